@@ -1,0 +1,1 @@
+"""Benchmark cases, their runner and the comparison with peers: ``python -m benchmarks --help``."""

@@ -1,0 +1,301 @@
+"""A calibration problem: which parameters are free, and the residuals that the data leave."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array, Bool, Float
+
+import memjax as mj
+from memjax.errors import FitError
+from memjax.params import constrain, known, quiet, unconstrain
+from memjax.scaling import Scaled
+from memjax.simulate import before, solve_stiff
+
+from .summary import EVENTS, HOLD_THRESHOLD, ON_THRESHOLD, Waveform
+
+POLICY = mj.Stiff(rtol=1e-5, atol=1e-7, max_steps=2500)
+"""Solver of the calibration: against rtol 1e-7 it moves V_th by less than 0.01 mV on the sweeps of the tests."""
+
+MODEL_SIGMA = 0.1
+"""Standard deviation [decades] granted to the model's current beside the scatter of the data."""
+
+EVENT_SIGMA = 0.25
+"""Standard deviation [rows] granted to the model's events beside the scatter of the data."""
+
+PRIOR_SIGMA = 2.0
+"""Standard deviation of the log-normal prior around the start [natural log units]: a factor of 7."""
+
+_SATURATION = 10.0
+"""Residual [sigma] at which a current's pull saturates: one on the wrong branch must not drown the rest."""
+
+_TINY = 1e-30
+
+
+class Group(eqx.Module):
+    """Arrays of one or more waveforms, padded to common lengths, a leading axis over waveforms.
+
+    Parameters
+    ----------
+    stimuli : memjax.Sampled
+        Stacked waveforms.
+    rows : Float[Array, "waves points"]
+        Times of output [s].
+    target : Float[Array, "waves points"]
+        Median log10(\\|i\\| + floor).
+    weight : Float[Array, "waves points"]
+        One over its standard deviation, 0 where it does not count.
+    censored : Bool[Array, "waves points"]
+        Points at the limit.
+    event_rows, event_weight : Float[Array, "waves 3"]
+        Median rows of the events and one over their standard deviation, 0 where they do not count.
+    span : Float[Array, "waves 3"]
+        Start, peak and end [s] of the excursion that the events belong to.
+    floor, limit : Float[Array, ""]
+        Noise floor and current limit [A]; the limit is infinite where there is none.
+    """
+
+    stimuli: mj.Sampled
+    rows: Float[Array, "waves points"]
+    target: Float[Array, "waves points"]
+    weight: Float[Array, "waves points"]
+    censored: Bool[Array, "waves points"]
+    event_rows: Float[Array, "waves 3"]
+    event_weight: Float[Array, "waves 3"]
+    span: Float[Array, "waves 3"]
+    floor: Float[Array, ""]
+    limit: Float[Array, ""]
+
+
+def _leg(w: Waveform) -> tuple[int, int, int]:
+    """The excursion that the events belong to: the one with the median rise, else the first."""
+    rise = w.median_events()[0]
+    inside = [leg for leg in w.legs if np.isfinite(rise) and leg[0] - 1 <= rise <= leg[2]]
+    return (inside or list(w.legs))[0]
+
+
+def sigma_log(w: Waveform) -> Float[np.ndarray, " points"]:
+    """Standard deviation of the median log current [decades]: of the data and granted to the model."""
+    scatter = 1.4826 * np.median(np.abs(w.log_i - w.median_log()), axis=0)
+    return np.hypot(1.2533 * scatter / np.sqrt(w.n_sweeps), MODEL_SIGMA)
+
+
+def sigma_events(w: Waveform) -> Float[np.ndarray, " 3"]:
+    """Standard deviation of the median rows of the events: scatter, sampling in whole rows, and the model's share."""
+    out = []
+    for e in w.events.T:
+        e = e[np.isfinite(e)]
+        scatter = 1.4826 * np.median(np.abs(e - np.median(e))) if e.size else np.inf
+        out.append(np.sqrt((1.2533**2) * scatter**2 / max(e.size, 1) + 1 / 12 + EVENT_SIGMA**2))
+    return np.array(out)
+
+
+def pack(waves: Sequence[Waveform], *, floor: float, limit: float | None) -> Group:
+    """Waveforms as one `Group`."""
+    k = max(len(w.v) for w in waves)
+
+    def padded(x: np.ndarray, fill: Any) -> np.ndarray:
+        return np.concatenate([x, np.full(k - len(x), fill, np.asarray(x).dtype)])
+
+    def longer(x: np.ndarray) -> np.ndarray:
+        step = x[-1] - x[-2] if len(x) > 1 else 1.0
+        return np.concatenate([x, x[-1] + step * np.arange(1, k - len(x) + 1)])
+
+    times = [longer(np.asarray(w.stimulus.times)) for w in waves]
+    values = [padded(np.asarray(w.stimulus.values), w.stimulus.values[-1]) for w in waves]
+    kinds = {(w.stimulus.kind, w.stimulus.quantity) for w in waves}
+    if len(kinds) != 1:
+        raise FitError(f"sweeps of different kinds: {sorted(kinds)}", allowed="all with time, or all without; one source")
+    legs = [_leg(w) for w in waves]
+    spans = [(0.0 if a == 0 else w.rows[a - 1], w.rows[p], w.rows[b - 1]) for w, (a, p, b) in zip(waves, legs, strict=True)]
+    happened = [w.happened() for w in waves]
+    arr = lambda rows: jnp.asarray(np.stack(rows))  # noqa: E731
+    return Group(
+        stimuli=mj.Sampled(arr(times), arr(values), *kinds.pop()),
+        rows=arr([longer(w.rows) for w in waves]),
+        target=arr([padded(w.median_log(), 0.0) for w in waves]),
+        weight=arr([padded(w.used / sigma_log(w), 0.0) for w in waves]),
+        censored=arr([padded(w.censored, False) for w in waves]),
+        event_rows=arr([np.where(h, w.median_events(), 0.0) for w, h in zip(waves, happened, strict=True)]),
+        event_weight=arr([np.where(h, 1 / sigma_events(w), 0.0) for w, h in zip(waves, happened, strict=True)]),
+        span=arr(spans),
+        floor=jnp.asarray(floor),
+        limit=jnp.asarray(np.inf if limit is None else limit),
+    )
+
+
+class Problem(eqx.Module):
+    """Residuals of a device's free parameters.
+
+    Parameters
+    ----------
+    device : memjax.AbstractDevice
+        Fixed parameters, and the start of the free ones.
+    free : tuple of str
+        Names of the free parameters.
+    group : Group
+        The data.
+    bench : memjax.Bench
+        What stood around the device.
+    env : memjax.Environment
+        Temperature.
+    center : Float[Array, "free"]
+        Centre of the log-normal prior, in unconstrained coordinates.
+    """
+
+    device: mj.AbstractDevice
+    free: tuple[str, ...] = eqx.field(static=True)
+    group: Group
+    bench: mj.Bench
+    env: mj.Environment
+    center: Float[Array, " free"]
+
+    @classmethod
+    def of(
+        cls,
+        device: mj.AbstractDevice,
+        free: Sequence[str],
+        group: Group,
+        *,
+        bench: mj.Bench,
+        env: mj.Environment | None = None,
+    ) -> "Problem":
+        """Problem whose prior is centred on the device."""
+        names = tuple(known(device, free))
+        if not names:
+            raise FitError("no free parameter", allowed="at least one", fix="name them with --free")
+        return cls(quiet(device), names, group, bench, env or mj.Environment(), unconstrain(device, names))
+
+    def at(self, z: Float[Array, " free"]) -> mj.AbstractDevice:
+        """The device at unconstrained coordinates."""
+        return constrain(self.device, self.free, z)
+
+    def data_residuals(self, z: Float[Array, " free"]) -> tuple[Float[Array, " residuals"], Bool[Array, ""]]:
+        """Residuals of currents and events [sigma], saturated, and whether every solve ended well."""
+        system = mj.BenchedDevice(self.at(z), self.bench, self.group.stimuli.quantity)
+        scaled = Scaled(system, self.env)
+        end = jnp.max(self.group.rows)
+        log_i, events, ok = jax.vmap(lambda s, r, span: _observe(scaled, s, r, span, end))(
+            self.group.stimuli, self.group.rows, self.group.span
+        )
+        return _residuals(self.group, log_i, events), jnp.all(ok)
+
+    def residuals(self, z: Float[Array, " free"]) -> tuple[Float[Array, " residuals"], Bool[Array, ""]]:
+        """All residuals [sigma]: data, then prior."""
+        data, ok = self.data_residuals(z)
+        return jnp.concatenate([data, (z - self.center) / PRIOR_SIGMA]), ok
+
+
+def _residuals(group: Group, log_i, events) -> Float[Array, " residuals"]:
+    """Residuals of log10 \\|i\\| [decades] and event rows against the data of a group."""
+    floored = jnp.logaddexp(log_i * jnp.log(10.0), jnp.log(group.floor)) / jnp.log(10.0)
+    r = (floored - group.target) * group.weight
+    limit = jnp.log10(0.98 * group.limit)
+    below = jnp.where(group.censored, jnp.maximum(limit - log_i, 0.0) / MODEL_SIGMA, 0.0)
+    r = jnp.where(group.censored, below, r)
+    r = r / jnp.sqrt(1 + (r / _SATURATION) ** 2)
+    e = (events - group.event_rows) * group.event_weight
+    return jnp.concatenate([r.ravel(), (5 * jnp.arcsinh(e / 5)).ravel()])
+
+
+def _log_current(scaled: Scaled, y, u) -> Float[Array, ""]:
+    """log10 of the current's modulus [decades of A]."""
+    i = scaled.system.outputs(0.0, scaled.unpack(y), u, scaled.env)["i"]
+    return jnp.log10(jnp.abs(i) + _TINY)
+
+
+def _observe(scaled: Scaled, stimulus: mj.Sampled, rows, span, end):
+    """log10 \\|i\\| at the rows, rows of the events, and whether the solve ended well."""
+    sol = solve_stiff(scaled, stimulus, rows=rows, y0=scaled.initial(), end=end, policy=POLICY, steps=True)
+    log_i = jax.vmap(lambda t, y: _log_current(scaled, y, before(stimulus, t)))(rows, sol.y)
+    t, y = lax.stop_gradient(sol.step_t), sol.step_y
+    real = jnp.isfinite(t)
+    t0, t1 = t[:-1], jnp.where(real[1:], t[1:], t[:-1])
+    inner = 1e-6 * (t1 - t0)
+    y = jnp.where(real[:, None], y, y[:1])
+    quiet = lax.stop_gradient(scaled)
+    quiet_y = lax.stop_gradient(y)
+    log_at = jax.vmap(lambda yy, tt: _log_current(quiet, yy, stimulus(tt)))
+    start, end = log_at(quiet_y[:-1], t0 + inner), log_at(quiet_y[1:], t1 - inner)
+    start_at, peak_at, end_at = span
+    slack = 1e-6 * peak_at
+    up = real[1:] & (t0 >= start_at - slack) & (t1 <= peak_at + slack)
+    down = real[1:] & (t0 >= peak_at - slack) & (t1 <= end_at + slack)
+    row_of = lambda time: jnp.interp(time, jnp.append(0.0, rows), jnp.arange(-1.0, rows.shape[0]))  # noqa: E731
+
+    def event(where, threshold, sign):
+        """Row at which sign * (log i - threshold) becomes positive among the steps in `where`."""
+        reach = jnp.where(where, sign * end, -jnp.inf)
+        hit = reach > sign * threshold
+        n = jnp.where(jnp.any(hit), jnp.argmax(hit), jnp.argmax(reach))
+        time, last = _crossing(scaled, stimulus, (y[n], y[n + 1]), (t0[n], t1[n]), (start[n], end[n]), threshold)
+        stop = row_of(jnp.where(sign > 0, peak_at, end_at))
+        missed = stop + 5 * jnp.where(jnp.any(where), sign * (threshold - last), 0.0)
+        return jnp.where(jnp.any(hit), row_of(time), missed)
+
+    on, off = np.log10(ON_THRESHOLD), np.log10(HOLD_THRESHOLD)
+    events = jax.vmap(event)(jnp.stack([up, down, down]), jnp.array([on, on, off]), jnp.array([1.0, -1.0, -1.0]))
+    return log_i, events, sol.result == 0
+
+
+def _crossing(scaled: Scaled, stimulus, ends, times, logs, threshold):
+    """Time at which log i passes a threshold in one step, with its derivative along the flow; and log i at the end.
+
+    Notes
+    -----
+    Near a closing or opening gap log i runs away, and the derivative of an interpolated crossing would be that of a secant.
+    There a perturbation is a shift along the flow, so that d(time) = -d(log i) / (d log i / dt), taken at the end of the step
+    at which log i moves faster.
+    """
+    (t0, t1), (start, end) = times, logs
+    inner = 1e-6 * (t1 - t0)
+
+    def at(y, t):
+        flow = lax.stop_gradient(scaled.drift(t, y, stimulus(t)))
+        return jax.jvp(lambda yy: _log_current(scaled, yy, stimulus(t)), (y,), (flow,))
+
+    gap = end - start
+    share = jnp.clip((threshold - start) / jnp.where(gap == 0, 1.0, gap), 0.0, 1.0)
+    log, slope = jax.vmap(at)(jnp.stack(ends), jnp.stack([t0 + inner, t1 - inner]))
+    last = log[1]
+    fast = jnp.argmax(slope * jnp.sign(gap))
+    log, slope = log[fast], lax.stop_gradient(slope[fast])
+    moving = (share > 0) & (slope * gap > 0)
+    shift = jnp.where(moving, (log - lax.stop_gradient(log)) / jnp.where(moving, slope, 1.0), 0.0)
+    return lax.stop_gradient(t0 + share * (t1 - t0)) - shift, last
+
+
+@eqx.filter_jit
+def evaluate(problem: Problem, z: Float[Array, "starts free"]):
+    """Residuals, Jacobian (forward mode) and success at a batch of points.
+
+    Parameters
+    ----------
+    problem : Problem
+        The problem.
+    z : Float[Array, "starts free"]
+        Unconstrained coordinates.
+
+    Returns
+    -------
+    residuals : Float[Array, "starts residuals"]
+    jacobian : Float[Array, "starts residuals free"]
+    ok : Bool[Array, "starts"]
+    """
+
+    def one(x):
+        def twice(p):
+            r, ok = problem.residuals(p)
+            return r, (r, ok)
+
+        jacobian, (r, ok) = jax.jacfwd(twice, has_aux=True)(x)
+        return r, jacobian, ok & jnp.all(jnp.isfinite(r)) & jnp.all(jnp.isfinite(jacobian))
+
+    return jax.vmap(one)(z)
+
+
+__all__ = ["EVENTS", "Group", "Problem", "evaluate", "pack", "sigma_events", "sigma_log"]

@@ -1,0 +1,188 @@
+"""What a measurement says, waveform by waveform: median currents, their scatter, and when the device switched."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+import memjax as mj
+from memjax.errors import FitError
+from memjax.observables import HOLD_THRESHOLD, ON_THRESHOLD, excursions, switching_of
+from memjax.simulate import waveform
+
+EVENTS = ("rise", "release", "fall")
+"""Rising through the on-threshold, falling below it again, falling below the hold-threshold."""
+
+_MAD = 1.4826
+"""Standard deviation of a normal over its median absolute deviation."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waveform:
+    """Sweeps that applied one waveform, summarised.
+
+    Parameters
+    ----------
+    stimulus : memjax.Sampled
+        What was applied.
+    rows : Float[np.ndarray, "points"]
+        When each point was measured [s].
+    v : Float[np.ndarray, "points"]
+        Applied value [V or A].
+    log_i : Float[np.ndarray, "sweeps points"]
+        log10(\\|i\\| + floor) of every sweep [decades of A].
+    used, censored : Bool[np.ndarray, "points"]
+        Points whose current counts; points at the current limit, which bound it from below.
+    events : Float[np.ndarray, "sweeps 3"]
+        Row (between rows: minus one half) at which each of `EVENTS` happened in each sweep; NaN where it did not.
+    legs : tuple of (int, int, int)
+        First row, peak row and end of each excursion.
+    labels : Int[np.ndarray, "sweeps"]
+        Labels of the sweeps.
+    """
+
+    stimulus: mj.Sampled
+    rows: Float[np.ndarray, " points"]
+    v: Float[np.ndarray, " points"]
+    log_i: Float[np.ndarray, "sweeps points"]
+    used: Bool[np.ndarray, " points"]
+    censored: Bool[np.ndarray, " points"]
+    events: Float[np.ndarray, "sweeps 3"]
+    legs: tuple[tuple[int, int, int], ...]
+    labels: Int[np.ndarray, " sweeps"]
+
+    @property
+    def polarity(self) -> int:
+        """Sign of the largest applied value."""
+        return int(np.sign(self.v[np.argmax(np.abs(self.v))])) or 1
+
+    @property
+    def n_sweeps(self) -> int:
+        """Number of sweeps."""
+        return len(self.labels)
+
+    def median_log(self) -> Float[np.ndarray, " points"]:
+        """Median over sweeps of log10(\\|i\\| + floor)."""
+        return np.median(self.log_i, axis=0)
+
+    def happened(self) -> Bool[np.ndarray, " 3"]:
+        """Which events happened in at least half of the sweeps."""
+        return np.mean(np.isfinite(self.events), axis=0) >= 0.5
+
+    def median_events(self) -> Float[np.ndarray, " 3"]:
+        """Median row of each event, over the sweeps in which it happened."""
+        return np.array([np.median(e[np.isfinite(e)]) if np.isfinite(e).any() else np.nan for e in self.events.T])
+
+
+def noise_floor(measurement: mj.Measurement) -> float:
+    """Noise of the instrument at its lowest currents [A].
+
+    Parameters
+    ----------
+    measurement : Measurement
+        All sweeps.
+
+    Returns
+    -------
+    float
+        Robust standard deviation of the step from one point to the next among the lowest tenth of \\|i\\|, over sqrt 2; at least
+        1e-16 A.
+    """
+    i = np.abs(measurement.i)
+    low = i <= np.quantile(i, 0.1)
+    step = np.diff(i)[low[1:] & low[:-1] & (np.diff(measurement.sweep) == 0)]
+    return max(float(_MAD * np.median(np.abs(step)) / np.sqrt(2)) if step.size else 0.0, 1e-16)
+
+
+def _events(v: np.ndarray, i: np.ndarray) -> np.ndarray:
+    """Rows of `EVENTS` in the first excursion that switches, else in the first; minus one half, NaN where none."""
+    found = [switching_of(v[p], i[p], offset=p.start) for p in excursions(v)]
+    chosen = next((f for f in found if f.switched), found[0] if found else None)
+    rows = [None] * 3 if chosen is None else [chosen.rise, chosen.release, chosen.fall]
+    return np.array([np.nan if r is None else r - 0.5 for r in rows])
+
+
+def _same(a: mj.Sampled, b: mj.Sampled) -> bool:
+    """Whether two sweeps applied one waveform: to a tenth of a step in value and a percent in time."""
+    if a.kind != b.kind or len(a.times) != len(b.times):
+        return False
+    step = np.max(np.abs(np.diff(a.values)), initial=0.0)
+    near = np.max(np.abs(a.values - b.values)) <= 0.1 * step + 1e-12
+    return bool(near and np.max(np.abs(a.times - b.times)) <= 0.01 * max(a.times[-1], 1e-300))
+
+
+def _unclear(log_i: np.ndarray, events: np.ndarray, rows: int) -> np.ndarray:
+    """Rows at which some sweeps have switched and others have not: events, not currents, describe them."""
+    mask = np.zeros(rows, bool)
+    for e in events.T:
+        e = e[np.isfinite(e)]
+        if e.size >= max(1, len(log_i) // 2):
+            low, high = np.quantile(e, [0.02, 0.98])
+            mask[max(int(np.floor(low)), 0) : int(np.ceil(high)) + 1] = True
+    return mask
+
+
+def summarise_sweeps(
+    measurements: list[mj.Measurement], *, point_time: float | None, floor: float
+) -> list[Waveform]:
+    """Group sweeps by the waveform that they applied, and summarise each group.
+
+    Parameters
+    ----------
+    measurements : list of Measurement
+        All of one device.
+    point_time : float or None
+        Hold time of a point where files have no time [s].
+    floor : float
+        Noise floor [A], see `noise_floor`.
+
+    Returns
+    -------
+    list of Waveform
+        In order of first appearance.
+
+    Raises
+    ------
+    FitError
+        If there is no voltage excursion in the data.
+    """
+    groups: list[tuple[mj.Sampled, np.ndarray, list]] = []
+    for m in measurements:
+        stimuli, rows, labels = waveform(m, point_time)
+        for s, r, label in zip(stimuli, rows, labels, strict=True):
+            sweep = m.select(m.sweep == label)
+            member = (label, sweep.v, sweep.i, sweep.at_compliance)
+            for known, _, members in groups:
+                if _same(known, s):
+                    members.append(member)
+                    break
+            else:
+                groups.append((s, r, [member]))
+    found = [_summary(s, r, members, floor) for s, r, members in groups]
+    found = [w for w in found if w.legs]
+    if not found:
+        raise FitError("no excursion of the voltage in the data", allowed="sweeps or pulses", fix="check the columns")
+    return found
+
+
+def _summary(stimulus: mj.Sampled, rows: np.ndarray, members: list, floor: float) -> Waveform:
+    """One group of sweeps as a `Waveform`."""
+    v = np.asarray(stimulus.values)
+    log_i = np.stack([np.log10(np.abs(i) + floor) for _, _, i, _ in members])
+    events = np.stack([_events(mv, i) for _, mv, i, _ in members])
+    censored = np.mean([c for *_, c in members], axis=0) >= 0.5
+    legs = tuple((p.start, p.start + int(np.argmax(np.abs(v[p]))), p.stop) for p in excursions(v))
+    return Waveform(
+        stimulus=stimulus,
+        rows=rows,
+        v=v,
+        log_i=log_i,
+        used=~_unclear(log_i, events, len(v)) & ~censored,
+        censored=censored,
+        events=events,
+        legs=legs,
+        labels=np.array([label for label, *_ in members]),
+    )
+
+
+__all__ = ["EVENTS", "HOLD_THRESHOLD", "ON_THRESHOLD", "Waveform", "noise_floor", "summarise_sweeps"]

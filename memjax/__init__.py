@@ -1,0 +1,27 @@
+"""memjax: the differentiable device-physics engine for ion-based memristive devices."""
+
+from . import params as params
+from .circuit import Bench as Bench, BenchedDevice as BenchedDevice
+from .data import Measurement as Measurement, read as read
+from .device import (
+    AbstractDevice as AbstractDevice,
+    AbstractOhmicDevice as AbstractOhmicDevice,
+    DiffusiveMemristor as DiffusiveMemristor,
+    device_class as device_class,
+    device_names as device_names,
+)
+from .fields import describe as describe, param as param, state as state
+from .policy import Auto as Auto, Fixed as Fixed, Stiff as Stiff
+from .result import Result as Result, Trace as Trace
+from .simulate import simulate as simulate, simulate_like as simulate_like
+from .stimulus import (
+    AbstractStimulus as AbstractStimulus,
+    PulseTrain as PulseTrain,
+    Sampled as Sampled,
+    Sine as Sine,
+    staircase as staircase,
+    triangle_sweep as triangle_sweep,
+)
+from .system import Environment as Environment
+
+__version__ = "0.1.0"

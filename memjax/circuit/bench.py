@@ -1,0 +1,208 @@
+"""The bench around one device: source, series resistance, then device, resistance and capacitance in parallel."""
+
+import math
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ..device import AbstractDevice, AbstractOhmicDevice
+from ..errors import BoundsError
+from ..fields import StateSpec, state
+from ..system import AbstractNoiseStructure, AbstractSystem, Environment, State
+from .limiter import soft_limit
+
+PARASITIC_CAPACITANCE = 1e-12
+"""Capacitance of a node that no stated one fixes [F]."""
+
+SOURCE_RESISTANCE = 1.0
+"""Output resistance of a voltage source into a capacitance without a series resistance [ohm]."""
+
+NODE = "v_node"
+
+
+def _check(name: str, value: float | None, unit: str, *, zero: bool) -> None:
+    """Raise where a bench element is no finite number above (or at) zero."""
+    if value is None or not isinstance(value, int | float):
+        return
+    if not math.isfinite(value) or value < 0 or (value == 0 and not zero):
+        allowed = f"a finite number {'>=' if zero else '>'} 0 {unit}"
+        raise BoundsError(f"{name} = {value:g} {unit}", where="bench", allowed=allowed)
+
+
+def _none_for_zero(value: float | None) -> float | None:
+    """None for a series resistance of zero: whether there is one is a matter of structure."""
+    return None if isinstance(value, int | float) and value == 0 else value
+
+
+class Bench(eqx.Module):
+    """What stands between the instrument's terminals and the device.
+
+    Parameters
+    ----------
+    series_resistance : float or None
+        Between source and device [ohm]; 0 or None for none.
+    parallel_resistance : float or None
+        Across the device [ohm].
+    parallel_capacitance : float or None
+        Across the device [F]. Where there is a series resistance but no capacitance, a parasitic one of 1 pF is taken.
+    compliance : float or None
+        Largest current of the source [A]; voltage sources only.
+
+    Raises
+    ------
+    BoundsError
+        For a negative resistance, or any other value that no element has.
+    """
+
+    series_resistance: float | None = eqx.field(default=None, converter=_none_for_zero)
+    parallel_resistance: float | None = None
+    parallel_capacitance: float | None = None
+    compliance: float | None = None
+
+    def __check_init__(self):
+        _check("series resistance", self.series_resistance, "ohm", zero=True)
+        _check("parallel resistance", self.parallel_resistance, "ohm", zero=False)
+        _check("parallel capacitance", self.parallel_capacitance, "F", zero=False)
+        _check("compliance", self.compliance, "A", zero=False)
+
+    @property
+    def bare(self) -> bool:
+        """Whether the source is connected to the device and nothing else."""
+        elements = (self.series_resistance, self.parallel_resistance, self.parallel_capacitance, self.compliance)
+        return all(x is None for x in elements)
+
+
+class BenchedDevice(AbstractSystem):
+    """A device on a bench, driven by a source: what `simulate` integrates.
+
+    Parameters
+    ----------
+    device : AbstractDevice
+        The device.
+    bench : Bench
+        Its surroundings.
+    driven : {"voltage", "current"}
+        What the source imposes.
+
+    Notes
+    -----
+    The node between source and device is a state where a capacitance is stated, where there is a series resistance, or
+    where the device's current is not proportional to its voltage. Otherwise (an ohmic device at a compliance limit) the
+    device voltage follows in closed form: V = R I with I = `soft_limit` (V_source / R).
+    """
+
+    device: AbstractDevice
+    bench: Bench = Bench()
+    driven: str = eqx.field(static=True, default="voltage")
+
+    def __check_init__(self):
+        if self.driven not in ("voltage", "current"):
+            raise BoundsError(f"driven by {self.driven!r}", allowed="voltage, current")
+        if self.driven == "current" and self.bench.compliance is not None:
+            raise BoundsError(
+                "compliance at a current source", where="bench", allowed="voltage sources only", fix="leave it out"
+            )
+
+    @property
+    def has_node(self) -> bool:
+        """Whether the device voltage is a state of its own."""
+        if self.bench.parallel_capacitance is not None or self.bench.series_resistance is not None:
+            return True
+        needs = self.driven == "current" or self.bench.compliance is not None
+        return needs and not isinstance(self.device, AbstractOhmicDevice)
+
+    @property
+    def specs(self) -> tuple[StateSpec, ...]:
+        """See `AbstractSystem`."""
+        node = state(NODE, unit="V", scale=1.0, bounds=(-math.inf, math.inf), doc="Device voltage.")
+        return (*self.device.states, node) if self.has_node else self.device.states
+
+    @property
+    def noise_structure(self) -> type[AbstractNoiseStructure]:
+        """See `AbstractSystem`."""
+        return self.device.noise_structure
+
+    @property
+    def capacitance(self) -> float:
+        """Capacitance of the node [F]."""
+        stated = self.bench.parallel_capacitance
+        return PARASITIC_CAPACITANCE if stated is None else stated
+
+    @property
+    def _leak(self):
+        """Conductance across the device [S]."""
+        return 0.0 if self.bench.parallel_resistance is None else 1 / self.bench.parallel_resistance
+
+    def _split(self, state: State) -> tuple[State, Float[Array, ""] | None]:
+        """State of the device, and node voltage."""
+        own = {k: x for k, x in state.items() if k != NODE}
+        return own, state.get(NODE)
+
+    def initial(self, env: Environment) -> State:
+        """See `AbstractSystem`: the device at rest, the node uncharged."""
+        own = self.device.initial(env)
+        first = next(iter(own.values()))
+        return own | {NODE: jnp.zeros_like(first)} if self.has_node else own
+
+    def _source_current(self, u, node):
+        """Current that the source drives into the node [A]."""
+        if self.driven == "current":
+            return u
+        series = self.bench.series_resistance
+        i = (u - node) / (SOURCE_RESISTANCE if series is None else series)
+        return i if self.bench.compliance is None else soft_limit(i, self.bench.compliance)
+
+    def _closed_form(self, own: State, u, env: Environment):
+        """Source current [A] and device voltage [V] where there is no node."""
+        if self.driven == "voltage" and self.bench.compliance is None:
+            return None, u
+        device: AbstractOhmicDevice = self.device  # ty: has_node guarantees it
+        total = 1 / (1 / device.resistance(own, u, env) + self._leak)
+        i = u if self.driven == "current" else soft_limit(u / total, self.bench.compliance)
+        return i, i * total
+
+    def _device_voltage(self, state: State, u, env: Environment):
+        """Voltage across the device [V]."""
+        own, node = self._split(state)
+        return self._closed_form(own, u, env)[1] if node is None else node
+
+    def drift(self, t, state, u, env):
+        """See `AbstractSystem`."""
+        own, node = self._split(state)
+        v = self._device_voltage(state, u, env)
+        rates = self.device.drift(t, own, v, env)
+        if node is None:
+            return rates
+        through = self.device.current(t, own, node, env) + node * self._leak
+        return rates | {NODE: (self._source_current(u, node) - through) / self.capacitance}
+
+    def noise(self, t, state, u, env):
+        """See `AbstractSystem`."""
+        own, _ = self._split(state)
+        return self.device.noise(t, own, self._device_voltage(state, u, env), env)
+
+    def outputs(self, t, state, u, env):
+        """See `AbstractSystem`: `v`, `i` at the instrument, `v_device`, `i_device` at the device."""
+        own, node = self._split(state)
+        i, v_device = self._closed_form(own, u, env) if node is None else (self._source_current(u, node), node)
+        i_device = self.device.current(t, own, v_device, env)
+        i = i_device + v_device * self._leak if i is None else i
+        drop = 0.0 if self.bench.series_resistance is None else i * self.bench.series_resistance
+        v = u if self.driven == "voltage" else v_device + drop
+        return {"v": v, "i": i, "v_device": v_device, "i_device": i_device}
+
+    def project(self, state):
+        """See `AbstractSystem`."""
+        own, node = self._split(state)
+        own = self.device.project(own)
+        return own if node is None else own | {NODE: node}
+
+    def confine(self, state, before, u):
+        """See `AbstractSystem`: a passive node stays between ground, the source and where it was."""
+        state = self.project(state)
+        if NODE not in state or self.driven == "current":
+            return state
+        low = jnp.minimum(jnp.minimum(0.0, u), before[NODE])
+        high = jnp.maximum(jnp.maximum(0.0, u), before[NODE])
+        return state | {NODE: jnp.clip(state[NODE], low, high)}

@@ -1,0 +1,35 @@
+"""The current limit of a source, smooth enough to differentiate, sharp enough to be an instrument's."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+_SHARPNESS = 32
+
+
+def soft_limit(i: Float[Array, "..."], limit: Float[Array, ""]) -> Float[Array, "..."]:
+    r"""Current that a source gives where it would give `i` without its limit.
+
+    Parameters
+    ----------
+    i : Float[Array, "..."]
+        Unlimited current [A].
+    limit : Float[Array, ""]
+        Compliance current [A], positive.
+
+    Returns
+    -------
+    Float[Array, "..."]
+        Limited current [A].
+
+    Notes
+    -----
+    :math:`i\,(1 + |i/I_c|^p)^{-1/p}` with p = 32: within 1e-4 of `i` below 0.83 of the limit, of the limit above 1.21
+    times it, and smooth between; monotone and odd.
+    """
+    y = i / limit
+    inside = jnp.abs(y) < 1
+    low = jnp.where(inside, y, 0.5)
+    high = jnp.where(inside, 2.0, y)
+    below = low * (1 + jnp.abs(low) ** _SHARPNESS) ** (-1 / _SHARPNESS)
+    above = jnp.sign(high) * (1 + jnp.abs(high) ** -_SHARPNESS) ** (-1 / _SHARPNESS)
+    return limit * jnp.where(inside, below, above)

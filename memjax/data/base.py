@@ -1,0 +1,116 @@
+"""What every reader of measurement files is: text in, named columns out."""
+
+import abc
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+from jaxtyping import Float
+from numpy import ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A file as it was found.
+
+    Parameters
+    ----------
+    path : Path
+        Where it lies.
+    data : bytes
+        Its content.
+    text : str
+        Its content as text, with Unix line ends; empty for a spreadsheet.
+    sha256 : str
+        Checksum of the content.
+    """
+
+    path: Path
+    data: bytes
+    text: str
+    sha256: str
+
+    @property
+    def head(self) -> str:
+        """What readers recognise a file by: its first 64 kB of text, or its first bytes."""
+        return self.text[:65536] or self.data[:512].decode("latin-1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """One record of a file: named columns, and what the format says of them.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Column names, each once.
+    columns : tuple of list of str or arrays
+        Cells, column by column; text becomes numbers where a column is used.
+    lines : list of int
+        Line of the file that each row came from.
+    units : tuple of str or None
+        Units stated outside the names (a row of units), per column; None where there is none.
+    roles : Mapping
+        Role (`v`, `i`, `t`, `sweep`) to column name, where the format itself tells.
+    si : bool
+        Whether the format guarantees SI, so that a header without units is no guess.
+    driven : {"voltage", "current"}
+        What the source imposed.
+    compliance : float or None
+        Current limit that the file states [A].
+    settings : dict
+        What the file says of itself.
+    warnings : tuple of str
+        Guesses made so far.
+    """
+
+    names: tuple[str, ...]
+    columns: tuple[list[str] | Float[ndarray, " rows"], ...]
+    lines: list[int]
+    units: tuple[str | None, ...] = ()
+    roles: Mapping[str, str] = field(default_factory=dict)
+    si: bool = False
+    driven: str = "voltage"
+    compliance: float | None = None
+    settings: dict = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What the user says about a file.
+
+    Parameters
+    ----------
+    columns : Mapping
+        Role (`v`, `i`, `t`, `sweep`) to column name.
+    shunt : float or None
+        Resistance across which a channel of an oscilloscope measures the current [ohm].
+    """
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    shunt: float | None = None
+
+
+class AbstractReader(abc.ABC):
+    """A file format. Third parties ship theirs under the entry-point group ``memjax.readers``.
+
+    Attributes
+    ----------
+    name : str
+        Name by which a user asks for it.
+    description : str
+        The format in one line.
+    """
+
+    name: ClassVar[str]
+    description: ClassVar[str]
+
+    @abc.abstractmethod
+    def sniff(self, head: str) -> float:
+        """How surely a file that begins with `head` is of this format, from 0 (not) to 1."""
+
+    @abc.abstractmethod
+    def parse(self, source: Source, options: Options) -> tuple[Table, ...]:
+        """Records of the file, in its order."""

@@ -1,0 +1,145 @@
+"""Numbers of the sweeps, from the file's own labels or from the shape of what is driven."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from memjax.errors import ReaderError
+
+from .sweeps import cut
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweeps:
+    """Sweep of each point, and how it was found.
+
+    Parameters
+    ----------
+    number : Int[np.ndarray, "points"]
+        Label.
+    names : tuple of str
+        Names behind 0, 1, ..., where the file's labels are no whole numbers.
+    warnings : tuple of str
+        What was assumed.
+    """
+
+    number: Int[np.ndarray, " points"]
+    names: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def by_label(
+    groups: list[np.ndarray],
+    t: Float[np.ndarray, " points"] | None,
+    lines: Int[np.ndarray, " points"],
+    *,
+    where: str,
+) -> Sweeps:
+    """Sweeps by the file's own labels.
+
+    Parameters
+    ----------
+    groups : list of arrays of str
+        Columns of labels, the outermost first; the last one alone counts where it suffices.
+    t : Float[np.ndarray, "points"] or None
+        Time [s].
+    lines : Int[np.ndarray, "points"]
+        Lines of the file, for messages.
+    where : str
+        File, for messages.
+
+    Raises
+    ------
+    ReaderError
+        If the time runs backwards within a sweep.
+    """
+    inner, joined = groups[-1], groups[0]
+    for group in groups[1:]:
+        joined = np.char.add(np.char.add(joined, " "), group)
+    alone = len(np.unique(inner)) == len(np.unique(joined))
+    number, names = _whole(inner) if alone else (None, ())
+    warnings = []
+    if number is None:
+        number, names = _codes(inner if alone else joined)
+        warnings.append(f"{len(names)} sweeps numbered in the order of their names in the file")
+    if t is not None:
+        for label in np.unique(number):
+            here = np.flatnonzero(number == label)
+            back = np.flatnonzero(np.diff(t[here]) < 0)
+            if back.size:
+                raise ReaderError(
+                    f"time runs backwards within sweep {label}",
+                    where=f"{where}, line {lines[here[back[0] + 1]]}",
+                    allowed="times that do not decrease",
+                    fix="name the column that tells sweeps apart: --columns sweep=NAME",
+                )
+    return Sweeps(number=number, names=names, warnings=tuple(warnings))
+
+
+def by_shape(
+    x: Float[np.ndarray, " points"],
+    t: Float[np.ndarray, " points"] | None,
+    record: Int[np.ndarray, " points"],
+    *,
+    what: str,
+    where: str,
+) -> Sweeps:
+    """Sweeps cut from the driven quantity, record by record.
+
+    Parameters
+    ----------
+    x : Float[np.ndarray, "points"]
+        Driven quantity.
+    t : Float[np.ndarray, "points"] or None
+        Time [s]; where it starts again, so does a record.
+    record : Int[np.ndarray, "points"]
+        Record of the file that each point belongs to.
+    what : str
+        Name of the driven quantity.
+    where : str
+        File, for messages.
+
+    Raises
+    ------
+    ReaderError
+        If the time runs backwards too often to start again.
+    """
+    warnings = []
+    breaks = np.diff(record) != 0
+    if t is not None:
+        back = (np.diff(t) < 0) & ~breaks
+        if back.sum() > 0.02 * len(t) + 1:
+            raise ReaderError(
+                f"time runs backwards {back.sum()} times", where=where,
+                allowed="times that do not decrease", fix="name another column: --columns t=NAME",
+            )  # fmt: skip
+        if back.any():
+            warnings.append(f"time starts again {back.sum()} times: a new sweep each time")
+            breaks |= back
+    number, start = np.empty(len(x), dtype=int), 0
+    for part in np.split(np.arange(len(x)), np.flatnonzero(breaks) + 1):
+        cuts, why = cut(x[part])
+        number[part] = cuts + start
+        start = int(number[part[-1]]) + 1
+        if why:
+            warnings.append(f"{what} {why}")
+    if any(" cut " in text for text in warnings):
+        warnings.append(f"{start} sweeps: a guess, which a column named sweep would settle")
+    return Sweeps(number=number, warnings=tuple(warnings))
+
+
+def _whole(labels: np.ndarray) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    try:
+        values = labels.astype(float)
+    except ValueError:
+        return None, ()
+    return (values.astype(int) if np.all(values == np.round(values)) else None), ()
+
+
+def _codes(labels: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+    names, first, codes = np.unique(labels, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    rank = np.empty(len(order), dtype=int)
+    rank[order] = np.arange(len(order))
+    return rank[codes], tuple(str(names[k]) for k in order)

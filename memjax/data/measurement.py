@@ -1,0 +1,88 @@
+"""A measurement: what an instrument recorded, in SI units, with where it came from."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from ..errors import ReaderError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """Voltage and current of one device, sweep by sweep.
+
+    Parameters
+    ----------
+    v : Float[np.ndarray, "points"]
+        Voltage at the instrument's terminals [V].
+    i : Float[np.ndarray, "points"]
+        Current into the positive terminal [A]; a modulus where `modulus` is true.
+    t : Float[np.ndarray, "points"] or None
+        Time [s]; None where the file holds no usable time.
+    sweep : Int[np.ndarray, "points"]
+        Label of the sweep that each point belongs to: the file's own where it has one, else 0, 1, ...
+    driven : {"voltage", "current"}
+        What the source imposed.
+    modulus : bool
+        Whether the sign of the current was lost in the file.
+    compliance : float or None
+        Current limit of the source [A]; None where none acted and none is stated.
+    at_compliance : Bool[np.ndarray, "points"]
+        Points at which the limit acts: they bound the current from below and are no measurement of it.
+    reader : str
+        Name of the reader.
+    source : dict
+        Provenance: `file`, `sha256`, and what the file says of itself.
+    warnings : tuple of str
+        Every guess that was made and every row that was dropped, in words.
+
+    Raises
+    ------
+    ReaderError
+        If lengths differ or there are fewer than two points.
+    """
+
+    v: Float[np.ndarray, " points"]
+    i: Float[np.ndarray, " points"]
+    sweep: Int[np.ndarray, " points"]
+    t: Float[np.ndarray, " points"] | None = None
+    driven: str = "voltage"
+    modulus: bool = False
+    compliance: float | None = None
+    at_compliance: Bool[np.ndarray, " points"]
+    reader: str
+    source: dict = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        lengths = {len(self.v), len(self.i), len(self.sweep), len(self.at_compliance)}
+        lengths |= set() if self.t is None else {len(self.t)}
+        if len(lengths) != 1 or min(lengths) < 2:
+            raise ReaderError(
+                f"columns of {sorted(lengths)} points",
+                where=str(self.source.get("file", "measurement")),
+                allowed="columns of one length, at least 2 points",
+            )
+
+    @property
+    def labels(self) -> Int[np.ndarray, " sweeps"]:
+        """Sweep labels in the order in which they occur."""
+        return self.sweep[np.sort(np.unique(self.sweep, return_index=True)[1])]
+
+    def sweeps(self) -> Iterator[tuple[int, "Measurement"]]:
+        """Label and points of one sweep after the other."""
+        for label in self.labels:
+            yield int(label), self.select(self.sweep == label)
+
+    def select(self, mask: Bool[np.ndarray, " points"]) -> "Measurement":
+        """The points at which `mask` is true, as a measurement."""
+        return replace(
+            self,
+            v=self.v[mask],
+            i=self.i[mask],
+            sweep=self.sweep[mask],
+            t=None if self.t is None else self.t[mask],
+            at_compliance=self.at_compliance[mask],
+        )

@@ -1,0 +1,95 @@
+"""From cells to numbers, and from rows with gaps to rows without."""
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from memjax.errors import ReaderError
+
+# Keithley writes 9.91E+37 for "not measured" and 9.9E+37 for overflow.
+_NOT_MEASURED = 9.8e37
+_EMPTY = {"", "-", "--", "---", "n/a", "#n/a", "na", "null", "none"}
+
+
+def to_numbers(
+    cells: list[str] | Float[np.ndarray, " rows"], lines: list[int], *, where: str, name: str
+) -> Float[np.ndarray, " rows"]:
+    """Numbers of a column; what was not measured is NaN.
+
+    Parameters
+    ----------
+    cells : list of str or array
+        Cells, or numbers already.
+    lines : list of int
+        Line of the file of each cell, for messages.
+    where, name : str
+        File and column, for messages.
+
+    Returns
+    -------
+    Float[np.ndarray, "rows"]
+        Numbers, in the unit of the column.
+
+    Raises
+    ------
+    ReaderError
+        If a cell is neither a number nor empty.
+    """
+    values = _floats(cells, lines, where, name) if isinstance(cells, list) else np.array(cells)
+    # In float64: `inf` is an overflow, too.
+    values[~np.isfinite(values) | (np.abs(values) > _NOT_MEASURED)] = np.nan
+    return values
+
+
+def _floats(cells: list[str], lines: list[int], where: str, name: str) -> np.ndarray:
+    try:
+        return np.array(list(map(float, cells)))
+    except ValueError:
+        pass
+    # The slow way: empty cells, decimal commas, text.
+    values = np.empty(len(cells))
+    for k, cell in enumerate(cells):
+        text = cell.strip().strip('"')
+        plain = text.replace(",", ".") if text.count(",") == 1 and "." not in text else text
+        try:
+            values[k] = np.nan if text.lower() in _EMPTY else float(plain)
+        except ValueError:
+            raise ReaderError(
+                f"{text!r} in column {name!r} is not a number", where=f"{where}, line {lines[k]}",
+                allowed="numbers and empty cells", fix="mend or delete the line",
+            ) from None  # fmt: skip
+    return values
+
+
+def complete_rows(
+    v: Float[np.ndarray, " rows"],
+    i: Float[np.ndarray, " rows"],
+    t: Float[np.ndarray, " rows"] | None,
+    *,
+    where: str,
+) -> tuple[Bool[np.ndarray, " rows"], bool, list[str]]:
+    """Rows to keep, whether the time is to be kept, and what to say about it.
+
+    A row without voltage or current is dropped. Where more than a tenth of the other rows have no
+    time the time is dropped, else those rows.
+
+    Raises
+    ------
+    ReaderError
+        If fewer than two rows are left.
+    """
+    keep = ~(np.isnan(v) | np.isnan(i))
+    warnings = []
+    timeless = 0 if t is None else int(np.sum(np.isnan(t) & keep))
+    use_time = t is not None and timeless <= 0.1 * np.sum(keep)
+    if t is not None and not use_time:
+        warnings.append(f"time is missing in {timeless} of {keep.sum()} rows: no time is used")
+    elif t is not None:
+        keep &= ~np.isnan(t)
+    if dropped := int(np.sum(~keep)):
+        warnings.append(f"{dropped} row{'s' * (dropped > 1)} with NaN dropped")
+    if np.sum(keep) < 2:
+        raise ReaderError(
+            f"{keep.sum()} of {len(v)} rows hold a voltage and a current", where=where,
+            allowed="two rows or more", fix="check the columns: --columns v=NAME,i=NAME",
+        )  # fmt: skip
+    return keep, bool(use_time), warnings

@@ -1,0 +1,1 @@
+"""One reader of measurement files per module."""

@@ -1,0 +1,169 @@
+"""Keysight B1500 EasyEXPERT, classic CSV export."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import final
+
+from memjax.data.base import AbstractReader, Options, Source, Table
+from memjax.data.text import split_line
+from memjax.errors import ReaderError
+from memjax.units import parse_factor
+
+
+@final
+class B1500Reader(AbstractReader):
+    """``SetupTitle``, ``TestParameter``, ``DataName``, ``DataValue``, record after record.
+
+    Notes
+    -----
+    The channel with the function VAR1 is the driven terminal: its voltage and its current are read,
+    and its mode tells which of them is imposed. An application test repeats the data of its
+    primitive test in a record of its own: such a record is left out. Steps of VAR2
+    (``Dimension2``) are records of their own.
+    """
+
+    name = "b1500"
+    description = "Keysight B1500 EasyEXPERT classic CSV: SetupTitle, ..., DataName, DataValue"
+
+    def sniff(self, head: str) -> float:
+        """How surely a file that begins with `head` comes from EasyEXPERT."""
+        lines = re.findall(r"^(SetupTitle|PrimitiveTest|TestParameter|DataName),", head, re.M)
+        return 0.95 if len(lines) >= 2 else 0.0
+
+    def parse(self, source: Source, options: Options) -> tuple[Table, ...]:
+        """Records of the file."""
+        where = str(source.path)
+        found: list[Table] = []
+        for settings, names, rows in _blocks(source.text):
+            if rows:
+                found += _tables(settings, names, rows, where)
+        if not found:
+            raise ReaderError(
+                "no DataValue lines", where=where, allowed="a test record with data",
+                fix="export the record with its data",
+            )  # fmt: skip
+        return _without_repeats(found)
+
+
+_Rows = list[tuple[int, list[str]]]
+
+
+def _blocks(text: str) -> list[tuple[dict[str, str], list[str], _Rows]]:
+    """Settings, column names and rows of each record."""
+    blocks: list[tuple[dict[str, str], list[str], _Rows]] = [({}, [], [])]
+    for number, line in enumerate(text.split("\n"), 1):
+        key, _, rest = line.partition(",")
+        if key == "DataValue":
+            blocks[-1][2].append((number, [cell.strip() for cell in rest.split(",")]))
+            continue
+        if blocks[-1][2] and key.strip():  # anything after data begins the next record
+            settings, names, _ = blocks[-1]
+            # A record without a title goes on with the settings of the one before.
+            blocks.append(({}, [], []) if key == "SetupTitle" else (dict(settings), names[:], []))
+        if key == "DataName":
+            blocks[-1][1][:] = split_line(rest, ",")
+        elif key in ("TestParameter", "MetaData", "AnalysisSetup"):
+            name, _, value = rest.partition(",")
+            if value.strip() or "[VAR1]" in name:
+                blocks[-1][0][name.strip()] = value.strip()
+        elif rest.strip():
+            blocks[-1][0][key.strip()] = rest.strip()
+    return blocks
+
+
+def _tables(settings: dict[str, str], names: list[str], rows: _Rows, where: str) -> list[Table]:
+    width = len(names)
+    for line, cells in rows:
+        if len(cells) > width and any(cells[width:]):
+            raise ReaderError(
+                f"{len(cells)} values under {width} names", where=f"{where}, line {line}"
+            )
+    roles, driven, warnings = _terminal(settings, names)
+    limit = _compliance(settings) if driven == "voltage" else None
+    kept = {k: v for k, v in settings.items() if not k.startswith(("Analysis", "Output", "Auto"))}
+    result = []
+    for part in _steps(settings, rows):
+        padded = (cells[:width] + [""] * (width - len(cells)) for _, cells in part)
+        result.append(
+            Table(
+                names=tuple(names), columns=tuple(map(list, zip(*padded, strict=True))),
+                lines=[line for line, _ in part], roles=roles, si=True, driven=driven,
+                compliance=limit, settings=kept, warnings=tuple(warnings),
+            )
+        )  # fmt: skip
+    return result
+
+
+def _without_repeats(found: list[Table]) -> tuple[Table, ...]:
+    """The records without those that hold the data of a record with a known driven terminal."""
+    known = [table for table in found if {"v", "i"} <= table.roles.keys()]
+    kept: list[Table] = []
+    for table in found:
+        peers = kept if {"v", "i"} <= table.roles.keys() else known
+        if not any(_holds(table, other) for other in peers):
+            kept.append(table)
+    repeats = len(found) - len(kept)
+    said = (f"{repeats} records repeat the data of others: left out",) if repeats else ()
+    return tuple(replace(table, warnings=(*table.warnings, *said)) for table in kept)
+
+
+def _holds(table: Table, other: Table) -> bool:
+    """Whether a record holds the voltage and the current of another one."""
+    names = [name for role, name in other.roles.items() if role in ("v", "i")]
+    return len(names) == 2 and all(
+        other.columns[other.names.index(name)] in table.columns for name in names
+    )
+
+
+def _steps(settings: Mapping[str, str], rows: _Rows) -> list[_Rows]:
+    """Rows of each step of the secondary sweep."""
+    try:
+        length = int(settings.get("Dimension1", "0").split(",")[0])
+        steps = int(settings.get("Dimension2", "1").split(",")[0])
+    except ValueError:
+        return [rows]
+    if steps < 2 or length * steps != len(rows):
+        return [rows]
+    return [rows[k : k + length] for k in range(0, len(rows), length)]
+
+
+def _terminal(
+    settings: Mapping[str, str], names: list[str]
+) -> tuple[dict[str, str], str, list[str]]:
+    """Roles by the driven channel, what it drives, and what was left aside."""
+    channel = {
+        key: split_line(settings.get(f"Channel.{key}", ""), ",") for key in
+        ("Func", "Mode", "VName", "IName")
+    }  # fmt: skip
+    k = channel["Func"].index("VAR1") if "VAR1" in channel["Func"] else -1
+    if k < 0 or k >= min(map(len, channel.values())):
+        return {}, "voltage", []
+    own = {r: channel[key][k] for r, key in (("v", "VName"), ("i", "IName"))}
+    roles = {role: name for role, name in own.items() if name in names}
+    time = settings.get("Channel.Time", "")
+    if time in names:
+        roles["t"] = time
+    terminals = channel["IName"] + channel["VName"]
+    others = [n for n in terminals if n in names and n not in own.values()]
+    warnings = []
+    if others:
+        warnings.append(
+            f"terminal {own['v']}, {own['i']} is read, the one driven by VAR1; left aside: "
+            + ", ".join(others)
+        )
+    return roles, "current" if channel["Mode"][k] == "I" else "voltage", warnings
+
+
+def _compliance(settings: Mapping[str, str]) -> float | None:
+    """Current limit of VAR1 [A], from the test or from the setup that it was made from."""
+    text = settings.get("Measurement.Primary.Compliance", "")
+    if not text:
+        joined = "\n".join(f"{k}, {v}" for k, v in settings.items())
+        found = re.search(r"\[VAR1\].*?Compliance\s*=\s*([-+.\deE]+ ?[A-Za-zµ]*)", joined, re.S)
+        text = found[1] if found else ""
+    number = re.match(r"[-+]?[\d.]+(?:[eE][-+]?\d+)?", text)
+    if not number or float(number[0]) == 0:
+        return None
+    unit = text[number.end() :].strip()
+    return abs(float(number[0])) * (parse_factor(unit, like="A") if unit else 1.0)

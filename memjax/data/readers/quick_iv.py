@@ -1,0 +1,24 @@
+"""Keysight Quick-IV."""
+
+import re
+from dataclasses import replace
+from typing import final
+
+from memjax.data.base import AbstractReader, Options, Source, Table
+from memjax.data.text import tables
+
+
+@final
+class QuickIVReader(AbstractReader):
+    """``Item,Smu1.Time[1][1],Smu1.V[1][1],...`` with a comma at the end of each line."""
+
+    name = "quick-iv"
+    description = "Keysight Quick-IV: Item,Smu1.Time[1][1],Smu1.V[1][1],Smu1.I[1][1],..."
+
+    def sniff(self, head: str) -> float:
+        """How surely a file that begins with `head` comes from Quick-IV."""
+        return 0.9 if re.match(r"\s*Item,\s*Smu\d+\.", head) else 0.0
+
+    def parse(self, source: Source, options: Options) -> tuple[Table, ...]:
+        """Records of the file; the instrument writes SI."""
+        return tuple(replace(table, si=True) for table in tables(source))

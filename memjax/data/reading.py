@@ -1,0 +1,235 @@
+"""The one function that reads a file, and the steps that all formats share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from memjax.errors import ReaderError
+
+from .base import Options, Source, Table
+from .compliance import Limit, find_limit, has_lost_sign, has_opposite_sign
+from .labels import Sweeps, by_label, by_shape
+from .measurement import Measurement
+from .numbers import complete_rows, to_numbers
+from .registry import find_reader
+from .roles import SI_UNITS, WORDS, assign, factor, grouping, is_modulus
+from .text import load
+from .timing import check_time, count_time
+
+
+@dataclass(kw_only=True)
+class _Rows:
+    """The points of all records, one after the other, in SI."""
+
+    v: Float[np.ndarray, " points"]
+    i: Float[np.ndarray, " points"]
+    t: Float[np.ndarray, " points"] | None
+    record: np.ndarray
+    line: np.ndarray
+    groups: list[np.ndarray]
+    warnings: list[str] = field(default_factory=list)
+
+    def select(self, keep: np.ndarray) -> None:
+        for name in ("v", "i", "t", "record", "line"):
+            values = getattr(self, name)
+            setattr(self, name, None if values is None else values[keep])
+        self.groups = [group[keep] for group in self.groups]
+
+
+def read(
+    path: str | Path,
+    *,
+    reader: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    shunt: float | None = None,
+    sign: int = 1,
+    point_time: float | None = None,
+) -> Measurement:
+    """Measurement in a file, in SI units, sweep by sweep.
+
+    Parameters
+    ----------
+    path : str or Path
+        File of any format that `reader_names` lists.
+    reader : str, optional
+        Name of the reader; by default the file's looks decide.
+    columns : Mapping, optional
+        Column names by role: `v`, `i`, `t`, `sweep`. Columns of a file without a header are called
+        1, 2, ...
+    shunt : float, optional
+        Resistance across which a channel of an oscilloscope measures the current [ohm].
+    sign : {1, -1}, optional
+        Factor of the current, for instruments that count it the other way.
+    point_time : float, optional
+        Time for which each point is held [s], where the file has no usable time: point k of a sweep
+        then gets the time ``(k + 1) * point_time``, the end of its hold.
+
+    Returns
+    -------
+    Measurement
+        Points, sweeps, current limit, provenance; `warnings` holds every guess that was made.
+
+    Raises
+    ------
+    ReaderError
+        If the file is no measurement, or leaves open what no one should guess.
+    """
+    options = _options(columns, shunt, sign, point_time)
+    source = load(path)
+    found = find_reader(reader, source)
+    tables = found.parse(source, options)
+    # The reader of oscilloscopes has made a voltage and a current of the columns named so.
+    taken = ("v", "i") if found.name == "oscilloscope" else ()
+    named = {role: name for role, name in options.columns.items() if role not in taken}
+    rows, used, about = _points(tables, named, str(path))
+    if shunt is not None and found.name != "oscilloscope":
+        rows.warnings.append("the shunt is not used: the file holds a current")
+    rows.i = sign * rows.i
+    keep, use_time, said = complete_rows(rows.v, rows.i, rows.t, where=str(path))
+    rows.select(keep)
+    rows.t = rows.t if use_time else None
+    rows.warnings += said
+    return _measurement(rows, used, about, source, found.name, point_time)
+
+
+def _options(columns, shunt, sign, point_time) -> Options:
+    for name, value in (("shunt", shunt), ("point time", point_time)):
+        if value is not None and not (np.isfinite(value) and value > 0):
+            raise ReaderError(
+                f"{name} {value:g}", where=f"--{name.replace(' ', '-')}", allowed="> 0"
+            )
+    if sign not in (1, -1):
+        raise ReaderError(f"sign {sign}", where="--sign", allowed="1, -1")
+    columns = dict(columns or {})
+    if unknown := columns.keys() - WORDS.keys():
+        raise ReaderError(
+            f"unknown roles {sorted(unknown)}", where="--columns", allowed=", ".join(WORDS)
+        )
+    return Options(columns=columns, shunt=shunt)
+
+
+def _points(
+    tables: tuple[Table, ...], columns: Mapping[str, str], where: str
+) -> tuple[_Rows, list[Table], dict]:
+    """Points of all records with a voltage and a current, and what their columns are called."""
+    parts: list[_Rows] = []
+    used: list[Table] = []
+    about: dict = {}
+    skipped: list[ReaderError] = []
+    for table in tables:
+        try:
+            chosen = assign(table, columns, where=where)
+        except ReaderError as error:
+            skipped.append(error)
+            continue
+        parts.append(_record(table, chosen, len(parts), where, "sweep" in columns))
+        used.append(table)
+        about = about or {role: table.names[k] for role, k in chosen.items()}
+    if not parts:
+        raise skipped[0]
+    rows = _join(parts)
+    rows.warnings += [f"record left out: {error.what}" for error in skipped]
+    return rows, used, about
+
+
+def _record(table: Table, chosen: Mapping[str, int], number: int, where: str, alone: bool) -> _Rows:
+    """Points of one record."""
+    values, assumed = {}, []
+    for role in [r for r in SI_UNITS if r in chosen]:
+        k = chosen[role]
+        scale, stated = factor(table, k, role)
+        name = table.names[k]
+        values[role] = scale * to_numbers(table.columns[k], table.lines, where=where, name=name)
+        if not stated:
+            assumed.append(f"{name} in {SI_UNITS[role]}")
+    warnings = list(table.warnings)
+    if assumed:
+        warnings.append("no units stated, taken as SI: " + ", ".join(assumed))
+    return _Rows(
+        v=values["v"], i=values["i"], t=values.get("t"), line=np.array(table.lines),
+        record=np.full(len(table.lines), number),
+        groups=[np.array(table.columns[k]) for k in grouping(table, chosen, alone=alone)],
+        warnings=warnings,
+    )  # fmt: skip
+
+
+def _join(parts: list[_Rows]) -> _Rows:
+    times = [part.t for part in parts if part.t is not None]
+    same = len({len(part.groups) for part in parts}) == 1
+    groups = [np.concatenate(g) for g in zip(*(p.groups for p in parts))] if same else []
+    warnings = [text for part in parts for text in part.warnings]
+    if 0 < len(times) < len(parts):
+        warnings.append("some records have no time: no time is used")
+    return _Rows(
+        v=np.concatenate([p.v for p in parts]),
+        i=np.concatenate([p.i for p in parts]),
+        t=np.concatenate(times) if len(times) == len(parts) else None,
+        record=np.concatenate([p.record for p in parts]),
+        line=np.concatenate([p.line for p in parts]),
+        groups=groups,
+        warnings=warnings,
+    )
+
+
+def _measurement(
+    rows: _Rows, used: list[Table], about: dict, source: Source, name: str, point_time: float | None
+) -> Measurement:
+    where = str(source.path)
+    driven, about_drive = _driven(rows, used[0].driven)
+    t, said = check_time(rows.t)
+    sweeps = _sweeps(rows, t, driven, where)
+    t, more = count_time(t, sweeps.number, point_time)
+    modulus, signs = _modulus(rows, about)
+    limit = _limit(rows, driven, used[0].compliance)
+    extra = [text for text in (limit.warning,) if text]
+    provenance = {"file": where, "sha256": source.sha256, "columns": about}
+    provenance |= {"settings": used[0].settings} if used[0].settings else {}
+    provenance |= {"sweep_names": sweeps.names} if sweeps.names else {}
+    provenance |= {"point_time_s": point_time} if point_time and rows.t is None else {}
+    warnings = [*rows.warnings, *said, *about_drive, *sweeps.warnings, *more, *signs, *extra]
+    return Measurement(
+        v=rows.v, i=rows.i, t=t, sweep=sweeps.number, driven=driven, modulus=modulus,
+        compliance=limit.level, at_compliance=limit.acts, reader=name, source=provenance,
+        warnings=tuple(dict.fromkeys(warnings)),
+    )  # fmt: skip
+
+
+def _driven(rows: _Rows, stated: str) -> tuple[str, list[str]]:
+    """What the source imposed: a current in even steps under a ragged voltage was imposed."""
+    if stated == "voltage" and _raggedness(rows.i) < 1e-6 and _raggedness(rows.v) > 1e-3:
+        return "current", ["the current goes in even steps, the voltage not: taken as driven"]
+    return stated, []
+
+
+def _raggedness(x: np.ndarray) -> float:
+    """How much steps differ from their neighbours, relative to their size."""
+    step = float(np.median(np.abs(np.diff(x))))
+    return float(np.median(np.abs(np.diff(x, 2)))) / step if len(x) > 9 and step else np.inf
+
+
+def _sweeps(rows: _Rows, t, driven: str, where: str) -> Sweeps:
+    if rows.groups:
+        return by_label(rows.groups, t, rows.line, where=where)
+    x, what = (rows.i, "current") if driven == "current" else (rows.v, "voltage")
+    return by_shape(x, t, rows.record, what=what, where=where)
+
+
+def _modulus(rows: _Rows, about: Mapping[str, str]) -> tuple[bool, list[str]]:
+    if is_modulus(about["i"]):
+        return True, [f"the current {about['i']!r} is a modulus by its name"]
+    if has_lost_sign(rows.v, rows.i):
+        return True, [
+            "the current is never negative though the voltage has both signs: taken as a modulus"
+        ]
+    if has_opposite_sign(rows.v, rows.i):
+        return False, ["the current flows against the voltage: should it be read with --sign -1?"]
+    return False, []
+
+
+def _limit(rows: _Rows, driven: str, stated: float | None) -> Limit:
+    if driven == "current":  # its limit is a voltage
+        return Limit(level=None, acts=np.zeros(len(rows.i), dtype=bool))
+    return find_limit(rows.v, rows.i, stated=stated)

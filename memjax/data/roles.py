@@ -1,0 +1,230 @@
+"""Which column is the voltage, the current, the time, the sweep: one table of names and units."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from memjax.errors import ReaderError, UnitError
+from memjax.units import Unit, parse_unit
+
+from .base import Table
+
+SI_UNITS = {"v": "V", "i": "A", "t": "s"}
+WORDS = {"v": "voltage", "i": "current", "t": "time", "sweep": "sweep"}
+# `sweep` goes from the outermost grouping to the innermost: the last one present numbers sweeps.
+_NAMES = {
+    "v": ("v", "u", "voltage", "volt", "volts", "bias", "vbias", "vmeas", "vsource"),
+    "i": ("i", "current", "currents", "amp", "amps", "imeas"),
+    "t": ("t", "time", "times", "timestamp", "elapsed"),
+    "sweep": (
+        "sheet", "device", "cell", "object", "file", "member", "group", "run", "read", "repeat",
+        "trial", "curve", "loop", "sweep", "cycle",
+    ),
+}  # fmt: skip
+_INDEX_WORDS = {"index", "number", "no", "nr", "id", "label", "name"}
+_STATED = re.compile(r"^(?P<base>.*?)\s*(?:\((?P<a>[^()]*)\)|\[(?P<b>[^\[\]]*)\]|/\s*(?P<c>\S+))$")
+_SUFFIX = re.compile(r"^(?P<base>.+)_(?P<unit>[A-Za-zµμΩ]+)$")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heading:
+    """A header cell taken apart.
+
+    Parameters
+    ----------
+    base : str
+        Name without the unit.
+    unit : str or None
+        Unit that the cell states.
+    """
+
+    base: str
+    unit: str | None
+
+
+def take_apart(name: str, unit: str | None = None) -> Heading:
+    """Name and unit of a header cell: ``v_V``, ``U / V``, ``SMU-1 Voltage (V)``, ``I [mA]``.
+
+    Parameters
+    ----------
+    name : str
+        Header cell.
+    unit : str, optional
+        Unit from a row of units; it wins.
+
+    Returns
+    -------
+    Heading
+        Base name and unit.
+    """
+    name = name.strip().strip("\"'").strip()
+    stated = _STATED.match(name)
+    text = next(filter(None, stated.groups()[1:]), "") if stated else ""
+    if stated and stated["base"] and _unit(text):
+        return Heading(base=stated["base"], unit=unit or text)
+    suffix = _SUFFIX.match(name)
+    if suffix and (found := _unit(suffix["unit"])):
+        roles = [r for r in SI_UNITS if _rank(suffix["base"], r) is not None]
+        # In `V_s` the s is no second: a suffix is a unit only where it measures what the name says.
+        if any(found.dimension == parse_unit(SI_UNITS[r]).dimension for r in roles):
+            return Heading(base=suffix["base"], unit=unit or suffix["unit"])
+    return Heading(base=name, unit=unit)
+
+
+def assign(table: Table, columns: Mapping[str, str], *, where: str) -> dict[str, int]:
+    """Column of each role.
+
+    Parameters
+    ----------
+    table : Table
+        Record.
+    columns : Mapping
+        Role to column name, from the user: it wins.
+    where : str
+        File, for messages.
+
+    Returns
+    -------
+    dict of str to int
+        Role to index; `v` and `i` are always there.
+
+    Raises
+    ------
+    ReaderError
+        If a named column is missing, or voltage or current is not to be told from the names.
+    """
+    chosen = {role: _find(table, name, where) for role, name in columns.items()}
+    for role, name in table.roles.items():
+        chosen.setdefault(role, table.names.index(name))
+    for role in WORDS:
+        free = [k for k in range(len(table.names)) if k not in chosen.values()]
+        if role not in chosen and (best := _candidates(table, role, free)):
+            if len(best) > 1 and role != "sweep":
+                raise _ambiguous(table, role, best, where)
+            chosen[role] = best[0]
+    for role in ("v", "i"):
+        if role not in chosen:
+            raise _missing(table, role, where)
+    if chosen["v"] == chosen["i"]:
+        raise ReaderError(
+            f"column {table.names[chosen['v']]!r} is both voltage and current", where=where
+        )
+    return chosen
+
+
+def grouping(table: Table, chosen: Mapping[str, int], *, alone: bool) -> list[int]:
+    """Columns that tell one sweep from another, outermost first; the last one is the label.
+
+    Parameters
+    ----------
+    table : Table
+        Record.
+    chosen : Mapping
+        Role to index.
+    alone : bool
+        Whether the column of the role `sweep` tells them by itself.
+
+    Returns
+    -------
+    list of int
+        Indices; none where no column tells.
+    """
+    if "sweep" not in chosen or alone:
+        return [chosen["sweep"]] if "sweep" in chosen else []
+    outer = [
+        k
+        for k in range(len(table.names))
+        if k not in chosen.values() and _rank(_heading(table, k).base, "sweep") is not None
+    ]
+    return [*outer, chosen["sweep"]]
+
+
+def factor(table: Table, index: int, role: str) -> tuple[float, bool]:
+    """Factor to SI of a column, and whether its unit is stated (else SI is assumed)."""
+    unit = _heading(table, index).unit
+    return (parse_unit(unit).factor, True) if _measures(unit, role) else (1.0, table.si)
+
+
+def is_modulus(name: str) -> bool:
+    """Whether a column name says that it holds the modulus of a current."""
+    return re.match(r"\s*(abs|\|)", name, re.IGNORECASE) is not None
+
+
+def _heading(table: Table, index: int) -> Heading:
+    units = table.units
+    return take_apart(table.names[index], units[index] if index < len(units) else None)
+
+
+def _unit(text: str) -> Unit | None:
+    """Unit with a dimension; the index in ``V[1]`` is none."""
+    try:
+        unit = parse_unit(text)
+    except UnitError:
+        return None
+    return unit if any(unit.dimension) else None
+
+
+def _measures(unit: str | None, role: str) -> bool:
+    found = _unit(unit) if unit else None
+    return found is not None and found.dimension == parse_unit(SI_UNITS[role]).dimension
+
+
+def _rank(base: str, role: str) -> int | None:
+    """How well a name fits a role: 0 in full, then with an index or a prefix, None not at all."""
+    plain = base.lower()
+    words = re.findall(r"[a-zµμ]+", plain)
+    if not words or base == "T":  # a temperature
+        return None
+    if role == "sweep":
+        fits = words[0] in _NAMES[role] and set(words[1:]) <= _INDEX_WORDS
+        return len(_NAMES[role]) - _NAMES[role].index(words[0]) if fits else None
+    if role == "i" and is_modulus(base):
+        return 3 if words[-1].removeprefix("abs") in _NAMES[role] else None
+    if plain in _NAMES[role]:
+        return 0
+    if words[-1] in _NAMES[role]:
+        return 1
+    # `Voltage measured`: the first word may carry the meaning, if it is a word and no letter.
+    return 2 if len(words[0]) > 3 and words[0] in _NAMES[role] else None
+
+
+def _candidates(table: Table, role: str, free: list[int]) -> list[int]:
+    """Columns that fit a role best; a unit of another dimension rules a column out."""
+    ranks: dict[int, tuple[int, bool]] = {}
+    for k in free:
+        heading = _heading(table, k)
+        rank = _rank(heading.base, role)
+        measures = role != "sweep" and _measures(heading.unit, role)
+        wrong = role != "sweep" and heading.unit and _unit(heading.unit) and not measures
+        if rank is not None and not wrong:
+            ranks[k] = (rank, not measures)
+    return [k for k, rank in ranks.items() if rank == min(ranks.values())]
+
+
+def _find(table: Table, name: str, where: str) -> int:
+    plain = [take_apart(n).base for n in table.names]
+    for names in (list(table.names), plain, [n.lower() for n in table.names]):
+        for wanted in (name.strip(), name.strip().lower()):
+            if wanted in names:
+                return names.index(wanted)
+    raise ReaderError(
+        f"no column {name!r}", where=where, allowed=", ".join(map(repr, table.names[:20]))
+    )
+
+
+def _missing(table: Table, role: str, where: str) -> ReaderError:
+    names = ", ".join(map(repr, table.names[:12])) + (", ..." if len(table.names) > 12 else "")
+    return ReaderError(
+        f"no column says that it is the {WORDS[role]}: the columns are {names}", where=where,
+        allowed="names such as v_V, i_A, 'U / V', 'Current (uA)'",
+        fix="name the columns: --columns v=NAME,i=NAME[,t=NAME]",
+    )  # fmt: skip
+
+
+def _ambiguous(table: Table, role: str, best: list[int], where: str) -> ReaderError:
+    names = [table.names[k] for k in best]
+    listed = ", ".join(map(repr, names[:8])) + (", ..." if len(names) > 8 else "")
+    return ReaderError(
+        f"{len(names)} columns may be the {WORDS[role]}: {listed}", where=where,
+        fix=f"choose one: --columns {role}={names[0]}",
+    )  # fmt: skip

@@ -1,0 +1,74 @@
+"""What a device is: scalar, pure equations in SI of one device. `jax.vmap` makes many."""
+
+import abc
+
+import equinox as eqx
+import jax.numpy as jnp
+from equinox import AbstractClassVar
+from jaxtyping import Array, Float
+
+from ..fields import StateSpec, check_bounds
+from ..system import AbstractNoiseStructure, Environment, State
+
+
+class AbstractDevice(eqx.Module):
+    """Equations of one two-terminal device.
+
+    Notes
+    -----
+    A concrete device declares its parameters with `memjax.param`, its `states` with `memjax.state`, and the class
+    variables below. Parameters outside their bounds raise `BoundsError` when the device is made.
+    """
+
+    name: AbstractClassVar[str]
+    """Name on the command line."""
+    states: AbstractClassVar[tuple[StateSpec, ...]]
+    """The states, in order."""
+    volatile: AbstractClassVar[bool]
+    """Whether the device forgets between sweeps."""
+    noise_structure: AbstractClassVar[type[AbstractNoiseStructure]]
+    """How noise amplitudes depend on the state."""
+    references: AbstractClassVar[tuple[str, ...]]
+    """DOIs or addresses of the sources of the equations."""
+
+    def __check_init__(self):
+        check_bounds(self)
+
+    @abc.abstractmethod
+    def initial(self, env: Environment) -> State:
+        """State at rest [SI]."""
+
+    @abc.abstractmethod
+    def drift(self, t, state: State, v: Float[Array, ""], env: Environment) -> State:
+        """Rate of change [SI/s] at device voltage `v` [V]."""
+
+    @abc.abstractmethod
+    def noise(self, t, state: State, v: Float[Array, ""], env: Environment) -> dict[str, State]:
+        """Ito noise amplitudes [SI/sqrt(s)] by channel and state; empty for a deterministic device."""
+
+    @abc.abstractmethod
+    def current(self, t, state: State, v: Float[Array, ""], env: Environment) -> Float[Array, ""]:
+        """Current [A] at device voltage `v` [V]."""
+
+    def charge(self, state: State, v: Float[Array, ""]) -> Float[Array, ""]:
+        """Charge on the device's own capacitance [C]."""
+        del state
+        return jnp.zeros_like(v)
+
+    def project(self, state: State) -> State:
+        """Nearest state of the domain; the box of the declared bounds unless the device knows better."""
+        return {s.name: jnp.clip(state[s.name], *s.bounds) for s in self.states}
+
+
+class AbstractOhmicDevice(AbstractDevice):
+    """A device whose current is proportional to its voltage at a given state.
+
+    Notes
+    -----
+    Behind a series resistance or a compliance limit its voltage then follows in closed form, without a node.
+    """
+
+    @abc.abstractmethod
+    def resistance(self, state: State, v: Float[Array, ""], env: Environment) -> Float[Array, ""]:
+        """Resistance [ohm]; may depend on the sign of `v` only."""
+

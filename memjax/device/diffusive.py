@@ -1,0 +1,207 @@
+"""Diffusive memristor: filament, residue and area of Wang 2024."""
+
+from typing import ClassVar
+
+import jax.numpy as jnp
+from jax.scipy.stats import norm
+from jaxtyping import Array, Float
+
+from ..fields import param, state
+from ..params import get
+from ..system import Diagonal
+from .base import AbstractOhmicDevice
+
+_CLOSED = 1e-6
+"""Gap below which the filament is closed: the published code tests f + r > 0.999999."""
+
+_LOCK_WIDTH = 1e-3
+"""Excess area over which the lock of a closed filament lets go: a smooth step, so that its time has a gradient."""
+
+_RATE = (0.0, 1e9)
+
+
+def _rectified(sigma: Float[Array, ""] | None, x: Float[Array, ""]) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """Mean and standard deviation of max(1 + s N, 0) for a standard normal N and s = sigma x; sigma None means 0."""
+    if sigma is None:
+        return jnp.ones_like(x), jnp.zeros_like(x)
+    s = sigma * jnp.maximum(x, 0.0)
+    small = s < 0.1
+    safe = jnp.where(small, 1.0, s)
+    cdf, pdf = norm.cdf(1 / safe), norm.pdf(1 / safe)
+    mean = cdf + safe * pdf
+    variance = (1 + safe**2) * cdf + safe * pdf - mean**2
+    return jnp.where(small, 1.0, mean), jnp.where(small, s, jnp.sqrt(jnp.where(small, 1.0, variance)))
+
+
+class DiffusiveMemristor(AbstractOhmicDevice):
+    r"""Volatile threshold switch whose filament `f` grows by ion drift, decays into a residue `r`, and thickens (`s`).
+
+    Notes
+    -----
+    With :math:`x = f + r \le 1` (relative length of the conducting channel), gap :math:`1 - x`, device voltage V:
+
+    .. math::
+
+        \dot f &= G - L\,[\gamma_1\psi(\sigma_1 f) f + \beta f], \qquad
+        \dot r = L\,[\beta f - \gamma_2\psi(\sigma_2 r) r] \\
+        G &= \min\{\mu|V|/(\alpha + 1 - x),\; L\,\gamma_1\psi f + L\,\gamma_2\psi r \text{ once closed}\} \\
+        \dot s &= \theta|V|e^{-(s-1)} - \gamma_3 e^{s-1} \text{ once closed},\; s \ge 1 \\
+        R &= R_{on}x/s^2 + R_{off}\,[e^{(1-x)/\lambda} - 1]/[e^{1/\lambda} - 1]
+
+    While :math:`s > 1` filament and residue are locked (L = 0); the lock lets go over an excess area of 1e-3. Growth into a
+    closed gap is limited to what replaces the losses, over the last 1e-6 of the gap, so that the drift is continuous and
+    x cannot pass 1. This is the continuous-time form of the published split steps.
+
+    Noise: the published code redraws :math:`\gamma_k \sim N(\gamma_k, \gamma_k\sigma_k x_k)` each time step and rectifies it, whose
+    variance vanishes with the step. Its limit at a stated reference step :math:`\tau` is used instead: drift factor :math:`\psi`
+    (mean of the rectified normal) and Ito amplitude :math:`\gamma_k x_k v(\sigma_k x_k)\sqrt\tau`, v its standard deviation; the
+    published simulations have :math:`\tau` = 1 ms (DC), 10 us (pulse), 1 us (oscillator).
+
+    Polarity: parameters ending in `_neg` hold at negative voltage and follow their namesake where they are not given. A one-sided
+    device (published: max(V, 0) for \|V\|) has `mu_neg` = `theta_neg` = 0.
+
+    Not claimed: activation energies (none are published), and memory between sweeps of a measurement.
+
+    References
+    ----------
+    .. [1] T. Wang et al., IEEE Trans. Circuits Syst. Artif. Intell. 1, 141 (2024), doi:10.1109/TCASAI.2024.3484370
+    """
+
+    alpha: Float[Array, ""] = param(
+        0.01, unit="1", bounds=(1e-4, 1.0), symbol=r"\alpha", doc="Gap left when the channel is closed."
+    )
+    lam: Float[Array, ""] = param(
+        0.8, unit="1", bounds=(0.02, 5.0), symbol=r"\lambda", doc="Decay length of the gap resistance."
+    )
+    r_on: Float[Array, ""] = param(
+        1.7e5, unit="ohm", bounds=(1.0, 1e9), symbol="R_{on}", doc="Resistance of the closed channel of area 1."
+    )
+    beta: Float[Array, ""] = param(
+        40.0, unit="1/s", bounds=_RATE, symbol=r"\beta", doc="Rate at which filament turns into residue."
+    )
+    mu: Float[Array, ""] = param(
+        60.0, unit="1/(V s)", bounds=_RATE, symbol=r"\mu", doc="Growth of the filament by drift."
+    )
+    gamma1: Float[Array, ""] = param(
+        60.0, unit="1/s", bounds=_RATE, symbol=r"\gamma_1", doc="Decay rate of the filament."
+    )
+    gamma2: Float[Array, ""] = param(
+        40.0, unit="1/s", bounds=_RATE, symbol=r"\gamma_2", doc="Decay rate of the residue."
+    )
+    theta: Float[Array, ""] = param(
+        100.0, unit="1/(V s)", bounds=_RATE, symbol=r"\theta", doc="Growth of the area by drift."
+    )
+    gamma3: Float[Array, ""] = param(
+        10.0, unit="1/s", bounds=_RATE, symbol=r"\gamma_3", doc="Decay rate of the area."
+    )
+    r_off: Float[Array, ""] = param(
+        1e11, unit="ohm", bounds=(1.0, 1e16), symbol="R_{off}", doc="Resistance of the fully open gap."
+    )
+    mu_neg: Float[Array, ""] | None = param(
+        None, unit="1/(V s)", bounds=_RATE, follows="mu", doc="mu at negative voltage; 0: one-sided."
+    )
+    gamma1_neg: Float[Array, ""] | None = param(
+        None, unit="1/s", bounds=_RATE, follows="gamma1", doc="gamma1 at negative voltage."
+    )
+    gamma2_neg: Float[Array, ""] | None = param(
+        None, unit="1/s", bounds=_RATE, follows="gamma2", doc="gamma2 at negative voltage."
+    )
+    theta_neg: Float[Array, ""] | None = param(
+        None, unit="1/(V s)", bounds=_RATE, follows="theta", doc="theta at negative voltage; 0: one-sided."
+    )
+    gamma3_neg: Float[Array, ""] | None = param(
+        None, unit="1/s", bounds=_RATE, follows="gamma3", doc="gamma3 at negative voltage."
+    )
+    r_off_neg: Float[Array, ""] | None = param(
+        None, unit="ohm", bounds=(1.0, 1e16), follows="r_off", doc="r_off at negative voltage."
+    )
+    sigma1: Float[Array, ""] | None = param(
+        0.0, unit="1", bounds=(0.0, 1e3), symbol=r"\sigma_1", noise=True, doc="Noise of gamma1 per unit of f."
+    )
+    sigma2: Float[Array, ""] | None = param(
+        0.0, unit="1", bounds=(0.0, 1e3), symbol=r"\sigma_2", noise=True, doc="Noise of gamma2 per unit of r."
+    )
+    sigma3: Float[Array, ""] | None = param(
+        0.0, unit="1", bounds=(0.0, 1e3), symbol=r"\sigma_3", noise=True, doc="Relative noise of gamma3."
+    )
+    t_ref: Float[Array, ""] = param(
+        1e-3, unit="s", bounds=(1e-12, 10.0), symbol=r"\tau", doc="Time over which noise is drawn afresh."
+    )
+    f0: Float[Array, ""] = param(0.0, unit="1", bounds=(0.0, 1.0), symbol="f_0", doc="Filament at rest.")
+    r0: Float[Array, ""] = param(0.0, unit="1", bounds=(0.0, 1.0), symbol="r_0", doc="Residue at rest.")
+
+    name: ClassVar[str] = "diffusive"
+    volatile: ClassVar[bool] = True
+    noise_structure: ClassVar[type] = Diagonal
+    references: ClassVar[tuple[str, ...]] = ("doi:10.1109/TCASAI.2024.3484370",)
+    states: ClassVar = (
+        state("f", unit="1", scale=1.0, bounds=(0.0, 1.0), doc="Filament."),
+        state("r", unit="1", scale=1.0, bounds=(0.0, 1.0), doc="Residue."),
+        state("s", unit="1", scale=1.0, bounds=(1.0, float("inf")), doc="Area of the closed channel."),
+    )
+
+    def initial(self, env):
+        """See `AbstractDevice`."""
+        del env
+        return {"f": self.f0, "r": jnp.minimum(self.r0, 1 - self.f0), "s": jnp.ones_like(self.f0)}
+
+    def _at(self, name: str, v: Float[Array, ""]) -> Float[Array, ""]:
+        """The parameter that holds at the sign of `v`."""
+        positive = getattr(self, name)
+        return positive if getattr(self, name + "_neg") is None else jnp.where(v < 0, get(self, name + "_neg"), positive)
+
+    def _unlocked(self, s: Float[Array, ""]) -> Float[Array, ""]:
+        """1 while filament and residue may move, 0 while the area locks them."""
+        return jnp.exp(-jnp.maximum(s - 1, 0.0) / _LOCK_WIDTH)
+
+    def drift(self, t, state, v, env):
+        """See `AbstractDevice`."""
+        del t, env
+        f, r, s = state["f"], state["r"], state["s"]
+        gap = 1 - f - r
+        lock = self._unlocked(s)
+        loss1 = lock * self._at("gamma1", v) * _rectified(self.sigma1, f)[0] * f
+        loss2 = lock * self._at("gamma2", v) * _rectified(self.sigma2, r)[0] * r
+        turned = lock * self.beta * f
+        free = self._at("mu", v) * jnp.abs(v) / (self.alpha + jnp.maximum(gap, 0.0))
+        growth = jnp.minimum(free, loss1 + loss2 + free * gap / _CLOSED)
+        closed = jnp.clip(1 - gap / _CLOSED, 0.0, 1.0)
+        excess = s - 1
+        thicken = self._at("theta", v) * jnp.abs(v) * jnp.exp(-excess) - self._at("gamma3", v) * jnp.exp(excess)
+        thin = jnp.minimum(thicken, 0.0) * jnp.clip(excess / _CLOSED, -1.0, 1.0)
+        return {
+            "f": growth - loss1 - turned,
+            "r": turned - loss2,
+            "s": closed * (jnp.maximum(thicken, 0.0) + thin),
+        }
+
+    def noise(self, t, state, v, env):
+        """See `AbstractDevice`; the area's noise acts while the channel is closed and thick."""
+        del t, env
+        f, r, s = state["f"], state["r"], state["s"]
+        root = jnp.sqrt(self.t_ref)
+        lock = self._unlocked(s)
+        no3 = self.sigma3 is None
+        thick = jnp.clip((s - 1) / _LOCK_WIDTH, 0.0, 1.0)
+        return {
+            "gamma1": {"f": lock * self._at("gamma1", v) * f * _rectified(self.sigma1, f)[1] * root},
+            "gamma2": {"r": lock * self._at("gamma2", v) * r * _rectified(self.sigma2, r)[1] * root},
+            "gamma3": {"s": thick * self._at("gamma3", v) * jnp.exp(s - 1) * root * (0.0 if no3 else self.sigma3)},
+        }
+
+    def resistance(self, state, v, env):
+        """See `AbstractOhmicDevice`."""
+        del env
+        x = jnp.clip(state["f"] + state["r"], 0.0, 1.0)
+        gap = jnp.expm1((1 - x) / self.lam) / jnp.expm1(1 / self.lam)
+        return self.r_on * x / jnp.maximum(state["s"], 1.0) ** 2 + self._at("r_off", v) * gap
+
+    def current(self, t, state, v, env):
+        """See `AbstractDevice`."""
+        del t
+        return v / self.resistance(state, v, env)
+
+    def project(self, state):
+        """See `AbstractDevice`: f, r >= 0, f + r <= 1, s >= 1; an excess is taken from what grew, the filament."""
+        r = jnp.clip(state["r"], 0.0, 1.0)
+        return {"f": jnp.clip(state["f"], 0.0, 1 - r), "r": r, "s": jnp.maximum(state["s"], 1.0)}

@@ -1,0 +1,62 @@
+"""Exceptions of memjax: every one says what is wrong, where, what is allowed and how to mend it."""
+
+
+class MemjaxError(Exception):
+    """Base of all errors that memjax raises on purpose.
+
+    Parameters
+    ----------
+    what : str
+        What is wrong, with the offending value.
+    where : str, optional
+        File, line, option or parameter concerned.
+    allowed : str, optional
+        What would have been accepted.
+    fix : str, optional
+        What to do about it.
+
+    Notes
+    -----
+    The message is ``WHAT, WHERE, ALLOWED, FIX`` on one line, as the command line prints it.
+    """
+
+    def __init__(self, what: str, *, where: str = "", allowed: str = "", fix: str = ""):
+        self.what, self.where, self.allowed, self.fix = what, where, allowed, fix
+        parts = [what, where and f"in {where}", allowed and f"allowed: {allowed}", fix]
+        super().__init__("; ".join(" ".join(p.split()) for p in parts if p))
+
+
+class UnitError(MemjaxError):
+    """A unit cannot be parsed, or has the wrong dimension."""
+
+
+class BoundsError(MemjaxError):
+    """A value lies outside the range in which it has a meaning."""
+
+
+class ModelError(MemjaxError):
+    """A model, parameter, state or preset name is unknown, or a device is declared wrongly."""
+
+
+class StimulusError(MemjaxError):
+    """A stimulus is not a function of time that can be applied."""
+
+
+class ReaderError(MemjaxError):
+    """A file cannot be read as a measurement."""
+
+
+class PolicyError(MemjaxError):
+    """A solver, path and step control do not go together or converge to the wrong process."""
+
+
+class SolveError(MemjaxError):
+    """A solve did not end well and its result would be used."""
+
+
+class FitError(MemjaxError):
+    """A calibration problem is ill-posed, or nothing usable came out of it."""
+
+
+class OutputError(MemjaxError):
+    """A result cannot be written where it was asked for."""

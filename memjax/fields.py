@@ -1,0 +1,168 @@
+"""Declaration of parameters and states: unit, bounds, symbol and text travel with the field."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .errors import BoundsError, ModelError
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ParameterSpec:
+    """What a parameter is.
+
+    Parameters
+    ----------
+    name : str
+        Field name, the name in files and on the command line.
+    default : float or None
+        Value used where none is given; None where the parameter follows `follows`.
+    unit : str
+        SI unit, "1" for a ratio.
+    bounds : tuple of float
+        Closed range in which the value has a meaning.
+    symbol, doc : str
+        LaTeX symbol and one sentence.
+    noise : bool
+        Whether the parameter only sets the strength of noise.
+    follows : str or None
+        Name of the parameter whose value stands in where this one is None.
+    """
+
+    name: str
+    default: float | None
+    unit: str
+    bounds: tuple[float, float]
+    symbol: str
+    doc: str
+    noise: bool = False
+    follows: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StateSpec:
+    """What a state is.
+
+    Parameters
+    ----------
+    name, unit, doc : str
+        Name in files, SI unit and one sentence.
+    scale : float
+        Size that the state has when it matters [unit]: solvers see state / scale.
+    bounds : tuple of float
+        Closed range of the state [unit].
+    size : int
+        Number of components.
+    """
+
+    name: str
+    unit: str
+    scale: float
+    bounds: tuple[float, float]
+    doc: str = ""
+    size: int = 1
+
+
+def _as_inexact(value: Any) -> jax.Array | None:
+    """The value as an array of JAX's default floating type; arrays and None as they are."""
+    if value is None or isinstance(value, jax.Array):
+        return value
+    return jnp.asarray(value, dtype=jnp.result_type(float))
+
+
+def param(
+    default: float | None,
+    *,
+    unit: str,
+    bounds: tuple[float, float],
+    doc: str,
+    symbol: str = "",
+    noise: bool = False,
+    follows: str | None = None,
+) -> Any:
+    """Declare a parameter of a device as a field.
+
+    Parameters
+    ----------
+    default : float or None
+        Value where none is given; None together with `follows`.
+    unit, bounds, doc, symbol, noise, follows
+        See `ParameterSpec`.
+
+    Returns
+    -------
+    Any
+        An `equinox` field.
+
+    Raises
+    ------
+    ModelError
+        If the bounds are not a range or the default lies outside.
+    """
+    lower, upper = bounds
+    if not lower < upper or (default is not None and not lower <= default <= upper):
+        raise ModelError(f"default {default} with bounds {bounds}", allowed="lower <= default <= upper")
+    spec = dict(default=default, unit=unit, bounds=bounds, symbol=symbol, doc=doc, noise=noise, follows=follows)
+    return eqx.field(converter=_as_inexact, default=default, metadata={"memjax": spec})
+
+
+def state(
+    name: str, *, unit: str, scale: float, bounds: tuple[float, float], doc: str = "", size: int = 1
+) -> StateSpec:
+    """Declare a state of a device: see `StateSpec`."""
+    return StateSpec(name=name, unit=unit, scale=scale, bounds=bounds, doc=doc, size=size)
+
+
+def parameter_specs(device: Any) -> dict[str, ParameterSpec]:
+    """Specifications of all parameters of a device or device class, by name, in order."""
+    fields = dataclasses.fields(device)
+    return {
+        f.name: ParameterSpec(name=f.name, **f.metadata["memjax"]) for f in fields if "memjax" in f.metadata
+    }
+
+
+def check_bounds(device: Any) -> None:
+    """Raise `BoundsError` where a concrete parameter lies outside its bounds or is no number."""
+    for spec in parameter_specs(device).values():
+        value = getattr(device, spec.name)
+        if value is None or isinstance(value, jax.core.Tracer) or not isinstance(value, jax.Array):
+            continue
+        array = np.asarray(value)
+        lower, upper = (np.asarray(b, array.dtype) for b in spec.bounds)
+        if not np.all((array >= lower) & (array <= upper)):
+            raise BoundsError(
+                f"{spec.name} = {array} {spec.unit}",
+                where=type(device).__name__,
+                allowed=f"{spec.bounds[0]:g} to {spec.bounds[1]:g} {spec.unit}",
+                fix="correct the value or its unit (all values are SI)",
+            )
+
+
+def describe(device: Any) -> list[dict]:
+    """One row per parameter: name, value, unit, bounds, symbol, doc.
+
+    Parameters
+    ----------
+    device : AbstractDevice
+        A device, or its class for the defaults.
+
+    Returns
+    -------
+    list of dict
+        Values are floats; None where the parameter follows another one.
+    """
+    pick: Callable[[ParameterSpec], Any] = lambda s: s.default  # noqa: E731
+    if not isinstance(device, type):
+        pick = lambda s: getattr(device, s.name)  # noqa: E731
+    rows = []
+    for spec in parameter_specs(device).values():
+        value = pick(spec)
+        value = None if value is None else np.asarray(value).tolist()
+        row = dataclasses.asdict(spec) | {"value": value, "bounds": list(spec.bounds)}
+        rows.append(row)
+    return rows

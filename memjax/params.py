@@ -1,0 +1,186 @@
+"""Parameters by name: select, replace, put in an ensemble, write to and read from TOML or JSON."""
+
+import json
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from .errors import ModelError
+from .fields import ParameterSpec, check_bounds, parameter_specs
+from .transforms import from_spec
+
+D = TypeVar("D")
+
+
+def known(device: Any, names: Iterable[str], *, where: str = "") -> list[str]:
+    """The names, if each is a parameter of the device.
+
+    Raises
+    ------
+    ModelError
+        If a name is unknown; it lists the names that exist.
+    """
+    specs = parameter_specs(device)
+    names = list(names)
+    unknown = [n for n in names if n not in specs]
+    if unknown:
+        kind = device if isinstance(device, type) else type(device)
+        raise ModelError(
+            f"unknown parameter {', '.join(map(repr, unknown))}",
+            where=where or kind.__name__,
+            allowed=", ".join(specs),
+        )
+    return names
+
+
+def get(device: Any, name: str) -> Float[Array, ""]:
+    """Value of a parameter; of the one that it follows where it has none of its own."""
+    spec = parameter_specs(device)[known(device, [name])[0]]
+    value = getattr(device, name)
+    return getattr(device, spec.follows) if value is None and spec.follows else value
+
+
+def replace(device: D, values: Mapping[str, Any], *, where: str = "", check: bool = True) -> D:
+    """A device with other parameter values.
+
+    Parameters
+    ----------
+    device : AbstractDevice
+        The device to start from; it is not changed.
+    values : mapping of str to float or Array
+        New values [SI].
+    where : str
+        Named in errors (a file, an option).
+    check : bool
+        Whether concrete values are compared with the bounds.
+
+    Raises
+    ------
+    ModelError, BoundsError
+        For an unknown name, a value that is no number, or one out of bounds.
+    """
+    names = known(device, values, where=where)
+    if not names:
+        return device
+    try:
+        arrays = [jnp.asarray(values[n], dtype=jnp.result_type(float)) for n in names]
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"a parameter is no number: {error}", where=where) from error
+    pick = lambda d: [getattr(d, n) for n in names]  # noqa: E731
+    changed = eqx.tree_at(pick, device, arrays, is_leaf=lambda x: x is None)
+    if check:
+        check_bounds(changed)
+    return changed
+
+
+def ensemble(device: D, values: Mapping[str, Float[Array, " members"]]) -> tuple[D, D]:
+    """Many devices in one, and which of its leaves are batched.
+
+    Parameters
+    ----------
+    device : AbstractDevice
+        The common device.
+    values : mapping of str to Float[Array, "members"]
+        Parameters that differ between members [SI].
+
+    Returns
+    -------
+    batched : AbstractDevice
+        Device whose named leaves have a leading axis.
+    axes : AbstractDevice
+        The same tree with 0 at batched leaves and None elsewhere: `in_axes` of `jax.vmap`.
+    """
+    batched = replace(device, values)
+    axes = jax.tree.map(lambda _: None, device)
+    pick = lambda d: [getattr(d, n) for n in values]  # noqa: E731
+    axes = eqx.tree_at(pick, axes, [0] * len(values), is_leaf=lambda x: x is None) if values else axes
+    return batched, axes
+
+
+def unconstrain(device: Any, names: Iterable[str]) -> Float[Array, " free"]:
+    """Unconstrained coordinates of the named parameters, in the order of the names."""
+    specs = parameter_specs(device)
+    return jnp.stack([from_spec(specs[n]).forward(get(device, n)) for n in known(device, names)])
+
+
+def constrain(device: D, names: Iterable[str], z: Float[Array, " free"]) -> D:
+    """The device whose named parameters have the given unconstrained coordinates."""
+    specs = parameter_specs(device)
+    values = {n: from_spec(specs[n]).inverse(z[k]) for k, n in enumerate(known(device, names))}
+    return replace(device, values, check=False)
+
+
+def to_dict(device: Any) -> dict[str, float]:
+    """Parameters that have a value, by name [SI]."""
+    pairs = ((n, getattr(device, n)) for n in parameter_specs(device))
+    return {n: np.asarray(v).tolist() for n, v in pairs if v is not None}
+
+
+def load(path: str | Path) -> dict[str, float]:
+    """Read ``name = value`` pairs from a TOML or JSON file.
+
+    Parameters
+    ----------
+    path : str or Path
+        ``.json`` is JSON, everything else TOML. Values are SI.
+
+    Returns
+    -------
+    dict
+        Values by name.
+
+    Raises
+    ------
+    ModelError
+        If the file cannot be read or holds anything but numbers.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+        values = json.loads(text) if path.suffix.lower() == ".json" else tomllib.loads(text)
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        raise ModelError(
+            f"parameters cannot be read: {error}", where=str(path), allowed="TOML or JSON, name = value in SI"
+        ) from error
+    if not isinstance(values, dict):
+        raise ModelError("no table of parameters", where=str(path), allowed="name = value in SI")
+    bad = [n for n, v in values.items() if isinstance(v, bool) or not isinstance(v, int | float)]
+    if bad:
+        raise ModelError(f"{', '.join(bad)}: no number", where=str(path), allowed="name = value in SI")
+    return {n: float(v) for n, v in values.items()}
+
+
+def dump(device: Any, path: str | Path) -> None:
+    """Write a device's parameters as TOML (or JSON for ``.json``), with units as comments in TOML."""
+    path, values = Path(path), to_dict(device)
+    if path.suffix.lower() == ".json":
+        path.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+        return
+    specs: dict[str, ParameterSpec] = parameter_specs(device)
+    lines = [f"{n} = {v!r}  # {specs[n].unit}: {specs[n].doc}" for n, v in values.items()]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+
+
+def quiet(device: D) -> D:
+    """The device with None in place of each noise parameter that is 0: the equations then do without it.
+
+    A noise parameter other than 0, or traced, stays: it may act on the drift too.
+    """
+    names = [n for n, s in parameter_specs(device).items() if s.noise and _is_zero(getattr(device, n))]
+    if not names:
+        return device
+    return eqx.tree_at(lambda d: [getattr(d, n) for n in names], device, replace=[None] * len(names))
+
+
+def _is_zero(value: Any) -> bool:
+    """Whether a value is known to be 0."""
+    return isinstance(value, jax.Array) and not isinstance(value, jax.core.Tracer) and not np.any(np.asarray(value))

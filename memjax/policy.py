@@ -1,0 +1,150 @@
+"""Policies: solver, step control, path and adjoint as one object that refuses what converges to the wrong process."""
+
+import math
+from typing import Any
+
+import diffrax as dfx
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .errors import PolicyError
+from .solver import DriftImplicitEuler
+from .system import Additive, NoNoise
+
+
+class AbstractPolicy(eqx.Module):
+    """How a system is integrated."""
+
+
+class Stiff(AbstractPolicy):
+    """Adaptive stiff solve without noise: RODAS3 (L-stable, order 3) under a PI controller that lands on corners.
+
+    Parameters
+    ----------
+    rtol, atol : float
+        Relative tolerance, and absolute tolerance in units of each state's scale.
+    max_steps : int
+        Steps after which the solve counts as failed.
+    adjoint : diffrax.AbstractAdjoint
+        `diffrax.ForwardMode` for forward derivatives, `diffrax.RecursiveCheckpointAdjoint` for reverse ones.
+    """
+
+    rtol: float = eqx.field(static=True, default=1e-5)
+    atol: float = eqx.field(static=True, default=1e-7)
+    max_steps: int = eqx.field(static=True, default=100_000)
+    adjoint: dfx.AbstractAdjoint = dfx.ForwardMode()
+
+
+class Fixed(AbstractPolicy):
+    """Fixed steps on a grid, with noise from counters.
+
+    Parameters
+    ----------
+    dt : float
+        Largest step [s]. Between two rows of output the steps are equal, and none is longer.
+    method : diffrax.AbstractSolver
+        `DriftImplicitEuler` unless another Ito method is given.
+    """
+
+    dt: float = eqx.field(static=True)
+    method: Any = DriftImplicitEuler()
+
+    def __check_init__(self):
+        if not (isinstance(self.dt, int | float) and math.isfinite(self.dt) and self.dt > 0):
+            raise PolicyError(f"dt = {self.dt} s", where="Fixed", allowed="a finite step > 0 s")
+
+
+class Auto(AbstractPolicy):
+    """`Stiff` where nothing is random, else `Fixed` with a step that suits the rows of output.
+
+    Parameters
+    ----------
+    steps_per_row : int
+        Fixed steps between two rows of output.
+    max_steps : int
+        Largest number of fixed steps in all: beyond it steps grow no longer, the run is refused.
+    """
+
+    steps_per_row: int = eqx.field(static=True, default=500)
+    max_steps: int = eqx.field(static=True, default=20_000_000)
+
+
+def resolve(policy: AbstractPolicy, *, noisy: bool, gaps: np.ndarray) -> AbstractPolicy:
+    """The policy itself, or what `Auto` stands for given the times between rows of output [s]."""
+    if not isinstance(policy, Auto):
+        return policy
+    if not noisy:
+        return Stiff()
+    widest, narrowest = float(np.max(gaps)), float(np.min(gaps[gaps > 0]))
+    dt = max(narrowest / policy.steps_per_row, widest * len(gaps) / policy.max_steps)
+    return Fixed(dt)
+
+
+def check(policy: AbstractPolicy, structure: type, *, noisy: bool) -> None:
+    """Refuse a policy that would converge to the wrong process or cannot reach its tolerance.
+
+    Parameters
+    ----------
+    policy : AbstractPolicy
+        A resolved policy.
+    structure : type
+        Marker class of the system's noise.
+    noisy : bool
+        Whether noise acts in this run.
+
+    Raises
+    ------
+    PolicyError
+        With what to use instead.
+    """
+    if isinstance(policy, Stiff):
+        _check_stiff(policy, noisy)
+        return
+    method = policy.method
+    if not noisy or structure in (Additive, NoNoise) or isinstance(method, DriftImplicitEuler):
+        return
+    name = type(method).__name__
+    if isinstance(method, dfx.AbstractStratonovichSolver):
+        raise PolicyError(
+            f"{name} with state-dependent noise",
+            where="Fixed",
+            allowed="methods that converge to the Ito process",
+            fix="it converges to the Stratonovich process, which is another one; use the default DriftImplicitEuler",
+        )
+    if isinstance(method, dfx.AbstractImplicitSolver) or not isinstance(method, dfx.AbstractItoSolver):
+        raise PolicyError(
+            f"{name} with state-dependent noise",
+            where="Fixed",
+            allowed="methods that treat the noise explicitly and converge to the Ito process",
+            fix="it takes the noise at the end of the step and converges to the wrong mean; use the default "
+            "DriftImplicitEuler",
+        )
+
+
+def _check_stiff(policy: Stiff, noisy: bool) -> None:
+    """The part of `check` that concerns adaptive steps."""
+    if noisy:
+        raise PolicyError(
+            "adaptive steps with noise",
+            where="Stiff",
+            allowed="noise-free systems, or deterministic=True",
+            fix="a grid path is not Brownian under adaptive steps; use mj.Fixed(dt=...)",
+        )
+    eps = float(jnp.finfo(jnp.result_type(float)).eps)
+    if policy.rtol < 10 * eps:
+        raise PolicyError(
+            f"rtol = {policy.rtol:g} in {jnp.result_type(float)}",
+            where="Stiff",
+            allowed=f">= {10 * eps:.1g}",
+            fix="enable float64: jax.config.update('jax_enable_x64', True)",
+        )
+
+
+def require_x64() -> None:
+    """Raise `PolicyError` unless JAX computes in float64, with the line that enables it."""
+    if not jax.config.jax_enable_x64:
+        raise PolicyError(
+            "float32", allowed="float64", fix="put jax.config.update('jax_enable_x64', True) before the first array"
+        )

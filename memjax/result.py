@@ -1,0 +1,152 @@
+"""What a simulation returns: time, voltage, current, states, and how each solve ended."""
+
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+import equinox as eqx
+import jax
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from .errors import SolveError
+
+if TYPE_CHECKING:
+    import pandas
+    import xarray
+
+
+class Result(IntEnum):
+    """How a solve ended."""
+
+    successful = 0
+    step_limit = 1
+    not_finite = 2
+    newton_failed = 3
+
+
+class Member(eqx.Module):
+    """One member of a trace, in NumPy, as observables read it.
+
+    Parameters
+    ----------
+    t, v, i : Float[np.ndarray, "points"]
+        Time in the sweep [s], voltage [V], current [A].
+    sweep : Int[np.ndarray, "points"]
+        Label of the sweep.
+    """
+
+    t: Float[np.ndarray, " points"]
+    v: Float[np.ndarray, " points"]
+    i: Float[np.ndarray, " points"]
+    sweep: Int[np.ndarray, " points"]
+
+
+class Trace(eqx.Module):
+    """Rows of a simulation, or of a measurement brought to the same form.
+
+    Parameters
+    ----------
+    t : Float[Array, "rows"]
+        Time within the sweep [s].
+    sweep : Int[Array, "rows"]
+        Label of the sweep.
+    v, i : Float[Array, "members rows"]
+        Voltage [V] and current [A] at the instrument's terminals; positive current flows into the positive one.
+    state : dict of str to Float[Array, "members rows ..."]
+        States [SI].
+    v_device, i_device : Float[Array, "members rows"]
+        Voltage [V] and current [A] of the device itself.
+    result : Int[Array, "members sweeps"]
+        How each solve ended, a `Result`.
+    units : dict
+        Unit of each state.
+    notes : dict
+        Provenance: model, policy, seed, bench.
+    """
+
+    t: Float[Array, " rows"]
+    sweep: Int[np.ndarray, " rows"]
+    v: Float[Array, "members rows"]
+    i: Float[Array, "members rows"]
+    state: dict[str, Float[Array, "members rows ..."]]
+    v_device: Float[Array, "members rows"]
+    i_device: Float[Array, "members rows"]
+    result: Int[Array, "members sweeps"]
+    units: dict = eqx.field(static=True, default_factory=dict)
+    notes: dict = eqx.field(static=True, default_factory=dict)
+
+    @property
+    def failed(self) -> np.ndarray:
+        """Members of which a solve did not end well."""
+        return np.flatnonzero(np.any(np.asarray(self.result) != 0, axis=1))
+
+    def check(self) -> "Trace":
+        """The trace itself, if every solve ended well.
+
+        Raises
+        ------
+        SolveError
+            With the number, the members and the ways in which solves ended.
+        """
+        codes = np.asarray(self.result)
+        if np.any(codes != 0):
+            ways = ", ".join(f"{Result(c).name} {np.sum(codes == c)}x" for c in np.unique(codes[codes != 0]))
+            raise SolveError(
+                f"{np.sum(codes != 0)} of {codes.size} solves failed ({ways})",
+                where=f"members {self.failed[:8].tolist()}",
+                fix="take a smaller step or looser tolerances, or drop these members",
+            )
+        return self
+
+    def member(self, m: int) -> Member:
+        """Member number `m`."""
+        return Member(np.asarray(self.t), np.asarray(self.v[m]), np.asarray(self.i[m]), np.asarray(self.sweep))
+
+    def good(self) -> "Trace":
+        """The trace without members of which a solve failed."""
+        keep = np.setdiff1d(np.arange(self.result.shape[0]), self.failed)
+        pick = lambda x: x[keep]  # noqa: E731
+        names = ("v", "i", "state", "v_device", "i_device", "result")
+        parts = [jax.tree.map(pick, getattr(self, n)) for n in names]
+        return eqx.tree_at(lambda tr: [getattr(tr, n) for n in names], self, parts)
+
+    def to_pandas(self, *, device: bool = False) -> "pandas.DataFrame":
+        """One row per member and point: member, sweep, t_s, v_V, i_A, states (vectors as name_0, name_1, ...).
+
+        Parameters
+        ----------
+        device : bool
+            Whether to add v_device_V and i_device_A.
+        """
+        import pandas as pd
+
+        members, rows = self.v.shape
+        flat = lambda x: np.asarray(x).reshape(members * rows, *np.shape(x)[2:])  # noqa: E731
+        columns = {
+            "member": np.repeat(np.arange(members), rows),
+            "sweep": np.tile(np.asarray(self.sweep), members),
+            "t_s": np.tile(np.asarray(self.t), members),
+            "v_V": flat(self.v),
+            "i_A": flat(self.i),
+        }
+        for name, values in self.state.items():
+            values = flat(values)
+            parts = {name: values} if values.ndim == 1 else {f"{name}_{k}": c for k, c in enumerate(values.T)}
+            columns |= parts
+        if device:
+            columns |= {"v_device_V": flat(self.v_device), "i_device_A": flat(self.i_device)}
+        return pd.DataFrame(columns)
+
+    def to_xarray(self) -> "xarray.Dataset":
+        """Dataset over (member, row) with coordinates sweep and t, units in the attributes."""
+        import xarray as xr
+
+        dims = ("member", "row")
+        unit = {"v": "V", "i": "A", "v_device": "V", "i_device": "A"}
+        data = {k: (dims, np.asarray(getattr(self, k)), {"units": u}) for k, u in unit.items()}
+        for name, values in self.state.items():
+            extra = tuple(f"{name}_component" for _ in range(values.ndim - 2))
+            data[name] = (dims + extra, np.asarray(values), {"units": self.units.get(name, "1")})
+        data["result"] = (("member", "solve"), np.asarray(self.result), {"meaning": str([r.name for r in Result])})
+        coords = {"t": ("row", np.asarray(self.t), {"units": "s"}), "sweep": ("row", np.asarray(self.sweep))}
+        return xr.Dataset(data, coords, {k: str(v) for k, v in self.notes.items()})

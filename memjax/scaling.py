@@ -1,0 +1,70 @@
+"""The only place that knows both SI states and the order-one vectors that solvers see."""
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from .system import AbstractSystem, Environment, State
+
+
+class Scaled(eqx.Module):
+    """A system as functions of a vector whose components are states over their scales.
+
+    Parameters
+    ----------
+    system : AbstractSystem
+        The equations in SI.
+    env : Environment
+        Where it stands.
+    """
+
+    system: AbstractSystem
+    env: Environment
+
+    @property
+    def scale(self) -> np.ndarray:
+        """Scale of each component [SI]."""
+        return np.concatenate([np.full(s.size, s.scale) for s in self.system.specs])
+
+    def pack(self, state: State) -> Float[Array, " n"]:
+        """Vector of a state."""
+        parts = [jnp.ravel(jnp.asarray(state[s.name]) / s.scale) for s in self.system.specs]
+        return jnp.concatenate(parts)
+
+    def unpack(self, z: Float[Array, " n"]) -> State:
+        """State of a vector."""
+        state, k = {}, 0
+        for s in self.system.specs:
+            state[s.name] = z[k] * s.scale if s.size == 1 else z[k : k + s.size] * s.scale
+            k += s.size
+        return state
+
+    def initial(self) -> Float[Array, " n"]:
+        """Vector at rest."""
+        return self.pack(self.system.initial(self.env))
+
+    def drift(self, t, z: Float[Array, " n"], u) -> Float[Array, " n"]:
+        """Rate of change of the vector [1/s]."""
+        return self.pack(self.system.drift(t, self.unpack(z), u, self.env))
+
+    def diffusion(self, t, z: Float[Array, " n"], u) -> Float[Array, "n channels"]:
+        """Noise amplitudes [1/sqrt(s)], one column per channel."""
+        state = self.unpack(z)
+        channels = self.system.noise(t, state, u, self.env).values()
+        zero = {k: jnp.zeros_like(x) for k, x in state.items()}
+        columns = [self.pack(zero | c) for c in channels]
+        return jnp.stack(columns, axis=1) if columns else jnp.zeros((z.shape[0], 0), z.dtype)
+
+    def channels(self) -> tuple[str, ...]:
+        """Names of the noise channels."""
+        state = self.system.initial(self.env)
+        return tuple(self.system.noise(0.0, state, 0.0, self.env))
+
+    def project(self, z: Float[Array, " n"]) -> Float[Array, " n"]:
+        """Nearest vector of the domain."""
+        return self.pack(self.system.project(self.unpack(z)))
+
+    def confine(self, z: Float[Array, " n"], before: Float[Array, " n"], u) -> Float[Array, " n"]:
+        """A Newton iterate, kept where the solution can lie."""
+        return self.pack(self.system.confine(self.unpack(z), self.unpack(before), u))

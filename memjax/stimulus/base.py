@@ -1,0 +1,47 @@
+"""A stimulus: a function of time that knows its corners."""
+
+import abc
+from typing import TYPE_CHECKING
+
+import equinox as eqx
+import numpy as np
+from jaxtyping import Array, Float
+
+if TYPE_CHECKING:
+    from .algebra import Product, Sum
+
+
+class AbstractStimulus(eqx.Module):
+    """Value of a source as a function of time.
+
+    Notes
+    -----
+    `quantity` is "voltage" [V] or "current" [A]. Stimuli of one quantity add; a number scales them.
+    """
+
+    quantity: eqx.AbstractVar[str]
+
+    @abc.abstractmethod
+    def __call__(self, t: Float[Array, ""]) -> Float[Array, ""]:
+        """Value at time `t` [s]; at a jump the value after it."""
+
+    @abc.abstractmethod
+    def breakpoints(self) -> np.ndarray | Float[Array, " corners"]:
+        """Times [s], ascending, at which value or slope jump; step control lands on them."""
+
+    @property
+    @abc.abstractmethod
+    def duration(self) -> float:
+        """Time [s] after which nothing new happens."""
+
+    def __add__(self, other: "AbstractStimulus") -> "Sum":
+        from .algebra import Sum
+
+        return Sum((self, other))
+
+    def __mul__(self, factor: float) -> "Product":
+        from .algebra import Product
+
+        return Product(self, factor)
+
+    __rmul__ = __mul__

@@ -1,0 +1,73 @@
+"""Pulse train with finite edges."""
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+
+from ..errors import StimulusError
+from .base import AbstractStimulus
+
+
+class PulseTrain(AbstractStimulus):
+    """Pulses of equal height over a base value.
+
+    Parameters
+    ----------
+    amplitude : float
+        Value during a pulse [V or A].
+    width : float
+        Time from the start of the rising to the start of the falling edge [s].
+    period : float
+        Time between the starts of pulses [s]; at least width + edge.
+    count : int
+        Number of pulses.
+    delay : float
+        Start of the first pulse [s].
+    edge : float
+        Duration of each edge [s].
+    base : float
+        Value between pulses [V or A], a read voltage for example.
+    after : float
+        Time kept after the last period [s].
+    quantity : {"voltage", "current"}
+        What is imposed.
+    """
+
+    amplitude: float
+    width: float
+    period: float
+    count: int = eqx.field(static=True, default=1)
+    delay: float = 0.0
+    edge: float = 1e-9
+    base: float = 0.0
+    after: float = 0.0
+    quantity: str = eqx.field(static=True, default="voltage")
+
+    def __check_init__(self):
+        numbers = (self.width, self.period, self.delay, self.edge, self.after)
+        if not all(isinstance(x, int | float) for x in numbers):
+            return
+        ok = self.width > 0 and self.edge > 0 and self.period >= self.width + self.edge and self.count >= 1
+        if not ok or self.delay < 0 or self.after < 0 or self.edge > self.width:
+            raise StimulusError(
+                f"pulses of width {self.width} s, period {self.period} s, edge {self.edge} s, count {self.count}",
+                allowed="0 < edge <= width, period >= width + edge, count >= 1, delay and after >= 0",
+            )
+
+    def __call__(self, t):
+        """See `AbstractStimulus`."""
+        since = t - self.delay
+        n = jnp.clip(jnp.floor(since / self.period), 0, self.count - 1)
+        phase = since - n * self.period
+        up, down = phase / self.edge, (self.width + self.edge - phase) / self.edge
+        return self.base + (self.amplitude - self.base) * jnp.clip(jnp.minimum(up, down), 0.0, 1.0)
+
+    def breakpoints(self):
+        """See `AbstractStimulus`."""
+        corners = np.array([0.0, self.edge, self.width, self.width + self.edge])
+        return np.unique(self.delay + np.add.outer(np.arange(self.count) * self.period, corners).ravel())
+
+    @property
+    def duration(self):
+        """See `AbstractStimulus`."""
+        return self.delay + self.count * self.period + self.after

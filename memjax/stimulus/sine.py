@@ -1,0 +1,51 @@
+"""Sine wave."""
+
+import math
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+
+from ..errors import StimulusError
+from .base import AbstractStimulus
+
+
+class Sine(AbstractStimulus):
+    """Sine wave.
+
+    Parameters
+    ----------
+    amplitude : float
+        Peak value [V or A].
+    frequency : float
+        Frequency [Hz].
+    cycles : float
+        Number of periods.
+    offset : float
+        Constant added [V or A].
+    quantity : {"voltage", "current"}
+        What is imposed.
+    """
+
+    amplitude: float
+    frequency: float
+    cycles: float = 1.0
+    offset: float = 0.0
+    quantity: str = eqx.field(static=True, default="voltage")
+
+    def __check_init__(self):
+        if isinstance(self.frequency, int | float) and not self.frequency > 0:
+            raise StimulusError(f"a frequency of {self.frequency} Hz", allowed="> 0 Hz")
+
+    def __call__(self, t):
+        """See `AbstractStimulus`."""
+        return self.offset + self.amplitude * jnp.sin(2 * math.pi * self.frequency * t)
+
+    def breakpoints(self):
+        """See `AbstractStimulus`: there are none."""
+        return np.zeros(0)
+
+    @property
+    def duration(self):
+        """See `AbstractStimulus`."""
+        return self.cycles / self.frequency

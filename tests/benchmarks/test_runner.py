@@ -1,0 +1,126 @@
+"""Running cases: what lands in the file of records, whatever a case does."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import records, registry, runner
+from benchmarks.timing import Times, measure
+
+ROOT = Path(__file__).parents[2]
+HEAD = """
+import time
+from benchmarks.registry import Case
+from benchmarks.timing import Times
+"""
+BODIES = {
+    "good": "record.ok('a', Times(run=[1.0]), error=1e-3, reference='exact', tolerance=1e-2)",
+    "wrong": "record.ok('a', Times(run=[1.0]), error=float('nan'), reference='exact')",
+    "sleeper": "record.ok('a', Times(run=[1.0]), error=None, reference='none'); time.sleep(60)",
+    "crash": "raise RuntimeError('the reason')",
+    "silent": "pass",
+}
+
+
+@pytest.fixture
+def cases(tmp_path):
+    """A folder with one case per way of ending."""
+    folder = tmp_path / "cases"
+    for name, body in BODIES.items():
+        (folder / name).mkdir(parents=True)
+        program = f"{HEAD}\ndef run(size, record):\n    {body}\n"
+        program += f"CASE = Case(name={name!r}, run=run, baseline='a', suites=('smoke',))\n"
+        (folder / name / "case.py").write_text(program)
+    return folder
+
+
+def _run(cases, name, **options):
+    found = registry.discover(cases)
+    path = runner.run_cases(
+        [found[name]], "smoke", out=cases.parent / "out", folder=cases, **options
+    )
+    return records.read(path)
+
+
+def test_a_record_says_what_ran_on_what_and_how_wrong_it_was(cases):
+    (row,) = _run(cases, "good")
+    assert (row["status"], row["error"], row["reference"]) == ("ok", 1e-3, "exact")
+    assert row["run_s"] == {"median": 1.0, "q1": 1.0, "q3": 1.0, "repeats": 1}
+    assert row["schema_version"] == records.SCHEMA_VERSION
+    assert {"python", "jax", "jaxlib", "equinox", "diffrax", "numpy"} == set(row["versions"])
+    assert row["machine"]["cpu"]
+    assert row["machine"]["cores"] >= 1
+    assert row["peak_rss_bytes"] > 1e6
+
+
+def test_a_result_that_is_not_a_number_has_failed(cases):
+    (row,) = _run(cases, "wrong")
+    assert (row["status"], row["error"]) == ("failed", None)
+    assert "nan" in row["reason"]
+
+
+def test_a_case_that_runs_too_long_is_ended_and_keeps_what_it_recorded(cases):
+    first, last = _run(cases, "sleeper", limit_s=8.0)
+    assert (first["status"], last["status"]) == ("ok", "timeout")
+    assert "8 s" in last["reason"]
+
+
+def test_a_crash_is_a_record_with_its_reason(cases):
+    (row,) = _run(cases, "crash")
+    assert row["status"] == "failed"
+    assert "RuntimeError: the reason" in row["reason"]
+
+
+def test_a_case_that_records_nothing_has_failed(cases):
+    (row,) = _run(cases, "silent")
+    assert (row["status"], row["reason"]) == ("failed", "the case recorded nothing")
+
+
+def test_suites_and_cases_are_found_by_name(cases):
+    found = registry.discover(cases)
+    assert {c.name for c in registry.select("smoke", found)} == set(BODIES)
+    assert [c.name for c in registry.select("good", found)] == ["good"]
+    with pytest.raises(registry.BenchmarkError, match="no case or suite 'other'"):
+        registry.select("other", found)
+
+
+def test_compilation_is_timed_apart_from_running():
+    import jax
+    import jax.numpy as jnp
+
+    square = jax.jit(lambda x: x @ x)
+    times, result = measure(lambda: square(jnp.eye(3)), repeats=3)
+    assert len(times.run) == 3
+    assert times.compile > max(times.run)
+    assert result.shape == (3, 3)
+
+
+def test_quartiles_are_those_of_the_repeats():
+    fields = Times(run=[1.0, 2.0, 3.0, 4.0, 5.0], compile=0.5).as_fields()
+    assert fields["run_s"] == {"median": 3.0, "q1": 2.0, "q3": 4.0, "repeats": 5}
+    assert fields["compile_s"] == 0.5
+
+
+def test_the_command_lists_the_cases_and_refuses_an_unknown_one(tmp_path):
+    command = [sys.executable, "-m", "benchmarks"]
+    listed = subprocess.run([*command, "list"], cwd=ROOT, capture_output=True, text=True)
+    assert listed.returncode == 0, listed.stderr
+    assert "startup" in listed.stdout
+    assert "fit" in listed.stdout
+    refused = subprocess.run([*command, "run", "other"], cwd=ROOT, capture_output=True, text=True)
+    assert refused.returncode == 2
+    assert "no case or suite 'other'" in refused.stderr
+
+
+def test_startup_runs_from_the_command_line_and_writes_json_lines(tmp_path):
+    command = [sys.executable, "-m", "benchmarks", "run", "startup", "--out", str(tmp_path)]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout + run.stderr
+    (path,) = tmp_path.glob("*.jsonl")
+    rows = {row["variant"]: row for row in map(json.loads, path.read_text().splitlines())}
+    assert set(rows) == {"python", "import jax", "import diffrax", "import memjax", "memjax models"}
+    assert all(row["status"] == "ok" and row["run_s"]["median"] > 0 for row in rows.values())
+    assert rows["python"]["extra"]["modules"] < rows["import memjax"]["extra"]["modules"]

@@ -1,0 +1,43 @@
+"""What every test runs under: float64, no silent broadcasting or promotion, compiled once."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import jax
+import pytest
+
+jax.config.update("jax_enable_x64", True)
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+
+
+def _cache_folder() -> str:
+    """One folder per kind of processor: XLA's CPU code runs only where it was compiled."""
+    cpu = Path("/proc/cpuinfo")
+    flags = (
+        [row for row in cpu.read_text().split("\n") if row.startswith("flags")][:1]
+        if cpu.exists()
+        else []
+    )
+    kind = hashlib.sha256("".join(flags).encode()).hexdigest()[:12]
+    root = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+    return str(root / "memjax-tests" / kind)
+
+
+# Set in the environment as well, so that the processes that tests start use it too.
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", _cache_folder())
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
+jax.config.update("jax_compilation_cache_dir", os.environ["JAX_COMPILATION_CACHE_DIR"])
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The measured data beside the checkout, or where MEMJAX_DATA says."""
+    folder = Path(os.environ.get("MEMJAX_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no measured data at {folder}; set MEMJAX_DATA to their folder")
+    return folder

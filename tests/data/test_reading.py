@@ -1,0 +1,202 @@
+"""What all formats share: gaps, labels, times, signs, wrong files, wrong options."""
+
+import numpy as np
+import pytest
+
+from memjax.data import base, read, reader_names, registry
+from memjax.errors import ReaderError
+
+TABLE = "t_s,v_V,i_A\n0,0,0\n1,0.5,1e-3\n2,1,2e-3\n3,0.5,1e-3\n4,0,0\n"
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(content, name="file.csv"):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "empty file"),
+        ("  \n\n", "empty file"),
+        (b"\x7fELF\x00\x01\x02", "binary file"),
+        (b"PK\x03\x04 no spreadsheet", "no spreadsheet"),
+        ("It was a dark night.\nThe wind howled.\n", "no reader recognises it.*--columns"),
+        ("v_V\n1\n2\n3\n", "no measurement"),
+        ("v_V,i_A\nnan,nan\nnan,nan\n", "no measurement|0 of 2 rows"),
+        ("t_s,v_V,i_A\n0,nan,nan\n1,nan,nan\n", "0 of 2 rows hold a voltage and a current"),
+        ("v_V,i_A\n0,9.91E+37\n1,9.91E+37\n", "0 of 2 rows"),
+        ("t_s,v_V,i_A\n0,0,0\n1,1,oops\n", "'oops' in column 'i_A' is not a number; .*line 3"),
+        ("v_V,i_A\n0,0\n1,1\n1,2,3\n", "3 cells under a header of 2; .*line 4"),
+        ("v_V,r_ohm\n1,2\n3,4\n", "no column says that it is the current.*'v_V', 'r_ohm'"),
+        ("va_V,u_V,v_V,i_A\n1,1,1,2\n3,3,3,4\n", "2 columns may be the voltage: 'u_V', 'v_V'"),
+        ('{"v_V": [1, 2]}', "JSON"),
+    ],
+)  # fmt: skip
+def test_wrong_file_is_named_with_what_is_wrong(write, content, message):
+    path = write(content)
+    with pytest.raises(ReaderError, match=f"(?s){message}") as caught:
+        read(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_file_and_directory(tmp_path):
+    with pytest.raises(ReaderError, match="no such file"):
+        read(tmp_path / "none.csv")
+    with pytest.raises(ReaderError, match="directory"):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"reader": "b15000"}, "unknown reader 'b15000'.*allowed: b1500, .*tidy"),
+        ({"columns": {"v": "nope"}}, "no column 'nope'.*'v_V'"),
+        ({"columns": {"voltage": "v_V"}}, "unknown roles.*allowed: v, i, t, sweep"),
+        ({"columns": {"v": "v_V", "i": "v_V"}}, "both voltage and current"),
+        ({"shunt": 0.0}, "shunt 0.*allowed: > 0"),
+        ({"shunt": -50.0}, "shunt -50"),
+        ({"sign": 2}, "sign 2.*allowed: 1, -1"),
+        ({"point_time": 0.0}, "point time 0"),
+        ({"reader": "b1500"}, "no DataValue"),
+        ({"reader": "oscilloscope", "shunt": 5.0, "columns": {"i": "nope"}}, "no channel 'nope'"),
+        ({"reader": "spreadsheet"}, "no spreadsheet"),
+    ],
+)
+def test_wrong_option_is_named_with_what_is_allowed(write, options, message):
+    with pytest.raises(ReaderError, match=message):
+        read(write(TABLE), **options)
+
+
+@pytest.mark.parametrize("name", reader_names())
+def test_reader_forced_on_a_table_that_is_not_its_own_reads_it_or_says_why(write, name):
+    path = write(TABLE)
+    try:
+        outcome = read(path, reader=name, shunt=50.0).reader
+    except ReaderError as error:
+        outcome = str(error)
+    assert outcome == name or str(path) in outcome
+
+
+def test_rows_with_gaps_are_dropped_and_counted_once(write):
+    text = "v_V,i_A\n0,0\n0.5,nan\n1,\n0.5,9.91E+37\n0.2,1e-3\n0,0\n"
+    m = read(write(text))
+    np.testing.assert_array_equal(m.v, [0, 0.2, 0])
+    assert [w for w in m.warnings if "NaN" in w] == ["3 rows with NaN dropped"]
+
+
+def test_gap_in_the_first_row_is_a_row_that_is_dropped_and_counted(write):
+    m = read(write("v_V,i_A\n0,\n1,1\n2,2\n"))
+    np.testing.assert_array_equal(m.v, [1, 2])
+    assert m.warnings == ("1 row with NaN dropped",)
+
+
+def test_time_missing_in_many_rows_is_dropped_rather_than_the_rows(write):
+    text = "t_s,v_V,i_A\n0,0,0\n,0.5,1e-3\n,1,2e-3\n3,0.5,1e-3\n"
+    m = read(write(text))
+    assert (len(m.v), m.t) == (4, None)
+    assert any("time is missing in 2 of 4 rows" in w for w in m.warnings)
+
+
+def test_assumed_units_are_said_and_stated_ones_are_not(write):
+    assumed = read(write("Voltage,Current\n0,0\n1,1\n"))
+    assert assumed.warnings == ("no units stated, taken as SI: Voltage in V, Current in A",)
+    assert read(write(TABLE)).warnings == ()
+
+
+def test_labels_of_the_file_are_kept(write):
+    text = "cycle,v_V,i_A\n7,0,0\n7,1,1\n3,0,0\n3,1,1\n"
+    assert read(write(text)).sweep.tolist() == [7, 7, 3, 3]
+
+
+def test_labels_that_are_names_are_numbered_and_kept_aside(write):
+    m = read(write("file,v_V,i_A\nb,0,0\nb,1,1\na,0,0\na,1,1\n"))
+    assert m.sweep.tolist() == [0, 0, 1, 1]
+    assert m.source["sweep_names"] == ("b", "a")
+
+
+def test_chosen_sweep_column_wins(write):
+    text = "lot,cycle,v_V,i_A\n5,0,0,0\n5,1,1,1\n6,2,0,0\n6,3,1,1\n"
+    assert read(write(text), columns={"sweep": "lot"}).sweep.tolist() == [5, 5, 6, 6]
+
+
+def test_repeated_header_begins_a_record(write):
+    m = read(write(TABLE + TABLE))
+    assert m.sweep.tolist() == [0] * 5 + [1] * 5
+
+
+def test_time_that_starts_again_begins_a_sweep_and_is_said(write):
+    m = read(write(TABLE + TABLE.split("\n", 1)[1]))
+    assert m.sweep.tolist() == [0] * 5 + [1] * 5
+    assert any("time starts again 1 times" in w for w in m.warnings)
+
+
+def test_time_that_runs_backwards_within_a_labelled_sweep_is_an_error(write):
+    text = "sweep,t_s,v_V,i_A\n0,0,0,0\n0,2,1,1\n0,1,2,2\n"
+    with pytest.raises(ReaderError, match=r"backwards within sweep 0; .*line 4"):
+        read(write(text))
+
+
+def test_time_that_runs_back_and_forth_is_an_error(write):
+    text = "t_s,v_V,i_A\n" + "".join(f"{k % 2},{k},{k}\n" for k in range(20))
+    with pytest.raises(ReaderError, match="backwards 9 times"):
+        read(write(text))
+
+
+def test_sign_turns_the_current_and_an_opposite_one_is_said(write):
+    path = write("v_V,i_A\n0,0\n1,-1e-3\n2,-2e-3\n")
+    assert any("--sign -1" in w for w in read(path).warnings)
+    turned = read(path, sign=-1)
+    np.testing.assert_array_equal(turned.i, [0, 1e-3, 2e-3])
+    assert turned.warnings == ()
+
+
+def test_point_time_counts_each_sweep_from_its_start(write):
+    text = "cycle,v_V,i_A\n0,0,0\n0,1,1\n1,0,0\n1,1,1\n1,0,0\n"
+    m = read(write(text), point_time=0.01)
+    np.testing.assert_allclose(m.t, [0.01, 0.02, 0.01, 0.02, 0.03])
+    assert m.source["point_time_s"] == 0.01
+    kept = read(write(TABLE), point_time=0.01)
+    np.testing.assert_array_equal(kept.t, np.arange(5.0))
+    assert any("point time is not used" in w for w in kept.warnings)
+
+
+def test_shunt_for_a_file_with_a_current_is_said_to_be_unused(write):
+    assert any("shunt is not used" in w for w in read(write(TABLE), shunt=50.0).warnings)
+
+
+def test_plugged_in_reader_is_found_and_a_broken_one_is_named(write, monkeypatch):
+    class Own(base.AbstractReader):
+        name = "own"
+        description = "numbers behind OWN"
+
+        def sniff(self, head):
+            return 1.0 if head.startswith("OWN") else 0.0
+
+        def parse(self, source, options):
+            columns = (["0", "1"], ["0", "2"])
+            return (base.Table(names=("v_V", "i_A"), columns=columns, lines=[2, 3]),)
+
+    class Point:
+        name, value = "own", "elsewhere:Own"
+
+        def __init__(self, load):
+            self.load = load
+
+    monkeypatch.setattr(registry, "entry_points", lambda group: [Point(lambda: Own)])
+    assert reader_names()[-1] == "own"
+    assert read(write("OWN\n1 2\n3 4\n")).i.tolist() == [0, 2]
+
+    def broken():
+        raise ImportError("no module named elsewhere")
+
+    monkeypatch.setattr(registry, "entry_points", lambda group: [Point(broken)])
+    with pytest.raises(ReaderError, match=r"'own'.*does not load: no module named elsewhere"):
+        read(write(TABLE))
+    assert read(write(TABLE), reader="tidy").reader == "tidy"

@@ -1,0 +1,30 @@
+"""Tolerances, orders of convergence and z-scores that the tests share."""
+
+import numpy as np
+
+
+def tols(dtype) -> dict[str, float]:
+    """``rtol`` and ``atol`` for ``np.testing.assert_allclose`` on order-one numbers of `dtype`."""
+    tolerance = {"float32": 5e-4, "float64": 5e-7}[np.dtype(dtype).name]
+    return {"rtol": tolerance, "atol": tolerance}
+
+
+def fitted_order(hs, errors) -> float:
+    """Slope of log(error) over log(step): the order of convergence that was seen."""
+    hs, errors = np.asarray(hs, float), np.asarray(errors, float)
+    if hs.size < 3 or np.any(errors <= 0) or not np.all(np.isfinite(errors)):
+        raise ValueError(
+            f"an order needs three or more positive errors, got {errors} at steps {hs}"
+        )
+    return float(np.polyfit(np.log(hs), np.log(errors), 1)[0])
+
+
+def z_score(samples, expected, *, expected_sd: float | None = None) -> float:
+    """Distance of the samples' mean from `expected`, in standard errors.
+
+    The standard deviation is the samples' own unless the exact one is given: few samples of a
+    skewed distribution underestimate it.
+    """
+    samples = np.asarray(samples, float).ravel()
+    sd = samples.std(ddof=1) if expected_sd is None else expected_sd
+    return float((samples.mean() - expected) / (sd / np.sqrt(samples.size)))

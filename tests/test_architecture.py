@@ -1,0 +1,201 @@
+"""The shape of the source, as DESIGN.md and CONTRIBUTING.md state it."""
+
+import ast
+import dataclasses
+import importlib
+import inspect
+import pkgutil
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import equinox as eqx
+import pytest
+import yaml
+
+pytestmark = pytest.mark.fast
+
+ROOT = Path(__file__).parents[1]
+LIBRARIES = ("memjax", "fitting")
+SOURCES = sorted(p for d in (*LIBRARIES, "benchmarks") for p in (ROOT / d).rglob("*.py"))
+TOP = {"pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md"}
+TOP |= {"memjax", "fitting", "benchmarks", "tests", "docs", ".ci", ".gitignore", ".gitattributes"}
+
+
+def _modules(name: str) -> list[types.ModuleType]:
+    root = importlib.import_module(name)
+    found = pkgutil.walk_packages(getattr(root, "__path__", []), f"{name}.")
+    inner = [importlib.import_module(m.name) for m in found if not m.name.endswith("__main__")]
+    return [root, *inner]
+
+
+def _classes() -> list[type]:
+    return [
+        value
+        for name in LIBRARIES
+        for module in _modules(name)
+        for value in vars(module).values()
+        if inspect.isclass(value)
+        and issubclass(value, eqx.Module)
+        and value.__module__ == module.__name__
+    ]
+
+
+def _called_abstract(cls: type) -> bool:
+    return cls.__name__.lstrip("_").startswith("Abstract")
+
+
+def _is_abstract(cls: type) -> bool:
+    wanted = ("__abstractmethods__", "__abstractvars__", "__abstractclassvars__")
+    return any(getattr(cls, attribute, None) for attribute in wanted)
+
+
+def _own_fields(cls: type) -> set[str]:
+    declared = inspect.get_annotations(cls)
+    return {f.name for f in dataclasses.fields(cls) if f.name in declared}
+
+
+def _trees() -> list[tuple[str, ast.Module]]:
+    return [(str(p.relative_to(ROOT)), ast.parse(p.read_text("utf8"))) for p in SOURCES]
+
+
+def test_an_abstract_class_is_called_so_and_no_other():
+    classes = _classes()
+    assert [c for c in classes if _is_abstract(c) and not _called_abstract(c)] == []
+    # A marker adds nothing of its own; it is told from others by isinstance.
+    markers = [c for c in classes if _called_abstract(c) and not _is_abstract(c)]
+    assert [c for c in markers if _own_fields(c) or c.__bases__ == (object,)] == []
+
+
+def test_no_concrete_class_is_subclassed():
+    bases = {(c, b) for c in _classes() for b in c.__mro__[1:] if issubclass(b, eqx.Module)}
+    assert [(c, b) for c, b in bases if b is not eqx.Module and not _called_abstract(b)] == []
+
+
+def test_all_fields_of_a_class_stand_in_one_class():
+    owners = {
+        c: [b for b in c.__mro__ if b in set(_classes()) and _own_fields(b)] for c in _classes()
+    }
+    assert {c: o for c, o in owners.items() if len(o) > 1} == {}
+
+
+def _public(name: str) -> dict[str, object]:
+    """Names that the package and its public modules offer, which the package defines itself."""
+    modules = [
+        m for m in _modules(name) if not any(p.startswith("_") for p in m.__name__.split("."))
+    ]
+    return {
+        f"{module.__name__}.{key}": value
+        for module in modules
+        for key, value in vars(module).items()
+        if not key.startswith("_")
+        and (inspect.isclass(value) or inspect.isfunction(value) or inspect.ismodule(value))
+        and (getattr(value, "__module__", None) or value.__name__).split(".")[0] == name
+    }
+
+
+def _documented(value) -> bool:
+    doc = getattr(value, "__doc__", None) or ""
+    generated = inspect.isclass(value) and doc.startswith(f"{value.__name__}(")  # by dataclasses
+    return bool(doc.strip()) and not generated
+
+
+@pytest.mark.parametrize("package", LIBRARIES)
+def test_every_public_name_is_documented(package):
+    bare = [name for name, value in _public(package).items() if not _documented(value)]
+    for name, value in _public(package).items():
+        if inspect.isclass(value):
+            own = [
+                k for k, v in vars(value).items() if inspect.isfunction(v) and not k.startswith("_")
+            ]
+            bare += [f"{name}.{k}" for k in own if not inspect.getdoc(getattr(value, k))]
+    assert bare == []
+
+
+def test_source_asserts_nothing():
+    found = [
+        f"{path}:{node.lineno}"
+        for path, tree in _trees()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assert)
+    ]
+    assert found == []
+
+
+def test_functions_and_files_are_short():
+    long = [
+        f"{path}:{node.lineno} {node.name}"
+        for path, tree in _trees()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef) and node.end_lineno - node.lineno >= 80
+    ]
+    long += [str(p) for p in SOURCES if len(p.read_text("utf8").splitlines()) > 700]
+    assert long == []
+
+
+def _memjax_names(tree: ast.Module) -> set[str]:
+    """Dotted names of memjax that a file imports or reads off an import of the package."""
+    names, aliases = set(), {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for item in node.names:
+                if item.name.split(".")[0] == "memjax":
+                    names.add(item.name)
+                    aliases[item.asname or "memjax"] = item.name if item.asname else "memjax"
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "memjax":
+            names |= {f"{node.module}.{item.name}" for item in node.names}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and getattr(node.value, "id", None) in aliases:
+            names.add(f"{aliases[node.value.id]}.{node.attr}")
+    return names
+
+
+def _is_there(name: str) -> bool:
+    """Whether a dotted name is a module, or a name in one (a function may hide a module)."""
+    holder, _, last = name.rpartition(".")
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError:
+        return holder != "" and hasattr(importlib.import_module(holder), last)
+    return True
+
+
+def test_fitting_uses_public_names_of_memjax_only():
+    used = {
+        (path, name)
+        for path, tree in _trees()
+        if path.startswith("fitting")
+        for name in _memjax_names(tree)
+    }
+    private = {(path, n) for path, n in used if any(p.startswith("_") for p in n.split("."))}
+    assert private == set()
+    assert {(path, n) for path, n in used if not _is_there(n)} == set()
+
+
+def test_top_level_holds_what_the_design_names():
+    listed = subprocess.run(["git", "-C", str(ROOT), "ls-files"], capture_output=True, text=True)
+    if listed.returncode != 0 or not listed.stdout:
+        pytest.skip("not a git checkout with a commit")
+    assert {row.split("/")[0] for row in listed.stdout.splitlines()} - TOP == set()
+
+
+def test_importing_memjax_changes_no_configuration_and_stays_light():
+    program = """
+import sys, jax
+before = dict(jax.config.values)
+import memjax
+changed = {k for k, v in before.items() if jax.config.values[k] != v}
+print(sorted(changed), sorted({"matplotlib", "pandas"} & set(sys.modules)))
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (run.stdout.strip(), run.returncode) == ("[] []", 0), run.stderr
+
+
+def test_citation_file_has_what_a_reader_needs():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf8"))
+    keys = {"cff-version", "message", "title", "authors", "version", "license", "type"}
+    assert keys - set(citation) == set()
+    project = (ROOT / "pyproject.toml").read_text("utf8")
+    assert f'version = "{citation["version"]}"' in project
+    assert f'license = "{citation["license"]}"' in project

@@ -68,12 +68,13 @@ def _run_one(record: Recorder, folder: Path, limit_s: float) -> None:
         try:
             code = process.wait(timeout=limit_s)
         except subprocess.TimeoutExpired:
-            record.write("-", status="timeout", reason=f"did not end within {limit_s:g} s")
-            return
+            code = None
         finally:
-            _end(process)
+            _end(process)  # before its record, so that two processes never write at once
         errors.seek(0)
-        if code != 0:
+        if code is None:
+            record.write("-", status="timeout", reason=f"did not end within {limit_s:g} s")
+        elif code != 0:
             tail = " | ".join(errors.read().strip().splitlines()[-5:])
             record.write("-", status="failed", reason=f"exit status {code}: {tail}")
         elif len(read(record.path)) == before:

@@ -21,7 +21,7 @@ from .summary import EVENTS, HOLD_THRESHOLD, ON_THRESHOLD, Waveform
 POLICY = mj.Stiff(rtol=1e-5, atol=1e-7, max_steps=2500)
 """Solver of the calibration: against rtol 1e-7 it moves V_th by less than 0.01 mV on the sweeps of the tests."""
 
-MODEL_SIGMA = 0.1
+MODEL_SIGMA = 0.2
 """Standard deviation [decades] granted to the model's current beside the scatter of the data."""
 
 EVENT_SIGMA = 0.25
@@ -51,10 +51,10 @@ class Group(eqx.Module):
         One over its standard deviation, 0 where it does not count.
     censored : Bool[Array, "waves points"]
         Points at the limit.
-    event_rows, event_weight : Float[Array, "waves 3"]
+    event_rows, event_weight : Float[Array, "waves legs 3"]
         Median rows of the events and one over their standard deviation, 0 where they do not count.
-    span : Float[Array, "waves 3"]
-        Start, peak and end [s] of the excursion that the events belong to.
+    span : Float[Array, "waves legs 3"]
+        Start, peak and end [s] of each excursion.
     floor, limit : Float[Array, ""]
         Noise floor and current limit [A]; the limit is infinite where there is none.
     """
@@ -64,18 +64,11 @@ class Group(eqx.Module):
     target: Float[Array, "waves points"]
     weight: Float[Array, "waves points"]
     censored: Bool[Array, "waves points"]
-    event_rows: Float[Array, "waves 3"]
-    event_weight: Float[Array, "waves 3"]
-    span: Float[Array, "waves 3"]
+    event_rows: Float[Array, "waves legs 3"]
+    event_weight: Float[Array, "waves legs 3"]
+    span: Float[Array, "waves legs 3"]
     floor: Float[Array, ""]
     limit: Float[Array, ""]
-
-
-def _leg(w: Waveform) -> tuple[int, int, int]:
-    """The excursion that the events belong to: the one with the median rise, else the first."""
-    rise = w.median_events()[0]
-    inside = [leg for leg in w.legs if np.isfinite(rise) and leg[0] - 1 <= rise <= leg[2]]
-    return (inside or list(w.legs))[0]
 
 
 def sigma_log(w: Waveform) -> Float[np.ndarray, " points"]:
@@ -84,14 +77,12 @@ def sigma_log(w: Waveform) -> Float[np.ndarray, " points"]:
     return np.hypot(1.2533 * scatter / np.sqrt(w.n_sweeps), MODEL_SIGMA)
 
 
-def sigma_events(w: Waveform) -> Float[np.ndarray, " 3"]:
+def sigma_events(w: Waveform) -> Float[np.ndarray, "legs 3"]:
     """Standard deviation of the median rows of the events: scatter, sampling in whole rows, and the model's share."""
-    out = []
-    for e in w.events.T:
-        e = e[np.isfinite(e)]
-        scatter = 1.4826 * np.median(np.abs(e - np.median(e))) if e.size else np.inf
-        out.append(np.sqrt((1.2533**2) * scatter**2 / max(e.size, 1) + 1 / 12 + EVENT_SIGMA**2))
-    return np.array(out)
+    count = np.sum(np.isfinite(w.events), axis=0)
+    away = np.abs(w.events - w.median_events())
+    scatter = 1.4826 * np.where(count > 0, np.nanmedian(np.where(count > 0, away, 0.0), axis=0), np.inf)
+    return np.sqrt(1.2533**2 * scatter**2 / np.maximum(count, 1) + 1 / 12 + EVENT_SIGMA**2)
 
 
 def pack(waves: Sequence[Waveform], *, floor: float, limit: float | None) -> Group:
@@ -110,19 +101,26 @@ def pack(waves: Sequence[Waveform], *, floor: float, limit: float | None) -> Gro
     kinds = {(w.stimulus.kind, w.stimulus.quantity) for w in waves}
     if len(kinds) != 1:
         raise FitError(f"sweeps of different kinds: {sorted(kinds)}", allowed="all with time, or all without; one source")
-    legs = [_leg(w) for w in waves]
-    spans = [(0.0 if a == 0 else w.rows[a - 1], w.rows[p], w.rows[b - 1]) for w, (a, p, b) in zip(waves, legs, strict=True)]
-    happened = [w.happened() for w in waves]
+    most = max(len(w.legs) for w in waves)
     arr = lambda rows: jnp.asarray(np.stack(rows))  # noqa: E731
+
+    def per_leg(x: np.ndarray) -> np.ndarray:
+        return np.concatenate([x, np.repeat(x[-1:], most - len(x), axis=0)])
+
+    def counted(w: Waveform, x: np.ndarray) -> np.ndarray:
+        known = np.where(w.happened(), x, 0.0)
+        return np.concatenate([known, np.zeros((most - len(known), 3))])
+
+    spans = [np.array([(0.0 if a == 0 else w.rows[a - 1], w.rows[p], w.rows[b - 1]) for a, p, b in w.legs]) for w in waves]
     return Group(
         stimuli=mj.Sampled(arr(times), arr(values), *kinds.pop()),
         rows=arr([longer(w.rows) for w in waves]),
         target=arr([padded(w.median_log(), 0.0) for w in waves]),
         weight=arr([padded(w.used / sigma_log(w), 0.0) for w in waves]),
         censored=arr([padded(w.censored, False) for w in waves]),
-        event_rows=arr([np.where(h, w.median_events(), 0.0) for w, h in zip(waves, happened, strict=True)]),
-        event_weight=arr([np.where(h, 1 / sigma_events(w), 0.0) for w, h in zip(waves, happened, strict=True)]),
-        span=arr(spans),
+        event_rows=arr([counted(w, w.median_events()) for w in waves]),
+        event_weight=arr([counted(w, 1 / sigma_events(w)) for w in waves]),
+        span=arr([per_leg(x) for x in spans]),
         floor=jnp.asarray(floor),
         limit=jnp.asarray(np.inf if limit is None else limit),
     )
@@ -221,24 +219,23 @@ def _observe(scaled: Scaled, stimulus: mj.Sampled, rows, span, end):
     quiet_y = lax.stop_gradient(y)
     log_at = jax.vmap(lambda yy, tt: _log_current(quiet, yy, stimulus(tt)))
     start, end = log_at(quiet_y[:-1], t0 + inner), log_at(quiet_y[1:], t1 - inner)
-    start_at, peak_at, end_at = span
-    slack = 1e-6 * peak_at
-    up = real[1:] & (t0 >= start_at - slack) & (t1 <= peak_at + slack)
-    down = real[1:] & (t0 >= peak_at - slack) & (t1 <= end_at + slack)
+    slack = 1e-6 * rows[-1]
     row_of = lambda time: jnp.interp(time, jnp.append(0.0, rows), jnp.arange(-1.0, rows.shape[0]))  # noqa: E731
 
-    def event(where, threshold, sign):
-        """Row at which sign * (log i - threshold) becomes positive among the steps in `where`."""
+    def event(leg, threshold, sign):
+        """Row at which sign * (log i - threshold) becomes positive on the rising or falling branch of a leg."""
+        start_at, stop_at = leg[jnp.where(sign > 0, 0, 1)], leg[jnp.where(sign > 0, 1, 2)]
+        where = real[1:] & (t0 >= start_at - slack) & (t1 <= stop_at + slack)
         reach = jnp.where(where, sign * end, -jnp.inf)
         hit = reach > sign * threshold
         n = jnp.where(jnp.any(hit), jnp.argmax(hit), jnp.argmax(reach))
         time, last = _crossing(scaled, stimulus, (y[n], y[n + 1]), (t0[n], t1[n]), (start[n], end[n]), threshold)
-        stop = row_of(jnp.where(sign > 0, peak_at, end_at))
-        missed = stop + 5 * jnp.where(jnp.any(where), sign * (threshold - last), 0.0)
+        missed = row_of(stop_at) + 5 * jnp.where(jnp.any(where), sign * (threshold - last), 0.0)
         return jnp.where(jnp.any(hit), row_of(time), missed)
 
     on, off = np.log10(ON_THRESHOLD), np.log10(HOLD_THRESHOLD)
-    events = jax.vmap(event)(jnp.stack([up, down, down]), jnp.array([on, on, off]), jnp.array([1.0, -1.0, -1.0]))
+    kinds = jnp.array([on, on, off]), jnp.array([1.0, -1.0, -1.0])
+    events = jax.vmap(lambda leg: jax.vmap(lambda th, sign: event(leg, th, sign))(*kinds))(span)
     return log_i, events, sol.result == 0
 
 

@@ -33,10 +33,10 @@ class Waveform:
         log10(\\|i\\| + floor) of every sweep [decades of A].
     used, censored : Bool[np.ndarray, "points"]
         Points whose current counts; points at the current limit, which bound it from below.
-    events : Float[np.ndarray, "sweeps 3"]
-        Row (between rows: minus one half) at which each of `EVENTS` happened in each sweep; NaN where it did not.
+    events : Float[np.ndarray, "sweeps legs 3"]
+        Row (between rows: minus one half) at which each of `EVENTS` happened in each sweep and excursion; NaN where it did not.
     legs : tuple of (int, int, int)
-        First row, peak row and end of each excursion.
+        First row, peak row and end of each excursion to one polarity.
     labels : Int[np.ndarray, "sweeps"]
         Labels of the sweeps.
     """
@@ -47,14 +47,14 @@ class Waveform:
     log_i: Float[np.ndarray, "sweeps points"]
     used: Bool[np.ndarray, " points"]
     censored: Bool[np.ndarray, " points"]
-    events: Float[np.ndarray, "sweeps 3"]
+    events: Float[np.ndarray, "sweeps legs 3"]
     legs: tuple[tuple[int, int, int], ...]
     labels: Int[np.ndarray, " sweeps"]
 
     @property
-    def polarity(self) -> int:
-        """Sign of the largest applied value."""
-        return int(np.sign(self.v[np.argmax(np.abs(self.v))])) or 1
+    def polarities(self) -> tuple[int, ...]:
+        """Sign of each excursion."""
+        return tuple(int(np.sign(self.v[peak])) for _, peak, _ in self.legs)
 
     @property
     def n_sweeps(self) -> int:
@@ -65,13 +65,15 @@ class Waveform:
         """Median over sweeps of log10(\\|i\\| + floor)."""
         return np.median(self.log_i, axis=0)
 
-    def happened(self) -> Bool[np.ndarray, " 3"]:
+    def happened(self) -> Bool[np.ndarray, "legs 3"]:
         """Which events happened in at least half of the sweeps."""
         return np.mean(np.isfinite(self.events), axis=0) >= 0.5
 
-    def median_events(self) -> Float[np.ndarray, " 3"]:
-        """Median row of each event, over the sweeps in which it happened."""
-        return np.array([np.median(e[np.isfinite(e)]) if np.isfinite(e).any() else np.nan for e in self.events.T])
+    def median_events(self, sweeps: Int[np.ndarray, " chosen"] | None = None) -> Float[np.ndarray, "legs 3"]:
+        """Median row of each event, over the (chosen) sweeps in which it happened; NaN where it never did."""
+        events = self.events if sweeps is None else self.events[sweeps]
+        seen = np.isfinite(events).any(axis=0)
+        return np.where(seen, np.nanmedian(np.where(seen, events, 0.0), axis=0), np.nan)
 
 
 def noise_floor(measurement: mj.Measurement) -> float:
@@ -94,12 +96,11 @@ def noise_floor(measurement: mj.Measurement) -> float:
     return max(float(_MAD * np.median(np.abs(step)) / np.sqrt(2)) if step.size else 0.0, 1e-16)
 
 
-def _events(v: np.ndarray, i: np.ndarray) -> np.ndarray:
-    """Rows of `EVENTS` in the first excursion that switches, else in the first; minus one half, NaN where none."""
-    found = [switching_of(v[p], i[p], offset=p.start) for p in excursions(v)]
-    chosen = next((f for f in found if f.switched), found[0] if found else None)
-    rows = [None] * 3 if chosen is None else [chosen.rise, chosen.release, chosen.fall]
-    return np.array([np.nan if r is None else r - 0.5 for r in rows])
+def _events(v: np.ndarray, i: np.ndarray, legs: tuple[tuple[int, int, int], ...]) -> np.ndarray:
+    """Rows of `EVENTS` in each excursion, minus one half; NaN where none."""
+    found = [switching_of(v[a:b], i[a:b], offset=a) for a, _, b in legs]
+    rows = [[f.rise, f.release, f.fall] for f in found]
+    return np.array([[np.nan if r is None else r - 0.5 for r in leg] for leg in rows])
 
 
 def _same(a: mj.Sampled, b: mj.Sampled) -> bool:
@@ -114,7 +115,7 @@ def _same(a: mj.Sampled, b: mj.Sampled) -> bool:
 def _unclear(log_i: np.ndarray, events: np.ndarray, rows: int) -> np.ndarray:
     """Rows at which some sweeps have switched and others have not: events, not currents, describe them."""
     mask = np.zeros(rows, bool)
-    for e in events.T:
+    for e in events.reshape(len(events), -1).T:
         e = e[np.isfinite(e)]
         if e.size >= max(1, len(log_i) // 2):
             low, high = np.quantile(e, [0.02, 0.98])
@@ -169,9 +170,9 @@ def _summary(stimulus: mj.Sampled, rows: np.ndarray, members: list, floor: float
     """One group of sweeps as a `Waveform`."""
     v = np.asarray(stimulus.values)
     log_i = np.stack([np.log10(np.abs(i) + floor) for _, _, i, _ in members])
-    events = np.stack([_events(mv, i) for _, mv, i, _ in members])
-    censored = np.mean([c for *_, c in members], axis=0) >= 0.5
     legs = tuple((p.start, p.start + int(np.argmax(np.abs(v[p]))), p.stop) for p in excursions(v))
+    events = np.stack([_events(v, i, legs) for _, _, i, _ in members]) if legs else np.zeros((len(members), 0, 3))
+    censored = np.mean([c for *_, c in members], axis=0) >= 0.5
     return Waveform(
         stimulus=stimulus,
         rows=rows,

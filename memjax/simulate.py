@@ -141,7 +141,7 @@ def solve_fixed(
     first: Int[Array, ""],
     key: Any,
     substeps: int,
-    cap: int = 12,
+    cap: int = 40,
 ) -> Solution:
     """Drift-implicit Euler on a grid, differentiable in forward and reverse mode, for one device.
 
@@ -165,7 +165,7 @@ def solve_fixed(
         h = (row - t0) / substeps
 
         def one(c, j):
-            y, settled = _fixed_step(scaled, stimulus, key, c[0], step + j, t0 + j * h, h, cap=cap)
+            y, settled = _fixed_step(scaled, stimulus, key, c[0], step + j, t0 + j.astype(h.dtype) * h, h, cap=cap)
             return (y, c[1] & settled), None
 
         (y, settled), _ = lax.scan(one, (y, jnp.asarray(True)), jnp.arange(substeps))
@@ -193,7 +193,7 @@ def _solve_by_diffrax(scaled, stimulus, *, rows, y0, key, policy: Fixed) -> Solu
         dt0=None,
         y0=y0,
         args=scaled,
-        stepsize_controller=dfx.StepTo(dt * jnp.arange(n + 1)),
+        stepsize_controller=dfx.StepTo(dt * jnp.arange(n + 1, dtype=rows.dtype)),
         saveat=dfx.SaveAt(ts=rows),
         max_steps=n + 16,
         throw=False,

@@ -85,9 +85,10 @@ class GridPath(dfx.AbstractBrownianPath):
                 "a grid path has increments only", where="GridPath.evaluate", allowed="evaluate(t0, t1) over one step"
             )
         position = (t0 - self.t0) / self.dt
-        step = jnp.round(position).astype(jnp.int32)
+        nearest = jnp.round(position)
+        step = nearest.astype(jnp.int32)
         slack = 1e3 * jnp.finfo(self.dt.dtype).eps * jnp.maximum(jnp.abs(position), 1.0)
-        off = (jnp.abs(position - step) > slack) | (jnp.abs((t1 - t0) / self.dt - 1) > slack)
+        off = (jnp.abs(position - nearest) > slack) | (jnp.abs((t1 - t0) / self.dt - 1) > slack)
         step = eqx.error_if(step, off, "GridPath: a step off the grid (adaptive steps?); use Fixed(dt) steps")
         normal = increments(self.key, step, channels=self.channels, dtype=self.dt.dtype)
         return normal * jnp.sqrt(self.dt)

@@ -11,9 +11,12 @@ from jax import lax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float
 
-from .linear import factor
+from .linear import factor, orientation
 
 Vector = Float[Array, " n"]
+
+_PLAIN = 6
+"""Newton iterations after which one that heads back over a fold, against the flow, is turned round."""
 
 
 def _newton(f, confine, start: Vector, h, *, cap: int, tol: float) -> tuple[Vector, Bool[Array, ""]]:
@@ -30,7 +33,9 @@ def _newton(f, confine, start: Vector, h, *, cap: int, tol: float) -> tuple[Vect
 
     def iterate(carry):
         y, _, n = carry
-        step = factor(eye - h * jax.jacfwd(drift)(y))(y - start - h * drift(y))
+        matrix = eye - h * jax.jacfwd(drift)(y)
+        step = factor(matrix)(y - start - h * drift(y))
+        step = jnp.where((n >= _PLAIN) & (orientation(matrix) < 0), -step, step)
         new = keep(y - step, start, *keep_consts)
         return new, jnp.max(jnp.abs(new - y) / (1.0 + jnp.abs(y))), n + 1
 
@@ -48,7 +53,7 @@ def drift_implicit_euler_step(
     h: Float[Array, ""],
     project: Callable[[Vector], Vector],
     confine: Callable[[Vector, Vector], Vector],
-    cap: int = 12,
+    cap: int = 40,
 ) -> tuple[Vector, Bool[Array, ""]]:
     """One drift-implicit Euler step.
 
@@ -78,7 +83,8 @@ def drift_implicit_euler_step(
     -----
     y1 = y + kick + h f(y1), strong order 1/2 in general and 1 where the noise is additive, for the Ito process. Newton
     starts at the explicit predictor: of several roots the one in the direction of the flow is found, so that an unstable
-    state is left and not held (implicit Euler damps growth at rates above 2/h). The derivative is that of the root (one
+    state is left and not held (implicit Euler damps growth at rates above 2/h). Where growth runs away within the step the
+    near root is gone; an iteration that then turns back over the fold (negative determinant) is turned round. The derivative is that of the root (one
     more Newton step with the iterations out of the graph), in forward and reverse mode.
 
     References
@@ -111,7 +117,7 @@ class DriftImplicitEuler(dfx.AbstractItoSolver):
 
     project: Callable = eqx.field(static=True, default=lambda args, y: y)
     confine: Callable = eqx.field(static=True, default=lambda args, y, before: y)
-    cap: int = eqx.field(static=True, default=12)
+    cap: int = eqx.field(static=True, default=40)
 
     term_structure: ClassVar = dfx.MultiTerm[tuple[dfx.ODETerm, dfx.AbstractTerm]]
     interpolation_cls: ClassVar = dfx.LocalLinearInterpolation

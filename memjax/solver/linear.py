@@ -25,12 +25,7 @@ def factor(a: Float[Array, "n n"]) -> Callable[[Float[Array, " n"]], Float[Array
     n = a.shape[0]
     if n > _UNROLLED:
         return lambda b: jnp.linalg.solve(a, b)
-    rows = [[a[i, j] for j in range(n)] for i in range(n)]
-    for k in range(n):
-        for i in range(k + 1, n):
-            rows[i][k] = rows[i][k] / rows[k][k]
-            for j in range(k + 1, n):
-                rows[i][j] = rows[i][j] - rows[i][k] * rows[k][j]
+    rows = _eliminate(a)
 
     def solve(b: Float[Array, " n"]) -> Float[Array, " n"]:
         x = [b[i] for i in range(n)]
@@ -44,3 +39,23 @@ def factor(a: Float[Array, "n n"]) -> Callable[[Float[Array, " n"]], Float[Array
         return jnp.stack(x)
 
     return solve
+
+
+def _eliminate(a: Float[Array, "n n"]) -> list[list[Float[Array, ""]]]:
+    """Multipliers below and upper triangle on and above the diagonal, without pivoting."""
+    n = a.shape[0]
+    rows = [[a[i, j] for j in range(n)] for i in range(n)]
+    for k in range(n):
+        for i in range(k + 1, n):
+            rows[i][k] = rows[i][k] / rows[k][k]
+            for j in range(k + 1, n):
+                rows[i][j] = rows[i][j] - rows[i][k] * rows[k][j]
+    return rows
+
+
+def orientation(a: Float[Array, "n n"]) -> Float[Array, ""]:
+    """Sign of the determinant."""
+    if a.shape[0] > _UNROLLED:
+        return jnp.linalg.slogdet(a)[0]
+    rows = _eliminate(a)
+    return jnp.prod(jnp.stack([jnp.sign(rows[k][k]) for k in range(a.shape[0])]))

@@ -1,0 +1,290 @@
+"""From files to a calibrated device: guess, screen, search, uncertainty."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+import memjax as mj
+from memjax.errors import FitError
+from memjax.fields import parameter_specs
+from memjax.params import get, known
+from memjax.policy import require_x64
+from memjax.transforms import from_spec
+
+from .guess import guess, starts
+from .least_squares import Progress, crossed, levenberg_marquardt, screen
+from .problem import Problem, evaluate, pack
+from .summary import Waveform, noise_floor, summarise_sweeps
+from .uncertainty import Uncertainty, uncertainty
+from .variability import cycle_spread, read_noise
+
+BATCH = 16
+"""Starts that advance together."""
+
+SCREENED = 192
+"""Starts that are screened."""
+
+_AT_BOUND = 0.01
+"""Share of a parameter's range (of its logarithm where that is long) from a bound within which it sits at the bound."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitResult:
+    """A calibrated device, and how it came about.
+
+    Parameters
+    ----------
+    device : AbstractDevice
+        With the best parameters.
+    problem : Problem
+        What was minimised.
+    waves : list of Waveform
+        The data.
+    z : Float[np.ndarray, "free"]
+        Unconstrained coordinates of the best parameters.
+    loss : float
+        Half the sum of squared residuals.
+    uncertainty : Uncertainty
+        Covariance, correlations, what is not determined.
+    read_noise, cycle_spread : dict
+        See `fitting.variability`.
+    search : Progress
+        Iterations, evaluations, failures, cost of each start.
+    seed : int
+        Seed of starts and resampling.
+    notes : tuple of str
+        Decisions that were taken, in words.
+    interrupted : bool
+        Whether the search was stopped before its end.
+    point_time : float or None
+        Hold time of a point [s].
+    """
+
+    device: mj.AbstractDevice
+    problem: Problem
+    waves: list[Waveform]
+    z: Float[np.ndarray, " free"]
+    loss: float
+    uncertainty: Uncertainty
+    read_noise: dict
+    cycle_spread: dict
+    search: Progress
+    seed: int
+    notes: tuple[str, ...] = ()
+    interrupted: bool = False
+    point_time: float | None = None
+    measurements: list[mj.Measurement] = field(default_factory=list)
+
+    @property
+    def n_points(self) -> int:
+        """Points of all sweeps."""
+        return int(sum(w.log_i.size for w in self.waves))
+
+    @property
+    def at_bound(self) -> tuple[str, ...]:
+        """Free parameters that sit at a bound."""
+        return tuple(n for n in self.problem.free if _sits_at_bound(self.device, n))
+
+    def table(self) -> list[dict]:
+        """One row per parameter: name, value, unit, std, bounds, free, at_bound, determined.
+
+        Returns
+        -------
+        list of dict
+            `std` is the standard deviation to first order [unit]; None for a fixed parameter.
+        """
+        rows = []
+        std = dict(zip(self.problem.free, self._std(), strict=True))
+        for spec in parameter_specs(self.device).values():
+            value = getattr(self.device, spec.name)
+            free = spec.name in self.problem.free
+            row = {"name": spec.name, "value": 0.0 if value is None and spec.noise else value, "unit": spec.unit}
+            row["value"] = None if row["value"] is None else float(row["value"])
+            row |= {"std": float(std[spec.name]) if free else None, "bounds": list(spec.bounds), "free": free}
+            row |= {"at_bound": spec.name in self.at_bound, "determined": spec.name not in self.uncertainty.undetermined}
+            rows.append(row | {"doc": spec.doc, "follows": spec.follows if value is None else None})
+        return rows
+
+    def _std(self) -> np.ndarray:
+        """Standard deviations of the free parameters [unit], by the slope of their transforms."""
+        specs = parameter_specs(self.device)
+        transforms = [from_spec(specs[n]) for n in self.problem.free]
+        step = 1e-5
+        slope = [float(t.inverse(z + step) - t.inverse(z - step)) / (2 * step) for t, z in zip(transforms, self.z, strict=True)]
+        return np.abs(slope) * self.uncertainty.sigma_z
+
+
+def _sits_at_bound(device: mj.AbstractDevice, name: str) -> bool:
+    """Whether a parameter lies within a hundredth of its range of one of its bounds."""
+    spec, value = parameter_specs(device)[name], float(get(device, name))
+    lower, upper = spec.bounds
+    if lower > 0 and upper / lower >= 100:
+        lower, upper, value = np.log(lower), np.log(upper), np.log(value)
+    elif lower == 0 and value > 0:
+        return value > (1 - _AT_BOUND) * upper
+    return not lower + _AT_BOUND * (upper - lower) < value < upper - _AT_BOUND * (upper - lower)
+
+
+def _choose_free(default: Sequence[str], device: mj.AbstractDevice, free: Sequence[str] | None, fix: Mapping[str, float]):
+    """Names of the free parameters."""
+    names = known(device, free, where="--free") if free else list(default)
+    noise = [n for n in names if parameter_specs(device)[n].noise]
+    if noise:
+        raise FitError(
+            f"{', '.join(noise)} cannot be fitted to a deterministic loss",
+            where="--free",
+            allowed="parameters of the drift, the conduction and the noise-free state",
+            fix="give noise parameters with --fix",
+        )
+    return tuple(n for n in names if n not in fix)
+
+
+@dataclass
+class _Search:
+    """The search as it goes: what is known survives an interrupt."""
+
+    problem: Problem
+    seed: int
+    tick: Callable[[str, Progress], None] | None
+    progress: Progress = field(default_factory=lambda: Progress(np.zeros((0, 0)), np.zeros(0)))
+    best_z: np.ndarray | None = None
+    best_cost: float = np.inf
+
+    def __call__(self, z: np.ndarray):
+        """Residuals, Jacobians and success; remembers the best point."""
+        r, jac, ok = (np.asarray(x) for x in evaluate(self.problem, jnp.asarray(z)))
+        cost = np.where(ok, 0.5 * np.sum(np.where(ok[:, None], r, 0.0) ** 2, axis=1), np.inf)
+        if np.min(cost) < self.best_cost:
+            self.best_cost, self.best_z = float(np.min(cost)), z[np.argmin(cost)].copy()
+        return r, jac, ok
+
+    def round(self, candidates: np.ndarray, *, name: str) -> None:
+        """Screen candidates, then improve the best of them."""
+        report = (lambda p: self.tick(name, p)) if self.tick else None
+        if report:
+            report(self.progress)
+        chosen = screen(self, candidates, keep=BATCH, progress=self.progress)
+        levenberg_marquardt(self, chosen, progress=self.progress, tick=report)
+
+    def run(self, candidates: np.ndarray) -> bool:
+        """Two rounds, the second from recombined results of the first; whether it was interrupted."""
+        try:
+            self.round(candidates, name="search")
+            done = self.progress
+            again = crossed(done.z, done.cost, count=len(candidates) // 2, seed=self.seed + 1)
+            if self.best_z is not None:
+                self.round(again, name="refine")
+        except KeyboardInterrupt:
+            if self.best_z is None:
+                raise
+            return True
+        return False
+
+
+def fit(
+    measurements: Sequence[mj.Measurement],
+    device: mj.AbstractDevice,
+    *,
+    bench: mj.Bench | None = None,
+    env: mj.Environment | None = None,
+    point_time: float | None = None,
+    free: Sequence[str] | None = None,
+    fix: Mapping[str, float] | None = None,
+    seed: int = 0,
+    screened: int = SCREENED,
+    tick: Callable[[str, Progress], None] | None = None,
+) -> FitResult:
+    """Calibrate a device to sweeps of one device.
+
+    Parameters
+    ----------
+    measurements : sequence of Measurement
+        All of one device.
+    device : AbstractDevice
+        The model, with values of what is not fitted.
+    bench : Bench, optional
+        What stood around the device; the compliance of the files is taken where it names none.
+    env : Environment, optional
+        Temperature.
+    point_time : float, optional
+        Time for which each point was held [s], where files have no time.
+    free : sequence of str, optional
+        Parameters to fit; by default those that the data can say something about.
+    fix : mapping of str to float, optional
+        Values of parameters that are not to be fitted [SI].
+    seed : int
+        Seed of starts and resampling; equal seeds give equal results.
+    screened : int
+        Number of starts screened.
+    tick : callable, optional
+        Called with the name of the round and the `Progress` after each iteration.
+
+    Returns
+    -------
+    FitResult
+
+    Raises
+    ------
+    FitError
+        If the data or the choice of parameters make no problem, or nothing usable came out.
+    PolicyError
+        In float32.
+
+    Notes
+    -----
+    Sweeps that applied one waveform are summarised by the median of log10 \\|i\\| at each point and the median row at which the device
+    switched, released and returned. Points at the current limit count only where the simulation stays below it. Residuals
+    of currents saturate at 10 sigma. Priors are log-normal around the guess, a factor of 7 wide. `screened` starts are
+    evaluated, the best 16 advance together by Levenberg-Marquardt with forward-mode Jacobians through the stiff solve, and once
+    more from recombinations of their results.
+    """
+    require_x64()
+    fix = dict(fix or {})
+    floor = float(np.median([noise_floor(m) for m in measurements]))
+    waves = summarise_sweeps(list(measurements), point_time=point_time, floor=floor)
+    limits = [m.compliance for m in measurements if m.compliance is not None and np.any(m.at_compliance)]
+    bench = bench or mj.Bench()
+    notes = []
+    if bench.compliance is None and limits and all(m.driven == "voltage" for m in measurements):
+        bench = mj.Bench(bench.series_resistance, bench.parallel_resistance, bench.parallel_capacitance, max(limits))
+        notes.append(f"compliance {max(limits):g} A taken from the data")
+    device = mj.params.replace(device, fix, where="--fix")
+    found = guess(waves, floor=floor, device=device)
+    names = _choose_free(found.free, found.device, free, fix)
+    start = mj.params.replace(found.device, fix, where="--fix")
+    group = pack(waves, floor=floor, limit=bench.compliance)
+    problem = Problem.of(_filled(start, names), names, group, bench=bench, env=env)
+    search = _Search(problem, seed, tick)
+    candidates = starts(found, names, device=problem.device, count=screened, seed=seed)
+    interrupted = search.run(candidates)
+    if search.best_z is None:
+        raise FitError("no start could be solved", fix="check units and bench, or give a --preset to start from")
+    z = search.best_z
+    r, jac, _ = search(np.repeat(z[None], BATCH, axis=0))
+    return FitResult(
+        device=problem.at(jnp.asarray(z)),
+        problem=problem,
+        waves=waves,
+        z=z,
+        loss=search.best_cost,
+        uncertainty=uncertainty(problem, waves, residuals=r[0], jacobian=jac[0], seed=seed),
+        read_noise=read_noise(waves, floor),
+        cycle_spread=cycle_spread(problem, waves, jacobian=jac[0]),
+        search=search.progress,
+        seed=seed,
+        notes=(*found.notes, *notes),
+        interrupted=interrupted,
+        point_time=point_time,
+        measurements=list(measurements),
+    )
+
+
+def _filled(device: mj.AbstractDevice, names: Sequence[str]) -> mj.AbstractDevice:
+    """The device with a value of its own for each named parameter that follows another one."""
+    return mj.params.replace(device, {n: get(device, n) for n in names if getattr(device, n) is None})
+
+
+__all__ = ["BATCH", "SCREENED", "FitResult", "fit"]

@@ -1,0 +1,231 @@
+"""Starting values from what the sweeps show, and a scatter of starts around them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+import memjax as mj
+from memjax.fields import parameter_specs
+from memjax.params import unconstrain
+
+from .problem import PRIOR_SIGMA
+from .summary import Waveform
+
+_NEG = "_neg"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guess:
+    """Where a calibration starts.
+
+    Parameters
+    ----------
+    device : AbstractDevice
+        Starting values, and values of what is not fitted.
+    free : tuple of str
+        Parameters that the data can say something about.
+    scatter : callable
+        ``scatter(rng)`` gives the values of another start by name [SI].
+    notes : tuple of str
+        What was decided, in words.
+    """
+
+    device: mj.AbstractDevice
+    free: tuple[str, ...]
+    scatter: Callable[[np.random.Generator], dict[str, float]]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Features:
+    """What the waveforms of one polarity show: voltages [V], resistances [ohm], duration [s]; NaN where not seen.
+
+    Parameters
+    ----------
+    v_th, v_release, v_hold : float
+        Median switching voltage, voltage at which the current falls below the on-threshold, hold voltage.
+    r_on, r_off : float
+        Median resistance of the on branch below the limit, and of the off branch at low voltage.
+    duration : float
+        Time of the sweep.
+    """
+
+    v_th: float
+    v_release: float
+    v_hold: float
+    r_on: float
+    r_off: float
+    duration: float
+
+
+def features(waves: Sequence[Waveform], polarity: int, floor: float) -> Features | None:
+    """Features of the excursions to one polarity; None where there is none."""
+    legs = [(w, k) for w in waves for k, p in enumerate(w.polarities) if p == polarity]
+    if not legs:
+        return None
+    seen, on, off = [], [], []
+    for w, k in legs:
+        begin, peak, end = w.legs[k]
+        size, i = np.abs(w.v), 10 ** w.median_log() - floor
+        events = np.where(w.happened()[k], w.median_events()[k], np.nan)
+        seen.append([size[int(np.ceil(e))] if np.isfinite(e) else np.nan for e in events])
+        rise, release = events[:2]
+        rows = np.arange(len(size))
+        dark = (rows >= begin) & (rows < (rise if np.isfinite(rise) else peak + 1))
+        dark &= (i > 3 * floor) & (size > 0.2 * np.max(size[dark], initial=0.0))
+        off += list(size[dark] / i[dark])
+        if np.isfinite(rise) and np.isfinite(release):
+            lit = (rows > rise) & (rows < min(release - 1, end)) & ~w.censored & (i > 0)
+            on += list(size[lit] / i[lit])
+    middle = lambda x: float(np.nanmedian(x)) if np.isfinite(x).any() else np.nan  # noqa: E731
+    v_th, v_release, v_hold = (middle(np.array(x)) for x in zip(*seen, strict=True))
+    return Features(
+        v_th=v_th,
+        v_release=v_release,
+        v_hold=v_hold,
+        r_on=middle(np.array([*on, np.nan])),
+        r_off=middle(np.array([*off, np.nan])),
+        duration=float(np.median([w.rows[-1] / len(w.legs) for w, _ in legs])),
+    )
+
+
+def _fold(v_th: float, *, decay: float, beta: float, gamma2: float, alpha: float) -> float:
+    """Growth mu whose steady state ceases at 0.85 V_th: mu V = decay f (1 + alpha - x) has no root beyond x = 1/2."""
+    return decay * (1 + alpha) ** 2 / (4 * (1 + beta / gamma2)) / (0.85 * v_th)
+
+
+def _kinetics(f: Features, rng: np.random.Generator | None, shared: dict[str, float], tail: str) -> dict[str, float]:
+    """Rates of one polarity that put V_th about where it was seen."""
+    draw = lambda sigma: 1.0 if rng is None else float(np.exp(sigma * rng.normal()))  # noqa: E731
+    rate = 100.0 / f.duration
+    gamma1, gamma2 = rate * draw(1.0), rate * draw(1.0)
+    mu = _fold(f.v_th, decay=gamma1 + shared["beta"], beta=shared["beta"], gamma2=gamma2, alpha=shared["alpha"])
+    hold = f.v_release if np.isfinite(f.v_release) else 0.3 * f.v_th
+    gamma3 = 1.5 * rate * draw(1.0)
+    values = {"mu": mu * draw(0.1), "gamma1": gamma1, "gamma2": gamma2, "gamma3": gamma3}
+    values["theta"] = gamma3 / (max(hold, 0.02 * f.v_th) * draw(0.7))
+    values["r_off"] = f.r_off if np.isfinite(f.r_off) else 1e10
+    return {n + tail: v for n, v in values.items()}
+
+
+def _diffusive(waves: Sequence[Waveform], floor: float, device: mj.AbstractDevice) -> Guess:
+    """Guess for `DiffusiveMemristor`: which polarities switch decides what is free."""
+    plus, minus = features(waves, 1, floor), features(waves, -1, floor)
+    switching = [f for f in (plus, minus) if f is not None and np.isfinite(f.v_th)]
+    if not switching:
+        raise mj.errors.FitError(
+            "no sweep switches: |I| never rises through 1e-8 A",
+            allowed="volatile threshold switching in at least one polarity",
+            fix="check the columns and units with 'memjax read'",
+        )
+    first = switching[0]
+    only_minus = plus is None or not np.isfinite(plus.v_th)
+    parts: list[tuple[Features, str]] = [(first, "")]
+    free = ["alpha", "lam", "r_on", "beta", "mu", "gamma1", "gamma2", "theta", "gamma3", "r_off"]
+    fixed: dict[str, float] = {}
+    notes = []
+    if minus is not None and not only_minus:
+        if np.isfinite(minus.v_th):
+            parts.append((minus, _NEG))
+            free += [n + _NEG for n in ("mu", "gamma1", "gamma2", "theta", "gamma3", "r_off")]
+            notes.append("both polarities switch: kinetics and r_off are fitted for each")
+        else:
+            fixed = {"mu_neg": 0.0, "theta_neg": 0.0, "r_off_neg": minus.r_off}
+            free.append("r_off_neg")
+            notes.append("negative sweeps never switch: one-sided device, mu_neg = theta_neg = 0")
+    if only_minus and plus is not None:
+        notes.append("positive sweeps never switch: only the negative polarity is fitted, growth acts on both")
+
+    def start(rng: np.random.Generator | None) -> dict[str, float]:
+        draw = lambda sigma: 1.0 if rng is None else float(np.exp(sigma * rng.normal()))  # noqa: E731
+        r_on = first.r_on if np.isfinite(first.r_on) else 1e5
+        shared = {"alpha": 0.02 * draw(0.8), "lam": 0.5 * draw(0.5), "r_on": r_on * draw(0.3)}
+        shared["beta"] = 60.0 / first.duration * draw(1.0)
+        values = dict(shared)
+        for f, tail in parts:
+            values |= _kinetics(f, rng, shared, tail)
+        return values | {k: v for k, v in fixed.items() if k in free}
+
+    values = start(None)
+    return Guess(
+        device=mj.params.replace(device, _inside(device, fixed | values)),
+        free=tuple(free),
+        scatter=lambda rng: _inside(device, start(rng)),
+        notes=tuple(notes),
+    )
+
+
+def _inside(device: mj.AbstractDevice, values: dict[str, float]) -> dict[str, float]:
+    """Values moved a little way inside their bounds."""
+    specs = parameter_specs(device)
+    out = {}
+    for name, value in values.items():
+        lower, upper = specs[name].bounds
+        span = upper - lower
+        out[name] = value if value == lower else float(np.clip(value, lower + 1e-9 * span, upper - 1e-9 * span))
+        if lower > 0:
+            out[name] = float(np.clip(value, lower * 1.001, upper / 1.001))
+    return out
+
+
+def _generic(waves: Sequence[Waveform], floor: float, device: mj.AbstractDevice) -> Guess:
+    """Guess for any other device: every positive deterministic parameter, scattered by a factor of e."""
+    del waves, floor
+    specs = parameter_specs(device).values()
+    free = tuple(s.name for s in specs if not s.noise and s.bounds[0] > 0 and getattr(device, s.name) is not None)
+    values = {n: float(getattr(device, n)) for n in free}
+    scatter = lambda rng: _inside(device, {n: v * float(np.exp(rng.normal())) for n, v in values.items()})  # noqa: E731
+    return Guess(device=device, free=free, scatter=scatter)
+
+
+_GUESSES = {"diffusive": _diffusive}
+
+
+def guess(waves: Sequence[Waveform], *, floor: float, device: mj.AbstractDevice) -> Guess:
+    """Starting values of a device for the given data.
+
+    Parameters
+    ----------
+    waves : sequence of Waveform
+        See `summarise_sweeps`.
+    floor : float
+        Noise floor [A].
+    device : AbstractDevice
+        Values of what the data say nothing about.
+
+    Returns
+    -------
+    Guess
+        Start, free parameters, scatter of further starts.
+    """
+    return _GUESSES.get(device.name, _generic)(waves, floor, device)
+
+
+def starts(
+    found: Guess, free: Sequence[str], *, device: mj.AbstractDevice, count: int, seed: int
+) -> Float[np.ndarray, "count free"]:
+    """Unconstrained coordinates of the guess and of scattered starts.
+
+    Parameters
+    ----------
+    found : Guess
+        See `guess`.
+    free : sequence of str
+        Parameters to vary; those outside the guess are scattered by the prior's width over two.
+    device : AbstractDevice
+        The start.
+    count, seed : int
+        Number of starts, the first being the guess itself; seed of the scatter.
+    """
+    rng = np.random.default_rng(seed)
+    center = np.asarray(unconstrain(device, free))
+    out = [center]
+    for _ in range(count - 1):
+        values = {n: v for n, v in found.scatter(rng).items() if n in free}
+        moved = mj.params.replace(device, values)
+        z = np.asarray(unconstrain(moved, free))
+        extra = np.array([n not in values for n in free])
+        out.append(np.where(extra, center + PRIOR_SIGMA / 2 * rng.normal(size=len(free)), z))
+    return np.stack(out)

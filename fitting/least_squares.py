@@ -1,0 +1,199 @@
+"""Batched Levenberg-Marquardt: many starts advance together, the best result so far survives everything."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+Evaluate = Callable[[Float[np.ndarray, "starts free"]], tuple[np.ndarray, np.ndarray, np.ndarray]]
+
+_LONGEST = 1.5
+"""Longest move of a coordinate in one iteration [natural log units]."""
+
+_PATIENCE = 8
+"""Iterations without a gain of the best start after which the search ends."""
+
+
+@dataclass
+class Progress:
+    """What a search has reached; it is updated in place, so that an interrupt loses nothing.
+
+    Parameters
+    ----------
+    z : Float[np.ndarray, "starts free"]
+        Best point of each start.
+    cost : Float[np.ndarray, "starts"]
+        Half its sum of squares; infinite where no solve ended well.
+    iterations : int
+        Iterations done.
+    evaluations : int
+        Residual vectors with Jacobian computed.
+    failed : int
+        Evaluations whose solve did not end well.
+    converged : Bool[np.ndarray, "starts"]
+        Starts that no longer improve.
+    history : list of float
+        Best cost after each iteration.
+    """
+
+    z: Float[np.ndarray, "starts free"]
+    cost: Float[np.ndarray, " starts"]
+    iterations: int = 0
+    evaluations: int = 0
+    failed: int = 0
+    converged: Bool[np.ndarray, " starts"] = field(default_factory=lambda: np.zeros(0, bool))
+    history: list[float] = field(default_factory=list)
+
+    @property
+    def best(self) -> int:
+        """Start with the lowest cost."""
+        return int(np.argmin(self.cost))
+
+
+def screen(evaluate: Evaluate, z: Float[np.ndarray, "many free"], *, keep: int, progress: Progress | None = None):
+    """The `keep` best of many starts, evaluated in batches of `keep`.
+
+    Parameters
+    ----------
+    evaluate : callable
+        Residuals, Jacobians and success of a batch of `keep` points.
+    z : Float[np.ndarray, "many free"]
+        Starts; the first always stays.
+    keep : int
+        Batch size.
+    progress : Progress, optional
+        Counts evaluations.
+
+    Returns
+    -------
+    Float[np.ndarray, "keep free"]
+        Sorted by cost.
+    """
+    costs = []
+    for k in range(0, len(z), keep):
+        batch = z[k : k + keep]
+        padded = np.concatenate([batch, np.repeat(batch[-1:], keep - len(batch), axis=0)])
+        r, _, ok = evaluate(padded)
+        costs.append(_cost(r, ok)[: len(batch)])
+        if progress is not None:
+            progress.evaluations += len(batch)
+            progress.failed += int(np.sum(~ok[: len(batch)]))
+    cost = np.concatenate(costs)
+    order = np.argsort(cost, kind="stable")[:keep]
+    order[-1] = order[-1] if 0 in order else 0
+    return np.resize(z[order], (keep, z.shape[1]))
+
+
+def _cost(r: np.ndarray, ok: np.ndarray) -> np.ndarray:
+    """Half the sum of squares; infinite for a failed solve."""
+    return np.where(ok, 0.5 * np.sum(np.where(ok[:, None], r, 0.0) ** 2, axis=1), np.inf)
+
+
+def levenberg_marquardt(
+    evaluate: Evaluate,
+    z: Float[np.ndarray, "starts free"],
+    *,
+    iterations: int = 60,
+    tolerance: float = 1e-4,
+    progress: Progress | None = None,
+    tick: Callable[[Progress], None] | None = None,
+) -> Progress:
+    """Minimise half the sum of squared residuals from every start at once.
+
+    Parameters
+    ----------
+    evaluate : callable
+        ``evaluate(z) -> (residuals, jacobian, ok)`` for a batch of points.
+    z : Float[np.ndarray, "starts free"]
+        Starts.
+    iterations : int
+        Largest number of iterations.
+    tolerance : float
+        A start has converged when several steps in a row lower its cost by less than this share; the search ends when all
+        have, or when eight iterations lower the best cost by less than this share each.
+    progress : Progress, optional
+        Updated in place after every iteration; a `KeyboardInterrupt` leaves it whole.
+    tick : callable, optional
+        Called after every iteration.
+
+    Returns
+    -------
+    Progress
+        Best point and cost of each start.
+
+    Notes
+    -----
+    Damping by the diagonal of J'J, divided by 5 after a success, multiplied by 4 after a failure (a higher cost, or a solve
+    that did not end well); moves are limited to 1.5 in each coordinate.
+    """
+    r, jac, ok = evaluate(z)
+    state = progress if progress is not None else Progress(z.copy(), _cost(r, ok))
+    state.z, state.cost, state.converged = z.copy(), _cost(r, ok), np.zeros(len(z), bool)
+    state.evaluations += len(z)
+    damping, small = np.full(len(z), 1e-2), np.zeros(len(z), int)
+    for _ in range(iterations):
+        if np.all(state.converged | ~np.isfinite(state.cost)) or _stalled(state.history, tolerance):
+            break
+        trial = state.z + _steps(r, jac, ok, damping)
+        new_r, new_jac, new_ok = evaluate(trial)
+        cost = _cost(new_r, new_ok)
+        better = cost < state.cost
+        gain = np.where(better, (state.cost - cost) / np.maximum(state.cost, 1e-300), 0.0)
+        stuck = gain < tolerance
+        small = np.where(stuck, small + 1, 0)
+        damping = np.clip(np.where(better, damping / 5, damping * 4), 1e-9, 1e9)
+        pick = lambda new, old: np.where(better.reshape(-1, *[1] * (old.ndim - 1)), new, old)  # noqa: E731, B023
+        r, jac, ok = pick(new_r, r), pick(new_jac, jac), ok | (better & new_ok)
+        state.z, state.cost = pick(trial, state.z), np.where(better, cost, state.cost)
+        state.converged = small >= np.where(damping > 1e3, 3, 6)
+        state.iterations += 1
+        state.evaluations += len(z)
+        state.failed += int(np.sum(~new_ok))
+        state.history.append(float(np.min(state.cost)))
+        if tick is not None:
+            tick(state)
+    return state
+
+
+def _stalled(history: list[float], tolerance: float) -> bool:
+    """Whether the best cost has stopped falling."""
+    return len(history) > _PATIENCE and history[-1 - _PATIENCE] - history[-1] < tolerance * history[-1] * _PATIENCE
+
+
+def _steps(r: np.ndarray, jac: np.ndarray, ok: np.ndarray, damping: np.ndarray) -> np.ndarray:
+    """Damped Gauss-Newton steps of a batch, limited in length; zero for a start that has no value."""
+    r, jac = np.where(ok[:, None], r, 0.0), np.where(ok[:, None, None], jac, 0.0)
+    hessian = np.einsum("sri,srj->sij", jac, jac)
+    gradient = np.einsum("sri,sr->si", jac, r)
+    diagonal = np.einsum("sii->si", hessian)
+    eye = np.eye(jac.shape[2])
+    matrix = hessian + eye * (damping[:, None] * diagonal + 1e-9)[:, :, None]
+    step = -np.linalg.solve(matrix, gradient[..., None])[..., 0]
+    return step * np.minimum(1.0, _LONGEST / np.maximum(np.max(np.abs(step), axis=1), 1e-300))[:, None]
+
+
+def crossed(
+    z: Float[np.ndarray, "starts free"], cost: Float[np.ndarray, " starts"], *, count: int, seed: int
+) -> Float[np.ndarray, "count free"]:
+    """New starts out of finished ones: the best point with some coordinates of others, or shaken.
+
+    Parameters
+    ----------
+    z, cost
+        Finished starts.
+    count, seed : int
+        Number of new starts, the first being the best point; seed.
+
+    Notes
+    -----
+    The two polarities of a device are all but separate problems: one start may have solved the one, another the other.
+    """
+    rng = np.random.default_rng(seed)
+    good = np.flatnonzero(np.isfinite(cost))
+    best = z[np.argmin(cost)]
+    out = [best]
+    for k in range(count - 1):
+        other = z[rng.choice(good)] if k % 2 else best + 0.7 * rng.normal(size=len(best))
+        out.append(np.where(rng.random(len(best)) < rng.choice([0.2, 0.5]), other, best))
+    return np.stack(out)

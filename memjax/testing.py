@@ -1,0 +1,444 @@
+"""Conformance of a device: what every model has to keep so that solvers, fits and circuits can use it."""
+
+import math
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.extend import core
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Float
+
+from . import params
+from .device import AbstractDevice, AbstractOhmicDevice
+from .errors import MemjaxError, ModelError
+from .fields import StateSpec, parameter_specs
+from .policy import require_x64
+from .system import AbstractNoiseStructure, Additive, Diagonal, Environment, NoNoise
+from .units import parse_unit
+
+_DRAWS, _SAMPLES = 200, 24
+_FLOAT32_SHARE = 2e-3
+_SMALLEST_NORMAL = float(np.finfo(np.float32).tiny)
+
+
+def check_device(
+    device: AbstractDevice,
+    *,
+    voltages: tuple[float, ...] = (-1.0, -0.1, 0.1, 1.0),
+    env: Environment | None = None,
+    pinched: bool = True,
+    passive: bool = True,
+    seed: int = 0,
+) -> None:
+    """Check that a device keeps what solvers, fits and circuits rely on.
+
+    Parameters
+    ----------
+    device : AbstractDevice
+        The device, with the parameters to check it at.
+    voltages : tuple of float
+        Device voltages [V] at which it is evaluated, besides 0 V.
+    env : Environment, optional
+        Where it stands.
+    pinched, passive : bool
+        False for a published model that carries current at 0 V, or gives energy away; its docstring says so.
+    seed : int
+        Seed of the states at which it is evaluated.
+
+    Raises
+    ------
+    ModelError
+        Naming the first thing that is wrong: declarations, initial state, domain, drift, noise, current, batching,
+        gradients, single precision, or files.
+    PolicyError
+        If JAX does not compute in float64, without which gradients cannot be compared.
+
+    Notes
+    -----
+    Gradients with respect to states, voltage and parameters are taken forward and in reverse, and compared with central
+    differences wherever two of these agree: a kink is not a wrong gradient. Single precision is computed
+    operation by operation with denormal numbers flushed to zero, as processors and accelerators do.
+    """
+    require_x64()
+    _check_declarations(device)
+    probe = _Probe(device, tuple(voltages), env or Environment(), seed)
+    _check_initial(probe)
+    _check_domain(probe)
+    _check_drift(probe)
+    _check_noise(probe)
+    _check_current(probe, pinched=pinched, passive=passive)
+    _check_batching(probe)
+    _check_gradients(probe)
+    _check_single_precision(probe)
+    _check_files(device)
+
+
+class _Probe:
+    """A device and the states and voltages at which it is looked at."""
+
+    def __init__(self, device: AbstractDevice, voltages: tuple[float, ...], env: Environment, seed: int):
+        rng = np.random.default_rng(seed)
+        self.device, self.env, self.voltages = device, env, voltages
+        self.raw = [{s.name: _draw(s, rng) for s in device.states} for _ in range(_DRAWS)]
+        self.v = jnp.asarray(np.resize(voltages, _SAMPLES))
+        self.inner = self._inner()
+
+    def _inner(self) -> list[dict[str, Array]]:
+        """Random states that `project` leaves alone; where they are rare, others that it has moved."""
+        batch = jax.tree.map(lambda *x: jnp.stack(x), *self.raw)
+        moved = jax.vmap(self.device.project)(batch)
+        far = sum(np.abs(np.asarray(moved[n] - batch[n])).reshape(_DRAWS, -1).sum(axis=1) for n in moved)
+        order = np.argsort(far > 0, kind="stable")[:_SAMPLES]
+        return [jax.tree.map(lambda x, k=k: x[k], moved) for k in order]
+
+    def fail(self, what: str, **where: Any) -> ModelError:
+        """The error to raise."""
+        return _failure(self.device, what, **where)
+
+    @property
+    def states(self) -> list[dict[str, Array]]:
+        """States of the domain: inner ones, some at its edge, and the corners of the bounds."""
+        device = self.device
+        corners = [{s.name: jnp.full(_shape(s), _finite(s, k)) for s in device.states} for k in (0, 1)]
+        return self.inner[:8] + [device.project(x) for x in (*self.raw[:8], *corners)]
+
+    def rates(self, device: Any, state: dict, v: Float[Array, ""]) -> Float[Array, " out"]:
+        """Everything that the device computes, in one vector: scaled drift and noise amplitudes, and conductance."""
+        scale = {s.name: s.scale for s in self.device.states}
+        drift = device.drift(jnp.zeros_like(v), state, v, self.env)
+        noise = device.noise(jnp.zeros_like(v), state, v, self.env)
+        parts = [drift[n] / scale[n] for n in scale]
+        parts += [x / scale[n] for channel in noise.values() for n, x in channel.items()]
+        parts.append(device.current(jnp.zeros_like(v), state, v, self.env))
+        return jnp.concatenate([jnp.ravel(p) for p in parts])
+
+    def stacked(self) -> dict[str, Array]:
+        """The inner states, a leading axis over them."""
+        return jax.tree.map(lambda *x: jnp.stack(x), *self.inner)
+
+
+def _failure(device: Any, what: str, *, allowed: str = "", fix: str = "") -> ModelError:
+    """An error that names the device."""
+    return ModelError(what, where=type(device).__name__, allowed=allowed, fix=fix)
+
+
+def _shape(spec: StateSpec) -> tuple[int, ...]:
+    """Shape of a state."""
+    return () if spec.size == 1 else (spec.size,)
+
+
+def _finite(spec: StateSpec, side: int) -> float:
+    """A bound of a state, or ten scales off where there is none."""
+    bound = spec.bounds[side]
+    other = spec.bounds[1 - side] if math.isfinite(spec.bounds[1 - side]) else 0.0
+    return bound if math.isfinite(bound) else other + (10 if side else -10) * spec.scale
+
+
+def _draw(spec: StateSpec, rng: np.random.Generator) -> Array:
+    """A random state inside the declared bounds."""
+    lower, upper = spec.bounds
+    shape = _shape(spec)
+    if math.isfinite(lower) and math.isfinite(upper):
+        return jnp.asarray(rng.uniform(lower, upper, shape))
+    if math.isfinite(lower) or math.isfinite(upper):
+        away = spec.scale * rng.exponential(1.0, shape)
+        return jnp.asarray(lower + away if math.isfinite(lower) else upper - away)
+    return jnp.asarray(spec.scale * rng.standard_normal(shape))
+
+
+def _check_declarations(device: AbstractDevice) -> None:
+    """Names, units, bounds and texts."""
+    kind = type(device)
+    if not (isinstance(device.name, str) and device.name):
+        raise _failure(device, "no name", allowed="name: ClassVar[str]")
+    if not device.references or not all(isinstance(r, str) and r for r in device.references):
+        raise _failure(device, "no references", allowed="DOIs or addresses of the sources of the equations")
+    if not (isinstance(device.noise_structure, type) and issubclass(device.noise_structure, AbstractNoiseStructure)):
+        raise _failure(device, "noise_structure is no marker class", allowed="NoNoise, Additive, Diagonal, Commutative")
+    if not (kind.__doc__ or "").strip() or kind.__doc__.startswith(f"{kind.__name__}("):
+        raise _failure(device, "no docstring")
+    names = [s.name for s in device.states]
+    if not names or len(set(names)) < len(names):
+        raise _failure(device, f"states {names}", allowed="one or more, with different names")
+    for what, spec in [("state", s) for s in device.states] + [
+        ("parameter", s) for s in parameter_specs(device).values()
+    ]:
+        _check_spec(device, what, spec)
+
+
+def _check_spec(device: AbstractDevice, what: str, spec: Any) -> None:
+    """Unit, bounds and text of a state or a parameter."""
+    try:
+        parse_unit(spec.unit)
+    except MemjaxError as error:
+        raise _failure(device, f"unit of {what} {spec.name}: {error}") from error
+    if not spec.doc.strip():
+        raise _failure(device, f"{what} {spec.name} has no doc")
+    if not spec.bounds[0] < spec.bounds[1]:
+        raise _failure(device, f"bounds {spec.bounds} of {what} {spec.name}", allowed="lower < upper")
+    if what == "state" and not (math.isfinite(spec.scale) and spec.scale > 0):
+        raise _failure(device, f"scale {spec.scale} of state {spec.name}", allowed="a finite number > 0")
+    if what == "parameter" and spec.default is None and spec.follows not in parameter_specs(device):
+        raise _failure(device, f"parameter {spec.name} has neither a default nor one to follow")
+
+
+def _check_states(probe: _Probe, what: str, values: Any) -> None:
+    """Whether a state or its rate has every state, in the right shape, finite."""
+    names = [s.name for s in probe.device.states]
+    if set(values) != set(names):
+        raise probe.fail(f"{what} of {sorted(values)}", allowed=", ".join(names))
+    for s in probe.device.states:
+        if jnp.shape(values[s.name]) != _shape(s):
+            raise probe.fail(f"{what} of {s.name} has shape {jnp.shape(values[s.name])}", allowed=f"{_shape(s)}")
+        if not bool(jnp.all(jnp.isfinite(values[s.name]))):
+            raise probe.fail(f"{what} of {s.name} is not finite: {values[s.name]}")
+
+
+def _inside(spec: StateSpec, value: Array) -> bool:
+    """Whether a state lies within its bounds, to rounding."""
+    slack = 1e-12 * spec.scale
+    return bool(jnp.all((value >= spec.bounds[0] - slack) & (value <= spec.bounds[1] + slack)))
+
+
+def _check_initial(probe: _Probe) -> None:
+    """The state at rest is a state of the domain."""
+    initial = probe.device.initial(probe.env)
+    _check_states(probe, "initial state", initial)
+    for s in probe.device.states:
+        if not _inside(s, initial[s.name]):
+            raise probe.fail(f"initial state {s.name} = {initial[s.name]}", allowed=f"{s.bounds} {s.unit}")
+    _check_idempotent(probe, initial, "project moves the initial state")
+
+
+def _check_idempotent(probe: _Probe, state: dict, what: str) -> None:
+    """Whether `project` leaves a state of the domain where it is."""
+    again = probe.device.project(state)
+    for s in probe.device.states:
+        if not bool(jnp.all(jnp.abs(again[s.name] - state[s.name]) <= 1e-12 * (s.scale + jnp.abs(state[s.name])))):
+            raise probe.fail(f"{what}: {s.name} from {state[s.name]} to {again[s.name]}")
+
+
+def _check_domain(probe: _Probe) -> None:
+    """`project` leads into the bounds and is idempotent, from inside and from far outside."""
+    far = [
+        {s.name: x[s.name] + shift * s.scale for s in probe.device.states}
+        for x in probe.raw[:4]
+        for shift in (-3.0, 3.0)
+    ]
+    for state in [*probe.raw[:16], *far]:
+        inside = probe.device.project(state)
+        _check_states(probe, "project", inside)
+        for s in probe.device.states:
+            if not _inside(s, inside[s.name]):
+                raise probe.fail(f"project gives {s.name} = {inside[s.name]}", allowed=f"{s.bounds} {s.unit}")
+        _check_idempotent(probe, inside, "project is not idempotent")
+
+
+def _check_drift(probe: _Probe) -> None:
+    """The drift names every state and is finite over the domain."""
+    zero = jnp.zeros(())
+    for state in probe.states:
+        for v in (0.0, *probe.voltages):
+            rate = probe.device.drift(zero, state, jnp.asarray(v), probe.env)
+            _check_states(probe, f"drift at {v:g} V", rate)
+
+
+def _check_noise(probe: _Probe) -> None:
+    """Channels are the same everywhere, act on states that exist, and keep what `noise_structure` promises."""
+    device, zero = probe.device, jnp.zeros(())
+    names = {s.name for s in device.states}
+    seen, amplitudes = None, []
+    for state in probe.states:
+        for v in (0.0, *probe.voltages):
+            channels = device.noise(zero, state, jnp.asarray(v), probe.env)
+            keys = {c: tuple(sorted(on)) for c, on in channels.items()}
+            if seen is not None and keys != seen:
+                raise probe.fail(f"noise channels {keys} at {v:g} V", allowed=f"the same everywhere: {seen}")
+            seen = keys
+            unknown = {n for on in keys.values() for n in on} - names
+            if unknown:
+                raise probe.fail(f"noise on {', '.join(sorted(unknown))}", allowed=", ".join(sorted(names)))
+            flat = ravel_pytree(channels)[0]
+            if not bool(jnp.all(jnp.isfinite(flat))):
+                raise probe.fail(f"noise is not finite at {v:g} V: {channels}")
+            amplitudes.append((v, flat))
+    _check_structure(probe, seen or {}, amplitudes)
+
+
+def _check_structure(probe: _Probe, seen: dict, amplitudes: list) -> None:
+    """Whether the noise has the structure that decides which solvers are allowed."""
+    structure = probe.device.noise_structure
+    if structure is NoNoise and seen:
+        raise probe.fail(f"NoNoise with channels {sorted(seen)}")
+    if structure is Diagonal and any(len(on) != 1 for on in seen.values()):
+        raise probe.fail(f"Diagonal noise with channels on several states: {seen}")
+    for v in {v for v, _ in amplitudes} if structure is Additive else ():
+        rows = jnp.stack([a for u, a in amplitudes if u == v])
+        if not bool(jnp.all(rows == rows[0])):
+            raise probe.fail("Additive noise that depends on the state")
+
+
+def _check_current(probe: _Probe, *, pinched: bool, passive: bool) -> None:
+    """Pinched at 0 V, passive, ohmic where the device says so."""
+    device, zero = probe.device, jnp.zeros(())
+    for state in probe.states:
+        for v in (0.0, *probe.voltages):
+            volt = jnp.asarray(v)
+            i = device.current(zero, state, volt, probe.env)
+            if jnp.shape(i) != () or not bool(jnp.isfinite(i)):
+                raise probe.fail(f"current at {v:g} V is {i}", allowed="a finite number")
+            if v == 0 and pinched and float(i) != 0:
+                raise probe.fail(f"current at 0 V is {float(i):g} A: not pinched", fix="say pinched=False if it is published so")
+            if passive and float(i) * v < 0:
+                raise probe.fail(f"power at {v:g} V is {float(i) * v:g} W: not passive", fix="say passive=False")
+            if isinstance(device, AbstractOhmicDevice):
+                _check_ohmic(probe, state, volt, i)
+
+
+def _check_ohmic(probe: _Probe, state: dict, v: Array, i: Array) -> None:
+    """Whether the current is the voltage over the resistance."""
+    device: Any = probe.device
+    r = device.resistance(state, v, probe.env)
+    if not bool(jnp.isfinite(r) & (r > 0)):
+        raise probe.fail(f"resistance {r} ohm", allowed="a finite number > 0 ohm")
+    if not bool(jnp.abs(i * r - v) <= 1e-9 * jnp.abs(v)):
+        raise probe.fail(f"current {i} A is not {v} V over {r} ohm")
+
+
+def _check_batching(probe: _Probe) -> None:
+    """Compiled and batched, the device computes what it computes alone."""
+    one = lambda s, v: probe.rates(probe.device, s, v)  # noqa: E731
+    states, v = probe.stacked(), probe.v
+    alone = jnp.stack([one(jax.tree.map(lambda x: x[k], states), v[k]) for k in range(_SAMPLES)])
+    for name, f in (("jit", lambda s, v: jax.lax.map(lambda a: one(*a), (s, v))), ("vmap", jax.vmap(one))):
+        try:
+            together = jax.jit(f)(states, v)
+        except (jax.errors.JAXTypeError, TypeError, ValueError) as error:
+            raise probe.fail(f"{name} does not work: {str(error).splitlines()[0]}", fix="use jnp.where, no if on values") from error
+        if not np.allclose(together, alone, rtol=1e-9, atol=1e-12 * _size(alone)):
+            raise probe.fail(f"under {name} other numbers come out than alone")
+
+
+def _size(rows: Array) -> np.ndarray:
+    """Largest modulus in each column."""
+    return np.max(np.abs(np.asarray(rows)), axis=0)
+
+
+def _check_gradients(probe: _Probe) -> None:
+    """Forward, reverse and difference derivatives with respect to states, voltage and parameters."""
+    traced, fixed = eqx.partition(probe.device, eqx.is_inexact_array)
+    unravel = ravel_pytree((jax.tree.map(lambda x: x[0], probe.stacked()), probe.v[0], traced))[1]
+
+    def f(z):
+        state, v, leaves = unravel(z)
+        return probe.rates(eqx.combine(leaves, fixed), state, v)
+
+    states = probe.stacked()
+    points = jnp.stack([_point(states, probe.v, traced, k) for k in range(_SAMPLES)])
+    forward = jax.jit(jax.vmap(jax.jacfwd(f)))(points)
+    reverse = jax.jit(jax.vmap(jax.jacrev(f)))(points)
+    size = np.max(np.abs(np.asarray(forward)), axis=2, keepdims=True)
+    for word, g in (("forward", forward), ("reverse", reverse)):
+        if not bool(jnp.all(jnp.isfinite(g))):
+            raise probe.fail(f"a {word} gradient is not finite", fix="guard both branches of jnp.where")
+    if not np.all(np.abs(forward - reverse) <= 1e-9 * np.abs(forward) + 1e-11 * size):
+        raise probe.fail("forward and reverse gradients differ")
+    _check_differences(probe, f, points, np.asarray(forward))
+
+
+def _point(states: dict, v: Array, traced: Any, k: int) -> Array:
+    """Coordinates of a state, its voltage and the parameters, in one vector."""
+    return ravel_pytree((jax.tree.map(lambda x: x[k], states), v[k], traced))[0]
+
+
+def _check_differences(probe: _Probe, f: Callable, points: Array, exact: np.ndarray) -> None:
+    """Compare derivatives along random directions with central differences that agree among themselves."""
+    rng = np.random.default_rng(1)
+    along = jnp.asarray(rng.uniform(0.5, 1.5, points.shape) * np.maximum(np.abs(points), 1e-3))
+    batched = jax.jit(jax.vmap(f))
+    central = lambda h: (batched(points + h * along) - batched(points - h * along)) / (2 * h)  # noqa: E731
+    wide, narrow = np.asarray(central(1e-5)), np.asarray(central(5e-6))
+    slope = np.einsum("kij,kj->ki", exact, np.asarray(along))
+    terms = np.einsum("kij,kj->ki", np.abs(exact), np.abs(np.asarray(along)))
+    floor = 1e-9 * np.abs(np.asarray(batched(points))) + 1e-14 * _size(batched(points))
+    smooth = np.abs(wide - narrow) <= 1e-5 * terms + floor
+    if np.mean(np.all(smooth, axis=1)) < 0.5:
+        raise probe.fail("differences do not settle at half of the states: rough equations")
+    wrong = smooth & (np.abs(slope - narrow) > 1e-4 * terms + 10 * floor + 1e-6 * np.abs(narrow))
+    if np.any(wrong):
+        k, j = np.argwhere(wrong)[0]
+        raise probe.fail(f"a gradient is {slope[k, j]:g}, the difference quotient {narrow[k, j]:g} (output {j})")
+
+
+def _flushed(closed: Any, *args: Any) -> list[Any]:
+    """Evaluate a program operation by operation, with denormal numbers flushed to zero."""
+    program, values = closed.jaxpr, {}
+    read = lambda x: x.val if isinstance(x, core.Literal) else values[x]  # noqa: E731
+    values |= dict(zip(program.constvars, map(_flush, closed.consts), strict=True))
+    values |= dict(zip(program.invars, map(_flush, args), strict=True))
+    for op in program.eqns:
+        inner = op.params.get("jaxpr", op.params.get("call_jaxpr"))
+        inputs = [read(x) for x in op.invars]
+        if inner is not None and op.primitive.name in ("jit", "pjit", "closed_call", "custom_jvp_call", "custom_vjp_call"):
+            out = _flushed(inner, *inputs)
+        else:
+            out = op.primitive.bind(*inputs, **op.params)
+            out = out if op.primitive.multiple_results else [out]
+        values |= dict(zip(op.outvars, map(_flush, out), strict=True))
+    return [read(x) for x in program.outvars]
+
+
+def _flush(x: Any) -> Any:
+    """Zero in place of a denormal float32."""
+    if jnp.result_type(x) != jnp.float32:
+        return x
+    return jnp.where(jnp.abs(x) < _SMALLEST_NORMAL, jnp.zeros_like(x), x)
+
+
+def _check_single_precision(probe: _Probe) -> None:
+    """Whether float32 without denormal numbers gives what float64 gives."""
+    half = lambda tree: jax.tree.map(  # noqa: E731
+        lambda x: x.astype(jnp.float32) if eqx.is_inexact_array(x) else x, tree
+    )
+    device, states, v = half((probe.device, probe.stacked(), probe.v))
+    full = jax.tree.map(lambda x: x.astype(jnp.float64) if eqx.is_inexact_array(x) else x, (device, states, v))
+    run = lambda d: jax.vmap(lambda s, u: probe.rates(d, s, u))  # noqa: E731
+    exact = np.asarray(run(full[0])(*full[1:]))
+    flat, tree = jax.tree.flatten((states, v))
+    single = _flushed(jax.make_jaxpr(lambda *x: run(device)(*jax.tree.unflatten(tree, x)))(*flat), *flat)[0]
+    if jnp.result_type(single) != jnp.float32:
+        raise probe.fail(f"float32 in, {jnp.result_type(single)} out", fix="make no float64 constants")
+    single = np.asarray(single, float)
+    far = ~np.isfinite(single) | (np.abs(single - exact) > _FLOAT32_SHARE * (np.abs(exact) + 1e-3 * _size(exact)))
+    if np.any(far):
+        k, j = np.argwhere(far)[0]
+        raise probe.fail(
+            f"float32 gives {single[k, j]:g}, float64 {exact[k, j]:g} (output {j})",
+            allowed="results that hold in float32 without numbers below 1.2e-38",
+            fix="use energies over k_B T or in eV, and lengths as ratios",
+        )
+
+
+def _check_files(device: AbstractDevice) -> None:
+    """Parameters come back from TOML and JSON as they were written."""
+    before = params.to_dict(device)
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("device.toml", "device.json"):
+            path = Path(folder) / name
+            params.dump(device, path)
+            try:
+                after = params.load(path)
+                again = params.replace(device, after)
+            except MemjaxError as error:
+                raise _failure(device, f"parameters do not come back from {path.suffix}: {error}") from error
+            if after != before or not bool(eqx.tree_equal(again, device)):
+                raise _failure(device, f"parameters change on the way through {path.suffix}")
+
+
+__all__ = ["check_device"]

@@ -1,0 +1,128 @@
+"""Parameters by name: replace, follow, files, ensembles, coordinates."""
+
+import json
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import memjax as mj
+from memjax import params
+from memjax.errors import BoundsError, ModelError
+from tests.helpers import tols
+
+pytestmark = pytest.mark.fast
+
+
+def test_replace_changes_what_is_named_and_leaves_the_device_alone():
+    device = mj.DiffusiveMemristor()
+    other = params.replace(device, {"mu": 5.0, "mu_neg": 3})
+    assert (float(other.mu), float(other.mu_neg), float(other.gamma1)) == (5.0, 3.0, 60.0)
+    assert (float(device.mu), device.mu_neg) == (60.0, None)
+
+
+def test_an_unknown_name_is_refused_with_the_names_that_exist():
+    with pytest.raises(ModelError, match=r"unknown parameter 'nu'; in file.toml; allowed: alpha, lam"):
+        params.replace(mj.DiffusiveMemristor(), {"nu": 1.0}, where="file.toml")
+    with pytest.raises(ModelError, match="unknown parameter 'nu'"):
+        params.get(mj.DiffusiveMemristor(), "nu")
+
+
+def test_replace_compares_with_the_bounds_unless_told_not_to():
+    with pytest.raises(BoundsError, match="alpha"):
+        params.replace(mj.DiffusiveMemristor(), {"alpha": 2.0})
+    assert float(params.replace(mj.DiffusiveMemristor(), {"alpha": 2.0}, check=False).alpha) == 2.0
+
+
+@pytest.mark.parametrize("bad", ["fast", None, [1.0, "x"]])
+def test_a_value_that_is_no_number_is_refused(bad):
+    with pytest.raises((ModelError, BoundsError)):
+        params.replace(mj.DiffusiveMemristor(), {"mu": bad})
+
+
+def test_a_parameter_without_a_value_is_that_of_the_one_it_follows():
+    device = mj.DiffusiveMemristor(gamma1=7.0)
+    assert float(params.get(device, "gamma1_neg")) == 7.0
+    assert float(params.get(params.replace(device, {"gamma1_neg": 9.0}), "gamma1_neg")) == 9.0
+    assert float(params.get(params.replace(device, {"gamma1": 8.0}), "gamma1_neg")) == 8.0
+
+
+@pytest.mark.parametrize("suffix", [".toml", ".json"])
+def test_every_digit_survives_a_file(tmp_path, suffix):
+    device = mj.DiffusiveMemristor(mu=1 / 3, mu_neg=0.1 + 0.2, r_off=1.2345678901234567e11)
+    path = tmp_path / f"device{suffix}"
+    params.dump(device, path)
+    again = params.replace(mj.DiffusiveMemristor(), params.load(path))
+    assert eqx.tree_equal(again, device)
+    assert "mu_neg" in path.read_text() and "gamma1_neg" not in path.read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.toml", "mu = ", "cannot be read"),
+        ("a.json", "{", "cannot be read"),
+        ("a.json", "[1, 2]", "no table"),
+        ("a.toml", 'mu = "60"', "mu: no number"),
+        ("a.toml", "mu = true", "mu: no number"),
+        ("a.json", json.dumps({"mu": None}), "mu: no number"),
+        ("a.json", json.dumps({"mu": [1.0]}), "mu: no number"),
+    ],
+)
+def test_a_file_that_holds_anything_but_numbers_is_refused_by_name(tmp_path, name, text, message):
+    path = tmp_path / name
+    path.write_text(text)
+    with pytest.raises(ModelError, match=message) as error:
+        params.load(path)
+    assert name in str(error.value)
+
+
+def test_a_missing_or_binary_file_is_refused(tmp_path):
+    (tmp_path / "b.toml").write_bytes(bytes(range(256)))
+    for name in ("missing.toml", "b.toml"):
+        with pytest.raises(ModelError, match="cannot be read"):
+            params.load(tmp_path / name)
+
+
+def test_an_ensemble_is_batched_where_it_is_named_and_nowhere_else():
+    mu = jnp.array([10.0, 20.0, 30.0])
+    batched, axes = params.ensemble(mj.DiffusiveMemristor(), {"mu": mu, "gamma1_neg": 2 * mu})
+    seen = jax.vmap(lambda d: jnp.stack([d.mu, d.gamma1_neg, d.gamma1]), in_axes=(axes,))(batched)
+    np.testing.assert_array_equal(seen, np.stack([mu, 2 * mu, np.full(3, 60.0)], axis=1))
+    _, none = params.ensemble(mj.DiffusiveMemristor(), {})
+    assert jax.tree.leaves(none) == []
+
+
+def test_coordinates_lead_back_to_the_same_device():
+    names = ["r_off", "alpha", "lam", "mu", "gamma3_neg", "f0"]
+    device = mj.DiffusiveMemristor(gamma3_neg=3.0, f0=0.25)
+    z = params.unconstrain(device, names)
+    again = params.constrain(mj.DiffusiveMemristor(), names, z)
+    for name in names:
+        np.testing.assert_allclose(getattr(again, name), getattr(device, name), rtol=1e-12)
+
+
+def test_coordinates_are_differentiable_and_of_order_one():
+    names = ["r_off", "mu"]
+    device = mj.DiffusiveMemristor()
+    f = lambda z: jnp.log(params.constrain(device, names, z).r_off)  # noqa: E731
+    g = jax.grad(f)(params.unconstrain(device, names))
+    np.testing.assert_allclose(g[1], 0.0)
+    assert 0.1 < float(g[0]) <= 1.0
+
+
+def test_a_coordinate_of_a_parameter_that_follows_starts_at_the_one_followed():
+    device = mj.DiffusiveMemristor()
+    z = params.unconstrain(device, ["mu", "mu_neg"])
+    np.testing.assert_allclose(z[0], z[1], **tols("float64"))
+
+
+def test_quiet_drops_noise_that_is_known_to_be_zero_and_no_other():
+    device = params.quiet(mj.DiffusiveMemristor(sigma1=2.0, sigma2=0.0))
+    assert (float(device.sigma1), device.sigma2, device.sigma3) == (2.0, None, None)
+    assert float(device.f0) == 0.0
+    seen = []
+    jax.jit(lambda d: seen.append(params.quiet(d).sigma2) or d.mu)(mj.DiffusiveMemristor())
+    assert seen[0] is not None

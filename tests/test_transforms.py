@@ -1,0 +1,78 @@
+"""Unconstrained coordinates."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+import memjax as mj
+from memjax.fields import ParameterSpec, parameter_specs
+from memjax.transforms import Identity, Log, Logit, LogLogit, from_spec
+
+pytestmark = pytest.mark.fast
+
+INF = float("inf")
+
+
+def _spec(lower, upper):
+    return ParameterSpec(
+        name="p", default=None, unit="1", bounds=(lower, upper), symbol="", doc="A parameter."
+    )
+
+
+@pytest.mark.parametrize(
+    ("bounds", "kind"),
+    [
+        ((1e-3, 1e3), LogLogit),
+        ((1.0, 99.0), Logit),
+        ((0.0, 1.0), Logit),
+        ((0.0, 1e9), Log),
+        ((0.0, INF), Log),
+        ((5.0, INF), Log),
+        ((-1.0, 1.0), Logit),
+        ((-INF, INF), Identity),
+    ],
+)
+def test_the_transform_follows_from_the_bounds(bounds, kind):
+    assert type(from_spec(_spec(*bounds))) is kind
+
+
+@given(
+    bounds=st.sampled_from(
+        [(1e-3, 1e3), (1.0, 1e16), (0.0, 1.0), (-3.0, 7.0), (0.0, 1e9), (5.0, INF), (-INF, INF)]
+    ),
+    p=st.floats(1e-6, 1 - 1e-6),
+)
+def test_a_transform_inverts(bounds, p):
+    lower, upper = max(bounds[0], -1e3), min(bounds[1], 1e9)
+    value = lower + p * (upper - lower) if bounds[0] <= 0 else lower * (upper / lower) ** p
+    assume(bounds[0] < value < bounds[1])
+    transform = from_spec(_spec(*bounds))
+    again = float(transform.inverse(transform.forward(jnp.asarray(value))))
+    assert again == pytest.approx(value, rel=1e-8, abs=1e-9 * min(upper - lower, 10.0))
+
+
+@given(z=st.floats(-300.0, 300.0))
+def test_no_coordinate_leads_out_of_the_bounds(z):
+    for lower, upper in [(1e-3, 1e3), (0.0, 1.0), (5.0, INF), (0.0, INF), (-3.0, 7.0)]:
+        value = float(from_spec(_spec(lower, upper)).inverse(jnp.asarray(z)))
+        slack = 1e-12 * abs(upper) if upper < INF else 0.0
+        assert lower * (1 - 1e-12) <= value <= upper + slack
+
+
+def test_slopes_are_those_described():
+    middle = jax.grad(Logit(2.0, 6.0).forward)(jnp.asarray(4.0))
+    np.testing.assert_allclose(middle, 1.0, rtol=1e-12)
+    relative = jax.grad(LogLogit(1e-4, 1e4).forward)(jnp.asarray(1.0))
+    np.testing.assert_allclose(relative, 1.0, rtol=1e-12)
+    np.testing.assert_allclose(jax.grad(Log().forward)(jnp.asarray(4.0)), 0.25, rtol=1e-12)
+
+
+def test_every_parameter_of_the_diffusive_memristor_has_coordinates_that_invert():
+    for spec in parameter_specs(mj.DiffusiveMemristor).values():
+        lower, upper = spec.bounds
+        value = jnp.asarray(np.sqrt(lower * upper) if lower > 0 else 0.3 * min(upper, 100.0))
+        transform = from_spec(spec)
+        np.testing.assert_allclose(transform.inverse(transform.forward(value)), value, rtol=1e-10)

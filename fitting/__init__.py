@@ -1,4 +1,5 @@
 """Calibration of memjax devices to measurements."""
 
-from .fit import FitResult as FitResult, fit as fit
+from .fit import FitResult as FitResult
+from .fit import fit as fit
 from .problem import Problem as Problem

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 import memjax as mj
-from memjax.errors import FitError
+from memjax.errors import DataError, FitError
 from memjax.fields import parameter_specs
 from memjax.params import get, known
 from memjax.policy import require_x64
@@ -101,10 +101,21 @@ class FitResult:
         for spec in parameter_specs(self.device).values():
             value = getattr(self.device, spec.name)
             free = spec.name in self.problem.free
-            row = {"name": spec.name, "value": 0.0 if value is None and spec.noise else value, "unit": spec.unit}
+            row = {
+                "name": spec.name,
+                "value": 0.0 if value is None and spec.noise else value,
+                "unit": spec.unit,
+            }
             row["value"] = None if row["value"] is None else float(row["value"])
-            row |= {"std": float(std[spec.name]) if free else None, "bounds": list(spec.bounds), "free": free}
-            row |= {"at_bound": spec.name in self.at_bound, "determined": spec.name not in self.uncertainty.undetermined}
+            row |= {
+                "std": float(std[spec.name]) if free else None,
+                "bounds": list(spec.bounds),
+                "free": free,
+            }
+            row |= {
+                "at_bound": spec.name in self.at_bound,
+                "determined": spec.name not in self.uncertainty.undetermined,
+            }
             rows.append(row | {"doc": spec.doc, "follows": spec.follows if value is None else None})
         return rows
 
@@ -113,7 +124,10 @@ class FitResult:
         specs = parameter_specs(self.device)
         transforms = [from_spec(specs[n]) for n in self.problem.free]
         step = 1e-5
-        slope = [float(t.inverse(z + step) - t.inverse(z - step)) / (2 * step) for t, z in zip(transforms, self.z, strict=True)]
+        slope = [
+            float(t.inverse(z + step) - t.inverse(z - step)) / (2 * step)
+            for t, z in zip(transforms, self.z, strict=True)
+        ]
         return np.abs(slope) * self.uncertainty.sigma_z
 
 
@@ -128,12 +142,17 @@ def _sits_at_bound(device: mj.AbstractDevice, name: str) -> bool:
     return not lower + _AT_BOUND * (upper - lower) < value < upper - _AT_BOUND * (upper - lower)
 
 
-def _choose_free(default: Sequence[str], device: mj.AbstractDevice, free: Sequence[str] | None, fix: Mapping[str, float]):
+def _choose_free(
+    default: Sequence[str],
+    device: mj.AbstractDevice,
+    free: Sequence[str] | None,
+    fix: Mapping[str, float],
+):
     """Names of the free parameters."""
     names = known(device, free, where="--free") if free else list(default)
     noise = [n for n in names if parameter_specs(device)[n].noise]
     if noise:
-        raise FitError(
+        raise DataError(
             f"{', '.join(noise)} cannot be fitted to a deterministic loss",
             where="--free",
             allowed="parameters of the drift, the conduction and the noise-free state",
@@ -228,8 +247,10 @@ def fit(
 
     Raises
     ------
+    DataError
+        If the data or the choice of parameters make no problem.
     FitError
-        If the data or the choice of parameters make no problem, or nothing usable came out.
+        If nothing usable came out.
     PolicyError
         In float32.
 
@@ -245,11 +266,18 @@ def fit(
     fix = dict(fix or {})
     floor = float(np.median([noise_floor(m) for m in measurements]))
     waves = summarise_sweeps(list(measurements), point_time=point_time, floor=floor)
-    limits = [m.compliance for m in measurements if m.compliance is not None and np.any(m.at_compliance)]
+    limits = [
+        m.compliance for m in measurements if m.compliance is not None and np.any(m.at_compliance)
+    ]
     bench = bench or mj.Bench()
     notes = []
     if bench.compliance is None and limits and all(m.driven == "voltage" for m in measurements):
-        bench = mj.Bench(bench.series_resistance, bench.parallel_resistance, bench.parallel_capacitance, max(limits))
+        bench = mj.Bench(
+            bench.series_resistance,
+            bench.parallel_resistance,
+            bench.parallel_capacitance,
+            max(limits),
+        )
         notes.append(f"compliance {max(limits):g} A taken from the data")
     device = mj.params.replace(device, fix, where="--fix")
     found = guess(waves, floor=floor, device=device)
@@ -261,7 +289,10 @@ def fit(
     candidates = starts(found, names, device=problem.device, count=screened, seed=seed)
     interrupted = search.run(candidates)
     if search.best_z is None:
-        raise FitError("no start could be solved", fix="check units and bench, or give a --preset to start from")
+        raise FitError(
+            "no start could be solved",
+            fix="check units and bench, or give a --preset to start from",
+        )
     z = search.best_z
     r, jac, _ = search(np.repeat(z[None], BATCH, axis=0))
     return FitResult(
@@ -284,7 +315,9 @@ def fit(
 
 def _filled(device: mj.AbstractDevice, names: Sequence[str]) -> mj.AbstractDevice:
     """The device with a value of its own for each named parameter that follows another one."""
-    return mj.params.replace(device, {n: get(device, n) for n in names if getattr(device, n) is None})
+    return mj.params.replace(
+        device, {n: get(device, n) for n in names if getattr(device, n) is None}
+    )
 
 
 __all__ = ["BATCH", "SCREENED", "FitResult", "fit"]

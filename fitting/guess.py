@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 import memjax as mj
+from memjax.errors import DataError
 from memjax.fields import parameter_specs
 from memjax.params import unconstrain
 
@@ -96,12 +97,20 @@ def _fold(v_th: float, *, decay: float, beta: float, gamma2: float, alpha: float
     return decay * (1 + alpha) ** 2 / (4 * (1 + beta / gamma2)) / (0.85 * v_th)
 
 
-def _kinetics(f: Features, rng: np.random.Generator | None, shared: dict[str, float], tail: str) -> dict[str, float]:
+def _kinetics(
+    f: Features, rng: np.random.Generator | None, shared: dict[str, float], tail: str
+) -> dict[str, float]:
     """Rates of one polarity that put V_th about where it was seen."""
     draw = lambda sigma: 1.0 if rng is None else float(np.exp(sigma * rng.normal()))  # noqa: E731
     rate = 100.0 / f.duration
     gamma1, gamma2 = rate * draw(1.0), rate * draw(1.0)
-    mu = _fold(f.v_th, decay=gamma1 + shared["beta"], beta=shared["beta"], gamma2=gamma2, alpha=shared["alpha"])
+    mu = _fold(
+        f.v_th,
+        decay=gamma1 + shared["beta"],
+        beta=shared["beta"],
+        gamma2=gamma2,
+        alpha=shared["alpha"],
+    )
     hold = f.v_release if np.isfinite(f.v_release) else 0.3 * f.v_th
     gamma3 = 1.5 * rate * draw(1.0)
     values = {"mu": mu * draw(0.1), "gamma1": gamma1, "gamma2": gamma2, "gamma3": gamma3}
@@ -115,7 +124,7 @@ def _diffusive(waves: Sequence[Waveform], floor: float, device: mj.AbstractDevic
     plus, minus = features(waves, 1, floor), features(waves, -1, floor)
     switching = [f for f in (plus, minus) if f is not None and np.isfinite(f.v_th)]
     if not switching:
-        raise mj.errors.FitError(
+        raise DataError(
             "no sweep switches: |I| never rises through 1e-8 A",
             allowed="volatile threshold switching in at least one polarity",
             fix="check the columns and units with 'memjax read'",
@@ -136,7 +145,9 @@ def _diffusive(waves: Sequence[Waveform], floor: float, device: mj.AbstractDevic
             free.append("r_off_neg")
             notes.append("negative sweeps never switch: one-sided device, mu_neg = theta_neg = 0")
     if only_minus and plus is not None:
-        notes.append("positive sweeps never switch: only the negative polarity is fitted, growth acts on both")
+        notes.append(
+            "positive sweeps never switch: only the negative polarity is fitted, growth acts on both"
+        )
 
     def start(rng: np.random.Generator | None) -> dict[str, float]:
         draw = lambda sigma: 1.0 if rng is None else float(np.exp(sigma * rng.normal()))  # noqa: E731
@@ -164,7 +175,11 @@ def _inside(device: mj.AbstractDevice, values: dict[str, float]) -> dict[str, fl
     for name, value in values.items():
         lower, upper = specs[name].bounds
         span = upper - lower
-        out[name] = value if value == lower else float(np.clip(value, lower + 1e-9 * span, upper - 1e-9 * span))
+        out[name] = (
+            value
+            if value == lower
+            else float(np.clip(value, lower + 1e-9 * span, upper - 1e-9 * span))
+        )
         if lower > 0:
             out[name] = float(np.clip(value, lower * 1.001, upper / 1.001))
     return out
@@ -174,9 +189,15 @@ def _generic(waves: Sequence[Waveform], floor: float, device: mj.AbstractDevice)
     """Guess for any other device: every positive deterministic parameter, scattered by a factor of e."""
     del waves, floor
     specs = parameter_specs(device).values()
-    free = tuple(s.name for s in specs if not s.noise and s.bounds[0] > 0 and getattr(device, s.name) is not None)
+    free = tuple(
+        s.name
+        for s in specs
+        if not s.noise and s.bounds[0] > 0 and getattr(device, s.name) is not None
+    )
     values = {n: float(getattr(device, n)) for n in free}
-    scatter = lambda rng: _inside(device, {n: v * float(np.exp(rng.normal())) for n, v in values.items()})  # noqa: E731
+    scatter = lambda rng: _inside(
+        device, {n: v * float(np.exp(rng.normal())) for n, v in values.items()}
+    )
     return Guess(device=device, free=free, scatter=scatter)
 
 

@@ -51,7 +51,13 @@ class Progress:
         return int(np.argmin(self.cost))
 
 
-def screen(evaluate: Evaluate, z: Float[np.ndarray, "many free"], *, keep: int, progress: Progress | None = None):
+def screen(
+    evaluate: Evaluate,
+    z: Float[np.ndarray, "many free"],
+    *,
+    keep: int,
+    progress: Progress | None = None,
+):
     """The `keep` best of many starts, evaluated in batches of `keep`.
 
     Parameters
@@ -158,7 +164,10 @@ def levenberg_marquardt(
 
 def _stalled(history: list[float], tolerance: float) -> bool:
     """Whether the best cost has stopped falling."""
-    return len(history) > _PATIENCE and history[-1 - _PATIENCE] - history[-1] < tolerance * history[-1] * _PATIENCE
+    return (
+        len(history) > _PATIENCE
+        and history[-1 - _PATIENCE] - history[-1] < tolerance * history[-1] * _PATIENCE
+    )
 
 
 def _steps(r: np.ndarray, jac: np.ndarray, ok: np.ndarray, damping: np.ndarray) -> np.ndarray:
@@ -170,11 +179,17 @@ def _steps(r: np.ndarray, jac: np.ndarray, ok: np.ndarray, damping: np.ndarray) 
     eye = np.eye(jac.shape[2])
     matrix = hessian + eye * (damping[:, None] * diagonal + 1e-9)[:, :, None]
     step = -np.linalg.solve(matrix, gradient[..., None])[..., 0]
-    return step * np.minimum(1.0, _LONGEST / np.maximum(np.max(np.abs(step), axis=1), 1e-300))[:, None]
+    return (
+        step * np.minimum(1.0, _LONGEST / np.maximum(np.max(np.abs(step), axis=1), 1e-300))[:, None]
+    )
 
 
 def crossed(
-    z: Float[np.ndarray, "starts free"], cost: Float[np.ndarray, " starts"], *, count: int, seed: int
+    z: Float[np.ndarray, "starts free"],
+    cost: Float[np.ndarray, " starts"],
+    *,
+    count: int,
+    seed: int,
 ) -> Float[np.ndarray, "count free"]:
     """New starts out of finished ones: the best point with some coordinates of others, or shaken.
 

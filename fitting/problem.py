@@ -11,7 +11,7 @@ from jax import lax
 from jaxtyping import Array, Bool, Float
 
 import memjax as mj
-from memjax.errors import FitError
+from memjax.errors import DataError
 from memjax.params import constrain, known, quiet, unconstrain
 from memjax.scaling import Scaled
 from memjax.simulate import before, solve_stiff
@@ -21,7 +21,7 @@ from .summary import EVENTS, HOLD_THRESHOLD, ON_THRESHOLD, Waveform
 POLICY = mj.Stiff(rtol=1e-5, atol=1e-7, max_steps=2500)
 """Solver of the calibration: against rtol 1e-7 it moves V_th by less than 0.01 mV on the sweeps of the tests."""
 
-MODEL_SIGMA = 0.2
+MODEL_SIGMA = 0.3
 """Standard deviation [decades] granted to the model's current beside the scatter of the data."""
 
 EVENT_SIGMA = 0.25
@@ -81,7 +81,9 @@ def sigma_events(w: Waveform) -> Float[np.ndarray, "legs 3"]:
     """Standard deviation of the median rows of the events: scatter, sampling in whole rows, and the model's share."""
     count = np.sum(np.isfinite(w.events), axis=0)
     away = np.abs(w.events - w.median_events())
-    scatter = 1.4826 * np.where(count > 0, np.nanmedian(np.where(count > 0, away, 0.0), axis=0), np.inf)
+    scatter = 1.4826 * np.where(
+        count > 0, np.nanmedian(np.where(count > 0, away, 0.0), axis=0), np.inf
+    )
     return np.sqrt(1.2533**2 * scatter**2 / np.maximum(count, 1) + 1 / 12 + EVENT_SIGMA**2)
 
 
@@ -100,7 +102,10 @@ def pack(waves: Sequence[Waveform], *, floor: float, limit: float | None) -> Gro
     values = [padded(np.asarray(w.stimulus.values), w.stimulus.values[-1]) for w in waves]
     kinds = {(w.stimulus.kind, w.stimulus.quantity) for w in waves}
     if len(kinds) != 1:
-        raise FitError(f"sweeps of different kinds: {sorted(kinds)}", allowed="all with time, or all without; one source")
+        raise DataError(
+            f"sweeps of different kinds: {sorted(kinds)}",
+            allowed="all with time, or all without; one source",
+        )
     most = max(len(w.legs) for w in waves)
     arr = lambda rows: jnp.asarray(np.stack(rows))  # noqa: E731
 
@@ -111,7 +116,12 @@ def pack(waves: Sequence[Waveform], *, floor: float, limit: float | None) -> Gro
         known = np.where(w.happened(), x, 0.0)
         return np.concatenate([known, np.zeros((most - len(known), 3))])
 
-    spans = [np.array([(0.0 if a == 0 else w.rows[a - 1], w.rows[p], w.rows[b - 1]) for a, p, b in w.legs]) for w in waves]
+    spans = [
+        np.array(
+            [(0.0 if a == 0 else w.rows[a - 1], w.rows[p], w.rows[b - 1]) for a, p, b in w.legs]
+        )
+        for w in waves
+    ]
     return Group(
         stimuli=mj.Sampled(arr(times), arr(values), *kinds.pop()),
         rows=arr([longer(w.rows) for w in waves]),
@@ -165,27 +175,45 @@ class Problem(eqx.Module):
         """Problem whose prior is centred on the device."""
         names = tuple(known(device, free))
         if not names:
-            raise FitError("no free parameter", allowed="at least one", fix="name them with --free")
-        return cls(quiet(device), names, group, bench, env or mj.Environment(), unconstrain(device, names))
+            raise DataError("no free parameter", allowed="at least one", fix="name them with --free")
+        return cls(
+            quiet(device), names, group, bench, env or mj.Environment(), unconstrain(device, names)
+        )
 
     def at(self, z: Float[Array, " free"]) -> mj.AbstractDevice:
         """The device at unconstrained coordinates."""
         return constrain(self.device, self.free, z)
 
-    def data_residuals(self, z: Float[Array, " free"]) -> tuple[Float[Array, " residuals"], Bool[Array, ""]]:
+    def data_residuals(
+        self, z: Float[Array, " free"]
+    ) -> tuple[Float[Array, " residuals"], Bool[Array, ""]]:
         """Residuals of currents and events [sigma], saturated, and whether every solve ended well."""
-        system = mj.BenchedDevice(self.at(z), self.bench, self.group.stimuli.quantity)
-        scaled = Scaled(system, self.env)
-        end = jnp.max(self.group.rows)
-        log_i, events, ok = jax.vmap(lambda s, r, span: _observe(scaled, s, r, span, end))(
-            self.group.stimuli, self.group.rows, self.group.span
-        )
+        log_i, events, ok = _observe_all(self, self.at(z))
         return _residuals(self.group, log_i, events), jnp.all(ok)
 
-    def residuals(self, z: Float[Array, " free"]) -> tuple[Float[Array, " residuals"], Bool[Array, ""]]:
+    def residuals(
+        self, z: Float[Array, " free"]
+    ) -> tuple[Float[Array, " residuals"], Bool[Array, ""]]:
         """All residuals [sigma]: data, then prior."""
         data, ok = self.data_residuals(z)
         return jnp.concatenate([data, (z - self.center) / PRIOR_SIGMA]), ok
+
+
+def _observe_all(problem: Problem, device: mj.AbstractDevice):
+    """log10 of the current's modulus at the rows, rows of the events, success, of every waveform."""
+    system = mj.BenchedDevice(device, problem.bench, problem.group.stimuli.quantity)
+    scaled, end = Scaled(system, problem.env), jnp.max(problem.group.rows)
+    one = lambda s, r, span: _observe(scaled, s, r, span, end)  # noqa: E731
+    return jax.vmap(one)(problem.group.stimuli, problem.group.rows, problem.group.span)
+
+
+def events_of(problem: Problem, device: mj.AbstractDevice) -> Float[Array, "waves legs 3"]:
+    """Rows at which a device does what `EVENTS` lists, in each excursion of each waveform.
+
+    Where it never does, the row lies beyond the branch, the more so the further the current stays
+    from the threshold.
+    """
+    return _observe_all(problem, device)[1]
 
 
 def _residuals(group: Group, log_i, events) -> Float[Array, " residuals"]:
@@ -208,7 +236,9 @@ def _log_current(scaled: Scaled, y, u) -> Float[Array, ""]:
 
 def _observe(scaled: Scaled, stimulus: mj.Sampled, rows, span, end):
     """log10 \\|i\\| at the rows, rows of the events, and whether the solve ended well."""
-    sol = solve_stiff(scaled, stimulus, rows=rows, y0=scaled.initial(), end=end, policy=POLICY, steps=True)
+    sol = solve_stiff(
+        scaled, stimulus, rows=rows, y0=scaled.initial(), end=end, policy=POLICY, steps=True
+    )
     log_i = jax.vmap(lambda t, y: _log_current(scaled, y, before(stimulus, t)))(rows, sol.y)
     t, y = lax.stop_gradient(sol.step_t), sol.step_y
     real = jnp.isfinite(t)
@@ -229,7 +259,9 @@ def _observe(scaled: Scaled, stimulus: mj.Sampled, rows, span, end):
         reach = jnp.where(where, sign * end, -jnp.inf)
         hit = reach > sign * threshold
         n = jnp.where(jnp.any(hit), jnp.argmax(hit), jnp.argmax(reach))
-        time, last = _crossing(scaled, stimulus, (y[n], y[n + 1]), (t0[n], t1[n]), (start[n], end[n]), threshold)
+        time, last = _crossing(
+            scaled, stimulus, (y[n], y[n + 1]), (t0[n], t1[n]), (start[n], end[n]), threshold
+        )
         missed = row_of(stop_at) + 5 * jnp.where(jnp.any(where), sign * (threshold - last), 0.0)
         return jnp.where(jnp.any(hit), row_of(time), missed)
 

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 import memjax as mj
-from memjax.errors import FitError
+from memjax.errors import DataError
 from memjax.observables import HOLD_THRESHOLD, ON_THRESHOLD, excursions, switching_of
 from memjax.simulate import waveform
 
@@ -69,7 +69,9 @@ class Waveform:
         """Which events happened in at least half of the sweeps."""
         return np.mean(np.isfinite(self.events), axis=0) >= 0.5
 
-    def median_events(self, sweeps: Int[np.ndarray, " chosen"] | None = None) -> Float[np.ndarray, "legs 3"]:
+    def median_events(
+        self, sweeps: Int[np.ndarray, " chosen"] | None = None
+    ) -> Float[np.ndarray, "legs 3"]:
         """Median row of each event, over the (chosen) sweeps in which it happened; NaN where it never did."""
         events = self.events if sweeps is None else self.events[sweeps]
         seen = np.isfinite(events).any(axis=0)
@@ -144,7 +146,7 @@ def summarise_sweeps(
 
     Raises
     ------
-    FitError
+    DataError
         If there is no voltage excursion in the data.
     """
     groups: list[tuple[mj.Sampled, np.ndarray, list]] = []
@@ -162,7 +164,11 @@ def summarise_sweeps(
     found = [_summary(s, r, members, floor) for s, r, members in groups]
     found = [w for w in found if w.legs]
     if not found:
-        raise FitError("no excursion of the voltage in the data", allowed="sweeps or pulses", fix="check the columns")
+        raise DataError(
+            "no excursion of the voltage in the data",
+            allowed="sweeps or pulses",
+            fix="check the columns",
+        )
     return found
 
 
@@ -171,7 +177,11 @@ def _summary(stimulus: mj.Sampled, rows: np.ndarray, members: list, floor: float
     v = np.asarray(stimulus.values)
     log_i = np.stack([np.log10(np.abs(i) + floor) for _, _, i, _ in members])
     legs = tuple((p.start, p.start + int(np.argmax(np.abs(v[p]))), p.stop) for p in excursions(v))
-    events = np.stack([_events(v, i, legs) for _, _, i, _ in members]) if legs else np.zeros((len(members), 0, 3))
+    events = (
+        np.stack([_events(v, i, legs) for _, _, i, _ in members])
+        if legs
+        else np.zeros((len(members), 0, 3))
+    )
     censored = np.mean([c for *_, c in members], axis=0) >= 0.5
     return Waveform(
         stimulus=stimulus,
@@ -186,4 +196,11 @@ def _summary(stimulus: mj.Sampled, rows: np.ndarray, members: list, floor: float
     )
 
 
-__all__ = ["EVENTS", "HOLD_THRESHOLD", "ON_THRESHOLD", "Waveform", "noise_floor", "summarise_sweeps"]
+__all__ = [
+    "EVENTS",
+    "HOLD_THRESHOLD",
+    "ON_THRESHOLD",
+    "Waveform",
+    "noise_floor",
+    "summarise_sweeps",
+]

@@ -46,7 +46,9 @@ class Uncertainty:
     reduced_chi2: float
 
 
-def _resampled(waves: Sequence[Waveform], points: int, legs: int, seed: int) -> Float[np.ndarray, "replicates data"]:
+def _resampled(
+    waves: Sequence[Waveform], points: int, legs: int, seed: int
+) -> Float[np.ndarray, "replicates data"]:
     """Shifts of the data residuals [sigma] when sweeps are drawn anew, in the order of `Problem.data_residuals`."""
     rng = np.random.default_rng(seed)
     out = []
@@ -103,13 +105,21 @@ def uncertainty(
     counted = np.count_nonzero(np.any(data_j != 0, axis=1))
     chi2 = float(np.sum(data_r**2) / max(counted - n, 1))
     if min(w.n_sweeps for w in waves) >= _FEWEST:
-        shifts = _resampled(waves, problem.group.rows.shape[1], problem.group.span.shape[1], seed) @ data_j
-        data, source = np.cov(shifts, rowvar=False).reshape(n, n), f"{_REPLICATES} resamplings of the sweeps"
+        shifts = (
+            _resampled(waves, problem.group.rows.shape[1], problem.group.span.shape[1], seed)
+            @ data_j
+        )
+        data, source = (
+            np.cov(shifts, rowvar=False).reshape(n, n),
+            f"{_REPLICATES} resamplings of the sweeps",
+        )
     else:
         data, source = max(chi2, 1.0) * data_j.T @ data_j, "reduced chi squared"
     covariance = inverse @ (data + prior) @ inverse
     sigma = np.sqrt(np.diag(covariance))
-    loose = tuple(name for name, s in zip(problem.free, sigma, strict=True) if s > _UNDETERMINED * PRIOR_SIGMA)
+    loose = tuple(
+        name for name, s in zip(problem.free, sigma, strict=True) if s > _UNDETERMINED * PRIOR_SIGMA
+    )
     return Uncertainty(
         covariance=covariance,
         sigma_z=sigma,

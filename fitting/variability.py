@@ -38,7 +38,9 @@ def read_noise(waves: Sequence[Waveform], floor: float) -> dict[str, float]:
     return {"relative": float(relative), "floor_A": float(floor)}
 
 
-def cycle_spread(problem: Problem, waves: Sequence[Waveform], *, jacobian: np.ndarray) -> dict[str, dict]:
+def cycle_spread(
+    problem: Problem, waves: Sequence[Waveform], *, jacobian: np.ndarray
+) -> dict[str, dict]:
     """Spread of parameters from cycle to cycle that the spread of switching and hold voltages asks for.
 
     Parameters
@@ -57,7 +59,7 @@ def cycle_spread(problem: Problem, waves: Sequence[Waveform], *, jacobian: np.nd
 
     Notes
     -----
-    First order: half the distance of the 16 % and 84 % quantiles of an event's row over sweeps, squared, less 1/12 for the sampling in whole rows, over the squared
+    First order: the variance of an event's row over sweeps, less 1/12 for the sampling in whole rows, over the squared
     derivative of the row by ln(parameter). Growth (`mu`) explains when the device switches; of the decay rates the one that
     moves the return most, and switching least, explains when it returns.
     """
@@ -78,7 +80,9 @@ def cycle_spread(problem: Problem, waves: Sequence[Waveform], *, jacobian: np.nd
     return out
 
 
-def _spread(problem: Problem, w: Waveform, slopes, leg: int, event: int, names: list[str]) -> tuple[str, dict] | None:
+def _spread(
+    problem: Problem, w: Waveform, slopes, leg: int, event: int, names: list[str]
+) -> tuple[str, dict] | None:
     """Parameter and spread that explain one event of one leg; None where there is too little to go by."""
     e = w.events[:, leg, event]
     e = e[np.isfinite(e)]
@@ -86,11 +90,16 @@ def _spread(problem: Problem, w: Waveform, slopes, leg: int, event: int, names: 
     if len(e) < 8 or not names:
         return None
     columns = [problem.free.index(m) for m in names]
-    best = columns[int(np.argmax(np.abs(slopes[event, columns]) - np.abs(slopes[0, columns]) * (event > 0)))]
+    best = columns[
+        int(np.argmax(np.abs(slopes[event, columns]) - np.abs(slopes[0, columns]) * (event > 0)))
+    ]
     slope = abs(slopes[event, best])
-    low, high = np.quantile(e, [0.16, 0.84])
-    scatter = ((high - low) / 2) ** 2 - 1 / 12
+    scatter = np.var(e, ddof=1) - 1 / 12
     if slope < 1 or scatter <= 0:
         return None
     sigma = float(min(np.sqrt(scatter) / slope, 1.0))
-    return problem.free[best], {"sigma_ln": sigma, "from": ("rise", "release", "fall")[event], "sweeps": len(e)}
+    return problem.free[best], {
+        "sigma_ln": sigma,
+        "from": ("rise", "release", "fall")[event],
+        "sweeps": len(e),
+    }

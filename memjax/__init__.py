@@ -1,6 +1,14 @@
 """memjax: the differentiable device-physics engine for ion-based memristive devices."""
 
-from . import params as params
+import os as _os
+import sys as _sys
+
+if "memjax" in (_os.path.basename(_sys.argv[0]) if _sys.argv else "", *_sys.orig_argv[1:3]):
+    # The program memjax, not the library: XLA complains on standard error about each program that
+    # it loads from the cache, and listens to this variable only until jax is imported.
+    _os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from . import params as params, presets as presets
 from .circuit import Bench as Bench, BenchedDevice as BenchedDevice
 from .data import Measurement as Measurement, read as read
 from .device import (

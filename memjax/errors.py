@@ -54,8 +54,12 @@ class SolveError(MemjaxError):
     """A solve did not end well and its result would be used."""
 
 
+class DataError(MemjaxError):
+    """The data, or the choice of parameters, make no calibration problem."""
+
+
 class FitError(MemjaxError):
-    """A calibration problem is ill-posed, or nothing usable came out of it."""
+    """Nothing usable came out of a calibration."""
 
 
 class OutputError(MemjaxError):

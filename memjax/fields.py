@@ -106,8 +106,18 @@ def param(
     """
     lower, upper = bounds
     if not lower < upper or (default is not None and not lower <= default <= upper):
-        raise ModelError(f"default {default} with bounds {bounds}", allowed="lower <= default <= upper")
-    spec = dict(default=default, unit=unit, bounds=bounds, symbol=symbol, doc=doc, noise=noise, follows=follows)
+        raise ModelError(
+            f"default {default} with bounds {bounds}", allowed="lower <= default <= upper"
+        )
+    spec = dict(
+        default=default,
+        unit=unit,
+        bounds=bounds,
+        symbol=symbol,
+        doc=doc,
+        noise=noise,
+        follows=follows,
+    )
     return eqx.field(converter=_as_inexact, default=default, metadata={"memjax": spec})
 
 
@@ -122,7 +132,9 @@ def parameter_specs(device: Any) -> dict[str, ParameterSpec]:
     """Specifications of all parameters of a device or device class, by name, in order."""
     fields = dataclasses.fields(device)
     return {
-        f.name: ParameterSpec(name=f.name, **f.metadata["memjax"]) for f in fields if "memjax" in f.metadata
+        f.name: ParameterSpec(name=f.name, **f.metadata["memjax"])
+        for f in fields
+        if "memjax" in f.metadata
     }
 
 

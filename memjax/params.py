@@ -100,7 +100,9 @@ def ensemble(device: D, values: Mapping[str, Float[Array, " members"]]) -> tuple
     batched = replace(device, values)
     axes = jax.tree.map(lambda _: None, device)
     pick = lambda d: [getattr(d, n) for n in values]  # noqa: E731
-    axes = eqx.tree_at(pick, axes, [0] * len(values), is_leaf=lambda x: x is None) if values else axes
+    axes = (
+        eqx.tree_at(pick, axes, [0] * len(values), is_leaf=lambda x: x is None) if values else axes
+    )
     return batched, axes
 
 
@@ -147,13 +149,17 @@ def load(path: str | Path) -> dict[str, float]:
         values = json.loads(text) if path.suffix.lower() == ".json" else tomllib.loads(text)
     except (OSError, UnicodeDecodeError, ValueError) as error:
         raise ModelError(
-            f"parameters cannot be read: {error}", where=str(path), allowed="TOML or JSON, name = value in SI"
+            f"parameters cannot be read: {error}",
+            where=str(path),
+            allowed="TOML or JSON, name = value in SI",
         ) from error
     if not isinstance(values, dict):
         raise ModelError("no table of parameters", where=str(path), allowed="name = value in SI")
     bad = [n for n, v in values.items() if isinstance(v, bool) or not isinstance(v, int | float)]
     if bad:
-        raise ModelError(f"{', '.join(bad)}: no number", where=str(path), allowed="name = value in SI")
+        raise ModelError(
+            f"{', '.join(bad)}: no number", where=str(path), allowed="name = value in SI"
+        )
     return {n: float(v) for n, v in values.items()}
 
 
@@ -168,19 +174,25 @@ def dump(device: Any, path: str | Path) -> None:
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-
-
 def quiet(device: D) -> D:
     """The device with None in place of each noise parameter that is 0: the equations then do without it.
 
     A noise parameter other than 0, or traced, stays: it may act on the drift too.
     """
-    names = [n for n, s in parameter_specs(device).items() if s.noise and _is_zero(getattr(device, n))]
+    names = [
+        n for n, s in parameter_specs(device).items() if s.noise and _is_zero(getattr(device, n))
+    ]
     if not names:
         return device
-    return eqx.tree_at(lambda d: [getattr(d, n) for n in names], device, replace=[None] * len(names))
+    return eqx.tree_at(
+        lambda d: [getattr(d, n) for n in names], device, replace=[None] * len(names)
+    )
 
 
 def _is_zero(value: Any) -> bool:
     """Whether a value is known to be 0."""
-    return isinstance(value, jax.Array) and not isinstance(value, jax.core.Tracer) and not np.any(np.asarray(value))
+    return (
+        isinstance(value, jax.Array)
+        and not isinstance(value, jax.core.Tracer)
+        and not np.any(np.asarray(value))
+    )

@@ -37,6 +37,11 @@ class Stiff(AbstractPolicy):
     adjoint: dfx.AbstractAdjoint = dfx.ForwardMode()
 
 
+def _number(x: Any) -> Any:
+    """A real number as a float, anything else as it is."""
+    return float(x) if isinstance(x, int | float | np.integer | np.floating) else x
+
+
 class Fixed(AbstractPolicy):
     """Fixed steps on a grid, with noise from counters.
 
@@ -48,11 +53,11 @@ class Fixed(AbstractPolicy):
         `DriftImplicitEuler` unless another Ito method is given.
     """
 
-    dt: float = eqx.field(static=True)
+    dt: float = eqx.field(static=True, converter=_number)
     method: Any = DriftImplicitEuler()
 
     def __check_init__(self):
-        if not (isinstance(self.dt, int | float) and math.isfinite(self.dt) and self.dt > 0):
+        if not (isinstance(self.dt, float) and math.isfinite(self.dt) and self.dt > 0):
             raise PolicyError(f"dt = {self.dt} s", where="Fixed", allowed="a finite step > 0 s")
 
 
@@ -62,9 +67,9 @@ class Auto(AbstractPolicy):
     Parameters
     ----------
     steps_per_row : int
-        Fixed steps between two rows of output.
+        Fixed steps between two rows of output at their median distance.
     max_steps : int
-        Largest number of fixed steps in all: beyond it steps grow no longer, the run is refused.
+        Number of fixed steps in all beyond which they are taken longer.
     """
 
     steps_per_row: int = eqx.field(static=True, default=500)
@@ -77,8 +82,11 @@ def resolve(policy: AbstractPolicy, *, noisy: bool, gaps: np.ndarray) -> Abstrac
         return policy
     if not noisy:
         return Stiff()
-    widest, narrowest = float(np.max(gaps)), float(np.min(gaps[gaps > 0]))
-    dt = max(narrowest / policy.steps_per_row, widest * len(gaps) / policy.max_steps)
+    some = gaps[gaps > 0]
+    if not some.size:
+        return Fixed(1.0)
+    # The median: two rows beside a corner may lie arbitrarily close.
+    dt = max(float(np.median(some)) / policy.steps_per_row, float(np.max(some)) * len(gaps) / policy.max_steps)
     return Fixed(dt)
 
 
@@ -113,7 +121,9 @@ def check(policy: AbstractPolicy, structure: type, *, noisy: bool) -> None:
             allowed="methods that converge to the Ito process",
             fix="it converges to the Stratonovich process, which is another one; use the default DriftImplicitEuler",
         )
-    if isinstance(method, dfx.AbstractImplicitSolver) or not isinstance(method, dfx.AbstractItoSolver):
+    if isinstance(method, dfx.AbstractImplicitSolver) or not isinstance(
+        method, dfx.AbstractItoSolver
+    ):
         raise PolicyError(
             f"{name} with state-dependent noise",
             where="Fixed",
@@ -132,6 +142,12 @@ def _check_stiff(policy: Stiff, noisy: bool) -> None:
             allowed="noise-free systems, or deterministic=True",
             fix="a grid path is not Brownian under adaptive steps; use mj.Fixed(dt=...)",
         )
+    if not (policy.rtol > 0 and policy.atol >= 0 and policy.max_steps >= 1):
+        raise PolicyError(
+            f"rtol = {policy.rtol}, atol = {policy.atol}, max_steps = {policy.max_steps}",
+            where="Stiff",
+            allowed="rtol > 0, atol >= 0, max_steps >= 1",
+        )
     eps = float(jnp.finfo(jnp.result_type(float)).eps)
     if policy.rtol < 10 * eps:
         raise PolicyError(
@@ -146,5 +162,7 @@ def require_x64() -> None:
     """Raise `PolicyError` unless JAX computes in float64, with the line that enables it."""
     if not jax.config.jax_enable_x64:
         raise PolicyError(
-            "float32", allowed="float64", fix="put jax.config.update('jax_enable_x64', True) before the first array"
+            "float32",
+            allowed="float64",
+            fix="put jax.config.update('jax_enable_x64', True) before the first array",
         )

@@ -90,7 +90,9 @@ class Trace(eqx.Module):
         """
         codes = np.asarray(self.result)
         if np.any(codes != 0):
-            ways = ", ".join(f"{Result(c).name} {np.sum(codes == c)}x" for c in np.unique(codes[codes != 0]))
+            ways = ", ".join(
+                f"{Result(c).name} {np.sum(codes == c)}x" for c in np.unique(codes[codes != 0])
+            )
             raise SolveError(
                 f"{np.sum(codes != 0)} of {codes.size} solves failed ({ways})",
                 where=f"members {self.failed[:8].tolist()}",
@@ -100,7 +102,9 @@ class Trace(eqx.Module):
 
     def member(self, m: int) -> Member:
         """Member number `m`."""
-        return Member(np.asarray(self.t), np.asarray(self.v[m]), np.asarray(self.i[m]), np.asarray(self.sweep))
+        return Member(
+            np.asarray(self.t), np.asarray(self.v[m]), np.asarray(self.i[m]), np.asarray(self.sweep)
+        )
 
     def good(self) -> "Trace":
         """The trace without members of which a solve failed."""
@@ -131,7 +135,11 @@ class Trace(eqx.Module):
         }
         for name, values in self.state.items():
             values = flat(values)
-            parts = {name: values} if values.ndim == 1 else {f"{name}_{k}": c for k, c in enumerate(values.T)}
+            parts = (
+                {name: values}
+                if values.ndim == 1
+                else {f"{name}_{k}": c for k, c in enumerate(values.T)}
+            )
             columns |= parts
         if device:
             columns |= {"v_device_V": flat(self.v_device), "i_device_A": flat(self.i_device)}
@@ -147,6 +155,13 @@ class Trace(eqx.Module):
         for name, values in self.state.items():
             extra = tuple(f"{name}_component" for _ in range(values.ndim - 2))
             data[name] = (dims + extra, np.asarray(values), {"units": self.units.get(name, "1")})
-        data["result"] = (("member", "solve"), np.asarray(self.result), {"meaning": str([r.name for r in Result])})
-        coords = {"t": ("row", np.asarray(self.t), {"units": "s"}), "sweep": ("row", np.asarray(self.sweep))}
+        data["result"] = (
+            ("member", "solve"),
+            np.asarray(self.result),
+            {"meaning": str([r.name for r in Result])},
+        )
+        coords = {
+            "t": ("row", np.asarray(self.t), {"units": "s"}),
+            "sweep": ("row", np.asarray(self.sweep)),
+        }
         return xr.Dataset(data, coords, {k: str(v) for k, v in self.notes.items()})

@@ -45,10 +45,10 @@ class Solution(eqx.Module):
         Start of the solve and end of every accepted step, `inf` beyond the last, where they were asked for.
     """
 
-    y: Float[Array, "rows n"]
-    result: Int[Array, ""]
-    step_t: Float[Array, " steps"] | None = None
-    step_y: Float[Array, "steps n"] | None = None
+    y: Float[Array, "*lanes rows n"]
+    result: Int[Array, "*lanes"]
+    step_t: Float[Array, "*lanes steps"] | None = None
+    step_y: Float[Array, "*lanes steps n"] | None = None
 
 
 def before(stimulus: AbstractStimulus, t: Float[Array, ""]) -> Float[Array, ""]:
@@ -109,7 +109,9 @@ def solve_stiff(
     )
     y = sol.ys[0]
     code = jnp.where(sol.result == dfx.RESULTS.successful, Result.successful, Result.step_limit)
-    code = jnp.where(jnp.all(jnp.isfinite(y)) | (code == Result.step_limit), code, Result.not_finite)
+    code = jnp.where(
+        jnp.all(jnp.isfinite(y)) | (code == Result.step_limit), code, Result.not_finite
+    )
     return Solution(y, code, *((sol.ts[1], sol.ys[1]) if steps else ()))
 
 
@@ -165,11 +167,15 @@ def solve_fixed(
         h = (row - t0) / substeps
 
         def one(c, j):
-            y, settled = _fixed_step(scaled, stimulus, key, c[0], step + j, t0 + j.astype(h.dtype) * h, h, cap=cap)
+            y, settled = _fixed_step(
+                scaled, stimulus, key, c[0], step + j, t0 + j.astype(h.dtype) * h, h, cap=cap
+            )
             return (y, c[1] & settled), None
 
         (y, settled), _ = lax.scan(one, (y, jnp.asarray(True)), jnp.arange(substeps))
-        worst = jnp.where(jnp.all(jnp.isfinite(y)), jnp.where(settled, 0, Result.newton_failed), Result.not_finite)
+        worst = jnp.where(
+            jnp.all(jnp.isfinite(y)), jnp.where(settled, 0, Result.newton_failed), Result.not_finite
+        )
         return (y, row, step + substeps, jnp.where(code == 0, worst, code)), y
 
     begin = (y0, start, first, jnp.asarray(0))
@@ -207,7 +213,9 @@ def _with(scaled: Scaled, values: Mapping[str, Array]) -> Scaled:
     if not values:
         return scaled
     device = params.replace(scaled.system.device, values, check=False)
-    return eqx.tree_at(lambda s: s.system.device, scaled, device, is_leaf=lambda x: isinstance(x, AbstractDevice))
+    return eqx.tree_at(
+        lambda s: s.system.device, scaled, device, is_leaf=lambda x: isinstance(x, AbstractDevice)
+    )
 
 
 @eqx.filter_jit
@@ -224,7 +232,15 @@ def _fixed_lanes(scaled, stimuli, rows, y0, start, first, keys, values, substeps
 
     def run(s, r, y, t, k, v):
         return solve_fixed(
-            _with(scaled, v), s, rows=r, y0=y, start=t, first=first, key=k, substeps=substeps, cap=cap
+            _with(scaled, v),
+            s,
+            rows=r,
+            y0=y,
+            start=t,
+            first=first,
+            key=k,
+            substeps=substeps,
+            cap=cap,
         )
 
     return jax.vmap(run)(stimuli, rows, y0, start, keys, values)
@@ -267,14 +283,19 @@ def _stack(stimuli: Sequence[AbstractStimulus], lanes: np.ndarray) -> AbstractSt
     """One stimulus with a leading lane axis out of one per sweep."""
     arrays = [jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(float)), s) for s in stimuli]
     if any(jax.tree.structure(a) != jax.tree.structure(arrays[0]) for a in arrays):
-        raise StimulusError("sweeps of different kinds in one run", allowed="one kind of stimulus per run")
+        raise StimulusError(
+            "sweeps of different kinds in one run", allowed="one kind of stimulus per run"
+        )
     return jax.tree.map(lambda *x: jnp.stack(x)[lanes], *arrays)
 
 
 def _pad(stimuli: Sequence[Any], rows: Sequence[np.ndarray]) -> tuple[list, np.ndarray]:
     """Sweeps of one length: shorter ones go on at their last value, in rows that are cut off again."""
     k = max(len(r) for r in rows)
-    padded = [np.concatenate([r, r[-1] + (r[-1] - r[0]) / len(r) * np.arange(1, k - len(r) + 1)]) for r in rows]
+    padded = [
+        np.concatenate([r, r[-1] + (r[-1] - r[0]) / len(r) * np.arange(1, k - len(r) + 1)])
+        for r in rows
+    ]
     sampled = [s for s in stimuli if isinstance(s, Sampled)]
     if len(sampled) < len(stimuli) or len({len(s.times) for s in sampled}) == 1:
         return list(stimuli), np.stack(padded)
@@ -331,9 +352,13 @@ def _run(scaled: Scaled, lanes: Lanes, y0, policy: AbstractPolicy, bar) -> Solut
         gaps = np.diff(np.asarray(lanes.rows), axis=1, prepend=0.0)
         substeps = max(1, int(np.ceil(np.max(gaps) / policy.dt - 1e-6)))
         cap = policy.method.cap
-        return _fixed_in_chunks(scaled, lanes.stimuli, lanes.rows, y0, lanes.keys, lanes.values, substeps, cap, bar)
+        return _fixed_in_chunks(
+            scaled, lanes.stimuli, lanes.rows, y0, lanes.keys, lanes.values, substeps, cap, bar
+        )
     keys = lanes.keys if lanes.keys is not None else jax.random.split(jax.random.key(0), len(y0))
-    run = lambda s, r, y, k, v: _solve_by_diffrax(_with(scaled, v), s, rows=r, y0=y, key=k, policy=policy)  # noqa: E731
+    run = lambda s, r, y, k, v: _solve_by_diffrax(
+        _with(scaled, v), s, rows=r, y0=y, key=k, policy=policy
+    )
     solutions = [
         run(*jax.tree.map(lambda x: x[n], (lanes.stimuli, lanes.rows, y0, keys, lanes.values)))  # noqa: B023
         for n in range(len(y0))
@@ -412,17 +437,25 @@ def simulate(
     bench, env = bench or Bench(), env or Environment()
     stimuli = [stimulus] if isinstance(stimulus, AbstractStimulus) else list(stimulus)
     many = isinstance(save, list | tuple)
-    rows = [np.asarray(r, float) for r in save] if many else [_default_rows(s, save) for s in stimuli]
+    rows = (
+        [np.asarray(r, float) for r in save] if many else [_default_rows(s, save) for s in stimuli]
+    )
     if not stimuli or len(rows) != len(stimuli) or any(len(r) < 1 for r in rows):
-        raise StimulusError(f"{len(stimuli)} sweeps with rows for {len(rows)}", allowed="one set of rows per sweep")
+        raise StimulusError(
+            f"{len(stimuli)} sweeps with rows for {len(rows)}", allowed="one set of rows per sweep"
+        )
     noisy = not deterministic and is_noisy(device, values)
-    system = BenchedDevice(params.quiet(device) if not noisy else device, bench, stimuli[0].quantity)
+    system = BenchedDevice(
+        params.quiet(device) if not noisy else device, bench, stimuli[0].quantity
+    )
     scaled = Scaled(system, env)
     gaps = np.concatenate([np.diff(r, prepend=0.0) for r in rows])
     policy = resolve(policy or Auto(), noisy=noisy, gaps=gaps)
     check(policy, system.noise_structure, noisy=noisy)
     carry = not device.volatile if carry_state is None else carry_state
-    batch = _Batch(scaled, stimuli, rows, members, seed if noisy else None, dict(values or {}), policy)
+    batch = _Batch(
+        scaled, stimuli, rows, members, seed if noisy else None, dict(values or {}), policy
+    )
     bar = _bar(progress, batch, carry)
     visible, state, code = batch.in_order(bar) if carry else batch.at_once(bar)
     if bar is not None:
@@ -457,7 +490,9 @@ class _Batch:
         self.scaled, self.policy, self.members, self.seed = scaled, policy, members, seed
         self.lengths = [len(r) for r in rows]
         self.stimuli, self.rows = _pad(stimuli, rows)
-        self.values = {n: jnp.broadcast_to(jnp.asarray(x), (members, len(rows))) for n, x in values.items()}
+        self.values = {
+            n: jnp.broadcast_to(jnp.asarray(x), (members, len(rows))) for n, x in values.items()
+        }
 
     def _unique(self) -> tuple[np.ndarray, np.ndarray]:
         """Sweeps that differ, and for each sweep which of them it is: without noise equal sweeps are solved once."""
@@ -472,14 +507,18 @@ class _Batch:
         """The lanes of the given members and sweeps."""
         keys = None
         if self.seed is not None:
-            keys = jax.vmap(lambda m, k: device_key(self.seed, member=m, sweep=k))(jnp.asarray(member), jnp.asarray(sweep))
+            keys = jax.vmap(lambda m, k: device_key(self.seed, member=m, sweep=k))(
+                jnp.asarray(member), jnp.asarray(sweep)
+            )
         values = {n: x[member, sweep] for n, x in self.values.items()}
         return Lanes(_stack(self.stimuli, sweep), jnp.asarray(self.rows[sweep]), values, keys)
 
     def _solve(self, lanes: Lanes, y0, bar):
         """Visible quantities, states, result and last vector of every lane."""
         solution = _run(self.scaled, lanes, y0, self.policy, bar)
-        visible, state = _outputs_jit(self.scaled, lanes.stimuli, lanes.rows, solution.y, lanes.values)
+        visible, state = _outputs_jit(
+            self.scaled, lanes.stimuli, lanes.rows, solution.y, lanes.values
+        )
         return visible, state, solution
 
     def _rest(self, lanes: Lanes):
@@ -491,7 +530,10 @@ class _Batch:
 
     def _flatten(self, per_sweep):
         """Members by rows out of sweeps of (member, row) arrays, padding cut off."""
-        cut = [jax.tree.map(lambda x, n=n: x[:, :n], p) for p, n in zip(per_sweep, self.lengths, strict=True)]
+        cut = [
+            jax.tree.map(lambda x, n=n: x[:, :n], p)
+            for p, n in zip(per_sweep, self.lengths, strict=True)
+        ]
         return jax.tree.map(lambda *x: jnp.concatenate(x, axis=1), *cut)
 
     def at_once(self, bar):
@@ -503,8 +545,11 @@ class _Batch:
         member, sweep = np.repeat(np.arange(copies), len(first)), np.tile(first, copies)
         lanes = self._lanes(member, sweep)
         visible, state, solution = self._solve(lanes, self._rest(lanes), bar)
-        back = lambda x: jnp.broadcast_to(  # noqa: E731
-            x.reshape(copies, len(first), *x.shape[1:])[:, which], (self.members, len(which), *x.shape[1:])
+        back = (
+            lambda x: jnp.broadcast_to(
+                x.reshape(copies, len(first), *x.shape[1:])[:, which],
+                (self.members, len(which), *x.shape[1:]),
+            )
         )
         visible, state = jax.tree.map(back, (visible, state))
         per_sweep = [jax.tree.map(lambda x, k=k: x[:, k], (visible, state)) for k in sweeps]
@@ -523,7 +568,9 @@ class _Batch:
         return *self._flatten(parts), jnp.stack(codes, axis=1)
 
 
-def waveform(measurement: Measurement, point_time: float | None = None) -> tuple[list[Sampled], list[np.ndarray], list[int]]:
+def waveform(
+    measurement: Measurement, point_time: float | None = None
+) -> tuple[list[Sampled], list[np.ndarray], list[int]]:
     """The waveform that a measurement applied, sweep by sweep.
 
     Parameters
@@ -548,7 +595,9 @@ def waveform(measurement: Measurement, point_time: float | None = None) -> tuple
         if sweep.t is None:
             if point_time is None:
                 raise StimulusError(
-                    "no time column", where=str(measurement.source.get("file", "measurement")), fix="say --point-time S"
+                    "no time column",
+                    where=str(measurement.source.get("file", "measurement")),
+                    fix="say --point-time S",
                 )
             s = staircase(values, point_time, quantity=measurement.driven)
             row = (np.arange(len(values)) + 1) * point_time
@@ -562,7 +611,11 @@ def waveform(measurement: Measurement, point_time: float | None = None) -> tuple
 
 
 def simulate_like(
-    device: AbstractDevice, measurement: Measurement, *, point_time: float | None = None, **options: Any
+    device: AbstractDevice,
+    measurement: Measurement,
+    *,
+    point_time: float | None = None,
+    **options: Any,
 ) -> Trace:
     """Simulate what a measurement did: one row per measured point.
 

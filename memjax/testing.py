@@ -82,7 +82,9 @@ def check_device(
 class _Probe:
     """A device and the states and voltages at which it is looked at."""
 
-    def __init__(self, device: AbstractDevice, voltages: tuple[float, ...], env: Environment, seed: int):
+    def __init__(
+        self, device: AbstractDevice, voltages: tuple[float, ...], env: Environment, seed: int
+    ):
         rng = np.random.default_rng(seed)
         self.device, self.env, self.voltages = device, env, voltages
         self.raw = [{s.name: _draw(s, rng) for s in device.states} for _ in range(_DRAWS)]
@@ -93,7 +95,9 @@ class _Probe:
         """Random states that `project` leaves alone; where they are rare, others that it has moved."""
         batch = jax.tree.map(lambda *x: jnp.stack(x), *self.raw)
         moved = jax.vmap(self.device.project)(batch)
-        far = sum(np.abs(np.asarray(moved[n] - batch[n])).reshape(_DRAWS, -1).sum(axis=1) for n in moved)
+        far = sum(
+            np.abs(np.asarray(moved[n] - batch[n])).reshape(_DRAWS, -1).sum(axis=1) for n in moved
+        )
         order = np.argsort(far > 0, kind="stable")[:_SAMPLES]
         return [jax.tree.map(lambda x, k=k: x[k], moved) for k in order]
 
@@ -105,7 +109,9 @@ class _Probe:
     def states(self) -> list[dict[str, Array]]:
         """States of the domain: inner ones, some at its edge, and the corners of the bounds."""
         device = self.device
-        corners = [{s.name: jnp.full(_shape(s), _finite(s, k)) for s in device.states} for k in (0, 1)]
+        corners = [
+            {s.name: jnp.full(_shape(s), _finite(s, k)) for s in device.states} for k in (0, 1)
+        ]
         return self.inner[:8] + [device.project(x) for x in (*self.raw[:8], *corners)]
 
     def rates(self, device: Any, state: dict, v: Float[Array, ""]) -> Float[Array, " out"]:
@@ -158,9 +164,18 @@ def _check_declarations(device: AbstractDevice) -> None:
     if not (isinstance(device.name, str) and device.name):
         raise _failure(device, "no name", allowed="name: ClassVar[str]")
     if not device.references or not all(isinstance(r, str) and r for r in device.references):
-        raise _failure(device, "no references", allowed="DOIs or addresses of the sources of the equations")
-    if not (isinstance(device.noise_structure, type) and issubclass(device.noise_structure, AbstractNoiseStructure)):
-        raise _failure(device, "noise_structure is no marker class", allowed="NoNoise, Additive, Diagonal, Commutative")
+        raise _failure(
+            device, "no references", allowed="DOIs or addresses of the sources of the equations"
+        )
+    if not (
+        isinstance(device.noise_structure, type)
+        and issubclass(device.noise_structure, AbstractNoiseStructure)
+    ):
+        raise _failure(
+            device,
+            "noise_structure is no marker class",
+            allowed="NoNoise, Additive, Diagonal, Commutative",
+        )
     if not (kind.__doc__ or "").strip() or kind.__doc__.startswith(f"{kind.__name__}("):
         raise _failure(device, "no docstring")
     names = [s.name for s in device.states]
@@ -181,9 +196,13 @@ def _check_spec(device: AbstractDevice, what: str, spec: Any) -> None:
     if not spec.doc.strip():
         raise _failure(device, f"{what} {spec.name} has no doc")
     if not spec.bounds[0] < spec.bounds[1]:
-        raise _failure(device, f"bounds {spec.bounds} of {what} {spec.name}", allowed="lower < upper")
+        raise _failure(
+            device, f"bounds {spec.bounds} of {what} {spec.name}", allowed="lower < upper"
+        )
     if what == "state" and not (math.isfinite(spec.scale) and spec.scale > 0):
-        raise _failure(device, f"scale {spec.scale} of state {spec.name}", allowed="a finite number > 0")
+        raise _failure(
+            device, f"scale {spec.scale} of state {spec.name}", allowed="a finite number > 0"
+        )
     if what == "parameter" and spec.default is None and spec.follows not in parameter_specs(device):
         raise _failure(device, f"parameter {spec.name} has neither a default nor one to follow")
 
@@ -195,7 +214,9 @@ def _check_states(probe: _Probe, what: str, values: Any) -> None:
         raise probe.fail(f"{what} of {sorted(values)}", allowed=", ".join(names))
     for s in probe.device.states:
         if jnp.shape(values[s.name]) != _shape(s):
-            raise probe.fail(f"{what} of {s.name} has shape {jnp.shape(values[s.name])}", allowed=f"{_shape(s)}")
+            raise probe.fail(
+                f"{what} of {s.name} has shape {jnp.shape(values[s.name])}", allowed=f"{_shape(s)}"
+            )
         if not bool(jnp.all(jnp.isfinite(values[s.name]))):
             raise probe.fail(f"{what} of {s.name} is not finite: {values[s.name]}")
 
@@ -212,7 +233,9 @@ def _check_initial(probe: _Probe) -> None:
     _check_states(probe, "initial state", initial)
     for s in probe.device.states:
         if not _inside(s, initial[s.name]):
-            raise probe.fail(f"initial state {s.name} = {initial[s.name]}", allowed=f"{s.bounds} {s.unit}")
+            raise probe.fail(
+                f"initial state {s.name} = {initial[s.name]}", allowed=f"{s.bounds} {s.unit}"
+            )
     _check_idempotent(probe, initial, "project moves the initial state")
 
 
@@ -220,7 +243,11 @@ def _check_idempotent(probe: _Probe, state: dict, what: str) -> None:
     """Whether `project` leaves a state of the domain where it is."""
     again = probe.device.project(state)
     for s in probe.device.states:
-        if not bool(jnp.all(jnp.abs(again[s.name] - state[s.name]) <= 1e-12 * (s.scale + jnp.abs(state[s.name])))):
+        if not bool(
+            jnp.all(
+                jnp.abs(again[s.name] - state[s.name]) <= 1e-12 * (s.scale + jnp.abs(state[s.name]))
+            )
+        ):
             raise probe.fail(f"{what}: {s.name} from {state[s.name]} to {again[s.name]}")
 
 
@@ -236,7 +263,9 @@ def _check_domain(probe: _Probe) -> None:
         _check_states(probe, "project", inside)
         for s in probe.device.states:
             if not _inside(s, inside[s.name]):
-                raise probe.fail(f"project gives {s.name} = {inside[s.name]}", allowed=f"{s.bounds} {s.unit}")
+                raise probe.fail(
+                    f"project gives {s.name} = {inside[s.name]}", allowed=f"{s.bounds} {s.unit}"
+                )
         _check_idempotent(probe, inside, "project is not idempotent")
 
 
@@ -259,11 +288,15 @@ def _check_noise(probe: _Probe) -> None:
             channels = device.noise(zero, state, jnp.asarray(v), probe.env)
             keys = {c: tuple(sorted(on)) for c, on in channels.items()}
             if seen is not None and keys != seen:
-                raise probe.fail(f"noise channels {keys} at {v:g} V", allowed=f"the same everywhere: {seen}")
+                raise probe.fail(
+                    f"noise channels {keys} at {v:g} V", allowed=f"the same everywhere: {seen}"
+                )
             seen = keys
             unknown = {n for on in keys.values() for n in on} - names
             if unknown:
-                raise probe.fail(f"noise on {', '.join(sorted(unknown))}", allowed=", ".join(sorted(names)))
+                raise probe.fail(
+                    f"noise on {', '.join(sorted(unknown))}", allowed=", ".join(sorted(names))
+                )
             flat = ravel_pytree(channels)[0]
             if not bool(jnp.all(jnp.isfinite(flat))):
                 raise probe.fail(f"noise is not finite at {v:g} V: {channels}")
@@ -294,9 +327,14 @@ def _check_current(probe: _Probe, *, pinched: bool, passive: bool) -> None:
             if jnp.shape(i) != () or not bool(jnp.isfinite(i)):
                 raise probe.fail(f"current at {v:g} V is {i}", allowed="a finite number")
             if v == 0 and pinched and float(i) != 0:
-                raise probe.fail(f"current at 0 V is {float(i):g} A: not pinched", fix="say pinched=False if it is published so")
+                raise probe.fail(
+                    f"current at 0 V is {float(i):g} A: not pinched",
+                    fix="say pinched=False if it is published so",
+                )
             if passive and float(i) * v < 0:
-                raise probe.fail(f"power at {v:g} V is {float(i) * v:g} W: not passive", fix="say passive=False")
+                raise probe.fail(
+                    f"power at {v:g} V is {float(i) * v:g} W: not passive", fix="say passive=False"
+                )
             if isinstance(device, AbstractOhmicDevice):
                 _check_ohmic(probe, state, volt, i)
 
@@ -316,11 +354,17 @@ def _check_batching(probe: _Probe) -> None:
     one = lambda s, v: probe.rates(probe.device, s, v)  # noqa: E731
     states, v = probe.stacked(), probe.v
     alone = jnp.stack([one(jax.tree.map(lambda x: x[k], states), v[k]) for k in range(_SAMPLES)])
-    for name, f in (("jit", lambda s, v: jax.lax.map(lambda a: one(*a), (s, v))), ("vmap", jax.vmap(one))):
+    for name, f in (
+        ("jit", lambda s, v: jax.lax.map(lambda a: one(*a), (s, v))),
+        ("vmap", jax.vmap(one)),
+    ):
         try:
             together = jax.jit(f)(states, v)
         except (jax.errors.JAXTypeError, TypeError, ValueError) as error:
-            raise probe.fail(f"{name} does not work: {str(error).splitlines()[0]}", fix="use jnp.where, no if on values") from error
+            raise probe.fail(
+                f"{name} does not work: {str(error).splitlines()[0]}",
+                fix="use jnp.where, no if on values",
+            ) from error
         if not np.allclose(together, alone, rtol=1e-9, atol=1e-12 * _size(alone)):
             raise probe.fail(f"under {name} other numbers come out than alone")
 
@@ -346,7 +390,9 @@ def _check_gradients(probe: _Probe) -> None:
     size = np.max(np.abs(np.asarray(forward)), axis=2, keepdims=True)
     for word, g in (("forward", forward), ("reverse", reverse)):
         if not bool(jnp.all(jnp.isfinite(g))):
-            raise probe.fail(f"a {word} gradient is not finite", fix="guard both branches of jnp.where")
+            raise probe.fail(
+                f"a {word} gradient is not finite", fix="guard both branches of jnp.where"
+            )
     if not np.all(np.abs(forward - reverse) <= 1e-9 * np.abs(forward) + 1e-11 * size):
         raise probe.fail("forward and reverse gradients differ")
     _check_differences(probe, f, points, np.asarray(forward))
@@ -373,7 +419,9 @@ def _check_differences(probe: _Probe, f: Callable, points: Array, exact: np.ndar
     wrong = smooth & (np.abs(slope - narrow) > 1e-4 * terms + 10 * floor + 1e-6 * np.abs(narrow))
     if np.any(wrong):
         k, j = np.argwhere(wrong)[0]
-        raise probe.fail(f"a gradient is {slope[k, j]:g}, the difference quotient {narrow[k, j]:g} (output {j})")
+        raise probe.fail(
+            f"a gradient is {slope[k, j]:g}, the difference quotient {narrow[k, j]:g} (output {j})"
+        )
 
 
 def _flushed(closed: Any, *args: Any) -> list[Any]:
@@ -385,7 +433,13 @@ def _flushed(closed: Any, *args: Any) -> list[Any]:
     for op in program.eqns:
         inner = op.params.get("jaxpr", op.params.get("call_jaxpr"))
         inputs = [read(x) for x in op.invars]
-        if inner is not None and op.primitive.name in ("jit", "pjit", "closed_call", "custom_jvp_call", "custom_vjp_call"):
+        if inner is not None and op.primitive.name in (
+            "jit",
+            "pjit",
+            "closed_call",
+            "custom_jvp_call",
+            "custom_vjp_call",
+        ):
             out = _flushed(inner, *inputs)
         else:
             out = op.primitive.bind(*inputs, **op.params)
@@ -407,15 +461,23 @@ def _check_single_precision(probe: _Probe) -> None:
         lambda x: x.astype(jnp.float32) if eqx.is_inexact_array(x) else x, tree
     )
     device, states, v = half((probe.device, probe.stacked(), probe.v))
-    full = jax.tree.map(lambda x: x.astype(jnp.float64) if eqx.is_inexact_array(x) else x, (device, states, v))
+    full = jax.tree.map(
+        lambda x: x.astype(jnp.float64) if eqx.is_inexact_array(x) else x, (device, states, v)
+    )
     run = lambda d: jax.vmap(lambda s, u: probe.rates(d, s, u))  # noqa: E731
     exact = np.asarray(run(full[0])(*full[1:]))
     flat, tree = jax.tree.flatten((states, v))
-    single = _flushed(jax.make_jaxpr(lambda *x: run(device)(*jax.tree.unflatten(tree, x)))(*flat), *flat)[0]
+    single = _flushed(
+        jax.make_jaxpr(lambda *x: run(device)(*jax.tree.unflatten(tree, x)))(*flat), *flat
+    )[0]
     if jnp.result_type(single) != jnp.float32:
-        raise probe.fail(f"float32 in, {jnp.result_type(single)} out", fix="make no float64 constants")
+        raise probe.fail(
+            f"float32 in, {jnp.result_type(single)} out", fix="make no float64 constants"
+        )
     single = np.asarray(single, float)
-    far = ~np.isfinite(single) | (np.abs(single - exact) > _FLOAT32_SHARE * (np.abs(exact) + 1e-3 * _size(exact)))
+    far = ~np.isfinite(single) | (
+        np.abs(single - exact) > _FLOAT32_SHARE * (np.abs(exact) + 1e-3 * _size(exact))
+    )
     if np.any(far):
         k, j = np.argwhere(far)[0]
         raise probe.fail(
@@ -436,7 +498,9 @@ def _check_files(device: AbstractDevice) -> None:
                 after = params.load(path)
                 again = params.replace(device, after)
             except MemjaxError as error:
-                raise _failure(device, f"parameters do not come back from {path.suffix}: {error}") from error
+                raise _failure(
+                    device, f"parameters do not come back from {path.suffix}: {error}"
+                ) from error
             if after != before or not bool(eqx.tree_equal(again, device)):
                 raise _failure(device, f"parameters change on the way through {path.suffix}")
 

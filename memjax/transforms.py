@@ -37,15 +37,17 @@ class Identity(AbstractTransform):
 
 
 class Log(AbstractTransform):
-    """Natural logarithm, for a positive parameter without an upper bound."""
+    """Natural logarithm of the distance from a lower bound, for a parameter without an upper one near."""
+
+    lower: float = eqx.field(static=True, default=0.0)
 
     def forward(self, value):
         """See `AbstractTransform`."""
-        return jnp.log(value)
+        return jnp.log(value - self.lower)
 
     def inverse(self, z):
         """See `AbstractTransform`."""
-        return jnp.exp(z)
+        return self.lower + jnp.exp(z)
 
 
 class Logit(AbstractTransform):
@@ -101,14 +103,14 @@ def from_spec(spec: ParameterSpec) -> AbstractTransform:
     Returns
     -------
     AbstractTransform
-        `LogLogit` where positive bounds span a factor of 100 or more, `Log` for a lower bound of 0 with a
-        finite or infinite upper one far away, `Logit` for other finite bounds, else `Identity`.
+        `LogLogit` where positive bounds span a factor of 100 or more, `Log` for a lower bound from 0 on
+        with a finite or infinite upper one far away, `Logit` for other finite bounds, else `Identity`.
     """
     lower, upper = spec.bounds
     if lower > 0 and upper / lower >= _DECADES_FOR_LOG and upper != float("inf"):
         return LogLogit(lower, upper)
     if lower >= 0 and upper >= _DECADES_FOR_LOG * max(lower, 1.0):
-        return Log()
+        return Log(lower)
     if float("-inf") < lower and upper < float("inf"):
         return Logit(lower, upper)
     return Identity()

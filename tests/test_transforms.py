@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import memjax as mj
@@ -39,6 +39,7 @@ def test_the_transform_follows_from_the_bounds(bounds, kind):
     assert type(from_spec(_spec(*bounds))) is kind
 
 
+@settings(deadline=None, derandomize=True)
 @given(
     bounds=st.sampled_from(
         [(1e-3, 1e3), (1.0, 1e16), (0.0, 1.0), (-3.0, 7.0), (0.0, 1e9), (5.0, INF), (-INF, INF)]
@@ -54,12 +55,13 @@ def test_a_transform_inverts(bounds, p):
     assert again == pytest.approx(value, rel=1e-8, abs=1e-9 * min(upper - lower, 10.0))
 
 
+@settings(deadline=None, derandomize=True)
 @given(z=st.floats(-300.0, 300.0))
 def test_no_coordinate_leads_out_of_the_bounds(z):
     for lower, upper in [(1e-3, 1e3), (0.0, 1.0), (5.0, INF), (0.0, INF), (-3.0, 7.0)]:
         value = float(from_spec(_spec(lower, upper)).inverse(jnp.asarray(z)))
         slack = 1e-12 * abs(upper) if upper < INF else 0.0
-        assert lower * (1 - 1e-12) <= value <= upper + slack
+        assert lower - 1e-12 * abs(lower) <= value <= upper + slack
 
 
 def test_slopes_are_those_described():

@@ -69,7 +69,12 @@ class Bench(eqx.Module):
     @property
     def bare(self) -> bool:
         """Whether the source is connected to the device and nothing else."""
-        elements = (self.series_resistance, self.parallel_resistance, self.parallel_capacitance, self.compliance)
+        elements = (
+            self.series_resistance,
+            self.parallel_resistance,
+            self.parallel_capacitance,
+            self.compliance,
+        )
         return all(x is None for x in elements)
 
 
@@ -101,7 +106,10 @@ class BenchedDevice(AbstractSystem):
             raise BoundsError(f"driven by {self.driven!r}", allowed="voltage, current")
         if self.driven == "current" and self.bench.compliance is not None:
             raise BoundsError(
-                "compliance at a current source", where="bench", allowed="voltage sources only", fix="leave it out"
+                "compliance at a current source",
+                where="bench",
+                allowed="voltage sources only",
+                fix="leave it out",
             )
 
     @property
@@ -185,7 +193,11 @@ class BenchedDevice(AbstractSystem):
     def outputs(self, t, state, u, env):
         """See `AbstractSystem`: `v`, `i` at the instrument, `v_device`, `i_device` at the device."""
         own, node = self._split(state)
-        i, v_device = self._closed_form(own, u, env) if node is None else (self._source_current(u, node), node)
+        i, v_device = (
+            self._closed_form(own, u, env)
+            if node is None
+            else (self._source_current(u, node), node)
+        )
         i_device = self.device.current(t, own, v_device, env)
         i = i_device + v_device * self._leak if i is None else i
         drop = 0.0 if self.bench.series_resistance is None else i * self.bench.series_resistance

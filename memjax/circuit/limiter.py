@@ -6,7 +6,7 @@ from jaxtyping import Array, Float
 _SHARPNESS = 32
 
 
-def soft_limit(i: Float[Array, "..."], limit: Float[Array, ""]) -> Float[Array, "..."]:
+def soft_limit(i: Float[Array, "..."], limit: float | Float[Array, ""]) -> Float[Array, "..."]:
     r"""Current that a source gives where it would give `i` without its limit.
 
     Parameters

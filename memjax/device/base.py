@@ -71,4 +71,3 @@ class AbstractOhmicDevice(AbstractDevice):
     @abc.abstractmethod
     def resistance(self, state: State, v: Float[Array, ""], env: Environment) -> Float[Array, ""]:
         """Resistance [ohm]; may depend on the sign of `v` only."""
-

@@ -17,10 +17,15 @@ _CLOSED = 1e-6
 _LOCK_WIDTH = 1e-3
 """Excess area over which the lock of a closed filament lets go: a smooth step, so that its time has a gradient."""
 
+_LARGE = 12.0
+"""Excess area that no drive maintains: theta |V| / gamma3 would have to be e^24."""
+
 _RATE = (0.0, 1e9)
 
 
-def _rectified(sigma: Float[Array, ""] | None, x: Float[Array, ""]) -> tuple[Float[Array, ""], Float[Array, ""]]:
+def _rectified(
+    sigma: Float[Array, ""] | None, x: Float[Array, ""]
+) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """Mean and standard deviation of max(1 + s N, 0) for a standard normal N and s = sigma x; sigma None means 0."""
     if sigma is None:
         return jnp.ones_like(x), jnp.zeros_like(x)
@@ -30,7 +35,15 @@ def _rectified(sigma: Float[Array, ""] | None, x: Float[Array, ""]) -> tuple[Flo
     cdf, pdf = norm.cdf(1 / safe), norm.pdf(1 / safe)
     mean = cdf + safe * pdf
     variance = (1 + safe**2) * cdf + safe * pdf - mean**2
-    return jnp.where(small, 1.0, mean), jnp.where(small, s, jnp.sqrt(jnp.where(small, 1.0, variance)))
+    return jnp.where(small, 1.0, mean), jnp.where(
+        small, s, jnp.sqrt(jnp.where(small, 1.0, variance))
+    )
+
+
+def _swollen(excess: Float[Array, ""]) -> Float[Array, ""]:
+    """The exponential of an excess area; straight beyond e^12, so that no Newton iterate overflows."""
+    inner = jnp.minimum(excess, _LARGE)
+    return jnp.exp(inner) * (1 + excess - inner)
 
 
 class DiffusiveMemristor(AbstractOhmicDevice):
@@ -45,7 +58,7 @@ class DiffusiveMemristor(AbstractOhmicDevice):
         \dot f &= G - L\,[\gamma_1\psi(\sigma_1 f) f + \beta f], \qquad
         \dot r = L\,[\beta f - \gamma_2\psi(\sigma_2 r) r] \\
         G &= \min\{\mu|V|/(\alpha + 1 - x),\; L\,\gamma_1\psi f + L\,\gamma_2\psi r \text{ once closed}\} \\
-        \dot s &= \theta|V|e^{-(s-1)} - \gamma_3 e^{s-1} \text{ once closed},\; s \ge 1 \\
+        \dot s &= \theta|V|e^{-(s-1)} \text{ once closed } - \gamma_3 e^{s-1},\; s \ge 1 \\
         R &= R_{on}x/s^2 + R_{off}\,[e^{(1-x)/\lambda} - 1]/[e^{1/\lambda} - 1]
 
     While :math:`s > 1` filament and residue are locked (L = 0); the lock lets go over an excess area of 1e-3. Growth into a
@@ -68,16 +81,32 @@ class DiffusiveMemristor(AbstractOhmicDevice):
     """
 
     alpha: Float[Array, ""] = param(
-        0.01, unit="1", bounds=(1e-4, 1.0), symbol=r"\alpha", doc="Gap left when the channel is closed."
+        0.01,
+        unit="1",
+        bounds=(1e-4, 1.0),
+        symbol=r"\alpha",
+        doc="Gap left when the channel is closed.",
     )
     lam: Float[Array, ""] = param(
-        0.8, unit="1", bounds=(0.02, 5.0), symbol=r"\lambda", doc="Decay length of the gap resistance."
+        0.8,
+        unit="1",
+        bounds=(0.02, 5.0),
+        symbol=r"\lambda",
+        doc="Decay length of the gap resistance.",
     )
     r_on: Float[Array, ""] = param(
-        1.7e5, unit="ohm", bounds=(1.0, 1e9), symbol="R_{on}", doc="Resistance of the closed channel of area 1."
+        1.7e5,
+        unit="ohm",
+        bounds=(1.0, 1e9),
+        symbol="R_{on}",
+        doc="Resistance of the closed channel of area 1.",
     )
     beta: Float[Array, ""] = param(
-        40.0, unit="1/s", bounds=_RATE, symbol=r"\beta", doc="Rate at which filament turns into residue."
+        40.0,
+        unit="1/s",
+        bounds=_RATE,
+        symbol=r"\beta",
+        doc="Rate at which filament turns into residue.",
     )
     mu: Float[Array, ""] = param(
         60.0, unit="1/(V s)", bounds=_RATE, symbol=r"\mu", doc="Growth of the filament by drift."
@@ -95,10 +124,18 @@ class DiffusiveMemristor(AbstractOhmicDevice):
         10.0, unit="1/s", bounds=_RATE, symbol=r"\gamma_3", doc="Decay rate of the area."
     )
     r_off: Float[Array, ""] = param(
-        1e11, unit="ohm", bounds=(1.0, 1e16), symbol="R_{off}", doc="Resistance of the fully open gap."
+        1e11,
+        unit="ohm",
+        bounds=(1.0, 1e16),
+        symbol="R_{off}",
+        doc="Resistance of the fully open gap.",
     )
     mu_neg: Float[Array, ""] | None = param(
-        None, unit="1/(V s)", bounds=_RATE, follows="mu", doc="mu at negative voltage; 0: one-sided."
+        None,
+        unit="1/(V s)",
+        bounds=_RATE,
+        follows="mu",
+        doc="mu at negative voltage; 0: one-sided.",
     )
     gamma1_neg: Float[Array, ""] | None = param(
         None, unit="1/s", bounds=_RATE, follows="gamma1", doc="gamma1 at negative voltage."
@@ -107,7 +144,11 @@ class DiffusiveMemristor(AbstractOhmicDevice):
         None, unit="1/s", bounds=_RATE, follows="gamma2", doc="gamma2 at negative voltage."
     )
     theta_neg: Float[Array, ""] | None = param(
-        None, unit="1/(V s)", bounds=_RATE, follows="theta", doc="theta at negative voltage; 0: one-sided."
+        None,
+        unit="1/(V s)",
+        bounds=_RATE,
+        follows="theta",
+        doc="theta at negative voltage; 0: one-sided.",
     )
     gamma3_neg: Float[Array, ""] | None = param(
         None, unit="1/s", bounds=_RATE, follows="gamma3", doc="gamma3 at negative voltage."
@@ -116,19 +157,42 @@ class DiffusiveMemristor(AbstractOhmicDevice):
         None, unit="ohm", bounds=(1.0, 1e16), follows="r_off", doc="r_off at negative voltage."
     )
     sigma1: Float[Array, ""] | None = param(
-        0.0, unit="1", bounds=(0.0, 1e3), symbol=r"\sigma_1", noise=True, doc="Noise of gamma1 per unit of f."
+        0.0,
+        unit="1",
+        bounds=(0.0, 1e3),
+        symbol=r"\sigma_1",
+        noise=True,
+        doc="Noise of gamma1 per unit of f.",
     )
     sigma2: Float[Array, ""] | None = param(
-        0.0, unit="1", bounds=(0.0, 1e3), symbol=r"\sigma_2", noise=True, doc="Noise of gamma2 per unit of r."
+        0.0,
+        unit="1",
+        bounds=(0.0, 1e3),
+        symbol=r"\sigma_2",
+        noise=True,
+        doc="Noise of gamma2 per unit of r.",
     )
     sigma3: Float[Array, ""] | None = param(
-        0.0, unit="1", bounds=(0.0, 1e3), symbol=r"\sigma_3", noise=True, doc="Relative noise of gamma3."
+        0.0,
+        unit="1",
+        bounds=(0.0, 1e3),
+        symbol=r"\sigma_3",
+        noise=True,
+        doc="Relative noise of gamma3.",
     )
     t_ref: Float[Array, ""] = param(
-        1e-3, unit="s", bounds=(1e-12, 10.0), symbol=r"\tau", doc="Time over which noise is drawn afresh."
+        1e-3,
+        unit="s",
+        bounds=(1e-12, 10.0),
+        symbol=r"\tau",
+        doc="Time over which noise is drawn afresh.",
     )
-    f0: Float[Array, ""] = param(0.0, unit="1", bounds=(0.0, 1.0), symbol="f_0", doc="Filament at rest.")
-    r0: Float[Array, ""] = param(0.0, unit="1", bounds=(0.0, 1.0), symbol="r_0", doc="Residue at rest.")
+    f0: Float[Array, ""] = param(
+        0.0, unit="1", bounds=(0.0, 1.0), symbol="f_0", doc="Filament at rest."
+    )
+    r0: Float[Array, ""] = param(
+        0.0, unit="1", bounds=(0.0, 1.0), symbol="r_0", doc="Residue at rest."
+    )
 
     name: ClassVar[str] = "diffusive"
     volatile: ClassVar[bool] = True
@@ -137,7 +201,9 @@ class DiffusiveMemristor(AbstractOhmicDevice):
     states: ClassVar = (
         state("f", unit="1", scale=1.0, bounds=(0.0, 1.0), doc="Filament."),
         state("r", unit="1", scale=1.0, bounds=(0.0, 1.0), doc="Residue."),
-        state("s", unit="1", scale=1.0, bounds=(1.0, float("inf")), doc="Area of the closed channel."),
+        state(
+            "s", unit="1", scale=1.0, bounds=(1.0, float("inf")), doc="Area of the closed channel."
+        ),
     )
 
     def initial(self, env):
@@ -148,7 +214,11 @@ class DiffusiveMemristor(AbstractOhmicDevice):
     def _at(self, name: str, v: Float[Array, ""]) -> Float[Array, ""]:
         """The parameter that holds at the sign of `v`."""
         positive = getattr(self, name)
-        return positive if getattr(self, name + "_neg") is None else jnp.where(v < 0, get(self, name + "_neg"), positive)
+        return (
+            positive
+            if getattr(self, name + "_neg") is None
+            else jnp.where(v < 0, get(self, name + "_neg"), positive)
+        )
 
     def _unlocked(self, s: Float[Array, ""]) -> Float[Array, ""]:
         """1 while filament and residue may move, 0 while the area locks them."""
@@ -167,12 +237,13 @@ class DiffusiveMemristor(AbstractOhmicDevice):
         growth = jnp.minimum(free, loss1 + loss2 + free * gap / _CLOSED)
         closed = jnp.clip(1 - gap / _CLOSED, 0.0, 1.0)
         excess = s - 1
-        thicken = self._at("theta", v) * jnp.abs(v) * jnp.exp(-excess) - self._at("gamma3", v) * jnp.exp(excess)
-        thin = jnp.minimum(thicken, 0.0) * jnp.clip(excess / _CLOSED, -1.0, 1.0)
+        grow = closed * self._at("theta", v) * jnp.abs(v) * jnp.exp(-excess)
+        rate = grow - self._at("gamma3", v) * _swollen(excess)
+        thin = jnp.minimum(rate, 0.0) * jnp.clip(excess / _CLOSED, -1.0, 1.0)
         return {
             "f": growth - loss1 - turned,
             "r": turned - loss2,
-            "s": closed * (jnp.maximum(thicken, 0.0) + thin),
+            "s": jnp.maximum(rate, 0.0) + thin,
         }
 
     def noise(self, t, state, v, env):
@@ -184,9 +255,19 @@ class DiffusiveMemristor(AbstractOhmicDevice):
         no3 = self.sigma3 is None
         thick = jnp.clip((s - 1) / _LOCK_WIDTH, 0.0, 1.0)
         return {
-            "gamma1": {"f": lock * self._at("gamma1", v) * f * _rectified(self.sigma1, f)[1] * root},
-            "gamma2": {"r": lock * self._at("gamma2", v) * r * _rectified(self.sigma2, r)[1] * root},
-            "gamma3": {"s": thick * self._at("gamma3", v) * jnp.exp(s - 1) * root * (0.0 if no3 else self.sigma3)},
+            "gamma1": {
+                "f": lock * self._at("gamma1", v) * f * _rectified(self.sigma1, f)[1] * root
+            },
+            "gamma2": {
+                "r": lock * self._at("gamma2", v) * r * _rectified(self.sigma2, r)[1] * root
+            },
+            "gamma3": {
+                "s": thick
+                * self._at("gamma3", v)
+                * _swollen(s - 1)
+                * root
+                * (0.0 if no3 else self.sigma3)
+            },
         }
 
     def resistance(self, state, v, env):

@@ -31,5 +31,7 @@ def device_class(name: str) -> type[AbstractDevice]:
     """
     classes = _classes()
     if name not in classes:
-        raise ModelError(f"unknown model {name!r}", allowed=", ".join(classes), fix="see 'memjax models'")
+        raise ModelError(
+            f"unknown model {name!r}", allowed=", ".join(classes), fix="see 'memjax models'"
+        )
     return classes[name]

@@ -14,7 +14,11 @@ _PURPOSES = ("path", "spread", "read")
 
 
 def device_key(
-    seed: int | Int[Array, ""], *, member: int | Int[Array, ""], sweep: int | Int[Array, ""], purpose: str = "path"
+    seed: int | Int[Array, ""],
+    *,
+    member: int | Int[Array, ""],
+    sweep: int | Int[Array, ""],
+    purpose: str = "path",
 ) -> Key[Array, ""]:
     """Key of one device in one sweep.
 
@@ -82,13 +86,17 @@ class GridPath(dfx.AbstractBrownianPath):
         del left
         if t1 is None or use_levy:
             raise PolicyError(
-                "a grid path has increments only", where="GridPath.evaluate", allowed="evaluate(t0, t1) over one step"
+                "a grid path has increments only",
+                where="GridPath.evaluate",
+                allowed="evaluate(t0, t1) over one step",
             )
         position = (t0 - self.t0) / self.dt
         nearest = jnp.round(position)
         step = nearest.astype(jnp.int32)
         slack = 1e3 * jnp.finfo(self.dt.dtype).eps * jnp.maximum(jnp.abs(position), 1.0)
         off = (jnp.abs(position - nearest) > slack) | (jnp.abs((t1 - t0) / self.dt - 1) > slack)
-        step = eqx.error_if(step, off, "GridPath: a step off the grid (adaptive steps?); use Fixed(dt) steps")
+        step = eqx.error_if(
+            step, off, "GridPath: a step off the grid (adaptive steps?); use Fixed(dt) steps"
+        )
         normal = increments(self.key, step, channels=self.channels, dtype=self.dt.dtype)
         return normal * jnp.sqrt(self.dt)

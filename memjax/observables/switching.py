@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -19,6 +19,7 @@ _AT_REST = 1e-3
 """Share of the largest |v| below which a point belongs to no polarity."""
 
 
+@runtime_checkable
 class Sweeps(Protocol):
     """What has voltage, current and sweep labels: a `Measurement`, or one member of a `Trace`."""
 
@@ -107,7 +108,8 @@ def on_off_ratio(v: Float[np.ndarray, " points"], i: Float[np.ndarray, " points"
     peak = int(np.argmax(v))
     if peak < 1 or peak > len(v) - 2:
         return None
-    up = np.argsort(v[: peak + 1], kind="stable")
+    common = v[: peak + 1] >= np.min(v[peak:])
+    up = np.flatnonzero(common)[np.argsort(v[: peak + 1][common], kind="stable")]
     down = np.argsort(v[peak:], kind="stable")
     tiny = np.finfo(float).tiny
     falling = np.interp(v[: peak + 1][up], v[peak:][down], np.log(i[peak:][down] + tiny))
@@ -209,7 +211,7 @@ def _read(data: Sweeps, on: float, hold: float) -> Iterator[Switching]:
             yield switching_of(
                 v[at],
                 i[at],
-                sweep=sweep[at[0]],
+                sweep=int(sweep[at[0]]),
                 on_threshold=on,
                 hold_threshold=hold,
                 at_compliance=None if limited is None else limited[at],

@@ -15,11 +15,10 @@ from .linear import factor, orientation
 
 Vector = Float[Array, " n"]
 
-_PLAIN = 6
-"""Newton iterations after which one that heads back over a fold, against the flow, is turned round."""
 
-
-def _newton(f, confine, start: Vector, h, *, cap: int, tol: float) -> tuple[Vector, Bool[Array, ""]]:
+def _newton(
+    f, confine, start: Vector, h, *, cap: int, tol: float
+) -> tuple[Vector, Bool[Array, ""]]:
     """Solve y = start + h f(y) from the explicit predictor, outside the graph of derivatives.
 
     Returns the root and whether the iteration settled.
@@ -35,7 +34,7 @@ def _newton(f, confine, start: Vector, h, *, cap: int, tol: float) -> tuple[Vect
         y, _, n = carry
         matrix = eye - h * jax.jacfwd(drift)(y)
         step = factor(matrix)(y - start - h * drift(y))
-        step = jnp.where((n >= _PLAIN) & (orientation(matrix) < 0), -step, step)
+        step = jnp.where(orientation(matrix) < 0, -step, step)
         new = keep(y - step, start, *keep_consts)
         return new, jnp.max(jnp.abs(new - y) / (1.0 + jnp.abs(y))), n + 1
 
@@ -82,10 +81,10 @@ def drift_implicit_euler_step(
     Notes
     -----
     y1 = y + kick + h f(y1), strong order 1/2 in general and 1 where the noise is additive, for the Ito process. Newton
-    starts at the explicit predictor: of several roots the one in the direction of the flow is found, so that an unstable
-    state is left and not held (implicit Euler damps growth at rates above 2/h). Where growth runs away within the step the
-    near root is gone; an iteration that then turns back over the fold (negative determinant) is turned round. The derivative is that of the root (one
-    more Newton step with the iterations out of the graph), in forward and reverse mode.
+    starts at the explicit predictor. Where growth at rates above 1/h makes the nearest root one against the flow (negative
+    determinant of 1 - h J), a step is turned round: an unstable state is left and not held, and a runaway that ends within the
+    step is followed to its end; one that does not end does not settle. The derivative is that of the root (one more Newton
+    step with the iterations out of the graph), in forward and reverse mode.
 
     References
     ----------

@@ -101,6 +101,8 @@ class Rodas3(dfx.AbstractAdaptiveSolver):
         end, error = rodas3_step(f, t0, flat, h=t1 - t0)
         y1 = self.project(args, unravel(end))
         h = t1 - t0
-        ends = [jax.tree.map(lambda k: h * k, terms.vf(t, y, args)) for t, y in ((t0, y0), (t1, y1))]
+        ends = [
+            jax.tree.map(lambda k: h * k, terms.vf(t, y, args)) for t, y in ((t0, y0), (t1, y1))
+        ]
         k = jax.tree.map(lambda a, b: jnp.stack([a, b]), *ends)
         return y1, unravel(error), dict(y0=y0, y1=y1, k=k), None, dfx.RESULTS.successful

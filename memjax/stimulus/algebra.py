@@ -2,10 +2,9 @@
 
 import equinox as eqx
 import numpy as np
-from jaxtyping import Array, Float
 
 from ..errors import StimulusError
-from .base import AbstractStimulus
+from .base import AbstractStimulus, Number
 
 
 class Sum(AbstractStimulus):
@@ -18,7 +17,10 @@ class Sum(AbstractStimulus):
         """Take the stimuli to add."""
         kinds = {p.quantity for p in parts}
         if len(kinds) != 1:
-            raise StimulusError(f"a sum of {' and '.join(sorted(kinds)) or 'nothing'}", allowed="stimuli of one quantity")
+            raise StimulusError(
+                f"a sum of {' and '.join(sorted(kinds)) or 'nothing'}",
+                allowed="stimuli of one quantity",
+            )
         self.parts, self.quantity = parts, kinds.pop()
 
     def __call__(self, t):
@@ -39,10 +41,10 @@ class Product(AbstractStimulus):
     """A stimulus times a number."""
 
     part: AbstractStimulus
-    factor: float | Float[Array, ""]
+    factor: Number
     quantity: str = eqx.field(static=True)
 
-    def __init__(self, part: AbstractStimulus, factor: float | Float[Array, ""]):
+    def __init__(self, part: AbstractStimulus, factor: Number):
         """Take the stimulus and its factor."""
         self.part, self.factor, self.quantity = part, factor, part.quantity
 

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from .algebra import Product, Sum
 
 
+Number = float | int | Float[Array, ""]
+"""A number, or one that is traced."""
+
+
 class AbstractStimulus(eqx.Module):
     """Value of a source as a function of time.
 
@@ -39,7 +43,7 @@ class AbstractStimulus(eqx.Module):
 
         return Sum((self, other))
 
-    def __mul__(self, factor: float) -> "Product":
+    def __mul__(self, factor: Number) -> "Product":
         from .algebra import Product
 
         return Product(self, factor)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..errors import StimulusError
-from .base import AbstractStimulus
+from .base import AbstractStimulus, Number
 
 
 class PulseTrain(AbstractStimulus):
@@ -33,21 +33,26 @@ class PulseTrain(AbstractStimulus):
         What is imposed.
     """
 
-    amplitude: float
-    width: float
-    period: float
+    amplitude: Number
+    width: Number
+    period: Number
     count: int = eqx.field(static=True, default=1)
-    delay: float = 0.0
-    edge: float = 1e-9
-    base: float = 0.0
-    after: float = 0.0
+    delay: Number = 0.0
+    edge: Number = 1e-9
+    base: Number = 0.0
+    after: Number = 0.0
     quantity: str = eqx.field(static=True, default="voltage")
 
     def __check_init__(self):
         numbers = (self.width, self.period, self.delay, self.edge, self.after)
         if not all(isinstance(x, int | float) for x in numbers):
             return
-        ok = self.width > 0 and self.edge > 0 and self.period >= self.width + self.edge and self.count >= 1
+        ok = (
+            self.width > 0
+            and self.edge > 0
+            and self.period >= self.width + self.edge
+            and self.count >= 1
+        )
         if not ok or self.delay < 0 or self.after < 0 or self.edge > self.width:
             raise StimulusError(
                 f"pulses of width {self.width} s, period {self.period} s, edge {self.edge} s, count {self.count}",
@@ -65,7 +70,9 @@ class PulseTrain(AbstractStimulus):
     def breakpoints(self):
         """See `AbstractStimulus`."""
         corners = np.array([0.0, self.edge, self.width, self.width + self.edge])
-        return np.unique(self.delay + np.add.outer(np.arange(self.count) * self.period, corners).ravel())
+        return np.unique(
+            self.delay + np.add.outer(np.arange(self.count) * self.period, corners).ravel()
+        )
 
     @property
     def duration(self):

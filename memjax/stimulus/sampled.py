@@ -1,5 +1,7 @@
 """A waveform given by samples: a staircase, or straight lines between them."""
 
+from collections.abc import Sequence
+
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
@@ -28,8 +30,8 @@ class Sampled(AbstractStimulus):
     Before the first and after the last point the nearest value holds.
     """
 
-    times: Float[Array, " points"]
-    values: Float[Array, " points"]
+    times: Float[Array | np.ndarray, " points"]
+    values: Float[Array | np.ndarray, " points"]
     kind: str = eqx.field(static=True, default="linear")
     quantity: str = eqx.field(static=True, default="voltage")
 
@@ -39,9 +41,14 @@ class Sampled(AbstractStimulus):
         if not isinstance(self.times, np.ndarray) or self.times.ndim != 1:
             return
         if self.times.shape != np.shape(self.values) or len(self.times) < 1:
-            raise StimulusError("times and values differ in length", allowed="one value per time, at least one")
-        if not np.all(np.diff(self.times) > 0) or not np.all(np.isfinite(self.values)):
-            raise StimulusError("times that do not increase, or values that are no numbers", allowed="t_s ascending")
+            raise StimulusError(
+                "times and values differ in length", allowed="one value per time, at least one"
+            )
+        finite = np.all(np.isfinite(self.times)) and np.all(np.isfinite(self.values))
+        if not finite or not np.all(np.diff(self.times) > 0):
+            raise StimulusError(
+                "times that do not increase, or values that are no numbers", allowed="t_s ascending"
+            )
 
     def __call__(self, t):
         """See `AbstractStimulus`."""
@@ -61,7 +68,12 @@ class Sampled(AbstractStimulus):
         return float(self.times[-1])
 
 
-def staircase(values: Float[np.ndarray, " points"], point_time: float, *, quantity: str = "voltage") -> Sampled:
+def staircase(
+    values: Float[np.ndarray, " points"] | Sequence[float],
+    point_time: float,
+    *,
+    quantity: str = "voltage",
+) -> Sampled:
     """Waveform of an instrument that holds each value for `point_time` [s]; value k from k to k + 1 times that."""
     if not point_time > 0:
         raise StimulusError(f"a point time of {point_time} s", allowed="> 0 s")

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..errors import StimulusError
-from .base import AbstractStimulus
+from .base import AbstractStimulus, Number
 
 
 class Sine(AbstractStimulus):
@@ -27,10 +27,10 @@ class Sine(AbstractStimulus):
         What is imposed.
     """
 
-    amplitude: float
-    frequency: float
-    cycles: float = 1.0
-    offset: float = 0.0
+    amplitude: Number
+    frequency: Number
+    cycles: Number = 1.0
+    offset: Number = 0.0
     quantity: str = eqx.field(static=True, default="voltage")
 
     def __check_init__(self):

@@ -7,7 +7,12 @@ from .sampled import Sampled
 
 
 def triangle_sweep(
-    amplitude: float, rate: float, *, negative: float | None = None, cycles: int = 1, quantity: str = "voltage"
+    amplitude: float,
+    rate: float,
+    *,
+    negative: float | None = None,
+    cycles: int = 1,
+    quantity: str = "voltage",
 ) -> Sampled:
     """Linear sweep 0 -> amplitude -> 0, and on to -negative -> 0 where that is given.
 
@@ -36,9 +41,12 @@ def triangle_sweep(
     """
     if not rate > 0 or cycles < 1 or amplitude == 0:
         raise StimulusError(
-            f"amplitude {amplitude}, rate {rate}, {cycles} cycles", allowed="amplitude other than 0, rate > 0, cycles >= 1"
+            f"amplitude {amplitude}, rate {rate}, {cycles} cycles",
+            allowed="amplitude other than 0, rate > 0, cycles >= 1",
         )
-    one = [amplitude, 0.0] + ([] if negative is None else [-np.sign(amplitude) * abs(negative), 0.0])
+    one = [amplitude, 0.0] + (
+        [] if negative is None else [-np.sign(amplitude) * abs(negative), 0.0]
+    )
     values = np.concatenate([[0.0], np.tile(one, cycles)])
     times = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(values)) / rate)])
     return Sampled(times, values, "linear", quantity)

@@ -1,0 +1,196 @@
+"""The commands ``memjax fit`` and ``memjax report``."""
+
+import argparse
+import json
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from memjax.cli.command import Command, count, say
+from memjax.cli.options import (
+    EXAMPLE,
+    add_bench_options,
+    add_read_options,
+    add_write_options,
+    bench_from,
+    file_of,
+    measurement_from,
+)
+from memjax.errors import DataError
+from memjax.io.write import prepare_output, writing_folder
+
+_MARKER = "fit.json"
+
+
+def _assignment(text: str) -> tuple[str, float]:
+    """``NAME=VALUE`` as a pair."""
+    name, _, value = text.partition("=")
+    try:
+        return name.strip(), float(value)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}; allowed: NAME=VALUE with a number in SI") from None
+
+
+def _configure_fit(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``memjax fit``."""
+    add = parser.add_argument
+    add("files", nargs="+", metavar="FILE", help="measured files of one device, or example:NAME")
+    add("--model", required=True, help="device model, see 'memjax models'")
+    add("--preset", metavar="P", help="values of what is not fitted, see 'memjax models MODEL'")
+    add("--free", nargs="+", metavar="NAME", help="parameters to fit (default: what the data show)")
+    add("--fix", nargs="+", type=_assignment, default=[], metavar="NAME=VALUE", help="values to keep [SI]")
+    add("--stochastic", action="store_true", help="calibrate the spread from cycle to cycle by simulation")
+    add("--batch", action="store_true", help="each file is a device of its own, in a folder of its own")
+    add("--seed", type=count(0), default=0, metavar="K", help="seed of starts and resampling (default 0)")
+    add("--out", required=True, metavar="DIR", help="folder to make")
+    add_bench_options(parser)
+    add_read_options(parser)
+    add_write_options(parser)
+
+
+def _start(options: argparse.Namespace) -> Any:
+    """The device to start from."""
+    import memjax as mj
+
+    kind = mj.device_class(options.model)
+    if options.preset is None:
+        return kind()
+    model, values, _ = mj.presets.load(options.preset)
+    if model != options.model:
+        raise DataError(f"preset {options.preset!r} is of model {model!r}", where="--preset", allowed=options.model)
+    return mj.params.replace(kind(), values, where=options.preset)
+
+
+def _truth(name: str) -> dict | None:
+    """True parameters of a bundled example."""
+    if not name.startswith(EXAMPLE):
+        return None
+    path = file_of(name).with_suffix(".truth.json")
+    return json.loads(path.read_text(encoding="utf-8"))["parameters"] if path.exists() else None
+
+
+class _Bar:
+    """Progress on standard error: a bar where it is a terminal, nothing elsewhere."""
+
+    def __init__(self) -> None:
+        from tqdm import tqdm
+
+        quiet = not sys.stderr.isatty()
+        self.bar = tqdm(total=0, unit="it", disable=quiet, leave=False, bar_format="{desc} {elapsed}")
+
+    def __call__(self, stage: str, progress: Any) -> None:
+        """Show the stage, iterations and the best loss."""
+        best = min(progress.cost, default=float("inf"))
+        self.bar.set_description_str(f"{stage}: iteration {progress.iterations}, loss {best:.4g}")
+
+    def close(self) -> None:
+        """Remove the bar."""
+        self.bar.close()
+
+
+def _one(names: Sequence[str], folder: Path, options: argparse.Namespace, device: Any) -> bool:
+    """Fit the files of one device into a folder; whether the search was interrupted."""
+    from .fit import fit
+    from .stochastic import calibrate_spread
+    from .store import write
+
+    bench, env, point_time = bench_from(options)
+    measurements = [measurement_from(n, options) for n in names]
+    for m in measurements:
+        for warning in m.warnings:
+            say("note", warning)
+    bar = _Bar()
+    try:
+        result = fit(
+            measurements,
+            device,
+            bench=bench,
+            env=env,
+            point_time=point_time,
+            free=options.free,
+            fix=dict(options.fix),
+            seed=options.seed,
+            tick=bar,
+        )
+        if options.stochastic and not result.interrupted:
+            result = calibrate_spread(result, tick=bar)
+    finally:
+        bar.close()
+    if result.search.failed:
+        say("warning", f"{result.search.failed} of {result.search.evaluations} trial solves failed and were left out")
+    with writing_folder(folder) as place:
+        write(
+            result,
+            place,
+            files=[file_of(n) for n in names],
+            truth=_truth(names[0]) if len(names) == 1 else None,
+            command="memjax " + shlex.join(sys.argv[1:]),
+        )
+    print(f"{folder}: loss {result.loss:.4g}, report in {folder / 'report.html'}")
+    if result.uncertainty.undetermined:
+        say("note", "not determined by the data: " + ", ".join(result.uncertainty.undetermined))
+    if result.at_bound:
+        say("warning", "at a bound: " + ", ".join(result.at_bound))
+    return result.interrupted
+
+
+def _run_fit(options: argparse.Namespace) -> int:
+    """Run ``memjax fit``."""
+    from memjax.cli.cache import prepare_jax
+
+    out = prepare_output(options.out, force=options.force, folder=True, marker=None if options.batch else _MARKER)
+    prepare_jax()
+    device = _start(options)
+    if not options.batch:
+        if _one(options.files, out, options, device):
+            raise KeyboardInterrupt(f"the best result so far is in {out}")
+        return 0
+    stems = [Path(file_of(n)).stem for n in options.files]
+    if len(set(stems)) < len(stems):
+        raise DataError("files of equal names", where="--batch", allowed="each file name once: it names a folder")
+    out.mkdir(exist_ok=True)
+    for name, stem in zip(options.files, stems, strict=True):
+        folder = prepare_output(out / stem, force=options.force, folder=True, marker=_MARKER)
+        if _one([name], folder, options, device):
+            raise KeyboardInterrupt(f"the best result so far is in {folder}")
+    return 0
+
+
+def _configure_report(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``memjax report``."""
+    parser.add_argument("folder", metavar="DIR", help="folder that 'memjax fit' made")
+
+
+def _run_report(options: argparse.Namespace) -> int:
+    """Run ``memjax report``: pictures and page are made beside and moved in place one by one."""
+    import shutil
+    import tempfile
+
+    from .report import build, load
+
+    folder = Path(options.folder)
+    load(folder)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".report-") as place:
+        for name in ("fit.json", "measured.csv", "simulated.csv"):
+            shutil.copy(folder / name, place)
+        for name in build(Path(place)):
+            os.replace(Path(place) / name, folder / name)
+    print(folder / "report.html")
+    return 0
+
+
+fit_command = Command(
+    name="fit",
+    help="calibrate a device model to measured files",
+    configure=_configure_fit,
+    run=_run_fit,
+)
+report_command = Command(
+    name="report",
+    help="rebuild the report of a fit",
+    configure=_configure_report,
+    run=_run_report,
+)

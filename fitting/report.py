@@ -1,0 +1,269 @@
+"""The report of a fit: pictures, and one HTML page that needs nothing beside it."""
+
+import base64
+import html
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+import memjax as mj
+from memjax.errors import DataError
+from memjax.observables import summarise, switching
+
+from . import pictures
+
+_CSS = """
+body{font:15px/1.5 system-ui,sans-serif;max-width:1080px;margin:2em auto;padding:0 1em;color:#222}
+h1{margin-bottom:.1em} h2{margin-top:1.6em;border-bottom:1px solid #ddd}
+table{border-collapse:collapse;font-size:14px} td,th{padding:.25em .7em;border-bottom:1px solid #e5e5e5;text-align:right}
+td:first-child,th:first-child,td.t{text-align:left} img{max-width:100%} .warn{background:#fff4e0;padding:.5em 1em}
+code{background:#f3f3f3;padding:0 .3em} small{color:#666}
+"""
+
+
+def load(folder: Path) -> dict:
+    """The content of a fit directory's ``fit.json``.
+
+    Raises
+    ------
+    DataError
+        If it is missing or not what memjax writes.
+    """
+    path = folder / "fit.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["schema_version"] != 1:
+            raise ValueError(f"schema_version {content['schema_version']}")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"no fit to report on: {error}",
+            where=str(path),
+            allowed="a folder made by 'memjax fit'",
+        ) from error
+    return content
+
+
+def _table(path: Path) -> dict[str, np.ndarray]:
+    """Columns of a tidy CSV that memjax wrote."""
+    try:
+        with path.open(encoding="utf-8") as lines:
+            names = lines.readline().strip().split(",")
+        values = np.loadtxt(path, delimiter=",", skiprows=1, ndmin=2)
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"cannot be read: {error}", where=str(path), fix="run 'memjax fit' again"
+        ) from error
+    return dict(zip(names, values.T, strict=True))
+
+
+def build(folder: Path) -> list[str]:
+    """Make pictures and ``report.html`` out of fit.json, measured.csv and simulated.csv.
+
+    Parameters
+    ----------
+    folder : Path
+        A fit directory.
+
+    Returns
+    -------
+    list of str
+        Names of the files written.
+    """
+    content = load(folder)
+    columns = _table(folder / "measured.csv")
+    sweep = columns["sweep"].astype(int)
+    limited = columns["at_compliance"] > 0
+    measured = mj.Measurement(
+        v=columns["v_V"],
+        i=columns["i_A"],
+        sweep=sweep,
+        at_compliance=limited,
+        reader="tidy",
+        source={},
+    )
+    table = _table(folder / "simulated.csv")
+    simulated = SimpleNamespace(v=table["v_V"], i=table["i_A"], sweep=table["sweep"].astype(int))
+    made = ["iv.png", "residuals.png", "switching.png", "correlation.png"]
+    pictures.picture_iv(
+        measured, simulated, folder / made[0], compliance=content["bench"]["compliance"]
+    )
+    pictures.picture_residuals(measured, simulated, folder / made[1])
+    pictures.picture_switching(measured, simulated, content["distribution"], folder / made[2])
+    pictures.picture_correlation(
+        content["free"], np.array(content["correlation"]), folder / made[3]
+    )
+    page = _page(
+        content,
+        [folder / m for m in made],
+        summarise(switching(measured)),
+        summarise(switching(simulated)),
+    )
+    (folder / "report.html").write_text(page, encoding="utf-8")
+    return [*made, "report.html"]
+
+
+def _rows(rows: list[list[Any]], head: list[str]) -> str:
+    """An HTML table; the cells are escaped."""
+    cells = lambda row, tag: "".join(f"<{tag}>{html.escape(str(c))}</{tag}>" for c in row)  # noqa: E731
+    body = "".join(f"<tr>{cells(r, 'td')}</tr>" for r in rows)
+    return f"<table><tr>{cells(head, 'th')}</tr>{body}</table>"
+
+
+def _number(x: float | None, digits: int = 4) -> str:
+    """A number for reading."""
+    return "" if x is None else f"{x:.{digits}g}"
+
+
+def _parameters(content: dict) -> str:
+    """Table of parameters, with true values where they are known."""
+    truth = content["synthetic_truth"]
+    rows = []
+    for name, p in content["parameters"].items():
+        if p["value"] is None:
+            rows.append(
+                [name, f"as {p['follows']}", "", p["unit"], *[""] * (2 * truth), "", p["doc"]]
+            )
+            continue
+        remarks = [] if p["free"] else ["fixed"]
+        remarks += ["at a bound"] * (p["free"] and p["at_bound"]) + ["not determined"] * (
+            p["free"] and not p["determined"]
+        )
+        known = []
+        if truth:
+            away = (
+                (p["value"] - p["true"]) / p["std"]
+                if p.get("true") is not None and p["std"]
+                else None
+            )
+            known = [_number(p.get("true")), "" if away is None else f"{away:+.1f}"]
+        rows.append(
+            [
+                name,
+                _number(p["value"]),
+                _number(p["std"], 2),
+                p["unit"],
+                *known,
+                ", ".join(remarks),
+                p["doc"],
+            ]
+        )
+    head = [
+        "parameter",
+        "value",
+        "sigma",
+        "unit",
+        *(["true", "(fit - true) / sigma"] if truth else []),
+        "remark",
+        "meaning",
+    ]
+    return _rows(rows, head)
+
+
+def _comparison(measured: dict, simulated: dict) -> str:
+    """Table of switching and hold voltages."""
+    rows = []
+    for word in ("positive", "negative"):
+        if word not in measured:
+            continue
+        m, s = measured[word], simulated.get(word)
+        for key, title in (("v_th_V", "switching voltage"), ("v_hold_V", "hold voltage")):
+            here, there = m[key], (s or {}).get(key, {"median": None, "sd": None})
+            off = (
+                None
+                if here["median"] is None or there["median"] is None
+                else 1e3 * (there["median"] - here["median"])
+            )
+            row = [f"{title}, {word}", _number(here["median"]), _number(here["sd"], 2), here["n"]]
+            rows.append([*row, _number(there["median"]), "" if off is None else f"{off:+.1f}"])
+        rows.append(
+            [
+                f"never switched / returned, {word}",
+                f"{m['never_switched']} / {m['never_returned']}",
+                "",
+                m["excursions"],
+            ]
+            + ["" if s is None else f"{s['never_switched']} / {s['never_returned']}", ""]
+        )
+    head = ["", "measured median (V)", "SD (V)", "n", "simulated median (V)", "difference (mV)"]
+    return _rows(rows, head)
+
+
+def _variability(content: dict) -> str:
+    """Read noise and cycle spread."""
+    rows = [["read noise, relative (SD of ln |I|)", _number(content["read_noise"]["relative"], 3)]]
+    rows += [["read noise, additive (A)", _number(content["read_noise"]["floor_A"], 3)]]
+    for name, s in (content["cycle_spread"] or {}).items():
+        rows.append(
+            [
+                f"cycle spread of {name} (SD of its logarithm, from {s['from']})",
+                _number(s["sigma_ln"], 3),
+            ]
+        )
+    return _rows(rows, ["", "value"])
+
+
+def _provenance(content: dict) -> str:
+    """Where everything came from."""
+    rows = [["data", f"{d['file']} (sha256 {d['sha256'][:16]}...)"] for d in content["data"]]
+    rows += [
+        ["reader", ", ".join(content["reader"])],
+        ["command", content["command"]],
+        ["seed", content["seed"]],
+    ]
+    rows += [
+        ["bench", ", ".join(f"{k} = {v:g}" for k, v in content["bench"].items() if v is not None)]
+    ]
+    rows += [["versions", ", ".join(f"{k} {v}" for k, v in content["versions"].items())]]
+    s = content["search"]
+    rows += [
+        [
+            "search",
+            f"{s['evaluations']} solves with gradient, {s['failed']} failed, {s['iterations']} iterations",
+        ]
+    ]
+    rows += [
+        [
+            "loss",
+            f"{content['loss']:.4g} (reduced chi squared of the data {content['reduced_chi2']:.3g})",
+        ]
+    ]
+    rows += [["covariance", content["covariance_from"]]]
+    return (
+        _rows(rows, ["", ""])
+        .replace("<tr><th></th><th></th></tr>", "")
+        .replace("<td>", '<td class="t">')
+    )
+
+
+def _page(content: dict, images: list[Path], measured: dict, simulated: dict) -> str:
+    """The HTML page."""
+    encoded = {p.stem: base64.b64encode(p.read_bytes()).decode() for p in images}
+    img = lambda name, alt: f'<p><img alt="{alt}" src="data:image/png;base64,{encoded[name]}"></p>'  # noqa: E731
+    say = [*content["notes"], *content["warnings"]]
+    if content["interrupted"]:
+        say.insert(0, "The search was interrupted: this is the best result so far.")
+    if content["undetermined"]:
+        say.append("Not determined by these data: " + ", ".join(content["undetermined"]) + ".")
+    remarks = "".join(f"<li>{html.escape(x)}</li>" for x in say)
+    truth = "<p>Synthetic data: the true parameters are known and stand beside the fitted ones.</p>"
+    return f"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>memjax fit: {content["model"]}</title>
+<style>{_CSS}</style></head><body>
+<h1>Fit of <code>{html.escape(content["model"])}</code></h1>
+<p><small>{content["n_points"]} points in {content["n_sweeps"]} sweeps</small></p>
+{truth if content["synthetic_truth"] else ""}
+<h2>Measured and simulated</h2>{img("iv", "current against voltage")}
+{_comparison(measured, simulated)}{img("switching", "switching and hold voltages")}
+<h2>Parameters</h2>{_parameters(content)}
+<p><small>Sigma is one standard deviation to first order, from {html.escape(content["covariance_from"])}; a parameter counts as not
+determined where its sigma exceeds a factor of e.</small></p>
+{img("correlation", "correlation of parameters")}
+<h2>Residuals</h2>{img("residuals", "residuals")}
+<h2>Noise and cycle-to-cycle spread</h2>{_variability(content)}
+<p><small>First-order estimates: the spread of one parameter per event that explains the spread of that event.</small></p>
+<h2>Remarks</h2><ul class="warn">{remarks}</ul>
+<h2>Provenance</h2>{_provenance(content)}
+</body></html>
+"""

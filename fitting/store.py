@@ -1,0 +1,231 @@
+"""What a fit directory holds: fit.json, the measured and the simulated currents."""
+
+import hashlib
+import json
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+import jax
+import numpy as np
+import pandas
+
+import memjax as mj
+from memjax.noise import device_key
+from memjax.observables import switching
+from memjax.simulate import simulate, simulate_like
+
+from .fit import FitResult
+from .report import build
+
+SCHEMA = 1
+
+_DRAWS = 100
+"""Sweeps per waveform drawn for the simulated distributions."""
+
+_PACKAGES = ("jax", "jaxlib", "equinox", "diffrax", "numpy", "scipy")
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """Versions of memjax, Python and what computes."""
+    return {"memjax": mj.__version__, "python": platform.python_version()} | {
+        p: version(p) for p in _PACKAGES
+    }
+
+
+def spread_values(result: FitResult, *, members: int, sweeps: int) -> dict[str, np.ndarray]:
+    """Parameters drawn per member and sweep from the fitted cycle spread [SI]."""
+    names = list(result.cycle_spread)
+    out = {}
+    for k, name in enumerate(names):
+        nominal = float(mj.params.get(result.device, name))
+        draw = lambda m, s, k=k: jax.random.normal(  # noqa: E731
+            jax.random.fold_in(device_key(result.seed, member=m, sweep=s, purpose="spread"), k)
+        )
+        grid = jax.vmap(lambda m: jax.vmap(lambda s, m=m: draw(m, s))(np.arange(sweeps)))(
+            np.arange(members)
+        )
+        out[name] = nominal * np.exp(result.cycle_spread[name]["sigma_ln"] * np.asarray(grid))
+    return out
+
+
+def distribution(result: FitResult) -> dict[str, dict[str, list]]:
+    """Switching and hold voltages of sweeps simulated with the fitted cycle spread.
+
+    Parameters
+    ----------
+    result : FitResult
+        The fit.
+
+    Returns
+    -------
+    dict
+        By polarity word: `v_th_V`, `v_hold_V`, of switched sweeps, None where a sweep does not return.
+    """
+    out: dict[str, dict[str, list]] = {}
+    if not result.cycle_spread:
+        return out
+    values = spread_values(result, members=_DRAWS, sweeps=len(result.waves))
+    trace = simulate(
+        result.device,
+        [w.stimulus for w in result.waves],
+        save=[w.rows for w in result.waves],
+        bench=result.problem.bench,
+        env=result.problem.env,
+        members=_DRAWS,
+        values=values,
+        deterministic=True,
+    ).good()
+    for m in range(trace.v.shape[0]):
+        for f in switching(trace.member(m)):
+            if f.switched:
+                entry = out.setdefault(
+                    "positive" if f.polarity > 0 else "negative", {"v_th_V": [], "v_hold_V": []}
+                )
+                entry["v_th_V"].append(f.v_th)
+                entry["v_hold_V"].append(f.v_hold)
+    return out
+
+
+def to_json(result: FitResult, files: list[Path], *, truth: dict | None, command: str) -> dict:
+    """The content of ``fit.json``.
+
+    Parameters
+    ----------
+    result : FitResult
+        The fit.
+    files : list of Path
+        Data files, in order.
+    truth : dict or None
+        True parameters of a synthetic data set [SI].
+    command : str
+        The command line.
+    """
+    bench, u = result.problem.bench, result.uncertainty
+    parameters = {}
+    for row in result.table():
+        name = row.pop("name")
+        if truth and name in truth and row["value"] is not None:
+            row["true"] = truth[name]
+        parameters[name] = row
+    return {
+        "schema_version": SCHEMA,
+        "model": result.device.name,
+        "parameters": parameters,
+        "bench": {
+            "series_resistance": bench.series_resistance,
+            "parallel_resistance": bench.parallel_resistance,
+            "parallel_capacitance": bench.parallel_capacitance,
+            "compliance": bench.compliance,
+            "temperature": float(result.problem.env.temperature),
+            "point_time": result.point_time,
+        },
+        "read_noise": result.read_noise,
+        "cycle_spread": result.cycle_spread or None,
+        "loss": result.loss,
+        "n_points": result.n_points,
+        "n_sweeps": int(sum(w.n_sweeps for w in result.waves)),
+        "data": [{"file": str(f), "sha256": digest(f)} for f in files],
+        "reader": [m.reader for m in result.measurements],
+        "compliance_in_data": [m.compliance for m in result.measurements],
+        "warnings": [x for m in result.measurements for x in m.warnings],
+        "notes": list(result.notes),
+        "seed": result.seed,
+        "interrupted": result.interrupted,
+        "undetermined": list(u.undetermined),
+        "at_bound": list(result.at_bound),
+        "free": list(result.problem.free),
+        "correlation": np.round(u.correlation, 6).tolist(),
+        "covariance_from": u.source,
+        "reduced_chi2": u.reduced_chi2,
+        "search": {
+            "iterations": result.search.iterations,
+            "evaluations": result.search.evaluations,
+            "failed": result.search.failed,
+            "best_cost": result.search.history,
+        },
+        "distribution": distribution(result),
+        "versions": versions(),
+        "command": command,
+        "synthetic_truth": bool(truth),
+    }
+
+
+def dump_json(content: dict, path: Path) -> None:
+    """Write strict JSON."""
+    path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def write_tables(result: FitResult, folder: Path) -> None:
+    """Write ``measured.csv`` and ``simulated.csv``: one row per measured point.
+
+    Parameters
+    ----------
+    result : FitResult
+        The fit.
+    folder : Path
+        Where to write.
+    """
+    offset, measured, simulated = 0, [], []
+    for m in result.measurements:
+        trace = simulate_like(
+            result.device,
+            m,
+            point_time=result.point_time,
+            bench=result.problem.bench,
+            env=result.problem.env,
+            deterministic=True,
+        )
+        frame = trace.check().to_pandas(device=not result.problem.bench.bare)
+        frame["sweep"] += offset
+        time = frame["t_s"] if m.t is None else m.t
+        columns = {
+            "sweep": frame["sweep"],
+            "t_s": time,
+            "v_V": m.v,
+            "i_A": m.i,
+            "at_compliance": m.at_compliance.astype(int),
+        }
+        measured.append(frame[["sweep"]].assign(**columns))
+        simulated.append(frame.drop(columns=[c for c in ("v_node",) if c in frame]))
+        offset = int(frame["sweep"].max()) + 1
+    pandas.concat(measured).to_csv(folder / "measured.csv", index=False)
+    pandas.concat(simulated).to_csv(folder / "simulated.csv", index=False)
+
+
+def write(
+    result: FitResult,
+    folder: Path,
+    *,
+    files: list[Path],
+    truth: dict | None = None,
+    command: str = "",
+) -> list[str]:
+    """Fill a fit directory: fit.json, measured.csv, simulated.csv, pictures and report.html.
+
+    Parameters
+    ----------
+    result : FitResult
+        The fit.
+    folder : Path
+        An existing directory.
+    files : list of Path
+        Data files, in order.
+    truth : dict, optional
+        True parameters of a synthetic data set [SI].
+    command : str
+        The command line, for the provenance.
+
+    Returns
+    -------
+    list of str
+        Names of the files written.
+    """
+    write_tables(result, folder)
+    dump_json(to_json(result, files, truth=truth, command=command), folder / "fit.json")
+    return ["fit.json", "measured.csv", "simulated.csv", *build(folder)]

@@ -1,0 +1,127 @@
+"""What a command is, and what all commands share: parser, numbers, output, messages."""
+
+import argparse
+import json
+import math
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from ..errors import MemjaxError
+
+
+class UsageError(MemjaxError):
+    """The command line itself is wrong: an unknown option, a missing or impossible value."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """A command of ``memjax``.
+
+    Parameters
+    ----------
+    name : str
+        The word after ``memjax``.
+    help : str
+        What it does, in one line.
+    configure : callable
+        Takes the `argparse.ArgumentParser` of the command and adds its arguments.
+    run : callable
+        Takes the parsed `argparse.Namespace`; returns the exit status.
+
+    Notes
+    -----
+    Other packages add theirs under the entry-point group ``memjax.commands``: the entry point's name
+    is the command's, and it loads to an object with these four attributes. `run` raises a
+    `MemjaxError` for what the user can mend (status 2; `SolveError` and `FitError` 3; an attribute
+    ``exit_status`` of the error decides otherwise), and ``KeyboardInterrupt("what was saved")``
+    where it was interrupted (status 130).
+    """
+
+    name: str
+    help: str
+    configure: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+
+
+class Parser(argparse.ArgumentParser):
+    """An `argparse` parser that raises `UsageError` where argparse prints its usage and exits."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise with the option as WHERE and the help as FIX."""
+        found = re.match(r"argument ([^:]+): (.*)", message, re.DOTALL)
+        where, what = (found[1], found[2]) if found else ("", message)
+        raise UsageError(what, where=where, fix=f"see '{self.prog} --help'")
+
+
+_NUMBER = re.compile(r"-(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$|-inf$|-nan$")
+
+
+def join_negative_numbers(words: list[str]) -> list[str]:
+    """``--option -1e-6`` as ``--option=-1e-6``: argparse takes -1e-6 for an option."""
+    out: list[str] = []
+    for word in words:
+        if _NUMBER.match(word) and out and re.match(r"--[a-z][^=]*$", out[-1]):
+            out[-1] += "=" + word
+        else:
+            out.append(word)
+    return out
+
+
+def number(unit: str, *, zero: bool = False) -> Callable[[str], float]:
+    """Type of an option: a finite number above (or at) zero, in the unit."""
+    allowed = f"a finite number {'>=' if zero else '>'} 0 {unit}"
+
+    def convert(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value) or value < 0 or (value == 0 and not zero):
+            raise argparse.ArgumentTypeError(f"{text!r}; allowed: {allowed}")
+        return value
+
+    return convert
+
+
+def count(lowest: int) -> Callable[[str], int]:
+    """Type of an option: a whole number from `lowest` to what 63 bits hold."""
+
+    def convert(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = lowest - 1
+        if not lowest <= value < 2**63:
+            raise argparse.ArgumentTypeError(f"{text!r}; allowed: a whole number >= {lowest}")
+        return value
+
+    return convert
+
+
+def jsonable(value: Any) -> Any:
+    """The value with None in place of numbers that JSON has not: infinities and NaN."""
+    if isinstance(value, dict):
+        return {str(k): jsonable(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [jsonable(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def print_json(value: dict) -> None:
+    """Print one JSON object on standard output."""
+    print(json.dumps(jsonable(value), indent=1, ensure_ascii=False, allow_nan=False))
+
+
+def say(kind: str, text: str) -> None:
+    """Print ``memjax: KIND: TEXT`` as one line on standard error (kind: note, warning, error)."""
+    print(f"memjax: {kind}: {' '.join(text.split())}", file=sys.stderr, flush=True)
+
+
+def table(rows: list[list[str]], *, head: list[str]) -> str:
+    """Columns of text, each as wide as its widest cell."""
+    widths = [max(len(r[k]) for r in [head, *rows]) for k in range(len(head))]
+    lines = ["  ".join(c.ljust(w) for c, w in zip(r, widths)).rstrip() for r in [head, *rows]]
+    return "\n".join(lines)

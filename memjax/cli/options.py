@@ -1,0 +1,169 @@
+"""Groups of options that commands share, and what the options mean."""
+
+import argparse
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import ReaderError
+from .command import number
+
+if TYPE_CHECKING:
+    from ..circuit import Bench
+    from ..data import Measurement
+    from ..system import Environment
+
+EXAMPLE = "example:"
+"""What a file's name begins with where it is a bundled example."""
+
+_EXAMPLES = Path(__file__).parents[1] / "data" / "examples"
+_TABLES = (".csv", ".txt", ".tsv", ".dat", ".xls", ".xlsx")
+
+BENCH_ELEMENTS = ("series_resistance", "parallel_resistance", "parallel_capacitance", "compliance")
+"""Attributes of a namespace, keys of a fit's bench, and names of `Bench`'s fields."""
+
+
+def add_bench_options(parser: argparse.ArgumentParser) -> None:
+    """Add ``--point-time``, the elements around the device, ``--compliance`` and ``--temperature``."""
+    group = parser.add_argument_group("bench options")
+    add = group.add_argument
+    add(
+        "--point-time",
+        type=number("s"),
+        metavar="S",
+        help="how long each point was held, where a file has no time [s]",
+    )
+    add(
+        "--series-resistance",
+        type=number("ohm", zero=True),
+        metavar="OHM",
+        help="between source and device",
+    )
+    add("--parallel-resistance", type=number("ohm"), metavar="OHM", help="across the device")
+    add("--parallel-capacitance", type=number("F"), metavar="F", help="across the device")
+    add("--compliance", type=number("A"), metavar="A", help="largest current of a voltage source")
+    add("--temperature", type=number("K"), metavar="K", help="ambient temperature (default 300)")
+
+
+def bench_from(
+    options: argparse.Namespace, given: Mapping[str, float | None] | None = None
+) -> "tuple[Bench, Environment, float | None]":
+    """What the bench options say.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        Parsed options of `add_bench_options`.
+    given : mapping, optional
+        Values [SI] that hold where an option is not used (the bench of a fit), by the names of
+        `BENCH_ELEMENTS`, ``temperature`` and ``point_time``.
+
+    Returns
+    -------
+    bench : Bench
+        Elements around the device.
+    env : Environment
+        Temperature.
+    point_time : float or None
+        Time for which each point was held [s].
+    """
+    from ..circuit import Bench
+    from ..system import Environment
+
+    def pick(name: str) -> float | None:
+        value = getattr(options, name)
+        value = (given or {}).get(name) if value is None else value
+        return None if value is None else float(value)
+
+    kelvin = pick("temperature")
+    bench = Bench(**{name: pick(name) for name in BENCH_ELEMENTS})
+    return bench, Environment() if kelvin is None else Environment(kelvin), pick("point_time")
+
+
+def _columns(text: str) -> dict[str, str]:
+    """``v=NAME,i=NAME`` as a dictionary; a name may hold commas."""
+    pairs = [part.split("=", 1) for part in re.split(r",(?=\w+=)", text)]
+    roles = ("v", "i", "t", "sweep")
+    if any(len(p) != 2 or p[0].strip() not in roles or not p[1].strip() for p in pairs):
+        allowed = f"v=NAME,i=NAME,t=NAME,sweep=NAME (roles: {', '.join(roles)})"
+        raise argparse.ArgumentTypeError(f"{text!r}; allowed: {allowed}")
+    return {role.strip(): name.strip() for role, name in pairs}
+
+
+def add_read_options(parser: argparse.ArgumentParser) -> None:
+    """Add ``--reader``, ``--columns``, ``--shunt`` and ``--sign``."""
+    group = parser.add_argument_group("reading options")
+    add = group.add_argument
+    add("--reader", metavar="R", help="format of the file (default: seen from the file)")
+    add(
+        "--columns",
+        type=_columns,
+        metavar="v=NAME,i=NAME,t=NAME",
+        help="which column is what, where the file does not say",
+    )
+    add(
+        "--shunt",
+        type=number("ohm"),
+        metavar="OHM",
+        help="resistance that an oscilloscope's channel lies across",
+    )
+    add("--sign", type=int, choices=(1, -1), default=1, metavar="-1", help="factor of the current")
+
+
+def example_names() -> list[str]:
+    """Names of the bundled examples."""
+    return sorted(p.stem for p in _EXAMPLES.glob("*") if p.suffix.lower() in _TABLES)
+
+
+def file_of(name: str) -> Path:
+    """Path of a file, or of a bundled example where the name is ``example:NAME``.
+
+    Raises
+    ------
+    ReaderError
+        If there is no such example; it lists those that exist.
+    """
+    if not name.startswith(EXAMPLE):
+        return Path(name)
+    stem = name.removeprefix(EXAMPLE)
+    found = [p for p in _EXAMPLES.glob("*") if p.suffix.lower() in _TABLES and p.stem == stem]
+    if not found:
+        known = ", ".join(EXAMPLE + n for n in example_names()) or "none is bundled"
+        raise ReaderError(f"no example {stem!r}", where=name, allowed=known)
+    return found[0]
+
+
+def measurement_from(path: str, options: argparse.Namespace) -> "Measurement":
+    """Read a file, or a bundled example, as the options of `add_read_options` say.
+
+    Parameters
+    ----------
+    path : str
+        File, or ``example:NAME``.
+    options : argparse.Namespace
+        Parsed options; those that the command has not added stand at their defaults.
+    """
+    from ..data import read
+
+    return read(
+        file_of(path),
+        reader=getattr(options, "reader", None),
+        columns=getattr(options, "columns", None),
+        shunt=getattr(options, "shunt", None),
+        sign=getattr(options, "sign", 1),
+    )
+
+
+def add_write_options(parser: argparse.ArgumentParser) -> None:
+    """Add ``--force``."""
+    parser.add_argument("--force", action="store_true", help="overwrite what exists")
+
+
+def add_json_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``--json``."""
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="print one JSON object, and nothing else, on standard output",
+    )

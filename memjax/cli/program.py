@@ -1,0 +1,142 @@
+"""The program ``memjax``: finds the command, runs it, and turns how it ended into an exit status."""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from ..errors import FitError, MemjaxError, SolveError
+from . import models, observe, read, simulate
+from .command import Parser, UsageError, join_negative_numbers, say
+
+_BUILT_IN = {c.name: c for c in (m.COMMAND for m in (models, read, observe, simulate))}
+_GROUP = "memjax.commands"
+
+
+def _plugged_in() -> dict[str, EntryPoint]:
+    """Commands of other packages by name, not loaded; built-in ones win."""
+    found = {point.name: point for point in entry_points(group=_GROUP)}
+    return {name: point for name, point in found.items() if name not in _BUILT_IN}
+
+
+def _load(point: EntryPoint) -> Any:
+    """The command behind an entry point.
+
+    Raises
+    ------
+    UsageError
+        If the package that offers it does not load.
+    """
+    try:
+        return point.load()
+    except Exception as error:  # another package may fail in any way
+        if os.environ.get("MEMJAX_DEBUG"):
+            raise
+        raise UsageError(
+            f"command {point.name!r} does not load ({type(error).__name__}: {error})",
+            where=point.value,
+            fix="update or reinstall the package that offers it",
+        ) from error
+
+
+def _help_of(point: EntryPoint) -> str:
+    """One line about a command, also where it does not load."""
+    try:
+        return str(_load(point).help)
+    except UsageError as error:
+        return f"({error.what})"
+
+
+def _parser(name: str | None) -> Parser:
+    """The parser of the program with one command, or with all where none is named."""
+    from .. import __version__
+
+    parser = Parser(
+        prog="memjax",
+        description="Differentiable device physics of ion-based memristors.",
+        epilog="'memjax COMMAND --help' tells about one command.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"memjax {__version__}")
+    others = _plugged_in()
+    sub = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
+    if name is None:
+        lines = {n: c.help for n, c in _BUILT_IN.items()} | {
+            n: _help_of(p) for n, p in others.items()
+        }
+        for command, line in lines.items():
+            sub.add_parser(command, help=line, add_help=False)
+        return parser
+    if name not in _BUILT_IN and name not in others:
+        allowed = ", ".join([*_BUILT_IN, *others])
+        raise UsageError(f"unknown command {name!r}", allowed=allowed, fix="see 'memjax --help'")
+    command = _BUILT_IN[name] if name in _BUILT_IN else _load(others[name])
+    own = sub.add_parser(name, help=command.help, description=command.help, allow_abbrev=False)
+    command.configure(own)
+    own.set_defaults(run=command.run)
+    return parser
+
+
+def _run(words: list[str]) -> int:
+    """Parse and run."""
+    name = next((w for w in words if not w.startswith("-")), None)
+    options = _parser(name).parse_args(join_negative_numbers(words))
+    if name is None:
+        allowed = ", ".join([*_BUILT_IN, *_plugged_in()])
+        raise UsageError("no command", allowed=allowed, fix="see 'memjax --help'")
+    status = options.run(options)
+    sys.stdout.flush()
+    return int(status)
+
+
+def _status(error: MemjaxError) -> int:
+    """2 where the user's input is wrong, 3 where nothing usable came out."""
+    default = 3 if isinstance(error, SolveError | FitError) else 2
+    return getattr(error, "exit_status", default)
+
+
+def _on_bug(error: Exception) -> int:
+    """An error that memjax did not raise on purpose."""
+    if os.environ.get("MEMJAX_DEBUG"):
+        traceback.print_exc()
+    else:
+        text = f"{type(error).__name__}: {error}"
+        say(
+            "error",
+            f"{text[:500]}; this is a bug in memjax; MEMJAX_DEBUG=1 shows where: please report it",
+        )
+    return 1
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Words after ``memjax``; those of this process by default.
+
+    Returns
+    -------
+    int
+        Exit status: 0 done, 1 a bug, 2 wrong input, 3 nothing usable came out, 130 interrupted.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _run(words)
+    except SystemExit as stop:  # argparse after --help and --version
+        return int(stop.code or 0)
+    except MemjaxError as error:
+        say("error", str(error))
+        return _status(error)
+    except KeyboardInterrupt as stop:
+        say("interrupted", str(stop) or "nothing was saved")
+        return 130
+    except BrokenPipeError:
+        # Whoever read the output has gone; the interpreter must not complain at its end either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    except Exception as error:
+        return _on_bug(error)

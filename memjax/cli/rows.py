@@ -1,0 +1,194 @@
+"""Which times a simulation writes: enough that straight lines between them tell the curve."""
+
+from collections.abc import Iterable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Bool, Float
+
+from ..circuit import Bench, BenchedDevice
+from ..device import AbstractDevice
+from ..params import quiet
+from ..policy import Stiff
+from ..scaling import Scaled
+from ..simulate import simulate, solve_stiff
+from ..stimulus import Sampled
+from ..system import Environment
+
+TOLERANCE = 1e-3
+"""Error of linear interpolation between rows, as a share of each column's range."""
+
+EVEN_ROWS = 4000
+"""Rows of a stochastic run: its path is rough, and no number of rows makes it straight."""
+
+_SHARE = 0.2
+"""Share of the tolerance that the grid which is thinned may use up."""
+
+_PER_STEP = 8
+_PARTS = 4
+_ROUNDS = 10
+_SMALLEST = 4096
+
+
+def interpolation_error(
+    t: Float[np.ndarray, " n"], y: Float[np.ndarray, "columns n"], keep: Bool[np.ndarray, " n"]
+) -> Float[np.ndarray, " n"]:
+    """Largest error over the columns, in units of their ranges, where lines join the kept points."""
+    spans = np.ptp(y, axis=1)
+    y = y[spans > 0] / spans[spans > 0, None]
+    kept = np.flatnonzero(keep)
+    segment = np.clip(np.searchsorted(kept, np.arange(len(t)), "right") - 1, 0, len(kept) - 2)
+    a, b = kept[segment], kept[segment + 1]
+    lines = y[:, a] + (y[:, b] - y[:, a]) * ((t - t[a]) / (t[b] - t[a]))
+    return np.max(np.abs(y - lines), axis=0, initial=0.0)
+
+
+def thin(
+    t: Float[np.ndarray, " n"],
+    y: Float[np.ndarray, "columns n"],
+    fixed: Bool[np.ndarray, " n"],
+    tolerance: float,
+) -> Bool[np.ndarray, " n"]:
+    """Points to keep so that lines between them stay within the tolerance of all points.
+
+    Parameters
+    ----------
+    t : Float[np.ndarray, "n"]
+        Times [s], ascending.
+    y : Float[np.ndarray, "columns n"]
+        Curves.
+    fixed : Bool[np.ndarray, "n"]
+        Points that are kept in any case; the ends are too.
+    tolerance : float
+        Error as a share of each curve's range.
+
+    Notes
+    -----
+    Douglas-Peucker on all stretches at once: every stretch that errs too much is split where it errs most.
+    """
+    keep = fixed.copy()
+    keep[[0, -1]] = True
+    while True:
+        error = interpolation_error(t, y, keep)
+        kept = np.flatnonzero(keep)
+        worst = np.maximum.reduceat(error, kept[:-1])
+        segment = np.clip(np.searchsorted(kept, np.arange(len(t)), "right") - 1, 0, len(kept) - 2)
+        hits = np.flatnonzero((error == worst[segment]) & (error > tolerance) & ~keep)
+        if not hits.size:
+            return keep
+        keep[hits[np.unique(segment[hits], return_index=True)[1]]] = True
+
+
+@eqx.filter_jit
+def _accepted(scaled: Scaled, stimulus: Sampled, end: jax.Array) -> jax.Array:
+    """End of every accepted step of the adaptive solver [s]."""
+    y0 = scaled.initial()
+    found = solve_stiff(
+        scaled, stimulus, rows=end[None], y0=y0, end=end, policy=Stiff(max_steps=50_000), steps=True
+    )
+    return jnp.zeros(0) if found.step_t is None else found.step_t
+
+
+def _first_grid(
+    device: AbstractDevice, stimulus: Sampled, bench: Bench, env: Environment
+) -> Float[np.ndarray, " n"]:
+    """The solver's own steps, each cut in equal parts, and the rows of the stimulus [s]."""
+    times, values = (jnp.asarray(x, float) for x in (stimulus.times, stimulus.values))
+    scaled = Scaled(BenchedDevice(quiet(device), bench, stimulus.quantity), env)
+    driven = Sampled(times, values, "linear", stimulus.quantity)
+    steps = np.asarray(_accepted(scaled, driven, times[-1]))
+    steps = np.unique(np.concatenate([steps[np.isfinite(steps)], stimulus.times]))
+    return _inside(_cut(steps, _PER_STEP), stimulus)
+
+
+def _inside(t: Float[np.ndarray, " n"], stimulus: Sampled) -> Float[np.ndarray, " m"]:
+    """The times between the first and the last row of the stimulus, with all its rows."""
+    own = np.asarray(stimulus.times)
+    return np.unique(np.concatenate([t[(t > own[0]) & (t < own[-1])], own]))
+
+
+def _cut(t: Float[np.ndarray, " n"], parts: int) -> Float[np.ndarray, " m"]:
+    """The times with every gap cut in equal parts."""
+    inner = t[:-1, None] + np.diff(t)[:, None] * (np.arange(parts) / parts)
+    return np.unique(np.append(inner.ravel(), t[-1]))
+
+
+def filled(t: Float[np.ndarray, " n"]) -> Float[np.ndarray, " m"]:
+    """The times and midpoints of the widest gaps, 2^k times 4096 in all: few sizes are compiled."""
+    size = _SMALLEST
+    while size < len(t):
+        size *= 2
+    while len(t) < size:
+        widest = np.argsort(-np.diff(t), kind="stable")[: size - len(t)]
+        t = np.unique(np.append(t, (t[widest] + t[widest + 1]) / 2))
+    return t
+
+
+class _Curves:
+    """Every column that may be written, of one device, at the times asked for so far."""
+
+    def __init__(self, device: AbstractDevice, stimulus: Sampled, bench: Bench, env: Environment):
+        self.stimulus = stimulus
+        self.options = {"bench": bench, "env": env, "deterministic": True}
+        self.device = device
+        self.t, self.y = np.zeros(0), np.zeros((0, 0))
+
+    def add(self, t: Float[np.ndarray, " n"]) -> None:
+        """Simulate at further times [s]."""
+        rows = filled(np.unique(np.concatenate([t, self.stimulus.times[[0, -1]]])))
+        trace = simulate(self.device, self.stimulus, save=rows, **self.options)
+        columns = [trace.v, trace.i, trace.v_device, trace.i_device]
+        columns += [jnp.moveaxis(x[0], 0, -1) for x in trace.state.values()]
+        y = np.concatenate([np.asarray(c).reshape(-1, len(rows)) for c in columns])
+        y = np.concatenate([self.y, y], axis=1) if self.y.size else y
+        self.t, first = np.unique(np.concatenate([self.t, rows]), return_index=True)
+        self.y = y[:, first]
+
+
+def _needed(
+    device: AbstractDevice, stimulus: Sampled, bench: Bench, env: Environment
+) -> Float[np.ndarray, " n"]:
+    """Times that the curves of one device need [s]."""
+    curves = _Curves(device, stimulus, bench, env)
+    curves.add(_first_grid(device, stimulus, bench, env))
+    known = np.isin(curves.t, stimulus.times) | (np.arange(len(curves.t)) % 2 == 0)
+    known[-1] = True
+    for _ in range(_ROUNDS):
+        # Points off the lines through those that were there before: the curve bends or jumps here.
+        off = np.flatnonzero(interpolation_error(curves.t, curves.y, known) > _SHARE * TOLERANCE)
+        gaps = np.unique(np.clip(np.concatenate([off - 1, off]), 0, len(curves.t) - 2))
+        if not len(gaps) or not np.all(np.isfinite(curves.y)):
+            break
+        before = curves.t
+        parts = np.arange(1, _PARTS) / _PARTS
+        curves.add((before[gaps, None] + np.diff(before)[gaps, None] * parts).ravel())
+        known = np.isin(curves.t, before)
+    fixed = np.isin(curves.t, stimulus.times)
+    return curves.t[thin(curves.t, curves.y, fixed, (1 - _SHARE) * TOLERANCE)]
+
+
+def adaptive_rows(
+    devices: Iterable[AbstractDevice], stimulus: Sampled, bench: Bench, env: Environment
+) -> Float[np.ndarray, " n"]:
+    """One grid [s] on which linear interpolation tells the curves of all devices, without noise.
+
+    Parameters
+    ----------
+    devices : iterable of AbstractDevice
+        The devices, each with its own parameters.
+    stimulus, bench, env
+        What drives and surrounds them.
+    """
+    return np.unique(np.concatenate([_needed(d, stimulus, bench, env) for d in devices]))
+
+
+def even_rows(stimulus: Sampled) -> Float[np.ndarray, " n"]:
+    """Rows of a stochastic run [s]: every row of the stimulus, and even steps between."""
+    t = np.asarray(stimulus.times)
+    gaps = np.diff(t)
+    least = np.clip(EVEN_ROWS // len(gaps), 1, 50)
+    parts = np.maximum(np.ceil(gaps / (t[-1] - t[0]) * EVEN_ROWS * (1 - 1e-9)), least).astype(int)
+    pieces = [a + g * (np.arange(n) / n) for a, g, n in zip(t[:-1], gaps, parts)]
+    return np.unique(np.append(np.concatenate(pieces), t))

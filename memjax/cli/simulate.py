@@ -1,0 +1,332 @@
+"""``memjax simulate``: a model, a bench, a waveform; out comes a trace."""
+
+import argparse
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ModelError, SolveError, StimulusError
+from .command import Command, UsageError, count, number, say
+from .options import (
+    BENCH_ELEMENTS,
+    add_bench_options,
+    add_read_options,
+    add_write_options,
+    bench_from,
+    file_of,
+    measurement_from,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    from jaxtyping import Bool
+
+    from ..circuit import Bench
+    from ..device import AbstractDevice
+    from ..result import Trace
+    from ..system import Environment
+
+_STEPS = 500_000
+"""Fixed steps of a stochastic run under a stimulus, in all."""
+
+_MOST_ROWS = 50_000_000
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("model", metavar="MODEL", help="device model (see 'memjax models')")
+    given = parser.add_argument_group("parameters (exactly one)").add_mutually_exclusive_group(
+        required=True
+    )
+    given.add_argument("--preset", metavar="P", help="a published set (see 'memjax models NAME')")
+    given.add_argument("--params", metavar="FILE", help="TOML or JSON, name = value in SI")
+    given.add_argument(
+        "--fit", metavar="FIT.json", help="a fit, with its bench, read noise and spreads"
+    )
+    drive = parser.add_argument_group("waveform (exactly one)").add_mutually_exclusive_group(
+        required=True
+    )
+    drive.add_argument(
+        "--stimulus", metavar="S.csv", help="t_s and v_V or i_A, linear between rows"
+    )
+    drive.add_argument(
+        "--like", metavar="MEASURED", help="the waveform of a measured file, or example:NAME"
+    )
+    add("--members", type=count(1), default=1, metavar="N", help="number of devices (default 1)")
+    add("--seed", type=count(0), default=0, metavar="K", help="seed of all noise (default 0)")
+    add(
+        "--deterministic",
+        action="store_true",
+        help="no diffusion, jumps, per-cycle spread or read noise",
+    )
+    add("--save-every", type=number("s"), metavar="S", help="even rows under --stimulus [s]")
+    add(
+        "--carry-state",
+        choices=("yes", "no"),
+        help="whether a sweep starts where the one before ended",
+    )
+    add("--out", required=True, metavar="OUT.csv|OUT.nc", help="what to write")
+    add_bench_options(parser)
+    add_read_options(parser)
+    add_write_options(parser)
+
+
+@dataclass(kw_only=True)
+class _Setup:
+    """What is simulated: the device, its surroundings, and how its readings scatter."""
+
+    device: "AbstractDevice"
+    bench: "Bench"
+    env: "Environment"
+    point_time: float | None
+    relative: float = 0.0
+    floor: float = 0.0
+    spread: dict[str, float] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+
+
+def _own(model: str, found: str, where: str) -> None:
+    """Raise where parameters belong to another model."""
+    if model != found:
+        raise ModelError(
+            f"parameters of the model {found!r}", where=where, allowed=f"those of {model!r}"
+        )
+
+
+def _setup(options: argparse.Namespace) -> _Setup:
+    """Device, bench and scatter as the options say."""
+    from .. import params, presets
+    from ..device import device_class
+    from ..io.fit import load_fit
+
+    cls = device_class(options.model)
+    bench: dict[str, float | None] = {}
+    extra: dict[str, Any] = {}
+    if options.preset is not None:
+        model, values, info = presets.load(options.preset)
+        _own(options.model, model, where := f"--preset {options.preset}")
+        _suggest(info.bench, options)
+        notes = {"preset": options.preset}
+    elif options.params is not None:
+        values, where = params.load(options.params), options.params
+        notes = {"params": options.params}
+    else:
+        fit, where = load_fit(options.fit), options.fit
+        _own(options.model, fit.model, where)
+        values, bench = fit.values, fit.bench
+        params.known(cls, fit.spread, where=where)
+        extra = {"relative": fit.relative, "floor": fit.floor, "spread": fit.spread}
+        notes = {"fit": options.fit}
+    device = params.replace(cls(), values, where=where)
+    parts = bench_from(options, bench)
+    return _Setup(
+        device=device, bench=parts[0], env=parts[1], point_time=parts[2], notes=notes, **extra
+    )
+
+
+def _suggest(published: dict[str, float], options: argparse.Namespace) -> None:
+    """Say which bench was published with a preset, where none is given."""
+    if published and all(getattr(options, n) is None for n in (*BENCH_ELEMENTS, "point_time")):
+        text = " ".join(f"--{n.replace('_', '-')} {x:g}" for n, x in published.items())
+        say("note", f"this preset was published with the bench {text}")
+
+
+def _about_node(setup: _Setup) -> None:
+    """State the parasitic capacitance where one is assumed."""
+    from ..circuit.bench import PARASITIC_CAPACITANCE
+
+    if setup.bench.series_resistance is None or setup.bench.parallel_capacitance is not None:
+        return
+    text = f"a parasitic {PARASITIC_CAPACITANCE:g} F stands across the device, which has a series resistance"
+    say("note", f"{text}; --parallel-capacitance F sets another")
+    setup.notes["parasitic_capacitance_F"] = f"{PARASITIC_CAPACITANCE:g}"
+
+
+def _spread(setup: _Setup, options: argparse.Namespace, sweeps: int) -> dict[str, Any]:
+    """Parameters that differ between members and sweeps [SI], kept within their bounds."""
+    import jax.numpy as jnp
+
+    from .. import params
+    from ..fields import parameter_specs
+    from ..noise import cycle_factors
+
+    sigmas = {n: s for n, s in setup.spread.items() if s > 0}
+    if options.deterministic or not sigmas:
+        return {}
+    factors = cycle_factors(options.seed, sigmas, members=options.members, sweeps=sweeps)
+    specs = parameter_specs(setup.device)
+    return {
+        n: jnp.clip(params.get(setup.device, n) * x, *specs[n].bounds) for n, x in factors.items()
+    }
+
+
+def _common(setup: _Setup, options: argparse.Namespace, sweeps: int) -> dict[str, Any]:
+    """Arguments of `simulate` that both kinds of waveform share."""
+    carry = None if options.carry_state is None else options.carry_state == "yes"
+    return {
+        "bench": setup.bench,
+        "env": setup.env,
+        "members": options.members,
+        "seed": options.seed,
+        "deterministic": options.deterministic,
+        "carry_state": carry,
+        "values": _spread(setup, options, sweeps),
+        "progress": sys.stderr.isatty(),
+    }
+
+
+def _like(setup: _Setup, options: argparse.Namespace) -> "Trace":
+    """One row per measured point."""
+    from ..simulate import simulate_like
+
+    if options.save_every is not None:
+        raise UsageError(
+            "not with --like", where="--save-every", allowed="--stimulus", fix="leave it out"
+        )
+    measurement = measurement_from(options.like, options)
+    setup.notes["like"] = str(file_of(options.like))
+    common = _common(setup, options, len(measurement.labels))
+    return simulate_like(setup.device, measurement, point_time=setup.point_time, **common)
+
+
+def _under_stimulus(setup: _Setup, options: argparse.Namespace) -> "Trace":
+    """Every row of the stimulus and enough between, or even rows."""
+    import numpy as np
+
+    from ..io.stimulus import load_stimulus
+    from ..policy import Fixed
+    from ..simulate import is_noisy, simulate
+    from .rows import filled
+
+    stimulus = load_stimulus(options.stimulus)
+    setup.notes["stimulus"] = options.stimulus
+    common = _common(setup, options, 1)
+    noisy = not options.deterministic and is_noisy(setup.device, common["values"])
+    rows = _rows(setup, options, stimulus, noisy, common["values"])
+    if noisy:
+        widest = float(np.max(np.diff(rows, prepend=0.0)))
+        common["policy"] = Fixed(widest / max(20, -(-_STEPS // len(rows))))
+    adaptive = options.save_every is None and not noisy
+    more = filled(rows) if adaptive else rows  # the size at which the rows were sought is compiled
+    trace = simulate(setup.device, stimulus, save=more, **common)
+    return _pick(trace, np.isin(more, rows)) if adaptive else trace
+
+
+def _pick(trace: "Trace", mask: "Bool[np.ndarray, ' rows']") -> "Trace":
+    """The trace at some of its rows."""
+    import equinox as eqx
+    import jax
+
+    where = lambda tr: [tr.v, tr.i, tr.state, tr.v_device, tr.i_device]  # noqa: E731
+    few = jax.tree.map(lambda x: x[:, mask], where(trace))
+    times = lambda tr: [tr.t, tr.sweep]  # noqa: E731
+    trace = eqx.tree_at(times, trace, [x[mask] for x in times(trace)])
+    return eqx.tree_at(where, trace, few)
+
+
+def _rows(setup: _Setup, options: argparse.Namespace, stimulus, noisy: bool, values: dict):
+    """Times to write [s]."""
+    import numpy as np
+
+    from .. import params
+    from ..circuit import BenchedDevice
+    from .rows import adaptive_rows, even_rows
+
+    BenchedDevice(
+        setup.device, setup.bench, stimulus.quantity
+    )  # refuses a compliance at a current source
+    every = options.save_every
+    if every is not None:
+        n = int(np.floor(stimulus.duration / every + 1e-9))
+        if not 1 <= n * options.members <= _MOST_ROWS:
+            allowed = (
+                f"at most the stimulus's {stimulus.duration:g} s, and {_MOST_ROWS:.0e} rows in all"
+            )
+            raise StimulusError(f"rows every {every:g} s", where="--save-every", allowed=allowed)
+        return np.arange(n + 1) * every
+    if noisy:
+        return even_rows(stimulus)
+    copies = options.members if values else 1
+    each = (
+        params.replace(setup.device, {k: x[m, 0] for k, x in values.items()}) for m in range(copies)
+    )
+    return adaptive_rows(each, stimulus, setup.bench, setup.env)
+
+
+def _as_read(trace: "Trace", setup: _Setup, options: argparse.Namespace) -> "Trace":
+    """The trace with the instrument's noise on its current."""
+    import equinox as eqx
+    import numpy as np
+
+    from ..noise import read_noise
+
+    if options.deterministic or not (setup.relative or setup.floor):
+        return trace
+    starts = np.flatnonzero(np.diff(trace.sweep, prepend=trace.sweep[0] - 1))
+    lengths = np.diff(np.append(starts, len(trace.sweep)))
+    seen = read_noise(
+        options.seed,
+        trace.i,
+        sweep=np.repeat(np.arange(len(starts)), lengths),
+        row=np.concatenate([np.arange(n) for n in lengths]),
+        relative=setup.relative,
+        floor=setup.floor,
+        limit=setup.bench.compliance,
+    )
+    return eqx.tree_at(lambda tr: tr.i, trace, seen)
+
+
+def _usable(trace: "Trace") -> "Trace":
+    """The trace without members that failed; they are counted in a warning.
+
+    Raises
+    ------
+    SolveError
+        If all failed.
+    """
+    failed = trace.failed
+    if not len(failed):
+        return trace
+    if len(failed) == trace.result.shape[0]:
+        trace.check()
+    try:
+        trace.check()
+    except SolveError as error:
+        say(
+            "warning",
+            f"{error.what}; {len(failed)} of {trace.result.shape[0]} members are left out: {error.where}",
+        )
+    return trace.good()
+
+
+def _run(options: argparse.Namespace) -> int:
+    import numpy as np
+
+    from .. import __version__
+    from ..io import prepare_output
+    from ..io.trace import check_suffix, write_trace
+    from .cache import prepare_jax
+
+    check_suffix(options.out)
+    out = prepare_output(Path(options.out), force=options.force)
+    prepare_jax()
+    setup = _setup(options)
+    whole = _like(setup, options) if options.like is not None else _under_stimulus(setup, options)
+    kept = np.setdiff1d(np.arange(whole.result.shape[0]), whole.failed)
+    _about_node(setup)
+    trace = _usable(_as_read(whole, setup, options))
+    elements = {n: str(getattr(setup.bench, n)) for n in BENCH_ELEMENTS}
+    notes = (
+        setup.notes
+        | elements
+        | {"temperature_K": str(setup.env.temperature), "memjax": __version__}
+    )
+    write_trace(trace, out, device=not setup.bench.bare, members=kept, notes=notes)
+    return 0
+
+
+COMMAND = Command(
+    name="simulate", help="simulate a device on a bench", configure=_configure, run=_run
+)
+"""The command."""

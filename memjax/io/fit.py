@@ -1,0 +1,133 @@
+"""The numbers of a fit that a simulation needs, out of its ``fit.json``."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import ModelError
+
+SCHEMA_VERSION = 1
+"""Layout of ``fit.json`` that this version reads."""
+
+_LAYOUT = "the fit.json of a 'memjax fit'"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitFile:
+    """What a fit found.
+
+    Parameters
+    ----------
+    model : str
+        Name of the device model.
+    values : dict of str to float
+        Parameters [SI].
+    bench : dict of str to float or None
+        Elements, compliance, temperature and point time [SI].
+    relative, floor : float
+        Read noise: standard deviation of ln\\|i\\|, and of what is added [A]; 0 where there is none.
+    spread : dict of str to float
+        Standard deviation of the logarithm of parameters that vary from sweep to sweep.
+    """
+
+    model: str
+    values: dict[str, float]
+    bench: dict[str, float | None]
+    relative: float
+    floor: float
+    spread: dict[str, float]
+
+
+def load_fit(path: str | Path) -> FitFile:
+    """Read a ``fit.json``.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file, or the directory of the fit.
+
+    Raises
+    ------
+    ModelError
+        If it cannot be read or is no fit.
+    """
+    path = Path(path)
+    path = path / "fit.json" if path.is_dir() else path
+    where = str(path)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelError(
+            f"cannot be read as a fit: {error}", where=where, allowed=_LAYOUT
+        ) from error
+    if not isinstance(content, dict):
+        raise ModelError("no fit", where=where, allowed=_LAYOUT)
+    version = content.get("schema_version")
+    if version != SCHEMA_VERSION:
+        allowed = f"schema_version {SCHEMA_VERSION}"
+        raise ModelError(
+            f"schema_version {version!r}", where=where, allowed=allowed, fix="fit the data again"
+        )
+    model = content.get("model")
+    if not isinstance(model, str):
+        raise ModelError(f"model {model!r}", where=where, allowed="the name of a model")
+    return _content(content, model, where)
+
+
+def _content(content: dict, model: str, where: str) -> FitFile:
+    """The fields of `FitFile`, checked."""
+    values = {
+        n: _entry(e, "value", n, where) for n, e in _table(content, "parameters", where).items()
+    }
+    read = _table(content, "read_noise", where)
+    spread = _table(content, "cycle_spread", where)
+    return FitFile(
+        model=model,
+        values={n: x for n, x in values.items() if x is not None},
+        bench={
+            n: _number(x, f"bench {n}", where) for n, x in _table(content, "bench", where).items()
+        },
+        relative=_positive(read.get("relative"), "read_noise relative", where),
+        floor=_positive(read.get("floor_A"), "read_noise floor_A", where),
+        spread={
+            n: _positive(_entry(e, "sigma_ln", n, where), f"sigma_ln of {n}", where)
+            for n, e in spread.items()
+        },
+    )
+
+
+def _table(content: Mapping[str, Any], key: str, where: str) -> dict:
+    """A table of the file; empty where it is null, which parameters may not be."""
+    value = content.get(key)
+    if value is None and key != "parameters":
+        return {}
+    if not isinstance(value, dict):
+        raise ModelError(f"{key} is no table", where=where, allowed=_LAYOUT)
+    return value
+
+
+def _entry(entry: Any, key: str, name: str, where: str) -> float | None:
+    """A number in a table of one parameter."""
+    if not isinstance(entry, dict) or key not in entry:
+        raise ModelError(f"{name} has no {key}", where=where, allowed=_LAYOUT)
+    return _number(entry[key], f"{key} of {name}", where)
+
+
+def _number(value: Any, what: str, where: str) -> float | None:
+    """A finite number, or None for null."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ModelError(f"{what} = {value!r}", where=where, allowed="a finite number or null")
+    return float(value)
+
+
+def _positive(value: Any, what: str, where: str) -> float:
+    """A number that is not negative, 0 for null."""
+    x = _number(value, what, where) or 0.0
+    if x < 0:
+        raise ModelError(f"{what} = {x:g}", where=where, allowed=">= 0")
+    return x

@@ -1,0 +1,138 @@
+"""Outputs that appear whole or not at all: written beside, then renamed."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..errors import OutputError
+
+
+def _beside(path: Path) -> Path:
+    """A hidden name next to `path`, this process's own."""
+    return path.with_name(f".{path.name}.{os.getpid()}.part")
+
+
+def _fail(path: Path, error: OSError) -> OutputError:
+    """The operating system's refusal in one line."""
+    return OutputError(
+        f"cannot be written ({error.strerror or error})",
+        where=str(path),
+        fix="choose another --out",
+    )
+
+
+def prepare_output(
+    path: str | Path, *, force: bool = False, folder: bool = False, marker: str | None = None
+) -> Path:
+    """Check, before anything is computed, that an output can be written.
+
+    Parameters
+    ----------
+    path : str or Path
+        File or folder to be made.
+    force : bool
+        Whether what exists may be replaced.
+    folder : bool
+        Whether the output is a folder.
+    marker : str, optional
+        Name of a file that a folder must hold to be replaced, unless it is empty: ``--force`` on the
+        wrong folder must not delete it.
+
+    Returns
+    -------
+    Path
+        The path.
+
+    Raises
+    ------
+    OutputError
+        If it exists and may not be replaced, or its parent is missing or refuses.
+    """
+    path = Path(os.path.abspath(path))
+    if path.exists() or path.is_symlink():
+        _check_existing(path, force, folder, marker)
+    if not path.parent.is_dir():
+        fix = f"make the folder {path.parent} first"
+        raise OutputError(
+            "no such folder", where=str(path), allowed="a file in a folder that exists", fix=fix
+        )
+    probe = _beside(path)
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise _fail(path, error) from None
+    return path
+
+
+def _check_existing(path: Path, force: bool, folder: bool, marker: str | None) -> None:
+    """Raise where what exists is not to be replaced."""
+    where = str(path)
+    if path.is_dir() != folder:
+        kind = "a file" if folder else "a directory"
+        raise OutputError(f"{kind} of that name exists", where=where, fix="choose another --out")
+    if not force:
+        raise OutputError("it exists already", where=where, fix="add --force to overwrite it")
+    strange = folder and marker and any(path.iterdir()) and not (path / marker).exists()
+    if strange:
+        raise OutputError(
+            f"the directory holds no {marker}",
+            where=where,
+            allowed="an empty directory, or one with an earlier result",
+            fix="choose another --out: --force does not delete what memjax has not written",
+        )
+
+
+@contextmanager
+def writing(path: str | Path) -> Iterator[Path]:
+    """Give a temporary file beside `path` to write to; rename it on success, remove it otherwise.
+
+    Raises
+    ------
+    OutputError
+        If the operating system refuses.
+    """
+    path = Path(os.path.abspath(path))
+    beside = _beside(path)
+    try:
+        yield beside
+        beside.replace(path)
+    except OSError as error:
+        raise _fail(path, error) from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing_folder(path: str | Path) -> Iterator[Path]:
+    """Give a temporary folder beside `path` to fill; put it in the place of `path` on success.
+
+    Notes
+    -----
+    What stood there is moved aside first and deleted last, so that at no time both are gone. Ask
+    `prepare_output` first whether it may be replaced.
+
+    Raises
+    ------
+    OutputError
+        If the operating system refuses.
+    """
+    path = Path(os.path.abspath(path))
+    beside = _beside(path)
+    old = beside.with_name(beside.name + ".old")
+    try:
+        shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir()
+        yield beside
+        if path.exists():
+            path.rename(old)
+        beside.rename(path)
+        shutil.rmtree(old, ignore_errors=True)
+    except OSError as error:
+        if old.exists() and not path.exists():
+            old.rename(path)
+        raise _fail(path, error) from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)

@@ -1,0 +1,88 @@
+"""Numbers drawn once per sweep or per reading, from counters: spread between cycles, and read noise."""
+
+import zlib
+from collections.abc import Mapping
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, Key
+
+from .path import device_key
+
+
+def _keys(
+    seed: int, members: int, sweeps: Int[np.ndarray, " n"], purpose: str
+) -> Key[Array, "members n"]:
+    """One key per member and sweep."""
+    one = lambda m, k: device_key(seed, member=m, sweep=k, purpose=purpose)  # noqa: E731
+    over_sweeps = jax.vmap(one, (None, 0))
+    return jax.vmap(over_sweeps, (0, None))(jnp.arange(members), jnp.asarray(sweeps))
+
+
+def cycle_factors(
+    seed: int, sigma_ln: Mapping[str, float], *, members: int, sweeps: int
+) -> dict[str, Float[Array, "members sweeps"]]:
+    """Log-normal factors of parameters, drawn afresh for each member and sweep.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of the run.
+    sigma_ln : mapping of str to float
+        Standard deviation of the logarithm, by parameter.
+    members, sweeps : int
+        How many are drawn.
+
+    Returns
+    -------
+    dict
+        Factors exp(sigma N). Those of one member, sweep and parameter depend on seed, member, sweep and
+        the parameter's name only.
+    """
+    keys = _keys(seed, members, np.arange(sweeps), "spread")
+    out = {}
+    for name, sigma in sigma_ln.items():
+        own = zlib.crc32(name.encode()) & 0x7FFFFFFF
+        draw = lambda key, own=own: jax.random.normal(jax.random.fold_in(key, own))  # noqa: E731
+        out[name] = jnp.exp(sigma * jax.vmap(jax.vmap(draw))(keys))
+    return out
+
+
+def read_noise(
+    seed: int,
+    i: Float[Array, "members rows"],
+    *,
+    sweep: Int[np.ndarray, " rows"],
+    row: Int[np.ndarray, " rows"],
+    relative: float,
+    floor: float,
+    limit: float | None = None,
+) -> Float[Array, "members rows"]:
+    """Currents as an instrument reads them.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of the run.
+    i : Float[Array, "members rows"]
+        True currents [A].
+    sweep, row : Int[np.ndarray, "rows"]
+        Which sweep, counted from 0, and which reading in it.
+    relative : float
+        Standard deviation of ln\\|i\\|.
+    floor : float
+        Standard deviation of what is added [A].
+    limit : float, optional
+        Compliance [A]: an instrument knows its own limit, so that a point at it is exact.
+
+    Returns
+    -------
+    Float[Array, "members rows"]
+        i exp(relative N) + floor N' [A]; the numbers of a reading depend on seed, member, sweep and row only.
+    """
+    keys = _keys(seed, i.shape[0], sweep, "read")
+    draw = lambda key, r: jax.random.normal(jax.random.fold_in(key, r), (2,), i.dtype)  # noqa: E731
+    normal = jax.vmap(jax.vmap(draw), (0, None))(keys, jnp.asarray(row))
+    seen = i * jnp.exp(relative * normal[..., 0]) + floor * normal[..., 1]
+    return seen if limit is None else jnp.where(jnp.abs(i) < 0.99 * limit, seen, i)

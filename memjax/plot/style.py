@@ -1,0 +1,43 @@
+"""One look for all pictures, applied inside a context only; matplotlib is imported when a picture is made."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..errors import MemjaxError
+
+MEASURED = "#3b4252"
+SIMULATED = "#d1495b"
+SECOND = "#00798c"
+MUTED = "#9aa5b1"
+
+_RC = {
+    "figure.dpi": 110,
+    "savefig.dpi": 140,
+    "font.size": 11,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.25,
+    "legend.frameon": False,
+    "figure.constrained_layout.use": True,
+    "figure.facecolor": "white",
+}
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Matplotlib settings of memjax's pictures, without a window, for the time of a ``with`` block.
+
+    Raises
+    ------
+    MemjaxError
+        If matplotlib is not installed.
+    """
+    try:
+        import matplotlib
+    except ImportError as error:
+        raise MemjaxError(
+            "pictures need matplotlib", fix="pip install 'memjax[plot]'", where="memjax.plot"
+        ) from error
+    with matplotlib.rc_context(_RC):
+        yield

@@ -1,0 +1,88 @@
+"""Published parameter sets, each with where it comes from and what it does not claim."""
+
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..device import device_class
+from ..errors import ModelError
+from ..fields import parameter_specs
+
+_FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Info:
+    """Where a set comes from.
+
+    Parameters
+    ----------
+    name : str
+        Name, as ``MODEL/SET``.
+    title : str
+        What the set describes.
+    doi, source : str
+        Publication, and where the numbers were read.
+    obtained : str
+        How they were obtained.
+    not_claimed : tuple of str
+        What the set does not reproduce, or has not been compared with.
+    bench : dict of str to float
+        The published bench, in SI, by the names of the command line's options.
+    """
+
+    name: str
+    title: str
+    doi: str
+    source: str
+    obtained: str
+    not_claimed: tuple[str, ...]
+    bench: dict[str, float] = field(default_factory=dict)
+
+
+def names(model: str | None = None) -> list[str]:
+    """Names of the sets, of all models or of one."""
+    found = sorted(f"{p.parent.name}/{p.stem}" for p in _FOLDER.glob("*/*.toml"))
+    return [n for n in found if model is None or n.split("/")[0] == model]
+
+
+def load(name: str) -> tuple[str, dict[str, float], Info]:
+    """One set.
+
+    Parameters
+    ----------
+    name : str
+        Name, as `names` gives it.
+
+    Returns
+    -------
+    model : str
+        Name of the device model.
+    values : dict of str to float
+        Parameters [SI].
+    info : Info
+        Where they come from.
+
+    Raises
+    ------
+    ModelError
+        If there is no such set, or its file does not fit its model.
+    """
+    if name not in names():
+        raise ModelError(f"unknown preset {name!r}", allowed=", ".join(names()))
+    content = tomllib.loads((_FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
+    model = content.pop("model")
+    values = _values(content.pop("parameters"), model, name)
+    bench = {k: float(entry["value"]) for k, entry in content.pop("bench", {}).items()}
+    claims = tuple(content.pop("not_claimed"))
+    return model, values, Info(name=name, bench=bench, not_claimed=claims, **content)
+
+
+def _values(entries: dict, model: str, name: str) -> dict[str, float]:
+    """Values of a table of parameters, whose units must be those of the model."""
+    specs = parameter_specs(device_class(model))
+    for key, entry in entries.items():
+        if key not in specs or entry["unit"] != specs[key].unit:
+            allowed = f"{key} [{specs[key].unit}]" if key in specs else ", ".join(specs)
+            raise ModelError(f"{key} [{entry['unit']}]", where=f"preset {name}", allowed=allowed)
+    return {key: float(entry["value"]) for key, entry in entries.items()}

@@ -1,0 +1,168 @@
+"""The bench: series and parallel elements, compliance, in closed form."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import brentq
+
+import memjax as mj
+from memjax.circuit import soft_limit
+from memjax.circuit.bench import PARASITIC_CAPACITANCE, SOURCE_RESISTANCE
+from memjax.errors import BoundsError
+from tests.systems.exact import Cubic, Resistor
+
+TIGHT = mj.Stiff(rtol=1e-8, atol=1e-11)
+STEP = mj.Sampled(np.array([0.0, 1.0]), np.array([1.0, 1.0]))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"series_resistance": -1.0}, "series resistance = -1 ohm; in bench; allowed: a finite number >= 0"),
+        ({"parallel_resistance": 0.0}, "parallel resistance = 0 ohm.*> 0"),
+        ({"parallel_capacitance": 0.0}, "parallel capacitance = 0 F.*> 0"),
+        ({"parallel_capacitance": -1e-12}, "parallel capacitance"),
+        ({"compliance": 0.0}, "compliance = 0 A"),
+        ({"compliance": float("inf")}, "compliance = inf A"),
+        ({"series_resistance": float("nan")}, "series resistance = nan ohm"),
+    ],
+)
+def test_elements_that_cannot_be_are_refused(options, message):
+    with pytest.raises(BoundsError, match=message):
+        mj.Bench(**options)
+
+
+def test_a_series_resistance_of_zero_is_none():
+    assert mj.Bench(series_resistance=0.0).bare
+    assert not mj.BenchedDevice(Resistor(), mj.Bench(series_resistance=0.0)).has_node
+
+
+def test_compliance_at_a_current_source_and_other_quantities_are_refused():
+    with pytest.raises(BoundsError, match="compliance at a current source.*voltage sources only"):
+        mj.BenchedDevice(Resistor(), mj.Bench(compliance=1e-6), "current")
+    with pytest.raises(BoundsError, match="allowed: voltage, current"):
+        mj.BenchedDevice(Resistor(), mj.Bench(), "light")
+
+
+@settings(deadline=None, derandomize=True)
+@given(st.floats(-1e6, 1e6))
+def test_the_limiter_never_passes_its_limit_and_is_odd(y):
+    limit = jnp.asarray(1e-6)
+    i = float(soft_limit(jnp.asarray(y * 1e-6), limit))
+    assert abs(i) <= 1e-6 * (1 + 1e-12)
+    assert float(soft_limit(jnp.asarray(-y * 1e-6), limit)) == -i
+
+
+def test_the_limiter_is_monotone_smooth_and_sharp():
+    y = jnp.linspace(0.0, 3.0, 30_001)
+    i = soft_limit(y, jnp.asarray(1.0))
+    slope = jax.vmap(jax.grad(lambda x: soft_limit(x, jnp.asarray(1.0))))(y)
+    assert bool(jnp.all(jnp.diff(i) >= 0))
+    assert bool(jnp.all(jnp.diff(slope) <= 1e-12))
+    # No jump: the steepest fall of the slope is p/4 per unit, over steps of 1e-4.
+    assert float(jnp.max(jnp.abs(jnp.diff(slope)))) < 1.5e-3
+    np.testing.assert_allclose(i[y < 0.83], y[y < 0.83], rtol=1e-4)
+    np.testing.assert_allclose(i[y > 1.21], 1.0, rtol=1e-4)
+    assert np.isfinite(jax.grad(lambda x: soft_limit(x, jnp.asarray(1.0)))(jnp.asarray(0.0)))
+
+
+def test_a_divider_splits_the_voltage():
+    # 3 kohm into 1 kohm beside 1 kohm: a seventh of the voltage, after many R C.
+    bench = mj.Bench(series_resistance=3e3, parallel_resistance=1e3)
+    trace = mj.simulate(Resistor(), STEP, bench=bench, save=np.array([0.5, 1.0]), policy=TIGHT).check()
+    np.testing.assert_allclose(trace.v_device, 1 / 7, rtol=1e-6)
+    np.testing.assert_allclose(trace.i, 2 / 7e3, rtol=1e-6)
+    np.testing.assert_allclose(trace.i_device, 1 / 7e3, rtol=1e-6)
+    np.testing.assert_allclose(trace.v, 1.0)
+    assert PARASITIC_CAPACITANCE == 1e-12
+
+
+def test_a_capacitance_charges_exponentially():
+    # tau = (R_s parallel to R) C = 750 ohm * 1 uF, to the divided voltage.
+    bench = mj.Bench(series_resistance=3e3, parallel_capacitance=1e-6)
+    rows = np.linspace(1e-4, 5e-3, 30)
+    trace = mj.simulate(Resistor(), STEP, bench=bench, save=rows, policy=TIGHT).check()
+    expected = 0.25 * (1 - np.exp(-rows / 7.5e-4))
+    np.testing.assert_allclose(trace.v_device[0], expected, rtol=1e-6)
+    np.testing.assert_allclose(trace.i[0], (1 - expected) / 3e3, rtol=1e-6)
+    np.testing.assert_allclose(trace.i_device[0], expected / 1e3, rtol=1e-6)
+
+
+def test_a_capacitance_without_series_resistance_charges_through_the_source():
+    bench = mj.Bench(parallel_capacitance=1e-6)
+    rows = np.array([1e-6, 1e-4])
+    trace = mj.simulate(Resistor(), STEP, bench=bench, save=rows, policy=TIGHT).check()
+    parallel = SOURCE_RESISTANCE * 1e3 / (SOURCE_RESISTANCE + 1e3)
+    expected = parallel / SOURCE_RESISTANCE * (1 - np.exp(-rows / (parallel * 1e-6)))
+    np.testing.assert_allclose(trace.v_device[0], expected, rtol=1e-6)
+
+
+def test_a_current_source_drives_resistor_and_capacitor():
+    ramp = mj.Sampled(np.array([0.0, 1.0]), np.array([1e-3, 1e-3]), quantity="current")
+    plain = mj.simulate(Resistor(), ramp, save=np.array([0.5, 1.0]), policy=TIGHT).check()
+    np.testing.assert_allclose(plain.v, 1.0, rtol=1e-12)
+    np.testing.assert_allclose(plain.i, 1e-3, rtol=1e-12)
+    rows = np.linspace(1e-4, 5e-3, 20)
+    bench = mj.Bench(parallel_capacitance=1e-6, series_resistance=500.0)
+    charged = mj.simulate(Resistor(), ramp, bench=bench, save=rows, policy=TIGHT).check()
+    expected = 1 - np.exp(-rows / 1e-3)
+    np.testing.assert_allclose(charged.v_device[0], expected, rtol=1e-6)
+    np.testing.assert_allclose(charged.v[0], expected + 0.5, rtol=1e-6)
+
+
+def test_at_compliance_the_device_voltage_falls_so_that_the_current_stays():
+    # 1 kohm under 1 V wants 1 mA and gets 0.1 mA: 0.1 V remain.
+    bench = mj.Bench(compliance=1e-4)
+    sweep = mj.triangle_sweep(1.0, 1.0)
+    trace = mj.simulate(Resistor(), sweep, bench=bench, save=0.01).check()
+    i, v = np.asarray(trace.i[0]), np.asarray(trace.v[0])
+    assert np.max(np.abs(i)) <= 1e-4 * (1 + 1e-12)
+    np.testing.assert_allclose(trace.v_device[0], i * 1e3, rtol=1e-12)
+    np.testing.assert_allclose(i[v > 0.13], 1e-4, rtol=1e-4)
+    np.testing.assert_allclose(i[v < 0.08], v[v < 0.08] / 1e3, rtol=1e-4, atol=1e-18)
+
+
+def test_a_device_that_is_not_ohmic_finds_the_same_point_at_compliance():
+    bench = mj.Bench(compliance=1e-3)
+    trace = mj.simulate(Cubic(), STEP, bench=bench, save=np.array([0.5]), policy=TIGHT).check()
+    expected = brentq(lambda v: 1e-3 * v + 2e-3 * v**3 - 1e-3, 0.0, 1.0)
+    np.testing.assert_allclose(trace.v_device, expected, rtol=1e-6)
+    np.testing.assert_allclose(trace.i, 1e-3, rtol=1e-6)
+
+
+def test_a_small_capacitance_is_the_closed_form():
+    plain = mj.simulate(Resistor(), STEP, bench=mj.Bench(compliance=2e-4), save=np.array([0.5]))
+    node = mj.Bench(compliance=2e-4, parallel_capacitance=1e-12)
+    charged = mj.simulate(Resistor(), STEP, bench=node, save=np.array([0.5]), policy=TIGHT).check()
+    np.testing.assert_allclose(charged.v_device, plain.v_device, rtol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def limited():
+    """A diffusive memristor swept into its compliance and back."""
+    bench = mj.Bench(compliance=1e-6)
+    return mj.simulate(
+        mj.DiffusiveMemristor(), mj.triangle_sweep(0.5, 0.28), bench=bench, save=2e-3
+    ).check()
+
+
+def test_a_switching_device_stays_at_the_limit_without_chattering(limited):
+    i, v, v_device = (np.asarray(x[0]) for x in (limited.i, limited.v, limited.v_device))
+    assert np.max(i) <= 1e-6 * (1 + 1e-12)
+    held = i > 0.999e-6
+    assert held.sum() > 200
+    di = np.diff(i)
+    turns = np.flatnonzero(np.diff(np.sign(di[np.abs(di) > 1e-12 * 1e-6])))
+    assert len(turns) <= 2
+    assert np.all(v_device <= v + 1e-15)
+
+
+def test_energy_is_never_given_away(limited):
+    assert float(jnp.min(limited.i_device * limited.v_device)) >= 0.0
+
+
+def test_the_current_through_a_bare_bench_is_the_device_s(limited):
+    np.testing.assert_allclose(limited.i, limited.i_device, rtol=1e-9, atol=1e-24)

@@ -1,0 +1,145 @@
+"""Counter-based noise: independent where it must be, equal where it must be, normal."""
+
+import diffrax as dfx
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from memjax.errors import PolicyError
+from memjax.noise import GridPath, device_key, increments
+from tests.helpers import z_score
+
+STEPS = 4000
+
+
+def _draws(steps=STEPS, channels=3, **of):
+    key = device_key(of.pop("seed", 0), **({"member": 0, "sweep": 0} | of))
+    draw = lambda n: increments(key, n, channels=channels, dtype=jnp.float64)  # noqa: E731
+    return np.asarray(jax.vmap(draw)(jnp.arange(steps)))
+
+
+@pytest.fixture(scope="module")
+def draws():
+    return _draws()
+
+
+def test_increments_do_not_depend_on_the_batch():
+    def of(members):
+        one = lambda m: increments(  # noqa: E731
+            device_key(7, member=m, sweep=2), jnp.asarray(11), channels=3, dtype=jnp.float64
+        )
+        return np.asarray(jax.jit(jax.vmap(one))(jnp.arange(members)))
+
+    np.testing.assert_array_equal(of(7)[:3], of(3))
+    alone = increments(
+        device_key(7, member=1, sweep=2), jnp.asarray(11), channels=3, dtype=jnp.float64
+    )
+    np.testing.assert_array_equal(of(3)[1], alone)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"seed": 1},
+        {"member": 1},
+        {"sweep": 1},
+        {"purpose": "spread"},
+        {"purpose": "read"},
+        {"member": 1, "sweep": 1},
+    ],
+)
+def test_another_seed_member_sweep_or_purpose_is_independent(draws, other):
+    for channel in range(3):
+        product = draws[:, channel] * _draws(**other)[:, channel]
+        assert abs(z_score(product, 0.0, expected_sd=1.0)) < 4
+
+
+def test_member_and_sweep_are_not_interchangeable():
+    assert not np.any(_draws(8, member=1, sweep=2) == _draws(8, member=2, sweep=1))
+
+
+def test_channels_and_steps_are_independent(draws):
+    pairs = [(0, 1), (0, 2), (1, 2)]
+    for a, b in pairs:
+        assert abs(z_score(draws[:, a] * draws[:, b], 0.0, expected_sd=1.0)) < 4
+    for lag in (1, 2, 3, 64):
+        product = draws[lag:, 0] * draws[:-lag, 0]
+        assert abs(z_score(product, 0.0, expected_sd=1.0)) < 4
+
+
+@pytest.mark.parametrize(("power", "mean", "sd"), [(1, 0, 1), (2, 1, 2**0.5), (3, 0, 15**0.5), (4, 3, 96**0.5)])
+def test_increments_have_the_moments_of_a_standard_normal(draws, power, mean, sd):
+    assert abs(z_score(draws**power, mean, expected_sd=sd)) < 4
+
+
+def test_the_variance_of_a_path_is_its_time():
+    steps, dt, paths = 64, 0.05, 2000
+
+    def end(m):
+        path = GridPath(device_key(3, member=m, sweep=0), jnp.asarray(dt), 1)
+        one = lambda n: path.evaluate(n * dt, (n + 1) * dt)[0]  # noqa: E731
+        return jnp.sum(jax.vmap(one)(jnp.arange(steps, dtype=float)))
+
+    w = np.asarray(jax.jit(jax.vmap(end))(jnp.arange(paths)))
+    time = steps * dt
+    assert abs(z_score(w, 0.0, expected_sd=time**0.5)) < 4
+    assert abs(z_score(w**2, time, expected_sd=2**0.5 * time)) < 4
+
+
+def test_an_unknown_purpose_is_refused():
+    with pytest.raises(PolicyError, match="unknown purpose 'luck'; allowed: path, spread, read"):
+        device_key(0, member=0, sweep=0, purpose="luck")
+
+
+@pytest.fixture(scope="module")
+def path():
+    return GridPath(device_key(0, member=0, sweep=0), jnp.asarray(0.1), 2)
+
+
+def test_a_path_starts_where_it_is_told(path):
+    late = GridPath(path.key, path.dt, 2, t0=jnp.asarray(5.0))
+    here = path.evaluate(jnp.asarray(0.3), jnp.asarray(0.4))
+    np.testing.assert_array_equal(late.evaluate(jnp.asarray(5.3), jnp.asarray(5.4)), here)
+
+
+@pytest.mark.parametrize(("t0", "t1"), [(0.05, 0.15), (0.1, 0.15), (0.1, 0.3), (0.11, 0.21)])
+def test_a_step_off_the_grid_is_an_error_at_run_time(path, t0, t1):
+    with pytest.raises(RuntimeError, match="a step off the grid"):
+        eqx.filter_jit(path.evaluate)(jnp.asarray(t0), jnp.asarray(t1))
+
+
+def test_grid_steps_are_recognised_far_from_the_start(path):
+    n = 1e6
+    np.testing.assert_array_equal(
+        path.evaluate(jnp.asarray(n * 0.1), jnp.asarray((n + 1) * 0.1)),
+        increments(path.key, jnp.asarray(10**6), channels=2, dtype=jnp.float64) * np.sqrt(0.1),
+    )
+
+
+def test_a_path_has_increments_only(path):
+    with pytest.raises(PolicyError, match="a grid path has increments only"):
+        path.evaluate(jnp.asarray(0.1))
+
+
+def test_adaptive_steps_over_a_grid_path_are_an_error(path):
+    terms = dfx.MultiTerm(
+        dfx.ODETerm(lambda t, y, args: -y),
+        dfx.ControlTerm(lambda t, y, args: 0.1 * jnp.eye(2), path),
+    )
+    control = dfx.PIDController(rtol=1e-3, atol=1e-6, pcoeff=0.1, icoeff=0.3)
+    with pytest.raises(RuntimeError, match="a step off the grid"):
+        dfx.diffeqsolve(terms, dfx.Heun(), 0.0, 1.0, 0.1, jnp.ones(2), stepsize_controller=control)
+
+
+def test_a_path_is_differentiable_with_respect_to_its_step():
+    # W over a grid step is N sqrt(dt): its derivative is W / (2 dt).
+    def last(dt):
+        key = device_key(0, member=0, sweep=0)
+        return GridPath(key, dt, 1).evaluate(2 * dt, 3 * dt)[0]
+
+    dt = jnp.asarray(0.1)
+    forward, reverse = jax.jvp(last, (dt,), (jnp.ones(()),))[1], jax.grad(last)(dt)
+    np.testing.assert_allclose(forward, last(dt) / (2 * dt), rtol=1e-12)
+    np.testing.assert_allclose(reverse, forward, rtol=1e-12)

@@ -31,7 +31,9 @@ def _assignment(text: str) -> tuple[str, float]:
     try:
         return name.strip(), float(value)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r}; allowed: NAME=VALUE with a number in SI") from None
+        raise argparse.ArgumentTypeError(
+            f"{text!r}; allowed: NAME=VALUE with a number in SI"
+        ) from None
 
 
 def _configure_fit(parser: argparse.ArgumentParser) -> None:
@@ -41,10 +43,31 @@ def _configure_fit(parser: argparse.ArgumentParser) -> None:
     add("--model", required=True, help="device model, see 'memjax models'")
     add("--preset", metavar="P", help="values of what is not fitted, see 'memjax models MODEL'")
     add("--free", nargs="+", metavar="NAME", help="parameters to fit (default: what the data show)")
-    add("--fix", nargs="+", type=_assignment, default=[], metavar="NAME=VALUE", help="values to keep [SI]")
-    add("--stochastic", action="store_true", help="calibrate the spread from cycle to cycle by simulation")
-    add("--batch", action="store_true", help="each file is a device of its own, in a folder of its own")
-    add("--seed", type=count(0), default=0, metavar="K", help="seed of starts and resampling (default 0)")
+    add(
+        "--fix",
+        nargs="+",
+        type=_assignment,
+        default=[],
+        metavar="NAME=VALUE",
+        help="values to keep [SI]",
+    )
+    add(
+        "--stochastic",
+        action="store_true",
+        help="calibrate the spread from cycle to cycle by simulation",
+    )
+    add(
+        "--batch",
+        action="store_true",
+        help="each file is a device of its own, in a folder of its own",
+    )
+    add(
+        "--seed",
+        type=count(0),
+        default=0,
+        metavar="K",
+        help="seed of starts and resampling (default 0)",
+    )
     add("--out", required=True, metavar="DIR", help="folder to make")
     add_bench_options(parser)
     add_read_options(parser)
@@ -60,7 +83,11 @@ def _start(options: argparse.Namespace) -> Any:
         return kind()
     model, values, _ = mj.presets.load(options.preset)
     if model != options.model:
-        raise DataError(f"preset {options.preset!r} is of model {model!r}", where="--preset", allowed=options.model)
+        raise DataError(
+            f"preset {options.preset!r} is of model {model!r}",
+            where="--preset",
+            allowed=options.model,
+        )
     return mj.params.replace(kind(), values, where=options.preset)
 
 
@@ -79,7 +106,9 @@ class _Bar:
         from tqdm import tqdm
 
         quiet = not sys.stderr.isatty()
-        self.bar = tqdm(total=0, unit="it", disable=quiet, leave=False, bar_format="{desc} {elapsed}")
+        self.bar = tqdm(
+            total=0, unit="it", disable=quiet, leave=False, bar_format="{desc} {elapsed}"
+        )
 
     def __call__(self, stage: str, progress: Any) -> None:
         """Show the stage, iterations and the best loss."""
@@ -120,7 +149,10 @@ def _one(names: Sequence[str], folder: Path, options: argparse.Namespace, device
     finally:
         bar.close()
     if result.search.failed:
-        say("warning", f"{result.search.failed} of {result.search.evaluations} trial solves failed and were left out")
+        say(
+            "warning",
+            f"{result.search.failed} of {result.search.evaluations} trial solves failed and were left out",
+        )
     with writing_folder(folder) as place:
         write(
             result,
@@ -141,7 +173,9 @@ def _run_fit(options: argparse.Namespace) -> int:
     """Run ``memjax fit``."""
     from memjax.cli.cache import prepare_jax
 
-    out = prepare_output(options.out, force=options.force, folder=True, marker=None if options.batch else _MARKER)
+    out = prepare_output(
+        options.out, force=options.force, folder=True, marker=None if options.batch else _MARKER
+    )
     prepare_jax()
     device = _start(options)
     if not options.batch:
@@ -150,7 +184,11 @@ def _run_fit(options: argparse.Namespace) -> int:
         return 0
     stems = [Path(file_of(n)).stem for n in options.files]
     if len(set(stems)) < len(stems):
-        raise DataError("files of equal names", where="--batch", allowed="each file name once: it names a folder")
+        raise DataError(
+            "files of equal names",
+            where="--batch",
+            allowed="each file name once: it names a folder",
+        )
     out.mkdir(exist_ok=True)
     for name, stem in zip(options.files, stems, strict=True):
         folder = prepare_output(out / stem, force=options.force, folder=True, marker=_MARKER)

@@ -182,7 +182,8 @@ class _Search:
 
     def round(self, candidates: np.ndarray, *, name: str) -> None:
         """Screen candidates, then improve the best of them."""
-        report = (lambda p: self.tick(name, p)) if self.tick else None
+        tick = self.tick
+        report = (lambda p: tick(name, p)) if tick else None
         if report:
             report(self.progress)
         chosen = screen(self, candidates, keep=BATCH, progress=self.progress)
@@ -216,7 +217,7 @@ def fit(
     screened: int = SCREENED,
     tick: Callable[[str, Progress], None] | None = None,
 ) -> FitResult:
-    """Calibrate a device to sweeps of one device.
+    r"""Calibrate a device to sweeps of one device.
 
     Parameters
     ----------
@@ -256,29 +257,18 @@ def fit(
 
     Notes
     -----
-    Sweeps that applied one waveform are summarised by the median of log10 \\|i\\| at each point and the median row at which the device
-    switched, released and returned. Points at the current limit count only where the simulation stays below it. Residuals
-    of currents saturate at 10 sigma. Priors are log-normal around the guess, a factor of 7 wide. `screened` starts are
-    evaluated, the best 16 advance together by Levenberg-Marquardt with forward-mode Jacobians through the stiff solve, and once
-    more from recombinations of their results.
+    Sweeps that applied one waveform are summarised by the median of log10 \|i\| at each point and
+    the median row at which the device switched, released and returned. Points at the current limit
+    count only where the simulation stays below it. Residuals of currents saturate at 10 sigma.
+    Priors are log-normal around the guess, a factor of 7 wide. `screened` starts are evaluated, the
+    best 16 advance together by Levenberg-Marquardt with forward-mode Jacobians through the stiff
+    solve, and once more from recombinations of their results.
     """
     require_x64()
     fix = dict(fix or {})
     floor = float(np.median([noise_floor(m) for m in measurements]))
     waves = summarise_sweeps(list(measurements), point_time=point_time, floor=floor)
-    limits = [
-        m.compliance for m in measurements if m.compliance is not None and np.any(m.at_compliance)
-    ]
-    bench = bench or mj.Bench()
-    notes = []
-    if bench.compliance is None and limits and all(m.driven == "voltage" for m in measurements):
-        bench = mj.Bench(
-            bench.series_resistance,
-            bench.parallel_resistance,
-            bench.parallel_capacitance,
-            max(limits),
-        )
-        notes.append(f"compliance {max(limits):g} A taken from the data")
+    bench, notes = _limited(bench or mj.Bench(), measurements)
     device = mj.params.replace(device, fix, where="--fix")
     found = guess(waves, floor=floor, device=device)
     names = _choose_free(found.free, found.device, free, fix)
@@ -311,6 +301,25 @@ def fit(
         point_time=point_time,
         measurements=list(measurements),
     )
+
+
+def _limited(
+    bench: mj.Bench, measurements: Sequence[mj.Measurement]
+) -> tuple[mj.Bench, list[str]]:
+    """The bench with the compliance of the data where it names none, and a note that says so."""
+    limits = [
+        m.compliance for m in measurements if m.compliance is not None and np.any(m.at_compliance)
+    ]
+    driven = all(m.driven == "voltage" for m in measurements)
+    if bench.compliance is not None or not limits or not driven:
+        return bench, []
+    limited = mj.Bench(
+        bench.series_resistance,
+        bench.parallel_resistance,
+        bench.parallel_capacitance,
+        max(limits),
+    )
+    return limited, [f"compliance {max(limits):g} A taken from the data"]
 
 
 def _filled(device: mj.AbstractDevice, names: Sequence[str]) -> mj.AbstractDevice:

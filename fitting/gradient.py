@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import cast
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -74,8 +76,10 @@ def descend(
             if good and float(loss) < done.loss:
                 done.loss, done.z = float(loss), np.asarray(here).copy()
             if good:
-                update, state = optimizer.update(gradient, state, here)
-                here = optax.apply_updates(here, update)
+                with jax.numpy_dtype_promotion("standard"):  # optax counts its steps in integers
+                    moved, state = optimizer.update(gradient, state, here)
+                update = cast(Array, moved)
+                here = cast(Array, optax.apply_updates(here, update))
             else:
                 update = update / 2
                 here = here - update

@@ -46,7 +46,8 @@ class Features:
     Parameters
     ----------
     v_th, v_release, v_hold : float
-        Median switching voltage, voltage at which the current falls below the on-threshold, hold voltage.
+        Median switching voltage, voltage at which the current falls below the on-threshold, hold
+        voltage.
     r_on, r_off : float
         Median resistance of the on branch below the limit, and of the off branch at low voltage.
     duration : float
@@ -195,9 +196,10 @@ def _generic(waves: Sequence[Waveform], floor: float, device: mj.AbstractDevice)
         if not s.noise and s.bounds[0] > 0 and getattr(device, s.name) is not None
     )
     values = {n: float(getattr(device, n)) for n in free}
-    scatter = lambda rng: _inside(
-        device, {n: v * float(np.exp(rng.normal())) for n, v in values.items()}
-    )
+    def scatter(rng):
+        return _inside(
+            device, {n: v * float(np.exp(rng.normal())) for n, v in values.items()}
+        )
     return Guess(device=device, free=free, scatter=scatter)
 
 

@@ -116,8 +116,9 @@ def levenberg_marquardt(
     iterations : int
         Largest number of iterations.
     tolerance : float
-        A start has converged when several steps in a row lower its cost by less than this share; the search ends when all
-        have, or when eight iterations lower the best cost by less than this share each.
+        A start has converged when several steps in a row lower its cost by less than this share;
+        the search ends when all have, or when eight iterations lower the best cost by less than
+        this share each.
     progress : Progress, optional
         Updated in place after every iteration; a `KeyboardInterrupt` leaves it whole.
     tick : callable, optional
@@ -130,8 +131,8 @@ def levenberg_marquardt(
 
     Notes
     -----
-    Damping by the diagonal of J'J, divided by 5 after a success, multiplied by 4 after a failure (a higher cost, or a solve
-    that did not end well); moves are limited to 1.5 in each coordinate.
+    Damping by the diagonal of J'J, divided by 5 after a success, multiplied by 4 after a failure (a
+    higher cost, or a solve that did not end well); moves are limited to 1.5 in each coordinate.
     """
     r, jac, ok = evaluate(z)
     state = progress if progress is not None else Progress(z.copy(), _cost(r, ok))
@@ -145,7 +146,9 @@ def levenberg_marquardt(
         new_r, new_jac, new_ok = evaluate(trial)
         cost = _cost(new_r, new_ok)
         better = cost < state.cost
-        gain = np.where(better, (state.cost - cost) / np.maximum(state.cost, 1e-300), 0.0)
+        known = better & np.isfinite(state.cost)
+        before, after = np.where(known, state.cost, 1.0), np.where(known, cost, 1.0)
+        gain = np.where(better & ~known, 1.0, (before - after) / np.maximum(before, 1e-300))
         stuck = gain < tolerance
         small = np.where(stuck, small + 1, 0)
         damping = np.clip(np.where(better, damping / 5, damping * 4), 1e-9, 1e9)
@@ -202,7 +205,8 @@ def crossed(
 
     Notes
     -----
-    The two polarities of a device are all but separate problems: one start may have solved the one, another the other.
+    The two polarities of a device are all but separate problems: one start may have solved the one,
+    another the other.
     """
     rng = np.random.default_rng(seed)
     good = np.flatnonzero(np.isfinite(cost))

@@ -1,7 +1,7 @@
 """A calibration problem: which parameters are free, and the residuals that the data leave."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import equinox as eqx
 import jax
@@ -37,7 +37,7 @@ _TINY = 1e-30
 
 
 class Group(eqx.Module):
-    """Arrays of one or more waveforms, padded to common lengths, a leading axis over waveforms.
+    r"""Arrays of one or more waveforms, padded to common lengths, a leading axis over waveforms.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class Group(eqx.Module):
     rows : Float[Array, "waves points"]
         Times of output [s].
     target : Float[Array, "waves points"]
-        Median log10(\\|i\\| + floor).
+        Median log10(\|i\| + floor).
     weight : Float[Array, "waves points"]
         One over its standard deviation, 0 where it does not count.
     censored : Bool[Array, "waves points"]
@@ -98,8 +98,11 @@ def pack(waves: Sequence[Waveform], *, floor: float, limit: float | None) -> Gro
         step = x[-1] - x[-2] if len(x) > 1 else 1.0
         return np.concatenate([x, x[-1] + step * np.arange(1, k - len(x) + 1)])
 
-    times = [longer(np.asarray(w.stimulus.times)) for w in waves]
-    values = [padded(np.asarray(w.stimulus.values), w.stimulus.values[-1]) for w in waves]
+    def stimulus(w: Waveform) -> mj.Sampled:
+        s = w.stimulus
+        values = padded(np.asarray(s.values), s.values[-1])
+        return mj.Sampled(longer(np.asarray(s.times)), values, kind=s.kind, quantity=s.quantity)
+
     kinds = {(w.stimulus.kind, w.stimulus.quantity) for w in waves}
     if len(kinds) != 1:
         raise DataError(
@@ -123,7 +126,7 @@ def pack(waves: Sequence[Waveform], *, floor: float, limit: float | None) -> Gro
         for w in waves
     ]
     return Group(
-        stimuli=mj.Sampled(arr(times), arr(values), *kinds.pop()),
+        stimuli=jax.tree.map(lambda *x: arr(x), *map(stimulus, waves)),
         rows=arr([longer(w.rows) for w in waves]),
         target=arr([padded(w.median_log(), 0.0) for w in waves]),
         weight=arr([padded(w.used / sigma_log(w), 0.0) for w in waves]),
@@ -175,7 +178,9 @@ class Problem(eqx.Module):
         """Problem whose prior is centred on the device."""
         names = tuple(known(device, free))
         if not names:
-            raise DataError("no free parameter", allowed="at least one", fix="name them with --free")
+            raise DataError(
+                "no free parameter", allowed="at least one", fix="name them with --free"
+            )
         return cls(
             quiet(device), names, group, bench, env or mj.Environment(), unconstrain(device, names)
         )
@@ -217,7 +222,7 @@ def events_of(problem: Problem, device: mj.AbstractDevice) -> Float[Array, "wave
 
 
 def _residuals(group: Group, log_i, events) -> Float[Array, " residuals"]:
-    """Residuals of log10 \\|i\\| [decades] and event rows against the data of a group."""
+    r"""Residuals of log10 \|i\| [decades] and event rows against the data of a group."""
     floored = jnp.logaddexp(log_i * jnp.log(10.0), jnp.log(group.floor)) / jnp.log(10.0)
     r = (floored - group.target) * group.weight
     limit = jnp.log10(0.98 * group.limit)
@@ -235,12 +240,13 @@ def _log_current(scaled: Scaled, y, u) -> Float[Array, ""]:
 
 
 def _observe(scaled: Scaled, stimulus: mj.Sampled, rows, span, end):
-    """log10 \\|i\\| at the rows, rows of the events, and whether the solve ended well."""
+    r"""log10 \|i\| at the rows, rows of the events, and whether the solve ended well."""
     sol = solve_stiff(
         scaled, stimulus, rows=rows, y0=scaled.initial(), end=end, policy=POLICY, steps=True
     )
     log_i = jax.vmap(lambda t, y: _log_current(scaled, y, before(stimulus, t)))(rows, sol.y)
-    t, y = lax.stop_gradient(sol.step_t), sol.step_y
+    t, y = cast(tuple[Array, Array], (sol.step_t, sol.step_y))  # asked for by steps=True
+    t = lax.stop_gradient(t)
     real = jnp.isfinite(t)
     t0, t1 = t[:-1], jnp.where(real[1:], t[1:], t[:-1])
     inner = 1e-6 * (t1 - t0)
@@ -276,9 +282,9 @@ def _crossing(scaled: Scaled, stimulus, ends, times, logs, threshold):
 
     Notes
     -----
-    Near a closing or opening gap log i runs away, and the derivative of an interpolated crossing would be that of a secant.
-    There a perturbation is a shift along the flow, so that d(time) = -d(log i) / (d log i / dt), taken at the end of the step
-    at which log i moves faster.
+    Near a closing or opening gap log i runs away, and the derivative of an interpolated crossing
+    would be that of a secant. There a perturbation is a shift along the flow, so that d(time) =
+    -d(log i) / (d log i / dt), taken at the end of the step at which log i moves faster.
     """
     (t0, t1), (start, end) = times, logs
     inner = 1e-6 * (t1 - t0)

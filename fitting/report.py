@@ -4,7 +4,6 @@ import base64
 import html
 import json
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,13 +11,15 @@ import numpy as np
 import memjax as mj
 from memjax.errors import DataError
 from memjax.observables import summarise, switching
+from memjax.result import Member
 
 from . import pictures
 
 _CSS = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:1080px;margin:2em auto;padding:0 1em;color:#222}
 h1{margin-bottom:.1em} h2{margin-top:1.6em;border-bottom:1px solid #ddd}
-table{border-collapse:collapse;font-size:14px} td,th{padding:.25em .7em;border-bottom:1px solid #e5e5e5;text-align:right}
+table{border-collapse:collapse;font-size:14px}
+td,th{padding:.25em .7em;border-bottom:1px solid #e5e5e5;text-align:right}
 td:first-child,th:first-child,td.t{text-align:left} img{max-width:100%} .warn{background:#fff4e0;padding:.5em 1em}
 code{background:#f3f3f3;padding:0 .3em} small{color:#666}
 """
@@ -85,7 +86,9 @@ def build(folder: Path) -> list[str]:
         source={},
     )
     table = _table(folder / "simulated.csv")
-    simulated = SimpleNamespace(v=table["v_V"], i=table["i_A"], sweep=table["sweep"].astype(int))
+    simulated = Member(
+        t=table["t_s"], v=table["v_V"], i=table["i_A"], sweep=table["sweep"].astype(int)
+    )
     made = ["iv.png", "residuals.png", "switching.png", "correlation.png"]
     pictures.picture_iv(
         measured, simulated, folder / made[0], compliance=content["bench"]["compliance"]
@@ -184,8 +187,9 @@ def _comparison(measured: dict, simulated: dict) -> str:
                 f"{m['never_switched']} / {m['never_returned']}",
                 "",
                 m["excursions"],
+                "" if s is None else f"{s['never_switched']} / {s['never_returned']}",
+                "",
             ]
-            + ["" if s is None else f"{s['never_switched']} / {s['never_returned']}", ""]
         )
     head = ["", "measured median (V)", "SD (V)", "n", "simulated median (V)", "difference (mV)"]
     return _rows(rows, head)
@@ -257,12 +261,12 @@ def _page(content: dict, images: list[Path], measured: dict, simulated: dict) ->
 <h2>Measured and simulated</h2>{img("iv", "current against voltage")}
 {_comparison(measured, simulated)}{img("switching", "switching and hold voltages")}
 <h2>Parameters</h2>{_parameters(content)}
-<p><small>Sigma is one standard deviation to first order, from {html.escape(content["covariance_from"])}; a parameter counts as not
-determined where its sigma exceeds a factor of e.</small></p>
+<p><small>Sigma is one standard deviation to first order, from {html.escape(content["covariance_from"])};
+a parameter counts as not determined where its sigma exceeds a factor of e.</small></p>
 {img("correlation", "correlation of parameters")}
 <h2>Residuals</h2>{img("residuals", "residuals")}
 <h2>Noise and cycle-to-cycle spread</h2>{_variability(content)}
-<p><small>First-order estimates: the spread of one parameter per event that explains the spread of that event.</small></p>
+<p><small>One parameter per event, whose spread explains that of the event.</small></p>
 <h2>Remarks</h2><ul class="warn">{remarks}</ul>
 <h2>Provenance</h2>{_provenance(content)}
 </body></html>

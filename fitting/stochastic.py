@@ -10,8 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from memjax.params import get
-from memjax.params import replace as with_values
+from memjax.params import get, replace as with_values
 
 from .fit import FitResult
 from .gradient import descend
@@ -66,7 +65,9 @@ class SpreadLoss(eqx.Module):
         return jnp.sum(jax.vmap(jax.vmap(_energy))(simulated, self.measured, self.valid))
 
 
-def _energy(x: Float[Array, "n 2"], y: Float[Array, "m 2"], valid: Float[Array, " m"]) -> Float[Array, ""]:
+def _energy(
+    x: Float[Array, "n 2"], y: Float[Array, "m 2"], valid: Float[Array, " m"]
+) -> Float[Array, ""]:
     """Energy distance of two samples of pairs; 0 where the second has no valid member."""
     away = lambda a, b: jnp.sqrt(jnp.sum((a[:, None] - b[None]) ** 2, axis=-1) + 1e-12)  # noqa: E731
     n, m = x.shape[0], jnp.sum(valid)
@@ -76,13 +77,15 @@ def _energy(x: Float[Array, "n 2"], y: Float[Array, "m 2"], valid: Float[Array, 
     return jnp.where(m > 1, 2 * cross - own - other, 0.0)
 
 
-def _measured(waves: Sequence[Waveform], legs: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _measured(
+    waves: Sequence[Waveform], legs: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """Event rows of all cycles, padded to common lengths, and which of them count."""
     most = max(w.n_sweeps for w in waves)
     rows, valid = np.zeros((len(waves), legs, most, 2)), np.zeros((len(waves), legs, most))
     for a, w in enumerate(waves):
         e = np.moveaxis(w.events[..., [0, 2]], 1, 0)
-        there = np.all(np.isfinite(e), axis=-1) & w.happened()[:, [0, 2]].all(axis=1)[:, None]
+        there = np.all(np.isfinite(e), axis=-1) & np.all(w.happened()[:, [0, 2]], axis=1, keepdims=True)
         jitter = rng.uniform(-0.5, 0.5, e.shape)
         rows[a, : len(e), : e.shape[1]] = np.where(there[..., None], e + jitter, 0.0)
         valid[a, : len(e), : e.shape[1]] = there
@@ -97,7 +100,9 @@ def _value_and_gradient(loss: SpreadLoss, x: Float[Array, " names"]):
     return value, gradient
 
 
-def calibrate_spread(result: FitResult, *, tick: Callable[[str, Any], None] | None = None) -> FitResult:
+def calibrate_spread(
+    result: FitResult, *, tick: Callable[[str, Any], None] | None = None
+) -> FitResult:
     """Calibrate the spread from cycle to cycle to the joint distribution of switching and return.
 
     Parameters
@@ -149,5 +154,7 @@ def calibrate_spread(result: FitResult, *, tick: Callable[[str, Any], None] | No
         n: {**result.cycle_spread[n], "sigma_ln": float(s), "method": "energy distance, optax adam"}
         for n, s in zip(names, sigma, strict=True)
     }
-    note = f"cycle spread calibrated by energy distance: {done.history[0]:.3g} to {done.loss:.3g} rows"
+    note = (
+        f"cycle spread calibrated by energy distance: {done.history[0]:.3g} to {done.loss:.3g} rows"
+    )
     return replace(result, cycle_spread=spread, notes=(*result.notes, note))

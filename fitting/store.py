@@ -6,13 +6,13 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
-import jax
 import numpy as np
 import pandas
 
 import memjax as mj
-from memjax.noise import device_key
+from memjax.noise.draws import cycle_factors
 from memjax.observables import switching
+from memjax.params import get
 from memjax.simulate import simulate, simulate_like
 
 from .fit import FitResult
@@ -38,22 +38,6 @@ def versions() -> dict[str, str]:
     }
 
 
-def spread_values(result: FitResult, *, members: int, sweeps: int) -> dict[str, np.ndarray]:
-    """Parameters drawn per member and sweep from the fitted cycle spread [SI]."""
-    names = list(result.cycle_spread)
-    out = {}
-    for k, name in enumerate(names):
-        nominal = float(mj.params.get(result.device, name))
-        draw = lambda m, s, k=k: jax.random.normal(  # noqa: E731
-            jax.random.fold_in(device_key(result.seed, member=m, sweep=s, purpose="spread"), k)
-        )
-        grid = jax.vmap(lambda m: jax.vmap(lambda s, m=m: draw(m, s))(np.arange(sweeps)))(
-            np.arange(members)
-        )
-        out[name] = nominal * np.exp(result.cycle_spread[name]["sigma_ln"] * np.asarray(grid))
-    return out
-
-
 def distribution(result: FitResult) -> dict[str, dict[str, list]]:
     """Switching and hold voltages of sweeps simulated with the fitted cycle spread.
 
@@ -65,12 +49,15 @@ def distribution(result: FitResult) -> dict[str, dict[str, list]]:
     Returns
     -------
     dict
-        By polarity word: `v_th_V`, `v_hold_V`, of switched sweeps, None where a sweep does not return.
+        By polarity word: `v_th_V`, `v_hold_V`, of switched sweeps, None where a sweep does not
+        return.
     """
     out: dict[str, dict[str, list]] = {}
     if not result.cycle_spread:
         return out
-    values = spread_values(result, members=_DRAWS, sweeps=len(result.waves))
+    sigma = {n: s["sigma_ln"] for n, s in result.cycle_spread.items()}
+    factors = cycle_factors(result.seed, sigma, members=_DRAWS, sweeps=len(result.waves))
+    values = {n: get(result.device, n) * x for n, x in factors.items()}
     trace = simulate(
         result.device,
         [w.stimulus for w in result.waves],
@@ -193,7 +180,7 @@ def write_tables(result: FitResult, folder: Path) -> None:
         }
         measured.append(frame[["sweep"]].assign(**columns))
         simulated.append(frame.drop(columns=[c for c in ("v_node",) if c in frame]))
-        offset = int(frame["sweep"].max()) + 1
+        offset = int(np.max(np.asarray(frame["sweep"]))) + 1
     pandas.concat(measured).to_csv(folder / "measured.csv", index=False)
     pandas.concat(simulated).to_csv(folder / "simulated.csv", index=False)
 

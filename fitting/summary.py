@@ -19,7 +19,7 @@ _MAD = 1.4826
 
 @dataclass(frozen=True, kw_only=True)
 class Waveform:
-    """Sweeps that applied one waveform, summarised.
+    r"""Sweeps that applied one waveform, summarised.
 
     Parameters
     ----------
@@ -30,11 +30,12 @@ class Waveform:
     v : Float[np.ndarray, "points"]
         Applied value [V or A].
     log_i : Float[np.ndarray, "sweeps points"]
-        log10(\\|i\\| + floor) of every sweep [decades of A].
+        log10(\|i\| + floor) of every sweep [decades of A].
     used, censored : Bool[np.ndarray, "points"]
         Points whose current counts; points at the current limit, which bound it from below.
     events : Float[np.ndarray, "sweeps legs 3"]
-        Row (between rows: minus one half) at which each of `EVENTS` happened in each sweep and excursion; NaN where it did not.
+        Row (between rows: minus one half) at which each of `EVENTS` happened in each sweep and
+        excursion; NaN where it did not.
     legs : tuple of (int, int, int)
         First row, peak row and end of each excursion to one polarity.
     labels : Int[np.ndarray, "sweeps"]
@@ -62,7 +63,7 @@ class Waveform:
         return len(self.labels)
 
     def median_log(self) -> Float[np.ndarray, " points"]:
-        """Median over sweeps of log10(\\|i\\| + floor)."""
+        r"""Median over sweeps of log10(\|i\| + floor)."""
         return np.median(self.log_i, axis=0)
 
     def happened(self) -> Bool[np.ndarray, "legs 3"]:
@@ -79,7 +80,7 @@ class Waveform:
 
 
 def noise_floor(measurement: mj.Measurement) -> float:
-    """Noise of the instrument at its lowest currents [A].
+    r"""Noise of the instrument at its lowest currents [A].
 
     Parameters
     ----------
@@ -89,8 +90,8 @@ def noise_floor(measurement: mj.Measurement) -> float:
     Returns
     -------
     float
-        Robust standard deviation of the step from one point to the next among the lowest tenth of \\|i\\|, over sqrt 2; at least
-        1e-16 A.
+        Robust standard deviation of the step from one point to the next among the lowest tenth of
+        \|i\|, over sqrt 2; at least 1e-16 A.
     """
     i = np.abs(measurement.i)
     low = i <= np.quantile(i, 0.1)

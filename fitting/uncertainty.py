@@ -31,7 +31,8 @@ class Uncertainty:
     correlation : Float[np.ndarray, "free free"]
         Their correlations.
     undetermined : tuple of str
-        Parameters whose standard deviation exceeds half the prior's width: the data do not determine them.
+        Parameters whose standard deviation exceeds half the prior's width: the data do not
+        determine them.
     source : str
         Where the covariance of the data came from.
     reduced_chi2 : float
@@ -93,10 +94,11 @@ def uncertainty(
 
     Notes
     -----
-    With H = J'J (prior included) and P the prior's precision, cov = H^-1 (J' S J + P) H^-1, where S is the covariance of the data
-    residuals: of 200 resamplings of the sweeps (and of the position of an event between two rows) where each waveform was
-    repeated at least four times, else the reduced chi squared (at least 1) times the identity. Where S is the identity
-    this is Laplace's H^-1.
+    With H = J'J (prior included) and P the prior's precision, cov = H^-1 (J' S J + P) H^-1, where S
+    is the covariance of the data residuals: of 200 resamplings of the sweeps (and of the position
+    of an event between two rows) where each waveform was repeated at least four times, else the
+    reduced chi squared (at least 1) times the identity. Where S is the identity this is Laplace's
+    H^-1.
     """
     n = len(problem.free)
     data_r, data_j = residuals[:-n], jacobian[:-n]

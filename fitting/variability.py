@@ -1,4 +1,4 @@
-"""Read noise and cycle-to-cycle spread, to first order: what lets a simulated distribution stand beside a measured one."""
+"""Read noise and cycle-to-cycle spread, to first order."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ _MAD = 1.4826
 
 
 def read_noise(waves: Sequence[Waveform], floor: float) -> dict[str, float]:
-    """Read noise of the instrument.
+    r"""Read noise of the instrument.
 
     Parameters
     ----------
@@ -25,8 +25,9 @@ def read_noise(waves: Sequence[Waveform], floor: float) -> dict[str, float]:
     Returns
     -------
     dict
-        `relative`: standard deviation of ln \\|i\\| from one point to the next, over sqrt 2, robust, of points that lie well above
-        the floor and whose sweeps agree on the branch; `floor_A`: additive standard deviation [A].
+        `relative`: standard deviation of ln \|i\| from one point to the next, over sqrt 2,
+        robust, of points that lie well above the floor and whose sweeps agree on the branch;
+        `floor_A`: additive standard deviation [A].
     """
     steps = []
     for w in waves:
@@ -55,13 +56,15 @@ def cycle_spread(
     Returns
     -------
     dict
-        By parameter: `sigma_ln` (standard deviation of its logarithm), `from` (the event it explains), `sweeps`.
+        By parameter: `sigma_ln` (standard deviation of its logarithm), `from` (the event it
+        explains), `sweeps`.
 
     Notes
     -----
-    First order: the variance of an event's row over sweeps, less 1/12 for the sampling in whole rows, over the squared
-    derivative of the row by ln(parameter). Growth (`mu`) explains when the device switches; of the decay rates the one that
-    moves the return most, and switching least, explains when it returns.
+    First order: the variance of an event's row over sweeps, less 1/12 for the sampling in whole
+    rows, over the squared derivative of the row by ln(parameter). Growth (`mu`) explains when the
+    device switches; of the decay rates the one that moves the return most, and switching least,
+    explains when it returns.
     """
     if problem.device.name != "diffusive":
         return {}

@@ -7,6 +7,9 @@ if "memjax" in (_os.path.basename(_sys.argv[0]) if _sys.argv else "", *_sys.orig
     # The program memjax, not the library: XLA complains on standard error about each program that
     # it loads from the cache, and listens to this variable only until jax is imported.
     _os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # Run-time checks of diffrax give NaN, a failed solve, where they would call Python back: JAX
+    # keeps no program that does, and every adaptive solve checks its times.
+    _os.environ.setdefault("EQX_ON_ERROR", "nan")
 
 from . import params as params, presets as presets
 from .circuit import Bench as Bench, BenchedDevice as BenchedDevice

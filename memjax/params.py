@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import equinox as eqx
 import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -43,8 +44,8 @@ def known(device: Any, names: Iterable[str], *, where: str = "") -> list[str]:
 def get(device: Any, name: str) -> Float[Array, ""]:
     """Value of a parameter; of the one that it follows where it has none of its own."""
     spec = parameter_specs(device)[known(device, [name])[0]]
-    value = getattr(device, name)
-    return getattr(device, spec.follows) if value is None and spec.follows else value
+    leads = spec.follows if getattr(device, name) is None else None
+    return getattr(device, leads or name)
 
 
 def replace(device: D, values: Mapping[str, Any], *, where: str = "", check: bool = True) -> D:

@@ -28,7 +28,8 @@ class Stiff(AbstractPolicy):
     max_steps : int
         Steps after which the solve counts as failed.
     adjoint : diffrax.AbstractAdjoint
-        `diffrax.ForwardMode` for forward derivatives, `diffrax.RecursiveCheckpointAdjoint` for reverse ones.
+        `diffrax.ForwardMode` for forward derivatives, `diffrax.RecursiveCheckpointAdjoint` for
+        reverse ones.
     """
 
     rtol: float = eqx.field(static=True, default=1e-5)
@@ -76,26 +77,31 @@ class Auto(AbstractPolicy):
     max_steps: int = eqx.field(static=True, default=20_000_000)
 
 
-def resolve(policy: AbstractPolicy, *, noisy: bool, gaps: np.ndarray) -> AbstractPolicy:
+def resolve(policy: AbstractPolicy, *, noisy: bool, gaps: np.ndarray) -> Stiff | Fixed:
     """The policy itself, or what `Auto` stands for given the times between rows of output [s]."""
-    if not isinstance(policy, Auto):
+    if isinstance(policy, Stiff | Fixed):
         return policy
+    if not isinstance(policy, Auto):
+        raise PolicyError(f"policy {type(policy).__name__}", allowed="Auto, Stiff, Fixed")
     if not noisy:
         return Stiff()
     some = gaps[gaps > 0]
     if not some.size:
         return Fixed(1.0)
     # The median: two rows beside a corner may lie arbitrarily close.
-    dt = max(float(np.median(some)) / policy.steps_per_row, float(np.max(some)) * len(gaps) / policy.max_steps)
+    dt = max(
+        float(np.median(some)) / policy.steps_per_row,
+        float(np.max(some)) * len(gaps) / policy.max_steps,
+    )
     return Fixed(dt)
 
 
-def check(policy: AbstractPolicy, structure: type, *, noisy: bool) -> None:
+def check(policy: Stiff | Fixed, structure: type, *, noisy: bool) -> None:
     """Refuse a policy that would converge to the wrong process or cannot reach its tolerance.
 
     Parameters
     ----------
-    policy : AbstractPolicy
+    policy : Stiff or Fixed
         A resolved policy.
     structure : type
         Marker class of the system's noise.
@@ -160,7 +166,7 @@ def _check_stiff(policy: Stiff, noisy: bool) -> None:
 
 def require_x64() -> None:
     """Raise `PolicyError` unless JAX computes in float64, with the line that enables it."""
-    if not jax.config.jax_enable_x64:
+    if not jax.config.jax_enable_x64:  # pyright: ignore[reportAttributeAccessIssue]  # jax adds it
         raise PolicyError(
             "float32",
             allowed="float64",

@@ -51,7 +51,8 @@ class Trace(eqx.Module):
     sweep : Int[Array, "rows"]
         Label of the sweep.
     v, i : Float[Array, "members rows"]
-        Voltage [V] and current [A] at the instrument's terminals; positive current flows into the positive one.
+        Voltage [V] and current [A] at the instrument's terminals; positive current flows into the
+        positive one.
     state : dict of str to Float[Array, "members rows ..."]
         States [SI].
     v_device, i_device : Float[Array, "members rows"]
@@ -151,7 +152,9 @@ class Trace(eqx.Module):
 
         dims = ("member", "row")
         unit = {"v": "V", "i": "A", "v_device": "V", "i_device": "A"}
-        data = {k: (dims, np.asarray(getattr(self, k)), {"units": u}) for k, u in unit.items()}
+        data: dict[str, tuple] = {
+            k: (dims, np.asarray(getattr(self, k)), {"units": u}) for k, u in unit.items()
+        }
         for name, values in self.state.items():
             extra = tuple(f"{name}_component" for _ in range(values.ndim - 2))
             data[name] = (dims + extra, np.asarray(values), {"units": self.units.get(name, "1")})

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import diffrax as dfx
 import equinox as eqx
 import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
@@ -42,7 +43,8 @@ class Solution(eqx.Module):
     result : Int[Array, ""]
         A `Result`.
     step_t, step_y : Float[Array, "steps"], Float[Array, "steps n"], or None
-        Start of the solve and end of every accepted step, `inf` beyond the last, where they were asked for.
+        Start of the solve and end of every accepted step, `inf` beyond the last, where they were
+        asked for.
     """
 
     y: Float[Array, "*lanes rows n"]
@@ -54,6 +56,11 @@ class Solution(eqx.Module):
 def before(stimulus: AbstractStimulus, t: Float[Array, ""]) -> Float[Array, ""]:
     """Value of a stimulus just before `t` [s]."""
     return stimulus(jnp.nextafter(t, jnp.asarray(-jnp.inf, t.dtype)))
+
+
+def _saved(sol: dfx.Solution) -> tuple[Any, Any]:
+    """Times and states that a solve saved; to diffrax's types there may be none."""
+    return sol.ts, sol.ys
 
 
 def solve_stiff(
@@ -79,19 +86,21 @@ def solve_stiff(
     y0 : Float[Array, "n"]
         Scaled state at t = 0.
     end : Float[Array, ""]
-        Time [s] at which the solve ends, not before the last row; one for all lanes of a batch, which compiles better.
+        Time [s] at which the solve ends, not before the last row; one for all lanes of a batch,
+        which compiles better.
     policy : Stiff
         Tolerances and adjoint.
     steps : bool
         Whether to return every accepted step too.
     """
-    term = dfx.ODETerm(lambda t, y, sc: sc.drift(t, y, stimulus(t)))
+    term = dfx.ODETerm(lambda t, y, sc: sc.drift(t, y, stimulus(jnp.asarray(t))))
     control = dfx.PIDController(rtol=policy.rtol, atol=policy.atol, pcoeff=0.3, icoeff=0.3)
     corners = jnp.asarray(stimulus.breakpoints(), rows.dtype)
     if corners.shape[0]:
         control = dfx.ClipStepSizeController(control, jump_ts=corners)
     end = end * (1 + 4 * jnp.finfo(rows.dtype).eps)
-    subs = [dfx.SubSaveAt(ts=rows)] + ([dfx.SubSaveAt(t0=True, steps=True)] if steps else [])
+    subs = [dfx.SubSaveAt(ts=rows), dfx.SubSaveAt(t1=True)]
+    subs += [dfx.SubSaveAt(t0=True, steps=True)] if steps else []
     solver = Rodas3(project=lambda sc, y: sc.project(y))
     sol = dfx.diffeqsolve(
         term,
@@ -107,12 +116,15 @@ def solve_stiff(
         adjoint=policy.adjoint,
         throw=False,
     )
-    y = sol.ys[0]
+    ts, ys = _saved(sol)
+    y = ys[0]
     code = jnp.where(sol.result == dfx.RESULTS.successful, Result.successful, Result.step_limit)
-    code = jnp.where(
-        jnp.all(jnp.isfinite(y)) | (code == Result.step_limit), code, Result.not_finite
-    )
-    return Solution(y, code, *((sol.ts[1], sol.ys[1]) if steps else ()))
+    # Steps are refused until their limit where the drift is no number: look at it where the solve stands.
+    t, reached = ts[1][0], ys[1][0]
+    sound = jnp.all(jnp.isfinite(scaled.drift(t, reached, stimulus(t))))
+    sound &= jnp.all(jnp.isfinite(y)) | (code == Result.step_limit)
+    code = jnp.where(sound, code, Result.not_finite)
+    return Solution(y, code, *((ts[2], ys[2]) if steps else ()))
 
 
 def _fixed_step(scaled: Scaled, stimulus: AbstractStimulus, key, y, step, t0, h, *, cap: int):
@@ -189,7 +201,7 @@ def _solve_by_diffrax(scaled, stimulus, *, rows, y0, key, policy: Fixed) -> Solu
     n = int(np.ceil(float(rows[-1]) / policy.dt - 1e-9))
     dt = rows[-1] / n
     drift = dfx.ODETerm(lambda t, y, sc: sc.drift(t, y, stimulus(t)))
-    path = GridPath(key, dt, channels)
+    path = GridPath(key=key, dt=dt, channels=channels)
     noise = dfx.ControlTerm(lambda t, y, sc: sc.diffusion(t, y, stimulus(t)), path)
     sol = dfx.diffeqsolve(
         dfx.MultiTerm(drift, noise),
@@ -204,15 +216,17 @@ def _solve_by_diffrax(scaled, stimulus, *, rows, y0, key, policy: Fixed) -> Solu
         max_steps=n + 16,
         throw=False,
     )
-    ok = (sol.result == dfx.RESULTS.successful) & jnp.all(jnp.isfinite(sol.ys))
-    return Solution(sol.ys, jnp.where(ok, Result.successful, Result.not_finite))
+    _, y = _saved(sol)
+    ok = (sol.result == dfx.RESULTS.successful) & jnp.all(jnp.isfinite(y))
+    return Solution(y, jnp.where(ok, Result.successful, Result.not_finite))
 
 
 def _with(scaled: Scaled, values: Mapping[str, Array]) -> Scaled:
     """The system with some of its device's parameters replaced."""
     if not values:
         return scaled
-    device = params.replace(scaled.system.device, values, check=False)
+    system = cast(BenchedDevice, scaled.system)  # as `simulate` makes it
+    device = params.replace(system.device, values, check=False)
     return eqx.tree_at(
         lambda s: s.system.device, scaled, device, is_leaf=lambda x: isinstance(x, AbstractDevice)
     )
@@ -344,7 +358,7 @@ class Lanes(eqx.Module):
     keys: Any = None
 
 
-def _run(scaled: Scaled, lanes: Lanes, y0, policy: AbstractPolicy, bar) -> Solution:
+def _run(scaled: Scaled, lanes: Lanes, y0, policy: Stiff | Fixed, bar) -> Solution:
     """One batched solve."""
     if isinstance(policy, Stiff):
         return _stiff_lanes(scaled, lanes.stimuli, lanes.rows, y0, lanes.values, policy)
@@ -356,9 +370,10 @@ def _run(scaled: Scaled, lanes: Lanes, y0, policy: AbstractPolicy, bar) -> Solut
             scaled, lanes.stimuli, lanes.rows, y0, lanes.keys, lanes.values, substeps, cap, bar
         )
     keys = lanes.keys if lanes.keys is not None else jax.random.split(jax.random.key(0), len(y0))
-    run = lambda s, r, y, k, v: _solve_by_diffrax(
-        _with(scaled, v), s, rows=r, y0=y, key=k, policy=policy
-    )
+
+    def run(s, r, y, k, v):
+        return _solve_by_diffrax(_with(scaled, v), s, rows=r, y0=y, key=k, policy=policy)
+
     solutions = [
         run(*jax.tree.map(lambda x: x[n], (lanes.stimuli, lanes.rows, y0, keys, lanes.values)))  # noqa: B023
         for n in range(len(y0))
@@ -377,6 +392,19 @@ def _default_rows(stimulus: AbstractStimulus, save) -> np.ndarray:
     return np.asarray(save, float)
 
 
+def _rows_of(stimuli: Sequence[AbstractStimulus], save) -> list[np.ndarray]:
+    """Times of output [s] of every sweep."""
+    many = isinstance(save, list | tuple)
+    rows = (
+        [np.asarray(r, float) for r in save] if many else [_default_rows(s, save) for s in stimuli]
+    )
+    if not stimuli or len(rows) != len(stimuli) or any(len(r) < 1 for r in rows):
+        raise StimulusError(
+            f"{len(stimuli)} sweeps with rows for {len(rows)}", allowed="one set of rows per sweep"
+        )
+    return rows
+
+
 def simulate(
     device: AbstractDevice,
     stimulus: AbstractStimulus | Sequence[AbstractStimulus],
@@ -390,7 +418,7 @@ def simulate(
     labels: Sequence[int] | None = None,
     deterministic: bool = False,
     carry_state: bool | None = None,
-    values: Mapping[str, Float[Array, "members sweeps"]] | None = None,
+    values: Mapping[str, Float[Array | np.ndarray, "members sweeps"]] | None = None,
     progress: bool = False,
 ) -> Trace:
     """Simulate a device on a bench.
@@ -418,7 +446,7 @@ def simulate(
     deterministic : bool
         Whether to leave diffusion out; the drift stands as it is.
     carry_state : bool, optional
-        Whether a sweep starts from the state at the end of the one before it; by default if the device is not volatile.
+        Whether a sweep starts where the last one ended; by default if the device is not volatile.
     values : mapping of str to Float[Array, "members sweeps"], optional
         Parameters that differ between members and sweeps [SI].
     progress : bool
@@ -436,38 +464,26 @@ def simulate(
     """
     bench, env = bench or Bench(), env or Environment()
     stimuli = [stimulus] if isinstance(stimulus, AbstractStimulus) else list(stimulus)
-    many = isinstance(save, list | tuple)
-    rows = (
-        [np.asarray(r, float) for r in save] if many else [_default_rows(s, save) for s in stimuli]
-    )
-    if not stimuli or len(rows) != len(stimuli) or any(len(r) < 1 for r in rows):
-        raise StimulusError(
-            f"{len(stimuli)} sweeps with rows for {len(rows)}", allowed="one set of rows per sweep"
-        )
+    rows = _rows_of(stimuli, save)
+    params.replace(device, values or {})  # refuses unknown names and values out of bounds
     noisy = not deterministic and is_noisy(device, values)
-    system = BenchedDevice(
-        params.quiet(device) if not noisy else device, bench, stimuli[0].quantity
-    )
-    scaled = Scaled(system, env)
+    own = device if noisy else params.quiet(device)
+    scaled = Scaled(BenchedDevice(own, bench, stimuli[0].quantity), env)
     gaps = np.concatenate([np.diff(r, prepend=0.0) for r in rows])
     policy = resolve(policy or Auto(), noisy=noisy, gaps=gaps)
-    check(policy, system.noise_structure, noisy=noisy)
+    check(policy, scaled.system.noise_structure, noisy=noisy)
     carry = not device.volatile if carry_state is None else carry_state
     batch = _Batch(
         scaled, stimuli, rows, members, seed if noisy else None, dict(values or {}), policy
     )
-    bar = _bar(progress, batch, carry)
-    visible, state, code = batch.in_order(bar) if carry else batch.at_once(bar)
-    if bar is not None:
-        bar.close()
-    names = np.arange(len(stimuli)) if labels is None else np.asarray(labels)
+    visible, state, code = batch.solve(carry, progress)
     notes = {"model": device.name, "policy": repr(policy), "seed": seed, "deterministic": not noisy}
     return Trace(
         t=jnp.asarray(np.concatenate(rows)),
-        sweep=np.repeat(names, [len(r) for r in rows]),
+        sweep=np.repeat(range(len(rows)) if labels is None else labels, batch.lengths),
         state=state,
         result=code,
-        units={s.name: s.unit for s in system.specs},
+        units={s.name: s.unit for s in scaled.system.specs},
         notes=notes,
         **visible,
     )
@@ -496,9 +512,11 @@ class _Batch:
 
     def _unique(self) -> tuple[np.ndarray, np.ndarray]:
         """Sweeps that differ, and for each sweep which of them it is: without noise equal sweeps are solved once."""
-        leaves = [np.concatenate([np.ravel(x) for x in jax.tree.leaves(s)]) for s in self.stimuli]
-        if any(isinstance(x, jax.core.Tracer) for s in self.stimuli for x in jax.tree.leaves(s)):
+        leaves = [jax.tree.leaves(s) for s in self.stimuli]
+        traced = any(isinstance(x, jax.core.Tracer) for parts in leaves for x in parts)
+        if traced or len({sum(np.size(x) for x in parts) for parts in leaves}) > 1:
             return np.arange(len(self.rows)), np.arange(len(self.rows))
+        leaves = [np.concatenate([np.ravel(x) for x in parts]) for parts in leaves]
         table = np.concatenate([np.stack(leaves), self.rows], axis=1)
         _, first, which = np.unique(table, axis=0, return_index=True, return_inverse=True)
         return first, which.ravel()
@@ -536,6 +554,14 @@ class _Batch:
         ]
         return jax.tree.map(lambda *x: jnp.concatenate(x, axis=1), *cut)
 
+    def solve(self, carry: bool, progress: bool):
+        """Visible quantities and states by member and row, results by member and sweep."""
+        bar = _bar(progress, self, carry)
+        found = self.in_order(bar) if carry else self.at_once(bar)
+        if bar is not None:
+            bar.close()
+        return found
+
     def at_once(self, bar):
         """All sweeps of all members as one batch."""
         sweeps = np.arange(len(self.rows))
@@ -545,12 +571,13 @@ class _Batch:
         member, sweep = np.repeat(np.arange(copies), len(first)), np.tile(first, copies)
         lanes = self._lanes(member, sweep)
         visible, state, solution = self._solve(lanes, self._rest(lanes), bar)
-        back = (
-            lambda x: jnp.broadcast_to(
+
+        def back(x):
+            return jnp.broadcast_to(
                 x.reshape(copies, len(first), *x.shape[1:])[:, which],
                 (self.members, len(which), *x.shape[1:]),
             )
-        )
+
         visible, state = jax.tree.map(back, (visible, state))
         per_sweep = [jax.tree.map(lambda x, k=k: x[:, k], (visible, state)) for k in sweeps]
         return *self._flatten(per_sweep), back(solution.result)
@@ -578,14 +605,16 @@ def waveform(
     measurement : Measurement
         What was measured.
     point_time : float, optional
-        Time for which each point was held [s], needed where the file has no time; ignored where it has.
+        Time for which each point was held [s], needed where the file has no time; ignored where it
+        has.
 
     Returns
     -------
     stimuli : list of Sampled
         A staircase without time (point k held during [k, k + 1) point times), straight lines with.
     rows : list of Float[np.ndarray, "points"]
-        When each point was measured [s]: at the end of its hold, or at its time from the start of the sweep.
+        When each point was measured [s]: at the end of its hold, or at its time from the start of
+        the sweep.
     labels : list of int
         Labels of the sweeps.
     """

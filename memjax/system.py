@@ -49,7 +49,8 @@ class AbstractSystem(eqx.Module):
 
     Notes
     -----
-    dX = drift(t, X, u) dt + sum over channels of noise(t, X, u)[channel] dW_channel, with u the value of the source.
+    dX = drift(t, X, u) dt + sum over channels of noise(t, X, u)[channel] dW_channel, with u the
+    value of the source.
     """
 
     @property

@@ -47,23 +47,25 @@ def check_device(
     env : Environment, optional
         Where it stands.
     pinched, passive : bool
-        False for a published model that carries current at 0 V, or gives energy away; its docstring says so.
+        False for a published model that carries current at 0 V, or gives energy away; its docstring
+        says so.
     seed : int
         Seed of the states at which it is evaluated.
 
     Raises
     ------
     ModelError
-        Naming the first thing that is wrong: declarations, initial state, domain, drift, noise, current, batching,
-        gradients, single precision, or files.
+        Naming the first thing that is wrong: declarations, initial state, domain, drift, noise,
+        current, batching, gradients, single precision, or files.
     PolicyError
         If JAX does not compute in float64, without which gradients cannot be compared.
 
     Notes
     -----
-    Gradients with respect to states, voltage and parameters are taken forward and in reverse, and compared with central
-    differences wherever two of these agree: a kink is not a wrong gradient. Single precision is computed
-    operation by operation with denormal numbers flushed to zero, as processors and accelerators do.
+    Gradients with respect to states, voltage and parameters are taken forward and in reverse, and
+    compared with central differences wherever two of these agree: a kink is not a wrong gradient.
+    Single precision is computed operation by operation with denormal numbers flushed to zero, as
+    processors and accelerators do.
     """
     require_x64()
     _check_declarations(device)
@@ -176,7 +178,8 @@ def _check_declarations(device: AbstractDevice) -> None:
             "noise_structure is no marker class",
             allowed="NoNoise, Additive, Diagonal, Commutative",
         )
-    if not (kind.__doc__ or "").strip() or kind.__doc__.startswith(f"{kind.__name__}("):
+    text = kind.__doc__ or ""
+    if not text.strip() or text.startswith(f"{kind.__name__}("):
         raise _failure(device, "no docstring")
     names = [s.name for s in device.states]
     if not names or len(set(names)) < len(names):
@@ -313,7 +316,7 @@ def _check_structure(probe: _Probe, seen: dict, amplitudes: list) -> None:
         raise probe.fail(f"Diagonal noise with channels on several states: {seen}")
     for v in {v for v, _ in amplitudes} if structure is Additive else ():
         rows = jnp.stack([a for u, a in amplitudes if u == v])
-        if not bool(jnp.all(rows == rows[0])):
+        if not bool(jnp.all(rows == rows[:1])):
             raise probe.fail("Additive noise that depends on the state")
 
 
@@ -335,14 +338,19 @@ def _check_current(probe: _Probe, *, pinched: bool, passive: bool) -> None:
                 raise probe.fail(
                     f"power at {v:g} V is {float(i) * v:g} W: not passive", fix="say passive=False"
                 )
-            if isinstance(device, AbstractOhmicDevice):
-                _check_ohmic(probe, state, volt, i)
+    if isinstance(device, AbstractOhmicDevice):
+        for state in probe.states:
+            for v in (0.0, *probe.voltages):
+                _check_ohmic(probe, state, jnp.asarray(v))
 
 
-def _check_ohmic(probe: _Probe, state: dict, v: Array, i: Array) -> None:
+def _check_ohmic(probe: _Probe, state: dict, v: Array) -> None:
     """Whether the current is the voltage over the resistance."""
     device: Any = probe.device
-    r = device.resistance(state, v, probe.env)
+    r, i = (
+        device.resistance(state, v, probe.env),
+        device.current(jnp.zeros(()), state, v, probe.env),
+    )
     if not bool(jnp.isfinite(r) & (r > 0)):
         raise probe.fail(f"resistance {r} ohm", allowed="a finite number > 0 ohm")
     if not bool(jnp.abs(i * r - v) <= 1e-9 * jnp.abs(v)):
@@ -353,7 +361,9 @@ def _check_batching(probe: _Probe) -> None:
     """Compiled and batched, the device computes what it computes alone."""
     one = lambda s, v: probe.rates(probe.device, s, v)  # noqa: E731
     states, v = probe.stacked(), probe.v
-    alone = jnp.stack([one(jax.tree.map(lambda x: x[k], states), v[k]) for k in range(_SAMPLES)])
+    alone = jnp.stack(
+        [one(jax.tree.map(lambda x, k=k: x[k], states), v[k]) for k in range(_SAMPLES)]
+    )
     for name, f in (
         ("jit", lambda s, v: jax.lax.map(lambda a: one(*a), (s, v))),
         ("vmap", jax.vmap(one)),
@@ -369,7 +379,7 @@ def _check_batching(probe: _Probe) -> None:
             raise probe.fail(f"under {name} other numbers come out than alone")
 
 
-def _size(rows: Array) -> np.ndarray:
+def _size(rows: Any) -> np.ndarray:
     """Largest modulus in each column."""
     return np.max(np.abs(np.asarray(rows)), axis=0)
 
@@ -467,13 +477,13 @@ def _check_single_precision(probe: _Probe) -> None:
     run = lambda d: jax.vmap(lambda s, u: probe.rates(d, s, u))  # noqa: E731
     exact = np.asarray(run(full[0])(*full[1:]))
     flat, tree = jax.tree.flatten((states, v))
-    single = _flushed(
-        jax.make_jaxpr(lambda *x: run(device)(*jax.tree.unflatten(tree, x)))(*flat), *flat
-    )[0]
+    try:
+        program = jax.make_jaxpr(lambda *x: run(device)(*jax.tree.unflatten(tree, x)))(*flat)
+    except jax.dtypes.TypePromotionError as error:
+        raise _mixed(probe) from error
+    single = _flushed(program, *flat)[0]
     if jnp.result_type(single) != jnp.float32:
-        raise probe.fail(
-            f"float32 in, {jnp.result_type(single)} out", fix="make no float64 constants"
-        )
+        raise _mixed(probe)
     single = np.asarray(single, float)
     far = ~np.isfinite(single) | (
         np.abs(single - exact) > _FLOAT32_SHARE * (np.abs(exact) + 1e-3 * _size(exact))
@@ -485,6 +495,11 @@ def _check_single_precision(probe: _Probe) -> None:
             allowed="results that hold in float32 without numbers below 1.2e-38",
             fix="use energies over k_B T or in eV, and lengths as ratios",
         )
+
+
+def _mixed(probe: _Probe) -> ModelError:
+    """An error for float64 where all that comes in is float32."""
+    return probe.fail("float32 in, float64 out", fix="make no float64 constants or casts")
 
 
 def _check_files(device: AbstractDevice) -> None:

@@ -103,8 +103,9 @@ def from_spec(spec: ParameterSpec) -> AbstractTransform:
     Returns
     -------
     AbstractTransform
-        `LogLogit` where positive bounds span a factor of 100 or more, `Log` for a lower bound from 0 on
-        with a finite or infinite upper one far away, `Logit` for other finite bounds, else `Identity`.
+        `LogLogit` where positive bounds span a factor of 100 or more, `Log` for a lower bound from
+        0 on with a finite or infinite upper one far away, `Logit` for other finite bounds, else
+        `Identity`.
     """
     lower, upper = spec.bounds
     if lower > 0 and upper / lower >= _DECADES_FOR_LOG and upper != float("inf"):

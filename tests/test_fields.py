@@ -40,7 +40,8 @@ def test_one_bad_value_in_an_array_is_found():
 
 
 @pytest.mark.parametrize(
-    ("default", "bounds"), [(2.0, (0.0, 1.0)), (0.5, (1.0, 0.0)), (0.0, (0.0, 0.0)), (np.nan, (0.0, 1.0))]
+    ("default", "bounds"),
+    [(2.0, (0.0, 1.0)), (0.5, (1.0, 0.0)), (0.0, (0.0, 0.0)), (np.nan, (0.0, 1.0))],
 )
 def test_a_default_outside_its_bounds_cannot_be_declared(default, bounds):
     with pytest.raises(ModelError, match="lower <= default <= upper"):

@@ -24,7 +24,9 @@ def test_replace_changes_what_is_named_and_leaves_the_device_alone():
 
 
 def test_an_unknown_name_is_refused_with_the_names_that_exist():
-    with pytest.raises(ModelError, match=r"unknown parameter 'nu'; in file.toml; allowed: alpha, lam"):
+    with pytest.raises(
+        ModelError, match=r"unknown parameter 'nu'; in file.toml; allowed: alpha, lam"
+    ):
         params.replace(mj.DiffusiveMemristor(), {"nu": 1.0}, where="file.toml")
     with pytest.raises(ModelError, match="unknown parameter 'nu'"):
         params.get(mj.DiffusiveMemristor(), "nu")
@@ -56,7 +58,8 @@ def test_every_digit_survives_a_file(tmp_path, suffix):
     params.dump(device, path)
     again = params.replace(mj.DiffusiveMemristor(), params.load(path))
     assert eqx.tree_equal(again, device)
-    assert "mu_neg" in path.read_text() and "gamma1_neg" not in path.read_text()
+    assert "mu_neg" in path.read_text()
+    assert "gamma1_neg" not in path.read_text()
 
 
 @pytest.mark.parametrize(

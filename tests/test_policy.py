@@ -77,7 +77,9 @@ def test_a_tolerance_below_rounding_is_refused_with_the_line_that_helps():
     require_x64()
 
 
-@pytest.mark.parametrize("options", [{"rtol": np.nan}, {"atol": -1.0}, {"atol": np.nan}, {"max_steps": 0}])
+@pytest.mark.parametrize(
+    "options", [{"rtol": np.nan}, {"atol": -1.0}, {"atol": np.nan}, {"max_steps": 0}]
+)
 def test_tolerances_that_are_no_numbers_are_refused(options):
     with pytest.raises(PolicyError, match="Stiff"):
         check(mj.Stiff(**options), NoNoise, noisy=False)
@@ -87,7 +89,8 @@ def test_auto_is_adaptive_without_noise_and_fixed_with_it():
     gaps = np.full(100, 0.01)
     assert isinstance(resolve(mj.Auto(), noisy=False, gaps=gaps), mj.Stiff)
     fixed = resolve(mj.Auto(steps_per_row=50), noisy=True, gaps=gaps)
-    assert isinstance(fixed, mj.Fixed) and fixed.dt == pytest.approx(2e-4)
+    assert isinstance(fixed, mj.Fixed)
+    assert fixed.dt == pytest.approx(2e-4)
     assert resolve(mj.Fixed(1.0), noisy=True, gaps=gaps).dt == 1.0
 
 

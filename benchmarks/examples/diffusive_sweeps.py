@@ -1,6 +1,7 @@
 """Make ``example:diffusive-sweeps``: synthetic sweeps of a diffusive memristor whose parameters are known.
 
-Run ``python -m benchmarks.examples.diffusive_sweeps`` to write the data set and its truth into the package.
+Run ``python -m benchmarks.examples.diffusive_sweeps`` to write the data set and its truth into the
+package.
 """
 
 import json
@@ -44,7 +45,7 @@ SWEEPS, POINTS, PEAK, STEP_TIME, PAUSE = 8, 121, 0.45, 0.01, 0.5
 
 FOLDER = Path(mj.__file__).parent / "data" / "examples"
 
-_HEAD = """"\tSYNTHETIC DATA made by memjax (benchmarks/examples/diffusive_sweeps.py), in the format of","\tKeithley KickStart",,
+_HEAD = """"\tSYNTHETIC DATA made by memjax","\tformat of Keithley KickStart",,
 "\t..Source Settings","\t",,
 "\t...Mode","\tDC",,
 "\t...Function","\tVoltage Sweep",,

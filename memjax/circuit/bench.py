@@ -1,6 +1,7 @@
 """The bench around one device: source, series resistance, then device, resistance and capacitance in parallel."""
 
 import math
+from typing import cast
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -45,7 +46,8 @@ class Bench(eqx.Module):
     parallel_resistance : float or None
         Across the device [ohm].
     parallel_capacitance : float or None
-        Across the device [F]. Where there is a series resistance but no capacitance, a parasitic one of 1 pF is taken.
+        Across the device [F]. Where there is a series resistance but no capacitance, a parasitic
+        one of 1 pF is taken.
     compliance : float or None
         Largest current of the source [A]; voltage sources only.
 
@@ -92,9 +94,10 @@ class BenchedDevice(AbstractSystem):
 
     Notes
     -----
-    The node between source and device is a state where a capacitance is stated, where there is a series resistance, or
-    where the device's current is not proportional to its voltage. Otherwise (an ohmic device at a compliance limit) the
-    device voltage follows in closed form: V = R I with I = `soft_limit` (V_source / R).
+    The node between source and device is a state where a capacitance is stated, where there is a
+    series resistance, or where the device's current is not proportional to its voltage. Otherwise
+    (an ohmic device at a compliance limit) the device voltage follows in closed form: V = R I with
+    I = `soft_limit` (V_source / R).
     """
 
     device: AbstractDevice
@@ -163,11 +166,12 @@ class BenchedDevice(AbstractSystem):
 
     def _closed_form(self, own: State, u, env: Environment):
         """Source current [A] and device voltage [V] where there is no node."""
-        if self.driven == "voltage" and self.bench.compliance is None:
+        limit = self.bench.compliance
+        if self.driven == "voltage" and limit is None:
             return None, u
-        device: AbstractOhmicDevice = self.device  # ty: has_node guarantees it
+        device = cast(AbstractOhmicDevice, self.device)  # has_node guarantees it
         total = 1 / (1 / device.resistance(own, u, env) + self._leak)
-        i = u if self.driven == "current" else soft_limit(u / total, self.bench.compliance)
+        i = u if limit is None else soft_limit(u / total, limit)
         return i, i * total
 
     def _device_voltage(self, state: State, u, env: Environment):

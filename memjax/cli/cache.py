@@ -11,7 +11,10 @@ _OFF = ("off", "0", "")
 
 
 def cache_folder() -> Path | None:
-    """Folder of compiled programs: MEMJAX_CACHE, or memjax/xla in the user's cache; None: switched off.
+    """Folder of compiled programs, None where it is switched off.
+
+    MEMJAX_CACHE names it, or switches it off ("off", "0", empty); else it is memjax/xla in the
+    user's cache.
 
     Notes
     -----
@@ -30,35 +33,37 @@ def _processor() -> str:
     """Short name of the kind of processor."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text(errors="replace").split("\n") if info.exists() else []
-    flags = next(
-        (line for line in lines if line.startswith(("flags", "Features"))), platform.processor()
-    )
-    return f"{platform.machine()}-{hashlib.sha256(flags.encode()).hexdigest()[:12]}"
+    flags = [line for line in lines if line.startswith(("flags", "Features"))][:1]
+    kind = hashlib.sha256("".join(flags or [platform.processor()]).encode()).hexdigest()[:12]
+    return f"{platform.machine()}-{kind}"
 
 
 def prepare_jax() -> None:
-    """Compute in float64 and keep compiled programs, unless the user keeps them elsewhere by JAX's own variable."""
-    # Else XLA says of every program it loads that the processor lacks "prefer-no-gather".
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    """Compute in float64 and keep compiled programs.
+
+    Notes
+    -----
+    The folder is JAX's own where the user has set JAX_COMPILATION_CACHE_DIR and not MEMJAX_CACHE.
+    """
     import jax
 
     jax.config.update("jax_enable_x64", True)
     folder = cache_folder()
-    if folder is None or (
-        "MEMJAX_CACHE" not in os.environ and "JAX_COMPILATION_CACHE_DIR" in os.environ
-    ):
-        return
+    kept_by_jax = "MEMJAX_CACHE" not in os.environ and "JAX_COMPILATION_CACHE_DIR" in os.environ
+    if folder is not None and not kept_by_jax and _writable(folder):
+        jax.config.update("jax_compilation_cache_dir", str(folder))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def _writable(folder: Path) -> bool:
+    """Whether the folder can be made and written; a warning says so where not."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / f".probe.{os.getpid()}"
         probe.touch()
         probe.unlink()
     except OSError as error:
-        say(
-            "warning",
-            f"programs are compiled anew each time: {folder} cannot be written ({error.strerror})",
-        )
-        return
-    jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+        say("warning", f"nothing is kept: {folder} cannot be written ({error.strerror})")
+        return False
+    return True

@@ -33,8 +33,8 @@ class Command:
 
     Notes
     -----
-    Other packages add theirs under the entry-point group ``memjax.commands``: the entry point's name
-    is the command's, and it loads to an object with these four attributes. `run` raises a
+    Other packages add theirs under the entry-point group ``memjax.commands``: the entry point's
+    name is the command's, and it loads to an object with these four attributes. `run` raises a
     `MemjaxError` for what the user can mend (status 2; `SolveError` and `FitError` 3; an attribute
     ``exit_status`` of the error decides otherwise), and ``KeyboardInterrupt("what was saved")``
     where it was interrupted (status 130).

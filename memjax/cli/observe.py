@@ -1,7 +1,7 @@
 """``memjax observe``: switching and hold voltages of measured and simulated files alike."""
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .command import Command, number, print_json, table
 from .options import add_json_option, add_read_options, measurement_from
@@ -35,7 +35,7 @@ def _observe(
     """What one file shows, and the same as dictionaries that say where it is from."""
     from ..observables import switching
 
-    measurement = measurement_from(name, options)
+    measurement: Any = measurement_from(name, options)
     found = switching(measurement, **thresholds)
     words = measurement.source.get("sweep_names", ())
     rows = []

@@ -66,7 +66,8 @@ def thin(
 
     Notes
     -----
-    Douglas-Peucker on all stretches at once: every stretch that errs too much is split where it errs most.
+    Douglas-Peucker on all stretches at once: every stretch that errs too much is split where it
+    errs most.
     """
     keep = fixed.copy()
     keep[[0, -1]] = True
@@ -97,7 +98,7 @@ def _first_grid(
     """The solver's own steps, each cut in equal parts, and the rows of the stimulus [s]."""
     times, values = (jnp.asarray(x, float) for x in (stimulus.times, stimulus.values))
     scaled = Scaled(BenchedDevice(quiet(device), bench, stimulus.quantity), env)
-    driven = Sampled(times, values, "linear", stimulus.quantity)
+    driven = Sampled(times=times, values=values, quantity=stimulus.quantity)
     steps = np.asarray(_accepted(scaled, driven, times[-1]))
     steps = np.unique(np.concatenate([steps[np.isfinite(steps)], stimulus.times]))
     return _inside(_cut(steps, _PER_STEP), stimulus)

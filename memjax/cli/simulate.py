@@ -100,7 +100,7 @@ def _setup(options: argparse.Namespace) -> _Setup:
     from ..device import device_class
     from ..io.fit import load_fit
 
-    cls = device_class(options.model)
+    cls: Any = device_class(options.model)
     bench: dict[str, float | None] = {}
     extra: dict[str, Any] = {}
     if options.preset is not None:

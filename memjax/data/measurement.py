@@ -22,7 +22,8 @@ class Measurement:
     t : Float[np.ndarray, "points"] or None
         Time [s]; None where the file holds no usable time.
     sweep : Int[np.ndarray, "points"]
-        Label of the sweep that each point belongs to: the file's own where it has one, else 0, 1, ...
+        Label of the sweep that each point belongs to: the file's own where it has one, else 0, 1,
+        ...
     driven : {"voltage", "current"}
         What the source imposed.
     modulus : bool
@@ -30,7 +31,8 @@ class Measurement:
     compliance : float or None
         Current limit of the source [A]; None where none acted and none is stated.
     at_compliance : Bool[np.ndarray, "points"]
-        Points at which the limit acts: they bound the current from below and are no measurement of it.
+        Points at which the limit acts: they bound the current from below and are no measurement of
+        it.
     reader : str
         Name of the reader.
     source : dict

@@ -1,14 +1,19 @@
 """What a device is: scalar, pure equations in SI of one device. `jax.vmap` makes many."""
 
 import abc
+from typing import TYPE_CHECKING
 
 import equinox as eqx
 import jax.numpy as jnp
-from equinox import AbstractClassVar
 from jaxtyping import Array, Float
 
 from ..fields import StateSpec, check_bounds
 from ..system import AbstractNoiseStructure, Environment, State
+
+if TYPE_CHECKING:
+    from typing import ClassVar as AbstractClassVar
+else:
+    from equinox import AbstractClassVar
 
 
 class AbstractDevice(eqx.Module):
@@ -16,8 +21,9 @@ class AbstractDevice(eqx.Module):
 
     Notes
     -----
-    A concrete device declares its parameters with `memjax.param`, its `states` with `memjax.state`, and the class
-    variables below. Parameters outside their bounds raise `BoundsError` when the device is made.
+    A concrete device declares its parameters with `memjax.param`, its `states` with `memjax.state`,
+    and the class variables below. Parameters outside their bounds raise `BoundsError` when the
+    device is made.
     """
 
     name: AbstractClassVar[str]
@@ -65,7 +71,8 @@ class AbstractOhmicDevice(AbstractDevice):
 
     Notes
     -----
-    Behind a series resistance or a compliance limit its voltage then follows in closed form, without a node.
+    Behind a series resistance or a compliance limit its voltage then follows in closed form,
+    without a node.
     """
 
     @abc.abstractmethod

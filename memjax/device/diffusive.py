@@ -11,8 +11,11 @@ from ..params import get
 from ..system import Diagonal
 from .base import AbstractOhmicDevice
 
-_CLOSED = 1e-6
-"""Gap below which the filament is closed: the published code tests f + r > 0.999999."""
+_CLOSED = 1e-3
+"""Gap, and excess area, over which a limit sets in (published: at f + r > 0.999999).
+
+A growing gap passes it in microseconds. In a narrower layer an adaptive solve sees too late that a closed channel opens.
+"""
 
 _LOCK_WIDTH = 1e-3
 """Excess area over which the lock of a closed filament lets go: a smooth step, so that its time has a gradient."""
@@ -51,33 +54,40 @@ class DiffusiveMemristor(AbstractOhmicDevice):
 
     Notes
     -----
-    With :math:`x = f + r \le 1` (relative length of the conducting channel), gap :math:`1 - x`, device voltage V:
+    With :math:`x = f + r \le 1` (relative length of the conducting channel), gap :math:`1 - x`,
+    device voltage V:
 
     .. math::
 
-        \dot f &= G - L\,[\gamma_1\psi(\sigma_1 f) f + \beta f], \qquad
-        \dot r = L\,[\beta f - \gamma_2\psi(\sigma_2 r) r] \\
-        G &= \min\{\mu|V|/(\alpha + 1 - x),\; L\,\gamma_1\psi f + L\,\gamma_2\psi r \text{ once closed}\} \\
-        \dot s &= \theta|V|e^{-(s-1)} \text{ once closed } - \gamma_3 e^{s-1},\; s \ge 1 \\
-        R &= R_{on}x/s^2 + R_{off}\,[e^{(1-x)/\lambda} - 1]/[e^{1/\lambda} - 1]
+        \dot f &= G - L\,[\gamma_1\psi(\sigma_1 f) f + \beta f], \qquad \dot r = L\,[\beta f -
+        \gamma_2\psi(\sigma_2 r) r] \\ G &= \min\{\mu|V|/(\alpha + 1 - x),\; L\,\gamma_1\psi f +
+        L\,\gamma_2\psi r \text{ once closed}\} \\ \dot s &= \theta|V|e^{-(s-1)} \text{ once closed
+        } - \gamma_3 e^{s-1},\; s \ge 1 \\ R &= R_{on}x/s^2 + R_{off}\,[e^{(1-x)/\lambda} -
+        1]/[e^{1/\lambda} - 1]
 
-    While :math:`s > 1` filament and residue are locked (L = 0); the lock lets go over an excess area of 1e-3. Growth into a
-    closed gap is limited to what replaces the losses, over the last 1e-6 of the gap, so that the drift is continuous and
-    x cannot pass 1. This is the continuous-time form of the published split steps.
+    While :math:`s > 1` filament and residue are locked (L = 0); the lock lets go over an excess
+    area of 1e-3. Growth into a closed gap is limited to what replaces the losses, over the last
+    1e-3 of the gap, so that the drift is continuous and x cannot pass 1. This is the
+    continuous-time form of the published split steps.
 
-    Noise: the published code redraws :math:`\gamma_k \sim N(\gamma_k, \gamma_k\sigma_k x_k)` each time step and rectifies it, whose
-    variance vanishes with the step. Its limit at a stated reference step :math:`\tau` is used instead: drift factor :math:`\psi`
-    (mean of the rectified normal) and Ito amplitude :math:`\gamma_k x_k v(\sigma_k x_k)\sqrt\tau`, v its standard deviation; the
-    published simulations have :math:`\tau` = 1 ms (DC), 10 us (pulse), 1 us (oscillator).
+    Noise: the published code redraws :math:`\gamma_k \sim N(\gamma_k, \gamma_k\sigma_k x_k)` each
+    time step and rectifies it, whose variance vanishes with the step. Its limit at a stated
+    reference step :math:`\tau` is used instead: drift factor :math:`\psi` (mean of the rectified
+    normal) and Ito amplitude :math:`\gamma_k x_k v(\sigma_k x_k)\sqrt\tau`, v its standard
+    deviation; the published simulations have :math:`\tau` = 1 ms (DC), 10 us (pulse), 1 us
+    (oscillator).
 
-    Polarity: parameters ending in `_neg` hold at negative voltage and follow their namesake where they are not given. A one-sided
-    device (published: max(V, 0) for \|V\|) has `mu_neg` = `theta_neg` = 0.
+    Polarity: parameters ending in `_neg` hold at negative voltage and follow their namesake where
+    they are not given. A one-sided device (published: max(V, 0) for \|V\|) has `mu_neg` =
+    `theta_neg` = 0.
 
-    Not claimed: activation energies (none are published), and memory between sweeps of a measurement.
+    Not claimed: activation energies (none are published), and memory between sweeps of a
+    measurement.
 
     References
     ----------
-    .. [1] T. Wang et al., IEEE Trans. Circuits Syst. Artif. Intell. 1, 141 (2024), doi:10.1109/TCASAI.2024.3484370
+    .. [1] T. Wang et al., IEEE Trans. Circuits Syst. Artif. Intell. 1, 141 (2024),
+    doi:10.1109/TCASAI.2024.3484370
     """
 
     alpha: Float[Array, ""] = param(
@@ -252,7 +262,7 @@ class DiffusiveMemristor(AbstractOhmicDevice):
         f, r, s = state["f"], state["r"], state["s"]
         root = jnp.sqrt(self.t_ref)
         lock = self._unlocked(s)
-        no3 = self.sigma3 is None
+
         thick = jnp.clip((s - 1) / _LOCK_WIDTH, 0.0, 1.0)
         return {
             "gamma1": {
@@ -266,7 +276,7 @@ class DiffusiveMemristor(AbstractOhmicDevice):
                 * self._at("gamma3", v)
                 * _swollen(s - 1)
                 * root
-                * (0.0 if no3 else self.sigma3)
+                * (0.0 if self.sigma3 is None else self.sigma3)
             },
         }
 

@@ -17,7 +17,7 @@ _LAYOUT = "the fit.json of a 'memjax fit'"
 
 @dataclass(frozen=True, kw_only=True)
 class FitFile:
-    """What a fit found.
+    r"""What a fit found.
 
     Parameters
     ----------
@@ -28,7 +28,8 @@ class FitFile:
     bench : dict of str to float or None
         Elements, compliance, temperature and point time [SI].
     relative, floor : float
-        Read noise: standard deviation of ln\\|i\\|, and of what is added [A]; 0 where there is none.
+        Read noise: standard deviation of ln\|i\|, and of what is added [A]; 0 where there is
+        none.
     spread : dict of str to float
         Standard deviation of the logarithm of parameters that vary from sweep to sweep.
     """

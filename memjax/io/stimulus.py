@@ -19,12 +19,14 @@ def load_stimulus(path: str | Path) -> Sampled:
     Parameters
     ----------
     path : str or Path
-        CSV with the columns ``t_s`` [s], strictly increasing from 0 or later, and ``v_V`` [V] or ``i_A`` [A].
+        CSV with the columns ``t_s`` [s], strictly increasing from 0 or later, and ``v_V`` [V] or
+        ``i_A`` [A].
 
     Raises
     ------
     StimulusError
-        If the file cannot be read, has other columns, or a row that is no number or goes back in time.
+        If the file cannot be read, has other columns, or a row that is no number or goes back in
+        time.
     """
     where = str(path)
     try:
@@ -51,7 +53,7 @@ def load_stimulus(path: str | Path) -> Sampled:
         value = t[back[0]] if back.size else t[0]
         allowed = "t_s >= 0 and strictly increasing"
         raise StimulusError(f"t_s = {value:g}", where=f"{where}, line {line}", allowed=allowed)
-    return Sampled(t, u, "linear", _QUANTITY[driven[0]])
+    return Sampled(times=t, values=u, quantity=_QUANTITY[driven[0]])
 
 
 def _numbers(cells: list[str], where: str) -> list[float]:

@@ -37,8 +37,8 @@ def prepare_output(
     folder : bool
         Whether the output is a folder.
     marker : str, optional
-        Name of a file that a folder must hold to be replaced, unless it is empty: ``--force`` on the
-        wrong folder must not delete it.
+        Name of a file that a folder must hold to be replaced, unless it is empty: ``--force`` on
+        the wrong folder must not delete it.
 
     Returns
     -------
@@ -51,15 +51,17 @@ def prepare_output(
         If it exists and may not be replaced, or its parent is missing or refuses.
     """
     path = Path(os.path.abspath(path))
-    if path.exists() or path.is_symlink():
-        _check_existing(path, force, folder, marker)
-    if not path.parent.is_dir():
-        fix = f"make the folder {path.parent} first"
-        raise OutputError(
-            "no such folder", where=str(path), allowed="a file in a folder that exists", fix=fix
-        )
-    probe = _beside(path)
     try:
+        if path.exists() or path.is_symlink():
+            _check_existing(path, force, folder, marker)
+        if not path.parent.is_dir():
+            raise OutputError(
+                "no such folder",
+                where=str(path),
+                allowed="a file in a folder that exists",
+                fix=f"make the folder {path.parent} first",
+            )
+        probe = _beside(path)
         probe.touch()
         probe.unlink()
     except OSError as error:

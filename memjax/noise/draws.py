@@ -37,8 +37,8 @@ def cycle_factors(
     Returns
     -------
     dict
-        Factors exp(sigma N). Those of one member, sweep and parameter depend on seed, member, sweep and
-        the parameter's name only.
+        Factors exp(sigma N). Those of one member, sweep and parameter depend on seed, member, sweep
+        and the parameter's name only.
     """
     keys = _keys(seed, members, np.arange(sweeps), "spread")
     out = {}
@@ -59,7 +59,7 @@ def read_noise(
     floor: float,
     limit: float | None = None,
 ) -> Float[Array, "members rows"]:
-    """Currents as an instrument reads them.
+    r"""Currents as an instrument reads them.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def read_noise(
     sweep, row : Int[np.ndarray, "rows"]
         Which sweep, counted from 0, and which reading in it.
     relative : float
-        Standard deviation of ln\\|i\\|.
+        Standard deviation of ln\|i\|.
     floor : float
         Standard deviation of what is added [A].
     limit : float, optional
@@ -79,7 +79,8 @@ def read_noise(
     Returns
     -------
     Float[Array, "members rows"]
-        i exp(relative N) + floor N' [A]; the numbers of a reading depend on seed, member, sweep and row only.
+        i exp(relative N) + floor N' [A]; the numbers of a reading depend on seed, member, sweep and
+        row only.
     """
     keys = _keys(seed, i.shape[0], sweep, "read")
     draw = lambda key, r: jax.random.normal(jax.random.fold_in(key, r), (2,), i.dtype)  # noqa: E731

@@ -1,7 +1,5 @@
 """Brownian increments on a grid of steps, from counters: any step of any device without the steps before."""
 
-from typing import ClassVar
-
 import diffrax as dfx
 import equinox as eqx
 import jax
@@ -65,8 +63,9 @@ class GridPath(dfx.AbstractBrownianPath):
 
     Notes
     -----
-    Only whole grid steps have an increment; another interval is an error at run time, so that an adaptive controller,
-    under which this path would not be Brownian, cannot use it. Differentiable in forward and reverse mode.
+    Only whole grid steps have an increment; another interval is an error at run time, so that an
+    adaptive controller, under which this path would not be Brownian, cannot use it. Differentiable
+    in forward and reverse mode.
     """
 
     key: Key[Array, ""]
@@ -74,7 +73,10 @@ class GridPath(dfx.AbstractBrownianPath):
     channels: int = eqx.field(static=True)
     t0: Float[Array, ""] = eqx.field(converter=jnp.asarray, default=0.0)
 
-    levy_area: ClassVar = dfx.BrownianIncrement
+    @property
+    def levy_area(self):
+        """Increments only."""
+        return dfx.BrownianIncrement
 
     @property
     def t1(self):

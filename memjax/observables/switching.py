@@ -1,5 +1,6 @@
 """Switching and hold voltage, on/off ratio, hysteresis area: read off measured and simulated sweeps alike."""
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Protocol, runtime_checkable
@@ -23,14 +24,25 @@ _AT_REST = 1e-3
 class Sweeps(Protocol):
     """What has voltage, current and sweep labels: a `Measurement`, or one member of a `Trace`."""
 
-    v: Float[np.ndarray, " points"]
-    i: Float[np.ndarray, " points"]
-    sweep: Int[np.ndarray, " points"]
+    @property
+    def v(self) -> Float[np.ndarray, " points"]:
+        """Voltage [V]."""
+        ...
+
+    @property
+    def i(self) -> Float[np.ndarray, " points"]:
+        """Current [A]."""
+        ...
+
+    @property
+    def sweep(self) -> Int[np.ndarray, " points"]:
+        """Label of the sweep."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class Switching:
-    """What one excursion of the voltage to one polarity shows.
+    r"""What one excursion of the voltage to one polarity shows.
 
     Parameters
     ----------
@@ -39,8 +51,9 @@ class Switching:
     polarity : int
         +1 or -1.
     v_th, v_hold : float or None
-        Switching voltage: first sampled \\|v\\| [V] on the rising branch at which \\|i\\| is above the on-threshold. Hold voltage:
-        first sampled \\|v\\| [V] on the falling branch at which it is below the hold-threshold. None where that never happens.
+        Switching voltage: first sampled \|v\| [V] on the rising branch at which \|i\| is above
+        the on-threshold. Hold voltage: first sampled \|v\| [V] on the falling branch at which it
+        is below the hold-threshold. None where that never happens.
     switched, returned : bool
         Whether the thresholds were passed.
     on_off_ratio : float or None
@@ -50,7 +63,8 @@ class Switching:
     compliance_points : int
         Points at the current limit.
     rise, release, fall : int or None
-        Row within the sweep at which \\|i\\| rises through the on-threshold, falls below it, and falls below the hold-threshold.
+        Row within the sweep at which \|i\| rises through the on-threshold, falls below it, and
+        falls below the hold-threshold.
     """
 
     sweep: int
@@ -88,7 +102,7 @@ def excursions(v: Float[np.ndarray, " points"]) -> list[slice]:
         return []
     turns = busy[1:][np.diff(sign[busy]) != 0]
     edges = [0, *turns.tolist(), len(v)]
-    return [slice(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return [slice(a, b) for a, b in itertools.pairwise(edges)]
 
 
 def on_off_ratio(v: Float[np.ndarray, " points"], i: Float[np.ndarray, " points"]) -> float | None:
@@ -230,8 +244,9 @@ def summarise(found: list[Switching]) -> dict:
     Returns
     -------
     dict
-        Counts, and for each polarity ("positive", "negative") median, mean, standard deviation [V] and number of values.
-        Hold voltages are those of excursions that had switched; those of all that cross stand beside them.
+        Counts, and for each polarity ("positive", "negative") median, mean, standard deviation [V]
+        and number of values. Hold voltages are those of excursions that had switched; those of all
+        that cross stand beside them.
     """
     summary: dict = {"excursions": len(found)}
     for word, sign in (("positive", 1), ("negative", -1)):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from ..errors import MemjaxError
 
@@ -10,7 +11,7 @@ SIMULATED = "#d1495b"
 SECOND = "#00798c"
 MUTED = "#9aa5b1"
 
-_RC = {
+_RC: dict[Any, Any] = {
     "figure.dpi": 110,
     "savefig.dpi": 140,
     "font.size": 11,

@@ -67,7 +67,8 @@ def drift_implicit_euler_step(
     h : Float[Array, ""]
         Step [s].
     project, confine : callable
-        Nearest state of the domain, after the step; and ``confine(iterate, before)`` for Newton iterates.
+        Nearest state of the domain, after the step; and ``confine(iterate, before)`` for Newton
+        iterates.
     cap : int
         Largest number of Newton iterations.
 
@@ -80,22 +81,30 @@ def drift_implicit_euler_step(
 
     Notes
     -----
-    y1 = y + kick + h f(y1), strong order 1/2 in general and 1 where the noise is additive, for the Ito process. Newton
-    starts at the explicit predictor. Where growth at rates above 1/h makes the nearest root one against the flow (negative
-    determinant of 1 - h J), a step is turned round: an unstable state is left and not held, and a runaway that ends within the
-    step is followed to its end; one that does not end does not settle. The derivative is that of the root (one more Newton
+    y1 = y + kick + h f(y1), strong order 1/2 in general and 1 where the noise is additive, for the
+    Ito process. Newton starts at the explicit predictor. Where growth at rates above 1/h makes the
+    nearest root one against the flow (negative determinant of 1 - h J), a step is turned round: an
+    unstable state is left and not held, and a runaway that ends within the step is followed to its
+    end; one that does not end does not settle. The derivative is that of the root (one more Newton
     step with the iterations out of the graph), in forward and reverse mode.
 
     References
     ----------
-    .. [1] P. Kloeden, E. Platen, Numerical Solution of Stochastic Differential Equations, Springer 1992, chapter 12,
+    .. [1] P. Kloeden, E. Platen, Numerical Solution of Stochastic Differential Equations, Springer
+    1992, chapter 12,
        doi:10.1007/978-3-662-12616-5
     """
     start = project(y + kick)
-    tol = jnp.finfo(y.dtype).eps ** 0.5
+    tol = float(jnp.finfo(y.dtype).eps) ** 0.5
     root, settled = _newton(f, confine, start, h, cap=cap, tol=tol)
     solve = factor(jnp.eye(y.shape[0], dtype=y.dtype) - h * lax.stop_gradient(jax.jacfwd(f)(root)))
     return project(root - solve(root - start - h * f(root))), settled
+
+
+def unchanged(args, y, *before):
+    """The state itself: no domain to keep to."""
+    del args, before
+    return y
 
 
 class DriftImplicitEuler(dfx.AbstractItoSolver):
@@ -110,12 +119,12 @@ class DriftImplicitEuler(dfx.AbstractItoSolver):
 
     Notes
     -----
-    Fixed steps only. `diffrax.ImplicitEuler` treats the noise implicitly too and converges to another process where the
-    amplitude depends on the state.
+    Fixed steps only. `diffrax.ImplicitEuler` treats the noise implicitly too and converges to
+    another process where the amplitude depends on the state.
     """
 
-    project: Callable = eqx.field(static=True, default=lambda args, y: y)
-    confine: Callable = eqx.field(static=True, default=lambda args, y, before: y)
+    project: Callable = eqx.field(static=True, default=unchanged)
+    confine: Callable = eqx.field(static=True, default=unchanged)
     cap: int = eqx.field(static=True, default=40)
 
     term_structure: ClassVar = dfx.MultiTerm[tuple[dfx.ODETerm, dfx.AbstractTerm]]
@@ -149,12 +158,14 @@ class DriftImplicitEuler(dfx.AbstractItoSolver):
             lambda y: ravel_pytree(drift.vf(t1, unravel(y), args))[0],
             flat,
             kick,
-            h=t1 - t0,
+            h=jnp.asarray(t1 - t0),
             project=lambda y: ravel_pytree(self.project(args, unravel(y)))[0],
             confine=lambda y, b: ravel_pytree(self.confine(args, unravel(y), unravel(b)))[0],
             cap=self.cap,
         )
         y1 = unravel(y1)
         failed = dfx.RESULTS.nonlinear_divergence
-        result = dfx.RESULTS.where(settled, dfx.RESULTS.successful, failed)
+        good = dfx.RESULTS.successful
+        # To pyright the inherited member is one of optimistix' class only.
+        result = dfx.RESULTS.where(settled, good, failed)  # pyright: ignore[reportArgumentType]
         return y1, None, dict(y0=y0, y1=y1), None, result

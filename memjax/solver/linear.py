@@ -14,8 +14,8 @@ def factor(a: Float[Array, "n n"]) -> Callable[[Float[Array, " n"]], Float[Array
     Parameters
     ----------
     a : Float[Array, "n n"]
-        A matrix 1/h I - J of a stiff step, whose elimination needs no pivot for dissipative J; where a pivot vanishes the
-        result is not finite, and the step is refused.
+        A matrix 1/h I - J of a stiff step, whose elimination needs no pivot for dissipative J;
+        where a pivot vanishes the result is not finite, and the step is refused.
 
     Returns
     -------

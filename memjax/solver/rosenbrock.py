@@ -11,6 +11,7 @@ from diffrax import ThirdOrderHermitePolynomialInterpolation
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
+from .drift_implicit import unchanged
 from .linear import factor
 
 Field = Callable[[Float[Array, ""], Float[Array, " n"]], Float[Array, " n"]]
@@ -35,8 +36,8 @@ def rodas3_step(
     y1 : Float[Array, "n"]
         Third-order solution at t + h.
     error : Float[Array, "n"]
-        Difference from the embedded second-order solution; both are stiffly accurate, so that it does not see transients
-        that are over.
+        Difference from the embedded second-order solution; both are stiffly accurate, so that it
+        does not see transients that are over.
 
     Notes
     -----
@@ -63,14 +64,15 @@ class Rodas3(dfx.AbstractAdaptiveSolver):
     Parameters
     ----------
     project : callable, optional
-        Maps a state to the nearest one of the domain, after the step and outside the error estimate.
+        Maps a state to the nearest one of the domain, after the step and outside the error
+        estimate.
 
     References
     ----------
     .. [1] A. Sandu et al., Atmos. Environ. 31, 3459 (1997), doi:10.1016/S1352-2310(97)83212-8
     """
 
-    project: Callable = eqx.field(static=True, default=lambda args, y: y)
+    project: Callable = eqx.field(static=True, default=unchanged)
 
     term_structure: ClassVar = dfx.AbstractTerm
     interpolation_cls: ClassVar = ThirdOrderHermitePolynomialInterpolation.from_k
@@ -98,9 +100,9 @@ class Rodas3(dfx.AbstractAdaptiveSolver):
         del solver_state, made_jump
         flat, unravel = ravel_pytree(y0)
         f = lambda t, y: ravel_pytree(terms.vf(t, unravel(y), args))[0]  # noqa: E731
-        end, error = rodas3_step(f, t0, flat, h=t1 - t0)
+        h = jnp.asarray(t1 - t0)
+        end, error = rodas3_step(f, jnp.asarray(t0), flat, h=h)
         y1 = self.project(args, unravel(end))
-        h = t1 - t0
         ends = [
             jax.tree.map(lambda k: h * k, terms.vf(t, y, args)) for t, y in ((t0, y0), (t1, y1))
         ]

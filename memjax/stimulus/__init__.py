@@ -1,10 +1,8 @@
 """Stimuli: functions of time that know their corners."""
 
-from .algebra import Product as Product
-from .algebra import Sum as Sum
+from .algebra import Product as Product, Sum as Sum
 from .base import AbstractStimulus as AbstractStimulus
 from .pulses import PulseTrain as PulseTrain
-from .sampled import Sampled as Sampled
-from .sampled import staircase as staircase
+from .sampled import Sampled as Sampled, staircase as staircase
 from .sine import Sine as Sine
 from .triangle import triangle_sweep as triangle_sweep

@@ -23,7 +23,16 @@ class AbstractStimulus(eqx.Module):
     `quantity` is "voltage" [V] or "current" [A]. Stimuli of one quantity add; a number scales them.
     """
 
-    quantity: eqx.AbstractVar[str]
+    if TYPE_CHECKING:
+
+        @property
+        def quantity(
+            self,
+        ) -> str:  # a subclass places the field, which an AbstractVar would do here
+            """See above."""
+            ...
+    else:
+        quantity: eqx.AbstractVar[str]
 
     @abc.abstractmethod
     def __call__(self, t: Float[Array, ""]) -> Float[Array, ""]:

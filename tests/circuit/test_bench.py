@@ -4,8 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from scipy.optimize import brentq
 
 import memjax as mj
@@ -21,7 +20,10 @@ STEP = mj.Sampled(np.array([0.0, 1.0]), np.array([1.0, 1.0]))
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"series_resistance": -1.0}, "series resistance = -1 ohm; in bench; allowed: a finite number >= 0"),
+        (
+            {"series_resistance": -1.0},
+            "series resistance = -1 ohm; in bench; allowed: a finite number >= 0",
+        ),
         ({"parallel_resistance": 0.0}, "parallel resistance = 0 ohm.*> 0"),
         ({"parallel_capacitance": 0.0}, "parallel capacitance = 0 F.*> 0"),
         ({"parallel_capacitance": -1e-12}, "parallel capacitance"),
@@ -41,7 +43,7 @@ def test_a_series_resistance_of_zero_is_none():
 
 
 def test_compliance_at_a_current_source_and_other_quantities_are_refused():
-    with pytest.raises(BoundsError, match="compliance at a current source.*voltage sources only"):
+    with pytest.raises(BoundsError, match=r"compliance at a current source.*voltage sources only"):
         mj.BenchedDevice(Resistor(), mj.Bench(compliance=1e-6), "current")
     with pytest.raises(BoundsError, match="allowed: voltage, current"):
         mj.BenchedDevice(Resistor(), mj.Bench(), "light")
@@ -72,7 +74,9 @@ def test_the_limiter_is_monotone_smooth_and_sharp():
 def test_a_divider_splits_the_voltage():
     # 3 kohm into 1 kohm beside 1 kohm: a seventh of the voltage, after many R C.
     bench = mj.Bench(series_resistance=3e3, parallel_resistance=1e3)
-    trace = mj.simulate(Resistor(), STEP, bench=bench, save=np.array([0.5, 1.0]), policy=TIGHT).check()
+    trace = mj.simulate(
+        Resistor(), STEP, bench=bench, save=np.array([0.5, 1.0]), policy=TIGHT
+    ).check()
     np.testing.assert_allclose(trace.v_device, 1 / 7, rtol=1e-6)
     np.testing.assert_allclose(trace.i, 2 / 7e3, rtol=1e-6)
     np.testing.assert_allclose(trace.i_device, 1 / 7e3, rtol=1e-6)

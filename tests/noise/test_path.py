@@ -69,7 +69,9 @@ def test_channels_and_steps_are_independent(draws):
         assert abs(z_score(product, 0.0, expected_sd=1.0)) < 4
 
 
-@pytest.mark.parametrize(("power", "mean", "sd"), [(1, 0, 1), (2, 1, 2**0.5), (3, 0, 15**0.5), (4, 3, 96**0.5)])
+@pytest.mark.parametrize(
+    ("power", "mean", "sd"), [(1, 0, 1), (2, 1, 2**0.5), (3, 0, 15**0.5), (4, 3, 96**0.5)]
+)
 def test_increments_have_the_moments_of_a_standard_normal(draws, power, mean, sd):
     assert abs(z_score(draws**power, mean, expected_sd=sd)) < 4
 

@@ -73,7 +73,10 @@ def test_a_bipolar_loop_has_two_excursions_that_meet_at_rest():
     parts = excursions(loop)
     assert [(p.start, p.stop) for p in parts] == [(0, 11), (11, 21)]
     data = Sweeps(loop, np.concatenate([I, I[1:]]), np.zeros(21, int))
-    assert [(f.polarity, f.v_th, f.v_hold) for f in switching(data)] == [(1, 0.3, 0.1), (-1, 0.3, 0.1)]
+    assert [(f.polarity, f.v_th, f.v_hold) for f in switching(data)] == [
+        (1, 0.3, 0.1),
+        (-1, 0.3, 0.1),
+    ]
 
 
 def test_rows_of_the_second_excursion_are_counted_in_the_sweep():
@@ -101,8 +104,10 @@ def test_counts_and_distributions_leave_nothing_out():
     positive = s["positive"]
     assert (s["excursions"], positive["switched"], positive["never_switched"]) == (4, 3, 1)
     assert positive["never_returned"] == 1
-    assert positive["v_th_V"]["n"] == 3 and positive["v_th_V"]["median"] == 0.3
-    assert positive["v_hold_V"]["n"] == 2 and positive["v_hold_all_V"]["n"] == 3
+    assert positive["v_th_V"]["n"] == 3
+    assert positive["v_th_V"]["median"] == 0.3
+    assert positive["v_hold_V"]["n"] == 2
+    assert positive["v_hold_all_V"]["n"] == 3
     assert "negative" not in s
 
 

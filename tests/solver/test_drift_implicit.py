@@ -127,7 +127,14 @@ def geometric_path():
         scaled = Scaled(BenchedDevice(device), Environment())
         zero, first = jnp.asarray(0.0), jnp.asarray(0)
         s = solve_fixed(
-            scaled, flat, rows=rows, y0=scaled.initial(), start=zero, first=first, key=key, substeps=4
+            scaled,
+            flat,
+            rows=rows,
+            y0=scaled.initial(),
+            start=zero,
+            first=first,
+            key=key,
+            substeps=4,
         )
         return s.y[-1, 0]
 
@@ -199,7 +206,8 @@ def test_an_unstable_state_is_left_in_the_direction_of_the_flow(rate, start):
     for _ in range(3):
         y, settled = _step(lambda y: rate * y * (1 - y**2), y, jnp.zeros(1), 1.0)
         assert bool(settled)
-    assert np.sign(y[0]) == np.sign(start) and abs(float(y[0])) > 0.5
+    assert np.sign(y[0]) == np.sign(start)
+    assert abs(float(y[0])) > 0.5
 
 
 def test_a_step_without_a_solution_is_not_called_settled():
@@ -215,7 +223,9 @@ def test_a_runaway_that_ends_is_followed_to_its_end():
 
     keep = lambda y, before=None: jnp.clip(y, 0.0, 1.0)  # noqa: E731
     starts = jnp.linspace(0.01, 0.4, 400)
-    run = jax.jit(jax.vmap(lambda g: _step(f, g[None], jnp.zeros(1), 0.05, project=keep, confine=keep)))
+    run = jax.jit(
+        jax.vmap(lambda g: _step(f, g[None], jnp.zeros(1), 0.05, project=keep, confine=keep))
+    )
     end, settled = run(starts)
     assert bool(jnp.all(settled))
     # (g - g0)(a + g) = -h c has real roots only where (g0 + a)^2 >= 4 h c.

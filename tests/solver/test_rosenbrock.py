@@ -101,4 +101,5 @@ def test_a_state_is_brought_back_into_its_domain_after_the_step():
         max_steps=64,
     )
     seen = np.asarray(sol.ys)[np.isfinite(np.asarray(sol.ts))]
-    assert seen.min() >= 0.0 and seen[-1] == 0.0
+    assert seen.min() >= 0.0
+    assert seen[-1] == 0.0

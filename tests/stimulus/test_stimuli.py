@@ -1,5 +1,7 @@
 """Stimuli: values, corners, sums, errors."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -19,7 +21,9 @@ def _at(stimulus, *times):
 def test_a_triangle_sweep_goes_through_its_corners():
     sweep = mj.triangle_sweep(0.5, 0.25, negative=0.25)
     np.testing.assert_allclose(sweep.breakpoints(), [0, 2, 4, 5, 6])
-    np.testing.assert_allclose(_at(sweep, 0, 1, 2, 3, 4, 5, 6, 7), [0, 0.25, 0.5, 0.25, 0, -0.25, 0, 0])
+    np.testing.assert_allclose(
+        _at(sweep, 0, 1, 2, 3, 4, 5, 6, 7), [0, 0.25, 0.5, 0.25, 0, -0.25, 0, 0]
+    )
     assert sweep.duration == 6.0
 
 
@@ -30,7 +34,12 @@ def test_a_triangle_sweep_may_start_to_the_negative_side_and_repeat():
 
 
 @pytest.mark.parametrize(
-    "bad", [dict(amplitude=0.0, rate=1.0), dict(amplitude=1.0, rate=0.0), dict(amplitude=1.0, rate=1.0, cycles=0)]
+    "bad",
+    [
+        dict(amplitude=0.0, rate=1.0),
+        dict(amplitude=1.0, rate=0.0),
+        dict(amplitude=1.0, rate=1.0, cycles=0),
+    ],
 )
 def test_a_triangle_without_height_rate_or_cycles_is_refused(bad):
     with pytest.raises(StimulusError, match="amplitude other than 0, rate > 0, cycles >= 1"):
@@ -91,7 +100,7 @@ def test_a_pulse_has_edges_between_base_and_amplitude():
 def test_a_pulse_train_is_linear_between_its_corners():
     train = mj.PulseTrain(1.0, 2.0, 3.0, count=3, delay=0.5, edge=0.25)
     corners = np.concatenate([[0.0], train.breakpoints(), [train.duration]])
-    for a, b in zip(corners[:-1], corners[1:]):
+    for a, b in itertools.pairwise(corners):
         inner = a + (b - a) * np.array([0.25, 0.5, 0.75])
         low, middle, high = _at(train, *inner)
         assert middle == pytest.approx((low + high) / 2, abs=1e-12)
@@ -123,7 +132,8 @@ def test_pulses_that_cannot_be_are_refused(bad):
 def test_a_sine_has_offset_amplitude_and_frequency():
     sine = mj.Sine(2.0, 4.0, cycles=3.0, offset=1.0)
     np.testing.assert_allclose(_at(sine, 0, 1 / 16, 3 / 16), [1, 3, -1], atol=1e-12)
-    assert sine.duration == 0.75 and len(sine.breakpoints()) == 0
+    assert sine.duration == 0.75
+    assert len(sine.breakpoints()) == 0
     with pytest.raises(StimulusError, match="frequency of 0"):
         mj.Sine(1.0, 0.0)
 

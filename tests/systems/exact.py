@@ -14,8 +14,12 @@ from memjax.system import Additive, Diagonal, NoNoise
 class OrnsteinUhlenbeck(AbstractOhmicDevice):
     """dx = -k (x - g V) dt + sigma dW; an ohmic resistor beside it makes it a device."""
 
-    k: Float[Array, ""] | None = mj.param(3.0, unit="1/s", bounds=(1e-3, 1e9), doc="Rate of return.")
-    g: Float[Array, ""] | None = mj.param(1.0, unit="1/V", bounds=(-1e3, 1e3), doc="Pull of the voltage.")
+    k: Float[Array, ""] | None = mj.param(
+        3.0, unit="1/s", bounds=(1e-3, 1e9), doc="Rate of return."
+    )
+    g: Float[Array, ""] | None = mj.param(
+        1.0, unit="1/V", bounds=(-1e3, 1e3), doc="Pull of the voltage."
+    )
     sigma: Float[Array, ""] | None = mj.param(
         0.5, unit="s^-0.5", bounds=(0.0, 1e3), noise=True, doc="Noise."
     )
@@ -84,11 +88,15 @@ class Geometric(AbstractDevice):
 class LinearDrift(AbstractOhmicDevice):
     """dw/dt = k i, R = r_off - (r_off - r_on) w: R^2 = R0^2 - 2 (r_off - r_on) k flux."""
 
-    r_on: Float[Array, ""] | None = mj.param(1e2, unit="ohm", bounds=(1.0, 1e9), doc="Least resistance.")
+    r_on: Float[Array, ""] | None = mj.param(
+        1e2, unit="ohm", bounds=(1.0, 1e9), doc="Least resistance."
+    )
     r_off: Float[Array, ""] | None = mj.param(
         1.6e4, unit="ohm", bounds=(1.0, 1e9), doc="Largest resistance."
     )
-    k: Float[Array, ""] | None = mj.param(1e4, unit="1/C", bounds=(0.0, 1e9), doc="Drift per charge.")
+    k: Float[Array, ""] | None = mj.param(
+        1e4, unit="1/C", bounds=(0.0, 1e9), doc="Drift per charge."
+    )
     w0: Float[Array, ""] | None = mj.param(0.1, unit="1", bounds=(0.0, 1.0), doc="Start.")
 
     name: ClassVar[str] = "linear-drift"

@@ -1,0 +1,114 @@
+"""How the program ends: statuses, one-line errors, commands of other packages."""
+
+import os
+import subprocess
+import sys
+from importlib.metadata import EntryPoint
+from types import SimpleNamespace
+
+import pytest
+
+from memjax.cli import Command, program
+from memjax.errors import FitError, ModelError, SolveError
+
+pytestmark = pytest.mark.fast
+
+
+def _offer(monkeypatch, run, *, module="other"):
+    """Install a command ``extra`` of another package."""
+    command = Command(name="extra", help="an extra", configure=lambda p: None, run=run)
+    monkeypatch.setitem(sys.modules, "other", SimpleNamespace(extra=command))
+    point = EntryPoint("extra", f"{module}:extra", "memjax.commands")
+    monkeypatch.setattr(program, "entry_points", lambda group: [point])
+
+
+def _raise(error):
+    raise error
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ((), "no command; allowed: models, read, observe, simulate"),
+        (("fly",), "unknown command 'fly'; allowed: models, read"),
+        (("models", "--wings"), "unrecognized arguments: --wings"),
+        (("models", "a", "b"), "unrecognized arguments: b"),
+        (("models", "nope"), "unknown model 'nope'; allowed: diffusive"),
+        (("read",), "FILE"),
+        (("read", "f", "--sign", "3"), "in --sign"),
+        (("read", "f", "--shunt", "-5"), "allowed: a finite number > 0 ohm; in --shunt"),
+        (("read", "f", "--shunt", "-1e3"), "'-1e3'"),
+        (("read", "f", "--shunt", "nan"), "'nan'"),
+        (("read", "f", "--columns", "x=a"), "in --columns"),
+        (("read", "f", "--jso"), "unrecognized arguments: --jso"),
+        (("observe",), "FILE"),
+        (("observe", "f", "--on-threshold", "0"), "> 0 A"),
+        (("simulate", "diffusive", "--out", "x.csv"), "--preset --params --fit"),
+        (("simulate", "diffusive", "--out", "x.csv", "--preset", "p"), "--stimulus --like"),
+        (("simulate", "diffusive", "--preset", "p", "--fit", "f"), "not allowed with"),
+        (("simulate", "diffusive", "--members", "0"), "in --members"),
+        (("simulate", "diffusive", "--members", "2.5"), "in --members"),
+        (("simulate", "diffusive", "--seed", "-1"), "in --seed"),
+        (("simulate", "diffusive", "--series-resistance", "-5"), "'-5'; allowed: a finite number"),
+        (("simulate", "diffusive", "--carry-state", "maybe"), "in --carry-state"),
+    ],
+)
+def test_wrong_words_end_with_one_line(refused, words, says):
+    assert says in refused(*words)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "says"),
+    [
+        (ModelError("w", where="f", allowed="a", fix="x"), 2, "error: w; in f; allowed: a; x"),
+        (SolveError("none"), 3, "error: none"),
+        (FitError("none"), 3, "error: none"),
+        (KeyboardInterrupt("the best is in D"), 130, "interrupted: the best is in D"),
+        (KeyboardInterrupt(), 130, "interrupted: nothing was saved"),
+        (ZeroDivisionError("one\ntwo"), 1, "error: ZeroDivisionError: one two; this is a bug"),
+    ],
+)
+def test_errors_become_statuses(monkeypatch, run, error, status, says):
+    _offer(monkeypatch, lambda options: _raise(error))
+    ended = run("extra")
+    assert (ended.status, ended.out) == (status, "")
+    assert says in ended.err
+    assert ended.err.count("\n") == 1
+
+
+def test_debug_keeps_the_traceback(monkeypatch, run):
+    _offer(monkeypatch, lambda options: 1 // 0)
+    monkeypatch.setenv("MEMJAX_DEBUG", "1")
+    assert "Traceback" in run("extra").err
+
+
+def test_command_of_another_package_runs_and_is_listed(monkeypatch, run):
+    _offer(monkeypatch, lambda options: 7)
+    assert run("extra").status == 7
+    assert "an extra" in run("--help").out
+
+
+def test_command_that_does_not_load_spoils_no_other(monkeypatch, run, refused):
+    _offer(monkeypatch, lambda options: 7, module="no_such_library")
+    assert "does not load (ModuleNotFoundError: " in refused("extra")
+    ended = run("--help")
+    assert ended.status == 0
+    assert "extra (command 'extra' does not load" in " ".join(ended.out.split())
+    assert run("models").status == 0
+
+
+def test_help_and_version(run):
+    for words in (["--help"], ["models", "--help"], ["simulate", "--help"]):
+        ended = run(*words)
+        assert (ended.status, ended.err) == (0, "")
+        assert "usage: memjax" in ended.out
+    assert run("--version").out.startswith("memjax 0.")
+
+
+def test_the_module_runs_as_a_program_and_a_closed_pipe_is_no_error():
+    program = [sys.executable, "-m", "memjax", "models", "diffusive", "--json"]
+    reader, writer = os.pipe()
+    os.close(reader)
+    ended = subprocess.run(program, stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert (ended.returncode, ended.stderr) == (0, "")

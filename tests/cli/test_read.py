@@ -1,0 +1,122 @@
+"""``memjax read`` and ``memjax observe``."""
+
+import json
+
+import numpy as np
+import pytest
+
+from memjax.cli import options
+from memjax.data import read
+
+pytestmark = pytest.mark.fast
+
+WRONG = {
+    "prose": b"It was a dark night.\nThe wind howled.\n",
+    "empty": b"",
+    "one_column": b"v_V\n1\n2\n3\n",
+    "only_nan": b"v_V,i_A\nnan,nan\nnan,nan\n",
+    "binary": b"\x7fELF\x00\x01\x02\x00\xff",
+}
+
+
+@pytest.mark.parametrize("kind", [*WRONG, "missing"])
+@pytest.mark.parametrize("command", ["read", "observe", "simulate"])
+def test_what_is_no_measurement_is_refused(refused, tmp_path, kind, command):
+    path = tmp_path / f"{kind}.csv"
+    if kind != "missing":
+        path.write_bytes(WRONG[kind])
+    before = set(tmp_path.iterdir())
+    out = ["--out", tmp_path / "out.csv"] if command != "observe" else []
+    more = ["diffusive", "--preset", "diffusive/wang2024-dc-symmetric", "--point-time", 1, "--like"]
+    line = refused(command, *(more if command == "simulate" else []), path, *out)
+    assert str(path) in line
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_json_has_the_keys_of_the_contract(run, measured):
+    about = json.loads(run("read", measured, "--json").out)
+    assert {"reader", "points", "sweeps", "compliance_A", "units", "warnings"} <= set(about)
+    assert (about["points"], about["sweeps"], about["reader"]) == (72, 3, "tidy")
+    assert (about["v_min"], about["v_max"]) == (-0.5, 0.5)
+    assert (about["i_min"], about["i_max"]) == (-5e-7, 5e-7)
+
+
+def test_summary_for_people_says_what_was_guessed(run, tmp_path):
+    path = tmp_path / "plain.txt"
+    path.write_text("Voltage Current\n0 0\n0.5 1e-3\n1 2e-3\n0.5 1e-3\n0 0\n")
+    out = run("read", path).out
+    assert "5 points in 1 sweeps" in out
+    assert "no units stated, taken as SI" in out
+
+
+def test_columns_and_sign(run, tmp_path):
+    path = tmp_path / "odd.csv"
+    path.write_text('"a, first",b_V,c\n0,1,2\n1,3,4\n')
+    words = ("read", path, "--columns", "v=b_V,i=a, first,t=c", "--sign", "-1", "--json")
+    about = json.loads(run(*words).out)
+    assert (about["v_max"], about["i_min"], about["t_max"]) == (3.0, -1.0, 4.0)
+
+
+def test_tidy_output_reads_as_the_same(run, refused, measured, tmp_path):
+    out = tmp_path / "tidy.csv"
+    assert run("read", measured, "--out", out).status == 0
+    a, b = read(measured), read(out)
+    assert np.array_equal(a.v, b.v)
+    assert np.array_equal(a.i, b.i)
+    assert np.array_equal(a.sweep, b.sweep)
+    content = out.read_bytes()
+    assert "exists already" in refused("read", measured, "--out", out)
+    assert out.read_bytes() == content
+    assert run("read", measured, "--out", out, "--force").status == 0
+    assert "allowed: .csv" in refused("read", measured, "--out", tmp_path / "x.txt")
+
+
+def test_example_is_read_by_name(run, refused, monkeypatch, measured):
+    monkeypatch.setattr(options, "_EXAMPLES", measured.parent)
+    assert json.loads(run("read", "example:measured", "--json").out)["points"] == 72
+    assert "allowed: example:measured" in refused("read", "example:none")
+
+
+def _switch(path, peaks, *, on=1e-6, off=1e-12, hold=0.1):
+    """Sweeps of a device that switches at 0.25 V and returns at `hold`, or at none of the two."""
+    rows = ["cycle,v_V,i_A"]
+    for k, peak in enumerate(peaks):
+        up = np.linspace(0, peak, 11)
+        is_on = np.concatenate([np.abs(up) > 0.25, np.abs(up[::-1]) > hold])
+        rows += [
+            f"{k},{v:.6g},{(-1 if peak < 0 else 1) * (on if c else off)}"
+            for v, c in zip([*up, *up[::-1]], is_on)
+        ]
+    path.write_text("\n".join(rows) + "\n")
+    return path
+
+
+def test_observe_reads_thresholds_and_counts(run, tmp_path):
+    first = _switch(tmp_path / "a.csv", [0.5, -0.5, 0.2])
+    second = _switch(tmp_path / "b.csv", [0.5], hold=-1.0)
+    found = json.loads(run("observe", first, second, "--json").out)
+    rows = found["sweeps"]
+    assert [(r["file"], r["sweep"], r["polarity"]) for r in rows] == [
+        (str(first), 0, 1),
+        (str(first), 1, -1),
+        (str(first), 2, 1),
+        (str(second), 0, 1),
+    ]
+    assert [r["switched"] for r in rows] == [True, True, False, True]
+    assert [r["v_th_V"] for r in rows] == [0.3, 0.3, None, 0.3]
+    assert [r["v_hold_V"] for r in rows] == pytest.approx([0.1, 0.1, 0.2, None])
+    positive = found["summary"]["positive"]
+    assert (positive["excursions"], positive["never_switched"]) == (3, 1)
+    assert positive["never_returned"] == 1
+    assert positive["v_hold_V"]["n"] == 1  # of the sweeps that had switched
+    out = run("observe", first, second).out
+    assert "NEVER SWITCHED" in out
+    assert "0.3" in out
+
+
+def test_observe_takes_other_thresholds(run, tmp_path):
+    path = _switch(tmp_path / "a.csv", [0.5])
+    words = ("observe", path, "--json", "--on-threshold", "1e-5", "--hold-threshold", "1e-13")
+    found = json.loads(run(*words).out)
+    assert [(r["switched"], r["returned"]) for r in found["sweeps"]] == [(False, False)]
+    assert found["summary"]["on_threshold_A"] == 1e-5

@@ -1,0 +1,275 @@
+"""``memjax simulate``. One shape of sweeps (24 points) and one model keep what is compiled small."""
+
+import json
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import memjax as mj
+from memjax.circuit.bench import PARASITIC_CAPACITANCE
+from memjax.result import Trace
+
+LIKE = ("--point-time", "0.01", "--compliance", "1e-6")
+
+
+@pytest.fixture
+def go(run, tmp_path):
+    """Simulate into a file; returns the table and what was said."""
+
+    def go(*words, name="out.csv"):
+        out = tmp_path / name
+        ended = run("simulate", "diffusive", *words, "--out", out)
+        assert (ended.status, ended.out) == (0, ""), ended.err
+        return pd.read_csv(out), ended.err
+
+    return go
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--params", "{params}", "--stimulus", "{none}"), "no such file"),
+        (("--params", "{none}", "--stimulus", "{stimulus}"), "parameters cannot be read"),
+        (("--params", "{unknown}", "--stimulus", "{stimulus}"), "unknown parameter 'speed'"),
+        (("--params", "{negative}", "--stimulus", "{stimulus}"), "r_on = -5"),
+        (("--preset", "diffusive/none", "--stimulus", "{stimulus}"), "wang2024-pulse"),
+        (("--params", "{params}", "--like", "{measured}"), "say --point-time S"),
+        (("--params", "{params}", "--like", "{measured}", "--save-every", "1"), "--stimulus"),
+        (("--params", "{params}", "--stimulus", "{stimulus}", "--save-every", "9"), "rows every 9"),
+        (("--params", "{params}", "--stimulus", "{stimulus}", "--save-every", "1e-12"), "5e+07 rows"),
+        (("--params", "{params}", "--stimulus", "{current}", "--compliance", "1"), "current source"),
+        (("--params", "{params}", "--stimulus", "{two}"), "columns t_s, v_V, i_A"),
+        (("--params", "{params}", "--stimulus", "{back}"), "t_s = 1; in {back}, line 4"),
+        (("--params", "{params}", "--stimulus", "{nan}"), "two finite numbers"),
+        (("--params", "{params}", "--stimulus", "{single}"), "1 rows"),
+        (("--params", "{params}", "--stimulus", "{empty}"), "empty file"),
+        (("--params", "{params}", "--stimulus", "{binary}"), "cannot be read"),
+    ],
+)  # fmt: skip
+def test_wrong_input_is_refused(refused, tmp_path, params, stimulus, measured, words, says):
+    files = {
+        "unknown": "speed = 1.0\n",
+        "negative": "r_on = -5.0\n",
+        "current": "t_s,i_A\n0,0\n1,1e-6\n",
+        "two": "t_s,v_V,i_A\n0,0,0\n1,1,1\n",
+        "back": "t_s,v_V\n0,0\n1,1\n1,2\n",
+        "nan": "t_s,v_V\n0,0\n1,nan\n",
+        "single": "t_s,v_V\n0,0\n",
+        "empty": "",
+        "binary": "\udcff\udcfe\x00",
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content.encode("utf-8", "surrogateescape"))
+    paths = {name: tmp_path / name for name in [*files, "none"]}
+    paths |= {"params": params, "stimulus": stimulus, "measured": measured}
+    before = set(tmp_path.iterdir())
+    words = [w.format(**paths) for w in words]
+    line = refused("simulate", "diffusive", *words, "--out", tmp_path / "out.csv")
+    assert says.format(**paths) in line
+    assert set(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"schema_version": 99}, "schema_version 99"),
+        ({"model": "drift"}, "parameters of the model 'drift'"),
+        ({"parameters": {"mu": 3}}, "mu has no value"),
+        ({"parameters": {"mu": {"value": "fast"}}}, "value of mu = 'fast'"),
+        ({"parameters": {"mu": {"value": -1.0}}}, "mu = -1"),
+        ({"parameters": {"speed": {"value": 1.0}}}, "unknown parameter 'speed'"),
+        ({"cycle_spread": {"speed": {"sigma_ln": 1.0}}}, "unknown parameter 'speed'"),
+        ({"cycle_spread": {"mu": {"sigma_ln": -1.0}}}, "sigma_ln of mu = -1"),
+        ({"bench": {"compliance": -1.0}}, "compliance = -1 A"),
+        ({"bench": 3}, "bench is no table"),
+        ({"read_noise": {"relative": "loud"}}, "read_noise relative = 'loud'"),
+    ],
+)
+def test_wrong_fit_is_refused(refused, tmp_path, fit, measured, changes, says):
+    path = fit(**changes)
+    words = ("--fit", path, "--like", measured, "--out", tmp_path / "out.csv")
+    assert says in refused("simulate", "diffusive", *words)
+    path.write_text("{")
+    assert "cannot be read as a fit" in refused("simulate", "diffusive", *words)
+    path.write_text("[1]")
+    assert "no fit" in refused("simulate", "diffusive", *words)
+    assert not (tmp_path / "out.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("out", "says"),
+    [
+        ("out.xls", "suffix '.xls'"),
+        ("out", "no suffix"),
+        ("none/out.csv", "no such folder"),
+        ("params.toml/out.csv", "no such folder"),
+        ("/proc/out.csv", "cannot be written"),
+        ("measured.csv", "exists already"),
+    ],
+)
+def test_output_is_checked_before_anything_runs(refused, tmp_path, params, measured, out, says):
+    content = measured.read_bytes()
+    words = ("--params", params, "--like", measured, *LIKE, "--out", tmp_path / out)
+    assert says in refused("simulate", "diffusive", *words)
+    assert measured.read_bytes() == content
+
+
+def test_like_writes_one_row_per_measured_point(go, params, measured, sweeps, run, tmp_path):
+    table, said = go("--params", params, "--like", measured, *LIKE, "--deterministic")
+    names = "member sweep t_s v_V i_A f r s v_device_V i_device_A"
+    assert (list(table), said) == (names.split(), "")
+    assert table["sweep"].tolist() == np.repeat(list(sweeps), 24).tolist()
+    assert table["v_V"].to_numpy() == pytest.approx(np.concatenate(list(sweeps.values())), abs=0)
+    assert table["t_s"].to_numpy() == pytest.approx(np.tile(0.01 * np.arange(1, 25), 3), rel=1e-14)
+    assert np.all(table["i_A"] * table["v_V"] >= 0)
+    assert table["i_A"].abs().max() == pytest.approx(1e-6, rel=1e-3)  # switches, up to compliance
+    # A volatile device starts each sweep from rest: equal sweeps are equal to the last bit.
+    assert (
+        table[:24]
+        .drop(columns="sweep")
+        .equals(table[48:].drop(columns="sweep").reset_index(drop=True))
+    )
+    # What was written can be observed, and used as a waveform (now with its time) again.
+    found = json.loads(run("observe", tmp_path / "out.csv", "--json").out)
+    assert [s["switched"] for s in found["sweeps"]] == [True, True, True]
+
+
+def test_carry_state_starts_a_sweep_where_the_one_before_ended(go, params, measured):
+    words = ("--params", params, "--like", measured, *LIKE, "--deterministic")
+    kept, _ = go(*words, "--carry-state", "yes", name="yes.csv")
+    fresh, _ = go(*words, "--carry-state", "no", name="no.csv")
+    columns = ["f", "r", "s"]
+    np.testing.assert_allclose(kept[columns][:24], fresh[columns][:24], rtol=1e-4)
+    assert kept["r"][24] > fresh["r"][24] + 1e-3
+
+
+def test_members_do_not_depend_on_how_many_there_are(go, params, measured):
+    words = ("--params", params, "--like", measured, *LIKE, "--seed", "3")
+    two, _ = go(*words, "--members", "2", name="two.csv")
+    three, _ = go(*words, "--members", "3", name="three.csv")
+    assert sorted(set(three["member"])) == [0, 1, 2]
+    pd.testing.assert_frame_equal(two, three[three["member"] < 2], check_exact=True)
+    # Neither members nor equal sweeps share noise, and another seed is another noise.
+    f = three["f"].to_numpy().reshape(3, 3, 24)
+    assert not np.any(f[0, :, 2:12] == f[1, :, 2:12])
+    assert not np.any(f[:, 0, 2:12] == f[:, 2, 2:12])
+    other, _ = go(*words[:-1], "4", "--members", "2", name="four.csv")
+    assert not np.any(other["f"].to_numpy()[2:12] == two["f"].to_numpy()[2:12])
+
+
+def test_fit_brings_bench_read_noise_and_spread(go, fit, measured):
+    words = ("--like", measured, "--members", "2")
+    noisy, _ = go("--fit", fit(), *words, name="a.csv")
+    again, _ = go("--fit", fit(), *words[:-1], "3", name="b.csv")
+    pd.testing.assert_frame_equal(noisy, again[again["member"] < 2], check_exact=True)
+    silent = fit("silent.json", read_noise=None, cycle_spread=None)
+    plain, _ = go("--fit", silent, *words, name="c.csv")
+    bare, _ = go("--fit", fit(), *words, "--deterministic", name="d.csv")
+    pd.testing.assert_frame_equal(plain, bare, check_exact=True)
+    assert not plain["f"].equals(noisy["f"])  # the spread of mu
+    assert plain["f"][:72].tolist() == plain["f"][72:].tolist()
+    # Read noise is on the instrument's current, not on the device's, and not at compliance.
+    true, seen = noisy["i_device_A"].to_numpy(), noisy["i_A"].to_numpy()
+    at_limit = np.abs(true) >= 0.99e-6
+    assert 5 < at_limit.sum() < 100
+    assert np.array_equal(seen[at_limit], true[at_limit])
+    below = ~at_limit & (np.abs(true) > 1e-11)
+    z = np.log(seen[below] / true[below]) / 0.05
+    # 60 or so standard normals: mean within 4 / sqrt(n), standard deviation within 40 %.
+    assert len(z) > 50
+    assert abs(z.mean()) < 4 / np.sqrt(len(z))
+    assert 0.6 < z.std() < 1.4
+
+
+def test_option_overrides_the_fits_bench(go, fit, measured):
+    words = ("--fit", fit(), "--like", measured, "--deterministic", "--point-time", "0.02")
+    table, _ = go(*words, "--compliance", "1e-7")
+    assert table["t_s"][0] == 0.02
+    assert table["i_A"].abs().max() == pytest.approx(1e-7, rel=1e-3)
+
+
+def test_save_every_gives_even_rows_of_every_member(go, params, stimulus):
+    words = ("--params", params, "--stimulus", stimulus, "--save-every", "0.05")
+    table, said = go(*words, "--deterministic", "--members", "2")
+    assert list(table) == ["member", "sweep", "t_s", "v_V", "i_A", "f", "r", "s"]
+    assert said == ""
+    assert table["t_s"].to_numpy() == pytest.approx(np.tile(0.05 * np.arange(21), 2))
+    assert table["v_V"][:21].to_numpy() == pytest.approx(
+        np.interp(table["t_s"][:21], [0, 0.5, 1], [0, 0.5, 0])
+    )
+    assert set(table["sweep"]) == {0}
+
+
+def test_rows_between_those_of_a_stimulus_tell_the_curve(go, params, stimulus):
+    words = ("--params", params, "--stimulus", stimulus, "--deterministic", "--compliance", "1e-6")
+    table, _ = go(*words, "--members", "2")
+    one = table[table["member"] == 0]
+    assert {0.0, 0.5, 1.0} <= set(one["t_s"])
+    assert 20 < len(one) < 1000
+    assert one["t_s"].tolist() == table[table["member"] == 1]["t_s"].tolist()
+    # An even grid of 10 us, which the rows were not chosen by, is within 1e-3 of each range.
+    fine, _ = go(*words, "--save-every", "1e-5", name="fine.csv")
+    for name in ("v_V", "i_A", "f", "r", "s", "v_device_V", "i_device_A"):
+        lines = np.interp(fine["t_s"], one["t_s"], one[name])
+        assert np.max(np.abs(lines - fine[name])) <= 1e-3 * np.ptp(fine[name]), name
+
+
+def test_netcdf_has_units_and_says_what_was_assumed(run, params, stimulus, tmp_path):
+    xr = pytest.importorskip("xarray")
+    out = tmp_path / "out.nc"
+    words = ("--params", params, "--stimulus", stimulus, "--save-every", "0.05", "--deterministic")
+    ended = run("simulate", "diffusive", *words, "--series-resistance", "1e6", "--out", out)
+    assert ended.status == 0
+    assert f"parasitic {PARASITIC_CAPACITANCE:g} F" in ended.err
+    assert ended.err.count("\n") == 1
+    with xr.open_dataset(out, engine="h5netcdf") as data:
+        assert (data["i"].attrs["units"], data["v_device"].attrs["units"]) == ("A", "V")
+        assert "v_node" not in data
+        assert data.sizes["row"] == 21
+        assert data.attrs["parasitic_capacitance_F"] == f"{PARASITIC_CAPACITANCE:g}"
+        assert data.attrs["series_resistance"] == "1000000.0"
+        drop = data["v"].values - data["v_device"].values
+        np.testing.assert_allclose(drop, 1e6 * data["i"].values, rtol=1e-9, atol=1e-15)
+    assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
+
+
+def test_preset_says_its_bench_and_overrides_nothing(go, measured):
+    words = ("--preset", "diffusive/wang2024-dc-symmetric", "--like", measured, "--deterministic")
+    _, said = go(*words, *LIKE)
+    assert said == ""
+
+
+@pytest.fixture
+def spoil(monkeypatch):
+    """Let the solves of some members fail."""
+
+    def spoil(failed):
+        real = mj.simulate
+
+        def simulate(*a, **k):
+            trace = real(*a, **k)
+            codes = np.array(trace.result)
+            codes[failed] = 2
+            return Trace(
+                **{n: getattr(trace, n) for n in Trace.__annotations__} | {"result": codes}
+            )
+
+        monkeypatch.setattr(sys.modules["memjax.simulate"], "simulate", simulate)
+
+    return spoil
+
+
+def test_failed_members_are_left_out_and_counted(go, run, spoil, params, stimulus, tmp_path):
+    words = ("--params", params, "--stimulus", stimulus, "--save-every", "0.05", "--deterministic")
+    spoil([1])
+    table, said = go(*words, "--members", "3")
+    assert sorted(set(table["member"])) == [0, 2]  # numbers stay
+    assert said.startswith("memjax: warning: 1 of 3 solves failed (not_finite 1x); 1 of 3 members")
+    spoil([0, 1, 2])
+    words = ("simulate", "diffusive", *words, "--members", "3", "--out", tmp_path / "none.csv")
+    ended = run(*words)
+    assert ended.status == 3
+    assert ended.err.startswith("memjax: error: 3 of 3 solves failed")
+    assert not (tmp_path / "none.csv").exists()

@@ -1,0 +1,82 @@
+"""Outputs appear whole or not at all, and nothing is overwritten unasked."""
+
+import pytest
+
+from memjax.errors import OutputError
+from memjax.io import prepare_output, writing, writing_folder
+
+pytestmark = pytest.mark.fast
+
+
+def _stopped(place, write, error=None):
+    """Write something, then end by an error, in the place that a context manager gives."""
+    with place as beside:
+        write(beside)
+        raise error or KeyboardInterrupt
+
+
+def test_what_exists_stays_unless_forced(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("old")
+    with pytest.raises(OutputError, match=r"exists already.*--force"):
+        prepare_output(path)
+    assert prepare_output(path, force=True) == path
+    with pytest.raises(OutputError, match="directory of that name"):
+        prepare_output(tmp_path, force=True)
+    with pytest.raises(OutputError, match="file of that name"):
+        prepare_output(path, force=True, folder=True)
+
+
+def test_unwritable_places_are_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path / "none" / "a.csv", tmp_path / "file" / "a.csv"):
+        with pytest.raises(OutputError, match="no such folder"):
+            prepare_output(path)
+    with pytest.raises(OutputError, match="cannot be written"):
+        prepare_output("/proc/memjax.csv")
+    with pytest.raises(OutputError, match="cannot be written"):
+        prepare_output(tmp_path / ("x" * 300))
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_file_appears_at_the_end_or_not_at_all(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("old")
+    with pytest.raises(KeyboardInterrupt):
+        _stopped(writing(path), lambda beside: beside.write_text("half"))
+    assert (path.read_text(), len(list(tmp_path.iterdir()))) == ("old", 1)
+    with writing(path) as beside:
+        beside.write_text("new")
+        assert path.read_text() == "old"
+    assert (path.read_text(), len(list(tmp_path.iterdir()))) == ("new", 1)
+    full = OSError(28, "No space left on device")
+    with pytest.raises(OutputError, match="cannot be written"):
+        _stopped(writing(path), lambda beside: None, full)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.csv"]
+
+
+def test_folder_is_swapped_whole(tmp_path):
+    path = tmp_path / "fit"
+    with writing_folder(path) as beside:
+        (beside / "fit.json").write_text("1")
+        assert not path.exists()
+    with pytest.raises(KeyboardInterrupt):
+        _stopped(writing_folder(path), lambda beside: (beside / "fit.json").write_text("2"))
+    assert (path / "fit.json").read_text() == "1"
+    (path / "more").write_text("x")
+    with writing_folder(path) as beside:
+        (beside / "fit.json").write_text("3")
+    assert [p.name for p in path.iterdir()] == ["fit.json"]
+    assert [p.name for p in tmp_path.iterdir()] == ["fit"]
+
+
+def test_force_does_not_delete_a_folder_of_something_else(tmp_path):
+    path = tmp_path / "home"
+    path.mkdir()
+    ask = dict(force=True, folder=True, marker="fit.json")
+    assert prepare_output(path, **ask) == path
+    (path / "thesis.tex").write_text("")
+    with pytest.raises(OutputError, match=r"holds no fit\.json"):
+        prepare_output(path, **ask)
+    (path / "fit.json").write_text("")
+    assert prepare_output(path, **ask) == path

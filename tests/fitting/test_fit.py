@@ -1,0 +1,139 @@
+"""The whole calibration, on the bundled example."""
+
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import fitting as ft
+import memjax as mj
+from fitting.fit import BATCH
+from fitting.problem import evaluate
+from fitting.store import write
+from memjax.errors import DataError, ModelError
+from memjax.observables import summarise, switching
+from memjax.params import get, known
+
+pytestmark = pytest.mark.slow
+
+
+def test_true_parameters_come_back_within_three_sigma_or_are_named_undetermined(result, truth):
+    rows = {r["name"]: r for r in result.table() if r["free"]}
+    away = {n: abs(r["value"] - truth[n]) / r["std"] for n, r in rows.items() if r["determined"]}
+    assert len(away) >= 6  # mu, r_on, r_off at least of each polarity: the data say something
+    assert max(away.values()) < 3, away
+
+
+def test_the_fit_says_what_the_data_do_not_determine(result):
+    u = result.uncertainty
+    wide = {n for n, s in zip(result.problem.free, u.sigma_z, strict=True) if s > 1}
+    assert set(u.undetermined) == wide
+    assert "r_on" not in u.undetermined
+    np.testing.assert_allclose(np.diag(u.correlation), 1)
+
+
+def test_simulated_switching_voltages_are_those_of_the_data_to_one_step(result, example):
+    trace = mj.simulate_like(result.device, example, bench=result.problem.bench, deterministic=True)
+    here, there = summarise(switching(example)), summarise(switching(trace.check().member(0)))
+    step = np.max(np.abs(np.diff(example.v[example.sweep == 0])))
+    for word in ("positive", "negative"):
+        for name, allowed in (("v_th_V", step), ("v_hold_V", 2 * step)):
+            assert abs(here[word][name]["median"] - there[word][name]["median"]) <= allowed * 1.001
+
+
+def test_currents_off_the_limit_agree_to_a_tenth_of_a_decade(result, example):
+    trace = mj.simulate_like(result.device, example, bench=result.problem.bench, deterministic=True)
+    i = np.abs(np.asarray(trace.i[0]))
+    clear = (np.abs(example.i) > 1e-12) & ~example.at_compliance & (i > 0)
+    assert np.median(np.abs(np.log10(i[clear] / np.abs(example.i[clear])))) < 0.1
+
+
+def test_jacobian_of_currents_and_events_is_that_of_differences(result):
+    problem, z = result.problem, result.z
+    h, n = 1e-3, len(z)
+    moved = np.concatenate([z + h * np.eye(n), z - h * np.eye(n)])
+    moved = np.concatenate([moved, np.repeat(z[None], -len(moved) % BATCH + BATCH, axis=0)])
+    r = np.concatenate(
+        [np.asarray(evaluate(problem, jnp.asarray(b))[0]) for b in np.split(moved, len(moved) // BATCH)]
+    )
+    differences = ((r[:n] - r[n : 2 * n]) / (2 * h)).T
+    exact = np.asarray(evaluate(problem, jnp.asarray(np.repeat(z[None], BATCH, axis=0)))[1][0])
+    # A parameter that shifts an event by a row or more, where the event is one of the dynamics and
+    # not of a voltage step: the derivative along the flow is that of the shift, to second order.
+    events = slice(-n - problem.group.event_weight.size, -n)
+    large = np.abs(differences[events]) > 5
+    large[1::3] = large[2::3] = False
+    assert large.sum() >= 4
+    np.testing.assert_allclose(exact[events][large], differences[events][large], rtol=0.05)
+
+
+def test_equal_seeds_give_equal_numbers(result, example):
+    again = ft.fit([example], mj.DiffusiveMemristor())
+    np.testing.assert_array_equal(again.z, result.z)
+    assert again.loss == result.loss
+    np.testing.assert_array_equal(again.uncertainty.covariance, result.uncertainty.covariance)
+
+
+def test_an_interrupt_returns_the_best_so_far(example):
+    def stop(stage, progress):
+        if progress.iterations == 2:
+            raise KeyboardInterrupt
+
+    stopped = ft.fit([example], mj.DiffusiveMemristor(), screened=BATCH, tick=stop)
+    assert stopped.interrupted
+    assert np.isfinite(stopped.loss)
+
+
+def test_free_and_fix_choose_the_parameters_and_a_follower_gets_a_value_of_its_own(example):
+    chosen = ft.fit(
+        [example],
+        mj.DiffusiveMemristor(),
+        free=["mu", "mu_neg"],
+        fix={"lam": 0.9},
+        screened=BATCH,
+    )
+    assert chosen.problem.free == ("mu", "mu_neg")
+    assert float(chosen.device.lam) == pytest.approx(0.9)
+    assert get(chosen.device, "mu_neg") != get(chosen.device, "mu")
+
+
+def test_wrong_choices_are_named(example):
+    with pytest.raises(DataError, match=r"sigma1 cannot be fitted.*--fix"):
+        ft.fit([example], mj.DiffusiveMemristor(), free=["sigma1"])
+    with pytest.raises(ModelError, match=r"unknown parameter 'nu'.*gamma1"):
+        ft.fit([example], mj.DiffusiveMemristor(), free=["nu"])
+
+
+def test_a_fit_folder_is_complete_and_its_json_strict(result, tmp_path):
+    from memjax.cli.options import file_of
+
+    file = file_of("example:diffusive-sweeps")
+    names = write(result, tmp_path, files=[file], truth={"mu": 80.0}, command="memjax fit ...")
+    assert {p.name for p in tmp_path.iterdir()} == set(names)
+    content = json.loads((tmp_path / "fit.json").read_text())
+    assert content["parameters"]["mu"]["value"] == float(result.device.mu)
+    assert set(content["parameters"]["mu"]) >= {"value", "unit", "std", "bounds", "free"}
+    assert content["data"][0]["sha256"]
+    page = (tmp_path / "report.html").read_text()
+    assert page.count("data:image/png;base64,") == 4
+    assert "src=\"http" not in page
+    simulated = np.genfromtxt(tmp_path / "simulated.csv", delimiter=",", names=True)
+    assert len(simulated) == result.n_points
+
+
+def test_spread_by_simulation_comes_nearer_to_the_distribution(result):
+    from fitting.stochastic import calibrate_spread
+
+    seen = []
+    done = calibrate_spread(result, tick=lambda _, p: seen.append(float(p.cost[0])))
+    assert min(seen) < seen[0]
+    assert all(0 < s["sigma_ln"] < 1.5 for s in done.cycle_spread.values())
+    assert known(result.device, done.cycle_spread) == list(done.cycle_spread)
+
+
+def test_float32_is_refused(example):
+    with jax.enable_x64(False), pytest.raises(mj.errors.PolicyError, match="jax_enable_x64"):
+        ft.fit([example], mj.DiffusiveMemristor())
+

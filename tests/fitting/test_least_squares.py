@@ -1,0 +1,92 @@
+"""The search, on problems with known answers."""
+
+import numpy as np
+import optax
+import pytest
+
+from fitting.gradient import descend
+from fitting.least_squares import Progress, crossed, levenberg_marquardt, screen
+
+
+def _rosenbrock(z):
+    """Residuals, Jacobians and success of Rosenbrock's function; fails left of x = -3."""
+    x, y = z.T
+    r = np.stack([10 * (y - x**2), 1 - x], axis=1)
+    zero = np.zeros_like(x)
+    jac = np.stack([np.stack([-20 * x, zero + 10], 1), np.stack([zero - 1, zero], 1)], axis=1)
+    return r, jac, x > -3
+
+
+def test_every_start_reaches_the_minimum_and_agrees_with_scipy():
+    from scipy.optimize import least_squares
+
+    z = np.random.default_rng(0).uniform(-2, 2, (8, 2))
+    done = levenberg_marquardt(_rosenbrock, z, iterations=200, tolerance=1e-12)
+    theirs = least_squares(lambda p: _rosenbrock(p[None])[0][0], [-1.2, 1.0]).x
+    np.testing.assert_allclose(done.z[done.best], theirs, atol=1e-6)
+    assert np.all(done.cost < 1e-6)
+
+
+def test_a_failed_solve_is_counted_and_never_wins():
+    z = np.array([[-5.0, 0.0], [0.5, 0.5]])
+    done = levenberg_marquardt(_rosenbrock, z, iterations=50)
+    assert done.best == 1
+    assert np.isinf(done.cost[0])
+    assert done.failed > 0
+
+
+def test_an_interrupt_leaves_the_best_so_far_in_the_progress():
+    calls = []
+
+    def interrupted(z):
+        calls.append(1)
+        if len(calls) == 6:
+            raise KeyboardInterrupt
+        return _rosenbrock(z)
+
+    z = np.array([[-1.2, 1.0]])
+    progress = Progress(z.copy(), np.array([np.inf]))
+    with pytest.raises(KeyboardInterrupt):
+        levenberg_marquardt(interrupted, z, progress=progress)
+    assert progress.iterations == 4
+    assert progress.cost[0] < 0.5 * np.sum(_rosenbrock(z)[0] ** 2)
+
+
+def test_screening_keeps_the_best_and_the_first():
+    z = np.random.default_rng(1).uniform(-2, 2, (50, 2))
+    kept = screen(_rosenbrock, z, keep=8)
+    cost = 0.5 * np.sum(_rosenbrock(z)[0] ** 2, axis=1)
+    np.testing.assert_array_equal(kept[:7], z[np.argsort(cost)[:7]])
+    assert any(np.array_equal(k, z[0]) for k in kept)
+
+
+def test_recombined_starts_begin_with_the_best_and_take_coordinates_of_others():
+    z = np.arange(12.0).reshape(4, 3)
+    new = crossed(z, np.array([3.0, 1.0, 2.0, np.inf]), count=9, seed=0)
+    np.testing.assert_array_equal(new[0], z[1])
+    assert not np.isin(new[2::2], z[3]).any()
+    assert new.shape == (9, 3)
+
+
+def test_the_optax_path_descends_and_survives_a_loss_that_is_no_number():
+    def loss(z):
+        bad = bool(z[0] > 2.5)
+        return (np.nan if bad else (z[0] - 2) ** 2), np.array([2 * (z[0] - 2)])
+
+    done = descend(loss, np.array([0.0]), optimizer=optax.sgd(0.7), steps=60)
+    assert np.isnan(done.history).any()
+    np.testing.assert_allclose(done.z, [2.0], atol=1e-3)
+
+
+def test_the_optax_path_keeps_the_best_point_when_interrupted():
+    calls = []
+
+    def loss(z):
+        calls.append(1)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return z[0] ** 2, 2 * z
+
+    done = descend(loss, np.array([1.0]), steps=10)
+    assert len(done.history) == 3
+    assert done.loss < 1

@@ -1,0 +1,33 @@
+"""The sets that the calibration was made for (they lie beside the checkout, never in it)."""
+
+import numpy as np
+import pytest
+
+import fitting as ft
+import memjax as mj
+from memjax.observables import summarise, switching
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(("name", "step"), [("symmetric", 0.006), ("asymmetric", 0.008)])
+def test_medians_of_the_published_sweeps_are_met(shared_data, name, step):
+    m = mj.read(shared_data / "clean" / f"usc_diffusive_dc_{name}.csv")
+    result = ft.fit([m], mj.DiffusiveMemristor(), point_time=0.01)
+    trace = mj.simulate_like(
+        result.device, m, point_time=0.01, bench=result.problem.bench, deterministic=True
+    ).check()
+    here, there = summarise(switching(m)), summarise(switching(trace.member(0)))
+    for word in ("positive", "negative"):
+        if here[word]["switched"]:
+            off = here[word]["v_th_V"]["median"] - there[word]["v_th_V"]["median"]
+            assert abs(off) <= step * 1.001
+        hold = here[word]["v_hold_all_V"]["median"] - there[word]["v_hold_all_V"]["median"]
+        assert abs(hold) <= 0.012 * 1.001
+        assert there[word]["switched"] == (here[word]["excursions"] if here[word]["switched"] else 0)
+    i = np.abs(np.asarray(trace.i[0]))
+    clear = (np.abs(m.i) > 1e-12) & ~m.at_compliance & (i > 0)
+    assert np.median(np.abs(np.log10(i[clear] / np.abs(m.i[clear])))) <= 0.3
+    if name == "asymmetric":
+        assert float(result.device.mu_neg) == 0

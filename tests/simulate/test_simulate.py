@@ -1,0 +1,311 @@
+"""`simulate`: members, sweeps, seeds, chunks, results, gradients."""
+
+import diffrax as dfx
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import memjax as mj
+from memjax.errors import BoundsError, ModelError, PolicyError, SolveError, StimulusError
+from memjax.result import Result
+from tests.helpers import z_score
+from tests.systems.exact import Geometric, LinearDrift, OrnsteinUhlenbeck
+
+HELD = mj.Sampled(np.array([0.0, 1.0]), np.array([0.5, 0.5]))
+FIXED = mj.Fixed(0.02)
+FIELDS = ("t", "v", "i", "state", "v_device", "i_device", "result")
+
+
+def _geometric(**options):
+    return mj.simulate(Geometric(), HELD, save=0.1, policy=FIXED, **options)
+
+
+def _same(a, b):
+    return all(eqx.tree_equal(getattr(a, n), getattr(b, n)) for n in FIELDS)
+
+
+@pytest.fixture(scope="module")
+def ensemble():
+    return mj.simulate(
+        OrnsteinUhlenbeck(), HELD, save=0.1, policy=mj.Fixed(2e-3), members=2000, seed=3
+    )
+
+
+def test_mean_and_variance_of_an_ensemble_are_the_exact_ones(ensemble):
+    device = OrnsteinUhlenbeck()
+    x = np.asarray(ensemble.check().state["x"])
+    for row in (2, 5, 10):
+        t = float(ensemble.t[row])
+        mean, variance = float(device.mean(t, 0.5)), float(device.variance(t))
+        assert abs(z_score(x[:, row], mean, expected_sd=variance**0.5)) < 4
+        assert abs(z_score((x[:, row] - mean) ** 2, variance, expected_sd=2**0.5 * variance)) < 4
+
+
+def test_members_are_independent(ensemble):
+    x = np.asarray(ensemble.state["x"])[:, -1]
+    x = (x - x.mean()) / x.std()
+    assert abs(z_score(x[1:] * x[:-1], 0.0, expected_sd=1.0)) < 4
+
+
+def test_a_member_does_not_depend_on_how_many_there_are():
+    three, seven = _geometric(members=3), _geometric(members=7)
+    np.testing.assert_array_equal(three.state["y"], seven.state["y"][:3])
+    np.testing.assert_array_equal(three.i, seven.i[:3])
+
+
+def test_a_seed_reproduces_and_another_one_differs():
+    assert _same(_geometric(seed=4), _geometric(seed=4))
+    assert not np.any(_geometric(seed=4).state["y"][0, 1:] == _geometric(seed=5).state["y"][0, 1:])
+
+
+def test_two_sweeps_of_one_device_see_different_noise():
+    trace = mj.simulate(Geometric(), [HELD, HELD], save=0.1, policy=FIXED, carry_state=False)
+    first, second = np.split(np.asarray(trace.state["y"][0]), 2)
+    assert first[0] == second[0] == 1.0
+    assert not np.any(first[1:] == second[1:])
+    np.testing.assert_array_equal(trace.sweep, np.repeat([0, 1], 11))
+
+
+def test_progress_and_chunks_change_nothing(capsys):
+    rows = np.linspace(0.01, 1.0, 60)
+    run = lambda **o: mj.simulate(  # noqa: E731
+        Geometric(), HELD, save=rows, policy=mj.Fixed(0.01), members=2, **o
+    )
+    assert _same(run(), run(progress=True))
+    assert "simulate" in capsys.readouterr().err
+
+
+def test_a_sweep_starts_where_the_one_before_ended_if_the_device_keeps_its_state():
+    sweep = mj.triangle_sweep(1.0, 1.0, negative=1.0)
+    kept = mj.simulate(LinearDrift(), [sweep, sweep], save=0.5)
+    n = len(kept.t) // 2
+    np.testing.assert_allclose(kept.state["w"][0, n], kept.state["w"][0, n - 1], rtol=1e-12)
+    fresh = mj.simulate(LinearDrift(), [HELD, HELD], save=0.5, carry_state=False)
+    assert fresh.state["w"][0, 3] == 0.1 and fresh.state["w"][0, 2] > 0.11
+    volatile = mj.simulate(OrnsteinUhlenbeck(sigma=0.0), [HELD, HELD], save=0.5)
+    assert volatile.state["x"][0, 3] == 1.0
+
+
+def test_sweeps_of_different_lengths_are_those_of_single_runs():
+    short = mj.Sampled(np.array([0.0, 0.5]), np.array([0.0, 1.0]))
+    long = mj.Sampled(np.array([0.0, 0.5, 0.7, 1.0]), np.array([0.0, 1.0, -1.0, 2.0]))
+    rows = [np.linspace(0.1, 0.5, 5), np.linspace(0.1, 1.0, 10)]
+    tight = mj.Stiff(rtol=1e-8, atol=1e-11)
+    quiet = OrnsteinUhlenbeck(sigma=0.0)
+    both = mj.simulate(quiet, [short, long], save=rows, policy=tight).check()
+    assert both.v.shape == (1, 15)
+    for k, part in enumerate((slice(0, 5), slice(5, 15))):
+        alone = mj.simulate(quiet, (short, long)[k], save=rows[k], policy=tight)
+        np.testing.assert_allclose(both.state["x"][0, part], alone.state["x"][0], rtol=1e-6)
+        np.testing.assert_array_equal(both.v[0, part], alone.v[0])
+    noisy = mj.simulate(OrnsteinUhlenbeck(), [short, long], save=rows, policy=FIXED)
+    alone = mj.simulate(OrnsteinUhlenbeck(), short, save=rows[0], policy=FIXED)
+    np.testing.assert_array_equal(noisy.state["x"][0, :5], alone.state["x"][0])
+
+
+def test_equal_sweeps_without_noise_are_equal_and_in_order():
+    other = mj.Sampled(np.array([0.0, 1.0]), np.array([1.0, 0.0]))
+    trace = mj.simulate(OrnsteinUhlenbeck(sigma=0.0), [HELD, other, HELD], save=0.25, members=2)
+    x = np.asarray(trace.state["x"]).reshape(2, 3, 5)
+    np.testing.assert_array_equal(x[:, 0], x[:, 2])
+    np.testing.assert_array_equal(x[0], x[1])
+    assert np.all(x[0, 0, 1:] != x[0, 1, 1:])
+    assert trace.result.shape == (2, 3)
+
+
+def test_rows_are_given_by_interval_times_or_default():
+    quiet = OrnsteinUhlenbeck(sigma=0.0)
+    np.testing.assert_allclose(mj.simulate(quiet, HELD, save=0.25).t, [0, 0.25, 0.5, 0.75, 1])
+    np.testing.assert_allclose(mj.simulate(quiet, HELD, save=np.array([0.3, 0.9])).t, [0.3, 0.9])
+    sweep = mj.triangle_sweep(0.3, 0.7)
+    default = np.asarray(mj.simulate(quiet, sweep).t)
+    assert np.all(np.diff(default) > 1e-9) and len(default) >= 1001
+    assert np.min(np.abs(default - sweep.breakpoints()[1])) < 1e-12
+
+
+def test_values_differ_between_members_and_sweeps():
+    ohms = np.array([[1e3, 2e3], [3e3, 4e3]])
+    trace = mj.simulate(
+        OrnsteinUhlenbeck(sigma=0.0),
+        [HELD, HELD],
+        save=np.array([1.0]),
+        members=2,
+        values={"ohms": ohms},
+    )
+    np.testing.assert_allclose(trace.i, 0.5 / ohms, rtol=1e-12)
+
+
+def test_values_that_no_parameter_has_are_refused():
+    with pytest.raises(ModelError, match="unknown parameter 'resistance'.*allowed: k, g"):
+        mj.simulate(OrnsteinUhlenbeck(), HELD, values={"resistance": np.ones((1, 1))})
+    with pytest.raises(BoundsError, match="ohms"):
+        mj.simulate(OrnsteinUhlenbeck(), HELD, save=0.5, values={"ohms": -np.ones((1, 1))})
+
+
+def test_deterministic_leaves_out_diffusion_and_keeps_its_part_of_the_drift():
+    strong, none = mj.DiffusiveMemristor(sigma1=8.0, sigma2=5.0), mj.DiffusiveMemristor()
+    f = {}
+    for name, device in (("strong", strong), ("none", none)):
+        runs = [
+            mj.simulate(device, HELD, save=np.array([0.01, 0.02]), deterministic=True, seed=seed)
+            for seed in (0, 1)
+        ]
+        np.testing.assert_array_equal(runs[0].state["f"], runs[1].state["f"])
+        f[name] = float(runs[0].state["f"][0, -1])
+    # psi > 1: the filament decays faster where the rates fluctuate.
+    assert f["strong"] < 0.99 * f["none"]
+
+
+def test_the_step_limit_and_a_value_that_is_no_number_are_told_apart():
+    stuck = mj.simulate(LinearDrift(), HELD, save=0.1, policy=mj.Stiff(max_steps=3))
+    assert Result(int(stuck.result[0, 0])) is Result.step_limit
+    with pytest.raises(
+        SolveError, match=r"1 of 1 solves failed \(step_limit 1x\); in members \[0\]"
+    ):
+        stuck.check()
+    # R^2 = R0^2 - 2 k flux (r_off - r_on) is negative for a large k: the state ends at its bound, and
+    # for growth that does not end the numbers do.
+    explode = Geometric(a=1e9, b=1e-3)
+    lost = mj.simulate(explode, HELD, save=0.1, policy=mj.Fixed(0.1))
+    assert Result(int(lost.result[0, 0])) in (Result.not_finite, Result.newton_failed)
+
+
+def test_not_a_number_in_the_drift_is_reported_as_such():
+    bad = eqx.tree_at(lambda d: d.a, Geometric(b=0.0), jnp.asarray(jnp.nan))
+    for policy in (mj.Stiff(max_steps=200), mj.Fixed(0.1)):
+        trace = mj.simulate(bad, HELD, save=0.5, policy=policy)
+        assert Result(int(trace.result[0, 0])) is Result.not_finite
+
+
+def test_failed_members_are_dropped_by_good_and_counted_by_check():
+    a = np.array([[-1.0], [1e9], [-2.0]])
+    trace = mj.simulate(
+        Geometric(), HELD, save=0.1, policy=mj.Fixed(0.1), members=3, values={"a": a}
+    )
+    np.testing.assert_array_equal(trace.failed, [1])
+    with pytest.raises(SolveError, match=r"1 of 3 solves failed.*in members \[1\]"):
+        trace.check()
+    good = trace.good().check()
+    np.testing.assert_array_equal(good.state["y"], trace.state["y"][np.array([0, 2])])
+    assert good.v.shape[0] == good.result.shape[0] == 2
+
+
+def test_refusals_reach_the_user():
+    with pytest.raises(PolicyError, match="adaptive steps with noise"):
+        mj.simulate(Geometric(), HELD, policy=mj.Stiff())
+    with pytest.raises(PolicyError, match="Stratonovich"):
+        mj.simulate(Geometric(), HELD, policy=mj.Fixed(0.1, method=dfx.EulerHeun()))
+    with pytest.raises(StimulusError, match="one set of rows per sweep"):
+        mj.simulate(Geometric(), [HELD, HELD], save=[np.array([1.0])])
+    with pytest.raises(StimulusError, match="sweeps of different kinds"):
+        mj.simulate(OrnsteinUhlenbeck(sigma=0.0), [HELD, mj.PulseTrain(1.0, 0.1, 0.5)], save=0.5)
+
+
+def test_another_ito_method_agrees_with_the_default_in_distribution():
+    run = lambda **o: np.asarray(  # noqa: E731
+        mj.simulate(
+            OrnsteinUhlenbeck(),
+            HELD,
+            save=np.array([0.5, 1.0]),
+            members=1,
+            policy=mj.Fixed(1e-3, **o),
+        )
+        .check()
+        .state["x"]
+    )
+    np.testing.assert_allclose(run(), run(method=dfx.Euler()), atol=5e-3)
+
+
+def test_the_linear_drift_memristor_is_the_closed_form():
+    sine = mj.Sine(1.0, 2.0)
+    tight = mj.Stiff(rtol=1e-8, atol=1e-10)
+    trace = mj.simulate(LinearDrift(), sine, save=0.02, policy=tight).check()
+    t = np.asarray(trace.t)
+    flux = (1 - np.cos(4 * np.pi * t)) / (4 * np.pi)
+    np.testing.assert_allclose(trace.state["w"][0], LinearDrift().exact(flux), rtol=1e-6)
+
+
+@pytest.mark.parametrize("adjoint", ["forward", "reverse"])
+def test_gradients_of_an_adaptive_solve_are_the_closed_form_s(adjoint):
+    flux = 0.5 * 1.0
+    modes = {"forward": dfx.ForwardMode(), "reverse": dfx.RecursiveCheckpointAdjoint()}
+    policy = mj.Stiff(rtol=1e-8, atol=1e-10, max_steps=2000, adjoint=modes[adjoint])
+
+    def last(theta):
+        device = LinearDrift(k=theta[0], r_off=theta[1])
+        return mj.simulate(device, HELD, save=np.array([1.0]), policy=policy).state["w"][0, -1]
+
+    theta = jnp.array([1e4, 1.6e4])
+    exact = jax.grad(lambda p: LinearDrift(k=p[0], r_off=p[1]).exact(flux))(theta)
+    g = (jax.jacfwd if adjoint == "forward" else jax.jacrev)(last)(theta)
+    np.testing.assert_allclose(g, exact, rtol=1e-5)
+
+
+def test_gradients_of_a_noisy_simulation_agree_forward_reverse_and_with_differences():
+    def charge(theta):
+        device = OrnsteinUhlenbeck(k=theta[0], sigma=theta[1], ohms=theta[2])
+        trace = mj.simulate(device, HELD, save=0.1, policy=mj.Fixed(0.05), members=2)
+        return jnp.sum(trace.state["x"]) + 1e3 * jnp.sum(trace.i)
+
+    theta = jnp.array([3.0, 0.5, 1e3])
+    forward, reverse = jax.jacfwd(charge)(theta), jax.jacrev(charge)(theta)
+    h = 1e-5 * theta
+    steps = jnp.diag(h)
+    central = [(charge(theta + s) - charge(theta - s)) / (2 * s.sum()) for s in steps]
+    np.testing.assert_allclose(forward, reverse, rtol=1e-10)
+    np.testing.assert_allclose(forward, jnp.stack(central), rtol=1e-6)
+
+
+def test_gradients_with_respect_to_the_stimulus_are_finite_and_right():
+    def last(v):
+        held = mj.Sampled(jnp.array([0.0, 1.0]), jnp.stack([v, v]))
+        trace = mj.simulate(OrnsteinUhlenbeck(sigma=0.0), held, save=np.array([1.0]))
+        return trace.state["x"][0, -1]
+
+    g = jax.jacfwd(last)(jnp.asarray(0.5))
+    np.testing.assert_allclose(g, 1 - np.exp(-3.0), rtol=1e-4)
+
+
+@pytest.mark.slow
+def test_gradients_of_the_diffusive_memristor_agree_with_differences():
+    sweep = mj.triangle_sweep(0.5, 0.28)
+    rows = np.array([0.5, 1.0, 1.5])
+
+    def current(theta, policy):
+        device = mj.DiffusiveMemristor(mu=theta[0], gamma1=theta[1], r_off=theta[2])
+        bench = mj.Bench(compliance=1e-6)
+        return jnp.log(mj.simulate(device, sweep, bench=bench, save=rows, policy=policy).i[0])
+
+    theta = jnp.array([60.0, 60.0, 1e11])
+    for policy in (mj.Stiff(rtol=1e-8, atol=1e-10), mj.Fixed(5e-3)):
+        f = lambda p: current(p, policy)  # noqa: B023, E731
+        g = np.asarray(jax.jacfwd(f)(theta))
+        h = 1e-4 * np.asarray(theta)
+        central = np.stack(
+            [(f(theta + s) - f(theta - s)) / (2 * s.sum()) for s in np.diag(h)], axis=1
+        )
+        scale = np.asarray(theta)
+        np.testing.assert_allclose(g * scale, central * scale, rtol=2e-3, atol=2e-3)
+
+
+def test_a_trace_becomes_a_table_and_a_data_set_with_units():
+    trace = _geometric(members=2)
+    table = trace.to_pandas(device=True)
+    assert list(table.columns) == [
+        "member",
+        "sweep",
+        "t_s",
+        "v_V",
+        "i_A",
+        "y",
+        "v_device_V",
+        "i_device_A",
+    ]
+    assert len(table) == 22 and set(table["member"]) == {0, 1}
+    np.testing.assert_array_equal(table["y"], np.ravel(trace.state["y"]))
+    data = trace.to_xarray()
+    assert data["v"].attrs["units"] == "V" and data["i"].attrs["units"] == "A"
+    assert data["y"].dims == ("member", "row")
+    assert data.attrs["model"] == "geometric"

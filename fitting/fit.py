@@ -278,12 +278,26 @@ def fit(
     search = _Search(problem, seed, tick)
     candidates = starts(found, names, device=problem.device, count=screened, seed=seed)
     interrupted = search.run(candidates)
-    if search.best_z is None:
+    notes = (*found.notes, *notes)
+    return _result(search, waves, floor, notes, interrupted, point_time, list(measurements))
+
+
+def _result(
+    search: _Search,
+    waves: list[Waveform],
+    floor: float,
+    notes: tuple[str, ...],
+    interrupted: bool,
+    point_time: float | None,
+    measurements: list[mj.Measurement],
+) -> FitResult:
+    """What a search found, with its uncertainty and spread."""
+    problem, seed, z = search.problem, search.seed, search.best_z
+    if z is None:
         raise FitError(
             "no start could be solved",
             fix="check units and bench, or give a --preset to start from",
         )
-    z = search.best_z
     r, jac, _ = search(np.repeat(z[None], BATCH, axis=0))
     return FitResult(
         device=problem.at(jnp.asarray(z)),
@@ -296,16 +310,14 @@ def fit(
         cycle_spread=cycle_spread(problem, waves, jacobian=jac[0]),
         search=search.progress,
         seed=seed,
-        notes=(*found.notes, *notes),
+        notes=notes,
         interrupted=interrupted,
         point_time=point_time,
-        measurements=list(measurements),
+        measurements=measurements,
     )
 
 
-def _limited(
-    bench: mj.Bench, measurements: Sequence[mj.Measurement]
-) -> tuple[mj.Bench, list[str]]:
+def _limited(bench: mj.Bench, measurements: Sequence[mj.Measurement]) -> tuple[mj.Bench, list[str]]:
     """The bench with the compliance of the data where it names none, and a note that says so."""
     limits = [
         m.compliance for m in measurements if m.compliance is not None and np.any(m.at_compliance)

@@ -196,10 +196,10 @@ def _generic(waves: Sequence[Waveform], floor: float, device: mj.AbstractDevice)
         if not s.noise and s.bounds[0] > 0 and getattr(device, s.name) is not None
     )
     values = {n: float(getattr(device, n)) for n in free}
+
     def scatter(rng):
-        return _inside(
-            device, {n: v * float(np.exp(rng.normal())) for n, v in values.items()}
-        )
+        return _inside(device, {n: v * float(np.exp(rng.normal())) for n, v in values.items()})
+
     return Guess(device=device, free=free, scatter=scatter)
 
 

@@ -11,7 +11,7 @@ Evaluate = Callable[[Float[np.ndarray, "starts free"]], tuple[np.ndarray, np.nda
 _LONGEST = 1.5
 """Longest move of a coordinate in one iteration [natural log units]."""
 
-_PATIENCE = 8
+_PATIENCE = 12
 """Iterations without a gain of the best start after which the search ends."""
 
 
@@ -117,7 +117,7 @@ def levenberg_marquardt(
         Largest number of iterations.
     tolerance : float
         A start has converged when several steps in a row lower its cost by less than this share;
-        the search ends when all have, or when eight iterations lower the best cost by less than
+        the search ends when all have, or when twelve iterations lower the best cost by less than
         this share each.
     progress : Progress, optional
         Updated in place after every iteration; a `KeyboardInterrupt` leaves it whole.
@@ -131,31 +131,37 @@ def levenberg_marquardt(
 
     Notes
     -----
-    Damping by the diagonal of J'J, divided by 5 after a success, multiplied by 4 after a failure (a
-    higher cost, or a solve that did not end well); moves are limited to 1.5 in each coordinate.
+    Damping by the diagonal of J'J after Nielsen: eased by the share of the promised fall that came true,
+    and multiplied by 2, 4, 8, ... at failures in a row (a higher cost, or a solve that did not end
+    well). Moves are limited to 1.5 in each coordinate. A start has converged after three small gains
+    in a row, or where no step is short enough.
     """
     r, jac, ok = evaluate(z)
     state = progress if progress is not None else Progress(z.copy(), _cost(r, ok))
     state.z, state.cost, state.converged = z.copy(), _cost(r, ok), np.zeros(len(z), bool)
     state.evaluations += len(z)
-    damping, small = np.full(len(z), 1e-2), np.zeros(len(z), int)
+    damping, growth = np.full(len(z), 1e-2), np.full(len(z), 2.0)
+    small, begun = np.zeros(len(z), int), len(state.history)
     for _ in range(iterations):
-        if np.all(state.converged | ~np.isfinite(state.cost)) or _stalled(state.history, tolerance):
+        idle = np.all(state.converged | ~np.isfinite(state.cost))
+        if idle or _stalled(state.history[begun:], tolerance):
             break
-        trial = state.z + _steps(r, jac, ok, damping)
+        step, promised = _steps(r, jac, ok, damping)
+        trial = state.z + step
         new_r, new_jac, new_ok = evaluate(trial)
         cost = _cost(new_r, new_ok)
         better = cost < state.cost
         known = better & np.isfinite(state.cost)
         before, after = np.where(known, state.cost, 1.0), np.where(known, cost, 1.0)
-        gain = np.where(better & ~known, 1.0, (before - after) / np.maximum(before, 1e-300))
-        stuck = gain < tolerance
-        small = np.where(stuck, small + 1, 0)
-        damping = np.clip(np.where(better, damping / 5, damping * 4), 1e-9, 1e9)
+        kept = (before - after) / np.maximum(np.where(known, promised, 1.0), 1e-300)
+        small = np.where(known & (before - after < tolerance * before), small + 1, small * ~better)
+        ease = np.maximum(1 / 3, 1 - (2 * np.minimum(kept, 1.0) - 1) ** 3)
+        damping = np.clip(damping * np.where(better, ease, growth), 1e-9, 1e12)
+        growth = np.where(better, 2.0, 2 * growth)
         pick = lambda new, old: np.where(better.reshape(-1, *[1] * (old.ndim - 1)), new, old)  # noqa: E731, B023
         r, jac, ok = pick(new_r, r), pick(new_jac, jac), ok | (better & new_ok)
         state.z, state.cost = pick(trial, state.z), np.where(better, cost, state.cost)
-        state.converged = small >= np.where(damping > 1e3, 3, 6)
+        state.converged = (small >= 3) | (damping > 1e8)
         state.iterations += 1
         state.evaluations += len(z)
         state.failed += int(np.sum(~new_ok))
@@ -173,18 +179,23 @@ def _stalled(history: list[float], tolerance: float) -> bool:
     )
 
 
-def _steps(r: np.ndarray, jac: np.ndarray, ok: np.ndarray, damping: np.ndarray) -> np.ndarray:
-    """Damped Gauss-Newton steps of a batch, limited in length; zero for a start that has no value."""
+def _steps(
+    r: np.ndarray, jac: np.ndarray, ok: np.ndarray, damping: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Damped Gauss-Newton steps of a batch, limited in length, and the fall of the cost they promise.
+
+    Both are zero for a start that has no value.
+    """
     r, jac = np.where(ok[:, None], r, 0.0), np.where(ok[:, None, None], jac, 0.0)
     hessian = np.einsum("sri,srj->sij", jac, jac)
     gradient = np.einsum("sri,sr->si", jac, r)
     diagonal = np.einsum("sii->si", hessian)
-    eye = np.eye(jac.shape[2])
-    matrix = hessian + eye * (damping[:, None] * diagonal + 1e-9)[:, :, None]
+    matrix = hessian + np.eye(jac.shape[2]) * (damping[:, None] * diagonal + 1e-9)[:, :, None]
     step = -np.linalg.solve(matrix, gradient[..., None])[..., 0]
-    return (
-        step * np.minimum(1.0, _LONGEST / np.maximum(np.max(np.abs(step), axis=1), 1e-300))[:, None]
-    )
+    longest = np.maximum(np.max(np.abs(step), axis=1), 1e-300)
+    step = step * np.minimum(1.0, _LONGEST / longest)[:, None]
+    curved = np.einsum("si,sij,sj->s", step, hessian, step)
+    return step, -np.einsum("si,si->s", gradient, step) - 0.5 * curved
 
 
 def crossed(

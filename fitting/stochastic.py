@@ -85,7 +85,8 @@ def _measured(
     rows, valid = np.zeros((len(waves), legs, most, 2)), np.zeros((len(waves), legs, most))
     for a, w in enumerate(waves):
         e = np.moveaxis(w.events[..., [0, 2]], 1, 0)
-        there = np.all(np.isfinite(e), axis=-1) & np.all(w.happened()[:, [0, 2]], axis=1, keepdims=True)
+        known = np.all(w.happened()[:, [0, 2]], axis=1, keepdims=True)
+        there = np.all(np.isfinite(e), axis=-1) & known
         jitter = rng.uniform(-0.5, 0.5, e.shape)
         rows[a, : len(e), : e.shape[1]] = np.where(there[..., None], e + jitter, 0.0)
         valid[a, : len(e), : e.shape[1]] = there

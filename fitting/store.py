@@ -33,7 +33,7 @@ def digest(path: Path) -> str:
 
 def versions() -> dict[str, str]:
     """Versions of memjax, Python and what computes."""
-    return {"memjax": mj.__version__, "python": platform.python_version()} | {
+    return {"memjax": version("memjax"), "python": platform.python_version()} | {
         p: version(p) for p in _PACKAGES
     }
 

@@ -201,7 +201,8 @@ def _solve_by_diffrax(scaled, stimulus, *, rows, y0, key, policy: Fixed) -> Solu
     n = int(np.ceil(float(rows[-1]) / policy.dt - 1e-9))
     dt = rows[-1] / n
     drift = dfx.ODETerm(lambda t, y, sc: sc.drift(t, y, stimulus(t)))
-    path = GridPath(key=key, dt=dt, channels=channels)
+    # To pyright an equinox AbstractVar of the base, levy_area, is a field to pass.
+    path = GridPath(key=key, dt=dt, channels=channels)  # pyright: ignore[reportCallIssue]
     noise = dfx.ControlTerm(lambda t, y, sc: sc.diffusion(t, y, stimulus(t)), path)
     sol = dfx.diffeqsolve(
         dfx.MultiTerm(drift, noise),
@@ -285,7 +286,7 @@ def is_noisy(device: AbstractDevice, values: Mapping[str, Any] | None = None) ->
         return False
     specs = parameter_specs(device)
     found = [getattr(device, n) for n, s in specs.items() if s.noise] + [
-        v for n, v in (values or {}).items() if specs[n].noise
+        v for n, v in (values or {}).items() if n in specs and specs[n].noise
     ]
     if not any(s.noise for s in specs.values()):
         return True
@@ -405,6 +406,14 @@ def _rows_of(stimuli: Sequence[AbstractStimulus], save) -> list[np.ndarray]:
     return rows
 
 
+def _settled(policy: AbstractPolicy, system: BenchedDevice, rows, *, noisy: bool) -> Stiff | Fixed:
+    """What a policy stands for with these rows of output, checked."""
+    gaps = np.concatenate([np.diff(r, prepend=0.0) for r in rows])
+    settled = resolve(policy, noisy=noisy, gaps=gaps)
+    check(settled, system.noise_structure, noisy=noisy)
+    return settled
+
+
 def simulate(
     device: AbstractDevice,
     stimulus: AbstractStimulus | Sequence[AbstractStimulus],
@@ -462,16 +471,13 @@ def simulate(
     PolicyError, BoundsError, StimulusError
         For combinations that cannot be right.
     """
-    bench, env = bench or Bench(), env or Environment()
     stimuli = [stimulus] if isinstance(stimulus, AbstractStimulus) else list(stimulus)
     rows = _rows_of(stimuli, save)
-    params.replace(device, values or {})  # refuses unknown names and values out of bounds
     noisy = not deterministic and is_noisy(device, values)
     own = device if noisy else params.quiet(device)
-    scaled = Scaled(BenchedDevice(own, bench, stimuli[0].quantity), env)
-    gaps = np.concatenate([np.diff(r, prepend=0.0) for r in rows])
-    policy = resolve(policy or Auto(), noisy=noisy, gaps=gaps)
-    check(policy, scaled.system.noise_structure, noisy=noisy)
+    system = BenchedDevice(own, bench or Bench(), stimuli[0].quantity)
+    scaled = Scaled(system, env or Environment())
+    policy = _settled(policy or Auto(), system, rows, noisy=noisy)
     carry = not device.volatile if carry_state is None else carry_state
     batch = _Batch(
         scaled, stimuli, rows, members, seed if noisy else None, dict(values or {}), policy
@@ -483,7 +489,7 @@ def simulate(
         sweep=np.repeat(range(len(rows)) if labels is None else labels, batch.lengths),
         state=state,
         result=code,
-        units={s.name: s.unit for s in scaled.system.specs},
+        units={s.name: s.unit for s in system.specs},
         notes=notes,
         **visible,
     )
@@ -504,6 +510,7 @@ class _Batch:
 
     def __init__(self, scaled, stimuli, rows, members, seed, values, policy):
         self.scaled, self.policy, self.members, self.seed = scaled, policy, members, seed
+        params.replace(scaled.system.device, values)  # refuses unknown names, values out of bounds
         self.lengths = [len(r) for r in rows]
         self.stimuli, self.rows = _pad(stimuli, rows)
         self.values = {

@@ -187,9 +187,9 @@ def test_each_defect_is_named(defect, message):
 
 
 def test_a_published_model_may_be_neither_pinched_nor_passive_if_it_says_so():
-    with pytest.raises(ModelError, match="not passive|not pinched"):
+    with pytest.raises(ModelError, match=r"not passive|not pinched"):
         check_device(_broken("pinched"), passive=True, voltages=(-1e-4, 1.0), pinched=False)
-    with pytest.raises(ModelError, match="over .* ohm"):
+    with pytest.raises(ModelError, match=r"over .* ohm"):
         check_device(_broken("pinched"), passive=False, pinched=False)
 
 

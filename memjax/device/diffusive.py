@@ -14,7 +14,8 @@ from .base import AbstractOhmicDevice
 _CLOSED = 1e-3
 """Gap, and excess area, over which a limit sets in (published: at f + r > 0.999999).
 
-A growing gap passes it in microseconds. In a narrower layer an adaptive solve sees too late that a closed channel opens.
+A growing gap passes it in microseconds. In a narrower layer an adaptive solve sees too late that
+a closed channel opens.
 """
 
 _LOCK_WIDTH = 1e-3

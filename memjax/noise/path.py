@@ -1,5 +1,7 @@
 """Brownian increments on a grid of steps, from counters: any step of any device without the steps before."""
 
+from typing import ClassVar
+
 import diffrax as dfx
 import equinox as eqx
 import jax
@@ -73,10 +75,7 @@ class GridPath(dfx.AbstractBrownianPath):
     channels: int = eqx.field(static=True)
     t0: Float[Array, ""] = eqx.field(converter=jnp.asarray, default=0.0)
 
-    @property
-    def levy_area(self):
-        """Increments only."""
-        return dfx.BrownianIncrement
+    levy_area: ClassVar = dfx.BrownianIncrement
 
     @property
     def t1(self):

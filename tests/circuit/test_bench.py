@@ -62,12 +62,12 @@ def test_the_limiter_is_monotone_smooth_and_sharp():
     y = jnp.linspace(0.0, 3.0, 30_001)
     i = soft_limit(y, jnp.asarray(1.0))
     slope = jax.vmap(jax.grad(lambda x: soft_limit(x, jnp.asarray(1.0))))(y)
-    assert bool(jnp.all(jnp.diff(i) >= 0))
+    assert bool(jnp.all(jnp.diff(i) >= -1e-15))
     assert bool(jnp.all(jnp.diff(slope) <= 1e-12))
-    # No jump: the steepest fall of the slope is p/4 per unit, over steps of 1e-4.
-    assert float(jnp.max(jnp.abs(jnp.diff(slope)))) < 1.5e-3
-    np.testing.assert_allclose(i[y < 0.83], y[y < 0.83], rtol=1e-4)
-    np.testing.assert_allclose(i[y > 1.21], 1.0, rtol=1e-4)
+    # No jump: at p = 64 the slope falls by at most 0.3 p per unit, here over steps of 1e-4.
+    assert float(jnp.max(jnp.abs(jnp.diff(slope)))) < 0.3 * 64 * 1e-4
+    np.testing.assert_allclose(i[y < 0.92], y[y < 0.92], rtol=1e-4)
+    np.testing.assert_allclose(i[y > 1.09], 1.0, rtol=1e-4)
     assert np.isfinite(jax.grad(lambda x: soft_limit(x, jnp.asarray(1.0)))(jnp.asarray(0.0)))
 
 

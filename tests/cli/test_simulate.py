@@ -3,6 +3,7 @@
 import json
 import sys
 
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
@@ -253,7 +254,8 @@ def spoil(monkeypatch):
             codes = np.array(trace.result)
             codes[failed] = 2
             return Trace(
-                **{n: getattr(trace, n) for n in Trace.__annotations__} | {"result": codes}
+                **{n: getattr(trace, n) for n in Trace.__annotations__}
+                | {"result": jnp.asarray(codes)}
             )
 
         monkeypatch.setattr(sys.modules["memjax.simulate"], "simulate", simulate)

@@ -83,7 +83,8 @@ def test_a_sweep_starts_where_the_one_before_ended_if_the_device_keeps_its_state
     n = len(kept.t) // 2
     np.testing.assert_allclose(kept.state["w"][0, n], kept.state["w"][0, n - 1], rtol=1e-12)
     fresh = mj.simulate(LinearDrift(), [HELD, HELD], save=0.5, carry_state=False)
-    assert fresh.state["w"][0, 3] == 0.1 and fresh.state["w"][0, 2] > 0.11
+    assert fresh.state["w"][0, 3] == 0.1
+    assert fresh.state["w"][0, 2] > 0.11
     volatile = mj.simulate(OrnsteinUhlenbeck(sigma=0.0), [HELD, HELD], save=0.5)
     assert volatile.state["x"][0, 3] == 1.0
 
@@ -121,7 +122,8 @@ def test_rows_are_given_by_interval_times_or_default():
     np.testing.assert_allclose(mj.simulate(quiet, HELD, save=np.array([0.3, 0.9])).t, [0.3, 0.9])
     sweep = mj.triangle_sweep(0.3, 0.7)
     default = np.asarray(mj.simulate(quiet, sweep).t)
-    assert np.all(np.diff(default) > 1e-9) and len(default) >= 1001
+    assert np.all(np.diff(default) > 1e-9)
+    assert len(default) >= 1001
     assert np.min(np.abs(default - sweep.breakpoints()[1])) < 1e-12
 
 
@@ -138,7 +140,7 @@ def test_values_differ_between_members_and_sweeps():
 
 
 def test_values_that_no_parameter_has_are_refused():
-    with pytest.raises(ModelError, match="unknown parameter 'resistance'.*allowed: k, g"):
+    with pytest.raises(ModelError, match=r"unknown parameter 'resistance'.*allowed: k, g"):
         mj.simulate(OrnsteinUhlenbeck(), HELD, values={"resistance": np.ones((1, 1))})
     with pytest.raises(BoundsError, match="ohms"):
         mj.simulate(OrnsteinUhlenbeck(), HELD, save=0.5, values={"ohms": -np.ones((1, 1))})
@@ -303,9 +305,11 @@ def test_a_trace_becomes_a_table_and_a_data_set_with_units():
         "v_device_V",
         "i_device_A",
     ]
-    assert len(table) == 22 and set(table["member"]) == {0, 1}
+    assert len(table) == 22
+    assert set(table["member"]) == {0, 1}
     np.testing.assert_array_equal(table["y"], np.ravel(trace.state["y"]))
     data = trace.to_xarray()
-    assert data["v"].attrs["units"] == "V" and data["i"].attrs["units"] == "A"
+    assert data["v"].attrs["units"] == "V"
+    assert data["i"].attrs["units"] == "A"
     assert data["y"].dims == ("member", "row")
     assert data.attrs["model"] == "geometric"

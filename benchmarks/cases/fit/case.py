@@ -23,8 +23,15 @@ def scipy_and_lmfit(size: str, record: Recorder, measured) -> None:
         )
 
 
+def memjax_and_optimistix(size: str, record: Recorder, measured) -> None:
+    """Ours, in this process."""
+    from benchmarks.cases.fit.ours import memjax_fit
+
+    memjax_fit(problem.starts(STARTS[size]), record, measured)
+
+
 # Each is variant(size, record, measured): it fits problem.starts(STARTS[size]) and records itself.
-VARIANTS = (scipy_and_lmfit,)
+VARIANTS = (memjax_and_optimistix, scipy_and_lmfit)
 
 
 def run(size: str, record: Recorder) -> None:

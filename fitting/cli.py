@@ -24,6 +24,9 @@ from memjax.io.write import prepare_output, writing_folder
 
 _MARKER = "fit.json"
 
+_POOR = 5.0
+"""Reduced chi squared above which a model is said not to describe the data."""
+
 
 def _assignment(text: str) -> tuple[str, float]:
     """``NAME=VALUE`` as a pair."""
@@ -128,9 +131,6 @@ def _one(names: Sequence[str], folder: Path, options: argparse.Namespace, device
 
     bench, env, point_time = bench_from(options)
     measurements = [measurement_from(n, options) for n in names]
-    for m in measurements:
-        for warning in m.warnings:
-            say("note", warning)
     bar = _Bar()
     try:
         result = fit(
@@ -148,6 +148,14 @@ def _one(names: Sequence[str], folder: Path, options: argparse.Namespace, device
             result = calibrate_spread(result, tick=bar)
     finally:
         bar.close()
+    for warning in (w for m in measurements for w in m.warnings):
+        say("note", warning)
+    if result.uncertainty.reduced_chi2 > _POOR:
+        chi2 = f"reduced chi squared {result.uncertainty.reduced_chi2:.3g}"
+        say(
+            "warning",
+            f"the model does not describe the data ({chi2}): see the residuals in the report",
+        )
     if result.search.failed:
         say(
             "warning",

@@ -44,7 +44,7 @@ def picture_iv(
         figure, axes = _figure(len(seen))
         lowest = max(float(np.quantile(np.abs(measured.i), 0.005)), 1e-15)
         for ax, (sign, legs) in zip(axes[0], seen.items(), strict=True):
-            iv(*zip(*legs, strict=True), ax=ax, color=MUTED, label=f"measured ({len(legs)} sweeps)")
+            iv(*zip(*legs, strict=True), ax=ax, color=MUTED, label="measured")
             iv(
                 *zip(*model[sign], strict=True),
                 ax=ax,
@@ -68,8 +68,8 @@ def picture_iv(
                     label=f"compliance {compliance:g} A",
                 )
             ax.set_ylim(lowest / 3, max(np.max(np.abs(measured.i)), compliance or 0) * 4)
-            ax.set_title(f"{_WORDS[sign]} polarity")
-            ax.legend(loc="center", fontsize=9)
+            ax.set_title(f"{_WORDS[sign]} polarity, {len(legs)} sweeps")
+        figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
         figure.savefig(path)
 
 
@@ -139,7 +139,7 @@ def picture_switching(
                         label="simulated, no spread",
                     )
                 ax.set(xlabel=f"{title} voltage (V)", ylabel="share of sweeps", ylim=(0, 1.02))
-                ax.set_title(f"{title} voltage, {_WORDS[sign]} polarity")
+                ax.set_title(f"{title} voltage, {_WORDS[sign]} polarity (n = {len(values)})")
                 ax.ticklabel_format(useOffset=False)
                 ax.set_xlim(_around([x for x in (*values, *drawn, *single) if x is not None]))
         figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
@@ -158,7 +158,6 @@ def _cumulative(ax: Any, values: list, color: str, label: str) -> None:
     there = np.sort([x for x in values if x is not None])
     if len(there):
         share = np.arange(1, len(there) + 1) / len(values)
-        label = f"{label} (n = {len(values)})"
         ax.step(
             np.concatenate([there[:1], there]),
             np.concatenate([[0], share]),

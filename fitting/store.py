@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pandas
 
-import memjax as mj
 from memjax.noise.draws import cycle_factors
 from memjax.observables import switching
 from memjax.params import get

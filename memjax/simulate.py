@@ -4,14 +4,12 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, cast
 
-import diffrax as dfx
 import equinox as eqx
 import jax
 import jax.core
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float
 
 from . import params
 from .circuit import Bench, BenchedDevice
@@ -19,207 +17,16 @@ from .data.measurement import Measurement
 from .device import AbstractDevice
 from .errors import StimulusError
 from .fields import parameter_specs
-from .noise import GridPath, device_key, increments
+from .noise import device_key
 from .policy import AbstractPolicy, Auto, Fixed, Stiff, check, resolve
-from .result import Result, Trace
+from .result import Trace
 from .scaling import Scaled
-from .solver import DriftImplicitEuler, Rodas3, drift_implicit_euler_step
+from .solve import Solution, before, solve_by_diffrax, solve_fixed, solve_stiff
+from .solver import DriftImplicitEuler
 from .stimulus import AbstractStimulus, Sampled, staircase
 from .system import AbstractSystem, Environment, NoNoise
 
-_NUDGE = 1e-6
-"""Share of a step by which its ends are taken inwards, so that a jump at an end counts for the right side."""
-
 _CHUNKS = 25
-
-
-class Solution(eqx.Module):
-    """Scaled states of one solve.
-
-    Parameters
-    ----------
-    y : Float[Array, "rows n"]
-        At the rows.
-    result : Int[Array, ""]
-        A `Result`.
-    step_t, step_y : Float[Array, "steps"], Float[Array, "steps n"], or None
-        Start of the solve and end of every accepted step, `inf` beyond the last, where they were
-        asked for.
-    """
-
-    y: Float[Array, "*lanes rows n"]
-    result: Int[Array, "*lanes"]
-    step_t: Float[Array, "*lanes steps"] | None = None
-    step_y: Float[Array, "*lanes steps n"] | None = None
-
-
-def before(stimulus: AbstractStimulus, t: Float[Array, ""]) -> Float[Array, ""]:
-    """Value of a stimulus just before `t` [s]."""
-    return stimulus(jnp.nextafter(t, jnp.asarray(-jnp.inf, t.dtype)))
-
-
-def _saved(sol: dfx.Solution) -> tuple[Any, Any]:
-    """Times and states that a solve saved; to diffrax's types there may be none."""
-    return sol.ts, sol.ys
-
-
-def solve_stiff(
-    scaled: Scaled,
-    stimulus: AbstractStimulus,
-    *,
-    rows: Float[Array, " rows"],
-    y0: Float[Array, " n"],
-    end: Float[Array, ""],
-    policy: Stiff,
-    steps: bool = False,
-) -> Solution:
-    """Adaptive solve without noise, differentiable, for one device.
-
-    Parameters
-    ----------
-    scaled : Scaled
-        The system.
-    stimulus : AbstractStimulus
-        What drives it.
-    rows : Float[Array, "rows"]
-        Times of output [s], ascending, from 0 on.
-    y0 : Float[Array, "n"]
-        Scaled state at t = 0.
-    end : Float[Array, ""]
-        Time [s] at which the solve ends, not before the last row; one for all lanes of a batch,
-        which compiles better.
-    policy : Stiff
-        Tolerances and adjoint.
-    steps : bool
-        Whether to return every accepted step too.
-    """
-    term = dfx.ODETerm(lambda t, y, sc: sc.drift(t, y, stimulus(jnp.asarray(t))))
-    control = dfx.PIDController(rtol=policy.rtol, atol=policy.atol, pcoeff=0.3, icoeff=0.3)
-    corners = jnp.asarray(stimulus.breakpoints(), rows.dtype)
-    if corners.shape[0]:
-        control = dfx.ClipStepSizeController(control, jump_ts=corners)
-    end = end * (1 + 4 * jnp.finfo(rows.dtype).eps)
-    subs = [dfx.SubSaveAt(ts=rows), dfx.SubSaveAt(t1=True)]
-    subs += [dfx.SubSaveAt(t0=True, steps=True)] if steps else []
-    solver = Rodas3(project=lambda sc, y: sc.project(y))
-    sol = dfx.diffeqsolve(
-        term,
-        solver,
-        jnp.zeros((), rows.dtype),
-        end,
-        end * 1e-6,
-        y0,
-        args=scaled,
-        stepsize_controller=control,
-        saveat=dfx.SaveAt(subs=subs),
-        max_steps=policy.max_steps,
-        adjoint=policy.adjoint,
-        throw=False,
-    )
-    ts, ys = _saved(sol)
-    y = ys[0]
-    code = jnp.where(sol.result == dfx.RESULTS.successful, Result.successful, Result.step_limit)
-    # Steps are refused until their limit where the drift is no number: look at it where the solve stands.
-    t, reached = ts[1][0], ys[1][0]
-    sound = jnp.all(jnp.isfinite(scaled.drift(t, reached, stimulus(t))))
-    sound &= jnp.all(jnp.isfinite(y)) | (code == Result.step_limit)
-    code = jnp.where(sound, code, Result.not_finite)
-    return Solution(y, code, *((ts[2], ys[2]) if steps else ()))
-
-
-def _fixed_step(scaled: Scaled, stimulus: AbstractStimulus, key, y, step, t0, h, *, cap: int):
-    """One grid step of the drift-implicit Euler method; the state and whether Newton settled."""
-    u1 = stimulus(t0 + (1 - _NUDGE) * h)
-    kick = jnp.zeros_like(y)
-    if key is not None:
-        g = scaled.diffusion(t0, y, stimulus(t0 + _NUDGE * h))
-        kick = g @ increments(key, step, channels=g.shape[1], dtype=y.dtype) * jnp.sqrt(h)
-    return drift_implicit_euler_step(
-        lambda z: scaled.drift(t0 + h, z, u1),
-        y,
-        kick,
-        h=h,
-        project=scaled.project,
-        confine=lambda z, b: scaled.confine(z, b, u1),
-        cap=cap,
-    )
-
-
-def solve_fixed(
-    scaled: Scaled,
-    stimulus: AbstractStimulus,
-    *,
-    rows: Float[Array, " rows"],
-    y0: Float[Array, " n"],
-    start: Float[Array, ""],
-    first: Int[Array, ""],
-    key: Any,
-    substeps: int,
-    cap: int = 40,
-) -> Solution:
-    """Drift-implicit Euler on a grid, differentiable in forward and reverse mode, for one device.
-
-    Parameters
-    ----------
-    scaled, stimulus, rows, y0
-        As for `solve_stiff`; `y0` holds at `start` [s], before the first of the rows.
-    start, first
-        Time [s] and step number at which this stretch begins.
-    key : Key[Array, ""] or None
-        Noise of this device; None for none.
-    substeps : int
-        Equal steps between two rows.
-    cap : int
-        Largest number of Newton iterations.
-    """
-
-    @jax.checkpoint
-    def interval(carry, row):
-        y, t0, step, code = carry
-        h = (row - t0) / substeps
-
-        def one(c, j):
-            y, settled = _fixed_step(
-                scaled, stimulus, key, c[0], step + j, t0 + j.astype(h.dtype) * h, h, cap=cap
-            )
-            return (y, c[1] & settled), None
-
-        (y, settled), _ = lax.scan(one, (y, jnp.asarray(True)), jnp.arange(substeps))
-        worst = jnp.where(
-            jnp.all(jnp.isfinite(y)), jnp.where(settled, 0, Result.newton_failed), Result.not_finite
-        )
-        return (y, row, step + substeps, jnp.where(code == 0, worst, code)), y
-
-    begin = (y0, start, first, jnp.asarray(0))
-    (_, _, _, code), y = lax.scan(interval, begin, rows)
-    return Solution(y, code)
-
-
-def _solve_by_diffrax(scaled, stimulus, *, rows, y0, key, policy: Fixed) -> Solution:
-    """Fixed steps by another diffrax solver on a grid path."""
-    channels = len(scaled.channels())
-    n = int(np.ceil(float(rows[-1]) / policy.dt - 1e-9))
-    dt = rows[-1] / n
-    drift = dfx.ODETerm(lambda t, y, sc: sc.drift(t, y, stimulus(t)))
-    # To pyright an equinox AbstractVar of the base, levy_area, is a field to pass.
-    path = GridPath(key=key, dt=dt, channels=channels)  # pyright: ignore[reportCallIssue]
-    noise = dfx.ControlTerm(lambda t, y, sc: sc.diffusion(t, y, stimulus(t)), path)
-    sol = dfx.diffeqsolve(
-        dfx.MultiTerm(drift, noise),
-        policy.method,
-        t0=jnp.zeros((), rows.dtype),
-        t1=rows[-1],
-        dt0=None,
-        y0=y0,
-        args=scaled,
-        stepsize_controller=dfx.StepTo(dt * jnp.arange(n + 1, dtype=rows.dtype)),
-        saveat=dfx.SaveAt(ts=rows),
-        max_steps=n + 16,
-        throw=False,
-    )
-    _, y = _saved(sol)
-    ok = (sol.result == dfx.RESULTS.successful) & jnp.all(jnp.isfinite(y))
-    return Solution(y, jnp.where(ok, Result.successful, Result.not_finite))
 
 
 def _with(scaled: Scaled, values: Mapping[str, Array]) -> Scaled:
@@ -359,21 +166,38 @@ class Lanes(eqx.Module):
     keys: Any = None
 
 
+def _fixed_by_steps(scaled: Scaled, lanes: Lanes, y0, policy: Fixed, bar) -> Solution:
+    """`_fixed_in_chunks`, lanes of equal steps between rows together.
+
+    The steps of a lane, and so its noise, follow from its own rows and not from those beside it.
+    """
+    gaps = np.diff(np.asarray(lanes.rows), axis=1, prepend=0.0)
+    needed = np.maximum(np.ceil(np.max(gaps, axis=1) / policy.dt - 1e-6), 1).astype(int)
+    parts, order = [], []
+    for substeps in np.unique(needed):
+        own = np.flatnonzero(needed == substeps)
+        some, y = lanes, y0
+        if len(own) < len(y0):
+            some, y = jax.tree.map(lambda x, own=own: x[own], (lanes, y0))
+        args = (scaled, some.stimuli, some.rows, y, some.keys, some.values)
+        parts.append(_fixed_in_chunks(*args, int(substeps), policy.method.cap, bar))
+        order.append(own)
+    if len(parts) == 1:
+        return parts[0]
+    back = np.argsort(np.concatenate(order))
+    return jax.tree.map(lambda *x: jnp.concatenate(x)[back], *parts)
+
+
 def _run(scaled: Scaled, lanes: Lanes, y0, policy: Stiff | Fixed, bar) -> Solution:
     """One batched solve."""
     if isinstance(policy, Stiff):
         return _stiff_lanes(scaled, lanes.stimuli, lanes.rows, y0, lanes.values, policy)
     if isinstance(policy.method, DriftImplicitEuler):
-        gaps = np.diff(np.asarray(lanes.rows), axis=1, prepend=0.0)
-        substeps = max(1, int(np.ceil(np.max(gaps) / policy.dt - 1e-6)))
-        cap = policy.method.cap
-        return _fixed_in_chunks(
-            scaled, lanes.stimuli, lanes.rows, y0, lanes.keys, lanes.values, substeps, cap, bar
-        )
+        return _fixed_by_steps(scaled, lanes, y0, policy, bar)
     keys = lanes.keys if lanes.keys is not None else jax.random.split(jax.random.key(0), len(y0))
 
     def run(s, r, y, k, v):
-        return _solve_by_diffrax(_with(scaled, v), s, rows=r, y0=y, key=k, policy=policy)
+        return solve_by_diffrax(_with(scaled, v), s, rows=r, y0=y, key=k, policy=policy)
 
     solutions = [
         run(*jax.tree.map(lambda x: x[n], (lanes.stimuli, lanes.rows, y0, keys, lanes.values)))  # noqa: B023

@@ -13,7 +13,7 @@ from memjax.device.diffusive import _rectified
 from memjax.fields import parameter_specs
 from memjax.observables import summarise, switching
 from memjax.scaling import Scaled
-from memjax.simulate import _fixed_step
+from memjax.solve import _fixed_step
 from tests.helpers import z_score
 
 ENV = mj.Environment()

@@ -56,7 +56,10 @@ def test_jacobian_of_currents_and_events_is_that_of_differences(result):
     moved = np.concatenate([z + h * np.eye(n), z - h * np.eye(n)])
     moved = np.concatenate([moved, np.repeat(z[None], -len(moved) % BATCH + BATCH, axis=0)])
     r = np.concatenate(
-        [np.asarray(evaluate(problem, jnp.asarray(b))[0]) for b in np.split(moved, len(moved) // BATCH)]
+        [
+            np.asarray(evaluate(problem, jnp.asarray(b))[0])
+            for b in np.split(moved, len(moved) // BATCH)
+        ]
     )
     differences = ((r[:n] - r[n : 2 * n]) / (2 * h)).T
     exact = np.asarray(evaluate(problem, jnp.asarray(np.repeat(z[None], BATCH, axis=0)))[1][0])
@@ -118,7 +121,7 @@ def test_a_fit_folder_is_complete_and_its_json_strict(result, tmp_path):
     assert content["data"][0]["sha256"]
     page = (tmp_path / "report.html").read_text()
     assert page.count("data:image/png;base64,") == 4
-    assert "src=\"http" not in page
+    assert 'src="http' not in page
     simulated = np.genfromtxt(tmp_path / "simulated.csv", delimiter=",", names=True)
     assert len(simulated) == result.n_points
 
@@ -136,4 +139,3 @@ def test_spread_by_simulation_comes_nearer_to_the_distribution(result):
 def test_float32_is_refused(example):
     with jax.enable_x64(False), pytest.raises(mj.errors.PolicyError, match="jax_enable_x64"):
         ft.fit([example], mj.DiffusiveMemristor())
-

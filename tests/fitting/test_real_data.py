@@ -25,7 +25,9 @@ def test_medians_of_the_published_sweeps_are_met(shared_data, name, step):
             assert abs(off) <= step * 1.001
         hold = here[word]["v_hold_all_V"]["median"] - there[word]["v_hold_all_V"]["median"]
         assert abs(hold) <= 0.012 * 1.001
-        assert there[word]["switched"] == (here[word]["excursions"] if here[word]["switched"] else 0)
+        assert there[word]["switched"] == (
+            here[word]["excursions"] if here[word]["switched"] else 0
+        )
     i = np.abs(np.asarray(trace.i[0]))
     clear = (np.abs(m.i) > 1e-12) & ~m.at_compliance & (i > 0)
     assert np.median(np.abs(np.log10(i[clear] / np.abs(m.i[clear])))) <= 0.3

@@ -89,13 +89,17 @@ def test_a_device_that_switches_one_way_is_one_sided():
 def test_sweeps_that_never_switch_are_an_error_that_says_so():
     v, _ = _loop(0.5, 0.2)
     waves = summarise_sweeps([_measurement((v, v / 1e11))], point_time=1e-3, floor=1e-14)
-    with pytest.raises(DataError, match="no sweep switches.*memjax read"):
+    with pytest.raises(DataError, match=r"no sweep switches.*memjax read"):
         guess(waves, floor=1e-14, device=mj.DiffusiveMemristor())
 
 
 def test_no_excursion_of_the_voltage_is_an_error():
     flat = mj.Measurement(
-        v=np.zeros(5), i=np.ones(5), sweep=np.zeros(5, int), at_compliance=np.zeros(5, bool), reader="test"
+        v=np.zeros(5),
+        i=np.ones(5),
+        sweep=np.zeros(5, int),
+        at_compliance=np.zeros(5, bool),
+        reader="test",
     )
     with pytest.raises(DataError, match="no excursion of the voltage"):
         summarise_sweeps([flat], point_time=1e-3, floor=1e-14)

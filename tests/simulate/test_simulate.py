@@ -313,3 +313,14 @@ def test_a_trace_becomes_a_table_and_a_data_set_with_units():
     assert data["i"].attrs["units"] == "A"
     assert data["y"].dims == ("member", "row")
     assert data.attrs["model"] == "geometric"
+
+
+def test_noise_of_a_sweep_does_not_depend_on_the_rows_of_the_sweeps_beside_it():
+    device = mj.DiffusiveMemristor(sigma1=8.0, sigma2=5.0)
+    near, far = np.arange(1, 9) * 1e-3, np.arange(1, 9) * 3e-3
+    sweep = mj.Sampled(np.array([0.0, 0.02]), np.array([0.0, 0.3]))
+    options = {"policy": mj.Fixed(5e-4), "seed": 3}
+    alone = mj.simulate(device, sweep, save=near, **options)
+    both = mj.simulate(device, [sweep, sweep], save=[near, far], **options)
+    np.testing.assert_array_equal(both.state["f"][:, :8], alone.state["f"])
+    assert not np.array_equal(both.state["f"][:, 8:], alone.state["f"])

@@ -62,14 +62,15 @@ def _batched(q0: np.ndarray, measured: jax.Array) -> np.ndarray:
     """Levenberg-Marquardt from all starts at once."""
 
     def evaluate(z):
-        return tuple(np.asarray(x) for x in _evaluate(jnp.asarray(z), measured))
+        r, jac, ok = _evaluate(jnp.asarray(z), measured)
+        return np.asarray(r), np.asarray(jac), np.asarray(ok)
 
     return levenberg_marquardt(evaluate, q0, iterations=60, tolerance=1e-5).z
 
 
 @eqx.filter_jit
 def _optimistix(q0, measured):
-    """optimistix' Levenberg-Marquardt from one start, through the same solve."""
+    """Levenberg-Marquardt of optimistix from one start, through the same solve."""
     solver = optx.LevenbergMarquardt(rtol=1e-5, atol=1e-5)
     options = {"jac": "fwd"}
     sol = optx.least_squares(
@@ -79,7 +80,7 @@ def _optimistix(q0, measured):
 
 
 def _one_by_one(q0: np.ndarray, measured: jax.Array) -> np.ndarray:
-    """optimistix from every start."""
+    """From every start, one after the other."""
     return np.stack([np.asarray(_optimistix(jnp.asarray(q), measured)) for q in q0])
 
 
@@ -111,7 +112,7 @@ def _record(record: Recorder, variant: str, fit: Callable, q0: np.ndarray, measu
 
 
 def memjax_fit(q0: np.ndarray, record: Recorder, measured: np.ndarray) -> None:
-    """memjax's batched search, and optimistix one start after the other, on the same solve."""
+    """Our batched search, and that of optimistix one start after the other, on the same solve."""
     jax.config.update("jax_enable_x64", True)
     _record(record, "memjax", _batched, q0, measured)
     _record(record, "optimistix", _one_by_one, q0, measured)

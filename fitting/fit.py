@@ -21,10 +21,10 @@ from .summary import Waveform, noise_floor, summarise_sweeps
 from .uncertainty import Uncertainty, uncertainty
 from .variability import cycle_spread, read_noise
 
-BATCH = 16
+BATCH = 8
 """Starts that advance together."""
 
-SCREENED = 192
+SCREENED = 128
 """Starts that are screened."""
 
 _AT_BOUND = 0.01

@@ -11,7 +11,7 @@ Evaluate = Callable[[Float[np.ndarray, "starts free"]], tuple[np.ndarray, np.nda
 _LONGEST = 1.5
 """Longest move of a coordinate in one iteration [natural log units]."""
 
-_PATIENCE = 12
+_PATIENCE = 8
 """Iterations without a gain of the best start after which the search ends."""
 
 
@@ -117,7 +117,7 @@ def levenberg_marquardt(
         Largest number of iterations.
     tolerance : float
         A start has converged when several steps in a row lower its cost by less than this share;
-        the search ends when all have, or when twelve iterations lower the best cost by less than
+        the search ends when all have, or when eight iterations lower the best cost by less than
         this share each.
     progress : Progress, optional
         Updated in place after every iteration; a `KeyboardInterrupt` leaves it whole.

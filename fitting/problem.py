@@ -13,6 +13,7 @@ from jaxtyping import Array, Bool, Float
 import memjax as mj
 from memjax.errors import DataError
 from memjax.params import constrain, known, quiet, unconstrain
+from memjax.programs import kept
 from memjax.scaling import Scaled
 from memjax.simulate import before, solve_stiff
 
@@ -304,7 +305,7 @@ def _crossing(scaled: Scaled, stimulus, ends, times, logs, threshold):
     return lax.stop_gradient(t0 + share * (t1 - t0)) - shift, last
 
 
-@eqx.filter_jit
+@kept
 def evaluate(problem: Problem, z: Float[Array, "starts free"]):
     """Residuals, Jacobian (forward mode) and success at a batch of points.
 

@@ -19,6 +19,7 @@ from .errors import StimulusError
 from .fields import parameter_specs
 from .noise import device_key
 from .policy import AbstractPolicy, Auto, Fixed, Stiff, check, resolve
+from .programs import kept
 from .result import Trace
 from .scaling import Scaled
 from .solve import Solution, before, solve_by_diffrax, solve_fixed, solve_stiff
@@ -40,11 +41,15 @@ def _with(scaled: Scaled, values: Mapping[str, Array]) -> Scaled:
     )
 
 
-@eqx.filter_jit
+@kept
 def _stiff_lanes(scaled, stimuli, rows, y0, values, policy):
-    """`solve_stiff` over lanes."""
+    """`solve_stiff` over lanes: scaled states and results."""
     end = jnp.max(rows)
-    run = lambda s, r, y, v: solve_stiff(_with(scaled, v), s, rows=r, y0=y, end=end, policy=policy)  # noqa: E731
+
+    def run(s, r, y, v):
+        solution = solve_stiff(_with(scaled, v), s, rows=r, y0=y, end=end, policy=policy)
+        return solution.y, solution.result
+
     return jax.vmap(run)(stimuli, rows, y0, values)
 
 
@@ -142,7 +147,7 @@ def _outputs(scaled: Scaled, stimuli, rows, y, values):
     return jax.vmap(lane)(stimuli, rows, y, values)
 
 
-_outputs_jit = eqx.filter_jit(_outputs)
+_outputs_jit = kept(_outputs)
 
 
 class Lanes(eqx.Module):
@@ -191,7 +196,7 @@ def _fixed_by_steps(scaled: Scaled, lanes: Lanes, y0, policy: Fixed, bar) -> Sol
 def _run(scaled: Scaled, lanes: Lanes, y0, policy: Stiff | Fixed, bar) -> Solution:
     """One batched solve."""
     if isinstance(policy, Stiff):
-        return _stiff_lanes(scaled, lanes.stimuli, lanes.rows, y0, lanes.values, policy)
+        return Solution(*_stiff_lanes(scaled, lanes.stimuli, lanes.rows, y0, lanes.values, policy))
     if isinstance(policy.method, DriftImplicitEuler):
         return _fixed_by_steps(scaled, lanes, y0, policy, bar)
     keys = lanes.keys if lanes.keys is not None else jax.random.split(jax.random.key(0), len(y0))

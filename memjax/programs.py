@@ -1,0 +1,106 @@
+"""Traced programs kept on disk: JAX's own cache spares the compiler a second time, this one the tracer too."""
+
+import functools
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import equinox as eqx
+import jax
+import jax.core
+import jax.export
+import numpy as np
+
+T = TypeVar("T", bound=Callable[..., Any])
+
+_ADDRESS = " at 0x"
+"""What a representation holds where it is of this process only."""
+
+
+def _folder() -> Path | None:
+    """Where programs are kept: in JAX's compilation cache, and only where run-time checks do not call Python back."""
+    root = jax.config.values.get("jax_compilation_cache_dir")
+    return Path(root) / "traced" if root and os.environ.get("EQX_ON_ERROR") == "nan" else None
+
+
+@functools.cache
+def _sources() -> str:
+    """Digest of the code that programs are traced from."""
+    package = Path(__file__).parent
+    digest = hashlib.sha256(f"{jax.__version__} {eqx.__version__}".encode())
+    for root in (package, package.parent / "fitting"):
+        for path in sorted(root.rglob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _key(name: str, leaves: list, static: Any) -> str | None:
+    """Name of a program's file; None where something in it has no lasting representation."""
+    shapes = [(x.shape, str(x.dtype)) for x in leaves]
+    what = f"{name} {shapes} {jax.tree.structure(static)} {jax.tree.leaves(static)}"
+    what += f" {jax.default_backend()} {jax.config.values['jax_enable_x64']} {_sources()}"
+    return None if _ADDRESS in what else hashlib.sha256(what.encode()).hexdigest()
+
+
+def _traced(path: Path, call: Callable, leaves: list) -> jax.export.Exported:
+    """The program of a call, from its file, or traced and put there."""
+    if path.exists():
+        return jax.export.deserialize(bytearray(path.read_bytes()))
+    program = jax.export.export(jax.jit(call))(*leaves)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f"{path.name}.{os.getpid()}")
+    beside.write_bytes(program.serialize())
+    beside.replace(path)
+    return program
+
+
+def _is_array(x: Any) -> bool:
+    """What `equinox.filter_jit` traces."""
+    return isinstance(x, jax.Array | np.ndarray)
+
+
+def kept(f: T) -> T:
+    """Compile a function of pytrees as `equinox.filter_jit` does, and keep its traced program on disk.
+
+    Parameters
+    ----------
+    f : callable
+        Takes positional arguments, whose arrays are traced, and returns arrays in tuples and
+        dictionaries.
+
+    Returns
+    -------
+    callable
+        Under a trace, without a compilation cache, or where a program cannot be kept, this is
+        `equinox.filter_jit`.
+    """
+    plain, ready = eqx.filter_jit(f), {}
+
+    @functools.wraps(f)
+    def wrapper(*args):
+        dynamic, static = eqx.partition(args, _is_array)
+        leaves, structure = jax.tree.flatten(dynamic)
+        folder = _folder()
+        traced = any(isinstance(x, jax.core.Tracer) for x in leaves)
+        key = None if folder is None or traced else _key(f.__qualname__, leaves, static)
+        if folder is None or key is None:
+            return plain(*args)
+        if key not in ready:
+            ready[key] = _prepare(f, folder / key, leaves, structure, static)
+        return plain(*args) if ready[key] is None else ready[key](*leaves)
+
+    return cast(T, wrapper)
+
+
+def _prepare(f: Callable, path: Path, leaves: list, structure: Any, static: Any) -> Callable | None:
+    """A function of the leaves that runs the program; None where there is none."""
+
+    def call(*own):
+        return f(*eqx.combine(jax.tree.unflatten(structure, own), static))
+
+    try:
+        return jax.jit(_traced(path, call, leaves).call)
+    except Exception:  # a cache may fail in any way, and must not fail the run
+        return None

@@ -1,0 +1,26 @@
+"""The README's first Python block runs as it stands."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+@pytest.mark.slow
+def test_the_library_example_runs():
+    code = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)[0]
+    names: dict = {}
+    exec(compile(code, "README.md", "exec"), names)
+    assert names["ensemble"].check().v.shape[0] == 20
+    assert np.isfinite(names["slope"])
+
+
+def test_the_two_commands_are_one_line_each():
+    text = README.read_text(encoding="utf-8")
+    venv = "python3 -m venv .venv && . .venv/bin/activate && pip install -e "
+    fit = "memjax fit example:diffusive-sweeps --model diffusive --out demo"
+    assert f'{venv}".[all]" && {fit}\n' in text
+    assert f'{venv}".[test]" && pytest\n' in text

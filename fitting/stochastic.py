@@ -55,7 +55,7 @@ class SpreadLoss(eqx.Module):
 
     def __call__(self, log_sigma: Float[Array, " names"]) -> Float[Array, ""]:
         """Sum over excursions of the energy distance [rows]."""
-        values = self.nominal * jnp.exp(jnp.exp(log_sigma) * self.normal)
+        values = self.nominal[None] * jnp.exp(jnp.exp(log_sigma)[None] * self.normal)
 
         def cycle(row):
             named = dict(zip(self.names, row, strict=True))

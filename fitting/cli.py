@@ -208,6 +208,9 @@ def _run_fit(options: argparse.Namespace) -> int:
 def _configure_report(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``memjax report``."""
     parser.add_argument("folder", metavar="DIR", help="folder that 'memjax fit' made")
+    parser.add_argument(
+        "--force", action="store_true", help="no effect: a report is always made anew"
+    )
 
 
 def _run_report(options: argparse.Namespace) -> int:

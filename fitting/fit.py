@@ -261,7 +261,7 @@ def fit(
     the median row at which the device switched, released and returned. Points at the current limit
     count only where the simulation stays below it. Residuals of currents saturate at 10 sigma.
     Priors are log-normal around the guess, a factor of 7 wide. `screened` starts are evaluated, the
-    best 16 advance together by Levenberg-Marquardt with forward-mode Jacobians through the stiff
+    best 8 advance together by Levenberg-Marquardt with forward-mode Jacobians through the stiff
     solve, and once more from recombinations of their results.
     """
     require_x64()

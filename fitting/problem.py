@@ -15,7 +15,7 @@ from memjax.errors import DataError
 from memjax.params import constrain, known, quiet, unconstrain
 from memjax.programs import kept
 from memjax.scaling import Scaled
-from memjax.simulate import before, solve_stiff
+from memjax.solve import before, solve_stiff
 
 from .summary import EVENTS, HOLD_THRESHOLD, ON_THRESHOLD, Waveform
 

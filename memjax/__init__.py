@@ -11,7 +11,7 @@ if "memjax" in (_os.path.basename(_sys.argv[0]) if _sys.argv else "", *_sys.orig
     # keeps no program that does, and every adaptive solve checks its times.
     _os.environ.setdefault("EQX_ON_ERROR", "nan")
 
-from . import params as params, presets as presets
+from . import params as params, presets as presets, solver as solver
 from .circuit import Bench as Bench, BenchedDevice as BenchedDevice
 from .data import Measurement as Measurement, read as read
 from .device import (
@@ -21,6 +21,7 @@ from .device import (
     device_class as device_class,
     device_names as device_names,
 )
+from .expected import expected as expected
 from .fields import describe as describe, param as param, state as state
 from .policy import Auto as Auto, Fixed as Fixed, Stiff as Stiff
 from .result import Result as Result, Trace as Trace
@@ -33,6 +34,6 @@ from .stimulus import (
     staircase as staircase,
     triangle_sweep as triangle_sweep,
 )
-from .system import Environment as Environment
+from .system import AbstractSystem as AbstractSystem, Environment as Environment, Jump as Jump
 
 __version__ = "0.1.0"

@@ -59,6 +59,9 @@ class StateSpec:
         Closed range of the state [unit].
     size : int
         Number of components.
+    linear : bool
+        Whether its rate of change is linear in it given the other states, as that of a node behind
+        resistors is.
     """
 
     name: str
@@ -67,6 +70,7 @@ class StateSpec:
     bounds: tuple[float, float]
     doc: str = ""
     size: int = 1
+    linear: bool = False
 
 
 def _as_inexact(value: Any) -> jax.Array | None:
@@ -123,10 +127,27 @@ def param(
 
 
 def state(
-    name: str, *, unit: str, scale: float, bounds: tuple[float, float], doc: str = "", size: int = 1
+    name: str,
+    *,
+    unit: str,
+    scale: float,
+    bounds: tuple[float, float],
+    doc: str = "",
+    size: int = 1,
+    linear: bool = False,
 ) -> StateSpec:
-    """Declare a state of a device: see `StateSpec`."""
-    return StateSpec(name=name, unit=unit, scale=scale, bounds=bounds, doc=doc, size=size)
+    """Declare a state of a device: see `StateSpec`.
+
+    Raises
+    ------
+    ModelError
+        For a vector that is declared linear.
+    """
+    if linear and size > 1:
+        raise ModelError(f"linear state {name!r} of {size} components", allowed="linear scalars")
+    return StateSpec(
+        name=name, unit=unit, scale=scale, bounds=bounds, doc=doc, size=size, linear=linear
+    )
 
 
 def parameter_specs(device: Any) -> dict[str, ParameterSpec]:

@@ -10,8 +10,18 @@ import jax.numpy as jnp
 import numpy as np
 
 from .errors import PolicyError
-from .solver import DriftImplicitEuler
-from .system import Additive, NoNoise
+from .noise import KINDS
+from .solver import (
+    AbstractKernel,
+    DriftImplicitEuler,
+    DriftImplicitMilstein,
+    SemiImplicitEuler,
+    SraEsdirk,
+)
+from .system import Additive, Partitioned
+
+_DEFAULTS = {False: (1e-5, 1e-7), True: (1e-3, 1e-4)}
+"""Tolerances without and with noise."""
 
 
 class AbstractPolicy(eqx.Module):
@@ -19,23 +29,43 @@ class AbstractPolicy(eqx.Module):
 
 
 class Stiff(AbstractPolicy):
-    """Adaptive stiff solve without noise: RODAS3 (L-stable, order 3) under a PI controller that lands on corners.
+    """Adaptive stiff solve: RODAS3 (L-stable, order 3) without noise, a stochastic kernel on dyadic steps with it.
 
     Parameters
     ----------
-    rtol, atol : float
-        Relative tolerance, and absolute tolerance in units of each state's scale.
+    rtol, atol : float, optional
+        Tolerance of each step relative to the state, and absolute in units of each state's scale;
+        1e-5 and 1e-7 without noise, 1e-3 and 1e-4 with noise, unless given.
     max_steps : int
         Steps after which the solve counts as failed.
     adjoint : diffrax.AbstractAdjoint
         `diffrax.ForwardMode` for forward derivatives, `diffrax.RecursiveCheckpointAdjoint` for
         reverse ones.
+    method : memjax.solver.AbstractKernel, optional
+        Of a noisy solve; `SraEsdirk` unless given.
+    clock : float, optional
+        Rate of the candidates for jumps [1/s], above every sum of intensities; the sum of the
+        jumps' bounds unless given. Needed where these are traced.
     """
 
-    rtol: float = eqx.field(static=True, default=1e-5)
-    atol: float = eqx.field(static=True, default=1e-7)
+    rtol: float | None = eqx.field(static=True, default=None)
+    atol: float | None = eqx.field(static=True, default=None)
     max_steps: int = eqx.field(static=True, default=100_000)
     adjoint: dfx.AbstractAdjoint = dfx.ForwardMode()
+    method: Any = eqx.field(static=True, default=None)
+    clock: float | None = eqx.field(static=True, default=None)
+
+    def tolerances(self, *, noisy: bool) -> tuple[float, float]:
+        """Relative and absolute tolerance."""
+        rtol, atol = _DEFAULTS[noisy]
+        return (
+            rtol if self.rtol is None else self.rtol,
+            atol if self.atol is None else self.atol,
+        )
+
+    def kernel(self, structure: type) -> AbstractKernel:
+        """Step of a noisy solve for noise of this structure."""
+        return SraEsdirk(structure=structure) if self.method is None else self.method
 
 
 def _number(x: Any) -> Any:
@@ -50,50 +80,42 @@ class Fixed(AbstractPolicy):
     ----------
     dt : float
         Largest step [s]. Between two rows of output the steps are equal, and none is longer.
-    method : diffrax.AbstractSolver
+    method : memjax.solver.AbstractKernel or diffrax.AbstractSolver
         `DriftImplicitEuler` unless another Ito method is given.
+    increments : {"gaussian", "two-point", "three-point"}
+        Normal increments; or discrete ones, cheaper, with the moments that weak order 1 (two-point)
+        or 2 (three-point, with `SraEsdirk`) needs: for ensembles of which only statistics matter.
     """
 
     dt: float = eqx.field(static=True, converter=_number)
-    method: Any = DriftImplicitEuler()
+    method: Any = eqx.field(static=True, default=DriftImplicitEuler())
+    increments: str = eqx.field(static=True, default="gaussian")
 
     def __check_init__(self):
         if not (isinstance(self.dt, float) and math.isfinite(self.dt) and self.dt > 0):
             raise PolicyError(f"dt = {self.dt} s", where="Fixed", allowed="a finite step > 0 s")
+        if self.increments not in KINDS:
+            raise PolicyError(
+                f"increments = {self.increments!r}", where="Fixed", allowed=", ".join(KINDS)
+            )
 
 
 class Auto(AbstractPolicy):
-    """`Stiff` where nothing is random, else `Fixed` with a step that suits the rows of output.
+    """`Stiff`: adaptive, with noise or without.
 
-    Parameters
-    ----------
-    steps_per_row : int
-        Fixed steps between two rows of output at their median distance.
-    max_steps : int
-        Number of fixed steps in all beyond which they are taken longer.
+    Notes
+    -----
+    Ensembles of which many devices take many steps may run faster with `Fixed`.
     """
 
-    steps_per_row: int = eqx.field(static=True, default=500)
-    max_steps: int = eqx.field(static=True, default=20_000_000)
 
-
-def resolve(policy: AbstractPolicy, *, noisy: bool, gaps: np.ndarray) -> Stiff | Fixed:
-    """The policy itself, or what `Auto` stands for given the times between rows of output [s]."""
+def resolve(policy: AbstractPolicy) -> Stiff | Fixed:
+    """The policy itself, or what `Auto` stands for."""
     if isinstance(policy, Stiff | Fixed):
         return policy
     if not isinstance(policy, Auto):
         raise PolicyError(f"policy {type(policy).__name__}", allowed="Auto, Stiff, Fixed")
-    if not noisy:
-        return Stiff()
-    some = gaps[gaps > 0]
-    if not some.size:
-        return Fixed(1.0)
-    # The median: two rows beside a corner may lie arbitrarily close.
-    dt = max(
-        float(np.median(some)) / policy.steps_per_row,
-        float(np.max(some)) * len(gaps) / policy.max_steps,
-    )
-    return Fixed(dt)
+    return Stiff()
 
 
 def check(policy: Stiff | Fixed, structure: type, *, noisy: bool) -> None:
@@ -114,16 +136,41 @@ def check(policy: Stiff | Fixed, structure: type, *, noisy: bool) -> None:
         With what to use instead.
     """
     if isinstance(policy, Stiff):
-        _check_stiff(policy, noisy)
-        return
-    method = policy.method
-    if not noisy or structure in (Additive, NoNoise) or isinstance(method, DriftImplicitEuler):
-        return
+        _check_tolerances(policy, noisy)
+    if noisy:
+        _check_method(policy, structure)
+
+
+def _check_method(policy: Stiff | Fixed, structure: type) -> None:
+    """Whether a method converges to the Ito process with noise of this structure."""
+    method, where = policy.method, type(policy).__name__
     name = type(method).__name__
+    if isinstance(policy, Stiff) and (
+        isinstance(method, SemiImplicitEuler)
+        or not (method is None or isinstance(method, AbstractKernel))
+    ):
+        raise PolicyError(
+            f"{name} under adaptive steps with noise",
+            where=where,
+            allowed="SraEsdirk, DriftImplicitMilstein, DriftImplicitEuler",
+            fix="other methods have no error estimate here or take their noise from a grid path, which is not "
+            "Brownian under adaptive steps: leave method out, or use mj.Fixed(dt=...)",
+        )
+    if isinstance(policy, Fixed):
+        _check_increments(policy)
+    if isinstance(method, SraEsdirk) and _stronger(method.structure, structure):
+        raise PolicyError(
+            f"SraEsdirk({method.structure.__name__}) with {structure.__name__} noise",
+            where=where,
+            allowed=f"SraEsdirk(structure={structure.__name__})",
+            fix="it would leave out the response of the amplitude to its own noise",
+        )
+    if method is None or isinstance(method, AbstractKernel) or issubclass(structure, Additive):
+        return
     if isinstance(method, dfx.AbstractStratonovichSolver):
         raise PolicyError(
             f"{name} with state-dependent noise",
-            where="Fixed",
+            where=where,
             allowed="methods that converge to the Ito process",
             fix="it converges to the Stratonovich process, which is another one; use the default DriftImplicitEuler",
         )
@@ -132,32 +179,49 @@ def check(policy: Stiff | Fixed, structure: type, *, noisy: bool) -> None:
     ):
         raise PolicyError(
             f"{name} with state-dependent noise",
-            where="Fixed",
+            where=where,
             allowed="methods that treat the noise explicitly and converge to the Ito process",
             fix="it takes the noise at the end of the step and converges to the wrong mean; use the default "
             "DriftImplicitEuler",
         )
 
 
-def _check_stiff(policy: Stiff, noisy: bool) -> None:
-    """The part of `check` that concerns adaptive steps."""
-    if noisy:
+def _stronger(method: type, structure: type) -> bool:
+    """Whether a method counts on more than noise of a structure has."""
+    return issubclass(method, Partitioned) and not issubclass(structure, Partitioned)
+
+
+def _check_increments(policy: Fixed) -> None:
+    """Discrete increments only where a method keeps a weak order with them."""
+    if policy.increments == "gaussian":
+        return
+    name = type(policy.method).__name__
+    if not isinstance(policy.method, AbstractKernel) or (
+        isinstance(policy.method, DriftImplicitMilstein)
+    ):
         raise PolicyError(
-            "adaptive steps with noise",
-            where="Stiff",
-            allowed="noise-free systems, or deterministic=True",
-            fix="a grid path is not Brownian under adaptive steps; use mj.Fixed(dt=...)",
+            f"{policy.increments} increments with {name}",
+            where="Fixed",
+            allowed="SemiImplicitEuler, DriftImplicitEuler, SraEsdirk",
+            fix="it gains nothing from cheaper increments, or takes its noise from a path: leave increments out",
         )
-    if not (policy.rtol > 0 and policy.atol >= 0 and policy.max_steps >= 1):
+
+
+def _check_tolerances(policy: Stiff, noisy: bool) -> None:
+    """The part of `check` that concerns adaptive steps."""
+    rtol, atol = policy.tolerances(noisy=noisy)
+    if not (rtol > 0 and atol >= 0 and policy.max_steps >= 1):
         raise PolicyError(
-            f"rtol = {policy.rtol}, atol = {policy.atol}, max_steps = {policy.max_steps}",
+            f"rtol = {rtol}, atol = {atol}, max_steps = {policy.max_steps}",
             where="Stiff",
             allowed="rtol > 0, atol >= 0, max_steps >= 1",
         )
+    if policy.clock is not None and not policy.clock > 0:
+        raise PolicyError(f"clock = {policy.clock} 1/s", where="Stiff", allowed="> 0 1/s")
     eps = float(jnp.finfo(jnp.result_type(float)).eps)
-    if policy.rtol < 10 * eps:
+    if rtol < 10 * eps:
         raise PolicyError(
-            f"rtol = {policy.rtol:g} in {jnp.result_type(float)}",
+            f"rtol = {rtol:g} in {jnp.result_type(float)}",
             where="Stiff",
             allowed=f">= {10 * eps:.1g}",
             fix="enable float64: jax.config.update('jax_enable_x64', True)",

@@ -16,12 +16,19 @@ if TYPE_CHECKING:
 
 
 class Result(IntEnum):
-    """How a solve ended."""
+    """How a solve ended.
+
+    Well; with more steps than allowed; at a state or drift that is no number; with an implicit step
+    that could not be solved; with steps below the resolution of time; with jumps more frequent than
+    their bound says.
+    """
 
     successful = 0
     step_limit = 1
     not_finite = 2
     newton_failed = 3
+    step_underflow = 4
+    clock_too_slow = 5
 
 
 class Member(eqx.Module):
@@ -59,6 +66,10 @@ class Trace(eqx.Module):
         Voltage [V] and current [A] of the device itself.
     result : Int[Array, "members sweeps"]
         How each solve ended, a `Result`.
+    accepted, rejected : Int[Array, "members sweeps"] or None
+        Steps that each solve took, and those that it refused.
+    pattern : Float[Array, "members sweeps"] or None
+        Log-probability of the pattern of jumps of each solve, for `memjax.expected`.
     units : dict
         Unit of each state.
     notes : dict
@@ -73,6 +84,9 @@ class Trace(eqx.Module):
     v_device: Float[Array, "members rows"]
     i_device: Float[Array, "members rows"]
     result: Int[Array, "members sweeps"]
+    accepted: Int[Array, "members sweeps"] | None = None
+    rejected: Int[Array, "members sweeps"] | None = None
+    pattern: Float[Array, "members sweeps"] | None = None
     units: dict = eqx.field(static=True, default_factory=dict)
     notes: dict = eqx.field(static=True, default_factory=dict)
 
@@ -112,6 +126,9 @@ class Trace(eqx.Module):
         keep = np.setdiff1d(np.arange(self.result.shape[0]), self.failed)
         pick = lambda x: x[keep]  # noqa: E731
         names = ("v", "i", "state", "v_device", "i_device", "result")
+        names += tuple(
+            n for n in ("accepted", "rejected", "pattern") if getattr(self, n) is not None
+        )
         parts = [jax.tree.map(pick, getattr(self, n)) for n in names]
         return eqx.tree_at(lambda tr: [getattr(tr, n) for n in names], self, parts)
 

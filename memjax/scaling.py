@@ -27,6 +27,11 @@ class Scaled(eqx.Module):
         """Scale of each component [SI]."""
         return np.concatenate([np.full(s.size, s.scale) for s in self.system.specs])
 
+    @property
+    def linear(self) -> tuple[str, ...]:
+        """States whose rate is linear in themselves given the others."""
+        return tuple(s.name for s in self.system.specs if s.linear)
+
     def pack(self, state: State) -> Float[Array, " n"]:
         """Vector of a state."""
         parts = [jnp.ravel(jnp.asarray(state[s.name]) / s.scale) for s in self.system.specs]
@@ -60,6 +65,48 @@ class Scaled(eqx.Module):
         """Names of the noise channels."""
         state = self.system.initial(self.env)
         return tuple(self.system.noise(0.0, state, 0.0, self.env))
+
+    def split(self, z: Float[Array, " n"]) -> State:
+        """Scaled states, each by its name."""
+        return {s.name: self.unpack(z)[s.name] / s.scale for s in self.system.specs}
+
+    def join(self, parts: State) -> Float[Array, " n"]:
+        """Vector of scaled states."""
+        return jnp.concatenate([jnp.ravel(parts[s.name]) for s in self.system.specs])
+
+    def _sized(self, parts: State, power: int) -> State:
+        """States times their scale to some power."""
+        return {s.name: parts[s.name] * s.scale**power for s in self.system.specs}
+
+    def rates(self, t, parts: State, u) -> State:
+        """Rates of change of scaled states [1/s], each by its name."""
+        rates = self.system.drift(t, self._sized(parts, 1), u, self.env)
+        return self._sized(rates, -1)
+
+    def kick(self, t, parts: State, u, w: Float[Array, " channels"]) -> State:
+        """What Brownian increments [sqrt(s)] add to scaled states, each by its name."""
+        total = {k: jnp.zeros_like(x) for k, x in parts.items()}
+        channels = self.system.noise(t, self._sized(parts, 1), u, self.env).values()
+        for channel, dw in zip(channels, w, strict=True):
+            total |= {k: total[k] + a * dw for k, a in channel.items()}
+        return self._sized(total, -1)
+
+    def kept(self, parts: State) -> State:
+        """Nearest scaled states of the domain."""
+        return self._sized(self.system.project(self._sized(parts, 1)), -1)
+
+    def jumps(self, t, z: Float[Array, " n"], u) -> tuple[Array, Array, Array]:
+        """Intensities and bounds [1/s] of all jumps, and the vectors after them, one row per jump."""
+        state = self.unpack(z)
+        found = self.system.jumps(t, state, u, self.env).values()
+        rates = [jnp.stack([j.intensity for j in found]), jnp.stack([j.bound for j in found])]
+        return *rates, jnp.stack([self.pack(state | j.after) for j in found])
+
+    @property
+    def jumping(self) -> bool:
+        """Whether there are jumps at all."""
+        zero = jnp.zeros(())
+        return bool(self.system.jumps(zero, self.system.initial(self.env), zero, self.env))
 
     def project(self, z: Float[Array, " n"]) -> Float[Array, " n"]:
         """Nearest vector of the domain."""

@@ -1,7 +1,6 @@
 """From a device, a stimulus and a policy to a trace: the one place where physics and solvers meet."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any, cast
 
 import equinox as eqx
@@ -17,83 +16,23 @@ from .data.measurement import Measurement
 from .device import AbstractDevice
 from .errors import StimulusError
 from .fields import parameter_specs
-from .noise import device_key
-from .policy import AbstractPolicy, Auto, Fixed, Stiff, check, resolve
+from .noise import device_key, words
+from .policy import AbstractPolicy, Auto, check, resolve
 from .programs import kept
 from .result import Trace
 from .scaling import Scaled
-from .solve import Solution, before, solve_by_diffrax, solve_fixed, solve_stiff
-from .solver import DriftImplicitEuler
+from .solve import Solution, before
+from .solve.batch import Grid, over, solve_grid, with_values
 from .stimulus import AbstractStimulus, Sampled, staircase
 from .system import AbstractSystem, Environment, NoNoise
 
-_CHUNKS = 25
 
-
-def _with(scaled: Scaled, values: Mapping[str, Array]) -> Scaled:
-    """The system with some of its device's parameters replaced."""
-    if not values:
-        return scaled
-    system = cast(BenchedDevice, scaled.system)  # as `simulate` makes it
-    device = params.replace(system.device, values, check=False)
-    return eqx.tree_at(
-        lambda s: s.system.device, scaled, device, is_leaf=lambda x: isinstance(x, AbstractDevice)
-    )
-
-
-@kept
-def _stiff_lanes(scaled, stimuli, rows, y0, values, policy):
-    """`solve_stiff` over lanes: scaled states and results."""
-    end = jnp.max(rows)
-
-    def run(s, r, y, v):
-        solution = solve_stiff(_with(scaled, v), s, rows=r, y0=y, end=end, policy=policy)
-        return solution.y, solution.result
-
-    return jax.vmap(run)(stimuli, rows, y0, values)
-
-
-@eqx.filter_jit
-def _fixed_lanes(scaled, stimuli, rows, y0, start, first, keys, values, substeps, cap):
-    """`solve_fixed` over lanes."""
-
-    def run(s, r, y, t, k, v):
-        return solve_fixed(
-            _with(scaled, v),
-            s,
-            rows=r,
-            y0=y,
-            start=t,
-            first=first,
-            key=k,
-            substeps=substeps,
-            cap=cap,
-        )
-
-    return jax.vmap(run)(stimuli, rows, y0, start, keys, values)
-
-
-def _fixed_in_chunks(scaled, stimuli, rows, y0, keys, values, substeps, cap, bar) -> Solution:
-    """`_fixed_lanes` stretch by stretch, so that a long run can show its progress and be interrupted."""
-    lanes, k = rows.shape
-    chunk = k if bar is None else max(1, -(-k // _CHUNKS))
-    padded = jnp.concatenate([rows, jnp.repeat(rows[:, -1:], -k % chunk, axis=1)], axis=1)
-    start, first = jnp.zeros(lanes, rows.dtype), jnp.asarray(0)
-    parts, code = [], jnp.zeros(lanes, int)
-    for a in range(0, padded.shape[1], chunk):
-        piece = padded[:, a : a + chunk]
-        s = _fixed_lanes(scaled, stimuli, piece, y0, start, first, keys, values, substeps, cap)
-        y0, start, first = s.y[:, -1], piece[:, -1], first + chunk * substeps
-        code = jnp.where(code == 0, s.result, code)
-        parts.append(s.y)
-        if bar is not None:
-            jax.block_until_ready(s.y)
-            bar.update(min(chunk, k - a))
-    return Solution(jnp.concatenate(parts, axis=1)[:, :k], code)
-
-
-def is_noisy(device: AbstractDevice, values: Mapping[str, Any] | None = None) -> bool:
-    """Whether noise acts: a noise parameter other than zero, or traced."""
+def is_noisy(
+    device: AbstractDevice | AbstractSystem, values: Mapping[str, Any] | None = None
+) -> bool:
+    """Whether noise acts: a noise parameter other than zero, or traced; or jumps."""
+    if device.jumps(0.0, device.initial(Environment()), jnp.zeros(()), Environment()):
+        return True
     if device.noise_structure is NoNoise:
         return False
     specs = parameter_specs(device)
@@ -106,14 +45,14 @@ def is_noisy(device: AbstractDevice, values: Mapping[str, Any] | None = None) ->
     return any(isinstance(x, jax.core.Tracer) or bool(np.any(np.asarray(x) != 0)) for x in known)
 
 
-def _stack(stimuli: Sequence[AbstractStimulus], lanes: np.ndarray) -> AbstractStimulus:
-    """One stimulus with a leading lane axis out of one per sweep."""
+def _stack(stimuli: Sequence[AbstractStimulus], which: np.ndarray) -> AbstractStimulus:
+    """One stimulus with a leading axis out of some of several."""
     arrays = [jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(float)), s) for s in stimuli]
     if any(jax.tree.structure(a) != jax.tree.structure(arrays[0]) for a in arrays):
         raise StimulusError(
             "sweeps of different kinds in one run", allowed="one kind of stimulus per run"
         )
-    return jax.tree.map(lambda *x: jnp.stack(x)[lanes], *arrays)
+    return jax.tree.map(lambda *x: jnp.stack([x[k] for k in which]), *arrays)
 
 
 def _pad(stimuli: Sequence[Any], rows: Sequence[np.ndarray]) -> tuple[list, np.ndarray]:
@@ -136,79 +75,21 @@ def _pad(stimuli: Sequence[Any], rows: Sequence[np.ndarray]) -> tuple[list, np.n
     return out, np.stack(padded)
 
 
-def _outputs(scaled: Scaled, stimuli, rows, y, values):
+@kept
+def _outputs(scaled: Scaled, grid: Grid, y):
     """Visible quantities and SI states at the rows of every lane."""
 
-    def point(sc, s, t, z):
-        state = sc.unpack(z)
-        return sc.system.outputs(t, state, before(s, t), sc.env), state
+    def run(stimulus, rows, values, key, y):
+        del key
+        system = with_values(scaled, values)
 
-    lane = lambda s, t, z, v: jax.vmap(partial(point, _with(scaled, v), s))(t, z)  # noqa: E731
-    return jax.vmap(lane)(stimuli, rows, y, values)
+        def point(t, z):
+            state = system.unpack(z)
+            return system.system.outputs(t, state, before(stimulus, t), system.env), state
 
+        return jax.vmap(point)(rows, y)
 
-_outputs_jit = kept(_outputs)
-
-
-class Lanes(eqx.Module):
-    """Everything that a batch of solves needs, a leading axis over lanes.
-
-    Parameters
-    ----------
-    stimuli : AbstractStimulus
-        Stacked.
-    rows : Float[Array, "lanes rows"]
-        Times of output [s].
-    values : dict
-        Device parameters that differ between lanes [SI].
-    keys : Key[Array, "lanes"] or None
-        Noise; None for none.
-    """
-
-    stimuli: AbstractStimulus
-    rows: Float[Array, "lanes rows"]
-    values: dict[str, Float[Array, " lanes"]]
-    keys: Any = None
-
-
-def _fixed_by_steps(scaled: Scaled, lanes: Lanes, y0, policy: Fixed, bar) -> Solution:
-    """`_fixed_in_chunks`, lanes of equal steps between rows together.
-
-    The steps of a lane, and so its noise, follow from its own rows and not from those beside it.
-    """
-    gaps = np.diff(np.asarray(lanes.rows), axis=1, prepend=0.0)
-    needed = np.maximum(np.ceil(np.max(gaps, axis=1) / policy.dt - 1e-6), 1).astype(int)
-    parts, order = [], []
-    for substeps in np.unique(needed):
-        own = np.flatnonzero(needed == substeps)
-        some, y = lanes, y0
-        if len(own) < len(y0):
-            some, y = jax.tree.map(lambda x, own=own: x[own], (lanes, y0))
-        args = (scaled, some.stimuli, some.rows, y, some.keys, some.values)
-        parts.append(_fixed_in_chunks(*args, int(substeps), policy.method.cap, bar))
-        order.append(own)
-    if len(parts) == 1:
-        return parts[0]
-    back = np.argsort(np.concatenate(order))
-    return jax.tree.map(lambda *x: jnp.concatenate(x)[back], *parts)
-
-
-def _run(scaled: Scaled, lanes: Lanes, y0, policy: Stiff | Fixed, bar) -> Solution:
-    """One batched solve."""
-    if isinstance(policy, Stiff):
-        return Solution(*_stiff_lanes(scaled, lanes.stimuli, lanes.rows, y0, lanes.values, policy))
-    if isinstance(policy.method, DriftImplicitEuler):
-        return _fixed_by_steps(scaled, lanes, y0, policy, bar)
-    keys = lanes.keys if lanes.keys is not None else jax.random.split(jax.random.key(0), len(y0))
-
-    def run(s, r, y, k, v):
-        return solve_by_diffrax(_with(scaled, v), s, rows=r, y0=y, key=k, policy=policy)
-
-    solutions = [
-        run(*jax.tree.map(lambda x: x[n], (lanes.stimuli, lanes.rows, y0, keys, lanes.values)))  # noqa: B023
-        for n in range(len(y0))
-    ]
-    return jax.tree.map(lambda *x: jnp.stack(x), *solutions)
+    return over(run, grid, y)
 
 
 def _default_rows(stimulus: AbstractStimulus, save) -> np.ndarray:
@@ -235,16 +116,22 @@ def _rows_of(stimuli: Sequence[AbstractStimulus], save) -> list[np.ndarray]:
     return rows
 
 
-def _settled(policy: AbstractPolicy, system: BenchedDevice, rows, *, noisy: bool) -> Stiff | Fixed:
-    """What a policy stands for with these rows of output, checked."""
-    gaps = np.concatenate([np.diff(r, prepend=0.0) for r in rows])
-    settled = resolve(policy, noisy=noisy, gaps=gaps)
-    check(settled, system.noise_structure, noisy=noisy)
-    return settled
+def _system(device, bench, quantity: str, *, noisy: bool) -> AbstractSystem:
+    """What is integrated: a device on a bench, or a system as it is."""
+    if isinstance(device, AbstractDevice):
+        own = device if noisy else params.quiet(device)
+        return BenchedDevice(own, bench or Bench(), quantity)
+    if bench is not None:
+        raise StimulusError(
+            "a bench around a system",
+            where="simulate",
+            allowed="a device on a bench, or a system alone",
+        )
+    return device
 
 
 def simulate(
-    device: AbstractDevice,
+    device: AbstractDevice | AbstractSystem,
     stimulus: AbstractStimulus | Sequence[AbstractStimulus],
     *,
     bench: Bench | None = None,
@@ -263,8 +150,8 @@ def simulate(
 
     Parameters
     ----------
-    device : AbstractDevice
-        The device.
+    device : AbstractDevice or AbstractSystem
+        The device; or a system as it is, without a bench.
     stimulus : AbstractStimulus or sequence of them
         One sweep, or several; each sweep's time starts at 0.
     bench : Bench, optional
@@ -303,21 +190,29 @@ def simulate(
     stimuli = [stimulus] if isinstance(stimulus, AbstractStimulus) else list(stimulus)
     rows = _rows_of(stimuli, save)
     noisy = not deterministic and is_noisy(device, values)
-    own = device if noisy else params.quiet(device)
-    system = BenchedDevice(own, bench or Bench(), stimuli[0].quantity)
+    system = _system(device, bench, stimuli[0].quantity, noisy=noisy)
     scaled = Scaled(system, env or Environment())
-    policy = _settled(policy or Auto(), system, rows, noisy=noisy)
-    carry = not device.volatile if carry_state is None else carry_state
+    policy = resolve(policy or Auto())
+    check(policy, system.noise_structure, noisy=noisy)
+    carry = not getattr(device, "volatile", True) if carry_state is None else carry_state
     batch = _Batch(
         scaled, stimuli, rows, members, seed if noisy else None, dict(values or {}), policy
     )
-    visible, state, code = batch.solve(carry, progress)
-    notes = {"model": device.name, "policy": repr(policy), "seed": seed, "deterministic": not noisy}
+    visible, state, ends = batch.solve(carry, progress)
+    notes = {
+        "model": getattr(device, "name", type(device).__name__),
+        "policy": repr(policy),
+        "seed": seed,
+        "deterministic": not noisy,
+    }
     return Trace(
         t=jnp.asarray(np.concatenate(rows)),
         sweep=np.repeat(range(len(rows)) if labels is None else labels, batch.lengths),
         state=state,
-        result=code,
+        result=ends.result,
+        accepted=ends.accepted,
+        rejected=ends.rejected,
+        pattern=ends.pattern,
         units={s.name: s.unit for s in system.specs},
         notes=notes,
         **visible,
@@ -334,12 +229,23 @@ def _bar(progress: bool, batch: "_Batch", carry: bool):
     return tqdm(total=total, desc="simulate", unit="row", leave=False)
 
 
+def _ends(solution: Solution) -> Solution:
+    """A solution without its states: how it ended."""
+    return eqx.tree_at(lambda s: s.y, solution, solution.y[:, :, :0, :0])
+
+
+def _noise_of(grid: Grid):
+    """Its keys."""
+    return grid.keys
+
+
 class _Batch:
     """The lanes of one call of `simulate`: members times sweeps, solved at once or sweep after sweep."""
 
     def __init__(self, scaled, stimuli, rows, members, seed, values, policy):
         self.scaled, self.policy, self.members, self.seed = scaled, policy, members, seed
-        params.replace(scaled.system.device, values)  # refuses unknown names, values out of bounds
+        if values:  # unknown names and values out of bounds are refused
+            params.replace(cast(BenchedDevice, scaled.system).device, values)
         self.lengths = [len(r) for r in rows]
         self.stimuli, self.rows = _pad(stimuli, rows)
         self.values = {
@@ -357,30 +263,29 @@ class _Batch:
         _, first, which = np.unique(table, axis=0, return_index=True, return_inverse=True)
         return first, which.ravel()
 
-    def _lanes(self, member: np.ndarray, sweep: np.ndarray) -> Lanes:
-        """The lanes of the given members and sweeps."""
+    def _grid(self, members: int, sweeps: np.ndarray) -> Grid:
+        """The first so many members, and some of the sweeps."""
         keys = None
         if self.seed is not None:
-            keys = jax.vmap(lambda m, k: device_key(self.seed, member=m, sweep=k))(
-                jnp.asarray(member), jnp.asarray(sweep)
-            )
-        values = {n: x[member, sweep] for n, x in self.values.items()}
-        return Lanes(_stack(self.stimuli, sweep), jnp.asarray(self.rows[sweep]), values, keys)
+            own = lambda m, k: words(device_key(self.seed, member=m, sweep=k))  # noqa: E731
+            each = jax.vmap(jax.vmap(own, (None, 0)), (0, None))
+            keys = each(jnp.arange(members), jnp.asarray(sweeps))
+        values = {n: x[:members, sweeps] for n, x in self.values.items()}
+        return Grid(_stack(self.stimuli, sweeps), jnp.asarray(self.rows[sweeps]), values, keys)
 
-    def _solve(self, lanes: Lanes, y0, bar):
+    def _solve(self, grid: Grid, y0, bar):
         """Visible quantities, states, result and last vector of every lane."""
-        solution = _run(self.scaled, lanes, y0, self.policy, bar)
-        visible, state = _outputs_jit(
-            self.scaled, lanes.stimuli, lanes.rows, solution.y, lanes.values
-        )
+        solution = solve_grid(self.scaled, grid, y0, self.policy, bar)
+        visible, state = _outputs(self.scaled, eqx.tree_at(_noise_of, grid, None), solution.y)
         return visible, state, solution
 
-    def _rest(self, lanes: Lanes):
+    def _rest(self, grid: Grid, members: int):
         """Vector at rest of every lane."""
-        n = len(lanes.rows)
-        if not lanes.values:
-            return jnp.broadcast_to(self.scaled.initial(), (n, len(self.scaled.scale)))
-        return jax.vmap(lambda v: _with(self.scaled, v).initial())(lanes.values)
+        shape = (members, len(grid.rows), len(self.scaled.scale))
+        if not grid.values:
+            return jnp.broadcast_to(self.scaled.initial(), shape)
+        rest = jax.vmap(jax.vmap(lambda v: with_values(self.scaled, v).initial()))
+        return rest(grid.values)
 
     def _flatten(self, per_sweep):
         """Members by rows out of sweeps of (member, row) arrays, padding cut off."""
@@ -391,7 +296,7 @@ class _Batch:
         return jax.tree.map(lambda *x: jnp.concatenate(x, axis=1), *cut)
 
     def solve(self, carry: bool, progress: bool):
-        """Visible quantities and states by member and row, results by member and sweep."""
+        """Visible quantities and states by member and row, how solves ended by member and sweep."""
         bar = _bar(progress, self, carry)
         found = self.in_order(bar) if carry else self.at_once(bar)
         if bar is not None:
@@ -403,32 +308,29 @@ class _Batch:
         sweeps = np.arange(len(self.rows))
         plain = self.seed is None and not self.values
         first, which = self._unique() if plain else (sweeps, sweeps)
-        copies = 1 if plain else self.members
-        member, sweep = np.repeat(np.arange(copies), len(first)), np.tile(first, copies)
-        lanes = self._lanes(member, sweep)
-        visible, state, solution = self._solve(lanes, self._rest(lanes), bar)
+        members = 1 if plain else self.members
+        grid = self._grid(members, first)
+        visible, state, solution = self._solve(grid, self._rest(grid, members), bar)
 
         def back(x):
-            return jnp.broadcast_to(
-                x.reshape(copies, len(first), *x.shape[1:])[:, which],
-                (self.members, len(which), *x.shape[1:]),
-            )
+            return jnp.broadcast_to(x[:, which], (self.members, len(which), *x.shape[2:]))
 
         visible, state = jax.tree.map(back, (visible, state))
         per_sweep = [jax.tree.map(lambda x, k=k: x[:, k], (visible, state)) for k in sweeps]
-        return *self._flatten(per_sweep), back(solution.result)
+        return *self._flatten(per_sweep), jax.tree.map(back, _ends(solution))
 
     def in_order(self, bar):
         """Sweep after sweep, each from the state at the end of the one before."""
-        parts, codes, y0 = [], [], None
+        parts, ends, y0 = [], [], None
         for k, length in enumerate(self.lengths):
-            lanes = self._lanes(np.arange(self.members), np.full(self.members, k))
-            y0 = self._rest(lanes) if y0 is None else y0
-            visible, state, solution = self._solve(lanes, y0, bar)
-            y0 = solution.y[:, length - 1]
-            parts.append((visible, state))
-            codes.append(solution.result)
-        return *self._flatten(parts), jnp.stack(codes, axis=1)
+            grid = self._grid(self.members, np.array([k]))
+            y0 = self._rest(grid, self.members) if y0 is None else y0
+            visible, state, solution = self._solve(grid, y0, bar)
+            y0 = solution.y[:, :, length - 1]
+            parts.append(jax.tree.map(lambda x: x[:, 0], (visible, state)))
+            ends.append(_ends(solution))
+        joined = jax.tree.map(lambda *x: jnp.concatenate(x, axis=1), *ends)
+        return *self._flatten(parts), joined
 
 
 def waveform(
@@ -502,18 +404,3 @@ def simulate_like(
     """
     stimuli, rows, labels = waveform(measurement, point_time)
     return simulate(device, stimuli, save=rows, labels=labels, **options)
-
-
-__all__ = [
-    "AbstractSystem",
-    "Fixed",
-    "Lanes",
-    "Solution",
-    "before",
-    "is_noisy",
-    "simulate",
-    "simulate_like",
-    "solve_fixed",
-    "solve_stiff",
-    "waveform",
-]

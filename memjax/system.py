@@ -2,6 +2,7 @@
 
 import abc
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import equinox as eqx
 from jaxtyping import Array, Float
@@ -28,20 +29,46 @@ class AbstractNoiseStructure:
     """Marker for how noise amplitudes depend on the state: decides which solvers are allowed."""
 
 
-class NoNoise(AbstractNoiseStructure):
+class General(AbstractNoiseStructure):
+    """Channels that need not commute: strong order one would need Levy areas, one half is what there is."""
+
+
+class Commutative(General):
+    """Channels commute: no Levy areas are needed for strong order one."""
+
+
+class Diagonal(Commutative):
+    """Each channel acts on one state; its amplitude depends on that state and on states without noise only."""
+
+
+class Partitioned(Commutative):
+    """Amplitudes depend on time and on states that no channel acts on: Ito and Stratonovich coincide."""
+
+
+class Additive(Partitioned):
+    """Amplitudes depend on time at most."""
+
+
+class NoNoise(Additive):
     """There is no noise."""
 
 
-class Additive(AbstractNoiseStructure):
-    """Amplitudes do not depend on the state: Ito and Stratonovich coincide."""
+class Jump(NamedTuple):
+    """A sudden change of state that happens at random times.
 
+    Parameters
+    ----------
+    intensity : Float[Array, ""]
+        Rate at which it happens now [1/s].
+    bound : Float[Array, ""]
+        Rate that the intensity never exceeds [1/s]; depends on parameters only.
+    after : dict of str to Float[Array, ""]
+        Those states that it changes, as they are after it [SI].
+    """
 
-class Diagonal(AbstractNoiseStructure):
-    """Each channel acts on one state only; its amplitude may depend on any state."""
-
-
-class Commutative(AbstractNoiseStructure):
-    """Channels commute: no Levy areas are needed for strong order one."""
+    intensity: Float[Array, ""]
+    bound: Float[Array, ""]
+    after: State
 
 
 class AbstractSystem(eqx.Module):
@@ -50,7 +77,7 @@ class AbstractSystem(eqx.Module):
     Notes
     -----
     dX = drift(t, X, u) dt + sum over channels of noise(t, X, u)[channel] dW_channel, with u the
-    value of the source.
+    value of the source; and `jumps` from X to another state.
     """
 
     @property
@@ -74,6 +101,11 @@ class AbstractSystem(eqx.Module):
     @abc.abstractmethod
     def noise(self, t, state: State, u, env: Environment) -> dict[str, State]:
         """Amplitude of each noise channel on the states it acts on [SI/sqrt(s)]."""
+
+    def jumps(self, t, state: State, u, env: Environment) -> dict[str, Jump]:
+        """Jumps by name; none unless the system says so."""
+        del t, state, u, env
+        return {}
 
     @abc.abstractmethod
     def outputs(self, t, state: State, u, env: Environment) -> Mapping[str, Float[Array, ""]]:

@@ -126,7 +126,11 @@ class BenchedDevice(AbstractSystem):
     @property
     def specs(self) -> tuple[StateSpec, ...]:
         """See `AbstractSystem`."""
-        node = state(NODE, unit="V", scale=1.0, bounds=(-math.inf, math.inf), doc="Device voltage.")
+        ohmic = isinstance(self.device, AbstractOhmicDevice) and self.bench.compliance is None
+        unbounded = (-math.inf, math.inf)
+        node = state(
+            NODE, unit="V", scale=1.0, bounds=unbounded, doc="Device voltage.", linear=ohmic
+        )
         return (*self.device.states, node) if self.has_node else self.device.states
 
     @property
@@ -193,6 +197,11 @@ class BenchedDevice(AbstractSystem):
         """See `AbstractSystem`."""
         own, _ = self._split(state)
         return self.device.noise(t, own, self._device_voltage(state, u, env), env)
+
+    def jumps(self, t, state, u, env):
+        """See `AbstractSystem`."""
+        own, _ = self._split(state)
+        return self.device.jumps(t, own, self._device_voltage(state, u, env), env)
 
     def outputs(self, t, state, u, env):
         """See `AbstractSystem`: `v`, `i` at the instrument, `v_device`, `i_device` at the device."""

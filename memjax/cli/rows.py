@@ -13,7 +13,8 @@ from ..device import AbstractDevice
 from ..params import quiet
 from ..policy import Stiff
 from ..scaling import Scaled
-from ..simulate import simulate, solve_stiff
+from ..simulate import simulate
+from ..solve import solve_stiff
 from ..stimulus import Sampled
 from ..system import Environment
 

@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from ..result import Trace
     from ..system import Environment
 
-_STEPS = 500_000
-"""Fixed steps of a stochastic run under a stimulus, in all."""
-
 _MOST_ROWS = 50_000_000
 
 
@@ -195,7 +192,6 @@ def _under_stimulus(setup: _Setup, options: argparse.Namespace) -> "Trace":
     import numpy as np
 
     from ..io.stimulus import load_stimulus
-    from ..policy import Fixed
     from ..simulate import is_noisy, simulate
     from .rows import filled
 
@@ -204,9 +200,6 @@ def _under_stimulus(setup: _Setup, options: argparse.Namespace) -> "Trace":
     common = _common(setup, options, 1)
     noisy = not options.deterministic and is_noisy(setup.device, common["values"])
     rows = _rows(setup, options, stimulus, noisy, common["values"])
-    if noisy:
-        widest = float(np.max(np.diff(rows, prepend=0.0)))
-        common["policy"] = Fixed(widest / max(20, -(-_STEPS // len(rows))))
     adaptive = options.save_every is None and not noisy
     more = filled(rows) if adaptive else rows  # the size at which the rows were sought is compiled
     trace = simulate(setup.device, stimulus, save=more, **common)

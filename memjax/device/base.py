@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..fields import StateSpec, check_bounds
-from ..system import AbstractNoiseStructure, Environment, State
+from ..system import AbstractNoiseStructure, Environment, Jump, State
 
 if TYPE_CHECKING:
     from typing import ClassVar as AbstractClassVar
@@ -51,6 +51,11 @@ class AbstractDevice(eqx.Module):
     @abc.abstractmethod
     def noise(self, t, state: State, v: Float[Array, ""], env: Environment) -> dict[str, State]:
         """Ito noise amplitudes [SI/sqrt(s)] by channel and state; empty for a deterministic device."""
+
+    def jumps(self, t, state: State, v: Float[Array, ""], env: Environment) -> dict[str, Jump]:
+        """Sudden changes of state by name, see `memjax.system.Jump`; none unless the device says so."""
+        del t, state, v, env
+        return {}
 
     @abc.abstractmethod
     def current(self, t, state: State, v: Float[Array, ""], env: Environment) -> Float[Array, ""]:

@@ -1,4 +1,14 @@
-"""Counter-based noise paths."""
+"""Counter-based noise: paths on grids and on trees, clocks of jumps, draws."""
 
+from .clock import Clock as Clock, capacity as capacity, clock as clock
+from .counter import words as words
 from .draws import cycle_factors as cycle_factors, read_noise as read_noise
-from .path import GridPath as GridPath, device_key as device_key, increments as increments
+from .path import (
+    KINDS as KINDS,
+    GridPath as GridPath,
+    Words as Words,
+    device_key as device_key,
+    increments as increments,
+    uniform as uniform,
+)
+from .tree import DyadicPath as DyadicPath

@@ -6,11 +6,19 @@ import diffrax as dfx
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Array, Float, Int, Key, UInt32
 
 from ..errors import PolicyError
+from .counter import bits, normal, open_uniform, sign, three_point, two_point, words
 
 _PURPOSES = ("path", "spread", "read")
+KINDS = ("gaussian", "two-point", "three-point")
+"""Increments that have the moments of Brownian ones: all, those of weak order 1, those of weak order 2."""
+
+Words = tuple[UInt32[Array, ""], UInt32[Array, ""]]
+
+_JUMP = 0x5BD1E995
+"""What tells the counter of a step's jump from those of its increments."""
 
 
 def device_key(
@@ -42,11 +50,57 @@ def device_key(
     return jax.random.fold_in(jax.random.fold_in(key, member), sweep)
 
 
+def as_words(key) -> Words:
+    """Two words of a device's key; words as they are."""
+    return key if isinstance(key, tuple) else words(key)
+
+
 def increments(
-    key: Key[Array, ""], step: Int[Array, ""], *, channels: int, dtype
-) -> Float[Array, " channels"]:
-    """Standard normal numbers of one step, one per noise channel."""
-    return jax.random.normal(jax.random.fold_in(key, step), (channels,), dtype)
+    key: Words,
+    step: Int[Array, ""],
+    *,
+    channels: int,
+    dtype,
+    kind: str = "gaussian",
+    area: bool = False,
+) -> Float[Array, " channels"] | tuple[Float[Array, " channels"], Float[Array, " channels"]]:
+    """Standardised numbers of one step, one per noise channel.
+
+    Parameters
+    ----------
+    key : tuple of two UInt32[Array, ""]
+        Words of a device.
+    step : Int[Array, ""]
+        Number of the step.
+    channels : int
+        Number of noise channels.
+    kind : {"gaussian", "two-point", "three-point"}
+        Normal numbers; +1 or -1; or +-sqrt(3) and 0.
+    area : bool
+        Whether to return those for space-time areas too: normal, or +-1.
+
+    Returns
+    -------
+    Float[Array, "channels"], or two of them
+        They depend on nothing else.
+    """
+    step = jnp.asarray(step).astype(jnp.uint32)
+    own = [bits(*key, step, jnp.uint32(2 * k)) for k in range(channels)]
+    draw = {"gaussian": normal, "two-point": two_point, "three-point": three_point}[kind]
+    stack = lambda x: jnp.stack(x) if x else jnp.zeros(0, dtype)  # noqa: E731
+    w = stack([draw(word, dtype) for word in own])
+    if not area:
+        return w
+    if kind != "gaussian":  # from a bit of the same word that the increment does not see
+        return w, stack([sign(word, dtype) for word in own])
+    more = [bits(*key, step, jnp.uint32(2 * k + 1)) for k in range(channels)]
+    return w, stack([normal(word, dtype) for word in more])
+
+
+def uniform(key: Words, step: Int[Array, ""], *, dtype) -> Float[Array, ""]:
+    """Number in (0, 1) that decides on the jump of a step."""
+    step = jnp.asarray(step).astype(jnp.uint32)
+    return open_uniform(bits(*key, step, jnp.uint32(_JUMP)), dtype)
 
 
 class GridPath(dfx.AbstractBrownianPath):
@@ -54,8 +108,8 @@ class GridPath(dfx.AbstractBrownianPath):
 
     Parameters
     ----------
-    key : Key[Array, ""]
-        See `device_key`.
+    key : Key[Array, ""] or tuple of two UInt32[Array, ""]
+        See `device_key`, or its words.
     dt : float
         Grid step [s].
     channels : int
@@ -70,7 +124,7 @@ class GridPath(dfx.AbstractBrownianPath):
     in forward and reverse mode.
     """
 
-    key: Key[Array, ""]
+    key: Words = eqx.field(converter=as_words)
     dt: Float[Array, ""] = eqx.field(converter=jnp.asarray)
     channels: int = eqx.field(static=True)
     t0: Float[Array, ""] = eqx.field(converter=jnp.asarray, default=0.0)

@@ -25,26 +25,39 @@ def factor(a: Float[Array, "n n"]) -> Callable[[Float[Array, " n"]], Float[Array
     n = a.shape[0]
     if n > _UNROLLED:
         return lambda b: jnp.linalg.solve(a, b)
-    rows = _eliminate(a)
-
-    def solve(b: Float[Array, " n"]) -> Float[Array, " n"]:
-        x = [b[i] for i in range(n)]
-        for i in range(n):
-            for j in range(i):
-                x[i] = x[i] - rows[i][j] * x[j]
-        for i in reversed(range(n)):
-            for j in range(i + 1, n):
-                x[i] = x[i] - rows[i][j] * x[j]
-            x[i] = x[i] / rows[i][i]
-        return jnp.stack(x)
-
-    return solve
+    rows = _eliminate(_entries(a))
+    return lambda b: jnp.stack(_substitute(rows, list(b)))
 
 
-def _eliminate(a: Float[Array, "n n"]) -> list[list[Float[Array, ""]]]:
+Rows = list[list[Float[Array, "..."]]]
+
+
+def solve_small(rows: Rows, b: list) -> list:
+    """Solution of a system given entry by entry, without pivoting: for matrices I - h A of dissipative A."""
+    return _substitute(_eliminate(rows), b)
+
+
+def _entries(a: Float[Array, "n n"]) -> Rows:
+    """A matrix entry by entry."""
+    return [[a[i, j] for j in range(a.shape[1])] for i in range(a.shape[0])]
+
+
+def _substitute(rows: Rows, b: list) -> list:
+    """Solution with eliminated rows."""
+    x, n = list(b), len(rows)
+    for i in range(n):
+        for j in range(i):
+            x[i] = x[i] - rows[i][j] * x[j]
+    for i in reversed(range(n)):
+        for j in range(i + 1, n):
+            x[i] = x[i] - rows[i][j] * x[j]
+        x[i] = x[i] / rows[i][i]
+    return x
+
+
+def _eliminate(rows: Rows) -> Rows:
     """Multipliers below and upper triangle on and above the diagonal, without pivoting."""
-    n = a.shape[0]
-    rows = [[a[i, j] for j in range(n)] for i in range(n)]
+    rows, n = [list(row) for row in rows], len(rows)
     for k in range(n):
         for i in range(k + 1, n):
             rows[i][k] = rows[i][k] / rows[k][k]
@@ -53,9 +66,20 @@ def _eliminate(a: Float[Array, "n n"]) -> list[list[Float[Array, ""]]]:
     return rows
 
 
+def apply(a: Float[Array, "n m"], x: Float[Array, " m"]) -> Float[Array, " n"]:
+    """Product of a small matrix and a vector, column by column: a batch of them stays one loop over lanes."""
+    m = a.shape[1]
+    if not 0 < m <= _UNROLLED:
+        return a @ x
+    out = a[:, 0] * x[0]
+    for k in range(1, m):
+        out = out + a[:, k] * x[k]
+    return out
+
+
 def orientation(a: Float[Array, "n n"]) -> Float[Array, ""]:
     """Sign of the determinant."""
     if a.shape[0] > _UNROLLED:
         return jnp.linalg.slogdet(a)[0]
-    rows = _eliminate(a)
+    rows = _eliminate(_entries(a))
     return jnp.prod(jnp.stack([jnp.sign(rows[k][k]) for k in range(a.shape[0])]))

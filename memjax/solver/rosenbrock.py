@@ -11,7 +11,7 @@ from diffrax import ThirdOrderHermitePolynomialInterpolation
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
-from .drift_implicit import unchanged
+from .kernel import unchanged
 from .linear import factor
 
 Field = Callable[[Float[Array, ""], Float[Array, " n"]], Float[Array, " n"]]

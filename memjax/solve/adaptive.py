@@ -1,0 +1,202 @@
+"""Adaptive solves: RODAS3 without noise, stochastic kernels on dyadic steps with it."""
+
+from dataclasses import replace
+from typing import Any
+
+import diffrax as dfx
+import equinox as eqx
+import equinox.internal as eqxi
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Bool, Float
+
+from ..noise import Clock, DyadicPath, Words
+from ..policy import Stiff
+from ..result import Result
+from ..scaling import Scaled
+from ..solver import DyadicController, Rodas3
+from ..stimulus import AbstractStimulus
+from .jumps import jump, pattern
+from .solution import Solution
+
+_FIRST = 1e-6
+"""First step as a share of the solve."""
+
+
+def saved(sol: dfx.Solution) -> tuple[Any, Any]:
+    """Times and states that a solve saved; to diffrax's types there may be none."""
+    return sol.ts, sol.ys
+
+
+def _code(sol: dfx.Solution, finite: Bool[Array, ""]) -> Array:
+    """How a solve ended, given whether what it reached is finite."""
+    code = jnp.where(sol.result == dfx.RESULTS.successful, Result.successful, Result.step_limit)
+    code = jnp.where(sol.result == dfx.RESULTS.dt_min_reached, Result.step_underflow, code)
+    return jnp.where(finite, code, Result.not_finite)
+
+
+def solve_stiff(
+    scaled: Scaled,
+    stimulus: AbstractStimulus,
+    *,
+    rows: Float[Array, " rows"],
+    y0: Float[Array, " n"],
+    end: Float[Array, ""],
+    policy: Stiff,
+    steps: bool = False,
+) -> Solution:
+    """Adaptive solve without noise, differentiable, for one device.
+
+    Parameters
+    ----------
+    scaled : Scaled
+        The system.
+    stimulus : AbstractStimulus
+        What drives it.
+    rows : Float[Array, "rows"]
+        Times of output [s], ascending, from 0 on.
+    y0 : Float[Array, "n"]
+        Scaled state at t = 0.
+    end : Float[Array, ""]
+        Time [s] at which the solve ends, not before the last row; one for all lanes of a batch,
+        which compiles better.
+    policy : Stiff
+        Tolerances and adjoint.
+    steps : bool
+        Whether to return every accepted step too.
+    """
+    rtol, atol = policy.tolerances(noisy=False)
+    term = dfx.ODETerm(lambda t, y, sc: sc.drift(t, y, stimulus(jnp.asarray(t))))
+    control = dfx.PIDController(rtol=rtol, atol=atol, pcoeff=0.3, icoeff=0.3)
+    corners = jnp.asarray(stimulus.breakpoints(), rows.dtype)
+    if corners.shape[0]:
+        control = dfx.ClipStepSizeController(control, jump_ts=corners)
+    end = end * (1 + 4 * jnp.finfo(rows.dtype).eps)
+    subs = [dfx.SubSaveAt(ts=rows), dfx.SubSaveAt(t1=True)]
+    subs += [dfx.SubSaveAt(t0=True, steps=True)] if steps else []
+    sol = dfx.diffeqsolve(
+        term,
+        Rodas3(project=lambda sc, y: sc.project(y)),
+        jnp.zeros((), rows.dtype),
+        end,
+        end * _FIRST,
+        y0,
+        args=scaled,
+        stepsize_controller=control,
+        saveat=dfx.SaveAt(subs=subs),
+        max_steps=policy.max_steps,
+        adjoint=policy.adjoint,
+        throw=False,
+    )
+    ts, ys = saved(sol)
+    y = jax.vmap(scaled.project)(ys[0])  # rows between steps are interpolated
+    # Steps are refused until their limit where the drift is no number: look at it where the solve stands.
+    t, reached = ts[1][0], ys[1][0]
+    sound = jnp.all(jnp.isfinite(scaled.drift(t, reached, stimulus(t))))
+    sound &= jnp.all(jnp.isfinite(y)) | (sol.result != dfx.RESULTS.successful)
+    taken, refused = (sol.stats[f"num_{k}_steps"] for k in ("accepted", "rejected"))
+    more = (ts[2], ys[2]) if steps else ()
+    return Solution(y, _code(sol, sound), taken, refused, jnp.zeros((), y.dtype), *more)
+
+
+class _Problem(eqx.Module):
+    """What the terms and the kernel of a noisy solve see as their arguments."""
+
+    scaled: Scaled
+    stimulus: AbstractStimulus
+    clock: Clock | None
+
+
+def _drift(t, y, problem: _Problem):
+    """Term of the drift."""
+    return problem.scaled.drift(t, y, problem.stimulus(jnp.asarray(t)))
+
+
+def _diffusion(t, y, problem: _Problem):
+    """Term of the noise."""
+    return problem.scaled.diffusion(t, y, problem.stimulus(jnp.asarray(t)))
+
+
+def _begin(problem: _Problem, y, t):
+    """Jumps, at the start of the step behind a candidate."""
+    t = jnp.asarray(t)
+    return jump(problem.scaled, problem.clock, y, t, problem.stimulus(t))
+
+
+def _landings(corners, rows, clock: Clock | None, end) -> Float[Array, " bounds"]:
+    """Ascending times on which steps land, from 0 to the end."""
+    times = [jnp.zeros_like(end)[None], corners, rows] + ([] if clock is None else [clock.times])
+    inside = jnp.clip(jnp.concatenate(times), 0.0, end)
+    return lax.stop_gradient(jnp.append(jnp.sort(inside), end))
+
+
+def solve_adaptive(
+    scaled: Scaled,
+    stimulus: AbstractStimulus,
+    *,
+    rows: Float[Array, " rows"],
+    y0: Float[Array, " n"],
+    end: Float[Array, ""],
+    policy: Stiff,
+    key: Words,
+    clock: Clock | None = None,
+) -> Solution:
+    """Adaptive solve with noise and jumps, differentiable along the path, for one device.
+
+    Parameters
+    ----------
+    scaled, stimulus, rows, y0, end, policy
+        As for `solve_stiff`. Steps land on rows, where the states are those of the path and not
+        interpolated.
+    key : tuple of two UInt32[Array, ""]
+        Key of the noise of this device, see `memjax.noise.words`.
+    clock : Clock or None
+        Candidates for jumps.
+
+    Returns
+    -------
+    Solution
+        Its derivative is that of the path at the given steps, increments and pattern of jumps.
+    """
+    rtol, atol = policy.tolerances(noisy=True)
+    end = lax.stop_gradient(end)
+    bounds = _landings(jnp.asarray(stimulus.breakpoints(), rows.dtype), rows, clock, end)
+    problem = _Problem(scaled, stimulus, clock)
+    path = DyadicPath(key, bounds, len(scaled.channels()))
+    # A step lands just before a bound; what is saved there is the state before a jump or a corner.
+    just = lambda t: jnp.maximum(eqxi.prevbefore(t), 0.0)  # noqa: E731
+    subs = [dfx.SubSaveAt(ts=just(rows)), dfx.SubSaveAt(t1=True)]
+    subs += [] if clock is None else [dfx.SubSaveAt(ts=just(jnp.minimum(clock.times, end)))]
+    hooks = dict(project=lambda p, y: p.scaled.project(y)) | (
+        {} if clock is None else {"begin": _begin}
+    )
+    sol = dfx.diffeqsolve(
+        dfx.MultiTerm(dfx.ODETerm(_drift), dfx.ControlTerm(_diffusion, path)),
+        replace(policy.kernel(scaled.system.noise_structure), **hooks),
+        jnp.zeros((), rows.dtype),
+        eqxi.prevbefore(end),
+        end * _FIRST,
+        y0,
+        args=problem,
+        stepsize_controller=DyadicController(rtol, atol, bounds),
+        saveat=dfx.SaveAt(subs=subs),
+        max_steps=policy.max_steps,
+        adjoint=policy.adjoint,
+        throw=False,
+    )
+    return _noisy_solution(sol, problem, end)
+
+
+def _noisy_solution(sol: dfx.Solution, problem: _Problem, end) -> Solution:
+    """States, fate and likelihood of the jumps of a noisy solve."""
+    ts, ys = saved(sol)
+    t, reached = ts[1][0], ys[1][0]
+    sound = jnp.all(jnp.isfinite(_drift(t, reached, problem)))
+    sound &= jnp.all(jnp.isfinite(ys[0])) | (sol.result != dfx.RESULTS.successful)
+    code, logs = _code(sol, sound), jnp.zeros((), reached.dtype)
+    if problem.clock is not None:
+        logs, fine = pattern(problem.scaled, problem.clock, problem.stimulus, ys[2], end)
+        code = jnp.where((code == Result.successful) & ~fine, Result.clock_too_slow, code)
+    taken, refused = (sol.stats[f"num_{k}_steps"] for k in ("accepted", "rejected"))
+    return Solution(ys[0], code, taken, refused, logs)

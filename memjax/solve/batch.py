@@ -1,0 +1,261 @@
+"""Many solves at once: members times sweeps of one system."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+import equinox as eqx
+import jax
+import jax.core
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from .. import params
+from ..circuit import BenchedDevice
+from ..device import AbstractDevice
+from ..errors import PolicyError
+from ..noise import capacity, clock
+from ..policy import Fixed, Stiff
+from ..programs import kept
+from ..scaling import Scaled
+from ..solver import AbstractKernel
+from ..stimulus import AbstractStimulus
+from .adaptive import solve_adaptive, solve_stiff
+from .fixed import even, solve_fixed
+from .foreign import solve_by_diffrax
+from .solution import Solution
+
+_CHUNKS = 25
+"""Stretches of a run of fixed steps, after which its progress is seen and it can be interrupted."""
+
+_BLOCK = 10_000
+"""Members that advance together on a grid: as many as stay in a processor's cache."""
+
+
+class Grid(eqx.Module):
+    """Everything that a batch of solves needs.
+
+    Parameters
+    ----------
+    stimuli : AbstractStimulus
+        One per sweep, stacked.
+    rows : Float[Array, "sweeps rows"]
+        Times of output [s].
+    values : dict of str to Float[Array, "members sweeps"]
+        Device parameters that differ [SI].
+    keys : tuple of two UInt32[Array, "members sweeps"] or None
+        Words of the noise; None for none.
+    """
+
+    stimuli: AbstractStimulus
+    rows: Float[Array, "sweeps rows"]
+    values: dict[str, Float[Array, "members sweeps"]]
+    keys: Any = None
+
+    def sweeps(self, which: np.ndarray) -> "Grid":
+        """Some of the sweeps."""
+        pick = lambda x: x[which]  # noqa: E731
+        deep = lambda x: x[:, which]  # noqa: E731
+        return Grid(
+            *jax.tree.map(pick, (self.stimuli, self.rows)),
+            *jax.tree.map(deep, (self.values, self.keys)),
+        )
+
+
+def with_values(scaled: Scaled, values: Mapping[str, Array]) -> Scaled:
+    """The system with some of its device's parameters replaced."""
+    if not values:
+        return scaled
+    system = cast(BenchedDevice, scaled.system)  # as `simulate` makes it
+    device = params.replace(system.device, values, check=False)
+    return eqx.tree_at(
+        lambda s: s.system.device, scaled, device, is_leaf=lambda x: isinstance(x, AbstractDevice)
+    )
+
+
+def over(run: Callable, grid: Grid, *more: Any) -> Any:
+    """``run(stimulus, rows, values, key, *more)`` over members and sweeps.
+
+    What depends on the sweep only, as its drive, is computed once for all members. Leaves of `more`
+    and of the result have the axes (members, sweeps).
+    """
+    own = (grid.values, grid.keys, *more)
+
+    def members(stimulus, rows, own):
+        return _blocks(lambda o: run(stimulus, rows, *o), own)
+
+    if len(grid.rows) == 1:
+        first = jax.tree.map(lambda x: x[0], (grid.stimuli, grid.rows))
+        one = members(*first, jax.tree.map(lambda x: x[:, 0], own))
+        return jax.tree.map(lambda x: x[:, None], one)
+    return jax.vmap(members, in_axes=(0, 0, 1), out_axes=1)(grid.stimuli, grid.rows, own)
+
+
+def _blocks(run: Callable, own: Any) -> Any:
+    """`run` over members, block by block."""
+    if len(jax.tree.leaves(own)[0]) <= _BLOCK:
+        return jax.vmap(run)(own)
+    return jax.lax.map(run, own, batch_size=_BLOCK)
+
+
+@kept
+def _stiff(scaled, grid, y0, policy):
+    end = jnp.max(grid.rows)
+
+    def run(stimulus, rows, values, key, y):
+        system = with_values(scaled, values)
+        return solve_stiff(system, stimulus, rows=rows, y0=y, end=end, policy=policy)
+
+    return over(run, grid, y0)
+
+
+@kept
+def _adaptive(scaled, grid, y0, policy, rate, size):
+    """`size` candidates for jumps at a rate."""
+    end = jnp.max(grid.rows)
+
+    def run(stimulus, rows, values, key, y):
+        own = None if size is None else clock(key, rate=rate, size=size)
+        system = with_values(scaled, values)
+        return solve_adaptive(
+            system, stimulus, rows=rows, y0=y, end=end, policy=policy, key=key, clock=own
+        )
+
+    return over(run, grid, y0)
+
+
+@eqx.filter_jit
+def _fixed(scaled, grid, y0, first, substeps, policy):
+    """The first of the rows is where each sweep stands."""
+
+    def run(stimulus, rows, values, key, y):
+        return solve_fixed(
+            with_values(scaled, values),
+            stimulus,
+            rows=rows[1:],
+            y0=y,
+            start=rows[0],
+            first=first,
+            key=key,
+            substeps=substeps,
+            policy=policy,
+        )
+
+    return over(run, grid, y0)
+
+
+def _fixed_in_chunks(scaled, grid: Grid, y0, substeps: int, policy: Fixed, bar) -> Solution:
+    """`_fixed` stretch by stretch, so that a long run can show its progress and be interrupted."""
+    k = grid.rows.shape[1]
+    chunk = k if bar is None else max(1, -(-k // _CHUNKS))
+    more = jnp.repeat(grid.rows[:, -1:], -k % chunk, axis=1)
+    padded = jnp.concatenate([jnp.zeros_like(grid.rows[:, :1]), grid.rows, more], axis=1)
+    first, parts = jnp.asarray(0), []
+    for a in range(0, padded.shape[1] - 1, chunk):
+        piece = eqx.tree_at(lambda g: g.rows, grid, padded[:, a : a + chunk + 1])
+        s = _fixed(scaled, piece, y0, first, substeps, policy)
+        y0, first = s.y[:, :, -1], first + chunk * math.prod(even(substeps))
+        parts.append(s)
+        if bar is not None:
+            jax.block_until_ready(s.y)
+            bar.update(min(chunk, k - a))
+    return _joined(parts, k)
+
+
+def _joined(parts: list[Solution], rows: int) -> Solution:
+    """Stretches one after the other; padding cut off, the first failure of each lane kept."""
+    code = parts[0].result
+    for s in parts[1:]:
+        code = jnp.where(code == 0, s.result, code)
+    total = lambda name: sum(getattr(s, name) for s in parts)  # noqa: E731
+    y = jnp.concatenate([s.y for s in parts], axis=2)[:, :, :rows]
+    return Solution(y, code, total("accepted"), total("rejected"), total("pattern"))
+
+
+def _fixed_by_steps(scaled: Scaled, grid: Grid, y0, policy: Fixed, bar) -> Solution:
+    """`_fixed_in_chunks`, sweeps of equal steps between rows together.
+
+    The steps of a sweep, and so its noise, follow from its own rows and not from those beside it.
+    """
+    gaps = np.diff(np.asarray(grid.rows), axis=1, prepend=0.0)
+    needed = np.maximum(np.ceil(np.max(gaps, axis=1) / policy.dt - 1e-6), 1).astype(int)
+    parts, order = [], []
+    for substeps in np.unique(needed):
+        own = np.flatnonzero(needed == substeps)
+        some, y = (grid, y0) if len(own) == len(needed) else (grid.sweeps(own), y0[:, own])
+        parts.append(_fixed_in_chunks(scaled, some, y, int(substeps), policy, bar))
+        order.append(own)
+    if len(parts) == 1:
+        return parts[0]
+    back = np.argsort(np.concatenate(order))
+    return jax.tree.map(lambda *x: jnp.concatenate(x, axis=1)[:, back], *parts)
+
+
+def _rate(scaled: Scaled, grid: Grid, policy: Stiff):
+    """Rate of the candidates for jumps [1/s] and how many are made; None and None without jumps."""
+    if not scaled.jumping:
+        return None, None
+    rate, zero = policy.clock, jnp.zeros(())
+    if rate is None:
+
+        def bound(values):
+            system = with_values(scaled, values)
+            return jnp.sum(system.jumps(zero, system.initial(), zero)[1])
+
+        each = jax.vmap(jax.vmap(bound))(grid.values) if grid.values else bound({})
+        rate = jnp.max(each)
+    if isinstance(rate, jax.core.Tracer):
+        raise PolicyError(
+            "jumps whose bound is traced",
+            where="Stiff",
+            fix="say Stiff(clock=...) with a rate [1/s] above every sum of intensities",
+        )
+    end = float(np.max(grid.rows))
+    return jnp.asarray(rate, grid.rows.dtype), capacity(float(rate) * end)
+
+
+def _foreign(scaled: Scaled, grid: Grid, y0, policy: Fixed) -> Solution:
+    """One solve after the other by a solver of diffrax."""
+    members, sweeps = y0.shape[:2]
+    keys = (jnp.zeros((members, sweeps), jnp.uint32),) * 2 if grid.keys is None else grid.keys
+
+    def one(m, k):
+        stimulus, rows = jax.tree.map(lambda x: x[k], (grid.stimuli, grid.rows))
+        y, key, values = jax.tree.map(lambda x: x[m, k], (y0, keys, grid.values))
+        system = with_values(scaled, values)
+        return solve_by_diffrax(system, stimulus, rows=rows, y0=y, key=key, policy=policy)
+
+    found = [one(m, k) for m in range(members) for k in range(sweeps)]
+    shaped = lambda *x: jnp.stack(x).reshape(members, sweeps, *x[0].shape)  # noqa: E731
+    return jax.tree.map(shaped, *found)
+
+
+def solve_grid(scaled: Scaled, grid: Grid, y0, policy: Stiff | Fixed, bar=None) -> Solution:
+    """Solve a batch.
+
+    Parameters
+    ----------
+    scaled : Scaled
+        The system.
+    grid : Grid
+        What is done to it.
+    y0 : Float[Array, "members sweeps n"]
+        Where each solve starts.
+    policy : Stiff or Fixed
+        How it is integrated.
+    bar : tqdm, optional
+        Shows the progress of fixed steps.
+
+    Returns
+    -------
+    Solution
+        Its leaves have the axes (members, sweeps).
+    """
+    if isinstance(policy, Stiff):
+        if grid.keys is None:
+            return _stiff(scaled, grid, y0, policy)
+        return _adaptive(scaled, grid, y0, policy, *_rate(scaled, grid, policy))
+    if isinstance(policy.method, AbstractKernel):
+        return _fixed_by_steps(scaled, grid, y0, policy, bar)
+    return _foreign(scaled, grid, y0, policy)

@@ -1,0 +1,165 @@
+"""Solves in equal steps between rows of output, with noise and jumps from counters."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float, Int
+
+from ..noise import increments, uniform
+from ..policy import Fixed
+from ..result import Result
+from ..scaling import Scaled
+from ..solver import Equation, Increment, SemiImplicitEuler, semi_implicit_euler_step
+from ..stimulus import AbstractStimulus
+from .solution import Solution
+
+_NUDGE = 1e-6
+"""Share of a step by which its ends are taken inwards, so that a jump at an end counts for the right side."""
+
+_CHUNK = 50
+"""Steps after which the reverse pass keeps a state."""
+
+
+def even(substeps: int) -> tuple[int, int]:
+    """Chunks, and steps in each, that make at least so many steps."""
+    chunks = -(-substeps // _CHUNK)
+    return chunks, -(-substeps // chunks)
+
+
+def _increment(policy: Fixed, key, step, channels: int, h) -> Increment:
+    """What the path of one device does in a step; nothing without a key."""
+    if key is None:
+        zero = jnp.zeros(0, h.dtype)
+        return Increment(zero, zero)
+    draw = dict(channels=channels, kind=policy.increments, dtype=h.dtype)
+    root = jnp.sqrt(h)
+    if not policy.method.area:
+        return Increment(root * increments(key, step, **draw))
+    w, area = increments(key, step, area=True, **draw)
+    return Increment(root * w, root * 12**-0.5 * area)
+
+
+def _jump(scaled: Scaled, key, y, step, t, u, h):
+    """State after the jumps of a step, and the log-probability of what happened."""
+    intensity, _, after = scaled.jumps(t, y, u)
+    total = jnp.sum(intensity)
+    mark = uniform(key, step, dtype=h.dtype)
+    chance = -jnp.expm1(-total * h)
+    edges = chance * jnp.cumsum(intensity) / jnp.where(total > 0, total, 1.0)
+    n = lax.stop_gradient(jnp.sum(mark >= edges))
+    happens = n < len(after)
+    n = jnp.minimum(n, len(after) - 1)
+    chosen = jnp.where(happens, chance * intensity[n] / jnp.where(total > 0, total, 1.0), 1.0)
+    return jnp.where(happens, after[n], y), jnp.where(happens, jnp.log(chosen), -total * h)
+
+
+def solve_fixed(
+    scaled: Scaled,
+    stimulus: AbstractStimulus,
+    *,
+    rows: Float[Array, " rows"],
+    y0: Float[Array, " n"],
+    start: Float[Array, ""],
+    first: Int[Array, ""],
+    key: Any,
+    substeps: int,
+    policy: Fixed,
+) -> Solution:
+    """Equal steps on a grid, differentiable in forward and reverse mode, for one device.
+
+    Parameters
+    ----------
+    scaled, stimulus, rows, y0
+        As for `solve_stiff`; `y0` holds at `start` [s], before the first of the rows.
+    start, first
+        Time [s] and step number at which this stretch begins.
+    key : tuple of two UInt32[Array, ""], or None
+        Key of the noise of this device; None for none.
+    substeps : int
+        Least number of equal steps between two rows; see `even`.
+    policy : Fixed
+        Method and increments.
+
+    Notes
+    -----
+    A jump happens in a step of length h with probability 1 - exp(-h sum of intensities), at its start:
+    first order in h, where `solve_adaptive` is exact.
+    """
+    chunks, size = even(substeps)
+    step_of = _by_parts if isinstance(policy.method, SemiImplicitEuler) else _by_vector
+    advance = step_of(scaled, stimulus, key, policy)
+    jumping = key is not None and scaled.jumping
+
+    def one(carry, place):
+        parts, settled, logs = carry
+        step, t0, h = place
+        early, late = t0 + _NUDGE * h, t0 + (1 - _NUDGE) * h
+        if jumping:
+            y, log = _jump(scaled, key, scaled.join(parts), step, early, stimulus(early), h)
+            parts, logs = scaled.split(y), logs + log
+        parts, solved = advance(parts, step, early, late, h)
+        return (parts, settled & solved, logs), None
+
+    @jax.checkpoint
+    def chunk(carry, place):
+        parts, code, logs = carry
+        step, t0, h = place
+        j = jnp.arange(size)
+        steps = (step + j, t0 + j.astype(h.dtype) * h, jnp.full(size, h))
+        (parts, settled, logs), _ = lax.scan(one, (parts, jnp.asarray(True), logs), steps)
+        bad = jnp.where(settled, Result.successful, Result.newton_failed)
+        bad = jnp.where(jnp.all(jnp.isfinite(scaled.join(parts))), bad, Result.not_finite)
+        return (parts, jnp.where(code == 0, bad, code), logs), None
+
+    def interval(carry, row):
+        state, t0, step = carry
+        h = (row - t0) / (chunks * size)
+        k = size * jnp.arange(chunks)
+        places = (step + k, t0 + k.astype(h.dtype) * h, jnp.full(chunks, h))
+        state, _ = lax.scan(chunk, state, places)
+        return (state, row, step + chunks * size), scaled.join(state[0])
+
+    # One array per state: a batch of devices then runs along contiguous memory.
+    begin = ((scaled.split(y0), jnp.asarray(0), jnp.zeros((), y0.dtype)), start, first)
+    ((_, code, logs), _, last), y = lax.scan(interval, begin, rows)
+    return Solution(y, code, last - first, jnp.zeros_like(last), logs)
+
+
+def _by_vector(scaled: Scaled, stimulus, key, policy: Fixed) -> Callable:
+    """A step of the policy's method as a function of scaled states."""
+    channels = len(scaled.channels()) if key is not None else 0
+    none = jnp.zeros((len(scaled.scale), 0))
+
+    def advance(parts, step, early, late, h):
+        u1 = stimulus(late)
+        eq = Equation(
+            lambda t, z: scaled.drift(t, z, stimulus(t)),
+            lambda t, z: scaled.diffusion(t, z, stimulus(t)) if channels else none.astype(z.dtype),
+            scaled.project,
+            lambda z, b: scaled.confine(z, b, u1),
+            structure=scaled.system.noise_structure,
+        )
+        inc = _increment(policy, key if channels else None, step, channels, h)
+        end = policy.method.kernel(eq, early, late, scaled.join(parts), inc, h=h)
+        return scaled.split(end.y), end.settled
+
+    return advance
+
+
+def _by_parts(scaled: Scaled, stimulus, key, policy: Fixed) -> Callable:
+    """A semi-implicit step, state by state."""
+    channels = len(scaled.channels()) if key is not None else 0
+
+    def advance(parts, step, early, late, h):
+        inc = _increment(policy, key if channels else None, step, channels, h)
+        kick = {k: jnp.zeros_like(x) for k, x in parts.items()}
+        if channels:
+            kick = scaled.kick(early, parts, stimulus(early), inc.w)
+        rates = lambda p: scaled.rates(late, p, stimulus(late))  # noqa: E731
+        end = semi_implicit_euler_step(rates, parts, kick, h=h, linear=scaled.linear)
+        return scaled.kept(end), jnp.asarray(True)
+
+    return advance

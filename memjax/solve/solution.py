@@ -1,0 +1,39 @@
+"""What a solve gives."""
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from ..stimulus import AbstractStimulus
+
+
+class Solution(eqx.Module):
+    """Scaled states of one solve.
+
+    Parameters
+    ----------
+    y : Float[Array, "rows n"]
+        At the rows.
+    result : Int[Array, ""]
+        A `Result`.
+    accepted, rejected : Int[Array, ""]
+        Number of steps that were kept, and of those that were not.
+    pattern : Float[Array, ""]
+        Logarithm of the probability of the pattern of jumps, given the candidates; 0 without jumps.
+    step_t, step_y : Float[Array, "steps"], Float[Array, "steps n"], or None
+        Start of the solve and end of every accepted step, `inf` beyond the last, where they were
+        asked for.
+    """
+
+    y: Float[Array, "*lanes rows n"]
+    result: Int[Array, "*lanes"]
+    accepted: Int[Array, "*lanes"]
+    rejected: Int[Array, "*lanes"]
+    pattern: Float[Array, "*lanes"]
+    step_t: Float[Array, "*lanes steps"] | None = None
+    step_y: Float[Array, "*lanes steps n"] | None = None
+
+
+def before(stimulus: AbstractStimulus, t: Float[Array, ""]) -> Float[Array, ""]:
+    """Value of a stimulus just before `t` [s]."""
+    return stimulus(jnp.nextafter(t, jnp.asarray(-jnp.inf, t.dtype)))

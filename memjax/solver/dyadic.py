@@ -1,0 +1,155 @@
+"""Step sizes on dyadic trees: what a Brownian path needs to stay one when steps are refused."""
+
+from collections.abc import Callable
+
+import diffrax as dfx
+import equinox as eqx
+import equinox.internal as eqxi
+import jax
+import jax.numpy as jnp
+import optimistix as optx
+from jax import lax
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Float, Int
+
+from ..noise.tree import depth, index_type
+
+_SAFETY, _SHRINK, _GROW = 0.9, 0.1, 8.0
+
+
+class _Place(eqx.Module):
+    """The step under way: which tree, and where in it, in finest steps of the tree."""
+
+    tree: Int[Array, ""]
+    start: Int[Array, ""]
+    size: Int[Array, ""]
+
+
+class DyadicController(dfx.AbstractAdaptiveStepSizeController):
+    """Adaptive steps that are intervals of the dyadic trees between given times.
+
+    Parameters
+    ----------
+    rtol, atol : float
+        Tolerance of a step relative to the state, and absolute.
+    bounds : Float[Array, "trees+1"]
+        Ascending times [s] from start to end of the solve on which steps land: corners of the drive,
+        rows of output, candidates for jumps. Equal neighbours are passed over.
+    norm : callable
+        Of the error over its tolerance.
+
+    Notes
+    -----
+    A step is an interval [k, k + 1] 2^-n of the stretch between two bounds. One that is refused is
+    halved, and no later step passes its end without landing on it, because no interval of the tree
+    does: increments that have been looked at are never thrown away, which would bias the paths that
+    are kept. The times of steps do not depend on the system's parameters but through the choice
+    among intervals, so that derivatives along a path are exact at a given sequence of steps. A step
+    lands just before a bound and the next starts on it: the drive has one side for each.
+
+    References
+    ----------
+    .. [1] J. Gaines, T. Lyons, SIAM J. Appl. Math. 57, 1455 (1997), doi:10.1137/S0036139995286515
+    .. [2] J. Foster, A. Jelincic, On the convergence of adaptive approximations for stochastic
+       differential equations, arXiv:2311.14201
+    """
+
+    rtol: float
+    atol: float
+    bounds: Float[Array, " bounds"]
+    norm: Callable = eqx.field(static=True, default=optx.rms_norm)
+
+    def wrap(self, direction):
+        """Forward in time only."""
+        del direction
+        return self
+
+    def init(self, terms, t0, t1, y0, dt0, args, func, error_order):
+        """First step: the largest interval at the start of the first tree that is not longer than `dt0`."""
+        del terms, t1, y0, args, func, error_order
+        place = self._first(t0, jnp.inf if dt0 is None else dt0)
+        return self._times(place)[1], place
+
+    def _bound(self, k) -> Float[Array, ""]:
+        """A bound; the last one beyond it."""
+        return self.bounds[jnp.minimum(k, len(self.bounds) - 1)]
+
+    def _span(self, tree) -> Float[Array, ""]:
+        return self._bound(tree + 1) - self._bound(tree)
+
+    def _first(self, t, h) -> _Place:
+        """First step of the tree that starts at the bound `t`, not longer than `h`."""
+        tree = jnp.searchsorted(self.bounds, t, side="right") - 1
+        tree = jnp.clip(tree, 0, len(self.bounds) - 2)
+        return _Place(tree, jnp.zeros((), index_type(self.bounds.dtype)), self._size(tree, h))
+
+    def _length(self, place: _Place) -> Float[Array, ""]:
+        """Length of the step under way [s]."""
+        span = self._span(place.tree)
+        return span * (place.size.astype(span.dtype) * 2.0 ** -depth(span.dtype))
+
+    def _size(self, tree, h) -> Int[Array, ""]:
+        """Largest interval of a tree that is not longer than `h`, in finest steps."""
+        deepest, kind = depth(self.bounds.dtype), index_type(self.bounds.dtype)
+        span = self._span(tree)
+        share = h / jnp.where(span > 0, span, 1.0)
+        level = jnp.floor(jnp.log2(jnp.maximum(share, 2.0**-deepest)) + 1e-6)
+        return jnp.ones((), kind) << jnp.clip(level + deepest, 0, deepest).astype(kind)
+
+    def _times(self, place: _Place) -> tuple[Float[Array, ""], Float[Array, ""]]:
+        """Start and end of a step [s]; the end just before a bound where it is one."""
+        start, span, deepest = (
+            self._bound(place.tree),
+            self._span(place.tree),
+            2.0 ** -depth(self.bounds.dtype),
+        )
+        at = lambda k: start + span * (k.astype(span.dtype) * deepest)  # noqa: E731
+        last = self._ends(place)
+        return at(place.start), jnp.where(
+            last, eqxi.prevbefore(self._bound(place.tree + 1)), at(place.start + place.size)
+        )
+
+    def _ends(self, place: _Place):
+        """Whether a step ends on a bound."""
+        return place.start + place.size == jnp.ones_like(place.size) << depth(self.bounds.dtype)
+
+    def _excess(self, y0, y1, error) -> Float[Array, ""]:
+        """Norm of the error over its tolerance; infinite where it is no number."""
+        a, b, e = (ravel_pytree(y)[0] for y in (y0, y1, error))
+        allowed = self.atol + self.rtol * jnp.maximum(jnp.abs(a), jnp.abs(b))
+        size = lax.stop_gradient(self.norm(e / allowed))
+        return jnp.where(jnp.isfinite(size) & jnp.all(jnp.isfinite(b)), size, jnp.inf)
+
+    def _next(self, place: _Place, h) -> _Place:
+        """What follows a step that was kept, not longer than `h`."""
+        end = place.start + place.size
+        inside = _Place(place.tree, end, jnp.minimum(self._size(place.tree, h), end & -end))
+        beyond = self._first(self._bound(place.tree + 1), h)
+        return _either(self._ends(place), beyond, inside)
+
+    def adapt_step_size(
+        self, t0, t1, y0, y1_candidate, args, y_error, error_order, controller_state
+    ):
+        """Keep a step whose error is within its tolerance, and choose the next."""
+        del t1, args
+        place = controller_state
+        excess = self._excess(y0, y1_candidate, y_error)
+        keep = excess <= 1
+        factor = _SAFETY * jnp.maximum(excess, 1e-12) ** (-1 / error_order)
+        h = self._length(place)
+        wanted = h * jnp.clip(factor, _SHRINK, _GROW)
+        smaller = jnp.minimum(self._size(place.tree, wanted), jnp.maximum(place.size >> 1, 1))
+        again = _Place(place.tree, place.start, smaller)
+        new = _either(keep, self._next(place, wanted), again)
+        next0, next1 = self._times(new)
+        # Behind the last bound there is no step; diffrax ends there.
+        over = keep & self._ends(place) & (self._bound(place.tree + 1) >= self.bounds[-1])
+        next0, next1 = (jnp.where(over, self.bounds[-1], t) for t in (next0, next1))
+        stuck = ~keep & ((place.size <= 1) | (h < 16 * jnp.finfo(h.dtype).eps * jnp.abs(t0)))
+        result = dfx.RESULTS.where(stuck, dfx.RESULTS.dt_min_reached, dfx.RESULTS.successful)
+        return keep, next0, next1, keep & self._ends(place), new, result
+
+
+def _either(condition, one: _Place, other: _Place) -> _Place:
+    """One place or the other."""
+    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), one, other)

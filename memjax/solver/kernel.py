@@ -1,0 +1,177 @@
+"""What a step of an Ito equation sees and gives, and the diffrax solver that every such step is."""
+
+import abc
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+import diffrax as dfx
+import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Bool, Float
+
+if TYPE_CHECKING:
+    from typing import ClassVar as AbstractClassVar
+
+    from equinox import AbstractVar
+else:
+    from equinox import AbstractClassVar, AbstractVar
+
+from ..system import AbstractNoiseStructure, General
+
+Vector = Float[Array, " n"]
+
+
+def unchanged(args, y, *more):
+    """The state itself: no domain to keep to, no jump to take."""
+    del args, more
+    return y
+
+
+class Equation(NamedTuple):
+    """dy = drift dt + diffusion dW in the sense of Ito, on vectors.
+
+    Parameters
+    ----------
+    drift : callable
+        ``drift(t, y)`` [1/s], of shape (n,).
+    diffusion : callable
+        ``diffusion(t, y)`` [1/sqrt(s)], of shape (n, channels).
+    project : callable
+        Nearest state of the domain.
+    confine : callable
+        ``confine(iterate, before)`` keeps a Newton iterate where the end of the step can lie.
+    linear : tuple of int
+        Components whose drift is linear in themselves given the others.
+    structure : type
+        Marker of how the amplitudes depend on the state.
+    """
+
+    drift: Callable
+    diffusion: Callable
+    project: Callable = lambda y: y
+    confine: Callable = lambda y, before: y
+    linear: tuple[int, ...] = ()
+    structure: type[AbstractNoiseStructure] = General
+
+
+class Increment(NamedTuple):
+    """What a Brownian path does in a step.
+
+    Parameters
+    ----------
+    w : Float[Array, "channels"]
+        Increment [sqrt(s)].
+    h : Float[Array, "channels"] or None
+        Space-time area [sqrt(s)]: mean of the path above its chord.
+    """
+
+    w: Float[Array, " channels"]
+    h: Float[Array, " channels"] | None = None
+
+    @property
+    def mean(self) -> Float[Array, " channels"]:
+        """Mean of the path above its start [sqrt(s)]: the iterated integral of dW ds over the step."""
+        return 0.5 * self.w + (0.0 if self.h is None else self.h)
+
+
+class Step(NamedTuple):
+    """End of a step.
+
+    Parameters
+    ----------
+    y, error : Float[Array, "n"]
+        State, and estimate of its local error.
+    settled : Bool[Array, ""]
+        Whether what is implicit in it was solved.
+    """
+
+    y: Vector
+    error: Vector
+    settled: Bool[Array, ""]
+
+
+class AbstractKernel(dfx.AbstractAdaptiveSolver, dfx.AbstractItoSolver):
+    """A step of an Ito equation as a diffrax solver for ``MultiTerm(ODETerm, ControlTerm)``.
+
+    Notes
+    -----
+    ``project(args, y)`` is applied after each step and outside the error estimate,
+    ``begin(args, y, t0)`` before it: where jumps happen.
+    """
+
+    project: AbstractVar[Callable]
+    begin: AbstractVar[Callable]
+
+    area: AbstractClassVar[bool]
+    """Whether the step needs space-time areas."""
+    orders: AbstractClassVar[tuple[float, float, float]]
+    """Order without noise, strong order, order of the error estimate."""
+
+    term_structure: ClassVar = dfx.MultiTerm[tuple[dfx.ODETerm, dfx.AbstractTerm]]
+    interpolation_cls: ClassVar = dfx.LocalLinearInterpolation
+
+    @abc.abstractmethod
+    def kernel(self, eq: Equation, t0, t1, y: Vector, inc: Increment, *, h) -> Step:
+        """The step itself, a pure function: of length `h`, with the drive of `t0` and `t1` at its ends."""
+
+    def order(self, terms):
+        """Order without noise."""
+        del terms
+        return self.orders[0]
+
+    def strong_order(self, terms):
+        """Strong order for the noise that the method is for."""
+        del terms
+        return self.orders[1]
+
+    def error_order(self, terms):
+        """Order of the error estimate."""
+        del terms
+        return self.orders[2]
+
+    def init(self, terms, t0, t1, y0, args):
+        """No solver state."""
+        del terms, t0, t1, y0, args
+
+    def func(self, terms, t0, y0, args):
+        """The vector field."""
+        return terms.vf(t0, y0, args)
+
+    def step(self, terms, t0, t1, y0, args, solver_state, made_jump):
+        """One step from t0 to t1; one that could not be solved has an infinite error, so that it is refused."""
+        del solver_state, made_jump
+        drift, noise = terms.terms
+        start, unravel = ravel_pytree(self.begin(args, y0, t0))
+        inc, matrix = _noise(noise, t0, t1, unravel, args, area=self.area)
+        eq = Equation(
+            lambda t, y: ravel_pytree(drift.vf(t, unravel(y), args))[0],
+            matrix,
+            lambda y: ravel_pytree(self.project(args, unravel(y)))[0],
+        )
+        t0, t1 = jnp.asarray(t0), jnp.asarray(t1)
+        end = self.kernel(eq, t0, t1, start, inc, h=t1 - t0)
+        error = jnp.where(end.settled, end.error, jnp.inf)
+        failed, good = dfx.RESULTS.nonlinear_divergence, dfx.RESULTS.successful
+        # To pyright the inherited member is one of optimistix' class only.
+        result = dfx.RESULTS.where(end.settled, good, failed)  # pyright: ignore[reportArgumentType]
+        y1 = unravel(end.y)
+        return y1, unravel(error), dict(y0=y0, y1=y1), None, result
+
+
+def _noise(noise, t0, t1, unravel, args, *, area: bool):
+    """Increment of a noise term over a step, and its diffusion matrix as a function of time and vector."""
+    control = noise.contr(t0, t1, use_levy=True) if area else noise.contr(t0, t1)
+    w, back = ravel_pytree(control.W if area else control)
+    inc = Increment(w, ravel_pytree(control.H)[0]) if area else Increment(w)
+
+    def matrix(t, y):
+        field = noise.vf(t, unravel(y), args)
+        if isinstance(field, jnp.ndarray) and field.shape == (*y.shape, *w.shape):
+            return field
+        columns = [
+            ravel_pytree(noise.vf_prod(t, unravel(y), args, back(e)))[0]
+            for e in jnp.eye(w.shape[0], dtype=w.dtype)
+        ]
+        return jnp.stack(columns, axis=1) if columns else jnp.zeros((y.shape[0], 0), y.dtype)
+
+    return inc, matrix

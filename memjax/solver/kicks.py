@@ -1,0 +1,60 @@
+"""What noise does in one step, and how wrong that may be."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ..system import Diagonal
+from .kernel import Equation, Increment, Vector
+from .linear import apply
+
+
+class Kick(NamedTuple):
+    """Noise of one step to strong order 1.
+
+    Parameters
+    ----------
+    g : Float[Array, "n channels"]
+        Amplitudes at the start.
+    euler, correction : Float[Array, "n"]
+        g dW, and Milstein's correction g' g (dW^2 - h) / 2.
+    expected : Float[Array, "n channels"]
+        Amplitudes at the end as far as they follow the kick of Euler linearly.
+    """
+
+    g: Float[Array, "n channels"]
+    euler: Vector
+    correction: Vector
+    expected: Float[Array, "n channels"]
+
+    def left_out(self, eq: Equation, t1, y1: Vector, h) -> Vector:
+        """Size of what Milstein leaves out: what the amplitudes do beyond following the kick."""
+        left = jnp.abs(eq.diffusion(t1, y1) - self.expected)
+        return 0.5 * jnp.sqrt(h) * jnp.sum(left, axis=1)
+
+
+def kick(eq: Equation, t0, y: Vector, inc: Increment, h) -> Kick:
+    """Noise of one step; of channels that do not commute the symmetric part, which needs no Levy area."""
+    g, follow = jax.linearize(lambda x: eq.diffusion(t0, x), y)
+    w = inc.w
+    euler = apply(g, w)
+    if issubclass(
+        eq.structure, Diagonal
+    ):  # an amplitude feels its own state only: one direction does
+        correction = jnp.sum(follow(apply(g, 0.5 * (w**2 - h))), axis=1)
+    else:
+        correction = _commuting(
+            g, follow, 0.5 * (jnp.outer(w, w) - h * jnp.eye(w.shape[0], dtype=w.dtype))
+        )
+    return Kick(g, euler, correction, g + follow(euler))
+
+
+def _commuting(g, follow: Callable, matrix: Float[Array, "m m"]) -> Vector:
+    """Sum over channels j, k of (g_k' g_j) M_jk."""
+    if not g.shape[1]:
+        return jnp.zeros(g.shape[0], g.dtype)
+    responses = jax.vmap(follow, in_axes=1, out_axes=0)(g @ matrix)
+    return jnp.sum(jnp.diagonal(responses, axis1=0, axis2=2), axis=1)

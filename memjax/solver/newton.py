@@ -1,0 +1,117 @@
+"""Implicit stages of a step by Newton's method, with the derivative of the root."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Bool, Float
+
+from .linear import factor, orientation
+
+Vector = Float[Array, " n"]
+Field = Callable[[Vector], Vector]
+
+
+def linearised(f: Field, y: Vector) -> tuple[Vector, Float[Array, "n n"]]:
+    """Value and Jacobian of a drift, by forward mode, traced once."""
+    basis = jnp.eye(y.shape[0], dtype=y.dtype)
+    return jax.vmap(lambda v: jax.jvp(f, (y,), (v,)), out_axes=(None, -1))(basis)
+
+
+class Stage(NamedTuple):
+    """Solution of y = base + h f(y).
+
+    Parameters
+    ----------
+    y : Float[Array, "n"]
+        The root.
+    settled : Bool[Array, ""]
+        Whether the iteration settled to sqrt(eps).
+    matrix : Float[Array, "n n"]
+        I - h J at the root.
+    upright : Bool[Array, ""]
+        Whether the determinant of I - h J is positive: no growth at a rate above 1/h.
+    """
+
+    y: Vector
+    settled: Bool[Array, ""]
+    matrix: Float[Array, "n n"]
+    upright: Bool[Array, ""]
+
+    def filter(self, error: Vector, times: int = 1) -> Vector:
+        """(I - h J)^-1, so many times, applied to an error estimate: what it says of fast modes is damped."""
+        solve = factor(self.matrix)
+        for _ in range(times):
+            error = solve(error)
+        return error
+
+
+def _newton(f, confine, base, guess, h, *, cap: int, tol: float, turn: bool):
+    """The root outside the graph of derivatives, and whether the iteration settled."""
+    base, guess, h = lax.stop_gradient((base, guess, h))
+    pure, consts = jax.closure_convert(f, base)
+    keep, keep_consts = jax.closure_convert(confine, base, base)
+    consts, keep_consts = lax.stop_gradient((consts, keep_consts))
+    drift = lambda y: pure(y, *consts)  # noqa: E731
+    eye = jnp.eye(base.shape[0], dtype=base.dtype)
+
+    def iterate(carry):
+        y, _, n = carry
+        rate, jacobian = linearised(drift, y)
+        matrix = eye - h * jacobian
+        step = factor(matrix)(y - base - h * rate)
+        if turn:
+            step = jnp.where(orientation(matrix) < 0, -step, step)
+        new = keep(y - step, base, *keep_consts)
+        return new, jnp.max(jnp.abs(new - y) / (1.0 + jnp.abs(y))), n + 1
+
+    begin = (keep(guess, base, *keep_consts), jnp.full((), jnp.inf, base.dtype), jnp.asarray(0))
+    y, moved, _ = lax.while_loop(lambda c: ~(c[1] <= tol) & (c[2] < cap), iterate, begin)
+    return y, moved <= tol
+
+
+def implicit_stage(
+    f: Field,
+    base: Vector,
+    *,
+    h: Float[Array, ""],
+    guess: Vector,
+    confine: Callable[[Vector, Vector], Vector] = lambda y, before: y,
+    cap: int = 40,
+    turn: bool = False,
+) -> Stage:
+    """Solve y = base + h f(y).
+
+    Parameters
+    ----------
+    f : callable
+        Drift as a function of the state.
+    base : Float[Array, "n"]
+        What is known of the state.
+    h : Float[Array, ""]
+        Step times the coefficient of the stage [s].
+    guess : Float[Array, "n"]
+        Where Newton's iteration starts.
+    confine : callable
+        ``confine(iterate, base)`` keeps iterates where the root can lie.
+    cap : int
+        Largest number of iterations.
+    turn : bool
+        Whether to turn round iterations where growth at rates above 1/h makes the nearest root one
+        against the flow (negative determinant of I - h J).
+
+    Returns
+    -------
+    Stage
+        Its root carries the derivative of the root, in forward and reverse mode: one more Newton
+        step, with the iterations out of the graph.
+    """
+    tol = float(jnp.finfo(base.dtype).eps) ** 0.5
+    root, settled = _newton(f, confine, base, guess, h, cap=cap, tol=tol, turn=turn)
+    rate, jacobian = linearised(f, root)
+    matrix = jnp.eye(base.shape[0], dtype=base.dtype) - h * lax.stop_gradient(jacobian)
+    solve = factor(matrix)
+    y = root - solve(root - base - h * rate)
+    return Stage(y, settled, matrix, orientation(matrix) > 0)

@@ -1,0 +1,101 @@
+"""Semi-implicit Euler: what enters linearly is taken at the end of the step, without iterations."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from .kernel import AbstractKernel, Equation, Increment, Step, Vector, unchanged
+from .linear import apply, solve_small
+
+Parts = Mapping[Any, Float[Array, "..."]]
+
+
+def _with_linear(
+    rates: Callable[[Parts], Parts], parts: Parts, linear: tuple, h: Float[Array, ""]
+) -> Parts:
+    """The linear parts at the end of a step given the others at its start: (I - h A) change = h rate."""
+    rate, rows = {}, []
+    for k in linear:
+        only = {j: jnp.ones_like(x) if j == k else jnp.zeros_like(x) for j, x in parts.items()}
+        rate, slope = jax.jvp(rates, (parts,), (only,))
+        rows.append([(1.0 if i == k else 0.0) - h * slope[i] for i in linear])
+    columns = [list(column) for column in zip(*rows, strict=True)]  # row i: equation of part i
+    change = solve_small(columns, [h * rate[i] for i in linear])
+    return {**parts, **{k: parts[k] + c for k, c in zip(linear, change, strict=True)}}
+
+
+def semi_implicit_euler_step(
+    rates: Callable[[Parts], Parts],
+    parts: Parts,
+    kick: Parts,
+    *,
+    h: Float[Array, ""],
+    linear: tuple,
+) -> Parts:
+    """One step on the named parts of a state.
+
+    Parameters
+    ----------
+    rates : callable
+        Rate of change of each part [1/s] as a function of all.
+    parts : mapping to Float[Array, "..."]
+        State at the start.
+    kick : mapping to Float[Array, "..."]
+        What noise adds: amplitude at the start times the Brownian increment.
+    h : Float[Array, ""]
+        Step [s].
+    linear : tuple
+        Scalar parts whose rate is linear in themselves given the others.
+
+    Returns
+    -------
+    dict
+        State at the end.
+
+    Notes
+    -----
+    Every part is an array of its own, so that a batch of devices runs along contiguous memory in one
+    loop: this is the step of large ensembles.
+    """
+    between = _with_linear(rates, parts, linear, h) if linear else parts
+    rate = rates(between)
+    return {
+        k: x + kick[k] if k in linear else x + h * rate[k] + kick[k] for k, x in between.items()
+    }
+
+
+class SemiImplicitEuler(AbstractKernel):
+    """Euler-Maruyama with the linear states (`StateSpec.linear`, as node voltages) taken implicitly.
+
+    Parameters
+    ----------
+    project, begin : callable, optional
+        See `AbstractKernel`.
+
+    Notes
+    -----
+    First the linear states, at the end of the step given the others at its start, which is one
+    small linear system; then the others, explicit, with the linear states' new values. Strong order
+    1/2 in general, 1 where the noise is additive; weak order 1. Its steps have to resolve the
+    states that are not linear, and no others. For ensembles and networks; it has no error estimate.
+    """
+
+    project: Callable = eqx.field(static=True, default=unchanged)
+    begin: Callable = eqx.field(static=True, default=unchanged)
+
+    area: ClassVar[bool] = False
+    orders: ClassVar[tuple[float, float, float]] = (1, 0.5, 1.0)
+
+    def kernel(self, eq: Equation, t0, t1, y: Vector, inc: Increment, *, h) -> Step:
+        """See `semi_implicit_euler_step`."""
+        n = range(y.shape[0])
+        split = lambda v: {k: v[k] for k in n}  # noqa: E731
+        rates = lambda p: split(eq.drift(t1, jnp.stack([p[k] for k in n])))  # noqa: E731
+        kick = split(apply(eq.diffusion(t0, y), inc.w))
+        end = semi_implicit_euler_step(rates, split(y), kick, h=h, linear=eq.linear)
+        y1 = eq.project(jnp.stack([end[k] for k in n]))
+        return Step(y1, jnp.full_like(y, jnp.inf), jnp.asarray(True))

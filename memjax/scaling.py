@@ -63,8 +63,8 @@ class Scaled(eqx.Module):
 
     def channels(self) -> tuple[str, ...]:
         """Names of the noise channels."""
-        state = self.system.initial(self.env)
-        return tuple(self.system.noise(0.0, state, 0.0, self.env))
+        zero, state = jnp.zeros(()), self.system.initial(self.env)
+        return tuple(self.system.noise(zero, state, zero, self.env))
 
     def split(self, z: Float[Array, " n"]) -> State:
         """Scaled states, each by its name."""

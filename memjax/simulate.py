@@ -85,7 +85,10 @@ def _outputs(scaled: Scaled, grid: Grid, y):
 
         def point(t, z):
             state = system.unpack(z)
-            return system.system.outputs(t, state, before(stimulus, t), system.env), state
+            seen = system.system.outputs(t, state, before(stimulus, t), system.env)
+            terminals = {"v": seen["v"], "i": seen["i"]}
+            terminals |= {f"{k}_device": seen.get(f"{k}_device", seen[k]) for k in ("v", "i")}
+            return terminals, state
 
         return jax.vmap(point)(rows, y)
 

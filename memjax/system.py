@@ -109,7 +109,7 @@ class AbstractSystem(eqx.Module):
 
     @abc.abstractmethod
     def outputs(self, t, state: State, u, env: Environment) -> Mapping[str, Float[Array, ""]]:
-        """What can be seen: at least `v` [V] and `i` [A] at the instrument's terminals."""
+        """What is seen: `v` [V], `i` [A] at the instrument's terminals; `v_device`, `i_device` where they differ."""
 
     @abc.abstractmethod
     def project(self, state: State) -> State:

@@ -15,11 +15,21 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
 from . import params
+from .circuit import BenchedDevice
 from .device import AbstractDevice, AbstractOhmicDevice
 from .errors import MemjaxError, ModelError
 from .fields import StateSpec, parameter_specs
 from .policy import require_x64
-from .system import AbstractNoiseStructure, Additive, Diagonal, Environment, NoNoise
+from .scaling import Scaled
+from .system import (
+    AbstractNoiseStructure,
+    Additive,
+    Commutative,
+    Diagonal,
+    Environment,
+    General,
+    NoNoise,
+)
 from .units import parse_unit
 
 _DRAWS, _SAMPLES = 200, 24
@@ -176,7 +186,7 @@ def _check_declarations(device: AbstractDevice) -> None:
         raise _failure(
             device,
             "noise_structure is no marker class",
-            allowed="NoNoise, Additive, Diagonal, Commutative",
+            allowed="NoNoise, Additive, Partitioned, Diagonal, Commutative, General",
         )
     text = kind.__doc__ or ""
     if not text.strip() or text.startswith(f"{kind.__name__}("):
@@ -318,6 +328,34 @@ def _check_structure(probe: _Probe, seen: dict, amplitudes: list) -> None:
         rows = jnp.stack([a for u, a in amplitudes if u == v])
         if not bool(jnp.all(rows == rows[:1])):
             raise probe.fail("Additive noise that depends on the state")
+    if seen and structure is not General:
+        _check_responses(probe, structure)
+
+
+def _check_responses(probe: _Probe, structure: type) -> None:
+    """Whether amplitudes answer to kicks of the channels only as `structure` says."""
+    scaled = Scaled(BenchedDevice(probe.device), probe.env)
+    amplitudes = lambda z, v: scaled.diffusion(jnp.zeros(()), z, v)  # noqa: E731
+
+    @jax.jit
+    def responses(z, v):
+        """Change of amplitude k by a unit kick of channel j, (j, n, k)."""
+        g, follow = jax.linearize(lambda y: amplitudes(y, v), z)
+        return jax.vmap(follow, in_axes=1)(g), jnp.max(jnp.abs(g)) ** 2
+
+    for state in probe.states[:8]:
+        for v in probe.voltages:
+            found, size = responses(scaled.pack(state), jnp.asarray(v))
+            others = found * (1 - jnp.eye(found.shape[0])[:, None, :])
+            wrong = {
+                Diagonal: others,
+                Commutative: found - jnp.swapaxes(found, 0, 2),
+            }.get(structure, found)
+            if bool(jnp.any(jnp.abs(wrong) > 1e-9 * (1 + size))):
+                raise probe.fail(
+                    f"{structure.__name__} noise whose amplitudes feel the channels at {v:g} V",
+                    fix="declare the weaker structure that holds: Diagonal, Commutative or General",
+                )
 
 
 def _check_current(probe: _Probe, *, pinched: bool, passive: bool) -> None:

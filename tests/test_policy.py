@@ -7,9 +7,15 @@ import pytest
 
 import memjax as mj
 from memjax.errors import PolicyError
-from memjax.policy import check, require_x64, resolve
-from memjax.solver import DriftImplicitEuler
-from memjax.system import Additive, Commutative, Diagonal, NoNoise
+from memjax.policy import AbstractPolicy, check, require_x64, resolve
+from memjax.solver import (
+    DriftImplicitEuler,
+    DriftImplicitMilstein,
+    Rodas3,
+    SemiImplicitEuler,
+    SraEsdirk,
+)
+from memjax.system import Additive, Commutative, Diagonal, General, NoNoise, Partitioned
 
 pytestmark = pytest.mark.fast
 
@@ -25,10 +31,64 @@ def test_a_step_in_numpy_is_a_number():
     assert mj.Fixed(np.float32(0.5)).dt == 0.5
 
 
-def test_adaptive_steps_with_noise_are_refused():
-    with pytest.raises(PolicyError, match=r"adaptive steps with noise; in Stiff.*use mj.Fixed"):
-        check(mj.Stiff(), Diagonal, noisy=True)
-    check(mj.Stiff(), Diagonal, noisy=False)
+def test_unknown_increments_are_refused():
+    with pytest.raises(
+        PolicyError,
+        match="increments = 'cauchy'; in Fixed; allowed: gaussian, two-point, three-point",
+    ):
+        mj.Fixed(1e-3, increments="cauchy")
+
+
+@pytest.mark.parametrize(
+    "method", [SemiImplicitEuler(), Rodas3(), dfx.Heun(), dfx.Euler(), dfx.ShARK()]
+)
+def test_methods_without_an_error_estimate_for_noise_are_refused_under_adaptive_steps(method):
+    name = type(method).__name__
+    with pytest.raises(PolicyError, match=f"{name} under adaptive steps with noise; in Stiff"):
+        check(mj.Stiff(method=method), Additive, noisy=True)
+    check(mj.Stiff(method=method), Additive, noisy=False)
+
+
+@pytest.mark.parametrize("structure", [General, Commutative, Diagonal, Partitioned, Additive])
+@pytest.mark.parametrize("method", [None, DriftImplicitEuler(), DriftImplicitMilstein()])
+def test_adaptive_steps_go_with_noise_of_any_structure(structure, method):
+    check(mj.Stiff(method=method), structure, noisy=True)
+    kernel = mj.Stiff(method=method).kernel(structure)
+    assert kernel == (SraEsdirk(structure=structure) if method is None else method)
+
+
+@pytest.mark.parametrize("policy", [mj.Stiff, lambda method: mj.Fixed(1e-3, method=method)])
+def test_a_method_that_counts_on_more_than_the_noise_has_is_refused(policy):
+    for structure in (General, Commutative, Diagonal):
+        with pytest.raises(
+            PolicyError,
+            match=rf"SraEsdirk\(Partitioned\) with {structure.__name__} noise; .*"
+            rf"allowed: SraEsdirk\(structure={structure.__name__}\); .*to its own noise",
+        ):
+            check(policy(method=SraEsdirk()), structure, noisy=True)
+        check(policy(method=SraEsdirk(structure=structure)), structure, noisy=True)
+        check(policy(method=SraEsdirk(structure=General)), structure, noisy=True)
+        check(policy(method=SraEsdirk()), structure, noisy=False)
+    check(policy(method=SraEsdirk()), Additive, noisy=True)
+
+
+@pytest.mark.parametrize("kind", ["two-point", "three-point"])
+@pytest.mark.parametrize(
+    ("method", "structure"),
+    [(DriftImplicitMilstein(), Diagonal), (dfx.Euler(), Diagonal), (dfx.Heun(), Additive)],
+)
+def test_discrete_increments_are_refused_where_they_gain_nothing(kind, method, structure):
+    with pytest.raises(
+        PolicyError, match=f"{kind} increments with {type(method).__name__}.*leave increments out"
+    ):
+        check(mj.Fixed(1e-3, method, kind), structure, noisy=True)
+    check(mj.Fixed(1e-3, method, kind), structure, noisy=False)
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "two-point", "three-point"])
+@pytest.mark.parametrize("method", [DriftImplicitEuler(), SemiImplicitEuler(), SraEsdirk()])
+def test_discrete_increments_go_with_methods_of_their_weak_order(kind, method):
+    check(mj.Fixed(1e-3, method, kind), Additive, noisy=True)
 
 
 @pytest.mark.parametrize("structure", [Diagonal, Commutative])
@@ -58,7 +118,16 @@ def test_any_method_goes_with_additive_noise_or_none(method):
     check(mj.Fixed(1e-3, method=method), Diagonal, noisy=False)
 
 
-@pytest.mark.parametrize("method", [DriftImplicitEuler(), dfx.Euler(), dfx.ItoMilstein()])
+@pytest.mark.parametrize(
+    "method",
+    [
+        DriftImplicitEuler(),
+        DriftImplicitMilstein(),
+        SemiImplicitEuler(),
+        dfx.Euler(),
+        dfx.ItoMilstein(),
+    ],
+)
 def test_ito_methods_go_with_noise_that_depends_on_the_state(method):
     check(mj.Fixed(1e-3, method=method), Diagonal, noisy=True)
 
@@ -78,33 +147,49 @@ def test_a_tolerance_below_rounding_is_refused_with_the_line_that_helps():
 
 
 @pytest.mark.parametrize(
-    "options", [{"rtol": np.nan}, {"atol": -1.0}, {"atol": np.nan}, {"max_steps": 0}]
+    "options",
+    [
+        {"rtol": np.nan},
+        {"rtol": 0.0},
+        {"atol": -1.0},
+        {"atol": np.nan},
+        {"max_steps": 0},
+    ],
 )
-def test_tolerances_that_are_no_numbers_are_refused(options):
-    with pytest.raises(PolicyError, match="Stiff"):
-        check(mj.Stiff(**options), NoNoise, noisy=False)
+@pytest.mark.parametrize("noisy", [True, False])
+def test_tolerances_that_are_no_numbers_are_refused(options, noisy):
+    with pytest.raises(PolicyError, match=r"max_steps = .*in Stiff; allowed: rtol > 0, atol >= 0"):
+        check(mj.Stiff(**options), NoNoise, noisy=noisy)
 
 
-def test_auto_is_adaptive_without_noise_and_fixed_with_it():
-    gaps = np.full(100, 0.01)
-    assert isinstance(resolve(mj.Auto(), noisy=False, gaps=gaps), mj.Stiff)
-    fixed = resolve(mj.Auto(steps_per_row=50), noisy=True, gaps=gaps)
-    assert isinstance(fixed, mj.Fixed)
-    assert fixed.dt == pytest.approx(2e-4)
-    assert resolve(mj.Fixed(1.0), noisy=True, gaps=gaps).dt == 1.0
+@pytest.mark.parametrize("clock", [0.0, -1.0, np.nan])
+def test_a_clock_that_never_ticks_is_refused(clock):
+    with pytest.raises(PolicyError, match=r"clock = .* 1/s; in Stiff; allowed: > 0 1/s"):
+        check(mj.Stiff(clock=clock), NoNoise, noisy=True)
 
 
-def test_two_rows_close_together_do_not_make_auto_take_tiny_steps():
-    gaps = np.append(np.full(999, 0.01), 1e-15)
-    fixed = resolve(mj.Auto(steps_per_row=50), noisy=True, gaps=gaps)
-    assert fixed.dt == pytest.approx(2e-4)
+def test_tolerances_are_looser_with_noise_unless_they_are_given():
+    assert mj.Stiff().tolerances(noisy=False) == (1e-5, 1e-7)
+    assert mj.Stiff().tolerances(noisy=True) == (1e-3, 1e-4)
+    given = mj.Stiff(rtol=1e-6, atol=0.0)
+    assert given.tolerances(noisy=True) == given.tolerances(noisy=False) == (1e-6, 0.0)
+    assert mj.Stiff(atol=1e-9).tolerances(noisy=True) == (1e-3, 1e-9)
 
 
-def test_auto_keeps_to_its_largest_number_of_steps():
-    gaps = np.full(1000, 0.01)
-    fixed = resolve(mj.Auto(steps_per_row=500, max_steps=10_000), noisy=True, gaps=gaps)
-    assert gaps.sum() / fixed.dt <= 10_000 * (1 + 1e-12)
+def test_auto_is_adaptive_and_has_nothing_to_set():
+    assert resolve(mj.Auto()) == mj.Stiff()
+    with pytest.raises(TypeError, match="steps_per_row"):
+        mj.Auto(steps_per_row=50)
 
 
-def test_auto_copes_with_rows_at_the_start_only():
-    assert isinstance(resolve(mj.Auto(), noisy=True, gaps=np.zeros(1)), mj.Fixed)
+def test_other_policies_stand_for_themselves():
+    for policy in (mj.Stiff(rtol=1e-2), mj.Fixed(1.0)):
+        assert resolve(policy) is policy
+
+
+def test_an_unknown_policy_is_refused():
+    class Luck(AbstractPolicy):
+        """None that `simulate` knows."""
+
+    with pytest.raises(PolicyError, match="policy Luck; allowed: Auto, Stiff, Fixed"):
+        resolve(Luck())

@@ -1,4 +1,4 @@
-"""The README's first Python block runs as it stands."""
+"""The README's first Python block, and all code of the pages, run as they stand."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda p: p.name)
+def test_the_code_of_a_page_runs(page):
+    blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    assert blocks
+    names: dict = {}
+    for code in blocks:
+        exec(compile(code, page.name, "exec"), names)
 
 
 @pytest.mark.slow

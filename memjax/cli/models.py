@@ -37,7 +37,7 @@ def describe_model(name: str) -> dict:
         "name": cls.name,
         "summary": _summary(cls),
         "volatile": cls.volatile,
-        "noise": cls.noise_structure.__name__,
+        "noise": cls().noise_structure.__name__,
         "states": [asdict(s) | {"bounds": list(s.bounds)} for s in cls.states],
         "parameters": describe(cls),
         "references": list(cls.references),

@@ -2,13 +2,16 @@
 
 from typing import ClassVar
 
+import jax
+import jax.core
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.stats import norm
 from jaxtyping import Array, Float
 
 from ..fields import param, state
 from ..params import get
-from ..system import Diagonal
+from ..system import Diagonal, General
 from .base import AbstractOhmicDevice
 
 _CLOSED = 1e-3
@@ -207,7 +210,6 @@ class DiffusiveMemristor(AbstractOhmicDevice):
 
     name: ClassVar[str] = "diffusive"
     volatile: ClassVar[bool] = True
-    noise_structure: ClassVar[type] = Diagonal
     references: ClassVar[tuple[str, ...]] = ("doi:10.1109/TCASAI.2024.3484370",)
     states: ClassVar = (
         state("f", unit="1", scale=1.0, bounds=(0.0, 1.0), doc="Filament."),
@@ -216,6 +218,14 @@ class DiffusiveMemristor(AbstractOhmicDevice):
             "s", unit="1", scale=1.0, bounds=(1.0, float("inf")), doc="Area of the closed channel."
         ),
     )
+
+    @property
+    def noise_structure(self):
+        """Diagonal; but an area with noise of its own locks filament and residue, whose amplitudes then feel it."""
+        quiet = self.sigma3 is None or (
+            not isinstance(self.sigma3, jax.core.Tracer) and not np.any(self.sigma3)
+        )
+        return Diagonal if quiet else General
 
     def initial(self, env):
         """See `AbstractDevice`."""

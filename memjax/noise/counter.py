@@ -73,12 +73,12 @@ def bits(
 
     Notes
     -----
-    The counters make two words, one multiplication each; the sum of those, exclusive-or the key's,
-    goes through the mixer "lowbias32" of two multiplications: two or four 32-bit products per
-    number, whatever the processor. A mixer of one product, or one that takes a word of the key after
-    the first product, fails the tests of ``tests/noise/test_counter.py`` where keys differ in one bit.
-    Not for cryptography. Keys chosen by hand, not by `words`, may differ in either word, but two words
-    changed alike can cancel.
+    The counters make two words. These, each exclusive-or a word of the key, are added and go through
+    the mixer "lowbias32": two 32-bit products per number, and two more per counter that is not a
+    scalar. Less fails the tests where keys differ in one bit or are consecutive: one product, no fold
+    at the start or the end, a word of the key that enters after the first product. Keys chosen by
+    hand may differ in one bit or be consecutive, but some that differ in two bits give related words;
+    those from `words` do by a chance of about 2^-60 only. Not for cryptography.
 
     References
     ----------
@@ -120,14 +120,14 @@ def normal(word: UInt32[Array, "..."], dtype) -> Float[Array, "..."]:
     Returns
     -------
     Float[Array, "..."]
-        The quantile of (word + 1/2) / 2^32, with 0 at word 0, counted as a signed integer: finite,
-        and at most 6.34 in magnitude.
+        What a normal number exceeds with probability (word + 1/2) / 2^32: finite, and at most 6.34
+        in magnitude.
 
     Notes
     -----
-    One logarithm, one square root and no branch. The quantile's error is below 1.6e-6 in float64 and
-    below 2.5e-6 in float32 everywhere, tails included, which are resolved to 2^-32; the logarithm of
-    a float32 is a polynomial in its mantissa. Other types are computed in float32.
+    One logarithm, one square root and no branch. The error of the quantile is below 1.6e-6 in float64
+    and below 3e-6 in float32 everywhere, tails included, which are resolved to 2^-32; the logarithm
+    of a float32 is a polynomial in its mantissa. Other types are computed in float32.
 
     References
     ----------

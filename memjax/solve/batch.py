@@ -1,5 +1,6 @@
 """Many solves at once: members times sweeps of one system."""
 
+import functools
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, cast
@@ -29,8 +30,14 @@ from .solution import Solution
 _CHUNKS = 25
 """Stretches of a run of fixed steps, after which its progress is seen and it can be interrupted."""
 
-_BLOCK = 10_000
-"""Members that advance together on a grid: as many as stay in a processor's cache."""
+_BLOCK = 512
+"""Members that advance together on a processor: in its cache, and few enough that XLA keeps a step on one core."""
+
+_WIDE = {
+    "xla_cpu_prefer_vector_width": 512,
+    "xla_cpu_copy_insertion_use_region_analysis": True,
+}
+"""Options of XLA for loops over many devices on a processor: whole vectors, no copy of the state at each step."""
 
 
 class Grid(eqx.Module):
@@ -93,8 +100,8 @@ def over(run: Callable, grid: Grid, *more: Any) -> Any:
 
 
 def _blocks(run: Callable, own: Any) -> Any:
-    """`run` over members, block by block."""
-    if len(jax.tree.leaves(own)[0]) <= _BLOCK:
+    """`run` over members, on a processor block by block."""
+    if jax.default_backend() != "cpu" or len(jax.tree.leaves(own)[0]) <= _BLOCK:
         return jax.vmap(run)(own)
     return jax.lax.map(run, own, batch_size=_BLOCK)
 
@@ -125,8 +132,25 @@ def _adaptive(scaled, grid, y0, policy, rate, size):
     return over(run, grid, y0)
 
 
-@eqx.filter_jit
-def _fixed(scaled, grid, y0, first, substeps, policy):
+@functools.cache
+def _wide() -> dict[str, Any]:
+    """Options for the outermost program, where this XLA knows them."""
+    if jax.default_backend() != "cpu":
+        return {}
+    try:
+        jax.jit(lambda x: x + 1, compiler_options=_WIDE)(0.0)
+    except Exception:  # another XLA names them otherwise
+        return {}
+    return _WIDE
+
+
+def _fixed(*args: Any) -> Solution:
+    """`_fixed_steps`, compiled; XLA takes options for an outermost program only."""
+    inner = any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(args))
+    return (_fixed_inner if inner or not _wide() else _fixed_outer())(*args)
+
+
+def _fixed_steps(scaled, grid, y0, first, substeps, policy):
     """The first of the rows is where each sweep stands."""
 
     def run(stimulus, rows, values, key, y):
@@ -143,6 +167,15 @@ def _fixed(scaled, grid, y0, first, substeps, policy):
         )
 
     return over(run, grid, y0)
+
+
+_fixed_inner = eqx.filter_jit(_fixed_steps)
+
+
+@functools.cache
+def _fixed_outer() -> Callable:
+    """`_fixed_steps` compiled with options."""
+    return eqx.filter_jit(_fixed_steps, compiler_options=_wide())
 
 
 def _fixed_in_chunks(scaled, grid: Grid, y0, substeps: int, policy: Fixed, bar) -> Solution:

@@ -1,7 +1,7 @@
 """Solves in equal steps between rows of output, with noise and jumps from counters."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -42,11 +42,28 @@ def _increment(policy: Fixed, key, step, channels: int, h) -> Increment:
     return Increment(root * w, root * 12**-0.5 * area)
 
 
-def _jump(scaled: Scaled, key, y, step, t, u, h):
+class _Place(NamedTuple):
+    """A step: its number, its ends, just inside it, and length [s], and the drive at its ends."""
+
+    step: Int[Array, ""]
+    early: Float[Array, ""]
+    late: Float[Array, ""]
+    h: Float[Array, ""]
+    u0: Float[Array, ""]
+    u1: Float[Array, ""]
+
+
+def _place(stimulus: AbstractStimulus, step, t0, h) -> _Place:
+    """The step of a number that starts at `t0`."""
+    early, late = t0 + _NUDGE * h, t0 + (1 - _NUDGE) * h
+    return _Place(step, early, late, h, stimulus(early), stimulus(late))
+
+
+def _jump(scaled: Scaled, key, y, at: _Place):
     """State after the jumps of a step, and the log-probability of what happened."""
-    intensity, _, after = scaled.jumps(t, y, u)
-    total = jnp.sum(intensity)
-    mark = uniform(key, step, dtype=h.dtype)
+    intensity, _, after = scaled.jumps(at.early, y, at.u0)
+    total, h = jnp.sum(intensity), at.h
+    mark = uniform(key, at.step, dtype=h.dtype)
     chance = -jnp.expm1(-total * h)
     edges = chance * jnp.cumsum(intensity) / jnp.where(total > 0, total, 1.0)
     n = lax.stop_gradient(jnp.sum(mark >= edges))
@@ -95,21 +112,19 @@ def solve_fixed(
 
     def one(carry, place):
         parts, settled, logs = carry
-        step, t0, h = place
-        early, late = t0 + _NUDGE * h, t0 + (1 - _NUDGE) * h
         if jumping:
-            y, log = _jump(scaled, key, scaled.join(parts), step, early, stimulus(early), h)
+            y, log = _jump(scaled, key, scaled.join(parts), place)
             parts, logs = scaled.split(y), logs + log
-        parts, solved = advance(parts, step, early, late, h)
+        parts, solved = advance(parts, place)
         return (parts, settled & solved, logs), None
 
     @jax.checkpoint
     def chunk(carry, place):
         parts, code, logs = carry
         step, t0, h = place
-        j = jnp.arange(size)
-        steps = (step + j, t0 + j.astype(h.dtype) * h, jnp.full(size, h))
-        (parts, settled, logs), _ = lax.scan(one, (parts, jnp.asarray(True), logs), steps)
+        places = jax.vmap(lambda j: _place(stimulus, step + j, t0 + j.astype(h.dtype) * h, h))
+        begin = (parts, jnp.asarray(True), logs)
+        (parts, settled, logs), _ = lax.scan(one, begin, places(jnp.arange(size)))
         bad = jnp.where(settled, Result.successful, Result.newton_failed)
         bad = jnp.where(jnp.all(jnp.isfinite(scaled.join(parts))), bad, Result.not_finite)
         return (parts, jnp.where(code == 0, bad, code), logs), None
@@ -133,17 +148,16 @@ def _by_vector(scaled: Scaled, stimulus, key, policy: Fixed) -> Callable:
     channels = len(scaled.channels()) if key is not None else 0
     none = jnp.zeros((len(scaled.scale), 0))
 
-    def advance(parts, step, early, late, h):
-        u1 = stimulus(late)
+    def advance(parts, at: _Place):
         eq = Equation(
             lambda t, z: scaled.drift(t, z, stimulus(t)),
             lambda t, z: scaled.diffusion(t, z, stimulus(t)) if channels else none.astype(z.dtype),
             scaled.project,
-            lambda z, b: scaled.confine(z, b, u1),
+            lambda z, b: scaled.confine(z, b, at.u1),
             structure=scaled.system.noise_structure,
         )
-        inc = _increment(policy, key if channels else None, step, channels, h)
-        end = policy.method.kernel(eq, early, late, scaled.join(parts), inc, h=h)
+        inc = _increment(policy, key if channels else None, at.step, channels, at.h)
+        end = policy.method.kernel(eq, at.early, at.late, scaled.join(parts), inc, h=at.h)
         return scaled.split(end.y), end.settled
 
     return advance
@@ -153,13 +167,13 @@ def _by_parts(scaled: Scaled, stimulus, key, policy: Fixed) -> Callable:
     """A semi-implicit step, state by state."""
     channels = len(scaled.channels()) if key is not None else 0
 
-    def advance(parts, step, early, late, h):
-        inc = _increment(policy, key if channels else None, step, channels, h)
+    def advance(parts, at: _Place):
+        inc = _increment(policy, key if channels else None, at.step, channels, at.h)
         kick = {k: jnp.zeros_like(x) for k, x in parts.items()}
         if channels:
-            kick = scaled.kick(early, parts, stimulus(early), inc.w)
-        rates = lambda p: scaled.rates(late, p, stimulus(late))  # noqa: E731
-        end = semi_implicit_euler_step(rates, parts, kick, h=h, linear=scaled.linear)
+            kick = scaled.kick(at.early, parts, at.u0, inc.w)
+        rates = lambda p: scaled.rates(at.late, p, at.u1)  # noqa: E731
+        end = semi_implicit_euler_step(rates, parts, kick, h=at.h, linear=scaled.linear)
         return scaled.kept(end), jnp.asarray(True)
 
     return advance

@@ -53,4 +53,6 @@ def pattern(
         return jnp.log(safe), ~seen | (jnp.sum(intensity) <= clock.rate * (1 + 1e-6))
 
     logs, fine = jax.vmap(one)(clock.times, clock.marks, y)
-    return jnp.sum(logs), jnp.all(fine) & (clock.times[-1] >= end)
+    declared = jnp.sum(scaled.jumps(clock.times[0], y[0], stimulus(clock.times[0]))[1])
+    enough = (declared <= clock.rate * (1 + 1e-6)) & (clock.times[-1] >= end)
+    return jnp.sum(logs), jnp.all(fine) & enough

@@ -13,7 +13,8 @@ from memjax.device.diffusive import _rectified
 from memjax.fields import parameter_specs
 from memjax.observables import summarise, switching
 from memjax.scaling import Scaled
-from memjax.solve import _fixed_step
+from memjax.solve import solve_fixed
+from memjax.solver import DriftImplicitEuler, DriftImplicitMilstein
 from tests.helpers import z_score
 
 ENV = mj.Environment()
@@ -178,22 +179,29 @@ def test_for_weak_noise_nothing_is_rectified_and_the_formulas_meet():
     np.testing.assert_allclose([slope(1e-6), slope(0.099), slope(0.101)], 1.0, rtol=1e-6)
 
 
-@pytest.fixture(scope="module", params=["voltage", "current"])
+@pytest.fixture(
+    scope="module",
+    params=[
+        ("voltage", DriftImplicitEuler()),
+        ("current", DriftImplicitEuler()),
+        ("voltage", DriftImplicitMilstein()),
+    ],
+    ids=["voltage", "current", "milstein"],
+)
 def marched(request):
     """Twenty steps from a state, with noise, under a source."""
+    driven, method = request.param
+    policy, zero = mj.Fixed(1.0, method), jnp.asarray(0)
 
     @jax.jit
     def march(device, key, y, u, dt):
-        scaled = Scaled(mj.BenchedDevice(device, mj.Bench(), request.param), ENV)
-        held = mj.Sampled(jnp.array([0.0, 1.0]), jnp.stack([u, u]), quantity=request.param)
+        scaled = Scaled(mj.BenchedDevice(device, mj.Bench(), driven), ENV)
+        held = mj.Sampled(jnp.array([0.0, 1.0]), jnp.stack([u, u]), quantity=driven)
+        rows = dt * jnp.arange(1.0, 21.0)
+        more = dict(start=jnp.zeros(()), first=zero, key=key, substeps=1, policy=policy)
+        return solve_fixed(scaled, held, rows=rows, y0=scaled.project(y), **more).y
 
-        def step(y, k):
-            y, _ = _fixed_step(scaled, held, key, y, k, k.astype(float) * dt, dt, cap=40)
-            return y, y
-
-        return jax.lax.scan(step, scaled.project(y), jnp.arange(20))[1]
-
-    return march, (1.0 if request.param == "voltage" else 1e-6)
+    return march, (1.0 if driven == "voltage" else 1e-6)
 
 
 _log = lambda low, high: st.floats(np.log(low), np.log(high)).map(lambda x: float(np.exp(x)))  # noqa: E731
@@ -214,9 +222,8 @@ def test_no_step_leaves_the_domain(marched, dt, u, start, rates, alpha, sigma, s
     names = ("mu", "gamma1", "gamma2", "theta", "gamma3", "beta")
     noise = dict(zip(("sigma1", "sigma2", "sigma3"), sigma))
     device = _device(**dict(zip(names, rates)), **noise, alpha=alpha)
-    y = march(
-        device, jax.random.key(seed), jnp.array(start), jnp.asarray(u * unit), jnp.asarray(dt)
-    )
+    key = (jnp.uint32(seed), jnp.uint32(0))
+    y = march(device, key, jnp.array(start), jnp.asarray(u * unit), jnp.asarray(dt))
     f, r, s = np.asarray(y).T
     assert np.all(np.isfinite(y))
     assert np.all(f >= 0)

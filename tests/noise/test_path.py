@@ -1,5 +1,7 @@
 """Counter-based noise: independent where it must be, equal where it must be, normal."""
 
+import itertools
+
 import diffrax as dfx
 import equinox as eqx
 import jax
@@ -8,15 +10,26 @@ import numpy as np
 import pytest
 
 from memjax.errors import PolicyError
-from memjax.noise import GridPath, device_key, increments
+from memjax.noise import KINDS, GridPath, device_key, increments, uniform, words
 from tests.helpers import z_score
 
 STEPS = 4000
 
 
-def _draws(steps=STEPS, channels=3, **of):
-    key = device_key(of.pop("seed", 0), **({"member": 0, "sweep": 0} | of))
-    draw = lambda n: increments(key, n, channels=channels, dtype=jnp.float64)  # noqa: E731
+def _words(seed=0, member=0, sweep=0, **more):
+    return words(device_key(seed, member=member, sweep=sweep, **more))
+
+
+def _both(key, n, *, channels=3, kind="gaussian"):
+    """Numbers of a step for increments and for areas."""
+    more = dict(channels=channels, dtype=jnp.float64, kind=kind, area=True)
+    return jnp.stack(increments(key, n, **more))
+
+
+def _draws(steps=STEPS, channels=3, kind="gaussian", **of):
+    """Numbers by step, use (increment, area) and channel."""
+    key = _words(**of)
+    draw = lambda n: _both(key, n, channels=channels, kind=kind)  # noqa: E731
     return np.asarray(jax.vmap(draw)(jnp.arange(steps)))
 
 
@@ -25,18 +38,12 @@ def draws():
     return _draws()
 
 
-def test_increments_do_not_depend_on_the_batch():
-    def of(members):
-        one = lambda m: increments(  # noqa: E731
-            device_key(7, member=m, sweep=2), jnp.asarray(11), channels=3, dtype=jnp.float64
-        )
-        return np.asarray(jax.jit(jax.vmap(one))(jnp.arange(members)))
-
+@pytest.mark.parametrize("kind", KINDS)
+def test_increments_do_not_depend_on_the_batch(kind):
+    one = lambda m: _both(_words(7, m, 2), jnp.asarray(11), kind=kind)  # noqa: E731
+    of = lambda members: np.asarray(jax.jit(jax.vmap(one))(jnp.arange(members)))  # noqa: E731
     np.testing.assert_array_equal(of(7)[:3], of(3))
-    alone = increments(
-        device_key(7, member=1, sweep=2), jnp.asarray(11), channels=3, dtype=jnp.float64
-    )
-    np.testing.assert_array_equal(of(3)[1], alone)
+    np.testing.assert_allclose(of(3)[1], one(1), rtol=1e-14)  # not compiled: rounded otherwise
 
 
 @pytest.mark.parametrize(
@@ -51,29 +58,76 @@ def test_increments_do_not_depend_on_the_batch():
     ],
 )
 def test_another_seed_member_sweep_or_purpose_is_independent(draws, other):
-    for channel in range(3):
-        product = draws[:, channel] * _draws(**other)[:, channel]
-        assert abs(z_score(product, 0.0, expected_sd=1.0)) < 4
+    product = draws * _draws(**other)
+    for each in product.reshape(STEPS, 6).T:
+        assert abs(z_score(each, 0.0, expected_sd=1.0)) < 4
 
 
 def test_member_and_sweep_are_not_interchangeable():
     assert not np.any(_draws(8, member=1, sweep=2) == _draws(8, member=2, sweep=1))
 
 
-def test_channels_and_steps_are_independent(draws):
-    pairs = [(0, 1), (0, 2), (1, 2)]
-    for a, b in pairs:
-        assert abs(z_score(draws[:, a] * draws[:, b], 0.0, expected_sd=1.0)) < 4
+def test_increments_areas_channels_and_steps_are_independent(draws):
+    flat = draws.reshape(STEPS, 6)
+    for a, b in itertools.combinations(range(6), 2):
+        assert abs(z_score(flat[:, a] * flat[:, b], 0.0, expected_sd=1.0)) < 4
     for lag in (1, 2, 3, 64):
-        product = draws[lag:, 0] * draws[:-lag, 0]
-        assert abs(z_score(product, 0.0, expected_sd=1.0)) < 4
+        for each in (flat[lag:] * flat[:-lag]).T:
+            assert abs(z_score(each, 0.0, expected_sd=1.0)) < 4
 
 
 @pytest.mark.parametrize(
     ("power", "mean", "sd"), [(1, 0, 1), (2, 1, 2**0.5), (3, 0, 15**0.5), (4, 3, 96**0.5)]
 )
 def test_increments_have_the_moments_of_a_standard_normal(draws, power, mean, sd):
-    assert abs(z_score(draws**power, mean, expected_sd=sd)) < 4
+    for use in (0, 1):
+        assert abs(z_score(draws[:, use] ** power, mean, expected_sd=sd)) < 4
+
+
+def test_two_point_increments_and_areas_are_signs():
+    drawn = _draws(kind="two-point")
+    assert set(np.unique(drawn)) == {-1.0, 1.0}
+    for use in (0, 1):
+        assert abs(z_score(drawn[:, use], 0.0, expected_sd=1.0)) < 4
+    assert abs(z_score(drawn[:, 0] * drawn[:, 1], 0.0, expected_sd=1.0)) < 4
+
+
+def test_three_point_increments_have_the_first_five_moments_of_a_standard_normal():
+    drawn = _draws(kind="three-point")
+    np.testing.assert_allclose(np.unique(drawn[:, 0]), [-(3**0.5), 0.0, 3**0.5], rtol=1e-15)
+    assert set(np.unique(drawn[:, 1])) == {-1.0, 1.0}
+    # Odd moments by symmetry; z^2 is 3 with probability 1/3, which makes its mean 1 and that of z^4 3.
+    assert abs(z_score(drawn[:, 0], 0.0, expected_sd=1.0)) < 4
+    assert abs(z_score(drawn[:, 0] != 0, 1 / 3, expected_sd=2**0.5 / 3)) < 4
+    for power in (1, 2):
+        assert abs(z_score(drawn[:, 0] ** power * drawn[:, 1], 0.0, expected_sd=3**0.5)) < 4
+
+
+def test_the_number_for_the_jump_of_a_step_is_uniform_and_its_own(draws):
+    key = _words()
+    drawn = np.asarray(jax.vmap(lambda n: uniform(key, n, dtype=jnp.float64))(jnp.arange(STEPS)))
+    assert np.all((drawn > 0) & (drawn < 1))
+    assert abs(z_score(drawn, 0.5, expected_sd=12**-0.5)) < 4
+    # The largest distance of two distributions: 1.95 / sqrt(n) is passed once in a thousand.
+    assert np.max(np.abs(np.sort(drawn) - (np.arange(STEPS) + 0.5) / STEPS)) < 1.95 * STEPS**-0.5
+    for each in draws.reshape(STEPS, 6).T:
+        assert abs(z_score((drawn - 0.5) * each, 0.0, expected_sd=12**-0.5)) < 4
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_increments_are_the_same_whether_areas_are_wanted_or_not(kind):
+    key, n = _words(), jnp.asarray(3)
+    alone = increments(key, n, channels=2, dtype=jnp.float64, kind=kind)
+    np.testing.assert_array_equal(alone, _both(key, n, channels=2, kind=kind)[0])
+
+
+def test_no_channels_need_no_numbers():
+    assert _draws(5, channels=0).shape == (5, 2, 0)
+
+
+def test_a_path_takes_a_key_or_its_words(path):
+    by_words = GridPath(_words(), path.dt, 2)
+    assert eqx.tree_equal(by_words, path)
 
 
 def test_the_variance_of_a_path_is_its_time():

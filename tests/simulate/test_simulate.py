@@ -10,16 +10,21 @@ import pytest
 import memjax as mj
 from memjax.errors import BoundsError, ModelError, PolicyError, SolveError, StimulusError
 from memjax.result import Result
+from memjax.solver import SraEsdirk
 from tests.helpers import z_score
 from tests.systems.exact import Geometric, LinearDrift, OrnsteinUhlenbeck
 
 HELD = mj.Sampled(np.array([0.0, 1.0]), np.array([0.5, 0.5]))
-FIXED = mj.Fixed(0.02)
-FIELDS = ("t", "v", "i", "state", "v_device", "i_device", "result")
+FIXED, STIFF = mj.Fixed(0.02), mj.Stiff()
+FIELDS = ("t", "v", "i", "state", "v_device", "i_device", "result", "accepted", "rejected")
+ROUNDED = 1e-12
+"""Adaptive steps begin with a millionth of the longest sweep, whose error is beyond its second power."""
+
+BOTH = pytest.mark.parametrize("policy", [FIXED, STIFF], ids=["fixed", "stiff"])
 
 
-def _geometric(**options):
-    return mj.simulate(Geometric(), HELD, save=0.1, policy=FIXED, **options)
+def _geometric(policy=FIXED, **options):
+    return mj.simulate(Geometric(), HELD, save=0.1, policy=policy, **options)
 
 
 def _same(a, b):
@@ -49,19 +54,24 @@ def test_members_are_independent(ensemble):
     assert abs(z_score(x[1:] * x[:-1], 0.0, expected_sd=1.0)) < 4
 
 
-def test_a_member_does_not_depend_on_how_many_there_are():
-    three, seven = _geometric(members=3), _geometric(members=7)
+@BOTH
+def test_a_member_does_not_depend_on_how_many_there_are(policy):
+    three, seven = _geometric(policy, members=3), _geometric(policy, members=7)
     np.testing.assert_array_equal(three.state["y"], seven.state["y"][:3])
     np.testing.assert_array_equal(three.i, seven.i[:3])
+    np.testing.assert_array_equal(three.accepted, seven.accepted[:3])
 
 
-def test_a_seed_reproduces_and_another_one_differs():
-    assert _same(_geometric(seed=4), _geometric(seed=4))
-    assert not np.any(_geometric(seed=4).state["y"][0, 1:] == _geometric(seed=5).state["y"][0, 1:])
+@BOTH
+def test_a_seed_reproduces_and_another_one_differs(policy):
+    run = lambda seed: _geometric(policy, seed=seed, members=3)  # noqa: E731
+    assert _same(run(4), run(4))
+    assert not np.any(run(4).state["y"][:, 1:] == run(5).state["y"][:, 1:])
 
 
-def test_two_sweeps_of_one_device_see_different_noise():
-    trace = mj.simulate(Geometric(), [HELD, HELD], save=0.1, policy=FIXED, carry_state=False)
+@BOTH
+def test_two_sweeps_of_one_device_see_different_noise(policy):
+    trace = mj.simulate(Geometric(), [HELD, HELD], save=0.1, policy=policy, carry_state=False)
     first, second = np.split(np.asarray(trace.state["y"][0]), 2)
     assert first[0] == second[0] == 1.0
     assert not np.any(first[1:] == second[1:])
@@ -101,9 +111,10 @@ def test_sweeps_of_different_lengths_are_those_of_single_runs():
         alone = mj.simulate(quiet, (short, long)[k], save=rows[k], policy=tight)
         np.testing.assert_allclose(both.state["x"][0, part], alone.state["x"][0], rtol=1e-6)
         np.testing.assert_array_equal(both.v[0, part], alone.v[0])
-    noisy = mj.simulate(OrnsteinUhlenbeck(), [short, long], save=rows, policy=FIXED)
-    alone = mj.simulate(OrnsteinUhlenbeck(), short, save=rows[0], policy=FIXED)
-    np.testing.assert_array_equal(noisy.state["x"][0, :5], alone.state["x"][0])
+    for policy in (FIXED, STIFF):
+        noisy = mj.simulate(OrnsteinUhlenbeck(), [short, long], save=rows, policy=policy)
+        alone = mj.simulate(OrnsteinUhlenbeck(), short, save=rows[0], policy=policy)
+        np.testing.assert_allclose(noisy.state["x"][0, :5], alone.state["x"][0], rtol=ROUNDED)
 
 
 def test_equal_sweeps_without_noise_are_equal_and_in_order():
@@ -181,6 +192,31 @@ def test_not_a_number_in_the_drift_is_reported_as_such():
         assert Result(int(trace.result[0, 0])) is Result.not_finite
 
 
+@BOTH
+def test_a_trace_says_how_many_steps_were_taken_and_how_many_refused(policy):
+    trace = _geometric(policy, members=2)
+    assert trace.accepted.shape == trace.rejected.shape == (2, 1)
+    assert np.all(trace.accepted >= 10)
+    if policy is FIXED:  # 10 intervals of 5 steps, and one of no length at the start
+        np.testing.assert_array_equal(trace.accepted, 55)
+        np.testing.assert_array_equal(trace.rejected, 0)
+
+
+def test_a_quiet_run_says_how_many_steps_it_took():
+    trace = mj.simulate(OrnsteinUhlenbeck(sigma=0.0), HELD, save=0.5)
+    loose = mj.simulate(OrnsteinUhlenbeck(sigma=0.0), HELD, save=0.5, policy=mj.Stiff(rtol=1e-2))
+    assert trace.accepted[0, 0] > loose.accepted[0, 0] > 0
+
+
+def test_an_ensemble_under_adaptive_steps_has_the_exact_mean_and_variance():
+    device, rows = OrnsteinUhlenbeck(), np.array([0.2, 1.0])
+    trace = mj.simulate(device, HELD, save=rows, members=2000, seed=5, policy=STIFF).check()
+    for t, x in zip(rows, np.asarray(trace.state["x"]).T):
+        mean, variance = float(device.mean(t, 0.5)), float(device.variance(t))
+        assert abs(z_score(x, mean, expected_sd=variance**0.5)) < 4
+        assert abs(z_score((x - mean) ** 2, variance, expected_sd=2**0.5 * variance)) < 4
+
+
 def test_failed_members_are_dropped_by_good_and_counted_by_check():
     a = np.array([[-1.0], [1e9], [-2.0]])
     trace = mj.simulate(
@@ -189,6 +225,7 @@ def test_failed_members_are_dropped_by_good_and_counted_by_check():
     np.testing.assert_array_equal(trace.failed, [1])
     with pytest.raises(SolveError, match=r"1 of 3 solves failed.*in members \[1\]"):
         trace.check()
+    assert trace.good().accepted.shape == (2, 1)
     good = trace.good().check()
     np.testing.assert_array_equal(good.state["y"], trace.state["y"][np.array([0, 2])])
     assert good.v.shape[0] == good.result.shape[0] == 2
@@ -196,7 +233,9 @@ def test_failed_members_are_dropped_by_good_and_counted_by_check():
 
 def test_refusals_reach_the_user():
     with pytest.raises(PolicyError, match="adaptive steps with noise"):
-        mj.simulate(Geometric(), HELD, policy=mj.Stiff())
+        mj.simulate(Geometric(), HELD, policy=mj.Stiff(method=dfx.ItoMilstein()))
+    with pytest.raises(PolicyError, match=r"allowed: SraEsdirk\(structure=Diagonal\)"):
+        mj.simulate(Geometric(), HELD, policy=mj.Stiff(method=SraEsdirk()))
     with pytest.raises(PolicyError, match="Stratonovich"):
         mj.simulate(Geometric(), HELD, policy=mj.Fixed(0.1, method=dfx.EulerHeun()))
     with pytest.raises(StimulusError, match="one set of rows per sweep"):
@@ -315,12 +354,13 @@ def test_a_trace_becomes_a_table_and_a_data_set_with_units():
     assert data.attrs["model"] == "geometric"
 
 
-def test_noise_of_a_sweep_does_not_depend_on_the_rows_of_the_sweeps_beside_it():
+@pytest.mark.parametrize("policy", [mj.Fixed(5e-4), STIFF], ids=["fixed", "stiff"])
+def test_noise_of_a_sweep_does_not_depend_on_the_rows_of_the_sweeps_beside_it(policy):
     device = mj.DiffusiveMemristor(sigma1=8.0, sigma2=5.0)
     near, far = np.arange(1, 9) * 1e-3, np.arange(1, 9) * 3e-3
     sweep = mj.Sampled(np.array([0.0, 0.02]), np.array([0.0, 0.3]))
-    options = {"policy": mj.Fixed(5e-4), "seed": 3}
+    options = {"policy": policy, "seed": 3}
     alone = mj.simulate(device, sweep, save=near, **options)
     both = mj.simulate(device, [sweep, sweep], save=[near, far], **options)
-    np.testing.assert_array_equal(both.state["f"][:, :8], alone.state["f"])
+    np.testing.assert_allclose(both.state["f"][:, :8], alone.state["f"], rtol=ROUNDED)
     assert not np.array_equal(both.state["f"][:, 8:], alone.state["f"])

@@ -9,9 +9,10 @@ from scipy.integrate import quad
 from scipy.optimize import brentq
 
 from memjax.circuit import BenchedDevice
-from memjax.noise import GridPath, device_key
+from memjax.noise import GridPath, device_key, increments, words
+from memjax.policy import Fixed
 from memjax.scaling import Scaled
-from memjax.simulate import solve_fixed
+from memjax.solve import solve_fixed
 from memjax.solver import DriftImplicitEuler, drift_implicit_euler_step
 from memjax.solver.linear import factor, orientation
 from memjax.stimulus import Sampled
@@ -120,7 +121,7 @@ def geometric_path():
     """End of a path of `Geometric` as a function of (a, b), through the scan driver."""
     rows = jnp.linspace(0.1, 1.0, 10)
     flat = Sampled(np.array([0.0, 1.0]), np.array([1.0, 1.0]))
-    key = device_key(5, member=0, sweep=0)
+    key = words(device_key(5, member=0, sweep=0))
 
     def end(theta):
         device = Geometric(a=theta[0], b=theta[1])
@@ -135,6 +136,7 @@ def geometric_path():
             first=first,
             key=key,
             substeps=4,
+            policy=Fixed(0.025),
         )
         return s.y[-1, 0]
 
@@ -155,8 +157,8 @@ def test_gradients_of_a_path_agree_forward_reverse_and_with_differences(geometri
 def test_the_gradient_of_a_path_is_near_the_exact_one(geometric_path):
     # y = exp((a - b^2/2) + b W): dy/da = y, dy/db = (W - b) y; strong error of 40 steps.
     theta = jnp.array([-1.0, 0.7])
-    key = device_key(5, member=0, sweep=0)
-    draw = lambda k: jax.random.normal(jax.random.fold_in(key, k), (1,))[0]  # noqa: E731
+    key = words(device_key(5, member=0, sweep=0))
+    draw = lambda k: increments(key, k, channels=1, dtype=jnp.float64)[0]  # noqa: E731
     w = float(jnp.sum(jax.vmap(draw)(jnp.arange(40))) * jnp.sqrt(1 / 40))
     y = np.exp(-1.0 - 0.245 + 0.7 * w)
     got = np.asarray(jax.jit(jax.jacfwd(geometric_path))(theta))
@@ -177,8 +179,9 @@ def test_both_drivers_take_the_same_path():
         y0=scaled.initial(),
         start=zero,
         first=jnp.asarray(0),
-        key=key,
+        key=words(key),
         substeps=1,
+        policy=Fixed(0.02),
     )
     terms = dfx.MultiTerm(
         dfx.ODETerm(lambda t, y, sc: sc.drift(t, y, flat(t))),

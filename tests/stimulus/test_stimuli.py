@@ -9,7 +9,7 @@ import pytest
 
 import memjax as mj
 from memjax.errors import StimulusError
-from memjax.simulate import before
+from memjax.solve import before
 
 pytestmark = pytest.mark.fast
 

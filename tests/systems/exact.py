@@ -1,14 +1,18 @@
-"""Devices whose solution, and its gradient, is known in closed form."""
+"""Devices and systems whose solution, its moments or its gradient are known exactly."""
 
 from typing import ClassVar
 
+import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
+from equinox import AbstractClassVar
 from jaxtyping import Array, Float
+from scipy.integrate import dblquad
+from scipy.linalg import eigh_tridiagonal, expm
 
 import memjax as mj
 from memjax.device import AbstractDevice, AbstractOhmicDevice
-from memjax.system import Additive, Diagonal, NoNoise
+from memjax.system import AbstractSystem, Additive, Diagonal, Jump, NoNoise
 
 
 class OrnsteinUhlenbeck(AbstractOhmicDevice):
@@ -177,3 +181,237 @@ class Cubic(AbstractDevice):
 
     def current(self, t, state, v, env):
         return self.g * v + self.c * v**3
+
+
+def number(default: float):
+    """A parameter of a system that nobody reads from a file."""
+    return eqx.field(default=default, converter=jnp.asarray)
+
+
+class AbstractFree(AbstractSystem):
+    """States without bounds on no bench; seen are the drive and no current."""
+
+    states: AbstractClassVar[tuple]
+    structure: AbstractClassVar[type]
+
+    @property
+    def specs(self):
+        return self.states
+
+    @property
+    def noise_structure(self):
+        return self.structure
+
+    def noise(self, t, state, u, env):
+        return {}
+
+    def outputs(self, t, state, u, env):
+        zero = jnp.zeros_like(u)
+        return {"v": u, "i": zero, "v_device": u, "i_device": zero}
+
+    def project(self, state):
+        return state
+
+    def confine(self, state, before, u):
+        return state
+
+
+def free(name: str, *, scale: float = 1.0, linear: bool = False):
+    """A state without unit and bounds."""
+    inf = float("inf")
+    return mj.state(name, unit="1", scale=scale, bounds=(-inf, inf), doc="Free.", linear=linear)
+
+
+class LogVerhulst(AbstractFree):
+    """dX = (a - b e^X) dt + s(t) dW with s(t) = s0 (1 + s1 sin(w t)): logarithm of a logistic population."""
+
+    a: Float[Array, ""] = number(1.0)
+    b: Float[Array, ""] = number(1.0)
+    s0: Float[Array, ""] = number(0.5)
+    s1: Float[Array, ""] = number(0.8)
+    w: Float[Array, ""] = number(5.0)
+    x0: Float[Array, ""] = number(0.5)
+
+    states: ClassVar = (free("x"),)
+    structure: ClassVar[type] = Additive
+
+    def initial(self, env):
+        return {"x": self.x0}
+
+    def drift(self, t, state, u, env):
+        return {"x": self.a - self.b * jnp.exp(state["x"])}
+
+    def noise(self, t, state, u, env):
+        return {"w": {"x": self.s0 * (1 + self.s1 * jnp.sin(self.w * t))}}
+
+    def path(self, t, w, area):
+        """X at the times (n + 1) of a grid, for increments and space-time areas (paths, n) of a driver.
+
+        X = x0 + a t + M - ln(1 + b int exp(x0 + a u + M_u) du), M = int s dW: the amplitude is taken
+        as straight within a step, and the exponent as the path that is likely given its ends and its
+        area, which leaves an error of order 3/2.
+        """
+        t = np.asarray(t, float)
+        a, b, s0, s1, f, x0 = (
+            float(p) for p in (self.a, self.b, self.s0, self.s1, self.w, self.x0)
+        )
+        h, middle = np.diff(t), 0.5 * (t[1:] + t[:-1])
+        s, slope = s0 * (1 + s1 * np.sin(f * middle)), s0 * s1 * f * np.cos(f * middle)
+        gain = s * w - slope * h * area
+        m = np.concatenate([np.zeros((len(w), 1)), np.cumsum(gain, axis=1)], axis=1)
+        y = x0 + a * t + m
+        # Mean of exp(y): over the chord and the parabola of the area, with the spread h / 15 around them.
+        middle = 0.5 * (y[:, 1:] + y[:, :-1]) + s * area + s**2 * h / 30
+        spread = (y[:, 1:] - y[:, :-1]) ** 2 / 24 + (s * area) ** 2 / 10
+        growth = np.cumsum(h * np.exp(middle) * (1 + spread), axis=1)
+        inside = np.concatenate([np.zeros((len(w), 1)), growth], axis=1)
+        return y - np.log1p(b * inside)
+
+
+class Breathing(AbstractFree):
+    """dx = -k (x - u) dt + s(t) dW with s(t) = s0 (1 + s1 sin(w t)): Ornstein-Uhlenbeck, breathing."""
+
+    k: Float[Array, ""] = number(3.0)
+    s0: Float[Array, ""] = number(0.5)
+    s1: Float[Array, ""] = number(0.8)
+    w: Float[Array, ""] = number(5.0)
+    x0: Float[Array, ""] = number(1.0)
+
+    states: ClassVar = (free("x"),)
+    structure: ClassVar[type] = Additive
+
+    def initial(self, env):
+        return {"x": self.x0}
+
+    def drift(self, t, state, u, env):
+        return {"x": -self.k * (state["x"] - u)}
+
+    def noise(self, t, state, u, env):
+        return {"w": {"x": self.s0 * (1 + self.s1 * jnp.sin(self.w * t))}}
+
+    def mean(self, t, u):
+        """Mean at time t under a constant drive."""
+        return u + (self.x0 - u) * jnp.exp(-self.k * t)
+
+    def variance(self, t):
+        """Variance at time t: the integral of exp(-2 k (t - s)) s(s)^2, term by term."""
+        rate = 2 * self.k
+
+        def wave(w):
+            """Integral of exp(-rate (t - s)) exp(i w s) over s from 0 to t."""
+            return (jnp.exp(1j * w * t) - jnp.exp(-rate * t + 0j)) / (rate + 1j * w)
+
+        flat, once, twice = (wave(n * self.w) for n in (0, 1, 2))
+        even = flat.real * (1 + 0.5 * self.s1**2) - 0.5 * self.s1**2 * twice.real
+        return self.s0**2 * (even + 2 * self.s1 * once.imag)
+
+
+class KramersWell(AbstractFree):
+    """dx = (x - x^3) dt + sqrt(2 d) dW from the bottom of the left of two wells at -1 and 1."""
+
+    d: Float[Array, ""] = number(0.08)
+
+    states: ClassVar = (free("x"),)
+    structure: ClassVar[type] = Additive
+
+    def initial(self, env):
+        return {"x": -jnp.ones_like(self.d)}
+
+    def drift(self, t, state, u, env):
+        return {"x": state["x"] - state["x"] ** 3}
+
+    def noise(self, t, state, u, env):
+        return {"w": {"x": jnp.sqrt(2 * self.d)}}
+
+    def passage_time(self, end, start=-1.0):
+        """Mean time until `end` is first passed, from `start` below: an integral of exp(U/d) over one of exp(-U/d)."""
+        d, well = float(self.d), lambda x: x**4 / 4 - x**2 / 2
+        both = lambda z, y: np.exp((well(y) - well(z)) / d) / d  # noqa: E731
+        return dblquad(both, start, end, -3.0, lambda y: y, epsabs=1e-10, epsrel=1e-10)[0]
+
+    def right(self, t, n=2000):
+        """Probability of x > 0 at time t: the Fokker-Planck equation between -2.5 and 2.5.
+
+        Hops between n cells whose rates keep the stationary distribution exactly; the error is of
+        second order in the cell.
+        """
+        edges = np.linspace(-2.5, 2.5, n + 1)
+        x, step, d = 0.5 * (edges[1:] + edges[:-1]), 5.0 / n, float(self.d)
+        well = (x**4 / 4 - x**2 / 2) / d
+        # Symmetric form: off the diagonal d / step^2, on it what leaves a cell.
+        up = d / step**2 * np.exp(0.5 * (well[:-1] - well[1:]))
+        down = d / step**2 * np.exp(0.5 * (well[1:] - well[:-1]))
+        leave = np.append(up, 0.0) + np.append(0.0, down)
+        rates, modes = eigh_tridiagonal(
+            -leave, np.full(n - 1, d / step**2), select="v", select_range=(-60.0 / t, 1e-6)
+        )
+        root = np.exp(-0.5 * (well - well.min()))
+        # The start -1 lies between two cells or in one; a hat function has the right mean.
+        hat = np.maximum(1 - np.abs(x + 1) / step, 0.0)
+        weights = modes.T @ (hat / hat.sum() / root)
+        right = (x > 0).astype(float)
+        return float((right * root) @ (modes @ (np.exp(rates * t) * weights)))
+
+
+class Telegraph(AbstractFree):
+    """A switch that goes from 0 to 1 at rate `up` and back at rate `down`."""
+
+    up: Float[Array, ""] = number(3.0)
+    down: Float[Array, ""] = number(1.0)
+
+    states: ClassVar = (free("x"),)
+    structure: ClassVar[type] = NoNoise
+
+    def initial(self, env):
+        return {"x": jnp.zeros_like(self.up)}
+
+    def drift(self, t, state, u, env):
+        return {"x": jnp.zeros_like(state["x"])}
+
+    def jumps(self, t, state, u, env):
+        x = state["x"]
+        return {
+            "up": Jump(self.up * (1 - x), self.up, {"x": jnp.ones_like(x)}),
+            "down": Jump(self.down * x, self.down, {"x": jnp.zeros_like(x)}),
+        }
+
+    def mean(self, t):
+        """Probability of being at 1 at time t; as x^2 = x, the second moment too."""
+        total = self.up + self.down
+        return self.up / total * -jnp.expm1(-total * t)
+
+
+class PoissonDecay(AbstractFree):
+    """df = -g f dt, and f to (1 - eta) f at rate kappa; or at rate kappa f^2 where `bound` is not the rate."""
+
+    g: Float[Array, ""] = number(1.0)
+    kappa: Float[Array, ""] = number(4.0)
+    eta: Float[Array, ""] = number(0.3)
+    thinned: bool = eqx.field(static=True, default=False)
+
+    states: ClassVar = (free("f"),)
+    structure: ClassVar[type] = NoNoise
+
+    def initial(self, env):
+        return {"f": jnp.ones_like(self.g)}
+
+    def drift(self, t, state, u, env):
+        return {"f": -self.g * state["f"]}
+
+    def jumps(self, t, state, u, env):
+        f = state["f"]
+        rate = self.kappa * f**2 if self.thinned else self.kappa * jnp.ones_like(f)
+        return {"loss": Jump(rate, self.kappa, {"f": (1 - self.eta) * f})}
+
+    def moment(self, power, t, most=60):
+        """Mean of f^power at time t.
+
+        After n jumps f is (1 - eta)^n exp(-g t), and the rate of the next one kappa, or kappa f^2 =
+        kappa (1 - eta)^(2 n) exp(-2 g t): a pure birth process, in the time (1 - exp(-2 g t)) / (2 g).
+        """
+        g, kappa, eta = (float(x) for x in (self.g, self.kappa, self.eta))
+        n = np.arange(most)
+        rates = kappa * (1 - eta) ** (2 * n) if self.thinned else np.full(most, kappa)
+        clock = -np.expm1(-2 * g * t) / (2 * g) if self.thinned else t
+        births = np.diag(-rates) + np.diag(rates[:-1], -1)
+        return float((1 - eta) ** (power * n) @ expm(births * clock)[:, 0] * np.exp(-power * g * t))

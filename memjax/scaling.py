@@ -99,8 +99,9 @@ class Scaled(eqx.Module):
         """Intensities and bounds [1/s] of all jumps, and the vectors after them, one row per jump."""
         state = self.unpack(z)
         found = self.system.jumps(t, state, u, self.env).values()
-        rates = [jnp.stack([j.intensity for j in found]), jnp.stack([j.bound for j in found])]
-        return *rates, jnp.stack([self.pack(state | j.after) for j in found])
+        intensities = jnp.stack([j.intensity for j in found])
+        bounds = jnp.stack([j.bound for j in found])
+        return intensities, bounds, jnp.stack([self.pack(state | j.after) for j in found])
 
     @property
     def jumping(self) -> bool:

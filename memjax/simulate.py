@@ -106,8 +106,9 @@ def _default_rows(stimulus: AbstractStimulus, save) -> np.ndarray:
     return np.asarray(save, float)
 
 
-def _rows_of(stimuli: Sequence[AbstractStimulus], save) -> list[np.ndarray]:
-    """Times of output [s] of every sweep."""
+def _sweeps(stimulus, save) -> tuple[list[AbstractStimulus], list[np.ndarray]]:
+    """The sweeps, and the times of output [s] of each."""
+    stimuli = [stimulus] if isinstance(stimulus, AbstractStimulus) else list(stimulus)
     many = isinstance(save, list | tuple)
     rows = (
         [np.asarray(r, float) for r in save] if many else [_default_rows(s, save) for s in stimuli]
@@ -116,7 +117,7 @@ def _rows_of(stimuli: Sequence[AbstractStimulus], save) -> list[np.ndarray]:
         raise StimulusError(
             f"{len(stimuli)} sweeps with rows for {len(rows)}", allowed="one set of rows per sweep"
         )
-    return rows
+    return stimuli, rows
 
 
 def _system(device, bench, quantity: str, *, noisy: bool) -> AbstractSystem:
@@ -190,32 +191,24 @@ def simulate(
     PolicyError, BoundsError, StimulusError
         For combinations that cannot be right.
     """
-    stimuli = [stimulus] if isinstance(stimulus, AbstractStimulus) else list(stimulus)
-    rows = _rows_of(stimuli, save)
+    stimuli, rows = _sweeps(stimulus, save)
     noisy = not deterministic and is_noisy(device, values)
     system = _system(device, bench, stimuli[0].quantity, noisy=noisy)
     scaled = Scaled(system, env or Environment())
     policy = resolve(policy or Auto())
     check(policy, system.noise_structure, noisy=noisy)
     carry = not getattr(device, "volatile", True) if carry_state is None else carry_state
-    batch = _Batch(
-        scaled, stimuli, rows, members, seed if noisy else None, dict(values or {}), policy
-    )
+    noise = seed if noisy else None
+    batch = _Batch(scaled, stimuli, rows, members, noise, dict(values or {}), policy)
+    notes = {"model": getattr(device, "name", type(device).__name__), "policy": repr(policy)}
+    notes |= {"seed": seed, "deterministic": not noisy}
+    sweep = np.repeat(range(len(rows)) if labels is None else labels, batch.lengths)
     visible, state, ends = batch.solve(carry, progress)
-    notes = {
-        "model": getattr(device, "name", type(device).__name__),
-        "policy": repr(policy),
-        "seed": seed,
-        "deterministic": not noisy,
-    }
     return Trace(
         t=jnp.asarray(np.concatenate(rows)),
-        sweep=np.repeat(range(len(rows)) if labels is None else labels, batch.lengths),
+        sweep=sweep,
         state=state,
-        result=ends.result,
-        accepted=ends.accepted,
-        rejected=ends.rejected,
-        pattern=ends.pattern,
+        **{k: getattr(ends, k) for k in ("result", "accepted", "rejected", "pattern")},
         units={s.name: s.unit for s in system.specs},
         notes=notes,
         **visible,

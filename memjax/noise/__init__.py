@@ -7,6 +7,7 @@ from .path import (
     KINDS as KINDS,
     GridPath as GridPath,
     Words as Words,
+    areas as areas,
     device_key as device_key,
     increments as increments,
     uniform as uniform,

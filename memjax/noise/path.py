@@ -1,5 +1,6 @@
 """Brownian increments on a grid of steps, from counters: any step of any device without the steps before."""
 
+from collections.abc import Callable
 from typing import ClassVar
 
 import diffrax as dfx
@@ -56,15 +57,9 @@ def as_words(key) -> Words:
 
 
 def increments(
-    key: Words,
-    step: Int[Array, ""],
-    *,
-    channels: int,
-    dtype,
-    kind: str = "gaussian",
-    area: bool = False,
-) -> Float[Array, " channels"] | tuple[Float[Array, " channels"], Float[Array, " channels"]]:
-    """Standardised numbers of one step, one per noise channel.
+    key: Words, step: Int[Array, ""], *, channels: int, dtype, kind: str = "gaussian"
+) -> Float[Array, " channels"]:
+    """Standardised increments of one step, one per noise channel.
 
     Parameters
     ----------
@@ -76,31 +71,38 @@ def increments(
         Number of noise channels.
     kind : {"gaussian", "two-point", "three-point"}
         Normal numbers; +1 or -1; or +-sqrt(3) and 0.
-    area : bool
-        Whether to return those for space-time areas too: normal, or +-1.
 
     Returns
     -------
-    Float[Array, "channels"], or two of them
+    Float[Array, "channels"]
         They depend on nothing else.
     """
-    step = jnp.asarray(step).astype(jnp.uint32)
-    own = [bits(*key, step, jnp.uint32(2 * k)) for k in range(channels)]
     draw = {"gaussian": normal, "two-point": two_point, "three-point": three_point}[kind]
-    stack = lambda x: jnp.stack(x) if x else jnp.zeros(0, dtype)  # noqa: E731
-    w = stack([draw(word, dtype) for word in own])
-    if not area:
-        return w
+    return _each(lambda k: draw(_word(key, step, 2 * k), dtype), channels, dtype)
+
+
+def areas(
+    key: Words, step: Int[Array, ""], *, channels: int, dtype, kind: str = "gaussian"
+) -> Float[Array, " channels"]:
+    """Standardised space-time areas of one step, independent of its `increments`: normal, or +1 or -1."""
     if kind != "gaussian":  # from a bit of the same word that the increment does not see
-        return w, stack([sign(word, dtype) for word in own])
-    more = [bits(*key, step, jnp.uint32(2 * k + 1)) for k in range(channels)]
-    return w, stack([normal(word, dtype) for word in more])
+        return _each(lambda k: sign(_word(key, step, 2 * k), dtype), channels, dtype)
+    return _each(lambda k: normal(_word(key, step, 2 * k + 1), dtype), channels, dtype)
+
+
+def _word(key: Words, step, place: int):
+    """Word of a step."""
+    return bits(*key, jnp.asarray(step).astype(jnp.uint32), jnp.uint32(place))
+
+
+def _each(draw: Callable, channels: int, dtype) -> Float[Array, " channels"]:
+    """A number per channel."""
+    return jnp.stack([draw(k) for k in range(channels)]) if channels else jnp.zeros(0, dtype)
 
 
 def uniform(key: Words, step: Int[Array, ""], *, dtype) -> Float[Array, ""]:
     """Number in (0, 1) that decides on the jump of a step."""
-    step = jnp.asarray(step).astype(jnp.uint32)
-    return open_uniform(bits(*key, step, jnp.uint32(_JUMP)), dtype)
+    return open_uniform(_word(key, step, _JUMP), dtype)
 
 
 class GridPath(dfx.AbstractBrownianPath):

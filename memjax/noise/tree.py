@@ -6,7 +6,7 @@ from typing import ClassVar
 import diffrax as dfx
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from ..errors import PolicyError
 from .counter import bits, normal
@@ -23,13 +23,24 @@ def index_type(dtype):
     return jnp.int64 if jnp.dtype(dtype) == jnp.float64 else jnp.int32
 
 
-def position(
-    t: Float[Array, ""], start: Float[Array, ""], span: Float[Array, ""]
-) -> Int[Array, ""]:
-    """Place of a time in a tree, in finest steps from its start."""
-    safe = jnp.where(span > 0, span, 1.0)
-    count = jnp.round((t - start) / safe * 2.0 ** depth(t.dtype))
-    return count.astype(index_type(t.dtype))
+def interval(
+    t0: Float[Array, ""], t1: Float[Array, ""], start: Float[Array, ""], span: Float[Array, ""]
+) -> tuple[Int[Array, ""], Int[Array, ""], Bool[Array, ""]]:
+    """Start and size of an interval of a tree in its finest steps, and whether it is one at all.
+
+    The size follows from the length and the start from the size: times far from 0 are rounded more
+    coarsely than the finest steps.
+    """
+    h, kind = jnp.where(t1 > t0, t1 - t0, jnp.nan), index_type(t0.dtype)
+    level = jnp.round(jnp.log2(span / h))
+    parts = jnp.exp2(level)
+    number = jnp.round((t0 - start) / span * parts)
+    slack = 1e-6 * h + 8 * jnp.finfo(h.dtype).eps * jnp.abs(t1)
+    near = lambda a, b: jnp.abs(a - b) <= slack  # noqa: E731
+    fine = near(span / parts, h) & near(start + span * (number / parts), t0)
+    fine &= (level >= 0) & (level <= depth(t0.dtype))
+    size = jnp.ones((), kind) << (depth(t0.dtype) - jnp.where(fine, level, 0).astype(kind))
+    return jnp.where(fine, number, 0).astype(kind) * size, size, fine
 
 
 class DyadicPath(dfx.AbstractBrownianPath):
@@ -94,13 +105,11 @@ class DyadicPath(dfx.AbstractBrownianPath):
         tree = jnp.searchsorted(self.bounds, t0, side="right") - 1
         tree = jnp.clip(tree, 0, len(self.bounds) - 2)
         start, span = self.bounds[tree], self.bounds[tree + 1] - self.bounds[tree]
-        p, q = position(t0, start, span), position(t1, start, span)
-        size = q - p
-        off = (size <= 0) | (size & (size - 1) != 0) | (p & (size - 1) != 0)
-        value, slope = _seen(p, q, span)
+        p, size, fine = interval(t0, t1, start, span)
+        value, slope = _seen(p, p + size, span)
         z = _coefficients(self.key, tree, p, size, self.channels, span.dtype)
         h = span * (size.astype(span.dtype) * 2.0 ** -depth(span.dtype))
-        h = jnp.where(off, jnp.nan, h)
+        h = jnp.where(fine, h, jnp.nan)
         w = h * jnp.sum(z * value, axis=(1, 2))
         area = -(h**2) / 12 * jnp.sum(z * slope, axis=(1, 2))
         return dfx.SpaceTimeLevyArea(dt=h, W=w, H=area) if use_levy else w

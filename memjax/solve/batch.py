@@ -62,12 +62,9 @@ class Grid(eqx.Module):
 
     def sweeps(self, which: np.ndarray) -> "Grid":
         """Some of the sweeps."""
-        pick = lambda x: x[which]  # noqa: E731
-        deep = lambda x: x[:, which]  # noqa: E731
-        return Grid(
-            *jax.tree.map(pick, (self.stimuli, self.rows)),
-            *jax.tree.map(deep, (self.values, self.keys)),
-        )
+        stimuli, rows = jax.tree.map(lambda x: x[which], (self.stimuli, self.rows))
+        values, keys = jax.tree.map(lambda x: x[:, which], (self.values, self.keys))
+        return Grid(stimuli, rows, values, keys)
 
 
 def with_values(scaled: Scaled, values: Mapping[str, Array]) -> Scaled:
@@ -93,8 +90,8 @@ def over(run: Callable, grid: Grid, *more: Any) -> Any:
         return _blocks(lambda o: run(stimulus, rows, *o), own)
 
     if len(grid.rows) == 1:
-        first = jax.tree.map(lambda x: x[0], (grid.stimuli, grid.rows))
-        one = members(*first, jax.tree.map(lambda x: x[:, 0], own))
+        stimulus, rows = jax.tree.map(lambda x: x[0], (grid.stimuli, grid.rows))
+        one = members(stimulus, rows, jax.tree.map(lambda x: x[:, 0], own))
         return jax.tree.map(lambda x: x[:, None], one)
     return jax.vmap(members, in_axes=(0, 0, 1), out_axes=1)(grid.stimuli, grid.rows, own)
 
@@ -175,7 +172,8 @@ _fixed_inner = eqx.filter_jit(_fixed_steps)
 @functools.cache
 def _fixed_outer() -> Callable:
     """`_fixed_steps` compiled with options."""
-    return eqx.filter_jit(_fixed_steps, compiler_options=_wide())
+    # To pyright what `filter_jit` hands on to `jax.jit` is unknown.
+    return eqx.filter_jit(_fixed_steps, compiler_options=_wide())  # pyright: ignore[reportCallIssue]
 
 
 def _fixed_in_chunks(scaled, grid: Grid, y0, substeps: int, policy: Fixed, bar) -> Solution:
@@ -201,7 +199,10 @@ def _joined(parts: list[Solution], rows: int) -> Solution:
     code = parts[0].result
     for s in parts[1:]:
         code = jnp.where(code == 0, s.result, code)
-    total = lambda name: sum(getattr(s, name) for s in parts)  # noqa: E731
+
+    def total(name: str) -> Array:
+        return jnp.sum(jnp.stack([getattr(s, name) for s in parts]), axis=0)
+
     y = jnp.concatenate([s.y for s in parts], axis=2)[:, :, :rows]
     return Solution(y, code, total("accepted"), total("rejected"), total("pattern"))
 
@@ -250,6 +251,13 @@ def _rate(scaled: Scaled, grid: Grid, policy: Stiff):
 
 def _foreign(scaled: Scaled, grid: Grid, y0, policy: Fixed) -> Solution:
     """One solve after the other by a solver of diffrax."""
+    if grid.keys is not None and scaled.jumping:
+        raise PolicyError(
+            f"{type(policy.method).__name__} with jumps",
+            where="Fixed",
+            allowed="methods of memjax.solver",
+            fix="it knows no jumps and would leave them out: leave method out, or use mj.Stiff()",
+        )
     members, sweeps = y0.shape[:2]
     keys = (jnp.zeros((members, sweeps), jnp.uint32),) * 2 if grid.keys is None else grid.keys
 

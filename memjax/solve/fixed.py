@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, Int
 
-from ..noise import increments, uniform
+from ..noise import areas, increments, uniform
 from ..policy import Fixed
 from ..result import Result
 from ..scaling import Scaled
@@ -34,12 +34,12 @@ def _increment(policy: Fixed, key, step, channels: int, h) -> Increment:
     if key is None:
         zero = jnp.zeros(0, h.dtype)
         return Increment(zero, zero)
-    draw = dict(channels=channels, kind=policy.increments, dtype=h.dtype)
-    root = jnp.sqrt(h)
+    kind = policy.increments
+    w = jnp.sqrt(h) * increments(key, step, channels=channels, dtype=h.dtype, kind=kind)
     if not policy.method.area:
-        return Increment(root * increments(key, step, **draw))
-    w, area = increments(key, step, area=True, **draw)
-    return Increment(root * w, root * 12**-0.5 * area)
+        return Increment(w)
+    area = areas(key, step, channels=channels, dtype=h.dtype, kind=kind)
+    return Increment(w, jnp.sqrt(h / 12) * area)
 
 
 class _Place(NamedTuple):

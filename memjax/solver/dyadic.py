@@ -145,7 +145,7 @@ class DyadicController(dfx.AbstractAdaptiveStepSizeController):
         # Behind the last bound there is no step; diffrax ends there.
         over = keep & self._ends(place) & (self._bound(place.tree + 1) >= self.bounds[-1])
         next0, next1 = (jnp.where(over, self.bounds[-1], t) for t in (next0, next1))
-        stuck = ~keep & ((place.size <= 1) | (h < 16 * jnp.finfo(h.dtype).eps * jnp.abs(t0)))
+        stuck = ~keep & ((place.size <= 1) | (h < 256 * jnp.finfo(h.dtype).eps * jnp.abs(t0)))
         result = dfx.RESULTS.where(stuck, dfx.RESULTS.dt_min_reached, dfx.RESULTS.successful)
         return keep, next0, next1, keep & self._ends(place), new, result
 

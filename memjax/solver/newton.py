@@ -10,6 +10,9 @@ from jaxtyping import Array, Bool, Float
 
 from .linear import factor, orientation
 
+_UNDAMPED = 8
+"""Iterations after which Newton's steps are halved."""
+
 Vector = Float[Array, " n"]
 Field = Callable[[Vector], Vector]
 
@@ -64,6 +67,9 @@ def _newton(f, confine, base, guess, h, *, cap: int, tol: float, turn: bool):
         step = factor(matrix)(y - base - h * rate)
         if turn:
             step = jnp.where(orientation(matrix) < 0, -step, step)
+        step = jnp.where(
+            n < _UNDAMPED, step, 0.5 * step
+        )  # across a kink iterates may go to and fro
         new = keep(y - step, base, *keep_consts)
         return new, jnp.max(jnp.abs(new - y) / (1.0 + jnp.abs(y))), n + 1
 

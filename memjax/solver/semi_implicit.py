@@ -1,6 +1,6 @@
 """Semi-implicit Euler: what enters linearly is taken at the end of the step, without iterations."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 from .kernel import AbstractKernel, Equation, Increment, Step, Vector, unchanged
 from .linear import apply, solve_small
 
-Parts = Mapping[Any, Float[Array, "..."]]
+Parts = dict[Any, Float[Array, "..."]]
 
 
 def _with_linear(
@@ -42,9 +42,9 @@ def semi_implicit_euler_step(
     ----------
     rates : callable
         Rate of change of each part [1/s] as a function of all.
-    parts : mapping to Float[Array, "..."]
+    parts : dict of Float[Array, "..."]
         State at the start.
-    kick : mapping to Float[Array, "..."]
+    kick : dict of Float[Array, "..."]
         What noise adds: amplitude at the start times the Brownian increment.
     h : Float[Array, ""]
         Step [s].

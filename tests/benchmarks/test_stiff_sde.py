@@ -216,9 +216,16 @@ def test_strong_and_weak_errors_are_those_of_known_differences():
     assert apart["se"] == pytest.approx(math.sqrt(2 / 1000), rel=0.1)
 
 
-def test_ours_is_a_place_that_says_so():
-    with pytest.raises(NotImplementedError, match="not plugged in"):
-        ours.solve(problems.oscillator(), jax.random.split(jax.random.key(0), 2), rtol=1e-3)
+def test_ours_solves_along_the_path_of_the_reference():
+    problem = problems.oscillator(t_end=10 / 1024)
+    keys = jax.random.split(jax.random.key(0), 2)
+    solved = ours.solve(problem, keys, rtol=1e-3, method="default")
+    step = ours.SCHEMES["memjax SraEsdirk"].step
+    plan = paths.dyadic(problem, 512)
+    source = lambda k: paths.along(paths.path("dyadic", problem, k, steps=512))  # noqa: E731
+    ends = [paths.walk(step, problem, source(k), plan) for k in keys]
+    # Two schemes along one path: apart by tolerances (1e-3 of the state and 1e-4), not by noise (2e-3).
+    np.testing.assert_allclose(solved.y[:, :2], np.stack(ends)[:, :2], atol=3e-4)
 
 
 def _points(record, family, *, weak):

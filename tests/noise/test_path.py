@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from memjax.errors import PolicyError
-from memjax.noise import KINDS, GridPath, device_key, increments, uniform, words
+from memjax.noise import KINDS, GridPath, areas, device_key, increments, uniform, words
 from tests.helpers import z_score
 
 STEPS = 4000
@@ -22,8 +22,8 @@ def _words(seed=0, member=0, sweep=0, **more):
 
 def _both(key, n, *, channels=3, kind="gaussian"):
     """Numbers of a step for increments and for areas."""
-    more = dict(channels=channels, dtype=jnp.float64, kind=kind, area=True)
-    return jnp.stack(increments(key, n, **more))
+    more = dict(channels=channels, dtype=jnp.float64, kind=kind)
+    return jnp.stack([increments(key, n, **more), areas(key, n, **more)])
 
 
 def _draws(steps=STEPS, channels=3, kind="gaussian", **of):
@@ -112,13 +112,6 @@ def test_the_number_for_the_jump_of_a_step_is_uniform_and_its_own(draws):
     assert np.max(np.abs(np.sort(drawn) - (np.arange(STEPS) + 0.5) / STEPS)) < 1.95 * STEPS**-0.5
     for each in draws.reshape(STEPS, 6).T:
         assert abs(z_score((drawn - 0.5) * each, 0.0, expected_sd=12**-0.5)) < 4
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_increments_are_the_same_whether_areas_are_wanted_or_not(kind):
-    key, n = _words(), jnp.asarray(3)
-    alone = increments(key, n, channels=2, dtype=jnp.float64, kind=kind)
-    np.testing.assert_array_equal(alone, _both(key, n, channels=2, kind=kind)[0])
 
 
 def test_no_channels_need_no_numbers():

@@ -10,7 +10,7 @@ import pytest
 from jaxtyping import Array, Float
 
 import memjax as mj
-from memjax.errors import PolicyError
+from memjax.errors import PolicyError, SolveError, StimulusError
 from memjax.result import Result
 from memjax.system import Diagonal, Jump
 from tests.helpers import z_score
@@ -19,6 +19,7 @@ from tests.systems.exact import AbstractFree, PoissonDecay, Telegraph, free, num
 HELD = mj.Sampled(np.array([0.0, 1.0]), np.zeros(2))
 ROWS = np.array([0.3, 1.0])
 MEMBERS = 4000
+KAPPA = PoissonDecay().kappa
 
 
 class JumpDiffusion(AbstractFree):
@@ -77,7 +78,7 @@ def test_losses_have_the_exact_moments(decays, thinned, row, power):
 def test_without_a_jump_the_decay_is_undisturbed(decays):
     # The probability of none within t is exp(-kappa t), and then f = exp(-g t).
     for row, t in enumerate(ROWS):
-        quiet = np.isclose(np.asarray(decays[False])[:, row], np.exp(-t), rtol=2e-3)
+        quiet = np.asarray(decays[False])[:, row] > 0.85 * np.exp(-t)  # a jump leaves 0.7 of it
         chance = np.exp(-4.0 * t)
         assert abs(z_score(quiet, chance, expected_sd=(chance * (1 - chance)) ** 0.5)) < 4
 
@@ -143,17 +144,18 @@ def test_a_traced_bound_needs_a_clock():
     def last(kappa, policy):
         return _run(PoissonDecay(kappa=kappa), policy, members=2).state["f"][0, -1]
 
-    with pytest.raises(PolicyError, match=r"jumps whose bound is traced; in Stiff; say Stiff\(clo"):
-        jax.jit(lambda k: last(k, mj.Stiff()))(jnp.asarray(4.0))
-    traced = jax.jit(lambda k: last(k, mj.Stiff(clock=4.0)))(jnp.asarray(4.0))
-    np.testing.assert_allclose(traced, last(jnp.asarray(4.0), mj.Stiff()), rtol=1e-12)
+    for transform in (jax.jit, jax.grad):
+        with pytest.raises(PolicyError, match=r"bound is traced; in Stiff; say Stiff\(clock="):
+            transform(lambda k: last(k, mj.Stiff()))(KAPPA)
+    traced = jax.jit(lambda k: last(k, mj.Stiff(clock=4.0)))(KAPPA)
+    np.testing.assert_allclose(traced, last(KAPPA, mj.Stiff()), rtol=1e-12)
 
 
 @pytest.mark.parametrize("thinned", [False, True])
 def test_a_clock_that_is_slower_than_the_jumps_is_reported(thinned):
     trace = _run(PoissonDecay(thinned=thinned), mj.Stiff(clock=2.0), members=5)
     assert {Result(int(k)) for k in trace.result[:, 0]} == {Result.clock_too_slow}
-    with pytest.raises(mj.errors.SolveError, match="clock_too_slow 5x"):
+    with pytest.raises(SolveError, match="clock_too_slow 5x"):
         trace.check()
     assert _run(PoissonDecay(), mj.Stiff(clock=4.0), members=5).check().accepted.shape == (5, 1)
 
@@ -182,7 +184,6 @@ def test_a_system_that_jumps_more_often_than_it_says_is_reported():
     assert {Result(int(k)) for k in trace.result[:, 0]} == {Result.clock_too_slow}
 
 
-KAPPA = PoissonDecay().kappa
 CLOCK = 8.0
 
 
@@ -283,8 +284,11 @@ def test_deterministic_runs_leave_jumps_out():
     np.testing.assert_array_equal(trace.pattern, 0.0)
 
 
-def test_a_bench_around_a_system_and_foreign_solvers_are_refused():
-    with pytest.raises(mj.errors.StimulusError, match="a bench around a system"):
+def test_a_bench_around_a_system_is_refused():
+    with pytest.raises(StimulusError, match="a bench around a system"):
         _run(PoissonDecay(), bench=mj.Bench(compliance=1e-3))
-    with pytest.raises(PolicyError, match="jumps"):
-        _run(PoissonDecay(), mj.Fixed(0.01, method=dfx.Euler()))
+
+
+def test_solvers_that_know_no_jumps_are_refused():
+    with pytest.raises(PolicyError, match=r"Euler.*jumps"):
+        _run(PoissonDecay(), mj.Fixed(0.5, method=dfx.Euler()), members=1)

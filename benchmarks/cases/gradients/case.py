@@ -85,7 +85,7 @@ def by_diffrax(q: jax.Array, *, steps: int, members: int = 1000) -> jax.Array:
     return jnp.mean(jax.vmap(one)(jnp.arange(members)))
 
 
-def _central(function: Callable, q: jax.Array, relative: float = 1e-6) -> np.ndarray:
+def _central(function: Callable, q: np.ndarray, relative: float = 1e-6) -> np.ndarray:
     """Central differences."""
     moves = np.diag(relative * np.asarray(q))
     pairs = [(function(q + d), function(q - d)) for d in moves]
@@ -183,7 +183,7 @@ def _score(record: Recorder, size: str) -> None:
         system = eqx.tree_at(lambda s: s.kappa, Decay(), kappa)
         policy, rows = mj.Stiff(clock=25.0), np.array([0.2])
         trace = mj.simulate(system, flat, policy=policy, members=members, save=rows)
-        f, pattern = trace.state["f"][:, -1], jnp.sum(trace.pattern, axis=1)
+        f, pattern = trace.state["f"][:, -1], jnp.sum(jnp.asarray(trace.pattern), axis=1)
         return mj.expected(f, pattern) if weighted else jnp.mean(f)
 
     exact = Decay().slope(0.2)

@@ -1,12 +1,10 @@
-"""Steps of fixed length: explicit Euler-Maruyama and Milstein, and memjax's drift-implicit Euler."""
+"""Steps of fixed length that one writes by hand: explicit Euler-Maruyama and Milstein."""
 
 import jax
-import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from benchmarks.cases.stiff_sde.paths import Kick
 from benchmarks.cases.stiff_sde.problems import Problem
-from memjax.solver import drift_implicit_euler_step
 from memjax.system import Partitioned
 
 Vector = Float[Array, " n"]
@@ -30,17 +28,3 @@ def milstein(problem: Problem, t, y: Vector, h, kick: Kick) -> Vector:
         _, bent = jax.jvp(lambda z, j=j: problem.g(t, z)[:, j], (y,), (columns[:, j],))
         y1 = y1 + 0.5 * bent * (kick.w[j] ** 2 - h)
     return y1
-
-
-def drift_implicit_euler(problem: Problem, t, y: Vector, h, kick: Kick) -> Vector:
-    """Drift at the end of the step by memjax's kernel; not a number where Newton does not settle."""
-    scaled, u1 = problem.scaled, problem.stimulus(t + h)
-    y1, settled = drift_implicit_euler_step(
-        lambda z: scaled.drift(t + h, z, u1),
-        y,
-        problem.g(t, y) @ kick.w,
-        h=h,
-        project=scaled.project,
-        confine=lambda z, before: scaled.confine(z, before, u1),
-    )
-    return jnp.where(settled, y1, jnp.nan)

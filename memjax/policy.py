@@ -158,6 +158,14 @@ def _check_method(policy: Stiff | Fixed, structure: type) -> None:
         )
     if isinstance(policy, Fixed):
         _check_increments(policy)
+    elif isinstance(method, DriftImplicitEuler) and not issubclass(structure, Partitioned):
+        raise PolicyError(
+            f"{name} under adaptive steps with noise that depends on the noisy state",
+            where=where,
+            allowed="SraEsdirk, DriftImplicitMilstein",
+            fix="which steps are kept depends on the increments, and what Euler leaves out of them then has a mean: "
+            "it converges to another process; leave method out",
+        )
     if isinstance(method, SraEsdirk) and _stronger(method.structure, structure):
         raise PolicyError(
             f"SraEsdirk({method.structure.__name__}) with {structure.__name__} noise",

@@ -267,7 +267,8 @@ class _Batch:
             each = jax.vmap(jax.vmap(own, (None, 0)), (0, None))
             keys = each(jnp.arange(members), jnp.asarray(sweeps))
         values = {n: x[:members, sweeps] for n, x in self.values.items()}
-        return Grid(_stack(self.stimuli, sweeps), jnp.asarray(self.rows[sweeps]), values, keys)
+        rows = self.rows[sweeps].astype(jnp.result_type(float))  # known, under transformations too
+        return Grid(_stack(self.stimuli, sweeps), rows, values, keys)
 
     def _solve(self, grid: Grid, y0, bar):
         """Visible quantities, states, result and last vector of every lane."""

@@ -50,11 +50,22 @@ def test_methods_without_an_error_estimate_for_noise_are_refused_under_adaptive_
 
 
 @pytest.mark.parametrize("structure", [General, Commutative, Diagonal, Partitioned, Additive])
-@pytest.mark.parametrize("method", [None, DriftImplicitEuler(), DriftImplicitMilstein()])
+@pytest.mark.parametrize("method", [None, DriftImplicitMilstein()])
 def test_adaptive_steps_go_with_noise_of_any_structure(structure, method):
     check(mj.Stiff(method=method), structure, noisy=True)
     kernel = mj.Stiff(method=method).kernel(structure)
     assert kernel == (SraEsdirk(structure=structure) if method is None else method)
+
+
+@pytest.mark.parametrize("structure", [General, Commutative, Diagonal])
+def test_euler_under_adaptive_steps_is_refused_where_an_amplitude_feels_its_noise(structure):
+    policy = mj.Stiff(method=DriftImplicitEuler())
+    with pytest.raises(PolicyError, match=r"noisy state; in Stiff; .*SraEsdirk, DriftImplicitM"):
+        check(policy, structure, noisy=True)
+    check(policy, structure, noisy=False)
+    check(mj.Fixed(1e-3, method=DriftImplicitEuler()), structure, noisy=True)
+    for partitioned in (Partitioned, Additive):
+        check(policy, partitioned, noisy=True)
 
 
 @pytest.mark.parametrize("policy", [mj.Stiff, lambda method: mj.Fixed(1e-3, method=method)])

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 import memjax as mj
 from memjax.device import AbstractOhmicDevice
 from memjax.errors import ModelError, PolicyError
-from memjax.system import Additive, Diagonal, NoNoise
+from memjax.system import Additive, Commutative, Diagonal, General, NoNoise, Partitioned
 from memjax.testing import check_device
 from tests.systems.exact import Cubic, Geometric, LinearDrift, OrnsteinUhlenbeck, Resistor
 
@@ -184,6 +184,69 @@ def test_each_defect_is_named(defect, message):
     with pytest.raises(ModelError, match=message) as error:
         check_device(_broken(defect))
     assert "in Broken" in str(error.value)
+
+
+def _pair(structure, amplitudes):
+    """Two noisy states; ``amplitudes(a, b)`` of the channels on each."""
+
+    class Pair(AbstractOhmicDevice):
+        """A resistor with two states that fluctuate."""
+
+        noisy: Float[Array, ""] = mj.param(
+            0.1, unit="s^-0.5", bounds=(0.0, 1.0), noise=True, doc="Noise."
+        )
+
+        name: ClassVar[str] = "pair"
+        volatile: ClassVar[bool] = True
+        noise_structure: ClassVar[type] = structure
+        references: ClassVar[tuple[str, ...]] = ("made up",)
+        states: ClassVar = tuple(
+            mj.state(k, unit="1", scale=1.0, bounds=(0.0, 1.0), doc="A state.") for k in "ab"
+        )
+
+        def initial(self, env):
+            return {"a": jnp.full_like(self.noisy, 0.5), "b": jnp.full_like(self.noisy, 0.4)}
+
+        def drift(self, t, state, v, env):
+            return {k: -x for k, x in state.items()}
+
+        def noise(self, t, state, v, env):
+            of = amplitudes(state["a"], state["b"])
+            return {f"w_{k}": {k: self.noisy * x} for k, x in zip("ab", of, strict=True)}
+
+        def resistance(self, state, v, env):
+            return 1e3 * (1 + state["a"])
+
+        def current(self, t, state, v, env):
+            return v / self.resistance(state, v, env)
+
+    return Pair()
+
+
+CROSSED, OWN = (lambda a, b: (b, a)), (lambda a, b: (a, b))
+
+
+def _fits(device):
+    try:
+        check_device(device)
+    except ModelError as error:
+        assert "whose amplitudes feel the channels" in str(error)  # noqa: PT017
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("amplitudes", "fitting"),
+    [
+        (CROSSED, {General}),
+        (OWN, {General, Commutative, Diagonal}),
+        (lambda a, b: (1 + 0 * a, 1 + 0 * b), {General, Commutative, Diagonal, Partitioned}),
+    ],
+)
+def test_a_structure_that_amplitudes_do_not_have_is_named(amplitudes, fitting):
+    # The channels of the first do not commute: d(a)/dW_b = b; those of the others do.
+    every = {General, Commutative, Diagonal, Partitioned}
+    assert {s for s in every if _fits(_pair(s, amplitudes))} == fitting
 
 
 def test_a_published_model_may_be_neither_pinched_nor_passive_if_it_says_so():

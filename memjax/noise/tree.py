@@ -31,15 +31,16 @@ def interval(
     The size follows from the length and the start from the size: times far from 0 are rounded more
     coarsely than the finest steps.
     """
-    h, kind = jnp.where(t1 > t0, t1 - t0, jnp.nan), index_type(t0.dtype)
-    level = jnp.round(jnp.log2(span / h))
-    parts = jnp.exp2(level)
+    h, kind = t1 - t0, index_type(t0.dtype)
+    deepest, level = depth(t0.dtype), jnp.round(jnp.log2(span / jnp.where(h > 0, h, jnp.inf)))
+    inside = (level >= 0) & (level <= deepest)
+    level = jnp.where(inside, level, 0).astype(kind)
+    parts = (jnp.ones((), kind) << level).astype(h.dtype)  # XLA's exp2 is not exact
     number = jnp.round((t0 - start) / span * parts)
     slack = 1e-6 * h + 8 * jnp.finfo(h.dtype).eps * jnp.abs(t1)
     near = lambda a, b: jnp.abs(a - b) <= slack  # noqa: E731
-    fine = near(span / parts, h) & near(start + span * (number / parts), t0)
-    fine &= (level >= 0) & (level <= depth(t0.dtype))
-    size = jnp.ones((), kind) << (depth(t0.dtype) - jnp.where(fine, level, 0).astype(kind))
+    fine = inside & near(span / parts, h) & near(start + span * (number / parts), t0)
+    size = jnp.ones((), kind) << (deepest - level)
     return jnp.where(fine, number, 0).astype(kind) * size, size, fine
 
 
@@ -66,7 +67,7 @@ class DyadicPath(dfx.AbstractBrownianPath):
     at once, where a virtual Brownian tree descends level by level. Differentiable in forward and
     reverse mode.
 
-    An interval that is none of the tree gives NaN, as does one across a bound: see
+    An interval that is none of the tree gives NaN, as does one across a bound, and an empty one 0: see
     `memjax.solver.DyadicController`.
 
     References
@@ -109,7 +110,7 @@ class DyadicPath(dfx.AbstractBrownianPath):
         value, slope = _seen(p, p + size, span)
         z = _coefficients(self.key, tree, p, size, self.channels, span.dtype)
         h = span * (size.astype(span.dtype) * 2.0 ** -depth(span.dtype))
-        h = jnp.where(fine, h, jnp.nan)
+        h = jnp.where(fine, h, jnp.where(t0 == t1, 0.0, jnp.nan))
         w = h * jnp.sum(z * value, axis=(1, 2))
         area = -(h**2) / 12 * jnp.sum(z * slope, axis=(1, 2))
         return dfx.SpaceTimeLevyArea(dt=h, W=w, H=area) if use_levy else w

@@ -47,8 +47,8 @@ class Grid(eqx.Module):
     ----------
     stimuli : AbstractStimulus
         One per sweep, stacked.
-    rows : Float[Array, "sweeps rows"]
-        Times of output [s].
+    rows : Float[np.ndarray, "sweeps rows"]
+        Times of output [s], known under transformations too.
     values : dict of str to Float[Array, "members sweeps"]
         Device parameters that differ [SI].
     keys : tuple of two UInt32[Array, "members sweeps"] or None
@@ -56,7 +56,7 @@ class Grid(eqx.Module):
     """
 
     stimuli: AbstractStimulus
-    rows: Float[Array, "sweeps rows"]
+    rows: Float[Array | np.ndarray, "sweeps rows"]
     values: dict[str, Float[Array, "members sweeps"]]
     keys: Any = None
 
@@ -180,8 +180,8 @@ def _fixed_in_chunks(scaled, grid: Grid, y0, substeps: int, policy: Fixed, bar) 
     """`_fixed` stretch by stretch, so that a long run can show its progress and be interrupted."""
     k = grid.rows.shape[1]
     chunk = k if bar is None else max(1, -(-k // _CHUNKS))
-    more = jnp.repeat(grid.rows[:, -1:], -k % chunk, axis=1)
-    padded = jnp.concatenate([jnp.zeros_like(grid.rows[:, :1]), grid.rows, more], axis=1)
+    more = np.repeat(grid.rows[:, -1:], -k % chunk, axis=1)
+    padded = np.concatenate([np.zeros_like(grid.rows[:, :1]), grid.rows, more], axis=1)
     first, parts = jnp.asarray(0), []
     for a in range(0, padded.shape[1] - 1, chunk):
         piece = eqx.tree_at(lambda g: g.rows, grid, padded[:, a : a + chunk + 1])

@@ -101,8 +101,17 @@ class DriftImplicitEuler(AbstractKernel):
     Notes
     -----
     `diffrax.ImplicitEuler` treats the noise implicitly too and converges to another process where
-    the amplitude depends on the state. The error estimate for adaptive steps adds the correction of
-    Milstein, which the step leaves out.
+    the amplitude depends on the state.
+
+    Under adaptive steps it converges to another process as well unless the noise is `Partitioned` or
+    `Additive`: steps whose increment is large are refused and halved, so that dW^2 - h, which it
+    leaves out, has a negative mean over those that are kept. For that noise it has an error estimate;
+    for others there is `DriftImplicitMilstein`.
+
+    References
+    ----------
+    .. [1] J. Gaines, T. Lyons, SIAM J. Appl. Math. 57, 1455 (1997), doi:10.1137/S0036139995286515
+       (variable steps along a path need order 1 or higher)
     """
 
     project: Callable = eqx.field(static=True, default=unchanged)

@@ -27,6 +27,16 @@ def unchanged(args, y, *more):
     return y
 
 
+def length(t0, t1) -> Float[Array, ""]:
+    """Length of a step [s].
+
+    Above 0 for the empty steps too that a lane of a batch takes once it has ended: they are thrown
+    away, but in reverse mode what is no number in them is not.
+    """
+    h = jnp.asarray(t1) - jnp.asarray(t0)
+    return jnp.where(h > 0, h, jnp.finfo(h.dtype).eps)
+
+
 class Equation(NamedTuple):
     """dy = drift dt + diffusion dW in the sense of Ito, on vectors.
 
@@ -149,7 +159,7 @@ class AbstractKernel(dfx.AbstractAdaptiveSolver, dfx.AbstractItoSolver):
             lambda y: ravel_pytree(self.project(args, unravel(y)))[0],
         )
         t0, t1 = jnp.asarray(t0), jnp.asarray(t1)
-        end = self.kernel(eq, t0, t1, start, inc, h=t1 - t0)
+        end = self.kernel(eq, t0, t1, start, inc, h=length(t0, t1))
         error = jnp.where(end.settled, end.error, jnp.inf)
         failed, good = dfx.RESULTS.nonlinear_divergence, dfx.RESULTS.successful
         # To pyright the inherited member is one of optimistix' class only.

@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float
 from .linear import factor, orientation
 
 _UNDAMPED = 8
-"""Iterations after which Newton's steps are halved."""
+"""Iterations after which a step of Newton's that goes back on the one before is halved."""
 
 Vector = Float[Array, " n"]
 Field = Callable[[Vector], Vector]
@@ -61,20 +61,22 @@ def _newton(f, confine, base, guess, h, *, cap: int, tol: float, turn: bool):
     eye = jnp.eye(base.shape[0], dtype=base.dtype)
 
     def iterate(carry):
-        y, _, n = carry
+        y, last, _, n = carry
         rate, jacobian = linearised(drift, y)
         matrix = eye - h * jacobian
         step = factor(matrix)(y - base - h * rate)
         if turn:
             step = jnp.where(orientation(matrix) < 0, -step, step)
-        step = jnp.where(
-            n < _UNDAMPED, step, 0.5 * step
-        )  # across a kink iterates may go to and fro
+        # Across a kink iterates may go to and fro for ever.
+        back = (n >= _UNDAMPED) & (jnp.vdot(step, last) < 0)
+        step = jnp.where(back, 0.5 * step, step)
         new = keep(y - step, base, *keep_consts)
-        return new, jnp.max(jnp.abs(new - y) / (1.0 + jnp.abs(y))), n + 1
+        return new, step, jnp.max(jnp.abs(new - y) / (1.0 + jnp.abs(y))), n + 1
 
-    begin = (keep(guess, base, *keep_consts), jnp.full((), jnp.inf, base.dtype), jnp.asarray(0))
-    y, moved, _ = lax.while_loop(lambda c: ~(c[1] <= tol) & (c[2] < cap), iterate, begin)
+    far = jnp.full((), jnp.inf, base.dtype)
+    begin = (keep(guess, base, *keep_consts), jnp.zeros_like(base), far, jnp.asarray(0))
+    going = lambda c: ~(c[2] <= tol) & (c[3] < cap)  # noqa: E731
+    y, _, moved, _ = lax.while_loop(going, iterate, begin)
     return y, moved <= tol
 
 

@@ -11,7 +11,7 @@ from diffrax import ThirdOrderHermitePolynomialInterpolation
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
-from .kernel import unchanged
+from .kernel import length, unchanged
 from .linear import factor
 
 Field = Callable[[Float[Array, ""], Float[Array, " n"]], Float[Array, " n"]]
@@ -100,7 +100,7 @@ class Rodas3(dfx.AbstractAdaptiveSolver):
         del solver_state, made_jump
         flat, unravel = ravel_pytree(y0)
         f = lambda t, y: ravel_pytree(terms.vf(t, unravel(y), args))[0]  # noqa: E731
-        h = jnp.asarray(t1 - t0)
+        h = length(t0, t1)
         end, error = rodas3_step(f, jnp.asarray(t0), flat, h=h)
         y1 = self.project(args, unravel(end))
         ends = [

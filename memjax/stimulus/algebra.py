@@ -1,10 +1,9 @@
 """Sums and multiples of stimuli."""
 
 import equinox as eqx
-import numpy as np
 
 from ..errors import StimulusError
-from .base import AbstractStimulus, Number
+from .base import AbstractStimulus, Number, ascending
 
 
 class Sum(AbstractStimulus):
@@ -29,7 +28,7 @@ class Sum(AbstractStimulus):
 
     def breakpoints(self):
         """See `AbstractStimulus`."""
-        return np.unique(np.concatenate([np.asarray(p.breakpoints()) for p in self.parts]))
+        return ascending([p.breakpoints() for p in self.parts])
 
     @property
     def duration(self):

@@ -1,9 +1,12 @@
 """A stimulus: a function of time that knows its corners."""
 
 import abc
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import equinox as eqx
+import jax.core
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
@@ -13,6 +16,13 @@ if TYPE_CHECKING:
 
 Number = float | int | Float[Array, ""]
 """A number, or one that is traced."""
+
+
+def ascending(times: Sequence[np.ndarray | Array]) -> np.ndarray | Float[Array, " corners"]:
+    """Times of several lists in order; each of them once where they are known."""
+    if any(isinstance(t, jax.core.Tracer) for t in times):
+        return jnp.sort(jnp.concatenate([jnp.asarray(t, jnp.result_type(float)) for t in times]))
+    return np.unique(np.concatenate([np.asarray(t) for t in times]))
 
 
 class AbstractStimulus(eqx.Module):

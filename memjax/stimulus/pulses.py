@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..errors import StimulusError
-from .base import AbstractStimulus, Number
+from .base import AbstractStimulus, Number, ascending
 
 
 class PulseTrain(AbstractStimulus):
@@ -69,10 +69,9 @@ class PulseTrain(AbstractStimulus):
 
     def breakpoints(self):
         """See `AbstractStimulus`."""
-        corners = np.array([0.0, self.edge, self.width, self.width + self.edge])
-        return np.unique(
-            self.delay + np.add.outer(np.arange(self.count) * self.period, corners).ravel()
-        )
+        starts = self.delay + np.arange(self.count, dtype=float) * self.period
+        corners = (0.0, self.edge, self.width, self.width + self.edge)
+        return ascending([starts + c for c in corners])
 
     @property
     def duration(self):

@@ -143,7 +143,6 @@ def test_single_precision_works(tree, level, index):
         (0.0, 1.5),  # three quarters
         (1.0, 3.5),  # across a bound
         (0.0, 5.0),
-        (1.0, 1.0),
         (1.0, 0.5),  # backwards
         (2.0 + 3.0 / 8, 2.0 + 9.0 / 8),
     ],
@@ -151,6 +150,12 @@ def test_single_precision_works(tree, level, index):
 def test_an_interval_that_is_none_of_a_tree_gives_no_number(t0, t1):
     for x in _see(t0, t1, keys=_keys(2)):
         assert np.all(np.isnan(x))
+
+
+@pytest.mark.parametrize("t", [0.0, 0.3, 2.0, 5.0])
+def test_an_empty_interval_gives_nothing(t):
+    for x in _see(t, t, keys=_keys(2)):
+        np.testing.assert_array_equal(x, 0.0)
 
 
 @pytest.mark.parametrize(("t0", "t1"), [(1.0, 2.0), (3.5, 5.0)])

@@ -127,6 +127,59 @@ def test_equal_sweeps_without_noise_are_equal_and_in_order():
     assert trace.result.shape == (2, 3)
 
 
+PULSES = mj.PulseTrain(0.5, width=0.2, period=0.4, count=2, delay=0.1, edge=0.01)
+STIMULI = {
+    "pulses": PULSES,
+    "product": 0.5 * PULSES,
+    "sum": PULSES + mj.Sine(0.3, 1.0),
+    "triangle": mj.triangle_sweep(0.5, 2.0),
+}
+
+
+@pytest.mark.parametrize("policy", [None, FIXED], ids=["auto", "fixed"])
+@pytest.mark.parametrize("sigma", [0.0, 0.5])
+@pytest.mark.parametrize("name", STIMULI)
+def test_any_stimulus_drives_a_device_and_its_corners_are_landed_on(name, sigma, policy):
+    drive, device = STIMULI[name], OrnsteinUhlenbeck(sigma=sigma)
+    corners = np.asarray(drive.breakpoints())
+    rows = np.linspace(0.05, 0.9, 18)
+    trace = mj.simulate(device, [drive, drive], save=rows, policy=policy, seed=1).check()
+    seen = [float(drive(jnp.asarray(t))) for t in np.nextafter(rows, 0)]
+    np.testing.assert_allclose(trace.v[0], np.tile(seen, 2), atol=1e-12)
+    if sigma == 0:  # x(t) = exp(-3 t) + 3 int exp(-3 (t - s)) u(s) ds, by parts between corners
+        ends = np.unique(np.concatenate([[0.0, rows[-1]], corners[corners < rows[-1]]]))
+        nodes, weights = np.polynomial.legendre.leggauss(12)
+        middle, half = 0.5 * (ends[1:] + ends[:-1]), 0.5 * np.diff(ends)
+        s = (middle[:, None] + half[:, None] * nodes).ravel()
+        u = np.asarray(jax.vmap(drive)(jnp.asarray(s)))
+        pull = (half[:, None] * weights).ravel() * 3 * np.exp(-3 * (rows[-1] - s)) * u
+        exact = np.exp(-3 * rows[-1]) + pull.sum()
+        # Steps of 0.01 are right to first order: k u h at most.
+        atol = 1e-5 if policy is None else 3 * 0.5 * 0.02
+        np.testing.assert_allclose(trace.state["x"][0, len(rows) - 1], exact, atol=atol)
+
+
+def test_short_edges_late_in_time_are_walked_in_few_steps():
+    # Edges of 1 ns after 50 s: 10^5 times the resolution of time there, fewer levels than a tree has.
+    late = mj.PulseTrain(0.5, width=1e-3, period=2e-3, count=3, delay=50.0, edge=1e-9)
+    rows = 50.0 + 1e-3 * np.arange(1, 7)
+    device = OrnsteinUhlenbeck(sigma=1e-4)  # that noise does not cost
+    trace = mj.simulate(device, late, save=rows, members=3, seed=1).check()
+    assert np.all(np.asarray(trace.accepted) < 1000)
+    np.testing.assert_allclose(trace.v[0, ::2], 0.5, rtol=1e-9)
+
+
+def test_a_row_that_is_a_corner_but_for_rounding_is_that_corner():
+    corners = mj.Sampled(np.array([0.0, 0.3, 0.6]), np.array([0.0, 1.0, 0.0]))
+    runs = [
+        mj.simulate(OrnsteinUhlenbeck(), corners, save=rows, seed=2)
+        for rows in (np.array([0.3, 0.6]), np.array([0.1 + 0.2, 0.6]))
+    ]
+    assert runs[0].t[0] != runs[1].t[0]
+    for name in ("state", "accepted", "rejected"):
+        assert eqx.tree_equal(*(getattr(run, name) for run in runs))
+
+
 def test_rows_are_given_by_interval_times_or_default():
     quiet = OrnsteinUhlenbeck(sigma=0.0)
     np.testing.assert_allclose(mj.simulate(quiet, HELD, save=0.25).t, [0, 0.25, 0.5, 0.75, 1])

@@ -12,7 +12,7 @@ from scipy.linalg import eigh_tridiagonal, expm
 
 import memjax as mj
 from memjax.device import AbstractDevice, AbstractOhmicDevice
-from memjax.system import AbstractSystem, Additive, Diagonal, Jump, NoNoise
+from memjax.system import AbstractSystem, Additive, Diagonal, General, Jump, NoNoise
 
 
 class OrnsteinUhlenbeck(AbstractOhmicDevice):
@@ -183,7 +183,7 @@ class Cubic(AbstractDevice):
         return self.g * v + self.c * v**3
 
 
-def number(default: float):
+def number(default):
     """A parameter of a system that nobody reads from a file."""
     return eqx.field(default=default, converter=jnp.asarray)
 
@@ -220,6 +220,38 @@ def free(name: str, *, scale: float = 1.0, linear: bool = False):
     """A state without unit and bounds."""
     inf = float("inf")
     return mj.state(name, unit="1", scale=scale, bounds=(-inf, inf), doc="Free.", linear=linear)
+
+
+class Entangled(AbstractFree):
+    """dX = A X dt + B1 X dW1 + B2 X dW2 in the plane, whose channels do not commute."""
+
+    a: Float[Array, "2 2"] = number(((-1.0, 0.3), (0.2, -1.5)))
+    b1: Float[Array, "2 2"] = number(((0.2, 0.9), (-0.1, 0.0)))
+    b2: Float[Array, "2 2"] = number(((0.0, -0.2), (0.8, 0.3)))
+
+    states: ClassVar = (free("x"), free("y"))
+    structure: ClassVar[type] = General
+
+    def initial(self, env):
+        return {"x": jnp.asarray(1.0), "y": jnp.asarray(-0.5)}
+
+    def drift(self, t, state, u, env):
+        return self._times(self.a, state)
+
+    def noise(self, t, state, u, env):
+        return {"w1": self._times(self.b1, state), "w2": self._times(self.b2, state)}
+
+    def _times(self, matrix, state):
+        x, y = matrix @ jnp.stack([state["x"], state["y"]])
+        return {"x": x, "y": y}
+
+    def moments(self, t):
+        """Means (2,) and second moments (2, 2) at time t, by the exponentials of their own equations."""
+        a, b1, b2, y0, eye = (
+            np.asarray(m) for m in (self.a, self.b1, self.b2, (1.0, -0.5), np.eye(2))
+        )
+        both = np.kron(a, eye) + np.kron(eye, a) + np.kron(b1, b1) + np.kron(b2, b2)
+        return expm(a * t) @ y0, (expm(both * t) @ np.kron(y0, y0)).reshape(2, 2)
 
 
 class LogVerhulst(AbstractFree):

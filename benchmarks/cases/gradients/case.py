@@ -97,7 +97,7 @@ def _record(
 ) -> None:
     """Times and memory of a compiled function, and the distance of what it gives from central differences."""
     compiled = jax.jit(function)
-    times, value = measure(lambda: compiled(TRUTH), repeats=7)
+    times, value = measure(lambda: compiled(TRUTH), repeats=21 if n == 1 else 5)
     memory = compiled.lower(TRUTH).compile().memory_analysis()
     temporary = None if memory is None else int(memory.temp_size_in_bytes)
     error, reference = None, "none: a value"
@@ -130,20 +130,20 @@ def _adaptive(record: Recorder, size: str) -> None:
     """Derivatives along one adaptive path; the memory of the reverse pass against the most steps."""
     problem = "one adaptive path of the stiff oscillator"
     forward = lambda q: adaptive(q, adjoint=dfx.ForwardMode())  # noqa: E731
+    _record(record, ADAPTIVE, forward, problem=problem, n=1)  # compiled here first
     truth = _central(jax.jit(forward), TRUTH)
     cases = {
-        ADAPTIVE: (forward, None),
-        "adaptive, forward mode, 1 parameter": (_first(forward), truth),
-        "adaptive, forward mode, 5 parameters": (jax.jacfwd(forward), truth),
+        "adaptive, forward mode, 1 parameter": _first(forward),
+        "adaptive, forward mode, 5 parameters": jax.jacfwd(forward),
     }
-    for variant, (function, right) in cases.items():
-        _record(record, variant, function, problem=problem, n=1, truth=right)
+    for variant, function in cases.items():
+        _record(record, variant, function, problem=problem, n=1, truth=truth)
     for end in (10.0, 100.0) if size == "full" else (10.0,):
         backward = lambda q, end=end: adaptive(q, adjoint=REVERSE, end=end)  # noqa: E731
         where = problem if end == 10.0 else f"{problem}, t = {end:g}"
         if end != 10.0:
-            truth = _central(jax.jit(backward), TRUTH)
             _record(record, ADAPTIVE, backward, problem=where, n=1)
+            truth = _central(jax.jit(backward), TRUTH)
         variant = "adaptive, reverse mode, 5 parameters"
         _record(record, variant, jax.grad(backward), problem=where, n=1, truth=truth)
     if size == "full":
@@ -166,12 +166,10 @@ def _ensembles(record: Recorder, size: str) -> None:
         if name != "fixed" and size == "smoke":
             continue
         value = lambda q, solve=solve: solve(q, steps=steps)  # noqa: E731
+        _record(record, f"{name}, value", value, problem=problem, n=1000)
         truth = _central(jax.jit(value), TRUTH, 1e-5)
-        for variant, function, right in (
-            (f"{name}, value", value, None),
-            (f"{name}, reverse mode, 5 parameters", jax.grad(value), truth),
-        ):
-            _record(record, variant, function, problem=problem, n=1000, truth=right)
+        variant = f"{name}, reverse mode, 5 parameters"
+        _record(record, variant, jax.grad(value), problem=problem, n=1000, truth=truth)
 
 
 def _score(record: Recorder, size: str) -> None:

@@ -21,7 +21,7 @@ RTOLS = {"smoke": (1e-3,), "full": (1e-3, 1e-4, 1e-5, 1e-6, 1e-7)}
 
 
 def run(size: str, record: Recorder) -> None:
-    """The three noisy problems, the noise-free one, the table of steps, the compilations, the picture."""
+    """The three noisy problems, the noise-free one, the table of steps, the picture."""
     jax.config.update("jax_enable_x64", True)
     for budget in budgets.budgets(size):
         references = References(budget, record)
@@ -32,8 +32,6 @@ def run(size: str, record: Recorder) -> None:
         mine.diagrams()
         if budget.problem.name == "lhn":
             stiffness.run(record, mine, taus=TAUS[size], most=EXPLICIT_STEPS[size])
-            if size == "full":
-                mine.compilation(rtol=stiffness.RTOL)
     noise_free.run(record, tau=1e-5, rtols=RTOLS[size], repeats=1 if size == "smoke" else 3)
     pictures.write(record.path, record.run_id)
 

@@ -53,7 +53,7 @@ def _kernel(method: AbstractKernel | None = None) -> Step:
             lambda z, before: scaled.confine(z, before, problem.stimulus(late)),
             structure=problem.structure,
         )
-        kernel = SraEsdirk(structure=problem.structure) if method is None else method
+        kernel = SraEsdirk(structure=problem.structure, cap=40) if method is None else method
         inc = Increment(kick.w, kick.area)
         end = kernel.kernel(eq, t + _INSIDE * h, late, y, inc, h=h)
         return jnp.where(end.settled, end.y, jnp.nan)

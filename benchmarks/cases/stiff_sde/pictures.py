@@ -21,7 +21,14 @@ LOOKS = {
 }
 """Colour (of Okabe and Ito) and marker of the peers; curves of memjax take the rest in their order."""
 
-OWN = [("#D55E00", "s"), ("#0072B2", "*"), ("#009E73", "X"), ("#D55E00", "p"), ("#0072B2", "h")]
+OWN = [
+    ("#D55E00", "s"),
+    ("#0072B2", "*"),
+    ("#009E73", "X"),
+    ("#882255", "p"),
+    ("#B8860B", "h"),
+    ("#882255", "s"),
+]
 TITLES = {
     "lhn": "lhn: stiff oscillator, x and T at the end",
     "filament": "filament: diffusive memristor, f and r at the end",

@@ -1,9 +1,7 @@
-"""Measures `ours.solve`: the diagrams, steps against stiffness, and compilation with its gradients."""
+"""Measures `ours.solve`: the diagrams, and steps against stiffness."""
 
 from dataclasses import dataclass, field
 
-import equinox as eqx
-import jax
 import jax.numpy as jnp
 
 from benchmarks.cases.stiff_sde import ours
@@ -68,26 +66,6 @@ class Ours:
             times, solved = self._program(method, rtol).timed(problem, own, per=len(own))
             counts = {k: float(jnp.mean(getattr(solved, k))) for k in ("accepted", "rejected")}
             self._count(f"{family}, tau {tau:g}", name, times, family, tau=tau, **counts)
-
-    def compilation(self, *, rtol: float) -> None:
-        """Compilation of the adaptive solve of one device, and of its gradients by the initial state."""
-        problem, one = self.references.budget.problem, jax.random.split(jax.random.key(0), 1)
-
-        def end(y0, p, method, reverse=False):
-            moved = eqx.tree_at(lambda q: q.y0, p, y0)
-            return jnp.sum(ours.solve(moved, one, rtol=rtol, method=method, reverse=reverse).y)
-
-        kinds = {
-            "solve": end,
-            "gradient, forward mode": jax.jacfwd(end),
-            "gradient, reverse mode": lambda y0, p, m: jax.grad(end)(y0, p, m, True),
-        }
-        name = f"{problem.name}, one device"
-        family, method = next(iter(ours.ADAPTIVE.items()))
-        for what, function in kinds.items():
-            program = Program(lambda p, f=function: f(p.y0, p, method), problem)
-            times, _ = program.timed(problem)
-            self._count(f"{family}: {what}", name, times, family, rtol=rtol)
 
     def _count(self, variant: str, problem: str, times, family: str, **extra: float) -> None:
         """Write a record that has times and counts, and nothing to be wrong about."""

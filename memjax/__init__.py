@@ -17,12 +17,29 @@ from .data import Measurement as Measurement, read as read
 from .device import (
     AbstractDevice as AbstractDevice,
     AbstractOhmicDevice as AbstractOhmicDevice,
+    AgFilament as AgFilament,
+    AndThresholdSwitch as AndThresholdSwitch,
+    Diffusive1M1T1R as Diffusive1M1T1R,
     DiffusiveMemristor as DiffusiveMemristor,
+    DiffusiveSpice as DiffusiveSpice,
+    DriftMemristor as DriftMemristor,
+    Ecm as Ecm,
+    EventSwitches as EventSwitches,
+    JartVcm as JartVcm,
+    LangevinChain as LangevinChain,
+    LangevinMemristor as LangevinMemristor,
+    LinearIonDrift as LinearIonDrift,
+    MetastableSwitches as MetastableSwitches,
+    SecondOrderDiffusive as SecondOrderDiffusive,
+    StanfordPKU as StanfordPKU,
+    ThresholdSwitch as ThresholdSwitch,
+    Vteam as Vteam,
+    Yakopcic as Yakopcic,
     device_class as device_class,
     device_names as device_names,
 )
 from .expected import expected as expected
-from .fields import describe as describe, param as param, state as state
+from .fields import describe as describe, param as param, setting as setting, state as state
 from .policy import Auto as Auto, Fixed as Fixed, Stiff as Stiff
 from .result import Result as Result, Trace as Trace
 from .simulate import simulate as simulate, simulate_like as simulate_like

@@ -1,7 +1,7 @@
 """Declaration of parameters and states: unit, bounds, symbol and text travel with the field."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import equinox as eqx
@@ -43,6 +43,29 @@ class ParameterSpec:
     doc: str
     noise: bool = False
     follows: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SettingSpec:
+    """What a setting is: an integer or a word that decides the form of the equations.
+
+    Parameters
+    ----------
+    name : str
+        Field name, the name in files and on the command line.
+    default : int or str
+        Value used where none is given.
+    allowed : tuple of int or str
+        All values that it can have.
+    symbol, doc : str
+        LaTeX symbol and one sentence.
+    """
+
+    name: str
+    default: int | str
+    allowed: tuple[int, ...] | tuple[str, ...]
+    symbol: str
+    doc: str
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -126,6 +149,36 @@ def param(
     return eqx.field(converter=_as_inexact, default=default, metadata={"memjax": spec})
 
 
+def setting(
+    default: int | str, *, allowed: Sequence[int] | Sequence[str], doc: str, symbol: str = ""
+) -> Any:
+    """Declare a setting of a device as a field: see `SettingSpec`.
+
+    Settings are no leaves: they are not fitted, differentiated or batched, and each value has a
+    program of its own.
+
+    Raises
+    ------
+    ModelError
+        If the default is not allowed.
+    """
+    values: tuple = tuple(allowed)
+    spec = dict(default=default, allowed=values, symbol=symbol, doc=doc)
+    if default not in values:
+        raise ModelError(f"default {default!r}", allowed=_listed(values))
+    return eqx.field(static=True, default=default, metadata={"memjax setting": spec})
+
+
+def _listed(allowed: Sequence) -> str:
+    """Allowed values of a setting, as text."""
+    runs = (
+        len(allowed) > 2
+        and isinstance(allowed[0], int)
+        and allowed[-1] - allowed[0] == len(allowed) - 1
+    )
+    return f"an integer, {allowed[0]} to {allowed[-1]}" if runs else ", ".join(map(str, allowed))
+
+
 def state(
     name: str,
     *,
@@ -160,8 +213,34 @@ def parameter_specs(device: Any) -> dict[str, ParameterSpec]:
     }
 
 
+def setting_specs(device: Any) -> dict[str, SettingSpec]:
+    """Specifications of all settings of a device or device class, by name, in order."""
+    key = "memjax setting"
+    fields = dataclasses.fields(device)
+    return {
+        f.name: SettingSpec(name=f.name, **f.metadata[key]) for f in fields if key in f.metadata
+    }
+
+
+def as_setting(spec: SettingSpec, value: Any, *, where: str = "") -> int | str:
+    """The value as the setting's kind.
+
+    Raises
+    ------
+    BoundsError
+        If it is not allowed.
+    """
+    whole = isinstance(value, float) and value == round(value)
+    found = round(value) if whole and isinstance(spec.default, int) else value
+    if isinstance(found, bool) or not isinstance(found, int | str) or found not in spec.allowed:
+        raise BoundsError(f"{spec.name} = {value!r}", where=where, allowed=_listed(spec.allowed))
+    return found
+
+
 def check_bounds(device: Any) -> None:
-    """Raise `BoundsError` where a concrete parameter lies outside its bounds or is no number."""
+    """Raise `BoundsError` where a setting or a concrete parameter lies outside its bounds or is no number."""
+    for setting_spec in setting_specs(device).values():
+        as_setting(setting_spec, getattr(device, setting_spec.name), where=type(device).__name__)
     for spec in parameter_specs(device).values():
         value = getattr(device, spec.name)
         if value is None or isinstance(value, jax.core.Tracer) or not isinstance(value, jax.Array):
@@ -178,7 +257,7 @@ def check_bounds(device: Any) -> None:
 
 
 def describe(device: Any) -> list[dict]:
-    """One row per parameter: name, value, unit, bounds, symbol, doc.
+    """One row per parameter and setting: name, value, unit, bounds, symbol, doc, allowed.
 
     Parameters
     ----------
@@ -188,9 +267,10 @@ def describe(device: Any) -> list[dict]:
     Returns
     -------
     list of dict
-        Values are floats; None where the parameter follows another one.
+        Values are floats, None where the parameter follows another one; integers or words of
+        settings, whose `allowed` lists them all (None for a parameter).
     """
-    pick: Callable[[ParameterSpec], Any] = lambda s: s.default  # noqa: E731
+    pick: Callable[[Any], Any] = lambda s: s.default  # noqa: E731
     if not isinstance(device, type):
         pick = lambda s: getattr(device, s.name)  # noqa: E731
     rows = []
@@ -198,5 +278,12 @@ def describe(device: Any) -> list[dict]:
         value = pick(spec)
         value = None if value is None else np.asarray(value).tolist()
         row = dataclasses.asdict(spec) | {"value": value, "bounds": list(spec.bounds)}
-        rows.append(row)
+        rows.append(row | {"allowed": None})
+    blank = {"unit": "1", "bounds": None, "noise": False, "follows": None, "allowed": None}
+    for spec in setting_specs(device).values():
+        ends = [spec.allowed[0], spec.allowed[-1]]
+        form = (
+            {"bounds": ends} if isinstance(spec.default, int) else {"allowed": list(spec.allowed)}
+        )
+        rows.append(dataclasses.asdict(spec) | blank | form | {"value": pick(spec)})
     return rows

@@ -1,5 +1,6 @@
 """Parameters by name: select, replace, put in an ensemble, write to and read from TOML or JSON."""
 
+import dataclasses
 import json
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -14,7 +15,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from .errors import ModelError
-from .fields import ParameterSpec, check_bounds, parameter_specs
+from .fields import as_setting, check_bounds, parameter_specs, setting_specs
 from .transforms import from_spec
 
 D = TypeVar("D")
@@ -36,7 +37,7 @@ def known(device: Any, names: Iterable[str], *, where: str = "") -> list[str]:
         raise ModelError(
             f"unknown parameter {', '.join(map(repr, unknown))}",
             where=where or kind.__name__,
-            allowed=", ".join(specs),
+            allowed=", ".join([*specs, *setting_specs(device)]),
         )
     return names
 
@@ -55,8 +56,8 @@ def replace(device: D, values: Mapping[str, Any], *, where: str = "", check: boo
     ----------
     device : AbstractDevice
         The device to start from; it is not changed.
-    values : mapping of str to float or Array
-        New values [SI].
+    values : mapping of str to float, Array or str
+        New values [SI], of parameters and settings.
     where : str
         Named in errors (a file, an option).
     check : bool
@@ -67,7 +68,11 @@ def replace(device: D, values: Mapping[str, Any], *, where: str = "", check: boo
     ModelError, BoundsError
         For an unknown name, a value that is no number, or one out of bounds.
     """
-    names = known(device, values, where=where)
+    settings = {n: s for n, s in setting_specs(device).items() if n in values}
+    names = known(device, [n for n in values if n not in settings], where=where)
+    if settings:
+        chosen = {n: as_setting(s, values[n], where=where) for n, s in settings.items()}
+        device = dataclasses.replace(device, **chosen)  # pyright: ignore[reportArgumentType]
     if not names:
         return device
     try:
@@ -120,29 +125,32 @@ def constrain(device: D, names: Iterable[str], z: Float[Array, " free"]) -> D:
     return replace(device, values, check=False)
 
 
-def to_dict(device: Any) -> dict[str, float]:
-    """Parameters that have a value, by name [SI]."""
+def to_dict(device: Any) -> dict[str, Any]:
+    """Parameters that have a value, by name [SI], and settings."""
     pairs = ((n, getattr(device, n)) for n in parameter_specs(device))
-    return {n: np.asarray(v).tolist() for n, v in pairs if v is not None}
+    values = {n: np.asarray(v).tolist() for n, v in pairs if v is not None}
+    return values | {n: getattr(device, n) for n in setting_specs(device)}
 
 
-def load(path: str | Path) -> dict[str, float]:
+def load(path: str | Path, *, words: Iterable[str] = ()) -> dict[str, Any]:
     """Read ``name = value`` pairs from a TOML or JSON file.
 
     Parameters
     ----------
     path : str or Path
         ``.json`` is JSON, everything else TOML. Values are SI.
+    words : iterable of str
+        Names whose value may be a word: a device's settings.
 
     Returns
     -------
     dict
-        Values by name.
+        Values by name: numbers, and words of settings.
 
     Raises
     ------
     ModelError
-        If the file cannot be read or holds anything but numbers.
+        If the file cannot be read or holds anything but numbers, and words where they may be.
     """
     path = Path(path)
     try:
@@ -156,12 +164,14 @@ def load(path: str | Path) -> dict[str, float]:
         ) from error
     if not isinstance(values, dict):
         raise ModelError("no table of parameters", where=str(path), allowed="name = value in SI")
-    bad = [n for n, v in values.items() if isinstance(v, bool) or not isinstance(v, int | float)]
+    text = {n for n in words if isinstance(values.get(n), str)}
+    number = lambda v: isinstance(v, int | float) and not isinstance(v, bool)  # noqa: E731
+    bad = [n for n, v in values.items() if n not in text and not number(v)]
     if bad:
         raise ModelError(
             f"{', '.join(bad)}: no number", where=str(path), allowed="name = value in SI"
         )
-    return {n: float(v) for n, v in values.items()}
+    return {n: v if n in text else float(v) for n, v in values.items()}
 
 
 def dump(device: Any, path: str | Path) -> None:
@@ -170,8 +180,11 @@ def dump(device: Any, path: str | Path) -> None:
     if path.suffix.lower() == ".json":
         path.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
         return
-    specs: dict[str, ParameterSpec] = parameter_specs(device)
-    lines = [f"{n} = {v!r}  # {specs[n].unit}: {specs[n].doc}" for n, v in values.items()]
+    specs, settings = parameter_specs(device), setting_specs(device)
+    says = {n: f"{s.unit}: {s.doc}" for n, s in specs.items()}
+    says |= {n: s.doc for n, s in settings.items()}
+    text = {n: json.dumps(v) if isinstance(v, str) else repr(v) for n, v in values.items()}
+    lines = [f"{n} = {v}  # {says[n]}" for n, v in text.items()]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 from .constants import ROOM_TEMPERATURE
 from .fields import StateSpec
 
-State = dict[str, Float[Array, ""]]
+State = dict[str, Float[Array, "..."]]
 
 
 class Environment(eqx.Module):

@@ -38,12 +38,17 @@ def describe_model(name: str) -> dict:
         "summary": _summary(cls),
         "volatile": cls.volatile,
         "noise": cls().noise_structure.__name__,
-        "states": [asdict(s) | {"bounds": list(s.bounds)} for s in cls.states],
+        "states": [asdict(s) | {"bounds": list(s.bounds)} for s in cls().states],
         "parameters": describe(cls),
         "references": list(cls.references),
         "presets": [asdict(presets.load(p)[2]) for p in presets.names(name)],
         "doc": inspect.getdoc(cls),
     }
+
+
+def _short(value: float | str) -> str:
+    """A number or a word."""
+    return value if isinstance(value, str) else f"{value:g}"
 
 
 def _range(bounds: list[float]) -> str:
@@ -62,8 +67,9 @@ def _print_model(about: dict) -> None:
     print(table(states, head=["STATE", "UNIT", "BOUNDS", "WHAT"]) + "\n")
     rows = []
     for p in about["parameters"]:
-        default = f"= {p['follows']}" if p["default"] is None else f"{p['default']:g}"
-        rows.append([p["name"], default, p["unit"], _range(p["bounds"]), p["doc"]])
+        default = f"= {p['follows']}" if p["default"] is None else _short(p["default"])
+        allowed = p["allowed"] and ", ".join(map(_short, p["allowed"]))
+        rows.append([p["name"], default, p["unit"], allowed or _range(p["bounds"]), p["doc"]])
     print(table(rows, head=["PARAMETER", "DEFAULT", "UNIT", "BOUNDS", "WHAT"]) + "\n")
     if about["presets"]:
         print(
@@ -91,7 +97,7 @@ def _run(options: argparse.Namespace) -> int:
             "name": c.name,
             "summary": _summary(c),
             "volatile": c.volatile,
-            "states": [s.name for s in c.states],
+            "states": [s.name for s in c().states],
         }
         for c in classes
     ]

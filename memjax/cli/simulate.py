@@ -95,6 +95,7 @@ def _setup(options: argparse.Namespace) -> _Setup:
     """Device, bench and scatter as the options say."""
     from .. import params, presets
     from ..device import device_class
+    from ..fields import setting_specs
     from ..io.fit import load_fit
 
     cls: Any = device_class(options.model)
@@ -106,7 +107,8 @@ def _setup(options: argparse.Namespace) -> _Setup:
         _suggest(info.bench, options)
         notes = {"preset": options.preset}
     elif options.params is not None:
-        values, where = params.load(options.params), options.params
+        values = params.load(options.params, words=setting_specs(cls))
+        where = options.params
         notes = {"params": options.params}
     else:
         fit, where = load_fit(options.fit), options.fit

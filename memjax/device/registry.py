@@ -3,17 +3,54 @@
 from importlib.metadata import entry_points
 
 from ..errors import ModelError
+from .ag_filament import AgFilament
+from .and_ts import AndThresholdSwitch
 from .base import AbstractDevice
 from .diffusive import DiffusiveMemristor
+from .diffusive_1m1t1r import Diffusive1M1T1R
+from .diffusive_spice import DiffusiveSpice
+from .drift import DriftMemristor
+from .ecm import Ecm
+from .event_switches import EventSwitches
+from .jart_vcm import JartVcm
+from .langevin import LangevinMemristor
+from .langevin_chain import LangevinChain
+from .linear_drift import LinearIonDrift
+from .mms import MetastableSwitches
+from .second_order import SecondOrderDiffusive
+from .stanford_pku import StanfordPKU
+from .threshold_switch import ThresholdSwitch
+from .vteam import Vteam
+from .yakopcic import Yakopcic
 
-_BUILT_IN: tuple[type[AbstractDevice], ...] = (DiffusiveMemristor,)
+BUILT_IN: tuple[type[AbstractDevice], ...] = (
+    DiffusiveMemristor,
+    DiffusiveSpice,
+    LangevinMemristor,
+    LangevinChain,
+    AgFilament,
+    SecondOrderDiffusive,
+    AndThresholdSwitch,
+    Diffusive1M1T1R,
+    ThresholdSwitch,
+    DriftMemristor,
+    LinearIonDrift,
+    Vteam,
+    Yakopcic,
+    StanfordPKU,
+    JartVcm,
+    MetastableSwitches,
+    Ecm,
+    EventSwitches,
+)
+"""The models of this library."""
 
 
 def _classes() -> dict[str, type[AbstractDevice]]:
     """Every model by name; built-in ones win."""
     found = {e.name: e for e in entry_points(group="memjax.devices")}
     third = {name: e.load() for name, e in found.items()}
-    return third | {c.name: c for c in _BUILT_IN}
+    return third | {c.name: c for c in BUILT_IN}
 
 
 def device_names() -> list[str]:

@@ -3,10 +3,11 @@
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ..device import device_class
 from ..errors import ModelError
-from ..fields import parameter_specs
+from ..fields import parameter_specs, setting_specs
 
 _FOLDER = Path(__file__).parent
 
@@ -46,7 +47,7 @@ def names(model: str | None = None) -> list[str]:
     return [n for n in found if model is None or n.split("/")[0] == model]
 
 
-def load(name: str) -> tuple[str, dict[str, float], Info]:
+def load(name: str) -> tuple[str, dict[str, Any], Info]:
     """One set.
 
     Parameters
@@ -58,8 +59,8 @@ def load(name: str) -> tuple[str, dict[str, float], Info]:
     -------
     model : str
         Name of the device model.
-    values : dict of str to float
-        Parameters [SI].
+    values : dict of str to float or str
+        Parameters [SI] and settings.
     info : Info
         Where they come from.
 
@@ -78,11 +79,14 @@ def load(name: str) -> tuple[str, dict[str, float], Info]:
     return model, values, Info(name=name, bench=bench, not_claimed=claims, **content)
 
 
-def _values(entries: dict, model: str, name: str) -> dict[str, float]:
+def _values(entries: dict, model: str, name: str) -> dict[str, Any]:
     """Values of a table of parameters, whose units must be those of the model."""
-    specs = parameter_specs(device_class(model))
+    cls = device_class(model)
+    units = {n: s.unit for n, s in parameter_specs(cls).items()} | dict.fromkeys(
+        setting_specs(cls), "1"
+    )
     for key, entry in entries.items():
-        if key not in specs or entry["unit"] != specs[key].unit:
-            allowed = f"{key} [{specs[key].unit}]" if key in specs else ", ".join(specs)
+        if entry["unit"] != units.get(key):
+            allowed = f"{key} [{units[key]}]" if key in units else ", ".join(units)
             raise ModelError(f"{key} [{entry['unit']}]", where=f"preset {name}", allowed=allowed)
-    return {key: float(entry["value"]) for key, entry in entries.items()}
+    return {key: entry["value"] for key, entry in entries.items()}

@@ -12,7 +12,9 @@ pytestmark = pytest.mark.fast
 
 
 def test_list_for_people_and_programs(run):
-    (row,) = json.loads(run("models", "--json").out)["models"]
+    rows = json.loads(run("models", "--json").out)["models"]
+    assert [r["name"] for r in rows] == mj.device_names()
+    row = rows[0]
     assert (row["name"], row["states"], row["volatile"]) == ("diffusive", ["f", "r", "s"], True)
     assert row["summary"] in run("models").out
 
@@ -47,7 +49,7 @@ PUBLISHED = {
 
 
 def test_published_sets_hold_the_published_numbers_and_make_devices():
-    assert presets.names() == sorted(f"diffusive/wang2024-{n}" for n in PUBLISHED)
+    assert presets.names("diffusive") == sorted(f"diffusive/wang2024-{n}" for n in PUBLISHED)
     for name, numbers in PUBLISHED.items():
         model, values, info = presets.load(f"diffusive/wang2024-{name}")
         assert {k: values[k] for k in numbers} == numbers

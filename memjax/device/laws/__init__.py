@@ -1,0 +1,46 @@
+"""Laws that several models share: conduction, kinetics, heat, and functions that stay finite."""
+
+from .conduction import (
+    gap_ratio,
+    ohmic,
+    poole_frenkel,
+    schottky,
+    simmons,
+    sinh_conduction,
+    tunnel_gap,
+)
+from .heat import joule_rate, joule_temperature
+from .kinetics import (
+    arrhenius,
+    butler_volmer,
+    butler_volmer_inverse,
+    mott_gurney,
+    mott_gurney_inverse,
+)
+from .limits import stopped, window
+from .roots import bracketed
+from .safe import safe_exp, safe_power, safe_sinh, safe_sqrt
+
+__all__ = [
+    "arrhenius",
+    "bracketed",
+    "butler_volmer",
+    "butler_volmer_inverse",
+    "gap_ratio",
+    "joule_rate",
+    "joule_temperature",
+    "mott_gurney",
+    "mott_gurney_inverse",
+    "ohmic",
+    "poole_frenkel",
+    "safe_exp",
+    "safe_power",
+    "safe_sinh",
+    "safe_sqrt",
+    "schottky",
+    "simmons",
+    "sinh_conduction",
+    "stopped",
+    "tunnel_gap",
+    "window",
+]

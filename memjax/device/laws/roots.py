@@ -1,0 +1,61 @@
+"""Currents that are defined implicitly: a bracketed root, differentiated implicitly."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float
+
+_HALVINGS = 26
+"""Brings a bracket of 60 below 1e-6, from where Newton's steps are quadratic."""
+
+_STEPS = 3
+
+
+def bracketed(
+    f: Callable[[Float[Array, ""]], Float[Array, ""]],
+    low: Float[Array, ""],
+    high: Float[Array, ""],
+) -> Float[Array, ""]:
+    """Root of an increasing function between two bounds.
+
+    Parameters
+    ----------
+    f : callable
+        Function of one number, below 0 at `low` and above 0 at `high`; it may close over what
+        derivatives are asked for.
+    low, high : Float[Array, ""]
+        The bounds.
+
+    Returns
+    -------
+    Float[Array, ""]
+        The root: bisection, then Newton's method inside the last bracket. A fixed number of
+        operations, so that it runs under `jax.vmap`.
+
+    Notes
+    -----
+    Its derivative is that of one more Newton step whose slope is held fixed: the implicit function
+    theorem, forward and in reverse.
+    """
+    # What the function closes over becomes arguments, so that no loop carries their derivatives.
+    pure, consts = jax.closure_convert(f, low)
+    still = lax.stop_gradient(consts)
+    low, high = lax.stop_gradient((low, high))
+    with_slope = jax.value_and_grad(pure)
+
+    def halve(_, ends):
+        a, b = ends
+        middle = 0.5 * (a + b)
+        below = pure(middle, *still) < 0
+        return jnp.where(below, middle, a), jnp.where(below, b, middle)
+
+    a, b = lax.fori_loop(0, _HALVINGS, halve, (low, high))
+
+    def improve(_, x):
+        value, slope = with_slope(x, *still)
+        return jnp.clip(x - value / slope, a, b)
+
+    x = lax.fori_loop(0, _STEPS, improve, 0.5 * (a + b))
+    return x - pure(x, *consts) / with_slope(x, *still)[1]

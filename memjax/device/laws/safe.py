@@ -1,0 +1,35 @@
+"""Functions that stay finite, with finite derivatives, wherever a Newton iterate may go."""
+
+import math
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+CAP = 60.0
+"""Exponent beyond which an exponential goes on as a straight line: e^60 = 1e26 is a float32 with room."""
+
+
+def safe_exp(x: Float[Array, "..."], cap: float = CAP) -> Float[Array, "..."]:
+    """The exponential; beyond `cap` its tangent there, so that value and gradient stay finite."""
+    inner = jnp.minimum(x, cap)
+    return jnp.exp(inner) * (1 + x - inner)
+
+
+def safe_sinh(x: Float[Array, "..."], cap: float = CAP) -> Float[Array, "..."]:
+    """The hyperbolic sine; beyond `cap` of either sign its tangent there; exact near 0."""
+    inner = jnp.clip(x, -cap, cap)
+    return jnp.sinh(inner) + jnp.cosh(inner) * (x - inner)
+
+
+def safe_power(base: Float[Array, "..."], exponent: Float[Array, "..."]) -> Float[Array, "..."]:
+    """`base` to a real power > 0; 0, with no gradient, where the base is not above 1e-30."""
+    above = base > 1e-30
+    power = jnp.exp(exponent * jnp.log(jnp.where(above, base, 1.0)))
+    return jnp.where(above, power, 0.0)
+
+
+def safe_sqrt(x: Float[Array, "..."], scale: float) -> Float[Array, "..."]:
+    r"""Root of \|x\|, smooth at 0, where it has no gradient: y^2 / (y^2 + 1e-12)^(3/4) of y = x / `scale`."""
+    y = x / scale
+    root = jnp.sqrt(jnp.sqrt(y * y + 1e-12))
+    return math.sqrt(scale) * (y / root) * (y / root) / root

@@ -1,0 +1,123 @@
+"""Stanford-PKU oxide memory: a tunnel gap that field and heat move."""
+
+import math
+from typing import ClassVar
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ..fields import param, setting, state
+from ..system import NoNoise
+from .base import AbstractDevice
+from .laws import arrhenius, joule_temperature, mott_gurney, sinh_conduction, stopped
+
+_EDGE = 1e-3
+"""Width of the edges of the gap, as a share of its range."""
+
+_HOTTEST = 5000.0
+"""Temperature beyond which the equations say nothing [K]."""
+
+
+class StanfordPKU(AbstractDevice):
+    r"""Non-volatile oxide memory of the Stanford-PKU model: `gap` between filament and electrode, Joule heat.
+
+    Notes
+    -----
+    .. math::
+
+        \dot g &= -v_0 e^{-E_a/kT}\sinh\frac{\gamma a_0 qV}{L\,kT}, \qquad \gamma = \gamma_0 - \beta
+        (g/1\,\mathrm{nm})^{\alpha} \\ I &= I_0 e^{-g/g_0}\sinh(V/V_0), \qquad T = T_0 + R_{th}VI
+
+    between `gap_min` and `gap_max`, where the motion ends over a thousandth of the range; T is at most
+    5000 K. The field enhancement is not below 0. Read in a third party's port: g0, V0, v0, I0,
+    gamma0, beta, alpha, Ea, a0; L, R_th and the range of the gap are common values, not verified.
+    Passive, and pinched at 0 V.
+
+    References
+    ----------
+    .. [1] Z. Jiang et al., IEEE Trans. Electron Devices 63, 1884 (2016), doi:10.1109/TED.2016.2545412
+    """
+
+    g0: Float[Array, ""] = param(
+        0.25e-9, unit="m", bounds=(1e-11, 1e-8), symbol="g_0", doc="Decay length of tunnelling."
+    )
+    v0: Float[Array, ""] = param(
+        0.25, unit="V", bounds=(5e-2, 10.0), symbol="V_0", doc="Curvature of the conduction."
+    )
+    velocity: Float[Array, ""] = param(
+        10.0, unit="m/s", bounds=(1e-6, 1e6), symbol="v_0", doc="Prefactor of the growth."
+    )
+    i0: Float[Array, ""] = param(
+        1e-3, unit="A", bounds=(1e-12, 1.0), symbol="I_0", doc="Prefactor of the current."
+    )
+    gamma0: Float[Array, ""] = param(
+        16.0, unit="1", bounds=(0.0, 100.0), symbol=r"\gamma_0", doc="Field enhancement at gap 0."
+    )
+    beta: Float[Array, ""] = param(
+        0.8,
+        unit="1",
+        bounds=(0.0, 10.0),
+        symbol=r"\beta",
+        doc="Loss of field enhancement with the gap.",
+    )
+    ea: Float[Array, ""] = param(
+        0.6, unit="eV", bounds=(0.1, 3.0), symbol="E_a", doc="Barrier of migration."
+    )
+    a0: Float[Array, ""] = param(
+        0.25e-9, unit="m", bounds=(1e-11, 1e-8), symbol="a_0", doc="Hopping distance."
+    )
+    length: Float[Array, ""] = param(
+        12e-9, unit="m", bounds=(1e-9, 1e-6), symbol="L", doc="Thickness of the oxide."
+    )
+    r_th: Float[Array, ""] = param(
+        2.1e3, unit="K/W", bounds=(0.0, 1e9), symbol="R_{th}", doc="Thermal resistance."
+    )
+    gap_min: Float[Array, ""] = param(
+        0.2e-9, unit="m", bounds=(1e-11, 1e-8), symbol="g_{min}", doc="Smallest gap."
+    )
+    gap_max: Float[Array, ""] = param(
+        1.7e-9, unit="m", bounds=(1e-11, 1e-8), symbol="g_{max}", doc="Largest gap, at the start."
+    )
+    alpha: int = setting(3, allowed=range(1, 7), symbol=r"\alpha", doc="Power of the gap in gamma.")
+
+    name: ClassVar[str] = "stanford-pku"
+    volatile: ClassVar[bool] = False
+    noise_structure: ClassVar = NoNoise
+    references: ClassVar[tuple[str, ...]] = ("doi:10.1109/TED.2016.2545412",)
+    states: ClassVar = (state("gap", unit="m", scale=1e-9, bounds=(0.0, math.inf), doc="Gap."),)
+
+    @property
+    def _most(self) -> Float[Array, ""]:
+        """Largest gap [m]; above the smallest."""
+        return jnp.maximum(self.gap_max, 1.01 * self.gap_min)
+
+    def initial(self, env):
+        """See `AbstractDevice`: reset."""
+        del env
+        return {"gap": self._most}
+
+    def drift(self, t, state, v, env):
+        """See `AbstractDevice`."""
+        gap = state["gap"]
+        power = v * self.current(t, state, v, env)
+        hot = jnp.minimum(joule_temperature(power, env.temperature, self.r_th), _HOTTEST)
+        nanometres = jnp.clip(gap / 1e-9, 0.0, 20.0)
+        gamma = jnp.maximum(self.gamma0 - self.beta * nanometres**self.alpha, 0.0)
+        field = mott_gurney(2 * gamma * v, hot, hop=self.a0, length=self.length)
+        rate = -self.velocity * arrhenius(self.ea, hot) * field
+        edge = _EDGE * (self._most - self.gap_min)
+        return {"gap": stopped(rate, gap, self.gap_min, self._most, edge)}
+
+    def noise(self, t, state, v, env):
+        """See `AbstractDevice`."""
+        return {}
+
+    def current(self, t, state, v, env):
+        """See `AbstractDevice`."""
+        del t, env
+        gap = jnp.maximum(state["gap"], 0.0)
+        return sinh_conduction(v, self.v0, self.i0 * jnp.exp(-gap / self.g0))
+
+    def project(self, state):
+        """See `AbstractDevice`."""
+        return {"gap": jnp.clip(state["gap"], self.gap_min, self._most)}

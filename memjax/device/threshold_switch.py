@@ -1,0 +1,87 @@
+"""Hysteretic switch of the circuit literature: thresholds and nothing else."""
+
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ..fields import param, state
+from ..system import NoNoise
+from .base import AbstractOhmicDevice
+
+
+class ThresholdSwitch(AbstractOhmicDevice):
+    r"""Hysteretic switch without ion dynamics: on above a switching voltage, off below a hold voltage.
+
+    Notes
+    -----
+    .. math::
+
+        \dot x = \frac{1}{\tau}\Big[S\Big(\frac{|V| - V_{th}}{w}\Big)(1 - x) - S\Big(\frac{V_{hold} -
+        |V|}{w}\Big)\,x\Big], \qquad \frac1R = \frac{x}{R_{on}} + \frac{1 - x}{R_{off}}
+
+    with S the logistic function: the ideal switch with two thresholds as w and :math:`\tau` go to 0,
+    the baseline that most circuit papers use. It has no published parameters. Passive, and pinched
+    at 0 V.
+
+    References
+    ----------
+    .. [1] L. Gao et al., Appl. Phys. Lett. 111, 103503 (2017), doi:10.1063/1.4991917 (a neuron with
+    such a switch)
+    """
+
+    v_th: Float[Array, ""] = param(
+        0.3, unit="V", bounds=(1e-3, 10.0), symbol="V_{th}", doc="Switching voltage."
+    )
+    v_hold: Float[Array, ""] = param(
+        0.1, unit="V", bounds=(1e-3, 10.0), symbol="V_{hold}", doc="Hold voltage."
+    )
+    r_on: Float[Array, ""] = param(
+        1e4, unit="ohm", bounds=(1.0, 1e9), symbol="R_{on}", doc="Resistance when on."
+    )
+    r_off: Float[Array, ""] = param(
+        1e10, unit="ohm", bounds=(1.0, 1e16), symbol="R_{off}", doc="Resistance when off."
+    )
+    tau: Float[Array, ""] = param(
+        1e-6, unit="s", bounds=(1e-12, 10.0), symbol=r"\tau", doc="Time of switching."
+    )
+    w: Float[Array, ""] = param(
+        1e-3, unit="V", bounds=(1e-4, 1.0), symbol="w", doc="Sharpness of the thresholds."
+    )
+
+    name: ClassVar[str] = "threshold-switch"
+    volatile: ClassVar[bool] = True
+    noise_structure: ClassVar = NoNoise
+    references: ClassVar[tuple[str, ...]] = ("doi:10.1063/1.4991917",)
+    states: ClassVar = (
+        state("x", unit="1", scale=1.0, bounds=(0.0, 1.0), doc="1 when on, 0 when off."),
+    )
+
+    def initial(self, env):
+        """See `AbstractDevice`."""
+        del env
+        return {"x": jnp.zeros_like(self.tau)}
+
+    def drift(self, t, state, v, env):
+        """See `AbstractDevice`."""
+        del t, env
+        x, size = state["x"], jnp.abs(v)
+        on = jax.nn.sigmoid((size - self.v_th) / self.w)
+        off = jax.nn.sigmoid((self.v_hold - size) / self.w)
+        return {"x": (on * (1 - x) - off * x) / self.tau}
+
+    def noise(self, t, state, v, env):
+        """See `AbstractDevice`."""
+        return {}
+
+    def resistance(self, state, v, env):
+        """See `AbstractOhmicDevice`."""
+        del v, env
+        x = jnp.clip(state["x"], 0.0, 1.0)
+        return 1 / (x / self.r_on + (1 - x) / self.r_off)
+
+    def current(self, t, state, v, env):
+        """See `AbstractDevice`."""
+        del t
+        return v / self.resistance(state, v, env)

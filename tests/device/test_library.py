@@ -1,0 +1,128 @@
+"""Every model of the library: conformance, presets, settings, closed forms."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import memjax as mj
+from memjax.device.laws import bracketed, gap_ratio, safe_exp, safe_sqrt, stopped
+from memjax.device.registry import BUILT_IN
+from memjax.errors import BoundsError, ModelError
+from memjax.testing import check_device
+
+NAMES = [
+    "diffusive",
+    "diffusive-spice",
+    "langevin",
+    "langevin-chain",
+    "ag-filament",
+    "second-order",
+    "and-ts",
+    "diffusive-1m1t1r",
+    "threshold-switch",
+    "drift",
+    "linear-drift",
+    "vteam",
+    "yakopcic",
+    "stanford-pku",
+    "jart-vcm",
+    "mms",
+    "ecm",
+    "event-switches",
+]
+REST = mj.Sampled(np.array([0.0, 1.0]), np.zeros(2))
+
+
+def test_the_names_are_those_of_the_contract():
+    assert [c.name for c in BUILT_IN] == NAMES
+
+
+@pytest.mark.parametrize("cls", BUILT_IN[1:], ids=NAMES[1:])
+def test_every_model_conforms(cls):
+    check_device(cls())
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("event-switches", {"form": "langevin"}),
+        ("diffusive-1m1t1r", {"noise_form": "gross", "sigma1": 0.01, "sigma2": 0.01}),
+        ("second-order", {"sigma": 0.01}),
+        ("linear-drift", {"window": "biolek"}),
+        ("vteam", {"conduction": "exponential"}),
+    ],
+)
+def test_other_forms_conform(name, values):
+    check_device(mj.params.replace(mj.device_class(name)(), values))
+
+
+@pytest.mark.parametrize("name", mj.presets.names())
+def test_every_preset_makes_a_device(name):
+    model, values, info = mj.presets.load(name)
+    device = mj.params.replace(mj.device_class(model)(), values)
+    assert info.not_claimed
+    assert {k: mj.params.to_dict(device)[k] for k in values} == pytest.approx(values)
+
+
+def test_a_setting_outside_what_is_allowed_is_an_error():
+    device = mj.LinearIonDrift()
+    for wrong in ({"window": "hann"}, {"p": 2.5}, {"p": 99}):
+        with pytest.raises(BoundsError):
+            mj.params.replace(device, wrong)
+    with pytest.raises(ModelError, match="window"):
+        mj.params.replace(device, {"shape": "none"})
+    assert mj.params.replace(device, {"p": 3.0}).p == 3
+
+
+@pytest.mark.parametrize("suffix", [".toml", ".json"])
+def test_settings_survive_files(tmp_path, suffix):
+    device = mj.LinearIonDrift(window="biolek", p=4)
+    mj.params.dump(device, tmp_path / f"device{suffix}")
+    again = mj.params.replace(
+        mj.LinearIonDrift(), mj.params.load(tmp_path / f"device{suffix}", words=["window"])
+    )
+    assert (again.window, again.p) == ("biolek", 4)
+
+
+def _steady(device, v: float, duration: float):
+    """State after a constant voltage."""
+    drive = mj.Sampled(np.array([0.0, duration]), np.array([v, v]))
+    return mj.simulate(device, drive, save=np.array([duration]), deterministic=True).check().state
+
+
+def test_on_state_of_the_spice_form():
+    f, r = (_steady(mj.DiffusiveSpice(), 1.0, 40.0)[n][0, 0] for n in "fr")
+    assert f == pytest.approx(0.42 / (0.42 + 0.35), rel=1e-3)  # the closing layer is 1e-3 wide
+    assert f + r == pytest.approx(1.0, abs=1e-3)
+
+
+def test_lifetime_of_a_silver_filament_is_the_fourth_power_of_its_diameter():
+    """From physics.md 2.8a, independent of memjax: t = phi^4 exp(Ea1/kT) / 4B down to phi = 0."""
+    device = mj.AgFilament(a=1e-6)  # no growth
+    for phi, temperature in ((1e-9, 300.0), (2e-9, 300.0), (2e-9, 360.0)):
+        env = mj.Environment(temperature)
+        rate = jnp.exp(-0.65 / (8.617333262e-5 * temperature))
+        life = float(phi**4 / (4 * 3e-26 * rate))
+        half = device.drift(
+            0.0, {"phi": jnp.asarray(phi), "gap": jnp.asarray(2e-10)}, jnp.zeros(()), env
+        )
+        assert float(half["phi"]) == pytest.approx(-phi / (4 * life), rel=1e-6)
+
+
+def test_laws_at_their_limits():
+    assert float(gap_ratio(jnp.asarray(0.0), jnp.asarray(0.02))) == 1.0
+    assert float(gap_ratio(jnp.asarray(1.0), jnp.asarray(0.02))) == 0.0
+    assert jnp.isfinite(safe_exp(jnp.float32(1e3)))
+    assert float(safe_sqrt(jnp.asarray(0.25), 1.0)) == pytest.approx(0.5, rel=1e-9)
+    assert jax.grad(lambda x: safe_sqrt(x, 1.0))(0.0) == 0.0
+    assert float(stopped(jnp.asarray(1.0), jnp.asarray(1.0), 0.0, 1.0, 0.1)) == 0.0
+
+
+def test_a_bracketed_root_has_the_derivative_of_the_implicit_function_theorem():
+    root = lambda a: bracketed(lambda x: x**3 - a, jnp.asarray(0.0), jnp.asarray(3.0))  # noqa: E731
+    a = jnp.asarray(5.0)
+    assert float(root(a)) == pytest.approx(5 ** (1 / 3), rel=1e-12)
+    exact = 5 ** (-2 / 3) / 3
+    assert float(jax.jacfwd(root)(a)) == pytest.approx(exact, rel=1e-12)
+    assert float(jax.jacrev(root)(a)) == pytest.approx(exact, rel=1e-12)

@@ -410,14 +410,15 @@ def _check_batching(probe: _Probe) -> None:
     """Compiled and batched, the device computes what it computes alone."""
     one = lambda s, v: probe.rates(probe.device, s, v)  # noqa: E731
     states, v = probe.stacked(), probe.v
-    few = range(0, _SAMPLES, 6)
-    alone = jnp.stack([one(jax.tree.map(lambda x, k=k: x[k], states), v[k]) for k in few])
+    alone = jnp.stack(
+        [one(jax.tree.map(lambda x, k=k: x[k], states), v[k]) for k in range(_SAMPLES)]
+    )
     for name, f in (
         ("jit", lambda s, v: jax.lax.map(lambda a: one(*a), (s, v))),
         ("vmap", jax.vmap(one)),
     ):
         try:
-            together = jax.jit(f)(states, v)[:: few.step]
+            together = jax.jit(f)(states, v)
         except (jax.errors.JAXTypeError, TypeError, ValueError) as error:
             raise probe.fail(
                 f"{name} does not work: {str(error).splitlines()[0]}",
@@ -443,7 +444,8 @@ def _check_gradients(probe: _Probe) -> None:
 
     states = probe.stacked()
     points = jnp.stack([_point(states, probe.v, traced, k) for k in range(_SAMPLES)])
-    forward = jax.jit(jax.vmap(jax.jacfwd(f)))(points)
+    slopes = jax.jit(jax.vmap(jax.jacfwd(f)))
+    forward = slopes(points)
     reverse = jax.jit(jax.vmap(jax.jacrev(f)))(points)
     size = np.max(np.abs(np.asarray(forward)), axis=2, keepdims=True)
     for word, g in (("forward", forward), ("reverse", reverse)):
@@ -453,7 +455,9 @@ def _check_gradients(probe: _Probe) -> None:
             )
     if not np.all(np.abs(forward - reverse) <= 1e-9 * np.abs(forward) + 1e-11 * size):
         raise probe.fail("forward and reverse gradients differ")
-    _check_differences(probe, f, points, np.asarray(forward), _least(probe, traced))
+    least, strength = _least(probe, traced)
+    away = jnp.maximum(points, strength[None])  # a root of a strength has no derivative at 0
+    _check_differences(probe, f, away, np.asarray(slopes(away)), least)
 
 
 def _point(states: dict, v: Array, traced: Any, k: int) -> Array:
@@ -461,15 +465,23 @@ def _point(states: dict, v: Array, traced: Any, k: int) -> Array:
     return ravel_pytree((jax.tree.map(lambda x: x[k], states), v[k], traced))[0]
 
 
-def _least(probe: _Probe, traced: Any) -> Array:
-    """Size of each coordinate below which it counts as 0: of states by their scale, of parameters by their bounds."""
+def _least(probe: _Probe, traced: Any) -> tuple[Array, Array]:
+    """Size of each coordinate below which it counts as 0: of states by their scale, of parameters by
+    their bounds; and where a strength of noise that is 0 is compared instead (-inf: any other coordinate).
+    """
     states = {s.name: jnp.full(_shape(s), 1e-3 * s.scale) for s in probe.device.states}
-    specs = parameter_specs(traced)  # a noise that is 0 stays so: its amplitude may be a root
-    spans = {n: 0.0 if s.noise else min(1.0, s.bounds[1] - s.bounds[0]) for n, s in specs.items()}
-    names = [n for n in spans if getattr(traced, n) is not None]
-    own = [jnp.where(getattr(traced, n) == 0, 1e-3 * spans[n], 0.0) for n in names]
-    sizes = eqx.tree_at(lambda d: [getattr(d, n) for n in names], traced, own) if names else traced
-    return ravel_pytree((states, jnp.asarray(1e-3), sizes))[0]
+    specs = {n: s for n, s in parameter_specs(traced).items() if getattr(traced, n) is not None}
+
+    def vector(states, v, of: Callable):
+        own = [jnp.asarray(of(getattr(traced, n), s)) for n, s in specs.items()]
+        pick = lambda d: [getattr(d, n) for n in specs]  # noqa: E731
+        return ravel_pytree((states, v, eqx.tree_at(pick, traced, own) if specs else traced))[0]
+
+    span = lambda s: min(1.0, s.bounds[1] - s.bounds[0])  # noqa: E731
+    small = lambda x, s: jnp.where(x == 0, 1e-3 * span(s), 0.0)  # noqa: E731
+    strength = lambda x, s: jnp.where((x == 0) & s.noise, 0.1 * span(s), -jnp.inf)  # noqa: E731
+    none = jax.tree.map(lambda x: jnp.full_like(x, -jnp.inf), states)
+    return vector(states, jnp.asarray(1e-3), small), vector(none, jnp.asarray(-jnp.inf), strength)
 
 
 def _check_differences(

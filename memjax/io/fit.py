@@ -23,8 +23,8 @@ class FitFile:
     ----------
     model : str
         Name of the device model.
-    values : dict of str to float
-        Parameters [SI].
+    values : dict of str to float, int or str
+        Parameters [SI], and settings.
     bench : dict of str to float or None
         Elements, compliance, temperature and point time [SI].
     relative, floor : float
@@ -35,7 +35,7 @@ class FitFile:
     """
 
     model: str
-    values: dict[str, float]
+    values: dict[str, Any]
     bench: dict[str, float | None]
     relative: float
     floor: float
@@ -87,7 +87,8 @@ def _content(content: dict, model: str, where: str) -> FitFile:
     spread = _table(content, "cycle_spread", where)
     return FitFile(
         model=model,
-        values={n: x for n, x in values.items() if x is not None},
+        values={n: x for n, x in values.items() if x is not None}
+        | _table(content, "settings", where),
         bench={
             n: _number(x, f"bench {n}", where) for n, x in _table(content, "bench", where).items()
         },

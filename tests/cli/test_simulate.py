@@ -10,6 +10,7 @@ import pytest
 
 import memjax as mj
 from memjax.circuit.bench import PARASITIC_CAPACITANCE
+from memjax.io.fit import load_fit
 from memjax.result import Trace
 
 LIKE = ("--point-time", "0.01", "--compliance", "1e-6")
@@ -182,6 +183,23 @@ def test_fit_brings_bench_read_noise_and_spread(go, fit, measured):
     assert len(z) > 50
     assert abs(z.mean()) < 4 / np.sqrt(len(z))
     assert 0.6 < z.std() < 1.4
+
+
+def test_fit_brings_settings(run, refused, fit, stimulus, tmp_path):
+    changes = dict(model="linear-drift", parameters={}, cycle_spread=None, read_noise=None)
+    path = fit(**changes, bench={}, settings={"window": "biolek", "p": 4})
+    assert load_fit(path).values == {"window": "biolek", "p": 4}
+    words = ("simulate", "linear-drift", "--stimulus", stimulus, "--save-every", "0.5")
+    ends = []
+    for name, options in {"a": ("--fit", path), "b": ("--params", tmp_path / "p.toml")}.items():
+        (tmp_path / "p.toml").write_text('window = "biolek"\np = 4\n')
+        out = tmp_path / f"{name}.csv"
+        assert run(*words, *options, "--out", out).status == 0
+        ends.append(pd.read_csv(out)["x"].iloc[-1])
+    assert ends[0] == ends[1] != 0.1
+    wrong = fit("wrong.json", **changes, bench={}, settings={"window": "hann"})
+    says = refused(*words, "--fit", wrong, "--out", tmp_path / "c.csv")
+    assert "window = 'hann'" in says
 
 
 def test_option_overrides_the_fits_bench(go, fit, measured):

@@ -118,6 +118,7 @@ def test_a_fit_folder_is_complete_and_its_json_strict(result, tmp_path):
     content = json.loads((tmp_path / "fit.json").read_text())
     assert content["parameters"]["mu"]["value"] == float(result.device.mu)
     assert set(content["parameters"]["mu"]) >= {"value", "unit", "std", "bounds", "free"}
+    assert content["settings"] == {}  # a diffusive memristor has none
     assert content["data"][0]["sha256"]
     page = (tmp_path / "report.html").read_text()
     assert page.count("data:image/png;base64,") == 4

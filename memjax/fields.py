@@ -165,11 +165,11 @@ def setting(
     values: tuple = tuple(allowed)
     spec = dict(default=default, allowed=values, symbol=symbol, doc=doc)
     if default not in values:
-        raise ModelError(f"default {default!r}", allowed=_listed(values))
+        raise ModelError(f"default {default!r}", allowed=listed(values))
     return eqx.field(static=True, default=default, metadata={"memjax setting": spec})
 
 
-def _listed(allowed: Sequence) -> str:
+def listed(allowed: Sequence) -> str:
     """Allowed values of a setting, as text."""
     runs = (
         len(allowed) > 2
@@ -233,7 +233,7 @@ def as_setting(spec: SettingSpec, value: Any, *, where: str = "") -> int | str:
     whole = isinstance(value, float) and value == round(value)
     found = round(value) if whole and isinstance(spec.default, int) else value
     if isinstance(found, bool) or not isinstance(found, int | str) or found not in spec.allowed:
-        raise BoundsError(f"{spec.name} = {value!r}", where=where, allowed=_listed(spec.allowed))
+        raise BoundsError(f"{spec.name} = {value!r}", where=where, allowed=listed(spec.allowed))
     return found
 
 
@@ -279,11 +279,8 @@ def describe(device: Any) -> list[dict]:
         value = None if value is None else np.asarray(value).tolist()
         row = dataclasses.asdict(spec) | {"value": value, "bounds": list(spec.bounds)}
         rows.append(row | {"allowed": None})
-    blank = {"unit": "1", "bounds": None, "noise": False, "follows": None, "allowed": None}
+    blank = {"unit": "1", "bounds": None, "noise": False, "follows": None}
     for spec in setting_specs(device).values():
-        ends = [spec.allowed[0], spec.allowed[-1]]
-        form = (
-            {"bounds": ends} if isinstance(spec.default, int) else {"allowed": list(spec.allowed)}
-        )
-        rows.append(dataclasses.asdict(spec) | blank | form | {"value": pick(spec)})
+        row = dataclasses.asdict(spec) | blank | {"value": pick(spec)}
+        rows.append(row | {"allowed": list(spec.allowed)})
     return rows

@@ -203,6 +203,11 @@ def quiet(device: D) -> D:
     )
 
 
+def is_none(value: Any) -> bool:
+    """Whether a strength is known to be 0, or is not there at all."""
+    return value is None or _is_zero(value)
+
+
 def _is_zero(value: Any) -> bool:
     """Whether a value is known to be 0."""
     return (

@@ -46,17 +46,14 @@ def describe_model(name: str) -> dict:
     }
 
 
-def _short(value: float | str) -> str:
-    """A number or a word."""
-    return value if isinstance(value, str) else f"{value:g}"
-
-
 def _range(bounds: list[float]) -> str:
     return f"{bounds[0]:g} .. {bounds[1]:g}"
 
 
 def _print_model(about: dict) -> None:
     """One model for people."""
+    from ..fields import listed
+
     kind = (
         "volatile: forgets between sweeps"
         if about["volatile"]
@@ -67,9 +64,11 @@ def _print_model(about: dict) -> None:
     print(table(states, head=["STATE", "UNIT", "BOUNDS", "WHAT"]) + "\n")
     rows = []
     for p in about["parameters"]:
-        default = f"= {p['follows']}" if p["default"] is None else _short(p["default"])
-        allowed = p["allowed"] and ", ".join(map(_short, p["allowed"]))
-        rows.append([p["name"], default, p["unit"], allowed or _range(p["bounds"]), p["doc"]])
+        if p["allowed"] is not None:
+            rows.append([p["name"], f"{p['default']}", "1", listed(p["allowed"]), p["doc"]])
+            continue
+        default = f"= {p['follows']}" if p["default"] is None else f"{p['default']:g}"
+        rows.append([p["name"], default, p["unit"], _range(p["bounds"]), p["doc"]])
     print(table(rows, head=["PARAMETER", "DEFAULT", "UNIT", "BOUNDS", "WHAT"]) + "\n")
     if about["presets"]:
         print(

@@ -7,7 +7,6 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..fields import param, state
-from ..params import get
 from ..system import NoNoise
 from .base import AbstractDevice
 from .laws import arrhenius, stopped
@@ -198,10 +197,6 @@ class AgFilament(AbstractDevice):
         hot = hot + jnp.abs(e.current) * e.inside / (8 * k) * (e.gap / e.section)
         return jnp.minimum(env.temperature + hot, 3000.0)
 
-    def _at(self, name: str, v: Float[Array, ""]) -> Float[Array, ""]:
-        """The parameter that holds at the sign of `v`."""
-        return jnp.where(v < 0, get(self, name + "_neg"), getattr(self, name))
-
     def drift(self, t, state, v, env):
         """See `AbstractDevice`."""
         del t
@@ -222,10 +217,6 @@ class AgFilament(AbstractDevice):
             "phi": change,
             "gap": stopped(moved, gap, self._break, self.length, _EDGE * self._break),
         }
-
-    def noise(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        return {}
 
     def current(self, t, state, v, env):
         """See `AbstractDevice`."""

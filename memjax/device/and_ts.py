@@ -116,10 +116,6 @@ class AndThresholdSwitch(AbstractDevice):
             - jax.nn.sigmoid(-to_hold) * down / self.tau_r
         }
 
-    def noise(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        return {}
-
     def current(self, t, state, v, env):
         """See `AbstractDevice`."""
         del t, env

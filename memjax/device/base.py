@@ -48,9 +48,10 @@ class AbstractDevice(eqx.Module):
     def drift(self, t, state: State, v: Float[Array, ""], env: Environment) -> State:
         """Rate of change [SI/s] at device voltage `v` [V]."""
 
-    @abc.abstractmethod
     def noise(self, t, state: State, v: Float[Array, ""], env: Environment) -> dict[str, State]:
-        """Ito noise amplitudes [SI/sqrt(s)] by channel and state; empty for a deterministic device."""
+        """Ito noise amplitudes [SI/sqrt(s)] by channel and state; none unless the device says so."""
+        del t, state, v, env
+        return {}
 
     def jumps(self, t, state: State, v: Float[Array, ""], env: Environment) -> dict[str, Jump]:
         """Sudden changes of state by name, see `memjax.system.Jump`; none unless the device says so."""
@@ -70,6 +71,11 @@ class AbstractDevice(eqx.Module):
         """Nearest state of the domain; the box of the declared bounds unless the device knows better."""
         return {s.name: jnp.clip(state[s.name], *s.bounds) for s in self.states}
 
+    def _at(self, name: str, v: Float[Array, ""]) -> Float[Array, ""]:
+        """The parameter that holds at the sign of `v`: `name`, or `name` + "_neg" where that has a value."""
+        positive, negative = getattr(self, name), getattr(self, name + "_neg")
+        return positive if negative is None else jnp.where(v < 0, negative, positive)
+
 
 class AbstractOhmicDevice(AbstractDevice):
     """A device whose current is proportional to its voltage at a given state.
@@ -83,3 +89,8 @@ class AbstractOhmicDevice(AbstractDevice):
     @abc.abstractmethod
     def resistance(self, state: State, v: Float[Array, ""], env: Environment) -> Float[Array, ""]:
         """Resistance [ohm]; may depend on the sign of `v` only."""
+
+    def current(self, t, state: State, v: Float[Array, ""], env: Environment) -> Float[Array, ""]:
+        """Current [A] at device voltage `v` [V]."""
+        del t
+        return v / self.resistance(state, v, env)

@@ -2,17 +2,15 @@
 
 from typing import ClassVar
 
-import jax
-import jax.core
 import jax.numpy as jnp
-import numpy as np
 from jax.scipy.stats import norm
 from jaxtyping import Array, Float
 
 from ..fields import param, state
-from ..params import get
+from ..params import is_none
 from ..system import Diagonal, General
 from .base import AbstractOhmicDevice
+from .laws import gap_ratio, safe_exp
 
 _CLOSED = 1e-3
 """Gap, and excess area, over which a limit sets in (published: at f + r > 0.999999).
@@ -25,7 +23,9 @@ _LOCK_WIDTH = 1e-3
 """Excess area over which the lock of a closed filament lets go: a smooth step, so that its time has a gradient."""
 
 _LARGE = 12.0
-"""Excess area that no drive maintains: theta |V| / gamma3 would have to be e^24."""
+"""Excess area that no drive maintains, theta |V| / gamma3 would have to be e^24: exponentials go on straight
+from there, so that no Newton iterate overflows.
+"""
 
 _RATE = (0.0, 1e9)
 
@@ -45,12 +45,6 @@ def _rectified(
     return jnp.where(small, 1.0, mean), jnp.where(
         small, s, jnp.sqrt(jnp.where(small, 1.0, variance))
     )
-
-
-def _swollen(excess: Float[Array, ""]) -> Float[Array, ""]:
-    """The exponential of an excess area; straight beyond e^12, so that no Newton iterate overflows."""
-    inner = jnp.minimum(excess, _LARGE)
-    return jnp.exp(inner) * (1 + excess - inner)
 
 
 class DiffusiveMemristor(AbstractOhmicDevice):
@@ -222,24 +216,12 @@ class DiffusiveMemristor(AbstractOhmicDevice):
     @property
     def noise_structure(self):
         """Diagonal; but an area with noise of its own locks filament and residue, whose amplitudes then feel it."""
-        quiet = self.sigma3 is None or (
-            not isinstance(self.sigma3, jax.core.Tracer) and not np.any(self.sigma3)
-        )
-        return Diagonal if quiet else General
+        return Diagonal if is_none(self.sigma3) else General
 
     def initial(self, env):
         """See `AbstractDevice`."""
         del env
         return {"f": self.f0, "r": jnp.minimum(self.r0, 1 - self.f0), "s": jnp.ones_like(self.f0)}
-
-    def _at(self, name: str, v: Float[Array, ""]) -> Float[Array, ""]:
-        """The parameter that holds at the sign of `v`."""
-        positive = getattr(self, name)
-        return (
-            positive
-            if getattr(self, name + "_neg") is None
-            else jnp.where(v < 0, get(self, name + "_neg"), positive)
-        )
 
     def _unlocked(self, s: Float[Array, ""]) -> Float[Array, ""]:
         """1 while filament and residue may move, 0 while the area locks them."""
@@ -259,7 +241,7 @@ class DiffusiveMemristor(AbstractOhmicDevice):
         closed = jnp.clip(1 - gap / _CLOSED, 0.0, 1.0)
         excess = s - 1
         grow = closed * self._at("theta", v) * jnp.abs(v) * jnp.exp(-excess)
-        rate = grow - self._at("gamma3", v) * _swollen(excess)
+        rate = grow - self._at("gamma3", v) * safe_exp(excess, _LARGE)
         thin = jnp.minimum(rate, 0.0) * jnp.clip(excess / _CLOSED, -1.0, 1.0)
         return {
             "f": growth - loss1 - turned,
@@ -285,7 +267,7 @@ class DiffusiveMemristor(AbstractOhmicDevice):
             "gamma3": {
                 "s": thick
                 * self._at("gamma3", v)
-                * _swollen(s - 1)
+                * safe_exp(s - 1, _LARGE)
                 * root
                 * (0.0 if self.sigma3 is None else self.sigma3)
             },
@@ -295,13 +277,8 @@ class DiffusiveMemristor(AbstractOhmicDevice):
         """See `AbstractOhmicDevice`."""
         del env
         x = jnp.clip(state["f"] + state["r"], 0.0, 1.0)
-        gap = jnp.expm1((1 - x) / self.lam) / jnp.expm1(1 / self.lam)
-        return self.r_on * x / jnp.maximum(state["s"], 1.0) ** 2 + self._at("r_off", v) * gap
-
-    def current(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        del t
-        return v / self.resistance(state, v, env)
+        closed = self.r_on * x / jnp.maximum(state["s"], 1.0) ** 2
+        return closed + self._at("r_off", v) * gap_ratio(x, self.lam)
 
     def project(self, state):
         """See `AbstractDevice`: f, r >= 0, f + r <= 1, s >= 1; an excess is taken from what grew, the filament."""

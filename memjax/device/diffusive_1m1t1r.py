@@ -3,13 +3,11 @@
 import math
 from typing import ClassVar
 
-import jax
-import jax.core
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
 from ..fields import param, setting, state
+from ..params import is_none
 from ..system import Diagonal, General
 from .base import AbstractOhmicDevice
 from .laws import gap_ratio, safe_sqrt
@@ -112,10 +110,7 @@ class Diffusive1M1T1R(AbstractOhmicDevice):
     @property
     def noise_structure(self):
         """Diagonal; but a residue with noise of its own changes the amplitude of the filament."""
-        quiet = self.sigma2 is None or (
-            not isinstance(self.sigma2, jax.core.Tracer) and not np.any(self.sigma2)
-        )
-        return Diagonal if quiet else General
+        return Diagonal if is_none(self.sigma2) else General
 
     def initial(self, env):
         """See `AbstractDevice`."""
@@ -153,8 +148,3 @@ class Diffusive1M1T1R(AbstractOhmicDevice):
         del v, env
         x = jnp.clip(state["f"] + state["r"], 0.0, 1.0)
         return jnp.maximum(self.r_on * x + self.r_off * gap_ratio(x, self.lam), self.r_on)
-
-    def current(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        del t
-        return v / self.resistance(state, v, env)

@@ -127,10 +127,6 @@ class DiffusiveSpice(AbstractDevice):
         channel = stopped(grown + turned, f + r, -1.0, 1.0, _CLOSED)
         return {"f": channel - turned, "r": turned}
 
-    def noise(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        return {}
-
     def jumps(self, t, state, v, env):
         """See `AbstractDevice`."""
         del t, v, env

@@ -164,10 +164,6 @@ class DriftMemristor(AbstractDevice):
         latch = stopped(latch, s, 0.0, _S_MOST * self.s0, _S_EDGE * self.s0)
         return {"h": stopped(held * free, h, -_BELOW, self.h_max, edge), "s": closed * latch}
 
-    def noise(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        return {}
-
     def current(self, t, state, v, env):
         """See `AbstractDevice`."""
         del t, env

@@ -125,10 +125,6 @@ class Ecm(AbstractDevice):
         edge = _EDGE * (self._most - self.gap_min)
         return {"gap": stopped(speed, state["gap"], self.gap_min, self._most, edge)}
 
-    def noise(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        return {}
-
     def current(self, t, state, v, env):
         """See `AbstractDevice`."""
         del t

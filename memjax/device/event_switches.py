@@ -171,8 +171,3 @@ class EventSwitches(AbstractOhmicDevice):
         del v, env
         above = jnp.maximum(self.n * jnp.clip(state["on"], 0.0, 1.0) - self.n_th, 0.0)
         return 1 / (self.g_par + self.g_step * above)
-
-    def current(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        del t
-        return v / self.resistance(state, v, env)

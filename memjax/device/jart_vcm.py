@@ -277,10 +277,6 @@ class JartVcm(AbstractDevice):
         reset_limit = 1 - (self._least / n) ** 10
         return {"n_disc": jnp.where(v > 0, -rate * reset_limit, rate * set_limit)}
 
-    def noise(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        return {}
-
     def current(self, t, state, v, env):
         """See `AbstractDevice`."""
         del t

@@ -6,11 +6,9 @@ from typing import ClassVar
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..constants import ROOM_TEMPERATURE
 from ..fields import param, state
 from ..system import Partitioned
-from .base import AbstractOhmicDevice
-from .laws import joule_rate, safe_sqrt
+from .abstract_langevin import AbstractLangevin
 
 _LEFT, _RIGHT = -0.985, 0.72
 """Walls that reflect the particle."""
@@ -21,7 +19,7 @@ _WALL = 100
 _POTENTIAL = (0.0, 1e6)
 
 
-class LangevinMemristor(AbstractOhmicDevice):
+class LangevinMemristor(AbstractLangevin):
     r"""Diffusive memristor whose silver is one particle at `x` between electrodes at -1 and 1, with Joule heat.
 
     Notes
@@ -99,35 +97,19 @@ class LangevinMemristor(AbstractOhmicDevice):
         """See `AbstractDevice`."""
         return {"x": self.x0, "temperature": jnp.full_like(self.x0, env.temperature)}
 
-    def force(self, x: Float[Array, ""]) -> Float[Array, ""]:
-        """Drift -U' of the particle without voltage [1/s]."""
+    def force(self, x):
+        """See `AbstractLangevin`."""
         x = jnp.clip(x, -0.995, 0.75)
         left, right = x + 1, 1 - x
         wall = 1.2 * _WALL * (1.2 * x + 0.168) ** (_WALL - 1)
         return 2 * self.u1 / left**3 - self.u2 / left**2 - self.u3 / right**2 - wall
 
-    def drift(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        del t
-        power = v * v / self.resistance(state, v, env)
-        warm = joule_rate(
-            state["temperature"], power, env.temperature, heating=self.heating, cooling=self.kappa
-        )
-        return {"x": self.force(state["x"]) + self.q * v, "temperature": warm}
-
     def noise(self, t, state, v, env):
         """See `AbstractDevice`."""
         del t, v, env
-        hot = jnp.maximum(state["temperature"], 1e-3) / ROOM_TEMPERATURE
-        d = jnp.zeros_like(hot) if self.d is None else self.d
-        return {"thermal": {"x": jnp.sqrt(2 * hot) * safe_sqrt(d, 1e-6)}}
+        return {"thermal": {"x": self._thermal(state)}}
 
     def resistance(self, state, v, env):
         """See `AbstractOhmicDevice`."""
         del v, env
         return self.r0 * jnp.cosh(jnp.clip(state["x"], -1.0, 1.0) / self.lam)
-
-    def current(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        del t
-        return v / self.resistance(state, v, env)

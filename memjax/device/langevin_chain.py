@@ -6,16 +6,14 @@ from typing import ClassVar
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..constants import ROOM_TEMPERATURE
 from ..fields import param, setting, state
 from ..system import Partitioned
-from .base import AbstractOhmicDevice
-from .laws import joule_rate, safe_sqrt
+from .abstract_langevin import AbstractLangevin
 
 _RATE = (0.0, 1e6)
 
 
-class LangevinChain(AbstractOhmicDevice):
+class LangevinChain(AbstractLangevin):
     r"""Diffusive memristor of N silver particles at `x`, a chain of tunnel gaps, with Joule heat.
 
     Notes
@@ -77,7 +75,7 @@ class LangevinChain(AbstractOhmicDevice):
         symbol=r"\kappa",
         doc="One over the thermal time constant.",
     )
-    particles: int = setting(6, allowed=range(1, 33), symbol="N", doc="Number of particles.")
+    particles: int = setting(6, allowed=range(2, 33), symbol="N", doc="Number of particles.")
     sites: int = setting(
         10, allowed=range(1, 101), symbol="k", doc="Pinning sites from one electrode to the other."
     )
@@ -101,43 +99,24 @@ class LangevinChain(AbstractOhmicDevice):
         first = self.w
         n = self.particles
         x = -1 + 0.5 * self.l / n * jnp.arange(1, n + 1, dtype=first.dtype)
-        x = x[0] if n == 1 else x
         return {"x": x, "temperature": jnp.full_like(first, env.temperature)}
 
-    def force(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
-        """Drift -U' of a particle without voltage [1/s]."""
+    def force(self, x):
+        """See `AbstractLangevin`."""
         pull = lambda y: -self.w * y / self.l**2 * jnp.exp(-0.5 * (y / self.l) ** 2)  # noqa: E731
         return pull(x + 1) + pull(x - 1) - self.p * jnp.sin(math.pi * self.sites * x)
-
-    def drift(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        del t
-        power = v * v / self.resistance(state, v, env)
-        warm = joule_rate(
-            state["temperature"], power, env.temperature, heating=self.heating, cooling=self.kappa
-        )
-        return {"x": self.force(state["x"]) + self.q * v, "temperature": warm}
 
     def noise(self, t, state, v, env):
         """See `AbstractDevice`: one channel per particle."""
         del t, v, env
-        hot = jnp.maximum(state["temperature"], 1e-3) / ROOM_TEMPERATURE
-        d = jnp.zeros_like(hot) if self.d is None else self.d
-        size = jnp.sqrt(2 * hot) * safe_sqrt(d, 1e-6)
-        if self.particles == 1:
-            return {"thermal0": {"x": size}}
+        size = self._thermal(state)
         one = jnp.eye(self.particles, dtype=size.dtype)
         return {f"thermal{k}": {"x": size * one[k]} for k in range(self.particles)}
 
     def resistance(self, state, v, env):
         """See `AbstractOhmicDevice`."""
         del v, env
-        x = jnp.sort(jnp.clip(jnp.atleast_1d(state["x"]), -1.0, 1.0))
+        x = jnp.sort(jnp.clip(state["x"], -1.0, 1.0))
         edge = jnp.ones((1,), x.dtype)
         gaps = jnp.diff(jnp.concatenate([-edge, x, edge]))
         return self.r_t * jnp.sum(jnp.exp(gaps / self.lam))
-
-    def current(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        del t
-        return v / self.resistance(state, v, env)

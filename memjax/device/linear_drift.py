@@ -79,10 +79,6 @@ class LinearIonDrift(AbstractOhmicDevice):
         rate = (self.mobility / self.d) * (share / self.d) * window(self.window, x, v, self.p)
         return {"x": stopped(rate, x, 0.0, 1.0, _EDGE) if self.window == "none" else rate}
 
-    def noise(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        return {}
-
     def _resistance(self, x: Float[Array, ""]) -> Float[Array, ""]:
         """Resistance of a doped share [ohm]."""
         x = jnp.clip(x, 0.0, 1.0)
@@ -92,8 +88,3 @@ class LinearIonDrift(AbstractOhmicDevice):
         """See `AbstractOhmicDevice`."""
         del v, env
         return self._resistance(state["x"])
-
-    def current(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        del t
-        return v / self.resistance(state, v, env)

@@ -107,8 +107,3 @@ class MetastableSwitches(AbstractOhmicDevice):
         del v, env
         x = jnp.clip(state["x"], 0.0, 1.0)
         return 1 / (x / self.r_on + (1 - x) / self.r_off)
-
-    def current(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        del t
-        return v / self.resistance(state, v, env)

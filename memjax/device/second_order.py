@@ -125,8 +125,3 @@ class SecondOrderDiffusive(AbstractOhmicDevice):
         del v, env
         f = jnp.clip(state["f"], 0.0, 1.0)
         return self.r_on * f + self.r_off * gap_ratio(f, self.lam)
-
-    def current(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        del t
-        return v / self.resistance(state, v, env)

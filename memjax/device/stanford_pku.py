@@ -108,10 +108,6 @@ class StanfordPKU(AbstractDevice):
         edge = _EDGE * (self._most - self.gap_min)
         return {"gap": stopped(rate, gap, self.gap_min, self._most, edge)}
 
-    def noise(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        return {}
-
     def current(self, t, state, v, env):
         """See `AbstractDevice`."""
         del t, env

@@ -71,17 +71,8 @@ class ThresholdSwitch(AbstractOhmicDevice):
         off = jax.nn.sigmoid((self.v_hold - size) / self.w)
         return {"x": (on * (1 - x) - off * x) / self.tau}
 
-    def noise(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        return {}
-
     def resistance(self, state, v, env):
         """See `AbstractOhmicDevice`."""
         del v, env
         x = jnp.clip(state["x"], 0.0, 1.0)
         return 1 / (x / self.r_on + (1 - x) / self.r_off)
-
-    def current(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        del t
-        return v / self.resistance(state, v, env)

@@ -96,10 +96,6 @@ class Vteam(AbstractOhmicDevice):
         down = self.k_on * safe_power(v / self.v_on - 1, self.a_on)
         return {"x": stopped(up - down, state["x"], 0.0, 1.0, _EDGE)}
 
-    def noise(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        return {}
-
     def resistance(self, state, v, env):
         """See `AbstractOhmicDevice`."""
         del v, env
@@ -107,8 +103,3 @@ class Vteam(AbstractOhmicDevice):
         if self.conduction == "linear":
             return self.r_on * (1 - x) + self.r_off * x
         return jnp.exp(jnp.log(self.r_on) * (1 - x) + jnp.log(self.r_off) * x)
-
-    def current(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        del t
-        return v / self.resistance(state, v, env)

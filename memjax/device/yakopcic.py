@@ -103,10 +103,6 @@ class Yakopcic(AbstractDevice):
         falling = falling * jnp.minimum(x / (1 - self.x_n), 1.0)
         return {"x": up * rising - down * falling}
 
-    def noise(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        return {}
-
     def current(self, t, state, v, env):
         """See `AbstractDevice`."""
         del t, env

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import memjax as mj
+from memjax.device import laws
 from memjax.device.laws import bracketed, gap_ratio, safe_exp, safe_sqrt, stopped
 from memjax.device.registry import BUILT_IN
 from memjax.errors import BoundsError, ModelError
@@ -117,6 +118,31 @@ def test_laws_at_their_limits():
     assert float(safe_sqrt(jnp.asarray(0.25), 1.0)) == pytest.approx(0.5, rel=1e-9)
     assert jax.grad(lambda x: safe_sqrt(x, 1.0))(0.0) == 0.0
     assert float(stopped(jnp.asarray(1.0), jnp.asarray(1.0), 0.0, 1.0, 0.1)) == 0.0
+
+
+@pytest.mark.parametrize("ratio", [-1e6, -0.3, 0.0, 2.0, 1e9])
+def test_overpotentials_and_hopping_invert_their_currents(ratio):
+    eta = laws.butler_volmer_inverse(jnp.asarray(ratio), 350.0, charge=2.0)
+    back = laws.butler_volmer(eta, 350.0, transfer=jnp.asarray(0.5), charge=2.0)
+    assert float(back) == pytest.approx(ratio, rel=1e-12, abs=1e-14)
+    distances = dict(hop=jnp.asarray(0.25), length=jnp.asarray(3.0), charge=2.0)
+    v = laws.mott_gurney_inverse(jnp.asarray(ratio), 350.0, **distances)
+    assert float(laws.mott_gurney(v, 350.0, **distances)) == pytest.approx(ratio, rel=1e-12)
+
+
+def test_conduction_against_textbook_values():
+    volt, hot = jnp.asarray(0.1), 300.0
+    # kT/q = 0.025852 V at 300 K; a gap of 1 nm under 1 eV: exp(-2 sqrt(2 m e) / hbar 1 nm) = exp(-10.246).
+    assert float(laws.tunnel_gap(jnp.asarray(1.0), jnp.asarray(1.0))) == pytest.approx(
+        np.exp(-10.2462), rel=1e-3
+    )
+    diode = laws.schottky(volt, hot, saturation=jnp.asarray(1e-9))
+    assert float(diode) == pytest.approx(1e-9 * np.expm1(0.1 / 0.0258520), rel=1e-4)
+    trap = dict(conductance=jnp.asarray(1e-3), trap=jnp.asarray(0.3), lowering=jnp.asarray(0.2))
+    frenkel = laws.poole_frenkel(volt, hot, **trap)
+    exact = 1e-4 * np.exp((0.2 * np.sqrt(0.1) - 0.3) / 0.0258520)
+    assert float(frenkel) == pytest.approx(exact, rel=1e-3)
+    assert float(laws.ohmic(volt, jnp.asarray(50.0))) == pytest.approx(2e-3)
 
 
 def test_a_bracketed_root_has_the_derivative_of_the_implicit_function_theorem():

@@ -9,17 +9,14 @@ from jaxtyping import Array, Float
 from ..constants import BOLTZMANN_EV, FARADAY
 from ..fields import param, state
 from ..system import NoNoise
-from .base import AbstractDevice
-from .laws import bracketed, butler_volmer_inverse, mott_gurney_inverse, simmons, stopped
-
-_EDGE = 1e-3
-"""Width of the edges of the gap, as a share of its range."""
+from .abstract_gap import AbstractGapDevice
+from .laws import bracketed, butler_volmer_inverse, mott_gurney_inverse, simmons
 
 _TINY = 1e-6
 """Voltage below which the ionic current is taken as proportional to it [V]."""
 
 
-class Ecm(AbstractDevice):
+class Ecm(AbstractGapDevice):
     r"""Electrochemical metallisation cell: a metal filament grows towards a `gap` through charge transfer and hopping.
 
     Notes
@@ -85,16 +82,6 @@ class Ecm(AbstractDevice):
     references: ClassVar[tuple[str, ...]] = ("doi:10.1063/1.3673239",)
     states: ClassVar = (state("gap", unit="m", scale=1e-9, bounds=(0.0, math.inf), doc="Gap."),)
 
-    @property
-    def _most(self) -> Float[Array, ""]:
-        """Largest gap [m]; above the smallest."""
-        return jnp.maximum(self.gap_max, 1.01 * self.gap_min)
-
-    def initial(self, env):
-        """See `AbstractDevice`: no filament."""
-        del env
-        return {"gap": self._most}
-
     def _ions(self, gap: Float[Array, ""], v: Float[Array, ""], env) -> Float[Array, ""]:
         """Ionic current density [A/m^2]."""
         size = jnp.maximum(jnp.abs(v), _TINY)
@@ -114,16 +101,9 @@ class Ecm(AbstractDevice):
         y = bracketed(excess, jnp.zeros_like(most), jnp.minimum(most, 60.0))
         return 2 * self.j_fil * jnp.sinh(y) * (v / size)
 
-    def _gap(self, state: dict[str, Array]) -> Float[Array, ""]:
-        """Gap, inside its range [m]."""
-        return jnp.clip(state["gap"], self.gap_min, self._most)
-
-    def drift(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        del t
-        speed = -self.volume / (self.z * FARADAY) * self._ions(self._gap(state), v, env)
-        edge = _EDGE * (self._most - self.gap_min)
-        return {"gap": stopped(speed, state["gap"], self.gap_min, self._most, edge)}
+    def speed(self, state, v, env):
+        """See `AbstractGapDevice`."""
+        return -self.volume / (self.z * FARADAY) * self._ions(self._gap(state), v, env)
 
     def current(self, t, state, v, env):
         """See `AbstractDevice`."""
@@ -131,7 +111,3 @@ class Ecm(AbstractDevice):
         gap, area = self._gap(state), math.pi * (self.radius / 1e-9) ** 2
         electrons = simmons(v, gap=gap / 1e-9, area=area, barrier=self.barrier)
         return electrons + self._ions(gap, v, env) * (area * 1e-18)
-
-    def project(self, state):
-        """See `AbstractDevice`."""
-        return {"gap": self._gap(state)}

@@ -8,17 +8,14 @@ from jaxtyping import Array, Float
 
 from ..fields import param, setting, state
 from ..system import NoNoise
-from .base import AbstractDevice
-from .laws import arrhenius, joule_temperature, mott_gurney, sinh_conduction, stopped
-
-_EDGE = 1e-3
-"""Width of the edges of the gap, as a share of its range."""
+from .abstract_gap import AbstractGapDevice
+from .laws import arrhenius, joule_temperature, mott_gurney, sinh_conduction
 
 _HOTTEST = 5000.0
 """Temperature beyond which the equations say nothing [K]."""
 
 
-class StanfordPKU(AbstractDevice):
+class StanfordPKU(AbstractGapDevice):
     r"""Non-volatile oxide memory of the Stanford-PKU model: `gap` between filament and electrode, Joule heat.
 
     Notes
@@ -86,34 +83,17 @@ class StanfordPKU(AbstractDevice):
     references: ClassVar[tuple[str, ...]] = ("doi:10.1109/TED.2016.2545412",)
     states: ClassVar = (state("gap", unit="m", scale=1e-9, bounds=(0.0, math.inf), doc="Gap."),)
 
-    @property
-    def _most(self) -> Float[Array, ""]:
-        """Largest gap [m]; above the smallest."""
-        return jnp.maximum(self.gap_max, 1.01 * self.gap_min)
-
-    def initial(self, env):
-        """See `AbstractDevice`: reset."""
-        del env
-        return {"gap": self._most}
-
-    def drift(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        gap = state["gap"]
-        power = v * self.current(t, state, v, env)
+    def speed(self, state, v, env):
+        """See `AbstractGapDevice`."""
+        power = v * self.current(0.0, state, v, env)
         hot = jnp.minimum(joule_temperature(power, env.temperature, self.r_th), _HOTTEST)
-        nanometres = jnp.clip(gap / 1e-9, 0.0, 20.0)
+        nanometres = jnp.clip(state["gap"] / 1e-9, 0.0, 20.0)
         gamma = jnp.maximum(self.gamma0 - self.beta * nanometres**self.alpha, 0.0)
         field = mott_gurney(2 * gamma * v, hot, hop=self.a0, length=self.length)
-        rate = -self.velocity * arrhenius(self.ea, hot) * field
-        edge = _EDGE * (self._most - self.gap_min)
-        return {"gap": stopped(rate, gap, self.gap_min, self._most, edge)}
+        return -self.velocity * arrhenius(self.ea, hot) * field
 
     def current(self, t, state, v, env):
         """See `AbstractDevice`."""
         del t, env
         gap = jnp.maximum(state["gap"], 0.0)
         return sinh_conduction(v, self.v0, self.i0 * jnp.exp(-gap / self.g0))
-
-    def project(self, state):
-        """See `AbstractDevice`."""
-        return {"gap": jnp.clip(state["gap"], self.gap_min, self._most)}

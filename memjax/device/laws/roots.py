@@ -31,8 +31,8 @@ def bracketed(
     Returns
     -------
     Float[Array, ""]
-        The root: bisection, then Newton's method inside the last bracket. A fixed number of
-        operations, so that it runs under `jax.vmap`.
+        The root, or a bound where there is none: bisection, then Newton's method inside the last
+        bracket. A fixed number of operations, so that it runs under `jax.vmap`.
 
     Notes
     -----
@@ -58,4 +58,4 @@ def bracketed(
         return jnp.clip(x - value / slope, a, b)
 
     x = lax.fori_loop(0, _STEPS, improve, 0.5 * (a + b))
-    return x - pure(x, *consts) / with_slope(x, *still)[1]
+    return jnp.clip(x - pure(x, *consts) / with_slope(x, *still)[1], low, high)

@@ -1,0 +1,52 @@
+"""What devices with a moving gap share: its range, and how its motion ends there."""
+
+import abc
+
+import jax.numpy as jnp
+from equinox import AbstractVar
+from jaxtyping import Array, Float
+
+from ..system import Environment, State
+from .base import AbstractDevice
+from .laws import stopped
+
+_EDGE = 1e-3
+"""Width of the edges of the gap, as a share of its range."""
+
+
+class AbstractGapDevice(AbstractDevice):
+    """A device whose only state is a `gap` [m] between `gap_min` and `gap_max`, where it starts."""
+
+    gap_min: AbstractVar[Float[Array, ""]]
+    """Smallest gap [m]."""
+    gap_max: AbstractVar[Float[Array, ""]]
+    """Largest gap [m]; at least a hundredth above the smallest is taken."""
+
+    @abc.abstractmethod
+    def speed(self, state: State, v: Float[Array, ""], env: Environment) -> Float[Array, ""]:
+        """Rate at which the gap opens away from the edges of its range [m/s]."""
+
+    @property
+    def _most(self) -> Float[Array, ""]:
+        """Largest gap [m]; above the smallest."""
+        return jnp.maximum(self.gap_max, 1.01 * self.gap_min)
+
+    def _gap(self, state: State) -> Float[Array, ""]:
+        """Gap, inside its range [m]."""
+        return jnp.clip(state["gap"], self.gap_min, self._most)
+
+    def initial(self, env):
+        """See `AbstractDevice`: open."""
+        del env
+        return {"gap": self._most}
+
+    def drift(self, t, state, v, env):
+        """See `AbstractDevice`."""
+        del t
+        edge = _EDGE * (self._most - self.gap_min)
+        speed = self.speed(state, v, env)
+        return {"gap": stopped(speed, state["gap"], self.gap_min, self._most, edge)}
+
+    def project(self, state):
+        """See `AbstractDevice`."""
+        return {"gap": self._gap(state)}

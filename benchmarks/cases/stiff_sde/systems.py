@@ -46,13 +46,16 @@ class Oscillator(AbstractSystem):
     r_ext: float = 5.0
     v_ext: float = 3.0
     noisy: bool = eqx.field(static=True, default=True)
+    node: bool = eqx.field(static=True, default=True)
+    """Whether V is declared linear, and so taken implicitly by semi-implicit steps."""
 
     @property
     def specs(self) -> tuple[StateSpec, ...]:
         """See `AbstractSystem`."""
         docs = {"x": "Position.", "T": "Temperature.", "V": "Voltage."}
+        linear = {"V"} if self.node else set()
         return tuple(
-            state(k, unit="1", scale=1.0, bounds=_REAL, doc=text, linear=k == "V")
+            state(k, unit="1", scale=1.0, bounds=_REAL, doc=text, linear=k in linear)
             for k, text in docs.items()
         )
 

@@ -56,9 +56,9 @@ class Explicit(eqx.Module):
         return lax.scan(step, begin, jnp.arange(steps))[0]
 
 
-def _by_memjax(n: int, steps: int, policy: mj.Fixed, tau: float) -> Callable:
+def _by_memjax(n: int, steps: int, policy: mj.Fixed, tau: float, *, node: bool = True) -> Callable:
     """`mj.simulate` of members, of which the last state is kept."""
-    system = Oscillator(tau=tau)
+    system = Oscillator(tau=tau, node=node)
     end = steps * DT
     flat = mj.Sampled(np.array([0.0, end]), np.array([3.0, 3.0]))
 
@@ -102,6 +102,8 @@ def _memjax(record: Recorder, n: int, steps: int) -> None:
         policy = mj.Fixed(DT, method=semi, increments=kind)
         run = _by_memjax(n, steps, policy, 0.2)
         _record(record, f"memjax semi-implicit, {kind}", run, n, steps)
+    run = _by_memjax(n, steps, mj.Fixed(DT, method=semi), 0.2, node=False)
+    _record(record, "memjax explicit, gaussian", run, n, steps)
     run = _by_memjax(n, steps, mj.Fixed(DT, method=semi), 1e-5)
     _record(record, "memjax semi-implicit, tau = 1e-5", run, n, steps, tau=1e-5)
     few = max(n // 20, 1000)

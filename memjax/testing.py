@@ -410,9 +410,12 @@ def _check_batching(probe: _Probe) -> None:
     """Compiled and batched, the device computes what it computes alone."""
     one = lambda s, v: probe.rates(probe.device, s, v)  # noqa: E731
     states, v = probe.stacked(), probe.v
-    alone = jnp.stack(
-        [one(jax.tree.map(lambda x, k=k: x[k], states), v[k]) for k in range(_SAMPLES)]
-    )
+    with (
+        jax.disable_jit()
+    ):  # operation by operation, loops too: nothing is compiled for each sample
+        alone = jnp.stack(
+            [one(jax.tree.map(lambda x, k=k: x[k], states), v[k]) for k in range(_SAMPLES)]
+        )
     for name, f in (
         ("jit", lambda s, v: jax.lax.map(lambda a: one(*a), (s, v))),
         ("vmap", jax.vmap(one)),

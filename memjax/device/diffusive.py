@@ -10,7 +10,7 @@ from ..fields import param, state
 from ..params import is_none
 from ..system import Diagonal, General
 from .base import AbstractOhmicDevice
-from .laws import gap_ratio, safe_exp
+from .laws import safe_exp
 
 _CLOSED = 1e-3
 """Gap, and excess area, over which a limit sets in (published: at f + r > 0.999999).
@@ -277,8 +277,9 @@ class DiffusiveMemristor(AbstractOhmicDevice):
         """See `AbstractOhmicDevice`."""
         del env
         x = jnp.clip(state["f"] + state["r"], 0.0, 1.0)
-        closed = self.r_on * x / jnp.maximum(state["s"], 1.0) ** 2
-        return closed + self._at("r_off", v) * gap_ratio(x, self.lam)
+        # `gap_ratio` in the rounding that the bundled example was made with.
+        gap = jnp.expm1((1 - x) / self.lam) / jnp.expm1(1 / self.lam)
+        return self.r_on * x / jnp.maximum(state["s"], 1.0) ** 2 + self._at("r_off", v) * gap
 
     def project(self, state):
         """See `AbstractDevice`: f, r >= 0, f + r <= 1, s >= 1; an excess is taken from what grew, the filament."""

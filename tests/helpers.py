@@ -28,3 +28,9 @@ def z_score(samples, expected, *, expected_sd: float | None = None) -> float:
     samples = np.asarray(samples, float).ravel()
     sd = samples.std(ddof=1) if expected_sd is None else expected_sd
     return float((samples.mean() - expected) / (sd / np.sqrt(samples.size)))
+
+
+def crossings(t, y, level) -> np.ndarray:
+    """Times at which a curve crosses a level."""
+    k = np.flatnonzero((y[:-1] < level) != (y[1:] < level))
+    return t[k] + (level - y[k]) / (y[k + 1] - y[k]) * (t[k + 1] - t[k])

@@ -5,6 +5,7 @@ import pytest
 
 from memjax.cli import main
 from tests.conftest import ROOT
+from tests.helpers import crossings
 
 FOLDER = ROOT.parent / "shared" / "oracles"
 BENCH = [
@@ -64,12 +65,6 @@ def _deviation(out, ref, ours, theirs):
     return np.sqrt(np.mean(off**2)) / np.ptp(ref[theirs])
 
 
-def _crossings(t, y, level):
-    """Times at which a curve crosses a level."""
-    k = np.flatnonzero((y[:-1] < level) != (y[1:] < level))
-    return t[k] + (level - y[k]) / (y[k + 1] - y[k]) * (t[k + 1] - t[k])
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_the_diffusive_memristor_follows_ngspice(tmp_path, name):
@@ -79,8 +74,8 @@ def test_the_diffusive_memristor_follows_ngspice(tmp_path, name):
     for column in "fr":
         assert _deviation(out, ref, column, column) < 0.01
     level = 0.5 * (ref["f"] + ref["r"]).max()
-    theirs = _crossings(ref["t_s"], ref["f"] + ref["r"], level)
-    ours = _crossings(out["t_s"], out["f"] + out["r"], level)
+    theirs = crossings(ref["t_s"], ref["f"] + ref["r"], level)
+    ours = crossings(out["t_s"], out["f"] + out["r"], level)
     np.testing.assert_allclose(ours, theirs, rtol=0.01)
 
 
@@ -92,5 +87,5 @@ def test_the_drift_memristor_follows_ngspice(tmp_path):
     out = _run(tmp_path, "drift", DRIFT, "v_V", rows)
     assert _deviation(out, ref, "h", "h_m") < 0.01
     assert _deviation(out, ref, "s", "s_m2") < 0.01
-    theirs = _crossings(ref["t_s"], ref["h_m"], 7.5e-9)
-    np.testing.assert_allclose(_crossings(out["t_s"], out["h"], 7.5e-9), theirs, rtol=0.01)
+    theirs = crossings(ref["t_s"], ref["h_m"], 7.5e-9)
+    np.testing.assert_allclose(crossings(out["t_s"], out["h"], 7.5e-9), theirs, rtol=0.01)

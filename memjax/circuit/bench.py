@@ -50,6 +50,9 @@ class Bench(eqx.Module):
         one of 1 pF is taken.
     compliance : float or None
         Largest current of the source [A]; voltage sources only.
+    reversed : bool
+        Whether the device stands with its terminals swapped, as where a model sets at the polarity
+        at which the measured device resets.
 
     Raises
     ------
@@ -61,6 +64,7 @@ class Bench(eqx.Module):
     parallel_resistance: float | None = None
     parallel_capacitance: float | None = None
     compliance: float | None = None
+    reversed: bool = eqx.field(static=True, default=False)
 
     def __check_init__(self):
         _check("series resistance", self.series_resistance, "ohm", zero=True)
@@ -77,7 +81,7 @@ class Bench(eqx.Module):
             self.parallel_capacitance,
             self.compliance,
         )
-        return all(x is None for x in elements)
+        return all(x is None for x in elements) and not self.reversed
 
 
 class BenchedDevice(AbstractSystem):
@@ -149,6 +153,14 @@ class BenchedDevice(AbstractSystem):
         """Conductance across the device [S]."""
         return 0.0 if self.bench.parallel_resistance is None else 1 / self.bench.parallel_resistance
 
+    def _facing(self, v):
+        """A voltage or current [V or A] of the bench as the device's own terminals count it, and back."""
+        return -v if self.bench.reversed else v
+
+    def _current(self, t, own: State, v, env: Environment):
+        """Current through the device [A] at the voltage `v` [V] of the bench."""
+        return self._facing(self.device.current(t, own, self._facing(v), env))
+
     def _split(self, state: State) -> tuple[State, Float[Array, ""] | None]:
         """State of the device, and node voltage."""
         own = {k: x for k, x in state.items() if k != NODE}
@@ -174,7 +186,7 @@ class BenchedDevice(AbstractSystem):
         if self.driven == "voltage" and limit is None:
             return None, u
         device = cast(AbstractOhmicDevice, self.device)  # has_node guarantees it
-        total = 1 / (1 / device.resistance(own, u, env) + self._leak)
+        total = 1 / (1 / device.resistance(own, self._facing(u), env) + self._leak)
         i = u if limit is None else soft_limit(u / total, limit)
         return i, i * total
 
@@ -187,21 +199,21 @@ class BenchedDevice(AbstractSystem):
         """See `AbstractSystem`."""
         own, node = self._split(state)
         v = self._device_voltage(state, u, env)
-        rates = self.device.drift(t, own, v, env)
+        rates = self.device.drift(t, own, self._facing(v), env)
         if node is None:
             return rates
-        through = self.device.current(t, own, node, env) + node * self._leak
+        through = self._current(t, own, node, env) + node * self._leak
         return rates | {NODE: (self._source_current(u, node) - through) / self.capacitance}
 
     def noise(self, t, state, u, env):
         """See `AbstractSystem`."""
         own, _ = self._split(state)
-        return self.device.noise(t, own, self._device_voltage(state, u, env), env)
+        return self.device.noise(t, own, self._facing(self._device_voltage(state, u, env)), env)
 
     def jumps(self, t, state, u, env):
         """See `AbstractSystem`."""
         own, _ = self._split(state)
-        return self.device.jumps(t, own, self._device_voltage(state, u, env), env)
+        return self.device.jumps(t, own, self._facing(self._device_voltage(state, u, env)), env)
 
     def outputs(self, t, state, u, env):
         """See `AbstractSystem`: `v`, `i` at the instrument, `v_device`, `i_device` at the device."""
@@ -211,7 +223,7 @@ class BenchedDevice(AbstractSystem):
             if node is None
             else (self._source_current(u, node), node)
         )
-        i_device = self.device.current(t, own, v_device, env)
+        i_device = self._current(t, own, v_device, env)
         i = i_device + v_device * self._leak if i is None else i
         drop = 0.0 if self.bench.series_resistance is None else i * self.bench.series_resistance
         v = u if self.driven == "voltage" else v_device + drop

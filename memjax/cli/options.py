@@ -43,11 +43,16 @@ def add_bench_options(parser: argparse.ArgumentParser) -> None:
     add("--parallel-resistance", type=number("ohm"), metavar="OHM", help="across the device")
     add("--parallel-capacitance", type=number("F"), metavar="F", help="across the device")
     add("--compliance", type=number("A"), metavar="A", help="largest current of a voltage source")
+    add(
+        "--reversed",
+        action="store_true",
+        help="the device stands with its terminals swapped: it sees the opposite polarity",
+    )
     add("--temperature", type=number("K"), metavar="K", help="ambient temperature (default 300)")
 
 
 def bench_from(
-    options: argparse.Namespace, given: Mapping[str, float | None] | None = None
+    options: argparse.Namespace, given: Mapping[str, float | bool | None] | None = None
 ) -> "tuple[Bench, Environment, float | None]":
     """What the bench options say.
 
@@ -57,7 +62,7 @@ def bench_from(
         Parsed options of `add_bench_options`.
     given : mapping, optional
         Values [SI] that hold where an option is not used (the bench of a fit), by the names of
-        `BENCH_ELEMENTS`, ``temperature`` and ``point_time``.
+        `BENCH_ELEMENTS`, ``reversed``, ``temperature`` and ``point_time``.
 
     Returns
     -------
@@ -77,7 +82,8 @@ def bench_from(
         return None if value is None else float(value)
 
     kelvin = pick("temperature")
-    bench = Bench(**{name: pick(name) for name in BENCH_ELEMENTS})
+    swapped = options.reversed or bool((given or {}).get("reversed"))
+    bench = Bench(**{name: pick(name) for name in BENCH_ELEMENTS}, reversed=swapped)
     return bench, Environment() if kelvin is None else Environment(kelvin), pick("point_time")
 
 

@@ -25,8 +25,8 @@ class FitFile:
         Name of the device model.
     values : dict of str to float, int or str
         Parameters [SI], and settings.
-    bench : dict of str to float or None
-        Elements, compliance, temperature and point time [SI].
+    bench : dict of str to float, bool or None
+        Elements, compliance, temperature and point time [SI]; whether the device is reversed.
     relative, floor : float
         Read noise: standard deviation of ln\|i\|, and of what is added [A]; 0 where there is
         none.
@@ -36,7 +36,7 @@ class FitFile:
 
     model: str
     values: dict[str, Any]
-    bench: dict[str, float | None]
+    bench: dict[str, float | bool | None]
     relative: float
     floor: float
     spread: dict[str, float]
@@ -90,7 +90,8 @@ def _content(content: dict, model: str, where: str) -> FitFile:
         values={n: x for n, x in values.items() if x is not None}
         | _table(content, "settings", where),
         bench={
-            n: _number(x, f"bench {n}", where) for n, x in _table(content, "bench", where).items()
+            n: _flag(x, f"bench {n}", where) if n == "reversed" else _number(x, f"bench {n}", where)
+            for n, x in _table(content, "bench", where).items()
         },
         relative=_positive(read.get("relative"), "read_noise relative", where),
         floor=_positive(read.get("floor_A"), "read_noise floor_A", where),
@@ -125,6 +126,13 @@ def _number(value: Any, what: str, where: str) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise ModelError(f"{what} = {value!r}", where=where, allowed="a finite number or null")
     return float(value)
+
+
+def _flag(value: Any, what: str, where: str) -> bool:
+    """True or false."""
+    if not isinstance(value, bool):
+        raise ModelError(f"{what} = {value!r}", where=where, allowed="true or false")
+    return value
 
 
 def _positive(value: Any, what: str, where: str) -> float:

@@ -170,3 +170,26 @@ def test_energy_is_never_given_away(limited):
 
 def test_the_current_through_a_bare_bench_is_the_device_s(limited):
     np.testing.assert_allclose(limited.i, limited.i_device, rtol=1e-9, atol=1e-24)
+
+
+@pytest.mark.parametrize(
+    "bench",
+    [{"series_resistance": 1e3, "parallel_capacitance": 1e-9}, {"compliance": 2e-5}],
+    ids=["node", "closed form"],
+)
+def test_a_reversed_device_sees_the_opposite_polarity(bench):
+    device = mj.Vteam(k_on=1e3, k_off=1e3)
+    times, values = np.array([0.0, 1e-2, 2e-2]), np.array([0.0, 1.0, 0.0])
+    plain, turned = (
+        mj.simulate(
+            device,
+            mj.Sampled(times, sign * values),
+            bench=mj.Bench(**bench, reversed=sign > 0),
+            policy=mj.Stiff(rtol=1e-6, atol=1e-9),
+            save=np.linspace(1e-4, 2e-2, 50),
+        ).check()
+        for sign in (-1, 1)
+    )
+    assert np.min(plain.state["x"]) < 0.1  # it set
+    np.testing.assert_allclose(turned.state["x"], plain.state["x"], rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(turned.i, -plain.i, rtol=1e-9, atol=1e-18)

@@ -1,7 +1,8 @@
 """From files to a calibrated device: guess, screen, search, uncertainty."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -16,7 +17,7 @@ from memjax.transforms import from_spec
 
 from .guess import guess, starts
 from .least_squares import Progress, crossed, levenberg_marquardt, screen
-from .problem import Problem, evaluate, pack
+from .problem import PATIENT, Problem, evaluate, pack
 from .summary import Waveform, noise_floor, summarise_sweeps
 from .uncertainty import Uncertainty, uncertainty
 from .variability import cycle_spread, read_noise
@@ -26,6 +27,8 @@ BATCH = 8
 
 SCREENED = 128
 """Starts that are screened."""
+
+REVERSED = "the model sets at the polarity at which the data reset: the device is taken as reversed"
 
 _AT_BOUND = 0.01
 """Share of a parameter's range (of its logarithm where that is long) from a bound within which it sits at the bound."""
@@ -194,8 +197,8 @@ class _Search:
         try:
             self.round(candidates, name="search")
             done = self.progress
-            again = crossed(done.z, done.cost, count=len(candidates) // 2, seed=self.seed + 1)
             if self.best_z is not None:
+                again = crossed(done.z, done.cost, count=len(candidates) // 2, seed=self.seed + 1)
                 self.round(again, name="refine")
         except KeyboardInterrupt:
             if self.best_z is None:
@@ -273,13 +276,24 @@ def fit(
     found = guess(waves, floor=floor, device=device)
     names = _choose_free(found.free, found.device, free, fix)
     start = mj.params.replace(found.device, fix, where="--fix")
-    group = pack(waves, floor=floor, limit=bench.compliance)
+    if found.reversed and not bench.reversed:
+        bench, notes = replace(bench, reversed=True), [*notes, REVERSED]
+    group = pack(waves, floor=floor, limit=bench.compliance, events=device.volatile)
     problem = Problem.of(_filled(start, names), names, group, bench=bench, env=env)
-    search = _Search(problem, seed, tick)
     candidates = starts(found, names, device=problem.device, count=screened, seed=seed)
-    interrupted = search.run(candidates)
+    search, interrupted = _searched(problem, candidates, seed, tick)
     notes = (*found.notes, *notes)
     return _result(search, waves, floor, notes, interrupted, point_time, list(measurements))
+
+
+def _searched(problem: Problem, candidates: np.ndarray, seed: int, tick: Any):
+    """A search from candidates, with more steps where none of them ends; and whether it was interrupted."""
+    search = _Search(problem, seed, tick)
+    interrupted = search.run(candidates)
+    if search.best_z is None and not interrupted:
+        search = _Search(replace(problem, policy=PATIENT), seed, tick)
+        interrupted = search.run(candidates)
+    return search, interrupted
 
 
 def _result(
@@ -325,13 +339,9 @@ def _limited(bench: mj.Bench, measurements: Sequence[mj.Measurement]) -> tuple[m
     driven = all(m.driven == "voltage" for m in measurements)
     if bench.compliance is not None or not limits or not driven:
         return bench, []
-    limited = mj.Bench(
-        bench.series_resistance,
-        bench.parallel_resistance,
-        bench.parallel_capacitance,
-        max(limits),
-    )
-    return limited, [f"compliance {max(limits):g} A taken from the data"]
+    return replace(bench, compliance=max(limits)), [
+        f"compliance {max(limits):g} A taken from the data"
+    ]
 
 
 def _filled(device: mj.AbstractDevice, names: Sequence[str]) -> mj.AbstractDevice:

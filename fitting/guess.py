@@ -1,6 +1,6 @@
 """Starting values from what the sweeps show, and a scatter of starts around them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ from memjax.errors import DataError
 from memjax.fields import parameter_specs
 from memjax.params import unconstrain
 
+from .loops import free_of, loops, polarity_of, sinh_branches, values
 from .problem import PRIOR_SIGMA
 from .summary import Waveform
 
@@ -31,12 +32,15 @@ class Guess:
         ``scatter(rng)`` gives the values of another start by name [SI].
     notes : tuple of str
         What was decided, in words.
+    reversed : bool
+        Whether the model sets at the polarity at which the data reset.
     """
 
     device: mj.AbstractDevice
     free: tuple[str, ...]
     scatter: Callable[[np.random.Generator], dict[str, float]]
     notes: tuple[str, ...] = ()
+    reversed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,24 +190,53 @@ def _inside(device: mj.AbstractDevice, values: dict[str, float]) -> dict[str, fl
     return out
 
 
-def _generic(waves: Sequence[Waveform], floor: float, device: mj.AbstractDevice) -> Guess:
-    """Guess for any other device: every positive deterministic parameter, scattered by a factor of e."""
-    del waves, floor
-    specs = parameter_specs(device).values()
-    free = tuple(
-        s.name
-        for s in specs
-        if not s.noise and s.bounds[0] > 0 and getattr(device, s.name) is not None
+def _generic(
+    waves: Sequence[Waveform],
+    floor: float,
+    device: mj.AbstractDevice,
+    shown: Mapping[str, float] | None = None,
+) -> Guess:
+    """Guess for any other device: sizes that the loops show, see `fitting.loops`; `shown` where they say more."""
+    found, shown = loops(waves, floor), shown or {}
+    names = tuple(dict.fromkeys((*free_of(device), *shown)))
+
+    def draw(rng: np.random.Generator | None) -> dict[str, float]:
+        known = {
+            n: x * (1.0 if rng is None else np.exp(0.5 * rng.normal())) for n, x in shown.items()
+        }
+        return _inside(device, values(device, names, found, rng) | known)
+
+    swapped = 0 if device.volatile else found.sets_at * polarity_of(device, found.v)
+    ohmic = isinstance(device, mj.AbstractOhmicDevice)
+    hint = (
+        f"at the highest currents the voltage rises by {found.slope:.3g} ohm: where some of it "
+        "stands in series, say so with --series-resistance"
     )
-    values = {n: float(getattr(device, n)) for n in free}
+    return Guess(
+        device=mj.params.replace(device, draw(None)),
+        free=names,
+        scatter=draw,
+        notes=() if ohmic or not found.slope > 0 else (hint,),
+        reversed=swapped < 0,
+    )
 
-    def scatter(rng):
-        return _inside(device, {n: v * float(np.exp(rng.normal())) for n, v in values.items()})
 
-    return Guess(device=device, free=free, scatter=scatter)
+def _yakopcic(waves: Sequence[Waveform], floor: float, device: mj.AbstractDevice) -> Guess:
+    """Guess for `Yakopcic`: both branches of both polarities are currents of the form a sinh(b v)."""
+    names = {
+        (1, True): ("a1", "b"),
+        (-1, True): ("a2", "b_neg"),
+        (1, False): ("a_off", "b_off"),
+        (-1, False): ("a_off_neg", "b_off_neg"),
+    }
+    side = -1 if _generic(waves, floor, device).reversed else 1
+    shown: dict[str, float] = {}
+    for (sign, on), found in sinh_branches(waves).items():
+        shown |= dict(zip(names[side * sign, on], found, strict=True))
+    return _generic(waves, floor, device, shown)
 
 
-_GUESSES = {"diffusive": _diffusive}
+_GUESSES = {"diffusive": _diffusive, "yakopcic": _yakopcic}
 
 
 def guess(waves: Sequence[Waveform], *, floor: float, device: mj.AbstractDevice) -> Guess:

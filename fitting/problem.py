@@ -22,6 +22,9 @@ from .summary import EVENTS, HOLD_THRESHOLD, ON_THRESHOLD, Waveform
 POLICY = mj.Stiff(rtol=1e-5, atol=1e-7, max_steps=2500)
 """Solver of the calibration: on the fitted symmetric sweeps it moves V_th by 0.001 mV against rtol 1e-8."""
 
+PATIENT = mj.Stiff(rtol=1e-5, atol=1e-7, max_steps=10000)
+"""The same, where no start ends within the steps of `POLICY`."""
+
 MODEL_SIGMA = 0.3
 """Standard deviation [decades] granted to the model's current beside the scatter of the data."""
 
@@ -88,8 +91,10 @@ def sigma_events(w: Waveform) -> Float[np.ndarray, "legs 3"]:
     return np.sqrt(1.2533**2 * scatter**2 / np.maximum(count, 1) + 1 / 12 + EVENT_SIGMA**2)
 
 
-def pack(waves: Sequence[Waveform], *, floor: float, limit: float | None) -> Group:
-    """Waveforms as one `Group`."""
+def pack(
+    waves: Sequence[Waveform], *, floor: float, limit: float | None, events: bool = True
+) -> Group:
+    """Waveforms as one `Group`; the events count only where they are switching, not a loop's slow passage."""
     k = max(len(w.v) for w in waves)
 
     def padded(x: np.ndarray, fill: Any) -> np.ndarray:
@@ -117,7 +122,7 @@ def pack(waves: Sequence[Waveform], *, floor: float, limit: float | None) -> Gro
         return np.concatenate([x, np.repeat(x[-1:], most - len(x), axis=0)])
 
     def counted(w: Waveform, x: np.ndarray) -> np.ndarray:
-        known = np.where(w.happened(), x, 0.0)
+        known = np.where(w.happened() & events, x, 0.0)
         return np.concatenate([known, np.zeros((most - len(known), 3))])
 
     spans = [
@@ -157,6 +162,8 @@ class Problem(eqx.Module):
         Temperature.
     center : Float[Array, "free"]
         Centre of the log-normal prior, in unconstrained coordinates.
+    policy : memjax.Stiff
+        Solver.
     """
 
     device: mj.AbstractDevice
@@ -165,6 +172,7 @@ class Problem(eqx.Module):
     bench: mj.Bench
     env: mj.Environment
     center: Float[Array, " free"]
+    policy: mj.Stiff = eqx.field(default=POLICY)
 
     @classmethod
     def of(
@@ -209,7 +217,7 @@ def _observe_all(problem: Problem, device: mj.AbstractDevice):
     """log10 of the current's modulus at the rows, rows of the events, success, of every waveform."""
     system = mj.BenchedDevice(device, problem.bench, problem.group.stimuli.quantity)
     scaled, end = Scaled(system, problem.env), jnp.max(problem.group.rows)
-    one = lambda s, r, span: _observe(scaled, s, r, span, end)  # noqa: E731
+    one = lambda s, r, span: _observe(scaled, s, r, span, end, problem.policy)  # noqa: E731
     return jax.vmap(one)(problem.group.stimuli, problem.group.rows, problem.group.span)
 
 
@@ -240,10 +248,10 @@ def _log_current(scaled: Scaled, y, u) -> Float[Array, ""]:
     return jnp.log10(jnp.abs(i) + _TINY)
 
 
-def _observe(scaled: Scaled, stimulus: mj.Sampled, rows, span, end):
+def _observe(scaled: Scaled, stimulus: mj.Sampled, rows, span, end, policy: mj.Stiff):
     r"""log10 \|i\| at the rows, rows of the events, and whether the solve ended well."""
     sol = solve_stiff(
-        scaled, stimulus, rows=rows, y0=scaled.initial(), end=end, policy=POLICY, steps=True
+        scaled, stimulus, rows=rows, y0=scaled.initial(), end=end, policy=policy, steps=True
     )
     log_i = jax.vmap(lambda t, y: _log_current(scaled, y, before(stimulus, t)))(rows, sol.y)
     t, y = cast(tuple[Array, Array], (sol.step_t, sol.step_y))  # asked for by steps=True

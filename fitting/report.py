@@ -218,7 +218,12 @@ def _provenance(content: dict) -> str:
         ["seed", content["seed"]],
     ]
     rows += [
-        ["bench", ", ".join(f"{k} = {v:g}" for k, v in content["bench"].items() if v is not None)]
+        [
+            "bench",
+            ", ".join(
+                f"{k} = {v:g}" for k, v in content["bench"].items() if v not in (None, False)
+            ),
+        ]
     ]
     rows += [["versions", ", ".join(f"{k} {v}" for k, v in content["versions"].items())]]
     s = content["search"]

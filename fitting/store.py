@@ -110,6 +110,7 @@ def to_json(result: FitResult, files: list[Path], *, truth: dict | None, command
             "parallel_resistance": bench.parallel_resistance,
             "parallel_capacitance": bench.parallel_capacitance,
             "compliance": bench.compliance,
+            "reversed": bench.reversed,
             "temperature": float(result.problem.env.temperature),
             "point_time": result.point_time,
         },

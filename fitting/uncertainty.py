@@ -102,22 +102,22 @@ def uncertainty(
     """
     n = len(problem.free)
     data_r, data_j = residuals[:-n], jacobian[:-n]
-    prior = np.eye(n) / PRIOR_SIGMA**2
-    inverse = np.linalg.inv(data_j.T @ data_j + prior)
+    prior = np.eye(n) / PRIOR_SIGMA
     counted = np.count_nonzero(np.any(data_j != 0, axis=1))
     chi2 = float(np.sum(data_r**2) / max(counted - n, 1))
     if min(w.n_sweeps for w in waves) >= _FEWEST:
-        shifts = (
-            _resampled(waves, problem.group.rows.shape[1], problem.group.span.shape[1], seed)
-            @ data_j
-        )
-        data, source = (
-            np.cov(shifts, rowvar=False).reshape(n, n),
-            f"{_REPLICATES} resamplings of the sweeps",
-        )
+        points, legs = problem.group.rows.shape[1], problem.group.span.shape[1]
+        shifts = _resampled(waves, points, legs, seed) @ data_j
+        root = (shifts - np.mean(shifts, axis=0)) / np.sqrt(_REPLICATES - 1)
+        source = f"{_REPLICATES} resamplings of the sweeps"
     else:
-        data, source = max(chi2, 1.0) * data_j.T @ data_j, "reduced chi squared"
-    covariance = inverse @ (data + prior) @ inverse
+        root, source = np.sqrt(max(chi2, 1.0)) * data_j, "reduced chi squared"
+    _, size, axes = np.linalg.svd(np.concatenate([data_j, prior]), full_matrices=False)
+    inverse = (axes.T / size**2) @ axes
+    spread = (
+        np.concatenate([root, prior]) @ inverse
+    )  # a root of the covariance: no variance is negative
+    covariance = spread.T @ spread
     sigma = np.sqrt(np.diag(covariance))
     loose = tuple(
         name for name, s in zip(problem.free, sigma, strict=True) if s > _UNDETERMINED * PRIOR_SIGMA

@@ -11,9 +11,9 @@ if "memjax" in (_os.path.basename(_sys.argv[0]) if _sys.argv else "", *_sys.orig
     # keeps no program that does, and every adaptive solve checks its times.
     _os.environ.setdefault("EQX_ON_ERROR", "nan")
 
-from . import params as params, presets as presets, solver as solver
+from . import params as params, presets as presets, solver as solver, testing as testing
 from .circuit import Bench as Bench, BenchedDevice as BenchedDevice
-from .data import Measurement as Measurement, read as read
+from .data import Measurement as Measurement, ReadNoise as ReadNoise, read as read
 from .device import (
     AbstractDevice as AbstractDevice,
     AbstractOhmicDevice as AbstractOhmicDevice,

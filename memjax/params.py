@@ -44,9 +44,10 @@ def known(device: Any, names: Iterable[str], *, where: str = "") -> list[str]:
 
 def get(device: Any, name: str) -> Float[Array, ""]:
     """Value of a parameter; of the one that it follows where it has none of its own."""
-    spec = parameter_specs(device)[known(device, [name])[0]]
-    leads = spec.follows if getattr(device, name) is None else None
-    return getattr(device, leads or name)
+    follows = parameter_specs(device)[known(device, [name])[0]].follows
+    if follows is not None and getattr(device, name) is None:
+        return get(device, follows)
+    return getattr(device, name)
 
 
 def replace(device: D, values: Mapping[str, Any], *, where: str = "", check: bool = True) -> D:

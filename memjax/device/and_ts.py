@@ -10,7 +10,7 @@ from ..fields import param, state
 from ..system import NoNoise
 from .base import AbstractDevice
 
-_VOLT = (-10.0, 10.0)
+_VOLT = (-100.0, 100.0)
 _LEAK = 1e-3
 """Voltage over which the leakage sets in [V]."""
 
@@ -34,8 +34,8 @@ class AndThresholdSwitch(AbstractDevice):
 
     References
     ----------
-    .. [1] V. Ostrovskii et al. (2025), the AND-TS compact model, text in
-    https://github.com/DamirAhm/diplom
+    .. [1] V. Ostrovskii et al., Neurocomputing 624, 129454 (2025), doi:10.1016/j.neucom.2025.129454
+    (text read in https://github.com/DamirAhm/diplom)
     """
 
     tau_s: Float[Array, ""] = param(
@@ -54,10 +54,10 @@ class AndThresholdSwitch(AbstractDevice):
         0.5, unit="1", bounds=(1e-6, 10.0), symbol="d_R", doc="Start of reset from the on state."
     )
     v_s: Float[Array, ""] = param(
-        0.0099, unit="V", bounds=(1e-4, 1.0), symbol="V_S", doc="Sharpness of the threshold."
+        0.0099, unit="V", bounds=(1e-4, 10.0), symbol="V_S", doc="Sharpness of the threshold."
     )
     v_r: Float[Array, ""] = param(
-        0.0175, unit="V", bounds=(1e-4, 1.0), symbol="V_R", doc="Sharpness of the hold voltage."
+        0.0175, unit="V", bounds=(1e-4, 10.0), symbol="V_R", doc="Sharpness of the hold voltage."
     )
     v_th: Float[Array, ""] = param(
         0.267, unit="V", bounds=_VOLT, symbol="V_{th+}", doc="Threshold at positive voltage."
@@ -86,13 +86,13 @@ class AndThresholdSwitch(AbstractDevice):
         doc="On resistance at negative voltage.",
     )
     i_lk: Float[Array, ""] = param(
-        1e-12, unit="A", bounds=(0.0, 1e-3), symbol="I_{lk}", doc="Leakage."
+        1e-12, unit="A", bounds=(0.0, 0.1), symbol="I_{lk}", doc="Leakage."
     )
 
     name: ClassVar[str] = "and-ts"
     volatile: ClassVar[bool] = True
     noise_structure: ClassVar = NoNoise
-    references: ClassVar[tuple[str, ...]] = ("https://github.com/DamirAhm/diplom",)
+    references: ClassVar[tuple[str, ...]] = ("doi:10.1016/j.neucom.2025.129454",)
     states: ClassVar = (
         state("x", unit="1", scale=1.0, bounds=(0.0, 1.0), doc="Share of the dots that conduct."),
     )

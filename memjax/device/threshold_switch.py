@@ -32,10 +32,10 @@ class ThresholdSwitch(AbstractOhmicDevice):
     """
 
     v_th: Float[Array, ""] = param(
-        0.3, unit="V", bounds=(1e-3, 10.0), symbol="V_{th}", doc="Switching voltage."
+        0.3, unit="V", bounds=(1e-3, 100.0), symbol="V_{th}", doc="Switching voltage."
     )
     v_hold: Float[Array, ""] = param(
-        0.1, unit="V", bounds=(1e-3, 10.0), symbol="V_{hold}", doc="Hold voltage."
+        0.1, unit="V", bounds=(1e-3, 100.0), symbol="V_{hold}", doc="Hold voltage."
     )
     r_on: Float[Array, ""] = param(
         1e4, unit="ohm", bounds=(1.0, 1e9), symbol="R_{on}", doc="Resistance when on."
@@ -47,7 +47,7 @@ class ThresholdSwitch(AbstractOhmicDevice):
         1e-6, unit="s", bounds=(1e-12, 10.0), symbol=r"\tau", doc="Time of switching."
     )
     w: Float[Array, ""] = param(
-        1e-3, unit="V", bounds=(1e-4, 1.0), symbol="w", doc="Sharpness of the thresholds."
+        1e-3, unit="V", bounds=(1e-4, 10.0), symbol="w", doc="Sharpness of the thresholds."
     )
 
     name: ClassVar[str] = "threshold-switch"

@@ -11,6 +11,7 @@ from .base import AbstractDevice
 from .laws import safe_exp, sinh_conduction
 
 _VOLT = (1e-3, 10.0)
+_CURVATURE = (1e-3, 50.0)
 
 
 class Yakopcic(AbstractDevice):
@@ -20,18 +21,21 @@ class Yakopcic(AbstractDevice):
     -----
     .. math::
 
-        I &= a_{1,2}\,x\sinh(bV) \text{ (} a_1 \text{ at } V \ge 0\text{)} \\ \dot x &= g(V)f(x), \qquad
-        g = A_p(e^V - e^{V_p}) \text{ above } V_p, \quad -A_n(e^{-V} - e^{V_n}) \text{ below } -V_n \\
+        I &= a_{1,2}\,x\sinh(bV) + a_{off}\,(1 - x)\sinh(b_{off}V) \text{ (} a_1 \text{ at } V \ge
+        0\text{)} \\ \dot x &= g(V)f(x), \qquad g = A_p(e^V -
+        e^{V_p}) \text{ above } V_p, \quad -A_n(e^{-V} - e^{V_n}) \text{ below } -V_n \\
         f &= e^{-\alpha_p(x - x_p)}\Big(\frac{x_p - x}{1 - x_p} + 1\Big) \text{ for } x \ge x_p
         \text{ moving up}, \qquad e^{\alpha_n(x + x_n - 1)}\frac{x}{1 - x_n} \text{ for } x \le 1 - x_n
         \text{ moving down}, \text{ else } 1
 
-    with V in volts. Passive, and pinched at 0 V.
+    with V in volts. The first form has no off branch (:math:`a_{off}` = 0) and one b; each of a, b,
+    :math:`a_{off}`, :math:`b_{off}` may differ by polarity, as in the later form with two branches [2]_. Passive,
+    and pinched at 0 V.
 
     References
     ----------
     .. [1] C. Yakopcic et al., IEEE Electron Device Lett. 32, 1436 (2011), doi:10.1109/LED.2011.2163292
-    .. [2] https://github.com/thomastiotto/Memristor-Models (the defaults)
+    .. [2] https://github.com/thomastiotto/Memristor-Models (the defaults; two branches of conduction)
     """
 
     a1: Float[Array, ""] = param(
@@ -41,7 +45,37 @@ class Yakopcic(AbstractDevice):
         0.17, unit="A", bounds=(1e-15, 10.0), symbol="a_2", doc="Conduction at negative voltage."
     )
     b: Float[Array, ""] = param(
-        0.05, unit="1/V", bounds=(1e-3, 20.0), symbol="b", doc="Curvature of the conduction."
+        0.05, unit="1/V", bounds=_CURVATURE, symbol="b", doc="Curvature of the conduction."
+    )
+    b_neg: Float[Array, ""] | None = param(
+        None, unit="1/V", bounds=_CURVATURE, follows="b", symbol="b^-", doc="At negative voltage."
+    )
+    a_off: Float[Array, ""] = param(
+        0.0, unit="A", bounds=(0.0, 10.0), symbol="a_{off}", doc="Conduction when off."
+    )
+    a_off_neg: Float[Array, ""] | None = param(
+        None,
+        unit="A",
+        bounds=(0.0, 10.0),
+        follows="a_off",
+        symbol="a_{off}^-",
+        doc="Conduction when off, at negative voltage.",
+    )
+    b_off: Float[Array, ""] | None = param(
+        None,
+        unit="1/V",
+        bounds=_CURVATURE,
+        follows="b",
+        symbol="b_{off}",
+        doc="Curvature of the conduction when off.",
+    )
+    b_off_neg: Float[Array, ""] | None = param(
+        None,
+        unit="1/V",
+        bounds=_CURVATURE,
+        follows="b_off",
+        symbol="b_{off}^-",
+        doc="Curvature of the conduction when off, at negative voltage.",
     )
     a_p: Float[Array, ""] = param(
         4e3, unit="1/s", bounds=(0.0, 1e12), symbol="A_p", doc="Rate of set."
@@ -106,5 +140,10 @@ class Yakopcic(AbstractDevice):
     def current(self, t, state, v, env):
         """See `AbstractDevice`."""
         del t, env
-        a = jnp.where(v < 0, self.a2, self.a1)
-        return sinh_conduction(v, 1 / self.b, a * jnp.clip(state["x"], 0.0, 1.0))
+        x = jnp.clip(state["x"], 0.0, 1.0)
+        a, off = jnp.where(v < 0, self.a2, self.a1), self._at("a_off", v) * (1 - x)
+        b_off = self.b if self.b_off is None else self.b_off
+        if self.b_off_neg is not None:
+            b_off = jnp.where(v < 0, self.b_off_neg, b_off)
+        on = sinh_conduction(v, 1 / self._at("b", v), a * x)
+        return on + sinh_conduction(v, 1 / b_off, off)

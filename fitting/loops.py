@@ -1,0 +1,226 @@
+"""Starts for a model of which nothing special is known: what the loops show, scaled by the units of its parameters."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy.optimize import least_squares
+
+import memjax as mj
+from memjax.fields import ParameterSpec, parameter_specs
+
+from .summary import Waveform
+
+_KNOWN = {"s": 1, "V": 1, "ohm": 1, "A": 1, "Hz": 1}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loops:
+    r"""Sizes that the sweeps show.
+
+    Parameters
+    ----------
+    v : float
+        Largest \|v\| [V].
+    r_on, r_off : float
+        Resistance that a tenth of the points lie below, and above [ohm].
+    i_low, i_high : float
+        Currents [A] between which nine tenths of the points lie.
+    duration : float
+        Time of a sweep [s].
+    sets_at : int
+        Polarity at which the conductance rises, against the other one; 0 where no loop says so.
+    slope : float
+        Slope of the voltage over the current at currents above half of the largest [ohm].
+    """
+
+    v: float
+    r_on: float
+    r_off: float
+    i_low: float
+    i_high: float
+    duration: float
+    sets_at: int
+    slope: float
+
+
+def loops(waves: Sequence[Waveform], floor: float) -> Loops:
+    """What waveforms show.
+
+    Parameters
+    ----------
+    waves : sequence of Waveform
+        See `summarise_sweeps`.
+    floor : float
+        Noise floor [A].
+    """
+    v = np.concatenate([np.abs(w.v) for w in waves])
+    i = np.concatenate([10 ** w.median_log() for w in waves]) - floor
+    seen = (v > 0.02 * v.max()) & (i > floor)
+    r_on, r_off = np.quantile(v[seen] / i[seen], [0.1, 0.9])
+    i_low, i_high = np.quantile(i[seen], [0.05, 0.95])
+    high = i > 0.5 * i.max()
+    return Loops(
+        v=float(v.max()),
+        r_on=float(r_on),
+        r_off=float(r_off),
+        i_low=float(i_low),
+        i_high=float(i_high),
+        duration=float(np.median([w.rows[-1] for w in waves])),
+        sets_at=int(np.sign(round(sum(_opening(w) for w in waves) / len(waves), 1))),
+        slope=float(np.polyfit(i[high], v[high], 1)[0]) if np.ptp(i[high]) > 0 else np.nan,
+    )
+
+
+def _branches(w: Waveform) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
+    r"""Of each excursion: polarity, levels of \|v\| [V], log10 of the current there on the way out and back."""
+    log_i, size = w.median_log(), np.abs(w.v)
+    for (begin, peak, end), sign in zip(w.legs, w.polarities, strict=True):
+        ways = np.arange(begin, peak + 1), np.arange(peak, end)[::-1]
+        if min(map(len, ways)) > 2:
+            level = size[peak] * np.linspace(0.1, 0.9, 33)
+            there, back = (np.interp(level, np.maximum.accumulate(size[k]), log_i[k]) for k in ways)
+            yield sign, level, there, back
+
+
+def _opening(w: Waveform) -> float:
+    """Decades by which the current is higher on the way back, at positive less at negative voltage."""
+    return sum(sign * float(np.median(b - t)) for sign, _, t, b in _branches(w))
+
+
+def sinh_branches(waves: Sequence[Waveform]) -> dict[tuple[int, bool], tuple[float, float]]:
+    """Currents a sinh(b v) that describe the loops.
+
+    Parameters
+    ----------
+    waves : sequence of Waveform
+        See `summarise_sweeps`.
+
+    Returns
+    -------
+    dict
+        a [A] and b [1/V] by polarity, and by whether it is the branch of the higher current.
+    """
+    out = {}
+    for sign, level, there, back in (x for w in waves for x in _branches(w)):
+        for on in (True, False):
+            log_i = (np.maximum if on else np.minimum)(there, back)
+            miss = lambda z: np.log10(np.sinh(np.exp(z[1]) * level)) + z[0] - log_i  # noqa: E731, B023
+            best = least_squares(miss, [log_i[-1], np.log(1 / level[-1])], loss="soft_l1")
+            out[sign, on] = float(10 ** best.x[0]), float(np.exp(best.x[1]))
+    return out
+
+
+def polarity_of(device: mj.AbstractDevice, v: float) -> int:
+    """Polarity at which a device's conductance rises against the other one; 0 where it rises at both or none.
+
+    Parameters
+    ----------
+    device : AbstractDevice
+        The device, of which a state half-way is looked at.
+    v : float
+        Voltage [V].
+    """
+    env = mj.Environment()
+    ends = [
+        device.project({s.name: jnp.asarray(s.bounds[k]) for s in device.states}) for k in (0, 1)
+    ]
+    middle = jax.tree.map(lambda a, b: 0.5 * (a + b), *ends)
+    if not all(bool(jnp.isfinite(x)) for x in middle.values()):
+        return 0
+    zero, read = jnp.asarray(0.0), jnp.asarray(0.1 * v)
+
+    def speed(volt):
+        """Rate of the logarithm of the current at a low voltage, while another one acts [1/s]."""
+        rate = device.drift(zero, middle, jnp.asarray(volt), env)
+        i, di = jax.jvp(lambda s: device.current(zero, s, read, env), (middle,), (rate,))
+        return float(di / i)
+
+    up, down = speed(v), speed(-v)
+    return int(np.sign(up - down)) if up * down <= 0 and up != down else 0
+
+
+def _dimensions(unit: str) -> dict[str, float] | None:
+    """Powers of s, V, ohm and A in a unit; None where it holds any other."""
+    powers: dict[str, float] = {}
+    above, _, below = unit.partition("/")
+    for text, sign in ((above, 1), (below.strip("()"), -1)):
+        for word in text.split():
+            name, power = re.fullmatch(r"([A-Za-z]+|1)(?:\^([\d.]+))?", word).groups()  # pyright: ignore[reportOptionalMemberAccess]
+            if name != "1" and name not in _KNOWN:
+                return None
+            if name != "1":
+                powers[name] = powers.get(name, 0.0) + sign * float(power or 1)
+    return powers
+
+
+def _size(spec: ParameterSpec, default: float, found: Loops, volts: float) -> tuple[float, float]:
+    """Where a parameter starts [its unit], and over how many natural log units it scatters."""
+    powers = _dimensions(spec.unit)
+    if powers == {"ohm": 1.0}:
+        return (found.r_off if "off" in spec.name else found.r_on), 0.7
+    if powers == {"A": 1.0}:
+        return float(np.sqrt(found.i_low * found.i_high)), 0.4 * np.log(found.i_high / found.i_low)
+    if powers == {"V": 1.0}:
+        return default * found.v / volts, 0.7
+    if powers and set(powers) <= {"s", "V", "Hz"} and powers != {}:
+        time = powers.get("s", 0.0) - powers.get("Hz", 0.0)
+        size = (found.duration / 30) ** time * (found.v / 3) ** powers.get("V", 0.0)
+        return size, 2.5 * abs(time) + 0.7
+    return default, 0.5
+
+
+def values(
+    device: mj.AbstractDevice,
+    names: Sequence[str],
+    found: Loops,
+    rng: np.random.Generator | None,
+) -> dict[str, float]:
+    """Values of parameters of the size that the loops show, scattered where `rng` is given.
+
+    Parameters
+    ----------
+    device : AbstractDevice
+        Its values hold where the loops show nothing.
+    names : sequence of str
+        Parameters.
+    found : Loops
+        See `loops`.
+    rng : numpy.random.Generator or None
+        Source of the scatter.
+    """
+    specs, out = parameter_specs(device), {}
+    own = {n: float(mj.params.get(device, n)) for n in names}
+    volts = max((abs(own[n]) for n in names if specs[n].unit == "V"), default=1.0)
+    for name in names:
+        spec, normal = specs[name], 0.0 if rng is None else float(rng.normal())
+        lower, upper = spec.bounds
+        share = (own[name] - lower) / (upper - lower)
+        if spec.unit == "1" and lower == 0 and upper <= 1:
+            middle = share if 0 < share < 1 else 0.5
+            out[name] = upper / (1 + (1 / middle - 1) * np.exp(1.5 * normal))
+        else:
+            size, width = _size(spec, own[name], found, volts)
+            out[name] = size * float(np.exp(width * normal))
+    return out
+
+
+def free_of(device: mj.AbstractDevice) -> tuple[str, ...]:
+    """Parameters of a device that a fit varies where nothing special is known: all that have a value off their bounds.
+
+    Parameters
+    ----------
+    device : AbstractDevice
+        The device; its noise is left out.
+    """
+    out = []
+    for s in parameter_specs(device).values():
+        value = getattr(device, s.name)
+        unit = s.unit == "1" and s.bounds[0] == 0 and s.bounds[1] <= 1
+        inside = value is not None and s.bounds[0] < float(value) < s.bounds[1]
+        if not s.noise and value is not None and (inside or unit):
+            out.append(s.name)
+    return tuple(out)

@@ -1,0 +1,97 @@
+"""Starts of models of which nothing special is known."""
+
+import numpy as np
+import pytest
+
+import fitting as ft
+import memjax as mj
+from fitting.guess import guess
+from fitting.loops import Loops, _dimensions, free_of, polarity_of, values
+from fitting.summary import summarise_sweeps
+from memjax.fields import parameter_specs
+from memjax.simulate import simulate
+
+TRUE = {"k_off": 20.0, "k_on": 40.0, "v_off": 0.2, "v_on": -0.3, "r_on": 5e3, "r_off": 4e5}
+
+
+@pytest.mark.parametrize(
+    ("name", "sets_at"),
+    [
+        ("vteam", -1),
+        ("mms", 1),
+        ("yakopcic", 1),
+        ("stanford-pku", 1),
+        ("jart-vcm", -1),
+        ("linear-drift", 1),
+        ("threshold-switch", 0),
+        ("diffusive", 0),
+    ],
+)
+def test_the_polarity_at_which_a_model_sets(name, sets_at):
+    assert polarity_of(mj.device_class(name)(), 1.5) == sets_at
+
+
+@pytest.mark.parametrize(
+    ("unit", "powers"),
+    [
+        ("1/(V s)", {"V": -1, "s": -1}),
+        ("ohm", {"ohm": 1}),
+        ("1", {}),
+        ("Hz", {"Hz": 1}),
+        ("m/s^0.5", None),
+        ("1/m^3", None),
+    ],
+)
+def test_units_are_taken_apart(unit, powers):
+    assert _dimensions(unit) == powers
+
+
+def _loop(bench):
+    """Two sweeps of a VTEAM device, 0 -> +1 -> -1 -> 0 V in 4 s, as a measurement."""
+    t = np.linspace(0.0, 4.0, 161)
+    v = np.interp(t, [0, 1, 3, 4], [0, 1, -1, 0])
+    device = mj.params.replace(mj.Vteam(), TRUE)
+    trace = simulate(device, mj.Sampled(t, v), bench=bench, save=t[1:]).check()
+    columns = {"v": v[1:], "i": np.asarray(trace.i).ravel(), "t": t[1:]}
+    twice = {name: np.concatenate([x, x]) for name, x in columns.items()}
+    sweep = np.repeat([0, 1], len(t) - 1)
+    return mj.Measurement(**twice, sweep=sweep, at_compliance=sweep < 0, reader="test")
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_loops_say_resistances_and_polarity(swapped):
+    data = _loop(mj.Bench(reversed=swapped))
+    found = guess(
+        summarise_sweeps([data], point_time=None, floor=1e-12), floor=1e-12, device=mj.Vteam()
+    )
+    assert found.reversed is swapped
+    assert float(found.device.r_on) == pytest.approx(TRUE["r_on"], rel=0.2)
+    assert float(found.device.r_off) == pytest.approx(TRUE["r_off"], rel=0.2)
+    assert found.free == ("k_off", "k_on", "v_off", "v_on", "a_off", "a_on", "r_on", "r_off", "x0")
+
+
+def test_scattered_starts_lie_inside_their_bounds_and_differ():
+    device, rng = mj.Yakopcic(), np.random.default_rng(0)
+    sizes = {"v": 2.0, "r_on": 1e3, "r_off": 1e6, "i_low": 1e-7, "i_high": 1e-3}
+    found = Loops(**sizes, duration=10.0, sets_at=1, slope=1e3)
+    names = free_of(device)
+    assert "a_off" not in names
+    assert "x0" in names
+    draws = [values(device, names, found, rng) for _ in range(200)]
+    specs = parameter_specs(device)
+    inside = [specs[n].bounds[0] <= d[n] <= specs[n].bounds[1] for d in draws for n in names]
+    assert np.mean(inside) > 0.99  # `guess` moves the rest inside
+    assert all(np.std([np.log(d[n]) for d in draws]) > 0.1 for n in names)
+
+
+@pytest.mark.slow
+def test_a_device_mounted_the_other_way_round_is_found():
+    data = _loop(mj.Bench(reversed=True))
+    result = ft.fit([data], mj.Vteam(), screened=16)
+    assert result.problem.bench.reversed
+    assert any("reversed" in note for note in result.notes)
+    trace = mj.simulate_like(
+        result.device, data, bench=result.problem.bench, env=result.problem.env, deterministic=True
+    ).check()
+    error = np.abs(np.log10(np.abs(np.asarray(trace.i).ravel() / data.i)))
+    assert np.median(error) < 0.3 / np.sqrt(len(data.i) / 4)  # the scatter granted to the model

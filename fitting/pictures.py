@@ -44,7 +44,15 @@ def picture_iv(
         figure, axes = _figure(len(seen))
         lowest = max(float(np.quantile(np.abs(measured.i), 0.005)), 1e-15)
         for ax, (sign, legs) in zip(axes[0], seen.items(), strict=True):
-            iv(*zip(*legs, strict=True), ax=ax, color=MUTED, label="measured")
+            few = len(legs) < 4
+            iv(
+                *zip(*legs, strict=True),
+                ax=ax,
+                color=MUTED,
+                width=1.6 if few else 0.6,
+                alpha=1.0 if few else 0.5,
+                label="measured",
+            )
             iv(
                 *zip(*model[sign], strict=True),
                 ax=ax,
@@ -53,7 +61,10 @@ def picture_iv(
                 alpha=0.9,
                 label="simulated",
             )
+            ax.set_ylim(lowest / 3, max(np.max(np.abs(measured.i)), compliance or 0) * 4)
             for level, text in ((ON_THRESHOLD, "on"), (HOLD_THRESHOLD, "hold")):
+                if not ax.get_ylim()[0] < level < ax.get_ylim()[1]:
+                    continue
                 ax.axhline(level, color=SECOND, lw=0.8, ls=":")
                 ax.annotate(
                     f"{text} threshold", (0.99, level), xycoords=("axes fraction", "data"), ha="right", va="bottom",
@@ -67,8 +78,7 @@ def picture_iv(
                     ls="--",
                     label=f"compliance {compliance:g} A",
                 )
-            ax.set_ylim(lowest / 3, max(np.max(np.abs(measured.i)), compliance or 0) * 4)
-            ax.set_title(f"{_WORDS[sign]} polarity, {len(legs)} sweeps")
+            ax.set_title(f"{_WORDS[sign]} polarity, {len(legs)} sweep{'s' * (len(legs) > 1)}")
         figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
         figure.savefig(path)
 
@@ -142,6 +152,8 @@ def picture_switching(
                 ax.set_title(f"{title} voltage, {_WORDS[sign]} polarity (n = {len(values)})")
                 ax.ticklabel_format(useOffset=False)
                 ax.set_xlim(_around([x for x in (*values, *drawn, *single) if x is not None]))
+        if np.all(np.abs(measured.i[np.flatnonzero(measured.v)]) > ON_THRESHOLD):
+            figure.suptitle(f"No reading lies below {ON_THRESHOLD:g} A: the thresholds say nothing")
         figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
         figure.savefig(path)
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from jaxtyping import Bool
 
     from ..circuit import Bench
+    from ..data import ReadNoise
     from ..device import AbstractDevice
     from ..result import Trace
     from ..system import Environment
@@ -52,6 +53,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     )
     add("--members", type=count(1), default=1, metavar="N", help="number of devices (default 1)")
     add("--seed", type=count(0), default=0, metavar="K", help="seed of all noise (default 0)")
+    add("--read-noise", metavar="FILE.toml", help="parameters of mj.ReadNoise, instead of a fit's")
     add(
         "--deterministic",
         action="store_true",
@@ -79,6 +81,7 @@ class _Setup:
     point_time: float | None
     relative: float = 0.0
     floor: float = 0.0
+    read: "ReadNoise | None" = None
     spread: dict[str, float] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
 
@@ -94,12 +97,13 @@ def _own(model: str, found: str, where: str) -> None:
 def _setup(options: argparse.Namespace) -> _Setup:
     """Device, bench and scatter as the options say."""
     from .. import params, presets
+    from ..data import ReadNoise
     from ..device import device_class
     from ..fields import setting_specs
     from ..io.fit import load_fit
 
     cls: Any = device_class(options.model)
-    bench: dict[str, float | None] = {}
+    bench: dict[str, float | bool | None] = {}
     extra: dict[str, Any] = {}
     if options.preset is not None:
         model, values, info = presets.load(options.preset)
@@ -117,6 +121,9 @@ def _setup(options: argparse.Namespace) -> _Setup:
         params.known(cls, fit.spread, where=where)
         extra = {"relative": fit.relative, "floor": fit.floor, "spread": fit.spread}
         notes = {"fit": options.fit}
+    if options.read_noise is not None:
+        extra["read"] = ReadNoise.load(options.read_noise)
+        notes["read_noise"] = options.read_noise
     device = params.replace(cls(), values, where=where)
     parts = bench_from(options, bench)
     return _Setup(
@@ -256,7 +263,12 @@ def _as_read(trace: "Trace", setup: _Setup, options: argparse.Namespace) -> "Tra
 
     from ..noise import read_noise
 
-    if options.deterministic or not (setup.relative or setup.floor):
+    if options.deterministic:
+        return trace
+    if setup.read is not None:
+        limit = setup.bench.compliance
+        return setup.read.apply(trace, seed=options.seed, env=setup.env, limit=limit)
+    if not (setup.relative or setup.floor):
         return trace
     starts = np.flatnonzero(np.diff(trace.sweep, prepend=trace.sweep[0] - 1))
     lengths = np.diff(np.append(starts, len(trace.sweep)))

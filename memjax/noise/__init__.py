@@ -1,4 +1,4 @@
-"""Counter-based noise: paths on grids and on trees, clocks of jumps, draws."""
+"""Counter-based noise: paths on grids and on trees, clocks of jumps, draws, noise of readings."""
 
 from .clock import Clock as Clock, capacity as capacity, clock as clock
 from .counter import words as words
@@ -11,5 +11,13 @@ from .path import (
     device_key as device_key,
     increments as increments,
     uniform as uniform,
+)
+from .readings import (
+    Readings as Readings,
+    flicker as flicker,
+    readings as readings,
+    relaxations as relaxations,
+    telegraph as telegraph,
+    white as white,
 )
 from .tree import DyadicPath as DyadicPath

@@ -1,0 +1,185 @@
+"""Random processes at the times of readings, whatever their spacing: white, telegraph, 1/f, from counters."""
+
+import math
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array, Bool, Float, Int, UInt32
+
+from .counter import bits, normal, open_uniform
+from .path import Words, device_key, words
+
+_TELEGRAPH, _FLICKER = 0x54454C45, 0x464C4943
+"""Places of the numbers of either process in a row of counters; those of white noise are small."""
+
+_INNER = 32
+"""Relaxations that make 1/f noise, beside one at either end."""
+
+
+class Readings(NamedTuple):
+    """When one member is read.
+
+    Parameters
+    ----------
+    key : tuple of two UInt32[Array, ""]
+        Words of the member, see `memjax.noise.words`.
+    sweep, row : Int[Array, "rows"]
+        Number of the sweep, and of the reading in it, from 0.
+    gap : Float[Array, "rows"]
+        Time since the reading before in the same sweep [s]; 0 for the first.
+    """
+
+    key: Words
+    sweep: Int[Array, " rows"]
+    row: Int[Array, " rows"]
+    gap: Float[Array, " rows"]
+
+    @property
+    def first(self) -> Bool[Array, " rows"]:
+        """Whether a reading is the first of its sweep."""
+        return self.row == 0
+
+
+def starts(t: Float[Array, " rows"], sweep: Int[Array | np.ndarray, " rows"]):
+    """Where sweeps begin: at another label, or where time goes back.
+
+    Returns
+    -------
+    Bool[Array, "rows"]
+        Whether a row is the first of a sweep.
+    """
+    label = jnp.asarray(sweep)
+    new = (jnp.diff(label) != 0) | (jnp.diff(t) < 0)
+    return jnp.concatenate([jnp.ones(min(1, len(t)), bool), new])
+
+
+def readings(
+    seed: int | Int[Array, ""],
+    member: int | Int[Array, ""],
+    t: Float[Array, " rows"],
+    sweep: Int[Array | np.ndarray, " rows"],
+) -> Readings:
+    """Readings of one member.
+
+    Parameters
+    ----------
+    seed, member : int
+        Seed of the run, and which member.
+    t : Float[Array, "rows"]
+        Time within the sweep [s].
+    sweep : Int[Array, "rows"]
+        Label of the sweep. Sweeps are counted from 0, in their order, for their numbers.
+    """
+    begins, n = starts(t, sweep), jnp.arange(len(t))
+    first = lax.cummax(jnp.where(begins, n, 0))
+    # One key for all sweeps, which are counters here: a key per reading costs more than its numbers.
+    key = words(device_key(seed, member=member, sweep=0, purpose="read"))
+    gap = jnp.where(begins, jnp.zeros_like(t), jnp.diff(t, prepend=t[:1]))
+    return Readings(key, jnp.cumsum(begins) - 1, n - first, gap)
+
+
+def _word(at: Readings, place) -> UInt32[Array, " rows"]:
+    """Word of each reading."""
+    return bits(*at.key, at.sweep, at.row, jnp.asarray(place, jnp.uint32))
+
+
+def white(at: Readings, place: int) -> Float[Array, " rows"]:
+    """Independent standard normal numbers, others for each place."""
+    return normal(_word(at, place), at.gap.dtype)
+
+
+def telegraph(
+    at: Readings, *, capture: Float[Array, ""], emission: Float[Array, ""]
+) -> Float[Array, " rows"]:
+    r"""A trap that is empty (0) or full (1), from its stationary distribution on.
+
+    Parameters
+    ----------
+    at : Readings
+        When it is looked at.
+    capture, emission : Float[Array, ""]
+        Mean time for which it is empty, and full [s].
+
+    Notes
+    -----
+    :math:`P(x_{k+1} = 1) = p + (x_k - p)e^{-(1/\tau_c + 1/\tau_e)\Delta t}` with :math:`p =
+    \tau_e/(\tau_c + \tau_e)`: exact at any times. No gradient passes.
+
+    References
+    ----------
+    .. [1] S. Machlup, J. Appl. Phys. 25, 341 (1954), doi:10.1063/1.1721637
+    """
+    mark = open_uniform(_word(at, _TELEGRAPH), at.gap.dtype)
+    full = occupied(capture, emission)
+    kept = jnp.where(at.first, 0.0, jnp.exp(-(1 / capture + 1 / emission) * at.gap))
+
+    def step(x, now):
+        mark, kept = now
+        x = jnp.where(mark < full + (x - full) * kept, jnp.ones_like(x), 0.0)
+        return x, x
+
+    return lax.scan(step, jnp.zeros((), mark.dtype), lax.stop_gradient((mark, kept)))[1]
+
+
+def occupied(capture: Float[Array, ""], emission: Float[Array, ""]) -> Float[Array, ""]:
+    """Share of the time for which a trap is full."""
+    return emission / (capture + emission)
+
+
+def relaxations(
+    f_min: Float[Array, ""], f_max: Float[Array, ""]
+) -> tuple[Float[Array, " modes"], Float[Array, " modes"]]:
+    r"""Rates [1/s] and variances of the relaxations whose sum has the one-sided spectrum 1/f.
+
+    Notes
+    -----
+    A relaxation of rate :math:`\lambda` and variance :math:`s` has the spectrum :math:`4 s \lambda /
+    (\lambda^2 + \omega^2)`, and rates that are spread evenly in :math:`\ln\lambda`, with variance 1
+    per unit of it, have :math:`1/f`. Here they are 32 between :math:`2\pi f_{min}` and :math:`2\pi
+    f_{max}`; what lies beyond acts inside the band as one relaxation at either end, at
+    :math:`1/\sqrt{3}` and :math:`\sqrt{3}` of these rates and with variance :math:`\sqrt{3}`, to fourth
+    order in the ratio of frequencies.
+
+    For a band of up to 12 decades the spectrum is within 2.5 % of 1/f everywhere in it, within 0.5 % from
+    twice its lowest to half its highest frequency, and the exponent fitted over the band is -1: the
+    sum is symmetric. Below the band it is flat, above it falls as 1/f^2.
+    """
+    low, high = jnp.log(2 * math.pi * f_min), jnp.log(2 * math.pi * f_max)
+    h = (high - low) / _INNER
+    rate = jnp.exp(low + h * (jnp.arange(_INNER, dtype=h.dtype) + 0.5))
+    end, root = jnp.exp(jnp.stack([low, high])), math.sqrt(3)
+    rates = jnp.concatenate([end[:1] / root, rate, end[1:] * root])
+    ends = jnp.full((1,), root, rates.dtype)
+    return rates, jnp.concatenate([ends, jnp.full((_INNER,), h), ends])
+
+
+def flicker(
+    at: Readings, *, f_min: Float[Array, ""], f_max: Float[Array, ""]
+) -> Float[Array, " rows"]:
+    r"""Gaussian noise with the one-sided spectrum 1/f between two frequencies [Hz].
+
+    Notes
+    -----
+    A sum of stationary Ornstein-Uhlenbeck processes (see `relaxations`), each exact at any times:
+    :math:`x_{k+1} = a x_k + \sqrt{1 - a^2}\,N` with :math:`a = e^{-\lambda\Delta t}`. Its variance
+    is :math:`\ln(f_{max}/f_{min}) + 2\sqrt{3}`.
+
+    References
+    ----------
+    .. [1] M. B. Weissman, Rev. Mod. Phys. 60, 537 (1988), doi:10.1103/RevModPhys.60.537
+    """
+    rates, variances = relaxations(f_min, f_max)
+    sizes, place = jnp.sqrt(variances), _FLICKER + jnp.arange(len(rates), dtype=jnp.uint32)
+
+    def step(x, now):
+        sweep, row, gap, first = now
+        new = normal(bits(*at.key, sweep, row, place), gap.dtype)
+        fresh = jnp.maximum(-jnp.expm1(-2 * rates * gap), jnp.finfo(gap.dtype).tiny)
+        moved = jnp.exp(-rates * gap) * x + jnp.sqrt(fresh) * new
+        x = jnp.where(first, new, moved)
+        return x, jnp.sum(sizes * x)
+
+    begin = jnp.zeros(len(rates), at.gap.dtype)
+    return lax.scan(step, begin, (at.sweep, at.row, at.gap, at.first))[1]

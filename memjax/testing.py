@@ -3,6 +3,7 @@
 import math
 import tempfile
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,9 @@ from .system import (
 from .units import parse_unit
 
 _DRAWS, _SAMPLES = 200, 24
+_ALONE = 6
+"""Of so many samples one is also computed alone, operation by operation."""
+
 _FLOAT32_SHARE = 2e-3
 _SMALLEST_NORMAL = float(np.finfo(np.float32).tiny)
 
@@ -129,6 +133,25 @@ class _Probe:
     def fail(self, what: str, **where: Any) -> ModelError:
         """The error to raise."""
         return _failure(self.device, what, **where)
+
+    @cached_property
+    def flat(self) -> tuple[Callable, Float[Array, "samples coordinates"]]:
+        """Everything that the device computes, out of one vector of state, voltage and parameters; the samples."""
+        traced, fixed = eqx.partition(self.device, eqx.is_inexact_array)
+        states = self.stacked()
+        one = lambda k: (jax.tree.map(lambda x: x[k], states), self.v[k], traced)  # noqa: E731
+        unravel = ravel_pytree(one(0))[1]
+
+        def f(z):
+            state, v, leaves = unravel(z)
+            return self.rates(eqx.combine(leaves, fixed), state, v)
+
+        return f, jnp.stack([ravel_pytree(one(k))[0] for k in range(_SAMPLES)])
+
+    @cached_property
+    def batched(self) -> Callable:
+        """The function of `flat` for many vectors, compiled."""
+        return jax.jit(jax.vmap(self.flat[0]))
 
     @property
     def states(self) -> list[dict[str, Array]]:
@@ -408,26 +431,22 @@ def _check_ohmic(probe: _Probe, state: dict, v: Array) -> None:
 
 def _check_batching(probe: _Probe) -> None:
     """Compiled and batched, the device computes what it computes alone."""
-    one = lambda s, v: probe.rates(probe.device, s, v)  # noqa: E731
-    states, v = probe.stacked(), probe.v
+    f, points = probe.flat
     with (
         jax.disable_jit()
     ):  # operation by operation, loops too: nothing is compiled for each sample
-        alone = jnp.stack(
-            [one(jax.tree.map(lambda x, k=k: x[k], states), v[k]) for k in range(_SAMPLES)]
-        )
-    for name, f in (
-        ("jit", lambda s, v: jax.lax.map(lambda a: one(*a), (s, v))),
-        ("vmap", jax.vmap(one)),
-    ):
+        alone = jnp.stack([f(z) for z in points[::_ALONE]])
+    programs = {"jit": jax.jit(lambda z: jax.lax.map(f, z)), "vmap": probe.batched}
+    for name, program in programs.items():
         try:
-            together = jax.jit(f)(states, v)
+            together = program(points)
         except (jax.errors.JAXTypeError, TypeError, ValueError) as error:
             raise probe.fail(
                 f"{name} does not work: {str(error).splitlines()[0]}",
                 fix="use jnp.where, no if on values",
             ) from error
-        if not np.allclose(together, alone, rtol=1e-9, atol=1e-12 * _size(alone)):
+        near = {"rtol": 1e-9, "atol": 1e-12 * _size(together)}
+        if not np.allclose(together[::_ALONE], alone, **near):
             raise probe.fail(f"under {name} other numbers come out than alone")
 
 
@@ -438,15 +457,8 @@ def _size(rows: Any) -> np.ndarray:
 
 def _check_gradients(probe: _Probe) -> None:
     """Forward, reverse and difference derivatives with respect to states, voltage and parameters."""
-    traced, fixed = eqx.partition(probe.device, eqx.is_inexact_array)
-    unravel = ravel_pytree((jax.tree.map(lambda x: x[0], probe.stacked()), probe.v[0], traced))[1]
-
-    def f(z):
-        state, v, leaves = unravel(z)
-        return probe.rates(eqx.combine(leaves, fixed), state, v)
-
-    states = probe.stacked()
-    points = jnp.stack([_point(states, probe.v, traced, k) for k in range(_SAMPLES)])
+    traced = eqx.filter(probe.device, eqx.is_inexact_array)
+    f, points = probe.flat
     slopes = jax.jit(jax.vmap(jax.jacfwd(f)))
     forward = slopes(points)
     reverse = jax.jit(jax.vmap(jax.jacrev(f)))(points)
@@ -460,12 +472,7 @@ def _check_gradients(probe: _Probe) -> None:
         raise probe.fail("forward and reverse gradients differ")
     least, strength = _least(probe, traced)
     away = jnp.maximum(points, strength[None])  # a root of a strength has no derivative at 0
-    _check_differences(probe, f, away, np.asarray(slopes(away)), least)
-
-
-def _point(states: dict, v: Array, traced: Any, k: int) -> Array:
-    """Coordinates of a state, its voltage and the parameters, in one vector."""
-    return ravel_pytree((jax.tree.map(lambda x: x[k], states), v[k], traced))[0]
+    _check_differences(probe, away, np.asarray(slopes(away)), least)
 
 
 def _least(probe: _Probe, traced: Any) -> tuple[Array, Array]:
@@ -487,15 +494,13 @@ def _least(probe: _Probe, traced: Any) -> tuple[Array, Array]:
     return vector(states, jnp.asarray(1e-3), small), vector(none, jnp.asarray(-jnp.inf), strength)
 
 
-def _check_differences(
-    probe: _Probe, f: Callable, points: Array, exact: np.ndarray, least: Array
-) -> None:
+def _check_differences(probe: _Probe, points: Array, exact: np.ndarray, least: Array) -> None:
     """Compare derivatives along random directions with central differences that agree among themselves."""
     rng = np.random.default_rng(1)
     along = jnp.asarray(rng.uniform(0.5, 1.5, points.shape)) * jnp.maximum(
         jnp.abs(points), least[None]
     )
-    batched = jax.jit(jax.vmap(f))
+    batched = probe.batched
     central = lambda h: (batched(points + h * along) - batched(points - h * along)) / (2 * h)  # noqa: E731
     wide, narrow = np.asarray(central(1e-5)), np.asarray(central(5e-6))
     slope = np.einsum("kij,kj->ki", exact, np.asarray(along))
@@ -549,11 +554,8 @@ def _check_single_precision(probe: _Probe) -> None:
         lambda x: x.astype(jnp.float32) if eqx.is_inexact_array(x) else x, tree
     )
     device, states, v = half((probe.device, probe.stacked(), probe.v))
-    full = jax.tree.map(
-        lambda x: x.astype(jnp.float64) if eqx.is_inexact_array(x) else x, (device, states, v)
-    )
     run = lambda d: jax.vmap(lambda s, u: probe.rates(d, s, u))  # noqa: E731
-    exact = np.asarray(run(full[0])(*full[1:]))
+    exact = np.asarray(probe.batched(probe.flat[1].astype(jnp.float32).astype(jnp.float64)))
     flat, tree = jax.tree.flatten((states, v))
     try:
         program = jax.make_jaxpr(lambda *x: run(device)(*jax.tree.unflatten(tree, x)))(*flat)

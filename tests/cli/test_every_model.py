@@ -14,8 +14,12 @@ def test_every_model_has_a_preset():
     assert set(PRESETS) == {c.name for c in mj.device.registry.BUILT_IN}
 
 
+ELSEWHERE = {"diffusive", "diffusive-spice", "drift"}
+"""Models that other tests of the command line run."""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("model", PRESETS)
+@pytest.mark.parametrize("model", sorted(set(PRESETS) - ELSEWHERE))
 def test_a_preset_of_every_model_runs(tmp_path, model):
     """A triangle of 0.3 V in a millisecond, with its noise; currents flow the way of the voltage."""
     (tmp_path / "s.csv").write_text("t_s,v_V\n0,0\n2.5e-4,0.3\n7.5e-4,-0.3\n1e-3,0\n")

@@ -72,9 +72,8 @@ def _current(bench):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("bench", [LIMITED, NODE], ids=["compliance", "node"])
-def test_along_an_adaptive_path_of_the_diffusive_memristor(bench):
-    _agree(*_both(_current(bench), mj.Stiff), START)
+def test_along_an_adaptive_path_of_the_diffusive_memristor():
+    _agree(*_both(_current(LIMITED), mj.Stiff), START)
 
 
 @pytest.mark.slow

@@ -17,11 +17,20 @@ _EDGE = 1e-3
 _OPEN = 1e-12
 """Opening [m] from which a break runs on: the published root of time has an infinite rate at 0."""
 
-_LENGTH = (1e-12, 1e-6)
+_STILL = 1e-15
+"""Growth or loss [m/s] that is none: an atom in a day."""
+
+_SQUARE = 1e-18
+"""A square nanometre [m^2]: the square of an area in m^2 is no float32."""
+
+_CONTACT = 1e-9
+"""Resistance in series with the bridge [ohm]: nothing to any filament, but its square is a float32."""
+
+_LENGTH = (1e-11, 1e-6)
 
 
 class _Electrics(NamedTuple):
-    """Current [A], voltage of the gap [V], resistance of the rest [ohm], gap [m], areas [m^2] of
+    """Current [A], voltage of the gap [V], resistance of the rest [ohm], gap [m], areas [nm^2] of
     filament and gap, share of the gap that is bridged.
     """
 
@@ -32,6 +41,11 @@ class _Electrics(NamedTuple):
     area: Array
     section: Array
     bridged: Array
+
+
+def _section(diameter: Float[Array, ""]) -> Float[Array, ""]:
+    """Cross-section [nm^2] of a diameter [m]."""
+    return 0.25 * math.pi * (diameter / 1e-9) ** 2
 
 
 class AgFilament(AbstractDevice):
@@ -47,7 +61,8 @@ class AgFilament(AbstractDevice):
     below :math:`\phi_a` the filament is broken and the gap opens as :math:`gap_a + c\sqrt{t}` (here
     :math:`\dot g = c^2/2(g - gap_a)`: the published function of time since the break, as an
     equation of the state) up to the length L; while the diameter grows to :math:`\phi_a` the gap
-    closes in proportion, which is our completion. A barrier that the field pulls below 0 is none.
+    closes in proportion, which is our completion (opening ends as growth passes dissolution by a
+    thousandth). A barrier that the field pulls below 0 is none.
 
     Conduction: a filament of length :math:`L - g` and resistivity
     :math:`\rho_m = \rho_{m0}\frac{(1 - p)\,l_f}{(1 + p)\,\phi}` in series with the gap, which is oxide of
@@ -177,24 +192,28 @@ class AgFilament(AbstractDevice):
         phi, gap = state["phi"], jnp.maximum(state["gap"], 1e-3 * self._break)
         wide = jnp.maximum(phi, self.phi_a)
         bridged = jnp.clip((phi / self.phi_a - 1) / 0.1, 0.0, 1.0)
-        area, widest = 0.25 * math.pi * wide**2, 0.25 * math.pi * self._widest**2
-        metal = self.rho_m0 * (1 - self.p) / (1 + self.p) * (self.l_f / wide) / area
-        oxide = self.rho_ox0 * (gap / widest)
-        stub = metal * jnp.maximum(self.length - gap, 0.0)
-        bridge = bridged / (metal * gap)
-        linear = 1 + stub * (1 / oxide + bridge)
-        bent = stub / oxide * self.gamma / gap
-        share = 2 / (linear + jnp.sqrt(linear**2 + 4 * bent * jnp.abs(v)))
+        area, widest = _section(wide), _section(self._widest)
+        metal = self.rho_m0 * (1 - self.p) / (1 + self.p) * (self.l_f / wide) / area / _SQUARE
+        # A conductance: as a resistance it may be 1e30 ohm, whose square is no float32.
+        oxide = widest * (_SQUARE / gap) / self.rho_ox0
+        rest = jnp.maximum(self.length - gap, 0.0)
+        stub = metal * rest
+        bridge = bridged / (metal * gap + _CONTACT)
+        linear = 1 + stub * oxide + stub * bridge
+        bent = stub * oxide / linear * (self.gamma / gap) / linear
+        share = 2 / (1 + jnp.sqrt(1 + 4 * bent * jnp.abs(v))) / linear
         inside = share * jnp.abs(v)
-        current = v * share * ((1 + self.gamma / gap * inside) / oxide + bridge)
+        current = v * share * ((1 + self.gamma / gap * inside) * oxide + bridge)
         section = bridged * area + (1 - bridged) * widest
         return _Electrics(current, inside, stub, gap, area, section, bridged)
 
     def _temperature(self, e: _Electrics, env) -> Float[Array, ""]:
         """Quasi-static temperature [K], at most 3000 K: the metal is gone long before."""
         k = e.bridged * self.k_m + (1 - e.bridged) * self.k_ox
-        hot = e.current * (e.current * e.stub) / (8 * self.k_m) * ((self.length + e.gap) / e.area)
-        hot = hot + jnp.abs(e.current) * e.inside / (8 * k) * (e.gap / e.section)
+        in_stub = e.current * (e.current * e.stub) / (8 * self.k_m)
+        in_gap = jnp.abs(e.current) * e.inside / (8 * k)
+        hot = in_stub * ((self.length + e.gap) / _SQUARE / e.area)
+        hot = hot + in_gap * (e.gap / _SQUARE / e.section)
         return jnp.minimum(env.temperature + hot, 3000.0)
 
     def drift(self, t, state, v, env):
@@ -208,11 +227,14 @@ class AgFilament(AbstractDevice):
         )
         wide = jnp.maximum(phi, self.phi_a) / self.phi_a
         lost = self.b / self.phi_a / self.phi_a / self.phi_a * arrhenius(self._at("ea1", v), hot)
-        change = stopped(grown - lost / wide**3, phi, 0.0, self._widest, _EDGE * self.phi_a)
+        lost = lost / wide**3
+        change = stopped(grown - lost, phi, 0.0, self._widest, _EDGE * self.phi_a)
         broken = jnp.clip((1.1 - phi / self.phi_a) / 0.1, 0.0, 1.0)
         opening = 0.5 * self.c * (self.c / jnp.maximum(gap - self._break, _OPEN))
         closing = (self.length - self._break) * jnp.maximum(change, 0.0) / self.phi_a
-        moved = broken * jnp.where(change > 0, -closing, opening)
+        share = grown * (1 / (grown + lost + _STILL))
+        growing = jnp.clip((2 * share - 1) / _EDGE, 0.0, 1.0)
+        moved = broken * ((1 - growing) * opening - closing)
         return {
             "phi": change,
             "gap": stopped(moved, gap, self._break, self.length, _EDGE * self._break),

@@ -10,7 +10,7 @@ from ..fields import param, state
 from ..params import is_none
 from ..system import Diagonal, General
 from .base import AbstractOhmicDevice
-from .laws import safe_exp
+from .laws import gap_ratio, safe_exp
 
 _CLOSED = 1e-3
 """Gap, and excess area, over which a limit sets in (published: at f + r > 0.999999).
@@ -26,6 +26,9 @@ _LARGE = 12.0
 """Excess area that no drive maintains, theta |V| / gamma3 would have to be e^24: exponentials go on straight
 from there, so that no Newton iterate overflows.
 """
+
+_THICKEST = 1e6
+"""Area beyond which a channel conducts no better: noise that steps do not resolve can bring it anywhere."""
 
 _RATE = (0.0, 1e9)
 
@@ -45,6 +48,16 @@ def _rectified(
     return jnp.where(small, 1.0, mean), jnp.where(
         small, s, jnp.sqrt(jnp.where(small, 1.0, variance))
     )
+
+
+def _gap_ratio(x: Float[Array, ""], decay: Float[Array, ""]) -> Float[Array, ""]:
+    """`gap_ratio`; in float64 in the rounding that the bundled example was made with.
+
+    Its derivative by the decay length takes products of two exponentials, which are no float32.
+    """
+    if jnp.result_type(x) == jnp.float32:
+        return gap_ratio(x, decay)
+    return jnp.expm1((1 - x) / decay) / jnp.expm1(1 / decay)
 
 
 class DiffusiveMemristor(AbstractOhmicDevice):
@@ -277,9 +290,9 @@ class DiffusiveMemristor(AbstractOhmicDevice):
         """See `AbstractOhmicDevice`."""
         del env
         x = jnp.clip(state["f"] + state["r"], 0.0, 1.0)
-        # `gap_ratio` in the rounding that the bundled example was made with.
-        gap = jnp.expm1((1 - x) / self.lam) / jnp.expm1(1 / self.lam)
-        return self.r_on * x / jnp.maximum(state["s"], 1.0) ** 2 + self._at("r_off", v) * gap
+        gap = _gap_ratio(x, self.lam)
+        area = jnp.clip(state["s"], 1.0, _THICKEST)
+        return self.r_on * x / area**2 + self._at("r_off", v) * gap
 
     def project(self, state):
         """See `AbstractDevice`: f, r >= 0, f + r <= 1, s >= 1; an excess is taken from what grew, the filament."""

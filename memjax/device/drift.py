@@ -20,6 +20,9 @@ _S_EDGE = 1e-6
 _S_LEAST, _S_MOST = 0.9999, 1.001
 """Range of the latch over s0: the published clamps."""
 
+_S_UNIT = 1e-16
+"""Unit of the latch [m^2] in which ratios are taken."""
+
 _BELOW = 1e-11
 """How far the length runs below 0 [m]: the published clamp."""
 
@@ -141,19 +144,26 @@ class DriftMemristor(AbstractDevice):
         z = (h - centre) / self.sigma
         return jnp.exp(-0.5 * z * z) / (math.sqrt(2 * math.pi) * self.sigma)
 
+    def _latched(self, s: Float[Array, ""]) -> Float[Array, ""]:
+        """Latch over its rest value; in a unit whose square is a float32."""
+        return (s / _S_UNIT) / (self.s0 / _S_UNIT)
+
     def _resistance(self, h: Float[Array, ""], s: Float[Array, ""]) -> Float[Array, ""]:
         """Resistance [ohm]; of the closed gap also beyond h_max."""
-        h = jnp.minimum(h, self.h_max)
-        gap = gap_ratio(h / self.h_max, self.h_lambda / self.h_max)
-        area = jnp.sqrt(self.s0 / jnp.maximum(s, 0.5 * self.s0))
-        return self.r_on * h / self.h_max * area + self.r_off * gap
+        x = jnp.minimum(h / self.h_max, 1.0)
+        area = jnp.sqrt(1 / jnp.maximum(self._latched(s), 0.5))
+        # Below 0, which the clamp allows, the filament adds nothing: no negative resistance.
+        return self.r_on * jnp.maximum(x, 0.0) * area + self.r_off * gap_ratio(
+            x, self.h_lambda / self.h_max
+        )
 
     def drift(self, t, state, v, env):
         """See `AbstractDevice`."""
         del t, env
         h, s = state["h"], state["s"]
         edge = _H_EDGE * self.h_max
-        excess = (s / self.s0 - 1) / _S_EDGE
+        latched = self._latched(s)
+        excess = (latched - 1) / _S_EDGE
         closed = jnp.clip(2 - 2 * (self.h_max - h) / edge, 0.0, 1.0)
         free = self.alpha * v**self.n * self._bell(h, self.h1)
         free = free - self.beta * (h / self.h_max) * self._bell(h, self.h2)
@@ -161,7 +171,7 @@ class DriftMemristor(AbstractDevice):
         held = jnp.clip(room / 1e-3, 0.0, 1.0) * (1 - closed * jnp.clip(excess, 0.0, 1.0))
         latch = self.eta * v**self.m * jnp.exp(-s) - self.theta * s
         latch = jnp.where(latch < 0, latch * jnp.clip(excess, 0.0, 1.0), latch)
-        latch = stopped(latch, s, 0.0, _S_MOST * self.s0, _S_EDGE * self.s0)
+        latch = stopped(latch, latched, 0.0, _S_MOST, _S_EDGE)
         return {"h": stopped(held * free, h, -_BELOW, self.h_max, edge), "s": closed * latch}
 
     def current(self, t, state, v, env):

@@ -10,10 +10,13 @@ from ..constants import BOLTZMANN_EV, FARADAY
 from ..fields import param, state
 from ..system import NoNoise
 from .abstract_gap import AbstractGapDevice
-from .laws import bracketed, butler_volmer_inverse, mott_gurney_inverse, simmons
+from .laws import asinh_of_sinh, bracketed, simmons
 
 _TINY = 1e-6
 """Voltage below which the ionic current is taken as proportional to it [V]."""
+
+_MOST = 45.0
+"""Largest asinh(J / 2 j_fil): 3e19 times the exchange current, which nothing survives."""
 
 
 class Ecm(AbstractGapDevice):
@@ -88,17 +91,17 @@ class Ecm(AbstractGapDevice):
         hot = env.temperature
 
         def excess(y: Float[Array, ""]) -> Float[Array, ""]:
-            """What the overpotentials need beyond the voltage, over it, where asinh(J / 2 j_fil) is y."""
-            j = 2 * self.j_fil * jnp.sinh(y)
-            transfer = butler_volmer_inverse(j / self.j_ac, hot, charge=self.z)
-            hopping = mott_gurney_inverse(
-                j / self.j_hop, hot, hop=self.hop, length=gap, charge=self.z
-            )
-            at_tip = 2 * BOLTZMANN_EV * hot / self.z * y
-            return (at_tip + transfer + hopping) / size - 1
+            """What the overpotentials need beyond the voltage, over it, where asinh(J / 2 j_fil) is y.
+
+            In units of 2 kT/z: of tip, active electrode and gap, inverse to `butler_volmer` and
+            `mott_gurney`; J itself is not formed, for which at some y there is no float32.
+            """
+            transfer = asinh_of_sinh(self.j_fil / self.j_ac, y)
+            hopping = gap / self.hop * asinh_of_sinh(2 * self.j_fil / self.j_hop, y)
+            return (y + transfer + hopping) / most - 1
 
         most = size * self.z / (2 * BOLTZMANN_EV * hot)
-        y = bracketed(excess, jnp.zeros_like(most), jnp.minimum(most, 60.0))
+        y = bracketed(excess, jnp.zeros_like(most), jnp.minimum(most, _MOST))
         return 2 * self.j_fil * jnp.sinh(y) * (v / size)
 
     def speed(self, state, v, env):

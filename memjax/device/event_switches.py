@@ -121,12 +121,13 @@ class EventSwitches(AbstractOhmicDevice):
         """See `AbstractDevice`."""
         del t
         power = v * v / self.resistance(state, v, env)
+        heating = 1e12 / (self.c_th * 1e12)  # the square of a heat capacity in J/K is no float32
         warm = joule_rate(
             state["temperature"],
             power,
             env.temperature,
-            heating=1 / self.c_th,
-            cooling=1 / (self.r_th * self.c_th),
+            heating=heating,
+            cooling=heating / self.r_th,
         )
         up, down = self.rates(state, v, env)
         on = up * (1 - state["on"]) - down * state["on"]

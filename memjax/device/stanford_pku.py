@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 from ..fields import param, setting, state
 from ..system import NoNoise
 from .abstract_gap import AbstractGapDevice
-from .laws import arrhenius, joule_temperature, mott_gurney, sinh_conduction
+from .laws import activated_hopping, joule_temperature, sinh_conduction
 
 _HOTTEST = 5000.0
 """Temperature beyond which the equations say nothing [K]."""
@@ -89,8 +89,8 @@ class StanfordPKU(AbstractGapDevice):
         hot = jnp.minimum(joule_temperature(power, env.temperature, self.r_th), _HOTTEST)
         nanometres = jnp.clip(state["gap"] / 1e-9, 0.0, 20.0)
         gamma = jnp.maximum(self.gamma0 - self.beta * nanometres**self.alpha, 0.0)
-        field = mott_gurney(2 * gamma * v, hot, hop=self.a0, length=self.length)
-        return -self.velocity * arrhenius(self.ea, hot) * field
+        field = gamma * (self.a0 / self.length) * v
+        return -self.velocity * activated_hopping(self.ea, field, hot)
 
     def current(self, t, state, v, env):
         """See `AbstractDevice`."""

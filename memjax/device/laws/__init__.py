@@ -11,6 +11,7 @@ from .conduction import (
 )
 from .heat import joule_rate, joule_temperature
 from .kinetics import (
+    activated_hopping,
     arrhenius,
     butler_volmer,
     butler_volmer_inverse,
@@ -19,10 +20,12 @@ from .kinetics import (
 )
 from .limits import stopped, window
 from .roots import bracketed
-from .safe import safe_exp, safe_power, safe_sinh, safe_sqrt
+from .safe import asinh_of_sinh, safe_exp, safe_power, safe_sinh, safe_sqrt
 
 __all__ = [
+    "activated_hopping",
     "arrhenius",
+    "asinh_of_sinh",
     "bracketed",
     "butler_volmer",
     "butler_volmer_inverse",

@@ -40,6 +40,32 @@ def mott_gurney(
     return safe_sinh(charge * hop * v / (2 * length * BOLTZMANN_EV * temperature))
 
 
+def activated_hopping(
+    energy: Float[Array, ""],
+    field: Float[Array, ""],
+    temperature: Float[Array, ""] | float,
+    *,
+    cap: float = 20.0,
+) -> Float[Array, ""]:
+    """Net hops over a barrier that a field tilts, over the attempts: exp(-E/kT) sinh(w/kT).
+
+    Parameters
+    ----------
+    energy, field : Float[Array, ""]
+        Barrier E and the energy w that the field takes off it [eV].
+    temperature : Float[Array, ""]
+        Temperature [K].
+    cap : float
+        Excess of the field over the barrier, over kT, beyond which the exponential goes on as a
+        straight line: each factor alone may be beyond all numbers where their product is not.
+    """
+    e, w = energy / (BOLTZMANN_EV * temperature), field / (BOLTZMANN_EV * temperature)
+    small = jnp.abs(w) < 1.0
+    near = jnp.exp(-e) * jnp.sinh(jnp.where(small, w, 0.0))
+    far = 0.5 * (safe_exp(w - e, cap) - safe_exp(-w - e, cap))
+    return jnp.where(small, near, far)
+
+
 def mott_gurney_inverse(
     ratio: Float[Array, ""],
     temperature: Float[Array, ""] | float,

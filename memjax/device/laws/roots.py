@@ -37,7 +37,7 @@ def bracketed(
     Notes
     -----
     Its derivative is that of one more Newton step whose slope is held fixed: the implicit function
-    theorem, forward and in reverse.
+    theorem, forward and in reverse. Where the function is flat, to rounding, neither moves.
     """
     # What the function closes over becomes arguments, so that no loop carries their derivatives.
     pure, consts = jax.closure_convert(f, low)
@@ -51,11 +51,11 @@ def bracketed(
         below = pure(middle, *still) < 0
         return jnp.where(below, middle, a), jnp.where(below, b, middle)
 
+    def step(value, slope):
+        rises = slope > 0
+        return jnp.where(rises, value / jnp.where(rises, slope, 1.0), 0.0)
+
     a, b = lax.fori_loop(0, _HALVINGS, halve, (low, high))
-
-    def improve(_, x):
-        value, slope = with_slope(x, *still)
-        return jnp.clip(x - value / slope, a, b)
-
+    improve = lambda _, x: jnp.clip(x - step(*with_slope(x, *still)), a, b)  # noqa: E731
     x = lax.fori_loop(0, _STEPS, improve, 0.5 * (a + b))
-    return jnp.clip(x - pure(x, *consts) / with_slope(x, *still)[1], low, high)
+    return jnp.clip(x - step(pure(x, *consts), with_slope(x, *still)[1]), low, high)

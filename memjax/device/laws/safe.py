@@ -21,6 +21,13 @@ def safe_sinh(x: Float[Array, "..."], cap: float = CAP) -> Float[Array, "..."]:
     return jnp.sinh(inner) + jnp.cosh(inner) * (x - inner)
 
 
+def asinh_of_sinh(ratio: Float[Array, "..."], x: Float[Array, "..."]) -> Float[Array, "..."]:
+    """The inverse hyperbolic sine of `ratio` > 0 times the hyperbolic sine of `x` >= 0, which itself may overflow."""
+    exponent = jnp.log(ratio) + x
+    inner = jnp.minimum(exponent, 30.0)  # beyond, asinh is a logarithm to 26 digits
+    return jnp.arcsinh(-0.5 * jnp.expm1(-2 * x) * jnp.exp(inner)) + exponent - inner
+
+
 def safe_power(base: Float[Array, "..."], exponent: Float[Array, "..."]) -> Float[Array, "..."]:
     """`base` to a real power > 0; 0, with no gradient, where the base is not above 1e-30."""
     above = base > 1e-30

@@ -33,6 +33,8 @@ from benchmarks.cases.robustness.solves import (
     is_random,
     solve_few,
 )
+from benchmarks.cases.robustness.table import table
+from memjax.device import laws
 from memjax.fields import parameter_specs
 from memjax.params import unconstrain
 
@@ -177,3 +179,44 @@ def test_drives_are_ascending_within_3_volts_and_of_either_sign():
     assert np.all((times[:, 0] == 0) & (times[:, -1] == 1) & (volts[:, -1] == 0))
     assert VOLTAGE * 0.9 < np.max(volts) <= VOLTAGE
     assert -VOLTAGE <= np.min(volts) < -VOLTAGE * 0.9
+
+
+def test_an_inverse_sine_of_a_sine_is_right_where_both_fit_and_finite_where_neither_does():
+    ratio, x = np.meshgrid(np.geomspace(1e-12, 1e12, 9), [0.0, 1e-6, 0.3, 5.0, 40.0])
+    found = laws.asinh_of_sinh(jnp.asarray(ratio), jnp.asarray(x))
+    # XLA's asinh is right to a few eps of 1, not of itself.
+    few = 8 * np.finfo(float).eps
+    np.testing.assert_allclose(found, np.arcsinh(ratio * np.sinh(x)), rtol=1e-13, atol=few)
+    large = lambda y: laws.asinh_of_sinh(jnp.float32(1e12), y)  # noqa: E731
+    value, slope = jax.value_and_grad(large)(jnp.float32(300.0))
+    assert float(value) == pytest.approx(300 + np.log(1e12), rel=1e-6)
+    assert float(slope) == 1.0
+
+
+def test_activated_hopping_is_the_product_of_its_factors_where_each_is_a_number():
+    energy, field = np.meshgrid([0.1, 0.6, 1.5], [-0.6, -0.02, 0.0, 0.01, 0.1, 0.5])
+    each = jnp.vectorize(lambda e, w: laws.activated_hopping(e, w, 300.0))
+    found = each(jnp.asarray(energy), jnp.asarray(field))
+    thermal = 8.617333262e-5 * 300
+    exact = np.exp(-energy / thermal) * np.sinh(field / thermal)
+    assert np.all(np.abs(field) - energy < 20 * thermal)  # below the cap
+    np.testing.assert_allclose(found, exact, rtol=1e-9, atol=1e-300)
+    above = laws.activated_hopping(jnp.float32([0.1])[0], jnp.float32([100.0])[0], 300.0)
+    assert np.isfinite(above)
+
+
+def test_the_table_has_a_row_per_model_and_names_what_failed():
+    extra = {"failed": {"newton_failed": 3}, "share failed": 0.03, "breaches": {"silent": 1}}
+    extra |= {"runaway": 0, "steps": {"median": 9.0, "most": 20.0}}
+    row = {
+        "case": "robustness",
+        "problem": "vteam",
+        "variant": "adaptive",
+        "n": 100,
+        "extra": extra,
+    }
+    found = table([row, row | {"case": "fit"}]).splitlines()
+    assert found[2] == (
+        "| `vteam` |  |  | 100: 3 % (newton_failed 3, **silent 1**); steps 9, at most 20 |"
+    )
+    assert len(found) == 3

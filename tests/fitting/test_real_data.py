@@ -33,3 +33,32 @@ def test_medians_of_the_published_sweeps_are_met(shared_data, name, step):
     assert np.median(np.abs(np.log10(i[clear] / np.abs(m.i[clear])))) <= 0.3
     if name == "asymmetric":
         assert float(result.device.mu_neg) == 0
+
+
+LOOPS = {
+    "knowm_iv.csv": ("mms", {"point_time": 0.01}),
+    "vo2_iv_sweep.csv": ("threshold-switch", {}),
+    "sto_nb_iv_timed.csv": ("and-ts", {"bench": mj.Bench(series_resistance=40.0)}),
+}
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_a_model_draws_the_loops_of_other_devices(shared_data, name):
+    """Median error of at most 0.2: decades, relative for the Mott switch. The case device_fits has all models."""
+    model, options = LOOPS[name]
+    m = mj.read(shared_data / "clean" / name)
+    if name.startswith("sto"):  # the last device of the file, a radius of 100 um
+        m = m.select(m.sweep == m.labels[-1])
+    else:
+        m = m.select(m.sweep == m.labels[0])
+    result = ft.fit([m], mj.device_class(model)(), screened=16, **options)
+    trace = mj.simulate_like(
+        result.device,
+        m,
+        point_time=result.point_time,
+        bench=result.problem.bench,
+        deterministic=True,
+    ).check()
+    ratio = np.abs(np.asarray(trace.i).ravel() / m.i)
+    off = np.abs(ratio - 1) if name.startswith("vo2") else np.abs(np.log10(ratio))
+    assert np.median(off) <= 0.2

@@ -169,8 +169,8 @@ class BenchedDevice(AbstractSystem):
     def initial(self, env: Environment) -> State:
         """See `AbstractSystem`: the device at rest, the node uncharged."""
         own = self.device.initial(env)
-        first = next(iter(own.values()))
-        return own | {NODE: jnp.zeros_like(first)} if self.has_node else own
+        kind = jnp.result_type(next(iter(own.values())))
+        return own | {NODE: jnp.zeros((), kind)} if self.has_node else own
 
     def _source_current(self, u, node):
         """Current that the source drives into the node [A]."""

@@ -193,3 +193,12 @@ def test_a_reversed_device_sees_the_opposite_polarity(bench):
     assert np.min(plain.state["x"]) < 0.1  # it set
     np.testing.assert_allclose(turned.state["x"], plain.state["x"], rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(turned.i, -plain.i, rtol=1e-9, atol=1e-18)
+
+
+def test_a_chain_of_particles_shares_the_voltage_with_a_series_resistance():
+    bench = mj.Bench(series_resistance=1e6, parallel_capacitance=1e-9)
+    t = np.linspace(0.1, 1.0, 10)
+    trace = mj.simulate(mj.LangevinChain(particles=2), STEP, bench=bench, save=t).check()
+    np.testing.assert_allclose(trace.v_device + 1e6 * trace.i, trace.v, rtol=1e-9)
+    assert trace.state["x"].shape == (1, 10, 2)
+    assert np.all(trace.v_device < trace.v)

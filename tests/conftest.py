@@ -1,5 +1,6 @@
 """What every test runs under: float64, no silent broadcasting or promotion, compiled once."""
 
+import gc
 import hashlib
 import os
 from pathlib import Path
@@ -32,6 +33,18 @@ jax.config.update("jax_compilation_cache_dir", os.environ["JAX_COMPILATION_CACHE
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
 ROOT = Path(__file__).parents[1]
+
+
+MOST_MAPS = 30_000
+"""Memory maps of a process after which compiled programs are dropped: each holds several, and Linux allows 65,530."""
+
+
+def pytest_runtest_setup():
+    """Drop compiled programs, once there are very many, before a process is out of memory maps."""
+    maps = Path("/proc/self/maps")
+    if maps.exists() and maps.read_bytes().count(b"\n") > MOST_MAPS:
+        jax.clear_caches()
+        gc.collect()
 
 
 @pytest.fixture(scope="session")

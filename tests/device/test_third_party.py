@@ -35,8 +35,7 @@ def _install(folder):
 def test_the_device_of_the_page_is_25_lines_or_less_and_goes_where_a_built_in_one_goes(
     tmp_path, monkeypatch, capsys
 ):
-    code = [line for line in _block("python").splitlines() if line.strip()]
-    assert len(code) <= 25
+    assert len(_block("python").splitlines()) <= 25
     _install(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     assert "leaky" in mj.device_names()

@@ -11,7 +11,7 @@ from memjax.errors import DataError
 from memjax.fields import parameter_specs
 from memjax.params import unconstrain
 
-from .loops import free_of, loops, polarity_of, sinh_branches, values
+from .loops import Loops, free_of, loops, polarity_of, sinh_branches, values
 from .problem import PRIOR_SIGMA
 from .summary import Waveform
 
@@ -190,14 +190,13 @@ def _inside(device: mj.AbstractDevice, values: dict[str, float]) -> dict[str, fl
     return out
 
 
-def _generic(
-    waves: Sequence[Waveform],
-    floor: float,
-    device: mj.AbstractDevice,
-    shown: Mapping[str, float] | None = None,
-) -> Guess:
-    """Guess for any other device: sizes that the loops show, see `fitting.loops`; `shown` where they say more."""
-    found, shown = loops(waves, floor), shown or {}
+def _stands_reversed(found: Loops, device: mj.AbstractDevice) -> bool:
+    """Whether a device that keeps its state sets at the polarity at which the loops reset."""
+    return not device.volatile and found.sets_at * polarity_of(device, found.v) < 0
+
+
+def _scaled(found: Loops, device: mj.AbstractDevice, shown: Mapping[str, float]) -> Guess:
+    """Guess from the sizes that the loops show, and from `shown` where they say more."""
     names = tuple(dict.fromkeys((*free_of(device), *shown)))
 
     def draw(rng: np.random.Generator | None) -> dict[str, float]:
@@ -206,7 +205,6 @@ def _generic(
         }
         return _inside(device, values(device, names, found, rng) | known)
 
-    swapped = 0 if device.volatile else found.sets_at * polarity_of(device, found.v)
     ohmic = isinstance(device, mj.AbstractOhmicDevice)
     hint = (
         f"at the highest currents the voltage rises by {found.slope:.3g} ohm: where some of it "
@@ -217,8 +215,13 @@ def _generic(
         free=names,
         scatter=draw,
         notes=() if ohmic or not found.slope > 0 else (hint,),
-        reversed=swapped < 0,
+        reversed=_stands_reversed(found, device),
     )
+
+
+def _generic(waves: Sequence[Waveform], floor: float, device: mj.AbstractDevice) -> Guess:
+    """Guess for any other device, see `fitting.loops`."""
+    return _scaled(loops(waves, floor), device, {})
 
 
 def _yakopcic(waves: Sequence[Waveform], floor: float, device: mj.AbstractDevice) -> Guess:
@@ -229,11 +232,11 @@ def _yakopcic(waves: Sequence[Waveform], floor: float, device: mj.AbstractDevice
         (1, False): ("a_off", "b_off"),
         (-1, False): ("a_off_neg", "b_off_neg"),
     }
-    side = -1 if _generic(waves, floor, device).reversed else 1
-    shown: dict[str, float] = {}
-    for (sign, on), found in sinh_branches(waves).items():
-        shown |= dict(zip(names[side * sign, on], found, strict=True))
-    return _generic(waves, floor, device, shown)
+    found, shown = loops(waves, floor), {}
+    side = -1 if _stands_reversed(found, device) else 1
+    for (sign, on), branch in sinh_branches(waves).items():
+        shown |= dict(zip(names[side * sign, on], branch, strict=True))
+    return _scaled(found, device, shown)
 
 
 _GUESSES = {"diffusive": _diffusive, "yakopcic": _yakopcic}

@@ -14,7 +14,7 @@ from memjax.fields import ParameterSpec, parameter_specs
 
 from .summary import Waveform
 
-_KNOWN = {"s": 1, "V": 1, "ohm": 1, "A": 1, "Hz": 1}
+_KNOWN = ("s", "V", "ohm", "A", "Hz")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,11 +125,13 @@ def polarity_of(device: mj.AbstractDevice, v: float) -> int:
         Voltage [V].
     """
     env = mj.Environment()
+    rest = device.initial(env)
     ends = [
-        device.project({s.name: jnp.asarray(s.bounds[k]) for s in device.states}) for k in (0, 1)
+        device.project({s.name: jnp.full_like(rest[s.name], s.bounds[k]) for s in device.states})
+        for k in (0, 1)
     ]
     middle = jax.tree.map(lambda a, b: 0.5 * (a + b), *ends)
-    if not all(bool(jnp.isfinite(x)) for x in middle.values()):
+    if not all(bool(jnp.all(jnp.isfinite(x))) for x in middle.values()):
         return 0
     zero, read = jnp.asarray(0.0), jnp.asarray(0.1 * v)
 
@@ -157,6 +159,11 @@ def _dimensions(unit: str) -> dict[str, float] | None:
     return powers
 
 
+def _is_share(spec: ParameterSpec) -> bool:
+    """Whether a parameter is a number between 0 and at most 1."""
+    return spec.unit == "1" and spec.bounds[0] == 0 and spec.bounds[1] <= 1
+
+
 def _size(spec: ParameterSpec, default: float, found: Loops, volts: float) -> tuple[float, float]:
     """Where a parameter starts [its unit], and over how many natural log units it scatters."""
     powers = _dimensions(spec.unit)
@@ -166,7 +173,7 @@ def _size(spec: ParameterSpec, default: float, found: Loops, volts: float) -> tu
         return float(np.sqrt(found.i_low * found.i_high)), 0.4 * np.log(found.i_high / found.i_low)
     if powers == {"V": 1.0}:
         return default * found.v / volts, 0.7
-    if powers and set(powers) <= {"s", "V", "Hz"} and powers != {}:
+    if powers and set(powers) <= {"s", "V", "Hz"}:
         time = powers.get("s", 0.0) - powers.get("Hz", 0.0)
         size = (found.duration / 30) ** time * (found.v / 3) ** powers.get("V", 0.0)
         return size, 2.5 * abs(time) + 0.7
@@ -199,7 +206,7 @@ def values(
         spec, normal = specs[name], 0.0 if rng is None else float(rng.normal())
         lower, upper = spec.bounds
         share = (own[name] - lower) / (upper - lower)
-        if spec.unit == "1" and lower == 0 and upper <= 1:
+        if _is_share(spec):
             middle = share if 0 < share < 1 else 0.5
             out[name] = upper / (1 + (1 / middle - 1) * np.exp(1.5 * normal))
         else:
@@ -219,8 +226,8 @@ def free_of(device: mj.AbstractDevice) -> tuple[str, ...]:
     out = []
     for s in parameter_specs(device).values():
         value = getattr(device, s.name)
-        unit = s.unit == "1" and s.bounds[0] == 0 and s.bounds[1] <= 1
-        inside = value is not None and s.bounds[0] < float(value) < s.bounds[1]
-        if not s.noise and value is not None and (inside or unit):
+        if s.noise or value is None:
+            continue
+        if _is_share(s) or s.bounds[0] < float(value) < s.bounds[1]:
             out.append(s.name)
     return tuple(out)

@@ -1,6 +1,7 @@
 """A calibration problem: which parameters are free, and the residuals that the data leave."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import equinox as eqx
@@ -22,7 +23,7 @@ from .summary import EVENTS, HOLD_THRESHOLD, ON_THRESHOLD, Waveform
 POLICY = mj.Stiff(rtol=1e-5, atol=1e-7, max_steps=2500)
 """Solver of the calibration: on the fitted symmetric sweeps it moves V_th by 0.001 mV against rtol 1e-8."""
 
-PATIENT = mj.Stiff(rtol=1e-5, atol=1e-7, max_steps=10000)
+PATIENT = replace(POLICY, max_steps=10_000)
 """The same, where no start ends within the steps of `POLICY`."""
 
 MODEL_SIGMA = 0.3
@@ -172,7 +173,7 @@ class Problem(eqx.Module):
     bench: mj.Bench
     env: mj.Environment
     center: Float[Array, " free"]
-    policy: mj.Stiff = eqx.field(default=POLICY)
+    policy: mj.Stiff = POLICY
 
     @classmethod
     def of(

@@ -114,9 +114,8 @@ def uncertainty(
         root, source = np.sqrt(max(chi2, 1.0)) * data_j, "reduced chi squared"
     _, size, axes = np.linalg.svd(np.concatenate([data_j, prior]), full_matrices=False)
     inverse = (axes.T / size**2) @ axes
-    spread = (
-        np.concatenate([root, prior]) @ inverse
-    )  # a root of the covariance: no variance is negative
+    # A root of the covariance, so that rounding makes no variance negative.
+    spread = np.concatenate([root, prior]) @ inverse
     covariance = spread.T @ spread
     sigma = np.sqrt(np.diag(covariance))
     loose = tuple(

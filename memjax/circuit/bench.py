@@ -190,16 +190,15 @@ class BenchedDevice(AbstractSystem):
         i = u if limit is None else soft_limit(u / total, limit)
         return i, i * total
 
-    def _device_voltage(self, state: State, u, env: Environment):
-        """Voltage across the device [V]."""
+    def _seen(self, state: State, u, env: Environment):
+        """State of the device, and the voltage [V] that it sees."""
         own, node = self._split(state)
-        return self._closed_form(own, u, env)[1] if node is None else node
+        return own, self._facing(self._closed_form(own, u, env)[1] if node is None else node)
 
     def drift(self, t, state, u, env):
         """See `AbstractSystem`."""
         own, node = self._split(state)
-        v = self._device_voltage(state, u, env)
-        rates = self.device.drift(t, own, self._facing(v), env)
+        rates = self.device.drift(t, *self._seen(state, u, env), env)
         if node is None:
             return rates
         through = self._current(t, own, node, env) + node * self._leak
@@ -207,13 +206,11 @@ class BenchedDevice(AbstractSystem):
 
     def noise(self, t, state, u, env):
         """See `AbstractSystem`."""
-        own, _ = self._split(state)
-        return self.device.noise(t, own, self._facing(self._device_voltage(state, u, env)), env)
+        return self.device.noise(t, *self._seen(state, u, env), env)
 
     def jumps(self, t, state, u, env):
         """See `AbstractSystem`."""
-        own, _ = self._split(state)
-        return self.device.jumps(t, own, self._facing(self._device_voltage(state, u, env)), env)
+        return self.device.jumps(t, *self._seen(state, u, env), env)
 
     def outputs(self, t, state, u, env):
         """See `AbstractSystem`: `v`, `i` at the instrument, `v_device`, `i_device` at the device."""

@@ -131,3 +131,8 @@ def read(path: Path) -> list[dict]:
     """All records of a file, or of the ``*.jsonl`` files of a folder."""
     files = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
     return [json.loads(row) for file in files for row in file.read_text("utf8").splitlines()]
+
+
+def of_run(path: Path, case: str, run_id: str) -> list[dict]:
+    """Records of one case in one run."""
+    return [r for r in read(path) if r["case"] == case and r["run_id"] == run_id]

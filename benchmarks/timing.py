@@ -3,8 +3,11 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +42,7 @@ def measure(call: Callable[[], object], *, repeats: int = 5) -> tuple[Times, obj
     cached = jax.config.values["jax_enable_compilation_cache"]
     jax.config.update("jax_enable_compilation_cache", False)
     try:
-        laps = [_lap(call) for _ in range(repeats + 1)]
+        laps = [lap(call) for _ in range(repeats + 1)]
     finally:
         jax.config.update("jax_enable_compilation_cache", cached)
     run = [seconds for seconds, _ in laps[1:]]
@@ -47,7 +50,8 @@ def measure(call: Callable[[], object], *, repeats: int = 5) -> tuple[Times, obj
     return Times(run=run, compile=first), laps[-1][1]
 
 
-def _lap(call: Callable[[], object]) -> tuple[float, object]:
+def lap(call: Callable[[], T]) -> tuple[float, T]:
+    """Wall time of a call [s], waiting for its arrays, and what it gave."""
     import jax
 
     start = time.perf_counter()

@@ -7,7 +7,7 @@ import numpy as np
 
 from benchmarks.cases.gillespie import exact
 from benchmarks.cases.gillespie.switches import REST, ROWS, SHOWN, STEP
-from benchmarks.records import read
+from benchmarks.records import of_run
 
 LOOKS = {"events": ("#0072B2", "o"), "langevin": ("#D55E00", "s")}
 """Colour (of Okabe and Ito) and marker of both forms."""
@@ -199,7 +199,7 @@ def write(path: Path, run_id: str) -> Path | None:
     Path or None
         The picture; None where a form was not measured.
     """
-    rows = [r for r in read(path) if r["case"] == "gillespie" and r["run_id"] == run_id]
+    rows = of_run(path, "gillespie", run_id)
     if not {"events", "langevin"} <= {r["variant"] for r in rows}:
         return None
     target = path.with_name("gillespie.json")

@@ -5,8 +5,9 @@ import numpy as np
 import memjax as mj
 from benchmarks.cases.langevin import ensembles, model
 from benchmarks.cases.langevin.ensembles import Spiking, Window
-from benchmarks.cases.langevin.figures import FIXED, Exact, Figure, finite, timed
+from benchmarks.cases.langevin.figures import FIXED, Exact, Figure, finite
 from benchmarks.records import Recorder
+from benchmarks.timing import lap
 
 R_EXT, TAU, V_EXT = 128.0, 0.8, 28.0
 TABLE = {
@@ -84,7 +85,7 @@ def _steps(record: Recorder) -> None:
     window = Window(burn=5.0, begin=60.0, follow=20.0, members=256)
     for dt, reference in CHECK.items():
         drive, own = model.held(24.0, window.duration), model.device(0.03)
-        found, seconds = timed(
+        seconds, found = lap(
             lambda dt=dt, own=own, drive=drive: ensembles.run(
                 own, model.bench(64.0, 1.0), drive, window=window, policy=model.steps(dt)
             )
@@ -99,7 +100,7 @@ def _adaptive(record: Recorder, noise: float, fixed: Spiking) -> None:
     for rtol, members in ((1e-3, 256), (1e-4, 128)):
         policy = mj.Stiff(rtol=rtol, atol=rtol / 10, max_steps=1_000_000)
         window = Window(burn=5.0, begin=60.0, follow=20.0, members=members)
-        found, seconds = timed(lambda p=policy, w=window: at(noise, w, p))
+        seconds, found = lap(lambda p=policy, w=window: at(noise, w, p))
         Exact(
             name=f"R4.3 D = {noise:g}: mean interval, deviation from fixed steps",
             value=found.intervals.mean,
@@ -116,7 +117,7 @@ def run(record: Recorder, size: str) -> dict[float, Spiking]:
     found, total = {}, 0.0
     for noise in TABLE if size == "full" else (0.01, 0.03, 0.12):
         window = WINDOWS.get(noise, SHORT) if size == "full" else SMOKE
-        found[noise], seconds = timed(lambda d=noise, w=window: at(d, w, model.steps()))
+        seconds, found[noise] = lap(lambda d=noise, w=window: at(d, w, model.steps()))
         total += seconds
         for figure in pair(f"R4.3 D = {noise:g}", found[noise], *TABLE[noise], n=window.total):
             figure.tell(record, seconds)

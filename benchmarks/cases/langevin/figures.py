@@ -1,15 +1,10 @@
 """A figure that was measured beside that of a recipe, and how it is told to the recorder."""
 
 import math
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from benchmarks.records import Recorder
 from benchmarks.timing import Times
-
-T = TypeVar("T")
 
 Z = 4.0
 """Largest deviation that is right, in standard errors of both."""
@@ -120,10 +115,3 @@ class Exact:
             dtype="float64",
             extra={"value": finite(value), "recipe": self.reference} | self.extra,
         )
-
-
-def timed(call: Callable[[], T]) -> tuple[T, float]:
-    """What a call gives, and its wall time, compilation included where it was the first of its shape [s]."""
-    start = time.perf_counter()
-    result = call()
-    return result, time.perf_counter() - start

@@ -7,8 +7,9 @@ import numpy as np
 from benchmarks.cases.langevin import coherence, ensembles, model
 from benchmarks.cases.langevin.coherence import LONG, R_EXT, SMOKE, TAU, V_EXT
 from benchmarks.cases.langevin.ensembles import RECIPE_TIME, Spiking, Window
-from benchmarks.cases.langevin.figures import Figure, timed
+from benchmarks.cases.langevin.figures import Figure
 from benchmarks.records import Recorder
+from benchmarks.timing import lap
 
 NOISE = 0.005
 TABLE = {
@@ -45,7 +46,7 @@ def run(record: Recorder, size: str) -> dict[float, Spiking]:
     """All of R4.5 (in smoke the lightest device only); the ensembles by heat capacity."""
     found, window = {}, LONG if size == "full" else SMOKE
     for c in TABLE if size == "full" else (1.0,):
-        found[c], seconds = timed(lambda c=c: at(c, window))
+        seconds, found[c] = lap(lambda c=c: at(c, window))
         mean, cv, temperature = TABLE[c]
         name = f"R4.5 C_h = {c:g}"
         for figure in coherence.pair(name, found[c], mean, 0.01, cv, n=window.total):

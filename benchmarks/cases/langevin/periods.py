@@ -7,9 +7,10 @@ from jaxtyping import Float
 
 import memjax as mj
 from benchmarks.cases.langevin import model
-from benchmarks.cases.langevin.figures import STIFF, Exact, timed
+from benchmarks.cases.langevin.figures import STIFF, Exact
 from benchmarks.cases.langevin.spikes import spike_times
 from benchmarks.records import Recorder
+from benchmarks.timing import lap
 
 PERIODS = {
     (128.0, 0.8): {30.5: 2.53, 31.0: 2.22, 32.0: 1.90, 34.0: 1.59, 37.0: 1.38, 42.0: None},
@@ -58,7 +59,7 @@ def run(record: Recorder, size: str) -> dict[tuple[float, float], dict[float, Cy
     """All of R4.2 (in smoke behind 128 only); the runs by (R_ext, tau) and voltage."""
     policy, found = mj.Stiff(rtol=1e-6, atol=1e-8), {}
     for (r_ext, tau), table in list(PERIODS.items())[: 1 if size == "smoke" else None]:
-        runs, seconds = timed(lambda r=r_ext, s=tau, t=table: cycles(r, s, list(t), policy))
+        seconds, runs = lap(lambda r=r_ext, s=tau, t=table: cycles(r, s, list(t), policy))
         found[r_ext, tau] = dict(zip(table, runs, strict=True))
         for (v, reference), cycle in zip(table.items(), runs, strict=True):
             what = f"R_ext = {r_ext:g}, tau = {tau:g}, V_ext = {v:g}"

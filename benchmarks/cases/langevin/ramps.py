@@ -7,9 +7,10 @@ from jaxtyping import Float
 
 import memjax as mj
 from benchmarks.cases.langevin import model
-from benchmarks.cases.langevin.figures import Exact, Figure, timed
+from benchmarks.cases.langevin.figures import Exact, Figure
 from benchmarks.cases.langevin.spikes import DOWN, UP
 from benchmarks.records import Recorder
+from benchmarks.timing import lap
 
 R_EXT, TAU, SEEDS = 64.0, 0.3, 12
 SLOW, FAST = 500.0, 50.0
@@ -107,7 +108,7 @@ def _quiet(record: Recorder) -> Loop:
     V_off is that of a delayed Hopf bifurcation: what the ramp passes at 18.27 grows out of rounding, in the end at
     a rate of 3.4 while V_ext falls by 0.08 per unit of time, so that a factor of 100 in rounding is 0.1.
     """
-    found, seconds = timed(lambda: loop(0.0, SLOW, 1))
+    seconds, found = lap(lambda: loop(0.0, SLOW, 1))
     for name, value, reference, tolerance in (
         ("V_on", found.on[0], 26.16, 0.005),
         ("V_off", found.off[0], 16.71, 0.1),
@@ -127,7 +128,7 @@ def run(record: Recorder, size: str) -> dict[tuple[float, float], Loop]:
     for (noise, leg), references in NOISY.items():
         if size == "smoke" and leg != FAST:
             continue
-        loops, seconds = timed(lambda d=noise, t=leg: loop(d, t, MEMBERS[size]))
+        seconds, loops = lap(lambda d=noise, t=leg: loop(d, t, MEMBERS[size]))
         found[noise, leg] = loops
         for name, values, reference in zip(("V_on", "V_off"), (loops.on, loops.off), references):
             what = f"R4.4 {name}, D = {noise:g}, leg {leg:g}"

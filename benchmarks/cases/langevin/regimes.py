@@ -8,9 +8,10 @@ from jaxtyping import Float
 
 import memjax as mj
 from benchmarks.cases.langevin import branches, ensembles, model
-from benchmarks.cases.langevin.figures import EXACT, Exact, timed
+from benchmarks.cases.langevin.figures import EXACT, Exact
 from benchmarks.cases.langevin.spikes import spike_times
 from benchmarks.records import Recorder
+from benchmarks.timing import lap
 
 QUIET, TONIC, LOW, WALL = "quiescent", "tonic", "low resistance", "right wall"
 DURATION, SAVE, STEP = 40.0, 0.02, 2e-4
@@ -119,26 +120,22 @@ def fires_at(r_ext: float, tau: float) -> float:
     return float(v_ext[[what != QUIET for what in found].index(True)])
 
 
+def _line(record: Recorder, name: str, call, reference: float, *, tolerance: float) -> None:
+    """One figure of the fixed points."""
+    seconds, value = lap(call)
+    own = {"reference": reference, "tolerance": tolerance, "variant": EXACT}
+    Exact(name=f"R4.1 {name}", value=value, **own).tell(record, seconds)
+
+
 def _lines(record: Recorder) -> None:
     """Saddle-nodes and Hopf voltages from the fixed points."""
     for r_ext, reference in SADDLES.items():
-        value, seconds = timed(lambda r_ext=r_ext: branches.saddle_node(r_ext))
-        Exact(
-            name=f"R4.1 V_SN, R_ext = {r_ext:g}",
-            value=value,
-            reference=reference,
-            tolerance=0.005,
-            variant=EXACT,
-        ).tell(record, seconds)
+        call = lambda r=r_ext: branches.saddle_node(r)  # noqa: E731
+        _line(record, f"V_SN, R_ext = {r_ext:g}", call, reference, tolerance=0.005)
     for tau, reference in HOPF.items():
-        value, seconds = timed(lambda tau=tau: branches.hopf(64.0, tau) or np.nan)
-        Exact(
-            name=f"R4.1 Hopf voltage, R_ext = 64, tau = {tau:g}",
-            value=value,
-            reference=reference,
-            tolerance=0.05,
-            variant=EXACT,
-        ).tell(record, seconds)
+        name = f"Hopf voltage, R_ext = 64, tau = {tau:g}"
+        call = lambda tau=tau: branches.hopf(64.0, tau) or np.nan  # noqa: E731
+        _line(record, name, call, reference, tolerance=0.05)
 
 
 def run(record: Recorder, size: str) -> list[Map]:
@@ -146,7 +143,7 @@ def run(record: Recorder, size: str) -> list[Map]:
     _lines(record)
     maps = []
     for r_ext, (taus, v_ext) in MAPS[size].items():
-        found, seconds = timed(lambda a=r_ext, b=taus, c=v_ext: survey(a, b, c))
+        seconds, found = lap(lambda a=r_ext, b=taus, c=v_ext: survey(a, b, c))
         maps.append(found)
         for sentence, count in contradictions(found).items():
             name = f"R4.1 {sentence}, R_ext = {r_ext:g}: points of the map against it"
@@ -155,13 +152,13 @@ def run(record: Recorder, size: str) -> list[Map]:
                 record, seconds
             )
     for r_ext, tau in STEPPED if size == "full" else ():
-        value, seconds = timed(lambda r=r_ext, tau=tau: fires_at(r, tau))
+        seconds, value = lap(lambda r=r_ext, tau=tau: fires_at(r, tau))
         name = f"R4.1 lowest V_ext at which a step fires, R_ext = {r_ext:g}, tau = {tau:g}"
         Exact(name=name, value=value, reference=SADDLES[r_ext], tolerance=None).tell(
             record, seconds
         )
     for tau in BOTH if size == "full" else (2.0,):
-        states, seconds = timed(lambda tau=tau: both_states(tau))
+        seconds, states = lap(lambda tau=tau: both_states(tau))
         name = f"R4.1 cycle beside stable low resistance, tau = {tau:g}, V_ext = {BOTH[tau]:g}"
         agree = float(states == (TONIC, LOW))
         shown = {"from rest": states[0], "from low resistance": states[1]}

@@ -12,7 +12,7 @@ from benchmarks.cases.robustness.checks import (
     run_sets,
     strengths,
 )
-from benchmarks.cases.robustness.sampling import Sets, defaults, draw_sets
+from benchmarks.cases.robustness.sampling import Sets, draw_sets
 from benchmarks.cases.robustness.solves import Program, is_random
 from benchmarks.records import Recorder
 from benchmarks.registry import Case
@@ -73,10 +73,10 @@ def _flaws(tally: Tally, more: dict, *, long: bool, double: bool) -> int:
 
 def measure_model(record: Recorder, name: str, *, sets: int, batch: int, few: int) -> None:
     """Records of one model, all variants."""
-    model = defaults()[name]
+    model = mj.device_class(name)()
     for variant, (double, program) in programs(model).items():
         with jax.enable_x64(double):
-            drawn = draw_sets(model_in_precision(name), sets)
+            drawn = draw_sets(mj.device_class(name)(), sets)  # in the precision of the moment
             long = variant.endswith("long")
             tally = run_sets(model, program, drawn, batch=batch, points=not long)
             more = _more(model, program, drawn.part(0, few)) if few and not long else {}
@@ -91,11 +91,6 @@ def measure_model(record: Recorder, name: str, *, sets: int, batch: int, few: in
             dtype="float64" if double else "float32",
             extra=_extra(tally) | more,
         )
-
-
-def model_in_precision(name: str) -> AbstractDevice:
-    """A model in JAX's precision of the moment."""
-    return mj.device_class(name)()
 
 
 def _extra(tally: Tally) -> dict:
@@ -113,7 +108,7 @@ def _extra(tally: Tally) -> dict:
 def run(size: str, record: Recorder) -> None:
     """All models, or a few of each kind."""
     jax.config.update("jax_enable_x64", True)
-    for name in defaults() if size == "full" else SMOKE:
+    for name in mj.device_names() if size == "full" else SMOKE:
         measure_model(record, name, sets=SETS[size], batch=BATCH[size], few=FEW[size])
 
 

@@ -8,7 +8,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, UInt32
 
-import memjax as mj
 from memjax.device import AbstractDevice
 from memjax.fields import ParameterSpec, StateSpec, parameter_specs
 from memjax.noise import device_key, words
@@ -183,8 +182,3 @@ def _draw_state(spec: StateSpec, rng: np.random.Generator, n: int) -> np.ndarray
     else:
         values = spec.scale * rng.standard_normal(shape)
     return values.astype(jnp.result_type(float))
-
-
-def defaults() -> dict[str, AbstractDevice]:
-    """Every model by name, with its default settings."""
-    return {name: mj.device_class(name)() for name in mj.device_names()}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from benchmarks.cases.stiff_sde import noise_free, stiffness
-from benchmarks.records import read
+from benchmarks.records import of_run
 
 OURS = "memjax"
 LOOKS = {
@@ -220,7 +220,7 @@ def write(path: Path, run_id: str) -> Path | None:
     Path or None
         The picture; None where nothing was measured.
     """
-    rows = [r for r in read(path) if r["case"] == "stiff_sde" and r["run_id"] == run_id]
+    rows = of_run(path, "stiff_sde", run_id)
     points = [point(r) for r in rows if "family" in r["extra"]]
     if not any(p["status"] == "ok" for p in points):
         return None

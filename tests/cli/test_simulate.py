@@ -10,6 +10,7 @@ import pytest
 
 import memjax as mj
 from memjax.circuit.bench import PARASITIC_CAPACITANCE
+from memjax.errors import ModelError
 from memjax.io.fit import load_fit
 from memjax.result import Trace
 
@@ -183,6 +184,12 @@ def test_fit_brings_bench_read_noise_and_spread(go, fit, measured):
     assert len(z) > 50
     assert abs(z.mean()) < 4 / np.sqrt(len(z))
     assert 0.6 < z.std() < 1.4
+
+
+def test_fit_brings_the_orientation_of_the_device(fit):
+    assert load_fit(fit(bench={"reversed": True})).bench["reversed"] is True
+    with pytest.raises(ModelError, match=r"bench reversed = 1.*true or false"):
+        load_fit(fit(bench={"reversed": 1}))
 
 
 def test_fit_brings_settings(run, refused, fit, stimulus, tmp_path):

@@ -67,8 +67,9 @@ class AgFilament(AbstractDevice):
     Conduction: a filament of length :math:`L - g` and resistivity
     :math:`\rho_m = \rho_{m0}\frac{(1 - p)\,l_f}{(1 + p)\,\phi}` in series with the gap, which is oxide of
     :math:`\rho_{ox0}/(1 + \gamma|V_g|/g)` over the largest cross-section, bridged by the filament above
-    :math:`\phi_a` (over the next tenth of it). The voltage of the gap follows from a quadratic
-    equation. Heat: :math:`T = T_0 + J^2\rho_{stub}(L^2 - g^2)/8k_m + J^2\rho_{gap}\,g^2/8k`, at once.
+    :math:`\phi_a` (over the next tenth of it, geometrically from oxide to metal). The voltage of the gap
+    follows from a quadratic equation. Heat:
+    :math:`T = T_0 + J^2\rho_{stub}(L^2 - g^2)/8k_m + J^2\rho_{gap}\,g^2/8k`, at once.
 
     Parameters ending in `_neg` hold at negative voltage. Rates are those that the published code
     has; cross-sections, which its transcription does not give, are ours. Passive, and pinched at 0 V.
@@ -198,7 +199,9 @@ class AgFilament(AbstractDevice):
         oxide = widest * (_SQUARE / gap) / self.rho_ox0
         rest = jnp.maximum(self.length - gap, 0.0)
         stub = metal * rest
-        bridge = bridged / (metal * gap + _CONTACT)
+        # Geometrically between oxide and metal, which may be 1e30 apart: a start of a bridge is no short.
+        closed = 1 / (metal * gap + _CONTACT)
+        bridge = bridged * closed * jnp.exp((1 - bridged) * jnp.log(oxide / (oxide + closed)))
         linear = 1 + stub * oxide + stub * bridge
         bent = stub * oxide / linear * (self.gamma / gap) / linear
         share = 2 / (1 + jnp.sqrt(1 + 4 * bent * jnp.abs(v))) / linear

@@ -38,15 +38,16 @@ def test_the_order_is_three_also_where_the_equation_depends_on_time():
 
 def test_one_step_damps_a_stiff_mode_away():
     f = lambda t, y: -1e6 * y  # noqa: E731
-    y, _ = rodas3_step(f, jnp.asarray(0.0), jnp.array([1.0]), h=jnp.asarray(1.0))
+    y, _, rate = rodas3_step(f, jnp.asarray(0.0), jnp.array([1.0]), h=jnp.asarray(1.0))
     assert abs(float(y[0])) < 1e-5
+    assert float(rate[0]) == -1e6
 
 
 def test_the_error_estimate_does_not_see_a_transient_that_is_over():
     # y = sin t + (1 - sin 0) exp(-1e6 t): the fast part is gone at t = 1.
     f = lambda t, y: jnp.cos(t) - 1e6 * (y - jnp.sin(t))  # noqa: E731
     t, h = jnp.asarray(1.0), jnp.asarray(1e-2)
-    y, error = rodas3_step(f, t, jnp.sin(t)[None], h=h)
+    y, error, _ = rodas3_step(f, t, jnp.sin(t)[None], h=h)
     assert abs(float(error[0])) < 1e-6
     assert float(y[0]) == pytest.approx(np.sin(1.01), abs=1e-6)
 

@@ -36,8 +36,9 @@ def bracketed(
 
     Notes
     -----
-    Its derivative is that of one more Newton step whose slope is held fixed: the implicit function
-    theorem, forward and in reverse. Where the function is flat, to rounding, neither moves.
+    Its derivative is that of one more Newton step whose slope is held fixed, at what the last one had
+    (1e-12 away at most): the implicit function theorem, forward and in reverse. Where the function
+    is flat, to rounding, neither moves.
     """
     # What the function closes over becomes arguments, so that no loop carries their derivatives.
     pure, consts = jax.closure_convert(f, low)
@@ -56,6 +57,10 @@ def bracketed(
         return jnp.where(rises, value / jnp.where(rises, slope, 1.0), 0.0)
 
     a, b = lax.fori_loop(0, _HALVINGS, halve, (low, high))
-    improve = lambda _, x: jnp.clip(x - step(*with_slope(x, *still)), a, b)  # noqa: E731
-    x = lax.fori_loop(0, _STEPS, improve, 0.5 * (a + b))
-    return jnp.clip(x - step(pure(x, *consts), with_slope(x, *still)[1]), low, high)
+
+    def improve(_, found):
+        value, slope = with_slope(found[0], *still)
+        return jnp.clip(found[0] - step(value, slope), a, b), slope
+
+    x, slope = lax.fori_loop(0, _STEPS, improve, (0.5 * (a + b), jnp.zeros_like(a)))
+    return jnp.clip(x - step(pure(x, *consts), slope), low, high)

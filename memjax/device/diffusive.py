@@ -253,7 +253,8 @@ class DiffusiveMemristor(AbstractOhmicDevice):
         growth = jnp.minimum(free, loss1 + loss2 + free * gap / _CLOSED)
         closed = jnp.clip(1 - gap / _CLOSED, 0.0, 1.0)
         excess = s - 1
-        grow = closed * self._at("theta", v) * jnp.abs(v) * jnp.exp(-excess)
+        grow = closed * self._at("theta", v) * jnp.abs(v)
+        grow = grow * jnp.exp(-jnp.maximum(excess, -1.0))  # no Newton iterate overflows
         rate = grow - self._at("gamma3", v) * safe_exp(excess, _LARGE)
         thin = jnp.minimum(rate, 0.0) * jnp.clip(excess / _CLOSED, -1.0, 1.0)
         return {

@@ -150,7 +150,7 @@ class DriftMemristor(AbstractDevice):
 
     def _resistance(self, h: Float[Array, ""], s: Float[Array, ""]) -> Float[Array, ""]:
         """Resistance [ohm]; of the closed gap also beyond h_max."""
-        x = jnp.minimum(h / self.h_max, 1.0)
+        x = jnp.minimum(jnp.maximum(h, -_BELOW) / self.h_max, 1.0)
         area = jnp.sqrt(1 / jnp.maximum(self._latched(s), 0.5))
         # Below 0, which the clamp allows, the filament adds nothing: no negative resistance.
         return self.r_on * jnp.maximum(x, 0.0) * area + self.r_off * gap_ratio(
@@ -169,7 +169,7 @@ class DriftMemristor(AbstractDevice):
         free = free - self.beta * (h / self.h_max) * self._bell(h, self.h2)
         room = 1 - (v / self._resistance(h, s)) / self.i_max
         held = jnp.clip(room / 1e-3, 0.0, 1.0) * (1 - closed * jnp.clip(excess, 0.0, 1.0))
-        latch = self.eta * v**self.m * jnp.exp(-s) - self.theta * s
+        latch = self.eta * v**self.m * jnp.exp(-jnp.maximum(s, 0.0)) - self.theta * s
         latch = jnp.where(latch < 0, latch * jnp.clip(excess, 0.0, 1.0), latch)
         latch = stopped(latch, latched, 0.0, _S_MOST, _S_EDGE)
         return {"h": stopped(held * free, h, -_BELOW, self.h_max, edge), "s": closed * latch}

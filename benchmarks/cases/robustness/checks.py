@@ -41,6 +41,9 @@ STATES = 24
 RUNAWAY = 1e9
 """Derivative of a state over its scale beyond which a path is unstable and its derivative grows until it overflows."""
 
+FAR = 1e-3
+"""Distance of two derivatives from which one of them is no use."""
+
 BREACHES = ("silent", "slopes", "outside", "not pinched", "not passive", "points", "point slopes")
 """What must never be, see `Tally`."""
 
@@ -220,10 +223,15 @@ def noise_free_distance(model: AbstractDevice, program: Program, sets: Sets) -> 
     return float(np.max(np.abs(a - b) / (1 + np.abs(a))))
 
 
-def reverse_mode(model: AbstractDevice, program: Program, sets: Sets) -> tuple[int, float]:
-    """Sets whose gradient in reverse mode is not finite, and its largest distance from forward mode.
+def reverse_mode(model: AbstractDevice, program: Program, sets: Sets) -> dict[str, float]:
+    """Reverse mode against forward mode.
 
-    The distance is relative to the terms of which both are sums. Derivatives that ran away are left out.
+    Returns
+    -------
+    dict
+        "sets": how many there are; "not finite": those whose gradient in reverse mode is not; "apart": the
+        largest distance from forward mode, relative to the terms of which both are sums; "far":
+        sets beyond `FAR`. Derivatives that ran away are left out.
     """
     probes = draw_states(model, PROBES)
     policy = program.policy
@@ -235,4 +243,6 @@ def reverse_mode(model: AbstractDevice, program: Program, sets: Sets) -> tuple[i
     both = good & _finite(back) & np.isfinite(forward.slope)
     a, b, terms = (np.asarray(x)[both] for x in (forward.slope, back.slope, back.terms))
     apart = np.abs(a - b) / (1 + np.abs(a) + terms)
-    return int(np.sum(~_finite(back) & good)), float(np.max(apart, initial=0.0))
+    broken, far = np.sum(~_finite(back) & good), np.sum(apart > FAR)
+    worst = float(np.max(apart, initial=0.0))
+    return {"sets": len(good), "not finite": int(broken), "apart": worst, "far": int(far)}

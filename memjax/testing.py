@@ -37,6 +37,9 @@ _DRAWS, _SAMPLES = 200, 24
 _ALONE = 6
 """Of so many samples one is also computed alone, operation by operation."""
 
+_FAR = (1e2, 1e4, 1e8)
+"""Distances in scales at which derivatives still have to be numbers."""
+
 _FLOAT32_SHARE = 2e-3
 _SMALLEST_NORMAL = float(np.finfo(np.float32).tiny)
 
@@ -77,7 +80,8 @@ def check_device(
     Notes
     -----
     Gradients with respect to states, voltage and parameters are taken forward and in reverse, and
-    compared with central differences wherever two of these agree: a kink is not a wrong gradient.
+    compared with central differences wherever two of these agree: a kink is not a wrong gradient. Those
+    in reverse have to be numbers far outside the domain too, where stages of refused steps may lie.
     Single precision is computed operation by operation with denormal numbers flushed to zero, as
     processors and accelerators do.
     """
@@ -461,7 +465,8 @@ def _check_gradients(probe: _Probe) -> None:
     f, points = probe.flat
     slopes = jax.jit(jax.vmap(jax.jacfwd(f)))
     forward = slopes(points)
-    reverse = jax.jit(jax.vmap(jax.jacrev(f)))(points)
+    backward = jax.jit(jax.vmap(jax.jacrev(f)))
+    reverse = backward(points)
     size = np.max(np.abs(np.asarray(forward)), axis=2, keepdims=True)
     for word, g in (("forward", forward), ("reverse", reverse)):
         if not bool(jnp.all(jnp.isfinite(g))):
@@ -470,9 +475,23 @@ def _check_gradients(probe: _Probe) -> None:
             )
     if not np.all(np.abs(forward - reverse) <= 1e-9 * np.abs(forward) + 1e-11 * size):
         raise probe.fail("forward and reverse gradients differ")
+    for share in _FAR:
+        if not bool(jnp.all(jnp.isfinite(backward(_far(probe, points, share))))):
+            raise probe.fail(
+                f"a reverse gradient is not finite {share:g} scales outside the domain",
+                allowed="finite wherever a step that is refused may go: 0 times infinity is no number",
+                fix="clip states before exponentials and powers, or use memjax.device.laws.safe_exp",
+            )
     least, strength = _least(probe, traced)
     away = jnp.maximum(points, strength[None])  # a root of a strength has no derivative at 0
     _check_differences(probe, away, np.asarray(slopes(away)), least)
+
+
+def _far(probe: _Probe, points: Array, share: float) -> Array:
+    """The samples with every state so many scales away, to either side."""
+    scale = ravel_pytree({s.name: jnp.full(_shape(s), s.scale) for s in probe.device.states})[0]
+    signs = np.random.default_rng(2).choice([-1.0, 1.0], (len(points), len(scale)))
+    return points.at[:, : len(scale)].set(share * signs * scale[None])
 
 
 def _least(probe: _Probe, traced: Any) -> tuple[Array, Array]:

@@ -103,6 +103,8 @@ def _broken(defect):
                 return {"x": self.rate / x}
             if defect == "gradient":
                 return {"x": jnp.where(x > 2, jnp.sqrt(x - 2), -self.rate * x)}
+            if defect == "far":
+                return {"x": self.rate * (v + jnp.exp(-20 * x))}
             if defect == "wrong":
                 return {"x": _liar(self.rate) * (v - x)}
             if defect == "rough":
@@ -174,6 +176,7 @@ def test_the_device_without_a_defect_conforms():
         ("ohm", "is not .* V over"),
         ("branch", "jit does not work"),
         ("gradient", "gradient is not finite"),
+        ("far", "a reverse gradient is not finite 100 scales outside"),
         ("wrong", "a gradient is .* the difference quotient"),
         ("rough", "rough equations|float32 gives"),
         ("denormal", "float32 gives"),

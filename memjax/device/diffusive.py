@@ -50,16 +50,6 @@ def _rectified(
     )
 
 
-def _gap_ratio(x: Float[Array, ""], decay: Float[Array, ""]) -> Float[Array, ""]:
-    """`gap_ratio`; in float64 in the rounding that the bundled example was made with.
-
-    Its derivative by the decay length takes products of two exponentials, which are no float32.
-    """
-    if jnp.result_type(x) == jnp.float32:
-        return gap_ratio(x, decay)
-    return jnp.expm1((1 - x) / decay) / jnp.expm1(1 / decay)
-
-
 class DiffusiveMemristor(AbstractOhmicDevice):
     r"""Volatile threshold switch whose filament `f` grows by ion drift, decays into a residue `r`, and thickens (`s`).
 
@@ -291,7 +281,7 @@ class DiffusiveMemristor(AbstractOhmicDevice):
         """See `AbstractOhmicDevice`."""
         del env
         x = jnp.clip(state["f"] + state["r"], 0.0, 1.0)
-        gap = _gap_ratio(x, self.lam)
+        gap = gap_ratio(x, self.lam)
         area = jnp.clip(state["s"], 1.0, _THICKEST)
         return self.r_on * x / area**2 + self._at("r_off", v) * gap
 

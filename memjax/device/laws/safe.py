@@ -12,7 +12,7 @@ CAP = 60.0
 def safe_exp(x: Float[Array, "..."], cap: float = CAP) -> Float[Array, "..."]:
     """The exponential; beyond `cap` its tangent there, so that value and gradient stay finite."""
     inner = jnp.minimum(x, cap)
-    return jnp.exp(inner) * (1 + (x - inner))  # exactly the exponential up to the cap
+    return jnp.exp(inner) * (1 + x - inner)
 
 
 def safe_sinh(x: Float[Array, "..."], cap: float = CAP) -> Float[Array, "..."]:

@@ -11,6 +11,9 @@ Evaluate = Callable[[Float[np.ndarray, "starts free"]], tuple[np.ndarray, np.nda
 _LONGEST = 1.5
 """Longest move of a coordinate in one iteration [natural log units]."""
 
+_STEEPEST = 1e100
+"""Derivative beyond which a start counts as one without a value: its square is no number."""
+
 _PATIENCE = 8
 """Iterations without a gain of the best start after which the search ends."""
 
@@ -184,8 +187,9 @@ def _steps(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Damped Gauss-Newton steps of a batch, limited in length, and the fall of the cost they promise.
 
-    Both are zero for a start that has no value.
+    Both are zero for a start that has no value, or a derivative whose square is no number.
     """
+    ok = ok & (np.max(np.abs(jac), axis=(1, 2), initial=0.0) < _STEEPEST)
     r, jac = np.where(ok[:, None], r, 0.0), np.where(ok[:, None, None], jac, 0.0)
     hessian = np.einsum("sri,srj->sij", jac, jac)
     gradient = np.einsum("sri,sr->si", jac, r)

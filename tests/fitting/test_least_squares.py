@@ -35,6 +35,16 @@ def test_a_failed_solve_is_counted_and_never_wins():
     assert done.failed > 0
 
 
+def test_a_derivative_whose_square_is_no_number_moves_nothing():
+    def steep(z):
+        r, jac, ok = _rosenbrock(z)
+        return r, np.where(z[:, :1, None] < 0, 1e200, jac), ok
+
+    z = np.array([[-0.5, 0.0], [0.5, 0.5]])
+    done = levenberg_marquardt(steep, z, iterations=200, tolerance=1e-12)
+    np.testing.assert_allclose(done.z, [z[0], [1.0, 1.0]], atol=1e-6)
+
+
 def test_an_interrupt_leaves_the_best_so_far_in_the_progress():
     calls = []
 

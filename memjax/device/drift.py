@@ -43,7 +43,9 @@ class DriftMemristor(AbstractDevice):
     While :math:`h < h_{max}`, h follows :math:`\dot h_0` (and stops at i_max) and s rests. Once
     :math:`h = h_{max}`, s follows :math:`\dot s_0` up to 1.001 s0 (it starts at 0.9999 s0, as the netlist
     does), and h is held until s is back at s0. Each switch of the published code takes a narrow width here
-    (1e-4 of h_max, 1e-6 of s0), so that the drift is continuous.
+    (1e-4 of h_max, 1e-6 of s0), so that the drift is continuous. A limit i_max that is reached within that
+    width of h_max, as at 0.9 V and more in the volatile selector, does not keep the latch from
+    charging: the published switches would, solved exactly; ngspice steps over it as this does.
 
     The published set forgets: at 0 V a set device is back at 1.66 kohm within 10 ms. V^n and V^m keep
     the sign of V, so that n and m are odd for a bipolar device (published: 3, 5) and even for the

@@ -55,7 +55,6 @@ ROWS = np.array([0.04, 0.07, 0.1])
 THETA = {"mu": 60.0, "gamma1": 60.0, "r_off": 1e10, "sigma1": 8.0}
 START = np.log(list(THETA.values()))
 LIMITED = mj.Bench(compliance=1e-6)
-NODE = mj.Bench(series_resistance=1e5, parallel_resistance=1e8, parallel_capacitance=1e-9)
 
 
 def _current(bench):
@@ -73,13 +72,6 @@ def _current(bench):
 @pytest.mark.slow
 def test_along_an_adaptive_path_of_the_diffusive_memristor():
     _agree(*_both(_current(LIMITED), mj.Stiff), START)
-
-
-@pytest.mark.slow
-def test_along_fixed_steps_of_the_diffusive_memristor_behind_a_resistor():
-    policy = mj.Fixed(1e-5, method=DriftImplicitEuler())
-    run = lambda q: _current(NODE)(q, policy)  # noqa: E731
-    _agree(run, run, START)
 
 
 HELD = mj.Sampled(np.array([0.0, 1.0]), np.full(2, 3.0))
@@ -110,9 +102,17 @@ def test_along_an_adaptive_path_whose_channels_do_not_commute():
     _agree(*_both(run, mj.Stiff), [0.2, 0.9, -0.1, 0.1, 0.1, -0.2, 0.8, 0.3])
 
 
-@pytest.mark.parametrize("increments", ["gaussian", "two-point"])
-def test_along_semi_implicit_steps(increments):
-    policy = mj.Fixed(1e-2, method=SemiImplicitEuler(), increments=increments)
+@pytest.mark.parametrize(
+    ("method", "increments"),
+    [
+        (SemiImplicitEuler(), "gaussian"),
+        (SemiImplicitEuler(), "two-point"),
+        (DriftImplicitEuler(), "gaussian"),
+    ],
+    ids=["semi-implicit", "two-point", "implicit"],
+)
+def test_along_fixed_steps(method, increments):
+    policy = mj.Fixed(1e-2, method=method, increments=increments)
     run = lambda q: _oscillator(q, policy)  # noqa: E731
     _agree(run, run, [1.5, 0.05, 5.0])
 

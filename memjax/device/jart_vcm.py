@@ -5,7 +5,6 @@ from typing import ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 from jaxtyping import Array, Float
 
 from ..constants import BOLTZMANN_EV, ELEMENTARY_CHARGE
@@ -247,10 +246,10 @@ class JartVcm(AbstractDevice):
             return _Electrons(i, size * jax.nn.sigmoid(w), jnp.minimum(hot, _HOTTEST))
 
         def excess(w: Float[Array, ""]) -> Float[Array, ""]:
-            """What the barrier carries beyond what the rest does, over their sum, whose square is no float32."""
+            """What the barrier carries beyond what the rest does, over their sum."""
             e = at(w)
             through = self._barrier_current(e.barrier, e.temperature, n, forward)
-            return (through - e.current) / lax.stop_gradient(through + e.current + 1e-30)
+            return (through - e.current) / (through + e.current + 1e-30)
 
         edge = jnp.full_like(size, 40.0)
         found = at(bracketed(excess, -edge, edge))

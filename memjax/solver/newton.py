@@ -17,8 +17,8 @@ Vector = Float[Array, " n"]
 Field = Callable[[Vector], Vector]
 
 
-def linearised(f: Field, y: Vector) -> tuple[Vector, Float[Array, "n n"]]:
-    """Value and Jacobian of a drift, by forward mode, traced once."""
+def linearised(f: Callable, y: Vector) -> tuple[Float[Array, " m"], Float[Array, "m n"]]:
+    """Value and Jacobian of a function, by forward mode, traced once."""
     basis = jnp.eye(y.shape[0], dtype=y.dtype)
     return jax.vmap(lambda v: jax.jvp(f, (y,), (v,)), out_axes=(None, -1))(basis)
 

@@ -13,6 +13,7 @@ from jaxtyping import Array, Float
 
 from .kernel import length, unchanged
 from .linear import factor
+from .newton import linearised
 
 Field = Callable[[Float[Array, ""], Float[Array, " n"]], Float[Array, " n"]]
 
@@ -50,9 +51,9 @@ def rodas3_step(
     ----------
     .. [1] A. Sandu et al., Atmos. Environ. 31, 3459 (1997), doi:10.1016/S1352-2310(97)83212-8
     """
-    along = lambda e: jax.jvp(f, (t, y), (e[0].astype(t.dtype), e[1:]))  # noqa: E731
-    basis = jnp.eye(1 + y.shape[0], dtype=y.dtype)
-    rate, columns = jax.vmap(along, out_axes=(None, -1))(basis)
+    # By time and state at once: how far beyond t, and y.
+    here = jnp.concatenate([jnp.zeros_like(y, shape=1), y])
+    rate, columns = linearised(lambda z: f(t + z[0].astype(t.dtype), z[1:]), here)
     slope, jacobian = columns[:, 0], columns[:, 1:]
     solve = factor(2.0 / h * jnp.eye(y.shape[0], dtype=y.dtype) - jacobian)
     k1 = solve(rate + 0.5 * h * slope)

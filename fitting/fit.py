@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 import memjax as mj
 from memjax.errors import DataError, FitError
-from memjax.fields import parameter_specs
+from memjax.fields import parameter_specs, stored
 from memjax.params import get, known
 from memjax.policy import require_x64
 from memjax.transforms import from_spec
@@ -102,7 +102,7 @@ class FitResult:
         rows = []
         std = dict(zip(self.problem.free, self._std(), strict=True))
         for spec in parameter_specs(self.device).values():
-            value = getattr(self.device, spec.name)
+            value = stored(self.device, spec.name)
             free = spec.name in self.problem.free
             row = {
                 "name": spec.name,
@@ -347,7 +347,7 @@ def _limited(bench: mj.Bench, measurements: Sequence[mj.Measurement]) -> tuple[m
 def _filled(device: mj.AbstractDevice, names: Sequence[str]) -> mj.AbstractDevice:
     """The device with a value of its own for each named parameter that follows another one."""
     return mj.params.replace(
-        device, {n: get(device, n) for n in names if getattr(device, n) is None}
+        device, {n: get(device, n) for n in names if stored(device, n) is None}
     )
 
 

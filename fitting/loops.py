@@ -10,7 +10,7 @@ import numpy as np
 from scipy.optimize import least_squares
 
 import memjax as mj
-from memjax.fields import ParameterSpec, parameter_specs
+from memjax.fields import ParameterSpec, parameter_specs, stored
 
 from .summary import Waveform
 
@@ -225,7 +225,7 @@ def free_of(device: mj.AbstractDevice) -> tuple[str, ...]:
     """
     out = []
     for s in parameter_specs(device).values():
-        value = getattr(device, s.name)
+        value = stored(device, s.name)
         if s.noise or value is None:
             continue
         if _is_share(s) or s.bounds[0] < float(value) < s.bounds[1]:

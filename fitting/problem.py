@@ -12,6 +12,7 @@ from jax import lax
 from jaxtyping import Array, Bool, Float
 
 import memjax as mj
+from memjax.circuit import placed
 from memjax.errors import DataError
 from memjax.params import constrain, known, quiet, unconstrain
 from memjax.programs import kept
@@ -216,7 +217,7 @@ class Problem(eqx.Module):
 
 def _observe_all(problem: Problem, device: mj.AbstractDevice):
     """log10 of the current's modulus at the rows, rows of the events, success, of every waveform."""
-    system = mj.BenchedDevice(device, problem.bench, problem.group.stimuli.quantity)
+    system = placed(device, problem.bench, problem.group.stimuli.quantity)
     scaled, end = Scaled(system, problem.env), jnp.max(problem.group.rows)
     one = lambda s, r, span: _observe(scaled, s, r, span, end, problem.policy)  # noqa: E731
     return jax.vmap(one)(problem.group.stimuli, problem.group.rows, problem.group.span)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas
 
-from memjax.fields import setting_specs
+from memjax.fields import setting_specs, stored
 from memjax.noise.draws import cycle_factors
 from memjax.observables import switching
 from memjax.params import get
@@ -104,7 +104,7 @@ def to_json(result: FitResult, files: list[Path], *, truth: dict | None, command
         "schema_version": SCHEMA,
         "model": result.device.name,
         "parameters": parameters,
-        "settings": {n: getattr(result.device, n) for n in setting_specs(result.device)},
+        "settings": {n: stored(result.device, n) for n in setting_specs(result.device)},
         "bench": {
             "series_resistance": bench.series_resistance,
             "parallel_resistance": bench.parallel_resistance,

@@ -11,8 +11,25 @@ if "memjax" in (_os.path.basename(_sys.argv[0]) if _sys.argv else "", *_sys.orig
     # keeps no program that does, and every adaptive solve checks its times.
     _os.environ.setdefault("EQX_ON_ERROR", "nan")
 
-from . import params as params, presets as presets, solver as solver, testing as testing
-from .circuit import Bench as Bench, BenchedDevice as BenchedDevice
+from . import (
+    neuron as neuron,
+    params as params,
+    presets as presets,
+    solver as solver,
+    synapse as synapse,
+    testing as testing,
+)
+from .circuit import (
+    Bench as Bench,
+    BenchedDevice as BenchedDevice,
+    Capacitor as Capacitor,
+    Circuit as Circuit,
+    CurrentLimiter as CurrentLimiter,
+    CurrentSource as CurrentSource,
+    Mosfet as Mosfet,
+    Resistor as Resistor,
+    VoltageSource as VoltageSource,
+)
 from .data import Measurement as Measurement, ReadNoise as ReadNoise, read as read
 from .device import (
     AbstractDevice as AbstractDevice,
@@ -40,11 +57,13 @@ from .device import (
 )
 from .expected import expected as expected
 from .fields import describe as describe, param as param, setting as setting, state as state
+from .models import model as model, model_names as model_names
 from .policy import Auto as Auto, Fixed as Fixed, Stiff as Stiff
 from .result import Result as Result, Trace as Trace
 from .simulate import simulate as simulate, simulate_like as simulate_like
 from .stimulus import (
     AbstractStimulus as AbstractStimulus,
+    Drives as Drives,
     PulseTrain as PulseTrain,
     Sampled as Sampled,
     Sine as Sine,

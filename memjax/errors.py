@@ -38,6 +38,10 @@ class ModelError(MemjaxError):
     """A model, parameter, state or preset name is unknown, or a device is declared wrongly."""
 
 
+class CircuitError(MemjaxError):
+    """Elements and nodes make no circuit: a floating or unknown node, a name twice, no ground."""
+
+
 class StimulusError(MemjaxError):
     """A stimulus is not a function of time that can be applied."""
 

@@ -1,7 +1,8 @@
 """Declaration of parameters and states: unit, bounds, symbol and text travel with the field."""
 
+import abc
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import equinox as eqx
@@ -94,6 +95,28 @@ class StateSpec:
     doc: str = ""
     size: int = 1
     linear: bool = False
+
+
+class AbstractComposite(eqx.Module):
+    """What is made of named parts that have parameters: each is known as ``part.parameter``."""
+
+    @property
+    @abc.abstractmethod
+    def parts(self) -> Mapping[str, Any]:
+        """The parts by name, in order."""
+
+
+def owner(device: Any, name: str) -> tuple[Any, str]:
+    """What a parameter or setting is a field of, and the name of the field."""
+    if isinstance(device, AbstractComposite):
+        part, _, field = name.rpartition(".")
+        return device.parts[part], field
+    return device, name
+
+
+def stored(device: Any, name: str) -> Any:
+    """What the field of a parameter or setting holds: None where it follows another one."""
+    return getattr(*owner(device, name))
 
 
 def _as_inexact(value: Any) -> jax.Array | None:
@@ -205,21 +228,27 @@ def state(
 
 def parameter_specs(device: Any) -> dict[str, ParameterSpec]:
     """Specifications of all parameters of a device or device class, by name, in order."""
-    fields = dataclasses.fields(device)
-    return {
-        f.name: ParameterSpec(name=f.name, **f.metadata["memjax"])
-        for f in fields
-        if "memjax" in f.metadata
-    }
+    return _specs(device, "memjax", ParameterSpec)
 
 
 def setting_specs(device: Any) -> dict[str, SettingSpec]:
     """Specifications of all settings of a device or device class, by name, in order."""
-    key = "memjax setting"
-    fields = dataclasses.fields(device)
-    return {
-        f.name: SettingSpec(name=f.name, **f.metadata[key]) for f in fields if key in f.metadata
-    }
+    return _specs(device, "memjax setting", SettingSpec)
+
+
+def _specs(device: Any, key: str, kind: Callable[..., Any]) -> dict[str, Any]:
+    """What the fields of a device, or of the parts of a composite, say under a key of their metadata."""
+    if not isinstance(device, AbstractComposite):
+        fields = [f for f in dataclasses.fields(device) if key in f.metadata]
+        return {f.name: kind(name=f.name, **f.metadata[key]) for f in fields}
+    found = {}
+    for part, owner in device.parts.items():
+        for spec in _specs(owner, key, kind).values():
+            follows = getattr(spec, "follows", None)
+            longer = {"name": f"{part}.{spec.name}"}
+            longer |= {} if follows is None else {"follows": f"{part}.{follows}"}
+            found[longer["name"]] = dataclasses.replace(spec, **longer)
+    return found
 
 
 def as_setting(spec: SettingSpec, value: Any, *, where: str = "") -> int | str:
@@ -240,9 +269,9 @@ def as_setting(spec: SettingSpec, value: Any, *, where: str = "") -> int | str:
 def check_bounds(device: Any) -> None:
     """Raise `BoundsError` where a setting or a concrete parameter lies outside its bounds or is no number."""
     for setting_spec in setting_specs(device).values():
-        as_setting(setting_spec, getattr(device, setting_spec.name), where=type(device).__name__)
+        as_setting(setting_spec, stored(device, setting_spec.name), where=type(device).__name__)
     for spec in parameter_specs(device).values():
-        value = getattr(device, spec.name)
+        value = stored(device, spec.name)
         if value is None or isinstance(value, jax.core.Tracer) or not isinstance(value, jax.Array):
             continue
         array = np.asarray(value)
@@ -272,7 +301,7 @@ def describe(device: Any) -> list[dict]:
     """
     pick: Callable[[Any], Any] = lambda s: s.default  # noqa: E731
     if not isinstance(device, type):
-        pick = lambda s: getattr(device, s.name)  # noqa: E731
+        pick = lambda s: stored(device, s.name)  # noqa: E731
     rows = []
     for spec in parameter_specs(device).values():
         value = pick(spec)

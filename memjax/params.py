@@ -15,7 +15,14 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from .errors import ModelError
-from .fields import as_setting, check_bounds, parameter_specs, setting_specs
+from .fields import (
+    as_setting,
+    check_bounds,
+    owner,
+    parameter_specs,
+    setting_specs,
+    stored,
+)
 from .transforms import from_spec
 
 D = TypeVar("D")
@@ -45,9 +52,9 @@ def known(device: Any, names: Iterable[str], *, where: str = "") -> list[str]:
 def get(device: Any, name: str) -> Float[Array, ""]:
     """Value of a parameter; of the one that it follows where it has none of its own."""
     follows = parameter_specs(device)[known(device, [name])[0]].follows
-    if follows is not None and getattr(device, name) is None:
+    if follows is not None and stored(device, name) is None:
         return get(device, follows)
-    return getattr(device, name)
+    return stored(device, name)
 
 
 def replace(device: D, values: Mapping[str, Any], *, where: str = "", check: bool = True) -> D:
@@ -72,19 +79,33 @@ def replace(device: D, values: Mapping[str, Any], *, where: str = "", check: boo
     settings = {n: s for n, s in setting_specs(device).items() if n in values}
     names = known(device, [n for n in values if n not in settings], where=where)
     if settings:
-        chosen = {n: as_setting(s, values[n], where=where) for n, s in settings.items()}
-        device = dataclasses.replace(device, **chosen)  # pyright: ignore[reportArgumentType]
+        device = _with_settings(device, settings, values, where)
     if not names:
         return device
     try:
         arrays = [jnp.asarray(values[n], dtype=jnp.result_type(float)) for n in names]
     except (TypeError, ValueError) as error:
         raise ModelError(f"a parameter is no number: {error}", where=where) from error
-    pick = lambda d: [getattr(d, n) for n in names]  # noqa: E731
+    pick = lambda d: [stored(d, n) for n in names]  # noqa: E731
     changed = eqx.tree_at(pick, device, arrays, is_leaf=lambda x: x is None)
     if check:
         check_bounds(changed)
     return changed
+
+
+def _with_settings(device: D, settings: Mapping[str, Any], values: Mapping, where: str) -> D:
+    """A device, or a composite, with other settings."""
+    for name, spec in settings.items():
+        part, field = owner(device, name)
+        chosen = {field: as_setting(spec, values[name], where=where)}
+        changed = dataclasses.replace(part, **chosen)
+        device = changed if part is device else eqx.tree_at(_part(name), device, changed)
+    return device
+
+
+def _part(name: str):
+    """The part of a composite that has a parameter."""
+    return lambda d: owner(d, name)[0]
 
 
 def ensemble(device: D, values: Mapping[str, Float[Array, " members"]]) -> tuple[D, D]:
@@ -106,7 +127,7 @@ def ensemble(device: D, values: Mapping[str, Float[Array, " members"]]) -> tuple
     """
     batched = replace(device, values)
     axes = jax.tree.map(lambda _: None, device)
-    pick = lambda d: [getattr(d, n) for n in values]  # noqa: E731
+    pick = lambda d: [stored(d, n) for n in values]  # noqa: E731
     axes = (
         eqx.tree_at(pick, axes, [0] * len(values), is_leaf=lambda x: x is None) if values else axes
     )
@@ -128,9 +149,9 @@ def constrain(device: D, names: Iterable[str], z: Float[Array, " free"]) -> D:
 
 def to_dict(device: Any) -> dict[str, Any]:
     """Parameters that have a value, by name [SI], and settings."""
-    pairs = ((n, getattr(device, n)) for n in parameter_specs(device))
+    pairs = ((n, stored(device, n)) for n in parameter_specs(device))
     values = {n: np.asarray(v).tolist() for n, v in pairs if v is not None}
-    return values | {n: getattr(device, n) for n in setting_specs(device)}
+    return values | {n: stored(device, n) for n in setting_specs(device)}
 
 
 def load(path: str | Path, *, words: Iterable[str] = ()) -> dict[str, Any]:
@@ -165,6 +186,7 @@ def load(path: str | Path, *, words: Iterable[str] = ()) -> dict[str, Any]:
         ) from error
     if not isinstance(values, dict):
         raise ModelError("no table of parameters", where=str(path), allowed="name = value in SI")
+    values = _flat(values)
     text = {n for n in words if isinstance(values.get(n), str)}
     number = lambda v: isinstance(v, int | float) and not isinstance(v, bool)  # noqa: E731
     bad = [n for n, v in values.items() if n not in text and not number(v)]
@@ -173,6 +195,15 @@ def load(path: str | Path, *, words: Iterable[str] = ()) -> dict[str, Any]:
             f"{', '.join(bad)}: no number", where=str(path), allowed="name = value in SI"
         )
     return {n: v if n in text else float(v) for n, v in values.items()}
+
+
+def _flat(table: dict, prefix: str = "") -> dict[str, Any]:
+    """Values of nested tables, under names joined by dots."""
+    found = {}
+    for name, value in table.items():
+        name = prefix + name
+        found |= _flat(value, name + ".") if isinstance(value, dict) else {name: value}
+    return found
 
 
 def dump(device: Any, path: str | Path) -> None:
@@ -195,13 +226,11 @@ def quiet(device: D) -> D:
     A noise parameter other than 0, or traced, stays: it may act on the drift too.
     """
     names = [
-        n for n, s in parameter_specs(device).items() if s.noise and _is_zero(getattr(device, n))
+        n for n, s in parameter_specs(device).items() if s.noise and _is_zero(stored(device, n))
     ]
     if not names:
         return device
-    return eqx.tree_at(
-        lambda d: [getattr(d, n) for n in names], device, replace=[None] * len(names)
-    )
+    return eqx.tree_at(lambda d: [stored(d, n) for n in names], device, replace=[None] * len(names))
 
 
 def is_none(value: Any) -> bool:

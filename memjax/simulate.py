@@ -1,7 +1,7 @@
 """From a device, a stimulus and a policy to a trace: the one place where physics and solvers meet."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -11,11 +11,11 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from . import params
-from .circuit import Bench, BenchedDevice
+from .circuit import Bench, Circuit, placed, replaced
 from .data.measurement import Measurement
-from .device import AbstractDevice
+from .device import AbstractDevice, AbstractTwoTerminal
 from .errors import StimulusError
-from .fields import parameter_specs
+from .fields import parameter_specs, stored
 from .noise import device_key, words
 from .policy import AbstractPolicy, Auto, check, resolve
 from .programs import kept
@@ -23,7 +23,7 @@ from .result import Trace
 from .scaling import Scaled
 from .solve import Solution, before
 from .solve.batch import Grid, over, solve_grid, with_values
-from .stimulus import AbstractStimulus, Sampled, staircase
+from .stimulus import AbstractStimulus, Drives, Sampled, staircase
 from .system import AbstractSystem, Environment, NoNoise
 
 
@@ -36,7 +36,7 @@ def is_noisy(
     if device.noise_structure is NoNoise:
         return False
     specs = parameter_specs(device)
-    found = [getattr(device, n) for n, s in specs.items() if s.noise] + [
+    found = [stored(device, n) for n, s in specs.items() if s.noise] + [
         v for n, v in (values or {}).items() if n in specs and specs[n].noise
     ]
     if not any(s.noise for s in specs.values()):
@@ -85,7 +85,7 @@ def _outputs(scaled: Scaled, grid: Grid, y):
 
         def point(t, z):
             state = system.unpack(z)
-            seen = system.system.outputs(t, state, before(stimulus, t), system.env)
+            seen, state = _seen(system.system, t, state, stimulus, system.env)
             terminals = {"v": seen["v"], "i": seen["i"]}
             terminals |= {f"{k}_device": seen.get(f"{k}_device", seen[k]) for k in ("v", "i")}
             return terminals, state
@@ -93,6 +93,15 @@ def _outputs(scaled: Scaled, grid: Grid, y):
         return jax.vmap(point)(rows, y)
 
     return over(run, grid, y)
+
+
+def _seen(system: AbstractSystem, t, state, stimulus: AbstractStimulus, env: Environment):
+    """What is seen just before a time, and the states as they are shown."""
+    if not isinstance(system, Circuit):
+        return system.outputs(t, state, before(stimulus, t), env), state
+    just = jnp.nextafter(t, jnp.asarray(-jnp.inf, t.dtype))
+    u, slope = jax.jvp(stimulus, (just,), (jnp.ones_like(just),))
+    return system.outputs(t, state, u, env, slope), system.shown(state, u)
 
 
 def _default_rows(stimulus: AbstractStimulus, save) -> np.ndarray:
@@ -120,22 +129,17 @@ def _sweeps(stimulus, save) -> tuple[list[AbstractStimulus], list[np.ndarray]]:
     return stimuli, rows
 
 
-def _system(device, bench, quantity: str, *, noisy: bool) -> AbstractSystem:
-    """What is integrated: a device on a bench, or a system as it is."""
-    if isinstance(device, AbstractDevice):
-        own = device if noisy else params.quiet(device)
-        return BenchedDevice(own, bench or Bench(), quantity)
-    if bench is not None:
-        raise StimulusError(
-            "a bench around a system",
-            where="simulate",
-            allowed="a device on a bench, or a system alone",
-        )
-    return device
+def _system(model, bench, stimuli, *, noisy: bool) -> tuple[AbstractSystem, list]:
+    """What is integrated, without the noise that does not act, and its stimuli by port."""
+    if isinstance(model, Circuit) and any(isinstance(s, Drives) for s in stimuli):
+        stimuli = [s.ordered(model.ports) if isinstance(s, Drives) else s for s in stimuli]
+    named = isinstance(model, AbstractDevice | Circuit)
+    own = params.quiet(model) if named and not noisy else model
+    return placed(own, bench, stimuli[0].quantity), stimuli
 
 
 def simulate(
-    device: AbstractDevice | AbstractSystem,
+    device: AbstractDevice | AbstractTwoTerminal | AbstractSystem,
     stimulus: AbstractStimulus | Sequence[AbstractStimulus],
     *,
     bench: Bench | None = None,
@@ -150,14 +154,16 @@ def simulate(
     values: Mapping[str, Float[Array | np.ndarray, "members sweeps"]] | None = None,
     progress: bool = False,
 ) -> Trace:
-    """Simulate a device on a bench.
+    """Simulate a device on a bench, or a circuit.
 
     Parameters
     ----------
-    device : AbstractDevice or AbstractSystem
-        The device; or a system as it is, without a bench.
+    device : AbstractDevice, branch of elements, Circuit or other AbstractSystem
+        The device; a branch such as ``r + (device | c)`` under the source; a circuit or any other
+        system as it is, without a bench.
     stimulus : AbstractStimulus or sequence of them
-        One sweep, or several; each sweep's time starts at 0.
+        One sweep, or several; each sweep's time starts at 0. `Drives` where a circuit has several
+        driven sources.
     bench : Bench, optional
         Series and parallel elements, compliance.
     policy : AbstractPolicy, optional
@@ -192,8 +198,10 @@ def simulate(
         For combinations that cannot be right.
     """
     stimuli, rows = _sweeps(stimulus, save)
+    if isinstance(device, AbstractTwoTerminal) and not isinstance(device, AbstractDevice):
+        device = placed(device, bench, stimuli[0].quantity)
     noisy = not deterministic and is_noisy(device, values)
-    system = _system(device, bench, stimuli[0].quantity, noisy=noisy)
+    system, stimuli = _system(device, bench, stimuli, noisy=noisy)
     scaled = Scaled(system, env or Environment())
     policy = resolve(policy or Auto())
     check(policy, system.noise_structure, noisy=noisy)
@@ -241,7 +249,7 @@ class _Batch:
     def __init__(self, scaled, stimuli, rows, members, seed, values, policy):
         self.scaled, self.policy, self.members, self.seed = scaled, policy, members, seed
         if values:  # unknown names and values out of bounds are refused
-            params.replace(cast(BenchedDevice, scaled.system).device, values)
+            replaced(scaled.system, values, check=True)
         self.lengths = [len(r) for r in rows]
         self.stimuli, self.rows = _pad(stimuli, rows)
         self.values = {

@@ -1,4 +1,17 @@
 """Circuits around devices."""
 
 from .bench import Bench as Bench, BenchedDevice as BenchedDevice
+from .circuit import PARASITIC as PARASITIC, Circuit as Circuit, driven as driven
+from .elements import (
+    AbstractConductor as AbstractConductor,
+    AbstractElement as AbstractElement,
+    Capacitor as Capacitor,
+    CurrentLimiter as CurrentLimiter,
+    CurrentSource as CurrentSource,
+    Mosfet as Mosfet,
+    Resistor as Resistor,
+    VoltageSource as VoltageSource,
+)
 from .limiter import soft_limit as soft_limit
+from .placed import model_of as model_of, placed as placed, replaced as replaced
+from .template import Template as Template

@@ -1,7 +1,6 @@
 """``memjax models``: which device models there are, and what one of them is made of."""
 
 import argparse
-import inspect
 from dataclasses import asdict
 
 from .command import Command, print_json, table
@@ -15,9 +14,9 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     add_json_option(parser)
 
 
-def _summary(cls: type) -> str:
-    """First line of a class's docstring, without markup."""
-    return (inspect.getdoc(cls) or "").split("\n")[0].replace("`", "")
+def _summary(doc: str) -> str:
+    """First line of a docstring, without markup."""
+    return doc.split("\n")[0].replace("`", "")
 
 
 def describe_model(name: str) -> dict:
@@ -29,21 +28,41 @@ def describe_model(name: str) -> dict:
         If there is no such model.
     """
     from .. import presets
-    from ..device import device_class
+    from ..circuit import Circuit
     from ..fields import describe
+    from ..models import about, model
 
-    cls = device_class(name)
+    own, (doc, references) = model(name), about(name)
+    circuit = isinstance(own, Circuit)
     return {
-        "name": cls.name,
-        "summary": _summary(cls),
-        "volatile": cls.volatile,
-        "noise": cls().noise_structure.__name__,
-        "states": [asdict(s) | {"bounds": list(s.bounds)} for s in cls().states],
-        "parameters": describe(cls),
-        "references": list(cls.references),
+        "name": name,
+        "summary": _summary(doc),
+        "kind": "circuit" if circuit else "device",
+        "volatile": own.volatile,
+        "noise": own.noise_structure.__name__,
+        "states": [asdict(s) | {"bounds": list(s.bounds)} for s in _states(own)],
+        "parameters": describe(own),
+        "netlist": _netlist(own) if circuit else None,
+        "references": list(references),
         "presets": [asdict(presets.load(p)[2]) for p in presets.names(name)],
-        "doc": inspect.getdoc(cls),
+        "doc": doc,
     }
+
+
+def _states(own) -> tuple:
+    """States of a device or a circuit."""
+    from ..circuit import Circuit
+
+    return own.specs if isinstance(own, Circuit) else own.states
+
+
+def _netlist(own) -> list[dict]:
+    """Elements of a circuit, and their nodes."""
+    every = zip(own.names, own.elements, own.nets)
+    return [
+        {"name": n, "element": e.name, "nodes": list(net), "driven": n in own.ports}
+        for n, e, net in every
+    ]
 
 
 def _range(bounds: list[float]) -> str:
@@ -60,14 +79,20 @@ def _print_model(about: dict) -> None:
         else "non-volatile: sweeps carry its state on"
     )
     print(f"{about['name']}: {about['summary']}\n{kind}; noise: {about['noise'].lower()}\n")
+    if about["netlist"]:
+        cells = [
+            [e["name"], e["element"] + ("  (driven)" if e["driven"] else ""), " ".join(e["nodes"])]
+            for e in about["netlist"]
+        ]
+        print(table(cells, head=["ELEMENT", "KIND", "NODES"]) + "\n")
     states = [[s["name"], s["unit"], _range(s["bounds"]), s["doc"]] for s in about["states"]]
     print(table(states, head=["STATE", "UNIT", "BOUNDS", "WHAT"]) + "\n")
     rows = []
     for p in about["parameters"]:
         if p["allowed"] is not None:
-            rows.append([p["name"], f"{p['default']}", "1", listed(p["allowed"]), p["doc"]])
+            rows.append([p["name"], f"{p['value']}", "1", listed(p["allowed"]), p["doc"]])
             continue
-        default = f"= {p['follows']}" if p["default"] is None else f"{p['default']:g}"
+        default = f"= {p['follows']}" if p["value"] is None else f"{p['value']:g}"
         rows.append([p["name"], default, p["unit"], _range(p["bounds"]), p["doc"]])
     print(table(rows, head=["PARAMETER", "DEFAULT", "UNIT", "BOUNDS", "WHAT"]) + "\n")
     if about["presets"]:
@@ -77,28 +102,28 @@ def _print_model(about: dict) -> None:
         )
         for p in about["presets"]:
             suggested = " ".join(f"--{k.replace('_', '-')} {v:g}" for k, v in p["bench"].items())
-            print(f"{p['name']}: bench {suggested}")
+            print(f"{p['name']}:" + (f" bench {suggested}" if suggested else ""))
             print("\n".join(f"  not claimed: {text}" for text in p["not_claimed"]))
         print()
     print("\n".join(f"reference: {r}" for r in about["references"]))
 
 
 def _run(options: argparse.Namespace) -> int:
-    from ..device import device_class, device_names
+    from ..models import about, model, model_names
 
     if options.name is not None:
-        about = describe_model(options.name)
-        print_json(about) if options.json else _print_model(about)
+        found = describe_model(options.name)
+        print_json(found) if options.json else _print_model(found)
         return 0
-    classes = [device_class(n) for n in device_names()]
+    every = [(n, model(n)) for n in model_names()]
     rows = [
         {
-            "name": c.name,
-            "summary": _summary(c),
-            "volatile": c.volatile,
-            "states": [s.name for s in c().states],
+            "name": name,
+            "summary": _summary(about(name)[0]),
+            "volatile": own.volatile,
+            "states": [s.name for s in _states(own)],
         }
-        for c in classes
+        for name, own in every
     ]
     if options.json:
         print_json({"models": rows})
@@ -114,7 +139,7 @@ def _run(options: argparse.Namespace) -> int:
 
 COMMAND = Command(
     name="models",
-    help="list device models, or one model's parameters",
+    help="list device models and circuits, or one's parameters",
     configure=_configure,
     run=_run,
 )

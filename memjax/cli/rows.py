@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float
 
-from ..circuit import Bench, BenchedDevice
+from ..circuit import Bench, placed
 from ..device import AbstractDevice
 from ..params import quiet
 from ..policy import Stiff
@@ -98,7 +98,7 @@ def _first_grid(
 ) -> Float[np.ndarray, " n"]:
     """The solver's own steps, each cut in equal parts, and the rows of the stimulus [s]."""
     times, values = (jnp.asarray(x, float) for x in (stimulus.times, stimulus.values))
-    scaled = Scaled(BenchedDevice(quiet(device), bench, stimulus.quantity), env)
+    scaled = Scaled(placed(quiet(device), bench, stimulus.quantity), env)
     driven = Sampled(times=times, values=values, quantity=stimulus.quantity)
     steps = np.asarray(_accepted(scaled, driven, times[-1]))
     steps = np.unique(np.concatenate([steps[np.isfinite(steps)], stimulus.times]))

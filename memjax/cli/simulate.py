@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     from jaxtyping import Bool
 
-    from ..circuit import Bench
+    from ..circuit import Bench, Circuit
     from ..data import ReadNoise
     from ..device import AbstractDevice
     from ..result import Trace
@@ -33,7 +33,7 @@ _MOST_ROWS = 50_000_000
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("model", metavar="MODEL", help="device model (see 'memjax models')")
+    add("model", metavar="MODEL", help="device model or circuit (see 'memjax models')")
     given = parser.add_argument_group("parameters (exactly one)").add_mutually_exclusive_group(
         required=True
     )
@@ -46,7 +46,9 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         required=True
     )
     drive.add_argument(
-        "--stimulus", metavar="S.csv", help="t_s and v_V or i_A, linear between rows"
+        "--stimulus",
+        metavar="S.csv",
+        help="t_s and v_V or i_A (NAME_V or NAME_A of each driven source where there are several), linear between rows",
     )
     drive.add_argument(
         "--like", metavar="MEASURED", help="the waveform of a measured file, or example:NAME"
@@ -75,7 +77,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 class _Setup:
     """What is simulated: the device, its surroundings, and how its readings scatter."""
 
-    device: "AbstractDevice"
+    device: "AbstractDevice | Circuit"
     bench: "Bench"
     env: "Environment"
     point_time: float | None
@@ -98,11 +100,11 @@ def _setup(options: argparse.Namespace) -> _Setup:
     """Device, bench and scatter as the options say."""
     from .. import params, presets
     from ..data import ReadNoise
-    from ..device import device_class
     from ..fields import setting_specs
     from ..io.fit import load_fit
+    from ..models import model as model_named
 
-    cls: Any = device_class(options.model)
+    default: Any = model_named(options.model)
     bench: dict[str, float | bool | None] = {}
     extra: dict[str, Any] = {}
     if options.preset is not None:
@@ -111,20 +113,20 @@ def _setup(options: argparse.Namespace) -> _Setup:
         _suggest(info.bench, options)
         notes = {"preset": options.preset}
     elif options.params is not None:
-        values = params.load(options.params, words=setting_specs(cls))
+        values = params.load(options.params, words=setting_specs(default))
         where = options.params
         notes = {"params": options.params}
     else:
         fit, where = load_fit(options.fit), options.fit
         _own(options.model, fit.model, where)
         values, bench = fit.values, fit.bench
-        params.known(cls, fit.spread, where=where)
+        params.known(default, fit.spread, where=where)
         extra = {"relative": fit.relative, "floor": fit.floor, "spread": fit.spread}
         notes = {"fit": options.fit}
     if options.read_noise is not None:
         extra["read"] = ReadNoise.load(options.read_noise)
         notes["read_noise"] = options.read_noise
-    device = params.replace(cls(), values, where=where)
+    device = params.replace(default, values, where=where)
     parts = bench_from(options, bench)
     return _Setup(
         device=device, bench=parts[0], env=parts[1], point_time=parts[2], notes=notes, **extra
@@ -204,7 +206,8 @@ def _under_stimulus(setup: _Setup, options: argparse.Namespace) -> "Trace":
     from ..simulate import is_noisy, simulate
     from .rows import filled
 
-    stimulus = load_stimulus(options.stimulus)
+    ports = getattr(setup.device, "ports", ())
+    stimulus = load_stimulus(options.stimulus, ports if len(ports) > 1 else ())
     setup.notes["stimulus"] = options.stimulus
     common = _common(setup, options, 1)
     noisy = not options.deterministic and is_noisy(setup.device, common["values"])
@@ -232,12 +235,10 @@ def _rows(setup: _Setup, options: argparse.Namespace, stimulus, noisy: bool, val
     import numpy as np
 
     from .. import params
-    from ..circuit import BenchedDevice
+    from ..circuit import placed
     from .rows import adaptive_rows, even_rows
 
-    BenchedDevice(
-        setup.device, setup.bench, stimulus.quantity
-    )  # refuses a compliance at a current source
+    placed(setup.device, setup.bench, stimulus.quantity)  # refuses a compliance at a current source
     every = options.save_every
     if every is not None:
         n = int(np.floor(stimulus.duration / every + 1e-9))
@@ -334,6 +335,9 @@ def _run(options: argparse.Namespace) -> int:
 
 
 COMMAND = Command(
-    name="simulate", help="simulate a device on a bench", configure=_configure, run=_run
+    name="simulate",
+    help="simulate a device on a bench, or a circuit",
+    configure=_configure,
+    run=_run,
 )
 """The command."""

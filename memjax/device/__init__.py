@@ -1,6 +1,11 @@
 """Device models: equations in SI, one model per file."""
 
 from .ag_filament import AgFilament as AgFilament
+from .algebra import (
+    AbstractTwoTerminal as AbstractTwoTerminal,
+    Parallel as Parallel,
+    Series as Series,
+)
 from .and_ts import AndThresholdSwitch as AndThresholdSwitch
 from .base import AbstractDevice as AbstractDevice, AbstractOhmicDevice as AbstractOhmicDevice
 from .diffusive import DiffusiveMemristor as DiffusiveMemristor

@@ -3,12 +3,12 @@
 import abc
 from typing import TYPE_CHECKING
 
-import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..fields import StateSpec, check_bounds
 from ..system import AbstractNoiseStructure, Environment, Jump, State
+from .algebra import AbstractTwoTerminal
 
 if TYPE_CHECKING:
     from typing import ClassVar as AbstractClassVar
@@ -16,14 +16,14 @@ else:
     from equinox import AbstractClassVar
 
 
-class AbstractDevice(eqx.Module):
+class AbstractDevice(AbstractTwoTerminal):
     """Equations of one two-terminal device.
 
     Notes
     -----
     A concrete device declares its parameters with `memjax.param`, its `states` with `memjax.state`,
     and the class variables below. Parameters outside their bounds raise `BoundsError` when the
-    device is made.
+    device is made. ``device + Resistor(r)`` and ``device | Capacitor(c)`` are branches of a circuit.
     """
 
     name: AbstractClassVar[str]
@@ -61,11 +61,6 @@ class AbstractDevice(eqx.Module):
     @abc.abstractmethod
     def current(self, t, state: State, v: Float[Array, ""], env: Environment) -> Float[Array, ""]:
         """Current [A] at device voltage `v` [V]."""
-
-    def charge(self, state: State, v: Float[Array, ""]) -> Float[Array, ""]:
-        """Charge on the device's own capacitance [C]."""
-        del state
-        return jnp.zeros_like(v)
 
     def project(self, state: State) -> State:
         """Nearest state of the domain; the box of the declared bounds unless the device knows better."""

@@ -2,25 +2,28 @@
 
 import csv
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import StimulusError
-from ..stimulus import Sampled
+from ..stimulus import AbstractStimulus, Drives, Sampled
 
 _HEADER = "a header t_s,v_V (voltage source) or t_s,i_A (current source), then two rows or more"
-_QUANTITY = {"v_V": "voltage", "i_A": "current"}
+_QUANTITY = {"V": "voltage", "A": "current"}
 
 
-def load_stimulus(path: str | Path) -> Sampled:
+def load_stimulus(path: str | Path, ports: Sequence[str] = ()) -> AbstractStimulus:
     """Read a stimulus.
 
     Parameters
     ----------
     path : str or Path
         CSV with the columns ``t_s`` [s], strictly increasing from 0 or later, and ``v_V`` [V] or
-        ``i_A`` [A].
+        ``i_A`` [A]; where there are several driven sources a column ``NAME_V`` or ``NAME_A`` for each.
+    ports : sequence of str
+        Names of the driven sources, where there are several.
 
     Raises
     ------
@@ -39,29 +42,33 @@ def load_stimulus(path: str | Path) -> Sampled:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise StimulusError(f"cannot be read ({error})", where=where, allowed=_HEADER) from None
     names = rows[0][1] if rows else []
-    driven = [n for n in names if n in _QUANTITY]
-    if len(names) != 2 or "t_s" not in names or len(driven) != 1:
+    wanted = [{f"{p}_V", f"{p}_A"} for p in ports] or [{"v_V", "i_A"}]
+    driven = [n for w in wanted for n in names if n in w]
+    allowed = _HEADER if not ports else "t_s and " + ", ".join(f"{p}_V or {p}_A" for p in ports)
+    if len(names) != 1 + len(wanted) or "t_s" not in names or len(driven) != len(wanted):
         what = f"columns {', '.join(names)[:80]}" if names else "empty file"
-        raise StimulusError(what, where=where, allowed=_HEADER)
+        raise StimulusError(what, where=where, allowed=allowed)
     if len(rows) < 3:
         raise StimulusError(f"{len(rows) - 1} rows", where=where, allowed=_HEADER)
-    points = np.array([_numbers(cells, f"{where}, line {k}") for k, cells in rows[1:]])
-    t, u = (points[:, names.index(n)] for n in ("t_s", driven[0]))
+    points = [_numbers(cells, len(names), f"{where}, line {k}") for k, cells in rows[1:]]
+    t, *drives = (np.array(points)[:, names.index(n)] for n in ("t_s", *driven))
     back = np.flatnonzero(np.diff(t, prepend=-math.inf) <= 0)
     if back.size or t[0] < 0:
         line = rows[1 + (back[0] if back.size else 0)][0]
         value = t[back[0]] if back.size else t[0]
         allowed = "t_s >= 0 and strictly increasing"
         raise StimulusError(f"t_s = {value:g}", where=f"{where}, line {line}", allowed=allowed)
-    return Sampled(times=t, values=u, quantity=_QUANTITY[driven[0]])
+    each = [Sampled(t, u, quantity=_QUANTITY[n[-1]]) for u, n in zip(drives, driven)]
+    return Drives(dict(zip(ports, each, strict=True))) if ports else each[0]
 
 
-def _numbers(cells: list[str], where: str) -> list[float]:
+def _numbers(cells: list[str], count: int, where: str) -> list[float]:
     """The cells of a row as finite numbers."""
     try:
         values = [float(c) for c in cells]
     except ValueError:
         values = []
-    if len(values) != 2 or not all(map(math.isfinite, values)):
-        raise StimulusError(f"{','.join(cells)[:80]!r}", where=where, allowed="two finite numbers")
+    if len(values) != count or not all(map(math.isfinite, values)):
+        allowed = f"{'two' if count == 2 else count} finite numbers"
+        raise StimulusError(f"{','.join(cells)[:80]!r}", where=where, allowed=allowed)
     return values

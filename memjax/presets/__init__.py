@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..device import device_class
 from ..errors import ModelError
 from ..fields import parameter_specs, setting_specs
+from ..models import model as model_named
 
 _FOLDER = Path(__file__).parent
 
@@ -58,7 +58,7 @@ def load(name: str) -> tuple[str, dict[str, Any], Info]:
     Returns
     -------
     model : str
-        Name of the device model.
+        Name of the device model or circuit.
     values : dict of str to float or str
         Parameters [SI] and settings.
     info : Info
@@ -79,12 +79,22 @@ def load(name: str) -> tuple[str, dict[str, Any], Info]:
     return model, values, Info(name=name, bench=bench, not_claimed=claims, **content)
 
 
+def _entries(table: dict, prefix: str = "") -> dict[str, dict]:
+    """Entries {value, unit} of nested tables, under names joined by dots."""
+    found = {}
+    for name, entry in table.items():
+        name = prefix + name
+        found |= {name: entry} if "value" in entry else _entries(entry, name + ".")
+    return found
+
+
 def _values(entries: dict, model: str, name: str) -> dict[str, Any]:
     """Values of a table of parameters, whose units must be those of the model."""
-    cls = device_class(model)
-    units = {n: s.unit for n, s in parameter_specs(cls).items()} | dict.fromkeys(
-        setting_specs(cls), "1"
+    own = model_named(model)
+    units = {n: s.unit for n, s in parameter_specs(own).items()} | dict.fromkeys(
+        setting_specs(own), "1"
     )
+    entries = _entries(entries)
     for key, entry in entries.items():
         if entry["unit"] != units.get(key):
             allowed = f"{key} [{units[key]}]" if key in units else ", ".join(units)

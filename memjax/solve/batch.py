@@ -3,7 +3,7 @@
 import functools
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -12,9 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .. import params
-from ..circuit import BenchedDevice
-from ..device import AbstractDevice
+from ..circuit import replaced
 from ..errors import PolicyError
 from ..noise import capacity, clock
 from ..policy import Fixed, Stiff
@@ -68,14 +66,10 @@ class Grid(eqx.Module):
 
 
 def with_values(scaled: Scaled, values: Mapping[str, Array]) -> Scaled:
-    """The system with some of its device's parameters replaced."""
+    """The system with some parameters of its device or elements replaced."""
     if not values:
         return scaled
-    system = cast(BenchedDevice, scaled.system)  # as `simulate` makes it
-    device = params.replace(system.device, values, check=False)
-    return eqx.tree_at(
-        lambda s: s.system.device, scaled, device, is_leaf=lambda x: isinstance(x, AbstractDevice)
-    )
+    return Scaled(replaced(scaled.system, values), scaled.env)
 
 
 def over(run: Callable, grid: Grid, *more: Any) -> Any:

@@ -1,0 +1,423 @@
+"""Any elements between named nodes, as one system: one drift, one set of noise channels."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ..device import AbstractDevice, AbstractTwoTerminal
+from ..errors import CircuitError
+from ..fields import AbstractComposite, StateSpec, state
+from ..solver.linear import solve_small
+from ..system import (
+    AbstractNoiseStructure,
+    AbstractSystem,
+    Commutative,
+    Diagonal,
+    Environment,
+    General,
+    Jump,
+    NoNoise,
+    Partitioned,
+    State,
+)
+from .elements import AbstractElement, AbstractSource, Capacitor, CurrentSource, VoltageSource
+from .netlist import Topology, kind_of, lines, topology
+
+PARASITIC = 1e-15
+"""Capacitance to ground of a node that has none of its own [F]."""
+
+Volts = list[Float[Array, ""]]
+
+
+class Circuit(AbstractSystem, AbstractComposite):
+    r"""Elements between named nodes.
+
+    Parameters
+    ----------
+    netlist : sequence of tuple, or mapping
+        Lines ``(name, element, node, ...)``: a device, an element of `memjax.circuit`, or a branch of
+        them (``r + (device | c)``) and the nodes of its terminals. Ground is "0" or "gnd". A source
+        without a value is driven by the stimulus; v and i of the circuit are those of the first.
+    parasitic : float
+        Capacitance to ground of each node that has none [F].
+    volatile : bool, optional
+        Whether it forgets between sweeps; by default if all its devices do.
+
+    Raises
+    ------
+    CircuitError
+        For a floating node, a name twice, no ground, a wrong number of nodes, voltage sources in a
+        loop, or no driven source.
+
+    Notes
+    -----
+    Kirchhoff's current law at each node that no source fixes, in the charges of the capacitors:
+
+    .. math::
+
+        \frac{d}{dt}\sum_j C_{kj}(V_k - V_j) = -\sum_e I_{e,k}(V, x)
+
+    States are those of the devices, ``element.state``, and ``node.v``. What a solver sees in place of a
+    node that a capacitor ties to a driven one is the charge over the capacitances, which stays
+    smooth where the source jumps: no derivative of a source is taken. Capacitors start with their
+    `v0`, devices at rest.
+
+    Parameters are known as ``element.parameter`` to `memjax.params`, to fits and to parameter files.
+    """
+
+    elements: tuple[AbstractElement | AbstractDevice, ...]
+    names: tuple[str, ...] = eqx.field(static=True)
+    nets: tuple[tuple[str, ...], ...] = eqx.field(static=True)
+    parasitic: float = eqx.field(static=True)
+    volatile: bool = eqx.field(static=True)
+
+    def __init__(
+        self,
+        netlist: Mapping | Sequence,
+        *,
+        parasitic: float = PARASITIC,
+        volatile: bool | None = None,
+    ):
+        """Read the netlist."""
+        found = lines(netlist)
+        self.names = tuple(line[0] for line in found)
+        self.elements = tuple(line[1] for line in found)
+        self.nets = tuple(tuple(line[2:]) for line in found)
+        self.parasitic = float(parasitic)
+        kept = [e.volatile for e in self.devices.values()]
+        self.volatile = all(kept) if volatile is None else volatile
+        if not (math.isfinite(parasitic) and parasitic > 0):
+            raise CircuitError(f"parasitic = {parasitic:g} F", allowed="a finite number > 0 F")
+        self._check()
+
+    def _check(self) -> None:
+        """Raise where the netlist makes no circuit."""
+        _ = self.topology
+        if not self.ports:
+            raise CircuitError(
+                "nothing is driven",
+                where="netlist",
+                fix="leave out the value of the source that the stimulus drives",
+            )
+        specs = [s.name for s in self.specs]
+        twice = {n for n in specs if specs.count(n) > 1}
+        if twice:
+            raise CircuitError(
+                f"states {', '.join(sorted(twice))} twice",
+                where="netlist",
+                fix="give node and element different names",
+            )
+
+    @property
+    def topology(self) -> Topology:
+        """What is connected to what."""
+        return topology(self.names, tuple(map(kind_of, self.elements)), self.nets)
+
+    @property
+    def devices(self) -> dict[str, AbstractDevice]:
+        """The devices by name."""
+        every = zip(self.names, self.elements)
+        return {n: e for n, e in every if isinstance(e, AbstractDevice)}
+
+    @property
+    def ports(self) -> tuple[str, ...]:
+        """Names of the sources that the stimulus drives, in order."""
+        every = zip(self.names, self.elements)
+        return tuple(n for n, e in every if isinstance(e, AbstractSource) and e.value is None)
+
+    @property
+    def quantities(self) -> tuple[str, ...]:
+        """What each port's source imposes: "voltage" or "current"."""
+        every = dict(zip(self.names, self.elements))
+        return tuple(every[n].quantity for n in self.ports)  # pyright: ignore[reportAttributeAccessIssue]
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """See `AbstractComposite`: all but driven sources."""
+        return {n: e for n, e in zip(self.names, self.elements) if n not in self.ports}
+
+    @property
+    def specs(self) -> tuple[StateSpec, ...]:
+        """See `AbstractSystem`."""
+        own = [_renamed(s, f"{n}.{s.name}") for n, e in self.devices.items() for s in e.states]
+        free = (-math.inf, math.inf)
+        nodes = [
+            state(f"{n}.v", unit="V", scale=1.0, bounds=free, doc=f"Voltage of {n}.", linear=True)
+            for n in self.topology.free
+        ]
+        return (*own, *nodes)
+
+    @property
+    def noise_structure(self) -> type[AbstractNoiseStructure]:
+        """See `AbstractSystem`: what the noise of all devices has in common."""
+        return together([e.noise_structure for e in self.devices.values()])
+
+    def initial(self, env: Environment) -> State:
+        """See `AbstractSystem`: devices at rest, capacitors at their initial voltages."""
+        rest = {f"{n}.{k}": x for n, e in self.devices.items() for k, x in e.initial(env).items()}
+        charge = self._charges(lambda e, a, b: e.c * e.v0)
+        return rest | self._named(self._over_capacitance(charge))
+
+    def _named(self, free: Volts) -> State:
+        """Values of the free nodes by the names of their states."""
+        kind = jnp.result_type(*jax.tree.leaves(self.elements))
+        return {
+            f"{n}.v": jnp.asarray(x, kind) for n, x in zip(self.topology.free, free, strict=True)
+        }
+
+    def _charges(self, of: Callable) -> Volts:
+        """Sum over the capacitors of each free node of a charge [C] ``of(capacitor, a, b)`` of nodes a and b."""
+        top = self.topology
+        total: list = [0.0] * len(top.free)
+        for e, net in zip(self.elements, top.nodes):
+            if isinstance(e, Capacitor):
+                for k, sign in zip(net, (1.0, -1.0)):
+                    if top.group[k] >= 0:
+                        total[top.group[k]] = total[top.group[k]] + sign * of(e, *net)
+        return total
+
+    def _over_capacitance(self, charge: Volts) -> Volts:
+        """Free voltages [V] that have charges [C]: the capacitance matrix solved, node by node where it is diagonal."""
+        top = self.topology
+        n = len(top.free)
+        matrix: list[list] = [[0.0] * n for _ in range(n)]
+        heads = [top.names.index(name) for name in top.free]
+        for k, head in enumerate(heads):
+            matrix[k][k] = self.parasitic if head in top.stray else 0.0
+        coupled = set()
+        for e, net in zip(self.elements, top.nodes):
+            if not isinstance(e, Capacitor):
+                continue
+            a, b = (top.group[k] for k in net)
+            if a == b:
+                continue
+            for k in {a, b} - {-1}:
+                matrix[k][k] = matrix[k][k] + e.c
+            if -1 not in (a, b):
+                coupled |= {a, b}
+                matrix[a][b] = matrix[a][b] - e.c
+                matrix[b][a] = matrix[b][a] - e.c
+        found = [q / matrix[k][k] for k, q in enumerate(charge)]
+        some = sorted(coupled)
+        if some:
+            rows = [[jnp.asarray(matrix[i][j]) for j in some] for i in some]
+            for k, x in zip(some, solve_small(rows, [charge[k] for k in some])):
+                found[k] = x
+        return found
+
+    def _sources(self, u) -> dict[int, Float[Array, ""]]:
+        """Value of each source by its number [V or A]."""
+        drive = jnp.broadcast_to(u, (len(self.ports),)) if jnp.ndim(u) == 0 else u
+        ports = {n: drive[k] for k, n in enumerate(self.ports)}
+        return {
+            k: ports[n] if e.value is None else e.value
+            for k, (n, e) in enumerate(zip(self.names, self.elements))
+            if isinstance(e, AbstractSource)
+        }
+
+    def _voltages(self, state: State, u) -> Volts:
+        """Voltage of each node [V], ground first."""
+        top, given = self.topology, self._sources(u)
+        above = [sum((s * given[e] for s, e in terms), 0.0) for terms in top.offset]
+        free = [state[f"{n}.v"] for n in top.free]
+        if self._shifted:
+            charge = self._charges(lambda e, a, b: e.c * (above[a] - above[b]))
+            shift = self._over_capacitance(charge)
+            free = [w - s for w, s in zip(free, shift)]
+        zero = jnp.zeros_like(jnp.asarray(next(iter(state.values()))).ravel()[0])
+        return [zero + x + (free[g] if g >= 0 else 0.0) for g, x in zip(top.group, above)]
+
+    @property
+    def _shifted(self) -> bool:
+        """Whether a capacitor ties a free node to a voltage that sources make."""
+        top = self.topology
+        return any(
+            isinstance(e, Capacitor)
+            and any(top.offset[k] for k in net)
+            and any(top.group[k] >= 0 for k in net)
+            for e, net in zip(self.elements, top.nodes)
+        )
+
+    def element_currents(self, t, state: State, u, env: Environment) -> dict[str, tuple]:
+        """Current [A] into each terminal of each element, without displacement; 0 for voltage sources."""
+        v, given = self._voltages(state, u), self._sources(u)
+        found = {}
+        for k, (name, e, net) in enumerate(zip(self.names, self.elements, self.topology.nodes)):
+            if isinstance(e, AbstractDevice):
+                i = e.current(t, self._own(name, state), v[net[0]] - v[net[1]], env)
+                found[name] = (i, -i)
+            elif isinstance(e, CurrentSource):
+                found[name] = (-given[k], given[k])
+            else:
+                found[name] = e.currents(tuple(v[n] for n in net), env)
+        return found
+
+    def _own(self, name: str, state: State) -> State:
+        """The states of one device, by the names that it knows."""
+        states = self.devices[name].states
+        return {s.name: state[f"{name}.{s.name}"] for s in states}
+
+    def _leaving(self, currents: Mapping[str, tuple]) -> Volts:
+        """Current [A] that leaves each node into elements."""
+        total: list = [0.0] * len(self.topology.names)
+        for i, net in zip(currents.values(), self.topology.nodes):
+            for k, x in zip(net, i):
+                total[k] = total[k] + x
+        return total
+
+    def _across(self, state: State, u) -> dict[str, tuple]:
+        """Own states and voltage [V] of each device."""
+        v = self._voltages(state, u)
+        nets = dict(zip(self.names, self.topology.nodes))
+        return {n: (self._own(n, state), v[nets[n][0]] - v[nets[n][1]]) for n in self.devices}
+
+    def drift(self, t, state, u, env):
+        """See `AbstractSystem`."""
+        top = self.topology
+        leaving = self._leaving(self.element_currents(t, state, u, env))
+        charge: list = [0.0] * len(top.free)
+        for g, i in zip(top.group, leaving):
+            if g >= 0:
+                charge[g] = charge[g] - i
+        seen = self._across(state, u)
+        rates = {
+            f"{n}.{k}": x
+            for n, e in self.devices.items()
+            for k, x in e.drift(t, *seen[n], env).items()
+        }
+        return rates | self._named(self._over_capacitance(charge))
+
+    def noise(self, t, state, u, env):
+        """See `AbstractSystem`."""
+        seen = self._across(state, u)
+        return {
+            f"{n}.{channel}": {f"{n}.{k}": x for k, x in amplitude.items()}
+            for n, e in self.devices.items()
+            for channel, amplitude in e.noise(t, *seen[n], env).items()
+        }
+
+    def jumps(self, t, state, u, env):
+        """See `AbstractSystem`."""
+        seen = self._across(state, u)
+        return {
+            f"{n}.{name}": Jump(
+                jump.intensity, jump.bound, {f"{n}.{k}": x for k, x in jump.after.items()}
+            )
+            for n, e in self.devices.items()
+            for name, jump in e.jumps(t, *seen[n], env).items()
+        }
+
+    def _displaced(self, state: State, u) -> Float[Array, " nodes"]:
+        """Charge [C] that capacitors, parasitic ones too, hold at each node."""
+        v, top = self._voltages(state, u), self.topology
+        total: list = [
+            0.0 * v[0] + (self.parasitic * v[k] if k in top.stray else 0.0) for k in range(len(v))
+        ]
+        for e, (a, b) in (
+            (e, n) for e, n in zip(self.elements, top.nodes) if isinstance(e, Capacitor)
+        ):
+            total[a] = total[a] + e.c * (v[a] - v[b])
+            total[b] = total[b] - e.c * (v[a] - v[b])
+        return jnp.stack(total)
+
+    def source_currents(self, t, state, u, env, slope=None) -> dict[str, Float[Array, ""]]:
+        """Current [A] that each source drives out of its first terminal, displacement included.
+
+        Parameters
+        ----------
+        t, state, u, env
+            As for `drift`.
+        slope : Float[Array, ""] or Float[Array, "ports"], optional
+            Rate of change of the stimulus [V/s or A/s]; 0 by default.
+        """
+        leaving = self._leaving(self.element_currents(t, state, u, env))
+        rates = self.drift(t, state, u, env)
+        nodes = {f"{n}.v" for n in self.topology.free}
+        moved = {k: x if k in nodes else jnp.zeros_like(state[k]) for k, x in rates.items()}
+        along = jnp.zeros_like(u) if slope is None else slope
+        _, displaced = jax.jvp(self._displaced, (state, u), (moved, along))
+        given, found = self._sources(u), {}
+        for k, (name, e) in enumerate(zip(self.names, self.elements)):
+            if isinstance(e, VoltageSource):
+                # Beyond the source lies its first terminal, or its second where that is the root's side.
+                beyond = self.topology.behind[k] or ()
+                sign = 1.0 if self.topology.nodes[k][0] in beyond else -1.0
+                found[name] = sign * sum(leaving[n] + displaced[n] for n in beyond)
+            elif isinstance(e, CurrentSource):
+                found[name] = given[k]
+        return found
+
+    def outputs(self, t, state, u, env, slope=None):
+        """See `AbstractSystem`: voltage across the first driven source, and the current that it drives."""
+        name = self.ports[0]
+        v = self._voltages(state, u)
+        p, n = self.topology.nodes[self.names.index(name)]
+        i = self.source_currents(t, state, u, env, slope)[name]
+        return {"v": v[p] - v[n], "i": i}
+
+    def shown(self, state: State, u) -> State:
+        """See `AbstractSystem`: nodes by their voltages."""
+        v = self._voltages(state, u)
+        return state | {f"{n}.v": v[self.topology.names.index(n)] for n in self.topology.free}
+
+    def project(self, state):
+        """See `AbstractSystem`."""
+        own = {
+            f"{n}.{k}": x
+            for n, e in self.devices.items()
+            for k, x in e.project(self._own(n, state)).items()
+        }
+        return state | own
+
+    def confine(self, state, before, u):
+        """See `AbstractSystem`."""
+        del before, u
+        return self.project(state)
+
+
+def _renamed(spec: StateSpec, name: str) -> StateSpec:
+    """The specification of a state under another name."""
+    from dataclasses import replace
+
+    return replace(spec, name=name)
+
+
+def together(structures: Sequence[type[AbstractNoiseStructure]]) -> type[AbstractNoiseStructure]:
+    """How noise amplitudes of several devices depend on the states of all of them.
+
+    Notes
+    -----
+    Each amplitude depends on its device's states and on node voltages, which no channel acts on: channels
+    of different devices commute, and what holds for each holds for all.
+    """
+    noisy = [s for s in structures if not issubclass(s, NoNoise)]
+    if not noisy:
+        return NoNoise
+    for marker in (Partitioned, Diagonal, Commutative):
+        if all(issubclass(s, marker) for s in noisy):
+            return marker
+    return General
+
+
+def driven(branch: AbstractTwoTerminal, quantity: str) -> Circuit:
+    """A branch between a driven source and ground; elements by what they are called.
+
+    Parameters
+    ----------
+    branch : AbstractTwoTerminal
+        Such as ``r + (device | c)``.
+    quantity : {"voltage", "current"}
+        What the source imposes.
+    """
+    source = {"voltage": VoltageSource, "current": CurrentSource}
+    if quantity not in source:
+        raise CircuitError(f"driven by {quantity!r}", allowed=", ".join(source))
+    from .netlist import taken_apart
+
+    own = list(taken_apart("", branch, "in", "0"))
+    return Circuit([("drive", source[quantity](), "in", "0"), *own])

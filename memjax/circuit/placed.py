@@ -1,0 +1,65 @@
+"""What is integrated: a device on a bench, a branch behind a source, a circuit, or a system as it is."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import equinox as eqx
+
+from .. import params
+from ..device import AbstractDevice, AbstractTwoTerminal
+from ..errors import StimulusError
+from ..system import AbstractSystem
+from .bench import Bench, BenchedDevice
+from .circuit import Circuit, driven
+
+
+def placed(
+    model: AbstractDevice | AbstractTwoTerminal | AbstractSystem,
+    bench: Bench | None,
+    quantity: str,
+) -> AbstractSystem:
+    """The system that a model makes under a source.
+
+    Parameters
+    ----------
+    model : AbstractDevice, branch of elements, Circuit or other AbstractSystem
+        What is driven.
+    bench : Bench or None
+        Surroundings of a device; a circuit has its own.
+    quantity : str
+        What the stimulus imposes, by port where a circuit has several: "voltage, current".
+
+    Raises
+    ------
+    StimulusError
+        For a bench around anything but a device, or a source of another kind.
+    """
+    if isinstance(model, AbstractDevice):
+        return BenchedDevice(model, bench or Bench(), quantity)
+    if bench is not None and not bench.bare:
+        raise StimulusError(
+            f"a bench around a {type(model).__name__}",
+            allowed="a device on a bench, or a circuit alone",
+            fix="make its elements part of the circuit",
+        )
+    if isinstance(model, AbstractTwoTerminal):
+        return driven(model, quantity)
+    if isinstance(model, Circuit) and quantity != ", ".join(model.quantities):
+        wanted = [f"{p}: {q}" for p, q in zip(model.ports, model.quantities, strict=True)]
+        raise StimulusError(f"a stimulus of {quantity}", where="circuit", allowed=", ".join(wanted))
+    return model  # pyright: ignore[reportReturnType]
+
+
+def model_of(system: AbstractSystem) -> Any:
+    """What has the parameters: the device of a bench, or the system itself."""
+    return system.device if isinstance(system, BenchedDevice) else system
+
+
+def replaced(system: AbstractSystem, values: Mapping[str, Any], *, check: bool = False) -> Any:
+    """The system with other parameters of its device or elements."""
+    changed = params.replace(model_of(system), values, check=check)
+    if not isinstance(system, BenchedDevice):
+        return changed
+    return eqx.tree_at(
+        lambda s: s.device, system, changed, is_leaf=lambda x: isinstance(x, AbstractDevice)
+    )

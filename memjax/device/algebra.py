@@ -1,0 +1,47 @@
+"""Series and parallel connection of two-terminal elements."""
+
+import equinox as eqx
+
+
+class AbstractTwoTerminal(eqx.Module):
+    """What has two terminals: ``a + b`` is a in series with b, ``a | b`` is a parallel to b.
+
+    Notes
+    -----
+    The first terminal of a series is that of its first element. ``+`` binds tighter than ``|``.
+    """
+
+    def __add__(self, other: "AbstractTwoTerminal") -> "Series":
+        return Series(_parts(Series, self) + _parts(Series, other))
+
+    def __or__(self, other: "AbstractTwoTerminal") -> "Parallel":
+        return Parallel(_parts(Parallel, self) + _parts(Parallel, other))
+
+
+class Series(AbstractTwoTerminal):
+    """Elements one after the other.
+
+    Parameters
+    ----------
+    parts : tuple of AbstractTwoTerminal
+        From the first terminal to the second.
+    """
+
+    parts: tuple[AbstractTwoTerminal, ...]
+
+
+class Parallel(AbstractTwoTerminal):
+    """Elements side by side.
+
+    Parameters
+    ----------
+    parts : tuple of AbstractTwoTerminal
+        All between the same terminals.
+    """
+
+    parts: tuple[AbstractTwoTerminal, ...]
+
+
+def _parts(kind: type, branch: AbstractTwoTerminal) -> tuple[AbstractTwoTerminal, ...]:
+    """The parts of a branch of one kind; of another kind it is one part."""
+    return branch.parts if isinstance(branch, kind) else (branch,)  # pyright: ignore[reportAttributeAccessIssue]

@@ -1,0 +1,43 @@
+"""Devices and circuits by the name that the command line uses."""
+
+import inspect
+
+from .circuit import Circuit, Template
+from .device import AbstractDevice, device_class, device_names
+from .errors import ModelError
+from .neuron import TEMPLATES as NEURONS
+from .synapse import TEMPLATES as SYNAPSES
+
+CIRCUITS: dict[str, Template] = {t.name: t for t in (*NEURONS, *SYNAPSES)}
+"""The ready circuits by name."""
+
+
+def model_names() -> list[str]:
+    """Names of all device models and ready circuits."""
+    return [*device_names(), *CIRCUITS]
+
+
+def model(name: str) -> AbstractDevice | Circuit:
+    """A device or ready circuit with its default values.
+
+    Raises
+    ------
+    ModelError
+        If there is none of that name; it lists those that exist.
+    """
+    if name in CIRCUITS:
+        return CIRCUITS[name].build()
+    if name not in device_names():
+        raise ModelError(
+            f"unknown model {name!r}", allowed=", ".join(model_names()), fix="see 'memjax models'"
+        )
+    return device_class(name)()
+
+
+def about(name: str) -> tuple[str, tuple[str, ...]]:
+    """Description and references of a model."""
+    if name in CIRCUITS:
+        template = CIRCUITS[name]
+        return inspect.getdoc(template.build) or "", template.references
+    cls = device_class(name)
+    return inspect.getdoc(cls) or "", cls.references

@@ -1,0 +1,61 @@
+"""Several sources at once."""
+
+from collections.abc import Mapping, Sequence
+
+import equinox as eqx
+import jax.numpy as jnp
+
+from ..errors import StimulusError
+from .base import AbstractStimulus, ascending
+
+
+class Drives(AbstractStimulus):
+    """What each driven source of a circuit gives.
+
+    Parameters
+    ----------
+    drives : mapping of str to AbstractStimulus
+        By the name of the source.
+
+    Notes
+    -----
+    The value is a vector, one component per source.
+    """
+
+    parts: tuple[AbstractStimulus, ...]
+    names: tuple[str, ...] = eqx.field(static=True)
+    quantity: str = eqx.field(static=True)
+
+    def __init__(self, drives: Mapping[str, AbstractStimulus]):
+        """Take the stimuli by name."""
+        if not drives:
+            raise StimulusError("no drives", allowed="one stimulus per driven source")
+        self.names, self.parts = tuple(drives), tuple(drives.values())
+        self.quantity = ", ".join(p.quantity for p in self.parts)
+
+    def __call__(self, t):
+        """See `AbstractStimulus`."""
+        return jnp.stack([jnp.asarray(p(t), jnp.result_type(t)) for p in self.parts])
+
+    def breakpoints(self):
+        """See `AbstractStimulus`."""
+        return ascending([p.breakpoints() for p in self.parts])
+
+    @property
+    def duration(self):
+        """See `AbstractStimulus`."""
+        return max(p.duration for p in self.parts)
+
+    def ordered(self, names: Sequence[str]) -> "Drives":
+        """The same drives in another order.
+
+        Raises
+        ------
+        StimulusError
+            For a name that is missing, or one too many.
+        """
+        if sorted(names) != sorted(self.names):
+            raise StimulusError(
+                f"drives of {', '.join(self.names)}", allowed=f"one for each of {', '.join(names)}"
+            )
+        return Drives({n: self.parts[self.names.index(n)] for n in names})

@@ -383,7 +383,7 @@ def waveform(
 
 
 def simulate_like(
-    device: AbstractDevice,
+    device: AbstractDevice | AbstractTwoTerminal | AbstractSystem,
     measurement: Measurement,
     *,
     point_time: float | None = None,
@@ -393,8 +393,8 @@ def simulate_like(
 
     Parameters
     ----------
-    device : AbstractDevice
-        The device.
+    device : AbstractDevice, branch of elements, Circuit or other AbstractSystem
+        See `simulate`.
     measurement : Measurement
         Gives waveform and sweeps.
     point_time : float, optional

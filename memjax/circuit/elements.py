@@ -19,6 +19,9 @@ else:
     from equinox import AbstractClassVar
 
 Volts = tuple[Float[Array, ""], ...]
+Value = Float[Array, ""] | float
+"""A parameter: a number that is made an array of."""
+
 _ANY = (-1e6, 1e6)
 
 
@@ -55,7 +58,7 @@ class AbstractConductor(AbstractElement, AbstractTwoTerminal):
 class AbstractSource(AbstractElement, AbstractTwoTerminal):
     """A source: of the stimulus where it has no value, of a constant where it has one."""
 
-    value: eqx.AbstractVar[Float[Array, ""] | None]
+    value: eqx.AbstractVar[Value | None]
     """Its constant value [V or A]."""
     quantity: AbstractClassVar[str]
     """What it imposes: "voltage" or "current"."""
@@ -75,7 +78,7 @@ class Resistor(AbstractConductor):
         Resistance [ohm].
     """
 
-    r: Float[Array, ""] = param(1e3, unit="ohm", bounds=(1e-6, 1e18), symbol="R", doc="Resistance.")
+    r: Value = param(1e3, unit="ohm", bounds=(1e-6, 1e18), symbol="R", doc="Resistance.")
 
     name: ClassVar[str] = "resistor"
     terminals: ClassVar[tuple[str, ...]] = ("p", "n")
@@ -100,10 +103,8 @@ class CurrentLimiter(AbstractConductor):
     :math:`I = S(V/R)` with the `soft_limit` S of the bench's compliance.
     """
 
-    limit: Float[Array, ""] = param(
-        1e-6, unit="A", bounds=(1e-15, 1e3), symbol="I_c", doc="Largest current."
-    )
-    r: Float[Array, ""] = param(
+    limit: Value = param(1e-6, unit="A", bounds=(1e-15, 1e3), symbol="I_c", doc="Largest current.")
+    r: Value = param(
         1.0, unit="ohm", bounds=(1e-6, 1e18), symbol="R", doc="Resistance below the limit."
     )
 
@@ -126,10 +127,8 @@ class Capacitor(AbstractElement, AbstractTwoTerminal):
         Voltage at the start [V].
     """
 
-    c: Float[Array, ""] = param(
-        1e-12, unit="F", bounds=(1e-21, 1e3), symbol="C", doc="Capacitance."
-    )
-    v0: Float[Array, ""] = param(0.0, unit="V", bounds=_ANY, symbol="V_0", doc="Initial voltage.")
+    c: Value = param(1e-12, unit="F", bounds=(1e-21, 1e3), symbol="C", doc="Capacitance.")
+    v0: Value = param(0.0, unit="V", bounds=_ANY, symbol="V_0", doc="Initial voltage.")
 
     name: ClassVar[str] = "capacitor"
     terminals: ClassVar[tuple[str, ...]] = ("p", "n")
@@ -149,7 +148,7 @@ class VoltageSource(AbstractSource):
         Voltage of the first terminal above the second [V]; None where the stimulus gives it.
     """
 
-    value: Float[Array, ""] | None = param(None, unit="V", bounds=_ANY, symbol="V", doc="Voltage.")
+    value: Value | None = param(None, unit="V", bounds=_ANY, symbol="V", doc="Voltage.")
 
     name: ClassVar[str] = "source"
     terminals: ClassVar[tuple[str, ...]] = ("p", "n")
@@ -166,7 +165,7 @@ class CurrentSource(AbstractSource):
         stimulus gives it.
     """
 
-    value: Float[Array, ""] | None = param(None, unit="A", bounds=_ANY, symbol="I", doc="Current.")
+    value: Value | None = param(None, unit="A", bounds=_ANY, symbol="I", doc="Current.")
 
     name: ClassVar[str] = "source"
     terminals: ClassVar[tuple[str, ...]] = ("p", "n")
@@ -195,17 +194,17 @@ class Mosfet(AbstractElement):
        doi:10.1007/BF01239381
     """
 
-    beta: Float[Array, ""] = param(
+    beta: Value = param(
         7.5e-4, unit="A/V^2", bounds=(1e-12, 10.0), symbol=r"\beta", doc="Transfer parameter."
     )
-    v_t: Float[Array, ""] = param(
+    v_t: Value = param(
         0.22,
         unit="V",
         bounds=(-10.0, 10.0),
         symbol="V_T",
         doc="Threshold, positive for both kinds.",
     )
-    n: Float[Array, ""] = param(
+    n: Value = param(
         1.0, unit="1", bounds=(1.0, 4.0), symbol="n", doc="Slope factor of weak inversion."
     )
     channel: str = setting("n", allowed=("n", "p"), doc="Kind of the channel.")

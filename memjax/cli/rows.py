@@ -8,14 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float
 
-from ..circuit import Bench, placed
+from ..circuit import Bench, Circuit, placed
 from ..device import AbstractDevice
 from ..params import quiet
 from ..policy import Stiff
 from ..scaling import Scaled
 from ..simulate import simulate
 from ..solve import solve_stiff
-from ..stimulus import Sampled
+from ..stimulus import AbstractStimulus
 from ..system import Environment
 
 TOLERANCE = 1e-3
@@ -84,7 +84,7 @@ def thin(
 
 
 @eqx.filter_jit
-def _accepted(scaled: Scaled, stimulus: Sampled, end: jax.Array) -> jax.Array:
+def _accepted(scaled: Scaled, stimulus: AbstractStimulus, end: jax.Array) -> jax.Array:
     """End of every accepted step of the adaptive solver [s]."""
     y0 = scaled.initial()
     found = solve_stiff(
@@ -94,20 +94,20 @@ def _accepted(scaled: Scaled, stimulus: Sampled, end: jax.Array) -> jax.Array:
 
 
 def _first_grid(
-    device: AbstractDevice, stimulus: Sampled, bench: Bench, env: Environment
+    device: AbstractDevice | Circuit, stimulus: AbstractStimulus, bench: Bench, env: Environment
 ) -> Float[np.ndarray, " n"]:
     """The solver's own steps, each cut in equal parts, and the rows of the stimulus [s]."""
-    times, values = (jnp.asarray(x, float) for x in (stimulus.times, stimulus.values))
     scaled = Scaled(placed(quiet(device), bench, stimulus.quantity), env)
-    driven = Sampled(times=times, values=values, quantity=stimulus.quantity)
-    steps = np.asarray(_accepted(scaled, driven, times[-1]))
-    steps = np.unique(np.concatenate([steps[np.isfinite(steps)], stimulus.times]))
+    driven = jax.tree.map(lambda x: jnp.asarray(x, float), stimulus)
+    corners = stimulus.breakpoints()
+    steps = np.asarray(_accepted(scaled, driven, jnp.asarray(corners[-1], float)))
+    steps = np.unique(np.concatenate([steps[np.isfinite(steps)], corners]))
     return _inside(_cut(steps, _PER_STEP), stimulus)
 
 
-def _inside(t: Float[np.ndarray, " n"], stimulus: Sampled) -> Float[np.ndarray, " m"]:
+def _inside(t: Float[np.ndarray, " n"], stimulus: AbstractStimulus) -> Float[np.ndarray, " m"]:
     """The times between the first and the last row of the stimulus, with all its rows."""
-    own = np.asarray(stimulus.times)
+    own = np.asarray(stimulus.breakpoints())
     return np.unique(np.concatenate([t[(t > own[0]) & (t < own[-1])], own]))
 
 
@@ -131,7 +131,13 @@ def filled(t: Float[np.ndarray, " n"]) -> Float[np.ndarray, " m"]:
 class _Curves:
     """Every column that may be written, of one device, at the times asked for so far."""
 
-    def __init__(self, device: AbstractDevice, stimulus: Sampled, bench: Bench, env: Environment):
+    def __init__(
+        self,
+        device: AbstractDevice | Circuit,
+        stimulus: AbstractStimulus,
+        bench: Bench,
+        env: Environment,
+    ):
         self.stimulus = stimulus
         self.options = {"bench": bench, "env": env, "deterministic": True}
         self.device = device
@@ -139,7 +145,9 @@ class _Curves:
 
     def add(self, t: Float[np.ndarray, " n"]) -> None:
         """Simulate at further times [s]."""
-        rows = filled(np.unique(np.concatenate([t, self.stimulus.times[[0, -1]]])))
+        rows = filled(
+            np.unique(np.concatenate([t, np.asarray(self.stimulus.breakpoints())[[0, -1]]]))
+        )
         trace = simulate(self.device, self.stimulus, save=rows, **self.options)
         columns = [trace.v, trace.i, trace.v_device, trace.i_device]
         columns += [jnp.moveaxis(x[0], 0, -1) for x in trace.state.values()]
@@ -150,12 +158,12 @@ class _Curves:
 
 
 def _needed(
-    device: AbstractDevice, stimulus: Sampled, bench: Bench, env: Environment
+    device: AbstractDevice | Circuit, stimulus: AbstractStimulus, bench: Bench, env: Environment
 ) -> Float[np.ndarray, " n"]:
     """Times that the curves of one device need [s]."""
     curves = _Curves(device, stimulus, bench, env)
     curves.add(_first_grid(device, stimulus, bench, env))
-    known = np.isin(curves.t, stimulus.times) | (np.arange(len(curves.t)) % 2 == 0)
+    known = np.isin(curves.t, stimulus.breakpoints()) | (np.arange(len(curves.t)) % 2 == 0)
     known[-1] = True
     for _ in range(_ROUNDS):
         # Points off the lines through those that were there before: the curve bends or jumps here.
@@ -167,12 +175,15 @@ def _needed(
         parts = np.arange(1, _PARTS) / _PARTS
         curves.add((before[gaps, None] + np.diff(before)[gaps, None] * parts).ravel())
         known = np.isin(curves.t, before)
-    fixed = np.isin(curves.t, stimulus.times)
+    fixed = np.isin(curves.t, stimulus.breakpoints())
     return curves.t[thin(curves.t, curves.y, fixed, (1 - _SHARE) * TOLERANCE)]
 
 
 def adaptive_rows(
-    devices: Iterable[AbstractDevice], stimulus: Sampled, bench: Bench, env: Environment
+    devices: Iterable[AbstractDevice | Circuit],
+    stimulus: AbstractStimulus,
+    bench: Bench,
+    env: Environment,
 ) -> Float[np.ndarray, " n"]:
     """One grid [s] on which linear interpolation tells the curves of all devices, without noise.
 
@@ -186,9 +197,9 @@ def adaptive_rows(
     return np.unique(np.concatenate([_needed(d, stimulus, bench, env) for d in devices]))
 
 
-def even_rows(stimulus: Sampled) -> Float[np.ndarray, " n"]:
+def even_rows(stimulus: AbstractStimulus) -> Float[np.ndarray, " n"]:
     """Rows of a stochastic run [s]: every row of the stimulus, and even steps between."""
-    t = np.asarray(stimulus.times)
+    t = np.asarray(stimulus.breakpoints())
     gaps = np.diff(t)
     least = np.clip(EVEN_ROWS // len(gaps), 1, 50)
     parts = np.maximum(np.ceil(gaps / (t[-1] - t[0]) * EVEN_ROWS * (1 - 1e-9)), least).astype(int)

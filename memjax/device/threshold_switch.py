@@ -18,12 +18,12 @@ class ThresholdSwitch(AbstractOhmicDevice):
     -----
     .. math::
 
-        \dot x = \frac{1}{\tau}\Big[S\Big(\frac{|V| - V_{th}}{w}\Big)(1 - x) - S\Big(\frac{V_{hold} -
-        |V|}{w}\Big)\,x\Big], \qquad \frac1R = \frac{x}{R_{on}} + \frac{1 - x}{R_{off}}
+        \dot x = \frac{1}{\tau}\Big[S\Big(\frac{|V| - V_{th} + (V_{th} - V_{hold})\,x}{w}\Big) -
+        x\Big], \qquad \frac1R = \frac{x}{R_{on}} + \frac{1 - x}{R_{off}}
 
     with S the logistic function: the ideal switch with two thresholds as w and :math:`\tau` go to 0,
-    the baseline that most circuit papers use. It has no published parameters. Passive, and pinched
-    at 0 V.
+    the baseline that most circuit papers use. Its threshold falls while it switches, so that it
+    switches whole behind any resistance. It has no published parameters. Passive, and pinched at 0 V.
 
     References
     ----------
@@ -67,9 +67,8 @@ class ThresholdSwitch(AbstractOhmicDevice):
         """See `AbstractDevice`."""
         del t, env
         x, size = state["x"], jnp.abs(v)
-        on = jax.nn.sigmoid((size - self.v_th) / self.w)
-        off = jax.nn.sigmoid((self.v_hold - size) / self.w)
-        return {"x": (on * (1 - x) - off * x) / self.tau}
+        threshold = self.v_th - (self.v_th - self.v_hold) * jnp.clip(x, 0.0, 1.0)
+        return {"x": (jax.nn.sigmoid((size - threshold) / self.w) - x) / self.tau}
 
     def resistance(self, state, v, env):
         """See `AbstractOhmicDevice`."""

@@ -129,6 +129,12 @@ def _sweeps(stimulus, save) -> tuple[list[AbstractStimulus], list[np.ndarray]]:
     return stimuli, rows
 
 
+def _without_source(model, bench, quantity: str):
+    """A branch with the source that it lacks; any other model as it is."""
+    branch = isinstance(model, AbstractTwoTerminal) and not isinstance(model, AbstractDevice)
+    return placed(model, bench, quantity) if branch else model
+
+
 def _system(model, bench, stimuli, *, noisy: bool) -> tuple[AbstractSystem, list]:
     """What is integrated, without the noise that does not act, and its stimuli by port."""
     if isinstance(model, Circuit) and any(isinstance(s, Drives) for s in stimuli):
@@ -158,12 +164,10 @@ def simulate(
 
     Parameters
     ----------
-    device : AbstractDevice, branch of elements, Circuit or other AbstractSystem
-        The device; a branch such as ``r + (device | c)`` under the source; a circuit or any other
-        system as it is, without a bench.
+    device : AbstractDevice, branch of elements such as ``r + (device | c)``, Circuit or other AbstractSystem
+        The device; anything else stands without a bench.
     stimulus : AbstractStimulus or sequence of them
-        One sweep, or several; each sweep's time starts at 0. `Drives` where a circuit has several
-        driven sources.
+        One sweep, or several; each sweep's time starts at 0. `Drives` for several driven sources.
     bench : Bench, optional
         Series and parallel elements, compliance.
     policy : AbstractPolicy, optional
@@ -198,8 +202,7 @@ def simulate(
         For combinations that cannot be right.
     """
     stimuli, rows = _sweeps(stimulus, save)
-    if isinstance(device, AbstractTwoTerminal) and not isinstance(device, AbstractDevice):
-        device = placed(device, bench, stimuli[0].quantity)
+    device = _without_source(device, bench, stimuli[0].quantity)
     noisy = not deterministic and is_noisy(device, values)
     system, stimuli = _system(device, bench, stimuli, noisy=noisy)
     scaled = Scaled(system, env or Environment())

@@ -14,4 +14,5 @@ from .elements import (
 )
 from .limiter import soft_limit as soft_limit
 from .placed import model_of as model_of, placed as placed, replaced as replaced
+from .power import energies as energies, energy_per_spike as energy_per_spike, powers as powers
 from .template import Template as Template

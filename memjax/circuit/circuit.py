@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import equinox as eqx
@@ -26,12 +27,13 @@ from ..system import (
     State,
 )
 from .elements import AbstractElement, AbstractSource, Capacitor, CurrentSource, VoltageSource
-from .netlist import Topology, kind_of, lines, topology
+from .netlist import Topology, kind_of, lines, taken_apart, topology
 
 PARASITIC = 1e-15
 """Capacitance to ground of a node that has none of its own [F]."""
 
-Volts = list[Float[Array, ""]]
+Volts = list[Any]
+"""A number for each node or free voltage [V], [V/s], [C] or [A]."""
 
 
 class Circuit(AbstractSystem, AbstractComposite):
@@ -144,7 +146,7 @@ class Circuit(AbstractSystem, AbstractComposite):
     @property
     def specs(self) -> tuple[StateSpec, ...]:
         """See `AbstractSystem`."""
-        own = [_renamed(s, f"{n}.{s.name}") for n, e in self.devices.items() for s in e.states]
+        own = [replace(s, name=f"{n}.{s.name}") for n, e in self.devices.items() for s in e.states]
         free = (-math.inf, math.inf)
         nodes = [
             state(f"{n}.v", unit="V", scale=1.0, bounds=free, doc=f"Voltage of {n}.", linear=True)
@@ -170,15 +172,20 @@ class Circuit(AbstractSystem, AbstractComposite):
             f"{n}.v": jnp.asarray(x, kind) for n, x in zip(self.topology.free, free, strict=True)
         }
 
+    @property
+    def _capacitors(self) -> list[tuple[Capacitor, int, int]]:
+        """The capacitors and their nodes."""
+        every = zip(self.elements, self.topology.nodes)
+        return [(e, net[0], net[1]) for e, net in every if isinstance(e, Capacitor)]
+
     def _charges(self, of: Callable) -> Volts:
         """Sum over the capacitors of each free node of a charge [C] ``of(capacitor, a, b)`` of nodes a and b."""
         top = self.topology
         total: list = [0.0] * len(top.free)
-        for e, net in zip(self.elements, top.nodes):
-            if isinstance(e, Capacitor):
-                for k, sign in zip(net, (1.0, -1.0)):
-                    if top.group[k] >= 0:
-                        total[top.group[k]] = total[top.group[k]] + sign * of(e, *net)
+        for e, a, b in self._capacitors:
+            for k, sign in ((a, 1.0), (b, -1.0)):
+                if top.group[k] >= 0:
+                    total[top.group[k]] = total[top.group[k]] + sign * of(e, a, b)
         return total
 
     def _over_capacitance(self, charge: Volts) -> Volts:
@@ -190,9 +197,7 @@ class Circuit(AbstractSystem, AbstractComposite):
         for k, head in enumerate(heads):
             matrix[k][k] = self.parasitic if head in top.stray else 0.0
         coupled = set()
-        for e, net in zip(self.elements, top.nodes):
-            if not isinstance(e, Capacitor):
-                continue
+        for e, *net in self._capacitors:
             a, b = (top.group[k] for k in net)
             if a == b:
                 continue
@@ -210,7 +215,7 @@ class Circuit(AbstractSystem, AbstractComposite):
                 found[k] = x
         return found
 
-    def _sources(self, u) -> dict[int, Float[Array, ""]]:
+    def _sources(self, u) -> dict[int, Any]:
         """Value of each source by its number [V or A]."""
         drive = jnp.broadcast_to(u, (len(self.ports),)) if jnp.ndim(u) == 0 else u
         ports = {n: drive[k] for k, n in enumerate(self.ports)}
@@ -220,32 +225,34 @@ class Circuit(AbstractSystem, AbstractComposite):
             if isinstance(e, AbstractSource)
         }
 
-    def _voltages(self, state: State, u) -> Volts:
+    def node_voltages(self, state: State, u) -> Volts:
         """Voltage of each node [V], ground first."""
         top, given = self.topology, self._sources(u)
         above = [sum((s * given[e] for s, e in terms), 0.0) for terms in top.offset]
-        free = [state[f"{n}.v"] for n in top.free]
-        if self._shifted:
-            charge = self._charges(lambda e, a, b: e.c * (above[a] - above[b]))
-            shift = self._over_capacitance(charge)
-            free = [w - s for w, s in zip(free, shift)]
-        zero = jnp.zeros_like(jnp.asarray(next(iter(state.values()))).ravel()[0])
+        free = [state[f"{n}.v"] - x for n, x in zip(top.free, self._shift(u))]
+        zero = 0.0 * jnp.sum(jnp.asarray(u))
         return [zero + x + (free[g] if g >= 0 else 0.0) for g, x in zip(top.group, above)]
+
+    def _shift(self, u) -> Volts:
+        """What a solver sees in place of each free voltage, above that voltage [V]."""
+        top, given = self.topology, self._sources(u)
+        if not self._shifted:
+            return [0.0 * jnp.asarray(self.parasitic) for _ in top.free]
+        above = [sum((s * given[e] for s, e in terms), 0.0) for terms in top.offset]
+        return self._over_capacitance(self._charges(lambda e, a, b: e.c * (above[a] - above[b])))
 
     @property
     def _shifted(self) -> bool:
         """Whether a capacitor ties a free node to a voltage that sources make."""
         top = self.topology
         return any(
-            isinstance(e, Capacitor)
-            and any(top.offset[k] for k in net)
-            and any(top.group[k] >= 0 for k in net)
-            for e, net in zip(self.elements, top.nodes)
+            any(top.offset[k] for k in net) and any(top.group[k] >= 0 for k in net)
+            for _, *net in self._capacitors
         )
 
     def element_currents(self, t, state: State, u, env: Environment) -> dict[str, tuple]:
         """Current [A] into each terminal of each element, without displacement; 0 for voltage sources."""
-        v, given = self._voltages(state, u), self._sources(u)
+        v, given = self.node_voltages(state, u), self._sources(u)
         found = {}
         for k, (name, e, net) in enumerate(zip(self.names, self.elements, self.topology.nodes)):
             if isinstance(e, AbstractDevice):
@@ -270,9 +277,9 @@ class Circuit(AbstractSystem, AbstractComposite):
                 total[k] = total[k] + x
         return total
 
-    def _across(self, state: State, u) -> dict[str, tuple]:
+    def _across(self, state: State, u) -> dict[str, tuple[State, Any]]:
         """Own states and voltage [V] of each device."""
-        v = self._voltages(state, u)
+        v = self.node_voltages(state, u)
         nets = dict(zip(self.names, self.topology.nodes))
         return {n: (self._own(n, state), v[nets[n][0]] - v[nets[n][1]]) for n in self.devices}
 
@@ -312,18 +319,22 @@ class Circuit(AbstractSystem, AbstractComposite):
             for name, jump in e.jumps(t, *seen[n], env).items()
         }
 
-    def _displaced(self, state: State, u) -> Float[Array, " nodes"]:
-        """Charge [C] that capacitors, parasitic ones too, hold at each node."""
-        v, top = self._voltages(state, u), self.topology
-        total: list = [
-            0.0 * v[0] + (self.parasitic * v[k] if k in top.stray else 0.0) for k in range(len(v))
-        ]
-        for e, (a, b) in (
-            (e, n) for e, n in zip(self.elements, top.nodes) if isinstance(e, Capacitor)
-        ):
+    def node_slopes(self, t, state: State, u, env: Environment, slope=None) -> Volts:
+        """Rate of change of each node's voltage [V/s]; arguments as for `source_currents`."""
+        rates = self.drift(t, state, u, env)
+        nodes = {f"{n}.v" for n in self.topology.free}
+        moved = {k: rates[k] if k in nodes else jnp.zeros_like(x) for k, x in state.items()}
+        along = jnp.zeros_like(u) if slope is None else slope
+        return jax.jvp(self.node_voltages, (state, u), (moved, along))[1]
+
+    def _displaced(self, v: Volts) -> Volts:
+        """Charge [C] that capacitors, parasitic ones too, hold at each node of these voltages; or its rates."""
+        top = self.topology
+        total = [self.parasitic * x if k in top.stray else 0.0 * x for k, x in enumerate(v)]
+        for e, a, b in self._capacitors:
             total[a] = total[a] + e.c * (v[a] - v[b])
             total[b] = total[b] - e.c * (v[a] - v[b])
-        return jnp.stack(total)
+        return total
 
     def source_currents(self, t, state, u, env, slope=None) -> dict[str, Float[Array, ""]]:
         """Current [A] that each source drives out of its first terminal, displacement included.
@@ -336,11 +347,7 @@ class Circuit(AbstractSystem, AbstractComposite):
             Rate of change of the stimulus [V/s or A/s]; 0 by default.
         """
         leaving = self._leaving(self.element_currents(t, state, u, env))
-        rates = self.drift(t, state, u, env)
-        nodes = {f"{n}.v" for n in self.topology.free}
-        moved = {k: x if k in nodes else jnp.zeros_like(state[k]) for k, x in rates.items()}
-        along = jnp.zeros_like(u) if slope is None else slope
-        _, displaced = jax.jvp(self._displaced, (state, u), (moved, along))
+        displaced = self._displaced(self.node_slopes(t, state, u, env, slope))
         given, found = self._sources(u), {}
         for k, (name, e) in enumerate(zip(self.names, self.elements)):
             if isinstance(e, VoltageSource):
@@ -355,15 +362,20 @@ class Circuit(AbstractSystem, AbstractComposite):
     def outputs(self, t, state, u, env, slope=None):
         """See `AbstractSystem`: voltage across the first driven source, and the current that it drives."""
         name = self.ports[0]
-        v = self._voltages(state, u)
+        v = self.node_voltages(state, u)
         p, n = self.topology.nodes[self.names.index(name)]
         i = self.source_currents(t, state, u, env, slope)[name]
         return {"v": v[p] - v[n], "i": i}
 
     def shown(self, state: State, u) -> State:
         """See `AbstractSystem`: nodes by their voltages."""
-        v = self._voltages(state, u)
-        return state | {f"{n}.v": v[self.topology.names.index(n)] for n in self.topology.free}
+        nodes = zip(self.topology.free, self._shift(u))
+        return state | {f"{n}.v": state[f"{n}.v"] - x for n, x in nodes}
+
+    def solved(self, shown: State, u) -> State:
+        """The states as a solver sees them, out of those that a trace shows."""
+        nodes = zip(self.topology.free, self._shift(u))
+        return shown | {f"{n}.v": shown[f"{n}.v"] + x for n, x in nodes}
 
     def project(self, state):
         """See `AbstractSystem`."""
@@ -378,13 +390,6 @@ class Circuit(AbstractSystem, AbstractComposite):
         """See `AbstractSystem`."""
         del before, u
         return self.project(state)
-
-
-def _renamed(spec: StateSpec, name: str) -> StateSpec:
-    """The specification of a state under another name."""
-    from dataclasses import replace
-
-    return replace(spec, name=name)
 
 
 def together(structures: Sequence[type[AbstractNoiseStructure]]) -> type[AbstractNoiseStructure]:
@@ -417,7 +422,5 @@ def driven(branch: AbstractTwoTerminal, quantity: str) -> Circuit:
     source = {"voltage": VoltageSource, "current": CurrentSource}
     if quantity not in source:
         raise CircuitError(f"driven by {quantity!r}", allowed=", ".join(source))
-    from .netlist import taken_apart
-
     own = list(taken_apart("", branch, "in", "0"))
     return Circuit([("drive", source[quantity](), "in", "0"), *own])

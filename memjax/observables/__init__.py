@@ -1,5 +1,37 @@
 """Numbers read off a trace, simulated or measured alike."""
 
+from .plasticity import (
+    PprCurve as PprCurve,
+    Retention as Retention,
+    StdpSide as StdpSide,
+    StdpWindow as StdpWindow,
+    paired_pulse_ratio as paired_pulse_ratio,
+    ppr_curve as ppr_curve,
+    responses as responses,
+    retention as retention,
+    srdp as srdp,
+    stdp_window as stdp_window,
+    weight_change as weight_change,
+)
+from .soft import Crossings as Crossings, crossing_times as crossing_times, soft_count as soft_count
+from .spikes import (
+    Drift as Drift,
+    IsiStatistics as IsiStatistics,
+    Proportion as Proportion,
+    SpikeTrain as SpikeTrain,
+    detect as detect,
+    detect_all as detect_all,
+    drift as drift,
+    firing_probability as firing_probability,
+    in_window as in_window,
+    integration_times as integration_times,
+    isi_statistics as isi_statistics,
+    jackknife as jackknife,
+    latency as latency,
+    refractory_period as refractory_period,
+    threshold_drift as threshold_drift,
+    wilson as wilson,
+)
 from .switching import (
     HOLD_THRESHOLD as HOLD_THRESHOLD,
     ON_THRESHOLD as ON_THRESHOLD,

@@ -1,4 +1,9 @@
 """Pictures: functions that take axes and return them."""
 
+from .curve import curve as curve, ppf as ppf, refractory as refractory, stdp as stdp
+from .intervals import isi_histogram as isi_histogram
 from .iv import iv as iv
+from .phase import phase_plane as phase_plane
+from .raster import raster as raster
 from .style import style as style
+from .traces import traces as traces

@@ -1,0 +1,132 @@
+"""Where the energy goes: power of each element along a trace, energy in a window and per spike."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from ..errors import StimulusError
+from ..result import Trace
+from ..stimulus import AbstractStimulus
+from ..system import Environment
+from .circuit import Circuit
+from .elements import AbstractSource, Capacitor
+
+
+def powers(
+    circuit: Circuit,
+    trace: Trace,
+    stimulus: AbstractStimulus,
+    *,
+    env: Environment | None = None,
+) -> dict[str, Float[Array, "members rows"]]:
+    """Power that each element takes up at the rows of a trace.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        What was simulated.
+    trace : Trace
+        One sweep of it.
+    stimulus : AbstractStimulus
+        What drove it, with the drives in the order of the ports where there are several.
+    env : Environment, optional
+        Temperature.
+
+    Returns
+    -------
+    dict of str to Float[Array, "members rows"]
+        Power [W] by name: heat of resistors, devices and transistors, growth of the energy of
+        capacitors; negative for a source that gives. Together they are 0, but for the nodes'
+        parasitic capacitances.
+
+    Raises
+    ------
+    StimulusError
+        For a trace of several sweeps, or of another circuit.
+    """
+    if len(np.unique(trace.sweep)) > 1 or set(trace.state) != {s.name for s in circuit.specs}:
+        raise StimulusError(
+            "a trace of several sweeps or of another circuit", allowed="one sweep of the circuit"
+        )
+    where = env or Environment()
+
+    def point(t, shown):
+        just = jnp.nextafter(t, jnp.asarray(-jnp.inf, t.dtype))
+        u, slope = jax.jvp(stimulus, (just,), (jnp.ones_like(just),))
+        return _powers(circuit, t, circuit.solved(shown, u), u, slope, where)
+
+    rows = jax.vmap(point)
+    return jax.jit(jax.vmap(rows, in_axes=(None, 0)))(trace.t, trace.state)
+
+
+def _powers(circuit: Circuit, t, state, u, slope, env: Environment) -> dict[str, Float[Array, ""]]:
+    """Power of each element at one instant [W]."""
+    found = {}
+    v = circuit.node_voltages(state, u)
+    given = circuit.source_currents(t, state, u, env, slope)
+    changing = circuit.node_slopes(t, state, u, env, slope)
+    currents = circuit.element_currents(t, state, u, env)
+    for name, e, net in zip(circuit.names, circuit.elements, circuit.topology.nodes):
+        if isinstance(e, AbstractSource):
+            found[name] = -(v[net[0]] - v[net[1]]) * given[name]
+        elif isinstance(e, Capacitor):
+            across, rise = v[net[0]] - v[net[1]], changing[net[0]] - changing[net[1]]
+            found[name] = e.c * across * rise
+        else:
+            found[name] = sum(v[k] * i for k, i in zip(net, currents[name], strict=True))
+    return found
+
+
+def energies(
+    t: Float[np.ndarray, " rows"],
+    power: dict[str, Float[Array | np.ndarray, "members rows"]],
+    *,
+    start: float,
+    stop: float,
+) -> dict[str, Float[np.ndarray, " members"]]:
+    """Energy that each element takes up in a window.
+
+    Parameters
+    ----------
+    t : Float[np.ndarray, "rows"]
+        Times [s].
+    power : dict of str to Float[Array, "members rows"]
+        See `powers` [W].
+    start, stop : float
+        Window [s].
+
+    Returns
+    -------
+    dict of str to Float[np.ndarray, "members"]
+        Energy [J], by trapezoids between the rows: second order in their distance.
+    """
+    inside = (t >= start) & (t <= stop)
+    if np.sum(inside) < 2:
+        raise StimulusError(
+            f"fewer than two rows from {start:g} to {stop:g} s", allowed="a window with rows"
+        )
+    return {k: np.trapezoid(np.asarray(p)[:, inside], t[inside], axis=1) for k, p in power.items()}
+
+
+def energy_per_spike(
+    energy: dict[str, Float[np.ndarray, " members"]], spikes: int
+) -> dict[str, float]:
+    """Energy per spike [J] by element, and ``total``: what all sources give.
+
+    Parameters
+    ----------
+    energy : dict of str to Float[np.ndarray, "members"]
+        See `energies` [J].
+    spikes : int
+        Spikes of all members in the window.
+
+    Raises
+    ------
+    StimulusError
+        If there are none.
+    """
+    if spikes < 1:
+        raise StimulusError("no spike in the window", allowed="one spike or more")
+    each = {k: float(np.sum(e)) / spikes for k, e in energy.items()}
+    return each | {"total": -sum(e for e in each.values() if e < 0)}

@@ -11,6 +11,7 @@ def one_memristor(
     c_gate: float = 1e-11,
     v_dd: float = 0.5,
     r_load: float = 47e3,
+    output_stage: bool = True,
 ) -> Circuit:
     """Spiking neuron of one diffusive memristor, one transistor and one resistor.
 
@@ -26,6 +27,9 @@ def one_memristor(
         Supply of the output stage [V].
     r_load : float
         Between supply and drain [ohm].
+    output_stage : bool
+        Whether the transistor and its load are there. They do not act back on the gate: large
+        ensembles of which only the gate is looked at do without.
 
     Returns
     -------
@@ -43,17 +47,18 @@ def one_memristor(
     ----------
     .. [1] R. Zhao et al., Nat. Electron. 8, 1211 (2025), doi:10.1038/s41928-025-01488-x
     """
-    return Circuit(
-        [
-            ("input", VoltageSource(), "in", "0"),
-            ("memristor", Diffusive1M1T1R() if memristor is None else memristor, "in", "gate"),
-            ("c_gate", Capacitor(c_gate), "gate", "0"),
-            ("r_c", Resistor(r_c), "gate", "0"),
-            ("supply", VoltageSource(v_dd), "vdd", "0"),
-            ("r_load", Resistor(r_load), "vdd", "drain"),
-            ("transistor", Mosfet(), "drain", "gate", "0", "0"),
-        ]
-    )
+    lines = [
+        ("input", VoltageSource(), "in", "0"),
+        ("memristor", Diffusive1M1T1R() if memristor is None else memristor, "in", "gate"),
+        ("c_gate", Capacitor(c_gate), "gate", "0"),
+        ("r_c", Resistor(r_c), "gate", "0"),
+    ]
+    stage = [
+        ("supply", VoltageSource(v_dd), "vdd", "0"),
+        ("r_load", Resistor(r_load), "vdd", "drain"),
+        ("transistor", Mosfet(), "drain", "gate", "0", "0"),
+    ]
+    return Circuit(lines + stage if output_stage else lines)
 
 
 ONE_MEMRISTOR = Template(

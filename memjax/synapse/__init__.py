@@ -1,6 +1,16 @@
 """Synapses: ready circuits, and what is done to them."""
 
 from ..circuit import Template
+from .diffusive_drift import DIFFUSIVE_DRIFT, diffusive_drift as diffusive_drift
+from .protocols import (
+    Spike as Spike,
+    Train as Train,
+    conductance as conductance,
+    retention as retention,
+    srdp as srdp,
+    stdp as stdp,
+    train as train,
+)
 
-TEMPLATES: tuple[Template, ...] = ()
+TEMPLATES: tuple[Template, ...] = (DIFFUSIVE_DRIFT,)
 """The synapses that have a name on the command line."""

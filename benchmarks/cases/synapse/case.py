@@ -189,4 +189,4 @@ def run(size: str, record: Recorder) -> None:
     pictures.write(record.path, record.run_id)
 
 
-CASE = Case(name="synapse", run=run, baseline="stdp, relaxation x1", suites=("smoke", "synapse"))
+CASE = Case(name="synapse", run=run, baseline="stdp, relaxation x1", suites=("synapse",))

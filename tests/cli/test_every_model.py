@@ -14,13 +14,13 @@ def test_every_model_has_a_preset():
     assert set(PRESETS) == {c.name for c in mj.device.registry.BUILT_IN}
 
 
-ELSEWHERE = {"diffusive", "diffusive-spice", "drift"}
-"""Models that other tests of the command line run."""
+KINDS = ("langevin-chain", "jart-vcm", "event-switches", "linear-drift", "mms")
+"""A vector of states, an implicit current, jumps, a setting, noise; .ci/run runs the others."""
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", sorted(set(PRESETS) - ELSEWHERE))
-def test_a_preset_of_every_model_runs(tmp_path, model):
+@pytest.mark.parametrize("model", KINDS)
+def test_a_preset_of_a_model_of_each_kind_runs(tmp_path, model):
     """A triangle of 0.3 V in a millisecond, with its noise; currents flow the way of the voltage."""
     (tmp_path / "s.csv").write_text("t_s,v_V\n0,0\n2.5e-4,0.3\n7.5e-4,-0.3\n1e-3,0\n")
     out = tmp_path / "out.csv"

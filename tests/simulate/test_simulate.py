@@ -363,24 +363,6 @@ def test_gradients_with_respect_to_the_stimulus_are_finite_and_right():
     np.testing.assert_allclose(g, 1 - np.exp(-3.0), rtol=1e-4)
 
 
-@pytest.mark.slow
-def test_gradients_of_the_diffusive_memristor_agree_with_differences():
-    sweep = mj.triangle_sweep(0.5, 0.28)
-    rows = np.array([0.5, 1.0, 1.5])
-
-    def current(theta):
-        device = mj.DiffusiveMemristor(mu=theta[0], gamma1=theta[1], r_off=theta[2])
-        bench, policy = mj.Bench(compliance=1e-6), mj.Stiff(rtol=1e-8, atol=1e-10)
-        return jnp.log(mj.simulate(device, sweep, bench=bench, save=rows, policy=policy).i[0])
-
-    theta = jnp.array([60.0, 60.0, 1e11])
-    g = np.asarray(jax.jacfwd(current)(theta))
-    steps = np.diag(1e-4 * np.asarray(theta))
-    central = [(current(theta + s) - current(theta - s)) / (2 * s.sum()) for s in steps]
-    scale = np.asarray(theta)
-    np.testing.assert_allclose(g * scale, np.stack(central, axis=1) * scale, rtol=2e-3, atol=2e-3)
-
-
 def test_a_trace_becomes_a_table_and_a_data_set_with_units():
     trace = _geometric(members=2)
     table = trace.to_pandas(device=True)

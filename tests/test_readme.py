@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.pages import run
+
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 
@@ -13,11 +15,8 @@ README = ROOT / "README.md"
 @pytest.mark.slow
 @pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda p: p.name)
 def test_the_code_of_a_page_runs(page):
-    blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
-    assert blocks
-    names: dict = {}
-    for code in blocks:
-        exec(compile(code, page.name, "exec"), names)
+    """Those of the circuits run in .ci/run, a process each."""
+    run(page)
 
 
 @pytest.mark.slow

@@ -11,7 +11,16 @@ PRESETS = {name.split("/")[0]: name for name in mj.presets.names()}
 
 
 def test_every_model_has_a_preset():
-    assert set(PRESETS) == {c.name for c in mj.device.registry.BUILT_IN}
+    own = {c.name for c in mj.device.registry.BUILT_IN}
+    assert set(PRESETS) == own | set(mj.models.CIRCUITS)
+
+
+@pytest.mark.parametrize("name", mj.presets.names())
+def test_every_preset_fits_its_model(name):
+    model, values, info = mj.presets.load(name)
+    mj.params.replace(mj.model(model), values, where=name)
+    assert info.title
+    assert info.obtained
 
 
 KINDS = ("langevin-chain", "jart-vcm", "event-switches", "linear-drift", "mms")

@@ -119,7 +119,11 @@ def _noise_free(record: Recorder) -> dict[float, bool]:
         "stochasticity: what noise does",
         Times(run=[seconds]),
         error=float(
-            sum(found[r] and not wanted[r] or wanted[r] and not found[r] for r in found if r != 1e9)
+            sum(
+                (found[r] and not wanted[r]) or (wanted[r] and not found[r])
+                for r in found
+                if r != 1e9
+            )
         ),
         reference="0 if the neuron latches without noise at 250 and 500 Mohm, and not below",
         tolerance=0.5,

@@ -11,8 +11,8 @@ SIGMA = 7e-3
 """Strength of the filament's noise; its value is not published."""
 
 GATE = "gate.v"
-V_TH, REARM = 0.2, 0.1
-"""A spike: the gate rises through the first after it was below the second [V]."""
+V_TH = 0.2
+"""A spike: the gate rises through it [V], as published; no hysteresis."""
 
 STIFF = mj.Stiff(max_steps=400_000)
 
@@ -32,7 +32,7 @@ def fixed(dt: float) -> mj.Fixed:
 
 def spikes(t, gate, *, level: float = V_TH) -> np.ndarray:
     """Times of the spikes of one member [s]."""
-    return detect(np.asarray(t), np.asarray(gate), level=level, rearm=REARM)
+    return detect(np.asarray(t), np.asarray(gate), level=level)
 
 
 def trains(trace: mj.Trace) -> list[np.ndarray]:

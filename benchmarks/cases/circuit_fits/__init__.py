@@ -1,0 +1,1 @@
+"""Fits through a circuit."""

@@ -1,4 +1,11 @@
-"""Calibration of memjax devices to measurements."""
+"""Calibration of memjax devices and circuits to measurements."""
 
+from .circuits import (
+    Estimate as Estimate,
+    SpikeFit as SpikeFit,
+    VoltageFit as VoltageFit,
+    fit_spikes as fit_spikes,
+    fit_voltages as fit_voltages,
+)
 from .fit import FitResult as FitResult, fit as fit
 from .problem import Problem as Problem

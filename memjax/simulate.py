@@ -129,7 +129,7 @@ def _sweeps(stimulus, save) -> tuple[list[AbstractStimulus], list[np.ndarray]]:
     return stimuli, rows
 
 
-def _without_source(model, bench, quantity: str):
+def _without_source(model, bench, quantity: str) -> Any:
     """A branch with the source that it lacks; any other model as it is."""
     branch = isinstance(model, AbstractTwoTerminal) and not isinstance(model, AbstractDevice)
     return placed(model, bench, quantity) if branch else model
@@ -202,9 +202,9 @@ def simulate(
         For combinations that cannot be right.
     """
     stimuli, rows = _sweeps(stimulus, save)
-    device = _without_source(device, bench, stimuli[0].quantity)
-    noisy = not deterministic and is_noisy(device, values)
-    system, stimuli = _system(device, bench, stimuli, noisy=noisy)
+    model = _without_source(device, bench, stimuli[0].quantity)
+    noisy = not deterministic and is_noisy(model, values)
+    system, stimuli = _system(model, bench, stimuli, noisy=noisy)
     scaled = Scaled(system, env or Environment())
     policy = resolve(policy or Auto())
     check(policy, system.noise_structure, noisy=noisy)

@@ -25,7 +25,7 @@ PULSE = mj.Sampled(np.array([0.0, 20e-3, 40e-3]), np.array([1.0, 0.05, 0.05]), k
 
 SPIKE_TRUTH = {"memristor.mu": 150.0, "r_c.r": 250e6, "memristor.sigma1": 0.02}
 SPIKE_START = {"memristor.mu": 140.0, "r_c.r": 320e6, "memristor.sigma1": 0.03}
-TRAINS, MEMBERS = 32, 96
+TRAINS, MEMBERS = 32, 64
 PULSES = mj.PulseTrain(1.5, 0.4e-3, 0.8e-3, count=125)
 SEEN = dict(signal="gate.v", level=0.22, rearm=0.15, members=MEMBERS, save=2e-5)
 POLICY = mj.Fixed(2e-6, method=SemiImplicitEuler())
@@ -105,13 +105,13 @@ def test_a_positive_pulse_says_nothing_of_the_other_polarity(by_voltage):
     assert by_voltage.estimate.undetermined == ("memristor.mu_neg",)
 
 
-def test_growth_and_decay_of_the_filament_are_known_as_a_ratio(by_voltage):
-    r = by_voltage.estimate.correlation
-    assert r[0, 1] > 0.99  # mu and gamma1: closing is late in proportion of both
-    ratio = (
-        by_voltage.estimate.values["memristor.mu"] / by_voltage.estimate.values["memristor.gamma1"]
-    )
-    assert ratio == pytest.approx(100 / 800, rel=0.01)
+def test_growth_and_decay_of_the_filament_are_known_as_one_combination(by_voltage):
+    names = ("memristor.mu", "memristor.gamma1")
+    e, r = by_voltage.estimate, by_voltage.estimate.correlation[0, 1]
+    away = [np.log(e.values[n] / TRACE_TRUTH[n]) for n in names]
+    sigma = [e.std[n] / e.values[n] for n in names]
+    assert r > 0.99  # the later closing of a slower growth is that of a faster decay
+    assert abs(away[1] - r * sigma[1] / sigma[0] * away[0]) < 0.01
 
 
 def test_the_fitted_trace_is_that_of_a_simulation(by_voltage):
@@ -123,19 +123,10 @@ def test_the_fitted_trace_is_that_of_a_simulation(by_voltage):
 
 
 def test_failed_solves_are_no_result(measured):
-    few = mj.Stiff(rtol=1e-6, atol=1e-8, max_steps=3)
-    with pytest.raises(FitError, match="no solve of 2 starts ended well"):
-        ft.fit_voltages(
-            oscillator(),
-            PULSE,
-            ROWS,
-            measured,
-            node="node",
-            sigma=SIGMA,
-            free=["memristor.mu"],
-            starts=2,
-            policy=few,
-        )
+    broken = mj.Sampled(PULSE.times, 1e250 * PULSE.values, kind="staircase")
+    free = [*TRACE_TRUTH, "memristor.mu_neg"]
+    with pytest.raises(FitError, match="no solve of 8 starts ended well"):
+        ft.fit_voltages(oscillator(), broken, ROWS, measured, node="node", sigma=SIGMA, free=free)
 
 
 @pytest.mark.parametrize(
@@ -146,7 +137,7 @@ def test_failed_solves_are_no_result(measured):
         ({"free": []}, DataError, "no free parameter"),
         ({"free": ["memristor.sigma1"]}, DataError, "memristor.sigma1 at a bound"),
         ({"sigma": 0.0}, DataError, "sigma = 0.*allowed: > 0"),
-        ({"sigma": np.ones(3)}, DataError, r"sigma of shape \(3,\)"),
+        ({"sigma": np.full(201, -1.0)}, DataError, "sigma = -1"),
         ({"starts": 0}, DataError, "starts = 0"),
         ({"t": ROWS + 1e-3}, DataError, "rows from 0.001 to 0.041 s.*0 to 0.04 s"),
         ({"t": ROWS[::-1]}, DataError, "finite t, increasing"),
@@ -176,7 +167,7 @@ def test_spike_times_give_the_truth_within_three_sigma_or_say_that_they_do_not(b
 
 
 def test_a_rate_alone_determines_nothing_of_three(trains):
-    found = fit_trains(trains, seed=5, summaries=("rate",), iterations=3)
+    found = fit_trains(trains, seed=5, summaries=("rate",), iterations=2)
     assert set(found.estimate.undetermined) == set(SPIKE_TRUTH)
     assert abs(found.measured - found.simulated)[0] < 3 * found.sigma[0]
 

@@ -15,7 +15,7 @@ from memjax import neuron
 from memjax.observables import detect_all
 from memjax.solver import SemiImplicitEuler
 
-SETS = {"smoke": (2, 1), "full": (16, 6)}
+SETS = {"smoke": (2, 1), "full": (12, 5)}
 """Data sets: traces, and sets of spike trains."""
 
 RARE = 1e-3

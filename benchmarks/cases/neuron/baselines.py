@@ -62,31 +62,34 @@ class Baseline:
         )
 
 
-SWITCH = Baseline(
-    circuit=mj.neuron.threshold_switch_neuron(),
-    signal="switch.x",
-    level=0.5,
-    rearm=0.2,
-    quantity="voltage",
-    weak=0.28,
-    strong=1.0,
-    time=0.4e-3,
-    refractory=("r_in.r", (0.5e6, 1e6, 2e6)),
-)
-"""The hysteretic switch."""
+def switch() -> Baseline:
+    """The hysteretic switch."""
+    return Baseline(
+        circuit=mj.neuron.threshold_switch_neuron(),
+        signal="switch.x",
+        level=0.5,
+        rearm=0.2,
+        quantity="voltage",
+        weak=0.28,
+        strong=1.0,
+        time=0.4e-3,
+        refractory=("r_in.r", (0.5e6, 1e6, 2e6)),
+    )
 
-DPI = Baseline(
-    circuit=mj.neuron.dpi_neuron(),
-    signal="ref.v",
-    level=0.5,
-    rearm=0.2,
-    quantity="current",
-    weak=1e-11,
-    strong=1e-10,
-    time=3.5e-3,
-    refractory=("ref_bias.value", (0.2, 0.25, 0.3)),
-)
-"""The CMOS neuron."""
+
+def dpi() -> Baseline:
+    """The CMOS neuron."""
+    return Baseline(
+        circuit=mj.neuron.dpi_neuron(),
+        signal="ref.v",
+        level=0.5,
+        rearm=0.2,
+        quantity="current",
+        weak=1e-11,
+        strong=1e-10,
+        time=3.5e-3,
+        refractory=("ref_bias.value", (0.2, 0.25, 0.3)),
+    )
 
 
 def functions(neuron: Baseline) -> dict[str, object]:

@@ -224,7 +224,7 @@ def _population(record: Recorder, size: str) -> None:
 def _baselines(record: Recorder) -> dict:
     """What neurons without ions do."""
     found = {}
-    for name, neuron in (("threshold switch", baselines.SWITCH), ("CMOS", baselines.DPI)):
+    for name, neuron in (("threshold switch", baselines.switch()), ("CMOS", baselines.dpi())):
         seconds, found[name] = lap(lambda neuron=neuron: baselines.functions(neuron))
         record.ok(
             f"baseline: {name}",

@@ -15,14 +15,6 @@ def test_every_model_has_a_preset():
     assert set(PRESETS) == own | set(mj.models.CIRCUITS)
 
 
-@pytest.mark.parametrize("name", mj.presets.names())
-def test_every_preset_fits_its_model(name):
-    model, values, info = mj.presets.load(name)
-    mj.params.replace(mj.model(model), values, where=name)
-    assert info.title
-    assert info.obtained
-
-
 KINDS = ("langevin-chain", "jart-vcm", "event-switches", "linear-drift", "mms")
 """A vector of states, an implicit current, jumps, a setting, noise; .ci/run runs the others."""
 

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.fast
 
 def test_list_for_people_and_programs(run):
     rows = json.loads(run("models", "--json").out)["models"]
-    assert [r["name"] for r in rows] == mj.device_names()
+    assert [r["name"] for r in rows] == mj.model_names()
     row = rows[0]
     assert (row["name"], row["states"], row["volatile"]) == ("diffusive", ["f", "r", "s"], True)
     assert row["summary"] in run("models").out

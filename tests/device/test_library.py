@@ -59,9 +59,9 @@ def test_other_forms_conform(name, values):
 
 
 @pytest.mark.parametrize("name", mj.presets.names())
-def test_every_preset_makes_a_device(name):
+def test_every_preset_makes_a_device_or_circuit(name):
     model, values, info = mj.presets.load(name)
-    device = mj.params.replace(mj.device_class(model)(), values)
+    device = mj.params.replace(mj.model(model), values)
     assert info.not_claimed
     assert {k: mj.params.to_dict(device)[k] for k in values} == pytest.approx(values)
 

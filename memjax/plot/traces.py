@@ -11,7 +11,7 @@ from ..observables import SpikeTrain
 from .axes import label_time
 from .style import MEASURED, SIMULATED
 
-Signal = Float[np.ndarray | Array, "*members rows"]
+Signal = Float[np.ndarray | Array, "..."]
 
 
 def traces(

@@ -50,30 +50,6 @@ def _both(run, make):
     return [lambda q, a=a: run(q, make(adjoint=a)) for a in (FORWARD, REVERSE)]
 
 
-SWEEP = mj.Sampled(np.array([0.0, 0.05, 0.1]), np.array([0.0, 0.8, 0.3]))
-ROWS = np.array([0.04, 0.07, 0.1])
-THETA = {"mu": 60.0, "gamma1": 60.0, "r_off": 1e10, "sigma1": 8.0}
-START = np.log(list(THETA.values()))
-LIMITED = mj.Bench(compliance=1e-6)
-
-
-def _current(bench):
-    """Logarithm of the current of a noisy device as a function of the logarithms of four parameters."""
-
-    def run(theta, policy):
-        changes = dict(zip(THETA, jnp.exp(theta), strict=True))
-        device = mj.params.replace(mj.DiffusiveMemristor(), changes)
-        trace = mj.simulate(device, SWEEP, bench=bench, save=ROWS, policy=policy, seed=2)
-        return _sound(trace, jnp.log(trace.i[0]))
-
-    return run
-
-
-@pytest.mark.slow
-def test_along_an_adaptive_path_of_the_diffusive_memristor():
-    _agree(*_both(_current(LIMITED), mj.Stiff), START)
-
-
 HELD = mj.Sampled(np.array([0.0, 1.0]), np.full(2, 3.0))
 
 

@@ -291,6 +291,7 @@ def test_the_threshold_switch_neuron_is_quiet_below_its_threshold():
     assert len(detect(t, x, level=0.5)) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.study
 def test_the_dpi_neuron_fires_at_a_rate_that_its_input_sets():
     """10 pA leak away; the others fire regularly, at most once per refractory period."""

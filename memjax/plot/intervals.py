@@ -59,7 +59,7 @@ def isi_histogram(
         edges[[0, -1]] = min(edges[0], low), max(edges[-1], high)
         ax.set_xscale("log")
     else:
-        ax.set_xlim(left=0.0)
+        ax.set_xlim(0.0, high)
     ax.hist(isi, edges, color=color, alpha=0.75, label=label or None)
     factor, unit = prefix(np.median(isi))
     show_in(ax.xaxis, factor)

@@ -52,7 +52,7 @@ def _chain(ax, found) -> None:
             lw=0.7,
         )
         ax.text(
-            1, 1.2 * k + 0.45, f"neuron {k + 1}: first at {1e3 * chain.first[k]:.0f} ms", fontsize=9
+            1, 1.2 * k + 1.03, f"neuron {k + 1}: first at {1e3 * chain.first[k]:.0f} ms", fontsize=9
         )
     ax.set(xlabel="Time (ms)", ylabel="Gate (V), shifted by 1.2 V each")
     ax.set_title("3 Cascade of three")

@@ -41,12 +41,12 @@ from memjax.fields import parameter_specs, stored
 from memjax.observables import SpikeTrain, detect_all, in_window
 from memjax.params import constrain, get, known, quiet, unconstrain
 from memjax.policy import require_x64
-from memjax.programs import kept
 from memjax.scaling import Scaled
 from memjax.solve import solve_stiff
 from memjax.transforms import from_spec
 
 from .least_squares import Progress, levenberg_marquardt, screen
+from .problem import evaluate as evaluate_batch
 
 POLICY = mj.Stiff(rtol=1e-6, atol=1e-8, max_steps=10_000)
 """Solver of a fit to a trace: its error is far below a millivolt."""
@@ -266,21 +266,6 @@ class _Traces(eqx.Module):
         return scaled.system.outputs(t, state, u, scaled.env, slope)["i"]  # pyright: ignore[reportCallIssue]
 
 
-@kept
-def _evaluate_traces(problem: _Traces, z: Float[Array, "starts free"]):
-    """Residuals, Jacobian (forward mode) and success at a batch of unconstrained points."""
-
-    def one(x):
-        def twice(p):
-            r, ok = problem.residuals(p)
-            return r, (r, ok)
-
-        jacobian, (r, ok) = jax.jacfwd(twice, has_aux=True)(x)
-        return r, jacobian, ok & jnp.all(jnp.isfinite(r)) & jnp.all(jnp.isfinite(jacobian))
-
-    return jax.vmap(one)(z)
-
-
 def _rows(t, v, sigma, *, end: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Checked times [s], data and standard deviations."""
     t, v, sigma = np.asarray(t, float), np.asarray(v, float), np.asarray(sigma, float)
@@ -366,7 +351,7 @@ def fit_voltages(
     problem = _Traces(circuit, names, node, drive, rows, data, error, env, policy)
 
     def evaluate(z):
-        r, jac, ok = _evaluate_traces(problem, jnp.asarray(z))
+        r, jac, ok = evaluate_batch(problem, jnp.asarray(z))
         return np.asarray(r), np.asarray(jac), np.asarray(ok)
 
     noise = np.random.default_rng(seed).normal(size=(starts, len(names)))

@@ -316,12 +316,12 @@ def _crossing(scaled: Scaled, stimulus, ends, times, logs, threshold):
 
 
 @kept
-def evaluate(problem: Problem, z: Float[Array, "starts free"]):
+def evaluate(problem: Any, z: Float[Array, "starts free"]):
     """Residuals, Jacobian (forward mode) and success at a batch of points.
 
     Parameters
     ----------
-    problem : Problem
+    problem : Problem, or another module with its `residuals`
         The problem.
     z : Float[Array, "starts free"]
         Unconstrained coordinates.

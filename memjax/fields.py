@@ -242,8 +242,8 @@ def _specs(device: Any, key: str, kind: Callable[..., Any]) -> dict[str, Any]:
         fields = [f for f in dataclasses.fields(device) if key in f.metadata]
         return {f.name: kind(name=f.name, **f.metadata[key]) for f in fields}
     found = {}
-    for part, owner in device.parts.items():
-        for spec in _specs(owner, key, kind).values():
+    for part, element in device.parts.items():
+        for spec in _specs(element, key, kind).values():
             follows = getattr(spec, "follows", None)
             longer = {"name": f"{part}.{spec.name}"}
             longer |= {} if follows is None else {"follows": f"{part}.{follows}"}

@@ -186,7 +186,7 @@ def load(path: str | Path, *, words: Iterable[str] = ()) -> dict[str, Any]:
         ) from error
     if not isinstance(values, dict):
         raise ModelError("no table of parameters", where=str(path), allowed="name = value in SI")
-    values = _flat(values)
+    values = flat(values)
     text = {n for n in words if isinstance(values.get(n), str)}
     number = lambda v: isinstance(v, int | float) and not isinstance(v, bool)  # noqa: E731
     bad = [n for n, v in values.items() if n not in text and not number(v)]
@@ -197,12 +197,13 @@ def load(path: str | Path, *, words: Iterable[str] = ()) -> dict[str, Any]:
     return {n: v if n in text else float(v) for n, v in values.items()}
 
 
-def _flat(table: dict, prefix: str = "") -> dict[str, Any]:
-    """Values of nested tables, under names joined by dots."""
+def flat(table: Mapping[str, Any], *, leaf: str = "", prefix: str = "") -> dict[str, Any]:
+    """Values of nested tables, under names joined by dots; a table with the key `leaf` is a value."""
     found = {}
     for name, value in table.items():
         name = prefix + name
-        found |= _flat(value, name + ".") if isinstance(value, dict) else {name: value}
+        nested = isinstance(value, dict) and not (leaf and leaf in value)
+        found |= flat(value, leaf=leaf, prefix=name + ".") if nested else {name: value}
     return found
 
 

@@ -227,18 +227,21 @@ class Circuit(AbstractSystem, AbstractComposite):
 
     def node_voltages(self, state: State, u) -> Volts:
         """Voltage of each node [V], ground first."""
-        top, given = self.topology, self._sources(u)
-        above = [sum((s * given[e] for s, e in terms), 0.0) for terms in top.offset]
+        top, above = self.topology, self._above(u)
         free = [state[f"{n}.v"] - x for n, x in zip(top.free, self._shift(u))]
         zero = 0.0 * jnp.sum(jnp.asarray(u))
         return [zero + x + (free[g] if g >= 0 else 0.0) for g, x in zip(top.group, above)]
 
+    def _above(self, u) -> Volts:
+        """Voltage of each node above the free voltage that it follows, or above ground [V]."""
+        given = self._sources(u)
+        return [sum((s * given[e] for s, e in terms), 0.0) for terms in self.topology.offset]
+
     def _shift(self, u) -> Volts:
         """What a solver sees in place of each free voltage, above that voltage [V]."""
-        top, given = self.topology, self._sources(u)
         if not self._shifted:
-            return [0.0 * jnp.asarray(self.parasitic) for _ in top.free]
-        above = [sum((s * given[e] for s, e in terms), 0.0) for terms in top.offset]
+            return [0.0 * jnp.asarray(self.parasitic) for _ in self.topology.free]
+        above = self._above(u)
         return self._over_capacitance(self._charges(lambda e, a, b: e.c * (above[a] - above[b])))
 
     @property

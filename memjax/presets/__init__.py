@@ -8,6 +8,7 @@ from typing import Any
 from ..errors import ModelError
 from ..fields import parameter_specs, setting_specs
 from ..models import model as model_named
+from ..params import flat
 
 _FOLDER = Path(__file__).parent
 
@@ -79,22 +80,13 @@ def load(name: str) -> tuple[str, dict[str, Any], Info]:
     return model, values, Info(name=name, bench=bench, not_claimed=claims, **content)
 
 
-def _entries(table: dict, prefix: str = "") -> dict[str, dict]:
-    """Entries {value, unit} of nested tables, under names joined by dots."""
-    found = {}
-    for name, entry in table.items():
-        name = prefix + name
-        found |= {name: entry} if "value" in entry else _entries(entry, name + ".")
-    return found
-
-
 def _values(entries: dict, model: str, name: str) -> dict[str, Any]:
     """Values of a table of parameters, whose units must be those of the model."""
     own = model_named(model)
     units = {n: s.unit for n, s in parameter_specs(own).items()} | dict.fromkeys(
         setting_specs(own), "1"
     )
-    entries = _entries(entries)
+    entries = flat(entries, leaf="value")
     for key, entry in entries.items():
         if entry["unit"] != units.get(key):
             allowed = f"{key} [{units[key]}]" if key in units else ", ".join(units)

@@ -33,7 +33,7 @@ def _spikes(ax) -> None:
         color=MEASURED,
     )
     ax.set(xlabel="Time (ms)", ylabel="Voltage of a neuron (V)", title="A pair of spikes")
-    ax.legend(loc="lower right", bbox_to_anchor=(1, 0.1))
+    ax.legend(loc="center", bbox_to_anchor=(0.34, 0.62))
 
 
 def _stdp(ax, rows: dict[str, dict]) -> None:

@@ -43,7 +43,7 @@ def _configure_fit(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``memjax fit``."""
     add = parser.add_argument
     add("files", nargs="+", metavar="FILE", help="measured files of one device, or example:NAME")
-    add("--model", required=True, help="device model, see 'memjax models'")
+    add("--model", required=True, help="device or circuit, see 'memjax models'")
     add("--preset", metavar="P", help="values of what is not fitted, see 'memjax models MODEL'")
     add("--free", nargs="+", metavar="NAME", help="parameters to fit (default: what the data show)")
     add(
@@ -78,12 +78,12 @@ def _configure_fit(parser: argparse.ArgumentParser) -> None:
 
 
 def _start(options: argparse.Namespace) -> Any:
-    """The device to start from."""
+    """The device or circuit to start from."""
     import memjax as mj
 
-    kind = mj.device_class(options.model)
+    start = mj.model(options.model)
     if options.preset is None:
-        return kind()
+        return start
     model, values, _ = mj.presets.load(options.preset)
     if model != options.model:
         raise DataError(
@@ -91,7 +91,7 @@ def _start(options: argparse.Namespace) -> Any:
             where="--preset",
             allowed=options.model,
         )
-    return mj.params.replace(kind(), values, where=options.preset)
+    return mj.params.replace(start, values, where=options.preset)
 
 
 def _truth(name: str) -> dict | None:
@@ -136,6 +136,7 @@ def _one(names: Sequence[str], folder: Path, options: argparse.Namespace, device
         result = fit(
             measurements,
             device,
+            model=options.model,
             bench=bench,
             env=env,
             point_time=point_time,
@@ -233,7 +234,7 @@ def _run_report(options: argparse.Namespace) -> int:
 
 fit_command = Command(
     name="fit",
-    help="calibrate a device model to measured files",
+    help="calibrate a device or circuit to measured files",
     configure=_configure_fit,
     run=_run_fit,
 )

@@ -1,4 +1,4 @@
-"""From files to a calibrated device: guess, screen, search, uncertainty."""
+"""From files to a calibrated device or circuit: guess, screen, search, uncertainty."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -36,12 +36,14 @@ _AT_BOUND = 0.01
 
 @dataclass(frozen=True, kw_only=True)
 class FitResult:
-    """A calibrated device, and how it came about.
+    """A calibrated device or circuit, and how it came about.
 
     Parameters
     ----------
-    device : AbstractDevice
+    device : AbstractDevice or Circuit
         With the best parameters.
+    model : str
+        The name by which `memjax.model` makes one; "circuit" where nobody named it.
     problem : Problem
         What was minimised.
     waves : list of Waveform
@@ -66,7 +68,8 @@ class FitResult:
         Hold time of a point [s].
     """
 
-    device: mj.AbstractDevice
+    device: mj.AbstractDevice | mj.Circuit
+    model: str
     problem: Problem
     waves: list[Waveform]
     z: Float[np.ndarray, " free"]
@@ -134,7 +137,7 @@ class FitResult:
         return np.abs(slope) * self.uncertainty.sigma_z
 
 
-def _sits_at_bound(device: mj.AbstractDevice, name: str) -> bool:
+def _sits_at_bound(device: mj.AbstractDevice | mj.Circuit, name: str) -> bool:
     """Whether a parameter lies within a hundredth of its range of one of its bounds."""
     spec, value = parameter_specs(device)[name], float(get(device, name))
     lower, upper = spec.bounds
@@ -147,7 +150,7 @@ def _sits_at_bound(device: mj.AbstractDevice, name: str) -> bool:
 
 def _choose_free(
     default: Sequence[str],
-    device: mj.AbstractDevice,
+    device: mj.AbstractDevice | mj.Circuit,
     free: Sequence[str] | None,
     fix: Mapping[str, float],
 ):
@@ -209,8 +212,9 @@ class _Search:
 
 def fit(
     measurements: Sequence[mj.Measurement],
-    device: mj.AbstractDevice,
+    device: mj.AbstractDevice | mj.Circuit,
     *,
+    model: str | None = None,
     bench: mj.Bench | None = None,
     env: mj.Environment | None = None,
     point_time: float | None = None,
@@ -220,16 +224,20 @@ def fit(
     screened: int = SCREENED,
     tick: Callable[[str, Progress], None] | None = None,
 ) -> FitResult:
-    r"""Calibrate a device to sweeps of one device.
+    r"""Calibrate a device or circuit to sweeps of one.
 
     Parameters
     ----------
     measurements : sequence of Measurement
-        All of one device.
-    device : AbstractDevice
-        The model, with values of what is not fitted.
+        All of one device, or of what drives one circuit.
+    device : AbstractDevice or Circuit
+        The model, with values of what is not fitted; a circuit has one driven source, and starts
+        from its own values.
+    model : str, optional
+        Its name in ``fit.json``: that of the device by default, "circuit" for a circuit.
     bench : Bench, optional
-        What stood around the device; the compliance of the files is taken where it names none.
+        What stood around a device; the compliance of the files is taken where it names none. A circuit
+        has its own surroundings.
     env : Environment, optional
         Temperature.
     point_time : float, optional
@@ -271,19 +279,26 @@ def fit(
     fix = dict(fix or {})
     floor = float(np.median([noise_floor(m) for m in measurements]))
     waves = summarise_sweeps(list(measurements), point_time=point_time, floor=floor)
-    bench, notes = _limited(bench or mj.Bench(), measurements)
+    bench, limit, notes = _limited(bench or mj.Bench(), measurements, device)
     device = mj.params.replace(device, fix, where="--fix")
     found = guess(waves, floor=floor, device=device)
     names = _choose_free(found.free, found.device, free, fix)
     start = mj.params.replace(found.device, fix, where="--fix")
     if found.reversed and not bench.reversed:
         bench, notes = replace(bench, reversed=True), [*notes, REVERSED]
-    group = pack(waves, floor=floor, limit=bench.compliance, events=device.volatile)
+    group = pack(waves, floor=floor, limit=limit, events=device.volatile)
     problem = Problem.of(_filled(start, names), names, group, bench=bench, env=env)
     candidates = starts(found, names, device=problem.device, count=screened, seed=seed)
     search, interrupted = _searched(problem, candidates, seed, tick)
-    notes = (*found.notes, *notes)
-    return _result(search, waves, floor, notes, interrupted, point_time, list(measurements))
+    return FitResult(
+        **_found(search, waves, floor),
+        model=model or getattr(device, "name", "circuit"),
+        waves=waves,
+        notes=(*found.notes, *notes),
+        interrupted=interrupted,
+        point_time=point_time,
+        measurements=list(measurements),
+    )
 
 
 def _searched(problem: Problem, candidates: np.ndarray, seed: int, tick: Any):
@@ -296,16 +311,8 @@ def _searched(problem: Problem, candidates: np.ndarray, seed: int, tick: Any):
     return search, interrupted
 
 
-def _result(
-    search: _Search,
-    waves: list[Waveform],
-    floor: float,
-    notes: tuple[str, ...],
-    interrupted: bool,
-    point_time: float | None,
-    measurements: list[mj.Measurement],
-) -> FitResult:
-    """What a search found, with its uncertainty and spread."""
+def _found(search: _Search, waves: list[Waveform], floor: float) -> dict[str, Any]:
+    """Fields of a `FitResult` that a search found, with uncertainty and spread."""
     problem, seed, z = search.problem, search.seed, search.best_z
     if z is None:
         raise FitError(
@@ -313,38 +320,39 @@ def _result(
             fix="check units and bench, or give a --preset to start from",
         )
     r, jac, _ = search(np.repeat(z[None], BATCH, axis=0))
-    return FitResult(
-        device=problem.at(jnp.asarray(z)),
-        problem=problem,
-        waves=waves,
-        z=z,
-        loss=search.best_cost,
-        uncertainty=uncertainty(problem, waves, residuals=r[0], jacobian=jac[0], seed=seed),
-        read_noise=read_noise(waves, floor),
-        cycle_spread=cycle_spread(problem, waves, jacobian=jac[0]),
-        search=search.progress,
-        seed=seed,
-        notes=notes,
-        interrupted=interrupted,
-        point_time=point_time,
-        measurements=measurements,
-    )
+    return {
+        "device": problem.at(jnp.asarray(z)),
+        "problem": problem,
+        "z": z,
+        "loss": search.best_cost,
+        "uncertainty": uncertainty(problem, waves, residuals=r[0], jacobian=jac[0], seed=seed),
+        "read_noise": read_noise(waves, floor),
+        "cycle_spread": cycle_spread(problem, waves, jacobian=jac[0]),
+        "search": search.progress,
+        "seed": seed,
+    }
 
 
-def _limited(bench: mj.Bench, measurements: Sequence[mj.Measurement]) -> tuple[mj.Bench, list[str]]:
-    """The bench with the compliance of the data where it names none, and a note that says so."""
+def _limited(
+    bench: mj.Bench,
+    measurements: Sequence[mj.Measurement],
+    device: mj.AbstractDevice | mj.Circuit,
+) -> tuple[mj.Bench, float | None, list[str]]:
+    """The bench, with the compliance of the data where a device's names none; the limit; and a note that says so."""
     limits = [
         m.compliance for m in measurements if m.compliance is not None and np.any(m.at_compliance)
     ]
     driven = all(m.driven == "voltage" for m in measurements)
     if bench.compliance is not None or not limits or not driven:
-        return bench, []
-    return replace(bench, compliance=max(limits)), [
-        f"compliance {max(limits):g} A taken from the data"
-    ]
+        return bench, bench.compliance, []
+    limit = max(limits)
+    if not isinstance(device, mj.AbstractDevice):
+        return bench, limit, [f"points at {limit:g} A count only where the circuit stays below it"]
+    note = f"compliance {limit:g} A taken from the data"
+    return replace(bench, compliance=limit), limit, [note]
 
 
-def _filled(device: mj.AbstractDevice, names: Sequence[str]) -> mj.AbstractDevice:
+def _filled(device, names: Sequence[str]):
     """The device with a value of its own for each named parameter that follows another one."""
     return mj.params.replace(
         device, {n: get(device, n) for n in names if stored(device, n) is None}

@@ -36,7 +36,7 @@ class Guess:
         Whether the model sets at the polarity at which the data reset.
     """
 
-    device: mj.AbstractDevice
+    device: mj.AbstractDevice | mj.Circuit
     free: tuple[str, ...]
     scatter: Callable[[np.random.Generator], dict[str, float]]
     notes: tuple[str, ...] = ()
@@ -239,11 +239,20 @@ def _yakopcic(waves: Sequence[Waveform], floor: float, device: mj.AbstractDevice
     return _scaled(found, device, shown)
 
 
+def _as_it_stands(circuit: mj.Circuit) -> Guess:
+    """Guess for a circuit: its own values; what is free are the parameters of its devices, not of what is around."""
+    devices = tuple(n for n in free_of(circuit) if n.partition(".")[0] in circuit.devices)
+    note = "a circuit starts from its own values; parameters of its devices are fitted"
+    return Guess(device=circuit, free=devices, scatter=lambda rng: {}, notes=(note,))
+
+
 _GUESSES = {"diffusive": _diffusive, "yakopcic": _yakopcic}
 
 
-def guess(waves: Sequence[Waveform], *, floor: float, device: mj.AbstractDevice) -> Guess:
-    """Starting values of a device for the given data.
+def guess(
+    waves: Sequence[Waveform], *, floor: float, device: mj.AbstractDevice | mj.Circuit
+) -> Guess:
+    """Starting values of a device or circuit for the given data.
 
     Parameters
     ----------
@@ -251,7 +260,7 @@ def guess(waves: Sequence[Waveform], *, floor: float, device: mj.AbstractDevice)
         See `summarise_sweeps`.
     floor : float
         Noise floor [A].
-    device : AbstractDevice
+    device : AbstractDevice or Circuit
         Values of what the data say nothing about.
 
     Returns
@@ -259,11 +268,18 @@ def guess(waves: Sequence[Waveform], *, floor: float, device: mj.AbstractDevice)
     Guess
         Start, free parameters, scatter of further starts.
     """
+    if isinstance(device, mj.Circuit):
+        return _as_it_stands(device)
     return _GUESSES.get(device.name, _generic)(waves, floor, device)
 
 
 def starts(
-    found: Guess, free: Sequence[str], *, device: mj.AbstractDevice, count: int, seed: int
+    found: Guess,
+    free: Sequence[str],
+    *,
+    device: mj.AbstractDevice | mj.Circuit,
+    count: int,
+    seed: int,
 ) -> Float[np.ndarray, "count free"]:
     """Unconstrained coordinates of the guess and of scattered starts.
 
@@ -273,7 +289,7 @@ def starts(
         See `guess`.
     free : sequence of str
         Parameters to vary; those outside the guess are scattered by the prior's width over two.
-    device : AbstractDevice
+    device : AbstractDevice or Circuit
         The start.
     count, seed : int
         Number of starts, the first being the guess itself; seed of the scatter.

@@ -215,13 +215,13 @@ def values(
     return out
 
 
-def free_of(device: mj.AbstractDevice) -> tuple[str, ...]:
-    """Parameters of a device that a fit varies where nothing special is known: all that have a value off their bounds.
+def free_of(device: mj.AbstractDevice | mj.Circuit) -> tuple[str, ...]:
+    """Parameters that a fit varies where nothing special is known: all that have a value off their bounds.
 
     Parameters
     ----------
-    device : AbstractDevice
-        The device; its noise is left out.
+    device : AbstractDevice or Circuit
+        The model; its noise is left out.
     """
     out = []
     for s in parameter_specs(device).values():

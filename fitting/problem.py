@@ -17,7 +17,8 @@ from memjax.errors import DataError
 from memjax.params import constrain, known, quiet, unconstrain
 from memjax.programs import kept
 from memjax.scaling import Scaled
-from memjax.solve import before, solve_stiff
+from memjax.simulate import seen
+from memjax.solve import solve_stiff
 
 from .summary import EVENTS, HOLD_THRESHOLD, ON_THRESHOLD, Waveform
 
@@ -148,11 +149,11 @@ def pack(
 
 
 class Problem(eqx.Module):
-    """Residuals of a device's free parameters.
+    """Residuals of the free parameters of a device or circuit.
 
     Parameters
     ----------
-    device : memjax.AbstractDevice
+    device : memjax.AbstractDevice or memjax.Circuit
         Fixed parameters, and the start of the free ones.
     free : tuple of str
         Names of the free parameters.
@@ -168,7 +169,7 @@ class Problem(eqx.Module):
         Solver.
     """
 
-    device: mj.AbstractDevice
+    device: mj.AbstractDevice | mj.Circuit
     free: tuple[str, ...] = eqx.field(static=True)
     group: Group
     bench: mj.Bench
@@ -179,7 +180,7 @@ class Problem(eqx.Module):
     @classmethod
     def of(
         cls,
-        device: mj.AbstractDevice,
+        device: mj.AbstractDevice | mj.Circuit,
         free: Sequence[str],
         group: Group,
         *,
@@ -196,7 +197,7 @@ class Problem(eqx.Module):
             quiet(device), names, group, bench, env or mj.Environment(), unconstrain(device, names)
         )
 
-    def at(self, z: Float[Array, " free"]) -> mj.AbstractDevice:
+    def at(self, z: Float[Array, " free"]) -> mj.AbstractDevice | mj.Circuit:
         """The device at unconstrained coordinates."""
         return constrain(self.device, self.free, z)
 
@@ -215,7 +216,7 @@ class Problem(eqx.Module):
         return jnp.concatenate([data, (z - self.center) / PRIOR_SIGMA]), ok
 
 
-def _observe_all(problem: Problem, device: mj.AbstractDevice):
+def _observe_all(problem: Problem, device: mj.AbstractDevice | mj.Circuit):
     """log10 of the current's modulus at the rows, rows of the events, success, of every waveform."""
     system = placed(device, problem.bench, problem.group.stimuli.quantity)
     scaled, end = Scaled(system, problem.env), jnp.max(problem.group.rows)
@@ -223,7 +224,9 @@ def _observe_all(problem: Problem, device: mj.AbstractDevice):
     return jax.vmap(one)(problem.group.stimuli, problem.group.rows, problem.group.span)
 
 
-def events_of(problem: Problem, device: mj.AbstractDevice) -> Float[Array, "waves legs 3"]:
+def events_of(
+    problem: Problem, device: mj.AbstractDevice | mj.Circuit
+) -> Float[Array, "waves legs 3"]:
     """Rows at which a device does what `EVENTS` lists, in each excursion of each waveform.
 
     Where it never does, the row lies beyond the branch, the more so the further the current stays
@@ -244,9 +247,9 @@ def _residuals(group: Group, log_i, events) -> Float[Array, " residuals"]:
     return jnp.concatenate([r.ravel(), (5 * jnp.arcsinh(e / 5)).ravel()])
 
 
-def _log_current(scaled: Scaled, y, u) -> Float[Array, ""]:
-    """log10 of the current's modulus [decades of A]."""
-    i = scaled.system.outputs(0.0, scaled.unpack(y), u, scaled.env)["i"]
+def _log_current(scaled: Scaled, y, stimulus: mj.Sampled, t) -> Float[Array, ""]:
+    """log10 of the current's modulus just before a time [decades of A]."""
+    i = seen(scaled.system, t, scaled.unpack(y), stimulus, scaled.env)[0]["i"]
     return jnp.log10(jnp.abs(i) + _TINY)
 
 
@@ -255,7 +258,7 @@ def _observe(scaled: Scaled, stimulus: mj.Sampled, rows, span, end, policy: mj.S
     sol = solve_stiff(
         scaled, stimulus, rows=rows, y0=scaled.initial(), end=end, policy=policy, steps=True
     )
-    log_i = jax.vmap(lambda t, y: _log_current(scaled, y, before(stimulus, t)))(rows, sol.y)
+    log_i = jax.vmap(lambda t, y: _log_current(scaled, y, stimulus, t))(rows, sol.y)
     t, y = cast(tuple[Array, Array], (sol.step_t, sol.step_y))  # asked for by steps=True
     t = lax.stop_gradient(t)
     real = jnp.isfinite(t)
@@ -264,7 +267,7 @@ def _observe(scaled: Scaled, stimulus: mj.Sampled, rows, span, end, policy: mj.S
     y = jnp.where(real[:, None], y, y[:1])
     quiet = lax.stop_gradient(scaled)
     quiet_y = lax.stop_gradient(y)
-    log_at = jax.vmap(lambda yy, tt: _log_current(quiet, yy, stimulus(tt)))
+    log_at = jax.vmap(lambda yy, tt: _log_current(quiet, yy, stimulus, tt))
     start, end = log_at(quiet_y[:-1], t0 + inner), log_at(quiet_y[1:], t1 - inner)
     slack = 1e-6 * rows[-1]
     row_of = lambda time: jnp.interp(time, jnp.append(0.0, rows), jnp.arange(-1.0, rows.shape[0]))  # noqa: E731
@@ -302,7 +305,7 @@ def _crossing(scaled: Scaled, stimulus, ends, times, logs, threshold):
 
     def at(y, t):
         flow = lax.stop_gradient(scaled.drift(t, y, stimulus(t)))
-        return jax.jvp(lambda yy: _log_current(scaled, yy, stimulus(t)), (y,), (flow,))
+        return jax.jvp(lambda yy: _log_current(scaled, yy, stimulus, t), (y,), (flow,))
 
     gap = end - start
     share = jnp.clip((threshold - start) / jnp.where(gap == 0, 1.0, gap), 0.0, 1.0)

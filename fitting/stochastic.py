@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from memjax.params import get, replace as with_values
+from memjax.programs import outermost
 
 from .fit import FitResult
 from .gradient import descend
@@ -93,7 +94,7 @@ def _measured(
     return rows, valid
 
 
-@eqx.filter_jit
+@outermost
 def _value_and_gradient(loss: SpreadLoss, x: Float[Array, " names"]):
     """Loss and its forward-mode gradient."""
     twice = lambda p: (value := loss(p), value)  # noqa: E731

@@ -102,7 +102,7 @@ def to_json(result: FitResult, files: list[Path], *, truth: dict | None, command
         parameters[name] = row
     return {
         "schema_version": SCHEMA,
-        "model": result.device.name,
+        "model": result.model,
         "parameters": parameters,
         "settings": {n: stored(result.device, n) for n in setting_specs(result.device)},
         "bench": {

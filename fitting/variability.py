@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+import memjax as mj
 from memjax.params import known
 
 from .problem import Problem
@@ -66,7 +67,7 @@ def cycle_spread(
     device switches; of the decay rates the one that moves the return most, and switching least,
     explains when it returns.
     """
-    if problem.device.name != "diffusive":
+    if not isinstance(problem.device, mj.DiffusiveMemristor):
         return {}
     weights = np.asarray(problem.group.event_weight)
     n, size = len(problem.free), weights.size

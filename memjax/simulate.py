@@ -85,9 +85,9 @@ def _outputs(scaled: Scaled, grid: Grid, y):
 
         def point(t, z):
             state = system.unpack(z)
-            seen, state = _seen(system.system, t, state, stimulus, system.env)
-            terminals = {"v": seen["v"], "i": seen["i"]}
-            terminals |= {f"{k}_device": seen.get(f"{k}_device", seen[k]) for k in ("v", "i")}
+            out, state = seen(system.system, t, state, stimulus, system.env)
+            terminals = {"v": out["v"], "i": out["i"]}
+            terminals |= {f"{k}_device": out.get(f"{k}_device", out[k]) for k in ("v", "i")}
             return terminals, state
 
         return jax.vmap(point)(rows, y)
@@ -95,8 +95,8 @@ def _outputs(scaled: Scaled, grid: Grid, y):
     return over(run, grid, y)
 
 
-def _seen(system: AbstractSystem, t, state, stimulus: AbstractStimulus, env: Environment):
-    """What is seen just before a time, and the states as they are shown."""
+def seen(system: AbstractSystem, t, state, stimulus: AbstractStimulus, env: Environment):
+    """Outputs of a system just before a time [s], displacement included, and the states as they are shown."""
     if not isinstance(system, Circuit):
         return system.outputs(t, state, before(stimulus, t), env), state
     just = jnp.nextafter(t, jnp.asarray(-jnp.inf, t.dtype))

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,6 +11,7 @@ from ..circuit import Bench, Circuit, placed
 from ..device import AbstractDevice
 from ..params import quiet
 from ..policy import Stiff
+from ..programs import outermost
 from ..scaling import Scaled
 from ..simulate import simulate
 from ..solve import solve_stiff
@@ -83,7 +83,7 @@ def thin(
         keep[hits[np.unique(segment[hits], return_index=True)[1]]] = True
 
 
-@eqx.filter_jit
+@outermost
 def _accepted(scaled: Scaled, stimulus: AbstractStimulus, end: jax.Array) -> jax.Array:
     """End of every accepted step of the adaptive solver [s]."""
     y0 = scaled.initial()

@@ -1,6 +1,5 @@
 """Many solves at once: members times sweeps of one system."""
 
-import functools
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,7 +15,7 @@ from ..circuit import replaced
 from ..errors import PolicyError
 from ..noise import capacity, clock
 from ..policy import Fixed, Stiff
-from ..programs import kept
+from ..programs import kept, outermost
 from ..scaling import Scaled
 from ..solver import AbstractKernel
 from ..stimulus import AbstractStimulus
@@ -30,12 +29,6 @@ _CHUNKS = 25
 
 _BLOCK = 512
 """Members that advance together on a processor: in its cache, and few enough that XLA keeps a step on one core."""
-
-_WIDE = {
-    "xla_cpu_prefer_vector_width": 512,
-    "xla_cpu_copy_insertion_use_region_analysis": True,
-}
-"""Options of XLA for loops over many devices on a processor: whole vectors, no copy of the state at each step."""
 
 
 class Grid(eqx.Module):
@@ -91,8 +84,11 @@ def over(run: Callable, grid: Grid, *more: Any) -> Any:
 
 
 def _blocks(run: Callable, own: Any) -> Any:
-    """`run` over members, on a processor block by block."""
-    if jax.default_backend() != "cpu" or len(jax.tree.leaves(own)[0]) <= _BLOCK:
+    """`run` over members, on a processor block by block; one alone needs no batch."""
+    count = len(jax.tree.leaves(own)[0])
+    if count == 1:
+        return jax.tree.map(lambda x: x[None], run(jax.tree.map(lambda x: x[0], own)))
+    if jax.default_backend() != "cpu" or count <= _BLOCK:
         return jax.vmap(run)(own)
     return jax.lax.map(run, own, batch_size=_BLOCK)
 
@@ -123,22 +119,12 @@ def _adaptive(scaled, grid, y0, policy, rate, size):
     return over(run, grid, y0)
 
 
-@functools.cache
 def _wide() -> dict[str, Any]:
-    """Options for the outermost program, where this XLA knows them."""
-    if jax.default_backend() != "cpu":
-        return {}
-    try:
-        jax.jit(lambda x: x + 1, compiler_options=_WIDE)(0.0)
-    except Exception:  # another XLA names them otherwise
-        return {}
-    return _WIDE
-
-
-def _fixed(*args: Any) -> Solution:
-    """`_fixed_steps`, compiled; XLA takes options for an outermost program only."""
-    inner = any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(args))
-    return (_fixed_inner if inner or not _wide() else _fixed_outer())(*args)
+    """Options of XLA for loops over many devices: whole vectors, no copy of the state at each step."""
+    return {
+        "xla_cpu_prefer_vector_width": 512,
+        "xla_cpu_copy_insertion_use_region_analysis": True,
+    }
 
 
 def _fixed_steps(scaled, grid, y0, first, substeps, policy):
@@ -160,14 +146,7 @@ def _fixed_steps(scaled, grid, y0, first, substeps, policy):
     return over(run, grid, y0)
 
 
-_fixed_inner = eqx.filter_jit(_fixed_steps)
-
-
-@functools.cache
-def _fixed_outer() -> Callable:
-    """`_fixed_steps` compiled with options."""
-    # To pyright what `filter_jit` hands on to `jax.jit` is unknown.
-    return eqx.filter_jit(_fixed_steps, compiler_options=_wide())  # pyright: ignore[reportCallIssue]
+_fixed = outermost(_fixed_steps, _wide)
 
 
 def _fixed_in_chunks(scaled, grid: Grid, y0, substeps: int, policy: Fixed, bar) -> Solution:

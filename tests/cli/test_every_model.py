@@ -15,12 +15,18 @@ def test_every_model_has_a_preset():
     assert set(PRESETS) == own | set(mj.models.CIRCUITS)
 
 
-KINDS = ("langevin-chain", "jart-vcm", "event-switches", "linear-drift", "mms")
-"""A vector of states, an implicit current, jumps, a setting, noise; .ci/run runs the others."""
+KINDS = ("langevin-chain", "jart-vcm", "event-switches", "linear-drift")
+"""A vector of states, an implicit current, jumps, a setting; the other devices run with the studies."""
+
+OTHERS = [
+    pytest.param(c.name, marks=pytest.mark.study)
+    for c in mj.device.registry.BUILT_IN
+    if c.name not in KINDS
+]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", KINDS)
+@pytest.mark.parametrize("model", [*KINDS, *OTHERS])
 def test_a_preset_of_a_model_of_each_kind_runs(tmp_path, model):
     """A triangle of 0.3 V in a millisecond, with its noise; currents flow the way of the voltage."""
     (tmp_path / "s.csv").write_text("t_s,v_V\n0,0\n2.5e-4,0.3\n7.5e-4,-0.3\n1e-3,0\n")

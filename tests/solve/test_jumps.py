@@ -285,7 +285,7 @@ def test_deterministic_runs_leave_jumps_out():
 
 
 def test_a_bench_around_a_system_is_refused():
-    with pytest.raises(StimulusError, match="a bench around a system"):
+    with pytest.raises(StimulusError, match="a bench around a PoissonDecay"):
         _run(PoissonDecay(), bench=mj.Bench(compliance=1e-3))
 
 

@@ -6,6 +6,7 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -136,7 +137,6 @@ def _one(names: Sequence[str], folder: Path, options: argparse.Namespace, device
         result = fit(
             measurements,
             device,
-            model=options.model,
             bench=bench,
             env=env,
             point_time=point_time,
@@ -145,6 +145,7 @@ def _one(names: Sequence[str], folder: Path, options: argparse.Namespace, device
             seed=options.seed,
             tick=bar,
         )
+        result = replace(result, model=options.model)
         if options.stochastic and not result.interrupted:
             result = calibrate_spread(result, tick=bar)
     finally:

@@ -43,7 +43,7 @@ class FitResult:
     device : AbstractDevice or Circuit
         With the best parameters.
     model : str
-        The name by which `memjax.model` makes one; "circuit" where nobody named it.
+        The name by which `memjax.model` makes one; "circuit" for a circuit of one's own.
     problem : Problem
         What was minimised.
     waves : list of Waveform
@@ -214,7 +214,6 @@ def fit(
     measurements: Sequence[mj.Measurement],
     device: mj.AbstractDevice | mj.Circuit,
     *,
-    model: str | None = None,
     bench: mj.Bench | None = None,
     env: mj.Environment | None = None,
     point_time: float | None = None,
@@ -231,13 +230,9 @@ def fit(
     measurements : sequence of Measurement
         All of one device, or of what drives one circuit.
     device : AbstractDevice or Circuit
-        The model, with values of what is not fitted; a circuit has one driven source, and starts
-        from its own values.
-    model : str, optional
-        Its name in ``fit.json``: that of the device by default, "circuit" for a circuit.
+        The model, with values of what is not fitted; a circuit starts from its own.
     bench : Bench, optional
-        What stood around a device; the compliance of the files is taken where it names none. A circuit
-        has its own surroundings.
+        What stood around a device; the compliance of the files is taken where it names none.
     env : Environment, optional
         Temperature.
     point_time : float, optional
@@ -246,10 +241,8 @@ def fit(
         Parameters to fit; by default those that the data can say something about.
     fix : mapping of str to float, optional
         Values of parameters that are not to be fitted [SI].
-    seed : int
-        Seed of starts and resampling; equal seeds give equal results.
-    screened : int
-        Number of starts screened.
+    seed, screened : int
+        Seed of starts and resampling, equal ones give equal results; number of starts screened.
     tick : callable, optional
         Called with the name of the round and the `Progress` after each iteration.
 
@@ -268,32 +261,29 @@ def fit(
 
     Notes
     -----
-    Sweeps that applied one waveform are summarised by the median of log10 \|i\| at each point and
-    the median row at which the device switched, released and returned. Points at the current limit
-    count only where the simulation stays below it. Residuals of currents saturate at 10 sigma.
-    Priors are log-normal around the guess, a factor of 7 wide. `screened` starts are evaluated, the
-    best 8 advance together by Levenberg-Marquardt with forward-mode Jacobians through the stiff
-    solve, and once more from recombinations of their results.
+    Sweeps that applied one waveform are summarised by the median of log10 \|i\| at each point and the median row at
+    which the device switched, released and returned. Points at the current limit count only where the simulation
+    stays below it. Residuals of currents saturate at 10 sigma. Priors are log-normal around the guess, a factor of 7
+    wide. `screened` starts are evaluated, the best 8 advance together by Levenberg-Marquardt with forward-mode
+    Jacobians through the stiff solve, and once more from recombinations of their results.
     """
     require_x64()
     fix = dict(fix or {})
     floor = float(np.median([noise_floor(m) for m in measurements]))
     waves = summarise_sweeps(list(measurements), point_time=point_time, floor=floor)
     bench, limit, notes = _limited(bench or mj.Bench(), measurements, device)
-    device = mj.params.replace(device, fix, where="--fix")
-    found = guess(waves, floor=floor, device=device)
+    found = guess(waves, floor=floor, device=mj.params.replace(device, fix, where="--fix"))
     names = _choose_free(found.free, found.device, free, fix)
-    start = mj.params.replace(found.device, fix, where="--fix")
+    start = _filled(mj.params.replace(found.device, fix, where="--fix"), names)
     if found.reversed and not bench.reversed:
         bench, notes = replace(bench, reversed=True), [*notes, REVERSED]
     group = pack(waves, floor=floor, limit=limit, events=device.volatile)
-    problem = Problem.of(_filled(start, names), names, group, bench=bench, env=env)
+    problem = Problem.of(start, names, group, bench=bench, env=env)
     candidates = starts(found, names, device=problem.device, count=screened, seed=seed)
     search, interrupted = _searched(problem, candidates, seed, tick)
     return FitResult(
         **_found(search, waves, floor),
-        model=model or getattr(device, "name", "circuit"),
-        waves=waves,
+        model=getattr(device, "name", "circuit"),
         notes=(*found.notes, *notes),
         interrupted=interrupted,
         point_time=point_time,
@@ -323,6 +313,7 @@ def _found(search: _Search, waves: list[Waveform], floor: float) -> dict[str, An
     return {
         "device": problem.at(jnp.asarray(z)),
         "problem": problem,
+        "waves": waves,
         "z": z,
         "loss": search.best_cost,
         "uncertainty": uncertainty(problem, waves, residuals=r[0], jacobian=jac[0], seed=seed),

@@ -17,6 +17,11 @@ class Scaled(eqx.Module):
         The equations in SI.
     env : Environment
         Where it stands.
+
+    Notes
+    -----
+    What solvers call many times in one program is traced once: compiled functions inside a program are
+    calls to XLA, which it inlines.
     """
 
     system: AbstractSystem
@@ -49,10 +54,12 @@ class Scaled(eqx.Module):
         """Vector at rest."""
         return self.pack(self.system.initial(self.env))
 
+    @eqx.filter_jit
     def drift(self, t, z: Float[Array, " n"], u) -> Float[Array, " n"]:
         """Rate of change of the vector [1/s]."""
         return self.pack(self.system.drift(t, self.unpack(z), u, self.env))
 
+    @eqx.filter_jit
     def diffusion(self, t, z: Float[Array, " n"], u) -> Float[Array, "n channels"]:
         """Noise amplitudes [1/sqrt(s)], one column per channel."""
         state = self.unpack(z)

@@ -1,8 +1,9 @@
 """Relaxation oscillator of one diffusive memristor under a constant voltage."""
 
-from ..circuit import Capacitor, Circuit, Resistor, Template, VoltageSource
+from ..circuit import Circuit, Template
 from ..device import AbstractDevice, DiffusiveMemristor
 from ..params import replace
+from .node import node
 
 
 def relaxation_oscillator(
@@ -45,14 +46,8 @@ def relaxation_oscillator(
     .. [1] T. Wang et al., IEEE Trans. Circuits Syst. Artif. Intell. 1, 141 (2024),
        doi:10.1109/TCASAI.2024.3484370, code https://github.com/yanglab2021/DiffusiveMemristor
     """
-    return Circuit(
-        [
-            ("input", VoltageSource(), "in", "0"),
-            ("r_in", Resistor(r_in), "in", "node"),
-            ("c", Capacitor(c), "node", "0"),
-            ("memristor", _published() if memristor is None else memristor, "node", "0"),
-        ]
-    )
+    own = _published() if memristor is None else memristor
+    return node(own, r_in=r_in, c=c)
 
 
 def _published() -> DiffusiveMemristor:

@@ -1,7 +1,8 @@
 """Neuron whose threshold is lowered by its own activity."""
 
-from ..circuit import Capacitor, Circuit, Resistor, Template, VoltageSource
+from ..circuit import Circuit, Template
 from ..device import AbstractDevice, SecondOrderDiffusive
+from .node import node
 
 
 def stl_neuron(
@@ -40,14 +41,8 @@ def stl_neuron(
     ----------
     .. [1] Y. Jiang et al., Adv. Sci. 10, 2301323 (2023), doi:10.1002/advs.202301323 (the idea)
     """
-    return Circuit(
-        [
-            ("input", VoltageSource(), "in", "0"),
-            ("r_in", Resistor(r_in), "in", "node"),
-            ("c", Capacitor(c), "node", "0"),
-            ("memristor", SecondOrderDiffusive() if memristor is None else memristor, "node", "0"),
-        ]
-    )
+    own = SecondOrderDiffusive() if memristor is None else memristor
+    return node(own, r_in=r_in, c=c)
 
 
 STL_NEURON = Template(

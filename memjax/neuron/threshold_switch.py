@@ -1,7 +1,8 @@
 """Baseline neuron without ion dynamics: a hysteretic switch across a capacitor."""
 
-from ..circuit import Capacitor, Circuit, Resistor, Template, VoltageSource
+from ..circuit import Circuit, Template
 from ..device import AbstractDevice, ThresholdSwitch
+from .node import node
 
 
 def threshold_switch_neuron(
@@ -46,14 +47,8 @@ def threshold_switch_neuron(
     .. [1] L. Gao et al., Appl. Phys. Lett. 111, 103503 (2017), doi:10.1063/1.4991917 (a neuron with
        such a switch)
     """
-    return Circuit(
-        [
-            ("input", VoltageSource(), "in", "0"),
-            ("r_in", Resistor(r_in), "in", "node"),
-            ("c", Capacitor(c), "node", "0"),
-            ("switch", ThresholdSwitch() if switch is None else switch, "node", "0"),
-        ]
-    )
+    own = ThresholdSwitch() if switch is None else switch
+    return node(own, r_in=r_in, c=c, name="switch")
 
 
 THRESHOLD_SWITCH_NEURON = Template(

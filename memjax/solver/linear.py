@@ -33,7 +33,15 @@ Rows = list[list[Float[Array, "..."]]]
 
 
 def solve_small(rows: Rows, b: list) -> list:
-    """Solution of a system given entry by entry, without pivoting: for matrices I - h A of dissipative A."""
+    """Solution of a system given entry by entry, without pivoting: for matrices I - h A of dissipative A.
+
+    More than 8 unknowns go to LAPACK: unrolled they would take long to compile.
+    """
+    if len(rows) > _UNROLLED:
+        a = jnp.stack([jnp.stack(jnp.broadcast_arrays(*row), axis=-1) for row in rows], axis=-2)
+        right = jnp.stack(jnp.broadcast_arrays(*b), axis=-1)[..., None]
+        found = jnp.linalg.solve(a, right)[..., 0]
+        return [found[..., k] for k in range(len(rows))]
     return _substitute(_eliminate(rows), b)
 
 

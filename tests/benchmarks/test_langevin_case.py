@@ -261,5 +261,5 @@ def test_the_page_shows_what_was_found(tmp_path, cycle, noisy):
 
 
 def test_the_case_is_registered_and_covers_all_recipes():
-    assert (CASE.name, CASE.suites) == ("langevin", ("smoke", "langevin"))
+    assert (CASE.name, CASE.suites) == ("langevin", ("langevin",))
     assert (len(periods.PERIODS[128.0, 0.8]), len(coherence.TABLE), len(heat.TABLE)) == (6, 8, 4)

@@ -115,6 +115,8 @@ def test_the_command_lists_the_cases_and_refuses_an_unknown_one(tmp_path):
     assert "no case or suite 'other'" in refused.stderr
 
 
+@pytest.mark.slow
+@pytest.mark.study  # .ci/run runs it
 def test_startup_runs_from_the_command_line_and_writes_json_lines(tmp_path):
     command = [sys.executable, "-m", "benchmarks", "run", "startup", "--out", str(tmp_path)]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)

@@ -256,6 +256,7 @@ def test_the_noise_free_threshold_is_that_of_the_published_code():
 
 
 @pytest.mark.slow
+@pytest.mark.study
 def test_the_spread_of_thresholds_does_not_depend_on_the_step():
     n, noise = 200, dict(sigma1=8.0, sigma2=5.0)
     v = [_thresholds(point_time=1e-2, members=n, dt=dt, **noise) for dt in (1e-3, 5e-4, 2.5e-4)]

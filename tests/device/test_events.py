@@ -1,5 +1,7 @@
 """Two-state switches event by event and as Langevin equation, against the law of independent switches."""
 
+import functools
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -36,14 +38,15 @@ def _counts(form, values, n=N):
     return n * np.asarray(trace.check().state["on"])
 
 
-@pytest.fixture(scope="module")
-def counts():
-    """How many switches are on, by form and by whether the rates change in time."""
-    return {
-        (form, factor): _counts(form, FREE | {"factor": factor})
-        for form in MEMBERS
-        for factor in (0.0, 8.0)
-    }
+@functools.cache
+def counts(form, factor):
+    """How many switches are on, by form and by how much the voltage changes the rates in time."""
+    return _counts(form, FREE | {"factor": factor})
+
+
+FACTORS = pytest.mark.parametrize(
+    "factor", [pytest.param(0.0, marks=pytest.mark.study), 8.0], ids=["constant", "volatile"]
+)
 
 
 def _chances(factor):
@@ -72,19 +75,19 @@ def _moments(factor, n=N, on=0.1):
     return p @ share, variance, fourth
 
 
-@pytest.mark.parametrize("factor", [0.0, 8.0], ids=["constant", "volatile"])
+@FACTORS
 @pytest.mark.parametrize("form", list(MEMBERS))
-def test_many_switches_have_the_mean_and_variance_of_independent_ones(counts, form, factor):
-    n, (mean, variance, fourth) = counts[form, factor], _moments(factor)
+def test_many_switches_have_the_mean_and_variance_of_independent_ones(form, factor):
+    n, (mean, variance, fourth) = counts(form, factor), _moments(factor)
     for k in range(len(ROWS)):
         assert abs(z_score(n[:, k], mean[k], expected_sd=variance[k] ** 0.5)) < 4
         squares, sd = (n[:, k] - mean[k]) ** 2, (fourth[k] - variance[k] ** 2) ** 0.5
         assert abs(z_score(squares, variance[k], expected_sd=sd)) < 4
 
 
-@pytest.mark.parametrize("factor", [0.0, 8.0], ids=["constant", "volatile"])
-def test_events_and_their_langevin_equation_agree_where_switches_are_many(counts, factor):
-    a, b = (counts[form, factor] for form in MEMBERS)
+@FACTORS
+def test_events_and_their_langevin_equation_agree_where_switches_are_many(factor):
+    a, b = (counts(form, factor) for form in MEMBERS)
     square = lambda x: (x - x.mean(axis=0)) ** 2  # noqa: E731
     for x, y in ((a, b), (square(a), square(b))):
         error = np.sqrt(x.var(axis=0) / len(x) + y.var(axis=0) / len(y))
@@ -98,8 +101,8 @@ def test_volatility_changes_what_is_compared():
     assert np.max(gap) > 8
 
 
-def test_events_move_whole_switches(counts):
-    n = counts["events", 0.0]
+def test_events_move_whole_switches():
+    n = counts("events", 8.0)
     np.testing.assert_allclose(n, np.round(n), atol=1e-9)
     assert n.min() >= 0
     assert n.max() <= N

@@ -154,7 +154,11 @@ POLICIES = {
     "two-point": lambda esdirk: mj.Fixed(1e-2, method=SemiImplicitEuler(), increments="two-point"),
     "three-point": lambda esdirk: mj.Fixed(1e-2, method=esdirk, increments="three-point"),
 }
-EVERY = pytest.mark.parametrize("name", POLICIES)
+_OTHERS = ("stiff-euler", "stiff-milstein")
+EVERY = [pytest.param(n, marks=pytest.mark.study) if n in _OTHERS else n for n in POLICIES]
+"""Of the adaptive policies the default one, the others with the studies."""
+OF_ITO = [p for n, p in zip(POLICIES, EVERY, strict=True) if n != "stiff-euler"]
+"""Those that take noise which its own state drives."""
 
 
 MANY = 2000
@@ -172,7 +176,7 @@ REVERTED = (-np.expm1(-12.0) / 3) ** 0.5
 """Deviation at time 4: d<X^2> = (4 - 3 <X^2>) dt."""
 
 
-@pytest.mark.parametrize("name", [n for n in POLICIES if n != "stiff-euler"])
+@pytest.mark.parametrize("name", OF_ITO)
 def test_the_process_is_the_one_of_ito(name):
     x = _ends(Reverting(), name, 4.0, esdirk=GENERAL)
     assert abs(z_score(x, 1.0, expected_sd=REVERTED)) < 4
@@ -194,7 +198,9 @@ def test_adaptive_steps_of_euler_would_converge_to_another_process(kernel, right
     assert abs(z) < 4 if right else z > 4
 
 
-@pytest.mark.parametrize("name", ["stiff", "stiff-milstein", "milstein"])
+@pytest.mark.parametrize(
+    "name", ["stiff", pytest.param("stiff-milstein", marks=pytest.mark.study), "milstein"]
+)
 def test_channels_that_do_not_commute_have_the_exact_moments(name):
     system, end = Entangled(), 2.0
     held, rows = mj.Sampled(np.array([0.0, end]), np.zeros(2)), np.array([end])
@@ -208,7 +214,7 @@ def test_channels_that_do_not_commute_have_the_exact_moments(name):
             assert abs(z_score(seen[a] * seen[b], square[a, b])) < 4
 
 
-@EVERY
+@pytest.mark.parametrize("name", EVERY)
 def test_mean_and_variance_of_a_noise_that_breathes_are_the_exact_ones(name):
     end, system = 1.5, Breathing()
     x = _ends(system, name, end)
@@ -220,7 +226,7 @@ def test_mean_and_variance_of_a_noise_that_breathes_are_the_exact_ones(name):
     assert z < 4 * (2 / MANY) ** 0.5
 
 
-@pytest.mark.parametrize("name", [n for n in POLICIES if n != "stiff-euler"])
+@pytest.mark.parametrize("name", OF_ITO)
 def test_the_share_that_has_escaped_over_a_barrier_is_that_of_fokker_and_planck(name):
     end, system = 20.0, KramersWell(d=0.1)
     x = _ends(system, name, end)

@@ -24,6 +24,6 @@ CASE = Case(
     name="langevin",
     run=run,
     baseline=figures.FIXED,
-    suites=("smoke", "langevin"),
+    suites=("langevin",),
     limit_s=1800.0,
 )

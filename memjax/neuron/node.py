@@ -1,0 +1,17 @@
+"""The node that several neurons share."""
+
+from typing import Any
+
+from ..circuit import Capacitor, Circuit, Resistor, VoltageSource
+
+
+def node(device: Any, *, r_in: float, c: float, name: str = "memristor") -> Circuit:
+    """A source ``input`` behind a resistor `r_in` [ohm]; at ``node`` a capacitor `c` [F] and a device across it."""
+    return Circuit(
+        [
+            ("input", VoltageSource(), "in", "0"),
+            ("r_in", Resistor(r_in), "in", "node"),
+            ("c", Capacitor(c), "node", "0"),
+            (name, device, "node", "0"),
+        ]
+    )

@@ -58,7 +58,7 @@ def _traced(path: Path, call: Callable, leaves: list) -> jax.export.Exported:
 
 def quick() -> dict[str, Any]:
     """Options of XLA for programs of many small operations: a third less time to compile, as fast to run."""
-    return {"xla_cpu_use_fusion_emitters": False}
+    return {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 1}
 
 
 @functools.cache

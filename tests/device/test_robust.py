@@ -44,13 +44,19 @@ PROGRAM = Program(mj.Fixed(1.0), rows=8, substeps=4)
 MOST_FAILED = 0.1
 """Of 100 sets, where at most 3 in 100 fail of 10,000: 0.03 and four standard deviations."""
 
-precisions = pytest.mark.parametrize(
-    "double", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["float32", "float64"]
-)
+KINDS = ("diffusive", "langevin-chain", "jart-vcm", "event-switches")
+"""An area that locks, a vector of states, an implicit current, jumps; the others run in float64 with the studies."""
+
+SOLVED = [pytest.param(n, False, id=f"float32-{n}") for n in NAMES]
+SOLVED += [pytest.param(n, True, id=f"float64-{n}", marks=pytest.mark.slow) for n in KINDS]
+SOLVED += [
+    pytest.param(n, True, id=f"float64-{n}", marks=[pytest.mark.slow, pytest.mark.study])
+    for n in NAMES
+    if n not in KINDS
+]
 
 
-@pytest.mark.parametrize("name", NAMES)
-@precisions
+@pytest.mark.parametrize(("name", "double"), SOLVED)
 def test_solves_at_random_parameters_are_finite_with_their_derivatives_or_flagged(name, double):
     with jax.enable_x64(double):
         model = mj.device_class(name)()

@@ -45,6 +45,7 @@ def measured():
     return mj.Measurement(t=t, v=v, i=i, sweep=sweep, at_compliance=limited, reader="", source={})
 
 
+@pytest.mark.study
 def test_residuals_and_their_slopes_are_those_of_the_device_on_its_bench(measured):
     waves = summarise_sweeps([measured], point_time=None, floor=1e-12)
     group = pack(waves, floor=1e-12, limit=None, events=False)

@@ -73,6 +73,7 @@ def test_along_adaptive_paths_side_by_side(method):
 
 
 @pytest.mark.slow
+@pytest.mark.study
 def test_along_an_adaptive_path_whose_channels_do_not_commute():
     def run(theta, policy):
         system = Entangled(b1=theta[:4].reshape(2, 2), b2=theta[4:].reshape(2, 2))

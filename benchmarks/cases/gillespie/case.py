@@ -133,6 +133,4 @@ def run(size: str, record: Recorder) -> None:
     pictures.write(record.path, record.run_id)
 
 
-CASE = Case(
-    name="gillespie", run=run, baseline=LANGEVIN, suites=("gillespie",), limit_s=1800.0
-)
+CASE = Case(name="gillespie", run=run, baseline=LANGEVIN, suites=("gillespie",), limit_s=1800.0)

@@ -207,6 +207,4 @@ def run(size: str, record: Recorder) -> None:
     _score(record, size)
 
 
-CASE = Case(
-    name="gradients", run=run, baseline=ADAPTIVE, suites=("gradients",), limit_s=1800.0
-)
+CASE = Case(name="gradients", run=run, baseline=ADAPTIVE, suites=("gradients",), limit_s=1800.0)

@@ -116,8 +116,8 @@ def refractory(
 
 
 def latched(resistances) -> dict[float, bool]:
-    """Whether the noise-free neuron holds its gate above threshold from 0.6 s on."""
-    drive, rows = pulses(0.8, 1e-3, 1e-3, 450), np.arange(0.6, 0.9, 1e-4)
+    """Whether the noise-free neuron holds its gate above threshold from 0.9 s on; at 1 Gohm it spikes until 0.6 s."""
+    drive, rows = pulses(0.8, 1e-3, 1e-3, 600), np.arange(0.9, 1.2, 1e-4)
     found = {}
     for r in resistances:
         trace = mj.simulate(neuron(r), drive, save=rows, policy=STIFF).check()

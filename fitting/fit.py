@@ -30,6 +30,8 @@ SCREENED = 128
 
 REVERSED = "the model sets at the polarity at which the data reset: the device is taken as reversed"
 
+NOTHING = "no start could be solved"
+
 _AT_BOUND = 0.01
 """Share of a parameter's range (of its logarithm where that is long) from a bound within which it sits at the bound."""
 
@@ -103,7 +105,13 @@ class FitResult:
             `std` is the standard deviation to first order [unit]; None for a fixed parameter.
         """
         rows = []
-        std = dict(zip(self.problem.free, self._std(), strict=True))
+        std = dict(
+            zip(
+                self.problem.free,
+                deviations(self.problem, self.z, self.uncertainty.sigma_z),
+                strict=True,
+            )
+        )
         for spec in parameter_specs(self.device).values():
             value = stored(self.device, spec.name)
             free = spec.name in self.problem.free
@@ -125,16 +133,16 @@ class FitResult:
             rows.append(row | {"doc": spec.doc, "follows": spec.follows if value is None else None})
         return rows
 
-    def _std(self) -> np.ndarray:
-        """Standard deviations of the free parameters [unit], by the slope of their transforms."""
-        specs = parameter_specs(self.device)
-        transforms = [from_spec(specs[n]) for n in self.problem.free]
-        step = 1e-5
-        slope = [
-            float(t.inverse(z + step) - t.inverse(z - step)) / (2 * step)
-            for t, z in zip(transforms, self.z, strict=True)
-        ]
-        return np.abs(slope) * self.uncertainty.sigma_z
+
+def deviations(problem: Problem, z: np.ndarray, sigma_z: np.ndarray) -> np.ndarray:
+    """Standard deviations of the free parameters [unit], by the slope of their transforms."""
+    specs, step = parameter_specs(problem.device), 1e-5
+    transforms = [from_spec(specs[n]) for n in problem.free]
+    slope = [
+        float(t.inverse(x + step) - t.inverse(x - step)) / (2 * step)
+        for t, x in zip(transforms, z, strict=True)
+    ]
+    return np.abs(slope) * sigma_z
 
 
 def _sits_at_bound(device: mj.AbstractDevice | mj.Circuit, name: str) -> bool:
@@ -268,6 +276,43 @@ def fit(
     Jacobians through the stiff solve, and once more from recombinations of their results.
     """
     require_x64()
+    options = dict(bench=bench, env=env, point_time=point_time, free=free, fix=fix)
+    made = prepare(measurements, device, **options, seed=seed, screened=screened)
+    search, interrupted = _searched(made.problem, made.candidates, seed, tick)
+    return FitResult(
+        **_found(search, made),
+        model=getattr(device, "name", "circuit"),
+        notes=made.notes,
+        interrupted=interrupted,
+        point_time=point_time,
+        measurements=list(measurements),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """What a search needs: the problem, its data, starts, the instrument's floor [A], decisions in words."""
+
+    problem: Problem
+    waves: list[Waveform]
+    candidates: Float[np.ndarray, "starts free"]
+    floor: float
+    notes: tuple[str, ...]
+
+
+def prepare(
+    measurements: Sequence[mj.Measurement],
+    device: mj.AbstractDevice | mj.Circuit,
+    *,
+    bench: mj.Bench | None,
+    env: mj.Environment | None,
+    point_time: float | None,
+    free: Sequence[str] | None,
+    fix: Mapping[str, float] | None,
+    seed: int,
+    screened: int,
+) -> Prepared:
+    """The problem that measurements of one device make, and starts; arguments and errors as for `fit`."""
     fix = dict(fix or {})
     floor = float(np.median([noise_floor(m) for m in measurements]))
     waves = summarise_sweeps(list(measurements), point_time=point_time, floor=floor)
@@ -280,15 +325,8 @@ def fit(
     group = pack(waves, floor=floor, limit=limit, events=device.volatile)
     problem = Problem.of(start, names, group, bench=bench, env=env)
     candidates = starts(found, names, device=problem.device, count=screened, seed=seed)
-    search, interrupted = _searched(problem, candidates, seed, tick)
-    return FitResult(
-        **_found(search, waves, floor),
-        model=getattr(device, "name", "circuit"),
-        notes=(*found.notes, *notes),
-        interrupted=interrupted,
-        point_time=point_time,
-        measurements=list(measurements),
-    )
+    notes = (*found.notes, *notes)
+    return Prepared(problem=problem, waves=waves, candidates=candidates, floor=floor, notes=notes)
 
 
 def _searched(problem: Problem, candidates: np.ndarray, seed: int, tick: Any):
@@ -301,14 +339,11 @@ def _searched(problem: Problem, candidates: np.ndarray, seed: int, tick: Any):
     return search, interrupted
 
 
-def _found(search: _Search, waves: list[Waveform], floor: float) -> dict[str, Any]:
+def _found(search: _Search, made: Prepared) -> dict[str, Any]:
     """Fields of a `FitResult` that a search found, with uncertainty and spread."""
-    problem, seed, z = search.problem, search.seed, search.best_z
+    problem, waves, z, seed = search.problem, made.waves, search.best_z, search.seed
     if z is None:
-        raise FitError(
-            "no start could be solved",
-            fix="check units and bench, or give a --preset to start from",
-        )
+        raise FitError(NOTHING, fix="check units and bench, or give a --preset to start from")
     r, jac, _ = search(np.repeat(z[None], BATCH, axis=0))
     return {
         "device": problem.at(jnp.asarray(z)),
@@ -317,7 +352,7 @@ def _found(search: _Search, waves: list[Waveform], floor: float) -> dict[str, An
         "z": z,
         "loss": search.best_cost,
         "uncertainty": uncertainty(problem, waves, residuals=r[0], jacobian=jac[0], seed=seed),
-        "read_noise": read_noise(waves, floor),
+        "read_noise": read_noise(waves, made.floor),
         "cycle_spread": cycle_spread(problem, waves, jacobian=jac[0]),
         "search": search.progress,
         "seed": seed,
@@ -350,4 +385,4 @@ def _filled(device, names: Sequence[str]):
     )
 
 
-__all__ = ["BATCH", "SCREENED", "FitResult", "fit"]
+__all__ = ["BATCH", "SCREENED", "FitResult", "Prepared", "fit", "prepare"]

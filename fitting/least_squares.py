@@ -105,6 +105,7 @@ def levenberg_marquardt(
     *,
     iterations: int = 60,
     tolerance: float = 1e-4,
+    together: bool = True,
     progress: Progress | None = None,
     tick: Callable[[Progress], None] | None = None,
 ) -> Progress:
@@ -122,6 +123,8 @@ def levenberg_marquardt(
         A start has converged when several steps in a row lower its cost by less than this share;
         the search ends when all have, or when eight iterations lower the best cost by less than
         this share each.
+    together : bool
+        Whether the starts are of one problem, so that the best of them may end the search.
     progress : Progress, optional
         Updated in place after every iteration; a `KeyboardInterrupt` leaves it whole.
     tick : callable, optional
@@ -147,7 +150,7 @@ def levenberg_marquardt(
     small, begun = np.zeros(len(z), int), len(state.history)
     for _ in range(iterations):
         idle = np.all(state.converged | ~np.isfinite(state.cost))
-        if idle or _stalled(state.history[begun:], tolerance):
+        if idle or (together and _stalled(state.history[begun:], tolerance)):
             break
         step, promised = _steps(r, jac, ok, damping)
         trial = state.z + step

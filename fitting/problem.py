@@ -318,6 +318,17 @@ def _crossing(scaled: Scaled, stimulus, ends, times, logs, threshold):
     return lax.stop_gradient(t0 + share * (t1 - t0)) - shift, last
 
 
+def linearise(problem: Any, z: Float[Array, " free"]):
+    """Residuals, Jacobian (forward mode) and success at one point; see `evaluate`."""
+
+    def twice(p):
+        r, ok = problem.residuals(p)
+        return r, (r, ok)
+
+    jacobian, (r, ok) = jax.jacfwd(twice, has_aux=True)(z)
+    return r, jacobian, ok & jnp.all(jnp.isfinite(r)) & jnp.all(jnp.isfinite(jacobian))
+
+
 @kept
 def evaluate(problem: Any, z: Float[Array, "starts free"]):
     """Residuals, Jacobian (forward mode) and success at a batch of points.
@@ -335,16 +346,16 @@ def evaluate(problem: Any, z: Float[Array, "starts free"]):
     jacobian : Float[Array, "starts residuals free"]
     ok : Bool[Array, "starts"]
     """
-
-    def one(x):
-        def twice(p):
-            r, ok = problem.residuals(p)
-            return r, (r, ok)
-
-        jacobian, (r, ok) = jax.jacfwd(twice, has_aux=True)(x)
-        return r, jacobian, ok & jnp.all(jnp.isfinite(r)) & jnp.all(jnp.isfinite(jacobian))
-
-    return jax.vmap(one)(z)
+    return jax.vmap(lambda x: linearise(problem, x))(z)
 
 
-__all__ = ["EVENTS", "Group", "Problem", "evaluate", "pack", "sigma_events", "sigma_log"]
+__all__ = [
+    "EVENTS",
+    "Group",
+    "Problem",
+    "evaluate",
+    "linearise",
+    "pack",
+    "sigma_events",
+    "sigma_log",
+]

@@ -27,6 +27,8 @@ from .uncertainty import uncertainty
 
 Source = Sequence[mj.Measurement] | Callable[[], Sequence[mj.Measurement]]
 
+_UNKNOWN = "the derivatives at the best point are of no use"
+
 _RUN, _CHUNK = "run.json", "chunk-{:05d}.json"
 """What was asked for, and the rows of a chunk of devices."""
 
@@ -149,8 +151,9 @@ def _prepared(
         try:
             measured = source() if callable(source) else source
             prints[name] = _print(measured)
-            more = dict(seed=search.seed, screened=search.screened)
-            made[name] = prepare(measured, device, **options, **more)
+            made[name] = prepare(
+                measured, device, **options, seed=search.seed, screened=search.screened
+            )
         except (MemjaxError, OSError) as error:
             rows[name] = Row(name=name, failure=str(error))
     return made, rows, prints
@@ -231,7 +234,8 @@ def _fitted(made: Mapping[str, Prepared], search: _Search, size: int) -> list[Ro
 
     def evaluate(z):
         found = _evaluate(stacked, jnp.asarray(z.reshape(size, count, n)))
-        return tuple(np.asarray(x).reshape(size * count, *x.shape[2:]) for x in found)
+        r, jac, ok = (np.asarray(x).reshape(size * count, *x.shape[2:]) for x in found)
+        return r, jac, ok
 
     begin = _screened(evaluate, np.stack([e.candidates for e in every]), count)
     done = levenberg_marquardt(evaluate, begin.reshape(-1, n), together=False)
@@ -270,9 +274,14 @@ def _row(name: str, made: Prepared, z, cost: float, r, jac, search: _Search) -> 
     if not np.isfinite(cost):
         return Row(name=name, failure=NOTHING)
     problem = made.problem
-    known = uncertainty(problem, made.waves, residuals=r, jacobian=jac, seed=search.seed)
+    try:
+        known = uncertainty(problem, made.waves, residuals=r, jacobian=jac, seed=search.seed)
+    except np.linalg.LinAlgError as error:
+        return Row(name=name, failure=f"{_UNKNOWN}: {error}")
     device = problem.at(jnp.asarray(z))
     std = deviations(problem, z, known.sigma_z)
+    if not np.all(np.isfinite([*std, known.reduced_chi2])):
+        return Row(name=name, failure=_UNKNOWN)
     return Row(
         name=name,
         values={n: float(get(device, n)) for n in problem.free},

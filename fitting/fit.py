@@ -276,7 +276,7 @@ def fit(
     Jacobians through the stiff solve, and once more from recombinations of their results.
     """
     require_x64()
-    options = dict(bench=bench, env=env, point_time=point_time, free=free, fix=fix)
+    options: dict[str, Any] = dict(bench=bench, env=env, point_time=point_time, free=free, fix=fix)
     made = prepare(measurements, device, **options, seed=seed, screened=screened)
     search, interrupted = _searched(made.problem, made.candidates, seed, tick)
     return FitResult(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import memjax as mj
+from benchmarks.cases.neuron.functions import chain
 from memjax.observables import detect
 
 POLICY = mj.Stiff(rtol=1e-4, atol=1e-6, max_steps=200_000)
@@ -75,6 +76,13 @@ def switch() -> Baseline:
         time=0.4e-3,
         refractory=("r_in.r", (0.5e6, 1e6, 2e6)),
     )
+
+
+def cascaded() -> dict[str, object]:
+    """First spikes [s] of a chain of three whose memristors are threshold switches, with the resistances of Table 1."""
+    values = {"v_th": 0.6, "v_hold": 0.2, "r_on": 1e6, "r_off": 1e12}
+    own = mj.params.replace(mj.ThresholdSwitch(), values)
+    return {"cascade_s": list(chain(own, count=1, save=1e-6).first)}
 
 
 def dpi() -> Baseline:

@@ -232,7 +232,7 @@ def _baselines(record: Recorder) -> dict:
             error=None,
             reference="none",
             problem="leak, threshold, refractory period, plasticity, randomness of a neuron without ions",
-            extra=found[name],
+            extra=found[name] | (baselines.cascaded() if name == "threshold switch" else {}),
         )
     return {"baselines": found}
 

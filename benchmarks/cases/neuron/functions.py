@@ -73,11 +73,11 @@ class Chain:
     first: tuple[float, ...]
 
 
-def chain() -> Chain:
-    """A chain of three under pulses of 1 V, 1 ms every 2 ms, without noise."""
-    circuit = mj.neuron.cascade(3)
+def chain(memristor=None, *, count: int = 215, save: float = 5e-5) -> Chain:
+    """A chain of three under pulses of 1 V, 1 ms every 2 ms, without noise, seen at rows [s]."""
+    circuit = mj.neuron.cascade(3, memristor)
     policy = mj.Stiff(rtol=1e-4, atol=1e-6, max_steps=1_000_000)
-    trace = mj.simulate(circuit, pulses(1.0, 1e-3, 1e-3, 215), save=5e-5, policy=policy).check()
+    trace = mj.simulate(circuit, pulses(1.0, 1e-3, 1e-3, count), save=save, policy=policy).check()
     gates = np.stack([np.asarray(trace.state[f"gate_{k}.v"][0]) for k in (1, 2, 3)])
     t = np.asarray(trace.t)
     first = [spikes(t, g, level=0.22) for g in gates]

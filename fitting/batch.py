@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,12 +15,13 @@ import numpy as np
 import memjax as mj
 from memjax.errors import MemjaxError, OutputError
 from memjax.fields import parameter_specs, setting_specs, stored
+from memjax.io.write import writing
 from memjax.params import get
 from memjax.policy import require_x64
-from memjax.programs import outermost
+from memjax.programs import outermost, signature
 
 from .fit import NOTHING, Prepared, deviations, prepare
-from .least_squares import levenberg_marquardt
+from .least_squares import half_squares, levenberg_marquardt
 from .problem import linearise
 from .uncertainty import uncertainty
 
@@ -186,15 +186,13 @@ def _chunks(made: Mapping[str, Prepared], size: int) -> list[tuple[str, ...]]:
 def _shape(problem: Any) -> str:
     """What problems have in common that one program solves."""
     arrays, rest = eqx.partition(problem, eqx.is_array)
-    shapes = [(x.shape, str(x.dtype)) for x in jax.tree.leaves(arrays)]
-    return f"{shapes} {jax.tree.structure(rest)} {jax.tree.leaves(rest)}"
+    return signature(jax.tree.leaves(arrays), rest)
 
 
 def _opened(folder: Path, asked: list) -> Path:
     """The folder of a run, new or the same one."""
-    text = json.dumps(asked, indent=1) + "\n"
     path = folder / _RUN
-    if path.exists() and path.read_text(encoding="utf-8") != text:
+    if path.exists() and path.read_text(encoding="utf-8") != _text(asked):
         raise OutputError(
             "the folder holds a run of other devices, options or versions",
             where=str(folder),
@@ -207,11 +205,15 @@ def _opened(folder: Path, asked: list) -> Path:
     return folder
 
 
+def _text(content: Any) -> str:
+    """Strict JSON."""
+    return json.dumps(content, indent=1, allow_nan=False) + "\n"
+
+
 def _write(path: Path, content: Any) -> None:
     """A file of JSON that is whole or not there."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    beside.replace(path)
+    with writing(path) as beside:
+        beside.write_text(_text(content), encoding="utf-8")
 
 
 @outermost
@@ -261,8 +263,7 @@ def _screened(evaluate: Callable, z: np.ndarray, count: int) -> np.ndarray:
     costs = []
     for k in range(0, z.shape[1], count):
         r, _, ok = evaluate(z[:, k : k + count])
-        cost = np.where(ok, np.sum(np.where(ok[:, None], r, 0.0) ** 2, axis=1), np.inf)
-        costs.append(cost.reshape(len(z), count))
+        costs.append(half_squares(r, ok).reshape(len(z), count))
     order = np.argsort(np.concatenate(costs, axis=1), axis=1, kind="stable")[:, :count]
     without = ~np.any(order == 0, axis=1)
     order[without, -1] = 0
@@ -280,12 +281,12 @@ def _row(name: str, made: Prepared, z, cost: float, r, jac, search: _Search) -> 
         return Row(name=name, failure=f"{_UNKNOWN}: {error}")
     device = problem.at(jnp.asarray(z))
     std = deviations(problem, z, known.sigma_z)
-    if not np.all(np.isfinite([*std, known.reduced_chi2])):
+    if not np.all(np.isfinite([*std.values(), known.reduced_chi2])):
         return Row(name=name, failure=_UNKNOWN)
     return Row(
         name=name,
         values={n: float(get(device, n)) for n in problem.free},
-        std={n: float(s) for n, s in zip(problem.free, std, strict=True)},
+        std=std,
         undetermined=known.undetermined,
         loss=cost,
         reduced_chi2=known.reduced_chi2,

@@ -105,13 +105,7 @@ class FitResult:
             `std` is the standard deviation to first order [unit]; None for a fixed parameter.
         """
         rows = []
-        std = dict(
-            zip(
-                self.problem.free,
-                deviations(self.problem, self.z, self.uncertainty.sigma_z),
-                strict=True,
-            )
-        )
+        std = deviations(self.problem, self.z, self.uncertainty.sigma_z)
         for spec in parameter_specs(self.device).values():
             value = stored(self.device, spec.name)
             free = spec.name in self.problem.free
@@ -122,7 +116,7 @@ class FitResult:
             }
             row["value"] = None if row["value"] is None else float(row["value"])
             row |= {
-                "std": float(std[spec.name]) if free else None,
+                "std": std.get(spec.name),
                 "bounds": list(spec.bounds),
                 "free": free,
             }
@@ -134,15 +128,13 @@ class FitResult:
         return rows
 
 
-def deviations(problem: Problem, z: np.ndarray, sigma_z: np.ndarray) -> np.ndarray:
+def deviations(problem: Problem, z: np.ndarray, sigma_z: np.ndarray) -> dict[str, float]:
     """Standard deviations of the free parameters [unit], by the slope of their transforms."""
-    specs, step = parameter_specs(problem.device), 1e-5
-    transforms = [from_spec(specs[n]) for n in problem.free]
-    slope = [
-        float(t.inverse(x + step) - t.inverse(x - step)) / (2 * step)
-        for t, x in zip(transforms, z, strict=True)
-    ]
-    return np.abs(slope) * sigma_z
+    specs, step, found = parameter_specs(problem.device), 1e-5, {}
+    for name, x, sigma in zip(problem.free, z, sigma_z, strict=True):
+        of = from_spec(specs[name]).inverse
+        found[name] = abs(float(of(x + step) - of(x - step)) / (2 * step)) * float(sigma)
+    return found
 
 
 def _sits_at_bound(device: mj.AbstractDevice | mj.Circuit, name: str) -> bool:

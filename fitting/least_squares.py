@@ -84,7 +84,7 @@ def screen(
         batch = z[k : k + keep]
         padded = np.concatenate([batch, np.repeat(batch[-1:], keep - len(batch), axis=0)])
         r, _, ok = evaluate(padded)
-        costs.append(_cost(r, ok)[: len(batch)])
+        costs.append(half_squares(r, ok)[: len(batch)])
         if progress is not None:
             progress.evaluations += len(batch)
             progress.failed += int(np.sum(~ok[: len(batch)]))
@@ -94,7 +94,7 @@ def screen(
     return np.resize(z[order], (keep, z.shape[1]))
 
 
-def _cost(r: np.ndarray, ok: np.ndarray) -> np.ndarray:
+def half_squares(r: np.ndarray, ok: np.ndarray) -> np.ndarray:
     """Half the sum of squares; infinite for a failed solve."""
     return np.where(ok, 0.5 * np.sum(np.where(ok[:, None], r, 0.0) ** 2, axis=1), np.inf)
 
@@ -143,8 +143,8 @@ def levenberg_marquardt(
     in a row, or where no step is short enough.
     """
     r, jac, ok = evaluate(z)
-    state = progress if progress is not None else Progress(z.copy(), _cost(r, ok))
-    state.z, state.cost, state.converged = z.copy(), _cost(r, ok), np.zeros(len(z), bool)
+    state = progress if progress is not None else Progress(z.copy(), half_squares(r, ok))
+    state.z, state.cost, state.converged = z.copy(), half_squares(r, ok), np.zeros(len(z), bool)
     state.evaluations += len(z)
     damping, growth = np.full(len(z), 1e-2), np.full(len(z), 2.0)
     small, begun = np.zeros(len(z), int), len(state.history)
@@ -155,7 +155,7 @@ def levenberg_marquardt(
         step, promised = _steps(r, jac, ok, damping)
         trial = state.z + step
         new_r, new_jac, new_ok = evaluate(trial)
-        cost = _cost(new_r, new_ok)
+        cost = half_squares(new_r, new_ok)
         better = cost < state.cost
         known = better & np.isfinite(state.cost)
         before, after = np.where(known, state.cost, 1.0), np.where(known, cost, 1.0)

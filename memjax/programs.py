@@ -36,10 +36,15 @@ def _sources() -> str:
     return digest.hexdigest()
 
 
+def signature(leaves: list, static: Any) -> str:
+    """What arguments that one program takes have in common: the shapes of their arrays, and all the rest."""
+    shapes = [(x.shape, str(x.dtype)) for x in leaves]
+    return f"{shapes} {jax.tree.structure(static)} {jax.tree.leaves(static)}"
+
+
 def _key(name: str, leaves: list, static: Any) -> str | None:
     """Name of a program's file; None where something in it has no lasting representation."""
-    shapes = [(x.shape, str(x.dtype)) for x in leaves]
-    what = f"{name} {shapes} {jax.tree.structure(static)} {jax.tree.leaves(static)}"
+    what = f"{name} {signature(leaves, static)}"
     what += f" {jax.default_backend()} {jax.config.values['jax_enable_x64']} {_sources()}"
     return None if _ADDRESS in what else hashlib.sha256(what.encode()).hexdigest()
 

@@ -18,11 +18,8 @@ gc.set_threshold(1_000_000, 50, 100)
 _QUICK = "--xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=1"
 if "XLA_FLAGS" not in os.environ:
     there = {**os.environ, "XLA_FLAGS": _QUICK}
-    probe = [
-        sys.executable,
-        "-c",
-        "import jax; jax.devices()",
-    ]  # ends at flags that it does not know
+    # It ends at flags that it does not know.
+    probe = [sys.executable, "-c", "import jax; jax.devices()"]
     known = subprocess.run(probe, env=there, capture_output=True, check=False).returncode == 0
     os.environ["XLA_FLAGS"] = _QUICK if known else ""
 

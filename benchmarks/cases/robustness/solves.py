@@ -13,6 +13,7 @@ from benchmarks.cases.robustness.sampling import VOLTAGE, Sets, Task
 from memjax.circuit import BenchedDevice
 from memjax.device import AbstractDevice
 from memjax.noise import clock
+from memjax.programs import outermost
 from memjax.scaling import Scaled
 from memjax.solve import before, solve_adaptive, solve_fixed, solve_stiff
 from memjax.system import NoNoise
@@ -216,8 +217,11 @@ solve_sets = eqx.filter_jit(_forward)
 reverse_sets = eqx.filter_jit(_reverse)
 """`Reversed` of all sets of a batch at once; its policy needs an adjoint for reverse mode."""
 
-_QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
 
-# To pyright what `filter_jit` hands on to `jax.jit` is unknown.
-solve_few = eqx.filter_jit(_forward, compiler_options=_QUICK)  # pyright: ignore[reportCallIssue]
+def _careless() -> dict[str, Any]:
+    """Options of XLA for a program that is compiled in less time and runs longer."""
+    return {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
+
+
+solve_few = outermost(_forward, _careless)
 """`solve_sets` as a program that is compiled in less time and runs longer: for few sets."""

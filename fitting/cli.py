@@ -58,7 +58,7 @@ def _configure_fit(parser: argparse.ArgumentParser) -> None:
     add(
         "--stochastic",
         action="store_true",
-        help="calibrate the spread from cycle to cycle by simulation",
+        help="calibrate ion noise and spread from cycle to cycle by simulation",
     )
     add(
         "--batch",
@@ -124,14 +124,28 @@ class _Bar:
         self.bar.close()
 
 
+def _noise(device: Any, options: argparse.Namespace) -> tuple[str, ...]:
+    """Strengths of noise that are calibrated: those named by --free, else the model's own that are not fixed."""
+    from memjax.fields import parameter_specs
+
+    from .stochastic import noise_of
+
+    if not options.stochastic:
+        return ()
+    specs = parameter_specs(device)
+    named = tuple(n for n in options.free or () if n in specs and specs[n].noise)
+    return named or tuple(n for n in noise_of(device) if n not in dict(options.fix))
+
+
 def _one(names: Sequence[str], folder: Path, options: argparse.Namespace, device: Any) -> bool:
     """Fit the files of one device into a folder; whether the search was interrupted."""
     from .fit import fit
-    from .stochastic import calibrate_spread
+    from .stochastic import calibrate
     from .store import write
 
     bench, env, point_time = bench_from(options)
     measurements = [measurement_from(n, options) for n in names]
+    noise = _noise(device, options)
     bar = _Bar()
     try:
         result = fit(
@@ -140,14 +154,14 @@ def _one(names: Sequence[str], folder: Path, options: argparse.Namespace, device
             bench=bench,
             env=env,
             point_time=point_time,
-            free=options.free,
+            free=[n for n in options.free if n not in noise] or None if options.free else None,
             fix=dict(options.fix),
             seed=options.seed,
             tick=bar,
         )
         result = replace(result, model=options.model)
         if options.stochastic and not result.interrupted:
-            result = calibrate_spread(result, tick=bar)
+            result = calibrate(result, noise=noise, tick=bar)
     finally:
         bar.close()
     for warning in (w for m in measurements for w in m.warnings):
@@ -172,8 +186,8 @@ def _one(names: Sequence[str], folder: Path, options: argparse.Namespace, device
             command="memjax " + shlex.join(sys.argv[1:]),
         )
     print(f"{folder}: loss {result.loss:.4g}, report in {folder / 'report.html'}")
-    if result.uncertainty.undetermined:
-        say("note", "not determined by the data: " + ", ".join(result.uncertainty.undetermined))
+    if result.undetermined:
+        say("note", "not determined by the data: " + ", ".join(result.undetermined))
     if result.at_bound:
         say("warning", "at a bound: " + ", ".join(result.at_bound))
     return result.interrupted

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -21,6 +21,9 @@ from .problem import PATIENT, Problem, evaluate, pack
 from .summary import Waveform, noise_floor, summarise_sweeps
 from .uncertainty import Uncertainty, uncertainty
 from .variability import cycle_spread, read_noise
+
+if TYPE_CHECKING:
+    from .stochastic import Stochastic
 
 BATCH = 8
 """Starts that advance together."""
@@ -68,6 +71,8 @@ class FitResult:
         Whether the search was stopped before its end.
     point_time : float or None
         Hold time of a point [s].
+    stochastic : Stochastic or None
+        How the randomness was calibrated, see `fitting.stochastic.calibrate`.
     """
 
     device: mj.AbstractDevice | mj.Circuit
@@ -85,11 +90,21 @@ class FitResult:
     interrupted: bool = False
     point_time: float | None = None
     measurements: list[mj.Measurement] = field(default_factory=list)
+    stochastic: "Stochastic | None" = None
 
     @property
     def n_points(self) -> int:
         """Points of all sweeps."""
         return int(sum(w.log_i.size for w in self.waves))
+
+    @property
+    def undetermined(self) -> tuple[str, ...]:
+        """Parameters that the data do not determine; those that were calibrated by simulation, by what that says."""
+        if self.stochastic is None:
+            return self.uncertainty.undetermined
+        known = self.stochastic.values
+        left = (n for n in self.uncertainty.undetermined if n not in known)
+        return (*left, *self.stochastic.undetermined)
 
     @property
     def at_bound(self) -> tuple[str, ...]:
@@ -106,9 +121,13 @@ class FitResult:
         """
         rows = []
         std = deviations(self.problem, self.z, self.uncertainty.sigma_z)
+        random = self.stochastic
+        std |= {} if random is None else random.std
         for spec in parameter_specs(self.device).values():
             value = stored(self.device, spec.name)
-            free = spec.name in self.problem.free
+            free = spec.name in self.problem.free or (
+                random is not None and spec.name in random.std
+            )
             row = {
                 "name": spec.name,
                 "value": 0.0 if value is None and spec.noise else value,
@@ -122,7 +141,7 @@ class FitResult:
             }
             row |= {
                 "at_bound": spec.name in self.at_bound,
-                "determined": spec.name not in self.uncertainty.undetermined,
+                "determined": spec.name not in self.undetermined,
             }
             rows.append(row | {"doc": spec.doc, "follows": spec.follows if value is None else None})
         return rows

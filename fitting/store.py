@@ -3,6 +3,7 @@
 import hashlib
 import json
 import platform
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from memjax.simulate import simulate, simulate_like
 
 from .fit import FitResult
 from .report import build
+from .stochastic import Stochastic
 
 SCHEMA = 1
 
@@ -39,7 +41,7 @@ def versions() -> dict[str, str]:
 
 
 def distribution(result: FitResult) -> dict[str, dict[str, list]]:
-    """Switching and hold voltages of sweeps simulated with the fitted cycle spread.
+    """Switching and hold voltages of sweeps simulated with the fitted noise and cycle spread.
 
     Parameters
     ----------
@@ -53,7 +55,7 @@ def distribution(result: FitResult) -> dict[str, dict[str, list]]:
         return.
     """
     out: dict[str, dict[str, list]] = {}
-    if not result.cycle_spread:
+    if not result.cycle_spread and result.stochastic is None:
         return out
     sigma = {n: s["sigma_ln"] for n, s in result.cycle_spread.items()}
     factors = cycle_factors(result.seed, sigma, members=_DRAWS, sweeps=len(result.waves))
@@ -66,7 +68,8 @@ def distribution(result: FitResult) -> dict[str, dict[str, list]]:
         env=result.problem.env,
         members=_DRAWS,
         values=values,
-        deterministic=True,
+        seed=result.seed,
+        deterministic=result.stochastic is None,
     ).good()
     for m in range(trace.v.shape[0]):
         for f in switching(trace.member(m)):
@@ -126,7 +129,7 @@ def to_json(result: FitResult, files: list[Path], *, truth: dict | None, command
         "notes": list(result.notes),
         "seed": result.seed,
         "interrupted": result.interrupted,
-        "undetermined": list(u.undetermined),
+        "undetermined": list(result.undetermined),
         "at_bound": list(result.at_bound),
         "free": list(result.problem.free),
         "correlation": np.round(u.correlation, 6).tolist(),
@@ -139,10 +142,18 @@ def to_json(result: FitResult, files: list[Path], *, truth: dict | None, command
             "best_cost": result.search.history,
         },
         "distribution": distribution(result),
+        "stochastic": None if result.stochastic is None else _randomness(result.stochastic),
         "versions": versions(),
         "command": command,
         "synthetic_truth": bool(truth),
     }
+
+
+def _randomness(found: Stochastic) -> dict:
+    """How the randomness was calibrated, without the simulated cycles."""
+    content = asdict(replace(found, simulated=[]))
+    del content["simulated"]
+    return content
 
 
 def dump_json(content: dict, path: Path) -> None:

@@ -90,13 +90,14 @@ def noise_floor(measurement: mj.Measurement) -> float:
     Returns
     -------
     float
-        Robust standard deviation of the step from one point to the next among the lowest tenth of
-        \|i\|, over sqrt 2; at least 1e-16 A.
+        Robust standard deviation of the second differences among the lowest tenth of \|i\|, over
+        sqrt 6, so that the slope of a leakage counts for none; at least 1e-16 A.
     """
-    i = np.abs(measurement.i)
+    i, sweep = np.abs(measurement.i), measurement.sweep
     low = i <= np.quantile(i, 0.1)
-    step = np.diff(i)[low[1:] & low[:-1] & (np.diff(measurement.sweep) == 0)]
-    return max(float(_MAD * np.median(np.abs(step)) / np.sqrt(2)) if step.size else 0.0, 1e-16)
+    row = low[2:] & low[1:-1] & low[:-2] & (sweep[2:] == sweep[:-2])
+    bend = np.diff(i, 2)[row]
+    return max(float(_MAD * np.median(np.abs(bend)) / np.sqrt(6)) if bend.size else 0.0, 1e-16)
 
 
 def _events(v: np.ndarray, i: np.ndarray, legs: tuple[tuple[int, int, int], ...]) -> np.ndarray:

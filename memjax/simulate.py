@@ -135,12 +135,19 @@ def _without_source(model, bench, quantity: str) -> Any:
     return placed(model, bench, quantity) if branch else model
 
 
-def _system(model, bench, stimuli, *, noisy: bool) -> tuple[AbstractSystem, list]:
+def _strong(model, values: Mapping[str, Any]) -> Any:
+    """The model with the greatest strength of each noise that differs between lanes: it decides what is solved."""
+    known = {} if not values else parameter_specs(model)
+    most = {n: jnp.max(jnp.asarray(x)) for n, x in values.items() if n in known and known[n].noise}
+    return replaced(model, most) if most else model
+
+
+def _system(model, bench, stimuli) -> tuple[AbstractSystem, list]:
     """What is integrated, without the noise that does not act, and its stimuli by port."""
     if isinstance(model, Circuit) and any(isinstance(s, Drives) for s in stimuli):
         stimuli = [s.ordered(model.ports) if isinstance(s, Drives) else s for s in stimuli]
     named = isinstance(model, AbstractDevice | Circuit)
-    own = params.quiet(model) if named and not noisy else model
+    own = params.quiet(model) if named else model
     return placed(own, bench, stimuli[0].quantity), stimuli
 
 
@@ -151,7 +158,7 @@ def simulate(
     bench: Bench | None = None,
     policy: AbstractPolicy | None = None,
     env: Environment | None = None,
-    members: int = 1,
+    members: int | Sequence[int] | np.ndarray = 1,
     seed: int = 0,
     save: float | np.ndarray | Sequence[np.ndarray] | None = None,
     labels: Sequence[int] | None = None,
@@ -174,8 +181,9 @@ def simulate(
         `Auto` by default.
     env : Environment, optional
         Temperature.
-    members : int
-        Number of devices: equal parameters, independent noise.
+    members : int or sequence of int
+        How many devices of equal parameters and independent noise; or the number of each: those of
+        equal number share their noise.
     seed : int
         Seed of all noise. Member m's noise in sweep k depends on seed, m and k only.
     save : float, array or sequence of arrays, optional
@@ -204,7 +212,7 @@ def simulate(
     stimuli, rows = _sweeps(stimulus, save)
     model = _without_source(device, bench, stimuli[0].quantity)
     noisy = not deterministic and is_noisy(model, values)
-    system, stimuli = _system(model, bench, stimuli, noisy=noisy)
+    system, stimuli = _system(_strong(model, values or {}), bench, stimuli)
     scaled = Scaled(system, env or Environment())
     policy = resolve(policy or Auto())
     check(policy, system.noise_structure, noisy=noisy)
@@ -250,7 +258,9 @@ class _Batch:
     """The lanes of one call of `simulate`: members times sweeps, solved at once or sweep after sweep."""
 
     def __init__(self, scaled, stimuli, rows, members, seed, values, policy):
-        self.scaled, self.policy, self.members, self.seed = scaled, policy, members, seed
+        self.scaled, self.policy, self.seed = scaled, policy, seed
+        self.numbers = np.arange(members) if isinstance(members, int) else np.asarray(members)
+        self.members = members = len(self.numbers)
         if values:  # unknown names and values out of bounds are refused
             replaced(scaled.system, values, check=True)
         self.lengths = [len(r) for r in rows]
@@ -276,7 +286,7 @@ class _Batch:
         if self.seed is not None:
             own = lambda m, k: words(device_key(self.seed, member=m, sweep=k))  # noqa: E731
             each = jax.vmap(jax.vmap(own, (None, 0)), (0, None))
-            keys = each(jnp.arange(members), jnp.asarray(sweeps))
+            keys = each(jnp.asarray(self.numbers[:members]), jnp.asarray(sweeps))
         values = {n: x[:members, sweeps] for n, x in self.values.items()}
         rows = self.rows[sweeps].astype(jnp.result_type(float))  # known, under transformations too
         return Grid(_stack(self.stimuli, sweeps), rows, values, keys)

@@ -191,6 +191,20 @@ class DiffusiveMemristor(AbstractOhmicDevice):
         noise=True,
         doc="Relative noise of gamma3.",
     )
+    sigma_ion: Float[Array, ""] | None = param(
+        0.0,
+        unit="1/s^0.5",
+        bounds=(0.0, 1e3),
+        symbol=r"\sigma_i",
+        noise=True,
+        doc="Noise of the filament as ions hop across the gap.",
+    )
+    f_power: Float[Array, ""] = param(
+        1.0, unit="1", bounds=(0.5, 3.0), symbol="p", doc="Power of the filament in its ion noise."
+    )
+    gap_power: Float[Array, ""] = param(
+        1.0, unit="1", bounds=(0.5, 3.0), symbol="q", doc="Power of the gap in its ion noise."
+    )
     t_ref: Float[Array, ""] = param(
         1e-3,
         unit="s",
@@ -218,8 +232,8 @@ class DiffusiveMemristor(AbstractOhmicDevice):
 
     @property
     def noise_structure(self):
-        """Diagonal; but an area with noise of its own locks filament and residue, whose amplitudes then feel it."""
-        return Diagonal if is_none(self.sigma3) else General
+        """Diagonal; but amplitudes feel another state where the area has noise, or ions hop across the gap."""
+        return Diagonal if is_none(self.sigma3) and is_none(self.sigma_ion) else General
 
     def initial(self, env):
         """See `AbstractDevice`."""
@@ -275,7 +289,16 @@ class DiffusiveMemristor(AbstractOhmicDevice):
                 * root
                 * (0.0 if self.sigma3 is None else self.sigma3)
             },
+            **self._hops(f, 1 - f - r, lock),
         }
+
+    def _hops(self, f, gap, lock) -> dict[str, dict[str, Float[Array, ""]]]:
+        """Noise of the ions that hop across the gap."""
+        if self.sigma_ion is None:
+            return {}
+        power = lambda x, n: jnp.where(x > 0, jnp.where(x > 0, x, 1.0) ** n, 0.0)  # noqa: E731
+        size = power(f, self.f_power) * power(gap, self.gap_power)
+        return {"ions": {"f": lock * self.sigma_ion * size}}
 
     def resistance(self, state, v, env):
         """See `AbstractOhmicDevice`."""

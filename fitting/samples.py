@@ -1,0 +1,203 @@
+"""Samples of what a measurement shows, and how far two of them lie apart."""
+
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from jaxtyping import Float
+from scipy.spatial.distance import cdist
+from scipy.stats import wasserstein_distance
+
+_LEVELS = 10
+"""Quantiles of each projection that are compared."""
+
+_REPLICATES = 200
+
+_MODEL = 0.25
+"""Error [steps of the readings] granted to the model's quantiles."""
+
+_HALVES = 200
+"""Random halves of the measured values that give the floor of a distance."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """Values that one event of one kind of excursion took, cycle by cycle.
+
+    Parameters
+    ----------
+    label : str
+        Which excursion, as "positive".
+    names : tuple of str
+        What was read off, as "v_th".
+    unit : str
+        Unit of all values.
+    values : Float[np.ndarray, "cycles names"]
+        Measured values.
+    step : float
+        Resolution of a reading [unit].
+    """
+
+    label: str
+    names: tuple[str, ...]
+    unit: str
+    values: Float[np.ndarray, "cycles names"]
+    step: float = 0.0
+
+
+class Target:
+    r"""Quantiles of a measured sample along several directions, and their standard deviations.
+
+    Parameters
+    ----------
+    sample : Sample
+        Measured.
+    seed : int
+        Seed of the resampling.
+    draws : int
+        Size of the simulated samples: their own scatter adds to the standard deviations.
+
+    Notes
+    -----
+    The sum of squared residuals is a weighted squared Wasserstein-2 distance, summed over projections: a
+    sliced Wasserstein distance, which is zero only where all projected distributions agree. Directions
+    are the axes and the diagonals of each pair, in units of the measured spread, so that the joint
+    distribution of a pair counts and not only its margins.
+
+    References
+    ----------
+    .. [1] N. Bonneel et al., J. Math. Imaging Vis. 51, 22 (2015), doi:10.1007/s10851-014-0506-3
+    """
+
+    def __init__(self, sample: Sample, *, seed: int, draws: int):
+        values = sample.values
+        self.sample = sample
+        self.scale = np.maximum(np.std(values, axis=0), max(sample.step, 1e-300))
+        axes = np.eye(len(sample.names))
+        pairs = [
+            axes[a] + s * axes[b] for a, b in combinations(range(len(axes)), 2) for s in (1, -1)
+        ]
+        self.directions = np.array([*axes, *(p / np.sqrt(2) for p in pairs)])
+        self.levels = (np.arange(_LEVELS) + 0.5) / _LEVELS
+        self.quantiles = self.project(values)
+        rng = np.random.default_rng(seed)
+        picks = rng.integers(0, len(values), (_REPLICATES, len(values)))
+        self.replicates = np.stack([self.project(values[p]) for p in picks])
+        own = np.var(self.replicates, axis=0)
+        self.inflation = 1 + len(values) / draws
+        granted = np.linalg.norm(self.directions * _MODEL * sample.step / self.scale, axis=1)
+        self.sigma = np.sqrt(own * self.inflation + granted[:, None] ** 2)
+
+    def project(
+        self, values: Float[np.ndarray, "n names"]
+    ) -> Float[np.ndarray, "directions levels"]:
+        """Quantiles of a sample along each direction [measured spreads]."""
+        along = values / self.scale @ self.directions.T
+        return np.quantile(along, self.levels, axis=0).T
+
+    def residuals(
+        self, simulated: Float[np.ndarray, "draws names"]
+    ) -> Float[np.ndarray, " residuals"]:
+        """Simulated less measured quantiles [standard deviations]."""
+        return ((self.project(simulated) - self.quantiles) / self.sigma).ravel()
+
+    def shifts(self) -> Float[np.ndarray, "replicates residuals"]:
+        """The residuals when cycles are drawn anew."""
+        moved = (self.replicates - self.replicates.mean(axis=0)) / self.sigma
+        return moved.reshape(len(moved), -1)
+
+
+def energy_distance(x: Float[np.ndarray, "n d"], y: Float[np.ndarray, "m d"]) -> float:
+    """Energy distance of two samples, unbiased: below 0 where they are closer than chance.
+
+    References
+    ----------
+    .. [1] G. Szekely, M. Rizzo, J. Stat. Plan. Inference 143, 1249 (2013), doi:10.1016/j.jspi.2013.03.018
+    """
+    n, m = len(x), len(y)
+    own = cdist(x, x).sum() / (n * (n - 1)) + cdist(y, y).sum() / (m * (m - 1))
+    return float(2 * cdist(x, y).mean() - own)
+
+
+def energy_test(
+    x: Float[np.ndarray, "n d"], y: Float[np.ndarray, "m d"], *, seed: int, permutations: int = 999
+) -> float:
+    """Probability of an energy distance at least as large between samples of one distribution, by permutation."""
+    both, n = np.concatenate([x, y]), len(x)
+    away, rng = cdist(both, both), np.random.default_rng(seed)
+
+    def between(order: np.ndarray) -> float:
+        a, b = order[:n], order[n:]
+        return 2 * away[np.ix_(a, b)].mean() - away[np.ix_(a, a)].mean() - away[np.ix_(b, b)].mean()
+
+    seen = between(np.arange(len(both)))
+    drawn = [between(rng.permutation(len(both))) for _ in range(permutations)]
+    return float((1 + np.sum(np.array(drawn) >= seen)) / (permutations + 1))
+
+
+def halves(values: Float[np.ndarray, " n"], *, seed: int) -> float:
+    """Mean Wasserstein-1 distance of random halves of a sample: what two perfect ones of half its size differ by."""
+    rng, half, found = np.random.default_rng(seed), len(values) // 2, []
+    for _ in range(_HALVES):
+        mixed = rng.permutation(values)
+        found.append(wasserstein_distance(mixed[:half], mixed[half:]))
+    return float(np.mean(found))
+
+
+def compared(
+    target: Target, simulated: Float[np.ndarray, "draws names"], *, seed: int
+) -> dict[str, dict[str, float | int | list]]:
+    """Numbers that say how far a simulated sample is from the measured one, by name.
+
+    Returns
+    -------
+    dict
+        For each name: mean, SD and quantiles of both, the Wasserstein-1 distance `w1` and its `floor`,
+        in the sample's unit; under "joint": energy distance [measured spreads], the probability of a permutation
+        test, and the correlations of each pair.
+    """
+    sample, out = target.sample, {}
+    for k, name in enumerate(sample.names):
+        x, y = sample.values[:, k], simulated[:, k]
+        out[name] = {
+            "unit": sample.unit,
+            "measured": _described(x),
+            "simulated": _described(y),
+            "w1": float(wasserstein_distance(x, y)),
+            "floor": halves(x, seed=seed),
+        }
+    x, y = sample.values / target.scale, simulated / target.scale
+    few = y[np.random.default_rng(seed).permutation(len(y))[: 4 * len(x)]]
+    out["joint"] = {
+        "energy": energy_distance(x, y),
+        "p": energy_test(x, few, seed=seed),
+        "correlation": {
+            f"{sample.names[a]}, {sample.names[b]}": [_correlation(s, a, b) for s in (x, y)]
+            for a, b in combinations(range(len(sample.names)), 2)
+        },
+    }
+    return out
+
+
+def _described(x: Float[np.ndarray, " n"]) -> dict[str, float | int]:
+    """Size, mean, SD and three quantiles."""
+    low, middle, high = np.quantile(x, [0.05, 0.5, 0.95])
+    return {
+        "n": len(x),
+        "mean": float(x.mean()),
+        "sd": float(x.std(ddof=1)),
+        "q05": float(low),
+        "median": float(middle),
+        "q95": float(high),
+    }
+
+
+def _correlation(x: Float[np.ndarray, "n d"], a: int, b: int) -> float | None:
+    """Correlation of two columns; None where one is constant."""
+    flat = np.ptp(x[:, a]) == 0 or np.ptp(x[:, b]) == 0
+    return None if flat else float(np.corrcoef(x[:, a], x[:, b])[0, 1])
+
+
+def first(mask: np.ndarray) -> np.ndarray:
+    """Index of the first true value along the last axis; its length where there is none."""
+    return np.where(mask.any(axis=-1), mask.argmax(axis=-1), mask.shape[-1])

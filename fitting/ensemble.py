@@ -1,7 +1,8 @@
 """Ensembles of sweeps at many parameter points at once, with common random numbers, and what is read off them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax.numpy as jnp
@@ -57,27 +58,77 @@ def leg_events(
     return np.stack([up[rise], down[release], down[fall]], axis=-1)
 
 
-def measured_samples(waves: Sequence[Waveform], *, floor: float, seed: int) -> list[Sample]:
-    """Events of the measured sweeps, excursion by excursion, spread evenly over the step in which they were seen.
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """What is read off each cycle of one waveform.
+
+    Parameters
+    ----------
+    wave : int
+        Which waveform.
+    sample : Sample
+        The measured values.
+    read : callable
+        Values of currents [A]: ``(..., rows)`` to ``(..., names)``.
+    """
+
+    wave: int
+    sample: Sample
+    read: Callable[[Float[np.ndarray, "... rows"]], Float[np.ndarray, "... names"]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """Waveforms, when the current was read, and what is read off it.
+
+    Parameters
+    ----------
+    stimuli : tuple of AbstractStimulus
+        What was applied.
+    rows : tuple of Float[np.ndarray, "rows"]
+        When the current is read [s].
+    readings : tuple of Reading
+        What is compared.
+    """
+
+    stimuli: tuple[mj.AbstractStimulus, ...]
+    rows: tuple[Float[np.ndarray, " rows"], ...]
+    readings: tuple[Reading, ...]
+
+    @property
+    def gap(self) -> float:
+        """Shortest of the median times between two readings [s]."""
+        return min(float(np.median(np.diff(r))) for r in self.rows)
+
+
+def of_sweeps(waves: Sequence[Waveform], *, floor: float, seed: int) -> Experiment:
+    """Events of measured sweeps, excursion by excursion, spread evenly over the step in which they were seen.
 
     Of an excursion in which most cycles never switch, only that counts.
     """
-    rng, out = np.random.default_rng(seed), []
-    for w in waves:
+    rng, readings = np.random.default_rng(seed), []
+    for k, w in enumerate(waves):
         current = 10**w.log_i - floor
         for leg, switched in zip(w.legs, w.happened()[:, 0], strict=True):
-            values = leg_events(w.v, current, leg)
             names = NAMES if switched else NAMES[:1]
-            values = values[:, : len(names)]
+            read = partial(_read, w.v, leg, len(names))
             step = float(np.median(np.abs(np.diff(w.v[leg[0] : leg[2]]))))
             label = "positive" if w.v[leg[1]] > 0 else "negative"
-            spread = values - step * rng.uniform(size=values.shape)
-            out.append(Sample(label=label, names=names, unit="V", values=spread, step=step))
-    return out
+            values = read(current)
+            values = values - step * rng.uniform(size=values.shape)
+            sample = Sample(label=label, names=names, unit="V", values=values, step=step)
+            readings.append(Reading(wave=k, sample=sample, read=read))
+    stimuli, rows = tuple(w.stimulus for w in waves), tuple(w.rows for w in waves)
+    return Experiment(stimuli=stimuli, rows=rows, readings=tuple(readings))
+
+
+def _read(v: np.ndarray, leg: tuple[int, int, int], count: int, i: np.ndarray) -> np.ndarray:
+    """The first so many events of one excursion."""
+    return leg_events(v, i, leg)[..., :count]
 
 
 class Ensemble:
-    """Simulated cycles of the measured waveforms, as a function of coordinates.
+    """Simulated cycles of an experiment, as a function of coordinates.
 
     Parameters
     ----------
@@ -85,8 +136,8 @@ class Ensemble:
         Values of all other parameters.
     coordinates : sequence of Coordinate
         What varies.
-    waves : sequence of Waveform
-        What was applied.
+    experiment : Experiment
+        What was applied and read.
     bench, env
         What stood around the device.
     policy : AbstractPolicy
@@ -99,19 +150,21 @@ class Ensemble:
         See `fitting.variability.read_noise`.
     """
 
-    def __init__(self, device, coordinates, waves, *, bench, env, policy, draws, seed, read_noise):
-        self.device, self.coordinates, self.waves = device, tuple(coordinates), list(waves)
+    def __init__(
+        self, device, coordinates, experiment: Experiment, *, bench, env, policy, draws, seed, read_noise
+    ):  # fmt: skip
+        self.device, self.coordinates, self.experiment = device, tuple(coordinates), experiment
         self.options = dict(bench=bench, env=env, policy=policy, seed=seed)
         self.draws, self.limit = draws, bench.compliance
-        drawn = sorted({c.name for c in coordinates if c.spread})
-        factors = cycle_factors(seed, dict.fromkeys(drawn, 1.0), members=draws, sweeps=len(waves))
+        drawn = dict.fromkeys(sorted({c.name for c in coordinates if c.spread}), 1.0)
+        factors = cycle_factors(seed, drawn, members=draws, sweeps=len(experiment.stimuli))
         self.normal = {n: np.log(np.asarray(x)) for n, x in factors.items()}
         rng = np.random.default_rng(seed)
-        rows = sum(len(w.v) for w in self.waves)
+        rows = sum(len(r) for r in experiment.rows)
         self.relative = np.exp(read_noise["relative"] * rng.normal(size=(draws, rows)))
         self.floor = read_noise["floor_A"] * rng.normal(size=(draws, rows))
-        self.legs = [leg for w in self.waves for leg in w.legs]
-        self.jitter = rng.uniform(size=(draws, len(self.legs), len(NAMES)))
+        shapes = [(draws, len(r.sample.names)) for r in experiment.readings]
+        self.jitter = [rng.uniform(size=s) for s in shapes]
 
     def start(self) -> Float[np.ndarray, " coordinates"]:
         """Coordinates of the device's own values; the spreads at a tenth."""
@@ -132,7 +185,8 @@ class Ensemble:
 
     def values(self, z: Float[np.ndarray, "points coordinates"]) -> dict[str, np.ndarray]:
         """Parameters of every lane [SI]: points times draws by waveforms."""
-        shape, found = (len(z), self.draws, len(self.waves)), {}
+        waves = len(self.experiment.stimuli)
+        shape, found = (len(z), self.draws, waves), {}
         at = {str(c): self.value(c, z[:, k]) for k, c in enumerate(self.coordinates)}
         specs = parameter_specs(self.device)
         for name in dict.fromkeys(c.name for c in self.coordinates):
@@ -140,17 +194,18 @@ class Ensemble:
             x = np.broadcast_to(own[:, None, None], shape)
             if (s := at.get(str(Coordinate(name, True)))) is not None:
                 x = np.clip(x * np.exp(s[:, None, None] * self.normal[name]), *specs[name].bounds)
-            found[name] = np.ascontiguousarray(x.reshape(-1, len(self.waves)))
+            found[name] = np.ascontiguousarray(x.reshape(-1, waves))
         return found
 
     def __call__(
         self, z: Float[np.ndarray, "points coordinates"]
-    ) -> tuple[list[Float[np.ndarray, "points draws 3"]], Bool[np.ndarray, "points draws"]]:
-        """Events of each excursion of each waveform, and which cycles were solved."""
+    ) -> tuple[list[Float[np.ndarray, "points draws names"]], Bool[np.ndarray, "points draws"]]:
+        """Values of each reading, and which cycles were solved."""
+        rows = self.experiment.rows
         trace = mj.simulate(
             self.device,
-            [w.stimulus for w in self.waves],
-            save=[w.rows for w in self.waves],
+            self.experiment.stimuli,
+            save=list(rows),
             members=np.tile(np.arange(self.draws), len(z)),
             values=self.values(z),
             carry_state=False,
@@ -160,11 +215,9 @@ class Ensemble:
         seen = i * self.relative + self.floor
         i = seen if self.limit is None else np.where(np.abs(i) < 0.99 * self.limit, seen, i)
         good = np.all(np.asarray(trace.result) == 0, axis=1).reshape(len(z), self.draws)
-        events, at = [], 0
-        for w in self.waves:
-            own = i[..., at : at + len(w.v)]
-            at += len(w.v)
-            for leg in w.legs:
-                step = float(np.median(np.abs(np.diff(w.v[leg[0] : leg[2]]))))
-                events.append(leg_events(w.v, own, leg) - step * self.jitter[:, len(events)])
-        return events, good
+        ends = np.cumsum([0, *map(len, rows)])
+        found = [
+            r.read(i[..., ends[r.wave] : ends[r.wave + 1]]) - r.sample.step * jitter
+            for r, jitter in zip(self.experiment.readings, self.jitter, strict=True)
+        ]
+        return found, good

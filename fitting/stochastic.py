@@ -34,13 +34,12 @@ from memjax.fields import parameter_specs
 from memjax.params import get, replace as with_values
 from memjax.solver import SemiImplicitEuler
 
-from .ensemble import NAMES, Coordinate, Ensemble, measured_samples
+from .ensemble import Coordinate, Ensemble, Experiment, of_sweeps
 from .fit import FitResult
 from .least_squares import Progress, levenberg_marquardt
 from .pathwise import calibrate_spread
 from .problem import PRIOR_SIGMA
 from .samples import Target, compared, energy_test
-from .summary import Waveform
 
 DRAWS = 128
 """Simulated cycles of each waveform at each point."""
@@ -102,6 +101,10 @@ class Stochastic:
     ----------
     estimator : str
         In words.
+    device : AbstractDevice or Circuit
+        With the calibrated medians and strengths.
+    cycle_spread : dict
+        By parameter: `sigma_ln`, `std`, `from` (the event that it explains), `sweeps`, `method`.
     noise : tuple of str
         Strengths of ion noise among the values.
     values, std : dict of str to float
@@ -124,9 +127,13 @@ class Stochastic:
         Probability of the energy test between fixed and adaptive steps, by excursion.
     simulated : list of Float[np.ndarray, "cycles names"]
         Those cycles.
+    interrupted : bool
+        Whether the search was stopped before its end.
     """
 
     estimator: str
+    device: Any
+    cycle_spread: dict[str, dict[str, Any]]
     noise: tuple[str, ...]
     values: dict[str, float]
     std: dict[str, float]
@@ -139,6 +146,7 @@ class Stochastic:
     comparison: list[dict]
     step_p: list[float]
     simulated: list[Float[np.ndarray, "cycles names"]]
+    interrupted: bool = False
 
 
 def strength_of(device: Any, name: str) -> float:
@@ -172,10 +180,8 @@ class _Search:
         found = []
         for k, point in enumerate(z):
             keep = good[k] if good[k].any() else ~good[k]
-            parts = [
-                t.residuals(e[k][keep][:, : len(t.sample.names)])
-                for t, e in zip(self.targets, events, strict=True)
-            ]
+            pairs = zip(self.targets, events, strict=True)
+            parts = [t.residuals(e[k][keep]) for t, e in pairs]
             found.append(np.concatenate([*parts, (point - self.centre) / self.prior]))
         return np.stack(found), good.mean(axis=1) >= 1 - _LARGEST_FAILED
 
@@ -276,80 +282,113 @@ class _Search:
         return inverse @ middle @ inverse
 
 
-class _Cycles:
-    """The cycles of a fit: which waveforms, what is read off them, and how they are simulated."""
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """Where a search for the randomness begins.
 
-    def __init__(self, result: FitResult, waves: Sequence[Waveform], noise: tuple[str, ...]):
-        self.result, self.waves, self.noise = result, waves, noise
-        self.specs = parameter_specs(result.device)
-        floor = float(result.problem.group.floor)
-        samples = measured_samples(waves, floor=floor, seed=result.seed)
-        self.targets = [Target(s, seed=result.seed, draws=DRAWS) for s in samples]
-        self.gap = min(float(np.median(np.diff(w.rows))) for w in waves)
-        strengths = {n: strength_of(result.device, n) or 1.0 for n in self.noise}
-        self.device = with_values(result.device, strengths)
+    Parameters
+    ----------
+    device : AbstractDevice or Circuit
+        With the values of a deterministic fit.
+    experiment : Experiment
+        What is compared.
+    known : dict of str to float
+        Parameters that may move, and the standard deviations that the fit leaves them [unconstrained].
+    noise : tuple of str
+        Strengths of ion noise to calibrate.
+    bench, env
+        What stood around the device.
+    read_noise : dict
+        See `fitting.variability.read_noise`.
+    seed : int
+        Of all random numbers.
+    """
+
+    device: Any
+    experiment: Experiment
+    known: Mapping[str, float]
+    noise: tuple[str, ...]
+    bench: mj.Bench
+    env: mj.Environment | None
+    read_noise: Mapping[str, float]
+    seed: int
+
+
+class _Cycles:
+    """Simulated cycles of an experiment, and the measured ones that they are to be like."""
+
+    def __init__(self, start: Start):
+        self.start, self.noise = start, start.noise
+        self.specs = parameter_specs(start.device)
+        samples = [r.sample for r in start.experiment.readings]
+        self.targets = [Target(s, seed=start.seed, draws=DRAWS) for s in samples]
+        strengths = {n: strength_of(start.device, n) or 1.0 for n in self.noise}
+        self.device = with_values(start.device, strengths)
 
     def ensemble(
         self, coordinates, policy, *, draws: int = DRAWS, seed: int = 0, **changes
     ) -> Ensemble:
         """Cycles as a function of coordinates."""
-        problem = self.result.problem
-        options = dict(device=self.device, read_noise=self.result.read_noise) | changes
+        start = self.start
+        options = dict(device=self.device, read_noise=start.read_noise) | changes
         return Ensemble(
             coordinates=coordinates,
-            waves=self.waves,
-            bench=problem.bench,
-            env=problem.env,
+            experiment=start.experiment,
+            bench=start.bench,
+            env=start.env,
             policy=policy,
             draws=draws,
-            seed=self.result.seed + seed,
+            seed=start.seed + seed,
             **options,
         )
 
     def search(self, coordinates, policy, seed: int) -> "_Search":
         """Residuals as a function of coordinates."""
-        problem, sigma = self.result.problem, self.result.uncertainty.sigma_z
-        known = dict(zip(problem.free, np.clip(sigma, _TIGHTEST, _LOOSEST), strict=True))
-        return _Search(self.ensemble(coordinates, policy, seed=seed), self.targets, known)
+        ensemble = self.ensemble(coordinates, policy, seed=seed)
+        return _Search(ensemble, self.targets, self.start.known)
 
     def steps(self, substeps: int) -> mj.Fixed:
         """Fixed steps, so many between two readings."""
-        return mj.Fixed(self.gap / substeps, method=SemiImplicitEuler())
+        return mj.Fixed(self.start.experiment.gap / substeps, method=SemiImplicitEuler())
 
-    def sensitivities(self, names: Sequence[str]) -> Float[np.ndarray, "names legs 3"]:
-        """Change of the events of noise-free cycles with the logarithm of each parameter [V]."""
+    def sensitivities(self, names: Sequence[str]) -> list[Float[np.ndarray, "events names"]]:
+        """Change of the events of noise-free cycles with the coordinate of each parameter, reading by reading."""
         plain = with_values(self.device, dict.fromkeys(self.noise, 0.0))
         silent = {"relative": 0.0, "floor_A": 0.0}
         coordinates = [Coordinate(n) for n in names]
         ensemble = self.ensemble(
             coordinates, self.steps(_SUBSTEPS), draws=1, device=plain, read_noise=silent
         )
-        ensemble.jitter = 0 * ensemble.jitter
         unit = np.eye(len(names))
         events, _ = ensemble(ensemble.start() + _FAR * np.concatenate([unit, -unit]))
-        at = np.stack([e[:, 0] for e in events], axis=1)
-        return (at[: len(names)] - at[len(names) :]) / (2 * _FAR)
+        n = len(names)
+        return [np.abs(e[:n, 0] - e[n:, 0]).T / (2 * _FAR) for e in events]
 
     def choose(self) -> tuple[list[Coordinate], dict[str, str]]:
         """What is calibrated, and for the sake of which event each spread.
 
-        Strengths of noise; parameters that move an event; and per event the spread of the rate that moves it most and
-        the other event of the excursion least.
+        Strengths of noise; parameters that move an event; and for the switching and for the return of each reading the
+        spread of the rate that moves it most and the other least.
         """
-        names = self.result.problem.free
-        moved = np.abs(self.sensitivities(names))
+        names = tuple(self.start.known)
+        moved = self.sensitivities(names)
         rates = np.array([_is_rate(self.specs[n].unit) for n in names])
         spread_of = rates if rates.any() else np.ones(len(names), bool)
-        steps = np.array([t.sample.step for t in self.targets])
         spreads: dict[str, str] = {}
-        for leg, target in enumerate(self.targets):
-            for event, other in ((0, 2), (2, 0)):
-                lead = moved[:, leg, event] - moved[:, leg, other]
-                best = int(np.argmax(np.where(spread_of, lead, -np.inf)))
-                seen = event < len(target.sample.names) and lead[best] > steps[leg]
-                if seen and names[best] not in spreads:
-                    spreads[names[best]] = f"{NAMES[event]}, {target.sample.label}"
-        felt = [n for n, m in zip(names, moved, strict=True) if np.any(m.max(axis=1) > steps)]
+        for rows, target in zip(moved, self.targets, strict=True):
+            sample, (switching, *returning) = target.sample, rows
+            # The last return first; where that only sees the leakage, the one before.
+            for events in ([0], range(len(returning), 0, -1)):
+                for event in events if returning else []:
+                    other = np.max(returning, axis=0) if event == 0 else switching
+                    lead = np.where(spread_of, rows[event] - other, -np.inf)
+                    if lead.max() > sample.step:
+                        name = names[int(np.argmax(lead))]
+                        spreads.setdefault(name, f"{sample.names[event]}, {sample.label}")
+                        break
+        steps = np.array([t.sample.step for t in self.targets])
+        most = np.array([rows.max(axis=0) for rows in moved])
+        felt = [n for n, m in zip(names, most.T, strict=True) if np.any(m > steps)]
         kept = [*map(Coordinate, (*self.noise, *felt))]
         return [*kept, *(Coordinate(n, spread=True) for n in spreads)], spreads
 
@@ -357,7 +396,8 @@ class _Cycles:
         self, ensemble: Ensemble, spreads: Mapping[str, str]
     ) -> Float[np.ndarray, "starts n"]:
         """Starts that share the scatter between noise and spreads in different ways."""
-        holding = {n for n, event in spreads.items() if not event.startswith(NAMES[0])}
+        first = {t.sample.names[0] for t in self.targets}
+        holding = {n for n, event in spreads.items() if event.partition(",")[0] not in first}
         found = [ensemble.start()]
         for strength, widths, shift in product(_NOISES, _SPREADS, _SHIFTS):
             z = found[0].copy()
@@ -375,8 +415,7 @@ class _Cycles:
         """Events of the solved cycles at a point, as the targets have them, and the share that failed."""
         events, good = ensemble(z[None])
         keep = good[0]
-        named = zip(events, self.targets, strict=True)
-        return [e[0][keep][:, : len(t.sample.names)] for e, t in named], float(1 - keep.mean())
+        return [e[0][keep] for e in events], float(1 - keep.mean())
 
 
 def _is_rate(unit: str) -> bool:
@@ -422,7 +461,40 @@ def calibrate(
     strengths = noise_of(result.device) if noise is None else tuple(noise)
     if not strengths and result.cycle_spread:
         return calibrate_spread(result, tick=tick)
-    made = _Cycles(result, waves, strengths)
+    problem, sigma = result.problem, np.clip(result.uncertainty.sigma_z, _TIGHTEST, _LOOSEST)
+    found = search(
+        Start(
+            device=result.device,
+            experiment=of_sweeps(waves, floor=float(problem.group.floor), seed=result.seed),
+            known=dict(zip(problem.free, sigma, strict=True)),
+            noise=strengths,
+            bench=problem.bench,
+            env=problem.env,
+            read_noise=result.read_noise,
+            seed=result.seed,
+        ),
+        tick=tick,
+    )
+    return replace(
+        result,
+        device=found.device,
+        cycle_spread=found.cycle_spread,
+        stochastic=found,
+        interrupted=found.interrupted,
+    )
+
+
+def search(start: Start, *, tick: Callable[[str, Any], None] | None = None) -> Stochastic:
+    """Noise, spreads and parameters with which simulated cycles are like the measured ones.
+
+    Parameters
+    ----------
+    start : Start
+        Where to begin.
+    tick : callable, optional
+        Called with the name of the round and a `Progress`.
+    """
+    made = _Cycles(start)
     coordinates, spreads = made.choose()
     first = made.ensemble(coordinates, made.steps(_SUBSTEPS))
     found = _Found(made, coordinates, made.starts(first, spreads), _SUBSTEPS, tick)
@@ -452,9 +524,9 @@ class _Found:
         self.costs = np.array([again(s).costs(self.z[None])[0] for s in seeds])
 
 
-def _finished(made: _Cycles, found: _Found, spreads: Mapping[str, str]) -> FitResult:
-    """The result with what was found."""
-    result, search, z = made.result, found.search, found.z
+def _finished(made: _Cycles, found: _Found, spreads: Mapping[str, str]) -> Stochastic:
+    """What was found, in numbers."""
+    search, z = found.search, found.z
     ensemble = search.ensemble
     sigma = np.sqrt(np.diag(search.covariance(z)))
     value = {str(c): float(ensemble.value(c, z[k])) for k, c in enumerate(ensemble.coordinates)}
@@ -464,22 +536,22 @@ def _finished(made: _Cycles, found: _Found, spreads: Mapping[str, str]) -> FitRe
     ]
     std = {n: float(abs(s) * x) for n, s, x in zip(value, slope, sigma, strict=True)}
     loose = sigma > 0.5 * search.prior
-    comparison = [
-        {"label": t.sample.label} | compared(t, c, seed=result.seed)
-        for t, c in zip(made.targets, found.cycles, strict=True)
-    ]
+    seed, widths = made.start.seed, {n: str(Coordinate(n, True)) for n in spreads}
     spread = {
         n: {
-            "sigma_ln": value[str(Coordinate(n, True))],
-            "std": std[str(Coordinate(n, True))],
+            "sigma_ln": value[widths[n]],
+            "std": std[widths[n]],
             "from": event,
-            "sweeps": int(sum(w.n_sweeps for w in made.waves)),
+            "sweeps": int(sum(len(t.sample.values) for t in made.targets)),
             "method": ESTIMATOR,
         }
         for n, event in spreads.items()
     }
-    randomness = Stochastic(
+    medians = {c.name: value[c.name] for c in ensemble.coordinates if not c.spread}
+    return Stochastic(
         estimator=ESTIMATOR,
+        device=with_values(made.start.device, medians),
+        cycle_spread=spread,
         noise=made.noise,
         values=value,
         std=std,
@@ -489,17 +561,11 @@ def _finished(made: _Cycles, found: _Found, spreads: Mapping[str, str]) -> FitRe
         draws=DRAWS,
         step=float(ensemble.options["policy"].dt),
         failed=found.failed,
-        comparison=comparison,
+        comparison=[
+            {"label": t.sample.label} | compared(t, c, seed=seed)
+            for t, c in zip(made.targets, found.cycles, strict=True)
+        ],
         step_p=found.step_p,
         simulated=found.cycles,
-    )
-    device = with_values(
-        result.device, {c.name: value[c.name] for c in ensemble.coordinates if not c.spread}
-    )
-    return replace(
-        result,
-        device=device,
-        cycle_spread=spread,
-        stochastic=randomness,
         interrupted=found.interrupted,
     )

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import platform
-from dataclasses import asdict, replace
+from dataclasses import fields
 from importlib.metadata import version
 from pathlib import Path
 
@@ -151,9 +151,9 @@ def to_json(result: FitResult, files: list[Path], *, truth: dict | None, command
 
 def _randomness(found: Stochastic) -> dict:
     """How the randomness was calibrated, without the simulated cycles."""
-    content = asdict(replace(found, simulated=[]))
-    del content["simulated"]
-    return content
+    left_out = ("device", "cycle_spread", "simulated")
+    names = [f.name for f in fields(found) if f.name not in left_out]
+    return {n: getattr(found, n) for n in names}
 
 
 def dump_json(content: dict, path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Fitted randomness against unseen cycles."""

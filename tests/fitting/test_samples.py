@@ -1,0 +1,81 @@
+"""Distances between samples: exact cases, and what chance makes of them."""
+
+import numpy as np
+import pytest
+from scipy.stats import kstest
+
+from fitting.ensemble import leg_events
+from fitting.samples import Sample, Target, compared, energy_distance, energy_test, halves
+
+pytestmark = pytest.mark.fast
+
+
+def _sample(values, step=0.0) -> Sample:
+    names = tuple("abc"[: values.shape[1]])
+    return Sample(label="positive", names=names, unit="V", values=values, step=step)
+
+
+def test_the_energy_distance_of_two_points_is_twice_theirs_and_of_one_law_none():
+    assert energy_distance(np.zeros((5, 1)), np.full((7, 1), 3.0)) == pytest.approx(6.0)
+    rng = np.random.default_rng(0)
+    found = [energy_distance(*rng.normal(size=(2, 40, 2))) for _ in range(100)]
+    assert abs(np.mean(found)) < 4 * np.std(found, ddof=1) / 10
+
+
+def test_the_energy_test_is_exact_under_one_law_and_sees_another():
+    rng = np.random.default_rng(1)
+    p = [energy_test(*rng.normal(size=(2, 20, 1)), seed=k, permutations=99) for k in range(100)]
+    assert kstest(p, "uniform").pvalue > 1e-3
+    assert energy_test(rng.normal(size=(40, 2)), 1 + rng.normal(size=(40, 2)), seed=0) < 0.01
+
+
+def test_a_target_is_met_by_its_own_sample_and_by_chance_within_its_sigmas():
+    rng = np.random.default_rng(2)
+    own = rng.normal(size=(100, 2))
+    target = Target(_sample(own), seed=0, draws=400)
+    assert np.all(target.residuals(own) == 0)
+    # Under one law a squared residual is 1 in the mean; quantiles of one sample go together.
+    mean = [np.mean(target.residuals(rng.normal(size=(400, 2))) ** 2) for _ in range(50)]
+    others = [
+        np.mean(
+            Target(_sample(rng.normal(size=(100, 2))), seed=0, draws=400).residuals(
+                rng.normal(size=(400, 2))
+            )
+            ** 2
+        )
+        for _ in range(50)
+    ]
+    assert abs(np.mean(others) - 1) < 4 * np.std(others, ddof=1) / 50**0.5
+    assert np.mean(mean) < 4 * np.mean(others)
+
+
+def test_diagonals_see_a_correlation_that_the_margins_do_not():
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(400, 2))
+    tied = np.column_stack([x[:, 0], 0.8 * x[:, 0] + 0.6 * x[:, 1]])
+    target = Target(_sample(x), seed=0, draws=400)
+    r = target.residuals(tied).reshape(len(target.directions), -1)
+    assert np.max(np.abs(r[:2])) < 4
+    assert np.max(np.abs(r[2:])) > 8
+
+
+def test_a_comparison_says_what_both_are_and_how_far_apart():
+    rng = np.random.default_rng(4)
+    x = rng.normal(size=(60, 2))
+    found = compared(Target(_sample(x), seed=0, draws=60), x + 1.0, seed=0)
+    assert found["a"]["w1"] == pytest.approx(1.0)
+    assert found["a"]["simulated"]["mean"] - found["a"]["measured"]["mean"] == pytest.approx(1.0)
+    assert found["joint"]["p"] < 0.01
+    assert np.ptp(found["joint"]["correlation"]["a, b"]) < 1e-12
+    assert 0 < found["a"]["floor"] < 0.6
+    assert halves(np.zeros(10), seed=0) == 0
+
+
+def test_events_are_the_first_samples_beyond_the_thresholds_and_what_never_happens_lies_beyond():
+    v = np.array([0.1, 0.2, 0.3, 0.4, 0.3, 0.2, 0.1, 0.0])
+    on = np.array([1e-12, 1e-12, 1e-7, 1e-7, 1e-7, 1e-9, 1e-12, 0.0])
+    stays = np.array([1e-12, 1e-7, 1e-7, 1e-7, 1e-7, 1e-7, 1e-7, 1e-7])
+    never = np.full(8, 1e-12)
+    found = leg_events(v, np.stack([on, stays, never]), (0, 3, 8))
+    np.testing.assert_allclose(found, [[0.3, 0.2, 0.1], [0.2, 0.0, 0.0], [0.5, 0.4, 0.4]])
+    np.testing.assert_allclose(leg_events(-v, -on, (0, 3, 8)), found[0])

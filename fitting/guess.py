@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
@@ -10,6 +11,7 @@ import memjax as mj
 from memjax.errors import DataError
 from memjax.fields import parameter_specs
 from memjax.params import unconstrain
+from memjax.transforms import from_spec
 
 from .loops import Loops, free_of, loops, polarity_of, sinh_branches, values
 from .problem import PRIOR_SIGMA
@@ -294,13 +296,18 @@ def starts(
     count, seed : int
         Number of starts, the first being the guess itself; seed of the scatter.
     """
-    rng = np.random.default_rng(seed)
+    rng, specs = np.random.default_rng(seed), parameter_specs(device)
     center = np.asarray(unconstrain(device, free))
-    out = [center]
-    for _ in range(count - 1):
-        values = {n: v for n, v in found.scatter(rng).items() if n in free}
-        moved = mj.params.replace(device, values)
-        z = np.asarray(unconstrain(moved, free))
+    out = np.tile(center, (count, 1))
+    for k in range(1, count):
+        values = found.scatter(rng)
+        for j, n in enumerate(free):
+            if n in values:
+                out[k, j] = values[n]
         extra = np.array([n not in values for n in free])
-        out.append(np.where(extra, center + PRIOR_SIGMA / 2 * rng.normal(size=len(free)), z))
-    return np.stack(out)
+        away = PRIOR_SIGMA / 2 * rng.normal(size=len(free))
+        out[k] = np.where(extra, center + away, out[k])
+        scattered = ~extra
+    for j in np.flatnonzero(scattered) if count > 1 else ():
+        out[1:, j] = from_spec(specs[free[j]]).forward(jnp.asarray(out[1:, j]))
+    return out

@@ -17,11 +17,11 @@ import memjax as mj
 from memjax.errors import FitError, MemjaxError, OutputError
 from memjax.fields import parameter_specs, setting_specs, stored
 from memjax.io.write import writing
-from memjax.params import get
+from memjax.params import get, replace
 from memjax.policy import require_x64
 from memjax.programs import signature
 
-from .fit import NOTHING, FitResult, Prepared, deviations, prepare
+from .fit import NOTHING, FitResult, Prepared, choose_free, deviations, prepare
 from .least_squares import Progress
 from .problem import MODEL_SIGMA
 from .search import Search, searched
@@ -30,7 +30,7 @@ from .variability import read_noise
 
 Source = Sequence[mj.Measurement] | Callable[[], Sequence[mj.Measurement]]
 
-CHUNK = 64
+CHUNK = 128
 """Devices that advance together unless said otherwise."""
 
 _THREADS = 2
@@ -38,7 +38,7 @@ _THREADS = 2
 
 _UNKNOWN = "the derivatives at the best point are of no use"
 
-_RUN, _CHUNK = "run.json", "chunk-{:05d}.json"
+RUN, _CHUNK = "run.json", "chunk-{:05d}.json"
 """What was asked for, and the rows of a chunk of devices."""
 
 
@@ -109,7 +109,7 @@ def fit_batch(
     starts: int = 2,
     chunk: int = CHUNK,
     each: Callable[[str, FitResult], None] | None = None,
-    tick: Callable[[int, int], None] | None = None,
+    tick: Callable[[int, int, bool], None] | None = None,
 ) -> list[Row]:
     """Calibrate a model to each of many devices, chunk by chunk; what is done stays done.
 
@@ -135,7 +135,8 @@ def fit_batch(
         Called with the name of each fitted device and its `FitResult`, before its chunk counts as
         done.
     tick : callable, optional
-        Called with the numbers of devices done and in all, after each chunk.
+        Called after each chunk with the numbers of devices done and in all, and whether the chunk was
+        fitted now.
 
     Returns
     -------
@@ -144,6 +145,8 @@ def fit_batch(
 
     Raises
     ------
+    ModelError, BoundsError, DataError
+        For parameters that the model does not have or that cannot be fitted.
     OutputError
         If the folder holds another run.
     PolicyError
@@ -158,6 +161,7 @@ def fit_batch(
     `model_sigma` is below its default, the search starts with the default.
     """
     require_x64()
+    checked(device, free, fix)
     options = dict(bench=bench, env=env, point_time=point_time, free=free, fix=fix)
     options |= {"model_sigma": model_sigma}
     search = Search(screened=-(-screened // starts) * starts, starts=starts, seed=seed)
@@ -168,14 +172,21 @@ def fit_batch(
     rows: dict[str, Row] = {}
     for k, some in enumerate(chunks):
         path = folder / _CHUNK.format(k)
-        if not path.exists():
+        fresh = not path.exists()
+        if fresh:
             found = _chunk({n: devices[n] for n in some}, device, options, search, each)
             _write(path, [asdict(found[n]) for n in some])
         for row in json.loads(path.read_text(encoding="utf-8")):
             rows[row["name"]] = Row(**row | {"undetermined": tuple(row["undetermined"])})
         if tick is not None:
-            tick(len(rows), len(devices))
+            tick(len(rows), len(devices), fresh)
     return [rows[n] for n in devices]
+
+
+def checked(device: Any, free: Sequence[str] | None, fix: Mapping[str, float] | None) -> None:
+    """Refuse names and values that no device of the batch could take."""
+    choose_free(free or (), device, free, {})
+    replace(device, fix or {}, where="--fix")
 
 
 def _print(source: Source) -> str:
@@ -203,7 +214,7 @@ def _said(device: Any, options: Mapping[str, Any], search: Search) -> list[str]:
 
 def _opened(folder: Path, asked: list) -> Path:
     """The folder of a run, new or the same one."""
-    path = folder / _RUN
+    path = folder / RUN
     if path.exists() and path.read_text(encoding="utf-8") != _text(asked):
         raise OutputError(
             "the folder holds a run of other devices, data, options or versions",
@@ -313,4 +324,4 @@ def _row(name: str, result: FitResult) -> Row:
     )
 
 
-__all__ = ["CHUNK", "File", "Row", "fit_batch"]
+__all__ = ["CHUNK", "RUN", "File", "Row", "checked", "fit_batch"]

@@ -148,7 +148,7 @@ def _sits_at_bound(device: mj.AbstractDevice | mj.Circuit, name: str) -> bool:
     return not lower + _AT_BOUND * (upper - lower) < value < upper - _AT_BOUND * (upper - lower)
 
 
-def _choose_free(
+def choose_free(
     default: Sequence[str],
     device: mj.AbstractDevice | mj.Circuit,
     free: Sequence[str] | None,
@@ -318,7 +318,7 @@ def prepare(
     waves = summarise_sweeps(list(measurements), point_time=point_time, floor=floor)
     bench, limit, notes = _limited(bench or mj.Bench(), measurements, device)
     found = guess(waves, floor=floor, device=mj.params.replace(device, fix, where="--fix"))
-    names = _choose_free(found.free, found.device, free, fix)
+    names = choose_free(found.free, found.device, free, fix)
     start = _filled(mj.params.replace(found.device, fix, where="--fix"), names)
     if found.reversed and not bench.reversed:
         bench, notes = replace(bench, reversed=True), [*notes, REVERSED]

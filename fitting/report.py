@@ -15,7 +15,7 @@ from memjax.result import Member
 
 from . import pictures
 
-_CSS = """
+CSS = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:1080px;margin:2em auto;padding:0 1em;color:#222}
 h1{margin-bottom:.1em} h2{margin-top:1.6em;border-bottom:1px solid #ddd}
 table{border-collapse:collapse;font-size:14px}
@@ -108,14 +108,14 @@ def build(folder: Path) -> list[str]:
     return [*made, "report.html"]
 
 
-def _rows(rows: list[list[Any]], head: list[str]) -> str:
+def html_table(rows: list[list[Any]], head: list[str]) -> str:
     """An HTML table; the cells are escaped."""
     cells = lambda row, tag: "".join(f"<{tag}>{html.escape(str(c))}</{tag}>" for c in row)  # noqa: E731
     body = "".join(f"<tr>{cells(r, 'td')}</tr>" for r in rows)
     return f"<table><tr>{cells(head, 'th')}</tr>{body}</table>"
 
 
-def _number(x: float | None, digits: int = 4) -> str:
+def readable(x: float | None, digits: int = 4) -> str:
     """A number for reading."""
     return "" if x is None else f"{x:.{digits}g}"
 
@@ -141,12 +141,12 @@ def _parameters(content: dict) -> str:
                 if p.get("true") is not None and p["std"]
                 else None
             )
-            known = [_number(p.get("true")), "" if away is None else f"{away:+.1f}"]
+            known = [readable(p.get("true")), "" if away is None else f"{away:+.1f}"]
         rows.append(
             [
                 name,
-                _number(p["value"]),
-                _number(p["std"], 2),
+                readable(p["value"]),
+                readable(p["std"], 2),
                 p["unit"],
                 *known,
                 ", ".join(remarks),
@@ -162,7 +162,7 @@ def _parameters(content: dict) -> str:
         "remark",
         "meaning",
     ]
-    return _rows(rows, head)
+    return html_table(rows, head)
 
 
 def _comparison(measured: dict, simulated: dict) -> str:
@@ -179,8 +179,8 @@ def _comparison(measured: dict, simulated: dict) -> str:
                 if here["median"] is None or there["median"] is None
                 else 1e3 * (there["median"] - here["median"])
             )
-            row = [f"{title}, {word}", _number(here["median"]), _number(here["sd"], 2), here["n"]]
-            rows.append([*row, _number(there["median"]), "" if off is None else f"{off:+.1f}"])
+            row = [f"{title}, {word}", readable(here["median"]), readable(here["sd"], 2), here["n"]]
+            rows.append([*row, readable(there["median"]), "" if off is None else f"{off:+.1f}"])
         rows.append(
             [
                 f"never switched / returned, {word}",
@@ -192,21 +192,21 @@ def _comparison(measured: dict, simulated: dict) -> str:
             ]
         )
     head = ["", "measured median (V)", "SD (V)", "n", "simulated median (V)", "difference (mV)"]
-    return _rows(rows, head)
+    return html_table(rows, head)
 
 
 def _variability(content: dict) -> str:
     """Read noise and cycle spread."""
-    rows = [["read noise, relative (SD of ln |I|)", _number(content["read_noise"]["relative"], 3)]]
-    rows += [["read noise, additive (A)", _number(content["read_noise"]["floor_A"], 3)]]
+    rows = [["read noise, relative (SD of ln |I|)", readable(content["read_noise"]["relative"], 3)]]
+    rows += [["read noise, additive (A)", readable(content["read_noise"]["floor_A"], 3)]]
     for name, s in (content["cycle_spread"] or {}).items():
         rows.append(
             [
                 f"cycle spread of {name} (SD of its logarithm, from {s['from']})",
-                _number(s["sigma_ln"], 3),
+                readable(s["sigma_ln"], 3),
             ]
         )
-    return _rows(rows, ["", "value"])
+    return html_table(rows, ["", "value"])
 
 
 def _provenance(content: dict) -> str:
@@ -241,7 +241,7 @@ def _provenance(content: dict) -> str:
     ]
     rows += [["covariance", content["covariance_from"]]]
     return (
-        _rows(rows, ["", ""])
+        html_table(rows, ["", ""])
         .replace("<tr><th></th><th></th></tr>", "")
         .replace("<td>", '<td class="t">')
     )
@@ -259,7 +259,7 @@ def _page(content: dict, images: list[Path], measured: dict, simulated: dict) ->
     remarks = "".join(f"<li>{html.escape(x)}</li>" for x in say)
     truth = "<p>Synthetic data: the true parameters are known and stand beside the fitted ones.</p>"
     return f"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>memjax fit: {content["model"]}</title>
-<style>{_CSS}</style></head><body>
+<style>{CSS}</style></head><body>
 <h1>Fit of <code>{html.escape(content["model"])}</code></h1>
 <p><small>{content["n_points"]} points in {content["n_sweeps"]} sweeps</small></p>
 {truth if content["synthetic_truth"] else ""}

@@ -17,13 +17,15 @@ from memjax.circuit import placed
 from memjax.programs import outermost
 from memjax.scaling import Scaled
 from memjax.solve import Solution
-from memjax.solve.batch import wide
 from memjax.solver import rodas3_parts_step
 
 from .problem import Problem, misfit, read_off
 
-RTOL, ATOL = 1e-4, 1e-6
-"""Tolerance of a step relative to the state, and absolute in units of each state's scale."""
+FINE, COARSE = 3e-5, 3e-4
+"""Tolerances of a step relative to the state: for the optimum, and on the way there."""
+
+_ATOL = 1e-2
+"""Tolerance of a step in units of each state's scale, over that relative to the state."""
 
 LANES = (64, 8)
 """Solves that advance together: whole vectors in the caches; and fewer, where no more are left."""
@@ -65,6 +67,8 @@ class Grid(eqx.Module):
         Number of steps before each row.
     count : Int[np.ndarray, ""]
         Steps that the longest lane needs.
+    rtol : float
+        Tolerance of a step relative to the state.
     """
 
     t: Float[Array | np.ndarray, "lanes waves steps"]
@@ -73,9 +77,10 @@ class Grid(eqx.Module):
     slope: Float[Array | np.ndarray, "lanes waves steps"]
     at: Int[Array | np.ndarray, "lanes waves rows"]
     count: Int[Array | np.ndarray, ""]
+    rtol: Float[Array | np.ndarray, ""]
 
 
-_LANED = Grid(*[0] * 5, None)  # pyright: ignore[reportArgumentType]
+_LANED = Grid(*[0] * 5, None, None)  # pyright: ignore[reportArgumentType]
 """Axes of a grid's leaves: all lanes go on as long as the longest needs to."""
 
 
@@ -101,7 +106,7 @@ class Plan:
         inside = drive(self.begin + _NUDGE * self.gap), drive(ends - _NUDGE * self.gap)
         self.u, self.slope = inside[0], inside[1] - inside[0]
 
-    def grid(self, which: np.ndarray, steps: np.ndarray) -> Grid:
+    def grid(self, which: np.ndarray, steps: np.ndarray, rtol: float) -> Grid:
         """Equal steps in every interval of some problems: `steps` of them, none where it has no length."""
         gap = self.gap[which]
         steps = np.where(gap > 0, steps, 0)
@@ -125,7 +130,7 @@ class Plan:
         t, h = spread(self.begin[which], gap)
         u, slope = spread(self.u[which], self.slope[which])
         at = np.take_along_axis(at, self.place[which], axis=2)
-        return Grid(t, h, u, slope, at, np.asarray(used.sum(axis=2).max()))
+        return Grid(t, h, u, slope, at, np.asarray(used.sum(axis=2).max()), np.asarray(rtol))
 
 
 def needed(gap: np.ndarray, steps: np.ndarray, excess: np.ndarray) -> np.ndarray:
@@ -179,7 +184,7 @@ def _march(scaled: Scaled, grid: Grid):
 
         end, error = rodas3_parts_step(rates, y, h=h)
         over = [
-            e / (ATOL + RTOL * jnp.maximum(jnp.abs(a), jnp.abs(b)))
+            e / (grid.rtol * (_ATOL + jnp.maximum(jnp.abs(a), jnp.abs(b))))
             for e, a, b in zip(error, y, end)
         ]
         excess = jnp.sqrt(sum(x**2 for x in over) / len(over))
@@ -246,7 +251,7 @@ def _linearly(problems, which, z, grid, events):
     return jax.vmap(along, out_axes=(None, -1))(jnp.arange(z.shape[1]))
 
 
-plainly, linearly = outermost(_plainly, wide), outermost(_linearly, wide)
+plainly, linearly = outermost(_plainly), outermost(_linearly)
 
 
 def _adaptively(problems: Any, which, z):
@@ -256,7 +261,7 @@ def _adaptively(problems: Any, which, z):
     return jax.vmap(lambda own, z: eqx.combine(own, rest).residuals(z))(own, z)
 
 
-adaptively = outermost(_adaptively, wide)
+adaptively = outermost(_adaptively)
 
 
 def _driven(stimuli: Any, t: np.ndarray) -> np.ndarray:
@@ -289,7 +294,7 @@ class Engine:
     """
 
     def __init__(self, problems: Any, owner: Int[np.ndarray, " jobs"], pool: ThreadPoolExecutor):
-        self.problems, self.owner, self.pool = problems, owner, pool
+        self.problems, self.owner, self.pool, self.rtol = problems, owner, pool, COARSE
         self.events = bool(np.any(np.asarray(problems.group.event_weight)))
         self.plan = Plan(np.asarray(problems.group.rows), partial(_driven, problems.group.stimuli))
         self.steps = np.ones((len(owner), *self.plan.gap.shape[1:]), np.int32)
@@ -311,7 +316,7 @@ class Engine:
         """Residuals (and slopes) on a grid that suits these points; it is kept for the next ones."""
         which, steps = self.owner[jobs], self.steps[jobs]
         for _ in range(_PASSES):
-            grid = self.plan.grid(which, steps)
+            grid = self.plan.grid(which, steps, self.rtol)
             r, excess = plainly(self.problems, which, z, grid, self.events)
             want = needed(self.plan.gap[which], steps, np.asarray(excess))
             if np.all(want <= _EXCESS * steps):

@@ -38,6 +38,8 @@ class Progress:
         Starts that no longer improve.
     history : list of float
         Best cost after each iteration.
+    residuals, jacobian : Float[np.ndarray, "starts residuals"], Float[np.ndarray, "starts residuals free"]
+        At the best points, once the search has ended.
     """
 
     z: Float[np.ndarray, "starts free"]
@@ -47,6 +49,8 @@ class Progress:
     failed: int = 0
     converged: Bool[np.ndarray, " starts"] = field(default_factory=lambda: np.zeros(0, bool))
     history: list[float] = field(default_factory=list)
+    residuals: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
+    jacobian: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0)))
 
     @property
     def best(self) -> int:
@@ -187,6 +191,7 @@ def levenberg_marquardt(
         state.history.append(float(np.min(state.cost)))
         if tick is not None:
             tick(state)
+    state.residuals, state.jacobian = r, jac
     return state
 
 

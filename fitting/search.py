@@ -12,16 +12,15 @@ import numpy as np
 
 from memjax.programs import outermost
 
-from .engine import Engine
+from .engine import FINE, Engine
 from .fit import Prepared
-from .least_squares import half_squares, levenberg_marquardt
+from .least_squares import Progress, half_squares, levenberg_marquardt
 from .problem import MODEL_SIGMA, linearise
 
-_TOLERANCE = 1e-3
-"""Share by which a step on grids must lower a cost for a search to go on: the last steps are taken by residuals of the
-adaptive solver."""
+_TOLERANCE = 1e-4
+"""Share by which a step on grids must lower a cost for a search to go on."""
 
-_ROUGH = 1e-2
+_ROUGH = 0.1
 """The same, where another search follows."""
 
 _AGREE = 0.3
@@ -104,10 +103,11 @@ def _on_grids(made: Sequence[Prepared], problems: Any, search: Search, pool: Thr
         options = dict(together=False, tolerance=_ROUGH, patience=1)
         z = levenberg_marquardt(engine.linearise, z, **options).z
         engine.problems = problems
+    engine.rtol = FINE
     options = dict(together=False, tolerance=_TOLERANCE, patience=1)
     done = levenberg_marquardt(engine.linearise, z, **options)
     best = np.argmin(done.cost.reshape(count, -1), axis=1) + search.starts * np.arange(count)
-    return _corrected(engine.some(best), done.z[best], np.isfinite(done.cost[best]))
+    return _corrected(engine.some(best), done, best)
 
 
 def _broad(problems: Any) -> Any:
@@ -133,13 +133,13 @@ def _best(cost: np.ndarray, count: int) -> np.ndarray:
     return order
 
 
-def _corrected(engine: Engine, z: np.ndarray, sound: np.ndarray):
+def _corrected(engine: Engine, done: Progress, best: np.ndarray):
     """Optima by residuals of the adaptive solver: where the grids agree with it, their slopes lead to them."""
-    jobs, n = np.arange(len(z)), z.shape[1]
-    r, jacobian, _ = engine.linearise(z, jobs)
-    found, ok = engine.adaptive(z, jobs)
+    z, r, jacobian = done.z[best], done.residuals[best], done.jacobian[best]
+    n = z.shape[1]
+    found, ok = engine.adaptive(z, np.arange(len(z)))
     away = np.sqrt(np.mean((found - np.where(np.isfinite(r), r, np.inf)) ** 2, axis=1))
-    sound = sound & ok & (away <= _AGREE) & np.all(np.isfinite(jacobian), axis=(1, 2))
+    sound = ok & (away <= _AGREE) & np.all(np.isfinite(jacobian), axis=(1, 2))
     left = np.flatnonzero(sound)
     settled = np.zeros(len(z), bool)
     for k in range(_CORRECTIONS + 1):

@@ -108,6 +108,7 @@ def fit_batch(
     screened: int = 8,
     starts: int = 2,
     chunk: int = CHUNK,
+    grids: bool = True,
     each: Callable[[str, FitResult], None] | None = None,
     tick: Callable[[int, int, bool], None] | None = None,
 ) -> list[Row]:
@@ -128,9 +129,12 @@ def fit_batch(
         Seed of starts and resampling; a device's numbers do not depend on the others beside it but
         for rounding.
     screened, starts : int
-        Starts evaluated for each device, and the best of them, which are improved.
+        Starts evaluated for each device, and the best of them, which are improved; up to three more
+        where these lead nowhere.
     chunk : int
         Devices that advance together; all that an interrupt loses.
+    grids : bool
+        Whether to search on grids of steps first; else the adaptive solver searches.
     each : callable, optional
         Called with the name of each fitted device and its `FitResult`, before its chunk counts as
         done.
@@ -164,7 +168,8 @@ def fit_batch(
     checked(device, free, fix)
     options = dict(bench=bench, env=env, point_time=point_time, free=free, fix=fix)
     options |= {"model_sigma": model_sigma}
-    search = Search(screened=-(-screened // starts) * starts, starts=starts, seed=seed)
+    count = -(-screened // starts) * starts
+    search = Search(screened=count, starts=starts, seed=seed, grids=grids)
     names = list(devices)
     chunks = [names[k : k + chunk] for k in range(0, len(names), chunk)]
     prints = {n: _print(source) for n, source in devices.items()}

@@ -103,7 +103,9 @@ class Plan:
         ends = np.take_along_axis(times, order, axis=2)
         self.gap = np.diff(ends, axis=2, prepend=0.0)
         self.begin = ends - self.gap
-        inside = drive(self.begin + _NUDGE * self.gap), drive(ends - _NUDGE * self.gap)
+        inside = [
+            np.asarray(drive(t)) for t in (self.begin + _NUDGE * self.gap, ends - _NUDGE * self.gap)
+        ]
         self.u, self.slope = inside[0], inside[1] - inside[0]
 
     def grid(self, which: np.ndarray, steps: np.ndarray, rtol: float) -> Grid:
@@ -264,9 +266,10 @@ def _adaptively(problems: Any, which, z):
 adaptively = outermost(_adaptively)
 
 
-def _driven(stimuli: Any, t: np.ndarray) -> np.ndarray:
+@jax.jit
+def _driven(stimuli: Any, t: np.ndarray) -> Array:
     """Values of stacked stimuli."""
-    return np.asarray(jax.jit(jax.vmap(jax.vmap(lambda s, t: jax.vmap(s)(t))))(stimuli, t))
+    return jax.vmap(jax.vmap(lambda s, t: jax.vmap(s)(t)))(stimuli, t)
 
 
 def _parts(count: int) -> list[tuple[np.ndarray, int]]:

@@ -133,7 +133,8 @@ def deviations(problem: Problem, z: np.ndarray, sigma_z: np.ndarray) -> dict[str
     specs, step, found = parameter_specs(problem.device), 1e-5, {}
     for name, x, sigma in zip(problem.free, z, sigma_z, strict=True):
         of = from_spec(specs[name]).inverse
-        found[name] = abs(float(of(x + step) - of(x - step)) / (2 * step)) * float(sigma)
+        low, high = np.asarray(of(jnp.asarray([x - step, x + step])))
+        found[name] = abs(float(high - low) / (2 * step)) * float(sigma)
     return found
 
 

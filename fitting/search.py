@@ -29,6 +29,9 @@ _AGREE = 0.3
 _SETTLED = 0.1
 """Distance from the optimum, in standard deviations, that does not count."""
 
+_POOR, _MORE = 5.0, 3
+"""Reduced chi squared above which further starts are tried, and how many."""
+
 _CORRECTIONS = 3
 """Steps with residuals of the adaptive solver and slopes of the grid at most."""
 
@@ -72,12 +75,12 @@ def searched(made: Sequence[Prepared], search: Search, pool: ThreadPoolExecutor)
     """
     problems = stacked([m.problem for m in made])
     count, n = len(made), len(problems.free)
-    z, settled = np.stack([m.candidates[0] for m in made]), np.zeros(count, bool)
+    z, right = np.stack([m.candidates[0] for m in made]), np.zeros(count, bool)
     r, jacobian = np.zeros((count, 0)), np.zeros((count, 0, n))
     if search.grids:
-        z, r, jacobian, settled = _on_grids(made, problems, search, pool)
+        z, r, jacobian, right, _ = _on_grids(made, problems, search, pool)
     out = list(zip(z, r, jacobian))
-    left = np.flatnonzero(~settled)
+    left = np.flatnonzero(~right)
     for k in range(0, len(left), _TOGETHER):
         some = left[k : k + _TOGETHER]
         found = _adaptively([made[j] for j in some], z[some], search)
@@ -87,27 +90,46 @@ def searched(made: Sequence[Prepared], search: Search, pool: ThreadPoolExecutor)
 
 
 def _on_grids(made: Sequence[Prepared], problems: Any, search: Search, pool: ThreadPoolExecutor):
-    """What a search on grids finds, with residuals of the adaptive solver, and where these say it is right."""
+    """What a search on grids finds: see `_corrected`; more starts are tried where the first ones lead nowhere."""
     candidates = np.stack([m.candidates for m in made])
     count, many, n = candidates.shape
-    broad = _broad(problems)
-    engine = Engine(broad, np.repeat(np.arange(count), many), pool)
-    jobs = np.arange(count * many)
-    r = engine.residuals(candidates.reshape(-1, n), jobs)
+    flat, jobs = candidates.reshape(-1, n), np.arange(count * many)
+    engine = Engine(_broad(problems), np.repeat(np.arange(count), many), pool)
+    r = engine.residuals(flat, jobs)
     cost = half_squares(r, np.all(np.isfinite(r), axis=1)).reshape(count, many)
-    best = _best(cost, search.starts)
-    chosen = (best + many * np.arange(count)[:, None]).ravel()
-    engine = engine.some(chosen)
-    z = candidates.reshape(-1, n)[chosen]
-    if broad is not problems:
-        options = dict(together=False, tolerance=_ROUGH, patience=1)
-        z = levenberg_marquardt(engine.linearise, z, **options).z
-        engine.problems = problems
+    order = _sorted(cost, search.starts) + many * np.arange(count)[:, None]
+
+    def improved(which: np.ndarray, starts: np.ndarray) -> list[np.ndarray]:
+        """The best that comes of some starts of some problems."""
+        own = engine.some(starts.ravel())
+        done = _descended(own, problems, flat[starts.ravel()])
+        best = np.argmin(done.cost.reshape(starts.shape), axis=1)
+        best += starts.shape[1] * np.arange(len(which))
+        return _corrected(own.some(best), done, best)
+
+    found = improved(np.arange(count), order[:, : search.starts])
+    chi2 = np.sum(found[1] ** 2, axis=1) / max(found[1].shape[1] - n, 1)
+    again = np.flatnonzero(found[3] & (~found[4] | (chi2 > _POOR)))
+    more = order[again, search.starts : search.starts + _MORE]
+    if more.size:
+        other = improved(again, more)
+        better = np.sum(other[1] ** 2, axis=1) < np.sum(found[1][again] ** 2, axis=1)
+        for old, new in zip(found, other, strict=True):
+            old[again[better]] = new[better]
+    return found
+
+
+def _descended(engine: Engine, problems: Any, z: np.ndarray) -> Progress:
+    """Searches on grids: where less is granted to the model than by default, on the way there first."""
+    if engine.problems is not problems:
+        rough = levenberg_marquardt(
+            engine.linearise, z, together=False, tolerance=_ROUGH, patience=1
+        )
+        z, engine.problems = rough.z, problems
     engine.rtol = FINE
-    options = dict(together=False, tolerance=_TOLERANCE, patience=1)
-    done = levenberg_marquardt(engine.linearise, z, **options)
-    best = np.argmin(done.cost.reshape(count, -1), axis=1) + search.starts * np.arange(count)
-    return _corrected(engine.some(best), done, best)
+    return levenberg_marquardt(
+        engine.linearise, z, together=False, tolerance=_TOLERANCE, patience=1
+    )
 
 
 def _broad(problems: Any) -> Any:
@@ -124,17 +146,22 @@ def _broad(problems: Any) -> Any:
     return eqx.tree_at(pick, problems, (jnp.asarray(weight), jnp.asarray(sigma)))
 
 
-def _best(cost: np.ndarray, count: int) -> np.ndarray:
-    """The best starts of each problem, its guess, the first, among them."""
-    order = np.argsort(cost, axis=1, kind="stable")[:, :count]
-    without = ~np.any(order == 0, axis=1)
+def _sorted(cost: np.ndarray, count: int) -> np.ndarray:
+    """The starts of each problem from the best to the worst, its guess, the first one, among the first of several."""
+    order = np.argsort(cost, axis=1, kind="stable")
     if count > 1:
-        order[without, -1] = 0
+        for row in order:
+            place = int(np.flatnonzero(row == 0)[0])
+            if place >= count:
+                row[count - 1 : place + 1] = np.roll(row[count - 1 : place + 1], 1)
     return order
 
 
 def _corrected(engine: Engine, done: Progress, best: np.ndarray):
-    """Optima by residuals of the adaptive solver: where the grids agree with it, their slopes lead to them."""
+    """Optima by residuals of the adaptive solver: where the grids agree with it, their slopes lead to them.
+
+    Returns coordinates, residuals, Jacobian, whether the grids agreed, and whether it is an optimum.
+    """
     z, r, jacobian = done.z[best], done.residuals[best], done.jacobian[best]
     n = z.shape[1]
     found, ok = engine.adaptive(z, np.arange(len(z)))
@@ -155,7 +182,7 @@ def _corrected(engine: Engine, done: Progress, best: np.ndarray):
         better = fine & (np.sum(new**2, axis=1) <= np.sum(found[left] ** 2, axis=1))
         left, new = left[better], new[better]
         z[left], found[left] = trial[left], new
-    return z, np.where(ok[:, None], found, np.inf), jacobian, settled
+    return [z, np.where(ok[:, None], found, np.inf), jacobian, sound, settled]
 
 
 def _newton(r: np.ndarray, jacobian: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -198,7 +225,7 @@ def _adaptively(made: list[Prepared], found: np.ndarray, search: Search) -> list
     for k in range(0, z.shape[1], count):
         r, _, ok = evaluate(z[:, k : k + count].reshape(-1, n))
         costs.append(half_squares(r, ok).reshape(size, count))
-    order = _best(np.concatenate(costs, axis=1), count)
+    order = _sorted(np.concatenate(costs, axis=1), count)[:, :count]
     last = np.take_along_axis(z, order[:, :, None], axis=1)
     known = np.concatenate([found, np.repeat(found[-1:], size - len(found), axis=0)])
     last[:, -1] = np.where(np.all(np.isfinite(known), axis=1)[:, None], known, last[:, -1])

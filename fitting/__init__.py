@@ -1,6 +1,6 @@
 """Calibration of memjax devices and circuits to measurements."""
 
-from .batch import Row as BatchRow, fit_batch as fit_batch
+from .batch import Row as Row, fit_batch as fit_batch
 from .circuits import (
     Estimate as Estimate,
     SpikeFit as SpikeFit,

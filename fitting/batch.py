@@ -169,11 +169,11 @@ def fit_batch(
     options = dict(bench=bench, env=env, point_time=point_time, free=free, fix=fix)
     options |= {"model_sigma": model_sigma}
     count = -(-screened // starts) * starts
-    search = Search(screened=count, starts=starts, seed=seed, grids=grids)
+    search = Search(chunk=chunk, screened=count, starts=starts, seed=seed, grids=grids)
     names = list(devices)
     chunks = [names[k : k + chunk] for k in range(0, len(names), chunk)]
     prints = {n: _print(source) for n, source in devices.items()}
-    folder = _opened(Path(out), [prints, _said(device, options, search), chunk])
+    folder = _opened(Path(out), [prints, _said(device, options, search)])
     rows: dict[str, Row] = {}
     for k, some in enumerate(chunks):
         path = folder / _CHUNK.format(k)

@@ -86,7 +86,7 @@ def _expanded(argument: str) -> list[str]:
     return found
 
 
-class _Progress:
+class Progress:
     """Devices done, their rate and the time left, on standard error."""
 
     def __init__(self):
@@ -139,7 +139,7 @@ def run_batch(options: argparse.Namespace, device: Any) -> int:
         return [measurement_from(file, options)]
 
     sources = {n: File(file_of(f), partial(read, f)) for n, f in named.items()}
-    progress = _Progress()
+    progress = Progress()
     asked = dict(bench=bench, env=env, point_time=point_time, model_sigma=options.model_sigma)
     asked |= dict(free=options.free, fix=dict(options.fix), seed=options.seed)
     try:

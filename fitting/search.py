@@ -41,8 +41,9 @@ _TOGETHER = 8
 
 @dataclass(frozen=True, kw_only=True)
 class Search:
-    """How each device is searched: starts screened, starts kept, seed, and whether on grids at first."""
+    """How devices are searched: so many together, starts screened, starts kept, seed, whether on grids at first."""
 
+    chunk: int
     screened: int
     starts: int
     seed: int
@@ -73,7 +74,8 @@ def searched(made: Sequence[Prepared], search: Search, pool: ThreadPoolExecutor)
     On grids first (see `fitting.engine`); then the adaptive solver looks at what was found, a few steps
     correct for the difference, and where that is not enough the adaptive solver searches.
     """
-    problems = stacked([m.problem for m in made])
+    filled = [*made, *made[-1:] * (search.chunk - len(made))]  # one size, one program
+    problems = stacked([m.problem for m in filled])
     count, n = len(made), len(problems.free)
     z, right = np.stack([m.candidates[0] for m in made]), np.zeros(count, bool)
     r, jacobian = np.zeros((count, 0)), np.zeros((count, 0, n))

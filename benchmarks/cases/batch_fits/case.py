@@ -22,7 +22,7 @@ RUNS = 2
 """Runs after the one that compiles."""
 
 
-def by_memjax(data: Sequence[np.ndarray], *, grids: bool = True) -> list[ft.BatchRow]:
+def by_memjax(data: Sequence[np.ndarray], *, grids: bool = True) -> list[ft.Row]:
     """One run over all devices, in a folder of its own."""
     devices = {str(k): problem.measurement(x) for k, x in enumerate(data)}
     with tempfile.TemporaryDirectory() as folder:
@@ -45,7 +45,7 @@ def _timed(fit, *args, **options):
     return time.perf_counter() - begin, found
 
 
-def _logs(rows: Sequence[ft.BatchRow]) -> np.ndarray:
+def _logs(rows: Sequence[ft.Row]) -> np.ndarray:
     """Log parameters; not a number after a failure."""
     return np.log([[r.values.get(n, np.nan) for n in problem.NAMES] for r in rows])
 

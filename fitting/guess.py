@@ -13,7 +13,7 @@ from memjax.fields import parameter_specs
 from memjax.params import unconstrain
 from memjax.transforms import from_spec
 
-from .loops import Loops, free_of, loops, polarity_of, sinh_branches, values
+from .loops import Loops, drawn, free_of, loops, polarity_of, sinh_branches, sizes
 from .problem import PRIOR_SIGMA
 from .summary import Waveform
 
@@ -200,12 +200,13 @@ def _stands_reversed(found: Loops, device: mj.AbstractDevice) -> bool:
 def _scaled(found: Loops, device: mj.AbstractDevice, shown: Mapping[str, float]) -> Guess:
     """Guess from the sizes that the loops show, and from `shown` where they say more."""
     names = tuple(dict.fromkeys((*free_of(device), *shown)))
+    own = sizes(device, names, found)
 
     def draw(rng: np.random.Generator | None) -> dict[str, float]:
         known = {
             n: x * (1.0 if rng is None else np.exp(0.5 * rng.normal())) for n, x in shown.items()
         }
-        return _inside(device, values(device, names, found, rng) | known)
+        return _inside(device, drawn(own, rng) | known)
 
     ohmic = isinstance(device, mj.AbstractOhmicDevice)
     hint = (

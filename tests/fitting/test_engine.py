@@ -52,7 +52,7 @@ def test_steps_follow_the_errors_of_third_order():
     assert np.all(want[0, 0, taken[5:]] == 1)
     many = np.full_like(steps, MOST)
     shape = plan.grid(np.array([0, 1]), many, 1e-4).t.shape
-    assert np.all(needed(plan.gap, many, np.full(shape, 1e9)) [plan.gap > 0] == MOST)
+    assert np.all(needed(plan.gap, many, np.full(shape, 1e9))[plan.gap > 0] == MOST)
 
 
 def test_names_tell_row_and_column_or_coordinates():

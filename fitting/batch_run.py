@@ -140,7 +140,9 @@ def run_batch(options: argparse.Namespace, device: Any) -> int:
 
     sources = {n: File(file_of(f), partial(read, f)) for n, f in named.items()}
     progress = Progress()
-    asked = dict(bench=bench, env=env, point_time=point_time, model_sigma=options.model_sigma)
+    asked: dict[str, Any] = dict(
+        bench=bench, env=env, point_time=point_time, model_sigma=options.model_sigma
+    )
     asked |= dict(free=options.free, fix=dict(options.fix), seed=options.seed)
     try:
         fits.mkdir(exist_ok=True)

@@ -80,7 +80,7 @@ class Grid(eqx.Module):
     rtol: Float[Array | np.ndarray, ""]
 
 
-_LANED = Grid(*[0] * 5, None, None)  # pyright: ignore[reportArgumentType]
+_LANED = Grid(t=0, h=0, u=0, slope=0, at=0, count=None, rtol=None)  # pyright: ignore[reportArgumentType]
 """Axes of a grid's leaves: all lanes go on as long as the longest needs to."""
 
 

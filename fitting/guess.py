@@ -299,16 +299,13 @@ def starts(
     """
     rng, specs = np.random.default_rng(seed), parameter_specs(device)
     center = np.asarray(unconstrain(device, free))
-    out = np.tile(center, (count, 1))
+    out, scattered = np.tile(center, (count, 1)), np.zeros(len(free), bool)
     for k in range(1, count):
         values = found.scatter(rng)
-        for j, n in enumerate(free):
-            if n in values:
-                out[k, j] = values[n]
-        extra = np.array([n not in values for n in free])
+        scattered = np.array([n in values for n in free])
         away = PRIOR_SIGMA / 2 * rng.normal(size=len(free))
-        out[k] = np.where(extra, center + away, out[k])
-        scattered = ~extra
-    for j in np.flatnonzero(scattered) if count > 1 else ():
-        out[1:, j] = from_spec(specs[free[j]]).forward(jnp.asarray(out[1:, j]))
+        out[k] = [values.get(n, c + x) for n, c, x in zip(free, center, away)]
+    for j, n in enumerate(free):
+        if scattered[j]:
+            out[1:, j] = from_spec(specs[n]).forward(jnp.asarray(out[1:, j]))
     return out

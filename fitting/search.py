@@ -74,7 +74,7 @@ def searched(made: Sequence[Prepared], search: Search, pool: ThreadPoolExecutor)
     On grids first (see `fitting.engine`); then the adaptive solver looks at what was found, a few steps
     correct for the difference, and where that is not enough the adaptive solver searches.
     """
-    filled = [*made, *made[-1:] * (search.chunk - len(made))]  # one size, one program
+    filled = [*made, *[made[-1]] * (search.chunk - len(made))]  # one size, one program
     problems = stacked([m.problem for m in filled])
     count, n = len(made), len(problems.free)
     z, right = np.stack([m.candidates[0] for m in made]), np.zeros(count, bool)

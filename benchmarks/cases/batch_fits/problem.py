@@ -1,7 +1,7 @@
 """A Langevin particle with Joule heat behind a resistor, noise-free: in scipy's words, and as a device of memjax."""
 
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -44,7 +44,8 @@ def _rhs(t, y, a, b, lam, r_ext, tau):
 def current(q: np.ndarray, rtol: float) -> np.ndarray:
     """Current at the times after the start, by LSODA, of log parameters; 1e3 where the solve fails."""
     p = np.exp(q)
-    start, options = [-1.0, AMBIENT, 0.0], {"rtol": rtol, "atol": 1e-2 * rtol, "max_step": 0.5}
+    start = [-1.0, AMBIENT, 0.0]
+    options: dict[str, Any] = {"rtol": rtol, "atol": 1e-2 * rtol, "max_step": 0.5}
     found = solve_ivp(
         _rhs, (0, END), start, method="LSODA", t_eval=TIMES[1:], args=tuple(p), **options
     )

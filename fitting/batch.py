@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,24 +14,56 @@ import jax.numpy as jnp
 import numpy as np
 
 import memjax as mj
-from memjax.errors import MemjaxError, OutputError
+from memjax.errors import FitError, MemjaxError, OutputError
 from memjax.fields import parameter_specs, setting_specs, stored
 from memjax.io.write import writing
-from memjax.params import get
+from memjax.params import get, replace
 from memjax.policy import require_x64
-from memjax.programs import outermost, signature
+from memjax.programs import signature
 
-from .fit import NOTHING, Prepared, deviations, prepare
-from .least_squares import half_squares, levenberg_marquardt
-from .problem import linearise
+from .fit import NOTHING, FitResult, Prepared, choose_free, deviations, prepare
+from .least_squares import Progress
+from .problem import MODEL_SIGMA
+from .search import Search, searched
 from .uncertainty import uncertainty
+from .variability import read_noise
 
 Source = Sequence[mj.Measurement] | Callable[[], Sequence[mj.Measurement]]
 
+CHUNK = 128
+"""Devices that advance together unless said otherwise."""
+
+_THREADS = 2
+"""Blocks of lanes that are solved at the same time."""
+
 _UNKNOWN = "the derivatives at the best point are of no use"
 
-_RUN, _CHUNK = "run.json", "chunk-{:05d}.json"
+RUN, _CHUNK = "run.json", "chunk-{:05d}.json"
 """What was asked for, and the rows of a chunk of devices."""
+
+
+@dataclass(frozen=True)
+class File:
+    """Measurements in a file, read when their chunk is due.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    read : callable
+        Makes measurements of it.
+    """
+
+    path: Path
+    read: Callable[[], Sequence[mj.Measurement]]
+
+    def __call__(self) -> Sequence[mj.Measurement]:
+        """The measurements."""
+        return self.read()
+
+    def digest(self) -> str:
+        """SHA-256 of the file."""
+        return hashlib.sha256(self.path.read_bytes()).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,15 +93,6 @@ class Row:
     failure: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Search:
-    """How each device is searched: starts screened, starts kept, seed."""
-
-    screened: int
-    starts: int
-    seed: int
-
-
 def fit_batch(
     devices: Mapping[str, Source],
     device: mj.AbstractDevice | mj.Circuit,
@@ -79,33 +103,44 @@ def fit_batch(
     bench: mj.Bench | None = None,
     env: mj.Environment | None = None,
     point_time: float | None = None,
+    model_sigma: float = MODEL_SIGMA,
     seed: int = 0,
     screened: int = 8,
     starts: int = 2,
-    chunk: int = 16,
-    tick: Callable[[int, int], None] | None = None,
+    chunk: int = CHUNK,
+    grids: bool = True,
+    each: Callable[[str, FitResult], None] | None = None,
+    tick: Callable[[int, int, bool], None] | None = None,
 ) -> list[Row]:
     """Calibrate a model to each of many devices, chunk by chunk; what is done stays done.
 
     Parameters
     ----------
     devices : mapping of str to sequence of Measurement, or to callable
-        The measurements of each device, or what reads them.
+        The measurements of each device, or what reads them (a `File`, say), called when its chunk is
+        due.
     device : AbstractDevice or Circuit
         The model, with values of what is not fitted.
     out : str or Path
         Folder of the run: a new one, or that of the same run, which then goes on.
-    free, fix, bench, env, point_time
+    free, fix, bench, env, point_time, model_sigma
         As for `fit`.
     seed : int
         Seed of starts and resampling; a device's numbers do not depend on the others beside it but
         for rounding.
     screened, starts : int
-        Starts evaluated for each device, and the best of them, which are improved.
+        Starts evaluated for each device, and the best of them, which are improved; up to three more
+        where these lead nowhere.
     chunk : int
         Devices that advance together; all that an interrupt loses.
+    grids : bool
+        Whether to search on grids of steps first; else the adaptive solver searches.
+    each : callable, optional
+        Called with the name of each fitted device and its `FitResult`, before its chunk counts as
+        done.
     tick : callable, optional
-        Called with the numbers of devices done and in all, after each chunk.
+        Called after each chunk with the numbers of devices done and in all, and whether the chunk was
+        fitted now.
 
     Returns
     -------
@@ -114,6 +149,8 @@ def fit_batch(
 
     Raises
     ------
+    ModelError, BoundsError, DataError
+        For parameters that the model does not have or that cannot be fitted.
     OutputError
         If the folder holds another run.
     PolicyError
@@ -121,80 +158,71 @@ def fit_batch(
 
     Notes
     -----
-    Devices whose data have one shape (numbers of rows, of waveforms, of excursions) and one bench are
-    solved by one program. Each search is that of `fit` without its second round.
+    Devices of a chunk whose data have one shape (numbers of rows, of waveforms, of excursions) and one
+    bench are searched by one program, see `fitting.engine`: on grids of steps that follow each
+    solution; the residuals of the result are those of the adaptive solver, and where the two do not
+    agree the adaptive solver searches. Each search is that of `fit` without its second round. Where
+    `model_sigma` is below its default, the search starts with the default.
     """
     require_x64()
+    checked(device, free, fix)
     options = dict(bench=bench, env=env, point_time=point_time, free=free, fix=fix)
-    search = _Search(screened=-(-screened // starts) * starts, starts=starts, seed=seed)
-    made, rows, prints = _prepared(devices, device, options, search)
-    chunks = _chunks(made, chunk)
-    folder = _opened(Path(out), [prints, _said(device, options, search), [list(c) for c in chunks]])
-    for k, names in enumerate(chunks):
+    options |= {"model_sigma": model_sigma}
+    count = -(-screened // starts) * starts
+    search = Search(chunk=chunk, screened=count, starts=starts, seed=seed, grids=grids)
+    names = list(devices)
+    chunks = [names[k : k + chunk] for k in range(0, len(names), chunk)]
+    prints = {n: _print(source) for n, source in devices.items()}
+    folder = _opened(Path(out), [prints, _said(device, options, search)])
+    rows: dict[str, Row] = {}
+    for k, some in enumerate(chunks):
         path = folder / _CHUNK.format(k)
-        if not path.exists():
-            found = _fitted({n: made[n] for n in names}, search, chunk)
-            _write(path, [asdict(row) for row in found])
+        fresh = not path.exists()
+        if fresh:
+            found = _chunk({n: devices[n] for n in some}, device, options, search, each)
+            _write(path, [asdict(found[n]) for n in some])
         for row in json.loads(path.read_text(encoding="utf-8")):
             rows[row["name"]] = Row(**row | {"undetermined": tuple(row["undetermined"])})
         if tick is not None:
-            tick(len(rows), len(devices))
+            tick(len(rows), len(devices), fresh)
     return [rows[n] for n in devices]
 
 
-def _prepared(
-    devices: Mapping[str, Source], device: Any, options: Mapping[str, Any], search: _Search
-) -> tuple[dict[str, Prepared], dict[str, Row], dict[str, str]]:
-    """What each search needs, rows of devices that cannot be read, and a digest of the data of each."""
-    made, rows, prints = {}, {}, {}
-    for name, source in devices.items():
-        try:
-            measured = source() if callable(source) else source
-            prints[name] = _print(measured)
-            made[name] = prepare(
-                measured, device, **options, seed=search.seed, screened=search.screened
-            )
-        except (MemjaxError, OSError) as error:
-            rows[name] = Row(name=name, failure=str(error))
-    return made, rows, prints
+def checked(device: Any, free: Sequence[str] | None, fix: Mapping[str, float] | None) -> None:
+    """Refuse names and values that no device of the batch could take."""
+    choose_free(free or (), device, free, {})
+    replace(device, fix or {}, where="--fix")
 
 
-def _print(measured: Sequence[mj.Measurement]) -> str:
-    """Digest of data."""
+def _print(source: Source) -> str:
+    """Digest of data; that of nothing where they cannot be read."""
+    try:
+        if isinstance(source, File):
+            return source.digest()
+        measured = source() if callable(source) else source
+    except (MemjaxError, OSError):
+        return ""
     digest = hashlib.sha256()
     for m in measured:
         for x in (m.t, m.v, m.i, m.sweep):
             digest.update(b"-" if x is None else np.ascontiguousarray(x).tobytes())
-    return digest.hexdigest()[:16]
+    return digest.hexdigest()
 
 
-def _said(device: Any, options: Mapping[str, Any], search: _Search) -> list[str]:
+def _said(device: Any, options: Mapping[str, Any], search: Search) -> list[str]:
     """What was asked for, in words that last."""
     model = {n: stored(device, n) for n in (*parameter_specs(device), *setting_specs(device))}
     plain = {n: x if x is None or isinstance(x, str) else float(x) for n, x in model.items()}
-    return [type(device).__name__, str(plain), str(dict(options)), str(search), jax.__version__]
-
-
-def _chunks(made: Mapping[str, Prepared], size: int) -> list[tuple[str, ...]]:
-    """Names of devices that are solved together."""
-    groups: dict[str, list[str]] = {}
-    for name, each in made.items():
-        groups.setdefault(_shape(each.problem), []).append(name)
-    return [tuple(g[k : k + size]) for g in groups.values() for k in range(0, len(g), size)]
-
-
-def _shape(problem: Any) -> str:
-    """What problems have in common that one program solves."""
-    arrays, rest = eqx.partition(problem, eqx.is_array)
-    return signature(jax.tree.leaves(arrays), rest)
+    said = [type(device).__name__, str(plain), str(dict(options)), str(search)]
+    return [*said, jax.__version__, mj.__version__]
 
 
 def _opened(folder: Path, asked: list) -> Path:
     """The folder of a run, new or the same one."""
-    path = folder / _RUN
+    path = folder / RUN
     if path.exists() and path.read_text(encoding="utf-8") != _text(asked):
         raise OutputError(
-            "the folder holds a run of other devices, options or versions",
+            "the folder holds a run of other devices, data, options or versions",
             where=str(folder),
             allowed="a new folder, or that of the same run",
             fix="name another folder",
@@ -216,81 +244,89 @@ def _write(path: Path, content: Any) -> None:
         beside.write_text(_text(content), encoding="utf-8")
 
 
-@outermost
-def _evaluate(problems: Any, z: Any):
-    """Residuals, Jacobians and success of starts of each of stacked problems."""
-    arrays, rest = eqx.partition(problems, eqx.is_array)
-
-    def one(own, points):
-        return jax.vmap(lambda x: linearise(eqx.combine(own, rest), x))(points)
-
-    return jax.vmap(one)(arrays, z)
-
-
-def _fitted(made: Mapping[str, Prepared], search: _Search, size: int) -> list[Row]:
-    """Rows of a chunk."""
-    every = list(made.values())
-    every += every[-1:] * (size - len(every))  # one size, one program
-    count, n = search.starts, len(every[0].problem.free)
-    stacked = _stacked([e.problem for e in every])
-
-    def evaluate(z):
-        found = _evaluate(stacked, jnp.asarray(z.reshape(size, count, n)))
-        r, jac, ok = (np.asarray(x).reshape(size * count, *x.shape[2:]) for x in found)
-        return r, jac, ok
-
-    begin = _screened(evaluate, np.stack([e.candidates for e in every]), count)
-    done = levenberg_marquardt(evaluate, begin.reshape(-1, n), together=False)
-    z, cost = done.z.reshape(size, count, n), done.cost.reshape(size, count)
-    best = np.argmin(cost, axis=1)
-    z, cost = (x[np.arange(size), best] for x in (z, cost))
-    r, jac, _ = evaluate(np.repeat(z[:, None], count, axis=1))
-    rows = []
-    for k, (name, each) in enumerate(made.items()):
-        rows.append(_row(name, each, z[k], float(cost[k]), r[k * count], jac[k * count], search))
+def _chunk(
+    devices: Mapping[str, Source],
+    device: Any,
+    options: Mapping[str, Any],
+    search: Search,
+    each: Callable[[str, FitResult], None] | None,
+) -> dict[str, Row]:
+    """Rows of the devices of a chunk, those of one shape together."""
+    rows: dict[str, Row] = {}
+    groups: dict[str, dict[str, tuple[Prepared, Sequence[mj.Measurement]]]] = {}
+    for name, source in devices.items():
+        try:
+            measured = source() if callable(source) else source
+            made = prepare(measured, device, **options, seed=search.seed, screened=search.screened)
+        except (MemjaxError, OSError) as error:
+            rows[name] = Row(name=name, failure=str(error))
+            continue
+        groups.setdefault(_shape(made.problem), {})[name] = made, measured
+    for group in groups.values():
+        with ThreadPoolExecutor(_THREADS) as pool:
+            found = searched([made for made, _ in group.values()], search, pool)
+        for (name, (made, measured)), (z, r, jacobian) in zip(group.items(), found):
+            try:
+                result = _result(made, measured, z, r, jacobian, options, search.seed)
+            except FitError as error:
+                rows[name] = Row(name=name, failure=error.what)
+                continue
+            if each is not None:
+                each(name, result)
+            rows[name] = _row(name, result)
     return rows
 
 
-def _stacked(problems: Sequence[Any]) -> Any:
-    """Problems of one shape as one, its arrays with a leading axis."""
-    parts = [eqx.partition(p, eqx.is_array) for p in problems]
-    arrays = jax.tree.map(lambda *x: jnp.stack(x), *(a for a, _ in parts))
-    return eqx.combine(arrays, parts[0][1])
+def _shape(problem: Any) -> str:
+    """What problems have in common that one program solves."""
+    arrays, rest = eqx.partition(problem, eqx.is_array)
+    return signature(jax.tree.leaves(arrays), rest)
 
 
-def _screened(evaluate: Callable, z: np.ndarray, count: int) -> np.ndarray:
-    """The best starts of each device, its guess among them."""
-    costs = []
-    for k in range(0, z.shape[1], count):
-        r, _, ok = evaluate(z[:, k : k + count])
-        costs.append(half_squares(r, ok).reshape(len(z), count))
-    order = np.argsort(np.concatenate(costs, axis=1), axis=1, kind="stable")[:, :count]
-    without = ~np.any(order == 0, axis=1)
-    order[without, -1] = 0
-    return np.take_along_axis(z, order[:, :, None], axis=1)
-
-
-def _row(name: str, made: Prepared, z, cost: float, r, jac, search: _Search) -> Row:
+def _result(made: Prepared, measured, z, r, jacobian, options, seed: int) -> FitResult:
     """What was found for a device."""
+    cost = 0.5 * float(np.sum(r**2))
     if not np.isfinite(cost):
-        return Row(name=name, failure=NOTHING)
+        raise FitError(NOTHING)
     problem = made.problem
     try:
-        known = uncertainty(problem, made.waves, residuals=r, jacobian=jac, seed=search.seed)
+        known = uncertainty(problem, made.waves, residuals=r, jacobian=jacobian, seed=seed)
     except np.linalg.LinAlgError as error:
-        return Row(name=name, failure=f"{_UNKNOWN}: {error}")
-    device = problem.at(jnp.asarray(z))
-    std = deviations(problem, z, known.sigma_z)
-    if not np.all(np.isfinite([*std.values(), known.reduced_chi2])):
-        return Row(name=name, failure=_UNKNOWN)
-    return Row(
-        name=name,
-        values={n: float(get(device, n)) for n in problem.free},
-        std=std,
-        undetermined=known.undetermined,
+        raise FitError(f"{_UNKNOWN}: {error}") from error
+    if not np.all(np.isfinite([*known.sigma_z, known.reduced_chi2])):
+        raise FitError(_UNKNOWN)
+    return FitResult(
+        device=problem.at(jnp.asarray(z)),
+        model=getattr(problem.device, "name", "circuit"),
+        problem=problem,
+        waves=made.waves,
+        z=z,
         loss=cost,
-        reduced_chi2=known.reduced_chi2,
+        uncertainty=known,
+        read_noise=read_noise(made.waves, made.floor),
+        cycle_spread={},
+        search=Progress(z[None], np.array([cost])),
+        seed=seed,
+        notes=made.notes,
+        point_time=options["point_time"],
+        measurements=list(measured),
     )
 
 
-__all__ = ["Row", "fit_batch"]
+def _row(name: str, result: FitResult) -> Row:
+    """The row of a result."""
+    problem = result.problem
+    std = deviations(problem, result.z, result.uncertainty.sigma_z)
+    if not np.all(np.isfinite([*std.values()])):
+        return Row(name=name, failure=_UNKNOWN)
+    return Row(
+        name=name,
+        values={n: float(get(result.device, n)) for n in problem.free},
+        std=std,
+        undetermined=result.uncertainty.undetermined,
+        loss=result.loss,
+        reduced_chi2=result.uncertainty.reduced_chi2,
+    )
+
+
+__all__ = ["CHUNK", "RUN", "File", "Row", "checked", "fit_batch"]

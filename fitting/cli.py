@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from memjax.cli.command import Command, count, say
+from memjax.cli.command import Command, count, number, say
 from memjax.cli.options import (
     EXAMPLE,
     add_bench_options,
@@ -22,6 +22,9 @@ from memjax.cli.options import (
 )
 from memjax.errors import DataError
 from memjax.io.write import prepare_output, writing_folder
+
+from .batch import CHUNK
+from .problem import MODEL_SIGMA
 
 _MARKER = "fit.json"
 
@@ -43,7 +46,13 @@ def _assignment(text: str) -> tuple[str, float]:
 def _configure_fit(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``memjax fit``."""
     add = parser.add_argument
-    add("files", nargs="+", metavar="FILE", help="measured files of one device, or example:NAME")
+    add(
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help="measured files of one device, or example:NAME; with --batch of many devices, a file each: files, "
+        "folders, patterns",
+    )
     add("--model", required=True, help="device or circuit, see 'memjax models'")
     add("--preset", metavar="P", help="values of what is not fitted, see 'memjax models MODEL'")
     add("--free", nargs="+", metavar="NAME", help="parameters to fit (default: what the data show)")
@@ -63,7 +72,28 @@ def _configure_fit(parser: argparse.ArgumentParser) -> None:
     add(
         "--batch",
         action="store_true",
-        help="each file is a device of its own, in a folder of its own",
+        help="each file is a device of its own: a table with a row per device; a run that was interrupted goes on "
+        "with the same command",
+    )
+    add(
+        "--chunk",
+        type=count(1),
+        default=CHUNK,
+        metavar="N",
+        help=f"devices of a batch that advance together, all that an interrupt loses (default {CHUNK})",
+    )
+    add(
+        "--wafer-map",
+        metavar="CSV",
+        help="places of the devices of a batch, columns name, x, y (default: row and column in the names)",
+    )
+    add(
+        "--model-sigma",
+        type=number("decades"),
+        default=MODEL_SIGMA,
+        metavar="DECADES",
+        help="error granted to the model's current beside the scatter of the data: where the model describes the "
+        f"data to their noise, that noise (default {MODEL_SIGMA})",
     )
     add(
         "--seed",
@@ -156,6 +186,7 @@ def _one(names: Sequence[str], folder: Path, options: argparse.Namespace, device
             point_time=point_time,
             free=[n for n in options.free if n not in noise] or None if options.free else None,
             fix=dict(options.fix),
+            model_sigma=options.model_sigma,
             seed=options.seed,
             tick=bar,
         )
@@ -197,27 +228,18 @@ def _run_fit(options: argparse.Namespace) -> int:
     """Run ``memjax fit``."""
     from memjax.cli.cache import prepare_jax
 
-    out = prepare_output(
-        options.out, force=options.force, folder=True, marker=None if options.batch else _MARKER
-    )
+    from .batch_run import run_batch
+
     prepare_jax()
-    device = _start(options)
-    if not options.batch:
-        if _one(options.files, out, options, device):
-            raise KeyboardInterrupt(f"the best result so far is in {out}")
-        return 0
-    stems = [Path(file_of(n)).stem for n in options.files]
-    if len(set(stems)) < len(stems):
-        raise DataError(
-            "files of equal names",
-            where="--batch",
-            allowed="each file name once: it names a folder",
-        )
-    out.mkdir(exist_ok=True)
-    for name, stem in zip(options.files, stems, strict=True):
-        folder = prepare_output(out / stem, force=options.force, folder=True, marker=_MARKER)
-        if _one([name], folder, options, device):
-            raise KeyboardInterrupt(f"the best result so far is in {folder}")
+    if options.batch:
+        if options.stochastic:
+            raise DataError(
+                "--stochastic with --batch", allowed="one of the two", fix="fit the device alone"
+            )
+        return run_batch(options, _start(options))
+    out = prepare_output(options.out, force=options.force, folder=True, marker=_MARKER)
+    if _one(options.files, out, options, _start(options)):
+        raise KeyboardInterrupt(f"the best result so far is in {out}")
     return 0
 
 

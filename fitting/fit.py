@@ -17,7 +17,7 @@ from memjax.transforms import from_spec
 
 from .guess import guess, starts
 from .least_squares import Progress, crossed, levenberg_marquardt, screen
-from .problem import PATIENT, Problem, evaluate, pack
+from .problem import MODEL_SIGMA, PATIENT, Problem, evaluate, pack
 from .summary import Waveform, noise_floor, summarise_sweeps
 from .uncertainty import Uncertainty, uncertainty
 from .variability import cycle_spread, read_noise
@@ -152,7 +152,8 @@ def deviations(problem: Problem, z: np.ndarray, sigma_z: np.ndarray) -> dict[str
     specs, step, found = parameter_specs(problem.device), 1e-5, {}
     for name, x, sigma in zip(problem.free, z, sigma_z, strict=True):
         of = from_spec(specs[name]).inverse
-        found[name] = abs(float(of(x + step) - of(x - step)) / (2 * step)) * float(sigma)
+        low, high = np.asarray(of(jnp.asarray([x - step, x + step])))
+        found[name] = abs(float(high - low) / (2 * step)) * float(sigma)
     return found
 
 
@@ -167,7 +168,7 @@ def _sits_at_bound(device: mj.AbstractDevice | mj.Circuit, name: str) -> bool:
     return not lower + _AT_BOUND * (upper - lower) < value < upper - _AT_BOUND * (upper - lower)
 
 
-def _choose_free(
+def choose_free(
     default: Sequence[str],
     device: mj.AbstractDevice | mj.Circuit,
     free: Sequence[str] | None,
@@ -238,6 +239,7 @@ def fit(
     point_time: float | None = None,
     free: Sequence[str] | None = None,
     fix: Mapping[str, float] | None = None,
+    model_sigma: float = MODEL_SIGMA,
     seed: int = 0,
     screened: int = SCREENED,
     tick: Callable[[str, Progress], None] | None = None,
@@ -260,6 +262,9 @@ def fit(
         Parameters to fit; by default those that the data can say something about.
     fix : mapping of str to float, optional
         Values of parameters that are not to be fitted [SI].
+    model_sigma : float
+        Standard deviation granted to the model's current beside the scatter of the data [decades]:
+        where a model describes the data to their noise, that noise.
     seed, screened : int
         Seed of starts and resampling, equal ones give equal results; number of starts screened.
     tick : callable, optional
@@ -288,6 +293,7 @@ def fit(
     """
     require_x64()
     options: dict[str, Any] = dict(bench=bench, env=env, point_time=point_time, free=free, fix=fix)
+    options |= {"model_sigma": model_sigma}
     made = prepare(measurements, device, **options, seed=seed, screened=screened)
     search, interrupted = _searched(made.problem, made.candidates, seed, tick)
     return FitResult(
@@ -320,20 +326,23 @@ def prepare(
     point_time: float | None,
     free: Sequence[str] | None,
     fix: Mapping[str, float] | None,
+    model_sigma: float,
     seed: int,
     screened: int,
 ) -> Prepared:
     """The problem that measurements of one device make, and starts; arguments and errors as for `fit`."""
+    if not 0 < model_sigma < np.inf:
+        raise DataError(f"a model sigma of {model_sigma} decades", allowed="> 0 decades")
     fix = dict(fix or {})
     floor = float(np.median([noise_floor(m) for m in measurements]))
     waves = summarise_sweeps(list(measurements), point_time=point_time, floor=floor)
     bench, limit, notes = _limited(bench or mj.Bench(), measurements, device)
     found = guess(waves, floor=floor, device=mj.params.replace(device, fix, where="--fix"))
-    names = _choose_free(found.free, found.device, free, fix)
+    names = choose_free(found.free, found.device, free, fix)
     start = _filled(mj.params.replace(found.device, fix, where="--fix"), names)
     if found.reversed and not bench.reversed:
         bench, notes = replace(bench, reversed=True), [*notes, REVERSED]
-    group = pack(waves, floor=floor, limit=limit, events=device.volatile)
+    group = pack(waves, floor=floor, limit=limit, events=device.volatile, model_sigma=model_sigma)
     problem = Problem.of(start, names, group, bench=bench, env=env)
     candidates = starts(found, names, device=problem.device, count=screened, seed=seed)
     notes = (*found.notes, *notes)

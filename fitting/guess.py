@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
@@ -10,8 +11,9 @@ import memjax as mj
 from memjax.errors import DataError
 from memjax.fields import parameter_specs
 from memjax.params import unconstrain
+from memjax.transforms import from_spec
 
-from .loops import Loops, free_of, loops, polarity_of, sinh_branches, values
+from .loops import Loops, drawn, free_of, loops, polarity_of, sinh_branches, sizes
 from .problem import PRIOR_SIGMA
 from .summary import Waveform
 
@@ -198,12 +200,13 @@ def _stands_reversed(found: Loops, device: mj.AbstractDevice) -> bool:
 def _scaled(found: Loops, device: mj.AbstractDevice, shown: Mapping[str, float]) -> Guess:
     """Guess from the sizes that the loops show, and from `shown` where they say more."""
     names = tuple(dict.fromkeys((*free_of(device), *shown)))
+    own = sizes(device, names, found)
 
     def draw(rng: np.random.Generator | None) -> dict[str, float]:
         known = {
             n: x * (1.0 if rng is None else np.exp(0.5 * rng.normal())) for n, x in shown.items()
         }
-        return _inside(device, values(device, names, found, rng) | known)
+        return _inside(device, drawn(own, rng) | known)
 
     ohmic = isinstance(device, mj.AbstractOhmicDevice)
     hint = (
@@ -294,13 +297,15 @@ def starts(
     count, seed : int
         Number of starts, the first being the guess itself; seed of the scatter.
     """
-    rng = np.random.default_rng(seed)
+    rng, specs = np.random.default_rng(seed), parameter_specs(device)
     center = np.asarray(unconstrain(device, free))
-    out = [center]
-    for _ in range(count - 1):
-        values = {n: v for n, v in found.scatter(rng).items() if n in free}
-        moved = mj.params.replace(device, values)
-        z = np.asarray(unconstrain(moved, free))
-        extra = np.array([n not in values for n in free])
-        out.append(np.where(extra, center + PRIOR_SIGMA / 2 * rng.normal(size=len(free)), z))
-    return np.stack(out)
+    out, scattered = np.tile(center, (count, 1)), np.zeros(len(free), bool)
+    for k in range(1, count):
+        values = found.scatter(rng)
+        scattered = np.array([n in values for n in free])
+        away = PRIOR_SIGMA / 2 * rng.normal(size=len(free))
+        out[k] = [values.get(n, c + x) for n, c, x in zip(free, center, away)]
+    for j, n in enumerate(free):
+        if scattered[j]:
+            out[1:, j] = from_spec(specs[n]).forward(jnp.asarray(out[1:, j]))
+    return out

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Bool, Float
 
-Evaluate = Callable[[Float[np.ndarray, "starts free"]], tuple[np.ndarray, np.ndarray, np.ndarray]]
+Evaluate = Callable[..., tuple[np.ndarray, np.ndarray, np.ndarray]]
 
 _LONGEST = 1.5
 """Longest move of a coordinate in one iteration [natural log units]."""
@@ -38,6 +38,8 @@ class Progress:
         Starts that no longer improve.
     history : list of float
         Best cost after each iteration.
+    residuals, jacobian : Float[np.ndarray, "starts residuals"], Float[np.ndarray, "starts residuals free"]
+        At the best points, once the search has ended.
     """
 
     z: Float[np.ndarray, "starts free"]
@@ -47,6 +49,8 @@ class Progress:
     failed: int = 0
     converged: Bool[np.ndarray, " starts"] = field(default_factory=lambda: np.zeros(0, bool))
     history: list[float] = field(default_factory=list)
+    residuals: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
+    jacobian: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0)))
 
     @property
     def best(self) -> int:
@@ -106,6 +110,7 @@ def levenberg_marquardt(
     iterations: int = 60,
     tolerance: float = 1e-4,
     together: bool = True,
+    patience: int = 3,
     progress: Progress | None = None,
     tick: Callable[[Progress], None] | None = None,
 ) -> Progress:
@@ -114,17 +119,20 @@ def levenberg_marquardt(
     Parameters
     ----------
     evaluate : callable
-        ``evaluate(z) -> (residuals, jacobian, ok)`` for a batch of points.
+        ``evaluate(z) -> (residuals, jacobian, ok)`` for a batch of points; ``evaluate(z, which)``,
+        with the numbers of the starts that go on, where they are not of one problem.
     z : Float[np.ndarray, "starts free"]
         Starts.
     iterations : int
         Largest number of iterations.
     tolerance : float
-        A start has converged when several steps in a row lower its cost by less than this share;
+        A start has converged when `patience` steps in a row lower its cost by less than this share;
         the search ends when all have, or when eight iterations lower the best cost by less than
         this share each.
     together : bool
         Whether the starts are of one problem, so that the best of them may end the search.
+    patience : int
+        Steps in a row of small gains after which a start has converged.
     progress : Progress, optional
         Updated in place after every iteration; a `KeyboardInterrupt` leaves it whole.
     tick : callable, optional
@@ -139,10 +147,12 @@ def levenberg_marquardt(
     -----
     Damping by the diagonal of J'J after Nielsen: eased by the share of the promised fall that came true,
     and multiplied by 2, 4, 8, ... at failures in a row (a higher cost, or a solve that did not end
-    well). Moves are limited to 1.5 in each coordinate. A start has converged after three small gains
-    in a row, or where no step is short enough.
+    well). Moves are limited to 1.5 in each coordinate. A start has converged after small gains in a row,
+    where no step is short enough, or, if the starts are not of one problem, where a step promises less
+    than a tenth of a small gain.
     """
-    r, jac, ok = evaluate(z)
+    every = np.arange(len(z))
+    r, jac, ok = evaluate(z) if together else evaluate(z, every)
     state = progress if progress is not None else Progress(z.copy(), half_squares(r, ok))
     state.z, state.cost, state.converged = z.copy(), half_squares(r, ok), np.zeros(len(z), bool)
     state.evaluations += len(z)
@@ -153,8 +163,13 @@ def levenberg_marquardt(
         if idle or (together and _stalled(state.history[begun:], tolerance)):
             break
         step, promised = _steps(r, jac, ok, damping)
-        trial = state.z + step
-        new_r, new_jac, new_ok = evaluate(trial)
+        trial, which = state.z + step, every
+        if together:
+            new_r, new_jac, new_ok = evaluate(trial)
+        else:  # the others stay where they are
+            which = np.flatnonzero(~state.converged & np.isfinite(state.cost))
+            new_r, new_jac, new_ok = r.copy(), jac.copy(), np.zeros_like(ok)
+            new_r[which], new_jac[which], new_ok[which] = evaluate(trial[which], which)
         cost = half_squares(new_r, new_ok)
         better = cost < state.cost
         known = better & np.isfinite(state.cost)
@@ -167,13 +182,16 @@ def levenberg_marquardt(
         pick = lambda new, old: np.where(better.reshape(-1, *[1] * (old.ndim - 1)), new, old)  # noqa: E731, B023
         r, jac, ok = pick(new_r, r), pick(new_jac, jac), ok | (better & new_ok)
         state.z, state.cost = pick(trial, state.z), np.where(better, cost, state.cost)
-        state.converged = (small >= 3) | (damping > 1e8)
+        state.converged = (small >= patience) | (damping > 1e8)
+        if not together:  # nothing is left to gain
+            state.converged |= promised < 0.1 * tolerance * before
         state.iterations += 1
-        state.evaluations += len(z)
-        state.failed += int(np.sum(~new_ok))
+        state.evaluations += len(which)
+        state.failed += int(np.sum(~new_ok[which]))
         state.history.append(float(np.min(state.cost)))
         if tick is not None:
             tick(state)
+    state.residuals, state.jacobian = r, jac
     return state
 
 

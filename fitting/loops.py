@@ -1,7 +1,7 @@
 """Starts for a model of which nothing special is known: what the loops show, scaled by the units of its parameters."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import jax
@@ -199,19 +199,38 @@ def values(
     rng : numpy.random.Generator or None
         Source of the scatter.
     """
+    return drawn(sizes(device, names, found), rng)
+
+
+def sizes(
+    device: mj.AbstractDevice, names: Sequence[str], found: Loops
+) -> dict[str, tuple[float, float, float | None]]:
+    """Size of each parameter, width of its scatter [natural log units], and its upper bound where it is a share."""
     specs, out = parameter_specs(device), {}
     own = {n: float(mj.params.get(device, n)) for n in names}
     volts = max((abs(own[n]) for n in names if specs[n].unit == "V"), default=1.0)
     for name in names:
-        spec, normal = specs[name], 0.0 if rng is None else float(rng.normal())
+        spec = specs[name]
         lower, upper = spec.bounds
-        share = (own[name] - lower) / (upper - lower)
         if _is_share(spec):
-            middle = share if 0 < share < 1 else 0.5
-            out[name] = upper / (1 + (1 / middle - 1) * np.exp(1.5 * normal))
+            share = (own[name] - lower) / (upper - lower)
+            out[name] = (share if 0 < share < 1 else 0.5), 1.5, upper
         else:
-            size, width = _size(spec, own[name], found, volts)
+            out[name] = *_size(spec, own[name], found, volts), None
+    return out
+
+
+def drawn(
+    sizes: Mapping[str, tuple[float, float, float | None]], rng: np.random.Generator | None
+) -> dict[str, float]:
+    """Values of parameters of given sizes, scattered where `rng` is given."""
+    out = {}
+    for name, (size, width, upper) in sizes.items():
+        normal = 0.0 if rng is None else float(rng.normal())
+        if upper is None:
             out[name] = size * float(np.exp(width * normal))
+        else:
+            out[name] = upper / (1 + (1 / size - 1) * np.exp(width * normal))
     return out
 
 

@@ -18,7 +18,7 @@ from memjax.params import constrain, known, quiet, unconstrain
 from memjax.programs import kept
 from memjax.scaling import Scaled
 from memjax.simulate import seen
-from memjax.solve import solve_stiff
+from memjax.solve import Solution, solve_stiff
 
 from .summary import EVENTS, HOLD_THRESHOLD, ON_THRESHOLD, Waveform
 
@@ -29,7 +29,7 @@ PATIENT = replace(POLICY, max_steps=10_000)
 """The same, where no start ends within the steps of `POLICY`."""
 
 MODEL_SIGMA = 0.3
-"""Standard deviation [decades] granted to the model's current beside the scatter of the data."""
+"""Standard deviation [decades] granted to the model's current beside the scatter of the data, unless given."""
 
 EVENT_SIGMA = 0.25
 """Standard deviation [rows] granted to the model's events beside the scatter of the data."""
@@ -64,6 +64,8 @@ class Group(eqx.Module):
         Start, peak and end [s] of each excursion.
     floor, limit : Float[Array, ""]
         Noise floor and current limit [A]; the limit is infinite where there is none.
+    model_sigma : Float[Array, ""]
+        Standard deviation granted to the model's current [decades].
     """
 
     stimuli: mj.Sampled
@@ -76,12 +78,13 @@ class Group(eqx.Module):
     span: Float[Array, "waves legs 3"]
     floor: Float[Array, ""]
     limit: Float[Array, ""]
+    model_sigma: Float[Array, ""]
 
 
-def sigma_log(w: Waveform) -> Float[np.ndarray, " points"]:
+def sigma_log(w: Waveform, model_sigma: float = MODEL_SIGMA) -> Float[np.ndarray, " points"]:
     """Standard deviation of the median log current [decades]: of the data and granted to the model."""
     scatter = 1.4826 * np.median(np.abs(w.log_i - w.median_log()), axis=0)
-    return np.hypot(1.2533 * scatter / np.sqrt(w.n_sweeps), MODEL_SIGMA)
+    return np.hypot(1.2533 * scatter / np.sqrt(w.n_sweeps), model_sigma)
 
 
 def sigma_events(w: Waveform) -> Float[np.ndarray, "legs 3"]:
@@ -95,7 +98,12 @@ def sigma_events(w: Waveform) -> Float[np.ndarray, "legs 3"]:
 
 
 def pack(
-    waves: Sequence[Waveform], *, floor: float, limit: float | None, events: bool = True
+    waves: Sequence[Waveform],
+    *,
+    floor: float,
+    limit: float | None,
+    events: bool = True,
+    model_sigma: float = MODEL_SIGMA,
 ) -> Group:
     """Waveforms as one `Group`; the events count only where they are switching, not a loop's slow passage."""
     k = max(len(w.v) for w in waves)
@@ -125,7 +133,9 @@ def pack(
         return np.concatenate([x, np.repeat(x[-1:], most - len(x), axis=0)])
 
     def counted(w: Waveform, x: np.ndarray) -> np.ndarray:
-        known = np.where(w.happened() & events, x, 0.0)
+        # What happened before the first row was not seen to happen.
+        seen = w.happened() & events & (np.nan_to_num(w.median_events()) >= 0)
+        known = np.where(seen, x, 0.0)
         return np.concatenate([known, np.zeros((most - len(known), 3))])
 
     spans = [
@@ -138,13 +148,14 @@ def pack(
         stimuli=jax.tree.map(lambda *x: arr(x), *map(stimulus, waves)),
         rows=arr([longer(w.rows) for w in waves]),
         target=arr([padded(w.median_log(), 0.0) for w in waves]),
-        weight=arr([padded(w.used / sigma_log(w), 0.0) for w in waves]),
+        weight=arr([padded(w.used / sigma_log(w, model_sigma), 0.0) for w in waves]),
         censored=arr([padded(w.censored, False) for w in waves]),
         event_rows=arr([counted(w, w.median_events()) for w in waves]),
         event_weight=arr([counted(w, 1 / sigma_events(w)) for w in waves]),
         span=arr([per_leg(x) for x in spans]),
         floor=jnp.asarray(floor),
         limit=jnp.asarray(np.inf if limit is None else limit),
+        model_sigma=jnp.asarray(float(model_sigma)),
     )
 
 
@@ -206,14 +217,20 @@ class Problem(eqx.Module):
     ) -> tuple[Float[Array, " residuals"], Bool[Array, ""]]:
         """Residuals of currents and events [sigma], saturated, and whether every solve ended well."""
         log_i, events, ok = _observe_all(self, self.at(z))
-        return _residuals(self.group, log_i, events), jnp.all(ok)
+        return misfit(self.group, log_i, events), jnp.all(ok)
 
     def residuals(
         self, z: Float[Array, " free"]
     ) -> tuple[Float[Array, " residuals"], Bool[Array, ""]]:
         """All residuals [sigma]: data, then prior."""
         data, ok = self.data_residuals(z)
-        return jnp.concatenate([data, (z - self.center) / PRIOR_SIGMA]), ok
+        return self.with_prior(data, z), ok
+
+    def with_prior(
+        self, data: Float[Array, " data"], z: Float[Array, " free"]
+    ) -> Float[Array, " residuals"]:
+        """Residuals of the data, then those of the prior [sigma]."""
+        return jnp.concatenate([data, (z - self.center) / PRIOR_SIGMA])
 
 
 def _observe_all(problem: Problem, device: mj.AbstractDevice | mj.Circuit):
@@ -235,12 +252,12 @@ def events_of(
     return _observe_all(problem, device)[1]
 
 
-def _residuals(group: Group, log_i, events) -> Float[Array, " residuals"]:
+def misfit(group: Group, log_i, events) -> Float[Array, " residuals"]:
     r"""Residuals of log10 \|i\| [decades] and event rows against the data of a group."""
     floored = jnp.logaddexp(log_i * jnp.log(10.0), jnp.log(group.floor)) / jnp.log(10.0)
     r = (floored - group.target) * group.weight
     limit = jnp.log10(0.98 * group.limit)
-    below = jnp.where(group.censored, jnp.maximum(limit - log_i, 0.0) / MODEL_SIGMA, 0.0)
+    below = jnp.where(group.censored, jnp.maximum(limit - log_i, 0.0) / group.model_sigma, 0.0)
     r = jnp.where(group.censored, below, r)
     r = r / jnp.sqrt(1 + (r / _SATURATION) ** 2)
     e = (events - group.event_rows) * group.event_weight
@@ -258,7 +275,16 @@ def _observe(scaled: Scaled, stimulus: mj.Sampled, rows, span, end, policy: mj.S
     sol = solve_stiff(
         scaled, stimulus, rows=rows, y0=scaled.initial(), end=end, policy=policy, steps=True
     )
+    return *read_off(scaled, stimulus, rows, span, sol), sol.result == 0
+
+
+def read_off(
+    scaled: Scaled, stimulus: mj.Sampled, rows, span, sol: Solution, *, events: bool = True
+):
+    r"""log10 \|i\| at the rows of a solve, and rows of the events, from its steps; zeros if none is asked for."""
     log_i = jax.vmap(lambda t, y: _log_current(scaled, y, stimulus, t))(rows, sol.y)
+    if not events:
+        return log_i, jnp.zeros(span.shape)
     t, y = cast(tuple[Array, Array], (sol.step_t, sol.step_y))  # asked for by steps=True
     t = lax.stop_gradient(t)
     real = jnp.isfinite(t)
@@ -287,8 +313,8 @@ def _observe(scaled: Scaled, stimulus: mj.Sampled, rows, span, end, policy: mj.S
 
     on, off = np.log10(ON_THRESHOLD), np.log10(HOLD_THRESHOLD)
     kinds = jnp.array([on, on, off]), jnp.array([1.0, -1.0, -1.0])
-    events = jax.vmap(lambda leg: jax.vmap(lambda th, sign: event(leg, th, sign))(*kinds))(span)
-    return log_i, events, sol.result == 0
+    found = jax.vmap(lambda leg: jax.vmap(lambda th, sign: event(leg, th, sign))(*kinds))(span)
+    return log_i, found
 
 
 def _crossing(scaled: Scaled, stimulus, ends, times, logs, threshold):

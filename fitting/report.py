@@ -15,7 +15,7 @@ from memjax.result import Member
 
 from . import pictures
 
-_CSS = """
+CSS = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:1080px;margin:2em auto;padding:0 1em;color:#222}
 h1{margin-bottom:.1em} h2{margin-top:1.6em;border-bottom:1px solid #ddd}
 table{border-collapse:collapse;font-size:14px}
@@ -108,14 +108,14 @@ def build(folder: Path) -> list[str]:
     return [*made, "report.html"]
 
 
-def _rows(rows: list[list[Any]], head: list[str]) -> str:
+def html_table(rows: list[list[Any]], head: list[str]) -> str:
     """An HTML table; the cells are escaped."""
     cells = lambda row, tag: "".join(f"<{tag}>{html.escape(str(c))}</{tag}>" for c in row)  # noqa: E731
     body = "".join(f"<tr>{cells(r, 'td')}</tr>" for r in rows)
     return f"<table><tr>{cells(head, 'th')}</tr>{body}</table>"
 
 
-def _number(x: float | None, digits: int = 4) -> str:
+def readable(x: float | None, digits: int = 4) -> str:
     """A number for reading."""
     return "" if x is None else f"{x:.{digits}g}"
 
@@ -141,12 +141,12 @@ def _parameters(content: dict) -> str:
                 if p.get("true") is not None and p["std"]
                 else None
             )
-            known = [_number(p.get("true")), "" if away is None else f"{away:+.1f}"]
+            known = [readable(p.get("true")), "" if away is None else f"{away:+.1f}"]
         rows.append(
             [
                 name,
-                _number(p["value"]),
-                _number(p["std"], 2),
+                readable(p["value"]),
+                readable(p["std"], 2),
                 p["unit"],
                 *known,
                 ", ".join(remarks),
@@ -162,7 +162,7 @@ def _parameters(content: dict) -> str:
         "remark",
         "meaning",
     ]
-    return _rows(rows, head)
+    return html_table(rows, head)
 
 
 def _comparison(measured: dict, simulated: dict) -> str:
@@ -179,8 +179,8 @@ def _comparison(measured: dict, simulated: dict) -> str:
                 if here["median"] is None or there["median"] is None
                 else 1e3 * (there["median"] - here["median"])
             )
-            row = [f"{title}, {word}", _number(here["median"]), _number(here["sd"], 2), here["n"]]
-            rows.append([*row, _number(there["median"]), "" if off is None else f"{off:+.1f}"])
+            row = [f"{title}, {word}", readable(here["median"]), readable(here["sd"], 2), here["n"]]
+            rows.append([*row, readable(there["median"]), "" if off is None else f"{off:+.1f}"])
         rows.append(
             [
                 f"never switched / returned, {word}",
@@ -192,22 +192,22 @@ def _comparison(measured: dict, simulated: dict) -> str:
             ]
         )
     head = ["", "measured median (V)", "SD (V)", "n", "simulated median (V)", "difference (mV)"]
-    return _rows(rows, head)
+    return html_table(rows, head)
 
 
 def _variability(content: dict) -> str:
     """Read noise and cycle spread."""
-    rows = [["read noise, relative (SD of ln |I|)", _number(content["read_noise"]["relative"], 3)]]
-    rows += [["read noise, additive (A)", _number(content["read_noise"]["floor_A"], 3)]]
+    rows = [["read noise, relative (SD of ln |I|)", readable(content["read_noise"]["relative"], 3)]]
+    rows += [["read noise, additive (A)", readable(content["read_noise"]["floor_A"], 3)]]
     for name, s in (content["cycle_spread"] or {}).items():
-        std = f" ± {_number(s['std'], 2)}" if s.get("std") is not None else ""
+        std = f" ± {readable(s['std'], 2)}" if s.get("std") is not None else ""
         of = f"cycle spread of {name} (SD of its logarithm, from {s['from']})"
-        rows.append([of, _number(s["sigma_ln"], 3) + std])
+        rows.append([of, readable(s["sigma_ln"], 3) + std])
     for name in (content.get("stochastic") or {}).get("noise", []):
         p = content["parameters"][name]
-        value = f"{_number(p['value'], 3)} ± {_number(p['std'], 2)}"
+        value = f"{readable(p['value'], 3)} ± {readable(p['std'], 2)}"
         rows.append([f"ion noise within a cycle, {name} ({p['unit']})", value])
-    return _rows(rows, ["", "value"])
+    return html_table(rows, ["", "value"])
 
 
 def _randomness(content: dict) -> str:
@@ -221,10 +221,10 @@ def _randomness(content: dict) -> str:
             if name in ("label", "joint"):
                 continue
             pair = [
-                f"{_number(c[k]['mean'])} ± {_number(c[k]['sd'], 2)}"
+                f"{readable(c[k]['mean'])} ± {readable(c[k]['sd'], 2)}"
                 for k in ("measured", "simulated")
             ]
-            far = [f"{_number(c['w1'], 2)} ({_number(c['floor'], 2)})"]
+            far = [f"{readable(c['w1'], 2)} ({readable(c['floor'], 2)})"]
             rows.append(
                 [f"{name} ({c['unit']}), {group['label']}", c["measured"]["n"], *pair, *far]
             )
@@ -234,15 +234,17 @@ def _randomness(content: dict) -> str:
                 [
                     f"correlation of {pair}, {group['label']}",
                     "",
-                    _number(seen, 2),
-                    _number(drawn, 2),
+                    readable(seen, 2),
+                    readable(drawn, 2),
                     "",
                 ]
             )
-        rows.append([f"energy test, {group['label']}", "", "", "", f"p = {_number(joint['p'], 2)}"])
+        rows.append(
+            [f"energy test, {group['label']}", "", "", "", f"p = {readable(joint['p'], 2)}"]
+        )
     head = ["", "n", "measured", "simulated", "Wasserstein-1 (floor)"]
-    p = ", ".join(_number(x, 2) for x in found["step_p"])
-    return f"""<h3>Calibrated by simulation</h3>{_rows(rows, head)}
+    p = ", ".join(readable(x, 2) for x in found["step_p"])
+    return f"""<h3>Calibrated by simulation</h3>{html_table(rows, head)}
 <p><small>Estimator: {html.escape(found["estimator"])}; {found["draws"]} cycles of each waveform at each point, steps of
 {found["step"]:g} s. Loss {found["loss"]:.4g}, with a standard deviation of {found["loss_noise"]:.2g} under other
 random numbers. The simulated cycles above have other random numbers and adaptive steps; an energy test between fixed
@@ -281,7 +283,7 @@ def _provenance(content: dict) -> str:
     ]
     rows += [["covariance", content["covariance_from"]]]
     return (
-        _rows(rows, ["", ""])
+        html_table(rows, ["", ""])
         .replace("<tr><th></th><th></th></tr>", "")
         .replace("<td>", '<td class="t">')
     )
@@ -299,7 +301,7 @@ def _page(content: dict, images: list[Path], measured: dict, simulated: dict) ->
     remarks = "".join(f"<li>{html.escape(x)}</li>" for x in say)
     truth = "<p>Synthetic data: the true parameters are known and stand beside the fitted ones.</p>"
     return f"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>memjax fit: {content["model"]}</title>
-<style>{_CSS}</style></head><body>
+<style>{CSS}</style></head><body>
 <h1>Fit of <code>{html.escape(content["model"])}</code></h1>
 <p><small>{content["n_points"]} points in {content["n_sweeps"]} sweeps</small></p>
 {truth if content["synthetic_truth"] else ""}

@@ -1,5 +1,6 @@
 """What a fit directory holds: fit.json, the measured and the simulated currents."""
 
+import functools
 import hashlib
 import json
 import platform
@@ -33,6 +34,7 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+@functools.cache
 def versions() -> dict[str, str]:
     """Versions of memjax, Python and what computes."""
     return {"memjax": version("memjax"), "python": platform.python_version()} | {

@@ -48,7 +48,7 @@ class Uncertainty:
 
 
 def _resampled(
-    waves: Sequence[Waveform], points: int, legs: int, seed: int
+    waves: Sequence[Waveform], points: int, legs: int, seed: int, model_sigma: float
 ) -> Float[np.ndarray, "replicates data"]:
     """Shifts of the data residuals [sigma] when sweeps are drawn anew, in the order of `Problem.data_residuals`."""
     rng = np.random.default_rng(seed)
@@ -57,7 +57,11 @@ def _resampled(
         rows, events = [], []
         for w in waves:
             pick = rng.integers(0, w.n_sweeps, w.n_sweeps)
-            shift = (np.median(w.log_i[pick], axis=0) - w.median_log()) / sigma_log(w) * w.used
+            shift = (
+                (np.median(w.log_i[pick], axis=0) - w.median_log())
+                / sigma_log(w, model_sigma)
+                * w.used
+            )
             rows.append(np.concatenate([shift, np.zeros(points - len(shift))]))
             drawn = w.median_events(pick) + rng.uniform(-0.5, 0.5, (len(w.legs), 3))
             moved = np.where(w.happened(), (drawn - w.median_events()) / sigma_events(w), 0.0)
@@ -107,7 +111,8 @@ def uncertainty(
     chi2 = float(np.sum(data_r**2) / max(counted - n, 1))
     if min(w.n_sweeps for w in waves) >= _FEWEST:
         points, legs = problem.group.rows.shape[1], problem.group.span.shape[1]
-        shifts = _resampled(waves, points, legs, seed) @ data_j
+        granted = float(problem.group.model_sigma)
+        shifts = _resampled(waves, points, legs, seed, granted) @ data_j
         root = (shifts - np.mean(shifts, axis=0)) / np.sqrt(_REPLICATES - 1)
         source = f"{_REPLICATES} resamplings of the sweeps"
     else:

@@ -2,6 +2,7 @@
 
 import abc
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -239,8 +240,7 @@ def setting_specs(device: Any) -> dict[str, SettingSpec]:
 def _specs(device: Any, key: str, kind: Callable[..., Any]) -> dict[str, Any]:
     """What the fields of a device, or of the parts of a composite, say under a key of their metadata."""
     if not isinstance(device, AbstractComposite):
-        fields = [f for f in dataclasses.fields(device) if key in f.metadata]
-        return {f.name: kind(name=f.name, **f.metadata[key]) for f in fields}
+        return dict(_own_specs(device if isinstance(device, type) else type(device), key, kind))
     found = {}
     for part, element in device.parts.items():
         for spec in _specs(element, key, kind).values():
@@ -249,6 +249,13 @@ def _specs(device: Any, key: str, kind: Callable[..., Any]) -> dict[str, Any]:
             longer |= {} if follows is None else {"follows": f"{part}.{follows}"}
             found[longer["name"]] = dataclasses.replace(spec, **longer)
     return found
+
+
+@functools.cache
+def _own_specs(device: type, key: str, kind: Callable[..., Any]) -> dict[str, Any]:
+    """What the fields of a device class say under a key of their metadata."""
+    fields = [f for f in dataclasses.fields(device) if key in f.metadata]
+    return {f.name: kind(name=f.name, **f.metadata[key]) for f in fields}
 
 
 def as_setting(spec: SettingSpec, value: Any, *, where: str = "") -> int | str:

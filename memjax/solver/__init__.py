@@ -12,6 +12,7 @@ from .kernel import (
     Increment as Increment,
     Step as Step,
 )
+from .rodas3_parts import rodas3_parts_step as rodas3_parts_step
 from .rosenbrock import Rodas3 as Rodas3, rodas3_step as rodas3_step
 from .semi_implicit import (
     SemiImplicitEuler as SemiImplicitEuler,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -37,12 +38,23 @@ def solve_small(rows: Rows, b: list) -> list:
 
     More than 8 unknowns go to LAPACK: unrolled they would take long to compile.
     """
-    if len(rows) > _UNROLLED:
-        a = jnp.stack([jnp.stack(jnp.broadcast_arrays(*row), axis=-1) for row in rows], axis=-2)
-        right = jnp.stack(jnp.broadcast_arrays(*b), axis=-1)[..., None]
-        found = jnp.linalg.solve(a, right)[..., 0]
+    return factor_small(rows)(b)
+
+
+def factor_small(rows: Rows) -> Callable[[list], list]:
+    """A function that solves a system given entry by entry for any right-hand side; see `solve_small`."""
+    if len(rows) <= _UNROLLED:
+        eliminated = _eliminate(rows)
+        return lambda b: _substitute(eliminated, b)
+    a = jnp.stack([jnp.stack(jnp.broadcast_arrays(*row), axis=-1) for row in rows], axis=-2)
+    factors = jax.scipy.linalg.lu_factor(a)
+
+    def solve(b: list) -> list:
+        right = jnp.stack(jnp.broadcast_arrays(*b), axis=-1)
+        found = jax.scipy.linalg.lu_solve(factors, right[..., None])[..., 0]
         return [found[..., k] for k in range(len(rows))]
-    return _substitute(_eliminate(rows), b)
+
+    return solve
 
 
 def _entries(a: Float[Array, "n n"]) -> Rows:

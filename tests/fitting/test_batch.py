@@ -1,10 +1,15 @@
 """Many devices at once: truth, failures in their own rows, and a run that is killed and goes on."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
 import fitting as ft
 import memjax as mj
+from fitting.engine import FINE, Engine
+from fitting.fit import prepare
+from fitting.search import stacked
 from memjax.errors import DataError, OutputError
 
 pytestmark = pytest.mark.slow
@@ -12,6 +17,7 @@ pytestmark = pytest.mark.slow
 TIMES = np.linspace(0, 1.0, 101)
 DRIVE = mj.Sampled(TIMES, 0.6 * np.sin(2 * np.pi * TIMES))
 FREE = ["r_on", "r_off", "v_on", "v_off"]
+FIX = {"tau": 1e-4, "x0": 0.0}  # a guess would scale them
 DEVICES, CHUNK = 9, 4
 MODEL = mj.MetastableSwitches()
 
@@ -50,8 +56,7 @@ def wafer(truth):
 
 
 def run(wafer, out, **more):
-    fix = {"tau": 1e-4, "x0": 0.0}  # a guess would scale them
-    options = dict(out=out, free=FREE, fix=fix, chunk=CHUNK) | more
+    options = dict(out=out, free=FREE, fix=FIX, chunk=CHUNK) | more
     return ft.fit_batch(wafer, MODEL, **options)
 
 
@@ -73,6 +78,36 @@ def test_every_device_has_a_row_and_the_truth_is_within_three_sigma(rows, wafer,
     assert all(r.failure == "" and r.reduced_chi2 < 2 for r in rows[: DEVICES + 1])
 
 
+def test_grids_give_the_residuals_and_slopes_of_the_adaptive_solver(wafer):
+    options = dict(bench=None, env=None, point_time=None, free=FREE, fix=FIX, model_sigma=0.3)
+    made = [prepare(wafer[f"d{k}"], MODEL, **options, seed=0, screened=8) for k in range(CHUNK)]
+    jobs = np.arange(2 * CHUNK)
+    z = np.concatenate([m.candidates[:2] for m in made])
+    with ThreadPoolExecutor(1) as pool:
+        engine = Engine(stacked([m.problem for m in made]), jobs // 2, pool)
+        engine.rtol = FINE
+        r, jacobian, ok = engine.linearise(z, jobs)
+        exact, well = engine.adaptive(z, jobs)
+        step = 1e-4
+        for k in range(len(FREE)):
+            move = step * np.eye(len(FREE))[k]
+            ahead, behind = (engine.residuals(z + s * move, jobs) for s in (1, -1))
+            slope = (ahead - behind) / (2 * step)
+            # Central differences: of the square of the step, and of the tolerance where a grid has changed.
+            assert np.max(np.abs(slope - jacobian[:, :, k])) < 1e-2 * np.max(np.abs(jacobian))
+    assert np.all(ok & well)
+    # A thousandth of the 0.3 decades that a residual of 1 stands for.
+    assert np.max(np.abs(r - exact)) < 1e-3
+
+
+def test_what_the_adaptive_solver_finds_alone_is_the_same_within_a_hundredth_of_sigma(
+    rows, wafer, tmp_path
+):
+    (slow,) = run({"d3": wafer["d3"]}, tmp_path / "run", grids=False)
+    for n in FREE:
+        assert abs(slow.values[n] - rows[3].values[n]) < 0.01 * rows[3].std[n]
+
+
 def test_a_device_that_cannot_be_read_has_its_reason_in_its_row(rows):
     assert rows[-1].values == {}
     assert "no column of current; in broken.csv" in rows[-1].failure
@@ -87,13 +122,14 @@ def test_a_device_alone_gets_the_numbers_that_it_gets_among_others(rows, wafer, 
 def test_a_run_that_is_interrupted_goes_on_and_ends_with_the_same_numbers(rows, wafer, tmp_path):
     seen = []
 
-    def stop(done, total):
+    def stop(done, total, fresh):
+        assert fresh
         seen.append((done, total))
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         run(wafer, tmp_path / "run", tick=stop)
-    assert seen == [(CHUNK + 1, len(wafer))]  # a chunk, and the device that cannot be read
+    assert seen == [(CHUNK, len(wafer))]
     kept = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "run").glob("chunk-*.json")}
     assert len(kept) == 1
     (tmp_path / "run" / ".chunk-00001.json.1").write_text(
@@ -106,7 +142,7 @@ def test_a_run_that_is_interrupted_goes_on_and_ends_with_the_same_numbers(rows, 
 
 def test_a_folder_of_another_run_is_refused(rows, wafer, tmp_path):
     run({"d0": wafer["d0"]}, tmp_path / "run")
-    with pytest.raises(OutputError, match="other devices, options or versions"):
+    with pytest.raises(OutputError, match="other devices, data, options or versions"):
         run({"d0": wafer["d0"]}, tmp_path / "run", seed=1)
-    with pytest.raises(OutputError, match="other devices, options or versions"):
+    with pytest.raises(OutputError, match="other devices, data, options or versions"):
         run({"d0": wafer["d1"]}, tmp_path / "run")

@@ -1,0 +1,1 @@
+"""Many devices calibrated in one run."""

@@ -1,0 +1,213 @@
+"""What a batch leaves: a table with a row per device, its population, pictures, and one page."""
+
+import base64
+import csv
+import html
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from memjax.io.write import writing
+
+from .batch import Row
+from .batch_pictures import determined, picture_distributions, picture_wafer
+from .report import CSS, html_table, readable
+from .store import dump_json, versions
+from .wafer import Positions
+
+SCHEMA = 1
+
+POOR = 5.0
+"""Reduced chi squared above which a model is said not to describe the data."""
+
+_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+_LISTED = 50
+"""Devices that a table of the page names at most; all are in devices.csv."""
+
+
+def status(row: Row) -> str:
+    """What became of a device: fitted, poor (fitted, but not described by the model) or failed."""
+    if row.failure:
+        return "failed"
+    return "poor" if (row.reduced_chi2 or 0.0) > POOR else "fitted"
+
+
+def write_devices(
+    rows: Sequence[Row],
+    units: Mapping[str, str],
+    files: Mapping[str, str],
+    positions: Positions,
+    path: Path,
+) -> None:
+    """Write ``devices.csv``: one row per device, in order.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+        The devices.
+    units : mapping of str to str
+        Units of the free parameters.
+    files : mapping of str to str
+        File of each device.
+    positions : dict of str to (float, float)
+        Places on the wafer, where there is a map.
+    path : Path
+        The file.
+    """
+    head = ["name", "file", *(["x", "y"] if positions else []), "status"]
+    for name, unit in units.items():
+        head += [f"{name} [{unit}]", f"{name} std [{unit}]"]
+    head += ["loss", "reduced_chi2", "undetermined", "failure"]
+    with writing(path) as beside, beside.open("w", encoding="utf-8", newline="") as out:
+        table = csv.writer(out, lineterminator="\n")
+        table.writerow(head)
+        for r in rows:
+            cells: list[Any] = [r.name, files[r.name]]
+            cells += positions.get(r.name, ("", "")) if positions else ()
+            cells.append(status(r))
+            for name in units:
+                cells += [r.values.get(name, ""), r.std.get(name, "")]
+            cells += ["" if x is None else x for x in (r.loss, r.reduced_chi2)]
+            table.writerow([*cells, " ".join(r.undetermined), r.failure])
+
+
+def population(rows: Sequence[Row], units: Mapping[str, str]) -> dict[str, dict]:
+    """Statistics of each free parameter over the devices whose data determine it."""
+    found = {}
+    for name, unit in units.items():
+        x = determined(rows, name)
+        entry: dict[str, Any] = {"unit": unit, "n": len(x)}
+        entry["undetermined"] = sum(name in r.undetermined for r in rows)
+        if len(x):
+            entry["median"] = float(np.median(x))
+            entry["quantiles"] = {str(q): float(np.quantile(x, q)) for q in _QUANTILES}
+            std = [r.std[name] for r in rows if name in r.std and name not in r.undetermined]
+            entry["median_std"] = float(np.median(std))
+        found[name] = entry
+    return found
+
+
+def write_report(
+    rows: Sequence[Row],
+    *,
+    units: Mapping[str, str],
+    files: Mapping[str, str],
+    positions: Positions,
+    notes: Sequence[str],
+    about: Mapping[str, Any],
+    folder: Path,
+) -> dict:
+    """Write ``devices.csv``, ``batch.json``, the pictures and ``report.html`` into the folder of a batch.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+        The devices.
+    units, files, positions
+        As for `write_devices`.
+    notes : sequence of str
+        Remarks for the page.
+    about : mapping
+        Model, command, options, seed.
+    folder : Path
+        An existing directory.
+
+    Returns
+    -------
+    dict
+        The content of ``batch.json``.
+    """
+    write_devices(rows, units, files, positions, folder / "devices.csv")
+    counts = Counter(map(status, rows))
+    content = {"schema_version": SCHEMA, "kind": "batch", **about, "versions": versions()}
+    content["counts"] = {"devices": len(rows)} | {
+        s: counts[s] for s in ("fitted", "poor", "failed")
+    }
+    content |= {"population": population(rows, units), "notes": list(notes)}
+    with writing(folder / "batch.json") as beside:
+        dump_json(content, beside)
+    pictures = []
+    if any(r.values for r in rows):
+        pictures.append("distributions.png")
+        with writing(folder / pictures[-1]) as beside:
+            picture_distributions(rows, units, beside)
+        if positions:
+            pictures.append("wafer.png")
+            with writing(folder / pictures[-1]) as beside:
+                picture_wafer(rows, units, positions, beside)
+    with writing(folder / "report.html") as beside:
+        beside.write_text(_page(content, rows, folder, pictures), encoding="utf-8")
+    return content
+
+
+def _page(content: dict, rows: Sequence[Row], folder: Path, pictures: Sequence[str]) -> str:
+    """The HTML page."""
+    count = content["counts"]
+
+    def image(name: str) -> str:
+        data = base64.b64encode((folder / name).read_bytes()).decode()
+        return f'<p><img alt="{Path(name).stem}" src="data:image/png;base64,{data}"></p>'
+
+    model = html.escape(content["model"])
+    notes = "".join(f"<li>{html.escape(n)}</li>" for n in content["notes"])
+    about = [[k, content[k]] for k in ("command", "seed", "options", "versions")]
+    return f"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>memjax batch: {model}</title>
+<style>{CSS}</style></head><body>
+<h1>{count["devices"]} devices, <code>{model}</code></h1>
+<p><small>{count["fitted"]} fitted, {count["poor"]} fitted but not described by the model (reduced chi squared above
+{POOR:g}), {count["failed"]} failed; every device has a row in devices.csv</small></p>
+<h2>Population</h2>{_population_table(content["population"])}
+<p><small>Over the devices whose data determine the parameter; std is the median of the devices' own.</small></p>
+{"".join(map(image, pictures))}
+<h2>Failures</h2>{_failures(rows)}
+<h2>Worst fits</h2>{_worst(rows)}
+<h2>Remarks</h2><ul class="warn">{notes}</ul>
+<h2>Provenance</h2>{html_table([[k, _words(x)] for k, x in about], ["", ""])}
+</body></html>
+"""
+
+
+def _words(x: Any) -> str:
+    """A value or a flat table in words."""
+    if isinstance(x, Mapping):
+        return ", ".join(f"{k} {_words(v)}" for k, v in x.items() if v not in (None, False, [], {}))
+    return str(x)
+
+
+def _population_table(found: Mapping[str, dict]) -> str:
+    """Table of the population."""
+    rows = []
+    for name, p in found.items():
+        q = p.get("quantiles", {})
+        cells = [readable(q.get(str(x))) for x in _QUANTILES]
+        std = readable(p.get("median_std"), 2)
+        rows.append([name, p["unit"], p["n"], *cells, std, p["undetermined"]])
+    head = ["parameter", "unit", "n", "5 %", "25 %", "median", "75 %", "95 %", "std"]
+    return html_table(rows, [*head, "not determined"])
+
+
+def _failures(rows: Sequence[Row]) -> str:
+    """Table of the reasons, with the devices."""
+    reasons: dict[str, list[str]] = {}
+    for r in rows:
+        if r.failure:
+            reasons.setdefault(r.failure, []).append(r.name)
+    if not reasons:
+        return "<p>None.</p>"
+    ordered = sorted(reasons.items(), key=lambda x: -len(x[1]))[:_LISTED]
+    named = [
+        [why, len(who), ", ".join(who[:10]) + (", ..." if len(who) > 10 else "")]
+        for why, who in ordered
+    ]
+    return html_table(named, ["reason", "devices", "which"])
+
+
+def _worst(rows: Sequence[Row]) -> str:
+    """Table of the fits with the largest reduced chi squared."""
+    fitted = sorted((r for r in rows if not r.failure), key=lambda r: -(r.reduced_chi2 or 0.0))
+    cells = [[r.name, readable(r.reduced_chi2), ", ".join(r.undetermined)] for r in fitted[:10]]
+    return html_table(cells, ["device", "reduced chi squared", "not determined"])

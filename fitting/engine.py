@@ -1,0 +1,357 @@
+"""Solves of many devices side by side, each on a grid of steps of its own, so that none waits for another."""
+
+import math
+from concurrent.futures import ThreadPoolExecutor
+from copy import copy
+from functools import partial
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array, Float, Int
+
+from memjax.circuit import placed
+from memjax.programs import outermost
+from memjax.scaling import Scaled
+from memjax.solve import Solution
+from memjax.solver import rodas3_parts_step
+
+from .problem import Problem, misfit, read_off
+
+FINE, COARSE = 3e-5, 3e-4
+"""Tolerances of a step relative to the state: for the optimum, and on the way there."""
+
+_ATOL = 1e-2
+"""Tolerance of a step in units of each state's scale, over that relative to the state."""
+
+LANES = (64, 8)
+"""Solves that advance together: whole vectors in the caches; and fewer, where no more are left."""
+
+MOST = 64
+"""Steps between two rows beyond which a grid does not grow: what needs more is left to the adaptive solver."""
+
+_BLOCK = 64
+"""Steps that are taken or left out together."""
+
+_PASSES = 4
+"""Solves for one grid at most."""
+
+_GRADED = 4.0 ** -np.arange(7, 0, -1)
+"""Times, as shares of that of the first row, on which steps end before it: a solve may start off its balance."""
+
+_NUDGE = 1e-6
+"""Share of a step by which its ends are taken inwards, so that a jump of the drive counts for the right side."""
+
+_LARGEST = 512.0
+"""Error of a step over its tolerance that counts at most: 8 times as many steps."""
+
+_EXCESS = 1.5
+"""Growth of the number of steps between two rows above which a solve is done again before it is used."""
+
+
+class Grid(eqx.Module):
+    """Steps of each lane.
+
+    Parameters
+    ----------
+    t, h : Float[np.ndarray, "lanes waves steps"]
+        Start and length of each step [s]; those behind the last row lead nowhere.
+    u : Float[np.ndarray, "lanes waves steps"]
+        Value of the drive just inside the start of each step [V or A].
+    slope : Float[np.ndarray, "lanes waves steps"]
+        By how much it grows during the step [V or A].
+    at : Int[np.ndarray, "lanes waves rows"]
+        Number of steps before each row.
+    count : Int[np.ndarray, ""]
+        Steps that the longest lane needs.
+    rtol : float
+        Tolerance of a step relative to the state.
+    """
+
+    t: Float[Array | np.ndarray, "lanes waves steps"]
+    h: Float[Array | np.ndarray, "lanes waves steps"]
+    u: Float[Array | np.ndarray, "lanes waves steps"]
+    slope: Float[Array | np.ndarray, "lanes waves steps"]
+    at: Int[Array | np.ndarray, "lanes waves rows"]
+    count: Int[Array | np.ndarray, ""]
+    rtol: Float[Array | np.ndarray, ""]
+
+
+_LANED = Grid(t=0, h=0, u=0, slope=0, at=0, count=None, rtol=None)  # pyright: ignore[reportArgumentType]
+"""Axes of a grid's leaves: all lanes go on as long as the longest needs to."""
+
+
+class Plan:
+    """Intervals on whose ends steps end, of each of many problems, and what drives them.
+
+    Parameters
+    ----------
+    rows : Float[np.ndarray, "lanes waves rows"]
+        Ascending times of output [s], the corners of the drive among them.
+    drive : callable
+        ``drive(t)``: value of the drive at times [s] of the shape (lanes, waves, times).
+    """
+
+    def __init__(self, rows: np.ndarray, drive: Any):
+        first = np.where(rows[..., :1] > 0, rows[..., :1], rows[..., 1:2])
+        times = np.concatenate([rows, first * _GRADED], axis=2)
+        order = np.argsort(times, axis=2, kind="stable")
+        self.place = np.argsort(order, axis=2)[..., : rows.shape[2]]
+        ends = np.take_along_axis(times, order, axis=2)
+        self.gap = np.diff(ends, axis=2, prepend=0.0)
+        self.begin = ends - self.gap
+        inside = [
+            np.asarray(drive(t)) for t in (self.begin + _NUDGE * self.gap, ends - _NUDGE * self.gap)
+        ]
+        self.u, self.slope = inside[0], inside[1] - inside[0]
+
+    def grid(self, which: np.ndarray, steps: np.ndarray, rtol: float) -> Grid:
+        """Equal steps in every interval of some problems: `steps` of them, none where it has no length."""
+        gap = self.gap[which]
+        steps = np.where(gap > 0, steps, 0)
+        at = np.cumsum(steps, axis=2)
+        size, most = 1.5 * gap.shape[2], int(at[..., -1].max())
+        while size < most:
+            size *= 1.5
+        size = _BLOCK * math.ceil(size / _BLOCK)
+        used = np.arange(size) < at[..., -1:]
+        count = steps.ravel()
+        share = 1.0 / np.maximum(count, 1)
+        k = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+
+        def spread(start: np.ndarray, by: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            """Values at the starts of steps, and their growth; those of the last interval behind the last row."""
+            out, grown = (np.broadcast_to(x[..., -1:], used.shape).copy() for x in (start, by))
+            grown[used] = np.repeat(by.ravel() * share, count)
+            out[used] = np.repeat(start.ravel(), count) + k * grown[used]
+            return out, grown
+
+        t, h = spread(self.begin[which], gap)
+        u, slope = spread(self.u[which], self.slope[which])
+        at = np.take_along_axis(at, self.place[which], axis=2)
+        return Grid(t, h, u, slope, at, np.asarray(used.sum(axis=2).max()), np.asarray(rtol))
+
+
+def needed(gap: np.ndarray, steps: np.ndarray, excess: np.ndarray) -> np.ndarray:
+    """Steps in each interval for which the error of each is within its tolerance.
+
+    Parameters
+    ----------
+    gap : Float[np.ndarray, "lanes waves intervals"]
+        Lengths of the intervals [s].
+    steps : Int[np.ndarray, "lanes waves intervals"]
+        Steps in each, in a solve.
+    excess : Float[np.ndarray, "lanes waves steps"]
+        Error of each step of that solve over its tolerance; where it is no number, so are those
+        behind it.
+    """
+    count = np.where(gap > 0, steps, 0)
+    at = np.cumsum(count, axis=2)
+    size = excess.shape[2]
+    broken = ~np.isfinite(excess)
+    first = broken & (np.cumsum(broken, axis=2) == 1)
+    excess = np.where(first, _LARGEST, np.where(broken, 1.0, excess))
+    # Segments end where the next begins; behind the last row there is nothing that counts.
+    counted = np.where(np.arange(size) < at[..., -1:], excess, 0.0).ravel()
+    offset = size * np.arange(at[..., 0].size).reshape(*at.shape[:2], 1)
+    taken = count > 0
+    worst = np.maximum.reduceat(counted, (at - count + offset)[taken])
+    wanted = np.ones(steps.shape)
+    wanted[taken] = np.ceil(count[taken] * np.cbrt(np.minimum(worst, _LARGEST)) * 1.1 - 0.1)
+    return np.clip(wanted, 1, MOST).astype(np.int32)
+
+
+def _march(scaled: Scaled, grid: Grid):
+    """Scaled states at the start and after every step, and the error of each step over its tolerance."""
+    specs = scaled.system.specs
+
+    def tree(y):
+        out, k = {}, 0
+        for s in specs:
+            out[s.name] = y[k] if s.size == 1 else jnp.stack(y[k : k + s.size])
+            k += s.size
+        return out
+
+    def flat(parts):
+        return [x for s in specs for x in ([parts[s.name]] if s.size == 1 else list(parts[s.name]))]
+
+    def step(y, place):
+        t, h, u, slope = place
+
+        def rates(s, z):
+            return flat(scaled.rates(t + s * h, tree(z), u + s * slope))
+
+        end, error = rodas3_parts_step(rates, y, h=h)
+        over = [
+            e / (grid.rtol * (_ATOL + jnp.maximum(jnp.abs(a), jnp.abs(b))))
+            for e, a, b in zip(error, y, end)
+        ]
+        excess = jnp.sqrt(sum(x**2 for x in over) / len(over))
+        end = flat(scaled.kept(tree(end)))
+        return end, (end, lax.stop_gradient(excess))
+
+    def block(y, places):
+        first, own = places
+        run = lambda y, own: lax.scan(step, y, own)  # noqa: E731
+        none = lambda y, own: (y, ([jnp.zeros_like(own[0]) for _ in y], jnp.zeros_like(own[0])))  # noqa: E731
+        return lax.cond(first < grid.count, run, none, y, own)
+
+    blocks = [x.reshape(-1, _BLOCK) for x in (grid.t, grid.h, grid.u, grid.slope)]
+    begin = scaled.initial()
+    start = [begin[k] for k in range(len(begin))]
+    _, (ys, excess) = lax.scan(block, start, (_BLOCK * jnp.arange(len(blocks[0])), blocks))
+    y = jnp.stack([x.ravel() for x in ys], axis=-1)
+    return jnp.concatenate([begin[None], y]), excess.ravel()
+
+
+def _residuals(problem: Problem, z, grid: Grid, events: bool):
+    """Residuals of a problem on a grid, data then prior [sigma], and errors of the steps."""
+    system = placed(problem.at(z), problem.bench, problem.group.stimuli.quantity)
+    scaled, zero = Scaled(system, problem.env), jnp.zeros((), int)
+
+    def one(stimulus, rows, span, own):
+        y, excess = _march(scaled, own)
+        real = jnp.arange(len(own.t)) < own.at[-1]
+        ends = jnp.append(0.0, jnp.where(real, own.t + own.h, jnp.inf))
+        sol = Solution(y[own.at], zero, zero, zero, jnp.zeros(()), ends, y)
+        return *read_off(scaled, stimulus, rows, span, sol, events=events), excess
+
+    g = problem.group
+    log_i, happened, excess = jax.vmap(one, in_axes=(0, 0, 0, _LANED))(
+        g.stimuli, g.rows, g.span, grid
+    )
+    return problem.with_prior(misfit(g, log_i, happened), z), excess
+
+
+def _lanes(problems: Any, which, grid: Grid, events: bool):
+    """Residuals and errors of lanes as a function of their coordinates."""
+    arrays, rest = eqx.partition(problems, eqx.is_array)
+    own = jax.tree.map(lambda x: x[which], arrays)
+
+    def one(own, z, grid):
+        return _residuals(eqx.combine(own, rest), z, grid, events)
+
+    return lambda z: jax.vmap(one, in_axes=(0, 0, _LANED))(own, z, grid)
+
+
+def _plainly(problems, which, z, grid, events):
+    """Residuals and errors."""
+    return _lanes(problems, which, grid, events)(z)
+
+
+def _linearly(problems, which, z, grid, events):
+    """Residuals and Jacobian by forward mode; what does not depend on the tangent is computed once."""
+    lanes = _lanes(problems, which, grid, events)
+
+    def along(k):
+        only = jnp.zeros_like(z).at[:, k].set(1.0)
+        return jax.jvp(lanes, (z,), (only,), has_aux=True)[:2]
+
+    return jax.vmap(along, out_axes=(None, -1))(jnp.arange(z.shape[1]))
+
+
+plainly, linearly = outermost(_plainly), outermost(_linearly)
+
+
+def _adaptively(problems: Any, which, z):
+    """Residuals and success of lanes by the adaptive solver, without derivatives."""
+    arrays, rest = eqx.partition(problems, eqx.is_array)
+    own = jax.tree.map(lambda x: x[which], arrays)
+    return jax.vmap(lambda own, z: eqx.combine(own, rest).residuals(z))(own, z)
+
+
+adaptively = outermost(_adaptively)
+
+
+@jax.jit
+def _driven(stimuli: Any, t: np.ndarray) -> Array:
+    """Values of stacked stimuli."""
+    return jax.vmap(jax.vmap(lambda s, t: jax.vmap(s)(t)))(stimuli, t)
+
+
+def _parts(count: int) -> list[tuple[np.ndarray, int]]:
+    """Blocks of lanes, and how many lanes each is filled up to."""
+    large, small = LANES
+    parts, k = [], 0
+    while k < count:
+        size = large if count - k > large // 2 else small
+        parts.append((np.arange(k, min(k + size, count)), size))
+        k += size
+    return parts
+
+
+class Engine:
+    """Evaluates jobs, each a start of a problem, in blocks of lanes on grids that follow their solutions.
+
+    Parameters
+    ----------
+    problems : Problem
+        Stacked.
+    owner : Int[np.ndarray, "jobs"]
+        The problem of each job.
+    pool : ThreadPoolExecutor
+        Its threads evaluate blocks at the same time.
+    """
+
+    def __init__(self, problems: Any, owner: Int[np.ndarray, " jobs"], pool: ThreadPoolExecutor):
+        self.problems, self.owner, self.pool, self.rtol = problems, owner, pool, COARSE
+        self.events = bool(np.any(np.asarray(problems.group.event_weight)))
+        self.plan = Plan(np.asarray(problems.group.rows), partial(_driven, problems.group.stimuli))
+        self.steps = np.ones((len(owner), *self.plan.gap.shape[1:]), np.int32)
+
+    def _blocks(self, run, z, jobs):
+        """`run` over blocks of lanes, filled up with their last lane; leaves cut and joined."""
+        parts = _parts(len(jobs))
+
+        def one(part):
+            part, size = part
+            filled = np.concatenate([part, np.repeat(part[-1:], size - len(part))])
+            found = run(z[filled], jobs[filled])
+            return jax.tree.map(lambda x: np.asarray(x)[: len(part)], found)
+
+        found = list(self.pool.map(one, parts))
+        return jax.tree.map(lambda *x: np.concatenate(x), *found)
+
+    def _gridded(self, z, jobs, *, slopes: bool):
+        """Residuals (and slopes) on a grid that suits these points; it is kept for the next ones."""
+        which, steps = self.owner[jobs], self.steps[jobs]
+        for _ in range(_PASSES):
+            grid = self.plan.grid(which, steps, self.rtol)
+            r, excess = plainly(self.problems, which, z, grid, self.events)
+            want = needed(self.plan.gap[which], steps, np.asarray(excess))
+            if np.all(want <= _EXCESS * steps):
+                break
+            steps = np.maximum(want, steps // 2)
+        # Grids that are nearly right stay, so that costs can be compared.
+        steps = np.where((want <= _EXCESS * steps) & (3 * want >= steps), steps, want)
+        if slopes:
+            r, jacobian = linearly(self.problems, which, z, grid, self.events)
+            return r, jacobian, steps
+        return r, steps
+
+    def some(self, jobs: Int[np.ndarray, " some"]) -> "Engine":
+        """An engine of some of the jobs, on the grids that they have."""
+        engine = copy(self)
+        engine.owner, engine.steps = self.owner[jobs], self.steps[jobs]
+        return engine
+
+    def residuals(self, z, jobs) -> np.ndarray:
+        """Residuals of jobs."""
+        r, self.steps[jobs] = self._blocks(partial(self._gridded, slopes=False), z, jobs)
+        return r
+
+    def linearise(self, z, jobs) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Residuals, Jacobian and success of jobs."""
+        run = partial(self._gridded, slopes=True)
+        r, jacobian, self.steps[jobs] = self._blocks(run, z, jobs)
+        ok = np.all(np.isfinite(r), axis=1) & np.all(np.isfinite(jacobian), axis=(1, 2))
+        return r, jacobian, ok
+
+    def adaptive(self, z, jobs) -> tuple[np.ndarray, np.ndarray]:
+        """Residuals and success of jobs by the adaptive solver."""
+        run = lambda z, jobs: adaptively(self.problems, self.owner[jobs], z)  # noqa: E731
+        r, ok = self._blocks(run, z, jobs)
+        return r, ok & np.all(np.isfinite(r), axis=1)

@@ -1,0 +1,90 @@
+"""Where devices lie on a wafer: from their names, or from a table."""
+
+import csv
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from memjax.errors import DataError
+
+Positions = dict[str, tuple[float, float]]
+
+_NUMBER = r"[_-]?(\d+)"
+_ROW_COLUMN = re.compile(
+    rf"(?<![a-z0-9])r(?:ow)?{_NUMBER}[_-]*(?:c|b|col|column){_NUMBER}(?!\d)", re.IGNORECASE
+)
+"""Row, then column or bit line: R4_B9, r3c5, row2_col7."""
+
+_X_Y = re.compile(r"(?<![a-z0-9])x[_]?(-?\d+)[_]*y[_]?(-?\d+)(?!\d)", re.IGNORECASE)
+"""Coordinates: x12_y3."""
+
+
+def from_names(names: Sequence[str]) -> tuple[Positions, str]:
+    """Positions that the names of devices tell.
+
+    Parameters
+    ----------
+    names : sequence of str
+        As R4_B9, r3c5 (row, column) or x12_y3.
+
+    Returns
+    -------
+    positions : dict of str to (float, float)
+        x (column) and y (row); empty where there is no map.
+    why : str
+        Why there is none, or whom it leaves out; empty where there is nothing to say.
+    """
+    found = {n: p for n in names if (p := _position(n)) is not None}
+    if 2 * len(found) < len(names) or len(found) < 2:
+        return (
+            {},
+            "no wafer map: the names of most files tell no row and column (as R4_B9, r3c5, x12_y3)",
+        )
+    return _without_doubles(found, len(names) - len(found))
+
+
+def from_table(path: str | Path, names: Sequence[str]) -> tuple[Positions, str]:
+    """Positions out of a CSV file with the columns name, x and y.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read, or names no device.
+    """
+    found, where = {}, str(path)
+    try:
+        with Path(path).open(encoding="utf-8-sig", newline="") as file:
+            for row in csv.DictReader(file):
+                name = Path(row["name"].strip())
+                found[row["name"].strip()] = found[name.stem] = float(row["x"]), float(row["y"])
+    except KeyError as error:
+        raise DataError(f"no column {error}", where=where, allowed="name, x, y") from error
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise DataError(
+            f"no wafer map: {error}", where=where, allowed="CSV with columns name, x, y"
+        ) from error
+    known = {n: found[n] for n in names if n in found}
+    if not known:
+        raise DataError(
+            "none of the devices is in the wafer map", where=where, allowed=f"names as {names[0]}"
+        )
+    return _without_doubles(known, len(names) - len(known))
+
+
+def _position(name: str) -> tuple[float, float] | None:
+    """Column and row that a name tells, or x and y."""
+    if match := _ROW_COLUMN.search(name):
+        return float(match[2]), float(match[1])
+    if match := _X_Y.search(name):
+        return float(match[1]), float(match[2])
+    return None
+
+
+def _without_doubles(found: Positions, missing: int) -> tuple[Positions, str]:
+    """The positions, unless two devices share one."""
+    seen: dict[tuple[float, float], str] = {}
+    for name, place in found.items():
+        if place in seen:
+            return {}, f"no wafer map: {seen[place]} and {name} lie at one place"
+        seen[place] = name
+    return found, f"{missing} devices have no place on the wafer map" if missing else ""

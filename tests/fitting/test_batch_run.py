@@ -1,0 +1,172 @@
+"""``memjax fit --batch``: what it leaves, what it refuses, and a run that is killed and goes on."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import memjax as mj
+from fitting import batch_run
+from memjax.cli import main
+
+pytestmark = pytest.mark.slow
+
+TIMES = np.linspace(0, 1.0, 61)
+DRIVE = mj.Sampled(TIMES, 0.6 * np.sin(2 * np.pi * TIMES))
+FREE = ["r_on", "r_off"]
+SIDE, CHUNK = 3, 2
+ASKED = ["--model", "mms", "--batch", "--free", *FREE, "--chunk", CHUNK]
+ASKED += ["--fix", "tau=1e-4", "x0=0", "v_on=0.27", "v_off=0.27"]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A wafer of three by three with 1 % of noise, of which one file holds nothing."""
+    rng, folder = np.random.default_rng(0), tmp_path_factory.mktemp("wafer")
+    values = {"r_on": 500.0, "r_off": 5e3}
+    values = {n: x * np.exp(0.1 * rng.normal(size=(SIDE**2, 1))) for n, x in values.items()}
+    options = dict(save=TIMES, members=SIDE**2, values=values, deterministic=True)
+    i = np.asarray(mj.simulate(mj.MetastableSwitches(), DRIVE, **options).check().i)
+    i = i * np.exp(0.01 * rng.normal(size=i.shape))
+    for k in range(SIDE**2):
+        table = np.stack([TIMES, DRIVE.values, i[k]], axis=1)
+        path = folder / f"die_R{k // SIDE}_C{k % SIDE}.csv"
+        np.savetxt(path, table, delimiter=",", header="t_s,v_V,i_A", comments="")
+    (folder / "die_R1_C1.csv").write_text("t_s,v_V,i_A\nnothing\n")
+    return folder
+
+
+def command(files, out) -> list[str]:
+    return [str(w) for w in ["fit", files, *ASKED, "--out", out]]
+
+
+@pytest.fixture(scope="module")
+def whole(files, tmp_path_factory):
+    """The folder of a run without an interruption."""
+    out = tmp_path_factory.mktemp("whole") / "out"
+    assert main(command(files, out)) == 0
+    return out
+
+
+def _table(out) -> list[dict[str, str]]:
+    with (out / "devices.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_file_has_a_row_and_failures_say_why(whole, files):
+    rows = _table(whole)
+    assert [r["name"] for r in rows] == sorted(p.stem for p in files.iterdir())
+    (bad,) = [r for r in rows if r["status"] == "failed"]
+    assert (bad["name"], bad["r_on [ohm]"]) == ("die_R1_C1", "")
+    assert "no table of numbers" in bad["failure"]
+    assert all(400 < float(r["r_on [ohm]"]) < 700 for r in rows if r is not bad)
+    assert (rows[5]["x"], rows[5]["y"]) == ("2.0", "1.0")
+    content = json.loads((whole / "batch.json").read_text())
+    assert content["counts"] == {"devices": 9, "fitted": 8, "poor": 0, "failed": 1}
+    known = [float(r["r_off [ohm]"]) for r in rows if r is not bad]
+    assert content["population"]["r_off"]["median"] == pytest.approx(np.median(known))
+
+
+def test_pictures_and_a_page_that_needs_nothing_beside_it(whole):
+    for name in ("distributions.png", "wafer.png"):
+        assert (whole / name).read_bytes().startswith(b"\x89PNG")
+    page = (whole / "report.html").read_text()
+    assert page.count("data:image/png;base64,") == 2
+    assert "no table of numbers" in page
+
+
+def test_each_device_is_simulated_from_its_own_fit(whole, files, tmp_path):
+    like, out = files / "die_R0_C2.csv", tmp_path / "sim.csv"
+    fit = whole / "fits" / "die_R0_C2.json"
+    words = ["simulate", "mms", "--fit", fit, "--like", like, "--deterministic", "--out", out]
+    assert main([str(w) for w in words]) == 0
+    simulated, measured = (np.genfromtxt(p, delimiter=",", names=True) for p in (out, like))
+    there = np.abs(measured["v_V"]) > 0.05
+    off = simulated["i_A"][there] / measured["i_A"][there] - 1
+    # The noise is 1 %; the rest is what 0.3 decades granted to the model leave open.
+    assert np.max(np.abs(off)) < 0.1
+
+
+def test_a_run_that_is_killed_goes_on_and_leaves_the_same_bytes(files, whole, tmp_path):
+    out = tmp_path / "out"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "memjax", *command(files, out)], stderr=subprocess.DEVNULL
+    )
+    first = out / "chunks" / "chunk-00000.json"
+    try:
+        for _ in range(12_000):
+            if first.exists() or process.poll() is not None:
+                break
+            time.sleep(0.01)
+    finally:
+        process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    done = {p.name: p.stat().st_mtime_ns for p in first.parent.glob("chunk-*.json")}
+    assert 1 <= len(done) < -(-(SIDE**2) // CHUNK)
+    assert not (out / "devices.csv").exists()
+    assert main(command(files, out)) == 0
+    assert all((first.parent / n).stat().st_mtime_ns == t for n, t in done.items())
+    assert (out / "devices.csv").read_bytes() == (whole / "devices.csv").read_bytes()
+    for fit in (out / "fits").iterdir():
+        one, other = (json.loads((f / "fits" / fit.name).read_text()) for f in (out, whole))
+        assert one["parameters"] == other["parameters"]
+
+
+def test_an_interrupt_ends_with_130_and_says_how_to_go_on(files, tmp_path, monkeypatch, capsys):
+    def stop(self, done, total, fresh):
+        self.done = done
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(batch_run.Progress, "__call__", stop)
+    assert main(command(files, tmp_path / "out")) == 130
+    assert "2 of 9 devices are done; the same command goes on" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--seed", "1"], "other devices, data, options or versions"),
+        (["--free", "nope"], "unknown parameter 'nope'"),
+        (["--stochastic"], "--stochastic with --batch"),
+        (["--wafer-map", "none.csv"], "no wafer map"),
+        (["--model-sigma", "0"], "model-sigma"),
+    ],
+)
+def test_what_cannot_be_right_is_refused_and_nothing_is_touched(whole, files, more, said, capsys):
+    before = {p: p.stat().st_mtime_ns for p in whole.rglob("*")}
+    capsys.readouterr()
+    assert main([*command(files, whole), *more]) == 2
+    assert said in capsys.readouterr().err
+    assert {p: p.stat().st_mtime_ns for p in whole.rglob("*")} == before
+
+
+def test_files_that_are_not_there_are_refused(tmp_path, capsys):
+    assert main(command(tmp_path / "nowhere", tmp_path / "out")) == 2
+    assert "no such file" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_where_no_device_can_be_fitted_the_status_is_3_and_the_table_says_why(tmp_path, capsys):
+    folder = tmp_path / "bad"
+    folder.mkdir()
+    for k in range(3):
+        (folder / f"d{k}.csv").write_text("nothing\n")
+    assert main(command(folder, tmp_path / "out")) == 3
+    assert "none of 3 devices could be fitted" in capsys.readouterr().err
+    assert [r["status"] for r in _table(tmp_path / "out")] == ["failed"] * 3
+
+
+def test_folders_patterns_and_equal_names(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a/one.csv", "a/notes.md", "b/one.csv", "b/two.csv"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("")
+    assert list(batch_run.devices_of(["b"])) == ["one", "two"]
+    assert list(batch_run.devices_of([os.path.join("*", "*.csv")])) == ["a-one", "b-one", "b-two"]

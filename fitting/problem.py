@@ -167,6 +167,9 @@ class Problem(eqx.Module):
         Centre of the log-normal prior, in unconstrained coordinates.
     policy : memjax.Stiff
         Solver.
+    noise : Float[Array, ""]
+        Standard deviation of the residuals of the data [sigma]: the prior weighs against these, not
+        against what was granted to the model.
     """
 
     device: mj.AbstractDevice | mj.Circuit
@@ -176,6 +179,7 @@ class Problem(eqx.Module):
     env: mj.Environment
     center: Float[Array, " free"]
     policy: mj.Stiff = POLICY
+    noise: Float[Array, ""] = eqx.field(default_factory=lambda: jnp.ones((), float))
 
     @classmethod
     def of(
@@ -213,7 +217,13 @@ class Problem(eqx.Module):
     ) -> tuple[Float[Array, " residuals"], Bool[Array, ""]]:
         """All residuals [sigma]: data, then prior."""
         data, ok = self.data_residuals(z)
-        return jnp.concatenate([data, (z - self.center) / PRIOR_SIGMA]), ok
+        return self.with_prior(data, z), ok
+
+    def with_prior(
+        self, data: Float[Array, " data"], z: Float[Array, " free"]
+    ) -> Float[Array, " residuals"]:
+        """Residuals of the data, then those of the prior [sigma]."""
+        return jnp.concatenate([data, (z - self.center) * (self.noise / PRIOR_SIGMA)])
 
 
 def _observe_all(problem: Problem, device: mj.AbstractDevice | mj.Circuit):

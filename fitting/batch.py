@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from memjax.params import get
 from memjax.policy import require_x64
 from memjax.programs import outermost, signature
 
-from .fit import NOTHING, Prepared, deviations, prepare
+from .fit import ENDING, NOTHING, Prepared, deviations, prepare
 from .least_squares import half_squares, levenberg_marquardt
 from .problem import linearise
 from .uncertainty import uncertainty
@@ -47,6 +47,9 @@ class Row:
         Parameters that its data do not determine.
     loss, reduced_chi2 : float or None
         Half the sum of squared residuals; their sum of squares per degree of freedom.
+    z, data_z, information, freedom, sweeps
+        Unconstrained coordinates in the order of `values`, and what `Uncertainty` says of them: what
+        `fitting.fit_population` takes.
     failure : str
         Why there is no result; empty where there is one.
     """
@@ -57,6 +60,11 @@ class Row:
     undetermined: tuple[str, ...] = ()
     loss: float | None = None
     reduced_chi2: float | None = None
+    z: list[float] = field(default_factory=list)
+    data_z: list[float] = field(default_factory=list)
+    information: list[list[float]] = field(default_factory=list)
+    freedom: float | None = None
+    sweeps: int = 0
     failure: str = ""
 
 
@@ -245,10 +253,32 @@ def _fitted(made: Mapping[str, Prepared], search: _Search, size: int) -> list[Ro
     best = np.argmin(cost, axis=1)
     z, cost = (x[np.arange(size), best] for x in (z, cost))
     r, jac, _ = evaluate(np.repeat(z[:, None], count, axis=1))
+    noise = [
+        _noise(e, x, r[k * count], jac[k * count], search) for k, (e, x) in enumerate(zip(every, z))
+    ]
+    every = [
+        replace(e, problem=replace(e.problem, noise=jnp.asarray(s))) for e, s in zip(every, noise)
+    ]
+    stacked = _stacked([e.problem for e in every])
+    done = levenberg_marquardt(
+        evaluate, np.repeat(z, count, axis=0), iterations=ENDING, together=False
+    )
+    z, cost = done.z[::count], done.cost[::count]
+    r, jac, _ = evaluate(np.repeat(z[:, None], count, axis=1))
     rows = []
-    for k, (name, each) in enumerate(made.items()):
+    for k, (name, each) in enumerate(zip(made, every)):
         rows.append(_row(name, each, z[k], float(cost[k]), r[k * count], jac[k * count], search))
     return rows
+
+
+def _noise(made: Prepared, z, r, jac, search: _Search) -> float:
+    """Noise of a device's data, against which the prior weighs; 1 where it cannot be said."""
+    told = {"z": z, "residuals": r, "jacobian": jac, "seed": search.seed}
+    try:
+        noise = uncertainty(made.problem, made.waves, **told).noise
+    except np.linalg.LinAlgError:
+        return 1.0
+    return noise if np.isfinite(noise) else 1.0
 
 
 def _stacked(problems: Sequence[Any]) -> Any:
@@ -276,7 +306,7 @@ def _row(name: str, made: Prepared, z, cost: float, r, jac, search: _Search) -> 
         return Row(name=name, failure=NOTHING)
     problem = made.problem
     try:
-        known = uncertainty(problem, made.waves, residuals=r, jacobian=jac, seed=search.seed)
+        known = uncertainty(problem, made.waves, z=z, residuals=r, jacobian=jac, seed=search.seed)
     except np.linalg.LinAlgError as error:
         return Row(name=name, failure=f"{_UNKNOWN}: {error}")
     device = problem.at(jnp.asarray(z))
@@ -290,6 +320,11 @@ def _row(name: str, made: Prepared, z, cost: float, r, jac, search: _Search) -> 
         undetermined=known.undetermined,
         loss=cost,
         reduced_chi2=known.reduced_chi2,
+        z=z.tolist(),
+        data_z=known.data_z.tolist(),
+        information=known.information.tolist(),
+        freedom=known.freedom,
+        sweeps=known.sweeps,
     )
 
 

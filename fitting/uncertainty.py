@@ -51,8 +51,10 @@ class Uncertainty:
     information : Float[np.ndarray, "free free"]
         Inverse covariance of `data_z`; zero along directions in which the prior said more than the
         data.
-    scale : float
-        Mean variance of a data residual [sigma^2]: 1 where sigma is what the data scatter by.
+    fisher : Float[np.ndarray, "free free"]
+        J'J of the data over the mean variance of their residuals.
+    noise : float
+        Standard deviation of a data residual [sigma], at most 1: 1 where it is what was granted.
     sweeps : int
         Sweeps of the waveform that was repeated least.
     """
@@ -66,7 +68,8 @@ class Uncertainty:
     freedom: float
     data_z: Float[np.ndarray, " free"]
     information: Float[np.ndarray, "free free"]
-    scale: float
+    fisher: Float[np.ndarray, "free free"]
+    noise: float
     sweeps: int
 
     def reach(self, level: float = 0.9) -> float:
@@ -227,6 +230,7 @@ def uncertainty(
     loose = tuple(
         name for name, s in zip(problem.free, sigma, strict=True) if s > _UNDETERMINED * PRIOR_SIGMA
     )
+    scale = np.sum(root**2) / max(np.sum(data_j**2), 1e-300)
     data_z, information = _data_only(data_j, data_r, np.asarray(z), root, prior[0, 0] ** 2)
     return Uncertainty(
         covariance=covariance,
@@ -238,6 +242,7 @@ def uncertainty(
         freedom=freedom,
         data_z=data_z,
         information=information,
-        scale=float(np.sum(root**2) / max(np.sum(data_j**2), 1e-300)),
+        fisher=data_j.T @ data_j / max(scale, 1e-300),
+        noise=float(np.sqrt(min(max(scale, chi2), 1.0))),
         sweeps=sweeps,
     )

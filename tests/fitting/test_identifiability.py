@@ -60,7 +60,9 @@ def test_coordinates_are_turned_into_logarithms():
     z = np.asarray(unconstrain(device, names))
     step = 1e-4
     moved = [
-        np.asarray(unconstrain(mj.params.replace(device, {n: getattr(device, n) * np.exp(step)}), names))
+        np.asarray(
+            unconstrain(mj.params.replace(device, {n: getattr(device, n) * np.exp(step)}), names)
+        )
         for n in names
     ]
     slopes = np.array([(m - z)[k] / step for k, m in enumerate(moved)])

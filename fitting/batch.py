@@ -47,7 +47,7 @@ class Row:
         Parameters that its data do not determine.
     loss, reduced_chi2 : float or None
         Half the sum of squared residuals; their sum of squares per degree of freedom.
-    z, data_z, information, freedom, sweeps
+    z, data_z, information, freedom, sweeps, cycle
         Unconstrained coordinates in the order of `values`, and what `Uncertainty` says of them: what
         `fitting.fit_population` takes.
     failure : str
@@ -65,6 +65,7 @@ class Row:
     information: list[list[float]] = field(default_factory=list)
     freedom: float | None = None
     sweeps: int = 0
+    cycle: list[list[float]] | None = None
     failure: str = ""
 
 
@@ -325,6 +326,7 @@ def _row(name: str, made: Prepared, z, cost: float, r, jac, search: _Search) -> 
         information=known.information.tolist(),
         freedom=known.freedom,
         sweeps=known.sweeps,
+        cycle=None if known.cycle is None else known.cycle.tolist(),
     )
 
 

@@ -153,12 +153,14 @@ class Devices:
         information = np.array([t["information"] for t in told])
         z, sweeps = np.array([t["data_z"] for t in told]), np.array([t["sweeps"] for t in told])
         freedom = np.array([t["freedom"] for t in told])
-        within, repeated = None, np.isclose(freedom, sweeps - 1)
-        if repeated.all():
-            error = np.linalg.pinv(information, rcond=_BLIND, hermitian=True)
-            within = np.einsum("d,dij->ij", freedom * sweeps, error) / freedom.sum()
+        within, repeated = None, all(t["cycle"] is not None for t in told)
+        if repeated:
+            cycle = np.array([t["cycle"] for t in told])
+            within = np.einsum("d,dij->ij", freedom, cycle) / freedom.sum()
             if freedom.min() < _MANY:
-                information = np.stack([_seen(f, within / n) for f, n in zip(information, sweeps)])
+                error = np.linalg.pinv(information, rcond=_BLIND, hermitian=True)
+                one = np.einsum("d,dij->ij", freedom * sweeps, error) / freedom.sum()
+                information = np.stack([_seen(f, one / n) for f, n in zip(information, sweeps)])
         return cls(
             names=free.pop(),
             labels=tuple(t["label"] for t in told),
@@ -175,7 +177,7 @@ def _told(k: int, fit: Any) -> dict[str, Any]:
         u, names, label = fit.uncertainty, tuple(fit.problem.free), str(k)
     else:
         u, names, label = fit, tuple(fit.values), fit.name
-    keys = ("data_z", "information", "sweeps", "freedom")
+    keys = ("data_z", "information", "sweeps", "freedom", "cycle")
     return {"names": names, "label": label} | {n: getattr(u, n) for n in keys}
 
 

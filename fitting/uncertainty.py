@@ -57,6 +57,9 @@ class Uncertainty:
         Standard deviation of a data residual [sigma], at most 1: 1 where it is what was granted.
     sweeps : int
         Sweeps of the waveform that was repeated least.
+    cycle : Float[np.ndarray, "free free"] or None
+        Covariance of the coordinates from cycle to cycle, to first order, read noise included; the
+        k-th sweeps of all waveforms make one cycle. None for fewer than four.
     """
 
     covariance: Float[np.ndarray, "free free"]
@@ -71,6 +74,7 @@ class Uncertainty:
     fisher: Float[np.ndarray, "free free"]
     noise: float
     sweeps: int
+    cycle: Float[np.ndarray, "free free"] | None
 
     def reach(self, level: float = 0.9) -> float:
         """Half-width of an interval of that level [standard deviations]."""
@@ -100,6 +104,19 @@ def _resampled(
             found.append(_shifts(problem, a, w, np.median(w.log_i[pick], axis=0), drawn))
         out.append(np.concatenate([x for part in zip(*found, strict=True) for x in part]))
     return np.stack(out)
+
+
+def _of_cycles(
+    problem: Problem, waves: Sequence[Waveform], count: int, j: np.ndarray, least: float
+):
+    """Covariance of the coordinates from cycle to cycle: where each cycle alone would move the best point."""
+    cycles = []
+    for c in range(count):
+        found = [_shifts(problem, a, w, w.log_i[c], w.events[c]) for a, w in enumerate(waves)]
+        cycles.append(np.concatenate([x for part in zip(*found, strict=True) for x in part]))
+    size, axes = np.linalg.eigh(j.T @ j)
+    size, axes = size[size > least], axes[:, size > least]
+    return np.atleast_2d(np.cov((np.stack(cycles) @ j @ axes / size) @ axes.T, rowvar=False))
 
 
 def _correlation(r: Float[np.ndarray, "waves points"]) -> float:
@@ -194,16 +211,15 @@ def uncertainty(
     -----
     With P the prior's precision, s^2 the `noise` of the problem squared and H = J'J + s^2 P,
     cov = H^-1 (J' S J + s^4 P) H^-1, where S is the covariance of the data residuals, whatever was
-    granted to the model: of 200 resamplings of
-    the sweeps (and of the position of an event between two rows) where each waveform was repeated at
-    least four times; else of the residuals themselves [1]_ [2]_, which then know nothing of the
-    spread between cycles: the parameters are those of the cycles measured. Where S is s^2 times the
+    granted to the model: of 200 resamplings of the sweeps (and of the position of an event between
+    two rows) where each waveform was repeated at least four times; else of the residuals themselves,
+    their variance that of the residuals about them [1]_, correlated as in a first-order process. These
+    know nothing of the spread between cycles: the parameters are those of the cycles measured. Where S is s^2 times the
     identity this is Laplace's s^2 H^-1.
 
     References
     ----------
     .. [1] H. White, Econometrica 48, 817 (1980), doi:10.2307/1912934
-    .. [2] W. K. Newey, K. D. West, Econometrica 55, 703 (1987), doi:10.2307/1913610
     """
     n = len(problem.free)
     data_r, data_j = residuals[:-n], jacobian[:-n]
@@ -218,11 +234,13 @@ def uncertainty(
         shifts = _resampled(problem, waves, seed) @ data_j
         root = (shifts - np.mean(shifts, axis=0)) / np.sqrt(_REPLICATES - 1)
         source, freedom = f"{_REPLICATES} resamplings of the sweeps", sweeps - 1.0
+        cycle = _of_cycles(problem, waves, sweeps, data_j, prior[0, 0] ** 2)
     else:
         root, rho = _of_residuals(problem, data_r, data_j, inverse)
         source = "residuals" + (f", neighbours correlated by {rho:.2f}" if rho else "")
         source += f" ({sweeps} sweep{'s' * (sweeps > 1)}: without spread between cycles)"
         freedom = max(counted * (1 - rho) / (1 + rho) - n, _LEAST_FREEDOM)
+        cycle = None
     # A root of the covariance, so that rounding makes no variance negative.
     spread = np.concatenate([root, noise * prior]) @ inverse
     covariance = spread.T @ spread
@@ -245,4 +263,5 @@ def uncertainty(
         fisher=data_j.T @ data_j / max(scale, 1e-300),
         noise=float(np.sqrt(min(max(scale, chi2), 1.0))),
         sweeps=sweeps,
+        cycle=cycle,
     )

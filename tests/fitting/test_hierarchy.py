@@ -106,6 +106,7 @@ def rows(count, *, cycles, seed=0):
         z = theta + shifts.mean(axis=0)
         z[1] = 0.0 if k % 2 else z[1]
         data = {"data_z": z.tolist(), "information": information.tolist()}
+        data["cycle"] = (axes @ axes.T @ np.cov(shifts.T) @ axes @ axes.T).tolist()
         about = {"freedom": cycles - 1.0, "sweeps": cycles, "values": dict.fromkeys(NAMES, 1.0)}
         out.append(Row(name=f"d{k}", **data, **about))
     return out, within

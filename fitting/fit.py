@@ -72,6 +72,12 @@ class FitResult:
         Whether the search was stopped before its end.
     point_time : float or None
         Hold time of a point [s].
+    measurements : list of Measurement
+        The data as they were read.
+    profiles : tuple of Profile
+        Of each free parameter, where `fitting.profiles` made them.
+    sample : Sample or None
+        Draws from the posterior, where `fitting.draw_fit` made them.
     """
 
     device: mj.AbstractDevice | mj.Circuit
@@ -89,6 +95,8 @@ class FitResult:
     interrupted: bool = False
     point_time: float | None = None
     measurements: list[mj.Measurement] = field(default_factory=list)
+    profiles: tuple[Any, ...] = ()
+    sample: Any = None
 
     @property
     def n_points(self) -> int:
@@ -105,8 +113,8 @@ class FitResult:
         """Which combinations of the free parameters the data determine, and which not."""
         return identify(self.problem.device, self.problem.free, self.z, self.uncertainty.fisher)
 
-    def intervals(self, level: float = 0.9) -> dict[str, tuple[float, float]]:
-        """Intervals of the free parameters [unit] that hold the truth with that probability, to first order."""
+    def intervals(self, level: float = 0.9) -> dict[str, tuple[float, ...]]:
+        """Ends [unit] of intervals that hold the truth with that probability, to first order."""
         reach = self.uncertainty.reach(level) * self.uncertainty.sigma_z
         return spanned(self.problem.device, self.problem.free, self.z - reach, self.z + reach)
 
@@ -374,7 +382,8 @@ def _weighed(search: _Search, noise: float) -> _Search:
     done, best = search.progress, cast(np.ndarray, search.best_z)
     order = np.argsort(done.cost)[: BATCH - 1]
     starts = np.resize(np.concatenate([best[None], done.z[order]]), (BATCH, len(best)))
-    tick = (lambda p: search.tick("weigh", p)) if search.tick else None
+    told = search.tick
+    tick = (lambda p: told("weigh", p)) if told else None
     try:
         levenberg_marquardt(again, starts, iterations=ENDING, progress=done, tick=tick)
     except KeyboardInterrupt:

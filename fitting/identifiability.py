@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, cast
 
 import jax.numpy as jnp
 import numpy as np
@@ -152,7 +152,8 @@ def of_information(
     sentences = [f"best determined: {best}, to {_percent(sigma[0])}"] if determined else []
     sloppy = []
     if loose.shape[1]:
-        pivots = qr(loose.T, pivoting=True, mode="r")[1][: loose.shape[1]]
+        order = cast(tuple, qr(loose.T, pivoting=True, mode="r"))[1]
+        pivots = order[: loose.shape[1]]
         basis = loose @ np.linalg.inv(loose[pivots])
         for k, pivot in enumerate(pivots):
             sloppy.append(_move(names, basis[:, k], information))

@@ -19,6 +19,7 @@ import abc
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.metadata import version
 from typing import Any
 
@@ -172,9 +173,9 @@ class Sample:
         return {n: (float(a), float(b)) for n, (a, b) in pairs.items()}
 
 
-def _chain(target: AbstractTarget, key, z0, root, warmup: int, draws: int):
+def _chain(target: AbstractTarget, key, z0, root, warmup: int, draws: int) -> Any:
     """One chain: window adaptation, then draws; coordinates and what the sampler says of them."""
-    import blackjax
+    blackjax: Any = import_module("blackjax")  # an optional library
 
     density = lambda x: forward(target.log_density, z0 + root @ x)  # noqa: E731
     first, adapt, later = jax.random.split(key, 3)
@@ -202,8 +203,8 @@ def _each(targets, keys, z0, root, warmup, draws):
     """One chain of each of stacked targets."""
     arrays, rest = eqx.partition(targets, eqx.is_array)
 
-    def one(own, *at):
-        return _chain(eqx.combine(own, rest), *at, warmup, draws)
+    def one(own, key, z, r):
+        return _chain(eqx.combine(own, rest), key, z, r, warmup, draws)
 
     return jax.vmap(one)(arrays, keys, z0, root)
 
@@ -292,8 +293,7 @@ def _arviz() -> Any:
     """arviz, without what it says of its own future."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
-        import arviz
-    return arviz
+        return import_module("arviz")
 
 
 def _judged(columns: dict, stats: dict, specs: Any, about: dict) -> Sample:
@@ -344,9 +344,9 @@ def draw_fit(
     target = LeastSquares(
         result.problem, result.problem.center, jnp.asarray(PRIOR_SIGMA), jnp.asarray(variance)
     )
-    options = {"chains": chains, "warmup": warmup, "draws": draws, "seed": seed}
-    told = {"z": result.z, "covariance": u.covariance}
-    return draw(target, result.problem.device, result.problem.free, **told, **options)
+    options: dict[str, int] = dict(chains=chains, warmup=warmup, draws=draws, seed=seed)
+    about = (result.problem.device, result.problem.free)
+    return draw(target, *about, z=result.z, covariance=u.covariance, **options)
 
 
 __all__ = [

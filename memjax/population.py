@@ -228,15 +228,17 @@ class Population(eqx.Module):
                 raise ValueError("it names no model: give its circuit as base=")
             own = model(content["model"]) if base is None else base
             own = params.replace(own, content["values"], where=where)
-            roots = [content["root"], content["cycle_root"]]
-            squares = [None if r is None else np.array(r) @ np.array(r).T for r in roots]
-            found = cls.of(own, content["names"], center=content["center"], covariance=squares[0])
-            kept = [None if r is None else jnp.asarray(r, jnp.result_type(float)) for r in roots]
+            root = np.array(content["root"], float)
+            found = cls.of(
+                own, content["names"], center=content["center"], covariance=root @ root.T
+            )
+            as_own = lambda r: jnp.asarray(r, jnp.result_type(float))  # noqa: E731
+            cycle = None if content["cycle_root"] is None else as_own(content["cycle_root"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ModelError(
                 f"no population can be read: {error}", where=where, allowed=_LAYOUT
             ) from error
-        return cls(own, found.names, found.center, *kept)
+        return cls(own, found.names, found.center, as_own(root), cycle)
 
 
 def _root(covariance: Any, n: int) -> Float[Array, "names names"]:

@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -43,7 +44,8 @@ def _search(problems: Sequence, start: np.ndarray):
     whole = stacked(problems)
 
     def evaluate(z):
-        return data.arrays(evaluate_each(whole, data.points(z)))
+        r, jac, ok = evaluate_each(whole, jnp.asarray(z))
+        return np.asarray(r), np.asarray(jac), np.asarray(ok)
 
     done = levenberg_marquardt(evaluate, start, together=False, tolerance=1e-6)
     r, jac, ok = evaluate(done.z)
@@ -118,7 +120,7 @@ def profiled(record: Recorder, count: int) -> None:
         ends = []
         for k in range(len(data.FREE)):
             first = reach[:, None] * covariance[:, k] / np.sqrt(variance[:, k])[:, None]
-            options = dict(
+            options: dict[str, Any] = dict(
                 pinned=np.full(count, k),
                 cost=cost,
                 threshold=reach**2 * variance[:, k] / own[:, k],
@@ -142,7 +144,7 @@ def traces(record: Recorder, count: int) -> None:
     truth = {n: x for n, (x, _) in circuits.TRACE.items()}
 
     def scores():
-        about = dict(node="node", sigma=circuits.SIGMA, free=free)
+        about: dict[str, Any] = dict(node="node", sigma=circuits.SIGMA, free=free)
         signals = circuits.traces(count)
         made = [
             voltage_problem(circuits.oscillator(), circuits.PULSE, circuits.ROWS, v, **about)
@@ -211,7 +213,7 @@ def population(record: Recorder, count: int) -> None:
     truth = {n: x * np.exp(s) for (n, x), s in zip(data.MIDDLE.items(), shifts.T, strict=True)}
     measured = data.measured(truth, cycles=CYCLES, spread=CYCLE, noise=NOISE, rng=rng)
     with tempfile.TemporaryDirectory() as folder:
-        options = dict(free=data.FREE, fix=data.FIXED, chunk=50)
+        options: dict[str, Any] = dict(free=data.FREE, fix=data.FIXED, chunk=50)
         devices = {f"d{k}": [m] for k, m in enumerate(measured)}
         seconds, rows = lap(
             lambda: ft.fit_batch(devices, data.MODEL, out=Path(folder) / "run", **options)

@@ -1,8 +1,8 @@
 """Synthetic data of known truth: sweeps of many devices of one model, traces of a circuit's node."""
 
 from collections.abc import Mapping
+from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
 import memjax as mj
@@ -52,13 +52,17 @@ def measured(
     i = np.asarray(trace.i) * np.exp(noise * rng.normal(size=(count, cycles * len(TIMES))))
     v, t = np.tile(np.asarray(DRIVE.values), cycles), np.tile(TIMES, cycles)
     sweep, never = np.repeat(np.arange(cycles), len(TIMES)), np.zeros(cycles * len(TIMES), bool)
-    about_it = dict(t=t, v=v, sweep=sweep, at_compliance=never, reader="", source={})
+    about_it: dict[str, Any] = dict(
+        t=t, v=v, sweep=sweep, at_compliance=never, reader="", source={}
+    )
     return [mj.Measurement(i=row, **about_it) for row in i]
 
 
 def prepared(data: list[mj.Measurement]) -> list[Prepared]:
     """The problem of each device, and where a fit of it starts: what its own data suggest."""
-    options = dict(bench=None, env=None, point_time=None, free=FREE, fix=FIXED, seed=0, screened=2)
+    options: dict[str, Any] = dict(
+        bench=None, env=None, point_time=None, free=FREE, fix=FIXED, seed=0, screened=2
+    )
     return [prepare([m], MODEL, **options) for m in data]
 
 
@@ -66,13 +70,3 @@ def coordinates(truth: Mapping[str, np.ndarray]) -> np.ndarray:
     """Unconstrained coordinates of true values, one row a device."""
     rows = [{n: x[k] for n, x in truth.items()} for k in range(len(truth["r_on"]))]
     return np.array([unconstrain(mj.params.replace(MODEL, r), FREE) for r in rows])
-
-
-def arrays(x) -> tuple[np.ndarray, ...]:
-    """As numpy has them."""
-    return tuple(np.asarray(a) for a in x)
-
-
-def points(z: np.ndarray):
-    """As JAX has them."""
-    return jnp.asarray(z)

@@ -18,8 +18,8 @@ _REPLICATES = 200
 _UNDETERMINED = 0.5
 """Share of the prior's width above which a parameter counts as not determined by the data."""
 
-_NEIGHBOURS = 7
-"""Points to either side over which the variance of residuals is averaged."""
+_NEIGHBOURS = 15
+"""Points to either side over which the variance of residuals is averaged; half its degrees of freedom."""
 
 _LEAST_FREEDOM = 5.0
 """Degrees of freedom of correlated residuals at the least."""
@@ -239,7 +239,8 @@ def uncertainty(
         root, rho = _of_residuals(problem, data_r, data_j, inverse)
         source = "residuals" + (f", neighbours correlated by {rho:.2f}" if rho else "")
         source += f" ({sweeps} sweep{'s' * (sweeps > 1)}: without spread between cycles)"
-        freedom = max(counted * (1 - rho) / (1 + rho) - n, _LEAST_FREEDOM)
+        freedom = min(counted * (1 - rho) / (1 + rho) - n, 2.0 * _NEIGHBOURS)
+        freedom = max(freedom, _LEAST_FREEDOM)
         cycle = None
     # A root of the covariance, so that rounding makes no variance negative.
     spread = np.concatenate([root, noise * prior]) @ inverse

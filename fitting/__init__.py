@@ -9,4 +9,16 @@ from .circuits import (
     fit_voltages as fit_voltages,
 )
 from .fit import FitResult as FitResult, fit as fit
+from .hierarchy import (
+    Devices as Devices,
+    Hierarchy as Hierarchy,
+    fit_population as fit_population,
+)
 from .problem import Problem as Problem
+from .profile import Profile as Profile, profiles as profiles
+from .sampling import (
+    Sample as Sample,
+    SyntheticLikelihood as SyntheticLikelihood,
+    draw as draw,
+    draw_fit as draw_fit,
+)

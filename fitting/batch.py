@@ -80,6 +80,9 @@ class Row:
         Parameters that its data do not determine.
     loss, reduced_chi2 : float or None
         Half the sum of squared residuals; their sum of squares per degree of freedom.
+    z, data_z, information, freedom, sweeps, cycle
+        Unconstrained coordinates in the order of `values`, and what `Uncertainty` says of them: what
+        `fitting.fit_population` takes.
     failure : str
         Why there is no result; empty where there is one.
     """
@@ -90,6 +93,12 @@ class Row:
     undetermined: tuple[str, ...] = ()
     loss: float | None = None
     reduced_chi2: float | None = None
+    z: list[float] = field(default_factory=list)
+    data_z: list[float] = field(default_factory=list)
+    information: list[list[float]] = field(default_factory=list)
+    freedom: float | None = None
+    sweeps: int = 0
+    cycle: list[list[float]] | None = None
     failure: str = ""
 
 
@@ -290,7 +299,7 @@ def _result(made: Prepared, measured, z, r, jacobian, options, seed: int) -> Fit
         raise FitError(NOTHING)
     problem = made.problem
     try:
-        known = uncertainty(problem, made.waves, residuals=r, jacobian=jacobian, seed=seed)
+        known = uncertainty(problem, made.waves, z=z, residuals=r, jacobian=jacobian, seed=seed)
     except np.linalg.LinAlgError as error:
         raise FitError(f"{_UNKNOWN}: {error}") from error
     if not np.all(np.isfinite([*known.sigma_z, known.reduced_chi2])):
@@ -315,17 +324,23 @@ def _result(made: Prepared, measured, z, r, jacobian, options, seed: int) -> Fit
 
 def _row(name: str, result: FitResult) -> Row:
     """The row of a result."""
-    problem = result.problem
-    std = deviations(problem, result.z, result.uncertainty.sigma_z)
+    problem, known = result.problem, result.uncertainty
+    std = deviations(problem, result.z, known.sigma_z)
     if not np.all(np.isfinite([*std.values()])):
         return Row(name=name, failure=_UNKNOWN)
     return Row(
         name=name,
         values={n: float(get(result.device, n)) for n in problem.free},
         std=std,
-        undetermined=result.uncertainty.undetermined,
+        undetermined=known.undetermined,
         loss=result.loss,
-        reduced_chi2=result.uncertainty.reduced_chi2,
+        reduced_chi2=known.reduced_chi2,
+        z=result.z.tolist(),
+        data_z=known.data_z.tolist(),
+        information=known.information.tolist(),
+        freedom=known.freedom,
+        sweeps=known.sweeps,
+        cycle=None if known.cycle is None else known.cycle.tolist(),
     )
 
 

@@ -28,28 +28,22 @@ References
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 
 import memjax as mj
-from memjax.circuit import placed
-from memjax.errors import DataError, FitError, ModelError
-from memjax.fields import parameter_specs, stored
+from memjax.errors import DataError, FitError
+from memjax.fields import parameter_specs
 from memjax.observables import SpikeTrain, detect_all, in_window
-from memjax.params import constrain, get, known, quiet, unconstrain
+from memjax.params import constrain
 from memjax.policy import require_x64
-from memjax.scaling import Scaled
-from memjax.solve import solve_stiff
 from memjax.transforms import from_spec
 
+from .identifiability import log_slopes
 from .least_squares import Progress, levenberg_marquardt, screen
 from .problem import evaluate as evaluate_batch
-
-POLICY = mj.Stiff(rtol=1e-6, atol=1e-8, max_steps=10_000)
-"""Solver of a fit to a trace: its error is far below a millivolt."""
+from .traces import POLICY, Traces, start_of, voltage_problem
 
 TOGETHER, ITERATIONS = 8, 60
 """Starts that advance together, and the most steps that they take."""
@@ -122,6 +116,10 @@ class VoltageFit:
         Whether the search ended because nothing was gained.
     search : Progress
         Iterations, evaluations, failed solves, cost of each start.
+    problem : Traces
+        What was minimised.
+    z : Float[np.ndarray, "free"]
+        Unconstrained coordinates of the best parameters.
     """
 
     estimate: Estimate
@@ -130,6 +128,8 @@ class VoltageFit:
     model: Float[np.ndarray, " rows"]
     converged: bool
     search: Progress
+    problem: Traces
+    z: Float[np.ndarray, " free"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,33 +163,6 @@ class SpikeFit:
     converged: bool
     iterations: int
     simulations: int
-
-
-def _start(circuit: mj.Circuit, free: Sequence[str]) -> tuple[mj.Circuit, tuple, np.ndarray]:
-    """The circuit with a value of its own for each free parameter, their names, and their coordinates."""
-    if not isinstance(circuit, mj.Circuit):
-        raise ModelError(f"a {type(circuit).__name__}", where="fit", allowed="a memjax.Circuit")
-    names = tuple(known(circuit, free))
-    if not names or len(set(names)) < len(names):
-        raise DataError("no free parameter, or one twice", allowed="at least one, each once")
-    own = {n: get(circuit, n) for n in names if stored(circuit, n) is None}
-    circuit = mj.params.replace(circuit, {n: 0.0 if x is None else x for n, x in own.items()})
-    z = np.asarray(unconstrain(circuit, names))
-    stuck = ", ".join(n for n, x in zip(names, z, strict=True) if not np.isfinite(x))
-    if stuck:
-        raise DataError(f"{stuck} at a bound", where="start", allowed="values inside the bounds")
-    return circuit, names, z
-
-
-def _slopes(circuit: mj.Circuit, free: Sequence[str], z: np.ndarray) -> np.ndarray:
-    """Change of the logarithm of each parameter with its coordinate; of the value where that is 0."""
-    specs, step = parameter_specs(circuit), 1e-5
-    found = []
-    for n, x in zip(free, z, strict=True):
-        inverse = from_spec(specs[n]).inverse
-        low, mid, high = (float(inverse(jnp.asarray(x + k * step))) for k in (-1, 0, 1))
-        found.append((high - low) / (2 * step) / (abs(mid) or 1.0))
-    return np.array(found)
 
 
 def _values(circuit: mj.Circuit, free: Sequence[str], z: np.ndarray) -> dict[str, float]:
@@ -230,71 +203,6 @@ def _estimate(
         correlation=covariance / np.outer(sigma, sigma),
         undetermined=tuple(n for n, is_loose in zip(free, loose, strict=True) if is_loose),
     )
-
-
-class _Traces(eqx.Module):
-    """Residuals of one signal of a circuit: what was measured at which rows, and how well."""
-
-    circuit: mj.Circuit
-    free: tuple[str, ...] = eqx.field(static=True)
-    node: str = eqx.field(static=True)
-    stimulus: mj.AbstractStimulus
-    rows: Float[Array, " rows"]
-    data: Float[Array, " rows"]
-    sigma: Float[Array, " rows"]
-    env: mj.Environment
-    policy: mj.Stiff
-
-    def residuals(self, z: Float[Array, " free"]) -> tuple[Float[Array, " rows"], Bool[Array, ""]]:
-        """Residuals [sigma] at unconstrained coordinates, and whether the solve ended well."""
-        circuit = constrain(self.circuit, self.free, z)
-        scaled = Scaled(circuit, self.env)
-        y0, end = scaled.initial(), self.rows[-1]
-        sol = solve_stiff(scaled, self.stimulus, rows=self.rows, y0=y0, end=end, policy=self.policy)
-        seen = jax.vmap(lambda t, y: self._signal(scaled, t, y))(self.rows, sol.y)
-        return (seen - self.data) / self.sigma, sol.result == 0
-
-    def _signal(self, scaled: Scaled, t, y) -> Float[Array, ""]:
-        """The signal just before a time, where a pulse may begin or end."""
-        just = jnp.nextafter(t, jnp.asarray(-jnp.inf, t.dtype))
-        u, slope = jax.jvp(self.stimulus, (just,), (jnp.ones_like(just),))
-        circuit, state = self.circuit, scaled.unpack(y)
-        names = circuit.topology.names
-        if self.node in names:
-            v = scaled.system.node_voltages(state, u)  # pyright: ignore[reportAttributeAccessIssue]
-            return v[names.index(self.node)]
-        return scaled.system.outputs(t, state, u, scaled.env, slope)["i"]  # pyright: ignore[reportCallIssue]
-
-
-def _rows(t, v, sigma, *, end: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Checked times [s], data and standard deviations."""
-    t, v, sigma = np.asarray(t, float), np.asarray(v, float), np.asarray(sigma, float)
-    whole = t.ndim == 1 and t.size > 1 and v.shape == t.shape and sigma.shape in ((), t.shape)
-    if not (whole and np.isfinite(t).all() and np.isfinite(v).all() and (np.diff(t) > 0).all()):
-        raise DataError(
-            f"times of shape {t.shape}, data of shape {v.shape}, sigma of shape {sigma.shape}",
-            where="fit_voltages",
-            allowed="finite t, increasing, and v of one length; sigma a number or one per row",
-        )
-    if not (np.isfinite(sigma).all() and (sigma > 0).all()):
-        raise DataError(f"sigma = {np.min(sigma):g}", where="fit_voltages", allowed="> 0 V or A")
-    if t[0] < 0 or t[-1] > end * (1 + 1e-9):
-        raise DataError(
-            f"rows from {t[0]:g} to {t[-1]:g} s",
-            where="fit_voltages",
-            allowed=f"within the stimulus, 0 to {end:g} s",
-        )
-    return t, v, np.broadcast_to(sigma, t.shape)
-
-
-def _driven(circuit: mj.Circuit, stimulus: mj.AbstractStimulus, node: str) -> mj.AbstractStimulus:
-    """The stimulus as the circuit's ports have it, its numbers as arrays, if there is such a node."""
-    nodes = circuit.topology.names[1:]
-    if node not in nodes and node != "i":
-        raise DataError(f"no node {node!r}", where="circuit", allowed=f"{', '.join(nodes)}, i")
-    own = stimulus.ordered(circuit.ports) if isinstance(stimulus, mj.Drives) else stimulus
-    placed(circuit, None, own.quantity)
-    return jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(float)), own)
 
 
 def fit_voltages(
@@ -341,14 +249,11 @@ def fit_voltages(
     FitError
         If the solve of no start ended well.
     """
-    require_x64()
-    circuit, names, center = _start(circuit, free)
     if starts < 1:
         raise DataError(f"starts = {starts}", where="fit_voltages", allowed="at least 1")
-    rows, data, error = map(jnp.asarray, _rows(t, v, sigma, end=stimulus.duration))
-    circuit, drive = quiet(circuit), _driven(circuit, stimulus, node)
-    env = env or mj.Environment()
-    problem = _Traces(circuit, names, node, drive, rows, data, error, env, policy)
+    about = {"node": node, "sigma": sigma, "free": free, "policy": policy, "env": env}
+    problem, center = voltage_problem(circuit, stimulus, t, v, **about)
+    names = problem.free
 
     def evaluate(z):
         r, jac, ok = evaluate_batch(problem, jnp.asarray(z))
@@ -356,7 +261,7 @@ def fit_voltages(
 
     noise = np.random.default_rng(seed).normal(size=(starts, len(names)))
     noise[0] = 0.0
-    many = center + spread * noise / np.abs(_slopes(circuit, names, center))
+    many = center + spread * noise / np.abs(log_slopes(problem.circuit, names, center))
     keep = min(starts, TOGETHER)
     search = Progress(many[:keep], np.full(keep, np.inf))
     z = screen(evaluate, many, keep=keep, progress=search)
@@ -364,7 +269,7 @@ def fit_voltages(
     return _voltage_fit(problem, search, evaluate)
 
 
-def _voltage_fit(problem: _Traces, search: Progress, evaluate) -> VoltageFit:
+def _voltage_fit(problem: Traces, search: Progress, evaluate) -> VoltageFit:
     """Result at the best point of a search."""
     best = search.best
     if not np.isfinite(search.cost[best]):
@@ -375,7 +280,7 @@ def _voltage_fit(problem: _Traces, search: Progress, evaluate) -> VoltageFit:
         )
     r, jac, _ = evaluate(search.z)
     z, r, cost = search.z[best], r[best], float(search.cost[best])
-    jac = jac[best] / _slopes(problem.circuit, problem.free, z)
+    jac = jac[best] / log_slopes(problem.circuit, problem.free, z)
     return VoltageFit(
         estimate=_estimate(problem.circuit, problem.free, z, information=jac.T @ jac),
         cost=cost,
@@ -383,6 +288,8 @@ def _voltage_fit(problem: _Traces, search: Progress, evaluate) -> VoltageFit:
         model=np.asarray(problem.data) + r * np.asarray(problem.sigma),
         converged=bool(search.converged[best]) or search.iterations < ITERATIONS,
         search=search,
+        problem=problem,
+        z=z,
     )
 
 
@@ -529,7 +436,7 @@ class _Bench:
 
         One-sided, with the features at z, where a side has no trains to compare.
         """
-        slope, mean, left = _slopes(self.circuit, self.free, z), [], []
+        slope, mean, left = log_slopes(self.circuit, self.free, z), [], []
         for k, name in enumerate(self.free):
             move = step / slope[k] * np.eye(len(z))[k]
             sides = [(1, self.features(z + move)), (-1, self.features(z - move)), (0, features)]
@@ -612,7 +519,7 @@ def fit_spikes(
         If a solve fails, or simulated trains have too few spikes to compare.
     """
     require_x64()
-    circuit, free, z = _start(circuit, free)
+    circuit, free, z = start_of(circuit, free)
     watched, names = window or (0.0, float(stimulus.duration)), tuple(summaries)
     how = (signal, level, rearm, sign, watched, names)
     bench = _Bench(circuit, stimulus, free, *how, members, seed, policy, save, env)
@@ -668,7 +575,7 @@ def _descend(
 def _shorter(bench: _Bench, z, goal, model) -> tuple[np.ndarray, np.ndarray] | None:
     """The first of ever more damped steps that lowers chi2, and its features; None if none does."""
     (away, weight, target), (gradient, matrix, feigned) = goal, model
-    slope, cost, damping = _slopes(bench.circuit, bench.free, z), away @ weight @ away, 1e-3
+    slope, cost, damping = log_slopes(bench.circuit, bench.free, z), away @ weight @ away, 1e-3
     scale = np.diag(np.diag(matrix) + 1e-9)
     for _ in range(5):
         move = np.linalg.solve(matrix + damping * scale + feigned, gradient)
@@ -682,4 +589,13 @@ def _shorter(bench: _Bench, z, goal, model) -> tuple[np.ndarray, np.ndarray] | N
     return None
 
 
-__all__ = ["SUMMARIES", "Estimate", "SpikeFit", "VoltageFit", "fit_spikes", "fit_voltages"]
+__all__ = [
+    "SUMMARIES",
+    "Estimate",
+    "SpikeFit",
+    Traces,
+    "VoltageFit",
+    "fit_spikes",
+    "fit_voltages",
+    "voltage_problem",
+]

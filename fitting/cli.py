@@ -70,6 +70,12 @@ def _configure_fit(parser: argparse.ArgumentParser) -> None:
         help="calibrate ion noise and spread from cycle to cycle by simulation",
     )
     add(
+        "--uncertainty",
+        choices=("laplace", "profile", "nuts"),
+        default="laplace",
+        help="intervals to first order (default), by profile likelihood, or from draws of the posterior",
+    )
+    add(
         "--batch",
         action="store_true",
         help="each file is a device of its own: a table with a row per device; a run that was interrupted goes on "
@@ -193,6 +199,8 @@ def _one(names: Sequence[str], folder: Path, options: argparse.Namespace, device
         result = replace(result, model=options.model)
         if options.stochastic and not result.interrupted:
             result = calibrate(result, noise=noise, tick=bar)
+        if not result.interrupted:
+            result = _refined(result, options.uncertainty)
     finally:
         bar.close()
     for warning in (w for m in measurements for w in m.warnings):
@@ -222,6 +230,22 @@ def _one(names: Sequence[str], folder: Path, options: argparse.Namespace, device
     if result.at_bound:
         say("warning", "at a bound: " + ", ".join(result.at_bound))
     return result.interrupted
+
+
+def _refined(result: Any, method: str) -> Any:
+    """The fit with intervals by another method than Laplace's, where one was asked for."""
+    if method == "profile":
+        from .profile import profiles
+
+        return replace(result, profiles=tuple(profiles(result)))
+    if method == "nuts":
+        from .sampling import draw_fit
+
+        sample = draw_fit(result, seed=result.seed)
+        for note in sample.notes:
+            say("warning", note)
+        return replace(result, sample=sample)
+    return result
 
 
 def _run_fit(options: argparse.Namespace) -> int:

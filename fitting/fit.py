@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import jax.numpy as jnp
 import numpy as np
@@ -16,6 +16,7 @@ from memjax.policy import require_x64
 from memjax.transforms import from_spec
 
 from .guess import guess, starts
+from .identifiability import Identifiability, identify
 from .least_squares import Progress, crossed, levenberg_marquardt, screen
 from .problem import MODEL_SIGMA, PATIENT, Problem, evaluate, pack
 from .summary import Waveform, noise_floor, summarise_sweeps
@@ -34,6 +35,9 @@ SCREENED = 128
 REVERSED = "the model sets at the polarity at which the data reset: the device is taken as reversed"
 
 NOTHING = "no start could be solved"
+
+ENDING = 25
+"""Most iterations in which a search ends, once the noise is known."""
 
 _AT_BOUND = 0.01
 """Share of a parameter's range (of its logarithm where that is long) from a bound within which it sits at the bound."""
@@ -71,6 +75,12 @@ class FitResult:
         Whether the search was stopped before its end.
     point_time : float or None
         Hold time of a point [s].
+    measurements : list of Measurement
+        The data as they were read.
+    profiles : tuple of Profile
+        Of each free parameter, where `fitting.profiles` made them.
+    sample : Sample or None
+        Draws from the posterior, where `fitting.draw_fit` made them.
     stochastic : Stochastic or None
         How the randomness was calibrated, see `fitting.stochastic.calibrate`.
     """
@@ -91,6 +101,8 @@ class FitResult:
     point_time: float | None = None
     measurements: list[mj.Measurement] = field(default_factory=list)
     stochastic: "Stochastic | None" = None
+    profiles: tuple[Any, ...] = ()
+    sample: Any = None
 
     @property
     def n_points(self) -> int:
@@ -111,8 +123,18 @@ class FitResult:
         """Free parameters that sit at a bound."""
         return tuple(n for n in self.problem.free if _sits_at_bound(self.device, n))
 
+    @property
+    def identifiability(self) -> Identifiability:
+        """Which combinations of the free parameters the data determine, and which not."""
+        return identify(self.problem.device, self.problem.free, self.z, self.uncertainty.fisher)
+
+    def intervals(self, level: float = 0.9) -> dict[str, tuple[float, ...]]:
+        """Ends [unit] of intervals that hold the truth with that probability, to first order."""
+        reach = self.uncertainty.reach(level) * self.uncertainty.sigma_z
+        return spanned(self.problem.device, self.problem.free, self.z - reach, self.z + reach)
+
     def table(self) -> list[dict]:
-        """One row per parameter: name, value, unit, std, bounds, free, at_bound, determined.
+        """One row per parameter: name, value, unit, std, interval_90, bounds, free, at_bound, determined.
 
         Returns
         -------
@@ -121,8 +143,11 @@ class FitResult:
         """
         rows = []
         std = deviations(self.problem, self.z, self.uncertainty.sigma_z)
+        spans = {n: list(x) for n, x in self.intervals().items()}
         random = self.stochastic
-        std |= {} if random is None else random.std
+        if random is not None:
+            std |= random.std
+            spans |= random.intervals()
         for spec in parameter_specs(self.device).values():
             value = stored(self.device, spec.name)
             free = spec.name in self.problem.free or (
@@ -136,6 +161,7 @@ class FitResult:
             row["value"] = None if row["value"] is None else float(row["value"])
             row |= {
                 "std": std.get(spec.name),
+                "interval_90": spans.get(spec.name),
                 "bounds": list(spec.bounds),
                 "free": free,
             }
@@ -155,6 +181,17 @@ def deviations(problem: Problem, z: np.ndarray, sigma_z: np.ndarray) -> dict[str
         low, high = np.asarray(of(jnp.asarray([x - step, x + step])))
         found[name] = abs(float(high - low) / (2 * step)) * float(sigma)
     return found
+
+
+def spanned(
+    device: mj.AbstractDevice | mj.Circuit, names: Sequence[str], *ends: np.ndarray
+) -> dict[str, tuple[float, ...]]:
+    """Values [unit] of parameters at several unconstrained coordinates of each."""
+    specs = parameter_specs(device)
+    return {
+        n: tuple(float(from_spec(specs[n]).inverse(jnp.asarray(e[k]))) for e in ends)
+        for k, n in enumerate(names)
+    }
 
 
 def _sits_at_bound(device: mj.AbstractDevice | mj.Circuit, name: str) -> bool:
@@ -289,7 +326,8 @@ def fit(
     which the device switched, released and returned. Points at the current limit count only where the simulation
     stays below it. Residuals of currents saturate at 10 sigma. Priors are log-normal around the guess, a factor of 7
     wide. `screened` starts are evaluated, the best 8 advance together by Levenberg-Marquardt with forward-mode
-    Jacobians through the stiff solve, and once more from recombinations of their results.
+    Jacobians through the stiff solve, and once more from recombinations of their results. Then the
+    noise is known, and the search ends with priors that weigh against it.
     """
     require_x64()
     options: dict[str, Any] = dict(bench=bench, env=env, point_time=point_time, free=free, fix=fix)
@@ -297,7 +335,7 @@ def fit(
     made = prepare(measurements, device, **options, seed=seed, screened=screened)
     search, interrupted = _searched(made.problem, made.candidates, seed, tick)
     return FitResult(
-        **_found(search, made),
+        **_found(search, made, interrupted),
         model=getattr(device, "name", "circuit"),
         notes=made.notes,
         interrupted=interrupted,
@@ -359,21 +397,48 @@ def _searched(problem: Problem, candidates: np.ndarray, seed: int, tick: Any):
     return search, interrupted
 
 
-def _found(search: _Search, made: Prepared) -> dict[str, Any]:
-    """Fields of a `FitResult` that a search found, with uncertainty and spread."""
-    problem, waves, z, seed = search.problem, made.waves, search.best_z, search.seed
-    if z is None:
-        raise FitError(NOTHING, fix="check units and bench, or give a --preset to start from")
+def _known(search: _Search, made: Prepared) -> tuple[Uncertainty, np.ndarray]:
+    """Uncertainty and Jacobian at the best point of a search."""
+    z = cast(np.ndarray, search.best_z)
     r, jac, _ = search(np.repeat(z[None], BATCH, axis=0))
+    told = {"z": z, "residuals": r[0], "jacobian": jac[0], "seed": search.seed}
+    return uncertainty(search.problem, made.waves, **told), jac[0]
+
+
+def _weighed(search: _Search, noise: float) -> _Search:
+    """The search ended with a prior that weighs against the noise that there is, not against what was granted."""
+    problem = replace(search.problem, noise=jnp.asarray(noise))
+    again = _Search(problem, search.seed, search.tick, search.progress)
+    done, best = search.progress, cast(np.ndarray, search.best_z)
+    order = np.argsort(done.cost)[: BATCH - 1]
+    starts = np.resize(np.concatenate([best[None], done.z[order]]), (BATCH, len(best)))
+    told = search.tick
+    tick = (lambda p: told("weigh", p)) if told else None
+    try:
+        levenberg_marquardt(again, starts, iterations=ENDING, progress=done, tick=tick)
+    except KeyboardInterrupt:
+        return search
+    return again if again.best_z is not None else search
+
+
+def _found(search: _Search, made: Prepared, interrupted: bool) -> dict[str, Any]:
+    """Fields of a `FitResult` that a search found, with uncertainty and spread."""
+    if search.best_z is None:
+        raise FitError(NOTHING, fix="check units and bench, or give a --preset to start from")
+    known, _ = _known(search, made)
+    if not interrupted and known.noise < 1:
+        search = _weighed(search, known.noise)
+    known, jac = _known(search, made)
+    problem, waves, z, seed = search.problem, made.waves, search.best_z, search.seed
     return {
         "device": problem.at(jnp.asarray(z)),
         "problem": problem,
         "waves": waves,
         "z": z,
         "loss": search.best_cost,
-        "uncertainty": uncertainty(problem, waves, residuals=r[0], jacobian=jac[0], seed=seed),
+        "uncertainty": known,
         "read_noise": read_noise(waves, made.floor),
-        "cycle_spread": cycle_spread(problem, waves, jacobian=jac[0]),
+        "cycle_spread": cycle_spread(problem, waves, jacobian=jac),
         "search": search.progress,
         "seed": seed,
     }

@@ -178,6 +178,9 @@ class Problem(eqx.Module):
         Centre of the log-normal prior, in unconstrained coordinates.
     policy : memjax.Stiff
         Solver.
+    noise : Float[Array, ""]
+        Standard deviation of the residuals of the data [sigma]: the prior weighs against these, not
+        against what was granted to the model.
     """
 
     device: mj.AbstractDevice | mj.Circuit
@@ -187,6 +190,7 @@ class Problem(eqx.Module):
     env: mj.Environment
     center: Float[Array, " free"]
     policy: mj.Stiff = POLICY
+    noise: Float[Array, ""] = eqx.field(default_factory=lambda: jnp.ones((), float))
 
     @classmethod
     def of(
@@ -230,7 +234,7 @@ class Problem(eqx.Module):
         self, data: Float[Array, " data"], z: Float[Array, " free"]
     ) -> Float[Array, " residuals"]:
         """Residuals of the data, then those of the prior [sigma]."""
-        return jnp.concatenate([data, (z - self.center) / PRIOR_SIGMA])
+        return jnp.concatenate([data, (z - self.center) * (self.noise / PRIOR_SIGMA)])
 
 
 def _observe_all(problem: Problem, device: mj.AbstractDevice | mj.Circuit):

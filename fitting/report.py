@@ -25,6 +25,13 @@ code{background:#f3f3f3;padding:0 .3em} small{color:#666}
 """
 
 
+_METHODS = {
+    "laplace": "to first order, with Student's quantiles",
+    "profile": "profile likelihood, the prior included",
+    "nuts": "equal tails of draws from the posterior (posterior.nc)",
+}
+
+
 def load(folder: Path) -> dict:
     """The content of a fit directory's ``fit.json``.
 
@@ -122,12 +129,12 @@ def readable(x: float | None, digits: int = 4) -> str:
 
 def _parameters(content: dict) -> str:
     """Table of parameters, with true values where they are known."""
-    truth = content["synthetic_truth"]
-    rows = []
+    truth, told = content["synthetic_truth"], content.get("uncertainty", {})
+    rows, spans = [], told.get("intervals", {})
     for name, p in content["parameters"].items():
         if p["value"] is None:
             rows.append(
-                [name, f"as {p['follows']}", "", p["unit"], *[""] * (2 * truth), "", p["doc"]]
+                [name, f"as {p['follows']}", "", "", p["unit"], *[""] * (2 * truth), "", p["doc"]]
             )
             continue
         remarks = [] if p["free"] else ["fixed"]
@@ -147,6 +154,7 @@ def _parameters(content: dict) -> str:
                 name,
                 readable(p["value"]),
                 readable(p["std"], 2),
+                _interval(spans.get(name)),
                 p["unit"],
                 *known,
                 ", ".join(remarks),
@@ -157,12 +165,27 @@ def _parameters(content: dict) -> str:
         "parameter",
         "value",
         "sigma",
+        f"{told.get('level', 0.9):.0%} interval",
         "unit",
         *(["true", "(fit - true) / sigma"] if truth else []),
         "remark",
         "meaning",
     ]
     return html_table(rows, head)
+
+
+def _interval(ends: list | None) -> str:
+    """An interval, open where it has no end."""
+    if ends is None:
+        return ""
+    low, high = (readable(x, 3) or "open" for x in ends)
+    return f"{low} to {high}"
+
+
+def _determined(content: dict) -> str:
+    """What the data determine, in words."""
+    said = content.get("identifiability", {}).get("sentences", [])
+    return "<ul>" + "".join(f"<li>{html.escape(x)}</li>" for x in said) + "</ul>"
 
 
 def _comparison(measured: dict, simulated: dict) -> str:
@@ -298,6 +321,8 @@ def _page(content: dict, images: list[Path], measured: dict, simulated: dict) ->
         say.insert(0, "The search was interrupted: this is the best result so far.")
     if content["undetermined"]:
         say.append("Not determined by these data: " + ", ".join(content["undetermined"]) + ".")
+    told = content.get("uncertainty", {"method": "laplace", "notes": []})
+    say += told["notes"]
     remarks = "".join(f"<li>{html.escape(x)}</li>" for x in say)
     truth = "<p>Synthetic data: the true parameters are known and stand beside the fitted ones.</p>"
     return f"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>memjax fit: {content["model"]}</title>
@@ -309,7 +334,9 @@ def _page(content: dict, images: list[Path], measured: dict, simulated: dict) ->
 {_comparison(measured, simulated)}{img("switching", "switching and hold voltages")}
 <h2>Parameters</h2>{_parameters(content)}
 <p><small>Sigma is one standard deviation to first order, from {html.escape(content["covariance_from"])};
-a parameter counts as not determined where its sigma exceeds a factor of e.</small></p>
+a parameter counts as not determined where its sigma exceeds a factor of e.
+Intervals: {_METHODS[told["method"]]}.</small></p>
+<h3>What the data determine</h3>{_determined(content)}
 {img("correlation", "correlation of parameters")}
 <h2>Residuals</h2>{img("residuals", "residuals")}
 <h2>Noise and cycle-to-cycle spread</h2>{_variability(content)}{_randomness(content)}

@@ -23,6 +23,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -147,6 +148,15 @@ class Stochastic:
     step_p: list[float]
     simulated: list[Float[np.ndarray, "cycles names"]]
     interrupted: bool = False
+
+    def intervals(self, level: float = 0.9) -> dict[str, list[float]]:
+        """Ends [unit] of intervals that hold the truth with that probability, to first order in the logarithms."""
+        reach = NormalDist().inv_cdf((1 + level) / 2)
+        return {
+            n: [x * float(np.exp(s * reach * self.std[n] / abs(x))) for s in (-1, 1)]
+            for n, x in self.values.items()
+            if x
+        }
 
 
 def strength_of(device: Any, name: str) -> float:

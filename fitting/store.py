@@ -23,6 +23,9 @@ from .stochastic import Stochastic
 
 SCHEMA = 1
 
+POSTERIOR = "posterior.nc"
+"""Draws from the posterior, for arviz."""
+
 _DRAWS = 100
 """Sweeps per waveform drawn for the simulated distributions."""
 
@@ -137,6 +140,8 @@ def to_json(result: FitResult, files: list[Path], *, truth: dict | None, command
         "correlation": np.round(u.correlation, 6).tolist(),
         "covariance_from": u.source,
         "reduced_chi2": u.reduced_chi2,
+        "uncertainty": told(result),
+        "identifiability": result.identifiability.as_json(),
         "search": {
             "iterations": result.search.iterations,
             "evaluations": result.search.evaluations,
@@ -156,6 +161,22 @@ def _randomness(found: Stochastic) -> dict:
     left_out = ("device", "cycle_spread", "simulated")
     names = [f.name for f in fields(found) if f.name not in left_out]
     return {n: getattr(found, n) for n in names}
+
+
+def told(result: FitResult, level: float = 0.9) -> dict:
+    """Intervals of the free parameters [unit] by the best method that was asked for, and what speaks against them."""
+    found: dict = {"method": "laplace", "level": level, "freedom": result.uncertainty.freedom}
+    found |= {"noise": result.uncertainty.noise, "notes": []}
+    intervals = {n: list(x) for n, x in result.intervals(level).items()}
+    if result.profiles:
+        found |= {"method": "profile", "level": result.profiles[0].level}
+        intervals |= {p.name: [p.low, p.high] for p in result.profiles}
+        found["notes"] = [str(p) for p in result.profiles if p.low is None or p.high is None]
+    if result.sample is not None:
+        found |= {"method": "nuts", "notes": list(result.sample.notes)}
+        found |= {"r_hat": result.sample.r_hat, "ess": result.sample.ess}
+        intervals |= {n: list(x) for n, x in result.sample.intervals(level).items()}
+    return found | {"intervals": intervals}
 
 
 def dump_json(content: dict, path: Path) -> None:
@@ -208,7 +229,7 @@ def write(
     truth: dict | None = None,
     command: str = "",
 ) -> list[str]:
-    """Fill a fit directory: fit.json, measured.csv, simulated.csv, pictures and report.html.
+    """Fill a fit directory: fit.json, measured.csv, simulated.csv, pictures, report.html; posterior.nc with draws.
 
     Parameters
     ----------
@@ -230,4 +251,8 @@ def write(
     """
     write_tables(result, folder)
     dump_json(to_json(result, files, truth=truth, command=command), folder / "fit.json")
-    return ["fit.json", "measured.csv", "simulated.csv", *build(folder)]
+    names = ["fit.json", "measured.csv", "simulated.csv"]
+    if result.sample is not None:
+        result.sample.data.to_netcdf(str(folder / POSTERIOR), engine="h5netcdf")
+        names.append(POSTERIOR)
+    return [*names, *build(folder)]

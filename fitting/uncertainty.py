@@ -1,12 +1,13 @@
-"""Uncertainty of a fit: Laplace covariance from resampled sweeps, correlations, what the data do not determine."""
+"""Uncertainty of a fit: sandwich covariance from resampled sweeps or residuals, intervals, what is not determined."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
+from scipy import stats
 
-from .problem import PRIOR_SIGMA, Problem, sigma_events, sigma_log
+from .problem import PRIOR_SIGMA, Problem
 from .summary import Waveform
 
 _FEWEST = 4
@@ -16,6 +17,12 @@ _REPLICATES = 200
 
 _UNDETERMINED = 0.5
 """Share of the prior's width above which a parameter counts as not determined by the data."""
+
+_NEIGHBOURS = 15
+"""Points to either side over which the variance of residuals is averaged; half its degrees of freedom."""
+
+_LEAST_FREEDOM = 5.0
+"""Degrees of freedom of correlated residuals at the least."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +44,22 @@ class Uncertainty:
         Where the covariance of the data came from.
     reduced_chi2 : float
         Sum of squared residuals over degrees of freedom.
+    freedom : float
+        Degrees of freedom behind the covariance: intervals are those of Student's t.
+    data_z : Float[np.ndarray, "free"]
+        Estimate without the prior, to first order.
+    information : Float[np.ndarray, "free free"]
+        Inverse covariance of `data_z`; zero along directions in which the prior said more than the
+        data.
+    fisher : Float[np.ndarray, "free free"]
+        J'J of the data over the mean variance of their residuals.
+    noise : float
+        Standard deviation of a data residual [sigma], at most 1: 1 where it is what was granted.
+    sweeps : int
+        Sweeps of the waveform that was repeated least.
+    cycle : Float[np.ndarray, "free free"] or None
+        Covariance of the coordinates from cycle to cycle, to first order, read noise included; the
+        k-th sweeps of all waveforms make one cycle. None for fewer than four.
     """
 
     covariance: Float[np.ndarray, "free free"]
@@ -45,36 +68,122 @@ class Uncertainty:
     undetermined: tuple[str, ...]
     source: str
     reduced_chi2: float
+    freedom: float
+    data_z: Float[np.ndarray, " free"]
+    information: Float[np.ndarray, "free free"]
+    fisher: Float[np.ndarray, "free free"]
+    noise: float
+    sweeps: int
+    cycle: Float[np.ndarray, "free free"] | None
+
+    def reach(self, level: float = 0.9) -> float:
+        """Half-width of an interval of that level [standard deviations]."""
+        return float(stats.t.ppf((1 + level) / 2, self.freedom))
+
+
+def _shifts(problem: Problem, a: int, w: Waveform, log_i, events) -> tuple[np.ndarray, np.ndarray]:
+    """Currents and event rows of a waveform, less their medians, as residuals [sigma]."""
+    weight, counts = (np.asarray(x[a]) for x in (problem.group.weight, problem.group.event_weight))
+    rows, moved = np.zeros(len(weight)), np.zeros(counts.shape)
+    rows[: len(w.v)] = log_i - w.median_log()
+    moved[: len(w.legs)] = np.nan_to_num(events - w.median_events())
+    return rows * weight, (moved * counts).ravel()
 
 
 def _resampled(
-    waves: Sequence[Waveform], points: int, legs: int, seed: int, model_sigma: float
+    problem: Problem, waves: Sequence[Waveform], seed: int
 ) -> Float[np.ndarray, "replicates data"]:
     """Shifts of the data residuals [sigma] when sweeps are drawn anew, in the order of `Problem.data_residuals`."""
     rng = np.random.default_rng(seed)
     out = []
     for _ in range(_REPLICATES):
-        rows, events = [], []
-        for w in waves:
+        found = []
+        for a, w in enumerate(waves):
             pick = rng.integers(0, w.n_sweeps, w.n_sweeps)
-            shift = (
-                (np.median(w.log_i[pick], axis=0) - w.median_log())
-                / sigma_log(w, model_sigma)
-                * w.used
-            )
-            rows.append(np.concatenate([shift, np.zeros(points - len(shift))]))
             drawn = w.median_events(pick) + rng.uniform(-0.5, 0.5, (len(w.legs), 3))
-            moved = np.where(w.happened(), (drawn - w.median_events()) / sigma_events(w), 0.0)
-            moved = np.where(np.isfinite(moved), moved, 0.0)
-            events.append(np.concatenate([moved, np.zeros((legs - len(moved), 3))]))
-        out.append(np.concatenate([np.stack(rows).ravel(), np.stack(events).ravel()]))
+            found.append(_shifts(problem, a, w, np.median(w.log_i[pick], axis=0), drawn))
+        out.append(np.concatenate([x for part in zip(*found, strict=True) for x in part]))
     return np.stack(out)
+
+
+def _of_cycles(
+    problem: Problem, waves: Sequence[Waveform], count: int, j: np.ndarray, least: float
+):
+    """Covariance of the coordinates from cycle to cycle: where each cycle alone would move the best point."""
+    cycles = []
+    for c in range(count):
+        found = [_shifts(problem, a, w, w.log_i[c], w.events[c]) for a, w in enumerate(waves)]
+        cycles.append(np.concatenate([x for part in zip(*found, strict=True) for x in part]))
+    size, axes = np.linalg.eigh(j.T @ j)
+    size, axes = size[size > least], axes[:, size > least]
+    return np.atleast_2d(np.cov((np.stack(cycles) @ j @ axes / size) @ axes.T, rowvar=False))
+
+
+def _correlation(r: Float[np.ndarray, "waves points"]) -> float:
+    """Correlation of neighbouring residuals; 0 unless it is surely above."""
+    pairs = (r[:, 1:] != 0) & (r[:, :-1] != 0)
+    n = np.count_nonzero(pairs)
+    rho = np.sum((r[:, 1:] * r[:, :-1])[pairs]) / max(np.sum(r[:, 1:][pairs] ** 2), 1e-300)
+    return float(min(rho, 0.99)) if n >= 8 and rho > 2 / np.sqrt(n) else 0.0
+
+
+def _local(x: Float[np.ndarray, "waves points"]) -> Float[np.ndarray, "waves points"]:
+    """Sums over windows that reach `_NEIGHBOURS` points to either side."""
+    ones = np.ones(2 * _NEIGHBOURS + 1)
+    return np.stack([np.convolve(row, ones)[_NEIGHBOURS:-_NEIGHBOURS] for row in x])
+
+
+def _of_residuals(
+    problem: Problem,
+    r: Float[np.ndarray, " data"],
+    j: Float[np.ndarray, "data free"],
+    inverse: Float[np.ndarray, "free free"],
+) -> tuple[Float[np.ndarray, "data free"], float]:
+    """A root of J'SJ out of residuals, and the correlation of neighbours.
+
+    Notes
+    -----
+    A point's variance is the mean square of the residuals about it, less what the fit took off: a
+    point that alone determines a parameter has no residual of its own. Currents are correlated along
+    the sweep as those of a first-order process. An event's variance is that of its sampling in whole
+    rows, times what the events' residuals exceed it by in the mean.
+    """
+    waves, points = problem.group.rows.shape
+    last = waves * points
+    free = np.where(
+        np.any(j != 0, axis=1), 1 - np.einsum("ri,ij,rj->r", j, inverse, j), 0.0
+    )  # what the fit leaves of a residual's variance
+    square, currents = r**2 * (free > 0), r[:last].reshape(waves, points)
+    rho = _correlation(currents)
+    local = [_local(x[:last].reshape(waves, points)) for x in (square, free)]
+    sigma = np.sqrt(local[0] / np.maximum(local[1], 0.1))
+    steps = np.abs(np.subtract.outer(np.arange(points), np.arange(points)))
+    root = np.linalg.cholesky(rho**steps).T
+    scores = sigma[..., None] * j[:last].reshape(waves, points, -1)
+    sampling = np.asarray(problem.group.event_weight).ravel() ** 2 / 12
+    counted = sampling > 0
+    excess = np.sum(square[last:][counted] / sampling[counted]) / max(
+        np.sum(free[last:][counted]), 0.1
+    )
+    jumps = np.sqrt(max(excess, 1.0) * sampling)[:, None] * j[last:]
+    return np.concatenate([(root @ scores).reshape(last, -1), jumps]), rho
+
+
+def _data_only(j: np.ndarray, r: np.ndarray, z: np.ndarray, root: np.ndarray, least: float):
+    """Estimate without the prior and its information, in the directions that J'J determines better than the prior."""
+    size, axes = np.linalg.eigh(j.T @ j)
+    known = size > least
+    size, axes = size[known], axes[:, known]
+    spread = (root @ axes) / size
+    information = axes @ np.linalg.pinv(spread.T @ spread, rcond=1e-10, hermitian=True) @ axes.T
+    return z - axes @ ((axes.T @ (j.T @ r)) / size), information
 
 
 def uncertainty(
     problem: Problem,
     waves: Sequence[Waveform],
     *,
+    z: Float[np.ndarray, " free"],
     residuals: Float[np.ndarray, " residuals"],
     jacobian: Float[np.ndarray, "residuals free"],
     seed: int = 0,
@@ -87,8 +196,10 @@ def uncertainty(
         The problem.
     waves : sequence of Waveform
         Its data.
+    z : Float[np.ndarray, "free"]
+        The optimum.
     residuals, jacobian
-        At the optimum, the prior's last.
+        There, the prior's last.
     seed : int
         Seed of the resampling.
 
@@ -98,34 +209,48 @@ def uncertainty(
 
     Notes
     -----
-    With H = J'J (prior included) and P the prior's precision, cov = H^-1 (J' S J + P) H^-1, where S
-    is the covariance of the data residuals: of 200 resamplings of the sweeps (and of the position
-    of an event between two rows) where each waveform was repeated at least four times, else the
-    reduced chi squared (at least 1) times the identity. Where S is the identity this is Laplace's
-    H^-1.
+    With P the prior's precision, s^2 the `noise` of the problem squared and H = J'J + s^2 P,
+    cov = H^-1 (J' S J + s^4 P) H^-1, where S is the covariance of the data residuals, whatever was
+    granted to the model: of 200 resamplings of the sweeps (and of the position of an event between
+    two rows) where each waveform was repeated at least four times; else of the residuals themselves,
+    their variance that of the residuals about them [1]_, correlated as in a first-order process. These
+    know nothing of the spread between cycles: the parameters are those of the cycles measured. Where S is s^2 times the
+    identity this is Laplace's s^2 H^-1.
+
+    References
+    ----------
+    .. [1] H. White, Econometrica 48, 817 (1980), doi:10.2307/1912934
     """
     n = len(problem.free)
     data_r, data_j = residuals[:-n], jacobian[:-n]
-    prior = np.eye(n) / PRIOR_SIGMA
+    noise = float(problem.noise)
+    prior = np.eye(n) * noise / PRIOR_SIGMA
     counted = np.count_nonzero(np.any(data_j != 0, axis=1))
     chi2 = float(np.sum(data_r**2) / max(counted - n, 1))
-    if min(w.n_sweeps for w in waves) >= _FEWEST:
-        points, legs = problem.group.rows.shape[1], problem.group.span.shape[1]
-        granted = float(problem.group.model_sigma)
-        shifts = _resampled(waves, points, legs, seed, granted) @ data_j
-        root = (shifts - np.mean(shifts, axis=0)) / np.sqrt(_REPLICATES - 1)
-        source = f"{_REPLICATES} resamplings of the sweeps"
-    else:
-        root, source = np.sqrt(max(chi2, 1.0)) * data_j, "reduced chi squared"
     _, size, axes = np.linalg.svd(np.concatenate([data_j, prior]), full_matrices=False)
     inverse = (axes.T / size**2) @ axes
+    sweeps = min(w.n_sweeps for w in waves)
+    if sweeps >= _FEWEST:
+        shifts = _resampled(problem, waves, seed) @ data_j
+        root = (shifts - np.mean(shifts, axis=0)) / np.sqrt(_REPLICATES - 1)
+        source, freedom = f"{_REPLICATES} resamplings of the sweeps", sweeps - 1.0
+        cycle = _of_cycles(problem, waves, sweeps, data_j, prior[0, 0] ** 2)
+    else:
+        root, rho = _of_residuals(problem, data_r, data_j, inverse)
+        source = "residuals" + (f", neighbours correlated by {rho:.2f}" if rho else "")
+        source += f" ({sweeps} sweep{'s' * (sweeps > 1)}: without spread between cycles)"
+        freedom = min(counted * (1 - rho) / (1 + rho) - n, 2.0 * _NEIGHBOURS)
+        freedom = max(freedom, _LEAST_FREEDOM)
+        cycle = None
     # A root of the covariance, so that rounding makes no variance negative.
-    spread = np.concatenate([root, prior]) @ inverse
+    spread = np.concatenate([root, noise * prior]) @ inverse
     covariance = spread.T @ spread
     sigma = np.sqrt(np.diag(covariance))
     loose = tuple(
         name for name, s in zip(problem.free, sigma, strict=True) if s > _UNDETERMINED * PRIOR_SIGMA
     )
+    scale = np.sum(root**2) / max(np.sum(data_j**2), 1e-300)
+    data_z, information = _data_only(data_j, data_r, np.asarray(z), root, prior[0, 0] ** 2)
     return Uncertainty(
         covariance=covariance,
         sigma_z=sigma,
@@ -133,4 +258,11 @@ def uncertainty(
         undetermined=loose,
         source=source,
         reduced_chi2=chi2,
+        freedom=freedom,
+        data_z=data_z,
+        information=information,
+        fisher=data_j.T @ data_j / max(scale, 1e-300),
+        noise=float(np.sqrt(min(max(scale, chi2), 1.0))),
+        sweeps=sweeps,
+        cycle=cycle,
     )

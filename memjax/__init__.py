@@ -59,6 +59,7 @@ from .expected import expected as expected
 from .fields import describe as describe, param as param, setting as setting, state as state
 from .models import model as model, model_names as model_names
 from .policy import Auto as Auto, Fixed as Fixed, Stiff as Stiff
+from .population import Population as Population
 from .result import Result as Result, Trace as Trace
 from .simulate import simulate as simulate, simulate_like as simulate_like
 from .stimulus import (

@@ -1,0 +1,1 @@
+"""Coverage of intervals, ranks of truths, spread of populations."""

@@ -1,0 +1,242 @@
+"""What data determine of parameters: Fisher information in logarithms, sloppy directions in words."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, cast
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+from scipy.linalg import qr
+
+from memjax.fields import parameter_specs
+from memjax.params import known
+from memjax.transforms import from_spec
+
+LIMIT = 0.5
+"""Standard deviation [natural log units] above which a combination counts as not determined."""
+
+_SIMPLEST = 4
+"""Largest denominator of an exponent that is told as a fraction."""
+
+_NEAR = 0.1
+"""Distance within which an exponent is told as a simple fraction, and below which a parameter is not named."""
+
+_FAR = np.log(1e3)
+"""Move [natural log units] beyond which only its being long is told."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Combination:
+    """A product of powers of parameters, and how well it is determined.
+
+    Parameters
+    ----------
+    exponents : dict of str to float
+        Exponent of each parameter in it.
+    sigma : float
+        Standard deviation of its logarithm.
+    """
+
+    exponents: dict[str, float]
+    sigma: float
+
+    def __str__(self) -> str:
+        over = [_power(n, p) for n, p in self.exponents.items() if p > 0]
+        under = [_power(n, -p) for n, p in self.exponents.items() if p < 0]
+        below = under[0] if len(under) == 1 else f"({' '.join(under)})"
+        return " ".join(over or ["1"]) + (f"/{below}" if under else "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identifiability:
+    """Which combinations of parameters the data determine.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Parameters, in the order of the axes' components.
+    sigma : Float[np.ndarray, "free"]
+        Standard deviation [natural log units] along each axis of the Fisher information, stiffest
+        first; infinite where the data say nothing.
+    axes : Float[np.ndarray, "free free"]
+        The axes, one a column, in logarithms of the parameters.
+    determined : tuple of Combination
+        The stiffest axis, and what is determined of parameters that are not.
+    sloppy : tuple of dict
+        For each direction in which the data say little: the move of each parameter
+        [natural log units] at which chi squared has risen by 1.
+    sentences : tuple of str
+        The same in words.
+    """
+
+    names: tuple[str, ...]
+    sigma: Float[np.ndarray, " free"]
+    axes: Float[np.ndarray, "free free"]
+    determined: tuple[Combination, ...]
+    sloppy: tuple[dict[str, float], ...]
+    sentences: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """For ``fit.json``; None in place of infinity."""
+        finite = lambda x: float(x) if np.isfinite(x) else None  # noqa: E731
+        return {
+            "names": list(self.names),
+            "sigma_ln": [finite(s) for s in self.sigma],
+            "axes": np.round(self.axes.T, 6).tolist(),
+            "determined": [asdict(c) | {"text": str(c)} for c in self.determined],
+            "sloppy": [{n: finite(x) for n, x in d.items()} for d in self.sloppy],
+            "sentences": list(self.sentences),
+        }
+
+
+def _power(name: str, p: float) -> str:
+    """A power in text."""
+    return name if abs(p - 1) < 1e-9 else f"{name}^{p:.3g}"
+
+
+def log_slopes(device: Any, names: Sequence[str], z: np.ndarray) -> Float[np.ndarray, " free"]:
+    """Change of the logarithm of each parameter's size with its coordinate; of its value where that is 0."""
+    specs, step = parameter_specs(device), 1e-5
+    found = []
+    for n, x in zip(known(device, names), z, strict=True):
+        of = from_spec(specs[n]).inverse
+        low, mid, high = (float(of(jnp.asarray(x + k * step))) for k in (-1, 0, 1))
+        found.append((high - low) / (2 * step) / (mid or 1.0))
+    return np.array(found)
+
+
+def identify(
+    device: Any,
+    names: Sequence[str],
+    z: Float[np.ndarray, " free"],
+    fisher: Float[np.ndarray, "free free"],
+) -> Identifiability:
+    """Directions that the data determine, and those they do not.
+
+    Parameters
+    ----------
+    device : AbstractDevice or Circuit
+        Declares the parameters.
+    names : sequence of str
+        Free parameters.
+    z : Float[np.ndarray, "free"]
+        Their unconstrained coordinates.
+    fisher : Float[np.ndarray, "free free"]
+        Information of the data on these coordinates, prior left out.
+    """
+    slopes = log_slopes(device, names, z)
+    steep = np.where(np.abs(slopes) > 1e-12, slopes, np.inf)  # at a bound nothing is said
+    return of_information(names, fisher / np.outer(steep, steep))
+
+
+def of_information(
+    names: Sequence[str], information: Float[np.ndarray, "free free"]
+) -> Identifiability:
+    """Directions of an information matrix of logarithms.
+
+    Notes
+    -----
+    Of the space of the axes with a standard deviation above `LIMIT` that basis is told in which each
+    direction moves one parameter, chosen by pivoting, that the others do not move: directions of a
+    model that depends on products of parameters are then ratios of small numbers, and are rounded.
+    """
+    names = tuple(names)
+    size, axes = np.linalg.eigh(information)
+    size, axes = np.maximum(size[::-1], 0.0), axes[:, ::-1]
+    with np.errstate(divide="ignore"):
+        sigma = np.where(size > size[0] * 1e-15, 1 / np.sqrt(size), np.inf)
+    loose = axes[:, sigma > LIMIT]
+    best = _combination(names, axes[:, 0], sigma[0])
+    determined = [best] if sigma[0] <= LIMIT else []
+    sentences = [f"best determined: {best}, to {_percent(sigma[0])}"] if determined else []
+    sloppy = []
+    if loose.shape[1]:
+        order = cast(tuple, qr(loose.T, pivoting=True, mode="r"))[1]
+        pivots = order[: loose.shape[1]]
+        basis = loose @ np.linalg.inv(loose[pivots])
+        for k, pivot in enumerate(pivots):
+            sloppy.append(_move(names, basis[:, k], information))
+            sentences.append(_words(sloppy[-1], names[pivot]))
+        found = _of_sloppy(names, basis, pivots, information)
+        determined += found
+        sentences += [f"determined all the same: {c}, to {_percent(c.sigma)}" for c in found]
+    return Identifiability(
+        names=names,
+        sigma=sigma,
+        axes=axes,
+        determined=tuple(determined),
+        sloppy=tuple(sloppy),
+        sentences=tuple(sentences),
+    )
+
+
+def _simple(x: np.ndarray) -> np.ndarray:
+    """Exponents as fractions with a small denominator, if they are near to such; else to two digits."""
+    for q in range(1, _SIMPLEST + 1):
+        near = np.round(x * q) / q
+        if np.max(np.abs(near - x)) < _NEAR / q:
+            return near
+    return np.round(np.where(np.abs(x) < _NEAR, 0.0, x), 2)
+
+
+def _combination(names: Sequence[str], x: np.ndarray, sigma: float) -> Combination:
+    """A direction as a product of powers, its largest exponent 1."""
+    pivot = x[np.argmax(np.abs(x))]
+    exponents = _simple(x / pivot)
+    own = {n: float(p) for n, p in zip(names, exponents, strict=True) if p}
+    return Combination(exponents=own, sigma=float(sigma / abs(pivot)))
+
+
+def _move(names: Sequence[str], x: np.ndarray, information: np.ndarray) -> dict[str, float]:
+    """Moves of the parameters along a direction at which chi squared has risen by 1."""
+    curved = float(x @ information @ x)
+    least = 1e-15 * np.max(np.diag(information)) * (x @ x)
+    far = 1 / np.sqrt(curved) if curved > least else np.inf
+    with np.errstate(invalid="ignore"):
+        return {n: float(p * far) for n, p in zip(names, x, strict=True) if abs(p) >= _NEAR}
+
+
+def _of_sloppy(names, basis, pivots, information) -> list[Combination]:
+    """What is determined of parameters that move along sloppy directions."""
+    size, axes = np.linalg.eigh(information)
+    covariance = (axes / np.maximum(size, 1e-15 * size[-1])) @ axes.T
+    found = []
+    for k, row in enumerate(basis):
+        if k in pivots or np.max(np.abs(row)) < _NEAR:
+            continue
+        c = np.zeros(len(names))
+        c[k], c[pivots] = 1.0, -_simple(row)
+        sigma = float(np.sqrt(max(c @ covariance @ c, 0.0)))
+        whole = next((q for q in range(1, _SIMPLEST + 1) if np.allclose(q * c, np.round(q * c))), 1)
+        if sigma <= LIMIT:
+            own = {n: float(whole * p) for n, p in zip(names, c, strict=True) if p}
+            found.append(Combination(exponents=own, sigma=whole * sigma))
+    return found
+
+
+def _percent(sigma: float) -> str:
+    """A standard deviation of a logarithm."""
+    return f"{100 * np.expm1(sigma):.2g} %"
+
+
+def _factor(x: float) -> str:
+    """Factor of a move."""
+    return "more than 1000" if abs(x) > _FAR else f"{np.exp(abs(x)):.3g}"
+
+
+def _words(move: dict[str, float], pivot: str) -> str:
+    """A sloppy direction in words."""
+    if len(move) == 1:
+        return f"{pivot} is not determined: a factor of {_factor(move[pivot])} goes unnoticed"
+    told = lambda names: " and ".join(f"{n} ({_factor(move[n])}-fold)" for n in names)  # noqa: E731
+    rising = [n for n, x in move.items() if x > 0]
+    falling = [n for n, x in move.items() if x < 0]
+    text = f"{told(rising)} may rise" + (" together" if len(rising) > 1 else "")
+    ends = "falls" if len(falling) == 1 else "fall"
+    return (
+        text + (f" while {told(falling)} {ends}" if falling else "") + " without the fit noticing"
+    )
+
+
+__all__ = ["Combination", "Identifiability", "identify", "log_slopes", "of_information"]

@@ -1,0 +1,44 @@
+"""Several problems of one shape as one, each evaluated at a point of its own."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from memjax.programs import outermost
+
+from .problem import linearise
+
+
+def stacked(problems: Sequence[Any]) -> Any:
+    """Problems of one shape as one, its arrays with a leading axis."""
+    parts = [eqx.partition(p, eqx.is_array) for p in problems]
+    arrays = jax.tree.map(lambda *x: jnp.stack(x), *(a for a, _ in parts))
+    return eqx.combine(arrays, parts[0][1])
+
+
+@outermost
+def evaluate_each(problems: Any, z: Float[Array, "problems free"]):
+    """Residuals, Jacobian and success of stacked problems, each at its own point.
+
+    Parameters
+    ----------
+    problems : Any
+        See `stacked`.
+    z : Float[Array, "problems free"]
+        Unconstrained coordinates.
+
+    Returns
+    -------
+    residuals : Float[Array, "problems residuals"]
+    jacobian : Float[Array, "problems residuals free"]
+    ok : Bool[Array, "problems"]
+    """
+    arrays, rest = eqx.partition(problems, eqx.is_array)
+    return jax.vmap(lambda own, x: linearise(eqx.combine(own, rest), x))(arrays, z)
+
+
+__all__ = ["evaluate_each", "stacked"]

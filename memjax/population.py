@@ -1,0 +1,261 @@
+"""Many devices that differ: parameters drawn per device, and per cycle, from a correlated distribution."""
+
+import json
+import os
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Key
+
+from . import params
+from .circuit import Circuit
+from .device import AbstractDevice
+from .errors import ModelError
+from .fields import parameter_specs
+from .models import model
+from .transforms import from_spec
+
+SCHEMA_VERSION = 1
+"""Layout of the file that `Population.save` writes."""
+
+_DEVICES, _CYCLES = (zlib.crc32(w) & 0x7FFFFFFF for w in (b"devices", b"cycles"))
+"""What a key is folded with, so that devices and cycles never share numbers."""
+
+_LAYOUT = "a file that memjax.Population.save wrote"
+
+
+class Population(eqx.Module):
+    """Devices or circuits whose parameters are drawn from a normal distribution in unconstrained coordinates.
+
+    These coordinates are logarithms for most parameters, see `memjax.transforms`: a log-normal
+    distribution, whose median is at its centre. Bounds hold in every draw.
+
+    Parameters
+    ----------
+    base : AbstractDevice or Circuit
+        What all have in common; values of what is not drawn.
+    names : tuple of str
+        Parameters that are drawn.
+    center : Float[Array, "names"]
+        Their medians, in unconstrained coordinates.
+    root : Float[Array, "names names"]
+        A root R of the covariance R R' from device to device.
+    cycle_root : Float[Array, "names names"] or None
+        The same from cycle to cycle of one device; None where cycles are alike.
+    """
+
+    base: AbstractDevice | Circuit
+    names: tuple[str, ...] = eqx.field(static=True)
+    center: Float[Array, " names"]
+    root: Float[Array, "names names"]
+    cycle_root: Float[Array, "names names"] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        base: AbstractDevice | Circuit,
+        names: Sequence[str],
+        *,
+        center: Float[Array | np.ndarray, " names"],
+        covariance: Float[Array | np.ndarray, "names names"],
+        cycle_covariance: Float[Array | np.ndarray, "names names"] | None = None,
+    ) -> "Population":
+        """A population of given median and covariance, both in unconstrained coordinates.
+
+        Raises
+        ------
+        ModelError
+            If a name is unknown or numbers do not fit together: a covariance is symmetric and has no
+            negative variance in any direction.
+        """
+        names = tuple(params.known(base, names))
+        middle = jnp.asarray(center, jnp.result_type(float))
+        if middle.shape != (len(names),) or not np.all(np.isfinite(middle)):
+            raise ModelError(
+                f"a centre {np.asarray(center).tolist()}",
+                where="Population",
+                allowed=f"{len(names)} finite coordinates: {', '.join(names)}",
+            )
+        root = _root(covariance, len(names))
+        cycle = None if cycle_covariance is None else _root(cycle_covariance, len(names))
+        return cls(base, names, middle, root, cycle)
+
+    @classmethod
+    def from_values(
+        cls,
+        base: AbstractDevice | Circuit,
+        values: Mapping[str, Float[np.ndarray, " devices"]],
+    ) -> "Population":
+        """Population with the median and the covariance of a table: errors of its values count as spread.
+
+        Parameters
+        ----------
+        base : AbstractDevice or Circuit
+            What all have in common.
+        values : mapping of str to Float[np.ndarray, "devices"]
+            Parameters of each device [SI]. Of fits, `fitting.fit_population` is the better choice.
+        """
+        specs = parameter_specs(base)
+        names = params.known(base, values)
+        columns = [from_spec(specs[n]).forward(jnp.asarray(values[n], float)) for n in names]
+        z = np.stack([np.asarray(c) for c in columns])
+        if z.shape[1] < 2:
+            raise ModelError("one device", where="Population.from_values", allowed="two or more")
+        covariance = np.atleast_2d(np.cov(z))
+        return cls.of(base, names, center=z.mean(axis=1), covariance=covariance)
+
+    @property
+    def covariance(self) -> Float[Array, "names names"]:
+        """From device to device, in unconstrained coordinates."""
+        return self.root @ self.root.T
+
+    @property
+    def cycle_covariance(self) -> Float[Array, "names names"]:
+        """From cycle to cycle of one device, in unconstrained coordinates."""
+        root = self.cycle_root
+        return jnp.zeros_like(self.root) if root is None else root @ root.T
+
+    def median(self) -> dict[str, Float[Array, ""]]:
+        """Medians [SI] by name."""
+        return {n: x[0] for n, x in self._values(self.center[None]).items()}
+
+    def sample(
+        self, key: int | Key[Array, ""], n: int, *, sweeps: int | None = None, first: int = 0
+    ) -> dict[str, Array]:
+        """Values of the drawn parameters.
+
+        Parameters
+        ----------
+        key : int or Key[Array, ""]
+            Seed or key. Device m's draw depends on it and on m only, not on how many are drawn.
+        n : int
+            Number of devices.
+        sweeps : int, optional
+            Number of cycles of each, drawn about the device's own values; without it the
+            values of the devices themselves.
+        first : int
+            Number of the first device, so that a population can be drawn in chunks.
+
+        Returns
+        -------
+        dict of str to Float[Array, "n"] or Float[Array, "n sweeps"]
+            SI values by name; with `sweeps` these are `values` of `memjax.simulate`.
+        """
+        seed = jax.random.key(key) if isinstance(key, int | np.integer) else key
+        members, size = first + jnp.arange(n), (len(self.names),)
+        own = jax.random.fold_in(seed, _DEVICES)
+        draw = lambda k: jax.random.normal(k, size, self.root.dtype)  # noqa: E731
+        normal = jax.vmap(lambda m: draw(jax.random.fold_in(own, m)))(members)
+        z = self.center[None] + normal @ self.root.T
+        if sweeps is None:
+            return self._values(z)
+        if self.cycle_root is None:
+            return self._values(jnp.broadcast_to(z[:, None], (n, sweeps, *size)))
+        fold, cycle = jax.random.fold_in, jax.random.fold_in(seed, _CYCLES)
+        each = lambda m, s: draw(fold(fold(cycle, m), s))  # noqa: E731
+        normal = jax.vmap(jax.vmap(each, (None, 0)), (0, None))(members, jnp.arange(sweeps))
+        return self._values(z[:, None] + normal @ self.cycle_root.T)
+
+    def devices(
+        self, key: int | Key[Array, ""], n: int, *, first: int = 0
+    ) -> tuple[AbstractDevice | Circuit, Any]:
+        """Many devices in one, and `in_axes` of `jax.vmap`, see `memjax.params.ensemble`."""
+        return params.ensemble(self.base, self.sample(key, n, first=first))
+
+    def _values(self, z: Float[Array, "... names"]) -> dict[str, Array]:
+        """SI values of unconstrained coordinates."""
+        specs = parameter_specs(self.base)
+        return {n: from_spec(specs[n]).inverse(z[..., k]) for k, n in enumerate(self.names)}
+
+    def save(self, path: str | Path, *, name: str | None = None) -> None:
+        """Write JSON.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file; one that exists is replaced.
+        name : str, optional
+            Name by which `memjax.model` makes the base; by default a device's own. A circuit of one's
+            own has none, and is given to `load`.
+        """
+        own = getattr(self.base, "name", None) if name is None else name
+        cycle = None if self.cycle_root is None else np.asarray(self.cycle_root).tolist()
+        content = {
+            "schema_version": SCHEMA_VERSION,
+            "model": own,
+            "values": params.to_dict(self.base),
+            "names": list(self.names),
+            "median": {n: float(x) for n, x in self.median().items()},
+            "center": np.asarray(self.center).tolist(),
+            "root": np.asarray(self.root).tolist(),
+            "cycle_root": cycle,
+        }
+        path = Path(path)
+        beside = path.with_name(f".{path.name}.{os.getpid()}")
+        beside.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        beside.replace(path)
+
+    @classmethod
+    def load(
+        cls, path: str | Path, *, base: AbstractDevice | Circuit | None = None
+    ) -> "Population":
+        """Read what `save` wrote.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file.
+        base : AbstractDevice or Circuit, optional
+            The base, where it is a circuit of one's own; its values are those of the file.
+
+        Raises
+        ------
+        ModelError
+            If the file cannot be read or does not fit the base.
+        """
+        where = str(path)
+        try:
+            content = json.loads(Path(path).read_text(encoding="utf-8"))
+            if content["schema_version"] != SCHEMA_VERSION:
+                raise ValueError(f"schema_version {content['schema_version']!r}")
+            if base is None and content["model"] is None:
+                raise ValueError("it names no model: give its circuit as base=")
+            own = model(content["model"]) if base is None else base
+            own = params.replace(own, content["values"], where=where)
+            root = np.array(content["root"], float)
+            found = cls.of(
+                own, content["names"], center=content["center"], covariance=root @ root.T
+            )
+            as_own = lambda r: jnp.asarray(r, jnp.result_type(float))  # noqa: E731
+            cycle = None if content["cycle_root"] is None else as_own(content["cycle_root"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ModelError(
+                f"no population can be read: {error}", where=where, allowed=_LAYOUT
+            ) from error
+        return cls(own, found.names, found.center, as_own(root), cycle)
+
+
+def _root(covariance: Any, n: int) -> Float[Array, "names names"]:
+    """A symmetric root of a covariance."""
+    c = np.asarray(covariance, float)
+    fine = c.shape == (n, n) and bool(np.all(np.isfinite(c)))
+    if fine:
+        size, axes = np.linalg.eigh((c + c.T) / 2)
+        tiny = 1e-9 * max(float(np.max(np.abs(size))), 1e-300)
+        fine = bool(np.allclose(c, c.T, atol=tiny) and np.all(size > -tiny))
+    if not fine:
+        raise ModelError(
+            f"a covariance {c.tolist()}",
+            where="Population",
+            allowed=f"symmetric, {n} by {n}, no negative variance",
+        )
+    return jnp.asarray((axes * np.sqrt(np.maximum(size, 0.0))) @ axes.T, jnp.result_type(float))
+
+
+__all__ = ["Population"]

@@ -1,0 +1,146 @@
+"""Populations out of estimates of devices, on normal numbers whose distribution is known."""
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+
+import memjax as mj
+from fitting.batch import Row
+from fitting.hierarchy import Devices, fit_population
+from memjax.errors import DataError, FitError
+
+NAMES = ("mu", "gamma1", "r_on")
+CENTER = np.array([4.0, 4.1, 12.0])
+SIGMA = np.array([[0.04, 0.03, 0.0], [0.03, 0.0625, -0.01], [0.0, -0.01, 0.01]])
+
+
+def drawn(count, seed, *, error=0.05):
+    """Estimates of devices, and covariances of their errors, of one device unlike those of another."""
+    rng = np.random.default_rng(seed)
+    truth = rng.multivariate_normal(CENTER, SIGMA, size=count)
+    root = error * (np.eye(3) + 0.5 * rng.normal(size=(count, 3, 3)))
+    z = truth + np.einsum("dij,dj->di", root, rng.normal(size=(count, 3)))
+    return truth, z, root @ np.swapaxes(root, 1, 2)
+
+
+def test_spread_and_correlation_come_back_within_fifteen_percent():
+    """Of 600 devices: the standard error of a standard deviation is 3 %, so that 15 % is z = 5."""
+    _, z, covariance = drawn(600, 0)
+    found = fit_population(Devices.of(NAMES, z, covariance))
+    sigma, truth = np.sqrt(np.diag(found.covariance)), np.sqrt(np.diag(SIGMA))
+    assert np.all(np.abs(sigma / truth - 1) < 0.15)
+    correlation = SIGMA / np.outer(truth, truth)
+    assert np.all(
+        np.abs(found.correlation - correlation) < 4 * (1 - correlation**2 + 0.1) / 600**0.5
+    )
+    assert np.all(np.abs(found.center - CENTER) < 4 * np.sqrt(np.diag(found.center_covariance)))
+    # without taking off the errors of the devices' estimates it is too large
+    assert np.all(np.diag(np.cov(z.T)) > np.diag(found.covariance))
+
+
+def test_few_devices_give_variances_that_are_right_in_the_mean():
+    """Of 6 devices, 300 times; the variances of the likelihood itself would be 5/6 of the truth, z = -4."""
+    found, errors, away = [], [], []
+    for k in range(300):
+        _, z, covariance = drawn(6, k + 1, error=0.02)
+        h = fit_population(Devices.of(NAMES, z, covariance))
+        found.append(np.diag(h.covariance))
+        errors.append(np.diag(h.covariance_error))
+        away.append((h.center - CENTER) / np.sqrt(np.diag(h.center_covariance)))
+    mean, scatter = np.mean(found, axis=0), np.std(found, axis=0)
+    assert np.all(np.abs(mean - np.diag(SIGMA)) < 3 * scatter / np.sqrt(300))
+    np.testing.assert_allclose(np.mean(errors, axis=0), scatter, rtol=0.15)
+    # centres over their errors follow Student's law of 5 degrees of freedom: variance 5/3
+    assert np.all(np.abs(np.mean(np.square(away), axis=0) - 5 / 3) < 4 * np.sqrt(2 / 300) * 3)
+
+
+def test_it_is_the_maximum_of_the_restricted_likelihood():
+    _, z, covariance = drawn(8, 5)
+
+    def minus(x):
+        root = np.zeros((3, 3))
+        root[np.tril_indices(3)] = x
+        v = covariance + root @ root.T
+        w = np.linalg.inv(v)
+        m = np.linalg.solve(w.sum(axis=0), np.einsum("dij,dj->i", w, z))
+        value = np.linalg.slogdet(v)[1].sum() + np.linalg.slogdet(w.sum(axis=0))[1]
+        return 0.5 * (value + np.einsum("di,dij,dj->", z - m, w, z - m))
+
+    found = fit_population(Devices.of(NAMES, z, covariance)).covariance
+    begin = np.linalg.cholesky(SIGMA)[np.tril_indices(3)]
+    best = minimize(minus, begin, method="Nelder-Mead", options={"maxiter": 20_000, "fatol": 1e-10})
+    own = np.linalg.cholesky(found + 1e-12 * np.eye(3))[np.tril_indices(3)]
+    assert minus(own) < best.fun + 1e-5
+
+
+def test_the_priors_of_the_devices_fits_are_taken_off():
+    _, z, covariance = drawn(40, 2)
+    information = np.linalg.inv(covariance)
+    posterior = np.linalg.inv(information + np.eye(3) / 0.1**2)
+    drawn_in = np.einsum("dij,dj->di", information, z) + (CENTER + 0.5) / 0.1**2
+    drawn_in = np.einsum("dij,dj->di", posterior, drawn_in)
+    plain = fit_population(Devices.of(NAMES, z, covariance))
+    prior = (np.broadcast_to(CENTER + 0.5, z.shape), 0.1)
+    found = fit_population(Devices.of(NAMES, drawn_in, posterior, prior=prior))
+    np.testing.assert_allclose(found.covariance, plain.covariance, rtol=1e-3, atol=1e-6)
+    np.testing.assert_allclose(found.center, plain.center, rtol=1e-5)
+
+
+def test_devices_are_shrunken_towards_the_median_and_nearer_to_the_truth():
+    truth, z, covariance = drawn(200, 3, error=0.15)
+    found = fit_population(Devices.of(NAMES, z, covariance))
+    assert np.mean((found.shrunken - truth) ** 2) < 0.8 * np.mean((z - truth) ** 2)
+
+
+def rows(count, *, cycles, seed=0):
+    """Rows of a batch whose devices say nothing along gamma1 in every second one."""
+    rng = np.random.default_rng(seed)
+    within = np.diag([0.02, 0.01, 0.005])
+    out = []
+    for k in range(count):
+        theta = rng.multivariate_normal(CENTER, SIGMA)
+        shifts = rng.multivariate_normal(np.zeros(3), within, size=cycles)
+        error = np.cov(shifts.T) / cycles
+        axes = np.eye(3)[:, [0, 2]] if k % 2 else np.eye(3)
+        information = axes @ np.linalg.inv(axes.T @ error @ axes) @ axes.T
+        z = theta + shifts.mean(axis=0)
+        z[1] = 0.0 if k % 2 else z[1]
+        data = {"data_z": z.tolist(), "information": information.tolist()}
+        data["cycle"] = (axes @ axes.T @ np.cov(shifts.T) @ axes @ axes.T).tolist()
+        about = {"freedom": cycles - 1.0, "sweeps": cycles, "values": dict.fromkeys(NAMES, 1.0)}
+        out.append(Row(name=f"d{k}", **data, **about))
+    return out, within
+
+
+def test_rows_give_both_spreads_apart_and_a_population_to_draw_from():
+    """200 devices, half of which say nothing of gamma1: 15 % is z = 2.1 or more; 6 cycles each."""
+    told, within = rows(200, cycles=6)
+    h = fit_population([*told, Row(name="broken", failure="no column of current")])
+    assert len(h.labels) == 200
+    np.testing.assert_allclose(np.sqrt(np.diag(h.covariance)), np.sqrt(np.diag(SIGMA)), rtol=0.15)
+    np.testing.assert_allclose(np.diag(h.within)[[0, 2]], np.diag(within)[[0, 2]], rtol=0.15)
+    base = mj.DiffusiveMemristor()
+    table = {r["name"]: r for r in h.table(base)}
+    row = table["mu"]
+    assert row["unit"] == "1/(V s)"
+    assert abs(row["median"] - np.exp(4.0)) < 4 * row["error"]
+    assert row["device_sigma_ln"] == pytest.approx(0.2, rel=0.15)
+    assert row["cycle_sigma_ln"] == pytest.approx(np.sqrt(0.02), rel=0.15)
+    low, high = row["device_range_90"]
+    assert np.log(high / low) == pytest.approx(2 * 1.645 * row["device_sigma_ln"], rel=1e-6)
+    sample = h.population(base).sample(0, 4000)
+    spread = np.std(np.log(np.asarray(sample["mu"])))
+    assert spread == pytest.approx(row["device_sigma_ln"], rel=4 / np.sqrt(2 * 4000))
+
+
+def test_what_makes_no_population_is_named():
+    told, _ = rows(3, cycles=6)
+    with pytest.raises(DataError, match="1 devices"):
+        fit_population(told[:1])
+    with pytest.raises(DataError, match="finite, \\(devices, 3\\)"):
+        Devices.of(NAMES, np.zeros((2, 2)), np.zeros((2, 3, 3)))
+    blind = Devices(
+        names=NAMES, labels=("a", "b"), information=np.zeros((2, 3, 3)), score=np.zeros((2, 3))
+    )
+    with pytest.raises(FitError, match="leave a direction open"):
+        fit_population(blind)

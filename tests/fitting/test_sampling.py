@@ -1,0 +1,148 @@
+"""The sampler against posteriors that are known, and what it says where chains do not mix."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jaxtyping import Array, Float
+from scipy import stats
+
+import memjax as mj
+from fitting.sampling import LeastSquares, SyntheticLikelihood, _judged, draw, draw_each, forward
+from fitting.stacked import stacked
+from memjax.errors import DataError
+from memjax.fields import parameter_specs
+
+DEVICE = mj.DiffusiveMemristor()
+NAMES = ["mu", "gamma1"]
+DRAWS = {"chains": 4, "warmup": 200, "draws": 1000}
+
+
+class Line(eqx.Module):
+    """Residuals A z - y, which no reverse mode gets through."""
+
+    a: Float[Array, "rows free"]
+    y: Float[Array, " rows"]
+
+    def residuals(self, z):
+        """Residuals and success."""
+        ends = jax.lax.while_loop(lambda x: x[0] < 1, lambda x: (x[0] + 1, x[1]), (0, self.a @ z))
+        return ends[1] - self.y, jnp.array(True)
+
+
+def line(rng, truth, rows=12):
+    """A problem with errors of 1, and the mean and covariance of its posterior with a prior of width 2."""
+    a = rng.normal(size=(rows, 2)) @ np.array([[3.0, 0.0], [2.9, 1.0]])
+    y = a @ truth + rng.normal(size=rows)
+    covariance = np.linalg.inv(a.T @ a + np.eye(2) / 4)
+    target = LeastSquares(
+        Line(jnp.asarray(a), jnp.asarray(y)), jnp.zeros(2), jnp.asarray(2.0), jnp.asarray(1.0)
+    )
+    return target, covariance @ (a.T @ y), covariance
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    target, mean, covariance = line(np.random.default_rng(0), np.array([4.0, 3.5]))
+    # told a covariance that is twice too wide, and without its correlation
+    wide = 4 * np.diag(np.diag(covariance))
+    return draw(target, DEVICE, NAMES, z=mean + 0.3, covariance=wide, **DRAWS), mean, covariance
+
+
+def test_draws_have_the_mean_and_covariance_of_the_posterior(drawn):
+    found, mean, covariance = drawn
+    assert found.mixed, found.notes
+    z = np.log(np.stack([found.data.posterior[n].values.ravel() for n in NAMES]))
+    sigma = np.sqrt(np.diag(covariance))
+    n = np.array([found.ess[m] for m in NAMES])
+    assert np.all(np.abs(z.mean(axis=1) - mean) < 4 * sigma / np.sqrt(n))
+    assert np.all(np.abs(z.std(axis=1) / sigma - 1) < 4 / np.sqrt(2 * n))
+    exact = covariance[0, 1] / sigma.prod()
+    assert abs(np.corrcoef(z)[0, 1] - exact) < 4 * (1 - exact**2) / np.sqrt(n.min())
+
+
+def test_they_are_named_in_units_and_go_to_a_file(drawn, tmp_path):
+    found, mean, covariance = drawn
+    assert found.data.posterior["mu"].attrs["units"] == "1/(V s)"
+    assert set(found.data.sample_stats) == {"lp", "diverging", "acceptance_rate", "n_steps"}
+    low, high = found.intervals(0.9)["mu"]
+    reach = 1.645 * np.sqrt(covariance[0, 0])
+    np.testing.assert_allclose(
+        np.log([low, high]), mean[0] + np.array([-reach, reach]), atol=0.15 * reach
+    )
+    found.data.to_netcdf(str(tmp_path / "posterior.nc"))
+    import xarray
+
+    with xarray.open_datatree(tmp_path / "posterior.nc", engine="h5netcdf") as again:
+        assert again["posterior"]["mu"].shape == (4, 1000)
+
+
+def test_ranks_of_truths_from_the_prior_are_uniform():
+    """Simulation-based calibration: 160 data sets, chi squared of 8 bins, z of 3.3."""
+    rng = np.random.default_rng(1)
+    truths = 2 * rng.normal(size=(160, 2))
+    made = [line(rng, t) for t in truths]
+    z, covariance = (np.stack([m[k] for m in made]) for k in (1, 2))
+    found, _ = draw_each(
+        stacked([m[0] for m in made]), z, covariance, seed=2, warmup=100, draws=200
+    )
+    ranks = np.mean(found[:, ::5] < truths[:, None], axis=1)
+    for k in range(2):
+        counts = np.histogram(ranks[:, k], bins=8, range=(0, 1 + 1e-9))[0]
+        assert stats.chisquare(counts).pvalue > 1e-3, counts
+    inside = np.mean(np.abs(ranks - 0.5) < 0.45)
+    assert abs(inside - 0.9) < 4 * np.sqrt(0.09 / 160)
+
+
+def test_chains_that_have_not_mixed_and_draws_that_diverged_are_named():
+    chains = np.random.default_rng(3).normal(size=(4, 300))
+    columns = {
+        "mu": np.exp(chains + np.array([0.0, 0.0, 0.0, 2.0])[:, None]),
+        "gamma1": np.exp(chains),
+    }
+    stats_of = {"lp": chains, "diverging": chains > 3.0}
+    found = _judged(columns, stats_of, parameter_specs(DEVICE), {})
+    assert not found.mixed
+    assert "R-hat above 1.01: mu" in found.notes[0]
+    assert "gamma1" not in found.notes[0]
+    assert f"{np.sum(chains > 3.0)} draws diverged" in found.notes[-1]
+
+
+def test_synthetic_likelihood_is_that_of_normal_features():
+    """Against scipy, with the features' covariance and an error of their mean of C/m."""
+    rng = np.random.default_rng(4)
+    root = np.array([[0.5, 0.0], [0.3, 0.4]])
+    noise, measured = rng.normal(size=(60, 2)), rng.normal(size=(40, 2)) + 1.0
+    drawn = jnp.asarray(noise @ root.T)
+    features = lambda z: z[0] + jnp.exp(z[1]) * drawn  # noqa: E731
+    target = SyntheticLikelihood(features, jnp.asarray(measured), jnp.zeros(2), jnp.asarray(5.0))
+
+    def exact(z):
+        found = np.asarray(features(z))
+        c, n, m = np.cov(found.T), len(measured), len(found)
+        whole = np.kron(np.eye(n), c) + np.kron(np.ones((n, n)), c) / m
+        mean = np.tile(found.mean(axis=0), n)
+        like = stats.multivariate_normal(mean, whole).logpdf(measured.ravel())
+        return like - 0.5 * np.sum((np.asarray(z) / 5) ** 2)
+
+    one, two = jnp.array([1.0, 0.5]), jnp.array([0.7, 0.2])
+    difference = float(target.log_density(one) - target.log_density(two))
+    assert difference == pytest.approx(exact(one) - exact(two), rel=1e-9)
+
+
+def test_the_gradient_is_that_of_forward_mode_and_a_failed_solve_is_refused():
+    f = lambda z: jnp.sum(jnp.sin(z) * jnp.array([1.0, 2.0]))  # noqa: E731
+    z = jnp.array([0.3, 0.7])
+    value, slope = jax.value_and_grad(lambda x: forward(f, x))(z)
+    assert value == f(z)
+    np.testing.assert_allclose(slope, np.cos(z) * np.array([1.0, 2.0]))
+    value, slope = jax.value_and_grad(lambda x: forward(lambda y: jnp.log(y[0]), x))(-z)
+    assert value < -1e14
+    assert np.all(np.asarray(slope) == 0)
+
+
+def test_too_few_draws_are_refused():
+    target, mean, covariance = line(np.random.default_rng(0), np.zeros(2))
+    with pytest.raises(DataError, match="at least 2, 50 and 50"):
+        draw(target, DEVICE, NAMES, z=mean, covariance=covariance, chains=1)

@@ -72,6 +72,9 @@ _LEVEL = 0.01
 _FAR = 0.7
 """Change of the logarithm of a rate that tells which events it moves."""
 
+_APART = 2.0
+"""How much more it counts against a rate that it moves the other event than that it moves its own."""
+
 _NOISES, _SPREADS, _SHIFTS = (0.3, 1.0, 3.0), ((0.03, 0.3), (0.08, 0.3), (0.08, 0.8)), (1.0, 2.0)
 """Starts: strengths of noise, times 1 in its unit or its own value; spreads for switching and for return; factors on
 the rates whose spread is that of the return."""
@@ -378,7 +381,7 @@ class _Cycles:
         """What is calibrated, and for the sake of which event each spread.
 
         Strengths of noise; parameters that move an event; and for the switching and for the return of each reading the
-        spread of the rate that moves it most and the other least.
+        spread of the rate that moves it most and the other least: measured, the two are hardly correlated.
         """
         names = tuple(self.start.known)
         moved = self.sensitivities(names)
@@ -393,7 +396,8 @@ class _Cycles:
                     other = np.max(returning, axis=0) if event == 0 else switching
                     lead = np.where(spread_of, rows[event] - other, -np.inf)
                     if lead.max() > sample.step:
-                        name = names[int(np.argmax(lead))]
+                        apart = np.where(lead > sample.step, lead - _APART * other, -np.inf)
+                        name = names[int(np.argmax(apart))]
                         spreads.setdefault(name, f"{sample.names[event]}, {sample.label}")
                         break
         steps = np.array([t.sample.step for t in self.targets])

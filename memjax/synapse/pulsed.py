@@ -176,8 +176,9 @@ class PulseNoise(eqx.Module):
         y_{j,n} + \sqrt{(1 - \phi_j^2)/3}\,c_k r_k a_k N_j \\ G_{seen} &= G(x) + y_1 + y_2 + y_3 + r_k a_k
         N' + \rho N''
 
-    with :math:`\phi_j = e^{-1/m_j}` of the memories :math:`m_j` = `MEMORIES`. A step of the conductance has the lag-one autocorrelation 0 where
-    it is all programming, and -1/2 where it is all jitter or read noise.
+    with :math:`\phi_j = e^{-1/m_j}` of the memories :math:`m_j` = `MEMORIES`. A step of the
+    conductance has the lag-one autocorrelation 0 where it is all programming, and -1/2 where it is all
+    jitter or read noise.
     """
 
     jitter: Float[Array, " 2"]

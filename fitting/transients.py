@@ -1,0 +1,448 @@
+"""Delay and relaxation of pulsed volatile devices: a device calibrated to their medians, and their spread from curve to curve."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+from scipy.stats import wasserstein_distance
+
+import memjax as mj
+from memjax.errors import DataError, FitError
+from memjax.noise import cycle_factors
+from memjax.observables import (
+    ON_CURRENT,
+    PulseResponse,
+    delays,
+    find_pulses,
+    pulse_responses,
+    relaxations,
+    summarise_pulses,
+)
+from memjax.params import constrain, get, replace as with_values, unconstrain
+from memjax.policy import require_x64
+
+from .least_squares import Progress, levenberg_marquardt
+from .problem import PRIOR_SIGMA
+
+FREE = ("mu", "theta", "gamma3", "r_on")
+"""What delay, relaxation, and the current in between tell of a `DiffusiveMemristor`."""
+
+_SHARES = (0.5, 0.75, 0.95)
+"""Shares of the relaxation at which the current is compared."""
+
+_STEP = 1e-2
+"""Difference of coordinates for derivatives."""
+
+_GRID = 17
+"""Points of either axis of the table of delays and relaxations."""
+
+_REACH = 1.8
+"""How far the table reaches about the best values [natural log units]."""
+
+_HALVES = 200
+"""Random halves of the measured values that make a floor."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Features:
+    """What the curves show.
+
+    Parameters
+    ----------
+    responses : list of PulseResponse
+        Of every curve.
+    stimulus : PulseTrain
+        The typical pulse.
+    threshold, clip : float
+        Current that means on, and the limit of what is shown [A].
+    levels : Float[np.ndarray, "shares"]
+        Median current at shares of the relaxation [A]; NaN where most of the curves are clipped.
+    levels_se : Float[np.ndarray, "shares"]
+        Standard errors of their logarithms.
+    leak : float
+        Median conductance before the pulse [S].
+    """
+
+    responses: list[PulseResponse]
+    stimulus: mj.PulseTrain
+    threshold: float
+    clip: float
+    levels: Float[np.ndarray, " shares"]
+    levels_se: Float[np.ndarray, " shares"]
+    leak: float
+
+    @property
+    def delay(self) -> Float[np.ndarray, " curves"]:
+        """Delays of the curves that switched [s]."""
+        return np.array([r.delay for r in self.responses if r.switched])
+
+    @property
+    def relaxation(self) -> Float[np.ndarray, " curves"]:
+        """Relaxations that were seen to end [s]."""
+        return np.array([r.relaxation for r in self.responses if r.relaxed])
+
+    def sought(self) -> tuple[np.ndarray, np.ndarray]:
+        """Logarithms of median delay, median relaxation and levels, and their standard errors."""
+        about = summarise_pulses(self.responses)
+        times = [about[f"{k}_s"]["median"] for k in ("delay", "relaxation")]
+        if None in times or min(times) <= 0:
+            raise DataError(
+                "most curves never switch, or never relax, within what was recorded",
+                where="delay and relaxation", fix="choose another threshold (--on-threshold A)",
+            )  # fmt: skip
+        errors = [_median_error(np.log(np.maximum(x, 1e-9))) for x in (self.delay, self.relaxation)]
+        ok = np.isfinite(self.levels)
+        return (
+            np.concatenate([np.log(times), np.log(self.levels[ok])]),
+            np.concatenate([errors, self.levels_se[ok]]),
+        )
+
+
+def _median_error(x: np.ndarray) -> float:
+    """Standard error of a median, by the interquartile range."""
+    q = np.subtract(*np.percentile(x, [75, 25])) / 1.349
+    return float(1.2533 * q / np.sqrt(len(x)))
+
+
+def features(measurement: mj.Measurement, *, threshold: float = ON_CURRENT) -> Features:
+    """Delay, relaxation and the current in between, of curves under one pulse each.
+
+    Parameters
+    ----------
+    measurement : Measurement
+        One sweep per curve, with time.
+    threshold : float
+        Current that means on [A].
+
+    Raises
+    ------
+    BoundsError
+        Without time or pulses.
+    DataError
+        Where fewer than 8 curves switch and relax.
+    """
+    responses = [r for r in pulse_responses(measurement, threshold=threshold) if r.pulse == 0]
+    if sum(r.relaxed for r in responses) < 8:
+        raise DataError(
+            f"{sum(r.relaxed for r in responses)} curves that switch on and off again",
+            where="delay and relaxation",
+            allowed="at least 8",
+            fix="choose another threshold (--on-threshold A)",
+        )
+    clip = measurement.compliance or np.inf
+    levels, pulses, leaks = [], [], []
+    known = {r.sweep: r for r in responses}
+    for label, curve in measurement.sweeps():
+        if label not in known or curve.t is None:
+            continue
+        pulse, r = find_pulses(curve.t, curve.v)[0], known[label]
+        before = curve.t < pulse.onset - 0.05 * r.width
+        base = float(np.median(curve.v[before | (curve.t > pulse.end + 0.05 * r.watched)]))
+        pulses.append((pulse.onset - curve.t[0], pulse.amplitude, r.width, r.watched, base))
+        if before.any() and base:
+            leaks.append(np.median(np.abs(curve.i[before])) / abs(base))
+        if r.relaxed and r.relaxation > 0:
+            at = pulse.end + np.asarray(_SHARES) * r.relaxation
+            levels.append(np.interp(at, curve.t, np.abs(curve.i)))
+    onset, amplitude, width, watched, base = np.median(np.array(pulses), axis=0)
+    level = np.median(np.array(levels), axis=0)
+    error = np.array([_median_error(np.log(np.maximum(x, 1e-12))) for x in np.array(levels).T])
+    stimulus = mj.PulseTrain(
+        float(amplitude), float(width), float(width + watched * 0.999), delay=float(onset),
+        edge=min(1e-6, float(width) / 100), base=float(base),
+    )  # fmt: skip
+    return Features(
+        responses=responses,
+        stimulus=stimulus,
+        threshold=threshold,
+        clip=float(clip),
+        levels=np.where(level < 0.98 * clip, level, np.nan),
+        levels_se=np.maximum(error, 0.02),
+        leak=float(np.median(leaks)) if leaks else 0.0,
+    )
+
+
+def _rows(stimulus: mj.PulseTrain) -> np.ndarray:
+    """Times of output [s]: even over the whole, and the corners."""
+    grid = np.linspace(0.0, float(stimulus.duration), 1201)
+    return np.unique(np.concatenate([grid, np.asarray(stimulus.breakpoints())]))
+
+
+def curves(
+    device: mj.AbstractDevice, seen: Features, values: dict[str, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Times [s], currents as they are shown [A] of devices with these values, and which solves ended well."""
+    rows, members = _rows(seen.stimulus), len(next(iter(values.values())))
+    trace = mj.simulate(
+        device,
+        seen.stimulus,
+        save=rows,
+        members=members,
+        deterministic=True,
+        values={n: np.asarray(x)[:, None] for n, x in values.items()},
+    )
+    good = np.asarray(trace.result)[:, 0] == int(mj.Result.OK)
+    return rows, np.minimum(np.abs(np.asarray(trace.i)), seen.clip), good
+
+
+def times_of(
+    device: mj.AbstractDevice, seen: Features, values: dict[str, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Delays, relaxations [s; infinite where there is none] and levels [A] of devices with these values."""
+    t, i, good = curves(device, seen, values)
+    onset, end = seen.stimulus.delay, seen.stimulus.delay + seen.stimulus.width
+    i = np.where(np.isfinite(i), i, 0.0)
+    delay = delays(t, i, onset=onset, end=end, threshold=seen.threshold)
+    relax = relaxations(t, i, end=end, threshold=seen.threshold)
+    delay = np.where(good, delay, np.inf)
+    relax = np.where(np.isfinite(delay), relax, np.inf)
+    at = end + np.asarray(_SHARES)[None] * np.where(np.isfinite(relax), relax, 0.0)[:, None]
+    return delay, relax, np.stack([np.interp(a, t, x) for a, x in zip(at, i, strict=True)])
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransientFit:
+    """A volatile device calibrated to delays and relaxations.
+
+    Parameters
+    ----------
+    seen : Features
+        The data.
+    device : AbstractDevice
+        With the best parameters: its noise-free delay and relaxation are the medians.
+    model : str
+        Its name.
+    free : tuple of str
+        What was fitted.
+    z : Float[np.ndarray, "free"]
+        Unconstrained coordinates.
+    covariance : Float[np.ndarray, "free free"]
+        Of these.
+    cycle_spread : dict
+        By parameter: `sigma_ln`, `std`, `from`, `sweeps`, `correlation` with the other.
+    w1 : dict
+        First Wasserstein distance [s] between simulated and measured delays, and relaxations: `value`,
+        `floor` (mean of random halves of the measured values), `simulated` and `measured` numbers.
+    simulated : dict of str to Float[np.ndarray, "draws"]
+        Delays and relaxations with the spread [s].
+    loss : float
+        Half the sum of squared residuals.
+    search : Progress
+        Iterations, evaluations, cost of each start.
+    seed : int
+        Of the draws.
+    """
+
+    seen: Features
+    device: mj.AbstractDevice
+    model: str
+    free: tuple[str, ...]
+    z: Float[np.ndarray, " free"]
+    covariance: Float[np.ndarray, "free free"]
+    cycle_spread: dict[str, dict[str, Any]]
+    w1: dict[str, dict[str, float]]
+    simulated: dict[str, Float[np.ndarray, " draws"]]
+    loss: float
+    search: Progress
+    seed: int
+
+
+def _start(device: Any, seen: Features) -> mj.AbstractDevice:
+    """A device whose delay and relaxation are about right, by their closed forms."""
+    sought, _ = seen.sought()
+    delay, relax = np.exp(sought[:2])
+    v, base = abs(float(seen.stimulus.amplitude)), abs(float(seen.stimulus.base)) or 1e-3
+    gap, alpha = 1 - float(device.r0), float(device.alpha)
+    mu = (alpha * gap + gap**2 / 2) / (v * delay) + float(device.gamma1) * gap / v / 2
+    level = np.exp(sought[-1]) if len(sought) > 2 else seen.threshold * 5
+    gamma3 = 0.6 / relax
+    values = {"mu": mu, "gamma3": gamma3, "theta": 8 * gamma3 / v, "r_on": base / level}
+    if seen.leak > 0:
+        values["r_off"] = max(1 / seen.leak, 100 * values["r_on"])
+    return with_values(device, values)
+
+
+def fit_transients(
+    measurement: mj.Measurement,
+    device: mj.AbstractDevice,
+    *,
+    threshold: float = ON_CURRENT,
+    free: Sequence[str] | None = None,
+    draws: int = 400,
+    seed: int = 0,
+    tick: Callable[[str, Progress], None] | None = None,
+) -> TransientFit:
+    """Calibrate a diffusive memristor to the delays and relaxations of many curves under one pulse each.
+
+    Parameters
+    ----------
+    measurement : Measurement
+        One sweep per curve, with time.
+    device : AbstractDevice
+        A `DiffusiveMemristor`; values that are not fitted stay, but `r_off`, which the current before
+        the pulse tells.
+    threshold : float
+        Current that means on [A].
+    free : sequence of str, optional
+        Parameters to fit, `FREE` by default.
+    draws : int
+        Curves simulated with the spread.
+    seed : int
+        Of the draws.
+    tick : callable, optional
+        Called with the stage and the progress after each iteration.
+
+    Returns
+    -------
+    TransientFit
+
+    Raises
+    ------
+    DataError
+        For another model, or curves of which too few switch and relax.
+    FitError
+        If the start could not be solved.
+
+    Notes
+    -----
+    The best values reproduce the medians of delay and relaxation, and the current at shares of the
+    relaxation. Each curve then has values of `mu` and `gamma3`, read off a table of simulated delays
+    and relaxations, that give its own two times: their standard deviations are the spread.
+    """
+    require_x64()
+    if not isinstance(device, mj.DiffusiveMemristor):
+        raise DataError(
+            f"the model {device.name!r}", where="a fit to delay and relaxation", allowed="diffusive"
+        )
+    seen = features(measurement, threshold=threshold)
+    start, names = _start(device, seen), tuple(free or FREE)
+    sought, sigma = seen.sought()
+    ok = np.concatenate([[True, True], np.isfinite(seen.levels)])
+    center = np.asarray(unconstrain(start, names))
+
+    def evaluate(z):
+        shifted = z[:, None] + np.concatenate(
+            [np.zeros((1, len(names))), _STEP * np.eye(len(names))]
+        )
+        flat = shifted.reshape(-1, len(names))
+        held = [constrain(start, names, jnp.asarray(p)) for p in flat]
+        values = {n: np.array([float(get(d, n)) for d in held]) for n in names}
+        delay, relax, levels = times_of(start, seen, values)
+        logs = np.log(np.maximum(np.column_stack([delay, relax, levels]), 1e-12))[:, ok]
+        off = ((logs - sought) / sigma).reshape(len(z), -1, ok.sum())
+        jacobian = np.moveaxis(off[:, 1:] - off[:, :1], 1, 2) / _STEP
+        prior = (z - center) / PRIOR_SIGMA
+        eye = np.broadcast_to(np.eye(len(names)) / PRIOR_SIGMA, (len(z), len(names), len(names)))
+        r, j = np.concatenate([off[:, 0], prior], axis=1), np.concatenate([jacobian, eye], axis=1)
+        return r, j, np.isfinite(r).all(axis=1) & np.isfinite(j).all(axis=(1, 2))
+
+    show = None if tick is None else lambda p: tick("delay and relaxation", p)
+    search = levenberg_marquardt(evaluate, center[None], iterations=25, tick=show)
+    if not np.isfinite(search.cost).any():
+        raise FitError("the start could not be solved", where="delay and relaxation")
+    z = search.z[search.best]
+    best = constrain(start, names, jnp.asarray(z))
+    _, jacobian, _ = evaluate(z[None])
+    spread = _spread(best, seen)
+    simulated, w1 = _compared(best, seen, spread, draws, seed)
+    return TransientFit(
+        seen=seen,
+        device=best,
+        model=device.name,
+        free=names,
+        z=z,
+        covariance=np.linalg.inv(jacobian[0].T @ jacobian[0]),
+        cycle_spread=spread,
+        w1=w1,
+        simulated=simulated,
+        loss=float(search.cost[search.best]),
+        search=search,
+        seed=seed,
+    )
+
+
+def _table(device: mj.AbstractDevice, seen: Features):
+    """Logarithms of factors of `mu` and `gamma3`, and delays and relaxations [s] at their pairs."""
+    logs = np.linspace(-_REACH, _REACH, _GRID)
+    a, b = (x.ravel() for x in np.meshgrid(logs, logs, indexing="ij"))
+    values = {n: float(get(device, n)) * np.exp(x) for n, x in (("mu", a), ("gamma3", b))}
+    delay, relax, _ = times_of(device, seen, values)
+    return logs, delay.reshape(_GRID, _GRID), relax.reshape(_GRID, _GRID)
+
+
+def _spread(device: mj.AbstractDevice, seen: Features) -> dict[str, dict[str, Any]]:
+    """Standard deviations of the logarithms of `mu` and `gamma3` that the single curves ask for."""
+    logs, delay, relax = _table(device, seen)
+    found = []
+    for r in seen.responses:
+        if not (r.relaxed and r.delay > 0 and r.relaxation > 0):
+            continue
+        a = _inverted(delay[:, _GRID // 2], logs, r.delay)
+        if a is None:
+            continue
+        row = np.array([np.interp(a, logs, np.where(np.isfinite(c), c, 1e3)) for c in relax.T])
+        b = _inverted(row, logs, r.relaxation)
+        if b is not None:
+            found.append((a, b))
+    x = np.array(found)
+    if len(x) < 8:
+        raise FitError(
+            f"{len(x)} curves within reach of the model's delays and relaxations",
+            where="delay and relaxation",
+        )
+    sd, rho = np.std(x, axis=0, ddof=1), float(np.corrcoef(x.T)[0, 1])
+    out = {}
+    for k, (name, event) in enumerate((("mu", "delay"), ("gamma3", "relaxation"))):
+        out[name] = {
+            "sigma_ln": float(sd[k]),
+            "std": float(sd[k] / np.sqrt(2 * (len(x) - 1))),
+            "from": event,
+            "sweeps": len(x),
+            "correlation": rho,
+        }
+    return out
+
+
+def _inverted(times: np.ndarray, logs: np.ndarray, time: float) -> float | None:
+    """Where a falling row of times takes a value; None where it does not."""
+    ok = np.isfinite(times) & (times > 0)
+    if ok.sum() < 2:
+        return None
+    y, x = np.log(times[ok])[::-1], logs[ok][::-1]
+    keep = np.concatenate([[True], np.diff(np.maximum.accumulate(y)) > 1e-9])
+    y, x = y[keep], x[keep]
+    goal = np.log(time)
+    return float(np.interp(goal, y, x)) if y[0] <= goal <= y[-1] else None
+
+
+def _compared(device, seen: Features, spread, draws: int, seed: int):
+    """Delays and relaxations with the spread, and how far their distributions are from the measured ones."""
+    sigma = {n: s["sigma_ln"] for n, s in spread.items()}
+    factors = cycle_factors(seed, sigma, members=draws, sweeps=1)
+    values = {n: float(get(device, n)) * np.asarray(x)[:, 0] for n, x in factors.items()}
+    delay, relax, _ = times_of(device, seen, values)
+    simulated = {
+        "delay": delay[np.isfinite(delay)],
+        "relaxation": relax[np.isfinite(relax) & np.isfinite(delay)],
+    }
+    rng, w1 = np.random.default_rng(seed), {}
+    for name, measured in (("delay", seen.delay), ("relaxation", seen.relaxation)):
+        w1[name] = {
+            "value": float(wasserstein_distance(simulated[name], measured)),
+            "floor": _floor(measured, rng),
+            "simulated": len(simulated[name]),
+            "measured": len(measured),
+        }
+    return simulated, w1
+
+
+def _floor(x: np.ndarray, rng: np.random.Generator) -> float:
+    """Mean first Wasserstein distance of random halves."""
+    found = []
+    for _ in range(_HALVES):
+        p = rng.permutation(x)
+        found.append(wasserstein_distance(p[: len(x) // 2], p[len(x) // 2 :]))
+    return float(np.mean(found))

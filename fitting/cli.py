@@ -23,6 +23,8 @@ from memjax.cli.options import (
 from memjax.errors import DataError
 from memjax.io.write import prepare_output, writing_folder
 
+from . import pulse_cli
+
 _MARKER = "fit.json"
 
 _POOR = 5.0
@@ -73,6 +75,7 @@ def _configure_fit(parser: argparse.ArgumentParser) -> None:
         help="seed of starts and resampling (default 0)",
     )
     add("--out", required=True, metavar="DIR", help="folder to make")
+    pulse_cli.configure(parser)
     add_bench_options(parser)
     add_read_options(parser)
     add_write_options(parser)
@@ -179,10 +182,25 @@ def _one(names: Sequence[str], folder: Path, options: argparse.Namespace, device
     return result.interrupted
 
 
+def _run_pulses(options: argparse.Namespace) -> int:
+    """Run ``memjax fit`` on files that are no sweeps."""
+    from memjax import params
+    from memjax.cli.cache import prepare_jax
+
+    prepare_jax()
+    bar = _Bar()
+    try:
+        return pulse_cli.run(options, params.replace(_start(options), dict(options.fix)), bar)
+    finally:
+        bar.close()
+
+
 def _run_fit(options: argparse.Namespace) -> int:
     """Run ``memjax fit``."""
     from memjax.cli.cache import prepare_jax
 
+    if pulse_cli.takes(options):
+        return _run_pulses(options)
     out = prepare_output(
         options.out, force=options.force, folder=True, marker=None if options.batch else _MARKER
     )

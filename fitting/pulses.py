@@ -8,7 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Array, Float, Int
 
 import memjax as mj
 from memjax.data import PulseProtocol, PulseRecord
@@ -139,7 +139,7 @@ class PulseFit:
 
 
 @eqx.filter_jit
-def _curve(pulsed: Pulsed, kinds: Int[np.ndarray, " pulses"]):
+def _curve(pulsed: Pulsed, kinds: Int[Array, " pulses"]):
     """Conductances of the noise-free cycle."""
     return pulsed.curve(kinds)[0]
 
@@ -216,7 +216,8 @@ class _Setting:
             self.pulsed, self.kinds, self.target, self.sigma, center, jnp.asarray(z), self.free,
             self.ties,
         )  # fmt: skip
-        return tuple(np.asarray(x) for x in found)
+        r, jacobian, sound = (np.asarray(x) for x in found)
+        return r, jacobian, sound
 
     def at(self, z: np.ndarray) -> Pulsed:
         """The pulsed device at a point."""

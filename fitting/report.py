@@ -74,6 +74,10 @@ def build(folder: Path) -> list[str]:
         Names of the files written.
     """
     content = load(folder)
+    if content.get("kind", "sweeps") != "sweeps":
+        from . import pulse_report
+
+        return pulse_report.build(folder)
     columns = _table(folder / "measured.csv")
     sweep = columns["sweep"].astype(int)
     limited = columns["at_compliance"] > 0

@@ -406,7 +406,8 @@ def fit_retention(
         found = _residuals(
             device, *common, target, sigma, jnp.asarray(points[0]), jnp.asarray(z), names
         )
-        return tuple(np.asarray(x) for x in found)
+        r, jacobian, sound = (np.asarray(x) for x in found)
+        return r, jacobian, sound
 
     show = None if tick is None else lambda p: tick("relaxation", p)
     found = [levenberg_marquardt(evaluate, z[None], iterations=80, tick=show) for z in points]

@@ -1,4 +1,4 @@
-"""Delay and relaxation of pulsed volatile devices: a device calibrated to their medians, and their spread from curve to curve."""
+"""Delay and relaxation of pulsed volatile devices: a device calibrated to their medians, and their spread."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
+from scipy.optimize import minimize
 from scipy.stats import wasserstein_distance
 
 import memjax as mj
@@ -42,6 +43,15 @@ _GRID = 17
 _REACH = 1.8
 """How far the table reaches about the best values [natural log units]."""
 
+_FULLEST = 0.95
+"""Largest residue at rest that is drawn."""
+
+_DRAWS = 500
+"""Curves (and as many mirror images) by which spreads are compared."""
+
+_RESAMPLED = 20
+"""Resamplings of the curves for the spreads' standard errors."""
+
 _HALVES = 200
 """Random halves of the measured values that make a floor."""
 
@@ -62,8 +72,6 @@ class Features:
         Median current at shares of the relaxation [A]; NaN where most of the curves are clipped.
     levels_se : Float[np.ndarray, "shares"]
         Standard errors of their logarithms.
-    leak : float
-        Median conductance before the pulse [S].
     """
 
     responses: list[PulseResponse]
@@ -72,7 +80,6 @@ class Features:
     clip: float
     levels: Float[np.ndarray, " shares"]
     levels_se: Float[np.ndarray, " shares"]
-    leak: float
 
     @property
     def delay(self) -> Float[np.ndarray, " curves"]:
@@ -133,7 +140,7 @@ def features(measurement: mj.Measurement, *, threshold: float = ON_CURRENT) -> F
             fix="choose another threshold (--on-threshold A)",
         )
     clip = measurement.compliance or np.inf
-    levels, pulses, leaks = [], [], []
+    levels, pulses = [], []
     known = {r.sweep: r for r in responses}
     for label, curve in measurement.sweeps():
         if label not in known or curve.t is None:
@@ -142,8 +149,6 @@ def features(measurement: mj.Measurement, *, threshold: float = ON_CURRENT) -> F
         before = curve.t < pulse.onset - 0.05 * r.width
         base = float(np.median(curve.v[before | (curve.t > pulse.end + 0.05 * r.watched)]))
         pulses.append((pulse.onset - curve.t[0], pulse.amplitude, r.width, r.watched, base))
-        if before.any() and base:
-            leaks.append(np.median(np.abs(curve.i[before])) / abs(base))
         if r.relaxed and r.relaxation > 0:
             at = pulse.end + np.asarray(_SHARES) * r.relaxation
             levels.append(np.interp(at, curve.t, np.abs(curve.i)))
@@ -161,7 +166,6 @@ def features(measurement: mj.Measurement, *, threshold: float = ON_CURRENT) -> F
         clip=float(clip),
         levels=np.where(level < 0.98 * clip, level, np.nan),
         levels_se=np.maximum(error, 0.02),
-        leak=float(np.median(leaks)) if leaks else 0.0,
     )
 
 
@@ -184,7 +188,7 @@ def curves(
         deterministic=True,
         values={n: np.asarray(x)[:, None] for n, x in values.items()},
     )
-    good = np.asarray(trace.result)[:, 0] == int(mj.Result.OK)
+    good = np.asarray(trace.result)[:, 0] == int(mj.Result.successful)
     return rows, np.minimum(np.abs(np.asarray(trace.i)), seen.clip), good
 
 
@@ -193,7 +197,8 @@ def times_of(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Delays, relaxations [s; infinite where there is none] and levels [A] of devices with these values."""
     t, i, good = curves(device, seen, values)
-    onset, end = seen.stimulus.delay, seen.stimulus.delay + seen.stimulus.width
+    onset = float(seen.stimulus.delay)
+    end = onset + float(seen.stimulus.width)
     i = np.where(np.isfinite(i), i, 0.0)
     delay = delays(t, i, onset=onset, end=end, threshold=seen.threshold)
     relax = relaxations(t, i, end=end, threshold=seen.threshold)
@@ -222,7 +227,7 @@ class TransientFit:
     covariance : Float[np.ndarray, "free free"]
         Of these.
     cycle_spread : dict
-        By parameter: `sigma_ln`, `std`, `from`, `sweeps`, `correlation` with the other.
+        By parameter: `sigma_ln`, `std`, `from`, `sweeps`.
     w1 : dict
         First Wasserstein distance [s] between simulated and measured delays, and relaxations: `value`,
         `floor` (mean of random halves of the measured values), `simulated` and `measured` numbers.
@@ -251,18 +256,34 @@ class TransientFit:
 
 
 def _start(device: Any, seen: Features) -> mj.AbstractDevice:
-    """A device whose delay and relaxation are about right, by their closed forms."""
+    """A device whose delay and relaxation are about right: closed forms, then the best growth of a row of them.
+
+    Notes
+    -----
+    The read bias holds a channel closed where mu |V| / alpha exceeds gamma1 f: where it would, the gap
+    alpha of a closed channel is taken as large as it takes to open.
+    """
     sought, _ = seen.sought()
     delay, relax = np.exp(sought[:2])
-    v, base = abs(float(seen.stimulus.amplitude)), abs(float(seen.stimulus.base)) or 1e-3
+    v, base = abs(float(seen.stimulus.amplitude)), abs(float(seen.stimulus.base))
     gap, alpha = 1 - float(device.r0), float(device.alpha)
-    mu = (alpha * gap + gap**2 / 2) / (v * delay) + float(device.gamma1) * gap / v / 2
     level = np.exp(sought[-1]) if len(sought) > 2 else seen.threshold * 5
     gamma3 = 0.6 / relax
-    values = {"mu": mu, "gamma3": gamma3, "theta": 8 * gamma3 / v, "r_on": base / level}
-    if seen.leak > 0:
-        values["r_off"] = max(1 / seen.leak, 100 * values["r_on"])
-    return with_values(device, values)
+    values = {"gamma3": gamma3, "theta": 8 * gamma3 / v}
+    values |= {"r_on": base / level} if base else {}
+    device = with_values(device, values)
+    mu = (alpha * gap + gap**2 / 2) / (v * delay) * np.geomspace(0.1, 30.0, 24)
+    wide = np.clip(2 * mu * base / (float(device.gamma1) * gap), alpha, 0.9)
+    found, after, _ = times_of(device, seen, {"mu": mu, "alpha": wide})
+    away = np.abs(np.log(np.maximum(found, 1e-12) / delay)) + 10.0 * ~np.isfinite(after)
+    if not np.isfinite(away).any():
+        raise FitError(
+            "no growth rate switches the device within the pulse and lets it relax",
+            where="delay and relaxation",
+            fix="begin at other values (--preset, --fix), such as of r0, gamma1 and gamma2",
+        )
+    k = int(np.argmin(away))
+    return with_values(device, {"mu": mu[k], "alpha": wide[k]})
 
 
 def fit_transients(
@@ -282,8 +303,8 @@ def fit_transients(
     measurement : Measurement
         One sweep per curve, with time.
     device : AbstractDevice
-        A `DiffusiveMemristor`; values that are not fitted stay, but `r_off`, which the current before
-        the pulse tells.
+        A `DiffusiveMemristor`; values that are not fitted stay, but `alpha` where it would keep the
+        channel closed at the read bias.
     threshold : float
         Current that means on [A].
     free : sequence of str, optional
@@ -309,8 +330,8 @@ def fit_transients(
     Notes
     -----
     The best values reproduce the medians of delay and relaxation, and the current at shares of the
-    relaxation. Each curve then has values of `mu` and `gamma3`, read off a table of simulated delays
-    and relaxations, that give its own two times: their standard deviations are the spread.
+    relaxation. From curve to curve `gamma3`, and `mu` or `r0`, are drawn anew, log-normal about them: with
+    the spreads that bring the distributions of simulated delays and relaxations nearest.
     """
     require_x64()
     if not isinstance(device, mj.DiffusiveMemristor):
@@ -337,7 +358,7 @@ def fit_transients(
         prior = (z - center) / PRIOR_SIGMA
         eye = np.broadcast_to(np.eye(len(names)) / PRIOR_SIGMA, (len(z), len(names), len(names)))
         r, j = np.concatenate([off[:, 0], prior], axis=1), np.concatenate([jacobian, eye], axis=1)
-        return r, j, np.isfinite(r).all(axis=1) & np.isfinite(j).all(axis=(1, 2))
+        return r, j, np.asarray(np.isfinite(r).all(axis=1) & np.isfinite(j).all(axis=(1, 2)))
 
     show = None if tick is None else lambda p: tick("delay and relaxation", p)
     search = levenberg_marquardt(evaluate, center[None], iterations=25, tick=show)
@@ -346,8 +367,8 @@ def fit_transients(
     z = search.z[search.best]
     best = constrain(start, names, jnp.asarray(z))
     _, jacobian, _ = evaluate(z[None])
-    spread = _spread(best, seen)
-    simulated, w1 = _compared(best, seen, spread, draws, seed)
+    spread, floors = _spread(best, seen, seed)
+    simulated, w1 = _compared(best, seen, spread, floors, draws, seed)
     return TransientFit(
         seen=seen,
         device=best,
@@ -364,79 +385,110 @@ def fit_transients(
     )
 
 
-def _table(device: mj.AbstractDevice, seen: Features):
-    """Logarithms of factors of `mu` and `gamma3`, and delays and relaxations [s] at their pairs."""
+@dataclass(frozen=True)
+class _Table:
+    """Rates 1/delay and 1/relaxation [1/s] at factors of two parameters, 0 where there is none."""
+
+    names: tuple[str, str]
+    rates: Any
+
+    def __call__(self, logs: Float[np.ndarray, "draws 2"]) -> np.ndarray:
+        """Delays and relaxations [s] at logarithms of the factors; infinite where there is none."""
+        found = self.rates(np.clip(logs, -_REACH, _REACH))
+        return np.where(found > 0, 1 / np.maximum(found, 1e-12), np.inf)
+
+
+def _table(device: mj.AbstractDevice, seen: Features, name: str) -> _Table:
+    """Delays and relaxations where `name` and `gamma3` differ from their best values."""
+    from scipy.interpolate import RegularGridInterpolator
+
     logs = np.linspace(-_REACH, _REACH, _GRID)
     a, b = (x.ravel() for x in np.meshgrid(logs, logs, indexing="ij"))
-    values = {n: float(get(device, n)) * np.exp(x) for n, x in (("mu", a), ("gamma3", b))}
+    pairs = ((name, a), ("gamma3", b))
+    values = {n: float(get(device, n)) * np.exp(x) for n, x in pairs}
+    if name == "r0":
+        values["r0"] = np.minimum(values["r0"], _FULLEST)
     delay, relax, _ = times_of(device, seen, values)
-    return logs, delay.reshape(_GRID, _GRID), relax.reshape(_GRID, _GRID)
+    rates = [np.where(np.isfinite(x), 1 / np.maximum(x, 1e-6), 0.0) for x in (delay, relax)]
+    grid = np.stack(rates, axis=1).reshape(_GRID, _GRID, 2)
+    return _Table((name, "gamma3"), RegularGridInterpolator((logs, logs), grid))
 
 
-def _spread(device: mj.AbstractDevice, seen: Features) -> dict[str, dict[str, Any]]:
-    """Standard deviations of the logarithms of `mu` and `gamma3` that the single curves ask for."""
-    logs, delay, relax = _table(device, seen)
-    found = []
-    for r in seen.responses:
-        if not (r.relaxed and r.delay > 0 and r.relaxation > 0):
-            continue
-        a = _inverted(delay[:, _GRID // 2], logs, r.delay)
-        if a is None:
-            continue
-        row = np.array([np.interp(a, logs, np.where(np.isfinite(c), c, 1e3)) for c in relax.T])
-        b = _inverted(row, logs, r.relaxation)
-        if b is not None:
-            found.append((a, b))
-    x = np.array(found)
-    if len(x) < 8:
-        raise FitError(
-            f"{len(x)} curves within reach of the model's delays and relaxations",
-            where="delay and relaxation",
+def _distance(
+    times: np.ndarray, seen: Features, measured: dict[str, np.ndarray]
+) -> dict[str, float]:
+    """First Wasserstein distances [s]; what never switches, or never relaxes, counts as long as was watched."""
+    delay = np.minimum(times[:, 0], seen.responses[0].width)
+    relax = np.minimum(times[np.isfinite(times[:, 0]), 1], seen.responses[0].watched)
+    relax = relax if len(relax) else np.array([seen.responses[0].watched])
+    pairs = (("delay", delay), ("relaxation", relax))
+    return {n: float(wasserstein_distance(x, measured[n])) for n, x in pairs}
+
+
+def _spread(
+    device: mj.AbstractDevice, seen: Features, seed: int
+) -> tuple[dict[str, dict[str, Any]], dict[str, float]]:
+    """Spread of `gamma3`, and of `mu` or `r0`, whichever comes nearer; floors of the distances [s].
+
+    Notes
+    -----
+    The sum of both distances over their floors is least (Nelder-Mead, common random numbers, a table
+    of simulated times). Standard errors are those of resampled curves.
+    """
+    rng = np.random.default_rng(seed)
+    measured = {"delay": seen.delay, "relaxation": seen.relaxation}
+    floors = {n: _floor(x, rng) for n, x in measured.items()}
+    normal = rng.normal(size=(_DRAWS, 2))
+    normal = np.concatenate([normal, -normal])
+
+    def loss(log_sigma, table, measured):
+        found = _distance(table(np.exp(log_sigma) * normal), seen, measured)
+        return sum(found[n] / floors[n] for n in floors)
+
+    def best(table, measured, start=(-1.5, -1.5), steps=80):
+        done = minimize(
+            loss, start, (table, measured), method="Nelder-Mead", options={"maxfev": steps}
         )
-    sd, rho = np.std(x, axis=0, ddof=1), float(np.corrcoef(x.T)[0, 1])
-    out = {}
-    for k, (name, event) in enumerate((("mu", "delay"), ("gamma3", "relaxation"))):
-        out[name] = {
-            "sigma_ln": float(sd[k]),
-            "std": float(sd[k] / np.sqrt(2 * (len(x) - 1))),
-            "from": event,
-            "sweeps": len(x),
-            "correlation": rho,
-        }
-    return out
+        return done.x, done.fun
+
+    tables = [_table(device, seen, n) for n in ("mu", "r0")]
+    found = [best(t, measured) for t in tables]
+    k = int(np.argmin([f[1] for f in found]))
+    again = []
+    for _ in range(_RESAMPLED):
+        drawn = {n: rng.choice(x, len(x)) for n, x in measured.items()}
+        again.append(best(tables[k], drawn, found[k][0], 40)[0])
+    sigma, std = np.exp(found[k][0]), np.std(np.exp(again), axis=0, ddof=1)
+    out = {
+        name: {"sigma_ln": float(x), "std": float(e), "from": event, "sweeps": len(seen.delay)}
+        for name, x, e, event in zip(
+            tables[k].names, sigma, std, ("delay", "relaxation"), strict=True
+        )
+    }
+    return out, floors
 
 
-def _inverted(times: np.ndarray, logs: np.ndarray, time: float) -> float | None:
-    """Where a falling row of times takes a value; None where it does not."""
-    ok = np.isfinite(times) & (times > 0)
-    if ok.sum() < 2:
-        return None
-    y, x = np.log(times[ok])[::-1], logs[ok][::-1]
-    keep = np.concatenate([[True], np.diff(np.maximum.accumulate(y)) > 1e-9])
-    y, x = y[keep], x[keep]
-    goal = np.log(time)
-    return float(np.interp(goal, y, x)) if y[0] <= goal <= y[-1] else None
-
-
-def _compared(device, seen: Features, spread, draws: int, seed: int):
+def _compared(device, seen: Features, spread, floors, draws: int, seed: int):
     """Delays and relaxations with the spread, and how far their distributions are from the measured ones."""
     sigma = {n: s["sigma_ln"] for n, s in spread.items()}
     factors = cycle_factors(seed, sigma, members=draws, sweeps=1)
     values = {n: float(get(device, n)) * np.asarray(x)[:, 0] for n, x in factors.items()}
+    if "r0" in values:
+        values["r0"] = np.minimum(values["r0"], _FULLEST)
     delay, relax, _ = times_of(device, seen, values)
-    simulated = {
-        "delay": delay[np.isfinite(delay)],
-        "relaxation": relax[np.isfinite(relax) & np.isfinite(delay)],
-    }
-    rng, w1 = np.random.default_rng(seed), {}
-    for name, measured in (("delay", seen.delay), ("relaxation", seen.relaxation)):
-        w1[name] = {
-            "value": float(wasserstein_distance(simulated[name], measured)),
-            "floor": _floor(measured, rng),
-            "simulated": len(simulated[name]),
-            "measured": len(measured),
+    measured = {"delay": seen.delay, "relaxation": seen.relaxation}
+    away = _distance(np.column_stack([delay, relax]), seen, measured)
+    ended = {"delay": np.isfinite(delay), "relaxation": np.isfinite(delay) & np.isfinite(relax)}
+    w1 = {
+        n: {
+            "value": away[n],
+            "floor": floors[n],
+            "simulated": int(ended[n].sum()),
+            "measured": len(measured[n]),
         }
-    return simulated, w1
+        for n in away
+    }
+    return {"delay": delay[ended["delay"]], "relaxation": relax[ended["relaxation"]]}, w1
 
 
 def _floor(x: np.ndarray, rng: np.random.Generator) -> float:

@@ -1,7 +1,6 @@
 """A memristor under identical set and reset pulses: a map of its state per pulse, and what is random about it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 
 import equinox as eqx
 import jax
@@ -199,13 +198,8 @@ class PulseNoise(eqx.Module):
     @classmethod
     def none(cls) -> "PulseNoise":
         """No noise at all."""
-        zero, two = jnp.zeros(()), jnp.zeros(2)
-        arrays = {f.name: two if f.name in _TWO else zero for f in fields(cls)}
-        one = jnp.ones(())
-        return cls(**(arrays | {"g_mid": one, "g_span": one, "cycle": {}}))
-
-
-_TWO = ("jitter", "programming", "slope", "bend", "flicker")
+        zero, one, two = jnp.zeros(()), jnp.ones(()), jnp.zeros(2)
+        return cls(two, two, two, two, two, read=zero, g_mid=one, g_span=one, cycle={})
 
 
 class Memory(eqx.Module):

@@ -46,7 +46,7 @@ class PulseTableReader(AbstractRecordReader):
         pulse = numbers(table, found["pulse"], where=where)
         said = assumed(table, [own])
         return tuple(
-            _record(name, *(x[device == name] for x in (g, cycle, kinds, pulse)), source, said)
+            _record(name, device == name, (g, cycle, kinds, pulse), source, said)
             for name in in_order(device)
         )
 
@@ -65,13 +65,15 @@ def _kind(word: str, where: str) -> int:
     return SET if word in _SET else RESET
 
 
-def _record(device: str, g, cycle, kinds, pulse, source: Source, said: tuple[str, ...]):
-    """Record of one device."""
+def _record(device: str, mine: np.ndarray, columns, source: Source, said: tuple[str, ...]):
+    """Record of one device, whose rows of conductance, cycle, kind and pulse are marked."""
+    g, cycle, kinds, pulse = (x[mine] for x in columns)
     where = f"{source.path}, device {device}"
     rows, sequence, warnings = [], None, list(said)
     names = in_order(cycle)
     for name in names:
-        row, order = _joined(*(x[cycle == name] for x in (g, kinds, pulse)), where, warnings)
+        at = cycle == name
+        row, order = _joined(g[at], kinds[at], pulse[at], where, warnings)
         if sequence is not None and not np.array_equal(sequence, order):
             raise ReaderError(f"cycle {name} has other pulses than cycle {names[0]}", where=where)
         rows.append(row)

@@ -191,9 +191,8 @@ def _filtered(noise: PulseNoise, start, y: Float[Array, "contrasts points"], alo
     begin = [start[None] / along.seen[0], jnp.full((parts,), part[0]), spreads]
     cov = jnp.diag(jnp.concatenate(begin) ** 2)
     h = jnp.concatenate([along.seen[:, None], jnp.ones((n, parts)), along.shift], axis=1)
-    f = jnp.zeros((n - 1, dim, dim)) + jnp.diag(
-        jnp.concatenate([jnp.ones(1), phi, spreads * 0 + 1])
-    )
+    same = jnp.concatenate([jnp.ones(1), phi, jnp.ones_like(spreads)])
+    f = jnp.broadcast_to(jnp.diag(same), (n - 1, dim, dim))
     f = f.at[:, 0, 0].set(along.keep).at[:, 0, 1 + parts :].set(along.push)
     q = jnp.zeros((n - 1, dim)).at[:, 0].set(kick**2)
     q = q.at[:, 1 : 1 + parts].set((1 - phi**2)[None] * part[1:, None] ** 2)

@@ -231,7 +231,7 @@ def _in_units(law: Law, found: Any, scale: float, time: float, free: float):
     jtj = found.jac.T @ found.jac
     size = np.sqrt(np.diag(jtj))
     sound = np.all(size > 0) and np.linalg.cond(jtj / np.outer(size, size)) < 1e12
-    variance = 2 * found.cost / (free - len(found.x)) * len(found.fun) / free
+    variance = 2 * found.cost / max(len(found.fun) - len(found.x), 1) * len(found.fun) / free
     sigma = np.sqrt(np.diag(np.linalg.inv(jtj)) * variance) if sound else np.full(len(size), np.nan)
     values: dict[str, float] = {}
     std: dict[str, float | None] = {}

@@ -20,7 +20,7 @@ from ..scaling import Scaled
 from ..solver import rodas3_step
 from ..system import Environment
 
-_RESTS = 12
+_RESTS = 32
 """Steps in which a volatile device rests until the next pulse, each longer than the one before."""
 
 MEMORIES = (1.5, 6.0, 24.0)
@@ -120,7 +120,7 @@ class Pulsed(eqx.Module):
         z = self._hold(z, self.voltages[kind], jnp.full((self.substeps,), h))
         if not self.device.volatile:
             return z
-        edges = jnp.concatenate([jnp.zeros(1), jnp.geomspace(1e-4, 1.0, _RESTS)])
+        edges = jnp.concatenate([jnp.zeros(1), jnp.geomspace(1e-3, 1.0, _RESTS)])
         return self._hold(z, jnp.zeros(()), self.rest[kind] * jnp.diff(edges))
 
     def conductance(self, z: Float[Array, " n"]) -> Float[Array, ""]:

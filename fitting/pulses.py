@@ -306,28 +306,33 @@ def fit_pulses(
     setting, search = _searched(setting, show)
     if not np.isfinite(search.cost).any():
         raise FitError("no start could be solved", where=f"a fit of {device.name}")
+    found = _result(setting, search, record, weights, notes)
+    return replace(found, memory=memory, seed=seed)
+
+
+def _result(setting: "_Setting", search: Progress, record, weights, notes: list[str]) -> PulseFit:
+    """The fit at the end of a search, with the randomness about it."""
     z = search.z[search.best]
-    pulsed, known_rates = setting.at(z), recipe_of(device, setting.free).rates
-    randomness = None
+    pulsed, randomness = setting.at(z), None
     if len(record.g) >= FEWEST:
-        rates = tuple(n for n in known_rates if n in setting.free)
+        rates = recipe_of(pulsed.device, setting.free).rates
+        rates = tuple(n for n in rates if n in setting.free)
         randomness = estimate_noise(pulsed, record.g, record.kinds, rates=rates)
     else:
-        notes.append(f"fewer than {FEWEST} cycles: nothing is said about randomness")
+        notes = [*notes, f"fewer than {FEWEST} cycles: nothing is said about randomness"]
     return PulseFit(
         record=record,
         pulsed=pulsed,
-        model=device.name,
+        model=pulsed.device.name,
         free=setting.free,
         z=z,
         covariance=_covariance(setting, z, record.g, weights),
         loss=float(search.cost[search.best]),
         weights=weights,
-        memory=memory,
+        memory=np.inf,
         sigma=setting.sigma,
         randomness=randomness,
         search=search,
-        seed=seed,
         notes=tuple(notes),
     )
 

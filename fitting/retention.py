@@ -250,13 +250,15 @@ def _relaxed(device, t, v, env, reads):
     scaled = Scaled(mj.BenchedDevice(device), env)
     rate = lambda _, y: scaled.drift(jnp.zeros(()), y, v)  # noqa: E731
 
-    def step(z, gap):
-        for _ in range(_SUBSTEPS):
-            z = scaled.project(rodas3_step(rate, jnp.zeros(()), z, h=gap / _SUBSTEPS).y)
+    def step(z, h):
+        z = scaled.project(rodas3_step(rate, jnp.zeros(()), z, h=h).y)
         return z, z
 
     begin = scaled.initial()
-    path = jnp.concatenate([begin[None], lax.scan(step, begin, jnp.diff(t))[1]])
+    steps = jnp.repeat(jnp.diff(t) / _SUBSTEPS, _SUBSTEPS)
+    path = jnp.concatenate(
+        [begin[None], lax.scan(step, begin, steps)[1][_SUBSTEPS - 1 :: _SUBSTEPS]]
+    )
     current = lambda z: device.current(jnp.zeros(()), scaled.unpack(z), reads, env)  # noqa: E731
     return reads / jax.vmap(current)(path)
 
@@ -384,28 +386,14 @@ def fit_retention(
     require_x64()
     laws = compare(record)
     device, env = with_values(device, fix or {}, where="--fix"), env or mj.Environment()
-    known_starts = STARTS.get(device.name)
-    if free is None and known_starts is None:
-        raise DataError(
-            f"no relaxation known for the model {device.name!r}", where="a fit to a resistance",
-            allowed=", ".join(STARTS), fix="name the parameters to fit with --free",
-        )  # fmt: skip
-    starts = [{}] if known_starts is None else known_starts(record)
-    names = tuple(
-        n for n in known(device, free or starts[0], where="--free") if n not in (fix or {})
-    )
-    own = {n: float(get(device, n)) for n in names}
-    held = [with_values(device, own | {n: s[n] for n in names if n in s}) for s in starts]
-    points = np.stack([np.asarray(unconstrain(d, names)) for d in held])
-    v = jnp.asarray(record.read_voltage or 0.0)
-    t, target = jnp.asarray(record.t - record.t[0]), jnp.asarray(np.log(record.r))
-    sigma = jnp.asarray(max(laws[0].rms, 1e-6))
-    common = (t, v, env, jnp.asarray(record.read_voltage or _READ))
+    names, points = _begin(record, device, free, fix or {})
+    v, reads = jnp.asarray(record.read_voltage or 0.0), jnp.asarray(record.read_voltage or _READ)
+    common = (jnp.asarray(record.t - record.t[0]), v, env, reads)
+    target, sigma = jnp.asarray(np.log(record.r)), jnp.asarray(max(laws[0].rms, 1e-6))
 
     def evaluate(z):
-        found = _residuals(
-            device, *common, target, sigma, jnp.asarray(points[0]), jnp.asarray(z), names
-        )
+        center = jnp.asarray(points[0])
+        found = _residuals(device, *common, target, sigma, center, jnp.asarray(z), names)
         r, jacobian, sound = (np.asarray(x) for x in found)
         return r, jacobian, sound
 
@@ -418,10 +406,6 @@ def fit_retention(
     best = constrain(device, names, jnp.asarray(z))
     r, jacobian, _ = evaluate(z[None])
     off = r[0][: len(record.r)]
-    rho = float(np.clip(np.sum(off[1:] * off[:-1]) / np.sum(off**2), 0.0, 0.99))
-    more = np.mean(off**2) * (1 + rho) / (1 - rho)
-    data, prior = jacobian[0][: len(off)], jacobian[0][len(off) :]
-    covariance = np.linalg.inv(data.T @ data / more + prior.T @ prior)
     return RetentionFit(
         record=record,
         laws=laws,
@@ -429,10 +413,35 @@ def fit_retention(
         model=device.name,
         free=names,
         z=z,
-        covariance=covariance,
+        covariance=_covariance(off, jacobian[0]),
         curve=np.asarray(_relaxed(best, *common)),
         rms=float(np.sqrt(np.mean(np.expm1(off * float(sigma)) ** 2))),
         loss=float(search.cost[search.best]),
         voltage=float(v),
         search=search,
     )
+
+
+def _begin(record: DecayRecord, device: mj.AbstractDevice, free, fix: Mapping[str, float]):
+    """Names of the free parameters, and coordinates of the starts."""
+    known_starts = STARTS.get(device.name)
+    if free is None and known_starts is None:
+        raise DataError(
+            f"no relaxation known for the model {device.name!r}", where="a fit to a resistance",
+            allowed=", ".join(STARTS), fix="name the parameters to fit with --free",
+        )  # fmt: skip
+    starts = [{}] if known_starts is None else known_starts(record)
+    names = tuple(n for n in known(device, free or starts[0], where="--free") if n not in fix)
+    if not names:
+        raise DataError("nothing is free", where="--fix", allowed="one free parameter at least")
+    own = {n: float(get(device, n)) for n in names}
+    held = [with_values(device, own | {n: s[n] for n in names if n in s}) for s in starts]
+    return names, np.stack([np.asarray(unconstrain(d, names)) for d in held])
+
+
+def _covariance(off: np.ndarray, jacobian: np.ndarray) -> np.ndarray:
+    """Covariance of the coordinates: of correlated residuals, and the prior."""
+    rho = float(np.clip(np.sum(off[1:] * off[:-1]) / np.sum(off**2), 0.0, 0.99))
+    more = np.mean(off**2) * (1 + rho) / (1 - rho)
+    data, prior = jacobian[: len(off)], jacobian[len(off) :]
+    return np.linalg.inv(data.T @ data / more + prior.T @ prior)

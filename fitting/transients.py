@@ -339,41 +339,21 @@ def fit_transients(
             f"the model {device.name!r}", where="a fit to delay and relaxation", allowed="diffusive"
         )
     seen = features(measurement, threshold=threshold)
-    start, names = _start(device, seen), tuple(free or FREE)
-    sought, sigma = seen.sought()
-    ok = np.concatenate([[True, True], np.isfinite(seen.levels)])
-    center = np.asarray(unconstrain(start, names))
-
-    def evaluate(z):
-        shifted = z[:, None] + np.concatenate(
-            [np.zeros((1, len(names))), _STEP * np.eye(len(names))]
-        )
-        flat = shifted.reshape(-1, len(names))
-        held = [constrain(start, names, jnp.asarray(p)) for p in flat]
-        values = {n: np.array([float(get(d, n)) for d in held]) for n in names}
-        delay, relax, levels = times_of(start, seen, values)
-        logs = np.log(np.maximum(np.column_stack([delay, relax, levels]), 1e-12))[:, ok]
-        off = ((logs - sought) / sigma).reshape(len(z), -1, ok.sum())
-        jacobian = np.moveaxis(off[:, 1:] - off[:, :1], 1, 2) / _STEP
-        prior = (z - center) / PRIOR_SIGMA
-        eye = np.broadcast_to(np.eye(len(names)) / PRIOR_SIGMA, (len(z), len(names), len(names)))
-        r, j = np.concatenate([off[:, 0], prior], axis=1), np.concatenate([jacobian, eye], axis=1)
-        return r, j, np.asarray(np.isfinite(r).all(axis=1) & np.isfinite(j).all(axis=(1, 2)))
-
+    problem = _Medians(_start(device, seen), seen, tuple(free or FREE))
     show = None if tick is None else lambda p: tick("delay and relaxation", p)
-    search = levenberg_marquardt(evaluate, center[None], iterations=25, tick=show)
+    search = levenberg_marquardt(problem, problem.center[None], iterations=25, tick=show)
     if not np.isfinite(search.cost).any():
         raise FitError("the start could not be solved", where="delay and relaxation")
     z = search.z[search.best]
-    best = constrain(start, names, jnp.asarray(z))
-    _, jacobian, _ = evaluate(z[None])
+    best = constrain(problem.device, problem.names, jnp.asarray(z))
+    _, jacobian, _ = problem(z[None])
     spread, floors = _spread(best, seen, seed)
     simulated, w1 = _compared(best, seen, spread, floors, draws, seed)
     return TransientFit(
         seen=seen,
         device=best,
         model=device.name,
-        free=names,
+        free=problem.names,
         z=z,
         covariance=np.linalg.inv(jacobian[0].T @ jacobian[0]),
         cycle_spread=spread,
@@ -383,6 +363,32 @@ def fit_transients(
         search=search,
         seed=seed,
     )
+
+
+class _Medians:
+    """Residuals of the medians and of the levels, with derivatives by differences, for a batch of points."""
+
+    def __init__(self, device: mj.AbstractDevice, seen: Features, names: tuple[str, ...]):
+        self.device, self.seen, self.names = device, seen, names
+        self.center = np.asarray(unconstrain(device, names))
+        self.sought, self.sigma = seen.sought()
+        self.used = np.concatenate([[True, True], np.isfinite(seen.levels)])
+
+    def __call__(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Residuals [sigma], the prior's last, Jacobians, and which are sound."""
+        n = len(self.names)
+        moved = z[:, None] + np.concatenate([np.zeros((1, n)), _STEP * np.eye(n)])
+        held = [constrain(self.device, self.names, jnp.asarray(p)) for p in moved.reshape(-1, n)]
+        values = {k: np.array([float(get(d, k)) for d in held]) for k in self.names}
+        times = np.column_stack(times_of(self.device, self.seen, values))
+        logs = np.log(np.maximum(times, 1e-12))[:, self.used]
+        off = ((logs - self.sought) / self.sigma).reshape(len(z), -1, self.used.sum())
+        with np.errstate(invalid="ignore"):  # where neither end switches
+            jacobian = np.moveaxis(off[:, 1:] - off[:, :1], 1, 2) / _STEP
+        eye = np.broadcast_to(np.eye(n) / PRIOR_SIGMA, (len(z), n, n))
+        r = np.concatenate([off[:, 0], (z - self.center) / PRIOR_SIGMA], axis=1)
+        j = np.concatenate([jacobian, eye], axis=1)
+        return r, j, np.asarray(np.isfinite(r).all(axis=1) & np.isfinite(j).all(axis=(1, 2)))
 
 
 @dataclass(frozen=True)

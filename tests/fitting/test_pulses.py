@@ -163,7 +163,6 @@ def test_the_command_line(cycles, tmp_path, capsys):
     assert {"curve.png", "steps.png", "report.html", "measured.csv", "simulated.csv"} <= {
         p.name for p in out.iterdir()
     }
-    assert main(["report", str(out)]) == 0
     drive = tmp_path / "s.csv"
     drive.write_text("t_s,v_V\n0,2.5\n1e-6,2.5\n2e-6,0.2\n")
     assert main(

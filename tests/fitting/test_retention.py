@@ -99,6 +99,8 @@ def test_the_command_line(tmp_path, capsys):
     assert main(["fit", str(path), "--model", "drift", "--out", str(out)]) == 0
     content = json.loads((out / "fit.json").read_text())
     assert content["retention"]["laws"][0]["name"] == "stretched exponential"
+    (out / "retention.png").unlink()
+    assert main(["report", str(out)]) == 0
     assert (out / "retention.png").exists()
 
 

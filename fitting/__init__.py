@@ -10,3 +10,6 @@ from .circuits import (
 )
 from .fit import FitResult as FitResult, fit as fit
 from .problem import Problem as Problem
+from .pulses import PulseFit as PulseFit, fit_pulses as fit_pulses
+from .retention import RetentionFit as RetentionFit, fit_retention as fit_retention
+from .transients import TransientFit as TransientFit, fit_transients as fit_transients

@@ -203,6 +203,7 @@ def _write(fit: Any, held: PulseRecord | None, options, out: Path) -> dict:
             place,
             files=[file_of(n) for n in options.files],
             held=held,
+            temperature=300.0 if options.temperature is None else options.temperature,
             command="memjax " + shlex.join(sys.argv[1:]),
         )
         content = json.loads((place / "fit.json").read_text(encoding="utf-8"))
@@ -265,7 +266,13 @@ def _delays(options: argparse.Namespace, device: Any, out: Path, tick) -> int:
     measurement = measurement_from(options.files[0], options)
     threshold = options.on_threshold or ON_CURRENT
     fit = fit_transients(
-        measurement, device, threshold=threshold, free=options.free, seed=options.seed, tick=tick
+        measurement,
+        device,
+        threshold=threshold,
+        free=options.free,
+        fix=dict(options.fix),
+        seed=options.seed,
+        tick=tick,
     )
     _write(fit, None, options, out)
     return 0

@@ -147,10 +147,7 @@ def _of_pulses(fit: PulseFit, simulated: PulseRecord, held: PulseRecord | None) 
         warnings=list(record.warnings),
         reader=[record.reader],
     )
-    content["bench"] |= {
-        "reversed": pulsed.reversed,
-        "temperature": float(pulsed.env.temperature),
-    }
+    content["bench"]["reversed"] = pulsed.reversed
     steps = {"measured": step_spread(record), "simulated": step_spread(simulated)}
     content["pulses"] = {
         "device": record.device,
@@ -296,6 +293,7 @@ def write_pulse_fit(
     *,
     files: list[Path],
     held: PulseRecord | None = None,
+    temperature: float = 300.0,
     command: str = "",
 ) -> list[str]:
     """Fill a fit directory: fit.json, measured.csv, simulated.csv, pictures and report.html.
@@ -310,6 +308,8 @@ def write_pulse_fit(
         Data files.
     held : PulseRecord, optional
         Cycles that were held out.
+    temperature : float
+        Ambient temperature of the fit [K].
     command : str
         The command line, for the provenance.
 
@@ -336,6 +336,7 @@ def write_pulse_fit(
             _columns(delay_s=seen.delay, relaxation_s=seen.relaxation),
             _columns(delay_s=fit.simulated["delay"], relaxation_s=fit.simulated["relaxation"]),
         )
+    content["bench"]["temperature"] = temperature
     content |= {
         "data": [{"file": str(f), "sha256": digest(f)} for f in files],
         "command": command,

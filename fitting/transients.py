@@ -1,14 +1,12 @@
 """Delay and relaxation of pulsed volatile devices: a device calibrated to their medians, and their spread."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
-from scipy.optimize import minimize
-from scipy.stats import wasserstein_distance
 
 import memjax as mj
 from memjax.errors import DataError, FitError
@@ -22,7 +20,7 @@ from memjax.observables import (
     relaxations,
     summarise_pulses,
 )
-from memjax.params import constrain, get, replace as with_values, unconstrain
+from memjax.params import constrain, get, known, replace as with_values, unconstrain
 from memjax.policy import require_x64
 
 from .least_squares import Progress, levenberg_marquardt
@@ -292,6 +290,7 @@ def fit_transients(
     *,
     threshold: float = ON_CURRENT,
     free: Sequence[str] | None = None,
+    fix: Mapping[str, float] | None = None,
     draws: int = 400,
     seed: int = 0,
     tick: Callable[[str, Progress], None] | None = None,
@@ -309,6 +308,8 @@ def fit_transients(
         Current that means on [A].
     free : sequence of str, optional
         Parameters to fit, `FREE` by default.
+    fix : Mapping, optional
+        Values to keep [SI].
     draws : int
         Curves simulated with the spread.
     seed : int
@@ -339,7 +340,7 @@ def fit_transients(
             f"the model {device.name!r}", where="a fit to delay and relaxation", allowed="diffusive"
         )
     seen = features(measurement, threshold=threshold)
-    problem = _Medians(_start(device, seen), seen, tuple(free or FREE))
+    problem = _problem(device, seen, free or FREE, fix or {})
     show = None if tick is None else lambda p: tick("delay and relaxation", p)
     search = levenberg_marquardt(problem, problem.center[None], iterations=25, tick=show)
     if not np.isfinite(search.cost).any():
@@ -363,6 +364,15 @@ def fit_transients(
         search=search,
         seed=seed,
     )
+
+
+def _problem(device: Any, seen: Features, free: Sequence[str], fix: Mapping[str, float]):
+    """What is searched: from a start that keeps the fixed values."""
+    start = with_values(_start(with_values(device, fix), seen), fix, where="--fix")
+    names = tuple(n for n in known(device, free, where="--free") if n not in fix)
+    if not names:
+        raise DataError("nothing is free", where="--fix", allowed="one free parameter at least")
+    return _Medians(start, seen, names)
 
 
 class _Medians:
@@ -424,6 +434,8 @@ def _distance(
     times: np.ndarray, seen: Features, measured: dict[str, np.ndarray]
 ) -> dict[str, float]:
     """First Wasserstein distances [s]; what never switches, or never relaxes, counts as long as was watched."""
+    from scipy.stats import wasserstein_distance
+
     delay = np.minimum(times[:, 0], seen.responses[0].width)
     relax = np.minimum(times[np.isfinite(times[:, 0]), 1], seen.responses[0].watched)
     relax = relax if len(relax) else np.array([seen.responses[0].watched])
@@ -441,6 +453,8 @@ def _spread(
     The sum of both distances over their floors is least (Nelder-Mead, common random numbers, a table
     of simulated times). Standard errors are those of resampled curves.
     """
+    from scipy.optimize import minimize
+
     rng = np.random.default_rng(seed)
     measured = {"delay": seen.delay, "relaxation": seen.relaxation}
     floors = {n: _floor(x, rng) for n, x in measured.items()}
@@ -499,6 +513,8 @@ def _compared(device, seen: Features, spread, floors, draws: int, seed: int):
 
 def _floor(x: np.ndarray, rng: np.random.Generator) -> float:
     """Mean first Wasserstein distance of random halves."""
+    from scipy.stats import wasserstein_distance
+
     found = []
     for _ in range(_HALVES):
         p = rng.permutation(x)

@@ -321,8 +321,8 @@ def simulate_pulses(
         lambda c: words(device_key(seed, member=member, sweep=c, purpose=purpose))
     )(which)
     sigma: Mapping[str, float] = {n: float(s) for n, s in noise.cycle.items()}
-    drawn = cycle_factors(seed, sigma, members=member + 1, sweeps=cycles) if sigma else {}
-    factors = {n: x[member] for n, x in drawn.items()}
+    drawn = cycle_factors(seed, sigma, members=1, sweeps=cycles, first=member) if sigma else {}
+    factors = {n: x[0] for n, x in drawn.items()}
     found = _cycles(
         pulsed, noise, jnp.asarray(np.asarray(kinds)), factors, key("path"), key("read")
     )

@@ -1,17 +1,16 @@
 """What a fit directory holds of conductances per pulse, of a decay, and of delays: fit.json and two tables."""
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pandas
 
 from memjax.data import PulseRecord
-from memjax.fields import parameter_specs, setting_specs, stored
+from memjax.fields import setting_specs, stored
 
-from .fit import _sits_at_bound, deviations
 from .least_squares import Progress
+from .parameter_rows import loose, rows, standard_errors
 from .pulse_report import build
 from .pulses import PulseFit, median_error
 from .retention import RetentionFit
@@ -24,39 +23,17 @@ CYCLES = 50
 _LAGS = (1, 2, 5, 10, 20, 50, 100)
 
 
-def _parameters(fit: Any, undetermined: tuple[str, ...]) -> dict[str, dict]:
-    """Table of parameters, as `FitResult.table` has it."""
-    device, sigma = fit.device, np.sqrt(np.diag(fit.covariance))
-    problem: Any = SimpleNamespace(device=device, free=fit.free)
-    std, rows = deviations(problem, fit.z, sigma), {}
-    for name, spec in parameter_specs(device).items():
-        value = stored(device, name)
-        free = name in fit.free
-        number = 0.0 if value is None and spec.noise else value
-        rows[name] = {
-            "value": None if number is None else float(number),
-            "unit": spec.unit,
-            "std": std.get(name),
-            "bounds": list(spec.bounds),
-            "free": free,
-            "at_bound": free and _sits_at_bound(device, name),
-            "determined": name not in undetermined,
-            "doc": spec.doc,
-            "follows": spec.follows if value is None else None,
-        }
-    return rows
-
-
-def _common(fit: Any, *, kind: str, undetermined: tuple[str, ...] = (), **more: Any) -> dict:
+def _common(fit: Any, *, kind: str, **more: Any) -> dict:
     """What all fits say in ``fit.json``."""
     search: Progress = fit.search
-    rows = _parameters(fit, undetermined)
+    std = standard_errors(fit.device, fit.free, fit.z, fit.covariance)
+    table = rows(fit.device, fit.free, std)
     size = np.sqrt(np.diag(fit.covariance))
     content = {
         "schema_version": SCHEMA,
         "kind": kind,
         "model": fit.model,
-        "parameters": rows,
+        "parameters": table,
         "settings": {n: stored(fit.device, n) for n in setting_specs(fit.device)},
         "bench": {
             "series_resistance": None,
@@ -71,8 +48,8 @@ def _common(fit: Any, *, kind: str, undetermined: tuple[str, ...] = (), **more: 
         "cycle_spread": None,
         "loss": fit.loss,
         "free": list(fit.free),
-        "undetermined": list(undetermined),
-        "at_bound": [n for n, row in rows.items() if row["at_bound"]],
+        "undetermined": list(loose(fit.device, std)),
+        "at_bound": [n for n, row in table.items() if row["at_bound"]],
         "correlation": np.round(fit.covariance / np.outer(size, size), 6).tolist(),
         "search": {
             "iterations": search.iterations,
@@ -135,7 +112,6 @@ def _of_pulses(fit: PulseFit, simulated: PulseRecord, held: PulseRecord | None) 
     content = _common(
         fit,
         kind="conductance per pulse",
-        undetermined=fit.undetermined,
         read_noise={"relative": float(noise.read) / mean, "floor_A": 0.0},
         cycle_spread=spread or None,
         n_points=int(record.g.size),
@@ -204,13 +180,9 @@ def _frame(record: PulseRecord) -> pandas.DataFrame:
 
 def _of_decay(fit: RetentionFit) -> dict:
     """Content of ``fit.json`` of a decay."""
-    loose = tuple(
-        n for n, s in zip(fit.free, np.sqrt(np.diag(fit.covariance)), strict=True) if s > 1
-    )
     content = _common(
         fit,
         kind="resistance against time",
-        undetermined=loose,
         n_points=len(fit.record.t),
         n_sweeps=1,
         reduced_chi2=2 * fit.loss / max(len(fit.record.t) - len(fit.free), 1),
@@ -245,14 +217,10 @@ def _of_transients(fit: TransientFit) -> dict:
     """Content of ``fit.json`` of delays and relaxations."""
     from memjax.observables import summarise_pulses
 
-    loose = tuple(
-        n for n, s in zip(fit.free, np.sqrt(np.diag(fit.covariance)), strict=True) if s > 1
-    )
     p = fit.seen.stimulus
     content = _common(
         fit,
         kind="delay and relaxation",
-        undetermined=loose,
         n_points=len(fit.seen.responses),
         n_sweeps=len(fit.seen.responses),
         reduced_chi2=2 * fit.loss,

@@ -18,6 +18,7 @@ from memjax.policy import require_x64
 from memjax.synapse import Pulsed, PulseNoise, simulate_pulses
 
 from .least_squares import Progress, levenberg_marquardt
+from .parameter_rows import loose, standard_errors
 from .problem import PRIOR_SIGMA
 from .pulse_noise import FEWEST, NoiseFit, estimate_noise
 from .pulse_recipes import look_at, recipe_of
@@ -32,9 +33,6 @@ _MOST_SUBSTEPS = 64
 
 _ITERATIONS = 100
 """Of the search from each start."""
-
-_LOOSE = 0.5
-"""Share of the prior's width above which a parameter is not determined (as in `fitting.uncertainty`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,16 +92,19 @@ class PulseFit:
         return self.pulsed.device
 
     @property
+    def std(self) -> dict[str, float]:
+        """Standard errors of the free parameters [unit]."""
+        return standard_errors(self.device, self.free, self.z, self.covariance)
+
+    @property
     def sigma_z(self) -> Float[np.ndarray, " free"]:
         """Standard errors of the coordinates."""
         return np.sqrt(np.diag(self.covariance))
 
     @property
     def undetermined(self) -> tuple[str, ...]:
-        """Free parameters that the data do not determine within a factor of e."""
-        return tuple(
-            n for n, s in zip(self.free, self.sigma_z, strict=True) if s > _LOOSE * PRIOR_SIGMA
-        )
+        """Free parameters that the data do not determine."""
+        return loose(self.device, self.std)
 
     @property
     def noise(self) -> PulseNoise:

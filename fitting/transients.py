@@ -10,6 +10,7 @@ from jaxtyping import Float
 
 import memjax as mj
 from memjax.errors import DataError, FitError
+from memjax.fields import parameter_specs
 from memjax.noise import cycle_factors
 from memjax.observables import (
     ON_CURRENT,
@@ -332,7 +333,8 @@ def fit_transients(
     -----
     The best values reproduce the medians of delay and relaxation, and the current at shares of the
     relaxation. From curve to curve `gamma3`, and `mu` or `r0`, are drawn anew, log-normal about them: with
-    the spreads that bring the distributions of simulated delays and relaxations nearest.
+    the spreads that bring the distributions of simulated delays and relaxations nearest. The ions' own
+    noise is left out, where it is not fixed: what differs from curve to curve is in these draws.
     """
     require_x64()
     if not isinstance(device, mj.DiffusiveMemristor):
@@ -368,7 +370,9 @@ def fit_transients(
 
 def _problem(device: Any, seen: Features, free: Sequence[str], fix: Mapping[str, float]):
     """What is searched: from a start that keeps the fixed values."""
-    start = with_values(_start(with_values(device, fix), seen), fix, where="--fix")
+    quiet = {n: 0.0 for n, s in parameter_specs(device).items() if s.noise}
+    device = with_values(device, quiet | dict(fix), where="--fix")
+    start = with_values(_start(device, seen), fix)
     names = tuple(n for n in known(device, free, where="--free") if n not in fix)
     if not names:
         raise DataError("nothing is free", where="--fix", allowed="one free parameter at least")

@@ -14,7 +14,7 @@ from fitting.pulses import choose_memory, cycle_weights, fit_pulses, median_erro
 from memjax.cli import main
 from memjax.data import PulseProtocol, PulseRecord, read_records
 from memjax.errors import DataError
-from memjax.params import unconstrain
+from memjax.params import constrain, get, unconstrain
 from memjax.synapse import Pulsed, PulseNoise, simulate_pulses
 
 KINDS = np.repeat([0, 1], 80)
@@ -62,6 +62,15 @@ def test_true_parameters_come_back(fit, device):
     z = (fit.z - np.asarray(unconstrain(device, fit.free))) / fit.sigma_z
     assert set(fit.free) == set(TRUTH)
     assert np.max(np.abs(z)) < Z, dict(zip(fit.free, z, strict=True))
+
+
+def test_standard_errors_are_in_the_parameters_units(fit):
+    """Central differences of 1e-4 in the coordinates: an error of second order."""
+    for k, name in enumerate(fit.free):
+        ends = [constrain(fit.device, [name], jnp.asarray([fit.z[k] + h])) for h in (-1e-4, 1e-4)]
+        slope = abs(float(get(ends[1], name) - get(ends[0], name))) / 2e-4
+        assert fit.std[name] == pytest.approx(slope * fit.sigma_z[k], rel=1e-4)
+    assert fit.undetermined == ()
 
 
 def test_true_randomness_comes_back(fit, noise):

@@ -331,16 +331,14 @@ def fit_transients(
 
     Notes
     -----
-    The best values reproduce the medians of delay and relaxation, and the current at shares of the
-    relaxation. From curve to curve `gamma3`, and `mu` or `r0`, are drawn anew, log-normal about them: with
-    the spreads that bring the distributions of simulated delays and relaxations nearest. The ions' own
-    noise is left out, where it is not fixed: what differs from curve to curve is in these draws.
+    The best values reproduce the medians, and the current at shares of the relaxation. From curve to
+    curve `gamma3`, and `mu` or `r0`, are drawn anew, log-normal about them, with the spreads that bring the
+    distributions nearest; the ions' own noise is left out where it is not fixed.
     """
     require_x64()
     if not isinstance(device, mj.DiffusiveMemristor):
-        raise DataError(
-            f"the model {device.name!r}", where="a fit to delay and relaxation", allowed="diffusive"
-        )
+        what = f"the model {device.name!r}"
+        raise DataError(what, where="a fit to delay and relaxation", allowed="diffusive")
     seen = features(measurement, threshold=threshold)
     problem = _problem(device, seen, free or FREE, fix or {})
     show = None if tick is None else lambda p: tick("delay and relaxation", p)

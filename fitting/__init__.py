@@ -16,9 +16,12 @@ from .hierarchy import (
 )
 from .problem import Problem as Problem
 from .profile import Profile as Profile, profiles as profiles
+from .pulses import PulseFit as PulseFit, fit_pulses as fit_pulses
+from .retention import RetentionFit as RetentionFit, fit_retention as fit_retention
 from .sampling import (
     Sample as Sample,
     SyntheticLikelihood as SyntheticLikelihood,
     draw as draw,
     draw_fit as draw_fit,
 )
+from .transients import TransientFit as TransientFit, fit_transients as fit_transients

@@ -23,6 +23,7 @@ from memjax.cli.options import (
 from memjax.errors import DataError
 from memjax.io.write import prepare_output, writing_folder
 
+from . import pulse_cli
 from .batch import CHUNK
 from .problem import MODEL_SIGMA
 
@@ -109,6 +110,7 @@ def _configure_fit(parser: argparse.ArgumentParser) -> None:
         help="seed of starts and resampling (default 0)",
     )
     add("--out", required=True, metavar="DIR", help="folder to make")
+    pulse_cli.configure(parser)
     add_bench_options(parser)
     add_read_options(parser)
     add_write_options(parser)
@@ -248,12 +250,27 @@ def _refined(result: Any, method: str) -> Any:
     return result
 
 
+def _run_pulses(options: argparse.Namespace) -> int:
+    """Run ``memjax fit`` on files that are no sweeps."""
+    from memjax import params
+    from memjax.cli.cache import prepare_jax
+
+    prepare_jax()
+    bar = _Bar()
+    try:
+        return pulse_cli.run(options, params.replace(_start(options), dict(options.fix)), bar)
+    finally:
+        bar.close()
+
+
 def _run_fit(options: argparse.Namespace) -> int:
     """Run ``memjax fit``."""
     from memjax.cli.cache import prepare_jax
 
     from .batch_run import run_batch
 
+    if pulse_cli.takes(options):
+        return _run_pulses(options)
     prepare_jax()
     if options.batch:
         if options.stochastic:

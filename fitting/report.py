@@ -81,6 +81,10 @@ def build(folder: Path) -> list[str]:
         Names of the files written.
     """
     content = load(folder)
+    if content.get("kind", "sweeps") != "sweeps":
+        from . import pulse_report
+
+        return pulse_report.build(folder)
     columns = _table(folder / "measured.csv")
     sweep = columns["sweep"].astype(int)
     limited = columns["at_compliance"] > 0
@@ -127,7 +131,7 @@ def readable(x: float | None, digits: int = 4) -> str:
     return "" if x is None else f"{x:.{digits}g}"
 
 
-def _parameters(content: dict) -> str:
+def parameters_table(content: dict) -> str:
     """Table of parameters, with true values where they are known."""
     truth, told = content["synthetic_truth"], content.get("uncertainty", {})
     rows, spans = [], told.get("intervals", {})
@@ -274,7 +278,7 @@ random numbers. The simulated cycles above have other random numbers and adaptiv
 and adaptive steps gives p = {p}. Floor: mean distance of random halves of the measured values.</small></p>"""
 
 
-def _provenance(content: dict) -> str:
+def provenance_table(content: dict) -> str:
     """Where everything came from."""
     rows = [["data", f"{d['file']} (sha256 {d['sha256'][:16]}...)"] for d in content["data"]]
     rows += [
@@ -332,7 +336,7 @@ def _page(content: dict, images: list[Path], measured: dict, simulated: dict) ->
 {truth if content["synthetic_truth"] else ""}
 <h2>Measured and simulated</h2>{img("iv", "current against voltage")}
 {_comparison(measured, simulated)}{img("switching", "switching and hold voltages")}
-<h2>Parameters</h2>{_parameters(content)}
+<h2>Parameters</h2>{parameters_table(content)}
 <p><small>Sigma is one standard deviation to first order, from {html.escape(content["covariance_from"])};
 a parameter counts as not determined where its sigma exceeds a factor of e.
 Intervals: {_METHODS[told["method"]]}.</small></p>
@@ -342,6 +346,6 @@ Intervals: {_METHODS[told["method"]]}.</small></p>
 <h2>Noise and cycle-to-cycle spread</h2>{_variability(content)}{_randomness(content)}
 <p><small>One parameter per event, whose spread explains that of the event.</small></p>
 <h2>Remarks</h2><ul class="warn">{remarks}</ul>
-<h2>Provenance</h2>{_provenance(content)}
+<h2>Provenance</h2>{provenance_table(content)}
 </body></html>
 """

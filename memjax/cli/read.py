@@ -4,7 +4,16 @@ import argparse
 
 from ..errors import OutputError
 from .command import Command, print_json
-from .options import add_json_option, add_read_options, add_write_options, measurement_from
+from .options import (
+    add_json_option,
+    add_read_options,
+    add_write_options,
+    file_of,
+    measurement_from,
+)
+
+_COUNTS = ("cycles", "set_pulses", "reset_pulses")
+"""What is counted for each device."""
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -40,9 +49,51 @@ def _print(about: dict, name: str) -> None:
         print(f"  warning     {text}")
 
 
+def _print_records(about: dict, name: str) -> None:
+    """The summary of conductances per pulse, or of resistances against time, for people."""
+    print(f"{name}: {about['kind']}, {about['points']} points (reader {about['reader']})")
+    if "devices" in about:
+        print(f"  devices     {len(about['devices'])}: {', '.join(about['devices'])}")
+        said = [", ".join(map(str, sorted(set(about[n])))) for n in _COUNTS]
+        print(f"  cycles      {said[0]}, of {said[1]} set and {said[2]} reset pulses")
+        print(f"  conductance {about['g_min']:.6g} to {about['g_max']:.6g} S")
+        for p in about["pulses"] or []:
+            print(
+                f"  pulses      {p['v_set_V']:g} V for {p['w_set_s']:g} s, {p['v_reset_V']:g} V for "
+                f"{p['w_reset_s']:g} s, read at {p['read_V']:g} V"
+            )
+        if about["pulses"] is None:
+            print("  pulses      not stated in the file")
+    else:
+        print(f"  runs        {len(about['runs'])}: {', '.join(about['runs'][:6])}")
+        print(f"  time        up to {about['t_max']:.6g} s")
+        print(f"  resistance  {about['r_min']:.6g} to {about['r_max']:.6g} ohm")
+    for text in about["warnings"]:
+        print(f"  warning     {text}")
+
+
+def _run_records(options: argparse.Namespace) -> int:
+    """What a file holds that has no voltage and current."""
+    from ..data import read_records
+    from ..data.records import records_summary
+
+    if options.out is not None:
+        raise OutputError(
+            "sweep, t_s, v_V, i_A of a file without voltage and current", where="--out",
+            fix="leave it out",
+        )  # fmt: skip
+    about = records_summary(read_records(file_of(options.file), reader=options.reader))
+    print_json(about) if options.json else _print_records(about, options.file)
+    return 0
+
+
 def _run(options: argparse.Namespace) -> int:
+    from ..data import has_records
     from ..data.summary import summary, write_tidy
     from ..io import prepare_output
+
+    if options.columns is None and has_records(file_of(options.file), reader=options.reader):
+        return _run_records(options)
 
     out = None
     if options.out is not None:

@@ -1,6 +1,12 @@
 """Measurements, the readers of laboratory files, and what an instrument adds to what it reads."""
 
 from .measurement import Measurement as Measurement
+from .pulse_record import (
+    DecayRecord as DecayRecord,
+    PulseProtocol as PulseProtocol,
+    PulseRecord as PulseRecord,
+)
 from .read_noise import ReadNoise as ReadNoise
 from .reading import read as read
+from .records import has_records as has_records, read_records as read_records
 from .registry import reader_names as reader_names

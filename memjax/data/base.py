@@ -9,6 +9,8 @@ from typing import ClassVar
 from jaxtyping import Float
 from numpy import ndarray
 
+from .pulse_record import DecayRecord, PulseRecord
+
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
@@ -114,3 +116,26 @@ class AbstractReader(abc.ABC):
     @abc.abstractmethod
     def parse(self, source: Source, options: Options) -> tuple[Table, ...]:
         """Records of the file, in its order."""
+
+
+class AbstractRecordReader(abc.ABC):
+    """A format of files that hold no voltage and current: conductance per pulse, resistance against time.
+
+    Attributes
+    ----------
+    name : str
+        Name by which a user asks for it.
+    description : str
+        The format in one line.
+    """
+
+    name: ClassVar[str]
+    description: ClassVar[str]
+
+    @abc.abstractmethod
+    def sniff(self, head: str) -> bool:
+        """Whether a file that begins with `head` is of this format."""
+
+    @abc.abstractmethod
+    def records(self, source: Source) -> tuple[PulseRecord, ...] | tuple[DecayRecord, ...]:
+        """One record per device, or per run."""

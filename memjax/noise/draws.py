@@ -12,16 +12,16 @@ from .path import device_key
 
 
 def _keys(
-    seed: int, members: int, sweeps: Int[np.ndarray, " n"], purpose: str
+    seed: int, members: int, sweeps: Int[np.ndarray, " n"], purpose: str, first: int = 0
 ) -> Key[Array, "members n"]:
     """One key per member and sweep."""
     one = lambda m, k: device_key(seed, member=m, sweep=k, purpose=purpose)  # noqa: E731
     over_sweeps = jax.vmap(one, (None, 0))
-    return jax.vmap(over_sweeps, (0, None))(jnp.arange(members), jnp.asarray(sweeps))
+    return jax.vmap(over_sweeps, (0, None))(first + jnp.arange(members), jnp.asarray(sweeps))
 
 
 def cycle_factors(
-    seed: int, sigma_ln: Mapping[str, float], *, members: int, sweeps: int
+    seed: int, sigma_ln: Mapping[str, float], *, members: int, sweeps: int, first: int = 0
 ) -> dict[str, Float[Array, "members sweeps"]]:
     """Log-normal factors of parameters, drawn afresh for each member and sweep.
 
@@ -33,6 +33,8 @@ def cycle_factors(
         Standard deviation of the logarithm, by parameter.
     members, sweeps : int
         How many are drawn.
+    first : int
+        Number of the first member.
 
     Returns
     -------
@@ -40,7 +42,7 @@ def cycle_factors(
         Factors exp(sigma N). Those of one member, sweep and parameter depend on seed, member, sweep
         and the parameter's name only.
     """
-    keys = _keys(seed, members, np.arange(sweeps), "spread")
+    keys = _keys(seed, members, np.arange(sweeps), "spread", first)
     out = {}
     for name, sigma in sigma_ln.items():
         own = zlib.crc32(name.encode()) & 0x7FFFFFFF

@@ -13,6 +13,16 @@ from .plasticity import (
     stdp_window as stdp_window,
     weight_change as weight_change,
 )
+from .pulse_response import (
+    ON_CURRENT as ON_CURRENT,
+    Pulse as Pulse,
+    PulseResponse as PulseResponse,
+    delays as delays,
+    find_pulses as find_pulses,
+    pulse_responses as pulse_responses,
+    relaxations as relaxations,
+    summarise_pulses as summarise_pulses,
+)
 from .soft import Crossings as Crossings, crossing_times as crossing_times, soft_count as soft_count
 from .spikes import (
     Drift as Drift,

@@ -11,6 +11,11 @@ from .protocols import (
     stdp as stdp,
     train as train,
 )
+from .pulsed import (
+    Pulsed as Pulsed,
+    PulseNoise as PulseNoise,
+    simulate_pulses as simulate_pulses,
+)
 
 TEMPLATES: tuple[Template, ...] = (DIFFUSIVE_DRIFT,)
 """The synapses that have a name on the command line."""

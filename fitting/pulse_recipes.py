@@ -1,0 +1,198 @@
+"""Which parameters of a model a curve of conductance against pulses tells, and where a search for them begins."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from memjax.data import PulseProtocol
+from memjax.device import AbstractDevice
+from memjax.errors import DataError
+from memjax.params import get
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """What a curve looks like.
+
+    Parameters
+    ----------
+    low, high, start : float
+        Smallest, largest and first conductance [S].
+    rates : tuple of two float
+        Share of the range by which a set, and a reset pulse, moves at first [1].
+    protocol : PulseProtocol
+        The pulses.
+    """
+
+    low: float
+    high: float
+    start: float
+    rates: tuple[float, float]
+    protocol: PulseProtocol
+
+    @property
+    def span(self) -> float:
+        """Range of the conductance [S]."""
+        return self.high - self.low
+
+    def on(self, x0: float, x1: float) -> tuple[float, float]:
+        """Conductances at the states 0 and 1 [S], where the curve lies between the states x0 and x1."""
+        slope = self.span / (x1 - x0)
+        off = max(self.low - slope * x0, 0.02 * self.low)
+        return off, off + slope
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a model is fitted to a curve.
+
+    Parameters
+    ----------
+    starts : callable
+        ``starts(device, look)``: what is fitted, and values at which the search begins.
+    rates : tuple of str
+        Parameters that may differ from cycle to cycle.
+    ties : Mapping
+        Parameters that follow a free one.
+    reversed : bool
+        Whether the model sets at a negative voltage.
+    """
+
+    starts: Callable[[AbstractDevice, Look], list[dict[str, float]]]
+    rates: tuple[str, ...] = ()
+    ties: Mapping[str, str] = field(default_factory=dict)
+    reversed: bool = False
+
+
+def _yakopcic(device: Any, look: Look) -> list[dict[str, float]]:
+    """Windows that narrow early or late, in a wide or a narrow range of states."""
+    read, b = look.protocol.read_voltage, float(device.b)
+    volts, widths = np.abs(look.protocol.voltages), look.protocol.widths
+    over = np.exp(volts) - np.exp([float(device.v_p), float(device.v_n)])
+    found = []
+    for x0, x1, alpha_p, alpha_n, x_p, x_n in (
+        (0.1, 0.8, 3.0, 2.0, 0.1, 0.5),
+        (0.1, 0.4, 8.0, 6.0, 0.1, 0.6),
+        (0.05, 0.9, 1.0, 0.5, 0.05, 0.1),
+    ):
+        off, on = look.on(x0, x1)
+        share = x0 + (x1 - x0) * (look.start - look.low) / look.span
+        mid = (x0 + x1) / 2
+        slowed = [
+            np.exp(-alpha_p * max(mid - x_p, 0.0)) * min((1 - mid) / (1 - x_p), 1.0),
+            np.exp(alpha_n * min(mid + x_n - 1, 0.0)) * min(mid / (1 - x_n), 1.0),
+        ]
+        rate = (x1 - x0) * np.asarray(look.rates) / widths / np.maximum(over, 1e-3) / slowed
+        found.append(
+            {
+                "a1": on * read / np.sinh(b * read),
+                "a_off": off * read / np.sinh(b * read),
+                "a_p": rate[0],
+                "a_n": rate[1],
+                "alpha_p": alpha_p,
+                "alpha_n": alpha_n,
+                "x_p": x_p,
+                "x_n": x_n,
+                "x0": share,
+            }
+        )
+    return found
+
+
+def _mms(device: Any, look: Look) -> list[dict[str, float]]:
+    """Two exponentials: the slower polarity is held back by its voltage of switching."""
+    widths, volts = np.asarray(look.protocol.widths), np.abs(look.protocol.voltages)
+    rate = np.asarray(look.rates) / widths
+    thermal = 0.02585
+    slow = int(np.argmin(rate))
+    share = np.clip(rate[slow] / rate[1 - slow], 1e-6, 0.5)
+    name = ("v_on", "v_off")[slow]
+    held = float(volts[slow] - thermal * np.log(share / (1 - share)))
+    found = []
+    for x0, x1 in ((0.1, 0.9), (0.03, 0.97)):
+        off, on = look.on(x0, x1)
+        state = x0 + (x1 - x0) * (look.start - look.low) / look.span
+        found.append(
+            {"r_on": 1 / on, "r_off": 1 / off, "tau": 1 / rate[1 - slow], "x0": state, name: held}
+        )
+    return found
+
+
+def _vteam(device: Any, look: Look) -> list[dict[str, float]]:
+    """Constant rates in the resistance; positive voltage resets."""
+    (v_set, v_reset), widths = look.protocol.voltages, look.protocol.widths
+    over_on = (abs(v_set) / abs(float(device.v_on)) - 1) ** float(device.a_on)
+    over_off = (abs(v_reset) / float(device.v_off) - 1) ** float(device.a_off)
+    pulses = 100.0
+    return [
+        {
+            "k_on": 1 / (pulses * widths[0] * over_on),
+            "k_off": 1 / (pulses * widths[1] * over_off),
+            "r_on": margin / look.high,
+            "r_off": 1 / (margin * look.low),
+            "x0": 0.9,
+        }
+        for margin in (0.95, 0.8)
+    ]
+
+
+def _linear_drift(device: Any, look: Look) -> list[dict[str, float]]:
+    """Drift by the current, under the model's window."""
+    d, volts, widths = float(device.d), look.protocol.voltages, look.protocol.widths
+    speed = np.mean(np.asarray(look.rates) / (np.abs(volts) * np.asarray(widths)))
+    return [
+        {
+            "r_on": margin / look.high,
+            "r_off": 1 / (margin * look.low),
+            "mobility": float(speed) * d**2 * more,
+            "x0": 0.1,
+        }
+        for margin, more in ((0.9, 1.0), (0.7, 3.0), (0.5, 0.3))
+    ]
+
+
+RECIPES: dict[str, Recipe] = {
+    "yakopcic": Recipe(starts=_yakopcic, rates=("a_p", "a_n", "a1"), ties={"a2": "a1"}),
+    "mms": Recipe(starts=_mms, rates=("tau", "r_on")),
+    "vteam": Recipe(starts=_vteam, rates=("k_on", "k_off", "r_on"), reversed=True),
+    "linear-drift": Recipe(starts=_linear_drift, rates=("mobility", "r_on")),
+}
+"""Models that come with one; any other is fitted from its own values, in the parameters that are named."""
+
+
+def recipe_of(device: AbstractDevice, free: tuple[str, ...] | None) -> Recipe:
+    """The recipe of a model, or one that begins at the device's own values.
+
+    Raises
+    ------
+    DataError
+        For a model without a recipe where no parameters are named.
+    """
+    known = RECIPES.get(device.name)
+    if known is not None:
+        return known
+    if not free:
+        raise DataError(
+            f"no recipe for the model {device.name!r}",
+            where="a fit to conductances per pulse",
+            allowed=", ".join(RECIPES),
+            fix="name the parameters to fit (--free), their start with --fix, --params or --preset",
+        )
+    own = {n: float(get(device, n)) for n in free}
+    return Recipe(starts=lambda device, look: [own])
+
+
+def look_at(curve: np.ndarray, kinds: np.ndarray, protocol: PulseProtocol) -> Look:
+    """What a mean curve looks like."""
+    smooth = np.convolve(np.pad(curve, 2, mode="edge"), np.ones(5) / 5, mode="valid")
+    low, high = float(np.min(smooth)), float(np.max(smooth))
+    rates = []
+    for kind in (0, 1):
+        steps = np.flatnonzero(kinds == kind)[:20]
+        moved = abs(float(smooth[steps[-1] + 1] - smooth[steps[0]])) if len(steps) else 0.0
+        rates.append(max(moved / (high - low) / max(len(steps), 1), 1e-4))
+    return Look(
+        low=low, high=high, start=float(smooth[0]), rates=(rates[0], rates[1]), protocol=protocol
+    )

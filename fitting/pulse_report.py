@@ -1,0 +1,315 @@
+"""Pictures and page of fits to conductances per pulse, to a decay, and to delays."""
+
+import base64
+import html
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas
+
+from memjax.errors import DataError
+from memjax.plot import style
+from memjax.plot.style import MEASURED, MUTED, SECOND, SIMULATED
+
+from .report import CSS, html_table, load, parameters_table, provenance_table
+
+_BINS = 20
+"""Pulses over which the spread of steps is averaged in a picture."""
+
+
+def build(folder: Path) -> list[str]:
+    """Make pictures and ``report.html`` out of fit.json, measured.csv and simulated.csv.
+
+    Parameters
+    ----------
+    folder : Path
+        A fit directory of a kind that is not sweeps.
+
+    Returns
+    -------
+    list of str
+        Names of the files written.
+
+    Raises
+    ------
+    DataError
+        For a kind that is not known, or tables that cannot be read.
+    """
+    content = load(folder)
+    if content.get("kind") not in _KINDS:
+        raise DataError(
+            f"kind {content.get('kind')!r}", where=str(folder / "fit.json"),
+            allowed=", ".join(_KINDS),
+        )  # fmt: skip
+    try:
+        tables = [pandas.read_csv(folder / n) for n in ("measured.csv", "simulated.csv")]
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"cannot be read: {error}", where=str(folder), fix="run 'memjax fit' again"
+        ) from error
+    pictures, sections = _KINDS[content["kind"]]
+    with style():
+        made = pictures(content, *tables, folder)
+    page = _page(content, sections(content), [folder / m for m in made])
+    (folder / "report.html").write_text(page, encoding="utf-8")
+    return [*made, "report.html"]
+
+
+def _axes(columns: int, *, height: float = 4.0) -> tuple[Any, Any]:
+    """A figure and a row of axes."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5.4 * columns, height))
+    return figure, figure.subplots(1, columns, squeeze=False)[0]
+
+
+def _cycles(table: pandas.DataFrame) -> np.ndarray:
+    """Conductances by cycle and reading [S]."""
+    return table["g_S"].to_numpy().reshape(len(np.unique(table["cycle"].to_numpy())), -1)
+
+
+def _pulse_pictures(content: dict, measured, simulated, folder: Path) -> list[str]:
+    """Curve with a band of simulated cycles, spread of steps by pulse, spread over lags."""
+    g, s = 1e6 * _cycles(measured), 1e6 * _cycles(simulated)
+    n, curve = np.arange(g.shape[1]), 1e6 * np.array(content["pulses"]["curve_S"])
+    figure, axes = _axes(1, height=4.4)
+    axes[0].plot(n, g.T, color=MUTED, lw=0.4, alpha=0.6)
+    axes[0].plot([], [], color=MUTED, label=f"measured, {len(g)} cycles")
+    low, high = np.quantile(s, [0.05, 0.95], axis=0)
+    axes[0].fill_between(
+        n, low, high, color=SIMULATED, alpha=0.25, lw=0, label="simulated, 5 to 95 %"
+    )
+    axes[0].plot(n, np.mean(g, axis=0), color=MEASURED, lw=1.2, label="measured, mean")
+    axes[0].plot(n, curve, color=SIMULATED, lw=1.6, label="fit without noise")
+    axes[0].set(xlabel="Pulse", ylabel="Conductance (µS)", title="Conductance after each pulse")
+    axes[0].legend(fontsize=8)
+    figure.savefig(folder / "curve.png")
+
+    kinds = np.array(content["pulses"]["kinds"])
+    figure, axes = _axes(2)
+    for cycles, color, name in ((g, MEASURED, "measured"), (s, SIMULATED, "simulated")):
+        if len(cycles) < 2:
+            continue
+        steps = np.diff(cycles, axis=1)
+        for kind, mark, word in ((0, "o", "set"), (1, "s", "reset")):
+            at = np.flatnonzero(kinds == kind)
+            parts = np.array_split(at, max(len(at) // _BINS, 1)) if len(at) else []
+            axes[0].plot(
+                [np.mean(p) + 1 for p in parts], [np.std(steps[:, p]) for p in parts],
+                mark + "-", ms=4, color=color, label=f"{name}, {word}",
+                mfc=color if kind == 0 else "none",
+            )  # fmt: skip
+    found = content["pulses"]["step_spread"]
+    for name, color in (("measured", MEASURED), ("simulated", SIMULATED)):
+        for word, mark in (("set", "o"), ("reset", "s")):
+            lags = found[name].get(word, {}).get("lags", {})
+            axes[1].plot(
+                [int(k) for k in lags], [1e6 * x for x in lags.values()], mark + "-", ms=4,
+                color=color, mfc=color if word == "set" else "none", label=f"{name}, {word}",
+            )  # fmt: skip
+    axes[0].set(
+        xlabel="Pulse", ylabel="Standard deviation (µS)", ylim=(0, None),
+        title=f"Step of the conductance, {_BINS} pulses together",
+    )  # fmt: skip
+    axes[1].set(
+        xlabel="Distance (pulses)", ylabel="Standard deviation (µS)", xscale="log", ylim=(0, None),
+        title="Change over so many pulses, less its mean",
+    )  # fmt: skip
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    figure.savefig(folder / "steps.png")
+    return ["curve.png", "steps.png"]
+
+
+def _pulse_sections(content: dict) -> list[tuple[str, str]]:
+    """Randomness, spread of steps, cycles that were held out."""
+    found, number = content["pulses"], _number
+    rows = [
+        [
+            r["name"],
+            number(_micro(r["value"], r["unit"])),
+            number(_micro(r["std"], r["unit"]), 2),
+            "µS" if r["unit"] == "S" else r["unit"],
+            "" if r["determined"] else "not determined",
+            r["doc"],
+        ]
+        for r in found["noise"]
+    ]
+    head = ["", "value", "sigma", "unit", "remark", "meaning"]
+    sections = [("Randomness per pulse and per cycle", html_table(rows, head))] if rows else []
+    spread, rows = found["step_spread"], []
+    for word, m in spread["measured"].items():
+        s, h = spread["simulated"][word], spread.get("held_out", {}).get(word)
+        for name, pick in (
+            ("all pulses", lambda x: x["all"]),
+            *((f"third {k + 1}", lambda x, k=k: x["thirds"][k]) for k in range(3)),
+        ):
+            rows.append(
+                [
+                    f"{word}, {name}",
+                    number(1e6 * pick(m)),
+                    number(1e6 * pick(s)),
+                    number(pick(s) / pick(m) if pick(m) else None, 3),
+                    "" if h is None else number(1e6 * pick(h)),
+                ]
+            )
+        values = [x["autocorrelation"] for x in (m, s)]
+        rows.append([f"{word}, autocorrelation", *(number(x, 2) for x in values), "", ""])
+    head = ["step", "measured (µS)", "simulated (µS)", "ratio", "held out (µS)"]
+    sections.append(("Spread of the step per pulse", html_table(rows, head)))
+    if found["hold_out"]:
+        rows = [
+            [k + 1, f"{100 * a:.2f}", f"{100 * b:.2f}"]
+            for k, (a, b) in enumerate(
+                zip(found["hold_out"]["fit"], found["hold_out"]["mean"], strict=True)
+            )
+        ]
+        head = ["cycle after the fitted ones", "fit (%)", "mean of the fitted cycles (%)"]
+        sections.append(("Median relative error of later cycles", html_table(rows, head)))
+    return sections
+
+
+def _micro(x: float | None, unit: str) -> float | None:
+    """Siemens as microsiemens; the rest as it is."""
+    return 1e6 * x if x is not None and unit == "S" else x
+
+
+def _decay_pictures(content: dict, measured, simulated, folder: Path) -> list[str]:
+    """Resistance on linear and on logarithmic time."""
+    figure, axes = _axes(2)
+    t, r = measured["t_s"].to_numpy(), measured["r_ohm"].to_numpy()
+    since = t - t[0]
+    laws = [c for c in simulated.columns if c not in ("t_s", "r_ohm")]
+    for ax, scale in zip(axes, ("linear", "log"), strict=True):
+        use = since > 0 if scale == "log" else since >= 0
+        ax.plot(since[use], r[use] / 1e3, ".", ms=2, color=MUTED, label="measured")
+        for name, dash in zip(laws, ("-", "--", ":"), strict=False):
+            ax.plot(
+                since[use], simulated[name].to_numpy()[use] / 1e3, dash, color=SECOND,
+                label=name.removesuffix("_ohm").replace("_", " "),
+            )  # fmt: skip
+        label = f"{content['model']}, {content['retention']['held_at_V']:g} V"
+        ax.plot(since[use], simulated["r_ohm"].to_numpy()[use] / 1e3, color=SIMULATED, label=label)
+        ax.set(xlabel="Time since the first reading (s)", ylabel="Resistance (kΩ)", xscale=scale)
+    axes[0].legend(fontsize=8)
+    figure.savefig(folder / "retention.png")
+    return ["retention.png"]
+
+
+def _decay_sections(content: dict) -> list[tuple[str, str]]:
+    """Laws, the best first."""
+    rows, number = [], _number
+    for law in content["retention"]["laws"]:
+        values = ", ".join(
+            f"{n} = {number(p['value'])}"
+            + ("" if p["std"] is None else f" ± {number(p['std'], 2)}")
+            + f" {p['unit']}"
+            for n, p in law["parameters"].items()
+        )
+        ahead = law["second_half_error"]
+        rows.append(
+            [
+                law["name"],
+                values,
+                f"{100 * law['rms_relative']:.3f}",
+                number(law["autocorrelation"], 2),
+                f"{law['aic'] - content['retention']['laws'][0]['aic']:.1f}",
+                "" if ahead is None else f"{100 * ahead:.3f}",
+            ]
+        )
+    device = 100 * content["retention"]["device_rms_relative"]
+    rows.append([f"model {content['model']}", "see below", f"{device:.3f}", "", "", ""])
+    head = ["law", "parameters", "residual (% rms)", "autocorrelation", "AIC over the best",
+            "second half from the first (%)"]  # fmt: skip
+    return [("Laws of decay", html_table(rows, head))]
+
+
+def _delay_pictures(content: dict, measured, simulated, folder: Path) -> list[str]:
+    """Cumulative distributions, and the typical curve."""
+    figure, axes = _axes(3, height=3.8)
+    for ax, name in zip(axes[:2], ("delay", "relaxation"), strict=True):
+        for table, color, word in (
+            (measured, MEASURED, "measured"),
+            (simulated, SIMULATED, "simulated"),
+        ):
+            x = np.sort(table[f"{name}_s"].dropna().to_numpy()) * 1e3
+            ax.step(x, np.arange(1, len(x) + 1) / len(x), where="post", color=color, label=word)
+        w1 = content["transients"]["w1_s"][name]
+        ax.set(
+            xlabel=f"{name.capitalize()} (ms)", ylabel="share of curves", ylim=(0, 1.02),
+            title=f"W1 {1e3 * w1['value']:.3f} ms (floor {1e3 * w1['floor']:.3f} ms)",
+        )  # fmt: skip
+        ax.legend(fontsize=8)
+    typical, pulse = content["transients"]["typical"], content["transients"]["pulse"]
+    t = 1e3 * (np.array(typical["t_s"]) - pulse["onset_s"])
+    axes[2].semilogy(t, np.maximum(typical["i_A"], 1e-12), color=SIMULATED)
+    axes[2].axhline(content["transients"]["threshold_A"], color=SECOND, ls=":", lw=0.9)
+    for name, start in (("delay", 0.0), ("relaxation", pulse["width_s"])):
+        at = content["transients"]["measured"][f"{name}_s"]["median"]
+        axes[2].axvline(1e3 * (start + at), color=MEASURED, ls="--", lw=0.9)
+    axes[2].set(
+        xlabel="Time since the onset (ms)", ylabel="Current (A)",
+        title="Best values; dashed: measured medians",
+    )  # fmt: skip
+    figure.savefig(folder / "times.png")
+    return ["times.png"]
+
+
+def _delay_sections(content: dict) -> list[tuple[str, str]]:
+    """Distributions, their distances, spreads of parameters."""
+    rows, number = [], _number
+    for name, w1 in content["transients"]["w1_s"].items():
+        m = content["transients"]["measured"][f"{name}_s"]
+        rows.append(
+            [
+                name,
+                number(1e3 * m["median"]),
+                number(1e3 * m["mean"]),
+                number(1e3 * m["sd"]),
+                f"{m['censored']} of {m['n']}",
+                number(1e3 * w1["value"], 3),
+                number(1e3 * w1["floor"], 3),
+            ]
+        )
+    head = ["", "median (ms)", "mean (ms)", "SD (ms)", "not seen", "W1 (ms)", "floor (ms)"]
+    sections = [("Measured, and how far the simulated are", html_table(rows, head))]
+    rows = [
+        [name, number(s["sigma_ln"], 3), number(s["std"], 2), s["from"]]
+        for name, s in (content["cycle_spread"] or {}).items()
+    ]
+    head = ["parameter", "SD of its logarithm", "sigma", "from"]
+    return [*sections, ("Spread from curve to curve", html_table(rows, head))]
+
+
+_KINDS: dict[str, tuple[Callable, Callable]] = {
+    "conductance per pulse": (_pulse_pictures, _pulse_sections),
+    "resistance against time": (_decay_pictures, _decay_sections),
+    "delay and relaxation": (_delay_pictures, _delay_sections),
+}
+
+
+def _page(content: dict, sections: list[tuple[str, str]], images: list[Path]) -> str:
+    """The HTML page."""
+    shown = "".join(
+        f'<p><img alt="{p.stem}" src="data:image/png;base64,'
+        f'{base64.b64encode(p.read_bytes()).decode()}"></p>'
+        for p in images
+    )
+    parts = "".join(f"<h2>{html.escape(title)}</h2>{body}" for title, body in sections)
+    say = [*content["notes"], *content["warnings"]]
+    if content["undetermined"]:
+        say.append("Not determined by these data: " + ", ".join(content["undetermined"]) + ".")
+    remarks = "".join(f"<li>{html.escape(x)}</li>" for x in say)
+    name = html.escape(content["model"])
+    return f"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>memjax fit: {name}</title>
+<style>{CSS}</style></head><body>
+<h1>Fit of <code>{name}</code>: {content["kind"]}</h1>
+<p><small>{content["n_points"]} points in {content["n_sweeps"]} cycles, runs or curves</small></p>
+{shown}{parts}
+<h2>Parameters</h2>{parameters_table(content)}
+<p><small>Sigma is one standard deviation to first order, from {html.escape(content["covariance_from"])}.</small></p>
+<h2>Remarks</h2><ul class="warn">{remarks or "<li>none</li>"}</ul>
+<h2>Provenance</h2>{provenance_table(content)}
+</body></html>
+"""

@@ -1,0 +1,110 @@
+"""Tables of the conductance after each pulse: device, branch, cycle, pulse, g."""
+
+from typing import final
+
+import numpy as np
+
+from memjax.data.base import AbstractRecordReader, Source
+from memjax.data.pulse_record import RESET, SET, PulseRecord
+from memjax.data.record_columns import assumed, in_order, labels, numbers, one_table, roles
+from memjax.data.text import split_line
+from memjax.errors import ReaderError
+
+_SET = ("p", "ltp", "set", "potentiation", "up", "0", "+", "+1")
+_RESET = ("d", "ltd", "reset", "depression", "down", "1", "-", "-1")
+
+
+@final
+class PulseTableReader(AbstractRecordReader):
+    """One row per pulse; pulse 0 of a branch is the reading before it.
+
+    Notes
+    -----
+    The branches of a cycle follow one another as they do in the file. Where the second one begins
+    with a reading of its own, that of the first one's end is kept.
+    """
+
+    name = "pulse-table"
+    description = "conductance per pulse: columns device, branch (P or D), cycle, pulse, g_S"
+
+    def sniff(self, head: str) -> bool:
+        """Whether the first line names a pulse, a branch and a conductance or resistance."""
+        found = roles(split_line(head.lstrip().split("\n")[0]))
+        return {"pulse", "branch"} <= found.keys() and bool({"g", "r"} & found.keys())
+
+    def records(self, source: Source) -> tuple[PulseRecord, ...]:
+        """One record per device."""
+        table, where = one_table(source), str(source.path)
+        found = roles(table.names)
+        own = found.get("g") or found["r"]
+        g = numbers(table, own, where=where)
+        g = g if "g" in found else 1 / np.where(g == 0, np.nan, g)
+        cycle = labels(table, [found["cycle"].place] if "cycle" in found else [])
+        taken = {c.place for c in found.values()}
+        device = labels(table, [k for k in range(len(table.names)) if k not in taken])
+        kinds = np.array([_kind(x, where) for x in table.columns[found["branch"].place]])
+        pulse = numbers(table, found["pulse"], where=where)
+        said = assumed(table, [own])
+        return tuple(
+            _record(name, device == name, (g, cycle, kinds, pulse), source, said)
+            for name in in_order(device)
+        )
+
+
+def _kind(word: str, where: str) -> int:
+    """Kind of a branch.
+
+    Raises
+    ------
+    ReaderError
+        For a word that is none.
+    """
+    word = str(word).strip().lower()
+    if word not in (*_SET, *_RESET):
+        raise ReaderError(f"branch {word!r}", where=where, allowed="P (set) or D (reset)")
+    return SET if word in _SET else RESET
+
+
+def _record(device: str, mine: np.ndarray, columns, source: Source, said: tuple[str, ...]):
+    """Record of one device, whose rows of conductance, cycle, kind and pulse are marked."""
+    g, cycle, kinds, pulse = (x[mine] for x in columns)
+    where = f"{source.path}, device {device}"
+    rows, sequence, warnings = [], None, list(said)
+    names = in_order(cycle)
+    for name in names:
+        at = cycle == name
+        row, order = _joined(g[at], kinds[at], pulse[at], where, warnings)
+        if sequence is not None and not np.array_equal(sequence, order):
+            raise ReaderError(f"cycle {name} has other pulses than cycle {names[0]}", where=where)
+        rows.append(row)
+        sequence = order
+    whole = all(str(x).lstrip("-").isdigit() for x in names)
+    return PulseRecord(
+        device=str(device),
+        g=np.stack(rows),
+        kinds=np.asarray(sequence),
+        cycles=np.array([int(x) for x in names]) if whole else np.arange(len(names)),
+        reader=PulseTableReader.name,
+        source={"file": str(source.path), "sha256": source.sha256},
+        warnings=tuple(dict.fromkeys(warnings)),
+    )
+
+
+def _joined(g, kinds, pulse, where: str, warnings: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Conductances of one cycle, and the kinds of its pulses."""
+    row, order = np.zeros(0), np.zeros(0, int)
+    for kind in in_order(kinds):
+        mine = kinds == kind
+        n, own = pulse[mine], g[mine]
+        first = int(n[0]) if len(n) else 0
+        if first not in (0, 1) or not np.array_equal(n, np.arange(first, first + len(n))):
+            raise ReaderError("pulses that do not count 0, 1, 2, ...", where=where)
+        if not row.size and first:
+            raise ReaderError("no reading before the first pulse", where=where, allowed="pulse 0")
+        if row.size and not first:
+            if own[0] != row[-1]:
+                warnings.append("a branch begins with a reading of its own: it was left out")
+            own = own[1:]
+        row = np.concatenate([row, own])
+        order = np.concatenate([order, np.full(len(own) - (not order.size), kind)])
+    return row, order

@@ -1,0 +1,116 @@
+"""Columns of tables that hold conductances, resistances, times and labels: which is which, and in what unit."""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from memjax.errors import ReaderError, UnitError
+from memjax.units import parse_unit
+
+from .base import Source, Table
+from .numbers import to_numbers
+from .text import tables
+
+_WORDS = {
+    "g": (("g", "conductance"), "S"),
+    "r": (("r", "resistance"), "ohm"),
+    "t": (("t", "time"), "s"),
+    "pulse": (("pulse", "pulses", "pulse_number"), None),
+    "branch": (("branch", "polarity", "kind"), None),
+    "cycle": (("cycle", "repeat", "loop"), None),
+    "v": (("v", "voltage", "u"), "V"),
+    "i": (("i", "current"), "A"),
+}
+_PARTS = re.compile(r"^([A-Za-z]+(?:_number)?)[\s_/(\[]*([^)\]]*)[)\]]?$")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A column with a role.
+
+    Parameters
+    ----------
+    place : int
+        Which one.
+    factor : float
+        Its unit in SI.
+    stated : bool
+        Whether the unit is stated.
+    """
+
+    place: int
+    factor: float = 1.0
+    stated: bool = True
+
+
+def roles(names: tuple[str, ...] | list[str]) -> dict[str, Column]:
+    """Role of each column whose name says one: `g`, `r`, `t`, `pulse`, `branch`, `cycle`, `v`, `i`."""
+    found: dict[str, Column] = {}
+    for place, name in enumerate(names):
+        parts = _PARTS.match(name.strip().strip("\"'"))
+        if not parts:
+            continue
+        for role, (words, unit) in _WORDS.items():
+            if role in found or parts[1].lower() not in words:
+                continue
+            if unit is None and not parts[2]:
+                found[role] = Column(place=place)
+            elif unit is not None and (scale := _scale(parts[2], unit)) is not None:
+                found[role] = Column(place=place, factor=scale, stated=bool(parts[2]))
+    return found
+
+
+def _scale(text: str, unit: str) -> float | None:
+    """Factor to SI of a stated unit; 1 where none is stated, None where it measures something else."""
+    if not text:
+        return 1.0
+    try:
+        stated, wanted = parse_unit(text), parse_unit(unit)
+    except UnitError:
+        return None
+    return stated.factor if stated.dimension == wanted.dimension else None
+
+
+def one_table(source: Source) -> Table:
+    """The only table of a file.
+
+    Raises
+    ------
+    ReaderError
+        If there are several.
+    """
+    found = tables(source)
+    if len(found) > 1:
+        raise ReaderError("several headers", where=str(source.path), allowed="one table")
+    return found[0]
+
+
+def numbers(table: Table, column: Column, *, where: str) -> Float[np.ndarray, " rows"]:
+    """A column in SI."""
+    k = column.place
+    cells = to_numbers(table.columns[k], table.lines, where=where, name=table.names[k])
+    return column.factor * cells
+
+
+def labels(table: Table, places: list[int]) -> np.ndarray:
+    """Cells of label columns, joined row by row."""
+    if not places:
+        return np.full(len(table.lines), "0")
+    joined = np.asarray(table.columns[places[0]], str)
+    for k in places[1:]:
+        joined = np.char.add(np.char.add(joined, " "), np.asarray(table.columns[k], str))
+    return joined
+
+
+def in_order(values: np.ndarray) -> list:
+    """Distinct values in the order in which they first occur."""
+    _, first = np.unique(values, return_index=True)
+    return [values[k] for k in np.sort(first)]
+
+
+def assumed(table: Table, columns: list[Column]) -> tuple[str, ...]:
+    """The guess of SI units, in words, where none are stated."""
+    silent = [table.names[c.place] for c in columns if not c.stated]
+    return (f"no units stated, taken as SI: {', '.join(silent)}",) if silent else ()

@@ -1,0 +1,141 @@
+"""Files that hold conductances per pulse or resistances against time, found by their looks."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from memjax.errors import ReaderError
+
+from .base import AbstractRecordReader, Source
+from .pulse_record import DecayRecord, PulseRecord
+from .readers.decay_table import DecayTableReader
+from .readers.pulse_json import PulseJsonReader
+from .readers.pulse_table import PulseTableReader
+from .text import load
+
+RECORD_READERS: tuple[AbstractRecordReader, ...] = (
+    PulseTableReader(),
+    PulseJsonReader(),
+    DecayTableReader(),
+)
+"""The formats, in the order in which they are tried."""
+
+Records = tuple[PulseRecord, ...] | tuple[DecayRecord, ...]
+
+
+def record_reader(source: Source, name: str | None = None) -> AbstractRecordReader | None:
+    """The reader of that name, or the one that recognises the file; None where it is no such file."""
+    if name is not None:
+        return next((r for r in RECORD_READERS if r.name == name), None)
+    return next((r for r in RECORD_READERS if r.sniff(source.head)), None)
+
+
+def has_records(path: str | Path, *, reader: str | None = None) -> bool:
+    """Whether a file holds conductances per pulse, or resistances against time.
+
+    Parameters
+    ----------
+    path : str or Path
+        File.
+    reader : str, optional
+        The reader that the user asked for.
+
+    Raises
+    ------
+    ReaderError
+        If there is no such file, or it cannot be opened.
+    """
+    return record_reader(load(path), reader) is not None
+
+
+def read_records(path: str | Path, *, reader: str | None = None) -> Records:
+    """Records of a file: of devices that were pulsed, or of runs that were watched.
+
+    Parameters
+    ----------
+    path : str or Path
+        File of a format in `RECORD_READERS`.
+    reader : str, optional
+        Name of the reader; by default the file's looks decide.
+
+    Returns
+    -------
+    tuple of PulseRecord, or of DecayRecord
+        One per device or run, in SI units.
+
+    Raises
+    ------
+    ReaderError
+        If the file is none of these.
+    """
+    source = load(path)
+    found = record_reader(source, reader)
+    if found is None:
+        raise ReaderError(
+            "no conductance per pulse and no resistance against time",
+            where=str(path),
+            allowed="; ".join(r.description for r in RECORD_READERS),
+        )
+    return found.records(source)
+
+
+def records_summary(records: Records) -> dict:
+    """What ``memjax read --json`` prints of such a file.
+
+    Parameters
+    ----------
+    records : tuple of PulseRecord or DecayRecord
+        See `read_records`.
+
+    Returns
+    -------
+    dict
+        Reader, kind, counts, ranges in the units of `units`, pulses, warnings; JSON as it is.
+    """
+    warnings = list(dict.fromkeys(w for r in records for w in r.warnings))
+    about: dict = {"reader": records[0].reader, "warnings": warnings}
+    if isinstance(records[0], PulseRecord):
+        return about | _about_pulses([r for r in records if isinstance(r, PulseRecord)])
+    return about | _about_decays([r for r in records if isinstance(r, DecayRecord)])
+
+
+def _about_pulses(records: Sequence[PulseRecord]) -> dict:
+    """Counts and ranges of devices that were pulsed."""
+    known = [r.protocol for r in records if r.protocol is not None]
+    pulses = [
+        {
+            "v_set_V": p.voltages[0],
+            "v_reset_V": p.voltages[1],
+            "w_set_s": p.widths[0],
+            "w_reset_s": p.widths[1],
+            "period_s": p.period,
+            "read_V": p.read_voltage,
+        }
+        for p in known
+    ]
+    return {
+        "kind": "conductance per pulse",
+        "points": int(sum(r.g.size for r in records)),
+        "devices": [r.device for r in records],
+        "cycles": [len(r.cycles) for r in records],
+        "set_pulses": [len(r.branch(0)) for r in records],
+        "reset_pulses": [len(r.branch(1)) for r in records],
+        "g_min": float(min(r.g.min() for r in records)),
+        "g_max": float(max(r.g.max() for r in records)),
+        "units": {"g": "S"},
+        "pulses": pulses or None,
+    }
+
+
+def _about_decays(records: Sequence[DecayRecord]) -> dict:
+    """Counts and ranges of runs that were watched."""
+    return {
+        "kind": "resistance against time",
+        "points": int(sum(len(r.t) for r in records)),
+        "runs": [r.label for r in records],
+        "t_max": float(max(r.t[-1] - r.t[0] for r in records)),
+        "r_min": float(min(np.min(r.r) for r in records)),
+        "r_max": float(max(np.max(r.r) for r in records)),
+        "units": {"t": "s", "r": "ohm"},
+    }

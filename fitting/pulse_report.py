@@ -13,7 +13,7 @@ from memjax.errors import DataError
 from memjax.plot import style
 from memjax.plot.style import MEASURED, MUTED, SECOND, SIMULATED
 
-from .report import CSS, html_table, load, parameters_table, provenance_table
+from .report import CSS, html_table, load, parameters_table, provenance_table, readable
 
 _BINS = 20
 """Pulses over which the spread of steps is averaged in a picture."""
@@ -124,7 +124,7 @@ def _pulse_pictures(content: dict, measured, simulated, folder: Path) -> list[st
 
 def _pulse_sections(content: dict) -> list[tuple[str, str]]:
     """Randomness, spread of steps, cycles that were held out."""
-    found, number = content["pulses"], _number
+    found, number = content["pulses"], readable
     rows = [
         [
             r["name"],
@@ -199,7 +199,7 @@ def _decay_pictures(content: dict, measured, simulated, folder: Path) -> list[st
 
 def _decay_sections(content: dict) -> list[tuple[str, str]]:
     """Laws, the best first."""
-    rows, number = [], _number
+    rows, number = [], readable
     for law in content["retention"]["laws"]:
         values = ", ".join(
             f"{n} = {number(p['value'])}"
@@ -258,7 +258,7 @@ def _delay_pictures(content: dict, measured, simulated, folder: Path) -> list[st
 
 def _delay_sections(content: dict) -> list[tuple[str, str]]:
     """Distributions, their distances, spreads of parameters."""
-    rows, number = [], _number
+    rows, number = [], readable
     for name, w1 in content["transients"]["w1_s"].items():
         m = content["transients"]["measured"][f"{name}_s"]
         rows.append(

@@ -186,3 +186,18 @@ def test_the_command_line_on_a_wrong_file(tmp_path, capsys):
     assert main(["fit", str(path), "--model", "mms", "--out", str(tmp_path / "x")]) == 2
     assert "count 0, 1, 2" in capsys.readouterr().err
     assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.study
+def test_the_command_line_on_measured_files(shared_data, tmp_path):
+    """One device of the table, and the JSON of another, which states its own pulses."""
+    table = shared_data / "clean" / "vcm_potentiation_depression.csv"
+    words = ["--model", "mms", "--hold-out", "1", "--out"]
+    assert main(["fit", str(table), "--device", "16", *words, str(tmp_path / "a")]) == 0
+    raw = next((shared_data / "raw" / "vcm_potentiation_depression").glob("*B9__C9.json"))
+    assert main(["fit", str(raw), *words, str(tmp_path / "b")]) == 0
+    a, b = (json.loads((tmp_path / n / "fit.json").read_text())["pulses"] for n in "ab")
+    assert a["voltages_V"] == [1.0, -1.0]  # assumed, and said
+    assert (b["voltages_V"], b["widths_s"]) == ([2.5, -2.7], [1.5e-6, 1e-5])
+    for found in (a, b):
+        assert found["hold_out"]["next"] < 0.05

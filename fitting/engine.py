@@ -14,7 +14,7 @@ from jax import lax
 from jaxtyping import Array, Float, Int
 
 from memjax.circuit import placed
-from memjax.programs import outermost
+from memjax.programs import outermost, quick
 from memjax.scaling import Scaled
 from memjax.solve import Solution
 from memjax.solver import rodas3_parts_step
@@ -253,7 +253,12 @@ def _linearly(problems, which, z, grid, events):
     return jax.vmap(along, out_axes=(None, -1, None))(jnp.arange(z.shape[1]))
 
 
-plainly, linearly = outermost(_plainly), outermost(_linearly)
+def _single() -> dict[str, Any]:
+    """Options of XLA for programs of which several run at the same time: a thread each."""
+    return quick() | {"xla_cpu_multi_thread_eigen": False}
+
+
+plainly, linearly = outermost(_plainly, _single), outermost(_linearly, _single)
 
 
 def _adaptively(problems: Any, which, z):
@@ -263,7 +268,7 @@ def _adaptively(problems: Any, which, z):
     return jax.vmap(lambda own, z: eqx.combine(own, rest).residuals(z))(own, z)
 
 
-adaptively = outermost(_adaptively)
+adaptively = outermost(_adaptively, _single)
 
 
 @jax.jit

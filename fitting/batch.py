@@ -121,7 +121,7 @@ def fit_batch(
     Parameters
     ----------
     devices : mapping of str to sequence of Measurement, or to callable
-        The measurements of each device, or what reads them when its chunk is due (a `File`, say).
+        The measurements of each device, or what reads them when its chunk is due, as a `File`.
     device : AbstractDevice or Circuit
         The model, with values of what is not fitted.
     out : str or Path
@@ -131,11 +131,11 @@ def fit_batch(
     seed : int
         Of starts and resampling; a device's numbers do not depend on the others but for rounding.
     screened, starts : int
-        Starts evaluated for each device, and how many are improved; three more where they lead nowhere.
+        Starts evaluated for each device, and how many are improved.
     chunk : int
         Devices that advance together; all that an interrupt loses.
     grids : bool
-        Whether to search on grids of steps first; else the adaptive solver searches.
+        Whether to search on grids of steps first, and not by the adaptive solver alone.
     each : callable, optional
         Called with name and `FitResult` of each fitted device, before its chunk counts as done.
     tick : callable, optional
@@ -157,22 +157,20 @@ def fit_batch(
 
     Notes
     -----
-    Devices of a chunk whose data have one shape (numbers of rows, of waveforms, of excursions) and one
-    bench are searched by one program, see `fitting.search`, without the second round of `fit`.
+    Devices of a chunk whose data have one shape are searched by one program, see `fitting.search`.
     """
     require_x64()
     checked(device, free, fix)
-    options = dict(bench=bench, env=env, point_time=point_time, free=free, fix=fix)
-    options |= {"model_sigma": model_sigma}
+    options = dict(bench=bench, env=env, point_time=point_time, model_sigma=model_sigma)
+    options |= dict(free=free, fix=fix)
     count = -(-screened // starts) * starts
     search = Search(chunk=chunk, screened=count, starts=starts, seed=seed, grids=grids)
     prints = {n: _print(source) for n, source in devices.items()}
     folder = _opened(Path(out), [prints, _said(device, options, search)])
-    names, rows = list(devices), []
+    names, rows = list(devices), list[Row]()
     for k in range(0, len(names), chunk):
         path, some = folder / _CHUNK.format(k // chunk), names[k : k + chunk]
-        fresh = not path.exists()
-        if fresh:
+        if fresh := not path.exists():
             found = _chunk({n: devices[n] for n in some}, device, options, search, each)
             _write(path, [asdict(found[n]) for n in some])
         rows += _read(path)

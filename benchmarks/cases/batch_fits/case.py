@@ -95,7 +95,7 @@ def run(size: str, record: Recorder) -> None:
     chi2, alone = _chi2(np.array(found), data[:few]), float(np.mean(wall))
     own = float(np.mean(cpu))
     _record(record, "scipy", Times(run=[alone]), chi2, truth[:few], seconds=wall, cpu_s=own)
-    run_s, processor = ([x[k] / count for x in later] for k in (0, 1))
+    run_s, processor = [w / count for w, *_ in later], [c / count for _, c, _ in later]
     speed = float(np.median(run_s))
     _record(
         record,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -133,9 +134,8 @@ def levenberg_marquardt(
     iterations : int
         Largest number of iterations.
     tolerance : float
-        A start has converged when `patience` steps in a row lower its cost by less than this share;
-        the search ends when all have, or when eight iterations lower the best cost by less than
-        this share each.
+        A start has converged when `patience` steps in a row lower its cost by less than this share; the
+        search ends when all have, or when eight iterations lower the best by less than it each.
     together : bool
         Whether the starts are of one problem, so that the best of them may end the search.
     patience : int
@@ -167,10 +167,12 @@ def levenberg_marquardt(
         idle = np.all(state.converged | ~np.isfinite(state.cost))
         if idle or (together and _stalled(state.history[begun:], tolerance)):
             break
-        step, promised = _steps(r, jac, ok, damping)
-        trial, which = state.z + step, every
+        which = every
         if not together:
             which = np.flatnonzero(~state.converged & np.isfinite(state.cost))
+        step, promised = np.zeros_like(z), np.zeros(len(z))
+        step[which], promised[which] = _steps(r[which], jac[which], ok[which], damping[which])
+        trial = state.z + step
         new_r, new_jac, new_ok = _tried(evaluate, trial, which, together, r, jac)
         cost = half_squares(new_r, new_ok)
         better = cost < state.cost
@@ -179,9 +181,8 @@ def levenberg_marquardt(
         small = np.where(known & (before - after < tolerance * before), small + 1, small * ~better)
         kept = (before - after) / np.maximum(np.where(known, promised, 1.0), 1e-300)
         damping, growth = _damped(damping, growth, better, kept)
-        pick = lambda new, old: np.where(better.reshape(-1, *[1] * (old.ndim - 1)), new, old)  # noqa: E731, B023
-        r, jac, ok = pick(new_r, r), pick(new_jac, jac), ok | (better & new_ok)
-        state.z, state.cost = pick(trial, state.z), np.where(better, cost, state.cost)
+        r, jac, state.z = map(partial(_picked, better), (new_r, new_jac, trial), (r, jac, state.z))
+        ok, state.cost = ok | (better & new_ok), np.where(better, cost, state.cost)
         state.converged = (small >= patience) | (damping > 1e8)
         if not together:  # nothing is left to gain
             state.converged |= promised < 0.1 * tolerance * state.cost
@@ -190,6 +191,13 @@ def levenberg_marquardt(
             tick(state)
     state.residuals, state.jacobian = r, jac
     return state
+
+
+def _picked(better: np.ndarray, new: np.ndarray, old: np.ndarray) -> np.ndarray:
+    """The new values where they are better, the old ones elsewhere, in place where that is allowed."""
+    old = old if old.flags.writeable else old.copy()
+    old[better] = new[better]
+    return old
 
 
 def _damped(damping, growth, better, kept) -> tuple[np.ndarray, np.ndarray]:

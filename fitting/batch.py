@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -52,18 +53,21 @@ class File:
         The file.
     read : callable
         Makes measurements of it.
+    how : str
+        How it is read, in words: another way makes another run.
     """
 
     path: Path
     read: Callable[[], Sequence[mj.Measurement]]
+    how: str = ""
 
     def __call__(self) -> Sequence[mj.Measurement]:
         """The measurements."""
         return self.read()
 
     def digest(self) -> str:
-        """SHA-256 of the file."""
-        return hashlib.sha256(self.path.read_bytes()).hexdigest()
+        """SHA-256 of the file, and how it is read."""
+        return hashlib.sha256(self.path.read_bytes()).hexdigest() + self.how
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,8 +130,7 @@ def fit_batch(
     Parameters
     ----------
     devices : mapping of str to sequence of Measurement, or to callable
-        The measurements of each device, or what reads them (a `File`, say), called when its chunk is
-        due.
+        The measurements of each device, or what reads them when its chunk is due, as a `File`.
     device : AbstractDevice or Circuit
         The model, with values of what is not fitted.
     out : str or Path
@@ -135,21 +138,17 @@ def fit_batch(
     free, fix, bench, env, point_time, model_sigma
         As for `fit`.
     seed : int
-        Seed of starts and resampling; a device's numbers do not depend on the others beside it but
-        for rounding.
+        Of starts and resampling; a device's numbers do not depend on the others but for rounding.
     screened, starts : int
-        Starts evaluated for each device, and the best of them, which are improved; up to three more
-        where these lead nowhere.
+        Starts evaluated for each device, and how many are improved.
     chunk : int
         Devices that advance together; all that an interrupt loses.
     grids : bool
-        Whether to search on grids of steps first; else the adaptive solver searches.
+        Whether to search on grids of steps first, and not by the adaptive solver alone.
     each : callable, optional
-        Called with the name of each fitted device and its `FitResult`, before its chunk counts as
-        done.
+        Called with name and `FitResult` of each fitted device, before its chunk counts as done.
     tick : callable, optional
-        Called after each chunk with the numbers of devices done and in all, and whether the chunk was
-        fitted now.
+        Called after each chunk with the numbers of devices done and in all, and whether it is new.
 
     Returns
     -------
@@ -167,34 +166,32 @@ def fit_batch(
 
     Notes
     -----
-    Devices of a chunk whose data have one shape (numbers of rows, of waveforms, of excursions) and one
-    bench are searched by one program, see `fitting.engine`: on grids of steps that follow each
-    solution; the residuals of the result are those of the adaptive solver, and where the two do not
-    agree the adaptive solver searches. Each search is that of `fit` without its second round. Where
-    `model_sigma` is below its default, the search starts with the default.
+    Devices of a chunk whose data have one shape are searched by one program, see `fitting.search`.
     """
     require_x64()
     checked(device, free, fix)
-    options = dict(bench=bench, env=env, point_time=point_time, free=free, fix=fix)
-    options |= {"model_sigma": model_sigma}
+    options = dict(bench=bench, env=env, point_time=point_time, model_sigma=model_sigma)
+    options |= dict(free=free, fix=fix)
     count = -(-screened // starts) * starts
     search = Search(chunk=chunk, screened=count, starts=starts, seed=seed, grids=grids)
-    names = list(devices)
-    chunks = [names[k : k + chunk] for k in range(0, len(names), chunk)]
     prints = {n: _print(source) for n, source in devices.items()}
     folder = _opened(Path(out), [prints, _said(device, options, search)])
-    rows: dict[str, Row] = {}
-    for k, some in enumerate(chunks):
-        path = folder / _CHUNK.format(k)
-        fresh = not path.exists()
-        if fresh:
+    names, rows = list(devices), list[Row]()
+    for k in range(0, len(names), chunk):
+        path, some = folder / _CHUNK.format(k // chunk), names[k : k + chunk]
+        if fresh := not path.exists():
             found = _chunk({n: devices[n] for n in some}, device, options, search, each)
             _write(path, [asdict(found[n]) for n in some])
-        for row in json.loads(path.read_text(encoding="utf-8")):
-            rows[row["name"]] = Row(**row | {"undetermined": tuple(row["undetermined"])})
+        rows += _read(path)
         if tick is not None:
-            tick(len(rows), len(devices), fresh)
-    return [rows[n] for n in devices]
+            tick(len(rows), len(names), fresh)
+    return rows
+
+
+def _read(path: Path) -> list[Row]:
+    """The rows of a chunk."""
+    rows = json.loads(path.read_text(encoding="utf-8"))
+    return [Row(**row | {"undetermined": tuple(row["undetermined"])}) for row in rows]
 
 
 def checked(device: Any, free: Sequence[str] | None, fix: Mapping[str, float] | None) -> None:
@@ -223,7 +220,7 @@ def _said(device: Any, options: Mapping[str, Any], search: Search) -> list[str]:
     model = {n: stored(device, n) for n in (*parameter_specs(device), *setting_specs(device))}
     plain = {n: x if x is None or isinstance(x, str) else float(x) for n, x in model.items()}
     said = [type(device).__name__, str(plain), str(dict(options)), str(search)]
-    return [*said, jax.__version__, mj.__version__]
+    return [*said, jax.__version__, version("memjax")]
 
 
 def _opened(folder: Path, asked: list) -> Path:

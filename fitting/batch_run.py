@@ -138,7 +138,8 @@ def run_batch(options: argparse.Namespace, device: Any) -> int:
     def read(file: str):
         return [measurement_from(file, options)]
 
-    sources = {n: File(file_of(f), partial(read, f)) for n, f in named.items()}
+    how = str([getattr(options, n, None) for n in ("reader", "columns", "shunt", "sign")])
+    sources = {n: File(file_of(f), partial(read, f), how) for n, f in named.items()}
     progress = Progress()
     asked: dict[str, Any] = dict(
         bench=bench, env=env, point_time=point_time, model_sigma=options.model_sigma

@@ -25,12 +25,10 @@ from memjax.io.write import prepare_output, writing_folder
 
 from . import pulse_cli
 from .batch import CHUNK
+from .batch_report import POOR
 from .problem import MODEL_SIGMA
 
 _MARKER = "fit.json"
-
-_POOR = 5.0
-"""Reduced chi squared above which a model is said not to describe the data."""
 
 
 def _assignment(text: str) -> tuple[str, float]:
@@ -207,7 +205,7 @@ def _one(names: Sequence[str], folder: Path, options: argparse.Namespace, device
         bar.close()
     for warning in (w for m in measurements for w in m.warnings):
         say("note", warning)
-    if result.uncertainty.reduced_chi2 > _POOR:
+    if result.uncertainty.reduced_chi2 > POOR:
         chi2 = f"reduced chi squared {result.uncertainty.reduced_chi2:.3g}"
         say(
             "warning",

@@ -14,7 +14,7 @@ from jax import lax
 from jaxtyping import Array, Float, Int
 
 from memjax.circuit import placed
-from memjax.programs import outermost
+from memjax.programs import outermost, quick
 from memjax.scaling import Scaled
 from memjax.solve import Solution
 from memjax.solver import rodas3_parts_step
@@ -48,8 +48,8 @@ _NUDGE = 1e-6
 _LARGEST = 512.0
 """Error of a step over its tolerance that counts at most: 8 times as many steps."""
 
-_EXCESS = 1.5
-"""Growth of the number of steps between two rows above which a solve is done again before it is used."""
+_GROWTH = {True: 1.5, False: 4.0}
+"""Growth of the number of steps between two rows above which a solve is done again: for the optimum, on the way."""
 
 
 class Grid(eqx.Module):
@@ -243,17 +243,22 @@ def _plainly(problems, which, z, grid, events):
 
 
 def _linearly(problems, which, z, grid, events):
-    """Residuals and Jacobian by forward mode; what does not depend on the tangent is computed once."""
+    """Residuals, Jacobian by forward mode, and errors; what does not depend on the tangent is computed once."""
     lanes = _lanes(problems, which, grid, events)
 
     def along(k):
         only = jnp.zeros_like(z).at[:, k].set(1.0)
-        return jax.jvp(lanes, (z,), (only,), has_aux=True)[:2]
+        return jax.jvp(lanes, (z,), (only,), has_aux=True)
 
-    return jax.vmap(along, out_axes=(None, -1))(jnp.arange(z.shape[1]))
+    return jax.vmap(along, out_axes=(None, -1, None))(jnp.arange(z.shape[1]))
 
 
-plainly, linearly = outermost(_plainly), outermost(_linearly)
+def _single() -> dict[str, Any]:
+    """Options of XLA for programs of which several run at the same time: a thread each."""
+    return quick() | {"xla_cpu_multi_thread_eigen": False}
+
+
+plainly, linearly = outermost(_plainly, _single), outermost(_linearly, _single)
 
 
 def _adaptively(problems: Any, which, z):
@@ -263,7 +268,7 @@ def _adaptively(problems: Any, which, z):
     return jax.vmap(lambda own, z: eqx.combine(own, rest).residuals(z))(own, z)
 
 
-adaptively = outermost(_adaptively)
+adaptively = outermost(_adaptively, _single)
 
 
 @jax.jit
@@ -318,19 +323,22 @@ class Engine:
     def _gridded(self, z, jobs, *, slopes: bool):
         """Residuals (and slopes) on a grid that suits these points; it is kept for the next ones."""
         which, steps = self.owner[jobs], self.steps[jobs]
+        gap, fine = self.plan.gap[which], self.rtol == FINE
+        allowed = _GROWTH[fine]
+        # On the way a grid that was right a step before is tried as it is.
+        ahead = linearly if slopes and not fine else plainly
         for _ in range(_PASSES):
             grid = self.plan.grid(which, steps, self.rtol)
-            r, excess = plainly(self.problems, which, z, grid, self.events)
-            want = needed(self.plan.gap[which], steps, np.asarray(excess))
-            if np.all(want <= _EXCESS * steps):
+            *found, excess = ahead(self.problems, which, z, grid, self.events)
+            want = needed(gap, steps, np.asarray(excess))
+            if np.all(want <= allowed * steps):
                 break
-            steps = np.maximum(want, steps // 2)
+            ahead, steps = plainly, np.maximum(want, steps // 2)
+        if slopes and ahead is plainly:
+            *found, _ = linearly(self.problems, which, z, grid, self.events)
         # Grids that are nearly right stay, so that costs can be compared.
-        steps = np.where((want <= _EXCESS * steps) & (3 * want >= steps), steps, want)
-        if slopes:
-            r, jacobian = linearly(self.problems, which, z, grid, self.events)
-            return r, jacobian, steps
-        return r, steps
+        steps = np.where((want <= _GROWTH[True] * steps) & (3 * want >= steps), steps, want)
+        return *found, steps
 
     def some(self, jobs: Int[np.ndarray, " some"]) -> "Engine":
         """An engine of some of the jobs, on the grids that they have."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -51,6 +52,13 @@ class Progress:
     history: list[float] = field(default_factory=list)
     residuals: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
     jacobian: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0)))
+
+    def counted(self, evaluations: int, failed: int) -> None:
+        """Count an iteration."""
+        self.iterations += 1
+        self.evaluations += evaluations
+        self.failed += failed
+        self.history.append(float(np.min(self.cost)))
 
     @property
     def best(self) -> int:
@@ -126,9 +134,8 @@ def levenberg_marquardt(
     iterations : int
         Largest number of iterations.
     tolerance : float
-        A start has converged when `patience` steps in a row lower its cost by less than this share;
-        the search ends when all have, or when eight iterations lower the best cost by less than
-        this share each.
+        A start has converged when `patience` steps in a row lower its cost by less than this share; the
+        search ends when all have, or when eight iterations lower the best by less than it each.
     together : bool
         Whether the starts are of one problem, so that the best of them may end the search.
     patience : int
@@ -145,11 +152,9 @@ def levenberg_marquardt(
 
     Notes
     -----
-    Damping by the diagonal of J'J after Nielsen: eased by the share of the promised fall that came true,
-    and multiplied by 2, 4, 8, ... at failures in a row (a higher cost, or a solve that did not end
-    well). Moves are limited to 1.5 in each coordinate. A start has converged after small gains in a row,
-    where no step is short enough, or, if the starts are not of one problem, where a step promises less
-    than a tenth of a small gain.
+    Damping by the diagonal of J'J after Nielsen, see `_damped`. Moves are limited to 1.5 in each
+    coordinate. A start has converged after small gains in a row, where no step is short enough, or, if
+    the starts are not of one problem, where a step promises less than a tenth of a small gain.
     """
     every = np.arange(len(z))
     r, jac, ok = evaluate(z) if together else evaluate(z, every)
@@ -162,37 +167,57 @@ def levenberg_marquardt(
         idle = np.all(state.converged | ~np.isfinite(state.cost))
         if idle or (together and _stalled(state.history[begun:], tolerance)):
             break
-        step, promised = _steps(r, jac, ok, damping)
-        trial, which = state.z + step, every
-        if together:
-            new_r, new_jac, new_ok = evaluate(trial)
-        else:  # the others stay where they are
+        which = every
+        if not together:
             which = np.flatnonzero(~state.converged & np.isfinite(state.cost))
-            new_r, new_jac, new_ok = r.copy(), jac.copy(), np.zeros_like(ok)
-            new_r[which], new_jac[which], new_ok[which] = evaluate(trial[which], which)
+        step, promised = np.zeros_like(z), np.zeros(len(z))
+        step[which], promised[which] = _steps(r[which], jac[which], ok[which], damping[which])
+        trial = state.z + step
+        new_r, new_jac, new_ok = _tried(evaluate, trial, which, together, r, jac)
         cost = half_squares(new_r, new_ok)
         better = cost < state.cost
         known = better & np.isfinite(state.cost)
         before, after = np.where(known, state.cost, 1.0), np.where(known, cost, 1.0)
-        kept = (before - after) / np.maximum(np.where(known, promised, 1.0), 1e-300)
         small = np.where(known & (before - after < tolerance * before), small + 1, small * ~better)
-        ease = np.maximum(1 / 3, 1 - (2 * np.minimum(kept, 1.0) - 1) ** 3)
-        damping = np.clip(damping * np.where(better, ease, growth), 1e-9, 1e12)
-        growth = np.where(better, 2.0, 2 * growth)
-        pick = lambda new, old: np.where(better.reshape(-1, *[1] * (old.ndim - 1)), new, old)  # noqa: E731, B023
-        r, jac, ok = pick(new_r, r), pick(new_jac, jac), ok | (better & new_ok)
-        state.z, state.cost = pick(trial, state.z), np.where(better, cost, state.cost)
+        kept = (before - after) / np.maximum(np.where(known, promised, 1.0), 1e-300)
+        damping, growth = _damped(damping, growth, better, kept)
+        r, jac, state.z = map(partial(_picked, better), (new_r, new_jac, trial), (r, jac, state.z))
+        ok, state.cost = ok | (better & new_ok), np.where(better, cost, state.cost)
         state.converged = (small >= patience) | (damping > 1e8)
         if not together:  # nothing is left to gain
-            state.converged |= promised < 0.1 * tolerance * before
-        state.iterations += 1
-        state.evaluations += len(which)
-        state.failed += int(np.sum(~new_ok[which]))
-        state.history.append(float(np.min(state.cost)))
+            state.converged |= promised < 0.1 * tolerance * state.cost
+        state.counted(len(which), int(np.sum(~new_ok[which])))
         if tick is not None:
             tick(state)
     state.residuals, state.jacobian = r, jac
     return state
+
+
+def _picked(better: np.ndarray, new: np.ndarray, old: np.ndarray) -> np.ndarray:
+    """The new values where they are better, the old ones elsewhere, in place where that is allowed."""
+    old = old if old.flags.writeable else old.copy()
+    old[better] = new[better]
+    return old
+
+
+def _damped(damping, growth, better, kept) -> tuple[np.ndarray, np.ndarray]:
+    """Damping of the next step, and by how much a failure will multiply it.
+
+    Eased by the share of the promised fall that came true; multiplied by 2, 4, 8, ... at failures in a
+    row (a higher cost, or a solve that did not end well).
+    """
+    ease = np.maximum(1 / 3, 1 - (2 * np.minimum(kept, 1.0) - 1) ** 3)
+    damping = np.clip(damping * np.where(better, ease, growth), 1e-9, 1e12)
+    return damping, np.where(better, 2.0, 2 * growth)
+
+
+def _tried(evaluate: Evaluate, trial: np.ndarray, which: np.ndarray, together: bool, r, jac):
+    """Residuals, Jacobians and success at a trial; starts of other problems that have ended do not succeed."""
+    if together:
+        return evaluate(trial)
+    new_r, new_jac, ok = r.copy(), jac.copy(), np.zeros(len(trial), bool)
+    new_r[which], new_jac[which], ok[which] = evaluate(trial[which], which)
+    return new_r, new_jac, ok
 
 
 def _stalled(history: list[float], tolerance: float) -> bool:

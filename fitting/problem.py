@@ -90,10 +90,9 @@ def sigma_log(w: Waveform, model_sigma: float = MODEL_SIGMA) -> Float[np.ndarray
 def sigma_events(w: Waveform) -> Float[np.ndarray, "legs 3"]:
     """Standard deviation of the median rows of the events: scatter, sampling in whole rows, and the model's share."""
     count = np.sum(np.isfinite(w.events), axis=0)
-    away = np.abs(w.events - w.median_events())
-    scatter = 1.4826 * np.where(
-        count > 0, np.nanmedian(np.where(count > 0, away, 0.0), axis=0), np.inf
-    )
+    away = np.where(count > 0, np.abs(w.events - w.median_events()), 0.0)
+    middle = np.nanmedian if np.any(np.isnan(away)) else np.median  # far faster
+    scatter = 1.4826 * np.where(count > 0, middle(away, axis=0), np.inf)
     return np.sqrt(1.2533**2 * scatter**2 / np.maximum(count, 1) + 1 / 12 + EVENT_SIGMA**2)
 
 

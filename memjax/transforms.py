@@ -1,6 +1,7 @@
 """Unconstrained coordinates for bounded parameters: log and logit, chosen from the bounds."""
 
 import abc
+import functools
 
 import equinox as eqx
 import jax
@@ -92,6 +93,7 @@ class LogLogit(AbstractTransform):
         return jnp.exp(self.inner.inverse(z))
 
 
+@functools.cache
 def from_spec(spec: ParameterSpec) -> AbstractTransform:
     """The transform that suits a parameter's bounds.
 

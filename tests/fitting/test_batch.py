@@ -100,12 +100,28 @@ def test_grids_give_the_residuals_and_slopes_of_the_adaptive_solver(wafer):
     assert np.max(np.abs(r - exact)) < 1e-3
 
 
+@pytest.mark.study
 def test_what_the_adaptive_solver_finds_alone_is_the_same_within_a_hundredth_of_sigma(
     rows, wafer, tmp_path
 ):
     (slow,) = run({"d3": wafer["d3"]}, tmp_path / "run", grids=False)
     for n in FREE:
         assert abs(slow.values[n] - rows[3].values[n]) < 0.01 * rows[3].std[n]
+
+
+def test_where_the_model_is_granted_the_noise_chi_squared_and_deviations_are_those_of_textbooks(
+    wafer, truth, tmp_path
+):
+    some = {f"d{k}": wafer[f"d{k}"] for k in range(CHUNK)}
+    rows = run(some, tmp_path / "run", model_sigma=0.01 / np.log(10))
+    z = [
+        np.log(r.values[n] / truth[n][k]) / (r.std[n] / r.values[n])
+        for k, r in enumerate(rows)
+        for n in FREE
+    ]
+    assert np.max(np.abs(z)) < 4  # of 16: by chance once in a thousand
+    # 96 degrees of freedom: four standard deviations.
+    assert all(abs(r.reduced_chi2 - 1) < 4 * np.sqrt(2 / 96) for r in rows)
 
 
 def test_a_device_that_cannot_be_read_has_its_reason_in_its_row(rows):

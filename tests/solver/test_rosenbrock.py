@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from memjax.solver import Rodas3, rodas3_step
+from memjax.solver import Rodas3, rodas3_parts_step, rodas3_step
 from tests.helpers import fitted_order
 
 MU = 1e3
@@ -34,6 +34,18 @@ def test_the_order_is_three_also_where_the_equation_depends_on_time():
     exact = np.array([np.cos(2.0), np.exp(-np.sin(2.0))])
     errors = [np.max(np.abs(_march(jnp.asarray(float(n))) - exact)) for n in ns]
     assert fitted_order(2 / ns, errors) == pytest.approx(3.0, abs=0.15)
+
+
+def test_a_step_by_parts_is_the_step_of_the_vector():
+    def f(t, y):
+        return jnp.stack([-1e3 * (y[0] - jnp.cos(t)) * (1 + y[1] ** 2), y[0] - y[1] * jnp.sin(t)])
+
+    t, h, y = jnp.asarray(0.3), jnp.asarray(0.01), jnp.array([0.9, -0.4])
+    whole = rodas3_step(f, t, y, h=h)
+    rates = lambda s, z: list(f(t + s * h, jnp.stack(z)))  # noqa: E731
+    end, error = rodas3_parts_step(rates, list(y), h=h)
+    np.testing.assert_allclose(jnp.stack(end), whole.y, rtol=1e-12)
+    np.testing.assert_allclose(jnp.stack(error), whole.error, rtol=1e-9, atol=1e-15)
 
 
 def test_one_step_damps_a_stiff_mode_away():

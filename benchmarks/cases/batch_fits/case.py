@@ -39,10 +39,10 @@ def by_memjax(data: Sequence[np.ndarray], *, grids: bool = True) -> list[ft.Row]
 
 
 def _timed(fit, *args, **options):
-    """Wall time [s], and what a fit gave."""
-    begin = time.perf_counter()
+    """Wall time and processor time of all threads [s], and what a fit gave."""
+    begin = time.perf_counter(), time.process_time()
     found = fit(*args, **options)
-    return time.perf_counter() - begin, found
+    return time.perf_counter() - begin[0], time.process_time() - begin[1], found
 
 
 def _logs(rows: Sequence[ft.Row]) -> np.ndarray:
@@ -88,14 +88,14 @@ def run(size: str, record: Recorder) -> None:
     data = [problem.measured(q, k) for k, q in enumerate(truths)]
     truth = _chi2(truths, data)
     slow = [_timed(problem.by_scipy, x) for x in data[: few // 2]]
-    first, rows = _timed(by_memjax, data)
+    first, _, rows = _timed(by_memjax, data)
     later = [_timed(by_memjax, data) for _ in range(RUNS)]
     slow += [_timed(problem.by_scipy, x) for x in data[few // 2 : few]]
-    seconds = [t for t, _ in slow]
-    chi2 = _chi2(np.array([q for _, q in slow]), data[:few])
-    whole = float(np.sum(seconds))
-    _record(record, "scipy", Times(run=[whole / few]), chi2, truth[:few], seconds=seconds)
-    run_s = [t / count for t, _ in later]
+    wall, cpu, found = zip(*slow, strict=True)
+    chi2, alone = _chi2(np.array(found), data[:few]), float(np.mean(wall))
+    own = float(np.mean(cpu))
+    _record(record, "scipy", Times(run=[alone]), chi2, truth[:few], seconds=wall, cpu_s=own)
+    run_s, processor = [w / count for w, *_ in later], [c / count for _, c, _ in later]
     speed = float(np.median(run_s))
     _record(
         record,
@@ -103,17 +103,19 @@ def run(size: str, record: Recorder) -> None:
         Times(run=run_s, compile=max(first - speed * count, 0.0)),
         _chi2(_logs(rows), data),
         truth,
-        ratio=whole / few / speed,
-        ratio_with_compilation=whole / few / (first / count),
-        run_to_run="equal" if all(r == rows for _, r in later) else "different",
+        cpu_s=float(np.median(processor)),
+        ratio=alone / speed,
+        ratio_of_cpu=own / float(np.median(processor)),
+        ratio_with_compilation=alone / (first / count),
+        run_to_run="equal" if all(r == rows for *_, r in later) else "different",
     )
     _in_lockstep(record, data[:few], truth[:few])
 
 
 def _in_lockstep(record: Recorder, data: Sequence[np.ndarray], truth: np.ndarray) -> None:
     """The adaptive solver all the way, lanes of a batch waiting for the slowest."""
-    first, rows = _timed(by_memjax, data, grids=False)
-    later, _ = _timed(by_memjax, data, grids=False)
+    first, _, rows = _timed(by_memjax, data, grids=False)
+    later, *_ = _timed(by_memjax, data, grids=False)
     times = Times(run=[later / len(data)], compile=max(first - later, 0.0))
     _record(record, "memjax, adaptive", times, _chi2(_logs(rows), data), truth)
 

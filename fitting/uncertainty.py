@@ -81,42 +81,54 @@ class Uncertainty:
         return float(stats.t.ppf((1 + level) / 2, self.freedom))
 
 
-def _shifts(problem: Problem, a: int, w: Waveform, log_i, events) -> tuple[np.ndarray, np.ndarray]:
+def _shifts(
+    problem: Problem,
+    a: int,
+    w: Waveform,
+    log_i: Float[np.ndarray, "draws points"],
+    events: Float[np.ndarray, "draws legs 3"],
+) -> tuple[np.ndarray, np.ndarray]:
     """Currents and event rows of a waveform, less their medians, as residuals [sigma]."""
     weight, counts = (np.asarray(x[a]) for x in (problem.group.weight, problem.group.event_weight))
-    rows, moved = np.zeros(len(weight)), np.zeros(counts.shape)
-    rows[: len(w.v)] = log_i - w.median_log()
-    moved[: len(w.legs)] = np.nan_to_num(events - w.median_events())
-    return rows * weight, (moved * counts).ravel()
+    rows = np.zeros((len(log_i), len(weight)))
+    moved = np.zeros((len(events), *counts.shape))
+    rows[:, : len(w.v)] = log_i - w.median_log()
+    moved[:, : len(w.legs)] = np.nan_to_num(events - w.median_events())
+    return rows * weight, (moved * counts).reshape(len(moved), -1)
+
+
+def _joined(parts: list[tuple[np.ndarray, np.ndarray]]) -> Float[np.ndarray, "draws data"]:
+    """Residuals of all waveforms in the order of `Problem.data_residuals`: currents, then events."""
+    return np.concatenate([x for part in zip(*parts, strict=True) for x in part], axis=1)
 
 
 def _resampled(
     problem: Problem, waves: Sequence[Waveform], seed: int
 ) -> Float[np.ndarray, "replicates data"]:
-    """Shifts of the data residuals [sigma] when sweeps are drawn anew, in the order of `Problem.data_residuals`."""
+    """Shifts of the data residuals [sigma] when sweeps are drawn anew."""
     rng = np.random.default_rng(seed)
-    out = []
-    for _ in range(_REPLICATES):
-        found = []
-        for a, w in enumerate(waves):
-            pick = rng.integers(0, w.n_sweeps, w.n_sweeps)
-            drawn = w.median_events(pick) + rng.uniform(-0.5, 0.5, (len(w.legs), 3))
-            found.append(_shifts(problem, a, w, np.median(w.log_i[pick], axis=0), drawn))
-        out.append(np.concatenate([x for part in zip(*found, strict=True) for x in part]))
-    return np.stack(out)
+    found = []
+    for a, w in enumerate(waves):
+        picks = rng.integers(0, w.n_sweeps, (_REPLICATES, w.n_sweeps))
+        log_i = np.stack([np.median(w.log_i[p], axis=0) for p in picks])
+        events = w.events[picks]
+        seen = np.isfinite(events).any(axis=1, keepdims=True)
+        events = np.nanmedian(np.where(seen, events, 0.0), axis=1)
+        events = np.where(seen[:, 0], events, np.nan)
+        jitter = rng.uniform(-0.5, 0.5, events.shape)
+        found.append(_shifts(problem, a, w, log_i, events + jitter))
+    return _joined(found)
 
 
 def _of_cycles(
     problem: Problem, waves: Sequence[Waveform], count: int, j: np.ndarray, least: float
 ):
     """Covariance of the coordinates from cycle to cycle: where each cycle alone would move the best point."""
-    cycles = []
-    for c in range(count):
-        found = [_shifts(problem, a, w, w.log_i[c], w.events[c]) for a, w in enumerate(waves)]
-        cycles.append(np.concatenate([x for part in zip(*found, strict=True) for x in part]))
+    each = enumerate(waves)
+    cycles = _joined([_shifts(problem, a, w, w.log_i[:count], w.events[:count]) for a, w in each])
     size, axes = np.linalg.eigh(j.T @ j)
     size, axes = size[size > least], axes[:, size > least]
-    return np.atleast_2d(np.cov((np.stack(cycles) @ j @ axes / size) @ axes.T, rowvar=False))
+    return np.atleast_2d(np.cov((cycles @ j @ axes / size) @ axes.T, rowvar=False))
 
 
 def _correlation(r: Float[np.ndarray, "waves points"]) -> float:

@@ -112,9 +112,9 @@ def _resampled(
         picks = rng.integers(0, w.n_sweeps, (_REPLICATES, w.n_sweeps))
         log_i = np.stack([np.median(w.log_i[p], axis=0) for p in picks])
         events = w.events[picks]
-        seen = np.isfinite(events).any(axis=1, keepdims=True)
-        events = np.nanmedian(np.where(seen, events, 0.0), axis=1)
-        events = np.where(seen[:, 0], events, np.nan)
+        seen = np.any(np.isfinite(events), axis=1)
+        events = np.nanmedian(np.where(seen[:, None], events, 0.0), axis=1)
+        events = np.where(seen, events, np.nan)
         jitter = rng.uniform(-0.5, 0.5, events.shape)
         found.append(_shifts(problem, a, w, log_i, events + jitter))
     return _joined(found)
@@ -191,6 +191,23 @@ def _data_only(j: np.ndarray, r: np.ndarray, z: np.ndarray, root: np.ndarray, le
     return z - axes @ ((axes.T @ (j.T @ r)) / size), information
 
 
+def _of_noise(
+    problem: Problem, waves: Sequence[Waveform], r, j, inverse, seed: int
+) -> tuple[Float[np.ndarray, "rows free"], str, float]:
+    """A root of J'SJ, where it came from, and its degrees of freedom."""
+    sweeps = min(w.n_sweeps for w in waves)
+    if sweeps >= _FEWEST:
+        shifts = _resampled(problem, waves, seed) @ j
+        root = (shifts - np.mean(shifts, axis=0)) / np.sqrt(_REPLICATES - 1)
+        return root, f"{_REPLICATES} resamplings of the sweeps", sweeps - 1.0
+    root, rho = _of_residuals(problem, r, j, inverse)
+    source = "residuals" + (f", neighbours correlated by {rho:.2f}" if rho else "")
+    source += f" ({sweeps} sweep{'s' * (sweeps > 1)}: without spread between cycles)"
+    counted = np.count_nonzero(np.any(j != 0, axis=1))
+    freedom = min(counted * (1 - rho) / (1 + rho) - j.shape[1], 2.0 * _NEIGHBOURS)
+    return root, source, max(freedom, _LEAST_FREEDOM)
+
+
 def uncertainty(
     problem: Problem,
     waves: Sequence[Waveform],
@@ -242,32 +259,21 @@ def uncertainty(
     _, size, axes = np.linalg.svd(np.concatenate([data_j, prior]), full_matrices=False)
     inverse = (axes.T / size**2) @ axes
     sweeps = min(w.n_sweeps for w in waves)
-    if sweeps >= _FEWEST:
-        shifts = _resampled(problem, waves, seed) @ data_j
-        root = (shifts - np.mean(shifts, axis=0)) / np.sqrt(_REPLICATES - 1)
-        source, freedom = f"{_REPLICATES} resamplings of the sweeps", sweeps - 1.0
-        cycle = _of_cycles(problem, waves, sweeps, data_j, prior[0, 0] ** 2)
-    else:
-        root, rho = _of_residuals(problem, data_r, data_j, inverse)
-        source = "residuals" + (f", neighbours correlated by {rho:.2f}" if rho else "")
-        source += f" ({sweeps} sweep{'s' * (sweeps > 1)}: without spread between cycles)"
-        freedom = min(counted * (1 - rho) / (1 + rho) - n, 2.0 * _NEIGHBOURS)
-        freedom = max(freedom, _LEAST_FREEDOM)
-        cycle = None
+    root, source, freedom = _of_noise(problem, waves, data_r, data_j, inverse, seed)
+    least = prior[0, 0] ** 2
     # A root of the covariance, so that rounding makes no variance negative.
     spread = np.concatenate([root, noise * prior]) @ inverse
     covariance = spread.T @ spread
     sigma = np.sqrt(np.diag(covariance))
-    loose = tuple(
-        name for name, s in zip(problem.free, sigma, strict=True) if s > _UNDETERMINED * PRIOR_SIGMA
-    )
     scale = np.sum(root**2) / max(np.sum(data_j**2), 1e-300)
-    data_z, information = _data_only(data_j, data_r, np.asarray(z), root, prior[0, 0] ** 2)
+    data_z, information = _data_only(data_j, data_r, np.asarray(z), root, least)
     return Uncertainty(
         covariance=covariance,
         sigma_z=sigma,
         correlation=covariance / np.outer(sigma, sigma),
-        undetermined=loose,
+        undetermined=tuple(
+            m for m, s in zip(problem.free, sigma, strict=True) if s > _UNDETERMINED * PRIOR_SIGMA
+        ),
         source=source,
         reduced_chi2=chi2,
         freedom=freedom,
@@ -276,5 +282,5 @@ def uncertainty(
         fisher=data_j.T @ data_j / max(scale, 1e-300),
         noise=float(np.sqrt(min(max(scale, chi2), 1.0))),
         sweeps=sweeps,
-        cycle=cycle,
+        cycle=_of_cycles(problem, waves, sweeps, data_j, least) if sweeps >= _FEWEST else None,
     )

@@ -589,13 +589,4 @@ def _shorter(bench: _Bench, z, goal, model) -> tuple[np.ndarray, np.ndarray] | N
     return None
 
 
-__all__ = [
-    "SUMMARIES",
-    "Estimate",
-    "SpikeFit",
-    Traces,
-    "VoltageFit",
-    "fit_spikes",
-    "fit_voltages",
-    "voltage_problem",
-]
+__all__ = ["SUMMARIES", "Estimate", "SpikeFit", "VoltageFit", "fit_spikes", "fit_voltages"]

@@ -81,42 +81,54 @@ class Uncertainty:
         return float(stats.t.ppf((1 + level) / 2, self.freedom))
 
 
-def _shifts(problem: Problem, a: int, w: Waveform, log_i, events) -> tuple[np.ndarray, np.ndarray]:
+def _shifts(
+    problem: Problem,
+    a: int,
+    w: Waveform,
+    log_i: Float[np.ndarray, "draws points"],
+    events: Float[np.ndarray, "draws legs 3"],
+) -> tuple[np.ndarray, np.ndarray]:
     """Currents and event rows of a waveform, less their medians, as residuals [sigma]."""
     weight, counts = (np.asarray(x[a]) for x in (problem.group.weight, problem.group.event_weight))
-    rows, moved = np.zeros(len(weight)), np.zeros(counts.shape)
-    rows[: len(w.v)] = log_i - w.median_log()
-    moved[: len(w.legs)] = np.nan_to_num(events - w.median_events())
-    return rows * weight, (moved * counts).ravel()
+    rows = np.zeros((len(log_i), len(weight)))
+    moved = np.zeros((len(events), *counts.shape))
+    rows[:, : len(w.v)] = log_i - w.median_log()
+    moved[:, : len(w.legs)] = np.nan_to_num(events - w.median_events())
+    return rows * weight, (moved * counts).reshape(len(moved), -1)
+
+
+def _joined(parts: list[tuple[np.ndarray, np.ndarray]]) -> Float[np.ndarray, "draws data"]:
+    """Residuals of all waveforms in the order of `Problem.data_residuals`: currents, then events."""
+    return np.concatenate([x for part in zip(*parts, strict=True) for x in part], axis=1)
 
 
 def _resampled(
     problem: Problem, waves: Sequence[Waveform], seed: int
 ) -> Float[np.ndarray, "replicates data"]:
-    """Shifts of the data residuals [sigma] when sweeps are drawn anew, in the order of `Problem.data_residuals`."""
+    """Shifts of the data residuals [sigma] when sweeps are drawn anew."""
     rng = np.random.default_rng(seed)
-    out = []
-    for _ in range(_REPLICATES):
-        found = []
-        for a, w in enumerate(waves):
-            pick = rng.integers(0, w.n_sweeps, w.n_sweeps)
-            drawn = w.median_events(pick) + rng.uniform(-0.5, 0.5, (len(w.legs), 3))
-            found.append(_shifts(problem, a, w, np.median(w.log_i[pick], axis=0), drawn))
-        out.append(np.concatenate([x for part in zip(*found, strict=True) for x in part]))
-    return np.stack(out)
+    found = []
+    for a, w in enumerate(waves):
+        picks = rng.integers(0, w.n_sweeps, (_REPLICATES, w.n_sweeps))
+        log_i = np.stack([np.median(w.log_i[p], axis=0) for p in picks])
+        events = w.events[picks]
+        seen = np.any(np.isfinite(events), axis=1)
+        events = np.nanmedian(np.where(seen[:, None], events, 0.0), axis=1)
+        events = np.where(seen, events, np.nan)
+        jitter = rng.uniform(-0.5, 0.5, events.shape)
+        found.append(_shifts(problem, a, w, log_i, events + jitter))
+    return _joined(found)
 
 
 def _of_cycles(
     problem: Problem, waves: Sequence[Waveform], count: int, j: np.ndarray, least: float
 ):
     """Covariance of the coordinates from cycle to cycle: where each cycle alone would move the best point."""
-    cycles = []
-    for c in range(count):
-        found = [_shifts(problem, a, w, w.log_i[c], w.events[c]) for a, w in enumerate(waves)]
-        cycles.append(np.concatenate([x for part in zip(*found, strict=True) for x in part]))
+    each = enumerate(waves)
+    cycles = _joined([_shifts(problem, a, w, w.log_i[:count], w.events[:count]) for a, w in each])
     size, axes = np.linalg.eigh(j.T @ j)
     size, axes = size[size > least], axes[:, size > least]
-    return np.atleast_2d(np.cov((np.stack(cycles) @ j @ axes / size) @ axes.T, rowvar=False))
+    return np.atleast_2d(np.cov((cycles @ j @ axes / size) @ axes.T, rowvar=False))
 
 
 def _correlation(r: Float[np.ndarray, "waves points"]) -> float:
@@ -179,6 +191,23 @@ def _data_only(j: np.ndarray, r: np.ndarray, z: np.ndarray, root: np.ndarray, le
     return z - axes @ ((axes.T @ (j.T @ r)) / size), information
 
 
+def _of_noise(
+    problem: Problem, waves: Sequence[Waveform], r, j, inverse, seed: int
+) -> tuple[Float[np.ndarray, "rows free"], str, float]:
+    """A root of J'SJ, where it came from, and its degrees of freedom."""
+    sweeps = min(w.n_sweeps for w in waves)
+    if sweeps >= _FEWEST:
+        shifts = _resampled(problem, waves, seed) @ j
+        root = (shifts - np.mean(shifts, axis=0)) / np.sqrt(_REPLICATES - 1)
+        return root, f"{_REPLICATES} resamplings of the sweeps", sweeps - 1.0
+    root, rho = _of_residuals(problem, r, j, inverse)
+    source = "residuals" + (f", neighbours correlated by {rho:.2f}" if rho else "")
+    source += f" ({sweeps} sweep{'s' * (sweeps > 1)}: without spread between cycles)"
+    counted = np.count_nonzero(np.any(j != 0, axis=1))
+    freedom = min(counted * (1 - rho) / (1 + rho) - j.shape[1], 2.0 * _NEIGHBOURS)
+    return root, source, max(freedom, _LEAST_FREEDOM)
+
+
 def uncertainty(
     problem: Problem,
     waves: Sequence[Waveform],
@@ -230,32 +259,21 @@ def uncertainty(
     _, size, axes = np.linalg.svd(np.concatenate([data_j, prior]), full_matrices=False)
     inverse = (axes.T / size**2) @ axes
     sweeps = min(w.n_sweeps for w in waves)
-    if sweeps >= _FEWEST:
-        shifts = _resampled(problem, waves, seed) @ data_j
-        root = (shifts - np.mean(shifts, axis=0)) / np.sqrt(_REPLICATES - 1)
-        source, freedom = f"{_REPLICATES} resamplings of the sweeps", sweeps - 1.0
-        cycle = _of_cycles(problem, waves, sweeps, data_j, prior[0, 0] ** 2)
-    else:
-        root, rho = _of_residuals(problem, data_r, data_j, inverse)
-        source = "residuals" + (f", neighbours correlated by {rho:.2f}" if rho else "")
-        source += f" ({sweeps} sweep{'s' * (sweeps > 1)}: without spread between cycles)"
-        freedom = min(counted * (1 - rho) / (1 + rho) - n, 2.0 * _NEIGHBOURS)
-        freedom = max(freedom, _LEAST_FREEDOM)
-        cycle = None
+    root, source, freedom = _of_noise(problem, waves, data_r, data_j, inverse, seed)
+    least = prior[0, 0] ** 2
     # A root of the covariance, so that rounding makes no variance negative.
     spread = np.concatenate([root, noise * prior]) @ inverse
     covariance = spread.T @ spread
     sigma = np.sqrt(np.diag(covariance))
-    loose = tuple(
-        name for name, s in zip(problem.free, sigma, strict=True) if s > _UNDETERMINED * PRIOR_SIGMA
-    )
     scale = np.sum(root**2) / max(np.sum(data_j**2), 1e-300)
-    data_z, information = _data_only(data_j, data_r, np.asarray(z), root, prior[0, 0] ** 2)
+    data_z, information = _data_only(data_j, data_r, np.asarray(z), root, least)
     return Uncertainty(
         covariance=covariance,
         sigma_z=sigma,
         correlation=covariance / np.outer(sigma, sigma),
-        undetermined=loose,
+        undetermined=tuple(
+            m for m, s in zip(problem.free, sigma, strict=True) if s > _UNDETERMINED * PRIOR_SIGMA
+        ),
         source=source,
         reduced_chi2=chi2,
         freedom=freedom,
@@ -264,5 +282,5 @@ def uncertainty(
         fisher=data_j.T @ data_j / max(scale, 1e-300),
         noise=float(np.sqrt(min(max(scale, chi2), 1.0))),
         sweeps=sweeps,
-        cycle=cycle,
+        cycle=_of_cycles(problem, waves, sweeps, data_j, least) if sweeps >= _FEWEST else None,
     )

@@ -1,6 +1,7 @@
 """The whole calibration, on the bundled example."""
 
 import json
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -11,8 +12,11 @@ import fitting as ft
 import memjax as mj
 from fitting.fit import BATCH
 from fitting.problem import evaluate
-from fitting.store import write
+from fitting.profile import Profile
+from fitting.sampling import _judged
+from fitting.store import told, write
 from memjax.errors import DataError, ModelError
+from memjax.fields import parameter_specs as specs_of
 from memjax.observables import summarise, switching
 from memjax.params import get, known
 
@@ -122,6 +126,8 @@ def test_a_fit_folder_is_complete_and_its_json_strict(result, tmp_path):
     content = json.loads((tmp_path / "fit.json").read_text())
     assert content["parameters"]["mu"]["value"] == float(result.device.mu)
     assert set(content["parameters"]["mu"]) >= {"value", "unit", "std", "bounds", "free"}
+    assert content["uncertainty"]["method"] == "laplace"
+    assert content["identifiability"]["sentences"]
     assert content["settings"] == {}  # a diffusive memristor has none
     assert content["data"][0]["sha256"]
     page = (tmp_path / "report.html").read_text()
@@ -129,6 +135,25 @@ def test_a_fit_folder_is_complete_and_its_json_strict(result, tmp_path):
     assert 'src="http' not in page
     simulated = np.genfromtxt(tmp_path / "simulated.csv", delimiter=",", names=True)
     assert len(simulated) == result.n_points
+
+
+def test_intervals_of_the_method_that_was_asked_for_are_told(result):
+    plain = told(result)
+    assert plain["method"] == "laplace"
+    low, high = plain["intervals"]["mu"]
+    assert low < float(result.device.mu) < high
+    profile = Profile(name="mu", low=None, high=99.0, level=0.9, values=(), rise=())
+    by_profile = told(replace(result, profiles=(profile,)))
+    assert by_profile["intervals"]["mu"] == [None, 99.0]
+    assert "no lower end" in by_profile["notes"][0]
+    rng = np.random.default_rng(0)
+    columns = {n: np.exp(rng.normal(size=(2, 200))) for n in result.problem.free}
+    sample = _judged(columns, {"diverging": np.zeros((2, 200), bool)}, specs_of(result.device), {})
+    drawn = replace(result, sample=sample)
+    by_draws = told(drawn)
+    assert by_draws["method"] == "nuts"
+    assert set(by_draws["r_hat"]) == set(result.problem.free)
+    json.dumps(by_draws, allow_nan=False)
 
 
 def test_spread_by_simulation_comes_nearer_to_the_distribution(result):

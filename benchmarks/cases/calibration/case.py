@@ -31,8 +31,8 @@ SETS = {"smoke": (24, 12, 16, 24), "full": (300, 200, 200, 200)}
 
 LEVEL, ALLOWED = 0.9, 0.05
 
-NOISE, CYCLE, DEVICE = 0.03, 0.05, 0.15
-"""Relative read noise; standard deviations of logarithms from cycle to cycle and from device to device."""
+NOISE, MUCH, CYCLE, DEVICE = 0.03, 0.2, 0.05, 0.15
+"""Relative read noise, of profiles; standard deviations of logarithms from cycle to cycle, from device to device."""
 
 CYCLES = 6
 PRIOR, SHOTS, WARMUP, DRAWS, KEEP = 0.3, 0.1, 100, 120, 6
@@ -112,7 +112,7 @@ def profiled(record: Recorder, count: int) -> None:
     """One sweep with much noise: profile and Laplace intervals of the same fits."""
 
     def both():
-        truth, z, cost, jac, known, evaluate = _sweeps(count, 1, 0.0, 0.5, 3)
+        truth, z, cost, jac, known, evaluate = _sweeps(count, 1, 0.0, MUCH, 3)
         inverse = np.linalg.inv(np.einsum("dri,drj->dij", jac, jac))
         covariance = np.stack([u.covariance for u in known])
         reach = np.array([u.reach(LEVEL) for u in known])
@@ -130,7 +130,7 @@ def profiled(record: Recorder, count: int) -> None:
         return truth, z, reach[:, None] * np.sqrt(variance), np.moveaxis(np.array(ends), 2, 0)
 
     seconds, (truth, z, half, ends) = lap(both)
-    what = f"{count} devices, 4 free parameters, one sweep, 50 % read noise"
+    what = f"{count} devices, 4 free parameters, one sweep, {MUCH:.0%} read noise"
     inside = (ends[..., 0] < truth) & (truth < ends[..., 1])
     width = np.median((ends[..., 1] - ends[..., 0]) / (2 * half), axis=0).tolist()
     _covered(record, "profile", inside, seconds, what, names=data.FREE, width_over_laplace=width)

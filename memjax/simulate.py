@@ -220,16 +220,14 @@ def simulate(
     noise = seed if noisy else None
     batch = _Batch(scaled, stimuli, rows, members, noise, dict(values or {}), policy)
     notes = {"model": getattr(device, "name", type(device).__name__), "policy": repr(policy)}
-    notes |= {"seed": seed, "deterministic": not noisy}
-    sweep = np.repeat(range(len(rows)) if labels is None else labels, batch.lengths)
     visible, state, ends = batch.solve(carry, progress)
     return Trace(
         t=jnp.asarray(np.concatenate(rows)),
-        sweep=sweep,
+        sweep=np.repeat(range(len(rows)) if labels is None else labels, batch.lengths),
         state=state,
         **{k: getattr(ends, k) for k in ("result", "accepted", "rejected", "pattern")},
         units={s.name: s.unit for s in system.specs},
-        notes=notes,
+        notes=notes | {"seed": seed, "deterministic": not noisy},
         **visible,
     )
 

@@ -27,6 +27,9 @@ from memjax.policy import require_x64
 from .least_squares import Progress, levenberg_marquardt
 from .problem import PRIOR_SIGMA
 
+FEWEST = 6
+"""Curves below which nothing is said."""
+
 FREE = ("mu", "theta", "gamma3", "r_on")
 """What delay, relaxation, and the current in between tell of a `DiffusiveMemristor`."""
 
@@ -128,14 +131,14 @@ def features(measurement: mj.Measurement, *, threshold: float = ON_CURRENT) -> F
     BoundsError
         Without time or pulses.
     DataError
-        Where fewer than 8 curves switch and relax.
+        Where fewer than `FEWEST` curves switch and relax.
     """
     responses = [r for r in pulse_responses(measurement, threshold=threshold) if r.pulse == 0]
-    if sum(r.relaxed for r in responses) < 8:
+    if sum(r.relaxed for r in responses) < FEWEST:
         raise DataError(
             f"{sum(r.relaxed for r in responses)} curves that switch on and off again",
             where="delay and relaxation",
-            allowed="at least 8",
+            allowed=f"at least {FEWEST}",
             fix="choose another threshold (--on-threshold A)",
         )
     clip = measurement.compliance or np.inf

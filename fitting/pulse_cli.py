@@ -45,6 +45,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="A",
         help="current above which a device is on, for --delays (default 1e-6)",
     )
+    add(
+        "--off-threshold",
+        type=number("A"),
+        metavar="A",
+        help="current below which it has relaxed, for --delays --stochastic (default: as --on-threshold)",
+    )
 
 
 def takes(options: argparse.Namespace) -> bool:
@@ -71,7 +77,7 @@ def takes(options: argparse.Namespace) -> bool:
 
 def run(options: argparse.Namespace, device: Any, tick: Callable) -> int:
     """Fit; the exit status."""
-    if options.stochastic:
+    if options.stochastic and not options.delays:
         raise UsageError(
             "not with such files: their randomness is fitted anyway", where="--stochastic",
             fix="leave it out",
@@ -260,6 +266,7 @@ def _delays(options: argparse.Namespace, device: Any, out: Path, tick) -> int:
     """Fit delay and relaxation of one file."""
     from memjax.observables import ON_CURRENT
 
+    from .pulsed import randomised
     from .transients import fit_transients
 
     if len(options.files) > 1 or options.batch:
@@ -277,5 +284,7 @@ def _delays(options: argparse.Namespace, device: Any, out: Path, tick) -> int:
         seed=options.seed,
         tick=tick,
     )
+    if options.stochastic:
+        fit = randomised(fit, measurement, off_threshold=options.off_threshold, tick=tick)
     _write(fit, None, options, out)
     return 0

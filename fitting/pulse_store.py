@@ -14,7 +14,7 @@ from .parameter_rows import loose, rows, standard_errors
 from .pulse_report import build
 from .pulses import PulseFit, median_error
 from .retention import RetentionFit
-from .store import SCHEMA, digest, dump_json, versions
+from .store import SCHEMA, digest, dump_json, randomness_of, versions
 from .transients import TransientFit, curves
 
 CYCLES = 50
@@ -233,6 +233,11 @@ def _of_transients(fit: TransientFit) -> dict:
     t, i, _ = curves(
         fit.device, fit.seen, {fit.free[0]: np.array([content["parameters"][fit.free[0]]["value"]])}
     )
+    if fit.stochastic is not None:
+        content["stochastic"] = randomness_of(fit.stochastic)
+        for name, std in fit.stochastic.std.items():
+            if name in content["parameters"]:
+                content["parameters"][name] |= {"std": std, "free": True}
     few = np.unique(np.linspace(0, len(t) - 1, 400).astype(int))
     content["transients"] = {
         "threshold_A": fit.seen.threshold,

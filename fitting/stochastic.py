@@ -163,7 +163,7 @@ class Stochastic:
 
 
 def strength_of(device: Any, name: str) -> float:
-    """Strength of a noise, 0 where there is none."""
+    """Value of a parameter, such as the strength of a noise; 0 where there is none."""
     value = get(device, name)
     return 0.0 if value is None else float(value)  # pyright: ignore[reportArgumentType]  # a number
 
@@ -315,6 +315,8 @@ class Start:
         See `fitting.variability.read_noise`.
     seed : int
         Of all random numbers.
+    substeps : int
+        Steps between two readings, to begin with.
     """
 
     device: Any
@@ -325,6 +327,7 @@ class Start:
     env: mj.Environment | None
     read_noise: Mapping[str, float]
     seed: int
+    substeps: int = _SUBSTEPS
 
 
 class _Cycles:
@@ -370,7 +373,7 @@ class _Cycles:
         silent = {"relative": 0.0, "floor_A": 0.0}
         coordinates = [Coordinate(n) for n in names]
         ensemble = self.ensemble(
-            coordinates, self.steps(_SUBSTEPS), draws=1, device=plain, read_noise=silent
+            coordinates, self.steps(self.start.substeps), draws=1, device=plain, read_noise=silent
         )
         unit = np.eye(len(names))
         events, _ = ensemble(ensemble.start() + _FAR * np.concatenate([unit, -unit]))
@@ -510,12 +513,12 @@ def search(start: Start, *, tick: Callable[[str, Any], None] | None = None) -> S
     """
     made = _Cycles(start)
     coordinates, spreads = made.choose()
-    first = made.ensemble(coordinates, made.steps(_SUBSTEPS))
-    found = _Found(made, coordinates, made.starts(first, spreads), _SUBSTEPS, tick)
+    first = made.ensemble(coordinates, made.steps(start.substeps))
+    found = _Found(made, coordinates, made.starts(first, spreads), start.substeps, tick)
     for halving in range(1, _HALVINGS + 1):
         if found.interrupted or min(found.step_p) > _LEVEL:
             break
-        found = _Found(made, coordinates, found.z[None], _SUBSTEPS * 2**halving, tick)
+        found = _Found(made, coordinates, found.z[None], start.substeps * 2**halving, tick)
     return _finished(made, found, spreads)
 
 

@@ -149,14 +149,14 @@ def to_json(result: FitResult, files: list[Path], *, truth: dict | None, command
             "best_cost": result.search.history,
         },
         "distribution": distribution(result),
-        "stochastic": None if result.stochastic is None else _randomness(result.stochastic),
+        "stochastic": None if result.stochastic is None else randomness_of(result.stochastic),
         "versions": versions(),
         "command": command,
         "synthetic_truth": bool(truth),
     }
 
 
-def _randomness(found: Stochastic) -> dict:
+def randomness_of(found: Stochastic) -> dict:
     """How the randomness was calibrated, without the simulated cycles."""
     left_out = ("device", "cycle_spread", "simulated")
     names = [f.name for f in fields(found) if f.name not in left_out]

@@ -241,6 +241,8 @@ class TransientFit:
         Iterations, evaluations, cost of each start.
     seed : int
         Of the draws.
+    stochastic : Stochastic or None
+        How ion noise and spread were calibrated, see `fitting.pulsed.randomised`.
     """
 
     seen: Features
@@ -255,6 +257,7 @@ class TransientFit:
     loss: float
     search: Progress
     seed: int
+    stochastic: Any = None
 
 
 def _start(device: Any, seen: Features) -> mj.AbstractDevice:

@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+import equinox as eqx
 import jax
 import numpy as np
 from scipy.stats import wasserstein_distance
@@ -16,7 +17,7 @@ from benchmarks.timing import Times, lap
 from fitting.ensemble import NAMES, leg_events
 from fitting.samples import halves
 from fitting.stochastic import calibrate
-from memjax.noise import cycle_factors
+from memjax.noise import cycle_factors, read_noise
 from memjax.params import get
 from memjax.solver import SemiImplicitEuler
 
@@ -73,11 +74,11 @@ def events(v: np.ndarray, i: np.ndarray, sweep: np.ndarray) -> dict[int, np.ndar
 
 
 def again(result: ft.FitResult, like: mj.Measurement, *, members: int, seed: int, **options):
-    """A trace of fresh cycles, as `memjax simulate --fit --like` makes them, but for the read noise."""
+    """A trace of fresh cycles, as `memjax simulate --fit --like` makes them."""
     sigma = {n: s["sigma_ln"] for n, s in result.cycle_spread.items()}
     factors = cycle_factors(seed, sigma, members=members, sweeps=len(like.labels))
     values = {n: get(result.device, n) * x for n, x in factors.items()}
-    return mj.simulate_like(
+    trace = mj.simulate_like(
         result.device,
         like,
         point_time=POINT_TIME,
@@ -87,6 +88,18 @@ def again(result: ft.FitResult, like: mj.Measurement, *, members: int, seed: int
         values=values,
         **options,
     ).check()
+    starts = np.flatnonzero(np.diff(trace.sweep, prepend=trace.sweep[0] - 1))
+    lengths = np.diff(np.append(starts, len(trace.sweep)))
+    seen = read_noise(
+        seed,
+        trace.i,
+        sweep=np.repeat(np.arange(len(starts)), lengths),
+        row=np.concatenate([np.arange(n) for n in lengths]),
+        relative=result.read_noise["relative"],
+        floor=result.read_noise["floor_A"],
+        limit=result.problem.bench.compliance,
+    )
+    return eqx.tree_at(lambda tr: tr.i, trace, seen)
 
 
 def simulated(trace: mj.Trace) -> dict[int, np.ndarray]:

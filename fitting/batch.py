@@ -1,5 +1,7 @@
 """Many devices in one run: searches side by side, one row per device, resumable at any moment."""
 
+import contextlib
+import dataclasses
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -270,8 +272,9 @@ def _chunk(
         groups.setdefault(_shape(made.problem), {})[name] = made, measured
     for group in groups.values():
         with ThreadPoolExecutor(_THREADS) as pool:
-            found = searched([made for made, _ in group.values()], search, pool)
-        for (name, (made, measured)), (z, r, jacobian) in zip(group.items(), found):
+            every = [made for made, _ in group.values()]
+            found = _weighed(every, searched(every, search, pool), search, pool)
+        for (name, (_, measured)), (made, z, r, jacobian) in zip(group.items(), found):
             try:
                 result = _result(made, measured, z, r, jacobian, options, search.seed)
             except FitError as error:
@@ -281,6 +284,25 @@ def _chunk(
                 each(name, result)
             rows[name] = _row(name, result)
     return rows
+
+
+def _weighed(made: Sequence[Prepared], found: Sequence[tuple], search: Search, pool) -> list[tuple]:
+    """Problems and optima once the prior weighs against the noise that there is, not against what was granted."""
+    again = []
+    for m, (z, r, jacobian) in zip(made, found, strict=True):
+        noise = 1.0
+        if np.all(np.isfinite(r)) and np.all(np.isfinite(jacobian)):
+            told = {"z": z, "residuals": r, "jacobian": jacobian, "seed": search.seed}
+            with contextlib.suppress(np.linalg.LinAlgError):
+                noise = uncertainty(m.problem, m.waves, **told).noise
+        noise = noise if np.isfinite(noise) else 1.0
+        problem = dataclasses.replace(m.problem, noise=jnp.asarray(noise))
+        again.append(dataclasses.replace(m, problem=problem, candidates=z[None]))
+    ended = searched(again, dataclasses.replace(search, starts=1), pool)
+    return [
+        (new, *end) if np.all(np.isfinite(end[1])) else (old, *begin)
+        for old, new, begin, end in zip(made, again, found, ended, strict=True)
+    ]
 
 
 def _shape(problem: Any) -> str:

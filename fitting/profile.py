@@ -108,11 +108,14 @@ def profile_ends(
     """
     lanes = np.arange(len(z))
 
-    def held(points):
-        r, jac, ok = evaluate(points)
+    last = z.copy()
+
+    def held(points, which):
+        last[which] = points
+        r, jac, ok = evaluate(last)
         jac = np.array(jac)
         jac[lanes, :, pinned] = 0.0
-        return r, jac, ok
+        return np.asarray(r)[which], jac[which], np.asarray(ok)[which]
 
     x, low, high = np.minimum(1.0, farthest), np.zeros(len(z)), np.full(len(z), np.inf)
     root_low, root_high = np.zeros(len(z)), np.full(len(z), np.inf)

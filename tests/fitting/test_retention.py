@@ -127,7 +127,7 @@ def test_features_are_what_the_curves_were_made_of():
     np.testing.assert_allclose(seen.delay, d, rtol=0, atol=37.5e-6)
     np.testing.assert_allclose(seen.relaxation, r, rtol=0, atol=37.5e-6)
     np.testing.assert_allclose(seen.levels, 8e-6, rtol=1e-6)
-    with pytest.raises(DataError, match="at least 8"):
+    with pytest.raises(DataError, match="at least 6"):
         features(_curves(d[:5], r[:5]))
     with pytest.raises(DataError, match="diffusive"):
         fit_transients(_curves(d, r), mj.Vteam())

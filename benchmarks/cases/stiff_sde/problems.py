@@ -108,7 +108,7 @@ def filament(*, t_end: float = 32e-3) -> Problem:
     2 / (mu V / (alpha CLOSED)).
     """
     _, values, _ = presets.load("diffusive/wang2024-pulse")
-    device = mj.params.replace(mj.DiffusiveMemristor(), values | {"sigma3": 0.0})
+    device = mj.params.quiet(mj.params.replace(mj.DiffusiveMemristor(), values | {"sigma3": 0.0}))
     bench = mj.Bench(series_resistance=50.0, parallel_resistance=1e7, parallel_capacitance=1e-6)
     scaled = Scaled(mj.BenchedDevice(device, bench), mj.Environment())
     pulse = mj.PulseTrain(

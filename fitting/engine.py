@@ -80,8 +80,10 @@ class Grid(eqx.Module):
     rtol: Float[Array | np.ndarray, ""]
 
 
-_LANED = Grid(t=0, h=0, u=0, slope=0, at=0, count=None, rtol=None)  # pyright: ignore[reportArgumentType]
-"""Axes of a grid's leaves: all lanes go on as long as the longest needs to."""
+def _laned(grid: Grid) -> Grid:
+    """Axes of a grid's leaves: all lanes go on as long as the longest needs to."""
+    axes = jax.tree.map(lambda _: 0, grid)
+    return eqx.tree_at(lambda g: (g.count, g.rtol), axes, (None, None))
 
 
 class Plan:
@@ -220,7 +222,7 @@ def _residuals(problem: Problem, z, grid: Grid, events: bool):
         return *read_off(scaled, stimulus, rows, span, sol, events=events), excess
 
     g = problem.group
-    log_i, happened, excess = jax.vmap(one, in_axes=(0, 0, 0, _LANED))(
+    log_i, happened, excess = jax.vmap(one, in_axes=(0, 0, 0, _laned(grid)))(
         g.stimuli, g.rows, g.span, grid
     )
     return problem.with_prior(misfit(g, log_i, happened), z), excess
@@ -234,7 +236,7 @@ def _lanes(problems: Any, which, grid: Grid, events: bool):
     def one(own, z, grid):
         return _residuals(eqx.combine(own, rest), z, grid, events)
 
-    return lambda z: jax.vmap(one, in_axes=(0, 0, _LANED))(own, z, grid)
+    return lambda z: jax.vmap(one, in_axes=(0, 0, _laned(grid)))(own, z, grid)
 
 
 def _plainly(problems, which, z, grid, events):

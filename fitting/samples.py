@@ -146,7 +146,7 @@ def halves(values: Float[np.ndarray, " n"], *, seed: int) -> float:
 
 def compared(
     target: Target, simulated: Float[np.ndarray, "draws names"], *, seed: int
-) -> dict[str, dict[str, float | int | list]]:
+) -> dict[str, dict]:
     """Numbers that say how far a simulated sample is from the measured one, by name.
 
     Returns

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
+from numpy.typing import ArrayLike
 
 from . import params
 from .circuit import Circuit
@@ -62,9 +63,9 @@ class Population(eqx.Module):
         base: AbstractDevice | Circuit,
         names: Sequence[str],
         *,
-        center: Float[Array | np.ndarray, " names"],
-        covariance: Float[Array | np.ndarray, "names names"],
-        cycle_covariance: Float[Array | np.ndarray, "names names"] | None = None,
+        center: ArrayLike,
+        covariance: ArrayLike,
+        cycle_covariance: ArrayLike | None = None,
     ) -> "Population":
         """A population of given median and covariance, both in unconstrained coordinates.
 

@@ -69,7 +69,7 @@ def test_draws_are_values_of_a_simulation_and_make_a_batch_of_devices():
     assert np.unique(np.asarray(trace.i[:, 4])).size == 3
     batched, axes = own.devices(0, 3)
     state = {"f": jnp.array(0.2), "r": jnp.array(0.1), "s": jnp.array(1.0)}
-    rate = lambda d: d.drift(0.0, state, 0.3, mj.Environment())["f"]  # noqa: E731
+    rate = lambda d: d.drift(jnp.asarray(0.0), state, jnp.asarray(0.3), mj.Environment())["f"]  # noqa: E731
     assert jax.vmap(rate, in_axes=(axes,))(batched).shape == (3,)
 
 

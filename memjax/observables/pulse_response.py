@@ -270,9 +270,9 @@ def _checked(t, i, threshold: float) -> tuple[np.ndarray, np.ndarray]:
     return t, np.abs(i)
 
 
-def _crossing(t: np.ndarray, x: np.ndarray, a: np.ndarray, b: np.ndarray, level: float):
+def _crossing(t: np.ndarray, x: np.ndarray, a, b, level: float):
     """When the straight line from row a to row b is at a level; at row b where it does not cross it."""
-    xa, xb = (np.take_along_axis(x, k[..., None], axis=-1)[..., 0] for k in (a, b))
+    xa, xb = (np.take_along_axis(x, np.asarray(k)[..., None], axis=-1)[..., 0] for k in (a, b))
     crosses = (xa > level) != (xb > level)
     share = np.where(crosses, (level - xa) / np.where(crosses, xb - xa, 1.0), 0.0)
     return np.where(crosses, t[a] + share * (t[b] - t[a]), t[a])

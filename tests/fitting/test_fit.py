@@ -156,6 +156,7 @@ def test_intervals_of_the_method_that_was_asked_for_are_told(result):
     json.dumps(by_draws, allow_nan=False)
 
 
+@pytest.mark.study
 def test_spread_by_simulation_comes_nearer_to_the_distribution(result):
     from fitting.stochastic import calibrate_spread
 

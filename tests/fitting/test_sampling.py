@@ -78,6 +78,7 @@ def test_they_are_named_in_units_and_go_to_a_file(drawn, tmp_path):
         assert again["posterior"]["mu"].shape == (4, 1000)
 
 
+@pytest.mark.study
 def test_ranks_of_truths_from_the_prior_are_uniform():
     """Simulation-based calibration: 160 data sets, chi squared of 8 bins, z of 3.3."""
     rng = np.random.default_rng(1)

@@ -104,6 +104,7 @@ def test_the_noise_that_is_calibrated_is_the_one_that_acts():
     )
 
 
+@pytest.mark.study
 def test_truth_comes_back_with_its_uncertainty(start):
     seen = []
     done = calibrate(start, tick=lambda name, p: seen.append(name))

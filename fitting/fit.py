@@ -364,7 +364,7 @@ def prepare(
     point_time: float | None,
     free: Sequence[str] | None,
     fix: Mapping[str, float] | None,
-    model_sigma: float,
+    model_sigma: float = MODEL_SIGMA,
     seed: int,
     screened: int,
 ) -> Prepared:

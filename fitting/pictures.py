@@ -137,7 +137,7 @@ def picture_switching(
                 values = [getattr(f, name) for f in found if f.polarity == sign and f.switched]
                 _cumulative(ax, values, MEASURED, "measured")
                 drawn = distribution.get(_WORDS[sign], {}).get(f"{name}_V", [])
-                _cumulative(ax, drawn, SIMULATED, "simulated, with cycle spread")
+                _cumulative(ax, drawn, SIMULATED, "simulated, cycle by cycle")
                 single = [getattr(f, name) for f in model if f.polarity == sign and f.switched]
                 single = [x for x in single if x is not None]
                 if single:

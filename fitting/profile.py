@@ -13,6 +13,7 @@ from .fit import BATCH, FitResult, spanned
 from .identifiability import log_slopes
 from .least_squares import Evaluate, levenberg_marquardt
 from .problem import evaluate as evaluate_batch
+from .stacked import of_some
 
 _FARTHEST = 7.0
 """Distance [natural log units of the parameter] at which an end that has not been met is open: a factor of 1100."""
@@ -108,14 +109,11 @@ def profile_ends(
     """
     lanes = np.arange(len(z))
 
-    last = z.copy()
-
-    def held(points, which):
-        last[which] = points
-        r, jac, ok = evaluate(last)
+    def held(points):
+        r, jac, ok = evaluate(points)
         jac = np.array(jac)
         jac[lanes, :, pinned] = 0.0
-        return np.asarray(r)[which], jac[which], np.asarray(ok)[which]
+        return r, jac, ok
 
     x, low, high = np.minimum(1.0, farthest), np.zeros(len(z)), np.full(len(z), np.inf)
     root_low, root_high = np.zeros(len(z)), np.full(len(z), np.inf)
@@ -126,7 +124,7 @@ def profile_ends(
         start = z + x[:, None] * path
         start[lanes, pinned] = (z + x[:, None] * slope)[lanes, pinned]
         found = levenberg_marquardt(
-            held, start, iterations=_ITERATIONS, tolerance=1e-5, together=False
+            of_some(held, start), start, iterations=_ITERATIONS, tolerance=1e-5, together=False
         )
         rise = 2 * (found.cost - cost) / threshold
         root = np.sqrt(np.maximum(rise, 0.0))

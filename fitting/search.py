@@ -16,6 +16,7 @@ from .engine import FINE, Engine
 from .fit import Prepared
 from .least_squares import Progress, half_squares, levenberg_marquardt
 from .problem import MODEL_SIGMA, linearise
+from .stacked import stacked
 
 _TOLERANCE = 1e-4
 """Share by which a step on grids must lower a cost for a search to go on."""
@@ -48,13 +49,6 @@ class Search:
     starts: int
     seed: int
     grids: bool = True
-
-
-def stacked(problems: Sequence[Any]) -> Any:
-    """Problems of one shape as one, its arrays with a leading axis."""
-    parts = [eqx.partition(p, eqx.is_array) for p in problems]
-    arrays = jax.tree.map(lambda *x: jnp.asarray(np.stack(x)), *(a for a, _ in parts))
-    return eqx.combine(arrays, parts[0][1])
 
 
 def searched(made: Sequence[Prepared], search: Search, pool: ThreadPoolExecutor) -> list[tuple]:

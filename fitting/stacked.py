@@ -1,11 +1,12 @@
 """Several problems of one shape as one, each evaluated at a point of its own."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from memjax.programs import outermost
@@ -16,7 +17,7 @@ from .problem import linearise
 def stacked(problems: Sequence[Any]) -> Any:
     """Problems of one shape as one, its arrays with a leading axis."""
     parts = [eqx.partition(p, eqx.is_array) for p in problems]
-    arrays = jax.tree.map(lambda *x: jnp.stack(x), *(a for a, _ in parts))
+    arrays = jax.tree.map(lambda *x: jnp.asarray(np.stack(x)), *(a for a, _ in parts))
     return eqx.combine(arrays, parts[0][1])
 
 
@@ -41,4 +42,17 @@ def evaluate_each(problems: Any, z: Float[Array, "problems free"]):
     return jax.vmap(lambda own, x: linearise(eqx.combine(own, rest), x))(arrays, z)
 
 
-__all__ = ["evaluate_each", "stacked"]
+def of_some(
+    evaluate: Callable[..., tuple], z: Float[np.ndarray, "lanes free"]
+) -> Callable[..., tuple]:
+    """``evaluate(points, which)`` of some lanes, by one that takes all of them: the others stay where they were."""
+    last = np.array(z)
+
+    def some(points: np.ndarray, which: np.ndarray) -> tuple:
+        last[which] = points
+        return tuple(np.asarray(x)[which] for x in evaluate(last))
+
+    return some
+
+
+__all__ = ["evaluate_each", "of_some", "stacked"]

@@ -9,7 +9,7 @@ import fitting as ft
 import memjax as mj
 from fitting.engine import FINE, Engine
 from fitting.fit import prepare
-from fitting.search import stacked
+from fitting.stacked import stacked
 from memjax.errors import DataError, OutputError
 
 pytestmark = pytest.mark.slow

@@ -22,7 +22,7 @@ from fitting.least_squares import levenberg_marquardt
 from fitting.problem import MODEL_SIGMA
 from fitting.profile import profile_ends
 from fitting.sampling import LeastSquares, draw_each
-from fitting.stacked import evaluate_each, stacked
+from fitting.stacked import evaluate_each, of_some, stacked
 from fitting.traces import voltage_problem
 from fitting.uncertainty import uncertainty
 
@@ -47,7 +47,7 @@ def _search(problems: Sequence, start: np.ndarray):
         r, jac, ok = evaluate_each(whole, jnp.asarray(z))
         return np.asarray(r), np.asarray(jac), np.asarray(ok)
 
-    done = levenberg_marquardt(evaluate, start, together=False, tolerance=1e-6)
+    done = levenberg_marquardt(of_some(evaluate, start), start, together=False, tolerance=1e-6)
     r, jac, ok = evaluate(done.z)
     return done.z, done.cost, r, jac, ok, evaluate
 

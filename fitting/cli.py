@@ -199,6 +199,8 @@ def _one(names: Sequence[str], folder: Path, options: argparse.Namespace, device
         result = replace(result, model=options.model)
         if options.stochastic and not result.interrupted:
             result = calibrate(result, noise=noise, tick=bar)
+            for warning in result.stochastic.warnings if result.stochastic else ():
+                say("warning", warning)
         if not result.interrupted:
             result = _refined(result, options.uncertainty)
     finally:

@@ -286,5 +286,7 @@ def _delays(options: argparse.Namespace, device: Any, out: Path, tick) -> int:
     )
     if options.stochastic:
         fit = randomised(fit, measurement, off_threshold=options.off_threshold, tick=tick)
+        for warning in fit.stochastic.warnings:
+            say("warning", warning)
     _write(fit, None, options, out)
     return 0

@@ -152,6 +152,20 @@ class Stochastic:
     simulated: list[Float[np.ndarray, "cycles names"]]
     interrupted: bool = False
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What speaks against the result, in words."""
+        found = []
+        if min(self.step_p) <= _LEVEL:
+            found.append(
+                f"fixed steps of {self.step:g} s, in which the search was done, and adaptive ones give different "
+                f"distributions (p = {min(self.step_p):.2g}): rates are faster than the steps, do not trust the values"
+            )
+        away = [c["label"] for c in self.comparison if c["joint"]["p"] <= _LEVEL]
+        if away:
+            found.append(f"simulated and measured cycles differ: {', '.join(away)}")
+        return tuple(found)
+
     def intervals(self, level: float = 0.9) -> dict[str, list[float]]:
         """Ends [unit] of intervals that hold the truth with that probability, to first order in the logarithms."""
         reach = NormalDist().inv_cdf((1 + level) / 2)

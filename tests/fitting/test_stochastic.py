@@ -146,6 +146,8 @@ def test_an_interrupt_keeps_the_best_so_far(start, monkeypatch):
     done = calibrate(start)
     assert done.interrupted
     assert done.stochastic is not None
+    warned = replace(done.stochastic, step_p=[0.001]).warnings
+    assert "adaptive ones give different distributions (p = 0.001)" in warned[0]
 
 
 def test_samples_of_excursions_that_never_switch_hold_their_switching_alone(start):

@@ -190,7 +190,7 @@ def _one(names: Sequence[str], folder: Path, options: argparse.Namespace, device
             bench=bench,
             env=env,
             point_time=point_time,
-            free=[n for n in options.free if n not in noise] or None if options.free else None,
+            free=[n for n in options.free or () if n not in noise] or None,
             fix=dict(options.fix),
             model_sigma=options.model_sigma,
             seed=options.seed,

@@ -135,7 +135,7 @@ def energy_test(
     return float((1 + np.sum(np.array(drawn) >= seen)) / (permutations + 1))
 
 
-def halves(values: Float[np.ndarray, " n"], *, seed: int) -> float:
+def halves(values: Float[np.ndarray, " n"], *, seed: int | np.random.Generator) -> float:
     """Mean Wasserstein-1 distance of random halves of a sample: what two perfect ones of half its size differ by."""
     rng, half, found = np.random.default_rng(seed), len(values) // 2, []
     for _ in range(_HALVES):

@@ -26,6 +26,7 @@ from memjax.policy import require_x64
 
 from .least_squares import Progress, levenberg_marquardt
 from .problem import PRIOR_SIGMA
+from .samples import halves
 
 FEWEST = 6
 """Curves below which nothing is said."""
@@ -53,9 +54,6 @@ _DRAWS = 500
 
 _RESAMPLED = 20
 """Resamplings of the curves for the spreads' standard errors."""
-
-_HALVES = 200
-"""Random halves of the measured values that make a floor."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -465,7 +463,7 @@ def _spread(
 
     rng = np.random.default_rng(seed)
     measured = {"delay": seen.delay, "relaxation": seen.relaxation}
-    floors = {n: _floor(x, rng) for n, x in measured.items()}
+    floors = {n: halves(x, seed=rng) for n, x in measured.items()}
     normal = rng.normal(size=(_DRAWS, 2))
     normal = np.concatenate([normal, -normal])
 
@@ -517,14 +515,3 @@ def _compared(device, seen: Features, spread, floors, draws: int, seed: int):
         for n in away
     }
     return {"delay": delay[ended["delay"]], "relaxation": relax[ended["relaxation"]]}, w1
-
-
-def _floor(x: np.ndarray, rng: np.random.Generator) -> float:
-    """Mean first Wasserstein distance of random halves."""
-    from scipy.stats import wasserstein_distance
-
-    found = []
-    for _ in range(_HALVES):
-        p = rng.permutation(x)
-        found.append(wasserstein_distance(p[: len(x) // 2], p[len(x) // 2 :]))
-    return float(np.mean(found))

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from ..errors import BoundsError
 from .spikes import checked_rows
+from .switching import Sweeps
 
 ON_CURRENT = 1e-6
 """Current [A] above which a device counts as on in a pulse, where nothing else is said."""
@@ -22,27 +23,12 @@ _FLAT = 0.2
 
 
 @runtime_checkable
-class Timed(Protocol):
+class Timed(Sweeps, Protocol):
     """What has time, voltage, current and sweep labels: a `Measurement`, or one member of a `Trace`."""
 
     @property
     def t(self) -> Float[np.ndarray, " points"] | None:
         """Time [s]."""
-        ...
-
-    @property
-    def v(self) -> Float[np.ndarray, " points"]:
-        """Voltage [V]."""
-        ...
-
-    @property
-    def i(self) -> Float[np.ndarray, " points"]:
-        """Current [A]."""
-        ...
-
-    @property
-    def sweep(self) -> Int[np.ndarray, " points"]:
-        """Label of the sweep."""
         ...
 
 

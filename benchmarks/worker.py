@@ -6,10 +6,12 @@ from pathlib import Path
 
 from benchmarks.records import Recorder
 from benchmarks.registry import load
+from memjax.programs import fuse_small_loops
 
 
 def main(job: str) -> None:
     """Run the case of a job, a JSON object of folder, size, path and run_id."""
+    fuse_small_loops()
     wanted = json.loads(job)
     case = load(Path(wanted["folder"]))
     record = Recorder(

@@ -1,7 +1,6 @@
 """Many devices in one run: searches side by side, one row per device, resumable at any moment."""
 
 import contextlib
-import dataclasses
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +12,6 @@ from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 import memjax as mj
@@ -27,7 +25,7 @@ from memjax.programs import signature
 from .fit import NOTHING, FitResult, Prepared, choose_free, deviations, prepare
 from .least_squares import Progress
 from .problem import MODEL_SIGMA
-from .search import Search, searched
+from .search import Search, searched, weighed
 from .uncertainty import uncertainty
 from .variability import read_noise
 
@@ -273,7 +271,9 @@ def _chunk(
     for group in groups.values():
         with ThreadPoolExecutor(_THREADS) as pool:
             every = [made for made, _ in group.values()]
-            found = _weighed(every, searched(every, search, pool), search, pool)
+            found = searched(every, search, pool)
+            noise = [_noise(m, f, search.seed) for m, f in zip(every, found, strict=True)]
+            found = weighed(every, found, noise, search, pool)
         for (name, (_, measured)), (made, z, r, jacobian) in zip(group.items(), found):
             try:
                 result = _result(made, measured, z, r, jacobian, options, search.seed)
@@ -286,23 +286,15 @@ def _chunk(
     return rows
 
 
-def _weighed(made: Sequence[Prepared], found: Sequence[tuple], search: Search, pool) -> list[tuple]:
-    """Problems and optima once the prior weighs against the noise that there is, not against what was granted."""
-    again = []
-    for m, (z, r, jacobian) in zip(made, found, strict=True):
-        noise = 1.0
-        if np.all(np.isfinite(r)) and np.all(np.isfinite(jacobian)):
-            told = {"z": z, "residuals": r, "jacobian": jacobian, "seed": search.seed}
-            with contextlib.suppress(np.linalg.LinAlgError):
-                noise = uncertainty(m.problem, m.waves, **told).noise
-        noise = noise if np.isfinite(noise) else 1.0
-        problem = dataclasses.replace(m.problem, noise=jnp.asarray(noise))
-        again.append(dataclasses.replace(m, problem=problem, candidates=z[None]))
-    ended = searched(again, dataclasses.replace(search, starts=1), pool)
-    return [
-        (new, *end) if np.all(np.isfinite(end[1])) else (old, *begin)
-        for old, new, begin, end in zip(made, again, found, ended, strict=True)
-    ]
+def _noise(made: Prepared, found: tuple, seed: int) -> float:
+    """Standard deviation of the residuals at an optimum [sigma]; 1, that is what was granted, where it is unknown."""
+    z, r, jacobian = found
+    noise = np.nan
+    if np.all(np.isfinite(r)) and np.all(np.isfinite(jacobian)):
+        told = {"z": z, "residuals": r, "jacobian": jacobian, "seed": seed}
+        with contextlib.suppress(np.linalg.LinAlgError):
+            noise = uncertainty(made.problem, made.waves, **told).noise
+    return noise if np.isfinite(noise) else 1.0
 
 
 def _shape(problem: Any) -> str:
@@ -324,7 +316,7 @@ def _result(made: Prepared, measured, z, r, jacobian, options, seed: int) -> Fit
     if not np.all(np.isfinite([*known.sigma_z, known.reduced_chi2])):
         raise FitError(_UNKNOWN)
     return FitResult(
-        device=problem.at(jnp.asarray(z)),
+        device=problem.at(z),
         model=getattr(problem.device, "name", "circuit"),
         problem=problem,
         waves=made.waves,

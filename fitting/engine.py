@@ -1,6 +1,7 @@
 """Solves of many devices side by side, each on a grid of steps of its own, so that none waits for another."""
 
 import math
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from functools import partial
@@ -17,9 +18,9 @@ from memjax.circuit import placed
 from memjax.programs import outermost, quick
 from memjax.scaling import Scaled
 from memjax.solve import Solution
-from memjax.solver import rodas3_parts_step
+from memjax.solver import derivative, rodas3_parts_step, tangents_step
 
-from .problem import Problem, misfit, read_off
+from .problem import Problem, log_current, misfit, read_off
 
 FINE, COARSE = 3e-5, 3e-4
 """Tolerances of a step relative to the state: for the optimum, and on the way there."""
@@ -65,6 +66,8 @@ class Grid(eqx.Module):
         By how much it grows during the step [V or A].
     at : Int[np.ndarray, "lanes waves rows"]
         Number of steps before each row.
+    v, rate : Float[np.ndarray, "lanes waves rows"]
+        Value of the drive just before each row, and by how much it grows per time [V or A, 1/s].
     count : Int[np.ndarray, ""]
         Steps that the longest lane needs.
     rtol : float
@@ -76,6 +79,8 @@ class Grid(eqx.Module):
     u: Float[Array | np.ndarray, "lanes waves steps"]
     slope: Float[Array | np.ndarray, "lanes waves steps"]
     at: Int[Array | np.ndarray, "lanes waves rows"]
+    v: Float[Array | np.ndarray, "lanes waves rows"]
+    rate: Float[Array | np.ndarray, "lanes waves rows"]
     count: Int[Array | np.ndarray, ""]
     rtol: Float[Array | np.ndarray, ""]
 
@@ -109,6 +114,8 @@ class Plan:
             np.asarray(drive(t)) for t in (self.begin + _NUDGE * self.gap, ends - _NUDGE * self.gap)
         ]
         self.u, self.slope = inside[0], inside[1] - inside[0]
+        rate = self.slope / np.where(self.gap > 0, self.gap, np.inf)
+        self.v, self.rate = (np.take_along_axis(x, self.place, axis=2) for x in (inside[1], rate))
 
     def grid(self, which: np.ndarray, steps: np.ndarray, rtol: float) -> Grid:
         """Equal steps in every interval of some problems: `steps` of them, none where it has no length."""
@@ -134,7 +141,8 @@ class Plan:
         t, h = spread(self.begin[which], gap)
         u, slope = spread(self.u[which], self.slope[which])
         at = np.take_along_axis(at, self.place[which], axis=2)
-        return Grid(t, h, u, slope, at, np.asarray(used.sum(axis=2).max()), np.asarray(rtol))
+        most = np.asarray(used.sum(axis=2).max())
+        return Grid(t, h, u, slope, at, self.v[which], self.rate[which], most, np.asarray(rtol))
 
 
 def needed(gap: np.ndarray, steps: np.ndarray, excess: np.ndarray) -> np.ndarray:
@@ -166,93 +174,189 @@ def needed(gap: np.ndarray, steps: np.ndarray, excess: np.ndarray) -> np.ndarray
     return np.clip(wanted, 1, MOST).astype(np.int32)
 
 
-def _march(scaled: Scaled, grid: Grid):
-    """Scaled states at the start and after every step, and the error of each step over its tolerance."""
-    specs = scaled.system.specs
+def _march(equations: Callable, lanes: Any, grid: Grid, *, slopes: bool):
+    """States at the start and after every step, their tangents, and the error of each step over its tolerance.
 
-    def tree(y):
+    Parameters
+    ----------
+    equations : callable
+        ``equations(lane)``: the scaled equations of one of `lanes`, and for each direction the derivatives of
+        those of their leaves that depend on it, by their place.
+    lanes : pytree
+        A leading axis over lanes.
+    grid : Grid
+        Steps, of one axis over lanes.
+    slopes : bool
+        Whether tangents are asked for.
+
+    Returns
+    -------
+    y : list of Float[Array, "steps+1 lanes"]
+        Scaled states, component by component.
+    tangents : list of list of Float[Array, "steps+1 lanes"]
+        The same along each direction.
+    excess : Float[Array, "steps lanes"]
+    """
+    start = jax.vmap(lambda lane: _Lane(*equations(lane), slopes).start())(lanes)
+    step = jax.vmap(lambda lane, *x: _Lane(*equations(lane), slopes).step(*x, grid.rtol))
+    places = [x.T for x in (grid.t, grid.h, grid.u, grid.slope)]
+    size, width = places[0].shape
+
+    def body(k, carry):
+        now, kept, excess = carry
+        now, over = step(lanes, now, [x[k] for x in places])
+        kept = jax.tree.map(lambda x, new: x.at[k + 1].set(new), kept, now)
+        return now, kept, excess.at[k].set(over)
+
+    room = lambda x: jnp.zeros((size + 1, width)).at[0].set(x)  # noqa: E731
+    begin = start, jax.tree.map(room, start), jnp.zeros((size, width))
+    _, kept, excess = lax.fori_loop(0, grid.count, body, begin)
+    return *kept, excess
+
+
+class _Lane:
+    """Steps of one lane, on named scalars."""
+
+    def __init__(self, scaled: Scaled, moved: Sequence[dict[int, Array]], slopes: bool):
+        self.scaled, self.moved = scaled, moved if slopes else ()
+        self.leaves, self.whole = _leaves(scaled)
+
+    def tree(self, y):
         out, k = {}, 0
-        for s in specs:
+        for s in self.scaled.system.specs:
             out[s.name] = y[k] if s.size == 1 else jnp.stack(y[k : k + s.size])
             k += s.size
         return out
 
-    def flat(parts):
+    def flat(self, parts):
+        specs = self.scaled.system.specs
         return [x for s in specs for x in ([parts[s.name]] if s.size == 1 else list(parts[s.name]))]
 
-    def step(y, place):
-        t, h, u, slope = place
+    def along(self, m, f, y, d):
+        """Derivative along a direction of a function of equations and states."""
+        own = lambda x: self.whole([x.get(k, leaf) for k, leaf in enumerate(self.leaves)])  # noqa: E731
+        known = {k: self.leaves[k] for k in m}
+        return jax.jvp(lambda x, y: f(own(x), y), (known, y), (m, d))[1]
 
-        def rates(s, z):
-            return flat(scaled.rates(t + s * h, tree(z), u + s * slope))
+    def start(self):
+        """States at rest, and their tangents."""
+        of = lambda own, _: list(own.initial())  # noqa: E731
+        return of(self.scaled, []), [self.along(m, of, [], []) for m in self.moved]
 
-        end, error = rodas3_parts_step(rates, y, h=h)
+    def step(self, now, place, rtol):
+        """States and tangents after a step, and its error over its tolerance."""
+        (y, d), (t, h, u, slope) = now, place
+
+        def rates(own, s, z):
+            return self.flat(self.whole(own).rates(t + s * h, self.tree(z), u + s * slope))
+
+        def kept(own, y):
+            return self.flat(own.kept(self.tree(y)))
+
+        free, error = rodas3_parts_step(partial(rates, self.leaves), y, h=h)
         over = [
-            e / (grid.rtol * (_ATOL + jnp.maximum(jnp.abs(a), jnp.abs(b))))
-            for e, a, b in zip(error, y, end)
+            e / (rtol * (_ATOL + jnp.maximum(jnp.abs(a), jnp.abs(b))))
+            for e, a, b in zip(error, y, free)
         ]
         excess = jnp.sqrt(sum(x**2 for x in over) / len(over))
-        end = flat(scaled.kept(tree(end)))
-        return end, (end, lax.stop_gradient(excess))
-
-    def block(y, places):
-        first, own = places
-        run = lambda y, own: lax.scan(step, y, own)  # noqa: E731
-        none = lambda y, own: (y, ([jnp.zeros_like(own[0]) for _ in y], jnp.zeros_like(own[0])))  # noqa: E731
-        return lax.cond(first < grid.count, run, none, y, own)
-
-    blocks = [x.reshape(-1, _BLOCK) for x in (grid.t, grid.h, grid.u, grid.slope)]
-    begin = scaled.initial()
-    start = [begin[k] for k in range(len(begin))]
-    _, (ys, excess) = lax.scan(block, start, (_BLOCK * jnp.arange(len(blocks[0])), blocks))
-    y = jnp.stack([x.ravel() for x in ys], axis=-1)
-    return jnp.concatenate([begin[None], y]), excess.ravel()
+        end = kept(self.scaled, free)
+        if self.moved:
+            d = tangents_step(rates, self.leaves, (y, end), self.moved, d, h=h)
+            d = [self.along(m, kept, free, x) for m, x in zip(self.moved, d, strict=True)]
+        return (end, d), excess
 
 
-def _residuals(problem: Problem, z, grid: Grid, events: bool):
-    """Residuals of a problem on a grid, data then prior [sigma], and errors of the steps."""
-    system = placed(problem.at(z), problem.bench, problem.group.stimuli.quantity)
-    scaled, zero = Scaled(system, problem.env), jnp.zeros((), int)
+def _leaves(scaled: Scaled):
+    """Arrays of real numbers, and what makes the equations of such arrays."""
+    arrays, rest = eqx.partition(scaled, eqx.is_inexact_array)
+    leaves, structure = jax.tree.flatten(arrays)
+    return leaves, lambda own: eqx.combine(jax.tree.unflatten(structure, own), rest)
 
-    def one(stimulus, rows, span, own):
-        y, excess = _march(scaled, own)
+
+def _read(problem: Problem, z: Sequence, *, grid: Grid, states: list):
+    """Residuals [sigma], data then prior, of the states at the rows, and of those on all ends of steps if given."""
+    scaled, zero, g = _scaled(problem, z), jnp.zeros((), int), problem.group
+
+    def one(stimulus, rows, span, own, y):
+        if len(y) == 1:
+
+            def see(at, v, rate, y):
+                return log_current(scaled, y, lambda t: v + rate * (t - at), at)
+
+            return jax.vmap(see)(rows, own.v, own.rate, y[0]), jnp.zeros(span.shape)
         real = jnp.arange(len(own.t)) < own.at[-1]
         ends = jnp.append(0.0, jnp.where(real, own.t + own.h, jnp.inf))
-        sol = Solution(y[own.at], zero, zero, zero, jnp.zeros(()), ends, y)
-        return *read_off(scaled, stimulus, rows, span, sol, events=events), excess
+        sol = Solution(y[0], zero, zero, zero, jnp.zeros(()), ends, y[1])
+        return read_off(scaled, stimulus, rows, span, sol)
 
-    g = problem.group
-    log_i, happened, excess = jax.vmap(one, in_axes=(0, 0, 0, _laned(grid)))(
-        g.stimuli, g.rows, g.span, grid
-    )
-    return problem.with_prior(misfit(g, log_i, happened), z), excess
+    axes = (0, 0, 0, _laned(grid), 0)
+    log_i, happened = jax.vmap(one, in_axes=axes)(g.stimuli, g.rows, g.span, grid, states)
+    return problem.with_prior(misfit(g, log_i, happened), jnp.stack(z))
 
 
-def _lanes(problems: Any, which, grid: Grid, events: bool):
-    """Residuals and errors of lanes as a function of their coordinates."""
+def _scaled(problem: Problem, z) -> Scaled:
+    """The equations at a point."""
+    system = placed(problem.at(z), problem.bench, problem.group.stimuli.quantity)
+    return Scaled(system, problem.env)
+
+
+def _directions(problem: Problem, z: list) -> list[dict[int, Array]]:
+    """For each coordinate the derivatives of those leaves of the equations that depend on it, by their place."""
+    found = []
+    for k, x in enumerate(z):
+        of = lambda x, k=k: _leaves(_scaled(problem, [*z[:k], x, *z[k + 1 :]]))[0]  # noqa: E731
+        moved = enumerate(derivative(of, x, jnp.ones_like(x)))
+        found.append({i: d for i, d in moved if not isinstance(d, float)})
+    return found
+
+
+def _lanes(problems: Any, which, z, grid: Grid, events: bool, slopes: bool):
+    """Residuals, Jacobian if asked for, and errors of the steps, of lanes of stacked problems."""
     arrays, rest = eqx.partition(problems, eqx.is_array)
-    own = jax.tree.map(lambda x: x[which], arrays)
+    own, waves = jax.tree.map(lambda x: x[which], arrays), grid.t.shape[1]
+    # One axis over lanes and waves: a loop along contiguous memory.
+    flat = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]) if x.ndim > 1 else x, grid)
+    parts = jax.tree.map(lambda x: jnp.repeat(x, waves, axis=0), (own, z))
 
-    def one(own, z, grid):
-        return _residuals(eqx.combine(own, rest), z, grid, events)
+    def equations(lane):
+        problem, z = eqx.combine(lane[0], rest), list(lane[1])
+        return _scaled(problem, z), _directions(problem, z) if slopes else ()
 
-    return lambda z: jax.vmap(one, in_axes=(0, 0, _laned(grid)))(own, z, grid)
+    y, tangents, excess = _march(equations, parts, flat, slopes=slopes)
+    width = excess.shape[1]
+    place = flat.at * width + jnp.arange(width)[:, None]
+    apart = lambda x: x.reshape(-1, waves, *x.shape[1:])  # noqa: E731
+
+    def seen(parts):
+        """States at the rows; and on all ends of steps, where events are looked for."""
+        rows = [x.ravel().at[place].get(mode="promise_in_bounds") for x in parts]
+        every = [[x.T for x in parts]] if events else []
+        return [apart(jnp.stack(x, axis=-1)) for x in (rows, *every)]
+
+    def read(own, z, grid, y, *tangents):
+        z, of = list(z), partial(_read, eqx.combine(own, rest), grid=grid)
+        if not slopes:
+            return of(z, states=y), None
+        found = []
+        for k, d in enumerate(tangents):
+            along = lambda x, y, k=k: of([*z[:k], x, *z[k + 1 :]], states=y)  # noqa: E731
+            found.append(jax.jvp(along, (z[k], y), (jnp.ones_like(z[k]), d)))
+        return found[0][0], jnp.stack([d for _, d in found], axis=-1)
+
+    axes = (0, 0, _laned(grid), *[0] * (1 + len(tangents)))
+    states = seen(y), *map(seen, tangents)
+    r, jacobian = jax.vmap(read, in_axes=axes)(own, z, grid, *states)
+    return (r, jacobian, apart(excess.T)) if slopes else (r, apart(excess.T))
 
 
 def _plainly(problems, which, z, grid, events):
     """Residuals and errors."""
-    return _lanes(problems, which, grid, events)(z)
+    return _lanes(problems, which, z, grid, events, False)
 
 
 def _linearly(problems, which, z, grid, events):
-    """Residuals, Jacobian by forward mode, and errors; what does not depend on the tangent is computed once."""
-    lanes = _lanes(problems, which, grid, events)
-
-    def along(k):
-        only = jnp.zeros_like(z).at[:, k].set(1.0)
-        return jax.jvp(lanes, (z,), (only,), has_aux=True)
-
-    return jax.vmap(along, out_axes=(None, -1, None))(jnp.arange(z.shape[1]))
+    """Residuals, Jacobian by the variational equation, and errors."""
+    return _lanes(problems, which, z, grid, events, True)
 
 
 def _single() -> dict[str, Any]:

@@ -178,7 +178,7 @@ def deviations(problem: Problem, z: np.ndarray, sigma_z: np.ndarray) -> dict[str
     specs, step, found = parameter_specs(problem.device), 1e-5, {}
     for name, x, sigma in zip(problem.free, z, sigma_z, strict=True):
         of = from_spec(specs[name]).inverse
-        low, high = np.asarray(of(jnp.asarray([x - step, x + step])))
+        low, high = of(np.array([x - step, x + step]))
         found[name] = abs(float(high - low) / (2 * step)) * float(sigma)
     return found
 
@@ -189,7 +189,7 @@ def spanned(
     """Values [unit] of parameters at several unconstrained coordinates of each."""
     specs = parameter_specs(device)
     return {
-        n: tuple(float(from_spec(specs[n]).inverse(jnp.asarray(e[k]))) for e in ends)
+        n: tuple(float(from_spec(specs[n]).inverse(e[k])) for e in ends)
         for k, n in enumerate(names)
     }
 

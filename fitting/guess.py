@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
@@ -181,14 +180,9 @@ def _inside(device: mj.AbstractDevice, values: dict[str, float]) -> dict[str, fl
     out = {}
     for name, value in values.items():
         lower, upper = specs[name].bounds
-        span = upper - lower
-        out[name] = (
-            value
-            if value == lower
-            else float(np.clip(value, lower + 1e-9 * span, upper - 1e-9 * span))
-        )
-        if lower > 0:
-            out[name] = float(np.clip(value, lower * 1.001, upper / 1.001))
+        margin = 1e-9 * (upper - lower) if np.isfinite(upper - lower) else 0.0
+        ends = (lower * 1.001, upper / 1.001) if lower > 0 else (lower + margin, upper - margin)
+        out[name] = value if value == lower <= 0 else float(min(max(value, ends[0]), ends[1]))
     return out
 
 
@@ -307,5 +301,5 @@ def starts(
         out[k] = [values.get(n, c + x) for n, c, x in zip(free, center, away)]
     for j, n in enumerate(free):
         if scattered[j]:
-            out[1:, j] = from_spec(specs[n]).forward(jnp.asarray(out[1:, j]))
+            out[1:, j] = from_spec(specs[n]).forward(out[1:, j])
     return out

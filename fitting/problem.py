@@ -1,6 +1,6 @@
 """A calibration problem: which parameters are free, and the residuals that the data leave."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -20,7 +20,7 @@ from memjax.scaling import Scaled
 from memjax.simulate import seen
 from memjax.solve import Solution, solve_stiff
 
-from .summary import EVENTS, HOLD_THRESHOLD, ON_THRESHOLD, Waveform
+from .summary import EVENTS, HOLD_THRESHOLD, ON_THRESHOLD, Waveform, nanmedian
 
 POLICY = mj.Stiff(rtol=1e-5, atol=1e-7, max_steps=2500)
 """Solver of the calibration: on the fitted symmetric sweeps it moves V_th by 0.001 mV against rtol 1e-8."""
@@ -91,8 +91,7 @@ def sigma_events(w: Waveform) -> Float[np.ndarray, "legs 3"]:
     """Standard deviation of the median rows of the events: scatter, sampling in whole rows, and the model's share."""
     count = np.sum(np.isfinite(w.events), axis=0)
     away = np.where(count > 0, np.abs(w.events - w.median_events()), 0.0)
-    middle = np.nanmedian if np.any(np.isnan(away)) else np.median  # far faster
-    scatter = 1.4826 * np.where(count > 0, middle(away, axis=0), np.inf)
+    scatter = 1.4826 * np.where(count > 0, nanmedian(away), np.inf)
     return np.sqrt(1.2533**2 * scatter**2 / np.maximum(count, 1) + 1 / 12 + EVENT_SIGMA**2)
 
 
@@ -126,7 +125,7 @@ def pack(
             allowed="all with time, or all without; one source",
         )
     most = max(len(w.legs) for w in waves)
-    arr = lambda rows: jnp.asarray(np.stack(rows))  # noqa: E731
+    arr = lambda rows: np.stack(rows)  # noqa: E731
 
     def per_leg(x: np.ndarray) -> np.ndarray:
         return np.concatenate([x, np.repeat(x[-1:], most - len(x), axis=0)])
@@ -143,7 +142,7 @@ def pack(
         )
         for w in waves
     ]
-    return Group(
+    group = Group(
         stimuli=jax.tree.map(lambda *x: arr(x), *map(stimulus, waves)),
         rows=arr([longer(w.rows) for w in waves]),
         target=arr([padded(w.median_log(), 0.0) for w in waves]),
@@ -152,10 +151,11 @@ def pack(
         event_rows=arr([counted(w, w.median_events()) for w in waves]),
         event_weight=arr([counted(w, 1 / sigma_events(w)) for w in waves]),
         span=arr([per_leg(x) for x in spans]),
-        floor=jnp.asarray(floor),
-        limit=jnp.asarray(np.inf if limit is None else limit),
-        model_sigma=jnp.asarray(float(model_sigma)),
+        floor=np.asarray(float(floor)),
+        limit=np.asarray(np.inf if limit is None else limit),
+        model_sigma=np.asarray(float(model_sigma)),
     )
+    return jax.device_put(group)
 
 
 class Problem(eqx.Module):
@@ -211,7 +211,9 @@ class Problem(eqx.Module):
             quiet(device), names, group, bench, env or mj.Environment(), unconstrain(device, names)
         )
 
-    def at(self, z: Float[Array, " free"]) -> mj.AbstractDevice | mj.Circuit:
+    def at(
+        self, z: Float[Array | np.ndarray, " free"] | Sequence[Float[Array, ""]]
+    ) -> mj.AbstractDevice | mj.Circuit:
         """The device at unconstrained coordinates."""
         return constrain(self.device, self.free, z)
 
@@ -267,7 +269,7 @@ def misfit(group: Group, log_i, events) -> Float[Array, " residuals"]:
     return jnp.concatenate([r.ravel(), (5 * jnp.arcsinh(e / 5)).ravel()])
 
 
-def _log_current(scaled: Scaled, y, stimulus: mj.Sampled, t) -> Float[Array, ""]:
+def log_current(scaled: Scaled, y, stimulus: Callable, t) -> Float[Array, ""]:
     """log10 of the current's modulus just before a time [decades of A]."""
     i = seen(scaled.system, t, scaled.unpack(y), stimulus, scaled.env)[0]["i"]
     return jnp.log10(jnp.abs(i) + _TINY)
@@ -281,13 +283,9 @@ def _observe(scaled: Scaled, stimulus: mj.Sampled, rows, span, end, policy: mj.S
     return *read_off(scaled, stimulus, rows, span, sol), sol.result == 0
 
 
-def read_off(
-    scaled: Scaled, stimulus: mj.Sampled, rows, span, sol: Solution, *, events: bool = True
-):
-    r"""log10 \|i\| at the rows of a solve, and rows of the events, from its steps; zeros if none is asked for."""
-    log_i = jax.vmap(lambda t, y: _log_current(scaled, y, stimulus, t))(rows, sol.y)
-    if not events:
-        return log_i, jnp.zeros(span.shape)
+def read_off(scaled: Scaled, stimulus: mj.Sampled, rows, span, sol: Solution):
+    r"""log10 \|i\| at the rows of a solve, and rows of the events, from its steps."""
+    log_i = jax.vmap(lambda t, y: log_current(scaled, y, stimulus, t))(rows, sol.y)
     t, y = cast(tuple[Array, Array], (sol.step_t, sol.step_y))  # asked for by steps=True
     t = lax.stop_gradient(t)
     real = jnp.isfinite(t)
@@ -296,7 +294,7 @@ def read_off(
     y = jnp.where(real[:, None], y, y[:1])
     quiet = lax.stop_gradient(scaled)
     quiet_y = lax.stop_gradient(y)
-    log_at = jax.vmap(lambda yy, tt: _log_current(quiet, yy, stimulus, tt))
+    log_at = jax.vmap(lambda yy, tt: log_current(quiet, yy, stimulus, tt))
     start, end = log_at(quiet_y[:-1], t0 + inner), log_at(quiet_y[1:], t1 - inner)
     slack = 1e-6 * rows[-1]
     row_of = lambda time: jnp.interp(time, jnp.append(0.0, rows), jnp.arange(-1.0, rows.shape[0]))  # noqa: E731
@@ -334,7 +332,7 @@ def _crossing(scaled: Scaled, stimulus, ends, times, logs, threshold):
 
     def at(y, t):
         flow = lax.stop_gradient(scaled.drift(t, y, stimulus(t)))
-        return jax.jvp(lambda yy: _log_current(scaled, yy, stimulus, t), (y,), (flow,))
+        return jax.jvp(lambda yy: log_current(scaled, yy, stimulus, t), (y,), (flow,))
 
     gap = end - start
     share = jnp.clip((threshold - start) / jnp.where(gap == 0, 1.0, gap), 0.0, 1.0)

@@ -1,8 +1,8 @@
 """Searches of many problems of one shape, side by side."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import equinox as eqx
@@ -17,6 +17,8 @@ from .fit import Prepared
 from .least_squares import Progress, half_squares, levenberg_marquardt
 from .problem import MODEL_SIGMA, linearise
 from .stacked import stacked
+
+Adaptive = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 _TOLERANCE = 1e-4
 """Share by which a step on grids must lower a cost for a search to go on."""
@@ -49,6 +51,47 @@ class Search:
     starts: int
     seed: int
     grids: bool = True
+
+
+def weighed(
+    made: Sequence[Prepared],
+    found: Sequence[tuple],
+    noise: Sequence[float],
+    search: Search,
+    pool: ThreadPoolExecutor,
+) -> list[tuple]:
+    """Problems and optima once the prior weighs against the noise that there is, not against what was granted.
+
+    Parameters
+    ----------
+    made, search, pool
+        As for `searched`.
+    found : sequence of tuple
+        What it gave.
+    noise : sequence of float
+        Standard deviation of the residuals of each [sigma].
+    """
+    again = [
+        replace(m, problem=replace(m.problem, noise=jnp.asarray(s)), candidates=f[0][None])
+        for m, f, s in zip(made, found, noise, strict=True)
+    ]
+    z, r, jacobian = (np.stack(x) for x in zip(*found, strict=True))
+    change = np.asarray(noise) / np.array([float(m.problem.noise) for m in made])
+    n = z.shape[1]
+    r[:, -n:] *= change[:, None]
+    jacobian[:, -n:] *= change[:, None, None]
+    sound = np.all(np.isfinite(r), axis=1) & np.all(np.isfinite(jacobian), axis=(1, 2))
+    filled = [*again, *[again[-1]] * (search.chunk - len(again))]  # one size, one program
+    engine = Engine(stacked([m.problem for m in filled]), np.arange(len(again)), pool)
+    settled = settle(engine.adaptive, z, r, jacobian, sound)
+    out = [(m, *x) for m, x in zip(again, zip(z, r, jacobian), strict=True)]
+    left = np.flatnonzero(sound & ~settled)
+    if len(left):
+        ended = searched([again[k] for k in left], replace(search, starts=1), pool)
+        for k, end in zip(left, ended, strict=True):
+            if np.all(np.isfinite(end[1])):
+                out[k] = (again[k], *end)
+    return out
 
 
 def searched(made: Sequence[Prepared], search: Search, pool: ThreadPoolExecutor) -> list[tuple]:
@@ -159,26 +202,46 @@ def _corrected(engine: Engine, done: Progress, best: np.ndarray):
     Returns coordinates, residuals, Jacobian, whether the grids agreed, and whether it is an optimum.
     """
     z, r, jacobian = done.z[best], done.residuals[best], done.jacobian[best]
-    n = z.shape[1]
     found, ok = engine.adaptive(z, np.arange(len(z)))
     away = np.sqrt(np.mean((found - np.where(np.isfinite(r), r, np.inf)) ** 2, axis=1))
     sound = ok & (away <= _AGREE) & np.all(np.isfinite(jacobian), axis=(1, 2))
-    left = np.flatnonzero(sound)
+    found = np.where(ok[:, None], found, np.inf)
+    settled = settle(engine.adaptive, z, found, jacobian, sound)
+    return [z, found, jacobian, sound, settled]
+
+
+def settle(
+    adaptive: Adaptive, z: np.ndarray, r: np.ndarray, jacobian: np.ndarray, sound: np.ndarray
+) -> np.ndarray:
+    """Which points are optima, after a few steps, in place, of those whose slopes are sound.
+
+    Parameters
+    ----------
+    adaptive : callable
+        ``adaptive(z, which)``: residuals of some points, and whether they are of use.
+    z : Float[np.ndarray, "points free"]
+        Coordinates.
+    r, jacobian : Float[np.ndarray, "points residuals"], Float[np.ndarray, "points residuals free"]
+        Residuals and slopes there.
+    sound : Bool[np.ndarray, "points"]
+        Which points are looked at.
+    """
+    n, left = z.shape[1], np.flatnonzero(sound)
     settled = np.zeros(len(z), bool)
     for k in range(_CORRECTIONS + 1):
-        step, size = _newton(found[left], jacobian[left])
-        scale = np.sqrt(np.sum(found[left] ** 2, axis=1) / max(found.shape[1] - n, 1))
-        settled[left] = size <= _SETTLED * scale + 1e-6
-        left = left[~settled[left]]
+        step, size = _newton(r[left], jacobian[left])
+        scale = np.sqrt(np.sum(r[left] ** 2, axis=1) / max(r.shape[1] - n, 1))
+        near = size <= _SETTLED * scale + 1e-6
+        settled[left[near]] = True
+        left, step = left[~near], step[~near]
         if k == _CORRECTIONS or not len(left):
             break
-        trial = z.copy()
-        trial[left] += step[size > _SETTLED * scale + 1e-6]
-        new, fine = engine.adaptive(trial[left], left)
-        better = fine & (np.sum(new**2, axis=1) <= np.sum(found[left] ** 2, axis=1))
-        left, new = left[better], new[better]
-        z[left], found[left] = trial[left], new
-    return [z, np.where(ok[:, None], found, np.inf), jacobian, sound, settled]
+        trial = z[left] + step
+        new, fine = adaptive(trial, left)
+        better = fine & (np.sum(new**2, axis=1) <= np.sum(r[left] ** 2, axis=1))
+        left = left[better]
+        z[left], r[left] = trial[better], new[better]
+    return settled
 
 
 def _newton(r: np.ndarray, jacobian: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -76,7 +76,12 @@ class Waveform:
         """Median row of each event, over the (chosen) sweeps in which it happened; NaN where it never did."""
         events = self.events if sweeps is None else self.events[sweeps]
         seen = np.isfinite(events).any(axis=0)
-        return np.where(seen, np.nanmedian(np.where(seen, events, 0.0), axis=0), np.nan)
+        return np.where(seen, nanmedian(np.where(seen, events, 0.0)), np.nan)
+
+
+def nanmedian(x: Float[np.ndarray, "n ..."]) -> Float[np.ndarray, "..."]:
+    """Median along the first axis of what is a number: where all is, by the far faster function."""
+    return (np.nanmedian if np.any(np.isnan(x)) else np.median)(x, axis=0)
 
 
 def noise_floor(measurement: mj.Measurement) -> float:

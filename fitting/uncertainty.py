@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 from scipy import stats
+from scipy.signal import lfilter
 
 from .problem import PRIOR_SIGMA, Problem
 from .summary import Waveform
@@ -162,23 +163,23 @@ def _of_residuals(
     """
     waves, points = problem.group.rows.shape
     last = waves * points
-    free = np.where(
-        np.any(j != 0, axis=1), 1 - np.einsum("ri,ij,rj->r", j, inverse, j), 0.0
-    )  # what the fit leaves of a residual's variance
+    # What the fit leaves of a residual's variance.
+    free = np.where(np.any(j != 0, axis=1), 1 - np.sum(j @ inverse * j, axis=1), 0.0)
     square, currents = r**2 * (free > 0), r[:last].reshape(waves, points)
     rho = _correlation(currents)
     local = [_local(x[:last].reshape(waves, points)) for x in (square, free)]
     sigma = np.sqrt(local[0] / np.maximum(local[1], 0.1))
-    steps = np.abs(np.subtract.outer(np.arange(points), np.arange(points)))
-    root = np.linalg.cholesky(rho**steps).T
     scores = sigma[..., None] * j[:last].reshape(waves, points, -1)
+    # By the root of the correlation of a first-order process: each value is what is new, and rho times the one before.
+    rooted = lfilter([1.0], [1.0, -rho], scores[:, ::-1], axis=1)[:, ::-1]
+    rooted[:, 1:] *= np.sqrt(1 - rho**2)
     sampling = np.asarray(problem.group.event_weight).ravel() ** 2 / 12
     counted = sampling > 0
     excess = np.sum(square[last:][counted] / sampling[counted]) / max(
         np.sum(free[last:][counted]), 0.1
     )
     jumps = np.sqrt(max(excess, 1.0) * sampling)[:, None] * j[last:]
-    return np.concatenate([(root @ scores).reshape(last, -1), jumps]), rho
+    return np.concatenate([rooted.reshape(last, -1), jumps]), rho
 
 
 def _data_only(j: np.ndarray, r: np.ndarray, z: np.ndarray, root: np.ndarray, least: float):

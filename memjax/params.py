@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -83,7 +83,7 @@ def replace(device: D, values: Mapping[str, Any], *, where: str = "", check: boo
     if not names:
         return device
     try:
-        arrays = [jnp.asarray(values[n], dtype=jnp.result_type(float)) for n in names]
+        arrays = _as_arrays([values[n] for n in names])
     except (TypeError, ValueError) as error:
         raise ModelError(f"a parameter is no number: {error}", where=where) from error
     pick = lambda d: [stored(d, n) for n in names]  # noqa: E731
@@ -91,6 +91,14 @@ def replace(device: D, values: Mapping[str, Any], *, where: str = "", check: boo
     if check:
         check_bounds(changed)
     return changed
+
+
+def _as_arrays(values: list) -> list[jax.Array]:
+    """Numbers as arrays of JAX; those that are none yet all at once."""
+    dtype = jnp.result_type(float)
+    if any(isinstance(x, jax.Array) for x in values):
+        return [jnp.asarray(x, dtype=dtype) for x in values]
+    return jax.device_put([np.asarray(x, dtype=dtype) for x in values])
 
 
 def _with_settings(device: D, settings: Mapping[str, Any], values: Mapping, where: str) -> D:
@@ -137,10 +145,18 @@ def ensemble(device: D, values: Mapping[str, Float[Array, " members"]]) -> tuple
 def unconstrain(device: Any, names: Iterable[str]) -> Float[Array, " free"]:
     """Unconstrained coordinates of the named parameters, in the order of the names."""
     specs = parameter_specs(device)
-    return jnp.stack([from_spec(specs[n]).forward(get(device, n)) for n in known(device, names)])
+    own = {n: get(device, n) for n in known(device, names)}
+    if not any(isinstance(x, jax.core.Tracer) for x in own.values()):
+        own = {n: np.asarray(x) for n, x in own.items()}
+    found = [from_spec(specs[n]).forward(x) for n, x in own.items()]
+    return jnp.stack(found) if any(isinstance(x, jax.Array) for x in found) else jnp.array(found)
 
 
-def constrain(device: D, names: Iterable[str], z: Float[Array, " free"]) -> D:
+def constrain(
+    device: D,
+    names: Iterable[str],
+    z: Float[Array | np.ndarray, " free"] | Sequence[Float[Array, ""]],
+) -> D:
     """The device whose named parameters have the given unconstrained coordinates."""
     specs = parameter_specs(device)
     values = {n: from_spec(specs[n]).inverse(z[k]) for k, n in enumerate(known(device, names))}

@@ -61,6 +61,22 @@ def _traced(path: Path, call: Callable, leaves: list) -> jax.export.Exported:
     return program
 
 
+_ONE_KERNEL = "--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=4000000"
+
+
+def fuse_small_loops() -> None:
+    """Let XLA compile a loop of up to 4 MB as one function and not as one for each of its operations.
+
+    Solves of few devices are loops of hundreds of operations on few numbers each, whose time is that of the
+    calls: they become up to four times as fast. To be called before anything is compiled; it adds to
+    XLA_FLAGS of this process, unless they hold such options already. An XLA that does not know the
+    option, or another kind of device, takes no notice.
+    """
+    flags = os.environ.get("XLA_FLAGS", "")
+    if "xla_backend_extra_options" not in flags:
+        os.environ["XLA_FLAGS"] = f"{flags} {_ONE_KERNEL}".strip()
+
+
 def quick() -> dict[str, Any]:
     """Options of XLA for programs of many small operations: a third less time to compile, as fast to run."""
     return {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 1}

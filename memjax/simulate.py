@@ -1,6 +1,6 @@
 """From a device, a stimulus and a policy to a trace: the one place where physics and solvers meet."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import equinox as eqx
@@ -95,8 +95,11 @@ def _outputs(scaled: Scaled, grid: Grid, y):
     return over(run, grid, y)
 
 
-def seen(system: AbstractSystem, t, state, stimulus: AbstractStimulus, env: Environment):
-    """Outputs of a system just before a time [s], displacement included, and the states as they are shown."""
+def seen(system: AbstractSystem, t, state, stimulus: Callable, env: Environment):
+    """Outputs of a system just before a time [s], displacement included, and the states as they are shown.
+
+    `stimulus` gives what drives at a time [s], as an `AbstractStimulus` does.
+    """
     if not isinstance(system, Circuit):
         return system.outputs(t, state, before(stimulus, t), env), state
     just = jnp.nextafter(t, jnp.asarray(-jnp.inf, t.dtype))

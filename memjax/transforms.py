@@ -2,19 +2,28 @@
 
 import abc
 import functools
+import math
+from dataclasses import dataclass
+from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
+from scipy.special import expit
 
 from .fields import ParameterSpec
 
 _DECADES_FOR_LOG = 100.0
 
 
-class AbstractTransform(eqx.Module):
-    """A smooth one-to-one map between a bounded value and the real line."""
+def _math(x: Any) -> Any:
+    """Functions of an array's kind: numpy's own cost no dispatch of JAX."""
+    return np if isinstance(x, np.ndarray | np.generic | float | int) else jnp
+
+
+class AbstractTransform(abc.ABC):
+    """A smooth one-to-one map between a bounded value and the real line, of arrays of JAX and numpy alike."""
 
     @abc.abstractmethod
     def forward(self, value: Float[Array, "..."]) -> Float[Array, "..."]:
@@ -25,6 +34,7 @@ class AbstractTransform(eqx.Module):
         """Value at a coordinate."""
 
 
+@dataclass(frozen=True)
 class Identity(AbstractTransform):
     """The value itself, for an unbounded parameter."""
 
@@ -37,20 +47,22 @@ class Identity(AbstractTransform):
         return z
 
 
+@dataclass(frozen=True)
 class Log(AbstractTransform):
     """Natural logarithm of the distance from a lower bound, for a parameter without an upper one near."""
 
-    lower: float = eqx.field(static=True, default=0.0)
+    lower: float = 0.0
 
     def forward(self, value):
         """See `AbstractTransform`."""
-        return jnp.log(value - self.lower)
+        return _math(value).log(value - self.lower)
 
     def inverse(self, z):
         """See `AbstractTransform`."""
-        return self.lower + jnp.exp(z)
+        return self.lower + _math(z).exp(z)
 
 
+@dataclass(frozen=True)
 class Logit(AbstractTransform):
     r"""Logit between two bounds, scaled so that dz = d(value) in the middle of the range.
 
@@ -59,38 +71,40 @@ class Logit(AbstractTransform):
     With :math:`p = (x - a)/(b - a)`, :math:`z = \frac{b - a}{4}\,\ln\frac{p}{1 - p}`.
     """
 
-    lower: float = eqx.field(static=True)
-    upper: float = eqx.field(static=True)
+    lower: float
+    upper: float
 
     def forward(self, value):
         """See `AbstractTransform`."""
         p = (value - self.lower) / (self.upper - self.lower)
-        return (self.upper - self.lower) / 4 * (jnp.log(p) - jnp.log1p(-p))
+        return (self.upper - self.lower) / 4 * (_math(p).log(p) - _math(p).log1p(-p))
 
     def inverse(self, z):
         """See `AbstractTransform`."""
         width = self.upper - self.lower
-        return self.lower + width * jax.nn.sigmoid(4 * z / width)
+        sigmoid = expit if _math(z) is np else jax.nn.sigmoid
+        return self.lower + width * sigmoid(4 * z / width)
 
 
+@dataclass(frozen=True)
 class LogLogit(AbstractTransform):
     """`Logit` of the logarithm: a change of z is a relative change in the middle of the range."""
 
-    inner: Logit
+    lower: float
+    upper: float
 
-    def __init__(self, lower: float, upper: float):
-        """Take bounds [unit of the parameter], both positive."""
-        import math
-
-        self.inner = Logit(math.log(lower), math.log(upper))
+    @functools.cached_property
+    def inner(self) -> Logit:
+        """That of the logarithm."""
+        return Logit(math.log(self.lower), math.log(self.upper))
 
     def forward(self, value):
         """See `AbstractTransform`."""
-        return self.inner.forward(jnp.log(value))
+        return self.inner.forward(_math(value).log(value))
 
     def inverse(self, z):
         """See `AbstractTransform`."""
-        return jnp.exp(self.inner.inverse(z))
+        return _math(z).exp(self.inner.inverse(z))
 
 
 @functools.cache

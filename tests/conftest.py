@@ -11,6 +11,8 @@ from pathlib import Path
 import jax
 import pytest
 
+from memjax.programs import fuse_small_loops
+
 # Tracing makes objects by the million, and hardly any cycles: Python's collector took a sixth of the time.
 gc.set_threshold(1_000_000, 50, 100)
 
@@ -22,6 +24,7 @@ if "XLA_FLAGS" not in os.environ:
     probe = [sys.executable, "-c", "import jax; jax.devices()"]
     known = subprocess.run(probe, env=there, capture_output=True, check=False).returncode == 0
     os.environ["XLA_FLAGS"] = _QUICK if known else ""
+fuse_small_loops()
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")

@@ -39,7 +39,7 @@ def _processor() -> str:
 
 
 def prepare_jax() -> None:
-    """Compute in float64 and keep compiled programs.
+    """Compute in float64, in loops that are compiled whole, and keep compiled programs.
 
     Notes
     -----
@@ -49,6 +49,9 @@ def prepare_jax() -> None:
 
     import jax
 
+    from ..programs import fuse_small_loops
+
+    fuse_small_loops()
     # Tracing makes objects by the million, and hardly any cycles to collect among them.
     gc.set_threshold(1_000_000, 50, 100)
     jax.config.update("jax_enable_x64", True)

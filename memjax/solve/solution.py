@@ -1,10 +1,10 @@
 """What a solve gives."""
 
+from collections.abc import Callable
+
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
-
-from ..stimulus import AbstractStimulus
 
 
 class Solution(eqx.Module):
@@ -34,6 +34,6 @@ class Solution(eqx.Module):
     step_y: Float[Array, "*lanes steps n"] | None = None
 
 
-def before(stimulus: AbstractStimulus, t: Float[Array, ""]) -> Float[Array, ""]:
+def before(stimulus: Callable, t: Float[Array, ""]) -> Float[Array, ""]:
     """Value of a stimulus just before `t` [s]."""
     return stimulus(jnp.nextafter(t, jnp.asarray(-jnp.inf, t.dtype)))

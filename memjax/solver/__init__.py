@@ -12,7 +12,8 @@ from .kernel import (
     Increment as Increment,
     Step as Step,
 )
-from .rodas3_parts import rodas3_parts_step as rodas3_parts_step
+from .linear import derivative as derivative
+from .rodas3_parts import rodas3_parts_step as rodas3_parts_step, tangents_step as tangents_step
 from .rosenbrock import Rodas3 as Rodas3, rodas3_step as rodas3_step
 from .semi_implicit import (
     SemiImplicitEuler as SemiImplicitEuler,

@@ -1,9 +1,11 @@
 """Small dense systems by unrolled elimination: no LAPACK call per lane, batches vectorise."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.extend.core import Literal
 from jaxtyping import Array, Float
 
 _UNROLLED = 8
@@ -30,7 +32,45 @@ def factor(a: Float[Array, "n n"]) -> Callable[[Float[Array, " n"]], Float[Array
     return lambda b: jnp.stack(_substitute(rows, list(b)))
 
 
-Rows = list[list[Float[Array, "..."]]]
+Rows = list[list[Any]]
+"""Entries of a matrix; a number 0.0 where nothing stands, which costs nothing."""
+
+
+def _nothing(x: Any) -> bool:
+    """Whether an entry stands for nothing."""
+    return isinstance(x, float) and x == 0.0
+
+
+def total(terms: Iterable) -> Any:
+    """Sum of what is not a number 0.0; 0.0 of nothing."""
+    kept = [x for x in terms if not _nothing(x)]
+    return sum(kept[1:], kept[0]) if kept else 0.0
+
+
+def dot(a: Iterable, b: Iterable) -> Any:
+    """Sum of products, of what is not a number 0.0."""
+    return total(x * y for x, y in zip(a, b, strict=True) if not (_nothing(x) or _nothing(y)))
+
+
+def derivative(f: Callable[[Any], list], x: Any, dx: Any) -> list:
+    """Derivatives of scalars along `dx`: numbers 0.0 for those that do not depend on `x`.
+
+    Parameters
+    ----------
+    f : callable
+        Gives a list of scalars.
+    x, dx : pytree
+        Where, and along what.
+    """
+    leaves, tree = jax.tree.flatten(x)
+    jaxpr = jax.make_jaxpr(lambda *own: f(jax.tree.unflatten(tree, own)))(*leaves).jaxpr
+    moved = set(jaxpr.invars)
+    for eqn in jaxpr.eqns:
+        if any(not isinstance(v, Literal) and v in moved for v in eqn.invars):
+            moved.update(eqn.outvars)
+    _, found = jax.jvp(f, (x,), (dx,))
+    pairs = zip(jaxpr.outvars, found, strict=True)
+    return [d if not isinstance(v, Literal) and v in moved else 0.0 for v, d in pairs]
 
 
 def solve_small(rows: Rows, b: list) -> list:
@@ -45,7 +85,8 @@ def factor_small(rows: Rows) -> Callable[[list], list]:
     """A function that solves a system given entry by entry for any right-hand side; see `solve_small`."""
     if len(rows) <= _UNROLLED:
         eliminated = _eliminate(rows)
-        return lambda b: _substitute(eliminated, b)
+        inverse = [1.0 / eliminated[k][k] for k in range(len(rows))]
+        return lambda b: _substitute(eliminated, b, inverse)
     a = jnp.stack([jnp.stack(jnp.broadcast_arrays(*row), axis=-1) for row in rows], axis=-2)
     factors = jax.scipy.linalg.lu_factor(a)
 
@@ -62,16 +103,21 @@ def _entries(a: Float[Array, "n n"]) -> Rows:
     return [[a[i, j] for j in range(a.shape[1])] for i in range(a.shape[0])]
 
 
-def _substitute(rows: Rows, b: list) -> list:
-    """Solution with eliminated rows."""
+def _substitute(rows: Rows, b: list, inverse: list | None = None) -> list:
+    """Solution with eliminated rows, and the inverses of their pivots where they are at hand."""
     x, n = list(b), len(rows)
     for i in range(n):
-        for j in range(i):
-            x[i] = x[i] - rows[i][j] * x[j]
+        x[i] = _less(x[i], rows[i][:i], x[:i])
     for i in reversed(range(n)):
-        for j in range(i + 1, n):
-            x[i] = x[i] - rows[i][j] * x[j]
-        x[i] = x[i] / rows[i][i]
+        x[i] = _less(x[i], rows[i][i + 1 :], x[i + 1 :])
+        x[i] = x[i] / rows[i][i] if inverse is None else x[i] * inverse[i]
+    return x
+
+
+def _less(x: Any, row: list, by: list) -> Any:
+    """A number less the products of others, one after the other."""
+    for a, b in zip(row, by, strict=True):
+        x = x if _nothing(a) or _nothing(b) else x - a * b
     return x
 
 
@@ -80,9 +126,11 @@ def _eliminate(rows: Rows) -> Rows:
     rows, n = [list(row) for row in rows], len(rows)
     for k in range(n):
         for i in range(k + 1, n):
+            if _nothing(rows[i][k]):
+                continue
             rows[i][k] = rows[i][k] / rows[k][k]
             for j in range(k + 1, n):
-                rows[i][j] = rows[i][j] - rows[i][k] * rows[k][j]
+                rows[i][j] = _less(rows[i][j], [rows[i][k]], [rows[k][j]])
     return rows
 
 

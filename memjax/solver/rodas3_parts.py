@@ -1,12 +1,12 @@
-"""A step of RODAS3 on named scalars: the step of many devices on grids of their own."""
+"""A step of RODAS3 on named scalars, and of its tangents: the step of many devices on grids of their own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .linear import factor_small
+from .linear import derivative, dot, factor_small, total
 
 Scalars = list[Float[Array, ""]]
 
@@ -40,14 +40,11 @@ def rodas3_parts_step(
     ----------
     .. [1] A. Sandu et al., Atmos. Environ. 31, 3459 (1997), doi:10.1016/S1352-2310(97)83212-8
     """
-    start, end, n = jnp.zeros_like(h), jnp.ones_like(h), range(len(y))
-    rate, columns = f(start, y), []
-    for k in n:
-        only = [jnp.ones_like(x) if j == k else jnp.zeros_like(x) for j, x in enumerate(y)]
-        columns.append(jax.jvp(lambda z: f(start, z), (y,), (only,))[1])
-    late = [0.5 * x for x in jax.jvp(lambda s: f(s, y), (start,), (end,))[1]]
+    start, end = jnp.zeros_like(h), jnp.ones_like(h)
+    rate, jacobian = f(start, y), _jacobian(lambda z: f(start, z), y)
+    late = [0.5 * x for x in derivative(lambda s: f(s, y), start, end)]
     diagonal = 2.0 / h
-    solve = factor_small([[(diagonal if i == j else 0.0) - columns[j][i] for j in n] for i in n])
+    solve = factor_small(_shifted(jacobian, diagonal, -1.0))
     k1 = solve([a + b for a, b in zip(rate, late)])
     k2 = solve([a + 4.0 / h * k + 3.0 * b for a, k, b in zip(rate, k1, late)])
     third = f(end, [x + 2.0 * k for x, k in zip(y, k1)])
@@ -56,3 +53,81 @@ def rodas3_parts_step(
     fourth = f(end, embedded)
     k4 = solve([a + (p - q - (8.0 / 3.0) * r) / h for a, p, q, r in zip(fourth, k1, k2, k3)])
     return [x + k for x, k in zip(embedded, k4)], k4
+
+
+def _jacobian(f: Callable[[Scalars], Scalars], y: Scalars) -> list[list]:
+    """Derivatives of each rate by each component; numbers 0.0 where one does not depend on the other."""
+    n = range(len(y))
+    columns = [
+        derivative(lambda x, k=k: f([*y[:k], x, *y[k + 1 :]]), y[k], jnp.ones_like(y[k])) for k in n
+    ]
+    return [[columns[j][i] for j in n] for i in n]
+
+
+def _shifted(a: list[list], diagonal: Any, factor: Any) -> list[list]:
+    """A matrix times a factor, and a number along its diagonal."""
+    return [
+        [total([diagonal if i == j else 0.0, dot([factor], [x])]) for j, x in enumerate(row)]
+        for i, row in enumerate(a)
+    ]
+
+
+def tangents_step(
+    f: Callable[[list, Float[Array, ""], Scalars], Scalars],
+    leaves: list[Array],
+    ends: tuple[Scalars, Scalars],
+    moved: Sequence[dict[int, Array]],
+    d: list[Scalars],
+    *,
+    h: Float[Array, ""],
+) -> list[Scalars]:
+    r"""Derivatives of the state along several directions after a step between known states.
+
+    Parameters
+    ----------
+    f : callable
+        ``f(leaves, s, y)``: rates [1/s] at the share `s` of the step.
+    leaves : list of Array
+        What the rates depend on.
+    ends : (list of Float[Array, ""], list of Float[Array, ""])
+        States at both ends.
+    moved : sequence of dict of int to Array
+        For each direction the derivatives of those `leaves` that depend on it, by their place.
+    d : list of list of Float[Array, ""]
+        For each direction the derivatives of the components at the start.
+    h : Float[Array, ""]
+        Step [s].
+
+    Notes
+    -----
+    The variational equation :math:`\dot d = J d + g` by the two-stage Lobatto IIIC method, of second order and
+    L-stable [1]_. It takes J and g at the ends of the step alone, however many directions there are; exact tangents of
+    RODAS3 take second derivatives at every stage. With :math:`M = (1 - h J_0)(1 - h J_1) + 1` it is :math:`M d_1 =
+    2 d_0 + h g_0 + (1 - h J_0) h g_1`.
+
+    References
+    ----------
+    .. [1] E. Hairer, G. Wanner, Solving Ordinary Differential Equations II, IV.5, doi:10.1007/978-3-642-05221-7
+    """
+    n = range(len(ends[0]))
+    begin, end = ends
+    starts, stops = 0 * h, 1 + 0 * h
+    left, right = (
+        _shifted(_jacobian(lambda z, s=s: f(leaves, s, z), y), 1.0, -h)
+        for s, y in ((starts, begin), (stops, end))
+    )
+    product = [[dot(row, [right[k][j] for k in n]) for j in n] for row in left]
+    solve = factor_small(_shifted(product, 1.0, 1.0))
+
+    def push(m: dict[int, Array], s: Any, y: Scalars) -> list:
+        """H g along one direction."""
+        of = lambda x: f([x.get(k, leaf) for k, leaf in enumerate(leaves)], s, y)  # noqa: E731
+        found = derivative(of, {k: leaves[k] for k in m}, m)
+        return [dot([h], [x]) for x in found]
+
+    def after(m: dict[int, Array], own: Scalars) -> Scalars:
+        early, late = push(m, starts, begin), push(m, stops, end)
+        sides = zip(own, early, left, strict=True)
+        return solve([total([2 * x, g, dot(row, late)]) for x, g, row in sides])
+
+    return [after(m, own) for m, own in zip(moved, d, strict=True)]

@@ -3,12 +3,13 @@
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import equinox as eqx
 import jax
@@ -177,15 +178,29 @@ def fit_batch(
     prints = {n: _print(source) for n, source in devices.items()}
     folder = _opened(Path(out), [prints, _said(device, options, search)])
     names, rows = list(devices), list[Row]()
-    for k in range(0, len(names), chunk):
-        path, some = folder / _CHUNK.format(k // chunk), names[k : k + chunk]
-        if fresh := not path.exists():
-            found = _chunk({n: devices[n] for n in some}, device, options, search, each)
-            _write(path, [asdict(found[n]) for n in some])
-        rows += _read(path)
-        if tick is not None:
-            tick(len(rows), len(names), fresh)
+    chunks = [
+        (folder / _CHUNK.format(k // chunk), {n: devices[n] for n in names[k : k + chunk]})
+        for k in range(0, len(names), chunk)
+    ]
+    make = partial(_made, device=device, options=options, search=search)
+    with ThreadPoolExecutor(1) as beside, ThreadPoolExecutor(_THREADS) as pool:
+        for (path, some), made in zip(chunks, _ahead(beside, make, chunks), strict=True):
+            if made is not None:
+                found = _searched(made, options, search, each, pool)
+                _write(path, [asdict(found[n]) for n in some])
+            rows += _read(path)
+            if tick is not None:
+                tick(len(rows), len(names), made is not None)
     return rows
+
+
+def _ahead(pool: ThreadPoolExecutor, f: Callable, items: Sequence) -> Iterator:
+    """Results of a function, each found while the one before is used."""
+    coming = pool.submit(f, items[0]) if items else None
+    for k in range(len(items)):
+        found = cast(Future, coming).result()
+        coming = pool.submit(f, items[k + 1]) if k + 1 < len(items) else None
+        yield found
 
 
 def _read(path: Path) -> list[Row]:
@@ -250,16 +265,21 @@ def _write(path: Path, content: Any) -> None:
         beside.write_text(_text(content), encoding="utf-8")
 
 
-def _chunk(
-    devices: Mapping[str, Source],
+Group = dict[str, tuple[Prepared, Sequence[mj.Measurement]]]
+
+
+def _made(
+    chunk: tuple[Path, Mapping[str, Source]],
     device: Any,
     options: Mapping[str, Any],
     search: Search,
-    each: Callable[[str, FitResult], None] | None,
-) -> dict[str, Row]:
-    """Rows of the devices of a chunk, those of one shape together."""
+) -> tuple[dict[str, Row], list[Group]] | None:
+    """Failures, and problems with their data, those of one shape together, of a chunk; None where it is done."""
+    path, devices = chunk
+    if path.exists():
+        return None
     rows: dict[str, Row] = {}
-    groups: dict[str, dict[str, tuple[Prepared, Sequence[mj.Measurement]]]] = {}
+    groups: dict[str, Group] = {}
     for name, source in devices.items():
         try:
             measured = source() if callable(source) else source
@@ -268,15 +288,26 @@ def _chunk(
             rows[name] = Row(name=name, failure=str(error))
             continue
         groups.setdefault(_shape(made.problem), {})[name] = made, measured
-    for group in groups.values():
-        with ThreadPoolExecutor(_THREADS) as pool:
-            every = [made for made, _ in group.values()]
-            found = searched(every, search, pool)
-            noise = [_noise(m, f, search.seed) for m, f in zip(every, found, strict=True)]
-            found = weighed(every, found, noise, search, pool)
-        for (name, (_, measured)), (made, z, r, jacobian) in zip(group.items(), found):
+    return rows, list(groups.values())
+
+
+def _searched(
+    made: tuple[dict[str, Row], list[Group]],
+    options: Mapping[str, Any],
+    search: Search,
+    each: Callable[[str, FitResult], None] | None,
+    pool: ThreadPoolExecutor,
+) -> dict[str, Row]:
+    """Rows of the devices of a chunk."""
+    rows, groups = made
+    for group in groups:
+        every = [m for m, _ in group.values()]
+        found = searched(every, search, pool)
+        noise = [_noise(m, f, search.seed) for m, f in zip(every, found, strict=True)]
+        ended = weighed(every, found, noise, search, pool)
+        for (name, (_, measured)), (one, z, r, jacobian) in zip(group.items(), ended, strict=True):
             try:
-                result = _result(made, measured, z, r, jacobian, options, search.seed)
+                result = _result(one, measured, z, r, jacobian, options, search.seed)
             except FitError as error:
                 rows[name] = Row(name=name, failure=error.what)
                 continue

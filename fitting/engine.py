@@ -191,27 +191,27 @@ def _march(equations: Callable, lanes: Any, grid: Grid, *, slopes: bool):
 
     Returns
     -------
-    y : list of Float[Array, "steps+1 lanes"]
-        Scaled states, component by component.
-    tangents : list of list of Float[Array, "steps+1 lanes"]
-        The same along each direction.
+    kept : Float[Array, "steps+1 components lanes"]
+        Scaled states, and the same along each direction.
+    structure : PyTreeDef
+        What the components are: states, then a list for each direction.
     excess : Float[Array, "steps lanes"]
     """
     start = jax.vmap(lambda lane: _Lane(*equations(lane), slopes).start())(lanes)
     step = jax.vmap(lambda lane, *x: _Lane(*equations(lane), slopes).step(*x, grid.rtol))
     places = [x.T for x in (grid.t, grid.h, grid.u, grid.slope)]
     size, width = places[0].shape
+    all_of = lambda now: jnp.stack(jax.tree.leaves(now))  # noqa: E731
 
     def body(k, carry):
         now, kept, excess = carry
         now, over = step(lanes, now, [x[k] for x in places])
-        kept = jax.tree.map(lambda x, new: x.at[k + 1].set(new), kept, now)
-        return now, kept, excess.at[k].set(over)
+        return now, kept.at[k + 1].set(all_of(now)), excess.at[k].set(over)
 
-    room = lambda x: jnp.zeros((size + 1, width)).at[0].set(x)  # noqa: E731
-    begin = start, jax.tree.map(room, start), jnp.zeros((size, width))
-    _, kept, excess = lax.fori_loop(0, grid.count, body, begin)
-    return *kept, excess
+    first = all_of(start)
+    kept = jnp.zeros((size + 1, *first.shape)).at[0].set(first)  # one array: nothing is copied
+    _, kept, excess = lax.fori_loop(0, grid.count, body, (start, kept, jnp.zeros((size, width))))
+    return kept, jax.tree.structure(start), excess
 
 
 class _Lane:
@@ -322,16 +322,18 @@ def _lanes(problems: Any, which, z, grid: Grid, events: bool, slopes: bool):
         problem, z = eqx.combine(lane[0], rest), list(lane[1])
         return _scaled(problem, z), _directions(problem, z) if slopes else ()
 
-    y, tangents, excess = _march(equations, parts, flat, slopes=slopes)
-    width = excess.shape[1]
-    place = flat.at * width + jnp.arange(width)[:, None]
+    kept, structure, excess = _march(equations, parts, flat, slopes=slopes)
+    _, count, width = kept.shape
+    place = flat.at * (count * width) + jnp.arange(width)[:, None]
     apart = lambda x: x.reshape(-1, waves, *x.shape[1:])  # noqa: E731
 
     def seen(parts):
         """States at the rows; and on all ends of steps, where events are looked for."""
-        rows = [x.ravel().at[place].get(mode="promise_in_bounds") for x in parts]
-        every = [[x.T for x in parts]] if events else []
-        return [apart(jnp.stack(x, axis=-1)) for x in (rows, *every)]
+        pick = lambda c: kept.ravel().at[place + c * width].get(mode="promise_in_bounds")  # noqa: E731
+        every = [[kept[:, c].T for c in parts]] if events else []
+        return [apart(jnp.stack(x, axis=-1)) for x in ([pick(c) for c in parts], *every)]
+
+    y, tangents = jax.tree.unflatten(structure, range(count))
 
     def read(own, z, grid, y, *tangents):
         z, of = list(z), partial(_read, eqx.combine(own, rest), grid=grid)
@@ -461,11 +463,28 @@ class Engine:
         """Residuals, Jacobian and success of jobs."""
         run = partial(self._gridded, slopes=True)
         r, jacobian, self.steps[jobs] = self._blocks(run, z, jobs)
-        ok = np.all(np.isfinite(r), axis=1) & np.all(np.isfinite(jacobian), axis=(1, 2))
-        return r, jacobian, ok
+        return r, jacobian, _finite(r, jacobian)
+
+    def refined(self, z, jobs, *, slopes: bool = False):
+        """Residuals, Jacobian if asked for, and success of jobs on their grids with every step halved."""
+
+        def run(z, jobs):
+            which = self.owner[jobs]
+            grid = self.plan.grid(which, 2 * self.steps[jobs], self.rtol)
+            return (linearly if slopes else plainly)(self.problems, which, z, grid, self.events)[
+                :-1
+            ]
+
+        found = self._blocks(run, z, jobs)
+        return *found, _finite(*found)
 
     def adaptive(self, z, jobs) -> tuple[np.ndarray, np.ndarray]:
         """Residuals and success of jobs by the adaptive solver."""
         run = lambda z, jobs: adaptively(self.problems, self.owner[jobs], z)  # noqa: E731
         r, ok = self._blocks(run, z, jobs)
         return r, ok & np.all(np.isfinite(r), axis=1)
+
+
+def _finite(*arrays: np.ndarray) -> np.ndarray:
+    """Which rows hold numbers alone."""
+    return np.all([np.all(np.isfinite(x), axis=tuple(range(1, x.ndim))) for x in arrays], axis=0)

@@ -18,7 +18,7 @@ from .least_squares import Progress, half_squares, levenberg_marquardt
 from .problem import MODEL_SIGMA, linearise
 from .stacked import stacked
 
-Adaptive = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+Residuals = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 _TOLERANCE = 1e-4
 """Share by which a step on grids must lower a cost for a search to go on."""
@@ -27,7 +27,7 @@ _ROUGH = 0.1
 """The same, where another search follows."""
 
 _AGREE = 0.3
-"""Root mean square difference of residuals [sigma] up to which the grid and the adaptive solver agree."""
+"""Root mean square difference of residuals [sigma] up to which a grid and the one of halved steps agree."""
 
 _SETTLED = 0.1
 """Distance from the optimum, in standard deviations, that does not count."""
@@ -36,7 +36,7 @@ _POOR, _MORE = 5.0, 3
 """Reduced chi squared above which further starts are tried, and how many."""
 
 _CORRECTIONS = 3
-"""Steps with residuals of the adaptive solver and slopes of the grid at most."""
+"""Steps with residuals on halved steps at most."""
 
 _TOGETHER = 8
 """Lanes of the adaptive search."""
@@ -108,8 +108,8 @@ def searched(made: Sequence[Prepared], search: Search, pool: ThreadPoolExecutor)
 
     Notes
     -----
-    On grids first (see `fitting.engine`); then the adaptive solver looks at what was found, a few steps
-    correct for the difference, and where that is not enough the adaptive solver searches.
+    On grids first (see `fitting.engine`); what was found is looked at on grids with every step halved, a few
+    steps correct for the difference, and where the two do not agree the adaptive solver searches.
     """
     filled = [*made, *[made[-1]] * (search.chunk - len(made))]  # one size, one program
     problems = stacked([m.problem for m in filled])
@@ -197,28 +197,28 @@ def _sorted(cost: np.ndarray, count: int) -> np.ndarray:
 
 
 def _corrected(engine: Engine, done: Progress, best: np.ndarray):
-    """Optima by residuals of the adaptive solver: where the grids agree with it, their slopes lead to them.
+    """Optima on grids with every step halved: where these agree with the grids, their slopes lead to them.
 
     Returns coordinates, residuals, Jacobian, whether the grids agreed, and whether it is an optimum.
     """
-    z, r, jacobian = done.z[best], done.residuals[best], done.jacobian[best]
-    found, ok = engine.adaptive(z, np.arange(len(z)))
+    z, r = done.z[best], done.residuals[best]
+    found, jacobian, ok = engine.refined(z, np.arange(len(z)), slopes=True)
     away = np.sqrt(np.mean((found - np.where(np.isfinite(r), r, np.inf)) ** 2, axis=1))
-    sound = ok & (away <= _AGREE) & np.all(np.isfinite(jacobian), axis=(1, 2))
+    sound = ok & (away <= _AGREE)
     found = np.where(ok[:, None], found, np.inf)
-    settled = settle(engine.adaptive, z, found, jacobian, sound)
+    settled = settle(engine.refined, z, found, jacobian, sound)
     return [z, found, jacobian, sound, settled]
 
 
 def settle(
-    adaptive: Adaptive, z: np.ndarray, r: np.ndarray, jacobian: np.ndarray, sound: np.ndarray
+    residuals: Residuals, z: np.ndarray, r: np.ndarray, jacobian: np.ndarray, sound: np.ndarray
 ) -> np.ndarray:
     """Which points are optima, after a few steps, in place, of those whose slopes are sound.
 
     Parameters
     ----------
-    adaptive : callable
-        ``adaptive(z, which)``: residuals of some points, and whether they are of use.
+    residuals : callable
+        ``residuals(z, which)``: residuals of some points, and whether they are of use.
     z : Float[np.ndarray, "points free"]
         Coordinates.
     r, jacobian : Float[np.ndarray, "points residuals"], Float[np.ndarray, "points residuals free"]
@@ -237,7 +237,7 @@ def settle(
         if k == _CORRECTIONS or not len(left):
             break
         trial = z[left] + step
-        new, fine = adaptive(trial, left)
+        new, fine = residuals(trial, left)
         better = fine & (np.sum(new**2, axis=1) <= np.sum(r[left] ** 2, axis=1))
         left = left[better]
         z[left], r[left] = trial[better], new[better]

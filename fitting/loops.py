@@ -12,9 +12,12 @@ from scipy.optimize import least_squares
 import memjax as mj
 from memjax.fields import ParameterSpec, parameter_specs, stored
 
-from .summary import Waveform
+from .summary import MAD, Waveform
 
 _KNOWN = ("s", "V", "ohm", "A", "Hz")
+
+_OPEN, _SURE = 0.05, 3.0
+"""Opening of a loop [decades], and over its standard deviation, up to which it says nothing of a polarity."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +73,7 @@ def loops(waves: Sequence[Waveform], floor: float) -> Loops:
         i_low=float(i_low),
         i_high=float(i_high),
         duration=float(np.median([w.rows[-1] for w in waves])),
-        sets_at=int(np.sign(round(sum(_opening(w) for w in waves) / len(waves), 1))),
+        sets_at=_sets_at(waves),
         slope=float(np.polyfit(i[high], v[high], 1)[0]) if np.ptp(i[high]) > 0 else np.nan,
     )
 
@@ -89,6 +92,20 @@ def _branches(w: Waveform) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.nda
 def _opening(w: Waveform) -> float:
     """Decades by which the current is higher on the way back, at positive less at negative voltage."""
     return sum(sign * float(np.median(b - t)) for sign, _, t, b in _branches(w))
+
+
+def _uncertain(w: Waveform) -> float:
+    """Standard deviation of `_opening` [decades], from the scatter of each current about its neighbours."""
+    noise = MAD * np.median(np.abs(np.diff(w.median_log(), 2))) / np.sqrt(6)
+    rows = [min(p - a, b - p) for a, p, b in w.legs]
+    return float(noise * 1.2533 * np.sqrt(sum(2 / n for n in rows if n > 2)))
+
+
+def _sets_at(waves: Sequence[Waveform]) -> int:
+    """Polarity at which the loops set; 0 where they open by less than noise may, or than a twentieth of a decade."""
+    opening = sum(map(_opening, waves)) / len(waves)
+    noise = np.sqrt(sum(_uncertain(w) ** 2 for w in waves)) / len(waves)
+    return int(np.sign(opening)) if abs(opening) > max(_OPEN, _SURE * noise) else 0
 
 
 def sinh_branches(waves: Sequence[Waveform]) -> dict[tuple[int, bool], tuple[float, float]]:

@@ -13,7 +13,7 @@ from memjax.simulate import waveform
 EVENTS = ("rise", "release", "fall")
 """Rising through the on-threshold, falling below it again, falling below the hold-threshold."""
 
-_MAD = 1.4826
+MAD = 1.4826
 """Standard deviation of a normal over its median absolute deviation."""
 
 
@@ -102,7 +102,7 @@ def noise_floor(measurement: mj.Measurement) -> float:
     low = i <= np.quantile(i, 0.1)
     row = low[2:] & low[1:-1] & low[:-2] & (sweep[2:] == sweep[:-2])
     bend = np.diff(i, 2)[row]
-    return max(float(_MAD * np.median(np.abs(bend)) / np.sqrt(6)) if bend.size else 0.0, 1e-16)
+    return max(float(MAD * np.median(np.abs(bend)) / np.sqrt(6)) if bend.size else 0.0, 1e-16)
 
 
 def _events(v: np.ndarray, i: np.ndarray, legs: tuple[tuple[int, int, int], ...]) -> np.ndarray:

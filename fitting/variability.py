@@ -8,9 +8,7 @@ import memjax as mj
 from memjax.params import known
 
 from .problem import Problem
-from .summary import Waveform
-
-_MAD = 1.4826
+from .summary import MAD, Waveform
 
 
 def read_noise(waves: Sequence[Waveform], floor: float) -> dict[str, float]:
@@ -36,7 +34,7 @@ def read_noise(waves: Sequence[Waveform], floor: float) -> dict[str, float]:
         step = np.diff(w.log_i, axis=1) - np.diff(w.median_log())
         steps.append(step[:, clear[1:] & clear[:-1]].ravel())
     step = np.concatenate(steps)
-    relative = _MAD * np.median(np.abs(step)) / np.sqrt(2) * np.log(10) if step.size > 8 else 0.0
+    relative = MAD * np.median(np.abs(step)) / np.sqrt(2) * np.log(10) if step.size > 8 else 0.0
     return {"relative": float(relative), "floor_A": float(floor)}
 
 

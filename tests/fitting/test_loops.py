@@ -6,7 +6,7 @@ import pytest
 import fitting as ft
 import memjax as mj
 from fitting.guess import guess
-from fitting.loops import Loops, _dimensions, free_of, polarity_of, values
+from fitting.loops import Loops, _dimensions, free_of, loops, polarity_of, values
 from fitting.summary import summarise_sweeps
 from memjax.fields import parameter_specs
 from memjax.simulate import simulate
@@ -68,6 +68,22 @@ def test_loops_say_resistances_and_polarity(swapped):
     assert float(found.device.r_on) == pytest.approx(TRUE["r_on"], rel=0.2)
     assert float(found.device.r_off) == pytest.approx(TRUE["r_off"], rel=0.2)
     assert found.free == ("k_off", "k_on", "v_off", "v_on", "a_off", "a_on", "r_on", "r_off", "x0")
+
+
+def test_noise_of_a_line_that_does_not_open_says_nothing_of_a_polarity():
+    """Of 200 lines those beyond 3 sigma seem to open, 3 in a thousand; 4 standard errors more are allowed."""
+    t = np.arange(1, 102) / 101
+    v = np.sin(2 * np.pi * t)
+    never, rng = np.zeros(len(t), bool), np.random.default_rng(0)
+    seen = 0
+    for _ in range(200):
+        i = v / 1e3 * np.exp(0.2 * rng.normal(size=len(t)))
+        data = mj.Measurement(
+            v=v, i=i, t=t, sweep=0 * np.arange(101), at_compliance=never, reader="test"
+        )
+        waves = summarise_sweeps([data], point_time=None, floor=1e-9)
+        seen += loops(waves, 1e-9).sets_at != 0
+    assert seen <= 0.0027 * 200 + 4 * np.sqrt(0.0027 * 200)
 
 
 def test_scattered_starts_lie_inside_their_bounds_and_differ():

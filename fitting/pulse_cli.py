@@ -266,6 +266,7 @@ def _delays(options: argparse.Namespace, device: Any, out: Path, tick) -> int:
     """Fit delay and relaxation of one file."""
     from memjax.observables import ON_CURRENT
 
+    from .pulse_compare import summary
     from .pulsed import randomised
     from .transients import fit_transients
 
@@ -287,6 +288,7 @@ def _delays(options: argparse.Namespace, device: Any, out: Path, tick) -> int:
     )
     if options.stochastic:
         fit = randomised(fit, measurement, fixed=tuple(dict(options.fix)), tick=tick)
+        print(*summary(fit.comparison), sep="\n")
         for warning in fit.warnings:
             say("warning", warning)
     _write(fit, None, options, out)

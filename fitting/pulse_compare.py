@@ -18,6 +18,9 @@ _REPEATS, _PERMUTATIONS = 200, 199
 LEVEL = 0.05
 """Level of the energy test whose power is reported."""
 
+_FAR = 2.0
+"""Standard errors that are told as a difference."""
+
 METHOD = (
     "delays restricted to the width of the pulse and relaxations to what was watched after it, of curves that "
     "switched, measured and simulated alike; z of the mean logarithm by standard errors of both, z of the CV by "
@@ -33,6 +36,7 @@ def compare_times(
     step: float,
     tolerance: float,
     seed: int,
+    repeats: int = _REPEATS,
 ) -> dict:
     """Moments of both times on both sides, differences in standard errors, energy tests and their power.
 
@@ -48,6 +52,8 @@ def compare_times(
         Share of a limit within which a time counts as not ended.
     seed : int
         Of resampling and permutations.
+    repeats : int
+        Simulated experiments for each power.
 
     Returns
     -------
@@ -71,7 +77,9 @@ def compare_times(
     tests = {"joint": slice(None), NAMES[0]: slice(0, 1), NAMES[1]: slice(1, 2)}
     low, high = np.log(step) / scale, np.log(limits / (1 - tolerance)) / scale
     power = {
-        label: energy_power(y, lambda z, f=f: np.clip(f(z), low, high), len(x), seed=seed)
+        label: energy_power(
+            y, lambda z, f=f: np.clip(f(z), low, high), len(x), seed=seed, repeats=repeats
+        )
         for label, f in ALTERNATIVES.items()
     }
     return {
@@ -81,6 +89,39 @@ def compare_times(
         "level": LEVEL,
         "power": power,
     }
+
+
+def summary(found: dict) -> list[str]:
+    """The same in a line for each time, and one for the tests."""
+    lines = []
+    for name, c in found["times"].items():
+        m, s = c["measured"], c["simulated"]
+        sides = (
+            f"{word} mean {1e3 * x['mean']:.3g} ms, CV {x['cv']:.2f} ± {x['cv_se']:.2f}, "
+            f"{x['n'] - x['ended']} of {x['n']} not ended"
+            for word, x in (("measured", m), ("simulated", s))
+        )
+        z = ", ".join(
+            f"{word} {c[key]:.2f}"
+            for word, key in (("mean logarithm", "z_log"), ("CV", "z_cv"))
+            if c[key] is not None
+        )
+        lines.append(f"{name}: {'; '.join(sides)}; standard errors between: {z}")
+    p = ", ".join(f"{n} {x:.3f}" for n, x in found["energy_p"].items())
+    powers = ", ".join(f"{n} {x:.2f}" for n, x in found["power"].items())
+    return [*lines, f"energy test: p {p}", f"its power at {found['level']:g}: {powers}"]
+
+
+def differences(found: dict) -> list[str]:
+    """What tells the two apart: tests below the level, and moments more than two standard errors apart."""
+    low = [f"energy test of {n}, p = {p:.3f}" for n, p in found["energy_p"].items() if p <= LEVEL]
+    far = [
+        f"{word} of the {name}, {c[key]:.1f} standard errors"
+        for name, c in found["times"].items()
+        for word, key in (("mean logarithm", "z_log"), ("CV", "z_cv"))
+        if c[key] is not None and abs(c[key]) > _FAR
+    ]
+    return [*low, *far]
 
 
 def _one(x: np.ndarray, y: np.ndarray, limit: float, rng: np.random.Generator) -> dict:

@@ -256,13 +256,11 @@ def _delay_pictures(content: dict, measured, simulated, folder: Path) -> list[st
 
 
 def _joint(ax: Any, about: dict, both) -> None:
-    """Relaxation against delay of each curve that switched."""
+    """Relaxation against delay, of each curve that switched."""
     for table, color, word in both:
         delay, after = (1e3 * table[f"{n}_s"].to_numpy() for n in ("delay", "relaxation"))
-        switched = delay[delay < 1e3 * 0.98 * about["pulse"]["width_s"]]
-        after = after[: len(switched)]  # one for each curve that switched, in order
         size = 28 if word == "measured" else 9
-        ax.loglog(switched, after, "o", color=color, ms=size**0.5, alpha=0.7, label=word)
+        ax.loglog(delay, after, "o", color=color, ms=size**0.5, alpha=0.7, label=word)
     p = about["comparison"]["energy_p"]["joint"]
     ax.set(
         xlabel="Delay (ms)", ylabel="Relaxation (ms)",
@@ -342,7 +340,7 @@ def _comparison_sections(content: dict) -> list[tuple[str, str]]:
     head = ["", "curves", "not ended (%)", "mean (ms)", "CV", "mean ln(t/s)", "SD of ln",
             "log ratio to measured", "z", "z of the CV", "CV of as many as measured"]  # fmt: skip
     moments = html_table(rows, head) + f"<p><small>{html.escape(found['method'])}.</small></p>"
-    steps = content["stochastic"]["step_p"][0]
+    steps = min(content["stochastic"]["step_p"])
     rows = [[f"energy test, {n}: p", f"{p:.3f}"] for n, p in found["energy_p"].items()]
     rows.append(["energy test, fixed against adaptive steps: p", f"{steps:.3f}"])
     n = found["times"]["delay"]["measured"]["n"]

@@ -69,27 +69,27 @@ def of_pulses(measurement: mj.Measurement, seen: Features) -> Experiment:
     rows, train = rows_of(seen), seen.stimulus
     end = float(train.delay) + float(train.width)
     read = partial(_read, rows, float(train.delay), end, levels, seen.clip, seen.limits)
-    values = _logs(times, float(rows[1] - rows[0]), seen.limits)
+    values = np.log(_restricted(times, float(rows[1] - rows[0]), seen.limits))
     sample = Sample(label="pulse", names=EVENTS, unit="ln s", values=values, step=_FINE)
-    reading = Reading(wave=0, sample=sample, read=read)
+    reading = Reading(wave=0, sample=sample, read=lambda i: np.log(read(i)))
     return Experiment(stimuli=(train,), rows=(rows,), readings=(reading,))
 
 
-def _logs(times: np.ndarray, step: float, limits: np.ndarray) -> np.ndarray:
-    """Logarithms of times [s] restricted to a row's distance at least and to what was watched at most.
+def _restricted(times: np.ndarray, step: float, limits: np.ndarray) -> np.ndarray:
+    """Times [s] restricted to a row's distance at least and to what was watched at most.
 
     A curve that never switched has nothing to relax.
     """
-    return np.log(np.clip(np.nan_to_num(times, nan=0.0), step, limits))
+    return np.clip(np.nan_to_num(times, nan=0.0), step, limits)
 
 
 def _read(rows, onset, end, thresholds, clip, limits, i) -> Float[np.ndarray, "... 2"]:
-    """Logarithms of delay and relaxation of simulated currents."""
+    """Delay and relaxation of simulated currents [s]."""
     size = np.minimum(np.abs(np.nan_to_num(i)), clip)
     on = delays(rows, size, onset=onset, end=end, threshold=thresholds[0])
     off = relaxations(rows, size, end=end, threshold=thresholds[1])
     times = np.stack([on, np.where(np.isfinite(on), off, np.nan)], axis=-1)
-    return _logs(times, float(rows[1] - rows[0]), limits)
+    return _restricted(times, float(rows[1] - rows[0]), limits)
 
 
 def _reached(seen: Features, name: str, value: float, step: float) -> float:
@@ -101,10 +101,13 @@ def _reached(seen: Features, name: str, value: float, step: float) -> float:
 def _started(fit: TransientFit, fixed: Collection[str]) -> mj.AbstractDevice:
     """Where the search begins: rates from the median delay and relaxation, and from what the pulse and clip show."""
     device, seen = fit.device, fit.seen
-    relaxation = float(np.exp(seen.sought()[0][1]))
+    delay, relaxation = np.exp(seen.sought()[0][:2])
     own = {n: strength_of(device, n) for n in fixed}
     values = {"gamma1": _OPENING / relaxation, "beta": _TURNING / relaxation}
-    return with_values(begin(with_values(device, values | own), seen), own)
+    device = begin(with_values(device, values | own), seen)
+    # Noise that adds up to the channel's own length within a delay.
+    noise = {n: delay**-0.5 for n in noise_of(device) if n == "sigma_ion"}
+    return with_values(device, noise | own)
 
 
 def randomised(
@@ -135,16 +138,17 @@ def randomised(
     Notes
     -----
     The start is a closed form of the medians (`begin`), not `fit`: currents at shares of the relaxation, which
-    `fit` meets as well, may pull it to where the on-threshold is not passed but by growth of the area. `gamma3` differs
-    from curve to curve, and `mu` or the residue `r0`: whichever comes nearer. A rate that is faster than a
-    step lies three standard deviations of its prior away, since the curves cannot tell it from a faster one.
+    `fit` meets as well, may pull it to where the on-threshold is not passed but by growth of the area. From curve to
+    curve differ `gamma3` and the residue that a curve begins with, `r0`, as published; `mu` where there is
+    none. A rate as fast as a step lies three standard deviations of its prior away, since the curves cannot tell
+    it from a faster one.
     """
     device, seen = _started(fit, fixed), fit.seen
     experiment = of_pulses(measurement, seen)
     step = experiment.gap / _SUBSTEPS
     known = {n: _prior(seen, n, strength_of(device, n), step) for n in RATES if n not in fixed}
     known |= {n: _KNOWN for n in ("alpha", "r0") if n not in fixed and strength_of(device, n)}
-    wandering = [n for n in ("mu", "r0") if n in known]
+    wandering = [n for n in ("r0", "mu") if n in known]
     if not wandering or "gamma3" not in known:
         raise DataError(
             "nothing that may differ from curve to curve", where="--fix",
@@ -161,14 +165,9 @@ def randomised(
         read_noise={"relative": 0.0, "floor_A": float(np.median(quiet)) if len(quiet) else 0.0},
         seed=fit.seed,
         substeps=_SUBSTEPS,
+        spreads={wandering[0]: f"{EVENTS[0]}, pulse", "gamma3": f"{EVENTS[1]}, pulse"},
     )
-    found = []
-    for name in wandering:
-        spreads = {name: f"{EVENTS[0]}, pulse", "gamma3": f"{EVENTS[1]}, pulse"}
-        found.append(search(replace(start, spreads=spreads), tick=tick))
-        if found[-1].interrupted:
-            break
-    return _with(fit, min(found, key=lambda f: f.loss), experiment)
+    return _with(fit, search(start, tick=tick), experiment)
 
 
 def _prior(seen: Features, name: str, value: float, step: float) -> float:
@@ -194,15 +193,20 @@ def _with(fit: TransientFit, found: Stochastic, experiment: Experiment) -> Trans
         for n in RATES
         if n in names and _reached(seen, n, found.values[n], found.step) > 1.0
     )  # fmt: skip
-    ended = {n: c["simulated"]["ended"] for n, c in comparison["times"].items()}
+    switched = simulated[:, 0] < (1 - 2 * _FINE) * limits[0]
+    drawn = {
+        "delay": simulated[:, 0],
+        "relaxation": np.where(switched, simulated[:, 1], np.nan),
+    }
+    pairs = {n: (x[~np.isnan(x)] for x in (seen.restricted()[n], drawn[n])) for n in drawn}
     w1 = {
         n: {
-            "value": float(wasserstein_distance(measured[:, k], simulated[:, k])),
+            "value": float(wasserstein_distance(*pair)),
             "floor": fit.w1[n]["floor"],
-            "simulated": ended[n],
+            "simulated": comparison["times"][n]["simulated"]["ended"],
             "measured": comparison["times"][n]["measured"]["ended"],
         }
-        for k, n in enumerate(fit.w1)
+        for n, pair in pairs.items()
     }
     return replace(
         fit,
@@ -215,9 +219,6 @@ def _with(fit: TransientFit, found: Stochastic, experiment: Experiment) -> Trans
         comparison=comparison,
         unresolved=fast,
         loss=found.loss,
-        simulated={
-            "delay": simulated[:, 0],
-            "relaxation": simulated[simulated[:, 0] < (1 - 2 * _FINE) * limits[0], 1],
-        },
+        simulated=drawn,
         w1=w1,
     )

@@ -26,6 +26,7 @@ from memjax.policy import require_x64
 
 from .least_squares import Progress, levenberg_marquardt
 from .problem import PRIOR_SIGMA
+from .pulse_compare import differences
 from .samples import halves
 
 FEWEST = 6
@@ -99,12 +100,10 @@ class Features:
         return np.array([r.relaxation for r in self.responses if r.relaxed])
 
     def restricted(self) -> dict[str, Float[np.ndarray, " curves"]]:
-        """Delays, and relaxations of the curves that switched [s]; what did not end counts as long as was watched."""
-        switched = [r for r in self.responses if r.switched]
-        return {
-            "delay": np.array([min(r.delay, r.width) for r in self.responses]),
-            "relaxation": np.array([min(r.relaxation, r.watched) for r in switched]),
-        }
+        """Times [s], of which what did not end counts as long as was watched; no relaxation of what never switched."""
+        pairs = [(r.delay, r.width, r.relaxation, r.watched) for r in self.responses]
+        delay, width, relaxation, watched = np.array(pairs).T
+        return {"delay": np.minimum(delay, width), "relaxation": np.minimum(relaxation, watched)}
 
     def sought(self) -> tuple[np.ndarray, np.ndarray]:
         """Logarithms of median delay, median relaxation and levels, and their standard errors."""
@@ -257,7 +256,7 @@ class TransientFit:
         First Wasserstein distance [s] between simulated and measured delays, and relaxations: `value`,
         `floor` (mean of random halves of the measured values), `simulated` and `measured` numbers.
     simulated : dict of str to Float[np.ndarray, "draws"]
-        Delays, and relaxations of what switched, with the spread [s]; restricted as `Features.restricted`.
+        Delays and relaxations with the spread [s], as `Features.restricted`.
     loss : float
         Half the sum of squared residuals.
     search : Progress
@@ -291,12 +290,13 @@ class TransientFit:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What speaks against the result, in words."""
-        found = () if self.stochastic is None else self.stochastic.warnings
-        if not self.unresolved:
-            return found
-        names = ", ".join(self.unresolved)
-        fast = f"faster than a step of {self.stochastic.step:.2g} s, of which the curves tell no more: {names}"
-        return (*found, fast)
+        found = [] if self.stochastic is None else list(self.stochastic.warnings)
+        if self.unresolved:
+            names, step = ", ".join(self.unresolved), self.stochastic.step
+            found.append(f"faster than a step of {step:.2g} s, the curves tell no more: {names}")
+        if self.comparison and (apart := differences(self.comparison)):
+            found.append(f"simulated and measured curves differ: {'; '.join(apart)}")
+        return tuple(found)
 
 
 def begin(device: Any, seen: Features) -> mj.AbstractDevice:
@@ -560,5 +560,5 @@ def _compared(device, seen: Features, spread, floors, draws: int, seed: int):
         for n in away
     }
     width, watched = seen.limits
-    relaxation = np.minimum(relax[ended["delay"]], watched)
+    relaxation = np.where(ended["delay"], np.minimum(relax, watched), np.nan)
     return {"delay": np.minimum(delay, width), "relaxation": relaxation}, w1

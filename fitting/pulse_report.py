@@ -260,7 +260,16 @@ def _joint(ax: Any, about: dict, both) -> None:
     for table, color, word in both:
         delay, after = (1e3 * table[f"{n}_s"].to_numpy() for n in ("delay", "relaxation"))
         size = 28 if word == "measured" else 9
-        ax.loglog(delay, after, "o", color=color, ms=size**0.5, alpha=0.7, label=word)
+        ax.loglog(
+            delay,
+            after,
+            "o",
+            color=color,
+            ms=size**0.5,
+            alpha=0.7,
+            label=word,
+            zorder=2 + (word == "measured"),
+        )
     p = about["comparison"]["energy_p"]["joint"]
     ax.set(
         xlabel="Delay (ms)", ylabel="Relaxation (ms)",

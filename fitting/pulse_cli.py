@@ -288,7 +288,7 @@ def _delays(options: argparse.Namespace, device: Any, out: Path, tick) -> int:
     )
     if options.stochastic:
         fit = randomised(fit, measurement, fixed=tuple(dict(options.fix)), tick=tick)
-        print(*summary(fit.comparison), sep="\n")
+        print(*summary(fit.comparison or {}), sep="\n")
         for warning in fit.warnings:
             say("warning", warning)
     _write(fit, None, options, out)

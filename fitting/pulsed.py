@@ -183,8 +183,9 @@ def _with(fit: TransientFit, found: Stochastic, experiment: Experiment) -> Trans
     measured, simulated = (
         np.exp(x) for x in (experiment.readings[0].sample.values, found.simulated[0])
     )
-    options = dict(step=step, tolerance=2 * _FINE, seed=fit.seed)
-    comparison = compare_times(measured, simulated, limits, **options)
+    comparison = compare_times(
+        measured, simulated, limits, step=step, tolerance=2 * _FINE, seed=fit.seed
+    )
     names = tuple(n for n in found.values if n in found.std and not n.startswith("sigma_ln("))
     z = np.asarray(unconstrain(found.device, names))
     sigma = np.array([found.std[n] for n in names]) / slopes(found.device, names, z)

@@ -291,7 +291,7 @@ class TransientFit:
     def warnings(self) -> tuple[str, ...]:
         """What speaks against the result, in words."""
         found = [] if self.stochastic is None else list(self.stochastic.warnings)
-        if self.unresolved:
+        if self.stochastic is not None and self.unresolved:
             names, step = ", ".join(self.unresolved), self.stochastic.step
             found.append(f"faster than a step of {step:.2g} s, the curves tell no more: {names}")
         if self.comparison and (apart := differences(self.comparison)):

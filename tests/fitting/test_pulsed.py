@@ -119,7 +119,7 @@ def test_the_power_of_an_energy_test_is_that_of_the_best_test_at_most():
     null = energy_power(cycles, lambda z: z, n, seed=0, repeats=repeats)
     assert abs(null - 0.05) < Z * np.sqrt(0.05 * 0.95 / repeats)
     found = energy_power(cycles, lambda z: z + cycles.std(), n, seed=0, repeats=repeats)
-    freedom, away = 98, 1 / np.sqrt(1 / n + 1 / 90)
+    freedom, away = n + 98, 1 / np.sqrt(1 / n + 1 / 100)
     edge = stats.t.ppf(0.975, freedom)
     best = 1 - stats.nct.cdf(edge, freedom, away) + stats.nct.cdf(-edge, freedom, away)
     error = Z * np.sqrt(best * (1 - best) / repeats)

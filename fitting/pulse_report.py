@@ -19,6 +19,10 @@ _BINS = 20
 """Pulses over which the spread of steps is averaged in a picture."""
 
 
+_FEW = 50
+"""Curves below which each is drawn large."""
+
+
 def build(folder: Path) -> list[str]:
     """Make pictures and ``report.html`` out of fit.json, measured.csv and simulated.csv.
 
@@ -245,6 +249,7 @@ def _delay_pictures(content: dict, measured, simulated, folder: Path) -> list[st
         title = f"W1 {1e3 * w1['value']:.3f} ms (floor {1e3 * w1['floor']:.3f} ms)"
         if random:
             ax.set_xscale("log")
+            _ticked(ax.xaxis)
             title = f"{title}\nenergy test p = {about['comparison']['energy_p'][name]:.2f}"
         ax.set(
             xlabel=f"{name.capitalize()} (ms)", ylabel="Share of curves", ylim=(0, 1.02), title=title
@@ -259,7 +264,7 @@ def _joint(ax: Any, about: dict, both) -> None:
     """Relaxation against delay, of each curve that switched."""
     for table, color, word in both:
         delay, after = (1e3 * table[f"{n}_s"].to_numpy() for n in ("delay", "relaxation"))
-        size = 28 if word == "measured" else 9
+        size = 28 if len(table) < _FEW else 9
         ax.loglog(
             delay,
             after,
@@ -270,12 +275,23 @@ def _joint(ax: Any, about: dict, both) -> None:
             label=word,
             zorder=2 + (word == "measured"),
         )
+    for axis in (ax.xaxis, ax.yaxis):
+        _ticked(axis)
     p = about["comparison"]["energy_p"]["joint"]
     ax.set(
         xlabel="Delay (ms)", ylabel="Relaxation (ms)",
         title=f"Both times of each curve\nenergy test p = {p:.2f}",
     )  # fmt: skip
     ax.legend(fontsize=8, loc="lower left")
+
+
+def _ticked(axis: Any) -> None:
+    """Plain numbers at 1, 2 and 5 of each decade of a logarithmic axis."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _typical(ax: Any, about: dict, both) -> None:

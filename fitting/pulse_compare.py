@@ -147,7 +147,7 @@ def _over(difference: float, error: float) -> float | None:
 
 def _cv(x: Float[np.ndarray, "... n"]) -> Float[np.ndarray, "..."]:
     """Coefficient of variation along the last axis."""
-    return np.std(x, axis=-1, ddof=1) / np.mean(x, axis=-1)
+    return np.asarray(np.std(x, axis=-1, ddof=1) / np.mean(x, axis=-1))
 
 
 def _moments(x: np.ndarray, limit: float, rng: np.random.Generator) -> dict:

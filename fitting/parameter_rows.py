@@ -38,12 +38,20 @@ def standard_errors(
     z, covariance
         Unconstrained coordinates, and their covariance.
     """
-    specs, sigma = parameter_specs(device), np.sqrt(np.diag(covariance))
-    slopes = [
+    sigma = np.sqrt(np.diag(covariance))
+    return {n: float(x) for n, x in zip(free, slopes(device, free, z) * sigma, strict=True)}
+
+
+def slopes(
+    device: Any, free: Sequence[str], z: Float[np.ndarray, " free"]
+) -> Float[np.ndarray, " free"]:
+    """How much parameters change [unit] per change of their unconstrained coordinates."""
+    specs = parameter_specs(device)
+    found = [
         abs(float(jax.grad(from_spec(specs[n]).inverse)(jnp.asarray(x))))
         for n, x in zip(free, z, strict=True)
     ]
-    return {n: s * float(e) for n, s, e in zip(free, slopes, sigma, strict=True)}
+    return np.array(found)
 
 
 def loose(device: Any, std: dict[str, float]) -> tuple[str, ...]:

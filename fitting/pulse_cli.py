@@ -49,7 +49,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--off-threshold",
         type=number("A"),
         metavar="A",
-        help="current below which it has relaxed, for --delays --stochastic (default: as --on-threshold)",
+        help="current below which it has relaxed, for --delays (default: as --on-threshold)",
     )
 
 
@@ -266,6 +266,7 @@ def _delays(options: argparse.Namespace, device: Any, out: Path, tick) -> int:
     """Fit delay and relaxation of one file."""
     from memjax.observables import ON_CURRENT
 
+    from .pulse_compare import summary
     from .pulsed import randomised
     from .transients import fit_transients
 
@@ -279,14 +280,16 @@ def _delays(options: argparse.Namespace, device: Any, out: Path, tick) -> int:
         measurement,
         device,
         threshold=threshold,
+        off_threshold=options.off_threshold,
         free=options.free,
         fix=dict(options.fix),
         seed=options.seed,
         tick=tick,
     )
     if options.stochastic:
-        fit = randomised(fit, measurement, off_threshold=options.off_threshold, tick=tick)
-        for warning in fit.stochastic.warnings:
+        fit = randomised(fit, measurement, fixed=tuple(dict(options.fix)), tick=tick)
+        print(*summary(fit.comparison or {}), sep="\n")
+        for warning in fit.warnings:
             say("warning", warning)
     _write(fit, None, options, out)
     return 0

@@ -227,7 +227,7 @@ def _of_transients(fit: TransientFit) -> dict:
         covariance_from="standard errors of the medians",
         cycle_spread=fit.cycle_spread,
         seed=fit.seed,
-        warnings=[],
+        warnings=list(fit.warnings),
         reader=["curves under one pulse each"],
     )
     t, i, _ = curves(
@@ -235,9 +235,11 @@ def _of_transients(fit: TransientFit) -> dict:
     )
     if fit.stochastic is not None:
         content["stochastic"] = randomness_of(fit.stochastic)
-        for name, std in fit.stochastic.std.items():
-            if name in content["parameters"]:
-                content["parameters"][name] |= {"std": std, "free": True}
+        content |= {
+            "undetermined": list(fit.stochastic.undetermined),
+            "covariance_from": "resampled cycles; correlations are not kept",
+            "interrupted": fit.stochastic.interrupted,
+        }
     few = np.unique(np.linspace(0, len(t) - 1, 400).astype(int))
     content["transients"] = {
         "threshold_A": fit.seen.threshold,
@@ -245,10 +247,13 @@ def _of_transients(fit: TransientFit) -> dict:
         "pulse": {
             "amplitude_V": float(p.amplitude),
             "width_s": float(p.width),
+            "watched_s": float(fit.seen.limits[1]),
             "onset_s": float(p.delay),
             "base_V": float(p.base),
         },
+        "off_threshold_A": fit.seen.off_threshold,
         "measured": summarise_pulses(fit.seen.responses),
+        "comparison": fit.comparison,
         "w1_s": fit.w1,
         "typical": {"t_s": t[few].tolist(), "i_A": i[0][few].tolist()},
     }
@@ -304,11 +309,11 @@ def write_pulse_fit(
         )
     else:
         content = _of_transients(fit)
-        seen = fit.seen
-        tables = (
-            _columns(delay_s=seen.delay, relaxation_s=seen.relaxation),
-            _columns(delay_s=fit.simulated["delay"], relaxation_s=fit.simulated["relaxation"]),
+        measured, simulated = (
+            _columns(**{f"{n}_s": x for n, x in found.items()})
+            for found in (fit.seen.restricted(), fit.simulated)
         )
+        tables = measured, simulated
     content["bench"]["temperature"] = temperature
     content |= {
         "data": [{"file": str(f), "sha256": digest(f)} for f in files],

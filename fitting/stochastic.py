@@ -336,6 +336,9 @@ class Start:
         Of all random numbers.
     substeps : int
         Steps between two readings, to begin with.
+    spreads : dict of str to str, optional
+        Parameters that differ from cycle to cycle, and the event that each explains; by default those rates
+        that move one event most and the others least.
     """
 
     device: Any
@@ -347,6 +350,7 @@ class Start:
     read_noise: Mapping[str, float]
     seed: int
     substeps: int = _SUBSTEPS
+    spreads: Mapping[str, str] | None = None
 
 
 class _Cycles:
@@ -409,8 +413,8 @@ class _Cycles:
         moved = self.sensitivities(names)
         rates = np.array([_is_rate(self.specs[n].unit) for n in names])
         spread_of = rates if rates.any() else np.ones(len(names), bool)
-        spreads: dict[str, str] = {}
-        for rows, target in zip(moved, self.targets, strict=True):
+        spreads: dict[str, str] = dict(self.start.spreads or {})
+        for rows, target in zip(moved, [] if spreads else self.targets, strict=not spreads):
             sample, (switching, *returning) = target.sample, rows
             # The last return first; where that only sees the leakage, the one before.
             for events in ([0], range(len(returning), 0, -1)):

@@ -26,6 +26,7 @@ from memjax.policy import require_x64
 
 from .least_squares import Progress, levenberg_marquardt
 from .problem import PRIOR_SIGMA
+from .pulse_compare import differences
 from .samples import halves
 
 FEWEST = 6
@@ -66,8 +67,8 @@ class Features:
         Of every curve.
     stimulus : PulseTrain
         The typical pulse.
-    threshold, clip : float
-        Current that means on, and the limit of what is shown [A].
+    threshold, off_threshold, clip : float
+        Current that means on, current below which the device has relaxed, and the limit of what is shown [A].
     levels : Float[np.ndarray, "shares"]
         Median current at shares of the relaxation [A]; NaN where most of the curves are clipped.
     levels_se : Float[np.ndarray, "shares"]
@@ -77,9 +78,16 @@ class Features:
     responses: list[PulseResponse]
     stimulus: mj.PulseTrain
     threshold: float
+    off_threshold: float
     clip: float
     levels: Float[np.ndarray, " shares"]
     levels_se: Float[np.ndarray, " shares"]
+
+    @property
+    def limits(self) -> Float[np.ndarray, " 2"]:
+        """How long delay, and relaxation, are watched in the typical curve [s]."""
+        width, onset = float(self.stimulus.width), float(self.stimulus.delay)
+        return np.array([width, float(self.stimulus.duration) - onset - width])
 
     @property
     def delay(self) -> Float[np.ndarray, " curves"]:
@@ -90,6 +98,12 @@ class Features:
     def relaxation(self) -> Float[np.ndarray, " curves"]:
         """Relaxations that were seen to end [s]."""
         return np.array([r.relaxation for r in self.responses if r.relaxed])
+
+    def restricted(self) -> dict[str, Float[np.ndarray, " curves"]]:
+        """Times [s], of which what did not end counts as long as was watched; no relaxation of what never switched."""
+        pairs = [(r.delay, r.width, r.relaxation, r.watched) for r in self.responses]
+        delay, width, relaxation, watched = np.array(pairs).T
+        return {"delay": np.minimum(delay, width), "relaxation": np.minimum(relaxation, watched)}
 
     def sought(self) -> tuple[np.ndarray, np.ndarray]:
         """Logarithms of median delay, median relaxation and levels, and their standard errors."""
@@ -114,7 +128,12 @@ def _median_error(x: np.ndarray) -> float:
     return float(1.2533 * q / np.sqrt(len(x)))
 
 
-def features(measurement: mj.Measurement, *, threshold: float = ON_CURRENT) -> Features:
+def features(
+    measurement: mj.Measurement,
+    *,
+    threshold: float = ON_CURRENT,
+    off_threshold: float | None = None,
+) -> Features:
     """Delay, relaxation and the current in between, of curves under one pulse each.
 
     Parameters
@@ -123,6 +142,8 @@ def features(measurement: mj.Measurement, *, threshold: float = ON_CURRENT) -> F
         One sweep per curve, with time.
     threshold : float
         Current that means on [A].
+    off_threshold : float, optional
+        Current below which the device has relaxed [A]; `threshold` by default.
 
     Raises
     ------
@@ -131,7 +152,9 @@ def features(measurement: mj.Measurement, *, threshold: float = ON_CURRENT) -> F
     DataError
         Where fewer than `FEWEST` curves switch and relax.
     """
-    responses = [r for r in pulse_responses(measurement, threshold=threshold) if r.pulse == 0]
+    off = threshold if off_threshold is None else off_threshold
+    found = pulse_responses(measurement, threshold=threshold, off_threshold=off)
+    responses = [r for r in found if r.pulse == 0]
     if sum(r.relaxed for r in responses) < FEWEST:
         raise DataError(
             f"{sum(r.relaxed for r in responses)} curves that switch on and off again",
@@ -163,6 +186,7 @@ def features(measurement: mj.Measurement, *, threshold: float = ON_CURRENT) -> F
         responses=responses,
         stimulus=stimulus,
         threshold=threshold,
+        off_threshold=off,
         clip=float(clip),
         levels=np.where(level < 0.98 * clip, level, np.nan),
         levels_se=np.maximum(error, 0.02),
@@ -201,7 +225,7 @@ def times_of(
     end = onset + float(seen.stimulus.width)
     i = np.where(np.isfinite(i), i, 0.0)
     delay = delays(t, i, onset=onset, end=end, threshold=seen.threshold)
-    relax = relaxations(t, i, end=end, threshold=seen.threshold)
+    relax = relaxations(t, i, end=end, threshold=seen.off_threshold)
     delay = np.where(good, delay, np.inf)
     relax = np.where(np.isfinite(delay), relax, np.inf)
     at = end + np.asarray(_SHARES)[None] * np.where(np.isfinite(relax), relax, 0.0)[:, None]
@@ -232,7 +256,7 @@ class TransientFit:
         First Wasserstein distance [s] between simulated and measured delays, and relaxations: `value`,
         `floor` (mean of random halves of the measured values), `simulated` and `measured` numbers.
     simulated : dict of str to Float[np.ndarray, "draws"]
-        Delays and relaxations with the spread [s].
+        Delays and relaxations with the spread [s], as `Features.restricted`.
     loss : float
         Half the sum of squared residuals.
     search : Progress
@@ -241,6 +265,10 @@ class TransientFit:
         Of the draws.
     stochastic : Stochastic or None
         How ion noise and spread were calibrated, see `fitting.pulsed.randomised`.
+    comparison : dict or None
+        What `fitting.pulse_compare.compare_times` says of it.
+    unresolved : tuple of str
+        Rates that came out faster than a step.
     """
 
     seen: Features
@@ -256,9 +284,22 @@ class TransientFit:
     search: Progress
     seed: int
     stochastic: Any = None
+    comparison: dict[str, Any] | None = None
+    unresolved: tuple[str, ...] = ()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What speaks against the result, in words."""
+        found = [] if self.stochastic is None else list(self.stochastic.warnings)
+        if self.stochastic is not None and self.unresolved:
+            names, step = ", ".join(self.unresolved), self.stochastic.step
+            found.append(f"faster than a step of {step:.2g} s, the curves tell no more: {names}")
+        if self.comparison and (apart := differences(self.comparison)):
+            found.append(f"simulated and measured curves differ: {'; '.join(apart)}")
+        return tuple(found)
 
 
-def _start(device: Any, seen: Features) -> mj.AbstractDevice:
+def begin(device: Any, seen: Features) -> mj.AbstractDevice:
     """A device whose delay and relaxation are about right: closed forms, then the best growth of a row of them.
 
     Notes
@@ -273,7 +314,8 @@ def _start(device: Any, seen: Features) -> mj.AbstractDevice:
     level = np.exp(sought[-1]) if len(sought) > 2 else seen.threshold * 5
     gamma3 = 0.6 / relax
     values = {"gamma3": gamma3, "theta": 8 * gamma3 / v}
-    values |= {"r_on": base / level} if base else {}
+    # Closed, the channel passes the on-threshold in the pulse whatever is read in between.
+    values |= {"r_on": min(base / level, v / (2 * seen.threshold))} if base else {}
     device = with_values(device, values)
     mu = (alpha * gap + gap**2 / 2) / (v * delay) * np.geomspace(0.1, 30.0, 24)
     wide = np.clip(2 * mu * base / (float(device.gamma1) * gap), alpha, 0.9)
@@ -294,6 +336,7 @@ def fit_transients(
     device: mj.AbstractDevice,
     *,
     threshold: float = ON_CURRENT,
+    off_threshold: float | None = None,
     free: Sequence[str] | None = None,
     fix: Mapping[str, float] | None = None,
     draws: int = 400,
@@ -311,6 +354,8 @@ def fit_transients(
         channel closed at the read bias.
     threshold : float
         Current that means on [A].
+    off_threshold : float, optional
+        Current below which the device has relaxed [A]; `threshold` by default.
     free : sequence of str, optional
         Parameters to fit, `FREE` by default.
     fix : Mapping, optional
@@ -343,7 +388,7 @@ def fit_transients(
     if not isinstance(device, mj.DiffusiveMemristor):
         what = f"the model {device.name!r}"
         raise DataError(what, where="a fit to delay and relaxation", allowed="diffusive")
-    seen = features(measurement, threshold=threshold)
+    seen = features(measurement, threshold=threshold, off_threshold=off_threshold)
     problem = _problem(device, seen, free or FREE, fix or {})
     show = None if tick is None else lambda p: tick("delay and relaxation", p)
     search = levenberg_marquardt(problem, problem.center[None], iterations=25, tick=show)
@@ -374,7 +419,7 @@ def _problem(device: Any, seen: Features, free: Sequence[str], fix: Mapping[str,
     """What is searched: from a start that keeps the fixed values."""
     quiet = {n: 0.0 for n, s in parameter_specs(device).items() if s.noise}
     device = with_values(device, quiet | dict(fix), where="--fix")
-    start = with_values(_start(device, seen), fix)
+    start = with_values(begin(device, seen), fix)
     names = tuple(n for n in known(device, free, where="--free") if n not in fix)
     if not names:
         raise DataError("nothing is free", where="--fix", allowed="one free parameter at least")
@@ -514,4 +559,6 @@ def _compared(device, seen: Features, spread, floors, draws: int, seed: int):
         }
         for n in away
     }
-    return {"delay": delay[ended["delay"]], "relaxation": relax[ended["relaxation"]]}, w1
+    width, watched = seen.limits
+    relaxation = np.where(ended["delay"], np.minimum(relax, watched), np.nan)
+    return {"delay": np.minimum(delay, width), "relaxation": relaxation}, w1

@@ -1,0 +1,162 @@
+"""Randomness of delays and relaxations: where the search begins, how censoring counts, and what is compared."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import memjax as mj
+from fitting.pulse_compare import compare_times, differences, energy_power, summary
+from fitting.pulsed import _prior, _started, of_pulses, randomised
+from fitting.stochastic import Stochastic
+from fitting.transients import TransientFit, features, fit_transients, times_of
+from memjax.errors import DataError
+from memjax.params import get, replace as with_values
+
+WIDTH, WATCHED = 4e-3, 13e-3
+Z = 4.0
+"""Standard errors that chance may take."""
+
+
+def _curves(delays, relaxations, scale: float = 1.0) -> mj.Measurement:
+    """Curves at 0.5 V for 4 ms, read at 20 mV, on between delay and relaxation; all times by a factor."""
+    t = np.arange(800) * 25e-6
+    v = np.where((t > 3e-3) & (t < 7e-3), 0.5, 0.02)
+    i = [
+        np.where((t > 3e-3 + d) & (t < 7e-3 + r), 8e-6, 1e-9)
+        for d, r in zip(delays, relaxations, strict=True)
+    ]
+    n = len(i)
+    return mj.Measurement(
+        v=np.tile(v, n), i=np.concatenate(i), t=np.tile(scale * t, n), reader="made here",
+        sweep=np.repeat(np.arange(n), len(t)), at_compliance=np.zeros(n * len(t), bool),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def times():
+    rng = np.random.default_rng(0)
+    return rng.uniform(0.2e-3, 2e-3, 20), rng.uniform(1e-3, 5e-3, 20)
+
+
+def _fit(measurement: mj.Measurement, **changes) -> TransientFit:
+    """A fit of which the search reads the device and the features alone."""
+    device = with_values(mj.DiffusiveMemristor(), {"lam": 0.1, "gamma2": 10.0, "r0": 0.3} | changes)
+    nothing = dict.fromkeys(("model", "free", "z", "covariance", "cycle_spread", "w1"))
+    nothing |= dict.fromkeys(("simulated", "loss", "search"))
+    return TransientFit(seen=features(measurement), device=device, seed=0, **nothing)
+
+
+def test_the_start_meets_the_median_delay_and_scales_with_the_times(times):
+    """To half a step of the row of growths, a factor of 300 in 24; rates are inverse to the times."""
+    begun = []
+    for scale in (1.0, 10.0):
+        fit = _fit(_curves(*times, scale))
+        device = _started(fit, ())
+        delay, relaxation, _ = times_of(device, fit.seen, {"mu": np.array([get(device, "mu")])})
+        assert abs(np.log(delay[0] / np.median(fit.seen.delay))) < np.log(300) / 23
+        assert 0 < relaxation[0] < fit.seen.limits[1]
+        begun.append(device)
+    for name in ("mu", "gamma1", "beta", "gamma3", "theta"):
+        ratio = float(get(begun[0], name)) / float(get(begun[1], name))
+        grid = np.log(300) / 23 if name == "mu" else 0.05
+        assert abs(np.log(ratio / 10)) < grid * 1.01, name
+    held = _started(_fit(_curves(*times), gamma1=123.0), ("gamma1",))
+    assert float(get(held, "gamma1")) == 123.0
+
+
+def test_what_did_not_end_counts_as_watched_on_both_sides(times):
+    d, r = (x.copy() for x in times)
+    d[0], r[1] = 1.0, 1.0  # never switches; never relaxes
+    measurement = _curves(d, r)
+    seen = features(measurement)
+    experiment = of_pulses(measurement, seen)
+    values, rows = experiment.readings[0].sample.values, experiment.rows[0]
+    assert values[0, 0] == pytest.approx(np.log(seen.limits[0]))
+    assert values[0, 1] == pytest.approx(np.log(rows[1] - rows[0]))
+    assert values[1, 1] == pytest.approx(np.log(seen.limits[1]))
+    curves = [np.interp(rows, c.t, np.abs(c.i)) for _, c in measurement.sweeps()]
+    read = experiment.readings[0].read(np.stack(curves))
+    np.testing.assert_allclose(np.exp(read), np.exp(values), atol=2 * (rows[1] - rows[0]))
+
+
+def _drawn(n: int, seed: int, shift: float = 0.0) -> np.ndarray:
+    x = np.exp(np.random.default_rng(seed).normal([-7 + shift, -6], [1.0, 0.5], (n, 2)))
+    return np.clip(x, 1e-6, [WIDTH, WATCHED])
+
+
+def _compared(x, y):
+    limits = np.array([WIDTH, WATCHED])
+    return compare_times(x, y, limits, step=1e-6, tolerance=0.01, seed=0, repeats=5)
+
+
+@pytest.mark.fast
+def test_moments_of_one_law_agree_and_of_a_longer_delay_do_not():
+    measured, simulated = _drawn(40, 1), _drawn(300, 2)
+    same, other = _compared(measured, simulated), _compared(measured, _drawn(300, 2, 1.0))
+    for c in same["times"].values():
+        assert abs(c["z_log"]) < Z
+        assert abs(c["z_cv_of_n"]) < Z
+    assert other["times"]["delay"]["z_log"] > Z
+    assert other["energy_p"]["delay"] < 0.01
+    told = " ".join(differences(other))
+    assert "mean logarithm of the delay" in told
+    assert "mean logarithm of the relaxation" not in told
+    assert f"p joint {other['energy_p']['joint']:.3f}" in summary(other)[2]
+    own = same["times"]["delay"]["measured"]
+    assert own["mean"] == pytest.approx(measured[:, 0].mean())
+    assert own["cv"] == pytest.approx(measured[:, 0].std(ddof=1) / measured[:, 0].mean())
+    share = np.mean(measured[:, 0] >= WIDTH)
+    assert own["censored"] == pytest.approx(share)
+    assert same["times"]["relaxation"]["measured"]["n"] == round(40 * (1 - share))
+
+
+@pytest.mark.fast
+def test_the_power_of_an_energy_test_is_that_of_the_best_test_at_most():
+    """Of a shift of normal variables the t test is the best; the energy test has nearly its power."""
+    cycles, n, repeats = np.random.default_rng(3).normal(size=(100, 1)), 10, 200
+    null = energy_power(cycles, lambda z: z, n, seed=0, repeats=repeats)
+    assert abs(null - 0.05) < Z * np.sqrt(0.05 * 0.95 / repeats)
+    found = energy_power(cycles, lambda z: z + cycles.std(), n, seed=0, repeats=repeats)
+    freedom, away = n + 98, 1 / np.sqrt(1 / n + 1 / 100)
+    edge = stats.t.ppf(0.975, freedom)
+    best = 1 - stats.nct.cdf(edge, freedom, away) + stats.nct.cdf(-edge, freedom, away)
+    error = Z * np.sqrt(best * (1 - best) / repeats)
+    assert 0.85 * best - error < found < best + error
+    assert energy_power(cycles, lambda z: z + 9, n, seed=0, repeats=20) == 1
+
+
+def test_a_rate_that_no_step_resolves_lies_three_sigma_away_and_is_told(times):
+    seen = features(_curves(*times))
+    assert _prior(seen, "gamma1", 1.0, 1e-5) == 1.0
+    assert _prior(seen, "gamma1", 1e4, 1e-5) == pytest.approx(np.log(10) / 3)
+    assert _prior(seen, "mu", 1e4 / 0.5, 1e-5) == pytest.approx(np.log(10) / 3, rel=1e-3)
+    assert _prior(seen, "gamma1", 1e6, 1e-5) == 0.1
+    found = object.__new__(Stochastic)
+    for name, value in {"step": 1e-5, "step_p": [1.0], "comparison": []}.items():
+        object.__setattr__(found, name, value)
+    fit = replace(_fit(_curves(*times)), stochastic=found, unresolved=("theta",))
+    assert fit.warnings == ("faster than a step of 1e-05 s, the curves tell no more: theta",)
+
+
+def test_what_may_differ_from_curve_to_curve_cannot_all_be_fixed(times):
+    measurement = _curves(*times)
+    with pytest.raises(DataError, match="nothing that may differ"):
+        randomised(_fit(measurement), measurement, fixed=("mu", "r0"))
+
+
+@pytest.mark.study
+def test_measured_pulses_of_a_stochastic_device_are_met(shared_data):
+    """Seven curves: joint distribution, mean logarithms and CV within 2 standard errors, steps of either kind alike."""
+    m = mj.read(shared_data / "clean" / "usc_diffusive_pulse.csv")
+    _, values, _ = mj.presets.load("diffusive/wang2024-pulse")
+    device = with_values(mj.DiffusiveMemristor(), values)
+    fit = randomised(fit_transients(m, device, threshold=5.7e-6, off_threshold=1e-7), m)
+    assert fit.warnings == ()
+    assert min(fit.stochastic.step_p) > 0.05
+    assert min(fit.comparison["energy_p"].values()) > 0.05
+    for c in fit.comparison["times"].values():
+        assert abs(c["z_log"]) < 2
+        assert abs(c["z_cv"]) < 2
+    assert fit.comparison["power"]["log delay longer by 2 SD"] > 0.9

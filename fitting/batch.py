@@ -21,7 +21,7 @@ from memjax.fields import parameter_specs, setting_specs, stored
 from memjax.io.write import writing
 from memjax.params import get, replace
 from memjax.policy import require_x64
-from memjax.programs import signature
+from memjax.programs import is_array, signature
 
 from .fit import NOTHING, FitResult, Prepared, choose_free, deviations, prepare
 from .least_squares import Progress
@@ -330,7 +330,7 @@ def _noise(made: Prepared, found: tuple, seed: int) -> float:
 
 def _shape(problem: Any) -> str:
     """What problems have in common that one program solves."""
-    arrays, rest = eqx.partition(problem, eqx.is_array)
+    arrays, rest = eqx.partition(problem, is_array)
     return signature(jax.tree.leaves(arrays), rest)
 
 

@@ -28,7 +28,7 @@ FINE, COARSE = 3e-5, 3e-4
 _ATOL = 1e-2
 """Tolerance of a step in units of each state's scale, over that relative to the state."""
 
-LANES = (64, 8)
+LANES = (24, 8)
 """Solves that advance together: whole vectors in the caches; and fewer, where no more are left."""
 
 MOST = 64
@@ -122,27 +122,28 @@ class Plan:
         gap = self.gap[which]
         steps = np.where(gap > 0, steps, 0)
         at = np.cumsum(steps, axis=2)
-        size, most = 1.5 * gap.shape[2], int(at[..., -1].max())
+        size, most = 1.5 * gap.shape[2], at[..., -1].max()
         while size < most:
             size *= 1.5
         size = _BLOCK * math.ceil(size / _BLOCK)
-        used = np.arange(size) < at[..., -1:]
-        count = steps.ravel()
-        share = 1.0 / np.maximum(count, 1)
-        k = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+        # Behind the last row its interval goes on: as many steps in every lane.
+        filled = steps.copy()
+        filled[..., -1] += size - at[..., -1]
+        of = np.repeat(np.arange(steps.size), filled.ravel())
+        k = np.arange(of.size) - (np.cumsum(filled) - filled.ravel())[of]
+        share = 1.0 / np.maximum(steps, 1)
 
-        def spread(start: np.ndarray, by: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            """Values at the starts of steps, and their growth; those of the last interval behind the last row."""
-            out, grown = (np.broadcast_to(x[..., -1:], used.shape).copy() for x in (start, by))
-            grown[used] = np.repeat(by.ravel() * share, count)
-            out[used] = np.repeat(start.ravel(), count) + k * grown[used]
-            return out, grown
+        def spread(start: np.ndarray, whole: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            """Values at the starts of steps, and their growth."""
+            by = (whole * share).ravel()[of]
+            out = start.ravel()[of] + k * by
+            return out.reshape(*steps.shape[:2], size), by.reshape(*steps.shape[:2], size)
 
         t, h = spread(self.begin[which], gap)
         u, slope = spread(self.u[which], self.slope[which])
         at = np.take_along_axis(at, self.place[which], axis=2)
-        most = np.asarray(used.sum(axis=2).max())
-        return Grid(t, h, u, slope, at, self.v[which], self.rate[which], most, np.asarray(rtol))
+        v, rate = self.v[which], self.rate[which]
+        return Grid(t, h, u, slope, at, v, rate, np.asarray(most), np.asarray(rtol))
 
 
 def needed(gap: np.ndarray, steps: np.ndarray, excess: np.ndarray) -> np.ndarray:
@@ -161,9 +162,10 @@ def needed(gap: np.ndarray, steps: np.ndarray, excess: np.ndarray) -> np.ndarray
     count = np.where(gap > 0, steps, 0)
     at = np.cumsum(count, axis=2)
     size = excess.shape[2]
-    broken = ~np.isfinite(excess)
-    first = broken & (np.cumsum(broken, axis=2) == 1)
-    excess = np.where(first, _LARGEST, np.where(broken, 1.0, excess))
+    if not np.all(np.isfinite(excess)):
+        broken = ~np.isfinite(excess)
+        first = broken & (np.cumsum(broken, axis=2) == 1)
+        excess = np.where(first, _LARGEST, np.where(broken, 1.0, excess))
     # Segments end where the next begins; behind the last row there is nothing that counts.
     counted = np.where(np.arange(size) < at[..., -1:], excess, 0.0).ravel()
     offset = size * np.arange(at[..., 0].size).reshape(*at.shape[:2], 1)

@@ -69,16 +69,16 @@ class Group(eqx.Module):
     """
 
     stimuli: mj.Sampled
-    rows: Float[Array, "waves points"]
-    target: Float[Array, "waves points"]
-    weight: Float[Array, "waves points"]
-    censored: Bool[Array, "waves points"]
-    event_rows: Float[Array, "waves legs 3"]
-    event_weight: Float[Array, "waves legs 3"]
-    span: Float[Array, "waves legs 3"]
-    floor: Float[Array, ""]
-    limit: Float[Array, ""]
-    model_sigma: Float[Array, ""]
+    rows: Float[Array | np.ndarray, "waves points"]
+    target: Float[Array | np.ndarray, "waves points"]
+    weight: Float[Array | np.ndarray, "waves points"]
+    censored: Bool[Array | np.ndarray, "waves points"]
+    event_rows: Float[Array | np.ndarray, "waves legs 3"]
+    event_weight: Float[Array | np.ndarray, "waves legs 3"]
+    span: Float[Array | np.ndarray, "waves legs 3"]
+    floor: Float[Array | np.ndarray, ""]
+    limit: Float[Array | np.ndarray, ""]
+    model_sigma: Float[Array | np.ndarray, ""]
 
 
 def sigma_log(w: Waveform, model_sigma: float = MODEL_SIGMA) -> Float[np.ndarray, " points"]:
@@ -142,7 +142,7 @@ def pack(
         )
         for w in waves
     ]
-    group = Group(
+    return Group(
         stimuli=jax.tree.map(lambda *x: arr(x), *map(stimulus, waves)),
         rows=arr([longer(w.rows) for w in waves]),
         target=arr([padded(w.median_log(), 0.0) for w in waves]),
@@ -155,7 +155,6 @@ def pack(
         limit=np.asarray(np.inf if limit is None else limit),
         model_sigma=np.asarray(float(model_sigma)),
     )
-    return jax.device_put(group)
 
 
 class Problem(eqx.Module):

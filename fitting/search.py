@@ -20,8 +20,8 @@ from .stacked import stacked
 
 Residuals = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
-_TOLERANCE = 1e-4
-"""Share by which a step on grids must lower a cost for a search to go on."""
+_TOLERANCE = 1e-3
+"""Share by which a step on grids must lower a cost for a search to go on: what is left, steps on halved ones gain."""
 
 _ROUGH = 0.1
 """The same, where another search follows."""

@@ -5,20 +5,19 @@ from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from memjax.programs import outermost
+from memjax.programs import is_array, outermost
 
 from .problem import linearise
 
 
 def stacked(problems: Sequence[Any]) -> Any:
     """Problems of one shape as one, its arrays with a leading axis."""
-    parts = [eqx.partition(p, eqx.is_array) for p in problems]
-    arrays = jax.tree.map(lambda *x: jnp.asarray(np.stack(x)), *(a for a, _ in parts))
-    return eqx.combine(arrays, parts[0][1])
+    parts = [eqx.partition(p, is_array) for p in problems]
+    arrays = jax.tree.map(lambda *x: np.stack(x), *(a for a, _ in parts))
+    return eqx.combine(jax.device_put(arrays), parts[0][1])
 
 
 @outermost

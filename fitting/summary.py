@@ -1,5 +1,6 @@
 """What a measurement says, waveform by waveform: median currents, their scatter, and when the device switched."""
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,7 +65,12 @@ class Waveform:
 
     def median_log(self) -> Float[np.ndarray, " points"]:
         r"""Median over sweeps of log10(\|i\| + floor)."""
-        return np.median(self.log_i, axis=0)
+        return self._medians[0]
+
+    @functools.cached_property
+    def _medians(self) -> tuple[np.ndarray, np.ndarray]:
+        """Of currents and events, which are asked for again and again."""
+        return np.median(self.log_i, axis=0), _middle(self.events)
 
     def happened(self) -> Bool[np.ndarray, "legs 3"]:
         """Which events happened in at least half of the sweeps."""
@@ -74,9 +80,13 @@ class Waveform:
         self, sweeps: Int[np.ndarray, " chosen"] | None = None
     ) -> Float[np.ndarray, "legs 3"]:
         """Median row of each event, over the (chosen) sweeps in which it happened; NaN where it never did."""
-        events = self.events if sweeps is None else self.events[sweeps]
-        seen = np.isfinite(events).any(axis=0)
-        return np.where(seen, nanmedian(np.where(seen, events, 0.0)), np.nan)
+        return self._medians[1] if sweeps is None else _middle(self.events[sweeps])
+
+
+def _middle(events: Float[np.ndarray, "sweeps legs 3"]) -> Float[np.ndarray, "legs 3"]:
+    """Median of what happened; NaN where nothing did."""
+    seen = np.isfinite(events).any(axis=0)
+    return np.where(seen, nanmedian(np.where(seen, events, 0.0)), np.nan)
 
 
 def nanmedian(x: Float[np.ndarray, "n ..."]) -> Float[np.ndarray, "..."]:

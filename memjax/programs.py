@@ -120,7 +120,7 @@ def outermost(f: T, options: Callable[[], dict[str, Any]] = quick) -> T:
     return cast(T, wrapper)
 
 
-def _is_array(x: Any) -> bool:
+def is_array(x: Any) -> bool:
     """What `equinox.filter_jit` traces."""
     return isinstance(x, jax.Array | np.ndarray)
 
@@ -144,7 +144,7 @@ def kept(f: T) -> T:
 
     @functools.wraps(f)
     def wrapper(*args):
-        dynamic, static = eqx.partition(args, _is_array)
+        dynamic, static = eqx.partition(args, is_array)
         leaves, structure = jax.tree.flatten(dynamic)
         folder = _folder()
         traced = any(isinstance(x, jax.core.Tracer) for x in leaves)

@@ -3,13 +3,14 @@
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -27,7 +28,7 @@ from .fit import NOTHING, FitResult, Prepared, choose_free, deviations, prepare
 from .least_squares import Progress
 from .problem import MODEL_SIGMA
 from .search import Search, searched, weighed
-from .uncertainty import uncertainty
+from .uncertainty import noise_of, uncertainty
 from .variability import read_noise
 
 Source = Sequence[mj.Measurement] | Callable[[], Sequence[mj.Measurement]]
@@ -36,7 +37,7 @@ CHUNK = 128
 """Devices that advance together unless said otherwise."""
 
 _THREADS = 2
-"""Blocks of lanes that are solved at the same time."""
+"""Shares of a chunk that are fitted at the same time."""
 
 _UNKNOWN = "the derivatives at the best point are of no use"
 
@@ -174,7 +175,9 @@ def fit_batch(
     options = dict(bench=bench, env=env, point_time=point_time, model_sigma=model_sigma)
     options |= dict(free=free, fix=fix)
     count = -(-screened // starts) * starts
-    search = Search(chunk=chunk, screened=count, starts=starts, seed=seed, grids=grids)
+    search = Search(
+        chunk=-(-chunk // _THREADS), screened=count, starts=starts, seed=seed, grids=grids
+    )
     prints = {n: _print(source) for n, source in devices.items()}
     folder = _opened(Path(out), [prints, _said(device, options, search)])
     names, rows = list(devices), list[Row]()
@@ -182,25 +185,32 @@ def fit_batch(
         (folder / _CHUNK.format(k // chunk), {n: devices[n] for n in names[k : k + chunk]})
         for k in range(0, len(names), chunk)
     ]
-    make = partial(_made, device=device, options=options, search=search)
-    with ThreadPoolExecutor(1) as beside, ThreadPoolExecutor(_THREADS) as pool:
-        for (path, some), made in zip(chunks, _ahead(beside, make, chunks), strict=True):
-            if made is not None:
-                found = _searched(made, options, search, each, pool)
-                _write(path, [asdict(found[n]) for n in some])
+    halt = threading.Event()
+    one = partial(_found, device=device, options=options, search=search, halt=halt)
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for path, some in chunks:
+            if fresh := not path.exists():
+                try:
+                    found = _shared(pool, one, some)
+                except BaseException:
+                    halt.set()
+                    raise
+                if each is not None:
+                    for name in some:
+                        if isinstance(found[name], FitResult):
+                            each(name, found[name])
+                _write(path, [asdict(_row(n, found[n])) for n in some])
             rows += _read(path)
             if tick is not None:
-                tick(len(rows), len(names), made is not None)
+                tick(len(rows), len(names), fresh)
     return rows
 
 
-def _ahead(pool: ThreadPoolExecutor, f: Callable, items: Sequence) -> Iterator:
-    """Results of a function, each found while the one before is used."""
-    coming = pool.submit(f, items[0]) if items else None
-    for k in range(len(items)):
-        found = cast(Future, coming).result()
-        coming = pool.submit(f, items[k + 1]) if k + 1 < len(items) else None
-        yield found
+def _shared(pool: ThreadPoolExecutor, one: Callable, devices: Mapping[str, Source]) -> dict:
+    """What `one` finds for devices, a share of them in each thread: Python of one while XLA computes for another."""
+    names = list(devices)
+    parts = [{n: devices[n] for n in names[k::_THREADS]} for k in range(_THREADS)]
+    return {n: x for found in pool.map(one, parts) for n, x in found.items()}
 
 
 def _read(path: Path) -> list[Row]:
@@ -265,66 +275,46 @@ def _write(path: Path, content: Any) -> None:
         beside.write_text(_text(content), encoding="utf-8")
 
 
-Group = dict[str, tuple[Prepared, Sequence[mj.Measurement]]]
-
-
-def _made(
-    chunk: tuple[Path, Mapping[str, Source]],
+def _found(
+    devices: Mapping[str, Source],
+    *,
     device: Any,
     options: Mapping[str, Any],
     search: Search,
-) -> tuple[dict[str, Row], list[Group]] | None:
-    """Failures, and problems with their data, those of one shape together, of a chunk; None where it is done."""
-    path, devices = chunk
-    if path.exists():
-        return None
-    rows: dict[str, Row] = {}
-    groups: dict[str, Group] = {}
+    halt: threading.Event,
+) -> dict[str, FitResult | str]:
+    """Results of devices, those of one shape searched together; or why there is none."""
+    results: dict[str, FitResult | str] = {}
+    groups: dict[str, dict[str, tuple[Prepared, Sequence[mj.Measurement]]]] = {}
     for name, source in devices.items():
         try:
             measured = source() if callable(source) else source
             made = prepare(measured, device, **options, seed=search.seed, screened=search.screened)
         except (MemjaxError, OSError) as error:
-            rows[name] = Row(name=name, failure=str(error))
+            results[name] = str(error)
             continue
         groups.setdefault(_shape(made.problem), {})[name] = made, measured
-    return rows, list(groups.values())
-
-
-def _searched(
-    made: tuple[dict[str, Row], list[Group]],
-    options: Mapping[str, Any],
-    search: Search,
-    each: Callable[[str, FitResult], None] | None,
-    pool: ThreadPoolExecutor,
-) -> dict[str, Row]:
-    """Rows of the devices of a chunk."""
-    rows, groups = made
-    for group in groups:
-        every = [m for m, _ in group.values()]
-        found = searched(every, search, pool)
+    for group in groups.values():
+        every = [made for made, _ in group.values()]
+        found = searched(every, search, halt)
         noise = [_noise(m, f, search.seed) for m, f in zip(every, found, strict=True)]
-        ended = weighed(every, found, noise, search, pool)
-        for (name, (_, measured)), (one, z, r, jacobian) in zip(group.items(), ended, strict=True):
+        ended = weighed(every, found, noise, search, halt)
+        for (name, (_, measured)), (made, z, r, jacobian) in zip(group.items(), ended, strict=True):
             try:
-                result = _result(one, measured, z, r, jacobian, options, search.seed)
+                results[name] = _result(made, measured, z, r, jacobian, options, search.seed)
             except FitError as error:
-                rows[name] = Row(name=name, failure=error.what)
-                continue
-            if each is not None:
-                each(name, result)
-            rows[name] = _row(name, result)
-    return rows
+                results[name] = error.what
+    return results
 
 
 def _noise(made: Prepared, found: tuple, seed: int) -> float:
     """Standard deviation of the residuals at an optimum [sigma]; 1, that is what was granted, where it is unknown."""
-    z, r, jacobian = found
+    _, r, jacobian = found
     noise = np.nan
     if np.all(np.isfinite(r)) and np.all(np.isfinite(jacobian)):
-        told = {"z": z, "residuals": r, "jacobian": jacobian, "seed": seed}
+        told = {"residuals": r, "jacobian": jacobian, "seed": seed}
         with contextlib.suppress(np.linalg.LinAlgError):
-            noise = uncertainty(made.problem, made.waves, **told).noise
+            noise = noise_of(made.problem, made.waves, **told)
     return noise if np.isfinite(noise) else 1.0
 
 
@@ -364,8 +354,10 @@ def _result(made: Prepared, measured, z, r, jacobian, options, seed: int) -> Fit
     )
 
 
-def _row(name: str, result: FitResult) -> Row:
-    """The row of a result."""
+def _row(name: str, result: FitResult | str) -> Row:
+    """The row of a result, or of a failure."""
+    if isinstance(result, str):
+        return Row(name=name, failure=result)
     problem, known = result.problem, result.uncertainty
     std = deviations(problem, result.z, known.sigma_z)
     if not np.all(np.isfinite([*std.values()])):

@@ -1,8 +1,8 @@
 """Solves of many devices side by side, each on a grid of steps of its own, so that none waits for another."""
 
 import math
+import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from functools import partial
 from typing import Any
@@ -368,7 +368,26 @@ def _single() -> dict[str, Any]:
     return quick() | {"xla_cpu_multi_thread_eigen": False}
 
 
-plainly, linearly = outermost(_plainly, _single), outermost(_linearly, _single)
+_building, _built = threading.Lock(), set()
+"""Programs are compiled by one thread at a time, each once."""
+
+
+def _once(f: Callable) -> Callable:
+    """A compiled function of which two threads do not compile the same program."""
+
+    def call(problems, which, z, grid, events):
+        key = f, jax.tree.structure(problems), problems.free, which.shape, grid.t.shape, events
+        if key in _built:
+            return f(problems, which, z, grid, events)
+        with _building:
+            found = jax.block_until_ready(f(problems, which, z, grid, events))
+            _built.add(key)
+        return found
+
+    return call
+
+
+plainly, linearly = (_once(outermost(f, _single)) for f in (_plainly, _linearly))
 
 
 def _adaptively(problems: Any, which, z):
@@ -407,12 +426,15 @@ class Engine:
         Stacked.
     owner : Int[np.ndarray, "jobs"]
         The problem of each job.
-    pool : ThreadPoolExecutor
-        Its threads evaluate blocks at the same time.
+    halt : threading.Event, optional
+        Ends the evaluation between two blocks, by a `KeyboardInterrupt`, once it is set.
     """
 
-    def __init__(self, problems: Any, owner: Int[np.ndarray, " jobs"], pool: ThreadPoolExecutor):
-        self.problems, self.owner, self.pool, self.rtol = problems, owner, pool, COARSE
+    def __init__(
+        self, problems: Any, owner: Int[np.ndarray, " jobs"], halt: threading.Event | None = None
+    ):
+        self.problems, self.owner, self.rtol = problems, owner, COARSE
+        self.halt = halt or threading.Event()
         self.events = bool(np.any(np.asarray(problems.group.event_weight)))
         self.plan = Plan(np.asarray(problems.group.rows), partial(_driven, problems.group.stimuli))
         self.steps = np.ones((len(owner), *self.plan.gap.shape[1:]), np.int32)
@@ -421,13 +443,14 @@ class Engine:
         """`run` over blocks of lanes, filled up with their last lane; leaves cut and joined."""
         parts = _parts(len(jobs))
 
-        def one(part):
-            part, size = part
+        def one(part, size):
+            if self.halt.is_set():
+                raise KeyboardInterrupt
             filled = np.concatenate([part, np.repeat(part[-1:], size - len(part))])
             found = run(z[filled], jobs[filled])
             return jax.tree.map(lambda x: np.asarray(x)[: len(part)], found)
 
-        found = list(self.pool.map(one, parts))
+        found = [one(*part) for part in parts]
         return jax.tree.map(lambda *x: np.concatenate(x), *found)
 
     def _gridded(self, z, jobs, *, slopes: bool):

@@ -382,7 +382,8 @@ def prepare(
         bench, notes = replace(bench, reversed=True), [*notes, REVERSED]
     group = pack(waves, floor=floor, limit=limit, events=device.volatile, model_sigma=model_sigma)
     problem = Problem.of(start, names, group, bench=bench, env=env)
-    candidates = starts(found, names, device=problem.device, count=screened, seed=seed)
+    about: dict[str, Any] = dict(device=problem.device, center=np.asarray(problem.center))
+    candidates = starts(found, names, **about, count=screened, seed=seed)
     notes = (*found.notes, *notes)
     return Prepared(problem=problem, waves=waves, candidates=candidates, floor=floor, notes=notes)
 

@@ -9,7 +9,6 @@ from jaxtyping import Float
 import memjax as mj
 from memjax.errors import DataError
 from memjax.fields import parameter_specs
-from memjax.params import unconstrain
 from memjax.transforms import from_spec
 
 from .loops import Loops, drawn, free_of, loops, polarity_of, sinh_branches, sizes
@@ -275,6 +274,7 @@ def starts(
     free: Sequence[str],
     *,
     device: mj.AbstractDevice | mj.Circuit,
+    center: Float[np.ndarray, " free"],
     count: int,
     seed: int,
 ) -> Float[np.ndarray, "count free"]:
@@ -288,11 +288,12 @@ def starts(
         Parameters to vary; those outside the guess are scattered by the prior's width over two.
     device : AbstractDevice or Circuit
         The start.
+    center : Float[np.ndarray, "free"]
+        Its coordinates.
     count, seed : int
         Number of starts, the first being the guess itself; seed of the scatter.
     """
     rng, specs = np.random.default_rng(seed), parameter_specs(device)
-    center = np.asarray(unconstrain(device, free))
     out, scattered = np.tile(center, (count, 1)), np.zeros(len(free), bool)
     for k in range(1, count):
         values = found.scatter(rng)

@@ -1,7 +1,7 @@
 """Searches of many problems of one shape, side by side."""
 
+import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -58,13 +58,13 @@ def weighed(
     found: Sequence[tuple],
     noise: Sequence[float],
     search: Search,
-    pool: ThreadPoolExecutor,
+    halt: threading.Event,
 ) -> list[tuple]:
     """Problems and optima once the prior weighs against the noise that there is, not against what was granted.
 
     Parameters
     ----------
-    made, search, pool
+    made, search, halt
         As for `searched`.
     found : sequence of tuple
         What it gave.
@@ -82,19 +82,19 @@ def weighed(
     jacobian[:, -n:] *= change[:, None, None]
     sound = np.all(np.isfinite(r), axis=1) & np.all(np.isfinite(jacobian), axis=(1, 2))
     filled = [*again, *[again[-1]] * (search.chunk - len(again))]  # one size, one program
-    engine = Engine(stacked([m.problem for m in filled]), np.arange(len(again)), pool)
+    engine = Engine(stacked([m.problem for m in filled]), np.arange(len(again)), halt)
     settled = settle(engine.adaptive, z, r, jacobian, sound)
     out = [(m, *x) for m, x in zip(again, zip(z, r, jacobian), strict=True)]
     left = np.flatnonzero(sound & ~settled)
     if len(left):
-        ended = searched([again[k] for k in left], replace(search, starts=1), pool)
+        ended = searched([again[k] for k in left], replace(search, starts=1), halt)
         for k, end in zip(left, ended, strict=True):
             if np.all(np.isfinite(end[1])):
                 out[k] = (again[k], *end)
     return out
 
 
-def searched(made: Sequence[Prepared], search: Search, pool: ThreadPoolExecutor) -> list[tuple]:
+def searched(made: Sequence[Prepared], search: Search, halt: threading.Event) -> list[tuple]:
     """Coordinates, residuals and Jacobian at the optimum of each problem; residuals infinite without one.
 
     Parameters
@@ -103,8 +103,8 @@ def searched(made: Sequence[Prepared], search: Search, pool: ThreadPoolExecutor)
         Problems of one shape.
     search : Search
         How.
-    pool : ThreadPoolExecutor
-        Its threads solve blocks of lanes.
+    halt : threading.Event
+        Ends the search, by a `KeyboardInterrupt`, once it is set.
 
     Notes
     -----
@@ -117,23 +117,23 @@ def searched(made: Sequence[Prepared], search: Search, pool: ThreadPoolExecutor)
     z, right = np.stack([m.candidates[0] for m in made]), np.zeros(count, bool)
     r, jacobian = np.zeros((count, 0)), np.zeros((count, 0, n))
     if search.grids:
-        z, r, jacobian, right, _ = _on_grids(made, problems, search, pool)
+        z, r, jacobian, right, _ = _on_grids(made, problems, search, halt)
     out = list(zip(z, r, jacobian))
     left = np.flatnonzero(~right)
     for k in range(0, len(left), _TOGETHER):
         some = left[k : k + _TOGETHER]
-        found = _adaptively([made[j] for j in some], z[some], search)
+        found = _adaptively([made[j] for j in some], z[some], search, halt)
         for j, one in zip(some, found, strict=True):
             out[j] = one
     return out
 
 
-def _on_grids(made: Sequence[Prepared], problems: Any, search: Search, pool: ThreadPoolExecutor):
+def _on_grids(made: Sequence[Prepared], problems: Any, search: Search, halt: threading.Event):
     """What a search on grids finds: see `_corrected`; more starts are tried where the first ones lead nowhere."""
     candidates = np.stack([m.candidates for m in made])
     count, many, n = candidates.shape
     flat, jobs = candidates.reshape(-1, n), np.arange(count * many)
-    engine = Engine(_broad(problems), np.repeat(np.arange(count), many), pool)
+    engine = Engine(_broad(problems), np.repeat(np.arange(count), many), halt)
     r = engine.residuals(flat, jobs)
     cost = half_squares(r, np.all(np.isfinite(r), axis=1)).reshape(count, many)
     order = _sorted(cost, search.starts) + many * np.arange(count)[:, None]
@@ -265,13 +265,17 @@ def _evaluate(problems: Any, z: Any):
     return jax.vmap(one)(arrays, z)
 
 
-def _adaptively(made: list[Prepared], found: np.ndarray, search: Search) -> list[tuple]:
+def _adaptively(
+    made: list[Prepared], found: np.ndarray, search: Search, halt: threading.Event
+) -> list[tuple]:
     """What the adaptive solver finds, from what was found before and from the candidates."""
     every = made + made[-1:] * (_TOGETHER - len(made))  # one size, one program
     size, count, n = len(every), search.starts, found.shape[1]
     problems = stacked([e.problem for e in every])
 
     def evaluate(z, which=None):
+        if halt.is_set():
+            raise KeyboardInterrupt
         filled = last.copy() if which is not None else z
         if which is not None:
             filled[which] = z

@@ -209,6 +209,31 @@ def _of_noise(
     return root, source, max(freedom, _LEAST_FREEDOM)
 
 
+class _Seen:
+    """What residuals and Jacobian at an optimum, the prior's last, say of the noise."""
+
+    def __init__(self, problem: Problem, waves: Sequence[Waveform], residuals, jacobian, seed: int):
+        n = len(problem.free)
+        self.r, self.j = residuals[:-n], jacobian[:-n]
+        self.prior = np.eye(n) * float(problem.noise) / PRIOR_SIGMA
+        counted = np.count_nonzero(np.any(self.j != 0, axis=1))
+        self.chi2 = float(np.sum(self.r**2) / max(counted - n, 1))
+        _, size, axes = np.linalg.svd(np.concatenate([self.j, self.prior]), full_matrices=False)
+        self.inverse = (axes.T / size**2) @ axes
+        self.root, self.source, self.freedom = _of_noise(
+            problem, waves, self.r, self.j, self.inverse, seed
+        )
+        self.scale = np.sum(self.root**2) / max(np.sum(self.j**2), 1e-300)
+        self.noise = float(np.sqrt(min(max(self.scale, self.chi2), 1.0)))
+
+
+def noise_of(
+    problem: Problem, waves: Sequence[Waveform], *, residuals, jacobian, seed: int = 0
+) -> float:
+    """Standard deviation of a data residual at an optimum [sigma]: `Uncertainty.noise`, without the rest."""
+    return _Seen(problem, waves, residuals, jacobian, seed).noise
+
+
 def uncertainty(
     problem: Problem,
     waves: Sequence[Waveform],
@@ -251,23 +276,15 @@ def uncertainty(
     ----------
     .. [1] H. White, Econometrica 48, 817 (1980), doi:10.2307/1912934
     """
-    n = len(problem.free)
-    data_r, data_j = residuals[:-n], jacobian[:-n]
-    noise = float(problem.noise)
-    prior = np.eye(n) * noise / PRIOR_SIGMA
-    counted = np.count_nonzero(np.any(data_j != 0, axis=1))
-    chi2 = float(np.sum(data_r**2) / max(counted - n, 1))
-    _, size, axes = np.linalg.svd(np.concatenate([data_j, prior]), full_matrices=False)
-    inverse = (axes.T / size**2) @ axes
-    sweeps = min(w.n_sweeps for w in waves)
-    root, source, freedom = _of_noise(problem, waves, data_r, data_j, inverse, seed)
+    seen = _Seen(problem, waves, residuals, jacobian, seed)
+    data_j, inverse, root, noise = seen.j, seen.inverse, seen.root, float(problem.noise)
+    prior, sweeps = seen.prior, min(w.n_sweeps for w in waves)
     least = prior[0, 0] ** 2
     # A root of the covariance, so that rounding makes no variance negative.
     spread = np.concatenate([root, noise * prior]) @ inverse
     covariance = spread.T @ spread
     sigma = np.sqrt(np.diag(covariance))
-    scale = np.sum(root**2) / max(np.sum(data_j**2), 1e-300)
-    data_z, information = _data_only(data_j, data_r, np.asarray(z), root, least)
+    data_z, information = _data_only(data_j, seen.r, np.asarray(z), root, least)
     return Uncertainty(
         covariance=covariance,
         sigma_z=sigma,
@@ -275,13 +292,13 @@ def uncertainty(
         undetermined=tuple(
             m for m, s in zip(problem.free, sigma, strict=True) if s > _UNDETERMINED * PRIOR_SIGMA
         ),
-        source=source,
-        reduced_chi2=chi2,
-        freedom=freedom,
+        source=seen.source,
+        reduced_chi2=seen.chi2,
+        freedom=seen.freedom,
         data_z=data_z,
         information=information,
-        fisher=data_j.T @ data_j / max(scale, 1e-300),
-        noise=float(np.sqrt(min(max(scale, chi2), 1.0))),
+        fisher=data_j.T @ data_j / max(seen.scale, 1e-300),
+        noise=seen.noise,
         sweeps=sweeps,
         cycle=_of_cycles(problem, waves, sweeps, data_j, least) if sweeps >= _FEWEST else None,
     )

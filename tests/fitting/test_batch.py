@@ -1,7 +1,5 @@
 """Many devices at once: truth, failures in their own rows, and a run that is killed and goes on."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 import pytest
 
@@ -86,18 +84,17 @@ def test_grids_give_the_residuals_and_slopes_of_the_adaptive_solver(wafer):
     made = [prepare(wafer[f"d{k}"], MODEL, **options, seed=0, screened=8) for k in range(CHUNK)]
     jobs = np.arange(2 * CHUNK)
     z = np.concatenate([m.candidates[:2] for m in made])
-    with ThreadPoolExecutor(1) as pool:
-        engine = Engine(stacked([m.problem for m in made]), jobs // 2, pool)
-        engine.rtol = FINE
-        r, jacobian, ok = engine.linearise(z, jobs)
-        exact, well = engine.adaptive(z, jobs)
-        step = 1e-4
-        for k in range(len(FREE)):
-            move = step * np.eye(len(FREE))[k]
-            ahead, behind = (engine.residuals(z + s * move, jobs) for s in (1, -1))
-            slope = (ahead - behind) / (2 * step)
-            # Central differences: of the square of the step, and of the tolerance where a grid has changed.
-            assert np.max(np.abs(slope - jacobian[:, :, k])) < 1e-2 * np.max(np.abs(jacobian))
+    engine = Engine(stacked([m.problem for m in made]), jobs // 2)
+    engine.rtol = FINE
+    r, jacobian, ok = engine.linearise(z, jobs)
+    exact, well = engine.adaptive(z, jobs)
+    step = 1e-4
+    for k in range(len(FREE)):
+        move = step * np.eye(len(FREE))[k]
+        ahead, behind = (engine.residuals(z + s * move, jobs) for s in (1, -1))
+        slope = (ahead - behind) / (2 * step)
+        # Central differences: of the square of the step, and of the tolerance where a grid has changed.
+        assert np.max(np.abs(slope - jacobian[:, :, k])) < 1e-2 * np.max(np.abs(jacobian))
     assert np.all(ok & well)
     # A thousandth of the 0.3 decades that a residual of 1 stands for.
     assert np.max(np.abs(r - exact)) < 1e-3

@@ -17,7 +17,7 @@ from benchmarks.timing import Times
 SIZES = {"smoke": (32, 2), "full": (1000, 20)}
 """Devices, and how many of them scipy is given."""
 
-CHUNK = 250
+CHUNK = 1000
 RUNS = 2
 """Runs after the one that compiles."""
 
@@ -32,6 +32,7 @@ def by_memjax(data: Sequence[np.ndarray], *, grids: bool = True) -> list[ft.Row]
             out=Path(folder) / "run",
             free=problem.NAMES,
             model_sigma=problem.SIGMA / np.log(10),
+            screened=2,
             starts=1,
             chunk=CHUNK,
             grids=grids,

@@ -54,10 +54,17 @@ def _configure_fit(parser: argparse.ArgumentParser) -> None:
     )
     add("--model", required=True, help="device or circuit, see 'memjax models'")
     add("--preset", metavar="P", help="values of what is not fitted, see 'memjax models MODEL'")
-    add("--free", nargs="+", metavar="NAME", help="parameters to fit (default: what the data show)")
+    add(
+        "--free",
+        nargs="+",
+        action="extend",
+        metavar="NAME",
+        help="parameters to fit (default: what the data show)",
+    )
     add(
         "--fix",
         nargs="+",
+        action="extend",
         type=_assignment,
         default=[],
         metavar="NAME=VALUE",

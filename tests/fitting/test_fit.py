@@ -1,5 +1,6 @@
 """The whole calibration, on the bundled example."""
 
+import argparse
 import json
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ import pytest
 
 import fitting as ft
 import memjax as mj
+from fitting.cli import _configure_fit
 from fitting.fit import BATCH
 from fitting.problem import evaluate
 from fitting.profile import Profile
@@ -170,3 +172,12 @@ def test_spread_by_simulation_comes_nearer_to_the_distribution(result):
 def test_float32_is_refused(example):
     with jax.enable_x64(False), pytest.raises(mj.errors.PolicyError, match="jax_enable_x64"):
         ft.fit([example], mj.DiffusiveMemristor())
+
+
+def test_options_for_names_may_be_given_again():
+    parser = argparse.ArgumentParser()
+    _configure_fit(parser)
+    asked = "x.csv --model mms --out o --fix tau=1e-4 x0=0 --fix v_on=0.2 --free r_on --free r_off"
+    options = parser.parse_args(asked.split())
+    assert dict(options.fix) == {"tau": 1e-4, "x0": 0.0, "v_on": 0.2}
+    assert options.free == ["r_on", "r_off"]

@@ -180,29 +180,33 @@ def fit_batch(
     )
     prints = {n: _print(source) for n, source in devices.items()}
     folder = _opened(Path(out), [prints, _said(device, options, search)])
-    names, rows = list(devices), list[Row]()
-    chunks = [
-        (folder / _CHUNK.format(k // chunk), {n: devices[n] for n in names[k : k + chunk]})
-        for k in range(0, len(names), chunk)
-    ]
     halt = threading.Event()
-    one = partial(_found, device=device, options=options, search=search, halt=halt)
-    with ThreadPoolExecutor(_THREADS) as pool:
-        for path, some in chunks:
-            if fresh := not path.exists():
-                try:
-                    found = _shared(pool, one, some)
-                except BaseException:
-                    halt.set()
-                    raise
-                if each is not None:
-                    for name in some:
-                        if isinstance(found[name], FitResult):
-                            each(name, found[name])
-                _write(path, [asdict(_row(n, found[n])) for n in some])
-            rows += _read(path)
-            if tick is not None:
-                tick(len(rows), len(names), fresh)
+    find = partial(_found, device=device, options=options, search=search, halt=halt)
+    try:
+        return _advanced(devices, folder, chunk, find, each, tick)
+    finally:
+        halt.set()
+
+
+def _advanced(
+    devices: Mapping[str, Source], folder: Path, chunk: int, find: Callable, each: Any, tick: Any
+) -> list[Row]:
+    """Rows of all devices, chunk by chunk: read where they are there, found and written where not."""
+    names, rows = list(devices), list[Row]()
+    pool = ThreadPoolExecutor(_THREADS)
+    for k in range(0, len(names), chunk):
+        path, some = folder / _CHUNK.format(k // chunk), names[k : k + chunk]
+        if fresh := not path.exists():
+            found = _shared(pool, find, {n: devices[n] for n in some})
+            if each is not None:
+                for name, result in found.items():
+                    if isinstance(result, FitResult):
+                        each(name, result)
+            _write(path, [asdict(_row(n, found[n])) for n in some])
+        rows += _read(path)
+        if tick is not None:
+            tick(len(rows), len(names), fresh)
+    pool.shutdown()
     return rows
 
 

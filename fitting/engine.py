@@ -1,5 +1,6 @@
 """Solves of many devices side by side, each on a grid of steps of its own, so that none waits for another."""
 
+import functools
 import math
 import threading
 from collections.abc import Callable, Sequence
@@ -199,8 +200,10 @@ def _march(equations: Callable, lanes: Any, grid: Grid, *, slopes: bool):
         What the components are: states, then a list for each direction.
     excess : Float[Array, "steps lanes"]
     """
-    start = jax.vmap(lambda lane: _Lane(*equations(lane), slopes).start())(lanes)
-    step = jax.vmap(lambda lane, *x: _Lane(*equations(lane), slopes).step(*x, grid.rtol))
+    start = jax.vmap(lambda lane: _Lane(equations(lane), slopes).start())(lanes)
+    step = jax.vmap(
+        lambda lane, now, place: _Lane(equations(lane), slopes).step(now, place, grid.rtol)
+    )
     places = [x.T for x in (grid.t, grid.h, grid.u, grid.slope)]
     size, width = places[0].shape
     all_of = lambda now: jnp.stack(jax.tree.leaves(now))  # noqa: E731
@@ -219,9 +222,10 @@ def _march(equations: Callable, lanes: Any, grid: Grid, *, slopes: bool):
 class _Lane:
     """Steps of one lane, on named scalars."""
 
-    def __init__(self, scaled: Scaled, moved: Sequence[dict[int, Array]], slopes: bool):
-        self.scaled, self.moved = scaled, moved if slopes else ()
-        self.leaves, self.whole = _leaves(scaled)
+    def __init__(self, equations: tuple[Scaled, Sequence[dict[int, Array]]], slopes: bool):
+        self.scaled, moved = equations
+        self.moved = moved if slopes else ()
+        self.leaves, self.whole = _leaves(self.scaled)
 
     def tree(self, y):
         out, k = {}, 0
@@ -375,6 +379,7 @@ _building, _built = threading.Lock(), set()
 def _once(f: Callable) -> Callable:
     """A compiled function of which two threads do not compile the same program."""
 
+    @functools.wraps(f)
     def call(problems, which, z, grid, events):
         key = f, jax.tree.structure(problems), problems.free, which.shape, grid.t.shape, events
         if key in _built:

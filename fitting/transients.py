@@ -360,10 +360,8 @@ def fit_transients(
         Parameters to fit, `FREE` by default.
     fix : Mapping, optional
         Values to keep [SI].
-    draws : int
-        Curves simulated with the spread.
-    seed : int
-        Of the draws.
+    draws, seed : int
+        Curves simulated with the spread, and their seed.
     tick : callable, optional
         Called with the stage and the progress after each iteration.
 

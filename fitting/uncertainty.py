@@ -171,7 +171,7 @@ def _of_residuals(
     sigma = np.sqrt(local[0] / np.maximum(local[1], 0.1))
     scores = sigma[..., None] * j[:last].reshape(waves, points, -1)
     # By the root of the correlation of a first-order process: each value is what is new, and rho times the one before.
-    rooted = lfilter([1.0], [1.0, -rho], scores[:, ::-1], axis=1)[:, ::-1]
+    rooted = np.asarray(lfilter([1.0], [1.0, -rho], scores[:, ::-1], axis=1))[:, ::-1]
     rooted[:, 1:] *= np.sqrt(1 - rho**2)
     sampling = np.asarray(problem.group.event_weight).ravel() ** 2 / 12
     counted = sampling > 0

@@ -148,7 +148,8 @@ def unconstrain(device: Any, names: Iterable[str]) -> Float[Array, " free"]:
     own = {n: get(device, n) for n in known(device, names)}
     if not any(isinstance(x, jax.core.Tracer) for x in own.values()):
         own = {n: np.asarray(x) for n, x in own.items()}
-    found = [from_spec(specs[n]).forward(x) for n, x in own.items()]
+    with np.errstate(divide="ignore", invalid="ignore"):  # infinite at a bound, as JAX has it
+        found = [from_spec(specs[n]).forward(x) for n, x in own.items()]
     return jnp.stack(found) if any(isinstance(x, jax.Array) for x in found) else jnp.array(found)
 
 

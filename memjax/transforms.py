@@ -4,15 +4,17 @@ import abc
 import functools
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array
 from scipy.special import expit
 
 from .fields import ParameterSpec
+
+A = TypeVar("A", bound=Array | np.ndarray)
 
 _DECADES_FOR_LOG = 100.0
 
@@ -26,11 +28,11 @@ class AbstractTransform(abc.ABC):
     """A smooth one-to-one map between a bounded value and the real line, of arrays of JAX and numpy alike."""
 
     @abc.abstractmethod
-    def forward(self, value: Float[Array, "..."]) -> Float[Array, "..."]:
+    def forward(self, value: A) -> A:
         """Coordinate of a value."""
 
     @abc.abstractmethod
-    def inverse(self, z: Float[Array, "..."]) -> Float[Array, "..."]:
+    def inverse(self, z: A) -> A:
         """Value at a coordinate."""
 
 

@@ -36,7 +36,7 @@ MOST = 64
 """Steps between two rows beyond which a grid does not grow: what needs more is left to the adaptive solver."""
 
 _BLOCK = 64
-"""Steps that are taken or left out together."""
+"""Sizes of grids are multiples of it: few sizes, few programs."""
 
 _PASSES = 4
 """Solves for one grid at most."""

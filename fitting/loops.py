@@ -12,7 +12,7 @@ from scipy.optimize import least_squares
 import memjax as mj
 from memjax.fields import ParameterSpec, parameter_specs, stored
 
-from .summary import MAD, Waveform
+from .summary import Waveform, scatter_about_neighbours
 
 _KNOWN = ("s", "V", "ohm", "A", "Hz")
 
@@ -96,7 +96,7 @@ def _opening(w: Waveform) -> float:
 
 def _uncertain(w: Waveform) -> float:
     """Standard deviation of `_opening` [decades], from the scatter of each current about its neighbours."""
-    noise = MAD * np.median(np.abs(np.diff(w.median_log(), 2))) / np.sqrt(6)
+    noise = scatter_about_neighbours(np.diff(w.median_log(), 2))
     rows = [min(p - a, b - p) for a, p, b in w.legs]
     return float(noise * 1.2533 * np.sqrt(sum(2 / n for n in rows if n > 2)))
 

@@ -20,7 +20,7 @@ from memjax.scaling import Scaled
 from memjax.simulate import seen
 from memjax.solve import Solution, solve_stiff
 
-from .summary import EVENTS, HOLD_THRESHOLD, ON_THRESHOLD, Waveform, nanmedian
+from .summary import EVENTS, HOLD_THRESHOLD, MAD, ON_THRESHOLD, Waveform, nanmedian
 
 POLICY = mj.Stiff(rtol=1e-5, atol=1e-7, max_steps=2500)
 """Solver of the calibration: on the fitted symmetric sweeps it moves V_th by 0.001 mV against rtol 1e-8."""
@@ -83,7 +83,7 @@ class Group(eqx.Module):
 
 def sigma_log(w: Waveform, model_sigma: float = MODEL_SIGMA) -> Float[np.ndarray, " points"]:
     """Standard deviation of the median log current [decades]: of the data and granted to the model."""
-    scatter = 1.4826 * np.median(np.abs(w.log_i - w.median_log()), axis=0)
+    scatter = MAD * np.median(np.abs(w.log_i - w.median_log()), axis=0)
     return np.hypot(1.2533 * scatter / np.sqrt(w.n_sweeps), model_sigma)
 
 
@@ -91,7 +91,7 @@ def sigma_events(w: Waveform) -> Float[np.ndarray, "legs 3"]:
     """Standard deviation of the median rows of the events: scatter, sampling in whole rows, and the model's share."""
     count = np.sum(np.isfinite(w.events), axis=0)
     away = np.where(count > 0, np.abs(w.events - w.median_events()), 0.0)
-    scatter = 1.4826 * np.where(count > 0, nanmedian(away), np.inf)
+    scatter = MAD * np.where(count > 0, nanmedian(away), np.inf)
     return np.sqrt(1.2533**2 * scatter**2 / np.maximum(count, 1) + 1 / 12 + EVENT_SIGMA**2)
 
 
@@ -125,7 +125,7 @@ def pack(
             allowed="all with time, or all without; one source",
         )
     most = max(len(w.legs) for w in waves)
-    arr = lambda rows: np.stack(rows)  # noqa: E731
+    arr = np.stack
 
     def per_leg(x: np.ndarray) -> np.ndarray:
         return np.concatenate([x, np.repeat(x[-1:], most - len(x), axis=0)])

@@ -112,7 +112,12 @@ def noise_floor(measurement: mj.Measurement) -> float:
     low = i <= np.quantile(i, 0.1)
     row = low[2:] & low[1:-1] & low[:-2] & (sweep[2:] == sweep[:-2])
     bend = np.diff(i, 2)[row]
-    return max(float(MAD * np.median(np.abs(bend)) / np.sqrt(6)) if bend.size else 0.0, 1e-16)
+    return max(scatter_about_neighbours(bend) if bend.size else 0.0, 1e-16)
+
+
+def scatter_about_neighbours(bend: Float[np.ndarray, " differences"]) -> float:
+    """Robust standard deviation of points, from their second differences: a slope counts for none."""
+    return float(MAD * np.median(np.abs(bend)) / np.sqrt(6))
 
 
 def _events(v: np.ndarray, i: np.ndarray, legs: tuple[tuple[int, int, int], ...]) -> np.ndarray:

@@ -120,7 +120,7 @@ def tangents_step(
     solve = factor_small(_shifted(product, 1.0, 1.0))
 
     def push(m: dict[int, Array], s: Any, y: Scalars) -> list:
-        """H g along one direction."""
+        """The product h g along one direction."""
         of = lambda x: f([x.get(k, leaf) for k, leaf in enumerate(leaves)], s, y)  # noqa: E731
         found = derivative(of, {k: leaves[k] for k in m}, m)
         return [dot([h], [x]) for x in found]

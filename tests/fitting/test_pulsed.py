@@ -13,25 +13,11 @@ from fitting.stochastic import Stochastic
 from fitting.transients import TransientFit, features, fit_transients, times_of
 from memjax.errors import DataError
 from memjax.params import get, replace as with_values
+from tests.helpers import pulsed_curves
 
 WIDTH, WATCHED = 4e-3, 13e-3
 Z = 4.0
 """Standard errors that chance may take."""
-
-
-def _curves(delays, relaxations, scale: float = 1.0) -> mj.Measurement:
-    """Curves at 0.5 V for 4 ms, read at 20 mV, on between delay and relaxation; all times by a factor."""
-    t = np.arange(800) * 25e-6
-    v = np.where((t > 3e-3) & (t < 7e-3), 0.5, 0.02)
-    i = [
-        np.where((t > 3e-3 + d) & (t < 7e-3 + r), 8e-6, 1e-9)
-        for d, r in zip(delays, relaxations, strict=True)
-    ]
-    n = len(i)
-    return mj.Measurement(
-        v=np.tile(v, n), i=np.concatenate(i), t=np.tile(scale * t, n), reader="made here",
-        sweep=np.repeat(np.arange(n), len(t)), at_compliance=np.zeros(n * len(t), bool),
-    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +38,7 @@ def test_the_start_meets_the_median_delay_and_scales_with_the_times(times):
     """To half a step of the row of growths, a factor of 300 in 24; rates are inverse to the times."""
     begun = []
     for scale in (1.0, 10.0):
-        fit = _fit(_curves(*times, scale))
+        fit = _fit(pulsed_curves(*times, scale))
         device = _started(fit, ())
         delay, relaxation, _ = times_of(device, fit.seen, {"mu": np.array([get(device, "mu")])})
         assert abs(np.log(delay[0] / np.median(fit.seen.delay))) < np.log(300) / 23
@@ -62,14 +48,14 @@ def test_the_start_meets_the_median_delay_and_scales_with_the_times(times):
         ratio = float(get(begun[0], name)) / float(get(begun[1], name))
         grid = np.log(300) / 23 if name == "mu" else 0.05
         assert abs(np.log(ratio / 10)) < grid * 1.01, name
-    held = _started(_fit(_curves(*times), gamma1=123.0), ("gamma1",))
+    held = _started(_fit(pulsed_curves(*times), gamma1=123.0), ("gamma1",))
     assert float(get(held, "gamma1")) == 123.0
 
 
 def test_what_did_not_end_counts_as_watched_on_both_sides(times):
     d, r = (x.copy() for x in times)
     d[0], r[1] = 1.0, 1.0  # never switches; never relaxes
-    measurement = _curves(d, r)
+    measurement = pulsed_curves(d, r)
     seen = features(measurement)
     experiment = of_pulses(measurement, seen)
     values, rows = experiment.readings[0].sample.values, experiment.rows[0]
@@ -128,7 +114,7 @@ def test_the_power_of_an_energy_test_is_that_of_the_best_test_at_most():
 
 
 def test_a_rate_that_no_step_resolves_lies_three_sigma_away_and_is_told(times):
-    seen = features(_curves(*times))
+    seen = features(pulsed_curves(*times))
     assert _prior(seen, "gamma1", 1.0, 1e-5) == 1.0
     assert _prior(seen, "gamma1", 1e4, 1e-5) == pytest.approx(np.log(10) / 3)
     assert _prior(seen, "mu", 1e4 / 0.5, 1e-5) == pytest.approx(np.log(10) / 3, rel=1e-3)
@@ -136,12 +122,12 @@ def test_a_rate_that_no_step_resolves_lies_three_sigma_away_and_is_told(times):
     found = object.__new__(Stochastic)
     for name, value in {"step": 1e-5, "step_p": [1.0], "comparison": []}.items():
         object.__setattr__(found, name, value)
-    fit = replace(_fit(_curves(*times)), stochastic=found, unresolved=("theta",))
+    fit = replace(_fit(pulsed_curves(*times)), stochastic=found, unresolved=("theta",))
     assert fit.warnings == ("faster than a step of 1e-05 s, the curves tell no more: theta",)
 
 
 def test_what_may_differ_from_curve_to_curve_cannot_all_be_fixed(times):
-    measurement = _curves(*times)
+    measurement = pulsed_curves(*times)
     with pytest.raises(DataError, match="nothing that may differ"):
         randomised(_fit(measurement), measurement, fixed=("mu", "r0"))
 

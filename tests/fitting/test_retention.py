@@ -14,6 +14,7 @@ from memjax.cli import main
 from memjax.data import DecayRecord
 from memjax.errors import DataError
 from memjax.params import get
+from tests.helpers import pulsed_curves
 
 T = np.linspace(0.0, 3e4, 400)
 TRUTH = {
@@ -104,33 +105,18 @@ def test_the_command_line(tmp_path, capsys):
     assert (out / "retention.png").exists()
 
 
-def _curves(delays, relaxations) -> mj.Measurement:
-    """Curves at 0.5 V for 4 ms, read at 20 mV, on between delay and relaxation."""
-    t = np.arange(800) * 25e-6
-    v = np.where((t > 3e-3) & (t < 7e-3), 0.5, 0.02)
-    parts = [
-        np.where((t > 3e-3 + d) & (t < 7e-3 + r), 8e-6, 1e-9)
-        for d, r in zip(delays, relaxations, strict=True)
-    ]
-    n = len(parts)
-    return mj.Measurement(
-        v=np.tile(v, n), i=np.concatenate(parts), t=np.tile(t, n), reader="made here",
-        sweep=np.repeat(np.arange(n), len(t)), at_compliance=np.zeros(n * len(t), bool),
-    )  # fmt: skip
-
-
 def test_features_are_what_the_curves_were_made_of():
     """To a row and a half of 25 us, half of it the onset's, and a level that is the same everywhere."""
     rng = np.random.default_rng(4)
     d, r = rng.uniform(0.5e-3, 2e-3, 30), rng.uniform(2e-3, 5e-3, 30)
-    seen = features(_curves(d, r))
+    seen = features(pulsed_curves(d, r))
     np.testing.assert_allclose(seen.delay, d, rtol=0, atol=37.5e-6)
     np.testing.assert_allclose(seen.relaxation, r, rtol=0, atol=37.5e-6)
     np.testing.assert_allclose(seen.levels, 8e-6, rtol=1e-6)
     with pytest.raises(DataError, match="at least 6"):
-        features(_curves(d[:5], r[:5]))
+        features(pulsed_curves(d[:5], r[:5]))
     with pytest.raises(DataError, match="diffusive"):
-        fit_transients(_curves(d, r), mj.Vteam())
+        fit_transients(pulsed_curves(d, r), mj.Vteam())
 
 
 @pytest.mark.study

@@ -68,3 +68,7 @@ class FitError(MemjaxError):
 
 class OutputError(MemjaxError):
     """A result cannot be written where it was asked for."""
+
+
+class NetworkError(MemjaxError):
+    """Groups, connections and records make no network, or it does not fit the machine."""

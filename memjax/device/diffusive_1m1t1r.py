@@ -136,11 +136,11 @@ class Diffusive1M1T1R(AbstractOhmicDevice):
         net = self.noise_form == "net"
         f = grown - lost - turned if net else grown + lost + turned
         r = turned - gone if net else turned + gone
-        none = jnp.zeros_like(grown)
-        size = lambda s: safe_sqrt(none if s is None else s, 1e-6)  # noqa: E731
+        both = {"filament": ("f", self.sigma1, f), "residue": ("r", self.sigma2, r)}
         return {
-            "filament": {"f": size(self.sigma1) * safe_sqrt(f, 1.0)},
-            "residue": {"r": size(self.sigma2) * safe_sqrt(r, 1.0)},
+            channel: {state: safe_sqrt(strength, 1e-6) * safe_sqrt(variance, 1.0)}
+            for channel, (state, strength, variance) in both.items()
+            if strength is not None
         }
 
     def resistance(self, state, v, env):

@@ -119,7 +119,7 @@ def _adaptive(scaled, grid, y0, policy, rate, size):
     return over(run, grid, y0)
 
 
-def _wide() -> dict[str, Any]:
+def wide() -> dict[str, Any]:
     """Options of XLA for loops over many devices: whole vectors, no copy of the state at each step."""
     return {
         "xla_cpu_prefer_vector_width": 512,
@@ -146,7 +146,7 @@ def _fixed_steps(scaled, grid, y0, first, substeps, policy):
     return over(run, grid, y0)
 
 
-_fixed = outermost(_fixed_steps, _wide)
+_fixed = outermost(_fixed_steps, wide)
 
 
 def _fixed_in_chunks(scaled, grid: Grid, y0, substeps: int, policy: Fixed, bar) -> Solution:

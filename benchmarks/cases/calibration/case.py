@@ -196,7 +196,9 @@ def ranks(record: Recorder, count: int) -> None:
         float(stats.chisquare(np.bincount(r * bins // (kept.shape[1] + 1), minlength=bins)).pvalue)
         for r in rank.T
     ]
-    low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=1)
+    # Order statistics at (n + 1) p: ends of which independent draws lie beyond with the probability that is meant.
+    ends = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
+    low, high = np.quantile(draws, ends, axis=1, method="weibull")
     inside = (low < truth) & (truth < high)
     what = f"{count} truths from a prior of width {PRIOR}, one sweep, {SHOTS:.0%} read noise, 4 free parameters"
     extra = {"chi2_p_of_ranks": dict(zip(data.FREE, chances, strict=True))}

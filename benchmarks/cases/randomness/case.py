@@ -26,7 +26,7 @@ POINT_TIME = 0.01
 COMPARED = {"smoke": 20, "full": 200}
 """Simulated half-sweeps of each polarity that are compared."""
 
-PAIRED = {"smoke": 50, "full": 1000}
+PAIRED = {"smoke": 50, "full": 3000}
 """Half-sweeps by policy."""
 
 

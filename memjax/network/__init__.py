@@ -1,0 +1,21 @@
+"""Networks: groups of circuits, sources, and what spikes do between them."""
+
+from .edges import (
+    Edges as Edges,
+    by_distance as by_distance,
+    dense as dense,
+    fixed_fan_in as fixed_fan_in,
+    one_to_one as one_to_one,
+)
+from .groups import (
+    Neurons as Neurons,
+    Poisson as Poisson,
+    SpikeList as SpikeList,
+    Threshold as Threshold,
+    image_latencies as image_latencies,
+    image_rates as image_rates,
+)
+from .network import Network as Network
+from .projection import Projection as Projection, Receptor as Receptor
+from .recording import Recording as Recording, Stretch as Stretch
+from .simulation import Simulation as Simulation, run as run

@@ -1,0 +1,50 @@
+"""From spikes to arrivals: lists of those who fired, and what they add to their targets."""
+
+from typing import Any
+
+import jax.numpy as jnp
+from jax import lax
+
+from .plan import Rows
+
+_TOGETHER = 8
+"""Spikes whose connections are followed at once."""
+
+State = dict[str, Any]
+
+
+def listed(slots, found, offset, room: int):
+    """Numbers of members and step numbers of their spikes, members in order; how many, and the most of one."""
+    flat = slots.ravel()
+    (at,) = jnp.nonzero(flat >= 0, size=room, fill_value=flat.size)
+    fine = at < flat.size
+    own = jnp.where(fine, at, 0)
+    number = jnp.where(fine, own // slots.shape[-1] + offset, -1)
+    step = jnp.where(fine, flat[own], 0)
+    total = jnp.sum(found)
+    return number.astype(jnp.int32), step.astype(jnp.int32), total.astype(jnp.int32), jnp.max(found)
+
+
+def delivered(arrivals, table: State, rows: Rows, block: int, spikes: tuple):
+    """Arrivals with those of a list of spikes."""
+    number, step, total = spikes
+    first, target, weight = table["first"], table["target"], table["weight"]
+    along, beyond = jnp.arange(rows.longest, dtype=jnp.int32), arrivals.size
+
+    def some(k, arrivals):
+        at = k * _TOGETHER + jnp.arange(_TOGETHER, dtype=jnp.int32)
+        fine = at < total
+        n = jnp.where(fine, number[jnp.minimum(at, number.size - 1)], 0)
+        begin, end = first[n], jnp.where(fine, first[n + 1], first[n])
+        edge = begin[:, None] + along[None]
+        there = edge < end[:, None]
+        edge = jnp.where(there, edge, 0)
+        when = step[jnp.minimum(at, step.size - 1)]
+        place = jnp.where(there, target[edge] + (when * block)[:, None], beyond)
+        w = jnp.broadcast_to(weight, edge.shape) if weight.ndim == 0 else weight[edge]
+        w = (rows.sign * w).astype(arrivals.dtype)
+        return arrivals.at[place.ravel()].add(w.ravel(), mode="drop")
+
+    if rows.longest == 0:
+        return arrivals
+    return lax.fori_loop(0, (total + _TOGETHER - 1) // _TOGETHER, some, arrivals)

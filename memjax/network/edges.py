@@ -1,0 +1,143 @@
+"""Who is connected to whom: edges from one group to another, and rules that make them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from ..errors import NetworkError
+
+
+@dataclass(frozen=True, eq=False)
+class Edges:
+    """Connections from the members of one group to those of another.
+
+    Parameters
+    ----------
+    pre, post : Int[np.ndarray, "edges"]
+        Numbers of the members at both ends, from 0. A pair may occur more than once.
+    delay : Float[np.ndarray, "edges"], optional
+        Delay of each [s]; without it a projection has one for all.
+    """
+
+    pre: Int[np.ndarray, " edges"]
+    post: Int[np.ndarray, " edges"]
+    delay: Float[np.ndarray, " edges"] | None = None
+
+    def __post_init__(self):
+        ends = [np.asarray(x) for x in (self.pre, self.post)]
+        fine = all(x.ndim == 1 and np.issubdtype(x.dtype, np.integer) for x in ends)
+        if not fine or len(ends[0]) != len(ends[1]):
+            raise NetworkError(
+                f"ends of shapes {ends[0].shape} and {ends[1].shape}, {ends[0].dtype} and {ends[1].dtype}",
+                where="Edges",
+                allowed="two lists of whole numbers, equally long",
+            )
+        delay = self.delay
+        if delay is not None and np.shape(delay) != ends[0].shape:
+            raise NetworkError(
+                f"{np.size(delay)} delays for {len(ends[0])} edges",
+                where="Edges",
+                allowed="one per edge",
+            )
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.pre)
+
+
+def dense(n_pre: int, n_post: int, *, themselves: bool = True) -> Edges:
+    """Each with each.
+
+    Parameters
+    ----------
+    n_pre, n_post : int
+        Sizes of the groups.
+    themselves : bool
+        Whether members of equal number are connected.
+    """
+    pre = np.repeat(np.arange(n_pre, dtype=np.int32), n_post)
+    post = np.tile(np.arange(n_post, dtype=np.int32), n_pre)
+    keep = slice(None) if themselves else pre != post
+    return Edges(pre[keep], post[keep])
+
+
+def one_to_one(n: int) -> Edges:
+    """Each with that of its own number."""
+    own = np.arange(n, dtype=np.int32)
+    return Edges(own, own)
+
+
+def fixed_fan_in(n_pre: int, n_post: int, fan_in: int, *, seed: int = 0) -> Edges:
+    """As many inputs to each, from members drawn evenly and independently, the same one perhaps more than once.
+
+    Parameters
+    ----------
+    n_pre, n_post : int
+        Sizes of the groups.
+    fan_in : int
+        Inputs of each.
+    seed : int
+        Of the draw.
+
+    Returns
+    -------
+    Edges
+        Ordered by target.
+    """
+    if not (n_pre > 0 and fan_in >= 0):
+        raise NetworkError(f"{fan_in} inputs out of {n_pre}", where="fixed_fan_in", allowed=">= 0")
+    rng = np.random.default_rng(seed)
+    pre = rng.integers(0, n_pre, n_post * fan_in, dtype=np.int32)
+    return Edges(pre, np.repeat(np.arange(n_post, dtype=np.int32), fan_in))
+
+
+def by_distance(
+    pre: Float[np.ndarray, "pre dims"],
+    post: Float[np.ndarray, "post dims"],
+    *,
+    length: float,
+    fan_in: int,
+    speed: float | None = None,
+    delay: float = 0.0,
+    seed: int = 0,
+) -> Edges:
+    r"""As many inputs to each, nearer ones more likely; delays that grow with the distance.
+
+    Parameters
+    ----------
+    pre, post : Float[np.ndarray, "members dims"]
+        Where they are [m].
+    length : float
+        Decay length of the likelihood [m].
+    fan_in : int
+        Inputs of each.
+    speed : float, optional
+        Of what runs along a connection [m/s]; without it the delay does not depend on the distance.
+    delay : float
+        Delay at no distance [s].
+    seed : int
+        Of the draw.
+
+    Notes
+    -----
+    Input :math:`i` of a target is drawn with a probability proportional to :math:`e^{-d_i/\ell}`,
+    independently of its other inputs.
+    """
+    if not (length > 0 and (speed is None or speed > 0)):
+        raise NetworkError(
+            f"length = {length:g}, speed = {speed}", where="by_distance", allowed="> 0"
+        )
+    rng = np.random.default_rng(seed)
+    rows, ways = [], []
+    for place in np.asarray(post, float):
+        away = np.linalg.norm(np.asarray(pre, float) - place[None], axis=1)
+        edges = np.cumsum(np.exp(-(away - away.min()) / length))
+        drawn = np.searchsorted(edges, rng.random(fan_in) * edges[-1], side="right")
+        rows.append(drawn.astype(np.int32))
+        ways.append(away[drawn])
+    sources = np.concatenate(rows) if rows else np.zeros(0, np.int32)
+    targets = np.repeat(np.arange(len(post), dtype=np.int32), fan_in)
+    if speed is None:
+        return Edges(sources, targets)
+    return Edges(sources, targets, delay + np.concatenate(ways) / speed)

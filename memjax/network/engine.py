@@ -1,0 +1,313 @@
+"""The program of a network: chunks of fixed steps between exchanges of spikes.
+
+Notes
+-----
+Nothing passes between neurons sooner than the least delay. For so many steps each block of neurons therefore advances
+alone, its states in a core's cache, with its arrivals laid out step by step; then spikes are listed, and each adds to
+the arrivals of its targets, a delay later. What connections cost follows the spikes, not the steps.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jax.sharding import Mesh, NamedSharding, PartitionSpec as Spec
+
+from ..noise import device_key, words
+from ..programs import understood
+from ..solve.batch import wide
+from .delivery import delivered, listed
+from .groups import Neurons, Poisson, SpikeList
+from .neuron_program import NeuronProgram, State
+from .plan import Plan
+from .poisson import poisson_begin, poisson_chunk, poisson_rates
+
+AXIS = "shard"
+"""Name of the axis of devices."""
+
+_NEVER = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Room:
+    """How many spikes there is room for.
+
+    Parameters
+    ----------
+    each : int
+        Of one neuron or source within an exchange interval.
+    all : tuple of (str, int)
+        Of each group within it.
+    """
+
+    each: int
+    all: tuple[tuple[str, int], ...]
+
+
+class Engine:
+    """A network's program on some devices.
+
+    Parameters
+    ----------
+    plan : Plan
+        The network in whole numbers.
+    seed : int
+        Of all noise.
+    devices : sequence of jax.Device
+        Where it runs: as many as the plan has shards.
+    dtype
+        Of states.
+    watched : mapping of str to Int[np.ndarray, "some"]
+        Neurons whose states are recorded at exchanges, by group.
+    """
+
+    def __init__(
+        self, plan: Plan, *, seed: int, devices: Any, dtype: Any, watched: Mapping[str, Any]
+    ):
+        self.plan, self.dtype, self.watched = plan, np.dtype(dtype), dict(watched)
+        at = plan.clock
+        self.neurons = {
+            n: NeuronProgram(x, dt=at.dt, steps=at.steps, dtype=self.dtype)
+            for n, x in plan.layouts.items()
+        }
+        self.mesh = Mesh(np.asarray(devices), (AXIS,))
+        self.split, self.same = (NamedSharding(self.mesh, s) for s in (Spec(AXIS), Spec()))
+        self.fixed = self._fixed(seed)
+        self._programs: dict = {}
+
+    def _put(self, tree: Any, sharding: NamedSharding) -> Any:
+        """Arrays on the devices."""
+
+        def put(x):
+            whole = np.asarray(x)
+            return jax.make_array_from_callback(whole.shape, sharding, lambda part: whole[part])
+
+        return jax.tree.map(put, tree)
+
+    def _keys(self, seed: int, number: int, n: int):
+        """Words of the noise of the members of a group."""
+        key = lambda m: words(device_key(seed, member=m, sweep=number))  # noqa: E731
+        return [np.asarray(w) for w in jax.jit(jax.vmap(key))(jnp.arange(n))]
+
+    def _fixed(self, seed: int) -> State:
+        """What does not change: parameters, keys, connections."""
+        found: State = {"groups": {}, "rows": []}
+        for number, (name, group) in enumerate(self.plan.groups.items()):
+            if isinstance(group, Neurons):
+                lanes = self.plan.layouts[name].lanes
+                own = {
+                    "values": self.neurons[name].values(),
+                    "bias": {p: lanes(x, self.dtype) for p, x in group.biases.items()},
+                    "key": tuple(lanes(w, np.uint32) for w in self._keys(seed, number, group.n)),
+                }
+                own["real"] = np.arange(own["key"][0].size).reshape(own["key"][0].shape) < group.n
+                found["groups"][name] = self._put(own, self.split)
+            else:
+                found["groups"][name] = self._put(self._source(seed, number, group), self.same)
+        for _, _, _, r in self.plan.rows:
+            scalar = r.weight.ndim == 0
+            table = self._put({"first": r.first, "target": r.target}, self.split)
+            weight = self._put(r.weight, self.same if scalar else self.split)
+            found["rows"].append(table | {"weight": weight})
+        return found
+
+    def _source(self, seed: int, number: int, group: Poisson | SpikeList) -> State:
+        """Numbers of a group of sources."""
+        if isinstance(group, Poisson):
+            rates = poisson_rates(group, dt=self.plan.clock.dt)
+            key = tuple(self._keys(seed, number, group.n))
+            return {
+                "key": key,
+                "rates": rates.astype(np.float32),
+                "most": rates.max(axis=0).astype(np.float32),
+            }
+        step = np.rint(np.asarray(group.time, float) / self.plan.clock.dt).astype(np.int64)
+        order = np.lexsort((np.asarray(group.source), step))
+        kept = order[step[order] < _NEVER]
+        return {
+            "source": np.asarray(group.source)[kept].astype(np.int32),
+            "step": step[kept].astype(np.int32),
+        }
+
+    def begin(self) -> State:
+        """The state before the first step."""
+        groups, ring = {}, {}
+        for name, group in self.plan.groups.items():
+            if isinstance(group, Neurons):
+                groups[name] = self._put(self.neurons[name].begin(), self.split)
+            elif isinstance(group, Poisson):
+                own = jax.tree.map(np.asarray, self.fixed["groups"][name])
+                groups[name] = self._put(jax.jit(poisson_begin)(own), self.same)
+            else:
+                groups[name] = {"count": self._put(np.zeros(group.n, np.int32), self.same)}
+        return {"groups": groups, "ring": ring}
+
+    def ring(self, room: Room) -> State:
+        """Lists of spikes that are still to arrive: none."""
+        found = {}
+        for name, size in room.all:
+            shape = (self.plan.memory(name), size)
+            found[name] = (
+                np.full(shape, -1, np.int32),
+                np.zeros(shape, np.int32),
+                np.zeros(shape[:1], np.int32),
+            )
+        return self._put(found, self.same)
+
+    def placed(self, state: State) -> State:
+        """A state of numbers on the devices."""
+        kept = {
+            n: self._put(x, self.split if n in self.plan.layouts else self.same)
+            for n, x in state["groups"].items()
+        }
+        return {"groups": kept, "ring": self._put(state["ring"], self.same)}
+
+    def program(self, room: Room, most: int):
+        """Compiled: ``run(fixed, state, first, count)`` of up to `most` chunks."""
+        if (room, most) not in self._programs:
+            self._programs[room, most] = self._compiled(room, most)
+        return self._programs[room, most]
+
+    def _compiled(self, room: Room, most: int):
+        """See `program`."""
+        sizes = dict(room.all)
+
+        def run(fixed, state, first, count):
+            def one(k, carry):
+                state, seen, worst = carry
+                state, told, most_of = self._chunk(fixed, state, first + k, room)
+                write = lambda all, x: lax.dynamic_update_index_in_dim(all, x, k, 0)  # noqa: E731
+                worst = jax.tree.map(jnp.maximum, worst, most_of)
+                return state, jax.tree.map(write, seen, told), worst
+
+            zero = jnp.zeros((), jnp.int32)
+            row = lambda *shape: jnp.zeros((most, *shape), jnp.int32)  # noqa: E731
+            blank = {n: (row(size), row(size), row()) for n, size in sizes.items()}
+            traces = jax.tree.map(lambda x: jnp.zeros((most, *x.shape), x.dtype), self._seen(state))
+            worst = dict.fromkeys(sizes, (zero, zero))
+            state, seen, worst = lax.fori_loop(0, count, one, (state, (blank, traces), worst))
+            return state, seen, worst, self._finite(state)
+
+        by_group = {n: Spec(AXIS) if n in self.plan.layouts else Spec() for n in self.plan.groups}
+        by_row = [
+            {
+                "first": Spec(AXIS),
+                "target": Spec(AXIS),
+                "weight": Spec(AXIS) if r.weight.ndim else Spec(),
+            }
+            for *_, r in self.plan.rows
+        ]
+        ours, states = {"groups": by_group, "rows": by_row}, {"groups": by_group, "ring": Spec()}
+        mapped = jax.shard_map(
+            run,
+            mesh=self.mesh,
+            in_specs=(ours, states, Spec(), Spec()),
+            out_specs=(states, Spec(), Spec(), Spec()),
+            check_vma=False,
+        )
+        return jax.jit(mapped, compiler_options=understood(wide))
+
+    def _finite(self, state: State):
+        """Number of the first neuron of each group that is not finite; that of all neurons if there is none."""
+        found = {}
+        for name, of in self.plan.layouts.items():
+            parts = state["groups"][name]["parts"]
+            bad = ~jnp.all(jnp.stack([jnp.isfinite(x) for x in parts.values()]), axis=0)
+            own = bad.size * lax.axis_index(AXIS) + jnp.argmax(bad.ravel())
+            found[name] = lax.pmin(jnp.where(jnp.any(bad), own, of.size), AXIS)
+        return found
+
+    def _seen(self, state: State) -> State:
+        """Scaled states of the neurons that are watched."""
+        found = {}
+        for name, some in self.watched.items():
+            parts = state["groups"][name]["parts"]
+            own = jnp.asarray(some) - lax.axis_index(AXIS) * next(iter(parts.values())).size
+            here = (own >= 0) & (own < next(iter(parts.values())).size)
+            pick = lambda x: lax.psum(jnp.where(here, x.ravel()[jnp.where(here, own, 0)], 0), AXIS)  # noqa: E731, B023
+            found[name] = {k: pick(x) for k, x in parts.items()}
+        return found
+
+    def _chunk(self, fixed: State, state: State, k, room: Room):
+        """State after a chunk; its spikes and what is watched; the most spikes of a member and of all, by group."""
+        at, groups, ring = self.plan.clock, dict(state["groups"]), dict(state["ring"])
+        arrivals = {n: self._arrivals(n, fixed, ring, k) for n in self.plan.layouts}
+        first, spikes, worst = k * at.steps, {}, {}
+        for name, size in room.all:
+            own = fixed["groups"][name]
+            if name in self.plan.layouts:
+                program = self.neurons[name]
+                run = lambda x: program.chunk(x[0], x[1], x[2], first, room.each)  # noqa: E731, B023
+                groups[name], found, slots = lax.map(run, (own, groups[name], arrivals[name]))
+                slots = slots.reshape(-1, room.each)
+                offset = lax.axis_index(AXIS) * slots.shape[0]
+                here = listed(slots, found, offset, size)
+                *some, total, each = self._gathered(here, size)
+            else:
+                some, total, each, groups[name] = self._fired(
+                    name, own, groups[name], first, room.each, size
+                )
+            slot = k % self.plan.memory(name)
+            kept = (*some, jnp.minimum(total, size))
+            ring[name] = jax.tree.map(
+                lambda all, x: lax.dynamic_update_index_in_dim(all, x, slot, 0),  # noqa: B023
+                ring[name],
+                kept,
+            )
+            spikes[name], worst[name] = kept, (each.astype(jnp.int32), total)
+        state = {"groups": groups, "ring": ring}
+        return state, (spikes, self._seen(state)), worst
+
+    def _arrivals(self, name: str, fixed: State, ring: State, k) -> list:
+        """What arrives at a group's neurons in each step of a chunk, by receptor, in blocks."""
+        of, steps = self.plan.layouts[name], self.plan.clock.steps
+        blocks = of.blocks // self.plan.shards
+        found = [jnp.zeros(blocks * steps * of.block, self.dtype) for _ in of.receptors]
+        for (pre, post, receptor, rows), table in zip(self.plan.rows, fixed["rows"], strict=True):
+            if post == name:
+                own = table | {n: table[n][0] for n in ("first", "target")}
+                own |= {"weight": table["weight"][0] if rows.weight.ndim else table["weight"]}
+                slot = (k - rows.exchanges) % self.plan.memory(pre)
+                spikes = jax.tree.map(lambda x: x[slot], ring[pre])  # noqa: B023
+                found[receptor] = delivered(found[receptor], own, rows, of.block, spikes)
+        return [x.reshape(blocks, steps, of.block) for x in found]
+
+    def _gathered(self, here: tuple, room: int) -> tuple:
+        """Spikes of all shards, members in order."""
+        number, step, total, each = here
+        if self.plan.shards > 1:
+            number, step = (lax.all_gather(x, AXIS, tiled=True) for x in (number, step))
+            (at,) = jnp.nonzero(number >= 0, size=room, fill_value=0)
+            total, each = lax.psum(total, AXIS), lax.pmax(each, AXIS)
+            fine = jnp.arange(room) < total
+            number, step = jnp.where(fine, number[at], -1), jnp.where(fine, step[at], 0)
+        return number, step, total, each
+
+    def _fired(self, name: str, own: State, state: State, first, each: int, room: int):
+        """Spikes of sources in a chunk."""
+        group, at = self.plan.groups[name], self.plan.clock
+        if isinstance(group, Poisson):
+            interval = round(group.interval / at.dt) if group.interval else 0
+            state, found, slots = poisson_chunk(own, state, first, at.steps, each, interval)
+            number, step, total, most = listed(slots, found, 0, room)
+            return (number, step), total, most, state
+        begin, end = (jnp.searchsorted(own["step"], first + x) for x in (0, at.steps))
+        k = begin + jnp.arange(room, dtype=jnp.int32)
+        fine, last = k < end, max(len(own["step"]) - 1, 0)
+        if not len(own["step"]):
+            none = jnp.zeros(room, jnp.int32)
+            zero = jnp.zeros((), jnp.int32)
+            return (none - 1, none), zero, zero, state
+        number = jnp.where(fine, own["source"][jnp.minimum(k, last)], -1)
+        step = jnp.where(fine, own["step"][jnp.minimum(k, last)] - first, 0)
+        count = state["count"].at[jnp.where(fine, number, group.n)].add(1, mode="drop")
+        return (
+            (number, step),
+            (end - begin).astype(jnp.int32),
+            jnp.zeros((), jnp.int32),
+            {"count": count},
+        )

@@ -1,0 +1,304 @@
+"""Groups of a network: neurons that are circuits, and sources of spikes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy.typing import ArrayLike
+
+from ..circuit import Circuit
+from ..errors import NetworkError
+from ..fields import check_bounds
+from ..params import replace
+from ..population import Population
+from ..system import Environment
+
+
+@dataclass(frozen=True, kw_only=True)
+class Threshold:
+    """When a neuron fires: a signal rises above a level after it was below another one.
+
+    Parameters
+    ----------
+    signal : str
+        A state of the circuit, as ``gate.v``.
+    level : float
+        Level [unit of the signal].
+    rearm : float, optional
+        Level below which the signal has to fall before the next spike; by default `level`.
+    sign : {1, -1}
+        -1 for a signal that falls below `level` and re-arms above `rearm`.
+    """
+
+    signal: str
+    level: float
+    rearm: float | None = None
+    sign: int = 1
+
+    def __post_init__(self):
+        rearm = self.level if self.rearm is None else self.rearm
+        if self.sign not in (1, -1) or not self.sign * rearm <= self.sign * self.level:
+            raise NetworkError(
+                f"level = {self.level:g}, rearm = {rearm:g}, sign = {self.sign}",
+                where=f"threshold of {self.signal}",
+                allowed="rearm on the near side of level, sign 1 or -1",
+            )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Neurons:
+    """Circuits of one kind, each with its own noise and, where they differ, its own parameters.
+
+    Parameters
+    ----------
+    name : str
+        Name of the group.
+    n : int
+        How many.
+    circuit : Circuit
+        What each is, by default with the parameters of this one.
+    spike : Threshold
+        When it fires.
+    bias : float or Float[np.ndarray, "n"] or mapping of str to these
+        Value of the first driven source, or of each by its name, on top of which synapses act [V or A].
+    values : mapping of str to Float[np.ndarray, "n"]
+        Parameters that differ [SI].
+    start : mapping of str to float or Float[np.ndarray, "n"]
+        States at the beginning [SI]; those at rest by default.
+    env : Environment
+        Temperature.
+
+    See Also
+    --------
+    Neurons.drawn : parameters out of a population.
+    """
+
+    name: str
+    n: int
+    circuit: Circuit
+    spike: Threshold
+    bias: Any = 0.0
+    values: Mapping[str, Float[np.ndarray, " n"]] = field(default_factory=dict)
+    start: Mapping[str, Any] = field(default_factory=dict)
+    env: Environment = field(default_factory=Environment)
+
+    def __post_init__(self):
+        _counted(self.name, self.n)
+        where = f"group {self.name!r}"
+        if not isinstance(self.circuit, Circuit):
+            raise NetworkError(
+                f"a {type(self.circuit).__name__} as neuron", where=where, allowed="a Circuit"
+            )
+        states = [s.name for s in self.circuit.specs]
+        if self.spike.signal not in states:
+            raise NetworkError(
+                f"no state {self.spike.signal!r} that could fire",
+                where=where,
+                allowed=", ".join(states),
+            )
+        unknown = sorted(set(self.start) - set(states))
+        if unknown:
+            raise NetworkError(
+                f"no states {', '.join(unknown)}",
+                where=f"start of {where}",
+                allowed=", ".join(states),
+            )
+        for name, x in {**self.values, **self.start, **self.biases}.items():
+            if np.ndim(x) > 1 or (np.ndim(x) == 1 and len(x) != self.n):
+                raise NetworkError(
+                    f"{np.shape(x)} numbers for {name}", where=where, allowed=f"one, or {self.n}"
+                )
+            if not np.all(np.isfinite(x)):
+                raise NetworkError(f"{name} is not finite", where=where)
+        if self.values:
+            check_bounds(replace(self.circuit, dict(self.values), where=where))
+
+    @property
+    def biases(self) -> dict[str, Any]:
+        """Value of each driven source [V or A]."""
+        ports = self.circuit.ports
+        given = self.bias if isinstance(self.bias, Mapping) else {ports[0]: self.bias}
+        unknown = sorted(set(given) - set(ports))
+        if unknown:
+            raise NetworkError(
+                f"no driven source {', '.join(unknown)}",
+                where=f"bias of group {self.name!r}",
+                allowed=", ".join(ports),
+            )
+        return {p: given.get(p, 0.0) for p in ports}
+
+    @classmethod
+    def drawn(cls, population: Population, *, n: int, seed: int = 0, **options: Any) -> "Neurons":
+        """Neurons whose parameters are drawn from a population of circuits.
+
+        Parameters
+        ----------
+        population : Population
+            Its base is the circuit.
+        n : int
+            How many.
+        seed : int
+            Of the draw; parameters of neuron m depend on it and on m only.
+        **options
+            As for `Neurons`.
+        """
+        values = {k: np.asarray(x) for k, x in population.sample(seed, n).items()}
+        if not isinstance(population.base, Circuit):
+            kind = type(population.base).__name__
+            raise NetworkError(f"a population of {kind}", allowed="one of circuits")
+        return cls(n=n, circuit=population.base, values=values, **options)
+
+
+def _counted(name: str, n: int) -> None:
+    """Refuse a group without a name or members."""
+    if not name or "/" in name:
+        raise NetworkError(f"a group named {name!r}", allowed="a name without '/'")
+    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+        raise NetworkError(f"n = {n!r}", where=f"group {name!r}", allowed="a whole number >= 1")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Poisson:
+    """Sources that fire at random, independently of each other and of the past.
+
+    Parameters
+    ----------
+    name : str
+        Name of the group.
+    n : int
+        How many.
+    rate : float or Float[np.ndarray, "n"] or Float[np.ndarray, "intervals n"]
+        Rate [1/s]; with two axes one row per interval.
+    interval : float, optional
+        Length of the intervals [s]; after the last one there is nothing.
+
+    Notes
+    -----
+    In each time step dt a source fires with probability rate dt, which has to be well below 1.
+    """
+
+    name: str
+    n: int
+    rate: ArrayLike
+    interval: float | None = None
+
+    def __post_init__(self):
+        _counted(self.name, self.n)
+        rate, where = np.asarray(self.rate, float), f"group {self.name!r}"
+        if rate.shape not in {(), (self.n,)} and not (rate.ndim == 2 and rate.shape[1] == self.n):
+            raise NetworkError(
+                f"rates of shape {rate.shape}",
+                where=where,
+                allowed=f"one, {self.n}, or intervals times {self.n}",
+            )
+        if not (np.all(np.isfinite(rate)) and np.all(rate >= 0)):
+            raise NetworkError(
+                "a rate that is negative or not finite", where=where, allowed=">= 0 1/s"
+            )
+        if (rate.ndim == 2) != (self.interval is not None):
+            raise NetworkError(
+                f"rates of shape {rate.shape} with interval = {self.interval}",
+                where=where,
+                allowed="an interval with one row of rates each, or neither",
+            )
+        if self.interval is not None and not (np.isfinite(self.interval) and self.interval > 0):
+            raise NetworkError(f"interval = {self.interval!r} s", where=where, allowed="> 0 s")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SpikeList:
+    """Sources that fire when they are told to.
+
+    Parameters
+    ----------
+    name : str
+        Name of the group.
+    n : int
+        How many.
+    source : Int[np.ndarray, "spikes"]
+        Which one fires, from 0.
+    time : Float[np.ndarray, "spikes"]
+        And when [s], in any order; it is taken to the nearest step.
+    """
+
+    name: str
+    n: int
+    source: Int[np.ndarray, " spikes"]
+    time: Float[np.ndarray, " spikes"]
+
+    def __post_init__(self):
+        _counted(self.name, self.n)
+        source, time, where = np.asarray(self.source), np.asarray(self.time), f"group {self.name!r}"
+        if source.shape != time.shape or source.ndim != 1:
+            raise NetworkError(
+                f"{source.shape} sources for {time.shape} times",
+                where=where,
+                allowed="equally many",
+            )
+        if len(source) and not (source.min() >= 0 and source.max() < self.n):
+            raise NetworkError(
+                f"source {source.min()} to {source.max()}",
+                where=where,
+                allowed=f"0 to {self.n - 1}",
+            )
+        if not (np.all(np.isfinite(time)) and np.all(time >= 0)):
+            raise NetworkError(
+                "a time that is negative or not finite", where=where, allowed=">= 0 s"
+            )
+
+
+Group = Neurons | Poisson | SpikeList
+
+
+def image_rates(
+    images: Float[np.ndarray, "images ..."], *, low: float = 0.0, high: float = 100.0
+) -> Float[np.ndarray, "images pixels"]:
+    """Images as rates of `Poisson` sources, one interval per image and one source per pixel.
+
+    Parameters
+    ----------
+    images : Float[np.ndarray, "images ..."]
+        Brightness, from 0 to 1.
+    low, high : float
+        Rates of a dark and of a bright pixel [1/s].
+    """
+    return low + (high - low) * _pixels(images)
+
+
+def image_latencies(
+    images: Float[np.ndarray, "images ..."], *, interval: float, darkest: float = 0.05
+) -> tuple[Int[np.ndarray, " spikes"], Float[np.ndarray, " spikes"]]:
+    """Images as times of spikes of a `SpikeList`: the brighter a pixel, the earlier in its image's interval.
+
+    Parameters
+    ----------
+    images : Float[np.ndarray, "images ..."]
+        Brightness, from 0 to 1.
+    interval : float
+        Time for each image [s].
+    darkest : float
+        Brightness below which a pixel does not fire.
+
+    Returns
+    -------
+    source : Int[np.ndarray, "spikes"]
+        Number of the pixel.
+    time : Float[np.ndarray, "spikes"]
+        At ``(image + 1 - brightness) * interval`` [s].
+    """
+    pixels = _pixels(images)
+    image, source = np.nonzero(pixels >= darkest)
+    return source, (image + 1 - pixels[image, source]) * interval
+
+
+def _pixels(images: Any) -> Float[np.ndarray, "images pixels"]:
+    """One row per image."""
+    x = np.asarray(images, float)
+    if x.ndim < 2 or not (np.all(x >= 0) and np.all(x <= 1)):
+        raise NetworkError(
+            f"images of shape {x.shape}, from {x.min(initial=0):g} to {x.max(initial=0):g}",
+            allowed="images first, then pixels; brightness from 0 to 1",
+        )
+    return x.reshape(len(x), -1)

@@ -1,0 +1,163 @@
+"""What a block of neurons does between two exchanges of spikes."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from ..circuit import replaced
+from ..noise import increments
+from ..params import quiet
+from ..scaling import Scaled
+from ..solver import semi_implicit_euler_step
+from .plan import Layout
+
+State = dict[str, Any]
+
+
+class NeuronProgram:
+    """What one block of neurons does.
+
+    Parameters
+    ----------
+    layout : Layout
+        The group and its blocks.
+    dt : float
+        Step [s].
+    steps : int
+        Of a chunk.
+    dtype
+        Of the states.
+    """
+
+    def __init__(self, layout: Layout, *, dt: float, steps: int, dtype: Any):
+        group = layout.group
+        self.layout, self.steps, self.dtype = layout, steps, dtype
+        most = {k: np.max(x) for k, x in group.values.items()}
+        # Noise acts where any neuron has it; parameters have the precision of the states.
+        circuit = quiet(replaced(group.circuit, most) if most else group.circuit)
+        dynamic, static = eqx.partition(circuit, eqx.is_inexact_array)
+        cast = jax.tree.map(lambda x: x.astype(dtype), dynamic)
+        self.scaled = Scaled(eqx.combine(cast, static), group.env)
+        self.dt = dt
+        kinds = layout.receptors
+        self.decay = [
+            np.asarray(1.0 if r.tau is None else np.exp(-dt / r.tau), dtype) for r in kinds
+        ]
+        self.channels = len(self.scaled.channels())
+
+    def values(self) -> dict[str, np.ndarray]:
+        """Parameters that differ, in blocks."""
+        return {k: self.layout.lanes(x, self.dtype) for k, x in self.layout.group.values.items()}
+
+    def begin(self) -> State:
+        """States at the beginning."""
+        group, lanes = self.layout.group, self.layout.lanes
+        one = lambda v: replaced(self.scaled.system, v).initial(group.env)  # noqa: E731
+        if group.values:
+            drawn = {k: jnp.asarray(x) for k, x in group.values.items()}
+            rest = {k: np.asarray(x) for k, x in jax.vmap(one)(drawn).items()}
+        else:
+            rest = {k: np.asarray(x) for k, x in one({}).items()}
+        scale = {s.name: s.scale for s in self.scaled.system.specs}
+        parts = {k: lanes({**rest, **group.start}[k] / scale[k], self.dtype) for k in rest}
+        x = group.spike.sign * parts[group.spike.signal] * scale[group.spike.signal]
+        zeros = lanes(0, np.int32)
+        return {
+            "parts": parts,
+            "armed": (x < self.rearm) & (np.arange(x.size).reshape(x.shape) < group.n),
+            "input": [lanes(0.0, self.dtype) for _ in self.layout.receptors],
+            "count": zeros,
+            "last": zeros - 1,
+            "isi": [lanes(0.0, self.dtype), lanes(0.0, self.dtype)],
+        }
+
+    @property
+    def level(self) -> float:
+        """Above which the signal, times the sign, fires."""
+        return self.layout.group.spike.sign * self.layout.group.spike.level
+
+    @property
+    def rearm(self) -> float:
+        """Below which it re-arms."""
+        spike = self.layout.group.spike
+        return spike.sign * (spike.level if spike.rearm is None else spike.rearm)
+
+    def drive(self, system: Any, parts: State, inputs: list, bias: dict):
+        """Value of each driven source."""
+        ports = system.ports
+        u = [bias[p] for p in ports]
+        for r, s in zip(self.layout.receptors, inputs, strict=True):
+            if r.reversal is None:
+                k = ports.index(r.port or ports[0])
+                u[k] = u[k] + s
+        if any(r.reversal is not None for r in self.layout.receptors):
+            state = {s.name: parts[s.name] * s.scale for s in system.specs}
+            v = system.node_voltages(state, jnp.stack(u))
+            for r, s in zip(self.layout.receptors, inputs, strict=True):
+                if r.reversal is not None:
+                    k = ports.index(r.port or ports[0])
+                    node = system.topology.nodes[system.names.index(ports[k])][0]
+                    u[k] = u[k] + s * (r.reversal - v[node])
+        return u[0] if len(u) == 1 else jnp.stack(u)
+
+    def step(self, own: State, parts: State, inputs: list, number):
+        """States of one neuron after one step."""
+        scaled = Scaled(replaced(self.scaled.system, own["values"]), self.scaled.env)
+        h = jnp.asarray(self.dt, self.dtype)
+        t = number.astype(self.dtype) * h
+        drive = lambda p: self.drive(scaled.system, p, inputs, own["bias"])  # noqa: E731
+        kick = {k: jnp.zeros_like(x) for k, x in parts.items()}
+        if self.channels:
+            w = jnp.sqrt(h) * increments(
+                own["key"], number, channels=self.channels, dtype=self.dtype
+            )
+            kick = scaled.kick(t, parts, drive(parts), w)
+        rates = lambda p: scaled.rates(t, p, drive(p))  # noqa: E731
+        return scaled.kept(semi_implicit_euler_step(rates, parts, kick, h=h, linear=scaled.linear))
+
+    def chunk(self, own: State, state: State, arrivals: list, first, each: int):
+        """State of a block after a chunk, and the step numbers of its spikes, -1 for none."""
+        signal = self.layout.group.spike.signal
+        spec = next(s for s in self.scaled.system.specs if s.name == signal)
+        sign = self.layout.group.spike.sign * spec.scale
+
+        def lane(own, carry, at, arriving):
+            parts, armed, inputs, found, slots = carry
+            parts = self.step(own, parts, inputs, first + at)
+            inputs = [s * d + a for s, d, a in zip(inputs, self.decay, arriving, strict=True)]
+            x = sign * parts[signal]
+            fires = armed & (x > self.level)
+            slots = [jnp.where(fires & (found == j), at, s) for j, s in enumerate(slots)]
+            armed = (armed & ~fires) | (x < self.rearm)
+            return parts, armed, inputs, found + fires, slots
+
+        def one(carry, now):
+            at, arriving = now
+            return jax.vmap(lane, (0, 0, None, 0))(own, carry, at, arriving), None
+
+        none = jnp.zeros_like(state["count"])
+        begin = (state["parts"], state["armed"], state["input"], none, [none - 1] * each)
+        places = (jnp.arange(self.steps, dtype=jnp.int32), arrivals)
+        (parts, armed, inputs, found, slots), _ = lax.scan(one, begin, places)
+        # A lane beyond the last neuron never re-arms.
+        armed = armed & own["real"]
+        slots = [jnp.where(own["real"], s, -1) for s in slots]
+        found = jnp.where(own["real"], found, 0)
+        state = state | {"parts": parts, "armed": armed, "input": inputs}
+        return _counted(state, found, slots, first), found, jnp.stack(slots, axis=-1)
+
+
+def _counted(state: State, found, slots: list, first) -> State:
+    """Running statistics of a block: spikes, time of the last one, sums of intervals and of their squares [steps]."""
+    last, (total, squares) = state["last"], state["isi"]
+    for s in slots:
+        gap = (first + s - last).astype(total.dtype)
+        counts = (s >= 0) & (last >= 0)
+        total = total + jnp.where(counts, gap, 0)
+        squares = squares + jnp.where(counts, gap * gap, 0)
+        last = jnp.where(s >= 0, first + s, last)
+    return state | {"count": state["count"] + found, "last": last, "isi": [total, squares]}

@@ -1,0 +1,63 @@
+"""Poisson sources: candidates at each one's highest rate from counters, thinned."""
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from ..noise.counter import bits, open_uniform
+from .groups import Poisson
+
+_LAST = np.int32(2**31 - 1)
+"""Number of the last step that there is."""
+
+State = dict[str, Any]
+
+
+def poisson_rates(group: Poisson, *, dt: float) -> np.ndarray:
+    """Probability per step, one row per interval."""
+    return np.atleast_2d(
+        np.broadcast_to(
+            np.asarray(group.rate, float) * dt,
+            np.broadcast_shapes(np.shape(group.rate), (group.n,)),
+        )
+    )
+
+
+def _gap(key, draw, chance):
+    """Steps from one candidate of a source to the next: geometric, at least 1."""
+    u = open_uniform(bits(*key, draw, jnp.uint32(0)), jnp.float32)
+    steps = jnp.floor(jnp.log(u) / jnp.log1p(-chance)) + 1.0
+    return jnp.where(steps < 1e9, steps, 1e9).astype(jnp.int32)
+
+
+def poisson_begin(own: State) -> State:
+    """First candidates of sources."""
+    key, chance = own["key"], own["most"]
+    draw = jnp.zeros_like(key[0])
+    return {"next": _gap(key, draw, chance) - 1, "draw": draw + 1, "count": draw.astype(jnp.int32)}
+
+
+def poisson_chunk(own: State, state: State, first, steps: int, each: int, interval: int):
+    """Spikes of sources within a chunk: candidates at each one's highest rate, kept by the rate of the interval."""
+    key, most, rates = own["key"], own["most"], own["rates"]
+    following, draw, slots = state["next"], state["draw"], []
+    for _ in range(each):
+        now = following < first + steps
+        row = jnp.minimum(following // interval, rates.shape[0] - 1) if interval else 0
+        chance = rates[row, jnp.arange(rates.shape[1])]
+        if interval:
+            chance = jnp.where(following // interval < rates.shape[0], chance, 0.0)
+        u = open_uniform(bits(*key, draw, jnp.uint32(1)), jnp.float32)
+        slots.append(jnp.where(now & (u * most < chance), following - first, -1))
+        following = jnp.where(now, _later(following, _gap(key, draw, most)), following)
+        draw = draw + now.astype(draw.dtype)
+    slots = jnp.stack(slots, axis=-1)
+    found = jnp.sum(slots >= 0, axis=-1) + jnp.where(following < first + steps, each, 0)
+    count = state["count"] + jnp.sum(slots >= 0, axis=-1, dtype=jnp.int32)
+    return {"next": following, "draw": draw, "count": count}, found, slots
+
+
+def _later(step, gap):
+    """Sum of step numbers, at most the last one that there is."""
+    return jnp.where(step > _LAST - gap, _LAST, step + gap)

@@ -1,0 +1,100 @@
+"""What spikes of one group do to another: receptors, weights and delays."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import NetworkError
+from .edges import Edges
+
+
+@dataclass(frozen=True, kw_only=True)
+class Receptor:
+    r"""How a neuron sees a spike.
+
+    Parameters
+    ----------
+    tau : float, optional
+        Time in which what a spike leaves falls to 1/e [s].
+    width : float, optional
+        Or length of a rectangular pulse [s]; a multiple of the network's exchange interval.
+    port : str, optional
+        Driven source of the circuit on which it acts; the first by default.
+    reversal : float, optional
+        Reversal voltage [V]. With it, what spikes add up to is a conductance from the port's node.
+
+    Notes
+    -----
+    With arrivals :math:`t_k` of weights :math:`w_k`, :math:`s(t) = \sum_k w_k e^{-(t - t_k)/\tau}` (or
+    :math:`w_k` for the time of the width) is added to the source's value, in its unit; with a reversal
+    voltage :math:`E` the port, a current source, gives :math:`s(t)\,(E - V)` and weights are
+    conductances [S].
+    """
+
+    tau: float | None = None
+    width: float | None = None
+    port: str | None = None
+    reversal: float | None = None
+
+    def __post_init__(self):
+        known = [x for x in (self.tau, self.width) if x is not None]
+        if len(known) != 1 or not (np.isfinite(known[0]) and known[0] > 0):
+            raise NetworkError(
+                f"tau = {self.tau}, width = {self.width}",
+                where="Receptor",
+                allowed="one of them, finite and > 0 s",
+            )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Projection:
+    """Connections from one group to another.
+
+    Parameters
+    ----------
+    pre, post : str
+        Names of the groups.
+    edges : Edges
+        Who with whom.
+    receptor : Receptor
+        What a spike does.
+    weight : float or Float[np.ndarray, "edges"]
+        By how much [V, A or S, see `Receptor`].
+    delay : float
+        Time from a spike to its effect [s], where the edges have none of their own; a multiple of
+        the exchange interval. Delays of edges are taken to the nearest multiple, at least one.
+    name : str
+        Name in records; "pre-post" by default.
+    """
+
+    pre: str
+    post: str
+    edges: Edges
+    receptor: Receptor
+    weight: Any
+    delay: float = 1e-3
+    name: str = ""
+
+    def __post_init__(self):
+        if not self.name:
+            object.__setattr__(self, "name", f"{self.pre}-{self.post}")
+        w = np.asarray(self.weight, float)
+        if w.ndim > 1 or (w.ndim == 1 and len(w) != len(self.edges)):
+            raise NetworkError(
+                f"{w.shape} weights for {len(self.edges)} edges",
+                where=self.where,
+                allowed="one, or one per edge",
+            )
+        if not np.all(np.isfinite(w)):
+            raise NetworkError("a weight that is not finite", where=self.where)
+        delays = self.edges.delay if self.edges.delay is not None else np.asarray(self.delay)
+        if not (np.all(np.isfinite(delays)) and np.all(delays > 0)):
+            raise NetworkError(
+                "a delay that is not finite and positive", where=self.where, allowed="> 0 s"
+            )
+
+    @property
+    def where(self) -> str:
+        """How errors call it."""
+        return f"projection {self.name!r}"

@@ -101,7 +101,7 @@ class Engine:
                 lanes = self.plan.layouts[name].lanes
                 own = {
                     "values": self.neurons[name].values(),
-                    "bias": {p: lanes(x, self.dtype) for p, x in group.biases.items()},
+                    "bias": self.neurons[name].bias(),
                     "key": tuple(lanes(w, np.uint32) for w in self._keys(seed, number, group.n)),
                 }
                 own["real"] = np.arange(own["key"][0].size).reshape(own["key"][0].shape) < group.n
@@ -187,7 +187,9 @@ class Engine:
             zero = jnp.zeros((), jnp.int32)
             row = lambda *shape: jnp.zeros((most, *shape), jnp.int32)  # noqa: E731
             blank = {n: (row(size), row(size), row()) for n, size in sizes.items()}
-            traces = jax.tree.map(lambda x: jnp.zeros((most, *x.shape), x.dtype), self._seen(state))
+            traces = jax.tree.map(
+                lambda x: jnp.zeros((most, *x.shape), x.dtype), self._seen(fixed, state)
+            )
             worst = dict.fromkeys(sizes, (zero, zero))
             state, seen, worst = lax.fori_loop(0, count, one, (state, (blank, traces), worst))
             return state, seen, worst, self._finite(state)
@@ -221,15 +223,20 @@ class Engine:
             found[name] = lax.pmin(jnp.where(jnp.any(bad), own, of.size), AXIS)
         return found
 
-    def _seen(self, state: State) -> State:
-        """Scaled states of the neurons that are watched."""
+    def _seen(self, fixed: State, state: State) -> State:
+        """States of the neurons that are watched [SI]."""
         found = {}
         for name, some in self.watched.items():
-            parts = state["groups"][name]["parts"]
-            own = jnp.asarray(some) - lax.axis_index(AXIS) * next(iter(parts.values())).size
-            here = (own >= 0) & (own < next(iter(parts.values())).size)
-            pick = lambda x: lax.psum(jnp.where(here, x.ravel()[jnp.where(here, own, 0)], 0), AXIS)  # noqa: E731, B023
-            found[name] = {k: pick(x) for k, x in parts.items()}
+            own, now = fixed["groups"][name], state["groups"][name]
+            flat = lambda x: x.reshape(-1)  # noqa: E731
+            own = jax.tree.map(flat, {k: own[k] for k in ("values", "bias")})
+            now = jax.tree.map(flat, (now["parts"], now["input"]))
+            size = next(iter(now[0].values())).size
+            at = jnp.asarray(some) - lax.axis_index(AXIS) * size
+            here = (at >= 0) & (at < size)
+            own, now = jax.tree.map(lambda x: x[jnp.where(here, at, 0)], (own, now))  # noqa: B023
+            shown = jax.vmap(self.neurons[name].shown)(own, *now)
+            found[name] = {k: lax.psum(jnp.where(here, x, 0), AXIS) for k, x in shown.items()}
         return found
 
     def _chunk(self, fixed: State, state: State, k, room: Room):
@@ -260,7 +267,7 @@ class Engine:
             )
             spikes[name], worst[name] = kept, (each.astype(jnp.int32), total)
         state = {"groups": groups, "ring": ring}
-        return state, (spikes, self._seen(state)), worst
+        return state, (spikes, self._seen(fixed, state)), worst
 
     def _arrivals(self, name: str, fixed: State, ring: State, k) -> list:
         """What arrives at a group's neurons in each step of a chunk, by receptor, in blocks."""

@@ -148,7 +148,7 @@ class NeuronProgram:
             fires = armed & (x > self.level)
             slots = [jnp.where(fires & (found == j), at, s) for j, s in enumerate(slots)]
             armed = (armed & ~fires) | (x < self.rearm)
-            return parts, armed, inputs, found + fires, slots
+            return parts, armed, inputs, found + fires.astype(found.dtype), slots
 
         def one(carry, now):
             at, arriving = now

@@ -13,6 +13,11 @@ from ..errors import MemjaxError
 from ..params import flat
 
 
+def _as_it_is(x: Any) -> Any:
+    """The value itself."""
+    return x
+
+
 @dataclass(frozen=True)
 class Kind:
     """What a value may be.
@@ -29,7 +34,7 @@ class Kind:
 
     allowed: str
     fits: Callable[[Any], bool]
-    made: Callable[[Any], Any] = lambda x: x
+    made: Callable[[Any], Any] = _as_it_is
 
 
 def _is_number(x: Any) -> bool:

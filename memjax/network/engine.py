@@ -219,7 +219,7 @@ class Engine:
         for name, of in self.plan.layouts.items():
             parts = state["groups"][name]["parts"]
             bad = ~jnp.all(jnp.stack([jnp.isfinite(x) for x in parts.values()]), axis=0)
-            own = bad.size * lax.axis_index(AXIS) + jnp.argmax(bad.ravel())
+            own = bad.size * lax.axis_index(AXIS) + jnp.argmax(bad.ravel()).astype(jnp.int32)
             found[name] = lax.pmin(jnp.where(jnp.any(bad), own, of.size), AXIS)
         return found
 
@@ -290,7 +290,7 @@ class Engine:
             number, step = (lax.all_gather(x, AXIS, tiled=True) for x in (number, step))
             (at,) = jnp.nonzero(number >= 0, size=room, fill_value=0)
             total, each = lax.psum(total, AXIS), lax.pmax(each, AXIS)
-            fine = jnp.arange(room) < total
+            fine = jnp.arange(room, dtype=jnp.int32) < total
             number, step = jnp.where(fine, number[at], -1), jnp.where(fine, step[at], 0)
         return number, step, total, each
 
@@ -302,7 +302,9 @@ class Engine:
             state, found, slots = poisson_chunk(own, state, first, at.steps, each, interval)
             number, step, total, most = listed(slots, found, 0, room)
             return (number, step), total, most, state
-        begin, end = (jnp.searchsorted(own["step"], first + x) for x in (0, at.steps))
+        begin, end = (
+            jnp.searchsorted(own["step"], first + x).astype(jnp.int32) for x in (0, at.steps)
+        )
         k = begin + jnp.arange(room, dtype=jnp.int32)
         fine, last = k < end, max(len(own["step"]) - 1, 0)
         if not len(own["step"]):
@@ -314,7 +316,7 @@ class Engine:
         count = state["count"].at[jnp.where(fine, number, group.n)].add(1, mode="drop")
         return (
             (number, step),
-            (end - begin).astype(jnp.int32),
+            end - begin,
             jnp.zeros((), jnp.int32),
             {"count": count},
         )

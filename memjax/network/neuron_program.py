@@ -9,6 +9,7 @@ import numpy as np
 from jax import lax
 
 from ..circuit import replaced
+from ..fields import stored
 from ..noise import increments
 from ..params import quiet
 from ..scaling import Scaled
@@ -60,9 +61,9 @@ class NeuronProgram:
     def begin(self) -> State:
         """States at the beginning."""
         group, lanes = self.layout.group, self.layout.lanes
-        one = lambda v: replaced(self.scaled.system, v).initial(group.env)  # noqa: E731
+        one = lambda v: self.own(v).system.initial(group.env)  # noqa: E731
         if group.values:
-            drawn = {k: jnp.asarray(x) for k, x in group.values.items()}
+            drawn = {k: jnp.asarray(x, self.dtype) for k, x in group.values.items()}
             rest = {k: np.asarray(x) for k, x in jax.vmap(one)(drawn).items()}
         else:
             rest = {k: np.asarray(x) for k, x in one({}).items()}
@@ -113,7 +114,14 @@ class NeuronProgram:
 
     def own(self, values: dict) -> Scaled:
         """The equations of one neuron."""
-        return Scaled(replaced(self.scaled.system, values), self.scaled.env)
+        if not values:
+            return self.scaled
+        # `params.replace` would take them to the precision that JAX is set to.
+        pick = lambda system: [stored(system, name) for name in values]  # noqa: E731
+        own = eqx.tree_at(
+            pick, self.scaled.system, list(values.values()), is_leaf=lambda x: x is None
+        )
+        return Scaled(own, self.scaled.env)
 
     def step(self, own: State, parts: State, inputs: list, number):
         """States of one neuron after one step."""
@@ -148,7 +156,7 @@ class NeuronProgram:
             fires = armed & (x > self.level)
             slots = [jnp.where(fires & (found == j), at, s) for j, s in enumerate(slots)]
             armed = (armed & ~fires) | (x < self.rearm)
-            return parts, armed, inputs, found + fires, slots
+            return parts, armed, inputs, found + fires.astype(found.dtype), slots
 
         def one(carry, now):
             at, arriving = now

@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -73,6 +75,20 @@ def test_a_run_leaves_its_recording_and_pictures_and_says_what_happened(run, net
         assert (out / name).read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
+def test_the_page_leads_from_sweeps_to_a_raster(run, tmp_path, monkeypatch):
+    page = (Path(__file__).parents[2] / "docs" / "networks.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    Path("net.toml").write_text(re.findall(r"```toml\n(.*?)```", page, re.DOTALL)[0])
+    block = re.findall(r"## From a fit to a raster\n\n```sh\n(.*?)```", page, re.DOTALL)[0]
+    for line in block.splitlines():
+        ended = run(*line.removeprefix("memjax ").split())
+        assert ended.status == 0, ended.err
+    assert Path("run", "raster.png").exists()
+    recording = network_run.load_recording("run")
+    assert recording.statistics["neurons"]["count"].sum() > 40
+
+
 def test_json_is_one_object_and_options_win_over_the_file(run, network, tmp_path):
     out = tmp_path / "out"
     options = ("--json", "--no-pictures", "--seed", 7, "--duration", 5e-4)
@@ -120,7 +136,11 @@ def test_a_run_is_replaced_on_demand_only_and_by_the_same_network_resumed(
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("level", "levle", "no key 'level'; in groups.exc.spike; allowed: level = a finite number"),
+        (
+            "level",
+            "levels",
+            "no key 'level'; in groups.exc.spike; allowed: level = a finite number",
+        ),
         ("dt = 2e-6", "", "no key 'dt'; in the file; allowed: dt = a finite number > 0"),
         ('"dense"', '"sparse"', "'sparse'; in projections[0].connect.rule; allowed: dense, "),
         ("exc = [1]", "exc = [4]", "neuron 4; in record.watch.exc; allowed: 0 to 3"),

@@ -12,6 +12,7 @@ if "memjax" in (_os.path.basename(_sys.argv[0]) if _sys.argv else "", *_sys.orig
     _os.environ.setdefault("EQX_ON_ERROR", "nan")
 
 from . import (
+    network as network,
     neuron as neuron,
     params as params,
     presets as presets,

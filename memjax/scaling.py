@@ -70,7 +70,8 @@ class Scaled(eqx.Module):
 
     def channels(self) -> tuple[str, ...]:
         """Names of the noise channels."""
-        zero, state = jnp.zeros(()), self.system.initial(self.env)
+        state = self.system.initial(self.env)
+        zero = jnp.zeros((), jnp.result_type(*state.values()))
         return tuple(self.system.noise(zero, state, zero, self.env))
 
     def split(self, z: Float[Array, " n"]) -> State:

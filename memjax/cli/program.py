@@ -8,10 +8,10 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from ..errors import FitError, MemjaxError, SolveError
-from . import models, observe, read, simulate
+from . import models, observe, read, run, simulate
 from .command import Parser, UsageError, join_negative_numbers, say
 
-_BUILT_IN = {c.name: c for c in (m.COMMAND for m in (models, read, observe, simulate))}
+_BUILT_IN = {c.name: c for c in (m.COMMAND for m in (models, read, observe, simulate, run))}
 _GROUP = "memjax.commands"
 
 

@@ -17,12 +17,13 @@ def listed(slots, found, offset, room: int):
     """Numbers of members and step numbers of their spikes, members in order; how many, and the most of one."""
     flat = slots.ravel()
     (at,) = jnp.nonzero(flat >= 0, size=room, fill_value=flat.size)
+    at = at.astype(jnp.int32)
     fine = at < flat.size
     own = jnp.where(fine, at, 0)
     number = jnp.where(fine, own // slots.shape[-1] + offset, -1)
     step = jnp.where(fine, flat[own], 0)
-    total = jnp.sum(found)
-    return number.astype(jnp.int32), step.astype(jnp.int32), total.astype(jnp.int32), jnp.max(found)
+    total = jnp.sum(found, dtype=jnp.int32)
+    return number.astype(jnp.int32), step.astype(jnp.int32), total, jnp.max(found)
 
 
 def delivered(arrivals, table: State, rows: Rows, block: int, spikes: tuple):

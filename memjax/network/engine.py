@@ -102,7 +102,7 @@ class Engine:
                 lanes = self.plan.layouts[name].lanes
                 own = {
                     "values": self.neurons[name].values(),
-                    "bias": {p: lanes(x, self.dtype) for p, x in group.biases.items()},
+                    "bias": self.neurons[name].bias(),
                     "key": tuple(lanes(w, np.uint32) for w in self._keys(seed, number, group.n)),
                 }
                 own["real"] = np.arange(own["key"][0].size).reshape(own["key"][0].shape) < group.n
@@ -196,7 +196,9 @@ class Engine:
             zero = jnp.zeros((), jnp.int32)
             row = lambda *shape: jnp.zeros((most, *shape), jnp.int32)  # noqa: E731
             blank = {n: (row(size), row(size), row()) for n, size in sizes.items()}
-            traces = jax.tree.map(lambda x: jnp.zeros((most, *x.shape), x.dtype), self._seen(state))
+            traces = jax.tree.map(
+                lambda x: jnp.zeros((most, *x.shape), x.dtype), self._seen(fixed, state)
+            )
             worst = dict.fromkeys(sizes, (zero, zero))
             state, seen, worst = lax.fori_loop(0, count, one, (state, (blank, traces), worst))
             return state, seen, worst, self._finite(state)
@@ -226,19 +228,24 @@ class Engine:
         for name, of in self.plan.layouts.items():
             parts = state["groups"][name]["parts"]
             bad = ~jnp.all(jnp.stack([jnp.isfinite(x) for x in parts.values()]), axis=0)
-            own = bad.size * lax.axis_index(AXIS) + jnp.argmax(bad.ravel())
+            own = bad.size * lax.axis_index(AXIS) + jnp.argmax(bad.ravel()).astype(jnp.int32)
             found[name] = lax.pmin(jnp.where(jnp.any(bad), own, of.size), AXIS)
         return found
 
-    def _seen(self, state: State) -> State:
-        """Scaled states of the neurons that are watched."""
+    def _seen(self, fixed: State, state: State) -> State:
+        """States of the neurons that are watched [SI]."""
         found = {}
         for name, some in self.watched.items():
-            parts = state["groups"][name]["parts"]
-            own = jnp.asarray(some) - lax.axis_index(AXIS) * next(iter(parts.values())).size
-            here = (own >= 0) & (own < next(iter(parts.values())).size)
-            pick = lambda x: lax.psum(jnp.where(here, x.ravel()[jnp.where(here, own, 0)], 0), AXIS)  # noqa: E731, B023
-            found[name] = {k: pick(x) for k, x in parts.items()}
+            own, now = fixed["groups"][name], state["groups"][name]
+            flat = lambda x: x.reshape(-1)  # noqa: E731
+            own = jax.tree.map(flat, {k: own[k] for k in ("values", "bias")})
+            now = jax.tree.map(flat, (now["parts"], now["input"]))
+            size = next(iter(now[0].values())).size
+            at = jnp.asarray(some) - lax.axis_index(AXIS) * size
+            here = (at >= 0) & (at < size)
+            own, now = jax.tree.map(lambda x: x[jnp.where(here, at, 0)], (own, now))  # noqa: B023
+            shown = jax.vmap(self.neurons[name].shown)(own, *now)
+            found[name] = {k: lax.psum(jnp.where(here, x, 0), AXIS) for k, x in shown.items()}
         return found
 
     def _chunk(self, fixed: State, state: State, k, room: Room):
@@ -271,7 +278,7 @@ class Engine:
             )
             spikes[name], worst[name] = kept, (each.astype(jnp.int32), total)
         state = {"groups": groups, "ring": ring}
-        return state, (spikes, self._seen(state)), worst
+        return state, (spikes, self._seen(fixed, state)), worst
 
     def _arrivals(self, name: str, fixed: State, ring: State, k) -> list:
         """What arrives at a group's neurons in each step of a chunk, by receptor, in blocks."""
@@ -294,7 +301,7 @@ class Engine:
             number, step = (lax.all_gather(x, AXIS, tiled=True) for x in (number, step))
             (at,) = jnp.nonzero(number >= 0, size=room, fill_value=0)
             total, each = lax.psum(total, AXIS), lax.pmax(each, AXIS)
-            fine = jnp.arange(room) < total
+            fine = jnp.arange(room, dtype=jnp.int32) < total
             number, step = jnp.where(fine, number[at], -1), jnp.where(fine, step[at], 0)
         return number, step, total, each
 
@@ -306,7 +313,9 @@ class Engine:
             state, found, slots = poisson_chunk(own, state, first, at.steps, each, interval)
             number, step, total, most = listed(slots, found, 0, room)
             return (number, step), total, most, state
-        begin, end = (jnp.searchsorted(own["step"], first + x) for x in (0, at.steps))
+        begin, end = (
+            jnp.searchsorted(own["step"], first + x).astype(jnp.int32) for x in (0, at.steps)
+        )
         k = begin + jnp.arange(room, dtype=jnp.int32)
         fine, last = k < end, max(len(own["step"]) - 1, 0)
         if not len(own["step"]):
@@ -318,7 +327,7 @@ class Engine:
         count = state["count"].at[jnp.where(fine, number, group.n)].add(1, mode="drop")
         return (
             (number, step),
-            (end - begin).astype(jnp.int32),
+            end - begin,
             jnp.zeros((), jnp.int32),
             {"count": count},
         )

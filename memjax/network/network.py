@@ -1,8 +1,11 @@
 """A network of groups and projections."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
 
+import equinox as eqx
 import jax
 import numpy as np
 
@@ -74,3 +77,33 @@ class Network:
                 fix="a longer step",
             )
         return n
+
+    def digest(self) -> str:
+        """A word that tells this network from any other: groups, connections, step, seed."""
+        found = hashlib.sha256()
+        _digest(found, {f.name: getattr(self, f.name) for f in fields(self)})
+        return found.hexdigest()
+
+
+def _digest(into: Any, x: Any) -> None:
+    """Add a value, and all that it holds, to a digest."""
+    if isinstance(x, eqx.Module):
+        dynamic, static = eqx.partition(x, eqx.is_array)
+        into.update(f"{jax.tree.structure(static)}{jax.tree.leaves(static)}".encode())
+        _digest(into, jax.tree.leaves(dynamic))
+    elif is_dataclass(x):
+        _digest(into, {f.name: getattr(x, f.name) for f in fields(x)})
+    elif isinstance(x, Mapping):
+        for key, value in x.items():
+            into.update(f"{key}:".encode())
+            _digest(into, value)
+    elif isinstance(x, list | tuple):
+        into.update(f"{len(x)}[".encode())
+        for value in x:
+            _digest(into, value)
+    elif isinstance(x, np.ndarray | jax.Array):
+        whole = np.ascontiguousarray(x)
+        into.update(f"{whole.shape}{whole.dtype}".encode())
+        into.update(whole.data)
+    else:
+        into.update(repr(x).encode())

@@ -9,6 +9,7 @@ import numpy as np
 from jax import lax
 
 from ..circuit import replaced
+from ..fields import stored
 from ..noise import increments
 from ..params import quiet
 from ..scaling import Scaled
@@ -53,23 +54,30 @@ class NeuronProgram:
         """Parameters that differ, in blocks."""
         return {k: self.layout.lanes(x, self.dtype) for k, x in self.layout.group.values.items()}
 
+    def bias(self) -> dict[str, np.ndarray]:
+        """Constant part of each driven source, in blocks."""
+        return {p: self.layout.lanes(x, self.dtype) for p, x in self.layout.group.biases.items()}
+
     def begin(self) -> State:
         """States at the beginning."""
         group, lanes = self.layout.group, self.layout.lanes
-        one = lambda v: replaced(self.scaled.system, v).initial(group.env)  # noqa: E731
+        one = lambda v: self.own(v).system.initial(group.env)  # noqa: E731
         if group.values:
-            drawn = {k: jnp.asarray(x) for k, x in group.values.items()}
+            drawn = {k: jnp.asarray(x, self.dtype) for k, x in group.values.items()}
             rest = {k: np.asarray(x) for k, x in jax.vmap(one)(drawn).items()}
         else:
             rest = {k: np.asarray(x) for k, x in one({}).items()}
         scale = {s.name: s.scale for s in self.scaled.system.specs}
         parts = {k: lanes({**rest, **group.start}[k] / scale[k], self.dtype) for k in rest}
-        x = group.spike.sign * parts[group.spike.signal] * scale[group.spike.signal]
+        inputs = [lanes(0.0, self.dtype) for _ in self.layout.receptors]
+        own = {"values": self.values(), "bias": self.bias()}
+        over = jax.jit(jax.vmap(jax.vmap(self.shown)))
+        x = group.spike.sign * np.asarray(over(own, parts, inputs)[group.spike.signal])
         zeros = lanes(0, np.int32)
         return {
             "parts": parts,
             "armed": (x < self.rearm) & (np.arange(x.size).reshape(x.shape) < group.n),
-            "input": [lanes(0.0, self.dtype) for _ in self.layout.receptors],
+            "input": inputs,
             "count": zeros,
             "last": zeros - 1,
             "isi": [lanes(0.0, self.dtype), lanes(0.0, self.dtype)],
@@ -104,10 +112,20 @@ class NeuronProgram:
                     u[k] = u[k] + s * (r.reversal - v[node])
         return u[0] if len(u) == 1 else jnp.stack(u)
 
+    def own(self, values: dict) -> Scaled:
+        """The equations of one neuron."""
+        if not values:
+            return self.scaled
+        # `params.replace` would take them to the precision that JAX is set to.
+        pick = lambda system: [stored(system, name) for name in values]  # noqa: E731
+        own = eqx.tree_at(
+            pick, self.scaled.system, list(values.values()), is_leaf=lambda x: x is None
+        )
+        return Scaled(own, self.scaled.env)
+
     def step(self, own: State, parts: State, inputs: list, number):
         """States of one neuron after one step."""
-        scaled = Scaled(replaced(self.scaled.system, own["values"]), self.scaled.env)
-        h = jnp.asarray(self.dt, self.dtype)
+        scaled, h = self.own(own["values"]), jnp.asarray(self.dt, self.dtype)
         t = number.astype(self.dtype) * h
         drive = lambda p: self.drive(scaled.system, p, inputs, own["bias"])  # noqa: E731
         kick = {k: jnp.zeros_like(x) for k, x in parts.items()}
@@ -119,21 +137,26 @@ class NeuronProgram:
         rates = lambda p: scaled.rates(t, p, drive(p))  # noqa: E731
         return scaled.kept(semi_implicit_euler_step(rates, parts, kick, h=h, linear=scaled.linear))
 
+    def shown(self, own: State, parts: State, inputs: list) -> State:
+        """States as they are recorded and compared with thresholds [SI]."""
+        system = self.own(own["values"]).system
+        state = {s.name: parts[s.name] * s.scale for s in system.specs}
+        return system.shown(state, self.drive(system, parts, inputs, own["bias"]))
+
     def chunk(self, own: State, state: State, arrivals: list, first, each: int):
         """State of a block after a chunk, and the step numbers of its spikes, -1 for none."""
         signal = self.layout.group.spike.signal
-        spec = next(s for s in self.scaled.system.specs if s.name == signal)
-        sign = self.layout.group.spike.sign * spec.scale
+        sign = self.layout.group.spike.sign
 
         def lane(own, carry, at, arriving):
             parts, armed, inputs, found, slots = carry
             parts = self.step(own, parts, inputs, first + at)
+            x = sign * self.shown(own, parts, inputs)[signal]
             inputs = [s * d + a for s, d, a in zip(inputs, self.decay, arriving, strict=True)]
-            x = sign * parts[signal]
             fires = armed & (x > self.level)
             slots = [jnp.where(fires & (found == j), at, s) for j, s in enumerate(slots)]
             armed = (armed & ~fires) | (x < self.rearm)
-            return parts, armed, inputs, found + fires, slots
+            return parts, armed, inputs, found + fires.astype(found.dtype), slots
 
         def one(carry, now):
             at, arriving = now

@@ -7,7 +7,6 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from ..observables import SpikeTrain
-from .groups import Neurons
 from .network import Network
 
 
@@ -22,7 +21,7 @@ class Stretch:
     spikes : dict of str to tuple of (Int[np.ndarray, "spikes"], Int[np.ndarray, "spikes"])
         Numbers of members and of time steps at whose end they fired, in order of time.
     traces : dict of str to dict of str to Float[np.ndarray, "intervals neurons"]
-        Scaled states of the neurons that are watched, at the end of each interval.
+        States of the neurons that are watched [SI], at the end of each interval.
     """
 
     begin: int
@@ -63,20 +62,12 @@ class Recording:
     def of(cls, network: Network, parts: Sequence[Stretch], statistics: dict) -> "Recording":
         """Out of the stretches of a run."""
         at = network.clock
-        scale = {
-            g.name: {s.name: s.scale for s in g.circuit.specs}
-            for g in network.groups
-            if isinstance(g, Neurons)
-        }
         spikes = {}
         for g in network.groups:
             number, step = (np.concatenate([p.spikes[g.name][k] for p in parts]) for k in (0, 1))
             spikes[g.name] = (number, (step + 1) * at.dt)
         traces = {
-            n: {
-                k: np.concatenate([p.traces[n][k] for p in parts]) * scale[n][k]
-                for k in parts[0].traces[n]
-            }
+            n: {k: np.concatenate([p.traces[n][k] for p in parts]) for k in parts[0].traces[n]}
             for n in parts[0].traces
         }
         return cls(

@@ -29,7 +29,7 @@ def _raise(error):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ((), "no command; allowed: models, read, observe, simulate"),
+        ((), "no command; allowed: models, read, observe, simulate, run"),
         (("fly",), "unknown command 'fly'; allowed: models, read"),
         (("models", "--wings"), "unrecognized arguments: --wings"),
         (("models", "a", "b"), "unrecognized arguments: b"),

@@ -1,0 +1,167 @@
+"""``memjax run``: a network out of a file, into a folder."""
+
+import argparse
+import contextlib
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .command import Command, UsageError, count, number, print_json, say, table
+from .options import add_json_option
+
+if TYPE_CHECKING:
+    from ..network import Network, Recording
+
+_PICTURES = ("raster.png", "rate.png")
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("file", metavar="NET.toml", help="the network (see docs/networks.md)")
+    add("--out", required=True, metavar="DIR", help="folder to write")
+    again = parser.add_mutually_exclusive_group()
+    again.add_argument("--resume", action="store_true", help="go on where an earlier run ended")
+    again.add_argument("--force", action="store_true", help="replace an earlier run")
+    add("--seed", type=count(0), metavar="K", help="instead of the file's seed")
+    add("--duration", type=number("s"), metavar="S", help="instead of the file's [s]")
+    add(
+        "--devices",
+        type=count(1),
+        metavar="N",
+        help="accelerators, or else virtual devices on the processor (default: all, or one)",
+    )
+    add("--no-pictures", action="store_true", help="write no raster.png and rate.png")
+    add_json_option(parser)
+
+
+def _devices(n: int | None) -> list | None:
+    """So many devices of JAX; None for all that there are."""
+    import jax
+
+    if n is None:
+        return None
+    with contextlib.suppress(RuntimeError):  # JAX runs already, with as many as it has
+        jax.config.update("jax_num_cpu_devices", n)
+    found = jax.devices()
+    if len(found) < n:
+        raise UsageError(f"{n} devices", where="--devices", allowed=f"1 to {len(found)}")
+    return found[:n]
+
+
+def _pictures(recording: "Recording", out: Path) -> list[str]:
+    """Draw the raster and the rates; the names of the files."""
+    from matplotlib.figure import Figure
+
+    from ..io import writing
+    from ..plot import network_raster, population_rates, style
+
+    with style():
+        for name, draw in zip(_PICTURES, (network_raster, population_rates), strict=True):
+            figure = Figure(figsize=(9, 5) if draw is network_raster else (9, 3.6))
+            draw(recording, ax=figure.add_subplot())
+            with writing(out / name) as beside:
+                figure.savefig(beside, format="png")
+    return list(_PICTURES)
+
+
+def _drawable(options: argparse.Namespace) -> bool:
+    """Whether pictures are wanted and can be made."""
+    from importlib.util import find_spec
+
+    if not options.no_pictures and find_spec("matplotlib") is None:
+        say("note", "no pictures without matplotlib: pip install 'memjax[plot]'")
+        return False
+    return not options.no_pictures
+
+
+def _group(recording: "Recording", name: str) -> dict[str, Any]:
+    """What one group did."""
+    import numpy as np
+
+    own, n = recording.statistics[name], recording.sizes[name]
+    spikes, cv = int(own["count"].sum()), np.asarray(own.get("cv", np.nan), float)
+    cv = cv[np.isfinite(cv)]
+    return {
+        "n": n,
+        "spikes": spikes,
+        "mean_rate_Hz": spikes / (n * recording.duration),
+        "mean_cv": float(cv.mean()) if cv.size else None,
+    }
+
+
+def _summary(recording: "Recording", network: "Network", wall: float, fresh: bool) -> dict:
+    """What the program says of a run; the speed only of one that was not resumed."""
+    from ..network import Neurons
+
+    neurons = sum(g.n for g in network.groups if isinstance(g, Neurons))
+    steps = neurons * recording.duration / recording.dt
+    return {
+        "duration_s": recording.duration,
+        "wall_s": wall,
+        "neuron_steps_per_s": steps / wall if fresh else None,
+        "groups": {n: _group(recording, n) for n in recording.sizes},
+    }
+
+
+def _print(about: dict) -> None:
+    """The summary for people."""
+    rows = [
+        [n, str(g["n"]), str(g["spikes"]), f"{g['mean_rate_Hz']:.4g}", _number(g["mean_cv"])]
+        for n, g in about["groups"].items()
+    ]
+    print(table(rows, head=["group", "n", "spikes", "mean rate (1/s)", "mean CV"]))
+    speed = about["neuron_steps_per_s"]
+    text = "" if speed is None else f", {speed:.3g} neuron-steps/s, compiling included"
+    print(f"{about['duration_s']:g} s in {about['wall_s']:.3g} s{text}")
+    print(f"written: {about['out']} ({', '.join(about['files'])})")
+
+
+def _number(x: float | None) -> str:
+    """A number, or a dash."""
+    return "-" if x is None else f"{x:.3g}"
+
+
+def _run(options: argparse.Namespace) -> int:
+    from .. import __version__
+    from ..io.network_file import load_network
+    from .cache import prepare_jax
+
+    prepare_jax()
+    devices = _devices(options.devices)
+    draws = _drawable(options)
+    found = load_network(options.file, seed=options.seed)
+    from ..io.network_run import load_recording, run_network
+
+    out, began = Path(options.out), time.perf_counter()
+    try:
+        run_network(
+            found.network,
+            found.duration if options.duration is None else options.duration,
+            out,
+            watch=found.watch,
+            resume=options.resume,
+            force=options.force,
+            devices=devices,
+            progress=sys.stderr.isatty(),
+            about={"file": options.file, "read": found.source, "memjax": __version__},
+        )
+    except KeyboardInterrupt:
+        text = f"what was simulated is in {out}; the same command with --resume goes on"
+        raise KeyboardInterrupt(text) from None
+    wall = time.perf_counter() - began
+    recording = load_recording(out)
+    about = _summary(recording, found.network, wall, not options.resume)
+    files = ["recording.h5", "run.json", *(_pictures(recording, out) if draws else [])]
+    about = {"out": str(out), "files": files} | about
+    if options.json:
+        print_json(about)
+    else:
+        _print(about)
+    return 0
+
+
+COMMAND = Command(
+    name="run", help="simulate a network of neurons out of a file", configure=_configure, run=_run
+)
+"""The command."""

@@ -1,0 +1,72 @@
+"""Columns of numbers out of CSV files, and arrays out of .npy or .csv."""
+
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from ..errors import NetworkError
+
+
+def load_columns(
+    path: Path, needed: tuple[str, ...], *, optional: tuple[str, ...] = (), whole: tuple[str, ...]
+) -> dict[str, np.ndarray]:
+    """Columns of a CSV file with a header.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    needed, optional : tuple of str
+        Names of columns that have to, or may, be there.
+    whole : tuple of str
+        Those of whole numbers.
+
+    Raises
+    ------
+    NetworkError
+        If it cannot be read, has other columns, or holds something else than numbers.
+    """
+    import pandas as pd
+
+    where, allowed = str(path), f"columns {','.join(needed)}"
+    allowed += "".join(f"[,{n}]" for n in optional)
+    try:
+        table = pd.read_csv(path, skipinitialspace=True, skip_blank_lines=False)
+    except (OSError, ValueError) as error:
+        raise NetworkError(f"cannot be read: {error}", where=where, allowed=allowed) from error
+    names = [str(n).strip() for n in table.columns]
+    if not set(needed) <= set(names) <= {*needed, *optional} or len(set(names)) < len(names):
+        raise NetworkError(f"columns {','.join(names)[:80]}", where=where, allowed=allowed)
+    found = {}
+    for k, name in enumerate(names):
+        x = np.asarray(pd.to_numeric(table.iloc[:, k], errors="coerce"), float)
+        wrong = np.flatnonzero(~np.isfinite(x) | ((name in whole) & (x != np.rint(x))))
+        if wrong.size:
+            kind = "whole" if name in whole else "finite"
+            raise NetworkError(
+                f"{name} = {table.iloc[wrong[0], k]}",
+                where=f"{where}, line {wrong[0] + 2}",
+                allowed=f"a {kind} number",
+            )
+        found[name] = x.astype(np.int64) if name in whole else x
+    return found
+
+
+def load_array(path: Path) -> Float[np.ndarray, "..."]:
+    """Numbers out of .npy, or rows of a .csv without a header.
+
+    Raises
+    ------
+    NetworkError
+        If it cannot be read or holds something else.
+    """
+    try:
+        npy = path.suffix.lower() == ".npy"
+        found = np.load(path, allow_pickle=False) if npy else np.loadtxt(path, delimiter=",")
+        return np.asarray(found, float)
+    except (OSError, ValueError, EOFError, TypeError) as error:
+        allowed = "numbers, as .npy or as .csv without a header"
+        raise NetworkError(
+            f"no array can be read: {error}", where=str(path), allowed=allowed
+        ) from error

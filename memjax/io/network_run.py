@@ -1,0 +1,424 @@
+"""Runs of networks in a folder: spikes streamed in parts, a checkpoint after each, one file at the end.
+
+Notes
+-----
+A part is written whole, then the checkpoint that follows it; parts beyond the checkpoint are of a run that ended in
+between, and are made again. Memory does not grow with the length of a run, and one that is killed at any moment goes on
+with the spikes of one that was not.
+"""
+
+import contextlib
+import fcntl
+import io
+import json
+import os
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import h5py
+import jax
+import numpy as np
+
+from ..errors import NetworkError, OutputError
+from ..network import Network, Recording, Simulation, Stretch
+from .write import prepare_output, writing
+
+SCHEMA_VERSION = 1
+"""Layout of a run's folder."""
+
+MARKER, RECORDING, CHECKPOINT = "run.json", "recording.h5", "checkpoint.npz"
+"""Files of a run."""
+
+_PARTS, _LOCK = "parts", ".lock"
+
+_EVERY, _FULL = 10.0, 2_000_000
+"""Seconds, and numbers in memory, after which a part is written."""
+
+_ROWS = 1 << 20
+"""Numbers that are copied at once into the recording."""
+
+
+def _refused(path: Path, error: BaseException) -> OutputError:
+    """What the operating system said, and how to go on."""
+    text = getattr(error, "strerror", None) or error
+    return OutputError(
+        f"cannot be written ({text})",
+        where=str(path),
+        fix="what was recorded before is whole: mend it (space, folder), then run again with --resume",
+    )
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Keep other runs out of a folder; the lock ends with the process, however it ends."""
+    try:
+        lock = open(folder / _LOCK, "w")  # noqa: SIM115
+    except OSError as error:
+        raise _refused(folder, error) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise OutputError(
+                "another run is writing to it",
+                where=str(folder),
+                fix="wait for it, or choose another --out",
+            ) from error
+        yield
+
+
+class _Patience:
+    """Ctrl-C takes effect between two stretches; a second one at once."""
+
+    def __init__(self):
+        self.asked, self.before = False, None
+
+    def __enter__(self) -> "_Patience":
+        if threading.current_thread() is threading.main_thread():
+            self.before = signal.signal(signal.SIGINT, self._ask)
+        return self
+
+    def _ask(self, number: int, frame: Any) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+
+    def __exit__(self, *_: object) -> None:
+        if self.before is not None:
+            signal.signal(signal.SIGINT, self.before)
+
+
+def _synced(path: Path, content: bytes) -> None:
+    """Write a file whole, and see it to the disk before it bears its name."""
+    try:
+        with writing(path) as beside, open(beside, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OutputError as error:
+        raise _refused(path, error.__cause__ or error) from error
+
+
+def _as_h5(stretches: Sequence[Stretch]) -> bytes:
+    """A part as a file."""
+    target = io.BytesIO()
+    with h5py.File(target, "w") as file:
+        file.attrs["begin"], file.attrs["end"] = stretches[0].begin, stretches[-1].end
+        for name in stretches[0].spikes:
+            for k, (key, kind) in enumerate((("member", np.uint32), ("step", np.int64))):
+                whole = np.concatenate([s.spikes[name][k] for s in stretches])
+                file[f"spikes/{name}/{key}"] = whole.astype(kind)
+        for name, states in stretches[0].traces.items():
+            for key in states:
+                file[f"traces/{name}/{key}"] = np.concatenate(
+                    [s.traces[name][key] for s in stretches]
+                )
+    return target.getvalue()
+
+
+@dataclass
+class _Folder:
+    """Where a run is written.
+
+    Parameters
+    ----------
+    path : Path
+        The folder.
+    every : float
+        Time between two parts [s].
+    pending : list of Stretch
+        What has not been written yet.
+    """
+
+    path: Path
+    every: float = _EVERY
+    pending: list[Stretch] = field(default_factory=list)
+    last: float = field(default_factory=time.monotonic)
+
+    @property
+    def parts(self) -> list[Path]:
+        """Parts in order."""
+        return sorted((self.path / _PARTS).glob("*.h5"))
+
+    def due(self) -> bool:
+        """Whether it is time to write."""
+        held = sum(x.size for s in self.pending for x in jax.tree.leaves((s.spikes, s.traces)))
+        return time.monotonic() - self.last > self.every or held > _FULL
+
+    def flush(self, simulation: Simulation) -> None:
+        """Write what is pending, then the checkpoint."""
+        arrays = simulation.snapshot()
+        if not self.pending or jax.process_index() != 0:
+            self.pending = []
+            return
+        part = self.path / _PARTS / f"{self.pending[0].begin:010d}.h5"
+        _synced(part, _as_h5(self.pending))
+        target = io.BytesIO()
+        np.savez(target, **arrays)  # pyright: ignore[reportArgumentType]
+        _synced(self.path / CHECKPOINT, target.getvalue())
+        self.pending, self.last = [], time.monotonic()
+
+    def restore(self, simulation: Simulation) -> None:
+        """Go back to the checkpoint, if there is one, and remove the parts beyond it."""
+        path = self.path / CHECKPOINT
+        if path.exists():
+            try:
+                with np.load(path, allow_pickle=False) as arrays:
+                    simulation.restore(dict(arrays))
+            except (OSError, ValueError) as error:
+                raise OutputError(f"cannot be read ({error})", where=str(path)) from error
+        for part in self.parts:
+            if int(part.stem) >= simulation.done:
+                part.unlink()
+
+
+def _say(folder: Path, content: Mapping[str, Any]) -> None:
+    """Write `run.json`."""
+    _synced(folder / MARKER, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
+
+
+def _about(network: Network, duration: float, about: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What `run.json` says from the beginning."""
+    at = network.clock
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "status": "running",
+        "digest": network.digest(),
+        "dt_s": at.dt,
+        "exchange_steps": at.steps,
+        "duration_s": network.exchanges(duration) * at.exchange,
+        "seed": network.seed,
+        "groups": {g.name: {"kind": type(g).__name__, "n": g.n} for g in network.groups},
+        "projections": {p.name: {"edges": len(p.edges)} for p in network.projections},
+        "versions": {n: version(n) for n in ("memjax", "jax", "numpy")},
+        **(about or {}),
+    }
+
+
+def _opened(path: Path, content: Mapping[str, Any], *, resume: bool, force: bool) -> Path:
+    """The folder of a run: new, or that of the run which is resumed."""
+    if resume:
+        _check_same(path, content)
+        return path
+    path = prepare_output(path, force=force, folder=True, marker=MARKER)
+    try:
+        shutil.rmtree(path, ignore_errors=True)
+        (path / _PARTS).mkdir(parents=True)
+    except OSError as error:
+        raise _refused(path, error) from error
+    return path
+
+
+def _check_same(path: Path, content: Mapping[str, Any]) -> None:
+    """Refuse to go on with anything but the run of the same network."""
+    told = read_about(path)
+    for key in ("schema_version", "digest"):
+        if told.get(key) != content[key]:
+            raise NetworkError(
+                "the network is not the one that was run",
+                where=str(path),
+                allowed="the same groups, projections, dt and seed; the duration may differ",
+                fix="undo the change, or choose another --out",
+            )
+
+
+def read_about(folder: str | Path) -> dict[str, Any]:
+    """The content of a run's `run.json`.
+
+    Raises
+    ------
+    OutputError
+        If there is none.
+    """
+    path = Path(folder) / MARKER
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise OutputError(
+            f"no run to be read ({error})", where=str(path), allowed="the folder of a 'memjax run'"
+        ) from error
+
+
+def run_network(
+    network: Network,
+    duration: float,
+    out: str | Path,
+    *,
+    watch: Mapping[str, Sequence[int]] | None = None,
+    resume: bool = False,
+    force: bool = False,
+    devices: Sequence[Any] | None = None,
+    progress: bool = False,
+    every: float = _EVERY,
+    about: Mapping[str, Any] | None = None,
+) -> Path:
+    """Simulate a network into a folder.
+
+    Parameters
+    ----------
+    network : Network
+        What is simulated.
+    duration : float
+        Time [s] from its beginning, also where a run is resumed.
+    out : str or Path
+        Folder: `recording.h5`, `run.json`, and `checkpoint.npz`, from which a longer run goes on.
+    watch, devices, progress
+        See `memjax.network.run`.
+    resume : bool
+        Go on from the last checkpoint of the same network.
+    force : bool
+        Whether an earlier run may be replaced.
+    every : float
+        Time of computing after which what was simulated is written [s].
+    about : mapping, optional
+        More for `run.json`.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    OutputError
+        Where it cannot be written; what was recorded before stays whole.
+    NetworkError
+        To resume another network.
+    KeyboardInterrupt
+        After Ctrl-C: all that was simulated is on disk.
+    """
+    content = _about(network, duration, about)
+    writes = jax.process_index() == 0
+    folder = _opened(Path(out), content, resume=resume, force=force) if writes else Path(out)
+    with _locked(folder) if writes else contextlib.nullcontext():
+        if writes:
+            _say(folder, content)
+        simulation = Simulation(network, watch=watch, devices=devices)
+        to = _Folder(folder, every)
+        if resume:
+            to.restore(simulation)
+        began, asked = time.perf_counter(), False
+        left = network.exchanges(duration) - simulation.done
+        with _Patience() as patience:
+            for stretch in simulation.advance(max(left, 0), progress=progress):
+                to.pending.append(stretch)
+                if to.due() or patience.asked:
+                    to.flush(simulation)
+                if asked := patience.asked:
+                    break
+            to.flush(simulation)
+        statistics = simulation.statistics()
+        if writes:
+            content["status"] = "interrupted" if asked else "done"
+            content["simulated_s"] = simulation.done * network.clock.exchange
+            content["wall_s"] = content.get("wall_s", 0.0) + time.perf_counter() - began
+            if not asked:
+                _merge(to, network, simulation.done, statistics)
+            _say(folder, content)
+    if asked:
+        raise KeyboardInterrupt
+    return folder
+
+
+def _merge(to: _Folder, network: Network, done: int, statistics: Mapping[str, Any]) -> None:
+    """One recording out of the parts, and of what was recorded before them."""
+    path, at = to.path / RECORDING, network.clock
+    old = [path] if path.exists() else []
+    try:
+        with writing(path) as beside:
+            with h5py.File(beside, "w") as file:
+                file.attrs.update(
+                    {"schema_version": SCHEMA_VERSION, "dt_s": at.dt, "exchange_steps": at.steps}
+                )
+                file.attrs["exchanges"] = done
+                for part in [*old, *to.parts]:
+                    with h5py.File(part) as source:
+                        _append(file, source)
+                for g in network.groups:
+                    file.require_group(f"spikes/{g.name}").attrs["n"] = g.n
+                    for key, x in statistics[g.name].items():
+                        file[f"statistics/{g.name}/{key}"] = x
+            with open(beside, "rb") as written:
+                os.fsync(written.fileno())
+    except (OSError, RuntimeError, OutputError) as error:
+        raise _refused(path, error.__cause__ or error) from error
+    for part in to.parts:
+        part.unlink()
+
+
+def _append(file: h5py.File, source: h5py.File) -> None:
+    """Spikes and traces of a file at the end of another's, some at a time."""
+
+    def one(name: str, x: Any) -> None:
+        if not isinstance(x, h5py.Dataset) or name.startswith("statistics"):
+            return
+        if name not in file:
+            kind: dict[str, Any] = dict(compression="gzip", compression_opts=1, shuffle=True)
+            shape = (0, *x.shape[1:])
+            file.create_dataset(
+                name, shape, x.dtype, maxshape=(None, *x.shape[1:]), chunks=True, **kind
+            )
+        to: Any = file[name]
+        for k in range(0, len(x), _ROWS):
+            some = x[k : k + _ROWS]
+            to.resize(len(to) + len(some), axis=0)
+            to[len(to) - len(some) :] = some
+
+    source.visititems(one)
+
+
+def load_recording(folder: str | Path) -> Recording:
+    """What a network did, from the folder of its run; of one that has not ended, what is on disk so far.
+
+    Raises
+    ------
+    OutputError
+        If there is no recording.
+    """
+    folder = Path(folder)
+    about, to = read_about(folder), _Folder(folder)
+    files = [*([folder / RECORDING] if (folder / RECORDING).exists() else []), *to.parts]
+    found: dict[str, list] = {}
+    ends, statistics = [0], {}
+    try:
+        for path in files:
+            with h5py.File(path) as file:
+                ends.append(int(file.attrs.get("exchanges", file.attrs.get("end"))))
+                keep = lambda n, x: (  # noqa: E731
+                    found.setdefault(n, []).append(x[:]) if isinstance(x, h5py.Dataset) else None
+                )
+                file.visititems(keep)
+    except OSError as error:
+        raise OutputError(f"cannot be read ({error})", where=str(folder)) from error
+    whole = {
+        n: x[-1] if n.startswith("statistics") else np.concatenate(x) for n, x in found.items()
+    }
+    dt, steps = about["dt_s"], about["exchange_steps"]
+    traces: dict[str, dict] = {}
+    for n, x in whole.items():
+        kind, group, key = n.split("/")
+        into = {"traces": traces, "statistics": statistics}.get(kind)
+        if into is not None:
+            into.setdefault(group, {})[key] = x
+    rows = max((len(x) for t in traces.values() for x in t.values()), default=0)
+    return Recording(
+        sizes={n: g["n"] for n, g in about["groups"].items()},
+        dt=dt,
+        duration=ends[-1] * steps * dt,
+        spikes={
+            n: (whole[f"spikes/{n}/member"].astype(np.int64), (whole[f"spikes/{n}/step"] + 1) * dt)
+            if f"spikes/{n}/member" in whole
+            else (np.zeros(0, np.int64), np.zeros(0))
+            for n in about["groups"]
+        },
+        traces=traces,
+        times=(np.arange(rows) + 1) * steps * dt,
+        statistics=statistics,
+    )

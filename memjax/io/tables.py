@@ -1,0 +1,301 @@
+"""Tables of a file, read key by key: what is wrong with them is collected, and told at once."""
+
+import hashlib
+import math
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from ..errors import MemjaxError
+from ..params import flat
+
+
+def _as_it_is(x: Any) -> Any:
+    """The value itself."""
+    return x
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a value may be.
+
+    Parameters
+    ----------
+    allowed : str
+        In words.
+    fits : callable
+        Whether a value is of that kind.
+    made : callable
+        Makes of a value what it is used as.
+    """
+
+    allowed: str
+    fits: Callable[[Any], bool]
+    made: Callable[[Any], Any] = _as_it_is
+
+
+def _is_number(x: Any) -> bool:
+    """Whether it is a finite number."""
+    return isinstance(x, int | float) and not isinstance(x, bool) and math.isfinite(x)
+
+
+def _is_whole(x: Any, lowest: int) -> bool:
+    """Whether it is a whole number that 63 bits hold."""
+    return isinstance(x, int) and not isinstance(x, bool) and lowest <= x < 2**63
+
+
+NUMBER = Kind("a finite number", _is_number, float)
+POSITIVE = Kind("a finite number > 0", lambda x: _is_number(x) and x > 0, float)
+NOT_NEGATIVE = Kind("a finite number >= 0", lambda x: _is_number(x) and x >= 0, float)
+WHOLE = Kind("a whole number >= 0", lambda x: _is_whole(x, 0))
+COUNT = Kind("a whole number >= 1", lambda x: _is_whole(x, 1))
+WHOLES = Kind(
+    "a list of whole numbers >= 0",
+    lambda x: isinstance(x, list) and all(_is_whole(v, 0) for v in x),
+)
+FLAG = Kind("true or false", lambda x: isinstance(x, bool))
+TEXT = Kind("a text", lambda x: isinstance(x, str) and x != "")
+LIST = Kind("a list", lambda x: isinstance(x, list))
+NUMBERS = Kind(
+    "a finite number, or a list of them",
+    lambda x: _is_number(x) or (isinstance(x, list) and x != [] and all(map(NUMBERS.fits, x))),
+)
+
+
+def one_of(*words: Any) -> Kind:
+    """One of these words."""
+    return Kind(", ".join(map(str, words)), lambda x: type(x) in map(type, words) and x in words)
+
+
+class WrongTableError(MemjaxError):
+    """A table of which something is wrong that has been noted already."""
+
+
+_NEEDED: Any = object()
+"""Default of a key that has to be there."""
+
+
+class Source:
+    """A file that is read table by table: the files that it names, and what is wrong.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file. Paths in it are relative to its folder.
+
+    Attributes
+    ----------
+    files : dict of str to str
+        SHA-256 of each file that was read, by its path as written.
+    problems : list of MemjaxError
+        What is wrong.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        self.files: dict[str, str] = {}
+        self.problems: list[MemjaxError] = []
+
+    def load(self, error: type[MemjaxError]) -> "Table":
+        """The whole file, which is TOML.
+
+        Raises
+        ------
+        MemjaxError
+            Of the given type, if it cannot be read.
+        """
+        try:
+            content = self.path.read_bytes()
+            table = tomllib.loads(content.decode("utf-8"))
+        except (OSError, UnicodeDecodeError, ValueError) as reason:
+            raise error(
+                f"cannot be read: {reason}", where=str(self.path), allowed="a TOML file"
+            ) from reason
+        self.files[self.path.name] = hashlib.sha256(content).hexdigest()
+        return Table(table, "", self)
+
+    def note(self, what: str, where: str, *, allowed: str = "", fix: str = "") -> None:
+        """Note what is wrong, as `MemjaxError` has it."""
+        self.problems.append(MemjaxError(what, where=where, allowed=allowed, fix=fix))
+
+    def check(self, error: type[MemjaxError]) -> None:
+        """Raise where anything was wrong.
+
+        Raises
+        ------
+        MemjaxError
+            Of the given type: the first problem, and after it the others.
+        """
+        if not self.problems:
+            return
+        first, *others = self.problems
+        more = "; ".join([first.fix, *(f"also {problem}" for problem in others)])
+        raise error(first.what, where=first.where, allowed=first.allowed, fix=more.strip("; "))
+
+
+class Table:
+    """One table of a file.
+
+    Parameters
+    ----------
+    content : mapping
+        What it holds.
+    path : str
+        Its name, dotted.
+    source : Source
+        The file.
+
+    Attributes
+    ----------
+    asked : dict of str to None
+        Keys that were asked for, in order.
+    """
+
+    def __init__(self, content: Mapping[str, Any], path: str, source: Source):
+        self.content, self.path, self.source = content, path, source
+        self.asked: dict[str, None] = {}
+        self._inner: list[Table] = []
+        self._wrong = False
+
+    def where(self, key: str) -> str:
+        """Dotted name of a key."""
+        return f"{self.path}.{key}".strip(".")
+
+    def note(self, key: str, what: str, *, allowed: str = "", fix: str = "") -> None:
+        """Note what is wrong at a key; at the table itself where it is empty."""
+        self._wrong = True
+        self.source.note(what, self.where(key) or "the file", allowed=allowed, fix=fix)
+
+    def take(self, key: str, kind: Kind, default: Any = _NEEDED) -> Any:
+        """Value of a key; None where it is of another kind or missing without a default."""
+        self.asked[key] = None
+        if key not in self.content:
+            if default is _NEEDED:
+                self.note("", f"no key {key!r}", allowed=f"{key} = {kind.allowed}")
+                return None
+            return default
+        value = self.content[key]
+        if kind.fits(value):
+            return kind.made(value)
+        self.note(key, f"{value!r:.60}", allowed=kind.allowed)
+        return None
+
+    def has(self, key: str) -> bool:
+        """Whether the key is there."""
+        self.asked[key] = None
+        return key in self.content
+
+    def table(self, key: str, default: Mapping[str, Any] | None = None) -> "Table":
+        """The table of a key; an empty one where it is missing, noted unless there is a default."""
+        kind = Kind("a table", lambda x: isinstance(x, dict))
+        found = self.take(key, kind, _NEEDED if default is None else default)
+        if found is None:  # what it lacks is not worth a word
+            return Table({}, self.where(key), Source(self.source.path))
+        self._inner.append(Table(found, self.where(key), self.source))
+        return self._inner[-1]
+
+    def tables(self, key: str) -> list["Table"]:
+        """Tables in a list, none where it is missing."""
+        kind = Kind(
+            f"tables [[{self.where(key)}]]",
+            lambda x: isinstance(x, list) and all(isinstance(v, dict) for v in x),
+        )
+        found = self.take(key, kind, []) or []
+        return [Table(x, f"{self.where(key)}[{k}]", self.source) for k, x in enumerate(found)]
+
+    def named(self, key: str, default: Mapping[str, Any] | None = None) -> dict[str, "Table"]:
+        """Tables by name."""
+        outer = self.table(key, default)
+        return {n: outer.table(n) for n in outer.content}
+
+    def values(self, key: str, kind: Kind) -> dict[str, Any]:
+        """Values by name, where names have dots or stand in tables of their own."""
+        inner = self.table(key, {})
+        found = flat(inner.content)
+        inner.asked |= dict.fromkeys(inner.content)
+        for name, x in found.items():
+            if not kind.fits(x):
+                inner.note(name, f"{x!r:.60}", allowed=kind.allowed)
+        return {n: kind.made(x) if kind.fits(x) else x for n, x in found.items()}
+
+    def file(self, key: str, default: Any = _NEEDED, *, inside: str = "") -> Any:
+        """Path of a file that a key names, of one called `inside` where it is a folder; None where there is none."""
+        named = self.take(key, TEXT, default)
+        if named is None:
+            return None
+        path = self.source.path.parent / named
+        path = path / inside if inside and path.is_dir() else path
+        try:
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            reason = error.strerror or str(error)
+            self.note(key, f"{named!r} cannot be read ({reason})", allowed="a file")
+            return None
+        shown = f"{named}/{inside}" if path.name == inside and Path(named).name != inside else named
+        self.source.files[shown] = digest
+        return path
+
+    def known(self, key: str, names: Iterable[str], allowed: Iterable[str]) -> None:
+        """Note names that are not among those allowed."""
+        allowed = list(allowed)
+        unknown = [n for n in names if n not in allowed]
+        if unknown:
+            what = f"no {', '.join(map(repr, unknown))}"
+            self.note(key, what, allowed=", ".join(allowed) or "none")
+
+    @contextmanager
+    def at(self, key: str = "") -> Iterator[None]:
+        """Note an error of memjax that is raised in the block, which then ends, as one of a key."""
+        try:
+            yield
+        except WrongTableError:
+            self._wrong = True
+        except MemjaxError as error:
+            own = self.where(key)
+            # "group 'exc'" says no more than "groups.exc"; a file does.
+            inner = error.where if not own or "/" in error.where or "." in error.where else ""
+            self._wrong = True
+            place = " of ".join(w for w in (inner, own) if w)
+            self.source.note(error.what, place, allowed=error.allowed, fix=error.fix)
+
+    def give_up(self) -> NoReturn:
+        """Leave the table, in which something that all the rest depends on is wrong.
+
+        Raises
+        ------
+        WrongTableError
+            Always.
+        """
+        self.asked |= dict.fromkeys(self.content)
+        raise WrongTableError("a table that is wrong", where=self.path)
+
+    @property
+    def wrong(self) -> bool:
+        """Whether something has been noted, here or in tables inside."""
+        return self._wrong or any(inner.wrong for inner in self._inner)
+
+    def finish(self) -> None:
+        """Note keys that nobody asked for, and go on only where nothing is wrong.
+
+        Raises
+        ------
+        WrongTableError
+            Where something is.
+        """
+        self.strangers()
+        if self.wrong:
+            self.give_up()
+
+    def strangers(self) -> None:
+        """Note keys that nobody asked for, here and in tables inside."""
+        unknown = [k for k in self.content if k not in self.asked]
+        if unknown:
+            what = f"no key{'s' if len(unknown) > 1 else ''} {', '.join(map(repr, unknown))}"
+            self.note("", what, allowed=", ".join(self.asked))
+        self.asked |= dict.fromkeys(unknown)
+        for inner in self._inner:
+            inner.strangers()

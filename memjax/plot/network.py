@@ -1,0 +1,98 @@
+"""What the groups of a network did: spikes of some of their members, and mean rates."""
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int
+
+from ..network import Recording
+from .axes import axes_or_new, label_time
+from .style import MEASURED, MUTED, SECOND, SIMULATED
+
+_COLORS = (MEASURED, SIMULATED, SECOND, "#c98a1b", "#7a5195", "#5b8c3a")
+"""Of groups, in their order; from the seventh on they begin again."""
+
+_BINS = 200
+"""Bins of a rate by default, at most."""
+
+
+def _chosen(n: int, most: int) -> Int[np.ndarray, " some"]:
+    """An even choice of at most so many members."""
+    return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(int))
+
+
+def network_raster(recording: Recording, *, ax: Any = None, most: int = 200) -> Any:
+    """Draw spikes of a network's groups, above each other in the order of the network, the first one lowest.
+
+    Parameters
+    ----------
+    recording : Recording
+        What the network did.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure's axes by default.
+    most : int
+        Members of each group that are shown at most: an even choice of larger ones.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    ax = axes_or_new(ax)
+    shown = {n: _chosen(size, most) for n, size in recording.sizes.items()}
+    # Small groups are as high as they need to be seen.
+    least = max(len(x) for x in shown.values()) / 10
+    base, ticks, labels = 0.0, [], []
+    for k, (name, members) in enumerate(shown.items()):
+        height = max(len(members), least)
+        number, time = recording.spikes[name]
+        place = np.full(recording.sizes[name], np.nan)
+        place[members] = base + (np.arange(len(members)) + 0.5) * height / len(members)
+        y, half = place[number], 0.4 * height / len(members)
+        y, time = y[np.isfinite(y)], time[np.isfinite(y)]
+        color = _COLORS[k % len(_COLORS)]
+        ax.vlines(time, y - half, y + half, color=color, lw=0.8, label=name)
+        if k:
+            ax.axhline(base, color=MUTED, lw=0.8)
+        size = recording.sizes[name]
+        some = f"{size}" if len(members) == size else f"{len(members)} of {size}"
+        ticks.append(base + height / 2)
+        labels.append(f"{name}\n{some}")
+        base += height
+    ax.set_yticks(ticks, labels)
+    for k, label in enumerate(ax.get_yticklabels()):
+        label.set_color(_COLORS[k % len(_COLORS)])
+    ax.grid(False, axis="y")
+    ax.tick_params(axis="y", length=0)
+    ax.set(xlim=(0.0, recording.duration), ylim=(0.0, base), ylabel="Members of groups")
+    label_time(ax.xaxis, np.array([0.0, recording.duration]))
+    return ax
+
+
+def population_rates(recording: Recording, *, ax: Any = None, bin: float | None = None) -> Any:
+    """Draw the mean rate of each group's members against time.
+
+    Parameters
+    ----------
+    recording : Recording
+        What the network did.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure's axes by default.
+    bin : float, optional
+        Time over which spikes are counted [s]; by default whole steps, the run in 200 bins or fewer.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    ax = axes_or_new(ax)
+    steps = np.ceil(round(recording.duration / recording.dt) / _BINS)
+    width = max(steps, 1.0) * recording.dt if bin is None else bin
+    for k, name in enumerate(recording.sizes):
+        middle, rate = recording.population_rate(name, width)
+        ax.plot(middle, rate, color=_COLORS[k % len(_COLORS)], lw=1.2, label=name)
+    ax.set(xlim=(0.0, recording.duration), ylabel="Mean rate (1/s)")
+    ax.set_ylim(bottom=0.0)
+    label_time(ax.xaxis, np.array([0.0, recording.duration]))
+    # Above the axes: rates may be anywhere inside.
+    ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=len(_COLORS), borderaxespad=0.2)
+    return ax

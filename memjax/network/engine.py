@@ -18,7 +18,7 @@ from jax import lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec as Spec
 
 from ..noise import device_key, words
-from ..programs import understood
+from ..programs import one_kernel, understood
 from ..solve.batch import wide
 from .delivery import delivered, listed
 from .groups import Neurons, Poisson, SpikeList
@@ -78,6 +78,7 @@ class Engine:
         self.split, self.same = (NamedSharding(self.mesh, s) for s in (Spec(AXIS), Spec()))
         self.fixed = self._fixed(seed)
         self._programs: dict = {}
+        self._whole = True
 
     def _put(self, tree: Any, sharding: NamedSharding) -> Any:
         """Arrays on the devices."""
@@ -168,10 +169,18 @@ class Engine:
         }
         return {"groups": kept, "ring": self._put(state["ring"], self.same)}
 
-    def program(self, room: Room, most: int):
-        """Compiled: ``run(fixed, state, first, count)`` of up to `most` chunks."""
+    def program(self, room: Room, most: int, state: State):
+        """Compiled for states like this one: ``run(fixed, state, first, count)`` of up to `most` chunks."""
         if (room, most) not in self._programs:
-            self._programs[room, most] = self._compiled(room, most)
+            given = (self.fixed, state, np.int32(0), np.int32(0))
+            try:
+                found = self._compiled(room, most).lower(*given).compile()
+            except jax.errors.JaxRuntimeError:
+                if not self._whole:
+                    raise
+                self._whole = False  # a circuit with something that `one_kernel` cannot hold
+                found = self._compiled(room, most).lower(*given).compile()
+            self._programs[room, most] = found
         return self._programs[room, most]
 
     def _compiled(self, room: Room, most: int):
@@ -250,8 +259,10 @@ class Engine:
             own = fixed["groups"][name]
             if name in self.plan.layouts:
                 program = self.neurons[name]
-                run = lambda x: program.chunk(x[0], x[1], x[2], first, room.each)  # noqa: E731, B023
-                groups[name], found, slots = lax.map(run, (own, groups[name], arrivals[name]))
+                run = lambda x, at: program.chunk(*x, at, room.each)  # noqa: E731, B023
+                run = one_kernel(run) if self._whole else run
+                given = (own, groups[name], arrivals[name])
+                groups[name], found, slots = lax.map(lambda x: run(x, first), given)  # noqa: B023
                 slots = slots.reshape(-1, room.each)
                 offset = lax.axis_index(AXIS) * slots.shape[0]
                 here = listed(slots, found, offset, size)

@@ -116,7 +116,7 @@ class Simulation:
         """Some exchange intervals; once more with more room where spikes did not fit."""
         while True:
             count = min(count, self._most())
-            run = self.engine.program(self.room, self._most())
+            run = self.engine.program(self.room, self._most(), self.state)
             state, (spikes, traces), worst, lost = run(
                 self.engine.fixed, self.state, np.int32(self.done), np.int32(count)
             )

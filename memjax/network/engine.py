@@ -18,7 +18,7 @@ from jax import lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec as Spec
 
 from ..noise import device_key, words
-from ..programs import understood
+from ..programs import one_kernel, understood
 from ..solve.batch import wide
 from .delivery import delivered, listed
 from .groups import Neurons, Poisson, SpikeList
@@ -78,6 +78,7 @@ class Engine:
         self.split, self.same = (NamedSharding(self.mesh, s) for s in (Spec(AXIS), Spec()))
         self.fixed = self._fixed(seed)
         self._programs: dict = {}
+        self._whole = True
 
     def _put(self, tree: Any, sharding: NamedSharding) -> Any:
         """Arrays on the devices."""
@@ -146,9 +147,9 @@ class Engine:
                 groups[name] = {"count": self._put(np.zeros(group.n, np.int32), self.same)}
         return {"groups": groups, "ring": ring}
 
-    def ring(self, room: Room) -> State:
-        """Lists of spikes that are still to arrive: none."""
-        found = {}
+    def ring(self, room: Room, old: State | None = None) -> State:
+        """Lists of spikes that are still to arrive: none, or those of smaller ones."""
+        found: State = {}
         for name, size in room.all:
             shape = (self.plan.memory(name), size)
             found[name] = (
@@ -156,6 +157,8 @@ class Engine:
                 np.zeros(shape, np.int32),
                 np.zeros(shape[:1], np.int32),
             )
+            for new, kept in zip(found[name], (old or {}).get(name, ()), strict=False):
+                new[..., : kept.shape[-1]] = np.asarray(kept)
         return self._put(found, self.same)
 
     def placed(self, state: State) -> State:
@@ -166,10 +169,18 @@ class Engine:
         }
         return {"groups": kept, "ring": self._put(state["ring"], self.same)}
 
-    def program(self, room: Room, most: int):
-        """Compiled: ``run(fixed, state, first, count)`` of up to `most` chunks."""
+    def program(self, room: Room, most: int, state: State):
+        """Compiled for states like this one: ``run(fixed, state, first, count)`` of up to `most` chunks."""
         if (room, most) not in self._programs:
-            self._programs[room, most] = self._compiled(room, most)
+            given = (self.fixed, state, np.int32(0), np.int32(0))
+            try:
+                found = self._compiled(room, most).lower(*given).compile()
+            except jax.errors.JaxRuntimeError:
+                if not self._whole:
+                    raise
+                self._whole = False  # a circuit with something that `one_kernel` cannot hold
+                found = self._compiled(room, most).lower(*given).compile()
+            self._programs[room, most] = found
         return self._programs[room, most]
 
     def _compiled(self, room: Room, most: int):
@@ -190,7 +201,7 @@ class Engine:
             traces = jax.tree.map(
                 lambda x: jnp.zeros((most, *x.shape), x.dtype), self._seen(fixed, state)
             )
-            worst = dict.fromkeys(sizes, (zero, zero))
+            worst = {n: (zero, zero, jnp.zeros((), self.dtype)) for n in sizes}
             state, seen, worst = lax.fori_loop(0, count, one, (state, (blank, traces), worst))
             return state, seen, worst, self._finite(state)
 
@@ -240,7 +251,7 @@ class Engine:
         return found
 
     def _chunk(self, fixed: State, state: State, k, room: Room):
-        """State after a chunk; its spikes and what is watched; the most spikes of a member and of all, by group."""
+        """State after a chunk; its spikes, what is watched; by group the most spikes of one and of all, and stiffness."""
         at, groups, ring = self.plan.clock, dict(state["groups"]), dict(state["ring"])
         arrivals = {n: self._arrivals(n, fixed, ring, k) for n in self.plan.layouts}
         first, spikes, worst = k * at.steps, {}, {}
@@ -248,8 +259,10 @@ class Engine:
             own = fixed["groups"][name]
             if name in self.plan.layouts:
                 program = self.neurons[name]
-                run = lambda x: program.chunk(x[0], x[1], x[2], first, room.each)  # noqa: E731, B023
-                groups[name], found, slots = lax.map(run, (own, groups[name], arrivals[name]))
+                run = lambda x, at: program.chunk(*x, at, room.each)  # noqa: E731, B023
+                run = one_kernel(run) if self._whole else run
+                given = (own, groups[name], arrivals[name])
+                groups[name], found, slots = lax.map(lambda x: run(x, first), given)  # noqa: B023
                 slots = slots.reshape(-1, room.each)
                 offset = lax.axis_index(AXIS) * slots.shape[0]
                 here = listed(slots, found, offset, size)
@@ -265,9 +278,17 @@ class Engine:
                 ring[name],
                 kept,
             )
-            spikes[name], worst[name] = kept, (each.astype(jnp.int32), total)
+            stiff = self._stiffness(name, own, groups[name])
+            spikes[name], worst[name] = kept, (each.astype(jnp.int32), total, stiff)
         state = {"groups": groups, "ring": ring}
         return state, (spikes, self._seen(fixed, state)), worst
+
+    def _stiffness(self, name: str, own: State, state: State):
+        """Largest of a group's neurons now, see `NeuronProgram.stiffness`; 0 of sources."""
+        if name not in self.plan.layouts:
+            return jnp.zeros((), self.dtype)
+        each = jax.vmap(jax.vmap(self.neurons[name].stiffness))
+        return lax.pmax(jnp.max(each(own, state["parts"], state["input"])), AXIS)
 
     def _arrivals(self, name: str, fixed: State, ring: State, k) -> list:
         """What arrives at a group's neurons in each step of a chunk, by receptor, in blocks."""

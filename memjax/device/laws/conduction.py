@@ -26,8 +26,13 @@ def gap_ratio(x: Float[Array, ""], decay: Float[Array, ""]) -> Float[Array, ""]:
     Notes
     -----
     [exp((1 - x)/decay) - 1] / [exp(1/decay) - 1]: 1 at x = 0, 0 at x = 1; written so that nothing
-    overflows.
+    overflows. In float32, whose x leaves no more of 1 - x, by one exponential: large ensembles
+    spend most of their time here.
     """
+    if jnp.result_type(x, decay) == jnp.float32:
+        rate = 1 / decay
+        closed = jnp.exp(-rate)
+        return jnp.maximum(jnp.exp(-x * rate) - closed, 0.0) / (1 - closed)
     return jnp.exp(-x / decay) * jnp.expm1((x - 1) / decay) / jnp.expm1(-1 / decay)
 
 

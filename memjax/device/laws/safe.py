@@ -3,6 +3,7 @@
 import math
 
 import jax.numpy as jnp
+from jax import lax
 from jaxtyping import Array, Float
 
 CAP = 60.0
@@ -38,5 +39,8 @@ def safe_power(base: Float[Array, "..."], exponent: Float[Array, "..."]) -> Floa
 def safe_sqrt(x: Float[Array, "..."], scale: float) -> Float[Array, "..."]:
     r"""Root of \|x\|, smooth at 0, where it has no gradient: y^2 / (y^2 + 1e-12)^(3/4) of y = x / `scale`."""
     y = x / scale
+    if jnp.result_type(y) == jnp.float32:  # without divisions, which cost large ensembles most
+        part = jnp.sqrt(lax.rsqrt(y * y + 1e-12))
+        return math.sqrt(scale) * (y * part) * (y * part) * part
     root = jnp.sqrt(jnp.sqrt(y * y + 1e-12))
     return math.sqrt(scale) * (y / root) * (y / root) / root

@@ -114,8 +114,9 @@ class Scaled(eqx.Module):
     @property
     def jumping(self) -> bool:
         """Whether there are jumps at all."""
-        zero = jnp.zeros(())
-        return bool(self.system.jumps(zero, self.system.initial(self.env), zero, self.env))
+        state = self.system.initial(self.env)
+        zero = jnp.zeros((), jnp.result_type(*state.values()))
+        return bool(self.system.jumps(zero, state, zero, self.env))
 
     def project(self, z: Float[Array, " n"]) -> Float[Array, " n"]:
         """Nearest vector of the domain."""

@@ -124,15 +124,13 @@ def _number(x: float | None) -> str:
 
 def _run(options: argparse.Namespace) -> int:
     from .. import __version__
-    from ..io.network_file import load_network
+    from ..io import load_network
+    from ..io.network_run import load_recording, run_network
     from .cache import prepare_jax
 
     prepare_jax()
-    devices = _devices(options.devices)
-    draws = _drawable(options)
+    devices, draws = _devices(options.devices), _drawable(options)
     found = load_network(options.file, seed=options.seed)
-    from ..io.network_run import load_recording, run_network
-
     out, began = Path(options.out), time.perf_counter()
     try:
         run_network(

@@ -1,5 +1,6 @@
 """Files in and out: whole or not at all."""
 
+from .network_file import NetworkFile as NetworkFile, load_network as load_network
 from .write import (
     prepare_output as prepare_output,
     writing as writing,

@@ -262,7 +262,7 @@ def _poisson(t: Table, name: str, seed: int) -> Poisson:
     if file is not None:
         rate = load_array(file)
         rate = rate.ravel() if interval is None and 1 in rate.shape else rate
-    return Poisson(name=name, n=n, rate=_arrays(rate), interval=interval)
+    return Poisson(name=name, n=n, rate=np.asarray(rate, float), interval=interval)
 
 
 def _spikes(t: Table, name: str, seed: int) -> SpikeList:

@@ -209,11 +209,21 @@ def _opened(path: Path, content: Mapping[str, Any], *, resume: bool, force: bool
         return path
     path = prepare_output(path, force=force, folder=True, marker=MARKER)
     try:
-        shutil.rmtree(path, ignore_errors=True)
-        (path / _PARTS).mkdir(parents=True)
+        path.mkdir(exist_ok=True)
     except OSError as error:
         raise _refused(path, error) from error
     return path
+
+
+def _cleared(path: Path) -> None:
+    """Take an earlier run out of a folder that is locked."""
+    try:
+        for old in (MARKER, RECORDING, CHECKPOINT):
+            (path / old).unlink(missing_ok=True)
+        shutil.rmtree(path / _PARTS, ignore_errors=True)
+        (path / _PARTS).mkdir()
+    except OSError as error:
+        raise _refused(path, error) from error
 
 
 def _check_same(path: Path, content: Mapping[str, Any]) -> None:
@@ -299,6 +309,8 @@ def run_network(
     folder = _opened(Path(out), content, resume=resume, force=force) if writes else Path(out)
     with _locked(folder) if writes else contextlib.nullcontext():
         if writes:
+            if not resume:
+                _cleared(folder)
             _say(folder, content)
         simulation = Simulation(network, watch=watch, devices=devices)
         to = _Folder(folder, every)

@@ -62,6 +62,7 @@ LIST = Kind("a list", lambda x: isinstance(x, list))
 NUMBERS = Kind(
     "a finite number, or a list of them",
     lambda x: _is_number(x) or (isinstance(x, list) and x != [] and all(map(NUMBERS.fits, x))),
+    lambda x: x if isinstance(x, list) else float(x),
 )
 
 

@@ -15,6 +15,7 @@ from .groups import (
     image_latencies as image_latencies,
     image_rates as image_rates,
 )
+from .memory import estimate as estimate
 from .network import Network as Network
 from .projection import Projection as Projection, Receptor as Receptor
 from .recording import Recording as Recording, Stretch as Stretch

@@ -147,9 +147,9 @@ class Engine:
                 groups[name] = {"count": self._put(np.zeros(group.n, np.int32), self.same)}
         return {"groups": groups, "ring": ring}
 
-    def ring(self, room: Room) -> State:
-        """Lists of spikes that are still to arrive: none."""
-        found = {}
+    def ring(self, room: Room, old: State | None = None) -> State:
+        """Lists of spikes that are still to arrive: none, or those of smaller ones."""
+        found: State = {}
         for name, size in room.all:
             shape = (self.plan.memory(name), size)
             found[name] = (
@@ -157,6 +157,8 @@ class Engine:
                 np.zeros(shape, np.int32),
                 np.zeros(shape[:1], np.int32),
             )
+            for new, kept in zip(found[name], (old or {}).get(name, ()), strict=False):
+                new[..., : kept.shape[-1]] = np.asarray(kept)
         return self._put(found, self.same)
 
     def placed(self, state: State) -> State:
@@ -199,7 +201,7 @@ class Engine:
             traces = jax.tree.map(
                 lambda x: jnp.zeros((most, *x.shape), x.dtype), self._seen(fixed, state)
             )
-            worst = dict.fromkeys(sizes, (zero, zero))
+            worst = {n: (zero, zero, jnp.zeros((), self.dtype)) for n in sizes}
             state, seen, worst = lax.fori_loop(0, count, one, (state, (blank, traces), worst))
             return state, seen, worst, self._finite(state)
 
@@ -249,7 +251,7 @@ class Engine:
         return found
 
     def _chunk(self, fixed: State, state: State, k, room: Room):
-        """State after a chunk; its spikes and what is watched; the most spikes of a member and of all, by group."""
+        """State after a chunk; its spikes, what is watched; by group the most spikes of one and of all, and stiffness."""
         at, groups, ring = self.plan.clock, dict(state["groups"]), dict(state["ring"])
         arrivals = {n: self._arrivals(n, fixed, ring, k) for n in self.plan.layouts}
         first, spikes, worst = k * at.steps, {}, {}
@@ -276,9 +278,17 @@ class Engine:
                 ring[name],
                 kept,
             )
-            spikes[name], worst[name] = kept, (each.astype(jnp.int32), total)
+            stiff = self._stiffness(name, own, groups[name])
+            spikes[name], worst[name] = kept, (each.astype(jnp.int32), total, stiff)
         state = {"groups": groups, "ring": ring}
         return state, (spikes, self._seen(fixed, state)), worst
+
+    def _stiffness(self, name: str, own: State, state: State):
+        """Largest of a group's neurons now, see `NeuronProgram.stiffness`; 0 of sources."""
+        if name not in self.plan.layouts:
+            return jnp.zeros((), self.dtype)
+        each = jax.vmap(jax.vmap(self.neurons[name].stiffness))
+        return lax.pmax(jnp.max(each(own, state["parts"], state["input"])), AXIS)
 
     def _arrivals(self, name: str, fixed: State, ring: State, k) -> list:
         """What arrives at a group's neurons in each step of a chunk, by receptor, in blocks."""

@@ -9,6 +9,7 @@ import numpy as np
 from jax import lax
 
 from ..circuit import replaced
+from ..errors import NetworkError
 from ..fields import stored
 from ..noise import increments
 from ..params import quiet
@@ -49,6 +50,13 @@ class NeuronProgram:
             np.asarray(1.0 if r.tau is None else np.exp(-dt / r.tau), dtype) for r in kinds
         ]
         self.channels = len(self.scaled.channels())
+        if self.scaled.jumping:
+            raise NetworkError(
+                "a device with jumps",
+                where=f"group {group.name!r}",
+                allowed="devices whose noise is continuous",
+                fix="its diffusion form, where the model has one",
+            )
 
     def values(self) -> dict[str, np.ndarray]:
         """Parameters that differ, in blocks."""
@@ -142,6 +150,17 @@ class NeuronProgram:
         system = self.own(own["values"]).system
         state = {s.name: parts[s.name] * s.scale for s in system.specs}
         return system.shown(state, self.drive(system, parts, inputs, own["bias"]))
+
+    def stiffness(self, own: State, parts: State, inputs: list):
+        """Largest rate at which a state that is taken explicitly acts on itself, times the step [1]."""
+        scaled = self.own(own["values"])
+        t = jnp.zeros((), self.dtype)
+        rates = lambda p: scaled.rates(t, p, self.drive(scaled.system, p, inputs, own["bias"]))  # noqa: E731
+        found = [t]
+        for k in (k for k in parts if k not in scaled.linear):
+            only = {j: jnp.ones_like(x) if j == k else jnp.zeros_like(x) for j, x in parts.items()}
+            found.append(jnp.max(jnp.abs(jax.jvp(rates, (parts,), (only,))[1][k])))
+        return jnp.max(jnp.stack(found)) * self.dt
 
     def chunk(self, own: State, state: State, arrivals: list, first, each: int):
         """State of a block after a chunk, and the step numbers of its spikes, -1 for none."""

@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import NetworkError, SolveError
 from .engine import Engine, Room
 from .groups import Neurons, SpikeList
+from .memory import check_memory
 from .network import Network
 from .plan import plan
 from .recording import Recording, Stretch
@@ -22,6 +23,9 @@ _SECONDS = 1.0
 
 _MOST = 512
 """Exchange intervals between two looks at most."""
+
+COARSE, HOPELESS = 1.0, 10.0
+"""Products of the step and a rate of the states, if only for an instant: a step is coarse; a step is refused."""
 
 _LISTS = 2**26
 """Size of the lists of spikes between two looks [bytes]."""
@@ -43,6 +47,8 @@ class Simulation:
     ----------
     done : int
         Exchange intervals so far.
+    stiffness : dict of str to float
+        Largest product of dt and a rate of the states, by group: explicit steps follow what is well below 1.
     """
 
     def __init__(
@@ -53,9 +59,11 @@ class Simulation:
         devices: Sequence[Any] | None = None,
     ):
         self.network, self.done = network, 0
+        self.stiffness: dict[str, float] = {}
         devices = list(devices) if devices is not None else jax.devices()
         watched = {n: np.asarray(x, np.int32) for n, x in (watch or {}).items() if len(x)}
         _check_watched(network, watched)
+        check_memory(network, devices)
         self.plan = plan(
             network.groups,
             network.projections,
@@ -112,15 +120,25 @@ class Simulation:
             state, (spikes, traces), worst, lost = run(
                 self.engine.fixed, self.state, np.int32(self.done), np.int32(count)
             )
-            if not self._made_room(jax.tree.map(int, worst)):
+            if not self._made_room({n: (int(w[0]), int(w[1])) for n, w in worst.items()}):
                 break
-        self._check(jax.tree.map(int, lost), count)
+        self._check(jax.tree.map(int, lost), {n: float(w[2]) for n, w in worst.items()}, count)
         begin, self.state, self.done = self.done, state, self.done + count
         listed = {
             n: self._listed(x, begin, count) for n, x in jax.tree.map(np.asarray, spikes).items()
         }
         seen = jax.tree.map(lambda x: np.asarray(x)[:count], traces)
         return Stretch(begin=begin, end=self.done, spikes=listed, traces=seen)
+
+    def notes(self) -> list[str]:
+        """What a user should know of the run so far."""
+        dt = self.plan.clock.dt
+        return [
+            f"dt = {dt:g} s is coarse for {name!r}: dt times the largest rate of its states reached {x:.2g} "
+            f"(below {COARSE:g} is fine); compare with dt = {dt * COARSE / 2 / x:.1g} s"
+            for name, x in self.stiffness.items()
+            if x > COARSE
+        ]
 
     def _made_room(self, worst: Mapping[str, tuple[int, int]]) -> bool:
         """Whether spikes had not enough room, which is then twice what was needed."""
@@ -134,16 +152,21 @@ class Simulation:
             most = wanted if isinstance(groups[n], SpikeList) else groups[n].n * each
             sizes[n] = max(sizes[n], min(wanted, most))
         self.room = Room(each, tuple(sizes.items()))
-        blank = jax.tree.map(np.array, self.engine.ring(self.room))
-        for n, old in jax.tree.map(np.asarray, self.state["ring"]).items():
-            for new, x in zip(blank[n], old, strict=True):
-                new[..., : x.shape[-1]] = x
-        self.state = self.engine.placed(self.state | {"ring": blank})
+        self.state = self.state | {"ring": self.engine.ring(self.room, self.state["ring"])}
         return True
 
-    def _check(self, lost: Mapping[str, int], count: int) -> None:
-        """Raise where a state is not finite."""
+    def _check(self, lost: Mapping[str, int], stiff: Mapping[str, float], count: int) -> None:
+        """Raise where a state is not finite, or a step is longer than explicit ones may be."""
         at = self.plan.clock
+        for name, x in stiff.items():
+            self.stiffness[name] = max(self.stiffness.get(name, 0.0), x)
+            if x > HOPELESS:
+                raise SolveError(
+                    f"dt = {at.dt:g} s is too long for {name!r}: dt times the largest rate of its states is {x:.3g}",
+                    where=f"network between {self.done * at.exchange:g} and {(self.done + count) * at.exchange:g} s",
+                    allowed=f"below {HOPELESS:g}, better below {COARSE:g}",
+                    fix=f"dt = {at.dt * COARSE / x:.1g} s",
+                )
         for name, first in lost.items():
             if first < self.plan.layouts[name].size:
                 raise SolveError(

@@ -9,7 +9,7 @@ import pytest
 
 import memjax as mj
 from memjax.errors import NetworkError
-from memjax.io.network_file import load_network
+from memjax.io import load_network
 from memjax.network import Edges, Neurons, Poisson, SpikeList, by_distance, run
 
 pytestmark = pytest.mark.fast
@@ -108,17 +108,17 @@ def test_parameters_are_log_normal_as_stated(load):
 def test_a_neuron_s_parameters_depend_on_seed_group_and_number_only(load):
     drawn = NEURON + 'spread = { "r_in.r" = 0.1 }\n'
     few, many = load(drawn), load(INPUT, drawn.replace("n = 4", "n = 9"), PROJECTION)
-    other = load(drawn.replace("groups.exc", "groups.inh"))
+    other = load(drawn.replace("groups.exc", "groups.other"))
     values = _group(few).values["r_in.r"]
     np.testing.assert_array_equal(values, _group(many).values["r_in.r"][:4])
-    assert not np.any(values == _group(other, "inh").values["r_in.r"])
+    assert not np.any(values == _group(other, "other").values["r_in.r"])
 
 
 def test_drawn_parameters_are_those_of_every_precision(load, tmp_path):
     own = _group(load(NEURON + 'spread = { "r_in.r" = 0.1 }\n')).values["r_in.r"]
     program = f"""
 import jax
-from memjax.io.network_file import load_network
+from memjax.io import load_network
 assert not jax.config.jax_enable_x64
 print(*load_network({str(tmp_path / "net.toml")!r}).network.groups[0].values["r_in.r"].tolist())
 """
@@ -238,7 +238,7 @@ WRONG = [
     ("", (NEURON.replace("n = 4", ""),), r"no key 'n'; in groups.exc; allowed: n = a whole"),
     ("", (NEURON.replace("n = 4", 'n = "4"'),), r"'4'; in groups.exc.n; allowed: a whole number"),
     ("", (NEURON.replace("threshold-sw", "sw"),), r"in groups.exc.model; allowed: 1m1t1r, "),
-    ("", (NEURON.replace("level", "levle"),), r"no key 'level'; in groups.exc.spike; .*'levle'"),
+    ("", (NEURON.replace("level", "levels"),), r"no key 'level'; in groups.exc.spike; .*'levels'"),
     ("", (NEURON.replace("switch.x", "switch.y"),), r"groups.exc.spike.signal; allowed: switch.x"),
     ("", (NEURON, "[groups.b]\nkind = 'cells'"), r"'cells'; in groups.b.kind; allowed: neurons"),
     ("", (NEURON + "start = { v = 1 }\n",), r"no 'v'; in groups.exc.start; allowed: switch.x"),
@@ -292,13 +292,17 @@ WRONG = [
     (
         "",
         (NEURON, INPUT, PROJECTION + "port = 'gate'\n"),
-        r"'gate'; in projections\[0\].port; allo",
+        r"'gate'; in projections\[0\].port; allowed",
     ),
     ("", (NEURON, INPUT, PROJECTION + "reversal = 0.5\n"), r"reversal voltage at a voltage source"),
-    ("", (NEURON, INPUT, PROJECTION + "width = 1e-3\n"), r"tau = 0.001, width = 0.001; in projec"),
+    (
+        "",
+        (NEURON, INPUT, PROJECTION + "width = 1e-3\n"),
+        r"tau = 0.001, width = 0.001; in projections",
+    ),
     ("", (NEURON, INPUT.replace("100", "1e5")), r"rate = 100000 1/s; in groups.in; allowed: below"),
     ("", (NEURON, "[record]\nweights = ['a']\n"), r"no key 'weights'; in record; allowed: watch"),
-    ("", (NEURON, "[record]\nwatch.inh = [0]\n"), r"no 'inh'; in record.watch; allowed: exc"),
+    ("", (NEURON, "[record]\nwatch.other = [0]\n"), r"no 'other'; in record.watch; allowed: exc"),
     (
         "",
         (NEURON, "[record]\nwatch.exc = [4]\n"),
@@ -316,12 +320,12 @@ def test_a_wrong_file_says_what_where_and_what_is_allowed(load, top, texts, says
 
 
 def test_all_that_is_wrong_is_said_at_once(load):
-    neuron = NEURON.replace("n = 4", "n = 0").replace("bias", "bais")
+    neuron = NEURON.replace("n = 4", "n = 0").replace("bias", "biases")
     with pytest.raises(NetworkError) as caught:
         load("sede = 1", neuron, PROJECTION, "[record]\nwatch.exc = [0]")
     told = str(caught.value)
     assert "\n" not in told
-    for part in ("0; in groups.exc.n;", "'bais'; in groups.exc;", "projections[0].pre", "'sede'"):
+    for part in ("0; in groups.exc.n;", "'biases'; in groups.exc;", "projections[0].pre", "'sede'"):
         assert part in told
 
 

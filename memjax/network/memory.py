@@ -1,0 +1,91 @@
+"""How much memory a network takes, before it does."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import NetworkError
+from .groups import Neurons
+from .network import Network
+from .plan import layout
+
+_GIB = 2**30
+
+_SORT = 24
+"""Bytes per connection while connections are put in order by source."""
+
+
+def estimate(network: Network, *, shards: int = 1) -> dict[str, int]:
+    """Memory by what takes it [bytes]; the process itself takes some 0.3 GiB more.
+
+    Parameters
+    ----------
+    network : Network
+        The network.
+    shards : int
+        Devices that share it.
+    """
+    item, steps = np.dtype(network.dtype).itemsize, network.clock.steps
+    found: dict[str, int] = {}
+    for g in network.groups:
+        if not isinstance(g, Neurons):
+            continue
+        of = layout(g, network.projections, shards)
+        states = len(g.circuit.specs) + len(of.receptors) + 5  # last spike, count, intervals, armed
+        own = len(g.values) + len(g.biases) + 2  # keys
+        found[f"states of {g.name!r}"] = of.size * (2 * states + own) * max(item, 4)
+        found[f"arrivals at {g.name!r}"] = of.size * steps * len(of.receptors) * item
+    for p in network.projections:
+        each = 4 + (item if np.ndim(p.weight) else 0)
+        times = 2 if p.receptor.width is not None else 1
+        found[f"connections of {p.name!r}"] = len(p.edges) * (each * (times + 1) + 8)
+    most = max((len(p.edges) for p in network.projections), default=0)
+    found["putting connections in order"] = most * _SORT
+    return found
+
+
+def available(devices: Any) -> int | None:
+    """Memory that is free [bytes]: of the devices, or of this machine and its control group; None if unknown."""
+    if devices[0].platform != "cpu":
+        free = [d.memory_stats() for d in devices]
+        known = [s["bytes_limit"] - s["bytes_in_use"] for s in free if s and "bytes_limit" in s]
+        return sum(known) if len(known) == len(devices) else None
+    found = []
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        found += [int(r.split()[1]) * 1024 for r in lines if r.startswith("MemAvailable")]
+        group = Path("/sys/fs/cgroup")
+        limit, used = ((group / f"memory.{k}").read_text().strip() for k in ("max", "current"))
+        if limit != "max":
+            found.append(int(limit) - int(used))
+    except (OSError, ValueError):
+        pass
+    return min(found) if found else None
+
+
+def check_memory(network: Network, devices: Any) -> None:
+    """Refuse a network that does not fit.
+
+    Raises
+    ------
+    NetworkError
+        It says what takes most, and what would take less.
+    """
+    free, parts = available(devices), estimate(network, shards=len(devices))
+    needed = sum(parts.values())
+    if free is None or needed <= free:
+        return
+    largest = max(parts, key=lambda k: parts[k])
+    advice = {
+        "arrivals": f"fewer steps between exchanges (now {network.clock.steps}): exchange_steps",
+        "states": "fewer neurons, or more devices",
+        "connections": "one weight for all, fewer connections, or more devices",
+        "putting": "fewer connections in one projection",
+    }
+    raise NetworkError(
+        f"it needs {needed / _GIB:.3g} GiB, most for {largest} ({parts[largest] / _GIB:.3g} GiB)",
+        where="memory",
+        allowed=f"{free / _GIB:.3g} GiB that are free",
+        fix=advice[largest.split()[0]],
+    )

@@ -1,0 +1,196 @@
+"""memjax run: what it writes and says, how it goes on, and what it refuses."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from memjax.io import network_run
+
+NETWORK = """
+duration = 1e-3
+dt = 2e-6
+seed = 3
+
+[groups.in]
+kind = "poisson"
+n = 5
+rate = 2000
+
+[groups.exc]
+model = "threshold-switch-neuron"
+n = 4
+bias = 1.0
+spike = { signal = "switch.x", level = 0.5, rearm = 0.2 }
+spread = { "r_in.r" = 0.1 }
+
+[[projections]]
+pre = "in"
+post = "exc"
+connect = { rule = "dense" }
+weight = 0.05
+tau = 1e-4
+delay = 1e-4
+
+[record]
+watch = { exc = [1] }
+"""
+
+
+@pytest.fixture
+def network(tmp_path):
+    """A network file; its argument replaces a text in it by another."""
+
+    def network(old="", new=""):
+        path = tmp_path / "net.toml"
+        path.write_text(NETWORK.replace(old, new))
+        return path
+
+    return network
+
+
+def _spikes(folder) -> dict:
+    found = network_run.load_recording(folder)
+    return {n: (m.tolist(), t.tolist()) for n, (m, t) in found.spikes.items()}
+
+
+def test_a_run_leaves_its_recording_and_pictures_and_says_what_happened(run, network, tmp_path):
+    out = tmp_path / "out"
+    ended = run("run", network(), "--out", out)
+    assert ended.status == 0, ended.err
+    assert {"recording.h5", "run.json", "raster.png", "rate.png"} <= {p.name for p in out.iterdir()}
+    recording = network_run.load_recording(out)
+    count = recording.statistics["exc"]["count"].sum()
+    row = next(line.split() for line in ended.out.splitlines() if line.startswith("exc"))
+    assert row[:3] == ["exc", "4", str(count)]
+    assert float(row[3]) == pytest.approx(count / 4 / 1e-3, rel=1e-3)
+    assert recording.traces["exc"]["node.v"].shape == (10, 1)
+    told = json.loads((out / "run.json").read_text())
+    assert set(told["read"]) == {"net.toml"}
+    for name in ("raster.png", "rate.png"):
+        assert (out / name).read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.slow
+def test_the_page_leads_from_sweeps_to_a_raster(run, tmp_path, monkeypatch):
+    page = (Path(__file__).parents[2] / "docs" / "networks.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    Path("net.toml").write_text(re.findall(r"```toml\n(.*?)```", page, re.DOTALL)[0])
+    block = re.findall(r"## From a fit to a raster\n\n```sh\n(.*?)```", page, re.DOTALL)[0]
+    for line in block.splitlines():
+        ended = run(*line.removeprefix("memjax ").split())
+        assert ended.status == 0, ended.err
+    assert Path("run", "raster.png").exists()
+    recording = network_run.load_recording("run")
+    assert recording.statistics["neurons"]["count"].sum() > 40
+
+
+def test_json_is_one_object_and_options_win_over_the_file(run, network, tmp_path):
+    out = tmp_path / "out"
+    options = ("--json", "--no-pictures", "--seed", 7, "--duration", 5e-4)
+    ended = run("run", network(), "--out", out, *options)
+    about = json.loads(ended.out)
+    assert about["duration_s"] == pytest.approx(5e-4)
+    assert about["files"] == ["recording.h5", "run.json"]
+    assert not (out / "raster.png").exists()
+    exc = about["groups"]["exc"]
+    assert exc["mean_rate_Hz"] == pytest.approx(exc["spikes"] / 4 / 5e-4)
+    assert about["groups"]["in"]["mean_cv"] is None
+    assert about["neuron_steps_per_s"] == pytest.approx(4 * 250 / about["wall_s"])
+    assert json.loads((out / "run.json").read_text())["seed"] == 7
+
+
+def test_a_run_goes_on_with_the_spikes_of_one_that_did_not_stop(run, network, tmp_path):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    assert run("run", network(), "--out", whole, "--no-pictures").status == 0
+    first = ("run", network(), "--out", parts, "--no-pictures")
+    assert run(*first, "--duration", 4e-4).status == 0
+    ended = run(*first, "--resume")
+    assert ended.status == 0, ended.err
+    assert "neuron-steps" not in ended.out  # part of the time was spent earlier
+    assert _spikes(parts) == _spikes(whole)
+    assert sum(len(m) for m, _ in _spikes(whole).values()) > 10
+
+
+def test_a_run_is_replaced_on_demand_only_and_by_the_same_network_resumed(
+    run, network, refused, tmp_path
+):
+    out = tmp_path / "out"
+    first = ("run", network(), "--out", out, "--no-pictures", "--duration", 2e-4)
+    assert run(*first).status == 0
+    kept = (out / "recording.h5").read_bytes()
+    assert "it exists already" in refused(*first)
+    assert "not the one that was run" in refused(*first, "--resume", "--seed", 4)
+    assert (out / "recording.h5").read_bytes() == kept
+    assert run(*first, "--force", "--seed", 4).status == 0
+    assert (out / "recording.h5").read_bytes() != kept
+    assert "not allowed with" in refused(*first, "--force", "--resume")
+    elsewhere = ("run", network(), "--out", tmp_path / "none", "--resume")
+    assert "no run to be read" in refused(*elsewhere)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        (
+            "level",
+            "levels",
+            "no key 'level'; in groups.exc.spike; allowed: level = a finite number",
+        ),
+        ("dt = 2e-6", "", "no key 'dt'; in the file; allowed: dt = a finite number > 0"),
+        ('"dense"', '"sparse"', "'sparse'; in projections[0].connect.rule; allowed: dense, "),
+        ("exc = [1]", "exc = [4]", "neuron 4; in record.watch.exc; allowed: 0 to 3"),
+        ("rate = 2000", "rate = -1", "in groups.in; allowed: >= 0 1/s"),
+        ("threshold-switch-neuron", "neuron", "in groups.exc.model; allowed: 1m1t1r, "),
+    ],
+)
+def test_a_wrong_file_is_one_line_and_leaves_nothing(network, refused, tmp_path, old, new, says):
+    assert says in refused("run", network(old, new), "--out", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_wrong_options_are_one_line(network, refused, tmp_path):
+    out = tmp_path / "out"
+    assert "No such file" in refused("run", tmp_path / "none.toml", "--out", out)
+    assert "in --devices; allowed: 1 to " in refused(
+        "run", network(), "--out", out, "--devices", 99
+    )
+    assert "in --duration" in refused("run", network(), "--out", out, "--duration", 0)
+    assert "--out" in refused("run", network())
+    assert not out.exists()
+
+
+def test_a_network_that_bursts_ends_with_status_three(run, network, tmp_path):
+    ended = run("run", network("weight = 0.05", "weight = 3e38"), "--out", tmp_path / "out")
+    assert (ended.status, ended.out) == (3, ""), ended
+    assert "of 'exc' is not finite" in ended.err
+    assert ended.err.count("\n") == 1
+
+
+def test_an_interrupt_says_how_to_go_on(run, network, tmp_path, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(network_run, "run_network", interrupted)
+    ended = run("run", network(), "--out", tmp_path / "out")
+    assert (ended.status, ended.out) == (130, "")
+    assert "the same command with --resume goes on" in ended.err
+
+
+def test_two_virtual_devices_spike_as_one(network, run, tmp_path):
+    one, two = tmp_path / "one", tmp_path / "two"
+    # So many neurons that both have some.
+    file = network("n = 4", "n = 600")
+    file.write_text(file.read_text().replace('"dense"', '"fixed_fan_in", fan_in = 5'))
+    words = ("run", file, "--no-pictures", "--duration", 4e-4)
+    assert run(*words, "--out", one).status == 0
+    command = [sys.executable, "-m", "memjax", *map(str, words), "--out", str(two)]
+    there = {**os.environ, "MEMJAX_CACHE": "off"}
+    ended = subprocess.run([*command, "--devices", "2"], env=there, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    assert _spikes(two) == _spikes(one)
+    assert len(set(_spikes(one)["exc"][0])) > 512

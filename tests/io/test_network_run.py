@@ -1,0 +1,157 @@
+"""Runs in folders: killed, interrupted, refused by the disk, resumed; the recording is that of an undisturbed run."""
+
+import errno
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from memjax import network as nw
+from memjax.errors import NetworkError, OutputError
+from memjax.io import network_run
+from memjax.io.network_run import load_recording, read_about, run_network
+from tests.network.conftest import same, spiking
+
+WATCH = {"cells": [0, 39]}
+SCRIPT = Path(__file__).parent / "in_a_folder.py"
+
+
+@pytest.fixture(scope="module")
+def undisturbed() -> nw.Recording:
+    """In memory, in one go."""
+    return nw.run(spiking(), 0.05, watch=WATCH)
+
+
+def _equal(a: nw.Recording, b: nw.Recording) -> bool:
+    """Spikes, traces and statistics to the last bit."""
+    traces = all(np.array_equal(x, b.traces["cells"][k]) for k, x in a.traces["cells"].items())
+    pairs = [(x, b.statistics[g][k]) for g, s in a.statistics.items() for k, x in s.items()]
+    return same(a, b) and traces and all(np.array_equal(x, y, equal_nan=True) for x, y in pairs)
+
+
+def test_a_run_in_parts_is_the_run_in_memory(tmp_path, undisturbed):
+    """Parts, checkpoint and recording; and a longer duration goes on where the run ended."""
+    folder = run_network(spiking(), 0.02, tmp_path / "run", watch=WATCH, every=0.0)
+    assert read_about(folder)["status"] == "done"
+    assert load_recording(folder).duration == pytest.approx(0.02)
+    run_network(spiking(), 0.05, folder, watch=WATCH, resume=True, every=0.0)
+    assert _equal(load_recording(folder), undisturbed)
+    assert not list((folder / "parts").iterdir())
+
+
+def test_ctrl_c_leaves_what_was_simulated(tmp_path, undisturbed):
+    """The first Ctrl-C ends after a stretch; the run goes on from there."""
+    folder = tmp_path / "run"
+
+    def interrupt():
+        while not list((folder / "parts").glob("*.h5")):
+            time.sleep(0.01)
+        signal.raise_signal(signal.SIGINT)
+
+    asking = threading.Thread(target=interrupt)
+    asking.start()
+    with pytest.raises(KeyboardInterrupt):
+        run_network(spiking(), 2.0, folder, watch=WATCH, every=0.0)
+    asking.join()
+    about = read_about(folder)
+    assert about["status"] == "interrupted"
+    part = load_recording(folder)
+    assert 0 < part.duration < 2.0
+    assert part.duration == pytest.approx(about["simulated_s"])
+    longer = max(0.05, part.duration)
+    run_network(spiking(), longer, folder, watch=WATCH, resume=True)
+    assert _equal(load_recording(folder), nw.run(spiking(), longer, watch=WATCH))
+
+
+def test_a_full_disk_and_a_vanished_folder(tmp_path, monkeypatch, undisturbed):
+    """What was written stays, the error says how to go on, and it does."""
+    folder, count = tmp_path / "run", 0
+    sync = os.fsync
+
+    def full(descriptor):
+        nonlocal count
+        count += 1
+        if count == 6:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OutputError, match=r"No space left.*--resume"):
+        run_network(spiking(), 0.05, folder, watch=WATCH, every=0.0)
+    monkeypatch.setattr(os, "fsync", sync)
+    run_network(spiking(), 0.05, folder, watch=WATCH, resume=True)
+    assert _equal(load_recording(folder), undisturbed)
+
+    def vanished(descriptor):
+        shutil.rmtree(folder, ignore_errors=True)
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", vanished)
+    with pytest.raises(OutputError, match=r"No such file.*--resume"):
+        run_network(spiking(), 0.01, folder, force=True)
+
+
+def test_a_second_run_on_the_folder_is_refused(tmp_path):
+    """While one writes, and afterwards without force; the first one's data stay."""
+    folder = run_network(spiking(), 0.01, tmp_path / "run")
+    before = (folder / "recording.h5").read_bytes()
+    with network_run._locked(folder), pytest.raises(OutputError, match="another run"):
+        run_network(spiking(), 0.02, folder, resume=True)
+    with network_run._locked(folder), pytest.raises(OutputError, match="another run"):
+        run_network(spiking(), 0.02, folder, force=True)
+    with pytest.raises(OutputError, match="exists already"):
+        run_network(spiking(), 0.01, folder)
+    assert (folder / "recording.h5").read_bytes() == before
+
+
+def test_another_network_is_not_resumed(tmp_path):
+    """A changed weight or seed is another network."""
+    folder = run_network(spiking(), 0.01, tmp_path / "run")
+    other = nw.Network(**{**vars(spiking()), "seed": 5})
+    with pytest.raises(NetworkError, match="not the one that was run"):
+        run_network(other, 0.02, folder, resume=True)
+    with pytest.raises(OutputError, match="no run to be read"):
+        run_network(other, 0.02, tmp_path / "none", resume=True)
+
+
+def _killed(folder: Path, kills: int, seed: int) -> nw.Recording:
+    """A run that is killed at random moments, then left alone."""
+    chance = random.Random(seed)
+    words = [sys.executable, str(SCRIPT), str(folder)]
+    for _ in range(kills):
+        process = subprocess.Popen(words)
+        while process.poll() is None and not (folder / "run.json").exists():
+            time.sleep(0.01)
+        try:
+            process.wait(timeout=chance.uniform(0.0, 4.0))
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+    subprocess.run(words, check=True)
+    return load_recording(folder)
+
+
+@pytest.mark.slow
+def test_a_killed_run_ends_with_the_same_spikes(tmp_path):
+    """SIGKILL at three random moments."""
+    expected = nw.run(spiking(), 0.5, watch=WATCH)
+    found = _killed(tmp_path / "run", 3, seed=0)
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "done"
+    assert _equal(found, expected)
+
+
+@pytest.mark.study
+@pytest.mark.timeout(1200)
+def test_a_run_killed_twenty_times(tmp_path):
+    """SIGKILL at twenty random moments."""
+    found = _killed(tmp_path / "run", 20, seed=1)
+    assert _equal(found, nw.run(spiking(), 0.5, watch=WATCH))

@@ -1,0 +1,34 @@
+"""A network on so many devices of so many processes: a digest of its spikes as JSON."""
+
+import hashlib
+import json
+import sys
+
+import jax
+
+from memjax.programs import fuse_small_loops
+
+fuse_small_loops()
+jax.config.update("jax_num_cpu_devices", int(sys.argv[1]))
+if len(sys.argv) > 2:
+    jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    jax.distributed.initialize(f"127.0.0.1:{sys.argv[2]}", 2, int(sys.argv[3]))
+
+from memjax import network as nw  # noqa: E402
+from tests.network.conftest import spiking  # noqa: E402
+
+found = nw.run(spiking(1100), 0.01, watch={"cells": [0, 700, 1099]})
+digest = hashlib.sha256()
+for spikes in found.spikes.values():
+    for x in spikes:
+        digest.update(x.tobytes())
+for x in found.traces["cells"].values():
+    digest.update(x.tobytes())
+for x in found.statistics["cells"].values():
+    digest.update(x.tobytes())
+about = {
+    "devices": len(jax.devices()),
+    "spikes": len(found.spikes["cells"][0]),
+    "digest": digest.hexdigest(),
+}
+print(json.dumps(about))

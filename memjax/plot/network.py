@@ -15,10 +15,23 @@ _COLORS = (MEASURED, SIMULATED, SECOND, "#c98a1b", "#7a5195", "#5b8c3a")
 _BINS = 200
 """Bins of a rate by default, at most."""
 
+_DASHES, _COLUMNS = 100_000, 2000
+"""Dashes of a group beyond which those within one of so many columns are drawn once."""
+
 
 def _chosen(n: int, most: int) -> Int[np.ndarray, " some"]:
     """An even choice of at most so many members."""
     return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(int))
+
+
+def _apart(y: np.ndarray, time: np.ndarray, duration: float) -> tuple[np.ndarray, np.ndarray]:
+    """Spikes, of very many those alone that do not fall on another one in the picture."""
+    if len(time) <= _DASHES:
+        return y, time
+    _, row = np.unique(y, return_inverse=True)
+    place = row * (_COLUMNS + 1) + np.floor(time / duration * _COLUMNS).astype(int)
+    _, first = np.unique(place, return_index=True)
+    return y[first], time[first]
 
 
 def network_raster(recording: Recording, *, ax: Any = None, most: int = 200) -> Any:
@@ -48,7 +61,7 @@ def network_raster(recording: Recording, *, ax: Any = None, most: int = 200) -> 
         place = np.full(recording.sizes[name], np.nan)
         place[members] = base + (np.arange(len(members)) + 0.5) * height / len(members)
         y, half = place[number], 0.4 * height / len(members)
-        y, time = y[np.isfinite(y)], time[np.isfinite(y)]
+        y, time = _apart(y[np.isfinite(y)], time[np.isfinite(y)], recording.duration)
         color = _COLORS[k % len(_COLORS)]
         ax.vlines(time, y - half, y + half, color=color, lw=0.8, label=name)
         if k:

@@ -1,5 +1,6 @@
 """memjax run: what it writes and says, how it goes on, and what it refuses."""
 
+import importlib.util
 import json
 import os
 import re
@@ -102,6 +103,17 @@ def test_json_is_one_object_and_options_win_over_the_file(run, network, tmp_path
     assert about["groups"]["in"]["mean_cv"] is None
     assert about["neuron_steps_per_s"] == pytest.approx(4 * 250 / about["wall_s"])
     assert json.loads((out / "run.json").read_text())["seed"] == 7
+
+
+def test_without_matplotlib_there_are_no_pictures_but_a_recording(
+    run, network, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    ended = run("run", network(), "--out", tmp_path / "out", "--duration", 2e-4)
+    assert ended.status == 0, ended.err
+    assert "note: no pictures without matplotlib" in ended.err
+    assert "raster.png" not in ended.out
+    assert (tmp_path / "out" / "recording.h5").exists()
 
 
 def test_a_run_goes_on_with_the_spikes_of_one_that_did_not_stop(run, network, tmp_path):

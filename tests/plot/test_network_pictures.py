@@ -48,6 +48,18 @@ def test_of_a_large_group_an_even_choice_is_shown_and_said():
     assert [t.get_text() for t in ax.get_yticklabels()] == ["many\n11 of 1001", "silent\n3"]
 
 
+def test_of_very_many_spikes_those_that_fall_together_are_drawn_once():
+    # Two members fire twice each 0.1 us, which no picture shows, a third one once.
+    times = np.sort(np.tile(np.arange(0, 1e-2, 1e-7), 2))
+    recording = _recording(a=(3, [*np.arange(len(times)) % 2, 2], [*times, 9e-3]))
+    with style():
+        marks = _marks(network_raster(recording).collections[0])
+    rows, count = np.unique(marks[:, 1], return_counts=True)
+    np.testing.assert_allclose(rows, [0.5, 1.5, 2.5])
+    np.testing.assert_allclose(count, [2000, 2000, 1], atol=1)
+    assert (marks[:, 0].min(), marks[-1].tolist()) == (0.0, [9e-3, 2.5])
+
+
 def test_rates_are_spikes_per_member_and_bin():
     # Four members that fire together in the middle of the second millisecond of ten.
     recording = _recording(a=(4, range(4), [1.5e-3] * 4), b=(2, [], []))

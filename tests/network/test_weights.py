@@ -190,7 +190,7 @@ def test_devices_that_are_not_there_are_named():
     net = _learning()
     other = nw.ConductanceOf(group="cells", element="weight", scale=1.0)
     about = {**vars(net.projections[0]), "weight": other}
-    with pytest.raises(NetworkError, match=r"no device 'weight'.*allowed: "):
+    with pytest.raises(NetworkError, match="no device 'weight'"):
         nw.Network(groups=net.groups, projections=[nw.Projection(**about)], dt=STEP)
     about["weight"] = nw.ConductanceOf(group="none", element="weight", scale=1.0)
     with pytest.raises(NetworkError, match="no group 'none' of 2 circuits"):

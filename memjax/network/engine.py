@@ -260,7 +260,9 @@ class Engine:
             if name in self.plan.layouts:
                 program = self.neurons[name]
                 run = lambda x, at: program.chunk(*x, at, room.each)  # noqa: E731, B023
-                run = one_kernel(run) if self._whole else run
+                # XLA inlines a loop of one round, and ends the process at such a call outside of one.
+                several = self.plan.layouts[name].blocks > self.plan.shards
+                run = one_kernel(run) if self._whole and several else run
                 given = (own, groups[name], arrivals[name])
                 groups[name], found, slots = lax.map(lambda x: run(x, first), given)  # noqa: B023
                 slots = slots.reshape(-1, room.each)

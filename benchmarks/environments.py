@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.records import ROOT, Recorder
@@ -29,8 +30,18 @@ def _digest(name: str) -> str:
     return hashlib.sha256((REQUIREMENTS / f"{name}.txt").read_bytes()).hexdigest()
 
 
+def _given(name: str) -> str:
+    """The variable of the environment that may name a peer's interpreter, as MEMJAX_BRIAN2."""
+    return "MEMJAX_" + name.upper().replace("-", "_")
+
+
 def python_of(name: str) -> Path | None:
-    """The interpreter of a peer's environment; None where it is not built or is out of date."""
+    """The interpreter that a peer's own variable names, else that of its environment; None where neither is there.
+
+    An environment out of date counts as missing.
+    """
+    if os.environ.get(_given(name)):
+        return Path(os.environ[_given(name)])
     stamp = folder() / name / "requirements.sha256"
     current = stamp.exists() and stamp.read_text() == _digest(name)
     return folder() / name / "bin" / "python" if current else None
@@ -52,6 +63,25 @@ def build(name: str) -> Path:
     return python
 
 
+def asked(peer: str, script: Path, job: dict) -> tuple[dict | None, str, str]:
+    """What a peer's script answers to a job; else nothing, a status and its reason."""
+    python = python_of(peer)
+    if python is None:
+        how = f"python -m benchmarks peers --only {peer}, or {_given(peer)}=/path/to/python"
+        return None, "skipped", f"not built: {how}"
+    return heard([str(python), str(script)], job)
+
+
+def heard(command: Sequence[str], job: dict) -> tuple[dict | None, str, str]:
+    """What a process answers to a job on its last line; else nothing, a status and its last words."""
+    done = subprocess.run(
+        command, input=json.dumps(job), capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    if done.returncode != 0:
+        return None, "failed", " | ".join(done.stderr.strip().splitlines()[-5:])
+    return json.loads(done.stdout.strip().splitlines()[-1]), "ok", ""
+
+
 def run_peer(record: Recorder, peer: str, script: Path, *, job: dict, variant: str) -> None:
     """Run a peer's script with its own Python and record what it says.
 
@@ -69,20 +99,11 @@ def run_peer(record: Recorder, peer: str, script: Path, *, job: dict, variant: s
     variant : str
         The name of the result.
     """
-    python = python_of(peer)
-    if python is None:
-        fix = f"not built: python -m benchmarks peers --only {peer}"
-        record.write(variant, status="skipped", reason=fix, peer=peer)
-        return
     start = time.perf_counter()
-    done = subprocess.run(
-        [str(python), str(script)], input=json.dumps(job), capture_output=True, text=True
-    )
-    if done.returncode != 0:
-        tail = " | ".join(done.stderr.strip().splitlines()[-5:])
-        record.write(variant, status="failed", reason=tail, peer=peer)
+    said, status, reason = asked(peer, script, job)
+    if said is None:
+        record.write(variant, status=status, reason=reason, peer=peer)
         return
-    said = json.loads(done.stdout.strip().splitlines()[-1])
     said["extra"] = said.get("extra", {}) | {"process_s": time.perf_counter() - start}
     times = Times(run=said.pop("run_s"))
     record.ok(

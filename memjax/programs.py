@@ -77,26 +77,6 @@ def fuse_small_loops() -> None:
         os.environ["XLA_FLAGS"] = f"{flags} {_ONE_KERNEL}".strip()
 
 
-def one_kernel(f: T) -> T:
-    """A function of arrays that XLA compiles as one for a processor, its loops included.
-
-    What `fuse_small_loops` does to all loops up to a size, without a flag of the process; a step of many
-    operations on few hundred numbers takes half the time. The attributes are XLA's own: one that does not
-    know them takes no notice. What it cannot hold (scatters, sorts, calls of libraries, arrays large enough for
-    several threads) makes the compilation fail with a JaxRuntimeError.
-    """
-    from jax.experimental.xla_metadata import set_xla_metadata
-
-    @functools.wraps(f)
-    def wrapper(*args):
-        if jax.default_backend() != "cpu":
-            return f(*args)
-        with set_xla_metadata(xla_cpu_small_call="true", inlineable="false"):
-            return jax.jit(f)(*args)
-
-    return cast(T, wrapper)
-
-
 def quick() -> dict[str, Any]:
     """Options of XLA for programs of many small operations: a third less time to compile, as fast to run."""
     return {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 1}

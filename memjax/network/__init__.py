@@ -20,3 +20,4 @@ from .network import Network as Network
 from .projection import Projection as Projection, Receptor as Receptor
 from .recording import Recording as Recording, Stretch as Stretch
 from .simulation import Simulation as Simulation, run as run
+from .weights import ConductanceOf as ConductanceOf, DriftWeights as DriftWeights

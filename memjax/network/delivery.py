@@ -1,5 +1,6 @@
 """From spikes to arrivals: lists of those who fired, and what they add to their targets."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
@@ -26,10 +27,10 @@ def listed(slots, found, offset, room: int):
     return number.astype(jnp.int32), step.astype(jnp.int32), total, jnp.max(found)
 
 
-def delivered(arrivals, table: State, rows: Rows, block: int, spikes: tuple):
-    """Arrivals with those of a list of spikes."""
+def delivered(arrivals, table: State, rows: Rows, block: int, spikes: tuple, weigh: Callable):
+    """Arrivals with those of a list of spikes; ``weigh(edges)`` gives weights."""
     number, step, total = spikes
-    first, target, weight = table["first"], table["target"], table["weight"]
+    first, target = table["first"], table["target"]
     along, beyond = jnp.arange(rows.longest, dtype=jnp.int32), arrivals.size
 
     def some(k, arrivals):
@@ -42,8 +43,7 @@ def delivered(arrivals, table: State, rows: Rows, block: int, spikes: tuple):
         edge = jnp.where(there, edge, 0)
         when = step[jnp.minimum(at, step.size - 1)]
         place = jnp.where(there, target[edge] + (when * block)[:, None], beyond)
-        w = jnp.broadcast_to(weight, edge.shape) if weight.ndim == 0 else weight[edge]
-        w = (rows.sign * w).astype(arrivals.dtype)
+        w = jnp.broadcast_to(rows.sign * weigh(edge), edge.shape).astype(arrivals.dtype)
         return arrivals.at[place.ravel()].add(w.ravel(), mode="drop")
 
     if rows.longest == 0:

@@ -7,8 +7,10 @@ alone, its states in a core's cache, with its arrivals laid out step by step; th
 the arrivals of its targets, a delay later. What connections cost follows the spikes, not the steps.
 """
 
-from collections.abc import Mapping
+import zlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -18,18 +20,23 @@ from jax import lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec as Spec
 
 from ..noise import device_key, words
-from ..programs import one_kernel, understood
+from ..programs import understood
 from ..solve.batch import wide
 from .delivery import delivered, listed
 from .groups import Neurons, Poisson, SpikeList
 from .neuron_program import NeuronProgram, State
 from .plan import Plan
+from .plasticity import Programming
 from .poisson import poisson_begin, poisson_chunk, poisson_rates
+from .weights import ConductanceOf, DriftWeights
 
 AXIS = "shard"
 """Name of the axis of devices."""
 
 _NEVER = 2**31 - 1
+
+_OF_DEVICES = ("edge", "post", "first_in", "edge_in")
+"""Tables of connections whose weights are devices."""
 
 
 @dataclass(frozen=True)
@@ -74,11 +81,15 @@ class Engine:
             n: NeuronProgram(x, dt=at.dt, steps=at.steps, dtype=self.dtype)
             for n, x in plan.layouts.items()
         }
+        self.programming = {
+            k: Programming(r.devices, r, clock=at, dtype=self.dtype)
+            for k, (*_, r) in enumerate(plan.rows)
+            if isinstance(r.devices, DriftWeights)
+        }
         self.mesh = Mesh(np.asarray(devices), (AXIS,))
         self.split, self.same = (NamedSharding(self.mesh, s) for s in (Spec(AXIS), Spec()))
         self.fixed = self._fixed(seed)
         self._programs: dict = {}
-        self._whole = True
 
     def _put(self, tree: Any, sharding: NamedSharding) -> Any:
         """Arrays on the devices."""
@@ -109,12 +120,23 @@ class Engine:
                 found["groups"][name] = self._put(own, self.split)
             else:
                 found["groups"][name] = self._put(self._source(seed, number, group), self.same)
-        for _, _, _, r in self.plan.rows:
+        for k, (_, _, _, r) in enumerate(self.plan.rows):
+            own: State = {"first": r.first, "target": r.target}
+            own |= {n: x for n in _OF_DEVICES if (x := getattr(r, n)) is not None}
+            if k in self.programming:
+                own["key"] = self._edge_keys(seed, self.plan.names[k], np.asarray(r.edge))
             scalar = r.weight.ndim == 0
-            table = self._put({"first": r.first, "target": r.target}, self.split)
-            weight = self._put(r.weight, self.same if scalar else self.split)
-            found["rows"].append(table | {"weight": weight})
+            table = self._put(own, self.split)
+            found["rows"].append(
+                table | {"weight": self._put(r.weight, self.same if scalar else self.split)}
+            )
         return found
+
+    def _edge_keys(self, seed: int, name: str, edge: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Words of the noise of devices: they depend on seed, projection and number of the edge."""
+        own = zlib.crc32(name.encode()) & 0x7FFFFFFF
+        keys = self._keys(seed, own, int(edge.max(initial=0)) + 1)
+        return tuple(w[edge] for w in keys)
 
     def _source(self, seed: int, number: int, group: Poisson | SpikeList) -> State:
         """Numbers of a group of sources."""
@@ -145,7 +167,8 @@ class Engine:
                 groups[name] = self._put(jax.jit(poisson_begin)(own), self.same)
             else:
                 groups[name] = {"count": self._put(np.zeros(group.n, np.int32), self.same)}
-        return {"groups": groups, "ring": ring}
+        weights = {str(k): self._put(p.begin(), self.split) for k, p in self.programming.items()}
+        return {"groups": groups, "ring": ring, "weights": weights}
 
     def ring(self, room: Room, old: State | None = None) -> State:
         """Lists of spikes that are still to arrive: none, or those of smaller ones."""
@@ -167,20 +190,13 @@ class Engine:
             n: self._put(x, self.split if n in self.plan.layouts else self.same)
             for n, x in state["groups"].items()
         }
-        return {"groups": kept, "ring": self._put(state["ring"], self.same)}
+        weights = self._put(state["weights"], self.split)
+        return {"groups": kept, "ring": self._put(state["ring"], self.same), "weights": weights}
 
-    def program(self, room: Room, most: int, state: State):
-        """Compiled for states like this one: ``run(fixed, state, first, count)`` of up to `most` chunks."""
+    def program(self, room: Room, most: int):
+        """Compiled: ``run(fixed, state, first, count)`` of up to `most` chunks."""
         if (room, most) not in self._programs:
-            given = (self.fixed, state, np.int32(0), np.int32(0))
-            try:
-                found = self._compiled(room, most).lower(*given).compile()
-            except jax.errors.JaxRuntimeError:
-                if not self._whole:
-                    raise
-                self._whole = False  # a circuit with something that `one_kernel` cannot hold
-                found = self._compiled(room, most).lower(*given).compile()
-            self._programs[room, most] = found
+            self._programs[room, most] = self._compiled(room, most)
         return self._programs[room, most]
 
     def _compiled(self, room: Room, most: int):
@@ -207,14 +223,11 @@ class Engine:
 
         by_group = {n: Spec(AXIS) if n in self.plan.layouts else Spec() for n in self.plan.groups}
         by_row = [
-            {
-                "first": Spec(AXIS),
-                "target": Spec(AXIS),
-                "weight": Spec(AXIS) if r.weight.ndim else Spec(),
-            }
-            for *_, r in self.plan.rows
+            dict.fromkeys(table, Spec(AXIS)) | ({} if r.weight.ndim else {"weight": Spec()})
+            for table, (*_, r) in zip(self.fixed["rows"], self.plan.rows, strict=True)
         ]
-        ours, states = {"groups": by_group, "rows": by_row}, {"groups": by_group, "ring": Spec()}
+        ours = {"groups": by_group, "rows": by_row}
+        states = {"groups": by_group, "ring": Spec(), "weights": Spec(AXIS)}
         mapped = jax.shard_map(
             run,
             mesh=self.mesh,
@@ -251,20 +264,20 @@ class Engine:
         return found
 
     def _chunk(self, fixed: State, state: State, k, room: Room):
-        """State after a chunk; its spikes, what is watched; by group the most spikes of one and of all, and stiffness."""
+        """State after a chunk; spikes; what is watched; by group the most spikes of one and of all, and stiffness."""
         at, groups, ring = self.plan.clock, dict(state["groups"]), dict(state["ring"])
-        arrivals = {n: self._arrivals(n, fixed, ring, k) for n in self.plan.layouts}
+        weights = jax.tree.map(lambda x: x[0], state["weights"])
+        conductances = self._conductances(fixed, groups)
+        arrivals = {
+            n: self._arrivals(n, fixed, ring, k, weights, conductances) for n in self.plan.layouts
+        }
         first, spikes, worst = k * at.steps, {}, {}
         for name, size in room.all:
             own = fixed["groups"][name]
             if name in self.plan.layouts:
                 program = self.neurons[name]
-                run = lambda x, at: program.chunk(*x, at, room.each)  # noqa: E731, B023
-                # XLA inlines a loop of one round, and ends the process at such a call outside of one.
-                several = self.plan.layouts[name].blocks > self.plan.shards
-                run = one_kernel(run) if self._whole and several else run
-                given = (own, groups[name], arrivals[name])
-                groups[name], found, slots = lax.map(lambda x: run(x, first), given)  # noqa: B023
+                run = lambda x: program.chunk(x[0], x[1], x[2], first, room.each)  # noqa: E731, B023
+                groups[name], found, slots = lax.map(run, (own, groups[name], arrivals[name]))
                 slots = slots.reshape(-1, room.each)
                 offset = lax.axis_index(AXIS) * slots.shape[0]
                 here = listed(slots, found, offset, size)
@@ -282,7 +295,9 @@ class Engine:
             )
             stiff = self._stiffness(name, own, groups[name])
             spikes[name], worst[name] = kept, (each.astype(jnp.int32), total, stiff)
-        state = {"groups": groups, "ring": ring}
+        weights = self._programmed(fixed, weights, ring, k, (state["groups"], groups), spikes)
+        weights = jax.tree.map(lambda x: x[None], weights)
+        state = {"groups": groups, "ring": ring, "weights": weights}
         return state, (spikes, self._seen(fixed, state)), worst
 
     def _stiffness(self, name: str, own: State, state: State):
@@ -292,19 +307,68 @@ class Engine:
         each = jax.vmap(jax.vmap(self.neurons[name].stiffness))
         return lax.pmax(jnp.max(each(own, state["parts"], state["input"])), AXIS)
 
-    def _arrivals(self, name: str, fixed: State, ring: State, k) -> list:
+    def _table(self, fixed: State, k: int) -> State:
+        """Connections, as far as this shard has them."""
+        table, rows = fixed["rows"][k], self.plan.rows[k][3]
+        own = {n: jax.tree.map(lambda x: x[0], x) for n, x in table.items() if n != "weight"}
+        return own | {"weight": table["weight"][0] if rows.weight.ndim else table["weight"]}
+
+    def _due(self, ring: State, k: int, chunk) -> tuple:
+        """Spikes that arrive in a chunk through connections."""
+        pre, _, _, rows = self.plan.rows[k]
+        slot = (chunk - rows.exchanges) % self.plan.memory(pre)
+        return jax.tree.map(lambda x: x[slot], ring[pre])
+
+    def _arrivals(
+        self, name: str, fixed: State, ring: State, chunk, weights: State, conductances: dict
+    ) -> list:
         """What arrives at a group's neurons in each step of a chunk, by receptor, in blocks."""
         of, steps = self.plan.layouts[name], self.plan.clock.steps
         blocks = of.blocks // self.plan.shards
         found = [jnp.zeros(blocks * steps * of.block, self.dtype) for _ in of.receptors]
-        for (pre, post, receptor, rows), table in zip(self.plan.rows, fixed["rows"], strict=True):
-            if post == name:
-                own = table | {n: table[n][0] for n in ("first", "target")}
-                own |= {"weight": table["weight"][0] if rows.weight.ndim else table["weight"]}
-                slot = (k - rows.exchanges) % self.plan.memory(pre)
-                spikes = jax.tree.map(lambda x: x[slot], ring[pre])  # noqa: B023
-                found[receptor] = delivered(found[receptor], own, rows, of.block, spikes)
+        for k, (_, post, receptor, rows) in enumerate(self.plan.rows):
+            if post != name:
+                continue
+            table = self._table(fixed, k)
+            weigh = self._weigh(k, table, weights, conductances)
+            due = self._due(ring, k, chunk)
+            found[receptor] = delivered(found[receptor], table, rows, of.block, due, weigh)
         return [x.reshape(blocks, steps, of.block) for x in found]
+
+    def _weigh(self, k: int, table: State, weights: State, conductances: dict) -> Callable:
+        """Weights of edges of connections."""
+        devices, weight = self.plan.rows[k][3].devices, table["weight"]
+        if isinstance(devices, DriftWeights):
+            return lambda edge: self.programming[k].weight(weights[str(k)], edge)
+        if isinstance(devices, ConductanceOf):
+            g = conductances[devices]
+            return lambda edge: devices.scale * (g[table["edge"][edge]] - devices.reference)
+        return (lambda edge: weight) if weight.ndim == 0 else (lambda edge: weight[edge])
+
+    def _conductances(self, fixed: State, groups: State) -> dict[ConductanceOf, Any]:
+        """Conductances of devices in circuits that are weights, of all shards [S]."""
+        found = {}
+        for *_, r in self.plan.rows:
+            d = r.devices
+            if isinstance(d, ConductanceOf) and d not in found:
+                read = jax.vmap(jax.vmap(partial(self.neurons[d.group].conductance, d)))
+                g = read(fixed["groups"][d.group]["values"], groups[d.group]["parts"])
+                found[d] = lax.all_gather(g.reshape(-1), AXIS, tiled=True)
+        return found
+
+    def _programmed(
+        self, fixed: State, weights: State, ring: State, chunk, groups: tuple, spikes: State
+    ) -> State:
+        """Devices after the pulses of a chunk, given groups before and after it."""
+        found, first = dict(weights), chunk * self.plan.clock.steps
+        for k, program in self.programming.items():
+            _, post, _, _ = self.plan.rows[k]
+            last = tuple(g[post]["last"].reshape(-1) for g in groups)
+            table, own = self._table(fixed, k), found[str(k)]
+            own = program.arrivals(table, own, self._due(ring, k, chunk), last, first)
+            offset = lax.axis_index(AXIS) * last[0].shape[0]
+            found[str(k)] = program.fired(table, own, spikes[post], offset, first)
+        return found
 
     def _gathered(self, here: tuple, room: int) -> tuple:
         """Spikes of all shards, members in order."""

@@ -16,6 +16,7 @@ from ..params import quiet
 from ..scaling import Scaled
 from ..solver import semi_implicit_euler_step
 from .plan import Layout
+from .weights import ConductanceOf
 
 State = dict[str, Any]
 
@@ -150,6 +151,15 @@ class NeuronProgram:
         system = self.own(own["values"]).system
         state = {s.name: parts[s.name] * s.scale for s in system.specs}
         return system.shown(state, self.drive(system, parts, inputs, own["bias"]))
+
+    def conductance(self, of: ConductanceOf, values: dict, parts: State):
+        """Conductance of a device of the circuit [S]."""
+        system: Any = self.own(values).system
+        device, v = system.devices[of.element], jnp.asarray(of.read_voltage, self.dtype)
+        scale = {s.name: s.scale for s in system.specs}
+        names = [s.name for s in device.states]
+        own = {n: parts[f"{of.element}.{n}"] * scale[f"{of.element}.{n}"] for n in names}
+        return device.current(jnp.zeros((), self.dtype), own, v, self.scaled.env) / v
 
     def stiffness(self, own: State, parts: State, inputs: list):
         """Largest rate at which a state that is taken explicitly acts on itself, times the step [1]."""

@@ -1,8 +1,9 @@
 """A network in whole numbers: steps, chunks, blocks of neurons, rows of connections."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -10,6 +11,7 @@ from jaxtyping import Float, Int
 from ..errors import NetworkError
 from .groups import Group, Neurons
 from .projection import Projection, Receptor
+from .weights import ConductanceOf, DriftWeights
 
 BLOCK = 512
 """Neurons that advance together: their states stay in a core's cache, their steps are whole vectors."""
@@ -93,9 +95,7 @@ class Rows:
     ----------
     exchanges : int
         Their delay.
-    sign : float
-        +1, or -1 for the end of a rectangular pulse.
-    first : Int[np.ndarray, "shards pre+1"]
+    first : Int[np.ndarray, "shards sources"]
         Where the rows begin.
     target : Int[np.ndarray, "shards edges"]
         Place of the target in a shard's arrivals, at the first step.
@@ -103,14 +103,32 @@ class Rows:
         Weights.
     longest : int
         Of a row.
+    sign : float
+        +1, or -1 for the end of a rectangular pulse.
+    devices : ConductanceOf or DriftWeights, optional
+        What the weights are; the fields below are theirs.
+    edge : Int[np.ndarray, "shards edges"]
+        Number of each among the projection's edges.
+    post : Int[np.ndarray, "shards edges"]
+        Number of the target in its shard, where devices are programmed.
+    first_in, edge_in : Int[np.ndarray, "shards places"]
+        The same by target: where its rows begin, and places in the rows by source.
+    longest_in : int
+        Of a row by target.
     """
 
     exchanges: int
-    sign: float
     first: Int[np.ndarray, "shards sources"]
     target: Int[np.ndarray, "shards edges"]
     weight: Float[np.ndarray, "..."]
     longest: int
+    sign: float = 1.0
+    devices: ConductanceOf | DriftWeights | None = None
+    edge: Int[np.ndarray, "shards edges"] | None = None
+    post: Int[np.ndarray, "shards edges"] | None = None
+    first_in: Int[np.ndarray, "shards places"] | None = None
+    edge_in: Int[np.ndarray, "shards edges"] | None = None
+    longest_in: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,7 +206,8 @@ def rows(p: Projection, n_pre: int, of: Layout, at: Clock, *, shards: int, dtype
             raise NetworkError(
                 f"member {x.min()} to {x.max()} of {what!r}", where=p.where, allowed=f"0 to {n - 1}"
             )
-    weight = np.asarray(p.weight, dtype)
+    devices = p.weight if isinstance(p.weight, ConductanceOf | DriftWeights) else None
+    weight = np.asarray(0.0 if devices is not None else p.weight, dtype)
     if p.edges.delay is None:
         delays = np.array([at.exchanges(p.delay, where=f"delay of {p.where}")])
         which = None
@@ -199,44 +218,86 @@ def rows(p: Projection, n_pre: int, of: Layout, at: Clock, *, shards: int, dtype
     for k, delay in enumerate(delays):
         some = slice(None) if which is None else np.flatnonzero(which == k)
         w = weight if weight.ndim == 0 else weight[some]
-        one = _table(pre[some], post[some], w, n_pre, of, at, shards)
-        found.append(Rows(int(delay), 1.0, *one))
+        one = _by_source(pre[some], post[some], w, n_pre, of, at, shards)
+        about = _of_devices(devices, one, np.arange(len(pre))[some]) if devices is not None else {}
+        found.append(Rows(exchanges=int(delay), **_padded(one, of, at), **about))
         if p.receptor.width is not None:
             later = at.exchanges(p.receptor.width, where=f"width of {p.where}")
-            found.append(Rows(int(delay) + later, -1.0, *one))
+            found.append(replace(found[-1], exchanges=int(delay) + later, sign=-1.0))
     return found
 
 
-def _table(pre, post, weight, n_pre: int, of: Layout, at: Clock, shards: int):
-    """Rows by source for each shard, padded to equal lengths."""
+@dataclass(frozen=True, eq=False)
+class _Table:
+    """Connections to the neurons of one shard, by source: their order, where rows begin, targets, weights."""
+
+    order: Int[np.ndarray, " edges"]
+    first: Int[np.ndarray, " sources"]
+    post: Int[np.ndarray, " edges"]
+    weight: Float[np.ndarray, "..."]
+    size: int
+
+
+def _by_source(pre, post, weight, n_pre: int, of: Layout, at: Clock, shards: int) -> list[_Table]:
+    """One table per shard."""
     own = of.blocks // shards * of.block
     tables = []
     for s in range(shards):
-        here = (
-            slice(None)
-            if shards == 1
-            else np.flatnonzero((post >= s * own) & (post < (s + 1) * own))
-        )
-        a, b = pre[here], post[here] - s * own
+        here = np.flatnonzero((post >= s * own) & (post < (s + 1) * own)) if shards > 1 else None
+        a, b = (x if here is None else x[here] for x in (pre, post))
         order = np.argsort(a, kind="stable")
         first = np.zeros(n_pre + 1, np.int64)
         np.cumsum(np.bincount(a, minlength=n_pre), out=first[1:])
-        b = b[order]
-        target = (b // of.block * at.steps * of.block + b % of.block).astype(np.int32)
-        tables.append((first, target, weight if weight.ndim == 0 else weight[here][order]))
-    most = max(len(t[1]) for t in tables)
-    if most * 1.0 >= 2**31 or of.size * at.steps >= 2**31:
+        w = weight if weight.ndim == 0 else (weight if here is None else weight[here])[order]
+        whole = order if here is None else here[order]
+        tables.append(_Table(whole, first, b[order] - s * own, w, own))
+    most = max(len(t.post) for t in tables)
+    if most >= 2**31 or of.size * at.steps >= 2**31:
         raise NetworkError(
             f"{most} connections, {of.size * at.steps} arrivals of {of.group.name!r} on one device",
             allowed="fewer than 2^31",
             fix="fewer steps between exchanges, or more devices",
         )
-    longest = max(int(np.max(np.diff(t[0]), initial=0)) for t in tables)
-    pad = lambda x: np.pad(x, (0, most - len(x)))  # noqa: E731
-    first = np.stack([t[0] for t in tables]).astype(np.int32)
-    target = np.stack([pad(t[1]) for t in tables])
-    weights = weight if weight.ndim == 0 else np.stack([pad(t[2]) for t in tables])
-    return first, target, weights, longest
+    return tables
+
+
+def _stacked(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Tables of all shards, padded to equal lengths."""
+    most = max(len(x) for x in parts)
+    return np.stack([np.pad(x, (0, most - len(x))) for x in parts])
+
+
+def _longest(firsts: Sequence[np.ndarray]) -> int:
+    """Of all rows."""
+    return max(int(np.max(np.diff(x), initial=0)) for x in firsts)
+
+
+def _padded(tables: list[_Table], of: Layout, at: Clock) -> dict[str, Any]:
+    """What delivery needs of each shard."""
+    place = lambda b: b // of.block * at.steps * of.block + b % of.block  # noqa: E731
+    scalar = tables[0].weight.ndim == 0
+    return {
+        "first": np.stack([t.first for t in tables]).astype(np.int32),
+        "target": _stacked([place(t.post).astype(np.int32) for t in tables]),
+        "weight": tables[0].weight if scalar else _stacked([t.weight for t in tables]),
+        "longest": _longest([t.first for t in tables]),
+    }
+
+
+def _of_devices(devices: Any, tables: list[_Table], number: np.ndarray) -> dict[str, Any]:
+    """What weights that are devices need beyond that."""
+    found = {
+        "devices": devices,
+        "edge": _stacked([number[t.order].astype(np.int32) for t in tables]),
+    }
+    if isinstance(devices, DriftWeights):
+        counts = [np.bincount(t.post, minlength=t.size) for t in tables]
+        first = [np.concatenate([[0], np.cumsum(c)]) for c in counts]
+        order = [np.argsort(t.post, kind="stable").astype(np.int32) for t in tables]
+        found |= {"first_in": np.stack(first).astype(np.int32), "edge_in": _stacked(order)}
+        found |= {"post": _stacked([t.post.astype(np.int32) for t in tables])}
+        found |= {"longest_in": _longest(first)}
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -253,6 +314,8 @@ class Plan:
         Those of neurons.
     rows : list of tuple of (str, str, int, Rows)
         Source, target, receptor and connections.
+    names : list of str
+        Projection of each of them.
     shards : int
         Devices.
     """
@@ -261,11 +324,29 @@ class Plan:
     groups: dict[str, Group]
     layouts: dict[str, Layout]
     rows: list[tuple[str, str, int, Rows]] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
     shards: int = 1
 
     def memory(self, name: str) -> int:
         """Exchanges for which spikes of a group are kept."""
         return max([r.exchanges for pre, _, _, r in self.rows if pre == name], default=0) + 1
+
+
+def _check_circuits(p: Projection, groups: Mapping[str, Group]) -> None:
+    """Refuse weights that are no devices of one circuit per edge."""
+    own = groups.get(p.weight.group)
+    if not isinstance(own, Neurons) or own.n != len(p.edges):
+        raise NetworkError(
+            f"no group {p.weight.group!r} of {len(p.edges)} circuits",
+            where=f"weight of {p.where}",
+            allowed="a group of neurons with one circuit per edge",
+        )
+    if p.weight.element not in own.circuit.devices:
+        raise NetworkError(
+            f"no device {p.weight.element!r}",
+            where=f"weight of {p.where}",
+            allowed=", ".join(own.circuit.devices),
+        )
 
 
 def checked(groups: Sequence[Group], projections: Sequence[Projection]) -> dict[str, Group]:
@@ -290,6 +371,8 @@ def checked(groups: Sequence[Group], projections: Sequence[Projection]) -> dict[
             raise NetworkError(
                 f"{p.post!r} is a source", where=p.where, allowed="neurons as target"
             )
+        if isinstance(p.weight, ConductanceOf):
+            _check_circuits(p, by_name)
     return by_name
 
 
@@ -312,9 +395,10 @@ def plan(
     by_name = checked(groups, projections)
     at = clock(dt, projections, steps)
     layouts = {g.name: layout(g, projections, shards) for g in groups if isinstance(g, Neurons)}
-    found = [
-        (p.pre, p.post, place(p.receptor, layouts[p.post]), r)
-        for p in projections
-        for r in rows(p, by_name[p.pre].n, layouts[p.post], at, shards=shards, dtype=dtype)
-    ]
-    return Plan(at, by_name, layouts, found, shards)
+    found, own = [], []
+    for p in projections:
+        of = layouts[p.post]
+        tables = rows(p, by_name[p.pre].n, of, at, shards=shards, dtype=dtype)
+        found += [(p.pre, p.post, place(p.receptor, of), r) for r in tables]
+        own += [p.name] * len(tables)
+    return Plan(at, by_name, layouts, found, own, shards)

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..errors import NetworkError
 from .edges import Edges
+from .weights import ConductanceOf, DriftWeights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +60,8 @@ class Projection:
         Who with whom.
     receptor : Receptor
         What a spike does.
-    weight : float or Float[np.ndarray, "edges"]
-        By how much [V, A or S, see `Receptor`].
+    weight : float or Float[np.ndarray, "edges"] or ConductanceOf or DriftWeights
+        By how much [V, A or S, see `Receptor`]; conductances of devices take a `tau`.
     delay : float
         Time from a spike to its effect [s], where the edges have none of their own; a multiple of
         the exchange interval. Delays of edges are taken to the nearest multiple, at least one.
@@ -79,6 +80,19 @@ class Projection:
     def __post_init__(self):
         if not self.name:
             object.__setattr__(self, "name", f"{self.pre}-{self.post}")
+        delays = self.edges.delay if self.edges.delay is not None else np.asarray(self.delay)
+        if not (np.all(np.isfinite(delays)) and np.all(delays > 0)):
+            raise NetworkError(
+                "a delay that is not finite and positive", where=self.where, allowed="> 0 s"
+            )
+        if isinstance(self.weight, ConductanceOf | DriftWeights):
+            if self.receptor.width is not None:
+                raise NetworkError(
+                    "devices as weights of rectangular pulses",
+                    where=self.where,
+                    allowed="a receptor with tau: a weight may change before a pulse ends",
+                )
+            return
         w = np.asarray(self.weight, float)
         if w.ndim > 1 or (w.ndim == 1 and len(w) != len(self.edges)):
             raise NetworkError(
@@ -88,11 +102,6 @@ class Projection:
             )
         if not np.all(np.isfinite(w)):
             raise NetworkError("a weight that is not finite", where=self.where)
-        delays = self.edges.delay if self.edges.delay is not None else np.asarray(self.delay)
-        if not (np.all(np.isfinite(delays)) and np.all(delays > 0)):
-            raise NetworkError(
-                "a delay that is not finite and positive", where=self.where, allowed="> 0 s"
-            )
 
     @property
     def where(self) -> str:

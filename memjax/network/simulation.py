@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jaxtyping import Float
 
 from ..errors import NetworkError, SolveError
 from .engine import Engine, Room
@@ -14,6 +15,7 @@ from .memory import check_memory
 from .network import Network
 from .plan import plan
 from .recording import Recording, Stretch
+from .weights import DriftWeights
 
 _EACH, _LEAST = 1, 64
 """Spikes of one neuron, and of a group, in an exchange interval that there is room for at first."""
@@ -116,7 +118,7 @@ class Simulation:
         """Some exchange intervals; once more with more room where spikes did not fit."""
         while True:
             count = min(count, self._most())
-            run = self.engine.program(self.room, self._most(), self.state)
+            run = self.engine.program(self.room, self._most())
             state, (spikes, traces), worst, lost = run(
                 self.engine.fixed, self.state, np.int32(self.done), np.int32(count)
             )
@@ -201,6 +203,20 @@ class Simulation:
                 spread = np.sqrt(np.maximum(squares / n - mean**2, 0.0))
                 cv = np.where(count > 2, spread / mean, np.nan)
                 found[name] |= {"isi": mean * self.plan.clock.dt, "cv": cv}
+        return found
+
+    def conductances(self) -> dict[str, Float[np.ndarray, " edges"]]:
+        """Conductances of devices that are weights [S], by projection, in the order of its edges."""
+        found: dict[str, np.ndarray] = {}
+        sizes = {p.name: len(p.edges) for p in self.network.projections}
+        for k, name in enumerate(self.plan.names):
+            rows = self.plan.rows[k][3]
+            if isinstance(rows.devices, DriftWeights):
+                into = found.setdefault(name, np.zeros(sizes[name], self.network.dtype))
+                g, edge = _whole(self.state["weights"][str(k)]["g"]), np.asarray(rows.edge)
+                for shard, first in enumerate(rows.first):
+                    some = slice(0, first[-1])  # the rest is padding
+                    into[edge[shard, some]] = g[shard, some]
         return found
 
     def snapshot(self) -> dict[str, np.ndarray]:

@@ -1,4 +1,4 @@
-"""The networks by memjax, in a process of its own: ``python -m benchmarks.cases.network.ours``, a job on standard input."""
+"""The networks by memjax, timed in a process of its own: reads a job on standard input."""
 
 import json
 import sys
@@ -6,7 +6,6 @@ import time
 from collections.abc import Mapping
 
 import jax
-import numpy as np
 
 from benchmarks.cases.network import problem as pb
 from benchmarks.records import peak_rss_bytes
@@ -28,8 +27,14 @@ def circuit(constants: Mapping[str, float]) -> Circuit:
     )
 
 
-def network(problem: pb.Problem, *, seed: int = 0, dtype: str = "float32") -> nw.Network:
-    """A problem as a network."""
+def network(
+    problem: pb.Problem,
+    *,
+    seed: int = 0,
+    dtype: str = "float32",
+    told: Mapping[str, nw.SpikeList] | None = None,
+) -> nw.Network:
+    """A problem as a network, Poisson sources perhaps replaced by others that are told when to fire."""
     c = problem.constants
     cell = circuit(c)
     spike = nw.Threshold(signal="gate.v", level=c["level"], rearm=c["rearm"])
@@ -44,7 +49,8 @@ def network(problem: pb.Problem, *, seed: int = 0, dtype: str = "float32") -> nw
         )
         for name, n in problem.neurons.items()
     ]
-    groups += [nw.Poisson(name=k, n=n, rate=rate) for k, (n, rate) in problem.sources.items()]
+    random = {k: nw.Poisson(name=k, n=n, rate=rate) for k, (n, rate) in problem.sources.items()}
+    groups += list({**random, **(told or {})}.values())
     wires = [
         nw.Projection(
             pre=w.pre,

@@ -1,4 +1,4 @@
-"""The networks in Brian2, C++ standalone: reads a job as JSON on standard input, prints its answer as one line of JSON."""
+"""The networks in Brian2, C++ standalone: a job as JSON on standard input, an answer on the last line."""
 
 import json
 import resource
@@ -107,7 +107,7 @@ def main(job: dict) -> dict:
             begin = time.perf_counter()
             b2.device.run(folder, with_output=False, run_args=[])
             whole.append(time.perf_counter() - begin)
-            laps.append(float(b2.device._last_run_time))
+            laps.append(float(b2.device._last_run_time))  # noqa: SLF001  # there is no other way
         counts = {n: int(m.num_spikes) for n, m in monitors.items()}
         if job.get("spikes"):
             spikes = {f"{n}.number": np.array(m.i) for n, m in monitors.items()}
@@ -116,7 +116,9 @@ def main(job: dict) -> dict:
             np.savez(job["spikes"], **spikes)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    peak = max(resource.getrusage(w).ru_maxrss for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    peak = max(
+        resource.getrusage(w).ru_maxrss for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
     return {
         "run_s": laps,
         "compile_s": built,

@@ -1,0 +1,138 @@
+"""Programming of drift memristors: which pulses spikes make, and what they do to the devices."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from ..noise import increments
+from ..synapse import Pulsed, PulseNoise
+from ..synapse.pulsed import Memory, pulse
+from .plan import Clock, Rows
+from .weights import DriftWeights
+
+_LONG_AGO = -(2**30)
+"""Number of a step that is too long ago for every window."""
+
+State = dict[str, Any]
+
+
+class Programming:
+    """Pulses of one table of connections.
+
+    Parameters
+    ----------
+    weights : DriftWeights
+        The devices.
+    rows : Rows
+        The connections.
+    clock : Clock
+        Steps.
+    dtype
+        Of states.
+    """
+
+    def __init__(self, weights: DriftWeights, rows: Rows, *, clock: Clock, dtype: Any):
+        self.weights, self.rows, self.dtype = weights, rows, dtype
+        self.windows = [round(w / clock.dt) for w in (weights.set_window, weights.reset_window)]
+        noise = PulseNoise.none() if weights.noise is None else weights.noise
+        dynamic, static = eqx.partition((weights.pulsed, noise), eqx.is_inexact_array)
+        cast = jax.tree.map(lambda x: x.astype(dtype), dynamic)
+        both: tuple[Pulsed, PulseNoise] = eqx.combine(cast, static)
+        self.pulsed, self.noise = both
+
+    def begin(self) -> State:
+        """Devices at the beginning, one table per shard."""
+        edge, start = np.asarray(self.rows.edge), self.weights.start
+        shape = edge.shape
+        z = np.broadcast_to(
+            np.asarray(self.pulsed.start()), (*shape, len(self.pulsed.scaled.scale))
+        )
+        z = z.astype(self.dtype)
+        if start is not None:
+            own = np.broadcast_to(np.asarray(start, self.dtype), (edge.max(initial=0) + 1,))
+            z[..., 0] = own[edge] / self.pulsed.scaled.scale[0]
+        far = np.full(shape, _LONG_AGO, np.int32)
+        g = jax.jit(jax.vmap(jax.vmap(self.pulsed.conductance)))(z)
+        return {
+            "z": z,
+            "flicker": np.zeros((*shape, 3), self.dtype),
+            "jitter": np.zeros(shape, self.dtype),
+            "g": np.asarray(g),
+            "arrived": far,
+            "before": far.copy(),
+            "pulses": np.zeros(shape, np.uint32),
+        }
+
+    def weight(self, state: State, edge):
+        """Weights of edges."""
+        return self.weights.scale * (state["g"][edge] - self.weights.reference)
+
+    def _pulsed(self, table: State, state: State, edge, chosen, kind: int) -> State:
+        """Devices after one more pulse each, where they are chosen."""
+        own = jnp.where(chosen, edge, 0)
+        key = tuple(k[own] for k in table["key"])
+        draw = lambda key, n: increments(key, n, channels=5, dtype=self.dtype)  # noqa: E731
+        draws = jax.vmap(draw)(key, state["pulses"][own])
+        memory = Memory(state["z"][own], state["flicker"][own], state["jitter"][own])
+        which = jnp.asarray(kind, jnp.int32)
+        one = lambda m, d: pulse(self.pulsed, self.noise, m, which, d)  # noqa: E731
+        memory = jax.vmap(one)(memory, draws)
+        g = jax.vmap(self.pulsed.conductance)(memory.z)
+        g = g + jnp.sum(memory.flicker, axis=-1) + memory.jitter
+        to = jnp.where(chosen, edge, state["g"].shape[0])
+        new = {"z": memory.z, "flicker": memory.flicker, "jitter": memory.jitter, "g": g}
+        state = state | {k: state[k].at[to].set(x, mode="drop") for k, x in new.items()}
+        return state | {"pulses": state["pulses"].at[to].add(jnp.uint32(1), mode="drop")}
+
+    def arrivals(self, table: State, state: State, spikes: tuple, last: tuple, first) -> State:
+        """Devices after the arrivals of a chunk: note them, and reset where the target fired before.
+
+        `last` holds the step of each target's last spike, before and after the chunk.
+        """
+        number, step, total = spikes
+        before, after = last
+        along = jnp.arange(self.rows.longest, dtype=jnp.int32)
+
+        def one(k, state):
+            n, now = number[k], first + step[k]
+            edge = table["first"][n] + along
+            there = edge < table["first"][n + 1]
+            edge = jnp.where(there, edge, 0)
+            post = table["post"][edge]
+            fired = jnp.where(after[post] <= now, after[post], before[post])
+            chosen = there & (fired >= 0) & (fired <= now) & (now - fired <= self.windows[1])
+            if self.windows[1]:
+                state = self._pulsed(table, state, edge, chosen, 1)
+            to = jnp.where(there, edge, state["g"].shape[0])
+            old = state["arrived"][edge]
+            return state | {
+                "before": state["before"].at[to].set(old, mode="drop"),
+                "arrived": state["arrived"].at[to].set(now, mode="drop"),
+            }
+
+        return lax.fori_loop(0, total, one, state) if self.rows.longest else state
+
+    def fired(self, table: State, state: State, spikes: tuple, offset, first) -> State:
+        """Devices after the spikes of their targets: set where something arrived before."""
+        number, step, total = spikes
+        along = jnp.arange(self.rows.longest_in, dtype=jnp.int32)
+        size = table["first_in"].shape[0] - 1
+
+        def one(k, state):
+            n, now = number[k] - offset, first + step[k]
+            here = (n >= 0) & (n < size)
+            n = jnp.where(here, n, 0)
+            place = table["first_in"][n] + along
+            there = here & (place < table["first_in"][n + 1])
+            edge = table["edge_in"][jnp.where(there, place, 0)]
+            arrived, before = state["arrived"][edge], state["before"][edge]
+            arrived = jnp.where(arrived <= now, arrived, before)
+            chosen = there & (arrived <= now) & (now - arrived <= self.windows[0])
+            return self._pulsed(table, state, edge, chosen, 0)
+
+        wanted = self.windows[0] and self.rows.longest_in
+        return lax.fori_loop(0, total, one, state) if wanted else state

@@ -25,9 +25,10 @@ rate = 2000
 [groups.exc]
 model = "threshold-switch-neuron"
 n = 4
-bias = 1.0
+bias = 2.0
 spike = { signal = "switch.x", level = 0.5, rearm = 0.2 }
 spread = { "r_in.r" = 0.1 }
+values = { "switch.tau" = 1e-5, "switch.w" = 0.005 }
 
 [[projections]]
 pre = "in"

@@ -74,8 +74,8 @@ def _group(found, name="exc"):
 
 def test_a_file_runs_as_the_network_that_it_describes(load):
     one = PROJECTION.replace("0.1", "1e-4")
-    found = load("dt = 1e-6\nseed = 5", NEURON, INPUT, one, "[record]\nwatch = { exc = [0, 3] }")
-    assert (found.duration, found.network.dt, found.network.seed) == (0.002, 1e-6, 5)
+    found = load("dt = 1e-7\nseed = 5", NEURON, INPUT, one, "[record]\nwatch = { exc = [0, 3] }")
+    assert (found.duration, found.network.dt, found.network.seed) == (0.002, 1e-7, 5)
     recording = run(found.network, found.duration, watch=found.watch)
     assert recording.sizes == {"exc": 4, "in": 3}
     # The period of docs/circuits/threshold-switch-neuron.md, by the adaptive solver.

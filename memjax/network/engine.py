@@ -90,6 +90,7 @@ class Engine:
         self.split, self.same = (NamedSharding(self.mesh, s) for s in (Spec(AXIS), Spec()))
         self.fixed = self._fixed(seed)
         self._programs: dict = {}
+        self._scratch: State | None = None
 
     def _put(self, tree: Any, sharding: NamedSharding) -> Any:
         """Arrays on the devices."""
@@ -197,19 +198,34 @@ class Engine:
         """Compiled: ``run(fixed, state, first, count)`` of up to `most` chunks."""
         if (room, most) not in self._programs:
             self._programs[room, most] = self._compiled(room, most)
-        return self._programs[room, most]
+        program = self._programs[room, most]
+
+        def run(fixed, state, first, count):
+            # Lost where the program is interrupted, and then made anew.
+            scratch, self._scratch = self._scratch or self._blank(), None
+            *found, self._scratch = program(fixed, state, scratch, first, count)
+            return found
+
+        return run
+
+    def _blank(self) -> State:
+        """Memory for arrivals, which calls hand on: it is large, and slow to be given anew by the system."""
+        of, steps = self.plan.layouts, self.plan.clock.steps
+        zeros = lambda x: [jnp.zeros(x.size * steps, self.dtype) for _ in x.receptors]  # noqa: E731
+        make = lambda: {n: zeros(x) for n, x in of.items()}  # noqa: E731
+        return jax.jit(make, out_shardings=self.split)()
 
     def _compiled(self, room: Room, most: int):
         """See `program`."""
         sizes = dict(room.all)
 
-        def run(fixed, state, first, count):
+        def run(fixed, state, scratch, first, count):
             def one(k, carry):
-                state, seen, worst = carry
-                state, told, most_of = self._chunk(fixed, state, first + k, room)
+                state, scratch, seen, worst = carry
+                state, scratch, told, most_of = self._chunk(fixed, state, scratch, first + k, room)
                 write = lambda all, x: lax.dynamic_update_index_in_dim(all, x, k, 0)  # noqa: E731
                 worst = jax.tree.map(jnp.maximum, worst, most_of)
-                return state, jax.tree.map(write, seen, told), worst
+                return state, scratch, jax.tree.map(write, seen, told), worst
 
             zero = jnp.zeros((), jnp.int32)
             row = lambda *shape: jnp.zeros((most, *shape), jnp.int32)  # noqa: E731
@@ -218,8 +234,9 @@ class Engine:
                 lambda x: jnp.zeros((most, *x.shape), x.dtype), self._seen(fixed, state)
             )
             worst = {n: (zero, zero, jnp.zeros((), self.dtype)) for n in sizes}
-            state, seen, worst = lax.fori_loop(0, count, one, (state, (blank, traces), worst))
-            return state, seen, worst, self._finite(state)
+            begin = (state, scratch, (blank, traces), worst)
+            state, scratch, seen, worst = lax.fori_loop(0, count, one, begin)
+            return state, seen, worst, self._finite(state), scratch
 
         by_group = {n: Spec(AXIS) if n in self.plan.layouts else Spec() for n in self.plan.groups}
         by_row = [
@@ -231,11 +248,11 @@ class Engine:
         mapped = jax.shard_map(
             run,
             mesh=self.mesh,
-            in_specs=(ours, states, Spec(), Spec()),
-            out_specs=(states, Spec(), Spec(), Spec()),
+            in_specs=(ours, states, Spec(AXIS), Spec(), Spec()),
+            out_specs=(states, Spec(), Spec(), Spec(), Spec(AXIS)),
             check_vma=False,
         )
-        return jax.jit(mapped, compiler_options=understood(wide))
+        return jax.jit(mapped, donate_argnums=2, compiler_options=understood(wide))
 
     def _finite(self, state: State):
         """Number of the first neuron of each group that is not finite; that of all neurons if there is none."""
@@ -263,13 +280,14 @@ class Engine:
             found[name] = {k: lax.psum(jnp.where(here, x, 0), AXIS) for k, x in shown.items()}
         return found
 
-    def _chunk(self, fixed: State, state: State, k, room: Room):
-        """State after a chunk; spikes; what is watched; by group the most spikes of one and of all, and stiffness."""
+    def _chunk(self, fixed: State, state: State, scratch: State, k, room: Room):
+        """State after a chunk; arrivals; spikes and what is watched; by group the most of one, of all, stiffness."""
         at, groups, ring = self.plan.clock, dict(state["groups"]), dict(state["ring"])
         weights = jax.tree.map(lambda x: x[0], state["weights"])
         conductances = self._conductances(fixed, groups)
         arrivals = {
-            n: self._arrivals(n, fixed, ring, k, weights, conductances) for n in self.plan.layouts
+            n: self._arrivals(n, x, fixed, ring, k, weights, conductances)
+            for n, x in scratch.items()
         }
         first, spikes, worst = k * at.steps, {}, {}
         for name, size in room.all:
@@ -277,7 +295,9 @@ class Engine:
             if name in self.plan.layouts:
                 program = self.neurons[name]
                 run = lambda x: program.chunk(x[0], x[1], x[2], first, room.each)  # noqa: E731, B023
-                groups[name], found, slots = lax.map(run, (own, groups[name], arrivals[name]))
+                blocks = (-1, at.steps, self.plan.layouts[name].block)
+                arriving = [x.reshape(blocks) for x in arrivals[name]]
+                groups[name], found, slots = lax.map(run, (own, groups[name], arriving))
                 slots = slots.reshape(-1, room.each)
                 offset = lax.axis_index(AXIS) * slots.shape[0]
                 here = listed(slots, found, offset, size)
@@ -298,7 +318,7 @@ class Engine:
         weights = self._programmed(fixed, weights, ring, k, (state["groups"], groups), spikes)
         weights = jax.tree.map(lambda x: x[None], weights)
         state = {"groups": groups, "ring": ring, "weights": weights}
-        return state, (spikes, self._seen(fixed, state)), worst
+        return state, arrivals, (spikes, self._seen(fixed, state)), worst
 
     def _stiffness(self, name: str, own: State, state: State):
         """Largest of a group's neurons now, see `NeuronProgram.stiffness`; 0 of sources."""
@@ -320,12 +340,18 @@ class Engine:
         return jax.tree.map(lambda x: x[slot], ring[pre])
 
     def _arrivals(
-        self, name: str, fixed: State, ring: State, chunk, weights: State, conductances: dict
+        self,
+        name: str,
+        scratch: list,
+        fixed: State,
+        ring: State,
+        chunk,
+        weights: State,
+        conductances: dict,
     ) -> list:
-        """What arrives at a group's neurons in each step of a chunk, by receptor, in blocks."""
-        of, steps = self.plan.layouts[name], self.plan.clock.steps
-        blocks = of.blocks // self.plan.shards
-        found = [jnp.zeros(blocks * steps * of.block, self.dtype) for _ in of.receptors]
+        """What arrives at a group's neurons in each step of a chunk, by receptor, block after block."""
+        of = self.plan.layouts[name]
+        found = [jnp.zeros_like(x) for x in scratch]
         for k, (_, post, receptor, rows) in enumerate(self.plan.rows):
             if post != name:
                 continue
@@ -333,7 +359,7 @@ class Engine:
             weigh = self._weigh(k, table, weights, conductances)
             due = self._due(ring, k, chunk)
             found[receptor] = delivered(found[receptor], table, rows, of.block, due, weigh)
-        return [x.reshape(blocks, steps, of.block) for x in found]
+        return found
 
     def _weigh(self, k: int, table: State, weights: State, conductances: dict) -> Callable:
         """Weights of edges of connections."""

@@ -47,7 +47,7 @@ def _arrivals(
 
 
 def drive(problem: pb.Problem, spikes: dict[str, Spikes], group: str, member: int) -> mj.Sampled:
-    """Input of one neuron as the recorded spikes of the others make it: exponentials, sampled where they jump and between."""
+    """Input of one neuron as recorded spikes make it: exponentials, sampled where they jump and between."""
     rows = _arrivals(problem, spikes, group, member)
     n = problem.steps
     jump = np.zeros(n + 1)
@@ -118,7 +118,7 @@ def _fires(x: np.ndarray, level: float, rearm: float) -> np.ndarray:
 
 
 def halved(blocks: int, *, duration: float, scale: int) -> dict:
-    """Paired difference of population rates at a step and at half of it: same connections, same spikes of the sources."""
+    """Paired difference of rates at a step and at half of it: same connections, same spikes of the sources."""
     coarse = pb.balanced(blocks, duration=duration, scale=scale)
     fine = dataclasses.replace(coarse, dt=coarse.dt / 2, steps=2 * coarse.steps)
     m, rate = coarse.sources["input"]

@@ -13,6 +13,7 @@ from memjax import network as nw
 from memjax.circuit import Circuit
 from memjax.device import Diffusive1M1T1R
 from memjax.neuron import one_memristor
+from memjax.programs import fuse_small_loops
 
 STATES = {"f": "memristor.f", "r": "memristor.r", "v": "gate.v"}
 """What the states of a problem are called here."""
@@ -94,6 +95,7 @@ def timed(make, *, repeats: int) -> dict:
 
 def main(job: dict) -> dict:
     """Answer a job: times of a problem of some size."""
+    fuse_small_loops()
     jax.config.update("jax_num_cpu_devices", job["devices"])
     return timed(
         lambda: pb.throughput(job["n"], steps=job["steps"], connected=job["connected"]),

@@ -125,7 +125,7 @@ def _number(x: float | None) -> str:
 def _run(options: argparse.Namespace) -> int:
     from .. import __version__
     from ..io import load_network
-    from ..io.network_run import load_recording, run_network
+    from ..io.network_run import load_recording, read_about, run_network
     from .cache import prepare_jax
 
     prepare_jax()
@@ -151,7 +151,10 @@ def _run(options: argparse.Namespace) -> int:
     recording = load_recording(out)
     about = _summary(recording, found.network, wall, not options.resume)
     files = ["recording.h5", "run.json", *(_pictures(recording, out) if draws else [])]
-    about = {"out": str(out), "files": files} | about
+    notes = read_about(out)["notes"]
+    for note in notes:
+        say("warning", note)
+    about = {"out": str(out), "files": files, "warnings": notes} | about
     if options.json:
         print_json(about)
     else:

@@ -38,6 +38,10 @@ MARKER, RECORDING, CHECKPOINT = "run.json", "recording.h5", "checkpoint.npz"
 
 _PARTS, _LOCK = "parts", ".lock"
 
+_CONDUCTANCES = "conductances_S"
+_AT_THE_END = ("statistics", _CONDUCTANCES)
+"""What is known when a run has ended: a longer one writes it anew."""
+
 _EVERY, _FULL = 10.0, 2_000_000
 """Seconds, and numbers in memory, after which a part is written."""
 
@@ -184,7 +188,12 @@ def _say(folder: Path, content: Mapping[str, Any]) -> None:
     _synced(folder / MARKER, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
 
 
-def _about(network: Network, duration: float, about: Mapping[str, Any] | None) -> dict[str, Any]:
+def _about(
+    network: Network,
+    duration: float,
+    watch: Mapping[str, Sequence[int]] | None,
+    about: Mapping[str, Any] | None,
+) -> dict[str, Any]:
     """What `run.json` says from the beginning."""
     at = network.clock
     return {
@@ -195,6 +204,9 @@ def _about(network: Network, duration: float, about: Mapping[str, Any] | None) -
         "exchange_steps": at.steps,
         "duration_s": network.exchanges(duration) * at.exchange,
         "seed": network.seed,
+        "watch": {n: [int(m) for m in some] for n, some in (watch or {}).items()},
+        "wall_s": 0.0,
+        "stiffness": {},
         "groups": {g.name: {"kind": type(g).__name__, "n": g.n} for g in network.groups},
         "projections": {p.name: {"edges": len(p.edges)} for p in network.projections},
         "versions": {n: version(n) for n in ("memjax", "jax", "numpy")},
@@ -202,10 +214,11 @@ def _about(network: Network, duration: float, about: Mapping[str, Any] | None) -
     }
 
 
-def _opened(path: Path, content: Mapping[str, Any], *, resume: bool, force: bool) -> Path:
+def _opened(path: Path, content: dict[str, Any], *, resume: bool, force: bool) -> Path:
     """The folder of a run: new, or that of the run which is resumed."""
     if resume:
-        _check_same(path, content)
+        told = _check_same(path, content)
+        content |= {k: told[k] for k in ("wall_s", "stiffness") if k in told}
         return path
     path = prepare_output(path, force=force, folder=True, marker=MARKER)
     try:
@@ -226,17 +239,18 @@ def _cleared(path: Path) -> None:
         raise _refused(path, error) from error
 
 
-def _check_same(path: Path, content: Mapping[str, Any]) -> None:
-    """Refuse to go on with anything but the run of the same network."""
+def _check_same(path: Path, content: Mapping[str, Any]) -> dict[str, Any]:
+    """What a folder says of its run; anything but a run of the same network is refused."""
     told = read_about(path)
-    for key in ("schema_version", "digest"):
+    for key in ("schema_version", "digest", "watch"):
         if told.get(key) != content[key]:
             raise NetworkError(
                 "the network is not the one that was run",
                 where=str(path),
-                allowed="the same groups, projections, dt and seed; the duration may differ",
+                allowed="the same groups, projections, dt, seed and watch; the duration may differ",
                 fix="undo the change, or choose another --out",
             )
+    return told
 
 
 def read_about(folder: str | Path) -> dict[str, Any]:
@@ -304,7 +318,7 @@ def run_network(
     KeyboardInterrupt
         After Ctrl-C: all that was simulated is on disk.
     """
-    content = _about(network, duration, about)
+    content = _about(network, duration, watch, about)
     writes = jax.process_index() == 0
     folder = _opened(Path(out), content, resume=resume, force=force) if writes else Path(out)
     with _locked(folder) if writes else contextlib.nullcontext():
@@ -312,34 +326,48 @@ def run_network(
             if not resume:
                 _cleared(folder)
             _say(folder, content)
-        simulation = Simulation(network, watch=watch, devices=devices)
-        to = _Folder(folder, every)
+        simulation, to = Simulation(network, watch=watch, devices=devices), _Folder(folder, every)
+        start = simulation.conductances()
         if resume:
             to.restore(simulation)
-        began, asked = time.perf_counter(), False
-        left = network.exchanges(duration) - simulation.done
-        with _Patience() as patience:
-            for stretch in simulation.advance(max(left, 0), progress=progress):
-                to.pending.append(stretch)
-                if to.due() or patience.asked:
-                    to.flush(simulation)
-                if asked := patience.asked:
-                    break
-            to.flush(simulation)
-        statistics = simulation.statistics()
+            simulation.stiffness |= content["stiffness"]
+        began = time.perf_counter()
+        ended = _simulated(simulation, to, network.exchanges(duration), progress)
+        about_it = simulation.statistics(), start, simulation.conductances()
         if writes:
-            content["status"] = "interrupted" if asked else "done"
+            content["status"] = "done" if ended else "interrupted"
             content["simulated_s"] = simulation.done * network.clock.exchange
-            content["wall_s"] = content.get("wall_s", 0.0) + time.perf_counter() - began
-            if not asked:
-                _merge(to, network, simulation.done, statistics)
+            content["wall_s"] += time.perf_counter() - began
+            content |= {"stiffness": simulation.stiffness, "notes": simulation.notes()}
+            if ended:
+                _merge(to, network, simulation.done, *about_it)
             _say(folder, content)
-    if asked:
+    if not ended:
         raise KeyboardInterrupt
     return folder
 
 
-def _merge(to: _Folder, network: Network, done: int, statistics: Mapping[str, Any]) -> None:
+def _simulated(simulation: Simulation, to: _Folder, end: int, progress: bool) -> bool:
+    """Go on to an exchange interval, part after part; whether it came that far."""
+    with _Patience() as patience:
+        for stretch in simulation.advance(max(end - simulation.done, 0), progress=progress):
+            to.pending.append(stretch)
+            if to.due() or patience.asked:
+                to.flush(simulation)
+            if patience.asked:
+                return simulation.done >= end
+        to.flush(simulation)
+    return True
+
+
+def _merge(
+    to: _Folder,
+    network: Network,
+    done: int,
+    statistics: Mapping[str, Any],
+    start: Mapping[str, Any],
+    end: Mapping[str, Any],
+) -> None:
     """One recording out of the parts, and of what was recorded before them."""
     path, at = to.path / RECORDING, network.clock
     old = [path] if path.exists() else []
@@ -357,6 +385,9 @@ def _merge(to: _Folder, network: Network, done: int, statistics: Mapping[str, An
                     file.require_group(f"spikes/{g.name}").attrs["n"] = g.n
                     for key, x in statistics[g.name].items():
                         file[f"statistics/{g.name}/{key}"] = x
+                for name, g in end.items():
+                    file[f"{_CONDUCTANCES}/{name}/start"] = start[name]
+                    file[f"{_CONDUCTANCES}/{name}/end"] = g
             with open(beside, "rb") as written:
                 os.fsync(written.fileno())
     except (OSError, RuntimeError, OutputError) as error:
@@ -369,7 +400,7 @@ def _append(file: h5py.File, source: h5py.File) -> None:
     """Spikes and traces of a file at the end of another's, some at a time."""
 
     def one(name: str, x: Any) -> None:
-        if not isinstance(x, h5py.Dataset) or name.startswith("statistics"):
+        if not isinstance(x, h5py.Dataset) or name.startswith(_AT_THE_END):
             return
         if name not in file:
             kind: dict[str, Any] = dict(compression="gzip", compression_opts=1, shuffle=True)
@@ -398,7 +429,7 @@ def load_recording(folder: str | Path) -> Recording:
     about, to = read_about(folder), _Folder(folder)
     files = [*([folder / RECORDING] if (folder / RECORDING).exists() else []), *to.parts]
     found: dict[str, list] = {}
-    ends, statistics = [0], {}
+    ends, statistics, conductances = [0], {}, {}
     try:
         for path in files:
             with h5py.File(path) as file:
@@ -409,14 +440,13 @@ def load_recording(folder: str | Path) -> Recording:
                 file.visititems(keep)
     except OSError as error:
         raise OutputError(f"cannot be read ({error})", where=str(folder)) from error
-    whole = {
-        n: x[-1] if n.startswith("statistics") else np.concatenate(x) for n, x in found.items()
-    }
+    whole = {n: x[-1] if n.startswith(_AT_THE_END) else np.concatenate(x) for n, x in found.items()}
     dt, steps = about["dt_s"], about["exchange_steps"]
     traces: dict[str, dict] = {}
     for n, x in whole.items():
         kind, group, key = n.split("/")
-        into = {"traces": traces, "statistics": statistics}.get(kind)
+        tables = {"traces": traces, "statistics": statistics, _CONDUCTANCES: conductances}
+        into = tables.get(kind)
         if into is not None:
             into.setdefault(group, {})[key] = x
     rows = max((len(x) for t in traces.values() for x in t.values()), default=0)
@@ -433,4 +463,5 @@ def load_recording(folder: str | Path) -> Recording:
         traces=traces,
         times=(np.arange(rows) + 1) * steps * dt,
         statistics=statistics,
+        conductances=conductances,
     )

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
-from numpy.typing import ArrayLike
 
 from ..circuit import Circuit
 from ..errors import NetworkError
@@ -181,7 +180,7 @@ class Poisson:
 
     name: str
     n: int
-    rate: ArrayLike
+    rate: Any
     interval: float | None = None
 
     def __post_init__(self):

@@ -1,7 +1,7 @@
 """What a network did: spikes, traces, statistics."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -48,6 +48,8 @@ class Recording:
         When [s].
     statistics : dict of str to dict of str to np.ndarray
         By member: `count`, and of neurons `isi` [s] and `cv` of their intervals.
+    conductances : dict of str to dict of str to Float[np.ndarray, "edges"]
+        Of projections whose weights are programmed devices [S]: at the `start` and at the `end`, by edge.
     """
 
     sizes: dict[str, int]
@@ -57,9 +59,12 @@ class Recording:
     traces: dict[str, dict[str, Float[np.ndarray, "rows neurons"]]]
     times: Float[np.ndarray, " rows"]
     statistics: dict[str, dict[str, np.ndarray]]
+    conductances: dict[str, dict[str, Float[np.ndarray, " edges"]]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, network: Network, parts: Sequence[Stretch], statistics: dict) -> "Recording":
+    def of(
+        cls, network: Network, parts: Sequence[Stretch], statistics: dict, conductances: dict
+    ) -> "Recording":
         """Out of the stretches of a run."""
         at = network.clock
         spikes = {}
@@ -78,6 +83,7 @@ class Recording:
             traces=traces,
             times=(np.arange(parts[0].begin, parts[-1].end) + 1) * at.exchange,
             statistics=statistics,
+            conductances=conductances,
         )
 
     def rates(self, group: str) -> Float[np.ndarray, " members"]:

@@ -317,5 +317,8 @@ def run(
     memjax.io.run_network : streams to files, is interrupted and goes on.
     """
     simulation = Simulation(network, watch=watch, devices=devices)
+    start = simulation.conductances()
     parts = list(simulation.advance(network.exchanges(duration), progress=progress))
-    return Recording.of(network, parts, simulation.statistics())
+    end = simulation.conductances()
+    devices_of = {n: {"start": g, "end": end[n]} for n, g in start.items()}
+    return Recording.of(network, parts, simulation.statistics(), devices_of)

@@ -230,7 +230,7 @@ class _Soft:
             return sent.at[step, source["source"]].add(
                 1.0, mode="drop", wrap_negative_indices=False
             ), None
-        group = next(g for g in self.network.groups if g.name == name)
+        group: Any = next(g for g in self.network.groups if g.name == name)
         interval = round(group.interval / self.clock.dt) if group.interval else 0
         after, found, slots = poisson_chunk(
             source, state, first.astype(jnp.int32), self.clock.steps, self.each, interval

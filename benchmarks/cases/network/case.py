@@ -57,8 +57,8 @@ SIZES = {
         scaling=(),
         blocks=6,
         scale=12,
-        duration=0.05,
-        alone=2,
+        duration=0.12,
+        alone=4,
     ),
     "full": Size(
         n=100_000,

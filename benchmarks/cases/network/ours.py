@@ -4,6 +4,7 @@ import json
 import sys
 import time
 from collections.abc import Mapping
+from typing import Any
 
 import jax
 
@@ -22,7 +23,8 @@ STATES = {"f": "memristor.f", "r": "memristor.r", "v": "gate.v"}
 def circuit(constants: Mapping[str, float]) -> Circuit:
     """The neuron of a problem."""
     names = ("mu", "alpha", "beta", "gamma1", "gamma2", "lam", "r_on", "r_off", "sigma1")
-    device = Diffusive1M1T1R(**{k: constants[k] for k in names})
+    own: dict[str, Any] = {k: constants[k] for k in names}
+    device = Diffusive1M1T1R(**own)
     return one_memristor(
         device, r_c=constants["r_c"], c_gate=constants["c_gate"], output_stage=False
     )

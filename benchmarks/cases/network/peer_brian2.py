@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 
-import brian2 as b2
+import brian2 as b2  # pyright: ignore[reportMissingImports]  # in an environment of its own
 import numpy as np
 
 # One semi-implicit step: the gate at its end given f and r at its start, then f and r with the field
@@ -110,7 +110,7 @@ def main(job: dict) -> dict:
             laps.append(float(b2.device._last_run_time))  # noqa: SLF001  # there is no other way
         counts = {n: int(m.num_spikes) for n, m in monitors.items()}
         if job.get("spikes"):
-            spikes = {f"{n}.number": np.array(m.i) for n, m in monitors.items()}
+            spikes: dict = {f"{n}.number": np.array(m.i) for n, m in monitors.items()}
             # As memjax counts: a spike is at the end of its step.
             spikes |= {f"{n}.time": np.array(m.t) + meta["dt"] for n, m in monitors.items()}
             np.savez(job["spikes"], **spikes)

@@ -57,8 +57,8 @@ def _correlation(number, time, n: int, blocks: int, window: tuple[float, float])
     found = []
     for some in counts[:, :CHOSEN]:
         active = some[some.std(axis=1) > 0]
-        matrix = np.corrcoef(active)
-        found.append(matrix[np.triu_indices(len(active), 1)].mean())
+        pairs = np.triu_indices(len(active), 1)
+        found.append(np.corrcoef(active)[pairs].mean() if len(active) > 1 else np.nan)
     return np.array(found)
 
 
@@ -66,13 +66,15 @@ def paired_z(a: Mapping[str, np.ndarray], b: Mapping[str, np.ndarray]) -> dict[s
     """Mean difference of blocks of equal connections over its standard error, by name."""
     found = {}
     for name, x in a.items():
-        gap = x - b[name]
+        gap = (x - b[name])[np.isfinite(x - b[name])]
+        if len(gap) < 2:  # too short a run to say anything
+            continue
         error = float(gap.std(ddof=1) / np.sqrt(len(gap)))
         found[name] = {
-            "ours": float(x.mean()),
-            "theirs": float(b[name].mean()),
+            "ours": float(np.nanmean(x)),
+            "theirs": float(np.nanmean(b[name])),
             "difference": float(gap.mean()),
             "standard_error": error,
-            "z": float(gap.mean() / error),
+            "z": float(gap.mean() / max(error, 1e-9)),
         }
     return found

@@ -13,8 +13,6 @@ from .options import add_json_option
 if TYPE_CHECKING:
     from ..network import Network, Recording
 
-_PICTURES = ("raster.png", "rate.png")
-
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
@@ -31,7 +29,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="accelerators, or else virtual devices on the processor (default: all, or one)",
     )
-    add("--no-pictures", action="store_true", help="write no raster.png and rate.png")
+    add("--no-pictures", action="store_true", help="write no raster.png, rate.png, weights.png")
     add_json_option(parser)
 
 
@@ -54,15 +52,18 @@ def _pictures(recording: "Recording", out: Path) -> list[str]:
     from matplotlib.figure import Figure
 
     from ..io import writing
-    from ..plot import network_raster, population_rates, style
+    from ..plot import conductances, network_raster, population_rates, style
 
+    drawn = {"raster.png": network_raster, "rate.png": population_rates}
+    if recording.conductances:
+        drawn["weights.png"] = conductances
     with style():
-        for name, draw in zip(_PICTURES, (network_raster, population_rates), strict=True):
+        for name, draw in drawn.items():
             figure = Figure(figsize=(9, 5) if draw is network_raster else (9, 3.6))
             draw(recording, ax=figure.add_subplot())
             with writing(out / name) as beside:
                 figure.savefig(beside, format="png")
-    return list(_PICTURES)
+    return list(drawn)
 
 
 def _drawable(options: argparse.Namespace) -> bool:

@@ -9,6 +9,8 @@ import numpy as np
 
 from ..errors import NetworkError
 from ..network import (
+    ConductanceOf,
+    DriftWeights,
     Edges,
     Neurons,
     Projection,
@@ -21,6 +23,7 @@ from ..network import (
 from ..network.groups import Group
 from ..network.plan import layout
 from .columns import load_columns
+from .pulse_fit import load_pulse_fit
 from .tables import COUNT, FLAG, NOT_NEGATIVE, NUMBER, POSITIVE, TEXT, WHOLE, Table, one_of
 
 _DELAY = 1e-3
@@ -87,11 +90,16 @@ def read_projection(t: Table, groups: Mapping[str, Group | None], seed: int) -> 
 
 
 def _weight(t: Table, seed: int, *, needed: bool) -> Callable[[int], Any] | None:
-    """Weights of so many edges: one for all, or a log-normal one for each."""
+    """Weights of so many edges: one for all, a log-normal one for each, or conductances of devices."""
     if not isinstance(t.content.get("weight"), dict):
         weight = t.take("weight", NUMBER) if needed else t.take("weight", NUMBER, None)
         return None if weight is None else lambda n: float(weight)
     inner = t.table("weight")
+    if inner.has("fit"):
+        return _programmed(inner)
+    if inner.has("group"):
+        read = _read_off(inner)
+        return lambda n: read
     mean, sigma = inner.take("mean", NUMBER), inner.take("sigma", NOT_NEGATIVE)
 
     def drawn(n: int) -> np.ndarray:
@@ -100,6 +108,30 @@ def _weight(t: Table, seed: int, *, needed: bool) -> Callable[[int], Any] | None
         return mean * np.exp(sigma * normal - sigma**2 / 2)
 
     return drawn
+
+
+def _programmed(t: Table) -> Callable[[int], Any] | None:
+    """Drift memristors with the pulses, and their randomness, of a fit of conductances per pulse."""
+    path = t.file("fit", inside="fit.json")
+    about = {k: t.take(k, NUMBER) for k in ("scale",)}
+    about |= {"reference": t.take("reference", NUMBER, 0.0), "start": t.take("start", NUMBER, None)}
+    about |= {k: t.take(k, NOT_NEGATIVE, 0.0) for k in ("set_window", "reset_window")}
+    if path is None or t.wrong:
+        return None
+    with t.at("fit"):
+        pulsed, noise = load_pulse_fit(path)
+        return lambda n: DriftWeights(pulsed=pulsed, noise=noise, **about)
+    return None
+
+
+def _read_off(t: Table) -> ConductanceOf | None:
+    """Conductances of devices in circuits of their own."""
+    names = {k: t.take(k, TEXT) for k in ("group", "element")}
+    scale, reference = t.take("scale", NUMBER), t.take("reference", NUMBER, 0.0)
+    voltage = t.take("read_voltage", POSITIVE, 0.1)
+    if t.wrong:
+        return None
+    return ConductanceOf(**names, scale=scale, reference=reference, read_voltage=voltage)
 
 
 def _dense(t: Table, seed: int, delay: float) -> Wiring:

@@ -9,6 +9,7 @@ from ..errors import NetworkError
 from .groups import Neurons
 from .network import Network
 from .plan import layout
+from .weights import DriftWeights
 
 _GIB = 2**30
 
@@ -37,9 +38,12 @@ def estimate(network: Network, *, shards: int = 1) -> dict[str, int]:
         found[f"states of {g.name!r}"] = of.size * (2 * states + own) * max(item, 4)
         found[f"arrivals at {g.name!r}"] = of.size * steps * len(of.receptors) * item
     for p in network.projections:
-        each = 4 + (item if np.ndim(p.weight) else 0)
+        each = 4 + (item if isinstance(p.weight, np.ndarray) else 0)
         times = 2 if p.receptor.width is not None else 1
         found[f"connections of {p.name!r}"] = len(p.edges) * (each * (times + 1) + 8)
+        if isinstance(p.weight, DriftWeights):
+            held = len(p.weight.pulsed.scaled.scale) + 5  # 1/f noise, jitter, conductance
+            found[f"devices of {p.name!r}"] = len(p.edges) * (2 * (held * item + 12) + 20)
     most = max((len(p.edges) for p in network.projections), default=0)
     found["putting connections in order"] = most * _SORT
     return found
@@ -81,6 +85,7 @@ def check_memory(network: Network, devices: Any) -> None:
         "arrivals": f"fewer steps between exchanges (now {network.clock.steps}): exchange_steps",
         "states": "fewer neurons, or more devices",
         "connections": "one weight for all, fewer connections, or more devices",
+        "devices": "fewer connections with devices, or more JAX devices",
         "putting": "fewer connections in one projection",
     }
     raise NetworkError(

@@ -3,7 +3,11 @@
 from .curve import curve as curve, ppf as ppf, refractory as refractory, stdp as stdp
 from .intervals import isi_histogram as isi_histogram
 from .iv import iv as iv
-from .network import network_raster as network_raster, population_rates as population_rates
+from .network import (
+    conductances as conductances,
+    network_raster as network_raster,
+    population_rates as population_rates,
+)
 from .phase import phase_plane as phase_plane
 from .raster import raster as raster
 from .style import style as style

@@ -109,3 +109,34 @@ def population_rates(recording: Recording, *, ax: Any = None, bin: float | None 
     # Above the axes: rates may be anywhere inside.
     ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=len(_COLORS), borderaxespad=0.2)
     return ax
+
+
+def conductances(recording: Recording, *, ax: Any = None) -> Any:
+    """Draw how many devices that are weights have which conductance, at the start and at the end of a run.
+
+    Parameters
+    ----------
+    recording : Recording
+        What the network did; with projections whose weights are programmed devices.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure's axes by default.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    ax = axes_or_new(ax)
+    for k, (name, both) in enumerate(recording.conductances.items()):
+        whole = 1e6 * np.concatenate([both["start"], both["end"]])
+        low, high = whole.min(), whole.max()
+        room = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
+        edges = np.linspace(low - room, high + room, 60)
+        for word, line in (("start", ":"), ("end", "-")):
+            count, _ = np.histogram(1e6 * both[word], edges)
+            color = _COLORS[k % len(_COLORS)]
+            ax.stairs(count, edges, color=color, ls=line, lw=1.4, label=f"{name}, {word}")
+    ax.set(xlabel="Conductance (µS)", ylabel="Devices")
+    ax.set_ylim(bottom=0.0)
+    if recording.conductances:
+        ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=4, borderaxespad=0.2)
+    return ax

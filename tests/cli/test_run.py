@@ -78,17 +78,25 @@ def test_a_run_leaves_its_recording_and_pictures_and_says_what_happened(run, net
 
 
 @pytest.mark.slow
-def test_the_page_leads_from_sweeps_to_a_raster(run, tmp_path, monkeypatch):
-    page = (Path(__file__).parents[2] / "docs" / "networks.md").read_text(encoding="utf-8")
+@pytest.mark.timeout(600)
+def test_the_readme_leads_from_sweeps_to_a_raster(run, tmp_path, monkeypatch):
+    """`fit --stochastic`, then `run`, then longer: the commands and the file as they stand."""
+    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    text = text[text.index("## From lab files to a network") :]
     monkeypatch.chdir(tmp_path)
-    Path("net.toml").write_text(re.findall(r"```toml\n(.*?)```", page, re.DOTALL)[0])
-    block = re.findall(r"## From a fit to a raster\n\n```sh\n(.*?)```", page, re.DOTALL)[0]
-    for line in block.splitlines():
-        ended = run(*line.removeprefix("memjax ").split())
+    Path("net.toml").write_text(re.findall(r"```toml\n(.*?)```", text, re.DOTALL)[0])
+    lines = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)[0].splitlines()
+    commands = [line.split("#")[0].removeprefix("memjax ").split() for line in lines]
+    commands[-1][commands[-1].index("--duration") + 1] = "0.45"  # not ten seconds
+    for command in commands:
+        ended = run(*command)
         assert ended.status == 0, ended.err
     assert Path("run", "raster.png").exists()
     recording = network_run.load_recording("run")
+    assert recording.duration == pytest.approx(0.45, abs=1e-3)
     assert recording.statistics["neurons"]["count"].sum() > 40
+    fitted = json.loads(Path("fitted", "fit.json").read_text())
+    assert fitted["stochastic"]
 
 
 def test_json_is_one_object_and_options_win_over_the_file(run, network, tmp_path):

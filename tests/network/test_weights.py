@@ -46,7 +46,7 @@ NOISE = PulseNoise(
 )
 
 
-def _learning(start=None, *, dtype="float64") -> nw.Network:
+def learning(start=None, *, dtype="float64") -> nw.Network:
     """Source 0 and a cell that source 1 makes fire, with a device between them that learns."""
     tell = nw.SpikeList(
         name="tell",
@@ -82,7 +82,7 @@ def _learning(start=None, *, dtype="float64") -> nw.Network:
 
 def test_pairs_of_spikes_program_by_the_device_s_own_map():
     """Arrival then spike: set; spike then arrival: reset; beyond the window, or without a partner: nothing."""
-    simulation = nw.Simulation(_learning())
+    simulation = nw.Simulation(learning())
     list(simulation.advance(simulation.network.exchanges(0.02)))
     found = simulation.conductances()["synapse"]
     device = pulsed()
@@ -105,7 +105,7 @@ def _number(name: str) -> int:
 def test_what_arrives_is_the_conductance():
     """The first arrival meets the starting weight: scale times conductance, a delay later."""
     start = 0.6
-    net = _learning(np.array([0.3, start]))
+    net = learning(np.array([0.3, start]))
     seen = nw.run(net, 2e-3, watch={"cells": [1]}).traces["cells"]["node.v"][:, 0]
     device = pulsed()
     g = float(device.conductance(jnp.array([start])))
@@ -121,7 +121,7 @@ def test_what_arrives_is_the_conductance():
 
 def test_a_learning_network_goes_on_from_a_snapshot():
     """Devices are part of the state."""
-    net = _learning()
+    net = learning()
     whole = nw.Simulation(net)
     parts = list(whole.advance(20))
     first = nw.Simulation(net)
@@ -187,7 +187,7 @@ def test_circuits_as_weights():
 
 def test_devices_that_are_not_there_are_named():
     """A group of another size, an element that is no device, a rectangular pulse."""
-    net = _learning()
+    net = learning()
     other = nw.ConductanceOf(group="cells", element="weight", scale=1.0)
     about = {**vars(net.projections[0]), "weight": other}
     with pytest.raises(NetworkError, match="no device 'weight'"):

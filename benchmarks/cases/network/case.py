@@ -63,7 +63,7 @@ SIZES = {
     "full": Size(
         n=100_000,
         steps=20_000,
-        repeats=3,
+        repeats=2,
         scaling=((10_000, 100_000), (100_000, 10_000), (1_000_000, 2_000)),
         blocks=16,
         scale=200,

@@ -1,0 +1,80 @@
+"""A pulsed device and its randomness, out of the ``fit.json`` of conductances per pulse."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from .. import params
+from ..data import PulseProtocol
+from ..device import AbstractDevice
+from ..errors import ModelError
+from ..models import model
+from ..synapse import Pulsed, PulseNoise
+from .fit import load_fit
+
+_LAYOUT = "the fit.json of a 'memjax fit' of conductances per pulse"
+
+
+def load_pulse_fit(path: str | Path) -> tuple[Pulsed, PulseNoise]:
+    """The device with its pulses, and what is random about each.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file, or the directory of the fit.
+
+    Returns
+    -------
+    tuple of (Pulsed, PulseNoise)
+        The noise is `PulseNoise.none` where the fit had too few cycles to say anything.
+
+    Raises
+    ------
+    ModelError
+        If it is no such fit.
+    """
+    path = Path(path)
+    path = path / "fit.json" if path.is_dir() else path
+    fit = load_fit(path)
+    try:
+        pulses = json.loads(path.read_text(encoding="utf-8"))["pulses"]
+        protocol = PulseProtocol(
+            voltages=tuple(pulses["voltages_V"]),
+            widths=tuple(pulses["widths_s"]),
+            read_voltage=pulses["read_voltage_V"],
+            period=pulses["period_s"],
+        )
+        device = params.replace(model(fit.model), fit.values, where=str(path))
+        if not isinstance(device, AbstractDevice):
+            raise TypeError(f"{fit.model} is no device")
+        pulsed = Pulsed.under(
+            device,
+            protocol,
+            substeps=pulses["steps_per_pulse"],
+            reversed=bool(fit.bench.get("reversed")),
+        )
+        return pulsed, _noise(pulses)
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise ModelError(
+            f"no fit of pulses: {type(error).__name__} {error}", where=str(path), allowed=_LAYOUT
+        ) from error
+
+
+def _noise(pulses: dict[str, Any]) -> PulseNoise:
+    """Amplitudes by their names in the file; what the cycle is drawn from stays behind."""
+    found = {r["name"]: float(r["value"]) for r in pulses["noise"]}
+    if not found:
+        return PulseNoise.none()
+    curve = np.asarray(pulses["curve_S"], float)
+    pair = lambda n: jnp.asarray([found[f"{n}_set"], found[f"{n}_reset"]], float)  # noqa: E731
+    names = ("jitter", "programming", "slope", "bend", "flicker")
+    return PulseNoise(
+        **{n: pair(n) for n in names},
+        read=jnp.asarray(found["read"], float),
+        g_mid=jnp.asarray((curve.max() + curve.min()) / 2, float),
+        g_span=jnp.asarray(np.ptp(curve), float),
+        cycle={},
+    )

@@ -13,6 +13,9 @@ from .options import add_json_option
 if TYPE_CHECKING:
     from ..network import Network, Recording
 
+_PROCESS = 0.3
+"""Memory of the program itself [GiB]."""
+
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
@@ -127,11 +130,14 @@ def _run(options: argparse.Namespace) -> int:
     from .. import __version__
     from ..io import load_network
     from ..io.network_run import load_recording, read_about, run_network
+    from ..network import estimate
     from .cache import prepare_jax
 
     prepare_jax()
     devices, draws = _devices(options.devices), _drawable(options)
     found = load_network(options.file, seed=options.seed)
+    needed = sum(estimate(found.network, shards=len(devices or [None])).values())
+    say("note", f"about {needed / 2**30 + _PROCESS:.1f} GiB of memory")
     out, began = Path(options.out), time.perf_counter()
     try:
         run_network(

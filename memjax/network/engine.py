@@ -149,7 +149,7 @@ class Engine:
                 "rates": rates.astype(np.float32),
                 "most": rates.max(axis=0).astype(np.float32),
             }
-        step = np.rint(np.asarray(group.time, float) / self.plan.clock.dt).astype(np.int64)
+        step = group.steps(self.plan.clock.dt)
         order = np.lexsort((np.asarray(group.source), step))
         kept = order[step[order] < _NEVER]
         return {

@@ -219,7 +219,7 @@ class SpikeList:
     source : Int[np.ndarray, "spikes"]
         Which one fires, from 0.
     time : Float[np.ndarray, "spikes"]
-        And when [s], in any order; it is taken to the nearest step.
+        And when [s], in any order; it is taken to the nearest end of a step, the first one at the earliest.
     """
 
     name: str
@@ -246,6 +246,10 @@ class SpikeList:
             raise NetworkError(
                 "a time that is negative or not finite", where=where, allowed=">= 0 s"
             )
+
+    def steps(self, dt: float) -> Int[np.ndarray, " spikes"]:
+        """Numbers of the steps at whose ends they fire."""
+        return np.maximum(np.rint(np.asarray(self.time, float) / dt).astype(np.int64) - 1, 0)
 
 
 Group = Neurons | Poisson | SpikeList

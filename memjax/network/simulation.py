@@ -104,13 +104,14 @@ class Simulation:
         while self.done < end:
             began = time.perf_counter()
             count = min(some, end - self.done)
-            yield self._stretch(count)
+            stretch = self._stretch(count)
             took = time.perf_counter() - began
+            yield stretch
             some = int(
                 np.clip(2 * some if took < _SECONDS / 2 else some * _SECONDS / took, 1, _MOST)
             )
             if bar is not None:
-                bar.update(count * work)
+                bar.update((stretch.end - stretch.begin) * work)
         if bar is not None:
             bar.close()
 

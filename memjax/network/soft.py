@@ -116,8 +116,10 @@ class _Soft:
             rates = poisson_rates(g, dt=self.clock.dt).astype(np.float32)
             own = {"key": self.keys[g.name], "rates": rates, "most": rates.max(axis=0)}
             return jax.tree.map(jnp.asarray, own)
-        step = np.rint(np.asarray(g.time, float) / self.clock.dt).astype(np.int64)
-        return {"step": jnp.asarray(step), "source": jnp.asarray(np.asarray(g.source))}
+        return {
+            "step": jnp.asarray(g.steps(self.clock.dt)),
+            "source": jnp.asarray(np.asarray(g.source)),
+        }
 
     def rates(self, chunks: int, values: Mapping, weights: Mapping) -> Rates:
         """See `soft_rates`."""

@@ -14,6 +14,8 @@ from fitting.pulses import choose_memory, cycle_weights, fit_pulses, median_erro
 from memjax.cli import main
 from memjax.data import PulseProtocol, PulseRecord, read_records
 from memjax.errors import DataError
+from memjax.io import load_network
+from memjax.io.network_run import load_recording
 from memjax.params import constrain, get, unconstrain
 from memjax.synapse import Pulsed, PulseNoise, simulate_pulses
 
@@ -178,6 +180,47 @@ def test_the_command_line(cycles, tmp_path, capsys):
         ["simulate", "mms", "--fit", str(out), "--stimulus", str(drive), "--deterministic",
          "--out", str(tmp_path / "o.csv")]
     ) == 0  # fmt: skip
+    _learns(out, found, tmp_path)
+
+
+_NET = """
+duration = 0.02
+dt = 1e-5
+[groups.early]
+kind = "spikes"
+n = 2
+file = "early.csv"
+[groups.cells]
+model = "threshold-switch-neuron"
+n = 2
+bias = 0.8
+values = { "switch.tau" = 1e-4, "switch.w" = 0.02, "switch.r_on" = 1e5 }
+spike = { signal = "node.v", level = 0.2, rearm = 0.22, sign = -1 }
+[[projections]]
+pre = "early"
+post = "cells"
+connect = { rule = "dense" }
+tau = 1e-3
+weight = { fit = "fit", scale = 100.0, set_window = 5e-3 }
+"""
+
+
+def _learns(out, found, tmp_path):
+    """The fit as weights of a network: its curve, its noise, pulses, and a picture of the conductances."""
+    (tmp_path / "net.toml").write_text(_NET)
+    (tmp_path / "early.csv").write_text("source,time_s\n0,0.0005\n1,0.0105\n")
+    weights = load_network(tmp_path / "net.toml").network.projections[0].weight
+    curve = weights.pulsed.curve(jnp.asarray(found["kinds"]))[0]
+    np.testing.assert_allclose(curve, found["curve_S"], rtol=1e-9)
+    noise = {r["name"]: r["value"] for r in found["noise"] if not r["name"].startswith("cycle.")}
+    kept = values_of(weights.noise)
+    assert {n: kept[n] for n in noise} == pytest.approx(noise)
+    assert main(["run", str(tmp_path / "net.toml"), "--out", str(tmp_path / "run")]) == 0
+    both = load_recording(tmp_path / "run").conductances["early-cells"]
+    assert np.any(both["end"] != both["start"])
+    assert (tmp_path / "run" / "weights.png").exists()
+    (tmp_path / "net.toml").write_text(_NET.replace('fit = "fit"', 'fit = "early.csv"'))
+    assert main(["run", str(tmp_path / "net.toml"), "--out", str(tmp_path / "no")]) == 2
 
 
 def test_the_command_line_on_a_wrong_file(tmp_path, capsys):

@@ -36,7 +36,7 @@ def _by_hand(arrivals, steps: int, *, tau: float | None, reversal: float | None 
 
 def _listed(*pairs):
     source, step = zip(*pairs, strict=True)
-    return nw.SpikeList(name="list", n=3, source=np.array(source), time=np.array(step) * STEP)
+    return nw.SpikeList(name="list", n=3, source=np.array(source), time=(np.array(step) + 1) * STEP)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_several_spikes_between_exchanges():
     net = nw.Network(groups=[drive, cells], projections=[to], dt=STEP)
     assert net.clock.steps == 100
     found = nw.run(net, 6e-3)
-    expected = time + 1e-3 + 2 * STEP  # the step after the arrival
+    expected = time + 1e-3 + STEP  # the step after the arrival
     np.testing.assert_allclose(found.spikes["cells"][1], expected, atol=1e-9)
     np.testing.assert_array_equal(found.statistics["cells"]["count"], [len(time)])
     np.testing.assert_allclose(found.statistics["cells"]["isi"], [4 * STEP], rtol=1e-6)

@@ -52,7 +52,7 @@ def learning(start=None, *, dtype="float64") -> nw.Network:
         name="tell",
         n=2,
         source=np.array([0, 1, 1, 0, 0, 1]),
-        time=STEP * np.array([100, 120, 290, 310, 600, 900]),
+        time=STEP * np.array([101, 121, 291, 311, 601, 901]),
     )
     weights = nw.DriftWeights(
         pulsed=pulsed(), noise=NOISE, scale=1e-9, set_window=5e-4, reset_window=5e-4, start=start
@@ -143,7 +143,7 @@ def test_circuits_as_weights():
         spike=nw.Threshold(signal="middle.v", level=1e3),
         start={"weight.x": np.array([0.2, 0.8])},
     )
-    tell = nw.SpikeList(name="tell", n=2, source=np.array([0, 1]), time=STEP * np.array([100, 300]))
+    tell = nw.SpikeList(name="tell", n=2, source=np.array([0, 1]), time=STEP * np.array([101, 301]))
     read = nw.Projection(
         pre="tell",
         post="cells",

@@ -139,12 +139,13 @@ class Speed:
     def ratios(self) -> None:
         """Record what the figures of the network come to."""
         best = lambda some, start: min(x for k, x in some.items() if k.startswith(start))  # noqa: E731
+        ours = [f"memjax, {d} devices" for d in (1, 2)]
         found = {}
         if any(k.startswith("Brian2") for k in self.per_step):
             for name, some in (("speed", self.per_step), ("speed_with_compilation", self.whole)):
-                found[f"{name}_over_brian2"] = best(some, "Brian2") / best(some, "memjax, ")
+                found[f"{name}_over_brian2"] = best(some, "Brian2") / min(some[k] for k in ours)
         alone = best(self.per_step, "memjax, no connections")
-        network = min(self.per_step[f"memjax, {d} devices"] for d in (1, 2))
+        network = min(self.per_step[k] for k in ours)
         found["share_of_unconnected_speed"] = alone / network
         self.record.ok(
             "ratios",

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 _PROCESS = 0.3
 """Memory of the program itself [GiB]."""
 
+_MUCH = 2**30
+"""Memory of a network that is told where nobody looks on [bytes]."""
+
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
@@ -137,7 +140,8 @@ def _run(options: argparse.Namespace) -> int:
     devices, draws = _devices(options.devices), _drawable(options)
     found = load_network(options.file, seed=options.seed)
     needed = sum(estimate(found.network, shards=len(devices or [None])).values())
-    say("note", f"about {needed / 2**30 + _PROCESS:.1f} GiB of memory")
+    if sys.stderr.isatty() or needed > _MUCH:
+        say("note", f"about {needed / 2**30 + _PROCESS:.1f} GiB of memory")
     out, began = Path(options.out), time.perf_counter()
     try:
         run_network(
@@ -149,7 +153,12 @@ def _run(options: argparse.Namespace) -> int:
             force=options.force,
             devices=devices,
             progress=sys.stderr.isatty(),
-            about={"file": options.file, "read": found.source, "memjax": __version__},
+            about={
+                "file": options.file,
+                "read": found.source,
+                "memjax": __version__,
+                "memory_estimate_bytes": needed,
+            },
         )
     except KeyboardInterrupt:
         text = f"what was simulated is in {out}; the same command with --resume goes on"

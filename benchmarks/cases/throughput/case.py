@@ -17,6 +17,7 @@ from jax import lax
 
 import memjax as mj
 from benchmarks.cases.stiff_sde.systems import Oscillator
+from benchmarks.environments import python_of
 from benchmarks.records import ROOT, Recorder
 from benchmarks.registry import Case
 from benchmarks.timing import Times, measure
@@ -26,6 +27,13 @@ DT = 1e-3
 PLAIN = "jax.lax.scan, threefry"
 PEERS = Path(os.environ.get("MEMJAX_PEERS", ROOT.parent / "shared" / "peers"))
 SIZES = {"smoke": (10_000, 200), "full": (100_000, 2_000)}
+
+SCRIPTS = {
+    "numba": ("p_numba.py", "--variant", "block"),
+    "brian2": ("p_brian2.py", "--variant", "standalone"),
+    "brainstate": ("p_brainstate.py",),
+}
+"""The same problem by other libraries: programs of the peers' folder, and what they are told."""
 
 MEANS = {"x": (-0.3230, 0.5495), "T": (0.4901, 0.2408)}
 """Mean and standard deviation over 100,000 devices at t = 10, by the C program in float64."""
@@ -146,10 +154,43 @@ def _in_c(record: Recorder, n: int, steps: int) -> None:
             )
 
 
+def _scripts(record: Recorder, n: int, steps: int) -> None:
+    """Programs of the peers' folder on all cores, each with the Python of its own environment."""
+    for peer, words in SCRIPTS.items():
+        python, about = python_of(peer), {"problem": f"LHN, {steps} steps", "n": n, "peer": peer}
+        if python is None or not (PEERS / words[0]).exists():
+            reason = f"needs {PEERS / words[0]} and the environment of {peer}"
+            record.write(peer, status="skipped", reason=reason, **about)
+            continue
+        cores = os.cpu_count() or 1
+        options = {"--n": n, "--steps": steps, "--dtype": "f32", "--threads": cores, "--repeat": 3}
+        given = [str(w) for pair in options.items() for w in pair]
+        command = [str(python), *words, *given]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=PEERS, check=False)
+        if done.returncode != 0:
+            reason = " | ".join(done.stderr.strip().splitlines()[-3:])
+            record.write(peer, status="failed", reason=reason, **about)
+            continue
+        found = json.loads(done.stdout.strip().splitlines()[-1])
+        record.ok(
+            peer,
+            Times(run=[found["t_best"], found["t_med"]]),
+            error=None,
+            reference="none: a time",
+            dtype="float32",
+            extra={
+                "device_steps_per_s": found["devsteps_excl"],
+                "with_compilation": found["devsteps_incl"],
+                "version": found.get("version"),
+            },
+            **about,
+        )
+
+
 def run(size: str, record: Recorder) -> None:
     """All variants in one run."""
     n, steps = SIZES[size]
-    for variant in (_plain, _memjax, _in_c):
+    for variant in (_plain, _memjax, _in_c, _scripts):
         variant(record, n, steps)
     if size == "full":  # as long as the published statistics
         policy = mj.Fixed(DT, method=SemiImplicitEuler())
@@ -159,5 +200,10 @@ def run(size: str, record: Recorder) -> None:
 
 
 CASE = Case(
-    name="throughput", run=run, baseline=PLAIN, suites=("smoke", "throughput"), limit_s=1800.0
+    name="throughput",
+    run=run,
+    baseline=PLAIN,
+    suites=("smoke", "throughput"),
+    peers=tuple(SCRIPTS),
+    limit_s=1800.0,
 )

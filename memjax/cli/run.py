@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 _PROCESS = 0.3
 """Memory of the program itself [GiB]."""
 
+_SHOWN = 20_000_000
+"""Spikes that pictures are made of at most: those of the last part of a long run."""
+
 _MUCH = 2**30
 """Memory of a network that is told where nobody looks on [bytes]."""
 
@@ -164,7 +167,7 @@ def _run(options: argparse.Namespace) -> int:
         text = f"what was simulated is in {out}; the same command with --resume goes on"
         raise KeyboardInterrupt(text) from None
     wall = time.perf_counter() - began
-    recording = load_recording(out)
+    recording = load_recording(out, most=_SHOWN)
     about = _summary(recording, found.network, wall, not options.resume)
     files = ["recording.h5", "run.json", *(_pictures(recording, out) if draws else [])]
     notes = read_about(out)["notes"]

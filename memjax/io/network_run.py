@@ -417,8 +417,15 @@ def _append(file: h5py.File, source: h5py.File) -> None:
     source.visititems(one)
 
 
-def load_recording(folder: str | Path) -> Recording:
+def load_recording(folder: str | Path, *, most: int | None = None) -> Recording:
     """What a network did, from the folder of its run; of one that has not ended, what is on disk so far.
+
+    Parameters
+    ----------
+    folder : str or Path
+        The folder.
+    most : int, optional
+        About how many spikes are read at most: of more, those of the last part of the run.
 
     Raises
     ------
@@ -428,40 +435,67 @@ def load_recording(folder: str | Path) -> Recording:
     folder = Path(folder)
     about, to = read_about(folder), _Folder(folder)
     files = [*([folder / RECORDING] if (folder / RECORDING).exists() else []), *to.parts]
+    dt, steps = about["dt_s"], about["exchange_steps"]
     found: dict[str, list] = {}
-    ends, statistics, conductances = [0], {}, {}
     try:
+        end, first = _span(files, most)
         for path in files:
             with h5py.File(path) as file:
-                ends.append(int(file.attrs.get("exchanges", file.attrs.get("end"))))
-                keep = lambda n, x: (  # noqa: E731
-                    found.setdefault(n, []).append(x[:]) if isinstance(x, h5py.Dataset) else None
-                )
-                file.visititems(keep)
+                file.visititems(lambda n, x: _read(found, n, x, first))
     except OSError as error:
         raise OutputError(f"cannot be read ({error})", where=str(folder)) from error
-    whole = {n: x[-1] if n.startswith(_AT_THE_END) else np.concatenate(x) for n, x in found.items()}
-    dt, steps = about["dt_s"], about["exchange_steps"]
-    traces: dict[str, dict] = {}
-    for n, x in whole.items():
+    tables: dict[str, dict] = {n: {} for n in ("spikes", "traces", "statistics", _CONDUCTANCES)}
+    for n, x in found.items():
         kind, group, key = n.split("/")
-        tables = {"traces": traces, "statistics": statistics, _CONDUCTANCES: conductances}
-        into = tables.get(kind)
-        if into is not None:
-            into.setdefault(group, {})[key] = x
-    rows = max((len(x) for t in traces.values() for x in t.values()), default=0)
+        whole = x[-1] if kind in _AT_THE_END else np.concatenate(x)
+        tables[kind].setdefault(group, {})[key] = whole
+    rows = max((len(x) for t in tables["traces"].values() for x in t.values()), default=0)
+    none = {"member": np.zeros(0, np.int64), "step": np.zeros(0, np.int64)}
+    spikes = {n: tables["spikes"].get(n) or none for n in about["groups"]}
     return Recording(
         sizes={n: g["n"] for n, g in about["groups"].items()},
         dt=dt,
-        duration=ends[-1] * steps * dt,
-        spikes={
-            n: (whole[f"spikes/{n}/member"].astype(np.int64), (whole[f"spikes/{n}/step"] + 1) * dt)
-            if f"spikes/{n}/member" in whole
-            else (np.zeros(0, np.int64), np.zeros(0))
-            for n in about["groups"]
-        },
-        traces=traces,
+        duration=end * steps * dt,
+        spikes={n: (x["member"].astype(np.int64), (x["step"] + 1) * dt) for n, x in spikes.items()},
+        traces=tables["traces"],
         times=(np.arange(rows) + 1) * steps * dt,
-        statistics=statistics,
-        conductances=conductances,
+        statistics=tables["statistics"],
+        conductances=tables[_CONDUCTANCES],
+        start=first * dt,
     )
+
+
+def _span(files: Sequence[Path], most: int | None) -> tuple[int, int]:
+    """Exchange intervals on record, and the step from which on there are about so many spikes."""
+    end, last, total = 0, 0, 0
+    for path in files:
+        with h5py.File(path) as file:
+            attributes: Any = file.attrs
+            end = int(attributes["exchanges"] if "exchanges" in attributes else attributes["end"])
+            for steps in _datasets(file, "step"):
+                total += len(steps)
+                last = max(last, int(steps[-1]) if len(steps) else 0)
+    return end, 0 if most is None or total <= most else round(last * (1 - most / total))
+
+
+def _datasets(file: h5py.File, key: str) -> list[Any]:
+    """Of all groups' spikes."""
+    groups: Any = file.get("spikes", {})
+    return [g[key] for g in groups.values() if key in g]
+
+
+def _read(found: dict[str, list], name: str, x: Any, first: int) -> None:
+    """Add a dataset to those of its name; spikes from a step on, which are in order of time."""
+    if not isinstance(x, h5py.Dataset):
+        return
+    begin = 0
+    if first and name.startswith("spikes/"):
+        beside: Any = x.parent
+        steps = beside["step"]
+        low, high = 0, len(steps)
+        while low < high:
+            middle = (low + high) // 2
+            low, high = (middle + 1, high) if steps[middle] < first else (low, middle)
+        begin = low
+    rows: Any = x
+    found.setdefault(name, []).append(rows[begin:])

@@ -50,6 +50,8 @@ class Recording:
         By member: `count`, and of neurons `isi` [s] and `cv` of their intervals.
     conductances : dict of str to dict of str to Float[np.ndarray, "edges"]
         Of projections whose weights are programmed devices [S]: at the `start` and at the `end`, by edge.
+    start : float
+        From when on spikes are held [s]: those of a long run may be too many. Statistics are of all of it.
     """
 
     sizes: dict[str, int]
@@ -60,6 +62,7 @@ class Recording:
     times: Float[np.ndarray, " rows"]
     statistics: dict[str, dict[str, np.ndarray]]
     conductances: dict[str, dict[str, Float[np.ndarray, " edges"]]] = field(default_factory=dict)
+    start: float = 0.0
 
     @classmethod
     def of(
@@ -87,8 +90,9 @@ class Recording:
         )
 
     def rates(self, group: str) -> Float[np.ndarray, " members"]:
-        """Spikes per time of each member [1/s]."""
-        return np.bincount(self.spikes[group][0], minlength=self.sizes[group]) / self.duration
+        """Spikes per time of each member, of those that are held [1/s]."""
+        span = self.duration - self.start
+        return np.bincount(self.spikes[group][0], minlength=self.sizes[group]) / span
 
     def trains(self, group: str, members: Sequence[int] | None = None) -> list[SpikeTrain]:
         """Spikes of some members, of all by default, each with the window of the run."""
@@ -97,12 +101,14 @@ class Recording:
         edges = np.searchsorted(number[order], np.arange(self.sizes[group] + 1))
         some = range(self.sizes[group]) if members is None else members
         return [
-            SpikeTrain(times=when[order[edges[m] : edges[m + 1]]], start=0.0, stop=self.duration)
+            SpikeTrain(
+                times=when[order[edges[m] : edges[m + 1]]], start=self.start, stop=self.duration
+            )
             for m in some
         ]
 
     def population_rate(self, group: str, bin: float) -> tuple[np.ndarray, np.ndarray]:
         """Mean rate of a group in equal bins: their middles [s] and rates [1/s]."""
-        edges = np.arange(0.0, self.duration + 0.5 * bin, bin)
+        edges = np.arange(self.start, self.duration + 0.5 * bin, bin)
         count, _ = np.histogram(self.spikes[group][1], edges)
         return (edges[1:] + edges[:-1]) / 2, count / (bin * self.sizes[group])

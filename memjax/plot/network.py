@@ -76,8 +76,8 @@ def network_raster(recording: Recording, *, ax: Any = None, most: int = 200) -> 
         label.set_color(_COLORS[k % len(_COLORS)])
     ax.grid(False, axis="y")
     ax.tick_params(axis="y", length=0)
-    ax.set(xlim=(0.0, recording.duration), ylim=(0.0, base), ylabel="Members of groups")
-    label_time(ax.xaxis, np.array([0.0, recording.duration]))
+    ax.set(xlim=(recording.start, recording.duration), ylim=(0.0, base), ylabel="Members of groups")
+    label_time(ax.xaxis, np.array([recording.start, recording.duration]))
     return ax
 
 
@@ -98,14 +98,14 @@ def population_rates(recording: Recording, *, ax: Any = None, bin: float | None 
     matplotlib.axes.Axes
     """
     ax = axes_or_new(ax)
-    steps = np.ceil(round(recording.duration / recording.dt) / _BINS)
+    steps = np.ceil(round((recording.duration - recording.start) / recording.dt) / _BINS)
     width = max(steps, 1.0) * recording.dt if bin is None else bin
     for k, name in enumerate(recording.sizes):
         middle, rate = recording.population_rate(name, width)
         ax.plot(middle, rate, color=_COLORS[k % len(_COLORS)], lw=1.2, label=name)
-    ax.set(xlim=(0.0, recording.duration), ylabel="Mean rate (1/s)")
+    ax.set(xlim=(recording.start, recording.duration), ylabel="Mean rate (1/s)")
     ax.set_ylim(bottom=0.0)
-    label_time(ax.xaxis, np.array([0.0, recording.duration]))
+    label_time(ax.xaxis, np.array([recording.start, recording.duration]))
     # Above the axes: rates may be anywhere inside.
     ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=len(_COLORS), borderaxespad=0.2)
     return ax

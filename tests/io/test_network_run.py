@@ -48,6 +48,25 @@ def test_a_run_in_parts_is_the_run_in_memory(tmp_path, undisturbed):
     assert not list((folder / "parts").iterdir())
 
 
+def test_of_many_spikes_the_last_are_read(tmp_path):
+    """Those from a time on, about as many as were asked for; statistics are of the whole run."""
+    folder = run_network(spiking(), 0.05, tmp_path / "run", watch=WATCH, every=0.0)
+    whole = load_recording(folder)
+    total = sum(len(x[0]) for x in whole.spikes.values())
+    late = load_recording(folder, most=total // 3)
+    assert whole.start == 0.0
+    assert 0.02 < late.start < 0.045
+    for name, (number, when) in whole.spikes.items():
+        kept = when > late.start
+        np.testing.assert_array_equal(late.spikes[name][0], number[kept])
+        np.testing.assert_array_equal(late.spikes[name][1], when[kept])
+        assert late.rates(name).sum() == pytest.approx(np.sum(kept) / (0.05 - late.start), rel=1e-3)
+    np.testing.assert_array_equal(
+        late.statistics["cells"]["count"], whole.statistics["cells"]["count"]
+    )
+    assert late.trains("cells")[0].start == late.start
+
+
 def test_ctrl_c_leaves_what_was_simulated(tmp_path, undisturbed):
     """The first Ctrl-C ends after a stretch; the run goes on from there."""
     folder = tmp_path / "run"

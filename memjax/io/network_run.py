@@ -147,9 +147,16 @@ class _Folder:
     last: float = field(default_factory=time.monotonic)
 
     @property
+    def recorded(self) -> int:
+        """Exchange intervals in the recording; 0 without one."""
+        path = self.path / RECORDING
+        return _attribute(path, "exchanges") if path.exists() else 0
+
+    @property
     def parts(self) -> list[Path]:
-        """Parts in order."""
-        return sorted((self.path / _PARTS).glob("*.h5"))
+        """Parts in order that the recording does not hold."""
+        every, first = sorted((self.path / _PARTS).glob("*.h5")), self.recorded
+        return [p for p in every if int(p.stem) >= first]
 
     def due(self) -> bool:
         """Whether it is time to write."""
@@ -178,9 +185,26 @@ class _Folder:
                     simulation.restore(dict(arrays))
             except (OSError, ValueError) as error:
                 raise OutputError(f"cannot be read ({error})", where=str(path)) from error
-        for part in self.parts:
-            if int(part.stem) >= simulation.done:
+        known = [p for p in self.parts if int(p.stem) < simulation.done]
+        for part in (self.path / _PARTS).glob("*.h5"):
+            if part not in known:
                 part.unlink()
+
+
+def _attribute(path: Path, name: str) -> int:
+    """A whole number that a file bears.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be read.
+    """
+    try:
+        with h5py.File(path) as file:
+            attributes: Any = file.attrs
+            return int(attributes[name])
+    except (OSError, KeyError) as error:
+        raise OutputError(f"cannot be read ({error})", where=str(path)) from error
 
 
 def _say(folder: Path, content: Mapping[str, Any]) -> None:
@@ -339,8 +363,7 @@ def run_network(
             content["simulated_s"] = simulation.done * network.clock.exchange
             content["wall_s"] += time.perf_counter() - began
             content |= {"stiffness": simulation.stiffness, "notes": simulation.notes()}
-            if ended:
-                _merge(to, network, simulation.done, *about_it)
+            _merge(to, network, simulation.done, *about_it)
             _say(folder, content)
     if not ended:
         raise KeyboardInterrupt
@@ -370,7 +393,7 @@ def _merge(
 ) -> None:
     """One recording out of the parts, and of what was recorded before them."""
     path, at = to.path / RECORDING, network.clock
-    old = [path] if path.exists() else []
+    old, parts = [path] if path.exists() else [], to.parts
     try:
         with writing(path) as beside:
             with h5py.File(beside, "w") as file:
@@ -378,7 +401,7 @@ def _merge(
                     {"schema_version": SCHEMA_VERSION, "dt_s": at.dt, "exchange_steps": at.steps}
                 )
                 file.attrs["exchanges"] = done
-                for part in [*old, *to.parts]:
+                for part in [*old, *parts]:
                     with h5py.File(part) as source:
                         _append(file, source)
                 for g in network.groups:
@@ -392,7 +415,7 @@ def _merge(
                 os.fsync(written.fileno())
     except (OSError, RuntimeError, OutputError) as error:
         raise _refused(path, error.__cause__ or error) from error
-    for part in to.parts:
+    for part in parts:
         part.unlink()
 
 

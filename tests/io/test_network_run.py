@@ -83,6 +83,7 @@ def test_ctrl_c_leaves_what_was_simulated(tmp_path, undisturbed):
     asking.join()
     about = read_about(folder)
     assert about["status"] == "interrupted"
+    assert (folder / "recording.h5").exists()
     part = load_recording(folder)
     assert 0 < part.duration < 2.0
     assert part.duration == pytest.approx(about["simulated_s"])
@@ -117,6 +118,26 @@ def test_a_full_disk_and_a_vanished_folder(tmp_path, monkeypatch, undisturbed):
     monkeypatch.setattr(os, "fsync", vanished)
     with pytest.raises(OutputError, match=r"No such file.*--resume"):
         run_network(spiking(), 0.01, folder, force=True)
+
+
+def test_a_run_killed_between_recording_and_tidying(tmp_path, monkeypatch, undisturbed):
+    """Parts that the recording holds already do not count twice."""
+    folder = tmp_path / "run"
+
+    def killed(path, *, missing_ok=False):
+        if path.suffix == ".h5" and path.parent.name == "parts":
+            raise KeyboardInterrupt
+        unlink(path, missing_ok=missing_ok)
+
+    unlink = Path.unlink
+    monkeypatch.setattr(Path, "unlink", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run_network(spiking(), 0.02, folder, watch=WATCH, every=0.0)
+    monkeypatch.setattr(Path, "unlink", unlink)
+    assert list((folder / "parts").iterdir())
+    assert _equal(load_recording(folder), nw.run(spiking(), 0.02, watch=WATCH))
+    run_network(spiking(), 0.05, folder, watch=WATCH, resume=True)
+    assert _equal(load_recording(folder), undisturbed)
 
 
 def test_a_second_run_on_the_folder_is_refused(tmp_path):

@@ -388,7 +388,7 @@ class _Cycles:
 
     def steps(self, substeps: int) -> mj.Fixed:
         """Fixed steps, so many between two readings."""
-        return mj.Fixed(self.start.experiment.gap / substeps, method=SemiImplicitEuler())
+        return mj.Fixed(self.start.experiment.gap / substeps, method=SemiImplicitEuler(damped=True))
 
     def sensitivities(self, names: Sequence[str]) -> list[Float[np.ndarray, "events names"]]:
         """Change of the events of noise-free cycles with the coordinate of each parameter, reading by reading."""

@@ -165,7 +165,7 @@ def _by_vector(scaled: Scaled, stimulus, key, policy: Fixed) -> Callable:
 
 def _by_parts(scaled: Scaled, stimulus, key, policy: Fixed) -> Callable:
     """A semi-implicit step, state by state."""
-    channels = len(scaled.channels()) if key is not None else 0
+    channels, method = len(scaled.channels()) if key is not None else 0, policy.method
 
     def advance(parts, at: _Place):
         inc = _increment(policy, key if channels else None, at.step, channels, at.h)
@@ -173,7 +173,8 @@ def _by_parts(scaled: Scaled, stimulus, key, policy: Fixed) -> Callable:
         if channels:
             kick = scaled.kick(at.early, parts, at.u0, inc.w)
         rates = lambda p: scaled.rates(at.late, p, at.u1)  # noqa: E731
-        end = semi_implicit_euler_step(rates, parts, kick, h=at.h, linear=scaled.linear)
+        about: dict[str, Any] = dict(linear=scaled.linear, damped=method.damped)
+        end = semi_implicit_euler_step(rates, parts, kick, h=at.h, **about)
         return scaled.kept(end), jnp.asarray(True)
 
     return advance

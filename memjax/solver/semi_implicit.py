@@ -28,6 +28,13 @@ def _with_linear(
     return {**parts, **{k: parts[k] + c for k, c in zip(linear, change, strict=True)}}
 
 
+def _damping(rates: Callable[[Parts], Parts], parts: Parts, k: Any, h: Float[Array, ""]):
+    """h times the rate at which a part falls back to where it is, 1 at least."""
+    only = {j: jnp.ones_like(x) if j == k else jnp.zeros_like(x) for j, x in parts.items()}
+    slope = jax.jvp(rates, (parts,), (only,))[1][k]
+    return jnp.maximum(-h * slope, 1.0)
+
+
 def semi_implicit_euler_step(
     rates: Callable[[Parts], Parts],
     parts: Parts,
@@ -35,6 +42,7 @@ def semi_implicit_euler_step(
     *,
     h: Float[Array, ""],
     linear: tuple,
+    damped: bool = False,
 ) -> Parts:
     """One step on the named parts of a state.
 
@@ -50,6 +58,8 @@ def semi_implicit_euler_step(
         Step [s].
     linear : tuple
         Scalar parts whose rate is linear in themselves given the others.
+    damped : bool
+        See `SemiImplicitEuler`.
 
     Returns
     -------
@@ -63,6 +73,9 @@ def semi_implicit_euler_step(
     """
     between = _with_linear(rates, parts, linear, h) if linear else parts
     rate = rates(between)
+    if damped:
+        own = [k for k, x in between.items() if k not in linear]
+        rate = rate | {k: rate[k] / _damping(rates, between, k, h) for k in own}
     return {
         k: x + kick[k] if k in linear else x + h * rate[k] + kick[k] for k, x in between.items()
     }
@@ -75,6 +88,11 @@ class SemiImplicitEuler(AbstractKernel):
     ----------
     project, begin : callable, optional
         See `AbstractKernel`.
+    damped : bool
+        Whether a state that falls back faster than the step goes no further than to where its rate, taken as
+        linear, is zero: its change by the drift is divided by max(1, -h J), J the derivative of its rate by
+        itself. An explicit step would jump beyond, for ever to and fro where -h J > 2. For states without
+        components.
 
     Notes
     -----
@@ -86,6 +104,7 @@ class SemiImplicitEuler(AbstractKernel):
 
     project: Callable = eqx.field(static=True, default=unchanged)
     begin: Callable = eqx.field(static=True, default=unchanged)
+    damped: bool = eqx.field(static=True, default=False)
 
     area: ClassVar[bool] = False
     orders: ClassVar[tuple[float, float, float]] = (1, 0.5, 1.0)
@@ -96,6 +115,7 @@ class SemiImplicitEuler(AbstractKernel):
         split = lambda v: {k: v[k] for k in n}  # noqa: E731
         rates = lambda p: split(eq.drift(t1, jnp.stack([p[k] for k in n])))  # noqa: E731
         kick = split(apply(eq.diffusion(t0, y), inc.w))
-        end = semi_implicit_euler_step(rates, split(y), kick, h=h, linear=eq.linear)
+        about: dict[str, Any] = dict(linear=eq.linear, damped=self.damped)
+        end = semi_implicit_euler_step(rates, split(y), kick, h=h, **about)
         y1 = eq.project(jnp.stack([end[k] for k in n]))
         return Step(y1, jnp.full_like(y, jnp.inf), jnp.asarray(True))

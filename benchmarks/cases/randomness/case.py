@@ -177,7 +177,7 @@ def _policies(name: str, result: ft.FitResult, whole: mj.Measurement, size: str,
     signs = [np.sign(s.v[np.argmax(np.abs(s.v))]) for _, s in whole.sweeps()]
     like = whole.select(np.isin(whole.sweep, [whole.labels[signs.index(p)] for p in (1, -1)]))
     steps = (1e-3, 5e-4, 2.5e-4)
-    policies = {f"{1e3 * h:g} ms": mj.Fixed(h, method=SemiImplicitEuler()) for h in steps}
+    policies = {f"{1e3 * h:g} ms": mj.Fixed(h, method=SemiImplicitEuler(damped=True)) for h in steps}
     found = {}
     for k, (word, policy) in enumerate((policies | {"adaptive": mj.Auto()}).items()):
         trace = again(result, like, members=PAIRED[size], seed=200 + k, policy=policy)

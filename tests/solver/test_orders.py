@@ -17,6 +17,7 @@ from memjax.solver import (
     Increment,
     SemiImplicitEuler,
     SraEsdirk,
+    semi_implicit_euler_step,
 )
 from memjax.system import Additive, Commutative, Diagonal, General, Partitioned
 from tests.helpers import fitted_order
@@ -295,6 +296,7 @@ def _linear(noise, **more):
         (DriftImplicitMilstein(), "both", "gaussian", 1),
         (SemiImplicitEuler(), "both", "gaussian", 1),
         (SemiImplicitEuler(), "both", "two-point", 1),
+        (SemiImplicitEuler(damped=True), "both", "gaussian", 1),
         (SraEsdirk(structure=General), "both", "gaussian", 1),
         (SraEsdirk(structure=Partitioned), "one", "gaussian", 2),
         (SraEsdirk(structure=Partitioned), "one", "two-point", 1),
@@ -317,3 +319,17 @@ def test_linear_states_are_taken_at_the_end_of_the_step_and_keep_the_weak_order(
     errors = [np.abs(moments(int(n)) - exact).max() for n in ns]
     assert fitted_order(1.0 / ns, errors) == pytest.approx(1.0, abs=0.2)
     assert not np.allclose(moments(32), explicit(32), rtol=1e-3)
+
+
+@pytest.mark.parametrize("stiffness", [0.5, 3.0, 1e6])
+def test_damped_steps_fall_back_without_going_beyond(stiffness):
+    """x' = -k (x - 1) at h k below 1 as an explicit step has it, above 1 straight to where the rate is zero."""
+    rates = lambda p: {"x": -stiffness * (p["x"] - 1.0)}  # noqa: E731
+    x, h = {"x": jnp.asarray(2.0)}, jnp.asarray(1.0)
+    none = {"x": jnp.zeros(())}
+    damped, plain = (
+        semi_implicit_euler_step(rates, x, none, h=h, linear=(), damped=d)["x"]
+        for d in (True, False)
+    )
+    assert plain == 2.0 - stiffness
+    np.testing.assert_allclose(damped, max(2.0 - stiffness, 1.0), rtol=1e-12)

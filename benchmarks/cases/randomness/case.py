@@ -19,10 +19,12 @@ from fitting.samples import halves
 from fitting.stochastic import calibrate
 from memjax.noise import cycle_factors, read_noise
 from memjax.params import get
+from memjax.result import Member
 from memjax.solver import SemiImplicitEuler
 
 DATA = Path(os.environ.get("MEMJAX_DATA", ROOT.parent / "shared" / "data")) / "clean"
 POINT_TIME = 0.01
+_LOST = 0.01
 COMPARED = {"smoke": 20, "full": 200}
 """Simulated half-sweeps of each polarity that are compared."""
 
@@ -87,7 +89,8 @@ def again(result: ft.FitResult, like: mj.Measurement, *, members: int, seed: int
         seed=seed,
         values=values,
         **options,
-    ).check()
+    )
+    failed(trace)
     starts = np.flatnonzero(np.diff(trace.sweep, prepend=trace.sweep[0] - 1))
     lengths = np.diff(np.append(starts, len(trace.sweep)))
     seen = read_noise(
@@ -102,9 +105,27 @@ def again(result: ft.FitResult, like: mj.Measurement, *, members: int, seed: int
     return eqx.tree_at(lambda tr: tr.i, trace, seen)
 
 
+def solved(trace: mj.Trace) -> list[Member]:
+    """Members without the sweeps whose solve failed."""
+    fine, found = np.asarray(trace.result) == 0, []
+    for k in range(len(trace.v)):
+        member = trace.member(k)
+        keep = np.isin(member.sweep, np.unique(member.sweep)[fine[k]])
+        found.append(Member(*(x[keep] for x in member)))
+    return found
+
+
+def failed(trace: mj.Trace) -> float:
+    """Share of solves that failed: they are left out, and a hundredth at most may be."""
+    share = float(np.mean(np.asarray(trace.result) != 0))
+    if share > _LOST:
+        trace.check()
+    return share
+
+
 def simulated(trace: mj.Trace) -> dict[int, np.ndarray]:
     """Events of all members."""
-    parts = [events(m.v, m.i, m.sweep) for m in (trace.member(k) for k in range(len(trace.v)))]
+    parts = [events(m.v, m.i, m.sweep) for m in solved(trace)]
     signs = {k for p in parts for k in p}
     return {k: np.concatenate([p[k] for p in parts if k in p]) for k in signs}
 
@@ -148,6 +169,7 @@ def _held_out(name: str, one: Set, size: str, record: Recorder) -> None:
                     str(p): float(np.corrcoef(e[:, 0], e[:, 2])[0, 1]) for p, e in drawn.items()
                 },
                 "on_current_A": on,
+                "failed": failed(trace),
                 "values": result.stochastic.values if result.stochastic else {},
                 "std": result.stochastic.std if result.stochastic else {},
             },
@@ -163,8 +185,7 @@ def _fitted(measured: mj.Measurement) -> ft.FitResult:
 def _on_current(trace: mj.Trace) -> float:
     """Median modulus of the current at 0.5 V (or the peak, where that is less) on the falling branch [A]."""
     found = []
-    for k in range(len(trace.v)):
-        m = trace.member(k)
+    for m in solved(trace):
         for label in np.unique(m.sweep):
             v, i = np.abs(m.v[m.sweep == label]), np.abs(m.i[m.sweep == label])
             peak = int(np.argmax(v))
@@ -177,7 +198,9 @@ def _policies(name: str, result: ft.FitResult, whole: mj.Measurement, size: str,
     signs = [np.sign(s.v[np.argmax(np.abs(s.v))]) for _, s in whole.sweeps()]
     like = whole.select(np.isin(whole.sweep, [whole.labels[signs.index(p)] for p in (1, -1)]))
     steps = (1e-3, 5e-4, 2.5e-4)
-    policies = {f"{1e3 * h:g} ms": mj.Fixed(h, method=SemiImplicitEuler(damped=True)) for h in steps}
+    policies = {
+        f"{1e3 * h:g} ms": mj.Fixed(h, method=SemiImplicitEuler(damped=True)) for h in steps
+    }
     found = {}
     for k, (word, policy) in enumerate((policies | {"adaptive": mj.Auto()}).items()):
         trace = again(result, like, members=PAIRED[size], seed=200 + k, policy=policy)

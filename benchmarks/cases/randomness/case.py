@@ -111,7 +111,7 @@ def solved(trace: mj.Trace) -> list[Member]:
     for k in range(len(trace.v)):
         member = trace.member(k)
         keep = np.isin(member.sweep, np.unique(member.sweep)[fine[k]])
-        found.append(Member(*(x[keep] for x in member)))
+        found.append(Member(*(x[keep] for x in (member.t, member.v, member.i, member.sweep))))
     return found
 
 

@@ -29,7 +29,7 @@ def _with_linear(
 
 
 def _damping(rates: Callable[[Parts], Parts], parts: Parts, k: Any, h: Float[Array, ""]):
-    """H times the rate at which a part falls back to where it is, 1 at least."""
+    """Step times the rate at which a part falls back to where it is, 1 at least."""
     only = {j: jnp.ones_like(x) if j == k else jnp.zeros_like(x) for j, x in parts.items()}
     slope = jax.jvp(rates, (parts,), (only,))[1][k]
     return jnp.maximum(-h * slope, 1.0)

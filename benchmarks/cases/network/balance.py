@@ -69,7 +69,7 @@ GRID = 400
 
 
 def adaptive(problem: pb.Problem, run: nw.Recording, *, count: int, save: float = 1e-5) -> dict:
-    """Rates of the first neurons in a network, and alone under the adaptive policy with the same input.
+    """What the first neurons do in a network, and each alone under the adaptive policy with the same input.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def adaptive(problem: pb.Problem, run: nw.Recording, *, count: int, save: float 
     run : Recording
         What happened in it.
     count : int
-        How many neurons.
+        How many neurons; figures are of some ten of them at a time.
     save : float
         Time between two looks at the gate [s].
     """
@@ -86,19 +86,19 @@ def adaptive(problem: pb.Problem, run: nw.Recording, *, count: int, save: float 
     cell = ours.circuit(c)
     grid = np.arange(0.0, problem.duration, save)
     stimuli = [drive(problem, run.spikes, "e", k) for k in range(count)]
-    counts, failed = [], 0
+    found, failed = [], 0
     for k, stimulus in enumerate(stimuli):
         trace = mj.simulate(cell, _padded(stimulus, stimuli), policy=mj.Stiff(), save=grid, seed=k)
         failed += int(not np.all(np.asarray(trace.result) == 0))
         gate = np.asarray(trace.state["gate.v"][0])
-        times = grid[_fires(gate, c["level"], c["rearm"])]
-        counts.append(np.sum(times >= min(SKIPPED, problem.duration / 2)))
+        found.append(grid[_fires(gate, c["level"], c["rearm"])])
+    alone = np.repeat(np.arange(count), [len(x) for x in found]), np.concatenate(found)
     number, time = run.spikes["e"]
-    late = time >= min(SKIPPED, problem.duration / 2)
-    inside = np.bincount(number[late], minlength=problem.neurons["e"])[:count]
-    span = problem.duration - min(SKIPPED, problem.duration / 2)
-    found = paired_z({"rate": inside / span}, {"rate": np.array(counts) / span})["rate"]
-    return found | {"failed": failed}
+    inside = number[number < count], time[number < count]
+    window = (min(SKIPPED, problem.duration / 2), problem.duration)
+    about = {"n": count, "blocks": max(count // 10, 2), "window": window}
+    compared = paired_z(*(statistics(x, **about) for x in (inside, alone)))
+    return {k: x | {"failed": failed} for k, x in compared.items()}
 
 
 def _padded(one: mj.Sampled, all: list[mj.Sampled]) -> mj.Sampled:

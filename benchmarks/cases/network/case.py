@@ -209,7 +209,7 @@ def behaviour(record: Recorder, size: Size, folder: Path) -> None:
     begin = time.perf_counter()
     alone = balance.adaptive(problem, run, count=size.alone)
     taken = time.perf_counter() - begin
-    _compared(record, "adaptive policy, same input", {"rate": alone}, taken, **of)
+    _compared(record, "adaptive policy, same input", alone, taken, **of)
     begin = time.perf_counter()
     half = balance.halved(size.blocks, duration=size.duration, scale=size.scale)
     taken = time.perf_counter() - begin

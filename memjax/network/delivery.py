@@ -1,17 +1,14 @@
 """From spikes to arrivals: lists of those who fired, and what they add to their targets."""
 
 from collections.abc import Callable
-from typing import Any
 
 import jax.numpy as jnp
 from jax import lax
 
-from .plan import Rows
+from .plan import Rows, State
 
 _TOGETHER = 8
 """Spikes whose connections are followed at once."""
-
-State = dict[str, Any]
 
 
 def listed(slots, found, offset, room: int):

@@ -19,13 +19,12 @@ import numpy as np
 from jax import lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec as Spec
 
-from ..noise import device_key, words
 from ..programs import understood
 from ..solve.batch import wide
 from .delivery import delivered, listed
 from .groups import Neurons, Poisson, SpikeList
-from .neuron_program import NeuronProgram, State
-from .plan import Plan
+from .neuron_program import NeuronProgram, member_keys
+from .plan import Plan, State
 from .plasticity import Programming
 from .poisson import poisson_begin, poisson_chunk, poisson_rates
 from .weights import ConductanceOf, DriftWeights
@@ -101,11 +100,6 @@ class Engine:
 
         return jax.tree.map(put, tree)
 
-    def _keys(self, seed: int, number: int, n: int):
-        """Words of the noise of the members of a group."""
-        key = lambda m: words(device_key(seed, member=m, sweep=number))  # noqa: E731
-        return [np.asarray(w) for w in jax.jit(jax.vmap(key))(jnp.arange(n))]
-
     def _fixed(self, seed: int) -> State:
         """What does not change: parameters, keys, connections."""
         found: State = {"groups": {}, "rows": []}
@@ -115,7 +109,7 @@ class Engine:
                 own = {
                     "values": self.neurons[name].values(),
                     "bias": self.neurons[name].bias(),
-                    "key": tuple(lanes(w, np.uint32) for w in self._keys(seed, number, group.n)),
+                    "key": tuple(lanes(w, np.uint32) for w in member_keys(seed, number, group.n)),
                 }
                 own["real"] = np.arange(own["key"][0].size).reshape(own["key"][0].shape) < group.n
                 found["groups"][name] = self._put(own, self.split)
@@ -136,14 +130,14 @@ class Engine:
     def _edge_keys(self, seed: int, name: str, edge: np.ndarray) -> tuple[np.ndarray, ...]:
         """Words of the noise of devices: they depend on seed, projection and number of the edge."""
         own = zlib.crc32(name.encode()) & 0x7FFFFFFF
-        keys = self._keys(seed, own, int(edge.max(initial=0)) + 1)
-        return tuple(w[edge] for w in keys)
+        keys = member_keys(seed, own, int(edge.max(initial=0)) + 1)
+        return tuple(np.asarray(w)[edge] for w in keys)
 
     def _source(self, seed: int, number: int, group: Poisson | SpikeList) -> State:
         """Numbers of a group of sources."""
         if isinstance(group, Poisson):
             rates = poisson_rates(group, dt=self.plan.clock.dt)
-            key = tuple(self._keys(seed, number, group.n))
+            key = member_keys(seed, number, group.n)
             return {
                 "key": key,
                 "rates": rates.astype(np.float32),

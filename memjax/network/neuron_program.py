@@ -11,14 +11,19 @@ from jax import lax
 from ..circuit import replaced
 from ..errors import NetworkError
 from ..fields import stored
-from ..noise import increments
+from ..noise import Words, device_key, increments, words
 from ..params import quiet
 from ..scaling import Scaled
 from ..solver import semi_implicit_euler_step
-from .plan import Layout
+from ..solver.semi_implicit import along
+from .plan import Layout, State
 from .weights import ConductanceOf
 
-State = dict[str, Any]
+
+def member_keys(seed: int, number: int, n: int) -> Words:
+    """Words of the noise of the members of a group of a number, or of the devices of a projection."""
+    key = lambda m: words(device_key(seed, member=m, sweep=number))  # noqa: E731
+    return jax.jit(jax.vmap(key))(jnp.arange(n))
 
 
 class NeuronProgram:
@@ -67,15 +72,16 @@ class NeuronProgram:
         """Constant part of each driven source, in blocks."""
         return {p: self.layout.lanes(x, self.dtype) for p, x in self.layout.group.biases.items()}
 
+    def rest(self, values: dict) -> State:
+        """States at rest [SI]: of each neuron where values differ, else of one."""
+        one = lambda v: self.own(v).system.initial(self.scaled.env)  # noqa: E731
+        return jax.vmap(one)(values) if values else one({})
+
     def begin(self) -> State:
         """States at the beginning."""
         group, lanes = self.layout.group, self.layout.lanes
-        one = lambda v: self.own(v).system.initial(group.env)  # noqa: E731
-        if group.values:
-            drawn = {k: jnp.asarray(x, self.dtype) for k, x in group.values.items()}
-            rest = {k: np.asarray(x) for k, x in jax.vmap(one)(drawn).items()}
-        else:
-            rest = {k: np.asarray(x) for k, x in one({}).items()}
+        drawn = {k: jnp.asarray(x, self.dtype) for k, x in group.values.items()}
+        rest = {k: np.asarray(x) for k, x in self.rest(drawn).items()}
         scale = {s.name: s.scale for s in self.scaled.system.specs}
         parts = {k: lanes({**rest, **group.start}[k] / scale[k], self.dtype) for k in rest}
         inputs = [lanes(0.0, self.dtype) for _ in self.layout.receptors]
@@ -166,10 +172,8 @@ class NeuronProgram:
         scaled = self.own(own["values"])
         t = jnp.zeros((), self.dtype)
         rates = lambda p: scaled.rates(t, p, self.drive(scaled.system, p, inputs, own["bias"]))  # noqa: E731
-        found = [t]
-        for k in (k for k in parts if k not in scaled.linear):
-            only = {j: jnp.ones_like(x) if j == k else jnp.zeros_like(x) for j, x in parts.items()}
-            found.append(jnp.max(jnp.abs(jax.jvp(rates, (parts,), (only,))[1][k])))
+        explicit = [k for k in parts if k not in scaled.linear]
+        found = [t, *(jnp.max(jnp.abs(along(rates, parts, k)[1][k])) for k in explicit)]
         return jnp.max(jnp.stack(found)) * self.dt
 
     def chunk(self, own: State, state: State, arrivals: list, first, each: int):

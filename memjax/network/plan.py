@@ -13,6 +13,9 @@ from .groups import Group, Neurons
 from .projection import Projection, Receptor
 from .weights import ConductanceOf, DriftWeights
 
+State = dict[str, Any]
+"""Arrays by name, and tables of them."""
+
 BLOCK = 512
 """Neurons that advance together: their states stay in a core's cache, their steps are whole vectors."""
 

@@ -11,13 +11,11 @@ from jax import lax
 from ..noise import increments
 from ..synapse import Pulsed, PulseNoise
 from ..synapse.pulsed import Memory, pulse
-from .plan import Clock, Rows
+from .plan import Clock, Rows, State
 from .weights import DriftWeights
 
 _LONG_AGO = -(2**30)
 """Number of a step that is too long ago for every window."""
-
-State = dict[str, Any]
 
 
 class Programming:

@@ -1,17 +1,14 @@
 """Poisson sources: candidates at each one's highest rate from counters, thinned."""
 
-from typing import Any
-
 import jax.numpy as jnp
 import numpy as np
 
 from ..noise.counter import bits, open_uniform
 from .groups import Poisson
+from .plan import State
 
 _LAST = np.int32(2**31 - 1)
 """Number of the last step that there is."""
-
-State = dict[str, Any]
 
 
 def poisson_rates(group: Poisson, *, dt: float) -> np.ndarray:

@@ -10,11 +10,10 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from ..errors import NetworkError
-from ..noise import device_key, words
 from .groups import Neurons, Poisson
 from .network import Network
-from .neuron_program import NeuronProgram, State
-from .plan import Layout, layout, place
+from .neuron_program import NeuronProgram, member_keys
+from .plan import Layout, State, layout, place
 from .poisson import poisson_begin, poisson_chunk, poisson_rates
 from .projection import Projection
 
@@ -83,8 +82,7 @@ class _Soft:
         self.programs: dict[str, NeuronProgram] = {}
         self.keys, self.sources = {}, {}
         for number, g in enumerate(network.groups):
-            of = lambda m: words(device_key(network.seed, member=m, sweep=number))  # noqa: E731, B023
-            self.keys[g.name] = jax.vmap(of)(jnp.arange(g.n))
+            self.keys[g.name] = member_keys(network.seed, number, g.n)
             if isinstance(g, Neurons):
                 self.layouts[g.name] = layout(g, network.projections, 1)
                 about: dict[str, Any] = dict(dt=self.clock.dt, steps=self.clock.steps)
@@ -161,9 +159,7 @@ class _Soft:
         """States of neurons at the beginning."""
         program = self.programs[name]
         scaled, start = program.scaled, program.layout.group.start
-        one = lambda v: program.own(v).system.initial(scaled.env)  # noqa: E731
-        n = len(self.keys[name][0])
-        rest = jax.vmap(one)(own["values"]) if own["values"] else one({})
+        n, rest = len(self.keys[name][0]), program.rest(own["values"])
         state = {k: jnp.broadcast_to(jnp.asarray(x, self.dtype), (n,)) for k, x in rest.items()}
         state |= {k: jnp.broadcast_to(jnp.asarray(x, self.dtype), (n,)) for k, x in start.items()}
         parts = {s.name: state[s.name] / s.scale for s in scaled.system.specs}

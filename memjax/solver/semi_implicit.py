@@ -14,14 +14,19 @@ from .linear import apply, solve_small
 Parts = dict[Any, Float[Array, "..."]]
 
 
+def along(rates: Callable[[Parts], Parts], parts: Parts, k: Any) -> tuple[Parts, Parts]:
+    """Rates of change of all parts [1/s], and their derivatives by part `k` [1/s]."""
+    only = {j: jnp.ones_like(x) if j == k else jnp.zeros_like(x) for j, x in parts.items()}
+    return jax.jvp(rates, (parts,), (only,))
+
+
 def _with_linear(
     rates: Callable[[Parts], Parts], parts: Parts, linear: tuple, h: Float[Array, ""]
 ) -> Parts:
     """The linear parts at the end of a step given the others at its start: (I - h A) change = h rate."""
     rate, rows = {}, []
     for k in linear:
-        only = {j: jnp.ones_like(x) if j == k else jnp.zeros_like(x) for j, x in parts.items()}
-        rate, slope = jax.jvp(rates, (parts,), (only,))
+        rate, slope = along(rates, parts, k)
         rows.append([(1.0 if i == k else 0.0) - h * slope[i] for i in linear])
     columns = [list(column) for column in zip(*rows, strict=True)]  # row i: equation of part i
     change = solve_small(columns, [h * rate[i] for i in linear])
@@ -30,9 +35,7 @@ def _with_linear(
 
 def _damping(rates: Callable[[Parts], Parts], parts: Parts, k: Any, h: Float[Array, ""]):
     """Step times the rate at which a part falls back to where it is, 1 at least."""
-    only = {j: jnp.ones_like(x) if j == k else jnp.zeros_like(x) for j, x in parts.items()}
-    slope = jax.jvp(rates, (parts,), (only,))[1][k]
-    return jnp.maximum(-h * slope, 1.0)
+    return jnp.maximum(-h * along(rates, parts, k)[1][k], 1.0)
 
 
 def semi_implicit_euler_step(

@@ -28,6 +28,9 @@ SCHEMA_VERSION = 1
 _DEVICES, _CYCLES = (zlib.crc32(w) & 0x7FFFFFFF for w in (b"devices", b"cycles"))
 """What a key is folded with, so that devices and cycles never share numbers."""
 
+_VECTOR = 16
+"""Of how many numbers the widest vectors of a processor are a part."""
+
 _LAYOUT = "a file that memjax.Population.save wrote"
 
 
@@ -149,19 +152,21 @@ class Population(eqx.Module):
             SI values by name; with `sweeps` these are `values` of `memjax.simulate`.
         """
         seed = jax.random.key(key) if isinstance(key, int | np.integer) else key
-        members, size = first + jnp.arange(n), (len(self.names),)
+        # Whole vectors and sums written out: the last bit would else depend on how many are drawn.
+        members, size = first + jnp.arange(n + -n % _VECTOR), (len(self.names),)
         own = jax.random.fold_in(seed, _DEVICES)
         draw = lambda k: jax.random.normal(k, size, self.root.dtype)  # noqa: E731
         normal = jax.vmap(lambda m: draw(jax.random.fold_in(own, m)))(members)
-        z = self.center[None] + normal @ self.root.T
+        z = self.center[None] + jnp.sum(normal[:, None] * self.root[None], axis=-1)
         if sweeps is None:
-            return self._values(z)
+            return {k: x[:n] for k, x in self._values(z).items()}
+        members, z = members[:n], z[:n, None]
         if self.cycle_root is None:
-            return self._values(jnp.broadcast_to(z[:, None], (n, sweeps, *size)))
+            return self._values(jnp.broadcast_to(z, (n, sweeps, *size)))
         fold, cycle = jax.random.fold_in, jax.random.fold_in(seed, _CYCLES)
         each = lambda m, s: draw(fold(fold(cycle, m), s))  # noqa: E731
         normal = jax.vmap(jax.vmap(each, (None, 0)), (0, None))(members, jnp.arange(sweeps))
-        return self._values(z[:, None] + normal @ self.cycle_root.T)
+        return self._values(z + jnp.sum(normal[:, :, None] * self.cycle_root[None, None], axis=-1))
 
     def devices(
         self, key: int | Key[Array, ""], n: int, *, first: int = 0

@@ -43,6 +43,11 @@ def test_a_device_draws_the_same_whatever_the_number_of_devices_and_the_chunk():
     many, few = own.sample(7, 50), own.sample(jax.random.key(7), 10, first=20)
     for n in NAMES:
         np.testing.assert_array_equal(many[n][20:30], few[n])
+    cycles = population(cycle_covariance=CYCLES)
+    every, some = (cycles.sample(7, k, sweeps=5, first=f) for k, f in ((53, 0), (9, 21)))
+    for n in NAMES:
+        np.testing.assert_array_equal(every[n][21:30], some[n])
+        np.testing.assert_array_equal(own.sample(7, 53)[n][21:30], own.sample(7, 9, first=21)[n])
     assert not np.any(np.asarray(many["mu"]) == np.asarray(own.sample(8, 50)["mu"]))
 
 

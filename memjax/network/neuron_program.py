@@ -7,11 +7,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jaxtyping import Array, UInt32
 
 from ..circuit import replaced
 from ..errors import NetworkError
 from ..fields import stored
-from ..noise import Words, device_key, increments, words
+from ..noise import device_key, increments, words
 from ..params import quiet
 from ..scaling import Scaled
 from ..solver import semi_implicit_euler_step
@@ -20,7 +21,7 @@ from .plan import Layout, State
 from .weights import ConductanceOf
 
 
-def member_keys(seed: int, number: int, n: int) -> Words:
+def member_keys(seed: int, number: int, n: int) -> tuple[UInt32[Array, "n"], UInt32[Array, "n"]]:
     """Words of the noise of the members of a group of a number, or of the devices of a projection."""
     key = lambda m: words(device_key(seed, member=m, sweep=number))  # noqa: E731
     return jax.jit(jax.vmap(key))(jnp.arange(n))

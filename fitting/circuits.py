@@ -31,6 +31,7 @@ from dataclasses import dataclass, field
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
+from scipy.stats import chi2
 
 import memjax as mj
 from memjax.errors import DataError, FitError
@@ -65,6 +66,9 @@ _COLLINEAR = 1e-3
 
 _MANY = 16
 """Measured trains whose scatter tells enough to begin with."""
+
+_DISAGREE, _SEARCHED = 0.01, 3
+"""Probability below which summaries do not agree, and from how many starts a search is begun at most."""
 
 _FEIGNED = 3.0
 """How many times feigned information is taken off before a parameter counts as determined."""
@@ -480,6 +484,8 @@ def fit_spikes(
     summaries: Sequence[str] = SUMMARIES,
     step: float = 0.2,
     iterations: int = 8,
+    starts: int = 1,
+    spread: float = 0.3,
     env: mj.Environment | None = None,
 ) -> SpikeFit:
     """Fit parameters of a noisy circuit to spike times alone: the method of simulated moments.
@@ -510,6 +516,10 @@ def fit_spikes(
         all intervals; the same of the latencies (the window, for a train without a spike).
     step, iterations
         Half the distance of differences [natural log units]; most Gauss-Newton steps.
+    starts, spread
+        Starts that are screened, the first being the circuit itself, the others scattered about it with this
+        standard deviation [natural log units]. The search goes on from the one whose summaries are nearest;
+        from the next ones, three in all, while it ends in summaries that do not agree (p < 0.01).
 
     Raises
     ------
@@ -524,7 +534,29 @@ def fit_spikes(
     how = (signal, level, rearm, sign, watched, names)
     bench = _Bench(circuit, stimulus, free, *how, members, seed, policy, save, env)
     bench.check(step)
-    return _descend(bench, z, bench.measured(trains), step, iterations)
+    data, found = bench.measured(trains), []
+    for begin in _screened(bench, z, data[0], starts, spread):
+        found.append(_descend(bench, begin, data, step, iterations))
+        if chi2.sf(found[-1].chi2, max(found[-1].freedom, 1)) >= _DISAGREE:
+            break
+    return min(found, key=lambda f: f.chi2)
+
+
+def _screened(bench: _Bench, z: np.ndarray, target: np.ndarray, starts: int, spread: float) -> list:
+    """The starts whose summaries are nearest to the measured ones; the given one where it is the only one."""
+    if starts < 2:
+        return [z]
+    noise = np.random.default_rng(bench.seed).normal(size=(starts, len(z)))
+    noise[0] = 0.0
+    found = []
+    for one in z + spread * noise / np.abs(log_slopes(bench.circuit, bench.free, z)):
+        features = bench.features(one)
+        if features is not None:
+            away = target - bench.summaries(features.mean(axis=0))
+            found.append((float(away @ away), one))
+    if not found:
+        return [z]
+    return [one for _, one in sorted(found, key=lambda pair: pair[0])[:_SEARCHED]]
 
 
 def _descend(

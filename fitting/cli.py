@@ -23,7 +23,7 @@ from memjax.cli.options import (
 from memjax.errors import DataError
 from memjax.io.write import prepare_output, writing_folder
 
-from . import pulse_cli
+from . import circuit_cli, pulse_cli
 from .batch import CHUNK
 from .batch_report import POOR
 from .problem import MODEL_SIGMA
@@ -116,6 +116,7 @@ def _configure_fit(parser: argparse.ArgumentParser) -> None:
     )
     add("--out", required=True, metavar="DIR", help="folder to make")
     pulse_cli.configure(parser)
+    circuit_cli.configure(parser)
     add_bench_options(parser)
     add_read_options(parser)
     add_write_options(parser)
@@ -257,7 +258,7 @@ def _refined(result: Any, method: str) -> Any:
     return result
 
 
-def _run_pulses(options: argparse.Namespace) -> int:
+def _run_others(options: argparse.Namespace) -> int:
     """Run ``memjax fit`` on files that are no sweeps."""
     from memjax import params
     from memjax.cli.cache import prepare_jax
@@ -265,7 +266,10 @@ def _run_pulses(options: argparse.Namespace) -> int:
     prepare_jax()
     bar = _Bar()
     try:
-        return pulse_cli.run(options, params.replace(_start(options), dict(options.fix)), bar)
+        start = params.replace(_start(options), dict(options.fix))
+        if circuit_cli.takes(options):
+            return circuit_cli.run(options, start, bar.bar.set_description_str)
+        return pulse_cli.run(options, start, bar)
     finally:
         bar.close()
 
@@ -276,8 +280,8 @@ def _run_fit(options: argparse.Namespace) -> int:
 
     from .batch_run import run_batch
 
-    if pulse_cli.takes(options):
-        return _run_pulses(options)
+    if circuit_cli.takes(options) or pulse_cli.takes(options):
+        return _run_others(options)
     prepare_jax()
     if options.batch:
         if options.stochastic:

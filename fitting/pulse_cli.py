@@ -11,7 +11,14 @@ from typing import Any
 
 from memjax.cli.command import UsageError, count, number, say
 from memjax.cli.options import bench_from, file_of, measurement_from
-from memjax.data import DecayRecord, PulseProtocol, PulseRecord, has_records, read_records
+from memjax.data import (
+    DecayRecord,
+    PulseProtocol,
+    PulseRecord,
+    SpikeRecord,
+    has_records,
+    read_records,
+)
 from memjax.errors import DataError, MemjaxError
 from memjax.io.write import prepare_output, writing_folder
 
@@ -121,9 +128,15 @@ def _label(record: PulseRecord | DecayRecord) -> str:
 
 def _records(options: argparse.Namespace) -> list[PulseRecord | DecayRecord]:
     """Records of all files, or the one that was chosen."""
-    found: list[PulseRecord | DecayRecord] = []
+    every: list[Any] = []
     for name in options.files:
-        found += read_records(file_of(name), reader=options.reader)
+        every += read_records(file_of(name), reader=options.reader)
+    found: list[PulseRecord | DecayRecord] = [r for r in every if not isinstance(r, SpikeRecord)]
+    if len(found) < len(every):
+        raise UsageError(
+            "spike times", where="memjax fit", allowed="with --spikes SIGNAL",
+            fix="say --spikes SIGNAL --level V --stimulus S.csv",
+        )  # fmt: skip
     if len({type(r) for r in found}) > 1:
         raise DataError(
             "conductances per pulse and decays at once", where="memjax fit",

@@ -1,4 +1,4 @@
-"""Pictures and page of fits to conductances per pulse, to a decay, and to delays."""
+"""Pictures and page of fits that are not of sweeps: conductances per pulse, a decay, delays, a circuit's signals."""
 
 import base64
 import html
@@ -13,6 +13,7 @@ from memjax.errors import DataError
 from memjax.plot import style
 from memjax.plot.style import MEASURED, MUTED, SECOND, SIMULATED
 
+from . import circuit_report
 from .report import CSS, html_table, load, parameters_table, provenance_table, readable
 
 _BINS = 20
@@ -383,6 +384,8 @@ _KINDS: dict[str, tuple[Callable, Callable]] = {
     "conductance per pulse": (_pulse_pictures, _pulse_sections),
     "resistance against time": (_decay_pictures, _decay_sections),
     "delay and relaxation": (_delay_pictures, _delay_sections),
+    "spike times": (circuit_report.spike_pictures, circuit_report.spike_sections),
+    "trace of a node": (circuit_report.trace_pictures, circuit_report.trace_sections),
 }
 
 

@@ -1,5 +1,6 @@
 """What a fit directory holds of conductances per pulse, of a decay, and of delays: fit.json and two tables."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +25,46 @@ _LAGS = (1, 2, 5, 10, 20, 50, 100)
 
 
 def _common(fit: Any, *, kind: str, **more: Any) -> dict:
-    """What all fits say in ``fit.json``."""
+    """What fits of one device say in ``fit.json``."""
     search: Progress = fit.search
     std = standard_errors(fit.device, fit.free, fit.z, fit.covariance)
-    table = rows(fit.device, fit.free, std)
     size = np.sqrt(np.diag(fit.covariance))
+    content = content_of(
+        fit.device, fit.free, std, fit.covariance / np.outer(size, size),
+        kind=kind, model=fit.model, loss=fit.loss, search=search_of(search),
+    )  # fmt: skip
+    return content | more
+
+
+def search_of(search: Progress) -> dict:
+    """What a search says in ``fit.json``."""
+    return {
+        "iterations": search.iterations,
+        "evaluations": search.evaluations,
+        "failed": search.failed,
+        "best_cost": search.history,
+    }
+
+
+def content_of(
+    device: Any, free: Sequence[str], std: dict[str, float], correlation: np.ndarray, **more: Any
+) -> dict:
+    """What all fits that are not of sweeps say in ``fit.json``.
+
+    Parameters
+    ----------
+    device : AbstractDevice or Circuit
+        With the best parameters.
+    free, std, correlation
+        What was fitted, standard errors [unit] by name, correlations.
+    **more
+        Entries beside these, or in their place.
+    """
+    table = rows(device, free, std)
     content = {
         "schema_version": SCHEMA,
-        "kind": kind,
-        "model": fit.model,
         "parameters": table,
-        "settings": {n: stored(fit.device, n) for n in setting_specs(fit.device)},
+        "settings": {n: stored(device, n) for n in setting_specs(device)},
         "bench": {
             "series_resistance": None,
             "parallel_resistance": None,
@@ -46,20 +76,14 @@ def _common(fit: Any, *, kind: str, **more: Any) -> dict:
         },
         "read_noise": {"relative": 0.0, "floor_A": 0.0},
         "cycle_spread": None,
-        "loss": fit.loss,
-        "free": list(fit.free),
-        "undetermined": list(loose(fit.device, std)),
+        "free": list(free),
+        "undetermined": list(loose(device, std)),
         "at_bound": [n for n, row in table.items() if row["at_bound"]],
-        "correlation": np.round(fit.covariance / np.outer(size, size), 6).tolist(),
-        "search": {
-            "iterations": search.iterations,
-            "evaluations": search.evaluations,
-            "failed": search.failed,
-            "best_cost": search.history,
-        },
+        "correlation": np.round(correlation, 6).tolist(),
         "interrupted": False,
         "synthetic_truth": False,
         "notes": [],
+        "warnings": [],
         "versions": versions(),
     }
     return content | more

@@ -50,7 +50,7 @@ def _print(about: dict, name: str) -> None:
 
 
 def _print_records(about: dict, name: str) -> None:
-    """The summary of conductances per pulse, or of resistances against time, for people."""
+    """The summary of a file without voltage and current, for people."""
     print(f"{name}: {about['kind']}, {about['points']} points (reader {about['reader']})")
     if "devices" in about:
         print(f"  devices     {len(about['devices'])}: {', '.join(about['devices'])}")
@@ -64,6 +64,13 @@ def _print_records(about: dict, name: str) -> None:
             )
         if about["pulses"] is None:
             print("  pulses      not stated in the file")
+    elif "trains" in about:
+        print(f"  trains      {len(about['trains'])}: {', '.join(about['trains'][:6])}")
+        print(
+            f"  spikes      {about['points']}, from {about['t_min']:.6g} to {about['t_max']:.6g} s"
+        )
+        if about["isi_mean"] is not None:
+            print(f"  intervals   mean {about['isi_mean']:.6g} s, CV {about['isi_cv']:.3g}")
     else:
         print(f"  runs        {len(about['runs'])}: {', '.join(about['runs'][:6])}")
         print(f"  time        up to {about['t_max']:.6g} s")

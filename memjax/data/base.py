@@ -10,6 +10,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from .pulse_record import DecayRecord, PulseRecord
+from .spike_record import SpikeRecord
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +120,7 @@ class AbstractReader(abc.ABC):
 
 
 class AbstractRecordReader(abc.ABC):
-    """A format of files that hold no voltage and current: conductance per pulse, resistance against time.
+    """A format of files that hold no voltage and current: conductance per pulse, resistance against time, spikes.
 
     Attributes
     ----------
@@ -137,5 +138,7 @@ class AbstractRecordReader(abc.ABC):
         """Whether a file that begins with `head` is of this format."""
 
     @abc.abstractmethod
-    def records(self, source: Source) -> tuple[PulseRecord, ...] | tuple[DecayRecord, ...]:
-        """One record per device, or per run."""
+    def records(
+        self, source: Source
+    ) -> tuple[PulseRecord, ...] | tuple[DecayRecord, ...] | tuple[SpikeRecord, ...]:
+        """One record per device, run or train."""

@@ -1,4 +1,4 @@
-"""Files that hold conductances per pulse or resistances against time, found by their looks."""
+"""Files that hold conductances per pulse, resistances against time, or spike times, found by their looks."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,16 +12,19 @@ from .pulse_record import DecayRecord, PulseRecord
 from .readers.decay_table import DecayTableReader
 from .readers.pulse_json import PulseJsonReader
 from .readers.pulse_table import PulseTableReader
+from .readers.spike_table import SpikeTableReader
+from .spike_record import SpikeRecord
 from .text import load
 
 RECORD_READERS: tuple[AbstractRecordReader, ...] = (
     PulseTableReader(),
     PulseJsonReader(),
     DecayTableReader(),
+    SpikeTableReader(),
 )
 """The formats, in the order in which they are tried."""
 
-Records = tuple[PulseRecord, ...] | tuple[DecayRecord, ...]
+Records = tuple[PulseRecord, ...] | tuple[DecayRecord, ...] | tuple[SpikeRecord, ...]
 
 
 def record_reader(source: Source, name: str | None = None) -> AbstractRecordReader | None:
@@ -32,7 +35,7 @@ def record_reader(source: Source, name: str | None = None) -> AbstractRecordRead
 
 
 def has_records(path: str | Path, *, reader: str | None = None) -> bool:
-    """Whether a file holds conductances per pulse, or resistances against time.
+    """Whether a file holds conductances per pulse, resistances against time, or spike times.
 
     Parameters
     ----------
@@ -50,7 +53,7 @@ def has_records(path: str | Path, *, reader: str | None = None) -> bool:
 
 
 def read_records(path: str | Path, *, reader: str | None = None) -> Records:
-    """Records of a file: of devices that were pulsed, or of runs that were watched.
+    """Records of a file: of devices that were pulsed, of runs that were watched, or of spike trains.
 
     Parameters
     ----------
@@ -61,8 +64,8 @@ def read_records(path: str | Path, *, reader: str | None = None) -> Records:
 
     Returns
     -------
-    tuple of PulseRecord, or of DecayRecord
-        One per device or run, in SI units.
+    tuple of PulseRecord, of DecayRecord, or of SpikeRecord
+        One per device, run or train, in SI units.
 
     Raises
     ------
@@ -73,7 +76,7 @@ def read_records(path: str | Path, *, reader: str | None = None) -> Records:
     found = record_reader(source, reader)
     if found is None:
         raise ReaderError(
-            "no conductance per pulse and no resistance against time",
+            "no conductance per pulse, no resistance against time, no spike times",
             where=str(path),
             allowed="; ".join(r.description for r in RECORD_READERS),
         )
@@ -85,7 +88,7 @@ def records_summary(records: Records) -> dict:
 
     Parameters
     ----------
-    records : tuple of PulseRecord or DecayRecord
+    records : tuple of PulseRecord, DecayRecord or SpikeRecord
         See `read_records`.
 
     Returns
@@ -97,6 +100,8 @@ def records_summary(records: Records) -> dict:
     about: dict = {"reader": records[0].reader, "warnings": warnings}
     if isinstance(records[0], PulseRecord):
         return about | _about_pulses([r for r in records if isinstance(r, PulseRecord)])
+    if isinstance(records[0], SpikeRecord):
+        return about | _about_spikes([r for r in records if isinstance(r, SpikeRecord)])
     return about | _about_decays([r for r in records if isinstance(r, DecayRecord)])
 
 
@@ -138,4 +143,20 @@ def _about_decays(records: Sequence[DecayRecord]) -> dict:
         "r_min": float(min(np.min(r.r) for r in records)),
         "r_max": float(max(np.max(r.r) for r in records)),
         "units": {"t": "s", "r": "ohm"},
+    }
+
+
+def _about_spikes(records: Sequence[SpikeRecord]) -> dict:
+    """Counts, and the intervals of all trains together."""
+    isi = np.concatenate([np.diff(r.times) for r in records])
+    return {
+        "kind": "spike times",
+        "points": sum(len(r.times) for r in records),
+        "trains": [r.label for r in records],
+        "spikes": [len(r.times) for r in records],
+        "t_min": float(min(r.times[0] for r in records)),
+        "t_max": float(max(r.times[-1] for r in records)),
+        "isi_mean": float(np.mean(isi)) if isi.size else None,
+        "isi_cv": float(np.std(isi) / np.mean(isi)) if isi.size else None,
+        "units": {"t": "s"},
     }

@@ -119,7 +119,7 @@ def tables(source: Source, *, comment: str = "") -> list[Table]:
     # Rows with a gap above the first whole one are data, too.
     while header and first - 1 > at and _is_gappy(split_line(lines[first - 1], separator)):
         first -= 1
-    body = _rows(lines, first, separator)
+    body = split_rows(lines, first, separator)
     records = _records(body, header) if header else [body]
     names = names or tuple(str(k + 1) for k in range(max(len(r) for _, r in body)))
     commas = separator != "," and any("," in cell for cell in body[-1][1])
@@ -186,7 +186,7 @@ def _is_unit(cell: str) -> bool:
         return False
 
 
-def _rows(lines: list[str], first: int, separator: str) -> list[tuple[int, list[str]]]:
+def split_rows(lines: list[str], first: int, separator: str) -> list[tuple[int, list[str]]]:
     """Line number and cells of each line that is not blank, from `first` on."""
     rest = lines[first:]
     if separator == " ":

@@ -1,0 +1,34 @@
+"""Tables of spike times."""
+
+from typing import final
+
+from memjax.data.base import AbstractRecordReader, Source
+from memjax.data.record_columns import assumed, roles
+from memjax.data.spike_record import SpikeRecord
+from memjax.data.spike_trains import LABELS, spike_table, trains_of
+from memjax.data.text import split_line
+
+
+@final
+class SpikeTableReader(AbstractRecordReader):
+    """A column of times, and at most columns that tell one train from another."""
+
+    name = "spike-table"
+    description = "spike times: column t_s, and labels of trains (train, neuron, member, ...)"
+
+    def sniff(self, head: str) -> bool:
+        """Whether the first line names a time, and nothing but labels beside it."""
+        names = split_line(head.lstrip().split("\n")[0])
+        found = roles(names)
+        others = [n for k, n in enumerate(names) if "t" in found and k != found["t"].place]
+        return "t" in found and all(n.lower() in LABELS for n in others)
+
+    def records(self, source: Source) -> tuple[SpikeRecord, ...]:
+        """One record per train."""
+        table, where = spike_table(source), str(source.path)
+        about = {"file": where, "sha256": source.sha256}
+        said = assumed(table, [roles(table.names)["t"]])
+        return tuple(
+            SpikeRecord(label=n, times=t, reader=self.name, source=about, warnings=said)
+            for n, t in trains_of(table, where).items()
+        )

@@ -1,0 +1,27 @@
+"""Spike times of one train."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpikeRecord:
+    """When one device or neuron spiked.
+
+    Parameters
+    ----------
+    label : str
+        Which train.
+    times : Float[np.ndarray, "spikes"]
+        Times [s], increasing.
+    reader, source, warnings
+        See `memjax.data.PulseRecord`.
+    """
+
+    label: str
+    times: Float[np.ndarray, " spikes"]
+    reader: str = ""
+    source: dict = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()

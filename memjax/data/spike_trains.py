@@ -1,0 +1,162 @@
+"""Spike trains, and traces of a voltage in which spikes are found, out of tables."""
+
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from memjax.errors import ReaderError
+from memjax.observables import detect
+
+from .base import Source, Table
+from .numbers import to_numbers
+from .record_columns import in_order, labels, numbers, roles
+from .text import is_number, load, split_line, split_rows, unique
+
+LABELS = (
+    "train", "trial", "repeat", "neuron", "unit", "member", "device", "sweep", "cycle", "run", "channel",
+)  # fmt: skip
+"""Columns that tell one train from another, beside those that hold words."""
+
+_LAYOUT = "a header with t_s, perhaps columns that tell trains apart (train, neuron, member, words)"
+
+
+def read_spike_trains(
+    path: str | Path,
+    *,
+    signal: str = "v",
+    level: float | None = None,
+    rearm: float | None = None,
+    sign: int = 1,
+) -> dict[str, Float[np.ndarray, " spikes"]]:
+    """Spike times of a file: a table of times, or traces in which a signal passes a level.
+
+    Parameters
+    ----------
+    path : str or Path
+        Table with a header: a column of times and, where there are several trains, columns that tell
+        them apart (`train`, `trial`, `repeat`, `neuron`, `unit`, `member`, `device`, `sweep`, `cycle`, `run`,
+        `channel`, or of words). A column of the signal, or of a voltage, makes it a table of traces.
+    signal : str
+        Name of the column of the signal; a column of a voltage stands for it.
+    level, rearm, sign
+        As `memjax.observables.detect` has them, for traces.
+
+    Returns
+    -------
+    dict of str to Float[np.ndarray, "spikes"]
+        Times [s], increasing, by label, in the order of the file. A train without a spike has no row in a table of
+        times, and is not known of.
+
+    Raises
+    ------
+    ReaderError
+        If the file is no such table, or traces come without a level.
+    """
+    table, where = spike_table(load(path)), str(path)
+    place = _signal(table, signal)
+    if place is None:
+        return trains_of(table, where)
+    if level is None:
+        raise ReaderError(
+            f"a trace of {table.names[place]}", where=where, allowed="spike times",
+            fix="say at which level it spikes",
+        )  # fmt: skip
+    return {
+        n: detect(t, x, level=level, rearm=rearm, sign=sign)
+        for n, (t, x) in _traces(table, place, signal, where).items()
+    }
+
+
+def trains_of(table: Table, where: str) -> dict[str, Float[np.ndarray, " spikes"]]:
+    """Times [s] of a table of spikes, increasing, by label."""
+    t, label = _times(table, where), _labels(table)
+    return {str(n): np.unique(t[label == n]) for n in in_order(label)}
+
+
+def read_traces(
+    path: str | Path, *, signal: str = "v"
+) -> dict[str, tuple[Float[np.ndarray, " rows"], Float[np.ndarray, " rows"]]]:
+    """Times [s] and a signal [SI] of each trace of a table, by label; arguments as `read_spike_trains` has them.
+
+    Raises
+    ------
+    ReaderError
+        If the file is no such table, or has no such column.
+    """
+    table, where = spike_table(load(path)), str(path)
+    place = _signal(table, signal)
+    if place is None:
+        raise ReaderError(
+            f"no column {signal!r}", where=where, allowed=", ".join(table.names),
+            fix="name the column after the signal, or v_V",
+        )  # fmt: skip
+    return _traces(table, place, signal, where)
+
+
+def _traces(table: Table, place: int, signal: str, where: str) -> dict:
+    """Times [s] and values [SI] of the column at a place, by label."""
+    t, label = _times(table, where), _labels(table)
+    role = roles(table.names).get("i" if signal == "i" else "v")
+    scale = role.factor if role is not None and role.place == place else 1.0
+    x = scale * to_numbers(table.columns[place], table.lines, where=where, name=table.names[place])
+    found = {str(n): (t[label == n], x[label == n]) for n in in_order(label)}
+    for name, (times, values) in found.items():
+        if not (np.isfinite(values).all() and (np.diff(times) > 0).all()):
+            raise ReaderError(
+                f"trace {name}: times that do not increase, or values that are no numbers",
+                where=where, fix="mend the rows, or add a column that tells traces apart",
+            )  # fmt: skip
+    return found
+
+
+def spike_table(source: Source) -> Table:
+    """The table of a file, if its first line names a time."""
+    where = str(source.path)
+    lines = source.text.split("\n")
+    first = next((k for k, x in enumerate(lines) if x.strip() and not x.startswith("#")), 0)
+    names = split_line(lines[first])
+    if "t" not in roles(names):
+        raise ReaderError(f"no time in {', '.join(names)[:80]!r}", where=where, allowed=_LAYOUT)
+    separator = next((s for s in ";\t," if s in lines[first]), " ")
+    rows = split_rows(lines, first + 1, separator)
+    wrong = next(((k, r) for k, r in rows if len(r) != len(names)), None)
+    if wrong is not None or not rows:
+        what = "no rows" if wrong is None else f"{len(wrong[1])} cells under {len(names)} names"
+        at = where if wrong is None else f"{where}, line {wrong[0]}"
+        raise ReaderError(what, where=at, allowed=_LAYOUT)
+    columns = tuple(map(list, zip(*(r for _, r in rows), strict=True)))
+    return Table(names=unique(names), columns=columns, lines=[k for k, _ in rows])
+
+
+def _times(table: Table, where: str) -> Float[np.ndarray, " rows"]:
+    """Times [s], all of them finite."""
+    t = numbers(table, roles(table.names)["t"], where=where)
+    if not np.isfinite(t).all():
+        line = table.lines[int(np.flatnonzero(~np.isfinite(t))[0])]
+        raise ReaderError("no time", where=f"{where}, line {line}", allowed="a number in each row")
+    return t
+
+
+def _signal(table: Table, signal: str) -> int | None:
+    """Which column is the signal: the one of its name, else the one of a voltage (or current, for "i")."""
+    if signal in table.names:
+        return table.names.index(signal)
+    role = roles(table.names).get("i" if signal == "i" else "v")
+    return None if role is None else role.place
+
+
+def _labels(table: Table) -> np.ndarray:
+    """Label of each row."""
+    known, time = _signal(table, "v"), roles(table.names)["t"].place
+    told = [
+        k
+        for k, n in enumerate(table.names)
+        if n.lower() in LABELS or (k != time and k != known and not _numeric(table, k))
+    ]
+    return labels(table, told)
+
+
+def _numeric(table: Table, k: int) -> bool:
+    """Whether a column holds numbers, or nothing."""
+    return all(is_number(x) or not x for x in map(str, table.columns[k]))

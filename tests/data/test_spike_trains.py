@@ -1,0 +1,76 @@
+"""Tables of spike times, and traces in which spikes are found."""
+
+import numpy as np
+import pytest
+
+from memjax.data import has_records, read_records, read_spike_trains, read_traces
+from memjax.errors import ReaderError
+
+pytestmark = pytest.mark.fast
+
+
+@pytest.fixture
+def table(tmp_path):
+    def write(text):
+        path = tmp_path / "table.csv"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def test_trains_are_told_apart_and_times_have_their_unit(table):
+    path = table("# a note\nneuron;t_ms\n4;3\n4;1\n9;2\n4;1\n")
+    found = read_spike_trains(path)
+    assert list(found) == ["4", "9"]
+    np.testing.assert_allclose(found["4"], [1e-3, 3e-3])
+    np.testing.assert_allclose(found["9"], [2e-3])
+    alone = read_spike_trains(table("t_s\n0.1\n0.2\n"))
+    np.testing.assert_allclose(alone["0"], [0.1, 0.2])
+
+
+def test_a_table_of_times_is_seen_from_its_looks(table):
+    path = table("train,t_s\n0,0.5\n0,0.1\n1,0.2\n")
+    assert has_records(path)
+    first, second = read_records(path)
+    np.testing.assert_allclose(first.times, [0.1, 0.5])
+    assert (first.label, second.label) == ("0", "1")
+    # A voltage, a resistance or an unknown column makes it something else.
+    for text in ("t_s,v_V\n0,1\n1,2\n", "t_s,what\n0,1\n1,2\n", "v_V,i_A\n0,1\n1,2\n"):
+        assert not has_records(table(text)), text
+
+
+def test_spikes_of_traces_are_their_rises_through_the_level(table):
+    path = table("kind,t_s,gate.v\na,0,0\na,1,1\na,2,0\na,3,1\nb,0,0\nb,2,0.4\n")
+    found = read_spike_trains(path, signal="gate.v", level=0.5)
+    np.testing.assert_allclose(found["a"], [0.5, 2.5])
+    assert found["b"].size == 0
+    t, v = read_traces(path, signal="gate.v")["b"]
+    np.testing.assert_allclose(t, [0, 2])
+    np.testing.assert_allclose(v, [0, 0.4])
+    scaled = read_traces(table("t_ms,v_mV\n0,100\n1,300\n"), signal="node.v")["0"]
+    np.testing.assert_allclose(scaled, [[0, 1e-3], [0.1, 0.3]])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("v_V,i_A\n0,1\n", "no time"),
+        ("t_s,v_V\n0,1\n1,2\n", "a trace of v_V.*at which level"),
+        ("train,t_s\n", "no rows"),
+        ("train,t_s\n0,0.1,7\n", "3 cells under 2 names.*line 2"),
+        ("train,t_s\n0,\n", "no time.*line 2"),
+        ("train,t_s\n0,soon\n", "'soon'.*line 2"),
+    ],
+)
+def test_what_holds_no_trains_is_refused_with_its_line(table, text, message):
+    with pytest.raises(ReaderError, match=message):
+        read_spike_trains(table(text))
+
+
+def test_a_trace_that_goes_back_in_time_is_refused(table):
+    path = table("t_s,v_V\n0,1\n2,2\n1,3\n")
+    with pytest.raises(ReaderError, match="do not increase"):
+        read_spike_trains(path, level=1.5)
+    with pytest.raises(ReaderError, match=r"no column 'gate.v'"):
+        read_traces(table("t_s,i_A\n0,1\n1,2\n"), signal="gate.v")

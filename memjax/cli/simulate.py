@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ModelError, SolveError, StimulusError
 from .command import Command, UsageError, count, number, say
+from .like_pulses import pulses_like, simulate_like_pulses
 from .options import (
     BENCH_ELEMENTS,
     add_bench_options,
@@ -51,7 +52,9 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         help="t_s and v_V or i_A (NAME_V or NAME_A of each driven source where there are several), linear between rows",
     )
     drive.add_argument(
-        "--like", metavar="MEASURED", help="the waveform of a measured file, or example:NAME"
+        "--like",
+        metavar="MEASURED",
+        help="the waveform of a measured file, or example:NAME (pulses, where it holds conductances per pulse)",
     )
     add("--members", type=count(1), default=1, metavar="N", help="number of devices (default 1)")
     add("--seed", type=count(0), default=0, metavar="K", help="seed of all noise (default 0)")
@@ -319,6 +322,9 @@ def _run(options: argparse.Namespace) -> int:
     check_suffix(options.out)
     out = prepare_output(Path(options.out), force=options.force)
     prepare_jax()
+    if options.like is not None and (records := pulses_like(options)):
+        simulate_like_pulses(records, options, out)
+        return 0
     setup = _setup(options)
     whole = _like(setup, options) if options.like is not None else _under_stimulus(setup, options)
     kept = np.setdiff1d(np.arange(whole.result.shape[0]), whole.failed)

@@ -1,6 +1,7 @@
 """A pulsed device and its randomness, out of the ``fit.json`` of conductances per pulse."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +14,21 @@ from ..device import AbstractDevice
 from ..errors import ModelError
 from ..models import model
 from ..synapse import Pulsed, PulseNoise
+from ..system import Environment
 from .fit import load_fit
 
 _LAYOUT = "the fit.json of a 'memjax fit' of conductances per pulse"
 
 
-def load_pulse_fit(path: str | Path) -> tuple[Pulsed, PulseNoise]:
+def load_pulse_fit(path: str | Path, *, cycles: bool = False) -> tuple[Pulsed, PulseNoise]:
     """The device with its pulses, and what is random about each.
 
     Parameters
     ----------
     path : str or Path
         The file, or the directory of the fit.
+    cycles : bool
+        Whether parameters are drawn anew in each cycle, as the fit found; else the noise is that of pulses alone.
 
     Returns
     -------
@@ -53,18 +57,19 @@ def load_pulse_fit(path: str | Path) -> tuple[Pulsed, PulseNoise]:
         pulsed = Pulsed.under(
             device,
             protocol,
+            env=Environment(fit.bench.get("temperature") or 300.0),
             substeps=pulses["steps_per_pulse"],
             reversed=bool(fit.bench.get("reversed")),
         )
-        return pulsed, _noise(pulses)
+        return pulsed, _noise(pulses, fit.spread if cycles else {})
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise ModelError(
             f"no fit of pulses: {type(error).__name__} {error}", where=str(path), allowed=_LAYOUT
         ) from error
 
 
-def _noise(pulses: dict[str, Any]) -> PulseNoise:
-    """Amplitudes by their names in the file; what the cycle is drawn from stays behind."""
+def _noise(pulses: dict[str, Any], cycle: Mapping[str, float]) -> PulseNoise:
+    """Amplitudes by their names in the file, and spreads from cycle to cycle."""
     found = {r["name"]: float(r["value"]) for r in pulses["noise"]}
     if not found:
         return PulseNoise.none()
@@ -76,5 +81,5 @@ def _noise(pulses: dict[str, Any]) -> PulseNoise:
         read=jnp.asarray(found["read"], float),
         g_mid=jnp.asarray((curve.max() + curve.min()) / 2, float),
         g_span=jnp.asarray(np.ptp(curve), float),
-        cycle={},
+        cycle={n: jnp.asarray(s, float) for n, s in cycle.items() if s > 0},
     )

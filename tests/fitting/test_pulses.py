@@ -16,6 +16,7 @@ from memjax.data import PulseProtocol, PulseRecord, read_records
 from memjax.errors import DataError
 from memjax.io import load_network
 from memjax.io.network_run import load_recording
+from memjax.io.pulse_fit import load_pulse_fit
 from memjax.params import constrain, get, unconstrain
 from memjax.synapse import Pulsed, PulseNoise, simulate_pulses
 
@@ -181,6 +182,49 @@ def test_the_command_line(cycles, tmp_path, capsys):
          "--out", str(tmp_path / "o.csv")]
     ) == 0  # fmt: skip
     _learns(out, found, tmp_path)
+    _again(out, path, content, tmp_path, capsys)
+
+
+def _again(out, path, content, tmp_path, capsys):
+    """The measured pulses with fresh randomness: a table that is read again, whatever the number of members."""
+    made = tmp_path / "again.csv"
+    words = [
+        "simulate",
+        "mms",
+        "--fit",
+        str(out),
+        "--like",
+        str(path),
+        "--out",
+        str(made),
+        "--force",
+    ]
+    assert main([*words, "--members", "3", "--seed", "4"]) == 0
+    many = read_records(made)
+    assert [r.device for r in many] == ["0 a", "1 a", "2 a"]
+    assert many[1].g.shape == (21, 161)
+    pulsed, noise = load_pulse_fit(out, cycles=True)
+    spread = {n: s["sigma_ln"] for n, s in (content["cycle_spread"] or {}).items()}
+    assert {n: float(s) for n, s in noise.cycle.items()} == pytest.approx(spread)
+    own = simulate_pulses(pulsed, noise, many[1].kinds, cycles=21, seed=4, member=1)
+    np.testing.assert_allclose(many[1].g, own, rtol=1e-12)
+    assert main([*words, "--seed", "4"]) == 0
+    np.testing.assert_array_equal(read_records(made)[0].g, many[0].g)
+    assert main([*words, "--deterministic"]) == 0
+    first = read_records(made)[0].g[0]
+    np.testing.assert_allclose(first, content["pulses"]["curve_S"], rtol=1e-9)
+    capsys.readouterr()
+    decay = tmp_path / "decay.csv"
+    decay.write_text("t_s,r_ohm\n0,1e3\n1,1.1e3\n2,1.2e3\n")
+    for more, message in (
+        (["--members", "2", "--save-every", "1e-3"], "--save-every"),
+        (["--out", str(tmp_path / "again.nc")], "again.nc"),
+        (["--like", str(decay)], "no voltage and no pulses"),
+    ):
+        assert main([*words, *more]) == 2
+        assert message in capsys.readouterr().err
+    assert main(["simulate", "mms", "--params", str(out), "--like", str(path), *words[-3:]]) == 2
+    assert "no --fit" in capsys.readouterr().err
 
 
 _NET = """

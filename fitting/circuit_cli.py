@@ -17,6 +17,8 @@ from memjax.errors import DataError
 from memjax.io.stimulus import load_stimulus
 from memjax.io.write import prepare_output, writing_folder
 
+from .pulse_cli import announce
+
 _MARKER = "fit.json"
 _SIGMA = 1e-3
 """Least standard deviation of a row where none is given, over the range of the trace."""
@@ -57,6 +59,11 @@ def run(options: argparse.Namespace, circuit: Any, tick: Callable[[str], None]) 
     for name, value in needed.items():
         if getattr(options, name) is None:
             raise UsageError(f"no --{name}", where=word, fix=f"say --{name} {value}")
+    if options.stochastic and not spikes:
+        raise UsageError(
+            "--stochastic", where="--voltage", allowed="--spikes, which calibrates noise, or a fit without noise",
+            fix="leave it out",
+        )  # fmt: skip
     if options.batch or options.delays or options.uncertainty != "laplace":
         raise UsageError(
             "not with --batch, --delays or --uncertainty", where=word, fix="leave them out"
@@ -99,8 +106,6 @@ def _spikes(options, circuit, stimulus, env, out: Path, tick) -> None:
     window = (0.0, float(stimulus.duration))
     content = of_spikes(found, model=options.model, signal=options.spikes, window=window, **about)
     _write(options, content, spike_tables(found), out)
-    for warning in found.warnings:
-        say("warning", warning)
 
 
 def _voltage(options, circuit, stimulus, env, out: Path, tick) -> None:
@@ -135,8 +140,6 @@ def _voltage(options, circuit, stimulus, env, out: Path, tick) -> None:
         fit, model=options.model, node=node, seed=options.seed, sigma_given=given, warnings=warnings
     )
     _write(options, content, trace_tables(fit, node), out)
-    for warning in warnings:
-        say("warning", warning)
 
 
 def _scatter(x: np.ndarray) -> float:
@@ -147,11 +150,11 @@ def _scatter(x: np.ndarray) -> float:
 
 
 def _write(options, content: dict, tables, out: Path) -> None:
-    """Write the folder and say so."""
-    from .circuit_store import write_circuit_fit
+    """Write the folder and say so, with its warnings."""
+    from .pulse_store import fill
 
     with writing_folder(out) as place:
-        write_circuit_fit(
+        fill(
             content,
             tables,
             place,
@@ -159,8 +162,6 @@ def _write(options, content: dict, tables, out: Path) -> None:
             temperature=300.0 if options.temperature is None else options.temperature,
             command="memjax " + shlex.join(sys.argv[1:]),
         )
-    print(f"{out}: loss {content['loss']:.4g}, report in {out / 'report.html'}")
-    if content["undetermined"]:
-        say("note", "not determined by the data: " + ", ".join(content["undetermined"]))
-    if content["at_bound"]:
-        say("warning", "at a bound: " + ", ".join(content["at_bound"]))
+    announce(content, out)
+    for warning in content["warnings"]:
+        say("warning", warning)

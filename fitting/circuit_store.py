@@ -1,16 +1,13 @@
-"""What a fit directory holds of a circuit's spike trains, or of the trace of a node: fit.json, two tables, pictures."""
+"""What a fit directory holds of a circuit's spike trains, or of the trace of a node: content and tables."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas
 
 from .circuits import Estimate, VoltageFit
-from .pulse_report import build
 from .pulse_store import content_of, search_of
 from .spiking import METHOD, SpikeCalibration, Trains
-from .store import digest, dump_json
 
 
 def _table(trains: Trains) -> pandas.DataFrame:
@@ -102,22 +99,6 @@ def of_voltage(
         "converged": fit.converged,
     }
     return content
-
-
-def write_circuit_fit(
-    content: dict, tables: tuple[pandas.DataFrame, pandas.DataFrame], folder: Path, *,
-    files: list[Path], temperature: float, command: str,
-) -> list[str]:  # fmt: skip
-    """Fill a fit directory: fit.json, measured.csv, simulated.csv, pictures and report.html; names of the files."""
-    content["bench"]["temperature"] = temperature
-    content |= {
-        "data": [{"file": str(f), "sha256": digest(f)} for f in files],
-        "command": command,
-    }
-    dump_json(content, folder / "fit.json")
-    for table, name in zip(tables, ("measured.csv", "simulated.csv"), strict=True):
-        table.to_csv(folder / name, index=False)
-    return ["fit.json", "measured.csv", "simulated.csv", *build(folder)]
 
 
 def spike_tables(found: SpikeCalibration) -> tuple[pandas.DataFrame, pandas.DataFrame]:

@@ -229,12 +229,17 @@ def _write(fit: Any, held: PulseRecord | None, options, out: Path) -> dict:
             command="memjax " + shlex.join(sys.argv[1:]),
         )
         content = json.loads((place / "fit.json").read_text(encoding="utf-8"))
+    announce(content, out)
+    return _row(content)
+
+
+def announce(content: dict, out: Path) -> None:
+    """Say where a fit is, and what of it is not to be relied on."""
     print(f"{out}: loss {content['loss']:.4g}, report in {out / 'report.html'}")
     if content["undetermined"]:
         say("note", "not determined by the data: " + ", ".join(content["undetermined"]))
     if content["at_bound"]:
         say("warning", "at a bound: " + ", ".join(content["at_bound"]))
-    return _row(content)
 
 
 def _row(content: dict) -> dict:

@@ -338,6 +338,15 @@ def write_pulse_fit(
             for found in (fit.seen.restricted(), fit.simulated)
         )
         tables = measured, simulated
+    about = {"files": files, "temperature": temperature, "command": command}
+    return fill(content, tables, folder, **about)
+
+
+def fill(
+    content: dict, tables: tuple[pandas.DataFrame, pandas.DataFrame], folder: Path, *, files: list[Path],
+    temperature: float, command: str,
+) -> list[str]:  # fmt: skip
+    """Write fit.json with its provenance, both tables, pictures and the page; names of the files."""
     content["bench"]["temperature"] = temperature
     content |= {
         "data": [{"file": str(f), "sha256": digest(f)} for f in files],

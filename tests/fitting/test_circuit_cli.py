@@ -103,6 +103,7 @@ def test_what_makes_no_fit_of_a_circuit_is_refused(drive, tmp_path, capsys):
         ([*fit, *SEEN, *more, "--batch"], "not with --batch"),
         ([*fit, *SEEN, *more, "--compliance", "1e-6"], "elements around a circuit"),
         ([*fit, "--voltage", "gate", *more], "no column 'gate.v'"),
+        ([*fit, "--voltage", "gate", *more, "--stochastic"], "allowed: --spikes"),
         (["fit", str(trace), *fit[2:], "--spikes", "gate.v", *more], "say --level"),
         ([*fit, "--spikes", "nowhere", "--level", "1", *more], "no signal 'nowhere'"),
         (["fit", str(trains), "--model", "drift", *fit[4:], *SEEN, *more[:2], "--free", "mu"],

@@ -49,7 +49,7 @@ class Sample:
 
 
 class Target:
-    r"""Quantiles of a measured sample along several directions, and their standard deviations.
+    r"""Quantiles of a measured sample along several directions, its spreads, and the standard deviations of these.
 
     Parameters
     ----------
@@ -62,10 +62,11 @@ class Target:
 
     Notes
     -----
-    The sum of squared residuals is a weighted squared Wasserstein-2 distance, summed over projections: a
+    The sum of squared residuals of quantiles is a weighted squared Wasserstein-2 distance, summed over projections: a
     sliced Wasserstein distance, which is zero only where all projected distributions agree. Directions
     are the axes and the diagonals of each pair, in units of the measured spread, so that the joint
-    distribution of a pair counts and not only its margins.
+    distribution of a pair counts and not only its margins. Quantiles of a few cycles say little of tails, which the
+    spread along each axis holds: it counts as much as all quantiles of that axis.
 
     References
     ----------
@@ -82,32 +83,32 @@ class Target:
         ]
         self.directions = np.array([*axes, *(p / np.sqrt(2) for p in pairs)])
         self.levels = (np.arange(_LEVELS) + 0.5) / _LEVELS
-        self.quantiles = self.project(values)
+        self.measured = self.features(values)
         rng = np.random.default_rng(seed)
         picks = rng.integers(0, len(values), (_REPLICATES, len(values)))
-        self.replicates = np.stack([self.project(values[p]) for p in picks])
-        own = np.var(self.replicates, axis=0)
+        replicates = np.stack([self.features(values[p]) for p in picks])
+        self.moved = replicates - replicates.mean(axis=0)
         self.inflation = 1 + len(values) / draws
-        granted = np.linalg.norm(self.directions * _MODEL * sample.step / self.scale, axis=1)
-        self.sigma = np.sqrt(own * self.inflation + granted[:, None] ** 2)
+        size = np.linalg.norm(self.directions * _MODEL * sample.step / self.scale, axis=1)
+        granted = np.concatenate([np.repeat(size, _LEVELS), size[: len(axes)]])
+        self.sigma = np.sqrt(np.var(replicates, axis=0) * self.inflation + granted**2)
+        self.sigma[-len(axes) :] /= np.sqrt(_LEVELS)  # as much as all quantiles of an axis
 
-    def project(
-        self, values: Float[np.ndarray, "n names"]
-    ) -> Float[np.ndarray, "directions levels"]:
-        """Quantiles of a sample along each direction [measured spreads]."""
-        along = values / self.scale @ self.directions.T
-        return np.quantile(along, self.levels, axis=0).T
+    def features(self, values: Float[np.ndarray, "n names"]) -> Float[np.ndarray, " residuals"]:
+        """Quantiles of a sample along each direction, and its spread along each axis [measured spreads]."""
+        scaled = values / self.scale
+        along = np.quantile(scaled @ self.directions.T, self.levels, axis=0)
+        return np.concatenate([along.T.ravel(), np.std(scaled, axis=0)])
 
     def residuals(
         self, simulated: Float[np.ndarray, "draws names"]
     ) -> Float[np.ndarray, " residuals"]:
-        """Simulated less measured quantiles [standard deviations]."""
-        return ((self.project(simulated) - self.quantiles) / self.sigma).ravel()
+        """Simulated less measured features [standard deviations]."""
+        return (self.features(simulated) - self.measured) / self.sigma
 
     def shifts(self) -> Float[np.ndarray, "replicates residuals"]:
         """The residuals when cycles are drawn anew."""
-        moved = (self.replicates - self.replicates.mean(axis=0)) / self.sigma
-        return moved.reshape(len(moved), -1)
+        return self.moved / self.sigma
 
 
 def energy_distance(x: Float[np.ndarray, "n d"], y: Float[np.ndarray, "m d"]) -> float:

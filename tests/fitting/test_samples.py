@@ -34,18 +34,20 @@ def test_a_target_is_met_by_its_own_sample_and_by_chance_within_its_sigmas():
     own = rng.normal(size=(100, 2))
     target = Target(_sample(own), seed=0, draws=400)
     assert np.all(target.residuals(own) == 0)
-    # Under one law a squared residual is 1 in the mean; quantiles of one sample go together.
+    # Under one law a squared residual is 1 in the mean, and 10 that of a spread, which counts as ten quantiles;
+    # quantiles of one sample go together.
     mean = [np.mean(target.residuals(rng.normal(size=(400, 2))) ** 2) for _ in range(50)]
-    others = [
-        np.mean(
-            Target(_sample(rng.normal(size=(100, 2))), seed=0, draws=400).residuals(
-                rng.normal(size=(400, 2))
-            )
-            ** 2
+    squared = [
+        Target(_sample(rng.normal(size=(100, 2))), seed=0, draws=400).residuals(
+            rng.normal(size=(400, 2))
         )
+        ** 2
         for _ in range(50)
     ]
+    others = [np.mean(r[:-2]) for r in squared]
     assert abs(np.mean(others) - 1) < 4 * np.std(others, ddof=1) / 50**0.5
+    spreads = [np.mean(r[-2:]) / 10 for r in squared]
+    assert abs(np.mean(spreads) - 1) < 4 * np.std(spreads, ddof=1) / 50**0.5
     assert np.mean(mean) < 4 * np.mean(others)
 
 
@@ -54,9 +56,19 @@ def test_diagonals_see_a_correlation_that_the_margins_do_not():
     x = rng.normal(size=(400, 2))
     tied = np.column_stack([x[:, 0], 0.8 * x[:, 0] + 0.6 * x[:, 1]])
     target = Target(_sample(x), seed=0, draws=400)
-    r = target.residuals(tied).reshape(len(target.directions), -1)
+    r = target.residuals(tied)[:-2].reshape(len(target.directions), -1)
     assert np.max(np.abs(r[:2])) < 4
     assert np.max(np.abs(r[2:])) > 8
+
+
+def test_the_spread_sees_a_tail_that_the_quantiles_do_not():
+    x = np.random.default_rng(5).normal(size=(60, 2))
+    tailed = x.copy()
+    tailed[np.argmax(x[:, 0]), 0] = 12.0
+    r = Target(_sample(x), seed=0, draws=400).residuals(tailed)
+    assert np.max(np.abs(r[:-2])) < 1
+    assert r[-2] > 4
+    assert r[-1] == 0
 
 
 def test_a_comparison_says_what_both_are_and_how_far_apart():

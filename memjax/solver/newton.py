@@ -11,7 +11,8 @@ from jaxtyping import Array, Bool, Float
 from .linear import factor, orientation
 
 _UNDAMPED = 8
-"""Iterations after which a step of Newton's that goes back on the one before is halved."""
+"""Iterations after which a step of Newton's that goes back on the one before is halved, and iterates are kept within
+the domain where they were not before."""
 
 Vector = Float[Array, " n"]
 Field = Callable[[Vector], Vector]
@@ -51,7 +52,7 @@ class Stage(NamedTuple):
         return error
 
 
-def _newton(f, confine, base, guess, h, *, cap: int, tol: float, turn: bool):
+def _newton(f, confine, base, guess, h, *, cap: int, tol: float, turn: bool, late: bool):
     """The root outside the graph of derivatives, and whether the iteration settled."""
     base, guess, h = lax.stop_gradient((base, guess, h))
     pure, consts = jax.closure_convert(f, base)
@@ -71,10 +72,12 @@ def _newton(f, confine, base, guess, h, *, cap: int, tol: float, turn: bool):
         back = (n >= _UNDAMPED) & (jnp.vdot(step, last) < 0)
         step = jnp.where(back, 0.5 * step, step)
         new = keep(y - step, base, *keep_consts)
+        new = jnp.where(n < _UNDAMPED, y - step, new) if late else new
         return new, step, jnp.max(jnp.abs(new - y) / (1.0 + jnp.abs(y))), n + 1
 
     far = jnp.full((), jnp.inf, base.dtype)
-    begin = (keep(guess, base, *keep_consts), jnp.zeros_like(base), far, jnp.asarray(0))
+    first = guess if late else keep(guess, base, *keep_consts)
+    begin = (first, jnp.zeros_like(base), far, jnp.asarray(0))
     going = lambda c: ~(c[2] <= tol) & (c[3] < cap)  # noqa: E731
     y, _, moved, _ = lax.while_loop(going, iterate, begin)
     return y, moved <= tol
@@ -89,6 +92,7 @@ def implicit_stage(
     confine: Callable[[Vector, Vector], Vector] = lambda y, before: y,
     cap: int = 40,
     turn: bool = False,
+    late: bool = False,
 ) -> Stage:
     """Solve y = base + h f(y).
 
@@ -109,6 +113,9 @@ def implicit_stage(
     turn : bool
         Whether to turn round iterations where growth at rates above 1/h makes the nearest root one
         against the flow (negative determinant of I - h J).
+    late : bool
+        Whether iterates are confined only where the first eight have not settled: the root may lie beyond the
+        domain by what the noise of a step adds.
 
     Returns
     -------
@@ -117,7 +124,7 @@ def implicit_stage(
         step, with the iterations out of the graph.
     """
     tol = float(jnp.finfo(base.dtype).eps) ** 0.5
-    root, settled = _newton(f, confine, base, guess, h, cap=cap, tol=tol, turn=turn)
+    root, settled = _newton(f, confine, base, guess, h, cap=cap, tol=tol, turn=turn, late=late)
     rate, jacobian = linearised(f, root)
     matrix = jnp.eye(base.shape[0], dtype=base.dtype) - h * lax.stop_gradient(jacobian)
     solve = factor(matrix)

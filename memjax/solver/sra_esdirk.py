@@ -83,7 +83,7 @@ class SraEsdirk(AbstractKernel):
     structure: type[AbstractNoiseStructure] = eqx.field(static=True, default=Partitioned)
     project: Callable = eqx.field(static=True, default=unchanged)
     begin: Callable = eqx.field(static=True, default=unchanged)
-    cap: int = eqx.field(static=True, default=10)
+    cap: int = eqx.field(static=True, default=40)
 
     area: ClassVar[bool] = True
     orders: ClassVar[tuple[float, float, float]] = (2, 1.5, 1.5)
@@ -99,14 +99,16 @@ class SraEsdirk(AbstractKernel):
             noise = kick(eq._replace(structure=self.structure), t0, y, inc, h)
             g, full = noise.g, noise.euler + noise.correction
         early = apply(g, _NOISE_W * inc.w + _NOISE_AREA * inc.mean)
-        end, error, last = _stages(eq.drift, t0, t1, y, first, early, full, h=h, cap=self.cap)
+        end, error, last = _stages(eq, t0, t1, y, first, early, full, h=h, cap=self.cap)
         if not issubclass(self.structure, Partitioned):
             missing = noise.left_out(eq, t1, end, h)
         error = jnp.abs(error) + jnp.abs(last.filter(missing))
         return Step(eq.project(end), error, last.settled & last.upright)
 
 
-def _stages(f, t0, t1, y: Vector, first: Vector, early: Vector, full: Vector, *, h, cap: int):
+def _stages(
+    eq: Equation, t0, t1, y: Vector, first: Vector, early: Vector, full: Vector, *, h, cap: int
+):
     """End of a step, filtered estimate of its error, and the last stage with the fate of both implicit ones."""
 
     def implicit(carry, stage):
@@ -116,7 +118,15 @@ def _stages(f, t0, t1, y: Vector, first: Vector, early: Vector, full: Vector, *,
         base = y + noise + h * (of_first * first + of_second * second)
         # In the last stage the noise is new; the drift is nearly what it was in the one before.
         guess = before + noise
-        found = implicit_stage(lambda x: f(at, x), base, h=_D * h, guess=guess, cap=cap)
+        found = implicit_stage(
+            lambda x: eq.drift(at, x),
+            base,
+            h=_D * h,
+            guess=guess,
+            confine=lambda x, before: eq.project(x),
+            cap=cap,
+            late=True,
+        )
         rate = (found.y - base) / (_D * h)
         return (rate, found.y - noise), (rate, found)
 

@@ -185,7 +185,6 @@ def _one(names: Sequence[str], folder: Path, options: argparse.Namespace, device
     """Fit the files of one device into a folder; whether the search was interrupted."""
     from .fit import fit
     from .stochastic import calibrate
-    from .store import write
 
     bench, env, point_time = bench_from(options)
     measurements = [measurement_from(n, options) for n in names]
@@ -209,7 +208,8 @@ def _one(names: Sequence[str], folder: Path, options: argparse.Namespace, device
             result = calibrate(result, noise=noise, tick=bar)
             for warning in result.stochastic.warnings if result.stochastic else ():
                 say("warning", warning)
-        if not result.interrupted:
+        if not result.interrupted and options.uncertainty != "laplace":
+            _save(result, names, folder)  # what is not lost where the refinement is stopped
             result = _refined(result, options.uncertainty)
     finally:
         bar.close()
@@ -226,6 +226,19 @@ def _one(names: Sequence[str], folder: Path, options: argparse.Namespace, device
             "warning",
             f"{result.search.failed} of {result.search.evaluations} trial solves failed and were left out",
         )
+    _save(result, names, folder)
+    print(f"{folder}: loss {result.loss:.4g}, report in {folder / 'report.html'}")
+    if result.undetermined:
+        say("note", "not determined by the data: " + ", ".join(result.undetermined))
+    if result.at_bound:
+        say("warning", "at a bound: " + ", ".join(result.at_bound))
+    return result.interrupted
+
+
+def _save(result: Any, names: Sequence[str], folder: Path) -> None:
+    """Write the folder, in the place of what stood there."""
+    from .store import write
+
     with writing_folder(folder) as place:
         write(
             result,
@@ -234,12 +247,28 @@ def _one(names: Sequence[str], folder: Path, options: argparse.Namespace, device
             truth=_truth(names[0]) if len(names) == 1 else None,
             command="memjax " + shlex.join(sys.argv[1:]),
         )
-    print(f"{folder}: loss {result.loss:.4g}, report in {folder / 'report.html'}")
-    if result.undetermined:
-        say("note", "not determined by the data: " + ", ".join(result.undetermined))
-    if result.at_bound:
-        say("warning", "at a bound: " + ", ".join(result.at_bound))
-    return result.interrupted
+
+
+def _announced(result: Any) -> None:
+    """Say how long draws from the posterior may take: no one waits for hours without knowing."""
+    import time
+
+    import jax.numpy as jnp
+    import numpy as np
+
+    from .fit import BATCH
+    from .problem import evaluate
+    from .sampling import CHAINS, DRAWS, WARMUP
+
+    z = jnp.asarray(np.repeat(result.z[None], BATCH, axis=0))
+    times = []
+    for _ in range(2):  # the first may compile
+        start = time.perf_counter()
+        np.asarray(evaluate(result.problem, z)[0])
+        times.append(time.perf_counter() - start)
+    low, high = (times[-1] / BATCH * CHAINS * (WARMUP + DRAWS) * n / 60 for n in (7, 127))
+    text = f"{CHAINS} chains of {WARMUP + DRAWS} draws, of 7 to 127 gradients each as a rule"
+    say("note", f"{text}: about {low:.2g} to {high:.2g} min; the fit is written already")
 
 
 def _refined(result: Any, method: str) -> Any:
@@ -251,6 +280,7 @@ def _refined(result: Any, method: str) -> Any:
     if method == "nuts":
         from .sampling import draw_fit
 
+        _announced(result)
         sample = draw_fit(result, seed=result.seed)
         for note in sample.notes:
             say("warning", note)

@@ -41,6 +41,9 @@ from memjax.transforms import from_spec
 from .fit import BATCH, FitResult
 from .problem import PRIOR_SIGMA, evaluate
 
+CHAINS, WARMUP, DRAWS = 4, 300, 500
+"""Chains from the posterior of a fit, and draws of each before and after its steps are tuned."""
+
 R_HAT = 1.01
 """R-hat above which chains are said not to have mixed."""
 
@@ -320,7 +323,12 @@ def _judged(columns: dict, stats: dict, specs: Any, about: dict) -> Sample:
 
 
 def draw_fit(
-    result: FitResult, *, chains: int = 4, warmup: int = 300, draws: int = 500, seed: int = 0
+    result: FitResult,
+    *,
+    chains: int = CHAINS,
+    warmup: int = WARMUP,
+    draws: int = DRAWS,
+    seed: int = 0,
 ) -> Sample:
     """Draw from the posterior of a fit.
 

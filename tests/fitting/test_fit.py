@@ -3,6 +3,7 @@
 import argparse
 import json
 from dataclasses import replace
+from importlib import import_module
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +18,7 @@ from fitting.problem import evaluate
 from fitting.profile import Profile
 from fitting.sampling import _judged
 from fitting.store import told, write
+from memjax.cli import main
 from memjax.errors import DataError, ModelError
 from memjax.fields import parameter_specs as specs_of
 from memjax.observables import summarise, switching
@@ -181,3 +183,24 @@ def test_options_for_names_may_be_given_again():
     options = parser.parse_args(asked.split())
     assert dict(options.fix) == {"tau": 1e-4, "x0": 0.0, "v_on": 0.2}
     assert options.free == ["r_on", "r_off"]
+
+
+@pytest.mark.slow
+def test_a_fit_is_on_disk_before_its_posterior_is_drawn(result, tmp_path, capsys, monkeypatch):
+    """What takes hours may be stopped: the fit to first order stays."""
+
+    def stopped(*args, **more):
+        raise KeyboardInterrupt
+
+    for module, name, stand_in in (
+        ("fit", "fit", lambda *args, **more: result),
+        ("sampling", "draw_fit", stopped),
+    ):
+        monkeypatch.setattr(import_module(f"fitting.{module}"), name, stand_in)
+    out = tmp_path / "fit"
+    words = ["fit", "example:diffusive-sweeps", "--model", "diffusive", "--uncertainty", "nuts"]
+    assert main([*words, "--out", str(out)]) == 130
+    assert "min; the fit is written already" in capsys.readouterr().err
+    content = json.loads((out / "fit.json").read_text())
+    assert content["loss"] == pytest.approx(result.loss)
+    assert (out / "report.html").stat().st_size > 0

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from memjax.circuit import Circuit
 from memjax.cli.command import UsageError, count, number, say
 from memjax.cli.options import bench_from, file_of
 from memjax.data import read_spike_trains, read_traces
-from memjax.errors import DataError
+from memjax.errors import DataError, ModelError
 from memjax.io.stimulus import load_stimulus
 from memjax.io.write import prepare_output, writing_folder
 
@@ -67,6 +68,12 @@ def run(options: argparse.Namespace, circuit: Any, tick: Callable[[str], None]) 
     if options.batch or options.delays or options.uncertainty != "laplace":
         raise UsageError(
             "not with --batch, --delays or --uncertainty", where=word, fix="leave them out"
+        )
+    if not isinstance(circuit, Circuit):
+        raise ModelError(
+            f"the device model {options.model!r}",
+            where=word,
+            allowed="a circuit, see 'memjax models'",
         )
     bench, env, _ = bench_from(options)
     if not bench.bare:

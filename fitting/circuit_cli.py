@@ -82,8 +82,8 @@ def run(options: argparse.Namespace, circuit: Any, tick: Callable[[str], None]) 
             fix="make them elements of the circuit",
         )  # fmt: skip
     out = prepare_output(options.out, force=options.force, folder=True, marker=_MARKER)
-    ports = getattr(circuit, "ports", ())
-    stimulus = load_stimulus(options.stimulus, ports if len(ports) > 1 else ())
+    ports = circuit.ports if len(circuit.ports) > 1 else ()
+    stimulus = load_stimulus(options.stimulus, ports)
     (_spikes if spikes else _voltage)(options, circuit, stimulus, env, out, tick)
     return 0
 

@@ -1,24 +1,15 @@
 """Pictures and tables of fits to spike trains, and to the trace of a node."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from memjax.plot.style import MEASURED, MUTED, SIMULATED
 
-from .report import html_table, readable
+from .report import axes_row, html_table, readable
 
 _DRAWN = 24
 """Trains of either side in a raster."""
-
-
-def _figure(columns: int, height: float) -> tuple[Any, Any]:
-    """A figure and a row of axes."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(5.4 * columns, height))
-    return figure, figure.subplots(1, columns, squeeze=False)[0]
 
 
 def _prefixed(seconds: float) -> tuple[float, str]:
@@ -33,7 +24,7 @@ def spike_pictures(content: dict, measured, simulated, folder: Path) -> list[str
     start, stop = about["window_s"]
     both = ((measured, MEASURED, "measured"), (simulated, SIMULATED, "simulated"))
     trains = [[x["t_s"].to_numpy() for _, x in table.groupby("train")] for table, _, _ in both]
-    figure, axes = _figure(3, 4.0)
+    figure, axes = axes_row(3)
     factor, unit = _prefixed(stop - start)
     floor = 0
     for (_, color, word), own in zip(both, trains, strict=True):
@@ -111,7 +102,7 @@ def trace_pictures(content: dict, measured, simulated, folder: Path) -> list[str
     about = content["trace"]
     name = "i_A" if about["unit"] == "A" else "v_V"
     t, x, y = measured["t_s"].to_numpy(), measured[name].to_numpy(), simulated[name].to_numpy()
-    figure, axes = _figure(2, 4.0)
+    figure, axes = axes_row(2)
     factor, unit = _prefixed(float(t[-1] - t[0]))
     axes[0].plot(factor * t, x, ".", ms=3, color=MUTED, label="measured")
     axes[0].plot(factor * t, y, color=SIMULATED, label="fit")

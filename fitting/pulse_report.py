@@ -14,7 +14,7 @@ from memjax.plot import style
 from memjax.plot.style import MEASURED, MUTED, SECOND, SIMULATED
 
 from . import circuit_report
-from .report import CSS, html_table, load, parameters_table, provenance_table, readable
+from .report import CSS, axes_row, html_table, load, parameters_table, provenance_table, readable
 
 _BINS = 20
 """Pulses over which the spread of steps is averaged in a picture."""
@@ -62,14 +62,6 @@ def build(folder: Path) -> list[str]:
     return [*made, "report.html"]
 
 
-def _axes(columns: int, *, height: float = 4.0) -> tuple[Any, Any]:
-    """A figure and a row of axes."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(5.4 * columns, height))
-    return figure, figure.subplots(1, columns, squeeze=False)[0]
-
-
 def _cycles(table: pandas.DataFrame) -> np.ndarray:
     """Conductances by cycle and reading [S]."""
     return table["g_S"].to_numpy().reshape(len(np.unique(table["cycle"].to_numpy())), -1)
@@ -79,7 +71,7 @@ def _pulse_pictures(content: dict, measured, simulated, folder: Path) -> list[st
     """Curve with a band of simulated cycles, spread of steps by pulse, spread over lags."""
     g, s = 1e6 * _cycles(measured), 1e6 * _cycles(simulated)
     n, curve = np.arange(g.shape[1]), 1e6 * np.array(content["pulses"]["curve_S"])
-    figure, axes = _axes(1, height=4.4)
+    figure, axes = axes_row(1, height=4.4)
     axes[0].plot(n, g.T, color=MUTED, lw=0.4, alpha=0.6)
     axes[0].plot([], [], color=MUTED, label=f"measured, {len(g)} cycles")
     low, high = np.quantile(s, [0.05, 0.95], axis=0)
@@ -93,7 +85,7 @@ def _pulse_pictures(content: dict, measured, simulated, folder: Path) -> list[st
     figure.savefig(folder / "curve.png")
 
     kinds = np.array(content["pulses"]["kinds"])
-    figure, axes = _axes(2)
+    figure, axes = axes_row(2)
     for cycles, color, name in ((g, MEASURED, "measured"), (s, SIMULATED, "simulated")):
         if len(cycles) < 2:
             continue
@@ -182,7 +174,7 @@ def _micro(x: float | None, unit: str) -> float | None:
 
 def _decay_pictures(content: dict, measured, simulated, folder: Path) -> list[str]:
     """Resistance on linear and on logarithmic time."""
-    figure, axes = _axes(2)
+    figure, axes = axes_row(2)
     t, r = measured["t_s"].to_numpy(), measured["r_ohm"].to_numpy()
     since = t - t[0]
     laws = [c for c in simulated.columns if c not in ("t_s", "r_ohm")]
@@ -232,7 +224,7 @@ def _decay_sections(content: dict) -> list[tuple[str, str]]:
 
 def _delay_pictures(content: dict, measured, simulated, folder: Path) -> list[str]:
     """Cumulative distributions; the typical curve, or both times of each curve where randomness was fitted."""
-    figure, axes = _axes(3, height=3.8)
+    figure, axes = axes_row(3, height=3.8)
     about, both = (
         content["transients"],
         ((measured, MEASURED, "measured"), (simulated, SIMULATED, "simulated")),

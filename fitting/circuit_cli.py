@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from memjax.circuit import Circuit
-from memjax.cli.command import UsageError, count, number, say
+from memjax.cli.command import UsageError, number, say
 from memjax.cli.options import bench_from, file_of
 from memjax.data import read_spike_trains, read_traces
 from memjax.errors import DataError, ModelError
@@ -41,7 +41,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--level", type=float, metavar="V", help="what a spike rises above [unit of the signal]")
     add("--rearm", type=float, metavar="V", help="below which it was before (default: --level)")
     add("--dt", type=number("s"), metavar="S", help="step of simulated trains to begin with [s]")
-    add("--trains", type=count(8), metavar="N", help="simulated trains of each parameter set")
     add(
         "--sigma", type=number("V or A"), metavar="V", help="standard deviation of a row of a trace"
     )
@@ -103,7 +102,7 @@ def _spikes(options, circuit, stimulus, env, out: Path, tick) -> None:
         trains,
         signal=options.spikes,
         free=options.free,
-        members=options.trains,
+        members=options.draws,
         dt=options.dt,
         seed=options.seed,
         env=env,

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from memjax.cli.command import Command, count, number, say
+from memjax.cli.command import Command, UsageError, count, number, say
 from memjax.cli.options import (
     EXAMPLE,
     add_bench_options,
@@ -74,6 +74,13 @@ def _configure_fit(parser: argparse.ArgumentParser) -> None:
         "--stochastic",
         action="store_true",
         help="calibrate ion noise and spread from cycle to cycle by simulation",
+    )
+    add(
+        "--draws",
+        type=count(8),
+        metavar="N",
+        help="simulated cycles, curves or trains of each parameter set, for --stochastic and --spikes (default 128; of "
+        "trains 96, and at least thrice the measured ones): fewer are faster and leave more scatter",
     )
     add(
         "--uncertainty",
@@ -205,7 +212,7 @@ def _one(names: Sequence[str], folder: Path, options: argparse.Namespace, device
         )
         result = replace(result, model=options.model)
         if options.stochastic and not result.interrupted:
-            result = calibrate(result, noise=noise, tick=bar)
+            result = calibrate(result, noise=noise, draws=options.draws, tick=bar)
             for warning in result.stochastic.warnings if result.stochastic else ():
                 say("warning", warning)
         if not result.interrupted and options.uncertainty != "laplace":
@@ -310,6 +317,12 @@ def _run_fit(options: argparse.Namespace) -> int:
 
     from .batch_run import run_batch
 
+    if options.draws is not None and not (options.stochastic or options.spikes is not None):
+        raise UsageError(
+            "nothing is simulated repeatedly",
+            where="--draws",
+            fix="add --stochastic, or leave it out",
+        )
     if circuit_cli.takes(options) or pulse_cli.takes(options):
         return _run_others(options)
     prepare_jax()

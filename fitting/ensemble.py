@@ -1,10 +1,13 @@
 """Ensembles of sweeps at many parameter points at once, with common random numbers, and what is read off them."""
 
+import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float
@@ -20,6 +23,12 @@ from .summary import Waveform
 
 NAMES = ("v_th", "v_release", "v_hold")
 """Events of a sweep: |i| above the on-threshold; below it again; below the hold-threshold."""
+
+_MANY = 256
+"""Fewest lanes that are worth a thread."""
+
+_compiled = set[tuple]()
+"""What has run before: of programs that have not, threads would compile one each."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +136,16 @@ def _read(v: np.ndarray, leg: tuple[int, int, int], count: int, i: np.ndarray) -
     return leg_events(v, i, leg)[..., :count]
 
 
+def _threads(lanes: int) -> int:
+    """Into how many parts of one size lanes are split: XLA runs a loop over few numbers on one core."""
+    if jax.default_backend() != "cpu":
+        return 1
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
+    return max(k for k in range(1, cores + 1) if lanes % k == 0 and (k == 1 or lanes >= _MANY * k))
+
+
 class Ensemble:
     """Simulated cycles of an experiment, as a function of coordinates.
 
@@ -202,22 +221,45 @@ class Ensemble:
     ) -> tuple[list[Float[np.ndarray, "points draws names"]], Bool[np.ndarray, "points draws"]]:
         """Values of each reading, and which cycles were solved."""
         rows = self.experiment.rows
-        trace = mj.simulate(
-            self.device,
-            self.experiment.stimuli,
-            save=list(rows),
-            members=np.tile(np.arange(self.draws), len(z)),
-            values=self.values(z),
-            carry_state=False,
-            **self.options,
-        )
-        i = np.asarray(trace.i).reshape(len(z), self.draws, -1)
+        i, result = self._currents(z)
+        i = i.reshape(len(z), self.draws, -1)
         seen = i * self.relative + self.floor
         i = seen if self.limit is None else np.where(np.abs(i) < 0.99 * self.limit, seen, i)
-        good = np.all(np.asarray(trace.result) == 0, axis=1).reshape(len(z), self.draws)
+        good = np.all(result == 0, axis=1).reshape(len(z), self.draws)
         ends = np.cumsum([0, *map(len, rows)])
         found = [
             r.read(i[..., ends[r.wave] : ends[r.wave + 1]]) - r.sample.step * jitter
             for r, jitter in zip(self.experiment.readings, self.jitter, strict=True)
         ]
         return found, good
+
+    def _currents(
+        self, z: Float[np.ndarray, "points coordinates"]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Currents and results of every lane, a share of the lanes in each thread."""
+        members, values = np.tile(np.arange(self.draws), len(z)), self.values(z)
+
+        def part(at: slice) -> tuple[np.ndarray, np.ndarray]:
+            trace = mj.simulate(
+                self.device,
+                self.experiment.stimuli,
+                save=list(self.experiment.rows),
+                members=members[at],
+                values={n: x[at] for n, x in values.items()},
+                carry_state=False,
+                **self.options,
+            )
+            return np.asarray(trace.i), np.asarray(trace.result)
+
+        count = _threads(len(members))
+        size = len(members) // count
+        parts = [slice(k * size, (k + 1) * size) for k in range(count)]
+        program = (size, type(self.device), self.coordinates, repr(self.options["policy"]))
+        if count == 1 or program not in _compiled:  # the others find it compiled
+            found = [part(at) for at in parts]
+            _compiled.add(program)
+        else:
+            with ThreadPoolExecutor(count) as pool:
+                found = list(pool.map(part, parts))
+        currents, results = zip(*found, strict=True)
+        return np.concatenate(currents), np.concatenate(results)

@@ -305,7 +305,8 @@ def _delays(options: argparse.Namespace, device: Any, out: Path, tick) -> int:
         tick=tick,
     )
     if options.stochastic:
-        fit = randomised(fit, measurement, fixed=tuple(dict(options.fix)), tick=tick)
+        fixed = tuple(dict(options.fix))
+        fit = randomised(fit, measurement, fixed=fixed, draws=options.draws, tick=tick)
         print(*summary(fit.comparison or {}), sep="\n")
         for warning in fit.warnings:
             say("warning", warning)

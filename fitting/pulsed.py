@@ -18,7 +18,7 @@ from .ensemble import Experiment, Reading
 from .parameter_rows import slopes
 from .pulse_compare import compare_times
 from .samples import Sample
-from .stochastic import Start, Stochastic, noise_of, search, strength_of
+from .stochastic import DRAWS, Start, Stochastic, noise_of, search, strength_of
 from .transients import Features, TransientFit, begin
 
 RATES = ("mu", "gamma1", "gamma2", "beta", "theta", "gamma3")
@@ -115,6 +115,7 @@ def randomised(
     measurement: mj.Measurement,
     *,
     fixed: Collection[str] = (),
+    draws: int | None = None,
     tick: Callable[[str, Any], None] | None = None,
 ) -> TransientFit:
     """Calibrate ion noise, spread and kinetics to the joint distribution of delay and relaxation.
@@ -127,6 +128,8 @@ def randomised(
         The curves.
     fixed : collection of str
         Parameters that keep the values of `fit`.
+    draws : int, optional
+        See `fitting.stochastic.calibrate`.
     tick : callable, optional
         Called with the name of the round and a `Progress`.
 
@@ -165,6 +168,7 @@ def randomised(
         read_noise={"relative": 0.0, "floor_A": float(np.median(quiet)) if len(quiet) else 0.0},
         seed=fit.seed,
         substeps=_SUBSTEPS,
+        draws=draws or DRAWS,
         spreads={wandering[0]: f"{EVENTS[0]}, pulse", "gamma3": f"{EVENTS[1]}, pulse"},
     )
     return _with(fit, search(start, tick=tick), experiment)

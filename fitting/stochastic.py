@@ -43,7 +43,7 @@ from .problem import PRIOR_SIGMA
 from .samples import Target, compared, energy_test
 
 DRAWS = 128
-"""Simulated cycles of each waveform at each point."""
+"""Simulated cycles of each waveform at each point, where nothing else is asked for."""
 
 CHECKED = 200
 """Simulated cycles of each waveform that are compared at the end, by other random numbers and adaptive steps."""
@@ -336,6 +336,8 @@ class Start:
         Of all random numbers.
     substeps : int
         Steps between two readings, to begin with.
+    draws : int
+        Simulated cycles of each waveform at each point.
     spreads : dict of str to str, optional
         Parameters that differ from cycle to cycle, and the event that each explains; by default those rates
         that move one event most and the others least.
@@ -350,6 +352,7 @@ class Start:
     read_noise: Mapping[str, float]
     seed: int
     substeps: int = _SUBSTEPS
+    draws: int = DRAWS
     spreads: Mapping[str, str] | None = None
 
 
@@ -360,12 +363,12 @@ class _Cycles:
         self.start, self.noise = start, start.noise
         self.specs = parameter_specs(start.device)
         samples = [r.sample for r in start.experiment.readings]
-        self.targets = [Target(s, seed=start.seed, draws=DRAWS) for s in samples]
+        self.targets = [Target(s, seed=start.seed, draws=start.draws) for s in samples]
         strengths = {n: strength_of(start.device, n) or 1.0 for n in self.noise}
         self.device = with_values(start.device, strengths)
 
     def ensemble(
-        self, coordinates, policy, *, draws: int = DRAWS, seed: int = 0, **changes
+        self, coordinates, policy, *, draws: int | None = None, seed: int = 0, **changes
     ) -> Ensemble:
         """Cycles as a function of coordinates."""
         start = self.start
@@ -376,7 +379,7 @@ class _Cycles:
             bench=start.bench,
             env=start.env,
             policy=policy,
-            draws=draws,
+            draws=start.draws if draws is None else draws,
             seed=start.seed + seed,
             **options,
         )
@@ -467,6 +470,7 @@ def calibrate(
     result: FitResult,
     *,
     noise: Sequence[str] | None = None,
+    draws: int | None = None,
     tick: Callable[[str, Any], None] | None = None,
 ) -> FitResult:
     """Calibrate ion noise, spread from cycle to cycle and rates to the distributions that the cycles show.
@@ -477,6 +481,9 @@ def calibrate(
         A deterministic fit, where the search starts.
     noise : sequence of str, optional
         Strengths of noise to calibrate; by default those other than zero, else those that suit the model.
+    draws : int, optional
+        Simulated cycles of each waveform at each point, by default 128: fewer are faster and leave the result with
+        more of their own scatter.
     tick : callable, optional
         Called with the name of the round and a `Progress`.
 
@@ -512,6 +519,7 @@ def calibrate(
             env=problem.env,
             read_noise=result.read_noise,
             seed=result.seed,
+            draws=draws or DRAWS,
         ),
         tick=tick,
     )
@@ -598,7 +606,7 @@ def _finished(made: _Cycles, found: _Found, spreads: Mapping[str, str]) -> Stoch
         undetermined=tuple(n for n, x in zip(value, loose, strict=True) if x),
         loss=float(found.costs.mean()),
         loss_noise=float(found.costs.std(ddof=1)),
-        draws=DRAWS,
+        draws=made.start.draws,
         step=float(ensemble.options["policy"].dt),
         failed=found.failed,
         comparison=[

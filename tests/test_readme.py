@@ -10,13 +10,14 @@ from tests.pages import run
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
-PAGES = sorted(p for p in (ROOT / "docs").glob("*.md") if p.name != "uncertainty.md")
+LONG = {f"{n}.md" for n in ("networks", "randomness", "solvers", "uncertainty")}
+PAGES = sorted(p for p in (ROOT / "docs").glob("*.md") if p.name not in LONG)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_the_code_of_a_page_runs(page):
-    """Those of the circuits, and of uncertainty, run in .ci/run, a process each."""
+    """The long ones, and those of the circuits, run in .ci/run, a process each."""
     run(page)
 
 

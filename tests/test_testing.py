@@ -15,24 +15,18 @@ from memjax.system import Additive, Commutative, Diagonal, General, NoNoise, Par
 from memjax.testing import check_device
 from tests.systems.exact import Cubic, Geometric, LinearDrift, OrnsteinUhlenbeck, Resistor
 
+ONE_SIDED = dict(mu_neg=0.0, theta_neg=0.0, gamma1_neg=30.0, r_off_neg=1e9)
+OSCILLATOR = dict(r_on=5e3, r_off=1e10, mu=150.0, gamma1=5e3, gamma2=0.1)
+OSCILLATOR |= dict(theta=200.0, beta=20.0, lam=0.1, r0=0.9)
+
 
 @pytest.mark.parametrize(
     "parameters",
     [
         {},
         dict(sigma1=8.0, sigma2=5.0, sigma3=0.5),
-        dict(mu_neg=0.0, theta_neg=0.0, gamma1_neg=30.0, r_off_neg=1e9),
-        dict(
-            r_on=5e3,
-            r_off=1e10,
-            mu=150.0,
-            gamma1=5e3,
-            gamma2=0.1,
-            theta=200.0,
-            beta=20.0,
-            lam=0.1,
-            r0=0.9,
-        ),
+        pytest.param(ONE_SIDED, marks=pytest.mark.study),
+        pytest.param(OSCILLATOR, marks=pytest.mark.study),
     ],
     ids=["defaults", "noise", "one-sided", "oscillator"],
 )

@@ -66,7 +66,9 @@ def _deviation(out, ref, ours, theirs):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.study] * ("step" in n)) for n in CASES]
+)
 def test_the_diffusive_memristor_follows_ngspice(tmp_path, name):
     ref = _oracle(f"wang2024_spice/{name}.csv")
     beta, unit, rows = CASES[name]

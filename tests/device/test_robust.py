@@ -45,14 +45,16 @@ MOST_FAILED = 0.1
 """Of 100 sets, where at most 3 in 100 fail of 10,000: 0.03 and four standard deviations."""
 
 KINDS = ("diffusive", "langevin-chain", "jart-vcm", "event-switches")
-"""An area that locks, a vector of states, an implicit current, jumps; the others run in float64 with the studies."""
+"""An area that locks, a vector of states, an implicit current, jumps; solves of the others are with the studies."""
 
-SOLVED = [pytest.param(n, False, id=f"float32-{n}") for n in NAMES]
-SOLVED += [pytest.param(n, True, id=f"float64-{n}", marks=pytest.mark.slow) for n in KINDS]
-SOLVED += [
-    pytest.param(n, True, id=f"float64-{n}", marks=[pytest.mark.slow, pytest.mark.study])
+SOLVED = [
+    pytest.param(
+        *(n, double),
+        id=f"float{64 if double else 32}-{n}",
+        marks=[pytest.mark.slow] if n in KINDS else [pytest.mark.slow, pytest.mark.study],
+    )
     for n in NAMES
-    if n not in KINDS
+    for double in (False, True)
 ]
 
 

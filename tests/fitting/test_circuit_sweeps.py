@@ -69,6 +69,7 @@ def _at(problem, policy):
     return Problem(**(values | {"policy": policy}))
 
 
+@pytest.mark.study
 def test_a_fit_of_a_circuit_finds_the_truth_within_three_sigma(measured):
     start = mj.params.replace(in_circuit(mj.LinearIonDrift()), START)
     result = ft.fit([measured], start, free=[*START, "r.r"], fix={"c.c": 1e-9}, screened=8)

@@ -91,6 +91,7 @@ def by_spikes(trains):
     return fit_trains(trains, seed=5, iterations=6)
 
 
+@pytest.mark.study
 def test_a_trace_gives_the_truth_within_three_sigma(by_voltage):
     found = by_voltage.estimate
     away = found.z_scores(TRACE_TRUTH)

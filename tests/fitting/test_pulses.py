@@ -160,6 +160,7 @@ def test_the_command_line(cycles, tmp_path, capsys):
     assert main([*words, "--device", "c"]) == 2
     assert main([*words, "--device", "a", "--stochastic"]) == 2
     assert main([*words, "--device", "a", "--series-resistance", "10"]) == 2
+    assert main([*words, "--device", "a", "--draws", "16"]) == 2
     assert main([*words, "--device", "a", "--hold-out", "21"]) == 2
     given = ["--device", "a", "--hold-out", "1", "--pulse-voltages", "2.5", "-2.7"]
     capsys.readouterr()

@@ -11,10 +11,11 @@ from memjax.observables import summarise, switching
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.study
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("name", "step"),
-    [pytest.param("symmetric", 0.006, marks=pytest.mark.study), ("asymmetric", 0.008)],
+    [("symmetric", 0.006), ("asymmetric", 0.008)],
 )
 def test_medians_of_the_published_sweeps_are_met(shared_data, name, step):
     m = mj.read(shared_data / "clean" / f"usc_diffusive_dc_{name}.csv")

@@ -60,11 +60,15 @@ def _ensemble(device, waves, coordinates, **changes):
     return Ensemble(device, coordinates, experiment, read_noise=SILENT, **options | changes)
 
 
-def test_points_share_their_random_numbers_and_draws_do_not(device, start):
+def test_points_share_their_random_numbers_and_draws_do_not(device, start, monkeypatch):
     coordinates = [Coordinate("sigma_ion"), Coordinate("mu", spread=True)]
     ensemble = _ensemble(device, start.waves, coordinates)
     z = ensemble.start()
     (events,), good = ensemble(np.stack([z, z, z + 0.5]))
+    for _ in range(2):  # one after the other at first, then at once
+        monkeypatch.setattr("fitting.ensemble._threads", lambda lanes: 2)
+        (shared,), _ = ensemble(np.stack([z, z, z + 0.5]))
+        np.testing.assert_array_equal(shared, events)
     assert good.all()
     np.testing.assert_array_equal(events[0], events[1])
     assert np.std(events[0, :, 0]) > 0
@@ -143,9 +147,10 @@ def test_an_interrupt_keeps_the_best_so_far(start, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(stochastic, "levenberg_marquardt", stop)
-    done = calibrate(start)
+    done = calibrate(start, draws=16)
     assert done.interrupted
     assert done.stochastic is not None
+    assert done.stochastic.draws == 16
     warned = replace(done.stochastic, step_p=[0.001]).warnings
     assert "adaptive ones give different distributions (p = 0.001)" in warned[0]
 

@@ -98,6 +98,7 @@ def test_along_fixed_steps(method, increments):
     _agree(run, run, [1.5, 0.05, 5.0])
 
 
+@pytest.mark.study
 def test_without_noise_along_lanes_that_end_after_different_numbers_of_steps():
     rates = np.array([[3.0], [300.0]])
 

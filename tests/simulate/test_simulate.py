@@ -136,10 +136,15 @@ STIMULI = {
 }
 
 
-@pytest.mark.parametrize(
-    ("policy", "sigma"), [(None, 0.0), (FIXED, 0.0), (None, 0.5)], ids=["auto", "fixed", "noisy"]
-)
-@pytest.mark.parametrize("name", STIMULI)
+WAYS = {"auto": (None, 0.0), "fixed": (FIXED, 0.0), "noisy": (None, 0.5)}
+DRIVEN = [
+    pytest.param(n, *x, id=f"{n}-{w}", marks=[pytest.mark.study] * (w == "noisy" and n != "sum"))
+    for n in STIMULI
+    for w, x in WAYS.items()
+]
+
+
+@pytest.mark.parametrize(("name", "policy", "sigma"), DRIVEN)
 def test_any_stimulus_drives_a_device_and_its_corners_are_landed_on(name, sigma, policy):
     drive, device = STIMULI[name], OrnsteinUhlenbeck(sigma=sigma)
     corners = np.asarray(drive.breakpoints())

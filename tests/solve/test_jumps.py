@@ -133,6 +133,7 @@ def test_the_times_of_jumps_are_those_of_the_seed_whatever_the_rows():
     assert not np.array_equal(other, ends[1])
 
 
+@pytest.mark.study
 def test_a_clock_that_is_faster_than_needed_changes_the_path_and_not_the_moments(decays):
     fast = np.asarray(_run(PoissonDecay(), mj.Stiff(clock=11.0)).check().state["f"])[:, 1]
     moment = lambda k: PoissonDecay().moment(k, 1.0)  # noqa: E731
@@ -187,7 +188,7 @@ def test_a_system_that_jumps_more_often_than_it_says_is_reported():
 CLOCK = 8.0
 
 
-@pytest.fixture(scope="module", params=["stiff", "fixed"])
+@pytest.fixture(scope="module", params=[pytest.param("stiff", marks=pytest.mark.study), "fixed"])
 def scores(request):
     """Of both decays: f at the end, and the derivative of the pattern's log-probability with respect to kappa."""
     policy = {"stiff": mj.Stiff(clock=CLOCK), "fixed": mj.Fixed(0.01)}[request.param]

@@ -29,9 +29,11 @@ END, DRIVE = 10.0, 3.0
 TAUS = np.array([1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9])
 MEMBERS, RTOL = 8, 1e-3
 BOUNDS = np.array([0.0, END])
-KERNELS = pytest.mark.parametrize(
-    "kernel", [SraEsdirk(), DriftImplicitEuler(), DriftImplicitMilstein()]
-)
+OTHERS = [
+    pytest.param(k(), marks=pytest.mark.study) for k in (DriftImplicitEuler, DriftImplicitMilstein)
+]
+KERNELS = pytest.mark.parametrize("kernel", [SraEsdirk(), *OTHERS])
+"""Of the adaptive kernels the default one, the others with the studies."""
 KEYS = jax.vmap(lambda m: words(device_key(0, member=m, sweep=0)))(jnp.arange(MEMBERS))
 
 
@@ -214,7 +216,7 @@ def test_channels_that_do_not_commute_have_the_exact_moments(name):
             assert abs(z_score(seen[a] * seen[b], square[a, b])) < 4
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", [pytest.param("stiff", marks=pytest.mark.study), *EVERY[1:]])
 def test_mean_and_variance_of_a_noise_that_breathes_are_the_exact_ones(name):
     end, system = 1.5, Breathing()
     x = _ends(system, name, end)

@@ -66,8 +66,10 @@ def picture_iv(
                 if not ax.get_ylim()[0] < level < ax.get_ylim()[1]:
                     continue
                 ax.axhline(level, color=SECOND, lw=0.8, ls=":")
+                # Where the voltage is largest no curve is as low.
+                place, side = (0.99, "right") if sign > 0 else (0.01, "left")
                 ax.annotate(
-                    f"{text} threshold", (0.99, level), xycoords=("axes fraction", "data"), ha="right", va="bottom",
+                    f"{text} threshold", (place, level), xycoords=("axes fraction", "data"), ha=side, va="bottom",
                     color=SECOND, fontsize=8,
                 )  # fmt: skip
             if compliance is not None:
@@ -151,6 +153,7 @@ def picture_switching(
                 ax.set(xlabel=f"{title} voltage (V)", ylabel="share of sweeps", ylim=(0, 1.02))
                 ax.set_title(f"{title} voltage, {_WORDS[sign]} polarity (n = {len(values)})")
                 ax.ticklabel_format(useOffset=False)
+                ax.locator_params(axis="x", nbins=6)
                 ax.set_xlim(_around([x for x in (*values, *drawn, *single) if x is not None]))
         if np.all(np.abs(measured.i[np.flatnonzero(measured.v)]) > ON_THRESHOLD):
             figure.suptitle(f"No reading lies below {ON_THRESHOLD:g} A: the thresholds say nothing")

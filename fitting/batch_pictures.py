@@ -134,4 +134,7 @@ def _frame(ax, places: np.ndarray, name: str) -> None:
     ax.set(xlabel="x (column)", ylabel="y (row)", title=name, aspect="equal")
     ax.set_xlim(x.min() - pitch[0], x.max() + pitch[0])
     ax.set_ylim(y.max() + pitch[1], y.min() - pitch[1])
+    for axis, whole in zip((ax.xaxis, ax.yaxis), places, strict=True):
+        if np.all(whole == np.round(whole)):  # rows and columns
+            axis.get_major_locator().set_params(integer=True)
     ax.grid(False)

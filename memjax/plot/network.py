@@ -136,6 +136,7 @@ def conductances(recording: Recording, *, ax: Any = None) -> Any:
             color = _COLORS[k % len(_COLORS)]
             ax.stairs(count, edges, color=color, ls=line, lw=1.4, label=f"{name}, {word}")
     ax.set(xlabel="Conductance (µS)", ylabel="Devices")
+    ax.yaxis.get_major_locator().set_params(integer=True)
     ax.set_ylim(bottom=0.0)
     if recording.conductances:
         ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=4, borderaxespad=0.2)

@@ -88,24 +88,7 @@ def _configure_fit(parser: argparse.ArgumentParser) -> None:
         default="laplace",
         help="intervals to first order (default), by profile likelihood, or from draws of the posterior",
     )
-    add(
-        "--batch",
-        action="store_true",
-        help="each file is a device of its own: a table with a row per device; a run that was interrupted goes on "
-        "with the same command",
-    )
-    add(
-        "--chunk",
-        type=count(1),
-        default=CHUNK,
-        metavar="N",
-        help=f"devices of a batch that advance together, all that an interrupt loses (default {CHUNK})",
-    )
-    add(
-        "--wafer-map",
-        metavar="CSV",
-        help="places of the devices of a batch, columns name, x, y (default: row and column in the names)",
-    )
+    _configure_batch(parser)
     add(
         "--model-sigma",
         type=number("decades"),
@@ -127,6 +110,29 @@ def _configure_fit(parser: argparse.ArgumentParser) -> None:
     add_bench_options(parser)
     add_read_options(parser)
     add_write_options(parser)
+
+
+def _configure_batch(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``memjax fit --batch``."""
+    add = parser.add_argument
+    add(
+        "--batch",
+        action="store_true",
+        help="each file is a device of its own: a table with a row per device; a run that was interrupted goes on "
+        "with the same command",
+    )
+    add(
+        "--chunk",
+        type=count(1),
+        default=CHUNK,
+        metavar="N",
+        help=f"devices of a batch that advance together, all that an interrupt loses (default {CHUNK})",
+    )
+    add(
+        "--wafer-map",
+        metavar="CSV",
+        help="places of the devices of a batch, columns name, x, y (default: row and column in the names)",
+    )
 
 
 def _start(options: argparse.Namespace) -> Any:

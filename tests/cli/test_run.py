@@ -203,6 +203,7 @@ def test_an_interrupt_says_how_to_go_on(run, network, tmp_path, monkeypatch):
     assert "the same command with --resume goes on" in ended.err
 
 
+@pytest.mark.study
 def test_two_virtual_devices_spike_as_one(network, run, tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"
     # So many neurons that both have some.

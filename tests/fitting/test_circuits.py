@@ -157,6 +157,7 @@ def test_what_is_no_fit_of_a_trace_is_refused(measured, change, error, message):
         ft.fit_voltages(*first, **given)
 
 
+@pytest.mark.study
 def test_spike_times_give_the_truth_within_three_sigma_or_say_that_they_do_not(by_spikes):
     found = by_spikes.estimate
     away = found.z_scores({n: x for n, x in SPIKE_TRUTH.items() if n not in found.undetermined})

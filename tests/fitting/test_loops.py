@@ -100,7 +100,7 @@ def test_scattered_starts_lie_inside_their_bounds_and_differ():
     assert all(np.std([np.log(d[n]) for d in draws]) > 0.1 for n in names)
 
 
-@pytest.mark.slow
+@pytest.mark.study
 def test_a_device_mounted_the_other_way_round_is_found():
     data = _loop(mj.Bench(reversed=True))
     result = ft.fit([data], mj.Vteam(), screened=8)

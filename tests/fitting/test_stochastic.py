@@ -147,6 +147,7 @@ def test_an_interrupt_keeps_the_best_so_far(start, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(stochastic, "levenberg_marquardt", stop)
+    monkeypatch.setattr(stochastic, "CHECKED", 16)
     done = calibrate(start, draws=16)
     assert done.interrupted
     assert done.stochastic is not None

@@ -123,7 +123,7 @@ def _decays(theta, policy, *, members=1, seed=0, thinned=True):
 DECAY = jnp.array([1.0, 0.3, 4.0])
 
 
-@pytest.mark.parametrize("name", ["stiff", "fixed"])
+@pytest.mark.parametrize("name", [pytest.param("stiff", marks=pytest.mark.study), "fixed"])
 def test_at_a_fixed_pattern_of_jumps(name):
     def run(theta, policy):
         return jnp.concatenate(_decays(theta, policy, members=3))

@@ -391,7 +391,13 @@ def test_a_trace_becomes_a_table_and_a_data_set_with_units():
     assert data.attrs["model"] == "geometric"
 
 
-@pytest.mark.parametrize("policy", [mj.Fixed(5e-4), STIFF], ids=["fixed", "stiff"])
+@pytest.mark.parametrize(
+    "policy",
+    [
+        pytest.param(mj.Fixed(5e-4), id="fixed"),
+        pytest.param(STIFF, id="stiff", marks=pytest.mark.study),
+    ],
+)
 def test_noise_of_a_sweep_does_not_depend_on_the_rows_of_the_sweeps_beside_it(policy):
     device = mj.DiffusiveMemristor(sigma1=8.0, sigma2=5.0)
     near, far = np.arange(1, 9) * 1e-3, np.arange(1, 9) * 3e-3

@@ -152,7 +152,7 @@ def test_a_traced_bound_needs_a_clock():
     np.testing.assert_allclose(traced, last(KAPPA, mj.Stiff()), rtol=1e-12)
 
 
-@pytest.mark.parametrize("thinned", [False, True])
+@pytest.mark.parametrize("thinned", [pytest.param(False, marks=pytest.mark.study), True])
 def test_a_clock_that_is_slower_than_the_jumps_is_reported(thinned):
     trace = _run(PoissonDecay(thinned=thinned), mj.Stiff(clock=2.0), members=5)
     assert {Result(int(k)) for k in trace.result[:, 0]} == {Result.clock_too_slow}

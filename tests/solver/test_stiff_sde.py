@@ -228,7 +228,7 @@ def test_mean_and_variance_of_a_noise_that_breathes_are_the_exact_ones(name):
     assert z < 4 * (2 / MANY) ** 0.5
 
 
-@pytest.mark.parametrize("name", OF_ITO)
+@pytest.mark.parametrize("name", [pytest.param("stiff", marks=pytest.mark.study), *OF_ITO[1:]])
 def test_the_share_that_has_escaped_over_a_barrier_is_that_of_fokker_and_planck(name):
     end, system = 20.0, KramersWell(d=0.1)
     x = _ends(system, name, end)

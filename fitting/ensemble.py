@@ -239,17 +239,20 @@ class Ensemble:
         """Currents and results of every lane, a share of the lanes in each thread."""
         members, values = np.tile(np.arange(self.draws), len(z)), self.values(z)
 
+        double = jax.dtypes.canonicalize_dtype(np.float64) == np.float64
+
         def part(at: slice) -> tuple[np.ndarray, np.ndarray]:
-            trace = mj.simulate(
-                self.device,
-                self.experiment.stimuli,
-                save=list(self.experiment.rows),
-                members=members[at],
-                values={n: x[at] for n, x in values.items()},
-                carry_state=False,
-                **self.options,
-            )
-            return np.asarray(trace.i), np.asarray(trace.result)
+            with jax.enable_x64(double):  # it may be set for one thread alone
+                trace = mj.simulate(
+                    self.device,
+                    self.experiment.stimuli,
+                    save=list(self.experiment.rows),
+                    members=members[at],
+                    values={n: x[at] for n, x in values.items()},
+                    carry_state=False,
+                    **self.options,
+                )
+                return np.asarray(trace.i), np.asarray(trace.result)
 
         count = _threads(len(members))
         size = len(members) // count

@@ -18,7 +18,7 @@ from .ensemble import Experiment, Reading
 from .parameter_rows import slopes
 from .pulse_compare import compare_times
 from .samples import Sample
-from .stochastic import DRAWS, Start, Stochastic, noise_of, search, strength_of
+from .stochastic import Start, Stochastic, noise_of, search, strength_of
 from .transients import Features, TransientFit, begin
 
 RATES = ("mu", "gamma1", "gamma2", "beta", "theta", "gamma3")
@@ -168,7 +168,7 @@ def randomised(
         read_noise={"relative": 0.0, "floor_A": float(np.median(quiet)) if len(quiet) else 0.0},
         seed=fit.seed,
         substeps=_SUBSTEPS,
-        draws=draws or DRAWS,
+        draws=draws,
         spreads={wandering[0]: f"{EVENTS[0]}, pulse", "gamma3": f"{EVENTS[1]}, pulse"},
     )
     return _with(fit, search(start, tick=tick), experiment)

@@ -336,8 +336,8 @@ class Start:
         Of all random numbers.
     substeps : int
         Steps between two readings, to begin with.
-    draws : int
-        Simulated cycles of each waveform at each point.
+    draws : int, optional
+        Simulated cycles of each waveform at each point, by default 128.
     spreads : dict of str to str, optional
         Parameters that differ from cycle to cycle, and the event that each explains; by default those rates
         that move one event most and the others least.
@@ -352,7 +352,7 @@ class Start:
     read_noise: Mapping[str, float]
     seed: int
     substeps: int = _SUBSTEPS
-    draws: int = DRAWS
+    draws: int | None = None
     spreads: Mapping[str, str] | None = None
 
 
@@ -361,9 +361,10 @@ class _Cycles:
 
     def __init__(self, start: Start):
         self.start, self.noise = start, start.noise
+        self.draws = start.draws or DRAWS
         self.specs = parameter_specs(start.device)
         samples = [r.sample for r in start.experiment.readings]
-        self.targets = [Target(s, seed=start.seed, draws=start.draws) for s in samples]
+        self.targets = [Target(s, seed=start.seed, draws=self.draws) for s in samples]
         strengths = {n: strength_of(start.device, n) or 1.0 for n in self.noise}
         self.device = with_values(start.device, strengths)
 
@@ -379,7 +380,7 @@ class _Cycles:
             bench=start.bench,
             env=start.env,
             policy=policy,
-            draws=start.draws if draws is None else draws,
+            draws=draws or self.draws,
             seed=start.seed + seed,
             **options,
         )
@@ -519,7 +520,7 @@ def calibrate(
             env=problem.env,
             read_noise=result.read_noise,
             seed=result.seed,
-            draws=draws or DRAWS,
+            draws=draws,
         ),
         tick=tick,
     )
@@ -606,7 +607,7 @@ def _finished(made: _Cycles, found: _Found, spreads: Mapping[str, str]) -> Stoch
         undetermined=tuple(n for n, x in zip(value, loose, strict=True) if x),
         loss=float(found.costs.mean()),
         loss_noise=float(found.costs.std(ddof=1)),
-        draws=made.start.draws,
+        draws=made.draws,
         step=float(ensemble.options["policy"].dt),
         failed=found.failed,
         comparison=[

@@ -1,9 +1,14 @@
-"""Run the Python of pages: `python -m tests.pages docs/circuits/*.md`."""
+"""Run the Python of pages: `python -m tests.pages docs/networks.md`; the names of the long ones where none is given."""
 
 import re
 import sys
 import time
 from pathlib import Path
+
+DOCS = Path(__file__).parents[1] / "docs"
+LONG = sorted(DOCS.glob("circuits/*.md"))
+LONG += [DOCS / f"{n}.md" for n in ("networks", "randomness", "solvers", "uncertainty")]
+"""Those that .ci/run runs, a process each; the others are tests."""
 
 
 def run(page: Path) -> dict:
@@ -18,6 +23,8 @@ def run(page: Path) -> dict:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) == 1:
+        print(*LONG, sep="\n")
     for name in sys.argv[1:]:
         start = time.perf_counter()
         run(Path(name))

@@ -51,7 +51,7 @@ SOLVED = [
     pytest.param(
         *(n, double),
         id=f"float{64 if double else 32}-{n}",
-        marks=[pytest.mark.slow] if n in KINDS else [pytest.mark.slow, pytest.mark.study],
+        marks=[pytest.mark.slow] * double + [pytest.mark.study] * (n not in KINDS),
     )
     for n in NAMES
     for double in (False, True)

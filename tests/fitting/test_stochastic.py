@@ -65,8 +65,8 @@ def test_points_share_their_random_numbers_and_draws_do_not(device, start, monke
     ensemble = _ensemble(device, start.waves, coordinates)
     z = ensemble.start()
     (events,), good = ensemble(np.stack([z, z, z + 0.5]))
+    monkeypatch.setattr("fitting.ensemble._threads", lambda lanes: 2)
     for _ in range(2):  # one after the other at first, then at once
-        monkeypatch.setattr("fitting.ensemble._threads", lambda lanes: 2)
         (shared,), _ = ensemble(np.stack([z, z, z + 0.5]))
         np.testing.assert_array_equal(shared, events)
     assert good.all()

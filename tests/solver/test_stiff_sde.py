@@ -29,10 +29,10 @@ END, DRIVE = 10.0, 3.0
 TAUS = np.array([1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9])
 MEMBERS, RTOL = 8, 1e-3
 BOUNDS = np.array([0.0, END])
-OTHERS = [
+STUDIED = [
     pytest.param(k(), marks=pytest.mark.study) for k in (DriftImplicitEuler, DriftImplicitMilstein)
 ]
-KERNELS = pytest.mark.parametrize("kernel", [SraEsdirk(), *OTHERS])
+KERNELS = pytest.mark.parametrize("kernel", [SraEsdirk(), *STUDIED])
 """Of the adaptive kernels the default one, the others with the studies."""
 KEYS = jax.vmap(lambda m: words(device_key(0, member=m, sweep=0)))(jnp.arange(MEMBERS))
 
@@ -163,6 +163,11 @@ OF_ITO = [p for n, p in zip(POLICIES, EVERY, strict=True) if n != "stiff-euler"]
 """Those that take noise which its own state drives."""
 
 
+def _stiff_studied(policies: list) -> list:
+    """The same, the default policy with the studies too."""
+    return [pytest.param(p, marks=pytest.mark.study) if p == "stiff" else p for p in policies]
+
+
 MANY = 2000
 
 
@@ -216,7 +221,7 @@ def test_channels_that_do_not_commute_have_the_exact_moments(name):
             assert abs(z_score(seen[a] * seen[b], square[a, b])) < 4
 
 
-@pytest.mark.parametrize("name", [pytest.param("stiff", marks=pytest.mark.study), *EVERY[1:]])
+@pytest.mark.parametrize("name", _stiff_studied(EVERY))
 def test_mean_and_variance_of_a_noise_that_breathes_are_the_exact_ones(name):
     end, system = 1.5, Breathing()
     x = _ends(system, name, end)
@@ -228,7 +233,7 @@ def test_mean_and_variance_of_a_noise_that_breathes_are_the_exact_ones(name):
     assert z < 4 * (2 / MANY) ** 0.5
 
 
-@pytest.mark.parametrize("name", [pytest.param("stiff", marks=pytest.mark.study), *OF_ITO[1:]])
+@pytest.mark.parametrize("name", _stiff_studied(OF_ITO))
 def test_the_share_that_has_escaped_over_a_barrier_is_that_of_fokker_and_planck(name):
     end, system = 20.0, KramersWell(d=0.1)
     x = _ends(system, name, end)

@@ -25,6 +25,13 @@ POOR = 5.0
 
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
+_SPREAD = {
+    "median": "error",
+    "device_sigma_ln": "device_sigma_ln_error",
+    "cycle_sigma_ln": "cycle_sigma_ln_error",
+}
+"""Columns of the population, each with that of its error."""
+
 _LISTED = 50
 """Devices that a table of the page names at most; all are in devices.csv."""
 
@@ -160,8 +167,9 @@ def _page(content: dict, rows: Sequence[Row], folder: Path, pictures: Sequence[s
 <h1>{count["devices"]} devices, <code>{model}</code></h1>
 <p><small>{count["fitted"]} fitted, {count["poor"]} fitted but not described by the model (reduced chi squared above
 {POOR:g}), {count["failed"]} failed; every device has a row in devices.csv</small></p>
-<h2>Population</h2>{_population_table(content["population"])}
+<h2>Parameters</h2>{_population_table(content["population"])}
 <p><small>Over the devices whose data determine the parameter; std is the median of the devices' own.</small></p>
+{_hierarchy(content["hierarchy"])}
 {"".join(map(image, pictures))}
 <h2>Failures</h2>{_failures(rows)}
 <h2>Worst fits</h2>{_worst(rows)}
@@ -188,6 +196,28 @@ def _population_table(found: Mapping[str, dict]) -> str:
         rows.append([name, p["unit"], p["n"], *cells, std, p["undetermined"]])
     head = ["parameter", "unit", "n", "5 %", "25 %", "median", "75 %", "95 %", "std"]
     return html_table(rows, [*head, "not determined"])
+
+
+def _hierarchy(found: Mapping[str, Any] | None) -> str:
+    """Spread from device to device and from cycle to cycle, and correlations."""
+    if found is None:
+        return ""
+    table = found["parameters"]
+    rows = []
+    for p in table:
+        cells = [
+            f"{readable(p[k])} ± {readable(p[e], 2)}"
+            for k, e in _SPREAD.items()
+            if p[k] is not None
+        ]
+        rows.append([p["name"], p["unit"], *cells, *["not told"] * (len(_SPREAD) - len(cells))])
+    head = ["parameter", "unit", "median", "device to device", "cycle to cycle"]
+    names = [p["name"] for p in table]
+    matrix = [[n, *map(readable, row)] for n, row in zip(names, found["correlation"], strict=True)]
+    return f"""<h2>Population</h2>{html_table(rows, head)}
+<p><small>Of {found["devices"]} devices, by {found["method"]}: errors of the fits are not part of the spread, which
+is the standard deviation of the logarithm. {found["file"]} is what devices are drawn from.</small></p>
+<h2>Correlation from device to device</h2>{html_table(matrix, ["", *names])}"""
 
 
 def _failures(rows: Sequence[Row]) -> str:

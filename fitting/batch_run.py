@@ -18,9 +18,11 @@ from memjax.cli.options import EXAMPLE, bench_from, file_of, measurement_from
 from memjax.errors import DataError, FitError, OutputError
 from memjax.fields import parameter_specs
 from memjax.io.write import prepare_output, writing
+from memjax.population import POPULATION
 
 from . import wafer
 from .batch import RUN, File, Row, checked, fit_batch
+from .batch_population import drawn_from
 from .batch_report import write_report
 from .fit import FitResult
 from .store import dump_json, to_json
@@ -172,16 +174,22 @@ def run_batch(options: argparse.Namespace, device: Any) -> int:
     }
     specs = parameter_specs(device)
     units = {n: specs[n].unit for r in rows for n in r.values}
+    drawn = drawn_from(rows, fits, device)
+    if drawn.population is None:
+        (folder / POPULATION).unlink(missing_ok=True)
+    else:
+        drawn.population.save(folder / POPULATION, name=options.model)
+    remarks = [*([why] if why else []), *drawn.notes]
     content = write_report(
         rows,
         units=units,
         files=named,
         positions=places,
-        notes=[why] if why else [],
-        about=about,
+        notes=remarks,
+        about={**about, "hierarchy": drawn.as_json()},
         folder=folder,
     )
-    return _ended(rows, content["counts"], why, folder)
+    return _ended(rows, content["counts"], remarks, folder)
 
 
 def _positions(options: argparse.Namespace, names: list[str]) -> tuple[wafer.Positions, str]:
@@ -206,14 +214,16 @@ def _folder(options: argparse.Namespace) -> Path:
     return folder
 
 
-def _ended(rows: Sequence[Row], counts: dict[str, int], why: str, folder: Path) -> int:
+def _ended(
+    rows: Sequence[Row], counts: dict[str, int], remarks: Sequence[str], folder: Path
+) -> int:
     """Say how a batch ended."""
     print(
         f"{folder}: {counts['devices']} devices, {counts['fitted']} fitted, {counts['poor']} poor, "
         f"{counts['failed']} failed, report in {folder / 'report.html'}"
     )
-    if why:
-        say("note", why)
+    for remark in remarks:
+        say("note", remark)
     if counts["failed"] == len(rows):
         raise FitError(
             f"none of {len(rows)} devices could be fitted: {rows[0].failure}",

@@ -23,7 +23,7 @@ References
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -168,6 +168,26 @@ class Devices:
             score=np.einsum("dij,dj->di", information, z),
             within=within,
             cycles=int(freedom.sum()) if within is not None else 0,
+        )
+
+    def of_names(self, names: Sequence[str]) -> "Devices":
+        """What the data say of some parameters, whatever values the others have."""
+        if tuple(names) == self.names:
+            return self
+        kept = [self.names.index(n) for n in names]
+        rest = [k for k in range(len(self.names)) if k not in kept]
+        a, b, c = (
+            self.information[:, i][:, :, j] for i, j in ((kept, kept), (kept, rest), (rest, rest))
+        )
+        off = b @ np.linalg.pinv(c, rcond=_BLIND, hermitian=True)
+        score = self.score[:, kept] - np.einsum("dij,dj->di", off, self.score[:, rest])
+        within = self.within if self.within is None else self.within[np.ix_(kept, kept)]
+        return replace(
+            self,
+            names=tuple(names),
+            information=a - off @ np.swapaxes(b, 1, 2),
+            score=score,
+            within=within,
         )
 
 

@@ -25,6 +25,9 @@ from .transforms import from_spec
 SCHEMA_VERSION = 1
 """Layout of the file that `Population.save` writes."""
 
+POPULATION = "population.json"
+"""The file in the folder of a batch of fits."""
+
 _DEVICES, _CYCLES = (zlib.crc32(w) & 0x7FFFFFFF for w in (b"devices", b"cycles"))
 """What a key is folded with, so that devices and cycles never share numbers."""
 
@@ -209,29 +212,43 @@ class Population(eqx.Module):
 
     @classmethod
     def load(
-        cls, path: str | Path, *, base: AbstractDevice | Circuit | None = None
+        cls,
+        path: str | Path,
+        *,
+        base: AbstractDevice | Circuit | None = None,
+        models: Sequence[str] = (),
     ) -> "Population":
         """Read what `save` wrote.
 
         Parameters
         ----------
         path : str or Path
-            The file.
+            The file, or the folder of a batch of fits.
         base : AbstractDevice or Circuit, optional
             The base, where it is a circuit of one's own; its values are those of the file.
+        models : sequence of str
+            Models that it may be of; any where there are none.
 
         Raises
         ------
         ModelError
-            If the file cannot be read or does not fit the base.
+            If the file cannot be read, does not fit the base, or is of another model.
         """
+        path = Path(path)
+        path = path / POPULATION if path.is_dir() else path
         where = str(path)
         try:
-            content = json.loads(Path(path).read_text(encoding="utf-8"))
+            content = json.loads(path.read_text(encoding="utf-8"))
             if content["schema_version"] != SCHEMA_VERSION:
                 raise ValueError(f"schema_version {content['schema_version']!r}")
             if base is None and content["model"] is None:
                 raise ValueError("it names no model: give its circuit as base=")
+            if models and content["model"] not in (None, *models):
+                raise ModelError(
+                    f"parameters of the model {content['model']!r}",
+                    where=where,
+                    allowed=", ".join(models),
+                )
             own = model(content["model"]) if base is None else base
             own = params.replace(own, content["values"], where=where)
             root = np.array(content["root"], float)
@@ -264,4 +281,4 @@ def _root(covariance: Any, n: int) -> Float[Array, "names names"]:
     return jnp.asarray((axes * np.sqrt(np.maximum(size, 0.0))) @ axes.T, jnp.result_type(float))
 
 
-__all__ = ["Population"]
+__all__ = ["POPULATION", "Population"]

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ..circuit import Bench, Circuit
     from ..data import ReadNoise
     from ..device import AbstractDevice
+    from ..population import Population
     from ..result import Trace
     from ..system import Environment
 
@@ -42,6 +43,11 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     given.add_argument("--params", metavar="FILE", help="TOML or JSON, name = value in SI")
     given.add_argument(
         "--fit", metavar="FIT.json", help="a fit, with its bench, read noise and spreads"
+    )
+    given.add_argument(
+        "--population",
+        metavar="FILE",
+        help="of mj.Population.save, or the folder of a batch of fits: every member is another device",
     )
     drive = parser.add_argument_group("waveform (exactly one)").add_mutually_exclusive_group(
         required=True
@@ -88,6 +94,7 @@ class _Setup:
     floor: float = 0.0
     read: "ReadNoise | None" = None
     spread: dict[str, float] = field(default_factory=dict)
+    population: "Population | None" = None
     notes: dict[str, str] = field(default_factory=dict)
 
 
@@ -106,6 +113,7 @@ def _setup(options: argparse.Namespace) -> _Setup:
     from ..fields import setting_specs
     from ..io.fit import load_fit
     from ..models import model as model_named
+    from ..population import Population
 
     default: Any = model_named(options.model)
     bench: dict[str, float | bool | None] = {}
@@ -119,6 +127,10 @@ def _setup(options: argparse.Namespace) -> _Setup:
         values = params.load(options.params, words=setting_specs(default))
         where = options.params
         notes = {"params": options.params}
+    elif options.population is not None:
+        where, values = options.population, {}
+        extra["population"] = Population.load(where, models=(options.model,))
+        default, notes = extra["population"].base, {"population": where}
     else:
         fit, where = load_fit(options.fit), options.fit
         _own(options.model, fit.model, where)
@@ -162,6 +174,8 @@ def _spread(setup: _Setup, options: argparse.Namespace, sweeps: int) -> dict[str
     from ..fields import parameter_specs
     from ..noise import cycle_factors
 
+    if setup.population is not None:
+        return _drawn(setup.population, options, sweeps)
     sigmas = {n: s for n, s in setup.spread.items() if s > 0}
     if options.deterministic or not sigmas:
         return {}
@@ -170,6 +184,16 @@ def _spread(setup: _Setup, options: argparse.Namespace, sweeps: int) -> dict[str
     return {
         n: jnp.clip(params.get(setup.device, n) * x, *specs[n].bounds) for n, x in factors.items()
     }
+
+
+def _drawn(population: "Population", options: argparse.Namespace, sweeps: int) -> dict[str, Any]:
+    """Parameters of devices of a population, and of their cycles unless these are to be alike [SI]."""
+    import jax.numpy as jnp
+
+    if not options.deterministic:
+        return population.sample(options.seed, options.members, sweeps=sweeps)
+    own = population.sample(options.seed, options.members)
+    return {n: jnp.repeat(x[:, None], sweeps, axis=1) for n, x in own.items()}
 
 
 def _common(setup: _Setup, options: argparse.Namespace, sweeps: int) -> dict[str, Any]:

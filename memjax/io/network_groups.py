@@ -3,7 +3,7 @@
 import itertools
 import math
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from ..fields import parameter_specs, setting_specs
 from ..models import CIRCUITS, model as model_named
 from ..network import Neurons, Poisson, SpikeList, Threshold, image_latencies, image_rates
 from ..network.groups import Group
-from ..population import Population
+from ..population import POPULATION, Population
 from ..system import Environment
 from ..transforms import from_spec
 from .columns import load_array, load_columns
@@ -39,21 +39,30 @@ from .tables import (
     one_of,
 )
 
+_SOURCES = ("preset", "params", "fit", "population")
+"""Keys that say where parameters come from."""
+
 _VALUE = Kind("a finite number, or the word of a setting", lambda x: NUMBER.fits(x) or TEXT.fits(x))
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Given:
-    """Where parameters come from: a preset, a file, or a fit."""
+    """Where parameters come from: a preset, a file, a fit, or a population."""
 
     model: str | None
     preset: str | None
     params: Path | None
     fit: Path | None
+    population: Path | None
     cycle_spread: bool
 
-    def read(self, models: Iterable[str]) -> tuple[Any, dict[str, float]]:
-        """The device or circuit, and standard deviations of logarithms of parameters from its fit."""
+    def read(self, models: Iterable[str]) -> tuple[Any, dict[str, float], Population | None]:
+        """The device or circuit, standard deviations of logarithms of parameters from its fit, and its population."""
+        allowed = [self.model] if self.model else list(models)
+        if self.population is not None:
+            base = model_named(self.model) if self.model else None
+            drawn = Population.load(self.population, base=base, models=allowed)
+            return drawn.base, {}, drawn
         values: dict[str, Any] = {}
         spread: dict[str, float] = {}
         model, where = self.model, ""
@@ -70,7 +79,6 @@ class _Given:
                     where=where,
                     fix="fit it again with --sign and the voltages as the circuit has them",
                 )
-        allowed = [self.model] if self.model else list(models)
         if model not in allowed:
             allowed = ", ".join(allowed)
             raise ModelError(f"parameters of the model {model!r}", where=where, allowed=allowed)
@@ -78,21 +86,22 @@ class _Given:
         if self.params is not None:
             values, where = params.load(self.params, words=setting_specs(own)), str(self.params)
         params.known(own, spread, where=where)
-        return params.replace(own, values, where=where), dict(spread)
+        return params.replace(own, values, where=where), dict(spread), None
 
 
 def _given(t: Table, models: Iterable[str]) -> _Given:
     """What a table says of where parameters come from."""
-    there = [key for key in ("preset", "params", "fit") if t.has(key)]
+    there = [key for key in _SOURCES if t.has(key)]
     if len(there) > 1:
-        t.note("", f"{', '.join(there)} together", allowed="one of preset, params, fit")
+        t.note("", f"{', '.join(there)} together", allowed=f"one of {', '.join(_SOURCES)}")
     kind = one_of(*models)
-    named = "preset" in there or "fit" in there
+    named = bool(there) and there != ["params"]
     return _Given(
         model=t.take("model", kind, None) if named else t.take("model", kind),
         preset=t.take("preset", TEXT, None),
         params=t.file("params", None),
         fit=t.file("fit", None, inside="fit.json"),
+        population=t.file("population", None, inside=POPULATION),
         cycle_spread=t.take("cycle_spread", FLAG, True),
     )
 
@@ -122,30 +131,30 @@ def _neurons(t: Table, name: str, seed: int) -> Neurons:
     """Circuits."""
     given, n, bias, spike = _given(t, CIRCUITS), t.take("n", COUNT), _bias(t), _spike(t)
     start, kelvin = t.values("start", NUMBERS), t.take("temperature", POSITIVE, None)
-    values, file = t.values("values", _VALUE), t.file("population", None)
+    values = t.values("values", _VALUE)
     spread, together = t.values("spread", NOT_NEGATIVE), t.take("correlation", LIST, [])
     devices = {e: (d, _given(d, device_names())) for e, d in t.named("devices", {}).items()}
-    others = [k for k in ("preset", "params", "fit", "spread", "correlation") if t.has(k)]
-    if file is not None and others:
+    others = [k for k in ("spread", "correlation", "devices") if t.has(k)]
+    if given.population is not None and others:
         t.note("population", f"together with {', '.join(others)}", allowed="one of them")
     t.finish()
-    circuit, fitted = _circuit(t, given, devices)
-    population = None if file is None else Population.load(file, base=circuit)
-    circuit: Any = circuit if population is None else population.base
+    circuit, fitted, parts = _circuit(t, given, devices)
     known = list(parameter_specs(circuit))
     t.known("values", values, [*known, *setting_specs(circuit)])
     t.known("spread", spread, known)
     t.known("spike.signal", [spike["signal"]], [s.name for s in circuit.specs])
     t.known("start", start, [s.name for s in circuit.specs])
     t.known("bias", bias if isinstance(bias, dict) else [], circuit.ports)
-    twice = [v for v in values if population is not None and v in population.names]
-    if twice:
-        t.note("values", f"{', '.join(twice)} given and drawn", allowed="one of them")
+    drawn = [prefix + n for prefix, part in parts for n in part.names]
+    for key, given_too in {"values": values, "spread": spread}.items():
+        if twice := [n for n in given_too if n in drawn]:
+            t.note(key, f"{', '.join(twice)} given and drawn", allowed="one of them")
     t.finish()
     with t.at("values"):
         circuit = params.replace(circuit, values)
     t.finish()
-    population = population or _log_normal(t, circuit, {**fitted, **spread}, together)
+    scattered = _log_normal(t, circuit, {**fitted, **spread}, together)
+    population = _joined(circuit, [*parts, *([("", scattered)] if scattered else [])])
     return Neurons(
         name=name,
         n=n,
@@ -156,6 +165,16 @@ def _neurons(t: Table, name: str, seed: int) -> Neurons:
         start=_arrays(start),
         env=Environment() if kelvin is None else Environment(kelvin),
     )
+
+
+def _joined(circuit: Circuit, parts: Sequence[tuple[str, Population]]) -> Population | None:
+    """The population of a circuit out of those of its parts, which differ independently, each after its prefix."""
+    if not parts:
+        return None
+    names = tuple(prefix + n for prefix, part in parts for n in part.names)
+    center = jnp.concatenate([part.center for _, part in parts])
+    root = jax.scipy.linalg.block_diag(*(part.root for _, part in parts))
+    return Population(circuit, names, center, root)
 
 
 def _drawn(population: Population, n: int, seed: int, name: str) -> dict[str, np.ndarray]:
@@ -195,20 +214,22 @@ def _spike(t: Table) -> dict[str, Any]:
 
 def _circuit(
     t: Table, given: _Given, devices: Mapping[str, tuple[Table, _Given]]
-) -> tuple[Circuit, dict[str, float]]:
-    """The circuit with its devices replaced, and what scatters from cycle to cycle by their fits."""
-    circuit, spread = given.read(CIRCUITS)
+) -> tuple[Circuit, dict[str, float], list[tuple[str, Population]]]:
+    """The circuit with its devices replaced, what scatters from cycle to cycle by their fits, and populations."""
+    circuit, spread, whole = given.read(CIRCUITS)
+    parts = [] if whole is None else [("", whole)]
     t.known("devices", devices, circuit.devices)
     elements = dict(zip(circuit.names, circuit.elements, strict=True))
     for element, (inner, own) in devices.items():
         with inner.at():
-            device, scatters = own.read(device_names())
+            device, scatters, drawn = own.read(device_names())
+            parts += [] if drawn is None else [(f"{element}.", drawn)]
             elements[element] = device
             spread = {k: x for k, x in spread.items() if not k.startswith(f"{element}.")}
             spread |= {f"{element}.{k}": x for k, x in scatters.items()}
     t.finish()
     netlist = [(n, elements[n], *nets) for n, nets in zip(circuit.names, circuit.nets, strict=True)]
-    return Circuit(netlist, parasitic=circuit.parasitic) if devices else circuit, spread
+    return Circuit(netlist, parasitic=circuit.parasitic) if devices else circuit, spread, parts
 
 
 def _log_normal(

@@ -34,6 +34,8 @@ def go(run, tmp_path):
     ("words", "says"),
     [
         (("--params", "{params}", "--stimulus", "{none}"), "no such file"),
+        (("--population", "{none}", "--stimulus", "{stimulus}"), "no population can be read"),
+        (("--population", "{ecm}", "--stimulus", "{stimulus}"), "of the model 'ecm'; "),
         (("--params", "{none}", "--stimulus", "{stimulus}"), "parameters cannot be read"),
         (("--params", "{unknown}", "--stimulus", "{stimulus}"), "unknown parameter 'speed'"),
         (("--params", "{negative}", "--stimulus", "{stimulus}"), "r_on = -5"),
@@ -53,6 +55,7 @@ def go(run, tmp_path):
 )  # fmt: skip
 def test_wrong_input_is_refused(refused, tmp_path, params, stimulus, measured, words, says):
     files = {
+        "ecm": '{"schema_version": 1, "model": "ecm"}',
         "unknown": "speed = 1.0\n",
         "negative": "r_on = -5.0\n",
         "current": "t_s,i_A\n0,0\n1,1e-6\n",

@@ -7,13 +7,17 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import memjax as mj
 from fitting import batch_run
+from fitting.batch import Row
+from fitting.batch_population import drawn_from
 from memjax.cli import main
+from memjax.io import load_network
 
 pytestmark = pytest.mark.slow
 
@@ -78,7 +82,69 @@ def test_pictures_and_a_page_that_needs_nothing_beside_it(whole):
         assert (whole / name).read_bytes().startswith(b"\x89PNG")
     page = (whole / "report.html").read_text()
     assert page.count("data:image/png;base64,") == 2
+    assert "Correlation from device to device" in page
     assert "no table of numbers" in page
+
+
+def test_the_population_is_drawn_from_in_simulations_and_networks(whole, tmp_path):
+    """8 devices that scatter by 10 %: the standard error of a spread is 2.7 %, and |z| < 4 of it."""
+    content = json.loads((whole / "batch.json").read_text())["hierarchy"]
+    assert (content["devices"], content["file"]) == (8, "population.json")
+    spread = {p["name"]: p["device_sigma_ln"] for p in content["parameters"]}
+    assert spread.keys() == set(FREE)
+    assert all(abs(x - 0.1) < 4 * 0.027 for x in spread.values())
+    population = mj.Population.load(whole)
+    assert float(mj.params.get(population.base, "v_on")) == 0.27
+
+    drive, out = tmp_path / "read.csv", tmp_path / "sim.csv"
+    drive.write_text("t_s,v_V\n0,0\n1e-3,0.01\n")
+    words = ["simulate", "mms", "--population", whole, "--stimulus", drive, "--deterministic"]
+    assert main([str(w) for w in [*words, "--members", 3, "--save-every", 1e-3, "--out", out]]) == 0
+    read = np.genfromtxt(out, delimiter=",", names=True)
+    # At rest the collection starts with all switches off (x0 = 0).
+    last = read["v_V"] > 0.005
+    sample = population.sample(0, 3)
+    np.testing.assert_allclose(read["v_V"][last] / read["i_A"][last], sample["r_off"], rtol=0.02)
+
+    net = tmp_path / "net.toml"
+    net.write_text(f"""
+duration = 1e-3
+dt = 1e-6
+[groups.neurons]
+model = "1m1t1r"
+n = 500
+spike = {{ signal = "gate.v", level = 0.2 }}
+spread = {{ "r_c.r" = 0.05 }}
+devices.memristor = {{ population = "{whole}" }}
+""")
+    found = load_network(net)
+    (group,) = found.network.groups
+    assert group.values.keys() == {"memristor.r_on", "memristor.r_off", "r_c.r"}
+    for name, sigma in [*spread.items(), ("r_c.r", 0.05)]:
+        drawn = np.log(group.values[name if "." in name else f"memristor.{name}"])
+        assert abs(drawn.std() - sigma) < 4 * sigma / np.sqrt(1000)
+    assert f"{whole}/population.json" in found.source
+
+
+def test_what_devices_do_not_have_in_common_makes_no_population(whole, tmp_path):
+    rows = [Row(**r) for r in json.loads((whole / "chunks" / "chunk-00000.json").read_text())]
+    model = mj.MetastableSwitches()
+    blind = [replace(r, undetermined=("r_off",)) for r in rows]
+    drawn = drawn_from(blind, whole / "fits", model)
+    assert drawn.population.names == ("r_on",)
+    assert drawn.notes == ("not drawn, since fewer than half of the devices determine it: r_off",)
+    middle = np.median([r.values["r_off"] for r in rows])
+    assert float(mj.params.get(drawn.population.base, "r_off")) == pytest.approx(middle)
+    blind = [replace(r, undetermined=tuple(FREE)) for r in rows]
+    assert "no parameter is determined" in drawn_from(blind, whole / "fits", model).notes[0]
+    assert "1 devices" in drawn_from(rows[:1], whole / "fits", model).notes[0]
+    fits = {r.name: json.loads((whole / "fits" / f"{r.name}.json").read_text()) for r in rows}
+    fits[rows[0].name]["bench"]["reversed"] = True
+    for name, fit in fits.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(fit))
+    drawn = drawn_from(rows, tmp_path, model)
+    assert (drawn.hierarchy, drawn.population) == (None, None)
+    assert "1 of 2 devices stand with their terminals swapped" in drawn.notes[0]
 
 
 def test_each_device_is_simulated_from_its_own_fit(whole, files, tmp_path):

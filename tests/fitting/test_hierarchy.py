@@ -133,6 +133,17 @@ def test_rows_give_both_spreads_apart_and_a_population_to_draw_from():
     assert spread == pytest.approx(row["device_sigma_ln"], rel=4 / np.sqrt(2 * 4000))
 
 
+def test_some_parameters_are_known_whatever_values_the_others_have():
+    """The marginal of a normal distribution has the elements of its mean and covariance."""
+    _, z, covariance = drawn(5, 3)
+    told = Devices.of(NAMES, z, covariance).of_names(["r_on", "mu"])
+    assert told.names == ("r_on", "mu")
+    inverse = np.linalg.inv(told.information)
+    np.testing.assert_allclose(inverse, covariance[:, [2, 0]][:, :, [2, 0]], rtol=1e-9)
+    center = np.einsum("dij,dj->di", inverse, told.score)
+    np.testing.assert_allclose(center, z[:, [2, 0]], rtol=1e-9)
+
+
 def test_what_makes_no_population_is_named():
     told, _ = rows(3, cycles=6)
     with pytest.raises(DataError, match="1 devices"):

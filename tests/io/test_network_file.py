@@ -362,6 +362,26 @@ def test_a_fit_that_does_not_suit_is_refused(load, fit):
         load(*text)
 
 
+def test_devices_of_a_population_differ_from_neuron_to_neuron(load, tmp_path):
+    device = mj.DiffusiveMemristor()
+    center = mj.params.unconstrain(device, ["mu", "gamma1"])
+    covariance = np.array([[0.04, 0.03], [0.03, 0.0625]])
+    population = mj.Population.of(device, ["mu", "gamma1"], center=center, covariance=covariance)
+    population.save(tmp_path / "wafer.json")
+    text = OSCILLATOR + 'n = 2000\ndevices.memristor = { population = "wafer.json" }\n'
+    values = _group(load(text), "osc").values
+    drawn = np.log([values["memristor.mu"], values["memristor.gamma1"]])
+    # Standard errors of the elements of a covariance of 2000.
+    error = np.sqrt((covariance**2 + np.outer(*[np.diag(covariance)] * 2)) / 2000)
+    assert np.all(np.abs(np.cov(drawn) - covariance) < 4 * error)
+    with pytest.raises(NetworkError, match=r"memristor.mu given and drawn; in groups.osc.spread"):
+        load(text + 'spread = { "memristor.mu" = 0.1 }\n')
+    with pytest.raises(NetworkError, match=r"preset, population together; .*devices.memristor"):
+        load(text.replace("population =", 'preset = "diffusive/wang2024-lif", population ='))
+    with pytest.raises(NetworkError, match=r"the model 'diffusive'; .*; allowed: ecm"):
+        load(text.replace("population =", 'model = "ecm", population ='))
+
+
 def test_a_population_stands_alone(load, tmp_path):
     (tmp_path / "own.json").write_text("{}")
     with pytest.raises(NetworkError, match=r"together with spread; in groups.osc.population"):

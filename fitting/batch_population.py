@@ -1,0 +1,120 @@
+"""The population of a batch: medians, how devices differ, how cycles do, and the file that devices are drawn from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import memjax as mj
+from memjax.errors import DataError, FitError
+from memjax.fields import parameter_specs, setting_specs
+from memjax.io.fit import FitFile, load_fit
+from memjax.population import POPULATION
+
+from .batch import Row
+from .hierarchy import Devices, Hierarchy, fit_population
+
+_SHARE = 0.5
+"""Share of the devices that have to determine a parameter which is drawn."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What a batch says of its population.
+
+    Parameters
+    ----------
+    hierarchy : Hierarchy or None
+        The fitted population; None where there is none.
+    population : Population or None
+        What devices are drawn from; None where they have no common base.
+    notes : tuple of str
+        What is not drawn, and why there is no population.
+    """
+
+    hierarchy: Hierarchy | None = None
+    population: mj.Population | None = None
+    notes: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any] | None:
+        """For ``batch.json``: a row per parameter, and correlations from device to device; None where there is none."""
+        if self.hierarchy is None or self.population is None:
+            return None
+        return {
+            "file": POPULATION,
+            "method": "restricted maximum likelihood",
+            "devices": len(self.hierarchy.labels),
+            "parameters": self.hierarchy.table(self.population.base),
+            "correlation": np.round(self.hierarchy.correlation, 4).tolist(),
+        }
+
+
+def drawn_from(rows: Sequence[Row], fits: Path, device: mj.AbstractDevice | mj.Circuit) -> Drawn:
+    """The population that fitted devices belong to.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+        The devices of a batch; those that failed are left out.
+    fits : Path
+        Folder of their fits.
+    device : AbstractDevice or Circuit
+        The model.
+
+    Notes
+    -----
+    Parameters that fewer than half of the devices determine are not drawn: they stay at their
+    medians, and what the data say of the others is taken whatever values they have.
+    """
+    fitted = [r for r in rows if not r.failure]
+    try:
+        told = Devices.from_fits(fitted)
+        kept = [n for n in told.names if _share(fitted, n) >= _SHARE]
+        if not kept:
+            raise DataError("no parameter is determined by half of the devices")
+        base = _base([load_fit(fits / f"{r.name}.json") for r in fitted], device)
+        found = fit_population(told.of_names(kept))
+        drawn = found.population(base)
+    except (DataError, FitError) as error:
+        return Drawn(notes=(f"no population to draw from: {error}",))
+    few = ", ".join(n for n in told.names if n not in kept)
+    text = f"not drawn, since fewer than half of the devices determine it: {few}"
+    return Drawn(found, drawn, (text,) if few else ())
+
+
+def _share(rows: Sequence[Row], name: str) -> float:
+    """Share of the devices whose data determine a parameter."""
+    return float(np.mean([name not in r.undetermined for r in rows]))
+
+
+def _base(fits: Sequence[FitFile], device: Any) -> Any:
+    """What devices have in common: settings, and medians of their values.
+
+    Raises
+    ------
+    DataError
+        Where their settings differ or some stand reversed.
+    """
+    words = list(setting_specs(device))
+    kinds = {tuple((n, f.values[n]) for n in words) for f in fits}
+    if len(kinds) > 1:
+        texts = sorted(", ".join(f"{n} = {x}" for n, x in kind) for kind in kinds)
+        raise DataError(
+            f"devices of different settings: {'; '.join(texts)}",
+            allowed="one kind",
+            fix="fit each kind by itself",
+        )
+    swapped = sum(bool(f.bench.get("reversed")) for f in fits)
+    if swapped:
+        raise DataError(
+            f"{swapped} of {len(fits)} devices stand with their terminals swapped",
+            fix="fit them with --sign, and the voltages as the circuit has them",
+        )
+    names = [n for n in parameter_specs(device) if all(n in f.values for f in fits)]
+    medians = {n: float(np.median([f.values[n] for f in fits])) for n in names}
+    return mj.params.replace(device, {**dict(*kinds), **medians})
+
+
+__all__ = ["Drawn", "drawn_from"]

@@ -86,7 +86,7 @@ class Row:
         Parameters that its data do not determine.
     loss, reduced_chi2 : float or None
         Half the sum of squared residuals; their sum of squares per degree of freedom.
-    z, data_z, information, freedom, sweeps, cycle
+    z, data_z, information, freedom, sweeps, cycle_information, cycle_score
         Unconstrained coordinates in the order of `values`, and what `Uncertainty` says of them: what
         `fitting.fit_population` takes.
     failure : str
@@ -104,7 +104,8 @@ class Row:
     information: list[list[float]] = field(default_factory=list)
     freedom: float | None = None
     sweeps: int = 0
-    cycle: list[list[float]] | None = None
+    cycle_information: list[list[float]] | None = None
+    cycle_score: list[list[float]] | None = None
     failure: str = ""
 
 
@@ -358,6 +359,11 @@ def _result(made: Prepared, measured, z, r, jacobian, options, seed: int) -> Fit
     )
 
 
+def _listed(x: np.ndarray | None) -> list | None:
+    """An array as lists."""
+    return None if x is None else x.tolist()
+
+
 def _row(name: str, result: FitResult | str) -> Row:
     """The row of a result, or of a failure."""
     if isinstance(result, str):
@@ -378,7 +384,8 @@ def _row(name: str, result: FitResult | str) -> Row:
         information=known.information.tolist(),
         freedom=known.freedom,
         sweeps=known.sweeps,
-        cycle=None if known.cycle is None else known.cycle.tolist(),
+        cycle_information=_listed(known.cycle_information),
+        cycle_score=_listed(known.cycle_score),
     )
 
 

@@ -17,7 +17,7 @@ from .batch import Row
 from .hierarchy import Devices, Hierarchy, fit_population
 
 _SHARE = 0.5
-"""Share of the devices that have to determine a parameter which is drawn."""
+"""Share of the devices that have to determine a parameter for its errors to be told from the spread."""
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,16 @@ class Drawn:
         The fitted population; None where there is none.
     population : Population or None
         What devices are drawn from; None where they have no common base.
-    notes : tuple of str
-        What is not drawn, and why there is no population.
+    method : str
+        How it was found, in words.
+    note : str
+        What is to be known about it, or why there is none; empty where all is plain.
     """
 
     hierarchy: Hierarchy | None = None
     population: mj.Population | None = None
-    notes: tuple[str, ...] = ()
+    method: str = ""
+    note: str = ""
 
     def as_json(self) -> dict[str, Any] | None:
         """For ``batch.json``: a row per parameter, and correlations from device to device; None where there is none."""
@@ -44,7 +47,7 @@ class Drawn:
             return None
         return {
             "file": POPULATION,
-            "method": "restricted maximum likelihood",
+            "method": self.method,
             "devices": len(self.hierarchy.labels),
             "parameters": self.hierarchy.table(self.population.base),
             "correlation": np.round(self.hierarchy.correlation, 4).tolist(),
@@ -65,23 +68,23 @@ def drawn_from(rows: Sequence[Row], fits: Path, device: mj.AbstractDevice | mj.C
 
     Notes
     -----
-    Parameters that fewer than half of the devices determine are not drawn: they stay at their
-    medians, and what the data say of the others is taken whatever values they have.
+    Where each parameter is determined by at least half of the devices, the errors of their fits are taken off
+    (`fit_population`). Else these are no errors to first order: estimates lie along curved valleys, and what is drawn
+    is like the estimates, errors and all.
     """
     fitted = [r for r in rows if not r.failure]
     try:
         told = Devices.from_fits(fitted)
-        kept = [n for n in told.names if _share(fitted, n) >= _SHARE]
-        if not kept:
-            raise DataError("no parameter is determined by half of the devices")
         base = _base([load_fit(fits / f"{r.name}.json") for r in fitted], device)
-        found = fit_population(told.of_names(kept))
-        drawn = found.population(base)
+        few = [n for n in told.names if _share(fitted, n) < _SHARE]
+        if not few:
+            found = fit_population(told)
+            return Drawn(found, found.population(base), "restricted maximum likelihood")
     except (DataError, FitError) as error:
-        return Drawn(notes=(f"no population to draw from: {error}",))
-    few = ", ".join(n for n in told.names if n not in kept)
-    text = f"not drawn, since fewer than half of the devices determine it: {few}"
-    return Drawn(found, drawn, (text,) if few else ())
+        return Drawn(note=f"no population to draw from: {error}")
+    found = Hierarchy.of_estimates(told, np.array([r.z for r in fitted]))
+    note = f"the population's spread includes the errors of the fits: the data hardly determine {', '.join(few)}"
+    return Drawn(found, found.population(base), "covariance of the estimates", note)
 
 
 def _share(rows: Sequence[Row], name: str) -> float:

@@ -215,8 +215,8 @@ def _hierarchy(found: Mapping[str, Any] | None) -> str:
     names = [p["name"] for p in table]
     matrix = [[n, *map(readable, row)] for n, row in zip(names, found["correlation"], strict=True)]
     return f"""<h2>Population</h2>{html_table(rows, head)}
-<p><small>Of {found["devices"]} devices, by {found["method"]}: errors of the fits are not part of the spread, which
-is the standard deviation of the logarithm. {found["file"]} is what devices are drawn from.</small></p>
+<p><small>Of {found["devices"]} devices, {found["method"]}; spreads are standard deviations of the logarithm.
+{found["file"]} is what devices are drawn from.</small></p>
 <h2>Correlation from device to device</h2>{html_table(matrix, ["", *names])}"""
 
 

@@ -179,7 +179,7 @@ def run_batch(options: argparse.Namespace, device: Any) -> int:
         (folder / POPULATION).unlink(missing_ok=True)
     else:
         drawn.population.save(folder / POPULATION, name=options.model)
-    remarks = [*([why] if why else []), *drawn.notes]
+    remarks = [x for x in (why, drawn.note) if x]
     content = write_report(
         rows,
         units=units,

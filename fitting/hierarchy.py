@@ -16,10 +16,15 @@ and :math:`m + b_d` are the devices' values shrunken towards the median. :math:`
 likelihood [1]_, whose variances are not low for few devices as those of the likelihood are: steps of expectation and
 maximisation [2]_ bring a root of it near, quasi-Newton steps to the end.
 
+Cycles are devices of a population whose median is known. A half-normal prior of width s adds
+:math:`\mathrm{tr}\,\Sigma/2s^2` to minus the logarithm of their likelihood, which makes the spread of K cycles
+smaller by :math:`\sigma^2/2Ks^2` of itself.
+
 References
 ----------
 .. [1] D. A. Harville, J. Am. Stat. Assoc. 72, 320 (1977), doi:10.1080/01621459.1977.10480998
 .. [2] A. P. Dempster, N. M. Laird, D. B. Rubin, J. R. Stat. Soc. B 39, 1 (1977), doi:10.1111/j.2517-6161.1977.tb01600.x
+.. [3] G. Schwarz, Ann. Statist. 6, 461 (1978), doi:10.1214/aos/1176344136
 """
 
 from collections.abc import Iterable, Sequence
@@ -44,6 +49,15 @@ _NARROWEST = 1e-4
 
 _BLIND = 1e-9
 """Share of a device's largest information below which it says nothing along an axis."""
+
+_CYCLES = 0.1
+"""Standard deviation of the half-normal prior of a spread from cycle to cycle [natural log units]."""
+
+_MOST_CYCLES = 1_000
+"""Cycles at the most by which parameters that differ from cycle to cycle are chosen."""
+
+_SHARP = 1e-4
+"""Standard deviation of a median that is known."""
 
 _FLAT = 1e-3
 """Derivative of the log-likelihood by a relative change of a root's element below which it has converged."""
@@ -134,8 +148,8 @@ class Devices:
     def from_fits(cls, fits: Iterable[Any]) -> "Devices":
         """Out of `FitResult` objects or rows of `fit_batch`, each of one device; failed rows are left out.
 
-        Where each was fitted to several cycles, the covariance from cycle to cycle is pooled over
-        the devices: that of a handful of cycles of one device would say too little.
+        Where each was fitted to several cycles, the covariance from cycle to cycle is that of all
+        cycles of all devices about their device, by the same restricted likelihood: read noise is not part of it.
 
         Raises
         ------
@@ -153,10 +167,9 @@ class Devices:
         information = np.array([t["information"] for t in told])
         z, sweeps = np.array([t["data_z"] for t in told]), np.array([t["sweeps"] for t in told])
         freedom = np.array([t["freedom"] for t in told])
-        within, repeated = None, all(t["cycle"] is not None for t in told)
-        if repeated:
-            cycle = np.array([t["cycle"] for t in told])
-            within = np.einsum("d,dij->ij", freedom, cycle) / freedom.sum()
+        within = None
+        if all(t["cycle_score"] is not None for t in told):
+            within = _within(told)
             if freedom.min() < _MANY:
                 error = np.linalg.pinv(information, rcond=_BLIND, hermitian=True)
                 one = np.einsum("d,dij->ij", freedom * sweeps, error) / freedom.sum()
@@ -170,26 +183,6 @@ class Devices:
             cycles=int(freedom.sum()) if within is not None else 0,
         )
 
-    def of_names(self, names: Sequence[str]) -> "Devices":
-        """What the data say of some parameters, whatever values the others have."""
-        if tuple(names) == self.names:
-            return self
-        kept = [self.names.index(n) for n in names]
-        rest = [k for k in range(len(self.names)) if k not in kept]
-        a, b, c = (
-            self.information[:, i][:, :, j] for i, j in ((kept, kept), (kept, rest), (rest, rest))
-        )
-        off = b @ np.linalg.pinv(c, rcond=_BLIND, hermitian=True)
-        score = self.score[:, kept] - np.einsum("dij,dj->di", off, self.score[:, rest])
-        within = self.within if self.within is None else self.within[np.ix_(kept, kept)]
-        return replace(
-            self,
-            names=tuple(names),
-            information=a - off @ np.swapaxes(b, 1, 2),
-            score=score,
-            within=within,
-        )
-
 
 def _told(k: int, fit: Any) -> dict[str, Any]:
     """What a fit or a row says of its device."""
@@ -197,8 +190,64 @@ def _told(k: int, fit: Any) -> dict[str, Any]:
         u, names, label = fit.uncertainty, tuple(fit.problem.free), str(k)
     else:
         u, names, label = fit, tuple(fit.values), fit.name
-    keys = ("data_z", "information", "sweeps", "freedom", "cycle")
+    keys = ("data_z", "information", "sweeps", "freedom", "cycle_information", "cycle_score")
     return {"names": names, "label": label} | {n: getattr(u, n) for n in keys}
+
+
+def _within(told: Sequence[dict[str, Any]]) -> np.ndarray:
+    """Covariance from cycle to cycle, of as few parameters as explain it.
+
+    Notes
+    -----
+    A cycle says little of a dozen parameters, and what it leaves open another device leaves open along other
+    directions: a covariance of all would have spread along those. Parameters are added one by one, each time the one
+    that makes the cycles most likely, as long as the logarithm of the likelihood gains more than half the logarithm of
+    the number of cycles for each new element of the covariance [3]_.
+    """
+    score = np.concatenate([np.array(t["cycle_score"]) for t in told])
+    each = [len(t["cycle_score"]) for t in told]
+    cycles = Devices(
+        names=told[0]["names"],
+        labels=(),
+        information=np.repeat([t["cycle_information"] for t in told], each, axis=0),
+        score=score,
+    )
+    some = slice(None, None, max(len(score) // _MOST_CYCLES, 1))
+    few = replace(cycles, information=cycles.information[some], score=score[some])
+    kept, gain, n = [], 0.0, len(cycles.names)
+    while len(kept) < n:
+        more = {k: _gain(few, [*kept, k]) for k in range(n) if k not in kept}
+        best = max(more, key=more.__getitem__)
+        if not more[best] - gain > 0.5 * (len(kept) + 1) * np.log(len(few.score)):
+            break
+        kept, gain = [*kept, best], more[best]
+    sigma = np.zeros((n, n))
+    if kept:
+        sigma[np.ix_(kept, kept)] = _of_cycles(cycles, kept)
+    return sigma
+
+
+def _of_cycles(cycles: Devices, kept: list[int]) -> np.ndarray:
+    """Covariance of some parameters from cycle to cycle, the others being alike; the median is known."""
+    told = replace(
+        cycles,
+        names=tuple(cycles.names[k] for k in kept),
+        information=cycles.information[:, kept][:, :, kept],
+        score=cycles.score[:, kept],
+    )
+    prior = _Prior(median=_SHARP, spread=_CYCLES)
+    return _maximum(_Seen.of(told, np.zeros(len(kept)), prior))
+
+
+def _gain(cycles: Devices, kept: list[int]) -> float:
+    """By how much cycles become more likely where some parameters scatter."""
+    sigma, information = _of_cycles(cycles, kept), cycles.information[:, kept][:, :, kept]
+    own = np.eye(len(kept)) + information @ sigma
+    score = cycles.score[:, kept]
+    explained = np.einsum(
+        "di,ij,dj->", score, sigma, np.linalg.solve(own, score[..., None])[..., 0]
+    )
+    return 0.5 * float(explained - np.linalg.slogdet(own)[1].sum())
 
 
 def _seen(information: np.ndarray, error: np.ndarray) -> np.ndarray:
@@ -206,6 +255,14 @@ def _seen(information: np.ndarray, error: np.ndarray) -> np.ndarray:
     size, axes = np.linalg.eigh(information)
     axes = axes[:, size > _BLIND * max(size[-1], 0.0)]
     return axes @ np.linalg.inv(axes.T @ error @ axes) @ axes.T
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Prior:
+    r"""What is known before: standard deviation of the medians about 0, and of the half-normal law of a spread."""
+
+    median: float = np.inf
+    spread: float = np.inf
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,6 +300,23 @@ class Hierarchy:
     cycles: int
     labels: tuple[str, ...]
     shrunken: Float[np.ndarray, "devices free"]
+
+    @classmethod
+    def of_estimates(cls, told: Devices, z: Float[np.ndarray, "devices free"]) -> "Hierarchy":
+        """Mean and covariance of the devices' own estimates, whose errors count as spread."""
+        covariance = np.atleast_2d(np.cov(z, rowvar=False))
+        size = np.diag(covariance)
+        return cls(
+            names=told.names,
+            center=z.mean(axis=0),
+            center_covariance=covariance / len(z),
+            covariance=covariance,
+            covariance_error=np.sqrt((covariance**2 + np.outer(size, size)) / (len(z) - 1)),
+            within=told.within,
+            cycles=told.cycles,
+            labels=told.labels,
+            shrunken=z,
+        )
 
     @property
     def correlation(self) -> Float[np.ndarray, "free free"]:
@@ -319,16 +393,19 @@ class _Seen:
     axes: Float[np.ndarray, "devices free free"]
     z: Float[np.ndarray, "devices free"]
     error: Float[np.ndarray, "devices free"]
+    prior: _Prior = _Prior()
 
     @classmethod
-    def of(cls, told: Devices, near: Float[np.ndarray, " free"]) -> "_Seen":
+    def of(
+        cls, told: Devices, near: Float[np.ndarray, " free"], prior: _Prior | None = None
+    ) -> "_Seen":
         """Out of information and score, less a point that is near."""
         size, axes = np.linalg.eigh(told.information)
         shown = size > _BLIND * np.maximum(size[:, -1:], 0.0)
         axes = axes * shown[:, None, :]
         score = np.einsum("dji,dj->di", axes, told.score - told.information @ near)
         error = np.where(shown, 1 / np.where(shown, size, 1.0), 1.0)
-        return cls(axes, score * error * shown, error)
+        return cls(axes, score * error * shown, error, prior or _Prior())
 
     def at(self, sigma: np.ndarray):
         """W_d, covariance of the centre, the centre, W_d times each device's distance, that distance, log det V_d."""
@@ -337,20 +414,25 @@ class _Seen:
         inverse = np.linalg.inv(own)
         weight = self.axes @ inverse @ across
         pulled = np.einsum("dij,djk,dk->di", self.axes, inverse, self.z)
-        of_center = np.linalg.inv(weight.sum(axis=0))
+        precision = self.prior.median**-2
+        of_center = np.linalg.inv(weight.sum(axis=0) + precision * np.eye(len(sigma)))
         center = of_center @ pulled.sum(axis=0)
         away = self.z - across @ center
         pull = np.einsum("dij,djk,dk->di", self.axes, inverse, away)
         square = np.einsum("di,dij,dj->", away, inverse, away)
+        square += precision * np.sum(center**2)
         return weight, of_center, center, pull, square + np.linalg.slogdet(own)[1].sum()
 
 
-def _spread(told: _Seen, sigma: np.ndarray) -> Float[np.ndarray, "free free"]:
+def _maximum(told: _Seen) -> Float[np.ndarray, "free free"]:
     """Covariance of largest restricted likelihood."""
+    begin = np.einsum("dij,dj->i", told.axes**2, told.z**2) / len(told.z) + 1e-12
+    sigma = np.diag(np.minimum(begin, (3 * told.prior.spread) ** 2))
     for _ in range(_BEGINNING):
         weight, of_center, _, pull, _ = told.at(sigma)
         left = (weight - weight @ of_center @ weight).mean(axis=0)
-        sigma = sigma + sigma @ (pull.T @ pull / len(weight) - left) @ sigma
+        value, axes = np.linalg.eigh(sigma + sigma @ (pull.T @ pull / len(weight) - left) @ sigma)
+        sigma = (axes * np.maximum(value, 0.0)) @ axes.T  # rounding makes variances negative
     size = np.sqrt(np.maximum(np.diag(sigma), 1e-24))
     places = np.tril_indices(len(size))
 
@@ -379,9 +461,12 @@ def _spread(told: _Seen, sigma: np.ndarray) -> Float[np.ndarray, "free free"]:
 def _minus_log_likelihood(told: _Seen, sigma: np.ndarray) -> tuple[float, np.ndarray]:
     """Minus the logarithm of the restricted likelihood but for a constant, and its derivative by the covariance."""
     weight, of_center, _, pull, value = told.at(sigma)
-    total = weight.sum(axis=0)
-    slope = total - (weight @ of_center @ weight).sum(axis=0) - pull.T @ pull
-    return 0.5 * float(value + np.linalg.slogdet(total)[1]), 0.5 * (slope + slope.T) / 2
+    slope = weight.sum(axis=0) - (weight @ of_center @ weight).sum(axis=0) - pull.T @ pull
+    value -= np.linalg.slogdet(of_center)[1]
+    narrow = told.prior.spread**-2
+    slope += narrow * np.eye(len(sigma))
+    value += narrow * np.trace(sigma)
+    return 0.5 * float(value), 0.5 * (slope + slope.T) / 2
 
 
 def fit_population(devices: Devices | Iterable[Any]) -> Hierarchy:
@@ -413,8 +498,7 @@ def fit_population(devices: Devices | Iterable[Any]) -> Hierarchy:
         )
     near = np.linalg.solve(total, told.score.sum(axis=0))
     seen = _Seen.of(told, near)
-    begin = np.sum(seen.axes**2 * (seen.z**2)[:, None, :], axis=(0, 2)) / count
-    sigma = _spread(seen, np.diag(begin + 1e-12))
+    sigma = _maximum(seen)
     weight, of_center, center, pull, _ = seen.at(sigma)
     center = near + center
     return Hierarchy(

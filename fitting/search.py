@@ -12,7 +12,7 @@ import numpy as np
 
 from memjax.programs import outermost
 
-from .engine import FINE, Engine
+from .engine import FINE, MOST, Engine
 from .fit import Prepared
 from .least_squares import Progress, half_squares, levenberg_marquardt
 from .problem import MODEL_SIGMA, linearise
@@ -109,22 +109,29 @@ def searched(made: Sequence[Prepared], search: Search, halt: threading.Event) ->
     Notes
     -----
     On grids first (see `fitting.engine`); what was found is looked at on grids with every step halved, a few
-    steps correct for the difference, and where the two do not agree the adaptive solver searches.
+    steps correct for the difference, and where the two do not agree the adaptive solver searches. So it does, from
+    what was found, where a grid could not follow: slopes across a switching that its steps do not resolve are wrong.
     """
     filled = [*made, *[made[-1]] * (search.chunk - len(made))]  # one size, one program
     problems = stacked([m.problem for m in filled])
     count, n = len(made), len(problems.free)
     z, right = np.stack([m.candidates[0] for m in made]), np.zeros(count, bool)
-    r, jacobian = np.zeros((count, 0)), np.zeros((count, 0, n))
+    r, jacobian, near = np.zeros((count, 0)), np.zeros((count, 0, n)), right
     if search.grids:
-        z, r, jacobian, right, _ = _on_grids(made, problems, search, halt)
+        z, r, jacobian, right, _, near = _on_grids(made, problems, search, halt)
     out = list(zip(z, r, jacobian))
-    left = np.flatnonzero(~right)
-    for k in range(0, len(left), _TOGETHER):
-        some = left[k : k + _TOGETHER]
-        found = _adaptively([made[j] for j in some], z[some], search, halt)
-        for j, one in zip(some, found, strict=True):
-            out[j] = one
+    only = [replace(m, candidates=x[None]) for m, x in zip(made, z, strict=True)]
+    for left, starts, own in (
+        (~right & near, 1, only),
+        (~right & ~near, search.starts, made),
+    ):
+        jobs = np.flatnonzero(left)
+        for k in range(0, len(jobs), _TOGETHER):
+            some = jobs[k : k + _TOGETHER]
+            how = replace(search, starts=starts)
+            found = _adaptively([own[j] for j in some], z[some], how, halt)
+            for j, one in zip(some, found, strict=True):
+                out[j] = one
     return out
 
 
@@ -199,15 +206,17 @@ def _sorted(cost: np.ndarray, count: int) -> np.ndarray:
 def _corrected(engine: Engine, done: Progress, best: np.ndarray):
     """Optima on grids with every step halved: where these agree with the grids, their slopes lead to them.
 
-    Returns coordinates, residuals, Jacobian, whether the grids agreed, and whether it is an optimum.
+    Returns coordinates, residuals, Jacobian, whether they are right, whether it is an optimum, and whether the grids
+    agreed, though steps may have been too few for the slopes.
     """
     z, r = done.z[best], done.residuals[best]
     found, jacobian, ok = engine.refined(z, np.arange(len(z)), slopes=True)
     away = np.sqrt(np.mean((found - np.where(np.isfinite(r), r, np.inf)) ** 2, axis=1))
-    sound = ok & (away <= _AGREE)
+    near = ok & (away <= _AGREE)
+    sound = near & np.all(engine.steps < MOST, axis=(1, 2))
     found = np.where(ok[:, None], found, np.inf)
     settled = settle(engine.refined, z, found, jacobian, sound)
-    return [z, found, jacobian, sound, settled]
+    return [z, found, jacobian, sound, settled, near]
 
 
 def settle(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -10,6 +11,7 @@ from scipy.signal import lfilter
 
 from .problem import PRIOR_SIGMA, Problem
 from .summary import Waveform
+from .variability import read_noise
 
 _FEWEST = 4
 """Sweeps of one waveform below which scatter between sweeps says nothing."""
@@ -21,6 +23,12 @@ _UNDETERMINED = 0.5
 
 _NEIGHBOURS = 15
 """Points to either side over which the variance of residuals is averaged; half its degrees of freedom."""
+
+_CURVED = 0.5
+"""Share of the scatter of a datum from cycle to cycle that is not taken for linear in the coordinates."""
+
+_LEAST_NOISE = 1e-3
+"""Relative read noise of a cycle at the least: what is linear in the coordinates of a cycle is no better."""
 
 _LEAST_FREEDOM = 5.0
 """Degrees of freedom of correlated residuals at the least."""
@@ -58,9 +66,12 @@ class Uncertainty:
         Standard deviation of a data residual [sigma], at most 1: 1 where it is what was granted.
     sweeps : int
         Sweeps of the waveform that was repeated least.
-    cycle : Float[np.ndarray, "free free"] or None
-        Covariance of the coordinates from cycle to cycle, to first order, read noise included; the
-        k-th sweeps of all waveforms make one cycle. None for fewer than four.
+    cycle_information : Float[np.ndarray, "free free"] or None
+        Inverse covariance of what read noise makes of the coordinates of one cycle, zero along unseen
+        directions; the k-th sweeps of all waveforms make one cycle. None for fewer than four.
+    cycle_score : Float[np.ndarray, "sweeps free"] or None
+        That times the distance of each cycle's coordinates from their mean, to first order, times
+        sqrt(n / (n - 1)) of n cycles.
     """
 
     covariance: Float[np.ndarray, "free free"]
@@ -75,7 +86,8 @@ class Uncertainty:
     fisher: Float[np.ndarray, "free free"]
     noise: float
     sweeps: int
-    cycle: Float[np.ndarray, "free free"] | None
+    cycle_information: Float[np.ndarray, "free free"] | None
+    cycle_score: Float[np.ndarray, "sweeps free"] | None
 
     def reach(self, level: float = 0.9) -> float:
         """Half-width of an interval of that level [standard deviations]."""
@@ -122,14 +134,32 @@ def _resampled(
 
 
 def _of_cycles(
-    problem: Problem, waves: Sequence[Waveform], count: int, j: np.ndarray, least: float
-):
-    """Covariance of the coordinates from cycle to cycle: where each cycle alone would move the best point."""
+    problem: Problem, waves: Sequence[Waveform], count: int, j: np.ndarray
+) -> dict[str, np.ndarray]:
+    """What each cycle alone says of its coordinates, to first order.
+
+    Errors are those of read noise, and half of what a datum scatters from cycle to cycle: no response is more linear.
+    """
     each = enumerate(waves)
     cycles = _joined([_shifts(problem, a, w, w.log_i[:count], w.events[:count]) for a, w in each])
-    size, axes = np.linalg.eigh(j.T @ j)
-    size, axes = size[size > least], axes[:, size > least]
-    return np.atleast_2d(np.cov((cycles @ j @ axes / size) @ axes.T, rowvar=False))
+    away = (cycles - cycles.mean(axis=0)) * np.sqrt(count / (count - 1))
+    variance = _read_variance(problem, waves)
+    variance += np.where(variance > 0, _CURVED**2 * np.var(away, axis=0), 0.0)
+    weighted = j / np.where(variance > 0, variance, np.inf)[:, None]
+    return {"cycle_information": weighted.T @ j, "cycle_score": away @ weighted}
+
+
+def _read_variance(problem: Problem, waves: Sequence[Waveform]) -> Float[np.ndarray, " data"]:
+    """Variance of the data residuals of one cycle that read noise makes, and of events their sampling in whole rows."""
+    group = problem.group
+    floor, currents = float(group.floor), np.zeros(group.weight.shape)
+    relative = max(read_noise(waves, floor)["relative"], _LEAST_NOISE)
+    for row, w in zip(currents, waves, strict=True):
+        seen = 10 ** w.median_log()
+        row[: len(seen)] = np.hypot(relative * (seen - floor), floor) / (seen * np.log(10))
+    currents = (currents * group.weight) ** 2
+    events = np.asarray(group.event_weight) ** 2 / 12
+    return np.concatenate([currents.ravel(), events.ravel()])
 
 
 def _correlation(r: Float[np.ndarray, "waves points"]) -> float:
@@ -285,6 +315,9 @@ def uncertainty(
     covariance = spread.T @ spread
     sigma = np.sqrt(np.diag(covariance))
     data_z, information = _data_only(data_j, seen.r, np.asarray(z), root, least)
+    cycles: dict[str, Any] = {"cycle_information": None, "cycle_score": None}
+    if sweeps >= _FEWEST:
+        cycles = _of_cycles(problem, waves, sweeps, data_j)
     return Uncertainty(
         covariance=covariance,
         sigma_z=sigma,
@@ -300,5 +333,5 @@ def uncertainty(
         fisher=data_j.T @ data_j / max(seen.scale, 1e-300),
         noise=seen.noise,
         sweeps=sweeps,
-        cycle=_of_cycles(problem, waves, sweeps, data_j, least) if sweeps >= _FEWEST else None,
+        **cycles,
     )

@@ -28,6 +28,7 @@ def problem(noise):
         weight=np.full((1, POINTS), 1 / MODEL_SIGMA),
         event_weight=np.zeros((1, 1, 3)),
         span=np.zeros((1, 1, 3)),
+        floor=1e-9,
     )
     return SimpleNamespace(free=("a", "b", "c"), group=group, noise=noise)
 
@@ -91,7 +92,7 @@ def wandering(rng, sweeps):
 def test_intervals_of_one_sweep_hold_the_truth_as_often_as_they_say():
     found, known = coverage(uneven, 0)
     assert np.all(np.abs(found - 0.9) < BAND), found
-    assert known.cycle is None
+    assert known.cycle_score is None
     assert "without spread between cycles" in known.source
     assert known.noise == pytest.approx(0.04 / MODEL_SIGMA, rel=0.5)  # far below what was granted
 
@@ -115,7 +116,18 @@ def test_spread_from_cycle_to_cycle_is_that_of_the_parameters():
     rng = np.random.default_rng(3)
     shifts = 0.1 * rng.normal(size=(400, FREE))
     known = fitted(shifts @ SLOPES.T + 0.005 * rng.normal(size=(400, POINTS)), np.zeros(FREE))[1]
-    np.testing.assert_allclose(np.sqrt(np.diag(known.cycle)), shifts.std(axis=0, ddof=1), rtol=0.02)
+    found = known.cycle_score @ np.linalg.inv(known.cycle_information)
+    np.testing.assert_allclose(found.std(axis=0), shifts.std(axis=0, ddof=1), rtol=0.02)
+
+
+def test_what_read_noise_makes_of_a_cycle_is_known():
+    """Nothing but read noise: scores have the information as covariance, and |z| < 4 of 400 cycles."""
+    rng = np.random.default_rng(5)
+    known = fitted(0.02 * rng.normal(size=(400, POINTS)), np.zeros(FREE))[1]
+    size, axes = np.linalg.eigh(known.cycle_information)
+    white = np.mean((known.cycle_score @ axes) ** 2 / size, axis=0)
+    # the relative read noise is a median of 400 times some tens of steps: known to a few percent
+    assert np.all(np.abs(white - 1) < 4 * np.sqrt(2 / 400) + 0.1)
 
 
 def test_the_data_alone_are_told_where_the_prior_says_more():

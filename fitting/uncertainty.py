@@ -25,7 +25,7 @@ _NEIGHBOURS = 15
 """Points to either side over which the variance of residuals is averaged; half its degrees of freedom."""
 
 _CURVED = 0.5
-"""Share of the scatter of a datum from cycle to cycle that is not taken for linear in the coordinates."""
+"""Share of what a datum moves from cycle to cycle that is not taken for linear in the coordinates."""
 
 _LEAST_NOISE = 1e-3
 """Relative read noise of a cycle at the least: what is linear in the coordinates of a cycle is no better."""
@@ -138,13 +138,16 @@ def _of_cycles(
 ) -> dict[str, np.ndarray]:
     """What each cycle alone says of its coordinates, to first order.
 
-    Errors are those of read noise, and half of what a datum scatters from cycle to cycle: no response is more linear.
+    Errors are those of read noise, and half of what a datum moves from cycle to cycle: no response is more linear.
     """
     each = enumerate(waves)
     cycles = _joined([_shifts(problem, a, w, w.log_i[:count], w.events[:count]) for a, w in each])
     away = (cycles - cycles.mean(axis=0)) * np.sqrt(count / (count - 1))
     variance = _read_variance(problem, waves)
-    variance += np.where(variance > 0, _CURVED**2 * np.var(away, axis=0), 0.0)
+    weighted = j / np.where(variance > 0, variance, np.inf)[:, None]
+    held = weighted.T @ j + np.eye(j.shape[1]) / PRIOR_SIGMA**2
+    moved = np.linalg.solve(held, (away @ weighted).T).T @ j.T
+    variance += np.where(variance > 0, _CURVED**2 * np.mean(moved**2, axis=0), 0.0)
     weighted = j / np.where(variance > 0, variance, np.inf)[:, None]
     return {"cycle_information": weighted.T @ j, "cycle_score": away @ weighted}
 

@@ -253,4 +253,6 @@ def run(size: str, record: Recorder) -> None:
         _held_out(name, one, size, record)
 
 
-CASE = Case(name="randomness", run=run, baseline="symmetric + v_th", suites=("randomness",))
+CASE = Case(
+    name="randomness", run=run, baseline="symmetric + v_th", suites=("randomness",), limit_s=3600.0
+)

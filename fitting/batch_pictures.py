@@ -24,6 +24,13 @@ def determined(rows: Sequence[Row], name: str) -> np.ndarray:
     )
 
 
+def _shown(rows: Sequence[Row], units: Mapping[str, str]) -> tuple[dict[str, str], str]:
+    """Parameters that some device determines, all where there are none; and the others in words."""
+    shown = {n: unit for n, unit in units.items() if len(determined(rows, n))} or dict(units)
+    others = [n for n in units if n not in shown]
+    return shown, f"no device determines {', '.join(others)}" if others else ""
+
+
 def _axes(count: int, *, height: float):
     """A figure with so many axes, and the axes."""
     from matplotlib.figure import Figure
@@ -51,6 +58,7 @@ def _spread(x: np.ndarray) -> bool:
 def picture_distributions(rows: Sequence[Row], units: Mapping[str, str], path: Path) -> None:
     """Histogram of every free parameter over the devices; failures and undetermined ones are counted."""
     failed = sum(bool(r.failure) for r in rows)
+    units, others = _shown(rows, units)
     with style():
         figure, axes = _axes(len(units), height=3.3)
         lines: list = []
@@ -73,7 +81,8 @@ def picture_distributions(rows: Sequence[Row], units: Mapping[str, str], path: P
         if lines:
             words = ["median", "5 % and 95 %"]
             figure.legend(lines[:2], words, loc="outside lower center", ncols=2)
-        figure.suptitle(f"{len(rows)} devices, {failed} could not be fitted")
+        head = f"{len(rows)} devices, {failed} could not be fitted"
+        figure.suptitle(f"{head}; {others}" if others else head)
         figure.savefig(path, format="png")
 
 
@@ -82,6 +91,7 @@ def picture_wafer(
 ) -> None:
     """Each free parameter over the wafer; a cross where the fit failed, a ring where it is not determined."""
     placed = [r for r in rows if r.name in positions]
+    units, others = _shown(rows, units)
     with style():
         figure, axes = _axes(len(units), height=3.9)
         marks: dict = {}
@@ -108,6 +118,8 @@ def picture_wafer(
                     )
                     marks[word] = ax.scatter(*at(some), marker=mark, s=28, **face)
             _frame(ax, at(placed), name)
+        if others:
+            figure.suptitle(others)
         if marks:
             figure.legend(
                 list(marks.values()), list(marks), loc="outside lower center", ncols=len(marks)

@@ -240,9 +240,12 @@ def _of_cycles(cycles: Devices, kept: list[int]) -> np.ndarray:
 
 
 def _gain(cycles: Devices, kept: list[int]) -> float:
-    """By how much cycles become more likely where some parameters scatter."""
-    sigma, information = _of_cycles(cycles, kept), cycles.information[:, kept][:, :, kept]
-    own = np.eye(len(kept)) + information @ sigma
+    """By how much cycles become more likely where some parameters scatter; nothing where no covariance is found."""
+    try:
+        sigma = _of_cycles(cycles, kept)
+    except FitError:
+        return -np.inf
+    own = np.eye(len(kept)) + cycles.information[:, kept][:, :, kept] @ sigma
     score = cycles.score[:, kept]
     explained = np.einsum(
         "di,ij,dj->", score, sigma, np.linalg.solve(own, score[..., None])[..., 0]

@@ -67,8 +67,8 @@ class Uncertainty:
     sweeps : int
         Sweeps of the waveform that was repeated least.
     cycle_information : Float[np.ndarray, "free free"] or None
-        Inverse covariance of what read noise makes of the coordinates of one cycle, zero along unseen
-        directions; the k-th sweeps of all waveforms make one cycle. None for fewer than four.
+        Inverse covariance of the errors of one cycle's coordinates: read noise, and what is not linear in them. The
+        k-th sweeps of all waveforms make one cycle. None for fewer than four.
     cycle_score : Float[np.ndarray, "sweeps free"] or None
         That times the distance of each cycle's coordinates from their mean, to first order, times
         sqrt(n / (n - 1)) of n cycles.

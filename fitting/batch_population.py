@@ -14,6 +14,7 @@ from memjax.io.fit import FitFile, load_fit
 from memjax.population import POPULATION
 
 from .batch import Row
+from .batch_pictures import determined
 from .hierarchy import Devices, Hierarchy, fit_population
 
 _SHARE = 0.5
@@ -76,20 +77,15 @@ def drawn_from(rows: Sequence[Row], fits: Path, device: mj.AbstractDevice | mj.C
     try:
         told = Devices.from_fits(fitted)
         base = _base([load_fit(fits / f"{r.name}.json") for r in fitted], device)
-        few = [n for n in told.names if _share(fitted, n) < _SHARE]
+        few = [n for n in told.names if len(determined(fitted, n)) < _SHARE * len(fitted)]
         if not few:
             found = fit_population(told)
             return Drawn(found, found.population(base), "restricted maximum likelihood")
-    except (DataError, FitError) as error:
+    except (DataError, FitError, np.linalg.LinAlgError) as error:
         return Drawn(note=f"no population to draw from: {error}")
     found = Hierarchy.of_estimates(told, np.array([r.z for r in fitted]))
     note = f"the population's spread includes the errors of the fits: the data hardly determine {', '.join(few)}"
     return Drawn(found, found.population(base), "covariance of the estimates", note)
-
-
-def _share(rows: Sequence[Row], name: str) -> float:
-    """Share of the devices whose data determine a parameter."""
-    return float(np.mean([name not in r.undetermined for r in rows]))
 
 
 def _base(fits: Sequence[FitFile], device: Any) -> Any:

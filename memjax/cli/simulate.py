@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -188,12 +188,9 @@ def _spread(setup: _Setup, options: argparse.Namespace, sweeps: int) -> dict[str
 
 def _drawn(population: "Population", options: argparse.Namespace, sweeps: int) -> dict[str, Any]:
     """Parameters of devices of a population, and of their cycles unless these are to be alike [SI]."""
-    import jax.numpy as jnp
-
-    if not options.deterministic:
-        return population.sample(options.seed, options.members, sweeps=sweeps)
-    own = population.sample(options.seed, options.members)
-    return {n: jnp.repeat(x[:, None], sweeps, axis=1) for n, x in own.items()}
+    if options.deterministic:
+        population = replace(population, cycle_root=None)
+    return population.sample(options.seed, options.members, sweeps=sweeps)
 
 
 def _common(setup: _Setup, options: argparse.Namespace, sweeps: int) -> dict[str, Any]:

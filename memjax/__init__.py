@@ -14,6 +14,7 @@ if "memjax" in (_os.path.basename(_sys.argv[0]) if _sys.argv else "", *_sys.orig
 from . import (
     network as network,
     neuron as neuron,
+    observables as observables,
     params as params,
     presets as presets,
     solver as solver,
@@ -73,5 +74,11 @@ from .stimulus import (
     triangle_sweep as triangle_sweep,
 )
 from .system import AbstractSystem as AbstractSystem, Environment as Environment, Jump as Jump
+from .watch import (
+    Crossing as Crossing,
+    Event as Event,
+    Integral as Integral,
+    TimeAbove as TimeAbove,
+)
 
 __version__ = "0.1.0"

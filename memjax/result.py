@@ -1,5 +1,7 @@
 """What a simulation returns: time, voltage, current, states, and how each solve ended."""
 
+import dataclasses
+from collections.abc import Mapping
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
@@ -9,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from .errors import SolveError
+from .watch import Crossing
 
 if TYPE_CHECKING:
     import pandas
@@ -48,6 +51,37 @@ class Member(eqx.Module):
     sweep: Int[np.ndarray, " points"]
 
 
+class FinalState(eqx.Module):
+    """Where a simulation ended, for the next one to go on from; a mapping of the states.
+
+    Parameters
+    ----------
+    state : dict of str to Float[Array, "members ..."]
+        States at the last row [SI], as the trace shows them.
+    drive : Float[Array, "..."]
+        Value of the source just before, at which the states of a circuit's nodes are meant [V or A].
+    """
+
+    state: dict[str, Float[Array, "members ..."]]
+    drive: Float[Array, "..."]
+
+    def keys(self):
+        """Names of the states."""
+        return self.state.keys()
+
+    def __getitem__(self, name: str) -> Float[Array, "members ..."]:
+        return self.state[name]
+
+    def __iter__(self):
+        return iter(self.state)
+
+    def __len__(self) -> int:
+        return len(self.state)
+
+
+Mapping.register(FinalState)
+
+
 class Trace(eqx.Module):
     """Rows of a simulation, or of a measurement brought to the same form.
 
@@ -70,6 +104,12 @@ class Trace(eqx.Module):
         Steps that each solve took, and those that it refused.
     pattern : Float[Array, "members sweeps"] or None
         Log-probability of the pattern of jumps of each solve, for `memjax.expected`.
+    events : dict of str to Crossing
+        Crossings of levels that `simulate` was asked for, by name.
+    integrals : dict of str to Float[Array, "members rows"]
+        Integrals from the start of the sweep to each row that it was asked for, by name.
+    final : FinalState or None
+        Where the simulation ended: what `simulate` takes as `initial` to go on.
     units : dict
         Unit of each state.
     notes : dict
@@ -87,6 +127,9 @@ class Trace(eqx.Module):
     accepted: Int[Array, "members sweeps"] | None = None
     rejected: Int[Array, "members sweeps"] | None = None
     pattern: Float[Array, "members sweeps"] | None = None
+    events: dict[str, Crossing] = eqx.field(default_factory=dict)
+    integrals: dict[str, Float[Array, "members rows"]] = eqx.field(default_factory=dict)
+    final: "FinalState | None" = None
     units: dict = eqx.field(static=True, default_factory=dict)
     notes: dict = eqx.field(static=True, default_factory=dict)
 
@@ -125,12 +168,15 @@ class Trace(eqx.Module):
         """The trace without members of which a solve failed."""
         keep = np.setdiff1d(np.arange(self.result.shape[0]), self.failed)
         pick = lambda x: x[keep]  # noqa: E731
-        names = ("v", "i", "state", "v_device", "i_device", "result")
+        names = ("v", "i", "state", "v_device", "i_device", "result", "events", "integrals")
         names += tuple(
             n for n in ("accepted", "rejected", "pattern") if getattr(self, n) is not None
         )
-        parts = [jax.tree.map(pick, getattr(self, n)) for n in names]
-        return eqx.tree_at(lambda tr: [getattr(tr, n) for n in names], self, parts)
+        parts = {n: jax.tree.map(pick, getattr(self, n)) for n in names}
+        if self.final is not None:
+            state = jax.tree.map(pick, self.final.state)
+            parts["final"] = dataclasses.replace(self.final, state=state)
+        return dataclasses.replace(self, **parts)
 
     def to_pandas(self, *, device: bool = False) -> "pandas.DataFrame":
         """One row per member and point: member, sweep, t_s, v_V, i_A, states (vectors as name_0, name_1, ...).

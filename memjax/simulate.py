@@ -1,6 +1,7 @@
 """From a device, a stimulus and a policy to a trace: the one place where physics and solvers meet."""
 
-from collections.abc import Callable, Mapping, Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import equinox as eqx
@@ -19,12 +20,15 @@ from .fields import parameter_specs, stored
 from .noise import device_key, words
 from .policy import AbstractPolicy, Auto, check, resolve
 from .programs import kept
-from .result import Trace
+from .result import FinalState, Trace
 from .scaling import Scaled
-from .solve import Solution, before
-from .solve.batch import Grid, over, solve_grid, with_values
+from .solve import Solution, before, seen
+from .solve.batch import Grid, grid_events, over, solve_grid, with_values
+from .solve.crossings import named_integrals, public_crossings, sweep_watches
+from .solve.start import checked_start
 from .stimulus import AbstractStimulus, Drives, Sampled, staircase
 from .system import AbstractSystem, Environment, NoNoise
+from .watch import Event, Integral, TimeAbove
 
 
 def is_noisy(
@@ -79,32 +83,20 @@ def _pad(stimuli: Sequence[Any], rows: Sequence[np.ndarray]) -> tuple[list, np.n
 def _outputs(scaled: Scaled, grid: Grid, y):
     """Visible quantities and SI states at the rows of every lane."""
 
-    def run(stimulus, rows, values, key, y):
+    def run(sweep, values, key, y):
         del key
         system = with_values(scaled, values)
 
         def point(t, z):
             state = system.unpack(z)
-            out, state = seen(system.system, t, state, stimulus, system.env)
+            out, state = seen(system.system, t, state, sweep.stimulus, system.env)
             terminals = {"v": out["v"], "i": out["i"]}
             terminals |= {f"{k}_device": out.get(f"{k}_device", out[k]) for k in ("v", "i")}
             return terminals, state
 
-        return jax.vmap(point)(rows, y)
+        return jax.vmap(point)(sweep.rows, y)
 
     return over(run, grid, y)
-
-
-def seen(system: AbstractSystem, t, state, stimulus: Callable, env: Environment):
-    """Outputs of a system just before a time [s], displacement included, and the states as they are shown.
-
-    `stimulus` gives what drives at a time [s], as an `AbstractStimulus` does.
-    """
-    if not isinstance(system, Circuit):
-        return system.outputs(t, state, before(stimulus, t), env), state
-    just = jnp.nextafter(t, jnp.asarray(-jnp.inf, t.dtype))
-    u, slope = jax.jvp(stimulus, (just,), (jnp.ones_like(just),))
-    return system.outputs(t, state, u, env, slope), system.shown(state, u)
 
 
 def _default_rows(stimulus: AbstractStimulus, save) -> np.ndarray:
@@ -168,6 +160,9 @@ def simulate(
     deterministic: bool = False,
     carry_state: bool | None = None,
     values: Mapping[str, Float[Array | np.ndarray, "members sweeps"]] | None = None,
+    events: Mapping[str, Event] | Sequence[Mapping[str, Event]] | None = None,
+    integrals: Mapping[str, Integral | TimeAbove] | Sequence[str] = (),
+    initial: Mapping[str, Any] | None = None,
     progress: bool = False,
 ) -> Trace:
     """Simulate a device on a bench, or a circuit.
@@ -199,6 +194,15 @@ def simulate(
         Whether a sweep starts where the last one ended; by default if the device is not volatile.
     values : mapping of str to Float[Array, "members sweeps"], optional
         Parameters that differ between members and sweeps [SI].
+    events : mapping of str to Event, or a sequence of such mappings, optional
+        Crossings of levels to be found on the solver's own steps, in every sweep, or for each sweep its own of equal
+        names. They are in `Trace.events`.
+    integrals : mapping of str to Integral or TimeAbove, or sequence of str
+        What is integrated over time by the solve; ``("charge", "energy")`` for those of the source. They are in
+        `Trace.integrals`.
+    initial : mapping of str to float or Float[Array, "members ..."], optional
+        States [SI] from which the solve starts, those that are not given at rest; or `Trace.final` of an earlier
+        simulation. The noise of a second simulation is that of the first unless it has another seed.
     progress : bool
         Whether to show a progress bar on standard error.
 
@@ -209,8 +213,15 @@ def simulate(
 
     Raises
     ------
-    PolicyError, BoundsError, StimulusError
+    PolicyError, BoundsError, StimulusError, ModelError
         For combinations that cannot be right.
+
+    Notes
+    -----
+    Rows are samples, and what is read off samples has no useful derivative where the device switches: a sum over rows
+    is a staircase in the switching time, and a crossing that is interpolated between two rows moves with the secant
+    between them. Ask for `events` and `integrals`, which know nothing of rows. Derivatives along a path also say
+    nothing of events that come or go.
     """
     stimuli, rows = _sweeps(stimulus, save)
     model = _without_source(device, bench, stimuli[0].quantity)
@@ -221,13 +232,21 @@ def simulate(
     check(policy, system.noise_structure, noisy=noisy)
     carry = not getattr(device, "volatile", True) if carry_state is None else carry_state
     noise = seed if noisy else None
-    batch = _Batch(scaled, stimuli, rows, members, noise, dict(values or {}), policy)
+    watch = sweep_watches(system, events or {}, integrals, len(stimuli))
+    batch = _Batch(scaled, stimuli, rows, members, noise, dict(values or {}), policy, watch)
+    if initial is not None:
+        batch.start = checked_start(scaled, initial, batch.members)
     notes = {"model": getattr(device, "name", type(device).__name__), "policy": repr(policy)}
-    visible, state, ends = batch.solve(carry, progress)
+    visible, state, watched, ends = batch.solve(carry, progress)
+    t, crossings = jnp.asarray(np.concatenate(rows)), watched["events"]
+    lengths = np.repeat(range(len(rows)), batch.lengths)
     return Trace(
-        t=jnp.asarray(np.concatenate(rows)),
-        sweep=np.repeat(range(len(rows)) if labels is None else labels, batch.lengths),
+        t=t,
+        sweep=lengths if labels is None else np.asarray(labels)[lengths],
         state=state,
+        events=public_crossings(crossings, integrals),
+        integrals=named_integrals(integrals, watched["integrals"], crossings, t, lengths),
+        final=FinalState({k: x[:, -1] for k, x in state.items()}, before(stimuli[-1], t[-1])),
         **{k: getattr(ends, k) for k in ("result", "accepted", "rejected", "pattern")},
         units={s.name: s.unit for s in system.specs},
         notes=notes | {"seed": seed, "deterministic": not noisy},
@@ -246,20 +265,22 @@ def _bar(progress: bool, batch: "_Batch", carry: bool):
 
 
 def _ends(solution: Solution) -> Solution:
-    """A solution without its states: how it ended."""
-    return eqx.tree_at(lambda s: s.y, solution, solution.y[:, :, :0, :0])
+    """A solution without its states and what was watched: how it ended."""
+    without = dataclasses.replace(solution, integrals=None, memory=None)
+    return eqx.tree_at(lambda s: s.y, without, solution.y[:, :, :0, :0])
 
 
-def _noise_of(grid: Grid):
-    """Its keys."""
-    return grid.keys
+def _of_solve(grid: Grid):
+    """What only a solve needs: its keys, and what it watches."""
+    return grid.keys, grid.watch
 
 
 class _Batch:
     """The lanes of one call of `simulate`: members times sweeps, solved at once or sweep after sweep."""
 
-    def __init__(self, scaled, stimuli, rows, members, seed, values, policy):
+    def __init__(self, scaled, stimuli, rows, members, seed, values, policy, watch):
         self.scaled, self.policy, self.seed = scaled, policy, seed
+        self.watch, self.start = watch, None
         self.numbers = np.arange(members) if isinstance(members, int) else np.asarray(members)
         self.members = members = len(self.numbers)
         if values:  # unknown names and values out of bounds are refused
@@ -274,7 +295,11 @@ class _Batch:
         """Sweeps that differ, and for each sweep which of them it is: without noise equal sweeps are solved once."""
         leaves = [jax.tree.leaves(s) for s in self.stimuli]
         traced = any(isinstance(x, jax.core.Tracer) for parts in leaves for x in parts)
-        if traced or len({sum(np.size(x) for x in parts) for parts in leaves}) > 1:
+        if (
+            traced
+            or self.watch is not None
+            or len({sum(np.size(x) for x in parts) for parts in leaves}) > 1
+        ):
             return np.arange(len(self.rows)), np.arange(len(self.rows))
         leaves = [np.concatenate([np.ravel(x) for x in parts]) for parts in leaves]
         table = np.concatenate([np.stack(leaves), self.rows], axis=1)
@@ -290,17 +315,24 @@ class _Batch:
             keys = each(jnp.asarray(self.numbers[:members]), jnp.asarray(sweeps))
         values = {n: x[:members, sweeps] for n, x in self.values.items()}
         rows = self.rows[sweeps].astype(jnp.result_type(float))  # known, under transformations too
-        return Grid(_stack(self.stimuli, sweeps), rows, values, keys)
+        watch = None if self.watch is None else jax.tree.map(lambda x: x[sweeps], self.watch)
+        return Grid(_stack(self.stimuli, sweeps), rows, values, keys, watch)
 
     def _solve(self, grid: Grid, y0, bar):
-        """Visible quantities, states, result and last vector of every lane."""
+        """Rows of every lane (visible quantities, states, integrals), its events, and its solution."""
         solution = solve_grid(self.scaled, grid, y0, self.policy, bar)
-        visible, state = _outputs(self.scaled, eqx.tree_at(_noise_of, grid, None), solution.y)
-        return visible, state, solution
+        plain = eqx.tree_at(_of_solve, grid, (None, None), is_leaf=lambda x: x is None)
+        visible, state = _outputs(self.scaled, plain, solution.y)
+        crossings = {}
+        if grid.watch is not None and grid.watch.events:
+            crossings = grid_events(self.scaled, grid, solution.memory, self.policy)
+        return (visible, state, solution.integrals), crossings, solution
 
     def _rest(self, grid: Grid, members: int):
-        """Vector at rest of every lane."""
+        """Vector of every lane at the start: at rest, or as given."""
         shape = (members, len(grid.rows), len(self.scaled.scale))
+        if self.start is not None:
+            return self.start.vectors(lambda v: with_values(self.scaled, v), grid)
         if not grid.values:
             return jnp.broadcast_to(self.scaled.initial(), shape)
         rest = jax.vmap(jax.vmap(lambda v: with_values(self.scaled, v).initial()))
@@ -315,28 +347,29 @@ class _Batch:
         return jax.tree.map(lambda *x: jnp.concatenate(x, axis=1), *cut)
 
     def solve(self, carry: bool, progress: bool):
-        """Visible quantities and states by member and row, how solves ended by member and sweep."""
+        """Visible quantities, states and what was watched by member and row, how solves ended by member and sweep."""
         bar = _bar(progress, self, carry)
         found = self.in_order(bar) if carry else self.at_once(bar)
         if bar is not None:
             bar.close()
-        return found
+        (visible, state, integrals), events, ends = found
+        return visible, state, {"integrals": integrals, "events": events}, ends
 
     def at_once(self, bar):
         """All sweeps of all members as one batch."""
         sweeps = np.arange(len(self.rows))
-        plain = self.seed is None and not self.values
+        plain = self.seed is None and not self.values and self.start is None
         first, which = self._unique() if plain else (sweeps, sweeps)
         members = 1 if plain else self.members
         grid = self._grid(members, first)
-        visible, state, solution = self._solve(grid, self._rest(grid, members), bar)
+        *found, solution = self._solve(grid, self._rest(grid, members), bar)
 
         def back(x):
             return jnp.broadcast_to(x[:, which], (self.members, len(which), *x.shape[2:]))
 
-        visible, state = jax.tree.map(back, (visible, state))
-        per_sweep = [jax.tree.map(lambda x, k=k: x[:, k], (visible, state)) for k in sweeps]
-        return *self._flatten(per_sweep), jax.tree.map(back, _ends(solution))
+        rows, events = jax.tree.map(back, found)
+        per_sweep = [jax.tree.map(lambda x, k=k: x[:, k], rows) for k in sweeps]
+        return self._flatten(per_sweep), events, jax.tree.map(back, _ends(solution))
 
     def in_order(self, bar):
         """Sweep after sweep, each from the state at the end of the one before."""
@@ -344,12 +377,12 @@ class _Batch:
         for k, length in enumerate(self.lengths):
             grid = self._grid(self.members, np.array([k]))
             y0 = self._rest(grid, self.members) if y0 is None else y0
-            visible, state, solution = self._solve(grid, y0, bar)
+            rows, events, solution = self._solve(grid, y0, bar)
             y0 = solution.y[:, :, length - 1]
-            parts.append(jax.tree.map(lambda x: x[:, 0], (visible, state)))
-            ends.append(_ends(solution))
+            parts.append(jax.tree.map(lambda x: x[:, 0], rows))
+            ends.append((events, _ends(solution)))
         joined = jax.tree.map(lambda *x: jnp.concatenate(x, axis=1), *ends)
-        return *self._flatten(parts), joined
+        return self._flatten(parts), *joined
 
 
 def waveform(

@@ -9,6 +9,7 @@ from ..errors import StimulusError
 from ..result import Trace
 from ..stimulus import AbstractStimulus
 from ..system import Environment
+from .bench import BenchedDevice
 from .circuit import Circuit
 from .elements import AbstractSource, Capacitor
 
@@ -54,14 +55,16 @@ def powers(
     def point(t, shown):
         just = jnp.nextafter(t, jnp.asarray(-jnp.inf, t.dtype))
         u, slope = jax.jvp(stimulus, (just,), (jnp.ones_like(just),))
-        return _powers(circuit, t, circuit.solved(shown, u), u, slope, where)
+        return element_powers(circuit, t, circuit.solved(shown, u), u, slope, where)
 
     rows = jax.vmap(point)
     return jax.jit(jax.vmap(rows, in_axes=(None, 0)))(trace.t, trace.state)
 
 
-def _powers(circuit: Circuit, t, state, u, slope, env: Environment) -> dict[str, Float[Array, ""]]:
-    """Power of each element at one instant [W]."""
+def element_powers(
+    circuit: Circuit, t, state, u, slope, env: Environment
+) -> dict[str, Float[Array, ""]]:
+    """Power that each element takes up at one instant [W]; arguments as for `Circuit.source_currents`."""
     found = {}
     v = circuit.node_voltages(state, u)
     given = circuit.source_currents(t, state, u, env, slope)
@@ -76,6 +79,23 @@ def _powers(circuit: Circuit, t, state, u, slope, env: Environment) -> dict[str,
         else:
             found[name] = sum(v[k] * i for k, i in zip(net, currents[name], strict=True))
     return found
+
+
+def bench_powers(
+    system: BenchedDevice, t, state, u, env: Environment
+) -> dict[str, Float[Array, ""]]:
+    """Power that each element of a bench takes up at one instant [W]; arguments as for `BenchedDevice.outputs`."""
+    out, bench = system.outputs(t, state, u, env), system.bench
+    i, v, through = out["i"], out["v_device"], out["i_device"]
+    leak = 0.0 if bench.parallel_resistance is None else v / bench.parallel_resistance
+    return {
+        "device": v * through,
+        "series_resistance": i
+        * i
+        * (0.0 if bench.series_resistance is None else bench.series_resistance),
+        "parallel_resistance": v * (0.0 * v + leak),
+        "parallel_capacitance": v * (i - through - leak),
+    }
 
 
 def energies(

@@ -1,5 +1,17 @@
 """Numbers read off a trace, simulated or measured alike."""
 
+from .crossings import (
+    first_latency as first_latency,
+    hold_voltage as hold_voltage,
+    pulse_events as pulse_events,
+    relaxation_time as relaxation_time,
+    spike_events as spike_events,
+    spike_intervals as spike_intervals,
+    spike_times as spike_times,
+    switching_delay as switching_delay,
+    switching_events as switching_events,
+    switching_voltage as switching_voltage,
+)
 from .plasticity import (
     PprCurve as PprCurve,
     Retention as Retention,

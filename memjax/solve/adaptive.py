@@ -8,6 +8,7 @@ import equinox as eqx
 import equinox.internal as eqxi
 import jax
 import jax.numpy as jnp
+import optimistix as optx
 from jax import lax
 from jaxtyping import Array, Bool, Float
 
@@ -17,8 +18,17 @@ from ..result import Result
 from ..scaling import Scaled
 from ..solver import DyadicController, Rodas3
 from ..stimulus import AbstractStimulus
+from ..watch import Watch
 from .jumps import jump, pattern
-from .solution import Solution
+from .solution import Solution, with_watched
+from .watched_solver import (
+    WatchedArgs,
+    WatchedSolver,
+    WatchedTerm,
+    begin_watched,
+    system_state,
+    watched_norm,
+)
 
 _FIRST = 1e-6
 """First step as a share of the solve."""
@@ -45,6 +55,7 @@ def solve_stiff(
     end: Float[Array, ""],
     policy: Stiff,
     steps: bool = False,
+    watch: Watch | None = None,
 ) -> Solution:
     """Adaptive solve without noise, differentiable, for one device.
 
@@ -65,24 +76,32 @@ def solve_stiff(
         Tolerances and adjoint.
     steps : bool
         Whether to return every accepted step too.
+    watch : Watch, optional
+        Events and integrals. Steps then resolve what is integrated.
     """
     rtol, atol = policy.tolerances(noisy=False)
     term = dfx.ODETerm(lambda t, y, sc: sc.drift(t, y, stimulus(jnp.asarray(t))))
-    control = dfx.PIDController(rtol=rtol, atol=atol, pcoeff=0.3, icoeff=0.3)
+    solver: Any = Rodas3(project=lambda sc, y: sc.project(y))
+    args: Any = scaled
+    norm = optx.rms_norm
+    if watch is not None:
+        term, solver, norm = WatchedTerm(term), WatchedSolver(solver, (rtol, atol)), watched_norm
+        args, y0 = WatchedArgs(scaled, scaled, stimulus, watch), begin_watched(watch, y0)
+    control = dfx.PIDController(rtol=rtol, atol=atol, pcoeff=0.3, icoeff=0.3, norm=norm)
     corners = jnp.asarray(stimulus.breakpoints(), rows.dtype)
     if corners.shape[0]:
         control = dfx.ClipStepSizeController(control, jump_ts=corners)
     end = end * (1 + 4 * jnp.finfo(rows.dtype).eps)
-    subs = [dfx.SubSaveAt(ts=rows), dfx.SubSaveAt(t1=True)]
-    subs += [dfx.SubSaveAt(t0=True, steps=True)] if steps else []
+    subs = [dfx.SubSaveAt(ts=rows, fn=_save_row), dfx.SubSaveAt(t1=True)]
+    subs += [dfx.SubSaveAt(t0=True, steps=True, fn=_save_states)] if steps else []
     sol = dfx.diffeqsolve(
         term,
-        Rodas3(project=lambda sc, y: sc.project(y)),
+        solver,
         jnp.zeros((), rows.dtype),
         end,
         end * _FIRST,
         y0,
-        args=scaled,
+        args=args,
         stepsize_controller=control,
         saveat=dfx.SaveAt(subs=subs),
         max_steps=policy.max_steps,
@@ -90,14 +109,29 @@ def solve_stiff(
         throw=False,
     )
     ts, ys = saved(sol)
-    y = jax.vmap(scaled.project)(ys[0])  # rows between steps are interpolated
+    y, q = ys[0] if watch is not None else (ys[0], None)
+    y = jax.vmap(scaled.project)(y)  # rows between steps are interpolated
     # Steps are refused until their limit where the drift is no number: look at it where the solve stands.
-    t, reached = ts[1][0], ys[1][0]
+    t, end = ts[1][0], jax.tree.map(lambda x: x[0], ys[1])
+    reached = system_state(end)
     sound = jnp.all(jnp.isfinite(scaled.drift(t, reached, stimulus(t))))
     sound &= jnp.all(jnp.isfinite(y)) | (sol.result != dfx.RESULTS.successful)
     taken, refused = (sol.stats[f"num_{k}_steps"] for k in ("accepted", "rejected"))
     more = (ts[2], ys[2]) if steps else ()
-    return Solution(y, _code(sol, sound), taken, refused, jnp.zeros((), y.dtype), *more)
+    found = Solution(y, _code(sol, sound), taken, refused, jnp.zeros((), y.dtype), *more)
+    return found if watch is None else with_watched(found, q, end["memory"])
+
+
+def _save_states(t, y, args) -> Any:
+    """What is saved where only the states of the system are asked for."""
+    del t, args
+    return system_state(y)
+
+
+def _save_row(t, y, args) -> Any:
+    """What is saved at rows: states, and integrals where something is watched."""
+    del t, args
+    return (y["z"], y["q"]) if isinstance(y, dict) else y
 
 
 class _Problem(eqx.Module):
@@ -145,6 +179,7 @@ def solve_adaptive(
     policy: Stiff,
     key: Words,
     clock: Clock | None = None,
+    watch: Watch | None = None,
 ) -> Solution:
     """Adaptive solve with noise and jumps, differentiable along the path, for one device.
 
@@ -157,6 +192,8 @@ def solve_adaptive(
         Key of the noise of this device, see `memjax.noise.words`.
     clock : Clock or None
         Candidates for jumps.
+    watch : Watch, optional
+        Events and integrals; they change no step.
 
     Returns
     -------
@@ -171,20 +208,31 @@ def solve_adaptive(
     path = DyadicPath(key, bounds, len(scaled.channels()))  # pyright: ignore[reportCallIssue]
     # A step lands just before a bound; what is saved there is the state before a jump or a corner.
     just = lambda t: jnp.maximum(eqxi.prevbefore(t), 0.0)  # noqa: E731
-    subs = [dfx.SubSaveAt(ts=just(rows)), dfx.SubSaveAt(t1=True)]
-    subs += [] if clock is None else [dfx.SubSaveAt(ts=just(jnp.minimum(clock.times, end)))]
+    subs = [dfx.SubSaveAt(ts=just(rows), fn=_save_row), dfx.SubSaveAt(t1=True)]
+    subs += (
+        []
+        if clock is None
+        else [dfx.SubSaveAt(ts=just(jnp.minimum(clock.times, end)), fn=_save_states)]
+    )
     hooks = dict(project=lambda p, y: p.scaled.project(y)) | (
         {} if clock is None else {"begin": _begin}
     )
+    terms: Any = dfx.MultiTerm(dfx.ODETerm(_drift), dfx.ControlTerm(_diffusion, path))
+    solver: Any = replace(policy.kernel(scaled.system.noise_structure), **hooks)
+    args: Any = problem
+    if watch is not None:
+        terms, solver = WatchedTerm(terms), WatchedSolver(solver)
+        args, y0 = WatchedArgs(problem, scaled, stimulus, watch), begin_watched(watch, y0)
+    control: Any = DyadicController(rtol, atol, bounds, part=system_state)  # pyright: ignore[reportCallIssue]
     sol = dfx.diffeqsolve(
-        dfx.MultiTerm(dfx.ODETerm(_drift), dfx.ControlTerm(_diffusion, path)),
-        replace(policy.kernel(scaled.system.noise_structure), **hooks),
+        terms,
+        solver,
         jnp.zeros((), rows.dtype),
         eqxi.prevbefore(end),
         end * _FIRST,
         y0,
-        args=problem,
-        stepsize_controller=DyadicController(rtol, atol, bounds),  # pyright: ignore[reportCallIssue]
+        args=args,
+        stepsize_controller=control,
         saveat=dfx.SaveAt(subs=subs),
         max_steps=policy.max_steps,
         adjoint=policy.adjoint,
@@ -196,12 +244,15 @@ def solve_adaptive(
 def _noisy_solution(sol: dfx.Solution, problem: _Problem, end) -> Solution:
     """States, fate and likelihood of the jumps of a noisy solve."""
     ts, ys = saved(sol)
-    t, reached = ts[1][0], ys[1][0]
+    t, last = ts[1][0], jax.tree.map(lambda x: x[0], ys[1])
+    reached = system_state(last)
+    y, q = ys[0] if isinstance(last, dict) else (ys[0], None)
     sound = jnp.all(jnp.isfinite(_drift(t, reached, problem)))
-    sound &= jnp.all(jnp.isfinite(ys[0])) | (sol.result != dfx.RESULTS.successful)
+    sound &= jnp.all(jnp.isfinite(y)) | (sol.result != dfx.RESULTS.successful)
     code, logs = _code(sol, sound), jnp.zeros((), reached.dtype)
     if problem.clock is not None:
         logs, fine = pattern(problem.scaled, problem.clock, problem.stimulus, ys[2], end)
         code = jnp.where((code == Result.successful) & ~fine, Result.clock_too_slow, code)
     taken, refused = (sol.stats[f"num_{k}_steps"] for k in ("accepted", "rejected"))
-    return Solution(ys[0], code, taken, refused, logs)
+    found = Solution(y, code, taken, refused, logs)
+    return with_watched(found, q, last["memory"]) if isinstance(last, dict) else found

@@ -19,10 +19,12 @@ from ..programs import kept, outermost
 from ..scaling import Scaled
 from ..solver import AbstractKernel
 from ..stimulus import AbstractStimulus
+from ..watch import Watch
 from .adaptive import solve_adaptive, solve_stiff
+from .events import locate_events
 from .fixed import even, solve_fixed
 from .foreign import solve_by_diffrax
-from .solution import Solution
+from .solution import Solution, with_watched
 
 _CHUNKS = 25
 """Stretches of a run of fixed steps, after which its progress is seen and it can be interrupted."""
@@ -44,18 +46,22 @@ class Grid(eqx.Module):
         Device parameters that differ [SI].
     keys : tuple of two UInt32[Array, "members sweeps"] or None
         Words of the noise; None for none.
+    watch : Watch or None
+        Events and integrals, one per sweep, stacked.
     """
 
     stimuli: AbstractStimulus
     rows: Float[Array | np.ndarray, "sweeps rows"]
     values: dict[str, Float[Array, "members sweeps"]]
     keys: Any = None
+    watch: Watch | None = None
 
     def sweeps(self, which: np.ndarray) -> "Grid":
         """Some of the sweeps."""
-        stimuli, rows = jax.tree.map(lambda x: x[which], (self.stimuli, self.rows))
+        own = (self.stimuli, self.rows, self.watch)
+        stimuli, rows, watch = jax.tree.map(lambda x: x[which], own)
         values, keys = jax.tree.map(lambda x: x[:, which], (self.values, self.keys))
-        return Grid(stimuli, rows, values, keys)
+        return Grid(stimuli, rows, values, keys, watch)
 
 
 def with_values(scaled: Scaled, values: Mapping[str, Array]) -> Scaled:
@@ -66,21 +72,29 @@ def with_values(scaled: Scaled, values: Mapping[str, Array]) -> Scaled:
 
 
 def over(run: Callable, grid: Grid, *more: Any) -> Any:
-    """``run(stimulus, rows, values, key, *more)`` over members and sweeps.
+    """``run(sweep, values, key, *more)`` over members and sweeps.
 
     What depends on the sweep only, as its drive, is computed once for all members. Leaves of `more`
     and of the result have the axes (members, sweeps).
     """
     own = (grid.values, grid.keys, *more)
+    sweeps = Sweep(grid.stimuli, grid.rows, grid.watch)
 
-    def members(stimulus, rows, own):
-        return _blocks(lambda o: run(stimulus, rows, *o), own)
+    def members(sweep, own):
+        return _blocks(lambda o: run(sweep, *o), own)
 
     if len(grid.rows) == 1:
-        stimulus, rows = jax.tree.map(lambda x: x[0], (grid.stimuli, grid.rows))
-        one = members(stimulus, rows, jax.tree.map(lambda x: x[:, 0], own))
+        one = members(jax.tree.map(lambda x: x[0], sweeps), jax.tree.map(lambda x: x[:, 0], own))
         return jax.tree.map(lambda x: x[:, None], one)
-    return jax.vmap(members, in_axes=(0, 0, 1), out_axes=1)(grid.stimuli, grid.rows, own)
+    return jax.vmap(members, in_axes=(0, 1), out_axes=1)(sweeps, own)
+
+
+class Sweep(eqx.Module):
+    """What is done in one sweep: its drive, times of output [s], and what is watched."""
+
+    stimulus: AbstractStimulus
+    rows: Float[Array, " rows"]
+    watch: Watch | None
 
 
 def _blocks(run: Callable, own: Any) -> Any:
@@ -97,9 +111,10 @@ def _blocks(run: Callable, own: Any) -> Any:
 def _stiff(scaled, grid, y0, policy):
     end = jnp.max(grid.rows)
 
-    def run(stimulus, rows, values, key, y):
-        system = with_values(scaled, values)
-        return solve_stiff(system, stimulus, rows=rows, y0=y, end=end, policy=policy)
+    def run(sweep, values, key, y):
+        del key
+        system, about = with_values(scaled, values), dict(rows=sweep.rows, watch=sweep.watch)
+        return solve_stiff(system, sweep.stimulus, y0=y, end=end, policy=policy, **about)
 
     return over(run, grid, y0)
 
@@ -109,11 +124,11 @@ def _adaptive(scaled, grid, y0, policy, rate, size):
     """`size` candidates for jumps at a rate."""
     end = jnp.max(grid.rows)
 
-    def run(stimulus, rows, values, key, y):
+    def run(sweep, values, key, y):
         own = None if size is None else clock(key, rate=rate, size=size)
-        system = with_values(scaled, values)
+        system, about = with_values(scaled, values), dict(rows=sweep.rows, watch=sweep.watch)
         return solve_adaptive(
-            system, stimulus, rows=rows, y0=y, end=end, policy=policy, key=key, clock=own
+            system, sweep.stimulus, y0=y, end=end, policy=policy, key=key, clock=own, **about
         )
 
     return over(run, grid, y0)
@@ -127,23 +142,25 @@ def wide() -> dict[str, Any]:
     }
 
 
-def _fixed_steps(scaled, grid, y0, first, substeps, policy):
+def _fixed_steps(scaled, grid, y0, watched, first, substeps, policy):
     """The first of the rows is where each sweep stands."""
 
-    def run(stimulus, rows, values, key, y):
+    def run(sweep, values, key, y, watched):
         return solve_fixed(
             with_values(scaled, values),
-            stimulus,
-            rows=rows[1:],
+            sweep.stimulus,
+            rows=sweep.rows[1:],
             y0=y,
-            start=rows[0],
+            start=sweep.rows[0],
             first=first,
             key=key,
             substeps=substeps,
             policy=policy,
+            watch=sweep.watch,
+            watched=watched,
         )
 
-    return over(run, grid, y0)
+    return over(run, grid, y0, watched)
 
 
 _fixed = outermost(_fixed_steps, wide)
@@ -155,10 +172,12 @@ def _fixed_in_chunks(scaled, grid: Grid, y0, substeps: int, policy: Fixed, bar) 
     chunk = k if bar is None else max(1, -(-k // _CHUNKS))
     more = np.repeat(grid.rows[:, -1:], -k % chunk, axis=1)
     padded = np.concatenate([np.zeros_like(grid.rows[:, :1]), grid.rows, more], axis=1)
-    first, parts = jnp.asarray(0), []
+    first, parts, watched = jnp.asarray(0), [], None
     for a in range(0, padded.shape[1] - 1, chunk):
         piece = eqx.tree_at(lambda g: g.rows, grid, padded[:, a : a + chunk + 1])
-        s = _fixed(scaled, piece, y0, first, substeps, policy)
+        s = _fixed(scaled, piece, y0, watched, first, substeps, policy)
+        if s.integrals is not None:
+            watched = (s.integrals[:, :, -1], s.memory)
         y0, first = s.y[:, :, -1], first + chunk * math.prod(even(substeps))
         parts.append(s)
         if bar is not None:
@@ -176,8 +195,12 @@ def _joined(parts: list[Solution], rows: int) -> Solution:
     def total(name: str) -> Array:
         return jnp.sum(jnp.stack([getattr(s, name) for s in parts]), axis=0)
 
-    y = jnp.concatenate([s.y for s in parts], axis=2)[:, :, :rows]
-    return Solution(y, code, total("accepted"), total("rejected"), total("pattern"))
+    y, q = (
+        jax.tree.map(lambda *x: jnp.concatenate(x, axis=2)[:, :, :rows], *every)
+        for every in ([s.y for s in parts], [s.integrals for s in parts])
+    )
+    found = Solution(y, code, total("accepted"), total("rejected"), total("pattern"))
+    return with_watched(found, q, parts[-1].memory)
 
 
 def _fixed_by_steps(scaled: Scaled, grid: Grid, y0, policy: Fixed, bar) -> Solution:
@@ -224,6 +247,13 @@ def _rate(scaled: Scaled, grid: Grid, policy: Stiff):
 
 def _foreign(scaled: Scaled, grid: Grid, y0, policy: Fixed) -> Solution:
     """One solve after the other by a solver of diffrax."""
+    if grid.watch is not None:
+        raise PolicyError(
+            f"events or integrals with {type(policy.method).__name__}",
+            where="Fixed",
+            allowed="methods of memjax.solver",
+            fix="leave method out, or use mj.Stiff()",
+        )
     if grid.keys is not None and scaled.jumping:
         raise PolicyError(
             f"{type(policy.method).__name__} with jumps",
@@ -273,3 +303,28 @@ def solve_grid(scaled: Scaled, grid: Grid, y0, policy: Stiff | Fixed, bar=None) 
     if isinstance(policy.method, AbstractKernel):
         return _fixed_by_steps(scaled, grid, y0, policy, bar)
     return _foreign(scaled, grid, y0, policy)
+
+
+@kept
+def _events(scaled, grid, memory, smooth):
+    """Events of every lane, out of the steps in which they happened."""
+
+    def run(sweep, values, key, memory):
+        del key
+        system = with_values(scaled, values)
+        return locate_events(sweep.watch, system, sweep.stimulus, memory, smooth=smooth)
+
+    return over(run, grid, memory)
+
+
+def grid_events(scaled: Scaled, grid: Grid, memory: Any, policy: Stiff | Fixed) -> dict[str, Any]:
+    """Times of events in every lane of a solved batch, and what is seen at them; see `locate_events`.
+
+    Parameters
+    ----------
+    scaled, grid, policy
+        As for `solve_grid`.
+    memory : PyTree
+        Of its solution.
+    """
+    return _events(scaled, grid, memory, isinstance(policy, Stiff) and grid.keys is None)

@@ -14,7 +14,9 @@ from ..result import Result
 from ..scaling import Scaled
 from ..solver import Equation, Increment, SemiImplicitEuler, semi_implicit_euler_step
 from ..stimulus import AbstractStimulus
-from .solution import Solution
+from ..watch import Watch
+from .solution import Solution, with_watched
+from .watching import begin_memory, integral_over, integrand, straight, watch_step
 
 _NUDGE = 1e-6
 """Share of a step by which its ends are taken inwards, so that a jump at an end counts for the right side."""
@@ -84,6 +86,8 @@ def solve_fixed(
     key: Any,
     substeps: int,
     policy: Fixed,
+    watch: Watch | None = None,
+    watched: Any = None,
 ) -> Solution:
     """Equal steps on a grid, differentiable in forward and reverse mode, for one device.
 
@@ -99,6 +103,10 @@ def solve_fixed(
         Least number of equal steps between two rows; see `even`.
     policy : Fixed
         Method and increments.
+    watch : Watch, optional
+        Events and integrals.
+    watched : tuple, optional
+        Integrals and memory of events at `start`, of a solve that goes on.
 
     Notes
     -----
@@ -111,23 +119,25 @@ def solve_fixed(
     jumping = key is not None and scaled.jumping
 
     def one(carry, place):
-        parts, settled, logs = carry
+        parts, settled, logs, watched = carry
         if jumping:
             y, log = _jump(scaled, key, scaled.join(parts), place)
             parts, logs = scaled.split(y), logs + log
-        parts, solved = advance(parts, place)
-        return (parts, settled & solved, logs), None
+        after, solved = advance(parts, place)
+        if watch is not None:
+            watched = _watch(watch, scaled, stimulus, watched, (parts, after), place)
+        return (after, settled & solved, logs, watched), None
 
     @jax.checkpoint
     def chunk(carry, place):
-        parts, code, logs = carry
+        parts, code, logs, watched = carry
         step, t0, h = place
         places = jax.vmap(lambda j: _place(stimulus, step + j, t0 + j.astype(h.dtype) * h, h))
-        begin = (parts, jnp.asarray(True), logs)
-        (parts, settled, logs), _ = lax.scan(one, begin, places(jnp.arange(size)))
+        begin = (parts, jnp.asarray(True), logs, watched)
+        (parts, settled, logs, watched), _ = lax.scan(one, begin, places(jnp.arange(size)))
         bad = jnp.where(settled, Result.successful, Result.newton_failed)
         bad = jnp.where(jnp.all(jnp.isfinite(scaled.join(parts))), bad, Result.not_finite)
-        return (parts, jnp.where(code == 0, bad, code), logs), None
+        return (parts, jnp.where(code == 0, bad, code), logs, watched), None
 
     def interval(carry, row):
         state, t0, step = carry
@@ -135,12 +145,29 @@ def solve_fixed(
         k = size * jnp.arange(chunks)
         places = (step + k, t0 + k.astype(h.dtype) * h, jnp.full(chunks, h))
         state, _ = lax.scan(chunk, state, places)
-        return (state, row, step + chunks * size), scaled.join(state[0])
+        integrals = None if state[3] is None else state[3][0]
+        return (state, row, step + chunks * size), (scaled.join(state[0]), integrals)
 
     # One array per state: a batch of devices then runs along contiguous memory.
-    begin = ((scaled.split(y0), jnp.asarray(0), jnp.zeros((), y0.dtype)), start, first)
-    ((_, code, logs), _, last), y = lax.scan(interval, begin, rows)
-    return Solution(y, code, last - first, jnp.zeros_like(last), logs)
+    if watch is not None and watched is None:
+        watched = (jnp.zeros(len(watch.integrals), y0.dtype), begin_memory(watch, y0))
+    state = (scaled.split(y0), jnp.asarray(0), jnp.zeros((), y0.dtype), watched)
+    ((_, code, logs, watched), _, last), (y, q) = lax.scan(interval, (state, start, first), rows)
+    found = Solution(y, code, last - first, jnp.zeros_like(last), logs)
+    return found if watched is None else with_watched(found, q, watched[1])
+
+
+def _watch(
+    watch: Watch, scaled: Scaled, stimulus, watched: tuple, ends: tuple, at: _Place
+) -> tuple:
+    """Integrals and memory of events after a step between two states."""
+    integrals, memory = watched
+    piece = straight(at.early, at.late, *(scaled.join(parts) for parts in ends))
+    memory = watch_step(watch, scaled, stimulus, memory, piece)
+    if watch.integrals:
+        samples = integrand(watch, scaled, stimulus, piece)
+        integrals = integrals + integral_over(samples, at.h)
+    return integrals, memory
 
 
 def _by_vector(scaled: Scaled, stimulus, key, policy: Fixed) -> Callable:

@@ -1,6 +1,8 @@
 """What a solve gives."""
 
+import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -23,6 +25,10 @@ class Solution(eqx.Module):
     step_t, step_y : Float[Array, "steps"], Float[Array, "steps n"], or None
         Start of the solve and end of every accepted step, `inf` beyond the last, where they were
         asked for.
+    integrals : Float[Array, "rows integrals"] or None
+        Integrals from the start of the solve to the rows, where something was watched.
+    memory : PyTree
+        The steps in which events happened, see `memjax.solve.watching`.
     """
 
     y: Float[Array, "*lanes rows n"]
@@ -32,6 +38,13 @@ class Solution(eqx.Module):
     pattern: Float[Array, "*lanes"]
     step_t: Float[Array, "*lanes steps"] | None = None
     step_y: Float[Array, "*lanes steps n"] | None = None
+    integrals: Float[Array, "*lanes rows integrals"] | None = None
+    memory: Any = None
+
+
+def with_watched(solution: Solution, integrals: Any, memory: Any) -> Solution:
+    """A solution with what was watched of its steps."""
+    return dataclasses.replace(solution, integrals=integrals, memory=memory)
 
 
 def before(stimulus: Callable, t: Float[Array, ""]) -> Float[Array, ""]:

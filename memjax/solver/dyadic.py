@@ -17,6 +17,11 @@ from ..noise.tree import depth, index_type
 _SAFETY, _SHRINK, _GROW = 0.9, 0.1, 8.0
 
 
+def whole(y):
+    """The whole of a state."""
+    return y
+
+
 class _Place(eqx.Module):
     """The step under way: which tree, and where in it, in finest steps of the tree."""
 
@@ -37,6 +42,8 @@ class DyadicController(dfx.AbstractAdaptiveStepSizeController):
         rows of output, candidates for jumps. Equal neighbours are passed over.
     norm : callable
         Of the error over its tolerance.
+    part : callable
+        The part of a state that has to be within its tolerance.
 
     Notes
     -----
@@ -58,6 +65,7 @@ class DyadicController(dfx.AbstractAdaptiveStepSizeController):
     atol: float
     bounds: Float[Array, " bounds"]
     norm: Callable = eqx.field(static=True, default=optx.rms_norm)
+    part: Callable = eqx.field(static=True, default=whole)
 
     def wrap(self, direction):
         """Forward in time only."""
@@ -115,7 +123,7 @@ class DyadicController(dfx.AbstractAdaptiveStepSizeController):
 
     def _excess(self, y0, y1, error) -> Float[Array, ""]:
         """Norm of the error over its tolerance; infinite where it is no number."""
-        a, b, e = (ravel_pytree(y)[0] for y in (y0, y1, error))
+        a, b, e = (ravel_pytree(self.part(y))[0] for y in (y0, y1, error))
         allowed = self.atol + self.rtol * jnp.maximum(jnp.abs(a), jnp.abs(b))
         size = lax.stop_gradient(self.norm(e / allowed))
         return jnp.where(jnp.isfinite(size) & jnp.all(jnp.isfinite(b)), size, jnp.inf)

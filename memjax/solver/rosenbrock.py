@@ -149,14 +149,40 @@ class Rodas3(dfx.AbstractAdaptiveSolver):
         del solver_state, made_jump
         flat, unravel = ravel_pytree(y0)
         f = lambda t, y: ravel_pytree(terms.vf(t, unravel(y), args))[0]  # noqa: E731
-        h = length(t0, t1)
-        t1 = jnp.asarray(t1)
-        found = rodas3_step(f, jnp.asarray(t0), flat, h=h)
-        y1 = self.project(args, unravel(found.y))
-        end = ravel_pytree(y1)[0]
-        rate, slope = jax.jvp(lambda t: f(t, end), (t1,), (jnp.ones_like(t1),))
-        slopes = found.start, found.increment(rate, slope)
-        middle = found.between(f, t1 - 0.5 * h, flat, found.y, slopes)
-        error = jnp.maximum(jnp.abs(found.error), jnp.abs(middle))
+        project = lambda y: ravel_pytree(self.project(args, unravel(y)))[0]  # noqa: E731
+        y1, error, slopes = rodas3_interval(f, project, jnp.asarray(t0), jnp.asarray(t1), flat)
         k = jax.tree.map(lambda a, b: jnp.stack([a, b]), *map(unravel, slopes))
+        y1 = unravel(y1)
         return y1, unravel(error), dict(y0=y0, y1=y1, k=k), None, dfx.RESULTS.successful
+
+
+def rodas3_interval(
+    f: Field, project: Callable, t0: Float[Array, ""], t1: Float[Array, ""], y0: Float[Array, " n"]
+) -> tuple[Float[Array, " n"], Float[Array, " n"], tuple[Float[Array, " n"], Float[Array, " n"]]]:
+    """A step between two times, its error, and step times slope of the solution at its ends.
+
+    Parameters
+    ----------
+    f : callable
+        Right-hand side ``f(t, y)``.
+    project : callable
+        Nearest state of the domain.
+    t0, t1, y0
+        Times [s], and the state at the first one.
+
+    Returns
+    -------
+    y1 : Float[Array, "n"]
+        State at `t1`, in the domain.
+    error : Float[Array, "n"]
+        The larger of the errors of the step and of the cubic between its ends.
+    slopes : tuple of two Float[Array, "n"]
+        For that cubic.
+    """
+    h = length(t0, t1)
+    found = rodas3_step(f, t0, y0, h=h)
+    y1 = project(found.y)
+    rate, slope = jax.jvp(lambda t: f(t, y1), (t1,), (jnp.ones_like(t1),))
+    slopes = found.start, found.increment(rate, slope)
+    middle = found.between(f, t1 - 0.5 * h, y0, found.y, slopes)
+    return y1, jnp.maximum(jnp.abs(found.error), jnp.abs(middle)), slopes

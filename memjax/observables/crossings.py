@@ -1,0 +1,293 @@
+"""Switching, holding, delay, relaxation and spikes: from the events of a simulation, or from the rows of a measurement.
+
+Notes
+-----
+A simulation knows its events to the accuracy of the solver, whatever its rows, and they can be differentiated; a
+measurement has rows and nothing else. Each function here takes either: of a `Trace` it reads the events that
+`switching_events`, `pulse_events` or `spike_events` asked `memjax.simulate` for, of anything else what was sampled.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax.core
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from ..errors import BoundsError, StimulusError
+from ..result import Trace
+from ..stimulus import AbstractStimulus
+from ..watch import Crossing, Event
+from .pulse_response import ON_CURRENT, find_pulses, pulse_responses
+from .spikes import detect
+from .switching import HOLD_THRESHOLD, ON_THRESHOLD, excursions, switching
+
+_GRID = 2001
+"""Times at which a stimulus without corners is looked at."""
+
+
+def _waveform(stimulus: AbstractStimulus) -> tuple[np.ndarray, np.ndarray]:
+    """Times [s] and values of a stimulus: at its corners, just inside them, and between."""
+    corners = stimulus.breakpoints()
+    if isinstance(corners, jax.core.Tracer) or isinstance(stimulus.duration, jax.core.Tracer):
+        raise StimulusError(
+            "a stimulus whose times are traced",
+            where="events",
+            allowed="known times",
+            fix="make the events of a stimulus with numbers, and simulate the traced one with them",
+        )
+    end = float(stimulus.duration)
+    t = np.unique(np.concatenate([np.linspace(0.0, end, _GRID), np.asarray(corners, float)]))
+    t = t[(t >= 0) & (t <= end)]
+    return t, np.asarray(jax.vmap(stimulus)(jnp.asarray(t)))
+
+
+def switching_events(
+    stimulus: AbstractStimulus,
+    *,
+    on_threshold: float = ON_THRESHOLD,
+    hold_threshold: float = HOLD_THRESHOLD,
+) -> dict[str, Event]:
+    r"""Events of switching and holding in each excursion of a sweep to one polarity.
+
+    Parameters
+    ----------
+    stimulus : AbstractStimulus
+        The sweep.
+    on_threshold, hold_threshold : float
+        Currents [A] that mean on and off.
+
+    Returns
+    -------
+    dict of str to Event
+        For excursion k: ``on/k``, where \|i\| rises through the on-threshold on the rising branch; ``release/k`` and
+        ``hold/k``, where it falls through the on- and the hold-threshold on the falling branch.
+
+    Raises
+    ------
+    StimulusError
+        For a stimulus without an excursion, or one whose times are traced.
+    """
+    t, v = _waveform(stimulus)
+    parts = excursions(v)
+    if not parts:
+        raise StimulusError("a stimulus of 0 V", where="switching_events", allowed="a sweep")
+    found = {}
+    for k, part in enumerate(parts):
+        begin, end = float(t[part][0]), float(t[part][-1])
+        peak = float(t[part][np.argmax(np.abs(v[part]))])
+        falls: dict[str, Any] = dict(modulus=True, direction="falling", start=peak, stop=end)
+        found[f"on/{k}"] = Event("i", on_threshold, modulus=True, start=begin, stop=peak)
+        found[f"release/{k}"] = Event("i", on_threshold, **falls)
+        found[f"hold/{k}"] = Event("i", hold_threshold, **falls)
+    return found
+
+
+def pulse_events(
+    stimulus: AbstractStimulus, *, on_threshold: float = ON_CURRENT
+) -> dict[str, Event]:
+    r"""Events of answer and relaxation for each pulse of a stimulus.
+
+    Parameters
+    ----------
+    stimulus : AbstractStimulus
+        The pulses.
+    on_threshold : float
+        Current [A] above which a device counts as on.
+
+    Returns
+    -------
+    dict of str to Event
+        For pulse k: ``onset/k`` and ``end/k``, at which the voltage passes half of its height; ``answer/k``, where
+        \|i\| rises through the threshold; ``relaxed/k``, where it falls below it after the pulse.
+    """
+    t, v = _waveform(stimulus)
+    found = {}
+    for k, pulse in enumerate(find_pulses(t, v)):
+        inside = (t >= pulse.onset) & (t <= pulse.end)
+        outside = float(np.median(v[~inside])) if np.any(~inside) else 0.0
+        half, rising = 0.5 * (pulse.amplitude + outside), pulse.amplitude > outside
+        begin = max(0.0, pulse.onset - 0.5 * (pulse.end - pulse.onset))
+        middle, stop = 0.5 * (pulse.onset + pulse.end), float(pulse.stop)
+        ways = ("rising", "falling") if rising else ("falling", "rising")
+        found[f"onset/{k}"] = Event("v", half, direction=ways[0], start=begin, stop=middle)
+        found[f"end/{k}"] = Event("v", half, direction=ways[1], start=middle, stop=stop)
+        found[f"answer/{k}"] = Event("i", on_threshold, modulus=True, start=begin, stop=stop)
+        found[f"relaxed/{k}"] = Event(
+            "i", on_threshold, modulus=True, direction="falling", start=float(pulse.end), stop=stop
+        )
+    return found
+
+
+def spike_events(
+    signal: str, *, level: float, rearm: float | None = None, sign: int = 1, size: int = 64
+) -> dict[str, Event]:
+    """The event ``spike``: a signal that passes a level, with hysteresis; arguments as for `detect`.
+
+    Parameters
+    ----------
+    signal : str
+        See `memjax.Event`.
+    level, rearm : float
+        Levels [unit of the signal].
+    sign : {1, -1}
+        -1 for spikes that fall.
+    size : int
+        Spikes that there is room for.
+    """
+    direction = {1: "rising", -1: "falling"}.get(sign)
+    if direction is None:
+        raise BoundsError(f"sign = {sign}", where="spike_events", allowed="1 (rises) or -1 (falls)")
+    return {"spike": Event(signal, level, direction=direction, rearm=rearm, size=size)}
+
+
+def _crossing(trace: Trace, name: str, maker: str) -> Crossing:
+    """A crossing that a trace should have.
+
+    Raises
+    ------
+    StimulusError
+        It says what to simulate with.
+    """
+    if name not in trace.events:
+        raise StimulusError(
+            f"a trace without the event {name!r}",
+            where="observables",
+            allowed=", ".join(trace.events) or "none",
+            fix=f"mj.simulate(..., events=mj.observables.{maker}(...)), or one member of it: trace.member(0)",
+        )
+    return trace.events[name]
+
+
+def _first(crossing: Crossing, values: Array) -> Float[Array, "members sweeps"]:
+    """The first of the values at a crossing; NaN where there is none."""
+    there = crossing.count > 0
+    return jnp.where(there, jnp.where(there, values[..., 0], 0.0), jnp.nan)
+
+
+def switching_voltage(
+    data: Any, *, leg: int = 0, on_threshold: float = ON_THRESHOLD
+) -> Float[Array | np.ndarray, "..."]:
+    r"""Switching voltage: \|v\| at which \|i\| passes the on-threshold on the rising branch.
+
+    Parameters
+    ----------
+    data : Trace, or Measurement or one member of a Trace
+        A trace with `switching_events`, or rows.
+    leg : int
+        Which excursion of each sweep.
+    on_threshold : float
+        Current [A], for rows; the events of a trace have their own.
+
+    Returns
+    -------
+    Float[Array, "members sweeps"] or Float[np.ndarray, "sweeps"]
+        Voltages [V], NaN where it never switches: of a trace exact and differentiable, of rows the first sampled one.
+    """
+    if isinstance(data, Trace):
+        crossing = _crossing(data, f"on/{leg}", "switching_events")
+        return jnp.abs(_first(crossing, crossing.v))
+    return _of_legs(data, "v_th", leg, on_threshold=on_threshold)
+
+
+def hold_voltage(
+    data: Any, *, leg: int = 0, hold_threshold: float = HOLD_THRESHOLD
+) -> Float[Array | np.ndarray, "..."]:
+    r"""Hold voltage: \|v\| at which \|i\| falls below the hold-threshold on the falling branch; as `switching_voltage`."""
+    if isinstance(data, Trace):
+        crossing = _crossing(data, f"hold/{leg}", "switching_events")
+        return jnp.abs(_first(crossing, crossing.v))
+    return _of_legs(data, "v_hold", leg, hold_threshold=hold_threshold)
+
+
+def _of_legs(data: Any, name: str, leg: int, **thresholds: float) -> Float[np.ndarray, " sweeps"]:
+    """One number of excursion `leg` of every sweep of rows."""
+    by_sweep: dict[int, list] = {}
+    for s in switching(data, **thresholds):
+        by_sweep.setdefault(s.sweep, []).append(getattr(s, name))
+    values = [x[leg] if leg < len(x) else None for x in by_sweep.values()]
+    return np.array([np.nan if x is None else x for x in values])
+
+
+def switching_delay(
+    data: Any, *, pulse: int = 0, on_threshold: float = ON_CURRENT
+) -> Float[Array | np.ndarray, "..."]:
+    r"""Time [s] from the onset of a pulse until \|i\| rises through the threshold.
+
+    Parameters
+    ----------
+    data : Trace, or Measurement or one member of a Trace
+        A trace with `pulse_events`, or rows.
+    pulse : int
+        Which pulse of each sweep.
+    on_threshold : float
+        Current [A], for rows.
+
+    Returns
+    -------
+    Float[Array, "members sweeps"] or Float[np.ndarray, "sweeps"]
+        Delays [s]; NaN (of rows: infinite) where the device never switches.
+    """
+    if isinstance(data, Trace):
+        answer = _crossing(data, f"answer/{pulse}", "pulse_events")
+        onset = _crossing(data, f"onset/{pulse}", "pulse_events")
+        return _first(answer, answer.t) - _first(onset, onset.t)
+    return _of_pulses(data, "delay", pulse, on_threshold)
+
+
+def relaxation_time(
+    data: Any, *, pulse: int = 0, on_threshold: float = ON_CURRENT
+) -> Float[Array | np.ndarray, "..."]:
+    r"""Time [s] from the end of a pulse until \|i\| falls below the threshold; as `switching_delay`."""
+    if isinstance(data, Trace):
+        relaxed = _crossing(data, f"relaxed/{pulse}", "pulse_events")
+        end = _crossing(data, f"end/{pulse}", "pulse_events")
+        return _first(relaxed, relaxed.t) - _first(end, end.t)
+    return _of_pulses(data, "relaxation", pulse, on_threshold)
+
+
+def _of_pulses(data: Any, name: str, pulse: int, on: float) -> Float[np.ndarray, " sweeps"]:
+    """One number of pulse `pulse` of every sweep of rows."""
+    responses = pulse_responses(data, on_threshold=on)
+    return np.array([getattr(r, name) for r in responses if r.pulse == pulse])
+
+
+def spike_times(data: Any, *, level: float | None = None, rearm: float | None = None) -> Any:
+    """Spike times [s] of every member.
+
+    Parameters
+    ----------
+    data : Trace, or tuple of times and signal
+        A trace of one sweep with `spike_events`; or rows ``(t, x)``.
+    level, rearm : float, optional
+        Of rows only, as `detect` has them.
+
+    Returns
+    -------
+    Float[Array, "members size"] or Float[np.ndarray, "spikes"]
+        Of a trace exact and differentiable, infinite beyond the last one; of rows as `detect` finds them.
+    """
+    if isinstance(data, Trace):
+        return _crossing(data, "spike", "spike_events").complete().t[:, 0]
+    if level is None:
+        raise BoundsError("rows without a level", where="spike_times", fix="say level=...")
+    t, x = data
+    return detect(t, x, level=level, rearm=rearm)
+
+
+def spike_intervals(times: Float[Array, "... size"]) -> Float[Array, "... intervals"]:
+    """Intervals [s] between successive spikes of `spike_times`; NaN where there is no second one."""
+    there = jnp.isfinite(times[..., 1:])
+    finite = jnp.where(jnp.isfinite(times), times, 0.0)
+    return jnp.where(there, finite[..., 1:] - finite[..., :-1], jnp.nan)
+
+
+def first_latency(
+    times: Float[Array, "... size"], *, after: float | Sequence[float] = 0.0
+) -> Float[Array, "..."]:
+    """Time [s] from `after` [s] to the first spike of `spike_times` then or later; NaN without one."""
+    later = times >= jnp.asarray(after)[..., None]
+    first = jnp.min(jnp.where(later, times, jnp.inf), axis=-1)
+    there = jnp.isfinite(first)
+    return jnp.where(there, jnp.where(there, first, 0.0) - jnp.asarray(after), jnp.nan)

@@ -1,0 +1,124 @@
+"""What `simulate` watches, sweep by sweep, and how it is named in a trace."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ..errors import StimulusError
+from ..system import AbstractSystem
+from ..watch import Crossing, Event, Integral, TimeAbove, Watch, above_names, checked_watch
+from .signals import check_signals
+
+_NAMED = {"charge": Integral("i"), "energy": Integral("power")}
+"""Integrals that have a name of their own."""
+
+Integrals = Mapping[str, Integral | TimeAbove] | Sequence[str]
+
+
+def by_name(integrals: Integrals) -> dict[str, Integral | TimeAbove]:
+    """Integrals by name, those that have one spelt out.
+
+    Raises
+    ------
+    StimulusError
+        For a name that says nothing by itself.
+    """
+    if isinstance(integrals, Mapping):
+        return dict(integrals)
+    names = [integrals] if isinstance(integrals, str) else list(integrals)
+    unknown = [n for n in names if n not in _NAMED]
+    if unknown:
+        raise StimulusError(
+            f"integrals {unknown}",
+            where="simulate",
+            allowed=", ".join(_NAMED),
+            fix='or a mapping: {"name": mj.Integral("signal")}',
+        )
+    return {n: _NAMED[n] for n in names}
+
+
+def sweep_watches(
+    system: AbstractSystem,
+    events: Mapping[str, Event] | Sequence[Mapping[str, Event]],
+    integrals: Integrals,
+    sweeps: int,
+) -> Watch | None:
+    """What is watched in each sweep, stacked; None where nothing is.
+
+    Raises
+    ------
+    StimulusError, ModelError
+        For a wrong number of mappings, or a signal that the system does not have.
+    """
+    each = [events] * sweeps if isinstance(events, Mapping) else list(events)
+    if len(each) != sweeps or any(set(e) != set(each[0]) for e in each):
+        raise StimulusError(
+            f"{len(each)} mappings of events for {sweeps} sweeps",
+            where="simulate",
+            allowed="one for all sweeps, or one for each with equal names",
+        )
+    watches = [checked_watch(e, by_name(integrals)) for e in each]
+    if not watches[0].signals:
+        return None
+    check_signals(system, watches[0].signals)
+    if len({str(jax.tree.structure(w)) for w in watches}) > 1:
+        raise StimulusError(
+            "events of one name that differ in more than numbers",
+            where="simulate",
+            allowed="equal signal, direction, size and modulus in all sweeps",
+        )
+    return jax.tree.map(lambda *x: jnp.stack(x), *watches)
+
+
+def public_crossings(found: dict[str, dict[str, Any]], integrals: Integrals) -> dict[str, Crossing]:
+    """Events as a trace has them, without those of which times above a level are made."""
+    own = {n for name in by_name(integrals) for n in above_names(name)}
+    fields = ("t", "v", "i", "state", "count", "tangential", "jump")
+    return {n: Crossing(**{k: x[k] for k in fields}) for n, x in found.items() if n not in own}
+
+
+def named_integrals(
+    integrals: Integrals,
+    values: Float[Array, "members rows integrals"] | None,
+    crossings: dict[str, dict[str, Any]],
+    t: Float[Array, " rows"],
+    sweep,
+) -> dict[str, Float[Array, "members rows"]]:
+    """Integrals from the start of its sweep to each row, by name.
+
+    Parameters
+    ----------
+    integrals
+        See `memjax.simulate`.
+    values : Float[Array, "members rows integrals"] or None
+        Those that the solve carried, in order.
+    crossings : dict
+        Events of every member and sweep.
+    t, sweep : Float[Array, "rows"], Int[np.ndarray, "rows"]
+        Times within the sweep [s], and the number of the sweep of each row.
+    """
+    every, found, k = by_name(integrals), {}, 0
+    for name, x in every.items():
+        if isinstance(x, TimeAbove):
+            found[name] = _time_above(*(crossings[n] for n in above_names(name)), x.size, t, sweep)
+        elif values is not None:
+            found[name] = values[..., k]
+            k += 1
+    return found
+
+
+def _time_above(rise: dict, fall: dict, size: int, t, sweep) -> Float[Array, "members rows"]:
+    """Time above a level up to each row, out of the crossings that begin and end its stretches."""
+    first = jnp.where(fall["count"] > 0, fall["t"][..., 0] < rise["t"][..., 0], fall["armed"])
+    above = first & ((fall["count"] > 0) | (rise["count"] == 0))
+    later = jnp.concatenate([jnp.zeros_like(rise["t"][..., :1]), rise["t"]], axis=-1)
+    never = jnp.full_like(rise["t"][..., :1], jnp.inf)
+    plain = jnp.concatenate([rise["t"], never], axis=-1)
+    begins = jnp.where(above[..., None], later, plain)[:, sweep]
+    ends = jnp.concatenate([fall["t"], never], axis=-1)[:, sweep]
+    until = lambda x: jnp.minimum(x, t[None, :, None])  # noqa: E731
+    full = (jnp.maximum(rise["count"], fall["count"]) > size)[:, sweep]
+    return jnp.where(full, jnp.nan, jnp.sum(until(ends) - until(begins), axis=-1))

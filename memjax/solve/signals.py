@@ -1,0 +1,123 @@
+"""Signals of a system by name: what is seen at its terminals, its states, the power of its elements."""
+
+import re
+from collections.abc import Callable, Sequence
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ..circuit import BenchedDevice, Circuit
+from ..circuit.power import bench_powers, element_powers
+from ..errors import ModelError
+from ..scaling import Scaled
+from ..system import AbstractSystem, Environment
+from .solution import before
+
+TERMINALS = ("v", "i", "v_device", "i_device", "power")
+
+_COMPONENT = re.compile(r"(.+)\[(\d+)\]")
+_POWER = "power:"
+
+
+def seen(system: AbstractSystem, t, state, stimulus: Callable, env: Environment):
+    """Outputs of a system just before a time [s], displacement included, and the states as they are shown.
+
+    `stimulus` gives what drives at a time [s], as an `AbstractStimulus` does.
+    """
+    if not isinstance(system, Circuit):
+        return system.outputs(t, state, before(stimulus, t), env), state
+    just = jnp.nextafter(t, jnp.asarray(-jnp.inf, t.dtype))
+    u, slope = _drive(stimulus, just)
+    return system.outputs(t, state, u, env, slope), system.shown(state, u)
+
+
+def _drive(stimulus: Callable, t) -> tuple[Array, Array]:
+    """Value of a stimulus at a time, and its slope."""
+    return jax.jvp(stimulus, (t,), (jnp.ones_like(t),))
+
+
+def check_signals(system: AbstractSystem, names: Sequence[str]) -> None:
+    """Refuse signals that a system does not have.
+
+    Raises
+    ------
+    ModelError
+        It lists those that there are.
+    """
+    sizes = {s.name: s.size for s in system.specs}
+    nodes = [f"{n}.v" for n in system.topology.names[1:]] if isinstance(system, Circuit) else []
+    elements = _elements(system)
+    for name in names:
+        component = _COMPONENT.fullmatch(name)
+        known = name in TERMINALS or name in nodes or sizes.get(name) == 1
+        known |= name.startswith(_POWER) and name.removeprefix(_POWER) in elements
+        if component is not None:
+            known |= int(component[2]) < sizes.get(component[1], 0)
+        if not known:
+            states = [n if k == 1 else f"{n}[0] to {n}[{k - 1}]" for n, k in sizes.items()]
+            powers = [f"{_POWER}{n}" for n in elements]
+            raise ModelError(
+                f"no signal {name!r}",
+                where=type(system).__name__,
+                allowed=", ".join(dict.fromkeys([*TERMINALS, *states, *nodes, *powers])),
+            )
+
+
+def _elements(system: AbstractSystem) -> tuple[str, ...]:
+    """Names of the elements whose power is a signal."""
+    if isinstance(system, Circuit):
+        return system.names
+    if isinstance(system, BenchedDevice):
+        return ("device", "series_resistance", "parallel_resistance", "parallel_capacitance")
+    return ()
+
+
+def signal_values(
+    scaled: Scaled, stimulus: Callable, names: Sequence[str], t, z: Float[Array, " n"]
+) -> dict[str, Float[Array, ""]]:
+    """Signals at a time [s] and scaled state, with the drive as it is at that very time.
+
+    Parameters
+    ----------
+    scaled : Scaled
+        The system.
+    stimulus : callable
+        What drives it.
+    names : sequence of str
+        Signals, see `memjax.Event`.
+    t : Float[Array, ""]
+        Time [s].
+    z : Float[Array, "n"]
+        Scaled state.
+
+    Returns
+    -------
+    dict of str to Float[Array, ""]
+        In SI.
+    """
+    system, env, state = scaled.system, scaled.env, scaled.unpack(z)
+    u, slope = _drive(stimulus, t)
+    shown, terminals, powers, nodes = state, {}, {}, {}
+    if isinstance(system, Circuit):
+        shown = system.shown(state, u)
+        if any(n.startswith(_POWER) for n in names):
+            powers = element_powers(system, t, state, u, slope, env)
+        nodes = dict(zip((f"{n}.v" for n in system.topology.names), system.node_voltages(state, u)))
+    elif isinstance(system, BenchedDevice) and any(n.startswith(_POWER) for n in names):
+        powers = bench_powers(system, t, state, u, env)
+    if any(n in TERMINALS for n in names):
+        more = (slope,) if isinstance(system, Circuit) else ()
+        out = system.outputs(t, state, u, env, *more)
+        terminals = {"v": out["v"], "i": out["i"], "power": out["v"] * out["i"]}
+        terminals |= {f"{k}_device": out.get(f"{k}_device", out[k]) for k in ("v", "i")}
+
+    def value(name: str):
+        if name.startswith(_POWER):
+            return powers[name.removeprefix(_POWER)]
+        component = _COMPONENT.fullmatch(name)
+        if component is not None:
+            return shown[component[1]][int(component[2])]
+        return {**nodes, **shown, **terminals}[name]
+
+    return {n: jnp.asarray(value(n), z.dtype) for n in names}

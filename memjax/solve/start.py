@@ -1,0 +1,102 @@
+"""States from which a simulation starts, where they are given."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.core
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from ..circuit import Circuit
+from ..errors import BoundsError, ModelError
+from ..result import FinalState
+from ..scaling import Scaled
+
+
+class Start(eqx.Module):
+    """Given states, by member.
+
+    Parameters
+    ----------
+    state : dict of str to Float[Array, "members ..."]
+        States [SI], as a trace shows them.
+    drive : Float[Array, "..."] or None
+        Value of the source at which they are meant; that at the start of each sweep where it is None.
+    """
+
+    state: dict[str, Float[Array, "members ..."]]
+    drive: Any
+
+    def vectors(self, scaled_of, grid) -> Float[Array, "members sweeps n"]:
+        """Scaled states of every lane of a grid; ``scaled_of(values)`` is the system of a lane."""
+
+        def lane(values, state, stimulus):
+            zero = jnp.zeros((), jnp.result_type(float))
+            drive = stimulus(zero) if self.drive is None else self.drive
+            return _vector(scaled_of(values), state, drive)
+
+        per_sweep = jax.vmap(lane, in_axes=(0, None, 0))
+        return jax.vmap(per_sweep, in_axes=(0, 0, None))(grid.values, self.state, grid.stimuli)
+
+
+def _vector(scaled: Scaled, given: Mapping[str, Any], drive) -> Float[Array, " n"]:
+    """Scaled state out of states that are given and of those at rest."""
+    system: Any = scaled.system
+    rest = system.initial(scaled.env)
+    if not isinstance(system, Circuit):
+        return scaled.pack(system.project(rest | given))
+    return scaled.pack(system.project(system.solved(system.shown(rest, drive) | given, drive)))
+
+
+def checked_start(scaled: Scaled, initial: Mapping[str, Any], members: int) -> Start:
+    """States to start from, one for each member.
+
+    Parameters
+    ----------
+    scaled : Scaled
+        The system.
+    initial : mapping of str to float or Float[Array, "members ..."]
+        See `memjax.simulate`.
+    members : int
+        How many.
+
+    Raises
+    ------
+    ModelError, BoundsError
+        For a name that is no state, a wrong shape, or a value outside the bounds of its state.
+    """
+    specs = {s.name: s for s in scaled.system.specs}
+    unknown = sorted(set(initial) - set(specs))
+    if unknown:
+        raise ModelError(
+            f"no states {', '.join(unknown)}", where="initial", allowed=", ".join(specs)
+        )
+    found = {}
+    for name in initial:
+        x, spec = jnp.asarray(initial[name], jnp.result_type(float)), specs[name]
+        own = (spec.size,) if spec.size > 1 else ()
+        if x.shape not in (own, (1, *own), (members, *own)):
+            raise ModelError(
+                f"{name} of shape {x.shape}",
+                where="initial",
+                allowed=f"{own}, or {(members, *own)}: one for each member",
+            )
+        if not isinstance(x, jax.core.Tracer):
+            _check_bounds(name, spec, np.asarray(x))
+        found[name] = jnp.broadcast_to(x, (members, *own))
+    return Start(found, initial.drive if isinstance(initial, FinalState) else None)
+
+
+def _check_bounds(name: str, spec, x: np.ndarray) -> None:
+    """Refuse values of a state that it cannot have."""
+    low, high = spec.bounds
+    slack = 1e-6 * spec.scale  # of a state that a single-precision solve left at its bound
+    if not np.all((x >= low - slack) & (x <= high + slack)):
+        raise BoundsError(
+            f"{name} = {x} {spec.unit}",
+            where="initial",
+            allowed=f"{low:g} to {high:g} {spec.unit}",
+        )

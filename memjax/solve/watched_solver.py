@@ -1,0 +1,219 @@
+"""A diffrax solver that watches its own steps: events and integrals travel with the state."""
+
+from typing import Any, ClassVar
+
+import diffrax as dfx
+import equinox as eqx
+import equinox.internal as eqxi
+import jax
+import jax.numpy as jnp
+import optimistix as optx
+from jaxtyping import Array, Float
+
+from ..scaling import Scaled
+from ..stimulus import AbstractStimulus
+from ..watch import Watch
+from .smooth_step import Driven, smooth_step
+from .watching import (
+    Piece,
+    begin_memory,
+    integral_error,
+    integral_over,
+    integrand,
+    straight,
+    watch_step,
+)
+
+_SHARE, _FLOOR = 2e-3, 1e-2
+"""Error that a step may have: a share of the change of the state in it, and of its tolerance."""
+
+
+class WatchedArgs(eqx.Module):
+    """Arguments of a watched solve: those of the solver within, and what is watched.
+
+    Parameters
+    ----------
+    inner : PyTree
+        Arguments of the solver within.
+    scaled, stimulus, watch
+        The system, its drive, and what is watched of them.
+    """
+
+    inner: Any
+    scaled: Scaled
+    stimulus: AbstractStimulus
+    watch: Watch
+
+
+class WatchedTerm(dfx.AbstractTerm):
+    """The terms of the solver within; diffrax itself asks only for the shape of a state.
+
+    Parameters
+    ----------
+    terms : PyTree of diffrax.AbstractTerm
+        Terms of the solver within.
+    """
+
+    terms: Any
+
+    def vf(self, t, y, args):
+        """A state of zeros."""
+        del t, args
+        return jax.tree.map(jnp.zeros_like, y)
+
+    def contr(self, t0, t1, **kwargs):
+        """Length of the interval [s]."""
+        del kwargs
+        return t1 - t0
+
+    def prod(self, vf, control):
+        """Product of the two."""
+        return jax.tree.map(lambda x: x * control, vf)
+
+
+def _within(terms: Any) -> Any:
+    """The terms of the solver within; diffrax wraps them for solves that run backwards, which these do not."""
+    return getattr(terms, "term", terms).terms
+
+
+class _Interpolation(dfx.AbstractLocalInterpolation):
+    """States and integrals within a step."""
+
+    t0: Any
+    t1: Any
+    inner: Any
+    kind: Any = eqx.field(static=True)
+    q: Float[Array, " integrals"]
+    samples: Float[Array, "integrals 5"]
+
+    def evaluate(self, t0, t1=None, left: bool = True):
+        """Dictionary of the states and integrals at a time; what only the ends of steps have is left out."""
+        del t1
+        z = self.kind(t0=self.t0, t1=self.t1, **self.inner).evaluate(t0, None, left)
+        h = self.t1 - self.t0
+        share = (t0 - self.t0) / jnp.where(h > 0, h, 1.0)
+        return {"z": z, "q": self.q + integral_over(self.samples, h, share)}
+
+
+class WatchedSolver(dfx.AbstractAdaptiveSolver, dfx.AbstractItoSolver):
+    """A solver whose state carries integrals and the memory of events beside the states of the system.
+
+    Parameters
+    ----------
+    solver : diffrax.AbstractAdaptiveSolver
+        Takes the steps.
+    tolerances : tuple of float, or None
+        Relative and absolute tolerance of the controller of a solve without noise: there steps are those of
+        `smooth_step`, and those that do not resolve what is integrated are refused.
+
+    Notes
+    -----
+    They travel with the state, and not in the solver's own, because diffrax differentiates what it saves of the state
+    in reverse mode too. A state is a dictionary: ``z`` of the system, ``q`` integrals, ``size`` integrals of absolute
+    values, ``excess`` 1 with the error of the integrals over what is allowed, ``memory`` of events.
+    """
+
+    solver: Any
+    tolerances: tuple[float, float] | None = eqx.field(static=True, default=None)
+
+    term_structure: ClassVar = WatchedTerm
+
+    @property
+    def interpolation_cls(self):  # pyright: ignore[reportIncompatibleVariableOverride]
+        """States by the interpolation of the solver within, integrals by that of what is integrated."""
+        kind = self.solver.interpolation_cls
+        return lambda **info: _Interpolation(kind=kind, **info)
+
+    def order(self, terms):
+        """See the solver within."""
+        return self.solver.order(_within(terms))
+
+    def strong_order(self, terms):
+        """See the solver within."""
+        return self.solver.strong_order(_within(terms))
+
+    def error_order(self, terms):
+        """See the solver within."""
+        return self.solver.error_order(_within(terms))
+
+    def init(self, terms, t0, t1, y0, args):
+        """No solver state."""
+        del terms, t0, t1, y0, args
+
+    def func(self, terms, t0, y0, args):
+        """The vector field."""
+        return terms.vf(t0, y0, args)
+
+    def step(self, terms, t0, t1, y0, args, solver_state, made_jump):
+        """One step, and what is to be remembered of it."""
+        del solver_state
+        t0, t1 = jnp.asarray(t0), jnp.asarray(t1)
+        of = self._smooth_step if self.tolerances is not None else self._noisy_step
+        piece, error, (q, samples), info, result = of(terms, t0, t1, y0["z"], args, made_jump)
+        h = t1 - t0
+        y1 = y0 | {"z": piece.y1, "q": y0["q"] + q}
+        y1["size"] = y0["size"] + integral_over(jnp.abs(samples), h)
+        y1["memory"] = watch_step(args.watch, args.scaled, args.stimulus, y0["memory"], piece)
+        out = jax.tree.map(jnp.zeros_like, y0) | {"z": error}
+        if self.tolerances is not None:
+            unresolved = jnp.maximum(
+                self._unresolved(piece, error), integral_error(samples, h, y0["size"])
+            )
+            out["excess"] = (
+                sum(self.tolerances) * unresolved[None]
+            )  # what the controller allows for a 1
+        return y1, out, dict(inner=info, q=y0["q"], samples=samples), None, result
+
+    def _unresolved(self, piece: Piece, error) -> Float[Array, ""]:
+        """Error of a step over a share of the change of the state in it: it bounds that of derivatives across kinks."""
+        rtol, atol = self.tolerances or (1.0, 1.0)
+        tolerance = atol + rtol * jnp.maximum(jnp.abs(piece.y0), jnp.abs(piece.y1))
+        change = optx.rms_norm((piece.y1 - piece.y0) / tolerance)
+        return optx.rms_norm(error / tolerance) / (_SHARE * change + _FLOOR)
+
+    def _smooth_step(self, terms, t0, t1, z0, args, made_jump):
+        """Dense output, error, integrals, what diffrax interpolates, and result of a step without noise."""
+        del terms, made_jump
+        driven = Driven(args.scaled, args.stimulus, args.watch)
+        step = smooth_step(driven, t0, t1, z0)
+        info = dict(y0=z0, y1=step.y, k=jnp.stack([step.k0, step.k1]))
+        piece = Piece(t0, _just_before(t0, t1), z0, step.y, step.k0, step.k1)
+        return piece, step.error, (step.q, step.samples), info, dfx.RESULTS.successful
+
+    def _noisy_step(self, terms, t0, t1, z0, args, made_jump):
+        """The same of a step with noise, behind the jumps at its start."""
+        z1, error, info, _, result = self.solver.step(
+            _within(terms), t0, t1, z0, args.inner, None, made_jump
+        )
+        piece = straight(t0, _just_before(t0, t1), self.solver.begin(args.inner, z0, t0), z1)
+        samples = jnp.zeros((0, 5), z1.dtype)
+        if args.watch.integrals:
+            samples = integrand(args.watch, args.scaled, args.stimulus, piece)
+        return piece, error, (integral_over(samples, t1 - t0), samples), info, result
+
+
+def _just_before(t0, t1) -> Float[Array, ""]:
+    """The end of a step on its own side of a corner."""
+    return jnp.maximum(eqxi.prevbefore(t1), t0)
+
+
+def begin_watched(watch: Watch, y0: Float[Array, " n"]) -> dict[str, Any]:
+    """State of a watched solve before its first step."""
+    none = jnp.zeros(len(watch.integrals), y0.dtype)
+    return {
+        "z": y0,
+        "q": none,
+        "size": none,
+        "excess": jnp.ones(1, y0.dtype),
+        "memory": begin_memory(watch, y0),
+    }
+
+
+def system_state(y: Any) -> Any:
+    """The state of the system, out of that of a watched or of any other solve."""
+    return y["z"] if isinstance(y, dict) else y
+
+
+def watched_norm(error: Any) -> Float[Array, ""]:
+    """Of the error of a watched state over its tolerance: that of the system, and that of the integrals."""
+    return jnp.maximum(optx.rms_norm(error["z"]), jnp.max(error["excess"]))

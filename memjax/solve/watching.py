@@ -1,0 +1,169 @@
+"""Events and integrals along the steps of a solve: what is remembered of each step."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array, Float
+
+from ..scaling import Scaled
+from ..watch import Watch
+from .signals import signal_values
+
+_NODES = np.array([0.0, 0.5 - (3 / 28) ** 0.5, 0.5, 0.5 + (3 / 28) ** 0.5, 1.0])
+"""Gauss-Lobatto nodes of a step: with the ends, where signals jump, and exact to the seventh power."""
+
+_WEIGHTS = np.array([1 / 20, 49 / 180, 16 / 45, 49 / 180, 1 / 20])
+_SIMPSON = np.array([1 / 6, 0.0, 2 / 3, 0.0, 1 / 6])
+
+# Column j: coefficients of the polynomial that is 1 at node j and 0 at the others, integrated from 0.
+_PRIMITIVE = np.linalg.inv(np.vander(_NODES, increasing=True)) / np.arange(1, 6)[:, None]
+
+RESOLVED = 1e-5
+"""Error of the integral over a step relative to the integral so far."""
+
+
+class Piece(NamedTuple):
+    """Dense output of a step: a cubic between its ends, or a straight line.
+
+    Parameters
+    ----------
+    early, late : Float[Array, ""]
+        Times just inside its ends [s], between which the stimulus is smooth.
+    y0, y1, k0, k1 : Float[Array, "n"]
+        Scaled states at the ends, and step times their slopes there.
+    """
+
+    early: Float[Array, "..."]
+    late: Float[Array, "..."]
+    y0: Float[Array, "... n"]
+    y1: Float[Array, "... n"]
+    k0: Float[Array, "... n"]
+    k1: Float[Array, "... n"]
+
+    def at(self, share) -> Float[Array, " n"]:
+        """State at a share of the step."""
+        change, s = self.y1 - self.y0, share
+        curve = (3 * change - 2 * self.k0 - self.k1) + s * (self.k0 + self.k1 - 2 * change)
+        return self.y0 + s * (self.k0 + s * curve)
+
+    def time(self, share) -> Float[Array, ""]:
+        """Time at a share of the step [s]."""
+        return self.early + share * (self.late - self.early)
+
+
+def straight(early, late, y0, y1) -> Piece:
+    """A step whose states are taken to lie on a straight line."""
+    return Piece(early, late, y0, y1, y1 - y0, y1 - y0)
+
+
+def begin_memory(watch: Watch, y0: Float[Array, " n"]) -> dict[str, Any]:
+    """What is known of events before the first step: whether each is armed, how often it came, and in which steps."""
+    zero = jnp.zeros((), y0.dtype)
+
+    def blank(size: int) -> Piece:
+        state = jnp.zeros((size, y0.shape[0]), y0.dtype)
+        time = jnp.full(size, jnp.inf, y0.dtype)
+        return Piece(time, time, state, state, state, state)
+
+    return {
+        n: {"armed": zero, "count": zero, "steps": blank(e.size)} for n, e in watch.events.items()
+    }
+
+
+def watch_step(
+    watch: Watch, scaled: Scaled, stimulus: Callable, memory: dict[str, Any], piece: Piece
+) -> dict[str, Any]:
+    """What is known of events after a step.
+
+    Notes
+    -----
+    An event that is armed fires in a step at whose end the signal is beyond the level; where in it is found after the
+    solve. At the start of a step the signal may have jumped.
+    """
+    names = tuple(e.signal for e in watch.events.values())
+    scaled, stimulus, watch = lax.stop_gradient((scaled, stimulus, watch))
+    ends = [
+        signal_values(scaled, stimulus, names, *lax.stop_gradient(end))
+        for end in ((piece.early, piece.y0), (piece.late, piece.y1))
+    ]
+    return {
+        n: _event_step(e, memory[n], piece, *(_oriented(e, end[e.signal]) for end in ends))
+        for n, e in watch.events.items()
+    }
+
+
+def _oriented(event, x):
+    """A signal as the event means it, so that it rises."""
+    return event.sign * (jnp.abs(x) if event.modulus else x)
+
+
+def _event_step(event, memory: dict[str, Any], piece: Piece, start, end) -> dict[str, Any]:
+    """See `watch_step`, for one event."""
+    level, rearm = event.sign * event.level, event.sign * event.rearm
+    slack = 1e-9 * (piece.late - piece.early)
+    entered = piece.early >= event.start - slack
+    was = (memory["armed"] > 0) & entered
+    armed = was | (entered & (start < rearm))
+    rise = end - start
+    share = jnp.clip((level - start) / jnp.where(rise == 0, 1.0, rise), 0.0, 1.0)
+    inside = piece.time(share) <= event.stop + slack
+    fires = inside & jnp.where(start >= level, was, armed & (end > level))
+    armed = (armed & ~fires) | (entered & (end < rearm))
+    count = memory["count"]
+    place = jnp.where(
+        fires, count.astype(jnp.int32), event.size
+    )  # beyond the room there is: dropped
+
+    def write(old, new):
+        new = jnp.where(fires, new, old[jnp.minimum(place, event.size - 1)])
+        return old.at[place].set(new, mode="drop")
+
+    steps = jax.tree.map(write, memory["steps"], piece)
+    kind = count.dtype
+    return {"armed": armed.astype(kind), "count": count + fires.astype(kind), "steps": steps}
+
+
+def integrand(
+    watch: Watch, scaled: Scaled, stimulus: Callable, piece: Piece
+) -> Float[Array, "integrals 5"]:
+    """What is integrated, at the nodes of a step."""
+    names = tuple(x.signal for x in watch.integrals.values())
+
+    def at(share):
+        found = signal_values(
+            scaled, stimulus, names, piece.time(share), scaled.project(piece.at(share))
+        )
+        every = watch.integrals.values()
+        return jnp.stack(
+            [jnp.abs(found[x.signal]) if x.modulus else found[x.signal] for x in every]
+        )
+
+    return jax.vmap(at, out_axes=1)(jnp.asarray(_NODES, piece.y0.dtype))
+
+
+def integral_over(
+    samples: Float[Array, "integrals 5"], h: Float[Array, ""], share: Float[Array, ""] | float = 1.0
+) -> Float[Array, " integrals"]:
+    """Integral from the start of a step of length `h` [s] to a share of it, of the polynomial through its nodes."""
+    if isinstance(share, float) and share == 1.0:
+        return h * (samples @ jnp.asarray(_WEIGHTS, samples.dtype))
+    powers = share ** jnp.arange(1, 6, dtype=samples.dtype)
+    return h * (samples @ (jnp.asarray(_PRIMITIVE, samples.dtype).T @ powers))
+
+
+def integral_error(
+    samples: Float[Array, "integrals 5"], h: Float[Array, ""], total: Float[Array, " integrals"]
+) -> Float[Array, ""]:
+    """Largest error of the integrals over a step of length `h` [s] relative to what is allowed.
+
+    `total` has the integrals of the absolute values so far.
+    """
+    rules = h * jnp.asarray(np.stack([_WEIGHTS - _SIMPSON, _WEIGHTS]), samples.dtype)
+    away, size = jnp.abs(samples @ rules[0]), jnp.abs(samples) @ rules[1]
+    allowed = RESOLVED * (total + size)
+    share = away / jnp.where(allowed > 0, allowed, 1.0)
+    return jnp.max(jnp.where(allowed > 0, share, 0.0), initial=0.0)

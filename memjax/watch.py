@@ -1,0 +1,253 @@
+"""What a solve watches between its rows: crossings of levels, and integrals over time."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import equinox as eqx
+import jax.core
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from .errors import BoundsError, ModelError, SolveError
+
+Number = float | int | Float[Array, ""]
+"""A number, or one that is traced."""
+
+DIRECTIONS = {"rising": 1, "falling": -1}
+"""Sign of the slope of a signal that crosses in each direction."""
+
+
+class Event(eqx.Module):
+    """Times at which a signal crosses a level, to be found during a solve.
+
+    Parameters
+    ----------
+    signal : str
+        ``v``, ``i`` (at the instrument), ``v_device``, ``i_device``, ``power``, a state, or a component of a vector
+        state (``x[2]``); of a circuit also each node (``gate.v``) and ``power:ELEMENT``.
+    level : float
+        Level, in the unit of the signal.
+    direction : {"rising", "falling"}
+        In which direction it is crossed.
+    rearm : float, optional
+        Level on the near side of `level` that the signal has to pass before the next crossing counts (hysteresis);
+        `level` itself by default.
+    size : int
+        How many crossings of each sweep are kept; all are counted.
+    modulus : bool
+        Whether the absolute value of the signal is meant, as for the current of a bipolar device.
+    start, stop : float
+        Window [s] within the sweep. Best at corners of the stimulus, on which steps land.
+
+    Raises
+    ------
+    BoundsError
+        For a direction that is none, a size below 1, or a re-arming level beyond the level.
+    """
+
+    signal: str = eqx.field(static=True)
+    level: Number
+    direction: str = eqx.field(static=True, default="rising")
+    rearm: Number | None = None
+    size: int = eqx.field(static=True, default=1)
+    modulus: bool = eqx.field(static=True, default=False)
+    start: Number = 0.0
+    stop: Number = np.inf
+
+    def __check_init__(self):
+        where = f"Event({self.signal!r})"
+        if self.direction not in DIRECTIONS:
+            raise BoundsError(
+                f"direction = {self.direction!r}", where=where, allowed=", ".join(DIRECTIONS)
+            )
+        if isinstance(self.size, bool) or not isinstance(self.size, int) or self.size < 1:
+            raise BoundsError(f"size = {self.size!r}", where=where, allowed="a whole number >= 1")
+        numbers = (
+            self.level,
+            self.start,
+            self.stop,
+            *([self.rearm] if self.rearm is not None else []),
+        )
+        if not all(isinstance(x, int | float) for x in numbers):
+            return
+        if np.isnan(numbers).any() or not np.isfinite(self.level) or not self.start < self.stop:
+            raise BoundsError(
+                f"level = {self.level:g}, window {self.start:g} to {self.stop:g} s",
+                where=where,
+                allowed="a finite level, start < stop",
+            )
+        if self.rearm is not None and self.sign * self.rearm > self.sign * self.level:
+            side = "at or below" if self.sign == 1 else "at or above"
+            raise BoundsError(
+                f"rearm = {self.rearm:g} for level = {self.level:g}",
+                where=where,
+                allowed=f"rearm {side} level",
+            )
+
+    @property
+    def sign(self) -> int:
+        """1 for a rising signal, -1 for a falling one."""
+        return DIRECTIONS[self.direction]
+
+
+class Integral(eqx.Module):
+    """Integral of a signal over time from the start of each sweep, carried by the solve.
+
+    Parameters
+    ----------
+    signal : str
+        As for `Event`: ``i`` gives the charge [C], ``power`` the energy that the source delivers [J],
+        ``power:ELEMENT`` the energy that an element takes up.
+    modulus : bool
+        Whether its absolute value is integrated.
+    """
+
+    signal: str = eqx.field(static=True)
+    modulus: bool = eqx.field(static=True, default=False)
+
+
+class TimeAbove(eqx.Module):
+    """Time for which a signal is above a level, from its crossings [s].
+
+    Parameters
+    ----------
+    signal, level, modulus
+        As for `Event`.
+    size : int
+        Stretches above the level that there is room for; with more of them the time is NaN.
+    """
+
+    signal: str = eqx.field(static=True)
+    level: Number
+    modulus: bool = eqx.field(static=True, default=False)
+    size: int = eqx.field(static=True, default=16)
+
+    def crossings(self) -> tuple[Event, Event]:
+        """The crossings that begin and end each stretch."""
+        about: dict[str, Any] = dict(modulus=self.modulus, size=self.size)
+        return (
+            Event(self.signal, self.level, **about),
+            Event(self.signal, self.level, direction="falling", **about),
+        )
+
+
+class Crossing(eqx.Module):
+    r"""Crossings of one event in every member and sweep of a trace.
+
+    Parameters
+    ----------
+    t : Float[Array, "members sweeps size"]
+        Times within the sweep [s], increasing; infinite beyond the last one.
+    v, i : Float[Array, "members sweeps size"]
+        Voltage [V] and current [A] at the instrument at these times; NaN beyond the last one.
+    state : dict of str to Float[Array, "members sweeps size ..."]
+        States at these times [SI].
+    count : Int[Array, "members sweeps"]
+        How many crossings there were; where it exceeds the size, the last ones are not in `t`.
+    tangential : Bool[Array, "members sweeps size"]
+        Where the signal only touches the level, as far as the solve can tell: the time has no derivative, and gives
+        NaN when it is differentiated.
+    jump : Bool[Array, "members sweeps size"]
+        Where the signal jumps across the level, at a jump of the stimulus or of the state: the time is that of the
+        jump and does not move with the parameters of the device.
+
+    Notes
+    -----
+    With the signal :math:`g(t, y, u, \theta)` the time t* solves :math:`g = level`, and its derivative is that of the
+    implicit function,
+
+    .. math:: \frac{dt^*}{d\theta} = -\frac{dg/d\theta|_{t^*}}{dg/dt|_{t^*}},
+
+    in forward and reverse mode. Values at the crossing move with it: that of `v` is dV/dt dt*/dtheta for a
+    swept voltage, so that a switching voltage in volts can be differentiated. They hold as long as no crossing comes
+    or goes.
+    """
+
+    t: Float[Array, "members sweeps size"]
+    v: Float[Array, "members sweeps size"]
+    i: Float[Array, "members sweeps size"]
+    state: dict[str, Float[Array, "members sweeps size ..."]]
+    count: Int[Array, "members sweeps"]
+    tangential: Bool[Array, "members sweeps size"]
+    jump: Bool[Array, "members sweeps size"]
+
+    def complete(self) -> "Crossing":
+        """The crossings themselves, if there was room for all of them.
+
+        Raises
+        ------
+        SolveError
+            It says what size is needed.
+        """
+        most = (
+            self.count if isinstance(self.count, jax.core.Tracer) else np.max(self.count, initial=0)
+        )
+        if not isinstance(most, jax.core.Tracer) and most > self.t.shape[-1]:
+            raise SolveError(
+                f"{most} crossings where there is room for {self.t.shape[-1]}",
+                where="events",
+                fix=f"Event(..., size={most})",
+            )
+        return self
+
+
+class Watch(eqx.Module):
+    """Events and integrals of one sweep.
+
+    Parameters
+    ----------
+    events : dict of str to Event
+        By name.
+    integrals : dict of str to Integral
+        By name.
+    """
+
+    events: dict[str, Event]
+    integrals: dict[str, Integral]
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """Names of all signals, each once."""
+        every = [*self.events.values(), *self.integrals.values()]
+        return tuple(dict.fromkeys(x.signal for x in every))
+
+
+def checked_watch(
+    events: Mapping[str, Event], integrals: Mapping[str, Integral | TimeAbove]
+) -> Watch:
+    """What a sweep watches; times above a level become the crossings that they are made of.
+
+    Raises
+    ------
+    ModelError
+        For what is no event or no integral.
+    """
+    every = dict(events)
+    for name, x in integrals.items():
+        if isinstance(x, TimeAbove):
+            every |= dict(zip(above_names(name), x.crossings(), strict=True))
+    plain = {n: x for n, x in integrals.items() if not isinstance(x, TimeAbove)}
+    for kind, allowed, named in (("event", Event, every), ("integral", Integral, plain)):
+        for name, x in named.items():
+            if not isinstance(x, allowed):
+                raise ModelError(
+                    f"{kind} {name!r} is a {type(x).__name__}",
+                    where=f"{kind}s of simulate",
+                    allowed="mj.Event" if kind == "event" else "mj.Integral, mj.TimeAbove",
+                )
+    numbers = lambda x: jnp.asarray(x, jnp.result_type(float))  # noqa: E731
+    return Watch({n: _as_arrays(x, numbers) for n, x in every.items()}, plain)
+
+
+def _as_arrays(event: Event, numbers: Any) -> Event:
+    """An event whose numbers are arrays, so that those of several sweeps can be stacked."""
+    rearm = event.level if event.rearm is None else event.rearm
+    values = [numbers(x) for x in (event.level, rearm, event.start, event.stop)]
+    pick = lambda e: [e.level, e.rearm, e.start, e.stop]  # noqa: E731
+    return eqx.tree_at(pick, event, values, is_leaf=lambda x: x is None)
+
+
+def above_names(name: str) -> tuple[str, str]:
+    """Names of the crossings that a `TimeAbove` is made of."""
+    return f"{name}/rise", f"{name}/fall"

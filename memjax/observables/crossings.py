@@ -29,18 +29,18 @@ _GRID = 2001
 
 def _waveform(stimulus: AbstractStimulus) -> tuple[np.ndarray, np.ndarray]:
     """Times [s] and values of a stimulus: at its corners, just inside them, and between."""
-    corners = stimulus.breakpoints()
-    if isinstance(corners, jax.core.Tracer) or isinstance(stimulus.duration, jax.core.Tracer):
+    if any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(stimulus)):
         raise StimulusError(
-            "a stimulus whose times are traced",
+            "a stimulus with traced numbers",
             where="events",
-            allowed="known times",
+            allowed="known numbers",
             fix="make the events of a stimulus with numbers, and simulate the traced one with them",
         )
-    end = float(stimulus.duration)
-    t = np.unique(np.concatenate([np.linspace(0.0, end, _GRID), np.asarray(corners, float)]))
+    end, corners = float(stimulus.duration), np.asarray(stimulus.breakpoints(), float)
+    t = np.unique(np.concatenate([np.linspace(0.0, end, _GRID), corners]))
     t = t[(t >= 0) & (t <= end)]
-    return t, np.asarray(jax.vmap(stimulus)(jnp.asarray(t)))
+    with jax.ensure_compile_time_eval():  # known numbers, under transformations too
+        return t, np.asarray(jax.vmap(stimulus)(jnp.asarray(t)))
 
 
 def switching_events(
@@ -194,7 +194,7 @@ def switching_voltage(
 def hold_voltage(
     data: Any, *, leg: int = 0, hold_threshold: float = HOLD_THRESHOLD
 ) -> Float[Array | np.ndarray, "..."]:
-    r"""Hold voltage: \|v\| at which \|i\| falls below the hold-threshold on the falling branch; as `switching_voltage`."""
+    r"""Hold voltage: \|v\| at which \|i\| falls below the hold-threshold, falling; as `switching_voltage`."""
     if isinstance(data, Trace):
         crossing = _crossing(data, f"hold/{leg}", "switching_events")
         return jnp.abs(_first(crossing, crossing.v))

@@ -1,0 +1,1 @@
+"""Derivatives of events and integrals."""

@@ -72,3 +72,7 @@ class OutputError(MemjaxError):
 
 class NetworkError(MemjaxError):
     """Groups, connections and records make no network, or it does not fit the machine."""
+
+
+class StepWarning(UserWarning):
+    """A fixed step is too long for the rates that a run met, or could not be compared with them."""

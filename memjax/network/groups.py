@@ -1,7 +1,7 @@
 """Groups of a network: neurons that are circuits, and sources of spikes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace as replace_fields
 from typing import Any
 
 import numpy as np
@@ -128,6 +128,13 @@ class Neurons:
             )
         return {p: given.get(p, 0.0) for p in ports}
 
+    def outline(self) -> "Neurons":
+        """The same without numbers of single neurons: values that differ are the largest, sources and starts zero."""
+        most = {k: np.max(x) for k, x in self.values.items()}
+        return replace_fields(
+            self, values=most, start={}, bias=dict.fromkeys(self.circuit.ports, 0.0)
+        )
+
     @classmethod
     def drawn(cls, population: Population, *, n: int, seed: int = 0, **options: Any) -> "Neurons":
         """Neurons whose parameters are drawn from a population of circuits.
@@ -205,6 +212,10 @@ class Poisson:
         if self.interval is not None and not (np.isfinite(self.interval) and self.interval > 0):
             raise NetworkError(f"interval = {self.interval!r} s", where=where, allowed="> 0 s")
 
+    def outline(self) -> "Poisson":
+        """The same without its rates."""
+        return replace_fields(self, rate=0.0 if self.interval is None else np.zeros((1, self.n)))
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SpikeList:
@@ -246,6 +257,10 @@ class SpikeList:
             raise NetworkError(
                 "a time that is negative or not finite", where=where, allowed=">= 0 s"
             )
+
+    def outline(self) -> "SpikeList":
+        """The same without its spikes."""
+        return replace_fields(self, source=np.zeros(0, np.int32), time=np.zeros(0))
 
     def steps(self, dt: float) -> Int[np.ndarray, " spikes"]:
         """Numbers of the steps at whose ends they fire."""

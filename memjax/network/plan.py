@@ -22,6 +22,9 @@ BLOCK = 512
 LONGEST = 256
 """Steps between two exchanges of spikes at most: arrivals of that many are laid out beforehand."""
 
+TABLES_OF_DEVICES = ("edge", "post", "first_in", "edge_in")
+"""Tables of connections whose weights are devices."""
+
 _NEAR = 1e-3
 """Share of a step by which a time may miss a multiple of it."""
 
@@ -57,6 +60,28 @@ class Clock:
                 fix="change it, or say another exchange interval (in steps)",
             )
         return n
+
+
+def record_steps(at: Clock, every: float | None) -> int:
+    """Steps from one record of states to the next; those between two exchanges by default.
+
+    Raises
+    ------
+    NetworkError
+        If it is no multiple of the step.
+    """
+    if every is None:
+        return at.steps
+    n = round(every / at.dt) if math.isfinite(every) else 0
+    if not 1 <= n < 2**31 or abs(every / at.dt - n) > _NEAR:
+        near = max(n, 1) * at.dt
+        raise NetworkError(
+            f"every = {every:g} s",
+            where="record",
+            allowed=f"a multiple of dt = {at.dt:g} s",
+            fix=f"every = {near:g} s",
+        )
+    return n
 
 
 def clock(dt: float, projections: Sequence[Projection], steps: int | None) -> Clock:
@@ -133,6 +158,15 @@ class Rows:
     edge_in: Int[np.ndarray, "shards edges"] | None = None
     longest_in: int = 0
 
+    def outline(self) -> "Rows":
+        """The same without its tables: what a program holds as constants."""
+        none = np.zeros((0, 0), np.int32)
+        own = {n: none for n in TABLES_OF_DEVICES if getattr(self, n) is not None}
+        devices, weight = self.devices, np.zeros((0,) * self.weight.ndim)
+        if isinstance(devices, DriftWeights):
+            devices = replace(devices, start=None)
+        return replace(self, first=none, target=none, weight=weight, devices=devices, **own)
+
 
 @dataclass(frozen=True, eq=False)
 class Layout:
@@ -166,6 +200,15 @@ class Layout:
             .reshape(self.blocks, -1)
             .astype(dtype)
         )
+
+    def parameters(self, dtype) -> dict[str, Any]:
+        """Parameters that differ, and the constant part of each driven source, in blocks."""
+        both = {"values": self.group.values, "bias": self.group.biases}
+        return {k: {n: self.lanes(x, dtype) for n, x in of.items()} for k, of in both.items()}
+
+    def outline(self) -> "Layout":
+        """The same without numbers of single neurons."""
+        return replace(self, group=self.group.outline())
 
 
 def layout(group: Neurons, projections: Sequence[Projection], shards: int) -> Layout:
@@ -329,6 +372,15 @@ class Plan:
     rows: list[tuple[str, str, int, Rows]] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     shards: int = 1
+
+    def outline(self) -> "Plan":
+        """The same without tables and numbers of single members: what a program holds as constants."""
+        layouts = {n: x.outline() for n, x in self.layouts.items()}
+        groups = {
+            n: layouts[n].group if n in layouts else g.outline() for n, g in self.groups.items()
+        }
+        rows = [(pre, post, receptor, r.outline()) for pre, post, receptor, r in self.rows]
+        return replace(self, groups=groups, layouts=layouts, rows=rows)
 
     def memory(self, name: str) -> int:
         """Exchanges for which spikes of a group are kept."""

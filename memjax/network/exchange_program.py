@@ -209,10 +209,11 @@ class ExchangeProgram:
             block, own = self.plan.layouts[name].block, fixed["groups"][name]
             own = {k: own[k] for k in ("values", "bias", "key")}
             tree = (own, before[name]["parts"], before[name]["input"])
-            lanes, at, here = self._watched_lanes(name, tree)
+            (own, parts, inputs), at, here = self._watched_lanes(name, tree)
             place = at // block * (steps * block) + at % block
             place = place[None, :] + block * jnp.arange(steps, dtype=at.dtype)[:, None]
-            shown = self.neurons[name].path(*lanes, [x[place] for x in arrivals[name]], first)
+            arriving = [x[place] for x in arrivals[name]]
+            shown = self.neurons[name].path(own, parts, inputs, arriving, first)
             row = every - 1 - first % every + every * jnp.arange(self._rows, dtype=jnp.int32)
             row = jnp.minimum(row, steps - 1)  # the rest is not read
             rows[name] = {k: lax.psum(jnp.where(here, x[row], 0), AXIS) for k, x in shown.items()}
@@ -264,7 +265,7 @@ class ExchangeProgram:
             (-1, self.plan.clock.steps, self.plan.layouts[name].block),
         )
         arriving = [x.reshape(blocks) for x in arrivals]
-        advance = lambda x: program.chunk(*x, first, each)  # noqa: E731
+        advance = lambda x: program.chunk(x[0], x[1], x[2], first, each)  # noqa: E731
         state, count, slots, rates = lax.map(advance, (own, state, arriving))
         slots = slots.reshape(-1, each)
         here = listed(slots, count, lax.axis_index(AXIS) * slots.shape[0], room)

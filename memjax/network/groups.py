@@ -65,7 +65,8 @@ class Neurons:
     values : mapping of str to Float[np.ndarray, "n"]
         Parameters that differ [SI].
     start : mapping of str to float or Float[np.ndarray, "n"]
-        States at the beginning [SI]; those at rest by default.
+        States at the beginning [SI], as the `states` of a `Recording` or the end of a trace; those that it does not
+        name are at rest.
     env : Environment
         Temperature.
 
@@ -105,12 +106,20 @@ class Neurons:
                 allowed=", ".join(states),
             )
         for name, x in {**self.values, **self.start, **self.biases}.items():
-            if np.ndim(x) > 1 or (np.ndim(x) == 1 and len(x) != self.n):
+            if np.ndim(x) > 1 or (np.ndim(x) == 1 and len(x) not in (1, self.n)):
                 raise NetworkError(
                     f"{np.shape(x)} numbers for {name}", where=where, allowed=f"one, or {self.n}"
                 )
             if not np.all(np.isfinite(x)):
                 raise NetworkError(f"{name} is not finite", where=where)
+        for spec in self.circuit.specs:
+            x, (low, high) = np.asarray(self.start.get(spec.name, spec.bounds[0])), spec.bounds
+            if not np.all((x >= low) & (x <= high)):
+                raise NetworkError(
+                    f"{spec.name} = {np.min(x):g} to {np.max(x):g} {spec.unit}",
+                    where=f"start of {where}",
+                    allowed=f"{low:g} to {high:g} {spec.unit}",
+                )
         if self.values:
             check_bounds(replace(self.circuit, dict(self.values), where=where))
 

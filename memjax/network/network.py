@@ -16,17 +16,6 @@ from .plan import Clock, checked, clock, plan
 from .projection import Projection
 
 
-class _Layout:
-    """What a network holds between runs: its engine. A copy of a network begins without one."""
-
-    def __init__(self):
-        self.devices: list | None = None
-        self.engine: Any = None
-
-    def __reduce__(self) -> tuple:
-        return _Layout, ()
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Network:
     """Groups of neurons and sources, and the projections between them.
@@ -49,8 +38,8 @@ class Network:
         "float32" or "float64" (where JAX has it enabled).
     """
 
-    # Beside the fields, so that neither equality, digest nor `vars` know of it.
-    __slots__ = ("__dict__", "__weakref__", "_layout")
+    # The engine of the last run stands beside the fields: neither digest, copies nor `vars` know of it.
+    __slots__ = ("__dict__", "__weakref__", "_engine")
 
     groups: Sequence[Group]
     projections: Sequence[Projection] = ()
@@ -70,7 +59,6 @@ class Network:
                 allowed="float32, or float64 with jax_enable_x64",
                 where="Network",
             )
-        object.__setattr__(self, "_layout", _Layout())
         checked(self.groups, self.projections)
         clock(self.dt, self.projections, self.exchange_steps)
 
@@ -106,11 +94,14 @@ class Network:
         NetworkError
             If it does not fit, see `memjax.network.estimate`.
         """
-        devices = list(devices)
-        if self._layout.devices != devices:
+        devices, engine = list(devices), getattr(self, "_engine", None)
+        if engine is None or engine.devices != devices:
             check_memory(self, devices)
             about: dict[str, Any] = dict(dt=self.dt, steps=self.exchange_steps, dtype=self.dtype)
             whole = plan(self.groups, self.projections, shards=len(devices), **about)
-            self._layout.engine = Engine(whole, seed=self.seed, devices=devices, dtype=self.dtype)
-            self._layout.devices = devices
-        return self._layout.engine
+            engine = Engine(whole, seed=self.seed, devices=devices, dtype=self.dtype)
+            object.__setattr__(self, "_engine", engine)
+        return engine
+
+    def __getstate__(self) -> dict[str, Any]:
+        return dict(vars(self))

@@ -193,7 +193,7 @@ class NeuronProgram:
 
     def _shift(self, own: State, parts: State, inputs: list) -> State:
         """What a solver adds to scaled states as a trace shows them."""
-        system = self.own(own["values"]).system
+        system: Any = self.own(own["values"]).system
         state = {s.name: parts[s.name] * s.scale for s in system.specs}
         seen = system.solved(state, self.drive(system, parts, inputs, own["bias"]))
         return {s.name: (seen[s.name] - state[s.name]) / s.scale for s in system.specs}

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
+from ..circuit import Circuit
 from ..errors import NetworkError
 from .groups import Group, Neurons
 from .projection import Projection, Receptor
@@ -48,6 +49,19 @@ class Clock:
     def exchange(self) -> float:
         """Time between two exchanges [s]."""
         return self.dt * self.steps
+
+    def check_steps(self, time: float, *, where: str) -> None:
+        """Refuse a time that is no multiple of the step, see `clock`.
+
+        Raises
+        ------
+        NetworkError
+            With the step.
+        """
+        n = round(time / self.dt)
+        if n < 1 or abs(time / self.dt - n) > _NEAR:
+            allowed = f"a multiple of dt = {self.dt:g} s"
+            raise NetworkError(f"{time:g} s", where=where, allowed=allowed)
 
     def exchanges(self, time: float, *, where: str) -> int:
         """A time as so many exchanges."""
@@ -102,10 +116,8 @@ def clock(dt: float, projections: Sequence[Projection], steps: int | None) -> Cl
     times += [(p.receptor.width, f"width of {p.where}") for p in projections if p.receptor.width]
     common = 0
     for time, where in times:
-        n = round(time / dt)
-        if n < 1 or abs(time / dt - n) > _NEAR:
-            raise NetworkError(f"{time:g} s", where=where, allowed=f"a multiple of dt = {dt:g} s")
-        common = math.gcd(common, n)
+        Clock(dt, 1).check_steps(time, where=where)
+        common = math.gcd(common, round(time / dt))
     free = [p.edges.delay.min() / dt for p in projections if p.edges.delay is not None]
     if common == 0:
         common = max(int(min([LONGEST, *free])), 1)
@@ -211,26 +223,34 @@ class Layout:
         return replace(self, group=self.group.outline())
 
 
+def check_receptor(receptor: Receptor, circuit: Circuit, *, where: str) -> None:
+    """Refuse a driven source that a circuit does not have, and a reversal voltage at a voltage source.
+
+    Raises
+    ------
+    NetworkError
+        With what is allowed.
+    """
+    ports, port = circuit.ports, receptor.port
+    if port is not None and port not in ports:
+        allowed = ", ".join(ports)
+        raise NetworkError(f"no driven source {port!r}", where=where, allowed=allowed)
+    quantity = circuit.quantities[ports.index(port or ports[0])]
+    if receptor.reversal is not None and quantity != "current":
+        raise NetworkError(
+            f"a reversal voltage at a {quantity} source",
+            where=where,
+            allowed="a current source, whose node has a voltage of its own",
+        )
+
+
 def layout(group: Neurons, projections: Sequence[Projection], shards: int) -> Layout:
     """How a group lies in memory; the block does not depend on the number of shards."""
     block = min(BLOCK, -(-group.n // 16) * 16)
     blocks = -(-group.n // block)
     own = dict.fromkeys(_kind(p.receptor) for p in projections if p.post == group.name)
-    ports = group.circuit.ports
     for r in own:
-        if r.port is not None and r.port not in ports:
-            raise NetworkError(
-                f"no driven source {r.port!r}",
-                where=f"group {group.name!r}",
-                allowed=", ".join(ports),
-            )
-        quantity = group.circuit.quantities[ports.index(r.port or ports[0])]
-        if r.reversal is not None and quantity != "current":
-            raise NetworkError(
-                f"a reversal voltage at a {quantity} source",
-                where=f"group {group.name!r}",
-                allowed="a current source, whose node has a voltage of its own",
-            )
+        check_receptor(r, group.circuit, where=f"group {group.name!r}")
     return Layout(group, block, -(-blocks // shards) * shards, tuple(own))
 
 
@@ -387,8 +407,14 @@ class Plan:
         return max([r.exchanges for pre, _, _, r in self.rows if pre == name], default=0) + 1
 
 
-def _check_circuits(p: Projection, groups: Mapping[str, Group]) -> None:
-    """Refuse weights that are no devices of one circuit per edge."""
+def check_circuits(p: Projection, groups: Mapping[str, Group]) -> None:
+    """Refuse weights that are no devices of one circuit per edge.
+
+    Raises
+    ------
+    NetworkError
+        With what is allowed.
+    """
     own = groups.get(p.weight.group)
     if not isinstance(own, Neurons) or own.n != len(p.edges):
         raise NetworkError(
@@ -427,7 +453,7 @@ def checked(groups: Sequence[Group], projections: Sequence[Projection]) -> dict[
                 f"{p.post!r} is a source", where=p.where, allowed="neurons as target"
             )
         if isinstance(p.weight, ConductanceOf):
-            _check_circuits(p, by_name)
+            check_circuits(p, by_name)
     return by_name
 
 

@@ -87,11 +87,14 @@ def load_network(path: str | Path, *, seed: int | None = None) -> NetworkFile:
         t.note("groups", "no groups", allowed="one or more")
     projections: list[Projection] = []
     for k, inner in enumerate(t.tables("projections")):
+        before = len(projections)
         with inner.at():
             own_seed = int(np.random.SeedSequence([chosen, k]).generate_state(1)[0])
             projections.append(read_projection(inner, groups, sketches, own_seed))
             _check_devices(inner, projections[-1], groups)
-        _check_times(inner, None if dt is None else Clock(dt, steps or 1))
+        if dt is not None:
+            whole = projections[-1] if len(projections) > before else None
+            _check_times(inner, whole, Clock(dt, steps or 1))
     watch, every = _records(t.table("record", {}), sketches, dt)
     t.strangers()
     source.check(NetworkError)
@@ -122,14 +125,21 @@ def _check_devices(t: Table, p: Projection, groups: Mapping[str, Group | None]) 
             check_circuits(p, known)
 
 
-def _check_times(t: Table, at: Clock | None) -> None:
-    """Note times that are no multiples of the step, or of the exchange interval where the file says how long it is."""
-    for key in ("delay", "width"):
-        time = t.content.get(key)
-        if at is None or not POSITIVE.fits(time):
-            continue
-        with t.at(key):
-            (at.exchanges if at.steps > 1 else at.check_steps)(float(time), where="")
+def _check_times(t: Table, p: Projection | None, at: Clock) -> None:
+    """Note times that are no multiples of the step, or of the exchange interval where the file says how long it is.
+
+    Of a projection that is wrong itself (None) those times that its table names are judged.
+    """
+    times = {k: t.content.get(k) for k in ("delay", "width")}
+    rule = t.content.get("connect")
+    if isinstance(rule, dict) and rule.get("rule") in ("by_distance", "file"):
+        times["delay"] = None  # edges may have delays of their own, of any length
+    if p is not None and p.edges.delay is None:
+        times["delay"] = p.delay
+    for key, time in times.items():
+        if POSITIVE.fits(time):
+            with t.at(key):
+                (at.exchanges if at.steps > 1 else at.check_steps)(POSITIVE.made(time), where="")
 
 
 def _records(

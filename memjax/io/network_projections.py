@@ -84,7 +84,7 @@ def read_projection(
     if receptor is not None and b.circuit is not None:
         with t.at("port" if port is not None and port not in b.circuit.ports else ""):
             check_receptor(receptor, b.circuit, where="")
-    edges, listed = _edges(t, connect, wiring, a.n, b.n, names=(pre, post))
+    edges, listed = _edges(t, connect, wiring, (pre, a.n), (post, b.n))
     if t.has("delay") and rule == "file" and edges is not None and edges.delay is not None:
         t.note("delay", f"{delay:g} s beside a column delay_s", allowed="one of them")
     if edges is not None and (listed is None) != t.has("weight"):
@@ -115,14 +115,13 @@ def _receptor(t: Table, port: str | None) -> Receptor | None:
 
 
 def _edges(
-    t: Table, connect: Table, wiring: "Wiring | None", *sizes: int | None, names: tuple
+    t: Table, connect: Table, wiring: "Wiring | None", pre: tuple, post: tuple
 ) -> tuple[Edges | None, Any]:
-    """Edges, and weights that come with them; none where the rule or a group is not known."""
-    n_pre, n_post = sizes
-    if wiring is None or connect.wrong or n_pre is None or n_post is None:
+    """Edges, and weights that come with them; none where the rule or a group, its name and size, is not known."""
+    if wiring is None or connect.wrong or None in (*pre, *post):
         return None, None
     with t.at():
-        return wiring(Ends(*map(str, names), n_pre, n_post))
+        return wiring(Ends(pre[0], post[0], pre[1], post[1]))
     return None, None
 
 

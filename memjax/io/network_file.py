@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -99,8 +100,9 @@ def load_network(path: str | Path, *, seed: int | None = None) -> NetworkFile:
     t.strangers()
     source.check(NetworkError)
     members = [g for g in groups.values() if g is not None]
+    step: Any = dt  # a number, or it would have been noted
     network = Network(
-        groups=members, projections=projections, dt=dt, seed=chosen, exchange_steps=steps
+        groups=members, projections=projections, dt=step, seed=chosen, exchange_steps=steps
     )
     network.exchanges(duration)  # refuses what has too many steps
     return NetworkFile(

@@ -341,7 +341,7 @@ def test_errors_of_all_stages_stand_in_one_line_each(load, tmp_path):
     wired = PROJECTION.replace(
         'rule = "fixed_fan_in", fan_in = 2', 'rule = "file", file = "edges.csv"'
     )
-    lost = PROJECTION.replace('"exc"', '"inh"') + "delay = 1.5e-5\n"
+    lost = PROJECTION.replace('"exc"', '"lost"') + "delay = 1.5e-5\n"
     with pytest.raises(NetworkError) as caught:
         load(
             neuron,
@@ -358,7 +358,7 @@ def test_errors_of_all_stages_stand_in_one_line_each(load, tmp_path):
         r"r_in.r = -1.0 ohm; in groups.exc.values; allowed: ",
         r"rate = 100000 1/s; in groups.in; allowed: below ",
         r"post = 4; in .*edges.csv, line 3 of projections\[0\]; allowed: 0 to 3",
-        r"'inh'; in projections\[1\].post; allowed: exc",
+        r"'lost'; in projections\[1\].post; allowed: exc",
         r"1.5e-05 s; in projections\[1\].delay; allowed: a multiple of dt = 1e-05 s",
         r"neuron 9; in record.watch.exc; allowed: 0 to 3",
         r"every = 2.5e-05 s; in record of record.every|every = 2.5e-05 s; in record.every; allowed: a multiple",

@@ -86,6 +86,9 @@ class Neurons:
 
     def __post_init__(self):
         _counted(self.name, self.n)
+        object.__setattr__(
+            self, "start", dict(self.start)
+        )  # a trace's end has only keys and values
         where = f"group {self.name!r}"
         if not isinstance(self.circuit, Circuit):
             raise NetworkError(

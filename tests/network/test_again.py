@@ -158,6 +158,19 @@ def _time_to_close(residue: float) -> float:
     return scipy.integrate.solve_ivp(rates, (0.0, 0.01), (0.0, residue), **about).t[-1]
 
 
+class _EndOfATrace:
+    """What a mapping has to have: keys, and a value for each."""
+
+    def __init__(self, states: dict):
+        self.states = states
+
+    def keys(self):
+        return self.states.keys()
+
+    def __getitem__(self, name: str):
+        return self.states[name]
+
+
 def test_a_neuron_with_a_residue_fires_earlier():
     """States of another run are a start; the residue that earlier spikes left shortens the time to the next one."""
     circuit = one_memristor(output_stage=False)
@@ -175,7 +188,7 @@ def test_a_neuron_with_a_residue_fires_earlier():
     for name, x in fresh.states["cells"].items():
         np.testing.assert_allclose(begun[name], x, rtol=1e-6)
     rest = {"memristor.f": np.zeros(1), "memristor.r": np.array([0.3])}  # of a trace of one member
-    both = nw.Network(groups=[nw.Neurons(**about, start=rest)], dt=5e-7)
+    both = nw.Network(groups=[nw.Neurons(**about, start=_EndOfATrace(rest))], dt=5e-7)
     number, when = nw.run(both, 0.01).spikes["cells"]
     np.testing.assert_allclose([when[number == k][0] for k in range(2)], first[1])
     with pytest.raises(

@@ -1,5 +1,7 @@
 """Exceptions of memjax: every one says what is wrong, where, what is allowed and how to mend it."""
 
+from collections.abc import Sequence
+
 
 class MemjaxError(Exception):
     """Base of all errors that memjax raises on purpose.
@@ -14,16 +16,34 @@ class MemjaxError(Exception):
         What would have been accepted.
     fix : str, optional
         What to do about it.
+    others : sequence of MemjaxError
+        What is wrong beside it.
 
     Notes
     -----
-    The message is ``WHAT, WHERE, ALLOWED, FIX`` on one line, as the command line prints it.
+    The message is ``WHAT, WHERE, ALLOWED, FIX`` on one line, and after it those of others, each behind "also"; the
+    command line prints them one a line.
+
+    Attributes
+    ----------
+    lines : tuple of str
+        The messages, one for each error.
     """
 
-    def __init__(self, what: str, *, where: str = "", allowed: str = "", fix: str = ""):
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str = "",
+        allowed: str = "",
+        fix: str = "",
+        others: "Sequence[MemjaxError]" = (),
+    ):
         self.what, self.where, self.allowed, self.fix = what, where, allowed, fix
         parts = [what, where and f"in {where}", allowed and f"allowed: {allowed}", fix]
-        super().__init__("; ".join(" ".join(p.split()) for p in parts if p))
+        own = "; ".join(" ".join(p.split()) for p in parts if p)
+        self.lines = (own, *(line for error in others for line in error.lines))
+        super().__init__("; also ".join(self.lines))
 
 
 class UnitError(MemjaxError):
@@ -72,3 +92,7 @@ class OutputError(MemjaxError):
 
 class NetworkError(MemjaxError):
     """Groups, connections and records make no network, or it does not fit the machine."""
+
+
+class StepWarning(UserWarning):
+    """A fixed step is too long for the rates that a run met, or could not be compared with them."""

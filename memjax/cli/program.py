@@ -129,7 +129,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as stop:  # argparse after --help and --version
         return int(stop.code or 0)
     except MemjaxError as error:
-        say("error", str(error))
+        for line in error.lines:
+            say("error", line)
         return _status(error)
     except KeyboardInterrupt as stop:
         say("interrupted", str(stop) or "nothing was saved")

@@ -50,10 +50,10 @@ def _devices(n: int | None) -> list | None:
         return None
     with contextlib.suppress(RuntimeError):  # JAX runs already, with as many as it has
         jax.config.update("jax_num_cpu_devices", n)
-    found = jax.devices()
-    if len(found) < n:
-        raise UsageError(f"{n} devices", where="--devices", allowed=f"1 to {len(found)}")
-    return found[:n]
+    devices = jax.devices()
+    if len(devices) < n:
+        raise UsageError(f"{n} devices", where="--devices", allowed=f"1 to {len(devices)}")
+    return devices[:n]
 
 
 def _pictures(recording: "Recording", out: Path) -> list[str]:
@@ -141,24 +141,25 @@ def _run(options: argparse.Namespace) -> int:
 
     prepare_jax()
     devices, draws = _devices(options.devices), _drawable(options)
-    found = load_network(options.file, seed=options.seed)
-    needed = sum(estimate(found.network, shards=len(devices or [None])).values())
+    file = load_network(options.file, seed=options.seed)
+    needed = sum(estimate(file.network, shards=len(devices or [None])).values())
     if sys.stderr.isatty() or needed > _MUCH:
         say("note", f"about {needed / 2**30 + _PROCESS:.1f} GiB of memory")
     out, began = Path(options.out), time.perf_counter()
     try:
         run_network(
-            found.network,
-            found.duration if options.duration is None else options.duration,
+            file.network,
+            file.duration if options.duration is None else options.duration,
             out,
-            watch=found.watch,
+            watch=file.watch,
+            every=file.every,
             resume=options.resume,
             force=options.force,
             devices=devices,
             progress=sys.stderr.isatty(),
             about={
                 "file": options.file,
-                "read": found.source,
+                "read": file.source,
                 "memjax": __version__,
                 "memory_estimate_bytes": needed,
             },
@@ -168,7 +169,7 @@ def _run(options: argparse.Namespace) -> int:
         raise KeyboardInterrupt(text) from None
     wall = time.perf_counter() - began
     recording = load_recording(out, most=_SHOWN)
-    about = _summary(recording, found.network, wall, not options.resume)
+    about = _summary(recording, file.network, wall, not options.resume)
     files = ["recording.h5", "run.json", *(_pictures(recording, out) if draws else [])]
     notes = read_about(out)["notes"]
     for note in notes:

@@ -1,14 +1,17 @@
 """A network in one TOML file, checked as a whole."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..errors import NetworkError
-from ..network import Network, Neurons, Poisson, Projection
+from ..network import ConductanceOf, Network, Poisson, Projection
 from ..network.groups import Group
-from .network_groups import read_group
+from ..network.plan import Clock, check_circuits, record_steps
+from .network_groups import Sketch, read_group
 from .network_projections import read_projection
 from .tables import COUNT, POSITIVE, WHOLE, WHOLES, Source, Table
 
@@ -25,6 +28,8 @@ class NetworkFile:
         How long it runs [s].
     watch : dict of str to list of int
         Neurons by group whose states are recorded.
+    every : float or None
+        Time from one record of them to the next [s]; the exchange interval where there is none.
     source : dict of str to str
         SHA-256 of each file that was read, by its path as the network file names it, itself first.
     """
@@ -32,6 +37,7 @@ class NetworkFile:
     network: Network
     duration: float
     watch: dict[str, list[int]]
+    every: float | None
     source: dict[str, str]
 
 
@@ -52,7 +58,9 @@ def load_network(path: str | Path, *, seed: int | None = None) -> NetworkFile:
     Raises
     ------
     NetworkError
-        Says all that is wrong at once: unknown keys and names, missing ones, values of another kind.
+        Says all that is wrong at once, see `MemjaxError.lines`: unknown keys and names, missing ones, values of another
+        kind, length or range, files that cannot be read, times that do not go with the step. What depends on
+        something that is wrong itself cannot be judged.
 
     Notes
     -----
@@ -70,48 +78,84 @@ def load_network(path: str | Path, *, seed: int | None = None) -> NetworkFile:
     own, steps = t.take("seed", WHOLE, 0), t.take("exchange_steps", COUNT, None)
     chosen: int = seed if seed is not None else own or 0
     groups: dict[str, Group | None] = {}
+    sketches: dict[str, Sketch] = {}
     for name, inner in t.named("groups").items():
-        groups[name] = None
+        groups[name], sketches[name] = None, Sketch()
         with inner.at():
-            groups[name] = read_group(inner, name, chosen)
+            groups[name] = read_group(inner, name, chosen, sketches[name])
+        _check_rate(inner, groups[name], dt)
+    if t.content.get("groups") == {}:
+        t.note("groups", "no groups", allowed="one or more")
     projections: list[Projection] = []
     for k, inner in enumerate(t.tables("projections")):
+        before = len(projections)
         with inner.at():
             own_seed = int(np.random.SeedSequence([chosen, k]).generate_state(1)[0])
-            projections.append(read_projection(inner, groups, own_seed))
-    watch = _watched(t.table("record", {}), groups)
+            projections.append(read_projection(inner, groups, sketches, own_seed))
+            _check_devices(inner, projections[-1], groups)
+        if dt is not None:
+            whole = projections[-1] if len(projections) > before else None
+            _check_times(inner, whole, Clock(dt, steps or 1))
+    watch, every = _records(t.table("record", {}), sketches, dt)
     t.strangers()
     source.check(NetworkError)
     members = [g for g in groups.values() if g is not None]
+    step: Any = dt  # a number, or it would have been noted
     network = Network(
-        groups=members, projections=projections, dt=dt, seed=chosen, exchange_steps=steps
+        groups=members, projections=projections, dt=step, seed=chosen, exchange_steps=steps
     )
-    _check_times(network, duration)
-    return NetworkFile(network=network, duration=duration, watch=watch, source=source.files)
+    network.exchanges(duration)  # refuses what has too many steps
+    return NetworkFile(
+        network=network, duration=duration, watch=watch, every=every, source=source.files
+    )
 
 
-def _check_times(network: Network, duration: float) -> None:
-    """Refuse times and rates that do not go with the step, which a run would refuse later."""
-    network.exchanges(duration)
-    for p in network.projections:
-        times = {"width": p.receptor.width, "delay": p.delay if p.edges.delay is None else None}
-        for what, time in times.items():
-            if time is not None:
-                network.clock.exchanges(time, where=f"{what} of {p.where}")
-    for g in network.groups:
-        most = float(np.max(g.rate)) if isinstance(g, Poisson) else 0.0
-        if most * network.dt >= 1:
-            allowed = f"below 1/dt = {1 / network.dt:g} 1/s"
-            raise NetworkError(f"rate = {most:g} 1/s", where=f"groups.{g.name}", allowed=allowed)
+def _check_rate(t: Table, group: Group | None, dt: float | None) -> None:
+    """Note a rate that does not go with the step."""
+    most = float(np.max(group.rate)) if isinstance(group, Poisson) else 0.0
+    if dt is not None and most * dt >= 1:
+        t.note("", f"rate = {most:g} 1/s", allowed=f"below 1/dt = {1 / dt:g} 1/s")
 
 
-def _watched(t: Table, groups: dict[str, Group | None]) -> dict[str, list[int]]:
-    """Numbers of neurons by group."""
-    watch = t.values("watch", WHOLES)
-    neurons = {n: g for n, g in groups.items() if g is None or isinstance(g, Neurons)}
+def _check_devices(t: Table, p: Projection, groups: Mapping[str, Group | None]) -> None:
+    """Note a group of circuits as weights that is not there or has another size."""
+    known = {n: g for n, g in groups.items() if g is not None}
+    if isinstance(p.weight, ConductanceOf) and (
+        p.weight.group in known or len(known) == len(groups)
+    ):
+        with t.at("weight"):
+            check_circuits(p, known)
+
+
+def _check_times(t: Table, p: Projection | None, at: Clock) -> None:
+    """Note times that are no multiples of the step, or of the exchange interval where the file says how long it is.
+
+    Of a projection that is wrong itself (None) those times that its table names are judged.
+    """
+    times = {k: t.content.get(k) for k in ("delay", "width")}
+    rule = t.content.get("connect")
+    if isinstance(rule, dict) and rule.get("rule") in ("by_distance", "file"):
+        times["delay"] = None  # edges may have delays of their own, of any length
+    if p is not None and p.edges.delay is None:
+        times["delay"] = p.delay
+    for key, time in times.items():
+        if POSITIVE.fits(time):
+            with t.at(key):
+                (at.exchanges if at.steps > 1 else at.check_steps)(POSITIVE.made(time), where="")
+
+
+def _records(
+    t: Table, groups: Mapping[str, Sketch], dt: float | None
+) -> tuple[dict[str, list[int]], float | None]:
+    """Numbers of neurons by group whose states are recorded, and how often [s]."""
+    watch, every = t.values("watch", WHOLES), t.take("every", POSITIVE, None)
+    neurons = {n: g for n, g in groups.items() if g.neurons}
     t.known("watch", watch, neurons)
     for name, some in watch.items():
-        group = neurons.get(name)
-        if group is not None and WHOLES.fits(some) and max(some, default=0) >= group.n:
-            t.note(f"watch.{name}", f"neuron {max(some)}", allowed=f"0 to {group.n - 1}")
-    return watch
+        n = neurons[name].n if name in neurons else None
+        if n is not None and WHOLES.fits(some) and max(some, default=0) >= n:
+            t.note(f"watch.{name}", f"neuron {max(some)}", allowed=f"0 to {n - 1}")
+    if every is not None and dt is not None:
+        with t.at("every"):
+            record_steps(Clock(dt, 1), every)
+    return watch, every

@@ -15,7 +15,7 @@ import numpy as np
 from .. import params, presets
 from ..circuit import Circuit
 from ..device import device_names
-from ..errors import ModelError
+from ..errors import MemjaxError, ModelError
 from ..fields import parameter_specs, setting_specs
 from ..models import CIRCUITS, model as model_named
 from ..network import Neurons, Poisson, SpikeList, Threshold, image_latencies, image_rates
@@ -39,6 +39,26 @@ from .tables import (
     one_of,
 )
 
+
+@dataclass
+class Sketch:
+    """What is known of a group, also of one that is wrong: as far as projections and records can be judged by it.
+
+    Parameters
+    ----------
+    neurons : bool
+        Whether it may be one of neurons.
+    n : int, optional
+        Members.
+    circuit : Circuit, optional
+        What each is.
+    """
+
+    neurons: bool = True
+    n: int | None = None
+    circuit: Circuit | None = None
+
+
 _SOURCES = ("preset", "params", "fit", "population")
 """Keys that say where parameters come from."""
 
@@ -55,6 +75,7 @@ class _Given:
     fit: Path | None
     population: Path | None
     cycle_spread: bool
+    wrong: bool
 
     def read(self, models: Iterable[str]) -> tuple[Any, dict[str, float], Population | None]:
         """The device or circuit, standard deviations of logarithms of parameters from its fit, and its population."""
@@ -91,12 +112,13 @@ class _Given:
 
 def _given(t: Table, models: Iterable[str]) -> _Given:
     """What a table says of where parameters come from."""
+    noted = len(t.source.problems)
     there = [key for key in _SOURCES if t.has(key)]
     if len(there) > 1:
         t.note("", f"{', '.join(there)} together", allowed=f"one of {', '.join(_SOURCES)}")
     kind = one_of(*models)
     named = bool(there) and there != ["params"]
-    return _Given(
+    about = dict(
         model=t.take("model", kind, None) if named else t.take("model", kind),
         preset=t.take("preset", TEXT, None),
         params=t.file("params", None),
@@ -104,9 +126,10 @@ def _given(t: Table, models: Iterable[str]) -> _Given:
         population=t.file("population", None, inside=POPULATION),
         cycle_spread=t.take("cycle_spread", FLAG, True),
     )
+    return _Given(**about, wrong=len(t.source.problems) > noted)
 
 
-def read_group(t: Table, name: str, seed: int) -> Group:
+def read_group(t: Table, name: str, seed: int, sketch: Sketch) -> Group:
     """A group as its table says.
 
     Parameters
@@ -117,6 +140,8 @@ def read_group(t: Table, name: str, seed: int) -> Group:
         Its name.
     seed : int
         Of what is drawn.
+    sketch : Sketch
+        Takes what is known of the group before all of it is.
 
     Raises
     ------
@@ -124,10 +149,13 @@ def read_group(t: Table, name: str, seed: int) -> Group:
         Where something is wrong, which is noted.
     """
     kind = t.take("kind", one_of(*_KINDS), "neurons")
-    return t.give_up() if kind is None else _KINDS[kind](t, name, seed)
+    sketch.neurons = kind in (None, "neurons")
+    count = t.content.get("n")
+    sketch.n = count if COUNT.fits(count) else None
+    return t.give_up() if kind is None else _KINDS[kind](t, name, seed, sketch)
 
 
-def _neurons(t: Table, name: str, seed: int) -> Neurons:
+def _neurons(t: Table, name: str, seed: int, sketch: Sketch) -> Neurons:
     """Circuits."""
     given, n, bias, spike = _given(t, CIRCUITS), t.take("n", COUNT), _bias(t), _spike(t)
     start, kelvin = t.values("start", NUMBERS), t.take("temperature", POSITIVE, None)
@@ -137,34 +165,97 @@ def _neurons(t: Table, name: str, seed: int) -> Neurons:
     others = [k for k in ("spread", "correlation", "devices") if t.has(k)]
     if given.population is not None and others:
         t.note("population", f"together with {', '.join(others)}", allowed="one of them")
-    t.finish()
-    circuit, fitted, parts = _circuit(t, given, devices)
-    known = list(parameter_specs(circuit))
-    t.known("values", values, [*known, *setting_specs(circuit)])
-    t.known("spread", spread, known)
-    t.known("spike.signal", [spike["signal"]], [s.name for s in circuit.specs])
-    t.known("start", start, [s.name for s in circuit.specs])
+    t.strangers()
+    if given.wrong:  # all the rest is about the circuit
+        t.give_up()
+    circuit, fitted, parts, unknown = _circuit(t, given, devices)
+    sketch.circuit = circuit
+    names = _Names(circuit, unknown)
+    names.check(t, "values", values, settings=True)
+    names.check(t, "spread", spread)
+    _check_start(t, start, circuit, n)
+    _check_lengths(t, "bias", bias if isinstance(bias, dict) else {"": bias}, n)
+    t.known("spike.signal", [spike["signal"]] if spike["signal"] else [], names.states)
+    t.known("start", start, names.states)
     t.known("bias", bias if isinstance(bias, dict) else [], circuit.ports)
     drawn = [prefix + n for prefix, part in parts for n in part.names]
     for key, given_too in {"values": values, "spread": spread}.items():
         if twice := [n for n in given_too if n in drawn]:
             t.note(key, f"{', '.join(twice)} given and drawn", allowed="one of them")
+    threshold = None
+    if not any(spike[k] is None for k in ("signal", "level", "sign")):
+        with t.at("spike"):
+            threshold = Threshold(**spike)
+    fine = {k: x for k, x in values.items() if _VALUE.fits(x) and k in names.all}
+    circuit = _with_values(t, circuit, fine)
+    fine = {k: x for k, x in spread.items() if NOT_NEGATIVE.fits(x) and k in names.all}
+    scattered = _log_normal(t, circuit, {**fitted, **fine}, together or [])
     t.finish()
-    with t.at("values"):
-        circuit = params.replace(circuit, values)
-    t.finish()
-    scattered = _log_normal(t, circuit, {**fitted, **spread}, together)
     population = _joined(circuit, [*parts, *([("", scattered)] if scattered else [])])
     return Neurons(
         name=name,
         n=n,
         circuit=circuit,
-        spike=Threshold(**spike),
+        spike=threshold,  # pyright: ignore[reportArgumentType]  # where there is none, that was noted
         bias=_arrays(bias),
         values={} if population is None else _drawn(population, n, seed, name),
         start=_arrays(start),
         env=Environment() if kelvin is None else Environment(kelvin),
     )
+
+
+class _Names:
+    """Names that a circuit gives to its parameters, settings and states.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        The circuit.
+    unknown : sequence of str
+        Its elements of which nothing is known, because what stands in their place cannot be read.
+    """
+
+    def __init__(self, circuit: Circuit, unknown: Sequence[str]):
+        self.unknown = tuple(f"{e}." for e in unknown)
+        self.parameters, self.settings = (
+            list(parameter_specs(circuit)),
+            list(setting_specs(circuit)),
+        )
+        self.states = [s.name for s in circuit.specs]
+        self.all = {*self.parameters, *self.settings}
+
+    def check(self, t: Table, key: str, names: Iterable[str], *, settings: bool = False) -> None:
+        """Note names of no parameter, nor of a setting where these are meant too."""
+        judged = [n for n in names if not n.startswith(self.unknown or ("\0",))]
+        t.known(key, judged, [*self.parameters, *(self.settings if settings else [])])
+
+
+def _check_lengths(t: Table, key: str, numbers: Mapping[str, Any], n: int | None) -> None:
+    """Note lists that are neither of one number nor of one for each member."""
+    for name, x in numbers.items():
+        if n is not None and isinstance(x, list) and len(x) not in (1, n):
+            where = f"{key}.{name}".strip(".")
+            t.note(where, f"{len(x)} numbers", allowed=f"one, or {n}")
+
+
+def _check_start(t: Table, start: Mapping[str, Any], circuit: Circuit, n: int | None) -> None:
+    """Note lists of another length, and states beyond their bounds."""
+    _check_lengths(t, "start", start, n)
+    for spec in circuit.specs:
+        x, (low, high) = start.get(spec.name), spec.bounds
+        if NUMBERS.fits(x) and not np.all((np.asarray(x) >= low) & (np.asarray(x) <= high)):
+            t.note(f"start.{spec.name}", f"{x!r:.60}", allowed=f"{low:g} to {high:g} {spec.unit}")
+
+
+def _with_values(t: Table, circuit: Circuit, values: Mapping[str, Any]) -> Circuit:
+    """The circuit with other values, each of which is noted where it is out of bounds."""
+    try:
+        return params.replace(circuit, values)
+    except MemjaxError:
+        for name, x in values.items():
+            with t.at("values"):
+                params.replace(circuit, {name: x})
+    return circuit
 
 
 def _joined(circuit: Circuit, parts: Sequence[tuple[str, Population]]) -> Population | None:
@@ -214,22 +305,28 @@ def _spike(t: Table) -> dict[str, Any]:
 
 def _circuit(
     t: Table, given: _Given, devices: Mapping[str, tuple[Table, _Given]]
-) -> tuple[Circuit, dict[str, float], list[tuple[str, Population]]]:
-    """The circuit with its devices replaced, what scatters from cycle to cycle by their fits, and populations."""
+) -> tuple[Circuit, dict[str, float], list[tuple[str, Population]], list[str]]:
+    """The circuit with its devices replaced, what scatters from cycle to cycle by their fits, populations, and the
+    elements whose devices cannot be read.
+    """
     circuit, spread, whole = given.read(CIRCUITS)
     parts = [] if whole is None else [("", whole)]
     t.known("devices", devices, circuit.devices)
     elements = dict(zip(circuit.names, circuit.elements, strict=True))
+    unknown = set(devices)
     for element, (inner, own) in devices.items():
+        if inner.wrong or element not in circuit.devices:
+            continue
         with inner.at():
             device, scatters, drawn = own.read(device_names())
             parts += [] if drawn is None else [(f"{element}.", drawn)]
             elements[element] = device
             spread = {k: x for k, x in spread.items() if not k.startswith(f"{element}.")}
             spread |= {f"{element}.{k}": x for k, x in scatters.items()}
-    t.finish()
+            unknown.discard(element)
     netlist = [(n, elements[n], *nets) for n, nets in zip(circuit.names, circuit.nets, strict=True)]
-    return Circuit(netlist, parasitic=circuit.parasitic) if devices else circuit, spread, parts
+    circuit = Circuit(netlist, parasitic=circuit.parasitic) if devices else circuit
+    return circuit, spread, parts, sorted(unknown)
 
 
 def _log_normal(
@@ -246,6 +343,7 @@ def _log_normal(
         if not (np.all(np.isfinite(z)) and z[2] != z[0]):
             low, high = specs[name].bounds
             t.note("spread", f"{name} = {x}", allowed=f"above {low:g}, below {high:g}, and not 0")
+            z = np.arange(3.0)
         center.append(z[1])
         sigma.append(spread[name] * (z[2] - z[0]) / 2e-6)
     for k, entry in enumerate(together):
@@ -255,7 +353,8 @@ def _log_normal(
             continue
         for a, b in itertools.permutations(map(names.index, entry[:2])):
             matrix[a, b] = entry[2]
-    t.finish()
+    if t.wrong:
+        return None
     covariance = np.outer(sigma, sigma) * matrix
     return Population.of(circuit, names, center=center, covariance=covariance) if names else None
 
@@ -272,7 +371,7 @@ def _is_pair(entry: Any, names: list[str]) -> bool:
     )
 
 
-def _poisson(t: Table, name: str, seed: int) -> Poisson:
+def _poisson(t: Table, name: str, seed: int, sketch: Sketch) -> Poisson:
     """Random sources."""
     n, file = t.take("n", COUNT), t.file("file", None)
     rate = t.take("rate", NUMBERS, None) if t.has("file") else t.take("rate", NUMBERS)
@@ -286,15 +385,15 @@ def _poisson(t: Table, name: str, seed: int) -> Poisson:
     return Poisson(name=name, n=n, rate=np.asarray(rate, float), interval=interval)
 
 
-def _spikes(t: Table, name: str, seed: int) -> SpikeList:
+def _spikes(t: Table, name: str, seed: int, sketch: Sketch) -> SpikeList:
     """Listed spikes."""
     n, file = t.take("n", COUNT), t.file("file")
     t.finish()
-    found = load_columns(file, ("source", "time_s"), whole=("source",))
-    return SpikeList(name=name, n=n, source=found["source"], time=found["time_s"])
+    columns = load_columns(file, ("source", "time_s"), whole=("source",))
+    return SpikeList(name=name, n=n, source=columns["source"], time=columns["time_s"])
 
 
-def _images(t: Table, name: str, seed: int) -> Poisson | SpikeList:
+def _images(t: Table, name: str, seed: int, sketch: Sketch) -> Poisson | SpikeList:
     """Images as rates or latencies, one source per pixel."""
     code, file = t.take("code", one_of("rates", "latencies")), t.file("file")
     n, interval = t.take("n", COUNT, None), t.take("interval", POSITIVE)
@@ -305,6 +404,7 @@ def _images(t: Table, name: str, seed: int) -> Poisson | SpikeList:
     t.finish()
     images = load_array(file)
     pixels = math.prod(images.shape[1:])
+    sketch.n = pixels
     if n not in (None, pixels):
         t.note("n", str(n), allowed=f"{pixels}, a source per pixel, or left out")
         t.finish()

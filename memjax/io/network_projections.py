@@ -3,6 +3,7 @@
 import math
 import zlib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,6 @@ from ..network import (
     ConductanceOf,
     DriftWeights,
     Edges,
-    Neurons,
     Projection,
     Receptor,
     by_distance,
@@ -21,19 +21,33 @@ from ..network import (
     one_to_one,
 )
 from ..network.groups import Group
-from ..network.plan import layout
+from ..network.plan import check_receptor
 from .columns import load_columns
+from .network_groups import Sketch
 from .pulse_fit import load_pulse_fit
 from .tables import COUNT, FLAG, NOT_NEGATIVE, NUMBER, POSITIVE, TEXT, WHOLE, Table, one_of
 
 _DELAY = 1e-3
 """Where a file names none [s]."""
 
-Wiring = Callable[[Group, Group], tuple[Edges, Any]]
+
+@dataclass(frozen=True)
+class Ends:
+    """Both groups of a projection: their names and members."""
+
+    pre: str
+    post: str
+    n_pre: int
+    n_post: int
+
+
+Wiring = Callable[[Ends], tuple[Edges, Any]]
 """Edges, and their weights where these come with them."""
 
 
-def read_projection(t: Table, groups: Mapping[str, Group | None], seed: int) -> Projection:
+def read_projection(
+    t: Table, groups: Mapping[str, Group | None], sketches: Mapping[str, Sketch], seed: int
+) -> Projection:
     """A projection as its table says.
 
     Parameters
@@ -42,6 +56,8 @@ def read_projection(t: Table, groups: Mapping[str, Group | None], seed: int) -> 
         Its table.
     groups : mapping of str to Group or None
         The groups by name; None for one that is wrong itself.
+    sketches : mapping of str to Sketch
+        What is known of them, also of those that are wrong.
     seed : int
         Of what is drawn, where the table has none.
 
@@ -50,43 +66,63 @@ def read_projection(t: Table, groups: Mapping[str, Group | None], seed: int) -> 
     WrongTableError
         Where something is wrong, which is noted.
     """
-    sources = [n for n, g in groups.items() if g is None or isinstance(g, Neurons)]
-    pre, post = t.take("pre", one_of(*groups)), t.take("post", one_of(*sources))
+    targets = [n for n, g in sketches.items() if g.neurons]
+    pre, post = t.take("pre", one_of(*groups)), t.take("post", one_of(*targets))
     name, connect = t.take("name", TEXT, ""), t.table("connect")
-    rule = connect.take("rule", one_of(*_RULES))
-    if rule is None:
-        t.give_up()
+    rule = connect.take("rule", one_of(*_RULES)) if t.has("connect") else None
     delay = t.take("delay", POSITIVE, _DELAY)
-    own = connect.take("seed", WHOLE, seed) if rule in ("fixed_fan_in", "by_distance") else seed
-    wiring = _RULES[rule](connect, own, delay)
-    weight = _weight(t, own, needed=rule != "file")
+    drawn = rule in ("fixed_fan_in", "by_distance")
+    own = connect.take("seed", WHOLE, seed) if drawn else seed
+    wiring = _RULES[rule](connect, own, delay) if rule is not None else None
+    if rule is None:  # its other keys are those of a rule that nobody knows
+        connect.asked |= dict.fromkeys(connect.content)
+    weight = _weight(t, own, needed=rule not in (None, "file"))
     port = t.take("port", TEXT, None)
-    receptor = {"port": port, "reversal": t.take("reversal", NUMBER, None)}
-    receptor |= {k: t.take(k, POSITIVE, None) for k in ("tau", "width")}
-    t.finish()
-    a, b = groups[pre], groups[post]
-    if a is None or not isinstance(b, Neurons):
-        t.give_up()
-    if port is not None:
-        t.known("port", [port], b.circuit.ports)
-        t.finish()
-    edges, listed = wiring(a, b)
-    if t.has("delay") and rule == "file" and edges.delay is not None:
+    receptor = _receptor(t, port)
+    t.strangers()
+    a, b = (sketches.get(x or "", Sketch()) for x in (pre, post))
+    if receptor is not None and b.circuit is not None:
+        with t.at("port" if port is not None and port not in b.circuit.ports else ""):
+            check_receptor(receptor, b.circuit, where="")
+    edges, listed = _edges(t, connect, wiring, (pre, a.n), (post, b.n))
+    if t.has("delay") and rule == "file" and edges is not None and edges.delay is not None:
         t.note("delay", f"{delay:g} s beside a column delay_s", allowed="one of them")
-    if (listed is None) == (weight is None):
+    if edges is not None and (listed is None) != t.has("weight"):
         t.note("weight", "weights twice or not at all", allowed="a weight, or a column weight")
     t.finish()
-    found = Projection(
+    if edges is None or receptor is None or groups[pre] is None or groups[post] is None:
+        t.give_up()
+    return Projection(
         pre=pre,
         post=post,
         name=name,
         edges=edges,
-        receptor=Receptor(**receptor),
+        receptor=receptor,
         weight=listed if weight is None else weight(len(edges)),
         delay=delay,
     )
-    layout(b, [found], 1)  # refuses a reversal voltage at a voltage source
-    return found
+
+
+def _receptor(t: Table, port: str | None) -> Receptor | None:
+    """What a spike does; None where that is wrong."""
+    about = {"reversal": t.take("reversal", NUMBER, None)}
+    about |= {k: t.take(k, POSITIVE, None) for k in ("tau", "width")}
+    if any(t.has(k) and x is None for k, x in about.items()):
+        return None
+    with t.at():
+        return Receptor(port=port, **about)
+    return None
+
+
+def _edges(
+    t: Table, connect: Table, wiring: "Wiring | None", pre: tuple, post: tuple
+) -> tuple[Edges | None, Any]:
+    """Edges, and weights that come with them; none where the rule or a group, its name and size, is not known."""
+    if wiring is None or connect.wrong or None in (*pre, *post):
+        return None, None
+    with t.at():
+        return wiring(Ends(pre[0], post[0], pre[1], post[1]))
+    return None, None
 
 
 def _weight(t: Table, seed: int, *, needed: bool) -> Callable[[int], Any] | None:
@@ -137,16 +173,18 @@ def _read_off(t: Table) -> ConductanceOf | None:
 def _dense(t: Table, seed: int, delay: float) -> Wiring:
     """Each with each."""
     themselves = t.take("themselves", FLAG, True)
-    return lambda a, b: (dense(a.n, b.n, themselves=themselves), None)
+    return lambda e: (dense(e.n_pre, e.n_post, themselves=themselves), None)
 
 
 def _one_to_one(t: Table, seed: int, delay: float) -> Wiring:
     """Equal numbers."""
 
-    def wired(a: Group, b: Group) -> tuple[Edges, Any]:
-        if a.n != b.n:
-            raise NetworkError(f"{a.n} members to {b.n}, one to one", allowed="equally many")
-        return one_to_one(a.n), None
+    def wired(e: Ends) -> tuple[Edges, Any]:
+        if e.n_pre != e.n_post:
+            raise NetworkError(
+                f"{e.n_pre} members to {e.n_post}, one to one", allowed="equally many"
+            )
+        return one_to_one(e.n_pre), None
 
     return wired
 
@@ -154,7 +192,7 @@ def _one_to_one(t: Table, seed: int, delay: float) -> Wiring:
 def _fixed_fan_in(t: Table, seed: int, delay: float) -> Wiring:
     """As many inputs to each."""
     fan_in = t.take("fan_in", COUNT)
-    return lambda a, b: (fixed_fan_in(a.n, b.n, fan_in, seed=seed), None)
+    return lambda e: (fixed_fan_in(e.n_pre, e.n_post, fan_in, seed=seed), None)
 
 
 def _by_distance(t: Table, seed: int, delay: float) -> Wiring:
@@ -167,24 +205,25 @@ def _by_distance(t: Table, seed: int, delay: float) -> Wiring:
     )
     speed = t.take("speed", POSITIVE, None)
 
-    def wired(a: Group, b: Group) -> tuple[Edges, Any]:
-        places = [size * place(g) for g in (a, b)]  # pyright: ignore[reportOptionalCall]
+    def wired(e: Ends) -> tuple[Edges, Any]:
+        ends = ((e.pre, e.n_pre), (e.post, e.n_post))
+        places = [size * place(*end) for end in ends]  # pyright: ignore[reportOptionalCall]
         own = {"length": length, "fan_in": fan_in, "speed": speed, "delay": delay, "seed": seed}
         return by_distance(*places, **own), None
 
     return wired
 
 
-def _grid(group: Group) -> np.ndarray:
+def _grid(name: str, n: int) -> np.ndarray:
     """Row by row in a square of side 1."""
-    side = math.isqrt(group.n - 1) + 1
-    at = np.arange(group.n)
+    side = math.isqrt(n - 1) + 1
+    at = np.arange(n)
     return (np.stack([at % side, at // side], axis=1) + 0.5) / side
 
 
-def _random(group: Group) -> np.ndarray:
+def _random(name: str, n: int) -> np.ndarray:
     """Evenly drawn in a square of side 1; a group stands where it stands in all projections."""
-    return np.random.default_rng(zlib.crc32(group.name.encode())).random((group.n, 2))
+    return np.random.default_rng(zlib.crc32(name.encode())).random((n, 2))
 
 
 _PLACES = {"grid": _grid, "random": _random}
@@ -194,19 +233,19 @@ def _file(t: Table, seed: int, delay: float) -> Wiring:
     """Listed connections."""
     path = t.file("file")
 
-    def wired(a: Group, b: Group) -> tuple[Edges, Any]:
+    def wired(e: Ends) -> tuple[Edges, Any]:
         ends = ("pre", "post")
-        found = load_columns(path, ends, optional=("delay_s", "weight"), whole=ends)  # pyright: ignore[reportArgumentType]
-        for end, group in zip(ends, (a, b), strict=True):
-            wrong = np.flatnonzero((found[end] < 0) | (found[end] >= group.n))
+        columns = load_columns(path, ends, optional=("delay_s", "weight"), whole=ends)  # pyright: ignore[reportArgumentType]
+        for end, n in zip(ends, (e.n_pre, e.n_post), strict=True):
+            wrong = np.flatnonzero((columns[end] < 0) | (columns[end] >= n))
             if wrong.size:
                 raise NetworkError(
-                    f"{end} = {found[end][wrong[0]]}",
+                    f"{end} = {columns[end][wrong[0]]}",
                     where=f"{path}, line {wrong[0] + 2}",
-                    allowed=f"0 to {group.n - 1}",
+                    allowed=f"0 to {n - 1}",
                 )
-        pre, post = (found[end].astype(np.int32) for end in ends)
-        return Edges(pre, post, found.get("delay_s")), found.get("weight")
+        pre, post = (columns[end].astype(np.int32) for end in ends)
+        return Edges(pre, post, columns.get("delay_s")), columns.get("weight")
 
     return wired
 

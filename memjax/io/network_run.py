@@ -27,7 +27,9 @@ import jax
 import numpy as np
 
 from ..errors import NetworkError, OutputError
-from ..network import Network, Recording, Simulation, Stretch
+from ..network import Network, Neurons, Recording, Simulation, Snapshot, Stretch
+from ..network.groups import Group
+from ..network.plan import record_steps
 from .write import prepare_output, writing
 
 SCHEMA_VERSION = 1
@@ -39,11 +41,13 @@ MARKER, RECORDING, CHECKPOINT = "run.json", "recording.h5", "checkpoint.npz"
 _PARTS, _LOCK = "parts", ".lock"
 
 _CONDUCTANCES = "conductances_S"
-_AT_THE_END = ("statistics", _CONDUCTANCES)
+_AT_THE_END = ("statistics", "states", _CONDUCTANCES)
 """What is known when a run has ended: a longer one writes it anew."""
 
 _EVERY, _FULL = 10.0, 2_000_000
 """Seconds, and numbers in memory, after which a part is written."""
+
+_NOT_ENDED = ("the run has not ended: its step has not been judged",)
 
 _ROWS = 1 << 20
 """Numbers that are copied at once into the recording."""
@@ -78,13 +82,13 @@ def _locked(folder: Path) -> Iterator[None]:
         yield
 
 
-class _Patience:
+class _DeferredInterrupt:
     """Ctrl-C takes effect between two stretches; a second one at once."""
 
     def __init__(self):
         self.asked, self.before = False, None
 
-    def __enter__(self) -> "_Patience":
+    def __enter__(self) -> "_DeferredInterrupt":
         if threading.current_thread() is threading.main_thread():
             self.before = signal.signal(signal.SIGINT, self._ask)
         return self
@@ -135,14 +139,14 @@ class _Folder:
     ----------
     path : Path
         The folder.
-    every : float
+    interval : float
         Time between two parts [s].
     pending : list of Stretch
         What has not been written yet.
     """
 
     path: Path
-    every: float = _EVERY
+    interval: float = _EVERY
     pending: list[Stretch] = field(default_factory=list)
     last: float = field(default_factory=time.monotonic)
 
@@ -155,13 +159,13 @@ class _Folder:
     @property
     def parts(self) -> list[Path]:
         """Parts in order that the recording does not hold."""
-        every, first = sorted((self.path / _PARTS).glob("*.h5")), self.recorded
-        return [p for p in every if int(p.stem) >= first]
+        first = self.recorded
+        return [p for p in sorted((self.path / _PARTS).glob("*.h5")) if int(p.stem) >= first]
 
     def due(self) -> bool:
         """Whether it is time to write."""
         held = sum(x.size for s in self.pending for x in jax.tree.leaves((s.spikes, s.traces)))
-        return time.monotonic() - self.last > self.every or held > _FULL
+        return time.monotonic() - self.last > self.interval or held > _FULL
 
     def flush(self, simulation: Simulation) -> None:
         """Write what is pending, then the checkpoint."""
@@ -176,15 +180,23 @@ class _Folder:
         _synced(self.path / CHECKPOINT, target.getvalue())
         self.pending, self.last = [], time.monotonic()
 
+    def checkpoint(self, done: int | None = None) -> Snapshot | None:
+        """The checkpoint; None where there is none, or it is not of that many exchange intervals."""
+        path = self.path / CHECKPOINT
+        if not path.exists():
+            return None
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = dict(file)
+        except (OSError, ValueError) as error:
+            raise OutputError(f"cannot be read ({error})", where=str(path)) from error
+        return Snapshot.of(arrays) if done in (None, int(arrays["done"])) else None
+
     def restore(self, simulation: Simulation) -> None:
         """Go back to the checkpoint, if there is one, and remove the parts beyond it."""
-        path = self.path / CHECKPOINT
-        if path.exists():
-            try:
-                with np.load(path, allow_pickle=False) as arrays:
-                    simulation.restore(dict(arrays))
-            except (OSError, ValueError) as error:
-                raise OutputError(f"cannot be read ({error})", where=str(path)) from error
+        snapshot = self.checkpoint()
+        if snapshot is not None:
+            simulation.restore(snapshot.arrays)
         known = [p for p in self.parts if int(p.stem) < simulation.done]
         for part in (self.path / _PARTS).glob("*.h5"):
             if part not in known:
@@ -207,7 +219,7 @@ def _attribute(path: Path, name: str) -> int:
         raise OutputError(f"cannot be read ({error})", where=str(path)) from error
 
 
-def _say(folder: Path, content: Mapping[str, Any]) -> None:
+def _write_about(folder: Path, content: Mapping[str, Any]) -> None:
     """Write `run.json`."""
     _synced(folder / MARKER, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
 
@@ -216,6 +228,7 @@ def _about(
     network: Network,
     duration: float,
     watch: Mapping[str, Sequence[int]] | None,
+    every: float | None,
     about: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     """What `run.json` says from the beginning."""
@@ -229,20 +242,29 @@ def _about(
         "duration_s": network.exchanges(duration) * at.exchange,
         "seed": network.seed,
         "watch": {n: [int(m) for m in some] for n, some in (watch or {}).items()},
+        "record_steps": record_steps(at, every),
         "wall_s": 0.0,
         "stiffness": {},
-        "groups": {g.name: {"kind": type(g).__name__, "n": g.n} for g in network.groups},
+        "groups": {g.name: _group(g) for g in network.groups},
         "projections": {p.name: {"edges": len(p.edges)} for p in network.projections},
         "versions": {n: version(n) for n in ("memjax", "jax", "numpy")},
         **(about or {}),
     }
 
 
+def _group(group: Group) -> dict[str, Any]:
+    """What `run.json` says of a group."""
+    about: dict[str, Any] = {"kind": type(group).__name__, "n": group.n}
+    if isinstance(group, Neurons):
+        about["units"] = {s.name: s.unit for s in group.circuit.specs}
+    return about
+
+
 def _opened(path: Path, content: dict[str, Any], *, resume: bool, force: bool) -> Path:
     """The folder of a run: new, or that of the run which is resumed."""
     if resume:
-        told = _check_same(path, content)
-        content |= {k: told[k] for k in ("wall_s", "stiffness") if k in told}
+        before = _check_same(path, content)
+        content |= {k: before[k] for k in ("wall_s", "stiffness") if k in before}
         return path
     path = prepare_output(path, force=force, folder=True, marker=MARKER)
     try:
@@ -265,16 +287,18 @@ def _cleared(path: Path) -> None:
 
 def _check_same(path: Path, content: Mapping[str, Any]) -> dict[str, Any]:
     """What a folder says of its run; anything but a run of the same network is refused."""
-    told = read_about(path)
-    for key in ("schema_version", "digest", "watch"):
-        if told.get(key) != content[key]:
+    before = read_about(path)
+    # Runs of earlier versions recorded at exchanges.
+    before.setdefault("record_steps", before.get("exchange_steps"))
+    for key in ("schema_version", "digest", "watch", "record_steps"):
+        if before.get(key) != content[key]:
             raise NetworkError(
                 "the network is not the one that was run",
                 where=str(path),
-                allowed="the same groups, projections, dt, seed and watch; the duration may differ",
+                allowed="the same groups, projections, dt, seed and records; the duration may differ",
                 fix="undo the change, or choose another --out",
             )
-    return told
+    return before
 
 
 def read_about(folder: str | Path) -> dict[str, Any]:
@@ -304,7 +328,8 @@ def run_network(
     force: bool = False,
     devices: Sequence[Any] | None = None,
     progress: bool = False,
-    every: float = _EVERY,
+    every: float | None = None,
+    save_interval: float = _EVERY,
     about: Mapping[str, Any] | None = None,
 ) -> Path:
     """Simulate a network into a folder.
@@ -317,13 +342,13 @@ def run_network(
         Time [s] from its beginning, also where a run is resumed.
     out : str or Path
         Folder: `recording.h5`, `run.json`, and `checkpoint.npz`, from which a longer run goes on.
-    watch, devices, progress
+    watch, every, devices, progress
         See `memjax.network.run`.
     resume : bool
         Go on from the last checkpoint of the same network.
     force : bool
         Whether an earlier run may be replaced.
-    every : float
+    save_interval : float
         Time of computing after which what was simulated is written [s].
     about : mapping, optional
         More for `run.json`.
@@ -342,29 +367,30 @@ def run_network(
     KeyboardInterrupt
         After Ctrl-C: all that was simulated is on disk.
     """
-    content = _about(network, duration, watch, about)
+    content = _about(network, duration, watch, every, about)
     writes = jax.process_index() == 0
     folder = _opened(Path(out), content, resume=resume, force=force) if writes else Path(out)
     with _locked(folder) if writes else contextlib.nullcontext():
         if writes:
             if not resume:
                 _cleared(folder)
-            _say(folder, content)
-        simulation, to = Simulation(network, watch=watch, devices=devices), _Folder(folder, every)
+            _write_about(folder, content)
+        simulation = Simulation(network, watch=watch, every=every, devices=devices)
+        to = _Folder(folder, save_interval)
         start = simulation.conductances()
         if resume:
             to.restore(simulation)
             simulation.stiffness |= content["stiffness"]
         began = time.perf_counter()
         ended = _simulated(simulation, to, network.exchanges(duration), progress)
-        about_it = simulation.statistics(), start, simulation.conductances()
+        at_end = _at_end(simulation, start)
         if writes:
             content["status"] = "done" if ended else "interrupted"
             content["simulated_s"] = simulation.done * network.clock.exchange
             content["wall_s"] += time.perf_counter() - began
             content |= {"stiffness": simulation.stiffness, "notes": simulation.notes()}
-            _merge(to, network, simulation.done, *about_it)
-            _say(folder, content)
+            _merge(to, network, simulation.done, at_end)
+            _write_about(folder, content)
     if not ended:
         raise KeyboardInterrupt
     return folder
@@ -372,25 +398,29 @@ def run_network(
 
 def _simulated(simulation: Simulation, to: _Folder, end: int, progress: bool) -> bool:
     """Go on to an exchange interval, part after part; whether it came that far."""
-    with _Patience() as patience:
+    with _DeferredInterrupt() as interrupt:
         for stretch in simulation.advance(max(end - simulation.done, 0), progress=progress):
             to.pending.append(stretch)
-            if to.due() or patience.asked:
+            if to.due() or interrupt.asked:
                 to.flush(simulation)
-            if patience.asked:
+            if interrupt.asked:
                 return simulation.done >= end
         to.flush(simulation)
     return True
 
 
-def _merge(
-    to: _Folder,
-    network: Network,
-    done: int,
-    statistics: Mapping[str, Any],
-    start: Mapping[str, Any],
-    end: Mapping[str, Any],
-) -> None:
+def _at_end(simulation: Simulation, start: Mapping[str, Any]) -> dict[str, Any]:
+    """What is known when a run has ended, by path in the recording; `start` holds the first conductances."""
+    arrays = {}
+    for kind in ("statistics", "states"):
+        for name, table in getattr(simulation, kind)().items():
+            arrays |= {f"{kind}/{name}/{key}": x for key, x in table.items()}
+    for name, g in simulation.conductances().items():
+        arrays |= {f"{_CONDUCTANCES}/{name}/start": start[name], f"{_CONDUCTANCES}/{name}/end": g}
+    return arrays
+
+
+def _merge(to: _Folder, network: Network, done: int, at_end: Mapping[str, Any]) -> None:
     """One recording out of the parts, and of what was recorded before them."""
     path, at = to.path / RECORDING, network.clock
     old, parts = [path] if path.exists() else [], to.parts
@@ -406,11 +436,8 @@ def _merge(
                         _append(file, source)
                 for g in network.groups:
                     file.require_group(f"spikes/{g.name}").attrs["n"] = g.n
-                    for key, x in statistics[g.name].items():
-                        file[f"statistics/{g.name}/{key}"] = x
-                for name, g in end.items():
-                    file[f"{_CONDUCTANCES}/{name}/start"] = start[name]
-                    file[f"{_CONDUCTANCES}/{name}/end"] = g
+                for name, x in at_end.items():
+                    file[name] = x
             with open(beside, "rb") as written:
                 os.fsync(written.fileno())
     except (OSError, RuntimeError, OutputError) as error:
@@ -459,16 +486,16 @@ def load_recording(folder: str | Path, *, most: int | None = None) -> Recording:
     about, to = read_about(folder), _Folder(folder)
     files = [*([folder / RECORDING] if (folder / RECORDING).exists() else []), *to.parts]
     dt, steps = about["dt_s"], about["exchange_steps"]
-    found: dict[str, list] = {}
+    pieces: dict[str, list] = {}
     try:
         end, first = _span(files, most)
         for path in files:
             with h5py.File(path) as file:
-                file.visititems(lambda n, x: _read(found, n, x, first))
+                file.visititems(lambda n, x: _read(pieces, n, x, first))
     except OSError as error:
         raise OutputError(f"cannot be read ({error})", where=str(folder)) from error
-    tables: dict[str, dict] = {n: {} for n in ("spikes", "traces", "statistics", _CONDUCTANCES)}
-    for n, x in found.items():
+    tables: dict[str, dict] = {n: {} for n in ("spikes", "traces", *_AT_THE_END)}
+    for n, x in pieces.items():
         kind, group, key = n.split("/")
         whole = x[-1] if kind in _AT_THE_END else np.concatenate(x)
         tables[kind].setdefault(group, {})[key] = whole
@@ -481,10 +508,15 @@ def load_recording(folder: str | Path, *, most: int | None = None) -> Recording:
         duration=end * steps * dt,
         spikes={n: (x["member"].astype(np.int64), (x["step"] + 1) * dt) for n, x in spikes.items()},
         traces=tables["traces"],
-        times=(np.arange(rows) + 1) * steps * dt,
+        times=(np.arange(rows) + 1) * (about.get("record_steps", steps) * dt),
         statistics=tables["statistics"],
         conductances=tables[_CONDUCTANCES],
         start=first * dt,
+        states=tables["states"],
+        units={n: g["units"] for n, g in about["groups"].items() if "units" in g},
+        watched={n: np.asarray(x, np.int32) for n, x in about["watch"].items() if x},
+        notes=tuple(about.get("notes", _NOT_ENDED)),
+        final=to.checkpoint(end),
     )
 
 
@@ -507,7 +539,7 @@ def _datasets(file: h5py.File, key: str) -> list[Any]:
     return [g[key] for g in groups.values() if key in g]
 
 
-def _read(found: dict[str, list], name: str, x: Any, first: int) -> None:
+def _read(pieces: dict[str, list], name: str, x: Any, first: int) -> None:
     """Add a dataset to those of its name; spikes from a step on, which are in order of time."""
     if not isinstance(x, h5py.Dataset):
         return
@@ -521,4 +553,4 @@ def _read(found: dict[str, list], name: str, x: Any, first: int) -> None:
             low, high = (middle + 1, high) if steps[middle] < first else (low, middle)
         begin = low
     rows: Any = x
-    found.setdefault(name, []).append(rows[begin:])
+    pieces.setdefault(name, []).append(rows[begin:])

@@ -1,4 +1,4 @@
-"""Tables of a file, read key by key: what is wrong with them is collected, and told at once."""
+"""Tables of a file, read key by key: what is wrong with them is collected, and raised at once."""
 
 import hashlib
 import math
@@ -133,8 +133,8 @@ class Source:
         if not self.problems:
             return
         first, *others = self.problems
-        more = "; ".join([first.fix, *(f"also {problem}" for problem in others)])
-        raise error(first.what, where=first.where, allowed=first.allowed, fix=more.strip("; "))
+        about = dict(where=first.where, allowed=first.allowed, fix=first.fix)
+        raise error(first.what, **about, others=others)
 
 
 class Table:
@@ -192,10 +192,10 @@ class Table:
     def table(self, key: str, default: Mapping[str, Any] | None = None) -> "Table":
         """The table of a key; an empty one where it is missing, noted unless there is a default."""
         kind = Kind("a table", lambda x: isinstance(x, dict))
-        found = self.take(key, kind, _NEEDED if default is None else default)
-        if found is None:  # what it lacks is not worth a word
+        content = self.take(key, kind, _NEEDED if default is None else default)
+        if content is None:  # what it lacks is not worth a word
             return Table({}, self.where(key), Source(self.source.path))
-        self._inner.append(Table(found, self.where(key), self.source))
+        self._inner.append(Table(content, self.where(key), self.source))
         return self._inner[-1]
 
     def tables(self, key: str) -> list["Table"]:
@@ -204,8 +204,8 @@ class Table:
             f"tables [[{self.where(key)}]]",
             lambda x: isinstance(x, list) and all(isinstance(v, dict) for v in x),
         )
-        found = self.take(key, kind, []) or []
-        return [Table(x, f"{self.where(key)}[{k}]", self.source) for k, x in enumerate(found)]
+        tables = self.take(key, kind, []) or []
+        return [Table(x, f"{self.where(key)}[{k}]", self.source) for k, x in enumerate(tables)]
 
     def named(self, key: str, default: Mapping[str, Any] | None = None) -> dict[str, "Table"]:
         """Tables by name."""
@@ -215,12 +215,12 @@ class Table:
     def values(self, key: str, kind: Kind) -> dict[str, Any]:
         """Values by name, where names have dots or stand in tables of their own."""
         inner = self.table(key, {})
-        found = flat(inner.content)
+        values = flat(inner.content)
         inner.asked |= dict.fromkeys(inner.content)
-        for name, x in found.items():
+        for name, x in values.items():
             if not kind.fits(x):
                 inner.note(name, f"{x!r:.60}", allowed=kind.allowed)
-        return {n: kind.made(x) if kind.fits(x) else x for n, x in found.items()}
+        return {n: kind.made(x) if kind.fits(x) else x for n, x in values.items()}
 
     def file(self, key: str, default: Any = _NEEDED, *, inside: str = "") -> Any:
         """Path of a file that a key names, of one called `inside` where it is a folder; None where there is none."""

@@ -18,7 +18,7 @@ from .groups import (
 from .memory import estimate as estimate
 from .network import Network as Network
 from .projection import Projection as Projection, Receptor as Receptor
-from .recording import Recording as Recording, Stretch as Stretch
+from .recording import Recording as Recording, Snapshot as Snapshot, Stretch as Stretch
 from .simulation import Simulation as Simulation, run as run
 from .soft import soft_rates as soft_rates
 from .weights import ConductanceOf as ConductanceOf, DriftWeights as DriftWeights

@@ -1,7 +1,7 @@
 """Groups of a network: neurons that are circuits, and sources of spikes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace as replace_fields
 from typing import Any
 
 import numpy as np
@@ -65,7 +65,8 @@ class Neurons:
     values : mapping of str to Float[np.ndarray, "n"]
         Parameters that differ [SI].
     start : mapping of str to float or Float[np.ndarray, "n"]
-        States at the beginning [SI]; those at rest by default.
+        States at the beginning [SI], as the `states` of a `Recording` or the end of a trace; those that it does not
+        name are at rest.
     env : Environment
         Temperature.
 
@@ -85,6 +86,9 @@ class Neurons:
 
     def __post_init__(self):
         _counted(self.name, self.n)
+        object.__setattr__(
+            self, "start", dict(self.start)
+        )  # a trace's end has only keys and values
         where = f"group {self.name!r}"
         if not isinstance(self.circuit, Circuit):
             raise NetworkError(
@@ -105,12 +109,20 @@ class Neurons:
                 allowed=", ".join(states),
             )
         for name, x in {**self.values, **self.start, **self.biases}.items():
-            if np.ndim(x) > 1 or (np.ndim(x) == 1 and len(x) != self.n):
+            if np.ndim(x) > 1 or (np.ndim(x) == 1 and len(x) not in (1, self.n)):
                 raise NetworkError(
                     f"{np.shape(x)} numbers for {name}", where=where, allowed=f"one, or {self.n}"
                 )
             if not np.all(np.isfinite(x)):
                 raise NetworkError(f"{name} is not finite", where=where)
+        for spec in self.circuit.specs:
+            x, (low, high) = np.asarray(self.start.get(spec.name, spec.bounds[0])), spec.bounds
+            if not np.all((x >= low) & (x <= high)):
+                raise NetworkError(
+                    f"{spec.name} = {np.min(x):g} to {np.max(x):g} {spec.unit}",
+                    where=f"start of {where}",
+                    allowed=f"{low:g} to {high:g} {spec.unit}",
+                )
         if self.values:
             check_bounds(replace(self.circuit, dict(self.values), where=where))
 
@@ -127,6 +139,13 @@ class Neurons:
                 allowed=", ".join(ports),
             )
         return {p: given.get(p, 0.0) for p in ports}
+
+    def outline(self) -> "Neurons":
+        """The same without numbers of single neurons: values that differ are the largest, sources and starts zero."""
+        most = {k: np.max(x) for k, x in self.values.items()}
+        return replace_fields(
+            self, values=most, start={}, bias=dict.fromkeys(self.circuit.ports, 0.0)
+        )
 
     @classmethod
     def drawn(cls, population: Population, *, n: int, seed: int = 0, **options: Any) -> "Neurons":
@@ -205,6 +224,10 @@ class Poisson:
         if self.interval is not None and not (np.isfinite(self.interval) and self.interval > 0):
             raise NetworkError(f"interval = {self.interval!r} s", where=where, allowed="> 0 s")
 
+    def outline(self) -> "Poisson":
+        """The same without its rates."""
+        return replace_fields(self, rate=0.0 if self.interval is None else np.zeros((1, self.n)))
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SpikeList:
@@ -246,6 +269,10 @@ class SpikeList:
             raise NetworkError(
                 "a time that is negative or not finite", where=where, allowed=">= 0 s"
             )
+
+    def outline(self) -> "SpikeList":
+        """The same without its spikes."""
+        return replace_fields(self, source=np.zeros(0, np.int32), time=np.zeros(0))
 
     def steps(self, dt: float) -> Int[np.ndarray, " spikes"]:
         """Numbers of the steps at whose ends they fire."""

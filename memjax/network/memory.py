@@ -1,15 +1,17 @@
 """How much memory a network takes, before it does."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import NetworkError
 from .groups import Neurons
-from .network import Network
 from .plan import layout
 from .weights import DriftWeights
+
+if TYPE_CHECKING:
+    from .network import Network
 
 _GIB = 2**30
 
@@ -17,7 +19,7 @@ _SORT = 24
 """Bytes per connection while connections are put in order by source."""
 
 
-def estimate(network: Network, *, shards: int = 1) -> dict[str, int]:
+def estimate(network: "Network", *, shards: int = 1) -> dict[str, int]:
     """Memory by what takes it [bytes]; the process itself takes some 0.3 GiB more.
 
     Parameters
@@ -68,7 +70,7 @@ def available(devices: Any) -> int | None:
     return min(found) if found else None
 
 
-def check_memory(network: Network, devices: Any) -> None:
+def check_memory(network: "Network", devices: Any) -> None:
     """Refuse a network that does not fit.
 
     Raises

@@ -1,17 +1,18 @@
 """A network of groups and projections."""
 
-import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
-import equinox as eqx
 import jax
 import numpy as np
 
 from ..errors import NetworkError
+from .digest import Digest
+from .engine import Engine
 from .groups import Group
-from .plan import Clock, checked, clock
+from .memory import check_memory
+from .plan import Clock, checked, clock, plan
 from .projection import Projection
 
 
@@ -36,6 +37,9 @@ class Network:
     dtype : str
         "float32" or "float64" (where JAX has it enabled).
     """
+
+    # The engine of the last run stands beside the fields: neither digest, copies nor `vars` know of it.
+    __slots__ = ("__dict__", "__weakref__", "_engine")
 
     groups: Sequence[Group]
     projections: Sequence[Projection] = ()
@@ -80,30 +84,24 @@ class Network:
 
     def digest(self) -> str:
         """A word that tells this network from any other: groups, connections, step, seed."""
-        found = hashlib.sha256()
-        _digest(found, {f.name: getattr(self, f.name) for f in fields(self)})
-        return found.hexdigest()
+        return Digest().add({f.name: getattr(self, f.name) for f in fields(self)}).word()
 
+    def engine(self, devices: Sequence[Any]) -> Engine:
+        """The network on some devices, laid out at the first call and held for the next one on the same devices.
 
-def _digest(into: Any, x: Any) -> None:
-    """Add a value, and all that it holds, to a digest."""
-    if isinstance(x, eqx.Module):
-        dynamic, static = eqx.partition(x, eqx.is_array)
-        into.update(f"{jax.tree.structure(static)}{jax.tree.leaves(static)}".encode())
-        _digest(into, jax.tree.leaves(dynamic))
-    elif is_dataclass(x):
-        _digest(into, {f.name: getattr(x, f.name) for f in fields(x)})
-    elif isinstance(x, Mapping):
-        for key, value in x.items():
-            into.update(f"{key}:".encode())
-            _digest(into, value)
-    elif isinstance(x, list | tuple):
-        into.update(f"{len(x)}[".encode())
-        for value in x:
-            _digest(into, value)
-    elif isinstance(x, np.ndarray | jax.Array):
-        whole = np.ascontiguousarray(x)
-        into.update(f"{whole.shape}{whole.dtype}".encode())
-        into.update(whole.data)
-    else:
-        into.update(repr(x).encode())
+        Raises
+        ------
+        NetworkError
+            If it does not fit, see `memjax.network.estimate`.
+        """
+        devices, engine = list(devices), getattr(self, "_engine", None)
+        if engine is None or engine.devices != devices:
+            check_memory(self, devices)
+            about: dict[str, Any] = dict(dt=self.dt, steps=self.exchange_steps, dtype=self.dtype)
+            whole = plan(self.groups, self.projections, shards=len(devices), **about)
+            engine = Engine(whole, seed=self.seed, devices=devices, dtype=self.dtype)
+            object.__setattr__(self, "_engine", engine)
+        return engine
+
+    def __getstate__(self) -> dict[str, Any]:
+        return dict(vars(self))

@@ -1,5 +1,6 @@
 """What a block of neurons does between two exchanges of spikes."""
 
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -21,10 +22,16 @@ from .plan import Layout, State
 from .weights import ConductanceOf
 
 
+@jax.jit
+def _member_keys(seed, number, members):
+    """Words of each member, traced once for all seeds and numbers."""
+    key = lambda m: words(device_key(seed, member=m, sweep=number))  # noqa: E731
+    return jax.vmap(key)(members)
+
+
 def member_keys(seed: int, number: int, n: int) -> tuple[UInt32[Array, "n"], UInt32[Array, "n"]]:
     """Words of the noise of the members of a group of a number, or of the devices of a projection."""
-    key = lambda m: words(device_key(seed, member=m, sweep=number))  # noqa: E731
-    return jax.jit(jax.vmap(key))(jnp.arange(n))
+    return _member_keys(jnp.asarray(np.int64(seed)), np.uint32(number), jnp.arange(n))
 
 
 class NeuronProgram:
@@ -57,6 +64,9 @@ class NeuronProgram:
             np.asarray(1.0 if r.tau is None else np.exp(-dt / r.tau), dtype) for r in kinds
         ]
         self.channels = len(self.scaled.channels())
+        self.shown_in_blocks = jax.jit(jax.vmap(jax.vmap(self.shown)))
+        self._shift_in_blocks = jax.jit(jax.vmap(jax.vmap(self._shift)))
+        self._rest = jax.jit(self._at_rest)
         if self.scaled.jumping:
             raise NetworkError(
                 "a device with jumps",
@@ -65,30 +75,40 @@ class NeuronProgram:
                 fix="its diffusion form, where the model has one",
             )
 
-    def values(self) -> dict[str, np.ndarray]:
-        """Parameters that differ, in blocks."""
-        return {k: self.layout.lanes(x, self.dtype) for k, x in self.layout.group.values.items()}
-
-    def bias(self) -> dict[str, np.ndarray]:
-        """Constant part of each driven source, in blocks."""
-        return {p: self.layout.lanes(x, self.dtype) for p, x in self.layout.group.biases.items()}
-
     def rest(self, values: dict) -> State:
         """States at rest [SI]: of each neuron where values differ, else of one."""
+        return self._rest(values)
+
+    def _at_rest(self, values: dict) -> State:
+        """See `rest`."""
         one = lambda v: self.own(v).system.initial(self.scaled.env)  # noqa: E731
         return jax.vmap(one)(values) if values else one({})
 
-    def begin(self) -> State:
-        """States at the beginning."""
-        group, lanes = self.layout.group, self.layout.lanes
+    @property
+    def scale(self) -> dict[str, float]:
+        """Scale of each state [SI]."""
+        return {s.name: s.scale for s in self.scaled.system.specs}
+
+    @property
+    def units(self) -> dict[str, str]:
+        """Unit of each state."""
+        return {s.name: s.unit for s in self.scaled.system.specs}
+
+    def begin(self, layout: Layout) -> State:
+        """States at the beginning of the neurons of a layout."""
+        group, lanes = layout.group, layout.lanes
         drawn = {k: jnp.asarray(x, self.dtype) for k, x in group.values.items()}
         rest = {k: np.asarray(x) for k, x in self.rest(drawn).items()}
-        scale = {s.name: s.scale for s in self.scaled.system.specs}
-        parts = {k: lanes({**rest, **group.start}[k] / scale[k], self.dtype) for k in rest}
-        inputs = [lanes(0.0, self.dtype) for _ in self.layout.receptors]
-        own = {"values": self.values(), "bias": self.bias()}
-        over = jax.jit(jax.vmap(jax.vmap(self.shown)))
-        x = group.spike.sign * np.asarray(over(own, parts, inputs)[group.spike.signal])
+        whole = rest | {k: np.asarray(x).reshape(-1) for k, x in group.start.items()}
+        parts = {k: lanes(whole[k] / x, self.dtype) for k, x in self.scale.items()}
+        inputs = [lanes(0.0, self.dtype) for _ in layout.receptors]
+        own = layout.parameters(self.dtype)
+        if group.start:
+            # They are given as a trace shows them, and a solver sees some nodes otherwise.
+            shift = self._shift_in_blocks(own, parts, inputs)
+            parts |= {k: parts[k] + np.asarray(shift[k]) for k in group.start}
+        shown = self.shown_in_blocks(own, parts, inputs)
+        x = group.spike.sign * np.asarray(shown[group.spike.signal])
         zeros = lanes(0, np.int32)
         return {
             "parts": parts,
@@ -141,6 +161,10 @@ class NeuronProgram:
 
     def step(self, own: State, parts: State, inputs: list, number):
         """States of one neuron after one step."""
+        return self._stepped(own, parts, inputs, number)[0]
+
+    def _stepped(self, own: State, parts: State, inputs: list, number) -> tuple:
+        """States of one neuron after one step; its rates, and the state that explicit parts took them at."""
         scaled, h = self.own(own["values"]), jnp.asarray(self.dt, self.dtype)
         t = number.astype(self.dtype) * h
         drive = lambda p: self.drive(scaled.system, p, inputs, own["bias"])  # noqa: E731
@@ -151,7 +175,28 @@ class NeuronProgram:
             )
             kick = scaled.kick(t, parts, drive(parts), w)
         rates = lambda p: scaled.rates(t, p, drive(p))  # noqa: E731
-        return scaled.kept(semi_implicit_euler_step(rates, parts, kick, h=h, linear=scaled.linear))
+        end = semi_implicit_euler_step(rates, parts, kick, h=h, linear=scaled.linear)
+        between = {k: end[k] if k in scaled.linear else x for k, x in parts.items()}
+        return scaled.kept(end), rates, between
+
+    def _fastest(self, rates: Callable[[State], State], parts: State):
+        """Largest rate at which a state that is taken explicitly acts on itself [1/s].
+
+        A step that jumps over a feature of the rates, as a gap that closes, begins where this times the step is
+        above 1: what jumps across a gap g at a rate c/g has dt c/g >= g, hence dt c/g^2 >= 1.
+        """
+        slopes = [along(rates, parts, k)[1][k] for k in parts if k not in self.scaled.linear]
+        most = jnp.zeros((), self.dtype)
+        for slope in slopes:
+            most = jnp.maximum(most, jnp.max(jnp.abs(slope)))
+        return most
+
+    def _shift(self, own: State, parts: State, inputs: list) -> State:
+        """What a solver adds to scaled states as a trace shows them."""
+        system: Any = self.own(own["values"]).system
+        state = {s.name: parts[s.name] * s.scale for s in system.specs}
+        seen = system.solved(state, self.drive(system, parts, inputs, own["bias"]))
+        return {s.name: (seen[s.name] - state[s.name]) / s.scale for s in system.specs}
 
     def shown(self, own: State, parts: State, inputs: list) -> State:
         """States as they are recorded and compared with thresholds [SI]."""
@@ -168,47 +213,76 @@ class NeuronProgram:
         own = {n: parts[f"{of.element}.{n}"] * scale[f"{of.element}.{n}"] for n in names}
         return device.current(jnp.zeros((), self.dtype), own, v, self.scaled.env) / v
 
-    def stiffness(self, own: State, parts: State, inputs: list):
-        """Largest rate at which a state that is taken explicitly acts on itself, times the step [1]."""
-        scaled = self.own(own["values"])
-        t = jnp.zeros((), self.dtype)
-        rates = lambda p: scaled.rates(t, p, self.drive(scaled.system, p, inputs, own["bias"]))  # noqa: E731
-        explicit = [k for k in parts if k not in scaled.linear]
-        found = [t, *(jnp.max(jnp.abs(along(rates, parts, k)[1][k])) for k in explicit)]
-        return jnp.max(jnp.stack(found)) * self.dt
+    def _fastest_now(self, own: State, parts: State, inputs: list):
+        """See `_fastest`, of one neuron as it stands."""
+        scaled, t = self.own(own["values"]), jnp.zeros((), self.dtype)
+        drive = lambda p: self.drive(scaled.system, p, inputs, own["bias"])  # noqa: E731
+        return self._fastest(lambda p: scaled.rates(t, p, drive(p)), parts)
 
-    def chunk(self, own: State, state: State, arrivals: list, first, each: int):
-        """State of a block after a chunk, and the step numbers of its spikes, -1 for none."""
+    def _incoming(self, inputs: list, arriving: list) -> list:
+        """Inputs after a step: they decay, and what arrives is added."""
+        moved = zip(inputs, self.decay, arriving, strict=True)
+        return [s * d + a for s, d, a in moved]
+
+    def path(self, own: State, parts: State, inputs: list, arrivals: list, first) -> State:
+        """States of some neurons after each step of a chunk [SI], by steps and neurons."""
+
+        def lane(own, carry, number, arriving):
+            parts, inputs = carry
+            parts = self.step(own, parts, inputs, number)
+            shown = self.shown(own, parts, inputs)
+            return (parts, self._incoming(inputs, arriving)), shown
+
+        def one(carry, now):
+            return jax.vmap(lane, (0, 0, None, 0))(own, carry, *now)
+
+        numbers = first + jnp.arange(self.steps, dtype=jnp.int32)
+        return lax.scan(one, (parts, inputs), (numbers, arrivals))[1]
+
+    def chunk(self, own: State, state: State, arrivals: list, first, each: int) -> tuple:
+        """A block after a chunk.
+
+        Returns
+        -------
+        tuple
+            Its state; the number of spikes of each neuron; the numbers of the steps of up to `each` of them, -1 for
+            none; the step times the largest rate at which a state that is taken explicitly acts on itself, see
+            `_fastest`: in any step of any neuron, and of any neuron at the end.
+        """
         signal = self.layout.group.spike.signal
         sign = self.layout.group.spike.sign
 
         def lane(own, carry, at, arriving):
-            parts, armed, inputs, found, slots = carry
-            parts = self.step(own, parts, inputs, first + at)
+            parts, armed, inputs, count, slots, rate = carry
+            parts, rates, between = self._stepped(own, parts, inputs, first + at)
+            rate = jnp.maximum(rate, self._fastest(rates, between))
             x = sign * self.shown(own, parts, inputs)[signal]
-            inputs = [s * d + a for s, d, a in zip(inputs, self.decay, arriving, strict=True)]
+            inputs = self._incoming(inputs, arriving)
             fires = armed & (x > self.level)
-            slots = [jnp.where(fires & (found == j), at, s) for j, s in enumerate(slots)]
+            slots = [jnp.where(fires & (count == j), at, s) for j, s in enumerate(slots)]
             armed = (armed & ~fires) | (x < self.rearm)
-            return parts, armed, inputs, found + fires.astype(found.dtype), slots
+            return parts, armed, inputs, count + fires.astype(count.dtype), slots, rate
 
         def one(carry, now):
             at, arriving = now
             return jax.vmap(lane, (0, 0, None, 0))(own, carry, at, arriving), None
 
         none = jnp.zeros_like(state["count"])
-        begin = (state["parts"], state["armed"], state["input"], none, [none - 1] * each)
+        rate = jnp.zeros(none.shape, self.dtype)
+        begin = (state["parts"], state["armed"], state["input"], none, [none - 1] * each, rate)
         places = (jnp.arange(self.steps, dtype=jnp.int32), arrivals)
-        (parts, armed, inputs, found, slots), _ = lax.scan(one, begin, places)
+        (parts, armed, inputs, count, slots, rate), _ = lax.scan(one, begin, places)
         # A lane beyond the last neuron never re-arms.
         armed = armed & own["real"]
         slots = [jnp.where(own["real"], s, -1) for s in slots]
-        found = jnp.where(own["real"], found, 0)
+        count = jnp.where(own["real"], count, 0)
+        at_end = jax.vmap(self._fastest_now)(own, parts, inputs)
+        rates = [jnp.max(jnp.where(own["real"], x, 0)) * self.dt for x in (rate, at_end)]
         state = state | {"parts": parts, "armed": armed, "input": inputs}
-        return _counted(state, found, slots, first), found, jnp.stack(slots, axis=-1)
+        return _counted(state, count, slots, first), count, jnp.stack(slots, axis=-1), rates
 
 
-def _counted(state: State, found, slots: list, first) -> State:
+def _counted(state: State, spikes, slots: list, first) -> State:
     """Running statistics of a block: spikes, time of the last one, sums of intervals and of their squares [steps]."""
     last, (total, squares) = state["last"], state["isi"]
     for s in slots:
@@ -217,4 +291,4 @@ def _counted(state: State, found, slots: list, first) -> State:
         total = total + jnp.where(counts, gap, 0)
         squares = squares + jnp.where(counts, gap * gap, 0)
         last = jnp.where(s >= 0, first + s, last)
-    return state | {"count": state["count"] + found, "last": last, "isi": [total, squares]}
+    return state | {"count": state["count"] + spikes, "last": last, "isi": [total, squares]}

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
+from ..circuit import Circuit
 from ..errors import NetworkError
 from .groups import Group, Neurons
 from .projection import Projection, Receptor
@@ -21,6 +22,9 @@ BLOCK = 512
 
 LONGEST = 256
 """Steps between two exchanges of spikes at most: arrivals of that many are laid out beforehand."""
+
+TABLES_OF_DEVICES = ("edge", "post", "first_in", "edge_in")
+"""Tables of connections whose weights are devices."""
 
 _NEAR = 1e-3
 """Share of a step by which a time may miss a multiple of it."""
@@ -46,6 +50,19 @@ class Clock:
         """Time between two exchanges [s]."""
         return self.dt * self.steps
 
+    def check_steps(self, time: float, *, where: str) -> None:
+        """Refuse a time that is no multiple of the step, see `clock`.
+
+        Raises
+        ------
+        NetworkError
+            With the step.
+        """
+        n = round(time / self.dt)
+        if n < 1 or abs(time / self.dt - n) > _NEAR:
+            allowed = f"a multiple of dt = {self.dt:g} s"
+            raise NetworkError(f"{time:g} s", where=where, allowed=allowed)
+
     def exchanges(self, time: float, *, where: str) -> int:
         """A time as so many exchanges."""
         n = round(time / self.exchange)
@@ -57,6 +74,28 @@ class Clock:
                 fix="change it, or say another exchange interval (in steps)",
             )
         return n
+
+
+def record_steps(at: Clock, every: float | None) -> int:
+    """Steps from one record of states to the next; those between two exchanges by default.
+
+    Raises
+    ------
+    NetworkError
+        If it is no multiple of the step.
+    """
+    if every is None:
+        return at.steps
+    n = round(every / at.dt) if math.isfinite(every) else 0
+    if not 1 <= n < 2**31 or abs(every / at.dt - n) > _NEAR:
+        near = max(n, 1) * at.dt
+        raise NetworkError(
+            f"every = {every:g} s",
+            where="record",
+            allowed=f"a multiple of dt = {at.dt:g} s",
+            fix=f"every = {near:g} s",
+        )
+    return n
 
 
 def clock(dt: float, projections: Sequence[Projection], steps: int | None) -> Clock:
@@ -77,10 +116,8 @@ def clock(dt: float, projections: Sequence[Projection], steps: int | None) -> Cl
     times += [(p.receptor.width, f"width of {p.where}") for p in projections if p.receptor.width]
     common = 0
     for time, where in times:
-        n = round(time / dt)
-        if n < 1 or abs(time / dt - n) > _NEAR:
-            raise NetworkError(f"{time:g} s", where=where, allowed=f"a multiple of dt = {dt:g} s")
-        common = math.gcd(common, n)
+        Clock(dt, 1).check_steps(time, where=where)
+        common = math.gcd(common, round(time / dt))
     free = [p.edges.delay.min() / dt for p in projections if p.edges.delay is not None]
     if common == 0:
         common = max(int(min([LONGEST, *free])), 1)
@@ -133,6 +170,15 @@ class Rows:
     edge_in: Int[np.ndarray, "shards edges"] | None = None
     longest_in: int = 0
 
+    def outline(self) -> "Rows":
+        """The same without its tables: what a program holds as constants."""
+        none = np.zeros((0, 0), np.int32)
+        own = {n: none for n in TABLES_OF_DEVICES if getattr(self, n) is not None}
+        devices, weight = self.devices, np.zeros((0,) * self.weight.ndim)
+        if isinstance(devices, DriftWeights):
+            devices = replace(devices, start=None)
+        return replace(self, first=none, target=none, weight=weight, devices=devices, **own)
+
 
 @dataclass(frozen=True, eq=False)
 class Layout:
@@ -167,27 +213,44 @@ class Layout:
             .astype(dtype)
         )
 
+    def parameters(self, dtype) -> dict[str, Any]:
+        """Parameters that differ, and the constant part of each driven source, in blocks."""
+        both = {"values": self.group.values, "bias": self.group.biases}
+        return {k: {n: self.lanes(x, dtype) for n, x in of.items()} for k, of in both.items()}
+
+    def outline(self) -> "Layout":
+        """The same without numbers of single neurons."""
+        return replace(self, group=self.group.outline())
+
+
+def check_receptor(receptor: Receptor, circuit: Circuit, *, where: str) -> None:
+    """Refuse a driven source that a circuit does not have, and a reversal voltage at a voltage source.
+
+    Raises
+    ------
+    NetworkError
+        With what is allowed.
+    """
+    ports, port = circuit.ports, receptor.port
+    if port is not None and port not in ports:
+        allowed = ", ".join(ports)
+        raise NetworkError(f"no driven source {port!r}", where=where, allowed=allowed)
+    quantity = circuit.quantities[ports.index(port or ports[0])]
+    if receptor.reversal is not None and quantity != "current":
+        raise NetworkError(
+            f"a reversal voltage at a {quantity} source",
+            where=where,
+            allowed="a current source, whose node has a voltage of its own",
+        )
+
 
 def layout(group: Neurons, projections: Sequence[Projection], shards: int) -> Layout:
     """How a group lies in memory; the block does not depend on the number of shards."""
     block = min(BLOCK, -(-group.n // 16) * 16)
     blocks = -(-group.n // block)
     own = dict.fromkeys(_kind(p.receptor) for p in projections if p.post == group.name)
-    ports = group.circuit.ports
     for r in own:
-        if r.port is not None and r.port not in ports:
-            raise NetworkError(
-                f"no driven source {r.port!r}",
-                where=f"group {group.name!r}",
-                allowed=", ".join(ports),
-            )
-        quantity = group.circuit.quantities[ports.index(r.port or ports[0])]
-        if r.reversal is not None and quantity != "current":
-            raise NetworkError(
-                f"a reversal voltage at a {quantity} source",
-                where=f"group {group.name!r}",
-                allowed="a current source, whose node has a voltage of its own",
-            )
+        check_receptor(r, group.circuit, where=f"group {group.name!r}")
     return Layout(group, block, -(-blocks // shards) * shards, tuple(own))
 
 
@@ -330,13 +393,28 @@ class Plan:
     names: list[str] = field(default_factory=list)
     shards: int = 1
 
+    def outline(self) -> "Plan":
+        """The same without tables and numbers of single members: what a program holds as constants."""
+        layouts = {n: x.outline() for n, x in self.layouts.items()}
+        groups = {
+            n: layouts[n].group if n in layouts else g.outline() for n, g in self.groups.items()
+        }
+        rows = [(pre, post, receptor, r.outline()) for pre, post, receptor, r in self.rows]
+        return replace(self, groups=groups, layouts=layouts, rows=rows)
+
     def memory(self, name: str) -> int:
         """Exchanges for which spikes of a group are kept."""
         return max([r.exchanges for pre, _, _, r in self.rows if pre == name], default=0) + 1
 
 
-def _check_circuits(p: Projection, groups: Mapping[str, Group]) -> None:
-    """Refuse weights that are no devices of one circuit per edge."""
+def check_circuits(p: Projection, groups: Mapping[str, Group]) -> None:
+    """Refuse weights that are no devices of one circuit per edge.
+
+    Raises
+    ------
+    NetworkError
+        With what is allowed.
+    """
     own = groups.get(p.weight.group)
     if not isinstance(own, Neurons) or own.n != len(p.edges):
         raise NetworkError(
@@ -375,7 +453,7 @@ def checked(groups: Sequence[Group], projections: Sequence[Projection]) -> dict[
                 f"{p.post!r} is a source", where=p.where, allowed="neurons as target"
             )
         if isinstance(p.weight, ConductanceOf):
-            _check_circuits(p, by_name)
+            check_circuits(p, by_name)
     return by_name
 
 

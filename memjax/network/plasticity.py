@@ -26,7 +26,7 @@ class Programming:
     weights : DriftWeights
         The devices.
     rows : Rows
-        The connections.
+        The connections, without tables.
     clock : Clock
         Steps.
     dtype
@@ -35,6 +35,7 @@ class Programming:
 
     def __init__(self, weights: DriftWeights, rows: Rows, *, clock: Clock, dtype: Any):
         self.weights, self.rows, self.dtype = weights, rows, dtype
+        self._conductances = jax.jit(jax.vmap(jax.vmap(self._conductance)))
         self.windows = [round(w / clock.dt) for w in (weights.set_window, weights.reset_window)]
         noise = PulseNoise.none() if weights.noise is None else weights.noise
         dynamic, static = eqx.partition((weights.pulsed, noise), eqx.is_inexact_array)
@@ -42,9 +43,14 @@ class Programming:
         both: tuple[Pulsed, PulseNoise] = eqx.combine(cast, static)
         self.pulsed, self.noise = both
 
-    def begin(self) -> State:
-        """Devices at the beginning, one table per shard."""
-        edge, start = np.asarray(self.rows.edge), self.weights.start
+    def _conductance(self, z):
+        """Conductance of one device [S]."""
+        return self.pulsed.conductance(z)
+
+    def begin(self, rows: Rows) -> State:
+        """Devices of a table of connections at the beginning, one table per shard."""
+        edge, devices = np.asarray(rows.edge), rows.devices
+        start = devices.start if isinstance(devices, DriftWeights) else None
         shape = edge.shape
         z = np.broadcast_to(
             np.asarray(self.pulsed.start()), (*shape, len(self.pulsed.scaled.scale))
@@ -54,7 +60,7 @@ class Programming:
             own = np.broadcast_to(np.asarray(start, self.dtype), (edge.max(initial=0) + 1,))
             z[..., 0] = own[edge] / self.pulsed.scaled.scale[0]
         far = np.full(shape, _LONG_AGO, np.int32)
-        g = jax.jit(jax.vmap(jax.vmap(self.pulsed.conductance)))(z)
+        g = self._conductances(z)
         return {
             "z": z,
             "flicker": np.zeros((*shape, 3), self.dtype),

@@ -1,13 +1,22 @@
 """What a network did: spikes, traces, statistics."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from ..observables import SpikeTrain
 from .network import Network
+
+if TYPE_CHECKING:
+    import pandas
+    import xarray
+
+_UNITS = {"count": "1", "isi": "s", "cv": "1"}
+"""Units of the statistics."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,14 +29,36 @@ class Stretch:
         Exchange intervals.
     spikes : dict of str to tuple of (Int[np.ndarray, "spikes"], Int[np.ndarray, "spikes"])
         Numbers of members and of time steps at whose end they fired, in order of time.
-    traces : dict of str to dict of str to Float[np.ndarray, "intervals neurons"]
-        States of the neurons that are watched [SI], at the end of each interval.
+    traces : dict of str to dict of str to Float[np.ndarray, "rows neurons"]
+        States of the neurons that are watched [SI], one row per record.
     """
 
     begin: int
     end: int
     spikes: dict[str, tuple[Int[np.ndarray, " spikes"], Int[np.ndarray, " spikes"]]]
-    traces: dict[str, dict[str, Float[np.ndarray, "intervals neurons"]]]
+    traces: dict[str, dict[str, Float[np.ndarray, "rows neurons"]]]
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """All that it takes to go on from where a run ended; it does not change.
+
+    Parameters
+    ----------
+    arrays : mapping of str to np.ndarray
+        States of neurons, sources and devices, spikes on their way and the time, by name.
+    """
+
+    arrays: Mapping[str, np.ndarray]
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, np.ndarray]) -> "Snapshot":
+        """Out of arrays, which are not to be written to any more."""
+        read_only = {}
+        for name, x in arrays.items():
+            read_only[name] = np.asarray(x).view()
+            read_only[name].flags.writeable = False
+        return cls(MappingProxyType(read_only))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -39,7 +70,7 @@ class Recording:
     sizes : dict of str to int
         Members of each group.
     dt, duration : float
-        Step, and simulated time [s].
+        Step, and time at the end of the run [s].
     spikes : dict of str to tuple of (Int[np.ndarray, "spikes"], Float[np.ndarray, "spikes"])
         Number of the member and time [s] of each spike, in order of time.
     traces : dict of str to dict of str to Float[np.ndarray, "rows neurons"]
@@ -47,11 +78,22 @@ class Recording:
     times : Float[np.ndarray, "rows"]
         When [s].
     statistics : dict of str to dict of str to np.ndarray
-        By member: `count`, and of neurons `isi` [s] and `cv` of their intervals.
+        By member: `count`, and of neurons `isi` [s] and `cv` of their intervals, also of runs that this one goes on.
     conductances : dict of str to dict of str to Float[np.ndarray, "edges"]
         Of projections whose weights are programmed devices [S]: at the `start` and at the `end`, by edge.
     start : float
-        From when on spikes are held [s]: those of a long run may be too many. Statistics are of all of it.
+        From when on spikes are held [s]: a run may go on from another, and those of a long one may be too many.
+    states : dict of str to dict of str to Float[np.ndarray, "members"]
+        States of all neurons at the end [SI], by group and name, as `Neurons` takes them as `start`.
+    units : dict of str to dict of str to str
+        Their units.
+    watched : dict of str to Int[np.ndarray, "neurons"]
+        Numbers of the neurons whose states the traces hold.
+    notes : tuple of str
+        What a user should know of the run. Where there is nothing, the step was compared with the rates that the run
+        met and is fine.
+    final : Snapshot, optional
+        From which `memjax.network.run` goes on; None where a folder's checkpoint is not of the end of the recording.
     """
 
     sizes: dict[str, int]
@@ -63,13 +105,18 @@ class Recording:
     statistics: dict[str, dict[str, np.ndarray]]
     conductances: dict[str, dict[str, Float[np.ndarray, " edges"]]] = field(default_factory=dict)
     start: float = 0.0
+    states: dict[str, dict[str, Float[np.ndarray, " members"]]] = field(default_factory=dict)
+    units: dict[str, dict[str, str]] = field(default_factory=dict)
+    watched: dict[str, Int[np.ndarray, " neurons"]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    final: Snapshot | None = None
 
     @classmethod
     def of(
-        cls, network: Network, parts: Sequence[Stretch], statistics: dict, conductances: dict
+        cls, network: Network, parts: Sequence[Stretch], *, every: int, **about: Any
     ) -> "Recording":
-        """Out of the stretches of a run."""
-        at = network.clock
+        """Out of the stretches of a run, whose states were recorded every so many steps."""
+        at, begin, end = network.clock, parts[0].begin, parts[-1].end
         spikes = {}
         for g in network.groups:
             number, step = (np.concatenate([p.spikes[g.name][k] for p in parts]) for k in (0, 1))
@@ -81,12 +128,13 @@ class Recording:
         return cls(
             sizes={g.name: g.n for g in network.groups},
             dt=at.dt,
-            duration=parts[-1].end * at.exchange,
+            duration=end * at.exchange,
+            start=begin * at.exchange,
             spikes=spikes,
             traces=traces,
-            times=(np.arange(parts[0].begin, parts[-1].end) + 1) * at.exchange,
-            statistics=statistics,
-            conductances=conductances,
+            times=(np.arange(begin * at.steps // every, end * at.steps // every) + 1)
+            * (every * at.dt),
+            **about,
         )
 
     def rates(self, group: str) -> Float[np.ndarray, " members"]:
@@ -112,3 +160,56 @@ class Recording:
         edges = np.arange(self.start, self.duration + 0.5 * bin, bin)
         count, _ = np.histogram(self.spikes[group][1], edges)
         return (edges[1:] + edges[:-1]) / 2, count / (bin * self.sizes[group])
+
+    def to_pandas(self) -> "pandas.DataFrame":
+        """One row per spike, in order of time: group, member, time_s."""
+        import pandas as pd
+
+        number, when = (
+            np.concatenate([np.zeros(0, kind), *(x[k] for x in self.spikes.values())])
+            for k, kind in ((0, np.int64), (1, float))
+        )
+        counts = [len(x[0]) for x in self.spikes.values()]
+        group = pd.Categorical.from_codes(
+            np.repeat(np.arange(len(counts)), counts), categories=list(self.spikes)
+        )
+        order = np.argsort(when, kind="stable")
+        columns = {"group": group, "member": number, "time_s": when}
+        return pd.DataFrame(columns).iloc[order].reset_index(drop=True)
+
+    def to_xarray(self) -> "xarray.Dataset":
+        """Dataset of all that was recorded, units in the attributes.
+
+        Notes
+        -----
+        Of a group NAME: spikes as ``NAME.spike_member`` and ``NAME.spike_time`` over ``NAME.spike``, in order of time;
+        statistics and states at the end over ``NAME.member``, as ``NAME.count`` and ``NAME.final.STATE``; traces as
+        ``NAME.STATE`` over (time, ``NAME.watched``). Of a projection NAME ``NAME.conductance_start`` and ``_end`` over
+        ``NAME.edge``. Notes, dt, start and duration of the run are attributes of the dataset.
+        """
+        import xarray as xr
+
+        data: dict[str, tuple] = {}
+        coordinates: dict[str, tuple] = {"time": ("time", self.times, {"units": "s"})}
+        for name, n in self.sizes.items():
+            member, spike = f"{name}.member", f"{name}.spike"
+            coordinates[member] = (member, np.arange(n))
+            number, when = self.spikes[name]
+            data[f"{name}.spike_member"] = (spike, number)
+            data[f"{name}.spike_time"] = (spike, when, {"units": "s"})
+            for k, x in self.statistics[name].items():
+                data[f"{name}.{k}"] = (member, x, {"units": _UNITS[k]})
+            units = self.units.get(name, {})
+            for k, x in self.states.get(name, {}).items():
+                data[f"{name}.final.{k}"] = (member, x, {"units": units.get(k, "1")})
+        for name, traces in self.traces.items():
+            of, units = f"{name}.watched", self.units.get(name, {})
+            if name in self.watched:
+                coordinates[of] = (of, self.watched[name])
+            for k, x in traces.items():
+                data[f"{name}.{k}"] = (("time", of), x, {"units": units.get(k, "1")})
+        for name, ends in self.conductances.items():
+            for end, g in ends.items():
+                data[f"{name}.conductance_{end}"] = (f"{name}.edge", g, {"units": "S"})
+        about = {"dt_s": self.dt, "start_s": self.start, "duration_s": self.duration}
+        return xr.Dataset(data, coordinates, attrs=about | {"notes": list(self.notes)})

@@ -1,6 +1,7 @@
 """A network on its way: stretches of computing, spikes handed out, snapshots."""
 
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -8,13 +9,12 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from ..errors import NetworkError, SolveError
-from .engine import Engine, Room
+from ..errors import NetworkError, SolveError, StepWarning
+from .exchange_program import Room
 from .groups import Neurons, SpikeList
-from .memory import check_memory
 from .network import Network
-from .plan import plan
-from .recording import Recording, Stretch
+from .plan import record_steps
+from .recording import Recording, Snapshot, Stretch
 from .weights import DriftWeights
 
 _EACH, _LEAST = 1, 64
@@ -26,8 +26,9 @@ _SECONDS = 1.0
 _MOST = 512
 """Exchange intervals between two looks at most."""
 
-COARSE, HOPELESS = 1.0, 10.0
-"""Products of the step and a rate of the states, if only for an instant: a step is coarse; a step is refused."""
+COARSE, HOPELESS, HOPELESS_IN_PASSING = 1.0, 10.0, 100.0
+"""Products of the step and a rate of the states above which a step is coarse, if only for an instant; is refused
+where neurons stand at an exchange; is refused if only for an instant."""
 
 _LISTS = 2**26
 """Size of the lists of spikes between two looks [bytes]."""
@@ -41,16 +42,21 @@ class Simulation:
     network : Network
         What is simulated.
     watch : mapping of str to sequence of int, optional
-        See `Network.run`.
+        See `run`.
+    every : float, optional
+        See `run`.
+    initial : Snapshot, optional
+        See `run`.
     devices : sequence of jax.Device, optional
-        See `Network.run`.
+        See `run`.
 
     Attributes
     ----------
     done : int
         Exchange intervals so far.
     stiffness : dict of str to float
-        Largest product of dt and a rate of the states, by group: explicit steps follow what is well below 1.
+        Largest product of dt and a rate at which a state acts on itself, over all steps and neurons so far, by group
+        of neurons: explicit steps follow what is well below 1.
     """
 
     def __init__(
@@ -58,34 +64,31 @@ class Simulation:
         network: Network,
         *,
         watch: Mapping[str, Sequence[int]] | None = None,
+        every: float | None = None,
+        initial: Snapshot | None = None,
         devices: Sequence[Any] | None = None,
     ):
         self.network, self.done = network, 0
         self.stiffness: dict[str, float] = {}
-        devices = list(devices) if devices is not None else jax.devices()
         watched = {n: np.asarray(x, np.int32) for n, x in (watch or {}).items() if len(x)}
         _check_watched(network, watched)
-        check_memory(network, devices)
-        self.plan = plan(
-            network.groups,
-            network.projections,
-            dt=network.dt,
-            steps=network.exchange_steps,
-            shards=len(devices),
-            dtype=network.dtype,
-        )
-        self.engine = Engine(
-            self.plan, seed=network.seed, devices=devices, dtype=network.dtype, watched=watched
-        )
+        self.every = record_steps(network.clock, every)
+        self.engine = network.engine(devices if devices is not None else jax.devices())
+        self.plan = self.engine.plan
+        self.program = self.engine.program(watched, self.every)
         sizes = {n: min(g.n, max(_LEAST, g.n // 16)) for n, g in self.plan.groups.items()}
-        self.room = Room(_EACH, tuple(sizes.items()))
-        self.state = self.engine.begin() | {"ring": self.engine.ring(self.room)}
+        self.room = _larger(Room(_EACH, tuple(sizes.items())), self.program.room)
+        self.state = self.engine.begin(self.program) | {"ring": self.engine.ring(self.room)}
+        self._scratch: Any = None
+        if initial is not None:
+            self.restore(initial.arrays)
 
     def _most(self) -> int:
         """Exchange intervals of one call, so that its lists stay small."""
+        rows = -(-self.plan.clock.steps // self.every)
         size = sum(8 * s for _, s in self.room.all) + sum(
-            4 * len(x) * len(self.engine.neurons[n].scaled.scale)
-            for n, x in self.engine.watched.items()
+            4 * len(x) * rows * len(self.program.neurons[n].scaled.scale)
+            for n, x in self.program.watched.items()
         )
         return int(np.clip(_LISTS // max(size, 1), 1, _MOST))
 
@@ -95,7 +98,8 @@ class Simulation:
         Raises
         ------
         SolveError
-            Where a state is no longer finite: what came before has been handed out.
+            Where a state is no longer finite, or a step is longer than explicit ones may be: what came before has
+            been handed out.
         """
         end, some = self.done + exchanges, 1
         neurons = sum(g.n for g in self.plan.groups.values() if isinstance(g, Neurons))
@@ -112,6 +116,7 @@ class Simulation:
             )
             if bar is not None:
                 bar.update((stretch.end - stretch.begin) * work)
+        self._scratch = None
         if bar is not None:
             bar.close()
 
@@ -119,28 +124,44 @@ class Simulation:
         """Some exchange intervals; once more with more room where spikes did not fit."""
         while True:
             count = min(count, self._most())
-            run = self.engine.program(self.room, self._most())
-            state, (spikes, traces), worst, lost = run(
-                self.engine.fixed, self.state, np.int32(self.done), np.int32(count)
+            run = self.program.run(self.room, self._most())
+            # Lost where the program is interrupted, and then made anew.
+            scratch, self._scratch = self._scratch or self.program.blank(), None
+            state, (spikes, traces), (most, rates), lost, self._scratch = run(
+                self.engine.fixed, self.state, scratch, np.int32(self.done), np.int32(count)
             )
-            if not self._made_room({n: (int(w[0]), int(w[1])) for n, w in worst.items()}):
+            if not self._made_room({n: (int(w[0]), int(w[1])) for n, w in most.items()}):
                 break
-        self._check(jax.tree.map(int, lost), {n: float(w[2]) for n, w in worst.items()}, count)
+        self._check(jax.tree.map(int, lost), jax.tree.map(float, rates), count)
         begin, self.state, self.done = self.done, state, self.done + count
         listed = {
             n: self._listed(x, begin, count) for n, x in jax.tree.map(np.asarray, spikes).items()
         }
-        seen = jax.tree.map(lambda x: np.asarray(x)[:count], traces)
-        return Stretch(begin=begin, end=self.done, spikes=listed, traces=seen)
+        return Stretch(
+            begin=begin, end=self.done, spikes=listed, traces=self._rows(traces, begin, count)
+        )
+
+    def _rows(self, traces: Any, begin: int, count: int) -> Any:
+        """Records of states one after the other: each interval has those multiples of `every` that lie in it."""
+        ends = np.arange(begin, begin + count + 1) * self.plan.clock.steps // self.every
+        rows = np.diff(ends)
+        return jax.tree.map(
+            lambda x: np.concatenate([part[:n] for part, n in zip(np.asarray(x), rows)]), traces
+        )
 
     def notes(self) -> list[str]:
-        """What a user should know of the run so far."""
-        dt = self.plan.clock.dt
-        return [
+        """What a user should know of the run so far; nothing where the step was checked and is fine."""
+        dt, neurons = self.plan.clock.dt, list(self.plan.layouts)
+        unchecked = [n for n in neurons if not np.isfinite(self.stiffness.get(n, np.nan))]
+        notes = [
+            f"dt = {dt:g} s could not be checked for {', '.join(map(repr, unchecked))}: "
+            + ("no step yet" if not self.stiffness else "slopes of the rates are not finite")
+        ]
+        return (notes if unchecked else []) + [
             f"dt = {dt:g} s is coarse for {name!r}: dt times the largest rate of its states reached {x:.2g} "
             f"(below {COARSE:g} is fine); compare with dt = {dt * COARSE / 2 / x:.1g} s"
             for name, x in self.stiffness.items()
-            if x > COARSE
+            if COARSE < x < np.inf
         ]
 
     def _made_room(self, worst: Mapping[str, tuple[int, int]]) -> bool:
@@ -155,32 +176,37 @@ class Simulation:
             most = wanted if isinstance(groups[n], SpikeList) else groups[n].n * each
             sizes[n] = max(sizes[n], min(wanted, most))
         self.room = Room(each, tuple(sizes.items()))
+        self.program.room = _larger(self.room, self.program.room)
         self.state = self.state | {"ring": self.engine.ring(self.room, self.state["ring"])}
         return True
 
-    def _check(self, lost: Mapping[str, int], stiff: Mapping[str, float], count: int) -> None:
+    def _check(self, lost: Mapping[str, int], rates: Mapping[str, list], count: int) -> None:
         """Raise where a state is not finite, or a step is longer than explicit ones may be."""
         at = self.plan.clock
-        for name, x in stiff.items():
-            self.stiffness[name] = max(self.stiffness.get(name, 0.0), x)
-            if x > HOPELESS:
+        begin, end = self.done * at.exchange, (self.done + count) * at.exchange
+        where = f"network between {begin:g} and {end:g} s"
+        for name, (passing, standing) in rates.items():
+            x = float(np.maximum(passing, standing))
+            self.stiffness[name] = float(np.maximum(self.stiffness.get(name, 0.0), x))
+            if standing > HOPELESS or passing > HOPELESS_IN_PASSING:
                 raise SolveError(
                     f"dt = {at.dt:g} s is too long for {name!r}: dt times the largest rate of its states is {x:.3g}",
-                    where=f"network between {self.done * at.exchange:g} and {(self.done + count) * at.exchange:g} s",
-                    allowed=f"below {HOPELESS:g}, better below {COARSE:g}",
-                    fix=f"dt = {at.dt * COARSE / x:.1g} s",
+                    where=where,
+                    allowed=f"below {HOPELESS if standing > HOPELESS else HOPELESS_IN_PASSING:g}, "
+                    f"better below {COARSE:g}",
+                    fix=f"dt = {at.dt * COARSE / 2 / x:.1g} s",
                 )
         for name, first in lost.items():
             if first < self.plan.layouts[name].size:
                 raise SolveError(
                     f"neuron {first} of {name!r} is not finite",
-                    where=f"network between {self.done * at.exchange:g} and {(self.done + count) * at.exchange:g} s",
+                    where=where,
                     fix=f"a step below dt = {at.dt:g} s",
                 )
 
-    def _listed(self, found: tuple, begin: int, count: int):
+    def _listed(self, lists: tuple, begin: int, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Members and steps of spikes, in order of time."""
-        number, step, total = found
+        number, step, total = lists
         steps, parts = self.plan.clock.steps, []
         for k in range(count):
             n = total[k]
@@ -192,39 +218,50 @@ class Simulation:
 
     def statistics(self) -> dict[str, dict[str, np.ndarray]]:
         """Running statistics of each group's members: number of spikes; mean and CV of their intervals [s, 1]."""
-        found = {}
+        statistics = {}
         for name, g in self.plan.groups.items():
-            state = jax.tree.map(_whole, self.state["groups"][name])
-            count = state["count"].ravel()[: g.n]
-            found[name] = {"count": count}
+            state = self.state["groups"][name]
+            count = _whole(state["count"]).ravel()[: g.n]
+            statistics[name] = {"count": count}
             if isinstance(g, Neurons):
-                total, squares = (x.ravel()[: g.n].astype(float) for x in state["isi"])
+                sums = (_whole(x).ravel()[: g.n].astype(float) for x in state["isi"])
+                total, squares = sums
                 n = np.maximum(count - 1, 1)
                 mean = np.where(count > 1, total / n, np.nan)
                 spread = np.sqrt(np.maximum(squares / n - mean**2, 0.0))
                 cv = np.where(count > 2, spread / mean, np.nan)
-                found[name] |= {"isi": mean * self.plan.clock.dt, "cv": cv}
-        return found
+                statistics[name] |= {"isi": mean * self.plan.clock.dt, "cv": cv}
+        return statistics
+
+    def states(self) -> dict[str, dict[str, Float[np.ndarray, " members"]]]:
+        """States of all neurons now [SI], by group and name."""
+        states = {}
+        for name, of in self.plan.layouts.items():
+            own, now = self.engine.fixed["groups"][name], self.state["groups"][name]
+            own = {k: own[k] for k in ("values", "bias")}
+            shown = self.program.neurons[name].shown_in_blocks(own, now["parts"], now["input"])
+            states[name] = {k: _whole(x).ravel()[: of.group.n] for k, x in shown.items()}
+        return states
 
     def conductances(self) -> dict[str, Float[np.ndarray, " edges"]]:
         """Conductances of devices that are weights [S], by projection, in the order of its edges."""
-        found: dict[str, np.ndarray] = {}
+        by_projection: dict[str, np.ndarray] = {}
         sizes = {p.name: len(p.edges) for p in self.network.projections}
         for k, name in enumerate(self.plan.names):
             rows = self.plan.rows[k][3]
             if isinstance(rows.devices, DriftWeights):
-                into = found.setdefault(name, np.zeros(sizes[name], self.network.dtype))
-                g, edge = _whole(self.state["weights"][str(k)]["g"]), np.asarray(rows.edge)
-                for shard, first in enumerate(rows.first):
+                into = by_projection.setdefault(name, np.zeros(sizes[name], self.network.dtype))
+                g, edge = _whole(self.state["weights"][str(k)]["g"]), _whole(rows.edge)
+                for shard, first in enumerate(_whole(rows.first)):
                     some = slice(0, first[-1])  # the rest is padding
                     into[edge[shard, some]] = g[shard, some]
-        return found
+        return by_projection
 
     def snapshot(self) -> dict[str, np.ndarray]:
         """All that it takes to go on, as arrays by name."""
         leaves = jax.tree_util.tree_leaves_with_path(self.state)
-        found = {jax.tree_util.keystr(path): _whole(x) for path, x in leaves}
-        return found | {"done": np.asarray(self.done), "each": np.asarray(self.room.each)}
+        arrays = {jax.tree_util.keystr(path): _whole(x) for path, x in leaves}
+        return arrays | {"done": np.asarray(self.done), "each": np.asarray(self.room.each)}
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Go back to where a `snapshot` of the same network was taken.
@@ -236,19 +273,36 @@ class Simulation:
         """
         try:
             sizes = {n: int(arrays[f"['ring']['{n}'][0]"].shape[1]) for n in self.plan.groups}
-            self.room = Room(int(arrays["each"]), tuple(sizes.items()))
-            like = self.state | {"ring": self.engine.ring(self.room)}
+            room = Room(int(arrays["each"]), tuple(sizes.items()))
+            like = self.state | {"ring": self.engine.ring(room)}
             paths, structure = jax.tree_util.tree_flatten_with_path(like)
-            found = [np.asarray(arrays[jax.tree_util.keystr(path)]) for path, _ in paths]
-            for x, (_, y) in zip(found, paths, strict=True):
+            leaves = [np.asarray(arrays[jax.tree_util.keystr(path)]) for path, _ in paths]
+            for (path, y), x in zip(paths, leaves, strict=True):
                 if x.shape != y.shape or x.dtype != y.dtype:
-                    raise ValueError(f"{x.shape} {x.dtype} where {y.shape} {y.dtype} belongs")
+                    raise ValueError(
+                        f"{jax.tree_util.keystr(path)} is {x.shape} {x.dtype} where "
+                        f"{y.shape} {y.dtype} belongs"
+                    )
         except (KeyError, ValueError) as error:
             raise NetworkError(
-                f"a snapshot of another network: {error}", where="restore"
+                f"a snapshot of another network: {error}",
+                where="initial",
+                allowed="one of the same groups, projections, dt, dtype and number of devices",
             ) from error
-        self.state = self.engine.placed(jax.tree.unflatten(structure, found))
-        self.done = int(arrays["done"])
+        state, self.done = (
+            self.engine.placed(jax.tree.unflatten(structure, leaves)),
+            int(arrays["done"]),
+        )
+        self.room = _larger(room, self.room)
+        self.state = state | {"ring": self.engine.ring(self.room, state["ring"])}
+
+
+def _larger(a: Room, b: Room | None) -> Room:
+    """Room for what either of two has room for."""
+    if b is None:
+        return a
+    other = dict(b.all)
+    return Room(max(a.each, b.each), tuple((n, max(s, other[n])) for n, s in a.all))
 
 
 def _whole(x: Any) -> np.ndarray:
@@ -286,6 +340,8 @@ def run(
     duration: float,
     *,
     watch: Mapping[str, Sequence[int]] | None = None,
+    every: float | None = None,
+    initial: Snapshot | None = None,
     devices: Sequence[Any] | None = None,
     progress: bool = False,
 ) -> Recording:
@@ -298,7 +354,13 @@ def run(
     duration : float
         Time [s], rounded up to whole exchange intervals.
     watch : mapping of str to sequence of int
-        Neurons by group whose states are kept at the end of each exchange interval.
+        Neurons by group whose states are recorded.
+    every : float, optional
+        Time from one record of states to the next [s], a multiple of dt; by default the exchange interval.
+    initial : Snapshot, optional
+        The `final` of an earlier run of this network, or of one that differs from it in numbers only: the run goes on
+        from there, in time too, and its spikes are those of one run of both durations. From rest by default, or from
+        the groups' own `start`.
     devices : sequence of jax.Device, optional
         Where; all of JAX's by default.
     progress : bool
@@ -311,15 +373,39 @@ def run(
     Raises
     ------
     SolveError
-        Where a neuron's state is no longer finite.
+        Where a neuron's state is no longer finite; where dt times a rate of the states was above 100, or above 10 at
+        an exchange of spikes.
+
+    Warns
+    -----
+    StepWarning
+        Where dt times a rate of the states was above 1, with the figure and a better step.
+
+    Notes
+    -----
+    The first run of a network lays it out and compiles; the next ones, for other durations too, begin at once, and so
+    does that of a network which differs in weights, seeds, sources or `values` of neurons only.
 
     See Also
     --------
     memjax.io.run_network : streams to files, is interrupted and goes on.
     """
-    simulation = Simulation(network, watch=watch, devices=devices)
+    simulation = Simulation(network, watch=watch, every=every, initial=initial, devices=devices)
     start = simulation.conductances()
     parts = list(simulation.advance(network.exchanges(duration), progress=progress))
     end = simulation.conductances()
-    devices_of = {n: {"start": g, "end": end[n]} for n, g in start.items()}
-    return Recording.of(network, parts, simulation.statistics(), devices_of)
+    notes = simulation.notes()
+    if notes:
+        warnings.warn("; ".join(notes), StepWarning, stacklevel=2)
+    return Recording.of(
+        network,
+        parts,
+        every=simulation.every,
+        statistics=simulation.statistics(),
+        conductances={n: {"start": g, "end": end[n]} for n, g in start.items()},
+        states=simulation.states(),
+        units={n: x.units for n, x in simulation.program.neurons.items()},
+        watched=simulation.program.watched,
+        notes=tuple(notes),
+        final=Snapshot.of(simulation.snapshot()),
+    )

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from memjax.io import network_run
@@ -40,6 +41,7 @@ delay = 1e-4
 
 [record]
 watch = { exc = [1] }
+every = 4e-5
 """
 
 
@@ -70,7 +72,8 @@ def test_a_run_leaves_its_recording_and_pictures_and_says_what_happened(run, net
     row = next(line.split() for line in ended.out.splitlines() if line.startswith("exc"))
     assert row[:3] == ["exc", "4", str(count)]
     assert float(row[3]) == pytest.approx(count / 4 / 1e-3, rel=1e-3)
-    assert recording.traces["exc"]["node.v"].shape == (10, 1)
+    assert recording.traces["exc"]["node.v"].shape == (25, 1)
+    assert recording.times == pytest.approx(4e-5 * np.arange(1, 26))
     told = json.loads((out / "run.json").read_text())
     assert set(told["read"]) == {"net.toml"}
     for name in ("raster.png", "rate.png"):
@@ -126,6 +129,18 @@ def test_without_matplotlib_there_are_no_pictures_but_a_recording(
     assert (tmp_path / "out" / "recording.h5").exists()
 
 
+def test_a_coarse_step_is_a_warning_and_stands_in_the_record(run, network, tmp_path):
+    file = network("values = { ", 'values = { "c.c" = 1e-9, ')
+    file.write_text(file.read_text().replace('"switch.w" = 0.005', '"switch.w" = 0.001'))
+    ended = run("run", file, "--out", tmp_path / "out", "--no-pictures")
+    assert ended.status == 0, ended.err
+    warned = [
+        x for x in ended.err.splitlines() if x.startswith("memjax: warning: dt = 2e-06 s is coarse")
+    ]
+    assert len(warned) == 1
+    assert network_run.load_recording(tmp_path / "out").notes[0] in warned[0]
+
+
 def test_a_run_goes_on_with_the_spikes_of_one_that_did_not_stop(run, network, tmp_path):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     assert run("run", network(), "--out", whole, "--no-pictures").status == 0
@@ -159,8 +174,8 @@ def test_a_run_is_replaced_on_demand_only_and_by_the_same_network_resumed(
     ("old", "new", "says"),
     [
         (
-            "level",
-            "levels",
+            "level = 0.5, ",
+            "",
             "no key 'level'; in groups.exc.spike; allowed: level = a finite number",
         ),
         ("dt = 2e-6", "", "no key 'dt'; in the file; allowed: dt = a finite number > 0"),
@@ -172,6 +187,38 @@ def test_a_run_is_replaced_on_demand_only_and_by_the_same_network_resumed(
 )
 def test_a_wrong_file_is_one_line_and_leaves_nothing(network, refused, tmp_path, old, new, says):
     assert says in refused("run", network(old, new), "--out", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_mistakes_in_different_places_are_a_line_each(network, run, tmp_path):
+    """Of an unknown key, a name, a list, a bound, a group and a record none hides another."""
+    wrong = {
+        "seed = 3": "sede = 3",
+        "rate = 2000": "rate = [1, 2]",
+        'signal = "switch.x"': 'signal = "switch.y"',
+        '"r_in.r" = 0.1': '"r_in.q" = 0.1',
+        '"switch.w" = 0.005': '"switch.w" = -5.0',
+        'pre = "in"': 'pre = "inn"',
+        "exc = [1]": "exc = [7]",
+    }
+    file = network()
+    for old, new in wrong.items():
+        file.write_text(file.read_text().replace(old, new))
+    ended = run("run", file, "--out", tmp_path / "out")
+    assert (ended.status, ended.out) == (2, "")
+    lines = ended.err.splitlines()
+    assert len(lines) == len(wrong), lines
+    assert all(line.startswith("memjax: error: ") and "; allowed: " in line for line in lines)
+    for part in (
+        "'sede'",
+        "groups.in",
+        "'switch.y'",
+        "'r_in.q'",
+        "switch.w = -5",
+        "'inn'",
+        "neuron 7",
+    ):
+        assert sum(part in line for line in lines) == 1, part
     assert not (tmp_path / "out").exists()
 
 

@@ -15,4 +15,4 @@ from tests.network.conftest import spiking  # noqa: E402
 
 folder = Path(sys.argv[1])
 resume = (folder / "run.json").exists()
-run_network(spiking(), 0.5, folder, watch={"cells": [0, 39]}, resume=resume, every=0.1)
+run_network(spiking(), 0.5, folder, watch={"cells": [0, 39]}, resume=resume, save_interval=0.1)

@@ -1,6 +1,7 @@
 """Networks out of files: what they become, and what is refused with all its reasons."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 import memjax as mj
-from memjax.errors import NetworkError
+from memjax.errors import NetworkError, StepWarning
 from memjax.io import load_network
 from memjax.network import Edges, Neurons, Poisson, SpikeList, by_distance, run
 
@@ -76,7 +77,10 @@ def test_a_file_runs_as_the_network_that_it_describes(load):
     one = PROJECTION.replace("0.1", "1e-4")
     found = load("dt = 1e-7\nseed = 5", NEURON, INPUT, one, "[record]\nwatch = { exc = [0, 3] }")
     assert (found.duration, found.network.dt, found.network.seed) == (0.002, 1e-7, 5)
-    recording = run(found.network, found.duration, watch=found.watch)
+    with pytest.warns(
+        StepWarning, match="below 1 is fine"
+    ):  # a switch of a microsecond, 1 mV sharp
+        recording = run(found.network, found.duration, watch=found.watch)
     assert recording.sizes == {"exc": 4, "in": 3}
     # The period of docs/circuits/threshold-switch-neuron.md, by the adaptive solver.
     np.testing.assert_allclose(recording.statistics["exc"]["isi"], 264e-6, rtol=0.01)
@@ -287,7 +291,7 @@ WRONG = [
     (
         "",
         (NEURON, INPUT, PROJECTION + "delay = 1.5e-5\n"),
-        r"1.5e-05 s; .*in-exc.*; allowed: a mult",
+        r"1.5e-05 s; in projections\[0\].delay; allowed: a mult",
     ),
     (
         "",
@@ -327,6 +331,48 @@ def test_all_that_is_wrong_is_said_at_once(load):
     assert "\n" not in told
     for part in ("0; in groups.exc.n;", "'biases'; in groups.exc;", "projections[0].pre", "'sede'"):
         assert part in told
+
+
+def test_errors_of_all_stages_stand_in_one_line_each(load, tmp_path):
+    """Six mistakes of six kinds in different places: none hides another, and nothing else is said."""
+    (tmp_path / "edges.csv").write_text("pre,post\n0,0\n0,4\n")
+    neuron = NEURON.replace("n = 4", "n = 4\nstart = { 'switch.x' = [0.1, 0.2, 7] }")
+    neuron += "values = { 'r_in.r' = -1, 'switch.v' = 1.0 }\n"
+    wired = PROJECTION.replace(
+        'rule = "fixed_fan_in", fan_in = 2', 'rule = "file", file = "edges.csv"'
+    )
+    lost = PROJECTION.replace('"exc"', '"lost"') + "delay = 1.5e-5\n"
+    with pytest.raises(NetworkError) as caught:
+        load(
+            neuron,
+            INPUT.replace("100", "1e5"),
+            wired,
+            lost,
+            "[record]\nevery = 2.5e-5\nwatch.exc = [9]",
+        )
+    lines = caught.value.lines
+    expected = [
+        r"no 'switch.v'; in groups.exc.values; allowed: r_in.r, ",
+        r"3 numbers; in groups.exc.start.switch.x; allowed: one, or 4",
+        r"\[0.1, 0.2, 7\]; in groups.exc.start.switch.x; allowed: 0 to 1 1",
+        r"r_in.r = -1.0 ohm; in groups.exc.values; allowed: ",
+        r"rate = 100000 1/s; in groups.in; allowed: below ",
+        r"post = 4; in .*edges.csv, line 3 of projections\[0\]; allowed: 0 to 3",
+        r"'lost'; in projections\[1\].post; allowed: exc",
+        r"1.5e-05 s; in projections\[1\].delay; allowed: a multiple of dt = 1e-05 s",
+        r"neuron 9; in record.watch.exc; allowed: 0 to 3",
+        r"every = 2.5e-05 s; in record of record.every|every = 2.5e-05 s; in record.every; allowed: a multiple",
+    ]
+    assert len(lines) == len(expected), lines
+    for line, says in zip(lines, expected):
+        assert re.match(says, line), line
+    assert str(caught.value) == "; also ".join(lines)
+
+
+def test_records_are_as_often_as_the_file_says(load):
+    found = load(NEURON, "[record]\nevery = 3e-5\nwatch.exc = [1]")
+    assert (found.every, found.watch) == (3e-5, {"exc": [1]})
+    assert load(NEURON).every is None
 
 
 @pytest.mark.parametrize(

@@ -40,17 +40,17 @@ def _equal(a: nw.Recording, b: nw.Recording) -> bool:
 
 def test_a_run_in_parts_is_the_run_in_memory(tmp_path, undisturbed):
     """Parts, checkpoint and recording; and a longer duration goes on where the run ended."""
-    folder = run_network(spiking(), 0.02, tmp_path / "run", watch=WATCH, every=0.0)
+    folder = run_network(spiking(), 0.02, tmp_path / "run", watch=WATCH, save_interval=0.0)
     assert read_about(folder)["status"] == "done"
     assert load_recording(folder).duration == pytest.approx(0.02)
-    run_network(spiking(), 0.05, folder, watch=WATCH, resume=True, every=0.0)
+    run_network(spiking(), 0.05, folder, watch=WATCH, resume=True, save_interval=0.0)
     assert _equal(load_recording(folder), undisturbed)
     assert not list((folder / "parts").iterdir())
 
 
 def test_of_many_spikes_the_last_are_read(tmp_path):
     """Those from a time on, about as many as were asked for; statistics are of the whole run."""
-    folder = run_network(spiking(), 0.05, tmp_path / "run", watch=WATCH, every=0.0)
+    folder = run_network(spiking(), 0.05, tmp_path / "run", watch=WATCH, save_interval=0.0)
     whole = load_recording(folder)
     total = sum(len(x[0]) for x in whole.spikes.values())
     late = load_recording(folder, most=total // 3)
@@ -79,7 +79,7 @@ def test_ctrl_c_leaves_what_was_simulated(tmp_path, undisturbed):
     asking = threading.Thread(target=interrupt)
     asking.start()
     with pytest.raises(KeyboardInterrupt):
-        run_network(spiking(), 2.0, folder, watch=WATCH, every=0.0)
+        run_network(spiking(), 2.0, folder, watch=WATCH, save_interval=0.0)
     asking.join()
     about = read_about(folder)
     assert about["status"] == "interrupted"
@@ -106,7 +106,7 @@ def test_a_full_disk_and_a_vanished_folder(tmp_path, monkeypatch, undisturbed):
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OutputError, match=r"No space left.*--resume"):
-        run_network(spiking(), 0.05, folder, watch=WATCH, every=0.0)
+        run_network(spiking(), 0.05, folder, watch=WATCH, save_interval=0.0)
     monkeypatch.setattr(os, "fsync", sync)
     run_network(spiking(), 0.05, folder, watch=WATCH, resume=True)
     assert _equal(load_recording(folder), undisturbed)
@@ -132,7 +132,7 @@ def test_a_run_killed_between_recording_and_tidying(tmp_path, monkeypatch, undis
     unlink = Path.unlink
     monkeypatch.setattr(Path, "unlink", killed)
     with pytest.raises(KeyboardInterrupt):
-        run_network(spiking(), 0.02, folder, watch=WATCH, every=0.0)
+        run_network(spiking(), 0.02, folder, watch=WATCH, save_interval=0.0)
     monkeypatch.setattr(Path, "unlink", unlink)
     assert list((folder / "parts").iterdir())
     assert _equal(load_recording(folder), nw.run(spiking(), 0.02, watch=WATCH))

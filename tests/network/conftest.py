@@ -29,7 +29,9 @@ def neurons(n: int, **options) -> nw.Neurons:
 
 def spiking(n: int = 40, *, exchange_steps: int | None = None, **options) -> nw.Network:
     """Neurons of one memristor each that Poisson sources make fire and that inhibit each other."""
-    memristor = mj.params.replace(mj.Diffusive1M1T1R(), {"sigma1": 1e-2, "mu": 300.0})
+    memristor = mj.params.replace(
+        mj.Diffusive1M1T1R(), {"sigma1": 1e-2, "mu": 300.0, "alpha": 0.02}
+    )
     rng = np.random.default_rng(0)
     cells = nw.Neurons(
         name="cells",

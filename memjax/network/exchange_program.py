@@ -1,0 +1,433 @@
+"""What a network does between two exchanges of spikes, as one program: traced once for all networks of a structure.
+
+Notes
+-----
+Nothing passes between neurons sooner than the least delay. For so many steps each block of neurons therefore advances
+alone, its states in a core's cache, with its arrivals laid out step by step; then spikes are listed, and each adds to
+the arrivals of its targets, a delay later. What connections cost follows the spikes, not the steps.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jax.sharding import Mesh, NamedSharding, PartitionSpec as Spec
+
+from ..circuit import replaced
+from ..programs import understood
+from ..solve.batch import wide
+from .delivery import delivered, listed
+from .digest import Digest
+from .groups import Neurons, Poisson
+from .neuron_program import NeuronProgram
+from .plan import TABLES_OF_DEVICES, Plan, State
+from .plasticity import Programming
+from .poisson import poisson_chunk
+from .weights import ConductanceOf, DriftWeights
+
+AXIS = "shard"
+"""Name of the axis of devices."""
+
+_SHARED = 8
+"""Programs of that many structures of networks stay ready in a process."""
+
+
+@dataclass(frozen=True)
+class Room:
+    """How many spikes there is room for.
+
+    Parameters
+    ----------
+    each : int
+        Of one neuron or source within an exchange interval.
+    all : tuple of (str, int)
+        Of each group within it.
+    """
+
+    each: int
+    all: tuple[tuple[str, int], ...]
+
+
+class ExchangeProgram:
+    """What networks of one structure do, whatever their weights, parameters, seeds and states.
+
+    Parameters
+    ----------
+    outline : Plan
+        See `Plan.outline`.
+    devices : sequence of jax.Device
+        Where it runs: as many as the plan has shards.
+    dtype
+        Of states.
+    watched : mapping of str to Int[np.ndarray, "some"]
+        Neurons whose states are recorded, by group.
+    every : int, optional
+        Steps from one record of them to the next; those between two exchanges by default.
+
+    Attributes
+    ----------
+    room : Room, optional
+        The most that a run has needed so far.
+    """
+
+    def __init__(
+        self,
+        outline: Plan,
+        *,
+        devices: Sequence[Any],
+        dtype: Any,
+        watched: Mapping[str, Any],
+        every: int | None,
+    ):
+        self.plan, self.dtype, self.watched = outline, np.dtype(dtype), dict(watched)
+        at = outline.clock
+        self.every = None if every == at.steps else every
+        self.neurons = {
+            n: NeuronProgram(x, dt=at.dt, steps=at.steps, dtype=self.dtype)
+            for n, x in outline.layouts.items()
+        }
+        self.programming = {
+            k: Programming(r.devices, r, clock=at, dtype=self.dtype)
+            for k, (*_, r) in enumerate(outline.rows)
+            if isinstance(r.devices, DriftWeights)
+        }
+        self.mesh = Mesh(np.asarray(devices), (AXIS,))
+        self.split, self.same = (NamedSharding(self.mesh, s) for s in (Spec(AXIS), Spec()))
+        self.room: Room | None = None
+        self.blank = jax.jit(self._blank, out_shardings=self.split)
+        self._programs: dict = {}
+
+    def run(self, room: Room, most: int) -> Callable:
+        """Compiled: ``run(fixed, state, scratch, first, count)`` of up to `most` chunks."""
+        if (room, most) not in self._programs:
+            self._programs[room, most] = self._compiled(room, most)
+        return self._programs[room, most]
+
+    def _blank(self) -> State:
+        """Memory for arrivals, which calls hand on: it is large, and slow to be given anew by the system."""
+        steps = self.plan.clock.steps
+        return {
+            n: [jnp.zeros(x.size * steps, self.dtype) for _ in x.receptors]
+            for n, x in self.plan.layouts.items()
+        }
+
+    def _compiled(self, room: Room, most: int) -> Callable:
+        """See `run`."""
+        sizes = dict(room.all)
+
+        def run(fixed, state, scratch, first, count):
+            def one(k, carry):
+                state, scratch, records, worst = carry
+                state, scratch, now, worst_now = self._chunk(fixed, state, scratch, first + k, room)
+                write = lambda all, x: lax.dynamic_update_index_in_dim(all, x, k, 0)  # noqa: E731
+                worst = jax.tree.map(jnp.maximum, worst, worst_now)
+                return state, scratch, jax.tree.map(write, records, now), worst
+
+            zero = jnp.zeros((), jnp.int32)
+            row = lambda *shape: jnp.zeros((most, *shape), jnp.int32)  # noqa: E731
+            spikes = {n: (row(size), row(size), row()) for n, size in sizes.items()}
+            traces = jax.tree.map(
+                lambda x: jnp.zeros((most, self._rows, *x.shape[1:]), x.dtype),
+                self._states_now(fixed, state),
+            )
+            rates = dict.fromkeys(self.plan.layouts, [jnp.zeros((), self.dtype)] * 2)
+            begin = (state, scratch, (spikes, traces), (dict.fromkeys(sizes, (zero, zero)), rates))
+            state, scratch, records, worst = lax.fori_loop(0, count, one, begin)
+            return state, records, worst, self._first_not_finite(state), scratch
+
+        by_group = {n: Spec(AXIS) if n in self.plan.layouts else Spec() for n in self.plan.groups}
+        arrays = {
+            "groups": by_group,
+            "rows": [self._row_specs(k) for k in range(len(self.plan.rows))],
+        }
+        states = {"groups": by_group, "ring": Spec(), "weights": Spec(AXIS)}
+        mapped = jax.shard_map(
+            run,
+            mesh=self.mesh,
+            in_specs=(arrays, states, Spec(AXIS), Spec(), Spec()),
+            out_specs=(states, Spec(), Spec(), Spec(), Spec(AXIS)),
+            check_vma=False,
+        )
+        return jax.jit(mapped, donate_argnums=2, compiler_options=understood(wide))
+
+    def _row_specs(self, k: int) -> dict[str, Spec]:
+        """How a table of connections lies on the devices."""
+        rows = self.plan.rows[k][3]
+        names = ["first", "target", *(n for n in TABLES_OF_DEVICES if getattr(rows, n) is not None)]
+        names += ["key"] if k in self.programming else []
+        return dict.fromkeys(names, Spec(AXIS)) | {
+            "weight": Spec(AXIS) if rows.weight.ndim else Spec()
+        }
+
+    @property
+    def _rows(self) -> int:
+        """Records of states in an exchange interval at most."""
+        return 1 if self.every is None else -(-self.plan.clock.steps // self.every)
+
+    def _first_not_finite(self, state: State):
+        """Number of the first neuron of each group that is not finite; that of all neurons if there is none."""
+        first = {}
+        for name, of in self.plan.layouts.items():
+            parts = state["groups"][name]["parts"]
+            bad = ~jnp.all(jnp.stack([jnp.isfinite(x) for x in parts.values()]), axis=0)
+            number = bad.size * lax.axis_index(AXIS) + jnp.argmax(bad.ravel()).astype(jnp.int32)
+            first[name] = lax.pmin(jnp.where(jnp.any(bad), number, of.size), AXIS)
+        return first
+
+    def _watched_lanes(self, name: str, tree: Any) -> tuple[Any, Any, Any]:
+        """Of arrays in blocks those of the watched neurons; their places in this shard, and whether they are there."""
+        flat = jax.tree.map(lambda x: x.reshape(-1), tree)
+        size = jax.tree.leaves(flat)[0].size
+        at = jnp.asarray(self.watched[name]) - lax.axis_index(AXIS) * size
+        here = (at >= 0) & (at < size)
+        at = jnp.where(here, at, 0)
+        return jax.tree.map(lambda x: x[at], flat), at, here
+
+    def _states_now(self, fixed: State, state: State) -> State:
+        """States of the neurons that are watched [SI], as one row."""
+        rows = {}
+        for name in self.watched:
+            own, now = fixed["groups"][name], state["groups"][name]
+            tree = ({k: own[k] for k in ("values", "bias")}, now["parts"], now["input"])
+            lanes, _, here = self._watched_lanes(name, tree)
+            shown = jax.vmap(self.neurons[name].shown)(*lanes)
+            rows[name] = {k: lax.psum(jnp.where(here, x, 0), AXIS)[None] for k, x in shown.items()}
+        return rows
+
+    def _states_between(self, fixed: State, before: State, arrivals: State, first) -> State:
+        """States of the neurons that are watched [SI] at those steps of a chunk that are multiples of `every`.
+
+        These neurons are computed once more, alone, from their states before the chunk: no other one waits for that.
+        """
+        steps, every, rows = self.plan.clock.steps, self.every or 1, {}
+        for name in self.watched:
+            block, own = self.plan.layouts[name].block, fixed["groups"][name]
+            own = {k: own[k] for k in ("values", "bias", "key")}
+            tree = (own, before[name]["parts"], before[name]["input"])
+            (own, parts, inputs), at, here = self._watched_lanes(name, tree)
+            place = at // block * (steps * block) + at % block
+            place = place[None, :] + block * jnp.arange(steps, dtype=at.dtype)[:, None]
+            arriving = [x[place] for x in arrivals[name]]
+            shown = self.neurons[name].path(own, parts, inputs, arriving, first)
+            row = every - 1 - first % every + every * jnp.arange(self._rows, dtype=jnp.int32)
+            row = jnp.minimum(row, steps - 1)  # the rest is not read
+            rows[name] = {k: lax.psum(jnp.where(here, x[row], 0), AXIS) for k, x in shown.items()}
+        return rows
+
+    def _chunk(self, fixed: State, state: State, scratch: State, k, room: Room):
+        """State after a chunk; arrivals; spikes and what is watched; by group the most of one and of all, and rates."""
+        at, groups, ring = self.plan.clock, dict(state["groups"]), dict(state["ring"])
+        weights = jax.tree.map(lambda x: x[0], state["weights"])
+        conductances = self._conductances(fixed, groups)
+        arrivals = {
+            n: self._arrivals(n, x, fixed, ring, k, weights, conductances)
+            for n, x in scratch.items()
+        }
+        first, spikes, most, rates = k * at.steps, {}, {}, {}
+        for name, size in room.all:
+            own, group = fixed["groups"][name], groups[name]
+            if name in self.plan.layouts:
+                arriving = arrivals[name]
+                groups[name], here, rates[name] = self._fired(
+                    name, own, group, arriving, first, room.each, size
+                )
+                *some, total, each = self._gathered(here, size)
+            else:
+                some, total, each, groups[name] = self._source(
+                    name, own, group, first, room.each, size
+                )
+            slot = k % self.plan.memory(name)
+            spikes[name] = (*some, jnp.minimum(total, size))
+            ring[name] = jax.tree.map(
+                lambda all, x: lax.dynamic_update_index_in_dim(all, x, slot, 0),  # noqa: B023
+                ring[name],
+                spikes[name],
+            )
+            most[name] = (each.astype(jnp.int32), total)
+        weights = self._programmed(fixed, weights, ring, k, (state["groups"], groups), spikes)
+        weights = jax.tree.map(lambda x: x[None], weights)
+        before, state = state["groups"], {"groups": groups, "ring": ring, "weights": weights}
+        if self.every is None or self.every % at.steps == 0:
+            traces = self._states_now(fixed, state)
+        else:
+            traces = self._states_between(fixed, before, arrivals, first)
+        return state, arrivals, (spikes, traces), (most, rates)
+
+    def _fired(self, name: str, own: State, state: State, arrivals: list, first, each: int, room):
+        """Neurons after a chunk, their spikes, and the largest rates, see `NeuronProgram.chunk`."""
+        program, blocks = (
+            self.neurons[name],
+            (-1, self.plan.clock.steps, self.plan.layouts[name].block),
+        )
+        arriving = [x.reshape(blocks) for x in arrivals]
+        advance = lambda x: program.chunk(x[0], x[1], x[2], first, each)  # noqa: E731
+        state, count, slots, rates = lax.map(advance, (own, state, arriving))
+        slots = slots.reshape(-1, each)
+        here = listed(slots, count, lax.axis_index(AXIS) * slots.shape[0], room)
+        return state, here, [lax.pmax(jnp.max(x), AXIS) for x in rates]
+
+    def _table(self, fixed: State, k: int) -> State:
+        """Connections, as far as this shard has them."""
+        table, rows = fixed["rows"][k], self.plan.rows[k][3]
+        own = {n: jax.tree.map(lambda x: x[0], x) for n, x in table.items() if n != "weight"}
+        return own | {"weight": table["weight"][0] if rows.weight.ndim else table["weight"]}
+
+    def _due(self, ring: State, k: int, chunk) -> tuple:
+        """Spikes that arrive in a chunk through connections."""
+        pre, _, _, rows = self.plan.rows[k]
+        slot = (chunk - rows.exchanges) % self.plan.memory(pre)
+        return jax.tree.map(lambda x: x[slot], ring[pre])
+
+    def _arrivals(
+        self,
+        name: str,
+        scratch: list,
+        fixed: State,
+        ring: State,
+        chunk,
+        weights: State,
+        conductances: dict,
+    ) -> list:
+        """What arrives at a group's neurons in each step of a chunk, by receptor, block after block."""
+        of = self.plan.layouts[name]
+        arrivals = [jnp.zeros_like(x) for x in scratch]
+        for k, (_, post, receptor, rows) in enumerate(self.plan.rows):
+            if post != name:
+                continue
+            table = self._table(fixed, k)
+            weigh = self._weigh(k, table, weights, conductances)
+            due = self._due(ring, k, chunk)
+            arrivals[receptor] = delivered(arrivals[receptor], table, rows, of.block, due, weigh)
+        return arrivals
+
+    def _weigh(self, k: int, table: State, weights: State, conductances: dict) -> Callable:
+        """Weights of edges of connections."""
+        devices, weight = self.plan.rows[k][3].devices, table["weight"]
+        if isinstance(devices, DriftWeights):
+            return lambda edge: self.programming[k].weight(weights[str(k)], edge)
+        if isinstance(devices, ConductanceOf):
+            g = conductances[devices]
+            return lambda edge: devices.scale * (g[table["edge"][edge]] - devices.reference)
+        return (lambda edge: weight) if weight.ndim == 0 else (lambda edge: weight[edge])
+
+    def _conductances(self, fixed: State, groups: State) -> dict[ConductanceOf, Any]:
+        """Conductances of devices in circuits that are weights, of all shards [S]."""
+        conductances = {}
+        for *_, r in self.plan.rows:
+            d = r.devices
+            if isinstance(d, ConductanceOf) and d not in conductances:
+                read = jax.vmap(jax.vmap(partial(self.neurons[d.group].conductance, d)))
+                g = read(fixed["groups"][d.group]["values"], groups[d.group]["parts"])
+                conductances[d] = lax.all_gather(g.reshape(-1), AXIS, tiled=True)
+        return conductances
+
+    def _programmed(
+        self, fixed: State, weights: State, ring: State, chunk, groups: tuple, spikes: State
+    ) -> State:
+        """Devices after the pulses of a chunk, given groups before and after it."""
+        after, first = dict(weights), chunk * self.plan.clock.steps
+        for k, program in self.programming.items():
+            _, post, _, _ = self.plan.rows[k]
+            last = tuple(g[post]["last"].reshape(-1) for g in groups)
+            table, own = self._table(fixed, k), after[str(k)]
+            own = program.arrivals(table, own, self._due(ring, k, chunk), last, first)
+            offset = lax.axis_index(AXIS) * last[0].shape[0]
+            after[str(k)] = program.fired(table, own, spikes[post], offset, first)
+        return after
+
+    def _gathered(self, here: tuple, room: int) -> tuple:
+        """Spikes of all shards, members in order."""
+        number, step, total, each = here
+        if self.plan.shards > 1:
+            number, step = (lax.all_gather(x, AXIS, tiled=True) for x in (number, step))
+            (at,) = jnp.nonzero(number >= 0, size=room, fill_value=0)
+            total, each = lax.psum(total, AXIS), lax.pmax(each, AXIS)
+            fine = jnp.arange(room, dtype=jnp.int32) < total
+            number, step = jnp.where(fine, number[at], -1), jnp.where(fine, step[at], 0)
+        return number, step, total, each
+
+    def _source(self, name: str, own: State, state: State, first, each: int, room: int):
+        """Spikes of sources in a chunk."""
+        group, at = self.plan.groups[name], self.plan.clock
+        if isinstance(group, Poisson):
+            interval = round(group.interval / at.dt) if group.interval else 0
+            state, count, slots = poisson_chunk(own, state, first, at.steps, each, interval)
+            number, step, total, most = listed(slots, count, 0, room)
+            return (number, step), total, most, state
+        begin, end = (
+            jnp.searchsorted(own["step"], first + x).astype(jnp.int32) for x in (0, at.steps)
+        )
+        k = begin + jnp.arange(room, dtype=jnp.int32)
+        fine, last = k < end, max(len(own["step"]) - 1, 0)
+        if not len(own["step"]):
+            none = jnp.zeros(room, jnp.int32)
+            zero = jnp.zeros((), jnp.int32)
+            return (none - 1, none), zero, zero, state
+        number = jnp.where(fine, own["source"][jnp.minimum(k, last)], -1)
+        step = jnp.where(fine, own["step"][jnp.minimum(k, last)] - first, 0)
+        count = state["count"].at[jnp.where(fine, number, group.n)].add(1, mode="drop")
+        return (
+            (number, step),
+            end - begin,
+            jnp.zeros((), jnp.int32),
+            {"count": count},
+        )
+
+
+@dataclass(frozen=True)
+class _Structure:
+    """What tells programs apart, and how one is built."""
+
+    word: str
+    build: Callable[[], ExchangeProgram] = field(compare=False)
+
+
+@lru_cache(maxsize=_SHARED)
+def _shared(structure: _Structure) -> ExchangeProgram:
+    """The program of all networks of a structure."""
+    return structure.build()
+
+
+def exchange_program(
+    plan: Plan,
+    *,
+    devices: Sequence[Any],
+    dtype: Any,
+    watched: Mapping[str, Any],
+    every: int | None,
+) -> ExchangeProgram:
+    """The program of a network, which others of its structure share, see `ExchangeProgram`."""
+    outline = plan.outline()
+    about: dict[str, Any] = dict(devices=devices, dtype=dtype, watched=watched, every=every)
+    build = partial(ExchangeProgram, outline, **about)
+    digest = Digest().add(_structure(outline)).add(about | {"dtype": str(np.dtype(dtype))})
+    digest.add([d.id for d in devices]).add(bool(jax.config.values["jax_enable_x64"]))
+    return _shared(_Structure(digest.word(), build)) if digest.lasting else build()
+
+
+def _structure(outline: Plan) -> dict[str, Any]:
+    """All numbers that a program holds as constants."""
+    groups = {}
+    for name, g in outline.groups.items():
+        own = vars(g)
+        if isinstance(g, Neurons):
+            # Values are arguments; only whether there is noise at all decides on the program.
+            one = dict.fromkeys(g.values, 1.0)
+            own = own | {
+                "circuit": replaced(g.circuit, one) if one else g.circuit,
+                "values": {k: not np.any(x) for k, x in g.values.items()},
+            }
+        groups[name] = {"kind": type(g).__name__, **own}
+    layouts = {n: [x.block, x.blocks, x.receptors] for n, x in outline.layouts.items()}
+    return {
+        "clock": outline.clock,
+        "groups": groups,
+        "layouts": layouts,
+        "rows": outline.rows,
+        "shards": outline.shards,
+    }

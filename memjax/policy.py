@@ -46,6 +46,9 @@ class Stiff(AbstractPolicy):
     clock : float, optional
         Rate of the candidates for jumps [1/s], above every sum of intensities; the sum of the
         jumps' bounds unless given. Needed where these are traced.
+    single_precision : bool
+        Whether to go ahead in float32 where a model does not declare that it holds there. Failed
+        solves are counted as ever; whether the others are right is for you to compare.
     """
 
     rtol: float | None = eqx.field(static=True, default=None)
@@ -54,6 +57,7 @@ class Stiff(AbstractPolicy):
     adjoint: dfx.AbstractAdjoint = dfx.ForwardMode()
     method: Any = eqx.field(static=True, default=None)
     clock: float | None = eqx.field(static=True, default=None)
+    single_precision: bool = eqx.field(static=True, default=False)
 
     def tolerances(self, *, noisy: bool) -> tuple[float, float]:
         """Relative and absolute tolerance."""
@@ -85,11 +89,15 @@ class Fixed(AbstractPolicy):
     increments : {"gaussian", "two-point", "three-point"}
         Normal increments; or discrete ones, cheaper, with the moments that weak order 1 (two-point)
         or 2 (three-point, with `SraEsdirk`) needs: for ensembles of which only statistics matter.
+    single_precision : bool
+        Whether to go ahead in float32 where a model does not declare that it holds there. Failed
+        solves are counted as ever; whether the others are right is for you to compare.
     """
 
     dt: float = eqx.field(static=True, converter=_number)
     method: Any = eqx.field(static=True, default=DriftImplicitEuler())
     increments: str = eqx.field(static=True, default="gaussian")
+    single_precision: bool = eqx.field(static=True, default=False)
 
     def __check_init__(self):
         if not (isinstance(self.dt, float) and math.isfinite(self.dt) and self.dt > 0):

@@ -18,9 +18,19 @@ from .errors import StimulusError
 from .fields import parameter_specs, stored
 from .noise import device_key, words
 from .policy import AbstractPolicy, Auto, check, resolve
+from .precision import check_precision
 from .programs import kept
 from .result import Trace
 from .scaling import Scaled
+from .simulate_checks import (
+    as_rows,
+    as_values,
+    check_arguments,
+    check_labels,
+    check_rows_exist,
+    flag_out_of_bounds,
+    report_failures,
+)
 from .solve import Solution, before
 from .solve.batch import Grid, over, solve_grid, with_values
 from .stimulus import AbstractStimulus, Drives, Sampled, staircase
@@ -169,6 +179,7 @@ def simulate(
     carry_state: bool | None = None,
     values: Mapping[str, Float[Array | np.ndarray, "members sweeps"]] | None = None,
     progress: bool = False,
+    on_failure: str = "warn",
 ) -> Trace:
     """Simulate a device on a bench, or a circuit.
 
@@ -188,9 +199,10 @@ def simulate(
         How many devices of equal parameters and independent noise; or the number of each: those of
         equal number share their noise.
     seed : int
-        Seed of all noise. Member m's noise in sweep k depends on seed, m and k only.
+        Seed of all noise, which may be traced. Member m's noise in sweep k depends on seed, m and k only.
     save : float, array or sequence of arrays, optional
-        Interval between rows [s], or times of rows [s], of every sweep where it is a sequence.
+        Interval between rows [s], or times of rows [s], of every sweep where it is a sequence. Behind
+        its end a stimulus goes on as it says: most hold their last value.
     labels : sequence of int, optional
         Labels of the sweeps; 0, 1, ... by default.
     deterministic : bool
@@ -201,38 +213,53 @@ def simulate(
         Parameters that differ between members and sweeps [SI].
     progress : bool
         Whether to show a progress bar on standard error.
+    on_failure : {"warn", "raise", "ignore"}
+        What happens on return where solves failed: a `memjax.errors.SolveWarning`, a `SolveError`, or
+        nothing. Under jit, grad and vmap nothing can be said; look at `result`.
 
     Returns
     -------
     Trace
-        `result` says how each solve ended; nothing is raised for a failed one until `Trace.check`.
+        `result` says how each solve ended. Members that failed give no observable: see `Trace.good`,
+        `Trace.check`, and `Trace.member`.
 
     Raises
     ------
     PolicyError, BoundsError, StimulusError
-        For combinations that cannot be right.
+        For combinations that cannot be right, and for a solve that float32 cannot hold where JAX does
+        not compute in float64.
     """
-    stimuli, rows = _sweeps(stimulus, save)
+    check_arguments(device, stimulus, bench=bench, env=env, members=members, seed=seed)
+    stimuli, rows = _sweeps(stimulus, save := as_rows(save))
+    check_rows_exist(stimuli, save, rows)
+    check_labels(labels, len(rows))
     model = _without_source(device, bench, stimuli[0].quantity)
+    count = len(np.arange(members) if np.ndim(members) == 0 else np.asarray(members))
+    values = as_values(model, values, members=count, sweeps=len(rows))
     noisy = not deterministic and is_noisy(model, values)
-    system, stimuli = _system(_strong(model, values or {}), bench, stimuli)
+    drives = stimuli
+    system, stimuli = _system(_strong(model, values), bench, stimuli)
     scaled = Scaled(system, env or Environment())
     policy = resolve(policy or Auto())
     check(policy, system.noise_structure, noisy=noisy)
+    check_precision(system, policy, stimuli, rows, noisy=noisy)
     carry = not getattr(device, "volatile", True) if carry_state is None else carry_state
     noise = seed if noisy else None
-    batch = _Batch(scaled, stimuli, rows, members, noise, dict(values or {}), policy)
+    batch = _Batch(scaled, stimuli, rows, members, noise, values, policy)
     notes = {"model": getattr(device, "name", type(device).__name__), "policy": repr(policy)}
     visible, state, ends = batch.solve(carry, progress)
-    return Trace(
+    about = dict(values=values, bench=bench, env=env, stimuli=drives)
+    trace = Trace(
         t=jnp.asarray(np.concatenate(rows)),
         sweep=np.repeat(range(len(rows)) if labels is None else labels, batch.lengths),
         state=state,
-        **{k: getattr(ends, k) for k in ("result", "accepted", "rejected", "pattern")},
+        result=flag_out_of_bounds(ends.result, model, **about),
+        **{k: getattr(ends, k) for k in ("accepted", "rejected", "pattern")},
         units={s.name: s.unit for s in system.specs},
         notes=notes | {"seed": seed, "deterministic": not noisy},
         **visible,
     )
+    return report_failures(trace, on_failure)
 
 
 def _bar(progress: bool, batch: "_Batch", carry: bool):

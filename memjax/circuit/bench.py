@@ -143,6 +143,11 @@ class BenchedDevice(AbstractSystem):
         return self.device.noise_structure
 
     @property
+    def single_precision(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """See `AbstractSystem`: what the device declares; nothing with a node, which is stiffer than a device."""
+        return () if self.has_node else self.device.single_precision
+
+    @property
     def capacitance(self) -> float:
         """Capacitance of the node [F]."""
         stated = self.bench.parallel_capacitance

@@ -169,6 +169,7 @@ class JartVcm(AbstractDevice):
         "doi:10.1109/TCSI.2020.3018502",
         "https://github.com/vntinas/JART-TUD-VCM-memristor-model",
     )
+    single_precision: ClassVar[tuple[str, ...]] = ("DriftImplicitEuler", "SemiImplicitEuler")
     states: ClassVar = (
         state(
             "n_disc",

@@ -9,6 +9,8 @@ import numpy as np
 from jaxtyping import Float
 
 from ..errors import BoundsError
+from ..result import Trace
+from .data import one_member
 from .spikes import checked_rows
 from .switching import Sweeps
 
@@ -265,13 +267,13 @@ def _crossing(t: np.ndarray, x: np.ndarray, a, b, level: float):
 
 
 def pulse_responses(
-    data: Timed, *, threshold: float = ON_CURRENT, off_threshold: float | None = None
+    data: Timed | Trace, *, threshold: float = ON_CURRENT, off_threshold: float | None = None
 ) -> list[PulseResponse]:
     """Read delay and relaxation off every pulse of every sweep.
 
     Parameters
     ----------
-    data : Measurement or one member of a Trace
+    data : Measurement, one member of a Trace, or a Trace of one member
         Time, voltage, current, sweep labels. `at_compliance`, where it has that, marks clipped rows.
     threshold : float
         Current that means on [A]; below the limit of the source and of the instrument's range.
@@ -288,8 +290,7 @@ def pulse_responses(
     BoundsError
         For data without time or without a pulse, or a threshold at or above the current's limit.
     """
-    if data.t is None:
-        raise BoundsError("data without time", where="pulse_responses", allowed="a time column")
+    data = one_member(data, where="pulse_responses", time=True)
     limit, off = (
         getattr(data, "compliance", None),
         threshold if off_threshold is None else off_threshold,

@@ -9,6 +9,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from ..errors import BoundsError
+from ..result import Trace
+from .data import one_member
 
 ON_THRESHOLD = 1e-8
 """Current [A] above which a device counts as on (published analysis of ref 7)."""
@@ -185,13 +187,16 @@ def switching_of(
 
 
 def switching(
-    data: Sweeps, *, on_threshold: float = ON_THRESHOLD, hold_threshold: float = HOLD_THRESHOLD
+    data: Sweeps | Trace,
+    *,
+    on_threshold: float = ON_THRESHOLD,
+    hold_threshold: float = HOLD_THRESHOLD,
 ) -> list[Switching]:
     """Read every sweep: one entry per sweep and polarity.
 
     Parameters
     ----------
-    data : Measurement or one member of a Trace
+    data : Measurement, one member of a Trace, or a Trace of one member
         Voltage, current, sweep labels.
     on_threshold, hold_threshold : float
         Currents [A] that mean on and off.
@@ -204,12 +209,17 @@ def switching(
     Raises
     ------
     BoundsError
-        For a threshold that is not positive.
+        For a threshold that is not positive, or a trace of several members.
+    SolveError
+        If a solve of the member failed.
+    DataError
+        For anything else.
     """
+    own = one_member(data, where="switching")
     for name, value in (("on-threshold", on_threshold), ("hold-threshold", hold_threshold)):
         if not (np.isfinite(value) and value > 0):
             raise BoundsError(f"{name} = {value:g} A", allowed="a finite current > 0 A")
-    return list(_read(data, on_threshold, hold_threshold))
+    return list(_read(own, on_threshold, hold_threshold))
 
 
 def _read(data: Sweeps, on: float, hold: float) -> Iterator[Switching]:

@@ -26,9 +26,13 @@ from .simulate_checks import (
     as_rows,
     as_values,
     check_arguments,
+    check_duration_known,
     check_labels,
     check_rows_exist,
     flag_out_of_bounds,
+    is_traced,
+    mark_derivatives,
+    mark_inputs,
     report_failures,
 )
 from .solve import Solution, before
@@ -78,10 +82,13 @@ def _pad(stimuli: Sequence[Any], rows: Sequence[np.ndarray]) -> tuple[list, np.n
     n = max(len(s.times) for s in sampled)
     out = []
     for s in sampled:
-        t, v, extra = np.asarray(s.times), np.asarray(s.values), n - len(s.times)
+        t, v, extra = jnp.asarray(s.times), jnp.asarray(s.values), n - len(s.times)
+        if not any(is_traced(x) for x in (t, v)):
+            t, v = np.asarray(s.times), np.asarray(s.values)
+        xp: Any = np if isinstance(t, np.ndarray) else jnp
         step = t[-1] - t[-2] if len(t) > 1 else 1.0
-        t = np.concatenate([t, t[-1] + step * np.arange(1, extra + 1)])
-        out.append(Sampled(t, np.concatenate([v, np.repeat(v[-1:], extra)]), s.kind, s.quantity))
+        t = xp.concatenate([t, t[-1] + step * xp.arange(1, extra + 1)])
+        out.append(Sampled(t, xp.concatenate([v, xp.repeat(v[-1:], extra)]), s.kind, s.quantity))
     return out, np.stack(padded)
 
 
@@ -119,6 +126,7 @@ def seen(system: AbstractSystem, t, state, stimulus: Callable, env: Environment)
 
 def _default_rows(stimulus: AbstractStimulus, save) -> np.ndarray:
     """Times of output [s]: given, every so many seconds, or 1000 equal intervals and the corners."""
+    check_duration_known(stimulus, save)
     if save is None:
         grid = np.linspace(0.0, stimulus.duration, 1001)
         return np.unique(np.concatenate([grid, np.asarray(stimulus.breakpoints())]))
@@ -239,15 +247,16 @@ def simulate(
     noisy = not deterministic and is_noisy(model, values)
     drives = stimuli
     system, stimuli = _system(_strong(model, values), bench, stimuli)
-    scaled = Scaled(system, env or Environment())
-    policy = resolve(policy or Auto())
+    policy = resolve(Auto() if policy is None else policy)
     check(policy, system.noise_structure, noisy=noisy)
     check_precision(system, policy, stimuli, rows, noisy=noisy)
+    scaled = Scaled(system, env or Environment())
+    scaled, stimuli, inputs = mark_inputs(policy, (scaled, stimuli, values))
     carry = not getattr(device, "volatile", True) if carry_state is None else carry_state
     noise = seed if noisy else None
-    batch = _Batch(scaled, stimuli, rows, members, noise, values, policy)
+    batch = _Batch(scaled, stimuli, rows, members, noise, inputs, policy)
     notes = {"model": getattr(device, "name", type(device).__name__), "policy": repr(policy)}
-    visible, state, ends = batch.solve(carry, progress)
+    visible, state, ends = mark_derivatives(policy, batch.solve(carry, progress))
     about = dict(values=values, bench=bench, env=env, stimuli=drives)
     trace = Trace(
         t=jnp.asarray(np.concatenate(rows)),
@@ -256,7 +265,7 @@ def simulate(
         result=flag_out_of_bounds(ends.result, model, **about),
         **{k: getattr(ends, k) for k in ("accepted", "rejected", "pattern")},
         units={s.name: s.unit for s in system.specs},
-        notes=notes | {"seed": seed, "deterministic": not noisy},
+        notes=notes | {"seed": "traced" if is_traced(seed) else seed, "deterministic": not noisy},
         **visible,
     )
     return report_failures(trace, on_failure)

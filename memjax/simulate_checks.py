@@ -2,14 +2,16 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
+import diffrax as dfx
 import jax
 import jax.core
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Int
 
+from .autodiff import forward_only, reverse_only
 from .circuit import Bench
 from .data.measurement import Measurement
 from .device import AbstractDevice, AbstractTwoTerminal
@@ -23,9 +25,12 @@ from .errors import (
     StimulusError,
 )
 from .fields import parameter_specs, setting_specs, stored
+from .policy import Fixed, Stiff
 from .result import Result, Trace
 from .stimulus import AbstractStimulus
 from .system import AbstractSystem, Environment
+
+T = TypeVar("T")
 
 ON_FAILURE = ("warn", "raise", "ignore")
 """What `simulate` may do on return where solves failed."""
@@ -211,6 +216,19 @@ def _no_rows(what: str) -> StimulusError:
     )
 
 
+def check_duration_known(stimulus: AbstractStimulus, save: Any) -> None:
+    """Raise `StimulusError` where rows would follow from a duration, or from corners, that are traced."""
+    if np.ndim(save) > 0:
+        return
+    if is_traced(stimulus.duration) or (save is None and is_traced(stimulus.breakpoints())):
+        raise StimulusError(
+            "a stimulus whose duration or corners are traced, and no times of rows",
+            where="simulate",
+            allowed="rows that are known, since they decide shapes",
+            fix="give them: save=np.array([...]) [s]",
+        )
+
+
 def check_rows_exist(
     stimuli: Sequence[AbstractStimulus], save: Any, rows: Sequence[np.ndarray]
 ) -> None:
@@ -347,6 +365,20 @@ def _outside(x: Any, bounds: tuple[float, float]) -> Bool[Array, "..."]:
     kind = kind if jnp.issubdtype(kind, jnp.floating) else jnp.result_type(float)
     x, (lower, upper) = jnp.asarray(x, kind), (jnp.asarray(b, kind) for b in bounds)
     return ~((x >= lower) & (x <= upper))
+
+
+def mark_inputs(policy: Stiff | Fixed, inputs: T) -> T:
+    """What a solve is given; a forward derivative of adaptive steps with an adjoint for reverse is refused likewise."""
+    reverse = isinstance(policy, Stiff) and isinstance(
+        policy.adjoint, dfx.RecursiveCheckpointAdjoint
+    )
+    return reverse_only(inputs) if reverse else inputs
+
+
+def mark_derivatives(policy: Stiff | Fixed, solved: T) -> T:
+    """What a solve gave; a reverse derivative of adaptive steps with a forward adjoint is refused in one sentence."""
+    forward = isinstance(policy, Stiff) and isinstance(policy.adjoint, dfx.ForwardMode)
+    return forward_only(solved) if forward else solved
 
 
 def report_failures(trace: Trace, on_failure: str) -> Trace:

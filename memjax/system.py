@@ -12,8 +12,8 @@ from .fields import StateSpec
 
 State = dict[str, Float[Array, "..."]]
 
-SINGLE_PRECISION = ("Stiff", "Stiff with noise", "DriftImplicitEuler", "SemiImplicitEuler")
-"""All solves that a model may be known to stand in float32, see `AbstractSystem.single_precision`."""
+SINGLE_PRECISION = ("DriftImplicitEuler", "SemiImplicitEuler")
+"""Methods of fixed steps under which most models hold in float32, see `AbstractSystem.single_precision`."""
 
 
 class Environment(eqx.Module):
@@ -84,7 +84,7 @@ class AbstractSystem(eqx.Module):
     """
 
     single_precision: ClassVar[tuple[str, ...]] = ()
-    """Solves that were measured to give in float32 what they give in float64: "Stiff", "Stiff with noise", and methods
+    """Solves that were measured to give in float32 what they give in float64: "Stiff" (without noise), and methods
     of `Fixed` by name, such as "DriftImplicitEuler"; none unless declared.
     """
 

@@ -106,7 +106,7 @@ class DiffusiveSpice(AbstractDevice):
         "https://github.com/TongWang-USC/Memristor-Model",
         "doi:10.1109/TCASAI.2024.3484370",
     )
-    single_precision: ClassVar[tuple[str, ...]] = SINGLE_PRECISION
+    single_precision: ClassVar[tuple[str, ...]] = ("Stiff", *SINGLE_PRECISION)
     states: ClassVar = (
         state("f", unit="1", scale=1.0, bounds=(0.0, 1.0), doc="Filament."),
         state("r", unit="1", scale=1.0, bounds=(0.0, 1.0), doc="Residue."),

@@ -83,7 +83,7 @@ class Ecm(AbstractGapDevice):
     volatile: ClassVar[bool] = False
     noise_structure: ClassVar = NoNoise
     references: ClassVar[tuple[str, ...]] = ("doi:10.1063/1.3673239",)
-    single_precision: ClassVar[tuple[str, ...]] = SINGLE_PRECISION
+    single_precision: ClassVar[tuple[str, ...]] = ("Stiff", *SINGLE_PRECISION)
     states: ClassVar = (state("gap", unit="m", scale=1e-9, bounds=(0.0, math.inf), doc="Gap."),)
 
     def _ions(self, gap: Float[Array, ""], v: Float[Array, ""], env) -> Float[Array, ""]:

@@ -90,7 +90,7 @@ class EventSwitches(AbstractOhmicDevice):
         "https://github.com/sdpenguin/memristor-neuromorphic-model",
         "doi:10.1063/1.481811",
     )
-    single_precision: ClassVar[tuple[str, ...]] = SINGLE_PRECISION
+    single_precision: ClassVar[tuple[str, ...]] = ("Stiff", *SINGLE_PRECISION)
     states: ClassVar = (
         state(
             "on", unit="1", scale=1.0, bounds=(0.0, 1.0), doc="Share of the switches that is on."

@@ -61,7 +61,7 @@ class LinearIonDrift(AbstractOhmicDevice):
     volatile: ClassVar[bool] = False
     noise_structure: ClassVar = NoNoise
     references: ClassVar[tuple[str, ...]] = ("doi:10.1038/nature06932",)
-    single_precision: ClassVar[tuple[str, ...]] = SINGLE_PRECISION
+    single_precision: ClassVar[tuple[str, ...]] = ("Stiff", *SINGLE_PRECISION)
     states: ClassVar = (
         state("x", unit="1", scale=1.0, bounds=(0.0, 1.0), doc="Doped share of the thickness."),
     )

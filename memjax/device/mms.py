@@ -72,7 +72,7 @@ class MetastableSwitches(AbstractOhmicDevice):
     volatile: ClassVar[bool] = False
     noise_structure: ClassVar = Diagonal
     references: ClassVar[tuple[str, ...]] = ("doi:10.1371/journal.pone.0085175",)
-    single_precision: ClassVar[tuple[str, ...]] = SINGLE_PRECISION
+    single_precision: ClassVar[tuple[str, ...]] = ("Stiff", *SINGLE_PRECISION)
     states: ClassVar = (
         state("x", unit="1", scale=1.0, bounds=(0.0, 1.0), doc="Share of the switches that is on."),
     )

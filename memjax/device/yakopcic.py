@@ -116,7 +116,7 @@ class Yakopcic(AbstractDevice):
         "doi:10.1109/LED.2011.2163292",
         "https://github.com/thomastiotto/Memristor-Models",
     )
-    single_precision: ClassVar[tuple[str, ...]] = SINGLE_PRECISION
+    single_precision: ClassVar[tuple[str, ...]] = ("Stiff", *SINGLE_PRECISION)
     states: ClassVar = (
         state("x", unit="1", scale=1.0, bounds=(0.0, 1.0), doc="0 when off, 1 when on."),
     )

@@ -6,6 +6,7 @@ from typing import Any
 import diffrax as dfx
 import equinox as eqx
 import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 
@@ -74,6 +75,12 @@ class Stiff(AbstractPolicy):
 
 def _number(x: Any) -> Any:
     """A real number as a float, anything else as it is."""
+    if isinstance(x, jax.core.Tracer):
+        raise PolicyError(
+            "dt that is traced",
+            where="Fixed",
+            allowed="a finite step > 0 s that is known, since it decides how many there are",
+        )
     return float(x) if isinstance(x, int | float | np.integer | np.floating) else x
 
 

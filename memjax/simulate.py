@@ -136,7 +136,7 @@ def _default_rows(stimulus: AbstractStimulus, save) -> np.ndarray:
     return np.asarray(save, float)
 
 
-def _sweeps(stimulus, save) -> tuple[list[AbstractStimulus], list[np.ndarray]]:
+def _sweeps(stimulus, save, labels) -> tuple[list[AbstractStimulus], list[np.ndarray]]:
     """The sweeps, and the times of output [s] of each."""
     stimuli = [stimulus] if isinstance(stimulus, AbstractStimulus) else list(stimulus)
     many = isinstance(save, list | tuple)
@@ -147,6 +147,8 @@ def _sweeps(stimulus, save) -> tuple[list[AbstractStimulus], list[np.ndarray]]:
         raise StimulusError(
             f"{len(stimuli)} sweeps with rows for {len(rows)}", allowed="one set of rows per sweep"
         )
+    check_rows_exist(stimuli, save, rows)
+    check_labels(labels, len(rows))
     return stimuli, rows
 
 
@@ -170,6 +172,12 @@ def _system(model, bench, stimuli) -> tuple[AbstractSystem, list]:
     named = isinstance(model, AbstractDevice | Circuit)
     own = params.quiet(model) if named else model
     return placed(own, bench, stimuli[0].quantity), stimuli
+
+
+def _notes(device, policy, seed, noisy: bool) -> dict[str, Any]:
+    """Provenance of a trace."""
+    notes = {"model": getattr(device, "name", type(device).__name__), "policy": repr(policy)}
+    return notes | {"seed": "traced" if is_traced(seed) else seed, "deterministic": not noisy}
 
 
 def simulate(
@@ -209,8 +217,7 @@ def simulate(
     seed : int
         Seed of all noise, which may be traced. Member m's noise in sweep k depends on seed, m and k only.
     save : float, array or sequence of arrays, optional
-        Interval between rows [s], or times of rows [s], of every sweep where it is a sequence. Behind
-        its end a stimulus goes on as it says: most hold their last value.
+        Interval between rows [s], or times of rows [s], of every sweep where it is a sequence.
     labels : sequence of int, optional
         Labels of the sweeps; 0, 1, ... by default.
     deterministic : bool
@@ -222,40 +229,31 @@ def simulate(
     progress : bool
         Whether to show a progress bar on standard error.
     on_failure : {"warn", "raise", "ignore"}
-        What happens on return where solves failed: a `memjax.errors.SolveWarning`, a `SolveError`, or
-        nothing. Under jit, grad and vmap nothing can be said; look at `result`.
+        A `SolveWarning`, a `SolveError`, or nothing where solves failed; under jit look at `result`.
 
     Returns
     -------
     Trace
-        `result` says how each solve ended. Members that failed give no observable: see `Trace.good`,
-        `Trace.check`, and `Trace.member`.
+        `result` says how each solve ended. Members that failed give no observable, see `Trace.good`.
 
     Raises
     ------
     PolicyError, BoundsError, StimulusError
-        For combinations that cannot be right, and for a solve that float32 cannot hold where JAX does
-        not compute in float64.
+        For combinations that cannot be right, and for a solve that float32 cannot hold.
     """
     check_arguments(device, stimulus, bench=bench, env=env, members=members, seed=seed)
-    stimuli, rows = _sweeps(stimulus, save := as_rows(save))
-    check_rows_exist(stimuli, save, rows)
-    check_labels(labels, len(rows))
-    model = _without_source(device, bench, stimuli[0].quantity)
-    count = len(np.arange(members) if np.ndim(members) == 0 else np.asarray(members))
-    values = as_values(model, values, members=count, sweeps=len(rows))
+    drives, rows = _sweeps(stimulus, as_rows(save), labels)
+    model = _without_source(device, bench, drives[0].quantity)
+    values = as_values(model, values, members=members, sweeps=len(rows))
     noisy = not deterministic and is_noisy(model, values)
-    drives = stimuli
-    system, stimuli = _system(_strong(model, values), bench, stimuli)
+    system, stimuli = _system(_strong(model, values), bench, drives)
     policy = resolve(Auto() if policy is None else policy)
     check(policy, system.noise_structure, noisy=noisy)
     check_precision(system, policy, stimuli, rows, noisy=noisy)
-    scaled = Scaled(system, env or Environment())
-    scaled, stimuli, inputs = mark_inputs(policy, (scaled, stimuli, values))
+    inputs = Scaled(system, env or Environment()), stimuli, values
+    scaled, stimuli, inputs = mark_inputs(policy, inputs)
     carry = not getattr(device, "volatile", True) if carry_state is None else carry_state
-    noise = seed if noisy else None
-    batch = _Batch(scaled, stimuli, rows, members, noise, inputs, policy)
-    notes = {"model": getattr(device, "name", type(device).__name__), "policy": repr(policy)}
+    batch = _Batch(scaled, stimuli, rows, members, seed if noisy else None, inputs, policy)
     visible, state, ends = mark_derivatives(policy, batch.solve(carry, progress))
     about = dict(values=values, bench=bench, env=env, stimuli=drives)
     trace = Trace(
@@ -265,7 +263,7 @@ def simulate(
         result=flag_out_of_bounds(ends.result, model, **about),
         **{k: getattr(ends, k) for k in ("accepted", "rejected", "pattern")},
         units={s.name: s.unit for s in system.specs},
-        notes=notes | {"seed": "traced" if is_traced(seed) else seed, "deterministic": not noisy},
+        notes=_notes(device, policy, seed, noisy),
         **visible,
     )
     return report_failures(trace, on_failure)

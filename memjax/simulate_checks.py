@@ -257,7 +257,7 @@ def check_labels(labels: Any, sweeps: int) -> None:
         )
 
 
-def as_values(model: Any, values: Any, *, members: int, sweeps: int) -> dict[str, Any]:
+def as_values(model: Any, values: Any, *, members: Any, sweeps: int) -> dict[str, Any]:
     """Parameters that differ, each in a shape that spreads over (members, sweeps).
 
     Parameters
@@ -266,7 +266,9 @@ def as_values(model: Any, values: Any, *, members: int, sweeps: int) -> dict[str
         What has the parameters.
     values : mapping of str to number or array, or None
         As `simulate` takes them.
-    members, sweeps : int
+    members : int or sequence of int
+        As `simulate` takes them.
+    sweeps : int
         How many there are.
 
     Raises
@@ -276,6 +278,7 @@ def as_values(model: Any, values: Any, *, members: int, sweeps: int) -> dict[str
     """
     if values is None:
         return {}
+    members = int(members) if np.ndim(members) == 0 else len(members)
     allowed = f"(members, sweeps) = ({members}, {sweeps}), or 1 in place of either"
     if not isinstance(values, Mapping):
         raise ModelError(

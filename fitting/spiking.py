@@ -218,9 +218,16 @@ def fresh_trains(
         If all failed.
     """
     rows = np.arange(int(np.floor(stimulus.duration / save + 1e-9)) + 1) * save
-    where = dict(policy=policy, env=env)
-    about = dict(members=members, seed=seed, save=rows, on_failure="ignore")
-    trace = mj.simulate(circuit, stimulus, **where, **about)
+    trace = mj.simulate(
+        circuit,
+        stimulus,
+        policy=policy,
+        env=env,
+        members=members,
+        seed=seed,
+        save=rows,
+        on_failure="ignore",
+    )
     trace = trace.check() if len(trace.failed) == members else trace.good()
     x = {"v": trace.v, "i": trace.i}.get(signal)
     x = trace.state[signal] if x is None else x

@@ -38,27 +38,32 @@ def _identity(name: str) -> Primitive:
     operation.def_impl(lambda x: x)
     operation.def_abstract_eval(lambda x: x)
     batching.defvectorized(operation)
-    mlir.register_lowering(operation, lambda _, x: [x])
+    # What JAX says of the types of rules is narrower than what it calls.
+    mlir.register_lowering(operation, lambda _, x: [x])  # pyright: ignore[reportArgumentType]
     return operation
 
 
-def _pass_on(tangents: tuple, x: Any, operation: Primitive, tangent_operation: Primitive) -> tuple:
-    """The rule of a derivative: an operation on the value, another one on the tangent."""
-    (tangent,) = tangents
-    known = isinstance(tangent, ad.Zero)
-    return operation.bind(x), tangent if known else tangent_operation.bind(tangent)
+def _set_derivative(operation: Primitive, on_tangent: Primitive) -> None:
+    """Let the derivative of an operation be another one on the tangent."""
+
+    def rule(primals, tangents):
+        (x,), (tangent,) = primals, tangents
+        zero = isinstance(tangent, ad.Zero)
+        return operation.bind(x), tangent if zero else on_tangent.bind(tangent)
+
+    ad.primitive_jvps[operation] = rule
 
 
 _forward_p, _reverse_p = _identity("memjax_forward_only"), _identity("memjax_reverse_only")
 _tangent_p = _identity("memjax_tangent_in_reverse_only")
-ad.primitive_jvps[_forward_p] = lambda x, dx: _pass_on(dx, *x, _forward_p, _forward_p)
+_set_derivative(_forward_p, _forward_p)
 ad.primitive_transposes[_forward_p] = _refuse_reverse
 # A tangent that is only ever transposed is never evaluated: evaluation means forward mode.
-ad.primitive_jvps[_reverse_p] = lambda x, dx: _pass_on(dx, *x, _reverse_p, _tangent_p)
+_set_derivative(_reverse_p, _tangent_p)
 _tangent_p.def_impl(_refuse_forward)
 mlir.register_lowering(_tangent_p, _refuse_forward)
 ad.primitive_transposes[_tangent_p] = lambda cotangent, _: [cotangent]
-ad.primitive_jvps[_tangent_p] = lambda x, dx: _pass_on(dx, *x, _tangent_p, _tangent_p)
+_set_derivative(_tangent_p, _tangent_p)
 
 
 def _mark(operation: Primitive, tree: T) -> T:

@@ -239,6 +239,13 @@ def setting_specs(device: Any) -> dict[str, SettingSpec]:
 
 def _specs(device: Any, key: str, kind: Callable[..., Any]) -> dict[str, Any]:
     """What the fields of a device, or of the parts of a composite, say under a key of their metadata."""
+    if not dataclasses.is_dataclass(device):
+        name = device.__name__ if isinstance(device, type) else f"{device!r:.60}"
+        raise ModelError(
+            f"{name} in place of a device",
+            allowed="a device, its class, or a circuit",
+            fix=f"write mj.model({device!r})" if isinstance(device, str) else "",
+        )
     if not isinstance(device, AbstractComposite):
         return dict(_own_specs(device if isinstance(device, type) else type(device), key, kind))
     found = {}

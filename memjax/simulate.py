@@ -254,19 +254,26 @@ def simulate(
     scaled, stimuli, inputs = mark_inputs(policy, inputs)
     carry = not getattr(device, "volatile", True) if carry_state is None else carry_state
     batch = _Batch(scaled, stimuli, rows, members, seed if noisy else None, inputs, policy)
-    visible, state, ends = mark_derivatives(policy, batch.solve(carry, progress))
-    about = dict(values=values, bench=bench, env=env, stimuli=drives)
-    trace = Trace(
+    solved = mark_derivatives(policy, batch.solve(carry, progress))
+    trace = _trace(batch, solved, rows, labels, _notes(device, policy, seed, noisy))
+    trace = flag_out_of_bounds(trace, model, values=values, bench=bench, env=env, stimuli=drives)
+    return report_failures(trace, on_failure)
+
+
+def _trace(
+    batch: "_Batch", solved: tuple, rows: Sequence[np.ndarray], labels, notes: dict
+) -> Trace:
+    """What the lanes of a batch gave, as a trace."""
+    visible, state, ends = solved
+    return Trace(
         t=jnp.asarray(np.concatenate(rows)),
         sweep=np.repeat(range(len(rows)) if labels is None else labels, batch.lengths),
         state=state,
-        result=flag_out_of_bounds(ends.result, model, **about),
-        **{k: getattr(ends, k) for k in ("accepted", "rejected", "pattern")},
-        units={s.name: s.unit for s in system.specs},
-        notes=_notes(device, policy, seed, noisy),
+        **{k: getattr(ends, k) for k in ("result", "accepted", "rejected", "pattern")},
+        units={s.name: s.unit for s in batch.scaled.system.specs},
+        notes=notes,
         **visible,
     )
-    return report_failures(trace, on_failure)
 
 
 def _bar(progress: bool, batch: "_Batch", carry: bool):

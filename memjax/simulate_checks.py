@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import diffrax as dfx
+import equinox as eqx
 import jax
 import jax.core
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Int
+from jaxtyping import Array, Bool
 
 from .autodiff import forward_only, reverse_only
 from .circuit import Bench
@@ -316,20 +317,20 @@ def _as_lanes(name: str, x: Any, members: int, sweeps: int, allowed: str) -> Any
 
 
 def flag_out_of_bounds(
-    result: Int[Array, "members sweeps"],
+    trace: Trace,
     model: Any,
     *,
     values: Mapping[str, Any],
     bench: Bench | None,
     env: Environment | None,
     stimuli: Sequence[AbstractStimulus],
-) -> Int[Array, "members sweeps"]:
-    """How solves ended, `Result.out_of_bounds` where a traced number lies outside of what is allowed.
+) -> Trace:
+    """The trace, with `Result.out_of_bounds` where a traced number lies outside of what is allowed.
 
     Parameters
     ----------
-    result : Int[Array, "members sweeps"]
-        How the solves ended by themselves.
+    trace : Trace
+        With how the solves ended by themselves.
     model : AbstractDevice, Circuit or other AbstractSystem
         What has the parameters.
     values : mapping of str to Array
@@ -341,7 +342,7 @@ def flag_out_of_bounds(
     -----
     Known numbers were checked before the solve, and cost nothing here.
     """
-    specs = parameter_specs(model) if parameter_specs(model) else {}
+    specs = parameter_specs(model)
     own = {n: stored(model, n) for n in specs if n not in values}
     wrong = [_outside(x, specs[n].bounds) for n, x in {**own, **values}.items() if is_traced(x)]
     if bench is not None:
@@ -357,9 +358,12 @@ def flag_out_of_bounds(
             ascends = jnp.all(jnp.isfinite(corners)) & jnp.all(jnp.diff(corners) >= 0)
             here = jnp.arange(len(stimuli)) == k
             wrong.append(here[None] & ~ascends[None, None])
+    if not wrong:
+        return trace
+    result = trace.result
     for w in wrong:
         result = jnp.where(jnp.broadcast_to(w, result.shape), int(Result.out_of_bounds), result)
-    return result
+    return eqx.tree_at(lambda t: t.result, trace, result)
 
 
 def _outside(x: Any, bounds: tuple[float, float]) -> Bool[Array, "..."]:

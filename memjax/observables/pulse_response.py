@@ -290,9 +290,9 @@ def pulse_responses(
     BoundsError
         For data without time or without a pulse, or a threshold at or above the current's limit.
     """
-    data = one_member(data, where="pulse_responses", time=True)
+    own = one_member(data, where="pulse_responses", time=True)
     limit, off = (
-        getattr(data, "compliance", None),
+        getattr(own, "compliance", None),
         threshold if off_threshold is None else off_threshold,
     )
     if limit is not None and max(threshold, off) >= limit:
@@ -300,7 +300,7 @@ def pulse_responses(
             f"threshold = {max(threshold, off):g} A",
             allowed=f"below the limit of {limit:g} A of the current",
         )
-    found = list(_read(data, threshold, off))
+    found = list(_read(own, threshold, off))
     if not found:
         raise BoundsError("a voltage without pulses", allowed="a base voltage and pulses over it")
     return found

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..observables import SpikeTrain
 from ..observables.spikes import Train
+from .arguments import check_arrays
 from .axes import axes_or_new, label_time
 from .style import MEASURED
 
@@ -36,6 +37,10 @@ def raster(
     -------
     matplotlib.axes.Axes
     """
+    example = "raster(detect_all(trace.t, trace.state[name], level=...))"
+    check_arrays("raster", example, trains=trains)
+    if np.ndim(trains) == 1 and len(trains) and np.ndim(trains[0]) == 0 and np.isreal(trains[0]):
+        trains = [np.asarray(trains)]  # one train
     ax = axes_or_new(ax)
     windows = [(s.start, s.stop) for s in trains if isinstance(s, SpikeTrain)]
     times = [s.times if isinstance(s, SpikeTrain) else np.asarray(s) for s in trains]

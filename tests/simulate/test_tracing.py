@@ -58,9 +58,10 @@ def test_a_reverse_derivative_by_an_amplitude_is_the_forward_one():
 
 
 def test_a_traced_seed_gives_what_the_seed_gives():
-    run = lambda s: mj.simulate(
-        OrnsteinUhlenbeck(), STIMULI["sine"](1.0), save=ROWS, policy=FIXED, seed=s
-    )
+    def run(seed):
+        options = dict(save=ROWS, policy=FIXED, seed=seed)
+        return mj.simulate(OrnsteinUhlenbeck(), STIMULI["sine"](1.0), **options)
+
     plain = np.stack([run(s).state["x"] for s in (3, 4)])
     traced = jax.vmap(lambda s: run(s).state["x"])(jnp.array([3, 4]))
     np.testing.assert_allclose(traced, plain, rtol=1e-12)

@@ -124,7 +124,14 @@ def _as_inexact(value: Any) -> jax.Array | None:
     """The value as an array of JAX's default floating type; arrays and None as they are."""
     if value is None or isinstance(value, jax.Array):
         return value
-    return jnp.asarray(value, dtype=jnp.result_type(float))
+    try:
+        return jnp.asarray(value, dtype=jnp.result_type(float))
+    except (TypeError, ValueError) as error:
+        raise ModelError(
+            f"{value!r:.60} in place of a parameter",
+            allowed="a number in SI",
+            fix="units are not read from text: 1 kohm is 1e3",
+        ) from error
 
 
 def param(
@@ -156,6 +163,11 @@ def param(
     ModelError
         If the bounds are not a range or the default lies outside.
     """
+    numbers = [*bounds] if default is None else [*bounds, default]
+    if len(bounds) != 2 or not all(isinstance(x, int | float) for x in numbers):
+        raise ModelError(
+            f"default {default!r} with bounds {bounds!r}", where="param", allowed="numbers [SI]"
+        )
     lower, upper = bounds
     if not lower < upper or (default is not None and not lower <= default <= upper):
         raise ModelError(

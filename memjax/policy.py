@@ -60,6 +60,19 @@ class Stiff(AbstractPolicy):
     clock: float | None = eqx.field(static=True, default=None)
     single_precision: bool = eqx.field(static=True, default=False)
 
+    def __check_init__(self):
+        for name in ("rtol", "atol", "max_steps", "clock"):
+            value = getattr(self, name)
+            if not (value is None or isinstance(value, int | float | np.number)):
+                raise PolicyError(f"{name} = {value!r:.40}", where="Stiff", allowed="a number")
+        _check_method_kind(self.method, where="Stiff")
+        if not isinstance(self.adjoint, dfx.AbstractAdjoint):
+            raise PolicyError(
+                f"adjoint = {self.adjoint!r:.60}",
+                where="Stiff",
+                allowed="diffrax.ForwardMode(), diffrax.RecursiveCheckpointAdjoint()",
+            )
+
     def tolerances(self, *, noisy: bool) -> tuple[float, float]:
         """Relative and absolute tolerance."""
         rtol, atol = _DEFAULTS[noisy]
@@ -71,6 +84,19 @@ class Stiff(AbstractPolicy):
     def kernel(self, structure: type) -> AbstractKernel:
         """Step of a noisy solve for noise of this structure."""
         return SraEsdirk(structure=structure) if self.method is None else self.method
+
+
+def _check_method_kind(method: Any, *, where: str) -> None:
+    """Raise `PolicyError` for a name or a class in place of a method."""
+    if method is None or isinstance(method, AbstractKernel | dfx.AbstractSolver):
+        return
+    fix = f"make one: {method.__name__}()" if isinstance(method, type) else "see memjax.solver"
+    raise PolicyError(
+        f"method = {method.__name__ if isinstance(method, type) else repr(method)}",
+        where=where,
+        allowed="an instance, such as mj.solver.DriftImplicitEuler()",
+        fix=fix,
+    )
 
 
 def _number(x: Any) -> Any:
@@ -109,6 +135,7 @@ class Fixed(AbstractPolicy):
     def __check_init__(self):
         if not (isinstance(self.dt, float) and math.isfinite(self.dt) and self.dt > 0):
             raise PolicyError(f"dt = {self.dt} s", where="Fixed", allowed="a finite step > 0 s")
+        _check_method_kind(self.method, where="Fixed")
         if self.increments not in KINDS:
             raise PolicyError(
                 f"increments = {self.increments!r}", where="Fixed", allowed=", ".join(KINDS)

@@ -159,6 +159,12 @@ class Population(eqx.Module):
                 raise ModelError(
                     f"{what} = {size!r}", where="Population.sample", allowed="an integer >= 1"
                 )
+        if not isinstance(key, int | np.integer | jax.Array):
+            raise ModelError(
+                f"{key!r} in place of a key",
+                where="Population.sample",
+                allowed="an integer, or a key of jax.random",
+            )
         seed = jax.random.key(key) if isinstance(key, int | np.integer) else key
         # Whole vectors and sums written out: the last bit would else depend on how many are drawn.
         members, size = first + jnp.arange(n + -n % _VECTOR), (len(self.names),)

@@ -29,6 +29,7 @@ from .simulate_checks import (
     check_duration_known,
     check_labels,
     check_rows_exist,
+    described,
     flag_out_of_bounds,
     is_traced,
     mark_derivatives,
@@ -462,5 +463,12 @@ def simulate_like(
     Trace
         `sweep` repeats the labels of the measurement.
     """
+    if not isinstance(measurement, Measurement):
+        raise StimulusError(
+            f"{described(measurement)} in place of a measurement",
+            where="simulate_like",
+            allowed="a Measurement, as mj.read(path) gives it",
+            fix="under a stimulus, write mj.simulate(device, stimulus)",
+        )
     stimuli, rows, labels = waveform(measurement, point_time)
     return simulate(device, stimuli, save=rows, labels=labels, **options)

@@ -2,8 +2,37 @@
 
 from typing import Any
 
+import numpy as np
+
 from ..errors import BoundsError, DataError
 from ..result import Trace
+
+
+def check_positive(value: Any, *, what: str) -> None:
+    """Raise `BoundsError` unless a current [A] is a finite number above 0."""
+    if not isinstance(value, int | float | np.number) or not (np.isfinite(value) and value > 0):
+        shown = f"{value:g}" if isinstance(value, int | float | np.number) else repr(value)
+        raise BoundsError(f"{what} = {shown} A", allowed="a finite current > 0 A")
+
+
+def numbers(x: Any, *, where: str, what: str) -> np.ndarray:
+    """An array in float64.
+
+    Raises
+    ------
+    DataError
+        For a trace, a measurement, or anything else that is no array of numbers.
+    """
+    if not isinstance(x, Trace):
+        try:
+            return np.asarray(x, float)
+        except (TypeError, ValueError):
+            pass
+    raise DataError(
+        f"a {type(x).__name__} in place of {what}",
+        where=where,
+        allowed="an array of numbers, such as trace.t, trace.i[m] or trace.state[name][m]",
+    )
 
 
 def one_member(data: Any, *, where: str, time: bool = False) -> Any:

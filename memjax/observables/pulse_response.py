@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from ..errors import BoundsError
 from ..result import Trace
-from .data import one_member
+from .data import check_positive, one_member
 from .spikes import checked_rows
 from .switching import Sweeps
 
@@ -252,8 +252,7 @@ def relaxations(
 
 def _checked(t, i, threshold: float) -> tuple[np.ndarray, np.ndarray]:
     """Times, and moduli of currents."""
-    if not (np.isfinite(threshold) and threshold > 0):
-        raise BoundsError(f"threshold = {threshold:g} A", allowed="a finite current > 0 A")
+    check_positive(threshold, what="threshold")
     t, i = checked_rows(t, i)
     return t, np.abs(i)
 

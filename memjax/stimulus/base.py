@@ -5,10 +5,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import equinox as eqx
+import jax
 import jax.core
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
+
+from ..errors import StimulusError
 
 if TYPE_CHECKING:
     from .algebra import Product, Sum
@@ -21,6 +24,13 @@ Number = float | int | Float[Array, ""]
 def is_traced(x: object) -> bool:
     """Whether a number or array is known only inside a transformation of JAX."""
     return isinstance(x, jax.core.Tracer)
+
+
+def check_numbers(where: str, **named: object) -> None:
+    """Raise `StimulusError` for anything but a number, or one that is traced or in an array."""
+    for name, x in named.items():
+        if not isinstance(x, int | float | np.number | np.ndarray | jax.Array):
+            raise StimulusError(f"{name} = {x!r:.40}", where=where, allowed="a number in SI")
 
 
 def latest(durations: Sequence[Number]) -> Number:

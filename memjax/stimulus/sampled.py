@@ -55,6 +55,10 @@ class Sampled(AbstractStimulus):
         if self.kind not in ("linear", "staircase"):
             raise StimulusError(f"kind {self.kind!r}", allowed="linear, staircase")
         shapes = np.shape(self.times), np.shape(self.values)
+        if not all(shapes):
+            raise StimulusError(
+                "samples that are no arrays", where="Sampled", allowed="one value per time"
+            )
         if len(shapes[0]) == 1 and (shapes[0] != shapes[1] or not shapes[0][0]):
             raise StimulusError(
                 "times and values differ in length", allowed="one value per time, at least one"

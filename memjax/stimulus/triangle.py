@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..errors import StimulusError
-from .base import Number, is_traced
+from .base import Number, check_numbers, is_traced
 from .sampled import Sampled
 
 
@@ -44,8 +44,14 @@ def triangle_sweep(
     StimulusError
         For a rate or number of cycles that is not positive, or an amplitude of zero.
     """
+    high = 0.0 if negative is None else negative
+    check_numbers("triangle_sweep", amplitude=amplitude, rate=rate, negative=high)
     traced = any(is_traced(x) for x in (amplitude, rate, negative))
-    if cycles < 1 or not (_fine(amplitude, zero=False) and _fine(rate, positive=True)):
+    if (
+        not isinstance(cycles, int | np.integer)
+        or cycles < 1
+        or not (_fine(amplitude, zero=False) and _fine(rate, positive=True))
+    ):
         raise StimulusError(
             f"amplitude {amplitude}, rate {rate}, {cycles} cycles",
             allowed="amplitude other than 0, rate > 0, cycles >= 1",
@@ -63,6 +69,4 @@ def _fine(x: Number, *, positive: bool = False, zero: bool = True) -> bool:
     """Whether a number may be what it is for; one that is traced may."""
     if is_traced(x):
         return True
-    if not isinstance(x, int | float | np.number | np.ndarray) and np.ndim(x):
-        return False
     return bool(np.isfinite(x) and (x > 0 or not positive) and (x != 0 or zero))

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -68,12 +69,8 @@ def _check_channel(device: AbstractDevice, name: Any, on: Any, v: float) -> None
         about = f"noise channel {name!r}"
         if state not in sizes:
             raise _failure(device, f"{about} acts on {state!r}", f"states: {', '.join(sizes)}")
-        try:
-            array = jnp.asarray(amplitude)
-            number = jnp.issubdtype(array.dtype, jnp.floating)
-        except (TypeError, ValueError):
-            array, number = jnp.zeros(()), False
-        if not number:
+        array = _as_number(amplitude)
+        if array is None:
             kind = f"{type(amplitude).__name__} {amplitude!r:.40}"
             raise _failure(
                 device, f"{about} on {state!r} has the amplitude {kind}", "a real number"
@@ -88,6 +85,14 @@ def _check_channel(device: AbstractDevice, name: Any, on: Any, v: float) -> None
                 "a finite number",
                 "guard roots, powers and quotients at 0",
             )
+
+
+def _as_number(x: Any) -> Any:
+    """An array of real numbers, None for anything else."""
+    if not isinstance(x, float | np.ndarray | np.floating | jax.Array):
+        return None
+    array = jnp.asarray(x)
+    return array if jnp.issubdtype(array.dtype, jnp.floating) else None
 
 
 def _check_marker(device: AbstractDevice, channels: list[str]) -> None:

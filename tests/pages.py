@@ -1,7 +1,7 @@
 """Run the Python of pages: `python -m tests.pages docs/networks.md`; the names of the long ones where none is given.
 
-`python -m tests.pages --float32 PAGE ...` leaves out the line that enables float64: each page then refuses, or ends with the
-numbers of float64.
+`python -m tests.pages --float32 PAGE ...` leaves out the line that enables float64: each page then
+refuses, or ends with the numbers of float64.
 """
 
 import json
@@ -25,7 +25,7 @@ SHARE = 0.01
 
 
 def run(page: Path, *, double: bool = True) -> dict:
-    """Run all blocks of a page one after the other; what they define. Of the README the first one: others need files."""
+    """Run all blocks of a page one after the other; what they define. Of the README the first: others need files."""
     blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
     if not blocks:
         raise ValueError(f"{page} has no Python")

@@ -202,7 +202,7 @@ def _pair(structure, amplitudes):
         )
 
         def initial(self, env):
-            return {"a": jnp.full_like(self.noisy, 0.5), "b": jnp.full_like(self.noisy, 0.4)}
+            return {"a": jnp.asarray(0.5), "b": jnp.asarray(0.4)}
 
         def drift(self, t, state, v, env):
             return {k: -x for k, x in state.items()}

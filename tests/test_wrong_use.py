@@ -12,6 +12,8 @@ from memjax.solver import DriftImplicitEuler, SraEsdirk
 DEVICE, SINE, ROWS = mj.Vteam(), mj.Sine(1.0, 1.0), np.linspace(0.0, 1.0, 5)
 CURRENT = mj.Sine(1.0, 1.0, quantity="current")
 LINES = [("in", mj.VoltageSource(), "a", "0"), ("d", DEVICE, "a", "0")]
+PRESET = mj.presets.load("vteam/illustration")
+POPULATION = mj.Population.of(DEVICE, ["k_on"], center=[0.0], covariance=[[1.0]])
 
 
 def _simulate(device=DEVICE, stimulus=SINE, **options):

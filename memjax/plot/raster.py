@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from jaxtyping import Array
 
 from ..observables import SpikeTrain
 from ..observables.spikes import Train
@@ -39,7 +40,7 @@ def raster(
     """
     example = "raster(detect_all(trace.t, trace.state[name], level=...))"
     check_arrays("raster", example, trains=trains)
-    if np.ndim(trains) == 1 and len(trains) and np.ndim(trains[0]) == 0 and np.isreal(trains[0]):
+    if isinstance(trains, np.ndarray | Array) and trains.ndim == 1 and trains.dtype != object:
         trains = [np.asarray(trains)]  # one train
     ax = axes_or_new(ax)
     windows = [(s.start, s.stop) for s in trains if isinstance(s, SpikeTrain)]

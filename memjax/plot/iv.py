@@ -65,20 +65,26 @@ def iv(
 def _sweeps(v: Any, i: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Voltage and current of each sweep."""
     if i is None and isinstance(v, Trace):
-        parts = [_sweeps(v.check().member(m), None) for m in range(v.result.shape[0])]
-        return [x for a, _ in parts for x in a], [y for _, b in parts for y in b]
+        trace, volts, amps = v.check(), [], []
+        for m in range(trace.result.shape[0]):
+            one = _sweeps(trace.member(m), None)
+            volts, amps = volts + one[0], amps + one[1]
+        return volts, amps
     if i is None and all(getattr(v, n, None) is not None for n in ("v", "i", "sweep")):
         cuts = np.flatnonzero(np.diff(np.asarray(v.sweep))) + 1
         volts, amps = np.split(np.asarray(v.v), cuts), np.split(np.asarray(v.i), cuts)
         return volts, amps
+    wrong = BoundsError(
+        f"a {type(v).__name__} and a {type(i).__name__} in place of sweeps",
+        where="plot.iv",
+        allowed="iv(trace), iv(trace.member(m)), iv(measurement), or lists of voltages and of currents",
+    )
+    if v is None or i is None:
+        raise wrong
     try:
         volts, amps = ([np.asarray(x, float) for x in y] for y in (v, i))
     except (TypeError, ValueError) as error:
-        raise BoundsError(
-            f"a {type(v).__name__} and a {type(i).__name__} in place of sweeps",
-            where="plot.iv",
-            allowed="iv(trace), iv(trace.member(m)), iv(measurement), or lists of voltages and of currents",
-        ) from error
+        raise wrong from error
     if volts and all(x.ndim == 0 for x in (*volts, *amps)):
         volts, amps = [np.array(volts)], [np.array(amps)]
     if [x.shape for x in volts] != [x.shape for x in amps]:

@@ -8,7 +8,7 @@ import jax
 import jax.core
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from . import params
 from .circuit import Bench, Circuit, placed, replaced
@@ -189,7 +189,7 @@ def simulate(
     policy: AbstractPolicy | None = None,
     env: Environment | None = None,
     members: int | Sequence[int] | np.ndarray = 1,
-    seed: int = 0,
+    seed: int | Int[Array, ""] = 0,
     save: float | np.ndarray | Sequence[np.ndarray] | None = None,
     labels: Sequence[int] | None = None,
     deterministic: bool = False,

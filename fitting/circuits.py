@@ -409,6 +409,7 @@ class _Bench:
             seed=self.seed,
             save=np.arange(rows) * self.save,
             values={n: np.full((self.members, 1), x) for n, x in values.items()},
+            on_failure="ignore",
         )
         if trace.failed.size:
             return None

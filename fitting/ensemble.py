@@ -250,6 +250,7 @@ class Ensemble:
                     members=members[at],
                     values={n: x[at] for n, x in values.items()},
                     carry_state=False,
+                    on_failure="ignore",
                     **self.options,
                 )
                 return np.asarray(trace.i), np.asarray(trace.result)

@@ -219,7 +219,14 @@ def fresh_trains(
     """
     rows = np.arange(int(np.floor(stimulus.duration / save + 1e-9)) + 1) * save
     trace = mj.simulate(
-        circuit, stimulus, policy=policy, env=env, members=members, seed=seed, save=rows
+        circuit,
+        stimulus,
+        policy=policy,
+        env=env,
+        members=members,
+        seed=seed,
+        save=rows,
+        on_failure="ignore",
     )
     trace = trace.check() if len(trace.failed) == members else trace.good()
     x = {"v": trace.v, "i": trace.i}.get(signal)

@@ -75,6 +75,7 @@ def distribution(result: FitResult) -> dict[str, dict[str, list]]:
         values=values,
         seed=result.seed,
         deterministic=result.stochastic is None,
+        on_failure="ignore",
     ).good()
     for m in range(trace.v.shape[0]):
         for f in switching(trace.member(m)):

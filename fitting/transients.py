@@ -211,6 +211,7 @@ def curves(
         members=members,
         deterministic=True,
         values={n: np.asarray(x)[:, None] for n, x in values.items()},
+        on_failure="ignore",
     )
     good = np.asarray(trace.result)[:, 0] == int(mj.Result.successful)
     return rows, np.minimum(np.abs(np.asarray(trace.i)), seen.clip), good

@@ -78,6 +78,14 @@ class SolveError(MemjaxError):
     """A solve did not end well and its result would be used."""
 
 
+class MemjaxWarning(UserWarning):
+    """Base of all warnings that memjax gives on purpose: the result stands, and something about it must be known."""
+
+
+class SolveWarning(MemjaxWarning):
+    """Some solves of a simulation did not end well."""
+
+
 class DataError(MemjaxError):
     """The data, or the choice of parameters, make no calibration problem."""
 

@@ -4,6 +4,8 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
+from .errors import BoundsError
+
 
 def expected(
     values: Float[Array, " members"], pattern: Float[Array, " members"]
@@ -39,7 +41,13 @@ def expected(
     ----------
     .. [1] P. Glynn, Commun. ACM 33, 75 (1990), doi:10.1145/84537.84552
     """
-    n = values.shape[0]
+    n = values.shape[0] if jnp.ndim(values) == 1 else 0
+    if n < 2 or jnp.shape(pattern) != (n,):
+        raise BoundsError(
+            f"values of shape {jnp.shape(values)} and a pattern of shape {jnp.shape(pattern)}",
+            where="expected",
+            allowed="one number of each per member, of two members or more",
+        )
     others = (jnp.sum(values) - values) / (n - 1)
     score = pattern - lax.stop_gradient(pattern)
     return jnp.mean(values + lax.stop_gradient(values - others) * score)

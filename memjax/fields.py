@@ -124,7 +124,14 @@ def _as_inexact(value: Any) -> jax.Array | None:
     """The value as an array of JAX's default floating type; arrays and None as they are."""
     if value is None or isinstance(value, jax.Array):
         return value
-    return jnp.asarray(value, dtype=jnp.result_type(float))
+    try:
+        return jnp.asarray(value, dtype=jnp.result_type(float))
+    except (TypeError, ValueError) as error:
+        raise ModelError(
+            f"{value!r:.60} in place of a parameter",
+            allowed="a number in SI",
+            fix="units are not read from text: 1 kohm is 1e3",
+        ) from error
 
 
 def param(
@@ -156,6 +163,11 @@ def param(
     ModelError
         If the bounds are not a range or the default lies outside.
     """
+    numbers = [*bounds] if default is None else [*bounds, default]
+    if len(bounds) != 2 or not all(isinstance(x, int | float) for x in numbers):
+        raise ModelError(
+            f"default {default!r} with bounds {bounds!r}", where="param", allowed="numbers [SI]"
+        )
     lower, upper = bounds
     if not lower < upper or (default is not None and not lower <= default <= upper):
         raise ModelError(
@@ -239,6 +251,13 @@ def setting_specs(device: Any) -> dict[str, SettingSpec]:
 
 def _specs(device: Any, key: str, kind: Callable[..., Any]) -> dict[str, Any]:
     """What the fields of a device, or of the parts of a composite, say under a key of their metadata."""
+    if not dataclasses.is_dataclass(device):
+        name = device.__name__ if isinstance(device, type) else f"{device!r:.60}"
+        raise ModelError(
+            f"{name} in place of a device",
+            allowed="a device, its class, or a circuit",
+            fix=f"write mj.model({device!r})" if isinstance(device, str) else "",
+        )
     if not isinstance(device, AbstractComposite):
         return dict(_own_specs(device if isinstance(device, type) else type(device), key, kind))
     found = {}

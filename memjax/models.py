@@ -25,9 +25,9 @@ def model(name: str) -> AbstractDevice | Circuit:
     ModelError
         If there is none of that name; it lists those that exist.
     """
-    if name in CIRCUITS:
+    if isinstance(name, str) and name in CIRCUITS:
         return CIRCUITS[name].build()
-    if name not in device_names():
+    if not isinstance(name, str) or name not in device_names():
         raise ModelError(
             f"unknown model {name!r}", allowed=", ".join(model_names()), fix="see 'memjax models'"
         )

@@ -76,6 +76,7 @@ def replace(device: D, values: Mapping[str, Any], *, where: str = "", check: boo
     ModelError, BoundsError
         For an unknown name, a value that is no number, or one out of bounds.
     """
+    _check_replaceable(device, values, where)
     settings = {n: s for n, s in setting_specs(device).items() if n in values}
     names = known(device, [n for n in values if n not in settings], where=where)
     if settings:
@@ -91,6 +92,25 @@ def replace(device: D, values: Mapping[str, Any], *, where: str = "", check: boo
     if check:
         check_bounds(changed)
     return changed
+
+
+def _check_replaceable(device: Any, values: Any, where: str) -> None:
+    """Raise `ModelError` for a class, or anything but a mapping of values."""
+    if isinstance(device, type):
+        raise ModelError(
+            f"the class {device.__name__} in place of a device",
+            where=where or "params.replace",
+            allowed="an instance",
+            fix=f"make one: {device.__name__}()",
+        )
+    if not isinstance(values, Mapping):
+        fix = "of a preset, mj.presets.load(name)[1] has the values"
+        raise ModelError(
+            f"a {type(values).__name__} in place of values",
+            where=where or "params.replace",
+            allowed="a dict of parameter names and numbers [SI]",
+            fix=fix if isinstance(values, str | tuple) else "",
+        )
 
 
 def _as_arrays(values: list) -> list[jax.Array]:

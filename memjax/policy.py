@@ -6,6 +6,7 @@ from typing import Any
 import diffrax as dfx
 import equinox as eqx
 import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 
@@ -46,6 +47,9 @@ class Stiff(AbstractPolicy):
     clock : float, optional
         Rate of the candidates for jumps [1/s], above every sum of intensities; the sum of the
         jumps' bounds unless given. Needed where these are traced.
+    single_precision : bool
+        Whether to go ahead in float32 where a model does not declare that it holds there. Failed
+        solves are counted as ever; whether the others are right is for you to compare.
     """
 
     rtol: float | None = eqx.field(static=True, default=None)
@@ -54,6 +58,20 @@ class Stiff(AbstractPolicy):
     adjoint: dfx.AbstractAdjoint = dfx.ForwardMode()
     method: Any = eqx.field(static=True, default=None)
     clock: float | None = eqx.field(static=True, default=None)
+    single_precision: bool = eqx.field(static=True, default=False)
+
+    def __check_init__(self):
+        for name in ("rtol", "atol", "max_steps", "clock"):
+            value = getattr(self, name)
+            if not (value is None or isinstance(value, int | float | np.number)):
+                raise PolicyError(f"{name} = {value!r:.40}", where="Stiff", allowed="a number")
+        _check_method_kind(self.method, where="Stiff")
+        if not isinstance(self.adjoint, dfx.AbstractAdjoint):
+            raise PolicyError(
+                f"adjoint = {self.adjoint!r:.60}",
+                where="Stiff",
+                allowed="diffrax.ForwardMode(), diffrax.RecursiveCheckpointAdjoint()",
+            )
 
     def tolerances(self, *, noisy: bool) -> tuple[float, float]:
         """Relative and absolute tolerance."""
@@ -68,8 +86,27 @@ class Stiff(AbstractPolicy):
         return SraEsdirk(structure=structure) if self.method is None else self.method
 
 
+def _check_method_kind(method: Any, *, where: str) -> None:
+    """Raise `PolicyError` for a name or a class in place of a method."""
+    if method is None or isinstance(method, AbstractKernel | dfx.AbstractSolver):
+        return
+    fix = f"make one: {method.__name__}()" if isinstance(method, type) else "see memjax.solver"
+    raise PolicyError(
+        f"method = {method.__name__ if isinstance(method, type) else repr(method)}",
+        where=where,
+        allowed="an instance, such as mj.solver.DriftImplicitEuler()",
+        fix=fix,
+    )
+
+
 def _number(x: Any) -> Any:
     """A real number as a float, anything else as it is."""
+    if isinstance(x, jax.core.Tracer):
+        raise PolicyError(
+            "dt that is traced",
+            where="Fixed",
+            allowed="a finite step > 0 s that is known, since it decides how many there are",
+        )
     return float(x) if isinstance(x, int | float | np.integer | np.floating) else x
 
 
@@ -85,15 +122,20 @@ class Fixed(AbstractPolicy):
     increments : {"gaussian", "two-point", "three-point"}
         Normal increments; or discrete ones, cheaper, with the moments that weak order 1 (two-point)
         or 2 (three-point, with `SraEsdirk`) needs: for ensembles of which only statistics matter.
+    single_precision : bool
+        Whether to go ahead in float32 where a model does not declare that it holds there. Failed
+        solves are counted as ever; whether the others are right is for you to compare.
     """
 
     dt: float = eqx.field(static=True, converter=_number)
     method: Any = eqx.field(static=True, default=DriftImplicitEuler())
     increments: str = eqx.field(static=True, default="gaussian")
+    single_precision: bool = eqx.field(static=True, default=False)
 
     def __check_init__(self):
         if not (isinstance(self.dt, float) and math.isfinite(self.dt) and self.dt > 0):
             raise PolicyError(f"dt = {self.dt} s", where="Fixed", allowed="a finite step > 0 s")
+        _check_method_kind(self.method, where="Fixed")
         if self.increments not in KINDS:
             raise PolicyError(
                 f"increments = {self.increments!r}", where="Fixed", allowed=", ".join(KINDS)
@@ -113,9 +155,19 @@ def resolve(policy: AbstractPolicy) -> Stiff | Fixed:
     """The policy itself, or what `Auto` stands for."""
     if isinstance(policy, Stiff | Fixed):
         return policy
-    if not isinstance(policy, Auto):
-        raise PolicyError(f"policy {type(policy).__name__}", allowed="Auto, Stiff, Fixed")
-    return Stiff()
+    if isinstance(policy, Auto):
+        return Stiff()
+    fix, what = "", f"policy {type(policy).__name__}"
+    if isinstance(policy, type):
+        what, own = f"the class {policy.__name__} in place of a policy", policy.__name__
+        fix = f"make one: mj.{own}({'dt=1e-5' if own == 'Fixed' else ''})"
+    elif isinstance(policy, int | float | str):
+        what = f"{policy!r} in place of a policy"
+        number = not isinstance(policy, str)
+        fix = f"fixed steps of {policy} s are mj.Fixed({policy})" if number else "write mj.Stiff()"
+    elif isinstance(policy, AbstractKernel | dfx.AbstractSolver):
+        fix = "a method goes into mj.Fixed(dt, method=...) or mj.Stiff(method=...)"
+    raise PolicyError(what, where="simulate", allowed="Auto, Stiff, Fixed", fix=fix)
 
 
 def check(policy: Stiff | Fixed, structure: type, *, noisy: bool) -> None:

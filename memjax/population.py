@@ -154,6 +154,17 @@ class Population(eqx.Module):
         dict of str to Float[Array, "n"] or Float[Array, "n sweeps"]
             SI values by name; with `sweeps` these are `values` of `memjax.simulate`.
         """
+        for what, size in (("n", n), ("sweeps", 1 if sweeps is None else sweeps)):
+            if not isinstance(size, int | np.integer) or size < 1:
+                raise ModelError(
+                    f"{what} = {size!r}", where="Population.sample", allowed="an integer >= 1"
+                )
+        if not isinstance(key, int | np.integer | jax.Array):
+            raise ModelError(
+                f"{key!r} in place of a key",
+                where="Population.sample",
+                allowed="an integer, or a key of jax.random",
+            )
         seed = jax.random.key(key) if isinstance(key, int | np.integer) else key
         # Whole vectors and sums written out: the last bit would else depend on how many are drawn.
         members, size = first + jnp.arange(n + -n % _VECTOR), (len(self.names),)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import equinox as eqx
 import jax
+import jax.core
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from .errors import SolveError
+from .errors import BoundsError, SolveError
 from .watch import Crossing
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ class Result(IntEnum):
 
     Well; with more steps than allowed; at a state or drift that is no number; with an implicit step
     that could not be solved; with steps below the resolution of time; with jumps more frequent than
-    their bound says.
+    their bound says; at parameters out of their bounds, whatever the solve did with them. (Bounds of
+    known values are checked before the solve; those of traced ones can only be checked in it.)
     """
 
     successful = 0
@@ -32,6 +34,14 @@ class Result(IntEnum):
     newton_failed = 3
     step_underflow = 4
     clock_too_slow = 5
+    out_of_bounds = 6
+
+
+def _count_failures(codes: np.ndarray) -> str:
+    """How many solves failed, and the ways in which they did."""
+    bad = codes[codes != 0]
+    ways = ", ".join(f"{Result(c).name} {np.sum(bad == c)}x" for c in np.unique(bad))
+    return f"{bad.size} of {codes.size} solves failed ({ways})"
 
 
 class Member(eqx.Module):
@@ -133,10 +143,42 @@ class Trace(eqx.Module):
     units: dict = eqx.field(static=True, default_factory=dict)
     notes: dict = eqx.field(static=True, default_factory=dict)
 
+    def __repr__(self) -> str:
+        """One line: model, members, sweeps, rows, states, policy, and how the solves ended."""
+        if np.ndim(self.v) != 2:  # a batch of traces, or a tree of anything else
+            return eqx.tree_pformat(self)
+        members, rows = np.shape(self.v)
+        model, policy = (str(self.notes.get(k, "?")) for k in ("model", "policy"))
+        seed = "" if self.notes.get("deterministic", True) else f"seed {self.notes.get('seed')}; "
+        ended = "traced"
+        if not isinstance(self.result, jax.core.Tracer):
+            codes = np.asarray(self.result)
+            ended = _count_failures(codes) if np.any(codes != 0) else "all solves ended well"
+        return (
+            f"Trace({model}: {members} members, {len(np.unique(self.sweep))} sweeps, {rows} rows; "
+            f"states {', '.join(self.state)}; {policy}; {seed}{ended})"
+        )
+
+    def _codes(self, use: str) -> np.ndarray:
+        """How solves ended, where that is known.
+
+        Raises
+        ------
+        SolveError
+            Under a transformation of JAX, where it is not.
+        """
+        if isinstance(self.result, jax.core.Tracer):
+            raise SolveError(
+                f"`{use}` of a trace whose `result` is traced",
+                allowed="a trace outside jit, grad and vmap",
+                fix="read its arrays (v, i, state), and return `trace.result` to look at it outside",
+            )
+        return np.asarray(self.result)
+
     @property
     def failed(self) -> np.ndarray:
         """Members of which a solve did not end well."""
-        return np.flatnonzero(np.any(np.asarray(self.result) != 0, axis=1))
+        return np.flatnonzero(np.any(self._codes("failed") != 0, axis=1))
 
     def check(self) -> "Trace":
         """The trace itself, if every solve ended well.
@@ -146,20 +188,42 @@ class Trace(eqx.Module):
         SolveError
             With the number, the members and the ways in which solves ended.
         """
-        codes = np.asarray(self.result)
+        codes = self._codes("check")
         if np.any(codes != 0):
-            ways = ", ".join(
-                f"{Result(c).name} {np.sum(codes == c)}x" for c in np.unique(codes[codes != 0])
-            )
             raise SolveError(
-                f"{np.sum(codes != 0)} of {codes.size} solves failed ({ways})",
+                _count_failures(codes),
                 where=f"members {self.failed[:8].tolist()}",
-                fix="take a smaller step or looser tolerances, or drop these members",
+                fix="take a smaller step or looser tolerances, or drop these members with trace.good()",
             )
         return self
 
-    def member(self, m: int) -> Member:
-        """Member number `m`."""
+    def member(self, m: int, *, failed: bool = False) -> Member:
+        """Member number `m`.
+
+        Parameters
+        ----------
+        m : int
+            Number in this trace, from 0; negative from the end.
+        failed : bool
+            Whether a member of which a solve failed is given too: its rows are then no solution.
+
+        Raises
+        ------
+        SolveError
+            If a solve of it failed.
+        BoundsError
+            If there is no such member.
+        """
+        count = self.result.shape[0]
+        if not isinstance(m, int | np.integer) or not -count <= m < count:
+            raise BoundsError(f"member {m!r}", where="Trace.member", allowed=f"0 to {count - 1}")
+        codes = self._codes("member")[m]
+        if np.any(codes != 0) and not failed:
+            raise SolveError(
+                _count_failures(codes),
+                where=f"member {m}",
+                fix="take trace.good(), which drops such members, or say trace.member(m, failed=True)",
+            )
         return Member(
             np.asarray(self.t), np.asarray(self.v[m]), np.asarray(self.i[m]), np.asarray(self.sweep)
         )
@@ -178,16 +242,25 @@ class Trace(eqx.Module):
             parts["final"] = dataclasses.replace(self.final, state=state)
         return dataclasses.replace(self, **parts)
 
-    def to_pandas(self, *, device: bool = False) -> "pandas.DataFrame":
+    def to_pandas(self, *, device: bool = False, failed: bool = False) -> "pandas.DataFrame":
         """One row per member and point: member, sweep, t_s, v_V, i_A, states (vectors as name_0, name_1, ...).
 
         Parameters
         ----------
         device : bool
             Whether to add v_device_V and i_device_A.
+        failed : bool
+            Whether rows of members of which a solve failed are given too; they are not marked.
+
+        Raises
+        ------
+        SolveError
+            If a solve failed, unless `failed`: `good` drops such members.
         """
         import pandas as pd
 
+        if not failed:
+            self.check()
         members, rows = self.v.shape
         flat = lambda x: np.asarray(x).reshape(members * rows, *np.shape(x)[2:])  # noqa: E731
         columns = {

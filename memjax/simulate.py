@@ -9,7 +9,7 @@ import jax
 import jax.core
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from . import params
 from .circuit import Bench, Circuit, placed, replaced
@@ -19,9 +19,24 @@ from .errors import StimulusError
 from .fields import parameter_specs, stored
 from .noise import device_key, words
 from .policy import AbstractPolicy, Auto, check, resolve
+from .precision import check_precision
 from .programs import kept
 from .result import FinalState, Trace
 from .scaling import Scaled
+from .simulate_checks import (
+    as_rows,
+    as_values,
+    check_arguments,
+    check_duration_known,
+    check_labels,
+    check_rows_exist,
+    described,
+    flag_out_of_bounds,
+    is_traced,
+    mark_derivatives,
+    mark_inputs,
+    report_failures,
+)
 from .solve import Solution, before, seen
 from .solve.batch import Grid, grid_events, over, solve_grid, with_values
 from .solve.crossings import named_integrals, public_crossings, sweep_watches
@@ -72,10 +87,13 @@ def _pad(stimuli: Sequence[Any], rows: Sequence[np.ndarray]) -> tuple[list, np.n
     n = max(len(s.times) for s in sampled)
     out = []
     for s in sampled:
-        t, v, extra = np.asarray(s.times), np.asarray(s.values), n - len(s.times)
+        t, v, extra = jnp.asarray(s.times), jnp.asarray(s.values), n - len(s.times)
+        if not any(is_traced(x) for x in (t, v)):
+            t, v = np.asarray(s.times), np.asarray(s.values)
+        xp: Any = np if isinstance(t, np.ndarray) else jnp
         step = t[-1] - t[-2] if len(t) > 1 else 1.0
-        t = np.concatenate([t, t[-1] + step * np.arange(1, extra + 1)])
-        out.append(Sampled(t, np.concatenate([v, np.repeat(v[-1:], extra)]), s.kind, s.quantity))
+        t = xp.concatenate([t, t[-1] + step * xp.arange(1, extra + 1)])
+        out.append(Sampled(t, xp.concatenate([v, xp.repeat(v[-1:], extra)]), s.kind, s.quantity))
     return out, np.stack(padded)
 
 
@@ -101,6 +119,7 @@ def _outputs(scaled: Scaled, grid: Grid, y):
 
 def _default_rows(stimulus: AbstractStimulus, save) -> np.ndarray:
     """Times of output [s]: given, every so many seconds, or 1000 equal intervals and the corners."""
+    check_duration_known(stimulus, save)
     if save is None:
         grid = np.linspace(0.0, stimulus.duration, 1001)
         return np.unique(np.concatenate([grid, np.asarray(stimulus.breakpoints())]))
@@ -110,7 +129,7 @@ def _default_rows(stimulus: AbstractStimulus, save) -> np.ndarray:
     return np.asarray(save, float)
 
 
-def _sweeps(stimulus, save) -> tuple[list[AbstractStimulus], list[np.ndarray]]:
+def _sweeps(stimulus, save, labels) -> tuple[list[AbstractStimulus], list[np.ndarray]]:
     """The sweeps, and the times of output [s] of each."""
     stimuli = [stimulus] if isinstance(stimulus, AbstractStimulus) else list(stimulus)
     many = isinstance(save, list | tuple)
@@ -121,6 +140,8 @@ def _sweeps(stimulus, save) -> tuple[list[AbstractStimulus], list[np.ndarray]]:
         raise StimulusError(
             f"{len(stimuli)} sweeps with rows for {len(rows)}", allowed="one set of rows per sweep"
         )
+    check_rows_exist(stimuli, save, rows)
+    check_labels(labels, len(rows))
     return stimuli, rows
 
 
@@ -146,6 +167,12 @@ def _system(model, bench, stimuli) -> tuple[AbstractSystem, list]:
     return placed(own, bench, stimuli[0].quantity), stimuli
 
 
+def _notes(device, policy, seed, noisy: bool) -> dict[str, Any]:
+    """Provenance of a trace."""
+    notes = {"model": getattr(device, "name", type(device).__name__), "policy": repr(policy)}
+    return notes | {"seed": "traced" if is_traced(seed) else seed, "deterministic": not noisy}
+
+
 def simulate(
     device: AbstractDevice | AbstractTwoTerminal | AbstractSystem,
     stimulus: AbstractStimulus | Sequence[AbstractStimulus],
@@ -154,7 +181,7 @@ def simulate(
     policy: AbstractPolicy | None = None,
     env: Environment | None = None,
     members: int | Sequence[int] | np.ndarray = 1,
-    seed: int = 0,
+    seed: int | Int[Array, ""] = 0,
     save: float | np.ndarray | Sequence[np.ndarray] | None = None,
     labels: Sequence[int] | None = None,
     deterministic: bool = False,
@@ -164,6 +191,7 @@ def simulate(
     integrals: Mapping[str, Integral | TimeAbove] | Sequence[str] = (),
     initial: Mapping[str, Any] | None = None,
     progress: bool = False,
+    on_failure: str = "warn",
 ) -> Trace:
     """Simulate a device on a bench, or a circuit.
 
@@ -183,7 +211,7 @@ def simulate(
         How many devices of equal parameters and independent noise; or the number of each: those of
         equal number share their noise.
     seed : int
-        Seed of all noise. Member m's noise in sweep k depends on seed, m and k only.
+        Seed of all noise, which may be traced. Member m's noise in sweep k depends on seed, m and k only.
     save : float, array or sequence of arrays, optional
         Interval between rows [s], or times of rows [s], of every sweep where it is a sequence.
     labels : sequence of int, optional
@@ -205,16 +233,18 @@ def simulate(
         simulation. The noise of a second simulation is that of the first unless it has another seed.
     progress : bool
         Whether to show a progress bar on standard error.
+    on_failure : {"warn", "raise", "ignore"}
+        A `SolveWarning`, a `SolveError`, or nothing where solves failed; under jit look at `result`.
 
     Returns
     -------
     Trace
-        `result` says how each solve ended; nothing is raised for a failed one until `Trace.check`.
+        `result` says how each solve ended. Members that failed give no observable, see `Trace.good`.
 
     Raises
     ------
     PolicyError, BoundsError, StimulusError, ModelError
-        For combinations that cannot be right.
+        For combinations that cannot be right, and for a solve that float32 cannot hold.
 
     Notes
     -----
@@ -223,33 +253,52 @@ def simulate(
     between them. Ask for `events` and `integrals`, which know nothing of rows. Derivatives along a path also say
     nothing of events that come or go.
     """
-    stimuli, rows = _sweeps(stimulus, save)
-    model = _without_source(device, bench, stimuli[0].quantity)
+    check_arguments(device, stimulus, bench=bench, env=env, members=members, seed=seed)
+    drives, rows = _sweeps(stimulus, as_rows(save), labels)
+    model = _without_source(device, bench, drives[0].quantity)
+    values = as_values(model, values, members=members, sweeps=len(rows))
     noisy = not deterministic and is_noisy(model, values)
-    system, stimuli = _system(_strong(model, values or {}), bench, stimuli)
-    scaled = Scaled(system, env or Environment())
-    policy = resolve(policy or Auto())
+    system, stimuli = _system(_strong(model, values), bench, drives)
+    policy = resolve(Auto() if policy is None else policy)
     check(policy, system.noise_structure, noisy=noisy)
+    check_precision(system, policy, stimuli, rows, noisy=noisy)
+    inputs = Scaled(system, env or Environment()), stimuli, values
+    scaled, stimuli, inputs = mark_inputs(policy, inputs)
     carry = not getattr(device, "volatile", True) if carry_state is None else carry_state
-    noise = seed if noisy else None
     watch = sweep_watches(system, events or {}, integrals, len(stimuli))
-    batch = _Batch(scaled, stimuli, rows, members, noise, dict(values or {}), policy, watch)
+    batch = _Batch(scaled, stimuli, rows, members, seed if noisy else None, inputs, policy, watch)
     if initial is not None:
         batch.start = checked_start(scaled, initial, batch.members)
-    notes = {"model": getattr(device, "name", type(device).__name__), "policy": repr(policy)}
-    visible, state, watched, ends = batch.solve(carry, progress)
+    solved = mark_derivatives(policy, batch.solve(carry, progress))
+    notes = _notes(device, policy, seed, noisy)
+    trace = _trace(batch, solved, rows, labels, notes, integrals=integrals)
+    trace = flag_out_of_bounds(trace, model, values=values, bench=bench, env=env, stimuli=drives)
+    return report_failures(trace, on_failure)
+
+
+def _trace(
+    batch: "_Batch",
+    solved: tuple,
+    rows: Sequence[np.ndarray],
+    labels,
+    notes: dict,
+    *,
+    integrals: Mapping[str, Integral | TimeAbove] | Sequence[str],
+) -> Trace:
+    """What the lanes of a batch gave, as a trace."""
+    visible, state, watched, ends = solved
     t, crossings = jnp.asarray(np.concatenate(rows)), watched["events"]
-    lengths = np.repeat(range(len(rows)), batch.lengths)
+    numbers = np.repeat(range(len(rows)), batch.lengths)
     return Trace(
         t=t,
-        sweep=lengths if labels is None else np.asarray(labels)[lengths],
+        sweep=numbers if labels is None else np.asarray(labels)[numbers],
         state=state,
         events=public_crossings(crossings, integrals),
-        integrals=named_integrals(integrals, watched["integrals"], crossings, t, lengths),
-        final=FinalState({k: x[:, -1] for k, x in state.items()}, before(stimuli[-1], t[-1])),
+        integrals=named_integrals(integrals, watched["integrals"], crossings, t, numbers),
+        final=FinalState({k: x[:, -1] for k, x in state.items()}, before(batch.last_drive, t[-1])),
         **{k: getattr(ends, k) for k in ("result", "accepted", "rejected", "pattern")},
-        units={s.name: s.unit for s in system.specs},
-        notes=notes | {"seed": seed, "deterministic": not noisy},
+        units={s.name: s.unit for s in batch.scaled.system.specs},
+        notes=notes,
         **visible,
     )
 
@@ -280,7 +329,7 @@ class _Batch:
 
     def __init__(self, scaled, stimuli, rows, members, seed, values, policy, watch):
         self.scaled, self.policy, self.seed = scaled, policy, seed
-        self.watch, self.start = watch, None
+        self.watch, self.start, self.last_drive = watch, None, stimuli[-1]
         self.numbers = np.arange(members) if isinstance(members, int) else np.asarray(members)
         self.members = members = len(self.numbers)
         if values:  # unknown names and values out of bounds are refused
@@ -454,5 +503,12 @@ def simulate_like(
     Trace
         `sweep` repeats the labels of the measurement.
     """
+    if not isinstance(measurement, Measurement):
+        raise StimulusError(
+            f"{described(measurement)} in place of a measurement",
+            where="simulate_like",
+            allowed="a Measurement, as mj.read(path) gives it",
+            fix="under a stimulus, write mj.simulate(device, stimulus)",
+        )
     stimuli, rows, labels = waveform(measurement, point_time)
     return simulate(device, stimuli, save=rows, labels=labels, **options)

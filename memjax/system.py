@@ -2,7 +2,7 @@
 
 import abc
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import equinox as eqx
 from jaxtyping import Array, Float
@@ -11,6 +11,9 @@ from .constants import ROOM_TEMPERATURE
 from .fields import StateSpec
 
 State = dict[str, Float[Array, "..."]]
+
+SINGLE_PRECISION = ("DriftImplicitEuler", "SemiImplicitEuler")
+"""Methods of fixed steps under which most models hold in float32, see `AbstractSystem.single_precision`."""
 
 
 class Environment(eqx.Module):
@@ -78,6 +81,11 @@ class AbstractSystem(eqx.Module):
     -----
     dX = drift(t, X, u) dt + sum over channels of noise(t, X, u)[channel] dW_channel, with u the
     value of the source; and `jumps` from X to another state.
+    """
+
+    single_precision: ClassVar[tuple[str, ...]] = ()
+    """Solves that were measured to give in float32 what they give in float64: "Stiff" (without noise), and methods
+    of `Fixed` by name, such as "DriftImplicitEuler"; none unless declared.
     """
 
     @property

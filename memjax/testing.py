@@ -29,8 +29,8 @@ from .system import (
     Diagonal,
     Environment,
     General,
-    NoNoise,
 )
+from .testing_noise import check_noise_form
 from .units import parse_unit
 
 _DRAWS, _SAMPLES = 200, 24
@@ -86,11 +86,20 @@ def check_device(
     processors and accelerators do.
     """
     require_x64()
+    if not isinstance(device, AbstractDevice):
+        kind = device.__name__ if isinstance(device, type) else f"{device!r:.60}"
+        raise ModelError(
+            f"{kind} in place of a device",
+            where="check_device",
+            allowed="an instance of a subclass of mj.AbstractDevice",
+            fix=f"make one: {kind}()" if isinstance(device, type) else "",
+        )
     _check_declarations(device)
     probe = _Probe(device, tuple(voltages), env or Environment(), seed)
     _check_initial(probe)
     _check_domain(probe)
     _check_drift(probe)
+    check_noise_form(device, probe.env, probe.voltages)
     _check_noise(probe)
     _check_current(probe, pinched=pinched, passive=passive)
     _check_batching(probe)
@@ -358,8 +367,6 @@ def _check_noise(probe: _Probe) -> None:
 def _check_structure(probe: _Probe, seen: dict, amplitudes: list) -> None:
     """Whether the noise has the structure that decides which solvers are allowed."""
     structure = probe.device.noise_structure
-    if structure is NoNoise and seen:
-        raise probe.fail(f"NoNoise with channels {sorted(seen)}")
     if structure is Diagonal and any(len(on) != 1 for on in seen.values()):
         raise probe.fail(f"Diagonal noise with channels on several states: {seen}")
     for v in {v for v, _ in amplitudes} if structure is Additive else ():

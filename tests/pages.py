@@ -1,31 +1,96 @@
-"""Run the Python of pages: `python -m tests.pages docs/networks.md`; the names of the long ones where none is given."""
+"""Run the Python of pages: `python -m tests.pages docs/networks.md`; the names of the long ones where none is given.
 
+`python -m tests.pages --float32 PAGE ...` leaves out the line that enables float64: each page then
+refuses, or ends with the numbers of float64.
+"""
+
+import json
 import re
+import subprocess
 import sys
 import time
 from pathlib import Path
 
-DOCS = Path(__file__).parents[1] / "docs"
+import numpy as np
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
 LONG = sorted(DOCS.glob("circuits/*.md"))
 LONG += [DOCS / f"{n}.md" for n in ("networks", "randomness", "solvers", "uncertainty")]
 """Those that .ci/run runs, a process each; the others are tests."""
 
+ENABLE = re.compile(r"^jax\.config\.update\(.jax_enable_x64., True\).*$", re.MULTILINE)
+SHARE = 0.01
+"""By which numbers of a page may differ between the precisions, of the largest in each array."""
 
-def run(page: Path) -> dict:
-    """Run all blocks of a page one after the other; what they define."""
+
+def run(page: Path, *, double: bool = True) -> dict:
+    """Run all blocks of a page one after the other; what they define. Of the README the first: others need files."""
     blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
     if not blocks:
         raise ValueError(f"{page} has no Python")
     names: dict = {}
-    for code in blocks:
+    for code in blocks[:1] if page.name == "README.md" else blocks:
+        code = code if double else ENABLE.sub("", code)
         exec(compile(code, page.name, "exec"), names)
     return names
 
 
-if __name__ == "__main__":
-    if len(sys.argv) == 1:
+def numbers(names: dict) -> dict[str, list]:
+    """What a page computed, as lists: numbers and arrays by name."""
+    import jax
+
+    kept = {}
+    for name, x in names.items():
+        real = isinstance(x, float | np.floating | np.ndarray | jax.Array) and not name.startswith(
+            "_"
+        )
+        if real and np.issubdtype(np.asarray(x).dtype, np.floating) and np.size(x) < 1_000_000:
+            kept[name] = np.asarray(x, float).ravel().tolist()
+    return kept
+
+
+def without_float64(page: Path) -> str:
+    """How a page ends where float64 is not enabled: "refused", with the message, or "equal".
+
+    Raises
+    ------
+    ValueError
+        If its numbers are others than in float64.
+    """
+    from memjax.errors import PolicyError
+
+    try:
+        single = numbers(run(page, double=False))
+    except PolicyError as error:
+        if "jax_enable_x64" not in str(error):
+            raise
+        return f"refused: {error}"
+    words = [sys.executable, "-m", "tests.pages", "--numbers", str(page)]
+    done = subprocess.run(words, capture_output=True, check=True, text=True, cwd=ROOT)
+    double = json.loads(done.stdout.splitlines()[-1])
+    for name, exact in double.items():
+        a, b = np.array(single[name]), np.array(exact)
+        if a.shape != b.shape or not np.allclose(
+            a, b, rtol=0, atol=SHARE * np.max(np.abs(b), initial=0)
+        ):
+            raise ValueError(f"{page}: {name} is {a[:5]} in float32 and {b[:5]} in float64")
+    return f"equal: {', '.join(double) or 'no numbers'}"
+
+
+def main(words: list[str]) -> None:
+    """Run pages, in either precision, or name the long ones."""
+    if not words:
         print(*LONG, sep="\n")
-    for name in sys.argv[1:]:
+    single, dump = words[:1] == ["--float32"], words[:1] == ["--numbers"]
+    for name in words[1:] if single or dump else words:
         start = time.perf_counter()
-        run(Path(name))
-        print(f"{name}: {time.perf_counter() - start:.0f} s", flush=True)
+        if dump:
+            print(json.dumps(numbers(run(Path(name)))))
+            continue
+        ended = without_float64(Path(name)) if single else str(len(run(Path(name)))) + " names"
+        print(f"{name}: {time.perf_counter() - start:.0f} s, {ended}", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -202,5 +202,5 @@ def test_an_unknown_policy_is_refused():
     class Luck(AbstractPolicy):
         """None that `simulate` knows."""
 
-    with pytest.raises(PolicyError, match="policy Luck; allowed: Auto, Stiff, Fixed"):
+    with pytest.raises(PolicyError, match="policy Luck; in simulate; allowed: Auto, Stiff, Fixed"):
         resolve(Luck())

@@ -1,6 +1,8 @@
 """The README's first Python block, and all code of the pages, run as they stand."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,16 @@ PAGES = sorted(set((ROOT / "docs").glob("*.md")) - set(LONG))
 def test_the_code_of_a_page_runs(page):
     """The long ones run in .ci/run, a process each."""
     run(page)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [README, *PAGES], ids=lambda p: p.name)
+def test_without_float64_a_page_refuses_or_gives_the_same_numbers(page):
+    """In a process of its own: JAX's default. Of the long ones .ci/run asks the same."""
+    words = [sys.executable, "-m", "tests.pages", "--float32", str(page)]
+    done = subprocess.run(words, capture_output=True, check=False, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert " s, refused: " in done.stdout or " s, equal: " in done.stdout
 
 
 @pytest.mark.slow

@@ -159,7 +159,7 @@ def test_the_device_without_a_defect_conforms():
         ("names", r"drift at .* of \['y'\]; .*allowed: x"),
         ("shape", r"drift at .* of x has shape \(2,\)"),
         ("infinite", "drift at .* of x is not finite"),
-        ("channel", "noise on y"),
+        ("channel", "noise channel 'w' acts on 'y'; in Broken; allowed: states: x"),
         ("diagonal", "Diagonal noise with channels on several states"),
         ("none", r"NoNoise with channels \['w'\]"),
         ("additive", "Additive noise that depends on the state"),
@@ -202,7 +202,7 @@ def _pair(structure, amplitudes):
         )
 
         def initial(self, env):
-            return {"a": jnp.full_like(self.noisy, 0.5), "b": jnp.full_like(self.noisy, 0.4)}
+            return {"a": jnp.asarray(0.5), "b": jnp.asarray(0.4)}
 
         def drift(self, t, state, v, env):
             return {k: -x for k, x in state.items()}

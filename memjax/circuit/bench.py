@@ -4,7 +4,9 @@ import math
 from typing import cast
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from ..device import AbstractDevice, AbstractOhmicDevice
@@ -24,8 +26,10 @@ NODE = "v_node"
 
 def _check(name: str, value: float | None, unit: str, *, zero: bool) -> None:
     """Raise where a bench element is no finite number above (or at) zero."""
-    if value is None or not isinstance(value, int | float):
+    if value is None or isinstance(value, jax.Array | np.ndarray | np.number):
         return
+    if not isinstance(value, int | float):
+        raise BoundsError(f"{name} = {value!r:.40}", where="bench", allowed=f"a number [{unit}]")
     if not math.isfinite(value) or value < 0 or (value == 0 and not zero):
         allowed = f"a finite number {'>=' if zero else '>'} 0 {unit}"
         raise BoundsError(f"{name} = {value:g} {unit}", where="bench", allowed=allowed)
@@ -141,6 +145,11 @@ class BenchedDevice(AbstractSystem):
     def noise_structure(self) -> type[AbstractNoiseStructure]:
         """See `AbstractSystem`."""
         return self.device.noise_structure
+
+    @property
+    def single_precision(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """See `AbstractSystem`: what the device declares; nothing with a node, which is stiffer than a device."""
+        return () if self.has_node else self.device.single_precision
 
     @property
     def capacitance(self) -> float:

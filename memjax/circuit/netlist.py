@@ -57,6 +57,11 @@ def lines(netlist: Mapping | Sequence) -> list[Line]:
     CircuitError
         For a line that is none, a name that stands twice, or a wrong number of nodes.
     """
+    if not isinstance(netlist, Mapping | Sequence):
+        raise CircuitError(
+            f"a {type(netlist).__name__} in place of a netlist",
+            allowed='lines [("in", mj.VoltageSource(), "a", "0"), ...]',
+        )
     given = [(n, *rest) for n, rest in netlist.items()] if isinstance(netlist, Mapping) else netlist
     found: list[Line] = []
     for line in given:

@@ -1,6 +1,7 @@
 """Where the energy goes: power of each element along a trace, energy in a window and per spike."""
 
 import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -45,7 +46,17 @@ def powers(
     ------
     StimulusError
         For a trace of several sweeps, or of another circuit.
+    SolveError
+        If a solve failed: `Trace.good` drops such members.
     """
+    if not isinstance(trace, Trace) or not isinstance(circuit, Circuit):
+        raise StimulusError(
+            f"a {type(circuit).__name__} and a {type(trace).__name__}",
+            where="powers",
+            allowed="powers(circuit, trace, stimulus) of a Circuit and its Trace",
+        )
+    if not isinstance(trace.result, jax.core.Tracer):
+        trace.check()
     if len(np.unique(trace.sweep)) > 1 or set(trace.state) != {s.name for s in circuit.specs}:
         raise StimulusError(
             "a trace of several sweeps or of another circuit", allowed="one sweep of the circuit"

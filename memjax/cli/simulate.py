@@ -205,6 +205,7 @@ def _common(setup: _Setup, options: argparse.Namespace, sweeps: int) -> dict[str
         "carry_state": carry,
         "values": _spread(setup, options, sweeps),
         "progress": sys.stderr.isatty(),
+        "on_failure": "ignore",  # `_usable` says it in the words of the command line
     }
 
 

@@ -77,6 +77,10 @@ def read(
     ReaderError
         If the file is no measurement, or leaves open what no one should guess.
     """
+    if not isinstance(path, str | Path):
+        raise ReaderError(
+            f"a {type(path).__name__} in place of a file", where="read", allowed="a path"
+        )
     options = _options(columns, shunt, sign, point_time)
     source = load(path)
     found = find_reader(reader, source)

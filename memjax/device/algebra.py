@@ -2,6 +2,8 @@
 
 import equinox as eqx
 
+from ..errors import CircuitError
+
 
 class AbstractTwoTerminal(eqx.Module):
     """What has two terminals: ``a + b`` is a in series with b, ``a | b`` is a parallel to b.
@@ -44,4 +46,10 @@ class Parallel(AbstractTwoTerminal):
 
 def _parts(kind: type, branch: AbstractTwoTerminal) -> tuple[AbstractTwoTerminal, ...]:
     """The parts of a branch of one kind; of another kind it is one part."""
+    if not isinstance(branch, AbstractTwoTerminal):
+        raise CircuitError(
+            f"a {type(branch).__name__} in a branch",
+            allowed="elements and devices",
+            fix="a resistance is mj.Resistor(ohms), a capacitance mj.Capacitor(farads)",
+        )
     return branch.parts if isinstance(branch, kind) else (branch,)  # pyright: ignore[reportAttributeAccessIssue]

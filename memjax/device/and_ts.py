@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..fields import param, state
-from ..system import NoNoise
+from ..system import SINGLE_PRECISION, NoNoise
 from .base import AbstractDevice
 
 _VOLT = (-100.0, 100.0)
@@ -93,6 +93,7 @@ class AndThresholdSwitch(AbstractDevice):
     volatile: ClassVar[bool] = True
     noise_structure: ClassVar = NoNoise
     references: ClassVar[tuple[str, ...]] = ("doi:10.1016/j.neucom.2025.129454",)
+    single_precision: ClassVar[tuple[str, ...]] = ("Stiff", *SINGLE_PRECISION)
     states: ClassVar = (
         state("x", unit="1", scale=1.0, bounds=(0.0, 1.0), doc="Share of the dots that conduct."),
     )

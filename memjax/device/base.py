@@ -1,7 +1,7 @@
 """What a device is: scalar, pure equations in SI of one device. `jax.vmap` makes many."""
 
 import abc
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -36,6 +36,8 @@ class AbstractDevice(AbstractTwoTerminal):
     """How noise amplitudes depend on the state."""
     references: AbstractClassVar[tuple[str, ...]]
     """DOIs or addresses of the sources of the equations."""
+    single_precision: ClassVar[tuple[str, ...]] = ()
+    """Solves that were measured to give in float32 what they give in float64, see `AbstractSystem`."""
 
     def __check_init__(self):
         check_bounds(self)

@@ -222,6 +222,7 @@ class DiffusiveMemristor(AbstractOhmicDevice):
     name: ClassVar[str] = "diffusive"
     volatile: ClassVar[bool] = True
     references: ClassVar[tuple[str, ...]] = ("doi:10.1109/TCASAI.2024.3484370",)
+    single_precision: ClassVar[tuple[str, ...]] = ("DriftImplicitEuler",)
     states: ClassVar = (
         state("f", unit="1", scale=1.0, bounds=(0.0, 1.0), doc="Filament."),
         state("r", unit="1", scale=1.0, bounds=(0.0, 1.0), doc="Residue."),

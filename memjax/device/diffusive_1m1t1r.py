@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 
 from ..fields import param, setting, state
 from ..params import is_none
-from ..system import Diagonal, General
+from ..system import SINGLE_PRECISION, Diagonal, General
 from .base import AbstractOhmicDevice
 from .laws import gap_ratio, safe_sqrt
 
@@ -102,6 +102,7 @@ class Diffusive1M1T1R(AbstractOhmicDevice):
     name: ClassVar[str] = "diffusive-1m1t1r"
     volatile: ClassVar[bool] = True
     references: ClassVar[tuple[str, ...]] = ("doi:10.1038/s41928-025-01488-x",)
+    single_precision: ClassVar[tuple[str, ...]] = SINGLE_PRECISION
     states: ClassVar = (
         state("f", unit="1", scale=1.0, bounds=(0.0, math.inf), doc="Filament."),
         state("r", unit="1", scale=1.0, bounds=(0.0, math.inf), doc="Residue."),

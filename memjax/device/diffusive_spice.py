@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..fields import param, setting, state
-from ..system import Jump, NoNoise
+from ..system import SINGLE_PRECISION, Jump, NoNoise
 from .base import AbstractDevice
 from .laws import gap_ratio, stopped
 
@@ -106,6 +106,7 @@ class DiffusiveSpice(AbstractDevice):
         "https://github.com/TongWang-USC/Memristor-Model",
         "doi:10.1109/TCASAI.2024.3484370",
     )
+    single_precision: ClassVar[tuple[str, ...]] = ("Stiff", *SINGLE_PRECISION)
     states: ClassVar = (
         state("f", unit="1", scale=1.0, bounds=(0.0, 1.0), doc="Filament."),
         state("r", unit="1", scale=1.0, bounds=(0.0, 1.0), doc="Residue."),

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..fields import param, setting, state
-from ..system import NoNoise
+from ..system import SINGLE_PRECISION, NoNoise
 from .base import AbstractDevice
 from .laws import gap_ratio, stopped
 
@@ -131,6 +131,7 @@ class DriftMemristor(AbstractDevice):
         "https://github.com/TongWang-USC/Memristor-Model",
         "doi:10.1002/aelm.202100696",
     )
+    single_precision: ClassVar[tuple[str, ...]] = SINGLE_PRECISION
     states: ClassVar = (
         state("h", unit="m", scale=1e-8, bounds=(-_BELOW, math.inf), doc="Length of the filament."),
         state("s", unit="m^2", scale=1e-16, bounds=(0.0, math.inf), doc="Latch."),

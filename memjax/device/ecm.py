@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 
 from ..constants import BOLTZMANN_EV, FARADAY
 from ..fields import param, state
-from ..system import NoNoise
+from ..system import SINGLE_PRECISION, NoNoise
 from .abstract_gap import AbstractGapDevice
 from .laws import asinh_of_sinh, bracketed, simmons
 
@@ -83,6 +83,7 @@ class Ecm(AbstractGapDevice):
     volatile: ClassVar[bool] = False
     noise_structure: ClassVar = NoNoise
     references: ClassVar[tuple[str, ...]] = ("doi:10.1063/1.3673239",)
+    single_precision: ClassVar[tuple[str, ...]] = ("Stiff", *SINGLE_PRECISION)
     states: ClassVar = (state("gap", unit="m", scale=1e-9, bounds=(0.0, math.inf), doc="Gap."),)
 
     def _ions(self, gap: Float[Array, ""], v: Float[Array, ""], env) -> Float[Array, ""]:

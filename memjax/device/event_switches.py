@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 
 from ..constants import BOLTZMANN_EV
 from ..fields import param, setting, state
-from ..system import Diagonal, Jump, NoNoise
+from ..system import SINGLE_PRECISION, Diagonal, Jump, NoNoise
 from .base import AbstractOhmicDevice
 from .laws import joule_rate, safe_sqrt
 
@@ -90,6 +90,7 @@ class EventSwitches(AbstractOhmicDevice):
         "https://github.com/sdpenguin/memristor-neuromorphic-model",
         "doi:10.1063/1.481811",
     )
+    single_precision: ClassVar[tuple[str, ...]] = ("Stiff", *SINGLE_PRECISION)
     states: ClassVar = (
         state(
             "on", unit="1", scale=1.0, bounds=(0.0, 1.0), doc="Share of the switches that is on."

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from ..constants import BOLTZMANN_EV, ELEMENTARY_CHARGE
 from ..fields import param, state
-from ..system import NoNoise
+from ..system import SINGLE_PRECISION, NoNoise
 from .base import AbstractDevice
 from .laws import bracketed, schottky
 
@@ -169,6 +169,7 @@ class JartVcm(AbstractDevice):
         "doi:10.1109/TCSI.2020.3018502",
         "https://github.com/vntinas/JART-TUD-VCM-memristor-model",
     )
+    single_precision: ClassVar[tuple[str, ...]] = SINGLE_PRECISION
     states: ClassVar = (
         state(
             "n_disc",

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..fields import param, state
-from ..system import Partitioned
+from ..system import SINGLE_PRECISION, Partitioned
 from .abstract_langevin import AbstractLangevin
 
 _LEFT, _RIGHT = -0.985, 0.72
@@ -88,6 +88,7 @@ class LangevinMemristor(AbstractLangevin):
     volatile: ClassVar[bool] = True
     noise_structure: ClassVar = Partitioned
     references: ClassVar[tuple[str, ...]] = ("arXiv:2407.18368", "doi:10.1016/j.chaos.2021.110803")
+    single_precision: ClassVar[tuple[str, ...]] = SINGLE_PRECISION
     states: ClassVar = (
         state("x", unit="1", scale=1.0, bounds=(_LEFT, _RIGHT), doc="Position of the particle."),
         state("temperature", unit="K", scale=300.0, bounds=(0.0, math.inf), doc="Temperature."),

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..fields import param, setting, state
-from ..system import Partitioned
+from ..system import SINGLE_PRECISION, Partitioned
 from .abstract_langevin import AbstractLangevin
 
 _RATE = (0.0, 1e6)
@@ -84,6 +84,7 @@ class LangevinChain(AbstractLangevin):
     volatile: ClassVar[bool] = True
     noise_structure: ClassVar = Partitioned
     references: ClassVar[tuple[str, ...]] = ("doi:10.1038/nmat4756",)
+    single_precision: ClassVar[tuple[str, ...]] = SINGLE_PRECISION
 
     @property
     def states(self):

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 
 from ..constants import BOLTZMANN_EV
 from ..fields import param, state
-from ..system import Diagonal
+from ..system import SINGLE_PRECISION, Diagonal
 from .base import AbstractOhmicDevice
 from .laws import safe_sqrt
 
@@ -72,6 +72,7 @@ class MetastableSwitches(AbstractOhmicDevice):
     volatile: ClassVar[bool] = False
     noise_structure: ClassVar = Diagonal
     references: ClassVar[tuple[str, ...]] = ("doi:10.1371/journal.pone.0085175",)
+    single_precision: ClassVar[tuple[str, ...]] = ("Stiff", *SINGLE_PRECISION)
     states: ClassVar = (
         state("x", unit="1", scale=1.0, bounds=(0.0, 1.0), doc="Share of the switches that is on."),
     )

@@ -67,7 +67,7 @@ def device_class(name: str) -> type[AbstractDevice]:
         If there is none; it lists those that exist.
     """
     classes = _classes()
-    if name not in classes:
+    if not isinstance(name, str) or name not in classes:
         raise ModelError(
             f"unknown model {name!r}", allowed=", ".join(classes), fix="see 'memjax models'"
         )

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..fields import param, state
-from ..system import Diagonal
+from ..system import SINGLE_PRECISION, Diagonal
 from .base import AbstractOhmicDevice
 from .laws import gap_ratio, safe_sqrt, stopped
 
@@ -92,6 +92,7 @@ class SecondOrderDiffusive(AbstractOhmicDevice):
     volatile: ClassVar[bool] = True
     noise_structure: ClassVar = Diagonal
     references: ClassVar[tuple[str, ...]] = ("doi:10.1002/advs.202301323",)
+    single_precision: ClassVar[tuple[str, ...]] = ("Stiff", *SINGLE_PRECISION)
     states: ClassVar = (
         state("f", unit="1", scale=1.0, bounds=(0.0, 1.0), doc="Filament."),
         state("c", unit="1", scale=1.0, bounds=(0.0, 1.0), doc="Clusters."),

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..fields import param, setting, state
-from ..system import NoNoise
+from ..system import SINGLE_PRECISION, NoNoise
 from .abstract_gap import AbstractGapDevice
 from .laws import activated_hopping, joule_temperature, sinh_conduction
 
@@ -81,6 +81,7 @@ class StanfordPKU(AbstractGapDevice):
     volatile: ClassVar[bool] = False
     noise_structure: ClassVar = NoNoise
     references: ClassVar[tuple[str, ...]] = ("doi:10.1109/TED.2016.2545412",)
+    single_precision: ClassVar[tuple[str, ...]] = ("Stiff", *SINGLE_PRECISION)
     states: ClassVar = (state("gap", unit="m", scale=1e-9, bounds=(0.0, math.inf), doc="Gap."),)
 
     def speed(self, state, v, env):

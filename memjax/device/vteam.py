@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..fields import param, setting, state
-from ..system import NoNoise
+from ..system import SINGLE_PRECISION, NoNoise
 from .base import AbstractOhmicDevice
 from .laws import safe_power, stopped
 
@@ -80,6 +80,7 @@ class Vteam(AbstractOhmicDevice):
     volatile: ClassVar[bool] = False
     noise_structure: ClassVar = NoNoise
     references: ClassVar[tuple[str, ...]] = ("doi:10.1109/TCSII.2015.2433536",)
+    single_precision: ClassVar[tuple[str, ...]] = ("Stiff", *SINGLE_PRECISION)
     states: ClassVar = (
         state("x", unit="1", scale=1.0, bounds=(0.0, 1.0), doc="0 at R_on, 1 at R_off."),
     )

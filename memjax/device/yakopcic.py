@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..fields import param, state
-from ..system import NoNoise
+from ..system import SINGLE_PRECISION, NoNoise
 from .base import AbstractDevice
 from .laws import safe_exp, sinh_conduction
 
@@ -116,6 +116,7 @@ class Yakopcic(AbstractDevice):
         "doi:10.1109/LED.2011.2163292",
         "https://github.com/thomastiotto/Memristor-Models",
     )
+    single_precision: ClassVar[tuple[str, ...]] = ("Stiff", *SINGLE_PRECISION)
     states: ClassVar = (
         state("x", unit="1", scale=1.0, bounds=(0.0, 1.0), doc="0 when off, 1 when on."),
     )

@@ -9,6 +9,8 @@ import numpy as np
 from jaxtyping import Float
 
 from ..errors import BoundsError
+from ..result import Trace
+from .data import check_positive, one_member
 from .spikes import checked_rows
 from .switching import Sweeps
 
@@ -250,8 +252,7 @@ def relaxations(
 
 def _checked(t, i, threshold: float) -> tuple[np.ndarray, np.ndarray]:
     """Times, and moduli of currents."""
-    if not (np.isfinite(threshold) and threshold > 0):
-        raise BoundsError(f"threshold = {threshold:g} A", allowed="a finite current > 0 A")
+    check_positive(threshold, what="threshold")
     t, i = checked_rows(t, i)
     return t, np.abs(i)
 
@@ -265,13 +266,13 @@ def _crossing(t: np.ndarray, x: np.ndarray, a, b, level: float):
 
 
 def pulse_responses(
-    data: Timed, *, threshold: float = ON_CURRENT, off_threshold: float | None = None
+    data: Timed | Trace, *, threshold: float = ON_CURRENT, off_threshold: float | None = None
 ) -> list[PulseResponse]:
     """Read delay and relaxation off every pulse of every sweep.
 
     Parameters
     ----------
-    data : Measurement or one member of a Trace
+    data : Measurement, one member of a Trace, or a Trace of one member
         Time, voltage, current, sweep labels. `at_compliance`, where it has that, marks clipped rows.
     threshold : float
         Current that means on [A]; below the limit of the source and of the instrument's range.
@@ -288,10 +289,9 @@ def pulse_responses(
     BoundsError
         For data without time or without a pulse, or a threshold at or above the current's limit.
     """
-    if data.t is None:
-        raise BoundsError("data without time", where="pulse_responses", allowed="a time column")
+    own = one_member(data, where="pulse_responses", time=True)
     limit, off = (
-        getattr(data, "compliance", None),
+        getattr(own, "compliance", None),
         threshold if off_threshold is None else off_threshold,
     )
     if limit is not None and max(threshold, off) >= limit:
@@ -299,7 +299,7 @@ def pulse_responses(
             f"threshold = {max(threshold, off):g} A",
             allowed=f"below the limit of {limit:g} A of the current",
         )
-    found = list(_read(data, threshold, off))
+    found = list(_read(own, threshold, off))
     if not found:
         raise BoundsError("a voltage without pulses", allowed="a base voltage and pulses over it")
     return found

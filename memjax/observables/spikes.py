@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from ..errors import BoundsError
+from .data import numbers
 
 Convention = Literal["begin", "inside"]
 """Which intervals a window holds: those that begin in it, or those of which both spikes lie in it."""
@@ -34,7 +35,7 @@ def checked_rows(
     BoundsError
         If lengths differ, the times do not increase, or there is a NaN or an infinity.
     """
-    t, x = np.asarray(t, float), np.asarray(x, float)
+    t, x = numbers(t, where="trace", what="times"), numbers(x, where="trace", what="a signal")
     if t.ndim != 1 or x.ndim < 1 or x.shape[-1] != t.size:
         raise BoundsError(
             f"times of shape {t.shape} for a signal of shape {x.shape}",
@@ -112,7 +113,8 @@ def detect(
     BoundsError
         For times that do not increase, a NaN or an infinity, or `rearm` beyond `level`.
     """
-    return detect_all(t, np.asarray(x)[None], level=level, rearm=rearm, sign=sign)[0]
+    x = numbers(x, where="detect", what="a signal")
+    return detect_all(t, x[None], level=level, rearm=rearm, sign=sign)[0]
 
 
 def detect_all(
@@ -158,7 +160,7 @@ def detect_all(
 
 def _checked_times(times) -> Float[np.ndarray, " spikes"]:
     """Spike times, if they are finite and increase."""
-    times = np.asarray(times, float)
+    times = numbers(times, where="spike train", what="spike times")
     if times.ndim != 1 or not (np.isfinite(times).all() and (np.diff(times) > 0).all()):
         raise BoundsError(
             "spike times that are not a list of increasing finite numbers",

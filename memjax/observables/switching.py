@@ -8,7 +8,9 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float, Int
 
-from ..errors import BoundsError
+from ..errors import DataError
+from ..result import Trace
+from .data import check_positive, numbers, one_member
 
 ON_THRESHOLD = 1e-8
 """Current [A] above which a device counts as on (published analysis of ref 7)."""
@@ -95,7 +97,7 @@ def _first(mask: np.ndarray, offset: int) -> int | None:
 
 def excursions(v: Float[np.ndarray, " points"]) -> list[slice]:
     """Stretches of a sweep in which the voltage keeps one sign; points at rest go with the stretch before them."""
-    v = np.asarray(v, float)
+    v = numbers(v, where="excursions", what="voltages")
     sign = np.where(np.abs(v) > _AT_REST * np.max(np.abs(v), initial=0.0), np.sign(v), 0.0)
     busy = np.flatnonzero(sign)
     if not busy.size:
@@ -118,7 +120,10 @@ def on_off_ratio(v: Float[np.ndarray, " points"], i: Float[np.ndarray, " points"
     float or None
         None where one of the branches has fewer than two points.
     """
-    v, i = np.abs(v), np.abs(i)
+    v, i = (
+        np.abs(numbers(x, where="on_off_ratio", what=w))
+        for x, w in ((v, "voltages"), (i, "currents"))
+    )
     peak = int(np.argmax(v))
     if peak < 1 or peak > len(v) - 2:
         return None
@@ -132,6 +137,9 @@ def on_off_ratio(v: Float[np.ndarray, " points"], i: Float[np.ndarray, " points"
 
 def hysteresis_area(v: Float[np.ndarray, " points"], i: Float[np.ndarray, " points"]) -> float:
     """Area enclosed by a loop [V A]: the absolute value of the integral of i dv around it, by trapezoids."""
+    v, i = (
+        numbers(x, where="hysteresis_area", what=w) for x, w in ((v, "voltages"), (i, "currents"))
+    )
     v, i = np.append(v, v[:1]), np.append(i, i[:1])
     return float(abs(np.sum(np.diff(v) * (i[1:] + i[:-1]) / 2)))
 
@@ -185,13 +193,16 @@ def switching_of(
 
 
 def switching(
-    data: Sweeps, *, on_threshold: float = ON_THRESHOLD, hold_threshold: float = HOLD_THRESHOLD
+    data: Sweeps | Trace,
+    *,
+    on_threshold: float = ON_THRESHOLD,
+    hold_threshold: float = HOLD_THRESHOLD,
 ) -> list[Switching]:
     """Read every sweep: one entry per sweep and polarity.
 
     Parameters
     ----------
-    data : Measurement or one member of a Trace
+    data : Measurement, one member of a Trace, or a Trace of one member
         Voltage, current, sweep labels.
     on_threshold, hold_threshold : float
         Currents [A] that mean on and off.
@@ -204,12 +215,16 @@ def switching(
     Raises
     ------
     BoundsError
-        For a threshold that is not positive.
+        For a threshold that is not positive, or a trace of several members.
+    SolveError
+        If a solve of the member failed.
+    DataError
+        For anything else.
     """
+    own = one_member(data, where="switching")
     for name, value in (("on-threshold", on_threshold), ("hold-threshold", hold_threshold)):
-        if not (np.isfinite(value) and value > 0):
-            raise BoundsError(f"{name} = {value:g} A", allowed="a finite current > 0 A")
-    return list(_read(data, on_threshold, hold_threshold))
+        check_positive(value, what=name)
+    return list(_read(own, on_threshold, hold_threshold))
 
 
 def _read(data: Sweeps, on: float, hold: float) -> Iterator[Switching]:
@@ -248,6 +263,12 @@ def summarise(found: list[Switching]) -> dict:
         and number of values. Hold voltages are those of excursions that had switched; those of all
         that cross stand beside them.
     """
+    if not isinstance(found, list | tuple) or not all(isinstance(f, Switching) for f in found):
+        raise DataError(
+            f"a {type(found).__name__} in place of readings",
+            where="summarise",
+            allowed="what switching(data) gives",
+        )
     summary: dict = {"excursions": len(found)}
     for word, sign in (("positive", 1), ("negative", -1)):
         part = [f for f in found if f.polarity == sign]

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..observables import StdpWindow
+from .arguments import check_arrays
 from .axes import axes_or_new, prefix, show_in
 from .style import MEASURED, MUTED, SIMULATED
 
@@ -53,6 +54,7 @@ def curve(
     -------
     matplotlib.axes.Axes
     """
+    check_arrays("curve", "curve(x, y)", x=x, y=y)
     ax = axes_or_new(ax)
     bars = None if error is None else np.asarray(error)
     look = {"capsize": 3, "ms": 5, "zorder": 2.5}
@@ -119,6 +121,7 @@ def stdp(
     -------
     matplotlib.axes.Axes
     """
+    check_arrays("stdp", "stdp(dt, dw)", dt=dt, dw=dw)
     ax = axes_or_new(ax)
     for draw in (ax.axhline, ax.axvline):
         draw(0, color=MUTED, lw=0.8)

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..errors import BoundsError
+from .arguments import check_arrays
 from .axes import axes_or_new, prefix, show_in
 from .style import SECOND
 
@@ -43,6 +44,7 @@ def isi_histogram(
     BoundsError
         For an interval that is no positive finite number.
     """
+    check_arrays("isi_histogram", "isi_histogram(np.diff(spikes))", intervals=intervals)
     ax, isi = axes_or_new(ax), np.asarray(intervals, float)
     if not (np.isfinite(isi) & (isi > 0)).all():
         raise BoundsError("an interval that is no positive finite number", where="isi_histogram")

@@ -6,14 +6,16 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from ..errors import BoundsError
+from ..result import Member, Trace
 from .style import MUTED
 
 _MOST = 60
 
 
 def iv(
-    v: Sequence[Float[np.ndarray, " points"]],
-    i: Sequence[Float[np.ndarray, " points"]],
+    v: Sequence[Float[np.ndarray, " points"]] | Trace | Member,
+    i: Sequence[Float[np.ndarray, " points"]] | None = None,
     *,
     ax: Any = None,
     color: str = MUTED,
@@ -26,7 +28,8 @@ def iv(
     Parameters
     ----------
     v, i : sequences of Float[np.ndarray, "points"]
-        Voltage [V] and current [A] of each sweep; of more than 60 an even choice is drawn.
+        Voltage [V] and current [A] of each sweep; of more than 60 an even choice is drawn. Or, in place
+        of both, a trace, one member of it, or a measurement.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure's axes by default.
     color, label, width, alpha
@@ -35,7 +38,15 @@ def iv(
     Returns
     -------
     matplotlib.axes.Axes
+
+    Raises
+    ------
+    BoundsError
+        For anything else, or another number of sweeps of one than of the other.
+    SolveError
+        For a trace of which a solve failed: `Trace.good` drops such members.
     """
+    v, i = _sweeps(v, i)
     if ax is None:
         from matplotlib.figure import Figure
 
@@ -49,3 +60,37 @@ def iv(
     ax.set_xlabel("Voltage (V)")
     ax.set_ylabel("|Current| (A)")
     return ax
+
+
+def _sweeps(v: Any, i: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Voltage and current of each sweep."""
+    if i is None and isinstance(v, Trace):
+        trace, volts, amps = v.check(), [], []
+        for m in range(trace.result.shape[0]):
+            one = _sweeps(trace.member(m), None)
+            volts, amps = volts + one[0], amps + one[1]
+        return volts, amps
+    if i is None and all(getattr(v, n, None) is not None for n in ("v", "i", "sweep")):
+        cuts = np.flatnonzero(np.diff(np.asarray(v.sweep))) + 1
+        volts, amps = np.split(np.asarray(v.v), cuts), np.split(np.asarray(v.i), cuts)
+        return volts, amps
+    wrong = BoundsError(
+        f"a {type(v).__name__} and a {type(i).__name__} in place of sweeps",
+        where="plot.iv",
+        allowed="iv(trace), iv(trace.member(m)), iv(measurement), or lists of voltages and of currents",
+    )
+    if v is None or i is None:
+        raise wrong
+    try:
+        volts, amps = ([np.asarray(x, float) for x in y] for y in (v, i))
+    except (TypeError, ValueError) as error:
+        raise wrong from error
+    if volts and all(x.ndim == 0 for x in (*volts, *amps)):
+        volts, amps = [np.array(volts)], [np.array(amps)]
+    if [x.shape for x in volts] != [x.shape for x in amps]:
+        raise BoundsError(
+            f"{len(volts)} sweeps of voltages and {len(amps)} of currents",
+            where="plot.iv",
+            allowed="one voltage per current",
+        )
+    return volts, amps

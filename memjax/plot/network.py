@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Int
 
 from ..network import Recording
+from .arguments import check_recording
 from .axes import axes_or_new, label_time
 from .style import MEASURED, MUTED, SECOND, SIMULATED
 
@@ -50,6 +51,7 @@ def network_raster(recording: Recording, *, ax: Any = None, most: int = 200) -> 
     -------
     matplotlib.axes.Axes
     """
+    check_recording("network_raster", recording)
     ax = axes_or_new(ax)
     shown = {n: _chosen(size, most) for n, size in recording.sizes.items()}
     # Small groups are as high as they need to be seen.
@@ -97,6 +99,7 @@ def population_rates(recording: Recording, *, ax: Any = None, bin: float | None 
     -------
     matplotlib.axes.Axes
     """
+    check_recording("population_rates", recording)
     ax = axes_or_new(ax)
     steps = np.ceil(round((recording.duration - recording.start) / recording.dt) / _BINS)
     width = max(steps, 1.0) * recording.dt if bin is None else bin
@@ -125,6 +128,7 @@ def conductances(recording: Recording, *, ax: Any = None) -> Any:
     -------
     matplotlib.axes.Axes
     """
+    check_recording("conductances", recording)
     ax = axes_or_new(ax)
     for k, (name, both) in enumerate(recording.conductances.items()):
         whole = 1e6 * np.concatenate([both["start"], both["end"]])

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Array, Float
 
+from ..errors import BoundsError
+from .arguments import check_arrays
 from .axes import axes_or_new
 from .style import MEASURED, MUTED, SECOND, SIMULATED
 
@@ -47,6 +49,13 @@ def phase_plane(
     -------
     matplotlib.axes.Axes
     """
+    check_arrays("phase_plane", "phase_plane(flow, np.linspace(0, 1, 99), ...)", x=x, y=y)
+    if not callable(flow) or isinstance(flow, type):
+        raise BoundsError(
+            f"a {type(flow).__name__} in place of a flow",
+            where="plot.phase_plane",
+            allowed="a function (x, y) -> (dx/dt, dy/dt)",
+        )
     ax, x, y = axes_or_new(ax), np.asarray(x, float), np.asarray(y, float)
     _directions(ax, flow, x, y, arrows)
     grid = np.meshgrid(x, y)

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from jaxtyping import Array
 
 from ..observables import SpikeTrain
 from ..observables.spikes import Train
+from .arguments import check_arrays
 from .axes import axes_or_new, label_time
 from .style import MEASURED
 
@@ -36,6 +38,10 @@ def raster(
     -------
     matplotlib.axes.Axes
     """
+    example = "raster(detect_all(trace.t, trace.state[name], level=...))"
+    check_arrays("raster", example, trains=trains)
+    if isinstance(trains, np.ndarray | Array) and trains.ndim == 1 and trains.dtype != object:
+        trains = [np.asarray(trains)]  # one train
     ax = axes_or_new(ax)
     windows = [(s.start, s.stop) for s in trains if isinstance(s, SpikeTrain)]
     times = [s.times if isinstance(s, SpikeTrain) else np.asarray(s) for s in trains]

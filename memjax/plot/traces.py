@@ -8,6 +8,7 @@ from jaxtyping import Array, Float
 
 from ..errors import BoundsError
 from ..observables import SpikeTrain
+from .arguments import check_arrays
 from .axes import label_time
 from .style import MEASURED, SIMULATED
 
@@ -48,12 +49,25 @@ def traces(
     BoundsError
         For another number of axes than of panels, or no panel.
     """
+    example = 'traces(trace.t, {"Voltage (V)": trace.v})'
+    check_arrays("traces", example, t=t, panels=panels)
+    if not isinstance(panels, Mapping | list | tuple):
+        raise BoundsError(
+            f"a {type(panels).__name__} in place of panels", where="plot.traces", allowed=example
+        )
     pairs = list(panels.items() if isinstance(panels, Mapping) else panels)
     axes = _stack(len(pairs)) if axes is None and pairs else np.atleast_1d(np.asarray(axes, object))
     if not pairs or len(axes) != len(pairs):
         raise BoundsError(f"{len(axes)} axes for {len(pairs)} panels", where="plot.traces")
     t = np.asarray(t)
     for ax, (name, signal) in zip(axes, pairs, strict=True):
+        check_arrays("traces", example, **{name: signal})
+        if np.size(signal) == 0 or np.shape(signal)[-1:] != t.shape:
+            raise BoundsError(
+                f"{name} of shape {np.shape(signal)} at {t.size} times",
+                where="plot.traces",
+                allowed=f"(..., {t.size})",
+            )
         rows = np.asarray(signal).reshape(-1, t.size)
         lines = ax.plot(t, rows.T, color=color, lw=width / np.sqrt(len(rows)))
         lines[0].set_label(label if ax is axes[0] else "")

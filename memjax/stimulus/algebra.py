@@ -1,9 +1,16 @@
 """Sums and multiples of stimuli."""
 
 import equinox as eqx
+import jax
+import numpy as np
 
 from ..errors import StimulusError
-from .base import AbstractStimulus, Number, ascending
+from .base import AbstractStimulus, Number, ascending, latest
+
+
+def _is_number(x: object) -> bool:
+    """Whether this is a number of NumPy or JAX."""
+    return isinstance(x, np.number | np.ndarray | jax.Array)
 
 
 class Sum(AbstractStimulus):
@@ -14,6 +21,13 @@ class Sum(AbstractStimulus):
 
     def __init__(self, parts: tuple[AbstractStimulus, ...]):
         """Take the stimuli to add."""
+        wrong = [p for p in parts if not isinstance(p, AbstractStimulus)]
+        if wrong:
+            raise StimulusError(
+                f"a sum of a stimulus and a {type(wrong[0]).__name__}",
+                allowed="stimuli of one quantity",
+                fix="a constant is mj.Sampled(np.array([0.0, T]), np.full(2, value))",
+            )
         kinds = {p.quantity for p in parts}
         if len(kinds) != 1:
             raise StimulusError(
@@ -33,7 +47,7 @@ class Sum(AbstractStimulus):
     @property
     def duration(self):
         """See `AbstractStimulus`."""
-        return max(p.duration for p in self.parts)
+        return latest([p.duration for p in self.parts])
 
 
 class Product(AbstractStimulus):
@@ -45,6 +59,11 @@ class Product(AbstractStimulus):
 
     def __init__(self, part: AbstractStimulus, factor: Number):
         """Take the stimulus and its factor."""
+        if not (isinstance(factor, int | float) or (np.ndim(factor) == 0 and _is_number(factor))):
+            raise StimulusError(
+                f"a stimulus times a {type(factor).__name__}",
+                allowed="a number, which may be traced",
+            )
         self.part, self.factor, self.quantity = part, factor, part.quantity
 
     def __call__(self, t):

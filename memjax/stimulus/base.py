@@ -5,10 +5,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import equinox as eqx
+import jax
 import jax.core
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
+
+from ..errors import StimulusError
 
 if TYPE_CHECKING:
     from .algebra import Product, Sum
@@ -18,9 +21,28 @@ Number = float | int | Float[Array, ""]
 """A number, or one that is traced."""
 
 
+def is_traced(x: object) -> bool:
+    """Whether a number or array is known only inside a transformation of JAX."""
+    return isinstance(x, jax.core.Tracer)
+
+
+def check_numbers(where: str, **named: object) -> None:
+    """Raise `StimulusError` for anything but a number, or one that is traced or in an array."""
+    for name, x in named.items():
+        if not isinstance(x, int | float | np.number | np.ndarray | jax.Array):
+            raise StimulusError(f"{name} = {x!r:.40}", where=where, allowed="a number in SI")
+
+
+def latest(durations: Sequence[Number]) -> Number:
+    """The longest of several durations [s]."""
+    if any(map(is_traced, durations)):
+        return jnp.max(jnp.stack([jnp.asarray(d, jnp.result_type(float)) for d in durations]))
+    return max(durations)
+
+
 def ascending(times: Sequence[np.ndarray | Array]) -> np.ndarray | Float[Array, " corners"]:
     """Times of several lists in order; each of them once where they are known."""
-    if any(isinstance(t, jax.core.Tracer) for t in times):
+    if any(map(is_traced, times)):
         return jnp.sort(jnp.concatenate([jnp.asarray(t, jnp.result_type(float)) for t in times]))
     return np.unique(np.concatenate([np.asarray(t) for t in times]))
 
@@ -54,7 +76,7 @@ class AbstractStimulus(eqx.Module):
 
     @property
     @abc.abstractmethod
-    def duration(self) -> float:
+    def duration(self) -> Number:
         """Time [s] after which nothing new happens."""
 
     def __add__(self, other: "AbstractStimulus") -> "Sum":

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..errors import StimulusError
-from .base import AbstractStimulus, Number, ascending
+from .base import AbstractStimulus, Number, ascending, check_numbers
 
 
 class PulseTrain(AbstractStimulus):
@@ -44,6 +44,18 @@ class PulseTrain(AbstractStimulus):
     quantity: str = eqx.field(static=True, default="voltage")
 
     def __check_init__(self):
+        check_numbers(
+            "PulseTrain",
+            amplitude=self.amplitude,
+            base=self.base,
+            width=self.width,
+            period=self.period,
+        )
+        check_numbers("PulseTrain", delay=self.delay, edge=self.edge, after=self.after)
+        if not isinstance(self.count, int | np.integer):
+            raise StimulusError(
+                f"count = {self.count!r}", where="PulseTrain", allowed="an integer >= 1"
+            )
         numbers = (self.width, self.period, self.delay, self.edge, self.after)
         if not all(isinstance(x, int | float) for x in numbers):
             return

@@ -1,14 +1,30 @@
 """A waveform given by samples: a staircase, or straight lines between them."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 from ..errors import StimulusError
-from .base import AbstractStimulus
+from .base import AbstractStimulus, Number, is_traced
+
+
+def _as_array(x: Any) -> Any:
+    """An array as it is; a list of numbers, known or traced, as an array."""
+    if isinstance(x, np.ndarray | jax.Array):
+        return x
+    if isinstance(x, list | tuple) and any(map(is_traced, x)):
+        return jnp.stack([jnp.asarray(y, jnp.result_type(float)) for y in x])
+    try:
+        return np.asarray(x, float) if isinstance(x, list | tuple | range) else x
+    except (TypeError, ValueError) as error:
+        raise StimulusError(
+            "samples that are no numbers", where="Sampled", allowed="one number per time"
+        ) from error
 
 
 class Sampled(AbstractStimulus):
@@ -30,22 +46,28 @@ class Sampled(AbstractStimulus):
     Before the first and after the last point the nearest value holds.
     """
 
-    times: Float[Array | np.ndarray, " points"]
-    values: Float[Array | np.ndarray, " points"]
+    times: Float[Array | np.ndarray, " points"] = eqx.field(converter=_as_array)
+    values: Float[Array | np.ndarray, " points"] = eqx.field(converter=_as_array)
     kind: str = eqx.field(static=True, default="linear")
     quantity: str = eqx.field(static=True, default="voltage")
 
     def __check_init__(self):
         if self.kind not in ("linear", "staircase"):
             raise StimulusError(f"kind {self.kind!r}", allowed="linear, staircase")
-        if not isinstance(self.times, np.ndarray) or self.times.ndim != 1:
-            return
-        if self.times.shape != np.shape(self.values) or len(self.times) < 1:
+        shapes = np.shape(self.times), np.shape(self.values)
+        if not all(shapes):
+            raise StimulusError(
+                "samples that are no arrays", where="Sampled", allowed="one value per time"
+            )
+        if len(shapes[0]) == 1 and (shapes[0] != shapes[1] or not shapes[0][0]):
             raise StimulusError(
                 "times and values differ in length", allowed="one value per time, at least one"
             )
-        finite = np.all(np.isfinite(self.times)) and np.all(np.isfinite(self.values))
-        if not finite or not np.all(np.diff(self.times) > 0):
+        # Of several sweeps in one the times have a leading axis; what is traced is not known.
+        known = [x for x in (self.times, self.values) if not is_traced(x)]
+        finite = all(np.all(np.isfinite(np.asarray(x))) for x in known)
+        rising = is_traced(self.times) or np.all(np.diff(np.asarray(self.times)) > 0)
+        if not finite or not rising:
             raise StimulusError(
                 "times that do not increase, or values that are no numbers", allowed="t_s ascending"
             )
@@ -65,17 +87,18 @@ class Sampled(AbstractStimulus):
     @property
     def duration(self):
         """See `AbstractStimulus`."""
-        return float(self.times[-1])
+        end = self.times[-1]
+        return end if is_traced(end) else float(end)
 
 
 def staircase(
-    values: Float[np.ndarray, " points"] | Sequence[float],
-    point_time: float,
+    values: Float[np.ndarray | Array, " points"] | Sequence[Number],
+    point_time: Number,
     *,
     quantity: str = "voltage",
 ) -> Sampled:
     """Waveform of an instrument that holds each value for `point_time` [s]; value k from k to k + 1 times that."""
-    if not point_time > 0:
-        raise StimulusError(f"a point time of {point_time} s", allowed="> 0 s")
-    values = np.asarray(values, float)
+    if not is_traced(point_time) and not (np.isfinite(point_time) and point_time > 0):
+        raise StimulusError(f"a point time of {point_time} s", allowed="a finite time > 0 s")
+    values = _as_array(values)
     return Sampled(np.arange(len(values)) * point_time, values, "staircase", quantity)

@@ -6,7 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 
 from ..errors import StimulusError
-from .base import AbstractStimulus, ascending
+from .base import AbstractStimulus, ascending, latest
 
 
 class Drives(AbstractStimulus):
@@ -28,8 +28,15 @@ class Drives(AbstractStimulus):
 
     def __init__(self, drives: Mapping[str, AbstractStimulus]):
         """Take the stimuli by name."""
-        if not drives:
-            raise StimulusError("no drives", allowed="one stimulus per driven source")
+        fine = isinstance(drives, Mapping) and all(
+            isinstance(d, AbstractStimulus) for d in drives.values()
+        )
+        if not (drives and fine):
+            raise StimulusError(
+                f"drives {drives!r:.80}" if drives else "no drives",
+                where="Drives",
+                allowed="a dict of one stimulus per driven source",
+            )
         self.names, self.parts = tuple(drives), tuple(drives.values())
         self.quantity = ", ".join(p.quantity for p in self.parts)
 
@@ -44,7 +51,7 @@ class Drives(AbstractStimulus):
     @property
     def duration(self):
         """See `AbstractStimulus`."""
-        return max(p.duration for p in self.parts)
+        return latest([p.duration for p in self.parts])
 
     def ordered(self, names: Sequence[str]) -> "Drives":
         """The same drives in another order.

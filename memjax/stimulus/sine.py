@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..errors import StimulusError
-from .base import AbstractStimulus, Number
+from .base import AbstractStimulus, Number, check_numbers
 
 
 class Sine(AbstractStimulus):
@@ -34,6 +34,12 @@ class Sine(AbstractStimulus):
     quantity: str = eqx.field(static=True, default="voltage")
 
     def __check_init__(self):
+        check_numbers(
+            "Sine", amplitude=self.amplitude, frequency=self.frequency, offset=self.offset
+        )
+        check_numbers("Sine", cycles=self.cycles)
+        if isinstance(self.cycles, int | float) and not self.cycles > 0:
+            raise StimulusError(f"{self.cycles} cycles", where="Sine", allowed="> 0")
         if isinstance(self.frequency, int | float) and not self.frequency > 0:
             raise StimulusError(f"a frequency of {self.frequency} Hz", allowed="> 0 Hz")
 

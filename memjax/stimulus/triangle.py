@@ -1,16 +1,20 @@
 """Triangle sweep: 0 -> +a -> 0 -> -b -> 0, repeated."""
 
+from typing import Any
+
+import jax.numpy as jnp
 import numpy as np
 
 from ..errors import StimulusError
+from .base import Number, check_numbers, is_traced
 from .sampled import Sampled
 
 
 def triangle_sweep(
-    amplitude: float,
-    rate: float,
+    amplitude: Number,
+    rate: Number,
     *,
-    negative: float | None = None,
+    negative: Number | None = None,
     cycles: int = 1,
     quantity: str = "voltage",
 ) -> Sampled:
@@ -19,7 +23,8 @@ def triangle_sweep(
     Parameters
     ----------
     amplitude : float
-        First peak [V or A]; its sign gives the polarity.
+        First peak [V or A]; its sign gives the polarity. This and the two below may be traced: corners
+        and duration then are too, and `simulate` wants known rows, ``save=np.array([...])``.
     rate : float
         Sweep rate [V/s or A/s], positive.
     negative : float, optional
@@ -39,14 +44,29 @@ def triangle_sweep(
     StimulusError
         For a rate or number of cycles that is not positive, or an amplitude of zero.
     """
-    if not rate > 0 or cycles < 1 or amplitude == 0:
+    high = 0.0 if negative is None else negative
+    check_numbers("triangle_sweep", amplitude=amplitude, rate=rate, negative=high)
+    traced = any(is_traced(x) for x in (amplitude, rate, negative))
+    if (
+        not isinstance(cycles, int | np.integer)
+        or cycles < 1
+        or not (_fine(amplitude, zero=False) and _fine(rate, positive=True))
+    ):
         raise StimulusError(
             f"amplitude {amplitude}, rate {rate}, {cycles} cycles",
             allowed="amplitude other than 0, rate > 0, cycles >= 1",
         )
-    one = [amplitude, 0.0] + (
-        [] if negative is None else [-np.sign(amplitude) * abs(negative), 0.0]
-    )
-    values = np.concatenate([[0.0], np.tile(one, cycles)])
-    times = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(values)) / rate)])
+    xp: Any = jnp if traced else np
+    other = [] if negative is None else [-xp.sign(amplitude) * abs(negative), 0.0]
+    one = [amplitude, 0.0, *other]
+    values = xp.stack([xp.asarray(x, xp.result_type(float)) for x in [0.0, *(one * cycles)]])
+    steps = xp.abs(xp.diff(values)) / rate
+    times = xp.concatenate([xp.zeros_like(values[:1]), xp.cumsum(steps)])
     return Sampled(times, values, "linear", quantity)
+
+
+def _fine(x: Number, *, positive: bool = False, zero: bool = True) -> bool:
+    """Whether a number may be what it is for; one that is traced may."""
+    if is_traced(x):
+        return True
+    return bool(np.isfinite(x) and (x > 0 or not positive) and (x != 0 or zero))

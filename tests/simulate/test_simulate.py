@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 import memjax as mj
-from memjax.errors import BoundsError, ModelError, PolicyError, SolveError, StimulusError
+from memjax.errors import (
+    BoundsError,
+    ModelError,
+    PolicyError,
+    SolveError,
+    SolveWarning,
+    StimulusError,
+)
 from memjax.result import Result
 from memjax.solver import SraEsdirk
 from tests.helpers import z_score
@@ -231,7 +238,11 @@ def test_deterministic_leaves_out_diffusion_and_keeps_its_part_of_the_drift():
 
 
 def test_the_step_limit_and_a_value_that_is_no_number_are_told_apart():
-    stuck = mj.simulate(LinearDrift(), HELD, save=0.1, policy=mj.Stiff(max_steps=3))
+    few = dict(save=0.1, policy=mj.Stiff(max_steps=3))
+    with pytest.warns(SolveWarning, match=r"1 of 1 solves failed \(step_limit 1x\)"):
+        stuck = mj.simulate(LinearDrift(), HELD, **few)
+    with pytest.raises(SolveError, match="step_limit 1x"):
+        mj.simulate(LinearDrift(), HELD, on_failure="raise", **few)
     assert Result(int(stuck.result[0, 0])) is Result.step_limit
     with pytest.raises(
         SolveError, match=r"1 of 1 solves failed \(step_limit 1x\); in members \[0\]"
@@ -240,14 +251,14 @@ def test_the_step_limit_and_a_value_that_is_no_number_are_told_apart():
     # R^2 = R0^2 - 2 k flux (r_off - r_on) is negative for a large k: the state ends at its bound, and
     # for growth that does not end the numbers do.
     explode = Geometric(a=1e9, b=1e-3)
-    lost = mj.simulate(explode, HELD, save=0.1, policy=mj.Fixed(0.1))
+    lost = mj.simulate(explode, HELD, save=0.1, policy=mj.Fixed(0.1), on_failure="ignore")
     assert Result(int(lost.result[0, 0])) in (Result.not_finite, Result.newton_failed)
 
 
 def test_not_a_number_in_the_drift_is_reported_as_such():
     bad = eqx.tree_at(lambda d: d.a, Geometric(b=0.0), jnp.asarray(jnp.nan))
     for policy in (mj.Stiff(max_steps=200), mj.Fixed(0.1)):
-        trace = mj.simulate(bad, HELD, save=0.5, policy=policy)
+        trace = mj.simulate(bad, HELD, save=0.5, policy=policy, on_failure="ignore")
         assert Result(int(trace.result[0, 0])) is Result.not_finite
 
 
@@ -278,9 +289,9 @@ def test_an_ensemble_under_adaptive_steps_has_the_exact_mean_and_variance():
 
 def test_failed_members_are_dropped_by_good_and_counted_by_check():
     a = np.array([[-1.0], [1e9], [-2.0]])
-    trace = mj.simulate(
-        Geometric(), HELD, save=0.1, policy=mj.Fixed(0.1), members=3, values={"a": a}
-    )
+    options = dict(save=0.1, policy=mj.Fixed(0.1), members=3, values={"a": a})
+    with pytest.warns(SolveWarning, match=r"geometric: 3 members.*drops the 1 of 3 members"):
+        trace = mj.simulate(Geometric(), HELD, **options)
     np.testing.assert_array_equal(trace.failed, [1])
     with pytest.raises(SolveError, match=r"1 of 3 solves failed.*in members \[1\]"):
         trace.check()
@@ -288,6 +299,24 @@ def test_failed_members_are_dropped_by_good_and_counted_by_check():
     good = trace.good().check()
     np.testing.assert_array_equal(good.state["y"], trace.state["y"][np.array([0, 2])])
     assert good.v.shape[0] == good.result.shape[0] == 2
+
+
+def test_a_failed_member_gives_nothing_unless_it_is_asked_for():
+    options = dict(save=0.1, policy=mj.Fixed(0.1), members=2, on_failure="ignore")
+    trace = mj.simulate(Geometric(), HELD, values={"a": np.array([[-1.0], [1e9]])}, **options)
+    assert trace.member(0).v.shape == trace.member(1, failed=True).v.shape == (11,)
+    with pytest.raises(SolveError, match=r"member 1; take trace\.good\(\).*failed=True"):
+        trace.member(1)
+    with pytest.raises(SolveError, match="1 of 2 solves failed"):
+        trace.to_pandas()
+    assert len(trace.to_pandas(failed=True)) == 2 * len(trace.good().to_pandas())
+    for wrong in (2, -3, 0.0, "first"):
+        with pytest.raises(BoundsError, match="allowed: 0 to 1"):
+            trace.member(wrong)
+    assert repr(trace).count("\n") == 0
+    assert "2 members, 1 sweeps, 11 rows; states y; Fixed(dt=0.1)" in repr(trace)
+    assert "1 of 2 solves failed" in repr(trace)
+    assert "all solves ended well" in repr(trace.good())
 
 
 def test_refusals_reach_the_user():

@@ -88,7 +88,14 @@ def adaptive(problem: pb.Problem, run: nw.Recording, *, count: int, save: float 
     stimuli = [drive(problem, run.spikes, "e", k) for k in range(count)]
     found, failed = [], 0
     for k, stimulus in enumerate(stimuli):
-        trace = mj.simulate(cell, _padded(stimulus, stimuli), policy=mj.Stiff(), save=grid, seed=k)
+        trace = mj.simulate(
+            cell,
+            _padded(stimulus, stimuli),
+            policy=mj.Stiff(),
+            save=grid,
+            seed=k,
+            on_failure="ignore",
+        )
         failed += int(not np.all(np.asarray(trace.result) == 0))
         gate = np.asarray(trace.state["gate.v"][0])
         found.append(grid[_fires(gate, c["level"], c["rearm"])])

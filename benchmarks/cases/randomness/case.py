@@ -88,6 +88,7 @@ def again(result: ft.FitResult, like: mj.Measurement, *, members: int, seed: int
         members=members,
         seed=seed,
         values=values,
+        on_failure="ignore",
         **options,
     )
     failed(trace)
@@ -109,7 +110,7 @@ def solved(trace: mj.Trace) -> list[Member]:
     """Members without the sweeps whose solve failed."""
     fine, found = np.asarray(trace.result) == 0, []
     for k in range(len(trace.v)):
-        member = trace.member(k)
+        member = trace.member(k, failed=True)
         keep = np.isin(member.sweep, np.unique(member.sweep)[fine[k]])
         found.append(Member(*(x[keep] for x in (member.t, member.v, member.i, member.sweep))))
     return found

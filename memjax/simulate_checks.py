@@ -1,0 +1,424 @@
+"""What `simulate` is given, and what it says on return: wrong arguments, bounds of traced numbers, failed solves."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+import diffrax as dfx
+import equinox as eqx
+import jax
+import jax.core
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool
+
+from .autodiff import forward_only, reverse_only
+from .circuit import Bench
+from .data.measurement import Measurement
+from .device import AbstractDevice, AbstractTwoTerminal
+from .errors import (
+    BoundsError,
+    CircuitError,
+    MemjaxError,
+    ModelError,
+    PolicyError,
+    SolveWarning,
+    StimulusError,
+)
+from .fields import parameter_specs, setting_specs, stored
+from .policy import Fixed, Stiff
+from .result import Result, Trace
+from .stimulus import AbstractStimulus
+from .system import AbstractSystem, Environment
+
+T = TypeVar("T")
+
+ON_FAILURE = ("warn", "raise", "ignore")
+"""What `simulate` may do on return where solves failed."""
+
+
+def is_traced(x: Any) -> bool:
+    """Whether a number is known only inside a transformation of JAX."""
+    return isinstance(x, jax.core.Tracer)
+
+
+def described(x: Any) -> str:
+    """What something is, for a message: the class of it, or itself where it is a class, a name or a number."""
+    if isinstance(x, type):
+        return f"the class {x.__name__}"
+    if isinstance(x, str):
+        return f"the name {x!r}"
+    if isinstance(x, int | float | np.number):
+        return f"the number {x}"
+    article = "an" if type(x).__name__[:1].lower() in "aeiou" else "a"
+    return f"{article} {type(x).__name__}"
+
+
+def check_model(device: Any, *, where: str = "simulate") -> None:
+    """Raise `ModelError` for anything that is no device, branch, circuit or system."""
+    if isinstance(device, AbstractDevice | AbstractTwoTerminal | AbstractSystem):
+        return
+    fix = ""
+    if isinstance(device, str):
+        fix = f"write mj.model({device!r})"
+    elif isinstance(device, type):
+        fix = f"make one: {device.__name__}()"
+    elif isinstance(device, tuple):
+        fix = "a preset is applied with mj.params.replace(mj.model(name), values)"
+    raise ModelError(
+        f"{described(device)} in place of a model",
+        where=where,
+        allowed="a device such as mj.DiffusiveMemristor(), a branch, a Circuit or another AbstractSystem",
+        fix=fix,
+    )
+
+
+def check_stimulus(stimulus: Any, *, where: str = "simulate") -> None:
+    """Raise `StimulusError` for anything that is no stimulus or sequence of stimuli of one quantity."""
+    many = isinstance(stimulus, list | tuple)
+    each = list(stimulus) if many else [stimulus]
+    wrong = [s for s in each if not isinstance(s, AbstractStimulus)]
+    if not each or wrong:
+        fix = "see memjax.stimulus"
+        if wrong and isinstance(wrong[0], int | float | np.number):
+            fix = f"a constant {wrong[0]} V for a second is mj.Sampled(np.array([0.0, 1.0]), np.full(2, {wrong[0]}))"
+        elif wrong and isinstance(wrong[0], np.ndarray | jax.Array):
+            fix = "samples are mj.Sampled(times, values), or mj.staircase(values, point_time)"
+        elif wrong and isinstance(wrong[0], Measurement):
+            fix = "apply the waveform of a measurement with mj.simulate_like"
+        raise StimulusError(
+            f"{described(wrong[0]) if wrong else 'no sweep'} in place of a stimulus",
+            where=where,
+            allowed="a stimulus such as mj.triangle_sweep(0.5, 1.0), or a sequence of them",
+            fix=fix,
+        )
+    kinds = sorted({s.quantity for s in each})
+    if len(kinds) > 1:
+        raise StimulusError(
+            f"sweeps of {' and '.join(kinds)}", where=where, allowed="sweeps of one quantity"
+        )
+
+
+def _check_kind(x: Any, kind: type, error: type[MemjaxError], **say: str) -> None:
+    """Raise where an optional argument is of another class."""
+    if x is not None and not isinstance(x, kind):
+        name = say.pop("name")
+        raise error(f"{described(x)} in place of {name}", where="simulate", **say)
+
+
+def _check_surroundings(bench: Any, env: Any) -> None:
+    """Bench and environment."""
+    example = "mj.Bench(series_resistance=1e3, compliance=1e-6)"
+    _check_kind(bench, Bench, CircuitError, name="a bench", allowed=example)
+    _check_kind(
+        env, Environment, BoundsError, name="an environment", allowed="mj.Environment(300.0) [K]"
+    )
+    warm = None if env is None or is_traced(env.temperature) else np.asarray(env.temperature)
+    if warm is not None and not (np.ndim(warm) == 0 and np.isfinite(warm) and warm > 0):
+        raise BoundsError(
+            f"temperature = {warm} K", where="Environment", allowed="a finite number > 0 K"
+        )
+
+
+def check_arguments(
+    device: Any, stimulus: Any, *, bench: Any, env: Any, members: Any, seed: Any
+) -> None:
+    """Raise where an argument of `simulate` is something else than it has to be, in one sentence."""
+    check_model(device)
+    check_stimulus(stimulus)
+    _check_surroundings(bench, env)
+    check_members(members)
+    check_seed(seed)
+
+
+def check_members(members: Any) -> None:
+    """Raise `BoundsError` unless this is a count of members, or the number of each."""
+    if is_traced(members):
+        raise BoundsError(
+            "members that are traced",
+            where="simulate",
+            allowed="a number of members that is known, since it decides shapes",
+        )
+    numbers = np.asarray(members)
+    whole = np.issubdtype(numbers.dtype, np.integer)
+    count = numbers.ndim == 0 and isinstance(members, int | np.integer)
+    least = 1 if count else 0
+    if not whole or numbers.ndim > 1 or not numbers.size or np.any(numbers < least):
+        raise BoundsError(
+            f"members = {members!r}",
+            where="simulate",
+            allowed="an integer >= 1, or a sequence of one or more integers >= 0",
+        )
+
+
+def check_seed(seed: Any) -> None:
+    """Raise `BoundsError` unless this is an integer, known or traced."""
+    kind = getattr(seed, "dtype", None)
+    if isinstance(seed, int) and not isinstance(seed, bool):
+        return
+    if kind is not None and np.ndim(seed) == 0 and jnp.issubdtype(kind, jnp.integer):
+        return
+    is_key = kind is not None and jnp.issubdtype(kind, jax.dtypes.prng_key)
+    raise BoundsError(
+        f"{'a key' if is_key else described(seed)} in place of a seed",
+        where="simulate",
+        allowed="an integer, which may be traced",
+        fix="keys are made from seed, member and sweep" if is_key else "",
+    )
+
+
+def as_rows(save: Any) -> Any:
+    """`save` as it is, a sequence of numbers as one array.
+
+    Raises
+    ------
+    StimulusError
+        For intervals and times of output that are none.
+    """
+    parts = list(save) if isinstance(save, list | tuple) else [save]
+    if any(is_traced(x) for x in parts):
+        raise StimulusError(
+            "rows that are traced",
+            where="save of simulate",
+            allowed="times that are known",
+            fix="save at known times and interpolate with jnp.interp at the traced ones",
+        )
+    if save is None:
+        return None
+    try:
+        numeric = [np.asarray(x, float) for x in parts]
+    except (TypeError, ValueError) as error:
+        raise _no_rows(described(parts[0])) from error
+    if isinstance(save, list | tuple) and save and all(x.ndim == 0 for x in numeric):
+        numeric = [np.array(save, float)]
+        save = numeric[0]
+    for times in numeric:
+        _check_rows(times)
+    return save
+
+
+def _check_rows(times: np.ndarray) -> None:
+    """One interval between rows, or the times of the rows of one sweep."""
+    if times.ndim == 0:
+        if not (np.isfinite(times) and times > 0):
+            raise _no_rows(f"an interval of {times:g} s")
+    elif times.ndim > 1 or not times.size:
+        raise _no_rows(f"times of shape {times.shape}")
+    elif not np.all(np.isfinite(times)) or times[0] < 0 or np.any(np.diff(times) < 0):
+        raise _no_rows("times that are negative, not finite or not ascending")
+
+
+def _no_rows(what: str) -> StimulusError:
+    """The error for a `save` that is none."""
+    return StimulusError(
+        what,
+        where="save of simulate",
+        allowed="an interval > 0 s, or ascending times >= 0 s of one sweep, or a sequence of such arrays",
+    )
+
+
+def check_duration_known(stimulus: AbstractStimulus, save: Any) -> None:
+    """Raise `StimulusError` where rows would follow from a duration, or from corners, that are traced."""
+    if np.ndim(save) > 0:
+        return
+    if is_traced(stimulus.duration) or (save is None and is_traced(stimulus.breakpoints())):
+        raise StimulusError(
+            "a stimulus whose duration or corners are traced, and no times of rows",
+            where="simulate",
+            allowed="rows that are known, since they decide shapes",
+            fix="give them: save=np.array([...]) [s]",
+        )
+
+
+def check_rows_exist(
+    stimuli: Sequence[AbstractStimulus], save: Any, rows: Sequence[np.ndarray]
+) -> None:
+    """Raise `StimulusError` where rows follow from a duration that has none."""
+    if isinstance(save, list | tuple) or np.ndim(save) > 0:
+        return
+    for stimulus, times in zip(stimuli, rows):
+        if not times[-1] > 0:
+            interval = "" if save is None else f" and rows every {float(save):g} s"
+            raise StimulusError(
+                f"a stimulus of {float(stimulus.duration):g} s{interval}",
+                where="simulate",
+                allowed="a duration > 0 s and rows within it",
+                fix="give the times of the rows: save=np.array([...])",
+            )
+
+
+def check_labels(labels: Any, sweeps: int) -> None:
+    """Raise `StimulusError` unless there is an integer for each sweep."""
+    if labels is None:
+        return
+    given = np.asarray(labels)
+    if given.shape != (sweeps,) or not np.issubdtype(given.dtype, np.integer):
+        raise StimulusError(
+            f"labels {labels!r}", where="simulate", allowed=f"{sweeps} integers, one for each sweep"
+        )
+
+
+def as_values(model: Any, values: Any, *, members: Any, sweeps: int) -> dict[str, Any]:
+    """Parameters that differ, each in a shape that spreads over (members, sweeps).
+
+    Parameters
+    ----------
+    model : AbstractDevice, Circuit or other AbstractSystem
+        What has the parameters.
+    values : mapping of str to number or array, or None
+        As `simulate` takes them.
+    members : int or sequence of int
+        As `simulate` takes them.
+    sweeps : int
+        How many there are.
+
+    Raises
+    ------
+    ModelError
+        For a setting, or a value of another shape.
+    """
+    if values is None:
+        return {}
+    members = int(members) if np.ndim(members) == 0 else len(members)
+    allowed = f"(members, sweeps) = ({members}, {sweeps}), or 1 in place of either"
+    if not isinstance(values, Mapping):
+        raise ModelError(
+            f"{described(values)} in place of values",
+            where="simulate",
+            allowed=f"a dict of parameter names and arrays of shape {allowed}",
+        )
+    settings = [n for n in values if n in setting_specs(model)]
+    if settings:
+        raise ModelError(
+            f"the setting {settings[0]!r} in values",
+            where="simulate",
+            allowed="parameters",
+            fix="a setting is the same for all members: set it with mj.params.replace",
+        )
+    return {n: _as_lanes(n, x, members, sweeps, allowed) for n, x in values.items()}
+
+
+def _as_lanes(name: str, x: Any, members: int, sweeps: int, allowed: str) -> Any:
+    """A value that spreads over (members, sweeps)."""
+    where = f"values of {name!r}"
+    try:
+        array = x if isinstance(x, jax.Array) else np.asarray(x, float)
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"{described(x)} in place of numbers", where=where) from error
+    # One axis is that of the sweeps, as JAX spreads it; of the members where there is one sweep.
+    if array.ndim == 1 and sweeps == 1:
+        array = array[:, None]
+    ambiguous = array.ndim == 1 and members == sweeps and sweeps > 1
+    shape = (1,) * (2 - array.ndim) + array.shape
+    fits = len(shape) == 2 and shape[0] in (1, members) and shape[1] in (1, sweeps)
+    if ambiguous or not fits:
+        raise ModelError(f"a value of shape {np.shape(x)}", where=where, allowed=allowed)
+    return array
+
+
+def flag_out_of_bounds(
+    trace: Trace,
+    model: Any,
+    *,
+    values: Mapping[str, Any],
+    bench: Bench | None,
+    env: Environment | None,
+    stimuli: Sequence[AbstractStimulus],
+) -> Trace:
+    """The trace, with `Result.out_of_bounds` where a traced number lies outside of what is allowed.
+
+    Parameters
+    ----------
+    trace : Trace
+        With how the solves ended by themselves.
+    model : AbstractDevice, Circuit or other AbstractSystem
+        What has the parameters.
+    values : mapping of str to Array
+        Parameters that differ, see `as_values`.
+    bench, env, stimuli
+        As `simulate` takes them.
+
+    Notes
+    -----
+    Known numbers were checked before the solve, and cost nothing here.
+    """
+    specs = parameter_specs(model)
+    own = {n: stored(model, n) for n in specs if n not in values}
+    wrong = [_outside(x, specs[n].bounds) for n, x in {**own, **values}.items() if is_traced(x)]
+    if bench is not None:
+        ohms, least = bench.series_resistance, float(np.finfo(np.float32).tiny)
+        others = (bench.parallel_resistance, bench.parallel_capacitance, bench.compliance)
+        wrong += [_outside(ohms, (0.0, np.inf))] if is_traced(ohms) else []
+        wrong += [_outside(x, (least, np.inf)) for x in others if is_traced(x)]
+    if env is not None and is_traced(env.temperature):
+        wrong.append(_outside(env.temperature, (1e-3, np.inf)))
+    for k, stimulus in enumerate(stimuli):
+        corners = stimulus.breakpoints()
+        if is_traced(corners) and len(corners) > 1:
+            ascends = jnp.all(jnp.isfinite(corners)) & jnp.all(jnp.diff(corners) >= 0)
+            here = jnp.arange(len(stimuli)) == k
+            wrong.append(here[None] & ~ascends[None, None])
+    if not wrong:
+        return trace
+    result = trace.result
+    for w in wrong:
+        result = jnp.where(jnp.broadcast_to(w, result.shape), int(Result.out_of_bounds), result)
+    return eqx.tree_at(lambda t: t.result, trace, result)
+
+
+def _outside(x: Any, bounds: tuple[float, float]) -> Bool[Array, "..."]:
+    """Whether a number is below or above its bounds, or no number; two axes, or none."""
+    kind = jnp.result_type(x)
+    kind = kind if jnp.issubdtype(kind, jnp.floating) else jnp.result_type(float)
+    x, (lower, upper) = jnp.asarray(x, kind), (jnp.asarray(b, kind) for b in bounds)
+    return ~((x >= lower) & (x <= upper))
+
+
+def mark_inputs(policy: Stiff | Fixed, inputs: T) -> T:
+    """What a solve is given; a forward derivative of adaptive steps with an adjoint for reverse is refused likewise."""
+    reverse = isinstance(policy, Stiff) and isinstance(
+        policy.adjoint, dfx.RecursiveCheckpointAdjoint
+    )
+    return reverse_only(inputs) if reverse else inputs
+
+
+def mark_derivatives(policy: Stiff | Fixed, solved: T) -> T:
+    """What a solve gave; a reverse derivative of adaptive steps with a forward adjoint is refused in one sentence."""
+    forward = isinstance(policy, Stiff) and isinstance(policy.adjoint, dfx.ForwardMode)
+    return forward_only(solved) if forward else solved
+
+
+def report_failures(trace: Trace, on_failure: str) -> Trace:
+    """The trace, with what was asked for where solves failed: a warning, an error, or nothing.
+
+    Raises
+    ------
+    SolveError
+        Where solves failed and `on_failure` is "raise".
+    PolicyError
+        For another word, or "raise" under a transformation of JAX.
+    """
+    if on_failure not in ON_FAILURE:
+        raise PolicyError(
+            f"on_failure = {on_failure!r}", where="simulate", allowed=", ".join(ON_FAILURE)
+        )
+    if is_traced(trace.result):
+        if on_failure == "raise":
+            raise PolicyError(
+                "on_failure = 'raise' under jit, grad or vmap, where failures are not known yet",
+                where="simulate",
+                fix="leave it out, return trace.result, and look at it outside",
+            )
+        return trace
+    if on_failure == "ignore":
+        return trace
+    if on_failure == "raise":
+        return trace.check()
+    if len(trace.failed):
+        warnings.warn(
+            f"{trace!r}; trace.good() drops the {len(trace.failed)} of {trace.result.shape[0]} members "
+            "that failed, trace.check() raises, mj.simulate(..., on_failure='ignore') says nothing",
+            SolveWarning,
+            stacklevel=3,
+        )
+    return trace

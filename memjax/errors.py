@@ -72,3 +72,7 @@ class OutputError(MemjaxError):
 
 class NetworkError(MemjaxError):
     """Groups, connections and records make no network, or it does not fit the machine."""
+
+
+class GradientError(MemjaxError):
+    """A derivative would say nothing of what it is asked for, and is refused."""

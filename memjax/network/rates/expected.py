@@ -7,12 +7,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.lax import stop_gradient as detached
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from ...errors import NetworkError
 from ..network import Network
 from .hard import HardSpikes
 from .program import RateProgram, Rates, Values, Weights
+from .shifts import shift_signs
+
+_SHIFTS = 0x5F1D
+"""What tells the key of shifts from those of noise."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -115,28 +119,25 @@ class ExpectedRates:
         """
         given = {"values": values or {}, "weights": weights or {}}
         middle, half, signs = jax.tree.map(np.asarray, self._sampled(given, seed))
-        found: dict[str, Any] = {k: {} for k in ("rates", "rates_error")}
+        found: dict[str, Any] = {"rates": {}, "rates_error": {}}
         for which in ("values", "weights"):
             found |= {which: {}, f"{which}_error": {}}
         for n, r in middle.items():
-            found["rates"][n], found["rates_error"][n] = map(float, _mean(r.mean(axis=1)))
-            difference = half[n].mean(axis=1)
-            for which in ("values", "weights"):
-                pairs = jax.tree.map(
-                    lambda x, s: self._estimate(difference, x, s),
-                    given[which],
-                    signs[which],  # noqa: B023
-                )
-                pick = lambda k, pairs=pairs: jax.tree.map(  # noqa: E731
-                    lambda p: p[k], pairs, is_leaf=lambda p: isinstance(p, tuple)
-                )
-                found[which][n], found[f"{which}_error"][n] = pick(0), pick(1)
+            rate, error = _mean(r.mean(axis=1))
+            found["rates"][n], found["rates_error"][n] = float(rate), float(error)
+            slopes = _slopes(half[n].mean(axis=1), jax.tree.leaves(signs))
+            for k, end in enumerate(("", "_error")):
+                shares = jax.tree.unflatten(jax.tree.structure(given), [s[k] for s in slopes])
+                by = jax.tree.map(
+                    lambda d, x: (
+                        d / (self.spread * np.abs(x)) if end else d / (self.spread * np.asarray(x))
+                    ),
+                    shares,
+                    given,
+                )  # noqa: B023
+                for which in ("values", "weights"):
+                    found[which + end][n] = by[which]
         return RateDerivatives(**found, spread=self.spread, samples=self.samples)
-
-    def _estimate(self, difference: np.ndarray, x: Any, signs: np.ndarray) -> tuple:
-        """Derivative by one parameter, and its standard error."""
-        half = difference.reshape((-1,) + (1,) * (signs.ndim - 1))
-        return _mean(half * signs / (self.spread * np.asarray(x, float)))
 
     def _sampled(self, given: dict, seed: Any) -> tuple[Rates, Rates, dict]:
         """Of each pair of runs: mean and half the difference of their rates, and signs of the shifts."""
@@ -161,23 +162,23 @@ class ExpectedRates:
             values, weights = shifted["values"], shifted["weights"]
             return program.rates(program.run(values, weights, seed)[0])
 
-        def sample(j):
-            own = jnp.asarray(seed) * self.samples + j
-            keys = jax.random.split(jax.random.fold_in(jax.random.key(own), 1), max(len(leaves), 1))
-            signs = [
-                jax.random.rademacher(k, x.shape, x.dtype)
-                for k, x in zip(keys, leaves, strict=False)
+        key = jax.random.fold_in(jax.random.key(seed), _SHIFTS)
+        shapes = [x.shape for x in leaves]
+        signs = shift_signs(key, shapes, samples=self.samples, dtype=program.dtype)
+
+        def pair(own, signs):
+            share = self.spread * jnp.asarray([1, -1], program.dtype)
+            both = [
+                x[None] * (1 + share.reshape(-1, *(1,) * x.ndim) * s[None])
+                for x, s in zip(leaves, signs, strict=True)
             ]
-            about = lambda to: [
-                x * (1 + to * self.spread * s) for x, s in zip(leaves, signs, strict=True)
-            ]  # noqa: E731
-            both = [jnp.stack(x) for x in zip(about(1), about(-1), strict=True)]
             rates = jax.vmap(run, (0, None), axis_size=2)(jax.tree.unflatten(structure, both), own)
             middle = {n: (r[0] + r[1]) / 2 for n, r in rates.items()}
-            half = {n: (r[0] - r[1]) / 2 for n, r in rates.items()}
-            return middle, half, jax.tree.unflatten(structure, signs)
+            return middle, {n: (r[0] - r[1]) / 2 for n, r in rates.items()}
 
-        return jax.vmap(sample)(jnp.arange(self.samples))
+        seeds = jnp.asarray(seed) * self.samples + jnp.arange(self.samples)
+        middle, half = jax.vmap(pair)(seeds, signs)
+        return middle, half, jax.tree.unflatten(structure, signs)
 
 
 def expected_rates(
@@ -246,3 +247,20 @@ def expected_rates(
 def _mean(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean over samples and its standard error."""
     return x.mean(axis=0), x.std(axis=0, ddof=1) / np.sqrt(len(x))
+
+
+def _slopes(half: np.ndarray, signs: list[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Response to the sign of each parameter and its standard error; what shared parameters explain is no scatter."""
+    numbers = [s for s in signs if s.ndim == 1]
+    if not 0 < len(numbers) < len(half) - 1:
+        return [_mean(half.reshape((-1,) + (1,) * (s.ndim - 1)) * s) for s in signs]
+    design = np.stack(numbers, axis=1)
+    slopes = np.linalg.lstsq(design, half, rcond=None)[0]
+    rest = half - design @ slopes
+    free = len(half) - len(numbers)
+    errors = np.sqrt(np.sum(rest**2) / free * np.diag(np.linalg.inv(design.T @ design)))
+    of_numbers = iter(zip(slopes, errors, strict=True))
+    return [
+        next(of_numbers) if s.ndim == 1 else _mean(rest.reshape((-1,) + (1,) * (s.ndim - 1)) * s)
+        for s in signs
+    ]

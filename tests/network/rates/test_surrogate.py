@@ -1,0 +1,102 @@
+"""Surrogate derivatives: spikes of the engine, a closed form, and secants of the mean over seeds."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from memjax import network as nw
+from memjax.errors import NetworkError
+from memjax.network import surrogate_rates
+from tests.network.conftest import spiking
+from tests.network.rates.networks import PARAMETER, STEP, WEIGHT, WIDTH, driven, neurons
+
+
+def test_spikes_are_those_of_the_engine(recording):
+    """Of neurons with noise, delays of each edge, both kinds of receptors, inhibition among each other."""
+    rates = surrogate_rates(spiking(), 0.02, each=8)()["cells"]
+    count = np.rint(np.asarray(rates) * 0.02)
+    np.testing.assert_array_equal(count, recording.statistics["cells"]["count"])
+
+
+def _period(v_th, c, r_in, *, v=1.0, v_hold=0.1, r_on=1e4, r_off=1e10):
+    """Closed form of `threshold_switch_neuron`'s period: time to charge, and to discharge."""
+    parallel = lambda r: r * r_in / (r + r_in)
+    v_o, v_c = v * r_off / (r_off + r_in), v * r_on / (r_on + r_in)
+    charge = c * parallel(r_off) * jnp.log((v_o - v_hold) / (v_o - v_th))
+    return charge, c * parallel(r_on) * jnp.log((v_th - v_c) / (v_hold - v_c))
+
+
+def test_the_derivative_of_an_oscillator_is_that_of_its_closed_form():
+    """But for the discharge, in which neurons are not armed and have no derivatives."""
+    names, at = ("switch.v_th", "c.c", "r_in.r"), jnp.array([0.3, 1e-9, 1e6])
+    cells = neurons("switch", 1)
+    cells = nw.Neurons(**{**vars(cells), "bias": 1.0})
+    rates = surrogate_rates(nw.Network(groups=[cells], dt=STEP["switch"], dtype="float64"), 0.02)
+
+    def rate(logs):
+        values = dict(zip(names, at * jnp.exp(logs), strict=True))
+        return rates({"cells": values})["cells"][0]
+
+    value, slopes = rate(jnp.zeros(3)), jax.jacfwd(rate)(jnp.zeros(3))
+    charge, discharge = (float(x) for x in _period(*at))
+    exact = jax.grad(lambda logs: 1 / sum(_period(*(at * jnp.exp(logs)))))(jnp.zeros(3))
+    spikes = 0.02 / (charge + discharge)
+    np.testing.assert_allclose(value, 1 / (charge + discharge), rtol=0.02 + 1 / spikes)
+    # What is missing is the discharge; the switch takes microseconds; the count is a whole number.
+    missing = discharge / (charge + discharge) + 0.02 + 1 / spikes
+    np.testing.assert_allclose(slopes, exact, rtol=missing)
+
+
+@pytest.fixture(scope="module", params=["1m1t1r", "switch"])
+def about(request):
+    """Rates of ten neurons in 0.2 s as a function of the logarithms of a weight and a parameter, and directions."""
+    kind, seeds = request.param, np.arange(16)
+    rates = surrogate_rates(driven(kind, 10), 0.2, warmup=0.1, width=WIDTH[kind])
+    name, value = PARAMETER[kind]
+    half = np.where(np.arange(250) % 2, 1.0, 0.2)  # some edges more than others
+
+    @jax.jit
+    def mean(logs):
+        values = {"cells": {name: value * jnp.exp(logs[0])}}
+        weights = {"input": WEIGHT[kind] * jnp.exp(logs[1] + logs[2] * half)}
+        return jax.vmap(lambda seed: rates(values, weights, seed)["cells"])(seeds).mean()
+
+    return kind, mean
+
+
+def test_derivatives_have_the_sign_and_size_of_secants(about):
+    """By a device's parameter, all weights alike, and some weights more than others: within a factor of four."""
+    _, mean = about
+    step, zero = 0.05, jnp.zeros(3)
+    secants = [
+        (mean(zero.at[k].set(step)) - mean(zero.at[k].set(-step))) / (2 * step) for k in (0, 1, 2)
+    ]
+    slopes = jax.jit(jax.jacfwd(mean))(zero)
+    ratio = np.asarray(slopes) / np.array(secants)
+    assert np.all((ratio > 0.25) & (ratio < 4.0)), (slopes, secants)
+
+
+def test_forward_and_reverse_agree_and_are_bounded(about):
+    """To rounding; and no neuron's derivative is beyond what its rate could change by."""
+    kind, _ = about
+    rates = surrogate_rates(driven(kind, 4), 0.2, width=WIDTH[kind])
+    cells = lambda log: rates({}, {"input": WEIGHT[kind] * jnp.exp(log)})["cells"]
+    forward = jax.jacfwd(cells)(jnp.zeros(100))
+    reverse = jax.jacrev(cells)(jnp.zeros(100))
+    np.testing.assert_allclose(forward, reverse, rtol=1e-3, atol=1e-4 * np.max(np.abs(reverse)))
+    assert np.max(np.abs(forward)) < 1e3
+    own = np.arange(100) // 25 == np.arange(4)[:, None]
+    assert np.all(np.asarray(forward)[~own] == 0)  # a neuron knows nothing of the others' inputs
+
+
+def test_what_has_no_logarithm_is_refused():
+    """A signal that falls through its level; a width that is none."""
+    cells = neurons("switch", 2)
+    spike = nw.Threshold(signal="node.v", level=0.2, rearm=0.25, sign=-1)
+    net = nw.Network(groups=[nw.Neurons(**{**vars(cells), "spike": spike})], dt=STEP["switch"])
+    with pytest.raises(NetworkError, match="logarithm of a signal.*logarithmic=False"):
+        surrogate_rates(net, 0.01)
+    with pytest.raises(NetworkError, match="width = 0"):
+        surrogate_rates(net, 0.01, width=0.0, logarithmic=False)
+    assert np.all(np.isfinite(surrogate_rates(net, 0.01, width=0.1, logarithmic=False)()["cells"]))

@@ -13,7 +13,6 @@ from ...errors import NetworkError
 from ..network import Network
 from .hard import HardSpikes
 from .program import RateProgram, Rates, Values, Weights
-from .shifts import shift_signs
 
 _SHIFTS = 0x5F1D
 """What tells the key of shifts from those of noise."""
@@ -34,7 +33,7 @@ class RateDerivatives:
     spread : float
         Share of each parameter over which the rate is smoothed to both sides [1].
     samples : int
-        Pairs of runs.
+        Pairs of runs for each parameter.
 
     Notes
     -----
@@ -51,22 +50,26 @@ class RateDerivatives:
     samples: int
 
     def __repr__(self) -> str:
-        """Rates and derivatives that are single numbers, and over what they are smoothed."""
+        """Rates, derivatives by what is one number, and over what they are smoothed."""
         lines = [
-            f"derivatives of rates smoothed over {self.spread:.3g} of each parameter, {self.samples} pairs"
+            f"derivatives of rates smoothed over +-{self.spread:.3g} of each, {self.samples} pairs"
         ]
         for g, rate in self.rates.items():
             lines.append(f"{g}: {rate:.4g} +- {self.rates_error[g]:.2g} 1/s")
-            some = [
-                (f"{a}.{b}", x, self.values_error[g][a][b])
-                for a, y in self.values[g].items()
-                for b, x in y.items()
-            ]
-            some += [(p, x, self.weights_error[g][p]) for p, x in self.weights[g].items()]
-            lines += [
-                f"  d/d {n}: {float(x):.4g} +- {float(e):.2g}" for n, x, e in some if x.ndim == 0
-            ]
-            lines += [f"  d/d {n}: {x.size} numbers" for n, x, _ in some if x.ndim]
+            slopes, errors = (
+                {f"{a}.{b}": x for a, y in v[g].items() for b, x in y.items()} | w[g]
+                for v, w in (
+                    (self.values, self.weights),
+                    (self.values_error, self.weights_error),
+                )
+            )
+            for n, x in slopes.items():
+                one = (
+                    f"{float(x):.4g} +- {float(errors[n]):.2g}"
+                    if x.ndim == 0
+                    else f"{x.size} numbers"
+                )
+                lines.append(f"  by {n}: {one}")
         return "\n".join(lines)
 
 
@@ -82,7 +85,7 @@ class ExpectedRates:
     spread : float
         Shift of parameters, as a share of each.
     samples : int
-        Pairs of runs.
+        Pairs of runs for each parameter.
     """
 
     def __init__(self, program: RateProgram, *, seed: int, spread: float, samples: int):
@@ -96,12 +99,14 @@ class ExpectedRates:
         """Rates of each group of neurons, averaged over the runs [1/s]; derivatives are the estimates."""
         given = {"values": values or {}, "weights": weights or {}}
         middle, half, signs = self._sampled(given, seed)
-        moved = jnp.zeros((self.samples, 1))
-        for x, s in zip(jax.tree.leaves(given), jax.tree.leaves(signs), strict=True):
+        total = {n: jnp.mean(x, axis=(0, 1)) for n, x in middle.items()}
+        for k, (x, s) in enumerate(zip(jax.tree.leaves(given), signs, strict=True)):
             x = jnp.asarray(x, self._program.dtype)
             share = (x - detached(x)) / detached(self.spread * x)
-            moved = moved + jnp.sum((s * share).reshape(self.samples, -1), axis=1, keepdims=True)
-        return {n: jnp.mean(middle[n] + half[n] * moved, axis=0) for n in middle}
+            moved = jnp.sum((s * share[None]).reshape(self.samples, -1), axis=1, keepdims=True)
+            # Zero, with the derivative of the estimate.
+            total = {n: r + jnp.mean(half[n][k] * moved, axis=0) for n, r in total.items()}
+        return total
 
     def derivatives(
         self, values: Values | None = None, weights: Weights | None = None, seed: Any = None
@@ -119,30 +124,31 @@ class ExpectedRates:
         """
         given = {"values": values or {}, "weights": weights or {}}
         middle, half, signs = jax.tree.map(np.asarray, self._sampled(given, seed))
-        found: dict[str, Any] = {"rates": {}, "rates_error": {}}
-        for which in ("values", "weights"):
-            found |= {which: {}, f"{which}_error": {}}
+        shape: dict[str, Any] = {"rates": {}, "rates_error": {}}
+        shape |= {k: {} for k in ("values", "values_error", "weights", "weights_error")}
         for n, r in middle.items():
-            rate, error = _mean(r.mean(axis=1))
-            found["rates"][n], found["rates_error"][n] = float(rate), float(error)
-            slopes = _slopes(half[n].mean(axis=1), jax.tree.leaves(signs))
-            for k, end in enumerate(("", "_error")):
-                shares = jax.tree.unflatten(jax.tree.structure(given), [s[k] for s in slopes])
-                by = jax.tree.map(
-                    lambda d, x: (
-                        d / (self.spread * np.abs(x)) if end else d / (self.spread * np.asarray(x))
-                    ),
-                    shares,
-                    given,
-                )  # noqa: B023
-                for which in ("values", "weights"):
-                    found[which + end][n] = by[which]
-        return RateDerivatives(**found, spread=self.spread, samples=self.samples)
+            rate, error = _mean(r.mean(axis=(0, 2)))
+            shape["rates"][n], shape["rates_error"][n] = float(rate), float(error)
+            slopes, errors = self._slopes(given, half[n].mean(axis=2), signs)
+            for which in ("values", "weights"):
+                shape[which][n], shape[f"{which}_error"][n] = slopes[which], errors[which]
+        return RateDerivatives(**shape, spread=self.spread, samples=self.samples)
 
-    def _sampled(self, given: dict, seed: Any) -> tuple[Rates, Rates, dict]:
-        """Of each pair of runs: mean and half the difference of their rates, and signs of the shifts."""
+    def _slopes(self, given: dict, half: np.ndarray, signs: list) -> tuple[dict, dict]:
+        """Derivatives of a mean rate by all that is given, and their standard errors."""
+        leaves, structure = jax.tree.flatten(given)
+        pairs = []
+        for x, h, s in zip(leaves, half, signs, strict=True):
+            response = h.reshape((-1,) + (1,) * (s.ndim - 1)) * s
+            pairs.append(_mean(response / (self.spread * np.asarray(x, float))))
+        slopes, errors = ([p[k] for p in pairs] for k in (0, 1))
+        return jax.tree.unflatten(structure, slopes), jax.tree.unflatten(structure, errors)
+
+    def _sampled(self, given: dict, seed: Any) -> tuple[Rates, Rates, list]:
+        """Mean and half the difference of the rates of each pair of runs, by parameter; signs of the shifts."""
         self._program.check(given["values"], given["weights"])
-        for path, x in jax.tree_util.tree_leaves_with_path(given):
+        paths = jax.tree_util.tree_leaves_with_path(given)
+        for path, x in paths:
             if not isinstance(x, jax.core.Tracer) and not np.all(np.asarray(x) != 0):
                 raise NetworkError(
                     f"{jax.tree_util.keystr(path)} is zero",
@@ -150,35 +156,48 @@ class ExpectedRates:
                     allowed="numbers that a share of them can shift",
                     fix="leave it out, or give a number near zero",
                 )
+        if not paths:
+            raise NetworkError(
+                "neither values nor weights",
+                where="expected_rates",
+                allowed="one or more that derivatives are asked by",
+                fix="surrogate_rates for rates alone",
+            )
         return self._run(detached(given), self._seed if seed is None else seed)
 
-    def _pairs(self, given: dict, seed) -> tuple[Rates, Rates, dict]:
-        """See `_sampled`."""
+    def _pairs(self, given: dict, seed) -> tuple[Rates, Rates, list]:
+        """See `_sampled`: one axis of parameters, of samples, of neurons."""
         program = self._program
         leaves, structure = jax.tree.flatten(given)
         leaves = [jnp.asarray(x, program.dtype) for x in leaves]
+        signs = self._signs(leaves, seed)
 
-        def run(shifted, seed):
-            values, weights = shifted["values"], shifted["weights"]
-            return program.rates(program.run(values, weights, seed)[0])
-
-        key = jax.random.fold_in(jax.random.key(seed), _SHIFTS)
-        shapes = [x.shape for x in leaves]
-        signs = shift_signs(key, shapes, samples=self.samples, dtype=program.dtype)
-
-        def pair(own, signs):
-            share = self.spread * jnp.asarray([1, -1], program.dtype)
-            both = [
-                x[None] * (1 + share.reshape(-1, *(1,) * x.ndim) * s[None])
-                for x, s in zip(leaves, signs, strict=True)
+        def run(share, signs, seed):
+            moved = [
+                x * (1 + share[k] * s) for k, (x, s) in enumerate(zip(leaves, signs, strict=True))
             ]
-            rates = jax.vmap(run, (0, None), axis_size=2)(jax.tree.unflatten(structure, both), own)
-            middle = {n: (r[0] + r[1]) / 2 for n, r in rates.items()}
-            return middle, {n: (r[0] - r[1]) / 2 for n, r in rates.items()}
+            shifted = jax.tree.unflatten(structure, moved)
+            return program.rates(program.run(shifted["values"], shifted["weights"], seed)[0])
 
+        one = jnp.asarray(self.spread * np.eye(len(leaves)), program.dtype)
+        shares = jnp.stack([one, -one])
         seeds = jnp.asarray(seed) * self.samples + jnp.arange(self.samples)
-        middle, half = jax.vmap(pair)(seeds, signs)
-        return middle, half, jax.tree.unflatten(structure, signs)
+        of_samples = jax.vmap(run, (None, 0, 0))
+        rates = jax.vmap(jax.vmap(of_samples, (0, None, None)), (0, None, None))(
+            shares, signs, seeds
+        )
+        middle = {n: (r[0] + r[1]) / 2 for n, r in rates.items()}
+        return middle, {n: (r[0] - r[1]) / 2 for n, r in rates.items()}, signs
+
+    def _signs(self, leaves: list, seed) -> list:
+        """Signs of the shifts in each sample: + of what is shared, independent ones of members of arrays."""
+        key = jax.random.fold_in(jax.random.key(seed), _SHIFTS)
+        keys = jax.random.split(key, len(leaves))
+        draw = lambda k, x: jax.random.rademacher(k, (self.samples, *x.shape), x.dtype)  # noqa: E731
+        return [
+            draw(k, x) if x.ndim else jnp.ones(self.samples, x.dtype)
+            for k, x in zip(keys, leaves, strict=True)
+        ]
 
 
 def expected_rates(
@@ -199,9 +218,9 @@ def expected_rates(
     duration : float
         Time [s], rounded up to whole exchange intervals.
     spread : float
-        Share w by which each parameter is shifted, up or down; over it the rate is smoothed.
+        Share w by which a parameter is shifted, up and down; over it the rate is smoothed.
     samples : int
-        Pairs of runs, all in one program: each with its own noise, that both of a pair share, and its own signs.
+        Pairs of runs for each parameter, all in one program: each with its own noise, that both of a pair share.
     warmup : float
         Time at the beginning whose spikes are not counted [s].
     each : int
@@ -211,25 +230,26 @@ def expected_rates(
     Returns
     -------
     ExpectedRates
-        ``f(values, weights, seed)``, rates by group of neurons [1/s] as of `soft_rates`, averaged over the runs; `jax.jvp` and
-        `jax.grad` of it are the estimates, for `optax`. ``f.derivatives(values, weights, seed)`` has them with their
-        standard errors.
+        ``f(values, weights, seed)``, rates by group of neurons [1/s] as of `soft_rates`, averaged over the runs;
+        `jax.jvp` and `jax.grad` of it are the estimates, for `optax`. ``f.derivatives(values, weights, seed)`` has
+        them with their standard errors.
 
     Notes
     -----
-    All parameters and weights that are given are shifted at once, :math:`\theta_i (1 \pm w s_i)` with independent signs
-    :math:`s_i`, and
+    A number that all share is shifted alone:
 
     .. math::
 
-        \frac{d\bar r}{d\theta_i} \approx \Big\langle \frac{r(\theta(1 + ws)) - r(\theta(1 - ws))}{2 w \theta_i}\,
-        s_i\Big\rangle
+        \frac{d\bar r}{d\theta} \approx \Big\langle \frac{r(\theta(1 + w)) - r(\theta(1 - w))}{2 w
+        \theta}\Big\rangle
 
-    It is the exact derivative of the expected rate smoothed evenly over :math:`\theta_i(1 \pm w)` (and over both
-    shifts of the others): of that rate it is unbiased, of the rate at :math:`\theta` up to second order in w. No derivative goes
-    through a path. Signs in place of normal numbers leave out the scatter of :math:`s_i^2`. Other parameters' shifts are noise
-    for each: the error grows as the root of their number, so that for a thousand weights `surrogate_rates` is the better guide.
-    Sample j of seed k has the noise of the network with the seed ``k * samples + j``.
+    Its expectation is exactly the derivative of the expected rate averaged evenly over :math:`\theta(1 \pm w)`; of
+    the rate at :math:`\theta` it is right to second order in w. Members of an array are all shifted at
+    once with independent signs :math:`s_i`, and the difference times :math:`s_i` is the estimate by each: unbiased as
+    well, of the rate averaged over the others' shifts too. The others are noise for each, so that the error grows as the
+    root of their number: for a thousand weights `surrogate_rates` is the better guide. No derivative goes through
+    a path. Each number, and each array, costs ``2 * samples`` runs. Sample j of seed k has the noise of the network
+    with the seed ``k * samples + j``.
     """
     if not 0 < spread < 1:
         raise NetworkError(
@@ -247,20 +267,3 @@ def expected_rates(
 def _mean(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean over samples and its standard error."""
     return x.mean(axis=0), x.std(axis=0, ddof=1) / np.sqrt(len(x))
-
-
-def _slopes(half: np.ndarray, signs: list[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Response to the sign of each parameter and its standard error; what shared parameters explain is no scatter."""
-    numbers = [s for s in signs if s.ndim == 1]
-    if not 0 < len(numbers) < len(half) - 1:
-        return [_mean(half.reshape((-1,) + (1,) * (s.ndim - 1)) * s) for s in signs]
-    design = np.stack(numbers, axis=1)
-    slopes = np.linalg.lstsq(design, half, rcond=None)[0]
-    rest = half - design @ slopes
-    free = len(half) - len(numbers)
-    errors = np.sqrt(np.sum(rest**2) / free * np.diag(np.linalg.inv(design.T @ design)))
-    of_numbers = iter(zip(slopes, errors, strict=True))
-    return [
-        next(of_numbers) if s.ndim == 1 else _mean(rest.reshape((-1,) + (1,) * (s.ndim - 1)) * s)
-        for s in signs
-    ]

@@ -65,7 +65,9 @@ class SurrogateSpikes(AbstractEmission):
         peak = memory["rising"] & ~rising & memory["armed"] & ~spikes
         sent = spikes.astype(program.dtype)
         sent = sent + jnp.where(peak, self._missed(program, x0), 0)
-        sent = sent + jnp.where(spikes, self._sooner(x0, x, memory["count"], now["number"]), 0)
+        sent = sent + jnp.where(
+            spikes, self._sooner(program.level, x0, x, memory["count"], now["number"]), 0
+        )
         after = {k: jnp.where(armed, s, detached(s)) for k, s in now["after"].items()}
         return sent, after, {"armed": armed, "count": memory["count"] + sent, "rising": rising}
 
@@ -78,11 +80,12 @@ class SurrogateSpikes(AbstractEmission):
         # Peaks are only seen below the level: on half of the kernel, whose weight is therefore doubled.
         return 2 * share * (1 - share) / self.width * (y - detached(y))
 
-    def _sooner(self, x0: Array, x: Array, count: Array, number: Array) -> Array:
-        """Zero, with the derivative of the number of spikes by the time of this one: rate times time gained."""
-        rise = detached(x - x0)
-        steps = (x - detached(x)) / jnp.where(rise > 0, rise, 1)
-        return detached(count + 1) / (number + 1).astype(x.dtype) * steps
+    def _sooner(self, level: float, x0: Array, x: Array, count: Array, number: Array) -> Array:
+        """Zero, with the derivative of the number of spikes by the time of this one: rate times time gained, linear within the step."""
+        rise = jnp.where(detached(x - x0) > 0, detached(x - x0), 1)
+        share = jnp.clip(detached(jnp.asarray(level, x.dtype) - x0) / rise, 0, 1)
+        moved = (1 - share) * (x0 - detached(x0)) + share * (x - detached(x))
+        return detached(count + 1) / (number + 1).astype(x.dtype) * moved / rise
 
 
 def signal(program: NeuronProgram, own: State, parts: State, inputs: list) -> Float[Array, ""]:

@@ -1,4 +1,4 @@
-"""Derivatives of expected rates: secants on other seeds, what `jax.grad` gives, orthogonal shifts."""
+"""Derivatives of expected rates: secants on other seeds, what `jax.grad` gives, members of arrays."""
 
 import jax
 import jax.numpy as jnp
@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from memjax.errors import NetworkError
-from memjax.network import expected_rates
-from memjax.network.rates.shifts import shift_signs
+from memjax.network import expected_rates, surrogate_rates
 from tests.network.rates.networks import PARAMETER, WEIGHT, driven
 
 SPREAD, SAMPLES = 0.05, 16
@@ -21,42 +20,50 @@ def about(request):
     return kind, rates
 
 
+def _secants(kind: str) -> list[tuple[float, float]]:
+    """Difference quotients of the mean over 32 seeds of hard spikes, by parameter and weight, and their standard errors."""
+    rates = surrogate_rates(
+        driven(kind, 10), 0.2, warmup=0.1
+    )  # the engine's spikes, see test_surrogate.py
+    name, value = PARAMETER[kind]
+
+    @jax.jit
+    def mean(at, weight):
+        one = lambda seed: rates({"cells": {name: at}}, {"input": weight}, seed)["cells"].mean()
+        return jax.vmap(one)(jnp.arange(5000, 5032))
+
+    slopes = []
+    for k in (0, 1):
+        at = np.array([value, WEIGHT[kind]])
+        shift = SPREAD * at * (np.arange(2) == k)
+        x = np.asarray(mean(*(at + shift)) - mean(*(at - shift))) / (2 * shift[k])
+        slopes.append((x.mean(), x.std(ddof=1) / np.sqrt(len(x))))
+    return slopes
+
+
 def test_derivatives_are_within_three_standard_errors_of_secants(about):
-    """Of the mean over other seeds, by a weight and a parameter of the device; z = 3 of the difference."""
+    """By a parameter of the device and a weight, of the mean over other seeds."""
     kind, rates = about
     name, value = PARAMETER[kind]
-    given = {"cells": {name: value}}, {"input": WEIGHT[kind]}
-    found = rates.derivatives(*given, 0)
-    own = [(found.values, found.values_error), (found.weights, found.weights_error)]
-    pick = lambda x: x["cells"].get("cells", x["cells"]) if "cells" in x["cells"] else x["cells"]
-    slopes = [(pick(d).popitem()[1], pick(e).popitem()[1]) for d, e in own]
-    for k, (slope, error) in enumerate(slopes):
-        secant, other = _secant(rates, given, k)
-        assert abs(slope - secant) < 3 * np.hypot(error, other)
+    found = rates.derivatives({"cells": {name: value}}, {"input": WEIGHT[kind]}, 0)
+    slopes = found.values["cells"]["cells"][name], found.weights["cells"]["input"]
+    errors = found.values_error["cells"]["cells"][name], found.weights_error["cells"]["input"]
+    for slope, error, (secant, scatter) in zip(slopes, errors, _secants(kind), strict=True):
+        assert abs(slope - secant) < 3 * np.hypot(error, scatter)
         assert error < abs(slope) / 3  # a statement at all
 
 
-def _secant(rates, given, k: int) -> tuple[float, float]:
-    """Difference quotient of the mean over seeds by one argument alone, and its standard error."""
-    values, weights = given
-    (name, value), (_, weight) = values["cells"].popitem(), ("input", weights["input"])
-    values["cells"][name] = value
-    program, at = rates._program, (value, weight)[k]
-
-    @jax.jit
-    @jax.vmap
-    def difference(seed):
-        ends = []
-        for sign in (1, -1):
-            share = 1 + sign * SPREAD
-            shifted = {"cells": {name: value * share}}, {"input": weight}
-            if k:
-                shifted = {"cells": {name: value}}, {"input": weight * share}
-            ends.append(program.rates(program.run(*shifted, seed)[0])["cells"].mean())
-        return (ends[0] - ends[1]) / (2 * SPREAD * at)
-
-    x = np.asarray(difference(jnp.arange(10_000, 10_000 + 2 * SAMPLES)))
-    return x.mean(), x.std(ddof=1) / np.sqrt(len(x))
+def test_members_of_arrays_have_estimates_of_their_own(about):
+    """Their sum is the derivative by all alike, within 3 standard errors; who has no such input knows nothing of it."""
+    kind, rates = about
+    net = driven(kind, 10)
+    weights = np.full(250, WEIGHT[kind])
+    found = rates.derivatives({}, {"input": weights}, 0)
+    alike = rates.derivatives({}, {"input": WEIGHT[kind]}, 1)
+    slopes, errors = found.weights["cells"]["input"], found.weights_error["cells"]["input"]
+    assert slopes.shape == errors.shape == (len(net.projections[0].edges),)
+    scatter = np.hypot(np.linalg.norm(errors), alike.weights_error["cells"]["input"])
+    assert abs(slopes.sum() - alike.weights["cells"]["input"]) < 3 * scatter
 
 
 def test_what_jax_grad_gives_are_the_estimates(about):
@@ -70,16 +77,7 @@ def test_what_jax_grad_gives_are_the_estimates(about):
     np.testing.assert_allclose(mean(*at), found.rates["cells"], rtol=1e-6)
     for way in (jax.jacfwd, jax.grad):
         np.testing.assert_allclose(way(mean, (0, 1))(*at), exact, rtol=1e-3)
-    assert "smoothed over 0.05 of each parameter, 16 pairs" in repr(found)
-
-
-def test_shifts_of_shared_parameters_are_orthogonal():
-    """Exactly, over whole blocks; those of members of arrays are not the same."""
-    signs = shift_signs(jax.random.key(0), [(), (), (5,), ()], samples=16, dtype=jnp.float64)
-    numbers = np.stack([s for s in signs if s.ndim == 1])
-    np.testing.assert_array_equal(numbers @ numbers.T, 16 * np.eye(3))
-    assert signs[2].shape == (16, 5)
-    assert len(np.unique(np.asarray(signs[2]), axis=1).T) > 1
+    assert "smoothed over +-0.05 of each, 16 pairs" in repr(found)
 
 
 def test_what_cannot_be_shifted_is_refused():

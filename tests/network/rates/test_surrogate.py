@@ -12,11 +12,19 @@ from tests.network.conftest import spiking
 from tests.network.rates.networks import PARAMETER, STEP, WEIGHT, WIDTH, driven, neurons
 
 
-def test_spikes_are_those_of_the_engine(recording):
-    """Of neurons with noise, delays of each edge, both kinds of receptors, inhibition among each other."""
+def test_spikes_are_those_of_the_engine():
+    """One by one in float64, of neurons with noise, delays of each edge, both kinds of receptors, inhibition."""
+    net = spiking(8, dtype="float64")
+    count = np.asarray(surrogate_rates(net, 0.01, each=8)()["cells"]) * 0.01
+    np.testing.assert_allclose(count, nw.run(net, 0.01).statistics["cells"]["count"], atol=1e-9)
+    assert count.sum() > 8
+
+
+def test_spikes_in_float32_are_those_of_the_engine_but_for_rounding(recording):
+    """Rounding moves a spike across the end of the run, or one that is in doubt: fewer than one in twenty."""
     rates = surrogate_rates(spiking(), 0.02, each=8)()["cells"]
-    count = np.rint(np.asarray(rates) * 0.02)
-    np.testing.assert_array_equal(count, recording.statistics["cells"]["count"])
+    off = np.abs(np.rint(np.asarray(rates) * 0.02) - recording.statistics["cells"]["count"])
+    assert off.sum() < 0.05 * recording.statistics["cells"]["count"].sum()
 
 
 def _period(v_th, c, r_in, *, v=1.0, v_hold=0.1, r_on=1e4, r_off=1e10):
@@ -32,7 +40,7 @@ def test_the_derivative_of_an_oscillator_is_that_of_its_closed_form():
     names, at = ("switch.v_th", "c.c", "r_in.r"), jnp.array([0.3, 1e-9, 1e6])
     cells = neurons("switch", 1)
     cells = nw.Neurons(**{**vars(cells), "bias": 1.0})
-    rates = surrogate_rates(nw.Network(groups=[cells], dt=STEP["switch"], dtype="float64"), 0.02)
+    rates = surrogate_rates(nw.Network(groups=[cells], dt=1e-7, dtype="float64"), 0.02)
 
     def rate(logs):
         values = dict(zip(names, at * jnp.exp(logs), strict=True))
@@ -43,7 +51,7 @@ def test_the_derivative_of_an_oscillator_is_that_of_its_closed_form():
     exact = jax.grad(lambda logs: 1 / sum(_period(*(at * jnp.exp(logs)))))(jnp.zeros(3))
     spikes = 0.02 / (charge + discharge)
     np.testing.assert_allclose(value, 1 / (charge + discharge), rtol=0.02 + 1 / spikes)
-    # What is missing is the discharge; the switch takes microseconds; the count is a whole number.
+    # Missing are the discharge and the switch's microseconds; steps are of first order; the count is a whole number.
     missing = discharge / (charge + discharge) + 0.02 + 1 / spikes
     np.testing.assert_allclose(slopes, exact, rtol=missing)
 
@@ -80,11 +88,11 @@ def test_derivatives_have_the_sign_and_size_of_secants(about):
 def test_forward_and_reverse_agree_and_are_bounded(about):
     """To rounding; and no neuron's derivative is beyond what its rate could change by."""
     kind, _ = about
-    rates = surrogate_rates(driven(kind, 4), 0.2, width=WIDTH[kind])
+    rates = surrogate_rates(driven(kind, 4, dtype="float64"), 0.2, width=WIDTH[kind])
     cells = lambda log: rates({}, {"input": WEIGHT[kind] * jnp.exp(log)})["cells"]
     forward = jax.jacfwd(cells)(jnp.zeros(100))
     reverse = jax.jacrev(cells)(jnp.zeros(100))
-    np.testing.assert_allclose(forward, reverse, rtol=1e-3, atol=1e-4 * np.max(np.abs(reverse)))
+    np.testing.assert_allclose(forward, reverse, rtol=1e-6, atol=1e-9 * np.max(np.abs(reverse)))
     assert np.max(np.abs(forward)) < 1e3
     own = np.arange(100) // 25 == np.arange(4)[:, None]
     assert np.all(np.asarray(forward)[~own] == 0)  # a neuron knows nothing of the others' inputs

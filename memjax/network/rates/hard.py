@@ -61,13 +61,14 @@ class SurrogateSpikes(AbstractEmission):
         """One for a spike, with its surrogate derivative; states without derivatives until the neuron is re-armed."""
         x0, x = (signal(program, own, now[k], now["inputs"]) for k in ("before", "after"))
         spikes, armed = fired(program, x, memory["armed"])
-        rising = x > x0
+        # On a plateau rounding would make a peak of every step.
+        least = 16 * jnp.finfo(x.dtype).eps * jnp.abs(x0)
+        rising = (x > x0 + least) | (memory["rising"] & ~(x < x0 - least))
         peak = memory["rising"] & ~rising & memory["armed"] & ~spikes
         sent = spikes.astype(program.dtype)
         sent = sent + jnp.where(peak, self._missed(program, x0), 0)
-        sent = sent + jnp.where(
-            spikes, self._sooner(program.level, x0, x, memory["count"], now["number"]), 0
-        )
+        sooner = self._sooner(program, x0, x, memory["count"], now["number"])
+        sent = sent + jnp.where(spikes, sooner, 0)
         after = {k: jnp.where(armed, s, detached(s)) for k, s in now["after"].items()}
         return sent, after, {"armed": armed, "count": memory["count"] + sent, "rising": rising}
 
@@ -80,10 +81,12 @@ class SurrogateSpikes(AbstractEmission):
         # Peaks are only seen below the level: on half of the kernel, whose weight is therefore doubled.
         return 2 * share * (1 - share) / self.width * (y - detached(y))
 
-    def _sooner(self, level: float, x0: Array, x: Array, count: Array, number: Array) -> Array:
-        """Zero, with the derivative of the number of spikes by the time of this one: rate times time gained, linear within the step."""
+    def _sooner(
+        self, program: NeuronProgram, x0: Array, x: Array, count: Array, number: Array
+    ) -> Array:
+        """Zero, with the derivative of the number of spikes so far: rate times time gained, linear in the step."""
         rise = jnp.where(detached(x - x0) > 0, detached(x - x0), 1)
-        share = jnp.clip(detached(jnp.asarray(level, x.dtype) - x0) / rise, 0, 1)
+        share = jnp.clip(detached(jnp.asarray(program.level, x.dtype) - x0) / rise, 0, 1)
         moved = (1 - share) * (x0 - detached(x0)) + share * (x - detached(x))
         return detached(count + 1) / (number + 1).astype(x.dtype) * moved / rise
 

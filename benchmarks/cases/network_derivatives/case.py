@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -91,7 +92,7 @@ def _surrogates(rates, kind: Kind, seeds) -> dict[str, float]:
 
 def _expected(net, kind: Kind, size: Size) -> dict[str, tuple[float, float]]:
     """Estimates by logarithms and their standard errors [1/s]."""
-    about = dict(warmup=size.warmup, samples=size.samples, spread=SPREAD)
+    about: dict[str, Any] = dict(warmup=size.warmup, samples=size.samples, spread=SPREAD)
     rates = expected_rates(net, size.duration, **about)
     found = rates.derivatives({"cells": kind.parameters}, {"input": kind.weight}, 0)
     slopes = found.values["cells"]["cells"] | {"weight": found.weights["cells"]["input"]}
@@ -125,7 +126,11 @@ def compare(record: Recorder, kind: Kind, size: Size) -> None:
     surrogate = surrogate_rates(net, size.duration, warmup=size.warmup, width=kind.width)
     seeds = jnp.arange(10_000, 10_000 + size.samples)
     secants = _secants(surrogate, kind, seeds)
-    about = {"n": size.n, "problem": f"{kind.name}, {size.duration:g} s", "dtype": "float32"}
+    about: dict[str, Any] = {
+        "n": size.n,
+        "problem": f"{kind.name}, {size.duration:g} s",
+        "dtype": "float32",
+    }
     begin = time.perf_counter()
     slopes = _surrogates(surrogate, kind, seeds[: max(size.samples // 4, 1)])
     taken = Times(run=[time.perf_counter() - begin])

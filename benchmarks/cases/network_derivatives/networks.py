@@ -1,6 +1,7 @@
 """The two networks: 40 neurons with 25 inputs each, 1,000 edges."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -36,8 +37,9 @@ class Kind:
     def network(self, weight, *, n: int, seed: int = 0, dtype: str = "float32") -> nw.Network:
         """Its neurons under Poisson input."""
         if self.name == "1m1t1r":
+            circuit: Any = mj.model("1m1t1r")
             values = mj.presets.load("1m1t1r/zhao2025-table1-noisy")[1]
-            circuit = mj.params.replace(mj.model("1m1t1r"), values)
+            circuit = mj.params.replace(circuit, values)
             spike = nw.Threshold(signal="gate.v", level=0.2, rearm=0.1)
         else:
             circuit = mj.neuron.threshold_switch_neuron()

@@ -1,5 +1,7 @@
 """Training of weights to a rate, by optax and either way of differentiating."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -35,7 +37,7 @@ def trained(
 
     slope = jax.jit(jax.value_and_grad(loss))
     rule = optax.adam(optax.exponential_decay(rate, steps, 0.1))
-    logs = jnp.zeros_like(start)
+    logs: Any = jnp.zeros_like(start)
     state, losses = rule.init(logs), []
     for k in range(steps):
         value, gradient = slope(logs, 1000 + seeds * k)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 from jax.lax import stop_gradient as detached
@@ -246,8 +247,8 @@ def expected_rates(
     Its expectation is exactly the derivative of the expected rate averaged evenly over :math:`\theta(1 \pm w)`; of
     the rate at :math:`\theta` it is right to second order in w. Members of an array are all shifted at
     once with independent signs :math:`s_i`, and the difference times :math:`s_i` is the estimate by each: unbiased as
-    well, of the rate averaged over the others' shifts too. The others are noise for each, so that the error grows as the
-    root of their number: for a thousand weights `surrogate_rates` is the better guide. No derivative goes through
+    well, of the rate averaged over the others' shifts too. The others are noise for each, so that the error grows as
+    the root of their number: for a thousand weights `surrogate_rates` is the better guide. No derivative goes through
     a path. Each number, and each array, costs ``2 * samples`` runs. Sample j of seed k has the noise of the network
     with the seed ``k * samples + j``.
     """

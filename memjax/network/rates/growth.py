@@ -22,7 +22,7 @@ class PathwiseGrowth:
     time : Float[np.ndarray, "intervals"]
         Ends of exchange intervals [s].
     log_growth : dict of str to Float[np.ndarray, "intervals neurons"]
-        Natural logarithm of the growth of a perturbation since the instant before at which it was least, by group and neuron.
+        Natural logarithm of the largest length in each interval of perturbations that were of length 1, by group.
     limit : float
         Growth above which derivatives are refused.
     """
@@ -101,6 +101,6 @@ def _refusal(growth: np.ndarray, times: np.ndarray, limit: float, name: str) -> 
         f"{neuron} past {limit:g} at {times[first]:.4g} s",
         where="soft_rates",
         allowed=f"growth up to {limit:g} (limit)",
-        fix="surrogate_rates to train, expected_rates for derivatives of mean rates with standard errors, or a run that "
-        f"ends before {times[first]:.4g} s",
+        fix="surrogate_rates to train, expected_rates for derivatives of mean rates with standard errors, or a run "
+        f"that ends before {times[first]:.4g} s",
     )

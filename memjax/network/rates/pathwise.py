@@ -4,6 +4,7 @@ from typing import Any
 
 import equinox as eqx
 import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
@@ -85,8 +86,8 @@ class SoftRates:
         Raises
         ------
         GradientError
-            In `jax.grad`, `jax.jvp` and the like outside of `jax.jit`, where a perturbation grows above the limit. Under
-            `jax.jit` the derivative is NaN.
+            In `jax.grad`, `jax.jvp` and the like outside of `jax.jit`, where a perturbation grows above the limit.
+            Under `jax.jit` the derivative is NaN.
         """
         given = self._given(values, weights, seed)
         rates = self._rates(*given)
@@ -195,7 +196,7 @@ def soft_rates(
         Spikes of a Poisson source in an exchange interval that there is room for; rates are NaN where it
         is too small.
     limit : float
-        Growth of a perturbation of a neuron's states between two instants of the run above which a derivative is refused.
+        Growth of perturbations of neurons' states above which a derivative is refused.
 
     Returns
     -------
@@ -212,10 +213,12 @@ def soft_rates(
     limit for :math:`w \to 0` are spikes without hysteresis. The noise is that of the network itself, the same at all
     parameters. Reverse mode keeps one state per exchange interval.
 
-    A perturbation of all states of all neurons is carried along, and that of each neuron is brought back to length 1 at each
-    exchange. Where between any two instants that of some neuron has grown by more than `limit`, a derivative is the
-    product of so many amplifications that it says nothing of rates: it is refused (`GradientError`; NaN under
-    `jax.jit`), the rates themselves are not.
+    With derivatives perturbations are carried along: at each exchange one more of length 1 in a random direction
+    of the scaled states of each neuron, and through spikes to others. Where in some step those of some neuron
+    have grown above `limit`, a derivative is the product of so many amplifications that it says nothing of
+    rates: it is refused (`GradientError`; NaN under `jax.jit`), the rates themselves are not. One that is not
+    refused is that of the soft count along this path: of spikes that would come into being it sees those within the
+    width only, which for signals that jump is none.
 
     See Also
     --------

@@ -1,4 +1,4 @@
-"""The program that all rates share: a network in chunks between exchanges of spikes, for traced parameters and seeds."""
+"""The program that all rates share: a network in exchange intervals, for traced parameters and seeds."""
 
 import math
 from abc import abstractmethod
@@ -13,7 +13,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from ...errors import NetworkError
-from ..groups import Group, Neurons, Poisson, SpikeList
+from ..groups import Group, Neurons, Poisson
 from ..network import Network
 from ..neuron_program import NeuronProgram, member_keys
 from ..plan import Layout, State, layout, place
@@ -24,8 +24,8 @@ Rates = dict[str, Float[Array, " members"]]
 Values = Mapping[str, Mapping[str, Any]]
 Weights = Mapping[str, Any]
 
-_RESIDUALS = 2**28
-"""Size of the states that reverse mode keeps [bytes]; of longer runs it keeps fewer and computes once more."""
+_RESIDUALS = 2**31
+"""Size of the states that reverse mode keeps [bytes]; of larger runs it keeps fewer and computes twice more."""
 
 
 class AbstractEmission(eqx.Module):
@@ -359,7 +359,7 @@ class RateProgram:
         state, wanted, slots = poisson_chunk(source, state, *about)
         return slots, state, jnp.any(wanted > self.each)
 
-    def _listed(self, group: SpikeList, first) -> Array:
+    def _listed(self, group: Any, first) -> Array:
         """Spikes of a list in each step of a chunk."""
         sent = jnp.zeros((self.clock.steps, group.n), self.dtype)
         step = jnp.asarray(group.steps(self.clock.dt)) - first

@@ -60,8 +60,8 @@ def surrogate_rates(
         Distance below its level over which a peak of the signal is nearly a spike: factors of e, or, where not
         logarithmic, in the unit of the groups' signals.
     logarithmic : bool
-        Whether that distance is one of the signal's logarithm, as suits signals of what grows (a filament, a switch, a current):
-        these are positive.
+        Whether that distance is one of the signal's logarithm, as suits signals of what grows (a filament, a switch,
+        a current): these are positive.
     warmup : float
         Time at the beginning whose spikes are not counted [s].
     each : int
@@ -83,13 +83,16 @@ def surrogate_rates(
         dN = \sum_{\text{spikes}} -\frac{k}{t_k}\,dt_k + \sum_{\text{peaks}} \frac{2}{w}\,\sigma'\!\Big(\frac{y -
         y_\theta}{w}\Big)\,dy, \qquad dt_k = -\frac{dx}{\dot x}
 
-    Spikes come sooner: the time of the k-th shifts by the implicit derivative of the crossing of the signal x, and that shift
-    times the rate so far is a number of spikes. Spikes come into being: of the peaks that miss the level (y is the
-    signal or its logarithm), the density just below it says how many pass it when all rise by dy. :math:`dx` and :math:`dy` are
-    derivatives along the path since the neuron was re-armed: from a spike until then its states have none, so that
-    nothing multiplies from spike to spike. What a spike sends to others has the same derivative.
+    Spikes come sooner: the time of the k-th shifts by the implicit derivative of the crossing of the signal x, and that
+    shift times the rate so far is a number of spikes. Spikes come into being: of the peaks that miss the level
+    (y is the signal or its logarithm), the density just below it says how many pass it when all rise by dy.
+    :math:`dx` and :math:`dy` are derivatives along the path since the neuron was re-armed: from a spike until then its
+    states have none, so that nothing multiplies from spike to spike. What a spike sends to others has the same
+    derivative.
 
-    Biased therefore: what a change does through what a spike leaves behind (residue), and while the neuron recovers, is missing.
+    Biased therefore: what a change does through what a spike leaves behind (residue), and while the neuron
+    recovers, is missing. Reverse mode computes each exchange interval once more; where a peak is close to the
+    level, the last bit of that shows in single derivatives.
     """
     if not width > 0:
         raise NetworkError(f"width = {width:g}", where="surrogate_rates", allowed="> 0")
@@ -104,7 +107,7 @@ def surrogate_rates(
     for name, of in program.programs.items():
         if logarithmic and not of.level > 0:
             raise NetworkError(
-                f"the logarithm of a signal with level {of.layout.group.spike.level:g} and sign {of.layout.group.spike.sign}",
+                f"the logarithm of a signal whose level times sign is {of.level:g}",
                 where=f"surrogate_rates of group {name!r}",
                 allowed="a positive level and sign = 1",
                 fix="logarithmic=False, with a width in the unit of the signal",

@@ -94,23 +94,28 @@ def test_what_cannot_be_soft_is_refused():
 def test_names_and_shapes_that_the_network_does_not_have_are_refused():
     """Of groups, projections and parameters; devices as weights."""
     rates = soft_rates(_network(20), 0.05, width=1e-3)
-    with pytest.raises(NetworkError, match="no projection 'inputs'.*allowed: input, among"):
+    with pytest.raises(NetworkError, match=r"no projection 'inputs'.*allowed: input, among"):
         rates({}, {"inputs": 1.0})
-    with pytest.raises(NetworkError, match="no neurons 'noise'.*allowed: cells"):
+    with pytest.raises(NetworkError, match=r"no neurons 'noise'.*allowed: cells"):
         rates({"noise": {"rate": 1.0}})
     with pytest.raises(
         NetworkError, match=r"weights\['input'\] of shape \(3,\).*allowed: one number, or 100"
     ):
         rates({}, {"input": np.ones(3)})
-    with pytest.raises(NetworkError, match="warmup = 0.05 s of 0.05 s"):
+    with pytest.raises(NetworkError, match=r"warmup = 0\.05 s of 0\.05 s"):
         soft_rates(_network(20), 0.05, width=1e-3, warmup=0.05)
 
 
-@pytest.mark.parametrize(("kind", "duration"), [("1m1t1r", 0.2), ("switch", 0.2)])
+@pytest.mark.parametrize(
+    ("kind", "duration"), [pytest.param("1m1t1r", 0.2, marks=pytest.mark.slow), ("switch", 0.25)]
+)
 def test_derivatives_along_a_path_of_many_spikes_are_refused_by_name(kind, duration):
     """Forward and reverse outside of `jax.jit`; inside of it they are NaN, and the rates are not."""
     rates = soft_rates(driven(kind, 40, dtype="float64"), duration, width=0.02)
-    mean = lambda w: rates({}, {"input": w})["cells"].mean()
+
+    def mean(w):
+        return rates({}, {"input": w})["cells"].mean()
+
     weight = jnp.asarray(WEIGHTS[kind])
     message = "grow by a factor of 1e.*past 1e.06 at 0.*surrogate_rates.*expected_rates"
     for way in (jax.jacfwd, jax.grad):

@@ -104,3 +104,7 @@ class NetworkError(MemjaxError):
 
 class StepWarning(UserWarning):
     """A fixed step is too long for the rates that a run met, or could not be compared with them."""
+
+
+class GradientError(MemjaxError):
+    """A derivative would say nothing of what it is asked for, and is refused."""

@@ -18,7 +18,16 @@ from .groups import (
 from .memory import estimate as estimate
 from .network import Network as Network
 from .projection import Projection as Projection, Receptor as Receptor
+from .rates import (
+    ExpectedRates as ExpectedRates,
+    PathwiseGrowth as PathwiseGrowth,
+    RateDerivatives as RateDerivatives,
+    SoftRates as SoftRates,
+    SurrogateRates as SurrogateRates,
+    expected_rates as expected_rates,
+    soft_rates as soft_rates,
+    surrogate_rates as surrogate_rates,
+)
 from .recording import Recording as Recording, Snapshot as Snapshot, Stretch as Stretch
 from .simulation import Simulation as Simulation, run as run
-from .soft import soft_rates as soft_rates
 from .weights import ConductanceOf as ConductanceOf, DriftWeights as DriftWeights

@@ -7,8 +7,10 @@ import pytest
 
 import memjax as mj
 from memjax import network as nw
-from memjax.errors import NetworkError
+from memjax.errors import GradientError, NetworkError
 from memjax.network import soft_rates
+from tests.network.conftest import neurons
+from tests.network.rates.networks import WEIGHT as WEIGHTS, driven
 
 T, DT, V_TH, WEIGHT, INHIBITION = 0.2, 1e-5, 0.3, 0.3, -0.02
 
@@ -87,3 +89,52 @@ def test_what_cannot_be_soft_is_refused():
     busy = nw.Network(**{**vars(net), "groups": [net.groups[0], often]})
     assert np.all(np.isnan(soft_rates(busy, 0.05, width=1e-3, each=1)()["cells"]))
     assert np.all(np.isfinite(soft_rates(busy, 0.05, width=1e-3, each=20)()["cells"]))
+
+
+def test_names_and_shapes_that_the_network_does_not_have_are_refused():
+    """Of groups, projections and parameters; devices as weights."""
+    rates = soft_rates(_network(20), 0.05, width=1e-3)
+    with pytest.raises(NetworkError, match=r"no projection 'inputs'.*allowed: input, among"):
+        rates({}, {"inputs": 1.0})
+    with pytest.raises(NetworkError, match=r"no neurons 'noise'.*allowed: cells"):
+        rates({"noise": {"rate": 1.0}})
+    with pytest.raises(
+        NetworkError, match=r"weights\['input'\] of shape \(3,\).*allowed: one number, or 100"
+    ):
+        rates({}, {"input": np.ones(3)})
+    with pytest.raises(NetworkError, match=r"warmup = 0\.05 s of 0\.05 s"):
+        soft_rates(_network(20), 0.05, width=1e-3, warmup=0.05)
+
+
+@pytest.mark.parametrize(
+    ("kind", "duration"), [pytest.param("1m1t1r", 0.2, marks=pytest.mark.slow), ("switch", 0.25)]
+)
+def test_derivatives_along_a_path_of_many_spikes_are_refused_by_name(kind, duration):
+    """Forward and reverse outside of `jax.jit`; inside of it they are NaN, and the rates are not."""
+    rates = soft_rates(driven(kind, 40, dtype="float64"), duration, width=0.02)
+
+    def mean(w):
+        return rates({}, {"input": w})["cells"].mean()
+
+    weight = jnp.asarray(WEIGHTS[kind])
+    message = "grow by a factor of 1e.*past 1e.06 at 0.*surrogate_rates.*expected_rates"
+    for way in (jax.jacfwd, jax.grad):
+        with pytest.raises(GradientError, match=message):
+            way(mean)(weight)
+    value, slope = jax.jit(jax.value_and_grad(mean))(weight)
+    assert np.isfinite(value)
+    assert np.isnan(slope)
+    growth = rates.growth()
+    assert growth.largest > 1e6
+    assert 0 < growth.exceeded < duration
+
+
+def test_growth_of_a_contraction_stays_at_that_of_its_perturbations():
+    """A leaky integrator without spikes: each exchange adds a perturbation of length 1 and leaves e^-(T/tau) of it."""
+    exchange, tau = 1e-3, 1e-3
+    net = nw.Network(groups=[neurons(5)], dt=1e-5, exchange_steps=100, dtype="float64")
+    growth = soft_rates(net, 0.02, width=0.01).growth()
+    # Largest within an interval: one step after the perturbation that comes on top of what is left.
+    bound = np.exp(-1e-5 / tau) / (1 - np.exp(-exchange / tau))
+    assert 0.9 * np.exp(-1e-5 / tau) < growth.largest < 1.01 * bound
+    assert growth.exceeded is None

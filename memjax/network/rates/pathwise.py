@@ -1,0 +1,232 @@
+"""Rates of soft spikes, whose derivatives are those of the path; refused where they grow without bounds."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.core
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array
+
+from ...errors import NetworkError
+from ..network import Network
+from ..neuron_program import NeuronProgram
+from ..plan import State
+from .growth import PathwiseGrowth, guarded
+from .program import AbstractEmission, RateProgram, Rates, Values, Weights
+
+LIMIT = 1e6
+"""Growth of a perturbation of a neuron's states above which a derivative along the path is refused, by default."""
+
+
+class SoftSpikes(AbstractEmission):
+    """Rises of a sigmoid of the signal.
+
+    Parameters
+    ----------
+    width : float
+        Its width [unit of the signal].
+    """
+
+    width: float = eqx.field(static=True)
+
+    def _softly(self, program: NeuronProgram, own: State, parts: State, inputs: list) -> Array:
+        """How far above the level the signal is, from 0 to 1."""
+        spike = program.layout.group.spike
+        x = program.shown(own, parts, inputs)[spike.signal]
+        return jax.nn.sigmoid(spike.sign * (x - spike.level) / self.width)
+
+    def begin(self, program: NeuronProgram, own: State, parts: State, inputs: list) -> State:
+        """No spikes."""
+        del own, parts, inputs
+        return {"count": jnp.zeros((), program.dtype)}
+
+    def step(self, program: NeuronProgram, own: State, memory: State, **now: Any) -> tuple:
+        """The rise of the sigmoid."""
+        before, after = (
+            self._softly(program, own, now[k], now["inputs"]) for k in ("before", "after")
+        )
+        sent = jax.nn.relu(after - before)
+        return sent, now["after"], {"count": memory["count"] + sent}
+
+
+class SoftRates:
+    """What `soft_rates` returns: rates as a function of parameters, weights and the seed.
+
+    Parameters
+    ----------
+    program : RateProgram
+        The network with soft spikes.
+    seed : int
+        The network's own.
+    limit : float
+        Growth above which derivatives are refused.
+    """
+
+    def __init__(self, program: RateProgram, *, seed: int, limit: float):
+        self._program, self._seed, self.limit = program, seed, limit
+        self._rates, self._growth = jax.jit(self._soft), jax.jit(self._perturbed)
+
+    def __call__(
+        self, values: Values | None = None, weights: Weights | None = None, seed: Any = None
+    ) -> Rates:
+        """Rates of each group of neurons [1/s].
+
+        Parameters
+        ----------
+        values : mapping of str to mapping of str to float or Float[Array, "n"], optional
+            Parameters by group and name [SI].
+        weights : mapping of str to float or Float[Array, "edges"], optional
+            Weights by projection.
+        seed : int, optional
+            Of all noise; the network's own by default.
+
+        Raises
+        ------
+        GradientError
+            In `jax.grad`, `jax.jvp` and the like outside of `jax.jit`, where a perturbation grows above the limit.
+            Under `jax.jit` the derivative is NaN.
+        """
+        given = self._given(values, weights, seed)
+        rates = self._rates(*given)
+        if not any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(given)):
+            return rates  # of numbers nobody asks derivatives
+        growth, times = self._growth(*given), self._times()
+        return {
+            n: guarded(r, growth[n], times=times, limit=self.limit, name=n)
+            for n, r in rates.items()
+        }
+
+    def growth(
+        self, values: Values | None = None, weights: Weights | None = None, seed: Any = None
+    ) -> PathwiseGrowth:
+        """How much small differences of states grow along the run.
+
+        Parameters
+        ----------
+        values, weights, seed
+            As for the rates themselves.
+        """
+        growth = self._growth(*self._given(values, weights, seed))
+        of = {n: np.asarray(g) for n, g in growth.items()}
+        return PathwiseGrowth(time=self._times(), log_growth=of, limit=self.limit)
+
+    def _times(self) -> np.ndarray:
+        """Ends of exchange intervals [s]."""
+        return (np.arange(self._program.chunks) + 1) * self._program.clock.exchange
+
+    def _given(self, values: Any, weights: Any, seed: Any) -> tuple[Values, Weights, Any]:
+        """Arguments, with what is left out."""
+        values, weights = values or {}, weights or {}
+        self._program.check(values, weights)
+        return values, weights, self._seed if seed is None else seed
+
+    def _soft(self, values: Values, weights: Weights, seed) -> Rates:
+        """Rates, see `__call__`."""
+        return self._program.rates(self._program.run(values, weights, seed)[0])
+
+    def _perturbed(self, values: Values, weights: Weights, seed) -> State:
+        """Logarithm of the size of a perturbation that is renewed at each exchange, of each neuron after it."""
+        program = self._program
+        own = lax.stop_gradient(program.own(values, weights, seed))
+        begin = program.begin(own)
+        moving, still = eqx.partition(begin, eqx.is_inexact_array)
+
+        def one(carry, k):
+            moving, still, tangent = carry
+
+            def chunk(moving):
+                after, traces = program.traced_chunk(own, eqx.combine(moving, still), k)
+                floats, rest = eqx.partition(after, eqx.is_inexact_array)
+                return (floats, traces), rest
+
+            about: Any = ((moving,), (self._perturb(tangent, k),))
+            (moving, _), (tangent, traces), still = jax.jvp(chunk, *about, has_aux=True)
+            sizes = {n: jnp.max(_log_size(x), axis=0) for n, x in traces.items()}
+            return (moving, still, tangent), sizes
+
+        start = (moving, still, jax.tree.map(jnp.zeros_like, moving))
+        return lax.scan(one, start, jnp.arange(program.chunks))[1]
+
+    def _perturb(self, tangent: State, k) -> State:
+        """One more perturbation of length 1 of the states of each neuron, drawn evenly from all directions."""
+        neurons = {}
+        for number, (n, s) in enumerate(tangent["neurons"].items()):
+            key = jax.random.fold_in(jax.random.key(number), k)
+            shape = (len(s["parts"]), self._program.groups[n].n)
+            x = jax.random.normal(key, shape, self._program.dtype)
+            x = x / jnp.linalg.norm(x, axis=0, keepdims=True)
+            parts = {name: p + x[j] for j, (name, p) in enumerate(s["parts"].items())}
+            neurons[n] = s | {"parts": parts}
+        return tangent | {"neurons": neurons}
+
+
+def _log_size(parts: State) -> Array:
+    """Logarithm of the length of a perturbation, whose squares may be too large or too small for a number."""
+    x = jnp.stack(list(parts.values()))
+    tiny = jnp.finfo(x.dtype).tiny
+    most = jnp.maximum(jnp.max(jnp.abs(x), axis=0), tiny)
+    return jnp.log(most) + jnp.log(jnp.maximum(jnp.linalg.norm(x / most[None], axis=0), tiny))
+
+
+def soft_rates(
+    network: Network,
+    duration: float,
+    *,
+    width: float,
+    warmup: float = 0.0,
+    each: int = 4,
+    limit: float = LIMIT,
+) -> SoftRates:
+    r"""Mean rates of soft spikes, with derivatives along the path: for short, stable stretches.
+
+    Parameters
+    ----------
+    network : Network
+        The network; its `dtype` should be "float64". Weights that are devices are not taken.
+    duration : float
+        Time [s], rounded up to whole exchange intervals.
+    width : float
+        Width of a soft spike [unit of the groups' signals].
+    warmup : float
+        Time at the beginning whose spikes are not counted [s].
+    each : int
+        Spikes of a Poisson source in an exchange interval that there is room for; rates are NaN where it
+        is too small.
+    limit : float
+        Growth of perturbations of neurons' states above which a derivative is refused.
+
+    Returns
+    -------
+    SoftRates
+        ``f(values, weights, seed)``: `values` holds parameters by group and name, one for all or one per neuron [SI];
+        `weights` those of projections by name, one for all or one per edge. What is not given is the
+        network's own. It returns rates by group of neurons [1/s], for `jax.jit`, `jax.jvp` and `jax.grad`.
+        ``f.growth(values, weights, seed)`` says how much small differences grow.
+
+    Notes
+    -----
+    In step k a neuron of signal x sends :math:`\max(0, S_{k+1} - S_k)`, :math:`S = 1/(1 + e^{-(x - \theta)/w})`: in
+    all 1 for a rise that begins and ends well away from the level, as `memjax.observables.soft_count` counts, whose
+    limit for :math:`w \to 0` are spikes without hysteresis. The noise is that of the network itself, the same at all
+    parameters. Reverse mode keeps one state per exchange interval.
+
+    With derivatives perturbations are carried along: at each exchange one more of length 1 in a random direction
+    of the scaled states of each neuron, and through spikes to others. Where in some step those of some neuron
+    have grown above `limit`, a derivative is the product of so many amplifications that it says nothing of
+    rates: it is refused (`GradientError`; NaN under `jax.jit`), the rates themselves are not. One that is not
+    refused is that of the soft count along this path: of spikes that would come into being it sees those within the
+    width only, which for signals that jump is none.
+
+    See Also
+    --------
+    surrogate_rates, expected_rates : derivatives for long runs.
+    """
+    for name, x in (("width", width), ("limit", limit)):
+        if not x > 0:
+            raise NetworkError(f"{name} = {x:g}", where="soft_rates", allowed="> 0")
+    about: dict[str, Any] = dict(duration=duration, warmup=warmup, each=each, where="soft_rates")
+    program = RateProgram(network, SoftSpikes(width=width), **about)
+    return SoftRates(program, seed=network.seed, limit=limit)

@@ -1,0 +1,367 @@
+"""The program that all rates share: a network in exchange intervals, for traced parameters and seeds."""
+
+import math
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array, Float
+
+from ...errors import NetworkError
+from ..groups import Group, Neurons, Poisson
+from ..network import Network
+from ..neuron_program import NeuronProgram, member_keys
+from ..plan import Layout, State, layout, place
+from ..poisson import poisson_begin, poisson_chunk, poisson_rates
+from ..projection import Projection
+
+Rates = dict[str, Float[Array, " members"]]
+Values = Mapping[str, Mapping[str, Any]]
+Weights = Mapping[str, Any]
+
+_RESIDUALS = 2**31
+"""Size of the states that reverse mode keeps [bytes]; of larger runs it keeps fewer and computes twice more."""
+
+
+class AbstractEmission(eqx.Module):
+    """How one neuron turns its states into spikes, hard or soft."""
+
+    @abstractmethod
+    def begin(self, program: NeuronProgram, own: State, parts: State, inputs: list) -> State:
+        """What it remembers of one neuron, before the first step."""
+
+    @abstractmethod
+    def step(
+        self, program: NeuronProgram, own: State, memory: State, **now: Any
+    ) -> tuple[Array, State, State]:
+        """What the neuron sends in a step, its states after it, and what is remembered of it.
+
+        Parameters
+        ----------
+        program, own : NeuronProgram, dict
+            Equations and parameters of the neuron.
+        memory : dict
+            What is remembered of it, with the spikes so far as `count`.
+        **now
+            States `before` and `after` the step, `inputs` during it, and its `number`.
+        """
+
+
+def check_numbers(network: Network, where: str) -> None:
+    """Refuse weights that are devices.
+
+    Raises
+    ------
+    NetworkError
+        Names the projection.
+    """
+    for p in network.projections:
+        if not isinstance(p.weight, int | float | np.ndarray):
+            kind = type(p.weight).__name__
+            raise NetworkError(
+                f"weights that are a {kind}",
+                where=f"{p.where}, {where}",
+                allowed="numbers",
+            )
+
+
+class RateProgram:
+    """Mean rates of a network as a function of parameters, weights and the seed.
+
+    Parameters
+    ----------
+    network : Network
+        The network.
+    emission : AbstractEmission
+        How neurons spike.
+    duration : float
+        Time [s], rounded up to whole exchange intervals.
+    warmup : float
+        Time at the beginning whose spikes are not counted [s], rounded up likewise.
+    each : int
+        Spikes of a Poisson source in an exchange interval that there is room for; rates are NaN where it is too small.
+    where : str
+        How errors call the caller.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        emission: AbstractEmission,
+        *,
+        duration: float,
+        warmup: float,
+        each: int,
+        where: str,
+    ):
+        check_numbers(network, where)
+        self.network, self.emission, self.each, self.where = network, emission, each, where
+        self.clock, self.dtype = network.clock, np.dtype(network.dtype)
+        self.chunks = network.exchanges(duration)
+        self.skipped = network.exchanges(warmup) if warmup else 0
+        if not 0 <= self.skipped < self.chunks:
+            raise NetworkError(
+                f"warmup = {warmup:g} s of {duration:g} s",
+                where=where,
+                allowed="0 <= warmup < duration",
+            )
+        self.groups: dict[str, Group] = {g.name: g for g in network.groups}
+        about: dict[str, Any] = dict(dt=self.clock.dt, steps=self.clock.steps, dtype=self.dtype)
+        self.layouts: dict[str, Layout] = {
+            g.name: layout(g, network.projections, 1)
+            for g in network.groups
+            if isinstance(g, Neurons)
+        }
+        self.programs = {n: NeuronProgram(x, **about) for n, x in self.layouts.items()}
+        self.delays = {p.name: self._delays(p) for p in network.projections}
+        self.memory = {n: self._memory(n) for n in self.groups}
+
+    @property
+    def counted(self) -> float:
+        """Time whose spikes are counted [s]."""
+        return (self.chunks - self.skipped) * self.clock.exchange
+
+    def _memory(self, name: str) -> int:
+        """Exchange intervals for which what a group sends is remembered."""
+        ends = [
+            int(d.max(initial=1))
+            for p in self.network.projections
+            if p.pre == name
+            for d, _ in self.delays[p.name]
+        ]
+        return max(ends, default=0)
+
+    def _delays(self, p: Projection) -> list[tuple[np.ndarray, float]]:
+        """Delay of each edge in exchange intervals, and the sign of what arrives: -1 for ends of pulses."""
+        if p.edges.delay is None:
+            one = self.clock.exchanges(p.delay, where=f"delay of {p.where}")
+            first = np.full(len(p.edges), one)
+        else:
+            own = np.rint(np.asarray(p.edges.delay) / self.clock.exchange)
+            first = np.maximum(own, 1).astype(int)
+        if p.receptor.width is None:
+            return [(first, 1.0)]
+        later = self.clock.exchanges(p.receptor.width, where=f"width of {p.where}")
+        return [(first, 1.0), (first + later, -1.0)]
+
+    def keys(self, seed) -> dict[str, tuple]:
+        """Words of the noise of the members of each group."""
+        return {n: member_keys(seed, k, g.n) for k, (n, g) in enumerate(self.groups.items())}
+
+    def neuron(self, name: str, values: Mapping[str, Any], key: tuple) -> State:
+        """Parameters, biases and noise of the neurons of a group."""
+        g: Any = self.groups[name]
+        each = lambda x: jnp.broadcast_to(jnp.asarray(x, self.dtype), (g.n,))  # noqa: E731
+        return {
+            "values": {n: each(x) for n, x in {**g.values, **values}.items()},
+            "bias": {n: each(x) for n, x in g.biases.items()},
+            "key": key,
+        }
+
+    def weights(self, weights: Weights) -> dict[str, Array]:
+        """One weight per edge, by projection."""
+        number = lambda p: jnp.asarray(weights.get(p.name, p.weight), self.dtype)  # noqa: E731
+        return {
+            p.name: jnp.broadcast_to(number(p), (len(p.edges),)) for p in self.network.projections
+        }
+
+    def check(self, values: Values, weights: Weights) -> None:
+        """Refuse names and shapes that the network does not have.
+
+        Raises
+        ------
+        NetworkError
+            Names what does not fit.
+        """
+        sizes = {p.name: len(p.edges) for p in self.network.projections}
+        for name, x in weights.items():
+            if name not in sizes:
+                raise NetworkError(
+                    f"no projection {name!r}",
+                    where=f"weights of {self.where}",
+                    allowed=", ".join(sizes),
+                )
+            self._check_shape(x, sizes[name], f"weights[{name!r}]")
+        for name, some in values.items():
+            if name not in self.programs:
+                raise NetworkError(
+                    f"no neurons {name!r}",
+                    where=f"values of {self.where}",
+                    allowed=", ".join(self.programs),
+                )
+            if not isinstance(some, Mapping):
+                raise NetworkError(
+                    f"a {type(some).__name__} as values of {name!r}",
+                    where=self.where,
+                    allowed="numbers by the name of a parameter",
+                )
+            for parameter, x in some.items():
+                self._check_shape(x, self.groups[name].n, f"values[{name!r}][{parameter!r}]")
+
+    def _check_shape(self, x: Any, n: int, name: str) -> None:
+        """Refuse what is neither one number nor `n` of them."""
+        if jnp.shape(x) not in {(), (n,)}:
+            raise NetworkError(
+                f"{name} of shape {jnp.shape(x)}", where=self.where, allowed=f"one number, or {n}"
+            )
+
+    def begin(self, own: State) -> State:
+        """All that changes: states of neurons, sources, and what was sent."""
+        neurons = {n: self._neurons_at_rest(n, own["neurons"][n]) for n in self.programs}
+        sources = {
+            n: poisson_begin(self._source(g, own["keys"][n]))
+            for n, g in self.groups.items()
+            if isinstance(g, Poisson)
+        }
+        sent = {n: self._silence(n) for n in self.groups if self.memory[n]}
+        return {"neurons": neurons, "sources": sources, "sent": sent, "full": jnp.zeros((), bool)}
+
+    def _silence(self, name: str) -> Array:
+        """Nothing sent: step numbers of Poisson sources, else numbers of spikes by step."""
+        n, k = self.groups[name].n, self.memory[name]
+        if isinstance(self.groups[name], Poisson):
+            return jnp.full((k, n, self.each), -1, jnp.int32)
+        return jnp.zeros((k, self.clock.steps, n), self.dtype)
+
+    def _neurons_at_rest(self, name: str, own: State) -> State:
+        """States of neurons at the beginning."""
+        program, g = self.programs[name], self.layouts[name].group
+        state = program.rest(own["values"]) | dict(g.start)
+        whole = lambda x: jnp.broadcast_to(jnp.asarray(x, self.dtype), (g.n,))  # noqa: E731
+        parts = {s.name: whole(state[s.name]) / s.scale for s in program.scaled.system.specs}
+        inputs = [jnp.zeros(g.n, self.dtype) for _ in program.layout.receptors]
+        remember = lambda *x: self.emission.begin(program, *x)  # noqa: E731
+        return {
+            "parts": parts,
+            "input": inputs,
+            "memory": jax.vmap(remember)(own, parts, inputs),
+            "early": jnp.zeros(g.n, self.dtype),
+        }
+
+    def own(self, values: Values, weights: Weights, seed) -> State:
+        """All that does not change during a run."""
+        keys = self.keys(seed)
+        neurons = {n: self.neuron(n, values.get(n, {}), keys[n]) for n in self.programs}
+        return {"neurons": neurons, "weights": self.weights(weights), "keys": keys}
+
+    def run(self, values: Values, weights: Weights, seed) -> tuple[State, State]:
+        """States at the end, and what did not change."""
+        own = self.own(values, weights, seed)
+        begin = self.begin(own)
+        end = self.scan(lambda state, k: self.chunk(own, state, k), begin)
+        return end, own
+
+    def scan(self, chunk, state: Any) -> Any:
+        """State after all chunks; of reverse mode's states only as many are kept as there is room for."""
+        size = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(state))
+        inner = max(1, min(math.isqrt(self.chunks), math.ceil(size * self.chunks / _RESIDUALS)))
+        some = jax.checkpoint(lambda state, k: (chunk(state, k), None))
+        if inner == 1:
+            return lax.scan(some, state, jnp.arange(self.chunks))[0]
+        outer, rest = divmod(self.chunks, inner)
+        numbers = jnp.arange(outer * inner).reshape(outer, inner)
+        several = jax.checkpoint(lambda state, ks: (lax.scan(some, state, ks)[0], None))
+        state, _ = lax.scan(several, state, numbers)
+        return lax.scan(some, state, jnp.arange(outer * inner, self.chunks))[0] if rest else state
+
+    def chunk(self, own: State, state: State, k) -> State:
+        """State after one exchange interval."""
+        return self.traced_chunk(own, state, k)[0]
+
+    def traced_chunk(self, own: State, state: State, k) -> tuple[State, State]:
+        """State after one exchange interval, and scaled states of neurons after each of its steps."""
+        first = k * self.clock.steps
+        arrivals = self._arrivals(state["sent"], own["weights"])
+        neurons, sources, sent, traces = {}, {}, dict(state["sent"]), {}
+        full = state["full"]
+        for name, g in self.groups.items():
+            if name in self.programs:
+                about = (own["neurons"][name], state["neurons"][name], arrivals[name], first)
+                now, neurons[name], traces[name] = self._advance(name, *about)
+                count, early = neurons[name]["memory"]["count"], neurons[name]["early"]
+                neurons[name]["early"] = jnp.where(k < self.skipped, count, early)
+            elif isinstance(g, Poisson):
+                now, sources[name], over = self._fire(g, own, state["sources"][name], first)
+                full = full | over
+            else:
+                now = self._listed(g, first)
+            if self.memory[name]:
+                sent[name] = jnp.concatenate([now[None], sent[name][:-1]])
+        after = {"neurons": neurons, "sources": sources, "sent": sent, "full": full}
+        return after, traces
+
+    def rates(self, state: State) -> Rates:
+        """Rates of neurons [1/s]; NaN where there was not room for all spikes of a source."""
+        lost = jnp.where(state["full"], jnp.asarray(jnp.nan, self.dtype), 0)
+        return {
+            n: (s["memory"]["count"] - s["early"]) / self.counted + lost
+            for n, s in state["neurons"].items()
+        }
+
+    def _arrivals(self, sent: State, weights: State) -> dict[str, list]:
+        """What arrives in each step of a chunk, by group and receptor."""
+        steps = self.clock.steps
+        total = {
+            n: [jnp.zeros((steps, of.group.n), self.dtype) for _ in of.receptors]
+            for n, of in self.layouts.items()
+        }
+        for p in self.network.projections:
+            k, of = place(p.receptor, self.layouts[p.post]), total[p.post]
+            pre, post = np.asarray(p.edges.pre), np.asarray(p.edges.post)
+            for delay, sign in self.delays[p.name]:
+                w = sign * weights[p.name][:, None]
+                if isinstance(self.groups[p.pre], Poisson):
+                    slots = sent[p.pre][delay - 1, pre]  # edges by spikes
+                    at = jnp.where(slots >= 0, slots, steps)
+                    of[k] = of[k].at[at, post[:, None]].add(w, mode="drop")
+                else:
+                    came = w * sent[p.pre][delay - 1, :, pre]  # edges by steps
+                    of[k] = of[k] + jax.ops.segment_sum(came, post, self.layouts[p.post].group.n).T
+        return total
+
+    def _advance(self, name: str, own: State, state: State, arrivals: list, first) -> tuple:
+        """What neurons send in each step of a chunk, their states after it, and after each step."""
+        program = self.programs[name]
+
+        def lane(own, carry, step, arriving):
+            parts, inputs, memory = carry
+            after = program.step(own, parts, inputs, step)
+            now: State = {"before": parts, "after": after, "inputs": inputs, "number": step}
+            sent, parts, memory = self.emission.step(program, own, memory, **now)
+            inputs = [s * d + a for s, d, a in zip(inputs, program.decay, arriving, strict=True)]
+            return (parts, inputs, memory), sent
+
+        def one(carry, now):
+            carry, sent = jax.vmap(lane, (0, 0, None, 0))(own, carry, *now)
+            return carry, (sent if self.memory[name] else None, carry[0])
+
+        steps = first + jnp.arange(self.clock.steps)
+        begin = (state["parts"], state["input"], state["memory"])
+        (parts, inputs, memory), (sent, trace) = lax.scan(one, begin, (steps, arrivals))
+        after = {"parts": parts, "input": inputs, "memory": memory, "early": state["early"]}
+        return sent, after, trace  # XLA leaves out what nobody uses
+
+    def _source(self, group: Poisson, key: tuple) -> State:
+        """What Poisson sources do, as numbers."""
+        rates = poisson_rates(group, dt=self.clock.dt).astype(np.float32)
+        return {"key": key, "rates": jnp.asarray(rates), "most": jnp.asarray(rates.max(axis=0))}
+
+    def _fire(self, group: Poisson, own: State, state: State, first) -> tuple:
+        """Steps of the spikes of Poisson sources, -1 for none; their state; whether there was not enough room."""
+        interval = round(group.interval / self.clock.dt) if group.interval else 0
+        source = self._source(group, own["keys"][group.name])
+        about = (first.astype(jnp.int32), self.clock.steps, self.each, interval)
+        state, wanted, slots = poisson_chunk(source, state, *about)
+        return slots, state, jnp.any(wanted > self.each)
+
+    def _listed(self, group: Any, first) -> Array:
+        """Spikes of a list in each step of a chunk."""
+        sent = jnp.zeros((self.clock.steps, group.n), self.dtype)
+        step = jnp.asarray(group.steps(self.clock.dt)) - first
+        source = jnp.asarray(np.asarray(group.source))
+        return sent.at[step, source].add(1.0, mode="drop", wrap_negative_indices=False)

@@ -120,7 +120,7 @@ def voltage_problem(
     """What `fit_voltages` minimises, and the coordinates of the circuit's own values; arguments as there."""
     require_x64()
     circuit, names, center = start_of(circuit, free)
-    rows, data, error = map(jnp.asarray, _rows(t, v, sigma, end=stimulus.duration))
+    rows, data, error = map(jnp.asarray, _rows(t, v, sigma, end=float(stimulus.duration)))
     circuit, drive = quiet(circuit), _driven(circuit, stimulus, node)
     env = env or mj.Environment()
     return Traces(circuit, names, node, drive, rows, data, error, env, policy), center

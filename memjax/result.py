@@ -89,7 +89,7 @@ class FinalState(eqx.Module):
         return len(self.state)
 
 
-Mapping.register(FinalState)
+Mapping.register(FinalState)  # pyright: ignore[reportAttributeAccessIssue]  # abc has it
 
 
 class Trace(eqx.Module):

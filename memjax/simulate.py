@@ -40,7 +40,7 @@ from .simulate_checks import (
 from .solve import Solution, before, seen
 from .solve.batch import Grid, grid_events, over, solve_grid, with_values
 from .solve.crossings import named_integrals, public_crossings, sweep_watches
-from .solve.start import checked_start
+from .solve.start import Start, checked_start
 from .stimulus import AbstractStimulus, Drives, Sampled, staircase
 from .system import AbstractSystem, Environment, NoNoise
 from .watch import Event, Integral, TimeAbove
@@ -329,7 +329,8 @@ class _Batch:
 
     def __init__(self, scaled, stimuli, rows, members, seed, values, policy, watch):
         self.scaled, self.policy, self.seed = scaled, policy, seed
-        self.watch, self.start, self.last_drive = watch, None, stimuli[-1]
+        self.watch, self.last_drive = watch, stimuli[-1]
+        self.start: Start | None = None
         self.numbers = np.arange(members) if isinstance(members, int) else np.asarray(members)
         self.members = members = len(self.numbers)
         if values:  # unknown names and values out of bounds are refused

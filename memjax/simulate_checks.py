@@ -99,7 +99,7 @@ def check_stimulus(stimulus: Any, *, where: str = "simulate") -> None:
         )
 
 
-def _check_kind(x: Any, kind: type, error: type[MemjaxError], **say: str) -> None:
+def _check_kind(x: Any, kind: type, error: type[MemjaxError], **say: Any) -> None:
     """Raise where an optional argument is of another class."""
     if x is not None and not isinstance(x, kind):
         name = say.pop("name")

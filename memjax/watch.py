@@ -63,7 +63,7 @@ class Event(eqx.Module):
             )
         if isinstance(self.size, bool) or not isinstance(self.size, int) or self.size < 1:
             raise BoundsError(f"size = {self.size!r}", where=where, allowed="a whole number >= 1")
-        numbers = (
+        numbers: Any = (
             self.level,
             self.start,
             self.stop,

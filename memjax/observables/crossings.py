@@ -249,7 +249,7 @@ def relaxation_time(
 
 def _of_pulses(data: Any, name: str, pulse: int, on: float) -> Float[np.ndarray, " sweeps"]:
     """One number of pulse `pulse` of every sweep of rows."""
-    responses = pulse_responses(data, on_threshold=on)
+    responses = pulse_responses(data, threshold=on)
     return np.array([getattr(r, name) for r in responses if r.pulse == pulse])
 
 

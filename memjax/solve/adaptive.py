@@ -84,9 +84,10 @@ def solve_stiff(
     solver: Any = Rodas3(project=lambda sc, y: sc.project(y))
     args: Any = scaled
     norm = optx.rms_norm
+    begin: Any = y0
     if watch is not None:
         term, solver, norm = WatchedTerm(term), WatchedSolver(solver, (rtol, atol)), watched_norm
-        args, y0 = WatchedArgs(scaled, scaled, stimulus, watch), begin_watched(watch, y0)
+        args, begin = WatchedArgs(scaled, scaled, stimulus, watch), begin_watched(watch, y0)
     control = dfx.PIDController(rtol=rtol, atol=atol, pcoeff=0.3, icoeff=0.3, norm=norm)
     corners = jnp.asarray(stimulus.breakpoints(), rows.dtype)
     if corners.shape[0]:
@@ -100,7 +101,7 @@ def solve_stiff(
         jnp.zeros((), rows.dtype),
         end,
         end * _FIRST,
-        y0,
+        begin,
         args=args,
         stepsize_controller=control,
         saveat=dfx.SaveAt(subs=subs),
@@ -220,9 +221,10 @@ def solve_adaptive(
     terms: Any = dfx.MultiTerm(dfx.ODETerm(_drift), dfx.ControlTerm(_diffusion, path))
     solver: Any = replace(policy.kernel(scaled.system.noise_structure), **hooks)
     args: Any = problem
+    begin: Any = y0
     if watch is not None:
         terms, solver = WatchedTerm(terms), WatchedSolver(solver)
-        args, y0 = WatchedArgs(problem, scaled, stimulus, watch), begin_watched(watch, y0)
+        args, begin = WatchedArgs(problem, scaled, stimulus, watch), begin_watched(watch, y0)
     control: Any = DyadicController(rtol, atol, bounds, part=system_state)  # pyright: ignore[reportCallIssue]
     sol = dfx.diffeqsolve(
         terms,
@@ -230,7 +232,7 @@ def solve_adaptive(
         jnp.zeros((), rows.dtype),
         eqxi.prevbefore(end),
         end * _FIRST,
-        y0,
+        begin,
         args=args,
         stepsize_controller=control,
         saveat=dfx.SaveAt(subs=subs),

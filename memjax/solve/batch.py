@@ -93,7 +93,7 @@ class Sweep(eqx.Module):
     """What is done in one sweep: its drive, times of output [s], and what is watched."""
 
     stimulus: AbstractStimulus
-    rows: Float[Array, " rows"]
+    rows: Any
     watch: Watch | None
 
 

@@ -103,7 +103,8 @@ def named_integrals(
     every, found, k = by_name(integrals), {}, 0
     for name, x in every.items():
         if isinstance(x, TimeAbove):
-            found[name] = _time_above(*(crossings[n] for n in above_names(name)), x.size, t, sweep)
+            rise, fall = (crossings[n] for n in above_names(name))
+            found[name] = _time_above(rise, fall, x.size, t, sweep)
         elif values is not None:
             found[name] = values[..., k]
             k += 1

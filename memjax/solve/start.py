@@ -45,7 +45,7 @@ class Start(eqx.Module):
 def _vector(scaled: Scaled, given: Mapping[str, Any], drive) -> Float[Array, " n"]:
     """Scaled state out of states that are given and of those at rest."""
     system: Any = scaled.system
-    rest = system.initial(scaled.env)
+    rest, given = system.initial(scaled.env), dict(given)
     if not isinstance(system, Circuit):
         return scaled.pack(system.project(rest | given))
     return scaled.pack(system.project(system.solved(system.shown(rest, drive) | given, drive)))

@@ -75,9 +75,9 @@ class Problem:
         **options: Any,
     ) -> Float[Array, "members quantities"]:
         """`QUANTITIES` of each member, in SI."""
-        about = dict(policy=policy, **options)
+        about: dict[str, Any] = dict(policy=policy, **options)
         bench = mj.Bench(compliance=self.compliance)
-        end = self.sweep.duration if save is None else save
+        end = float(self.sweep.duration) if save is None else save
         sweep = mj.simulate(
             device,
             self.sweep,
@@ -91,7 +91,7 @@ class Problem:
             device,
             self.pulse,
             bench=bench,
-            save=self.pulse.duration,
+            save=float(self.pulse.duration),
             events=pulse_events(self.pulse, on_threshold=self.on),
             **about,
         )

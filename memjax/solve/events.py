@@ -80,7 +80,7 @@ def locate_events(
 
 def _locate_all(event: Event, scaled: Scaled, stimulus, memory: dict[str, Any], *, smooth: bool):
     """See `locate_events`, for one event."""
-    there = jnp.arange(event.size) < memory["count"]
+    there = jnp.arange(event.size, dtype=memory["count"].dtype) < memory["count"]
     steps: Piece = memory["steps"]
     # A place without an event holds a step of its own length, so that nothing in it is infinite.
     early = jnp.where(there, steps.early, 0.0)

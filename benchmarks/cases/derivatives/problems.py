@@ -1,4 +1,4 @@
-"""Five devices that switch, and what is differentiated: voltages, delay, charge, energy, by every parameter."""
+"""Four devices that switch, and what is differentiated: voltages, delay, charge, energy, by every parameter."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -140,7 +140,7 @@ def errors(
 
 
 def problems() -> dict[str, Problem]:
-    """The five, by name of the model."""
+    """The four, by name of the model."""
     load = lambda name: mj.params.replace(  # noqa: E731
         mj.device_class(name.split("/")[0])(), mj.presets.load(name)[1]
     )
@@ -161,7 +161,6 @@ def problems() -> dict[str, Problem]:
             1e-9,
             1e-6,
         ),
-        ("drift", load("drift/zhuo2022-selector"), (1.5, 1e3), (1.2, 1e-3), 1e-6, 1e-8, None),
     ]
     return {
         name: Problem(

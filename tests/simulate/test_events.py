@@ -1,0 +1,88 @@
+"""Events and integrals of a solve: closed forms, derivatives against them, states in and out."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import memjax as mj
+from memjax.errors import BoundsError, ModelError, StimulusError
+from memjax.observables import spike_intervals, spike_times, switching_events, switching_voltage
+from tests.systems.exact import OrnsteinUhlenbeck
+
+HELD = mj.Sampled(np.array([0.0, 1.0]), np.array([1.0, 1.0]))
+LEVEL, END = 0.4, 1.0
+
+
+def _rising(k, policy=None, **options):
+    """x relaxes from 0 to g v = 1 at the rate k: x = 1 - exp(-k t)."""
+    system = OrnsteinUhlenbeck(sigma=0.0, k=k, g=1.0, x0=0.0)
+    about = {
+        "events": {"up": mj.Event("x", LEVEL)},
+        "integrals": {"x": mj.Integral("x"), "above": mj.TimeAbove("x", LEVEL)},
+    }
+    return mj.simulate(system, HELD, policy=policy or mj.Stiff(), save=END, **about | options)
+
+
+def _numbers(k, policy=None):
+    trace = _rising(k, policy)
+    times = [trace.events["up"].t[0, 0, 0], trace.integrals["above"][0, -1]]
+    return jnp.stack([*times, trace.integrals["x"][0, -1]])
+
+
+def _exact(k):
+    time = -jnp.log(1 - LEVEL) / k
+    return jnp.stack([time, END - time, END - (1 - jnp.exp(-k * END)) / k])
+
+
+def test_times_and_integrals_and_their_derivatives_are_those_of_the_closed_form():
+    value, slope = jax.jit(lambda k: jax.jvp(_numbers, (k,), (1.0,)))(3.0)
+    exact, along = jax.jvp(_exact, (3.0,), (1.0,))
+    # The tolerance of a step is 1e-5, and some of its error is left in time: 1e-4.
+    np.testing.assert_allclose(value, exact, rtol=1e-4)
+    np.testing.assert_allclose(slope, along, rtol=1e-3)
+
+
+def test_fixed_steps_find_the_event_to_the_order_of_their_method():
+    away = [abs(_numbers(3.0, mj.Fixed(h))[0] - _exact(3.0)[0]) for h in (0.02, 0.01, 0.005)]
+    assert 0.7 < np.log2(float(away[0] / away[2])) / 2 < 1.3  # Euler: first order
+
+
+def test_what_is_not_there_is_refused_by_name():
+    with pytest.raises(ModelError, match="no signal 'y'"):
+        _rising(3.0, events={"up": mj.Event("y", LEVEL)})
+    with pytest.raises(BoundsError, match="rearm"):
+        mj.Event("x", 0.1, rearm=0.2)
+    with pytest.raises(StimulusError, match="integrals"):
+        _rising(3.0, integrals=("heat",))
+    with pytest.raises(StimulusError, match="without the event 'on/0'"):
+        switching_voltage(_rising(3.0))
+
+
+def test_a_second_simulation_goes_on_from_the_first():
+    half = mj.Sampled(np.array([0.0, 0.5]), np.array([1.0, 1.0]))
+    system = OrnsteinUhlenbeck(sigma=0.0, k=3.0, g=1.0, x0=0.0)
+    whole = mj.simulate(system, HELD, save=END, policy=mj.Stiff())
+    first = mj.simulate(system, half, save=0.5, policy=mj.Stiff())
+    second = mj.simulate(system, half, save=0.5, policy=mj.Stiff(), initial=first.final)
+    # Two solves beside one: the error of a step, 1e-5, twice.
+    np.testing.assert_allclose(second.final["x"], whole.final["x"], rtol=1e-4)
+    with pytest.raises(ModelError, match="no states z"):
+        mj.simulate(system, half, save=0.5, initial={"z": 1.0})
+
+
+def test_a_switching_voltage_is_the_row_that_dense_rows_show():
+    device, sweep = mj.DiffusiveMemristor(), mj.triangle_sweep(0.5, 0.5)
+    events, bench = switching_events(sweep), mj.Bench(compliance=1e-6)
+    trace = mj.simulate(device, sweep, bench=bench, events=events, save=1e-3)
+    sampled = switching_voltage(trace.member(0))
+    assert 0 <= sampled[0] - float(switching_voltage(trace)[0, 0]) <= 0.5e-3  # one row
+
+
+def test_intervals_are_those_between_spikes():
+    wave = mj.Sine(1.0, 10.0, cycles=5.0)
+    system = OrnsteinUhlenbeck(sigma=0.0, k=300.0, g=1.0, x0=0.0)
+    events = {"spike": mj.Event("x", 0.0, rearm=-0.1, size=8)}
+    trace = mj.simulate(system, wave, events=events, save=0.5, policy=mj.Stiff())
+    gaps = np.asarray(spike_intervals(spike_times(trace))[0])
+    np.testing.assert_allclose(gaps[np.isfinite(gaps)], 0.1, rtol=1e-3)

@@ -100,14 +100,17 @@ def named_integrals(
     t, sweep : Float[Array, "rows"], Int[np.ndarray, "rows"]
         Times within the sweep [s], and the number of the sweep of each row.
     """
-    every, found, k = by_name(integrals), {}, 0
+    every, found = by_name(integrals), {}
+    # The solve carries them in the order of a pytree, in which JAX sorts the keys of a dictionary.
+    place = {
+        n: k for k, n in enumerate(sorted(n for n, x in every.items() if isinstance(x, Integral)))
+    }
     for name, x in every.items():
         if isinstance(x, TimeAbove):
             rise, fall = (crossings[n] for n in above_names(name))
             found[name] = _time_above(rise, fall, x.size, t, sweep)
         elif values is not None:
-            found[name] = values[..., k]
-            k += 1
+            found[name] = values[..., place[name]]
     return found
 
 

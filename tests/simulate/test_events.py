@@ -12,14 +12,19 @@ from tests.systems.exact import OrnsteinUhlenbeck
 
 HELD = mj.Sampled(np.array([0.0, 1.0]), np.array([1.0, 1.0]))
 LEVEL, END = 0.4, 1.0
+QUIET = OrnsteinUhlenbeck(sigma=0.0, g=1.0, x0=0.0)
 
 
 def _rising(k, policy=None, **options):
     """x relaxes from 0 to g v = 1 at the rate k: x = 1 - exp(-k t)."""
-    system = OrnsteinUhlenbeck(sigma=0.0, k=k, g=1.0, x0=0.0)
+    system = mj.params.replace(QUIET, {"k": k})
     about = {
         "events": {"up": mj.Event("x", LEVEL)},
-        "integrals": {"x": mj.Integral("x"), "above": mj.TimeAbove("x", LEVEL)},
+        "integrals": {
+            "x": mj.Integral("x"),
+            "drive": mj.Integral("v"),
+            "above": mj.TimeAbove("x", LEVEL),
+        },
     }
     return mj.simulate(system, HELD, policy=policy or mj.Stiff(), save=END, **about | options)
 
@@ -41,6 +46,12 @@ def test_times_and_integrals_and_their_derivatives_are_those_of_the_closed_form(
     # The tolerance of a step is 1e-5, and some of its error is left in time: 1e-4.
     np.testing.assert_allclose(value, exact, rtol=1e-4)
     np.testing.assert_allclose(slope, along, rtol=1e-3)
+
+
+def test_integrals_have_their_own_values_whatever_their_order():
+    trace = _rising(3.0)
+    # The drive is 1 V for END seconds.
+    np.testing.assert_allclose(trace.integrals["drive"][0, -1], END, rtol=1e-9)
 
 
 def test_fixed_steps_find_the_event_to_the_order_of_their_method():

@@ -167,7 +167,7 @@ def compare(record: Recorder, kind: Kind, size: Size) -> None:
         error=None,
         reference="none: growth",
         extra=extra,
-        **about | {"dtype": "float64"},
+        **{**about, "dtype": "float64"},
     )
 
 

@@ -51,7 +51,7 @@ SIZES = {
         n=4, samples=4, duration=0.03, warmup=0.005, steps=2, seeds=1, starts=0, tolerance=None
     ),
     "full": Size(
-        n=40, samples=24, duration=0.5, warmup=0.1, steps=16, seeds=5, starts=10, tolerance=2.0
+        n=40, samples=24, duration=0.5, warmup=0.1, steps=20, seeds=5, starts=10, tolerance=2.0
     ),
 }
 

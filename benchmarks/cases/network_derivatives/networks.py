@@ -69,7 +69,7 @@ KINDS = (
         name="1m1t1r",
         step=2e-6,
         weight=0.5,
-        start=0.445,
+        start=0.415,
         width=2.0,
         parameters={"memristor.mu": 150.0, "memristor.gamma1": 600.0, "r_c.r": 250e6},
     ),

@@ -223,11 +223,9 @@ def simulate(
     values : mapping of str to Float[Array, "members sweeps"], optional
         Parameters that differ between members and sweeps [SI].
     events : mapping of str to Event, or a sequence of such mappings, optional
-        Crossings of levels to be found on the solver's own steps, in every sweep, or for each sweep its own of equal
-        names. They are in `Trace.events`.
+        Crossings of levels, found on the solver's own steps: `Trace.events`. A sequence has one mapping per sweep.
     integrals : mapping of str to Integral or TimeAbove, or sequence of str
-        What is integrated over time by the solve; ``("charge", "energy")`` for those of the source. They are in
-        `Trace.integrals`.
+        What the solve integrates, ``("charge", "energy")`` of the source for example: `Trace.integrals`.
     initial : mapping of str to float or Float[Array, "members ..."], optional
         States [SI] from which the solve starts, those that are not given at rest; or `Trace.final` of an earlier
         simulation. The noise of a second simulation is that of the first unless it has another seed.
@@ -248,11 +246,17 @@ def simulate(
 
     Notes
     -----
-    Rows are samples, and what is read off samples has no useful derivative where the device switches: a sum over rows
-    is a staircase in the switching time, and a crossing that is interpolated between two rows moves with the secant
-    between them. Ask for `events` and `integrals`, which know nothing of rows. Derivatives along a path also say
-    nothing of events that come or go.
+    Rows are samples: a sum over them is a staircase in the switching time, and a crossing between two moves with their
+    secant. Ask for `events` and `integrals` to differentiate. No path knows of events that come or go.
     """
+    return _simulated(**locals())
+
+
+def _simulated(
+    device, stimulus, *, bench, policy, env, members, seed, save, labels, deterministic, carry_state,
+    values, events, integrals, initial, progress, on_failure,
+) -> Trace:  # fmt: skip
+    """See `simulate`."""
     check_arguments(device, stimulus, bench=bench, env=env, members=members, seed=seed)
     drives, rows = _sweeps(stimulus, as_rows(save), labels)
     model = _without_source(device, bench, drives[0].quantity)
@@ -270,8 +274,8 @@ def simulate(
     if initial is not None:
         batch.start = checked_start(scaled, initial, batch.members)
     solved = mark_derivatives(policy, batch.solve(carry, progress))
-    notes = _notes(device, policy, seed, noisy)
-    trace = _trace(batch, solved, rows, labels, notes, integrals=integrals)
+    about = (labels, _notes(device, policy, seed, noisy), integrals)
+    trace = _trace(batch, solved, rows, *about)
     trace = flag_out_of_bounds(trace, model, values=values, bench=bench, env=env, stimuli=drives)
     return report_failures(trace, on_failure)
 
@@ -282,7 +286,6 @@ def _trace(
     rows: Sequence[np.ndarray],
     labels,
     notes: dict,
-    *,
     integrals: Mapping[str, Integral | TimeAbove] | Sequence[str],
 ) -> Trace:
     """What the lanes of a batch gave, as a trace."""

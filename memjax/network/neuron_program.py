@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jaxtyping import Array, UInt32
+from jaxtyping import Array, Int, UInt32
 
 from ..circuit import replaced
 from ..errors import NetworkError
@@ -29,9 +29,12 @@ def _member_keys(seed, number, members):
     return jax.vmap(key)(members)
 
 
-def member_keys(seed: int, number: int, n: int) -> tuple[UInt32[Array, "n"], UInt32[Array, "n"]]:
+def member_keys(
+    seed: int | Int[Array, ""], number: int, n: int
+) -> tuple[UInt32[Array, "n"], UInt32[Array, "n"]]:
     """Words of the noise of the members of a group of a number, or of the devices of a projection."""
-    return _member_keys(jnp.asarray(np.int64(seed)), np.uint32(number), jnp.arange(n))
+    whole = seed if isinstance(seed, jax.Array) else np.int64(seed)  # a traced seed stays one
+    return _member_keys(jnp.asarray(whole, jnp.result_type(int)), np.uint32(number), jnp.arange(n))
 
 
 class NeuronProgram:

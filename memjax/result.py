@@ -68,12 +68,12 @@ class FinalState(eqx.Module):
     ----------
     state : dict of str to Float[Array, "members ..."]
         States at the last row [SI], as the trace shows them.
-    drive : Float[Array, "..."]
-        Value of the source just before, at which the states of a circuit's nodes are meant [V or A].
+    drive : Float[Array, "..."] or None
+        Value of the source just before, at which the states of a circuit's nodes are meant [V or A]; None of a device.
     """
 
     state: dict[str, Float[Array, "members ..."]]
-    drive: Float[Array, "..."]
+    drive: Float[Array, "..."] | None
 
     def keys(self):
         """Names of the states."""

@@ -37,7 +37,7 @@ from .simulate_checks import (
     mark_inputs,
     report_failures,
 )
-from .solve import Solution, before, seen
+from .solve import Solution, before, seen, terminal_values
 from .solve.batch import Grid, grid_events, over, solve_grid, with_values
 from .solve.crossings import named_integrals, public_crossings, sweep_watches
 from .solve.start import Start, checked_start
@@ -108,9 +108,7 @@ def _outputs(scaled: Scaled, grid: Grid, y):
         def point(t, z):
             state = system.unpack(z)
             out, state = seen(system.system, t, state, sweep.stimulus, system.env)
-            terminals = {"v": out["v"], "i": out["i"]}
-            terminals |= {f"{k}_device": out.get(f"{k}_device", out[k]) for k in ("v", "i")}
-            return terminals, state
+            return terminal_values(out), state
 
         return jax.vmap(point)(sweep.rows, y)
 
@@ -249,7 +247,10 @@ def simulate(
     Rows are samples: a sum over them is a staircase in the switching time, and a crossing between two moves with their
     secant. Ask for `events` and `integrals` to differentiate. No path knows of events that come or go.
     """
-    return _simulated(**locals())
+    return _simulated(
+        device, stimulus, bench=bench, policy=policy, env=env, members=members, seed=seed, save=save, labels=labels,
+        deterministic=deterministic, carry_state=carry_state, values=values, events=events, integrals=integrals,
+        initial=initial, progress=progress, on_failure=on_failure)  # fmt: skip
 
 
 def _simulated(
@@ -272,10 +273,9 @@ def _simulated(
     watch = sweep_watches(system, events or {}, integrals, len(stimuli))
     batch = _Batch(scaled, stimuli, rows, members, seed if noisy else None, inputs, policy, watch)
     if initial is not None:
-        batch.start = checked_start(scaled, initial, batch.members)
+        batch.start = mark_inputs(policy, checked_start(scaled, initial, batch.members))
     solved = mark_derivatives(policy, batch.solve(carry, progress))
-    about = (labels, _notes(device, policy, seed, noisy), integrals)
-    trace = _trace(batch, solved, rows, *about)
+    trace = _trace(batch, solved, rows, labels, _notes(device, policy, seed, noisy), integrals)
     trace = flag_out_of_bounds(trace, model, values=values, bench=bench, env=env, stimuli=drives)
     return report_failures(trace, on_failure)
 
@@ -292,13 +292,16 @@ def _trace(
     visible, state, watched, ends = solved
     t, crossings = jnp.asarray(np.concatenate(rows)), watched["events"]
     numbers = np.repeat(range(len(rows)), batch.lengths)
+    # The nodes of a circuit may stand on its sources; nothing else is meant at a drive.
+    tied = isinstance(batch.scaled.system, Circuit)
+    drive = before(batch.last_drive, t[-1]) if tied else None
     return Trace(
         t=t,
         sweep=numbers if labels is None else np.asarray(labels)[numbers],
         state=state,
         events=public_crossings(crossings, integrals),
         integrals=named_integrals(integrals, watched["integrals"], crossings, t, numbers),
-        final=FinalState({k: x[:, -1] for k, x in state.items()}, before(batch.last_drive, t[-1])),
+        final=FinalState({k: x[:, -1] for k, x in state.items()}, drive),
         **{k: getattr(ends, k) for k in ("result", "accepted", "rejected", "pattern")},
         units={s.name: s.unit for s in batch.scaled.system.specs},
         notes=notes,

@@ -185,24 +185,24 @@ def switching_voltage(
     Float[Array, "members sweeps"] or Float[np.ndarray, "sweeps"]
         Voltages [V], NaN where it never switches: of a trace exact and differentiable, of rows the first sampled one.
     """
-    if isinstance(data, Trace):
-        crossing = _crossing(data, f"on/{leg}", "switching_events")
-        return jnp.abs(_first(crossing, crossing.v))
-    return _of_legs(data, "v_th", leg, on_threshold=on_threshold)
+    return _leg_voltage(data, ("on", "v_th"), leg, on_threshold=on_threshold)
 
 
 def hold_voltage(
     data: Any, *, leg: int = 0, hold_threshold: float = HOLD_THRESHOLD
 ) -> Float[Array | np.ndarray, "..."]:
     r"""Hold voltage: \|v\| at which \|i\| falls below the hold-threshold, falling; as `switching_voltage`."""
+    return _leg_voltage(data, ("hold", "v_hold"), leg, hold_threshold=hold_threshold)
+
+
+def _leg_voltage(
+    data: Any, names: tuple[str, str], leg: int, **thresholds: float
+) -> Float[Array | np.ndarray, "..."]:
+    """A voltage of excursion `leg` of every sweep, by the names of its event and of what is read off rows."""
+    event, name = names
     if isinstance(data, Trace):
-        crossing = _crossing(data, f"hold/{leg}", "switching_events")
+        crossing = _crossing(data, f"{event}/{leg}", "switching_events")
         return jnp.abs(_first(crossing, crossing.v))
-    return _of_legs(data, "v_hold", leg, hold_threshold=hold_threshold)
-
-
-def _of_legs(data: Any, name: str, leg: int, **thresholds: float) -> Float[np.ndarray, " sweeps"]:
-    """One number of excursion `leg` of every sweep of rows."""
     by_sweep: dict[int, list] = {}
     for s in switching(data, **thresholds):
         by_sweep.setdefault(s.sweep, []).append(getattr(s, name))
@@ -229,26 +229,24 @@ def switching_delay(
     Float[Array, "members sweeps"] or Float[np.ndarray, "sweeps"]
         Delays [s]; NaN (of rows: infinite) where the device never switches.
     """
-    if isinstance(data, Trace):
-        answer = _crossing(data, f"answer/{pulse}", "pulse_events")
-        onset = _crossing(data, f"onset/{pulse}", "pulse_events")
-        return _first(answer, answer.t) - _first(onset, onset.t)
-    return _of_pulses(data, "delay", pulse, on_threshold)
+    return _pulse_time(data, ("onset", "answer", "delay"), pulse, on_threshold)
 
 
 def relaxation_time(
     data: Any, *, pulse: int = 0, on_threshold: float = ON_CURRENT
 ) -> Float[Array | np.ndarray, "..."]:
     r"""Time [s] from the end of a pulse until \|i\| falls below the threshold; as `switching_delay`."""
+    return _pulse_time(data, ("end", "relaxed", "relaxation"), pulse, on_threshold)
+
+
+def _pulse_time(
+    data: Any, names: tuple[str, str, str], pulse: int, on: float
+) -> Float[Array | np.ndarray, "..."]:
+    """Time between two events of pulse `pulse`, by their names and that of what is read off rows."""
+    *events, name = names
     if isinstance(data, Trace):
-        relaxed = _crossing(data, f"relaxed/{pulse}", "pulse_events")
-        end = _crossing(data, f"end/{pulse}", "pulse_events")
-        return _first(relaxed, relaxed.t) - _first(end, end.t)
-    return _of_pulses(data, "relaxation", pulse, on_threshold)
-
-
-def _of_pulses(data: Any, name: str, pulse: int, on: float) -> Float[np.ndarray, " sweeps"]:
-    """One number of pulse `pulse` of every sweep of rows."""
+        first, second = (_crossing(data, f"{e}/{pulse}", "pulse_events") for e in events)
+        return _first(second, second.t) - _first(first, first.t)
     responses = pulse_responses(data, threshold=on)
     return np.array([getattr(r, name) for r in responses if r.pulse == pulse])
 

@@ -4,5 +4,9 @@ from .adaptive import solve_adaptive as solve_adaptive, solve_stiff as solve_sti
 from .events import locate_events as locate_events
 from .fixed import solve_fixed as solve_fixed
 from .foreign import solve_by_diffrax as solve_by_diffrax
-from .signals import check_signals as check_signals, seen as seen
+from .signals import (
+    check_signals as check_signals,
+    seen as seen,
+    terminal_values as terminal_values,
+)
 from .solution import Solution as Solution, before as before

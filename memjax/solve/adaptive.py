@@ -110,17 +110,22 @@ def solve_stiff(
         throw=False,
     )
     ts, ys = saved(sol)
-    y, q = ys[0] if watch is not None else (ys[0], None)
+    y, q, last = _rows_and_end(ys)
     y = jax.vmap(scaled.project)(y)  # rows between steps are interpolated
     # Steps are refused until their limit where the drift is no number: look at it where the solve stands.
-    t, end = ts[1][0], jax.tree.map(lambda x: x[0], ys[1])
-    reached = system_state(end)
+    t, reached = ts[1][0], system_state(last)
     sound = jnp.all(jnp.isfinite(scaled.drift(t, reached, stimulus(t))))
     sound &= jnp.all(jnp.isfinite(y)) | (sol.result != dfx.RESULTS.successful)
     taken, refused = (sol.stats[f"num_{k}_steps"] for k in ("accepted", "rejected"))
     more = (ts[2], ys[2]) if steps else ()
     found = Solution(y, _code(sol, sound), taken, refused, jnp.zeros((), y.dtype), *more)
-    return found if watch is None else with_watched(found, q, end["memory"])
+    return found if watch is None else with_watched(found, q, last["memory"])
+
+
+def _rows_and_end(ys) -> tuple[Any, Any, Any]:
+    """States and integrals (None where nothing is watched) at the rows, and the state in which a solve ended."""
+    last = jax.tree.map(lambda x: x[0], ys[1])
+    return (*ys[0], last) if isinstance(last, dict) else (ys[0], None, last)
 
 
 def _save_states(t, y, args) -> Any:
@@ -246,9 +251,8 @@ def solve_adaptive(
 def _noisy_solution(sol: dfx.Solution, problem: _Problem, end) -> Solution:
     """States, fate and likelihood of the jumps of a noisy solve."""
     ts, ys = saved(sol)
-    t, last = ts[1][0], jax.tree.map(lambda x: x[0], ys[1])
-    reached = system_state(last)
-    y, q = ys[0] if isinstance(last, dict) else (ys[0], None)
+    y, q, last = _rows_and_end(ys)
+    t, reached = ts[1][0], system_state(last)
     sound = jnp.all(jnp.isfinite(_drift(t, reached, problem)))
     sound &= jnp.all(jnp.isfinite(y)) | (sol.result != dfx.RESULTS.successful)
     code, logs = _code(sol, sound), jnp.zeros((), reached.dtype)

@@ -164,10 +164,8 @@ def _watch(
     integrals, memory = watched
     piece = straight(at.early, at.late, *(scaled.join(parts) for parts in ends))
     memory = watch_step(watch, scaled, stimulus, memory, piece)
-    if watch.integrals:
-        samples = integrand(watch, scaled, stimulus, piece)
-        integrals = integrals + integral_over(samples, at.h)
-    return integrals, memory
+    samples = integrand(watch, scaled, stimulus, piece)
+    return integrals + integral_over(samples, at.h), memory
 
 
 def _by_vector(scaled: Scaled, stimulus, key, policy: Fixed) -> Callable:

@@ -1,7 +1,7 @@
 """Signals of a system by name: what is seen at its terminals, its states, the power of its elements."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -30,6 +30,12 @@ def seen(system: AbstractSystem, t, state, stimulus: Callable, env: Environment)
     just = jnp.nextafter(t, jnp.asarray(-jnp.inf, t.dtype))
     u, slope = _drive(stimulus, just)
     return system.outputs(t, state, u, env, slope), system.shown(state, u)
+
+
+def terminal_values(out: Mapping[str, Float[Array, ""]]) -> dict[str, Float[Array, ""]]:
+    """Voltage [V] and current [A] at the instrument and at the device, out of a system's outputs."""
+    device = {f"{k}_device": out.get(f"{k}_device", out[k]) for k in ("v", "i")}
+    return {"v": out["v"], "i": out["i"]} | device
 
 
 def _drive(stimulus: Callable, t) -> tuple[Array, Array]:
@@ -109,8 +115,7 @@ def signal_values(
     if any(n in TERMINALS for n in names):
         more = (slope,) if isinstance(system, Circuit) else ()
         out = system.outputs(t, state, u, env, *more)
-        terminals = {"v": out["v"], "i": out["i"], "power": out["v"] * out["i"]}
-        terminals |= {f"{k}_device": out.get(f"{k}_device", out[k]) for k in ("v", "i")}
+        terminals = terminal_values(out) | {"power": out["v"] * out["i"]}
 
     def value(name: str):
         if name.startswith(_POWER):

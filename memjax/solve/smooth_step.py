@@ -86,12 +86,10 @@ def _plain(driven: Driven, t0, t1, y0) -> SmoothStep:
     """A step, with the derivatives that it has by itself."""
     project = driven.scaled.project
     y1, error, (k0, k1) = rodas3_interval(driven.field, project, t0, t1, y0)
-    samples = jnp.zeros((0, 5), y0.dtype)
-    if driven.watch.integrals:
-        # A step ends just before a corner of the drive.
-        late = t1 - lax.stop_gradient(t1 - jnp.nextafter(*lax.stop_gradient((t1, t0))))
-        piece = Piece(t0, late, y0, y1, k0, k1)
-        samples = integrand(driven.watch, driven.scaled, driven.stimulus, piece)
+    # A step ends just before a corner of the drive.
+    late = t1 - lax.stop_gradient(t1 - jnp.nextafter(*lax.stop_gradient((t1, t0))))
+    piece = Piece(t0, late, y0, y1, k0, k1)
+    samples = integrand(driven.watch, driven.scaled, driven.stimulus, piece)
     return SmoothStep(y1, error, k0, k1, integral_over(samples, t1 - t0), samples)
 
 

@@ -110,7 +110,7 @@ class WatchedSolver(dfx.AbstractAdaptiveSolver, dfx.AbstractItoSolver):
     -----
     They travel with the state, and not in the solver's own, because diffrax differentiates what it saves of the state
     in reverse mode too. A state is a dictionary: ``z`` of the system, ``q`` integrals, ``size`` integrals of absolute
-    values, ``excess`` 1 with the error of the integrals over what is allowed, ``memory`` of events.
+    values, ``excess`` a 1 whose error is that of step and integrals over what is allowed, ``memory`` of events.
     """
 
     solver: Any
@@ -159,9 +159,8 @@ class WatchedSolver(dfx.AbstractAdaptiveSolver, dfx.AbstractItoSolver):
             unresolved = jnp.maximum(
                 self._unresolved(piece, error), integral_error(samples, h, y0["size"])
             )
-            out["excess"] = (
-                sum(self.tolerances) * unresolved[None]
-            )  # what the controller allows for a 1
+            # The controller allows the sum of its tolerances for a 1.
+            out["excess"] = sum(self.tolerances) * unresolved[None]
         return y1, out, dict(inner=info, q=y0["q"], samples=samples), None, result
 
     def _unresolved(self, piece: Piece, error) -> Float[Array, ""]:
@@ -186,9 +185,7 @@ class WatchedSolver(dfx.AbstractAdaptiveSolver, dfx.AbstractItoSolver):
             _within(terms), t0, t1, z0, args.inner, None, made_jump
         )
         piece = straight(t0, _just_before(t0, t1), self.solver.begin(args.inner, z0, t0), z1)
-        samples = jnp.zeros((0, 5), z1.dtype)
-        if args.watch.integrals:
-            samples = integrand(args.watch, args.scaled, args.stimulus, piece)
+        samples = integrand(args.watch, args.scaled, args.stimulus, piece)
         return piece, error, (integral_over(samples, t1 - t0), samples), info, result
 
 

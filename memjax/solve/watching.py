@@ -114,9 +114,8 @@ def _event_step(event, memory: dict[str, Any], piece: Piece, start, end) -> dict
     fires = inside & jnp.where(start >= level, was, armed & (end > level))
     armed = (armed & ~fires) | (entered & (end < rearm))
     count = memory["count"]
-    place = jnp.where(
-        fires, count.astype(jnp.int32), event.size
-    )  # beyond the room there is: dropped
+    # Beyond the room that there is, what is written is dropped.
+    place = jnp.where(fires, count.astype(jnp.int32), event.size)
 
     def write(old, new):
         new = jnp.where(fires, new, old[jnp.minimum(place, event.size - 1)])
@@ -130,7 +129,9 @@ def _event_step(event, memory: dict[str, Any], piece: Piece, start, end) -> dict
 def integrand(
     watch: Watch, scaled: Scaled, stimulus: Callable, piece: Piece
 ) -> Float[Array, "integrals 5"]:
-    """What is integrated, at the nodes of a step."""
+    """What is integrated, at the nodes of a step; no row where nothing is."""
+    if not watch.integrals:
+        return jnp.zeros((0, len(_NODES)), piece.y0.dtype)
     names = tuple(x.signal for x in watch.integrals.values())
 
     def at(share):

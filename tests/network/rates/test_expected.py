@@ -26,9 +26,8 @@ def about(request):
 
 def _secants(kind: str) -> list[tuple[float, float]]:
     """Difference quotients of the mean over 16 seeds by parameter and weight, and their standard errors."""
-    rates = surrogate_rates(
-        driven(kind, 10), 0.2, warmup=0.1
-    )  # the engine's spikes, see test_surrogate.py
+    # The engine's spikes, see test_surrogate.py, in the window of the estimates.
+    rates = surrogate_rates(driven(kind, 10), **TIME[kind])
     name, value = PARAMETER[kind]
 
     @jax.jit

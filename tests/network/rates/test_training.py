@@ -7,6 +7,7 @@ import optax
 import pytest
 
 from memjax import network as nw
+from memjax.errors import StepWarning
 from memjax.network import expected_rates, surrogate_rates
 from tests.network.rates.networks import WIDTH, driven
 
@@ -43,9 +44,9 @@ def _measured(weight) -> float:
     (pulses,), rates = net.projections, []
     for seed in range(5):
         given = nw.Projection(**{**vars(pulses), "weight": weight})
-        run = nw.run(
-            nw.Network(**{**vars(net), "projections": [given], "seed": seed}), TIME["duration"]
-        )
+        run_of = nw.Network(**{**vars(net), "projections": [given], "seed": seed})
+        with pytest.warns(StepWarning, match="coarse for 'cells'"):  # switches of 1 mV
+            run = nw.run(run_of, TIME["duration"])
         rates.append(np.sum(run.spikes["cells"][1] > TIME["warmup"]) / (N * span))
     return float(np.mean(rates))
 

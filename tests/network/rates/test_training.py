@@ -51,7 +51,7 @@ def _measured(weight) -> float:
     return float(np.mean(rates))
 
 
-@pytest.mark.slow
+@pytest.mark.study  # of the benchmark case network_derivatives, in minutes
 @pytest.mark.parametrize(
     ("way", "start"),
     [("surrogate", 0.13), ("surrogate", np.full(25 * N, 0.13)), ("expected", 0.13)],

@@ -7,7 +7,7 @@ import diffrax as dfx
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, Key, UInt32
+from jaxtyping import Array, Float, Int, Integer, Key, UInt32
 
 from ..errors import PolicyError
 from .counter import bits, normal, open_uniform, sign, three_point, two_point, words
@@ -23,10 +23,10 @@ _JUMP = 0x5BD1E995
 
 
 def device_key(
-    seed: int | Int[Array, ""],
+    seed: int | Integer[Array, ""],
     *,
-    member: int | Int[Array, ""],
-    sweep: int | Int[Array, ""],
+    member: int | Integer[Array, ""],
+    sweep: int | Integer[Array, ""],
     purpose: str = "path",
 ) -> Key[Array, ""]:
     """Key of one device in one sweep.

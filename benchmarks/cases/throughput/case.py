@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import equinox as eqx
 import jax
@@ -64,6 +64,11 @@ class Explicit(eqx.Module):
         return lax.scan(step, begin, jnp.arange(steps))[0]
 
 
+def _steps(method: Any, **options: Any) -> mj.Fixed:
+    """Steps in float32, whose statistics are compared with those of the C program."""
+    return mj.Fixed(DT, method=method, single_precision=True, **options)
+
+
 def _by_memjax(n: int, steps: int, policy: mj.Fixed, tau: float, *, node: bool = True) -> Callable:
     """`mj.simulate` of members, of which the last state is kept."""
     system = Oscillator(tau=tau, node=node)
@@ -107,15 +112,15 @@ def _memjax(record: Recorder, n: int, steps: int) -> None:
     """Our variants; those of a stiff circuit beside those of a slow one."""
     semi = SemiImplicitEuler()
     for kind in ("gaussian", "two-point"):
-        policy = mj.Fixed(DT, method=semi, increments=kind)
+        policy = _steps(semi, increments=kind)
         run = _by_memjax(n, steps, policy, 0.2)
         _record(record, f"memjax semi-implicit, {kind}", run, n, steps)
-    run = _by_memjax(n, steps, mj.Fixed(DT, method=semi), 0.2, node=False)
+    run = _by_memjax(n, steps, _steps(semi), 0.2, node=False)
     _record(record, "memjax explicit, gaussian", run, n, steps)
-    run = _by_memjax(n, steps, mj.Fixed(DT, method=semi), 1e-5)
+    run = _by_memjax(n, steps, _steps(semi), 1e-5)
     _record(record, "memjax semi-implicit, tau = 1e-5", run, n, steps, tau=1e-5)
     few = max(n // 20, 1000)
-    run = _by_memjax(few, steps, mj.Fixed(DT, method=DriftImplicitEuler()), 0.2)
+    run = _by_memjax(few, steps, _steps(DriftImplicitEuler()), 0.2)
     _record(record, "memjax drift-implicit (Newton)", run, few, steps)
 
 
@@ -193,7 +198,7 @@ def run(size: str, record: Recorder) -> None:
     for variant in (_plain, _memjax, _in_c, _scripts):
         variant(record, n, steps)
     if size == "full":  # as long as the published statistics
-        policy = mj.Fixed(DT, method=SemiImplicitEuler())
+        policy = _steps(SemiImplicitEuler())
         _record(
             record, "memjax semi-implicit, gaussian", _by_memjax(n, 10_000, policy, 0.2), n, 10_000
         )

@@ -32,6 +32,7 @@ from .circuit import (
     Resistor as Resistor,
     VoltageSource as VoltageSource,
 )
+from .curve_loss import CurveLoss as CurveLoss
 from .data import Measurement as Measurement, ReadNoise as ReadNoise, read as read
 from .device import (
     AbstractDevice as AbstractDevice,

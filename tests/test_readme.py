@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
@@ -32,15 +33,38 @@ def test_without_float64_a_page_refuses_or_gives_the_same_numbers(page):
     assert " s, refused: " in done.stdout or " s, equal: " in done.stdout
 
 
-@pytest.mark.slow
-def test_the_library_example_runs():
-    code = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)[0]
+def _run_block(number):
+    """A Python block of the README, and the names that it defines."""
+    code = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)[number]
     names: dict = {}
     exec(compile(code, "README.md", "exec"), names)
+    return names
+
+
+@pytest.mark.slow
+def test_the_library_example_runs():
+    names = _run_block(0)
     assert names["ensemble"].check().v.shape[0] == 20
     # Central differences of solves at rtol 1e-9 (benchmarks/cases/derivatives): the case's own 1e-3.
     np.testing.assert_allclose(names["slope"], 7.75320e-9, rtol=1e-3)
     np.testing.assert_allclose(names["by_mu"], -3.86984e-3, rtol=1e-3)
+
+
+@pytest.mark.slow
+def test_optax_alone_fits_five_parameters_that_are_30_percent_off():
+    with jax.numpy_dtype_promotion("standard"):  # as a user has it; optax counts in int32
+        names = _run_block(1)
+    device, fitted, z = (names[n] for n in ("device", "fitted", "z"))
+    for name in names["names"]:
+        true, begin, found = (float(getattr(d, name)) for d in (device, names["start"], fitted))
+        assert abs(begin / true - 1) > 0.29
+        np.testing.assert_allclose(found, true, rtol=1e-2)
+    # Along one direction from where each parameter is off by a few percent; the difference is of second order in 1e-3.
+    away = z + 0.03 * np.array([1, -1, 1, -1, 1])
+    step = 1e-3 * np.array([1.0, 0.5, -0.5, 0.3, -0.2])
+    (_, high), (_, low) = (names["slope_and_value"](away + s * step) for s in (1, -1))
+    slope = names["slope_and_value"](away)[0] @ step
+    np.testing.assert_allclose(slope, (high - low) / 2, rtol=1e-2)
 
 
 def test_the_two_commands_are_one_line_each():

@@ -1,0 +1,304 @@
+"""The distance of a simulated from a measured curve: in current, and near events in time."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array, Bool, Float, Int
+
+from .circuit import Bench
+from .data import Measurement
+from .errors import BoundsError, StimulusError
+from .observables import HOLD_THRESHOLD, ON_THRESHOLD, switching_events
+from .observables.data import one_member
+from .result import Trace
+from .simulate import simulate, waveform
+from .stimulus import AbstractStimulus
+from .watch import Crossing, Event
+
+_LEVEL_OFF = 10.0
+"""Residual [sigma] at which the pull of a row levels off: a row on the wrong branch must not drown the rest."""
+
+_BEND = 5.0
+"""Residual [sigma] beyond which the pull of an event grows as a logarithm only."""
+
+_LIMIT_SHARE = 0.98
+"""Share of the limit above which a current says no more than that the limit acts."""
+
+
+class _Scale(NamedTuple):
+    """Standard deviations of current [decades] and time [s], the floor, and the limit of the source [A]."""
+
+    current: float
+    time: float
+    floor: float
+    limit: float
+
+
+class _Curve(NamedTuple):
+    """Rows of all sweeps, measured: log10 of the current, its standard deviation, and whether the limit acts."""
+
+    log_i: Float[np.ndarray, " rows"]
+    sigma: Float[np.ndarray, " rows"]
+    limited: Bool[np.ndarray, " rows"]
+
+
+class _Happened(NamedTuple):
+    """One event in each sweep, measured.
+
+    `first` and `last` row at which it may happen, and their times `start` and `stop` [s]; the times between which it
+    happened, from `stop` to infinity where it did not; and whether the data say so, which they do not where the
+    current is beyond the threshold from the first row.
+    """
+
+    first: Int[np.ndarray, " sweeps"]
+    last: Int[np.ndarray, " sweeps"]
+    start: Float[np.ndarray, " sweeps"]
+    stop: Float[np.ndarray, " sweeps"]
+    after: Float[np.ndarray, " sweeps"]
+    before: Float[np.ndarray, " sweeps"]
+    counts: Bool[np.ndarray, " sweeps"]
+
+
+class CurveLoss(eqx.Module):
+    r"""Mean squared distance of simulated from measured sweeps, in current and near events in time; make it with `of`.
+
+    Parameters
+    ----------
+    stimuli : list of AbstractStimulus
+        Of each sweep.
+    rows : list of Float[np.ndarray, "points"]
+        Times of the measured rows of each sweep [s].
+    events : list of dict of str to Event
+        What `switching_events` asks of each sweep.
+    bench : Bench
+        What stood around the device.
+    scale, curve, happened
+        What the measurement says.
+
+    Notes
+    -----
+    A memristor switches within far less than the distance of two rows. A sum of squares over rows is then a staircase
+    in the switching time, and its derivative points anywhere. Three things are compared instead:
+
+    - the current at row k, by :math:`r_k = (\log_{10}|i_k| - \log_{10}|i_k^{meas}|)/\sigma_k` with :math:`\sigma_k^2
+      = \sigma_i^2 + \sigma_t^2\,(d\log_{10}|i^{meas}|/dt)^2`, the effective variance of a curve whose time is uncertain
+      too [1]_; it levels off at 10 sigma. Rows at the limit of the source only say that it is reached;
+    - the times of switching, release and holding in each excursion, by :math:`r = (t - t^{meas})/\sigma_t`, whose
+      derivative is that of the implicit function (`Crossing`). Measured rows tell only between which two of them an
+      event lies: within, r is 0;
+    - where an event is missing, how many decades the current stays away from its threshold.
+
+    A device that gives the measured rows themselves has the loss 0. Only sweeps of the voltage are compared.
+
+    References
+    ----------
+    .. [1] J. Orear, Am. J. Phys. 50, 912 (1982), doi:10.1119/1.12972
+    """
+
+    stimuli: list[AbstractStimulus]
+    rows: list[Float[np.ndarray, " points"]]
+    events: list[dict[str, Event]]
+    bench: Bench
+    scale: _Scale
+    curve: _Curve
+    happened: dict[str, _Happened]
+
+    @classmethod
+    def of(
+        cls,
+        measured: Any,
+        stimulus: AbstractStimulus | Sequence[AbstractStimulus] | None = None,
+        *,
+        bench: Bench | None = None,
+        point_time: float | None = None,
+        current_sigma: float = 0.1,
+        time_sigma: float | None = None,
+        floor: float = 1e-2 * HOLD_THRESHOLD,
+        on_threshold: float = ON_THRESHOLD,
+        hold_threshold: float = HOLD_THRESHOLD,
+    ) -> "CurveLoss":
+        """Loss of one measurement.
+
+        Parameters
+        ----------
+        measured : Measurement, trace of one member, or one member of a trace
+            Rows with voltage, current and sweep; with time unless `point_time` is given.
+        stimulus : AbstractStimulus or sequence of them, optional
+            What was applied in each sweep. Of a Measurement the waveform of its own voltages, unless given.
+        bench : Bench, optional
+            What stood around the device; rows near its compliance are no measurements of the current.
+        point_time : float, optional
+            For which each point was held [s], where the file has no time.
+        current_sigma : float
+            Standard deviation of the current [decades].
+        time_sigma : float, optional
+            Standard deviation of times [s]; the median distance of two rows unless given.
+        floor : float
+            Added to the modulus of both currents [A]: below it they count as equal.
+        on_threshold, hold_threshold : float
+            Currents that mean on and off [A].
+
+        Raises
+        ------
+        StimulusError
+            For a sweep of the current, a trace without its stimulus, or a wrong number of stimuli.
+        BoundsError
+            For a scale that is not positive, or data of several members or without time.
+        """
+        stimuli, rows = _applied(measured, stimulus, point_time)
+        data, bench = one_member(measured, where="CurveLoss"), bench or Bench()
+        limit = np.inf if bench.compliance is None else float(bench.compliance)
+        time = time_sigma or float(np.median(np.concatenate([np.diff(r) for r in rows])))
+        scale = _Scale(current_sigma, time, floor, limit)
+        if not all(np.isfinite(x) and x > 0 for x in scale[:3]):
+            what = "current_sigma = {:g} decades, time_sigma = {:g} s, floor = {:g} A"
+            raise BoundsError(what.format(*scale[:3]), where="CurveLoss", allowed="numbers > 0")
+        curve = _curve(data, rows, scale)
+        levels = {"on_threshold": on_threshold, "hold_threshold": hold_threshold}
+        events = [switching_events(s, **levels) for s in stimuli]
+        if any(set(e) != set(events[0]) for e in events):
+            raise StimulusError(
+                "sweeps with different numbers of excursions",
+                where="CurveLoss",
+                fix="make one loss of each kind of sweep, and add them",
+            )
+        happened = {n: _happened(curve.log_i, rows, [e[n] for e in events]) for n in events[0]}
+        return cls(stimuli, rows, events, bench, scale, curve, happened)
+
+    def __call__(self, device: Any, **options: Any) -> Float[Array, ""]:
+        """Mean squared residual [1] of a device; NaN where a solve failed.
+
+        Parameters
+        ----------
+        device : AbstractDevice
+            The device.
+        **options
+            Passed to `simulate`, such as `policy` or `env`.
+        """
+        return self.compare(self.simulate(device, **options))
+
+    def simulate(self, device: Any, **options: Any) -> Trace:
+        """What a device does under the measured sweeps, noise-free, with rows and events to be compared."""
+        about = {"bench": self.bench, "deterministic": True, "save": self.rows} | options
+        return simulate(device, self.stimuli, events=self.events, **about)
+
+    def compare(self, trace: Trace) -> Float[Array, ""]:
+        """Mean squared residual [1] of what `simulate` gives; NaN where a solve failed."""
+        loss = jnp.mean(self.residuals(trace) ** 2)
+        return jnp.where(jnp.all(trace.result == 0), loss, jnp.nan)
+
+    def residuals(self, trace: Trace) -> Float[Array, " residuals"]:
+        """Residuals of all rows, then of all events [sigma], for a least-squares method.
+
+        Parameters
+        ----------
+        trace : Trace
+            What `simulate` gives.
+        """
+        log_i = jnp.log10(jnp.abs(trace.i[0]) + self.scale.floor)
+        log_limit = np.log10(_LIMIT_SHARE * self.scale.limit)
+        short = jnp.minimum(log_i - log_limit, 0.0) / self.scale.current
+        away = jnp.where(self.curve.limited, short, (log_i - self.curve.log_i) / self.curve.sigma)
+        away = away / jnp.sqrt(1 + (away / _LEVEL_OFF) ** 2)
+        number, times = np.repeat(range(len(self.rows)), list(map(len, self.rows))), []
+        for name, event in self.events[0].items():
+            crossing, found = trace.events[name], self.happened[name]
+            late = _late(self.scale, event, found, log_i, crossing)
+            times.append(_BEND * jnp.arcsinh(late / _BEND))
+            # While it switches a row moves by decades with the least change of a parameter, and says nothing.
+            there = crossing.count[0, number] > 0
+            apart = (trace.t - jnp.where(there, _time(crossing)[number], 0.0)) / self.scale.time
+            away = away * jnp.where(there, apart / jnp.sqrt(1 + apart**2), 1.0)
+        return jnp.concatenate([away, *times])
+
+
+def _applied(
+    measured: Any, stimulus: Any, point_time: float | None
+) -> tuple[list[Any], list[np.ndarray]]:
+    """Stimulus and times of the rows [s] of each sweep."""
+    if getattr(measured, "driven", "voltage") != "voltage":
+        raise StimulusError(
+            "a sweep of the current", where="CurveLoss", allowed="sweeps of the voltage"
+        )
+    if isinstance(measured, Measurement) and stimulus is None:
+        return waveform(measured, point_time)[:2]
+    if stimulus is None:
+        raise StimulusError(
+            "a trace without its stimulus", where="CurveLoss", fix="CurveLoss.of(trace, stimulus)"
+        )
+    data = one_member(measured, where="CurveLoss", time=True)
+    t, sweep = np.asarray(data.t, float), np.asarray(data.sweep)
+    labels = sweep[np.sort(np.unique(sweep, return_index=True)[1])]
+    rows = [t[sweep == k] for k in labels]
+    rows = [r - r[0] for r in rows] if isinstance(measured, Measurement) else rows
+    stimuli = [stimulus] if isinstance(stimulus, AbstractStimulus) else list(stimulus)
+    stimuli = stimuli * len(rows) if len(stimuli) == 1 else stimuli
+    if len(stimuli) != len(rows):
+        raise StimulusError(
+            f"{len(stimuli)} stimuli for {len(rows)} sweeps",
+            where="CurveLoss",
+            allowed="one for all, or one for each",
+        )
+    return stimuli, rows
+
+
+def _curve(data: Any, rows: Sequence[np.ndarray], scale: _Scale) -> _Curve:
+    """Measured currents, and how well each is known."""
+    size = np.abs(np.asarray(data.i, float))
+    limited = np.asarray(getattr(data, "at_compliance", False)) | (
+        size >= _LIMIT_SHARE * scale.limit
+    )
+    log_i = np.log10(size + scale.floor)
+    steepness, begin = np.zeros_like(log_i), 0
+    for t in rows:
+        part = slice(begin, begin + len(t))
+        slope = np.abs(np.diff(log_i[part]) / np.diff(t))
+        steepness[part] = np.maximum(np.append(slope, 0.0), np.insert(slope, 0, 0.0))
+        begin += len(t)
+    return _Curve(log_i, np.hypot(scale.current, scale.time * steepness), limited)
+
+
+def _happened(log_i: np.ndarray, rows: Sequence[np.ndarray], events: list[Event]) -> _Happened:
+    """When an event happened in each sweep, as far as rows tell."""
+    found, begin = [], 0
+    for t, event in zip(rows, events, strict=True):
+        slack = 1e-9 * t[-1]
+        inside = np.flatnonzero((t >= event.start - slack) & (t <= event.stop + slack))
+        beyond = event.sign * (log_i[begin + inside] - np.log10(event.level)) > 0
+        first, last = (inside[0], inside[-1]) if len(inside) else (0, 0)
+        k = inside[np.argmax(beyond)] if np.any(beyond) else None
+        after, before = (t[last], np.inf) if k is None else (t[max(k - 1, 0)], t[k])
+        counts = len(inside) > 0 and not beyond[0]
+        found.append((begin + first, begin + last, t[first], t[last], after, before, counts))
+        begin += len(t)
+    return _Happened(*map(np.asarray, zip(*found, strict=True)))
+
+
+def _time(crossing: Crossing) -> Float[Array, " sweeps"]:
+    """Time of the first crossing in each sweep [s]; one that only touches the level has no derivative."""
+    t = crossing.t[0, :, 0]
+    return jnp.where(crossing.tangential[0, :, 0], lax.stop_gradient(t), t)
+
+
+def _late(scale: _Scale, event: Event, measured: _Happened, log_i, crossing):
+    """How much too late an event comes in each sweep, and how much too early (negative) [sigma]; 0 where it fits.
+
+    An event that is missing comes after its window, the more so the further the current stays from the threshold; one
+    that has happened before it comes too early in the same measure.
+    """
+    there, number = crossing.count[0] > 0, np.arange(log_i.shape[0])
+    beyond = event.sign * (log_i - jnp.log10(event.level)) / scale.current
+    inside = (number >= measured.first[:, None]) & (number <= measured.last[:, None])
+    short = jnp.maximum(-jnp.max(jnp.where(inside, beyond[None], -jnp.inf), axis=1), 0.0)
+    past = beyond[measured.first]
+    t = jnp.where(there, _time(crossing), 0.0)
+    before, after = ((t - x) / scale.time for x in (measured.before, measured.after))
+    never = (measured.stop - measured.before) / scale.time + short
+    already = (measured.start - measured.after) / scale.time - past
+    late = jnp.where(there, before, jnp.where(past > 0, 0.0, never))
+    early = jnp.where(there, after, jnp.where(past > 0, already, 0.0))
+    return jnp.where(measured.counts, jnp.maximum(late, 0.0) + jnp.minimum(early, 0.0), 0.0)

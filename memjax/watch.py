@@ -194,6 +194,30 @@ class Crossing(eqx.Module):
         return self
 
 
+class EventGroup(eqx.Module):
+    """Events of one signal that differ in numbers only, so that one program finds them all.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Of the events.
+    signal, modulus, size
+        As for `Event`.
+    sign, level, rearm, start, stop : Float[Array, "events"]
+        Of each event; the sign is 1 where the signal rises.
+    """
+
+    names: tuple[str, ...] = eqx.field(static=True)
+    signal: str = eqx.field(static=True)
+    modulus: bool = eqx.field(static=True)
+    size: int = eqx.field(static=True)
+    sign: Float[Array, " events"]
+    level: Float[Array, " events"]
+    rearm: Float[Array, " events"]
+    start: Float[Array, " events"]
+    stop: Float[Array, " events"]
+
+
 class Watch(eqx.Module):
     """Events and integrals of one sweep.
 
@@ -207,6 +231,26 @@ class Watch(eqx.Module):
 
     events: dict[str, Event]
     integrals: dict[str, Integral]
+
+    def groups(self) -> list[EventGroup]:
+        """The events by signal, modulus and size."""
+        alike: dict[tuple, list[str]] = {}
+        for name, e in self.events.items():
+            alike.setdefault((e.signal, e.modulus, e.size), []).append(name)
+        return [self._group(names) for names in alike.values()]
+
+    def _group(self, names: list[str]) -> EventGroup:
+        """One of `groups`."""
+        events = [self.events[n] for n in names]
+        first, level = events[0], jnp.stack([jnp.asarray(e.level) for e in events])
+        others: Any = (
+            jnp.stack([jnp.asarray(getattr(e, field)) for e in events])
+            for field in ("rearm", "start", "stop")
+        )
+        sign = jnp.asarray([e.sign for e in events], level.dtype)
+        return EventGroup(
+            tuple(names), first.signal, first.modulus, first.size, sign, level, *others
+        )
 
     @property
     def signals(self) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from jaxtyping import Array, Bool, Float
 
 from ..scaling import Scaled
 from ..stimulus import AbstractStimulus
-from ..watch import Event, Watch
+from ..watch import EventGroup, Watch
 from .signals import signal_values
 from .smooth_step import Driven, smooth_step
 from .watching import Piece
@@ -52,7 +52,7 @@ def locate_events(
     watch: Watch,
     scaled: Scaled,
     stimulus: AbstractStimulus,
-    memory: dict[str, Any],
+    memory: list[dict[str, Any]],
     *,
     smooth: bool,
 ) -> dict[str, dict[str, Any]]:
@@ -62,7 +62,7 @@ def locate_events(
     ----------
     watch, scaled, stimulus
         As for the solve.
-    memory : dict
+    memory : list of dict
         The steps in which they happened.
     smooth : bool
         Whether the solve was one without noise in adaptive steps.
@@ -72,14 +72,16 @@ def locate_events(
     dict of str to dict
         By event: ``t``, ``count``, ``tangential``, ``jump``, ``v``, ``i``, ``state``; see `memjax.watch.Crossing`.
     """
-    return {
-        name: _locate_all(event, scaled, stimulus, memory[name], smooth=smooth)
-        for name, event in watch.events.items()
-    }
+    every = {}
+    for group, known in zip(watch.groups(), memory, strict=True):
+        one = lambda e, m: _locate_all(e, scaled, stimulus, m, smooth=smooth)  # noqa: E731
+        found = jax.vmap(one)(group, known)
+        every |= {n: jax.tree.map(lambda x, k=k: x[k], found) for k, n in enumerate(group.names)}
+    return {name: every[name] for name in watch.events}
 
 
-def _locate_all(event: Event, scaled: Scaled, stimulus, memory: dict[str, Any], *, smooth: bool):
-    """See `locate_events`, for one event."""
+def _locate_all(event: EventGroup, scaled: Scaled, stimulus, memory: dict[str, Any], *, smooth: bool):
+    """See `locate_events`, for one event of a group."""
     there = jnp.arange(event.size, dtype=memory["count"].dtype) < memory["count"]
     steps: Piece = memory["steps"]
     # A place without an event holds a step of its own length, so that nothing in it is infinite.
@@ -101,7 +103,7 @@ def _locate_all(event: Event, scaled: Scaled, stimulus, memory: dict[str, Any], 
     }
 
 
-def _locate(event: Event, scaled: Scaled, stimulus, piece: Piece, *, smooth: bool) -> dict:
+def _locate(event: EventGroup, scaled: Scaled, stimulus, piece: Piece, *, smooth: bool) -> dict:
     """Time of one event, and what is seen at it."""
 
     def signal(t, y):

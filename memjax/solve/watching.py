@@ -10,7 +10,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from ..scaling import Scaled
-from ..watch import Watch
+from ..watch import EventGroup, Watch
 from .signals import signal_values
 
 _NODES = np.array([0.0, 0.5 - (3 / 28) ** 0.5, 0.5, 0.5 + (3 / 28) ** 0.5, 1.0])
@@ -60,23 +60,22 @@ def straight(early, late, y0, y1) -> Piece:
     return Piece(early, late, y0, y1, y1 - y0, y1 - y0)
 
 
-def begin_memory(watch: Watch, y0: Float[Array, " n"]) -> dict[str, Any]:
-    """What is known of events before the first step: whether each is armed, how often it came, and in which steps."""
-    zero = jnp.zeros((), y0.dtype)
+def begin_memory(watch: Watch, y0: Float[Array, " n"]) -> list[dict[str, Any]]:
+    """What is known of each group of events before the first step: which are armed, how often they came, in which steps."""
 
-    def blank(size: int) -> Piece:
-        state = jnp.zeros((size, y0.shape[0]), y0.dtype)
-        time = jnp.full(size, jnp.inf, y0.dtype)
-        return Piece(time, time, state, state, state, state)
+    def blank(group: EventGroup) -> dict[str, Any]:
+        shape = (len(group.names), group.size)
+        none, never = jnp.zeros(shape[0], y0.dtype), jnp.full(shape, jnp.inf, y0.dtype)
+        state = jnp.zeros((*shape, y0.shape[0]), y0.dtype)
+        steps = Piece(never, never, state, state, state, state)
+        return {"armed": none, "count": none, "steps": steps}
 
-    return {
-        n: {"armed": zero, "count": zero, "steps": blank(e.size)} for n, e in watch.events.items()
-    }
+    return [blank(group) for group in watch.groups()]
 
 
 def watch_step(
-    watch: Watch, scaled: Scaled, stimulus: Callable, memory: dict[str, Any], piece: Piece
-) -> dict[str, Any]:
+    watch: Watch, scaled: Scaled, stimulus: Callable, memory: list[dict[str, Any]], piece: Piece
+) -> list[dict[str, Any]]:
     """What is known of events after a step.
 
     Notes
@@ -84,25 +83,26 @@ def watch_step(
     An event that is armed fires in a step at whose end the signal is beyond the level; where in it is found after the
     solve. At the start of a step the signal may have jumped.
     """
-    names = tuple(e.signal for e in watch.events.values())
     scaled, stimulus, watch = lax.stop_gradient((scaled, stimulus, watch))
+    groups = watch.groups()
+    names = tuple(g.signal for g in groups)
     ends = [
         signal_values(scaled, stimulus, names, *lax.stop_gradient(end))
         for end in ((piece.early, piece.y0), (piece.late, piece.y1))
     ]
-    return {
-        n: _event_step(e, memory[n], piece, *(_oriented(e, end[e.signal]) for end in ends))
-        for n, e in watch.events.items()
-    }
+
+    def after(group: EventGroup, known: dict[str, Any]) -> dict[str, Any]:
+        start, end = (x[group.signal] for x in ends)
+        if group.modulus:
+            start, end = jnp.abs(start), jnp.abs(end)
+        step = lambda e, m: _event_step(e, m, piece, e.sign * start, e.sign * end)  # noqa: E731
+        return jax.vmap(step)(group, known)
+
+    return [after(group, known) for group, known in zip(groups, memory, strict=True)]
 
 
-def _oriented(event, x):
-    """A signal as the event means it, so that it rises."""
-    return event.sign * (jnp.abs(x) if event.modulus else x)
-
-
-def _event_step(event, memory: dict[str, Any], piece: Piece, start, end) -> dict[str, Any]:
-    """See `watch_step`, for one event."""
+def _event_step(event: EventGroup, memory: dict[str, Any], piece: Piece, start, end) -> dict[str, Any]:
+    """See `watch_step`, for one event of a group."""
     level, rearm = event.sign * event.level, event.sign * event.rearm
     slack = 1e-9 * (piece.late - piece.early)
     entered = piece.early >= event.start - slack

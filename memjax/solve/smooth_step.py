@@ -137,16 +137,19 @@ def _smooth_step_jvp(primals, tangents):
 
     # Slopes are known to the error of the step, which a fast mode at its balance does not exceed either.
     size, doubt = h**2 * jnp.sum(w0**2 + w1**2), (_DOUBT * jnp.sum(out.error)) ** 2 + _VANISHING**2
-    counts = size / (size + doubt)
+    counts = size**2 / (size**2 + doubt**2)
     a, b = jump(lambda d, t, y: d.field(t, y))
+    along = _ratio(jnp.sum(w0 * s0 + w1 * found.y), jnp.sum(w0**2 + w1**2))
     floor = _LINEAR**2 * jnp.sum(w0**2 + w1**2) / h**2
-    y = found.y + (w1 - shifted.y) * (counts * _ratio(jnp.sum(a * b), jnp.sum(a * a), floor))
+    share = _ratio(jnp.sum(a * b) + floor * along, jnp.sum(a * a) + floor)
+    y = found.y + (w1 - shifted.y) * (counts * share)
     q = found.q
     if driven.watch.integrals:
         first, last = out.samples[:, 0], out.samples[:, -1]
         a, b = jump(_integrands)
         floor = _LINEAR**2 * (first**2 + last**2) / h**2
-        q = q + (last - first - shifted.q) * (counts * _ratio(a * b, a * a, floor))
+        share = _ratio(a * b + floor * along, a * a + floor)
+        q = q + (last - first - shifted.q) * (counts * share)
     return out, found._replace(y=y, q=q)
 
 
@@ -165,10 +168,9 @@ def _slope(driven: Driven, t, y, h) -> Float[Array, " n"]:
     return rate - apart
 
 
-def _ratio(above, below, floor):
-    """A ratio that is 0 where its lower part is below a floor."""
-    total = below + floor
-    return jnp.where(total > 0, above / jnp.where(total > 0, total, 1.0), 0.0)
+def _ratio(above, below):
+    """A ratio that is 0 where its lower part is."""
+    return jnp.where(below > 0, above / jnp.where(below > 0, below, 1.0), 0.0)
 
 
 def _integrands(driven: Driven, t, y) -> Float[Array, " integrals"]:

@@ -168,7 +168,8 @@ class NeuronProgram:
 
     def _stepped(self, own: State, parts: State, inputs: list, number) -> tuple:
         """States of one neuron after one step; its rates; the state that explicit parts took them at, and how far these
-        then moved without noise."""
+        then moved without noise.
+        """
         scaled, h = self.own(own["values"]), jnp.asarray(self.dt, self.dtype)
         t = number.astype(self.dtype) * h
         drive = lambda p: self.drive(scaled.system, p, inputs, own["bias"])  # noqa: E731
@@ -281,7 +282,15 @@ class NeuronProgram:
 
         none = jnp.zeros_like(state["count"])
         rate = jnp.zeros(none.shape, self.dtype)
-        begin = (state["parts"], state["armed"], state["input"], none, [none - 1] * each, rate, rate)
+        begin = (
+            state["parts"],
+            state["armed"],
+            state["input"],
+            none,
+            [none - 1] * each,
+            rate,
+            rate,
+        )
         places = (jnp.arange(self.steps, dtype=jnp.int32), arrivals)
         (parts, armed, inputs, count, slots, rate, far), _ = lax.scan(one, begin, places)
         # A lane beyond the last neuron never re-arms.

@@ -34,8 +34,8 @@ SIGMA, NOISY = 7e-3, mj.Fixed(1e-6)
 FIRST, SHORT = 0.052, 1e-7
 """With noise: end of the first spike alone [s], and the change of a parameter over which it is a straight line.
 
-The noise stands still when a spike moves, and its amplitude has roots: over 1e-6 already secants of the first spike bend
-by percents. Intervals after it have no secants that agree with each other, and nothing is claimed of them."""
+The noise stands still when a spike moves, and its amplitude has roots: over 1e-6 already secants of the first spike
+bend by percents. Intervals after it have no secants that agree with each other, and nothing is claimed of them."""
 
 
 def neuron(sigma: float = 0.0) -> mj.Circuit:
@@ -85,7 +85,9 @@ def secants(
     n = len(values)
     shift = step * np.concatenate([np.eye(n), -np.eye(n)])
     each = {name: (x * np.exp(shift[:, k]))[:, None] for k, (name, x) in enumerate(values.items())}
-    found = np.asarray(spikes(circuit, policy, members=np.zeros(2 * n, int), values=each, **options))
+    found = np.asarray(
+        spikes(circuit, policy, members=np.zeros(2 * n, int), values=each, **options)
+    )
     return ((found[:n] - found[n:]) / (2 * step)).T
 
 

@@ -17,9 +17,10 @@ where :math:`g(t, y, \theta) = 0` the derivatives of the rates jump by a matrix 
 
 with D the derivative of the step, :math:`\Delta` the difference of the derivatives of the rates at its ends, and w and
 S taken with their components in time and in the parameters. Where the rates are smooth m is of the order of the step's
-error; there the ratio is that of S along w, over both ends. So what is a shift in time stays one through spikes, in which
-slopes grow and fall by decades: an interval is the difference of two such shifts. The same holds for an integral of a current over the step: a shift in time changes it by the difference of the
-currents at its ends, also where the current jumps by decades within.
+error; there the ratio is that of S along w, over both ends. So what is a shift in time stays one through spikes, in
+which slopes grow and fall by decades: an interval is the difference of two such shifts. The same holds for an integral
+of a current over the step: a shift in time changes it by the difference of the currents at its ends, also where the
+current jumps by decades within.
 """
 
 from typing import NamedTuple

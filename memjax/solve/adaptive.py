@@ -34,7 +34,7 @@ _FIRST = 1e-6
 """First step as a share of the solve."""
 
 _DIGITS = 64
-"""Steps are multiples of this share of a power of two: at most a 32nd shorter than their error allows."""
+"""Steps are multiples of this share of a power of two: within a 64th of what their error allows."""
 
 
 class _RoundedSteps(dfx.PIDController):
@@ -50,8 +50,8 @@ class _RoundedSteps(dfx.PIDController):
         """See `diffrax.PIDController`."""
         keep, t0, t1, *others = super().adapt_step_size(*args, **kwargs)
         mantissa, exponent = jnp.frexp(lax.stop_gradient(t1 - t0))
-        short = jnp.ldexp(jnp.floor(mantissa * _DIGITS) / _DIGITS, exponent)
-        return keep, t0, t0 + short.astype(t0.dtype), *others
+        short = jnp.ldexp(jnp.round(mantissa * _DIGITS) / _DIGITS, exponent)
+        return keep, t0, t0 + jnp.asarray(short, jnp.result_type(t0)), *others
 
 
 def saved(sol: dfx.Solution) -> tuple[Any, Any]:

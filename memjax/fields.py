@@ -120,12 +120,26 @@ def stored(device: Any, name: str) -> Any:
     return getattr(*owner(device, name))
 
 
+def as_known(value: Any) -> jax.Array:
+    """A number as an array of JAX's default floating type, whose value is known under transformations too.
+
+    Notes
+    -----
+    What `jit` makes of a number is a tracer, and a noise parameter of unknown value counts as noise.
+    """
+    dtype = jnp.result_type(float)
+    if not isinstance(value, int | float | np.number | np.ndarray):
+        return jnp.asarray(value, dtype=dtype)
+    with jax.ensure_compile_time_eval():
+        return jnp.asarray(value, dtype=dtype)
+
+
 def _as_inexact(value: Any) -> jax.Array | None:
     """The value as an array of JAX's default floating type; arrays and None as they are."""
     if value is None or isinstance(value, jax.Array):
         return value
     try:
-        return jnp.asarray(value, dtype=jnp.result_type(float))
+        return as_known(value)
     except (TypeError, ValueError) as error:
         raise ModelError(
             f"{value!r:.60} in place of a parameter",

@@ -16,6 +16,7 @@ from jaxtyping import Array, Float
 
 from .errors import ModelError
 from .fields import (
+    as_known,
     as_setting,
     check_bounds,
     owner,
@@ -117,8 +118,9 @@ def _as_arrays(values: list) -> list[jax.Array]:
     """Numbers as arrays of JAX; those that are none yet all at once."""
     dtype = jnp.result_type(float)
     if any(isinstance(x, jax.Array) for x in values):
-        return [jnp.asarray(x, dtype=dtype) for x in values]
-    return jax.device_put([np.asarray(x, dtype=dtype) for x in values])
+        return [jnp.asarray(x, dtype) if isinstance(x, jax.Array) else as_known(x) for x in values]
+    with jax.ensure_compile_time_eval():  # see `as_known`
+        return jax.device_put([np.asarray(x, dtype=dtype) for x in values])
 
 
 def _with_settings(device: D, settings: Mapping[str, Any], values: Mapping, where: str) -> D:

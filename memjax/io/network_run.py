@@ -264,7 +264,7 @@ def _opened(path: Path, content: dict[str, Any], *, resume: bool, force: bool) -
     """The folder of a run: new, or that of the run which is resumed."""
     if resume:
         before = _check_same(path, content)
-        content |= {k: before[k] for k in ("wall_s", "stiffness") if k in before}
+        content |= {k: before[k] for k in ("wall_s", "stiffness", "decays", "moves") if k in before}
         return path
     path = prepare_output(path, force=force, folder=True, marker=MARKER)
     try:
@@ -381,6 +381,8 @@ def run_network(
         if resume:
             to.restore(simulation)
             simulation.stiffness |= content["stiffness"]
+            simulation.decays |= content.get("decays", {})
+            simulation.moves |= content.get("moves", {})
         began = time.perf_counter()
         ended = _simulated(simulation, to, network.exchanges(duration), progress)
         at_end = _at_end(simulation, start)
@@ -388,7 +390,8 @@ def run_network(
             content["status"] = "done" if ended else "interrupted"
             content["simulated_s"] = simulation.done * network.clock.exchange
             content["wall_s"] += time.perf_counter() - began
-            content |= {"stiffness": simulation.stiffness, "notes": simulation.notes()}
+            content |= {k: getattr(simulation, k) for k in ("stiffness", "decays", "moves")}
+            content |= {"notes": simulation.notes()}
             _merge(to, network, simulation.done, at_end)
             _write_about(folder, content)
     if not ended:

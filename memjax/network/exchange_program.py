@@ -135,7 +135,7 @@ class ExchangeProgram:
                 lambda x: jnp.zeros((most, self._rows, *x.shape[1:]), x.dtype),
                 self._states_now(fixed, state),
             )
-            rates = dict.fromkeys(self.plan.layouts, [jnp.zeros((), self.dtype)] * 2)
+            rates = dict.fromkeys(self.plan.layouts, [jnp.zeros((), self.dtype)] * 3)
             begin = (state, scratch, (spikes, traces), (dict.fromkeys(sizes, (zero, zero)), rates))
             state, scratch, records, worst = lax.fori_loop(0, count, one, begin)
             return state, records, worst, self._first_not_finite(state), scratch

@@ -167,7 +167,9 @@ class NeuronProgram:
         return self._stepped(own, parts, inputs, number)[0]
 
     def _stepped(self, own: State, parts: State, inputs: list, number) -> tuple:
-        """States of one neuron after one step; its rates, and the state that explicit parts took them at."""
+        """States of one neuron after one step; its rates; the state that explicit parts took them at, and how far these
+        then moved without noise.
+        """
         scaled, h = self.own(own["values"]), jnp.asarray(self.dt, self.dtype)
         t = number.astype(self.dtype) * h
         drive = lambda p: self.drive(scaled.system, p, inputs, own["bias"])  # noqa: E731
@@ -180,18 +182,23 @@ class NeuronProgram:
         rates = lambda p: scaled.rates(t, p, drive(p))  # noqa: E731
         end = semi_implicit_euler_step(rates, parts, kick, h=h, linear=scaled.linear)
         between = {k: end[k] if k in scaled.linear else x for k, x in parts.items()}
-        return scaled.kept(end), rates, between
+        explicit = [k for k in parts if k not in scaled.linear]
+        moves = {k: end[k] - parts[k] - kick[k] for k in explicit}
+        return scaled.kept(end), rates, between, moves
 
-    def _fastest(self, rates: Callable[[State], State], parts: State):
-        """Largest rate at which a state that is taken explicitly acts on itself [1/s].
+    def _slopes(self, rates: Callable[[State], State], parts: State) -> State:
+        """Rates at which the states that are taken explicitly act on themselves [1/s], negative where they decay.
 
-        A step that jumps over a feature of the rates, as a gap that closes, begins where this times the step is
+        A step that jumps over a feature of the rates, as a gap that closes, begins where their size times the step is
         above 1: what jumps across a gap g at a rate c/g has dt c/g >= g, hence dt c/g^2 >= 1.
         """
-        slopes = [along(rates, parts, k)[1][k] for k in parts if k not in self.scaled.linear]
+        return {k: along(rates, parts, k)[1][k] for k in parts if k not in self.scaled.linear}
+
+    def _largest(self, parts: State):
+        """Largest size of any of some states; 0 of none."""
         most = jnp.zeros((), self.dtype)
-        for slope in slopes:
-            most = jnp.maximum(most, jnp.max(jnp.abs(slope)))
+        for x in parts.values():
+            most = jnp.maximum(most, jnp.max(jnp.abs(x)))
         return most
 
     def _shift(self, own: State, parts: State, inputs: list) -> State:
@@ -216,11 +223,12 @@ class NeuronProgram:
         own = {n: parts[f"{of.element}.{n}"] * scale[f"{of.element}.{n}"] for n in names}
         return device.current(jnp.zeros((), self.dtype), own, v, self.scaled.env) / v
 
-    def _fastest_now(self, own: State, parts: State, inputs: list):
-        """See `_fastest`, of one neuron as it stands."""
+    def _decay_now(self, own: State, parts: State, inputs: list):
+        """Largest rate at which a state that is taken explicitly decays [1/s], of one neuron as it stands."""
         scaled, t = self.own(own["values"]), jnp.zeros((), self.dtype)
         drive = lambda p: self.drive(scaled.system, p, inputs, own["bias"])  # noqa: E731
-        return self._fastest(lambda p: scaled.rates(t, p, drive(p)), parts)
+        slopes = self._slopes(lambda p: scaled.rates(t, p, drive(p)), parts)
+        return self._largest({k: jnp.minimum(x, 0) for k, x in slopes.items()})
 
     def _incoming(self, inputs: list, arriving: list) -> list:
         """Inputs after a step: they decay, and what arrives is added."""
@@ -249,22 +257,24 @@ class NeuronProgram:
         -------
         tuple
             Its state; the number of spikes of each neuron; the numbers of the steps of up to `each` of them, -1 for
-            none; the step times the largest rate at which a state that is taken explicitly acts on itself, see
-            `_fastest`: in any step of any neuron, and of any neuron at the end.
+            none; the step times the largest rate at which a state that is taken explicitly acts on itself in any step
+            of any neuron, see `_slopes`; that of decay of any neuron at the end; and how far such a state moved in
+            any step, in units of its scale.
         """
         signal = self.layout.group.spike.signal
         sign = self.layout.group.spike.sign
 
         def lane(own, carry, at, arriving):
-            parts, armed, inputs, count, slots, rate = carry
-            parts, rates, between = self._stepped(own, parts, inputs, first + at)
-            rate = jnp.maximum(rate, self._fastest(rates, between))
+            parts, armed, inputs, count, slots, rate, far = carry
+            parts, rates, between, moves = self._stepped(own, parts, inputs, first + at)
+            rate = jnp.maximum(rate, self._largest(self._slopes(rates, between)))
+            far = jnp.maximum(far, self._largest(moves))
             x = sign * self.shown(own, parts, inputs)[signal]
             inputs = self._incoming(inputs, arriving)
             fires = armed & (x > self.level)
             slots = [jnp.where(fires & (count == j), at, s) for j, s in enumerate(slots)]
             armed = (armed & ~fires) | (x < self.rearm)
-            return parts, armed, inputs, count + fires.astype(count.dtype), slots, rate
+            return parts, armed, inputs, count + fires.astype(count.dtype), slots, rate, far
 
         def one(carry, now):
             at, arriving = now
@@ -272,15 +282,24 @@ class NeuronProgram:
 
         none = jnp.zeros_like(state["count"])
         rate = jnp.zeros(none.shape, self.dtype)
-        begin = (state["parts"], state["armed"], state["input"], none, [none - 1] * each, rate)
+        begin = (
+            state["parts"],
+            state["armed"],
+            state["input"],
+            none,
+            [none - 1] * each,
+            rate,
+            rate,
+        )
         places = (jnp.arange(self.steps, dtype=jnp.int32), arrivals)
-        (parts, armed, inputs, count, slots, rate), _ = lax.scan(one, begin, places)
+        (parts, armed, inputs, count, slots, rate, far), _ = lax.scan(one, begin, places)
         # A lane beyond the last neuron never re-arms.
         armed = armed & own["real"]
         slots = [jnp.where(own["real"], s, -1) for s in slots]
         count = jnp.where(own["real"], count, 0)
-        at_end = jax.vmap(self._fastest_now)(own, parts, inputs)
-        rates = [jnp.max(jnp.where(own["real"], x, 0)) * self.dt for x in (rate, at_end)]
+        at_end = jax.vmap(self._decay_now)(own, parts, inputs)
+        sizes = (rate * self.dt, at_end * self.dt, far)
+        rates = [jnp.max(jnp.where(own["real"], x, 0)) for x in sizes]
         state = state | {"parts": parts, "armed": armed, "input": inputs}
         return _counted(state, count, slots, first), count, jnp.stack(slots, axis=-1), rates
 

@@ -26,9 +26,13 @@ _SECONDS = 1.0
 _MOST = 512
 """Exchange intervals between two looks at most."""
 
-COARSE, HOPELESS, HOPELESS_IN_PASSING = 1.0, 10.0, 100.0
+COARSE, HOPELESS, HOPELESS_IN_PASSING = 5.0, 10.0, 100.0
 """Products of the step and a rate of the states above which a step is coarse, if only for an instant; is refused
-where neurons stand at an exchange; is refused if only for an instant."""
+where states decay as fast at an exchange; is refused if only for an instant."""
+
+SETTLED, FAR = 1.0, 0.2
+"""Product of the step and a decay at an exchange above which a state falls to the other side of where it would rest;
+share of its scale that a state may move in a step: beyond it spikes are late by more than 1 % of intervals."""
 
 _LISTS = 2**26
 """Size of the lists of spikes between two looks [bytes]."""
@@ -57,6 +61,9 @@ class Simulation:
     stiffness : dict of str to float
         Largest product of dt and a rate at which a state acts on itself, over all steps and neurons so far, by group
         of neurons: explicit steps follow what is well below 1.
+    decays, moves : dict of str to float
+        Largest product of dt and a decay at an exchange, and largest change of a state in a step without that by noise,
+        in units of its scale, likewise.
     """
 
     def __init__(
@@ -70,6 +77,8 @@ class Simulation:
     ):
         self.network, self.done = network, 0
         self.stiffness: dict[str, float] = {}
+        self.decays: dict[str, float] = {}
+        self.moves: dict[str, float] = {}
         watched = {n: np.asarray(x, np.int32) for n, x in (watch or {}).items() if len(x)}
         _check_watched(network, watched)
         self.every = record_steps(network.clock, every)
@@ -158,10 +167,15 @@ class Simulation:
             + ("no step yet" if not self.stiffness else "slopes of the rates are not finite")
         ]
         return (notes if unchecked else []) + [
-            f"dt = {dt:g} s is coarse for {name!r}: dt times the largest rate of its states reached {x:.2g} "
-            f"(below {COARSE:g} is fine); compare with dt = {dt * COARSE / 2 / x:.1g} s"
-            for name, x in self.stiffness.items()
-            if COARSE < x < np.inf
+            f"dt = {dt:g} s is coarse for {name!r}: {what} reached {x:.2g} (below {limit:g} is fine); "
+            f"compare with dt = {dt * limit / 2 / x:.1g} s"
+            for what, limit, by_group in (
+                ("dt times the largest rate of its states", COARSE, self.stiffness),
+                ("dt times a decay of its states at an exchange", SETTLED, self.decays),
+                ("the move of a state in a step, over its scale,", FAR, self.moves),
+            )
+            for name, x in by_group.items()
+            if limit < x < np.inf
         ]
 
     def _made_room(self, worst: Mapping[str, tuple[int, int]]) -> bool:
@@ -185,8 +199,10 @@ class Simulation:
         at = self.plan.clock
         begin, end = self.done * at.exchange, (self.done + count) * at.exchange
         where = f"network between {begin:g} and {end:g} s"
-        for name, (passing, standing) in rates.items():
+        for name, (passing, standing, far) in rates.items():
             x = float(np.maximum(passing, standing))
+            self.decays[name] = float(np.maximum(self.decays.get(name, 0.0), standing))
+            self.moves[name] = float(np.maximum(self.moves.get(name, 0.0), far))
             self.stiffness[name] = float(np.maximum(self.stiffness.get(name, 0.0), x))
             if standing > HOPELESS or passing > HOPELESS_IN_PASSING:
                 raise SolveError(
@@ -373,13 +389,16 @@ def run(
     Raises
     ------
     SolveError
-        Where a neuron's state is no longer finite; where dt times a rate of the states was above 100, or above 10 at
-        an exchange of spikes.
+        Where a neuron's state is no longer finite; where dt times a rate of the states was above 100, or that of a
+        decay above 10 at an exchange of spikes.
 
     Warns
     -----
     StepWarning
-        Where dt times a rate of the states was above 1, with the figure and a better step.
+        Where dt times a rate of the states was above 5, dt times a decay above 1 at an exchange, or a state moved by
+        more than 0.2 of its scale in a step, with the figure and a better step. Errors are of first order in dt: those
+        of spikes and intervals of `1m1t1r` (0.6 to 3 V) and `threshold-switch-neuron` (w of 1, 5 and 20 mV) were below
+        1 % wherever none of it was so.
 
     Notes
     -----

@@ -33,6 +33,26 @@ from .watched_solver import (
 _FIRST = 1e-6
 """First step as a share of the solve."""
 
+_DIGITS = 64
+"""Steps are multiples of this share of a power of two: within a 64th of what their error allows."""
+
+
+class _RoundedSteps(dfx.PIDController):
+    """Step control whose steps have few digits, so that roundoff does not decide on them.
+
+    Notes
+    -----
+    Reverse mode goes through stretches of a solve once more, compiled otherwise. Steps that carry the last digits of
+    the states would then end elsewhere, and derivatives of stretches that do not meet are off by percents.
+    """
+
+    def adapt_step_size(self, *args, **kwargs):
+        """See `diffrax.PIDController`."""
+        keep, t0, t1, *others = super().adapt_step_size(*args, **kwargs)
+        mantissa, exponent = jnp.frexp(lax.stop_gradient(t1 - t0))
+        short = jnp.ldexp(jnp.round(mantissa * _DIGITS) / _DIGITS, exponent)
+        return keep, t0, t0 + jnp.asarray(short, jnp.result_type(t0)), *others
+
 
 def saved(sol: dfx.Solution) -> tuple[Any, Any]:
     """Times and states that a solve saved; to diffrax's types there may be none."""
@@ -88,7 +108,7 @@ def solve_stiff(
     if watch is not None:
         term, solver, norm = WatchedTerm(term), WatchedSolver(solver, (rtol, atol)), watched_norm
         args, begin = WatchedArgs(scaled, scaled, stimulus, watch), begin_watched(watch, y0)
-    control = dfx.PIDController(rtol=rtol, atol=atol, pcoeff=0.3, icoeff=0.3, norm=norm)
+    control = _RoundedSteps(rtol=rtol, atol=atol, pcoeff=0.3, icoeff=0.3, norm=norm)
     corners = jnp.asarray(stimulus.breakpoints(), rows.dtype)
     if corners.shape[0]:
         control = dfx.ClipStepSizeController(control, jump_ts=corners)

@@ -17,8 +17,10 @@ where :math:`g(t, y, \theta) = 0` the derivatives of the rates jump by a matrix 
 
 with D the derivative of the step, :math:`\Delta` the difference of the derivatives of the rates at its ends, and w and
 S taken with their components in time and in the parameters. Where the rates are smooth m is of the order of the step's
-error. The same holds for an integral of a current over the step: a shift in time changes it by the difference of the
-currents at its ends, also where the current jumps by decades within.
+error; there the ratio is that of S along w, over both ends. So what is a shift in time stays one through spikes, in
+which slopes grow and fall by decades: an interval is the difference of two such shifts. The same holds for an integral
+of a current over the step: a shift in time changes it by the difference of the currents at its ends, also where the
+current jumps by decades within.
 """
 
 from typing import NamedTuple
@@ -137,16 +139,19 @@ def _smooth_step_jvp(primals, tangents):
 
     # Slopes are known to the error of the step, which a fast mode at its balance does not exceed either.
     size, doubt = h**2 * jnp.sum(w0**2 + w1**2), (_DOUBT * jnp.sum(out.error)) ** 2 + _VANISHING**2
-    counts = size / (size + doubt)
+    counts = size**2 / (size**2 + doubt**2)
     a, b = jump(lambda d, t, y: d.field(t, y))
+    along = _ratio(jnp.sum(w0 * s0 + w1 * found.y), jnp.sum(w0**2 + w1**2))
     floor = _LINEAR**2 * jnp.sum(w0**2 + w1**2) / h**2
-    y = found.y + (w1 - shifted.y) * (counts * _ratio(jnp.sum(a * b), jnp.sum(a * a), floor))
+    share = _ratio(jnp.sum(a * b) + floor * along, jnp.sum(a * a) + floor)
+    y = found.y + (w1 - shifted.y) * (counts * share)
     q = found.q
     if driven.watch.integrals:
         first, last = out.samples[:, 0], out.samples[:, -1]
         a, b = jump(_integrands)
         floor = _LINEAR**2 * (first**2 + last**2) / h**2
-        q = q + (last - first - shifted.q) * (counts * _ratio(a * b, a * a, floor))
+        share = _ratio(a * b + floor * along, a * a + floor)
+        q = q + (last - first - shifted.q) * (counts * share)
     return out, found._replace(y=y, q=q)
 
 
@@ -165,10 +170,9 @@ def _slope(driven: Driven, t, y, h) -> Float[Array, " n"]:
     return rate - apart
 
 
-def _ratio(above, below, floor):
-    """A ratio that is 0 where its lower part is below a floor."""
-    total = below + floor
-    return jnp.where(total > 0, above / jnp.where(total > 0, total, 1.0), 0.0)
+def _ratio(above, below):
+    """A ratio; 0 where its lower part is 0."""
+    return jnp.where(below > 0, above / jnp.where(below > 0, below, 1.0), 0.0)
 
 
 def _integrands(driven: Driven, t, y) -> Float[Array, " integrals"]:

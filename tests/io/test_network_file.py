@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import memjax as mj
-from memjax.errors import NetworkError, StepWarning
+from memjax.errors import NetworkError
 from memjax.io import load_network
 from memjax.network import Edges, Neurons, Poisson, SpikeList, by_distance, run
 
@@ -77,10 +77,8 @@ def test_a_file_runs_as_the_network_that_it_describes(load):
     one = PROJECTION.replace("0.1", "1e-4")
     found = load("dt = 1e-7\nseed = 5", NEURON, INPUT, one, "[record]\nwatch = { exc = [0, 3] }")
     assert (found.duration, found.network.dt, found.network.seed) == (0.002, 1e-7, 5)
-    with pytest.warns(
-        StepWarning, match="below 1 is fine"
-    ):  # a switch of a microsecond, 1 mV sharp
-        recording = run(found.network, found.duration, watch=found.watch)
+    # A tenth of the time of the switch: warnings are errors here.
+    recording = run(found.network, found.duration, watch=found.watch)
     assert recording.sizes == {"exc": 4, "in": 3}
     # The period of docs/circuits/threshold-switch-neuron.md, by the adaptive solver.
     np.testing.assert_allclose(recording.statistics["exc"]["isi"], 264e-6, rtol=0.01)

@@ -10,6 +10,7 @@ import pytest
 import memjax as mj
 from memjax.errors import BoundsError, PolicyError, SolveError, StimulusError
 from memjax.result import Result
+from memjax.simulate import is_noisy
 from tests.systems.exact import OrnsteinUhlenbeck
 
 ROWS = np.linspace(0.0, 1.0, 6)[1:]
@@ -154,3 +155,22 @@ def test_derivatives_that_adaptive_steps_cannot_give_are_refused_in_one_sentence
 def test_what_has_to_be_known_says_so(error, match, call):
     with pytest.raises(error, match=match):
         jax.jit(lambda p: jax.tree.leaves(call(p)))(0.5)
+
+
+@pytest.mark.parametrize(
+    ("build", "free"), [(OrnsteinUhlenbeck, "k"), (mj.DiffusiveMemristor, "r_on")]
+)
+def test_numbers_stay_known_under_jit_so_that_no_noise_is_none(build, free):
+    """A strength that is a plain 0 is one, wherever the device is made; a traced one counts as noise."""
+    quiet = {n: 0.0 for n, s in mj.fields.parameter_specs(build).items() if s.noise}
+    known = []
+
+    @jax.jit
+    def run(x):
+        device = mj.params.replace(build(), quiet | {free: x})
+        noisy = mj.params.replace(build(), {next(iter(quiet)): x}, check=False)
+        known.extend([is_noisy(build(**quiet)), is_noisy(device), is_noisy(noisy)])
+        return x
+
+    run(1e4)
+    assert known == [False, False, True]

@@ -9,6 +9,7 @@ from benchmarks.records import Recorder
 from benchmarks.registry import Case
 from benchmarks.timing import Times
 
+from .neurons import record_neurons
 from .problems import QUANTITIES, derivatives, errors, problems, secants
 
 ALLOWED = 1e-3
@@ -34,6 +35,7 @@ def run(size: str, record: Recorder) -> None:
             n=exact.shape[1],
             extra=dict(zip(QUANTITIES, map(float, away), strict=True)),
         )
+    record_neurons(size, record)
 
 
 CASE = Case(name="derivatives", run=run, baseline="threshold-switch, forward", suites=())

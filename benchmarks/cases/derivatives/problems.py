@@ -87,7 +87,7 @@ class Problem:
         """Switching and hold voltage [V], charge [C] and energy [J] of a sweep."""
         events = switching_events(self.sweep, on_threshold=self.on, hold_threshold=self.hold)
         about: dict[str, Any] = dict(events=events, integrals=("charge", "energy"))
-        trace = self._simulated(device, self.sweep, **about, **options)
+        trace = self._simulated(device, self.sweep, **about | options)
         integrals = [trace.integrals[n][:, -1] for n in ("charge", "energy")]
         voltages = [switching_voltage(trace)[:, 0], hold_voltage(trace)[:, 0]]
         return jnp.stack(voltages + integrals, axis=1)

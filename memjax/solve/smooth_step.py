@@ -21,6 +21,7 @@ error. The same holds for an integral of a current over the step: a shift in tim
 currents at its ends, also where the current jumps by decades within.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import equinox as eqx
@@ -33,7 +34,6 @@ from ..scaling import Scaled
 from ..solver.linear import factor
 from ..solver.newton import linearised
 from ..solver.rosenbrock import rodas3_interval
-from ..stimulus import AbstractStimulus
 from ..watch import Watch
 from .watching import Piece, integral_over, integrand
 
@@ -74,7 +74,7 @@ class Driven(eqx.Module):
     """A system under its drive, and what is watched of it."""
 
     scaled: Scaled
-    stimulus: AbstractStimulus
+    stimulus: Callable
     watch: Watch
 
     def field(self, t, y) -> Float[Array, " n"]:

@@ -10,8 +10,8 @@ from memjax.observables import crossing_times
 
 from .problems import Problem
 
-DISTANCES = (1e-4, 5e-4, 2e-3, 1e-2)
-"""Distances of rows [s]; the default of `mj.simulate` has 1000 in a sweep of 2 s."""
+DISTANCES = (1e-5, 1e-4, 5e-4, 2e-3, 1e-2)
+"""Distances of rows [s]."""
 
 NAMES = ("v_th", "charge")
 """Quantities that both ways give."""
@@ -34,5 +34,7 @@ def from_solve(
     return jnp.concatenate([v_th, charge], axis=1)
 
 
-WAYS = {"rows": from_rows, "events and integrals": from_solve}
+ROWS, EVENTS = "rows", "events and integrals"
+
+WAYS = {ROWS: from_rows, EVENTS: from_solve}
 """The old way and the new one."""

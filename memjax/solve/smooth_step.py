@@ -43,7 +43,7 @@ _LINEAR = 1e-3
 _SHARPNESS = 8
 """Power by which fast modes are told from slow ones."""
 
-_DOUBT, _VANISHING = 3.0, 1e-10
+_DOUBT, _VANISHING = 0.3, 1e-10
 """Errors of a step, and change of the scaled state in it, below which its slopes are not known."""
 
 
@@ -121,7 +121,7 @@ def _smooth_step_jvp(primals, tangents):
         lambda system, y: _plain(system, t0, t1, y), (driven, y0), (d_driven, s0)
     )
     h = jnp.where(t1 > t0, t1 - t0, 1.0)
-    w0, w1 = _slope(driven, t0, y0, h), _slope(driven, t1, out.y, h)
+    w0, w1 = smooth_slope(driven, t0, y0, h), smooth_slope(driven, t1, out.y, h)
     one = jnp.ones_like(t0)
     step = lambda a, b, y: _plain(driven, a, b, y)  # noqa: E731
     _, shifted = jax.jvp(step, (t0, t1, y0), (one, one, w0))
@@ -150,7 +150,7 @@ def _smooth_step_jvp(primals, tangents):
     return out, found._replace(y=y, q=q)
 
 
-def _slope(driven: Driven, t, y, h) -> Float[Array, " n"]:
+def smooth_slope(driven: Driven, t, y, h) -> Float[Array, " n"]:
     r"""Slope of the solution: the rate, but of modes faster than the step that of the balance which they follow.
 
     With :math:`S = (I - hJ/2)^{-1}` the rate f is replaced by :math:`-J^{-1}\partial f/\partial t` in the measure of

@@ -3,8 +3,6 @@
 import json
 from pathlib import Path
 
-import numpy as np
-
 from benchmarks.cases.derivatives.problems import QUANTITIES
 from benchmarks.cases.derivatives.rows import NAMES
 from benchmarks.records import of_run
@@ -20,55 +18,53 @@ MARKERS = dict(zip(QUANTITIES, "osD^v", strict=True))
 COLOURS = {"rows": "#D55E00", "events and integrals": "#0072B2"}
 """Of Okabe and Ito."""
 
-_LEAST = 1e-9
-"""Error below which nothing is told apart: that of the secants."""
+NEW_OLD = "derivatives from rows, and from events and integrals"
 
 
-def _against_distance(ax, rows: list[dict], tolerance: float) -> None:
-    """Both ways against the distance of rows."""
-    of = [r for r in rows if r["variant"].startswith("rows of")]
+def _against_distance(ax, rows: list[dict], problem: str, tolerance: float) -> None:
+    """Both ways against the distance of rows, for one device."""
+    of = [r["extra"] for r in rows if r["problem"] == f"{problem}, rows"]
     for way, colour in COLOURS.items():
-        here = [r["extra"] for r in of if r["extra"]["way"] == way]
-        for name in NAMES:
-            style = dict(color=colour, marker=MARKERS[name], ms=7, fillstyle="none")
-            dash = "-" if name == "v_th" else "--"
-            distances, away = [e["distance_s"] for e in here], [e[name] for e in here]
-            label = f"{LABELS[name]}, {way}"
-            ax.plot(distances, np.maximum(away, _LEAST), ls=dash, label=label, **style)
+        here = sorted((e for e in of if e["way"] == way), key=lambda e: e["distance_s"])
+        for name, dash in zip(NAMES, ("-", "--"), strict=True):
+            away = [e[name] for e in here]
+            style = dict(color=colour, marker=MARKERS[name], ms=8, fillstyle="none", ls=dash)
+            ax.plot([e["distance_s"] for e in here], away, label=f"{LABELS[name]}, {way}", **style)
     ax.axhline(tolerance, color="0.5", ls=":", lw=1.2, label=f"allowed: {tolerance:g}")
-    ax.set(xscale="log", yscale="log", xlabel="distance of rows [s]")
-    ax.set(ylabel="error over the largest derivative", title="diffusive, all parameters")
+    ax.set(xscale="log", yscale="log", xlabel="distance of rows [s]", title=f"{problem}: {NEW_OLD}")
     ax.legend(fontsize=8)
 
 
-def _by_problem(ax, rows: list[dict], ending: str, tolerance: float) -> None:
+def _by_problem(ax, rows: list[dict], kinds: tuple[str, ...], tolerance: float) -> None:
     """Errors of every quantity in each problem, forward (filled) and reverse (open)."""
-    of = [r for r in rows if r["problem"].endswith(ending) and r["extra"].get("mode")]
+    of = [r for r in rows if r["extra"].get("kind") in kinds]
     problems = list(dict.fromkeys(r["problem"] for r in of))
     for k, name in enumerate(QUANTITIES):
-        for mode, fill in (("forward", "full"), ("reverse", "none")):
+        for mode, fill, shift in (("forward", "full", -0.03), ("reverse", "none", 0.03)):
             here = [r for r in of if r["extra"]["mode"] == mode and name in r["extra"]]
-            at = [problems.index(r["problem"]) + 0.12 * (k - 2) for r in here]
-            y = [max(r["extra"][name], _LEAST) for r in here]
+            at = [problems.index(r["problem"]) + 0.14 * (k - 2) + shift for r in here]
             style = dict(ls="", color=f"C{k}", marker=MARKERS[name], ms=8, fillstyle=fill)
-            ax.plot(at, y, label=f"{LABELS[name]}, {mode}", **style)
+            ax.plot(at, [r["extra"][name] for r in here], label=f"{LABELS[name]}, {mode}", **style)
     ax.axhline(tolerance, color="0.5", ls=":", lw=1.2, label=f"allowed: {tolerance:g}")
-    names = [p.removesuffix(ending).rstrip(", ") for p in problems]
-    ax.set_xticks(range(len(problems)), names, rotation=20)
-    ax.set(yscale="log", ylabel="error over the largest derivative", title=ending)
-    ax.legend(fontsize=7, ncols=2)
+    names = [p.removesuffix(", without noise").replace(", ", ",\n") for p in problems]
+    ax.set_xticks(range(len(problems)), names)
+    ax.set(yscale="log", title="without noise" if len(kinds) == 1 else "along one noisy path")
+    ax.legend(fontsize=7, ncols=3)
 
 
 def draw(rows: list[dict], *, quiet: float, noisy: float):
     """The figure of the records of one run, with the errors that are allowed without and with noise."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(20, 6), layout="constrained")
-    axes = figure.subplots(1, 3)
-    _against_distance(axes[0], rows, quiet)
-    _by_problem(axes[1], rows, "without noise", quiet)
-    _by_problem(axes[2], rows, "noise held", noisy)
-    for ax in axes:
+    figure = Figure(figsize=(16, 11), layout="constrained")
+    axes = figure.subplots(2, 2)
+    devices = [r["problem"].removesuffix(", rows") for r in rows if r["problem"].endswith(", rows")]
+    for ax, problem in zip(axes[0], dict.fromkeys(devices)):
+        _against_distance(ax, rows, problem, quiet)
+    _by_problem(axes[1, 0], rows, ("without noise",), quiet)
+    _by_problem(axes[1, 1], rows, ("fixed steps", "adaptive steps"), noisy)
+    for ax in axes.flat:
+        ax.set_ylabel("largest error of a derivative, over\nthe largest derivative of the quantity")
         ax.grid(which="major", alpha=0.3)
         ax.spines[["top", "right"]].set_visible(False)
     return figure

@@ -95,7 +95,8 @@ class Problem:
     def pulsed(self, device: Any, **options: Any) -> Float[Array, "members 1"]:
         """Delay [s] of the pulse."""
         events = pulse_events(self.pulse, on_threshold=self.on)
-        return switching_delay(self._simulated(device, self.pulse, events=events, **options))
+        trace = self._simulated(device, self.pulse, events=events, **options)
+        return jnp.asarray(switching_delay(trace))
 
     def quantities(self, device: Any, **options: Any) -> Float[Array, "members quantities"]:
         """`QUANTITIES` of each member, in SI."""

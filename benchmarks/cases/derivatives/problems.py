@@ -218,5 +218,13 @@ def problems() -> dict[str, Problem]:
             on=1e-6,
             hold=1e-7,
         ),
+        Problem(
+            name="drift",
+            device=_load("drift/zhuo2022-bipolar"),
+            sweep=mj.triangle_sweep(2.0, 2e4),
+            pulse=_pulse(2.0, 5e-5),
+            on=2e-3,
+            hold=1e-3,
+        ),
     ]
     return {p.name: p for p in every}

@@ -162,8 +162,9 @@ class Crossing(eqx.Module):
     in forward and reverse mode. Values at the crossing move with it: that of `v` is dV/dt dt*/dtheta for a
     swept voltage, so that a switching voltage in volts can be differentiated. They hold as long as no crossing comes
     or goes. The benchmark case `derivatives` compares them with secants. They are known to be wrong, for integrals
-    too, for `DriftMemristor` once its current limit or a clamp acts, and for the current at the instrument of a
-    device that is not ohmic behind a compliance, which is a small difference of voltages.
+    too, where the solve itself is not accurate enough: for the preset `drift/zhuo2022-selector` of `DriftMemristor`
+    once its current limit acts (its current hangs on 1e-8 of the length), and at the default tolerances for an abrupt
+    switch that is not ohmic (`AndTs`) behind a compliance, which wants ``mj.Stiff(rtol=1e-8, atol=1e-10)``.
     """
 
     t: Float[Array, "members sweeps size"]

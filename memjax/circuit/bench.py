@@ -199,6 +199,28 @@ class BenchedDevice(AbstractSystem):
         i = u if limit is None else soft_limit(u / total, limit)
         return i, i * total
 
+    def _node_current(self, t, own: State, u, node, env: Environment):
+        """Current of the source [A] into a node.
+
+        Notes
+        -----
+        Of a source whose resistance and capacitance are `SOURCE_RESISTANCE` and `PARASITIC_CAPACITANCE`, which nobody
+        stated, the current is a difference of voltages that a solver does not resolve. Its node is in balance, the
+        current of the source and that of the device the same; an error of the node's voltage weighs with the slope
+        -a in the one and g in the other, and cancels in the mean that is weighted by g and a.
+        """
+        i = self._source_current(u, node)
+        bench = self.bench
+        stated = bench.series_resistance is not None or bench.parallel_capacitance is not None
+        if stated or self.driven == "current":
+            return i
+        one = jnp.ones_like(node)
+        a = -jax.jvp(lambda v: self._source_current(u, v), (node,), (one,))[1]
+        through = lambda v: self._current(t, own, v, env) + v * self._leak  # noqa: E731
+        device, g = jax.jvp(through, (node,), (one,))
+        share = a / (a + jnp.maximum(g, jnp.finfo(node.dtype).tiny))
+        return i + share * (device - i)
+
     def _seen(self, state: State, u, env: Environment):
         """State of the device, and the voltage [V] that it sees."""
         own, node = self._split(state)
@@ -227,7 +249,7 @@ class BenchedDevice(AbstractSystem):
         i, v_device = (
             self._closed_form(own, u, env)
             if node is None
-            else (self._source_current(u, node), node)
+            else (self._node_current(t, own, u, node, env), node)
         )
         i_device = self._current(t, own, v_device, env)
         i = i_device + v_device * self._leak if i is None else i

@@ -24,7 +24,7 @@ from ..scaling import Scaled
 from ..stimulus import AbstractStimulus
 from ..watch import EventGroup, Watch
 from .signals import signal_values
-from .smooth_step import Driven, smooth_step
+from .smooth_step import Driven, smooth_slope, smooth_step
 from .watching import Piece
 
 _HALVINGS = 60
@@ -80,7 +80,9 @@ def locate_events(
     return {name: every[name] for name in watch.events}
 
 
-def _locate_all(event: EventGroup, scaled: Scaled, stimulus, memory: dict[str, Any], *, smooth: bool):
+def _locate_all(
+    event: EventGroup, scaled: Scaled, stimulus, memory: dict[str, Any], *, smooth: bool
+):
     """See `locate_events`, for one event of a group."""
     there = jnp.arange(event.size, dtype=memory["count"].dtype) < memory["count"]
     steps: Piece = memory["steps"]
@@ -150,8 +152,9 @@ def _integrated(scaled: Scaled, stimulus, piece: Piece, share) -> _Instant:
     t0, t1 = lax.stop_gradient((piece.early, piece.late))
     h = jnp.maximum(share * (t1 - t0), 4 * jnp.finfo(t0.dtype).eps * jnp.abs(t1))
     driven = Driven(scaled, stimulus, Watch({}, {}))
-    step = smooth_step(driven, t0, t0 + h, piece.y0)
-    return _Instant(t0 + h, step.y, lax.stop_gradient(step.k1) / h)
+    y = smooth_step(driven, t0, t0 + h, piece.y0).y
+    # The slope for interpolation, k1, is off by (h J / 2)^3, and with it every derivative of the time.
+    return _Instant(t0 + h, y, smooth_slope(*lax.stop_gradient((driven, t0 + h, y, h))))
 
 
 def _on_the_line(piece: Piece, share) -> _Instant:

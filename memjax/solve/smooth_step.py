@@ -23,6 +23,7 @@ of a current over the step: a shift in time changes it by the difference of the 
 current jumps by decades within.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import equinox as eqx
@@ -35,7 +36,6 @@ from ..scaling import Scaled
 from ..solver.linear import factor
 from ..solver.newton import linearised
 from ..solver.rosenbrock import rodas3_interval
-from ..stimulus import AbstractStimulus
 from ..watch import Watch
 from .watching import Piece, integral_over, integrand
 
@@ -45,7 +45,7 @@ _LINEAR = 1e-3
 _SHARPNESS = 8
 """Power by which fast modes are told from slow ones."""
 
-_DOUBT, _VANISHING = 3.0, 1e-10
+_DOUBT, _VANISHING = 0.3, 1e-10
 """Errors of a step, and change of the scaled state in it, below which its slopes are not known."""
 
 
@@ -76,7 +76,7 @@ class Driven(eqx.Module):
     """A system under its drive, and what is watched of it."""
 
     scaled: Scaled
-    stimulus: AbstractStimulus
+    stimulus: Callable
     watch: Watch
 
     def field(self, t, y) -> Float[Array, " n"]:
@@ -119,28 +119,37 @@ def _smooth_step_jvp(primals, tangents):
     d_driven, _, _, s0 = tangents
     if s0 is None:
         s0 = jnp.zeros_like(y0)
-    out, found = eqx.filter_jvp(
-        lambda system, y: _plain(system, t0, t1, y), (driven, y0), (d_driven, s0)
-    )
+    # What has a tangent, and what has none: the step is traced once, and carries both changes along.
+    moves = jax.tree.map(lambda x: x is not None, d_driven, is_leaf=lambda x: x is None)
+    moving, still = eqx.partition(driven, moves)
+    none, zero, one = jax.tree.map(jnp.zeros_like, moving), jnp.zeros_like(t0), jnp.ones_like(t0)
+    whole = lambda part: eqx.combine(part, still)  # noqa: E731
+    out, push = jax.linearize(lambda m, a, b, y: _plain(whole(m), a, b, y), moving, t0, t1, y0)
+    found = push(d_driven, zero, zero, s0)
     h = jnp.where(t1 > t0, t1 - t0, 1.0)
-    w0, w1 = _slope(driven, t0, y0, h), _slope(driven, t1, out.y, h)
-    one = jnp.ones_like(t0)
-    step = lambda a, b, y: _plain(driven, a, b, y)  # noqa: E731
-    _, shifted = jax.jvp(step, (t0, t1, y0), (one, one, w0))
+    ends = jnp.stack([t0, t1]), jnp.stack([y0, out.y])
+    slopes = jax.vmap(lambda t, y: _slope(driven, t, y, h))(*ends)
+    w0, w1 = slopes.slope
+    shifted = push(none, one, one, w0)
 
     def jump(of):
         """How the change of a function along the flow, and along the derivatives, differs between the ends."""
-        along_flow, along_parameters = [], []
-        for t, y in ((t0, y0), (t1, out.y)):
-            along_flow.append(jax.jvp(lambda a, b: of(driven, a, b), (t, y), (one, w0))[1])
-            moved = eqx.filter_jvp(lambda d, b: of(d, t, b), (driven, y), (d_driven, s0))[1]  # noqa: B023
-            along_parameters.append(moved)
-        return along_flow[1] - along_flow[0], along_parameters[1] - along_parameters[0]
+
+        def changes(t, y):
+            _, carry = jax.linearize(lambda m, a, b: of(whole(m), a, b), moving, t, y)
+            return carry(none, one, w0), carry(d_driven, zero, s0)
+
+        return (x[1] - x[0] for x in jax.vmap(changes)(*ends))
+
+    def by_parameters(t, y):
+        return jax.jvp(lambda m: whole(m).field(t, y), (moving,), (d_driven,))[1]
 
     # Slopes are known to the error of the step, which a fast mode at its balance does not exceed either.
     size, doubt = h**2 * jnp.sum(w0**2 + w1**2), (_DOUBT * jnp.sum(out.error)) ** 2 + _VANISHING**2
     counts = size**2 / (size**2 + doubt**2)
-    a, b = jump(lambda d, t, y: d.field(t, y))
+    late, bent = jnp.diff(slopes.late, axis=0)[0], jnp.diff(slopes.jacobian, axis=0)[0]
+    a = late + bent @ w0
+    b = bent @ s0 + jnp.diff(jax.vmap(by_parameters)(*ends), axis=0)[0]
     along = _ratio(jnp.sum(w0 * s0 + w1 * found.y), jnp.sum(w0**2 + w1**2))
     floor = _LINEAR**2 * jnp.sum(w0**2 + w1**2) / h**2
     share = _ratio(jnp.sum(a * b) + floor * along, jnp.sum(a * a) + floor)
@@ -155,19 +164,32 @@ def _smooth_step_jvp(primals, tangents):
     return out, found._replace(y=y, q=q)
 
 
-def _slope(driven: Driven, t, y, h) -> Float[Array, " n"]:
+class _Slope(NamedTuple):
+    """Slope of the solution, and the derivatives of its rate by time and by state."""
+
+    slope: Float[Array, "... n"]
+    late: Float[Array, "... n"]
+    jacobian: Float[Array, "... n n"]
+
+
+def smooth_slope(driven: Driven, t, y, h) -> Float[Array, " n"]:
     r"""Slope of the solution: the rate, but of modes faster than the step that of the balance which they follow.
 
     With :math:`S = (I - hJ/2)^{-1}` the rate f is replaced by :math:`-J^{-1}\partial f/\partial t` in the measure of
     :math:`(I - S)^p`, which is 0 for slow modes and 1 for fast ones, whose rate would amplify the error of y.
     """
+    return _slope(driven, t, y, h).slope
+
+
+def _slope(driven: Driven, t, y, h) -> _Slope:
+    """See `smooth_slope`."""
     here = jnp.concatenate([jnp.zeros_like(y, shape=1), y])
     rate, columns = linearised(lambda z: driven.field(t + z[0], z[1:]), here)
     late, jacobian = columns[:, 0], columns[:, 1:]
     solve = factor(jnp.eye(y.shape[0], dtype=y.dtype) - 0.5 * h * jacobian)
     apart = rate - solve(rate + 0.5 * h * late)
     apart, _ = lax.scan(lambda r, _: (r - solve(r), None), apart, length=_SHARPNESS - 1)
-    return rate - apart
+    return _Slope(rate - apart, late, jacobian)
 
 
 def _ratio(above, below):

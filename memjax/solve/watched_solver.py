@@ -1,5 +1,6 @@
 """A diffrax solver that watches its own steps: events and integrals travel with the state."""
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import diffrax as dfx
@@ -11,7 +12,6 @@ import optimistix as optx
 from jaxtyping import Array, Float
 
 from ..scaling import Scaled
-from ..stimulus import AbstractStimulus
 from ..watch import Watch
 from .smooth_step import Driven, smooth_step
 from .watching import (
@@ -41,7 +41,7 @@ class WatchedArgs(eqx.Module):
 
     inner: Any
     scaled: Scaled
-    stimulus: AbstractStimulus
+    stimulus: Callable
     watch: Watch
 
 

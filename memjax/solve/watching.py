@@ -61,7 +61,7 @@ def straight(early, late, y0, y1) -> Piece:
 
 
 def begin_memory(watch: Watch, y0: Float[Array, " n"]) -> list[dict[str, Any]]:
-    """What is known of each group of events before the first step: which are armed, how often they came, in which steps."""
+    """What is known of each group of events before the first step: armed or not, how often they came and when."""
 
     def blank(group: EventGroup) -> dict[str, Any]:
         shape = (len(group.names), group.size)
@@ -101,7 +101,9 @@ def watch_step(
     return [after(group, known) for group, known in zip(groups, memory, strict=True)]
 
 
-def _event_step(event: EventGroup, memory: dict[str, Any], piece: Piece, start, end) -> dict[str, Any]:
+def _event_step(
+    event: EventGroup, memory: dict[str, Any], piece: Piece, start, end
+) -> dict[str, Any]:
     """See `watch_step`, for one event of a group."""
     level, rearm = event.sign * event.level, event.sign * event.rearm
     slack = 1e-9 * (piece.late - piece.early)

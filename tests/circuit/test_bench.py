@@ -137,6 +137,16 @@ def test_a_device_that_is_not_ohmic_finds_the_same_point_at_compliance():
     np.testing.assert_allclose(trace.i, 1e-3, rtol=1e-6)
 
 
+def test_between_two_steps_the_current_below_the_limit_is_that_of_the_device():
+    # Few and long steps on either leg of the sweep; the source drops 1 ohm times i, a thousandth of the voltage.
+    sweep, bench = mj.triangle_sweep(0.3, 0.3), mj.Bench(compliance=1e-3)
+    trace = mj.simulate(Cubic(), sweep, bench=bench, save=0.1, policy=mj.Stiff()).check()
+    v = np.asarray(trace.v[0])
+    source = [brentq(lambda x, u=u: x + 1e-3 * x + 2e-3 * x**3 - u, 0.0, 1.0) for u in v]
+    # The tolerance of the node, 1e-5 of 0.3 V and 1e-7 V, times the slope of the device, 2e-3 S.
+    np.testing.assert_allclose(trace.i[0], v - source, atol=1e-8)
+
+
 def test_a_small_capacitance_is_the_closed_form():
     plain = mj.simulate(Resistor(), STEP, bench=mj.Bench(compliance=2e-4), save=np.array([0.5]))
     node = mj.Bench(compliance=2e-4, parallel_capacitance=1e-12)

@@ -1,5 +1,6 @@
 """Events and integrals of a solve: closed forms, derivatives against them, states in and out."""
 
+import diffrax as dfx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -52,6 +53,14 @@ def test_times_and_integrals_and_their_derivatives_are_those_of_the_closed_form(
     # The tolerance of a step is 1e-5, and some of its error is left in time: 1e-4.
     np.testing.assert_allclose(value, exact, rtol=1e-4)
     np.testing.assert_allclose(slope, along, rtol=1e-3)
+
+
+def test_derivatives_in_reverse_mode_are_those_in_forward_mode():
+    reverse = mj.Stiff(adjoint=dfx.RecursiveCheckpointAdjoint(checkpoints=64))
+    back = jax.jit(jax.jacrev(lambda k: _numbers(k, reverse)))(3.0)
+    _, along = jax.jit(lambda k: jax.jvp(_numbers, (k,), (1.0,)))(3.0)
+    # The same steps, added up in another order.
+    np.testing.assert_allclose(back, along, rtol=1e-9)
 
 
 def test_integrals_have_their_own_values_whatever_their_order():

@@ -86,7 +86,9 @@ class CurveLoss(eqx.Module):
 
     - the current at row k, by :math:`r_k = (\log_{10}|i_k| - \log_{10}|i_k^{meas}|)/\sigma_k` with :math:`\sigma_k^2
       = \sigma_i^2 + \sigma_t^2\,(d\log_{10}|i^{meas}|/dt)^2`, the effective variance of a curve whose time is uncertain
-      too [1]_; it levels off at 10 sigma. Rows at the limit of the source only say that it is reached;
+      too [1]_; it levels off at 10 sigma. A row d sigma_t from a simulated event counts by d / sqrt(1 + d^2):
+      while the device switches, it moves by decades with the least change of a parameter. Rows at the limit of the
+      source only say that it is reached;
     - the times of switching, release and holding in each excursion, by :math:`r = (t - t^{meas})/\sigma_t`, whose
       derivative is that of the implicit function (`Crossing`). Measured rows tell only between which two of them an
       event lies: within, r is 0;
@@ -152,7 +154,8 @@ class CurveLoss(eqx.Module):
         stimuli, rows = _applied(measured, stimulus, point_time)
         data, bench = one_member(measured, where="CurveLoss"), bench or Bench()
         limit = np.inf if bench.compliance is None else float(bench.compliance)
-        time = time_sigma or float(np.median(np.concatenate([np.diff(r) for r in rows])))
+        apart = np.median(np.concatenate([np.diff(r) for r in rows]))
+        time = float(apart if time_sigma is None else time_sigma)
         scale = _Scale(current_sigma, time, floor, limit)
         if not all(np.isfinite(x) and x > 0 for x in scale[:3]):
             what = "current_sigma = {:g} decades, time_sigma = {:g} s, floor = {:g} A"

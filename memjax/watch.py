@@ -163,7 +163,7 @@ class Crossing(eqx.Module):
     swept voltage, so that a switching voltage in volts can be differentiated. They hold as long as no crossing comes
     or goes. The benchmark case `derivatives` compares them with secants. They are known to be wrong, for integrals
     too, where the solve itself is not accurate enough: for the preset `drift/zhuo2022-selector` of `DriftMemristor`
-    once its current limit acts (its current hangs on 1e-8 of the length), and at the default tolerances for an abrupt
+    once its current limit acts (it acts within 2e-8 of the length), and at the default tolerances for an abrupt
     switch that is not ohmic (`AndTs`) behind a compliance, which wants ``mj.Stiff(rtol=1e-8, atol=1e-10)``.
     """
 

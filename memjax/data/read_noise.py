@@ -6,6 +6,7 @@ import equinox as eqx
 import jax
 import jax.core
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
@@ -117,7 +118,7 @@ class ReadNoise(eqx.Module):
         a, b = getattr(self, low), getattr(self, high)
         if a is None or b is None or any(isinstance(x, jax.core.Tracer) for x in (a, b)):
             return
-        if not bool(jnp.all(a < b)):
+        if not np.all(np.asarray(a) < np.asarray(b)):
             raise BoundsError(f"{low} = {a}, {high} = {b}", where="ReadNoise", allowed="low < high")
 
     @classmethod

@@ -37,8 +37,13 @@ _DIGITS = 64
 """Steps are multiples of this share of a power of two: within a 64th of what their error allows."""
 
 
-class _RoundedSteps(dfx.PIDController):
+class _RoundedSteps(dfx.AbstractAdaptiveStepSizeController):
     """Step control whose steps have few digits, so that roundoff does not decide on them.
+
+    Parameters
+    ----------
+    control : diffrax.PIDController
+        Proposes the steps.
 
     Notes
     -----
@@ -46,9 +51,37 @@ class _RoundedSteps(dfx.PIDController):
     the states would then end elsewhere, and derivatives of stretches that do not meet are off by percents.
     """
 
+    control: dfx.PIDController
+
+    def __init__(self, control: dfx.PIDController):
+        self.control = control
+
+    @property
+    def rtol(self):
+        """See `diffrax.PIDController`."""
+        return self.control.rtol
+
+    @property
+    def atol(self):
+        """See `diffrax.PIDController`."""
+        return self.control.atol
+
+    @property
+    def norm(self):  # pyright: ignore[reportIncompatibleMethodOverride]  # as in diffrax
+        """See `diffrax.PIDController`."""
+        return self.control.norm
+
+    def wrap(self, direction):
+        """See `diffrax.PIDController`."""
+        return _RoundedSteps(self.control.wrap(direction))
+
+    def init(self, *args, **kwargs):
+        """See `diffrax.PIDController`."""
+        return self.control.init(*args, **kwargs)
+
     def adapt_step_size(self, *args, **kwargs):
         """See `diffrax.PIDController`."""
-        keep, t0, t1, *others = super().adapt_step_size(*args, **kwargs)
+        keep, t0, t1, *others = self.control.adapt_step_size(*args, **kwargs)
         mantissa, exponent = jnp.frexp(lax.stop_gradient(t1 - t0))
         short = jnp.ldexp(jnp.round(mantissa * _DIGITS) / _DIGITS, exponent)
         return keep, t0, t0 + jnp.asarray(short, jnp.result_type(t0)), *others
@@ -122,7 +155,8 @@ def solve_stiff(
     if watch is not None:
         term, solver, norm = WatchedTerm(term), WatchedSolver(solver, (rtol, atol)), watched_norm
         args, begin = WatchedArgs(scaled, scaled, drive, watch), begin_watched(watch, y0)
-    control = _RoundedSteps(rtol=rtol, atol=atol, pcoeff=0.3, icoeff=0.3, norm=norm)
+    pid = dfx.PIDController(rtol=rtol, atol=atol, pcoeff=0.3, icoeff=0.3, norm=norm)
+    control: Any = _RoundedSteps(pid)
     if corners.shape[0]:
         control = dfx.ClipStepSizeController(control, jump_ts=corners)
     end = end * (1 + 4 * jnp.finfo(rows.dtype).eps)

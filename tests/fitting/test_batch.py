@@ -105,6 +105,7 @@ def test_grids_give_the_residuals_and_slopes_of_the_adaptive_solver(wafer):
     assert np.max(np.abs(r - exact)) < 1e-3
 
 
+@pytest.mark.study
 def test_slopes_across_a_switching_that_no_grid_resolves_are_those_of_the_adaptive_solver():
     """The gap closes in microseconds between rows of 10 ms; on grids, slopes by mu behind that are off by a fifth."""
     v = 0.45 * (1 - np.abs(np.linspace(-1, 1, 121)))

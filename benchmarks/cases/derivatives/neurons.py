@@ -40,7 +40,7 @@ bend by percents. Intervals after it have no secants that agree with each other,
 
 def neuron(sigma: float = 0.0) -> mj.Circuit:
     """The neuron up to its gate, whose spikes the output stage does not change."""
-    memristor = mj.device.Diffusive1M1T1R(sigma1=sigma)
+    memristor = mj.params.replace(mj.Diffusive1M1T1R(), {"sigma1": sigma})
     return mj.neuron.one_memristor(memristor, output_stage=False)
 
 

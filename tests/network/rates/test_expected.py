@@ -16,7 +16,7 @@ TIME = {
 }
 
 
-@pytest.fixture(scope="module", params=[pytest.param("1m1t1r", marks=pytest.mark.slow), "switch"])
+@pytest.fixture(scope="module", params=[pytest.param("1m1t1r", marks=pytest.mark.study), "switch"])
 def about(request):
     """Expected rates of ten neurons."""
     kind = request.param

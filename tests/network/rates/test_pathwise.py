@@ -107,7 +107,7 @@ def test_names_and_shapes_that_the_network_does_not_have_are_refused():
 
 
 @pytest.mark.parametrize(
-    ("kind", "duration"), [pytest.param("1m1t1r", 0.2, marks=pytest.mark.slow), ("switch", 0.25)]
+    ("kind", "duration"), [pytest.param("1m1t1r", 0.2, marks=pytest.mark.study), ("switch", 0.25)]
 )
 def test_derivatives_along_a_path_of_many_spikes_are_refused_by_name(kind, duration):
     """Forward and reverse outside of `jax.jit`; inside of it they are NaN, and the rates are not."""

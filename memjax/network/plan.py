@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Array, Float, Int
 
 from ..circuit import Circuit
 from ..errors import NetworkError
@@ -131,6 +131,8 @@ def clock(dt: float, projections: Sequence[Projection], steps: int | None) -> Cl
 class Rows:
     """Connections of one delay: those of source k are ``first[k]`` to ``first[k + 1]``, one table per shard.
 
+    Tables are arrays of NumPy until an engine has put them on its devices, and then those there.
+
     Parameters
     ----------
     exchanges : int
@@ -158,16 +160,16 @@ class Rows:
     """
 
     exchanges: int
-    first: Int[np.ndarray, "shards sources"]
-    target: Int[np.ndarray, "shards edges"]
-    weight: Float[np.ndarray, "..."]
+    first: Int[Array | np.ndarray, "shards sources"]
+    target: Int[Array | np.ndarray, "shards edges"]
+    weight: Float[Array | np.ndarray, "..."]
     longest: int
     sign: float = 1.0
     devices: ConductanceOf | DriftWeights | None = None
-    edge: Int[np.ndarray, "shards edges"] | None = None
-    post: Int[np.ndarray, "shards edges"] | None = None
-    first_in: Int[np.ndarray, "shards places"] | None = None
-    edge_in: Int[np.ndarray, "shards edges"] | None = None
+    edge: Int[Array | np.ndarray, "shards edges"] | None = None
+    post: Int[Array | np.ndarray, "shards edges"] | None = None
+    first_in: Int[Array | np.ndarray, "shards places"] | None = None
+    edge_in: Int[Array | np.ndarray, "shards edges"] | None = None
     longest_in: int = 0
 
     def outline(self) -> "Rows":
@@ -297,10 +299,10 @@ def rows(p: Projection, n_pre: int, of: Layout, at: Clock, *, shards: int, dtype
 class _Table:
     """Connections to the neurons of one shard, by source: their order, where rows begin, targets, weights."""
 
-    order: Int[np.ndarray, " edges"]
-    first: Int[np.ndarray, " sources"]
-    post: Int[np.ndarray, " edges"]
-    weight: Float[np.ndarray, "..."]
+    order: Int[Array | np.ndarray, " edges"]
+    first: Int[Array | np.ndarray, " sources"]
+    post: Int[Array | np.ndarray, " edges"]
+    weight: Float[Array | np.ndarray, "..."]
     size: int
 
 
@@ -327,13 +329,13 @@ def _by_source(pre, post, weight, n_pre: int, of: Layout, at: Clock, shards: int
     return tables
 
 
-def _stacked(parts: Sequence[np.ndarray]) -> np.ndarray:
+def _stacked(parts: Sequence[Array | np.ndarray]) -> np.ndarray:
     """Tables of all shards, padded to equal lengths."""
     most = max(len(x) for x in parts)
     return np.stack([np.pad(x, (0, most - len(x))) for x in parts])
 
 
-def _longest(firsts: Sequence[np.ndarray]) -> int:
+def _longest(firsts: Sequence[Array | np.ndarray]) -> int:
     """Of all rows."""
     return max(int(np.max(np.diff(x), initial=0)) for x in firsts)
 

@@ -99,6 +99,7 @@ def test_the_readme_leads_from_sweeps_to_a_raster(run, tmp_path, monkeypatch):
     recording = network_run.load_recording("run")
     assert recording.duration == pytest.approx(0.45, abs=1e-3)
     assert recording.statistics["neurons"]["count"].sum() > 40
+    assert json.loads(Path("run", "run.json").read_text())["notes"] == []  # no step was coarse
     fitted = json.loads(Path("fitted", "fit.json").read_text())
     assert fitted["stochastic"]
 

@@ -164,7 +164,8 @@ class Crossing(eqx.Module):
     or goes. The benchmark case `derivatives` compares them with secants. They are known to be wrong, for integrals
     too, where the solve itself is not accurate enough: for the preset `drift/zhuo2022-selector` of `DriftMemristor`
     once its current limit acts (it acts within 2e-8 of the length), and at the default tolerances for an abrupt
-    switch that is not ohmic (`AndTs`) behind a compliance, which wants ``mj.Stiff(rtol=1e-8, atol=1e-10)``.
+    switch that is not ohmic (`AndThresholdSwitch`) behind a compliance, which wants
+    ``mj.Stiff(rtol=1e-8, atol=1e-10)``.
     """
 
     t: Float[Array, "members sweeps size"]

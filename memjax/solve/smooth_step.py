@@ -132,14 +132,10 @@ def _smooth_step_jvp(primals, tangents):
     w0, w1 = slopes.slope
     shifted = push(none, one, one, w0)
 
-    def jump(of):
-        """How the change of a function along the flow, and along the derivatives, differs between the ends."""
-
-        def changes(t, y):
-            _, carry = jax.linearize(lambda m, a, b: of(whole(m), a, b), moving, t, y)
-            return carry(none, one, w0), carry(d_driven, zero, s0)
-
-        return (x[1] - x[0] for x in jax.vmap(changes)(*ends))
+    def changes(t, y):
+        """Rates of change of what is integrated, along the flow and along the derivatives."""
+        _, carry = jax.linearize(lambda m, a, b: _integrands(whole(m), a, b), moving, t, y)
+        return carry(none, one, w0), carry(d_driven, zero, s0)
 
     def by_parameters(t, y):
         return jax.jvp(lambda m: whole(m).field(t, y), (moving,), (d_driven,))[1]
@@ -157,7 +153,7 @@ def _smooth_step_jvp(primals, tangents):
     q = found.q
     if driven.watch.integrals:
         first, last = out.samples[:, 0], out.samples[:, -1]
-        a, b = jump(_integrands)
+        a, b = (x[1] - x[0] for x in jax.vmap(changes)(*ends))
         floor = _LINEAR**2 * (first**2 + last**2) / h**2
         # Nothing along the slope here: where a state rests that ratio is large, and the integral is smooth.
         share = _ratio(a * b, a * a + floor)

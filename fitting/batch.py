@@ -26,7 +26,6 @@ from memjax.programs import is_array, signature
 
 from .fit import NOTHING, FitResult, Prepared, choose_free, deviations, prepare
 from .least_squares import Progress
-from .problem import MODEL_SIGMA
 from .search import Search, searched, weighed
 from .uncertainty import noise_of, uncertainty
 from .variability import read_noise
@@ -119,7 +118,7 @@ def fit_batch(
     bench: mj.Bench | None = None,
     env: mj.Environment | None = None,
     point_time: float | None = None,
-    model_sigma: float = MODEL_SIGMA,
+    model_sigma: float | None = None,
     seed: int = 0,
     screened: int = 8,
     starts: int = 2,

@@ -26,7 +26,7 @@ from memjax.io.write import prepare_output, writing_folder
 from . import circuit_cli, pulse_cli
 from .batch import CHUNK
 from .batch_report import POOR
-from .problem import MODEL_SIGMA
+from .problem import MODEL_SIGMA, VOLTAGE_SIGMA
 
 _MARKER = "fit.json"
 
@@ -92,10 +92,10 @@ def _configure_fit(parser: argparse.ArgumentParser) -> None:
     add(
         "--model-sigma",
         type=number("decades"),
-        default=MODEL_SIGMA,
         metavar="DECADES",
         help="error granted to the model's current beside the scatter of the data: where the model describes the "
-        f"data to their noise, that noise (default {MODEL_SIGMA})",
+        f"data to their noise, that noise (default {MODEL_SIGMA}; of the voltage where a current was driven, "
+        f"{VOLTAGE_SIGMA})",
     )
     add(
         "--seed",

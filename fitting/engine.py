@@ -21,7 +21,7 @@ from memjax.scaling import Scaled
 from memjax.solve import Solution
 from memjax.solver import derivative, rodas3_parts_step, tangents_step
 
-from .problem import Problem, log_current, misfit, read_off
+from .problem import Problem, log_response, misfit, read_off
 
 FINE, COARSE = 3e-5, 3e-4
 """Tolerances of a step relative to the state: for the optimum, and on the way there."""
@@ -287,7 +287,8 @@ def _read(problem: Problem, z: Sequence, *, grid: Grid, states: list):
         if len(y) == 1:
 
             def see(at, v, rate, y):
-                return log_current(scaled, y, lambda t: v + rate * (t - at), at)
+                drive = lambda t: v + rate * (t - at)  # noqa: E731
+                return log_response(scaled, y, drive, at, driven=stimulus.quantity)
 
             return jax.vmap(see)(rows, own.v, own.rate, y[0]), jnp.zeros(span.shape)
         real = jnp.arange(len(own.t)) < own.at[-1]

@@ -117,7 +117,7 @@ def of_sweeps(waves: Sequence[Waveform], *, floor: float, seed: int) -> Experime
     """
     rng, readings = np.random.default_rng(seed), []
     for k, w in enumerate(waves):
-        current = 10**w.log_i - floor
+        current = 10**w.log_response - floor
         for leg, switched in zip(w.legs, w.happened()[:, 0], strict=True):
             names = NAMES if switched else NAMES[:1]
             read = partial(_read, w.v, leg, len(names))

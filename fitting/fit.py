@@ -18,7 +18,7 @@ from memjax.transforms import from_spec
 from .guess import guess, starts
 from .identifiability import Identifiability, identify
 from .least_squares import Progress, crossed, levenberg_marquardt, screen
-from .problem import MODEL_SIGMA, PATIENT, Problem, evaluate, pack
+from .problem import PATIENT, Problem, evaluate, pack
 from .summary import Waveform, noise_floor, summarise_sweeps
 from .uncertainty import Uncertainty, uncertainty
 from .variability import cycle_spread, read_noise
@@ -107,7 +107,7 @@ class FitResult:
     @property
     def n_points(self) -> int:
         """Points of all sweeps."""
-        return int(sum(w.log_i.size for w in self.waves))
+        return int(sum(w.log_response.size for w in self.waves))
 
     @property
     def undetermined(self) -> tuple[str, ...]:
@@ -276,7 +276,7 @@ def fit(
     point_time: float | None = None,
     free: Sequence[str] | None = None,
     fix: Mapping[str, float] | None = None,
-    model_sigma: float = MODEL_SIGMA,
+    model_sigma: float | None = None,
     seed: int = 0,
     screened: int = SCREENED,
     tick: Callable[[str, Progress], None] | None = None,
@@ -299,9 +299,10 @@ def fit(
         Parameters to fit; by default those that the data can say something about.
     fix : mapping of str to float, optional
         Values of parameters that are not to be fitted [SI].
-    model_sigma : float
-        Standard deviation granted to the model's current beside the scatter of the data [decades]:
-        where a model describes the data to their noise, that noise.
+    model_sigma : float, optional
+        Standard deviation granted to the model's response beside the scatter of the data [decades]:
+        where a model describes the data to their noise, that noise. By default 0.3 of a current, and
+        0.05 of the voltage under an imposed current.
     seed, screened : int
         Seed of starts and resampling, equal ones give equal results; number of starts screened.
     tick : callable, optional
@@ -322,12 +323,13 @@ def fit(
 
     Notes
     -----
-    Sweeps that applied one waveform are summarised by the median of log10 \|i\| at each point and the median row at
-    which the device switched, released and returned. Points at the current limit count only where the simulation
-    stays below it. Residuals of currents saturate at 10 sigma. Priors are log-normal around the guess, a factor of 7
-    wide. `screened` starts are evaluated, the best 8 advance together by Levenberg-Marquardt with forward-mode
-    Jacobians through the stiff solve, and once more from recombinations of their results. Then the
-    noise is known, and the search ends with priors that weigh against it.
+    What is compared is what was measured: the current under an imposed voltage, the voltage under an imposed current.
+    Sweeps that applied one waveform are summarised by the median of its log10 at each point and, under a voltage, the
+    median row at which the device switched, released and returned. Points at the current limit count only where the
+    simulation stays below it. Residuals of responses saturate at 10 sigma. Priors are log-normal around the guess, a
+    factor of 7 wide. `screened` starts are evaluated, the best 8 advance together by Levenberg-Marquardt with
+    forward-mode Jacobians through the stiff solve, and once more from recombinations of their results. Then the noise
+    is known, and the search ends with priors that weigh against it.
     """
     require_x64()
     options: dict[str, Any] = dict(bench=bench, env=env, point_time=point_time, free=free, fix=fix)
@@ -364,12 +366,12 @@ def prepare(
     point_time: float | None,
     free: Sequence[str] | None,
     fix: Mapping[str, float] | None,
-    model_sigma: float = MODEL_SIGMA,
+    model_sigma: float | None = None,
     seed: int,
     screened: int,
 ) -> Prepared:
     """The problem that measurements of one device make, and starts; arguments and errors as for `fit`."""
-    if not 0 < model_sigma < np.inf:
+    if model_sigma is not None and not 0 < model_sigma < np.inf:
         raise DataError(f"a model sigma of {model_sigma} decades", allowed="> 0 decades")
     fix = dict(fix or {})
     floor = float(np.median([noise_floor(m) for m in measurements]))

@@ -96,18 +96,19 @@ def build(folder: Path) -> list[str]:
     columns = _table(folder / "measured.csv")
     sweep = columns["sweep"].astype(int)
     limited = columns["at_compliance"] > 0
+    driven = content.get("driven", "voltage")  # memjax 0.1 wrote fits under a voltage only
     measured = mj.Measurement(
         v=columns["v_V"],
         i=columns["i_A"],
         sweep=sweep,
+        driven=driven,
         at_compliance=limited,
         reader="tidy",
         source={},
     )
     table = _table(folder / "simulated.csv")
-    simulated = Member(
-        t=table["t_s"], v=table["v_V"], i=table["i_A"], sweep=table["sweep"].astype(int)
-    )
+    rows = (table[n] for n in ("t_s", "v_V", "i_A"))
+    simulated = Member(*rows, sweep=table["sweep"].astype(int), driven=driven)
     made = ["iv.png", "residuals.png", "switching.png", "correlation.png"]
     pictures.picture_iv(
         measured, simulated, folder / made[0], compliance=content["bench"]["compliance"]

@@ -123,6 +123,7 @@ def to_json(result: FitResult, files: list[Path], *, truth: dict | None, command
             "temperature": float(result.problem.env.temperature),
             "point_time": result.point_time,
         },
+        "driven": result.waves[0].driven,
         "read_noise": result.read_noise,
         "cycle_spread": result.cycle_spread or None,
         "loss": result.loss,

@@ -165,9 +165,10 @@ def _system(model, bench, stimuli) -> tuple[AbstractSystem, list]:
     return placed(own, bench, stimuli[0].quantity), stimuli
 
 
-def _notes(device, policy, seed, noisy: bool) -> dict[str, Any]:
+def _notes(device, policy, seed, noisy: bool, driven: str) -> dict[str, Any]:
     """Provenance of a trace."""
     notes = {"model": getattr(device, "name", type(device).__name__), "policy": repr(policy)}
+    notes |= {"driven": driven}
     return notes | {"seed": "traced" if is_traced(seed) else seed, "deterministic": not noisy}
 
 
@@ -275,7 +276,14 @@ def _simulated(
     if initial is not None:
         batch.start = mark_inputs(policy, checked_start(scaled, initial, batch.members))
     solved = mark_derivatives(policy, batch.solve(carry, progress))
-    trace = _trace(batch, solved, rows, labels, _notes(device, policy, seed, noisy), integrals)
+    trace = _trace(
+        batch,
+        solved,
+        rows,
+        labels,
+        _notes(device, policy, seed, noisy, drives[0].quantity),
+        integrals,
+    )
     trace = flag_out_of_bounds(trace, model, values=values, bench=bench, env=env, stimuli=drives)
     return report_failures(trace, on_failure)
 

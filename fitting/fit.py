@@ -379,7 +379,11 @@ def prepare(
     bench, limit, notes = _limited(bench or mj.Bench(), measurements, device)
     found = guess(waves, floor=floor, device=mj.params.replace(device, fix, where="--fix"))
     names = choose_free(found.free, found.device, free, fix)
-    start = _filled(mj.params.replace(found.device, fix, where="--fix"), names)
+    given, shown = _not_fitted(device, found.device, {*found.free, *names}, {*names, *fix})
+    start = _filled(mj.params.replace(found.device, given | fix, where="--fix"), names)
+    if shown:
+        said = ", ".join(f"{n} = {x:.4g}" for n, x in shown.items())
+        notes = [*notes, f"not fitted, taken from what the sweeps show: {said}"]
     if found.reversed and not bench.reversed:
         bench, notes = replace(bench, reversed=True), [*notes, REVERSED]
     group = pack(waves, floor=floor, limit=limit, events=device.volatile, model_sigma=model_sigma)
@@ -464,6 +468,23 @@ def _limited(
         return bench, limit, [f"points at {limit:g} A count only where the circuit stays below it"]
     note = f"compliance {limit:g} A taken from the data"
     return replace(bench, compliance=limit), limit, [note]
+
+
+def _not_fitted(device, guessed, looked_at: set[str], settled: set[str]):
+    """Values of parameters that are neither fitted nor fixed: those given, and those that the sweeps show.
+
+    A value other than the model's default was given by someone, who is asked before the data.
+    """
+    given, shown = {}, {}
+    for name, spec in parameter_specs(device).items():
+        own, other = stored(device, name), stored(guessed, name)
+        if name in settled or spec.noise or other is None:
+            continue
+        if own is not None and spec.default is not None and float(own) != spec.default:
+            given[name] = float(own)
+        elif name in looked_at and own is not None and float(own) != float(other):
+            shown[name] = float(other)
+    return given, shown
 
 
 def _filled(device, names: Sequence[str]):

@@ -222,7 +222,7 @@ def summarise_sweeps(
     found = [w for w in found if w.legs]
     if not found:
         raise DataError(
-            "no excursion of what is driven in the data",
+            f"no excursion of the {measurements[0].driven} in the data",
             allowed="sweeps or pulses",
             fix="check the columns",
         )

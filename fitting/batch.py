@@ -29,6 +29,7 @@ from .least_squares import Progress
 from .search import Search, searched, weighed
 from .uncertainty import noise_of, uncertainty
 from .variability import read_noise
+from .verdict import judge
 
 Source = Sequence[mj.Measurement] | Callable[[], Sequence[mj.Measurement]]
 
@@ -85,6 +86,8 @@ class Row:
         Parameters that its data do not determine.
     loss, reduced_chi2 : float or None
         Half the sum of squared residuals; their sum of squares per degree of freedom.
+    verdict, reason : str
+        Whether the fit describes the data, and what decided, see `fitting.verdict`; empty after a failure.
     z, data_z, information, freedom, sweeps, cycle_information, cycle_score
         Unconstrained coordinates in the order of `values`, and what `Uncertainty` says of them: what
         `fitting.fit_population` takes.
@@ -98,6 +101,8 @@ class Row:
     undetermined: tuple[str, ...] = ()
     loss: float | None = None
     reduced_chi2: float | None = None
+    verdict: str = ""
+    reason: str = ""
     z: list[float] = field(default_factory=list)
     data_z: list[float] = field(default_factory=list)
     information: list[list[float]] = field(default_factory=list)
@@ -348,6 +353,7 @@ def _result(made: Prepared, measured, z, r, jacobian, options, seed: int) -> Fit
         z=z,
         loss=cost,
         uncertainty=known,
+        verdict=judge(made.waves, problem.group, r),
         read_noise=read_noise(made.waves, made.floor),
         cycle_spread={},
         search=Progress(z[None], np.array([cost])),
@@ -378,6 +384,8 @@ def _row(name: str, result: FitResult | str) -> Row:
         undetermined=known.undetermined,
         loss=result.loss,
         reduced_chi2=known.reduced_chi2,
+        verdict=result.verdict.word,
+        reason=result.verdict.reason,
         z=result.z.tolist(),
         data_z=known.data_z.tolist(),
         information=known.information.tolist(),

@@ -25,7 +25,6 @@ from memjax.io.write import prepare_output, writing_folder
 
 from . import circuit_cli, pulse_cli
 from .batch import CHUNK
-from .batch_report import POOR
 from .problem import MODEL_SIGMA, VOLTAGE_SIGMA
 
 _MARKER = "fit.json"
@@ -228,19 +227,15 @@ def _one(names: Sequence[str], folder: Path, options: argparse.Namespace, device
         bar.close()
     for warning in (w for m in measurements for w in m.warnings):
         say("note", warning)
-    if result.uncertainty.reduced_chi2 > POOR:
-        chi2 = f"reduced chi squared {result.uncertainty.reduced_chi2:.3g}"
-        say(
-            "warning",
-            f"the model does not describe the data ({chi2}): see the residuals in the report",
-        )
+    if result.verdict.word == "poor":
+        say("warning", f"the model does not describe the data: {result.verdict.reason}")
     if result.search.failed:
         say(
             "warning",
             f"{result.search.failed} of {result.search.evaluations} trial solves failed and were left out",
         )
     _save(result, names, folder)
-    print(f"{folder}: loss {result.loss:.4g}, report in {folder / 'report.html'}")
+    print(f"{folder}: {result.verdict}, loss {result.loss:.4g}, report in {folder / 'report.html'}")
     if result.undetermined:
         say("note", "not determined by the data: " + ", ".join(result.undetermined))
     if result.at_bound:

@@ -22,6 +22,7 @@ from .problem import PATIENT, Problem, evaluate, pack
 from .summary import Waveform, noise_floor, summarise_sweeps
 from .uncertainty import Uncertainty, uncertainty
 from .variability import cycle_spread, read_noise
+from .verdict import Verdict, judge
 
 if TYPE_CHECKING:
     from .stochastic import Stochastic
@@ -63,6 +64,8 @@ class FitResult:
         Half the sum of squared residuals.
     uncertainty : Uncertainty
         Covariance, correlations, what is not determined.
+    verdict : Verdict
+        Whether the fit describes the data, and why (not).
     read_noise, cycle_spread : dict
         See `fitting.variability`.
     search : Progress
@@ -92,6 +95,7 @@ class FitResult:
     z: Float[np.ndarray, " free"]
     loss: float
     uncertainty: Uncertainty
+    verdict: Verdict
     read_noise: dict
     cycle_spread: dict
     search: Progress
@@ -404,12 +408,12 @@ def _searched(problem: Problem, candidates: np.ndarray, seed: int, tick: Any):
     return search, interrupted
 
 
-def _known(search: _Search, made: Prepared) -> tuple[Uncertainty, np.ndarray]:
-    """Uncertainty and Jacobian at the best point of a search."""
+def _known(search: _Search, made: Prepared) -> tuple[Uncertainty, np.ndarray, np.ndarray]:
+    """Uncertainty, Jacobian and residuals at the best point of a search."""
     z = cast(np.ndarray, search.best_z)
     r, jac, _ = search(np.repeat(z[None], BATCH, axis=0))
     told = {"z": z, "residuals": r[0], "jacobian": jac[0], "seed": search.seed}
-    return uncertainty(search.problem, made.waves, **told), jac[0]
+    return uncertainty(search.problem, made.waves, **told), jac[0], r[0]
 
 
 def _weighed(search: _Search, noise: float) -> _Search:
@@ -432,10 +436,10 @@ def _found(search: _Search, made: Prepared, interrupted: bool) -> dict[str, Any]
     """Fields of a `FitResult` that a search found, with uncertainty and spread."""
     if search.best_z is None:
         raise FitError(NOTHING, fix="check units and bench, or give a --preset to start from")
-    known, _ = _known(search, made)
+    known, *_ = _known(search, made)
     if not interrupted and known.noise < 1:
         search = _weighed(search, known.noise)
-    known, jac = _known(search, made)
+    known, jac, r = _known(search, made)
     problem, waves, z, seed = search.problem, made.waves, search.best_z, search.seed
     return {
         "device": problem.at(jnp.asarray(z)),
@@ -444,6 +448,7 @@ def _found(search: _Search, made: Prepared, interrupted: bool) -> dict[str, Any]
         "z": z,
         "loss": search.best_cost,
         "uncertainty": known,
+        "verdict": judge(waves, problem.group, r),
         "read_noise": read_noise(waves, made.floor),
         "cycle_spread": cycle_spread(problem, waves, jacobian=jac),
         "search": search.progress,

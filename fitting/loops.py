@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 from scipy.optimize import least_squares
 
 import memjax as mj
@@ -79,9 +80,24 @@ def loops(waves: Sequence[Waveform], floor: float) -> Loops:
     )
 
 
-def _branches(w: Waveform) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
-    """Of each excursion: polarity, levels of what is applied [V or A], log10 of the response there and back."""
-    log_x, size = w.median_log(), np.abs(w.v)
+def branches(
+    w: Waveform, curve: Float[np.ndarray, " points"] | None = None
+) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
+    """Both ways of each excursion at common levels of what is applied.
+
+    Parameters
+    ----------
+    w : Waveform
+        The data.
+    curve : Float[np.ndarray, "points"], optional
+        log10 of another response than the measured one.
+
+    Yields
+    ------
+    tuple
+        Polarity, levels [V or A], log10 of the response there on the way out, and on the way back.
+    """
+    log_x, size = w.median_log() if curve is None else curve, np.abs(w.v)
     for (begin, peak, end), sign in zip(w.legs, w.polarities, strict=True):
         ways = np.arange(begin, peak + 1), np.arange(peak, end)[::-1]
         if min(map(len, ways)) > 2:
@@ -93,14 +109,18 @@ def _branches(w: Waveform) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.nda
 def _opening(w: Waveform) -> float:
     """Decades by which the conductance is higher on the way back, at positive less at negative voltage."""
     higher = 1 if w.driven == "voltage" else -1
-    return higher * sum(sign * float(np.median(b - t)) for sign, _, t, b in _branches(w))
+    return higher * sum(sign * float(np.median(b - t)) for sign, _, t, b in branches(w))
+
+
+def branch_error(w: Waveform) -> float:
+    """Standard deviation of a branch at one level [decades], from the scatter of points about their neighbours."""
+    return scatter_about_neighbours(np.diff(w.median_log(), 2))
 
 
 def _uncertain(w: Waveform) -> float:
-    """Standard deviation of `_opening` [decades], from the scatter of each current about its neighbours."""
-    noise = scatter_about_neighbours(np.diff(w.median_log(), 2))
+    """Standard deviation of `_opening` [decades]."""
     rows = [min(p - a, b - p) for a, p, b in w.legs]
-    return float(noise * 1.2533 * np.sqrt(sum(2 / n for n in rows if n > 2)))
+    return float(branch_error(w) * 1.2533 * np.sqrt(sum(2 / n for n in rows if n > 2)))
 
 
 def _sets_at(waves: Sequence[Waveform]) -> int:
@@ -125,7 +145,7 @@ def sinh_branches(waves: Sequence[Waveform]) -> dict[tuple[int, bool], tuple[flo
     """
     out = {}
     driven = waves[0].driven
-    for sign, level, there, back in (x for w in waves for x in _branches(w)):
+    for sign, level, there, back in (x for w in waves for x in branches(w)):
         for on in (True, False):
             if driven == "voltage":
                 v, log_i = level, (np.maximum if on else np.minimum)(there, back)

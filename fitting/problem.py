@@ -48,7 +48,7 @@ EVENT_SIGMA = 0.25
 PRIOR_SIGMA = 2.0
 """Standard deviation of the log-normal prior around the start [natural log units]: a factor of 7."""
 
-_SATURATION = 10.0
+SATURATION = 10.0
 """Residual [sigma] at which a current's pull saturates: one on the wrong branch must not drown the rest."""
 
 _TINY = 1e-30
@@ -283,7 +283,7 @@ def misfit(group: Group, log_response, events) -> Float[Array, " residuals"]:
         group.censored, jnp.maximum(limit - log_response, 0.0) / group.model_sigma, 0.0
     )
     r = jnp.where(group.censored, below, r)
-    r = r / jnp.sqrt(1 + (r / _SATURATION) ** 2)
+    r = r / jnp.sqrt(1 + (r / SATURATION) ** 2)
     e = (events - group.event_rows) * group.event_weight
     return jnp.concatenate([r.ravel(), (5 * jnp.arcsinh(e / 5)).ravel()])
 

@@ -325,6 +325,15 @@ def provenance_table(content: dict) -> str:
     )
 
 
+def _verdict(content: dict) -> str:
+    """Whether the fit describes the data, first of all."""
+    found = content.get("verdict")
+    if found is None:  # written by memjax 0.1
+        return ""
+    kind = "" if found["word"] == "good" else ' class="warn"'
+    return f"<p{kind}><b>Verdict: {found['word']}.</b> {html.escape(found['reason'])}.</p>"
+
+
 def _page(content: dict, images: list[Path], measured: dict, simulated: dict) -> str:
     """The HTML page."""
     encoded = {p.stem: base64.b64encode(p.read_bytes()).decode() for p in images}
@@ -341,6 +350,7 @@ def _page(content: dict, images: list[Path], measured: dict, simulated: dict) ->
     return f"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>memjax fit: {content["model"]}</title>
 <style>{CSS}</style></head><body>
 <h1>Fit of <code>{html.escape(content["model"])}</code></h1>
+{_verdict(content)}
 <p><small>{content["n_points"]} points in {content["n_sweeps"]} sweeps</small></p>
 {truth if content["synthetic_truth"] else ""}
 <h2>Measured and simulated</h2>{img("iv", "current against voltage")}

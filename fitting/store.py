@@ -142,6 +142,7 @@ def to_json(result: FitResult, files: list[Path], *, truth: dict | None, command
         "correlation": np.round(u.correlation, 6).tolist(),
         "covariance_from": u.source,
         "reduced_chi2": u.reduced_chi2,
+        "verdict": result.verdict.as_json(),
         "uncertainty": told(result),
         "identifiability": result.identifiability.as_json(),
         "search": {

@@ -12,3 +12,4 @@ from .records import has_records as has_records, read_records as read_records
 from .registry import reader_names as reader_names
 from .spike_record import SpikeRecord as SpikeRecord
 from .spike_trains import read_spike_trains as read_spike_trains, read_traces as read_traces
+from .sweeps import is_pulsed as is_pulsed

@@ -20,7 +20,9 @@ NONE = np.full((1, 1, 3), np.nan)
 def loop(opening: float, *, noise: float = 0.0, seed: int = 0) -> np.ndarray:
     """log10 of a current whose way back is higher by so many decades in the middle."""
     bulge = opening * np.sin(np.pi * VOLTS) * BACK
-    return -6 + np.log10(VOLTS + 0.01) + bulge + noise * np.random.default_rng(seed).normal(size=101)
+    return (
+        -6 + np.log10(VOLTS + 0.01) + bulge + noise * np.random.default_rng(seed).normal(size=101)
+    )
 
 
 def compared(measured: np.ndarray, simulated: np.ndarray, *, granted: float = 0.3, events=NONE):

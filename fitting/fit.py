@@ -19,7 +19,7 @@ from .guess import guess, starts
 from .identifiability import Identifiability, identify
 from .least_squares import Progress, crossed, levenberg_marquardt, screen
 from .problem import PATIENT, Problem, evaluate, pack
-from .summary import Waveform, noise_floor, summarise_sweeps
+from .summary import Waveform, noise_floor, summarise_sweeps, without_strays
 from .uncertainty import Uncertainty, uncertainty
 from .variability import cycle_spread, read_noise
 from .verdict import Verdict, judge
@@ -380,11 +380,16 @@ def prepare(
     fix = dict(fix or {})
     floor = float(np.median([noise_floor(m) for m in measurements]))
     waves = summarise_sweeps(list(measurements), point_time=point_time, floor=floor)
+    waves, strays = without_strays(waves, chosen=any(m.source.get("chosen") for m in measurements))
     bench, limit, notes = _limited(bench or mj.Bench(), measurements, device)
     found = guess(waves, floor=floor, device=mj.params.replace(device, fix, where="--fix"))
     names = choose_free(found.free, found.device, free, fix)
     given, shown = _not_fitted(device, found.device, {*found.free, *names}, {*names, *fix})
     start = _filled(mj.params.replace(found.device, given | fix, where="--fix"), names)
+    for w in strays:
+        named = ", ".join(str(n) for n in w.labels[:8]) + ", ..." * (len(w.labels) > 8)
+        text = f"left out, since {w.n_sweeps} of a waveform of their own count as much as the other sweeps"
+        notes = [*notes, f"sweeps {named}: {text}; --sweeps chooses"]
     if shown:
         said = ", ".join(f"{n} = {x:.4g}" for n, x in shown.items())
         notes = [*notes, f"not fitted, taken from what the sweeps show: {said}"]

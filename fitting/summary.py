@@ -1,6 +1,7 @@
 """What a measurement says, waveform by waveform: median currents, their scatter, and when the device switched."""
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -110,6 +111,10 @@ def _middle(events: Float[np.ndarray, "sweeps legs 3"]) -> Float[np.ndarray, "le
     """Median of what happened; NaN where nothing did."""
     seen = np.isfinite(events).any(axis=0)
     return np.where(seen, nanmedian(np.where(seen, events, 0.0)), np.nan)
+
+
+MANY, STRAY = 10, 0.1
+"""Sweeps of one waveform from which on others are strays, and the share of them that those are at most."""
 
 
 def nanmedian(x: Float[np.ndarray, "n ..."]) -> Float[np.ndarray, "..."]:
@@ -229,6 +234,29 @@ def summarise_sweeps(
     return found
 
 
+def without_strays(
+    waves: Sequence[Waveform], chosen: bool
+) -> tuple[list[Waveform], list[Waveform]]:
+    """Waveforms that count, and those that too few sweeps applied beside the others to count as much.
+
+    Parameters
+    ----------
+    waves : sequence of Waveform
+        See `summarise_sweeps`.
+    chosen : bool
+        Whether someone has chosen the sweeps: then all count.
+
+    Notes
+    -----
+    Each waveform has one median, which weighs as much whether one sweep applied it or a hundred: a forming cycle beside
+    a hundred others would be half of the data.
+    """
+    most = max(w.n_sweeps for w in waves)
+    few = [not chosen and most >= MANY and w.n_sweeps <= STRAY * most for w in waves]
+    parts = [[w for w, f in zip(waves, few, strict=True) if f == side] for side in (False, True)]
+    return parts[0], parts[1]
+
+
 def _summary(stimulus: mj.Sampled, rows: np.ndarray, members: list, floor: float) -> Waveform:
     """One group of sweeps as a `Waveform`."""
     v = np.asarray(stimulus.values)
@@ -265,4 +293,5 @@ __all__ = [
     "noise_floor",
     "response",
     "summarise_sweeps",
+    "without_strays",
 ]

@@ -97,8 +97,18 @@ def _columns(text: str) -> dict[str, str]:
     return {role.strip(): name.strip() for role, name in pairs}
 
 
+def _labels(text: str) -> tuple[int, ...]:
+    """``3-20,25`` as labels."""
+    from ..data import sweep_labels
+
+    try:
+        return sweep_labels(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}; allowed: labels such as 3-20,25") from None
+
+
 def add_read_options(parser: argparse.ArgumentParser) -> None:
-    """Add ``--reader``, ``--columns``, ``--shunt`` and ``--sign``."""
+    """Add ``--reader``, ``--columns``, ``--shunt``, ``--sign``, and which sweeps count."""
     group = parser.add_argument_group("reading options")
     add = group.add_argument
     add("--reader", metavar="R", help="format of the file (default: seen from the file)")
@@ -115,6 +125,9 @@ def add_read_options(parser: argparse.ArgumentParser) -> None:
         help="resistance that an oscilloscope's channel lies across",
     )
     add("--sign", type=int, choices=(1, -1), default=1, metavar="-1", help="factor of the current")
+    add("--sweeps", type=_labels, metavar="3-20,25", help="labels of the sweeps that count")
+    add("--skip-forming", action="store_true", help="leave the first sweep of each file out")
+    add("--exclude", metavar="FILE", help="sweeps that do not count: lines LABEL,REASON")
 
 
 def example_names() -> list[str]:
@@ -150,14 +163,21 @@ def measurement_from(path: str, options: argparse.Namespace) -> "Measurement":
     options : argparse.Namespace
         Parsed options; those that the command has not added stand at their defaults.
     """
-    from ..data import read
+    from ..data import choose, read, read_exclusions
 
-    return read(
+    measured = read(
         file_of(path),
         reader=getattr(options, "reader", None),
         columns=getattr(options, "columns", None),
         shunt=getattr(options, "shunt", None),
         sign=getattr(options, "sign", 1),
+    )
+    named = getattr(options, "exclude", None)
+    return choose(
+        measured,
+        sweeps=getattr(options, "sweeps", None),
+        skip_forming=getattr(options, "skip_forming", False),
+        exclude=None if named is None else read_exclusions(named),
     )
 
 

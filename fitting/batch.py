@@ -381,7 +381,7 @@ def _row(name: str, result: FitResult | str) -> Row:
         name=name,
         values={n: float(get(result.device, n)) for n in problem.free},
         std=std,
-        undetermined=known.undetermined,
+        undetermined=result.undetermined,
         loss=result.loss,
         reduced_chi2=known.reduced_chi2,
         verdict=result.verdict.word,

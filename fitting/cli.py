@@ -276,6 +276,8 @@ def _one(names: Sequence[str], folder: Path, options: argparse.Namespace, device
     print(f"{folder}: {result.verdict}, loss {result.loss:.4g}, report in {folder / 'report.html'}")
     if result.undetermined:
         say("note", "not determined by the data: " + ", ".join(result.undetermined))
+    if result.out_of_reach:
+        say("note", "beyond the voltages of the data: " + ", ".join(result.out_of_reach))
     if result.at_bound:
         say("warning", "at a bound: " + ", ".join(result.at_bound))
     return result.interrupted

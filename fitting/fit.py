@@ -116,11 +116,20 @@ class FitResult:
     @property
     def undetermined(self) -> tuple[str, ...]:
         """Parameters that the data do not determine; those that were calibrated by simulation, by what that says."""
+        far = tuple(n for n in self.out_of_reach if n not in self.uncertainty.undetermined)
+        own = (*self.uncertainty.undetermined, *far)
         if self.stochastic is None:
-            return self.uncertainty.undetermined
+            return own
         known = self.stochastic.values
-        left = (n for n in self.uncertainty.undetermined if n not in known)
-        return (*left, *self.stochastic.undetermined)
+        return (*(n for n in own if n not in known), *self.stochastic.undetermined)
+
+    @property
+    def out_of_reach(self) -> tuple[str, ...]:
+        """Free voltages beyond the largest one of the data: what lies there is not seen but extrapolated."""
+        reach = max(np.max(w.sizes(float(self.problem.group.floor))[0]) for w in self.waves)
+        specs = parameter_specs(self.device)
+        volts = (n for n in self.problem.free if specs[n].unit == "V")
+        return tuple(n for n in volts if abs(float(get(self.device, n))) > reach)
 
     @property
     def at_bound(self) -> tuple[str, ...]:

@@ -343,6 +343,10 @@ def _page(content: dict, images: list[Path], measured: dict, simulated: dict) ->
         say.insert(0, "The search was interrupted: this is the best result so far.")
     if content["undetermined"]:
         say.append("Not determined by these data: " + ", ".join(content["undetermined"]) + ".")
+    if far := content.get("out_of_reach"):
+        say.append(
+            "Beyond the largest voltage of the data, and so not determined: " + ", ".join(far) + "."
+        )
     told = content.get("uncertainty", {"method": "laplace", "notes": []})
     say += told["notes"]
     remarks = "".join(f"<li>{html.escape(x)}</li>" for x in say)

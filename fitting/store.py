@@ -137,6 +137,7 @@ def to_json(result: FitResult, files: list[Path], *, truth: dict | None, command
         "seed": result.seed,
         "interrupted": result.interrupted,
         "undetermined": list(result.undetermined),
+        "out_of_reach": list(result.out_of_reach),
         "at_bound": list(result.at_bound),
         "free": list(result.problem.free),
         "correlation": np.round(u.correlation, 6).tolist(),

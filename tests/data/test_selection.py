@@ -81,7 +81,14 @@ def test_the_commands_take_them(tmp_path, capsys):
     rows = "".join(f"{n},{v},{1e-6 * v}\n" for n in (1, 2, 3) for v in (0, 0.5, 1, 0.5, 0))
     (tmp_path / "a.csv").write_text("sweep,v_V,i_A\n" + rows)
     (tmp_path / "out.csv").write_text("3,contact lost\n")
-    words = [str(tmp_path / "a.csv"), "--json", "--sweeps", "2-3", "--exclude", str(tmp_path / "out.csv")]
+    words = [
+        str(tmp_path / "a.csv"),
+        "--json",
+        "--sweeps",
+        "2-3",
+        "--exclude",
+        str(tmp_path / "out.csv"),
+    ]
     assert main(["read", *words]) == 0
     about = json.loads(capsys.readouterr().out)
     assert (about["sweeps"], about["points"]) == (1, 5)

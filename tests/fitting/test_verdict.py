@@ -1,10 +1,13 @@
 """Verdicts on curves made by hand: what is compared is the shape of the loop, whatever was granted to the model."""
 
+from types import SimpleNamespace
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import memjax as mj
+from fitting.fit import FitResult
 from fitting.problem import misfit, pack
 from fitting.summary import summarise_sweeps
 from fitting.verdict import judge, simulated_response
@@ -96,6 +99,14 @@ def test_residuals_that_follow_each_other_are_systematic():
     assert found.word == "poor"
     assert found.correlation > 0.9
     assert "decades" in found.reason
+
+
+def test_a_threshold_beyond_the_voltages_of_the_data_is_out_of_reach():
+    waves, group, _ = compared(loop(0.5), loop(0.5))
+    device = mj.params.replace(mj.model("mms"), {"v_on": 1.9, "v_off": 0.9})
+    problem = SimpleNamespace(group=group, free=("v_on", "v_off", "r_on"))
+    fit = SimpleNamespace(waves=waves, problem=problem, device=device)
+    assert FitResult.out_of_reach.fget(fit) == ("v_on",)  # the data end at 1 V
 
 
 def test_a_missed_switching_voltage_is_named():

@@ -11,6 +11,7 @@ from memjax.plot import iv, style
 from memjax.plot.style import MEASURED, MUTED, SECOND, SIMULATED
 
 from .summary import response
+from .trends import Series, values_of
 
 _CLIP = 2.0
 """Residual [decades] beyond which a point is drawn at the edge: it lies on the other branch."""
@@ -97,12 +98,14 @@ def picture_iv(
 
 def picture_residuals(measured: mj.Measurement, simulated: Any, path: Path) -> None:
     """Decades between simulated and measured response, off the current limit, on the way up and on the way down."""
+    from matplotlib.ticker import EngFormatter
+
     with style():
         figure, axes = _figure(2)
         applied, seen, model = _applied(measured), response(measured), response(simulated)
         label, least, unit = {
-            "voltage": ("Voltage (V)", 1e-12, "A"),
-            "current": ("Current (A)", 1e-3, "V"),
+            "voltage": ("Voltage", 1e-12, "A"),
+            "current": ("Current", 1e-3, "V"),
         }[measured.driven]
         ok = (np.abs(seen) > 0) & (np.abs(model) > 0) & ~measured.at_compliance & (applied != 0)
         r = np.full(len(ok), np.nan)
@@ -113,10 +116,15 @@ def picture_residuals(measured: mj.Measurement, simulated: Any, path: Path) -> N
             here = branch & np.isfinite(r)
             axes[0, 0].plot(applied[here], r[here], ".", ms=2, alpha=0.35, color=color, label=name)
         axes[0, 0].axhline(0, color=MEASURED, lw=1)
+        reach = 1.05 * max(float(np.nanmax(np.abs(r), initial=0.0)), 0.1)
+        axes[0, 0].locator_params(axis="x", nbins=6)
+        axes[0, 0].xaxis.set_major_formatter(
+            EngFormatter("V" if measured.driven == "voltage" else "A")
+        )
         axes[0, 0].set(
             xlabel=label,
             ylabel=f"log10(simulated / measured), clipped at {_CLIP:g}",
-            ylim=(-1.05 * _CLIP, 1.05 * _CLIP),
+            ylim=(-reach, reach),
             title="Residuals, compliance left out",
         )
         axes[0, 0].legend(markerscale=5)
@@ -175,6 +183,29 @@ def picture_switching(
         figure.savefig(path)
 
 
+def picture_set_reset(seen: list[Series], drawn: list[Series], path: Path) -> None:
+    """Cumulative distributions of set and reset voltage, measured and simulated."""
+    kinds = [n for n in ("set voltage", "reset voltage") if any(s.name == n for s in seen)]
+    with style():
+        figure, axes = _figure(max(len(kinds), 1), height=3.6)
+        for ax, kind in zip(axes[0], kinds, strict=False):
+            values = [values_of(x, kind) for x in (seen, drawn)]
+            for own, color, label in zip(
+                values, (MEASURED, SIMULATED), ("measured", "simulated"), strict=True
+            ):
+                _cumulative(ax, list(own), color, label)
+            ax.set(
+                xlabel=f"{kind[0].upper()}{kind[1:]} (V)", ylabel="share of sweeps", ylim=(0, 1.02)
+            )
+            ax.set_title(f"{kind[0].upper()}{kind[1:]} (n = {len(values[0])})")
+            ax.set_xlim(_around([*values[0], *values[1]]))
+        if kinds:
+            figure.legend(
+                *axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2
+            )
+        figure.savefig(path)
+
+
 def _around(values: list[float]) -> tuple[float, float]:
     """Limits of an axis that shows all values with some room, 10 mV at least."""
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
@@ -210,4 +241,35 @@ def picture_correlation(names: list[str], correlation: np.ndarray, path: Path) -
         ax.grid(False)
         ax.set_title("Correlation of the fitted parameters")
         figure.colorbar(image, ax=ax, shrink=0.8)
+        figure.savefig(path)
+
+
+def picture_trends(found: list[Series], path: Path) -> None:
+    """Every quantity of every cycle against its number: a panel each, both polarities in it."""
+    from matplotlib.ticker import EngFormatter
+
+    names = list(dict.fromkeys((s.name, s.unit) for s in found))
+    columns = min(3, len(names))
+    rows = -(-len(names) // columns)
+    with style():
+        figure, axes = _figure(columns, rows, height=3.2)
+        for ax in axes.ravel()[len(names) :]:
+            ax.set_visible(False)
+        for ax, (name, unit) in zip(axes.ravel(), names, strict=False):
+            for s in (s for s in found if s.name == name):
+                color = SIMULATED if s.polarity > 0 else SECOND
+                label = f"{_WORDS[s.polarity]}: {s}"
+                ax.plot(s.cycle, s.values, ".", ms=4, color=color, label=label)
+            known = np.concatenate(
+                [s.values[np.isfinite(s.values)] for s in found if s.name == name]
+            )
+            wide = known.min() > 0 and known.max() > 20 * known.min()
+            title = f"{name[0].upper()}{name[1:]}"
+            ax.set(xlabel="Cycle", ylabel=f"{title} ({unit})" if wide else title)
+            if wide:
+                ax.set_yscale("log")
+            else:
+                ax.yaxis.set_major_formatter(EngFormatter(unit))
+            ax.locator_params(axis="x", nbins=6, integer=True)
+            ax.legend(fontsize=8, loc="upper left", bbox_to_anchor=(0, -0.22), frameon=False)
         figure.savefig(path)

@@ -41,6 +41,7 @@ from .pulse_response import (
     relaxations as relaxations,
     summarise_pulses as summarise_pulses,
 )
+from .set_reset import LoopClosing as LoopClosing, loop_closing as loop_closing
 from .snap_back import SNAP_BACK as SNAP_BACK, snap_back_of as snap_back_of
 from .soft import Crossings as Crossings, crossing_times as crossing_times, soft_count as soft_count
 from .spikes import (

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from memjax.observables import loop_closing
+
 from .loops import branch_error, branches
 from .problem import MODEL_SIGMA, SATURATION, VOLTAGE_SIGMA, Group
 from .summary import MAD, Waveform
@@ -25,6 +27,9 @@ _GAIN = 0.5
 
 _EVENT = (0.05, 0.25)
 """Shares of the switching voltage by which switching and return may be off beside a row: good, usable fits."""
+
+_CLOSING = (0.15, 0.3)
+"""The same of set and reset, which are less sharp, as shares of the largest voltage."""
 
 _OPEN, _SURE = 0.02, 3.0
 """Opening of a loop [decades], and over its standard deviation, from which on it is one."""
@@ -130,6 +135,9 @@ def judge(
     text = f"residuals of {deviation:.2g} decades that follow each other (correlation {correlation:.2g})"
     marks = [_graded(scale * systematic, _DEVIATION, text), *_events(waves, group, residuals)]
     shape, more = _shape(waves, simulated)
+    # Where no switching counts, set and reset do: those of a loop, not of noise.
+    if not marks[1:] and waves[0].driven == "voltage" and shape["area_ratio"] is not None:
+        more += _closings(waves, simulated)
     worst = max([*marks, *more])
     reason = worst.text if worst.level else "loop, switching and residuals agree with the data"
     told = {"deviation": deviation, "correlation": correlation}
@@ -181,6 +189,28 @@ def _events(waves: Sequence[Waveform], group: Group, residuals: np.ndarray) -> l
                 word = "positive" if sign > 0 else "negative"
                 text = f"{name} at {there:.3g} V where {here:.3g} V was measured, {word} polarity"
                 marks.append(_graded(off, _EVENT, text))
+    return marks
+
+
+def _closings(waves: Sequence[Waveform], simulated: np.ndarray) -> list[_Mark]:
+    """Marks of set and reset, by the medians of their voltages over the waveforms."""
+    found: dict[str, list[tuple[float, float, float]]] = {}
+    for w, s in zip(waves, simulated, strict=True):
+        for begin, _, end in w.legs:
+            part = slice(begin, end)
+            here, there = (
+                loop_closing(w.v[part], 10 ** x[: len(w.v)][part]) for x in (w.median_log(), s)
+            )
+            if here is not None:
+                v = 0.0 if there is None or there.kind != here.kind else there.v
+                found.setdefault(here.kind, []).append(
+                    (here.v, v, float(np.max(np.abs(w.v[part]))))
+                )
+    marks = []
+    for kind, rows in found.items():
+        here, there, most = np.median(rows, axis=0)
+        text = f"{kind} at {there:.3g} V where {here:.3g} V was measured"
+        marks.append(_graded(abs(there - here) / most, _CLOSING, text))
     return marks
 
 

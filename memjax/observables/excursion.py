@@ -8,8 +8,8 @@ from jaxtyping import Float
 
 from .data import numbers
 
-_AT_REST = 1e-3
-"""Share of the largest |v| below which a point belongs to no polarity."""
+_AT_REST = 0.02
+"""Share of the largest |v| below which a point belongs to no polarity: an overshoot at the end is no sweep."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -109,9 +109,9 @@ def build(folder: Path) -> list[str]:
         t=table["t_s"], v=table["v_V"], i=table["i_A"], sweep=table["sweep"].astype(int)
     )
     made = ["iv.png", "residuals.png", "switching.png", "correlation.png"]
-    pictures.picture_iv(
-        measured, simulated, folder / made[0], compliance=content["bench"]["compliance"]
-    )
+    own = content["bench"]["compliance"]
+    limits = content.get("compliances", [] if own is None else [own])
+    pictures.picture_iv(measured, simulated, folder / made[0], compliances=limits)
     pictures.picture_residuals(measured, simulated, folder / made[1])
     pictures.picture_switching(measured, simulated, content["distribution"], folder / made[2])
     pictures.picture_correlation(

@@ -49,14 +49,25 @@ def same_limits(a: Sequence[float], b: Sequence[float]) -> bool:
 
 
 def reach_of(
-    i: Float[np.ndarray, "sweeps points"], at_limit: Bool[np.ndarray, "sweeps points"]
+    v: Float[np.ndarray, " points"],
+    i: Float[np.ndarray, "sweeps points"],
+    at_limit: Bool[np.ndarray, "sweeps points"],
 ) -> float:
-    """How far below a limit a reading at it may lie [decades]: by its scatter, or by the limiter's own bend."""
-    x = np.abs(i[at_limit])
-    scatter = 0.0
-    if x.size:
-        scatter = _MAD * float(np.median(np.abs(x / np.median(x) - 1)))
-    return float(-np.log10(1 - min(max(reach(scatter), LEAST_REACH), 0.5)))
+    """How far below a limit a reading at it may lie [decades]: by its scatter, or by the limiter's own bend.
+
+    Parameters
+    ----------
+    v : Float[np.ndarray, "points"]
+        Voltage [V].
+    i : Float[np.ndarray, "sweeps points"]
+        Current of sweeps of one waveform [A].
+    at_limit : Bool[np.ndarray, "sweeps points"]
+        Readings at the limit.
+    """
+    sides = [np.abs(i[at_limit & side]) for side in (v >= 0, v < 0)]
+    away = np.concatenate([np.abs(x / np.median(x) - 1) for x in sides if x.size] or [np.zeros(1)])
+    below = max(reach(_MAD * float(np.median(away))), LEAST_REACH)
+    return float(-np.log10(1 - min(below, 0.5)))
 
 
 def simulated(

@@ -227,7 +227,7 @@ def _summary(
         legs=legs,
         labels=np.array([label for label, *_ in members]),
         limits=limits,
-        reach=reach_of(np.array([i for _, _, i, _ in members]), at_limit),
+        reach=reach_of(v, np.array([i for _, _, i, _ in members]), at_limit),
     )
 
 

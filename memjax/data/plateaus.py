@@ -22,7 +22,7 @@ _STEEP = 0.5
 """Slope d(ln i)/d(ln v) below which a current bends into its top, as that of a device that saturates."""
 
 _PARTS, _WANDERS = 5, 5.0
-"""Parts of a plateau whose means are compared, and by how many standard errors they differ at most."""
+"""Parts of a plateau whose medians are compared, and by how many standard errors they differ at most."""
 
 _COARSEST = 0.02
 """Resolution of an instrument at its top, over the top, below which no window is looked at."""
@@ -175,9 +175,9 @@ def _spread(x: np.ndarray) -> float:
 def _wanders(log: np.ndarray) -> bool:
     """Whether the current along a plateau has a course of its own, beyond the scatter from point to point."""
     parts = np.array_split(log, min(_PARTS, len(log) // 2))
-    scatter = 1.4826 * float(np.median(np.abs(np.diff(log)))) / np.sqrt(2)
-    error = scatter / np.sqrt(len(log) / len(parts))
-    return np.ptp([np.mean(x) for x in parts]) > max(_LEAST, _WANDERS * error)
+    scatter = float(np.mean(np.abs(np.diff(log)))) * np.sqrt(np.pi) / 2
+    error = 1.2533 * scatter / np.sqrt(len(log) / len(parts))
+    return bool(np.ptp([np.median(x) for x in parts]) > max(_LEAST, _WANDERS * error))
 
 
 def _bends(u: np.ndarray, log: np.ndarray, edge: float) -> bool:

@@ -19,7 +19,10 @@ _LARGEST = 0.05
 """Scatter of a plateau at most."""
 
 _STEEP = 0.5
-"""Slope d(ln i)/d(ln v) below which a current bends into its top, as that of a device that saturates."""
+"""Slope d(ln i)/d(ln v) that no plateau has, and below which a current bends into its top, as where a device saturates."""
+
+_VARIES = 2.0
+"""Standard deviation of the voltage on a plateau at least, over that of its noise from point to point."""
 
 _PARTS, _WANDERS = 5, 5.0
 """Parts of a plateau whose medians are compared, and by how many standard errors they differ at most."""
@@ -96,7 +99,7 @@ def find_plateaus(
     -----
     The level is where the largest currents are densest. It is a plateau if the current comes from below half of it and
     runs into it without bending, hardly any point lies above, far more points lie on it than just below, three of them
-    in a row, the voltage varies far more than the current, and this has no course of its own. Steps below the top are ranges
+    in a row, the voltage varies without taking the current along, and this has no course of its own. Steps below the top are ranges
     of the instrument.
     """
     found = []
@@ -155,9 +158,7 @@ def _is_plateau(u: np.ndarray, log: np.ndarray, level: float, window: float) -> 
         return False
     if _longest(on) < 3 or np.sum(log < level - np.log(2)) < 2:
         return False
-    if _spread(u[on]) <= 3 * _spread(log[on]):
-        return False
-    return not _wanders(log[on]) and not _bends(u, log, level - window)
+    return _is_free(u[on], log[on]) and not _wanders(log[on]) and not _bends(u, log, level - window)
 
 
 def _longest(mask: np.ndarray) -> int:
@@ -166,10 +167,17 @@ def _longest(mask: np.ndarray) -> int:
     return int(np.max(edges[1::2] - edges[::2], initial=0))
 
 
-def _spread(x: np.ndarray) -> float:
-    """What 90 % of the values span."""
-    low, high = np.percentile(x, (5, 95))
-    return float(high - low)
+def _is_free(u: np.ndarray, log: np.ndarray) -> bool:
+    """Whether the current does not follow a voltage that varies by more than its noise: surely less than its root."""
+    noise = 1.4826 * float(np.median(np.abs(np.diff(u, 2)))) / np.sqrt(6)
+    x = u - np.mean(u)
+    square = float(x @ x)
+    if np.sqrt(square / len(x)) <= _VARIES * noise or square == 0:
+        return False
+    slope = float(x @ log) / square
+    rest = log - np.mean(log) - slope * x
+    error = np.sqrt(float(rest @ rest) / max(len(x) - 2, 1) / square)
+    return slope + 3 * error < _STEEP
 
 
 def _wanders(log: np.ndarray) -> bool:

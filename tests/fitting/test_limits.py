@@ -9,6 +9,7 @@ import pytest
 import fitting as ft
 import memjax as mj
 from fitting.engine import FINE, Engine
+from fitting.ensemble import Coordinate, Ensemble, of_sweeps
 from fitting.fit import prepare
 from fitting.limits import LEAST_REACH, reach_of, shared
 from fitting.problem import edge_of
@@ -102,6 +103,20 @@ def test_tables_report_and_simulate_keep_to_the_limits(result, measured, tmp_pat
             i = again["i_A"][again["sweep"] == sweep]
             assert i.max() == pytest.approx(positive, rel=2e-3)
             assert i.min() == pytest.approx(-negative, rel=2e-3)
+
+
+def test_simulated_cycles_of_a_stochastic_fit_keep_to_the_limits(result, measured):
+    silent = {"relative": 0.0, "floor_A": 0.0}
+    experiment = of_sweeps(result.waves, floor=1e-12, seed=0)
+    options = dict(bench=result.problem.bench, env=None, policy=mj.Stiff(), draws=2, seed=0)
+    of = Ensemble(result.device, [Coordinate("r_on")], experiment, read_noise=silent, **options)
+    i, ended = of._currents(of.start()[None])
+    assert np.all(ended == 0)
+    sweeps = i.reshape(2, 2, -1)
+    expected = np.array([*LIMITS["compliance"], *LIMITS["compliance_negative"]])
+    np.testing.assert_allclose(sweeps.max(axis=2), [expected[0]] * 2, rtol=5e-3)
+    np.testing.assert_allclose(-sweeps.min(axis=2), [expected[1]] * 2, rtol=5e-3)
+    np.testing.assert_array_equal(np.unique(of.limit), np.unique(measured.limits()))
 
 
 def test_a_point_at_the_limit_bounds_the_current_by_the_scatter_of_the_readings(measured):

@@ -296,9 +296,7 @@ def _read(problem: Problem, z: Sequence, *, grid: Grid, states: list):
         return read_off(scaled, stimulus, rows, span, sol)
 
     axes = (0, 0, 0, _laned(grid), 0, 0)
-    log_i, happened = jax.vmap(one, in_axes=axes)(
-        g.stimuli, g.rows, g.span, grid, states, g.limits
-    )
+    log_i, happened = jax.vmap(one, in_axes=axes)(g.stimuli, g.rows, g.span, grid, states, g.limits)
     return problem.with_prior(misfit(g, log_i, happened), jnp.stack(z))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +18,7 @@ from memjax.noise import cycle_factors
 from memjax.observables import HOLD_THRESHOLD, ON_THRESHOLD
 from memjax.transforms import from_spec
 
-from .limits import by_wave
+from .limits import by_wave, limits_of
 from .samples import Sample, first
 from .summary import Waveform
 
@@ -193,20 +193,14 @@ class Ensemble:
 
     def _limit(self, bench: mj.Bench) -> Float[np.ndarray, " rows"] | None:
         """Limit at each reading of all waveforms, one after the other [A]."""
-        if bench.compliance is None:
+        own, found = limits_of(bench), []
+        if own is None:
             return None
-        negative = bench.compliance if bench.compliance_negative is None else bench.compliance_negative
-        waves = len(self.experiment.stimuli)
-        first = self.limits.get("compliance", np.full((1, waves), float(bench.compliance)))
-        other = first if bench.compliance_negative is None else np.full((1, waves), float(negative))
-        other = self.limits.get("compliance_negative", other)
-        drives = zip(self.experiment.stimuli, self.experiment.rows, strict=True)
-        return np.concatenate(
-            [
-                np.where(np.asarray(jax.vmap(s)(jnp.asarray(r))) < 0, other[0, k], first[0, k])
-                for k, (s, r) in enumerate(drives)
-            ]
-        )
+        for k, (s, r) in enumerate(zip(self.experiment.stimuli, self.experiment.rows, strict=True)):
+            each = own if not self.limits else cast(np.ndarray, self.experiment.limits)[k]
+            negative = np.asarray(jax.vmap(s)(jnp.asarray(r))) < 0
+            found.append(np.where(negative, each[1], each[0]))
+        return np.concatenate(found)
 
     def start(self) -> Float[np.ndarray, " coordinates"]:
         """Coordinates of the device's own values; the spreads at a tenth."""

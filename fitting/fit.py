@@ -17,8 +17,8 @@ from memjax.transforms import from_spec
 
 from .guess import guess, starts
 from .identifiability import Identifiability, identify
-from .limits import limits_of, said, shared, simulated
 from .least_squares import Progress, crossed, levenberg_marquardt, screen
+from .limits import limits_of, said, shared, simulated
 from .problem import MODEL_SIGMA, PATIENT, Problem, evaluate, pack
 from .summary import Waveform, noise_floor, summarise_sweeps
 from .uncertainty import Uncertainty, uncertainty

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Array, Bool, Float
 
 import memjax as mj
 from memjax.circuit import UNLIMITED, limited_bench
@@ -77,20 +77,22 @@ def simulated(
     bench, values = limited_bench(bench, limits)
     if not values:
         return bench, None
-    columns = [values.get(n, values["compliance"])[0] for n in ("compliance", "compliance_negative")]
+    columns = [
+        values.get(n, values["compliance"])[0] for n in ("compliance", "compliance_negative")
+    ]
     return bench, np.stack(columns, axis=1)
 
 
 def by_wave(
-    bench: mj.Bench, limits: Float[np.ndarray, "waves 2"] | None
+    bench: mj.Bench, limits: Float[Array | np.ndarray, "waves 2"] | None
 ) -> dict[str, Float[np.ndarray, "1 waves"]]:
     """Limits of waveforms, for `simulate`, where they differ and the bench has what they replace; else nothing."""
     if limits is None or bench.compliance is None:
         return {}
-    return limited_bench(bench, limits)[1]
+    return limited_bench(bench, np.asarray(limits))[1]
 
 
-def levels_of(bench: mj.Bench, limits: Float[np.ndarray, "waves 2"] | None) -> list[float]:
+def levels_of(bench: mj.Bench, limits: Float[Array | np.ndarray, "waves 2"] | None) -> list[float]:
     """Limits of a fit that differ [A], ascending; that of sources without one is none."""
     known = limits_of(bench) or ()
     levels = np.unique(np.ravel(known if limits is None else limits))

@@ -69,7 +69,7 @@ class Group(eqx.Module):
     model_sigma : Float[Array, ""]
         Standard deviation granted to the model's current [decades].
     limits : Float[Array, "waves 2"] or None
-        Limits of the source of each waveform at positive and negative current [A]; None where the bench says it for all.
+        Limits of the source of each waveform at positive and negative current [A]; None where the bench says them.
     """
 
     stimuli: mj.Sampled
@@ -100,9 +100,7 @@ def sigma_events(w: Waveform) -> Float[np.ndarray, "legs 3"]:
     return np.sqrt(1.2533**2 * scatter**2 / np.maximum(count, 1) + 1 / 12 + EVENT_SIGMA**2)
 
 
-def edge_of(
-    w: Waveform, limit: tuple[float, float] | None = None
-) -> Float[np.ndarray, " points"]:
+def edge_of(w: Waveform, limit: tuple[float, float] | None = None) -> Float[np.ndarray, " points"]:
     """log10 of the least current that points at the limit may have [decades of A]; no bound where there is no limit.
 
     Parameters
@@ -126,7 +124,10 @@ def pack(
     events: bool = True,
     model_sigma: float = MODEL_SIGMA,
 ) -> Group:
-    """Waveforms as one `Group`, under the limits of the data or that of a bench; the events count only where they are switching, not a loop's slow passage."""
+    """Waveforms as one `Group`; the events count only where they are switching, not a loop's slow passage.
+
+    Points at the limit lie at that of a bench, `limit`, or else that of the data; `limits` are those simulated.
+    """
     k = max(len(w.v) for w in waves)
 
     def padded(x: np.ndarray, fill: Any) -> np.ndarray:

@@ -107,6 +107,8 @@ def to_json(result: FitResult, files: list[Path], *, truth: dict | None, command
         The command line.
     """
     bench, u = result.problem.bench, result.uncertainty
+    limits = result.problem.group.limits
+    levels = levels_of(bench, limits)
     parameters = {}
     for row in result.table():
         name = row.pop("name")
@@ -122,9 +124,9 @@ def to_json(result: FitResult, files: list[Path], *, truth: dict | None, command
             "series_resistance": bench.series_resistance,
             "parallel_resistance": bench.parallel_resistance,
             "parallel_capacitance": bench.parallel_capacitance,
-            "compliance": bench.compliance,
-            "compliance_negative": bench.compliance_negative,
-            "compliance_by_sweep": result.problem.group.limits is not None,
+            "compliance": bench.compliance if limits is None else max(levels),
+            "compliance_negative": bench.compliance_negative if limits is None else None,
+            "compliance_by_sweep": limits is not None,
             "reversed": bench.reversed,
             "temperature": float(result.problem.env.temperature),
             "point_time": result.point_time,
@@ -137,7 +139,7 @@ def to_json(result: FitResult, files: list[Path], *, truth: dict | None, command
         "data": [{"file": str(f), "sha256": digest(f)} for f in files],
         "reader": [m.reader for m in result.measurements],
         "compliance_in_data": [m.compliance for m in result.measurements],
-        "compliances": levels_of(bench, result.problem.group.limits),
+        "compliances": levels,
         "warnings": [x for m in result.measurements for x in m.warnings],
         "notes": list(result.notes),
         "seed": result.seed,

@@ -140,9 +140,7 @@ def limited_bench(
     each = np.unique(known, axis=0)
     positive, negative = (float(x) for x in each.max(axis=0))
     same = np.array_equal(known[:, 0], known[:, 1])
-    bench = replace(
-        bench, compliance=positive, compliance_negative=None if same else negative
-    )
+    bench = replace(bench, compliance=positive, compliance_negative=None if same else negative)
     names = LIMITS[: 1 if same else 2]
     return bench, {n: known[None, :, k] for k, n in enumerate(names)} if len(each) > 1 else {}
 

@@ -71,7 +71,9 @@ class _Compliance(argparse.Action):
         del option_string
         convert, parts = number("A"), str(values).split(",")
         try:
-            found = [convert(p.strip().lstrip("+" if k == 0 else "+-")) for k, p in enumerate(parts)]
+            found = [
+                convert(p.strip().lstrip("+" if k == 0 else "+-")) for k, p in enumerate(parts)
+            ]
         except argparse.ArgumentTypeError as error:
             raise argparse.ArgumentError(self, str(error)) from None
         if len(found) > 2:

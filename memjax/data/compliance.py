@@ -77,10 +77,10 @@ def find_limit(
 
     Notes
     -----
-    Without a stated limit, the plateaus on top of the excursions tell (`find_plateaus`): plateaus of about one level are
-    one limit, whatever their scatter and their drift from sweep to sweep; short ones count where most of the sweeps that
-    get as far have one. A sweep without a plateau has the limit of the
-    nearest sweep, at the same polarity where that has one, unless its current goes beyond.
+    Without a stated limit, the plateaus on top of the excursions tell (`find_plateaus`): plateaus of about one level
+    are one limit, whatever their scatter and their drift from sweep to sweep; short ones count where most of the sweeps
+    that get as far have one. A sweep without a plateau has the limit of the nearest sweep, at the same polarity where
+    that has one, unless its current goes beyond.
 
     A point acts where it lies less below its limit, or below the plateau of its own sweep, than 0.5 % or four standard
     deviations of the scatter of the plateau.
@@ -243,8 +243,8 @@ def _said(group: Sequence[Plateau]) -> str:
         steady += f", {100 * _drift(group):.2g} % between plateaus"
     points = sum(p.count for p in group)
     return (
-        f"compliance {_level(group):.6g} A (or a range limit) inferred at {where} from {sweeps}: {points} points stay at "
-        f"it while the voltage varies ({steady})"
+        f"compliance {_level(group):.6g} A (or a range limit) inferred at {where} from {sweeps}: {points} points stay "
+        f"at it while the voltage varies ({steady})"
     )
 
 

@@ -19,7 +19,7 @@ _LARGEST = 0.05
 """Scatter of a plateau at most."""
 
 _STEEP = 0.5
-"""Slope d(ln i)/d(ln v) that no plateau has, and below which a current bends into its top, as where a device saturates."""
+"""Slope d(ln i)/d(ln v) that no plateau has, and below which a current bends into its top, as of saturation."""
 
 _VARIES = 2.0
 """Standard deviation of the voltage on a plateau at least, over that of its noise from point to point."""
@@ -99,8 +99,8 @@ def find_plateaus(
     -----
     The level is where the largest currents are densest. It is a plateau if the current comes from below half of it and
     runs into it without bending, hardly any point lies above, far more points lie on it than just below, three of them
-    in a row, the voltage varies without taking the current along, and this has no course of its own. Steps below the top are ranges
-    of the instrument.
+    in a row, the voltage varies without taking the current along, and this has no course of its own. Steps below the
+    top are ranges of the instrument.
     """
     found = []
     for label, polarity, rows in excursions_of(v, sweep):

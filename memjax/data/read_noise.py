@@ -159,8 +159,8 @@ class ReadNoise(eqx.Module):
         env : Environment, optional
             Ambient temperature, for the Johnson noise.
         limit : float or Float[np.ndarray, "rows"], optional
-            Compliance [A], of each reading where they differ: an instrument knows its own limit, so that a reading at it
-            is exact.
+            Compliance [A], of each reading where they differ: an instrument knows its own limit, so that a reading at
+            it is exact.
 
         Returns
         -------

@@ -168,7 +168,9 @@ def _record(
                 raise
             found = np.zeros(0)
         if role == "compliance" and role not in columns and not _are_limits(found, stated):
-            warnings.append(f"the column {name!r} holds flags or text and no current limits: not used")
+            warnings.append(
+                f"the column {name!r} holds flags or text and no current limits: not used"
+            )
             continue
         values[role] = scale * found
         if not stated:
@@ -236,7 +238,15 @@ def _measurement(
     provenance |= {"settings": used[0].settings} if used[0].settings else {}
     provenance |= {"sweep_names": sweeps.names} if sweeps.names else {}
     provenance |= {"point_time_s": point_time} if point_time and rows.t is None else {}
-    warnings = [*rows.warnings, *said, *about_drive, *sweeps.warnings, *more, *signs, *limit.warnings]
+    warnings = [
+        *rows.warnings,
+        *said,
+        *about_drive,
+        *sweeps.warnings,
+        *more,
+        *signs,
+        *limit.warnings,
+    ]
     return Measurement(
         v=rows.v, i=rows.i, t=t, sweep=sweeps.number, driven=driven, modulus=modulus,
         compliance=limit.level, limit=limit.each, at_compliance=limit.acts, reader=name, source=provenance,

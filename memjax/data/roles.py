@@ -10,7 +10,13 @@ from memjax.units import Unit, parse_unit
 from .base import Table
 
 SI_UNITS = {"v": "V", "i": "A", "t": "s", "compliance": "A"}
-WORDS = {"v": "voltage", "i": "current", "t": "time", "sweep": "sweep", "compliance": "current limit"}
+WORDS = {
+    "v": "voltage",
+    "i": "current",
+    "t": "time",
+    "sweep": "sweep",
+    "compliance": "current limit",
+}
 # `sweep` goes from the outermost grouping to the innermost: the last one present numbers sweeps.
 _NAMES = {
     "v": ("v", "u", "voltage", "volt", "volts", "bias", "vbias", "vmeas", "vsource"),

@@ -122,7 +122,9 @@ def test_observe_takes_other_thresholds(run, tmp_path):
     assert found["summary"]["on_threshold_A"] == 1e-5
 
 
-def test_limits_are_given_for_each_polarity_and_kept_in_a_tidy_table(run, refused, measured, tmp_path):
+def test_limits_are_given_for_each_polarity_and_kept_in_a_tidy_table(
+    run, refused, measured, tmp_path
+):
     out = tmp_path / "limited.csv"
     words = ("read", measured, "--compliance", "+1e-6,-2e-7", "--out", out, "--json")
     about = json.loads(run(*words).out)

@@ -60,7 +60,9 @@ def test_each_sweep_and_polarity_has_the_limit_that_it_had(measured):
     assert any("compliance 0.0002 and 0.0003 and 0.0004 A" in note for note in made.notes)
 
 
-def test_residuals_at_the_truth_are_those_of_the_noise_on_grids_and_by_the_adaptive_solver(measured):
+def test_residuals_at_the_truth_are_those_of_the_noise_on_grids_and_by_the_adaptive_solver(
+    measured,
+):
     """1 % of noise on what is granted 0.3 decades; a limit that is not its own moves a current by 0.3 decades."""
     made = prepare([measured], MODEL, **PREPARED, seed=0, screened=4)
     z = np.asarray(mj.params.unconstrain(mj.params.replace(MODEL, TRUTH), list(TRUTH)))
@@ -86,7 +88,9 @@ def test_the_truth_comes_back_within_four_sigma_from_sweeps_of_several_limits(re
 
 
 def test_tables_report_and_simulate_keep_to_the_limits(result, measured, tmp_path, capsys):
-    table = pd.DataFrame({"sweep": measured.sweep, "t_s": measured.t, "v_V": measured.v, "i_A": measured.i})
+    table = pd.DataFrame(
+        {"sweep": measured.sweep, "t_s": measured.t, "v_V": measured.v, "i_A": measured.i}
+    )
     file, folder = tmp_path / "measured.csv", tmp_path / "fit"
     table.to_csv(file, index=False)
     folder.mkdir()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from .plateaus import Plateau, excursions_of, find_plateaus, reach
+from .plateaus import Plateau, are_free, excursions_of, find_plateaus, reach
 
 Stated = float | tuple[float, float] | Float[np.ndarray, " points"]
 """A limit for all points, one for positive and one for negative voltage, or one for each point [A]."""
@@ -96,13 +96,17 @@ def find_limit(
         return Limit(each=None, acts=acts)
     of = {(p.sweep, p.polarity): (group, p) for group in groups for p in group}
     place = {label: k for k, label in enumerate(dict.fromkeys(sweep.tolist()))}
+    known = np.array([(place[label], polarity) for label, polarity in of])
+    every = [group for group, _ in of.values()]
     for label, polarity, rows in excursions_of(v, sweep):
         key = label, polarity
         group, own = of.get(key, (None, None))
-        group = group or _nearest(of, key, place, tops[key])
+        if group is None:
+            nearest = every[_nearest(known, place[label], polarity)]
+            group = None if tops[key] > _ceiling(nearest) else nearest
         if group is not None:
             each[rows] = _level(group)
-            acts[rows] = np.abs(i[rows]) >= _edge(group if own is None else [own])
+            acts[rows] = np.abs(i[rows]) >= _edge(group, own)
     return Limit(each=each, acts=acts, warnings=tuple(map(_said, groups)))
 
 
@@ -185,6 +189,8 @@ def _is_sure(
     group: Sequence[Plateau], every: Sequence[Plateau], tops: dict[tuple[int, int], float]
 ) -> bool:
     """Whether plateaus are a limit: a long one, or short ones in most of the excursions that get as far."""
+    if not are_free(group):
+        return False
     if max(p.count for p in group) >= _LONG:
         return True
     flat, signs = {(p.sweep, p.polarity) for p in every}, {p.polarity for p in group}
@@ -193,14 +199,15 @@ def _is_sure(
     return len(group) > 1 and sum(key in flat for key in there) >= 0.5 * len(there)
 
 
-def _nearest(
-    of: dict, where: tuple[int, int], place: dict[int, int], largest: float
-) -> list[Plateau] | None:
-    """Plateaus of the limit that the nearest sweep has, at the same polarity first, if a current does not exceed it."""
-    label, polarity = where
-    away = lambda key: (key[1] != polarity, abs(place[key[0]] - place[label]))  # noqa: E731
-    nearest, _ = of[min(of, key=away)]
-    return nearest if largest <= _median(nearest) * (1 + reach(_scatter(nearest))) else None
+def _nearest(known: Int[np.ndarray, "plateaus 2"], place: int, polarity: int) -> int:
+    """Which plateau, of sweeps at places and polarities, is nearest to a sweep: at the same polarity first."""
+    other = known[:, 1] != polarity
+    return int(np.lexsort((np.abs(known[:, 0] - place), other))[0])
+
+
+def _ceiling(group: Sequence[Plateau]) -> float:
+    """Current beyond which a sweep has not the limit of these plateaus [A]."""
+    return _median(group) * (1 + max(_APART, reach(_scatter(group))))
 
 
 def _median(group: Sequence[Plateau]) -> float:
@@ -219,9 +226,11 @@ def _drift(group: Sequence[Plateau]) -> float:
     return float(1.4826 * np.median(np.abs(levels - 1)))
 
 
-def _edge(group: Sequence[Plateau]) -> float:
-    """Current from which a point is at a limit [A]."""
-    return _median(group) * (1 - reach(_scatter(group)))
+def _edge(group: Sequence[Plateau], own: Plateau | None = None) -> float:
+    """Current from which a point is at a limit [A]; of a sweep with a plateau of its own, from below that."""
+    if own is None:
+        return _median(group) * (1 - reach(_scatter(group)))
+    return own.level * (1 - reach(max(own.scatter, float(np.median([p.scatter for p in group])))))
 
 
 def _level(group: Sequence[Plateau]) -> float:

@@ -1,7 +1,8 @@
 """Plateaus: where the current stays at one level, on top of an excursion, while the voltage goes on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -19,9 +20,12 @@ _LARGEST = 0.05
 """Scatter of a plateau at most."""
 
 _STEEP = 0.5
-"""Slope d(ln i)/d(ln v) that no plateau has, and below which a current bends into its top, as of saturation."""
+"""Slope d(ln i)/d(ln v) below which a current bends into its top, as that of a device that saturates."""
 
-_VARIES = 2.0
+_FOLLOWS = 0.75
+"""Slope d(ln i)/d(ln v) of a device without a limit at least: nearly that of a resistor."""
+
+_NOISES = 2.0
 """Standard deviation of the voltage on a plateau at least, over that of its noise from point to point."""
 
 _PARTS, _WANDERS = 5, 5.0
@@ -49,6 +53,8 @@ class Plateau:
         Standard deviation of the current on it, over the level, robust.
     count : int
         Points on it.
+    square, product, rest : float
+        Sums of squares of ln v about its mean, of products with ln i, and of squares of what the slope leaves.
     """
 
     sweep: int
@@ -57,6 +63,9 @@ class Plateau:
     level: float
     scatter: float
     count: int
+    square: float
+    product: float
+    rest: float
 
 
 def reach(scatter: float) -> float:
@@ -99,34 +108,38 @@ def find_plateaus(
     -----
     The level is where the largest currents are densest. It is a plateau if the current comes from below half of it and
     runs into it without bending, hardly any point lies above, far more points lie on it than just below, three of them
-    in a row, the voltage varies without taking the current along, and this has no course of its own. Steps below the
-    top are ranges of the instrument.
+    in a row, the voltage varies, and the current has no course of its own. Whether it follows the voltage, several
+    plateaus of one level tell together (`are_free`). Steps below the top are ranges of the instrument.
     """
     found = []
     for label, polarity, rows in excursions_of(v, sweep):
-        if (top := _plateau(np.abs(v[rows]), np.abs(i[rows]))) is not None:
-            level, scatter, count = top
-            found.append(
-                Plateau(
-                    sweep=label, polarity=polarity, rows=rows, level=level, scatter=scatter, count=count
-                )
-            )  # fmt: skip
+        if top := _plateau(np.abs(v[rows]), np.abs(i[rows])):
+            found.append(Plateau(sweep=label, polarity=polarity, rows=rows, **top))
     return found
 
 
-def _plateau(u: np.ndarray, y: np.ndarray) -> tuple[float, float, int] | None:
-    """Level, relative scatter and number of points of the plateau on top of one excursion; None where there is none."""
+def are_free(plateaus: Sequence[Plateau]) -> bool:
+    """Whether the current on plateaus of one level surely does not follow the voltage."""
+    square, product, rest = (
+        sum(getattr(p, n) for p in plateaus) for n in ("square", "product", "rest")
+    )
+    freedom = max(sum(p.count - 2 for p in plateaus), 1)
+    return square > 0 and product / square + 3 * np.sqrt(rest / freedom / square) < _FOLLOWS
+
+
+def _plateau(u: np.ndarray, y: np.ndarray) -> dict[str, Any]:
+    """What a `Plateau` on top of one excursion has; empty where there is none."""
     if len(y) < 5 or np.count_nonzero(y) < 5:
-        return None
+        return {}
     log, log_u = np.log(np.maximum(y, _TINY)), np.log(np.maximum(u, _TINY))
     high = np.sort(log[log > np.sort(log)[-3] - np.log(2)])
     digit = min(float(np.min(np.diff(high)[np.diff(high) > 0], initial=np.inf)), _COARSEST)
     for window in (w for w in _WINDOWS if w >= digit):
         level = _densest(high, window)
         if _is_plateau(log_u, log, level, window):
-            found = _measured(y, log, level, window)
-            return found if found[1] <= _LARGEST else None
-    return None
+            found = _measured(y, log_u, log, level, window)
+            return found if found["scatter"] <= _LARGEST else {}
+    return {}
 
 
 def _densest(x: np.ndarray, window: float) -> float:
@@ -138,15 +151,23 @@ def _densest(x: np.ndarray, window: float) -> float:
 
 
 def _measured(
-    y: np.ndarray, log: np.ndarray, level: float, window: float
-) -> tuple[float, float, int]:
-    """Level [A], scatter and number of points of a plateau, its window as wide as its scatter."""
+    y: np.ndarray, u: np.ndarray, log: np.ndarray, level: float, window: float
+) -> dict[str, Any]:
+    """What a plateau has, its window as wide as its scatter, of currents and logarithms of voltage and current."""
     for _ in range(3):
         on = np.abs(log - level) <= window
         level = float(np.median(log[on]))
         scatter = float(1.4826 * np.median(np.abs(log[on] - level)))
         window = reach(scatter)
-    return float(np.median(y[on])), scatter, int(np.sum(on))
+    # Where it runs in and out it follows the voltage: there it is below its level.
+    upper = np.flatnonzero(on & (log >= level))
+    core = np.flatnonzero(on)
+    core = core[(core >= upper[0]) & (core <= upper[-1])]
+    x, z = u[core] - np.mean(u[core]), log[core] - np.mean(log[core])
+    square, product = float(x @ x), float(x @ z)
+    rest = float(z @ z) - product**2 / max(square, _TINY)
+    about = {"level": float(np.median(y[on])), "scatter": scatter, "count": int(np.sum(on))}
+    return about | {"square": square, "product": product, "rest": max(rest, 0.0)}
 
 
 def _is_plateau(u: np.ndarray, log: np.ndarray, level: float, window: float) -> bool:
@@ -158,7 +179,7 @@ def _is_plateau(u: np.ndarray, log: np.ndarray, level: float, window: float) -> 
         return False
     if _longest(on) < 3 or np.sum(log < level - np.log(2)) < 2:
         return False
-    return _is_free(u[on], log[on]) and not _wanders(log[on]) and not _bends(u, log, level - window)
+    return _varies(u[on]) and not _wanders(log[on]) and not _bends(u, log, level - window)
 
 
 def _longest(mask: np.ndarray) -> int:
@@ -167,17 +188,10 @@ def _longest(mask: np.ndarray) -> int:
     return int(np.max(edges[1::2] - edges[::2], initial=0))
 
 
-def _is_free(u: np.ndarray, log: np.ndarray) -> bool:
-    """Whether the current does not follow a voltage that varies by more than its noise: surely less than its root."""
+def _varies(u: np.ndarray) -> bool:
+    """Whether the voltage varies by more than its noise from point to point."""
     noise = 1.4826 * float(np.median(np.abs(np.diff(u, 2)))) / np.sqrt(6)
-    x = u - np.mean(u)
-    square = float(x @ x)
-    if np.sqrt(square / len(x)) <= _VARIES * noise or square == 0:
-        return False
-    slope = float(x @ log) / square
-    rest = log - np.mean(log) - slope * x
-    error = np.sqrt(float(rest @ rest) / max(len(x) - 2, 1) / square)
-    return slope + 3 * error < _STEEP
+    return float(np.std(u)) > _NOISES * noise
 
 
 def _wanders(log: np.ndarray) -> bool:

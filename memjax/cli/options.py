@@ -147,7 +147,7 @@ def add_read_options(parser: argparse.ArgumentParser) -> None:
         "--columns",
         type=_columns,
         metavar="v=NAME,i=NAME,t=NAME",
-        help="which column is what, where the file does not say",
+        help="which column is what, where the file does not say; sweep and compliance may be named too",
     )
     add(
         "--shunt",

@@ -155,17 +155,26 @@ def _as_stated(v, i, stated: Stated, plateaus: Sequence[Plateau]) -> Limit:
     each = np.where(v < 0, stated[1], stated[0]) if isinstance(stated, tuple) else stated
     each = np.broadcast_to(np.asarray(each, float), i.shape).copy()
     acts |= size >= 0.995 * each
-    warnings = []
+    above = []
     for p in plateaus:
-        limit = each[p.rows]
-        near = np.abs(np.median(limit) / p.level - 1) <= _NEAR
-        if near:
-            acts[p.rows] = size[p.rows] >= np.minimum(limit, p.level) * (1 - reach(p.scatter))
-        elif p.level > np.median(limit):
-            warnings.append(
-                f"the current stays at {p.level:.4g} A, above the stated compliance of {np.median(limit):g} A"
-            )
-    return Limit(each=each, acts=acts, warnings=tuple(dict.fromkeys(warnings[:3])))
+        limit = float(np.median(each[p.rows]))
+        if abs(limit / p.level - 1) <= _NEAR:
+            reached = np.minimum(each[p.rows], p.level) * (1 - reach(p.scatter))
+            acts[p.rows] = size[p.rows] >= reached
+        elif p.level > limit:
+            above.append((p.level / limit, p, limit))
+    return Limit(each=each, acts=acts, warnings=_contradicted(above))
+
+
+def _contradicted(above: list[tuple[float, Plateau, float]]) -> tuple[str, ...]:
+    """What to say of plateaus that lie above stated limits [A], by how many times."""
+    if not above:
+        return ()
+    _, p, limit = max(above, key=lambda x: x[0])
+    sweeps = ranges(sorted({p.sweep for _, p, _ in above}))
+    return (
+        f"the current stays above the stated compliance of {limit:g} A in sweeps {sweeps}, at up to {p.level:.4g} A",
+    )
 
 
 def _grouped(plateaus: Sequence[Plateau]) -> list[list[Plateau]]:

@@ -152,8 +152,8 @@ def test_stated_limits_act_to_the_scatter_of_the_instrument_and_what_contradicts
         np.testing.assert_array_equal(np.unique(limit.each[v != 0]), (1e-6, 1e-4))
         assert np.mean(limit.acts[np.abs(i) >= true]) > 0.999
         assert limit.warnings == ()
-    (warning,) = find_limit(v, seen, sweep=sweep, stated=1e-6).warnings[:1]
-    assert "above the stated compliance of 1e-06 A" in warning
+    (warning,) = find_limit(v, seen, sweep=sweep, stated=1e-6).warnings
+    assert "above the stated compliance of 1e-06 A in sweeps 0-4, at up to 9.8" in warning
 
 
 def test_lost_and_opposite_signs():

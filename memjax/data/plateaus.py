@@ -177,7 +177,7 @@ def _is_plateau(u: np.ndarray, log: np.ndarray, level: float, window: float) -> 
     below = np.sum((log < level - window) & (log >= level - 5 * window))
     if count < max(4, 0.02 * len(log), 3 * below) or above > max(2, 0.05 * count):
         return False
-    if _longest(on) < 3 or np.sum(log < level - np.log(2)) < 2:
+    if _longest(on) < 3 or not np.any(log < level - np.log(2)):
         return False
     return _varies(u[on]) and not _wanders(log[on]) and not _bends(u, log, level - window)
 

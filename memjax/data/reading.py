@@ -1,6 +1,6 @@
 """The one function that reads a file, and the steps that all formats share."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -87,7 +87,7 @@ def read(
             f"a {type(path).__name__} in place of a file", where="read", allowed="a path"
         )
     options = _options(columns, shunt, sign, point_time)
-    _check_compliance(compliance)
+    compliance = _checked(compliance)
     source = load(path)
     found = find_reader(reader, source)
     tables = found.parse(source, options)
@@ -121,11 +121,19 @@ def _options(columns, shunt, sign, point_time) -> Options:
     return Options(columns=columns, shunt=shunt)
 
 
-def _check_compliance(compliance: float | tuple[float, float] | None) -> None:
-    """Raise where a limit is no positive number."""
-    for value in () if compliance is None else np.ravel(compliance):
-        if not (np.isfinite(value) and value > 0):
-            raise ReaderError(f"compliance {value:g} A", where="--compliance", allowed="> 0 A")
+def _checked(compliance: float | Sequence[float] | None) -> float | tuple[float, float] | None:
+    """Limits that are positive numbers, one or two."""
+    if compliance is None:
+        return None
+    values = [float(x) for x in np.ravel(compliance)]
+    if wrong := [x for x in values if not (np.isfinite(x) and x > 0)]:
+        raise ReaderError(f"compliance {wrong[0]:g} A", where="--compliance", allowed="> 0 A")
+    if len(values) > 2:
+        raise ReaderError(
+            f"{len(values)} limits", where="--compliance", allowed="one, or one for each polarity",
+            fix="name a column that has them: --columns compliance=NAME",
+        )  # fmt: skip
+    return (values[0], values[1]) if len(values) == 2 else values[0]
 
 
 def _points(

@@ -127,6 +127,14 @@ def test_other_currents_have_no_limit(i, sigma):
     assert not limit.acts.any()
 
 
+def test_a_device_that_is_on_reaches_its_limit_with_the_second_point():
+    i = np.minimum(0.9 * V, 1e-2) * (V > 0.005)
+    i[[1, -2]] = 4e-3
+    limit = find_limit(V, _noisy(i, 0.01))
+    assert limit.level == pytest.approx(1e-2, rel=5e-3)
+    assert limit.acts.sum() == np.sum(i >= 0.9e-2)
+
+
 @pytest.mark.parametrize("sigma", [0.0, 1e-2])
 def test_flat_current_under_a_flat_voltage_is_ohm_and_no_limit(sigma):
     v = np.where(np.arange(200) < 100, 0.1, 1.0)

@@ -219,8 +219,12 @@ def test_an_option_wins_over_a_column_and_may_differ_by_polarity(write):
     m = read(write(LIMITED), compliance=(2e-6, 1e-5))
     np.testing.assert_array_equal(m.limit, [2e-6, 2e-6, 1e-5, 1e-5])
     np.testing.assert_array_equal(m.limits(), [[2e-6, 2e-6], [1e-5, 1e-5]])
+    listed: tuple = [2e-6, 1e-5]  # pyright: ignore[reportAssignmentType]
+    np.testing.assert_array_equal(read(write(LIMITED), compliance=listed).limit, m.limit)
     with pytest.raises(ReaderError, match=r"compliance -1 A; in --compliance; allowed: > 0"):
         read(write(LIMITED), compliance=-1.0)
+    with pytest.raises(ReaderError, match=r"3 limits; in --compliance.*--columns compliance=NAME"):
+        read(write(LIMITED), compliance=(1.0, 1.0, 1.0))  # pyright: ignore[reportArgumentType]
 
 
 @pytest.mark.parametrize("cells", [("0", "1"), ("F", "T")])

@@ -15,8 +15,8 @@ Stated = float | tuple[float, float] | Float[np.ndarray, " points"]
 _APART = 0.05
 """Gap between the levels of plateaus, over the level, beyond which they are two limits, however small their scatter."""
 
-_LONG = 10
-"""Points of a plateau that is a limit whatever other sweeps show."""
+_LONG, _SHARE = 10, 0.1
+"""Points of a plateau that may be alone; their share of its excursion, if it is a limit whatever other sweeps show."""
 
 _NEAR = 0.15
 """How far a plateau may lie from a stated limit, over it, and still be what the instrument makes of it."""
@@ -197,15 +197,18 @@ def _top(size: np.ndarray) -> float:
 def _is_sure(
     group: Sequence[Plateau], every: Sequence[Plateau], tops: dict[tuple[int, int], float]
 ) -> bool:
-    """Whether plateaus are a limit: a long one, or short ones in most of the excursions that get as far."""
+    """Whether plateaus are a limit: a long one, or those of half of the excursions that get as far."""
     if not are_free(group):
         return False
-    if max(p.count for p in group) >= _LONG:
+    if any(p.count >= max(_LONG, _SHARE * len(p.rows)) for p in group):
         return True
-    flat, signs = {(p.sweep, p.polarity) for p in every}, {p.polarity for p in group}
-    edge = _edge(group)
-    there = [key for key, top in tops.items() if key[1] in signs and top >= edge]
-    return len(group) > 1 and sum(key in flat for key in there) >= 0.5 * len(there)
+    flat, signs, edge = (
+        {(p.sweep, p.polarity) for p in every},
+        {p.polarity for p in group},
+        _edge(group),
+    )
+    without = sum(top >= edge and k not in flat and k[1] in signs for k, top in tops.items())
+    return (len(group) > 1 or group[0].count >= _LONG) and len(group) >= without
 
 
 def _nearest(known: Int[np.ndarray, "plateaus 2"], place: int, polarity: int) -> int:

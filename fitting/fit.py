@@ -18,6 +18,7 @@ from memjax.transforms import from_spec
 from .guess import guess, starts
 from .identifiability import Identifiability, identify
 from .least_squares import Progress, crossed, levenberg_marquardt, screen
+from .limits import limits_of, said, shared, simulated
 from .problem import PATIENT, Problem, evaluate, pack
 from .summary import Waveform, noise_floor, summarise_sweeps, without_strays
 from .uncertainty import Uncertainty, uncertainty
@@ -388,9 +389,11 @@ def prepare(
         raise DataError(f"a model sigma of {model_sigma} decades", allowed="> 0 decades")
     fix = dict(fix or {})
     floor = float(np.median([noise_floor(m) for m in measurements]))
-    waves = summarise_sweeps(list(measurements), point_time=point_time, floor=floor)
+    bench = bench or mj.Bench()
+    measured, own = shared(measurements, bench), limits_of(bench)
+    waves = summarise_sweeps(measured, point_time=point_time, floor=floor)
     waves, strays = without_strays(waves, chosen=any(m.source.get("chosen") for m in measurements))
-    bench, limit, notes = _limited(bench or mj.Bench(), measurements, device)
+    bench, limits, notes = _limited(bench, waves, device)
     found = guess(waves, floor=floor, device=mj.params.replace(device, fix, where="--fix"))
     names = choose_free(found.free, found.device, free, fix)
     given, shown = _not_fitted(device, found.device, {*found.free, *names}, {*names, *fix})
@@ -400,13 +403,14 @@ def prepare(
         text = f"left out, since {w.n_sweeps} of a waveform of their own count as much as the other sweeps"
         notes = [*notes, f"sweeps {named}: {text}; --sweeps chooses"]
     if shown:
-        said = ", ".join(f"{n} = {x:.4g}" for n, x in shown.items())
-        notes = [*notes, f"not fitted, taken from what the sweeps show: {said}"]
+        values = ", ".join(f"{n} = {x:.4g}" for n, x in shown.items())
+        notes = [*notes, f"not fitted, taken from what the sweeps show: {values}"]
     if found.reversed and not bench.reversed:
         bench, notes = replace(bench, reversed=True), [*notes, REVERSED]
-    group = pack(waves, floor=floor, limit=limit, events=device.volatile, model_sigma=model_sigma)
+    about: dict[str, Any] = dict(events=device.volatile, model_sigma=model_sigma)
+    group = pack(waves, floor=floor, limit=own, limits=limits, **about)
     problem = Problem.of(start, names, group, bench=bench, env=env)
-    about: dict[str, Any] = dict(device=problem.device, center=np.asarray(problem.center))
+    about = dict(device=problem.device, center=np.asarray(problem.center))
     candidates = starts(found, names, **about, count=screened, seed=seed)
     notes = (*found.notes, *notes)
     return Prepared(problem=problem, waves=waves, candidates=candidates, floor=floor, notes=notes)
@@ -471,22 +475,17 @@ def _found(search: _Search, made: Prepared, interrupted: bool) -> dict[str, Any]
 
 
 def _limited(
-    bench: mj.Bench,
-    measurements: Sequence[mj.Measurement],
-    device: mj.AbstractDevice | mj.Circuit,
-) -> tuple[mj.Bench, float | None, list[str]]:
-    """The bench, with the compliance of the data where a device's names none; the limit; and a note that says so."""
-    limits = [
-        m.compliance for m in measurements if m.compliance is not None and np.any(m.at_compliance)
-    ]
-    driven = all(m.driven == "voltage" for m in measurements)
-    if bench.compliance is not None or not limits or not driven:
-        return bench, bench.compliance, []
-    limit = max(limits)
+    bench: mj.Bench, waves: Sequence[Waveform], device: mj.AbstractDevice | mj.Circuit
+) -> tuple[mj.Bench, np.ndarray | None, list[str]]:
+    """The bench, with the limits of the data where a device's names none; those of each waveform where they differ."""
+    known = np.array([w.limits for w in waves])
+    if bench.compliance is not None or not np.any(np.isfinite(known)):
+        return bench, None, []
     if not isinstance(device, mj.AbstractDevice):
-        return bench, limit, [f"points at {limit:g} A count only where the circuit stays below it"]
-    note = f"compliance {limit:g} A taken from the data"
-    return replace(bench, compliance=limit), limit, [note]
+        levels = ", ".join(f"{x:g}" for x in np.unique(known[np.isfinite(known)]))
+        return bench, None, [f"points at {levels} A count only where the circuit stays below it"]
+    bench, limits = simulated(bench, known)
+    return bench, limits, [said(known)]
 
 
 def _not_fitted(device, guessed, looked_at: set[str], settled: set[str]):

@@ -1,5 +1,6 @@
 """The pictures of a report, from what a fit directory holds."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ def _figure(columns: int, rows: int = 1, *, height: float = 4.2):
 
 
 def picture_iv(
-    measured: mj.Measurement, simulated: Any, path: Path, *, compliance: float | None
+    measured: mj.Measurement, simulated: Any, path: Path, *, compliances: Sequence[float]
 ) -> None:
     """Measured against simulated current, one panel per polarity."""
     with style():
@@ -72,7 +73,7 @@ def picture_iv(
                 alpha=0.9,
                 label="simulated",
             )
-            ax.set_ylim(lowest / 3, max(np.max(np.abs(measured.i)), compliance or 0) * 4)
+            ax.set_ylim(lowest / 3, max(np.max(np.abs(measured.i)), *compliances, 0) * 4)
             for level, text in thresholds if measured.driven == "voltage" else ():
                 if not ax.get_ylim()[0] < level < ax.get_ylim()[1]:
                     continue
@@ -83,7 +84,7 @@ def picture_iv(
                     f"{text} threshold", (place, level), xycoords=("axes fraction", "data"), ha=side, va="bottom",
                     color=SECOND, fontsize=8,
                 )  # fmt: skip
-            if compliance is not None:
+            for compliance in compliances:
                 ax.axhline(
                     compliance,
                     color=MEASURED,

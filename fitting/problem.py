@@ -73,10 +73,14 @@ class Group(eqx.Module):
         Median rows of the events and one over their standard deviation, 0 where they do not count.
     span : Float[Array, "waves legs 3"]
         Start, peak and end [s] of each excursion.
-    floor, limit : Float[Array, ""]
-        Noise floor [A or V] and current limit [A]; the limit is infinite where there is none.
+    edge : Float[Array, "waves points"]
+        log10 of the least current of points at the limit [decades of A].
+    floor : Float[Array, ""]
+        Noise floor [A or V].
     model_sigma : Float[Array, ""]
         Standard deviation granted to the model's response [decades].
+    limits : Float[Array, "waves 2"] or None
+        Limits of the source of each waveform at positive and negative current [A]; None where the bench says them.
     """
 
     stimuli: mj.Sampled
@@ -87,9 +91,10 @@ class Group(eqx.Module):
     event_rows: Float[Array | np.ndarray, "waves legs 3"]
     event_weight: Float[Array | np.ndarray, "waves legs 3"]
     span: Float[Array | np.ndarray, "waves legs 3"]
+    edge: Float[Array | np.ndarray, "waves points"]
     floor: Float[Array | np.ndarray, ""]
-    limit: Float[Array | np.ndarray, ""]
     model_sigma: Float[Array | np.ndarray, ""]
+    limits: Float[Array | np.ndarray, "waves 2"] | None = None
 
 
 def sigma_log(w: Waveform, model_sigma: float = MODEL_SIGMA) -> Float[np.ndarray, " points"]:
@@ -106,17 +111,34 @@ def sigma_events(w: Waveform) -> Float[np.ndarray, "legs 3"]:
     return np.sqrt(1.2533**2 * scatter**2 / np.maximum(count, 1) + 1 / 12 + EVENT_SIGMA**2)
 
 
+def edge_of(w: Waveform, limit: tuple[float, float] | None = None) -> Float[np.ndarray, " points"]:
+    """log10 of the least current that points at the limit may have [decades of A]; no bound where there is no limit.
+
+    Parameters
+    ----------
+    w : Waveform
+        The sweeps.
+    limit : tuple of float, optional
+        Limits of a bench that names them, in place of those of the data [A].
+    """
+    positive, negative = w.limits if limit is None else limit
+    edge = np.log10(np.where(w.v < 0, negative, positive)) - w.reach
+    return np.where(w.censored & np.isfinite(edge), edge, -np.inf)
+
+
 def pack(
     waves: Sequence[Waveform],
     *,
     floor: float,
-    limit: float | None,
+    limit: tuple[float, float] | None,
+    limits: Float[np.ndarray, "waves 2"] | None = None,
     events: bool = True,
     model_sigma: float | None = None,
 ) -> Group:
     """Waveforms as one `Group`; the events count only where they are switching, not a loop's slow passage.
 
     Under an imposed current none counts: the voltage is a function of it, and shows where it snaps back.
+    Points at the limit lie at that of a bench, `limit`, or else that of the data; `limits` are those simulated.
     """
     k = max(len(w.v) for w in waves)
 
@@ -169,9 +191,10 @@ def pack(
         event_rows=arr([counted(w, w.median_events()) for w in waves]),
         event_weight=arr([counted(w, 1 / sigma_events(w)) for w in waves]),
         span=arr([per_leg(x) for x in spans]),
+        edge=arr([padded(edge_of(w, limit), -np.inf) for w in waves]),
         floor=np.asarray(float(floor)),
-        limit=np.asarray(np.inf if limit is None else limit),
         model_sigma=np.asarray(float(model_sigma)),
+        limits=limits,
     )
 
 
@@ -255,12 +278,26 @@ class Problem(eqx.Module):
         return jnp.concatenate([data, (z - self.center) * (self.noise / PRIOR_SIGMA)])
 
 
+def scaled_under(
+    problem: Problem, device: mj.AbstractDevice | mj.Circuit, limits: Float[Array, "2"] | None
+) -> Scaled:
+    """Equations of a device under the limits of one waveform [A], or those of the bench."""
+    bench = problem.bench
+    if limits is not None:
+        negative = None if bench.compliance_negative is None else limits[1]
+        bench = replace(bench, compliance=limits[0], compliance_negative=negative)
+    return Scaled(placed(device, bench, problem.group.stimuli.quantity), problem.env)
+
+
 def _observe_all(problem: Problem, device: mj.AbstractDevice | mj.Circuit):
     """log10 of the response's modulus at the rows, rows of the events, success, of every waveform."""
-    system = placed(device, problem.bench, problem.group.stimuli.quantity)
-    scaled, end = Scaled(system, problem.env), jnp.max(problem.group.rows)
-    one = lambda s, r, span: _observe(scaled, s, r, span, end, problem.policy)  # noqa: E731
-    return jax.vmap(one)(problem.group.stimuli, problem.group.rows, problem.group.span)
+    group, end = problem.group, jnp.max(problem.group.rows)
+
+    def one(limits, stimulus, rows, span):
+        scaled = scaled_under(problem, device, limits)
+        return _observe(scaled, stimulus, rows, span, end, problem.policy)
+
+    return jax.vmap(one)(group.limits, group.stimuli, group.rows, group.span)
 
 
 def events_of(
@@ -278,10 +315,8 @@ def misfit(group: Group, log_response, events) -> Float[Array, " residuals"]:
     r"""Residuals of log10 \|response\| [decades] and event rows against the data of a group."""
     floored = jnp.logaddexp(log_response * jnp.log(10.0), jnp.log(group.floor)) / jnp.log(10.0)
     r = (floored - group.target) * group.weight
-    limit = jnp.log10(0.98 * group.limit)
-    below = jnp.where(
-        group.censored, jnp.maximum(limit - log_response, 0.0) / group.model_sigma, 0.0
-    )
+    away = jnp.maximum(group.edge - log_response, 0.0) / group.model_sigma
+    below = jnp.where(group.censored, away, 0.0)
     r = jnp.where(group.censored, below, r)
     r = r / jnp.sqrt(1 + (r / SATURATION) ** 2)
     e = (events - group.event_rows) * group.event_weight

@@ -125,9 +125,9 @@ def build(folder: Path) -> list[str]:
         source={},
     )
     made = ["iv.png", "residuals.png", "switching.png", "correlation.png"]
-    pictures.picture_iv(
-        measured, simulated, folder / made[0], compliance=content["bench"]["compliance"]
-    )
+    own = content["bench"]["compliance"]
+    limits = content.get("compliances", [] if own is None else [own])
+    pictures.picture_iv(measured, simulated, folder / made[0], compliances=limits)
     pictures.picture_residuals(measured, simulated, folder / made[1])
     kept = keeps_state(of_excursions(measured))
     seen, drawn = trends(measured, kept=kept), trends(simulated, kept=kept)

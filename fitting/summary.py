@@ -19,6 +19,8 @@ from memjax.observables import (
 from memjax.result import Member
 from memjax.simulate import waveform
 
+from .limits import reach_of, same_limits
+
 EVENTS = ("rise", "release", "fall")
 """Rising through the on-threshold, falling below it again, falling below the hold-threshold.
 
@@ -55,6 +57,10 @@ class Waveform:
         First row, peak row and end of each excursion to one polarity.
     labels : Int[np.ndarray, "sweeps"]
         Labels of the sweeps.
+    limits : tuple of float
+        What the source's current was limited to at positive and at negative voltage [A]; infinite where by nothing.
+    reach : float
+        How far below its limit a current at it may be [decades].
     """
 
     stimulus: mj.Sampled
@@ -66,6 +72,8 @@ class Waveform:
     events: Float[np.ndarray, "sweeps legs 3"]
     legs: tuple[tuple[int, int, int], ...]
     labels: Int[np.ndarray, " sweeps"]
+    limits: tuple[float, float] = (np.inf, np.inf)
+    reach: float = 0.0
 
     @property
     def polarities(self) -> tuple[int, ...]:
@@ -211,19 +219,19 @@ def summarise_sweeps(
     DataError
         If there is no excursion of the voltage, or of the imposed current, in the data.
     """
-    groups: list[tuple[mj.Sampled, np.ndarray, list]] = []
+    groups: list[tuple[mj.Sampled, np.ndarray, tuple[float, float], list]] = []
     for m in measurements:
         stimuli, rows, labels = waveform(m, point_time)
-        for s, r, label in zip(stimuli, rows, labels, strict=True):
+        for s, r, label, limits in zip(stimuli, rows, labels, m.limits().tolist(), strict=True):
             sweep = m.select(m.sweep == label)
             member = (label, response(sweep), sweep.at_compliance)
-            for known, _, members in groups:
-                if _same(known, s):
+            for known, _, own, members in groups:
+                if _same(known, s) and same_limits(own, limits):
                     members.append(member)
                     break
             else:
-                groups.append((s, r, [member]))
-    found = [_summary(s, r, members, floor) for s, r, members in groups]
+                groups.append((s, r, (limits[0], limits[1]), [member]))
+    found = [_summary(s, r, limits, members, floor) for s, r, limits, members in groups]
     found = [w for w in found if w.legs]
     if not found:
         raise DataError(
@@ -257,7 +265,9 @@ def without_strays(
     return parts[0], parts[1]
 
 
-def _summary(stimulus: mj.Sampled, rows: np.ndarray, members: list, floor: float) -> Waveform:
+def _summary(
+    stimulus: mj.Sampled, rows: np.ndarray, limits: tuple[float, float], members: list, floor: float
+) -> Waveform:
     """One group of sweeps as a `Waveform`."""
     v = np.asarray(stimulus.values)
     log_response = np.stack([np.log10(np.abs(x) + floor) for _, x, _ in members])
@@ -267,7 +277,8 @@ def _summary(stimulus: mj.Sampled, rows: np.ndarray, members: list, floor: float
         if legs
         else np.zeros((len(members), 0, 3))
     )
-    censored = np.mean([c for *_, c in members], axis=0) >= 0.5
+    at_limit = np.array([c for *_, c in members])
+    censored = np.mean(at_limit, axis=0) >= 0.5
     used = ~_unclear(events, len(v)) & ~censored
     if stimulus.quantity == "current":  # without a current a voltage is the instrument's offset
         used &= v != 0
@@ -281,6 +292,8 @@ def _summary(stimulus: mj.Sampled, rows: np.ndarray, members: list, floor: float
         events=events,
         legs=legs,
         labels=np.array([label for label, *_ in members]),
+        limits=limits,
+        reach=reach_of(v, np.array([x for _, x, _ in members]), at_limit),
     )
 
 

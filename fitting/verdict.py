@@ -103,8 +103,9 @@ def simulated_response(
     share = np.asarray(residuals)[: target.size].reshape(target.shape) / SATURATION
     sigma = SATURATION * share / np.sqrt(np.maximum(1 - share**2, 1e-12))
     away = np.divide(sigma, weight, out=np.zeros_like(target), where=weight > 0)
+    at = np.where(censored, np.maximum(np.asarray(group.edge), target), target)
     below = np.where(censored, -sigma * float(group.model_sigma), away)
-    return target + np.clip(below, -_MOST, _MOST)
+    return at + np.clip(below, -_MOST, _MOST)
 
 
 def judge(

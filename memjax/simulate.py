@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from . import params
-from .circuit import Bench, Circuit, placed, replaced
+from .circuit import Bench, Circuit, limited_bench, placed, replaced
 from .data.measurement import Measurement
 from .device import AbstractDevice, AbstractTwoTerminal
 from .errors import StimulusError
@@ -220,7 +220,7 @@ def simulate(
     carry_state : bool, optional
         Whether a sweep starts where the last one ended; by default if the device is not volatile.
     values : mapping of str to Float[Array, "members sweeps"], optional
-        Parameters that differ between members and sweeps [SI].
+        Parameters that differ between members and sweeps [SI]; `compliance` and `compliance_negative` of a bench too.
     events : mapping of str to Event, or a sequence of such mappings, optional
         Crossings of levels, found on the solver's own steps: `Trace.events`. A sequence has one mapping per sweep.
     integrals : mapping of str to Integral or TimeAbove, or sequence of str
@@ -498,6 +498,7 @@ def simulate_like(
     measurement: Measurement,
     *,
     point_time: float | None = None,
+    limited: bool = False,
     **options: Any,
 ) -> Trace:
     """Simulate what a measurement did: one row per measured point.
@@ -510,6 +511,8 @@ def simulate_like(
         Gives waveform and sweeps.
     point_time : float, optional
         See `waveform`.
+    limited : bool
+        Whether the source has in each sweep the current limits that the measurement had there, in place of the bench's.
     **options
         Passed to `simulate`.
 
@@ -526,4 +529,7 @@ def simulate_like(
             fix="under a stimulus, write mj.simulate(device, stimulus)",
         )
     stimuli, rows, labels = waveform(measurement, point_time)
+    if limited:
+        bench, limits = limited_bench(options.get("bench") or Bench(), measurement.limits())
+        options |= {"bench": bench, "values": {**(options.get("values") or {}), **limits}}
     return simulate(device, stimuli, save=rows, labels=labels, **options)

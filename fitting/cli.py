@@ -104,6 +104,12 @@ def _configure_fit(parser: argparse.ArgumentParser) -> None:
         metavar="K",
         help="seed of starts and resampling (default 0)",
     )
+    add(
+        "--hold-threshold",
+        type=number("A"),
+        metavar="A",
+        help="current below which a device is off again in tables and pictures (default 1e-11, or as the data say)",
+    )
     add("--out", required=True, metavar="DIR", help="folder to make")
     pulse_cli.configure(parser)
     circuit_cli.configure(parser)
@@ -255,7 +261,8 @@ def _one(names: Sequence[str], folder: Path, options: argparse.Namespace, device
             seed=options.seed,
             tick=bar,
         )
-        result = replace(result, model=options.model)
+        own = _thresholds(options, result.thresholds)
+        result = replace(result, model=options.model, thresholds=own)
         if options.stochastic and not result.interrupted:
             result = calibrate(result, noise=noise, draws=options.draws, tick=bar)
             for warning in result.stochastic.warnings if result.stochastic else ():
@@ -379,9 +386,19 @@ def _run_fit(options: argparse.Namespace) -> int:
     return 0
 
 
+def _thresholds(options: argparse.Namespace, known: Any) -> Any:
+    """Thresholds of the options, in the place of those known."""
+    given = {"on": options.on_threshold, "hold": options.hold_threshold}
+    given = {k: x for k, x in given.items() if x is not None}
+    return replace(known, **given, why="given") if given else known
+
+
 def _configure_report(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``memjax report``."""
-    parser.add_argument("folder", metavar="DIR", help="folder that 'memjax fit' made")
+    add = parser.add_argument
+    add("folder", metavar="DIR", help="folder that 'memjax fit' made")
+    for name, what in (("on", "above which the device is on"), ("hold", "below which it is off")):
+        add(f"--{name}-threshold", type=number("A"), metavar="A", help=f"current {what}")
     parser.add_argument(
         "--force", action="store_true", help="no effect: a report is always made anew"
     )
@@ -392,14 +409,20 @@ def _run_report(options: argparse.Namespace) -> int:
     import shutil
     import tempfile
 
-    from .report import build, load
+    from memjax.observables import Thresholds
+
+    from .report import build, load, thresholds_of
 
     folder = Path(options.folder)
-    load(folder)
+    content = load(folder)
+    given = options.on_threshold is not None or options.hold_threshold is not None
+    if given and content.get("kind", "sweeps") != "sweeps":
+        raise UsageError("no fit of sweeps", where="--on-threshold", fix="leave it out")
+    own = _thresholds(options, thresholds_of(content) or Thresholds()) if given else None
     with tempfile.TemporaryDirectory(dir=folder, prefix=".report-") as place:
         for name in ("fit.json", "measured.csv", "simulated.csv"):
             shutil.copy(folder / name, place)
-        for name in build(Path(place)):
+        for name in build(Path(place), thresholds=own):
             os.replace(Path(place) / name, folder / name)
     print(folder / "report.html")
     return 0

@@ -11,6 +11,7 @@ from jaxtyping import Float
 import memjax as mj
 from memjax.errors import DataError, FitError
 from memjax.fields import parameter_specs, stored
+from memjax.observables import Thresholds, find_thresholds
 from memjax.params import get, known
 from memjax.policy import require_x64
 from memjax.transforms import from_spec
@@ -85,6 +86,8 @@ class FitResult:
         Of each free parameter, where `fitting.profiles` made them.
     sample : Sample or None
         Draws from the posterior, where `fitting.draw_fit` made them.
+    thresholds : Thresholds
+        Currents that mean on and off in tables and pictures.
     stochastic : Stochastic or None
         How the randomness was calibrated, see `fitting.stochastic.calibrate`.
     """
@@ -105,6 +108,7 @@ class FitResult:
     interrupted: bool = False
     point_time: float | None = None
     measurements: list[mj.Measurement] = field(default_factory=list)
+    thresholds: Thresholds = Thresholds()
     stochastic: "Stochastic | None" = None
     profiles: tuple[Any, ...] = ()
     sample: Any = None
@@ -357,6 +361,7 @@ def fit(
         interrupted=interrupted,
         point_time=point_time,
         measurements=list(measurements),
+        thresholds=find_thresholds(measurements[0]),
     )
 
 

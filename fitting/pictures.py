@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import memjax as mj
-from memjax.observables import HOLD_THRESHOLD, ON_THRESHOLD, excursions, switching
+from memjax.observables import Thresholds, excursions, switching
 from memjax.plot import iv, style
 from memjax.plot.style import MEASURED, MUTED, SECOND, SIMULATED
 
@@ -46,7 +46,12 @@ def _figure(columns: int, rows: int = 1, *, height: float = 4.2):
 
 
 def picture_iv(
-    measured: mj.Measurement, simulated: Any, path: Path, *, compliances: Sequence[float]
+    measured: mj.Measurement,
+    simulated: Any,
+    path: Path,
+    *,
+    compliances: Sequence[float],
+    thresholds: Thresholds,
 ) -> None:
     """Measured against simulated current, one panel per polarity."""
     with style():
@@ -54,7 +59,7 @@ def picture_iv(
         figure, axes = _figure(len(seen))
         flows = np.abs(measured.i[measured.i != 0])  # at a log axis a current of 0 has no place
         lowest = max(float(np.quantile(flows, 0.005)) if flows.size else 0.0, 1e-15)
-        thresholds = ((ON_THRESHOLD, "on"), (HOLD_THRESHOLD, "hold"))
+        drawn = ((thresholds.on, "on"), (thresholds.hold, "hold"))
         for ax, (sign, legs) in zip(axes[0], seen.items(), strict=True):
             few = len(legs) < 4
             iv(
@@ -74,7 +79,7 @@ def picture_iv(
                 label="simulated",
             )
             ax.set_ylim(lowest / 3, max(np.max(np.abs(measured.i)), *compliances, 0) * 4)
-            for level, text in thresholds if measured.driven == "voltage" else ():
+            for level, text in drawn if measured.driven == "voltage" else ():
                 if not ax.get_ylim()[0] < level < ax.get_ylim()[1]:
                     continue
                 ax.axhline(level, color=SECOND, lw=0.8, ls=":")
@@ -149,11 +154,16 @@ def _rising(applied: np.ndarray) -> np.ndarray:
 
 
 def picture_switching(
-    measured: mj.Measurement, simulated: Any, distribution: dict, path: Path
+    measured: mj.Measurement,
+    simulated: Any,
+    distribution: dict,
+    path: Path,
+    *,
+    thresholds: Thresholds,
 ) -> None:
     """Cumulative distributions of switching and hold voltage: measured, simulated with spread, simulated without."""
     with style():
-        found, model = switching(measured), switching(simulated)
+        found, model = (switching(x, **thresholds.options) for x in (measured, simulated))
         signs = sorted({f.polarity for f in found if f.switched}, reverse=True) or [1]
         figure, axes = _figure(2, len(signs), height=3.6)
         for row, sign in zip(axes, signs, strict=True):
@@ -177,9 +187,9 @@ def picture_switching(
                 ax.ticklabel_format(useOffset=False)
                 ax.locator_params(axis="x", nbins=6)
                 ax.set_xlim(_around([x for x in (*values, *drawn, *single) if x is not None]))
-        dark = np.abs(measured.i[np.flatnonzero(measured.v)]) <= ON_THRESHOLD
-        if measured.driven == "voltage" and not dark.any():
-            figure.suptitle(f"No reading lies below {ON_THRESHOLD:g} A: the thresholds say nothing")
+        figure.suptitle(
+            str(thresholds).capitalize() if measured.driven == "voltage" else "", fontsize=9
+        )
         figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
         figure.savefig(path)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 import memjax as mj
 from memjax.errors import DataError
-from memjax.observables import summarise, switching
+from memjax.observables import Thresholds, find_thresholds, summarise, switching
 
 from . import pictures
 from .trends import SURE, Series, keeps_state, of_excursions, trends, values_of
@@ -81,13 +81,15 @@ def _table(path: Path) -> dict[str, np.ndarray]:
     return dict(zip(names, values.T, strict=True))
 
 
-def build(folder: Path) -> list[str]:
+def build(folder: Path, *, thresholds: Thresholds | None = None) -> list[str]:
     """Make pictures and ``report.html`` out of fit.json, measured.csv and simulated.csv.
 
     Parameters
     ----------
     folder : Path
         A fit directory.
+    thresholds : Thresholds, optional
+        Of a fit of sweeps; by default those of the fit.
 
     Returns
     -------
@@ -99,44 +101,25 @@ def build(folder: Path) -> list[str]:
         from . import pulse_report
 
         return pulse_report.build(folder)
-    columns = _table(folder / "measured.csv")
-    sweep = columns["sweep"].astype(int)
-    limited = columns["at_compliance"] > 0
-    driven = content.get("driven", "voltage")  # memjax 0.1 wrote fits under a voltage only
-    measured = mj.Measurement(
-        v=columns["v_V"],
-        i=columns["i_A"],
-        t=columns["t_s"],
-        sweep=sweep,
-        driven=driven,
-        at_compliance=limited,
-        reader="tidy",
-        source={},
-    )
-    table = _table(folder / "simulated.csv")
-    simulated = mj.Measurement(
-        t=table["t_s"],
-        v=table["v_V"],
-        i=table["i_A"],
-        sweep=table["sweep"].astype(int),
-        driven=driven,
-        at_compliance=np.zeros(len(limited), bool),
-        reader="memjax",
-        source={},
-    )
+    measured, simulated = _measured_and_simulated(folder, content.get("driven", "voltage"))
+    found = thresholds or thresholds_of(content) or find_thresholds(measured)
+    kept = keeps_state(of_excursions(measured))
+    seen, drawn = (trends(x, kept=kept, thresholds=found) for x in (measured, simulated))
     made = ["iv.png", "residuals.png", "switching.png", "correlation.png"]
     own = content["bench"]["compliance"]
     limits = content.get("compliances", [] if own is None else [own])
-    pictures.picture_iv(measured, simulated, folder / made[0], compliances=limits)
+    about: dict[str, Any] = {"thresholds": found}
+    pictures.picture_iv(measured, simulated, folder / made[0], compliances=limits, **about)
     pictures.picture_residuals(measured, simulated, folder / made[1])
-    kept = keeps_state(of_excursions(measured))
-    seen, drawn = trends(measured, kept=kept), trends(simulated, kept=kept)
     if kept:
         pictures.picture_set_reset(seen, drawn, folder / made[2])
         compared = _compared(seen, drawn)
     else:
-        pictures.picture_switching(measured, simulated, content["distribution"], folder / made[2])
-        compared = _comparison(summarise(switching(measured)), summarise(switching(simulated)))
+        random = content["distribution"]
+        pictures.picture_switching(measured, simulated, random, folder / made[2], **about)
+        read = [summarise(switching(x, **found.options)) for x in (measured, simulated)]
+        said = "" if measured.driven == "current" else f"<p><small>{found}</small></p>"
+        compared = _comparison(*read) + said
     pictures.picture_correlation(
         content["free"], np.array(content["correlation"]), folder / made[3]
     )
@@ -147,6 +130,23 @@ def build(folder: Path) -> list[str]:
     page = _page(content, [folder / m for m in made], shown, compared)
     (folder / "report.html").write_text(page, encoding="utf-8")
     return [*made, "report.html"]
+
+
+def thresholds_of(content: dict) -> Thresholds | None:
+    """Thresholds that a ``fit.json`` holds; None in one of memjax 0.1, which has none."""
+    return Thresholds(**content["thresholds"]) if "thresholds" in content else None
+
+
+def _measured_and_simulated(folder: Path, driven: str) -> list[mj.Measurement]:
+    """Both tables of a fit directory; the limits are those of the measured one."""
+    found = []
+    for name in ("measured", "simulated"):
+        table = _table(folder / f"{name}.csv")
+        limited = table.get("at_compliance", np.zeros(len(table["v_V"]))) > 0
+        about: dict[str, Any] = dict(at_compliance=limited, reader="memjax", driven=driven)
+        rows = {"t": table["t_s"], "v": table["v_V"], "i": table["i_A"]}
+        found.append(mj.Measurement(**rows, sweep=table["sweep"].astype(int), **about))
+    return found
 
 
 def html_table(rows: list[list[Any]], head: list[str]) -> str:
@@ -256,10 +256,11 @@ def _compared(seen: list[Series], drawn: list[Series]) -> str:
     rows = []
     for name in ("set voltage", "reset voltage"):
         here, there = values_of(seen, name), values_of(drawn, name)
-        middle = [float(np.median(x)) if x.size else None for x in (here, there)]
-        off = "" if None in middle else f"{1e3 * (middle[1] - middle[0]):+.1f}"
+        middle = [float(np.median(x)) if x.size else np.nan for x in (here, there)]
+        off = "" if np.isnan(sum(middle)) else f"{1e3 * (middle[1] - middle[0]):+.1f}"
         spread = readable(float(np.std(here, ddof=1)), 2) if here.size > 1 else ""
-        rows.append([name, readable(middle[0]), spread, here.size, readable(middle[1]), off])
+        shown = ["" if np.isnan(x) else readable(x) for x in middle]
+        rows.append([name, shown[0], spread, here.size, shown[1], off])
     return html_table(rows, _HEAD)
 
 

@@ -4,7 +4,7 @@ import functools
 import hashlib
 import json
 import platform
-from dataclasses import fields
+from dataclasses import asdict, fields
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -82,7 +82,7 @@ def distribution(result: FitResult) -> dict[str, dict[str, list]]:
         on_failure="ignore",
     ).good()
     for m in range(trace.v.shape[0]):
-        for f in switching(trace.member(m)):
+        for f in switching(trace.member(m), **result.thresholds.options):
             if f.switched:
                 entry = out.setdefault(
                     "positive" if f.polarity > 0 else "negative", {"v_th_V": [], "v_hold_V": []}
@@ -132,6 +132,7 @@ def to_json(result: FitResult, files: list[Path], *, truth: dict | None, command
             "point_time": result.point_time,
         },
         "driven": result.waves[0].driven,
+        "thresholds": asdict(result.thresholds),
         "read_noise": result.read_noise,
         "cycle_spread": result.cycle_spread or None,
         "loss": result.loss,

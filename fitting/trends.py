@@ -10,7 +10,13 @@ from jaxtyping import Float
 from scipy import stats
 
 import memjax as mj
-from memjax.observables import LoopClosing, excursions as parts_of, loop_closing, switching
+from memjax.observables import (
+    LoopClosing,
+    Thresholds,
+    excursions as parts_of,
+    loop_closing,
+    switching,
+)
 
 _READ = (0.1, 0.4)
 """Shares of the largest applied value between which resistances are read."""
@@ -62,7 +68,9 @@ class Series:
         return f"{'rises' if self.tau > 0 else 'falls'} (tau = {self.tau:+.2f}, p = {self.p:.1g})"
 
 
-def trends(data: mj.Measurement, *, kept: bool | None = None) -> list[Series]:
+def trends(
+    data: mj.Measurement, *, kept: bool | None = None, thresholds: Thresholds | None = None
+) -> list[Series]:
     """Voltages, resistance on the way out and back, and energy of every excursion.
 
     Parameters
@@ -71,6 +79,8 @@ def trends(data: mj.Measurement, *, kept: bool | None = None) -> list[Series]:
         Cycles in the order in which they were measured.
     kept : bool, optional
         Whether the device keeps its state; by default as the data say.
+    thresholds : Thresholds, optional
+        Currents that mean on and off; the published ones by default.
 
     Returns
     -------
@@ -84,7 +94,10 @@ def trends(data: mj.Measurement, *, kept: bool | None = None) -> list[Series]:
     limit. The energy is the integral of v i dt by trapezoids, where there is a time.
     """
     found: list[Series] = []
-    excursions, readings = of_excursions(data), switching(data)
+    excursions, readings = (
+        of_excursions(data),
+        switching(data, **(thresholds or Thresholds()).options),
+    )
     number = {int(n): k for k, n in enumerate(data.labels)}
     kept = keeps_state(excursions) if kept is None else kept
     for polarity in (1, -1):

@@ -69,3 +69,8 @@ from .switching import (
     switching as switching,
     switching_of as switching_of,
 )
+from .thresholds import (
+    NEVER as NEVER,
+    Thresholds as Thresholds,
+    find_thresholds as find_thresholds,
+)

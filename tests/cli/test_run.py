@@ -90,15 +90,16 @@ def test_the_readme_leads_from_sweeps_to_a_raster(run, tmp_path, monkeypatch):
     Path("net.toml").write_text(re.findall(r"```toml\n(.*?)```", text, re.DOTALL)[0])
     lines = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)[0].splitlines()
     commands = [line.split("#")[0].removeprefix("memjax ").split() for line in lines]
-    commands[-1][commands[-1].index("--duration") + 1] = "0.41"  # not a second
+    commands[-1][commands[-1].index("--duration") + 1] = "0.11"  # not a second
+    commands[-2] += ["--duration", "0.1"]  # not 0.4
     commands[0] += ["--draws", "16"]  # not 128
     for command in commands:
         ended = run(*command)
         assert ended.status == 0, ended.err
     assert Path("run", "raster.png").exists()
     recording = network_run.load_recording("run")
-    assert recording.duration == pytest.approx(0.41, abs=1e-3)
-    assert recording.statistics["neurons"]["count"].sum() > 40
+    assert recording.duration == pytest.approx(0.11, abs=1e-3)
+    assert recording.statistics["neurons"]["count"].sum() > 10
     assert json.loads(Path("run", "run.json").read_text())["notes"] == []  # no step was coarse
     fitted = json.loads(Path("fitted", "fit.json").read_text())
     assert fitted["stochastic"]

@@ -208,14 +208,12 @@ class BenchedDevice(AbstractSystem):
             around = total if series is None else series + total
             return total * (u if self.driven == "current" else self._limited(u / around))
         excess = lambda v: self._through(t, own, v, env) - self._source_current(u, v)  # noqa: E731
-        zero = jnp.zeros_like(u)
+        # A voltage source finds the device between ground and itself, or a volt around where it is not passive.
+        beside = 1.0 if self.driven == "voltage" else 0.0
+        far = u if self.driven == "voltage" else jnp.sign(u)
+        ends = jnp.minimum(far, 0.0) - beside, jnp.maximum(far, 0.0) + beside
         if self.driven == "current":
-            far = jnp.sign(u)
-            ends = doubled_bracket(excess, jnp.minimum(far, zero), jnp.maximum(far, zero))
-        else:
-            # Where an increasing current starts at another value than 0, the root lies beyond 0 or u by its drop.
-            far = u - self._series * self._through(t, own, zero, env)
-            ends = jnp.minimum(far, zero), jnp.maximum(far, zero)
+            ends = doubled_bracket(excess, *ends)
         return increasing_root(excess, *ends)
 
     def _seen(self, t, state: State, u, env: Environment):

@@ -93,21 +93,25 @@ def increasing_root(
     -------
     Float[Array, ""]
         The root, or a bound where there is none: Newton's method, with bisection where a step does not halve the one
-        before. Two to eight evaluations for the currents of devices, so that it suits the innermost loop of a solve.
+        before.
 
     Notes
     -----
-    Derivatives of any order are those of the implicit function theorem, forward and in reverse. Where the function
-    is flat the root does not move.
+    First and second derivatives are those of the implicit function theorem, forward and in reverse: they are those of
+    the expansion of the inverse function about the root, x - q - f''/(2f') q^2 with q = f/f'. (A Rosenbrock step takes
+    first derivatives, and what is fitted through it second ones.) Where the function is flat the root does not move.
     """
-    low, high = lax.stop_gradient((low, high))
-
-    def tangent(g, y):
-        slope = g(jnp.ones_like(y))
-        rises = slope > 0
-        return jnp.where(rises, y / jnp.where(rises, slope, 1.0), 0.0)
-
-    return lax.custom_root(f, low, lambda g, _: _safe_newton(g, low, high), tangent)
+    pure, consts = jax.closure_convert(f, low)
+    low, high, still = lax.stop_gradient((low, high, consts))
+    x = _safe_newton(lambda y: pure(y, *still), low, high)
+    one = jnp.ones_like(x)
+    with_slope = lambda y: jax.jvp(lambda z: pure(z, *consts), (y,), (one,))  # noqa: E731
+    (value, slope), (_, bend) = jax.jvp(with_slope, (x,), (one,))
+    rises = slope > 0
+    slope = jnp.where(rises, slope, 1.0)
+    q = jnp.where(rises, value / slope, 0.0)
+    bend = lax.stop_gradient(bend / slope)
+    return x - q - 0.5 * jnp.where(jnp.isfinite(bend), bend, 0.0) * q**2
 
 
 def doubled_bracket(
@@ -161,6 +165,6 @@ def _safe_newton(f: Callable, a: Float[Array, ""], b: Float[Array, ""]) -> Float
         done |= (b - a <= 2 * eps * jnp.abs(new)) | (value == 0)
         return jnp.where(value == 0, x, new), a, b, new - x, done, n + 1
 
-    begin = 0.5 * (a + b), a, b, b - a, jnp.asarray(False), jnp.asarray(0)
+    begin = 0.5 * (a + b), a, b, 2 * (b - a), jnp.asarray(False), jnp.asarray(0)
     going = lambda c: ~c[4] & (c[5] < _ITERATIONS)  # noqa: E731
     return lax.while_loop(going, improve, begin)[0]

@@ -73,7 +73,9 @@ def no_start(what: str, problem: Any, z: Float[np.ndarray, "starts free"]) -> Fi
         said, fix = _SOLVED
         return FitError(f"{what}: all of {len(z)} {said}", fix=fix)
     worst = Result(codes[bad][np.argmax(counts[bad])])
-    said, fix = _CAUSES.get(worst, (f"ended with {worst.name}", f"check units and bench, {_PRESET}"))
+    said, fix = _CAUSES.get(
+        worst, (f"ended with {worst.name}", f"check units and bench, {_PRESET}")
+    )
     said = said.format(steps=problem.policy.max_steps)
     total = int(np.sum(counts))
     return FitError(f"{what}: {np.max(counts[bad])} of {total} solves {said}", fix=fix)

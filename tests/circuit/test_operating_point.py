@@ -112,6 +112,9 @@ def test_a_small_capacitance_is_the_relation(device, ohms, drive):
     seen = lambda trace: np.log(np.asarray(trace.i_device[0] / trace.v_device[0]))  # noqa: E731
     slowest = ohms or np.max(np.exp(-seen(plain)))
     shares = np.array([1e-3, 1e-4, 1e-5])
-    off = [np.max(np.abs(seen(charged(jnp.asarray(s * POINT / slowest))) - seen(plain))) for s in shares]
+    off = [
+        np.max(np.abs(seen(charged(jnp.asarray(s * POINT / slowest))) - seen(plain)))
+        for s in shares
+    ]
     assert np.all(off <= shares * (1 + np.max(np.abs(np.diff(seen(plain))))))
     assert fitted_order(shares, off) > 0.9

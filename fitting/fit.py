@@ -9,13 +9,14 @@ import numpy as np
 from jaxtyping import Float
 
 import memjax as mj
-from memjax.errors import DataError, FitError
+from memjax.errors import DataError
 from memjax.fields import parameter_specs, stored
 from memjax.observables import Thresholds, find_thresholds
 from memjax.params import get, known
 from memjax.policy import require_x64
 from memjax.transforms import from_spec
 
+from .failures import no_start
 from .guess import guess, starts
 from .identifiability import Identifiability, identify
 from .least_squares import Progress, crossed, levenberg_marquardt, screen
@@ -458,7 +459,7 @@ def _weighed(search: _Search, noise: float) -> _Search:
 def _found(search: _Search, made: Prepared, interrupted: bool) -> dict[str, Any]:
     """Fields of a `FitResult` that a search found, with uncertainty and spread."""
     if search.best_z is None:
-        raise FitError(NOTHING, fix="check units and bench, or give a --preset to start from")
+        raise no_start(NOTHING, search.problem, made.candidates[:BATCH])
     known, *_ = _known(search, made)
     if not interrupted and known.noise < 1:
         search = _weighed(search, known.noise)

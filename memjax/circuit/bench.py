@@ -11,16 +11,15 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..device import AbstractDevice, AbstractOhmicDevice
+from ..device.laws import doubled_bracket, increasing_root
 from ..errors import BoundsError
 from ..fields import StateSpec, state
 from ..system import AbstractNoiseStructure, AbstractSystem, Environment, State
 from .limiter import soft_limit
 
-PARASITIC_CAPACITANCE = 1e-12
-"""Capacitance of a node that no stated one fixes [F]."""
-
 SOURCE_RESISTANCE = 1.0
-"""Output resistance of a voltage source into a capacitance without a series resistance [ohm]."""
+"""Output resistance of a voltage source without a series resistance, into a capacitance, or with a limit into a device
+that is not ohmic [ohm]."""
 
 NODE = "v_node"
 
@@ -57,8 +56,8 @@ class Bench(eqx.Module):
     parallel_resistance : float or None
         Across the device [ohm].
     parallel_capacitance : float or None
-        Across the device [F]. Where there is a series resistance but no capacitance, a parasitic
-        one of 1 pF is taken.
+        Across the device [F]. Where there is none, source and device carry one current at every
+        instant.
     compliance : float or None
         Largest current of the source [A]; voltage sources only.
     reversed : bool
@@ -146,7 +145,7 @@ def limited_bench(
 
 
 class BenchedDevice(AbstractSystem):
-    """A device on a bench, driven by a source: what `simulate` integrates.
+    r"""A device on a bench, driven by a source: what `simulate` integrates.
 
     Parameters
     ----------
@@ -159,10 +158,16 @@ class BenchedDevice(AbstractSystem):
 
     Notes
     -----
-    The node between source and device is a state where a capacitance is stated, where there is a
-    series resistance, or where the device's current is not proportional to its voltage. Otherwise
-    (an ohmic device at a compliance limit) the device voltage follows in closed form: V = R I with
-    I = `soft_limit` (V_source / R).
+    The voltage of the device is a state of its own where a capacitance is stated. Otherwise the current i of the
+    source is that through device and parallel resistance, :math:`i = T(V)`, at every instant: an algebraic relation,
+    the limit of a capacitance that charges much faster than anything else happens. For an ohmic device, T(V) = V/R,
+    it is solved in closed form, i = `soft_limit` (V_source / (R_s + R)), for others by Newton's method:
+
+    .. math::
+
+        T(V) = \mathrm{soft\_limit}\Big(\frac{V_{source} - V}{R_s}\Big) \text{, or } T(V) = I_{source},
+
+    with `SOURCE_RESISTANCE` for R_s where there is a limit alone. T has to increase with V.
     """
 
     device: AbstractDevice
@@ -183,10 +188,7 @@ class BenchedDevice(AbstractSystem):
     @property
     def has_node(self) -> bool:
         """Whether the device voltage is a state of its own."""
-        if self.bench.parallel_capacitance is not None or self.bench.series_resistance is not None:
-            return True
-        needs = self.driven == "current" or self.bench.compliance is not None
-        return needs and not isinstance(self.device, AbstractOhmicDevice)
+        return self.bench.parallel_capacitance is not None
 
     @property
     def specs(self) -> tuple[StateSpec, ...]:
@@ -205,19 +207,22 @@ class BenchedDevice(AbstractSystem):
 
     @property
     def single_precision(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """See `AbstractSystem`: what the device declares; nothing with a node, which is stiffer than a device."""
-        return () if self.has_node else self.device.single_precision
-
-    @property
-    def capacitance(self) -> float:
-        """Capacitance of the node [F]."""
-        stated = self.bench.parallel_capacitance
-        return PARASITIC_CAPACITANCE if stated is None else stated
+        """See `AbstractSystem`: what the device declares; nothing with a node, which is stiffer than a device, nor
+        behind a series resistance, where it has not been measured.
+        """
+        behind = self.has_node or self.bench.series_resistance is not None
+        return () if behind else self.device.single_precision
 
     @property
     def _leak(self):
         """Conductance across the device [S]."""
         return 0.0 if self.bench.parallel_resistance is None else 1 / self.bench.parallel_resistance
+
+    @property
+    def _series(self):
+        """Resistance between a voltage source and a device or capacitance whose voltage is not its own [ohm]."""
+        series = self.bench.series_resistance
+        return SOURCE_RESISTANCE if series is None else series
 
     def _facing(self, v):
         """A voltage or current [V or A] of the bench as the device's own terminals count it, and back."""
@@ -242,74 +247,59 @@ class BenchedDevice(AbstractSystem):
         """Current that the source drives into the node [A]."""
         if self.driven == "current":
             return u
-        series = self.bench.series_resistance
-        i = (u - node) / (SOURCE_RESISTANCE if series is None else series)
-        return self.bench.limited(i)
+        return self.bench.limited((u - node) / self._series)
 
-    def _closed_form(self, own: State, u, env: Environment):
-        """Source current [A] and device voltage [V] where there is no node."""
-        limit = self.bench.compliance
-        if self.driven == "voltage" and limit is None:
-            return None, u
-        device = cast(AbstractOhmicDevice, self.device)  # has_node guarantees it
-        total = 1 / (1 / device.resistance(own, self._facing(u), env) + self._leak)
-        i = u if limit is None else self.bench.limited(u / total)
-        return i, i * total
+    def _through(self, t, own: State, v, env: Environment):
+        """Current of device and parallel resistance [A] at the voltage `v` [V] of the bench."""
+        return self._current(t, own, v, env) + v * self._leak
 
-    def _node_current(self, t, own: State, u, node, env: Environment):
-        """Current of the source [A] into a node.
+    def _device_voltage(self, t, own: State, u, env: Environment):
+        """Voltage of the device [V] where it is no state: source and device carry one current."""
+        series, limit = self.bench.series_resistance, self.bench.compliance
+        if self.driven == "voltage" and series is None and limit is None:
+            return u
+        if isinstance(self.device, AbstractOhmicDevice):
+            total = 1 / (1 / self.device.resistance(own, self._facing(u), env) + self._leak)
+            around = total if series is None else series + total
+            return total * (u if self.driven == "current" else self.bench.limited(u / around))
+        excess = lambda v: self._through(t, own, v, env) - self._source_current(u, v)  # noqa: E731
+        # A voltage source finds the device between ground and itself, or a volt around where it is not passive.
+        beside = 1.0 if self.driven == "voltage" else 0.0
+        far = u if self.driven == "voltage" else jnp.sign(u)
+        ends = jnp.minimum(far, 0.0) - beside, jnp.maximum(far, 0.0) + beside
+        if self.driven == "current":
+            ends = doubled_bracket(excess, *ends)
+        return increasing_root(excess, *ends)
 
-        Notes
-        -----
-        Of a source whose resistance and capacitance are `SOURCE_RESISTANCE` and `PARASITIC_CAPACITANCE`, which nobody
-        stated, the current is a difference of voltages that a solver does not resolve. Its node is in balance, the
-        current of the source and that of the device the same; an error of the node's voltage weighs with the slope
-        -a in the one and g in the other, and cancels in the mean that is weighted by g and a.
-        """
-        i = self._source_current(u, node)
-        bench = self.bench
-        stated = bench.series_resistance is not None or bench.parallel_capacitance is not None
-        if stated or self.driven == "current":
-            return i
-        one = jnp.ones_like(node)
-        a = -jax.jvp(lambda v: self._source_current(u, v), (node,), (one,))[1]
-        through = lambda v: self._current(t, own, v, env) + v * self._leak  # noqa: E731
-        device, g = jax.jvp(through, (node,), (one,))
-        share = a / (a + jnp.maximum(g, jnp.finfo(node.dtype).tiny))
-        return i + share * (device - i)
-
-    def _seen(self, state: State, u, env: Environment):
+    def _seen(self, t, state: State, u, env: Environment):
         """State of the device, and the voltage [V] that it sees."""
         own, node = self._split(state)
-        return own, self._facing(self._closed_form(own, u, env)[1] if node is None else node)
+        return own, self._facing(self._device_voltage(t, own, u, env) if node is None else node)
 
     def drift(self, t, state, u, env):
         """See `AbstractSystem`."""
         own, node = self._split(state)
-        rates = self.device.drift(t, *self._seen(state, u, env), env)
+        rates = self.device.drift(t, *self._seen(t, state, u, env), env)
         if node is None:
             return rates
-        through = self._current(t, own, node, env) + node * self._leak
-        return rates | {NODE: (self._source_current(u, node) - through) / self.capacitance}
+        charging = self._source_current(u, node) - self._through(t, own, node, env)
+        return rates | {NODE: charging / cast(float, self.bench.parallel_capacitance)}
 
     def noise(self, t, state, u, env):
         """See `AbstractSystem`."""
-        return self.device.noise(t, *self._seen(state, u, env), env)
+        return self.device.noise(t, *self._seen(t, state, u, env), env)
 
     def jumps(self, t, state, u, env):
         """See `AbstractSystem`."""
-        return self.device.jumps(t, *self._seen(state, u, env), env)
+        return self.device.jumps(t, *self._seen(t, state, u, env), env)
 
     def outputs(self, t, state, u, env):
         """See `AbstractSystem`: `v`, `i` at the instrument, `v_device`, `i_device` at the device."""
         own, node = self._split(state)
-        i, v_device = (
-            self._closed_form(own, u, env)
-            if node is None
-            else (self._node_current(t, own, u, node, env), node)
-        )
+        v_device = self._device_voltage(t, own, u, env) if node is None else node
         i_device = self._current(t, own, v_device, env)
-        i = i_device + v_device * self._leak if i is None else i
+        i = i_device + v_device * self._leak if node is None else self._source_current(u, node)
+        i = u if node is None and self.driven == "current" else i
         drop = 0.0 if self.bench.series_resistance is None else i * self.bench.series_resistance
         v = u if self.driven == "voltage" else v_device + drop
         return {"v": v, "i": i, "v_device": v_device, "i_device": i_device}

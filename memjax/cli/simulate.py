@@ -158,17 +158,6 @@ def _suggest(published: dict[str, float], options: argparse.Namespace) -> None:
         say("note", f"this preset was published with the bench {text}")
 
 
-def _about_node(setup: _Setup) -> None:
-    """State the parasitic capacitance where one is assumed."""
-    from ..circuit.bench import PARASITIC_CAPACITANCE
-
-    if setup.bench.series_resistance is None or setup.bench.parallel_capacitance is not None:
-        return
-    text = f"a parasitic {PARASITIC_CAPACITANCE:g} F stands across the device, which has a series resistance"
-    say("note", f"{text}; --parallel-capacitance F sets another")
-    setup.notes["parasitic_capacitance_F"] = f"{PARASITIC_CAPACITANCE:g}"
-
-
 def _spread(setup: _Setup, options: argparse.Namespace, sweeps: int) -> dict[str, Any]:
     """Parameters that differ between members and sweeps [SI], kept within their bounds."""
     import jax.numpy as jnp
@@ -375,7 +364,6 @@ def _run(options: argparse.Namespace) -> int:
     setup = _setup(options)
     whole = _like(setup, options) if options.like is not None else _under_stimulus(setup, options)
     kept = np.setdiff1d(np.arange(whole.result.shape[0]), whole.failed)
-    _about_node(setup)
     trace = _usable(_as_read(whole, setup, options))
     elements = {n: str(getattr(setup.bench, n)) for n in BENCH_ELEMENTS}
     notes = (

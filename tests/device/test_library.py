@@ -7,7 +7,15 @@ import pytest
 
 import memjax as mj
 from memjax.device import laws
-from memjax.device.laws import bracketed, gap_ratio, safe_exp, safe_sqrt, stopped
+from memjax.device.laws import (
+    bracketed,
+    doubled_bracket,
+    gap_ratio,
+    increasing_root,
+    safe_exp,
+    safe_sqrt,
+    stopped,
+)
 from memjax.device.registry import BUILT_IN
 from memjax.errors import BoundsError, ModelError
 from memjax.testing import check_device
@@ -152,3 +160,22 @@ def test_a_bracketed_root_has_the_derivative_of_the_implicit_function_theorem():
     exact = 5 ** (-2 / 3) / 3
     assert float(jax.jacfwd(root)(a)) == pytest.approx(exact, rel=1e-12)
     assert float(jax.jacrev(root)(a)) == pytest.approx(exact, rel=1e-12)
+
+
+def test_an_increasing_root_is_exact_with_its_first_and_second_derivatives():
+    """Of x + a sinh(x / s) = c, whose derivatives by c are 1/f' and -f''/f'^3."""
+    a, s = jnp.asarray(1e-9), jnp.asarray(0.025)
+    f = lambda x, c: x + a * jnp.sinh(x / s) - c  # noqa: E731
+    root = lambda c: increasing_root(lambda x: f(x, c), jnp.asarray(-1.0), jnp.asarray(2.0))  # noqa: E731
+    for c in jnp.asarray([-0.5, 0.0, 1e-12, 0.3, 1.0, 2.0]):
+        x = root(c)
+        slope, bend = 1 + a / s * jnp.cosh(x / s), a / s**2 * jnp.sinh(x / s)
+        np.testing.assert_allclose(x + a * jnp.sinh(x / s), c, rtol=1e-13)
+        np.testing.assert_allclose(jax.grad(root)(c), 1 / slope, rtol=1e-12)
+        np.testing.assert_allclose(jax.jacfwd(jax.grad(root))(c), -bend / slope**3, rtol=1e-10)
+
+
+def test_a_bracket_is_doubled_until_it_holds_the_root():
+    for c in (-3e4, -0.1, 0.0, 0.5, 7.0, 1e9):
+        low, high = doubled_bracket(lambda x, c=c: x - c, jnp.asarray(0.0), jnp.asarray(1.0))
+        assert low <= c <= high

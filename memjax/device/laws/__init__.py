@@ -19,7 +19,7 @@ from .kinetics import (
     mott_gurney_inverse,
 )
 from .limits import stopped, window
-from .roots import bracketed
+from .roots import bracketed, doubled_bracket, increasing_root
 from .safe import asinh_of_sinh, safe_exp, safe_power, safe_sinh, safe_sqrt
 
 __all__ = [
@@ -29,7 +29,9 @@ __all__ = [
     "bracketed",
     "butler_volmer",
     "butler_volmer_inverse",
+    "doubled_bracket",
     "gap_ratio",
+    "increasing_root",
     "joule_rate",
     "joule_temperature",
     "mott_gurney",

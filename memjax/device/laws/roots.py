@@ -1,4 +1,4 @@
-"""Currents that are defined implicitly: a bracketed root, differentiated implicitly."""
+"""What is defined implicitly, a current or an operating point: a bracketed root, differentiated implicitly."""
 
 from collections.abc import Callable
 
@@ -64,3 +64,107 @@ def bracketed(
 
     x, slope = lax.fori_loop(0, _STEPS, improve, (0.5 * (a + b), jnp.zeros_like(a)))
     return jnp.clip(x - step(pure(x, *consts), slope), low, high)
+
+
+_DOUBLINGS = 60
+_ITERATIONS = 100
+"""Bounds of loops that end by themselves: a bracket of 1 V reaches 1e18 V, and bisection alone its last digit."""
+
+_NARROWEST = 1e-3
+"""Width from which a bracket is doubled where its ends coincide [V]."""
+
+
+def increasing_root(
+    f: Callable[[Float[Array, ""]], Float[Array, ""]],
+    low: Float[Array, ""],
+    high: Float[Array, ""],
+) -> Float[Array, ""]:
+    """Root of an increasing function between two bounds, to rounding.
+
+    Parameters
+    ----------
+    f : callable
+        Function of one number, not above 0 at `low` and not below 0 at `high`; it may close over what derivatives
+        are asked for.
+    low, high : Float[Array, ""]
+        The bounds; derivatives do not see them.
+
+    Returns
+    -------
+    Float[Array, ""]
+        The root, or a bound where there is none: Newton's method, with bisection where a step does not halve the one
+        before.
+
+    Notes
+    -----
+    First and second derivatives are those of the implicit function theorem, forward and in reverse: they are those of
+    the expansion of the inverse function about the root, x - q - f''/(2f') q^2 with q = f/f'. (A Rosenbrock step takes
+    first derivatives, and what is fitted through it second ones.) Where the function is flat the root does not move.
+    """
+    pure, consts = jax.closure_convert(f, low)
+    low, high, still = lax.stop_gradient((low, high, consts))
+    x = _safe_newton(lambda y: pure(y, *still), low, high)
+    one = jnp.ones_like(x)
+    with_slope = lambda y: jax.jvp(lambda z: pure(z, *consts), (y,), (one,))  # noqa: E731
+    (value, slope), (_, bend) = jax.jvp(with_slope, (x,), (one,))
+    rises = slope > 0
+    slope = jnp.where(rises, slope, 1.0)
+    q = jnp.where(rises, value / slope, 0.0)
+    bend = lax.stop_gradient(bend / slope)
+    return x - q - 0.5 * jnp.where(jnp.isfinite(bend), bend, 0.0) * q**2
+
+
+def doubled_bracket(
+    f: Callable[[Float[Array, ""]], Float[Array, ""]],
+    low: Float[Array, ""],
+    high: Float[Array, ""],
+) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """Two numbers between which an increasing function has its root, for `increasing_root`.
+
+    Parameters
+    ----------
+    f : callable
+        Function of one number.
+    low, high : Float[Array, ""]
+        Where the search starts, ``low <= high``: the bracket is moved on and doubled, to the side to which the root
+        lies, until it holds it, sixty times at most.
+    """
+    pure, consts = jax.closure_convert(f, low)
+    low, high, consts = lax.stop_gradient((low, high, consts))
+
+    def sides(a, b):
+        return pure(a, *consts) > 0, pure(b, *consts) < 0
+
+    def move(carry):
+        a, b, (left, right), n = carry
+        width = 2 * jnp.maximum(b - a, _NARROWEST)
+        a, b = (
+            jnp.where(left, a - width, jnp.where(right, b, a)),
+            jnp.where(left, a, jnp.where(right, b + width, b)),
+        )
+        return a, b, sides(a, b), n + 1
+
+    begin = low, high, sides(low, high), jnp.asarray(0)
+    outside = lambda c: (c[2][0] | c[2][1]) & (c[3] < _DOUBLINGS)  # noqa: E731
+    return lax.while_loop(outside, move, begin)[:2]
+
+
+def _safe_newton(f: Callable, a: Float[Array, ""], b: Float[Array, ""]) -> Float[Array, ""]:
+    """Root of an increasing function between two bounds, without derivatives."""
+    eps = jnp.finfo(a.dtype).eps
+
+    def improve(carry):
+        x, a, b, before, _, n = carry
+        value, slope = jax.jvp(f, (x,), (jnp.ones_like(x),))
+        a, b = jnp.where(value < 0, x, a), jnp.where(value > 0, x, b)
+        step = -value / jnp.where(slope > 0, slope, 1.0)
+        newton = (slope > 0) & (2 * jnp.abs(step) <= jnp.abs(before))
+        new = jnp.where(newton, jnp.clip(x + step, a, b), 0.5 * (a + b))
+        # A step of Newton's this small leaves its square, which is below rounding.
+        done = newton & (jnp.abs(step) <= 0.01 * jnp.sqrt(eps) * jnp.abs(new))
+        done |= (b - a <= 2 * eps * jnp.abs(new)) | (value == 0)
+        return jnp.where(value == 0, x, new), a, b, new - x, done, n + 1
+
+    begin = 0.5 * (a + b), a, b, 2 * (b - a), jnp.asarray(False), jnp.asarray(0)
+    going = lambda c: ~c[4] & (c[5] < _ITERATIONS)  # noqa: E731
+    return lax.while_loop(going, improve, begin)[0]

@@ -1,0 +1,81 @@
+"""How the solves of a search ended where none of them could be used, in words."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from memjax.circuit import placed
+from memjax.errors import FitError
+from memjax.programs import kept
+from memjax.result import Result
+from memjax.scaling import Scaled
+from memjax.solve import solve_stiff
+
+_PRESET = "or give a --preset or --fix to start from"
+
+_CAUSES = {
+    Result.step_limit: (
+        "took more than {steps:,} steps",
+        "the starts move faster than the data: check --point-time or the unit of time, " + _PRESET,
+    ),
+    Result.not_finite: (
+        "reached states that are no number",
+        "the starts lie beyond what the model can follow: check the units of voltage and current, "
+        + _PRESET,
+    ),
+    Result.step_underflow: (
+        "needed steps below the resolution of time",
+        "the starts move faster than time is resolved: check the unit of time, " + _PRESET,
+    ),
+}
+
+_SOLVED = (
+    "ended well, but with currents or derivatives that are no number",
+    "check the units of voltage and current, " + _PRESET,
+)
+
+
+@kept
+def _ends(problem: Any, z: Float[Array, "starts free"]) -> Int[Array, "starts waves"]:
+    """How the solve of each waveform ended, see `memjax.result.Result`."""
+
+    def start(x):
+        system = placed(problem.at(x), problem.bench, problem.group.stimuli.quantity)
+        scaled, end = Scaled(system, problem.env), jnp.max(problem.group.rows)
+
+        def solve(stimulus, rows):
+            about: dict[str, Any] = dict(y0=scaled.initial(), end=end, policy=problem.policy)
+            return solve_stiff(scaled, stimulus, rows=rows, **about).result
+
+        return jax.vmap(solve)(problem.group.stimuli, problem.group.rows)
+
+    return jax.vmap(start)(z)
+
+
+def no_start(what: str, problem: Any, z: Float[np.ndarray, "starts free"]) -> FitError:
+    """The error of a search of which no start could be solved: how most solves ended, and the likelier cause.
+
+    Parameters
+    ----------
+    what : str
+        What is said first.
+    problem : Problem
+        With the policy of the last search.
+    z : Float[np.ndarray, "starts free"]
+        Unconstrained coordinates of some of its starts.
+    """
+    codes, counts = np.unique(np.asarray(_ends(problem, jnp.asarray(z))), return_counts=True)
+    bad = codes != Result.successful
+    if not np.any(bad):
+        said, fix = _SOLVED
+        return FitError(f"{what}: all of {len(z)} {said}", fix=fix)
+    worst = Result(codes[bad][np.argmax(counts[bad])])
+    said, fix = _CAUSES.get(
+        worst, (f"ended with {worst.name}", f"check units and bench, {_PRESET}")
+    )
+    said = said.format(steps=problem.policy.max_steps)
+    total = int(np.sum(counts))
+    return FitError(f"{what}: {np.max(counts[bad])} of {total} solves {said}", fix=fix)

@@ -25,7 +25,12 @@ def _problem(device, bench: mj.Bench, peak: float = 0.5) -> Problem:
         at_compliance=np.zeros(len(v), bool),
     )  # fmt: skip
     waves = summarise_sweeps([measured], point_time=POINT, floor=FLOOR)
-    group = pack(waves, floor=FLOOR, limit=bench.compliance, events=device.volatile)
+    group = pack(
+        waves,
+        floor=FLOOR,
+        limit=None if bench.compliance is None else (bench.compliance,) * 2,
+        events=device.volatile,
+    )
     return Problem.of(device, ("r_on",) if hasattr(device, "r_on") else ("a1",), group, bench=bench)
 
 

@@ -11,13 +11,17 @@ from memjax.errors import ReaderError
 
 from .base import Options, Source, Table
 from .compliance import Limit, find_limit, has_lost_sign, has_opposite_sign
+from .curves import curves, uses_area
 from .labels import Sweeps, by_label, by_shape
 from .measurement import Measurement
 from .numbers import complete_rows, to_numbers
 from .registry import find_reader
-from .roles import SI_UNITS, WORDS, assign, factor, grouping, is_modulus
+from .roles import SI_UNITS, WORDS, assign, factor, grouping, is_modulus, left_aside
 from .text import load
 from .timing import check_time, count_time
+
+LARGEST_AREA = 1e-2
+"""Area of a device beyond which it was not given in m^2 [m^2]."""
 
 
 @dataclass(kw_only=True)
@@ -30,6 +34,7 @@ class _Rows:
     record: np.ndarray
     line: np.ndarray
     groups: list[np.ndarray]
+    label: str = ""
     warnings: list[str] = field(default_factory=list)
 
     def select(self, keep: np.ndarray) -> None:
@@ -45,6 +50,7 @@ def read(
     reader: str | None = None,
     columns: Mapping[str, str] | None = None,
     shunt: float | None = None,
+    area: float | None = None,
     sign: int = 1,
     point_time: float | None = None,
 ) -> Measurement:
@@ -61,6 +67,8 @@ def read(
         1, 2, ...
     shunt : float, optional
         Resistance across which a channel of an oscilloscope measures the current [ohm].
+    area : float, optional
+        Area of the device [m^2], where the file holds current densities; 1 um^2 is 1e-12 m^2.
     sign : {1, -1}, optional
         Factor of the current, for instruments that count it the other way.
     point_time : float, optional
@@ -81,16 +89,18 @@ def read(
         raise ReaderError(
             f"a {type(path).__name__} in place of a file", where="read", allowed="a path"
         )
-    options = _options(columns, shunt, sign, point_time)
+    options = _options(columns, shunt, area, sign, point_time)
     source = load(path)
     found = find_reader(reader, source)
-    tables = found.parse(source, options)
+    tables = curves(found.parse(source, options), options, where=str(path))
     # The reader of oscilloscopes has made a voltage and a current of the columns named so.
     taken = ("v", "i") if found.name == "oscilloscope" else ()
     named = {role: name for role, name in options.columns.items() if role not in taken}
     rows, used, about = _points(tables, named, str(path))
     if shunt is not None and found.name != "oscilloscope":
         rows.warnings.append("the shunt is not used: the file holds a current")
+    if area is not None and not uses_area(tables):
+        rows.warnings.append("the area is not used: the file holds a current")
     rows.i = sign * rows.i
     keep, use_time, said = complete_rows(rows.v, rows.i, rows.t, where=str(path))
     rows.select(keep)
@@ -99,8 +109,8 @@ def read(
     return _measurement(rows, used, about, source, found.name, point_time)
 
 
-def _options(columns, shunt, sign, point_time) -> Options:
-    for name, value in (("shunt", shunt), ("point time", point_time)):
+def _options(columns, shunt, area, sign, point_time) -> Options:
+    for name, value in (("shunt", shunt), ("area", area), ("point time", point_time)):
         if value is not None and not (np.isfinite(value) and value > 0):
             raise ReaderError(
                 f"{name} {value:g}", where=f"--{name.replace(' ', '-')}", allowed="> 0"
@@ -112,7 +122,12 @@ def _options(columns, shunt, sign, point_time) -> Options:
         raise ReaderError(
             f"unknown roles {sorted(unknown)}", where="--columns", allowed=", ".join(WORDS)
         )
-    return Options(columns=columns, shunt=shunt)
+    if area is not None and area > LARGEST_AREA:
+        raise ReaderError(
+            f"area {area:g} m^2", where="--area", allowed=f"at most {LARGEST_AREA:g} m^2",
+            fix="write its unit behind it: --area 100um^2",
+        )  # fmt: skip
+    return Options(columns=columns, shunt=shunt, area=area)
 
 
 def _points(
@@ -122,21 +137,29 @@ def _points(
     parts: list[_Rows] = []
     used: list[Table] = []
     about: dict = {}
-    skipped: list[ReaderError] = []
+    skipped: list[tuple[str, ReaderError]] = []
     for table in tables:
         try:
             chosen = assign(table, columns, where=where)
         except ReaderError as error:
-            skipped.append(error)
+            skipped.append((table.label, error))
             continue
         parts.append(_record(table, chosen, len(parts), where, "sweep" in columns))
+        parts[-1].label = table.label
+        if (aside := left_aside(table, chosen)) and _guessed(table, columns):
+            parts[-1].warnings.append(f"columns left aside: {', '.join(aside[:8])}")
         used.append(table)
         about = about or {role: table.names[k] for role, k in chosen.items()}
     if not parts:
-        raise skipped[0]
+        raise skipped[0][1]
     rows = _join(parts)
-    rows.warnings += [f"record left out: {error.what}" for error in skipped]
+    rows.warnings += [f"record {n} left out: {e.what}".replace("  ", " ") for n, e in skipped]
     return rows, used, about
+
+
+def _guessed(table: Table, columns: Mapping[str, str]) -> bool:
+    """Whether names alone told voltage and current: else format or user did."""
+    return not {"v", "i"} <= columns.keys() and (bool(table.label) or not table.roles)
 
 
 def _record(table: Table, chosen: Mapping[str, int], number: int, where: str, alone: bool) -> _Rows:
@@ -163,6 +186,9 @@ def _record(table: Table, chosen: Mapping[str, int], number: int, where: str, al
 def _join(parts: list[_Rows]) -> _Rows:
     times = [part.t for part in parts if part.t is not None]
     same = len({len(part.groups) for part in parts}) == 1
+    if parts[0].groups and same and len({part.label for part in parts}) > 1:
+        for part in parts:  # cycle 1 of one sheet is not cycle 1 of the next one
+            part.groups.insert(0, np.full(len(part.v), part.label))
     groups = [np.concatenate(g) for g in zip(*(p.groups for p in parts))] if same else []
     warnings = [text for part in parts for text in part.warnings]
     if 0 < len(times) < len(parts):

@@ -97,8 +97,21 @@ def _columns(text: str) -> dict[str, str]:
     return {role.strip(): name.strip() for role, name in pairs}
 
 
+def _area(text: str) -> float:
+    """``100um^2``, or a number in m^2, as an area [m^2]."""
+    from ..errors import UnitError
+    from ..units import parse_factor
+
+    parts = re.fullmatch(r"\s*([-+.\deE]*\d\.?)\s*(\S.*)?", text)
+    try:
+        factor = parse_factor(parts[2], like="m^2") if parts and parts[2] else 1.0
+    except UnitError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: {error}") from None
+    return factor * number("m^2")(parts[1] if parts else text)
+
+
 def add_read_options(parser: argparse.ArgumentParser) -> None:
-    """Add ``--reader``, ``--columns``, ``--shunt`` and ``--sign``."""
+    """Add ``--reader``, ``--columns``, ``--shunt``, ``--area`` and ``--sign``."""
     group = parser.add_argument_group("reading options")
     add = group.add_argument
     add("--reader", metavar="R", help="format of the file (default: seen from the file)")
@@ -113,6 +126,12 @@ def add_read_options(parser: argparse.ArgumentParser) -> None:
         type=number("ohm"),
         metavar="OHM",
         help="resistance that an oscilloscope's channel lies across",
+    )
+    add(
+        "--area",
+        type=_area,
+        metavar="AREA",
+        help="area of the device where the file holds current densities [m^2], or with its unit: 100um^2",
     )
     add("--sign", type=int, choices=(1, -1), default=1, metavar="-1", help="factor of the current")
 
@@ -157,6 +176,7 @@ def measurement_from(path: str, options: argparse.Namespace) -> "Measurement":
         reader=getattr(options, "reader", None),
         columns=getattr(options, "columns", None),
         shunt=getattr(options, "shunt", None),
+        area=getattr(options, "area", None),
         sign=getattr(options, "sign", 1),
     )
 

@@ -9,6 +9,7 @@ from typing import ClassVar
 from jaxtyping import Float
 from numpy import ndarray
 
+from .endurance_record import EnduranceRecord
 from .pulse_record import DecayRecord, PulseRecord
 from .spike_record import SpikeRecord
 
@@ -129,7 +130,7 @@ class AbstractReader(abc.ABC):
 
 
 class AbstractRecordReader(abc.ABC):
-    """A format of files that hold no voltage and current: conductance per pulse, resistance against time, spikes.
+    """A format of files that hold no voltage and current: conductance per pulse, resistance against time, endurance, spikes.
 
     Attributes
     ----------
@@ -149,5 +150,10 @@ class AbstractRecordReader(abc.ABC):
     @abc.abstractmethod
     def records(
         self, source: Source
-    ) -> tuple[PulseRecord, ...] | tuple[DecayRecord, ...] | tuple[SpikeRecord, ...]:
+    ) -> (
+        tuple[PulseRecord, ...]
+        | tuple[DecayRecord, ...]
+        | tuple[SpikeRecord, ...]
+        | tuple[EnduranceRecord, ...]
+    ):
         """One record per device, run or train."""

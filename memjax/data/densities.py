@@ -9,7 +9,7 @@ from memjax.units import parse_unit
 from .base import Table
 from .derived import lacks_current, with_column
 from .numbers import to_numbers
-from .roles import take_apart, unit_of
+from .roles import is_logarithm, take_apart, unit_of
 
 _DENSITY = parse_unit("A/m^2").dimension
 
@@ -62,6 +62,8 @@ def currents_from_densities(
 
 def _density(name: str, unit: str | None) -> tuple[str, str | None] | None:
     """Name of the current and unit of a density; None for any other column."""
+    if is_logarithm(name):
+        return None
     heading = take_apart(name, unit)
     base, stated = heading.base, heading.unit
     if stated is None and "/" in name:

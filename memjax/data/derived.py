@@ -21,7 +21,13 @@ def lacks_current(table: Table, columns: Mapping[str, str], own: list[str]) -> b
 
 
 def with_column(
-    table: Table, k: int, *, name: str, values: Float[np.ndarray, " rows"], unit: str | None, said: str
+    table: Table,
+    k: int,
+    *,
+    name: str,
+    values: Float[np.ndarray, " rows"],
+    unit: str | None,
+    said: str,
 ) -> Table:
     """The table with a computed column in place of another one, and a word on it.
 

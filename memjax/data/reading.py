@@ -20,6 +20,7 @@ from .roles import SI_UNITS, WORDS, assign, factor, grouping, is_modulus, left_a
 from .text import load
 from .timing import check_time, count_time
 
+_ASSUMED = "no units stated, taken as SI: "
 LARGEST_AREA = 1e-2
 """Area of a device beyond which it was not given in m^2 [m^2]."""
 
@@ -174,7 +175,7 @@ def _record(table: Table, chosen: Mapping[str, int], number: int, where: str, al
             assumed.append(f"{name} in {SI_UNITS[role]}")
     warnings = list(table.warnings)
     if assumed:
-        warnings.append("no units stated, taken as SI: " + ", ".join(assumed))
+        warnings.append(_ASSUMED + ", ".join(assumed))
     return _Rows(
         v=values["v"], i=values["i"], t=values.get("t"), line=np.array(table.lines),
         record=np.full(len(table.lines), number),
@@ -190,7 +191,7 @@ def _join(parts: list[_Rows]) -> _Rows:
         for part in parts:  # cycle 1 of one sheet is not cycle 1 of the next one
             part.groups.insert(0, np.full(len(part.v), part.label))
     groups = [np.concatenate(g) for g in zip(*(p.groups for p in parts))] if same else []
-    warnings = [text for part in parts for text in part.warnings]
+    warnings = _merged([text for part in parts for text in part.warnings])
     if 0 < len(times) < len(parts):
         warnings.append("some records have no time: no time is used")
     return _Rows(
@@ -202,6 +203,21 @@ def _join(parts: list[_Rows]) -> _Rows:
         groups=groups,
         warnings=warnings,
     )
+
+
+def _merged(warnings: list[str]) -> list[str]:
+    """Warnings with all assumed units in one."""
+    assumed = dict.fromkeys(
+        name
+        for w in warnings
+        if w.startswith(_ASSUMED)
+        for name in w.removeprefix(_ASSUMED).split(", ")
+    )
+    names = list(assumed)[:6]
+    more = f" and {len(assumed) - len(names)} more" if len(assumed) > len(names) else ""
+    first = next((k for k, w in enumerate(warnings) if w.startswith(_ASSUMED)), len(warnings))
+    rest = [w for w in warnings if not w.startswith(_ASSUMED)]
+    return [*rest[:first], *([_ASSUMED + ", ".join(names) + more] if names else []), *rest[first:]]
 
 
 def _measurement(

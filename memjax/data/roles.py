@@ -207,7 +207,9 @@ def _rank(base: str, role: str) -> int | None:
     """How well a name fits a role: 0 in full, then with an index or a prefix, None not at all."""
     plain = base.lower()
     words = re.findall(r"[a-zµμ]+", plain)
-    if not words or base == "T" or is_logarithm(base):  # a temperature, or no voltage and no current
+    if (
+        not words or base == "T" or is_logarithm(base)
+    ):  # a temperature, or no voltage and no current
         return None
     if role == "sweep":
         fits = words[0] in _NAMES[role] and set(words[1:]) <= _INDEX_WORDS
@@ -249,6 +251,7 @@ def _find(table: Table, name: str, where: str) -> int:
 def _missing(table: Table, role: str, where: str) -> ReaderError:
     names = ", ".join(map(repr, table.names[:12])) + (", ..." if len(table.names) > 12 else "")
     above = "".join(f" ({text})" for text in table.warnings if "no header" in text)
+    above = above or (" (no header)" if all(map(str.isdigit, table.names)) else "")
     return ReaderError(
         f"no column says that it is the {WORDS[role]}; columns found: {names}{above}", where=where,
         allowed="names such as v_V, i_A, 'U / V', 'Current (uA)'",

@@ -59,10 +59,11 @@ def split_wide(table: Table, columns: Mapping[str, str], *, where: str) -> list[
     if not any(c.role == "i" and not c.modulus for c in found):
         found = [replace(c, modulus=False) for c in found]
     volts, amps = _family(found, "v"), _family(found, "i")
-    if "v" in columns:
-        volts = [c for c in found if table.names[c.place] == columns["v"]]
     if _terminals(table, [*volts, *amps]) or len(amps) < 2:
         return [table]
+    if "v" in columns:
+        volts = [c for c in found if table.names[c.place] == columns["v"]]
+        amps = [c for c in amps if any(c.numbers == v.numbers for v in volts)] or amps
     if len(volts) == 1:
         pairs, order = [(volts[0], i) for i in amps], False
     else:
@@ -74,7 +75,9 @@ def _column(table: Table, k: int) -> _Column | None:
     """Role, unit and numbers of a column; None where its name says no role, or two."""
     name = table.names[k].strip()
     stated = next((m for m in _UNIT.finditer(name) if unit_of(m[1])), None)
-    unit, base = (stated[1], name[: stated.start()] + name[stated.end() :]) if stated else (None, name)
+    unit, base = (
+        (stated[1], name[: stated.start()] + name[stated.end() :]) if stated else (None, name)
+    )
     if not stated:
         # `i_A_000` has its unit before its number, `V1_V` behind it.
         number = re.search(r"[\s_.#-]*\(?\d+\)?$", name)
@@ -125,13 +128,19 @@ def _pairs(volts: list[_Column], amps: list[_Column]) -> tuple[list[tuple[_Colum
 
 
 def _parts(
-    table: Table, found: list[_Column], pairs: list[tuple[_Column, _Column]], order: bool, where: str
+    table: Table,
+    found: list[_Column],
+    pairs: list[tuple[_Column, _Column]],
+    order: bool,
+    where: str,
 ) -> list[Table]:
     """Records of the curves, those of a constant voltage beside others that vary left out."""
-    several = len({v.place for v, _ in pairs}) > 1
+    several = len({v.place for v, _ in pairs}) > 1 or len(pairs) == 1
     still = [several and _constant(table, v.place, where) for v, _ in pairs]
     kept = [p for p, s in zip(pairs, still, strict=True) if not s] or pairs
-    told = {c.place for c in found if c.role == "t" or c.modulus} | {c.place for p in pairs for c in p}
+    told = {c.place for c in found if c.role == "t" or c.modulus} | {
+        c.place for p in pairs for c in p
+    }
     common = [k for k in range(len(table.names)) if k not in told and not _numbered(table.names[k])]
     parts = [_trimmed(_part(table, common, _time(found, v, i, pairs), v, i)) for v, i in kept]
     names = [(table.names[v.place], table.names[i.place]) for v, i in kept]
@@ -139,7 +148,11 @@ def _parts(
     dull = [table.names[v.place] for v, i in pairs if (v, i) not in kept]
     if dull:
         said += f"; left out, since the voltage is constant there: {', '.join(dull)}"
-    lost = [table.names[c.place] for c in found if c.role == "t"] if not parts[0].roles.get("t") else []
+    lost = (
+        [table.names[c.place] for c in found if c.role == "t"]
+        if not parts[0].roles.get("t")
+        else []
+    )
     if lost:
         said += f"; times that belong to no curve are not used: {', '.join(lost[:4])}"
     if len(parts) == 1:
@@ -151,6 +164,8 @@ def _parts(
 def _said(names: list[tuple[str, str]], several: bool, order: bool) -> str:
     listed = ", ".join(f"{v}, {i}" if several else i for v, i in names[:2])
     listed += ", ..." if len(names) > 2 else ""
+    if len(names) == 1:
+        return f"of several pairs of voltage and current {listed} is read"
     kind = f"pairs of voltage and current, {listed}" if several else f"currents, {listed}"
     under = "" if several else f" under the voltage {names[0][0]}"
     told = ", paired by their order" if order else ""
@@ -209,7 +224,11 @@ def _labelled(parts: list[Table]) -> list[Table]:
 
 def _trimmed(table: Table) -> Table:
     """The record without rows at its end in which its own columns are empty: others may be longer."""
-    own = [k for k in range(len(table.names)) if not table.roles or table.names[k] in table.roles.values()]
+    own = [
+        k
+        for k in range(len(table.names))
+        if not table.roles or table.names[k] in table.roles.values()
+    ]
     cells = [c for k in own if isinstance(c := table.columns[k], list)]
     if len(cells) < len(own):
         return table

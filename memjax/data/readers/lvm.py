@@ -46,8 +46,12 @@ class LvmReader(AbstractReader):
         comma = any(re.match(r"Separator,", line) for line in lines[: ends[0]])
         split = "," if comma else "\t"
         about = _settings(lines[: ends[0]], split)
-        starts = [k for k in range(ends[0] + 1, len(lines)) if lines[k].startswith("Channels" + split)]
-        if len(starts) != len(ends) - 1 or any(e < s for s, e in zip(starts, ends[1:], strict=True)):
+        starts = [
+            k for k in range(ends[0] + 1, len(lines)) if lines[k].startswith("Channels" + split)
+        ]
+        if len(starts) != len(ends) - 1 or any(
+            e < s for s, e in zip(starts, ends[1:], strict=True)
+        ):
             raise ReaderError(
                 f"{len(starts)} headers of segments, {len(ends) - 1} with an end {_END}", where=where,
                 allowed="one header per segment", fix="save the file again, or as a text table",
@@ -67,7 +71,13 @@ def _settings(lines: list[str], split: str) -> dict[str, str]:
 
 
 def _segment(
-    lines: list[str], first: int, end: int, about: dict[str, str], split: str, label: str, where: str
+    lines: list[str],
+    first: int,
+    end: int,
+    about: dict[str, str],
+    split: str,
+    label: str,
+    where: str,
 ) -> Table:
     """Record of the lines of one segment."""
     rows = [(k + 1, lines[k].split(split)) for k in range(first, end) if lines[k].strip()]
@@ -81,7 +91,9 @@ def _segment(
     names, width = unique(header), len(header)
     long = next((n for n, cells in rows if len(cells) > width + 1), None)
     if long is not None:
-        raise ReaderError(f"more cells than under {', '.join(header)}", where=f"{where}, line {long}")
+        raise ReaderError(
+            f"more cells than under {', '.join(header)}", where=f"{where}, line {long}"
+        )
     cells = [[c.strip() for c in r[:width]] + [""] * (width - len(r)) for _, r in rows]
     columns = {n: list(c) for n, c in zip(names, zip(*cells, strict=True), strict=True)}
     axes = [n for n in names if n.startswith("X_Value")]
@@ -91,12 +103,15 @@ def _segment(
     if about.get("X_Columns", "") == "No" or not any(x):
         x = _counted(about, len(rows), where)
     stated = [u.strip() or None for u in about.get("Y_Unit_Label", "").split(split)]
-    units = [about.get("X_Unit_Label", "").split(split)[0].strip() or None, *stated]
+    axis = about.get("X_Dimension", "Time")
+    # The format's times are in seconds, where it does not say otherwise.
+    second = "s" if axis.lower().startswith("time") else None
+    units = [about.get("X_Unit_Label", "").split(split)[0].strip() or second, *stated]
     units += [None] * (len(channels) + 1 - len(units))
     return Table(
         names=("X_Value", *channels), columns=(x, *(columns[n] for n in channels)),
         lines=[n for n, _ in rows], units=tuple(units[: len(channels) + 1]),
-        roles=_roles(channels, units, about.get("X_Dimension", "Time")), settings=about,
+        roles=_roles(channels, units, axis), settings=about,
         warnings=tuple(warnings), label=label,
     )  # fmt: skip
 

@@ -33,9 +33,8 @@ class SpreadsheetReader(AbstractReader):
         errors: dict[str, ReaderError] = {}
         sheets = [(name, rows) for name, rows in _sheets(source) if any(map(any, rows))]
         for name, rows in sheets:
-            text = "\n".join("\t".join(_cell(cell) for cell in row) for row in rows)
             try:
-                parsed = tables(replace(source, text=text))
+                parsed = tables(replace(source, text=_text(rows)))
             except ReaderError as error:
                 errors[name] = error
                 continue
@@ -51,7 +50,9 @@ class SpreadsheetReader(AbstractReader):
 def _none(errors: dict[str, ReaderError], where: str) -> ReaderError:
     for name, error in errors.items():
         return ReaderError(f"sheet {name!r}: {error.what}", where=where, allowed=error.allowed)
-    return ReaderError("a workbook whose sheets are empty", where=where, allowed="a sheet with a table")
+    return ReaderError(
+        "a workbook whose sheets are empty", where=where, allowed="a sheet with a table"
+    )
 
 
 def _said(found: list[Table], errors: dict[str, ReaderError]) -> list[str]:
@@ -59,7 +60,9 @@ def _said(found: list[Table], errors: dict[str, ReaderError]) -> list[str]:
     said = [f"sheet {name!r} left out: {error.what}" for name, error in errors.items()]
     other = {t.label for t in found if t.names != found[0].names and t.label != found[0].label}
     if other:
-        said.append(f"sheets with other columns than {found[0].label!r}: {', '.join(sorted(other))}")
+        said.append(
+            f"sheets with other columns than {found[0].label!r}: {', '.join(sorted(other))}"
+        )
     return said
 
 
@@ -73,7 +76,22 @@ def _sheets(source: Source) -> list[tuple[str, list[list]]]:
         raise ReaderError(f"no spreadsheet ({error})", where=str(source.path)) from None
 
 
+def only_sheet(source: Source) -> str | None:
+    """Text of a workbook with one sheet that holds anything, cells separated by tabs; None for any other file."""
+    try:
+        filled = [rows for _, rows in _sheets(source) if any(map(any, rows))]
+    except ReaderError:
+        return None  # a reader says what is wrong
+    return _text(filled[0]) if len(filled) == 1 else None
+
+
+def _text(rows: list[list]) -> str:
+    return "\n".join("\t".join(_cell(cell) for cell in row) for row in rows)
+
+
 def _cell(cell: object) -> str:
+    if isinstance(cell, float) and cell.is_integer() and abs(cell) < 1e15:
+        return str(int(cell))  # a workbook knows no whole numbers
     return " ".join(str(cell).split())
 
 

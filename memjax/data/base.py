@@ -130,7 +130,7 @@ class AbstractReader(abc.ABC):
 
 
 class AbstractRecordReader(abc.ABC):
-    """A format of files that hold no voltage and current: conductance per pulse, resistance against time, endurance, spikes.
+    """A format of files without voltage and current: conductance per pulse, resistance against time, endurance, spikes.
 
     Attributes
     ----------

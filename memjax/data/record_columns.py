@@ -87,7 +87,7 @@ def _scale(text: str, unit: str) -> float | None:
 
 
 def split_unit(name: str) -> tuple[str, str | None]:
-    """A header cell without its unit, and the unit: of ohm, S, A and their like, in brackets, behind a slash or ``_``."""
+    """A header cell without its unit, and the unit: of ohm, S, A and their like, in brackets, behind ``/`` or ``_``."""
     name = name.strip().strip("\"'").strip()
     parts = re.match(r"^(.*?)\s*(?:\(([^()]*)\)|\[([^\[\]]*)\]|/\s*(\S+)|_([A-Za-zµμΩ]+))$", name)
     text = next((p for p in parts.groups()[1:] if p), None) if parts else None

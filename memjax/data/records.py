@@ -183,7 +183,7 @@ def _about_endurance(records: Sequence[EnduranceRecord]) -> dict:
         "quantity": quantity,
         "window_median": float(np.nanmedian(window)),
         "closed": int(np.sum(window <= 1)),
-        "units": {n: UNITS[quantity] for n in states},
+        "units": dict.fromkeys(states, UNITS[quantity]),
     }
     for name, x in states.items():
         for word, of in (("min", np.nanmin), ("median", np.nanmedian), ("max", np.nanmax)):

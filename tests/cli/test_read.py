@@ -131,3 +131,18 @@ def test_area_in_any_unit_makes_currents_of_densities(run, refused, tmp_path):
         assert about["i_max"] == pytest.approx(1e-4)
     for area in ("100um", "much", "-1um^2", "0", "100"):
         assert "area" in refused("read", path, "--area", area)
+
+
+def test_limits_are_given_for_each_polarity_and_kept_in_a_tidy_table(
+    run, refused, measured, tmp_path
+):
+    out = tmp_path / "limited.csv"
+    words = ("read", measured, "--compliance", "+1e-6,-2e-7", "--out", out, "--json")
+    about = json.loads(run(*words).out)
+    assert about["compliances_A"] == [2e-7, 1e-6]
+    assert about["compliance_A"] == 1e-6
+    kept = read(out)
+    assert kept.compliances == [2e-7, 1e-6]
+    assert "2e-07 and 1e-06 A" in run("read", out).out
+    for wrong in ("1e-6,1e-6,1e-6", "-1,", "much", "0"):
+        assert "allowed: " in refused("read", measured, f"--compliance={wrong}")

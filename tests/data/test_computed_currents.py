@@ -87,7 +87,7 @@ def test_an_infinite_logarithm_is_a_dropped_row(write):
 )
 def test_densities_ask_for_the_area_and_take_it(write, head, per_si):
     path = write(f"V (V);{head}", LOOP, 1e7 * per_si * LOOP)
-    with pytest.raises(ReaderError, match="is a current density in .* --area 100um"):
+    with pytest.raises(ReaderError, match=r"is a current density in .* --area 100um"):
         read(path)
     m = read(path, area=1e-10)
     np.testing.assert_allclose(m.i, 1e-3 * LOOP)

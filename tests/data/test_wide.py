@@ -5,7 +5,6 @@ import pytest
 
 from memjax.data import read
 from memjax.errors import ReaderError
-
 from tests.data.workbook import write_workbook
 
 pytestmark = pytest.mark.fast

@@ -29,8 +29,8 @@ def write_workbook(path: Path, sheets: dict[str, list[list]]) -> Path:
         "[Content_Types].xml": f'<Types xmlns="{_PACK}/content-types"><Default Extension="rels" ContentType='
         f'"application/vnd.openxmlformats-package.relationships+xml"/><Override PartName="/xl/workbook.xml" '
         f'ContentType="{_TYPE}.sheet.main+xml"/>{typed}</Types>',
-        "_rels/.rels": f'<Relationships xmlns="{_PACK}/relationships"><Relationship Id="r" Type="{_RELS}/officeDocument" '
-        'Target="xl/workbook.xml"/></Relationships>',
+        "_rels/.rels": f'<Relationships xmlns="{_PACK}/relationships"><Relationship Id="r" '
+        f'Type="{_RELS}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
         "xl/workbook.xml": f'<workbook xmlns="{_MAIN}" xmlns:r="{_RELS}"><sheets>{listed}</sheets></workbook>',
         "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{_PACK}/relationships">{related}</Relationships>',
     }

@@ -28,8 +28,8 @@ class EnduranceTableReader(AbstractRecordReader):
 
     Notes
     -----
-    Columns of words, and those called device, cell, sample, wafer, die, chip, run or file, tell one device from another; what
-    is neither these nor a cycle nor a state is not read.
+    Columns of words, and those called device, cell, sample, wafer, die, chip, run or file, tell one device from another;
+    what is neither these nor a cycle nor a state is not read.
     """
 
     name = "endurance-table"

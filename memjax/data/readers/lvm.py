@@ -18,8 +18,8 @@ class LvmReader(AbstractReader):
     Notes
     -----
     Each segment is a record. Where ``X_Columns`` is ``No`` the x axis is made of ``X0`` and ``Delta_X``; where it is
-    ``Multi`` the x of the first channel is used. The x axis is the time where ``X_Dimension`` says so. Channels whose names
-    say nothing (``Untitled 1``) are told apart by ``Y_Unit_Label``.
+    ``Multi`` the x of the first channel is used. The x axis is the time where ``X_Dimension`` says so. Channels whose
+    names say nothing (``Untitled 1``) are told apart by ``Y_Unit_Label``.
 
     References
     ----------

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import final
 
 import numpy as np
@@ -197,7 +198,7 @@ def _cycles(g: np.ndarray, pulse: np.ndarray, said: list[str], where: str):
         own = _parted(g, pulse, said, where)
         return [own]
     kinds = [SET if x[-1] > x[0] else RESET for x, _ in parts]
-    if any(a == b for a, b in zip(kinds, kinds[1:], strict=False)) or len(parts) % 2:
+    if any(a == b for a, b in pairwise(kinds)) or len(parts) % 2:
         raise ReaderError(
             f"{len(parts)} counts of pulses whose conductances do not go up and down in turn", where=where,
             fix="add a column branch with P (set) and D (reset), and a column cycle",
@@ -238,6 +239,7 @@ def _parted(g: np.ndarray, pulse: np.ndarray, said: list[str], where: str):
         "highest" if rises else "lowest",
     )
     said.append(
-        f"pulses up to the {extreme} conductance (pulse {pulse[m]:g}) are taken as {words[0]}, those behind it as {words[1]}"
+        f"pulses up to the {extreme} conductance (pulse {pulse[m]:g}) are taken as {words[0]}, "
+        f"those behind it as {words[1]}"
     )
     return [(first, g[: m + 1], pulse[: m + 1]), (second, g[m + 1 :], pulse[m + 1 :] - pulse[m])]

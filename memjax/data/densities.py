@@ -41,7 +41,8 @@ def currents_from_densities(
     found = {n: told for k, n in enumerate(table.names) if (told := _density(n, units[k]))}
     if not lacks_current(table, columns, list(found)):
         return table
-    for name, (plain, unit) in found.items():
+    wanted = [columns["i"]] if "i" in columns else list(found)
+    for name, (plain, unit) in ((n, found[n]) for n in wanted):
         if unit is None:
             raise ReaderError(
                 f"column {name!r} is a current density without a unit", where=where,

@@ -38,7 +38,8 @@ def undo_logarithms(table: Table, columns: Mapping[str, str], *, where: str) -> 
     found = {n: told for n in table.names if (told := _current_in(n)) is not None}
     if not lacks_current(table, columns, list(found)):
         return table
-    for name, (plain, unit) in found.items():
+    wanted = [columns["i"]] if "i" in columns else list(found)
+    for name, (plain, unit) in ((n, found[n]) for n in wanted):
         k = table.names.index(name)
         stated = unit or (table.units[k] if k < len(table.units) else None)
         stated = stated if measures(stated, "i") else None

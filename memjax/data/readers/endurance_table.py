@@ -8,7 +8,7 @@ import numpy as np
 from memjax.data.base import AbstractRecordReader, Source, Table
 from memjax.data.endurance_record import UNITS, EnduranceRecord
 from memjax.data.numbers import to_numbers
-from memjax.data.record_columns import in_order, labels, one_table, split_unit
+from memjax.data.record_columns import in_order, labels, one_table, roles, split_unit
 from memjax.data.roles import unit_of
 from memjax.data.text import is_number, split_line
 from memjax.errors import ReaderError
@@ -28,7 +28,7 @@ class EnduranceTableReader(AbstractRecordReader):
 
     Notes
     -----
-    Columns of words, and those called device, cell, sample, wafer, die, chip, run or file, tell one device from another;
+    Columns of words, and those called device, cell, sample, wafer, die, chip, run or file, tell devices apart;
     what is neither these nor a cycle nor a state is not read.
     """
 
@@ -67,6 +67,8 @@ class EnduranceTableReader(AbstractRecordReader):
 
 def _places(names: list[str]) -> dict[str, int] | None:
     """Which column is the cycle, which the high and which the low state; None where one is missing or there are two."""
+    if {"v", "i"} <= roles(names).keys():
+        return None
     found: dict[str, list[int]] = {"cycle": [], "hrs": [], "lrs": []}
     for k, name in enumerate(names):
         base = split_unit(name)[0]

@@ -15,6 +15,7 @@ from .curves import curves, uses_area
 from .labels import Sweeps, by_label, by_shape
 from .measurement import Measurement
 from .numbers import complete_rows, to_numbers
+from .records import record_reader
 from .registry import find_reader
 from .roles import SI_UNITS, WORDS, assign, factor, grouping, is_modulus, left_aside
 from .text import load
@@ -103,7 +104,7 @@ def read(
     # The reader of oscilloscopes has made a voltage and a current of the columns named so.
     taken = ("v", "i") if found.name == "oscilloscope" else ()
     named = {role: name for role, name in options.columns.items() if role not in taken}
-    rows, used, about = _points(tables, named, str(path))
+    rows, used, about = _points(tables, named, source)
     if shunt is not None and found.name != "oscilloscope":
         rows.warnings.append("the shunt is not used: the file holds a current")
     if area is not None and not uses_area(tables):
@@ -153,9 +154,10 @@ def _checked(compliance: float | Sequence[float] | None) -> float | tuple[float,
 
 
 def _points(
-    tables: tuple[Table, ...], columns: Mapping[str, str], where: str
+    tables: tuple[Table, ...], columns: Mapping[str, str], source: Source
 ) -> tuple[_Rows, list[Table], dict]:
     """Points of all records with a voltage and a current, and what their columns are called."""
+    where = str(source.path)
     parts: list[_Rows] = []
     used: list[Table] = []
     about: dict = {}
@@ -173,10 +175,22 @@ def _points(
         used.append(table)
         about = about or {role: table.names[k] for role, k in chosen.items()}
     if not parts:
-        raise skipped[0][1]
+        raise _of_another_kind(source, skipped[0][1])
     rows = _join(parts)
     rows.warnings += [f"record {n} left out: {e.what}".replace("  ", " ") for n, e in skipped]
     return rows, used, about
+
+
+def _of_another_kind(source: Source, error: ReaderError) -> ReaderError:
+    """The error, with what the file holds instead where that is known."""
+    kind = record_reader(source)
+    if kind is None:
+        return error
+    holds = kind.description.partition(":")[0]
+    return ReaderError(
+        error.what, where=error.where, allowed=error.allowed,
+        fix=f"it seems to hold {holds}, which 'memjax read' shows; else {error.fix}",
+    )  # fmt: skip
 
 
 def _guessed(table: Table, columns: Mapping[str, str]) -> bool:

@@ -56,6 +56,10 @@ def test_the_refusal_says_how_to_convert_and_that_works(tmp_path, name):
         ),
         ("1 2 3\n4 5 6\n", r"columns found: '1', '2', '3' \(no header\)"),
         ("bias,flow\n1,\n2,\n", "columns found: 'bias', 'flow'|its first line: 'bias,flow'"),
+        (
+            "cycle,HRS,LRS\n1,2,1\n2,2,1\n",
+            "columns found: .*it seems to hold endurance, which .memjax read. shows",
+        ),
         ("A letter\nof words\n", "its first line: 'A letter'"),
     ],
 )

@@ -17,7 +17,7 @@ from .readers.pulse_columns import PulseColumnsReader
 from .readers.pulse_json import PulseJsonReader
 from .readers.pulse_table import PulseTableReader
 from .readers.spike_table import SpikeTableReader
-from .readers.spreadsheet import only_sheet
+from .readers.spreadsheet import one_text
 from .spike_record import SpikeRecord
 from .text import load
 
@@ -47,11 +47,11 @@ def record_reader(source: Source, name: str | None = None) -> AbstractRecordRead
 
 
 def _load(path: str | Path) -> Source:
-    """Content of a file; of a workbook with one sheet that sheet as text."""
+    """Content of a file; of a workbook whose sheets are alike as text."""
     source = load(path)
     if source.text:
         return source
-    text = only_sheet(source)
+    text = one_text(source)
     return source if text is None else replace(source, text=text)
 
 

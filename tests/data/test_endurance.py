@@ -69,10 +69,14 @@ def test_devices_are_told_apart_and_other_columns_are_named(write):
     assert (about["hrs_median"], about["lrs_median"]) == (102, 2)
 
 
-def test_a_workbook_of_one_sheet_is_read_as_well(tmp_path):
+def test_sheets_of_a_workbook_are_devices(tmp_path):
     rows = [["Cycle", "HRS (kOhm)", "LRS (kOhm)"], [1, 100, 1], [2, 90, 1]]
     (record,) = read_records(write_workbook(tmp_path / "b.xlsx", {"A": rows}))
     assert record.hrs.tolist() == [1e5, 9e4]
+    two = read_records(write_workbook(tmp_path / "c.xlsx", {"A": rows, "B": rows, "Empty": []}))
+    assert [(r.device, r.hrs.tolist()) for r in two] == [("A", [1e5, 9e4]), ("B", [1e5, 9e4])]
+    other = [["Cycle", "HRS"], [1, 2]]
+    assert not has_records(write_workbook(tmp_path / "d.xlsx", {"A": rows, "B": other}))
 
 
 def test_gaps_wrong_signs_and_swapped_columns_are_said(write):

@@ -76,13 +76,30 @@ def _sheets(source: Source) -> list[tuple[str, list[list]]]:
         raise ReaderError(f"no spreadsheet ({error})", where=str(source.path)) from None
 
 
-def only_sheet(source: Source) -> str | None:
-    """Text of a workbook with one sheet that holds anything, cells separated by tabs; None for any other file."""
+def one_text(source: Source) -> str | None:
+    """Text of a workbook whose sheets have one header, with a column `sheet` where there are several.
+
+    Parameters
+    ----------
+    source : Source
+        File.
+
+    Returns
+    -------
+    str or None
+        Cells separated by tabs; None for sheets that differ, and for any other file.
+    """
     try:
-        filled = [rows for _, rows in _sheets(source) if any(map(any, rows))]
+        filled = [(name, rows) for name, rows in _sheets(source) if any(map(any, rows))]
     except ReaderError:
         return None  # a reader says what is wrong
-    return _text(filled[0]) if len(filled) == 1 else None
+    if len(filled) < 2:
+        return _text(filled[0][1]) if filled else None
+    header = filled[0][1][0]
+    if any(rows[0] != header for _, rows in filled):
+        return None
+    body = [[*row, name] for name, rows in filled for row in rows[1:]]
+    return _text([[*header, "sheet"], *body])
 
 
 def _text(rows: list[list]) -> str:

@@ -29,7 +29,7 @@ from .store import dump_json, to_json
 
 _CHUNKS, _FITS, _MARKER = "chunks", "fits", "batch.json"
 
-_TABLES = (".csv", ".txt", ".tsv", ".dat", ".xls", ".xlsx")
+_TABLES = (".csv", ".txt", ".tsv", ".dat", ".lvm", ".xls", ".xlsx")
 """Endings of the files of a folder that count as measured."""
 
 _EVERY = 10.0

@@ -13,6 +13,7 @@ from memjax.cli.command import UsageError, count, number, say
 from memjax.cli.options import bench_from, file_of, measurement_from
 from memjax.data import (
     DecayRecord,
+    EnduranceRecord,
     PulseProtocol,
     PulseRecord,
     SpikeRecord,
@@ -131,6 +132,12 @@ def _records(options: argparse.Namespace) -> list[PulseRecord | DecayRecord]:
     every: list[Any] = []
     for name in options.files:
         every += read_records(file_of(name), reader=options.reader)
+    if any(isinstance(r, EnduranceRecord) for r in every):
+        raise DataError(
+            "high and low states cycle by cycle (endurance), which no model is fitted to",
+            where=", ".join(options.files), allowed="sweeps, pulses, decays",
+            fix="fit the sweeps or pulses that cycled the device; 'memjax read' shows medians and ranges",
+        )  # fmt: skip
     found: list[PulseRecord | DecayRecord] = [r for r in every if not isinstance(r, SpikeRecord)]
     if len(found) < len(every):
         raise UsageError(

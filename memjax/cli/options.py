@@ -138,6 +138,19 @@ def _columns(text: str) -> dict[str, str]:
     return {role.strip(): name.strip() for role, name in pairs}
 
 
+def _area(text: str) -> float:
+    """``100um^2``, or a number in m^2, as an area [m^2]."""
+    from ..errors import UnitError
+    from ..units import parse_factor
+
+    parts = re.fullmatch(r"\s*([-+.\deE]*\d\.?)\s*(\S.*)?", text)
+    try:
+        factor = parse_factor(parts[2], like="m^2") if parts and parts[2] else 1.0
+    except UnitError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: {error}") from None
+    return factor * number("m^2")(parts[1] if parts else text)
+
+
 def _labels(text: str) -> tuple[int, ...]:
     """``3-20,25`` as labels."""
     from ..data import sweep_labels
@@ -149,7 +162,7 @@ def _labels(text: str) -> tuple[int, ...]:
 
 
 def add_read_options(parser: argparse.ArgumentParser) -> None:
-    """Add ``--reader``, ``--columns``, ``--shunt``, ``--sign``, and which sweeps count."""
+    """Add ``--reader``, ``--columns``, ``--shunt``, ``--area``, ``--sign``, and which sweeps count."""
     group = parser.add_argument_group("reading options")
     add = group.add_argument
     add("--reader", metavar="R", help="format of the file (default: seen from the file)")
@@ -164,6 +177,12 @@ def add_read_options(parser: argparse.ArgumentParser) -> None:
         type=number("ohm"),
         metavar="OHM",
         help="resistance that an oscilloscope's channel lies across",
+    )
+    add(
+        "--area",
+        type=_area,
+        metavar="AREA",
+        help="area of the device where the file holds current densities [m^2], or with its unit: 100um^2",
     )
     add("--sign", type=int, choices=(1, -1), default=1, metavar="-1", help="factor of the current")
     add("--sweeps", type=_labels, metavar="3-20,25", help="labels of the sweeps that count")
@@ -211,6 +230,7 @@ def measurement_from(path: str, options: argparse.Namespace) -> "Measurement":
         reader=getattr(options, "reader", None),
         columns=getattr(options, "columns", None),
         shunt=getattr(options, "shunt", None),
+        area=getattr(options, "area", None),
         sign=getattr(options, "sign", 1),
         compliance=limits_from(options),
     )

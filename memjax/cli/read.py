@@ -53,10 +53,26 @@ def _print(about: dict, name: str) -> None:
         print(f"  warning     {text}")
 
 
+def _print_endurance(about: dict) -> None:
+    """The two states of an endurance test, for people."""
+    print(f"  devices     {len(about['devices'])}: {', '.join(about['devices'][:12])}")
+    counts = sorted(set(about["cycles"]))
+    span = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    print(f"  cycles      {span} read, the last one is {about['last_cycle']:.6g}")
+    for name in ("hrs", "lrs"):
+        low, mid, high = (about[f"{name}_{w}"] for w in ("min", "median", "max"))
+        unit = about["units"][name]
+        print(f"  {name.upper()}         median {mid:.6g} {unit}, {low:.6g} to {high:.6g} {unit}")
+    closed = f", closed in {about['closed']} cycles" if about["closed"] else ""
+    print(f"  window      median ratio {about['window_median']:.6g}{closed}")
+
+
 def _print_records(about: dict, name: str) -> None:
     """The summary of a file without voltage and current, for people."""
     print(f"{name}: {about['kind']}, {about['points']} points (reader {about['reader']})")
-    if "devices" in about:
+    if about["kind"] == "endurance":
+        _print_endurance(about)
+    elif "devices" in about:
         print(f"  devices     {len(about['devices'])}: {', '.join(about['devices'])}")
         said = [", ".join(map(str, sorted(set(about[n])))) for n in _COUNTS]
         print(f"  cycles      {said[0]}, of {said[1]} set and {said[2]} reset pulses")

@@ -1,5 +1,6 @@
 """Measurements, the readers of laboratory files, and what an instrument adds to what it reads."""
 
+from .endurance_record import EnduranceRecord as EnduranceRecord
 from .measurement import Measurement as Measurement
 from .pulse_record import (
     DecayRecord as DecayRecord,

@@ -9,6 +9,7 @@ from typing import ClassVar
 from jaxtyping import Float
 from numpy import ndarray
 
+from .endurance_record import EnduranceRecord
 from .pulse_record import DecayRecord, PulseRecord
 from .spike_record import SpikeRecord
 
@@ -66,6 +67,10 @@ class Table:
         What the file says of itself.
     warnings : tuple of str
         Guesses made so far.
+    label : str
+        What tells the record from others of the file: its sheet, its number among curves side by side.
+    aliases : Mapping
+        Name in the file to name here, of columns that were computed from what stands in the file.
     """
 
     names: tuple[str, ...]
@@ -78,6 +83,8 @@ class Table:
     compliance: float | None = None
     settings: dict = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    label: str = ""
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,10 +97,13 @@ class Options:
         Role (`v`, `i`, `t`, `sweep`) to column name.
     shunt : float or None
         Resistance across which a channel of an oscilloscope measures the current [ohm].
+    area : float or None
+        Area of the device, by which current densities become currents [m^2].
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
     shunt: float | None = None
+    area: float | None = None
 
 
 class AbstractReader(abc.ABC):
@@ -120,7 +130,7 @@ class AbstractReader(abc.ABC):
 
 
 class AbstractRecordReader(abc.ABC):
-    """A format of files that hold no voltage and current: conductance per pulse, resistance against time, spikes.
+    """A format of files without voltage and current: conductance per pulse, resistance against time, endurance, spikes.
 
     Attributes
     ----------
@@ -140,5 +150,10 @@ class AbstractRecordReader(abc.ABC):
     @abc.abstractmethod
     def records(
         self, source: Source
-    ) -> tuple[PulseRecord, ...] | tuple[DecayRecord, ...] | tuple[SpikeRecord, ...]:
+    ) -> (
+        tuple[PulseRecord, ...]
+        | tuple[DecayRecord, ...]
+        | tuple[SpikeRecord, ...]
+        | tuple[EnduranceRecord, ...]
+    ):
         """One record per device, run or train."""

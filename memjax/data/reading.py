@@ -11,13 +11,19 @@ from memjax.errors import ReaderError
 
 from .base import Options, Source, Table
 from .compliance import Limit, Stated, find_limit, has_lost_sign, has_opposite_sign
+from .curves import curves, uses_area
 from .labels import Sweeps, by_label, by_shape
 from .measurement import Measurement
 from .numbers import complete_rows, to_numbers
+from .records import record_reader
 from .registry import find_reader
-from .roles import SI_UNITS, WORDS, assign, factor, grouping, is_modulus
+from .roles import SI_UNITS, WORDS, assign, factor, grouping, is_modulus, left_aside
 from .text import load
 from .timing import check_time, count_time
+
+_ASSUMED = "no units stated, taken as SI: "
+LARGEST_AREA = 1e-2
+"""Area of a device beyond which it was not given in m^2 [m^2]."""
 
 
 @dataclass(kw_only=True)
@@ -30,6 +36,7 @@ class _Rows:
     record: np.ndarray
     line: np.ndarray
     groups: list[np.ndarray]
+    label: str = ""
     limit: Float[np.ndarray, " points"] | None = None
     warnings: list[str] = field(default_factory=list)
 
@@ -46,6 +53,7 @@ def read(
     reader: str | None = None,
     columns: Mapping[str, str] | None = None,
     shunt: float | None = None,
+    area: float | None = None,
     sign: int = 1,
     point_time: float | None = None,
     compliance: float | tuple[float, float] | None = None,
@@ -63,6 +71,8 @@ def read(
         called 1, 2, ...
     shunt : float, optional
         Resistance across which a channel of an oscilloscope measures the current [ohm].
+    area : float, optional
+        Area of the device [m^2], where the file holds current densities; 1 um^2 is 1e-12 m^2.
     sign : {1, -1}, optional
         Factor of the current, for instruments that count it the other way.
     point_time : float, optional
@@ -86,17 +96,19 @@ def read(
         raise ReaderError(
             f"a {type(path).__name__} in place of a file", where="read", allowed="a path"
         )
-    options = _options(columns, shunt, sign, point_time)
+    options = _options(columns, shunt, area, sign, point_time)
     compliance = _checked(compliance)
     source = load(path)
     found = find_reader(reader, source)
-    tables = found.parse(source, options)
+    tables = curves(found.parse(source, options), options, where=str(path))
     # The reader of oscilloscopes has made a voltage and a current of the columns named so.
     taken = ("v", "i") if found.name == "oscilloscope" else ()
     named = {role: name for role, name in options.columns.items() if role not in taken}
-    rows, used, about = _points(tables, named, str(path))
+    rows, used, about = _points(tables, named, source)
     if shunt is not None and found.name != "oscilloscope":
         rows.warnings.append("the shunt is not used: the file holds a current")
+    if area is not None and not uses_area(tables):
+        rows.warnings.append("the area is not used: the file holds a current")
     rows.i = sign * rows.i
     keep, use_time, said = complete_rows(rows.v, rows.i, rows.t, where=str(path))
     rows.select(keep)
@@ -105,8 +117,8 @@ def read(
     return _measurement(rows, used, about, source, found.name, point_time, compliance)
 
 
-def _options(columns, shunt, sign, point_time) -> Options:
-    for name, value in (("shunt", shunt), ("point time", point_time)):
+def _options(columns, shunt, area, sign, point_time) -> Options:
+    for name, value in (("shunt", shunt), ("area", area), ("point time", point_time)):
         if value is not None and not (np.isfinite(value) and value > 0):
             raise ReaderError(
                 f"{name} {value:g}", where=f"--{name.replace(' ', '-')}", allowed="> 0"
@@ -118,7 +130,12 @@ def _options(columns, shunt, sign, point_time) -> Options:
         raise ReaderError(
             f"unknown roles {sorted(unknown)}", where="--columns", allowed=", ".join(WORDS)
         )
-    return Options(columns=columns, shunt=shunt)
+    if area is not None and area > LARGEST_AREA:
+        raise ReaderError(
+            f"area {area:g} m^2", where="--area", allowed=f"at most {LARGEST_AREA:g} m^2",
+            fix="write its unit behind it: --area 100um^2",
+        )  # fmt: skip
+    return Options(columns=columns, shunt=shunt, area=area)
 
 
 def _checked(compliance: float | Sequence[float] | None) -> float | tuple[float, float] | None:
@@ -137,27 +154,48 @@ def _checked(compliance: float | Sequence[float] | None) -> float | tuple[float,
 
 
 def _points(
-    tables: tuple[Table, ...], columns: Mapping[str, str], where: str
+    tables: tuple[Table, ...], columns: Mapping[str, str], source: Source
 ) -> tuple[_Rows, list[Table], dict]:
     """Points of all records with a voltage and a current, and what their columns are called."""
+    where = str(source.path)
     parts: list[_Rows] = []
     used: list[Table] = []
     about: dict = {}
-    skipped: list[ReaderError] = []
+    skipped: list[tuple[str, ReaderError]] = []
     for table in tables:
         try:
             chosen = assign(table, columns, where=where)
         except ReaderError as error:
-            skipped.append(error)
+            skipped.append((table.label, error))
             continue
         parts.append(_record(table, chosen, len(parts), where, columns))
+        parts[-1].label = table.label
+        if (aside := left_aside(table, chosen)) and _guessed(table, columns):
+            parts[-1].warnings.append(f"columns left aside: {', '.join(aside[:8])}")
         used.append(table)
         about = about or {role: table.names[k] for role, k in chosen.items()}
     if not parts:
-        raise skipped[0]
+        raise _of_another_kind(source, skipped[0][1])
     rows = _join(parts)
-    rows.warnings += [f"record left out: {error.what}" for error in skipped]
+    rows.warnings += [f"record {n} left out: {e.what}".replace("  ", " ") for n, e in skipped]
     return rows, used, about
+
+
+def _of_another_kind(source: Source, error: ReaderError) -> ReaderError:
+    """The error, with what the file holds instead where that is known."""
+    kind = record_reader(source)
+    if kind is None:
+        return error
+    holds = kind.description.partition(":")[0]
+    return ReaderError(
+        error.what, where=error.where, allowed=error.allowed,
+        fix=f"it seems to hold {holds}, which 'memjax read' shows; else {error.fix}",
+    )  # fmt: skip
+
+
+def _guessed(table: Table, columns: Mapping[str, str]) -> bool:
+    """Whether names alone told voltage and current: else format or user did."""
+    return not {"v", "i"} <= columns.keys() and (bool(table.label) or not table.roles)
 
 
 def _record(
@@ -184,7 +222,7 @@ def _record(
         if not stated:
             assumed.append(f"{name} in {SI_UNITS[role]}")
     if assumed:
-        warnings.append("no units stated, taken as SI: " + ", ".join(assumed))
+        warnings.append(_ASSUMED + ", ".join(assumed))
     return _Rows(
         v=values["v"], i=values["i"], t=values.get("t"), line=np.array(table.lines),
         limit=_limits(values.get("compliance"), table),
@@ -215,8 +253,11 @@ def _join(parts: list[_Rows]) -> _Rows:
     times = [part.t for part in parts if part.t is not None]
     limits = [np.full(len(p.v), np.inf) if p.limit is None else p.limit for p in parts]
     same = len({len(part.groups) for part in parts}) == 1
+    if parts[0].groups and same and len({part.label for part in parts}) > 1:
+        for part in parts:  # cycle 1 of one sheet is not cycle 1 of the next one
+            part.groups.insert(0, np.full(len(part.v), part.label))
     groups = [np.concatenate(g) for g in zip(*(p.groups for p in parts))] if same else []
-    warnings = [text for part in parts for text in part.warnings]
+    warnings = _merged([text for part in parts for text in part.warnings])
     if 0 < len(times) < len(parts):
         warnings.append("some records have no time: no time is used")
     return _Rows(
@@ -229,6 +270,21 @@ def _join(parts: list[_Rows]) -> _Rows:
         limit=np.concatenate(limits) if any(p.limit is not None for p in parts) else None,
         warnings=warnings,
     )
+
+
+def _merged(warnings: list[str]) -> list[str]:
+    """Warnings with all assumed units in one."""
+    assumed = dict.fromkeys(
+        name
+        for w in warnings
+        if w.startswith(_ASSUMED)
+        for name in w.removeprefix(_ASSUMED).split(", ")
+    )
+    names = list(assumed)[:6]
+    more = f" and {len(assumed) - len(names)} more" if len(assumed) > len(names) else ""
+    first = next((k for k, w in enumerate(warnings) if w.startswith(_ASSUMED)), len(warnings))
+    rest = [w for w in warnings if not w.startswith(_ASSUMED)]
+    return [*rest[:first], *([_ASSUMED + ", ".join(names) + more] if names else []), *rest[first:]]
 
 
 def _measurement(

@@ -17,12 +17,15 @@ _WORDS = {
     "g": (("g", "conductance"), "S"),
     "r": (("r", "resistance"), "ohm"),
     "t": (("t", "time"), "s"),
+    "temperature": (("temperature", "temp"), None),
     "pulse": (("pulse", "pulses", "pulse_number"), None),
-    "branch": (("branch", "polarity", "kind"), None),
+    "branch": (("branch", "polarity", "kind", "type", "direction"), None),
     "cycle": (("cycle", "repeat", "loop"), None),
     "v": (("v", "voltage", "u"), "V"),
     "i": (("i", "current"), "A"),
 }
+_COUNTS = ("", "#", "no", "no.", "nr", "number", "index", "count")
+_TEMPERATURES = ("", "k", "c", "°c", "degc", "deg c", "celsius", "kelvin")
 _PARTS = re.compile(r"^([A-Za-z]+(?:_number)?)[\s_/(\[]*([^)\]]*)[)\]]?$")
 
 
@@ -46,19 +49,29 @@ class Column:
 
 
 def roles(names: tuple[str, ...] | list[str]) -> dict[str, Column]:
-    """Role of each column whose name says one: `g`, `r`, `t`, `pulse`, `branch`, `cycle`, `v`, `i`."""
+    """Role of each column whose name says one: `g`, `r`, `t`, `pulse`, `branch`, `cycle`, `temperature`, `v`, `i`."""
     found: dict[str, Column] = {}
     for place, name in enumerate(names):
         parts = _PARTS.match(name.strip().strip("\"'"))
         if not parts:
             continue
+        rest = parts[2].strip().lower()
+        # T is a temperature, unless its unit is one of time.
+        if parts[1] == "T" and rest in _TEMPERATURES:
+            found.setdefault("temperature", Column(place=place, stated=bool(rest)))
+            continue
         for role, (words, unit) in _WORDS.items():
             if role in found or parts[1].lower() not in words:
                 continue
-            if unit is None and not parts[2]:
+            if role == "temperature" and rest not in _TEMPERATURES:
+                continue
+            if unit is None and rest in (_TEMPERATURES if role == "temperature" else _COUNTS):
                 found[role] = Column(place=place)
             elif unit is not None and (scale := _scale(parts[2], unit)) is not None:
                 found[role] = Column(place=place, factor=scale, stated=bool(parts[2]))
+    spare = found.get("temperature")
+    if spare and names[spare.place].strip("\"' ") == "T" and not {"t", "r", "g"} & found.keys():
+        found["t"] = Column(place=spare.place, stated=False)
     return found
 
 
@@ -71,6 +84,19 @@ def _scale(text: str, unit: str) -> float | None:
     except UnitError:
         return None
     return stated.factor if stated.dimension == wanted.dimension else None
+
+
+def split_unit(name: str) -> tuple[str, str | None]:
+    """A header cell without its unit, and the unit: of ohm, S, A and their like, in brackets, behind ``/`` or ``_``."""
+    name = name.strip().strip("\"'").strip()
+    parts = re.match(r"^(.*?)\s*(?:\(([^()]*)\)|\[([^\[\]]*)\]|/\s*(\S+)|_([A-Za-zµμΩ]+))$", name)
+    text = next((p for p in parts.groups()[1:] if p), None) if parts else None
+    if parts is None or text is None or not parts[1]:
+        return name, None
+    try:
+        return (parts[1], text) if any(parse_unit(text).dimension) else (name, None)
+    except UnitError:
+        return name, None
 
 
 def one_table(source: Source) -> Table:

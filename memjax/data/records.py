@@ -1,6 +1,7 @@
-"""Files that hold conductances per pulse, resistances against time, or spike times, found by their looks."""
+"""Files that hold conductances per pulse, resistances against time, endurance, or spike times, found by their looks."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,23 +9,34 @@ import numpy as np
 from memjax.errors import ReaderError
 
 from .base import AbstractRecordReader, Source
+from .endurance_record import UNITS, EnduranceRecord
 from .pulse_record import DecayRecord, PulseRecord
 from .readers.decay_table import DecayTableReader
+from .readers.endurance_table import EnduranceTableReader
+from .readers.pulse_columns import PulseColumnsReader
 from .readers.pulse_json import PulseJsonReader
 from .readers.pulse_table import PulseTableReader
 from .readers.spike_table import SpikeTableReader
+from .readers.spreadsheet import one_text
 from .spike_record import SpikeRecord
 from .text import load
 
 RECORD_READERS: tuple[AbstractRecordReader, ...] = (
+    EnduranceTableReader(),
     PulseTableReader(),
+    PulseColumnsReader(),
     PulseJsonReader(),
     DecayTableReader(),
     SpikeTableReader(),
 )
 """The formats, in the order in which they are tried."""
 
-Records = tuple[PulseRecord, ...] | tuple[DecayRecord, ...] | tuple[SpikeRecord, ...]
+Records = (
+    tuple[PulseRecord, ...]
+    | tuple[DecayRecord, ...]
+    | tuple[SpikeRecord, ...]
+    | tuple[EnduranceRecord, ...]
+)
 
 
 def record_reader(source: Source, name: str | None = None) -> AbstractRecordReader | None:
@@ -34,8 +46,17 @@ def record_reader(source: Source, name: str | None = None) -> AbstractRecordRead
     return next((r for r in RECORD_READERS if r.sniff(source.head)), None)
 
 
+def _load(path: str | Path) -> Source:
+    """Content of a file; of a workbook whose sheets are alike as text."""
+    source = load(path)
+    if source.text:
+        return source
+    text = one_text(source)
+    return source if text is None else replace(source, text=text)
+
+
 def has_records(path: str | Path, *, reader: str | None = None) -> bool:
-    """Whether a file holds conductances per pulse, resistances against time, or spike times.
+    """Whether a file holds conductances per pulse, resistances against time, endurance, or spike times.
 
     Parameters
     ----------
@@ -49,11 +70,11 @@ def has_records(path: str | Path, *, reader: str | None = None) -> bool:
     ReaderError
         If there is no such file, or it cannot be opened.
     """
-    return record_reader(load(path), reader) is not None
+    return record_reader(_load(path), reader) is not None
 
 
 def read_records(path: str | Path, *, reader: str | None = None) -> Records:
-    """Records of a file: of devices that were pulsed, of runs that were watched, or of spike trains.
+    """Records of a file: of devices that were pulsed, of runs that were watched, of endurance, or of spike trains.
 
     Parameters
     ----------
@@ -64,7 +85,7 @@ def read_records(path: str | Path, *, reader: str | None = None) -> Records:
 
     Returns
     -------
-    tuple of PulseRecord, of DecayRecord, or of SpikeRecord
+    tuple of PulseRecord, of DecayRecord, of EnduranceRecord, or of SpikeRecord
         One per device, run or train, in SI units.
 
     Raises
@@ -72,11 +93,11 @@ def read_records(path: str | Path, *, reader: str | None = None) -> Records:
     ReaderError
         If the file is none of these.
     """
-    source = load(path)
+    source = _load(path)
     found = record_reader(source, reader)
     if found is None:
         raise ReaderError(
-            "no conductance per pulse, no resistance against time, no spike times",
+            "no conductance per pulse, no resistance against time, no endurance, no spike times",
             where=str(path),
             allowed="; ".join(r.description for r in RECORD_READERS),
         )
@@ -88,7 +109,7 @@ def records_summary(records: Records) -> dict:
 
     Parameters
     ----------
-    records : tuple of PulseRecord, DecayRecord or SpikeRecord
+    records : tuple of PulseRecord, DecayRecord, EnduranceRecord or SpikeRecord
         See `read_records`.
 
     Returns
@@ -102,6 +123,8 @@ def records_summary(records: Records) -> dict:
         return about | _about_pulses([r for r in records if isinstance(r, PulseRecord)])
     if isinstance(records[0], SpikeRecord):
         return about | _about_spikes([r for r in records if isinstance(r, SpikeRecord)])
+    if isinstance(records[0], EnduranceRecord):
+        return about | _about_endurance([r for r in records if isinstance(r, EnduranceRecord)])
     return about | _about_decays([r for r in records if isinstance(r, DecayRecord)])
 
 
@@ -144,6 +167,28 @@ def _about_decays(records: Sequence[DecayRecord]) -> dict:
         "r_max": float(max(np.max(r.r) for r in records)),
         "units": {"t": "s", "r": "ohm"},
     }
+
+
+def _about_endurance(records: Sequence[EnduranceRecord]) -> dict:
+    """Counts, medians and ranges of the two states."""
+    states = {n: np.concatenate([getattr(r, n) for r in records]) for n in ("hrs", "lrs")}
+    window = np.concatenate([r.window for r in records])
+    quantity = records[0].quantity
+    about = {
+        "kind": "endurance",
+        "points": int(sum(len(r.cycles) for r in records)),
+        "devices": [r.device for r in records],
+        "cycles": [len(r.cycles) for r in records],
+        "last_cycle": float(max(r.cycles[-1] for r in records)),
+        "quantity": quantity,
+        "window_median": float(np.nanmedian(window)),
+        "closed": int(np.sum(window <= 1)),
+        "units": dict.fromkeys(states, UNITS[quantity]),
+    }
+    for name, x in states.items():
+        for word, of in (("min", np.nanmin), ("median", np.nanmedian), ("max", np.nanmax)):
+            about[f"{name}_{word}"] = float(of(x))
+    return about
 
 
 def _about_spikes(records: Sequence[SpikeRecord]) -> dict:

@@ -10,6 +10,7 @@ from .readers.b1500_list import B1500ListReader
 from .readers.b1500_wgfmu import B1500WgfmuReader
 from .readers.kickstart import KickstartReader
 from .readers.labscript import LabscriptReader
+from .readers.lvm import LvmReader
 from .readers.oscilloscope import OscilloscopeReader
 from .readers.quick_iv import QuickIVReader
 from .readers.savetxt import SavetxtReader
@@ -19,7 +20,7 @@ from .readers.tidy import TidyReader
 
 _BUILT_IN: tuple[AbstractReader, ...] = (
     B1500Reader(), B1500WgfmuReader(), B1500ListReader(), QuickIVReader(), KickstartReader(),
-    OscilloscopeReader(), LabscriptReader(), SpreadsheetReader(), TidyReader(), SavetxtReader(),
+    OscilloscopeReader(), LabscriptReader(), LvmReader(), SpreadsheetReader(), TidyReader(), SavetxtReader(),
     TextReader(),
 )  # fmt: skip
 
@@ -77,11 +78,17 @@ def find_reader(name: str | None, source: Source) -> AbstractReader:
     scores = [reader.sniff(source.head) for reader in candidates]
     if max(scores) <= 0:
         raise ReaderError(
-            "no measurement: no reader recognises it", where=where,
+            f"no measurement: no reader recognises it; its first line: {_first_line(source)!r}", where=where,
             allowed="the formats of " + ", ".join(_names(candidates)),
             fix="a text table of two columns is read with --columns v=NAME,i=NAME",
         )  # fmt: skip
     return candidates[scores.index(max(scores))]
+
+
+def _first_line(source: Source) -> str:
+    """The first line with words, shortened."""
+    line = next((" ".join(x.split()) for x in source.head.split("\n") if x.strip()), "")
+    return line if len(line) <= 60 else line[:57] + "..."
 
 
 def _names(candidates: tuple[AbstractReader, ...]) -> list[str]:

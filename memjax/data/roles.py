@@ -35,6 +35,7 @@ _LIMITS = {"compliance", "limit", "icc", "ilimit"}
 """Words that make a name that of a limit, not of what is limited."""
 _INDEX_WORDS = {"index", "number", "no", "nr", "id", "label", "name"}
 _STATED = re.compile(r"^(?P<base>.*?)\s*(?:\((?P<a>[^()]*)\)|\[(?P<b>[^\[\]]*)\]|/\s*(?P<c>\S+))$")
+_LOGARITHM = re.compile(r"(?<![A-Za-z])(?i:log|lg|ln)(_?10)?(?![a-z2-9])")
 _SUFFIX = re.compile(r"^(?P<base>.+)_(?P<unit>[A-Za-zµμΩ]+)$")
 
 
@@ -105,7 +106,8 @@ def assign(table: Table, columns: Mapping[str, str], *, where: str) -> dict[str,
     ReaderError
         If a named column is missing, or voltage or current is not to be told from the names.
     """
-    chosen = {role: _find(table, name, where) for role, name in columns.items()}
+    named = {role: table.aliases.get(name, name) for role, name in columns.items()}
+    chosen = {role: _find(table, name, where) for role, name in named.items()}
     for role, name in table.roles.items():
         chosen.setdefault(role, table.names.index(name))
     for role in WORDS:
@@ -154,12 +156,43 @@ def grouping(table: Table, chosen: Mapping[str, int], *, alone: bool) -> list[in
 def factor(table: Table, index: int, role: str) -> tuple[float, bool]:
     """Factor to SI of a column, and whether its unit is stated (else SI is assumed)."""
     unit = _heading(table, index).unit
-    return (parse_unit(unit).factor, True) if _measures(unit, role) else (1.0, table.si)
+    return (parse_unit(unit).factor, True) if measures(unit, role) else (1.0, table.si)
+
+
+def is_logarithm(name: str) -> bool:
+    """Whether a column name says that it holds a logarithm: ``log(I)``, ``log10|I|``, ``ln I``, ``I (log A)``."""
+    return _LOGARITHM.search(name) is not None
 
 
 def is_modulus(name: str) -> bool:
     """Whether a column name says that it holds the modulus of a current."""
     return re.match(r"\s*(abs|\|)", name, re.IGNORECASE) is not None
+
+
+def plain_role(word: str) -> str | None:
+    """Role that a single word names, `v`, `i` or `t`, also behind ``abs``; None where it names none."""
+    plain = word.lower().removeprefix("abs")
+    return None if word == "T" else next((r for r in ("v", "i", "t") if plain in _NAMES[r]), None)
+
+
+def left_aside(
+    table: Table, chosen: Mapping[str, int], roles: tuple[str, ...] = ("v", "i")
+) -> list[str]:
+    """Names of columns that could be a voltage or a current as well as those that were chosen."""
+    free = [k for k in range(len(table.names)) if k not in chosen.values()]
+    found = {k for role in roles for k in _candidates(table, role, free)}
+    return [table.names[k] for k in sorted(found) if not is_modulus(_heading(table, k).base)]
+
+
+def unit_of(text: str) -> Unit | None:
+    """Unit with a dimension that a text names; None where it names none.
+
+    Parameters
+    ----------
+    text : str
+        Text such as ``mV``; the index in ``V[1]`` is no unit.
+    """
+    return _unit(text)
 
 
 def _heading(table: Table, index: int) -> Heading:
@@ -176,7 +209,8 @@ def _unit(text: str) -> Unit | None:
     return unit if any(unit.dimension) else None
 
 
-def _measures(unit: str | None, role: str) -> bool:
+def measures(unit: str | None, role: str) -> bool:
+    """Whether a unit is one of what a role stands for: of a voltage, a current, a time."""
     found = _unit(unit) if unit else None
     return found is not None and found.dimension == parse_unit(SI_UNITS[role]).dimension
 
@@ -185,7 +219,9 @@ def _rank(base: str, role: str) -> int | None:
     """How well a name fits a role: 0 in full, then with an index or a prefix, None not at all."""
     plain = base.lower()
     words = re.findall(r"[a-zµμ]+", plain)
-    if not words or base == "T":  # a temperature
+    if (
+        not words or base == "T" or is_logarithm(base)
+    ):  # a temperature, or no voltage and no current
         return None
     if role == "sweep":
         fits = words[0] in _NAMES[role] and set(words[1:]) <= _INDEX_WORDS
@@ -210,10 +246,10 @@ def _candidates(table: Table, role: str, free: list[int]) -> list[int]:
     for k in free:
         heading = _heading(table, k)
         rank = _rank(heading.base, role)
-        measures = role != "sweep" and _measures(heading.unit, role)
-        wrong = role != "sweep" and heading.unit and _unit(heading.unit) and not measures
+        fits = role != "sweep" and measures(heading.unit, role)
+        wrong = role != "sweep" and heading.unit and _unit(heading.unit) and not fits
         if rank is not None and not wrong:
-            ranks[k] = (rank, not measures)
+            ranks[k] = (rank, not fits)
     return [k for k, rank in ranks.items() if rank == min(ranks.values())]
 
 
@@ -230,8 +266,10 @@ def _find(table: Table, name: str, where: str) -> int:
 
 def _missing(table: Table, role: str, where: str) -> ReaderError:
     names = ", ".join(map(repr, table.names[:12])) + (", ..." if len(table.names) > 12 else "")
+    above = "".join(f" ({text})" for text in table.warnings if "no header" in text)
+    above = above or (" (no header)" if all(map(str.isdigit, table.names)) else "")
     return ReaderError(
-        f"no column says that it is the {WORDS[role]}: the columns are {names}", where=where,
+        f"no column says that it is the {WORDS[role]}; columns found: {names}{above}", where=where,
         allowed="names such as v_V, i_A, 'U / V', 'Current (uA)'",
         fix="name the columns: --columns v=NAME,i=NAME[,t=NAME]",
     )  # fmt: skip

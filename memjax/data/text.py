@@ -11,6 +11,7 @@ from memjax.errors import ReaderError, UnitError
 from memjax.units import parse_unit
 
 from .base import Source, Table
+from .other_formats import other_format
 
 SPREADSHEET_MAGIC = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _BEFORE_UNIT = re.compile(r"[\t ]+(?=[(\[])")
@@ -45,6 +46,8 @@ def load(path: str | Path) -> Source:
         raise ReaderError("no such file", where=where, fix="check the path") from None
     except OSError as error:
         raise ReaderError(f"cannot be opened ({error.strerror})", where=where) from None
+    if (refusal := other_format(data, path)) is not None:
+        raise refusal
     sheet = data.startswith(SPREADSHEET_MAGIC)
     text = "" if sheet else _decode(data, where)
     if not sheet and not text.strip():
@@ -124,6 +127,8 @@ def tables(source: Source, *, comment: str = "") -> list[Table]:
     names = names or tuple(str(k + 1) for k in range(max(len(r) for _, r in body)))
     commas = separator != "," and any("," in cell for cell in body[-1][1])
     warnings = ("decimal commas are read as decimal points",) if commas else ()
+    if not header:
+        warnings += _unlike(lines[:first], width)
     return [
         replace(_table(record, names, str(source.path)), units=tuple(units), warnings=warnings)
         for record in records
@@ -156,6 +161,16 @@ def _header(lines: list[str], width: int, comment: str, separator: str) -> tuple
             if len(cells) == width and named:
                 return cells, k
     return [], 0
+
+
+def _unlike(lines: list[str], width: int) -> tuple[str, ...]:
+    """What is said of a line of words above rows of another count of cells."""
+    above = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    if not re.search(r"[A-Za-z]", above):
+        return ()
+    shown = above if len(above) <= 80 else above[:77] + "..."
+    cells = len(split_line(above))
+    return (f"no header: the line {shown!r} has {cells} cells over rows of {width}",)
 
 
 def _first_data(lines: list[str]) -> int | None:
@@ -223,6 +238,9 @@ def _table(record: list[tuple[int, list[str]]], names: tuple[str, ...], where: s
 def _no_table(lines: list[str], where: str) -> ReaderError:
     numbers = sum(len(c := line.split()) == 1 and is_number(c[0]) for line in lines)
     what = "only one column of numbers" if numbers > 1 else "no table of numbers"
+    names = next((split_line(line) for line in lines if re.search(r"[A-Za-z]", line)), [])
+    found = ", ".join(map(repr, names[:12])) + (", ..." if len(names) > 12 else "")
+    what += f"; columns found: {found}" if names else ""
     return ReaderError(what, where=where, allowed="rows with at least a voltage and a current")
 
 

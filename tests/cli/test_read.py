@@ -122,6 +122,17 @@ def test_observe_takes_other_thresholds(run, tmp_path):
     assert found["summary"]["on_threshold_A"] == 1e-5
 
 
+def test_area_in_any_unit_makes_currents_of_densities(run, refused, tmp_path):
+    path = tmp_path / "density.csv"
+    path.write_text("V (V),J (A/cm2)\n0,0\n0.5,50\n1,100\n")
+    assert "--area 100um^2" in refused("read", path)
+    for area in ("100um^2", "1e-10", "1e-6 cm^2"):
+        about = json.loads(run("read", path, "--area", area, "--json").out)
+        assert about["i_max"] == pytest.approx(1e-4)
+    for area in ("100um", "much", "-1um^2", "0", "100"):
+        assert "area" in refused("read", path, "--area", area)
+
+
 def test_limits_are_given_for_each_polarity_and_kept_in_a_tidy_table(
     run, refused, measured, tmp_path
 ):

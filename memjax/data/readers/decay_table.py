@@ -4,15 +4,24 @@ from typing import final
 
 import numpy as np
 
-from memjax.data.base import AbstractRecordReader, Source
+from memjax.data.base import AbstractRecordReader, Source, Table
 from memjax.data.pulse_record import DecayRecord
-from memjax.data.record_columns import assumed, in_order, labels, numbers, one_table, roles
+from memjax.data.record_columns import (
+    Column,
+    assumed,
+    in_order,
+    labels,
+    numbers,
+    one_table,
+    roles,
+)
 from memjax.data.text import split_line
+from memjax.errors import ReaderError
 
 
 @final
 class DecayTableReader(AbstractRecordReader):
-    """Columns `t` and `r` (or `g`); all others tell one run from another."""
+    """Columns `t` and `r` (or `g`), perhaps a temperature, which is not used; all others tell one run from another."""
 
     name = "decay-table"
     description = "resistance against time: columns t_s and r_ohm (or g_S), and labels of runs"
@@ -34,7 +43,18 @@ class DecayTableReader(AbstractRecordReader):
         t, r = (numbers(table, c, where=where) for c in (found["t"], own))
         r = r if "r" in found else 1 / np.where(r == 0, np.nan, r)
         taken = {found["t"].place, own.place}
-        run = labels(table, [k for k in range(len(table.names)) if k not in taken])
+        said = assumed(table, [found["t"], own])
+        if "temperature" in found:
+            taken.add(found["temperature"].place)
+            said += _temperature(table, found["temperature"], where)
+        told = [k for k in range(len(table.names)) if k not in taken]
+        run = labels(table, told)
+        if told and len(set(run.tolist())) > len(run) / 2:
+            names = ", ".join(repr(table.names[k]) for k in told)
+            raise ReaderError(
+                f"columns {names} differ from row to row: they tell no runs apart", where=where,
+                allowed="time, resistance, temperature, and labels of runs", fix="delete them",
+            )  # fmt: skip
         return tuple(
             DecayRecord(
                 label=source.path.stem if len(taken) == len(table.names) else str(name),
@@ -42,7 +62,18 @@ class DecayTableReader(AbstractRecordReader):
                 r=r[run == name],
                 reader=self.name,
                 source={"file": where, "sha256": source.sha256},
-                warnings=assumed(table, [found["t"], own]),
+                warnings=said,
             )
             for name in in_order(run)
         )
+
+
+def _temperature(table: Table, column: Column, where: str) -> tuple[str, ...]:
+    """What is said of a column of temperatures."""
+    values = numbers(table, column, where=where)
+    low, high = np.nanmin(values), np.nanmax(values)
+    span = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+    name = table.names[column.place]
+    return (
+        f"the temperature {name!r}, {span}, is not used: a fit takes it in kelvin with --temperature",
+    )

@@ -46,7 +46,13 @@ class PulseTableReader(AbstractRecordReader):
         pulse = numbers(table, found["pulse"], where=where)
         said = assumed(table, [own])
         return tuple(
-            _record(name, device == name, (g, cycle, kinds, pulse), source, said)
+            joined_record(
+                str(name),
+                tuple(x[device == name] for x in (g, cycle, kinds, pulse)),
+                source,
+                said,
+                self.name,
+            )
             for name in in_order(device)
         )
 
@@ -65,9 +71,30 @@ def _kind(word: str, where: str) -> int:
     return SET if word in _SET else RESET
 
 
-def _record(device: str, mine: np.ndarray, columns, source: Source, said: tuple[str, ...]):
-    """Record of one device, whose rows of conductance, cycle, kind and pulse are marked."""
-    g, cycle, kinds, pulse = (x[mine] for x in columns)
+def joined_record(
+    device: str, columns: tuple, source: Source, said: tuple[str, ...], reader: str
+) -> PulseRecord:
+    """Record of one device.
+
+    Parameters
+    ----------
+    device : str
+        Its label.
+    columns : tuple of four arrays
+        Conductance [S], cycle, kind of the branch and count of the pulse, row by row.
+    source : Source
+        File.
+    said : tuple of str
+        What was assumed.
+    reader : str
+        Name of the reader.
+
+    Raises
+    ------
+    ReaderError
+        If pulses do not count 0, 1, 2, ..., or cycles differ.
+    """
+    g, cycle, kinds, pulse = columns
     where = f"{source.path}, device {device}"
     rows, sequence, warnings = [], None, list(said)
     names = in_order(cycle)
@@ -84,7 +111,7 @@ def _record(device: str, mine: np.ndarray, columns, source: Source, said: tuple[
         g=np.stack(rows),
         kinds=np.asarray(sequence),
         cycles=np.array([int(x) for x in names]) if whole else np.arange(len(names)),
-        reader=PulseTableReader.name,
+        reader=reader,
         source={"file": str(source.path), "sha256": source.sha256},
         warnings=tuple(dict.fromkeys(warnings)),
     )

@@ -1,20 +1,24 @@
 """Spreadsheets: .xls and .xlsx."""
 
 import io
-import re
 from dataclasses import replace
 from typing import final
 
 from memjax.data.base import AbstractReader, Options, Source, Table
 from memjax.data.headerless import keithley_2400
-from memjax.data.roles import take_apart
 from memjax.data.text import SPREADSHEET_MAGIC, tables
 from memjax.errors import ReaderError
 
 
 @final
 class SpreadsheetReader(AbstractReader):
-    """A header, perhaps a row of units, and columns, or pairs of columns with one record each."""
+    """A header, perhaps a row of units, and columns, sheet by sheet.
+
+    Notes
+    -----
+    Each sheet is a record, or several where it holds curves side by side. Sheets without a table are left out, which a
+    warning says.
+    """
 
     name = "spreadsheet"
     description = ".xls and .xlsx: a header, perhaps a row of units, columns or pairs of columns"
@@ -25,19 +29,41 @@ class SpreadsheetReader(AbstractReader):
 
     def parse(self, source: Source, options: Options) -> tuple[Table, ...]:
         """Records of all sheets that hold a table."""
-        found, errors = [], []
-        for name, rows in _sheets(source):
-            text = "\n".join("\t".join(_cell(cell) for cell in row) for row in rows)
+        found: list[Table] = []
+        errors: dict[str, ReaderError] = {}
+        sheets = [(name, rows) for name, rows in _sheets(source) if any(map(any, rows))]
+        for name, rows in sheets:
             try:
-                parsed = tables(replace(source, text=text))
+                parsed = tables(replace(source, text=_text(rows)))
             except ReaderError as error:
-                errors.append(error)
+                errors[name] = error
                 continue
-            parts = [p for table in parsed for p in _split_pairs(keithley_2400(_filled(table)))]
-            found += [replace(part, settings={"sheet": name}) for part in parts]
-        if not found and errors:
-            raise errors[0]
-        return tuple(found)
+            label = name if len(sheets) > 1 else ""
+            parts = [keithley_2400(_filled(table)) for table in parsed]
+            found += [replace(part, settings={"sheet": name}, label=label) for part in parts]
+        if not found:
+            raise _none(errors, str(source.path))
+        first = replace(found[0], warnings=(*found[0].warnings, *_said(found, errors)))
+        return (first, *found[1:])
+
+
+def _none(errors: dict[str, ReaderError], where: str) -> ReaderError:
+    for name, error in errors.items():
+        return ReaderError(f"sheet {name!r}: {error.what}", where=where, allowed=error.allowed)
+    return ReaderError(
+        "a workbook whose sheets are empty", where=where, allowed="a sheet with a table"
+    )
+
+
+def _said(found: list[Table], errors: dict[str, ReaderError]) -> list[str]:
+    """Sheets that are no tables, and those with other columns than the first."""
+    said = [f"sheet {name!r} left out: {error.what}" for name, error in errors.items()]
+    other = {t.label for t in found if t.names != found[0].names and t.label != found[0].label}
+    if other:
+        said.append(
+            f"sheets with other columns than {found[0].label!r}: {', '.join(sorted(other))}"
+        )
+    return said
 
 
 def _sheets(source: Source) -> list[tuple[str, list[list]]]:
@@ -50,7 +76,39 @@ def _sheets(source: Source) -> list[tuple[str, list[list]]]:
         raise ReaderError(f"no spreadsheet ({error})", where=str(source.path)) from None
 
 
+def one_text(source: Source) -> str | None:
+    """Text of a workbook whose sheets have one header, with a column `sheet` where there are several.
+
+    Parameters
+    ----------
+    source : Source
+        File.
+
+    Returns
+    -------
+    str or None
+        Cells separated by tabs; None for sheets that differ, and for any other file.
+    """
+    try:
+        filled = [(name, rows) for name, rows in _sheets(source) if any(map(any, rows))]
+    except ReaderError:
+        return None  # a reader says what is wrong
+    if len(filled) < 2:
+        return _text(filled[0][1]) if filled else None
+    header = filled[0][1][0]
+    if any(rows[0] != header for _, rows in filled):
+        return None
+    body = [[*row, name] for name, rows in filled for row in rows[1:]]
+    return _text([[*header, "sheet"], *body])
+
+
+def _text(rows: list[list]) -> str:
+    return "\n".join("\t".join(_cell(cell) for cell in row) for row in rows)
+
+
 def _cell(cell: object) -> str:
+    if isinstance(cell, float) and cell.is_integer() and abs(cell) < 1e15:
+        return str(int(cell))  # a workbook knows no whole numbers
     return " ".join(str(cell).split())
 
 
@@ -63,24 +121,3 @@ def _filled(table: Table) -> Table:
 def _pick(table: Table, keep: list[int], names: tuple[str, ...]) -> Table:
     units = tuple(table.units[k] for k in keep) if table.units else ()
     return replace(table, names=names, columns=tuple(table.columns[k] for k in keep), units=units)
-
-
-def _split_pairs(table: Table) -> list[Table]:
-    """One table for each pair of columns, where all columns repeat the names of the first two."""
-    pair = tuple(take_apart(name).base for name in table.names[:2])
-    plain = [_bare(name) for name in table.names]
-    repeats = all(name in ("", pair[k % 2]) for k, name in enumerate(plain))
-    if len(plain) < 4 or len(plain) % 2 or not repeats:
-        return [table]
-    unnamed = plain.count("")
-    warning = f"{unnamed} columns have no name: taken as pairs of {pair[0]} and {pair[1]}"
-    head = table.names[:2]
-    parts = [_pick(table, [k, k + 1], head) for k in range(0, len(plain), 2)]
-    units = table.units[:2]
-    extra = (warning,) if unnamed else ()
-    return [replace(p, units=units, warnings=(*table.warnings, *extra)) for p in parts]
-
-
-def _bare(name: str) -> str:
-    """Base name without the number that tells repeated names apart; empty for an unnamed column."""
-    return "" if name.startswith("column ") else take_apart(re.sub(r" \(\d+\)$", "", name)).base

@@ -1,0 +1,31 @@
+"""What a reader found, made ready: logarithms undone, densities made currents, wide tables taken apart."""
+
+from .base import Options, Table
+from .densities import currents_from_densities
+from .logarithms import undo_logarithms
+from .wide import split_wide
+
+
+def curves(tables: tuple[Table, ...], options: Options, *, where: str) -> tuple[Table, ...]:
+    """Records with one voltage and one current each, as far as the names of their columns tell.
+
+    Parameters
+    ----------
+    tables : tuple of Table
+        Records as a reader found them; those whose format tells the columns' roles stay as they are.
+    options : Options
+        What the user says about the file.
+    where : str
+        File, for messages.
+    """
+    found: list[Table] = []
+    for table in tables:
+        plain = undo_logarithms(table, options.columns, where=where)
+        plain = currents_from_densities(plain, options.columns, area=options.area, where=where)
+        found += split_wide(plain, options.columns, where=where)
+    return tuple(found)
+
+
+def uses_area(tables: tuple[Table, ...]) -> bool:
+    """Whether currents of these records were computed from densities."""
+    return any("times the area" in text for table in tables for text in table.warnings)

@@ -1,0 +1,56 @@
+"""Columns that are computed from what stands in the file, and when that is needed."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Float
+
+from .base import Table
+from .roles import left_aside
+
+
+def lacks_current(table: Table, columns: Mapping[str, str], own: list[str]) -> bool:
+    """Whether the current has to be computed: the user names one of the columns `own`, or no other says a current."""
+    if table.roles or not own:
+        return False
+    if "i" in columns:
+        return columns["i"] in own
+    found = left_aside(replace(table, aliases={}), {}, roles=("i",))
+    return not [name for name in found if name not in own]
+
+
+def with_column(
+    table: Table,
+    k: int,
+    *,
+    name: str,
+    values: Float[np.ndarray, " rows"],
+    unit: str | None,
+    said: str,
+) -> Table:
+    """The table with a computed column in place of another one, and a word on it.
+
+    Parameters
+    ----------
+    table : Table
+        Record.
+    k : int
+        Which column.
+    name : str
+        Its new name; the old one leads to it as well.
+    values : Float[np.ndarray, "rows"]
+        Its values, in `unit`.
+    unit : str or None
+        Its unit; None where that is not stated.
+    said : str
+        Warning.
+    """
+    units = [*table.units, *[None] * (len(table.names) - len(table.units))]
+    units[k] = unit
+    names, columns = list(table.names), list(table.columns)
+    old, names[k], columns[k] = names[k], name, values
+    return replace(
+        table, names=tuple(names), columns=tuple(columns), units=tuple(units),
+        warnings=(*table.warnings, said), aliases={**table.aliases, old: name},
+    )  # fmt: skip

@@ -1,0 +1,149 @@
+"""Tables of endurance: cycle, high and low resistance state."""
+
+import re
+from typing import final
+
+import numpy as np
+
+from memjax.data.base import AbstractRecordReader, Source, Table
+from memjax.data.endurance_record import UNITS, EnduranceRecord
+from memjax.data.numbers import to_numbers
+from memjax.data.record_columns import in_order, labels, one_table, roles, split_unit
+from memjax.data.roles import unit_of
+from memjax.data.text import is_number, split_line
+from memjax.errors import ReaderError
+
+_STATE = re.compile(
+    r"(?P<q>[rgi]|resistance|conductance|current)?(?P<s>hrs|lrs|high|low|on|off)"
+    r"(?:resistance)?(?:state)?(?P<p>[rgi]|resistance|conductance|current)?"
+)
+_CYCLE = re.compile(r"(?:endurance)?(?:(?:no|number)of)?cycles?(?:no|number|index|count)?")
+_HIGH, _LOW = ("hrs", "high", "off"), ("lrs", "low", "on")
+_LABELS = ("device", "cell", "sample", "wafer", "die", "chip", "run", "sheet", "file")
+
+
+@final
+class EnduranceTableReader(AbstractRecordReader):
+    """Columns such as ``cycle, R_HRS, R_LRS``, ``Cycle #, Ron (Ohm), Roff (Ohm)``, ``cycle, I_HRS (A), I_LRS (A)``.
+
+    Notes
+    -----
+    Columns of words, and those called device, cell, sample, wafer, die, chip, run or file, tell devices apart;
+    what is neither these nor a cycle nor a state is not read.
+    """
+
+    name = "endurance-table"
+    description = "endurance: columns cycle, R_HRS and R_LRS (or Ron, Roff; I_HRS, I_LRS), and labels of devices"
+
+    def sniff(self, head: str) -> bool:
+        """Whether the first line names a cycle, a high and a low resistance state."""
+        return _places(split_line(head.lstrip().split("\n")[0])) is not None
+
+    def records(self, source: Source) -> tuple[EnduranceRecord, ...]:
+        """One record per device."""
+        table, where = one_table(source), str(source.path)
+        places = _places(list(table.names))
+        if places is None:
+            raise ReaderError(
+                f"no cycle with a high and a low state; columns found: {', '.join(table.names)}",
+                where=where, allowed=self.description,
+            )  # fmt: skip
+        hrs, lrs, quantity, said = _states(table, places, where)
+        cycle = to_numbers(table.columns[places["cycle"]], table.lines, where=where,
+                           name=table.names[places["cycle"]])  # fmt: skip
+        free = [k for k in range(len(table.names)) if k not in places.values()]
+        told = [k for k in free if _tells(table, k)]
+        if unread := [table.names[k] for k in free if k not in told]:
+            said.append(f"columns not read: {', '.join(unread)}")
+        device = labels(table, told)
+        return tuple(
+            _record(
+                str(n) if told else source.path.stem,
+                (cycle[device == n], hrs[device == n], lrs[device == n]), quantity, source, said,
+            )
+            for n in in_order(device)
+        )  # fmt: skip
+
+
+def _places(names: list[str]) -> dict[str, int] | None:
+    """Which column is the cycle, which the high and which the low state; None where one is missing or there are two."""
+    if {"v", "i"} <= roles(names).keys():
+        return None
+    found: dict[str, list[int]] = {"cycle": [], "hrs": [], "lrs": []}
+    for k, name in enumerate(names):
+        base = split_unit(name)[0]
+        plain = re.sub(r"[^a-z]", "", base.lower())
+        if (state := _STATE.fullmatch(plain)) is not None:
+            # `low` and `high` alone may be anything; `on` and `off` with a quantity are states.
+            if state["s"] in ("hrs", "lrs") or state["q"] or state["p"] or "resistance" in plain:
+                found["hrs" if state["s"] in _HIGH else "lrs"].append(k)
+        elif _CYCLE.fullmatch(plain):
+            found["cycle"].append(k)
+    if any(len(at) != 1 for at in found.values()):
+        return None
+    return {role: at[0] for role, at in found.items()}
+
+
+def _tells(table: Table, k: int) -> bool:
+    """Whether a column tells one device from another."""
+    word = re.match(r"[a-z]*", table.names[k].strip().lower())
+    named = word is not None and word[0] in _LABELS
+    return named or not all(is_number(c) or not c for c in map(str, table.columns[k]))
+
+
+def _states(table: Table, places: dict[str, int], where: str):
+    """High and low state in SI, what they are, and what was assumed."""
+    kinds, values, said = [], [], []
+    for state in ("hrs", "lrs"):
+        k = places[state]
+        quantity, factor, stated = _quantity(table.names[k], where)
+        cells = to_numbers(table.columns[k], table.lines, where=where, name=table.names[k])
+        kinds.append(quantity)
+        values.append(factor * cells)
+        if not stated:
+            said.append(f"{table.names[k]} in {UNITS[quantity]}")
+    if kinds[0] != kinds[1]:
+        raise ReaderError(
+            f"columns {table.names[places['hrs']]!r} and {table.names[places['lrs']]!r} measure different things",
+            where=where, allowed="both resistances, conductances or currents",
+        )  # fmt: skip
+    words = ["no units stated, taken as SI: " + ", ".join(said)] if said else []
+    return values[0], values[1], kinds[0], words
+
+
+def _quantity(name: str, where: str) -> tuple[str, float, bool]:
+    """Quantity, factor to SI, and whether the unit is stated, of a column of a state."""
+    base, text = split_unit(name)
+    unit = unit_of(text) if text else None
+    for quantity, si in UNITS.items():
+        if unit is not None and (wanted := unit_of(si)) and unit.dimension == wanted.dimension:
+            return quantity, unit.factor, True
+    if unit is not None:
+        raise ReaderError(f"column {name!r}: a state in {text}", where=where, allowed="ohm, S, A")
+    state = _STATE.fullmatch(re.sub(r"[^a-z]", "", base.lower()))
+    word = (state and (state["q"] or state["p"])) or "r"
+    return {"g": "g", "conductance": "g", "i": "i", "current": "i"}.get(word, "r"), 1.0, False
+
+
+def _record(
+    device: str, columns, quantity: str, source: Source, said: list[str]
+) -> EnduranceRecord:
+    cycles, *states = columns
+    words = list(said)
+    wrong = sum(int(np.sum(np.isfinite(x) & (x <= 0))) for x in states)
+    gaps = sum(int(np.sum(np.isnan(x))) for x in states)
+    if wrong:
+        words.append(f"{wrong} readings that are not positive are left out")
+    if gaps:
+        words.append(f"{gaps} readings are missing")
+    hrs, lrs = (np.where(x > 0, x, np.nan) for x in states)
+    record = EnduranceRecord(
+        device=device, cycles=cycles, hrs=hrs, lrs=lrs, quantity=quantity, reader=EnduranceTableReader.name,
+        source={"file": str(source.path), "sha256": source.sha256}, warnings=tuple(words),
+    )  # fmt: skip
+    if np.nanmedian(record.window) < 1:
+        text = (
+            f"device {device}: the high resistance state is the lower one: are the columns swapped?"
+        )
+        return EnduranceRecord(**{**vars(record), "warnings": (*record.warnings, text)})
+    return record

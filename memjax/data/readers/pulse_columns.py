@@ -1,0 +1,245 @@
+"""Tables of potentiation and depression without a column that names the branch."""
+
+import re
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import final
+
+import numpy as np
+from jaxtyping import Float
+
+from memjax.data.base import AbstractRecordReader, Source, Table
+from memjax.data.pulse_record import RESET, SET, PulseRecord
+from memjax.data.record_columns import (
+    Column,
+    assumed,
+    in_order,
+    labels,
+    numbers,
+    one_table,
+    roles,
+    split_unit,
+)
+from memjax.data.roles import unit_of
+from memjax.data.text import split_line
+from memjax.errors import ReaderError
+
+from .pulse_table import joined_record
+
+_PULSE = re.compile(
+    r"n?pulses?(number|no|nr|index|count|id)?|(number|no)ofpulses|(number|no|n)pulses?"
+)
+_UP = re.compile(r"(?:g|conductance)?(?:p|ltp|potentiation|potentiating|set)(?:g|conductance)?")
+_DOWN = re.compile(r"(?:g|conductance)?(?:d|ltd|depression|depressing|reset)(?:g|conductance)?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Places:
+    """Columns of a table: pulse and cycle, the branches or the devices, labels."""
+
+    pulse: int
+    cycle: int | None
+    branches: tuple[Column, ...]
+    devices: tuple[Column, ...]
+    labels: tuple[int, ...]
+    resistance: bool
+
+
+@final
+class PulseColumnsReader(AbstractRecordReader):
+    """``Pulse #, Conductance (uS)``; a column per device; or ``Pulse #, Potentiation (uS), Depression (uS)``.
+
+    Notes
+    -----
+    Where one column holds both branches, they are parted where the count of the pulses begins again, or at the highest
+    (or lowest) conductance, and are set or reset by the way they go. Where pulses count from 1 the first reading of a
+    cycle is taken as the one before its pulses.
+    """
+
+    name = "pulse-columns"
+    description = (
+        "conductance per pulse: columns Pulse # and Conductance (uS), or one per device, or P and D"
+    )
+
+    def sniff(self, head: str) -> bool:
+        """Whether the first line names a pulse and conductances or resistances, but no branch, voltage or current."""
+        return _places(split_line(head.lstrip().split("\n")[0])) is not None
+
+    def records(self, source: Source) -> tuple[PulseRecord, ...]:
+        """One record per device."""
+        table, where = one_table(source), str(source.path)
+        places = _places(list(table.names))
+        if places is None:
+            raise ReaderError(
+                f"no pulse with conductances; columns found: {', '.join(table.names)}", where=where,
+                allowed=self.description,
+            )  # fmt: skip
+        label = labels(table, list(places.labels))
+        cycle = labels(table, [] if places.cycle is None else [places.cycle])
+        pulse = numbers(table, Column(place=places.pulse), where=where)
+        found = []
+        for n in in_order(label):
+            rows = label == n
+            own = "" if not places.labels else str(n)
+            for device, columns in _devices(table, places, own, source.path.stem):
+                g = [_conductance(table, c, places.resistance, where)[rows] for c in columns]
+                said = list(assumed(table, list(columns)))
+                at = f"{where}, device {device}"
+                long = _long(g, pulse[rows], cycle[rows], said, at)
+                found.append(joined_record(device, long, source, tuple(said), self.name))
+        return tuple(found)
+
+
+def _places(names: list[str]) -> _Places | None:
+    """What the columns are; None where these are no such columns."""
+    known = roles(names)
+    if {"v", "i", "t", "branch"} & known.keys():
+        return None
+    plain = [re.sub(r"[^a-z]", "", split_unit(n)[0].lower()) for n in names]
+    pulses = [
+        k for k, word in enumerate(plain) if _PULSE.fullmatch(word) and not split_unit(names[k])[1]
+    ]
+    if len(pulses) != 1:
+        return None
+    up, down = ([k for k, w in enumerate(plain) if p.fullmatch(w)] for p in (_UP, _DOWN))
+    kinds = {k: _measured(names[k]) for k in range(len(names)) if k != pulses[0]}
+    cycle = known["cycle"].place if "cycle" in known else None
+    if len(up) == len(down) == 1:
+        own, devices = [*up, *down], []
+    else:
+        own = devices = [k for k, kind in kinds.items() if kind is not None]
+    measured = {kinds[k] for k in own if kinds[k]} or {"g"}
+    taken = {*own, pulses[0], cycle}
+    others = tuple(k for k in range(len(names)) if k not in taken)
+    if not own or len(measured) > 1 or (len(devices) > 1 and others):
+        return None
+    columns = tuple(_column(names[k], k) for k in own)
+    return _Places(
+        pulse=pulses[0], cycle=cycle, labels=others, resistance=measured == {"r"},
+        branches=columns if not devices else (), devices=columns if devices else (),
+    )  # fmt: skip
+
+
+def _measured(name: str) -> str | None:
+    """`g` or `r`, as unit or name of a column say; None for anything else."""
+    base, text = split_unit(name)
+    unit = unit_of(text) if text else None
+    for kind, si in (("g", "S"), ("r", "ohm")):
+        if unit is not None and (wanted := unit_of(si)) and unit.dimension == wanted.dimension:
+            return kind
+    words = re.findall(r"[a-z]+", base.lower()) if unit is None else []
+    return next(
+        (k for k, w in (("g", "conductance"), ("r", "resistance")) if {k, w} & set(words)), None
+    )
+
+
+def _column(name: str, place: int) -> Column:
+    text = split_unit(name)[1]
+    unit = unit_of(text) if text else None
+    return Column(place=place, factor=unit.factor if unit else 1.0, stated=unit is not None)
+
+
+def _devices(table: Table, places: _Places, label: str, stem: str):
+    """Name and columns of each device."""
+    if places.branches:
+        return [(label or stem, places.branches)]
+    if len(places.devices) == 1:
+        return [(label or stem, places.devices)]
+    return [(split_unit(table.names[c.place])[0], (c,)) for c in places.devices]
+
+
+def _conductance(table: Table, column: Column, resistance: bool, where: str):
+    x = numbers(table, column, where=where)
+    return 1 / np.where(x == 0, np.nan, x) if resistance else x
+
+
+def _long(g: list[Float[np.ndarray, " rows"]], pulse, cycle, said: list[str], where: str):
+    """Conductance, cycle, kind and pulse of each reading, in the order of time."""
+    pieces = []
+    for name in in_order(cycle):
+        at = cycle == name
+        if len(g) == 2:
+            own = [
+                (kind, *_known(x[at], pulse[at])) for kind, x in zip((SET, RESET), g, strict=True)
+            ]
+            pieces.append([own])
+        else:
+            pieces.append(_cycles(*_known(g[0][at], pulse[at]), said, where))
+    flat = [own for cycles in pieces for own in cycles]
+    if not all(x.size for own in flat for _, x, _ in own):
+        raise ReaderError("a branch without readings", where=where)
+    if one := any(int(own[0][2][0]) == 1 for own in flat):
+        said.append(
+            "pulses count from 1: the first reading of a cycle is taken as the one before its pulses"
+        )
+    columns = []
+    names = in_order(cycle) if len(flat) == len(pieces) else list(range(len(flat)))
+    for name, own in zip(names, flat, strict=True):
+        for k, (kind, x, n) in enumerate(own):
+            count = n - 1 if one and k == 0 else n
+            columns.append((x, np.full(len(x), str(name)), np.full(len(x), kind), count))
+    return tuple(np.concatenate(c) for c in zip(*columns, strict=True))
+
+
+def _known(g: np.ndarray, pulse: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Readings up to the last one: branches may be of different lengths."""
+    n = int(np.max(np.flatnonzero(np.isfinite(g)), initial=-1)) + 1
+    return g[:n], pulse[:n]
+
+
+def _cycles(g: np.ndarray, pulse: np.ndarray, said: list[str], where: str):
+    """Cycles of one column, each as its branches: kind, readings, count of the pulses."""
+    if not (np.isfinite(g).all() and np.isfinite(pulse).all()) or len(g) < 3:
+        raise ReaderError("a reading or a count of pulses that is missing", where=where,
+                          allowed="at least 3 rows of numbers")  # fmt: skip
+    cuts = np.flatnonzero(np.diff(pulse) < 0) + 1
+    parts = list(zip(np.split(g, cuts), np.split(pulse, cuts), strict=True))
+    if len(parts) == 1:
+        own = _parted(g, pulse, said, where)
+        return [own]
+    kinds = [SET if x[-1] > x[0] else RESET for x, _ in parts]
+    if any(a == b for a, b in pairwise(kinds)) or len(parts) % 2:
+        raise ReaderError(
+            f"{len(parts)} counts of pulses whose conductances do not go up and down in turn", where=where,
+            fix="add a column branch with P (set) and D (reset), and a column cycle",
+        )  # fmt: skip
+    said.append(
+        "branches are parted where the count of pulses begins again, and set where the conductance rises"
+    )
+    own = [(kind, *part) for kind, part in zip(kinds, parts, strict=True)]
+    return [own[k : k + 2] for k in range(0, len(own), 2)]
+
+
+def _parted(g: np.ndarray, pulse: np.ndarray, said: list[str], where: str):
+    """Branches of one cycle whose pulses are counted through."""
+    high = g > np.min(g) + 0.75 * np.ptp(g)
+    low = g < np.min(g) + 0.25 * np.ptp(g)
+    level = np.where(high, 1, np.where(low, -1, 0))
+    turns = np.count_nonzero(np.diff(level[level != 0]))
+    if turns > 2 or turns == 0:
+        what = (
+            f"a conductance that goes up and down {turns} times"
+            if turns
+            else "a conductance that does not change"
+        )
+        raise ReaderError(
+            what, where=where, allowed="one potentiation and one depression",
+            fix="add a column branch with P (set) and D (reset), and a column cycle",
+        )  # fmt: skip
+    rises = level[level != 0][0] < 0
+    if turns == 1:
+        said.append(
+            f"all pulses are taken as {'set' if rises else 'reset'}: the conductance goes one way"
+        )
+        return [(SET if rises else RESET, g, pulse)]
+    m = int(np.argmax(g) if rises else np.argmin(g))
+    first, second = (SET, RESET) if rises else (RESET, SET)
+    words, extreme = (
+        ("set", "reset") if rises else ("reset", "set"),
+        "highest" if rises else "lowest",
+    )
+    said.append(
+        f"pulses up to the {extreme} conductance (pulse {pulse[m]:g}) are taken as {words[0]}, "
+        f"those behind it as {words[1]}"
+    )
+    return [(first, g[: m + 1], pulse[: m + 1]), (second, g[m + 1 :], pulse[m + 1 :] - pulse[m])]

@@ -26,10 +26,10 @@ from memjax.programs import is_array, signature
 
 from .fit import NOTHING, FitResult, Prepared, choose_free, deviations, prepare
 from .least_squares import Progress
-from .problem import MODEL_SIGMA
 from .search import Search, searched, weighed
 from .uncertainty import noise_of, uncertainty
 from .variability import read_noise
+from .verdict import judge
 
 Source = Sequence[mj.Measurement] | Callable[[], Sequence[mj.Measurement]]
 
@@ -86,6 +86,8 @@ class Row:
         Parameters that its data do not determine.
     loss, reduced_chi2 : float or None
         Half the sum of squared residuals; their sum of squares per degree of freedom.
+    verdict, reason : str
+        Whether the fit describes the data, and what decided, see `fitting.verdict`; empty after a failure.
     z, data_z, information, freedom, sweeps, cycle_information, cycle_score
         Unconstrained coordinates in the order of `values`, and what `Uncertainty` says of them: what
         `fitting.fit_population` takes.
@@ -99,6 +101,8 @@ class Row:
     undetermined: tuple[str, ...] = ()
     loss: float | None = None
     reduced_chi2: float | None = None
+    verdict: str = ""
+    reason: str = ""
     z: list[float] = field(default_factory=list)
     data_z: list[float] = field(default_factory=list)
     information: list[list[float]] = field(default_factory=list)
@@ -119,7 +123,7 @@ def fit_batch(
     bench: mj.Bench | None = None,
     env: mj.Environment | None = None,
     point_time: float | None = None,
-    model_sigma: float = MODEL_SIGMA,
+    model_sigma: float | None = None,
     seed: int = 0,
     screened: int = 8,
     starts: int = 2,
@@ -349,6 +353,7 @@ def _result(made: Prepared, measured, z, r, jacobian, options, seed: int) -> Fit
         z=z,
         loss=cost,
         uncertainty=known,
+        verdict=judge(made.waves, problem.group, r),
         read_noise=read_noise(made.waves, made.floor),
         cycle_spread={},
         search=Progress(z[None], np.array([cost])),
@@ -376,9 +381,11 @@ def _row(name: str, result: FitResult | str) -> Row:
         name=name,
         values={n: float(get(result.device, n)) for n in problem.free},
         std=std,
-        undetermined=known.undetermined,
+        undetermined=result.undetermined,
         loss=result.loss,
         reduced_chi2=known.reduced_chi2,
+        verdict=result.verdict.word,
+        reason=result.verdict.reason,
         z=result.z.tolist(),
         data_z=known.data_z.tolist(),
         information=known.information.tolist(),

@@ -16,12 +16,10 @@ from .batch import Row
 from .batch_pictures import determined, picture_distributions, picture_wafer
 from .report import CSS, html_table, readable
 from .store import dump_json, versions
+from .verdict import WORDS
 from .wafer import Positions
 
 SCHEMA = 1
-
-POOR = 5.0
-"""Reduced chi squared above which a model is said not to describe the data."""
 
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
@@ -40,7 +38,7 @@ def status(row: Row) -> str:
     """What became of a device: fitted, poor (fitted, but not described by the model) or failed."""
     if row.failure:
         return "failed"
-    return "poor" if (row.reduced_chi2 or 0.0) > POOR else "fitted"
+    return "poor" if row.verdict == "poor" else "fitted"
 
 
 def write_devices(
@@ -68,7 +66,7 @@ def write_devices(
     head = ["name", "file", *(["x", "y"] if positions else []), "status"]
     for name, unit in units.items():
         head += [f"{name} [{unit}]", f"{name} std [{unit}]"]
-    head += ["loss", "reduced_chi2", "undetermined", "failure"]
+    head += ["loss", "reduced_chi2", "verdict", "reason", "undetermined", "failure"]
     with writing(path) as beside, beside.open("w", encoding="utf-8", newline="") as out:
         table = csv.writer(out, lineterminator="\n")
         table.writerow(head)
@@ -79,7 +77,7 @@ def write_devices(
             for name in units:
                 cells += [r.values.get(name, ""), r.std.get(name, "")]
             cells += ["" if x is None else x for x in (r.loss, r.reduced_chi2)]
-            table.writerow([*cells, " ".join(r.undetermined), r.failure])
+            table.writerow([*cells, r.verdict, r.reason, " ".join(r.undetermined), r.failure])
 
 
 def population(rows: Sequence[Row], units: Mapping[str, str]) -> dict[str, dict]:
@@ -165,8 +163,8 @@ def _page(content: dict, rows: Sequence[Row], folder: Path, pictures: Sequence[s
     return f"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>memjax batch: {model}</title>
 <style>{CSS}</style></head><body>
 <h1>{count["devices"]} devices, <code>{model}</code></h1>
-<p><small>{count["fitted"]} fitted, {count["poor"]} fitted but not described by the model (reduced chi squared above
-{POOR:g}), {count["failed"]} failed; every device has a row in devices.csv</small></p>
+<p><small>{count["fitted"]} fitted, {count["poor"]} fitted but not described by the model, {count["failed"]} failed;
+every device has a row in devices.csv, with the verdict on its fit and the reason</small></p>
 <h2>Parameters</h2>{_population_table(content["population"])}
 <p><small>Over the devices whose data determine the parameter; std is the median of the devices' own.</small></p>
 {_hierarchy(content["hierarchy"])}
@@ -237,7 +235,12 @@ def _failures(rows: Sequence[Row]) -> str:
 
 
 def _worst(rows: Sequence[Row]) -> str:
-    """Table of the fits with the largest reduced chi squared."""
-    fitted = sorted((r for r in rows if not r.failure), key=lambda r: -(r.reduced_chi2 or 0.0))
-    cells = [[r.name, readable(r.reduced_chi2), ", ".join(r.undetermined)] for r in fitted[:10]]
-    return html_table(cells, ["device", "reduced chi squared", "not determined"])
+    """Table of the worst fits, by their verdict and reduced chi squared."""
+    badness = lambda r: (WORDS.index(r.verdict), r.reduced_chi2 or 0.0)  # noqa: E731
+    fitted = sorted((r for r in rows if not r.failure), key=badness, reverse=True)
+    cells = [
+        [r.name, r.verdict, r.reason, readable(r.reduced_chi2), ", ".join(r.undetermined)]
+        for r in fitted[:10]
+    ]
+    head = ["device", "verdict", "reason", "reduced chi squared", "not determined"]
+    return html_table(cells, head)

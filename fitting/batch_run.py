@@ -54,7 +54,7 @@ def devices_of(arguments: Sequence[str]) -> dict[str, str]:
     DataError
         If there is no such file, or one is named twice.
     """
-    files = [f for a in arguments for f in _expanded(a)]
+    files = expanded(arguments)
     stems = [Path(file_of(f)).stem for f in files]
     if len(set(stems)) < len(stems):
         paths = [Path(os.path.abspath(file_of(f))) for f in files]
@@ -70,6 +70,11 @@ def devices_of(arguments: Sequence[str]) -> dict[str, str]:
             )
         named[stem] = file
     return named
+
+
+def expanded(arguments: Sequence[str]) -> list[str]:
+    """The files that files, folders, patterns and example:NAME stand for, see `devices_of`."""
+    return [f for a in arguments for f in _expanded(a)]
 
 
 def _expanded(argument: str) -> list[str]:

@@ -5,6 +5,7 @@ import json
 import os
 import shlex
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -25,8 +26,7 @@ from memjax.io.write import prepare_output, writing_folder
 
 from . import circuit_cli, pulse_cli
 from .batch import CHUNK
-from .batch_report import POOR
-from .problem import MODEL_SIGMA
+from .problem import MODEL_SIGMA, VOLTAGE_SIGMA
 
 _MARKER = "fit.json"
 
@@ -92,10 +92,10 @@ def _configure_fit(parser: argparse.ArgumentParser) -> None:
     add(
         "--model-sigma",
         type=number("decades"),
-        default=MODEL_SIGMA,
         metavar="DECADES",
         help="error granted to the model's current beside the scatter of the data: where the model describes the "
-        f"data to their noise, that noise (default {MODEL_SIGMA})",
+        f"data to their noise, that noise (default {MODEL_SIGMA}; of the voltage where a current was driven, "
+        f"{VOLTAGE_SIGMA})",
     )
     add(
         "--seed",
@@ -160,36 +160,71 @@ def _truth(name: str) -> dict | None:
     return json.loads(path.read_text(encoding="utf-8"))["parameters"] if path.exists() else None
 
 
-class _Bar:
-    """Progress on standard error: a bar where it is a terminal, nothing elsewhere."""
+class _Progress:
+    """Progress on standard error: a bar where it is a terminal, else a line per stage with its share and the time.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    stages : sequence of str
+        Stages to come, where that is known; some may be left out.
+    """
+
+    def __init__(self, stages: Sequence[str] = ()) -> None:
         from tqdm import tqdm
 
-        quiet = not sys.stderr.isatty()
+        self.stages, self.begin, self.stage = list(stages), time.monotonic(), ""
+        self.piped = not sys.stderr.isatty()
         self.bar = tqdm(
-            total=0, unit="it", disable=quiet, leave=False, bar_format="{desc} {elapsed}"
+            total=0, unit="it", disable=self.piped, leave=False, bar_format="{desc} {elapsed}"
         )
 
     def __call__(self, stage: str, progress: Any) -> None:
         """Show the stage, iterations and the best loss."""
         best = min(progress.cost, default=float("inf"))
-        self.bar.set_description_str(f"{stage}: iteration {progress.iterations}, loss {best:.4g}")
+        self.describe(stage, f"iteration {progress.iterations}, loss {best:.4g}")
+
+    def describe(self, stage: str, text: str = "") -> None:
+        """Show what is done, in words."""
+        self.bar.set_description_str(f"{stage}: {text}" if text else stage)
+        if self.piped and stage != self.stage:
+            known = stage in self.stages
+            share = f"stage {self.stages.index(stage) + 1} of {len(self.stages)}: " if known else ""
+            now = f" ({text}, {time.monotonic() - self.begin:.0f} s)" if self.stage else ""
+            say("progress", f"{share}{stage}{now}")
+        self.stage = stage
 
     def close(self) -> None:
         """Remove the bar."""
         self.bar.close()
 
 
+def _hint_at_pulses(measurements: Sequence[Any]) -> None:
+    """Say what fits pulsed transients, where the files look like some: their curves are fitted point by point else."""
+    from memjax.data import is_pulsed
+
+    if all(m.t is not None and m.driven == "voltage" and is_pulsed(m.v) for m in measurements):
+        text = "the voltage jumps between levels: where these are delays and relaxations under pulses, say --delays"
+        say("note", text)
+
+
 def _noise(device: Any, options: argparse.Namespace) -> tuple[str, ...]:
     """Strengths of noise that are calibrated: those named by --free, else the model's own that are not fixed."""
     from memjax.fields import parameter_specs
+    from memjax.simulate import is_noisy
 
     from .stochastic import noise_of
 
     if not options.stochastic:
         return ()
     specs = parameter_specs(device)
+    random = any(s.noise for s in specs.values()) or is_noisy(device)
+    if not random or not getattr(device, "volatile", False):
+        raise DataError(
+            f"{options.model} has no noise, or keeps its state from cycle to cycle",
+            where="--stochastic",
+            allowed="volatile models with noise or jumps, see 'memjax models NAME'",
+            fix="leave it out",
+        )
     named = tuple(n for n in options.free or () if n in specs and specs[n].noise)
     return named or tuple(n for n in noise_of(device) if n not in dict(options.fix))
 
@@ -201,8 +236,12 @@ def _one(names: Sequence[str], folder: Path, options: argparse.Namespace, device
 
     bench, env, point_time = bench_from(options)
     measurements = [measurement_from(n, options) for n in names]
+    for warning in dict.fromkeys(w for m in measurements for w in m.warnings):
+        say("note", warning)
+    _hint_at_pulses(measurements)
     noise = _noise(device, options)
-    bar = _Bar()
+    stages = ["search", "refine", "weigh"] + ["randomness", "polish"] * bool(noise)
+    bar = _Progress(stages)
     try:
         result = fit(
             measurements,
@@ -226,23 +265,19 @@ def _one(names: Sequence[str], folder: Path, options: argparse.Namespace, device
             result = _refined(result, options.uncertainty)
     finally:
         bar.close()
-    for warning in (w for m in measurements for w in m.warnings):
-        say("note", warning)
-    if result.uncertainty.reduced_chi2 > POOR:
-        chi2 = f"reduced chi squared {result.uncertainty.reduced_chi2:.3g}"
-        say(
-            "warning",
-            f"the model does not describe the data ({chi2}): see the residuals in the report",
-        )
+    if result.verdict.word == "poor":
+        say("warning", f"the model does not describe the data: {result.verdict.reason}")
     if result.search.failed:
         say(
             "warning",
             f"{result.search.failed} of {result.search.evaluations} trial solves failed and were left out",
         )
     _save(result, names, folder)
-    print(f"{folder}: loss {result.loss:.4g}, report in {folder / 'report.html'}")
+    print(f"{folder}: {result.verdict}, loss {result.loss:.4g}, report in {folder / 'report.html'}")
     if result.undetermined:
         say("note", "not determined by the data: " + ", ".join(result.undetermined))
+    if result.out_of_reach:
+        say("note", "beyond the voltages of the data: " + ", ".join(result.out_of_reach))
     if result.at_bound:
         say("warning", "at a bound: " + ", ".join(result.at_bound))
     return result.interrupted
@@ -264,8 +299,6 @@ def _save(result: Any, names: Sequence[str], folder: Path) -> None:
 
 def _announced(result: Any) -> None:
     """Say how long draws from the posterior may take: no one waits for hours without knowing."""
-    import time
-
     import jax.numpy as jnp
     import numpy as np
 
@@ -307,11 +340,11 @@ def _run_others(options: argparse.Namespace) -> int:
     from memjax.cli.cache import prepare_jax
 
     prepare_jax()
-    bar = _Bar()
+    bar = _Progress()
     try:
         start = params.replace(_start(options), dict(options.fix))
         if circuit_cli.takes(options):
-            return circuit_cli.run(options, start, bar.bar.set_description_str)
+            return circuit_cli.run(options, start, bar.describe)
         return pulse_cli.run(options, start, bar)
     finally:
         bar.close()
@@ -321,8 +354,10 @@ def _run_fit(options: argparse.Namespace) -> int:
     """Run ``memjax fit``."""
     from memjax.cli.cache import prepare_jax
 
-    from .batch_run import run_batch
+    from .batch_run import expanded, run_batch
 
+    if options.batch:
+        options.files = expanded(options.files)
     if options.draws is not None and not (options.stochastic or options.spikes is not None):
         raise UsageError(
             "nothing is simulated repeatedly",

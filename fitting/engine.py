@@ -15,13 +15,12 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, Int
 
-from memjax.circuit import placed
 from memjax.programs import outermost, quick
 from memjax.scaling import Scaled
 from memjax.solve import Solution
 from memjax.solver import derivative, rodas3_parts_step, tangents_step
 
-from .problem import Problem, log_current, misfit, read_off
+from .problem import Problem, log_response, misfit, read_off, scaled_under
 
 FINE, COARSE = 3e-5, 3e-4
 """Tolerances of a step relative to the state: for the optimum, and on the way there."""
@@ -281,13 +280,15 @@ def _leaves(scaled: Scaled):
 
 def _read(problem: Problem, z: Sequence, *, grid: Grid, states: list):
     """Residuals [sigma], data then prior, of the states at the rows, and of those on all ends of steps if given."""
-    scaled, zero, g = _scaled(problem, z), jnp.zeros((), int), problem.group
+    zero, g = jnp.zeros((), int), problem.group
 
-    def one(stimulus, rows, span, own, y):
+    def one(stimulus, rows, span, own, y, limits):
+        scaled = _scaled(problem, z, limits)
         if len(y) == 1:
 
             def see(at, v, rate, y):
-                return log_current(scaled, y, lambda t: v + rate * (t - at), at)
+                drive = lambda t: v + rate * (t - at)  # noqa: E731
+                return log_response(scaled, y, drive, at, driven=stimulus.quantity)
 
             return jax.vmap(see)(rows, own.v, own.rate, y[0]), jnp.zeros(span.shape)
         real = jnp.arange(len(own.t)) < own.at[-1]
@@ -295,22 +296,21 @@ def _read(problem: Problem, z: Sequence, *, grid: Grid, states: list):
         sol = Solution(y[0], zero, zero, zero, jnp.zeros(()), ends, y[1])
         return read_off(scaled, stimulus, rows, span, sol)
 
-    axes = (0, 0, 0, _laned(grid), 0)
-    log_i, happened = jax.vmap(one, in_axes=axes)(g.stimuli, g.rows, g.span, grid, states)
+    axes = (0, 0, 0, _laned(grid), 0, 0)
+    log_i, happened = jax.vmap(one, in_axes=axes)(g.stimuli, g.rows, g.span, grid, states, g.limits)
     return problem.with_prior(misfit(g, log_i, happened), jnp.stack(z))
 
 
-def _scaled(problem: Problem, z) -> Scaled:
-    """The equations at a point."""
-    system = placed(problem.at(z), problem.bench, problem.group.stimuli.quantity)
-    return Scaled(system, problem.env)
+def _scaled(problem: Problem, z, limits: Float[Array, "2"] | None) -> Scaled:
+    """The equations at a point, under the limits of one waveform [A]."""
+    return scaled_under(problem, problem.at(z), limits)
 
 
-def _directions(problem: Problem, z: list) -> list[dict[int, Array]]:
+def _directions(problem: Problem, z: list, limits: Any) -> list[dict[int, Array]]:
     """For each coordinate the derivatives of those leaves of the equations that depend on it, by their place."""
     found = []
     for k, x in enumerate(z):
-        of = lambda x, k=k: _leaves(_scaled(problem, [*z[:k], x, *z[k + 1 :]]))[0]  # noqa: E731
+        of = lambda x, k=k: _leaves(_scaled(problem, [*z[:k], x, *z[k + 1 :]], limits))[0]  # noqa: E731
         moved = enumerate(derivative(of, x, jnp.ones_like(x)))
         found.append({i: d for i, d in moved if not isinstance(d, float)})
     return found
@@ -323,12 +323,13 @@ def _lanes(problems: Any, which, z, grid: Grid, events: bool, slopes: bool):
     # One axis over lanes and waves: a loop along contiguous memory.
     flat = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]) if x.ndim > 1 else x, grid)
     parts = jax.tree.map(lambda x: jnp.repeat(x, waves, axis=0), (own, z))
+    limits = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), own.group.limits)
 
     def equations(lane):
-        problem, z = eqx.combine(lane[0], rest), list(lane[1])
-        return _scaled(problem, z), _directions(problem, z) if slopes else ()
+        problem, z, limits = eqx.combine(lane[0], rest), list(lane[1]), lane[2]
+        return _scaled(problem, z, limits), _directions(problem, z, limits) if slopes else ()
 
-    kept, structure, excess = _march(equations, parts, flat, slopes=slopes)
+    kept, structure, excess = _march(equations, (*parts, limits), flat, slopes=slopes)
     _, count, width = kept.shape
     place = flat.at * (count * width) + jnp.arange(width)[:, None]
     apart = lambda x: x.reshape(-1, waves, *x.shape[1:])  # noqa: E731

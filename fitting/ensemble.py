@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +18,7 @@ from memjax.noise import cycle_factors
 from memjax.observables import HOLD_THRESHOLD, ON_THRESHOLD
 from memjax.transforms import from_spec
 
+from .limits import by_wave, limits_of
 from .samples import Sample, first
 from .summary import Waveform
 
@@ -98,11 +99,14 @@ class Experiment:
         When the current is read [s].
     readings : tuple of Reading
         What is compared.
+    limits : Float[np.ndarray, "waves 2"] or None
+        Current limits of each waveform at positive and negative voltage [A]; None where the bench says it for all.
     """
 
     stimuli: tuple[mj.AbstractStimulus, ...]
     rows: tuple[Float[np.ndarray, " rows"], ...]
     readings: tuple[Reading, ...]
+    limits: Float[np.ndarray, "waves 2"] | None = None
 
     @property
     def gap(self) -> float:
@@ -117,7 +121,7 @@ def of_sweeps(waves: Sequence[Waveform], *, floor: float, seed: int) -> Experime
     """
     rng, readings = np.random.default_rng(seed), []
     for k, w in enumerate(waves):
-        current = 10**w.log_i - floor
+        current = 10**w.log_response - floor
         for leg, switched in zip(w.legs, w.happened()[:, 0], strict=True):
             names = NAMES if switched else NAMES[:1]
             read = partial(_read, w.v, leg, len(names))
@@ -128,7 +132,8 @@ def of_sweeps(waves: Sequence[Waveform], *, floor: float, seed: int) -> Experime
             sample = Sample(label=label, names=names, unit="V", values=values, step=step)
             readings.append(Reading(wave=k, sample=sample, read=read))
     stimuli, rows = tuple(w.stimulus for w in waves), tuple(w.rows for w in waves)
-    return Experiment(stimuli=stimuli, rows=rows, readings=tuple(readings))
+    limits = np.array([w.limits for w in waves])
+    return Experiment(stimuli=stimuli, rows=rows, readings=tuple(readings), limits=limits)
 
 
 def _read(v: np.ndarray, leg: tuple[int, int, int], count: int, i: np.ndarray) -> np.ndarray:
@@ -174,7 +179,8 @@ class Ensemble:
     ):  # fmt: skip
         self.device, self.coordinates, self.experiment = device, tuple(coordinates), experiment
         self.options = dict(bench=bench, env=env, policy=policy, seed=seed)
-        self.draws, self.limit = draws, bench.compliance
+        self.draws, self.limits = draws, by_wave(bench, experiment.limits)
+        self.limit = self._limit(bench)
         drawn = dict.fromkeys(sorted({c.name for c in coordinates if c.spread}), 1.0)
         factors = cycle_factors(seed, drawn, members=draws, sweeps=len(experiment.stimuli))
         self.normal = {n: np.log(np.asarray(x)) for n, x in factors.items()}
@@ -184,6 +190,17 @@ class Ensemble:
         self.floor = read_noise["floor_A"] * rng.normal(size=(draws, rows))
         shapes = [(draws, len(r.sample.names)) for r in experiment.readings]
         self.jitter = [rng.uniform(size=s) for s in shapes]
+
+    def _limit(self, bench: mj.Bench) -> Float[np.ndarray, " rows"] | None:
+        """Limit at each reading of all waveforms, one after the other [A]."""
+        own, found = limits_of(bench), []
+        if own is None:
+            return None
+        for k, (s, r) in enumerate(zip(self.experiment.stimuli, self.experiment.rows, strict=True)):
+            each = own if not self.limits else cast(np.ndarray, self.experiment.limits)[k]
+            negative = np.asarray(jax.vmap(s)(jnp.asarray(r))) < 0
+            found.append(np.where(negative, each[1], each[0]))
+        return np.concatenate(found)
 
     def start(self) -> Float[np.ndarray, " coordinates"]:
         """Coordinates of the device's own values; the spreads at a tenth."""
@@ -214,7 +231,8 @@ class Ensemble:
             if (s := at.get(str(Coordinate(name, True)))) is not None:
                 x = np.clip(x * np.exp(s[:, None, None] * self.normal[name]), *specs[name].bounds)
             found[name] = np.ascontiguousarray(x.reshape(-1, waves))
-        return found
+        every = (shape[0] * shape[1], waves)
+        return found | {n: np.broadcast_to(x, every) for n, x in self.limits.items()}
 
     def __call__(
         self, z: Float[np.ndarray, "points coordinates"]

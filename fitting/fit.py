@@ -19,10 +19,12 @@ from .failures import no_start
 from .guess import guess, starts
 from .identifiability import Identifiability, identify
 from .least_squares import Progress, crossed, levenberg_marquardt, screen
-from .problem import MODEL_SIGMA, PATIENT, Problem, evaluate, pack
-from .summary import Waveform, noise_floor, summarise_sweeps
+from .limits import limits_of, said, shared, simulated
+from .problem import PATIENT, Problem, evaluate, pack
+from .summary import Waveform, noise_floor, summarise_sweeps, without_strays
 from .uncertainty import Uncertainty, uncertainty
 from .variability import cycle_spread, read_noise
+from .verdict import Verdict, judge
 
 if TYPE_CHECKING:
     from .stochastic import Stochastic
@@ -64,6 +66,8 @@ class FitResult:
         Half the sum of squared residuals.
     uncertainty : Uncertainty
         Covariance, correlations, what is not determined.
+    verdict : Verdict
+        Whether the fit describes the data, and why (not).
     read_noise, cycle_spread : dict
         See `fitting.variability`.
     search : Progress
@@ -93,6 +97,7 @@ class FitResult:
     z: Float[np.ndarray, " free"]
     loss: float
     uncertainty: Uncertainty
+    verdict: Verdict
     read_noise: dict
     cycle_spread: dict
     search: Progress
@@ -108,16 +113,25 @@ class FitResult:
     @property
     def n_points(self) -> int:
         """Points of all sweeps."""
-        return int(sum(w.log_i.size for w in self.waves))
+        return int(sum(w.log_response.size for w in self.waves))
 
     @property
     def undetermined(self) -> tuple[str, ...]:
         """Parameters that the data do not determine; those that were calibrated by simulation, by what that says."""
+        far = tuple(n for n in self.out_of_reach if n not in self.uncertainty.undetermined)
+        own = (*self.uncertainty.undetermined, *far)
         if self.stochastic is None:
-            return self.uncertainty.undetermined
+            return own
         known = self.stochastic.values
-        left = (n for n in self.uncertainty.undetermined if n not in known)
-        return (*left, *self.stochastic.undetermined)
+        return (*(n for n in own if n not in known), *self.stochastic.undetermined)
+
+    @property
+    def out_of_reach(self) -> tuple[str, ...]:
+        """Free voltages beyond the largest one of the data: what lies there is not seen but extrapolated."""
+        reach = max(np.max(w.sizes(float(self.problem.group.floor))[0]) for w in self.waves)
+        specs = parameter_specs(self.device)
+        volts = (n for n in self.problem.free if specs[n].unit == "V")
+        return tuple(n for n in volts if abs(float(get(self.device, n))) > reach)
 
     @property
     def at_bound(self) -> tuple[str, ...]:
@@ -277,7 +291,7 @@ def fit(
     point_time: float | None = None,
     free: Sequence[str] | None = None,
     fix: Mapping[str, float] | None = None,
-    model_sigma: float = MODEL_SIGMA,
+    model_sigma: float | None = None,
     seed: int = 0,
     screened: int = SCREENED,
     tick: Callable[[str, Progress], None] | None = None,
@@ -300,9 +314,10 @@ def fit(
         Parameters to fit; by default those that the data can say something about.
     fix : mapping of str to float, optional
         Values of parameters that are not to be fitted [SI].
-    model_sigma : float
-        Standard deviation granted to the model's current beside the scatter of the data [decades]:
-        where a model describes the data to their noise, that noise.
+    model_sigma : float, optional
+        Standard deviation granted to the model's response beside the scatter of the data [decades]:
+        where a model describes the data to their noise, that noise. By default 0.3 of a current, and
+        0.05 of the voltage under an imposed current.
     seed, screened : int
         Seed of starts and resampling, equal ones give equal results; number of starts screened.
     tick : callable, optional
@@ -323,12 +338,13 @@ def fit(
 
     Notes
     -----
-    Sweeps that applied one waveform are summarised by the median of log10 \|i\| at each point and the median row at
-    which the device switched, released and returned. Points at the current limit count only where the simulation
-    stays below it. Residuals of currents saturate at 10 sigma. Priors are log-normal around the guess, a factor of 7
-    wide. `screened` starts are evaluated, the best 8 advance together by Levenberg-Marquardt with forward-mode
-    Jacobians through the stiff solve, and once more from recombinations of their results. Then the
-    noise is known, and the search ends with priors that weigh against it.
+    What is compared is what was measured: the current under an imposed voltage, the voltage under an imposed current.
+    Sweeps that applied one waveform are summarised by the median of its log10 at each point and, under a voltage, the
+    median row at which the device switched, released and returned. Points at the current limit count only where the
+    simulation stays below it. Residuals of responses saturate at 10 sigma. Priors are log-normal around the guess, a
+    factor of 7 wide. `screened` starts are evaluated, the best 8 advance together by Levenberg-Marquardt with
+    forward-mode Jacobians through the stiff solve, and once more from recombinations of their results. Then the noise
+    is known, and the search ends with priors that weigh against it.
     """
     require_x64()
     options: dict[str, Any] = dict(bench=bench, env=env, point_time=point_time, free=free, fix=fix)
@@ -365,25 +381,37 @@ def prepare(
     point_time: float | None,
     free: Sequence[str] | None,
     fix: Mapping[str, float] | None,
-    model_sigma: float = MODEL_SIGMA,
+    model_sigma: float | None = None,
     seed: int,
     screened: int,
 ) -> Prepared:
     """The problem that measurements of one device make, and starts; arguments and errors as for `fit`."""
-    if not 0 < model_sigma < np.inf:
+    if model_sigma is not None and not 0 < model_sigma < np.inf:
         raise DataError(f"a model sigma of {model_sigma} decades", allowed="> 0 decades")
     fix = dict(fix or {})
     floor = float(np.median([noise_floor(m) for m in measurements]))
-    waves = summarise_sweeps(list(measurements), point_time=point_time, floor=floor)
-    bench, limit, notes = _limited(bench or mj.Bench(), measurements, device)
+    bench = bench or mj.Bench()
+    measured, own = shared(measurements, bench), limits_of(bench)
+    waves = summarise_sweeps(measured, point_time=point_time, floor=floor)
+    waves, strays = without_strays(waves, chosen=any(m.source.get("chosen") for m in measurements))
+    bench, limits, notes = _limited(bench, waves, device)
     found = guess(waves, floor=floor, device=mj.params.replace(device, fix, where="--fix"))
     names = choose_free(found.free, found.device, free, fix)
-    start = _filled(mj.params.replace(found.device, fix, where="--fix"), names)
+    given, shown = _not_fitted(device, found.device, {*found.free, *names}, {*names, *fix})
+    start = _filled(mj.params.replace(found.device, given | fix, where="--fix"), names)
+    for w in strays:
+        named = ", ".join(str(n) for n in w.labels[:8]) + ", ..." * (len(w.labels) > 8)
+        text = f"left out, since {w.n_sweeps} of a waveform of their own count as much as the other sweeps"
+        notes = [*notes, f"sweeps {named}: {text}; --sweeps chooses"]
+    if shown:
+        values = ", ".join(f"{n} = {x:.4g}" for n, x in shown.items())
+        notes = [*notes, f"not fitted, taken from what the sweeps show: {values}"]
     if found.reversed and not bench.reversed:
         bench, notes = replace(bench, reversed=True), [*notes, REVERSED]
-    group = pack(waves, floor=floor, limit=limit, events=device.volatile, model_sigma=model_sigma)
+    about: dict[str, Any] = dict(events=device.volatile, model_sigma=model_sigma)
+    group = pack(waves, floor=floor, limit=own, limits=limits, **about)
     problem = Problem.of(start, names, group, bench=bench, env=env)
-    about: dict[str, Any] = dict(device=problem.device, center=np.asarray(problem.center))
+    about = dict(device=problem.device, center=np.asarray(problem.center))
     candidates = starts(found, names, **about, count=screened, seed=seed)
     notes = (*found.notes, *notes)
     return Prepared(problem=problem, waves=waves, candidates=candidates, floor=floor, notes=notes)
@@ -399,12 +427,12 @@ def _searched(problem: Problem, candidates: np.ndarray, seed: int, tick: Any):
     return search, interrupted
 
 
-def _known(search: _Search, made: Prepared) -> tuple[Uncertainty, np.ndarray]:
-    """Uncertainty and Jacobian at the best point of a search."""
+def _known(search: _Search, made: Prepared) -> tuple[Uncertainty, np.ndarray, np.ndarray]:
+    """Uncertainty, Jacobian and residuals at the best point of a search."""
     z = cast(np.ndarray, search.best_z)
     r, jac, _ = search(np.repeat(z[None], BATCH, axis=0))
     told = {"z": z, "residuals": r[0], "jacobian": jac[0], "seed": search.seed}
-    return uncertainty(search.problem, made.waves, **told), jac[0]
+    return uncertainty(search.problem, made.waves, **told), jac[0], r[0]
 
 
 def _weighed(search: _Search, noise: float) -> _Search:
@@ -427,10 +455,10 @@ def _found(search: _Search, made: Prepared, interrupted: bool) -> dict[str, Any]
     """Fields of a `FitResult` that a search found, with uncertainty and spread."""
     if search.best_z is None:
         raise no_start(NOTHING, search.problem, made.candidates[:BATCH])
-    known, _ = _known(search, made)
+    known, *_ = _known(search, made)
     if not interrupted and known.noise < 1:
         search = _weighed(search, known.noise)
-    known, jac = _known(search, made)
+    known, jac, r = _known(search, made)
     problem, waves, z, seed = search.problem, made.waves, search.best_z, search.seed
     return {
         "device": problem.at(jnp.asarray(z)),
@@ -439,6 +467,7 @@ def _found(search: _Search, made: Prepared, interrupted: bool) -> dict[str, Any]
         "z": z,
         "loss": search.best_cost,
         "uncertainty": known,
+        "verdict": judge(waves, problem.group, r),
         "read_noise": read_noise(waves, made.floor),
         "cycle_spread": cycle_spread(problem, waves, jacobian=jac),
         "search": search.progress,
@@ -447,22 +476,34 @@ def _found(search: _Search, made: Prepared, interrupted: bool) -> dict[str, Any]
 
 
 def _limited(
-    bench: mj.Bench,
-    measurements: Sequence[mj.Measurement],
-    device: mj.AbstractDevice | mj.Circuit,
-) -> tuple[mj.Bench, float | None, list[str]]:
-    """The bench, with the compliance of the data where a device's names none; the limit; and a note that says so."""
-    limits = [
-        m.compliance for m in measurements if m.compliance is not None and np.any(m.at_compliance)
-    ]
-    driven = all(m.driven == "voltage" for m in measurements)
-    if bench.compliance is not None or not limits or not driven:
-        return bench, bench.compliance, []
-    limit = max(limits)
+    bench: mj.Bench, waves: Sequence[Waveform], device: mj.AbstractDevice | mj.Circuit
+) -> tuple[mj.Bench, np.ndarray | None, list[str]]:
+    """The bench, with the limits of the data where a device's names none; those of each waveform where they differ."""
+    known = np.array([w.limits for w in waves])
+    if bench.compliance is not None or not np.any(np.isfinite(known)):
+        return bench, None, []
     if not isinstance(device, mj.AbstractDevice):
-        return bench, limit, [f"points at {limit:g} A count only where the circuit stays below it"]
-    note = f"compliance {limit:g} A taken from the data"
-    return replace(bench, compliance=limit), limit, [note]
+        levels = ", ".join(f"{x:g}" for x in np.unique(known[np.isfinite(known)]))
+        return bench, None, [f"points at {levels} A count only where the circuit stays below it"]
+    bench, limits = simulated(bench, known)
+    return bench, limits, [said(known)]
+
+
+def _not_fitted(device, guessed, looked_at: set[str], settled: set[str]):
+    """Values of parameters that are neither fitted nor fixed: those given, and those that the sweeps show.
+
+    A value other than the model's default was given by someone, who is asked before the data.
+    """
+    given, shown = {}, {}
+    for name, spec in parameter_specs(device).items():
+        own, other = stored(device, name), stored(guessed, name)
+        if name in settled or spec.noise or other is None:
+            continue
+        if own is not None and spec.default is not None and float(own) != spec.default:
+            given[name] = float(own)
+        elif name in looked_at and own is not None and float(own) != float(other):
+            shown[name] = float(other)
+    return given, shown
 
 
 def _filled(device, names: Sequence[str]):

@@ -74,13 +74,14 @@ def features(waves: Sequence[Waveform], polarity: int, floor: float) -> Features
     seen, on, off = [], [], []
     for w, k in legs:
         begin, peak, end = w.legs[k]
-        size, i = np.abs(w.v), 10 ** w.median_log() - floor
+        size, i = w.sizes(floor)
+        clear = (i if w.driven == "voltage" else size) > 3 * floor
         events = np.where(w.happened()[k], w.median_events()[k], np.nan)
         seen.append([size[int(np.ceil(e))] if np.isfinite(e) else np.nan for e in events])
-        rise, release = events[:2]
+        rise, release = events[0], events[1] if w.driven == "voltage" else events[2]
         rows = np.arange(len(size))
         dark = (rows >= begin) & (rows < (rise if np.isfinite(rise) else peak + 1))
-        dark &= (i > 3 * floor) & (size > 0.2 * np.max(size[dark], initial=0.0))
+        dark &= clear & (i > 0) & (size > 0.2 * np.max(size[dark], initial=0.0))
         off += list(size[dark] / i[dark])
         if np.isfinite(rise) and np.isfinite(release):
             lit = (rows > rise) & (rows < min(release - 1, end)) & ~w.censored & (i > 0)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 from scipy.optimize import least_squares
 
 import memjax as mj
@@ -60,9 +61,10 @@ def loops(waves: Sequence[Waveform], floor: float) -> Loops:
     floor : float
         Noise floor [A].
     """
-    v = np.concatenate([np.abs(w.v) for w in waves])
-    i = np.concatenate([10 ** w.median_log() for w in waves]) - floor
-    seen = (v > 0.02 * v.max()) & (i > floor)
+    sizes = [w.sizes(floor) for w in waves]
+    v, i = (np.concatenate(x) for x in zip(*sizes, strict=True))
+    noise_v, noise_i = (0.0, floor) if waves[0].driven == "voltage" else (floor, 0.0)
+    seen = (v > max(0.02 * v.max(), noise_v)) & (i > noise_i)
     r_on, r_off = np.quantile(v[seen] / i[seen], [0.1, 0.9])
     i_low, i_high = np.quantile(i[seen], [0.05, 0.95])
     high = i > 0.5 * i.max()
@@ -78,27 +80,47 @@ def loops(waves: Sequence[Waveform], floor: float) -> Loops:
     )
 
 
-def _branches(w: Waveform) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
-    r"""Of each excursion: polarity, levels of \|v\| [V], log10 of the current there on the way out and back."""
-    log_i, size = w.median_log(), np.abs(w.v)
+def branches(
+    w: Waveform, curve: Float[np.ndarray, " points"] | None = None
+) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
+    """Both ways of each excursion at common levels of what is applied.
+
+    Parameters
+    ----------
+    w : Waveform
+        The data.
+    curve : Float[np.ndarray, "points"], optional
+        log10 of another response than the measured one.
+
+    Yields
+    ------
+    tuple
+        Polarity, levels [V or A], log10 of the response there on the way out, and on the way back.
+    """
+    log_x, size = w.median_log() if curve is None else curve, np.abs(w.v)
     for (begin, peak, end), sign in zip(w.legs, w.polarities, strict=True):
         ways = np.arange(begin, peak + 1), np.arange(peak, end)[::-1]
         if min(map(len, ways)) > 2:
             level = size[peak] * np.linspace(0.1, 0.9, 33)
-            there, back = (np.interp(level, np.maximum.accumulate(size[k]), log_i[k]) for k in ways)
+            there, back = (np.interp(level, np.maximum.accumulate(size[k]), log_x[k]) for k in ways)
             yield sign, level, there, back
 
 
 def _opening(w: Waveform) -> float:
-    """Decades by which the current is higher on the way back, at positive less at negative voltage."""
-    return sum(sign * float(np.median(b - t)) for sign, _, t, b in _branches(w))
+    """Decades by which the conductance is higher on the way back, at positive less at negative voltage."""
+    higher = 1 if w.driven == "voltage" else -1
+    return higher * sum(sign * float(np.median(b - t)) for sign, _, t, b in branches(w))
+
+
+def branch_error(w: Waveform) -> float:
+    """Standard deviation of a branch at one level [decades], from the scatter of points about their neighbours."""
+    return scatter_about_neighbours(np.diff(w.median_log(), 2))
 
 
 def _uncertain(w: Waveform) -> float:
-    """Standard deviation of `_opening` [decades], from the scatter of each current about its neighbours."""
-    noise = scatter_about_neighbours(np.diff(w.median_log(), 2))
+    """Standard deviation of `_opening` [decades]."""
     rows = [min(p - a, b - p) for a, p, b in w.legs]
-    return float(noise * 1.2533 * np.sqrt(sum(2 / n for n in rows if n > 2)))
+    return float(branch_error(w) * 1.2533 * np.sqrt(sum(2 / n for n in rows if n > 2)))
 
 
 def _sets_at(waves: Sequence[Waveform]) -> int:
@@ -122,11 +144,15 @@ def sinh_branches(waves: Sequence[Waveform]) -> dict[tuple[int, bool], tuple[flo
         a [A] and b [1/V] by polarity, and by whether it is the branch of the higher current.
     """
     out = {}
-    for sign, level, there, back in (x for w in waves for x in _branches(w)):
+    driven = waves[0].driven
+    for sign, level, there, back in (x for w in waves for x in branches(w)):
         for on in (True, False):
-            log_i = (np.maximum if on else np.minimum)(there, back)
-            miss = lambda z: np.log10(np.sinh(np.exp(z[1]) * level)) + z[0] - log_i  # noqa: E731, B023
-            best = least_squares(miss, [log_i[-1], np.log(1 / level[-1])], loss="soft_l1")
+            if driven == "voltage":
+                v, log_i = level, (np.maximum if on else np.minimum)(there, back)
+            else:
+                v, log_i = 10 ** (np.minimum if on else np.maximum)(there, back), np.log10(level)
+            miss = lambda z: np.log10(np.sinh(np.exp(z[1]) * v)) + z[0] - log_i  # noqa: E731, B023
+            best = least_squares(miss, [log_i[-1], np.log(1 / v[-1])], loss="soft_l1")
             out[sign, on] = float(10 ** best.x[0]), float(np.exp(best.x[1]))
     return out
 

@@ -1,5 +1,6 @@
 """The pictures of a report, from what a fit directory holds."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +11,28 @@ from memjax.observables import HOLD_THRESHOLD, ON_THRESHOLD, excursions, switchi
 from memjax.plot import iv, style
 from memjax.plot.style import MEASURED, MUTED, SECOND, SIMULATED
 
+from .summary import response
+from .trends import Series, values_of
+
 _CLIP = 2.0
 """Residual [decades] beyond which a point is drawn at the edge: it lies on the other branch."""
 
 _WORDS = {1: "positive", -1: "negative"}
 
 
+def _applied(data: Any) -> np.ndarray:
+    """What the source imposed [V or A]."""
+    return data.v if data.driven == "voltage" else data.i
+
+
 def _legs(data: Any) -> dict[int, list[tuple[np.ndarray, np.ndarray]]]:
-    """Voltage and current of every excursion, by polarity."""
+    """Voltage and current of every excursion of what is driven, by polarity."""
     out: dict[int, list] = {1: [], -1: []}
     for label in np.unique(data.sweep):
-        v, i = data.v[data.sweep == label], data.i[data.sweep == label]
-        for part in excursions(v):
-            sign = 1 if v[part][np.argmax(np.abs(v[part]))] >= 0 else -1
+        own = data.sweep == label
+        v, i, applied = data.v[own], data.i[own], _applied(data)[own]
+        for part in excursions(applied):
+            sign = 1 if applied[part][np.argmax(np.abs(applied[part]))] >= 0 else -1
             out[sign].append((v[part], i[part]))
     return {k: x for k, x in out.items() if x}
 
@@ -36,13 +46,15 @@ def _figure(columns: int, rows: int = 1, *, height: float = 4.2):
 
 
 def picture_iv(
-    measured: mj.Measurement, simulated: Any, path: Path, *, compliance: float | None
+    measured: mj.Measurement, simulated: Any, path: Path, *, compliances: Sequence[float]
 ) -> None:
     """Measured against simulated current, one panel per polarity."""
     with style():
         seen, model = _legs(measured), _legs(simulated)
         figure, axes = _figure(len(seen))
-        lowest = max(float(np.quantile(np.abs(measured.i), 0.005)), 1e-15)
+        flows = np.abs(measured.i[measured.i != 0])  # at a log axis a current of 0 has no place
+        lowest = max(float(np.quantile(flows, 0.005)) if flows.size else 0.0, 1e-15)
+        thresholds = ((ON_THRESHOLD, "on"), (HOLD_THRESHOLD, "hold"))
         for ax, (sign, legs) in zip(axes[0], seen.items(), strict=True):
             few = len(legs) < 4
             iv(
@@ -61,8 +73,8 @@ def picture_iv(
                 alpha=0.9,
                 label="simulated",
             )
-            ax.set_ylim(lowest / 3, max(np.max(np.abs(measured.i)), compliance or 0) * 4)
-            for level, text in ((ON_THRESHOLD, "on"), (HOLD_THRESHOLD, "hold")):
+            ax.set_ylim(lowest / 3, max(np.max(np.abs(measured.i)), *compliances, 0) * 4)
+            for level, text in thresholds if measured.driven == "voltage" else ():
                 if not ax.get_ylim()[0] < level < ax.get_ylim()[1]:
                     continue
                 ax.axhline(level, color=SECOND, lw=0.8, ls=":")
@@ -72,7 +84,7 @@ def picture_iv(
                     f"{text} threshold", (place, level), xycoords=("axes fraction", "data"), ha=side, va="bottom",
                     color=SECOND, fontsize=8,
                 )  # fmt: skip
-            if compliance is not None:
+            for compliance in compliances:
                 ax.axhline(
                     compliance,
                     color=MEASURED,
@@ -86,43 +98,53 @@ def picture_iv(
 
 
 def picture_residuals(measured: mj.Measurement, simulated: Any, path: Path) -> None:
-    """Decades between simulated and measured current, off the current limit, on the way up and on the way down."""
+    """Decades between simulated and measured response, off the current limit, on the way up and on the way down."""
+    from matplotlib.ticker import EngFormatter
+
     with style():
         figure, axes = _figure(2)
-        ok = (np.abs(measured.i) > 0) & (np.abs(simulated.i) > 0) & ~measured.at_compliance
+        applied, seen, model = _applied(measured), response(measured), response(simulated)
+        label, least, unit = {
+            "voltage": ("Voltage", 1e-12, "A"),
+            "current": ("Current", 1e-3, "V"),
+        }[measured.driven]
+        ok = (np.abs(seen) > 0) & (np.abs(model) > 0) & ~measured.at_compliance & (applied != 0)
         r = np.full(len(ok), np.nan)
-        r[ok] = np.log10(np.abs(simulated.i[ok]) / np.abs(measured.i[ok]))
+        r[ok] = np.log10(np.abs(model[ok]) / np.abs(seen[ok]))
         r = np.clip(r, -_CLIP, _CLIP)
-        up = np.concatenate([_rising(measured.v[measured.sweep == s]) for s in measured.labels])
+        up = np.concatenate([_rising(applied[measured.sweep == s]) for s in measured.labels])
         for branch, color, name in ((up, SECOND, "rising"), (~up, SIMULATED, "falling")):
             here = branch & np.isfinite(r)
-            axes[0, 0].plot(
-                measured.v[here], r[here], ".", ms=2, alpha=0.35, color=color, label=name
-            )
+            axes[0, 0].plot(applied[here], r[here], ".", ms=2, alpha=0.35, color=color, label=name)
         axes[0, 0].axhline(0, color=MEASURED, lw=1)
+        reach = 1.05 * max(float(np.nanmax(np.abs(r), initial=0.0)), 0.1)
+        axes[0, 0].locator_params(axis="x", nbins=6)
+        axes[0, 0].xaxis.set_major_formatter(
+            EngFormatter("V" if measured.driven == "voltage" else "A")
+        )
         axes[0, 0].set(
-            xlabel="Voltage (V)",
+            xlabel=label,
             ylabel=f"log10(simulated / measured), clipped at {_CLIP:g}",
-            ylim=(-1.05 * _CLIP, 1.05 * _CLIP),
+            ylim=(-reach, reach),
             title="Residuals, compliance left out",
         )
         axes[0, 0].legend(markerscale=5)
-        clear = np.isfinite(r) & (np.abs(measured.i) > 1e-12)
+        clear = np.isfinite(r) & (np.abs(seen) > least)
         axes[0, 1].hist(r[clear], bins=81, color=MUTED)
         middle = np.median(np.abs(r[clear])) if clear.any() else np.nan
         axes[0, 1].set(
             xlabel=f"log10(simulated / measured), clipped at {_CLIP:g}",
-            ylabel="points above 1e-12 A",
+            ylabel=f"points above {least:g} {unit}",
             title=f"median |residual| {middle:.2f} decades",
         )
         figure.savefig(path)
 
 
-def _rising(v: np.ndarray) -> np.ndarray:
+def _rising(applied: np.ndarray) -> np.ndarray:
     """Points of a sweep on the way up to the peak of their excursion."""
-    up = np.zeros(len(v), bool)
-    for part in excursions(v):
-        up[part.start : part.start + int(np.argmax(np.abs(v[part]))) + 1] = True
+    up = np.zeros(len(applied), bool)
+    for part in excursions(applied):
+        up[part.start : part.start + int(np.argmax(np.abs(applied[part]))) + 1] = True
     return up
 
 
@@ -155,9 +177,33 @@ def picture_switching(
                 ax.ticklabel_format(useOffset=False)
                 ax.locator_params(axis="x", nbins=6)
                 ax.set_xlim(_around([x for x in (*values, *drawn, *single) if x is not None]))
-        if np.all(np.abs(measured.i[np.flatnonzero(measured.v)]) > ON_THRESHOLD):
+        dark = np.abs(measured.i[np.flatnonzero(measured.v)]) <= ON_THRESHOLD
+        if measured.driven == "voltage" and not dark.any():
             figure.suptitle(f"No reading lies below {ON_THRESHOLD:g} A: the thresholds say nothing")
         figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+        figure.savefig(path)
+
+
+def picture_set_reset(seen: list[Series], drawn: list[Series], path: Path) -> None:
+    """Cumulative distributions of set and reset voltage, measured and simulated."""
+    kinds = [n for n in ("set voltage", "reset voltage") if any(s.name == n for s in seen)]
+    with style():
+        figure, axes = _figure(max(len(kinds), 1), height=3.6)
+        for ax, kind in zip(axes[0], kinds, strict=False):
+            values = [values_of(x, kind) for x in (seen, drawn)]
+            for own, color, label in zip(
+                values, (MEASURED, SIMULATED), ("measured", "simulated"), strict=True
+            ):
+                _cumulative(ax, list(own), color, label)
+            ax.set(
+                xlabel=f"{kind[0].upper()}{kind[1:]} (V)", ylabel="share of sweeps", ylim=(0, 1.02)
+            )
+            ax.set_title(f"{kind[0].upper()}{kind[1:]} (n = {len(values[0])})")
+            ax.set_xlim(_around([*values[0], *values[1]]))
+        if kinds:
+            figure.legend(
+                *axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2
+            )
         figure.savefig(path)
 
 
@@ -196,4 +242,35 @@ def picture_correlation(names: list[str], correlation: np.ndarray, path: Path) -
         ax.grid(False)
         ax.set_title("Correlation of the fitted parameters")
         figure.colorbar(image, ax=ax, shrink=0.8)
+        figure.savefig(path)
+
+
+def picture_trends(found: list[Series], path: Path) -> None:
+    """Every quantity of every cycle against its number: a panel each, both polarities in it."""
+    from matplotlib.ticker import EngFormatter
+
+    names = list(dict.fromkeys((s.name, s.unit) for s in found))
+    columns = min(3, len(names))
+    rows = -(-len(names) // columns)
+    with style():
+        figure, axes = _figure(columns, rows, height=3.2)
+        for ax in axes.ravel()[len(names) :]:
+            ax.set_visible(False)
+        for ax, (name, unit) in zip(axes.ravel(), names, strict=False):
+            for s in (s for s in found if s.name == name):
+                color = SIMULATED if s.polarity > 0 else SECOND
+                label = f"{_WORDS[s.polarity]}: {s}"
+                ax.plot(s.cycle, s.values, ".", ms=4, color=color, label=label)
+            known = np.concatenate(
+                [s.values[np.isfinite(s.values)] for s in found if s.name == name]
+            )
+            wide = known.min() > 0 and known.max() > 20 * known.min()
+            title = f"{name[0].upper()}{name[1:]}"
+            ax.set(xlabel="Cycle", ylabel=f"{title} ({unit})" if wide else title)
+            if wide:
+                ax.set_yscale("log")
+            else:
+                ax.yaxis.set_major_formatter(EngFormatter(unit))
+            ax.locator_params(axis="x", nbins=6, integer=True)
+            ax.legend(fontsize=8, loc="upper left", bbox_to_anchor=(0, -0.22), frameon=False)
         figure.savefig(path)

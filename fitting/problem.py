@@ -20,7 +20,15 @@ from memjax.scaling import Scaled
 from memjax.simulate import seen
 from memjax.solve import Solution, solve_stiff
 
-from .summary import EVENTS, HOLD_THRESHOLD, MAD, ON_THRESHOLD, Waveform, nanmedian
+from .summary import (
+    EVENTS,
+    HOLD_THRESHOLD,
+    MAD,
+    ON_THRESHOLD,
+    RESPONSE,
+    Waveform,
+    nanmedian,
+)
 
 POLICY = mj.Stiff(rtol=1e-5, atol=1e-7, max_steps=2500)
 """Solver of the calibration: on the fitted symmetric sweeps it moves V_th by 0.001 mV against rtol 1e-8."""
@@ -31,13 +39,16 @@ PATIENT = replace(POLICY, max_steps=10_000)
 MODEL_SIGMA = 0.3
 """Standard deviation [decades] granted to the model's current beside the scatter of the data, unless given."""
 
+VOLTAGE_SIGMA = 0.05
+"""The same of the model's voltage under an imposed current: it spans a decade where currents span many."""
+
 EVENT_SIGMA = 0.25
 """Standard deviation [rows] granted to the model's events beside the scatter of the data."""
 
 PRIOR_SIGMA = 2.0
 """Standard deviation of the log-normal prior around the start [natural log units]: a factor of 7."""
 
-_SATURATION = 10.0
+SATURATION = 10.0
 """Residual [sigma] at which a current's pull saturates: one on the wrong branch must not drown the rest."""
 
 _TINY = 1e-30
@@ -53,7 +64,7 @@ class Group(eqx.Module):
     rows : Float[Array, "waves points"]
         Times of output [s].
     target : Float[Array, "waves points"]
-        Median log10(\|i\| + floor).
+        Median log10(\|response\| + floor): of the current, or of the voltage where a current was imposed.
     weight : Float[Array, "waves points"]
         One over its standard deviation, 0 where it does not count.
     censored : Bool[Array, "waves points"]
@@ -62,10 +73,14 @@ class Group(eqx.Module):
         Median rows of the events and one over their standard deviation, 0 where they do not count.
     span : Float[Array, "waves legs 3"]
         Start, peak and end [s] of each excursion.
-    floor, limit : Float[Array, ""]
-        Noise floor and current limit [A]; the limit is infinite where there is none.
+    edge : Float[Array, "waves points"]
+        log10 of the least current of points at the limit [decades of A].
+    floor : Float[Array, ""]
+        Noise floor [A or V].
     model_sigma : Float[Array, ""]
-        Standard deviation granted to the model's current [decades].
+        Standard deviation granted to the model's response [decades].
+    limits : Float[Array, "waves 2"] or None
+        Limits of the source of each waveform at positive and negative current [A]; None where the bench says them.
     """
 
     stimuli: mj.Sampled
@@ -76,14 +91,15 @@ class Group(eqx.Module):
     event_rows: Float[Array | np.ndarray, "waves legs 3"]
     event_weight: Float[Array | np.ndarray, "waves legs 3"]
     span: Float[Array | np.ndarray, "waves legs 3"]
+    edge: Float[Array | np.ndarray, "waves points"]
     floor: Float[Array | np.ndarray, ""]
-    limit: Float[Array | np.ndarray, ""]
     model_sigma: Float[Array | np.ndarray, ""]
+    limits: Float[Array | np.ndarray, "waves 2"] | None = None
 
 
 def sigma_log(w: Waveform, model_sigma: float = MODEL_SIGMA) -> Float[np.ndarray, " points"]:
-    """Standard deviation of the median log current [decades]: of the data and granted to the model."""
-    scatter = MAD * np.median(np.abs(w.log_i - w.median_log()), axis=0)
+    """Standard deviation of the median log response [decades]: of the data and granted to the model."""
+    scatter = MAD * np.median(np.abs(w.log_response - w.median_log()), axis=0)
     return np.hypot(1.2533 * scatter / np.sqrt(w.n_sweeps), model_sigma)
 
 
@@ -95,15 +111,35 @@ def sigma_events(w: Waveform) -> Float[np.ndarray, "legs 3"]:
     return np.sqrt(1.2533**2 * scatter**2 / np.maximum(count, 1) + 1 / 12 + EVENT_SIGMA**2)
 
 
+def edge_of(w: Waveform, limit: tuple[float, float] | None = None) -> Float[np.ndarray, " points"]:
+    """log10 of the least current that points at the limit may have [decades of A]; no bound where there is no limit.
+
+    Parameters
+    ----------
+    w : Waveform
+        The sweeps.
+    limit : tuple of float, optional
+        Limits of a bench that names them, in place of those of the data [A].
+    """
+    positive, negative = w.limits if limit is None else limit
+    edge = np.log10(np.where(w.v < 0, negative, positive)) - w.reach
+    return np.where(w.censored & np.isfinite(edge), edge, -np.inf)
+
+
 def pack(
     waves: Sequence[Waveform],
     *,
     floor: float,
-    limit: float | None,
+    limit: tuple[float, float] | None,
+    limits: Float[np.ndarray, "waves 2"] | None = None,
     events: bool = True,
-    model_sigma: float = MODEL_SIGMA,
+    model_sigma: float | None = None,
 ) -> Group:
-    """Waveforms as one `Group`; the events count only where they are switching, not a loop's slow passage."""
+    """Waveforms as one `Group`; the events count only where they are switching, not a loop's slow passage.
+
+    Under an imposed current none counts: the voltage is a function of it, and shows where it snaps back.
+    Points at the limit lie at that of a bench, `limit`, or else that of the data; `limits` are those simulated.
+    """
     k = max(len(w.v) for w in waves)
 
     def padded(x: np.ndarray, fill: Any) -> np.ndarray:
@@ -124,6 +160,10 @@ def pack(
             f"sweeps of different kinds: {sorted(kinds)}",
             allowed="all with time, or all without; one source",
         )
+    driven = waves[0].driven
+    events = events and driven == "voltage"
+    if model_sigma is None:
+        model_sigma = MODEL_SIGMA if driven == "voltage" else VOLTAGE_SIGMA
     most = max(len(w.legs) for w in waves)
     arr = np.stack
 
@@ -151,9 +191,10 @@ def pack(
         event_rows=arr([counted(w, w.median_events()) for w in waves]),
         event_weight=arr([counted(w, 1 / sigma_events(w)) for w in waves]),
         span=arr([per_leg(x) for x in spans]),
+        edge=arr([padded(edge_of(w, limit), -np.inf) for w in waves]),
         floor=np.asarray(float(floor)),
-        limit=np.asarray(np.inf if limit is None else limit),
         model_sigma=np.asarray(float(model_sigma)),
+        limits=limits,
     )
 
 
@@ -219,9 +260,9 @@ class Problem(eqx.Module):
     def data_residuals(
         self, z: Float[Array, " free"]
     ) -> tuple[Float[Array, " residuals"], Bool[Array, ""]]:
-        """Residuals of currents and events [sigma], saturated, and whether every solve ended well."""
-        log_i, events, ok = _observe_all(self, self.at(z))
-        return misfit(self.group, log_i, events), jnp.all(ok)
+        """Residuals of responses and events [sigma], saturated, and whether every solve ended well."""
+        log_response, events, ok = _observe_all(self, self.at(z))
+        return misfit(self.group, log_response, events), jnp.all(ok)
 
     def residuals(
         self, z: Float[Array, " free"]
@@ -237,12 +278,26 @@ class Problem(eqx.Module):
         return jnp.concatenate([data, (z - self.center) * (self.noise / PRIOR_SIGMA)])
 
 
+def scaled_under(
+    problem: Problem, device: mj.AbstractDevice | mj.Circuit, limits: Float[Array, "2"] | None
+) -> Scaled:
+    """Equations of a device under the limits of one waveform [A], or those of the bench."""
+    bench = problem.bench
+    if limits is not None:
+        negative = None if bench.compliance_negative is None else limits[1]
+        bench = replace(bench, compliance=limits[0], compliance_negative=negative)
+    return Scaled(placed(device, bench, problem.group.stimuli.quantity), problem.env)
+
+
 def _observe_all(problem: Problem, device: mj.AbstractDevice | mj.Circuit):
-    """log10 of the current's modulus at the rows, rows of the events, success, of every waveform."""
-    system = placed(device, problem.bench, problem.group.stimuli.quantity)
-    scaled, end = Scaled(system, problem.env), jnp.max(problem.group.rows)
-    one = lambda s, r, span: _observe(scaled, s, r, span, end, problem.policy)  # noqa: E731
-    return jax.vmap(one)(problem.group.stimuli, problem.group.rows, problem.group.span)
+    """log10 of the response's modulus at the rows, rows of the events, success, of every waveform."""
+    group, end = problem.group, jnp.max(problem.group.rows)
+
+    def one(limits, stimulus, rows, span):
+        scaled = scaled_under(problem, device, limits)
+        return _observe(scaled, stimulus, rows, span, end, problem.policy)
+
+    return jax.vmap(one)(group.limits, group.stimuli, group.rows, group.span)
 
 
 def events_of(
@@ -256,26 +311,31 @@ def events_of(
     return _observe_all(problem, device)[1]
 
 
-def misfit(group: Group, log_i, events) -> Float[Array, " residuals"]:
-    r"""Residuals of log10 \|i\| [decades] and event rows against the data of a group."""
-    floored = jnp.logaddexp(log_i * jnp.log(10.0), jnp.log(group.floor)) / jnp.log(10.0)
+def misfit(group: Group, log_response, events) -> Float[Array, " residuals"]:
+    r"""Residuals of log10 \|response\| [decades] and event rows against the data of a group."""
+    floored = jnp.logaddexp(log_response * jnp.log(10.0), jnp.log(group.floor)) / jnp.log(10.0)
     r = (floored - group.target) * group.weight
-    limit = jnp.log10(0.98 * group.limit)
-    below = jnp.where(group.censored, jnp.maximum(limit - log_i, 0.0) / group.model_sigma, 0.0)
+    away = jnp.maximum(group.edge - log_response, 0.0) / group.model_sigma
+    below = jnp.where(group.censored, away, 0.0)
     r = jnp.where(group.censored, below, r)
-    r = r / jnp.sqrt(1 + (r / _SATURATION) ** 2)
+    r = r / jnp.sqrt(1 + (r / SATURATION) ** 2)
     e = (events - group.event_rows) * group.event_weight
     return jnp.concatenate([r.ravel(), (5 * jnp.arcsinh(e / 5)).ravel()])
 
 
+def log_response(scaled: Scaled, y, stimulus: Callable, t, *, driven: str) -> Float[Array, ""]:
+    """log10 of the modulus of what is measured just before a time [decades of A, of V where a current is driven]."""
+    x = seen(scaled.system, t, scaled.unpack(y), stimulus, scaled.env)[0][RESPONSE[driven]]
+    return jnp.log10(jnp.abs(x) + _TINY)
+
+
 def log_current(scaled: Scaled, y, stimulus: Callable, t) -> Float[Array, ""]:
     """log10 of the current's modulus just before a time [decades of A]."""
-    i = seen(scaled.system, t, scaled.unpack(y), stimulus, scaled.env)[0]["i"]
-    return jnp.log10(jnp.abs(i) + _TINY)
+    return log_response(scaled, y, stimulus, t, driven="voltage")
 
 
 def _observe(scaled: Scaled, stimulus: mj.Sampled, rows, span, end, policy: mj.Stiff):
-    r"""log10 \|i\| at the rows, rows of the events, and whether the solve ended well."""
+    r"""log10 \|response\| at the rows, rows of the events, and whether the solve ended well."""
     sol = solve_stiff(
         scaled, stimulus, rows=rows, y0=scaled.initial(), end=end, policy=policy, steps=True
     )
@@ -283,8 +343,16 @@ def _observe(scaled: Scaled, stimulus: mj.Sampled, rows, span, end, policy: mj.S
 
 
 def read_off(scaled: Scaled, stimulus: mj.Sampled, rows, span, sol: Solution):
-    r"""log10 \|i\| at the rows of a solve, and rows of the events, from its steps."""
-    log_i = jax.vmap(lambda t, y: log_current(scaled, y, stimulus, t))(rows, sol.y)
+    r"""log10 \|response\| at the rows of a solve, and rows of the events, from its steps; 0 where a current drives."""
+    own = lambda t, y: log_response(scaled, y, stimulus, t, driven=stimulus.quantity)  # noqa: E731
+    found = jax.vmap(own)(rows, sol.y)
+    if stimulus.quantity == "current":
+        return found, jnp.zeros(span.shape)
+    return found, _events_of_steps(scaled, stimulus, rows, span, sol)
+
+
+def _events_of_steps(scaled: Scaled, stimulus: mj.Sampled, rows, span, sol: Solution):
+    """Rows of the events of a solve, from its steps."""
     t, y = cast(tuple[Array, Array], (sol.step_t, sol.step_y))  # asked for by steps=True
     t = lax.stop_gradient(t)
     real = jnp.isfinite(t)
@@ -313,8 +381,7 @@ def read_off(scaled: Scaled, stimulus: mj.Sampled, rows, span, sol: Solution):
 
     on, off = np.log10(ON_THRESHOLD), np.log10(HOLD_THRESHOLD)
     kinds = jnp.array([on, on, off]), jnp.array([1.0, -1.0, -1.0])
-    found = jax.vmap(lambda leg: jax.vmap(lambda th, sign: event(leg, th, sign))(*kinds))(span)
-    return log_i, found
+    return jax.vmap(lambda leg: jax.vmap(lambda th, sign: event(leg, th, sign))(*kinds))(span)
 
 
 def _crossing(scaled: Scaled, stimulus, ends, times, logs, threshold):

@@ -70,9 +70,8 @@ def takes(options: argparse.Namespace) -> bool:
     """
     if options.delays:
         return True
-    named = [n for n in options.files if not options.batch or file_of(n).is_file()]
-    if options.batch:  # the others are devices of their own, each with its own reading
-        named = named[:1]
+    # In a batch the others are devices of their own, each with its own reading.
+    named = options.files[:1] if options.batch else options.files
     found = {has_records(file_of(n), reader=options.reader) for n in named}
     if len(found) > 1:
         raise DataError(

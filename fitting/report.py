@@ -11,9 +11,9 @@ import numpy as np
 import memjax as mj
 from memjax.errors import DataError
 from memjax.observables import summarise, switching
-from memjax.result import Member
 
 from . import pictures
+from .trends import SURE, Series, keeps_state, of_excursions, trends, values_of
 
 CSS = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:1080px;margin:2em auto;padding:0 1em;color:#222}
@@ -24,6 +24,12 @@ td:first-child,th:first-child,td.t{text-align:left} img{max-width:100%} .warn{ba
 code{background:#f3f3f3;padding:0 .3em} small{color:#666}
 """
 
+
+_HEAD = ["", "measured median (V)", "SD (V)", "n", "simulated median (V)", "difference (mV)"]
+"""Of tables of voltages."""
+
+_CYCLES = 3
+"""Cycles from which on they are drawn against their number."""
 
 _METHODS = {
     "laplace": "to first order, with Student's quantiles",
@@ -96,33 +102,49 @@ def build(folder: Path) -> list[str]:
     columns = _table(folder / "measured.csv")
     sweep = columns["sweep"].astype(int)
     limited = columns["at_compliance"] > 0
+    driven = content.get("driven", "voltage")  # memjax 0.1 wrote fits under a voltage only
     measured = mj.Measurement(
         v=columns["v_V"],
         i=columns["i_A"],
+        t=columns["t_s"],
         sweep=sweep,
+        driven=driven,
         at_compliance=limited,
         reader="tidy",
         source={},
     )
     table = _table(folder / "simulated.csv")
-    simulated = Member(
-        t=table["t_s"], v=table["v_V"], i=table["i_A"], sweep=table["sweep"].astype(int)
+    simulated = mj.Measurement(
+        t=table["t_s"],
+        v=table["v_V"],
+        i=table["i_A"],
+        sweep=table["sweep"].astype(int),
+        driven=driven,
+        at_compliance=np.zeros(len(limited), bool),
+        reader="memjax",
+        source={},
     )
     made = ["iv.png", "residuals.png", "switching.png", "correlation.png"]
-    pictures.picture_iv(
-        measured, simulated, folder / made[0], compliance=content["bench"]["compliance"]
-    )
+    own = content["bench"]["compliance"]
+    limits = content.get("compliances", [] if own is None else [own])
+    pictures.picture_iv(measured, simulated, folder / made[0], compliances=limits)
     pictures.picture_residuals(measured, simulated, folder / made[1])
-    pictures.picture_switching(measured, simulated, content["distribution"], folder / made[2])
+    kept = keeps_state(of_excursions(measured))
+    seen, drawn = trends(measured, kept=kept), trends(simulated, kept=kept)
+    if kept:
+        pictures.picture_set_reset(seen, drawn, folder / made[2])
+        compared = _compared(seen, drawn)
+    else:
+        pictures.picture_switching(measured, simulated, content["distribution"], folder / made[2])
+        compared = _comparison(summarise(switching(measured)), summarise(switching(simulated)))
     pictures.picture_correlation(
         content["free"], np.array(content["correlation"]), folder / made[3]
     )
-    page = _page(
-        content,
-        [folder / m for m in made],
-        summarise(switching(measured)),
-        summarise(switching(simulated)),
-    )
+    shown = seen if len(measured.labels) >= _CYCLES else []
+    if shown:
+        made.append("trends.png")
+        pictures.picture_trends(shown, folder / made[-1])
+    page = _page(content, [folder / m for m in made], shown, compared)
     (folder / "report.html").write_text(page, encoding="utf-8")
     return [*made, "report.html"]
 
@@ -226,8 +248,19 @@ def _comparison(measured: dict, simulated: dict) -> str:
                 "",
             ]
         )
-    head = ["", "measured median (V)", "SD (V)", "n", "simulated median (V)", "difference (mV)"]
-    return html_table(rows, head)
+    return html_table(rows, _HEAD)
+
+
+def _compared(seen: list[Series], drawn: list[Series]) -> str:
+    """Table of set and reset voltages of a device that keeps its state."""
+    rows = []
+    for name in ("set voltage", "reset voltage"):
+        here, there = values_of(seen, name), values_of(drawn, name)
+        middle = [float(np.median(x)) if x.size else None for x in (here, there)]
+        off = "" if None in middle else f"{1e3 * (middle[1] - middle[0]):+.1f}"
+        spread = readable(float(np.std(here, ddof=1)), 2) if here.size > 1 else ""
+        rows.append([name, readable(middle[0]), spread, here.size, readable(middle[1]), off])
+    return html_table(rows, _HEAD)
 
 
 def _variability(content: dict) -> str:
@@ -324,7 +357,30 @@ def provenance_table(content: dict) -> str:
     )
 
 
-def _page(content: dict, images: list[Path], measured: dict, simulated: dict) -> str:
+def _verdict(content: dict) -> str:
+    """Whether the fit describes the data, first of all."""
+    found = content.get("verdict")
+    if found is None:  # written by memjax 0.1
+        return ""
+    kind = "" if found["word"] == "good" else ' class="warn"'
+    return f"<p{kind}><b>Verdict: {found['word']}.</b> {html.escape(found['reason'])}.</p>"
+
+
+def _cycles(found: list[Series], image: str) -> str:
+    """Every quantity of every cycle, and whether it drifts; nothing of too few cycles."""
+    if not found:
+        return ""
+    head = ["", "unit", "polarity", "n", "median", "trend over the cycles"]
+    rows = []
+    for s in found:
+        known = s.values[np.isfinite(s.values)]
+        word = "positive" if s.polarity > 0 else "negative"
+        rows.append([s.name, s.unit, word, len(known), readable(float(np.median(known))), str(s)])
+    small = f"Trends by Kendall's rank correlation, called one where p is below {SURE:g}."
+    return f"<h2>Cycle by cycle</h2>{image}{html_table(rows, head)}<p><small>{small}</small></p>"
+
+
+def _page(content: dict, images: list[Path], found: list[Series], compared: str) -> str:
     """The HTML page."""
     encoded = {p.stem: base64.b64encode(p.read_bytes()).decode() for p in images}
     img = lambda name, alt: f'<p><img alt="{alt}" src="data:image/png;base64,{encoded[name]}"></p>'  # noqa: E731
@@ -333,6 +389,10 @@ def _page(content: dict, images: list[Path], measured: dict, simulated: dict) ->
         say.insert(0, "The search was interrupted: this is the best result so far.")
     if content["undetermined"]:
         say.append("Not determined by these data: " + ", ".join(content["undetermined"]) + ".")
+    if far := content.get("out_of_reach"):
+        say.append(
+            "Beyond the largest voltage of the data, and so not determined: " + ", ".join(far) + "."
+        )
     told = content.get("uncertainty", {"method": "laplace", "notes": []})
     say += told["notes"]
     remarks = "".join(f"<li>{html.escape(x)}</li>" for x in say)
@@ -340,10 +400,12 @@ def _page(content: dict, images: list[Path], measured: dict, simulated: dict) ->
     return f"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>memjax fit: {content["model"]}</title>
 <style>{CSS}</style></head><body>
 <h1>Fit of <code>{html.escape(content["model"])}</code></h1>
+{_verdict(content)}
 <p><small>{content["n_points"]} points in {content["n_sweeps"]} sweeps</small></p>
 {truth if content["synthetic_truth"] else ""}
 <h2>Measured and simulated</h2>{img("iv", "current against voltage")}
-{_comparison(measured, simulated)}{img("switching", "switching and hold voltages")}
+{compared}{img("switching", "switching and hold voltages")}
+{_cycles(found, img("trends", "cycle by cycle") if found else "")}
 <h2>Parameters</h2>{parameters_table(content)}
 <p><small>Sigma is one standard deviation to first order, from {html.escape(content["covariance_from"])};
 a parameter counts as not determined where its sigma exceeds a factor of e.

@@ -501,10 +501,10 @@ def calibrate(
     other random numbers in fixed and in adaptive steps: where an energy test tells them apart, the steps are halved
     and the search goes on.
     """
-    waves = [w for w in result.waves if w.n_sweeps >= FEWEST]
+    waves = [w for w in result.waves if w.n_sweeps >= FEWEST and w.driven == "voltage"]
     waves = sorted(waves, key=lambda w: -w.n_sweeps)[:_WAVES]
     if not waves or not getattr(result.device, "volatile", False):
-        note = f"no randomness was calibrated: it takes a volatile device and {FEWEST} cycles of one waveform"
+        note = f"no randomness was calibrated: it takes a volatile device and {FEWEST} cycles of one voltage waveform"
         return replace(result, notes=(*result.notes, note))
     strengths = noise_of(result.device) if noise is None else tuple(noise)
     if not strengths and result.cycle_spread:

@@ -7,10 +7,12 @@ import platform
 from dataclasses import fields
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas
 
+import memjax as mj
 from memjax.fields import setting_specs, stored
 from memjax.noise.draws import cycle_factors
 from memjax.observables import switching
@@ -18,6 +20,7 @@ from memjax.params import get
 from memjax.simulate import simulate, simulate_like
 
 from .fit import FitResult
+from .limits import by_wave, levels_of, shared
 from .report import build
 from .stochastic import Stochastic
 
@@ -64,7 +67,8 @@ def distribution(result: FitResult) -> dict[str, dict[str, list]]:
         return out
     sigma = {n: s["sigma_ln"] for n, s in result.cycle_spread.items()}
     factors = cycle_factors(result.seed, sigma, members=_DRAWS, sweeps=len(result.waves))
-    values = {n: get(result.device, n) * x for n, x in factors.items()}
+    values: dict[str, Any] = {n: get(result.device, n) * x for n, x in factors.items()}
+    values |= by_wave(result.problem.bench, result.problem.group.limits)
     trace = simulate(
         result.device,
         [w.stimulus for w in result.waves],
@@ -103,6 +107,8 @@ def to_json(result: FitResult, files: list[Path], *, truth: dict | None, command
         The command line.
     """
     bench, u = result.problem.bench, result.uncertainty
+    limits = result.problem.group.limits
+    levels = levels_of(bench, limits)
     parameters = {}
     for row in result.table():
         name = row.pop("name")
@@ -118,11 +124,14 @@ def to_json(result: FitResult, files: list[Path], *, truth: dict | None, command
             "series_resistance": bench.series_resistance,
             "parallel_resistance": bench.parallel_resistance,
             "parallel_capacitance": bench.parallel_capacitance,
-            "compliance": bench.compliance,
+            "compliance": bench.compliance if limits is None else max(levels),
+            "compliance_negative": bench.compliance_negative if limits is None else None,
+            "compliance_by_sweep": limits is not None,
             "reversed": bench.reversed,
             "temperature": float(result.problem.env.temperature),
             "point_time": result.point_time,
         },
+        "driven": result.waves[0].driven,
         "read_noise": result.read_noise,
         "cycle_spread": result.cycle_spread or None,
         "loss": result.loss,
@@ -131,16 +140,19 @@ def to_json(result: FitResult, files: list[Path], *, truth: dict | None, command
         "data": [{"file": str(f), "sha256": digest(f)} for f in files],
         "reader": [m.reader for m in result.measurements],
         "compliance_in_data": [m.compliance for m in result.measurements],
+        "compliances": levels,
         "warnings": [x for m in result.measurements for x in m.warnings],
         "notes": list(result.notes),
         "seed": result.seed,
         "interrupted": result.interrupted,
         "undetermined": list(result.undetermined),
+        "out_of_reach": list(result.out_of_reach),
         "at_bound": list(result.at_bound),
         "free": list(result.problem.free),
         "correlation": np.round(u.correlation, 6).tolist(),
         "covariance_from": u.source,
         "reduced_chi2": u.reduced_chi2,
+        "verdict": result.verdict.as_json(),
         "uncertainty": told(result),
         "identifiability": result.identifiability.as_json(),
         "search": {
@@ -196,10 +208,13 @@ def write_tables(result: FitResult, folder: Path) -> None:
         Where to write.
     """
     offset, measured, simulated = 0, [], []
-    for m in result.measurements:
+    limited = result.problem.group.limits is not None
+    every = shared(result.measurements, mj.Bench()) if limited else result.measurements
+    for m in every:
         trace = simulate_like(
             result.device,
             m,
+            limited=limited,
             point_time=result.point_time,
             bench=result.problem.bench,
             env=result.problem.env,

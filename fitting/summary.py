@@ -1,6 +1,7 @@
 """What a measurement says, waveform by waveform: median currents, their scatter, and when the device switched."""
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,11 +9,25 @@ from jaxtyping import Bool, Float, Int
 
 import memjax as mj
 from memjax.errors import DataError
-from memjax.observables import HOLD_THRESHOLD, ON_THRESHOLD, excursions, switching_of
+from memjax.observables import (
+    HOLD_THRESHOLD,
+    ON_THRESHOLD,
+    excursions,
+    snap_back_of,
+    switching_of,
+)
+from memjax.result import Member
 from memjax.simulate import waveform
 
+from .limits import reach_of, same_limits
+
 EVENTS = ("rise", "release", "fall")
-"""Rising through the on-threshold, falling below it again, falling below the hold-threshold."""
+"""Rising through the on-threshold, falling below it again, falling below the hold-threshold.
+
+Of an imposed current: its voltage snaps back, (nothing), and snaps back on the way down."""
+
+RESPONSE = {"voltage": "i", "current": "v"}
+"""What is measured, by what is driven: only that says anything of a device."""
 
 MAD = 1.4826
 """Standard deviation of a normal over its median absolute deviation."""
@@ -30,8 +45,9 @@ class Waveform:
         When each point was measured [s].
     v : Float[np.ndarray, "points"]
         Applied value [V or A].
-    log_i : Float[np.ndarray, "sweeps points"]
-        log10(\|i\| + floor) of every sweep [decades of A].
+    log_response : Float[np.ndarray, "sweeps points"]
+        log10(\|response\| + floor) of every sweep: of the current [decades of A], or where a current was
+        imposed of the voltage [decades of V].
     used, censored : Bool[np.ndarray, "points"]
         Points whose current counts; points at the current limit, which bound it from below.
     events : Float[np.ndarray, "sweeps legs 3"]
@@ -41,17 +57,23 @@ class Waveform:
         First row, peak row and end of each excursion to one polarity.
     labels : Int[np.ndarray, "sweeps"]
         Labels of the sweeps.
+    limits : tuple of float
+        What the source's current was limited to at positive and at negative voltage [A]; infinite where by nothing.
+    reach : float
+        How far below its limit a current at it may be [decades].
     """
 
     stimulus: mj.Sampled
     rows: Float[np.ndarray, " points"]
     v: Float[np.ndarray, " points"]
-    log_i: Float[np.ndarray, "sweeps points"]
+    log_response: Float[np.ndarray, "sweeps points"]
     used: Bool[np.ndarray, " points"]
     censored: Bool[np.ndarray, " points"]
     events: Float[np.ndarray, "sweeps legs 3"]
     legs: tuple[tuple[int, int, int], ...]
     labels: Int[np.ndarray, " sweeps"]
+    limits: tuple[float, float] = (np.inf, np.inf)
+    reach: float = 0.0
 
     @property
     def polarities(self) -> tuple[int, ...]:
@@ -59,18 +81,28 @@ class Waveform:
         return tuple(int(np.sign(self.v[peak])) for _, peak, _ in self.legs)
 
     @property
+    def driven(self) -> str:
+        """What the source imposed, "voltage" or "current"."""
+        return self.stimulus.quantity
+
+    def sizes(self, floor: float) -> tuple[np.ndarray, np.ndarray]:
+        r"""Moduli of voltage [V] and current [A] at every row, medians of the sweeps less the floor of the response."""
+        applied, seen = np.abs(self.v), 10 ** self.median_log() - floor
+        return (applied, seen) if self.driven == "voltage" else (seen, applied)
+
+    @property
     def n_sweeps(self) -> int:
         """Number of sweeps."""
         return len(self.labels)
 
     def median_log(self) -> Float[np.ndarray, " points"]:
-        r"""Median over sweeps of log10(\|i\| + floor)."""
+        r"""Median over sweeps of log10(\|response\| + floor)."""
         return self._medians[0]
 
     @functools.cached_property
     def _medians(self) -> tuple[np.ndarray, np.ndarray]:
-        """Of currents and events, which are asked for again and again."""
-        return np.median(self.log_i, axis=0), _middle(self.events)
+        """Of responses and events, which are asked for again and again."""
+        return np.median(self.log_response, axis=0), _middle(self.events)
 
     def happened(self) -> Bool[np.ndarray, "legs 3"]:
         """Which events happened in at least half of the sweeps."""
@@ -89,13 +121,17 @@ def _middle(events: Float[np.ndarray, "sweeps legs 3"]) -> Float[np.ndarray, "le
     return np.where(seen, nanmedian(np.where(seen, events, 0.0)), np.nan)
 
 
+MANY, STRAY = 10, 0.1
+"""Sweeps of one waveform from which on others are strays, and the share of them that those are at most."""
+
+
 def nanmedian(x: Float[np.ndarray, "n ..."]) -> Float[np.ndarray, "..."]:
     """Median along the first axis of what is a number: where all is, by the far faster function."""
     return (np.nanmedian if np.any(np.isnan(x)) else np.median)(x, axis=0)
 
 
 def noise_floor(measurement: mj.Measurement) -> float:
-    r"""Noise of the instrument at its lowest currents [A].
+    r"""Noise of the instrument at its lowest responses [A, or V where a current was imposed].
 
     Parameters
     ----------
@@ -105,14 +141,19 @@ def noise_floor(measurement: mj.Measurement) -> float:
     Returns
     -------
     float
-        Robust standard deviation of the second differences among the lowest tenth of \|i\|, over
-        sqrt 6, so that the slope of a leakage counts for none; at least 1e-16 A.
+        Robust standard deviation of the second differences among the lowest tenth of its modulus, over
+        sqrt 6, so that the slope of a leakage counts for none; at least 1e-16.
     """
-    i, sweep = np.abs(measurement.i), measurement.sweep
-    low = i <= np.quantile(i, 0.1)
+    size, sweep = np.abs(response(measurement)), measurement.sweep
+    low = size <= np.quantile(size, 0.1)
     row = low[2:] & low[1:-1] & low[:-2] & (sweep[2:] == sweep[:-2])
-    bend = np.diff(i, 2)[row]
+    bend = np.diff(size, 2)[row]
     return max(scatter_about_neighbours(bend) if bend.size else 0.0, 1e-16)
+
+
+def response(data: mj.Measurement | Member) -> Float[np.ndarray, " points"]:
+    """What was measured: the current [A] under an imposed voltage, the voltage [V] under an imposed current."""
+    return getattr(data, RESPONSE[data.driven])
 
 
 def scatter_about_neighbours(bend: Float[np.ndarray, " differences"]) -> float:
@@ -120,28 +161,35 @@ def scatter_about_neighbours(bend: Float[np.ndarray, " differences"]) -> float:
     return float(MAD * np.median(np.abs(bend)) / np.sqrt(6))
 
 
-def _events(v: np.ndarray, i: np.ndarray, legs: tuple[tuple[int, int, int], ...]) -> np.ndarray:
+def _events(
+    applied: np.ndarray, seen: np.ndarray, legs: tuple[tuple[int, int, int], ...], driven: str
+) -> np.ndarray:
     """Rows of `EVENTS` in each excursion, minus one half; NaN where none."""
-    found = [switching_of(v[a:b], i[a:b], offset=a) for a, _, b in legs]
+    of = (
+        switching_of
+        if driven == "voltage"
+        else lambda i, v, offset: snap_back_of(v, i, offset=offset)
+    )
+    found = [of(applied[a:b], seen[a:b], offset=a) for a, _, b in legs]
     rows = [[f.rise, f.release, f.fall] for f in found]
     return np.array([[np.nan if r is None else r - 0.5 for r in leg] for leg in rows])
 
 
 def _same(a: mj.Sampled, b: mj.Sampled) -> bool:
     """Whether two sweeps applied one waveform: to a tenth of a step in value and a percent in time."""
-    if a.kind != b.kind or len(a.times) != len(b.times):
+    if (a.kind, a.quantity) != (b.kind, b.quantity) or len(a.times) != len(b.times):
         return False
     step = np.max(np.abs(np.diff(a.values)), initial=0.0)
     near = np.max(np.abs(a.values - b.values)) <= 0.1 * step + 1e-12
     return bool(near and np.max(np.abs(a.times - b.times)) <= 0.01 * max(a.times[-1], 1e-300))
 
 
-def _unclear(log_i: np.ndarray, events: np.ndarray, rows: int) -> np.ndarray:
-    """Rows at which some sweeps have switched and others have not: events, not currents, describe them."""
+def _unclear(events: np.ndarray, rows: int) -> np.ndarray:
+    """Rows at which some sweeps have switched and others have not: events, not responses, describe them."""
     mask = np.zeros(rows, bool)
     for e in events.reshape(len(events), -1).T:
         e = e[np.isfinite(e)]
-        if e.size >= max(1, len(log_i) // 2):
+        if e.size >= max(1, len(events) // 2):
             low, high = np.quantile(e, [0.02, 0.98])
             mask[max(int(np.floor(low)), 0) : int(np.ceil(high)) + 1] = True
     return mask
@@ -169,52 +217,83 @@ def summarise_sweeps(
     Raises
     ------
     DataError
-        If there is no voltage excursion in the data.
+        If there is no excursion of the voltage, or of the imposed current, in the data.
     """
-    groups: list[tuple[mj.Sampled, np.ndarray, list]] = []
+    groups: list[tuple[mj.Sampled, np.ndarray, tuple[float, float], list]] = []
     for m in measurements:
         stimuli, rows, labels = waveform(m, point_time)
-        for s, r, label in zip(stimuli, rows, labels, strict=True):
+        for s, r, label, limits in zip(stimuli, rows, labels, m.limits().tolist(), strict=True):
             sweep = m.select(m.sweep == label)
-            member = (label, sweep.v, sweep.i, sweep.at_compliance)
-            for known, _, members in groups:
-                if _same(known, s):
+            member = (label, response(sweep), sweep.at_compliance)
+            for known, _, own, members in groups:
+                if _same(known, s) and same_limits(own, limits):
                     members.append(member)
                     break
             else:
-                groups.append((s, r, [member]))
-    found = [_summary(s, r, members, floor) for s, r, members in groups]
+                groups.append((s, r, (limits[0], limits[1]), [member]))
+    found = [_summary(s, r, limits, members, floor) for s, r, limits, members in groups]
     found = [w for w in found if w.legs]
     if not found:
         raise DataError(
-            "no excursion of the voltage in the data",
+            f"no excursion of the {measurements[0].driven} in the data",
             allowed="sweeps or pulses",
             fix="check the columns",
         )
     return found
 
 
-def _summary(stimulus: mj.Sampled, rows: np.ndarray, members: list, floor: float) -> Waveform:
+def without_strays(
+    waves: Sequence[Waveform], chosen: bool
+) -> tuple[list[Waveform], list[Waveform]]:
+    """Waveforms that count, and those that too few sweeps applied beside the others to count as much.
+
+    Parameters
+    ----------
+    waves : sequence of Waveform
+        See `summarise_sweeps`.
+    chosen : bool
+        Whether someone has chosen the sweeps: then all count.
+
+    Notes
+    -----
+    Each waveform has one median, which weighs as much whether one sweep applied it or a hundred: a forming cycle beside
+    a hundred others would be half of the data.
+    """
+    most = max(w.n_sweeps for w in waves)
+    few = [not chosen and most >= MANY and w.n_sweeps <= STRAY * most for w in waves]
+    parts = [[w for w, f in zip(waves, few, strict=True) if f == side] for side in (False, True)]
+    return parts[0], parts[1]
+
+
+def _summary(
+    stimulus: mj.Sampled, rows: np.ndarray, limits: tuple[float, float], members: list, floor: float
+) -> Waveform:
     """One group of sweeps as a `Waveform`."""
     v = np.asarray(stimulus.values)
-    log_i = np.stack([np.log10(np.abs(i) + floor) for _, _, i, _ in members])
+    log_response = np.stack([np.log10(np.abs(x) + floor) for _, x, _ in members])
     legs = tuple((p.start, p.start + int(np.argmax(np.abs(v[p]))), p.stop) for p in excursions(v))
     events = (
-        np.stack([_events(v, i, legs) for _, _, i, _ in members])
+        np.stack([_events(v, x, legs, stimulus.quantity) for _, x, _ in members])
         if legs
         else np.zeros((len(members), 0, 3))
     )
-    censored = np.mean([c for *_, c in members], axis=0) >= 0.5
+    at_limit = np.array([c for *_, c in members])
+    censored = np.mean(at_limit, axis=0) >= 0.5
+    used = ~_unclear(events, len(v)) & ~censored
+    if stimulus.quantity == "current":  # without a current a voltage is the instrument's offset
+        used &= v != 0
     return Waveform(
         stimulus=stimulus,
         rows=rows,
         v=v,
-        log_i=log_i,
-        used=~_unclear(log_i, events, len(v)) & ~censored,
+        log_response=log_response,
+        used=used,
         censored=censored,
         events=events,
         legs=legs,
         labels=np.array([label for label, *_ in members]),
+        limits=limits,
+        reach=reach_of(v, np.array([x for _, x, _ in members]), at_limit),
     )
 
 
@@ -222,7 +301,10 @@ __all__ = [
     "EVENTS",
     "HOLD_THRESHOLD",
     "ON_THRESHOLD",
+    "RESPONSE",
     "Waveform",
     "noise_floor",
+    "response",
     "summarise_sweeps",
+    "without_strays",
 ]

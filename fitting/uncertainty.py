@@ -123,7 +123,7 @@ def _resampled(
     found = []
     for a, w in enumerate(waves):
         picks = rng.integers(0, w.n_sweeps, (_REPLICATES, w.n_sweeps))
-        log_i = np.stack([np.median(w.log_i[p], axis=0) for p in picks])
+        log_i = np.stack([np.median(w.log_response[p], axis=0) for p in picks])
         events = w.events[picks]
         seen = np.any(np.isfinite(events), axis=1)
         events = np.nanmedian(np.where(seen[:, None], events, 0.0), axis=1)
@@ -141,7 +141,9 @@ def _of_cycles(
     Errors are those of read noise, and half of what a datum moves from cycle to cycle: no response is more linear.
     """
     each = enumerate(waves)
-    cycles = _joined([_shifts(problem, a, w, w.log_i[:count], w.events[:count]) for a, w in each])
+    cycles = _joined(
+        [_shifts(problem, a, w, w.log_response[:count], w.events[:count]) for a, w in each]
+    )
     away = (cycles - cycles.mean(axis=0)) * np.sqrt(count / (count - 1))
     variance = _read_variance(problem, waves)
     weighted = j / np.where(variance > 0, variance, np.inf)[:, None]

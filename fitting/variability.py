@@ -31,7 +31,7 @@ def read_noise(waves: Sequence[Waveform], floor: float) -> dict[str, float]:
     steps = []
     for w in waves:
         clear = w.used & (w.median_log() > np.log10(30 * floor))
-        step = np.diff(w.log_i, axis=1) - np.diff(w.median_log())
+        step = np.diff(w.log_response, axis=1) - np.diff(w.median_log())
         steps.append(step[:, clear[1:] & clear[:-1]].ravel())
     step = np.concatenate(steps)
     relative = MAD * np.median(np.abs(step)) / np.sqrt(2) * np.log(10) if step.size > 8 else 0.0

@@ -35,7 +35,7 @@ class _Scale(NamedTuple):
     current: float
     time: float
     floor: float
-    limit: float
+    limit: float | Float[np.ndarray, " rows"]
 
 
 class _Curve(NamedTuple):
@@ -153,7 +153,9 @@ class CurveLoss(eqx.Module):
         """
         stimuli, rows = _applied(measured, stimulus, point_time)
         data, bench = one_member(measured, where="CurveLoss"), bench or Bench()
-        limit = np.inf if bench.compliance is None else float(bench.compliance)
+        most, least = bench.compliance, bench.compliance_negative
+        most = np.inf if most is None else float(most)
+        limit = most if least is None else np.where(np.asarray(data.v) < 0, float(least), most)
         apart = np.median(np.concatenate([np.diff(r) for r in rows]))
         time = float(apart if time_sigma is None else time_sigma)
         scale = _Scale(current_sigma, time, floor, limit)

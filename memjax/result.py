@@ -53,12 +53,15 @@ class Member(eqx.Module):
         Time in the sweep [s], voltage [V], current [A].
     sweep : Int[np.ndarray, "points"]
         Label of the sweep.
+    driven : {"voltage", "current"}
+        What the source imposed.
     """
 
     t: Float[np.ndarray, " points"]
     v: Float[np.ndarray, " points"]
     i: Float[np.ndarray, " points"]
     sweep: Int[np.ndarray, " points"]
+    driven: str = eqx.field(static=True, default="voltage")
 
 
 class FinalState(eqx.Module):
@@ -123,7 +126,7 @@ class Trace(eqx.Module):
     units : dict
         Unit of each state.
     notes : dict
-        Provenance: model, policy, seed, bench.
+        Provenance: model, policy, seed, what was driven.
     """
 
     t: Float[Array, " rows"]
@@ -224,9 +227,8 @@ class Trace(eqx.Module):
                 where=f"member {m}",
                 fix="take trace.good(), which drops such members, or say trace.member(m, failed=True)",
             )
-        return Member(
-            np.asarray(self.t), np.asarray(self.v[m]), np.asarray(self.i[m]), np.asarray(self.sweep)
-        )
+        rows = (np.asarray(x) for x in (self.t, self.v[m], self.i[m], self.sweep))
+        return Member(*rows, driven=self.notes.get("driven", "voltage"))
 
     def good(self) -> "Trace":
         """The trace without members of which a solve failed."""

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from . import params
-from .circuit import Bench, Circuit, placed, replaced
+from .circuit import Bench, Circuit, limited_bench, placed, replaced
 from .data.measurement import Measurement
 from .device import AbstractDevice, AbstractTwoTerminal
 from .errors import StimulusError
@@ -165,9 +165,10 @@ def _system(model, bench, stimuli) -> tuple[AbstractSystem, list]:
     return placed(own, bench, stimuli[0].quantity), stimuli
 
 
-def _notes(device, policy, seed, noisy: bool) -> dict[str, Any]:
+def _notes(device, policy, seed, noisy: bool, driven: str) -> dict[str, Any]:
     """Provenance of a trace."""
     notes = {"model": getattr(device, "name", type(device).__name__), "policy": repr(policy)}
+    notes |= {"driven": driven}
     return notes | {"seed": "traced" if is_traced(seed) else seed, "deterministic": not noisy}
 
 
@@ -219,7 +220,7 @@ def simulate(
     carry_state : bool, optional
         Whether a sweep starts where the last one ended; by default if the device is not volatile.
     values : mapping of str to Float[Array, "members sweeps"], optional
-        Parameters that differ between members and sweeps [SI].
+        Parameters that differ between members and sweeps [SI]; `compliance` and `compliance_negative` of a bench too.
     events : mapping of str to Event, or a sequence of such mappings, optional
         Crossings of levels, found on the solver's own steps: `Trace.events`. A sequence has one mapping per sweep.
     integrals : mapping of str to Integral or TimeAbove, or sequence of str
@@ -275,7 +276,14 @@ def _simulated(
     if initial is not None:
         batch.start = mark_inputs(policy, checked_start(scaled, initial, batch.members))
     solved = mark_derivatives(policy, batch.solve(carry, progress))
-    trace = _trace(batch, solved, rows, labels, _notes(device, policy, seed, noisy), integrals)
+    trace = _trace(
+        batch,
+        solved,
+        rows,
+        labels,
+        _notes(device, policy, seed, noisy, drives[0].quantity),
+        integrals,
+    )
     trace = flag_out_of_bounds(trace, model, values=values, bench=bench, env=env, stimuli=drives)
     return report_failures(trace, on_failure)
 
@@ -490,6 +498,7 @@ def simulate_like(
     measurement: Measurement,
     *,
     point_time: float | None = None,
+    limited: bool = False,
     **options: Any,
 ) -> Trace:
     """Simulate what a measurement did: one row per measured point.
@@ -502,6 +511,8 @@ def simulate_like(
         Gives waveform and sweeps.
     point_time : float, optional
         See `waveform`.
+    limited : bool
+        Whether the source has in each sweep the current limits that the measurement had there, in place of the bench's.
     **options
         Passed to `simulate`.
 
@@ -518,4 +529,7 @@ def simulate_like(
             fix="under a stimulus, write mj.simulate(device, stimulus)",
         )
     stimuli, rows, labels = waveform(measurement, point_time)
+    if limited:
+        bench, limits = limited_bench(options.get("bench") or Bench(), measurement.limits())
+        options |= {"bench": bench, "values": {**(options.get("values") or {}), **limits}}
     return simulate(device, stimuli, save=rows, labels=labels, **options)

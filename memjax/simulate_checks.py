@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Array, Bool
 
 from .autodiff import forward_only, reverse_only
-from .circuit import Bench
+from .circuit import LIMITS, Bench
 from .data.measurement import Measurement
 from .device import AbstractDevice, AbstractTwoTerminal
 from .errors import (
@@ -344,10 +344,14 @@ def flag_out_of_bounds(
     """
     specs = parameter_specs(model)
     own = {n: stored(model, n) for n in specs if n not in values}
-    wrong = [_outside(x, specs[n].bounds) for n, x in {**own, **values}.items() if is_traced(x)]
+    around = dict.fromkeys(LIMITS, (float(np.finfo(np.float32).tiny), np.inf))
+    bounds = around | {n: s.bounds for n, s in specs.items()}
+    wrong = [_outside(x, bounds[n]) for n, x in {**own, **values}.items() if is_traced(x)]
     if bench is not None:
         ohms, least = bench.series_resistance, float(np.finfo(np.float32).tiny)
-        others = (bench.parallel_resistance, bench.parallel_capacitance, bench.compliance)
+        others = (
+            bench.parallel_resistance, bench.parallel_capacitance, bench.compliance, bench.compliance_negative,
+        )  # fmt: skip
         wrong += [_outside(ohms, (0.0, np.inf))] if is_traced(ohms) else []
         wrong += [_outside(x, (least, np.inf)) for x in others if is_traced(x)]
     if env is not None and is_traced(env.temperature):

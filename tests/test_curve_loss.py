@@ -86,6 +86,10 @@ def test_rows_at_the_limit_only_say_that_it_is_reached():
     above = eqx.tree_at(lambda t: t.i, measured, measured.i * jnp.where(measured.i > 1e-8, 30.0, 1))
     assert float(limited.compare(above)) == 0
     assert float(mj.CurveLoss.of(measured, SWEEP).compare(above)) > 1
+    other = mj.Bench(
+        compliance=1.0, compliance_negative=1e-7
+    )  # at negative voltage, of which the sweep has none
+    assert float(mj.CurveLoss.of(measured, SWEEP, bench=other).compare(above)) > 1
 
 
 def test_a_solve_that_failed_has_no_loss(loss):

@@ -1,6 +1,12 @@
 """Circuits around devices."""
 
-from .bench import Bench as Bench, BenchedDevice as BenchedDevice
+from .bench import (
+    LIMITS as LIMITS,
+    UNLIMITED as UNLIMITED,
+    Bench as Bench,
+    BenchedDevice as BenchedDevice,
+    limited_bench as limited_bench,
+)
 from .circuit import PARASITIC as PARASITIC, Circuit as Circuit, driven as driven
 from .elements import (
     AbstractConductor as AbstractConductor,

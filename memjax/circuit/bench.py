@@ -1,6 +1,7 @@
 """The bench around one device: source, series resistance, then device, resistance and capacitance in parallel."""
 
 import math
+from dataclasses import replace
 
 import equinox as eqx
 import jax
@@ -20,6 +21,12 @@ SOURCE_RESISTANCE = 1.0
 that is not ohmic [ohm]."""
 
 NODE = "v_node"
+
+LIMITS = ("compliance", "compliance_negative")
+"""Fields of a bench that may differ from sweep to sweep."""
+
+UNLIMITED = 1e3
+"""Limit of a source that has none, beside others that have one [A]: no device comes near it."""
 
 
 def _check(name: str, value: float | None, unit: str, *, zero: bool) -> None:
@@ -55,11 +62,13 @@ class Bench(eqx.Module):
     reversed : bool
         Whether the device stands with its terminals swapped, as where a model sets at the polarity
         at which the measured device resets.
+    compliance_negative : float or None
+        The same of negative currents [A], where it differs; None for `compliance` at both polarities.
 
     Raises
     ------
     BoundsError
-        For a negative resistance, or any other value that no element has.
+        For a negative resistance, or any other value that no element has; for a limit of negative currents alone.
     """
 
     series_resistance: float | None = eqx.field(default=None, converter=_none_for_zero)
@@ -67,12 +76,29 @@ class Bench(eqx.Module):
     parallel_capacitance: float | None = None
     compliance: float | None = None
     reversed: bool = eqx.field(static=True, default=False)
+    compliance_negative: float | None = None
 
     def __check_init__(self):
         _check("series resistance", self.series_resistance, "ohm", zero=True)
         _check("parallel resistance", self.parallel_resistance, "ohm", zero=False)
         _check("parallel capacitance", self.parallel_capacitance, "F", zero=False)
         _check("compliance", self.compliance, "A", zero=False)
+        _check("compliance_negative", self.compliance_negative, "A", zero=False)
+        if self.compliance is None and self.compliance_negative is not None:
+            raise BoundsError(
+                "a compliance of negative currents alone",
+                where="bench",
+                allowed="with one of positive currents",
+                fix="say compliance= too",
+            )
+
+    def limited(self, i: Float[Array, "..."]) -> Float[Array, "..."]:
+        """Current that the source gives where it would give `i` [A] without its limits."""
+        if self.compliance is None:
+            return i
+        if self.compliance_negative is None:
+            return soft_limit(i, self.compliance)
+        return soft_limit(i, jnp.where(i < 0, self.compliance_negative, self.compliance))
 
     @property
     def bare(self) -> bool:
@@ -84,6 +110,37 @@ class Bench(eqx.Module):
             self.compliance,
         )
         return all(x is None for x in elements) and not self.reversed
+
+
+def limited_bench(
+    bench: Bench, limits: Float[np.ndarray, "sweeps 2"]
+) -> tuple[Bench, dict[str, Float[np.ndarray, "1 sweeps"]]]:
+    """A bench whose source has a limit of its own in each sweep.
+
+    Parameters
+    ----------
+    bench : Bench
+        All else.
+    limits : Float[np.ndarray, "sweeps 2"]
+        Largest positive and negative current in each sweep [A]; infinite where there is none.
+
+    Returns
+    -------
+    bench : Bench
+        With the limits of all sweeps, or the largest of each polarity where sweeps differ.
+    values : dict of str to Float[np.ndarray, "1 sweeps"]
+        For `simulate`, where sweeps differ; else empty.
+    """
+    limits = np.asarray(limits, float)
+    if not np.any(np.isfinite(limits)):
+        return bench, {}
+    known = np.where(np.isfinite(limits), limits, UNLIMITED)
+    each = np.unique(known, axis=0)
+    positive, negative = (float(x) for x in each.max(axis=0))
+    same = np.array_equal(known[:, 0], known[:, 1])
+    bench = replace(bench, compliance=positive, compliance_negative=None if same else negative)
+    names = LIMITS[: 1 if same else 2]
+    return bench, {n: known[None, :, k] for k, n in enumerate(names)} if len(each) > 1 else {}
 
 
 class BenchedDevice(AbstractSystem):
@@ -187,15 +244,11 @@ class BenchedDevice(AbstractSystem):
         """Current that the source drives into the node [A]."""
         if self.driven == "current":
             return u
-        return self._limited((u - node) / self._series)
+        return self.bench.limited((u - node) / self._series)
 
     def _through(self, t, own: State, v, env: Environment):
         """Current of device and parallel resistance [A] at the voltage `v` [V] of the bench."""
         return self._current(t, own, v, env) + v * self._leak
-
-    def _limited(self, i):
-        """Current [A] that a voltage source gives where it would give `i` without its limit."""
-        return i if self.bench.compliance is None else soft_limit(i, self.bench.compliance)
 
     def _device_voltage(self, t, own: State, u, env: Environment):
         """Voltage of the device [V] where it is no state: source and device carry one current."""
@@ -205,7 +258,7 @@ class BenchedDevice(AbstractSystem):
         if isinstance(self.device, AbstractOhmicDevice):
             total = 1 / (1 / self.device.resistance(own, self._facing(u), env) + self._leak)
             around = total if series is None else series + total
-            return total * (u if self.driven == "current" else self._limited(u / around))
+            return total * (u if self.driven == "current" else self.bench.limited(u / around))
         excess = lambda v: self._through(t, own, v, env) - self._source_current(u, v)  # noqa: E731
         # A voltage source finds the device between ground and itself, or a volt around where it is not passive.
         beside = 1.0 if self.driven == "voltage" else 0.0

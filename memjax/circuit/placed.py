@@ -1,15 +1,18 @@
 """What is integrated: a device on a bench, a branch behind a source, a circuit, or a system as it is."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import equinox as eqx
+import jax.core
+import numpy as np
 
 from .. import params
 from ..device import AbstractDevice, AbstractTwoTerminal
-from ..errors import StimulusError
+from ..errors import BoundsError, StimulusError
 from ..system import AbstractSystem
-from .bench import Bench, BenchedDevice
+from .bench import LIMITS, Bench, BenchedDevice
 from .circuit import Circuit, driven
 
 
@@ -56,10 +59,30 @@ def model_of(system: AbstractSystem) -> Any:
 
 
 def replaced(system: AbstractSystem, values: Mapping[str, Any], *, check: bool = False) -> Any:
-    """The system with other parameters of its device or elements."""
-    changed = params.replace(model_of(system), values, check=check)
+    """The system with other parameters of its device or elements, or limits of its bench."""
+    benched = isinstance(system, BenchedDevice) and system.bench.compliance is not None
+    limits = {n: x for n, x in values.items() if n in LIMITS} if benched else {}
+    changed = params.replace(
+        model_of(system), {n: x for n, x in values.items() if n not in limits}, check=check
+    )
     if not isinstance(system, BenchedDevice):
         return changed
+    if limits:
+        system = eqx.tree_at(lambda s: s.bench, system, _limited(system.bench, limits, check))
     return eqx.tree_at(
         lambda s: s.device, system, changed, is_leaf=lambda x: isinstance(x, AbstractDevice)
     )
+
+
+def _limited(bench: Bench, limits: Mapping[str, Any], check: bool) -> Bench:
+    """A bench with other limits of its source."""
+    for name, x in limits.items():
+        known = check and not isinstance(x, jax.core.Tracer)
+        if known and not np.all(np.isfinite(x) & (np.asarray(x) > 0)):
+            raise BoundsError(f"{name} = {x}", where="values", allowed="finite numbers > 0 A")
+        if getattr(bench, name) is None:
+            raise BoundsError(
+                f"{name} in values, and none of the bench", where="values", allowed="limits that the bench has",
+                fix=f"say mj.Bench({name}=...) too",
+            )  # fmt: skip
+    return replace(bench, **limits)

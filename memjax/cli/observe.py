@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from .command import Command, number, print_json, table
+from .command import Command, number, print_json, say, table
 from .options import add_json_option, add_read_options, measurement_from
 
 if TYPE_CHECKING:
@@ -33,15 +33,21 @@ def _observe(
     name: str, options: argparse.Namespace, thresholds: dict[str, float]
 ) -> "tuple[list[Switching], list[dict]]":
     """What one file shows, and the same as dictionaries that say where it is from."""
-    from ..observables import switching
+    from ..observables import SNAP_BACK, switching
 
     measurement: Any = measurement_from(name, options)
+    if measurement.driven == "current":
+        say(
+            "note",
+            f"{name}: the current is driven; V_th and V_hold are where the voltage snaps back by {SNAP_BACK:.0%}, "
+            "thresholds of the current are not used",
+        )
     found = switching(measurement, **thresholds)
     words = measurement.source.get("sweep_names", ())
     rows = []
     for one in found:
         label = {"sweep_name": words[one.sweep]} if words else {}
-        rows.append({"file": name} | one.to_json() | label)
+        rows.append({"file": name, "driven": measurement.driven} | one.to_json() | label)
     return found, rows
 
 

@@ -20,7 +20,9 @@ EXAMPLE = "example:"
 _EXAMPLES = Path(__file__).parents[1] / "data" / "examples"
 _TABLES = (".csv", ".txt", ".tsv", ".dat", ".xls", ".xlsx")
 
-BENCH_ELEMENTS = ("series_resistance", "parallel_resistance", "parallel_capacitance", "compliance")
+BENCH_ELEMENTS = (
+    "series_resistance", "parallel_resistance", "parallel_capacitance", "compliance", "compliance_negative",
+)  # fmt: skip
 """Attributes of a namespace, keys of a fit's bench, and names of `Bench`'s fields."""
 
 
@@ -42,13 +44,50 @@ def add_bench_options(parser: argparse.ArgumentParser) -> None:
     )
     add("--parallel-resistance", type=number("ohm"), metavar="OHM", help="across the device")
     add("--parallel-capacitance", type=number("F"), metavar="F", help="across the device")
-    add("--compliance", type=number("A"), metavar="A", help="largest current of a voltage source")
+    add_compliance_option(group)
     add(
         "--reversed",
         action="store_true",
         help="the device stands with its terminals swapped: it sees the opposite polarity",
     )
     add("--temperature", type=number("K"), metavar="K", help="ambient temperature (default 300)")
+
+
+def add_compliance_option(group: argparse._ActionsContainer) -> None:
+    """Add ``--compliance``: one limit, or one for each polarity."""
+    group.add_argument(
+        "--compliance",
+        action=_Compliance,
+        metavar="A[,A]",
+        help="largest current of a voltage source; two values: at positive and at negative voltage",
+    )
+    group.set_defaults(compliance_negative=None)
+
+
+class _Compliance(argparse.Action):
+    """``A`` or ``A,A`` as `compliance` and `compliance_negative`."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        del option_string
+        convert, parts = number("A"), str(values).split(",")
+        try:
+            found = [
+                convert(p.strip().lstrip("+" if k == 0 else "+-")) for k, p in enumerate(parts)
+            ]
+        except argparse.ArgumentTypeError as error:
+            raise argparse.ArgumentError(self, str(error)) from None
+        if len(found) > 2:
+            allowed = "one value, or two: at positive and at negative voltage"
+            raise argparse.ArgumentError(self, f"{values!r}; allowed: {allowed}")
+        namespace.compliance = found[0]
+        namespace.compliance_negative = found[1] if len(found) > 1 else None
+
+
+def limits_from(options: argparse.Namespace) -> float | tuple[float, float] | None:
+    """What ``--compliance`` says [A]: nothing, one limit, or that of each polarity."""
+    limit = getattr(options, "compliance", None)
+    negative = getattr(options, "compliance_negative", None)
+    return limit if negative is None or limit is None else (limit, negative)
 
 
 def bench_from(
@@ -78,6 +117,8 @@ def bench_from(
 
     def pick(name: str) -> float | None:
         value = getattr(options, name)
+        if name == "compliance_negative" and options.compliance is not None:
+            return value  # one limit that is given holds for both polarities
         value = (given or {}).get(name) if value is None else value
         return None if value is None else float(value)
 
@@ -90,15 +131,25 @@ def bench_from(
 def _columns(text: str) -> dict[str, str]:
     """``v=NAME,i=NAME`` as a dictionary; a name may hold commas."""
     pairs = [part.split("=", 1) for part in re.split(r",(?=\w+=)", text)]
-    roles = ("v", "i", "t", "sweep")
+    roles = ("v", "i", "t", "sweep", "compliance")
     if any(len(p) != 2 or p[0].strip() not in roles or not p[1].strip() for p in pairs):
-        allowed = f"v=NAME,i=NAME,t=NAME,sweep=NAME (roles: {', '.join(roles)})"
+        allowed = f"v=NAME,i=NAME,t=NAME,sweep=NAME,compliance=NAME (roles: {', '.join(roles)})"
         raise argparse.ArgumentTypeError(f"{text!r}; allowed: {allowed}")
     return {role.strip(): name.strip() for role, name in pairs}
 
 
+def _labels(text: str) -> tuple[int, ...]:
+    """``3-20,25`` as labels."""
+    from ..data import sweep_labels
+
+    try:
+        return sweep_labels(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}; allowed: labels such as 3-20,25") from None
+
+
 def add_read_options(parser: argparse.ArgumentParser) -> None:
-    """Add ``--reader``, ``--columns``, ``--shunt`` and ``--sign``."""
+    """Add ``--reader``, ``--columns``, ``--shunt``, ``--sign``, and which sweeps count."""
     group = parser.add_argument_group("reading options")
     add = group.add_argument
     add("--reader", metavar="R", help="format of the file (default: seen from the file)")
@@ -106,7 +157,7 @@ def add_read_options(parser: argparse.ArgumentParser) -> None:
         "--columns",
         type=_columns,
         metavar="v=NAME,i=NAME,t=NAME",
-        help="which column is what, where the file does not say",
+        help="which column is what, where the file does not say; sweep and compliance may be named too",
     )
     add(
         "--shunt",
@@ -115,6 +166,9 @@ def add_read_options(parser: argparse.ArgumentParser) -> None:
         help="resistance that an oscilloscope's channel lies across",
     )
     add("--sign", type=int, choices=(1, -1), default=1, metavar="-1", help="factor of the current")
+    add("--sweeps", type=_labels, metavar="3-20,25", help="labels of the sweeps that count")
+    add("--skip-forming", action="store_true", help="leave the first sweep of each file out")
+    add("--exclude", metavar="FILE", help="sweeps that do not count: lines LABEL,REASON")
 
 
 def example_names() -> list[str]:
@@ -150,14 +204,22 @@ def measurement_from(path: str, options: argparse.Namespace) -> "Measurement":
     options : argparse.Namespace
         Parsed options; those that the command has not added stand at their defaults.
     """
-    from ..data import read
+    from ..data import choose, read, read_exclusions
 
-    return read(
+    measured = read(
         file_of(path),
         reader=getattr(options, "reader", None),
         columns=getattr(options, "columns", None),
         shunt=getattr(options, "shunt", None),
         sign=getattr(options, "sign", 1),
+        compliance=limits_from(options),
+    )
+    named = getattr(options, "exclude", None)
+    return choose(
+        measured,
+        sweeps=getattr(options, "sweeps", None),
+        skip_forming=getattr(options, "skip_forming", False),
+        exclude=None if named is None else read_exclusions(named),
     )
 
 

@@ -5,6 +5,7 @@ import argparse
 from ..errors import OutputError
 from .command import Command, print_json
 from .options import (
+    add_compliance_option,
     add_json_option,
     add_read_options,
     add_write_options,
@@ -19,6 +20,7 @@ _COUNTS = ("cycles", "set_pulses", "reset_pulses")
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="measured file, or example:NAME")
     add_read_options(parser)
+    add_compliance_option(parser)
     parser.add_argument("--out", metavar="TIDY.csv", help="write sweep, t_s, v_V, i_A in SI")
     add_write_options(parser)
     add_json_option(parser)
@@ -40,10 +42,12 @@ def _print(about: dict, name: str) -> None:
     )
     print(f"  driven      {about['driven']}")
     limit = about["compliance_A"]
+    levels = " and ".join(f"{x:g}" for x in about["compliances_A"])
+    it = "them" if len(about["compliances_A"]) > 1 else "it"
     print(
         "  compliance  none seen"
         if limit is None
-        else f"  compliance  {limit:g} A, {about['at_compliance']} points at it"
+        else f"  compliance  {levels} A, {about['at_compliance']} points at {it}"
     )
     for text in about["warnings"]:
         print(f"  warning     {text}")

@@ -21,7 +21,7 @@ from .options import (
 
 if TYPE_CHECKING:
     import numpy as np
-    from jaxtyping import Bool
+    from jaxtyping import Bool, Float
 
     from ..circuit import Bench, Circuit
     from ..data import ReadNoise
@@ -93,6 +93,8 @@ class _Setup:
     relative: float = 0.0
     floor: float = 0.0
     read: "ReadNoise | None" = None
+    by_sweep: bool = False
+    limits: "Float[np.ndarray, 'sweeps 2'] | None" = None
     spread: dict[str, float] = field(default_factory=dict)
     population: "Population | None" = None
     notes: dict[str, str] = field(default_factory=dict)
@@ -137,6 +139,7 @@ def _setup(options: argparse.Namespace) -> _Setup:
         values, bench = fit.values, fit.bench
         params.known(default, fit.spread, where=where)
         extra = {"relative": fit.relative, "floor": fit.floor, "spread": fit.spread}
+        extra["by_sweep"] = bool(bench.get("compliance_by_sweep")) and options.compliance is None
         notes = {"fit": options.fit}
     if options.read_noise is not None:
         extra["read"] = ReadNoise.load(options.read_noise)
@@ -209,7 +212,14 @@ def _like(setup: _Setup, options: argparse.Namespace) -> "Trace":
     measurement = measurement_from(options.like, options)
     setup.notes["like"] = str(file_of(options.like))
     common = _common(setup, options, len(measurement.labels))
-    return simulate_like(setup.device, measurement, point_time=setup.point_time, **common)
+    limited = setup.by_sweep and measurement.driven == "voltage"
+    if limited and measurement.compliances:
+        setup.limits = measurement.limits()
+        levels = " and ".join(f"{x:g}" for x in measurement.compliances)
+        say("note", f"each sweep is limited as it was measured, to {levels} A")
+    return simulate_like(
+        setup.device, measurement, point_time=setup.point_time, limited=limited, **common
+    )
 
 
 def _under_stimulus(setup: _Setup, options: argparse.Namespace) -> "Trace":
@@ -271,6 +281,21 @@ def _rows(setup: _Setup, options: argparse.Namespace, stimulus, noisy: bool, val
     return adaptive_rows(each, stimulus, setup.bench, setup.env)
 
 
+def _limit(trace: "Trace", setup: _Setup) -> "float | Float[np.ndarray, ' rows'] | None":
+    """Compliance of each reading [A]; one where all have the same."""
+    import numpy as np
+
+    bench = setup.bench
+    if setup.limits is None and bench.compliance_negative is None:
+        return bench.compliance
+    v, sweep = np.asarray(trace.v)[0], np.asarray(trace.sweep)
+    each = np.array([[bench.compliance, bench.compliance_negative]], float)
+    each = each if setup.limits is None else setup.limits
+    place = {label: k for k, label in enumerate(dict.fromkeys(sweep.tolist()))}
+    row = [place[label] for label in sweep.tolist()] if len(each) > 1 else np.zeros(len(sweep), int)
+    return each[row, np.where(v < 0, 1, 0)]
+
+
 def _as_read(trace: "Trace", setup: _Setup, options: argparse.Namespace) -> "Trace":
     """The trace with the instrument's noise on its current."""
     import equinox as eqx
@@ -280,8 +305,8 @@ def _as_read(trace: "Trace", setup: _Setup, options: argparse.Namespace) -> "Tra
 
     if options.deterministic:
         return trace
+    limit = _limit(trace, setup)
     if setup.read is not None:
-        limit = setup.bench.compliance
         return setup.read.apply(trace, seed=options.seed, env=setup.env, limit=limit)
     if not (setup.relative or setup.floor):
         return trace
@@ -294,7 +319,7 @@ def _as_read(trace: "Trace", setup: _Setup, options: argparse.Namespace) -> "Tra
         row=np.concatenate([np.arange(n) for n in lengths]),
         relative=setup.relative,
         floor=setup.floor,
-        limit=setup.bench.compliance,
+        limit=limit,
     )
     return eqx.tree_at(lambda tr: tr.i, trace, seen)
 

@@ -10,5 +10,11 @@ from .read_noise import ReadNoise as ReadNoise
 from .reading import read as read
 from .records import has_records as has_records, read_records as read_records
 from .registry import reader_names as reader_names
+from .selection import (
+    choose as choose,
+    read_exclusions as read_exclusions,
+    sweep_labels as sweep_labels,
+)
 from .spike_record import SpikeRecord as SpikeRecord
 from .spike_trains import read_spike_trains as read_spike_trains, read_traces as read_traces
+from .sweeps import is_pulsed as is_pulsed

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from ..errors import ReaderError
+from .compliance import levels_of, limits_of_sweeps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +30,9 @@ class Measurement:
     modulus : bool
         Whether the sign of the current was lost in the file.
     compliance : float or None
-        Current limit of the source [A]; None where none acted and none is stated.
+        Current limit of the source [A], the largest where there are several; None where none acted and none is stated.
+    limit : Float[np.ndarray, "points"] or None
+        Limit at each point [A], infinite where none is known; None where `compliance` says it for all.
     at_compliance : Bool[np.ndarray, "points"]
         Points at which the limit acts: they bound the current from below and are no measurement of
         it.
@@ -53,6 +56,7 @@ class Measurement:
     driven: str = "voltage"
     modulus: bool = False
     compliance: float | None = None
+    limit: Float[np.ndarray, " points"] | None = None
     at_compliance: Bool[np.ndarray, " points"]
     reader: str
     source: dict = field(default_factory=dict)
@@ -60,7 +64,7 @@ class Measurement:
 
     def __post_init__(self):
         lengths = {len(self.v), len(self.i), len(self.sweep), len(self.at_compliance)}
-        lengths |= set() if self.t is None else {len(self.t)}
+        lengths |= {len(x) for x in (self.t, self.limit) if x is not None}
         if len(lengths) != 1 or min(lengths) < 2:
             raise ReaderError(
                 f"columns of {sorted(lengths)} points",
@@ -72,6 +76,19 @@ class Measurement:
     def labels(self) -> Int[np.ndarray, " sweeps"]:
         """Sweep labels in the order in which they occur."""
         return self.sweep[np.sort(np.unique(self.sweep, return_index=True)[1])]
+
+    @property
+    def compliances(self) -> list[float]:
+        """Current limits that differ [A], ascending."""
+        if self.limit is None:
+            return [] if self.compliance is None else [self.compliance]
+        return levels_of(self.limit)
+
+    def limits(self) -> Float[np.ndarray, "sweeps 2"]:
+        """Current limit of each sweep at positive and at negative voltage [A], infinite where none is known."""
+        level = np.inf if self.compliance is None else self.compliance
+        each = np.full(len(self.v), level) if self.limit is None else self.limit
+        return limits_of_sweeps(self.v, each, self.sweep)
 
     def sweeps(self) -> Iterator[tuple[int, "Measurement"]]:
         """Label and points of one sweep after the other."""
@@ -86,5 +103,6 @@ class Measurement:
             i=self.i[mask],
             sweep=self.sweep[mask],
             t=None if self.t is None else self.t[mask],
+            limit=None if self.limit is None else self.limit[mask],
             at_compliance=self.at_compliance[mask],
         )

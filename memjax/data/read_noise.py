@@ -145,7 +145,7 @@ class ReadNoise(eqx.Module):
         *,
         seed: int | Int[Array, ""],
         env: Environment | None = None,
-        limit: float | None = None,
+        limit: float | Float[np.ndarray, " rows"] | None = None,
     ) -> Trace:
         r"""The trace as the instrument shows it: another `i`, all else as it is.
 
@@ -158,8 +158,9 @@ class ReadNoise(eqx.Module):
             and row in the sweep only, never on those of the ions.
         env : Environment, optional
             Ambient temperature, for the Johnson noise.
-        limit : float, optional
-            Compliance [A]: an instrument knows its own limit, so that a reading at it is exact.
+        limit : float or Float[np.ndarray, "rows"], optional
+            Compliance [A], of each reading where they differ: an instrument knows its own limit, so that a reading at
+            it is exact.
 
         Returns
         -------

@@ -1,6 +1,6 @@
 """The one function that reads a file, and the steps that all formats share."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from jaxtyping import Float
 from memjax.errors import ReaderError
 
 from .base import Options, Source, Table
-from .compliance import Limit, find_limit, has_lost_sign, has_opposite_sign
+from .compliance import Limit, Stated, find_limit, has_lost_sign, has_opposite_sign
 from .labels import Sweeps, by_label, by_shape
 from .measurement import Measurement
 from .numbers import complete_rows, to_numbers
@@ -30,10 +30,11 @@ class _Rows:
     record: np.ndarray
     line: np.ndarray
     groups: list[np.ndarray]
+    limit: Float[np.ndarray, " points"] | None = None
     warnings: list[str] = field(default_factory=list)
 
     def select(self, keep: np.ndarray) -> None:
-        for name in ("v", "i", "t", "record", "line"):
+        for name in ("v", "i", "t", "limit", "record", "line"):
             values = getattr(self, name)
             setattr(self, name, None if values is None else values[keep])
         self.groups = [group[keep] for group in self.groups]
@@ -47,6 +48,7 @@ def read(
     shunt: float | None = None,
     sign: int = 1,
     point_time: float | None = None,
+    compliance: float | tuple[float, float] | None = None,
 ) -> Measurement:
     """Measurement in a file, in SI units, sweep by sweep.
 
@@ -57,8 +59,8 @@ def read(
     reader : str, optional
         Name of the reader; by default the file's looks decide.
     columns : Mapping, optional
-        Column names by role: `v`, `i`, `t`, `sweep`. Columns of a file without a header are called
-        1, 2, ...
+        Column names by role: `v`, `i`, `t`, `sweep`, `compliance`. Columns of a file without a header are
+        called 1, 2, ...
     shunt : float, optional
         Resistance across which a channel of an oscilloscope measures the current [ohm].
     sign : {1, -1}, optional
@@ -66,6 +68,9 @@ def read(
     point_time : float, optional
         Time for which each point is held [s], where the file has no usable time: point k of a sweep
         then gets the time ``(k + 1) * point_time``, the end of its hold.
+    compliance : float or pair of floats, optional
+        Current limit of the source [A], or that at positive and that at negative voltage; by default what a column or
+        the settings of the file say, else what the plateaus of the current tell.
 
     Returns
     -------
@@ -82,6 +87,7 @@ def read(
             f"a {type(path).__name__} in place of a file", where="read", allowed="a path"
         )
     options = _options(columns, shunt, sign, point_time)
+    compliance = _checked(compliance)
     source = load(path)
     found = find_reader(reader, source)
     tables = found.parse(source, options)
@@ -96,7 +102,7 @@ def read(
     rows.select(keep)
     rows.t = rows.t if use_time else None
     rows.warnings += said
-    return _measurement(rows, used, about, source, found.name, point_time)
+    return _measurement(rows, used, about, source, found.name, point_time, compliance)
 
 
 def _options(columns, shunt, sign, point_time) -> Options:
@@ -115,6 +121,21 @@ def _options(columns, shunt, sign, point_time) -> Options:
     return Options(columns=columns, shunt=shunt)
 
 
+def _checked(compliance: float | Sequence[float] | None) -> float | tuple[float, float] | None:
+    """Limits that are positive numbers, one or two."""
+    if compliance is None:
+        return None
+    values = [float(x) for x in np.ravel(compliance)]
+    if wrong := [x for x in values if not (np.isfinite(x) and x > 0)]:
+        raise ReaderError(f"compliance {wrong[0]:g} A", where="--compliance", allowed="> 0 A")
+    if len(values) > 2:
+        raise ReaderError(
+            f"{len(values)} limits", where="--compliance", allowed="one, or one for each polarity",
+            fix="name a column that has them: --columns compliance=NAME",
+        )  # fmt: skip
+    return (values[0], values[1]) if len(values) == 2 else values[0]
+
+
 def _points(
     tables: tuple[Table, ...], columns: Mapping[str, str], where: str
 ) -> tuple[_Rows, list[Table], dict]:
@@ -129,7 +150,7 @@ def _points(
         except ReaderError as error:
             skipped.append(error)
             continue
-        parts.append(_record(table, chosen, len(parts), where, "sweep" in columns))
+        parts.append(_record(table, chosen, len(parts), where, columns))
         used.append(table)
         about = about or {role: table.names[k] for role, k in chosen.items()}
     if not parts:
@@ -139,29 +160,60 @@ def _points(
     return rows, used, about
 
 
-def _record(table: Table, chosen: Mapping[str, int], number: int, where: str, alone: bool) -> _Rows:
-    """Points of one record."""
-    values, assumed = {}, []
+def _record(
+    table: Table, chosen: Mapping[str, int], number: int, where: str, columns: Mapping[str, str]
+) -> _Rows:
+    """Points of one record; `columns` are those that the user names."""
+    values, assumed, warnings = {}, [], list(table.warnings)
     for role in [r for r in SI_UNITS if r in chosen]:
         k = chosen[role]
         scale, stated = factor(table, k, role)
         name = table.names[k]
-        values[role] = scale * to_numbers(table.columns[k], table.lines, where=where, name=name)
+        try:
+            found = to_numbers(table.columns[k], table.lines, where=where, name=name)
+        except ReaderError:
+            if role != "compliance" or role in columns:
+                raise
+            found = np.zeros(0)
+        if role == "compliance" and role not in columns and not _are_limits(found, stated):
+            warnings.append(
+                f"the column {name!r} holds flags or text and no current limits: not used"
+            )
+            continue
+        values[role] = scale * found
         if not stated:
             assumed.append(f"{name} in {SI_UNITS[role]}")
-    warnings = list(table.warnings)
     if assumed:
         warnings.append("no units stated, taken as SI: " + ", ".join(assumed))
     return _Rows(
         v=values["v"], i=values["i"], t=values.get("t"), line=np.array(table.lines),
+        limit=_limits(values.get("compliance"), table),
         record=np.full(len(table.lines), number),
-        groups=[np.array(table.columns[k]) for k in grouping(table, chosen, alone=alone)],
+        groups=[
+            np.array(table.columns[k]) for k in grouping(table, chosen, alone="sweep" in columns)
+        ],
         warnings=warnings,
     )  # fmt: skip
 
 
+def _are_limits(column: Float[np.ndarray, " points"], stated: bool) -> bool:
+    """Whether the numbers of a column may be current limits: not flags, which are 0 and 1 without a unit."""
+    known = column[np.isfinite(column)]
+    return bool(known.size) and (stated or not np.all(np.isin(known, (0.0, 1.0))))
+
+
+def _limits(
+    column: Float[np.ndarray, " points"] | None, table: Table
+) -> Float[np.ndarray, " points"] | None:
+    """Limit at each point [A], by a column or the settings of the record; infinite where a cell is empty or 0."""
+    if column is not None:
+        return np.where(np.isfinite(column) & (column != 0), np.abs(column), np.inf)
+    return None if table.compliance is None else np.full(len(table.lines), table.compliance)
+
+
 def _join(parts: list[_Rows]) -> _Rows:
     times = [part.t for part in parts if part.t is not None]
+    limits = [np.full(len(p.v), np.inf) if p.limit is None else p.limit for p in parts]
     same = len({len(part.groups) for part in parts}) == 1
     groups = [np.concatenate(g) for g in zip(*(p.groups for p in parts))] if same else []
     warnings = [text for part in parts for text in part.warnings]
@@ -174,29 +226,38 @@ def _join(parts: list[_Rows]) -> _Rows:
         record=np.concatenate([p.record for p in parts]),
         line=np.concatenate([p.line for p in parts]),
         groups=groups,
+        limit=np.concatenate(limits) if any(p.limit is not None for p in parts) else None,
         warnings=warnings,
     )
 
 
 def _measurement(
-    rows: _Rows, used: list[Table], about: dict, source: Source, name: str, point_time: float | None
-) -> Measurement:
+    rows: _Rows, used: list[Table], about: dict, source: Source, name: str, point_time: float | None,
+    compliance: float | tuple[float, float] | None,
+) -> Measurement:  # fmt: skip
     where = str(source.path)
     driven, about_drive = _driven(rows, used[0].driven)
     t, said = check_time(rows.t)
     sweeps = _sweeps(rows, t, driven, where)
     t, more = count_time(t, sweeps.number, point_time)
     modulus, signs = _modulus(rows, about)
-    limit = _limit(rows, driven, used[0].compliance)
-    extra = [text for text in (limit.warning,) if text]
+    limit = _limit(rows, sweeps.number, driven, rows.limit if compliance is None else compliance)
     provenance = {"file": where, "sha256": source.sha256, "columns": about}
     provenance |= {"settings": used[0].settings} if used[0].settings else {}
     provenance |= {"sweep_names": sweeps.names} if sweeps.names else {}
     provenance |= {"point_time_s": point_time} if point_time and rows.t is None else {}
-    warnings = [*rows.warnings, *said, *about_drive, *sweeps.warnings, *more, *signs, *extra]
+    warnings = [
+        *rows.warnings,
+        *said,
+        *about_drive,
+        *sweeps.warnings,
+        *more,
+        *signs,
+        *limit.warnings,
+    ]
     return Measurement(
         v=rows.v, i=rows.i, t=t, sweep=sweeps.number, driven=driven, modulus=modulus,
-        compliance=limit.level, at_compliance=limit.acts, reader=name, source=provenance,
+        compliance=limit.level, limit=limit.each, at_compliance=limit.acts, reader=name, source=provenance,
         warnings=tuple(dict.fromkeys(warnings)),
     )  # fmt: skip
 
@@ -233,7 +294,7 @@ def _modulus(rows: _Rows, about: Mapping[str, str]) -> tuple[bool, list[str]]:
     return False, []
 
 
-def _limit(rows: _Rows, driven: str, stated: float | None) -> Limit:
+def _limit(rows: _Rows, sweep: np.ndarray, driven: str, stated: Stated | None) -> Limit:
     if driven == "current":  # its limit is a voltage
-        return Limit(level=None, acts=np.zeros(len(rows.i), dtype=bool))
-    return find_limit(rows.v, rows.i, stated=stated)
+        return Limit(each=None, acts=np.zeros(len(rows.i), dtype=bool))
+    return find_limit(rows.v, rows.i, sweep=sweep, stated=stated)

@@ -9,8 +9,14 @@ from memjax.units import Unit, parse_unit
 
 from .base import Table
 
-SI_UNITS = {"v": "V", "i": "A", "t": "s"}
-WORDS = {"v": "voltage", "i": "current", "t": "time", "sweep": "sweep"}
+SI_UNITS = {"v": "V", "i": "A", "t": "s", "compliance": "A"}
+WORDS = {
+    "v": "voltage",
+    "i": "current",
+    "t": "time",
+    "sweep": "sweep",
+    "compliance": "current limit",
+}
 # `sweep` goes from the outermost grouping to the innermost: the last one present numbers sweeps.
 _NAMES = {
     "v": ("v", "u", "voltage", "volt", "volts", "bias", "vbias", "vmeas", "vsource"),
@@ -20,7 +26,13 @@ _NAMES = {
         "sheet", "device", "cell", "object", "file", "member", "group", "run", "read", "repeat",
         "trial", "curve", "loop", "sweep", "cycle",
     ),
+    "compliance": ("compliance", "limit", "icc", "ilimit", "i_limit", "current limit", "current_limit",
+                   "compliance current", "compliance_current"),
 }  # fmt: skip
+_SPARE = ("sweep", "compliance")
+"""Roles that a file can do without."""
+_LIMITS = {"compliance", "limit", "icc", "ilimit"}
+"""Words that make a name that of a limit, not of what is limited."""
 _INDEX_WORDS = {"index", "number", "no", "nr", "id", "label", "name"}
 _STATED = re.compile(r"^(?P<base>.*?)\s*(?:\((?P<a>[^()]*)\)|\[(?P<b>[^\[\]]*)\]|/\s*(?P<c>\S+))$")
 _SUFFIX = re.compile(r"^(?P<base>.+)_(?P<unit>[A-Za-zµμΩ]+)$")
@@ -99,7 +111,7 @@ def assign(table: Table, columns: Mapping[str, str], *, where: str) -> dict[str,
     for role in WORDS:
         free = [k for k in range(len(table.names)) if k not in chosen.values()]
         if role not in chosen and (best := _candidates(table, role, free)):
-            if len(best) > 1 and role != "sweep":
+            if len(best) > 1 and role not in _SPARE:
                 raise _ambiguous(table, role, best, where)
             chosen[role] = best[0]
     for role in ("v", "i"):
@@ -178,6 +190,10 @@ def _rank(base: str, role: str) -> int | None:
     if role == "sweep":
         fits = words[0] in _NAMES[role] and set(words[1:]) <= _INDEX_WORDS
         return len(_NAMES[role]) - _NAMES[role].index(words[0]) if fits else None
+    if role == "compliance":
+        return 0 if plain in _NAMES[role] else None
+    if role == "i" and _LIMITS & set(words):
+        return None
     if role == "i" and is_modulus(base):
         return 3 if words[-1].removeprefix("abs") in _NAMES[role] else None
     if plain in _NAMES[role]:

@@ -33,6 +33,7 @@ def summary(measurement: Measurement) -> dict:
         "i_min": float(m.i.min()),
         "i_max": float(m.i.max()),
         "compliance_A": m.compliance,
+        "compliances_A": m.compliances,
         "units": {"v": "V", "i": "A"} | ({} if m.t is None else {"t": "s"}),
         "warnings": list(m.warnings),
         "driven": m.driven,
@@ -45,6 +46,8 @@ def summary(measurement: Measurement) -> dict:
 
 def write_tidy(measurement: Measurement, path: str | Path) -> None:
     """Write a measurement as CSV: ``sweep, t_s, v_V, i_A``, all digits, whole or not at all.
+
+    A column `compliance_A` is added where there are several current limits.
 
     Parameters
     ----------
@@ -60,6 +63,7 @@ def write_tidy(measurement: Measurement, path: str | Path) -> None:
     """
     m, path = measurement, Path(path)
     columns = {"sweep": m.sweep, "t_s": m.t, "v_V": m.v, "i_A": m.i}
+    columns |= {"compliance_A": m.limit if len(m.compliances) > 1 else None}
     present = {name: values for name, values in columns.items() if values is not None}
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     formats = ["%d" if name == "sweep" else "%.17g" for name in present]

@@ -50,6 +50,18 @@ def _noise(x: np.ndarray) -> float:
     return float(1.4826 * np.median(np.abs(second)) / np.sqrt(6))
 
 
+def is_pulsed(x: Float[np.ndarray, " points"]) -> bool:
+    """Whether what is driven jumps between levels, as pulses do, and is no ramp.
+
+    Parameters
+    ----------
+    x : Float[np.ndarray, "points"]
+        Driven quantity [V or A].
+    """
+    span, noise = float(np.ptp(x)), _noise(x)
+    return len(x) >= 5 and span > 0 and noise <= 0.05 * span and _is_pulsed(x, span, noise)
+
+
 def _is_pulsed(x: np.ndarray, span: float, noise: float) -> bool:
     """Whether few steps, and these large ones, make most of the way."""
     steps = np.sort(np.abs(np.diff(x)))[::-1]

@@ -12,6 +12,9 @@ from ..errors import ModelError
 SCHEMA_VERSION = 1
 """Layout of ``fit.json`` that this version reads."""
 
+_FLAGS = ("reversed", "compliance_by_sweep")
+"""What a bench has that is no number."""
+
 _LAYOUT = "the fit.json of a 'memjax fit'"
 
 
@@ -26,7 +29,8 @@ class FitFile:
     values : dict of str to float, int or str
         Parameters [SI], and settings.
     bench : dict of str to float, bool or None
-        Elements, compliance, temperature and point time [SI]; whether the device is reversed.
+        Elements, compliance, temperature and point time [SI]; whether the device is reversed, and whether each sweep
+        had a compliance of its own.
     relative, floor : float
         Read noise: standard deviation of ln\|i\|, and of what is added [A]; 0 where there is
         none.
@@ -90,7 +94,7 @@ def _content(content: dict, model: str, where: str) -> FitFile:
         values={n: x for n, x in values.items() if x is not None}
         | _table(content, "settings", where),
         bench={
-            n: _flag(x, f"bench {n}", where) if n == "reversed" else _number(x, f"bench {n}", where)
+            n: (_flag if n in _FLAGS else _number)(x, f"bench {n}", where)
             for n, x in _table(content, "bench", where).items()
         },
         relative=_positive(read.get("relative"), "read_noise relative", where),

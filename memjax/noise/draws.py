@@ -59,7 +59,7 @@ def read_noise(
     row: Int[np.ndarray, " rows"],
     relative: float,
     floor: float,
-    limit: float | None = None,
+    limit: float | Float[np.ndarray, " rows"] | None = None,
 ) -> Float[Array, "members rows"]:
     r"""Currents as an instrument reads them.
 
@@ -75,8 +75,9 @@ def read_noise(
         Standard deviation of ln\|i\|.
     floor : float
         Standard deviation of what is added [A].
-    limit : float, optional
-        Compliance [A]: an instrument knows its own limit, so that a point at it is exact.
+    limit : float or Float[np.ndarray, "rows"], optional
+        Compliance [A], of each reading where they differ: an instrument knows its own limit, so that a point at it is
+        exact.
 
     Returns
     -------
@@ -88,4 +89,7 @@ def read_noise(
     draw = lambda key, r: jax.random.normal(jax.random.fold_in(key, r), (2,), i.dtype)  # noqa: E731
     normal = jax.vmap(jax.vmap(draw), (0, None))(keys, jnp.asarray(row))
     seen = i * jnp.exp(relative * normal[..., 0]) + floor * normal[..., 1]
-    return seen if limit is None else jnp.where(jnp.abs(i) < 0.99 * limit, seen, i)
+    if limit is None:
+        return seen
+    most = jnp.broadcast_to(jnp.asarray(0.99 * limit, i.dtype), i.shape[1:])
+    return jnp.where(jnp.abs(i) < most[None], seen, i)

@@ -12,6 +12,12 @@ from .crossings import (
     switching_events as switching_events,
     switching_voltage as switching_voltage,
 )
+from .excursion import (
+    Switching as Switching,
+    excursions as excursions,
+    hysteresis_area as hysteresis_area,
+    on_off_ratio as on_off_ratio,
+)
 from .plasticity import (
     PprCurve as PprCurve,
     Retention as Retention,
@@ -35,6 +41,8 @@ from .pulse_response import (
     relaxations as relaxations,
     summarise_pulses as summarise_pulses,
 )
+from .set_reset import LoopClosing as LoopClosing, loop_closing as loop_closing
+from .snap_back import SNAP_BACK as SNAP_BACK, snap_back_of as snap_back_of
 from .soft import Crossings as Crossings, crossing_times as crossing_times, soft_count as soft_count
 from .spikes import (
     Drift as Drift,
@@ -57,10 +65,6 @@ from .spikes import (
 from .switching import (
     HOLD_THRESHOLD as HOLD_THRESHOLD,
     ON_THRESHOLD as ON_THRESHOLD,
-    Switching as Switching,
-    excursions as excursions,
-    hysteresis_area as hysteresis_area,
-    on_off_ratio as on_off_ratio,
     summarise as summarise,
     switching as switching,
     switching_of as switching_of,

@@ -10,7 +10,7 @@ from scipy.optimize import brentq
 import memjax as mj
 from memjax.circuit import soft_limit
 from memjax.circuit.bench import SOURCE_RESISTANCE
-from memjax.errors import BoundsError
+from memjax.errors import BoundsError, ModelError
 from tests.systems.exact import Cubic, Resistor
 
 TIGHT = mj.Stiff(rtol=1e-8, atol=1e-11)
@@ -134,6 +134,32 @@ def test_a_device_that_is_not_ohmic_finds_the_same_point_at_compliance():
     expected = brentq(lambda v: 1e-3 * v + 2e-3 * v**3 - 1e-3, 0.0, 1.0)
     np.testing.assert_allclose(trace.v_device, expected, rtol=1e-6)
     np.testing.assert_allclose(trace.i, 1e-3, rtol=1e-6)
+
+
+@pytest.mark.parametrize("device", [Resistor(), Cubic()], ids=["closed form", "node"])
+def test_each_polarity_may_have_a_limit_of_its_own_and_each_sweep(device):
+    bench = mj.Bench(compliance=2e-4, compliance_negative=5e-5)
+    rows, sweep = np.array([0.25, 0.75]), mj.triangle_sweep(1.0, 4.0, negative=1.0)
+    options = dict(bench=bench, policy=TIGHT, carry_state=False)
+    values = {"compliance": [[2e-4, 3e-4]], "compliance_negative": [[5e-5, 1e-5]]}
+    trace = mj.simulate(device, [sweep] * 2, save=[rows] * 2, values=values, **options).check()
+    np.testing.assert_allclose(trace.i[0], [2e-4, -5e-5, 3e-4, -1e-5], rtol=1e-5)
+    assert float(bench.limited(jnp.asarray(0.0))) == 0.0
+    assert float(jax.grad(bench.limited)(jnp.asarray(0.0))) == 1.0
+
+
+def test_limits_that_the_bench_has_not_are_refused():
+    with pytest.raises(BoundsError, match="compliance of negative currents alone"):
+        mj.Bench(compliance_negative=1e-6)
+    bench = mj.Bench(compliance=1e-6)
+    for values, message in (
+        ({"compliance_negative": 1e-6}, "and none of the bench"),
+        ({"compliance": [[1e-6, 0.0]]}, "finite numbers > 0 A"),
+    ):
+        with pytest.raises(BoundsError, match=message):
+            mj.simulate(Resistor(), [STEP] * 2, bench=bench, values=values)
+    with pytest.raises(ModelError, match="unknown parameter"):
+        mj.simulate(Resistor(), STEP, values={"compliance": 1e-6})
 
 
 def test_between_two_steps_the_current_below_the_limit_is_that_of_the_device():

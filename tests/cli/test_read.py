@@ -120,3 +120,18 @@ def test_observe_takes_other_thresholds(run, tmp_path):
     found = json.loads(run(*words).out)
     assert [(r["switched"], r["returned"]) for r in found["sweeps"]] == [(False, False)]
     assert found["summary"]["on_threshold_A"] == 1e-5
+
+
+def test_limits_are_given_for_each_polarity_and_kept_in_a_tidy_table(
+    run, refused, measured, tmp_path
+):
+    out = tmp_path / "limited.csv"
+    words = ("read", measured, "--compliance", "+1e-6,-2e-7", "--out", out, "--json")
+    about = json.loads(run(*words).out)
+    assert about["compliances_A"] == [2e-7, 1e-6]
+    assert about["compliance_A"] == 1e-6
+    kept = read(out)
+    assert kept.compliances == [2e-7, 1e-6]
+    assert "2e-07 and 1e-06 A" in run("read", out).out
+    for wrong in ("1e-6,1e-6,1e-6", "-1,", "much", "0"):
+        assert "allowed: " in refused("read", measured, f"--compliance={wrong}")

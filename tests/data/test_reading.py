@@ -200,3 +200,43 @@ def test_plugged_in_reader_is_found_and_a_broken_one_is_named(write, monkeypatch
     with pytest.raises(ReaderError, match=r"'own'.*does not load: no module named elsewhere"):
         read(write(TABLE))
     assert read(write(TABLE), reader="tidy").reader == "tidy"
+
+
+LIMITED = "cycle,v_V,i_A,compliance_A\n0,1,1e-6,1e-6\n0,0,0,1e-6\n1,-1,-1e-5,1e-5\n1,-0.5,0,\n"
+
+
+def test_a_column_of_limits_gives_the_limit_of_each_point(write):
+    m = read(write(LIMITED))
+    np.testing.assert_array_equal(m.limit, [1e-6, 1e-6, 1e-5, np.inf])
+    assert (m.compliance, m.compliances) == (1e-5, [1e-6, 1e-5])
+    np.testing.assert_array_equal(m.at_compliance, [True, False, True, False])
+    np.testing.assert_array_equal(m.select(m.sweep == 1).limit, [1e-5, np.inf])
+    named = read(write(LIMITED.replace("compliance_A", "Icc (uA)")), columns={"compliance": "Icc"})
+    np.testing.assert_allclose(named.limit[:3], [1e-12, 1e-12, 1e-11])
+
+
+def test_an_option_wins_over_a_column_and_may_differ_by_polarity(write):
+    m = read(write(LIMITED), compliance=(2e-6, 1e-5))
+    np.testing.assert_array_equal(m.limit, [2e-6, 2e-6, 1e-5, 1e-5])
+    np.testing.assert_array_equal(m.limits(), [[2e-6, 2e-6], [1e-5, 1e-5]])
+    listed: tuple = [2e-6, 1e-5]  # pyright: ignore[reportAssignmentType]
+    np.testing.assert_array_equal(read(write(LIMITED), compliance=listed).limit, m.limit)
+    with pytest.raises(ReaderError, match=r"compliance -1 A; in --compliance; allowed: > 0"):
+        read(write(LIMITED), compliance=-1.0)
+    with pytest.raises(ReaderError, match=r"3 limits; in --compliance.*--columns compliance=NAME"):
+        read(write(LIMITED), compliance=(1.0, 1.0, 1.0))  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("cells", [("0", "1"), ("F", "T")])
+def test_a_column_of_flags_is_no_column_of_limits(write, cells):
+    a, b = cells
+    text = f"v_V,i_A,Compliance\n0,0,{a}\n1,1e-6,{b}\n0,0,{a}\n"
+    m = read(write(text))
+    assert m.limit is None
+    assert any("'Compliance' holds flags or text" in w for w in m.warnings)
+
+
+def test_a_column_of_limits_is_not_taken_for_the_current(write):
+    m = read(write("Voltage (V),Measured current (A),Limit current (A)\n0,0,1e-3\n1,5e-4,1e-3\n"))
+    assert m.source["columns"]["i"] == "Measured current (A)"
+    assert m.i.max() == 5e-4

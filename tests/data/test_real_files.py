@@ -25,6 +25,7 @@ import numpy as np
 import pytest
 
 from memjax.data import read
+from memjax.data.compliance import find_limit
 from memjax.errors import ReaderError
 
 ROOT = Path(
@@ -225,6 +226,43 @@ def test_diffusive_sweeps_are_a_modulus_under_a_microampere(name, points, sweeps
     assert m.modulus
     assert any("modulus" in w for w in m.warnings)
     assert any("compliance" in w for w in m.warnings)
+
+
+@pytest.mark.parametrize("sigma", [1e-3, 3e-3, 1e-2, 3e-2])
+@pytest.mark.parametrize(
+    "name", ["usc_diffusive_dc_symmetric", "usc_diffusive_dc_asymmetric", "vo2_iv_cycles"]
+)
+def test_noise_of_reading_hides_no_limit(name, sigma):
+    """Four standard deviations are exceeded by one reading in 30,000 on one side."""
+    m = read(find(f"clean/{name}.csv"))
+    i = m.i * (1 + sigma * np.random.default_rng(0).normal(size=len(m.i)))
+    found = find_limit(m.v, i, sweep=m.sweep)
+    assert found.level == pytest.approx(m.compliance, rel=0.2 * sigma + 1e-9)
+    assert np.mean(found.acts[m.at_compliance]) > 0.998
+    assert (
+        np.sum(found.acts & ~m.at_compliance) < 0.13 * m.at_compliance.sum()
+    )  # up to 12 % below it
+
+
+@pytest.mark.parametrize("sigma", [0.0, 1e-3, 3e-3, 1e-2, 3e-2])
+@pytest.mark.parametrize(
+    "name", ["nottingham", "sto_nb_iv_old", "knowm_iv", "vo2_iv_sweep", "sdc_knowm"]
+)
+def test_noise_of_reading_makes_no_limit(name, sigma):
+    m = read(find(f"clean/{name}", suffix=".csv"))
+    i = m.i * (1 + sigma * np.random.default_rng(0).normal(size=len(m.i)))
+    assert find_limit(m.v, i, sweep=m.sweep).level is None
+
+
+def test_four_of_64_pulses_that_lie_higher_share_the_limit():
+    m = read(find("clean/umass_diffusive_relaxation_layer1.csv"))
+    m = m.select(m.sweep < 64)
+    i = m.i.copy()
+    for k, more in zip((3, 20, 33, 50), (0.002, 0.003, 0.005, 0.006), strict=True):
+        i[m.sweep == k] *= 1 + more
+    found = find_limit(m.v, i, sweep=m.sweep)
+    assert found.level == pytest.approx(m.compliance, rel=1e-3)
+    assert np.all(found.acts[m.at_compliance])
 
 
 def test_current_sweep_is_seen_to_be_driven_by_the_current():

@@ -1,11 +1,14 @@
 """The sets that the calibration was made for (they lie beside the checkout, never in it)."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import fitting as ft
 import memjax as mj
 from benchmarks.cases.device_fits.case import error
+from memjax.data.compliance import find_limit
 from memjax.observables import summarise, switching
 
 pytestmark = pytest.mark.slow
@@ -38,6 +41,28 @@ def test_medians_of_the_published_sweeps_are_met(shared_data, name, step):
     assert np.median(np.abs(np.log10(i[clear] / np.abs(m.i[clear])))) <= 0.3
     if name == "asymmetric":
         assert float(result.device.mu_neg) == 0
+
+
+@pytest.mark.study
+@pytest.mark.timeout(900)
+def test_noise_of_reading_moves_no_determined_parameter_by_more_than_its_error(shared_data):
+    """Of the points of the symmetric sweeps two thirds are at the limit: read as currents they are "known" too well."""
+    m = mj.read(shared_data / "clean" / "usc_diffusive_dc_symmetric.csv")
+    i = m.i * (1 + 0.01 * np.random.default_rng(1).normal(size=len(m.i)))
+    found = find_limit(m.v, i, sweep=m.sweep)
+    noisy = replace(m, i=i, compliance=found.level, limit=found.each, at_compliance=found.acts)
+    tables = [
+        {
+            r["name"]: r
+            for r in ft.fit([x], mj.DiffusiveMemristor(), point_time=0.01).table()
+            if r["free"]
+        }
+        for x in (m, noisy)
+    ]
+    for a, b in zip(*(t.values() for t in tables), strict=True):
+        if a["determined"] or b["determined"]:
+            assert abs(a["value"] - b["value"]) <= min(a["std"], b["std"]), (a, b)
+    assert not any(tables[1][n]["determined"] for n in ("theta", "gamma3"))
 
 
 def test_a_model_draws_the_loop_of_another_device(shared_data):

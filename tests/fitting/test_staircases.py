@@ -24,7 +24,8 @@ def _problem(device, bench: mj.Bench, peak: float = 0.5) -> Problem:
     about = dict(sweep=np.zeros(len(v), int), at_compliance=np.zeros(len(v), bool))
     measured = mj.Measurement(v=v, i=i, **about, reader="made here")
     waves = summarise_sweeps([measured], point_time=POINT, floor=FLOOR)
-    group = pack(waves, floor=FLOOR, limit=bench.compliance, events=device.volatile)
+    limit = None if bench.compliance is None else (bench.compliance, bench.compliance)
+    group = pack(waves, floor=FLOOR, limit=limit, events=device.volatile)
     return Problem.of(device, ("r_on",) if hasattr(device, "r_on") else ("a1",), group, bench=bench)
 
 

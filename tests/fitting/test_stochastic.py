@@ -133,7 +133,8 @@ def test_truth_comes_back_with_its_uncertainty(start):
 
 def test_too_few_cycles_calibrate_nothing_and_say_so(start):
     few = [
-        replace(w, log_i=w.log_i[:4], events=w.events[:4], labels=w.labels[:4]) for w in start.waves
+        replace(w, log_response=w.log_response[:4], events=w.events[:4], labels=w.labels[:4])
+        for w in start.waves
     ]
     done = calibrate(replace(start, waves=few))
     assert done.stochastic is None
@@ -158,7 +159,9 @@ def test_an_interrupt_keeps_the_best_so_far(start, monkeypatch):
 
 def test_samples_of_excursions_that_never_switch_hold_their_switching_alone(start):
     w = start.waves[0]
-    never = replace(w, log_i=np.full_like(w.log_i, -12.0), events=np.full_like(w.events, np.nan))
+    never = replace(
+        w, log_response=np.full_like(w.log_response, -12.0), events=np.full_like(w.events, np.nan)
+    )
     sample = of_sweeps([never], floor=0.0, seed=0).readings[0].sample
     assert sample.names == ("v_th",)
     assert np.all(sample.values > 0.5 - 1e-12)

@@ -5,7 +5,7 @@ import pytest
 
 import memjax as mj
 from fitting.guess import features, guess, starts
-from fitting.summary import noise_floor, summarise_sweeps
+from fitting.summary import MANY, noise_floor, summarise_sweeps, without_strays
 from memjax.errors import DataError
 from memjax.params import unconstrain
 
@@ -32,6 +32,19 @@ def test_sweeps_of_one_waveform_are_grouped_and_their_events_are_medians():
     # On the way up 0.6 V is row 12, on the way down 0.2 V is row 36: half a row before each.
     np.testing.assert_allclose(plus.median_events(), [[11.5, 35.5, 35.5]])
     np.testing.assert_allclose(minus.median_events(), [[9.5, 37.5, 37.5]])
+
+
+def test_a_forming_cycle_beside_many_others_is_no_half_of_the_data():
+    high = np.interp(np.arange(41), [0, 20, 40], [0, 2, 0])
+    cycles = [(high, np.maximum(high, 1e-3) / 1e6), *[_loop(0.5, 0.2)] * MANY]
+    waves = summarise_sweeps([_measurement(*cycles)], point_time=1e-3, floor=1e-14)
+    kept, strays = without_strays(waves, chosen=False)
+    assert [w.labels.tolist() for w in strays] == [[0]]
+    assert [w.n_sweeps for w in kept] == [MANY]
+    assert without_strays(waves, chosen=True) == (waves, [])
+    assert without_strays(waves[:1], chosen=False) == (waves[:1], [])
+    few = summarise_sweeps([_measurement(*cycles[:-1])], point_time=1e-3, floor=1e-14)
+    assert len(without_strays(few, chosen=False)[0]) == 2
 
 
 def test_rows_between_the_first_and_the_last_switching_sweep_do_not_count():

@@ -1,0 +1,108 @@
+"""Current limits of the sweeps of a fit: what the source of each was limited to, and what a point at it says."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+import memjax as mj
+from memjax.circuit import UNLIMITED, limited_bench
+from memjax.data.plateaus import reach
+
+LEAST_REACH = 0.02
+"""How far below its limit a simulated current may stay and still be at it: the limiter's bend."""
+
+_MAD = 1.4826
+
+
+def limits_of(bench: mj.Bench) -> tuple[float, float] | None:
+    """Limits that a bench names [A], at positive and at negative current."""
+    if bench.compliance is None:
+        return None
+    negative = bench.compliance_negative
+    return float(bench.compliance), float(bench.compliance if negative is None else negative)
+
+
+def shared(measurements: Sequence[mj.Measurement], bench: mj.Bench) -> list[mj.Measurement]:
+    """Measurements of one device with what limits each sweep: nothing of theirs where the bench names limits.
+
+    A measurement without a limit has the largest of the others where it stays below; limits that act nowhere are left
+    out: they say nothing of the source.
+    """
+    levels = [level for m in measurements if np.any(m.at_compliance) for level in m.compliances]
+    driven = all(m.driven == "voltage" for m in measurements)
+    none = [replace(m, compliance=None, limit=None) for m in measurements]
+    if not levels or not driven or bench.compliance is not None:
+        return none
+    most, found = max(levels), []
+    for m, without in zip(measurements, none, strict=True):
+        own = bool(np.any(m.at_compliance) and m.compliances)
+        below = np.max(np.abs(m.i)) <= most
+        found.append(m if own else replace(m, compliance=most, limit=None) if below else without)
+    return found
+
+
+def same_limits(a: Sequence[float], b: Sequence[float]) -> bool:
+    """Whether two pairs of limits [A] are the same for an instrument: to 2 %, or without a limit both."""
+    return all(x == y or abs(x - y) <= 0.02 * max(x, y) < np.inf for x, y in zip(a, b, strict=True))
+
+
+def reach_of(
+    v: Float[np.ndarray, " points"],
+    i: Float[np.ndarray, "sweeps points"],
+    at_limit: Bool[np.ndarray, "sweeps points"],
+) -> float:
+    """How far below a limit a reading at it may lie [decades]: by its scatter, or by the limiter's own bend.
+
+    Parameters
+    ----------
+    v : Float[np.ndarray, "points"]
+        Voltage [V].
+    i : Float[np.ndarray, "sweeps points"]
+        Current of sweeps of one waveform [A].
+    at_limit : Bool[np.ndarray, "sweeps points"]
+        Readings at the limit.
+    """
+    sides = [np.abs(i[at_limit & side]) for side in (v >= 0, v < 0)]
+    away = np.concatenate([np.abs(x / np.median(x) - 1) for x in sides if x.size] or [np.zeros(1)])
+    below = max(reach(_MAD * float(np.median(away))), LEAST_REACH)
+    return float(-np.log10(1 - min(below, 0.5)))
+
+
+def simulated(
+    bench: mj.Bench, limits: Float[np.ndarray, "waves 2"]
+) -> tuple[mj.Bench, Float[np.ndarray, "waves 2"] | None]:
+    """The bench of a fit, and the limits of each waveform where they differ [A]."""
+    bench, values = limited_bench(bench, limits)
+    if not values:
+        return bench, None
+    columns = [
+        values.get(n, values["compliance"])[0] for n in ("compliance", "compliance_negative")
+    ]
+    return bench, np.stack(columns, axis=1)
+
+
+def by_wave(
+    bench: mj.Bench, limits: Float[Array | np.ndarray, "waves 2"] | None
+) -> dict[str, Float[np.ndarray, "1 waves"]]:
+    """Limits of waveforms, for `simulate`, where they differ and the bench has what they replace; else nothing."""
+    if limits is None or bench.compliance is None:
+        return {}
+    return limited_bench(bench, np.asarray(limits))[1]
+
+
+def levels_of(bench: mj.Bench, limits: Float[Array | np.ndarray, "waves 2"] | None) -> list[float]:
+    """Limits of a fit that differ [A], ascending; that of sources without one is none."""
+    known = limits_of(bench) or ()
+    levels = np.unique(np.ravel(known if limits is None else limits))
+    return [float(x) for x in levels if x < UNLIMITED]
+
+
+def said(limits: Float[np.ndarray, "waves 2"]) -> str:
+    """The limits in words."""
+    levels = np.unique(limits[np.isfinite(limits)])
+    words = " and ".join(f"{x:g}" for x in levels)
+    return f"compliance {words} A taken from the data" + (
+        ", each sweep and polarity its own" if len(levels) > 1 else ""
+    )

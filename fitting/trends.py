@@ -1,0 +1,182 @@
+"""What each cycle shows, against its number: voltages, resistances and energy, with a test for a trend."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from scipy import stats
+
+import memjax as mj
+from memjax.observables import LoopClosing, excursions as parts_of, loop_closing, switching
+
+_READ = (0.1, 0.4)
+"""Shares of the largest applied value between which resistances are read."""
+
+_APART = np.log(1.1)
+"""Logarithm of the ratio of resistances on both ways from which on an excursion says whether its state is kept."""
+
+SURE = 0.01
+"""Probability below which a trend is called one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Series:
+    """One quantity of every cycle to one polarity.
+
+    Parameters
+    ----------
+    name, unit : str
+        What it is.
+    polarity : int
+        +1 or -1.
+    cycle : Float[np.ndarray, "cycles"]
+        Number of the cycle, from 0, in the order of the measurement.
+    values : Float[np.ndarray, "cycles"]
+        NaN where a cycle shows none.
+    tau, p : float or None
+        Kendall's rank correlation with the number of the cycle, and its probability without a trend [1]_; None of fewer
+        than 8 values, or where all are one.
+
+    References
+    ----------
+    .. [1] M. G. Kendall, Biometrika 30, 81 (1938), doi:10.1093/biomet/30.1-2.81
+    """
+
+    name: str
+    unit: str
+    polarity: int
+    cycle: Float[np.ndarray, " cycles"]
+    values: Float[np.ndarray, " cycles"]
+    tau: float | None
+    p: float | None
+
+    def __str__(self) -> str:
+        """The trend in words."""
+        if self.tau is None or self.p is None:
+            return "too few values for a trend"
+        if self.p > SURE:
+            return f"no trend (p = {self.p:.2g})"
+        return f"{'rises' if self.tau > 0 else 'falls'} (tau = {self.tau:+.2f}, p = {self.p:.1g})"
+
+
+def trends(data: mj.Measurement, *, kept: bool | None = None) -> list[Series]:
+    """Voltages, resistance on the way out and back, and energy of every excursion.
+
+    Parameters
+    ----------
+    data : Measurement
+        Cycles in the order in which they were measured.
+    kept : bool, optional
+        Whether the device keeps its state; by default as the data say.
+
+    Returns
+    -------
+    list of Series
+        In both polarities; a quantity that no cycle shows is left out.
+
+    Notes
+    -----
+    Voltages are those of switching and return; of a device that keeps its state those of set and reset.
+    Resistances are medians of v / i between a tenth and four tenths of the largest applied value, off the current
+    limit. The energy is the integral of v i dt by trapezoids, where there is a time.
+    """
+    found: list[Series] = []
+    excursions, readings = of_excursions(data), switching(data)
+    number = {int(n): k for k, n in enumerate(data.labels)}
+    kept = keeps_state(excursions) if kept is None else kept
+    for polarity in (1, -1):
+        rows = [x for x in excursions if x["polarity"] == polarity]
+        own = [f for f in readings if f.polarity == polarity and not kept]
+        volts = [(number[f.sweep], f.v_th, f.v_hold if f.switched else None) for f in own]
+        closings = [(number[r["sweep"]], r["closing"]) for r in rows if kept]
+        table = [
+            ("switching voltage", "V", [(k, x) for k, x, _ in volts]),
+            ("hold voltage", "V", [(k, x) for k, _, x in volts]),
+            *(
+                (f"{kind} voltage", "V", [(k, _of(c, kind)) for k, c in closings])
+                for kind in ("set", "reset")
+            ),
+            ("resistance, way out", "ohm", [(number[r["sweep"]], r["out"]) for r in rows]),
+            ("resistance, way back", "ohm", [(number[r["sweep"]], r["back"]) for r in rows]),
+            ("energy", "J", [(number[r["sweep"]], r["energy"]) for r in rows]),
+        ]
+        found += [_series(name, unit, polarity, pairs) for name, unit, pairs in table]
+    return [s for s in found if np.isfinite(s.values).any()]
+
+
+def keeps_state(rows: Sequence[dict[str, Any]]) -> bool:
+    """Whether most excursions leave a state that the next one begins with: then a device sets and resets.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        As of `of_excursions`.
+    """
+    kept = []
+    for this, after in itertools.pairwise(rows):
+        if None in (this["out"], this["back"], after["out"]):
+            continue
+        out, back, following = np.log([this["out"], this["back"], after["out"]])
+        if abs(back - out) > _APART:
+            kept.append(abs(following - back) < abs(following - out))
+    return bool(kept) and float(np.mean(kept)) > 0.5
+
+
+def values_of(found: Sequence[Series], name: str) -> Float[np.ndarray, " cycles"]:
+    """What cycles show of a quantity, both polarities together."""
+    parts = [s.values[np.isfinite(s.values)] for s in found if s.name == name]
+    return np.concatenate([np.zeros(0), *parts])
+
+
+def _of(closing: LoopClosing | None, kind: str) -> float | None:
+    """Voltage at which a loop sets, or resets; None where it does the other."""
+    return closing.v if closing is not None and closing.kind == kind else None
+
+
+def _series(
+    name: str, unit: str, polarity: int, pairs: Sequence[tuple[int, float | None]]
+) -> Series:
+    """A quantity with its trend."""
+    cycle = np.array([k for k, _ in pairs], float)
+    values = np.array([np.nan if x is None else x for _, x in pairs], float)
+    known = np.isfinite(values)
+    tau = p = None
+    if known.sum() >= 8 and np.ptp(values[known]) > 0:
+        test: Any = stats.kendalltau(cycle[known], values[known])
+        tau, p = float(test.statistic), float(test.pvalue)
+    return Series(name=name, unit=unit, polarity=polarity, cycle=cycle, values=values, tau=tau, p=p)
+
+
+def of_excursions(data: Any) -> list[dict[str, Any]]:
+    """Sweep, polarity, resistances, closing and energy of each excursion of what is driven."""
+    out = []
+    for label, sweep in data.sweeps():
+        applied = sweep.v if data.driven == "voltage" else sweep.i
+        for part in parts_of(applied):
+            v, i, size = sweep.v[part], sweep.i[part], np.abs(applied[part])
+            peak = int(np.argmax(size))
+            low = (size >= _READ[0] * size[peak]) & (size <= _READ[1] * size[peak])
+            low &= (i != 0) & ~sweep.at_compliance[part]
+            back = np.arange(len(size)) > peak
+            resistance = np.abs(np.divide(v, i, out=np.full(len(v), np.nan), where=i != 0))
+            time = None if sweep.t is None else sweep.t[part]
+            out.append({
+                "sweep": label,
+                "polarity": 1 if applied[part][peak] >= 0 else -1,
+                "out": _median(resistance[low & ~back]),
+                "back": _median(resistance[low & back]),
+                "closing": loop_closing(v, i) if data.driven == "voltage" else None,
+                "energy": None if time is None else float(np.trapezoid(np.abs(v * i), time)),
+            })  # fmt: skip
+    return out
+
+
+def _median(x: np.ndarray) -> float | None:
+    """The median; None of nothing."""
+    return float(np.median(x)) if x.size else None
+
+
+__all__ = ["SURE", "Series", "keeps_state", "of_excursions", "trends", "values_of"]

@@ -1,0 +1,110 @@
+"""One excursion of what is driven to one polarity: where it lies, and what is read off it."""
+
+import itertools
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from .data import numbers
+
+_AT_REST = 0.02
+"""Share of the largest |v| below which a point belongs to no polarity: an overshoot at the end is no sweep."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Switching:
+    r"""What one excursion of the voltage to one polarity shows.
+
+    Parameters
+    ----------
+    sweep : int
+        Label of the sweep.
+    polarity : int
+        +1 or -1.
+    v_th, v_hold : float or None
+        Switching voltage: first sampled \|v\| [V] on the rising branch at which \|i\| is above
+        the on-threshold. Hold voltage: first sampled \|v\| [V] on the falling branch at which it
+        is below the hold-threshold. None where that never happens. Of an imposed current, see
+        `snap_back_of`.
+    switched, returned : bool
+        Whether the thresholds were passed.
+    on_off_ratio : float or None
+        Largest ratio of falling to rising current at one voltage.
+    hysteresis_area : float
+        Area of the loop in the v-i plane [V A], unsigned.
+    compliance_points : int
+        Points at the current limit.
+    rise, release, fall : int or None
+        Row within the sweep at which \|i\| rises through the on-threshold, falls below it, and
+        falls below the hold-threshold. Of an imposed current, `rise` and `fall` are the rows at which
+        the voltage snaps back.
+    """
+
+    sweep: int
+    polarity: int
+    v_th: float | None
+    v_hold: float | None
+    switched: bool
+    returned: bool
+    on_off_ratio: float | None
+    hysteresis_area: float
+    compliance_points: int
+    rise: int | None
+    release: int | None
+    fall: int | None
+
+    def to_json(self) -> dict:
+        """Dictionary with units in the names, as ``memjax observe --json`` prints it."""
+        d = asdict(self)
+        named = {"v_th": "v_th_V", "v_hold": "v_hold_V", "hysteresis_area": "hysteresis_area_VA"}
+        return {named.get(k, k): x for k, x in d.items() if k not in ("rise", "release", "fall")}
+
+
+def excursions(v: Float[np.ndarray, " points"]) -> list[slice]:
+    """Stretches of a sweep in which the voltage keeps one sign; points at rest go with the stretch before them."""
+    v = numbers(v, where="excursions", what="voltages")
+    sign = np.where(np.abs(v) > _AT_REST * np.max(np.abs(v), initial=0.0), np.sign(v), 0.0)
+    busy = np.flatnonzero(sign)
+    if not busy.size:
+        return []
+    turns = busy[1:][np.diff(sign[busy]) != 0]
+    edges = [0, *turns.tolist(), len(v)]
+    return [slice(a, b) for a, b in itertools.pairwise(edges)]
+
+
+def on_off_ratio(v: Float[np.ndarray, " points"], i: Float[np.ndarray, " points"]) -> float | None:
+    """Largest ratio of falling to rising current at one voltage [1], on the common voltage range.
+
+    Parameters
+    ----------
+    v, i : Float[np.ndarray, "points"]
+        One excursion: voltage [V] up to its peak and back, current [A].
+
+    Returns
+    -------
+    float or None
+        None where one of the branches has fewer than two points.
+    """
+    v, i = (
+        np.abs(numbers(x, where="on_off_ratio", what=w))
+        for x, w in ((v, "voltages"), (i, "currents"))
+    )
+    peak = int(np.argmax(v))
+    if peak < 1 or peak > len(v) - 2:
+        return None
+    common = v[: peak + 1] >= np.min(v[peak:])
+    up = np.flatnonzero(common)[np.argsort(v[: peak + 1][common], kind="stable")]
+    down = np.argsort(v[peak:], kind="stable")
+    tiny = np.finfo(float).tiny
+    falling = np.interp(v[: peak + 1][up], v[peak:][down], np.log(i[peak:][down] + tiny))
+    return float(np.exp(np.max(falling - np.log(i[: peak + 1][up] + tiny))))
+
+
+def hysteresis_area(v: Float[np.ndarray, " points"], i: Float[np.ndarray, " points"]) -> float:
+    """Area enclosed by a loop [V A]: the absolute value of the integral of i dv around it, by trapezoids."""
+    v, i = (
+        numbers(x, where="hysteresis_area", what=w) for x, w in ((v, "voltages"), (i, "currents"))
+    )
+    v, i = np.append(v, v[:1]), np.append(i, i[:1])
+    return float(abs(np.sum(np.diff(v) * (i[1:] + i[:-1]) / 2)))

@@ -1,0 +1,61 @@
+"""Set and reset voltage of devices that keep their state: where the way out of a loop joins the way back."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+_LEVELS = np.linspace(0.05, 0.98, 94)
+"""Shares of the largest voltage at which both ways are compared."""
+
+_OPEN = 0.05
+"""Opening [decades] from which on a loop is one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoopClosing:
+    r"""Where a loop closes.
+
+    Parameters
+    ----------
+    kind : {"set", "reset"}
+        Whether the conductance rises or falls.
+    v : float
+        \|v\| [V] beyond the widest opening at which half of it, in decades of the current, is left.
+    """
+
+    kind: str
+    v: float
+
+
+def loop_closing(
+    v: Float[np.ndarray, " points"], i: Float[np.ndarray, " points"]
+) -> LoopClosing | None:
+    """Set or reset voltage of one excursion.
+
+    Parameters
+    ----------
+    v, i : Float[np.ndarray, "points"]
+        Voltage [V] up to its peak and back, current [A] or its modulus.
+
+    Returns
+    -------
+    LoopClosing or None
+        None where a way has fewer than three points, or the ways are nowhere a twentieth of a decade apart.
+    """
+    size, amps = np.abs(np.asarray(v, float)), np.abs(np.asarray(i, float))
+    peak = int(np.argmax(size))
+    ways = np.arange(peak + 1), np.arange(peak, len(size))[::-1]
+    if min(map(len, ways)) < 3:
+        return None
+    level = size[peak] * _LEVELS
+    log_i = np.log10(amps + np.finfo(float).tiny)
+    there, back = (np.interp(level, np.maximum.accumulate(size[k]), log_i[k]) for k in ways)
+    opening = back - there
+    widest = int(np.argmax(np.abs(opening)))
+    half = opening * np.sign(opening[widest]) < 0.5 * abs(opening[widest])
+    if abs(opening[widest]) < _OPEN:
+        return None
+    closed = np.flatnonzero(half[widest:])
+    at = level[widest + closed[0]] if closed.size else size[peak]
+    return LoopClosing(kind="set" if opening[widest] > 0 else "reset", v=float(at))

@@ -1,0 +1,122 @@
+"""Verdicts on curves made by hand: what is compared is the shape of the loop, whatever was granted to the model."""
+
+from types import SimpleNamespace
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import memjax as mj
+from fitting.fit import FitResult
+from fitting.problem import misfit, pack
+from fitting.summary import summarise_sweeps
+from fitting.verdict import judge, simulated_response
+
+pytestmark = pytest.mark.fast
+
+UP = np.linspace(0, 1, 51)
+VOLTS = np.concatenate([UP, UP[-2::-1]])
+BACK = np.arange(101) > 50
+NONE = np.full((1, 1, 3), np.nan)
+
+
+def loop(opening: float, *, noise: float = 0.0, seed: int = 0) -> np.ndarray:
+    """log10 of a current whose way back is higher by so many decades in the middle."""
+    bulge = opening * np.sin(np.pi * VOLTS) * BACK
+    return (
+        -6 + np.log10(VOLTS + 0.01) + bulge + noise * np.random.default_rng(seed).normal(size=101)
+    )
+
+
+def compared(measured: np.ndarray, simulated: np.ndarray, *, granted: float = 0.3, events=NONE):
+    """Data, group and residuals of a simulated curve."""
+    m = mj.Measurement(
+        v=VOLTS, i=10**measured, sweep=np.zeros(101, int), reader="made here",
+        at_compliance=np.zeros(101, bool),
+    )  # fmt: skip
+    waves = summarise_sweeps([m], point_time=1e-3, floor=1e-16)
+    group = pack(waves, floor=1e-16, limit=None, events=False, model_sigma=granted)
+    rows = jnp.zeros(group.event_rows.shape)
+    return waves, group, np.asarray(misfit(group, jnp.asarray(simulated)[None], rows))
+
+
+def verdict(measured, simulated, **more):
+    return judge(*compared(measured, simulated, **more))
+
+
+@pytest.mark.parametrize("granted", [0.004, 0.3])
+def test_the_simulation_comes_back_from_its_residuals(granted):
+    measured, simulated = loop(0.5), loop(0.5) + 0.4 * np.sin(7 * VOLTS)
+    waves, group, r = compared(measured, simulated, granted=granted)
+    used = waves[0].used
+    np.testing.assert_allclose(simulated_response(group, r)[0][used], simulated[used], atol=1e-6)
+
+
+def test_the_data_themselves_are_good_and_so_is_another_noise():
+    same = verdict(loop(0.5), loop(0.5))
+    assert (same.word, same.correlation) == ("good", 0.0)
+    assert same.area_ratio == pytest.approx(1)
+    assert same.gain == pytest.approx(1)
+    other = verdict(loop(0.5, noise=0.05), loop(0.5))
+    assert other.word == "good"
+    assert abs(other.correlation) < 4 / np.sqrt(101)  # of independent numbers
+
+
+@pytest.mark.parametrize("granted", [0.02, 0.3, 3.0])
+def test_a_curve_without_memory_is_poor_whatever_was_granted(granted):
+    middle = 0.5 * (loop(0.5) + loop(0.5)[::-1])
+    found = verdict(loop(0.5), middle, granted=granted)
+    assert found.word == "poor"
+    assert "area" in found.reason
+    assert found.area_ratio == pytest.approx(0, abs=1e-6)
+    assert found.simulated_branch_ratio == pytest.approx(1)
+    assert found.gain == pytest.approx(0, abs=0.05)  # levels lie between the rows
+
+
+@pytest.mark.parametrize(("size", "word"), [(0.45, "good"), (0.33, "usable"), (0.2, "poor")])
+def test_the_area_of_the_loop_decides(size, word):
+    found = verdict(loop(0.5), loop(size))
+    assert found.word == word
+    assert found.area_ratio < 1
+
+
+def test_a_loop_that_runs_the_other_way_round_is_poor():
+    found = verdict(loop(0.3), loop(-0.3))
+    assert found.word == "poor"
+    assert found.area_ratio < 0
+
+
+def test_a_loop_where_none_was_measured_is_poor_and_noise_is_no_loop():
+    assert "none was measured" in verdict(loop(0.0), loop(0.5)).reason
+    assert verdict(loop(0.0), loop(0.5)).word == "poor"
+    found = verdict(loop(0.0, noise=0.03), loop(0.0))
+    assert (found.word, found.area_ratio, found.gain) == ("good", None, None)
+
+
+def test_residuals_that_follow_each_other_are_systematic():
+    off = loop(0.5) + 0.4
+    found = verdict(loop(0.5), off)
+    assert found.word == "poor"
+    assert found.correlation > 0.9
+    assert "decades" in found.reason
+
+
+def test_a_threshold_beyond_the_voltages_of_the_data_is_out_of_reach():
+    waves, group, _ = compared(loop(0.5), loop(0.5))
+    device = mj.params.replace(mj.model("mms"), {"v_on": 1.9, "v_off": 0.9})
+    problem = SimpleNamespace(group=group, free=("v_on", "v_off", "r_on"))
+    fit = SimpleNamespace(waves=waves, problem=problem, device=device)
+    assert FitResult.out_of_reach.fget(fit) == ("v_on",)  # the data end at 1 V
+
+
+def test_a_missed_switching_voltage_is_named():
+    measured, simulated = loop(0.0), loop(0.0)
+    waves, group, r = compared(measured, simulated)
+    rows, weight = (np.zeros_like(np.asarray(group.event_rows)) for _ in range(2))
+    rows[0, 0, 0], weight[0, 0, 0] = 20.0, 1.0
+    group = group.__class__(**{**vars(group), "event_rows": rows, "event_weight": weight})
+    events = jnp.asarray(rows).at[0, 0, 0].set(45.0)
+    r = np.asarray(misfit(group, jnp.asarray(simulated)[None], events))
+    found = judge(waves, group, r)
+    assert found.word == "poor"
+    assert found.reason == "switching at 0.9 V where 0.4 V was measured, positive polarity"

@@ -7,12 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from memjax.circuit import placed
 from memjax.errors import FitError
 from memjax.programs import kept
 from memjax.result import Result
-from memjax.scaling import Scaled
 from memjax.solve import solve_stiff
+
+from .problem import scaled_under
 
 _PRESET = "or give a --preset or --fix to start from"
 
@@ -41,16 +41,17 @@ _SOLVED = (
 @kept
 def _ends(problem: Any, z: Float[Array, "starts free"]) -> Int[Array, "starts waves"]:
     """How the solve of each waveform ended, see `memjax.result.Result`."""
+    group = problem.group
 
     def start(x):
-        system = placed(problem.at(x), problem.bench, problem.group.stimuli.quantity)
-        scaled, end = Scaled(system, problem.env), jnp.max(problem.group.rows)
+        device = problem.at(x)
 
-        def solve(stimulus, rows):
-            about: dict[str, Any] = dict(y0=scaled.initial(), end=end, policy=problem.policy)
-            return solve_stiff(scaled, stimulus, rows=rows, **about).result
+        def solve(limits, stimulus, rows):
+            scaled = scaled_under(problem, device, limits)
+            about: dict[str, Any] = dict(y0=scaled.initial(), end=jnp.max(group.rows))
+            return solve_stiff(scaled, stimulus, rows=rows, **about, policy=problem.policy).result
 
-        return jax.vmap(solve)(problem.group.stimuli, problem.group.rows)
+        return jax.vmap(solve)(group.limits, group.stimuli, group.rows)
 
     return jax.vmap(start)(z)
 

@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import replace
-from typing import cast
 
 import equinox as eqx
 import jax
@@ -207,9 +206,7 @@ class BenchedDevice(AbstractSystem):
 
     @property
     def single_precision(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """See `AbstractSystem`: what the device declares; nothing with a node, which is stiffer than a device, nor
-        behind a series resistance, where it has not been measured.
-        """
+        """See `AbstractSystem`: what the device declares; nothing with a node or a series resistance, not measured."""
         behind = self.has_node or self.bench.series_resistance is not None
         return () if behind else self.device.single_precision
 
@@ -280,10 +277,11 @@ class BenchedDevice(AbstractSystem):
         """See `AbstractSystem`."""
         own, node = self._split(state)
         rates = self.device.drift(t, *self._seen(t, state, u, env), env)
-        if node is None:
+        c = self.bench.parallel_capacitance
+        if node is None or c is None:
             return rates
         charging = self._source_current(u, node) - self._through(t, own, node, env)
-        return rates | {NODE: charging / cast(float, self.bench.parallel_capacitance)}
+        return rates | {NODE: charging / c}
 
     def noise(self, t, state, u, env):
         """See `AbstractSystem`."""

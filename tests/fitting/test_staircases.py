@@ -19,18 +19,13 @@ def _problem(device, bench: mj.Bench, peak: float = 0.5) -> Problem:
     """The fit of a staircase of 101 points that the device itself gave."""
     v = peak * np.sin(2 * np.pi * np.arange(101) / 100)
     rows = POINT * (1 + np.arange(len(v)))
-    trace = mj.simulate(device, mj.staircase(v, POINT), bench=bench, save=rows).check()
-    measured = mj.Measurement(
-        v=v, i=np.asarray(trace.i[0]), sweep=np.zeros(len(v), int), reader="made here",
-        at_compliance=np.zeros(len(v), bool),
-    )  # fmt: skip
+    options = dict(bench=bench, save=rows, deterministic=True)
+    i = np.asarray(mj.simulate(device, mj.staircase(v, POINT), **options).check().i[0])
+    about = dict(sweep=np.zeros(len(v), int), at_compliance=np.zeros(len(v), bool))
+    measured = mj.Measurement(v=v, i=i, **about, reader="made here")
     waves = summarise_sweeps([measured], point_time=POINT, floor=FLOOR)
-    group = pack(
-        waves,
-        floor=FLOOR,
-        limit=None if bench.compliance is None else (bench.compliance,) * 2,
-        events=device.volatile,
-    )
+    limit = None if bench.compliance is None else (bench.compliance, bench.compliance)
+    group = pack(waves, floor=FLOOR, limit=limit, events=device.volatile)
     return Problem.of(device, ("r_on",) if hasattr(device, "r_on") else ("a1",), group, bench=bench)
 
 

@@ -51,15 +51,24 @@ def picture_iv(
     path: Path,
     *,
     compliances: Sequence[float],
-    thresholds: Thresholds,
+    thresholds: Thresholds | None,
 ) -> None:
-    """Measured against simulated current, one panel per polarity."""
+    """Measured and simulated current over voltage, logarithmic above linear, one column per polarity."""
+    from matplotlib.ticker import EngFormatter
+
     with style():
         seen, model = _legs(measured), _legs(simulated)
-        figure, axes = _figure(len(seen))
+        figure, axes = _figure(len(seen), 2, height=3.8)
+        for ax, (sign, legs) in zip(axes[1], seen.items(), strict=True):
+            for k, (v, i) in enumerate(legs):
+                ax.plot(v, i, color=MUTED, lw=0.8, alpha=1.0 if len(legs) < 4 else 0.4, zorder=1)
+                ax.plot(*model[sign][k], color=SIMULATED, lw=1.2, alpha=0.9, zorder=2)
+            ax.yaxis.set_major_formatter(EngFormatter("A"))
+            ax.set(xlabel="Voltage (V)", ylabel="Current")
         flows = np.abs(measured.i[measured.i != 0])  # at a log axis a current of 0 has no place
         lowest = max(float(np.quantile(flows, 0.005)) if flows.size else 0.0, 1e-15)
-        drawn = ((thresholds.on, "on"), (thresholds.hold, "hold"))
+        shown = measured.driven == "voltage" and thresholds is not None
+        drawn = ((thresholds.on, "on"), (thresholds.hold, "hold")) if shown else ()
         for ax, (sign, legs) in zip(axes[0], seen.items(), strict=True):
             few = len(legs) < 4
             iv(
@@ -79,7 +88,7 @@ def picture_iv(
                 label="simulated",
             )
             ax.set_ylim(lowest / 3, max(np.max(np.abs(measured.i)), *compliances, 0) * 4)
-            for level, text in drawn if measured.driven == "voltage" else ():
+            for level, text in drawn:
                 if not ax.get_ylim()[0] < level < ax.get_ylim()[1]:
                     continue
                 ax.axhline(level, color=SECOND, lw=0.8, ls=":")

@@ -108,15 +108,15 @@ def build(folder: Path, *, thresholds: Thresholds | None = None) -> list[str]:
     made = ["iv.png", "residuals.png", "switching.png", "correlation.png"]
     own = content["bench"]["compliance"]
     limits = content.get("compliances", [] if own is None else [own])
-    about: dict[str, Any] = {"thresholds": found}
-    pictures.picture_iv(measured, simulated, folder / made[0], compliances=limits, **about)
+    about: dict[str, Any] = {"compliances": limits, "thresholds": None if kept else found}
+    pictures.picture_iv(measured, simulated, folder / made[0], **about)
     pictures.picture_residuals(measured, simulated, folder / made[1])
     if kept:
         pictures.picture_set_reset(seen, drawn, folder / made[2])
         compared = _compared(seen, drawn)
     else:
         random = content["distribution"]
-        pictures.picture_switching(measured, simulated, random, folder / made[2], **about)
+        pictures.picture_switching(measured, simulated, random, folder / made[2], thresholds=found)
         read = [summarise(switching(x, **found.options)) for x in (measured, simulated)]
         said = "" if measured.driven == "current" else f"<p><small>{found}</small></p>"
         compared = _comparison(*read) + said

@@ -118,3 +118,14 @@ def test_a_small_capacitance_is_the_relation(device, ohms, drive):
     ]
     assert np.all(off <= shares * (1 + np.max(np.abs(np.diff(seen(plain))))))
     assert fitted_order(shares, off) > 0.9
+
+
+@pytest.mark.parametrize("policy", [mj.Stiff(), mj.Fixed(1e-4)], ids=["adaptive", "fixed"])
+def test_noise_acts_behind_a_series_resistance(policy):
+    """Two members differ, each with one current through source and device."""
+    device, bench = mj.DiffusiveMemristor(sigma1=8.0, sigma2=5.0), mj.Bench(1e4)
+    options = dict(bench=bench, save=POINT * (1 + np.arange(len(LOOP))), members=2, seed=1)
+    trace = mj.simulate(device, mj.staircase(LOOP, POINT), policy=policy, **options).check()
+    np.testing.assert_allclose(trace.v_device + 1e4 * trace.i, trace.v, rtol=1e-12)
+    np.testing.assert_allclose(trace.i, trace.i_device, rtol=1e-12)
+    assert np.max(np.abs(np.log(trace.i[0] / trace.i[1]))) > 0.01

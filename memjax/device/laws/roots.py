@@ -105,12 +105,15 @@ def increasing_root(
     low, high, still = lax.stop_gradient((low, high, consts))
     x = _safe_newton(lambda y: pure(y, *still), low, high)
     one = jnp.ones_like(x)
-    with_slope = lambda y: jax.jvp(lambda z: pure(z, *consts), (y,), (one,))  # noqa: E731
-    (value, slope), (_, bend) = jax.jvp(with_slope, (x,), (one,))
+    slope_of = lambda y: jax.jvp(lambda z: pure(z, *still), (y,), (one,))[1]  # noqa: E731
+    bend = jax.jvp(slope_of, (x,), (one,))[
+        1
+    ]  # of fixed values: only third derivatives would see it move
+    value, slope = jax.jvp(lambda z: pure(z, *consts), (x,), (one,))
     rises = slope > 0
     slope = jnp.where(rises, slope, 1.0)
     q = jnp.where(rises, value / slope, 0.0)
-    bend = lax.stop_gradient(bend / slope)
+    bend = bend / lax.stop_gradient(slope)
     return x - q - 0.5 * jnp.where(jnp.isfinite(bend), bend, 0.0) * q**2
 
 

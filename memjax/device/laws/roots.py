@@ -106,9 +106,7 @@ def increasing_root(
     x = _safe_newton(lambda y: pure(y, *still), low, high)
     one = jnp.ones_like(x)
     slope_of = lambda y: jax.jvp(lambda z: pure(z, *still), (y,), (one,))[1]  # noqa: E731
-    bend = jax.jvp(slope_of, (x,), (one,))[
-        1
-    ]  # of fixed values: only third derivatives would see it move
+    bend = jax.jvp(slope_of, (x,), (one,))[1]  # only third derivatives would see it move
     value, slope = jax.jvp(lambda z: pure(z, *consts), (x,), (one,))
     rises = slope > 0
     slope = jnp.where(rises, slope, 1.0)

@@ -173,11 +173,15 @@ class _Progress:
     ----------
     stages : sequence of str
         Stages to come, where that is known; some may be left out.
+    checked : bool
+        Whether what the user gave has been checked before the first stage. Else a stage's line waits for the next one,
+        or the end: wrong input is answered by one line alone.
     """
 
-    def __init__(self, stages: Sequence[str] = ()) -> None:
+    def __init__(self, stages: Sequence[str] = (), *, checked: bool = True) -> None:
         from tqdm import tqdm
 
+        self.checked, self.waiting = checked, ""
         self.stages, self.begin, self.stage = list(stages), time.monotonic(), ""
         self.piped = not sys.stderr.isatty()
         self.bar = tqdm(
@@ -196,12 +200,19 @@ class _Progress:
             known = stage in self.stages
             share = f"stage {self.stages.index(stage) + 1} of {len(self.stages)}: " if known else ""
             now = f" ({text}, {time.monotonic() - self.begin:.0f} s)" if self.stage else ""
-            say("progress", f"{share}{stage}{now}")
+            if self.waiting:
+                say("progress", self.waiting)
+            self.waiting = f"{share}{stage}{now}"
+            if self.checked:
+                say("progress", self.waiting)
+                self.waiting = ""
         self.stage = stage
 
     def close(self) -> None:
         """Remove the bar."""
         self.bar.close()
+        if self.waiting and sys.exc_info()[0] is None:
+            say("progress", self.waiting)
 
 
 def _hint_at_pulses(measurements: Sequence[Any]) -> None:
@@ -347,7 +358,7 @@ def _run_others(options: argparse.Namespace) -> int:
     from memjax.cli.cache import prepare_jax
 
     prepare_jax()
-    bar = _Progress()
+    bar = _Progress(checked=False)
     try:
         start = params.replace(_start(options), dict(options.fix))
         if circuit_cli.takes(options):

@@ -179,13 +179,27 @@ def _is_plateau(u: np.ndarray, log: np.ndarray, level: float, window: float) -> 
         return False
     if _longest(on) < 3 or not np.any(log < level - np.log(2)):
         return False
+    if not _only_overshoots(_runs(on), np.flatnonzero(log > level + 2 * window)):
+        return False
     return _varies(u[on]) and not _wanders(log[on]) and not _bends(u, log, level - window)
+
+
+def _only_overshoots(runs: np.ndarray, beyond: np.ndarray) -> bool:
+    """Whether rows beyond a level lie where the current runs into it or leaves it, as a source may overshoot there."""
+    long = runs[runs[:, 1] - runs[:, 0] > 2]
+    near = (beyond[:, None] >= long[:, 0] - 2) & (beyond[:, None] < long[:, 1] + 2)
+    return bool(np.all(np.any(near, axis=1)))
+
+
+def _runs(mask: np.ndarray) -> Int[np.ndarray, "runs 2"]:
+    """First row, and row behind the last, of each run of true values."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], mask.astype(np.int8), [0]))))
+    return edges.reshape(-1, 2)
 
 
 def _longest(mask: np.ndarray) -> int:
     """Length of the longest run of true values."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([0], mask.astype(np.int8), [0]))))
-    return int(np.max(edges[1::2] - edges[::2], initial=0))
+    return int(np.max(np.diff(_runs(mask), axis=1), initial=0))
 
 
 def _varies(u: np.ndarray) -> bool:

@@ -40,7 +40,7 @@ def waveform(log_i):
         stimulus=mj.Sampled(ROWS, ROWS),
         rows=ROWS,
         v=ROWS,
-        log_i=log_i,
+        log_response=log_i,
         used=np.ones(POINTS, bool),
         censored=np.zeros(POINTS, bool),
         events=np.full((n, 1, 3), np.nan),

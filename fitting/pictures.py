@@ -67,8 +67,9 @@ def picture_iv(
             ax.set(xlabel="Voltage (V)", ylabel="Current")
         flows = np.abs(measured.i[measured.i != 0])  # at a log axis a current of 0 has no place
         lowest = max(float(np.quantile(flows, 0.005)) if flows.size else 0.0, 1e-15)
-        shown = measured.driven == "voltage" and thresholds is not None
-        drawn = ((thresholds.on, "on"), (thresholds.hold, "hold")) if shown else ()
+        drawn = []
+        if thresholds is not None and measured.driven == "voltage":
+            drawn = [(thresholds.on, "on"), (thresholds.hold, "hold")]
         for ax, (sign, legs) in zip(axes[0], seen.items(), strict=True):
             few = len(legs) < 4
             iv(

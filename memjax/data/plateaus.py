@@ -124,7 +124,8 @@ def are_free(plateaus: Sequence[Plateau]) -> bool:
         sum(getattr(p, n) for p in plateaus) for n in ("square", "product", "rest")
     )
     freedom = max(sum(p.count - 2 for p in plateaus), 1)
-    return square > 0 and product / square + 3 * np.sqrt(rest / freedom / square) < _FOLLOWS
+    slope = product / max(square, _TINY) + 3 * np.sqrt(rest / freedom / max(square, _TINY))
+    return bool(square > 0 and slope < _FOLLOWS)
 
 
 def _plateau(u: np.ndarray, y: np.ndarray) -> dict[str, Any]:
@@ -205,7 +206,7 @@ def _longest(mask: np.ndarray) -> int:
 def _varies(u: np.ndarray) -> bool:
     """Whether the voltage varies by more than its noise from point to point."""
     noise = 1.4826 * float(np.median(np.abs(np.diff(u, 2)))) / np.sqrt(6)
-    return float(np.std(u)) > _NOISES * noise
+    return bool(np.std(u) > _NOISES * noise)
 
 
 def _wanders(log: np.ndarray) -> bool:

@@ -56,7 +56,7 @@ def read(
     area: float | None = None,
     sign: int = 1,
     point_time: float | None = None,
-    compliance: float | tuple[float, float] | None = None,
+    compliance: float | Sequence[float] | None = None,
 ) -> Measurement:
     """Measurement in a file, in SI units, sweep by sweep.
 

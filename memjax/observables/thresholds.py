@@ -64,7 +64,7 @@ def find_thresholds(data: Sweeps) -> Thresholds:
     """
     if getattr(data, "driven", "voltage") == "current":
         return Thresholds()
-    ways = [way for label in np.unique(data.sweep) for way in _ways(data, label)]
+    ways = [way for label in np.unique(data.sweep).tolist() for way in _ways(data, label)]
     leaks = np.array([_leakage(*out) for out, _ in ways])
     on = np.array([np.max(i, initial=0.0) > ON_THRESHOLD for (_, i), _ in ways])
     known = np.isfinite(leaks) & (on | ~on.any())  # those that never switch may leak as they like

@@ -1,5 +1,6 @@
 """Fitted randomness against cycles that the fit never saw, and what time steps and policies change of it."""
 
+import dataclasses
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,7 +113,8 @@ def solved(trace: mj.Trace) -> list[Member]:
     for k in range(len(trace.v)):
         member = trace.member(k, failed=True)
         keep = np.isin(member.sweep, np.unique(member.sweep)[fine[k]])
-        found.append(Member(*(x[keep] for x in (member.t, member.v, member.i, member.sweep))))
+        rows = {n: getattr(member, n)[keep] for n in ("t", "v", "i", "sweep")}
+        found.append(dataclasses.replace(member, **rows))
     return found
 
 

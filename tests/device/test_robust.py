@@ -44,8 +44,8 @@ PROGRAM = Program(mj.Fixed(1.0), rows=8, substeps=4)
 MOST_FAILED = 0.1
 """Of 100 sets, where at most 3 in 100 fail of 10,000: 0.03 and four standard deviations."""
 
-KINDS = ("diffusive", "langevin-chain", "jart-vcm", "event-switches")
-"""An area that locks, a vector of states, an implicit current, jumps; solves of the others are with the studies."""
+KINDS = ("diffusive", "langevin-chain", "event-switches")
+"""An area that locks, a vector of states, jumps; solves of the others are with the studies."""
 
 SOLVED = [
     pytest.param(

@@ -176,12 +176,16 @@ class _Progress:
     checked : bool
         Whether what the user gave has been checked before the first stage. Else a stage's line waits for the next one,
         or the end: wrong input is answered by one line alone.
+    notes : sequence of str
+        What is to be known of the data, said when the first stage begins.
     """
 
-    def __init__(self, stages: Sequence[str] = (), *, checked: bool = True) -> None:
+    def __init__(
+        self, stages: Sequence[str] = (), *, checked: bool = True, notes: Sequence[str] = ()
+    ) -> None:
         from tqdm import tqdm
 
-        self.checked, self.waiting = checked, ""
+        self.checked, self.waiting, self.notes = checked, "", list(notes)
         self.stages, self.begin, self.stage = list(stages), time.monotonic(), ""
         self.piped = not sys.stderr.isatty()
         self.bar = tqdm(
@@ -195,6 +199,9 @@ class _Progress:
 
     def describe(self, stage: str, text: str = "") -> None:
         """Show what is done, in words."""
+        for note in self.notes:
+            say("note", note)
+        self.notes = []
         self.bar.set_description_str(f"{stage}: {text}" if text else stage)
         if self.piped and stage != self.stage:
             known = stage in self.stages
@@ -215,13 +222,14 @@ class _Progress:
             say("progress", self.waiting)
 
 
-def _hint_at_pulses(measurements: Sequence[Any]) -> None:
-    """Say what fits pulsed transients, where the files look like some: their curves are fitted point by point else."""
+def _hints(measurements: Sequence[Any]) -> list[str]:
+    """What fits pulsed transients, where the files look like some: their curves are fitted point by point else."""
     from memjax.data import is_pulsed
 
-    if all(m.t is not None and m.driven == "voltage" and is_pulsed(m.v) for m in measurements):
-        text = "the voltage jumps between levels: where these are delays and relaxations under pulses, say --delays"
-        say("note", text)
+    if not all(m.t is not None and m.driven == "voltage" and is_pulsed(m.v) for m in measurements):
+        return []
+    text = "the voltage jumps between levels: where these are delays and relaxations under pulses, say --delays"
+    return [text]
 
 
 def _noise(device: Any, options: argparse.Namespace) -> tuple[str, ...]:
@@ -253,12 +261,10 @@ def _one(names: Sequence[str], folder: Path, options: argparse.Namespace, device
 
     bench, env, point_time = bench_from(options)
     measurements = [measurement_from(n, options) for n in names]
-    for warning in dict.fromkeys(w for m in measurements for w in m.warnings):
-        say("note", warning)
-    _hint_at_pulses(measurements)
+    notes = dict.fromkeys(w for m in measurements for w in m.warnings)
     noise = _noise(device, options)
     stages = ["search", "refine", "weigh"] + ["randomness", "polish"] * bool(noise)
-    bar = _Progress(stages)
+    bar = _Progress(stages, notes=[*notes, *_hints(measurements)])
     try:
         result = fit(
             measurements,

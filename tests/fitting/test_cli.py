@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import memjax as mj
-from fitting.cli import _hint_at_pulses, _Progress
+from fitting.cli import _hints, _Progress
 from memjax.cli.program import main
 
 pytestmark = pytest.mark.fast
@@ -20,15 +20,15 @@ def _sweep(path):
 
 
 def test_piped_progress_is_a_line_for_each_stage(capsys):
-    bar = _Progress(["search", "refine"])
+    bar = _Progress(["search", "refine"], notes=["of the data"])
     for stage, cost in (("search", 3.0), ("search", 2.0), ("refine", 1.0), ("spread", 0.5)):
         bar(stage, SimpleNamespace(iterations=1, cost=np.array([cost])))
     bar.close()
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == "memjax: progress: stage 1 of 2: search"
-    assert lines[1].startswith("memjax: progress: stage 2 of 2: refine (iteration 1, loss 1, ")
-    assert lines[2].startswith("memjax: progress: spread (iteration 1, loss 0.5, ")
-    assert len(lines) == 3
+    assert lines[:2] == ["memjax: note: of the data", "memjax: progress: stage 1 of 2: search"]
+    assert lines[2].startswith("memjax: progress: stage 2 of 2: refine (iteration 1, loss 1, ")
+    assert lines[3].startswith("memjax: progress: spread (iteration 1, loss 0.5, ")
+    assert len(lines) == 4
 
 
 @pytest.mark.parametrize("model", ["mms", "vteam", "threshold-switch"])
@@ -55,12 +55,23 @@ def test_a_pattern_of_files_is_a_batch_of_any_kind(tmp_path, monkeypatch):
     assert seen == [[str(f) for f in files]]
 
 
-def test_pulses_are_told_before_they_are_fitted(tmp_path, capsys):
+def test_pulses_are_told_before_they_are_fitted(tmp_path):
     t = 1e-5 * np.arange(400)
     v = np.where((t > 1e-3) & (t < 2e-3), 0.5, 0.02)
     table = np.c_[t, v, np.where(v > 0.1, 1e-5, 1e-9)]
     np.savetxt(tmp_path / "p.csv", table, delimiter=",", header="t_s,v_V,i_A", comments="")
-    _hint_at_pulses([mj.read(tmp_path / "p.csv")])
-    assert "say --delays" in capsys.readouterr().err
-    _hint_at_pulses([mj.read(_sweep(tmp_path / "a.csv"))])
-    assert not capsys.readouterr().err
+    (hint,) = _hints([mj.read(tmp_path / "p.csv")])
+    assert "say --delays" in hint
+    assert not _hints([mj.read(_sweep(tmp_path / "a.csv"))])
+
+
+def test_wrong_input_is_answered_by_one_line_alone(tmp_path, capsys):
+    """Without what the reader has to say of the file."""
+    path = tmp_path / "a.csv"
+    v = np.tile(np.concatenate([np.linspace(0, 1, 21), np.linspace(1, -1, 41)[1:]]), 3)
+    np.savetxt(path, np.c_[v, 1e-4 * v], delimiter=",", header="voltage,current", comments="")
+    assert mj.read(path).warnings
+    words = ["fit", str(path), "--model", "mms", "--out", str(tmp_path / "out")]
+    assert main(words) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("memjax: error: no time column")

@@ -52,12 +52,17 @@ def picture_iv(
     *,
     compliances: Sequence[float],
     thresholds: Thresholds | None,
+    random: mj.Measurement | None = None,
 ) -> None:
-    """Measured and simulated current over voltage, logarithmic above linear, one column per polarity."""
+    """Measured and simulated current over voltage, logarithmic above linear, one column per polarity.
+
+    Behind them simulated sweeps with noise and spread, where there are some.
+    """
     from matplotlib.ticker import EngFormatter
 
     with style():
         seen, model = _legs(measured), _legs(simulated)
+        behind = {} if random is None else _legs(random)
         figure, axes = _figure(len(seen), 2, height=3.8)
         for ax, (sign, legs) in zip(axes[1], seen.items(), strict=True):
             for k, (v, i) in enumerate(legs):
@@ -72,6 +77,9 @@ def picture_iv(
             drawn = [(thresholds.on, "on"), (thresholds.hold, "hold")]
         for ax, (sign, legs) in zip(axes[0], seen.items(), strict=True):
             few = len(legs) < 4
+            if sign in behind:
+                cycles = dict(color=SIMULATED, width=0.5, alpha=0.35, label="simulated cycles")
+                iv(*zip(*behind[sign], strict=True), ax=ax, **cycles)
             iv(
                 *zip(*legs, strict=True),
                 ax=ax,

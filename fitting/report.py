@@ -28,6 +28,9 @@ code{background:#f3f3f3;padding:0 .3em} small{color:#666}
 _HEAD = ["", "measured median (V)", "SD (V)", "n", "simulated median (V)", "difference (mV)"]
 """Of tables of voltages."""
 
+CYCLES = "cycles.csv"
+"""Simulated sweeps with noise and spread, where there are some."""
+
 _CYCLES = 3
 """Cycles from which on they are drawn against their number."""
 
@@ -109,6 +112,8 @@ def build(folder: Path, *, thresholds: Thresholds | None = None) -> list[str]:
     own = content["bench"]["compliance"]
     limits = content.get("compliances", [] if own is None else [own])
     about: dict[str, Any] = {"compliances": limits, "thresholds": None if kept else found}
+    if (folder / CYCLES).exists():
+        about["random"] = _rows(_table(folder / CYCLES), measured.driven)
     pictures.picture_iv(measured, simulated, folder / made[0], **about)
     pictures.picture_residuals(measured, simulated, folder / made[1])
     if kept:
@@ -139,14 +144,15 @@ def thresholds_of(content: dict) -> Thresholds | None:
 
 def _measured_and_simulated(folder: Path, driven: str) -> list[mj.Measurement]:
     """Both tables of a fit directory; the limits are those of the measured one."""
-    found = []
-    for name in ("measured", "simulated"):
-        table = _table(folder / f"{name}.csv")
-        limited = table.get("at_compliance", np.zeros(len(table["v_V"]))) > 0
-        about: dict[str, Any] = dict(at_compliance=limited, reader="memjax", driven=driven)
-        rows = {"t": table["t_s"], "v": table["v_V"], "i": table["i_A"]}
-        found.append(mj.Measurement(**rows, sweep=table["sweep"].astype(int), **about))
-    return found
+    return [_rows(_table(folder / f"{n}.csv"), driven) for n in ("measured", "simulated")]
+
+
+def _rows(table: dict[str, np.ndarray], driven: str) -> mj.Measurement:
+    """A table of sweeps as a measurement."""
+    limited = table.get("at_compliance", np.zeros(len(table["v_V"]))) > 0
+    about: dict[str, Any] = dict(at_compliance=limited, reader="memjax", driven=driven)
+    rows = {"t": table["t_s"], "v": table["v_V"], "i": table["i_A"]}
+    return mj.Measurement(**rows, sweep=table["sweep"].astype(int), **about)
 
 
 def html_table(rows: list[list[Any]], head: list[str]) -> str:

@@ -15,13 +15,14 @@ import pandas
 import memjax as mj
 from memjax.fields import setting_specs, stored
 from memjax.noise.draws import cycle_factors
-from memjax.observables import switching
+from memjax.observables import Thresholds, switching
 from memjax.params import get
+from memjax.result import Trace
 from memjax.simulate import simulate, simulate_like
 
 from .fit import FitResult
 from .limits import by_wave, levels_of, shared
-from .report import build
+from .report import CYCLES, build
 from .stochastic import Stochastic
 
 SCHEMA = 1
@@ -31,6 +32,9 @@ POSTERIOR = "posterior.nc"
 
 _DRAWS = 100
 """Sweeps per waveform drawn for the simulated distributions."""
+
+_SHOWN = 20
+"""Of them those that the picture shows."""
 
 _PACKAGES = ("jax", "jaxlib", "equinox", "diffrax", "numpy", "scipy")
 
@@ -48,28 +52,21 @@ def versions() -> dict[str, str]:
     }
 
 
-def distribution(result: FitResult) -> dict[str, dict[str, list]]:
-    """Switching and hold voltages of sweeps simulated with the fitted noise and cycle spread.
+def cycles(result: FitResult) -> Trace | None:
+    """Sweeps simulated with the fitted noise and cycle spread, 100 of each waveform; None where neither was fitted.
 
     Parameters
     ----------
     result : FitResult
         The fit.
-
-    Returns
-    -------
-    dict
-        By polarity word: `v_th_V`, `v_hold_V`, of switched sweeps, None where a sweep does not
-        return.
     """
-    out: dict[str, dict[str, list]] = {}
     if not result.cycle_spread and result.stochastic is None:
-        return out
+        return None
     sigma = {n: s["sigma_ln"] for n, s in result.cycle_spread.items()}
     factors = cycle_factors(result.seed, sigma, members=_DRAWS, sweeps=len(result.waves))
     values: dict[str, Any] = {n: get(result.device, n) * x for n, x in factors.items()}
     values |= by_wave(result.problem.bench, result.problem.group.limits)
-    trace = simulate(
+    return simulate(
         result.device,
         [w.stimulus for w in result.waves],
         save=[w.rows for w in result.waves],
@@ -81,8 +78,29 @@ def distribution(result: FitResult) -> dict[str, dict[str, list]]:
         deterministic=result.stochastic is None,
         on_failure="ignore",
     ).good()
+
+
+def distribution(trace: Trace | None, thresholds: Thresholds) -> dict[str, dict[str, list]]:
+    """Switching and hold voltages of simulated sweeps.
+
+    Parameters
+    ----------
+    trace : Trace or None
+        See `cycles`.
+    thresholds : Thresholds
+        Currents that mean on and off.
+
+    Returns
+    -------
+    dict
+        By polarity word: `v_th_V`, `v_hold_V`, of switched sweeps, None where a sweep does not
+        return.
+    """
+    out: dict[str, dict[str, list]] = {}
+    if trace is None:
+        return out
     for m in range(trace.v.shape[0]):
-        for f in switching(trace.member(m), **result.thresholds.options):
+        for f in switching(trace.member(m), **thresholds.options):
             if f.switched:
                 entry = out.setdefault(
                     "positive" if f.polarity > 0 else "negative", {"v_th_V": [], "v_hold_V": []}
@@ -92,7 +110,31 @@ def distribution(result: FitResult) -> dict[str, dict[str, list]]:
     return out
 
 
-def to_json(result: FitResult, files: list[Path], *, truth: dict | None, command: str) -> dict:
+def write_cycles(trace: Trace, folder: Path) -> None:
+    """Write ``cycles.csv``: the first simulated sweeps of each waveform, numbered, for the pictures.
+
+    Parameters
+    ----------
+    trace : Trace
+        See `cycles`.
+    folder : Path
+        Where to write.
+    """
+    members = [trace.member(m) for m in range(min(len(trace.v), _SHOWN))]
+    count = int(np.max(trace.sweep)) + 1
+    table = {"sweep": np.concatenate([m * count + x.sweep for m, x in enumerate(members)])}
+    table |= {c: np.concatenate([getattr(x, c[0]) for x in members]) for c in ("t_s", "v_V", "i_A")}
+    pandas.DataFrame(table).to_csv(folder / CYCLES, index=False)
+
+
+def to_json(
+    result: FitResult,
+    files: list[Path],
+    *,
+    truth: dict | None,
+    command: str,
+    trace: Trace | None = None,
+) -> dict:
     """The content of ``fit.json``.
 
     Parameters
@@ -105,6 +147,8 @@ def to_json(result: FitResult, files: list[Path], *, truth: dict | None, command
         True parameters of a synthetic data set [SI].
     command : str
         The command line.
+    trace : Trace, optional
+        See `cycles`.
     """
     bench, u = result.problem.bench, result.uncertainty
     limits = result.problem.group.limits
@@ -162,7 +206,7 @@ def to_json(result: FitResult, files: list[Path], *, truth: dict | None, command
             "failed": result.search.failed,
             "best_cost": result.search.history,
         },
-        "distribution": distribution(result),
+        "distribution": distribution(trace, result.thresholds),
         "stochastic": None if result.stochastic is None else randomness_of(result.stochastic),
         "versions": versions(),
         "command": command,
@@ -267,8 +311,13 @@ def write(
         Names of the files written.
     """
     write_tables(result, folder)
-    dump_json(to_json(result, files, truth=truth, command=command), folder / "fit.json")
+    trace = cycles(result)
+    content = to_json(result, files, truth=truth, command=command, trace=trace)
+    dump_json(content, folder / "fit.json")
     names = ["fit.json", "measured.csv", "simulated.csv"]
+    if trace is not None and len(trace.v):
+        write_cycles(trace, folder)
+        names.append(CYCLES)
     if result.sample is not None:
         result.sample.data.to_netcdf(str(folder / POSTERIOR), engine="h5netcdf")
         names.append(POSTERIOR)

@@ -139,6 +139,9 @@ def test_a_fit_folder_is_complete_and_its_json_strict(result, tmp_path):
     assert 'src="http' not in page
     simulated = np.genfromtxt(tmp_path / "simulated.csv", delimiter=",", names=True)
     assert len(simulated) == result.n_points
+    cycles = np.genfromtxt(tmp_path / "cycles.csv", delimiter=",", names=True)
+    assert len(np.unique(cycles["sweep"])) == 20 * len(result.waves)
+    assert len(content["distribution"]["positive"]["v_th_V"]) == 100
 
 
 def test_intervals_of_the_method_that_was_asked_for_are_told(result):

@@ -240,7 +240,7 @@ def _shape(waves: Sequence[Waveform], simulated: np.ndarray) -> tuple[dict, list
         text = f"a loop (branch ratio {10**drawn:.2f}) where none was measured ({10**measured:.2f})"
         return shape, [_Mark(2 * int(drawn > 2 * max(measured, least)), drawn / least, text)]
     whole = sum(abs(a[0]) for a in areas)
-    ratio = float(sum(np.sign(a[0]) * a[1] for a in areas) / whole)
+    ratio = float(sum(np.sign(a[0]) * a[1] for a in areas) / max(whole, np.finfo(float).tiny))
     gain = 1 - float(np.sum([x[0] for x in squares]) / np.sum([x[1] for x in squares]))
     shape |= {"area_ratio": ratio, "gain": gain}
     factor = max(ratio, 1 / ratio) if ratio > 0 else np.inf

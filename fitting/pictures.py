@@ -205,9 +205,9 @@ def picture_switching(
                 ax.ticklabel_format(useOffset=False)
                 ax.locator_params(axis="x", nbins=6)
                 ax.set_xlim(_around([x for x in (*values, *drawn, *single) if x is not None]))
-        figure.suptitle(
-            str(thresholds).capitalize() if measured.driven == "voltage" else "", fontsize=9
-        )
+        if measured.driven == "voltage":
+            text = str(thresholds)
+            figure.suptitle(text[0].upper() + text[1:], fontsize=9)
         figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
         figure.savefig(path)
 

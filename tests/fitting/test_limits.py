@@ -60,6 +60,7 @@ def test_each_sweep_and_polarity_has_the_limit_that_it_had(measured):
     assert any("compliance 0.0002 and 0.0003 and 0.0004 A" in note for note in made.notes)
 
 
+@pytest.mark.study
 def test_residuals_at_the_truth_are_those_of_the_noise_on_grids_and_by_the_adaptive_solver(
     measured,
 ):

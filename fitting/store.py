@@ -21,6 +21,7 @@ from memjax.result import Trace
 from memjax.simulate import simulate, simulate_like
 
 from .fit import FitResult
+from .least_squares import Progress
 from .limits import by_wave, levels_of, shared
 from .report import CYCLES, build
 from .stochastic import Stochastic
@@ -200,17 +201,22 @@ def to_json(
         "verdict": result.verdict.as_json(),
         "uncertainty": told(result),
         "identifiability": result.identifiability.as_json(),
-        "search": {
-            "iterations": result.search.iterations,
-            "evaluations": result.search.evaluations,
-            "failed": result.search.failed,
-            "best_cost": result.search.history,
-        },
+        "search": _searched(result.search),
         "distribution": distribution(trace, result.thresholds),
         "stochastic": None if result.stochastic is None else randomness_of(result.stochastic),
         "versions": versions(),
         "command": command,
         "synthetic_truth": bool(truth),
+    }
+
+
+def _searched(found: Progress) -> dict:
+    """How a search went."""
+    return {
+        "iterations": found.iterations,
+        "evaluations": found.evaluations,
+        "failed": found.failed,
+        "best_cost": found.history,
     }
 
 

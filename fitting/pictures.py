@@ -11,7 +11,6 @@ from memjax.observables import Thresholds, excursions, switching
 from memjax.plot import iv, style
 from memjax.plot.style import MEASURED, MUTED, SECOND, SIMULATED
 
-from .summary import response
 from .trends import Series, values_of
 
 _CLIP = 2.0
@@ -20,17 +19,12 @@ _CLIP = 2.0
 _WORDS = {1: "positive", -1: "negative"}
 
 
-def _applied(data: Any) -> np.ndarray:
-    """What the source imposed [V or A]."""
-    return data.v if data.driven == "voltage" else data.i
-
-
-def _legs(data: Any) -> dict[int, list[tuple[np.ndarray, np.ndarray]]]:
+def _legs(data: mj.Measurement) -> dict[int, list[tuple[np.ndarray, np.ndarray]]]:
     """Voltage and current of every excursion of what is driven, by polarity."""
     out: dict[int, list] = {1: [], -1: []}
     for label in np.unique(data.sweep):
         own = data.sweep == label
-        v, i, applied = data.v[own], data.i[own], _applied(data)[own]
+        v, i, applied = data.v[own], data.i[own], data.applied[own]
         for part in excursions(applied):
             sign = 1 if applied[part][np.argmax(np.abs(applied[part]))] >= 0 else -1
             out[sign].append((v[part], i[part]))
@@ -47,7 +41,7 @@ def _figure(columns: int, rows: int = 1, *, height: float = 4.2):
 
 def picture_iv(
     measured: mj.Measurement,
-    simulated: Any,
+    simulated: mj.Measurement,
     path: Path,
     *,
     compliances: Sequence[float],
@@ -120,13 +114,13 @@ def picture_iv(
         figure.savefig(path)
 
 
-def picture_residuals(measured: mj.Measurement, simulated: Any, path: Path) -> None:
+def picture_residuals(measured: mj.Measurement, simulated: mj.Measurement, path: Path) -> None:
     """Decades between simulated and measured response, off the current limit, on the way up and on the way down."""
     from matplotlib.ticker import EngFormatter
 
     with style():
         figure, axes = _figure(2)
-        applied, seen, model = _applied(measured), response(measured), response(simulated)
+        applied, seen, model = measured.applied, measured.response, simulated.response
         label, least, unit = {
             "voltage": ("Voltage", 1e-12, "A"),
             "current": ("Current", 1e-3, "V"),
@@ -173,7 +167,7 @@ def _rising(applied: np.ndarray) -> np.ndarray:
 
 def picture_switching(
     measured: mj.Measurement,
-    simulated: Any,
+    simulated: mj.Measurement,
     distribution: dict,
     path: Path,
     *,

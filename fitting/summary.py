@@ -16,7 +16,6 @@ from memjax.observables import (
     snap_back_of,
     switching_of,
 )
-from memjax.result import Member
 from memjax.simulate import waveform
 
 from .limits import reach_of, same_limits
@@ -144,16 +143,11 @@ def noise_floor(measurement: mj.Measurement) -> float:
         Robust standard deviation of the second differences among the lowest tenth of its modulus, over
         sqrt 6, so that the slope of a leakage counts for none; at least 1e-16.
     """
-    size, sweep = np.abs(response(measurement)), measurement.sweep
+    size, sweep = np.abs(measurement.response), measurement.sweep
     low = size <= np.quantile(size, 0.1)
     row = low[2:] & low[1:-1] & low[:-2] & (sweep[2:] == sweep[:-2])
     bend = np.diff(size, 2)[row]
     return max(scatter_about_neighbours(bend) if bend.size else 0.0, 1e-16)
-
-
-def response(data: mj.Measurement | Member) -> Float[np.ndarray, " points"]:
-    """What was measured: the current [A] under an imposed voltage, the voltage [V] under an imposed current."""
-    return getattr(data, RESPONSE[data.driven])
 
 
 def scatter_about_neighbours(bend: Float[np.ndarray, " differences"]) -> float:
@@ -224,7 +218,7 @@ def summarise_sweeps(
         stimuli, rows, labels = waveform(m, point_time)
         for s, r, label, limits in zip(stimuli, rows, labels, m.limits().tolist(), strict=True):
             sweep = m.select(m.sweep == label)
-            member = (label, response(sweep), sweep.at_compliance)
+            member = (label, sweep.response, sweep.at_compliance)
             for known, _, own, members in groups:
                 if _same(known, s) and same_limits(own, limits):
                     members.append(member)
@@ -304,7 +298,6 @@ __all__ = [
     "RESPONSE",
     "Waveform",
     "noise_floor",
-    "response",
     "summarise_sweeps",
     "without_strays",
 ]

@@ -163,11 +163,11 @@ def _series(
     return Series(name=name, unit=unit, polarity=polarity, cycle=cycle, values=values, tau=tau, p=p)
 
 
-def of_excursions(data: Any) -> list[dict[str, Any]]:
+def of_excursions(data: mj.Measurement) -> list[dict[str, Any]]:
     """Sweep, polarity, resistances, closing and energy of each excursion of what is driven."""
     out = []
     for label, sweep in data.sweeps():
-        applied = sweep.v if data.driven == "voltage" else sweep.i
+        applied = sweep.applied
         for part in parts_of(applied):
             v, i, size = sweep.v[part], sweep.i[part], np.abs(applied[part])
             peak = int(np.argmax(size))

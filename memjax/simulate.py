@@ -474,7 +474,7 @@ def waveform(
     """
     stimuli, rows, labels = [], [], []
     for label, sweep in measurement.sweeps():
-        values = sweep.v if measurement.driven == "voltage" else sweep.i
+        values = sweep.applied
         if sweep.t is None:
             if point_time is None:
                 raise StimulusError(

@@ -90,6 +90,16 @@ class Measurement:
         each = np.full(len(self.v), level) if self.limit is None else self.limit
         return limits_of_sweeps(self.v, each, self.sweep)
 
+    @property
+    def applied(self) -> Float[np.ndarray, " points"]:
+        """What the source imposed: the voltage [V], or the current [A] where that is driven."""
+        return self.v if self.driven == "voltage" else self.i
+
+    @property
+    def response(self) -> Float[np.ndarray, " points"]:
+        """What was measured: the current [A] under an imposed voltage, the voltage [V] under an imposed current."""
+        return self.i if self.driven == "voltage" else self.v
+
     def sweeps(self) -> Iterator[tuple[int, "Measurement"]]:
         """Label and points of one sweep after the other."""
         for label in self.labels:

@@ -124,6 +124,8 @@ def fit_batch(
     env: mj.Environment | None = None,
     point_time: float | None = None,
     model_sigma: float | None = None,
+    on_threshold: float | None = None,
+    hold_threshold: float | None = None,
     seed: int = 0,
     screened: int = 8,
     starts: int = 2,
@@ -142,7 +144,7 @@ def fit_batch(
         The model, with values of what is not fitted.
     out : str or Path
         Folder of the run: a new one, or that of the same run, which then goes on.
-    free, fix, bench, env, point_time, model_sigma
+    free, fix, bench, env, point_time, model_sigma, on_threshold, hold_threshold
         As for `fit`.
     seed : int
         Of starts and resampling; a device's numbers do not depend on the others but for rounding.
@@ -178,7 +180,7 @@ def fit_batch(
     require_x64()
     checked(device, free, fix)
     options = dict(bench=bench, env=env, point_time=point_time, model_sigma=model_sigma)
-    options |= dict(free=free, fix=fix)
+    options |= dict(free=free, fix=fix, on_threshold=on_threshold, hold_threshold=hold_threshold)
     count = -(-screened // starts) * starts
     search = Search(
         chunk=-(-chunk // _THREADS), screened=count, starts=starts, seed=seed, grids=grids

@@ -108,7 +108,7 @@ def _configure_fit(parser: argparse.ArgumentParser) -> None:
         "--hold-threshold",
         type=number("A"),
         metavar="A",
-        help="current below which a device is off again in tables and pictures (default 1e-11, or as the data say)",
+        help="current below which a device is off again (default 1e-11, or as the data say)",
     )
     add("--out", required=True, metavar="DIR", help="folder to make")
     pulse_cli.configure(parser)
@@ -275,11 +275,12 @@ def _one(names: Sequence[str], folder: Path, options: argparse.Namespace, device
             free=[n for n in options.free or () if n not in noise] or None,
             fix=dict(options.fix),
             model_sigma=options.model_sigma,
+            on_threshold=options.on_threshold,
+            hold_threshold=options.hold_threshold,
             seed=options.seed,
             tick=bar,
         )
-        own = _thresholds(options, result.thresholds)
-        result = replace(result, model=options.model, thresholds=own)
+        result = replace(result, model=options.model)
         if options.stochastic and not result.interrupted:
             result = calibrate(result, noise=noise, draws=options.draws, tick=bar)
             for warning in result.stochastic.warnings if result.stochastic else ():

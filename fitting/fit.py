@@ -87,8 +87,6 @@ class FitResult:
         Of each free parameter, where `fitting.profiles` made them.
     sample : Sample or None
         Draws from the posterior, where `fitting.draw_fit` made them.
-    thresholds : Thresholds
-        Currents that mean on and off in tables and pictures.
     stochastic : Stochastic or None
         How the randomness was calibrated, see `fitting.stochastic.calibrate`.
     """
@@ -109,10 +107,14 @@ class FitResult:
     interrupted: bool = False
     point_time: float | None = None
     measurements: list[mj.Measurement] = field(default_factory=list)
-    thresholds: Thresholds = Thresholds()
     stochastic: "Stochastic | None" = None
     profiles: tuple[Any, ...] = ()
     sample: Any = None
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """Currents that mean on and off, in the fit as in tables and pictures."""
+        return self.waves[0].thresholds
 
     @property
     def n_points(self) -> int:
@@ -296,6 +298,8 @@ def fit(
     free: Sequence[str] | None = None,
     fix: Mapping[str, float] | None = None,
     model_sigma: float | None = None,
+    on_threshold: float | None = None,
+    hold_threshold: float | None = None,
     seed: int = 0,
     screened: int = SCREENED,
     tick: Callable[[str, Progress], None] | None = None,
@@ -322,6 +326,9 @@ def fit(
         Standard deviation granted to the model's response beside the scatter of the data [decades]:
         where a model describes the data to their noise, that noise. By default 0.3 of a current, and
         0.05 of the voltage under an imposed current.
+    on_threshold, hold_threshold : float, optional
+        Currents that mean on and off [A]; by default the published ones where they make sense, else those of the data,
+        see `memjax.observables.find_thresholds`.
     seed, screened : int
         Seed of starts and resampling, equal ones give equal results; number of starts screened.
     tick : callable, optional
@@ -352,7 +359,7 @@ def fit(
     """
     require_x64()
     options: dict[str, Any] = dict(bench=bench, env=env, point_time=point_time, free=free, fix=fix)
-    options |= {"model_sigma": model_sigma}
+    options |= dict(model_sigma=model_sigma, on_threshold=on_threshold, hold_threshold=hold_threshold)
     made = prepare(measurements, device, **options, seed=seed, screened=screened)
     search, interrupted = _searched(made.problem, made.candidates, seed, tick)
     return FitResult(
@@ -362,7 +369,6 @@ def fit(
         interrupted=interrupted,
         point_time=point_time,
         measurements=list(measurements),
-        thresholds=find_thresholds(measurements[0]),
     )
 
 
@@ -387,6 +393,8 @@ def prepare(
     free: Sequence[str] | None,
     fix: Mapping[str, float] | None,
     model_sigma: float | None = None,
+    on_threshold: float | None = None,
+    hold_threshold: float | None = None,
     seed: int,
     screened: int,
 ) -> Prepared:
@@ -397,7 +405,8 @@ def prepare(
     floor = float(np.median([noise_floor(m) for m in measurements]))
     bench = bench or mj.Bench()
     measured, own = shared(measurements, bench), limits_of(bench)
-    waves = summarise_sweeps(measured, point_time=point_time, floor=floor)
+    levels = thresholds_of(measurements, on=on_threshold, hold=hold_threshold)
+    waves = summarise_sweeps(measured, point_time=point_time, floor=floor, thresholds=levels)
     waves, strays = without_strays(waves, chosen=any(m.source.get("chosen") for m in measurements))
     bench, limits, notes = _limited(bench, waves, device)
     found = guess(waves, floor=floor, device=mj.params.replace(device, fix, where="--fix"))
@@ -420,6 +429,18 @@ def prepare(
     candidates = starts(found, names, **about, count=screened, seed=seed)
     notes = (*found.notes, *notes)
     return Prepared(problem=problem, waves=waves, candidates=candidates, floor=floor, notes=notes)
+
+
+def thresholds_of(
+    measurements: Sequence[mj.Measurement], *, on: float | None = None, hold: float | None = None
+) -> Thresholds:
+    """Currents that mean on and off [A]: those given, else those that make sense of the data."""
+    given = {k: x for k, x in (("on", on), ("hold", hold)) if x is not None}
+    for name, x in given.items():
+        if not 0 < x < np.inf:
+            raise DataError(f"{name}-threshold = {x}", allowed="> 0 A")
+    found = find_thresholds(*measurements)
+    return replace(found, **given, why="given") if given else found
 
 
 def _searched(problem: Problem, candidates: np.ndarray, seed: int, tick: Any):

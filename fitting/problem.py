@@ -22,9 +22,7 @@ from memjax.solve import Solution, solve_stiff
 
 from .summary import (
     EVENTS,
-    HOLD_THRESHOLD,
     MAD,
-    ON_THRESHOLD,
     RESPONSE,
     Waveform,
     nanmedian,
@@ -79,6 +77,8 @@ class Group(eqx.Module):
         Noise floor [A or V].
     model_sigma : Float[Array, ""]
         Standard deviation granted to the model's response [decades].
+    thresholds : Float[Array, "2"]
+        log10 of the currents that mean on and off [decades of A].
     limits : Float[Array, "waves 2"] or None
         Limits of the source of each waveform at positive and negative current [A]; None where the bench says them.
     """
@@ -94,6 +94,7 @@ class Group(eqx.Module):
     edge: Float[Array | np.ndarray, "waves points"]
     floor: Float[Array | np.ndarray, ""]
     model_sigma: Float[Array | np.ndarray, ""]
+    thresholds: Float[Array | np.ndarray, "2"]
     limits: Float[Array | np.ndarray, "waves 2"] | None = None
 
 
@@ -194,6 +195,7 @@ def pack(
         edge=arr([padded(edge_of(w, limit), -np.inf) for w in waves]),
         floor=np.asarray(float(floor)),
         model_sigma=np.asarray(float(model_sigma)),
+        thresholds=np.log10([waves[0].thresholds.on, waves[0].thresholds.hold]),
         limits=limits,
     )
 
@@ -295,7 +297,7 @@ def _observe_all(problem: Problem, device: mj.AbstractDevice | mj.Circuit):
 
     def one(limits, stimulus, rows, span):
         scaled = scaled_under(problem, device, limits)
-        return _observe(scaled, stimulus, rows, span, end, problem.policy)
+        return _observe(scaled, stimulus, rows, span, end, group.thresholds, problem.policy)
 
     return jax.vmap(one)(group.limits, group.stimuli, group.rows, group.span)
 
@@ -334,25 +336,25 @@ def log_current(scaled: Scaled, y, stimulus: Callable, t) -> Float[Array, ""]:
     return log_response(scaled, y, stimulus, t, driven="voltage")
 
 
-def _observe(scaled: Scaled, stimulus: mj.Sampled, rows, span, end, policy: mj.Stiff):
+def _observe(scaled: Scaled, stimulus: mj.Sampled, rows, span, end, levels, policy: mj.Stiff):
     r"""log10 \|response\| at the rows, rows of the events, and whether the solve ended well."""
     sol = solve_stiff(
         scaled, stimulus, rows=rows, y0=scaled.initial(), end=end, policy=policy, steps=True
     )
-    return *read_off(scaled, stimulus, rows, span, sol), sol.result == 0
+    return *read_off(scaled, stimulus, rows, span, levels, sol), sol.result == 0
 
 
-def read_off(scaled: Scaled, stimulus: mj.Sampled, rows, span, sol: Solution):
+def read_off(scaled: Scaled, stimulus: mj.Sampled, rows, span, levels, sol: Solution):
     r"""log10 \|response\| at the rows of a solve, and rows of the events, from its steps; 0 where a current drives."""
     own = lambda t, y: log_response(scaled, y, stimulus, t, driven=stimulus.quantity)  # noqa: E731
     found = jax.vmap(own)(rows, sol.y)
     if stimulus.quantity == "current":
         return found, jnp.zeros(span.shape)
-    return found, _events_of_steps(scaled, stimulus, rows, span, sol)
+    return found, _events_of_steps(scaled, stimulus, rows, span, levels, sol)
 
 
-def _events_of_steps(scaled: Scaled, stimulus: mj.Sampled, rows, span, sol: Solution):
-    """Rows of the events of a solve, from its steps."""
+def _events_of_steps(scaled: Scaled, stimulus: mj.Sampled, rows, span, levels, sol: Solution):
+    """Rows of the events of a solve, from its steps; levels are log10 of the on- and the hold-threshold."""
     t, y = cast(tuple[Array, Array], (sol.step_t, sol.step_y))  # asked for by steps=True
     t = lax.stop_gradient(t)
     real = jnp.isfinite(t)
@@ -379,8 +381,7 @@ def _events_of_steps(scaled: Scaled, stimulus: mj.Sampled, rows, span, sol: Solu
         missed = row_of(stop_at) + 5 * jnp.where(jnp.any(where), sign * (threshold - last), 0.0)
         return jnp.where(jnp.any(hit), row_of(time), missed)
 
-    on, off = np.log10(ON_THRESHOLD), np.log10(HOLD_THRESHOLD)
-    kinds = jnp.array([on, on, off]), jnp.array([1.0, -1.0, -1.0])
+    kinds = levels[jnp.array([0, 0, 1])], jnp.array([1.0, -1.0, -1.0])
     return jax.vmap(lambda leg: jax.vmap(lambda th, sign: event(leg, th, sign))(*kinds))(span)
 
 

@@ -33,7 +33,7 @@ def _observe(
     name: str, options: argparse.Namespace, thresholds: dict[str, float]
 ) -> "tuple[list[Switching], list[dict]]":
     """What one file shows, and the same as dictionaries that say where it is from."""
-    from ..observables import SNAP_BACK, switching
+    from ..observables import SNAP_BACK, Thresholds, find_thresholds, switching
 
     measurement: Any = measurement_from(name, options)
     if measurement.driven == "current":
@@ -42,6 +42,10 @@ def _observe(
             f"{name}: the current is driven; V_th and V_hold are where the voltage snaps back by {SNAP_BACK:.0%}, "
             "thresholds of the current are not used",
         )
+    elif not options.on_threshold and not options.hold_threshold:
+        found = find_thresholds(measurement)
+        if found != Thresholds():
+            say("note", f"{name}: the published thresholds make little sense here; a fit takes: {found}")
     found = switching(measurement, **thresholds)
     words = measurement.source.get("sweep_names", ())
     rows = []

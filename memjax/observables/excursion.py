@@ -4,7 +4,7 @@ import itertools
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from .data import numbers
 
@@ -25,8 +25,8 @@ class Switching:
     v_th, v_hold : float or None
         Switching voltage: first sampled \|v\| [V] on the rising branch at which \|i\| is above
         the on-threshold. Hold voltage: first sampled \|v\| [V] on the falling branch at which it
-        is below the hold-threshold. None where that never happens. Of an imposed current, see
-        `snap_back_of`.
+        is below the hold-threshold. None where that never happens. Where the voltage snaps back to the
+        current limit, see `turn`, `v_th` is the largest one. Of an imposed current, see `snap_back_of`.
     switched, returned : bool
         Whether the thresholds were passed.
     on_off_ratio : float or None
@@ -71,6 +71,33 @@ def excursions(v: Float[np.ndarray, " points"]) -> list[slice]:
     turns = busy[1:][np.diff(sign[busy]) != 0]
     edges = [0, *turns.tolist(), len(v)]
     return [slice(a, b) for a, b in itertools.pairwise(edges)]
+
+
+def turn(
+    v: Float[np.ndarray, " points"], limited: Bool[np.ndarray, " points"] | None = None
+) -> int:
+    r"""Row at which an excursion turns: that of the largest \|v\|, or of the snap to the current limit just behind it.
+
+    Parameters
+    ----------
+    v : Float[np.ndarray, "points"]
+        Voltage of one excursion [V].
+    limited : Bool[np.ndarray, "points"], optional
+        Points at the current limit.
+
+    Notes
+    -----
+    A source at its limit measures the voltage that is left, which falls where the device switches: the largest one is
+    that before.
+    """
+    size = np.abs(numbers(v, where="turn", what="voltages"))
+    peak = int(np.argmax(size))
+    if limited is None or not limited.any():
+        return peak
+    first = int(np.argmax(limited))
+    step = float(np.median(np.abs(np.diff(size))))
+    snaps = peak < first <= peak + 2 and size[peak] - size[first] > 2 * step
+    return first if snaps else peak
 
 
 def on_off_ratio(v: Float[np.ndarray, " points"], i: Float[np.ndarray, " points"]) -> float | None:

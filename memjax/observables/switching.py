@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from ..errors import DataError
 from ..result import Trace
 from .data import check_positive, one_member
-from .excursion import Switching, excursions, hysteresis_area, on_off_ratio
+from .excursion import Switching, excursions, hysteresis_area, on_off_ratio, turn
 from .snap_back import snap_back_of
 
 ON_THRESHOLD = 1e-8
@@ -71,7 +71,7 @@ def switching_of(
         Row of the first point within its sweep.
     """
     size, amps = np.abs(np.asarray(v, float)), np.abs(np.asarray(i, float))
-    peak = int(np.argmax(size))
+    peak = turn(size, at_compliance)
     rise = _first(amps[: peak + 1] > on_threshold, 0)
     fall = _first(amps[peak:] < hold_threshold, peak)
     release = _first(amps[peak:] < on_threshold, peak) if rise is not None else None
@@ -80,7 +80,7 @@ def switching_of(
     return Switching(
         sweep=int(sweep),
         polarity=int(np.sign(v[peak])) or 1,
-        v_th=at(rise),
+        v_th=at(rise if rise is None else min(rise, int(np.argmax(size)))),
         v_hold=at(fall),
         switched=rise is not None,
         returned=fall is not None,

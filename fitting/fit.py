@@ -409,6 +409,7 @@ def prepare(
     waves = summarise_sweeps(measured, point_time=point_time, floor=floor, thresholds=levels)
     waves, strays = without_strays(waves, chosen=any(m.source.get("chosen") for m in measurements))
     bench, limits, notes = _limited(bench, waves, device)
+    notes += [*_lost(measured), *([] if levels == Thresholds() else [f"{levels}"])]
     found = guess(waves, floor=floor, device=mj.params.replace(device, fix, where="--fix"))
     names = choose_free(found.free, found.device, free, fix)
     given, shown = _not_fitted(device, found.device, {*found.free, *names}, {*names, *fix})
@@ -429,6 +430,18 @@ def prepare(
     candidates = starts(found, names, **about, count=screened, seed=seed)
     notes = (*found.notes, *notes)
     return Prepared(problem=problem, waves=waves, candidates=candidates, floor=floor, notes=notes)
+
+
+def _lost(measurements: Sequence[mj.Measurement]) -> list[str]:
+    """What is said where files hold the voltage that was left of what their source was told to apply."""
+    count, top = 0, 0.0
+    for m in (m for m in measurements if m.driven == "voltage"):
+        lost = m.applied != m.v
+        count, top = count + int(np.sum(lost)), max(top, np.max(np.abs(m.applied[lost]), initial=0.0))
+    if not count:
+        return []
+    text = "hold the voltage that was left; the ramps before and after are taken as applied"
+    return [f"{count} points at the current limit {text}, to {top:.3g} V"]
 
 
 def thresholds_of(

@@ -161,7 +161,7 @@ def pack(
             f"sweeps of different kinds: {sorted(kinds)}",
             allowed="all with time, or all without; one source",
         )
-    driven = waves[0].driven
+    driven, levels = waves[0].driven, waves[0].thresholds
     events = events and driven == "voltage"
     if model_sigma is None:
         model_sigma = MODEL_SIGMA if driven == "voltage" else VOLTAGE_SIGMA
@@ -195,7 +195,7 @@ def pack(
         edge=arr([padded(edge_of(w, limit), -np.inf) for w in waves]),
         floor=np.asarray(float(floor)),
         model_sigma=np.asarray(float(model_sigma)),
-        thresholds=np.log10([waves[0].thresholds.on, waves[0].thresholds.hold]),
+        thresholds=np.log10([levels.on, levels.hold]),
         limits=limits,
     )
 
@@ -381,7 +381,7 @@ def _events_of_steps(scaled: Scaled, stimulus: mj.Sampled, rows, span, levels, s
         missed = row_of(stop_at) + 5 * jnp.where(jnp.any(where), sign * (threshold - last), 0.0)
         return jnp.where(jnp.any(hit), row_of(time), missed)
 
-    kinds = levels[jnp.array([0, 0, 1])], jnp.array([1.0, -1.0, -1.0])
+    kinds = jnp.stack([levels[0], levels[0], levels[1]]), jnp.array([1.0, -1.0, -1.0])
     return jax.vmap(lambda leg: jax.vmap(lambda th, sign: event(leg, th, sign))(*kinds))(span)
 
 

@@ -18,6 +18,9 @@ ON_THRESHOLD = 1e-8
 HOLD_THRESHOLD = 1e-11
 """Current [A] below which a device counts as off again (published analysis of ref 7)."""
 
+NO_HOLD = 1e-60
+"""Hold-threshold [A] of a device that nothing turns off: not even no current at no voltage."""
+
 
 @runtime_checkable
 class Sweeps(Protocol):
@@ -73,7 +76,7 @@ def switching_of(
     size, amps = np.abs(np.asarray(v, float)), np.abs(np.asarray(i, float))
     peak = turn(size, at_compliance)
     rise = _first(amps[: peak + 1] > on_threshold, 0)
-    fall = _first(amps[peak:] < hold_threshold, peak)
+    fall = _first(amps[peak:] < hold_threshold, peak) if hold_threshold > NO_HOLD else None
     release = _first(amps[peak:] < on_threshold, peak) if rise is not None else None
     at = lambda k: None if k is None else float(size[k])  # noqa: E731
     moved = lambda k: None if k is None else k + offset  # noqa: E731

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from .excursion import excursions, turn
-from .switching import HOLD_THRESHOLD, ON_THRESHOLD, Sweeps
+from .switching import HOLD_THRESHOLD, NO_HOLD, ON_THRESHOLD, Sweeps
 
 _LOW = (0.1, 0.3)
 """Shares of the largest voltage of an excursion between which it shows its leakage."""
@@ -15,7 +15,7 @@ _LOW = (0.1, 0.3)
 _JUMP = 0.3
 """Rise of the conductance within two rows [decades] from which on it is switching."""
 
-NEVER = (1e6, 1e-60)
+NEVER = (1e6, NO_HOLD)
 """Thresholds [A] that no current passes: of data that show no switching."""
 
 

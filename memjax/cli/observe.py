@@ -95,6 +95,8 @@ def _run(options: argparse.Namespace) -> int:
     }
     parts = [_observe(name, options, thresholds) for name in options.file]
     summary = summarise([s for found, _ in parts for s in found])
+    if summary["incomplete"]:
+        say("note", f"{summary['incomplete']} sweeps to a polarity begin or end in their midst: not counted")
     summary |= {
         "on_threshold_A": thresholds["on_threshold"],
         "hold_threshold_A": thresholds["hold_threshold"],

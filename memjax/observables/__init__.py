@@ -18,6 +18,7 @@ from .excursion import (
     hysteresis_area as hysteresis_area,
     on_off_ratio as on_off_ratio,
     turn as turn,
+    whole as whole,
 )
 from .plasticity import (
     PprCurve as PprCurve,

@@ -1,6 +1,7 @@
 """One excursion of what is driven to one polarity: where it lies, and what is read off it."""
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -35,6 +36,9 @@ class Switching:
         Area of the loop in the v-i plane [V A], unsigned.
     compliance_points : int
         Points at the current limit.
+    branches : {"both", "out", "back"}
+        Which branches were measured: "out" alone where the data end at the largest \|v\|, "back" alone where they
+        begin with it.
     rise, release, fall : int or None
         Row within the sweep at which \|i\| rises through the on-threshold, falls below it, and
         falls below the hold-threshold. Of an imposed current, `rise` and `fall` are the rows at which
@@ -53,6 +57,7 @@ class Switching:
     rise: int | None
     release: int | None
     fall: int | None
+    branches: str = "both"
 
     def to_json(self) -> dict:
         """Dictionary with units in the names, as ``memjax observe --json`` prints it."""
@@ -71,6 +76,39 @@ def excursions(v: Float[np.ndarray, " points"]) -> list[slice]:
     turns = busy[1:][np.diff(sign[busy]) != 0]
     edges = [0, *turns.tolist(), len(v)]
     return [slice(a, b) for a, b in itertools.pairwise(edges)]
+
+
+def branches_of(size: Float[np.ndarray, " points"], *, begins: bool, ends: bool) -> str:
+    r"""Which branches of an excursion the data hold, "both", "out" or "back".
+
+    Parameters
+    ----------
+    size : Float[np.ndarray, "points"]
+        Modulus of what is driven.
+    begins, ends : bool
+        Whether the data of its sweep begin, or end, with it.
+    """
+    top = (1 - _AT_REST) * np.max(size, initial=0.0)
+    if np.min(size, initial=np.inf) >= top:
+        return "both"
+    return "back" if begins and size[0] >= top else "out" if ends and size[-1] >= top else "both"
+
+
+def whole(found: Sequence[Switching]) -> list[Switching]:
+    """Excursions of which both branches were measured; all, where no polarity's are.
+
+    Parameters
+    ----------
+    found : sequence of Switching
+        See `switching`.
+
+    Notes
+    -----
+    A file that stops or begins in the midst of a sweep says of that one neither that it never switched nor that it
+    never returned.
+    """
+    sides = {f.polarity for f in found if f.branches == "both"}
+    return [f for f in found if f.branches == "both" or f.polarity not in sides]
 
 
 def turn(

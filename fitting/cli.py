@@ -26,7 +26,7 @@ from memjax.io.write import prepare_output, writing_folder
 
 from . import circuit_cli, pulse_cli
 from .batch import CHUNK
-from .problem import MODEL_SIGMA, VOLTAGE_SIGMA
+from .problem import MODEL_SIGMA, SMALL, VOLTAGE_SIGMA
 
 _MARKER = "fit.json"
 
@@ -94,8 +94,8 @@ def _configure_fit(parser: argparse.ArgumentParser) -> None:
         type=number("decades"),
         metavar="DECADES",
         help="error granted to the model's current beside the scatter of the data: where the model describes the "
-        f"data to their noise, that noise (default {MODEL_SIGMA}; of the voltage where a current was driven, "
-        f"{VOLTAGE_SIGMA})",
+        f"data to their noise, that noise (default {MODEL_SIGMA} for the search, of the voltage where a current was "
+        f"driven {VOLTAGE_SIGMA}; then estimated, and {SMALL:.0%} of it for chi squared)",
     )
     add(
         "--seed",

@@ -55,13 +55,14 @@ def leg_events(
     v: Float[np.ndarray, " points"],
     i: Float[np.ndarray, "... points"],
     leg: tuple[int, int, int],
-    levels: Thresholds = Thresholds(),
+    levels: Thresholds | None = None,
 ) -> Float[np.ndarray, "... 3"]:
     r"""\|v\| at the events `NAMES` of one excursion [V]; one step beyond the peak, or 0, where one does not happen.
 
     `levels` are the currents that mean on and off, the published ones by default.
     """
     begin, peak, end = leg
+    levels = levels or Thresholds()
     size, amps = np.abs(v), np.abs(i)
     step = float(np.median(np.abs(np.diff(size[begin:end]))))
     up = np.append(size[begin : peak + 1], size[peak] + step)

@@ -359,7 +359,9 @@ def fit(
     """
     require_x64()
     options: dict[str, Any] = dict(bench=bench, env=env, point_time=point_time, free=free, fix=fix)
-    options |= dict(model_sigma=model_sigma, on_threshold=on_threshold, hold_threshold=hold_threshold)
+    options |= dict(
+        model_sigma=model_sigma, on_threshold=on_threshold, hold_threshold=hold_threshold
+    )
     made = prepare(measurements, device, **options, seed=seed, screened=screened)
     search, interrupted = _searched(made.problem, made.candidates, seed, tick)
     return FitResult(
@@ -437,7 +439,10 @@ def _lost(measurements: Sequence[mj.Measurement]) -> list[str]:
     count, top = 0, 0.0
     for m in (m for m in measurements if m.driven == "voltage"):
         lost = m.applied != m.v
-        count, top = count + int(np.sum(lost)), max(top, np.max(np.abs(m.applied[lost]), initial=0.0))
+        count, top = (
+            count + int(np.sum(lost)),
+            max(top, np.max(np.abs(m.applied[lost]), initial=0.0)),
+        )
     if not count:
         return []
     text = "hold the voltage that was left; the ramps before and after are taken as applied"

@@ -40,6 +40,9 @@ MODEL_SIGMA = 0.3
 VOLTAGE_SIGMA = 0.05
 """The same of the model's voltage under an imposed current: it spans a decade where currents span many."""
 
+SMALL = 0.1
+"""Share of what a search grants to the model by default that chi squared grants it: 7 % of a current."""
+
 EVENT_SIGMA = 0.25
 """Standard deviation [rows] granted to the model's events beside the scatter of the data."""
 
@@ -77,6 +80,8 @@ class Group(eqx.Module):
         Noise floor [A or V].
     model_sigma : Float[Array, ""]
         Standard deviation granted to the model's response [decades].
+    small_sigma : Float[Array, ""]
+        That against which chi squared is stated [decades].
     thresholds : Float[Array, "2"]
         log10 of the currents that mean on and off [decades of A].
     limits : Float[Array, "waves 2"] or None
@@ -94,6 +99,7 @@ class Group(eqx.Module):
     edge: Float[Array | np.ndarray, "waves points"]
     floor: Float[Array | np.ndarray, ""]
     model_sigma: Float[Array | np.ndarray, ""]
+    small_sigma: Float[Array | np.ndarray, ""]
     thresholds: Float[Array | np.ndarray, "2"]
     limits: Float[Array | np.ndarray, "waves 2"] | None = None
 
@@ -163,8 +169,10 @@ def pack(
         )
     driven, levels = waves[0].driven, waves[0].thresholds
     events = events and driven == "voltage"
+    small = model_sigma
     if model_sigma is None:
         model_sigma = MODEL_SIGMA if driven == "voltage" else VOLTAGE_SIGMA
+        small = SMALL * model_sigma
     most = max(len(w.legs) for w in waves)
     arr = np.stack
 
@@ -195,6 +203,7 @@ def pack(
         edge=arr([padded(edge_of(w, limit), -np.inf) for w in waves]),
         floor=np.asarray(float(floor)),
         model_sigma=np.asarray(float(model_sigma)),
+        small_sigma=np.asarray(float(cast(float, small))),
         thresholds=np.log10([levels.on, levels.hold]),
         limits=limits,
     )
@@ -320,9 +329,14 @@ def misfit(group: Group, log_response, events) -> Float[Array, " residuals"]:
     away = jnp.maximum(group.edge - log_response, 0.0) / group.model_sigma
     below = jnp.where(group.censored, away, 0.0)
     r = jnp.where(group.censored, below, r)
-    r = r / jnp.sqrt(1 + (r / SATURATION) ** 2)
+    r = saturated(r)
     e = (events - group.event_rows) * group.event_weight
     return jnp.concatenate([r.ravel(), (5 * jnp.arcsinh(e / 5)).ravel()])
+
+
+def saturated(r):
+    """Residuals [sigma] whose pull saturates at `SATURATION`."""
+    return r / (1 + (r / SATURATION) ** 2) ** 0.5
 
 
 def log_response(scaled: Scaled, y, stimulus: Callable, t, *, driven: str) -> Float[Array, ""]:

@@ -350,12 +350,11 @@ def provenance_table(content: dict) -> str:
             f"{s['evaluations']} solves with gradient, {s['failed']} failed, {s['iterations']} iterations",
         ]
     ]
-    rows += [
-        [
-            "loss",
-            f"{content['loss']:.4g} (reduced chi squared of the data {content['reduced_chi2']:.3g})",
-        ]
-    ]
+    rows += [["loss", f"{content['loss']:.4g}, as the search weighs"]]
+    rows += [["reduced chi squared of the data", f"{content['reduced_chi2']:.3g}"]]
+    if "model_error" in content:
+        text = "beyond the scatter of the data, root mean square"
+        rows += [["error of the model", f"{content['model_error']:.2g} decades {text}"]]
     rows += [["covariance", content["covariance_from"]]]
     return (
         html_table(rows, ["", ""])

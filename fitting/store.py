@@ -198,6 +198,7 @@ def to_json(
         "correlation": np.round(u.correlation, 6).tolist(),
         "covariance_from": u.source,
         "reduced_chi2": u.reduced_chi2,
+        "model_error": u.model_error,
         "verdict": result.verdict.as_json(),
         "uncertainty": told(result),
         "identifiability": result.identifiability.as_json(),

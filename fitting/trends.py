@@ -16,6 +16,7 @@ from memjax.observables import (
     excursions as parts_of,
     loop_closing,
     switching,
+    whole,
 )
 
 _READ = (0.1, 0.4)

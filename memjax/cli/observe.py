@@ -45,7 +45,10 @@ def _observe(
     elif not options.on_threshold and not options.hold_threshold:
         found = find_thresholds(measurement)
         if found != Thresholds():
-            say("note", f"{name}: the published thresholds make little sense here; a fit takes: {found}")
+            say(
+                "note",
+                f"{name}: the published thresholds make little sense here; a fit takes: {found}",
+            )
     found = switching(measurement, **thresholds)
     words = measurement.source.get("sweep_names", ())
     rows = []
@@ -96,7 +99,10 @@ def _run(options: argparse.Namespace) -> int:
     parts = [_observe(name, options, thresholds) for name in options.file]
     summary = summarise([s for found, _ in parts for s in found])
     if summary["incomplete"]:
-        say("note", f"{summary['incomplete']} sweeps to a polarity begin or end in their midst: not counted")
+        say(
+            "note",
+            f"{summary['incomplete']} sweeps to a polarity begin or end in their midst: not counted",
+        )
     summary |= {
         "on_threshold_A": thresholds["on_threshold"],
         "hold_threshold_A": thresholds["hold_threshold"],

@@ -65,7 +65,10 @@ def _slope(v: Float[np.ndarray, " four"], x: Float[np.ndarray, " four"]) -> floa
 
 def _ramp(v: np.ndarray, x: np.ndarray, a: int, b: int) -> Float[np.ndarray, " run"] | None:
     """The ramps through a stretch at the limit; None where there is none, or the voltage follows it."""
-    up, down = _slope(v[max(a - 4, 0) : a], x[max(a - 4, 0) : a]), _slope(v[b : b + 4], x[b : b + 4])
+    up, down = (
+        _slope(v[max(a - 4, 0) : a], x[max(a - 4, 0) : a]),
+        _slope(v[b : b + 4], x[b : b + 4]),
+    )
     if up is None or up * v[a - 1] <= 0:
         return None
     side, step = np.sign(v[a - 1]), abs(up) * float(np.median(np.diff(x)))

@@ -66,7 +66,9 @@ def find_thresholds(*data: Sweeps) -> Thresholds:
         there the voltage has become small, and the device has let go before.
     """
     voltages = [d for d in data if getattr(d, "driven", "voltage") == "voltage"]
-    ways = [way for d in voltages for label in np.unique(d.sweep).tolist() for way in _ways(d, label)]
+    ways = [
+        way for d in voltages for label in np.unique(d.sweep).tolist() for way in _ways(d, label)
+    ]
     leaks = np.array([_leakage(*out) for out, _ in ways])
     on = np.array([np.max(i, initial=0.0) > ON_THRESHOLD for (_, i), _ in ways], bool)
     known = np.isfinite(leaks) & (on | ~on.any())  # those that never switch may leak as they like

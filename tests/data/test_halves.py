@@ -16,8 +16,14 @@ I = V / np.where((V >= 0.6) & OUT | (V > 0.31) & ~OUT, 1e6, 1e12)
 
 
 def _read(path, v, i, label=None, t=None) -> mj.Measurement:
-    columns = {"v_V": v, "i_A": i} | ({} if label is None else {"sweep": label}) | ({} if t is None else {"t_s": t})
-    rows = "\n".join(",".join(f"{x:.8g}" for x in row) for row in zip(*columns.values(), strict=True))
+    columns = (
+        {"v_V": v, "i_A": i}
+        | ({} if label is None else {"sweep": label})
+        | ({} if t is None else {"t_s": t})
+    )
+    rows = "\n".join(
+        ",".join(f"{x:.8g}" for x in row) for row in zip(*columns.values(), strict=True)
+    )
     path.write_text(",".join(columns) + "\n" + rows + "\n")
     return mj.read(path)
 

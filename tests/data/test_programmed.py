@@ -45,4 +45,6 @@ def test_what_a_measurement_applied_is_the_ramp(shared_data):
     m = mj.read(shared_data / "clean" / "vo2_iv_cycles.csv")
     first = m.applied[m.sweep == m.sweep[0]]
     assert np.max(m.v) < 4.3
-    np.testing.assert_allclose(first, RAMP, atol=2e-3)  # the instrument's own steps differ by 0.2 mV
+    np.testing.assert_allclose(
+        first, RAMP, atol=2e-3
+    )  # the instrument's own steps differ by 0.2 mV

@@ -110,6 +110,13 @@ def _configure_fit(parser: argparse.ArgumentParser) -> None:
         metavar="A",
         help="current below which a device is off again (default 1e-11, or as the data say)",
     )
+    add(
+        "--points",
+        type=count(0),
+        metavar="N",
+        help="points of a sweep at the most, averages of neighbours; 0 takes all (default: 500 of sweeps of more than "
+        "2,000)",
+    )
     add("--out", required=True, metavar="DIR", help="folder to make")
     pulse_cli.configure(parser)
     circuit_cli.configure(parser)
@@ -258,9 +265,12 @@ def _one(names: Sequence[str], folder: Path, options: argparse.Namespace, device
     """Fit the files of one device into a folder; whether the search was interrupted."""
     from .fit import fit
     from .stochastic import calibrate
+    from .thinning import thinned
 
     bench, env, point_time = bench_from(options)
-    measurements = [measurement_from(n, options) for n in names]
+    measurements = [
+        thinned(measurement_from(n, options), options.points, point_time=point_time) for n in names
+    ]
     notes = dict.fromkeys(w for m in measurements for w in m.warnings)
     noise = _noise(device, options)
     stages = ["search", "refine", "weigh"] + ["randomness", "polish"] * bool(noise)
@@ -277,6 +287,7 @@ def _one(names: Sequence[str], folder: Path, options: argparse.Namespace, device
             model_sigma=options.model_sigma,
             on_threshold=options.on_threshold,
             hold_threshold=options.hold_threshold,
+            points=options.points,
             seed=options.seed,
             tick=bar,
         )

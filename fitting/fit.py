@@ -23,6 +23,7 @@ from .least_squares import Progress, crossed, levenberg_marquardt, screen
 from .limits import limits_of, said, shared, simulated
 from .problem import PATIENT, Problem, evaluate, pack
 from .summary import Waveform, noise_floor, summarise_sweeps, without_strays
+from .thinning import thinned
 from .uncertainty import Uncertainty, uncertainty
 from .variability import cycle_spread, read_noise
 from .verdict import Verdict, judge
@@ -300,6 +301,7 @@ def fit(
     model_sigma: float | None = None,
     on_threshold: float | None = None,
     hold_threshold: float | None = None,
+    points: int | None = None,
     seed: int = 0,
     screened: int = SCREENED,
     tick: Callable[[str, Progress], None] | None = None,
@@ -329,6 +331,8 @@ def fit(
     on_threshold, hold_threshold : float, optional
         Currents that mean on and off [A]; by default the published ones where they make sense, else those of the data,
         see `memjax.observables.find_thresholds`.
+    points : int, optional
+        Points of a sweep at the most, see `fitting.thinning.thinned`.
     seed, screened : int
         Seed of starts and resampling, equal ones give equal results; number of starts screened.
     tick : callable, optional
@@ -358,6 +362,7 @@ def fit(
     is known, and the search ends with priors that weigh against it.
     """
     require_x64()
+    measurements = [thinned(m, points, point_time=point_time) for m in measurements]
     options: dict[str, Any] = dict(bench=bench, env=env, point_time=point_time, free=free, fix=fix)
     options |= dict(
         model_sigma=model_sigma, on_threshold=on_threshold, hold_threshold=hold_threshold

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from .excursion import excursions, turn
 from .switching import HOLD_THRESHOLD, NO_HOLD, ON_THRESHOLD, Sweeps
@@ -14,6 +14,12 @@ _LOW = (0.1, 0.3)
 
 _JUMP = 0.3
 """Rise of the conductance within two rows [decades] from which on it is switching."""
+
+_WITHIN = 0.0199
+"""Share of the largest voltage within which it may do so where rows are closer: two of a hundred, less rounding."""
+
+_SHARE = 0.1
+"""Share of the voltage itself that this is at most: at small voltages a smooth curve rises as fast as one likes."""
 
 NEVER = (1e6, NO_HOLD)
 """Thresholds [A] that no current passes: of data that show no switching."""
@@ -61,9 +67,10 @@ def find_thresholds(*data: Sweeps) -> Thresholds:
     Thresholds
         1e-8 A and 1e-11 A, where most excursions leak less than 1e-8 A before they switch, or a current is imposed.
         Else the geometric means of the currents on both sides of the jumps of the conductance, by a factor of 2 within
-        two rows, on the way out and on the way back; `NEVER` where fewer than half of the excursions jump. The hold
-        threshold alone is theirs where the leakage of most excursions that switch falls through 1e-11 A without a jump:
-        there the voltage has become small, and the device has let go before.
+        two rows (or 2 % of the largest voltage where rows are closer), on the way out and on the way back; `NEVER`
+        where fewer than half of the excursions jump. The hold threshold alone is theirs where the leakage of most
+        excursions that switch falls through 1e-11 A without a jump: there the voltage has become small, and the device
+        has let go before.
     """
     voltages = [d for d in data if getattr(d, "driven", "voltage") == "voltage"]
     ways = [
@@ -107,7 +114,8 @@ def _falls_smoothly(v: Float[np.ndarray, " back"], i: Float[np.ndarray, " back"]
     if not below.size:
         return None
     k = int(below[-1])  # the first one of the way back
-    near = [(a, a + 2) for a in (k - 1, k) if a >= 0 and a + 2 < len(v)]
+    ahead = _ahead(v)
+    near = [(a, int(b)) for a, b in enumerate(ahead[: k + 1]) if k < b < len(v)]
     known = [(a, b) for a, b in near if min(v[a], i[a], v[b], i[b]) > 0]
     rises = [np.log10(i[b] / i[a]) - np.log10(v[b] / v[a]) for a, b in known]
     return bool(rises) and max(rises) < _JUMP
@@ -126,9 +134,18 @@ def _jump(v: Float[np.ndarray, " out"], i: Float[np.ndarray, " out"]) -> float |
     log_i, log_v = np.log10(i[clear]), np.log10(v[clear])
     if len(log_i) < 3:
         return None
-    rise = (log_i - log_v)[2:] - (log_i - log_v)[:-2]
+    ahead = np.minimum(_ahead(v[clear]), len(log_i) - 1)
+    rise = (log_i - log_v)[ahead] - (log_i - log_v)
     k = int(np.argmax(rise))
-    return float(10 ** (0.5 * (log_i[k] + log_i[k + 2]))) if rise[k] >= _JUMP else None
+    return float(10 ** (0.5 * (log_i[k] + log_i[ahead[k]]))) if rise[k] >= _JUMP else None
+
+
+def _ahead(v: Float[np.ndarray, " out"]) -> Int[np.ndarray, " out"]:
+    """Row two rows further, or that of a voltage higher by `_WITHIN`, whichever is later; its length where none is."""
+    highest = np.maximum.accumulate(v)
+    reach = np.minimum(_WITHIN * np.max(v, initial=0.0), _SHARE * highest)
+    far = np.searchsorted(highest, highest + reach)
+    return np.maximum(far, np.arange(len(v)) + 2)
 
 
 def _middle(jumps: list[float | None], never: float) -> float:

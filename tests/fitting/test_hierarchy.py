@@ -187,7 +187,7 @@ def test_what_devices_do_not_determine_has_no_median():
     on, off = found.table(model)
     assert on["determined"]
     assert on["median"] == pytest.approx(500, rel=4 * 0.1 / np.sqrt(6))
-    assert off == {n: None for n in off} | {"name": "r_off", "unit": "ohm", "determined": False}
+    assert off == dict.fromkeys(off) | {"name": "r_off", "unit": "ohm", "determined": False}
     drawn = Drawn(found, found.population(model), "covariance of the estimates")
     page = _hierarchy(drawn.as_json())
     assert "1000" not in page

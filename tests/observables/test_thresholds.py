@@ -93,3 +93,21 @@ def test_a_snap_to_the_current_limit_is_switching_at_the_voltage_before():
     assert found.v_th == pytest.approx(0.575)
     thresholds = find_thresholds(mj.Measurement(v=v, i=i, **about))
     assert 0.575 / 1e5 < thresholds.on < 1e-3
+
+
+@pytest.mark.parametrize("finer", [1, 40])
+def test_a_jump_is_one_however_closely_it_was_sampled(finer):
+    """It switches within 1 % of a volt: in one row of 40 to a volt, in sixteen of 1600."""
+    v = np.interp(np.arange(80 * finer + 1) / finer, np.arange(81), VOLTS)
+    out = np.arange(len(v)) <= 40 * finer
+    on = np.clip((v - np.where(out, 0.6, 0.3)) / 0.01, 0, 1)
+    i = v * 10 ** (-5 + 2 * on)
+    about = dict(
+        sweep=np.zeros(len(v), int), at_compliance=np.zeros(len(v), bool), reader="made here"
+    )
+    found = find_thresholds(mj.Measurement(v=v, i=i, **about))
+    assert 0.55e-5 < found.on < 0.65e-3
+    assert 0.25e-5 < found.hold < 0.35e-3
+    (read,) = switching(mj.Measurement(v=v, i=i, **about), **found.options)
+    assert read.v_th == pytest.approx(0.6, abs=0.0251)
+    assert read.v_hold == pytest.approx(0.3, abs=0.0251)

@@ -441,6 +441,7 @@ def _run_report(options: argparse.Namespace) -> int:
     from memjax.observables import Thresholds
 
     from .report import CYCLES, build, load, thresholds_of
+    from .time_pictures import CURVES
 
     folder = Path(options.folder)
     content = load(folder)
@@ -449,8 +450,8 @@ def _run_report(options: argparse.Namespace) -> int:
         raise UsageError("no fit of sweeps", where="--on-threshold", fix="leave it out")
     own = _thresholds(options, thresholds_of(content) or Thresholds()) if given else None
     with tempfile.TemporaryDirectory(dir=folder, prefix=".report-") as place:
-        for name in ("fit.json", "measured.csv", "simulated.csv", CYCLES):
-            if name != CYCLES or (folder / name).exists():
+        for name in ("fit.json", "measured.csv", "simulated.csv", CYCLES, CURVES):
+            if name not in (CYCLES, CURVES) or (folder / name).exists():
                 shutil.copy(folder / name, place)
         for name in build(Path(place), thresholds=own):
             os.replace(Path(place) / name, folder / name)

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 import memjax as mj
-from memjax.observables import excursions
+from memjax.observables import excursions, find_pulses
 
 from .summary import noise_floor
 
@@ -18,13 +18,16 @@ _ALIKE = 0.02
 """Share by which lengths of sweeps that have one grid may differ."""
 
 _BLOCKS = 2000
-"""Blocks of a sweep in which its currents are looked at."""
+"""Blocks of a sweep in which its currents are looked at, at the most."""
 
 _JUMP = 0.03
 """Share of the range of what is driven by which it jumps."""
 
 _MOST_JUMPS = 0.1
 """Jumps at which a grid has edges at the most, as a share of its points."""
+
+MOST_CURVES, CURVE_POINTS = 30, 400
+"""Curves under a pulse that a report shows at the most, and points of each."""
 
 
 def thinned(
@@ -92,7 +95,8 @@ def _grid(
 ) -> Float[np.ndarray, " edges"]:
     """Where averages begin, as shares of a sweep."""
     jumps = _turns(m.applied[rows[0]], points)
-    speed = np.mean([_speed(m.response[x], floor) for x in rows], axis=0)
+    blocks = min(_BLOCKS, *map(len, rows), len(rows[0]))
+    speed = np.mean([_speed(m.response[x], floor, blocks) for x in rows], axis=0)
     even = np.full(len(speed), 1 / len(speed))
     density = 0.5 * (even + speed / speed.sum()) if speed.sum() > 0 else even
     total = np.concatenate([[0.0], np.cumsum(density)])
@@ -113,9 +117,11 @@ def _turns(x: Float[np.ndarray, " rows"], points: int) -> Float[np.ndarray, " ed
     return np.unique(np.clip(np.concatenate(edges), 0, len(x) - 1)) / (len(x) - 1)
 
 
-def _speed(x: Float[np.ndarray, " rows"], floor: float) -> Float[np.ndarray, " blocks"]:
+def _speed(
+    x: Float[np.ndarray, " rows"], floor: float, blocks: int
+) -> Float[np.ndarray, " blocks"]:
     """By how much the logarithm of a response moves in each block, beyond what it does in most [decades]."""
-    edges = np.linspace(0, len(x), _BLOCKS + 1).astype(int)[:-1]
+    edges = np.linspace(0, len(x), blocks + 1).astype(int)[:-1]
     mean = np.add.reduceat(x, edges) / np.diff(np.append(edges, len(x)))
     step = np.abs(np.diff(np.log10(np.abs(mean) + 10 * floor), prepend=np.nan, append=np.nan))
     step = np.fmax(step[1:], step[:-1])
@@ -145,4 +151,28 @@ def _averaged(
     )  # fmt: skip
 
 
-__all__ = ["MOST", "POINTS", "thinned"]
+def curves_of(measurement: mj.Measurement) -> dict[str, np.ndarray]:
+    """Some of the curves with a pulse, thinned, time from the onset of the pulse of each: curve, t_s, v_V, i_A.
+
+    Parameters
+    ----------
+    measurement : Measurement
+        One sweep per curve, with time.
+    """
+    labels = measurement.labels
+    some = labels[np.unique(np.linspace(0, len(labels) - 1, MOST_CURVES).astype(int))]
+    parts = []
+    for label in some.tolist():
+        own = thinned(measurement.select(measurement.sweep == label), CURVE_POINTS)
+        if own.t is not None and (pulses := find_pulses(own.t, own.v)):
+            parts.append((own.sweep, own.t - pulses[0].onset, own.v, own.i))
+    return dict(
+        zip(
+            ("curve", "t_s", "v_V", "i_A"),
+            map(np.concatenate, zip(*parts, strict=True)),
+            strict=False,
+        )
+    )
+
+
+__all__ = ["MOST", "POINTS", "curves_of", "thinned"]

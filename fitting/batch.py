@@ -125,8 +125,7 @@ def fit_batch(
     env: mj.Environment | None = None,
     point_time: float | None = None,
     model_sigma: float | None = None,
-    on_threshold: float | None = None,
-    hold_threshold: float | None = None,
+    thresholds: tuple[float | None, float | None] = (None, None),
     points: int | None = None,
     seed: int = 0,
     screened: int = 8,
@@ -146,7 +145,7 @@ def fit_batch(
         The model, with values of what is not fitted.
     out : str or Path
         Folder of the run: a new one, or that of the same run, which then goes on.
-    free, fix, bench, env, point_time, model_sigma, on_threshold, hold_threshold, points
+    free, fix, bench, env, point_time, model_sigma, thresholds, points
         As for `fit`.
     seed : int
         Of starts and resampling; a device's numbers do not depend on the others but for rounding.
@@ -182,8 +181,7 @@ def fit_batch(
     require_x64()
     checked(device, free, fix)
     options = dict(bench=bench, env=env, point_time=point_time, model_sigma=model_sigma)
-    options |= dict(free=free, fix=fix, on_threshold=on_threshold, hold_threshold=hold_threshold)
-    options |= dict(points=points)
+    options |= dict(free=free, fix=fix, thresholds=thresholds, points=points)
     count = -(-screened // starts) * starts
     search = Search(
         chunk=-(-chunk // _THREADS), screened=count, starts=starts, seed=seed, grids=grids

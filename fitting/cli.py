@@ -88,6 +88,7 @@ def _configure_fit(parser: argparse.ArgumentParser) -> None:
         default="laplace",
         help="intervals to first order (default), by profile likelihood, or from draws of the posterior",
     )
+    _configure_data(parser)
     _configure_batch(parser)
     add(
         "--model-sigma",
@@ -104,6 +105,17 @@ def _configure_fit(parser: argparse.ArgumentParser) -> None:
         metavar="K",
         help="seed of starts and resampling (default 0)",
     )
+    add("--out", required=True, metavar="DIR", help="folder to make")
+    pulse_cli.configure(parser)
+    circuit_cli.configure(parser)
+    add_bench_options(parser)
+    add_read_options(parser)
+    add_write_options(parser)
+
+
+def _configure_data(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``memjax fit`` that say what counts of sweeps."""
+    add = parser.add_argument
     add(
         "--hold-threshold",
         type=number("A"),
@@ -117,12 +129,6 @@ def _configure_fit(parser: argparse.ArgumentParser) -> None:
         help="points of a sweep at the most, averages of neighbours; 0 takes all (default: 500 of sweeps of more than "
         "2,000)",
     )
-    add("--out", required=True, metavar="DIR", help="folder to make")
-    pulse_cli.configure(parser)
-    circuit_cli.configure(parser)
-    add_bench_options(parser)
-    add_read_options(parser)
-    add_write_options(parser)
 
 
 def _configure_batch(parser: argparse.ArgumentParser) -> None:
@@ -285,8 +291,7 @@ def _one(names: Sequence[str], folder: Path, options: argparse.Namespace, device
             free=[n for n in options.free or () if n not in noise] or None,
             fix=dict(options.fix),
             model_sigma=options.model_sigma,
-            on_threshold=options.on_threshold,
-            hold_threshold=options.hold_threshold,
+            thresholds=(options.on_threshold, options.hold_threshold),
             points=options.points,
             seed=options.seed,
             tick=bar,

@@ -299,8 +299,7 @@ def fit(
     free: Sequence[str] | None = None,
     fix: Mapping[str, float] | None = None,
     model_sigma: float | None = None,
-    on_threshold: float | None = None,
-    hold_threshold: float | None = None,
+    thresholds: tuple[float | None, float | None] = (None, None),
     points: int | None = None,
     seed: int = 0,
     screened: int = SCREENED,
@@ -314,23 +313,17 @@ def fit(
         All of one device, or of what drives one circuit.
     device : AbstractDevice or Circuit
         The model, with values of what is not fitted; a circuit starts from its own.
-    bench : Bench, optional
-        What stood around a device; the compliance of the files is taken where it names none.
-    env : Environment, optional
-        Temperature.
+    bench, env : Bench, Environment, optional
+        What stood around a device; the compliance of the files is taken where it names none. Temperature.
     point_time : float, optional
         Time for which each point was held [s], where files have no time.
-    free : sequence of str, optional
-        Parameters to fit; by default those that the data can say something about.
-    fix : mapping of str to float, optional
-        Values of parameters that are not to be fitted [SI].
+    free, fix : sequence of str, mapping of str to float, optional
+        Parameters to fit, by default those that the data can say something about; values of those that are not [SI].
     model_sigma : float, optional
-        Standard deviation granted to the model's response beside the scatter of the data [decades]:
-        where a model describes the data to their noise, that noise. By default 0.3 of a current, and
-        0.05 of the voltage under an imposed current.
-    on_threshold, hold_threshold : float, optional
-        Currents that mean on and off [A]; by default the published ones where they make sense, else those of the data,
-        see `memjax.observables.find_thresholds`.
+        Standard deviation granted to the model's response beside the scatter of the data [decades]: where a model
+        describes the data to their noise, that noise. By default 0.3 of a current, 0.05 of a voltage.
+    thresholds : tuple of float or None
+        Currents that mean on and off [A]; where None as `memjax.observables.find_thresholds` says.
     points : int, optional
         Points of a sweep at the most, see `fitting.thinning.thinned`.
     seed, screened : int
@@ -364,9 +357,7 @@ def fit(
     require_x64()
     measurements = [thinned(m, points, point_time=point_time) for m in measurements]
     options: dict[str, Any] = dict(bench=bench, env=env, point_time=point_time, free=free, fix=fix)
-    options |= dict(
-        model_sigma=model_sigma, on_threshold=on_threshold, hold_threshold=hold_threshold
-    )
+    options |= dict(model_sigma=model_sigma, thresholds=thresholds)
     made = prepare(measurements, device, **options, seed=seed, screened=screened)
     search, interrupted = _searched(made.problem, made.candidates, seed, tick)
     return FitResult(
@@ -400,8 +391,7 @@ def prepare(
     free: Sequence[str] | None,
     fix: Mapping[str, float] | None,
     model_sigma: float | None = None,
-    on_threshold: float | None = None,
-    hold_threshold: float | None = None,
+    thresholds: tuple[float | None, float | None] = (None, None),
     seed: int,
     screened: int,
 ) -> Prepared:
@@ -412,7 +402,7 @@ def prepare(
     floor = float(np.median([noise_floor(m) for m in measurements]))
     bench = bench or mj.Bench()
     measured, own = shared(measurements, bench), limits_of(bench)
-    levels = thresholds_of(measurements, on=on_threshold, hold=hold_threshold)
+    levels = thresholds_of(measurements, *thresholds)
     waves = summarise_sweeps(measured, point_time=point_time, floor=floor, thresholds=levels)
     waves, strays = without_strays(waves, chosen=any(m.source.get("chosen") for m in measurements))
     bench, limits, notes = _limited(bench, waves, device)
@@ -455,7 +445,7 @@ def _lost(measurements: Sequence[mj.Measurement]) -> list[str]:
 
 
 def thresholds_of(
-    measurements: Sequence[mj.Measurement], *, on: float | None = None, hold: float | None = None
+    measurements: Sequence[mj.Measurement], on: float | None = None, hold: float | None = None
 ) -> Thresholds:
     """Currents that mean on and off [A]: those given, else those that make sense of the data."""
     given = {k: x for k, x in (("on", on), ("hold", hold)) if x is not None}

@@ -197,8 +197,7 @@ def to_json(
         "free": list(result.problem.free),
         "correlation": np.round(u.correlation, 6).tolist(),
         "covariance_from": u.source,
-        "reduced_chi2": u.reduced_chi2,
-        "model_error": u.model_error,
+        **{n: getattr(u, n) for n in ("reduced_chi2", "model_error")},
         "verdict": result.verdict.as_json(),
         "uncertainty": told(result),
         "identifiability": result.identifiability.as_json(),
@@ -249,10 +248,10 @@ def dump_json(content: dict, path: Path) -> None:
     path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def _left(frame: pandas.DataFrame, bench: mj.Bench) -> pandas.Series:
+def _left(frame: pandas.DataFrame, bench: mj.Bench) -> np.ndarray:
     """What a source at its limit measures: the voltage across the device and what stands in series [V]."""
     side, series = -1.0 if bench.reversed else 1.0, bench.series_resistance or 0.0
-    return side * (frame["v_device_V"] + series * frame["i_device_A"])
+    return side * (frame["v_device_V"].to_numpy() + series * frame["i_device_A"].to_numpy())
 
 
 def write_tables(result: FitResult, folder: Path) -> None:

@@ -160,8 +160,10 @@ def _events(
     def one(a: int, b: int) -> Switching:
         if driven == "current":
             return snap_back_of(seen[a:b], applied[a:b], offset=a)
-        told = dict(at_compliance=at_limit[a:b], offset=a)
-        return switching_of(applied[a:b], seen[a:b], **told, **levels.options)
+        return switching_of(
+            applied[a:b], seen[a:b], on_threshold=levels.on, hold_threshold=levels.hold,
+            at_compliance=at_limit[a:b], offset=a,
+        )  # fmt: skip
 
     found = [one(a, b) for a, _, b in legs]
     rows = [[f.rise, f.release, f.fall] for f in found]

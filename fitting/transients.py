@@ -403,9 +403,7 @@ def fit_transients(
     spread, floors = _spread(best, seen, seed)
     simulated, w1 = _compared(best, seen, spread, floors, draws, seed)
     return TransientFit(
-        seen=seen,
-        device=best,
-        model=device.name,
+        seen=seen, device=best, model=device.name,
         free=problem.names,
         z=z,
         covariance=np.linalg.inv(jacobian[0].T @ jacobian[0]),
@@ -413,10 +411,8 @@ def fit_transients(
         w1=w1,
         simulated=simulated,
         loss=float(search.cost[search.best]),
-        search=search,
-        seed=seed,
-        curves=curves_of(measurement),
-    )
+        search=search, seed=seed, curves=curves_of(measurement),
+    )  # fmt: skip
 
 
 def _problem(device: Any, seen: Features, free: Sequence[str], fix: Mapping[str, float]):

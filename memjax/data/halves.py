@@ -51,7 +51,7 @@ def _halves(x: np.ndarray, t: np.ndarray | None, out: np.ndarray, back: np.ndarr
     side = np.sign(up[-1])
     rises = bool(np.all(side * np.diff(up) >= 0) and np.all(side * np.diff(down) <= 0))
     closed = max(abs(up[0]), abs(down[-1]), abs(down[0] - up[-1])) <= near < abs(up[-1])
-    return rises and closed and (t is None or t[out[-1]] <= t[back[0]])
+    return rises and bool(closed) and (t is None or bool(t[out[-1]] <= t[back[0]]))
 
 
 __all__ = ["joined"]

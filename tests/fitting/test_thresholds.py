@@ -67,9 +67,9 @@ def test_what_is_sampled_for_randomness_is_read_by_them_too(measured):
 
 
 def test_given_thresholds_are_taken(measured):
-    made = _made(measured, on_threshold=1e-8, hold_threshold=1e-11)
+    made = _made(measured, thresholds=(1e-8, 1e-11))
     np.testing.assert_array_equal(made.problem.group.thresholds, [-8.0, -11.0])
     assert made.waves[0].median_events()[0, 0] == 0.5  # its first point that is not 0 V
-    assert _made(measured, hold_threshold=2e-6).waves[0].thresholds.hold == 2e-6
+    assert _made(measured, thresholds=(None, 2e-6)).waves[0].thresholds.hold == 2e-6
     with pytest.raises(DataError, match="on-threshold = -1"):
-        _made(measured, on_threshold=-1.0)
+        _made(measured, thresholds=(-1.0, None))

@@ -204,8 +204,8 @@ def pack(
         floor=np.asarray(float(floor)),
         model_sigma=np.asarray(float(model_sigma)),
         small_sigma=np.asarray(float(cast(float, small))),
-        thresholds=np.log10([levels.on, levels.hold]),
         limits=limits,
+        thresholds=np.log10([levels.on, levels.hold]),
     )
 
 
@@ -336,7 +336,7 @@ def misfit(group: Group, log_response, events) -> Float[Array, " residuals"]:
 
 def saturated(r):
     """Residuals [sigma] whose pull saturates at `SATURATION`."""
-    return r / (1 + (r / SATURATION) ** 2) ** 0.5
+    return r / jnp.sqrt(1 + (r / SATURATION) ** 2)
 
 
 def log_response(scaled: Scaled, y, stimulus: Callable, t, *, driven: str) -> Float[Array, ""]:

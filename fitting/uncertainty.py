@@ -279,7 +279,7 @@ def _stated(problem: Problem, r: Float[np.ndarray, " data"], free: int) -> tuple
     sigma = 1 / np.where(counted, weight, 1 / granted)
     away = own * sigma
     noise = np.maximum(sigma**2 - granted**2, 0.0)
-    square = saturated(away / np.sqrt(noise + small**2)) ** 2
+    square = np.asarray(saturated(away / np.sqrt(noise + small**2))) ** 2
     count = np.count_nonzero(counted) + np.count_nonzero(np.asarray(group.event_weight))
     excess = np.mean((away**2 - noise)[counted]) if counted.any() else 0.0
     chi2 = (np.sum(square) + np.sum(events**2)) / max(count - free, 1)

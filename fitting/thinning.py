@@ -85,8 +85,8 @@ def _alike(own: Sequence[Int[np.ndarray, " rows"]]) -> list[list[np.ndarray]]:
     return groups
 
 
-def _edges(grid: Float[np.ndarray, " edges"], size: int) -> Int[np.ndarray, " edges"]:
-    """First rows of the averages of a sweep; the first and the last row stand alone."""
+def _edges(grid: Float[np.ndarray, " edges"], size: int) -> Int[np.ndarray, " averages"]:
+    """First rows of the averages of a sweep, each once; the first and the last row stand alone."""
     return np.unique(np.concatenate([[0, 1], np.round(grid * (size - 1)), [size - 1]]).astype(int))
 
 

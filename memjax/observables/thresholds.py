@@ -118,7 +118,7 @@ def _falls_smoothly(v: Float[np.ndarray, " back"], i: Float[np.ndarray, " back"]
     near = [(a, int(b)) for a, b in enumerate(ahead[: k + 1]) if k < b < len(v)]
     known = [(a, b) for a, b in near if min(v[a], i[a], v[b], i[b]) > 0]
     rises = [np.log10(i[b] / i[a]) - np.log10(v[b] / v[a]) for a, b in known]
-    return bool(rises) and max(rises) < _JUMP
+    return bool(rises) and bool(max(rises) < _JUMP)
 
 
 def _leakage(v: Float[np.ndarray, " out"], i: Float[np.ndarray, " out"]) -> float:

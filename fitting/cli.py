@@ -96,7 +96,7 @@ def _configure_fit(parser: argparse.ArgumentParser) -> None:
         metavar="DECADES",
         help="error granted to the model's current beside the scatter of the data: where the model describes the "
         f"data to their noise, that noise (default {MODEL_SIGMA} for the search, of the voltage where a current was "
-        f"driven {VOLTAGE_SIGMA}; then estimated, and {SMALL:.0%} of it for chi squared)",
+        f"driven {VOLTAGE_SIGMA}; then estimated, and {SMALL:g} of it for chi squared)",
     )
     add(
         "--seed",

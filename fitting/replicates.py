@@ -31,7 +31,7 @@ from .surface import Cloud, Surfaces
 _BATCHES = 4
 """Batches of simulated points in each round."""
 
-_WIDE, _FEWEST, _MOST = 5, 8, 12
+_WIDE, _FEWEST, _MOST = 5, 7, 10
 """Rounds that look beyond; all rounds."""
 
 _MOVED = 0.3
@@ -40,13 +40,13 @@ _MOVED = 0.3
 _SURFACES = 8
 """Surfaces that share the replicates."""
 
-_WIDER, _STRETCHED, _JITTER = 4.0, 2.0, 0.4
+_WIDER, _STRETCHED, _JITTER = 4.0, 2.0, 0.7
 """Standard deviations of the first points about each optimum; of later ones about replicates."""
 
 _SIGMAS = 3.0
 """Standard deviations of the prior beyond which nothing is simulated."""
 
-_NEAR = 2.0
+_NEAR = 4.0
 """Squared distance from the replicates, over the number of coordinates, from which on points count less."""
 
 _PULL = 0.2
@@ -197,7 +197,7 @@ class _Walk:
         """Points where the replicates lie, or also beyond, where a valley may go on."""
         count = _BATCHES * self.size
         normal = self.rng.normal(size=(count, replicates.shape[1]))
-        shaken = _JITTER * normal @ Cloud(replicates).root.T
+        shaken = (_JITTER if wide else 0.4) * normal @ Cloud(replicates).root.T
         middle = np.median(replicates, axis=0)
         drawn = replicates[self.rng.integers(0, len(replicates), count)]
         return middle + (_STRETCHED if wide else 1.0) * (drawn - middle) + shaken
@@ -273,7 +273,7 @@ class _Walk:
 def _nearness(z: np.ndarray, replicates: np.ndarray) -> np.ndarray:
     """Weights of points: less for those that lie far from the replicates."""
     squares = np.sum(Cloud(replicates).white(z) ** 2, axis=1) / z.shape[1]
-    return np.exp(-np.maximum(squares - _NEAR, 0.0))
+    return np.exp(-0.5 * np.maximum(squares - _NEAR, 0.0))
 
 
 def _unmoved(before: np.ndarray, now: np.ndarray) -> bool:

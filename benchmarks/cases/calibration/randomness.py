@@ -11,7 +11,7 @@ from memjax.noise import cycle_factors
 from memjax.params import get, replace
 from memjax.solver import SemiImplicitEuler
 
-CYCLES, DRAWS, READ = 60, 64, 0.02
+CYCLES, DRAWS, READ = 60, 128, 0.02
 """Measured cycles of a set, simulated ones of each point, relative read noise."""
 
 VARIED = {"sigma_ion": 0.4, "mu": 0.15, "gamma1": 0.15, "gamma3": 0.15}

@@ -2,10 +2,7 @@
 
 import json
 import os
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +11,7 @@ import numpy as np
 
 import memjax as mj
 from benchmarks.cases.device_fits import pictures
+from benchmarks.cases.device_fits.alarm import alarm
 from benchmarks.records import ROOT, Recorder
 from benchmarks.registry import Case
 from benchmarks.timing import Times
@@ -75,22 +73,6 @@ SETS = {
 """The sets. The 40 ohm of `sto_nb_iv_timed` are the slope of its voltage over its current at the highest currents."""
 
 
-@contextmanager
-def _alarm(seconds: float) -> Iterator[None]:
-    """Interrupt the main thread after so much processor time: a fit then ends with the best that it has reached."""
-
-    def ring(*_):
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGPROF, ring)
-    signal.setitimer(signal.ITIMER_PROF, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0.0)
-        signal.signal(signal.SIGPROF, before)
-
-
 def fitted(model: str, chosen: Set, measured: mj.Measurement, limit: int):
     """Fit of a model, its simulated current [A] at the measured points, and the median error."""
     import fitting as ft
@@ -98,7 +80,7 @@ def fitted(model: str, chosen: Set, measured: mj.Measurement, limit: int):
     device = mj.params.replace(mj.device_class(model)(), FORMS.get(model, {}))
     options = {"point_time": chosen.point_time, "bench": chosen.bench}
     first = measured.select(np.isin(measured.sweep, measured.labels[: chosen.sweeps]))
-    with _alarm(limit):
+    with alarm(limit):
         result = ft.fit([first], device, screened=64, **options)
     trace = mj.simulate_like(
         result.device,

@@ -60,7 +60,7 @@ NOISE, FLOOR = 0.01, 1e-13
 SCREENED = 32
 """Starts of a search."""
 
-LIMIT, LONGER = 20, {"jart-vcm": 60}
+LIMIT, LONGER = 6, {"ag-filament": 12, "ecm": 12, "langevin-chain": 15, "jart-vcm": 15}
 """Processor time after which a search stops with what it has [s], beside what the first fit of a model compiles."""
 
 FIRST = 200
@@ -139,15 +139,22 @@ def run(size: str, record: Recorder) -> None:
     rows = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
     models = list(SMOKE) if size == "smoke" else mj.device_names()
     loops = {m: loop_of(m) for m in models}
-    for model in models:
-        done = {r["source"] for r in rows if r["model"] == model}
-        for source in sorted(set(models) - done, key=lambda s: (s != model, models.index(s))):
+    done = {(r["model"], r["source"]) for r in rows}
+    for model, source in _pairs(models):
+        if (model, source) not in done:
             limit = FIRST if source == model else LONGER.get(model, LIMIT)
             rows.append(judged(model, source, loops[source], limit))
             path.write_text(json.dumps(rows, indent=1), encoding="utf-8")
     rows = [r for r in rows if r["model"] in models and r["source"] in models]
     pictures.draw_verdicts(rows, models, path.with_suffix(".png"))
     _recorded(record, rows)
+
+
+def _pairs(models: list[str]) -> list[tuple[str, str]]:
+    """Fitted models and sources of loops: own loops first, then every model and every source in turn."""
+    n = len(models)
+    pairs = [(models[j], models[(j + k) % n]) for k in range(n) for j in range(n)]
+    return sorted(pairs, key=lambda p: p[0] != p[1] and p[0] in LONGER)
 
 
 def _recorded(record: Recorder, rows: list[dict]) -> None:

@@ -41,7 +41,7 @@ def _run_block(number):
     return names
 
 
-@pytest.mark.slow
+@pytest.mark.study  # .ci/run runs it
 def test_the_library_example_runs():
     names = _run_block(0)
     assert names["ensemble"].check().v.shape[0] == 20

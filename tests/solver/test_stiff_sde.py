@@ -264,6 +264,7 @@ class Hopping(AbstractFree):
         return {"hop": Jump(0.5 * share, 0.5 * jnp.ones_like(share), {"x": state["x"] + 0.3})}
 
 
+@pytest.mark.study
 def test_first_passages_under_adaptive_and_fine_fixed_steps_agree():
     # Rows, corners of a pulsed drive, candidates for hops, and steps that are refused: all are landings.
     members, rows = MANY, np.arange(1, 81) * 0.1

@@ -40,7 +40,11 @@ LONGER = {"jart-vcm": 150}
 POINT_TIME = "0.01"
 """What is said of every file; those with a time column do not need it [s]."""
 
-DELAYS = ("usc_diffusive_pulse.csv", "umass_diffusive_relaxation_layer1.csv", "vo2_short_pulses.csv")
+DELAYS = (
+    "usc_diffusive_pulse.csv",
+    "umass_diffusive_relaxation_layer1.csv",
+    "vo2_short_pulses.csv",
+)
 """Files of pulsed transients, which are fitted by ``--delays`` too."""
 
 FIRST = ("hfo2_rtn", "nottingham", "sdc_knowm", "sto_nb_iv_timed", "umass", "usc_diffusive_pulse")
@@ -188,7 +192,9 @@ def run(size: str, record: Recorder) -> None:
     wanted = {(t.name, m) for t, m in pairs}
     rows = [r for r in rows if (r["file"], r["model"]) in wanted]
     counts = Counter(r["outcome"] for r in rows)
-    crashed = [f"{r['model']} on {r['file']}: {r['reason']}" for r in rows if r["outcome"] == "crashed"]
+    crashed = [
+        f"{r['model']} on {r['file']}: {r['reason']}" for r in rows if r["outcome"] == "crashed"
+    ]
     record.ok(
         "every model on every file",
         Times(run=[r["seconds"] for r in rows]),

@@ -95,7 +95,9 @@ def draw_verdicts(rows: list[dict], models: list[str], path: Path) -> None:
     for r in rows:
         x, y = models.index(r["source"]), models.index(r["model"])
         edge = {"edgecolor": "k", "lw": 2, "zorder": 2} if x == y else {"edgecolor": "w"}
-        axes.add_patch(plt.Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=_COLOURS[r["word"]], **edge))
+        axes.add_patch(
+            plt.Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=_COLOURS[r["word"]], **edge)
+        )
         ratio = r.get("area_ratio")
         text = "" if ratio is None else _short(ratio)
         axes.text(x, y, text, ha="center", va="center", fontsize=7, zorder=3)

@@ -164,7 +164,9 @@ def _recorded(record: Recorder, rows: list[dict]) -> None:
         ("loops off by more than a factor of 2 not called poor", lambda r: off(r) and r["word"] != "poor", lambda r: True),
     ):  # fmt: skip
         chosen = [r for r in rows if of(r)]
-        found = [f"{r['model']} on {r['source']}: {r['word']}, {r['reason']}" for r in chosen if wrong(r)]
+        found = [
+            f"{r['model']} on {r['source']}: {r['word']}, {r['reason']}" for r in chosen if wrong(r)
+        ]
         record.ok(
             name,
             Times(run=[r["seconds"] for r in chosen]),

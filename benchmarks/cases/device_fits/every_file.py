@@ -7,7 +7,6 @@ import contextlib
 import importlib
 import io
 import json
-import os
 import sys
 import tempfile
 import time
@@ -21,12 +20,11 @@ import jax
 
 import memjax as mj
 from benchmarks.cases.device_fits.alarm import alarm
-from benchmarks.records import ROOT, Recorder
+from benchmarks.cases.device_fits.settings import DATA
+from benchmarks.records import Recorder
 from benchmarks.timing import Times
 from memjax.data import has_records, read_records
 from memjax.errors import MemjaxError
-
-DATA = Path(os.environ.get("MEMJAX_DATA", ROOT.parent / "shared" / "data"))
 
 STARTS, ITERATIONS = 8, 1
 """Starts and iterations of each round of a search: what is tried here comes after it."""

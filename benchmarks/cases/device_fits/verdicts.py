@@ -163,7 +163,7 @@ def run(size: str, record: Recorder) -> None:
     """All models on loops of all, what has been fitted before left out; two counts that have to be zero."""
     path = record.path.with_name(NAME)
     rows = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
-    models = list(SMOKE) if size == "smoke" else mj.device_names()
+    models: list[str] = list(SMOKE) if size == "smoke" else mj.device_names()
     loops = {m: loop_of(m) for m in models}
     done = {(r["model"], r["source"]) for r in rows}
     for model, source in _pairs(models):

@@ -29,10 +29,10 @@ from memjax.errors import MemjaxError
 STARTS, ITERATIONS = 8, 1
 """Starts and iterations of each round of a search: what is tried here comes after it."""
 
-LIMIT = 45
+LIMIT = 90
 """Processor time after which a search is interrupted, and again whatever then goes on [s]."""
 
-LONGER = {"jart-vcm": 150}
+LONGER = {"jart-vcm": 200}
 """The same of models whose programs take long to compile: an implicit current."""
 
 POINT_TIME = "0.01"

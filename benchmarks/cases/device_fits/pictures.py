@@ -68,7 +68,13 @@ def draw(entries: list[dict], measured: dict[str, mj.Measurement], path: Path) -
     plt.close(figure)
 
 
-_COLOURS = {"good": "#009E73", "usable": "#F0E442", "poor": "#D55E00", "refused": "#BBBBBB"}
+_COLOURS = {
+    "good": "#009E73",
+    "usable": "#F0E442",
+    "poor": "#D55E00",
+    "refused": "#BBBBBB",
+    "crashed": "k",
+}
 """Of verdicts."""
 
 

@@ -73,6 +73,9 @@ FIRST = 200
 FACTOR = 2.0
 """By how much the area of a loop may be off before the fit has to be called poor."""
 
+WORDS = ("good", "usable", "poor", "refused", "crashed")
+"""How a fit ends."""
+
 SMOKE = ("mms", "and-ts", "yakopcic")
 
 NAME = "verdicts.json"
@@ -145,6 +148,9 @@ def judged(model: str, source: str, measured: mj.Measurement, limit: float) -> d
     except (MemjaxError, KeyboardInterrupt) as error:
         reason = str(error) or f"nothing usable within {limit} s of processor time"
         return about | {"word": "refused", "reason": reason, "seconds": time.perf_counter() - begun}
+    except Exception as error:  # what the study is to find
+        reason = f"{type(error).__name__}: {error}"
+        return about | {"word": "crashed", "reason": reason, "seconds": time.perf_counter() - begun}
     bench = result.problem.bench
     trace = mj.simulate_like(result.device, measured, bench=bench, deterministic=True).check()
     ratio = area_ratio(measured.v, measured.i, np.asarray(trace.i).ravel())
@@ -188,6 +194,7 @@ def _recorded(record: Recorder, rows: list[dict]) -> None:
     own = [r for r in rows if r["model"] == r["source"]]
     for name, chosen, wrong in (
         ("own loops not called good", own, lambda r: r["word"] != "good"),
+        ("crashes", rows, lambda r: r["word"] == "crashed"),
         ("loops off by more than a factor of 2 not called poor", rows, lambda r: off(r) and r["word"] != "poor"),
     ):  # fmt: skip
         found = [
@@ -203,7 +210,7 @@ def _recorded(record: Recorder, rows: list[dict]) -> None:
             n=len(chosen),
             dtype="float64",
             extra={"wrong": found, "off": sum(map(off, chosen))}
-            | {w: sum(r["word"] == w for r in chosen) for w in ("good", "usable", "poor", "refused")},
+            | {w: sum(r["word"] == w for r in chosen) for w in WORDS},
         )  # fmt: skip
 
 

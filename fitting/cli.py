@@ -263,7 +263,7 @@ def _one(names: Sequence[str], folder: Path, options: argparse.Namespace, device
     measurements = [measurement_from(n, options) for n in names]
     notes = dict.fromkeys(w for m in measurements for w in m.warnings)
     noise = _noise(device, options)
-    stages = ["search", "refine", "weigh"] + ["randomness", "polish"] * bool(noise)
+    stages = ["search", "refine", "weigh"] + ["randomness", "replicates"] * bool(noise)
     bar = _Progress(stages, notes=[*notes, *_hints(measurements)])
     try:
         result = fit(

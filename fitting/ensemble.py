@@ -229,7 +229,8 @@ class Ensemble:
             own = at.get(name, np.full(len(z), float(mj.params.get(self.device, name))))
             x = np.broadcast_to(own[:, None, None], shape)
             if (s := at.get(str(Coordinate(name, True)))) is not None:
-                x = np.clip(x * np.exp(s[:, None, None] * self.normal[name]), *specs[name].bounds)
+                x = x * np.exp(s[:, None, None] * self.normal[name])
+            x = np.clip(x, *specs[name].bounds)
             found[name] = np.ascontiguousarray(x.reshape(-1, waves))
         every = (shape[0] * shape[1], waves)
         return found | {n: np.broadcast_to(x, every) for n, x in self.limits.items()}

@@ -22,12 +22,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import product
-from statistics import NormalDist
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
-import optax
 from jaxtyping import Float
 
 import memjax as mj
@@ -37,9 +35,11 @@ from memjax.solver import SemiImplicitEuler
 
 from .ensemble import Coordinate, Ensemble, Experiment, of_sweeps
 from .fit import FitResult
+from .identifiability import LIMIT, Identifiability, of_information
 from .least_squares import Progress, levenberg_marquardt
 from .pathwise import calibrate_spread
 from .problem import PRIOR_SIGMA
+from .replicates import Goal, Valley, explore, linear
 from .samples import Target, compared, energy_test
 
 DRAWS = 128
@@ -69,8 +69,8 @@ _HALVINGS = 2
 _LEVEL = 0.01
 """Probability of the energy test below which two policies count as different."""
 
-_FAR = 0.7
-"""Change of the logarithm of a rate that tells which events it moves."""
+_FAR, _LESS_FAR = 0.7, 0.25
+"""Changes of the logarithm of a rate that tell which events it moves."""
 
 _APART = 2.0
 """How much more it counts against a rate that it moves the other event than that it moves its own."""
@@ -79,22 +79,22 @@ _NOISES, _SPREADS, _SHIFTS = (0.3, 1.0, 3.0), ((0.03, 0.3), (0.08, 0.3), (0.08, 
 """Starts: strengths of noise, times 1 in its unit or its own value; spreads for switching and for return; factors on
 the rates whose spread is that of the return."""
 
-_IMPROVED, _FIRST, _ITERATIONS, _GAIN = 3, 8, 20, 2e-3
-"""Starts that are improved, for how many iterations; most iterations of the best; share of the loss that is no gain."""
+_IMPROVED, _ITERATIONS, _GAIN = 3, 5, 2e-3
+"""Starts that are improved, for how many iterations, and the share of the loss that is no gain."""
 
-_POLISHED, _LONGEST = 12, 0.3
-"""Steps that average over random numbers, and the longest move of a coordinate in one of them."""
+_LEVELS = 3.0
+"""Standard deviations of a loss by which an optimum may lie above the best and be followed."""
 
-_FRESH = 2
-"""First of the seeds, counted from that of the search, that neither the search nor the check of the steps uses."""
+_OTHERS = range(2, 6)
+"""Other seeds, counted from that of the search, under which the loss is seen again; 1 checks the steps."""
 
-_REPEATS = 4
-"""Other seeds under which the loss is seen again."""
+_FRESH = 6
+"""The first seed of the replicates' simulations."""
 
 _LARGEST_FAILED = 0.02
 """Share of cycles whose solve may fail at a point that counts."""
 
-ESTIMATOR = "quantiles of simulated cycles, central differences with common random numbers, Levenberg-Marquardt"
+ESTIMATOR = "quantiles of simulated cycles on a response surface; errors from bootstrap replicates"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +115,13 @@ class Stochastic:
         Medians of parameters [unit] and spreads `sigma_ln(NAME)` that were calibrated, and their
         standard deviations.
     undetermined : tuple of str
-        Those whose standard deviation exceeds half the prior's.
+        Those whose logarithm has a standard deviation above 0.5 and above half the prior's.
+    replicates : dict of str to Float[np.ndarray, "replicates"]
+        Values [unit] from resampled cycles; those with the same number belong together.
+    prior : dict of str to float
+        Standard deviations of the coordinates before.
+    settled : bool
+        Whether further simulations no longer moved the replicates.
     loss, loss_noise : float
         Half the sum of squared residuals; its standard deviation under other random numbers.
     draws : int
@@ -142,6 +148,9 @@ class Stochastic:
     values: dict[str, float]
     std: dict[str, float]
     undetermined: tuple[str, ...]
+    replicates: dict[str, Float[np.ndarray, " replicates"]]
+    prior: dict[str, float]
+    settled: bool
     loss: float
     loss_noise: float
     draws: int
@@ -161,19 +170,26 @@ class Stochastic:
                 f"fixed steps of {self.step:g} s, in which the search was done, and adaptive ones give different "
                 f"distributions (p = {min(self.step_p):.2g}): rates are faster than the steps, do not trust the values"
             )
+        if not (self.settled or self.interrupted):
+            found.append(
+                "the errors of noise, spreads and rates still grew when the search ended: they are lower bounds"
+            )
         away = [c["label"] for c in self.comparison if c["joint"]["p"] <= _LEVEL]
         if away:
             found.append(f"simulated and measured cycles differ: {', '.join(away)}")
         return tuple(found)
 
     def intervals(self, level: float = 0.9) -> dict[str, list[float]]:
-        """Ends [unit] of intervals that hold the truth with that probability, to first order in the logarithms."""
-        reach = NormalDist().inv_cdf((1 + level) / 2)
-        return {
-            n: [x * float(np.exp(s * reach * self.std[n] / abs(x))) for s in (-1, 1)]
-            for n, x in self.values.items()
-            if x
-        }
+        """Ends [unit] of intervals that hold the truth with that probability: quantiles of the replicates."""
+        ends = [(1 - level) / 2, (1 + level) / 2]
+        return {n: np.quantile(x, ends).tolist() for n, x in self.replicates.items()}
+
+    @property
+    def identifiability(self) -> Identifiability:
+        """Which combinations the cycles determine: what the replicates keep of the prior's freedom is not."""
+        names = tuple(self.replicates)
+        drawn = np.log(np.abs(np.stack([self.replicates[n] for n in names])) + 1e-300)
+        return of_information(names, np.linalg.inv(np.cov(drawn) + 1e-12 * np.eye(len(names))))
 
 
 def strength_of(device: Any, name: str) -> float:
@@ -198,7 +214,7 @@ class _Search:
     def __init__(self, ensemble: Ensemble, targets: Sequence[Target], known: Mapping[str, float]):
         self.ensemble, self.targets, self.centre = ensemble, targets, ensemble.start()
         named = [PRIOR_SIGMA if c.spread else known.get(c.name) for c in ensemble.coordinates]
-        self.strengths, self.slopes = named.count(None), []
+        self.strengths = named.count(None)
         self.prior = np.array([PRIOR_SIGMA if x is None else x for x in named])
 
     def residuals(self, z: Float[np.ndarray, "points n"]) -> tuple[np.ndarray, np.ndarray]:
@@ -237,34 +253,26 @@ class _Search:
             found.append(np.where(ok, 0.5 * np.sum(r**2, axis=1), np.inf))
         return np.concatenate(found)[: len(z)]
 
-    def run(self, starts: np.ndarray, tick) -> tuple[np.ndarray, bool]:
-        """The best point of a search, and whether it was interrupted.
+    def run(self, starts: np.ndarray, tick) -> tuple[list[Progress], bool]:
+        """What the best start of each strength of noise, the best few of them, leads to, the best first.
 
-        Starts of the same strength of noise compete; the best of the best strengths are improved for some
-        iterations, and the best of these to the end.
+        Interrupted, also what has been reached by then.
         """
-        shown = Progress(starts[:1].copy(), np.full(1, np.inf))
-        report = (lambda p: tick("randomness", p)) if tick else None
-        if report:
-            report(shown)
-        best, lowest = starts[0], np.inf
+        found: list[Progress] = []
         try:
-            rounds = [(z, _FIRST) for z in self.chosen(starts)] if len(starts) > 1 else []
-            for z, iterations in [*rounds, (None, _ITERATIONS)]:
-                shown.z = (best if z is None else z)[None]
+            for z in self.chosen(starts):
+                found.append(Progress(z[None], np.full(1, np.inf)))
                 levenberg_marquardt(
                     self,
-                    shown.z,
-                    iterations=iterations,
+                    z[None],
+                    iterations=_ITERATIONS,
                     tolerance=_GAIN,
-                    progress=shown,
-                    tick=report,
+                    progress=found[-1],
+                    tick=(lambda p: tick("randomness", p)) if tick else None,
                 )
-                if shown.cost[0] < lowest:
-                    best, lowest = shown.z[0].copy(), shown.cost[0]
         except KeyboardInterrupt:
-            return (shown.z[0] if shown.cost[0] < lowest else best), True
-        return best, False
+            return found or [Progress(starts[:1], np.full(1, np.inf))], True
+        return sorted(found, key=lambda p: p.cost[0]), False
 
     def chosen(self, starts: np.ndarray) -> list[np.ndarray]:
         """The best start of each strength of noise, the best few of them."""
@@ -273,45 +281,33 @@ class _Search:
             seen.setdefault(tuple(starts[k][: self.strengths]), starts[k])
         return list(seen.values())[:_IMPROVED]
 
-    def polish(self, z: np.ndarray, again: Callable[[int], "_Search"], tick) -> np.ndarray:
-        """The point at which the loss is least in the mean over random numbers.
+    def features(self, z: Float[np.ndarray, "points n"]) -> tuple[list[np.ndarray], np.ndarray]:
+        """Features of each target [standard deviations], and whether enough cycles were solved."""
+        size = len(self.pattern)
+        events, good = self.ensemble(np.resize(z, (size, z.shape[1])))  # one size, one program
+        enough = good.mean(axis=1) >= 1 - _LARGEST_FAILED
+        found = [
+            np.stack([t.features(x[k if k.any() else ~k]) for x, k in zip(e, good, strict=True)])
+            for t, e in zip(self.targets, events, strict=True)
+        ]
+        scaled = [f[: len(z)] / t.sigma for f, t in zip(found, self.targets, strict=True)]
+        return scaled, enough[: len(z)]
 
-        Damped Gauss-Newton steps, other random numbers in each, shortened by a schedule so that what is particular to
-        the numbers averages out (stochastic approximation).
-        """
-        schedule = optax.cosine_decay_schedule(1.0, _POLISHED, alpha=0.1)
-        hessian = np.zeros((len(z), len(z)))
-        shown = Progress(z[None], np.full(1, np.inf))
-        for k in range(_POLISHED):
-            r, jac, ok = (x[0] for x in again(_FRESH + k)(z[None]))
-            if not ok:
-                continue
-            hessian += jac.T @ jac
-            self.slopes.append(jac)
-            mean = hessian / (shown.iterations + 1)
-            move = np.linalg.solve(mean + 0.1 * np.diag(np.diag(mean)), jac.T @ r)
-            z = z - np.asarray(schedule(k)) * np.clip(move, -_LONGEST, _LONGEST)
-            shown.iterations, shown.cost = shown.iterations + 1, np.array([0.5 * r @ r])
-            if tick is not None:
-                tick("polish", shown)
-        return z
-
-    def covariance(self, z: np.ndarray) -> Float[np.ndarray, "n n"]:
-        """Covariance of the coordinates; by the mean of many Jacobians: the noise of one feigns information."""
-        jac = (
-            np.mean(self.slopes[len(self.slopes) // 2 :], axis=0)
-            if self.slopes
-            else self(z[None])[1][0]
+    def goal(self, acting: Sequence[np.ndarray]) -> Goal:
+        """What is sought, in features."""
+        return Goal(
+            targets=self.targets,
+            centre=self.centre,
+            prior=self.prior,
+            acting=acting,
+            seed=self.ensemble.options["seed"],
         )
-        n = jac.shape[1]
-        data, precision = jac[:-n], np.diag(self.prior**-2.0)
-        inverse, at, middle = np.linalg.inv(data.T @ data + precision), 0, precision.copy()
-        for t in self.targets:
-            shifts = t.shifts()
-            moved = shifts @ data[at : at + shifts.shape[1]]
-            at += shifts.shape[1]
-            middle += np.cov(moved, rowvar=False).reshape(n, n) * t.inflation
-        return inverse @ middle @ inverse
+
+    def acting(self, jacobians: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Which coordinates move each target at all."""
+        moved = np.any([np.abs(j) > 0 for j in jacobians], axis=0)
+        ends = np.cumsum([0, *(len(t.measured) for t in self.targets)])
+        return [moved[a:b].any(axis=0) for a, b in pairwise(ends)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -394,8 +390,10 @@ class _Cycles:
         """Fixed steps, so many between two readings."""
         return mj.Fixed(self.start.experiment.gap / substeps, method=SemiImplicitEuler(damped=True))
 
-    def sensitivities(self, names: Sequence[str]) -> list[Float[np.ndarray, "events names"]]:
-        """Change of the events of noise-free cycles with the coordinate of each parameter, reading by reading."""
+    def sensitivities(
+        self, names: Sequence[str], far: float
+    ) -> list[Float[np.ndarray, "events names"]]:
+        """Change of the events of noise-free cycles over a move of each parameter either way, reading by reading."""
         plain = with_values(self.device, dict.fromkeys(self.noise, 0.0))
         silent = {"relative": 0.0, "floor_A": 0.0}
         coordinates = [Coordinate(n) for n in names]
@@ -403,9 +401,9 @@ class _Cycles:
             coordinates, self.steps(self.start.substeps), draws=1, device=plain, read_noise=silent
         )
         unit = np.eye(len(names))
-        events, _ = ensemble(ensemble.start() + _FAR * np.concatenate([unit, -unit]))
+        events, _ = ensemble(ensemble.start() + far * np.concatenate([unit, -unit]))
         n = len(names)
-        return [np.abs(e[:n, 0] - e[n:, 0]).T / (2 * _FAR) for e in events]
+        return [np.abs(e[:n, 0] - e[n:, 0]).T / (2 * far) for e in events]
 
     def choose(self) -> tuple[list[Coordinate], dict[str, str]]:
         """What is calibrated, and for the sake of which event each spread.
@@ -414,20 +412,23 @@ class _Cycles:
         spread of the rate that moves it most and the other least: measured, the two are hardly correlated.
         """
         names = tuple(self.start.known)
-        moved = self.sensitivities(names)
+        moved = self.sensitivities(names, _FAR)
+        # A long move may end where a cycle no longer switches, and so seem to move its return as well.
+        shorter = self.sensitivities(names, _LESS_FAR)
         rates = np.array([_is_rate(self.specs[n].unit) for n in names])
         spread_of = rates if rates.any() else np.ones(len(names), bool)
         spreads: dict[str, str] = dict(self.start.spreads or {})
-        for rows, target in zip(moved, [] if spreads else self.targets, strict=not spreads):
-            sample, (switching, *returning) = target.sample, rows
+        for *ways, target in zip(moved, shorter, [] if spreads else self.targets):
+            sample, returns = target.sample, range(len(ways[0]) - 1, 0, -1)
             # The last return first; where that only sees the leakage, the one before.
-            for events in ([0], range(len(returning), 0, -1)):
-                for event in events if returning else []:
-                    other = np.max(returning, axis=0) if event == 0 else switching
-                    lead = np.where(spread_of, rows[event] - other, -np.inf)
+            for events in ([0], returns) if returns else ():
+                for event in events:
+                    others = [r[1:].max(axis=0) if event == 0 else r[0] for r in ways]
+                    own = [r[event] for r in ways]
+                    lead = np.where(spread_of, np.max(np.subtract(own, others), axis=0), -np.inf)
                     if lead.max() > sample.step:
-                        apart = np.where(lead > sample.step, lead - _APART * other, -np.inf)
-                        name = names[int(np.argmax(apart))]
+                        apart = np.max(np.subtract(own, _APART * np.array(others)), axis=0)
+                        name = names[int(np.argmax(np.where(lead > sample.step, apart, -np.inf)))]
                         spreads.setdefault(name, f"{sample.names[event]}, {sample.label}")
                         break
         steps = np.array([t.sample.step for t in self.targets])
@@ -550,18 +551,18 @@ def search(start: Start, *, tick: Callable[[str, Any], None] | None = None) -> S
     for halving in range(1, _HALVINGS + 1):
         if found.interrupted or min(found.step_p) > _LEVEL:
             break
-        found = _Found(made, coordinates, found.z[None], start.substeps * 2**halving, tick)
+        found = _Found(made, coordinates, found.valley, start.substeps * 2**halving, tick)
     return _finished(made, found, spreads)
 
 
 class _Found:
     """What a search in fixed steps found, and how it looks under other random numbers and in adaptive steps."""
 
-    def __init__(self, made: _Cycles, coordinates, starts: np.ndarray, substeps: int, tick):
+    def __init__(self, made: _Cycles, coordinates, begin: np.ndarray | Valley, substeps: int, tick):
         again = partial(made.search, coordinates, made.steps(substeps))
         self.search = again(0)
-        z, self.interrupted = self.search.run(starts, tick)
-        self.z = z if self.interrupted else self.search.polish(z, again, tick)
+        self.valley = self._searched(again, begin, tick)
+        self.z, self.interrupted = self.valley.z, self.valley.interrupted
         fixed, adaptive = (
             made.cycles(made.ensemble(coordinates, p, draws=CHECKED, seed=1), self.z)
             for p in (made.steps(substeps), mj.Auto())
@@ -569,32 +570,55 @@ class _Found:
         self.cycles, self.failed = adaptive
         pairs = zip(fixed[0], self.cycles, made.targets, strict=True)
         self.step_p = [energy_test(a / t.scale, b / t.scale, seed=0) for a, b, t in pairs]
-        seeds = range(_FRESH + _POLISHED, _FRESH + _POLISHED + _REPEATS)
-        self.costs = np.array([again(s).costs(self.z[None])[0] for s in seeds])
+        self.costs = np.array([again(s).costs(self.z[None])[0] for s in _OTHERS])
+
+    def _searched(self, again, begin: np.ndarray | Valley, tick) -> Valley:
+        """The estimate and its replicates, from starts or from what was found in larger steps."""
+        search, told = self.search, (lambda p: tick("replicates", p)) if tick else None
+        if isinstance(begin, Valley):
+            optima = [(begin.z, np.cov(begin.replicates, rowvar=False))]
+            jacobians = [search(begin.z[None])[1][0]]
+        else:
+            ended, interrupted = search.run(begin, tick)
+            if interrupted:
+                z = min(ended, key=lambda p: p.cost[0]).z[0]
+                return linear(search.goal([]), z, search(z[None])[1][0])
+            far = ended[0].cost[0] + _LEVELS * np.sqrt(ended[0].residuals.shape[1] / 2)
+            ended = [p for p in ended if p.cost[0] <= far]
+            jacobians = [p.jacobian[0] for p in ended]
+            optima = [
+                (p.z[0], np.linalg.inv(j.T @ j)) for p, j in zip(ended, jacobians, strict=True)
+            ]
+        return explore(
+            search.goal(search.acting(jacobians)),
+            lambda z, batch: again(_FRESH + batch).features(z),
+            optima,
+            size=len(search.pattern),
+            tick=told,
+        )
 
 
 def _finished(made: _Cycles, found: _Found, spreads: Mapping[str, str]) -> Stochastic:
     """What was found, in numbers."""
     search, z = found.search, found.z
     ensemble = search.ensemble
-    sigma = np.sqrt(np.diag(search.covariance(z)))
     value = {str(c): float(ensemble.value(c, z[k])) for k, c in enumerate(ensemble.coordinates)}
-    slope = [
-        (ensemble.value(c, z[k] + _STEP) - ensemble.value(c, z[k] - _STEP)) / (2 * _STEP)
+    drawn = {
+        str(c): np.asarray(ensemble.value(c, found.valley.replicates[:, k]))
         for k, c in enumerate(ensemble.coordinates)
-    ]
-    std = {n: float(abs(s) * x) for n, s, x in zip(value, slope, sigma, strict=True)}
-    loose = sigma > 0.5 * search.prior
-    seed, widths = made.start.seed, {n: str(Coordinate(n, True)) for n in spreads}
+    }
+    widths, prior = logarithmic(drawn), dict(zip(value, search.prior, strict=True))
+    std = {n: abs(value[n]) * widths[n] for n in value}
     spread = {
         n: {
-            "sigma_ln": value[widths[n]],
-            "std": std[widths[n]],
+            "sigma_ln": value[s],
+            "std": std[s],
             "from": event,
             "sweeps": int(sum(len(t.sample.values) for t in made.targets)),
             "method": ESTIMATOR,
         }
         for n, event in spreads.items()
+        if (s := str(Coordinate(n, True)))
     }
     medians = {c.name: value[c.name] for c in ensemble.coordinates if not c.spread}
     return Stochastic(
@@ -604,17 +628,25 @@ def _finished(made: _Cycles, found: _Found, spreads: Mapping[str, str]) -> Stoch
         noise=made.noise,
         values=value,
         std=std,
-        undetermined=tuple(n for n, x in zip(value, loose, strict=True) if x),
+        undetermined=tuple(n for n, s in widths.items() if s > max(LIMIT, 0.5 * prior[n])),
+        replicates=drawn,
+        prior=prior,
+        settled=found.valley.settled,
         loss=float(found.costs.mean()),
         loss_noise=float(found.costs.std(ddof=1)),
         draws=made.draws,
         step=float(ensemble.options["policy"].dt),
         failed=found.failed,
         comparison=[
-            {"label": t.sample.label} | compared(t, c, seed=seed)
+            {"label": t.sample.label} | compared(t, c, seed=made.start.seed)
             for t, c in zip(made.targets, found.cycles, strict=True)
         ],
         step_p=found.step_p,
         simulated=found.cycles,
         interrupted=found.interrupted,
     )
+
+
+def logarithmic(replicates: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """Standard deviations of the logarithms of the sizes of values."""
+    return {n: float(np.std(np.log(np.abs(x) + 1e-300))) for n, x in replicates.items()}

@@ -222,9 +222,10 @@ def _searched(found: Progress) -> dict:
 
 def randomness_of(found: Stochastic) -> dict:
     """How the randomness was calibrated, without the simulated cycles."""
-    left_out = ("device", "cycle_spread", "simulated")
+    left_out = ("device", "cycle_spread", "simulated", "replicates")
     names = [f.name for f in fields(found) if f.name not in left_out]
-    return {n: getattr(found, n) for n in names}
+    replicates = {n: [float(f"{x:.6g}") for x in xs] for n, xs in found.replicates.items()}
+    return {n: getattr(found, n) for n in names} | {"replicates": replicates}
 
 
 def told(result: FitResult, level: float = 0.9) -> dict:
@@ -232,6 +233,11 @@ def told(result: FitResult, level: float = 0.9) -> dict:
     found: dict = {"method": "laplace", "level": level, "freedom": result.uncertainty.freedom}
     found |= {"noise": result.uncertainty.noise, "notes": []}
     intervals = {n: list(x) for n, x in result.intervals(level).items()}
+    if result.stochastic is not None:
+        found["notes"] = [
+            "of noise, spreads and what moves them: quantiles of bootstrap replicates"
+        ]
+        intervals |= result.stochastic.intervals(level)
     if result.profiles:
         found |= {"method": "profile", "level": result.profiles[0].level}
         intervals |= {p.name: [p.low, p.high] for p in result.profiles}

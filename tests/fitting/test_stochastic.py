@@ -113,7 +113,7 @@ def test_truth_comes_back_with_its_uncertainty(start):
     seen = []
     done = calibrate(start, tick=lambda name, p: seen.append(name))
     found = done.stochastic
-    assert {"randomness", "polish"} <= set(seen)
+    assert {"randomness", "replicates"} <= set(seen)
     assert found.failed == 0
     truth = TRUTH | {f"sigma_ln({n})": x for n, x in SPREAD.items()}
     spreads = set(found.values) & set(truth)

@@ -1,0 +1,190 @@
+"""Response surfaces: what simulations scatter about, as a smooth function of their coordinates."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy.linalg import cho_factor, cho_solve, solve_triangular
+
+_LENGTHS = (1.0, 2.0, 4.0)
+"""Correlation lengths that are tried, in units of the typical distance of two points."""
+
+_SIGNALS = tuple(10.0**k for k in range(-1, 5))
+"""Variances of the surface about a plane that are tried, in units of the variance of the noise."""
+
+_OUTERMOST = 0.95
+"""Share of the points inside the region in which a surface is believed."""
+
+_LEAST = 1e-6
+"""Variance of a coordinate that was not varied."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """Smoothness of a surface: correlation length [whitened coordinates], variance over that of the noise."""
+
+    length: float
+    signal: float
+
+
+class Cloud:
+    """Points, in coordinates in which they are spread alike in all directions.
+
+    Parameters
+    ----------
+    z : Float[np.ndarray, "points n"]
+        Coordinates.
+    """
+
+    def __init__(self, z: Float[np.ndarray, "points n"]):
+        self.middle = z.mean(axis=0)
+        covariance = np.atleast_2d(np.cov(z, rowvar=False)) + _LEAST * np.eye(z.shape[1])
+        self.root = np.linalg.cholesky(covariance)
+        self.points = self.white(z)
+        self.reach = float(np.quantile(np.linalg.norm(self.points, axis=1), _OUTERMOST))
+
+    def white(self, z: Float[np.ndarray, "points n"]) -> Float[np.ndarray, "points n"]:
+        """Whitened coordinates."""
+        return solve_triangular(self.root, (z - self.middle).T, lower=True).T
+
+    def beyond(
+        self, z: Float[np.ndarray, "points n"]
+    ) -> tuple[Float[np.ndarray, " points"], Float[np.ndarray, "points n"]]:
+        """How far points lie outside the region that the cloud fills [standard deviations], and the slope of that."""
+        u = self.white(z)
+        size = np.linalg.norm(u, axis=1)
+        outside = size > self.reach
+        slope = (u / np.where(outside, size, np.inf)[:, None]) @ np.linalg.inv(self.root)
+        return np.where(outside, size - self.reach, 0.0), slope
+
+
+class Surface:
+    r"""A smooth function through noisy values: a plane, and a Gaussian process about it (universal kriging).
+
+    Parameters
+    ----------
+    z : Float[np.ndarray, "points n"]
+        Coordinates that matter.
+    values : Float[np.ndarray, "points values"]
+        What was simulated there.
+    weight : Float[np.ndarray, "points"]
+        Inverse variances of its noise, relative.
+    shape : Shape, optional
+        Smoothness; by default that of the highest restricted likelihood.
+
+    References
+    ----------
+    .. [1] C. Rasmussen, C. Williams, Gaussian Processes for Machine Learning (2006), section 2.7,
+       doi:10.7551/mitpress/3206.001.0001
+    """
+
+    def __init__(self, z, values, *, weight, shape: Shape | None = None):
+        self.cloud = Cloud(z)
+        x, plane = self.cloud.points, _plane(self.cloud.points)
+        near = _squares(x, x)
+        self.shape = shape or _likeliest(near, plane, values, weight)
+        covariance = self.shape.signal * np.exp(-0.5 * near / self.shape.length**2)
+        factor = cho_factor(covariance + np.diag(1 / weight))
+        whole = cho_solve(factor, np.concatenate([plane, values], axis=1))
+        apart = plane.shape[1]
+        self.slopes = np.linalg.solve(plane.T @ whole[:, :apart], plane.T @ whole[:, apart:])
+        self.pulls = self.shape.signal * (whole[:, apart:] - whole[:, :apart] @ self.slopes)
+
+    def __call__(
+        self, z: Float[np.ndarray, "points n"]
+    ) -> tuple[Float[np.ndarray, "points values"], Float[np.ndarray, "points values n"]]:
+        """Values and slopes at points."""
+        x, u = self.cloud.points, self.cloud.white(z)
+        near = np.exp(-0.5 * _squares(u, x) / self.shape.length**2)
+        values = _plane(u) @ self.slopes + near @ self.pulls
+        bent = [(near * (x[None, :, k] - u[:, k : k + 1])) @ self.pulls for k in range(u.shape[1])]
+        slopes = np.stack(bent, axis=-1) / self.shape.length**2 + self.slopes[1:].T
+        return values, slopes @ np.linalg.inv(self.cloud.root)
+
+
+class Surfaces:
+    """Surfaces of groups of values, each over the coordinates that move the group.
+
+    Parameters
+    ----------
+    z : Float[np.ndarray, "points n"]
+        Coordinates.
+    values : sequence of Float[np.ndarray, "points values"]
+        By group.
+    weight : Float[np.ndarray, "points"]
+        See `Surface`.
+    acting : sequence of Bool[np.ndarray, "n"]
+        Which coordinates move each group.
+    shapes : sequence of Shape, optional
+        Of each group.
+    """
+
+    def __init__(
+        self,
+        z: Float[np.ndarray, "points n"],
+        values: Sequence[np.ndarray],
+        *,
+        weight: Float[np.ndarray, " points"],
+        acting: Sequence[Bool[np.ndarray, " n"]],
+        shapes: Sequence[Shape | None] | None = None,
+    ):
+        given = shapes or [None] * len(values)
+        self.acting = acting
+        self.parts = [
+            Surface(z[:, a], v, weight=weight, shape=s)
+            for v, a, s in zip(values, acting, given, strict=True)
+        ]
+
+    @property
+    def shapes(self) -> list[Shape]:
+        """Smoothness of each."""
+        return [p.shape for p in self.parts]
+
+    def __call__(self, z: Float[np.ndarray, "points n"]) -> tuple[np.ndarray, np.ndarray]:
+        """Values of all groups, one after the other, and their slopes."""
+        values, slopes = [], []
+        for part, acting in zip(self.parts, self.acting, strict=True):
+            value, slope = part(z[:, acting])
+            whole = np.zeros((*value.shape, z.shape[1]))
+            whole[..., acting] = slope
+            values.append(value)
+            slopes.append(whole)
+        return np.concatenate(values, axis=1), np.concatenate(slopes, axis=1)
+
+
+def _plane(u: np.ndarray) -> np.ndarray:
+    """One, and the coordinates."""
+    return np.concatenate([np.ones((len(u), 1)), u], axis=1)
+
+
+def _squares(u: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Squared distances."""
+    own = np.sum(u**2, axis=1)[:, None] + np.sum(x**2, axis=1)
+    return np.maximum(own - 2 * u @ x.T, 0.0)
+
+
+def _likeliest(near: np.ndarray, plane: np.ndarray, values: np.ndarray, weight: np.ndarray):
+    """The shape of the highest restricted likelihood, the variance of each value's noise profiled out."""
+    root, typical = np.sqrt(weight), np.sqrt(2 * (plane.shape[1] - 1))
+    # Contrasts: combinations of the values that no plane moves.
+    contrasts = np.linalg.qr(plane * root[:, None], mode="complete")[0][:, plane.shape[1] :]
+    seen = contrasts.T @ (values * root[:, None])
+    best = (-np.inf, Shape(length=typical, signal=1.0))
+    for length in _LENGTHS:
+        own = np.exp(-0.5 * near / (length * typical) ** 2) * np.outer(root, root)
+        size, axes = np.linalg.eigh(contrasts.T @ own @ contrasts)
+        squares = (axes.T @ seen) ** 2
+        for signal in _SIGNALS:
+            spread = 1 + signal * np.maximum(size, 0.0)[:, None]
+            noise = np.mean(squares / spread, axis=0) + 1e-300
+            likelihood = -np.sum(np.log(noise)) - values.shape[1] * np.mean(np.log(spread))
+            best = max(
+                best,
+                (likelihood, Shape(length=length * typical, signal=signal)),
+                key=lambda pair: pair[0],
+            )
+    return best[1]
+
+
+__all__ = ["Cloud", "Shape", "Surface", "Surfaces"]

@@ -100,10 +100,10 @@ def draw_verdicts(rows: list[dict], models: list[str], path: Path) -> None:
     figure, axes = plt.subplots(figsize=(side + 1, side), layout="constrained")
     for r in rows:
         x, y = models.index(r["source"]), models.index(r["model"])
-        edge = {"edgecolor": "k", "lw": 2, "zorder": 2} if x == y else {"edgecolor": "w"}
-        axes.add_patch(
-            plt.Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=_COLOURS[r["word"]], **edge)
-        )
+        own = x == y
+        cell = plt.Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=_COLOURS[r["word"]])
+        cell.set(edgecolor="k" if own else "w", linewidth=2 if own else 1, zorder=2 if own else 1)
+        axes.add_patch(cell)
         ratio = r.get("area_ratio")
         text = "" if ratio is None else _short(ratio)
         axes.text(x, y, text, ha="center", va="center", fontsize=7, zorder=3)

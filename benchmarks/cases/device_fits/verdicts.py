@@ -183,10 +183,10 @@ def run(size: str, record: Recorder) -> None:
 
 
 def _pairs(models: list[str]) -> list[tuple[str, str]]:
-    """Fitted models and sources of loops: own loops first, then every model and every source in turn."""
+    """Fitted models and sources of loops: own ones first, then all in turn, and models that take long last."""
     n = len(models)
     pairs = [(models[j], models[(j + k) % n]) for k in range(n) for j in range(n)]
-    return sorted(pairs, key=lambda p: p[0] != p[1] and p[0] in LONGER)
+    return sorted(pairs, key=lambda p: p[0] in LONGER)
 
 
 def _recorded(record: Recorder, rows: list[dict]) -> None:

@@ -21,12 +21,23 @@ SPREADS = {"mu": 0.05, "gamma3": 0.5}
 """Spreads from cycle to cycle, about which the true ones scatter as sigma_ion does."""
 
 DEVICE = mj.DiffusiveMemristor(
-    sigma_ion=2.0, alpha=0.165, beta=34.0, mu=75.0, gamma1=38.0, gamma2=60.0, theta=9e3, gamma3=400.0, r_on=1.7e5, r_off=7e10
+    sigma_ion=2.0,
+    alpha=0.165,
+    beta=34.0,
+    mu=75.0,
+    gamma1=38.0,
+    gamma2=60.0,
+    theta=9e3,
+    gamma3=400.0,
+    r_on=1.7e5,
+    r_off=7e10,
 )
 """Values near those of a measured device (USC, symmetric)."""
 
 FREE = ("mu", "gamma1", "gamma3")
-KNOWN = {n: float(get(DEVICE, n)) for n in ("alpha", "beta", "gamma2", "theta", "lam", "r_on", "r_off")}
+KNOWN = {
+    n: float(get(DEVICE, n)) for n in ("alpha", "beta", "gamma2", "theta", "lam", "r_on", "r_off")
+}
 """What is not fitted keeps its true value; sweeps would suggest others."""
 
 BENCH = mj.Bench(compliance=1e-6)

@@ -62,18 +62,18 @@ NOISE, FLOOR = 0.01, 1e-13
 """Noise of a reading, relative and beside that [A]."""
 
 SCREENED, SCATTER = 32, 0.2
-"""Starts of a search; scatter of those about the truth, for a model's own loop [natural log units]."""
+"""Starts of a search; most scatter of those about the truth, for a model's own loop [natural log units]."""
 
 LIMIT, LONGER = 6, {"ag-filament": 12, "ecm": 12, "langevin-chain": 15, "jart-vcm": 15}
-"""Processor time after which a search stops with what it has [s], beside what the first fit of a model compiles."""
+"""Processor time after which a search stops with what it has [s], but for the first fit of a model."""
 
 FIRST = 200
-"""The same of the first fit of each model, its own data, which compiles [s]."""
+"""The same of the first fit of each model in a run, which compiles its program [s]."""
 
 FACTOR = 2.0
 """By how much the area of a loop may be off before the fit has to be called poor."""
 
-WORDS = ("good", "usable", "poor", "refused", "crashed")
+WORDS = ("good", "usable", "poor", "refused", "out of time", "crashed")
 """How a fit ends."""
 
 SMOKE = ("mms", "and-ts", "yakopcic")
@@ -100,8 +100,9 @@ def _near(truth: mj.AbstractDevice) -> Iterator[None]:
     def starts(found, free, *, device, center, count, seed):
         values = {n: mj.params.get(truth, n) for n in free}
         z = np.asarray(mj.params.unconstrain(mj.params.replace(device, values), list(free)))
-        away = SCATTER * np.random.default_rng(seed).normal(size=(count, len(free)))
-        return np.concatenate([center[None], (z + away)[1:]])
+        away = np.random.default_rng(seed).normal(size=(count, len(free)))
+        away *= np.linspace(0, SCATTER, count)[::-1, None]
+        return np.concatenate([center[None], (z + away)[1:]])  # the last is the truth
 
     with patch.object(there, "starts", starts):
         yield
@@ -145,18 +146,22 @@ def judged(model: str, source: str, measured: mj.Measurement, limit: float) -> d
     try:
         with alarm(limit), _near(device) if own else nullcontext():
             result = ft.fit([measured], device, screened=SCREENED)
-    except (MemjaxError, KeyboardInterrupt) as error:
-        reason = str(error) or f"nothing usable within {limit} s of processor time"
-        return about | {"word": "refused", "reason": reason, "seconds": time.perf_counter() - begun}
-    except Exception as error:  # what the study is to find
-        reason = f"{type(error).__name__}: {error}"
-        return about | {"word": "crashed", "reason": reason, "seconds": time.perf_counter() - begun}
+    except (Exception, KeyboardInterrupt) as error:  # crashes are what the study is to find
+        return about | _failed(error) | {"seconds": time.perf_counter() - begun}
     bench = result.problem.bench
     trace = mj.simulate_like(result.device, measured, bench=bench, deterministic=True).check()
     ratio = area_ratio(measured.v, measured.i, np.asarray(trace.i).ravel())
     found = {"word": result.verdict.word, "reason": result.verdict.reason, "area_ratio": ratio}
     found |= {"verdict": result.verdict.as_json(), "interrupted": result.interrupted}
     return about | found | {"loss": result.loss, "seconds": time.perf_counter() - begun}
+
+
+def _failed(error: BaseException) -> dict:
+    """Word and reason of a fit that gave nothing."""
+    if isinstance(error, KeyboardInterrupt):
+        return {"word": "out of time", "reason": "nothing usable by then"}
+    word = "refused" if isinstance(error, MemjaxError) else "crashed"
+    return {"word": word, "reason": f"{type(error).__name__}: {error}"}
 
 
 def off(row: dict) -> bool:
@@ -171,10 +176,11 @@ def run(size: str, record: Recorder) -> None:
     rows = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
     models: list[str] = list(SMOKE) if size == "smoke" else mj.device_names()
     loops = {m: loop_of(m) for m in models}
-    done = {(r["model"], r["source"]) for r in rows}
+    done, compiled = {(r["model"], r["source"]) for r in rows}, set()
     for model, source in _pairs(models):
         if (model, source) not in done:
-            limit = FIRST if source == model else LONGER.get(model, LIMIT)
+            limit = LONGER.get(model, LIMIT) if model in compiled else FIRST
+            compiled.add(model)
             rows.append(judged(model, source, loops[source], limit))
             path.write_text(json.dumps(rows, indent=1), encoding="utf-8")
     rows = [r for r in rows if r["model"] in models and r["source"] in models]

@@ -73,6 +73,7 @@ _COLOURS = {
     "usable": "#F0E442",
     "poor": "#D55E00",
     "refused": "#BBBBBB",
+    "out of time": "#56B4E9",
     "crashed": "k",
 }
 """Of verdicts."""

@@ -27,6 +27,7 @@ from memjax.programs import is_array, signature
 from .fit import NOTHING, FitResult, Prepared, choose_free, deviations, prepare
 from .least_squares import Progress
 from .search import Search, searched, weighed
+from .thinning import thinned
 from .uncertainty import noise_of, uncertainty
 from .variability import read_noise
 from .verdict import judge
@@ -124,6 +125,8 @@ def fit_batch(
     env: mj.Environment | None = None,
     point_time: float | None = None,
     model_sigma: float | None = None,
+    thresholds: tuple[float | None, float | None] = (None, None),
+    points: int | None = None,
     seed: int = 0,
     screened: int = 8,
     starts: int = 2,
@@ -142,7 +145,7 @@ def fit_batch(
         The model, with values of what is not fitted.
     out : str or Path
         Folder of the run: a new one, or that of the same run, which then goes on.
-    free, fix, bench, env, point_time, model_sigma
+    free, fix, bench, env, point_time, model_sigma, thresholds, points
         As for `fit`.
     seed : int
         Of starts and resampling; a device's numbers do not depend on the others but for rounding.
@@ -178,7 +181,7 @@ def fit_batch(
     require_x64()
     checked(device, free, fix)
     options = dict(bench=bench, env=env, point_time=point_time, model_sigma=model_sigma)
-    options |= dict(free=free, fix=fix)
+    options |= dict(free=free, fix=fix, thresholds=thresholds, points=points)
     count = -(-screened // starts) * starts
     search = Search(
         chunk=-(-chunk // _THREADS), screened=count, starts=starts, seed=seed, grids=grids
@@ -294,11 +297,14 @@ def _found(
 ) -> dict[str, FitResult | str]:
     """Results of devices, those of one shape searched together; or why there is none."""
     results: dict[str, FitResult | str] = {}
+    told = {k: x for k, x in options.items() if k != "points"}
+    points = options.get("points")
     groups: dict[str, dict[str, tuple[Prepared, Sequence[mj.Measurement]]]] = {}
     for name, source in devices.items():
         try:
             measured = source() if callable(source) else source
-            made = prepare(measured, device, **options, seed=search.seed, screened=search.screened)
+            measured = [thinned(m, points, point_time=options["point_time"]) for m in measured]
+            made = prepare(measured, device, **told, seed=search.seed, screened=search.screened)
         except (MemjaxError, OSError) as error:
             results[name] = str(error)
             continue

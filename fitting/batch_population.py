@@ -83,8 +83,8 @@ def drawn_from(rows: Sequence[Row], fits: Path, device: mj.AbstractDevice | mj.C
             return Drawn(found, found.population(base), "restricted maximum likelihood")
     except (DataError, FitError, np.linalg.LinAlgError) as error:
         return Drawn(note=f"no population to draw from: {error}")
-    found = Hierarchy.of_estimates(told, np.array([r.z for r in fitted]))
-    note = f"the population's spread includes the errors of the fits: the data hardly determine {', '.join(few)}"
+    found = Hierarchy.of_estimates(told, np.array([r.z for r in fitted]), few)
+    note = f"not determined by most devices: {', '.join(few)}; what is drawn is like the estimates, errors and all"
     return Drawn(found, found.population(base), "covariance of the estimates", note)
 
 

@@ -208,7 +208,8 @@ def _hierarchy(found: Mapping[str, Any] | None) -> str:
             for k, e in _SPREAD.items()
             if p[k] is not None
         ]
-        rows.append([p["name"], p["unit"], *cells, *["not told"] * (len(_SPREAD) - len(cells))])
+        left = "not told" if p.get("determined", True) else "not determined"
+        rows.append([p["name"], p["unit"], *cells, *[left] * (len(_SPREAD) - len(cells))])
     head = ["parameter", "unit", "median", "device to device", "cycle to cycle"]
     names = [p["name"] for p in table]
     matrix = [[n, *map(readable, row)] for n, row in zip(names, found["correlation"], strict=True)]

@@ -151,6 +151,8 @@ def run_batch(options: argparse.Namespace, device: Any) -> int:
     asked: dict[str, Any] = dict(
         bench=bench, env=env, point_time=point_time, model_sigma=options.model_sigma
     )
+    asked["thresholds"] = (options.on_threshold, options.hold_threshold)
+    asked["points"] = options.points
     asked |= dict(free=options.free, fix=dict(options.fix), seed=options.seed)
     try:
         fits.mkdir(exist_ok=True)

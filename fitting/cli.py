@@ -26,7 +26,7 @@ from memjax.io.write import prepare_output, writing_folder
 
 from . import circuit_cli, pulse_cli
 from .batch import CHUNK
-from .problem import MODEL_SIGMA, VOLTAGE_SIGMA
+from .problem import MODEL_SIGMA, SMALL, VOLTAGE_SIGMA
 
 _MARKER = "fit.json"
 
@@ -88,14 +88,15 @@ def _configure_fit(parser: argparse.ArgumentParser) -> None:
         default="laplace",
         help="intervals to first order (default), by profile likelihood, or from draws of the posterior",
     )
+    _configure_data(parser)
     _configure_batch(parser)
     add(
         "--model-sigma",
         type=number("decades"),
         metavar="DECADES",
         help="error granted to the model's current beside the scatter of the data: where the model describes the "
-        f"data to their noise, that noise (default {MODEL_SIGMA}; of the voltage where a current was driven, "
-        f"{VOLTAGE_SIGMA})",
+        f"data to their noise, that noise (default {MODEL_SIGMA} for the search, of the voltage where a current was "
+        f"driven {VOLTAGE_SIGMA}; then estimated, and {SMALL:g} of it for chi squared)",
     )
     add(
         "--seed",
@@ -104,18 +105,30 @@ def _configure_fit(parser: argparse.ArgumentParser) -> None:
         metavar="K",
         help="seed of starts and resampling (default 0)",
     )
-    add(
-        "--hold-threshold",
-        type=number("A"),
-        metavar="A",
-        help="current below which a device is off again in tables and pictures (default 1e-11, or as the data say)",
-    )
     add("--out", required=True, metavar="DIR", help="folder to make")
     pulse_cli.configure(parser)
     circuit_cli.configure(parser)
     add_bench_options(parser)
     add_read_options(parser)
     add_write_options(parser)
+
+
+def _configure_data(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``memjax fit`` that say what counts of sweeps."""
+    add = parser.add_argument
+    add(
+        "--hold-threshold",
+        type=number("A"),
+        metavar="A",
+        help="current below which a device is off again (default 1e-11, or as the data say)",
+    )
+    add(
+        "--points",
+        type=count(0),
+        metavar="N",
+        help="points of a sweep at the most, averages of neighbours; 0 takes all (default: 500 of sweeps of more than "
+        "2,000)",
+    )
 
 
 def _configure_batch(parser: argparse.ArgumentParser) -> None:
@@ -258,9 +271,12 @@ def _one(names: Sequence[str], folder: Path, options: argparse.Namespace, device
     """Fit the files of one device into a folder; whether the search was interrupted."""
     from .fit import fit
     from .stochastic import calibrate
+    from .thinning import thinned
 
     bench, env, point_time = bench_from(options)
-    measurements = [measurement_from(n, options) for n in names]
+    measurements = [
+        thinned(measurement_from(n, options), options.points, point_time=point_time) for n in names
+    ]
     notes = dict.fromkeys(w for m in measurements for w in m.warnings)
     noise = _noise(device, options)
     stages = ["search", "refine", "weigh"] + ["randomness", "replicates"] * bool(noise)
@@ -275,11 +291,12 @@ def _one(names: Sequence[str], folder: Path, options: argparse.Namespace, device
             free=[n for n in options.free or () if n not in noise] or None,
             fix=dict(options.fix),
             model_sigma=options.model_sigma,
+            thresholds=(options.on_threshold, options.hold_threshold),
+            points=options.points,
             seed=options.seed,
             tick=bar,
         )
-        own = _thresholds(options, result.thresholds)
-        result = replace(result, model=options.model, thresholds=own)
+        result = replace(result, model=options.model)
         if options.stochastic and not result.interrupted:
             result = calibrate(result, noise=noise, draws=options.draws, tick=bar)
             for warning in result.stochastic.warnings if result.stochastic else ():
@@ -429,6 +446,7 @@ def _run_report(options: argparse.Namespace) -> int:
     from memjax.observables import Thresholds
 
     from .report import CYCLES, build, load, thresholds_of
+    from .time_pictures import CURVES
 
     folder = Path(options.folder)
     content = load(folder)
@@ -437,8 +455,8 @@ def _run_report(options: argparse.Namespace) -> int:
         raise UsageError("no fit of sweeps", where="--on-threshold", fix="leave it out")
     own = _thresholds(options, thresholds_of(content) or Thresholds()) if given else None
     with tempfile.TemporaryDirectory(dir=folder, prefix=".report-") as place:
-        for name in ("fit.json", "measured.csv", "simulated.csv", CYCLES):
-            if name != CYCLES or (folder / name).exists():
+        for name in ("fit.json", "measured.csv", "simulated.csv", CYCLES, CURVES):
+            if name not in (CYCLES, CURVES) or (folder / name).exists():
                 shutil.copy(folder / name, place)
         for name in build(Path(place), thresholds=own):
             os.replace(Path(place) / name, folder / name)

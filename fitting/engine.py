@@ -294,7 +294,7 @@ def _read(problem: Problem, z: Sequence, *, grid: Grid, states: list):
         real = jnp.arange(len(own.t)) < own.at[-1]
         ends = jnp.append(0.0, jnp.where(real, own.t + own.h, jnp.inf))
         sol = Solution(y[0], zero, zero, zero, jnp.zeros(()), ends, y[1])
-        return read_off(scaled, stimulus, rows, span, sol)
+        return read_off(scaled, stimulus, rows, span, g.thresholds, sol)
 
     axes = (0, 0, 0, _laned(grid), 0, 0)
     log_i, happened = jax.vmap(one, in_axes=axes)(g.stimuli, g.rows, g.span, grid, states, g.limits)

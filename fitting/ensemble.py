@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float
 import memjax as mj
 from memjax.fields import parameter_specs
 from memjax.noise import cycle_factors
-from memjax.observables import HOLD_THRESHOLD, ON_THRESHOLD
+from memjax.observables import NEVER, Thresholds
 from memjax.transforms import from_spec
 
 from .limits import by_wave, limits_of
@@ -55,16 +55,21 @@ def leg_events(
     v: Float[np.ndarray, " points"],
     i: Float[np.ndarray, "... points"],
     leg: tuple[int, int, int],
+    levels: Thresholds | None = None,
 ) -> Float[np.ndarray, "... 3"]:
-    r"""\|v\| at the events `NAMES` of one excursion [V]; one step beyond the peak, or 0, where one does not happen."""
+    r"""\|v\| at the events `NAMES` of one excursion [V]; one step beyond the peak, or 0, where one does not happen.
+
+    `levels` are the currents that mean on and off, the published ones by default.
+    """
     begin, peak, end = leg
+    levels = levels or Thresholds()
     size, amps = np.abs(v), np.abs(i)
     step = float(np.median(np.abs(np.diff(size[begin:end]))))
     up = np.append(size[begin : peak + 1], size[peak] + step)
     down = np.append(size[peak:end], 0.0)
-    rise = first(amps[..., begin : peak + 1] > ON_THRESHOLD)
-    release = first(amps[..., peak:end] < ON_THRESHOLD)
-    fall = first(amps[..., peak:end] < HOLD_THRESHOLD)
+    rise = first(amps[..., begin : peak + 1] > levels.on)
+    release = first(amps[..., peak:end] < levels.on)
+    fall = first(amps[..., peak:end] < levels.hold)
     return np.stack([up[rise], down[release], down[fall]], axis=-1)
 
 
@@ -123,8 +128,9 @@ def of_sweeps(waves: Sequence[Waveform], *, floor: float, seed: int) -> Experime
     for k, w in enumerate(waves):
         current = 10**w.log_response - floor
         for leg, switched in zip(w.legs, w.happened()[:, 0], strict=True):
-            names = NAMES if switched else NAMES[:1]
-            read = partial(_read, w.v, leg, len(names))
+            falls = w.thresholds.hold != NEVER[1]
+            names = NAMES[: 2 + falls] if switched else NAMES[:1]
+            read = partial(_read, w.v, leg, len(names), w.thresholds)
             step = float(np.median(np.abs(np.diff(w.v[leg[0] : leg[2]]))))
             label = "positive" if w.v[leg[1]] > 0 else "negative"
             values = read(current)
@@ -136,9 +142,11 @@ def of_sweeps(waves: Sequence[Waveform], *, floor: float, seed: int) -> Experime
     return Experiment(stimuli=stimuli, rows=rows, readings=tuple(readings), limits=limits)
 
 
-def _read(v: np.ndarray, leg: tuple[int, int, int], count: int, i: np.ndarray) -> np.ndarray:
+def _read(
+    v: np.ndarray, leg: tuple[int, int, int], count: int, levels: Thresholds, i: np.ndarray
+) -> np.ndarray:
     """The first so many events of one excursion."""
-    return leg_events(v, i, leg)[..., :count]
+    return leg_events(v, i, leg, levels)[..., :count]
 
 
 def _threads(lanes: int) -> int:

@@ -23,6 +23,7 @@ from .least_squares import Progress, crossed, levenberg_marquardt, screen
 from .limits import limits_of, said, shared, simulated
 from .problem import PATIENT, Problem, evaluate, pack
 from .summary import Waveform, noise_floor, summarise_sweeps, without_strays
+from .thinning import thinned
 from .uncertainty import Uncertainty, uncertainty
 from .variability import cycle_spread, read_noise
 from .verdict import Verdict, judge
@@ -87,8 +88,6 @@ class FitResult:
         Of each free parameter, where `fitting.profiles` made them.
     sample : Sample or None
         Draws from the posterior, where `fitting.draw_fit` made them.
-    thresholds : Thresholds
-        Currents that mean on and off in tables and pictures.
     stochastic : Stochastic or None
         How the randomness was calibrated, see `fitting.stochastic.calibrate`.
     """
@@ -109,10 +108,14 @@ class FitResult:
     interrupted: bool = False
     point_time: float | None = None
     measurements: list[mj.Measurement] = field(default_factory=list)
-    thresholds: Thresholds = Thresholds()
     stochastic: "Stochastic | None" = None
     profiles: tuple[Any, ...] = ()
     sample: Any = None
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """Currents that mean on and off, in the fit as in tables and pictures."""
+        return self.waves[0].thresholds
 
     @property
     def n_points(self) -> int:
@@ -296,6 +299,8 @@ def fit(
     free: Sequence[str] | None = None,
     fix: Mapping[str, float] | None = None,
     model_sigma: float | None = None,
+    thresholds: tuple[float | None, float | None] = (None, None),
+    points: int | None = None,
     seed: int = 0,
     screened: int = SCREENED,
     tick: Callable[[str, Progress], None] | None = None,
@@ -308,20 +313,19 @@ def fit(
         All of one device, or of what drives one circuit.
     device : AbstractDevice or Circuit
         The model, with values of what is not fitted; a circuit starts from its own.
-    bench : Bench, optional
-        What stood around a device; the compliance of the files is taken where it names none.
-    env : Environment, optional
-        Temperature.
+    bench, env : Bench, Environment, optional
+        What stood around a device; the compliance of the files is taken where it names none. Temperature.
     point_time : float, optional
         Time for which each point was held [s], where files have no time.
-    free : sequence of str, optional
-        Parameters to fit; by default those that the data can say something about.
-    fix : mapping of str to float, optional
-        Values of parameters that are not to be fitted [SI].
+    free, fix : sequence of str, mapping of str to float, optional
+        Parameters to fit, by default those that the data can say something about; values of those that are not [SI].
     model_sigma : float, optional
-        Standard deviation granted to the model's response beside the scatter of the data [decades]:
-        where a model describes the data to their noise, that noise. By default 0.3 of a current, and
-        0.05 of the voltage under an imposed current.
+        Standard deviation granted to the model's response beside the scatter of the data [decades]: where a model
+        describes the data to their noise, that noise. By default 0.3 of a current, 0.05 of a voltage.
+    thresholds : tuple of float or None
+        Currents that mean on and off [A]; where None as `memjax.observables.find_thresholds` says.
+    points : int, optional
+        Points of a sweep at the most, see `fitting.thinning.thinned`.
     seed, screened : int
         Seed of starts and resampling, equal ones give equal results; number of starts screened.
     tick : callable, optional
@@ -351,8 +355,9 @@ def fit(
     is known, and the search ends with priors that weigh against it.
     """
     require_x64()
+    measurements = [thinned(m, points, point_time=point_time) for m in measurements]
     options: dict[str, Any] = dict(bench=bench, env=env, point_time=point_time, free=free, fix=fix)
-    options |= {"model_sigma": model_sigma}
+    options |= dict(model_sigma=model_sigma, thresholds=thresholds)
     made = prepare(measurements, device, **options, seed=seed, screened=screened)
     search, interrupted = _searched(made.problem, made.candidates, seed, tick)
     return FitResult(
@@ -362,7 +367,6 @@ def fit(
         interrupted=interrupted,
         point_time=point_time,
         measurements=list(measurements),
-        thresholds=find_thresholds(measurements[0]),
     )
 
 
@@ -387,6 +391,7 @@ def prepare(
     free: Sequence[str] | None,
     fix: Mapping[str, float] | None,
     model_sigma: float | None = None,
+    thresholds: tuple[float | None, float | None] = (None, None),
     seed: int,
     screened: int,
 ) -> Prepared:
@@ -397,9 +402,11 @@ def prepare(
     floor = float(np.median([noise_floor(m) for m in measurements]))
     bench = bench or mj.Bench()
     measured, own = shared(measurements, bench), limits_of(bench)
-    waves = summarise_sweeps(measured, point_time=point_time, floor=floor)
+    levels = thresholds_of(measurements, *thresholds)
+    waves = summarise_sweeps(measured, point_time=point_time, floor=floor, thresholds=levels)
     waves, strays = without_strays(waves, chosen=any(m.source.get("chosen") for m in measurements))
     bench, limits, notes = _limited(bench, waves, device)
+    notes += [*_lost(measured), *([] if levels == Thresholds() else [f"{levels}"])]
     found = guess(waves, floor=floor, device=mj.params.replace(device, fix, where="--fix"))
     names = choose_free(found.free, found.device, free, fix)
     given, shown = _not_fitted(device, found.device, {*found.free, *names}, {*names, *fix})
@@ -420,6 +427,33 @@ def prepare(
     candidates = starts(found, names, **about, count=screened, seed=seed)
     notes = (*found.notes, *notes)
     return Prepared(problem=problem, waves=waves, candidates=candidates, floor=floor, notes=notes)
+
+
+def _lost(measurements: Sequence[mj.Measurement]) -> list[str]:
+    """What is said where files hold the voltage that was left of what their source was told to apply."""
+    count, top = 0, 0.0
+    for m in (m for m in measurements if m.driven == "voltage"):
+        lost = m.applied != m.v
+        count, top = (
+            count + int(np.sum(lost)),
+            max(top, np.max(np.abs(m.applied[lost]), initial=0.0)),
+        )
+    if not count:
+        return []
+    text = "hold the voltage that was left; the ramps before and after are taken as applied"
+    return [f"{count} points at the current limit {text}, to {top:.3g} V"]
+
+
+def thresholds_of(
+    measurements: Sequence[mj.Measurement], on: float | None = None, hold: float | None = None
+) -> Thresholds:
+    """Currents that mean on and off [A]: those given, else those that make sense of the data."""
+    given = {k: x for k, x in (("on", on), ("hold", hold)) if x is not None}
+    for name, x in given.items():
+        if not 0 < x < np.inf:
+            raise DataError(f"{name}-threshold = {x}", allowed="> 0 A")
+    found = find_thresholds(*measurements)
+    return replace(found, **given, why="given") if given else found
 
 
 def _searched(problem: Problem, candidates: np.ndarray, seed: int, tick: Any):

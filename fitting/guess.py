@@ -131,9 +131,9 @@ def _diffusive(waves: Sequence[Waveform], floor: float, device: mj.AbstractDevic
     switching = [f for f in (plus, minus) if f is not None and np.isfinite(f.v_th)]
     if not switching:
         raise DataError(
-            "no sweep switches: |I| never rises through 1e-8 A",
+            f"no sweep switches: {waves[0].thresholds}",
             allowed="volatile threshold switching in at least one polarity",
-            fix="check the columns and units with 'memjax read'",
+            fix="check the columns and units with 'memjax read', or say --on-threshold",
         )
     first = switching[0]
     only_minus = plus is None or not np.isfinite(plus.v_th)

@@ -292,6 +292,8 @@ class Hierarchy:
         Names of the devices.
     shrunken : Float[np.ndarray, "devices free"]
         Coordinates of each device, drawn towards the medians as its own data leave open.
+    undetermined : tuple of str
+        Parameters that too few devices determine: their medians are hardly more than where the fits began.
     """
 
     names: tuple[str, ...]
@@ -303,9 +305,12 @@ class Hierarchy:
     cycles: int
     labels: tuple[str, ...]
     shrunken: Float[np.ndarray, "devices free"]
+    undetermined: tuple[str, ...] = ()
 
     @classmethod
-    def of_estimates(cls, told: Devices, z: Float[np.ndarray, "devices free"]) -> "Hierarchy":
+    def of_estimates(
+        cls, told: Devices, z: Float[np.ndarray, "devices free"], undetermined: Sequence[str] = ()
+    ) -> "Hierarchy":
         """Mean and covariance of the devices' own estimates, whose errors count as spread."""
         covariance = np.atleast_2d(np.cov(z, rowvar=False))
         size = np.diag(covariance)
@@ -319,6 +324,7 @@ class Hierarchy:
             cycles=told.cycles,
             labels=told.labels,
             shrunken=z,
+            undetermined=tuple(undetermined),
         )
 
     @property
@@ -351,7 +357,7 @@ class Hierarchy:
             `name`, `unit`, `median` and its standard error; `device_sigma_ln`, `cycle_sigma_ln`
             (standard deviations of the logarithm, to first order) and their errors;
             `device_range_90`, `cycle_range_90`: where nine of ten devices, or cycles of the median
-            device, lie [unit].
+            device, lie [unit]; `determined`. Of a parameter that is not all but its name and unit are None.
         """
         from memjax.fields import parameter_specs
 
@@ -368,6 +374,7 @@ class Hierarchy:
             if s is not None
         }
         for k, n in enumerate(names):
+            known_well = n not in self.undetermined
             size = abs(medians[n][0]) or 1.0
             error = size * slope[k] * float(np.sqrt(self.center_covariance[k, k]))
             row = {"name": n, "unit": specs[n].unit, "median": medians[n][0], "error": error}
@@ -380,7 +387,9 @@ class Hierarchy:
             )
             for key in ("device", "cycle"):
                 row[f"{key}_range_90"] = list(ranges[key][n]) if key in ranges else None
-            rows.append(row)
+            if not known_well:
+                row |= dict.fromkeys(x for x in row if x not in ("name", "unit"))
+            rows.append(row | {"determined": known_well})
         return rows
 
 

@@ -22,9 +22,7 @@ from memjax.solve import Solution, solve_stiff
 
 from .summary import (
     EVENTS,
-    HOLD_THRESHOLD,
     MAD,
-    ON_THRESHOLD,
     RESPONSE,
     Waveform,
     nanmedian,
@@ -41,6 +39,9 @@ MODEL_SIGMA = 0.3
 
 VOLTAGE_SIGMA = 0.05
 """The same of the model's voltage under an imposed current: it spans a decade where currents span many."""
+
+SMALL = 0.1
+"""Share of what a search grants to the model by default that chi squared grants it: 7 % of a current."""
 
 EVENT_SIGMA = 0.25
 """Standard deviation [rows] granted to the model's events beside the scatter of the data."""
@@ -79,6 +80,10 @@ class Group(eqx.Module):
         Noise floor [A or V].
     model_sigma : Float[Array, ""]
         Standard deviation granted to the model's response [decades].
+    small_sigma : Float[Array, ""]
+        That against which chi squared is stated [decades].
+    thresholds : Float[Array, "2"]
+        log10 of the currents that mean on and off [decades of A].
     limits : Float[Array, "waves 2"] or None
         Limits of the source of each waveform at positive and negative current [A]; None where the bench says them.
     """
@@ -94,6 +99,8 @@ class Group(eqx.Module):
     edge: Float[Array | np.ndarray, "waves points"]
     floor: Float[Array | np.ndarray, ""]
     model_sigma: Float[Array | np.ndarray, ""]
+    small_sigma: Float[Array | np.ndarray, ""]
+    thresholds: Float[Array | np.ndarray, "2"]
     limits: Float[Array | np.ndarray, "waves 2"] | None = None
 
 
@@ -160,10 +167,12 @@ def pack(
             f"sweeps of different kinds: {sorted(kinds)}",
             allowed="all with time, or all without; one source",
         )
-    driven = waves[0].driven
+    driven, levels = waves[0].driven, waves[0].thresholds
     events = events and driven == "voltage"
+    small = model_sigma
     if model_sigma is None:
         model_sigma = MODEL_SIGMA if driven == "voltage" else VOLTAGE_SIGMA
+        small = SMALL * model_sigma
     most = max(len(w.legs) for w in waves)
     arr = np.stack
 
@@ -194,7 +203,9 @@ def pack(
         edge=arr([padded(edge_of(w, limit), -np.inf) for w in waves]),
         floor=np.asarray(float(floor)),
         model_sigma=np.asarray(float(model_sigma)),
+        small_sigma=np.asarray(float(cast(float, small))),
         limits=limits,
+        thresholds=np.log10([levels.on, levels.hold]),
     )
 
 
@@ -295,7 +306,7 @@ def _observe_all(problem: Problem, device: mj.AbstractDevice | mj.Circuit):
 
     def one(limits, stimulus, rows, span):
         scaled = scaled_under(problem, device, limits)
-        return _observe(scaled, stimulus, rows, span, end, problem.policy)
+        return _observe(scaled, stimulus, rows, span, end, group.thresholds, problem.policy)
 
     return jax.vmap(one)(group.limits, group.stimuli, group.rows, group.span)
 
@@ -318,9 +329,14 @@ def misfit(group: Group, log_response, events) -> Float[Array, " residuals"]:
     away = jnp.maximum(group.edge - log_response, 0.0) / group.model_sigma
     below = jnp.where(group.censored, away, 0.0)
     r = jnp.where(group.censored, below, r)
-    r = r / jnp.sqrt(1 + (r / SATURATION) ** 2)
+    r = saturated(r)
     e = (events - group.event_rows) * group.event_weight
     return jnp.concatenate([r.ravel(), (5 * jnp.arcsinh(e / 5)).ravel()])
+
+
+def saturated(r):
+    """Residuals [sigma] whose pull saturates at `SATURATION`."""
+    return r / jnp.sqrt(1 + (r / SATURATION) ** 2)
 
 
 def log_response(scaled: Scaled, y, stimulus: Callable, t, *, driven: str) -> Float[Array, ""]:
@@ -334,25 +350,25 @@ def log_current(scaled: Scaled, y, stimulus: Callable, t) -> Float[Array, ""]:
     return log_response(scaled, y, stimulus, t, driven="voltage")
 
 
-def _observe(scaled: Scaled, stimulus: mj.Sampled, rows, span, end, policy: mj.Stiff):
+def _observe(scaled: Scaled, stimulus: mj.Sampled, rows, span, end, levels, policy: mj.Stiff):
     r"""log10 \|response\| at the rows, rows of the events, and whether the solve ended well."""
     sol = solve_stiff(
         scaled, stimulus, rows=rows, y0=scaled.initial(), end=end, policy=policy, steps=True
     )
-    return *read_off(scaled, stimulus, rows, span, sol), sol.result == 0
+    return *read_off(scaled, stimulus, rows, span, levels, sol), sol.result == 0
 
 
-def read_off(scaled: Scaled, stimulus: mj.Sampled, rows, span, sol: Solution):
+def read_off(scaled: Scaled, stimulus: mj.Sampled, rows, span, levels, sol: Solution):
     r"""log10 \|response\| at the rows of a solve, and rows of the events, from its steps; 0 where a current drives."""
     own = lambda t, y: log_response(scaled, y, stimulus, t, driven=stimulus.quantity)  # noqa: E731
     found = jax.vmap(own)(rows, sol.y)
     if stimulus.quantity == "current":
         return found, jnp.zeros(span.shape)
-    return found, _events_of_steps(scaled, stimulus, rows, span, sol)
+    return found, _events_of_steps(scaled, stimulus, rows, span, levels, sol)
 
 
-def _events_of_steps(scaled: Scaled, stimulus: mj.Sampled, rows, span, sol: Solution):
-    """Rows of the events of a solve, from its steps."""
+def _events_of_steps(scaled: Scaled, stimulus: mj.Sampled, rows, span, levels, sol: Solution):
+    """Rows of the events of a solve, from its steps; levels are log10 of the on- and the hold-threshold."""
     t, y = cast(tuple[Array, Array], (sol.step_t, sol.step_y))  # asked for by steps=True
     t = lax.stop_gradient(t)
     real = jnp.isfinite(t)
@@ -379,8 +395,7 @@ def _events_of_steps(scaled: Scaled, stimulus: mj.Sampled, rows, span, sol: Solu
         missed = row_of(stop_at) + 5 * jnp.where(jnp.any(where), sign * (threshold - last), 0.0)
         return jnp.where(jnp.any(hit), row_of(time), missed)
 
-    on, off = np.log10(ON_THRESHOLD), np.log10(HOLD_THRESHOLD)
-    kinds = jnp.array([on, on, off]), jnp.array([1.0, -1.0, -1.0])
+    kinds = jnp.stack([levels[0], levels[0], levels[1]]), jnp.array([1.0, -1.0, -1.0])
     return jax.vmap(lambda leg: jax.vmap(lambda th, sign: event(leg, th, sign))(*kinds))(span)
 
 

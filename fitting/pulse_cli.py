@@ -51,8 +51,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--on-threshold",
         type=number("A"),
         metavar="A",
-        help="current above which a device is on, for --delays (default 1e-6); for sweeps in tables and pictures "
-        "(default 1e-8, or as the data say)",
+        help="current above which a device is on, for --delays (default 1e-6); for sweeps (default 1e-8, or as the "
+        "data say)",
     )
     add(
         "--off-threshold",

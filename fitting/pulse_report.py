@@ -15,6 +15,7 @@ from memjax.plot.style import MEASURED, MUTED, SECOND, SIMULATED
 
 from . import circuit_report
 from .report import CSS, axes_row, html_table, load, parameters_table, provenance_table, readable
+from .time_pictures import CURVES, picture_curves
 
 _BINS = 20
 """Pulses over which the spread of steps is averaged in a picture."""
@@ -250,7 +251,10 @@ def _delay_pictures(content: dict, measured, simulated, folder: Path) -> list[st
         ax.legend(fontsize=8, loc="upper left")
     (_joint if random else _typical)(axes[2], about, both)
     figure.savefig(folder / "times.png")
-    return ["times.png"]
+    if not (folder / CURVES).exists():
+        return ["times.png"]
+    picture_curves(pandas.read_csv(folder / CURVES), about, folder / "currents.png")
+    return ["times.png", "currents.png"]
 
 
 def _joint(ax: Any, about: dict, both) -> None:

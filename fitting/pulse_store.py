@@ -16,6 +16,7 @@ from .pulse_report import build
 from .pulses import PulseFit, median_error
 from .retention import RetentionFit
 from .store import SCHEMA, digest, dump_json, randomness_of, versions
+from .time_pictures import CURVES
 from .transients import TransientFit, curves
 
 CYCLES = 50
@@ -338,8 +339,11 @@ def write_pulse_fit(
             for found in (fit.seen.restricted(), fit.simulated)
         )
         tables = measured, simulated
+        if fit.curves:
+            pandas.DataFrame(fit.curves).to_csv(folder / CURVES, index=False)
     about = {"files": files, "temperature": temperature, "command": command}
-    return fill(content, tables, folder, **about)
+    extra = [CURVES] if (folder / CURVES).exists() else []
+    return [*extra, *fill(content, tables, folder, **about)]
 
 
 def fill(

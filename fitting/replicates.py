@@ -31,8 +31,8 @@ from .surface import Cloud, Surfaces
 _BATCHES = 4
 """Batches of simulated points in each round."""
 
-_FEWEST, _MOST = 3, 12
-"""Rounds."""
+_WIDE, _FEWEST, _MOST = 5, 8, 12
+"""Rounds that look beyond; all rounds."""
 
 _MOVED = 0.3
 """Move of a median, and change of a standard deviation, that ends the rounds [standard deviations]."""
@@ -40,13 +40,13 @@ _MOVED = 0.3
 _SURFACES = 8
 """Surfaces that share the replicates."""
 
-_WIDER, _STRETCHED, _JITTER = 4.0, 2.0, 0.7
+_WIDER, _STRETCHED, _JITTER = 4.0, 2.0, 0.4
 """Standard deviations of the first points about each optimum; of later ones about replicates."""
 
 _SIGMAS = 3.0
 """Standard deviations of the prior beyond which nothing is simulated."""
 
-_NEAR = 4.0
+_NEAR = 2.0
 """Squared distance from the replicates, over the number of coordinates, from which on points count less."""
 
 _PULL = 0.2
@@ -154,7 +154,7 @@ def explore(
             found = walk.estimate(found)
             if found.settled or found.rounds == _MOST:
                 return found
-            walk.add(walk.among(found.replicates))
+            walk.add(walk.among(found.replicates, wide=found.rounds < _WIDE))
     except KeyboardInterrupt:
         return replace(found, interrupted=True)
 
@@ -193,14 +193,14 @@ class _Walk:
             [optima[k][0] + _WIDER * roots[k] @ x for k, x in zip(which, normal, strict=True)]
         )
 
-    def among(self, replicates: np.ndarray) -> np.ndarray:
-        """Points where the replicates lie."""
+    def among(self, replicates: np.ndarray, wide: bool) -> np.ndarray:
+        """Points where the replicates lie, or also beyond, where a valley may go on."""
         count = _BATCHES * self.size
         normal = self.rng.normal(size=(count, replicates.shape[1]))
         shaken = _JITTER * normal @ Cloud(replicates).root.T
         middle = np.median(replicates, axis=0)
         drawn = replicates[self.rng.integers(0, len(replicates), count)]
-        return middle + _STRETCHED * (drawn - middle) + shaken
+        return middle + (_STRETCHED if wide else 1.0) * (drawn - middle) + shaken
 
     def estimate(self, before: Valley) -> Valley:
         """Minima on surfaces through all points, for the measured features and for resampled ones."""
@@ -273,7 +273,7 @@ class _Walk:
 def _nearness(z: np.ndarray, replicates: np.ndarray) -> np.ndarray:
     """Weights of points: less for those that lie far from the replicates."""
     squares = np.sum(Cloud(replicates).white(z) ** 2, axis=1) / z.shape[1]
-    return np.exp(-0.5 * np.maximum(squares - _NEAR, 0.0))
+    return np.exp(-np.maximum(squares - _NEAR, 0.0))
 
 
 def _unmoved(before: np.ndarray, now: np.ndarray) -> bool:

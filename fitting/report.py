@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 import memjax as mj
+from memjax.data import is_pulsed
 from memjax.errors import DataError
 from memjax.observables import Thresholds, find_thresholds, summarise, switching
 
 from . import pictures
+from .time_pictures import picture_currents
 from .trends import SURE, Series, keeps_state, of_excursions, trends, values_of
 
 CSS = """
@@ -128,6 +130,9 @@ def build(folder: Path, *, thresholds: Thresholds | None = None) -> list[str]:
     pictures.picture_correlation(
         content["free"], np.array(content["correlation"]), folder / made[3]
     )
+    if measured.t is not None and is_pulsed(measured.applied):
+        made.append("currents.png")
+        picture_currents(measured, simulated, folder / made[-1])
     shown = seen if len(measured.labels) >= _CYCLES else []
     if shown:
         made.append("trends.png")
@@ -350,12 +355,11 @@ def provenance_table(content: dict) -> str:
             f"{s['evaluations']} solves with gradient, {s['failed']} failed, {s['iterations']} iterations",
         ]
     ]
-    rows += [
-        [
-            "loss",
-            f"{content['loss']:.4g} (reduced chi squared of the data {content['reduced_chi2']:.3g})",
-        ]
-    ]
+    rows += [["loss", f"{content['loss']:.4g}, as the search weighs"]]
+    rows += [["reduced chi squared of the data", f"{content['reduced_chi2']:.3g}"]]
+    if "model_error" in content:
+        text = "beyond the scatter of the data, root mean square"
+        rows += [["error of the model", f"{content['model_error']:.2g} decades {text}"]]
     rows += [["covariance", content["covariance_from"]]]
     return (
         html_table(rows, ["", ""])
@@ -411,6 +415,7 @@ def _page(content: dict, images: list[Path], found: list[Series], compared: str)
 <p><small>{content["n_points"]} points in {content["n_sweeps"]} sweeps</small></p>
 {truth if content["synthetic_truth"] else ""}
 <h2>Measured and simulated</h2>{img("iv", "current against voltage")}
+{img("currents", "current against time") if "currents" in encoded else ""}
 {compared}{img("switching", "switching and hold voltages")}
 {_cycles(found, img("trends", "cycle by cycle") if found else "")}
 <h2>Parameters</h2>{parameters_table(content)}

@@ -54,7 +54,7 @@ FEWEST = 8
 _WAVES = 4
 """Waveforms, those applied most often, that are simulated."""
 
-_TIGHTEST, _LOOSEST = 0.05, 1.0
+_TIGHTEST, _LOOSEST = 0.5, 1.0
 """Limits of the standard deviation of the prior of what the deterministic fit found [natural log units]: its own."""
 
 _STEP = 0.1
@@ -79,7 +79,7 @@ _NOISES, _SPREADS, _SHIFTS = (0.3, 1.0, 3.0), ((0.03, 0.3), (0.08, 0.3), (0.08, 
 """Starts: strengths of noise, times 1 in its unit or its own value; spreads for switching and for return; factors on
 the rates whose spread is that of the return."""
 
-_IMPROVED, _ITERATIONS, _GAIN = 3, 5, 2e-3
+_IMPROVED, _ITERATIONS, _GAIN = 3, 6, 2e-3
 """Starts that are improved, for how many iterations, and the share of the loss that is no gain."""
 
 _LEVELS = 3.0

@@ -9,13 +9,7 @@ from jaxtyping import Bool, Float, Int
 
 import memjax as mj
 from memjax.errors import DataError
-from memjax.observables import (
-    HOLD_THRESHOLD,
-    ON_THRESHOLD,
-    excursions,
-    snap_back_of,
-    switching_of,
-)
+from memjax.observables import Switching, Thresholds, excursions, snap_back_of, switching_of, turn
 from memjax.simulate import waveform
 
 from .limits import reach_of, same_limits
@@ -60,6 +54,8 @@ class Waveform:
         What the source's current was limited to at positive and at negative voltage [A]; infinite where by nothing.
     reach : float
         How far below its limit a current at it may be [decades].
+    thresholds : memjax.observables.Thresholds
+        Currents that mean on and off in `events`.
     """
 
     stimulus: mj.Sampled
@@ -73,6 +69,7 @@ class Waveform:
     labels: Int[np.ndarray, " sweeps"]
     limits: tuple[float, float] = (np.inf, np.inf)
     reach: float = 0.0
+    thresholds: Thresholds = Thresholds()
 
     @property
     def polarities(self) -> tuple[int, ...]:
@@ -156,15 +153,19 @@ def scatter_about_neighbours(bend: Float[np.ndarray, " differences"]) -> float:
 
 
 def _events(
-    applied: np.ndarray, seen: np.ndarray, legs: tuple[tuple[int, int, int], ...], driven: str
-) -> np.ndarray:
+    applied: np.ndarray, seen: np.ndarray, at_limit: np.ndarray, legs: Sequence[tuple], levels: Thresholds, driven: str
+) -> np.ndarray:  # fmt: skip
     """Rows of `EVENTS` in each excursion, minus one half; NaN where none."""
-    of = (
-        switching_of
-        if driven == "voltage"
-        else lambda i, v, offset: snap_back_of(v, i, offset=offset)
-    )
-    found = [of(applied[a:b], seen[a:b], offset=a) for a, _, b in legs]
+
+    def one(a: int, b: int) -> Switching:
+        if driven == "current":
+            return snap_back_of(seen[a:b], applied[a:b], offset=a)
+        return switching_of(
+            applied[a:b], seen[a:b], on_threshold=levels.on, hold_threshold=levels.hold,
+            at_compliance=at_limit[a:b], offset=a,
+        )  # fmt: skip
+
+    found = [one(a, b) for a, _, b in legs]
     rows = [[f.rise, f.release, f.fall] for f in found]
     return np.array([[np.nan if r is None else r - 0.5 for r in leg] for leg in rows])
 
@@ -190,7 +191,11 @@ def _unclear(events: np.ndarray, rows: int) -> np.ndarray:
 
 
 def summarise_sweeps(
-    measurements: list[mj.Measurement], *, point_time: float | None, floor: float
+    measurements: list[mj.Measurement],
+    *,
+    point_time: float | None,
+    floor: float,
+    thresholds: Thresholds | None = None,
 ) -> list[Waveform]:
     """Group sweeps by the waveform that they applied, and summarise each group.
 
@@ -202,6 +207,8 @@ def summarise_sweeps(
         Hold time of a point where files have no time [s].
     floor : float
         Noise floor [A], see `noise_floor`.
+    thresholds : memjax.observables.Thresholds, optional
+        Currents that mean on and off; the published ones by default.
 
     Returns
     -------
@@ -225,7 +232,8 @@ def summarise_sweeps(
                     break
             else:
                 groups.append((s, r, (limits[0], limits[1]), [member]))
-    found = [_summary(s, r, limits, members, floor) for s, r, limits, members in groups]
+    levels = thresholds or Thresholds()
+    found = [_summary(s, r, limits, members, floor, levels) for s, r, limits, members in groups]
     found = [w for w in found if w.legs]
     if not found:
         raise DataError(
@@ -260,20 +268,20 @@ def without_strays(
 
 
 def _summary(
-    stimulus: mj.Sampled, rows: np.ndarray, limits: tuple[float, float], members: list, floor: float
-) -> Waveform:
+    stimulus: mj.Sampled, rows: np.ndarray, limits: tuple[float, float], members: list, floor: float, levels: Thresholds
+) -> Waveform:  # fmt: skip
     """One group of sweeps as a `Waveform`."""
     v = np.asarray(stimulus.values)
     log_response = np.stack([np.log10(np.abs(x) + floor) for _, x, _ in members])
-    legs = tuple((p.start, p.start + int(np.argmax(np.abs(v[p]))), p.stop) for p in excursions(v))
-    events = (
-        np.stack([_events(v, x, legs, stimulus.quantity) for _, x, _ in members])
-        if legs
-        else np.zeros((len(members), 0, 3))
-    )
     at_limit = np.array([c for *_, c in members])
-    censored = np.mean(at_limit, axis=0) >= 0.5
-    used = ~_unclear(events, len(v)) & ~censored
+    most = np.mean(at_limit, axis=0) >= 0.5
+    parts = excursions(v)
+    legs = tuple((p.start, p.start + turn(v[p], most[p]), p.stop) for p in parts)
+    told = (legs, levels, stimulus.quantity)
+    events = np.zeros((len(members), 0, 3))
+    if legs:
+        events = np.stack([_events(v, x, c, *told) for _, x, c in members])
+    used = ~_unclear(events, len(v)) & ~most
     if stimulus.quantity == "current":  # without a current a voltage is the instrument's offset
         used &= v != 0
     return Waveform(
@@ -282,19 +290,18 @@ def _summary(
         v=v,
         log_response=log_response,
         used=used,
-        censored=censored,
+        censored=most,
         events=events,
         legs=legs,
         labels=np.array([label for label, *_ in members]),
         limits=limits,
         reach=reach_of(v, np.array([x for _, x, _ in members]), at_limit),
+        thresholds=levels,
     )
 
 
 __all__ = [
     "EVENTS",
-    "HOLD_THRESHOLD",
-    "ON_THRESHOLD",
     "RESPONSE",
     "Waveform",
     "noise_floor",

@@ -1,7 +1,7 @@
 """Delay and relaxation of pulsed volatile devices: a device calibrated to their medians, and their spread."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax.numpy as jnp
@@ -28,6 +28,7 @@ from .least_squares import Progress, levenberg_marquardt
 from .problem import PRIOR_SIGMA
 from .pulse_compare import differences
 from .samples import halves
+from .thinning import curves_of
 
 FEWEST = 6
 """Curves below which nothing is said."""
@@ -270,6 +271,8 @@ class TransientFit:
         What `fitting.pulse_compare.compare_times` says of it.
     unresolved : tuple of str
         Rates that came out faster than a step.
+    curves : dict of str to Float[np.ndarray, "rows"]
+        Some of the measured curves, for the report, see `fitting.thinning.curves_of`.
     """
 
     seen: Features
@@ -287,6 +290,7 @@ class TransientFit:
     stochastic: Any = None
     comparison: dict[str, Any] | None = None
     unresolved: tuple[str, ...] = ()
+    curves: dict[str, Float[np.ndarray, " rows"]] = field(default_factory=dict)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -399,9 +403,7 @@ def fit_transients(
     spread, floors = _spread(best, seen, seed)
     simulated, w1 = _compared(best, seen, spread, floors, draws, seed)
     return TransientFit(
-        seen=seen,
-        device=best,
-        model=device.name,
+        seen=seen, device=best, model=device.name,
         free=problem.names,
         z=z,
         covariance=np.linalg.inv(jacobian[0].T @ jacobian[0]),
@@ -409,9 +411,8 @@ def fit_transients(
         w1=w1,
         simulated=simulated,
         loss=float(search.cost[search.best]),
-        search=search,
-        seed=seed,
-    )
+        search=search, seed=seed, curves=curves_of(measurement),
+    )  # fmt: skip
 
 
 def _problem(device: Any, seen: Features, free: Sequence[str], fix: Mapping[str, float]):

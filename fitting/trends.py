@@ -16,6 +16,7 @@ from memjax.observables import (
     excursions as parts_of,
     loop_closing,
     switching,
+    whole,
 )
 
 _READ = (0.1, 0.4)
@@ -96,7 +97,7 @@ def trends(
     found: list[Series] = []
     excursions, readings = (
         of_excursions(data),
-        switching(data, **(thresholds or Thresholds()).options),
+        whole(switching(data, **(thresholds or Thresholds()).options)),
     )
     number = {int(n): k for k, n in enumerate(data.labels)}
     kept = keeps_state(excursions) if kept is None else kept

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from scipy import stats
 from scipy.signal import lfilter
 
-from .problem import PRIOR_SIGMA, Problem
+from .problem import PRIOR_SIGMA, SATURATION, Problem, saturated
 from .summary import Waveform
 from .variability import read_noise
 
@@ -55,7 +55,11 @@ class Uncertainty:
     source : str
         Where the covariance of the data came from.
     reduced_chi2 : float
-        Sum of squared residuals over degrees of freedom.
+        Sum of squared residuals over degrees of freedom, against the scatter of the data and what was granted to the
+        model: by default far less than while searching, 0.03 decades of a current.
+    model_error : float
+        Root mean square by which residuals of responses exceed the scatter of the data [decades]: what the model is
+        off by.
     freedom : float
         Degrees of freedom behind the covariance: intervals are those of Student's t.
     data_z : Float[np.ndarray, "free"]
@@ -83,6 +87,7 @@ class Uncertainty:
     undetermined: tuple[str, ...]
     source: str
     reduced_chi2: float
+    model_error: float
     freedom: float
     data_z: Float[np.ndarray, " free"]
     information: Float[np.ndarray, "free free"]
@@ -269,6 +274,25 @@ class _Seen:
         self.noise = float(np.sqrt(min(max(self.scale, self.chi2), 1.0)))
 
 
+def _stated(problem: Problem, r: Float[np.ndarray, " data"], free: int) -> tuple[float, float]:
+    """Reduced chi squared against the scatter of the data and `small_sigma`, and error of the model [decades]."""
+    group = problem.group
+    weight, granted, small = (
+        np.asarray(x) for x in (group.weight, group.model_sigma, group.small_sigma)
+    )
+    own, events = r[: weight.size].reshape(weight.shape), r[weight.size :]
+    own = own / np.sqrt(np.maximum(1 - (own / SATURATION) ** 2, 1e-12))
+    counted = weight > 0
+    sigma = 1 / np.where(counted, weight, 1 / granted)
+    away = own * sigma
+    noise = np.maximum(sigma**2 - granted**2, 0.0)
+    square = np.asarray(saturated(away / np.sqrt(noise + small**2))) ** 2
+    count = np.count_nonzero(counted) + np.count_nonzero(np.asarray(group.event_weight))
+    excess = np.mean((away**2 - noise)[counted]) if counted.any() else 0.0
+    chi2 = (np.sum(square) + np.sum(events**2)) / max(count - free, 1)
+    return float(chi2), float(np.sqrt(max(excess, 0.0)))
+
+
 def noise_of(
     problem: Problem, waves: Sequence[Waveform], *, residuals, jacobian, seed: int = 0
 ) -> float:
@@ -326,6 +350,7 @@ def uncertainty(
     spread = np.concatenate([root, noise * prior]) @ inverse
     covariance = spread.T @ spread
     sigma = np.sqrt(np.diag(covariance))
+    chi2, error = _stated(problem, seen.r, len(problem.free))
     data_z, information = _data_only(data_j, seen.r, np.asarray(z), root, least)
     cycles: dict[str, Any] = {"cycle_information": None, "cycle_score": None}
     if sweeps >= _FEWEST:
@@ -338,7 +363,8 @@ def uncertainty(
             m for m, s in zip(problem.free, sigma, strict=True) if s > _UNDETERMINED * PRIOR_SIGMA
         ),
         source=seen.source,
-        reduced_chi2=seen.chi2,
+        reduced_chi2=chi2,
+        model_error=error,
         freedom=seen.freedom,
         data_z=data_z,
         information=information,

@@ -33,7 +33,7 @@ def _observe(
     name: str, options: argparse.Namespace, thresholds: dict[str, float]
 ) -> "tuple[list[Switching], list[dict]]":
     """What one file shows, and the same as dictionaries that say where it is from."""
-    from ..observables import SNAP_BACK, switching
+    from ..observables import SNAP_BACK, Thresholds, find_thresholds, switching
 
     measurement: Any = measurement_from(name, options)
     if measurement.driven == "current":
@@ -42,6 +42,13 @@ def _observe(
             f"{name}: the current is driven; V_th and V_hold are where the voltage snaps back by {SNAP_BACK:.0%}, "
             "thresholds of the current are not used",
         )
+    elif not options.on_threshold and not options.hold_threshold:
+        found = find_thresholds(measurement)
+        if found != Thresholds():
+            say(
+                "note",
+                f"{name}: the published thresholds make little sense here; a fit takes: {found}",
+            )
     found = switching(measurement, **thresholds)
     words = measurement.source.get("sweep_names", ())
     rows = []
@@ -91,6 +98,11 @@ def _run(options: argparse.Namespace) -> int:
     }
     parts = [_observe(name, options, thresholds) for name in options.file]
     summary = summarise([s for found, _ in parts for s in found])
+    if summary["incomplete"]:
+        say(
+            "note",
+            f"{summary['incomplete']} sweeps to a polarity begin or end in their midst: not counted",
+        )
     summary |= {
         "on_threshold_A": thresholds["on_threshold"],
         "hold_threshold_A": thresholds["hold_threshold"],

@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float, Int
 
 from ..errors import ReaderError
 from .compliance import levels_of, limits_of_sweeps
+from .programmed import programmed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,8 +93,10 @@ class Measurement:
 
     @property
     def applied(self) -> Float[np.ndarray, " points"]:
-        """What the source imposed: the voltage [V], or the current [A] where that is driven."""
-        return self.v if self.driven == "voltage" else self.i
+        """What the source imposed: the voltage [V], see `programmed`, or the current [A] where that is driven."""
+        if self.driven == "current":
+            return self.i
+        return programmed(self.v, self.at_compliance, self.sweep, self.t)
 
     @property
     def response(self) -> Float[np.ndarray, " points"]:

@@ -17,6 +17,8 @@ from .excursion import (
     excursions as excursions,
     hysteresis_area as hysteresis_area,
     on_off_ratio as on_off_ratio,
+    turn as turn,
+    whole as whole,
 )
 from .plasticity import (
     PprCurve as PprCurve,

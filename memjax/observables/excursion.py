@@ -1,10 +1,11 @@
 """One excursion of what is driven to one polarity: where it lies, and what is read off it."""
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from .data import numbers
 
@@ -25,8 +26,8 @@ class Switching:
     v_th, v_hold : float or None
         Switching voltage: first sampled \|v\| [V] on the rising branch at which \|i\| is above
         the on-threshold. Hold voltage: first sampled \|v\| [V] on the falling branch at which it
-        is below the hold-threshold. None where that never happens. Of an imposed current, see
-        `snap_back_of`.
+        is below the hold-threshold. None where that never happens. Where the voltage snaps back to the
+        current limit, see `turn`, `v_th` is the largest one. Of an imposed current, see `snap_back_of`.
     switched, returned : bool
         Whether the thresholds were passed.
     on_off_ratio : float or None
@@ -35,6 +36,9 @@ class Switching:
         Area of the loop in the v-i plane [V A], unsigned.
     compliance_points : int
         Points at the current limit.
+    branches : {"both", "out", "back"}
+        Which branches were measured: "out" alone where the data end at the largest \|v\|, "back" alone where they
+        begin with it.
     rise, release, fall : int or None
         Row within the sweep at which \|i\| rises through the on-threshold, falls below it, and
         falls below the hold-threshold. Of an imposed current, `rise` and `fall` are the rows at which
@@ -53,6 +57,7 @@ class Switching:
     rise: int | None
     release: int | None
     fall: int | None
+    branches: str = "both"
 
     def to_json(self) -> dict:
         """Dictionary with units in the names, as ``memjax observe --json`` prints it."""
@@ -71,6 +76,66 @@ def excursions(v: Float[np.ndarray, " points"]) -> list[slice]:
     turns = busy[1:][np.diff(sign[busy]) != 0]
     edges = [0, *turns.tolist(), len(v)]
     return [slice(a, b) for a, b in itertools.pairwise(edges)]
+
+
+def branches_of(size: Float[np.ndarray, " points"], *, begins: bool, ends: bool) -> str:
+    r"""Which branches of an excursion the data hold, "both", "out" or "back".
+
+    Parameters
+    ----------
+    size : Float[np.ndarray, "points"]
+        Modulus of what is driven.
+    begins, ends : bool
+        Whether the data of its sweep begin, or end, with it.
+    """
+    top = (1 - _AT_REST) * np.max(size, initial=0.0)
+    if np.min(size, initial=np.inf) >= top:
+        return "both"
+    return "back" if begins and size[0] >= top else "out" if ends and size[-1] >= top else "both"
+
+
+def whole(found: Sequence[Switching]) -> list[Switching]:
+    """Excursions of which both branches were measured; all, where no polarity's are.
+
+    Parameters
+    ----------
+    found : sequence of Switching
+        See `switching`.
+
+    Notes
+    -----
+    A file that stops or begins in the midst of a sweep says of that one neither that it never switched nor that it
+    never returned.
+    """
+    sides = {f.polarity for f in found if f.branches == "both"}
+    return [f for f in found if f.branches == "both" or f.polarity not in sides]
+
+
+def turn(
+    v: Float[np.ndarray, " points"], limited: Bool[np.ndarray, " points"] | None = None
+) -> int:
+    r"""Row at which an excursion turns: that of the largest \|v\|, or of the snap to the current limit just behind it.
+
+    Parameters
+    ----------
+    v : Float[np.ndarray, "points"]
+        Voltage of one excursion [V].
+    limited : Bool[np.ndarray, "points"], optional
+        Points at the current limit.
+
+    Notes
+    -----
+    A source at its limit measures the voltage that is left, which falls where the device switches: the largest one is
+    that before.
+    """
+    size = np.abs(numbers(v, where="turn", what="voltages"))
+    peak = int(np.argmax(size))
+    if limited is None or not limited.any():
+        return peak
+    first = int(np.argmax(limited))
+    step = float(np.median(np.abs(np.diff(size))))
+    snaps = peak < first <= peak + 2 and size[peak] - size[first] > 2 * step
+    return first if snaps else peak
 
 
 def on_off_ratio(v: Float[np.ndarray, " points"], i: Float[np.ndarray, " points"]) -> float | None:

@@ -9,7 +9,15 @@ from jaxtyping import Float, Int
 from ..errors import DataError
 from ..result import Trace
 from .data import check_positive, one_member
-from .excursion import Switching, excursions, hysteresis_area, on_off_ratio
+from .excursion import (
+    Switching,
+    branches_of,
+    excursions,
+    hysteresis_area,
+    on_off_ratio,
+    turn,
+    whole,
+)
 from .snap_back import snap_back_of
 
 ON_THRESHOLD = 1e-8
@@ -17,6 +25,9 @@ ON_THRESHOLD = 1e-8
 
 HOLD_THRESHOLD = 1e-11
 """Current [A] below which a device counts as off again (published analysis of ref 7)."""
+
+NO_HOLD = 1e-60
+"""Hold-threshold [A] of a device that nothing turns off: not even no current at no voltage."""
 
 
 @runtime_checkable
@@ -54,6 +65,7 @@ def switching_of(
     hold_threshold: float = HOLD_THRESHOLD,
     at_compliance: np.ndarray | None = None,
     offset: int = 0,
+    ends: bool = True,
 ) -> Switching:
     """Read one excursion.
 
@@ -69,24 +81,29 @@ def switching_of(
         Points at the current limit.
     offset : int
         Row of the first point within its sweep.
+    ends : bool
+        Whether the data of its sweep end with it.
     """
     size, amps = np.abs(np.asarray(v, float)), np.abs(np.asarray(i, float))
-    peak = int(np.argmax(size))
-    rise = _first(amps[: peak + 1] > on_threshold, 0)
-    fall = _first(amps[peak:] < hold_threshold, peak)
+    peak = turn(size, at_compliance)
+    branches = branches_of(size, begins=offset == 0, ends=ends)
+    # What is on from the first point of a way back was not seen to switch.
+    rise = None if branches == "back" else _first(amps[: peak + 1] > on_threshold, 0)
+    fall = _first(amps[peak:] < hold_threshold, peak) if hold_threshold > NO_HOLD else None
     release = _first(amps[peak:] < on_threshold, peak) if rise is not None else None
     at = lambda k: None if k is None else float(size[k])  # noqa: E731
     moved = lambda k: None if k is None else k + offset  # noqa: E731
     return Switching(
         sweep=int(sweep),
         polarity=int(np.sign(v[peak])) or 1,
-        v_th=at(rise),
+        v_th=at(rise if rise is None else min(rise, int(np.argmax(size)))),
         v_hold=at(fall),
         switched=rise is not None,
         returned=fall is not None,
         on_off_ratio=on_off_ratio(size, amps),
         hysteresis_area=hysteresis_area(np.asarray(v, float), np.asarray(i, float)),
         compliance_points=0 if at_compliance is None else int(np.sum(at_compliance)),
+        branches=branches,
         rise=moved(rise),
         release=moved(release),
         fall=moved(fall),
@@ -153,6 +170,7 @@ def _read(data: Sweeps, on: float, hold: float) -> Iterator[Switching]:
                 hold_threshold=hold,
                 at_compliance=None if limited is None else limited[at],
                 offset=part.start,
+                ends=part.stop == len(rows),
             )
 
 
@@ -169,7 +187,7 @@ def summarise(found: list[Switching]) -> dict:
     dict
         Counts, and for each polarity ("positive", "negative") median, mean, standard deviation [V]
         and number of values. Hold voltages are those of excursions that had switched; those of all
-        that cross stand beside them.
+        that cross stand beside them. Excursions that were measured in part count as `incomplete` alone, see `whole`.
     """
     if not isinstance(found, list | tuple) or not all(isinstance(f, Switching) for f in found):
         raise DataError(
@@ -177,17 +195,21 @@ def summarise(found: list[Switching]) -> dict:
             where="summarise",
             allowed="what switching(data) gives",
         )
-    summary: dict = {"excursions": len(found)}
+    counted = whole(found)
+    summary: dict = {"excursions": 0, "incomplete": len(found) - len(counted)}
     for word, sign in (("positive", 1), ("negative", -1)):
-        part = [f for f in found if f.polarity == sign]
+        part = [f for f in counted if f.polarity == sign]
         if not part:
             continue
         switched = [f for f in part if f.switched]
+        branches = [f.branches for f in part]
+        halves = max(branches.count("out"), branches.count("back"))  # of one polarity: all, or none
+        summary["excursions"] += branches.count("both") + halves
         summary[word] = {
-            "excursions": len(part),
+            "excursions": branches.count("both") + halves,
             "switched": len(switched),
-            "never_switched": len(part) - len(switched),
-            "never_returned": sum(not f.returned for f in part),
+            "never_switched": sum(not f.switched and f.branches != "back" for f in part),
+            "never_returned": sum(not f.returned and f.branches != "out" for f in part),
             "v_th_V": _statistics([f.v_th for f in switched]),
             "v_hold_V": _statistics([f.v_hold for f in switched if f.returned]),
             "v_hold_all_V": _statistics([f.v_hold for f in part if f.returned]),

@@ -1,12 +1,13 @@
 """On- and hold-threshold: the published ones where they make sense, else what the data's own jumps say."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
-from .excursion import excursions
-from .switching import HOLD_THRESHOLD, ON_THRESHOLD, Sweeps
+from .excursion import excursions, turn
+from .switching import HOLD_THRESHOLD, NO_HOLD, ON_THRESHOLD, Sweeps
 
 _LOW = (0.1, 0.3)
 """Shares of the largest voltage of an excursion between which it shows its leakage."""
@@ -14,7 +15,13 @@ _LOW = (0.1, 0.3)
 _JUMP = 0.3
 """Rise of the conductance within two rows [decades] from which on it is switching."""
 
-NEVER = (1e6, 1e-60)
+_WITHIN = 0.0199
+"""Share of the largest voltage within which it may do so where rows are closer: two of a hundred, less rounding."""
+
+_SHARE = 0.1
+"""Share of the voltage itself that this is at most: at small voltages a smooth curve rises as fast as one likes."""
+
+NEVER = (1e6, NO_HOLD)
 """Thresholds [A] that no current passes: of data that show no switching."""
 
 
@@ -47,60 +54,98 @@ class Thresholds:
         return f"on-threshold {self.on:.3g} A, hold-threshold {hold} ({self.why})"
 
 
-def find_thresholds(data: Sweeps) -> Thresholds:
+def find_thresholds(*data: Sweeps) -> Thresholds:
     """Thresholds that make sense of sweeps of a voltage.
 
     Parameters
     ----------
-    data : Measurement, or one member of a Trace
-        Voltage, current, sweep labels.
+    *data : Measurement, or one member of a Trace
+        Voltage, current, sweep labels; all of one device.
 
     Returns
     -------
     Thresholds
         1e-8 A and 1e-11 A, where most excursions leak less than 1e-8 A before they switch, or a current is imposed.
         Else the geometric means of the currents on both sides of the jumps of the conductance, by a factor of 2 within
-        two rows, on the way out and on the way back; `NEVER` where fewer than half of the excursions jump.
+        two rows (or 2 % of the largest voltage where rows are closer), on the way out and on the way back; `NEVER`
+        where fewer than half of the excursions jump. The hold threshold alone is theirs where the leakage of most
+        excursions that switch falls through 1e-11 A without a jump: there the voltage has become small, and the device
+        has let go before.
     """
-    if getattr(data, "driven", "voltage") == "current":
-        return Thresholds()
-    ways = [way for label in np.unique(data.sweep).tolist() for way in _ways(data, label)]
+    voltages = [d for d in data if getattr(d, "driven", "voltage") == "voltage"]
+    ways = [
+        way for d in voltages for label in np.unique(d.sweep).tolist() for way in _ways(d, label)
+    ]
     leaks = np.array([_leakage(*out) for out, _ in ways])
-    on = np.array([np.max(i, initial=0.0) > ON_THRESHOLD for (_, i), _ in ways])
+    on = np.array([np.max(i, initial=0.0) > ON_THRESHOLD for (_, i), _ in ways], bool)
     known = np.isfinite(leaks) & (on | ~on.any())  # those that never switch may leak as they like
-    if not known.any() or np.median(leaks[known]) < ON_THRESHOLD:
+    if known.any() and np.median(leaks[known]) >= ON_THRESHOLD:
+        # Backwards the way back is like the way out: the conductance rises where the device turns off.
+        jumps = [[_jump(v, i) for v, i in side] for side in zip(*ways, strict=True)]
+        found = [_middle(side, never) for side, never in zip(jumps, NEVER, strict=True)]
+        why = "from the jumps of the data, which leak more than 1e-8 A before they switch"
+        return Thresholds(on=found[0], hold=found[1], why=why)
+    backs = [back for (_, back), switched in zip(ways, on, strict=True) if switched]
+    smooth = [x for x in (_falls_smoothly(*back) for back in backs) if x is not None]
+    if 2 * sum(smooth) <= len(smooth):
         return Thresholds()
-    # Backwards the way back is like the way out: the conductance rises where the device turns off.
-    jumps = [[_jump(v, i) for v, i in side] for side in zip(*ways, strict=True)]
-    found = [_middle(side, never) for side, never in zip(jumps, NEVER, strict=True)]
-    why = "from the jumps of the data, which leak more than 1e-8 A before they switch"
-    return Thresholds(on=found[0], hold=found[1], why=why)
+    why = "published; hold-threshold from the jumps of the data, whose leakage falls through 1e-11 A without one"
+    return Thresholds(hold=_middle([_jump(*back) for back in backs], NEVER[1]), why=why)
 
 
-def _ways(data: Sweeps, label: int):
+_Way = tuple[np.ndarray, np.ndarray]
+"""Moduli of voltage [V] and current [A] along one branch, from small to large voltages."""
+
+
+def _ways(data: Sweeps, label: int) -> Iterator[tuple[_Way, _Way]]:
     """Voltage and current on the way out, and on the way back in reverse, of each excursion of a sweep."""
-    v, i = (np.abs(x[data.sweep == label]) for x in (data.v, data.i))
-    for part in excursions(data.v[data.sweep == label]):
+    own = data.sweep == label
+    v, i = (np.abs(x[own]) for x in (data.v, data.i))
+    limited = getattr(data, "at_compliance", None)
+    for part in excursions(data.v[own]):
         size, amps = v[part], i[part]
-        peak = int(np.argmax(size))
+        peak = turn(size, None if limited is None else limited[own][part])
         yield (size[: peak + 1], amps[: peak + 1]), (size[peak:][::-1], amps[peak:][::-1])
+
+
+def _falls_smoothly(v: Float[np.ndarray, " back"], i: Float[np.ndarray, " back"]) -> bool | None:
+    """Whether the current falls through 1e-11 A as the voltage does, without a jump; None where it is never below."""
+    below = np.flatnonzero(i < HOLD_THRESHOLD)
+    if not below.size:
+        return None
+    k = int(below[-1])  # the first one of the way back
+    ahead = _ahead(v)
+    near = [(a, int(b)) for a, b in enumerate(ahead[: k + 1]) if k < b < len(v)]
+    known = [(a, b) for a, b in near if min(v[a], i[a], v[b], i[b]) > 0]
+    rises = [np.log10(i[b] / i[a]) - np.log10(v[b] / v[a]) for a, b in known]
+    return bool(rises) and bool(max(rises) < _JUMP)
 
 
 def _leakage(v: Float[np.ndarray, " out"], i: Float[np.ndarray, " out"]) -> float:
     """Median current at low voltage; NaN where no row is there."""
-    low = (v >= _LOW[0] * v[-1]) & (v <= _LOW[1] * v[-1])
+    largest = np.max(v, initial=0.0)
+    low = (v >= _LOW[0] * largest) & (v <= _LOW[1] * largest)
     return float(np.median(i[low])) if low.any() else np.nan
 
 
 def _jump(v: Float[np.ndarray, " out"], i: Float[np.ndarray, " out"]) -> float | None:
     """Geometric mean of the currents on both sides of the largest jump of the conductance; None of a smooth one."""
-    clear = (v > 0.05 * v[-1]) & (i > 0)
+    clear = (v > 0.05 * np.max(v, initial=0.0)) & (i > 0)
     log_i, log_v = np.log10(i[clear]), np.log10(v[clear])
     if len(log_i) < 3:
         return None
-    rise = (log_i - log_v)[2:] - (log_i - log_v)[:-2]
+    ahead = np.minimum(_ahead(v[clear]), len(log_i) - 1)
+    rise = (log_i - log_v)[ahead] - (log_i - log_v)
     k = int(np.argmax(rise))
-    return float(10 ** (0.5 * (log_i[k] + log_i[k + 2]))) if rise[k] >= _JUMP else None
+    return float(10 ** (0.5 * (log_i[k] + log_i[ahead[k]]))) if rise[k] >= _JUMP else None
+
+
+def _ahead(v: Float[np.ndarray, " out"]) -> Int[np.ndarray, " out"]:
+    """Row two rows further, or that of a voltage higher by `_WITHIN`, whichever is later; its length where none is."""
+    highest = np.maximum.accumulate(v)
+    reach = np.minimum(_WITHIN * np.max(v, initial=0.0), _SHARE * highest)
+    far = np.searchsorted(highest, highest + reach)
+    return np.maximum(far, np.arange(len(v)) + 2)
 
 
 def _middle(jumps: list[float | None], never: float) -> float:

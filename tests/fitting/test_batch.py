@@ -81,7 +81,11 @@ def test_every_device_has_a_row_and_the_truth_is_within_four_sigma(rows, wafer, 
     assert len(z) >= 2 * DEVICES
     assert np.max(np.abs(z)) < 4
     assert np.sqrt(np.mean(np.square(z))) == pytest.approx(1, abs=4 / np.sqrt(2 * len(z)))
-    assert all(r.failure == "" and r.reduced_chi2 < 2 for r in rows[: DEVICES + 1])
+    assert all(r.failure == "" for r in rows[: DEVICES + 1])
+    # Of 1 % of noise where 0.03 decades are granted; the short sweep has two rows on the other branch.
+    expected = (0.01 / np.log(10) / 0.03) ** 2
+    found = np.array([r.reduced_chi2 for r in rows[:DEVICES]]) / expected
+    assert np.all(np.abs(found - 1) < 4 * np.sqrt(2 / 96))
 
 
 def test_grids_give_the_residuals_and_slopes_of_the_adaptive_solver(wafer):

@@ -132,7 +132,8 @@ def test_what_devices_do_not_have_in_common_makes_no_population(whole, tmp_path)
     assert "1 devices" in drawn_from(rows[:1], whole / "fits", model).note
     blind = [replace(r, undetermined=("r_off",)) for r in rows]
     drawn = drawn_from(blind, whole / "fits", model)
-    assert drawn.note.endswith("includes the errors of the fits: the data hardly determine r_off")
+    assert drawn.note.startswith("not determined by most devices: r_off")
+    assert drawn.hierarchy.undetermined == ("r_off",)
     np.testing.assert_allclose(drawn.population.covariance, np.cov(np.array([r.z for r in rows]).T))
     fits = {r.name: json.loads((whole / "fits" / f"{r.name}.json").read_text()) for r in rows}
     fits[rows[0].name]["bench"]["reversed"] = True

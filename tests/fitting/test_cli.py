@@ -75,3 +75,9 @@ def test_wrong_input_is_answered_by_one_line_alone(tmp_path, capsys):
     assert main(words) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("memjax: error: no time column")
+
+
+def test_help_is_shown(capsys):
+    """A percent sign in a text of argparse is a format."""
+    assert main(["fit", "--help"]) == 0
+    assert "--points N" in capsys.readouterr().out

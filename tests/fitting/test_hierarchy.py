@@ -6,7 +6,9 @@ from scipy.optimize import minimize
 
 import memjax as mj
 from fitting.batch import Row
-from fitting.hierarchy import Devices, _within, fit_population
+from fitting.batch_population import Drawn
+from fitting.batch_report import _hierarchy
+from fitting.hierarchy import Devices, Hierarchy, _within, fit_population
 from memjax.errors import DataError, FitError
 
 NAMES = ("mu", "gamma1", "r_on")
@@ -171,3 +173,22 @@ def test_what_makes_no_population_is_named():
     )
     with pytest.raises(FitError, match="leave a direction open"):
         fit_population(blind)
+
+
+def test_what_devices_do_not_determine_has_no_median():
+    """All fits end where they began, at 1000 ohm: no mean of 1000 +- 0."""
+    rng, model = np.random.default_rng(0), mj.MetastableSwitches()
+    r_on, r_off = mj.params.unconstrain(
+        mj.params.replace(model, {"r_on": 500.0, "r_off": 1e3}), ("r_on", "r_off")
+    )
+    z = np.stack([float(r_on) + 0.1 * rng.normal(size=6), np.full(6, float(r_off))], axis=1)
+    told = Devices.of(("r_on", "r_off"), z, np.tile(np.diag([1e-4, 4.0]), (6, 1, 1)))
+    found = Hierarchy.of_estimates(told, z, ("r_off",))
+    on, off = found.table(model)
+    assert on["determined"]
+    assert on["median"] == pytest.approx(500, rel=4 * 0.1 / np.sqrt(6))
+    assert off == dict.fromkeys(off) | {"name": "r_off", "unit": "ohm", "determined": False}
+    drawn = Drawn(found, found.population(model), "covariance of the estimates")
+    page = _hierarchy(drawn.as_json())
+    assert "1000" not in page
+    assert page.count("not determined") == 3

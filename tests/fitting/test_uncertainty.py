@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import memjax as mj
-from fitting.problem import MODEL_SIGMA, PRIOR_SIGMA
+from fitting.problem import MODEL_SIGMA, PRIOR_SIGMA, SMALL, saturated
 from fitting.summary import Waveform
 from fitting.uncertainty import uncertainty
 
@@ -29,6 +29,8 @@ def problem(noise):
         event_weight=np.zeros((1, 1, 3)),
         span=np.zeros((1, 1, 3)),
         floor=1e-9,
+        model_sigma=MODEL_SIGMA,
+        small_sigma=SMALL * MODEL_SIGMA,
     )
     return SimpleNamespace(free=("a", "b", "c"), group=group, noise=noise)
 
@@ -158,3 +160,20 @@ def test_a_residual_whose_derivatives_have_exploded_says_nothing():
     np.testing.assert_array_equal(exploded.covariance, without.covariance)
     assert np.all(np.isfinite(exploded.information))
     assert exploded.source == f"{without.source}; without residuals of exploded derivatives: 1"
+
+
+def test_chi_squared_grants_little_by_default_and_the_error_of_the_model_is_estimated():
+    """A curve that is off by 0.15 decades on either branch: 0.25 against what the search grants, 25 against a tenth."""
+    truth = np.tile(np.linspace(-6, -4, POINTS), (4, 1))
+    away = 0.15 * np.where(np.sin(40 * ROWS) < 0, -1.0, 1.0)
+    w, own = waveform(truth), problem(1.0)
+    jacobian = np.concatenate([SLOPES / MODEL_SIGMA, NO_EVENTS, np.eye(FREE) / PRIOR_SIGMA])
+    residuals = np.concatenate([saturated(away / MODEL_SIGMA), np.zeros(3 + FREE)])
+    known = uncertainty(own, [w], z=np.zeros(FREE), residuals=residuals, jacobian=jacobian)
+    expected = POINTS / (POINTS - FREE) * saturated(0.15 / 0.03) ** 2
+    assert known.reduced_chi2 == pytest.approx(expected)
+    assert known.reduced_chi2 > 20
+    assert known.model_error == pytest.approx(0.15)
+    own.group.small_sigma = MODEL_SIGMA  # --model-sigma 0.3: someone says so
+    known = uncertainty(own, [w], z=np.zeros(FREE), residuals=residuals, jacobian=jacobian)
+    assert known.reduced_chi2 == pytest.approx(POINTS / (POINTS - FREE) * saturated(0.5) ** 2)

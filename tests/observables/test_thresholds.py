@@ -51,3 +51,63 @@ def test_a_resistance_never_switches():
 
 def test_an_imposed_current_needs_none():
     assert find_thresholds(_measured(VOLTS / 1e3, "current")) == Thresholds()
+
+
+def test_leakage_that_falls_through_the_hold_threshold_is_no_hold_voltage():
+    """It leaks 1e-11 A at 0.21 V where it is off, while it turned off at 0.3 V."""
+    m = _measured(_switch(2.1e10, 1e6))
+    assert {f.v_hold for f in switching(m)} == {0.2}
+    found = find_thresholds(m)
+    assert found.on == Thresholds().on
+    assert 0.275 / 2.1e10 < found.hold < 0.325 / 1e6
+    assert "leakage falls through 1e-11 A" in str(found)
+    assert {f.v_hold for f in switching(m, **found.options)} == {0.3}
+
+
+def test_a_device_that_never_lets_go_has_no_hold_voltage():
+    """It switches at 0.6 V and stays on, with a current that goes with the square of the voltage."""
+    up = np.arange(401) / 400
+    v = np.concatenate([up, up[-2::-1]])
+    i = np.where((np.arange(801) <= 400) & (v < 0.6), 1e-13 * v, 2e-8 * v**2)
+    about = dict(sweep=np.zeros(801, int), at_compliance=np.zeros(801, bool), reader="made here")
+    m = mj.Measurement(v=v, i=i, **about)
+    assert all(f.returned for f in switching(m))  # at 22 mV, by the published ones
+    found = find_thresholds(m)
+    assert (found.on, found.hold) == (Thresholds().on, NEVER[1])
+    assert not any(f.returned for f in switching(m, **found.options))
+
+
+def test_a_device_is_known_by_all_of_its_files():
+    leaks, tight = _measured(_switch(1e5, 1e3)), _measured(_switch(1e12, 1e6))
+    assert find_thresholds(tight, leaks, leaks) == find_thresholds(leaks)
+
+
+def test_a_snap_to_the_current_limit_is_switching_at_the_voltage_before():
+    """The file holds what is left of 0.6 V and more at 1 mA."""
+    i = np.minimum(_switch(1e5, 1e2), 1e-3)
+    limited = i >= 1e-3
+    v = np.where(limited, 0.1, VOLTS)
+    about = dict(sweep=np.zeros(81, int), at_compliance=limited, reader="made here")
+    (found,) = switching(mj.Measurement(v=v, i=i, **about), on_threshold=1e-4)
+    assert found.switched
+    assert found.v_th == pytest.approx(0.575)
+    thresholds = find_thresholds(mj.Measurement(v=v, i=i, **about))
+    assert 0.575 / 1e5 < thresholds.on < 1e-3
+
+
+@pytest.mark.parametrize("finer", [1, 40])
+def test_a_jump_is_one_however_closely_it_was_sampled(finer):
+    """It switches within 1 % of a volt: in one row of 40 to a volt, in sixteen of 1600."""
+    v = np.interp(np.arange(80 * finer + 1) / finer, np.arange(81), VOLTS)
+    out = np.arange(len(v)) <= 40 * finer
+    on = np.clip((v - np.where(out, 0.6, 0.3)) / 0.01, 0, 1)
+    i = v * 10 ** (-5 + 2 * on)
+    about = dict(
+        sweep=np.zeros(len(v), int), at_compliance=np.zeros(len(v), bool), reader="made here"
+    )
+    found = find_thresholds(mj.Measurement(v=v, i=i, **about))
+    assert 0.55e-5 < found.on < 0.65e-3
+    assert 0.25e-5 < found.hold < 0.35e-3
+    (read,) = switching(mj.Measurement(v=v, i=i, **about), **found.options)
+    assert read.v_th == pytest.approx(0.6, abs=0.0251)
+    assert read.v_hold == pytest.approx(0.3, abs=0.0251)

@@ -1,0 +1,178 @@
+"""Sweeps of more points than a fit can tell apart: averages of neighbours, closer where the device switches."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Float, Int
+
+import memjax as mj
+from memjax.observables import excursions, find_pulses
+
+from .summary import noise_floor
+
+MOST, POINTS = 2000, 500
+"""Points of a sweep from which on it is thinned, and to how many, unless said otherwise."""
+
+_ALIKE = 0.02
+"""Share by which lengths of sweeps that have one grid may differ."""
+
+_BLOCKS = 2000
+"""Blocks of a sweep in which its currents are looked at, at the most."""
+
+_JUMP = 0.03
+"""Share of the range of what is driven by which it jumps."""
+
+_MOST_JUMPS = 0.1
+"""Jumps at which a grid has edges at the most, as a share of its points."""
+
+MOST_CURVES, CURVE_POINTS = 30, 400
+"""Curves under a pulse that a report shows at the most, and points of each."""
+
+
+def thinned(
+    measurement: mj.Measurement, points: int | None = None, *, point_time: float | None = None
+) -> mj.Measurement:
+    """A measurement whose sweeps have no more points than a fit needs.
+
+    Parameters
+    ----------
+    measurement : Measurement
+        The sweeps.
+    points : int, optional
+        Points of a sweep at the most; by default 500 of sweeps of more than 2,000. 0 leaves all.
+    point_time : float, optional
+        Time for which each point was held [s], where the file has none.
+
+    Returns
+    -------
+    Measurement
+        Averages of voltage, current and time over neighbours, with a warning that says so; what needs none as it is.
+
+    Notes
+    -----
+    Sweeps of one length have one grid, so that sweeps of one waveform stay so. Half of its points are spread evenly,
+    half where the logarithm of the current moves faster than elsewhere, and averages end where what is driven turns or
+    jumps. Noise falls as in averages: that of the fit is that of the averages.
+    """
+    m = measurement
+    most = (MOST if points is None else points) or len(m.v)
+    points = POINTS if points is None else points
+    own = [np.flatnonzero(m.sweep == label) for label in m.labels]
+    if max(map(len, own)) <= most or (m.t is None and point_time is None):
+        return m
+    if m.t is None:
+        m = replace(
+            m, t=np.concatenate([np.arange(1, len(x) + 1) for x in own]) * float(point_time or 0.0)
+        )
+        own = [np.flatnonzero(m.sweep == label) for label in m.labels]
+    floor, starts = noise_floor(m), []
+    for rows in _alike(own):
+        many = len(rows[0]) > most
+        grid = _grid(m, rows, floor, points) if many else np.zeros(0)
+        starts += [x[_edges(grid, len(x))] if many else x for x in rows]
+    return _averaged(m, own, np.sort(np.concatenate(starts)))
+
+
+def _alike(own: Sequence[Int[np.ndarray, " rows"]]) -> list[list[np.ndarray]]:
+    """Rows of sweeps, those of one length together."""
+    groups: list[list[np.ndarray]] = []
+    for rows in sorted(own, key=len):
+        if groups and len(rows) <= (1 + _ALIKE) * len(groups[-1][0]):
+            groups[-1].append(rows)
+        else:
+            groups.append([rows])
+    return groups
+
+
+def _edges(grid: Float[np.ndarray, " edges"], size: int) -> Int[np.ndarray, " averages"]:
+    """First rows of the averages of a sweep, each once; the first and the last row stand alone."""
+    return np.unique(np.concatenate([[0, 1], np.round(grid * (size - 1)), [size - 1]]).astype(int))
+
+
+def _grid(
+    m: mj.Measurement, rows: Sequence[np.ndarray], floor: float, points: int
+) -> Float[np.ndarray, " edges"]:
+    """Where averages begin, as shares of a sweep."""
+    jumps = _turns(m.applied[rows[0]], points)
+    blocks = min(_BLOCKS, *map(len, rows), len(rows[0]))
+    speed = np.mean([_speed(m.response[x], floor, blocks) for x in rows], axis=0)
+    even = np.full(len(speed), 1 / len(speed))
+    density = 0.5 * (even + speed / speed.sum()) if speed.sum() > 0 else even
+    total = np.concatenate([[0.0], np.cumsum(density)])
+    left = max(points - len(jumps) - 2, 2)
+    spread = np.interp(np.arange(1, left) / left, total, np.linspace(0, 1, len(total)))
+    return np.sort(np.concatenate([jumps, spread]))
+
+
+def _turns(x: Float[np.ndarray, " rows"], points: int) -> Float[np.ndarray, " edges"]:
+    """Where what is driven turns or jumps, as shares of the sweep; only where it turns if it jumps ever so often."""
+    peaks = [p.start + int(np.argmax(np.abs(x[p]))) for p in excursions(x)]
+    turns = [*peaks, *(k + 1 for k in peaks if k + 1 < len(x))]  # a peak stands alone
+    step = np.abs(np.diff(x))
+    jumps = np.flatnonzero(step > max(_JUMP * np.ptp(x), 20 * float(np.median(step)))) + 1
+    if len(jumps) > _MOST_JUMPS * points:
+        jumps = jumps[:0]
+    edges = [np.asarray(turns, int), jumps - 1, jumps, jumps + 1]  # so do the points beside a jump
+    return np.unique(np.clip(np.concatenate(edges), 0, len(x) - 1)) / (len(x) - 1)
+
+
+def _speed(
+    x: Float[np.ndarray, " rows"], floor: float, blocks: int
+) -> Float[np.ndarray, " blocks"]:
+    """By how much the logarithm of a response moves in each block, beyond what it does in most [decades]."""
+    edges = np.linspace(0, len(x), blocks + 1).astype(int)[:-1]
+    mean = np.add.reduceat(x, edges) / np.diff(np.append(edges, len(x)))
+    step = np.abs(np.diff(np.log10(np.abs(mean) + 10 * floor), prepend=np.nan, append=np.nan))
+    step = np.fmax(step[1:], step[:-1])
+    return np.maximum(step - 4 * np.median(step), 0.0)
+
+
+def _averaged(
+    m: mj.Measurement, own: Sequence[np.ndarray], starts: Int[np.ndarray, " averages"]
+) -> mj.Measurement:
+    """Averages over the points from each start to the next, sweep by sweep."""
+    order = np.concatenate(own)
+    place = np.empty(len(order), int)
+    place[order] = np.arange(len(order))
+    first = np.sort(place[starts])
+    count = np.diff(np.append(first, len(order)))
+    mean = lambda x: np.add.reduceat(np.asarray(x, float)[order], first) / count  # noqa: E731
+    kept = order[first]
+    text = (
+        f"{len(order):,} points in {len(own)} sweeps: averages of up to {int(count.max())} neighbours, {len(first):,} "
+        "in all, closer where the current moves fast; --points says how many a sweep has, 0 takes all"
+    )
+    return replace(
+        m, v=mean(m.v), i=mean(m.i), t=mean(m.t), sweep=m.sweep[kept],
+        at_compliance=mean(m.at_compliance) >= 0.5,
+        limit=None if m.limit is None else m.limit[kept],
+        warnings=(*m.warnings, text),
+    )  # fmt: skip
+
+
+def curves_of(measurement: mj.Measurement) -> dict[str, np.ndarray]:
+    """Some of the curves with a pulse, thinned, time from the onset of the pulse of each: curve, t_s, v_V, i_A.
+
+    Parameters
+    ----------
+    measurement : Measurement
+        One sweep per curve, with time.
+    """
+    labels = measurement.labels
+    some = labels[np.unique(np.linspace(0, len(labels) - 1, MOST_CURVES).astype(int))]
+    parts = []
+    for label in some.tolist():
+        own = thinned(measurement.select(measurement.sweep == label), CURVE_POINTS)
+        if own.t is not None and (pulses := find_pulses(own.t, own.v)):
+            parts.append((own.sweep, own.t - pulses[0].onset, own.v, own.i))
+    return dict(
+        zip(
+            ("curve", "t_s", "v_V", "i_A"),
+            map(np.concatenate, zip(*parts, strict=True)),
+            strict=False,
+        )
+    )
+
+
+__all__ = ["MOST", "POINTS", "curves_of", "thinned"]

@@ -1,0 +1,111 @@
+"""Pictures of pulses against time: what was driven, what was measured, and what the fit makes of it."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import memjax as mj
+from memjax.plot import style
+from memjax.plot.style import MEASURED, MUTED, SECOND, SIMULATED
+
+_SHOWN = 3
+"""Sweeps that are drawn, from the first to the last."""
+
+CURVES = "curves.csv"
+"""Measured curves under one pulse each, as many as a picture shows."""
+
+
+def picture_currents(measured: mj.Measurement, simulated: mj.Measurement, path: Path) -> None:
+    """Measured and simulated response against time, what was driven above it, of up to three sweeps."""
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import EngFormatter
+
+    labels = measured.labels
+    shown = labels[np.unique(np.linspace(0, len(labels) - 1, _SHOWN).astype(int))]
+    units = ("V", "A") if measured.driven == "voltage" else ("A", "V")
+    size = np.abs(measured.response[np.isin(measured.sweep, shown)])
+    with style():
+        figure = Figure(figsize=(5.2 * len(shown), 5.2))
+        axes = figure.subplots(2, len(shown), squeeze=False, sharex="col", height_ratios=(1, 2.5))
+        for column, label in zip(axes.T, shown, strict=True):
+            for data, color, word in (
+                (measured, MEASURED, "measured"),
+                (simulated, SIMULATED, "simulated"),
+            ):
+                own = data.select(data.sweep == label)
+                t = np.asarray(own.t) - np.asarray(own.t)[0]
+                if data is measured:
+                    column[0].plot(t, own.applied, color=SECOND, lw=1.0)
+                column[1].plot(t, np.abs(own.response), color=color, lw=1.0, alpha=0.85, label=word)
+            _scaled(column[1], size)
+            column[0].set(title=f"sweep {label}")
+            column[1].xaxis.set_major_formatter(EngFormatter("s"))
+            column[1].locator_params(axis="x", nbins=5)
+            for ax, unit in zip(column, units, strict=True):
+                if ax.get_yscale() == "linear":
+                    ax.yaxis.set_major_formatter(EngFormatter(unit))
+        names = ("Voltage", "|Current|") if units[0] == "V" else ("Current", "|Voltage|")
+        for ax, name, unit in zip(axes[:, 0], names, units, strict=True):
+            ax.set_ylabel(name + f" ({unit})" * (ax.get_yscale() == "log"))
+        for ax in axes[1]:
+            ax.set_xlabel("Time")
+        figure.legend(*axes[1, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+        figure.savefig(path)
+
+
+def _scaled(ax: Any, size: np.ndarray) -> None:
+    """A logarithmic axis where what was measured spans more than a decade, of which noise about zero is not shown."""
+    low, high = np.quantile(size[size > 0], [0.01, 1.0]) if np.any(size > 0) else (0.0, 0.0)
+    if low > 0 and high > 10 * low:
+        ax.set_yscale("log")
+        ax.set_ylim(low / 3, high * 3)
+
+
+def picture_curves(table: Any, about: dict, path: Path) -> None:
+    """Measured currents of curves under one pulse each against time, and that of the best values.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        What `CURVES` holds: curve, t_s from the onset of its pulse, v_V, i_A.
+    about : dict
+        The part `transients` of a fit.json.
+    path : Path
+        The picture.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import EngFormatter
+
+    typical, pulse = about["typical"], about["pulse"]
+    figure = Figure(figsize=(10.4, 4.4))
+    axes = figure.subplots(1, 2)
+    groups = [x for _, x in table.groupby("curve")]
+    size = np.abs(table["i_A"].to_numpy())
+    for ax, scale in zip(axes, ("log", "linear"), strict=True):
+        for k, x in enumerate(groups):
+            label = f"measured, {len(groups)} curves" if k == 0 else None
+            ax.plot(x["t_s"], np.abs(x["i_A"]), color=MUTED, lw=0.8, alpha=0.7, label=label)
+        t = np.array(typical["t_s"]) - pulse["onset_s"]
+        ax.plot(
+            t, np.abs(typical["i_A"]), color=SIMULATED, lw=1.8, label="best values, without noise"
+        )
+        levels = {about["threshold_A"], about.get("off_threshold_A", about["threshold_A"])}
+        for n, level in enumerate(sorted(levels)):
+            ax.axhline(level, color=SECOND, ls=":", lw=0.9, label=None if n else "threshold")
+        ax.axvspan(0, pulse["width_s"], color=SECOND, alpha=0.08, lw=0, label="pulse")
+        ax.set(xlabel="Time since the onset", ylabel="|Current|", yscale=scale)
+        ax.xaxis.set_major_formatter(EngFormatter("s"))
+        ax.set_xlim(max(t[0], table["t_s"].min()), min(t[-1], table["t_s"].max()))
+        if scale == "log":
+            ax.set_ylim(
+                max(float(np.quantile(size[size > 0], 0.02)), 1e-13) / 3, 3 * float(size.max())
+            )
+            ax.set_ylabel("|Current| (A)")
+        else:
+            ax.yaxis.set_major_formatter(EngFormatter("A"))
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    figure.savefig(path)
+
+
+__all__ = ["CURVES", "picture_currents", "picture_curves"]

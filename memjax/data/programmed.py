@@ -1,0 +1,84 @@
+"""The voltage that a source would have applied, where it sat at its current limit and the file holds what was left."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+_EVEN = 0.1
+"""Share of a step by which the steps of a ramp may differ."""
+
+_LOST = 1.5
+"""Steps by which the voltage stays behind the ramp from which on it is what was left of it."""
+
+
+def programmed(
+    v: Float[np.ndarray, " points"],
+    limited: Bool[np.ndarray, " points"],
+    sweep: Int[np.ndarray, " points"],
+    t: Float[np.ndarray, " points"] | None = None,
+) -> Float[np.ndarray, " points"]:
+    r"""Voltages as a source was told to apply them.
+
+    Parameters
+    ----------
+    v : Float[np.ndarray, "points"]
+        Voltage in the file [V].
+    limited : Bool[np.ndarray, "points"]
+        Points at the current limit.
+    sweep : Int[np.ndarray, "points"]
+        Label of the sweep of each point.
+    t : Float[np.ndarray, "points"], optional
+        Time [s].
+
+    Returns
+    -------
+    Float[np.ndarray, "points"]
+        The same, but where a file holds the measured voltage and it falls behind even ramps before and after the points
+        at the limit: there these ramps go on, to where they meet.
+    """
+    found = np.array(v, float)
+    for label in np.unique(sweep[limited]):
+        rows = np.flatnonzero(sweep == label)
+        x = np.arange(len(rows), dtype=float) if t is None else t[rows] - t[rows[0]]
+        for a, b in _runs(limited[rows]):
+            ramp = _ramp(found[rows], x, a, b)
+            if ramp is not None:
+                found[rows[a:b]] = ramp
+    return found
+
+
+def _runs(mask: Bool[np.ndarray, " points"]) -> Iterator[tuple[int, int]]:
+    """First row and end of each stretch of true values."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]])))
+    return zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
+
+
+def _slope(v: Float[np.ndarray, " four"], x: Float[np.ndarray, " four"]) -> float | None:
+    """Slope of an even ramp of four points; None of any others."""
+    if len(v) < 4 or np.any(np.diff(x) <= 0):
+        return None
+    each = np.diff(v) / np.diff(x)
+    middle = float(np.mean(each))
+    return middle if np.ptp(each) <= _EVEN * abs(middle) else None
+
+
+def _ramp(v: np.ndarray, x: np.ndarray, a: int, b: int) -> Float[np.ndarray, " run"] | None:
+    """The ramps through a stretch at the limit; None where there is none, or the voltage follows it."""
+    up, down = (
+        _slope(v[max(a - 4, 0) : a], x[max(a - 4, 0) : a]),
+        _slope(v[b : b + 4], x[b : b + 4]),
+    )
+    if up is None or up * v[a - 1] <= 0:
+        return None
+    side, step = np.sign(v[a - 1]), abs(up) * float(np.median(np.diff(x)))
+    going = side * (v[a - 1] + up * (x[a:b] - x[a - 1]))
+    if b < len(v):
+        if down is None or down * side >= 0:
+            return None
+        going = np.minimum(going, side * (v[b] + down * (x[a:b] - x[b])))
+    behind = going - side * v[a:b]
+    return side * going if behind[0] > _LOST * step else None
+
+
+__all__ = ["programmed"]

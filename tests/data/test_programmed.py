@@ -1,0 +1,50 @@
+"""The voltage that a source was told to apply, where the file holds what its current limit left of it."""
+
+import numpy as np
+import pytest
+
+import memjax as mj
+from memjax.data.programmed import programmed
+
+pytestmark = pytest.mark.fast
+
+RAMP = np.concatenate([np.arange(51), np.arange(49, -1, -1)]) * 0.1
+LIMITED = (np.arange(101) >= 43) & (np.arange(101) < 69)
+ONE = np.zeros(101, int)
+
+
+@pytest.mark.parametrize("side", [1.0, -1.0])
+def test_ramps_go_on_through_points_at_the_limit(side):
+    left = side * np.where(LIMITED, 3.3, RAMP)
+    np.testing.assert_allclose(programmed(left, LIMITED, ONE), side * RAMP, atol=1e-12)
+
+
+def test_a_programmed_voltage_stays_as_it_is():
+    np.testing.assert_array_equal(programmed(RAMP, LIMITED, ONE), RAMP)
+
+
+def test_nothing_is_made_up_where_a_ramp_is_uneven():
+    v = np.where(LIMITED, 3.3, RAMP + 0.03 * (np.arange(101) % 2))
+    np.testing.assert_array_equal(programmed(v, LIMITED, ONE), v)
+
+
+def test_a_ramp_with_time_goes_on_in_time():
+    t = np.concatenate([np.arange(51) * 1.0, 50 + 0.5 * np.arange(1, 51)])
+    left = np.where(LIMITED, 3.3, RAMP)
+    np.testing.assert_allclose(programmed(left, LIMITED, ONE, t), RAMP, atol=1e-12)
+
+
+def test_a_sweep_that_ends_at_the_limit_goes_on_to_its_end():
+    up, limited = RAMP[:51], LIMITED[:51]
+    left = np.where(limited, 3.3, up)
+    np.testing.assert_allclose(programmed(left, limited, ONE[:51]), up, atol=1e-12)
+
+
+def test_what_a_measurement_applied_is_the_ramp(shared_data):
+    """VO2 at 20 mA: the file holds 3.2 to 3.6 V where 3.3 to 5 V were applied."""
+    m = mj.read(shared_data / "clean" / "vo2_iv_cycles.csv")
+    first = m.applied[m.sweep == m.sweep[0]]
+    assert np.max(m.v) < 4.3
+    np.testing.assert_allclose(
+        first, RAMP, atol=2e-3
+    )  # the instrument's own steps differ by 0.2 mV

@@ -1,0 +1,75 @@
+"""Events of a fit are read by the thresholds that are shown: those given, those of the data, or the published ones."""
+
+from dataclasses import replace
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import memjax as mj
+from fitting.ensemble import of_sweeps
+from fitting.fit import prepare
+from fitting.problem import events_of
+from memjax.errors import DataError
+from memjax.observables import NEVER, Thresholds
+
+POINT = 0.01
+UP = np.arange(41) / 40
+VOLTS = np.concatenate([UP, UP[-2::-1]])
+OPTIONS = dict(bench=None, env=None, point_time=POINT, free=["v_th"], fix={"tau": 1e-4, "w": 1e-3})
+DEVICE = mj.params.replace(
+    mj.model("threshold-switch"),
+    {"v_th": 0.61, "v_hold": 0.29, "r_on": 1e3, "r_off": 1e5, "tau": 1e-4, "w": 1e-3},
+)
+
+
+@pytest.fixture(scope="module")
+def measured() -> mj.Measurement:
+    """Four sweeps of a switch that leaks 10 uA at 1 V, far more than 1e-8 A."""
+    rows = POINT * (1 + np.arange(81))
+    trace = mj.simulate(DEVICE, mj.staircase(VOLTS, POINT), save=rows, deterministic=True).check()
+    i, about = np.tile(np.asarray(trace.i[0]), 4), dict(reader="made here")
+    return mj.Measurement(
+        v=np.tile(VOLTS, 4), i=i, sweep=np.repeat(np.arange(4), 81), at_compliance=np.zeros(324, bool), **about
+    )  # fmt: skip
+
+
+def _made(measured, **given):
+    return prepare([measured], DEVICE, **OPTIONS, **given, seed=0, screened=2)
+
+
+def test_events_are_those_of_the_jumps_and_the_simulation_has_them_where_the_data_do(measured):
+    made = _made(measured)
+    (wave,), group = made.waves, made.problem.group
+    # 0.625 V is the first row above 0.61 V, 0.275 V the first below 0.29 V on the way back.
+    rise, release, fall = 25, 69, 69
+    np.testing.assert_array_equal(wave.median_events(), [[rise - 0.5, release - 0.5, fall - 0.5]])
+    assert np.all(group.event_weight > 0)
+    assert 0.6e-5 < wave.thresholds.hold < 0.6e-3
+    np.testing.assert_allclose(10**group.thresholds, [wave.thresholds.on, wave.thresholds.hold])
+    found = np.asarray(events_of(made.problem, made.problem.at(jnp.asarray(_truth(made)))))[0]
+    assert np.all(np.abs(found - group.event_rows[0]) <= 0.5)  # within the row in which it was seen
+    assert any(note.startswith("on-threshold") for note in made.notes)
+
+
+def _truth(made) -> np.ndarray:
+    """Coordinates of the device that gave the data."""
+    return np.asarray(mj.params.unconstrain(DEVICE, made.problem.free))
+
+
+def test_what_is_sampled_for_randomness_is_read_by_them_too(measured):
+    waves = _made(measured).waves
+    sample = of_sweeps(waves, floor=0.0, seed=0).readings[0].sample
+    assert sample.names == ("v_th", "v_release", "v_hold")
+    assert np.all((sample.values[:, 0] > 0.6 - 1e-12) & (sample.values[:, 0] <= 0.625))
+    never = [replace(w, thresholds=Thresholds(on=w.thresholds.on, hold=NEVER[1])) for w in waves]
+    assert of_sweeps(never, floor=0.0, seed=0).readings[0].sample.names == ("v_th", "v_release")
+
+
+def test_given_thresholds_are_taken(measured):
+    made = _made(measured, thresholds=(1e-8, 1e-11))
+    np.testing.assert_array_equal(made.problem.group.thresholds, [-8.0, -11.0])
+    assert made.waves[0].median_events()[0, 0] == 0.5  # its first point that is not 0 V
+    assert _made(measured, thresholds=(None, 2e-6)).waves[0].thresholds.hold == 2e-6
+    with pytest.raises(DataError, match="on-threshold = -1"):
+        _made(measured, thresholds=(-1.0, None))

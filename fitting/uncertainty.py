@@ -33,6 +33,9 @@ _LEAST_NOISE = 1e-3
 _LEAST_FREEDOM = 5.0
 """Degrees of freedom of correlated residuals at the least."""
 
+_STEEPEST = float(np.finfo(float).eps ** -0.5)
+"""Derivative of a residual beyond which rounding in its square hides all others: it says nothing [sigma]."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Uncertainty:
@@ -255,6 +258,8 @@ class _Seen:
     def __init__(self, problem: Problem, waves: Sequence[Waveform], residuals, jacobian, seed: int):
         n = len(problem.free)
         self.r, self.j = residuals[:-n], jacobian[:-n]
+        steep = np.max(np.abs(self.j), axis=1) > _STEEPEST
+        self.j = np.where(steep[:, None], 0.0, self.j)
         self.prior = np.eye(n) * float(problem.noise) / PRIOR_SIGMA
         counted = np.count_nonzero(np.any(self.j != 0, axis=1))
         self.chi2 = float(np.sum(self.r**2) / max(counted - n, 1))
@@ -263,6 +268,8 @@ class _Seen:
         self.root, self.source, self.freedom = _of_noise(
             problem, waves, self.r, self.j, self.inverse, seed
         )
+        if np.any(steep):
+            self.source += f"; without residuals of exploded derivatives: {np.sum(steep)}"
         self.scale = np.sum(self.root**2) / max(np.sum(self.j**2), 1e-300)
         self.noise = float(np.sqrt(min(max(self.scale, self.chi2), 1.0)))
 

@@ -90,7 +90,7 @@ class _Mark(NamedTuple):
 def simulated_response(
     group: Group, residuals: Float[np.ndarray, " residuals"]
 ) -> Float[np.ndarray, "waves points"]:
-    """log10 of the simulated response at the rows, from the residuals; the measured one where none counts.
+    """log10 of the simulated response at the rows, from the residuals; as far off as those beside it where none counts.
 
     Parameters
     ----------
@@ -105,7 +105,15 @@ def simulated_response(
     away = np.divide(sigma, weight, out=np.zeros_like(target), where=weight > 0)
     at = np.where(censored, np.maximum(np.asarray(group.edge), target), target)
     below = np.where(censored, -sigma * float(group.model_sigma), away)
-    return at + np.clip(below, -_MOST, _MOST)
+    off = at + np.clip(below, -_MOST, _MOST) - target
+    return target + _filled(off, known=censored | (weight > 0))
+
+
+def _filled(off: np.ndarray, *, known: np.ndarray) -> np.ndarray:
+    """Deviations, between rows that count interpolated: a copy of the data there would close what is missed."""
+    rows = np.arange(off.shape[1])
+    each = [np.interp(rows, rows[k], x[k]) if k.any() else x for x, k in zip(off, known)]
+    return np.stack(each)
 
 
 def judge(
@@ -215,15 +223,21 @@ def _closings(waves: Sequence[Waveform], simulated: np.ndarray) -> list[_Mark]:
     return marks
 
 
+def _areas(w: Waveform, simulated: np.ndarray, leg: tuple[int, int, int]) -> np.ndarray:
+    """Areas of the measured and the simulated loop of an excursion, over all of it; positive where it sets."""
+    part = slice(leg[0], leg[2])
+    higher = 1 if w.driven == "voltage" else -1
+    logs = w.median_log(), simulated[: len(w.v)]
+    return np.array([-higher * np.trapezoid(10 ** x[part], np.abs(w.v[part])) for x in logs])
+
+
 def _shape(waves: Sequence[Waveform], simulated: np.ndarray) -> tuple[dict, list[_Mark]]:
     """Loops measured and simulated: their areas, ratios of branches, and marks."""
     areas, openings, squares, noise = [], [], [], []
     for w, s in zip(waves, simulated, strict=True):
         own = branches(w), branches(w, s[: len(w.v)])
-        higher = 1 if w.driven == "voltage" else -1
-        for (_, level, *seen), (_, _, *drawn) in zip(*own, strict=True):
-            area = [higher * float(np.trapezoid(10**b - 10**t, level)) for t, b in (seen, drawn)]
-            areas.append(np.array(area))
+        areas += [_areas(w, s, leg) for leg in w.legs]
+        for (_, _, *seen), (_, _, *drawn) in zip(*own, strict=True):
             openings.append([np.abs(b - t) for t, b in (seen, drawn)])
             middle = 0.5 * (seen[0] + seen[1])
             squares.append(
@@ -231,7 +245,7 @@ def _shape(waves: Sequence[Waveform], simulated: np.ndarray) -> tuple[dict, list
             )
             noise.append(branch_error(w))
     shape: dict = dict.fromkeys(["area_ratio", "branch_ratio", "simulated_branch_ratio", "gain"])
-    if not areas:
+    if not openings:
         return shape, []
     measured, drawn = (float(np.mean([o[k] for o in openings])) for k in (0, 1))
     shape |= {"branch_ratio": 10**measured, "simulated_branch_ratio": 10**drawn}

@@ -41,7 +41,7 @@ def _run_block(number):
     return names
 
 
-@pytest.mark.slow
+@pytest.mark.study  # .ci/run runs it
 def test_the_library_example_runs():
     names = _run_block(0)
     assert names["ensemble"].check().v.shape[0] == 20
@@ -50,7 +50,7 @@ def test_the_library_example_runs():
     np.testing.assert_allclose(names["by_mu"], -3.86984e-3, rtol=1e-3)
 
 
-@pytest.mark.slow
+@pytest.mark.study  # .ci/run runs it
 def test_optax_alone_fits_five_parameters_that_are_30_percent_off():
     with jax.numpy_dtype_promotion("standard"):  # as a user has it; optax counts in int32
         names = _run_block(1)

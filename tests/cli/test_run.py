@@ -80,7 +80,7 @@ def test_a_run_leaves_its_recording_and_pictures_and_says_what_happened(run, net
         assert (out / name).read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.slow
+@pytest.mark.study  # .ci/run runs it
 @pytest.mark.timeout(600)
 def test_the_readme_leads_from_sweeps_to_a_raster(run, tmp_path, monkeypatch):
     """`fit --stochastic`, then `run`, then longer: the commands and the file as they stand."""

@@ -20,9 +20,9 @@ LIKE = ("--point-time", "0.01", "--compliance", "1e-6")
 def go(run, tmp_path):
     """Simulate into a file; returns the table and what was said."""
 
-    def go(*words, name="out.csv"):
+    def go(*words, name="out.csv", model="diffusive"):
         out = tmp_path / name
-        ended = run("simulate", "diffusive", *words, "--out", out)
+        ended = run("simulate", model, *words, "--out", out)
         assert (ended.status, ended.out) == (0, ""), ended.err
         return pd.read_csv(out), ended.err
 
@@ -150,18 +150,19 @@ def test_carry_state_starts_a_sweep_where_the_one_before_ended(go, params, measu
     assert kept["r"][24] > fresh["r"][24] + 1e-3
 
 
-def test_members_do_not_depend_on_how_many_there_are(go, params, measured):
-    words = ("--params", params, "--like", measured, *LIKE, "--seed", "3")
-    two, _ = go(*words, "--members", "2", name="two.csv")
-    three, _ = go(*words, "--members", "3", name="three.csv")
+def test_members_do_not_depend_on_how_many_there_are(go, measured):
+    """Of a model of one noisy state, whose program is compiled in a third of the time."""
+    words = ("--preset", "langevin/reconstruction", "--like", measured, *LIKE, "--seed", "3")
+    two, _ = go(*words, "--members", "2", name="two.csv", model="langevin")
+    three, _ = go(*words, "--members", "3", name="three.csv", model="langevin")
     assert sorted(set(three["member"])) == [0, 1, 2]
     pd.testing.assert_frame_equal(two, three[three["member"] < 2], check_exact=True)
     # Neither members nor equal sweeps share noise, and another seed is another noise.
-    f = three["f"].to_numpy().reshape(3, 3, 24)
-    assert not np.any(f[0, :, 2:12] == f[1, :, 2:12])
-    assert not np.any(f[:, 0, 2:12] == f[:, 2, 2:12])
-    other, _ = go(*words[:-1], "4", "--members", "2", name="four.csv")
-    assert not np.any(other["f"].to_numpy()[2:12] == two["f"].to_numpy()[2:12])
+    x = three["x"].to_numpy().reshape(3, 3, 24)
+    assert not np.any(x[0, :, 2:12] == x[1, :, 2:12])
+    assert not np.any(x[:, 0, 2:12] == x[:, 2, 2:12])
+    other, _ = go(*words[:-1], "4", "--members", "2", name="four.csv", model="langevin")
+    assert not np.any(other["x"].to_numpy()[2:12] == two["x"].to_numpy()[2:12])
 
 
 def test_fit_brings_bench_read_noise_and_spread(go, fit, measured):

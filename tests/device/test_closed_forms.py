@@ -225,7 +225,9 @@ def test_the_high_resistance_state_ends_in_a_fold(series):
     assert above.min() > 0
 
 
-@pytest.mark.parametrize("series", FOLDS)
+@pytest.mark.parametrize(
+    "series", [pytest.param(x, marks=[pytest.mark.study] * (x != min(FOLDS))) for x in FOLDS]
+)
 def test_the_bench_switches_just_above_the_fold_and_not_just_below(series):
     """With a node of 10 ms: one slower than (1 + R_ext/R)/(-U'') = 43 ms (128 ohm) is unstable before the fold."""
     device = mj.LangevinMemristor()

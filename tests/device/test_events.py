@@ -76,7 +76,7 @@ def _moments(factor, n=N, on=0.1):
 
 
 @FACTORS
-@pytest.mark.parametrize("form", list(MEMBERS))
+@pytest.mark.parametrize("form", ["events", pytest.param("langevin", marks=pytest.mark.study)])
 def test_many_switches_have_the_mean_and_variance_of_independent_ones(form, factor):
     n, (mean, variance, fourth) = counts(form, factor), _moments(factor)
     for k in range(len(ROWS)):
@@ -85,6 +85,7 @@ def test_many_switches_have_the_mean_and_variance_of_independent_ones(form, fact
         assert abs(z_score(squares, variance[k], expected_sd=sd)) < 4
 
 
+@pytest.mark.study
 @FACTORS
 def test_events_and_their_langevin_equation_agree_where_switches_are_many(factor):
     a, b = (counts(form, factor) for form in MEMBERS)

@@ -44,7 +44,7 @@ def test_spike_times_give_kinetics_and_noise_and_fresh_trains_like_them(drive, t
     (tmp_path / "trains.csv").write_text(table(trains))
     out = tmp_path / "fit"
     words = ["fit", tmp_path / "trains.csv", "--model", "1m1t1r", "--preset", NOISY, *SEEN]
-    words += ["--stimulus", drive, "--free", *TRUTH, "--dt", "2e-6", "--draws", "256", "--out", out]
+    words += ["--stimulus", drive, "--free", *TRUTH, "--dt", "2e-6", "--draws", "128", "--out", out]
     assert main([str(w) for w in words]) == 0
     assert "report in" in capsys.readouterr().out
     content = json.loads((out / "fit.json").read_text())

@@ -37,7 +37,12 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+PLAIN = ("yakopcic", "diffusive")
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(c, marks=[pytest.mark.study] * (c not in PLAIN)) for c in CASES]
+)
 def test_a_model_fits_its_own_staircase(case):
     """With the steps of a fit's first search; events are those of the rows, not of currents that charge a node."""
     problem = _problem(*CASES[case])

@@ -146,6 +146,22 @@ def test_the_data_alone_are_told_where_the_prior_says_more():
     np.testing.assert_allclose(known.information[2], 0.0, atol=1e-6 * known.information[0, 0])
 
 
+def test_a_residual_whose_derivatives_have_exploded_says_nothing():
+    """With 1e37 in it the singular values of the others are lost: a decomposition failed after a fit had run."""
+    log_i = 0.05 * np.random.default_rng(3).normal(size=(1, POINTS))
+    prior = np.eye(FREE) / PRIOR_SIGMA
+    found = []
+    for row in ([1e37, 1.0, 1.0], [0.0, 0.0, 0.0]):
+        jac = np.concatenate([SLOPES / MODEL_SIGMA, NO_EVENTS, prior])
+        jac[7] = row
+        told = {"residuals": np.append(log_i[0] / MODEL_SIGMA, np.zeros(6)), "jacobian": jac}
+        found.append(uncertainty(problem(1.0), [waveform(log_i)], z=np.zeros(FREE), **told))
+    exploded, without = found
+    np.testing.assert_array_equal(exploded.covariance, without.covariance)
+    assert np.all(np.isfinite(exploded.information))
+    assert exploded.source == f"{without.source}; without residuals of exploded derivatives: 1"
+
+
 def test_chi_squared_grants_little_by_default_and_the_error_of_the_model_is_estimated():
     """A curve that is off by 0.15 decades on either branch: 0.25 against what the search grants, 25 against a tenth."""
     truth = np.tile(np.linspace(-6, -4, POINTS), (4, 1))

@@ -55,7 +55,7 @@ def test_times_and_integrals_and_their_derivatives_are_those_of_the_closed_form(
     np.testing.assert_allclose(slope, along, rtol=1e-3)
 
 
-@pytest.mark.slow
+@pytest.mark.study
 def test_derivatives_in_reverse_mode_are_those_of_the_closed_form():
     reverse = mj.Stiff(adjoint=dfx.RecursiveCheckpointAdjoint(checkpoints=64))
 
@@ -119,6 +119,7 @@ def test_intervals_are_those_between_spikes():
     np.testing.assert_allclose(gaps[np.isfinite(gaps)], 0.1, rtol=1e-3)
 
 
+@pytest.mark.study
 def test_spikes_and_intervals_of_a_neuron_have_the_derivatives_of_their_secants():
     """By growth and discharge: a first spike moves 15 times as far with growth as the interval after it changes."""
     circuit = mj.neuron.one_memristor(output_stage=False)

@@ -118,10 +118,19 @@ def test_sweeps_of_different_lengths_are_those_of_single_runs():
         alone = mj.simulate(quiet, (short, long)[k], save=rows[k], policy=tight)
         np.testing.assert_allclose(both.state["x"][0, part], alone.state["x"][0], rtol=1e-6)
         np.testing.assert_array_equal(both.v[0, part], alone.v[0])
-    for policy in (FIXED, STIFF):
-        noisy = mj.simulate(OrnsteinUhlenbeck(), [short, long], save=rows, policy=policy)
-        alone = mj.simulate(OrnsteinUhlenbeck(), short, save=rows[0], policy=policy)
-        np.testing.assert_allclose(noisy.state["x"][0, :5], alone.state["x"][0], rtol=ROUNDED)
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [pytest.param(FIXED, id="fixed"), pytest.param(STIFF, id="stiff", marks=pytest.mark.study)],
+)
+def test_noise_of_sweeps_of_different_lengths_is_that_of_single_runs(policy):
+    short = mj.Sampled(np.array([0.0, 0.5]), np.array([0.0, 1.0]))
+    long = mj.Sampled(np.array([0.0, 0.5, 0.7, 1.0]), np.array([0.0, 1.0, -1.0, 2.0]))
+    rows = [np.linspace(0.1, 0.5, 5), np.linspace(0.1, 1.0, 10)]
+    noisy = mj.simulate(OrnsteinUhlenbeck(), [short, long], save=rows, policy=policy)
+    alone = mj.simulate(OrnsteinUhlenbeck(), short, save=rows[0], policy=policy)
+    np.testing.assert_allclose(noisy.state["x"][0, :5], alone.state["x"][0], rtol=ROUNDED)
 
 
 def test_equal_sweeps_without_noise_are_equal_and_in_order():

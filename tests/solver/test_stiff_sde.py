@@ -206,7 +206,8 @@ def test_adaptive_steps_of_euler_would_converge_to_another_process(kernel, right
 
 
 @pytest.mark.parametrize(
-    "name", ["stiff", pytest.param("stiff-milstein", marks=pytest.mark.study), "milstein"]
+    "name",
+    [pytest.param(n, marks=pytest.mark.study) for n in ("stiff", "stiff-milstein")] + ["milstein"],
 )
 def test_channels_that_do_not_commute_have_the_exact_moments(name):
     system, end = Entangled(), 2.0
@@ -264,6 +265,7 @@ class Hopping(AbstractFree):
         return {"hop": Jump(0.5 * share, 0.5 * jnp.ones_like(share), {"x": state["x"] + 0.3})}
 
 
+@pytest.mark.study
 def test_first_passages_under_adaptive_and_fine_fixed_steps_agree():
     # Rows, corners of a pulsed drive, candidates for hops, and steps that are refused: all are landings.
     members, rows = MANY, np.arange(1, 81) * 0.1

@@ -1,27 +1,20 @@
-"""Every model fitted to measured sweeps: how far its currents stay from the measured ones."""
+"""Every model fitted to measured sweeps, files and loops of other models: misfits, crashes, verdicts."""
 
 import json
-import os
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import jax
 import numpy as np
 
 import memjax as mj
-from benchmarks.cases.device_fits import pictures
-from benchmarks.records import ROOT, Recorder
+from benchmarks.cases.device_fits import every_file, pictures, verdicts
+from benchmarks.cases.device_fits.alarm import alarm
+from benchmarks.cases.device_fits.settings import DATA, FORMS
+from benchmarks.records import Recorder
 from benchmarks.registry import Case
 from benchmarks.timing import Times
 from memjax.errors import MemjaxError
-
-DATA = Path(os.environ.get("MEMJAX_DATA", ROOT.parent / "shared" / "data"))
-FORMS = {"event-switches": {"form": "mean"}, "vteam": {"conduction": "exponential"}}
-"""Settings of a model beside its defaults: the deterministic form, and the one for resistances decades apart."""
 
 LIMIT = 90
 """Processor time after which a search stops with what it has [s]."""
@@ -75,22 +68,6 @@ SETS = {
 """The sets. The 40 ohm of `sto_nb_iv_timed` are the slope of its voltage over its current at the highest currents."""
 
 
-@contextmanager
-def _alarm(seconds: float) -> Iterator[None]:
-    """Interrupt the main thread after so much processor time: a fit then ends with the best that it has reached."""
-
-    def ring(*_):
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGPROF, ring)
-    signal.setitimer(signal.ITIMER_PROF, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0.0)
-        signal.signal(signal.SIGPROF, before)
-
-
 def fitted(model: str, chosen: Set, measured: mj.Measurement, limit: int):
     """Fit of a model, its simulated current [A] at the measured points, and the median error."""
     import fitting as ft
@@ -98,7 +75,7 @@ def fitted(model: str, chosen: Set, measured: mj.Measurement, limit: int):
     device = mj.params.replace(mj.device_class(model)(), FORMS.get(model, {}))
     options = {"point_time": chosen.point_time, "bench": chosen.bench}
     first = measured.select(np.isin(measured.sweep, measured.labels[: chosen.sweeps]))
-    with _alarm(limit):
+    with alarm(limit):
         result = ft.fit([first], device, screened=64, **options)
     trace = mj.simulate_like(
         result.device,
@@ -151,8 +128,15 @@ def _one(record: Recorder, model: str, name: str, measured: mj.Measurement, limi
 
 
 def run(size: str, record: Recorder) -> None:
-    """All models on all sets; the best of each set has to stay below `GOAL`."""
+    """All models on all sets, on every file, and on loops of each other."""
     jax.config.update("jax_enable_x64", True)
+    _sets(size, record)
+    every_file.run(size, record)
+    verdicts.run(size, record)
+
+
+def _sets(size: str, record: Recorder) -> None:
+    """All models on all sets; the best of each set has to stay below `GOAL`."""
     entries, seen = [], {}
     for name, chosen in SETS.items():
         files = sorted(DATA.glob(chosen.file))
@@ -180,4 +164,4 @@ def run(size: str, record: Recorder) -> None:
         record.path.with_name("device_fits.json").write_text(text, encoding="utf-8")
 
 
-CASE = Case(name="device_fits", run=run, baseline="mms", suites=("devices",), limit_s=3 * 3600.0)
+CASE = Case(name="device_fits", run=run, baseline="mms", suites=("devices",), limit_s=10 * 3600.0)

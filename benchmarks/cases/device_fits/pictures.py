@@ -66,3 +66,61 @@ def draw(entries: list[dict], measured: dict[str, mj.Measurement], path: Path) -
         _loop(ax, name, m, [e for e in entries if e["set"] == name])
     figure.savefig(path, dpi=120)
     plt.close(figure)
+
+
+_COLOURS = {
+    "good": "#009E73",
+    "usable": "#F0E442",
+    "poor": "#D55E00",
+    "refused": "#BBBBBB",
+    "out of time": "#56B4E9",
+    "crashed": "k",
+}
+"""Of verdicts."""
+
+
+def draw_verdicts(rows: list[dict], models: list[str], path: Path) -> None:
+    """Draw the verdicts on models (rows) fitted to loops of models (columns), with the ratio of the areas in each.
+
+    Parameters
+    ----------
+    rows : list of dict
+        `model`, `source`, `word`, and `area_ratio` where there is one.
+    models : list of str
+        In the order of the axes.
+    path : Path
+        The picture.
+    """
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+    from matplotlib.patches import Patch
+
+    side = 2.5 + 0.5 * len(models)
+    figure, axes = plt.subplots(figsize=(side + 1, side), layout="constrained")
+    for r in rows:
+        x, y = models.index(r["source"]), models.index(r["model"])
+        own = x == y
+        cell = plt.Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=_COLOURS[r["word"]])
+        cell.set(edgecolor="k" if own else "w", linewidth=2 if own else 1, zorder=2 if own else 1)
+        axes.add_patch(cell)
+        ratio = r.get("area_ratio")
+        text = "" if ratio is None else _short(ratio)
+        axes.text(x, y, text, ha="center", va="center", fontsize=7, zorder=3)
+    axes.set_xlim(-0.6, len(models) - 0.4)
+    axes.set_ylim(len(models) - 0.4, -0.6)
+    axes.set_xticks(range(len(models)), models, rotation=60, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(models)), models)
+    axes.set_xlabel("loop of")
+    axes.set_ylabel("fitted model")
+    axes.set_title("verdicts, and area of the simulated over that of the measured loop")
+    marks = [Patch(color=c, label=w) for w, c in _COLOURS.items()]
+    axes.legend(handles=marks, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def _short(ratio: float) -> str:
+    """A ratio in a few characters."""
+    return f"{ratio:.2f}" if abs(ratio) < 9.995 else f"{ratio:.0f}" if abs(ratio) < 1e4 else "> 1e4"

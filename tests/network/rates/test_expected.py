@@ -46,6 +46,7 @@ def _secants(kind: str) -> list[tuple[float, float]]:
     return slopes
 
 
+@pytest.mark.study
 def test_derivatives_are_within_three_standard_errors_of_secants(about):
     """By a parameter of the device and a weight, of the mean over other seeds."""
     kind, rates = about

@@ -55,7 +55,8 @@ def test_the_derivative_of_an_oscillator_is_that_of_its_closed_form():
     np.testing.assert_allclose(slopes, exact, rtol=missing)
 
 
-@pytest.mark.parametrize("kind", [pytest.param("1m1t1r", marks=pytest.mark.study), "switch"])
+@pytest.mark.study
+@pytest.mark.parametrize("kind", ["1m1t1r", "switch"])
 def test_derivatives_have_the_sign_and_size_of_secants(kind):
     """By a device's parameter, all weights alike, and some weights more than others: within a factor of four."""
     duration, warmup = (0.1, 0.02) if kind == "switch" else (0.3, 0.1)

@@ -18,7 +18,7 @@ from memjax.transforms import from_spec
 
 from .failures import no_start
 from .guess import guess, starts
-from .identifiability import Identifiability, identify
+from .identifiability import Identifiability, in_logarithms, joined, of_information
 from .least_squares import Progress, crossed, levenberg_marquardt, screen
 from .limits import limits_of, said, shared, simulated
 from .problem import PATIENT, Problem, evaluate, pack
@@ -147,8 +147,15 @@ class FitResult:
 
     @property
     def identifiability(self) -> Identifiability:
-        """Which combinations of the free parameters the data determine, and which not."""
-        return identify(self.problem.device, self.problem.free, self.z, self.uncertainty.fisher)
+        """Which combinations of the parameters that are reported the data determine, and which not.
+
+        Those that simulated cycles calibrated are judged by their replicates, the others by the fit of the medians.
+        """
+        free, random = self.problem.free, self.stochastic
+        seen = in_logarithms(self.problem.device, free, self.z, self.uncertainty.fisher)
+        if random is None:
+            return of_information(free, seen)
+        return joined(free, seen, tuple(random.replicates), random.covariance)
 
     def intervals(self, level: float = 0.9) -> dict[str, tuple[float, ...]]:
         """Ends [unit] of intervals that hold the truth with that probability, to first order."""

@@ -106,13 +106,13 @@ def log_slopes(device: Any, names: Sequence[str], z: np.ndarray) -> Float[np.nda
     return np.array(found)
 
 
-def identify(
+def in_logarithms(
     device: Any,
     names: Sequence[str],
     z: Float[np.ndarray, " free"],
     fisher: Float[np.ndarray, "free free"],
-) -> Identifiability:
-    """Directions that the data determine, and those they do not.
+) -> Float[np.ndarray, "free free"]:
+    """Information on coordinates as information on the logarithms of parameters.
 
     Parameters
     ----------
@@ -127,7 +127,36 @@ def identify(
     """
     slopes = log_slopes(device, names, z)
     steep = np.where(np.abs(slopes) > 1e-12, slopes, np.inf)  # at a bound nothing is said
-    return of_information(names, fisher / np.outer(steep, steep))
+    return fisher / np.outer(steep, steep)
+
+
+def joined(
+    names: Sequence[str],
+    information: Float[np.ndarray, "free free"],
+    better: Sequence[str],
+    covariance: Float[np.ndarray, "better better"],
+) -> Identifiability:
+    """Directions of parameters of which some are better known from elsewhere.
+
+    Parameters
+    ----------
+    names, information
+        Parameters, and the information on their logarithms.
+    better, covariance
+        Those that are better known, not all of them among `names`, and the covariance of their logarithms.
+    """
+    other = [k for k, n in enumerate(names) if n not in better]
+    there = [n for n in better if n in names]
+    mixed = [list(names).index(n) for n in there]
+    place = [list(better).index(n) for n in there]
+    known = information[np.ix_(mixed, mixed)] + np.linalg.inv(covariance[np.ix_(place, place)])
+    across = information[np.ix_(other, mixed)]
+    whole = np.zeros((len(better) + len(other),) * 2)
+    whole[: len(better), : len(better)] = np.linalg.inv(covariance)
+    whole[len(better) :, len(better) :] = information[np.ix_(other, other)] - (
+        across @ np.linalg.solve(known, across.T)
+    )
+    return of_information([*better, *(names[k] for k in other)], whole)
 
 
 def of_information(
@@ -239,4 +268,11 @@ def _words(move: dict[str, float], pivot: str) -> str:
     )
 
 
-__all__ = ["Combination", "Identifiability", "identify", "log_slopes", "of_information"]
+__all__ = [
+    "Combination",
+    "Identifiability",
+    "in_logarithms",
+    "joined",
+    "log_slopes",
+    "of_information",
+]

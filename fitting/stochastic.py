@@ -35,7 +35,7 @@ from memjax.solver import SemiImplicitEuler
 
 from .ensemble import Coordinate, Ensemble, Experiment, of_sweeps
 from .fit import FitResult
-from .identifiability import LIMIT, Identifiability, of_information
+from .identifiability import LIMIT
 from .least_squares import Progress, levenberg_marquardt
 from .pathwise import calibrate_spread
 from .problem import PRIOR_SIGMA
@@ -185,11 +185,10 @@ class Stochastic:
         return {n: np.quantile(x, ends).tolist() for n, x in self.replicates.items()}
 
     @property
-    def identifiability(self) -> Identifiability:
-        """Which combinations the cycles determine: what the replicates keep of the prior's freedom is not."""
-        names = tuple(self.replicates)
-        drawn = np.log(np.abs(np.stack([self.replicates[n] for n in names])) + 1e-300)
-        return of_information(names, np.linalg.inv(np.cov(drawn) + 1e-12 * np.eye(len(names))))
+    def covariance(self) -> Float[np.ndarray, "names names"]:
+        """Covariance of the logarithms of the replicates' values."""
+        drawn = np.log(np.abs(np.stack([*self.replicates.values()])) + 1e-300)
+        return np.cov(drawn) + 1e-12 * np.eye(len(drawn))
 
 
 def strength_of(device: Any, name: str) -> float:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import memjax as mj
-from fitting.identifiability import identify, of_information
+from fitting.identifiability import in_logarithms, joined, of_information
 from memjax.params import unconstrain
 
 NAMES = ("mu", "gamma1", "r_on", "tau", "w")
@@ -66,6 +66,19 @@ def test_coordinates_are_turned_into_logarithms():
         for n in names
     ]
     slopes = np.array([(m - z)[k] / step for k, m in enumerate(moved)])
-    found = identify(device, names, z, np.diag(1 / slopes**2))
+    found = of_information(names, in_logarithms(device, names, z, np.diag(1 / slopes**2)))
     np.testing.assert_allclose(found.sigma, 1.0, rtol=2e-3)
     assert np.isfinite(np.asarray(jnp.asarray(z))).all()
+
+
+def test_what_is_better_known_from_elsewhere_takes_the_place_of_what_was_known():
+    # Only a + b is seen, to 0.01; b is known to 0.1 from elsewhere, and so is a; c is seen alone, d only elsewhere.
+    seen = np.diag([1e4, 1e4, 100.0])
+    seen[0, 1] = seen[1, 0] = 1e4
+    found = joined("abc", seen, ("d", "b"), np.diag([0.04, 0.01]))
+    assert found.names == ("d", "b", "a", "c")
+    assert not found.sloppy
+    information = (found.axes / found.sigma**2) @ found.axes.T
+    variance = np.diag(np.linalg.inv(information))
+    np.testing.assert_allclose(variance[[0, 1, 3]], [0.04, 0.01, 0.01], rtol=1e-9)
+    assert variance[2] == pytest.approx(0.01 + 1e-4, rel=1e-3)

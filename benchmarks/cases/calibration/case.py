@@ -12,7 +12,7 @@ import numpy as np
 from scipy import stats
 
 import fitting as ft
-from benchmarks.cases.calibration import data
+from benchmarks.cases.calibration import data, randomness
 from benchmarks.cases.circuit_fits import case as circuits
 from benchmarks.records import Recorder
 from benchmarks.registry import Case
@@ -26,8 +26,8 @@ from fitting.stacked import evaluate_each, of_some, stacked
 from fitting.traces import voltage_problem
 from fitting.uncertainty import uncertainty
 
-SETS = {"smoke": (24, 12, 16, 24), "full": (300, 200, 200, 200)}
-"""Data sets of sweeps, traces, posteriors; devices of a population."""
+SETS = {"smoke": (24, 12, 16, 24, 2), "full": (300, 200, 200, 200, 100)}
+"""Data sets of sweeps, traces, posteriors; devices of a population; sets of stochastic cycles."""
 
 LEVEL, ALLOWED = 0.9, 0.05
 
@@ -253,16 +253,30 @@ def population(record: Recorder, count: int) -> None:
     )
 
 
+def stochastic(record: Recorder, count: int) -> None:
+    """Ion noise, spread from cycle to cycle and rates: intervals of `fitting.stochastic`."""
+    seconds, found = lap(lambda: randomness.covered(range(count), LEVEL))
+    what = f"{count} sets of {randomness.CYCLES} cycles; {found.other} that chose another parameter left out"
+    inside = np.array([*found.inside.values()]).T
+    scores = {n: float(np.sqrt(np.mean(np.square(s)))) for n, s in found.scores.items()}
+    extra = {
+        "rms_scores": scores,
+        "determined": {n: float(np.mean(d)) for n, d in found.determined.items()},
+    }
+    _covered(record, "stochastic", inside, seconds, what, names=found.inside, **extra)
+
+
 def run(size: str, record: Recorder) -> None:
     """All of it."""
     jax.config.update("jax_enable_x64", True)
-    sweeps, signals, posteriors, devices = SETS[size]
+    sweeps, signals, posteriors, devices, cycles = SETS[size]
     laplace(record, sweeps, 1, 0.0, 0)
     laplace(record, sweeps, CYCLES, CYCLE, 1)
     profiled(record, sweeps)
     traces(record, signals)
     population(record, devices)
     ranks(record, posteriors)
+    stochastic(record, cycles)
 
 
 CASE = Case(

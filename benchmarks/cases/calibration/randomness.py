@@ -20,18 +20,13 @@ VARIED = {"sigma_ion": 0.4, "mu": 0.15, "gamma1": 0.15, "gamma3": 0.15}
 SPREADS = {"mu": 0.05, "gamma3": 0.5}
 """Spreads from cycle to cycle, about which the true ones scatter as sigma_ion does."""
 
-DEVICE = mj.DiffusiveMemristor(
-    sigma_ion=2.0,
-    alpha=0.165,
-    beta=34.0,
-    mu=75.0,
-    gamma1=38.0,
-    gamma2=60.0,
-    theta=9e3,
-    gamma3=400.0,
-    r_on=1.7e5,
-    r_off=7e10,
-)
+DEVICE = replace(
+    mj.DiffusiveMemristor(),
+    {
+        "sigma_ion": 2.0, "alpha": 0.165, "beta": 34.0, "mu": 75.0, "gamma1": 38.0,
+        "gamma2": 60.0, "theta": 9e3, "gamma3": 400.0, "r_on": 1.7e5, "r_off": 7e10,
+    },
+)  # fmt: skip
 """Values near those of a measured device (USC, symmetric)."""
 
 FREE = ("mu", "gamma1", "gamma3")
@@ -58,8 +53,8 @@ class Coverage:
     scores : dict of str to list of float
         Distance of the estimate from the truth in logarithms, over the stated standard deviation.
     other : int
-        Sets in which another parameter than the true one was taken for the one that differs from cycle to cycle: a model
-        that is wrong, whose intervals say nothing about the method. They are left out.
+        Sets in which another parameter than the true one was taken to differ from cycle to cycle: the model is wrong
+        then, and its intervals say nothing about the method. They are left out.
     """
 
     inside: dict[str, list[bool]] = field(default_factory=dict)

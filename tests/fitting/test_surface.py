@@ -1,0 +1,68 @@
+"""Response surfaces: what noise scatters about, slopes, and coordinates that do not matter."""
+
+import numpy as np
+import pytest
+
+from fitting.surface import Cloud, Surface, Surfaces
+
+NOISE = 0.3
+POINTS = 150
+
+
+def _true(z):
+    """A curved function of two coordinates, twice."""
+    return np.stack([z[:, 0] + z[:, 0] * z[:, 1], np.exp(0.5 * z[:, 1])], axis=1)
+
+
+@pytest.fixture(scope="module")
+def points():
+    return np.random.default_rng(0).normal(size=(POINTS, 2))
+
+
+@pytest.fixture(scope="module")
+def surface(points):
+    noise = np.random.default_rng(1).normal(size=(POINTS, 2))
+    return Surface(points, _true(points) + NOISE * noise, weight=np.ones(POINTS))
+
+
+def test_a_surface_is_nearer_to_the_truth_than_the_values_that_made_it(surface):
+    inside = 0.7 * np.random.default_rng(2).normal(size=(400, 2))
+    away = np.sqrt(np.mean((surface(inside)[0] - _true(inside)) ** 2))
+    # Ten polynomial terms (up to the third order) would leave NOISE sqrt(10 / POINTS) = 0.26 NOISE.
+    assert away < 0.5 * NOISE
+
+
+def test_slopes_are_those_of_the_values(surface):
+    z, step = np.array([[0.3, -0.4]]), 1e-3
+    for k in range(2):
+        move = step * np.eye(2)[k]
+        secant = (surface(z + move)[0] - surface(z - move)[0]) / (2 * step)
+        np.testing.assert_allclose(surface(z)[1][..., k], secant, rtol=0, atol=step**2)
+
+
+def test_points_of_little_weight_count_little(points):
+    values = _true(points)
+    spoilt = values + 10.0 * (np.arange(POINTS) % 3 == 0)[:, None]
+    weight = np.where(np.arange(POINTS) % 3 == 0, 1e-6, 1.0)
+    surface = Surface(points, spoilt, weight=weight)
+    z = np.array([[0.2, 0.1]])
+    np.testing.assert_allclose(surface(z)[0], _true(z), atol=0.1)
+
+
+def test_each_group_has_the_coordinates_that_move_it(points):
+    values = [_true(points)[:, :1], points[:, 1:] ** 2]
+    acting = [np.array([True, True]), np.array([False, True])]
+    both = Surfaces(points, values, weight=np.ones(POINTS), acting=acting)
+    found, slopes = both(points[:5])
+    assert found.shape == (5, 2)
+    assert slopes.shape == (5, 2, 2)
+    assert np.all(slopes[:, 1, 0] == 0)
+    assert len(both.shapes) == 2
+
+
+def test_a_cloud_says_how_far_outside_of_it_a_point_is(points):
+    cloud = Cloud(points)
+    assert cloud.beyond(points.mean(axis=0)[None])[0] == 0
+    away, slope = cloud.beyond(np.array([[20.0, 0.0], [21.0, 0.0]]))
+    # The slope of a distance along a straight line out of the cloud.
+    np.testing.assert_allclose(away[1] - away[0], slope[0, 0], rtol=1e-2)

@@ -157,6 +157,18 @@ class FitResult:
             return of_information(free, seen)
         return joined(free, seen, tuple(random.replicates), random.covariance)
 
+    @property
+    def correlation(self) -> Float[np.ndarray, "free free"]:
+        """Correlations of the free parameters; 0 between those that simulated cycles calibrated and the others."""
+        found, random = self.uncertainty.correlation.copy(), self.stochastic
+        if random is not None:
+            names = [n for n in self.problem.free if n in random.replicates]
+            at = [self.problem.free.index(n) for n in names]
+            drawn = np.log(np.abs([random.replicates[n] for n in names]))
+            found[at], found[:, at] = 0.0, 0.0
+            found[np.ix_(at, at)] = np.corrcoef(drawn)
+        return found
+
     def intervals(self, level: float = 0.9) -> dict[str, tuple[float, ...]]:
         """Ends [unit] of intervals that hold the truth with that probability, to first order."""
         reach = self.uncertainty.reach(level) * self.uncertainty.sigma_z

@@ -31,8 +31,8 @@ from .surface import Cloud, Surfaces
 _BATCHES = 4
 """Batches of simulated points in each round."""
 
-_WIDE, _FEWEST, _MOST = 5, 7, 10
-"""Rounds that look beyond; all rounds."""
+_WIDE, _FEWEST, _MOST = 6, 8, 12
+"""Rounds before which replicates look beyond, and all rounds."""
 
 _MOVED = 0.3
 """Move of a median, and change of a standard deviation, that ends the rounds [standard deviations]."""
@@ -41,13 +41,15 @@ _SURFACES = 8
 """Surfaces that share the replicates."""
 
 _WIDER, _STRETCHED, _JITTER = 4.0, 2.0, 0.7
-"""Standard deviations of the first points about each optimum; of later ones about replicates."""
+"""Standard deviations of first points about optima, of the centres of the prior of replicates that look beyond, and
+of points about replicates."""
 
 _SIGMAS = 3.0
 """Standard deviations of the prior beyond which nothing is simulated."""
 
-_NEAR = 4.0
-"""Squared distance from the replicates, over the number of coordinates, from which on points count less."""
+_LOWEST, _FAR, _STEEP = 0.1, 0.5, 2.0
+"""Share of the points with the lowest losses; rise of the loss above them, per residual, from which on points count
+less, and how steeply."""
 
 _PULL = 0.2
 """Residual per standard deviation outside of where points are."""
@@ -154,7 +156,7 @@ def explore(
             found = walk.estimate(found)
             if found.settled or found.rounds == _MOST:
                 return found
-            walk.add(walk.among(found.replicates, wide=found.rounds < _WIDE))
+            walk.add(walk.among(found.replicates))
     except KeyboardInterrupt:
         return replace(found, interrupted=True)
 
@@ -166,6 +168,7 @@ class _Walk:
         self.goal, self.simulate, self.size, self.tick = goal, simulate, size, tick
         self.rng = np.random.default_rng(goal.seed)
         self.z: list[np.ndarray] = []
+        self.covariance = np.zeros((0, 0, 0))
         self.values: list[list[np.ndarray]] = []
         self.measured, self.resampled = goal.measured, goal.resampled()
         self.shown = Progress(goal.centre[None].copy(), np.full(1, np.inf))
@@ -193,23 +196,22 @@ class _Walk:
             [optima[k][0] + _WIDER * roots[k] @ x for k, x in zip(which, normal, strict=True)]
         )
 
-    def among(self, replicates: np.ndarray, wide: bool) -> np.ndarray:
-        """Points where the replicates lie, or also beyond, where a valley may go on."""
-        count = _BATCHES * self.size
-        normal = self.rng.normal(size=(count, replicates.shape[1]))
-        shaken = (_JITTER if wide else 0.4) * normal @ Cloud(replicates).root.T
-        middle = np.median(replicates, axis=0)
-        drawn = replicates[self.rng.integers(0, len(replicates), count)]
-        return middle + (_STRETCHED if wide else 1.0) * (drawn - middle) + shaken
+    def among(self, replicates: np.ndarray) -> np.ndarray:
+        """Points where the replicates lie, each shaken as far as the data leave it there."""
+        which = self.rng.integers(0, len(replicates), _BATCHES * self.size)
+        normal = self.rng.normal(size=(len(which), replicates.shape[1]))
+        roots = np.linalg.cholesky(self.covariance)[which]
+        return replicates[which] + _JITTER * np.einsum("kij,kj->ki", roots, normal)
 
     def estimate(self, before: Valley) -> Valley:
         """Minima on surfaces through all points, for the measured features and for resampled ones."""
         z = np.concatenate(self.z)
         batch = np.repeat(np.arange(len(self.z)), [len(x) for x in self.z])
-        weight = _nearness(z, before.replicates) if before.rounds else np.ones(len(z))
+        values = [np.concatenate(v) for v in zip(*self.values, strict=True)]
+        weight = self._weights(z, np.concatenate(values, axis=1))
         keep = weight > _LEAST_WEIGHT
         z, batch, weight = z[keep], batch[keep], weight[keep]
-        values = [np.concatenate(v)[keep] for v in zip(*self.values, strict=True)]
+        values = [v[keep] for v in values]
         cloud = Cloud(z)
 
         def surfaces(weight, shapes=None):
@@ -221,6 +223,8 @@ class _Walk:
         best = self._least(mean, cloud, starts[:, None], *own)[0]
         self.shown.z = best[None]
         features, centres = self.resampled
+        wide = before.rounds + 1 < _WIDE
+        centres = self.goal.centre + (_STRETCHED if wide else 1.0) * (centres - self.goal.centre)
         replicates = np.empty((len(features), z.shape[1]))
         warm = before.replicates if before.rounds else before.replicates[:, None]
         for k in range(_SURFACES):
@@ -240,8 +244,18 @@ class _Walk:
         best = self._least(
             mean, cloud, starts, self.measured[None], middle[None], np.maximum(widths, _NARROWEST)
         )[0]
+        slopes = mean(replicates)[1]
+        information = np.einsum("kri,krj->kij", slopes, slopes) + np.diag(self.goal.prior**-2)
+        self.covariance = np.linalg.inv(information)
         still = rounds >= _FEWEST and _unmoved(before.replicates, replicates)
         return Valley(z=best, replicates=replicates, rounds=rounds, settled=still)
+
+    def _weights(self, z: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """What points count: less where the loss is far above the least one, where no replicate lies."""
+        away = 0.5 * np.sum((values - self.measured) ** 2, axis=1)
+        away += 0.5 * np.sum(((z - self.goal.centre) / self.goal.prior) ** 2, axis=1)
+        far = (away - np.quantile(away, _LOWEST)) / values.shape[1]
+        return np.exp(-_STEEP * np.maximum(far - _FAR, 0.0))
 
     def _least(
         self, surfaces, cloud: Cloud, starts, features, centres, prior: np.ndarray | None = None
@@ -268,12 +282,6 @@ class _Walk:
         )
         best = np.argmin(done.cost.reshape(tries, problems), axis=0)
         return done.z.reshape(tries, problems, n)[best, np.arange(problems)]
-
-
-def _nearness(z: np.ndarray, replicates: np.ndarray) -> np.ndarray:
-    """Weights of points: less for those that lie far from the replicates."""
-    squares = np.sum(Cloud(replicates).white(z) ** 2, axis=1) / z.shape[1]
-    return np.exp(-0.5 * np.maximum(squares - _NEAR, 0.0))
 
 
 def _unmoved(before: np.ndarray, now: np.ndarray) -> bool:

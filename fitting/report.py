@@ -42,6 +42,9 @@ _METHODS = {
     "nuts": "equal tails of draws from the posterior (posterior.nc)",
 }
 
+_REPLICATES = """ What simulated cycles calibrated has sigma and interval from replicates of resampled cycles, and
+counts as not determined where its logarithm has a standard deviation above 0.5 and above half the prior's."""
+
 
 def axes_row(columns: int, *, height: float = 4.0) -> tuple[Any, Any]:
     """A figure and a row of axes."""
@@ -421,7 +424,7 @@ def _page(content: dict, images: list[Path], found: list[Series], compared: str)
 <h2>Parameters</h2>{parameters_table(content)}
 <p><small>Sigma is one standard deviation to first order, from {html.escape(content["covariance_from"])};
 a parameter counts as not determined where its sigma exceeds a factor of e.
-Intervals: {_METHODS[told["method"]]}.</small></p>
+Intervals: {_METHODS[told["method"]]}.{_REPLICATES if content.get("stochastic") else ""}</small></p>
 <h3>What the data determine</h3>{_determined(content)}
 {img("correlation", "correlation of parameters")}
 <h2>Residuals</h2>{img("residuals", "residuals")}

@@ -54,7 +54,7 @@ FEWEST = 8
 _WAVES = 4
 """Waveforms, those applied most often, that are simulated."""
 
-_TIGHTEST, _LOOSEST = 0.5, 1.0
+_TIGHTEST, _LOOSEST = 0.5, PRIOR_SIGMA
 """Limits of the standard deviation of the prior of what the deterministic fit found [natural log units]: its own."""
 
 _STEP = 0.1

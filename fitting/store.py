@@ -195,7 +195,7 @@ def to_json(
         "out_of_reach": list(result.out_of_reach),
         "at_bound": list(result.at_bound),
         "free": list(result.problem.free),
-        "correlation": np.round(u.correlation, 6).tolist(),
+        "correlation": np.round(result.correlation, 6).tolist(),
         "covariance_from": u.source,
         **{n: getattr(u, n) for n in ("reduced_chi2", "model_error")},
         "verdict": result.verdict.as_json(),

@@ -6,12 +6,15 @@ Residuals are differences of quantiles, simulated less measured, along axes and 
 excursion (`fitting.samples.Target`): half their sum of squares is a weighted sliced Wasserstein-2 distance.
 Whether a cycle switches in one reading or the next is a threshold, which derivatives along a path do not see;
 the Jacobian is therefore of central differences of the quantiles over finite steps, all points with the same
-random numbers, and Levenberg-Marquardt minimises. Priors: the standard deviations of the deterministic fit, at most a
-factor of e, for what it found; a factor of 7 for strengths of noise and spreads.
+random numbers, and Levenberg-Marquardt minimises: indirect inference [1]_.
 
-With J the Jacobian, S the covariance of the residuals under resampling of the cycles (and the scatter of the
-simulated ones) and P the prior's precision, the covariance of the coordinates is :math:`(J^TJ + P)^{-1}(J^TSJ +
-P)(J^TJ + P)^{-1}` [1]_.
+Priors: a standard deviation of a factor of 7 for strengths of noise and spreads; for what the deterministic fit found
+the one that it gave, but half a natural log unit at least, since noise shifts the medians that it was fitted to, and it
+knows nothing of that.
+
+Noise, spreads and rates make up for each other along curved valleys of the loss, where the random numbers of a
+simulation decide which point is lowest. The optima are therefore where a second search begins, which averages over
+random numbers and takes errors from bootstrap replicates: see `fitting.replicates`.
 
 References
 ----------

@@ -19,6 +19,7 @@ from fitting.ensemble import NAMES, leg_events
 from fitting.samples import halves
 from fitting.stochastic import calibrate
 from memjax.noise import cycle_factors, read_noise
+from memjax.observables.thresholds import Thresholds
 from memjax.params import get
 from memjax.result import Member
 from memjax.solver import SemiImplicitEuler
@@ -59,18 +60,20 @@ SETS = {
     ),
     "asymmetric": Set(
         file="usc_diffusive_dc_asymmetric",
-        limits={(1, "v_th"): 2.0, (1, "v_release"): 6.0, (1, "v_hold"): 1.5},
+        limits={(1, "v_th"): 2.0, (1, "v_release"): 6.0, (1, "v_hold"): 6.0},
     ),
 }  # fmt: skip
 
 
-def events(v: np.ndarray, i: np.ndarray, sweep: np.ndarray) -> dict[int, np.ndarray]:
+def events(
+    v: np.ndarray, i: np.ndarray, sweep: np.ndarray, levels: Thresholds
+) -> dict[int, np.ndarray]:
     """Voltages [V] of `NAMES` of the half-sweeps that switched, by polarity; polarity from the sign of v."""
     found: dict[int, list] = {1: [], -1: []}
     for label in np.unique(sweep):
         x, y = v[sweep == label], np.abs(i[sweep == label])
         peak = int(np.argmax(np.abs(x)))
-        one = leg_events(x, y, (0, peak, len(x)))
+        one = leg_events(x, y, (0, peak, len(x)), levels)
         if one[0] <= np.max(np.abs(x)):
             found[int(np.sign(x[peak]))].append(one)
     return {k: np.array(x) for k, x in found.items() if x}
@@ -126,9 +129,9 @@ def failed(trace: mj.Trace) -> float:
     return share
 
 
-def simulated(trace: mj.Trace) -> dict[int, np.ndarray]:
+def simulated(trace: mj.Trace, levels: Thresholds) -> dict[int, np.ndarray]:
     """Events of all members."""
-    parts = [events(m.v, m.i, m.sweep) for m in solved(trace)]
+    parts = [events(m.v, m.i, m.sweep, levels) for m in solved(trace)]
     signs = {k for p in parts for k in p}
     return {k: np.concatenate([p[k] for p in parts if k in p]) for k in signs}
 
@@ -146,8 +149,9 @@ def _held_out(name: str, one: Set, size: str, record: Recorder) -> None:
     count = COMPARED[size]
     members = max(1, round(2 * count / len(whole.labels)))
     trace = again(result, whole, members=members, seed=101)
-    drawn, kept = simulated(trace), events(unseen.v, unseen.i, unseen.sweep)
-    learnt = events(seen.v, seen.i, seen.sweep)
+    levels = result.thresholds
+    drawn, kept = simulated(trace, levels), events(unseen.v, unseen.i, unseen.sweep, levels)
+    learnt = events(seen.v, seen.i, seen.sweep, levels)
     on = _on_current(trace)
     for (polarity, event), limit in one.limits.items():
         k = NAMES.index(event)
@@ -207,7 +211,7 @@ def _policies(name: str, result: ft.FitResult, whole: mj.Measurement, size: str,
     found = {}
     for k, (word, policy) in enumerate((policies | {"adaptive": mj.Auto()}).items()):
         trace = again(result, like, members=PAIRED[size], seed=200 + k, policy=policy)
-        found[word] = simulated(trace)
+        found[word] = simulated(trace, result.thresholds)
     worst, rows, apart = 0.0, {}, 0.0
     for word, events_of in found.items():
         for p, e in events_of.items():

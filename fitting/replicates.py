@@ -134,6 +134,8 @@ def explore(
 ) -> Valley:
     """The estimate and its replicates.
 
+    Where hardly a simulation succeeds nothing is estimated: no round, and the optima as replicates.
+
     Parameters
     ----------
     goal : Goal
@@ -152,13 +154,14 @@ def explore(
     found = Valley(z=z[0], replicates=z, rounds=0, settled=False)
     try:
         walk.add(walk.about(optima))
-        while True:
+        while sum(map(len, walk.z)) > 2 * len(goal.prior):  # a plane, and as much again
             found = walk.estimate(found)
             if found.settled or found.rounds == _MOST:
                 return found
             walk.add(walk.among(found.replicates))
     except KeyboardInterrupt:
         return replace(found, interrupted=True)
+    return found
 
 
 class _Walk:
@@ -222,21 +225,7 @@ class _Walk:
         own = (self.measured[None], self.goal.centre[None])
         best = self._least(mean, cloud, starts[:, None], *own)[0]
         self.shown.z = best[None]
-        features, centres = self.resampled
-        wide = before.rounds + 1 < _WIDE
-        centres = self.goal.centre + (_STRETCHED if wide else 1.0) * (centres - self.goal.centre)
-        replicates = np.empty((len(features), z.shape[1]))
-        warm = before.replicates if before.rounds else before.replicates[:, None]
-        for k in range(_SURFACES):
-            mine = slice(k, None, _SURFACES)
-            drawn = weight * self.rng.exponential(size=len(self.z))[batch]
-            one = surfaces(np.maximum(drawn, 1e-9), mean.shapes)
-            count = len(features[mine])
-            starts = [np.repeat(best[None], count, axis=0)]
-            starts += [warm[mine]] if before.rounds else [np.repeat(w, count, axis=0) for w in warm]
-            replicates[mine] = self._least(
-                one, cloud, np.stack(starts), features[mine], centres[mine]
-            )
+        replicates = self._replicated(before, best, cloud, mean.shapes, weight, batch, surfaces)
         rounds = before.rounds + 1
         # Along a valley the least loss is anywhere; the estimate is that on its floor which is nearest to the middle.
         middle, widths = np.median(replicates, axis=0), replicates.std(axis=0)
@@ -249,6 +238,22 @@ class _Walk:
         self.covariance = np.linalg.inv(information)
         still = rounds >= _FEWEST and _unmoved(before.replicates, replicates)
         return Valley(z=best, replicates=replicates, rounds=rounds, settled=still)
+
+    def _replicated(self, before: Valley, best, cloud: Cloud, shapes, weight, batch, surfaces):
+        """Minima for resampled features, each on one of several surfaces that weigh the batches at random."""
+        features, centres = self.resampled
+        wide = before.rounds + 1 < _WIDE
+        centres = self.goal.centre + (_STRETCHED if wide else 1.0) * (centres - self.goal.centre)
+        replicates = np.empty((len(features), len(best)))
+        for k in range(_SURFACES):
+            mine = slice(k, None, _SURFACES)
+            drawn = weight * self.rng.exponential(size=len(self.z))[batch]
+            one = surfaces(np.maximum(drawn, _LEAST_WEIGHT**2), shapes)
+            goal, centre = features[mine], centres[mine]
+            known = [before.replicates[mine]] if before.rounds else before.replicates[:, None]
+            starts = [np.broadcast_to(x, centre.shape) for x in (best[None], *known)]
+            replicates[mine] = self._least(one, cloud, np.stack(starts), goal, centre)
+        return replicates
 
     def _weights(self, z: np.ndarray, values: np.ndarray) -> np.ndarray:
         """What points count: less where the loss is far above the least one, where no replicate lies."""
@@ -292,8 +297,8 @@ def _unmoved(before: np.ndarray, now: np.ndarray) -> bool:
     return bool(max(np.max(move / spread), np.max(change / spread)) < _MOVED)
 
 
-def linear(goal: Goal, z: np.ndarray, jacobian: np.ndarray) -> Valley:
-    """A point and its replicates to first order, for a search that was stopped.
+def linear(goal: Goal, z: np.ndarray, jacobian: np.ndarray, *, interrupted: bool) -> Valley:
+    """A point and its replicates to first order, for a search that was stopped or could not be simulated.
 
     Parameters
     ----------
@@ -303,13 +308,15 @@ def linear(goal: Goal, z: np.ndarray, jacobian: np.ndarray) -> Valley:
         The point.
     jacobian : Float[np.ndarray, "residuals n"]
         Of the residuals there, the prior's last.
+    interrupted : bool
+        Whether it was stopped.
     """
     features, centres = goal.resampled()
     shifts = np.concatenate(
         [features - goal.measured, (centres - goal.centre) / goal.prior], axis=1
     )
     moved = np.linalg.solve(jacobian.T @ jacobian, jacobian.T @ shifts.T).T
-    return Valley(z=z, replicates=z + moved, rounds=0, settled=False, interrupted=True)
+    return Valley(z=z, replicates=z + moved, rounds=0, settled=False, interrupted=interrupted)
 
 
 __all__ = ["Goal", "Simulate", "Valley", "explore", "linear"]

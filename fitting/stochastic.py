@@ -584,20 +584,24 @@ class _Found:
             ended, interrupted = search.run(begin, tick)
             if interrupted:
                 z = min(ended, key=lambda p: p.cost[0]).z[0]
-                return linear(search.goal([]), z, search(z[None])[1][0])
+                return linear(search.goal([]), z, search(z[None])[1][0], interrupted=True)
             far = ended[0].cost[0] + _LEVELS * np.sqrt(ended[0].residuals.shape[1] / 2)
             ended = [p for p in ended if p.cost[0] <= far]
             jacobians = [p.jacobian[0] for p in ended]
             optima = [
                 (p.z[0], np.linalg.inv(j.T @ j)) for p, j in zip(ended, jacobians, strict=True)
             ]
-        return explore(
-            search.goal(search.acting(jacobians)),
+        goal = search.goal(search.acting(jacobians))
+        found = explore(
+            goal,
             lambda z, batch: again(_FRESH + batch).features(z),
             optima,
             size=len(search.pattern),
             tick=told,
         )
+        if found.rounds:
+            return found
+        return linear(goal, optima[0][0], jacobians[0], interrupted=found.interrupted)
 
 
 def _finished(made: _Cycles, found: _Found, spreads: Mapping[str, str]) -> Stochastic:

@@ -120,7 +120,8 @@ def test_a_rate_that_no_step_resolves_lies_three_sigma_away_and_is_told(times):
     assert _prior(seen, "mu", 1e4 / 0.5, 1e-5) == pytest.approx(np.log(10) / 3, rel=1e-3)
     assert _prior(seen, "gamma1", 1e6, 1e-5) == 0.1
     found = object.__new__(Stochastic)
-    for name, value in {"step": 1e-5, "step_p": [1.0], "comparison": []}.items():
+    about = {"step": 1e-5, "step_p": [1.0], "comparison": [], "settled": True, "interrupted": False}
+    for name, value in about.items():
         object.__setattr__(found, name, value)
     fit = replace(_fit(pulsed_curves(*times)), stochastic=found, unresolved=("theta",))
     assert fit.warnings == ("faster than a step of 1e-05 s, the curves tell no more: theta",)

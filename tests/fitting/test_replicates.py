@@ -51,7 +51,9 @@ def test_replicates_of_a_linear_problem_scatter_as_its_sandwich_says():
     sd = np.sqrt(np.diag(exact))
     np.testing.assert_allclose(found.replicates.std(axis=0), sd, rtol=0.25)
     assert np.all(np.abs(found.z) < 1.0 * sd)
-    first = linear(goal, np.zeros(3), np.concatenate([jacobian, np.diag(1 / goal.prior)]))
+    first = linear(
+        goal, np.zeros(3), np.concatenate([jacobian, np.diag(1 / goal.prior)]), interrupted=True
+    )
     np.testing.assert_allclose(first.replicates.std(axis=0), sd, rtol=0.2)
     assert first.interrupted
 
@@ -101,3 +103,16 @@ def test_what_is_found_comes_back_with_the_seed_and_is_told():
     assert np.any(other.replicates != runs[0].replicates)
     with pytest.raises(AttributeError):
         other.z = other.z  # pyright: ignore[reportAttributeAccessIssue]  # frozen
+
+
+def test_without_simulations_nothing_is_estimated():
+    goal = _goal([1.0, 1.0])
+    simulate = _simulated(goal, lambda z: z @ np.ones((2, len(goal.measured))))
+
+    def failing(z, batch):
+        return simulate(z, batch)[0], np.zeros(len(z), bool)
+
+    found = explore(goal, failing, _optimum(2), size=SIZE)
+    assert found.rounds == 0
+    assert not found.settled
+    assert not found.interrupted

@@ -41,8 +41,8 @@ _SURFACES = 8
 """Surfaces that share the replicates."""
 
 _WIDER, _STRETCHED, _JITTER = 4.0, 2.0, 0.7
-"""Standard deviations of first points about optima, of the centres of the prior of replicates that look beyond, and
-of points about replicates."""
+"""Standard deviations of first points about optima, of what replicates that look beyond are drawn from, and of points
+about replicates."""
 
 _SIGMAS = 3.0
 """Standard deviations of the prior beyond which nothing is simulated."""
@@ -54,7 +54,7 @@ less, and how steeply."""
 _PULL = 0.2
 """Residual per standard deviation outside of where points are."""
 
-_ITERATIONS, _GAIN = 30, 1e-3
+_ITERATIONS, _GAIN = 60, 1e-4
 """Iterations on a surface, and the share of the loss that is no gain."""
 
 _LEAST_WEIGHT, _NARROWEST = 1e-3, 1e-3
@@ -242,8 +242,9 @@ class _Walk:
     def _replicated(self, before: Valley, best, cloud: Cloud, shapes, weight, batch, surfaces):
         """Minima for resampled features, each on one of several surfaces that weigh the batches at random."""
         features, centres = self.resampled
-        wide = before.rounds + 1 < _WIDE
-        centres = self.goal.centre + (_STRETCHED if wide else 1.0) * (centres - self.goal.centre)
+        if before.rounds + 1 < _WIDE:  # a surface is right no further than where points were
+            features = self.measured + _STRETCHED * (features - self.measured)
+            centres = self.goal.centre + _STRETCHED * (centres - self.goal.centre)
         replicates = np.empty((len(features), len(best)))
         for k in range(_SURFACES):
             mine = slice(k, None, _SURFACES)

@@ -306,10 +306,11 @@ class _Search:
         )
 
     def acting(self, jacobians: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Which coordinates move each target at all."""
+        """Which coordinates move each target; all of them, where none does so by a step of the differences."""
         moved = np.any([np.abs(j) > 0 for j in jacobians], axis=0)
         ends = np.cumsum([0, *(len(t.measured) for t in self.targets)])
-        return [moved[a:b].any(axis=0) for a, b in pairwise(ends)]
+        acting = [moved[a:b].any(axis=0) for a, b in pairwise(ends)]
+        return [a if a.any() else ~a for a in acting]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -66,3 +66,10 @@ def test_a_cloud_says_how_far_outside_of_it_a_point_is(points):
     away, slope = cloud.beyond(np.array([[20.0, 0.0], [21.0, 0.0]]))
     # The slope of a distance along a straight line out of the cloud.
     np.testing.assert_allclose(away[1] - away[0], slope[0, 0], rtol=1e-2)
+
+
+def test_what_nothing_moves_is_a_constant(points):
+    surface = Surface(points, np.full((POINTS, 2), 0.7), weight=np.ones(POINTS))
+    value, slope = surface(points[:4])
+    np.testing.assert_allclose(value, 0.7, rtol=1e-9)
+    np.testing.assert_allclose(slope, 0.0, atol=1e-9)

@@ -10,7 +10,7 @@ random numbers, and Levenberg-Marquardt minimises: indirect inference [1]_.
 
 Priors: a standard deviation of a factor of 7 for strengths of noise and spreads; for what the deterministic fit found
 the one that it gave, but half a natural log unit at least, since noise shifts the medians that it was fitted to, and it
-knows nothing of that.
+knows nothing of that, and one at most.
 
 Noise, spreads and rates make up for each other along curved valleys of the loss, where the random numbers of a
 simulation decide which point is lowest. The optima are therefore where a second search begins, which averages over
@@ -57,7 +57,7 @@ FEWEST = 8
 _WAVES = 4
 """Waveforms, those applied most often, that are simulated."""
 
-_TIGHTEST, _LOOSEST = 0.5, PRIOR_SIGMA
+_TIGHTEST, _LOOSEST = 0.5, 1.0
 """Limits of the standard deviation of the prior of what the deterministic fit found [natural log units]: its own."""
 
 _STEP = 0.1
@@ -87,6 +87,9 @@ _IMPROVED, _ITERATIONS, _GAIN = 3, 6, 2e-3
 
 _LEVELS = 3.0
 """Standard deviations of a loss by which an optimum may lie above the best and be followed."""
+
+_WORSE = 3.0
+"""Standard deviations by which the loss of an estimate may exceed that of the point it began from."""
 
 _OTHERS = range(2, 6)
 """Other seeds, counted from that of the search, under which the loss is seen again; 1 checks the steps."""
@@ -175,7 +178,7 @@ class Stochastic:
             )
         if not (self.settled or self.interrupted):
             found.append(
-                "the errors of noise, spreads and rates still grew when the search ended: they are lower bounds"
+                "the errors of noise, spreads and rates had not settled when the search ended: they are lower bounds"
             )
         away = [c["label"] for c in self.comparison if c["joint"]["p"] <= _LEVEL]
         if away:
@@ -564,7 +567,7 @@ class _Found:
     def __init__(self, made: _Cycles, coordinates, begin: np.ndarray | Valley, substeps: int, tick):
         again = partial(made.search, coordinates, made.steps(substeps))
         self.search = again(0)
-        self.valley = self._searched(again, begin, tick)
+        self.valley, self.costs = self._sound(again, *self._searched(again, begin, tick))
         self.z, self.interrupted = self.valley.z, self.valley.interrupted
         fixed, adaptive = (
             made.cycles(made.ensemble(coordinates, p, draws=CHECKED, seed=1), self.z)
@@ -573,10 +576,19 @@ class _Found:
         self.cycles, self.failed = adaptive
         pairs = zip(fixed[0], self.cycles, made.targets, strict=True)
         self.step_p = [energy_test(a / t.scale, b / t.scale, seed=0) for a, b, t in pairs]
-        self.costs = np.array([again(s).costs(self.z[None])[0] for s in _OTHERS])
 
-    def _searched(self, again, begin: np.ndarray | Valley, tick) -> Valley:
-        """The estimate and its replicates, from starts or from what was found in larger steps."""
+    def _sound(self, again, valley: Valley, first: Valley) -> tuple[Valley, np.ndarray]:
+        """What was found, and its loss under other random numbers; the point before it, where that has a lower one.
+
+        A surface may be wrong where it was not looked at again: simulations decide.
+        """
+        points = np.stack([valley.z, first.z])
+        costs = np.array([again(s).costs(points) for s in _OTHERS])
+        worse = np.mean(costs[:, 0] - costs[:, 1]) > _WORSE * np.std(costs[:, 1], ddof=1)
+        return (first, costs[:, 1]) if worse else (valley, costs[:, 0])
+
+    def _searched(self, again, begin: np.ndarray | Valley, tick) -> tuple[Valley, Valley]:
+        """The estimate and its replicates, from starts or from what was found in larger steps; and to first order."""
         search, told = self.search, (lambda p: tick("replicates", p)) if tick else None
         if isinstance(begin, Valley):
             optima = [(begin.z, np.cov(begin.replicates, rowvar=False))]
@@ -585,7 +597,8 @@ class _Found:
             ended, interrupted = search.run(begin, tick)
             if interrupted:
                 z = min(ended, key=lambda p: p.cost[0]).z[0]
-                return linear(search.goal([]), z, search(z[None])[1][0], interrupted=True)
+                stopped = linear(search.goal([]), z, search(z[None])[1][0], interrupted=True)
+                return stopped, stopped
             far = ended[0].cost[0] + _LEVELS * np.sqrt(ended[0].residuals.shape[1] / 2)
             ended = [p for p in ended if p.cost[0] <= far]
             jacobians = [p.jacobian[0] for p in ended]
@@ -600,9 +613,8 @@ class _Found:
             size=len(search.pattern),
             tick=told,
         )
-        if found.rounds:
-            return found
-        return linear(goal, optima[0][0], jacobians[0], interrupted=found.interrupted)
+        first = linear(goal, optima[0][0], jacobians[0], interrupted=found.interrupted)
+        return found if found.rounds else first, first
 
 
 def _finished(made: _Cycles, found: _Found, spreads: Mapping[str, str]) -> Stochastic:

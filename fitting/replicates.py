@@ -185,6 +185,8 @@ class _Walk:
             values, good = self.simulate(points, len(self.z))
             self.z.append(points[good])
             self.values.append([v[good] for v in values])
+            away = np.sum((np.concatenate(values, axis=1)[good] - self.measured) ** 2, axis=1)
+            self.shown.cost = np.minimum(self.shown.cost, 0.5 * np.min(away, initial=np.inf))
             self.shown.counted(len(points), int(np.sum(~good)))
             if self.tick is not None:
                 self.tick(self.shown)

@@ -6,8 +6,9 @@ import numpy as np
 import pandas
 
 from .circuits import Estimate, VoltageFit
-from .pulse_store import content_of, search_of
+from .pulse_store import content_of
 from .spiking import METHOD, SpikeCalibration, Trains
+from .store import search_of
 
 
 def _table(trains: Trains) -> pandas.DataFrame:

@@ -292,7 +292,7 @@ def _one(names: Sequence[str], folder: Path, options: argparse.Namespace, device
             fix=dict(options.fix),
             model_sigma=options.model_sigma,
             thresholds=(options.on_threshold, options.hold_threshold),
-            points=options.points,
+            points=0,  # as many as are left
             seed=options.seed,
             tick=bar,
         )

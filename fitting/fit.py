@@ -452,11 +452,10 @@ def _lost(measurements: Sequence[mj.Measurement]) -> list[str]:
     """What is said where files hold the voltage that was left of what their source was told to apply."""
     count, top = 0, 0.0
     for m in (m for m in measurements if m.driven == "voltage"):
-        lost = m.applied != m.v
-        count, top = (
-            count + int(np.sum(lost)),
-            max(top, np.max(np.abs(m.applied[lost]), initial=0.0)),
-        )
+        applied = m.applied
+        lost = applied != m.v
+        count += int(np.sum(lost))
+        top = max(top, float(np.max(np.abs(applied[lost]), initial=0.0)))
     if not count:
         return []
     text = "hold the voltage that was left; the ramps before and after are taken as applied"

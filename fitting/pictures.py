@@ -22,9 +22,10 @@ _WORDS = {1: "positive", -1: "negative"}
 def _legs(data: mj.Measurement) -> dict[int, list[tuple[np.ndarray, np.ndarray]]]:
     """Voltage and current of every excursion of what is driven, by polarity."""
     out: dict[int, list] = {1: [], -1: []}
+    every = data.applied
     for label in np.unique(data.sweep):
         own = data.sweep == label
-        v, i, applied = data.v[own], data.i[own], data.applied[own]
+        v, i, applied = data.v[own], data.i[own], every[own]
         for part in excursions(applied):
             sign = 1 if applied[part][np.argmax(np.abs(applied[part]))] >= 0 else -1
             out[sign].append((v[part], i[part]))

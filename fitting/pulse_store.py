@@ -15,7 +15,7 @@ from .parameter_rows import loose, rows, standard_errors
 from .pulse_report import build
 from .pulses import PulseFit, median_error
 from .retention import RetentionFit
-from .store import SCHEMA, digest, dump_json, randomness_of, versions
+from .store import SCHEMA, digest, dump_json, randomness_of, search_of, versions
 from .time_pictures import CURVES
 from .transients import TransientFit, curves
 
@@ -35,16 +35,6 @@ def _common(fit: Any, *, kind: str, **more: Any) -> dict:
         kind=kind, model=fit.model, loss=fit.loss, search=search_of(search),
     )  # fmt: skip
     return content | more
-
-
-def search_of(search: Progress) -> dict:
-    """What a search says in ``fit.json``."""
-    return {
-        "iterations": search.iterations,
-        "evaluations": search.evaluations,
-        "failed": search.failed,
-        "best_cost": search.history,
-    }
 
 
 def content_of(

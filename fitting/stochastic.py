@@ -224,14 +224,18 @@ class _Search:
 
     def residuals(self, z: Float[np.ndarray, "points n"]) -> tuple[np.ndarray, np.ndarray]:
         """Residuals at points, the prior's last, and whether enough cycles were solved."""
+        away, enough = self._away(z)
+        return np.concatenate([*away, (z - self.centre) / self.prior], axis=1), enough
+
+    def _away(self, z: Float[np.ndarray, "points n"]) -> tuple[list[np.ndarray], np.ndarray]:
+        """Residuals of each target, and whether enough cycles were solved."""
         events, good = self.ensemble(z)
-        found = []
-        for k, point in enumerate(z):
-            keep = good[k] if good[k].any() else ~good[k]
-            pairs = zip(self.targets, events, strict=True)
-            parts = [t.residuals(e[k][keep]) for t, e in pairs]
-            found.append(np.concatenate([*parts, (point - self.centre) / self.prior]))
-        return np.stack(found), good.mean(axis=1) >= 1 - _LARGEST_FAILED
+        keep = good | ~np.any(good, axis=1, keepdims=True)  # of a point without any, all
+        found = [
+            np.stack([t.residuals(x[k]) for x, k in zip(e, keep, strict=True)])
+            for t, e in zip(self.targets, events, strict=True)
+        ]
+        return found, good.mean(axis=1) >= 1 - _LARGEST_FAILED
 
     def __call__(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Residuals, Jacobian and success, start by start."""
@@ -288,15 +292,13 @@ class _Search:
 
     def features(self, z: Float[np.ndarray, "points n"]) -> tuple[list[np.ndarray], np.ndarray]:
         """Features of each target [standard deviations], and whether enough cycles were solved."""
-        size = len(self.pattern)
-        events, good = self.ensemble(np.resize(z, (size, z.shape[1])))  # one size, one program
-        enough = good.mean(axis=1) >= 1 - _LARGEST_FAILED
+        away, enough = self._away(
+            np.resize(z, (len(self.pattern), z.shape[1]))
+        )  # one size, one program
         found = [
-            np.stack([t.features(x[k if k.any() else ~k]) for x, k in zip(e, good, strict=True)])
-            for t, e in zip(self.targets, events, strict=True)
+            r[: len(z)] + t.measured / t.sigma for r, t in zip(away, self.targets, strict=True)
         ]
-        scaled = [f[: len(z)] / t.sigma for f, t in zip(found, self.targets, strict=True)]
-        return scaled, enough[: len(z)]
+        return found, enough[: len(z)]
 
     def goal(self, acting: Sequence[np.ndarray]) -> Goal:
         """What is sought, in features."""

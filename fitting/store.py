@@ -201,7 +201,7 @@ def to_json(
         "verdict": result.verdict.as_json(),
         "uncertainty": told(result),
         "identifiability": result.identifiability.as_json(),
-        "search": _searched(result.search),
+        "search": search_of(result.search),
         "distribution": distribution(trace, result.thresholds),
         "stochastic": None if result.stochastic is None else randomness_of(result.stochastic),
         "versions": versions(),
@@ -210,13 +210,13 @@ def to_json(
     }
 
 
-def _searched(found: Progress) -> dict:
-    """How a search went."""
+def search_of(search: Progress) -> dict:
+    """What a search says in ``fit.json``."""
     return {
-        "iterations": found.iterations,
-        "evaluations": found.evaluations,
-        "failed": found.failed,
-        "best_cost": found.history,
+        "iterations": search.iterations,
+        "evaluations": search.evaluations,
+        "failed": search.failed,
+        "best_cost": search.history,
     }
 
 
@@ -234,9 +234,6 @@ def told(result: FitResult, level: float = 0.9) -> dict:
     found |= {"noise": result.uncertainty.noise, "notes": []}
     intervals = {n: list(x) for n, x in result.intervals(level).items()}
     if result.stochastic is not None:
-        found["notes"] = [
-            "of noise, spreads and what moves them: quantiles of bootstrap replicates"
-        ]
         intervals |= result.stochastic.intervals(level)
     if result.profiles:
         found |= {"method": "profile", "level": result.profiles[0].level}

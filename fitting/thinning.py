@@ -74,7 +74,7 @@ def thinned(
     return _averaged(m, own, np.sort(np.concatenate(starts)))
 
 
-def _alike(own: Sequence[Int[np.ndarray, " rows"]]) -> list[list[np.ndarray]]:
+def _alike(own: Sequence[Int[np.ndarray, " _"]]) -> list[list[np.ndarray]]:
     """Rows of sweeps, those of one length together."""
     groups: list[list[np.ndarray]] = []
     for rows in sorted(own, key=len):

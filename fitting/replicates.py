@@ -1,4 +1,4 @@
-r"""Bootstrap replicates of an estimate by simulation: how far it may lie, along curved valleys too.
+r"""Errors of an estimate by simulation, along curved valleys too: replicates, and profiles of the loss.
 
 Notes
 -----
@@ -8,6 +8,10 @@ for each of the features of resampled cycles, the prior's centre drawn anew as w
 normal approximation would see one point of a valley; replicates follow it, and lie in several where there are
 several. Points are added where the replicates lie until these no longer move.
 
+Intervals are profiles [3]_: the values with which the loss, the other coordinates free, rises by no more than half a
+quantile of chi squared. Quantiles of replicates would be none: where a valley is long at one end of the truth, few
+replicates lie at the other.
+
 The scatter of the search itself is that of surfaces whose batches of simulations, each with random numbers of its
 own, have random weights (Bayesian bootstrap [2]_): each surface has a share of the replicates.
 
@@ -16,13 +20,16 @@ References
 .. [1] D. Oliver, N. He, A. Reynolds, Conditioning permeability fields to pressure data, ECMOR V (1996),
    doi:10.3997/2214-4609.201406884
 .. [2] D. Rubin, Ann. Stat. 9, 130 (1981), doi:10.1214/aos/1176345338
+.. [3] D. Venzon, S. Moolgavkar, J. R. Stat. Soc. C 37, 87 (1988), doi:10.2307/2347496
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
+from scipy.stats import chi2
 
 from .least_squares import Progress, levenberg_marquardt
 from .samples import Target
@@ -57,6 +64,15 @@ _PULL = 0.2
 _ITERATIONS, _GAIN = 60, 1e-4
 """Iterations on a surface, and the share of the loss that is no gain."""
 
+_GRID, _NEAR, _OUTER = 32, 3, 0.005
+"""Values of a profile; replicates from which each is minimised; share of the points beyond either end of it."""
+
+_WIDEST, _HELD = 2.0, 1e-3
+"""Standard deviations of a profile's prior, at least, and of a coordinate that is held."""
+
+_FARTHEST = 4.0
+"""Standard deviations that a profile to first order reaches."""
+
 _LEAST_WEIGHT, _NARROWEST = 1e-3, 1e-3
 """Weight below which a point is left out; width of a coordinate at the least."""
 
@@ -75,6 +91,8 @@ class Valley:
         Rounds of simulations.
     settled : bool
         Whether the replicates had ceased to move.
+    grid, rise : Float[np.ndarray, "n grid"]
+        Values of each coordinate, and by how much the least loss with it is above the least of all: its profile.
     interrupted : bool
         Whether the rounds were stopped before their end.
     """
@@ -83,7 +101,16 @@ class Valley:
     replicates: Float[np.ndarray, "replicates n"]
     rounds: int
     settled: bool
+    grid: Float[np.ndarray, "n grid"]
+    rise: Float[np.ndarray, "n grid"]
     interrupted: bool = False
+
+
+class Minima(NamedTuple):
+    """Where losses are least, and how low."""
+
+    z: Float[np.ndarray, "problems n"]
+    cost: Float[np.ndarray, " problems"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +144,7 @@ class Goal:
     @property
     def measured(self) -> Float[np.ndarray, " residuals"]:
         """Measured features of all targets [standard deviations]."""
-        return np.concatenate([t.measured / t.sigma for t in self.targets])
+        return np.concatenate([t.weigh(t.measured) for t in self.targets])
 
 
 Simulate = Callable[[np.ndarray, int], tuple[list[np.ndarray], np.ndarray]]
@@ -151,17 +178,18 @@ def explore(
     """
     walk = _Walk(goal, simulate, size, tick)
     z = np.stack([x for x, _ in optima])
-    found = Valley(z=z[0], replicates=z, rounds=0, settled=False)
+    none = np.zeros((z.shape[1], 0))
+    found = Valley(z=z[0], replicates=z, rounds=0, settled=False, grid=none, rise=none)
     try:
         walk.add(walk.about(optima))
         while sum(map(len, walk.z)) > 2 * len(goal.prior):  # a plane, and as much again
             found = walk.estimate(found)
             if found.settled or found.rounds == _MOST:
-                return found
+                break
             walk.add(walk.among(found.replicates))
     except KeyboardInterrupt:
-        return replace(found, interrupted=True)
-    return found
+        found = replace(found, interrupted=True)
+    return walk.profiled(found) if found.rounds else found
 
 
 class _Walk:
@@ -217,15 +245,14 @@ class _Walk:
         keep = weight > _LEAST_WEIGHT
         z, batch, weight = z[keep], batch[keep], weight[keep]
         values = [v[keep] for v in values]
-        cloud = Cloud(z)
 
         def surfaces(weight, shapes=None):
             return Surfaces(z, values, weight=weight, acting=self.goal.acting, shapes=shapes)
 
-        mean = surfaces(weight)
+        self.mean, self.cloud = mean, cloud = surfaces(weight), Cloud(z)
         starts = np.concatenate([before.z[None], before.replicates[:_SURFACES]])
         own = (self.measured[None], self.goal.centre[None])
-        best = self._least(mean, cloud, starts[:, None], *own)[0]
+        best = self._least(mean, cloud, starts[:, None], *own).z[0]
         self.shown.z = best[None]
         replicates = self._replicated(before, best, cloud, mean.shapes, weight, batch, surfaces)
         rounds = before.rounds + 1
@@ -234,12 +261,37 @@ class _Walk:
         starts = np.stack([best, middle])[:, None]
         best = self._least(
             mean, cloud, starts, self.measured[None], middle[None], np.maximum(widths, _NARROWEST)
-        )[0]
+        ).z[0]
         slopes = mean(replicates)[1]
         information = np.einsum("kri,krj->kij", slopes, slopes) + np.diag(self.goal.prior**-2)
         self.covariance = np.linalg.inv(information)
         still = rounds >= _FEWEST and _unmoved(before.replicates, replicates)
-        return Valley(z=best, replicates=replicates, rounds=rounds, settled=still)
+        return replace(before, z=best, replicates=replicates, rounds=rounds, settled=still)
+
+    def profiled(self, found: Valley) -> Valley:
+        """The valley with the profile of each coordinate: what the data alone, and a wide prior, leave of it.
+
+        An interval of replicates would leave out the end of a long valley where the truth may be, since few of them
+        lie there: how far the loss rises does not depend on the length of a valley.
+        """
+        n, drawn = len(found.z), found.replicates
+        ends = np.quantile(np.concatenate(self.z), [_OUTER, 1 - _OUTER], axis=0)
+        low, high = np.minimum(ends[0], drawn.min(axis=0)), np.maximum(ends[1], drawn.max(axis=0))
+        grid = np.linspace(low, high, _GRID, axis=1)
+        which, at = np.repeat(np.arange(n), _GRID), grid.ravel()
+        # Starts that have the value: the estimate moved there, and the replicates that are nearest to it.
+        near = np.argsort(np.abs(drawn[:, which] - at), axis=0)[:_NEAR]
+        starts = np.concatenate([np.broadcast_to(found.z, (1, len(at), n)), drawn[near]]).copy()
+        starts[:, np.arange(len(at)), which] = at
+        centres = np.repeat(self.goal.centre[None], len(at), axis=0)
+        prior = np.repeat(np.maximum(self.goal.prior, _WIDEST)[None], len(at), axis=0)
+        held = np.arange(len(at)), which
+        own = 0.5 * ((at - centres[held]) / prior[held]) ** 2
+        centres[held], prior[held] = at, _HELD
+        features = np.broadcast_to(self.measured, (len(at), len(self.measured)))
+        cost = own + self._least(self.mean, self.cloud, starts, features, centres, prior).cost
+        rise = cost.reshape(n, _GRID)
+        return replace(found, grid=grid, rise=rise - rise.min(axis=1, keepdims=True))
 
     def _replicated(self, before: Valley, best, cloud: Cloud, shapes, weight, batch, surfaces):
         """Minima for resampled features, each on one of several surfaces that weigh the batches at random."""
@@ -255,7 +307,7 @@ class _Walk:
             goal, centre = features[mine], centres[mine]
             known = [before.replicates[mine]] if before.rounds else before.replicates[:, None]
             starts = [np.broadcast_to(x, centre.shape) for x in (best[None], *known)]
-            replicates[mine] = self._least(one, cloud, np.stack(starts), goal, centre)
+            replicates[mine] = self._least(one, cloud, np.stack(starts), goal, centre).z
         return replicates
 
     def _weights(self, z: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -265,20 +317,18 @@ class _Walk:
         far = (away - np.quantile(away, _LOWEST)) / values.shape[1]
         return np.exp(-_STEEP * np.maximum(far - _FAR, 0.0))
 
-    def _least(
-        self, surfaces, cloud: Cloud, starts, features, centres, prior: np.ndarray | None = None
-    ) -> np.ndarray:
+    def _least(self, surfaces, cloud: Cloud, starts, features, centres, prior=None) -> Minima:
         """The best of the minima that some starts of each problem lead to."""
-        p = self.goal.prior if prior is None else prior
         tries, problems, n = starts.shape
+        p = np.broadcast_to(self.goal.prior if prior is None else prior, (problems, n))
         of = np.tile(np.arange(problems), tries)
 
         def evaluate(z, which):
             values, slopes = surfaces(z)
             far, outward = cloud.beyond(z)
-            r = [values - features[of[which]], (z - centres[of[which]]) / p, _PULL * far[:, None]]
-            narrow = np.broadcast_to(np.diag(1 / p), (len(z), n, n))
-            jac = [slopes, narrow, _PULL * outward[:, None]]
+            k = of[which]
+            r = [values - features[k], (z - centres[k]) / p[k], _PULL * far[:, None]]
+            jac = [slopes, np.eye(n) / p[k][:, None], _PULL * outward[:, None]]
             return np.concatenate(r, 1), np.concatenate(jac, 1), np.ones(len(z), bool)
 
         done = levenberg_marquardt(
@@ -288,8 +338,9 @@ class _Walk:
             tolerance=_GAIN,
             together=False,
         )
-        best = np.argmin(done.cost.reshape(tries, problems), axis=0)
-        return done.z.reshape(tries, problems, n)[best, np.arange(problems)]
+        cost = done.cost.reshape(tries, problems)
+        best = np.argmin(cost, axis=0), np.arange(problems)
+        return Minima(z=done.z.reshape(tries, problems, n)[best], cost=cost[best])
 
 
 def _unmoved(before: np.ndarray, now: np.ndarray) -> bool:
@@ -298,6 +349,29 @@ def _unmoved(before: np.ndarray, now: np.ndarray) -> bool:
     move = np.abs(np.median(now, axis=0) - np.median(before, axis=0))
     change = np.abs(spread - before.std(axis=0))
     return bool(max(np.max(move / spread), np.max(change / spread)) < _MOVED)
+
+
+def ends_of(
+    x: Float[np.ndarray, " grid"], rise: Float[np.ndarray, " grid"], level: float
+) -> tuple[float, float]:
+    """Ends of the interval that holds the truth with that probability: where the profile has risen so far.
+
+    Parameters
+    ----------
+    x, rise : Float[np.ndarray, "grid"]
+        A profile, see `Valley`. Where it does not rise so far, the interval ends with it.
+    level : float
+        Probability.
+    """
+    most = 0.5 * chi2.ppf(level, 1)
+    inside, root, ends = np.flatnonzero(rise <= most), np.sqrt(rise), []
+    for last, step in ((inside[0], -1), (inside[-1], 1)):
+        beyond = last + step
+        share = 0.0
+        if 0 <= beyond < len(x):  # near a minimum the root is straight
+            share = (np.sqrt(most) - root[last]) / (root[beyond] - root[last])
+        ends.append(float(x[last] + share * (x[np.clip(beyond, 0, len(x) - 1)] - x[last])))
+    return ends[0], ends[1]
 
 
 def linear(goal: Goal, z: np.ndarray, jacobian: np.ndarray, *, interrupted: bool) -> Valley:
@@ -319,7 +393,18 @@ def linear(goal: Goal, z: np.ndarray, jacobian: np.ndarray, *, interrupted: bool
         [features - goal.measured, (centres - goal.centre) / goal.prior], axis=1
     )
     moved = np.linalg.solve(jacobian.T @ jacobian, jacobian.T @ shifts.T).T
-    return Valley(z=z, replicates=z + moved, rounds=0, settled=False, interrupted=interrupted)
+    # Features of which each counts by its own variance feign information; their replicates do not.
+    away = np.linspace(-_FARTHEST, _FARTHEST, _GRID)
+    grid = z[:, None] + moved.std(axis=0)[:, None] * away
+    return Valley(
+        z=z,
+        replicates=z + moved,
+        rounds=0,
+        settled=False,
+        grid=grid,
+        rise=np.broadcast_to(0.5 * away**2, grid.shape),
+        interrupted=interrupted,
+    )
 
 
-__all__ = ["Goal", "Simulate", "Valley", "explore", "linear"]
+__all__ = ["Goal", "Simulate", "Valley", "ends_of", "explore", "linear"]

@@ -42,7 +42,7 @@ _METHODS = {
     "nuts": "equal tails of draws from the posterior (posterior.nc)",
 }
 
-_REPLICATES = """ What simulated cycles calibrated has sigma and interval from replicates of resampled cycles, and
+_SIMULATED = """ What simulated cycles calibrated has sigma and interval from profiles of the simulated loss, and
 counts as not determined where its logarithm has a standard deviation above 0.5 and above half the prior's."""
 
 
@@ -424,7 +424,7 @@ def _page(content: dict, images: list[Path], found: list[Series], compared: str)
 <h2>Parameters</h2>{parameters_table(content)}
 <p><small>Sigma is one standard deviation to first order, from {html.escape(content["covariance_from"])};
 a parameter counts as not determined where its sigma exceeds a factor of e.
-Intervals: {_METHODS[told["method"]]}.{_REPLICATES if content.get("stochastic") else ""}</small></p>
+Intervals: {_METHODS[told["method"]]}.{_SIMULATED if content.get("stochastic") else ""}</small></p>
 <h3>What the data determine</h3>{_determined(content)}
 {img("correlation", "correlation of parameters")}
 <h2>Residuals</h2>{img("residuals", "residuals")}

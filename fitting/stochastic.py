@@ -42,7 +42,7 @@ from .identifiability import LIMIT
 from .least_squares import Progress, levenberg_marquardt
 from .pathwise import calibrate_spread
 from .problem import PRIOR_SIGMA
-from .replicates import Goal, Valley, explore, linear
+from .replicates import Goal, Valley, ends_of, explore, linear
 from .samples import Target, compared, energy_test
 
 DRAWS = 128
@@ -91,6 +91,9 @@ _LEVELS = 3.0
 _WORSE = 3.0
 """Standard deviations by which the loss of an estimate may exceed that of the point it began from."""
 
+_ONE = 0.6827
+"""Probability of an interval of one standard deviation either way."""
+
 _OTHERS = range(2, 6)
 """Other seeds, counted from that of the search, under which the loss is seen again; 1 checks the steps."""
 
@@ -100,7 +103,7 @@ _FRESH = 6
 _LARGEST_FAILED = 0.02
 """Share of cycles whose solve may fail at a point that counts."""
 
-ESTIMATOR = "quantiles of simulated cycles on a response surface; errors from bootstrap replicates"
+ESTIMATOR = "quantiles of simulated cycles on a response surface; errors from profiles of the loss"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +127,8 @@ class Stochastic:
         Those whose logarithm has a standard deviation above 0.5 and above half the prior's.
     replicates : dict of str to Float[np.ndarray, "replicates"]
         Values [unit] from resampled cycles; those with the same number belong together.
+    profiles : dict of str to (Float[np.ndarray, "grid"], Float[np.ndarray, "grid"])
+        Values [unit], and by how much the least loss with each is above the least of all.
     prior : dict of str to float
         Standard deviations of the coordinates before.
     settled : bool
@@ -155,6 +160,7 @@ class Stochastic:
     std: dict[str, float]
     undetermined: tuple[str, ...]
     replicates: dict[str, Float[np.ndarray, " replicates"]]
+    profiles: dict[str, tuple[Float[np.ndarray, " grid"], Float[np.ndarray, " grid"]]]
     prior: dict[str, float]
     settled: bool
     loss: float
@@ -186,15 +192,18 @@ class Stochastic:
         return tuple(found)
 
     def intervals(self, level: float = 0.9) -> dict[str, list[float]]:
-        """Ends [unit] of intervals that hold the truth with that probability: quantiles of the replicates."""
-        ends = [(1 - level) / 2, (1 + level) / 2]
-        return {n: np.quantile(x, ends).tolist() for n, x in self.replicates.items()}
+        """Ends [unit] of intervals that hold the truth with that probability: where profiles have risen so far."""
+        return {n: list(ends_of(*p, level)) for n, p in self.profiles.items()}
 
     @property
     def covariance(self) -> Float[np.ndarray, "names names"]:
-        """Covariance of the logarithms of the replicates' values."""
+        """Covariance of the logarithms of the values: their standard deviations, with the replicates' correlations."""
         drawn = np.log(np.abs(np.stack([*self.replicates.values()])) + 1e-300)
-        return np.cov(drawn) + 1e-12 * np.eye(len(drawn))
+        widths = np.array([self.std[n] / abs(self.values[n]) for n in self.replicates])
+        spread = drawn.std(axis=1) + 1e-12
+        return np.cov(drawn) * np.outer(widths / spread, widths / spread) + 1e-12 * np.eye(
+            len(drawn)
+        )
 
 
 def strength_of(device: Any, name: str) -> float:
@@ -295,9 +304,7 @@ class _Search:
         away, enough = self._away(
             np.resize(z, (len(self.pattern), z.shape[1]))
         )  # one size, one program
-        found = [
-            r[: len(z)] + t.measured / t.sigma for r, t in zip(away, self.targets, strict=True)
-        ]
+        found = [r[: len(z)] + t.weigh(t.measured) for r, t in zip(away, self.targets, strict=True)]
         return found, enough[: len(z)]
 
     def goal(self, acting: Sequence[np.ndarray]) -> Goal:
@@ -313,7 +320,7 @@ class _Search:
     def acting(self, jacobians: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Which coordinates move each target; all of them, where none does so by a step of the differences."""
         moved = np.any([np.abs(j) > 0 for j in jacobians], axis=0)
-        ends = np.cumsum([0, *(len(t.measured) for t in self.targets)])
+        ends = np.cumsum([0, *(len(t.weights) for t in self.targets)])
         acting = [moved[a:b].any(axis=0) for a, b in pairwise(ends)]
         return [a if a.any() else ~a for a in acting]
 
@@ -464,6 +471,18 @@ class _Cycles:
             found.append(z)
         return np.array(found)
 
+    def weigh(self, coordinates, policy, z: np.ndarray) -> None:
+        """From here on features count by their covariance in cycles simulated at a point."""
+        drawn = [
+            self.cycles(self.ensemble(coordinates, policy, draws=CHECKED, seed=s), z)[0]
+            for s in _OTHERS
+        ]
+        about = dict(seed=self.start.seed, draws=self.draws)
+        self.targets = [
+            Target(t.sample, simulated=np.concatenate(x), **about)
+            for t, *x in zip(self.targets, *drawn, strict=True)
+        ]
+
     def cycles(self, ensemble: Ensemble, z: np.ndarray) -> tuple[list[np.ndarray], float]:
         """Events of the solved cycles at a point, as the targets have them, and the share that failed."""
         events, good = ensemble(z[None])
@@ -568,6 +587,7 @@ class _Found:
 
     def __init__(self, made: _Cycles, coordinates, begin: np.ndarray | Valley, substeps: int, tick):
         again = partial(made.search, coordinates, made.steps(substeps))
+        self.made = made
         self.search = again(0)
         self.valley, self.costs = self._sound(again, *self._searched(again, begin, tick))
         self.z, self.interrupted = self.valley.z, self.valley.interrupted
@@ -601,11 +621,17 @@ class _Found:
                 z = min(ended, key=lambda p: p.cost[0]).z[0]
                 stopped = linear(search.goal([]), z, search(z[None])[1][0], interrupted=True)
                 return stopped, stopped
-            far = ended[0].cost[0] + _LEVELS * np.sqrt(ended[0].residuals.shape[1] / 2)
-            ended = [p for p in ended if p.cost[0] <= far]
-            jacobians = [p.jacobian[0] for p in ended]
+            points = np.concatenate([p.z for p in ended])
+            self.made.weigh(again.args[0], again.args[1], points[0])
+            self.search = search = again(0)
+            r, jacobians, ok = search(points)
+            cost = np.where(ok, 0.5 * np.sum(r**2, axis=1), np.inf)
+            order = np.argsort(cost)
+            near = cost[order] <= cost.min() + _LEVELS * np.sqrt(r.shape[1] / 2)
+            kept = order[near] if np.isfinite(cost.min()) else order[:1]
+            jacobians = list(jacobians[kept])
             optima = [
-                (p.z[0], np.linalg.inv(j.T @ j)) for p, j in zip(ended, jacobians, strict=True)
+                (z, np.linalg.inv(j.T @ j)) for z, j in zip(points[kept], jacobians, strict=True)
             ]
         goal = search.goal(search.acting(jacobians))
         found = explore(
@@ -624,11 +650,14 @@ def _finished(made: _Cycles, found: _Found, spreads: Mapping[str, str]) -> Stoch
     search, z = found.search, found.z
     ensemble = search.ensemble
     value = {str(c): float(ensemble.value(c, z[k])) for k, c in enumerate(ensemble.coordinates)}
-    drawn = {
-        str(c): np.asarray(ensemble.value(c, found.valley.replicates[:, k]))
-        for k, c in enumerate(ensemble.coordinates)
-    }
-    widths, prior = logarithmic(drawn), dict(zip(value, search.prior, strict=True))
+    valley, prior = found.valley, dict(zip(value, search.prior, strict=True))
+    at = dict(zip(value, ensemble.coordinates, strict=True))
+    drawn, profiles = (
+        {n: np.asarray(ensemble.value(at[n], x)) for n, x in zip(value, rows, strict=True)}
+        for rows in (valley.replicates.T, valley.grid)
+    )
+    profiles = {n: (profiles[n], y) for n, y in zip(value, valley.rise, strict=True)}
+    widths = {n: logarithmic(ends_of(*p, _ONE)) for n, p in profiles.items()}
     std = {n: abs(value[n]) * widths[n] for n in value}
     spread = {
         n: {
@@ -651,6 +680,7 @@ def _finished(made: _Cycles, found: _Found, spreads: Mapping[str, str]) -> Stoch
         std=std,
         undetermined=tuple(n for n, s in widths.items() if s > max(LIMIT, 0.5 * prior[n])),
         replicates=drawn,
+        profiles=profiles,
         prior=prior,
         settled=found.valley.settled,
         loss=float(found.costs.mean()),
@@ -668,6 +698,7 @@ def _finished(made: _Cycles, found: _Found, spreads: Mapping[str, str]) -> Stoch
     )
 
 
-def logarithmic(replicates: Mapping[str, np.ndarray]) -> dict[str, float]:
-    """Standard deviations of the logarithms of the sizes of values."""
-    return {n: float(np.std(np.log(np.abs(x) + 1e-300))) for n, x in replicates.items()}
+def logarithmic(ends: tuple[float, float]) -> float:
+    """Half the length of an interval in logarithms."""
+    low, high = np.abs(ends) + 1e-300
+    return abs(float(np.log(high / low))) / 2

@@ -222,10 +222,12 @@ def search_of(search: Progress) -> dict:
 
 def randomness_of(found: Stochastic) -> dict:
     """How the randomness was calibrated, without the simulated cycles."""
-    left_out = ("device", "cycle_spread", "simulated", "replicates")
+    left_out = ("device", "cycle_spread", "simulated", "replicates", "profiles")
     names = [f.name for f in fields(found) if f.name not in left_out]
     replicates = {n: [float(f"{x:.6g}") for x in xs] for n, xs in found.replicates.items()}
-    return {n: getattr(found, n) for n in names} | {"replicates": replicates}
+    profiles = {n: [x.tolist(), rise.tolist()] for n, (x, rise) in found.profiles.items()}
+    about = {n: getattr(found, n) for n in names}
+    return about | {"replicates": replicates, "profiles": profiles}
 
 
 def told(result: FitResult, level: float = 0.9) -> dict:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fitting.replicates import Goal, explore, linear
+from fitting.replicates import Goal, ends_of, explore, linear
 from fitting.samples import Sample, Target
 
 SCATTER, SIZE = 0.3, 11
@@ -51,11 +51,30 @@ def test_replicates_of_a_linear_problem_scatter_as_its_sandwich_says():
     sd = np.sqrt(np.diag(exact))
     np.testing.assert_allclose(found.replicates.std(axis=0), sd, rtol=0.25)
     assert np.all(np.abs(found.z) < 1.0 * sd)
+    # Profiles know a wide prior only; a surface through features with noise is not quite the plane.
+    wide = np.linalg.inv(jacobian.T @ jacobian + np.diag(np.maximum(goal.prior, 2.0) ** -2))
+    for k in range(2):
+        low, high = ends_of(found.grid[k], found.rise[k], 0.9)
+        np.testing.assert_allclose((high - low) / 2, 1.645 * np.sqrt(wide[k, k]), rtol=0.15)
     first = linear(
         goal, np.zeros(3), np.concatenate([jacobian, np.diag(1 / goal.prior)]), interrupted=True
     )
     np.testing.assert_allclose(first.replicates.std(axis=0), sd, rtol=0.2)
     assert first.interrupted
+
+
+def test_an_interval_ends_where_the_profile_has_risen_by_half_a_quantile_of_chi_squared():
+    x = np.linspace(-3.0, 5.0, 32)
+    for center, scale in ((0.3, 0.5), (1.0, 1.0)):
+        low, high = ends_of(x, 0.5 * ((x - center) / scale) ** 2, 0.9)
+        # The root of a parabola is straight but for where it was least: no value of the grid is at the minimum.
+        np.testing.assert_allclose(
+            [low, high], [center - 1.645 * scale, center + 1.645 * scale], atol=1e-3
+        )
+    # Of two valleys the outermost ends count; where nothing rises the interval ends with the grid.
+    two = np.minimum(0.5 * ((x + 1) / 0.2) ** 2, 0.5 * ((x - 3) / 0.2) ** 2)
+    assert ends_of(x, two, 0.9)[0] < -1 < 3 < ends_of(x, two, 0.9)[1]
+    assert ends_of(x, 0 * x, 0.9) == (x[0], x[-1])
 
 
 def test_replicates_follow_a_valley_that_bends():
@@ -72,6 +91,10 @@ def test_replicates_follow_a_valley_that_bends():
     assert found.replicates[:, 0].std() > 0.35
     assert seen.std() < 0.1
     assert abs(found.z[1] + found.z[0] ** 2) < 3 * seen.std()
+    # So the profile of z0 does not rise by what 90 % takes within two standard deviations of its prior.
+    low, high = ends_of(found.grid[0], found.rise[0], 0.9)
+    assert low < -1.0
+    assert high > 1.0
 
 
 def test_an_interrupt_keeps_what_there_is():

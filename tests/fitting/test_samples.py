@@ -51,6 +51,22 @@ def test_a_target_is_met_by_its_own_sample_and_by_chance_within_its_sigmas():
     assert np.mean(mean) < 4 * np.mean(others)
 
 
+def test_features_that_count_by_their_covariance_say_of_a_mean_what_the_sample_does():
+    rng = np.random.default_rng(4)
+    n, draws = 100, 400
+    target = Target(
+        _sample(rng.normal(size=(n, 1))), seed=0, draws=draws, simulated=rng.normal(size=(4000, 1))
+    )
+    x, shift = rng.normal(size=(4000, 1)), 0.3
+    rise = np.sum((target.weigh(target.features(x + shift) - target.features(x))) ** 2)
+    # Fisher's information of a normal mean, of samples of two sizes: no statistic has more, but for the error of a
+    # covariance from 200 replicates (a tenth), and ten quantiles have most of it. One by one they have 5 times it.
+    exact = shift**2 / (1 / n + 1 / draws) / np.var(target.sample.values)
+    assert 0.6 < rise / exact < 1.2
+    alone = Target(target.sample, seed=0, draws=draws)
+    assert np.sum(alone.weigh(alone.features(x + shift) - alone.features(x)) ** 2) > 4 * exact
+
+
 def test_diagonals_see_a_correlation_that_the_margins_do_not():
     rng = np.random.default_rng(3)
     x = rng.normal(size=(400, 2))

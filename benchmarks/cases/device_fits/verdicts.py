@@ -64,6 +64,9 @@ NOISE, FLOOR = 0.01, 1e-13
 SCREENED, SCATTER = 32, 0.2
 """Starts of a search; most scatter of those about the truth, for a model's own loop [natural log units]."""
 
+_INSIDE = 8.0
+"""Farthest coordinate of a start: where a value is on its bound but for 3 parts in 10,000."""
+
 LIMIT, LONGER = 6, {"ag-filament": 12, "ecm": 12, "langevin-chain": 15, "jart-vcm": 15}
 """Processor time after which a search stops with what it has [s], but for the first fit of a model."""
 
@@ -100,6 +103,7 @@ def _near(truth: mj.AbstractDevice) -> Iterator[None]:
     def starts(found, free, *, device, center, count, seed):
         values = {n: mj.params.get(truth, n) for n in free}
         z = np.asarray(mj.params.unconstrain(mj.params.replace(device, values), list(free)))
+        z = np.clip(z, -_INSIDE, _INSIDE)  # a truth on a bound is infinitely far
         away = np.random.default_rng(seed).normal(size=(count, len(free)))
         away *= np.linspace(0, SCATTER, count)[::-1, None]
         return np.concatenate([center[None], (z + away)[1:]])  # the last is the truth

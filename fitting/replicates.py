@@ -33,7 +33,7 @@ from scipy.stats import chi2
 
 from .least_squares import Progress, levenberg_marquardt
 from .samples import Target
-from .surface import Cloud, Surfaces
+from .surface import Surfaces
 
 _BATCHES = 4
 """Batches of simulated points in each round."""
@@ -58,8 +58,8 @@ _LOWEST, _FAR, _STEEP = 0.1, 0.5, 2.0
 """Share of the points with the lowest losses; rise of the loss above them, per residual, from which on points count
 less, and how steeply."""
 
-_PULL = 0.2
-"""Residual per standard deviation outside of where points are."""
+_PULL = 2.5
+"""Residual per standard deviation by which a surface is known worse than by one simulation: it may be wrong."""
 
 _ITERATIONS, _GAIN = 60, 1e-4
 """Iterations on a surface, and the share of the loss that is no gain."""
@@ -249,18 +249,18 @@ class _Walk:
         def surfaces(weight, shapes=None):
             return Surfaces(z, values, weight=weight, acting=self.goal.acting, shapes=shapes)
 
-        self.mean, self.cloud = mean, cloud = surfaces(weight), Cloud(z)
+        self.mean = mean = surfaces(weight)
         starts = np.concatenate([before.z[None], before.replicates[:_SURFACES]])
         own = (self.measured[None], self.goal.centre[None])
-        best = self._least(mean, cloud, starts[:, None], *own).z[0]
+        best = self._least(mean, starts[:, None], *own).z[0]
         self.shown.z = best[None]
-        replicates = self._replicated(before, best, cloud, mean.shapes, weight, batch, surfaces)
+        replicates = self._replicated(before, best, mean.shapes, weight, batch, surfaces)
         rounds = before.rounds + 1
         # Along a valley the least loss is anywhere; the estimate is that on its floor which is nearest to the middle.
         middle, widths = np.median(replicates, axis=0), replicates.std(axis=0)
         starts = np.stack([best, middle])[:, None]
         best = self._least(
-            mean, cloud, starts, self.measured[None], middle[None], np.maximum(widths, _NARROWEST)
+            mean, starts, self.measured[None], middle[None], np.maximum(widths, _NARROWEST)
         ).z[0]
         slopes = mean(replicates)[1]
         information = np.einsum("kri,krj->kij", slopes, slopes) + np.diag(self.goal.prior**-2)
@@ -289,11 +289,11 @@ class _Walk:
         own = 0.5 * ((at - centres[held]) / prior[held]) ** 2
         centres[held], prior[held] = at, _HELD
         features = np.broadcast_to(self.measured, (len(at), len(self.measured)))
-        cost = own + self._least(self.mean, self.cloud, starts, features, centres, prior).cost
+        cost = own + self._least(self.mean, starts, features, centres, prior).cost
         rise = cost.reshape(n, _GRID)
         return replace(found, grid=grid, rise=rise - rise.min(axis=1, keepdims=True))
 
-    def _replicated(self, before: Valley, best, cloud: Cloud, shapes, weight, batch, surfaces):
+    def _replicated(self, before: Valley, best, shapes, weight, batch, surfaces):
         """Minima for resampled features, each on one of several surfaces that weigh the batches at random."""
         features, centres = self.resampled
         if before.rounds + 1 < _WIDE:  # a surface is right no further than where points were
@@ -307,7 +307,7 @@ class _Walk:
             goal, centre = features[mine], centres[mine]
             known = [before.replicates[mine]] if before.rounds else before.replicates[:, None]
             starts = [np.broadcast_to(x, centre.shape) for x in (best[None], *known)]
-            replicates[mine] = self._least(one, cloud, np.stack(starts), goal, centre).z
+            replicates[mine] = self._least(one, np.stack(starts), goal, centre).z
         return replicates
 
     def _weights(self, z: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -317,7 +317,7 @@ class _Walk:
         far = (away - np.quantile(away, _LOWEST)) / values.shape[1]
         return np.exp(-_STEEP * np.maximum(far - _FAR, 0.0))
 
-    def _least(self, surfaces, cloud: Cloud, starts, features, centres, prior=None) -> Minima:
+    def _least(self, surfaces, starts, features, centres, prior=None) -> Minima:
         """The best of the minima that some starts of each problem lead to."""
         tries, problems, n = starts.shape
         p = np.broadcast_to(self.goal.prior if prior is None else prior, (problems, n))
@@ -325,10 +325,10 @@ class _Walk:
 
         def evaluate(z, which):
             values, slopes = surfaces(z)
-            far, outward = cloud.beyond(z)
+            far, outward = surfaces.beyond(z)
             k = of[which]
-            r = [values - features[k], (z - centres[k]) / p[k], _PULL * far[:, None]]
-            jac = [slopes, np.eye(n) / p[k][:, None], _PULL * outward[:, None]]
+            r = [values - features[k], (z - centres[k]) / p[k], _PULL * far]
+            jac = [slopes, np.eye(n) / p[k][:, None], _PULL * outward]
             return np.concatenate(r, 1), np.concatenate(jac, 1), np.ones(len(z), bool)
 
         done = levenberg_marquardt(

@@ -13,11 +13,8 @@ _LENGTHS = (1.0, 2.0, 4.0)
 _SIGNALS = tuple(10.0**k for k in range(-1, 5))
 """Variances of the surface about a plane that are tried, in units of the variance of the noise."""
 
-_OUTERMOST = 0.95
-"""Share of the points inside the region in which a surface is believed."""
-
 _LEAST = 1e-6
-"""Variance of a coordinate that was not varied."""
+"""Variance of a coordinate that was not varied, and of a surface, at the least."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,21 +39,10 @@ class Cloud:
         covariance = np.atleast_2d(np.cov(z, rowvar=False)) + _LEAST * np.eye(z.shape[1])
         self.root = np.linalg.cholesky(covariance)
         self.points = self.white(z)
-        self.reach = float(np.quantile(np.linalg.norm(self.points, axis=1), _OUTERMOST))
 
     def white(self, z: Float[np.ndarray, "points n"]) -> Float[np.ndarray, "points n"]:
         """Whitened coordinates."""
         return solve_triangular(self.root, (z - self.middle).T, lower=True).T
-
-    def beyond(
-        self, z: Float[np.ndarray, "points n"]
-    ) -> tuple[Float[np.ndarray, " points"], Float[np.ndarray, "points n"]]:
-        """How far points lie outside the region that the cloud fills [standard deviations], and the slope of that."""
-        u = self.white(z)
-        size = np.linalg.norm(u, axis=1)
-        outside = size > self.reach
-        slope = (u / np.where(outside, size, np.inf)[:, None]) @ np.linalg.inv(self.root)
-        return np.where(outside, size - self.reach, 0.0), slope
 
 
 class Surface:
@@ -88,7 +74,9 @@ class Surface:
         factor = cho_factor(covariance + np.diag(1 / weight))
         whole = cho_solve(factor, np.concatenate([plane, values], axis=1))
         apart = plane.shape[1]
-        self.slopes = np.linalg.solve(plane.T @ whole[:, :apart], plane.T @ whole[:, apart:])
+        self.inverse, self.trend = cho_solve(factor, np.eye(len(x))), whole[:, :apart]
+        self.spread = np.linalg.inv(plane.T @ self.trend)
+        self.slopes = self.spread @ (plane.T @ whole[:, apart:])
         self.pulls = self.shape.signal * (whole[:, apart:] - whole[:, :apart] @ self.slopes)
 
     def __call__(
@@ -101,6 +89,25 @@ class Surface:
         bent = [(near * (x[None, :, k] - u[:, k : k + 1])) @ self.pulls for k in range(u.shape[1])]
         slopes = np.stack(bent, axis=-1) / self.shape.length**2 + self.slopes[1:].T
         return values, slopes @ np.linalg.inv(self.cloud.root)
+
+    def deviation(
+        self, z: Float[np.ndarray, "points n"]
+    ) -> tuple[Float[np.ndarray, " points"], Float[np.ndarray, "points n"]]:
+        """Standard deviation of the surface at points, in units of that of one simulation, and its slope.
+
+        That of universal kriging: of the process where points are far, and of the plane beneath it.
+        """
+        x, u = self.cloud.points, self.cloud.white(z)
+        near = self.shape.signal * np.exp(-0.5 * _squares(u, x) / self.shape.length**2)
+        known, off = near @ self.inverse, _plane(u) - near @ self.trend
+        tilt = off @ self.spread
+        variance = self.shape.signal - np.sum(near * known, axis=1) + np.sum(tilt * off, axis=1)
+        deviation, slope = np.sqrt(np.maximum(variance, _LEAST)), np.empty_like(u)
+        for k in range(u.shape[1]):
+            moved = near * (x[None, :, k] - u[:, k : k + 1]) / self.shape.length**2
+            slope[:, k] = np.sum(moved @ -self.trend * tilt, axis=1) + tilt[:, 1 + k]
+            slope[:, k] -= np.sum(moved * known, axis=1)
+        return deviation, slope / deviation[:, None] @ np.linalg.inv(self.cloud.root)
 
 
 class Surfaces:
@@ -143,14 +150,24 @@ class Surfaces:
 
     def __call__(self, z: Float[np.ndarray, "points n"]) -> tuple[np.ndarray, np.ndarray]:
         """Values of all groups, one after the other, and their slopes."""
-        values, slopes = [], []
-        for part, acting in zip(self.parts, self.acting, strict=True):
-            value, slope = part(z[:, acting])
-            whole = np.zeros((*value.shape, z.shape[1]))
-            whole[..., acting] = slope
-            values.append(value)
-            slopes.append(whole)
-        return np.concatenate(values, axis=1), np.concatenate(slopes, axis=1)
+        found = [p(z[:, a]) for p, a in zip(self.parts, self.acting, strict=True)]
+        slopes = [self._whole(s, a) for (_, s), a in zip(found, self.acting, strict=True)]
+        return np.concatenate([v for v, _ in found], axis=1), np.concatenate(slopes, axis=1)
+
+    def beyond(
+        self, z: Float[np.ndarray, "points n"]
+    ) -> tuple[Float[np.ndarray, "points groups"], Float[np.ndarray, "points groups n"]]:
+        """By how much each group is known worse than by one simulation [its standard deviation], and the slope."""
+        found = [p.deviation(z[:, a]) for p, a in zip(self.parts, self.acting, strict=True)]
+        slopes = [self._whole(s[:, None], a) for (_, s), a in zip(found, self.acting, strict=True)]
+        over = np.stack([d for d, _ in found], axis=1) - 1
+        return np.maximum(over, 0.0), np.concatenate(slopes, axis=1) * (over > 0)[..., None]
+
+    def _whole(self, slopes: np.ndarray, acting: np.ndarray) -> np.ndarray:
+        """Slopes with zeros for the coordinates that do not act."""
+        whole = np.zeros((*slopes.shape[:2], len(acting)))
+        whole[..., acting] = slopes
+        return whole
 
 
 def _plane(u: np.ndarray) -> np.ndarray:

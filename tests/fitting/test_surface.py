@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fitting.surface import Cloud, Surface, Surfaces
+from fitting.surface import Shape, Surface, Surfaces
 
 NOISE = 0.3
 POINTS = 150
@@ -60,12 +60,28 @@ def test_each_group_has_the_coordinates_that_move_it(points):
     assert len(both.shapes) == 2
 
 
-def test_a_cloud_says_how_far_outside_of_it_a_point_is(points):
-    cloud = Cloud(points)
-    assert cloud.beyond(points.mean(axis=0)[None])[0] == 0
-    away, slope = cloud.beyond(np.array([[20.0, 0.0], [21.0, 0.0]]))
-    # The slope of a distance along a straight line out of the cloud.
-    np.testing.assert_allclose(away[1] - away[0], slope[0, 0], rtol=1e-2)
+def test_a_plane_is_known_as_its_repeats_scatter_and_a_surface_not_where_no_points_are(points):
+    z, rng = np.array([[0.3, -0.2], [4.0, 4.0]]), np.random.default_rng(4)
+    plain = [
+        Surface(points, x, weight=np.ones(POINTS), shape=Shape(length=1.0, signal=1e-9))
+        for x in rng.normal(size=(400, POINTS, 1))
+    ]
+    scatter = np.std([s(z)[0][:, 0] for s in plain], axis=0)
+    # A standard deviation of 400 repeats is known to 1 in 28: four standard errors.
+    np.testing.assert_allclose(scatter, plain[0].deviation(z)[0], rtol=4 / 28)
+    acting = [np.array([True, True]), np.array([False, True])]
+    both = Surfaces(
+        points, [_true(points), points[:, 1:]], weight=np.ones(POINTS), acting=acting,
+        shapes=[Shape(length=1.0, signal=9.0)] * 2,
+    )  # fmt: skip
+    far, step = np.array([[20.0, 20.0]]), 1e-4
+    over, slope = both.beyond(np.concatenate([points[:4], far]))
+    assert np.all(over[:4] == 0)
+    assert np.all(over[4] > 1)
+    assert np.all(slope[:4] == 0)
+    for k, e in enumerate(step * np.eye(2)):
+        secant = (both.beyond(far + e)[0] - both.beyond(far - e)[0])[0] / (2 * step)
+        np.testing.assert_allclose(slope[4, :, k], secant, rtol=1e-5, atol=1e-8)
 
 
 def test_what_nothing_moves_is_a_constant(points):

@@ -19,7 +19,7 @@ import numpy as np
 import memjax as mj
 from memjax.errors import FitError, MemjaxError, OutputError
 from memjax.fields import parameter_specs, setting_specs, stored
-from memjax.io.write import writing
+from memjax.files import writing
 from memjax.params import get, replace
 from memjax.policy import require_x64
 from memjax.programs import is_array, signature

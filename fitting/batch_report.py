@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from memjax.io.write import writing
+from memjax.files import writing
 
 from .batch import Row
 from .batch_pictures import determined, picture_distributions, picture_wafer

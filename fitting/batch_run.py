@@ -17,7 +17,7 @@ from memjax.cli.command import say
 from memjax.cli.options import EXAMPLE, bench_from, file_of, measurement_from
 from memjax.errors import DataError, FitError, OutputError
 from memjax.fields import parameter_specs
-from memjax.io.write import prepare_output, writing
+from memjax.files import prepare_output, writing
 from memjax.population import POPULATION
 
 from . import wafer

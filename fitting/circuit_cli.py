@@ -15,8 +15,8 @@ from memjax.cli.command import UsageError, number, say
 from memjax.cli.options import bench_from, file_of
 from memjax.data import read_spike_trains, read_traces
 from memjax.errors import DataError, ModelError
+from memjax.files import prepare_output, writing_folder
 from memjax.io.stimulus import load_stimulus
-from memjax.io.write import prepare_output, writing_folder
 
 from .pulse_cli import announce
 

@@ -22,7 +22,7 @@ from memjax.cli.options import (
     measurement_from,
 )
 from memjax.errors import DataError
-from memjax.io.write import prepare_output, writing_folder
+from memjax.files import prepare_output, writing_folder
 
 from . import circuit_cli, pulse_cli
 from .batch import CHUNK

@@ -21,7 +21,7 @@ from memjax.data import (
     read_records,
 )
 from memjax.errors import DataError, MemjaxError
-from memjax.io.write import prepare_output, writing_folder
+from memjax.files import prepare_output, writing_folder
 
 _MARKER = "fit.json"
 

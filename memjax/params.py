@@ -24,6 +24,7 @@ from .fields import (
     setting_specs,
     stored,
 )
+from .files import writing
 from .transforms import from_spec
 
 D = TypeVar("D")
@@ -250,14 +251,15 @@ def dump(device: Any, path: str | Path) -> None:
     """Write a device's parameters as TOML (or JSON for ``.json``), with units as comments in TOML."""
     path, values = Path(path), to_dict(device)
     if path.suffix.lower() == ".json":
-        path.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
-        return
-    specs, settings = parameter_specs(device), setting_specs(device)
-    says = {n: f"{s.unit}: {s.doc}" for n, s in specs.items()}
-    says |= {n: s.doc for n, s in settings.items()}
-    text = {n: json.dumps(v) if isinstance(v, str) else repr(v) for n, v in values.items()}
-    lines = [f"{n} = {v}  # {says[n]}" for n, v in text.items()]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        content = json.dumps(values, indent=1)
+    else:
+        specs, settings = parameter_specs(device), setting_specs(device)
+        says = {n: f"{s.unit}: {s.doc}" for n, s in specs.items()}
+        says |= {n: s.doc for n, s in settings.items()}
+        text = {n: json.dumps(v) if isinstance(v, str) else repr(v) for n, v in values.items()}
+        content = "\n".join(f"{n} = {v}  # {says[n]}" for n, v in text.items())
+    with writing(path) as beside:
+        beside.write_text(content + "\n", encoding="utf-8")
 
 
 def quiet(device: D) -> D:

@@ -1,7 +1,6 @@
 """Many devices that differ: parameters drawn per device, and per cycle, from a correlated distribution."""
 
 import json
-import os
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from .circuit import Circuit
 from .device import AbstractDevice
 from .errors import ModelError
 from .fields import parameter_specs
+from .files import writing
 from .models import model
 from .transforms import from_spec
 
@@ -216,10 +216,9 @@ class Population(eqx.Module):
             "root": np.asarray(self.root).tolist(),
             "cycle_root": cycle,
         }
-        path = Path(path)
-        beside = path.with_name(f".{path.name}.{os.getpid()}")
-        beside.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        beside.replace(path)
+        text = json.dumps(content, indent=1, allow_nan=False) + "\n"
+        with writing(path) as beside:
+            beside.write_text(text, encoding="utf-8")
 
     @classmethod
     def load(

@@ -13,6 +13,8 @@ import jax.core
 import jax.export
 import numpy as np
 
+from .files import writing
+
 T = TypeVar("T", bound=Callable[..., Any])
 
 _ADDRESS = " at 0x"
@@ -55,9 +57,8 @@ def _traced(path: Path, call: Callable, leaves: list) -> jax.export.Exported:
         return jax.export.deserialize(bytearray(path.read_bytes()))
     program = jax.export.export(jax.jit(call))(*leaves)
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f"{path.name}.{os.getpid()}")
-    beside.write_bytes(program.serialize())
-    beside.replace(path)
+    with writing(path) as beside:
+        beside.write_bytes(program.serialize())
     return program
 
 

@@ -48,8 +48,8 @@ def simulate_like_pulses(
     import numpy as np
     import pandas as pd
 
+    from ..files import writing
     from ..io.pulse_fit import load_pulse_fit
-    from ..io.write import writing
     from ..synapse import PulseNoise
     from ..synapse.pulsed import simulate_pulses
 

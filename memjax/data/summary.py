@@ -1,11 +1,10 @@
 """A measurement in a few numbers, and as a tidy table."""
 
-import os
 from pathlib import Path
 
 import numpy as np
 
-from memjax.errors import OutputError
+from memjax.files import writing
 
 from .measurement import Measurement
 
@@ -65,17 +64,10 @@ def write_tidy(measurement: Measurement, path: str | Path) -> None:
     columns = {"sweep": m.sweep, "t_s": m.t, "v_V": m.v, "i_A": m.i}
     columns |= {"compliance_A": m.limit if len(m.compliances) > 1 else None}
     present = {name: values for name, values in columns.items() if values is not None}
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
     formats = ["%d" if name == "sweep" else "%.17g" for name in present]
-    try:
-        with beside.open("w", encoding="utf-8") as file:
-            file.write(",".join(present) + "\n")
-            np.savetxt(file, _columns(present), fmt=formats, delimiter=",")
-        beside.replace(path)
-    except OSError as error:
-        raise OutputError(f"cannot be written ({error.strerror})", where=str(path)) from None
-    finally:
-        beside.unlink(missing_ok=True)
+    with writing(path) as beside, beside.open("w", encoding="utf-8") as file:
+        file.write(",".join(present) + "\n")
+        np.savetxt(file, _columns(present), fmt=formats, delimiter=",")
 
 
 def _columns(present: dict[str, np.ndarray]) -> np.ndarray:

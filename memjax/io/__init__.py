@@ -1,8 +1,8 @@
 """Files in and out: whole or not at all."""
 
-from .network_file import NetworkFile as NetworkFile, load_network as load_network
-from .write import (
+from ..files import (
     prepare_output as prepare_output,
     writing as writing,
     writing_folder as writing_folder,
 )
+from .network_file import NetworkFile as NetworkFile, load_network as load_network

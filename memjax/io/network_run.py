@@ -27,10 +27,10 @@ import jax
 import numpy as np
 
 from ..errors import NetworkError, OutputError
+from ..files import prepare_output, writing
 from ..network import Network, Neurons, Recording, Simulation, Snapshot, Stretch
 from ..network.groups import Group
 from ..network.plan import record_steps
-from .write import prepare_output, writing
 
 SCHEMA_VERSION = 1
 """Layout of a run's folder."""

@@ -7,8 +7,8 @@ import numpy as np
 
 from ..circuit.bench import NODE
 from ..errors import OutputError
+from ..files import writing
 from ..result import Trace
-from .write import writing
 
 SUFFIXES = (".csv", ".nc")
 """Suffixes that `write_trace` knows."""

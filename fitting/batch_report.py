@@ -1,6 +1,5 @@
 """What a batch leaves: a table with a row per device, its population, pictures, and one page."""
 
-import base64
 import csv
 import html
 from collections import Counter
@@ -14,7 +13,7 @@ from memjax.files import writing
 
 from .batch import Row
 from .batch_pictures import determined, picture_distributions, picture_wafer
-from .report import CSS, html_table, readable
+from .html import bullets, html_table, page, picture, readable
 from .store import dump_json, versions
 from .verdict import WORDS
 from .wafer import Positions
@@ -153,28 +152,22 @@ def _page(content: dict, rows: Sequence[Row], folder: Path, pictures: Sequence[s
     """The HTML page."""
     count = content["counts"]
 
-    def image(name: str) -> str:
-        data = base64.b64encode((folder / name).read_bytes()).decode()
-        return f'<p><img alt="{Path(name).stem}" src="data:image/png;base64,{data}"></p>'
-
     model = html.escape(content["model"])
-    notes = "".join(f"<li>{html.escape(n)}</li>" for n in content["notes"])
     about = [[k, content[k]] for k in ("command", "seed", "options", "versions")]
-    return f"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>memjax batch: {model}</title>
-<style>{CSS}</style></head><body>
+    body = f"""
 <h1>{count["devices"]} devices, <code>{model}</code></h1>
 <p><small>{count["fitted"]} fitted, {count["poor"]} fitted but not described by the model, {count["failed"]} failed;
 every device has a row in devices.csv, with the verdict on its fit and the reason</small></p>
 <h2>Parameters</h2>{_population_table(content["population"])}
 <p><small>Over the devices whose data determine the parameter; std is the median of the devices' own.</small></p>
 {_hierarchy(content["hierarchy"])}
-{"".join(map(image, pictures))}
+{"".join(picture(folder / n, Path(n).stem) for n in pictures)}
 <h2>Failures</h2>{_failures(rows)}
 <h2>Worst fits</h2>{_worst(rows)}
-<h2>Remarks</h2><ul class="warn">{notes}</ul>
+<h2>Remarks</h2>{bullets(content["notes"], kind="warn")}
 <h2>Provenance</h2>{html_table([[k, _words(x)] for k, x in about], ["", ""])}
-</body></html>
 """
+    return page(f"memjax batch: {content['model']}", body)
 
 
 def _words(x: Any) -> str:

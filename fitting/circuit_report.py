@@ -6,7 +6,8 @@ import numpy as np
 
 from memjax.plot.style import MEASURED, MUTED, SIMULATED
 
-from .report import axes_row, html_table, readable
+from .figures import axes_row
+from .html import html_table, readable
 
 _DRAWN = 24
 """Trains of either side in a raster."""

@@ -445,7 +445,8 @@ def _run_report(options: argparse.Namespace) -> int:
 
     from memjax.observables import Thresholds
 
-    from .report import CYCLES, build, load, thresholds_of
+    from .fit_json import load
+    from .report import CYCLES, build, thresholds_of
     from .time_pictures import CURVES
 
     folder = Path(options.folder)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import jax.numpy as jnp
 import numpy as np
@@ -22,14 +22,12 @@ from .identifiability import Identifiability, in_logarithms, joined, of_informat
 from .least_squares import Progress, crossed, levenberg_marquardt, screen
 from .limits import limits_of, said, shared, simulated
 from .problem import PATIENT, Problem, evaluate, pack
+from .randomness import Stochastic
 from .summary import Waveform, noise_floor, summarise_sweeps, without_strays
 from .thinning import thinned
 from .uncertainty import Uncertainty, uncertainty
 from .variability import cycle_spread, read_noise
 from .verdict import Verdict, judge
-
-if TYPE_CHECKING:
-    from .stochastic import Stochastic
 
 BATCH = 8
 """Starts that advance together."""
@@ -108,7 +106,7 @@ class FitResult:
     interrupted: bool = False
     point_time: float | None = None
     measurements: list[mj.Measurement] = field(default_factory=list)
-    stochastic: "Stochastic | None" = None
+    stochastic: Stochastic | None = None
     profiles: tuple[Any, ...] = ()
     sample: Any = None
 

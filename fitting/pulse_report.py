@@ -1,6 +1,5 @@
 """Pictures and page of fits that are not of sweeps: conductances per pulse, a decay, delays, a circuit's signals."""
 
-import base64
 import html
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +13,9 @@ from memjax.plot import style
 from memjax.plot.style import MEASURED, MUTED, SECOND, SIMULATED
 
 from . import circuit_report
-from .report import CSS, axes_row, html_table, load, parameters_table, provenance_table, readable
+from .figures import axes_row
+from .fit_json import load
+from .html import html_table, page, parameters_table, picture, provenance_table, readable, remarks
 from .time_pictures import CURVES, picture_curves
 
 _BINS = 20
@@ -58,8 +59,8 @@ def build(folder: Path) -> list[str]:
     pictures, sections = _KINDS[content["kind"]]
     with style():
         made = pictures(content, *tables, folder)
-    page = _page(content, sections(content), [folder / m for m in made])
-    (folder / "report.html").write_text(page, encoding="utf-8")
+    whole = _page(content, sections(content), [folder / m for m in made])
+    (folder / "report.html").write_text(whole, encoding="utf-8")
     return [*made, "report.html"]
 
 
@@ -387,25 +388,15 @@ _KINDS: dict[str, tuple[Callable, Callable]] = {
 
 def _page(content: dict, sections: list[tuple[str, str]], images: list[Path]) -> str:
     """The HTML page."""
-    shown = "".join(
-        f'<p><img alt="{p.stem}" src="data:image/png;base64,'
-        f'{base64.b64encode(p.read_bytes()).decode()}"></p>'
-        for p in images
-    )
+    shown = "".join(picture(p, p.stem) for p in images)
     parts = "".join(f"<h2>{html.escape(title)}</h2>{body}" for title, body in sections)
-    say = [*content["notes"], *content["warnings"]]
-    if content["undetermined"]:
-        say.append("Not determined by these data: " + ", ".join(content["undetermined"]) + ".")
-    remarks = "".join(f"<li>{html.escape(x)}</li>" for x in say)
-    name = html.escape(content["model"])
-    return f"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>memjax fit: {name}</title>
-<style>{CSS}</style></head><body>
-<h1>Fit of <code>{name}</code>: {content["kind"]}</h1>
+    body = f"""
+<h1>Fit of <code>{html.escape(content["model"])}</code>: {content["kind"]}</h1>
 <p><small>{content["n_points"]} points in {content["n_sweeps"]} cycles, runs or curves</small></p>
 {shown}{parts}
 <h2>Parameters</h2>{parameters_table(content)}
 <p><small>Sigma is one standard deviation to first order, from {html.escape(content["covariance_from"])}.</small></p>
-<h2>Remarks</h2><ul class="warn">{remarks or "<li>none</li>"}</ul>
+{remarks(content)}
 <h2>Provenance</h2>{provenance_table(content)}
-</body></html>
 """
+    return page(f"memjax fit: {content['model']}", body)

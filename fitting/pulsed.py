@@ -17,8 +17,9 @@ from memjax.params import replace as with_values, unconstrain
 from .ensemble import Experiment, Reading
 from .parameter_rows import slopes
 from .pulse_compare import compare_times
+from .randomness import Stochastic
 from .samples import Sample
-from .stochastic import Start, Stochastic, noise_of, search, strength_of
+from .stochastic import Start, noise_of, search, strength_of
 from .transients import Features, TransientFit, begin
 
 RATES = ("mu", "gamma1", "gamma2", "beta", "theta", "gamma3")

@@ -1,8 +1,6 @@
 """The report of a fit: pictures, and one HTML page that needs nothing beside it."""
 
-import base64
 import html
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +11,20 @@ from memjax.data import is_pulsed
 from memjax.errors import DataError
 from memjax.observables import Thresholds, find_thresholds, summarise, switching
 
-from . import pictures
+from . import pictures, pulse_report
+from .fit_json import load
+from .html import (
+    bullets,
+    html_table,
+    page,
+    parameters_table,
+    picture,
+    provenance_table,
+    readable,
+    remarks,
+)
 from .time_pictures import picture_currents
 from .trends import SURE, Series, keeps_state, of_excursions, trends, values_of
-
-CSS = """
-body{font:15px/1.5 system-ui,sans-serif;max-width:1080px;margin:2em auto;padding:0 1em;color:#222}
-h1{margin-bottom:.1em} h2{margin-top:1.6em;border-bottom:1px solid #ddd}
-table{border-collapse:collapse;font-size:14px}
-td,th{padding:.25em .7em;border-bottom:1px solid #e5e5e5;text-align:right}
-td:first-child,th:first-child,td.t{text-align:left} img{max-width:100%} .warn{background:#fff4e0;padding:.5em 1em}
-code{background:#f3f3f3;padding:0 .3em} small{color:#666}
-"""
-
 
 _HEAD = ["", "measured median (V)", "SD (V)", "n", "simulated median (V)", "difference (mV)"]
 """Of tables of voltages."""
@@ -44,36 +43,6 @@ _METHODS = {
 
 _SIMULATED = """ What simulated cycles calibrated has sigma and interval from profiles of the simulated loss, and
 counts as not determined where its logarithm has a standard deviation above 0.5 and above half the prior's."""
-
-
-def axes_row(columns: int, *, height: float = 4.0) -> tuple[Any, Any]:
-    """A figure and a row of axes."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(5.4 * columns, height))
-    return figure, figure.subplots(1, columns, squeeze=False)[0]
-
-
-def load(folder: Path) -> dict:
-    """The content of a fit directory's ``fit.json``.
-
-    Raises
-    ------
-    DataError
-        If it is missing or not what memjax writes.
-    """
-    path = folder / "fit.json"
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if content["schema_version"] != 1:
-            raise ValueError(f"schema_version {content['schema_version']}")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            f"no fit to report on: {error}",
-            where=str(path),
-            allowed="a folder made by 'memjax fit'",
-        ) from error
-    return content
 
 
 def _table(path: Path) -> dict[str, np.ndarray]:
@@ -106,8 +75,6 @@ def build(folder: Path, *, thresholds: Thresholds | None = None) -> list[str]:
     """
     content = load(folder)
     if content.get("kind", "sweeps") != "sweeps":
-        from . import pulse_report
-
         return pulse_report.build(folder)
     measured, simulated = _measured_and_simulated(folder, content.get("driven", "voltage"))
     found = thresholds or thresholds_of(content) or find_thresholds(measured)
@@ -140,8 +107,8 @@ def build(folder: Path, *, thresholds: Thresholds | None = None) -> list[str]:
     if shown:
         made.append("trends.png")
         pictures.picture_trends(shown, folder / made[-1])
-    page = _page(content, [folder / m for m in made], shown, compared)
-    (folder / "report.html").write_text(page, encoding="utf-8")
+    whole = _page(content, [folder / m for m in made], shown, compared)
+    (folder / "report.html").write_text(whole, encoding="utf-8")
     return [*made, "report.html"]
 
 
@@ -163,77 +130,10 @@ def _rows(table: dict[str, np.ndarray], driven: str) -> mj.Measurement:
     return mj.Measurement(**rows, sweep=table["sweep"].astype(int), **about)
 
 
-def html_table(rows: list[list[Any]], head: list[str]) -> str:
-    """An HTML table; the cells are escaped."""
-    cells = lambda row, tag: "".join(f"<{tag}>{html.escape(str(c))}</{tag}>" for c in row)  # noqa: E731
-    body = "".join(f"<tr>{cells(r, 'td')}</tr>" for r in rows)
-    return f"<table><tr>{cells(head, 'th')}</tr>{body}</table>"
-
-
-def readable(x: float | None, digits: int = 4) -> str:
-    """A number for reading."""
-    return "" if x is None else f"{x:.{digits}g}"
-
-
-def parameters_table(content: dict) -> str:
-    """Table of parameters, with true values where they are known."""
-    truth, told = content["synthetic_truth"], content.get("uncertainty", {})
-    rows, spans = [], told.get("intervals", {})
-    for name, p in content["parameters"].items():
-        if p["value"] is None:
-            rows.append(
-                [name, f"as {p['follows']}", "", "", p["unit"], *[""] * (2 * truth), "", p["doc"]]
-            )
-            continue
-        remarks = [] if p["free"] else ["fixed"]
-        remarks += ["at a bound"] * (p["free"] and p["at_bound"]) + ["not determined"] * (
-            p["free"] and not p["determined"]
-        )
-        known = []
-        if truth:
-            away = (
-                (p["value"] - p["true"]) / p["std"]
-                if p.get("true") is not None and p["std"]
-                else None
-            )
-            known = [readable(p.get("true")), "" if away is None else f"{away:+.1f}"]
-        rows.append(
-            [
-                name,
-                readable(p["value"]),
-                readable(p["std"], 2),
-                _interval(spans.get(name)),
-                p["unit"],
-                *known,
-                ", ".join(remarks),
-                p["doc"],
-            ]
-        )
-    head = [
-        "parameter",
-        "value",
-        "sigma",
-        f"{told.get('level', 0.9):.0%} interval",
-        "unit",
-        *(["true", "(fit - true) / sigma"] if truth else []),
-        "remark",
-        "meaning",
-    ]
-    return html_table(rows, head)
-
-
-def _interval(ends: list | None) -> str:
-    """An interval, open where it has no end."""
-    if ends is None:
-        return ""
-    low, high = (readable(x, 3) or "open" for x in ends)
-    return f"{low} to {high}"
-
-
 def _determined(content: dict) -> str:
     """What the data determine, in words."""
     said = content.get("identifiability", {}).get("sentences", [])
-    return "<ul>" + "".join(f"<li>{html.escape(x)}</li>" for x in said) + "</ul>"
+    return bullets(said)
 
 
 def _comparison(measured: dict, simulated: dict) -> str:
@@ -334,43 +234,6 @@ random numbers. The simulated cycles above have other random numbers and adaptiv
 and adaptive steps gives p = {p}. Floor: mean distance of random halves of the measured values.</small></p>"""
 
 
-def provenance_table(content: dict) -> str:
-    """Where everything came from."""
-    rows = [["data", f"{d['file']} (sha256 {d['sha256'][:16]}...)"] for d in content["data"]]
-    rows += [
-        ["reader", ", ".join(content["reader"])],
-        ["command", content["command"]],
-        ["seed", content["seed"]],
-    ]
-    rows += [
-        [
-            "bench",
-            ", ".join(
-                f"{k} = {v:g}" for k, v in content["bench"].items() if v not in (None, False)
-            ),
-        ]
-    ]
-    rows += [["versions", ", ".join(f"{k} {v}" for k, v in content["versions"].items())]]
-    s = content["search"]
-    rows += [
-        [
-            "search",
-            f"{s['evaluations']} solves with gradient, {s['failed']} failed, {s['iterations']} iterations",
-        ]
-    ]
-    rows += [["loss", f"{content['loss']:.4g}, as the search weighs"]]
-    rows += [["reduced chi squared of the data", f"{content['reduced_chi2']:.3g}"]]
-    if "model_error" in content:
-        text = "beyond the scatter of the data, root mean square"
-        rows += [["error of the model", f"{content['model_error']:.2g} decades {text}"]]
-    rows += [["covariance", content["covariance_from"]]]
-    return (
-        html_table(rows, ["", ""])
-        .replace("<tr><th></th><th></th></tr>", "")
-        .replace("<td>", '<td class="t">')
-    )
-
-
 def _verdict(content: dict) -> str:
     """Whether the fit describes the data, first of all."""
     found = content.get("verdict")
@@ -396,29 +259,21 @@ def _cycles(found: list[Series], image: str) -> str:
 
 def _page(content: dict, images: list[Path], found: list[Series], compared: str) -> str:
     """The HTML page."""
-    encoded = {p.stem: base64.b64encode(p.read_bytes()).decode() for p in images}
-    img = lambda name, alt: f'<p><img alt="{alt}" src="data:image/png;base64,{encoded[name]}"></p>'  # noqa: E731
-    say = [*content["notes"], *content["warnings"]]
-    if content["interrupted"]:
-        say.insert(0, "The search was interrupted: this is the best result so far.")
-    if content["undetermined"]:
-        say.append("Not determined by these data: " + ", ".join(content["undetermined"]) + ".")
-    if far := content.get("out_of_reach"):
-        say.append(
-            "Beyond the largest voltage of the data, and so not determined: " + ", ".join(far) + "."
-        )
+    paths = {p.stem: p for p in images}
+    img = lambda name, alt: picture(paths[name], alt)  # noqa: E731
     told = content.get("uncertainty", {"method": "laplace", "notes": []})
-    say += told["notes"]
-    remarks = "".join(f"<li>{html.escape(x)}</li>" for x in say)
+    far = ", ".join(content.get("out_of_reach", []))
+    beyond = (
+        [f"Beyond the largest voltage of the data, and so not determined: {far}."] if far else []
+    )
     truth = "<p>Synthetic data: the true parameters are known and stand beside the fitted ones.</p>"
-    return f"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>memjax fit: {content["model"]}</title>
-<style>{CSS}</style></head><body>
+    body = f"""
 <h1>Fit of <code>{html.escape(content["model"])}</code></h1>
 {_verdict(content)}
 <p><small>{content["n_points"]} points in {content["n_sweeps"]} sweeps</small></p>
 {truth if content["synthetic_truth"] else ""}
 <h2>Measured and simulated</h2>{img("iv", "current against voltage")}
-{img("currents", "current against time") if "currents" in encoded else ""}
+{img("currents", "current against time") if "currents" in paths else ""}
 {compared}{img("switching", "switching and hold voltages")}
 {_cycles(found, img("trends", "cycle by cycle") if found else "")}
 <h2>Parameters</h2>{parameters_table(content)}
@@ -430,7 +285,7 @@ Intervals: {_METHODS[told["method"]]}.{_SIMULATED if content.get("stochastic") e
 <h2>Residuals</h2>{img("residuals", "residuals")}
 <h2>Noise and cycle-to-cycle spread</h2>{_variability(content)}{_randomness(content)}
 <p><small>One parameter per event, whose spread explains that of the event.</small></p>
-<h2>Remarks</h2><ul class="warn">{remarks}</ul>
+{remarks(content, *beyond, *told["notes"])}
 <h2>Provenance</h2>{provenance_table(content)}
-</body></html>
 """
+    return page(f"memjax fit: {content['model']}", body)

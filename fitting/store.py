@@ -23,8 +23,8 @@ from memjax.simulate import simulate, simulate_like
 from .fit import FitResult
 from .least_squares import Progress
 from .limits import by_wave, levels_of, shared
+from .randomness import Stochastic
 from .report import CYCLES, build
-from .stochastic import Stochastic
 
 SCHEMA = 1
 

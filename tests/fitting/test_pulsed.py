@@ -9,7 +9,7 @@ from scipy import stats
 import memjax as mj
 from fitting.pulse_compare import compare_times, differences, energy_power, summary
 from fitting.pulsed import _prior, _started, of_pulses, randomised
-from fitting.stochastic import Stochastic
+from fitting.randomness import Stochastic
 from fitting.transients import TransientFit, features, fit_transients, times_of
 from memjax.errors import DataError
 from memjax.params import get, replace as with_values

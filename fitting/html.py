@@ -1,0 +1,148 @@
+"""What the pages of all fits have in common: one look, tables, pictures that need nothing beside them."""
+
+import base64
+import html
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+_CSS = """
+body{font:15px/1.5 system-ui,sans-serif;max-width:1080px;margin:2em auto;padding:0 1em;color:#222}
+h1{margin-bottom:.1em} h2{margin-top:1.6em;border-bottom:1px solid #ddd}
+table{border-collapse:collapse;font-size:14px}
+td,th{padding:.25em .7em;border-bottom:1px solid #e5e5e5;text-align:right}
+td:first-child,th:first-child,td.t{text-align:left} img{max-width:100%} .warn{background:#fff4e0;padding:.5em 1em}
+code{background:#f3f3f3;padding:0 .3em} small{color:#666}
+"""
+
+
+def page(title: str, body: str) -> str:
+    """A page that needs nothing beside it."""
+    head = f'<meta charset="utf-8"><title>{html.escape(title)}</title>\n<style>{_CSS}</style>'
+    return f'<!doctype html><html lang="en"><head>{head}</head><body>{body}</body></html>\n'
+
+
+def picture(path: Path, alt: str) -> str:
+    """A picture, its bytes in the page."""
+    data = base64.b64encode(path.read_bytes()).decode()
+    return f'<p><img alt="{html.escape(alt)}" src="data:image/png;base64,{data}"></p>'
+
+
+def bullets(sentences: Sequence[str], *, kind: str = "") -> str:
+    """A list of sentences; "none" where there are none."""
+    items = "".join(f"<li>{html.escape(x)}</li>" for x in sentences) or "<li>none</li>"
+    return f'<ul class="{kind}">{items}</ul>' if kind else f"<ul>{items}</ul>"
+
+
+def remarks(content: dict, *more: str) -> str:
+    """What has to be said of a fit: notes, warnings, what the data do not determine."""
+    say = [*content["notes"], *content["warnings"]]
+    if content.get("interrupted"):
+        say.insert(0, "The search was interrupted: this is the best result so far.")
+    if content["undetermined"]:
+        say.append("Not determined by these data: " + ", ".join(content["undetermined"]) + ".")
+    return f"<h2>Remarks</h2>{bullets([*say, *more], kind='warn')}"
+
+
+def html_table(rows: list[list[Any]], head: list[str]) -> str:
+    """An HTML table; the cells are escaped."""
+    cells = lambda row, tag: "".join(f"<{tag}>{html.escape(str(c))}</{tag}>" for c in row)  # noqa: E731
+    body = "".join(f"<tr>{cells(r, 'td')}</tr>" for r in rows)
+    return f"<table><tr>{cells(head, 'th')}</tr>{body}</table>"
+
+
+def readable(x: float | None, digits: int = 4) -> str:
+    """A number for reading."""
+    return "" if x is None else f"{x:.{digits}g}"
+
+
+def parameters_table(content: dict) -> str:
+    """Table of parameters, with true values where they are known."""
+    truth, told = content["synthetic_truth"], content.get("uncertainty", {})
+    rows, spans = [], told.get("intervals", {})
+    for name, p in content["parameters"].items():
+        if p["value"] is None:
+            rows.append(
+                [name, f"as {p['follows']}", "", "", p["unit"], *[""] * (2 * truth), "", p["doc"]]
+            )
+            continue
+        remarks = [] if p["free"] else ["fixed"]
+        remarks += ["at a bound"] * (p["free"] and p["at_bound"]) + ["not determined"] * (
+            p["free"] and not p["determined"]
+        )
+        known = []
+        if truth:
+            away = (
+                (p["value"] - p["true"]) / p["std"]
+                if p.get("true") is not None and p["std"]
+                else None
+            )
+            known = [readable(p.get("true")), "" if away is None else f"{away:+.1f}"]
+        rows.append(
+            [
+                name,
+                readable(p["value"]),
+                readable(p["std"], 2),
+                _interval(spans.get(name)),
+                p["unit"],
+                *known,
+                ", ".join(remarks),
+                p["doc"],
+            ]
+        )
+    head = [
+        "parameter",
+        "value",
+        "sigma",
+        f"{told.get('level', 0.9):.0%} interval",
+        "unit",
+        *(["true", "(fit - true) / sigma"] if truth else []),
+        "remark",
+        "meaning",
+    ]
+    return html_table(rows, head)
+
+
+def _interval(ends: list | None) -> str:
+    """An interval, open where it has no end."""
+    if ends is None:
+        return ""
+    low, high = (readable(x, 3) or "open" for x in ends)
+    return f"{low} to {high}"
+
+
+def provenance_table(content: dict) -> str:
+    """Where everything came from."""
+    rows = [["data", f"{d['file']} (sha256 {d['sha256'][:16]}...)"] for d in content["data"]]
+    rows += [
+        ["reader", ", ".join(content["reader"])],
+        ["command", content["command"]],
+        ["seed", content["seed"]],
+    ]
+    rows += [
+        [
+            "bench",
+            ", ".join(
+                f"{k} = {v:g}" for k, v in content["bench"].items() if v not in (None, False)
+            ),
+        ]
+    ]
+    rows += [["versions", ", ".join(f"{k} {v}" for k, v in content["versions"].items())]]
+    s = content["search"]
+    rows += [
+        [
+            "search",
+            f"{s['evaluations']} solves with gradient, {s['failed']} failed, {s['iterations']} iterations",
+        ]
+    ]
+    rows += [["loss", f"{content['loss']:.4g}, as the search weighs"]]
+    rows += [["reduced chi squared of the data", f"{content['reduced_chi2']:.3g}"]]
+    if "model_error" in content:
+        text = "beyond the scatter of the data, root mean square"
+        rows += [["error of the model", f"{content['model_error']:.2g} decades {text}"]]
+    rows += [["covariance", content["covariance_from"]]]
+    return (
+        html_table(rows, ["", ""])
+        .replace("<tr><th></th><th></th></tr>", "")
+        .replace("<td>", '<td class="t">')
+    )

@@ -17,6 +17,7 @@ from .hierarchy import (
 from .problem import Problem as Problem
 from .profile import Profile as Profile, profiles as profiles
 from .pulses import PulseFit as PulseFit, fit_pulses as fit_pulses
+from .randomness import Stochastic as Stochastic
 from .retention import RetentionFit as RetentionFit, fit_retention as fit_retention
 from .sampling import (
     Sample as Sample,
@@ -24,4 +25,5 @@ from .sampling import (
     draw as draw,
     draw_fit as draw_fit,
 )
+from .stochastic import calibrate as calibrate
 from .transients import TransientFit as TransientFit, fit_transients as fit_transients

@@ -83,3 +83,12 @@ from .watch import (
 )
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str):
+    """Rooms that few scripts need, `memjax.plot` and `memjax.io`, are loaded when they are used."""
+    if name in ("io", "plot"):
+        from importlib import import_module
+
+        return import_module(f".{name}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -67,6 +67,9 @@ _ITERATIONS, _GAIN = 60, 1e-4
 _GRID, _NEAR, _OUTER = 32, 3, 0.005
 """Values of a profile; replicates from which each is minimised; share of the points beyond either end of it."""
 
+_PROFILED, _BELOW = 2, 5.0
+"""Rounds of simulations along profiles, and the rise below which they are done there."""
+
 _WIDEST, _HELD = 2.0, 1e-3
 """Standard deviations of a profile's prior, at least, and of a coordinate that is held."""
 
@@ -184,12 +187,15 @@ def explore(
         walk.add(walk.about(optima))
         while sum(map(len, walk.z)) > 2 * len(goal.prior):  # a plane, and as much again
             found = walk.estimate(found)
-            if found.settled or found.rounds == _MOST:
+            if found.settled or found.rounds >= _MOST:
                 break
             walk.add(walk.among(found.replicates))
+        for _ in range(_PROFILED * (found.rounds > 0)):
+            walk.add(walk.among(walk.profiled(found)[1]))
+            found = replace(walk.estimate(found), settled=found.settled)
     except KeyboardInterrupt:
         found = replace(found, interrupted=True)
-    return walk.profiled(found) if found.rounds else found
+    return walk.profiled(found)[0] if found.rounds else found
 
 
 class _Walk:
@@ -199,7 +205,6 @@ class _Walk:
         self.goal, self.simulate, self.size, self.tick = goal, simulate, size, tick
         self.rng = np.random.default_rng(goal.seed)
         self.z: list[np.ndarray] = []
-        self.covariance = np.zeros((0, 0, 0))
         self.values: list[list[np.ndarray]] = []
         self.measured, self.resampled = goal.measured, goal.resampled()
         self.shown = Progress(goal.centre[None].copy(), np.full(1, np.inf))
@@ -229,12 +234,13 @@ class _Walk:
             [optima[k][0] + _WIDER * roots[k] @ x for k, x in zip(which, normal, strict=True)]
         )
 
-    def among(self, replicates: np.ndarray) -> np.ndarray:
-        """Points where the replicates lie, each shaken as far as the data leave it there."""
-        which = self.rng.integers(0, len(replicates), _BATCHES * self.size)
-        normal = self.rng.normal(size=(len(which), replicates.shape[1]))
-        roots = np.linalg.cholesky(self.covariance)[which]
-        return replicates[which] + _JITTER * np.einsum("kij,kj->ki", roots, normal)
+    def among(self, z: np.ndarray) -> np.ndarray:
+        """Points where some lie, each shaken as far as the data leave it there."""
+        z = z[self.rng.integers(0, len(z), _BATCHES * self.size)]
+        slopes, normal = self.mean(z)[1], self.rng.normal(size=z.shape)
+        information = np.einsum("kri,krj->kij", slopes, slopes) + np.diag(self.goal.prior**-2)
+        roots = np.linalg.cholesky(np.linalg.inv(information))
+        return z + _JITTER * np.einsum("kij,kj->ki", roots, normal)
 
     def estimate(self, before: Valley) -> Valley:
         """Minima on surfaces through all points, for the measured features and for resampled ones."""
@@ -262,14 +268,11 @@ class _Walk:
         best = self._least(
             mean, starts, self.measured[None], middle[None], np.maximum(widths, _NARROWEST)
         ).z[0]
-        slopes = mean(replicates)[1]
-        information = np.einsum("kri,krj->kij", slopes, slopes) + np.diag(self.goal.prior**-2)
-        self.covariance = np.linalg.inv(information)
         still = rounds >= _FEWEST and _unmoved(before.replicates, replicates)
         return replace(before, z=best, replicates=replicates, rounds=rounds, settled=still)
 
-    def profiled(self, found: Valley) -> Valley:
-        """The valley with the profile of each coordinate: what the data alone, and a wide prior, leave of it.
+    def profiled(self, found: Valley) -> tuple[Valley, np.ndarray]:
+        """The valley with the profile of each coordinate, and points along these: what data and a wide prior leave.
 
         An interval of replicates would leave out the end of a long valley where the truth may be, since few of them
         lie there: how far the loss rises does not depend on the length of a valley.
@@ -289,9 +292,10 @@ class _Walk:
         own = 0.5 * ((at - centres[held]) / prior[held]) ** 2
         centres[held], prior[held] = at, _HELD
         features = np.broadcast_to(self.measured, (len(at), len(self.measured)))
-        cost = own + self._least(self.mean, starts, features, centres, prior).cost
-        rise = cost.reshape(n, _GRID)
-        return replace(found, grid=grid, rise=rise - rise.min(axis=1, keepdims=True))
+        least = self._least(self.mean, starts, features, centres, prior)
+        rise = (own + least.cost).reshape(n, _GRID)
+        rise = rise - rise.min(axis=1, keepdims=True)
+        return replace(found, grid=grid, rise=rise), least.z[rise.ravel() < _BELOW]
 
     def _replicated(self, before: Valley, best, shapes, weight, batch, surfaces):
         """Minima for resampled features, each on one of several surfaces that weigh the batches at random."""

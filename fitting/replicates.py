@@ -67,9 +67,6 @@ _ITERATIONS, _GAIN = 60, 1e-4
 _GRID, _NEAR, _OUTER = 32, 3, 0.005
 """Values of a profile; replicates from which each is minimised; share of the points beyond either end of it."""
 
-_PROFILED, _BELOW = 2, 5.0
-"""Rounds of simulations along profiles, and the rise below which they are done there."""
-
 _WIDEST, _HELD = 2.0, 1e-3
 """Standard deviations of a profile's prior, at least, and of a coordinate that is held."""
 
@@ -95,7 +92,7 @@ class Valley:
     settled : bool
         Whether the replicates had ceased to move.
     grid, rise : Float[np.ndarray, "n grid"]
-        Values of each coordinate, and by how much the least loss with it is above the least of all: its profile.
+        Values of each coordinate, and by how much the least loss with it is above that of the estimate's valley: its profile.
     interrupted : bool
         Whether the rounds were stopped before their end.
     """
@@ -190,12 +187,9 @@ def explore(
             if found.settled or found.rounds >= _MOST:
                 break
             walk.add(walk.among(found.replicates))
-        for _ in range(_PROFILED * (found.rounds > 0)):
-            walk.add(walk.among(walk.profiled(found)[1]))
-            found = replace(walk.estimate(found), settled=found.settled)
     except KeyboardInterrupt:
         found = replace(found, interrupted=True)
-    return walk.profiled(found)[0] if found.rounds else found
+    return walk.profiled(found) if found.rounds else found
 
 
 class _Walk:
@@ -271,8 +265,8 @@ class _Walk:
         still = rounds >= _FEWEST and _unmoved(before.replicates, replicates)
         return replace(before, z=best, replicates=replicates, rounds=rounds, settled=still)
 
-    def profiled(self, found: Valley) -> tuple[Valley, np.ndarray]:
-        """The valley with the profile of each coordinate, and points along these: what data and a wide prior leave.
+    def profiled(self, found: Valley) -> Valley:
+        """The valley with the profile of each coordinate: what the data alone, and a wide prior, leave of it.
 
         An interval of replicates would leave out the end of a long valley where the truth may be, since few of them
         lie there: how far the loss rises does not depend on the length of a valley.
@@ -293,9 +287,13 @@ class _Walk:
         centres[held], prior[held] = at, _HELD
         features = np.broadcast_to(self.measured, (len(at), len(self.measured)))
         least = self._least(self.mean, starts, features, centres, prior)
-        rise = (own + least.cost).reshape(n, _GRID)
-        rise = rise - rise.min(axis=1, keepdims=True)
-        return replace(found, grid=grid, rise=rise), least.z[rise.ravel() < _BELOW]
+        # Deeper minima elsewhere may be holes of the surface: what lies as low as the estimate's own valley is inside.
+        wide = np.maximum(self.goal.prior, _WIDEST)[None]
+        valley = self._least(
+            self.mean, found.z[None, None], features[:1], self.goal.centre[None], wide
+        )
+        rise = np.maximum((own + least.cost).reshape(n, _GRID) - valley.cost[0], 0.0)
+        return replace(found, grid=grid, rise=rise)
 
     def _replicated(self, before: Valley, best, shapes, weight, batch, surfaces):
         """Minima for resampled features, each on one of several surfaces that weigh the batches at random."""

@@ -92,7 +92,7 @@ class Valley:
     settled : bool
         Whether the replicates had ceased to move.
     grid, rise : Float[np.ndarray, "n grid"]
-        Values of each coordinate, and by how much the least loss with it is above that of the estimate's valley: its profile.
+        Values of each coordinate, and by how much the least loss with it is above that of the estimate's valley.
     interrupted : bool
         Whether the rounds were stopped before their end.
     """
@@ -293,6 +293,10 @@ class _Walk:
             self.mean, found.z[None, None], features[:1], self.goal.centre[None], wide
         )
         rise = np.maximum((own + least.cost).reshape(n, _GRID) - valley.cost[0], 0.0)
+        grid = np.concatenate([grid, valley.z.T], axis=1)  # a narrow one may lie between two values
+        rise = np.concatenate([rise, np.zeros((n, 1))], axis=1)
+        order = np.argsort(grid, axis=1)
+        grid, rise = np.take_along_axis(grid, order, 1), np.take_along_axis(rise, order, 1)
         return replace(found, grid=grid, rise=rise)
 
     def _replicated(self, before: Valley, best, shapes, weight, batch, surfaces):

@@ -95,6 +95,11 @@ def test_replicates_follow_a_valley_that_bends():
     low, high = ends_of(found.grid[0], found.rise[0], 0.9)
     assert low < -1.0
     assert high > 1.0
+    for x, rise in zip(
+        found.grid, found.rise, strict=True
+    ):  # the estimate's valley is inside, however narrow
+        assert np.min(rise) == 0
+        assert np.all(np.diff(x) >= 0)
 
 
 def test_an_interrupt_keeps_what_there_is():

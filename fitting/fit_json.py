@@ -5,6 +5,9 @@ from pathlib import Path
 
 from memjax.errors import DataError
 
+SCHEMA = 1
+"""Layout of a ``fit.json``."""
+
 
 def load(folder: Path) -> dict:
     """The content of a fit directory's ``fit.json``.
@@ -17,7 +20,7 @@ def load(folder: Path) -> dict:
     path = folder / "fit.json"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        if content["schema_version"] != 1:
+        if content["schema_version"] != SCHEMA:
             raise ValueError(f"schema_version {content['schema_version']}")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(

@@ -10,12 +10,13 @@ import pandas
 from memjax.data import PulseRecord
 from memjax.fields import setting_specs, stored
 
+from .fit_json import SCHEMA
 from .least_squares import Progress
 from .parameter_rows import loose, rows, standard_errors
 from .pulse_report import build
 from .pulses import PulseFit, median_error
 from .retention import RetentionFit
-from .store import SCHEMA, digest, dump_json, randomness_of, search_of, versions
+from .store import digest, dump_json, randomness_of, search_of, versions
 from .time_pictures import CURVES
 from .transients import TransientFit, curves
 

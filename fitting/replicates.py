@@ -185,10 +185,11 @@ def explore(
         while sum(map(len, walk.z)) > 2 * len(goal.prior):  # a plane, and as much again
             found = walk.estimate(found)
             if found.settled or found.rounds >= _MOST:
-                break
+                return walk.profiled(found)
             walk.add(walk.among(found.replicates))
     except KeyboardInterrupt:
-        found = replace(found, interrupted=True)
+        grid, rise = _to_first_order(found.z, found.replicates)
+        return replace(found, grid=grid, rise=rise, interrupted=True)
     return walk.profiled(found) if found.rounds else found
 
 
@@ -279,10 +280,10 @@ class _Walk:
         # Starts that have the value: the estimate moved there, and the replicates that are nearest to it.
         near = np.argsort(np.abs(drawn[:, which] - at), axis=0)[:_NEAR]
         starts = np.concatenate([np.broadcast_to(found.z, (1, len(at), n)), drawn[near]]).copy()
-        starts[:, np.arange(len(at)), which] = at
+        held = np.arange(len(at)), which
+        starts[:, *held] = at
         centres = np.repeat(self.goal.centre[None], len(at), axis=0)
         prior = np.repeat(np.maximum(self.goal.prior, _WIDEST)[None], len(at), axis=0)
-        held = np.arange(len(at)), which
         own = 0.5 * ((at - centres[held]) / prior[held]) ** 2
         centres[held], prior[held] = at, _HELD
         features = np.broadcast_to(self.measured, (len(at), len(self.measured)))
@@ -380,6 +381,13 @@ def ends_of(
     return ends[0], ends[1]
 
 
+def _to_first_order(z: np.ndarray, replicates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Parabolas as wide as the replicates: a loss whose features count one by one would feign information."""
+    away = np.linspace(-_FARTHEST, _FARTHEST, _GRID)
+    grid = z[:, None] + replicates.std(axis=0)[:, None] * away
+    return grid, np.broadcast_to(0.5 * away**2, grid.shape)
+
+
 def linear(goal: Goal, z: np.ndarray, jacobian: np.ndarray, *, interrupted: bool) -> Valley:
     """A point and its replicates to first order, for a search that was stopped or could not be simulated.
 
@@ -399,16 +407,14 @@ def linear(goal: Goal, z: np.ndarray, jacobian: np.ndarray, *, interrupted: bool
         [features - goal.measured, (centres - goal.centre) / goal.prior], axis=1
     )
     moved = np.linalg.solve(jacobian.T @ jacobian, jacobian.T @ shifts.T).T
-    # Features of which each counts by its own variance feign information; their replicates do not.
-    away = np.linspace(-_FARTHEST, _FARTHEST, _GRID)
-    grid = z[:, None] + moved.std(axis=0)[:, None] * away
+    grid, rise = _to_first_order(z, z + moved)
     return Valley(
         z=z,
         replicates=z + moved,
         rounds=0,
         settled=False,
         grid=grid,
-        rise=np.broadcast_to(0.5 * away**2, grid.shape),
+        rise=rise,
         interrupted=interrupted,
     )
 

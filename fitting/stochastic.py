@@ -199,9 +199,8 @@ class _Search:
 
     def features(self, z: Float[np.ndarray, "points n"]) -> tuple[list[np.ndarray], np.ndarray]:
         """Features of each target [standard deviations], and whether enough cycles were solved."""
-        away, enough = self._away(
-            np.resize(z, (len(self.pattern), z.shape[1]))
-        )  # one size, one program
+        size = (len(self.pattern), z.shape[1])  # one size, one program
+        away, enough = self._away(np.resize(z, size))
         found = [r[: len(z)] + t.weigh(t.measured) for r, t in zip(away, self.targets, strict=True)]
         return found, enough[: len(z)]
 

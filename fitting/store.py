@@ -21,12 +21,11 @@ from memjax.result import Trace
 from memjax.simulate import simulate, simulate_like
 
 from .fit import FitResult
+from .fit_json import SCHEMA
 from .least_squares import Progress
 from .limits import by_wave, levels_of, shared
 from .randomness import Stochastic
 from .report import CYCLES, build
-
-SCHEMA = 1
 
 POSTERIOR = "posterior.nc"
 """Draws from the posterior, for arviz."""

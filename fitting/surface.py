@@ -102,11 +102,10 @@ class Surface:
         known, off = near @ self.inverse, _plane(u) - near @ self.trend
         tilt = off @ self.spread
         variance = self.shape.signal - np.sum(near * known, axis=1) + np.sum(tilt * off, axis=1)
-        deviation, slope = np.sqrt(np.maximum(variance, _LEAST)), np.empty_like(u)
-        for k in range(u.shape[1]):
-            moved = near * (x[None, :, k] - u[:, k : k + 1]) / self.shape.length**2
-            slope[:, k] = np.sum(moved @ -self.trend * tilt, axis=1) + tilt[:, 1 + k]
-            slope[:, k] -= np.sum(moved * known, axis=1)
+        deviation = np.sqrt(np.maximum(variance, _LEAST))
+        pull = near * (known + tilt @ self.trend.T)
+        toward = (pull @ x - u * pull.sum(axis=1, keepdims=True)) / self.shape.length**2
+        slope = tilt[:, 1:] - toward
         return deviation, slope / deviation[:, None] @ np.linalg.inv(self.cloud.root)
 
 

@@ -20,7 +20,7 @@ from memjax.scaling import Scaled
 from memjax.solve import Solution
 from memjax.solver import derivative, rodas3_parts_step, tangents_step
 
-from .problem import Problem, log_response, misfit, read_off, scaled_under
+from .problem import Problem, log_seen, misfit, read_off, scaled_under
 
 FINE, COARSE = 3e-5, 3e-4
 """Tolerances of a step relative to the state: for the optimum, and on the way there."""
@@ -281,6 +281,7 @@ def _leaves(scaled: Scaled):
 def _read(problem: Problem, z: Sequence, *, grid: Grid, states: list):
     """Residuals [sigma], data then prior, of the states at the rows, and of those on all ends of steps if given."""
     zero, g = jnp.zeros((), int), problem.group
+    left = None if g.left is None else problem.bench
 
     def one(stimulus, rows, span, own, y, limits):
         scaled = _scaled(problem, z, limits)
@@ -288,17 +289,17 @@ def _read(problem: Problem, z: Sequence, *, grid: Grid, states: list):
 
             def see(at, v, rate, y):
                 drive = lambda t: v + rate * (t - at)  # noqa: E731
-                return log_response(scaled, y, drive, at, driven=stimulus.quantity)
+                return log_seen(scaled, y, drive, at, driven=stimulus.quantity, left=left)
 
             return jax.vmap(see)(rows, own.v, own.rate, y[0]), jnp.zeros(span.shape)
         real = jnp.arange(len(own.t)) < own.at[-1]
         ends = jnp.append(0.0, jnp.where(real, own.t + own.h, jnp.inf))
         sol = Solution(y[0], zero, zero, zero, jnp.zeros(()), ends, y[1])
-        return read_off(scaled, stimulus, rows, span, g.thresholds, sol)
+        return read_off(scaled, stimulus, rows, span, g.thresholds, sol, left)
 
     axes = (0, 0, 0, _laned(grid), 0, 0)
-    log_i, happened = jax.vmap(one, in_axes=axes)(g.stimuli, g.rows, g.span, grid, states, g.limits)
-    return problem.with_prior(misfit(g, log_i, happened), jnp.stack(z))
+    logs, events = jax.vmap(one, in_axes=axes)(g.stimuli, g.rows, g.span, grid, states, g.limits)
+    return problem.with_prior(misfit(g, *logs, events=events), jnp.stack(z))
 
 
 def _scaled(problem: Problem, z, limits: Float[Array, "2"] | None) -> Scaled:

@@ -438,6 +438,7 @@ def prepare(
     if found.reversed and not bench.reversed:
         bench, notes = replace(bench, reversed=True), [*notes, REVERSED]
     about: dict[str, Any] = dict(events=device.volatile, model_sigma=model_sigma)
+    about |= dict(left=isinstance(device, mj.AbstractDevice))
     group = pack(waves, floor=floor, limit=own, limits=limits, **about)
     problem = Problem.of(start, names, group, bench=bench, env=env)
     about = dict(device=problem.device, center=np.asarray(problem.center))
@@ -456,7 +457,7 @@ def _lost(measurements: Sequence[mj.Measurement]) -> list[str]:
         top = max(top, float(np.max(np.abs(applied[lost]), initial=0.0)))
     if not count:
         return []
-    text = "hold the voltage that was left; the ramps before and after are taken as applied"
+    text = "hold the voltage that was left, which is compared; the ramps before and after are taken as applied"
     return [f"{count} points at the current limit {text}, to {top:.3g} V"]
 
 
@@ -492,7 +493,7 @@ def _known(search: _Search, made: Prepared) -> tuple[Uncertainty, np.ndarray, np
 
 def _weighed(search: _Search, noise: float) -> _Search:
     """The search ended with a prior that weighs against the noise that there is, not against what was granted."""
-    problem = replace(search.problem, noise=jnp.asarray(noise))
+    problem = replace(search.problem, noise=jnp.asarray(noise, float))
     again = _Search(problem, search.seed, search.tick, search.progress)
     done, best = search.progress, cast(np.ndarray, search.best_z)
     order = np.argsort(done.cost)[: BATCH - 1]

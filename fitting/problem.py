@@ -25,6 +25,7 @@ from .summary import (
     MAD,
     RESPONSE,
     Waveform,
+    middle,
     nanmedian,
 )
 
@@ -86,6 +87,9 @@ class Group(eqx.Module):
         log10 of the currents that mean on and off [decades of A].
     limits : Float[Array, "waves 2"] or None
         Limits of the source of each waveform at positive and negative current [A]; None where the bench says them.
+    left, left_weight : Float[Array, "waves points"] or None
+        Median log10 of the voltages that limited sources left at the terminals [decades of V], and one over their
+        standard deviation, 0 where there is none; None where no file holds any.
     """
 
     stimuli: mj.Sampled
@@ -102,6 +106,8 @@ class Group(eqx.Module):
     small_sigma: Float[Array | np.ndarray, ""]
     thresholds: Float[Array | np.ndarray, "2"]
     limits: Float[Array | np.ndarray, "waves 2"] | None = None
+    left: Float[Array | np.ndarray, "waves points"] | None = None
+    left_weight: Float[Array | np.ndarray, "waves points"] | None = None
 
 
 def sigma_log(w: Waveform, model_sigma: float = MODEL_SIGMA) -> Float[np.ndarray, " points"]:
@@ -141,11 +147,13 @@ def pack(
     limits: Float[np.ndarray, "waves 2"] | None = None,
     events: bool = True,
     model_sigma: float | None = None,
+    left: bool = True,
 ) -> Group:
     """Waveforms as one `Group`; the events count only where they are switching, not a loop's slow passage.
 
     Under an imposed current none counts: the voltage is a function of it, and shows where it snaps back.
-    Points at the limit lie at that of a bench, `limit`, or else that of the data; `limits` are those simulated.
+    Points at the limit lie at that of a bench, `limit`, or else that of the data; `limits` are those simulated. `left`
+    says whether voltages that limited sources left at the terminals count: where these are simulated with their limits.
     """
     k = max(len(w.v) for w in waves)
 
@@ -170,6 +178,7 @@ def pack(
     driven, levels = waves[0].driven, waves[0].thresholds
     events = events and driven == "voltage"
     small = model_sigma
+    voltages = _voltages_left(waves, padded, model_sigma or VOLTAGE_SIGMA) if left else {}
     if model_sigma is None:
         model_sigma = MODEL_SIGMA if driven == "voltage" else VOLTAGE_SIGMA
         small = SMALL * model_sigma
@@ -206,7 +215,23 @@ def pack(
         small_sigma=np.asarray(float(cast(float, small))),
         limits=limits,
         thresholds=np.log10([levels.on, levels.hold]),
+        **voltages,
     )
+
+
+def _voltages_left(waves: Sequence[Waveform], padded: Callable, granted: float) -> dict[str, Any]:
+    """What limited sources left at the terminals, and one over its standard deviation, where any file holds that."""
+    if all(w.log_left is None for w in waves):
+        return {}
+    rows = []
+    for w in waves:
+        every = np.full((1, len(w.v)), np.nan) if w.log_left is None else w.log_left
+        log = middle(every)
+        known = np.isfinite(log)
+        scatter = np.where(known, MAD * middle(np.abs(every - log)), 0.0)
+        sigma = np.hypot(1.2533 * scatter / np.sqrt(w.n_sweeps), granted)
+        rows.append((padded(np.where(known, log, 0.0), 0.0), padded(known / sigma, 0.0)))
+    return {"left": np.stack([x for x, _ in rows]), "left_weight": np.stack([x for _, x in rows])}
 
 
 class Problem(eqx.Module):
@@ -272,8 +297,8 @@ class Problem(eqx.Module):
         self, z: Float[Array, " free"]
     ) -> tuple[Float[Array, " residuals"], Bool[Array, ""]]:
         """Residuals of responses and events [sigma], saturated, and whether every solve ended well."""
-        log_response, events, ok = _observe_all(self, self.at(z))
-        return misfit(self.group, log_response, events), jnp.all(ok)
+        logs, events, ok = _observe_all(self, self.at(z))
+        return misfit(self.group, *logs, events=events), jnp.all(ok)
 
     def residuals(
         self, z: Float[Array, " free"]
@@ -301,12 +326,13 @@ def scaled_under(
 
 
 def _observe_all(problem: Problem, device: mj.AbstractDevice | mj.Circuit):
-    """log10 of the response's modulus at the rows, rows of the events, success, of every waveform."""
+    """Logarithms at the rows (see `log_seen`), rows of the events, success, of every waveform."""
     group, end = problem.group, jnp.max(problem.group.rows)
 
     def one(limits, stimulus, rows, span):
         scaled = scaled_under(problem, device, limits)
-        return _observe(scaled, stimulus, rows, span, end, group.thresholds, problem.policy)
+        left = None if group.left is None else problem.bench
+        return _observe(scaled, stimulus, rows, span, end, group.thresholds, problem.policy, left)
 
     return jax.vmap(one)(group.limits, group.stimuli, group.rows, group.span)
 
@@ -322,14 +348,31 @@ def events_of(
     return _observe_all(problem, device)[1]
 
 
-def misfit(group: Group, log_response, events) -> Float[Array, " residuals"]:
-    r"""Residuals of log10 \|response\| [decades] and event rows against the data of a group."""
+def misfit(group: Group, log_response, log_left=None, *, events) -> Float[Array, " residuals"]:
+    r"""Residuals of the logarithms at the rows and of the event rows against the data of a group.
+
+    Parameters
+    ----------
+    group : Group
+        The data.
+    log_response : Float[Array, "waves points"]
+        log10 \|response\| [decades of A or V].
+    log_left : Float[Array, "waves points"], optional
+        log10 of the voltage at the terminals [decades of V], where `group.left` is given.
+    events : Float[Array, "waves legs 3"]
+        Rows of the events.
+
+    Notes
+    -----
+    At the limit of the source the current says only how far it stays below; where the file holds the voltage that was
+    left at the terminals, that is compared beside it.
+    """
     floored = jnp.logaddexp(log_response * jnp.log(10.0), jnp.log(group.floor)) / jnp.log(10.0)
     r = (floored - group.target) * group.weight
-    away = jnp.maximum(group.edge - log_response, 0.0) / group.model_sigma
-    below = jnp.where(group.censored, away, 0.0)
-    r = jnp.where(group.censored, below, r)
-    r = saturated(r)
+    below = jnp.maximum(group.edge - log_response, 0.0) / group.model_sigma
+    if group.left is not None:
+        below = below + (log_left - group.left) * group.left_weight
+    r = saturated(jnp.where(group.censored, below, r))
     e = (events - group.event_rows) * group.event_weight
     return jnp.concatenate([r.ravel(), (5 * jnp.arcsinh(e / 5)).ravel()])
 
@@ -339,29 +382,38 @@ def saturated(r):
     return r / jnp.sqrt(1 + (r / SATURATION) ** 2)
 
 
-def log_response(scaled: Scaled, y, stimulus: Callable, t, *, driven: str) -> Float[Array, ""]:
-    """log10 of the modulus of what is measured just before a time [decades of A, of V where a current is driven]."""
-    x = seen(scaled.system, t, scaled.unpack(y), stimulus, scaled.env)[0][RESPONSE[driven]]
-    return jnp.log10(jnp.abs(x) + _TINY)
+def log_seen(scaled: Scaled, y, stimulus: Callable, t, *, driven: str, left: mj.Bench | None):
+    """log10 of the modulus of what is measured just before a time, and of the voltage that a limited source leaves.
+
+    What is measured is the current [decades of A], or the voltage [decades of V] where a current is driven; what is
+    left at the terminals of a bench [decades of V] is None where no bench is given.
+    """
+    at = seen(scaled.system, t, scaled.unpack(y), stimulus, scaled.env)[0]
+    log = lambda x: jnp.log10(jnp.abs(x) + _TINY)  # noqa: E731
+    return log(at[RESPONSE[driven]]), left and log(left.left(at["v_device"], at["i"]))
 
 
 def log_current(scaled: Scaled, y, stimulus: Callable, t) -> Float[Array, ""]:
     """log10 of the current's modulus just before a time [decades of A]."""
-    return log_response(scaled, y, stimulus, t, driven="voltage")
+    return log_seen(scaled, y, stimulus, t, driven="voltage", left=None)[0]
 
 
-def _observe(scaled: Scaled, stimulus: mj.Sampled, rows, span, end, levels, policy: mj.Stiff):
-    r"""log10 \|response\| at the rows, rows of the events, and whether the solve ended well."""
+def _observe(
+    scaled: Scaled, stimulus: mj.Sampled, rows, span, end, levels, policy, left: mj.Bench | None
+):
+    """Logarithms at the rows, rows of the events, and whether the solve ended well."""
     sol = solve_stiff(
         scaled, stimulus, rows=rows, y0=scaled.initial(), end=end, policy=policy, steps=True
     )
-    return *read_off(scaled, stimulus, rows, span, levels, sol), sol.result == 0
+    return *read_off(scaled, stimulus, rows, span, levels, sol, left), sol.result == 0
 
 
-def read_off(scaled: Scaled, stimulus: mj.Sampled, rows, span, levels, sol: Solution):
-    r"""log10 \|response\| at the rows of a solve, and rows of the events, from its steps; 0 where a current drives."""
-    own = lambda t, y: log_response(scaled, y, stimulus, t, driven=stimulus.quantity)  # noqa: E731
-    found = jax.vmap(own)(rows, sol.y)
+def read_off(
+    scaled: Scaled, stimulus: mj.Sampled, rows, span, levels, sol: Solution, left: mj.Bench | None
+):
+    """Logarithms at the rows of a solve (see `log_seen`), and rows of the events, 0 where a current drives."""
+    about: dict[str, Any] = {"driven": stimulus.quantity, "left": left}
+    found = jax.vmap(lambda t, y: log_seen(scaled, y, stimulus, t, **about))(rows, sol.y)
     if stimulus.quantity == "current":
         return found, jnp.zeros(span.shape)
     return found, _events_of_steps(scaled, stimulus, rows, span, levels, sol)

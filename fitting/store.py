@@ -252,12 +252,6 @@ def dump_json(content: dict, path: Path) -> None:
     path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def _left(frame: pandas.DataFrame, bench: mj.Bench) -> np.ndarray:
-    """What a source at its limit measures: the voltage across the device and what stands in series [V]."""
-    side, series = -1.0 if bench.reversed else 1.0, bench.series_resistance or 0.0
-    return side * (frame["v_device_V"].to_numpy() + series * frame["i_device_A"].to_numpy())
-
-
 def write_tables(result: FitResult, folder: Path) -> None:
     """Write ``measured.csv`` and ``simulated.csv``: one row per measured point.
 
@@ -285,7 +279,8 @@ def write_tables(result: FitResult, folder: Path) -> None:
         frame["sweep"] += offset
         lost = m.applied != m.v
         if np.any(lost) and m.driven == "voltage" and "v_device_V" in frame:
-            frame.loc[lost, "v_V"] = _left(frame, result.problem.bench)[lost]
+            at = (frame[n].to_numpy() for n in ("v_device_V", "i_A"))
+            frame.loc[lost, "v_V"] = result.problem.bench.left(*at)[lost]
         time = frame["t_s"] if m.t is None else m.t
         columns = {
             "sweep": frame["sweep"],

@@ -56,6 +56,9 @@ class Waveform:
         How far below its limit a current at it may be [decades].
     thresholds : memjax.observables.Thresholds
         Currents that mean on and off in `events`.
+    log_left : Float[np.ndarray, "sweeps points"] or None
+        log10 of the voltage that was left at the terminals, where a source at its current limit fell short of what it
+        was told to apply and the file holds that [decades of V]; NaN elsewhere. None where no point is such.
     """
 
     stimulus: mj.Sampled
@@ -70,6 +73,7 @@ class Waveform:
     limits: tuple[float, float] = (np.inf, np.inf)
     reach: float = 0.0
     thresholds: Thresholds = Thresholds()
+    log_left: Float[np.ndarray, "sweeps points"] | None = None
 
     @property
     def polarities(self) -> tuple[int, ...]:
@@ -98,7 +102,7 @@ class Waveform:
     @functools.cached_property
     def _medians(self) -> tuple[np.ndarray, np.ndarray]:
         """Of responses and events, which are asked for again and again."""
-        return np.median(self.log_response, axis=0), _middle(self.events)
+        return np.median(self.log_response, axis=0), middle(self.events)
 
     def happened(self) -> Bool[np.ndarray, "legs 3"]:
         """Which events happened in at least half of the sweeps."""
@@ -108,13 +112,13 @@ class Waveform:
         self, sweeps: Int[np.ndarray, " chosen"] | None = None
     ) -> Float[np.ndarray, "legs 3"]:
         """Median row of each event, over the (chosen) sweeps in which it happened; NaN where it never did."""
-        return self._medians[1] if sweeps is None else _middle(self.events[sweeps])
+        return self._medians[1] if sweeps is None else middle(self.events[sweeps])
 
 
-def _middle(events: Float[np.ndarray, "sweeps legs 3"]) -> Float[np.ndarray, "legs 3"]:
-    """Median of what happened; NaN where nothing did."""
-    seen = np.isfinite(events).any(axis=0)
-    return np.where(seen, nanmedian(np.where(seen, events, 0.0)), np.nan)
+def middle(x: Float[np.ndarray, "sweeps ..."]) -> Float[np.ndarray, "..."]:
+    """Median over sweeps of what is a number; NaN where nothing is."""
+    seen = np.isfinite(x).any(axis=0)
+    return np.where(seen, nanmedian(np.where(seen, x, 0.0)), np.nan)
 
 
 MANY, STRAY = 10, 0.1
@@ -225,7 +229,8 @@ def summarise_sweeps(
         stimuli, rows, labels = waveform(m, point_time)
         for s, r, label, limits in zip(stimuli, rows, labels, m.limits().tolist(), strict=True):
             sweep = m.select(m.sweep == label)
-            member = (label, sweep.response, sweep.at_compliance)
+            left = np.where(sweep.applied != sweep.v, sweep.v, np.nan)
+            member = (label, left, sweep.response, sweep.at_compliance)
             for known, _, own, members in groups:
                 if _same(known, s) and same_limits(own, limits):
                     members.append(member)
@@ -272,7 +277,7 @@ def _summary(
 ) -> Waveform:  # fmt: skip
     """One group of sweeps as a `Waveform`."""
     v = np.asarray(stimulus.values)
-    log_response = np.stack([np.log10(np.abs(x) + floor) for _, x, _ in members])
+    log_response = np.stack([np.log10(np.abs(x) + floor) for *_, x, _ in members])
     at_limit = np.array([c for *_, c in members])
     most = np.mean(at_limit, axis=0) >= 0.5
     parts = excursions(v)
@@ -280,7 +285,7 @@ def _summary(
     told = (legs, levels, stimulus.quantity)
     events = np.zeros((len(members), 0, 3))
     if legs:
-        events = np.stack([_events(v, x, c, *told) for _, x, c in members])
+        events = np.stack([_events(v, x, c, *told) for *_, x, c in members])
     used = ~_unclear(events, len(v)) & ~most
     if stimulus.quantity == "current":  # without a current a voltage is the instrument's offset
         used &= v != 0
@@ -295,15 +300,23 @@ def _summary(
         legs=legs,
         labels=np.array([label for label, *_ in members]),
         limits=limits,
-        reach=reach_of(v, np.array([x for _, x, _ in members]), at_limit),
+        reach=reach_of(v, np.array([x for *_, x, _ in members]), at_limit),
         thresholds=levels,
+        log_left=_left(np.array([x for _, x, *_ in members]), most),
     )
+
+
+def _left(v: Float[np.ndarray, "sweeps points"], limited: np.ndarray) -> np.ndarray | None:
+    """log10 of the voltages that were left, at points where most sweeps were limited; None where there are none."""
+    known = limited & (np.mean(np.isfinite(v) & (v != 0), axis=0) >= 0.5)
+    return np.log10(np.where(known & (v != 0), np.abs(v), np.nan)) if known.any() else None
 
 
 __all__ = [
     "EVENTS",
     "RESPONSE",
     "Waveform",
+    "middle",
     "noise_floor",
     "summarise_sweeps",
     "without_strays",

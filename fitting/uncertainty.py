@@ -10,7 +10,7 @@ from scipy import stats
 from scipy.signal import lfilter
 
 from .problem import PRIOR_SIGMA, SATURATION, Problem, saturated
-from .summary import Waveform
+from .summary import Waveform, middle
 from .variability import read_noise
 
 _FEWEST = 4
@@ -108,14 +108,21 @@ def _shifts(
     w: Waveform,
     log_i: Float[np.ndarray, "draws points"],
     events: Float[np.ndarray, "draws legs 3"],
+    left: Float[np.ndarray, "draws points"] | None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Currents and event rows of a waveform, less their medians, as residuals [sigma]."""
+    """Currents (and voltages left) and event rows of a waveform, less their medians, as residuals [sigma]."""
     weight, counts = (np.asarray(x[a]) for x in (problem.group.weight, problem.group.event_weight))
     rows = np.zeros((len(log_i), len(weight)))
     moved = np.zeros((len(events), *counts.shape))
     rows[:, : len(w.v)] = log_i - w.median_log()
     moved[:, : len(w.legs)] = np.nan_to_num(events - w.median_events())
-    return rows * weight, (moved * counts).reshape(len(moved), -1)
+    rows = rows * weight
+    if left is not None and problem.group.left is not None:
+        middle, sigma = (
+            np.asarray(x[a])[: len(w.v)] for x in (problem.group.left, problem.group.left_weight)
+        )
+        rows[:, : len(w.v)] += np.nan_to_num(left - middle) * sigma
+    return rows, (moved * counts).reshape(len(moved), -1)
 
 
 def _joined(parts: list[tuple[np.ndarray, np.ndarray]]) -> Float[np.ndarray, "draws data"]:
@@ -137,7 +144,8 @@ def _resampled(
         events = np.nanmedian(np.where(seen[:, None], events, 0.0), axis=1)
         events = np.where(seen, events, np.nan)
         jitter = rng.uniform(-0.5, 0.5, events.shape)
-        found.append(_shifts(problem, a, w, log_i, events + jitter))
+        left = None if w.log_left is None else np.stack([middle(w.log_left[p]) for p in picks])
+        found.append(_shifts(problem, a, w, log_i, events + jitter, left))
     return _joined(found)
 
 
@@ -149,8 +157,9 @@ def _of_cycles(
     Errors are those of read noise, and half of what a datum moves from cycle to cycle: no response is more linear.
     """
     each = enumerate(waves)
+    # What was left of a voltage at the limit has no read noise of its own here: it says nothing of a cycle.
     cycles = _joined(
-        [_shifts(problem, a, w, w.log_response[:count], w.events[:count]) for a, w in each]
+        [_shifts(problem, a, w, w.log_response[:count], w.events[:count], None) for a, w in each]
     )
     away = (cycles - cycles.mean(axis=0)) * np.sqrt(count / (count - 1))
     variance = _read_variance(problem, waves)
@@ -287,7 +296,8 @@ def _stated(problem: Problem, r: Float[np.ndarray, " data"], free: int) -> tuple
     away = own * sigma
     noise = np.maximum(sigma**2 - granted**2, 0.0)
     square = np.asarray(saturated(away / np.sqrt(noise + small**2))) ** 2
-    count = np.count_nonzero(counted) + np.count_nonzero(np.asarray(group.event_weight))
+    also = [group.event_weight, *([] if group.left_weight is None else [group.left_weight])]
+    count = np.count_nonzero(counted) + sum(np.count_nonzero(np.asarray(x)) for x in also)
     excess = np.mean((away**2 - noise)[counted]) if counted.any() else 0.0
     chi2 = (np.sum(square) + np.sum(events**2)) / max(count - free, 1)
     return float(chi2), float(np.sqrt(max(excess, 0.0)))

@@ -104,9 +104,19 @@ def simulated_response(
     sigma = SATURATION * share / np.sqrt(np.maximum(1 - share**2, 1e-12))
     away = np.divide(sigma, weight, out=np.zeros_like(target), where=weight > 0)
     at = np.where(censored, np.maximum(np.asarray(group.edge), target), target)
-    below = np.where(censored, -sigma * float(group.model_sigma), away)
+    # Of a residual at the limit, what the voltage there can make of it says nothing of the current.
+    apart = np.maximum(sigma - _unlimited(group), 0.0)
+    below = np.where(censored, -apart * float(group.model_sigma), away)
     off = at + np.clip(below, -_MOST, _MOST) - target
     return target + _filled(off, known=censored | (weight > 0))
+
+
+def _unlimited(group: Group) -> Float[np.ndarray, "waves points"]:
+    """Residual [sigma] of the voltage left at a limit where the simulation is not at it; 0 where none is known."""
+    if group.left is None:
+        return np.zeros(np.shape(group.target))
+    told = np.log10(np.maximum(np.abs(np.asarray(group.stimuli.values)), np.finfo(float).tiny))
+    return np.maximum((told - np.asarray(group.left)) * np.asarray(group.left_weight), 0.0)
 
 
 def _filled(off: np.ndarray, *, known: np.ndarray) -> np.ndarray:

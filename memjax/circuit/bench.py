@@ -100,6 +100,18 @@ class Bench(eqx.Module):
             return soft_limit(i, self.compliance)
         return soft_limit(i, jnp.where(i < 0, self.compliance_negative, self.compliance))
 
+    def left(self, v_device: Float[Array, "..."], i: Float[Array, "..."]) -> Float[Array, "..."]:
+        """Voltage between the source's terminals [V], which is what it measures where it is at its limit.
+
+        Parameters
+        ----------
+        v_device : Float[Array, "..."]
+            Voltage of the device, as the source counts it [V].
+        i : Float[Array, "..."]
+            Current of the source [A].
+        """
+        return v_device if self.series_resistance is None else v_device + self.series_resistance * i
+
     @property
     def bare(self) -> bool:
         """Whether the source is connected to the device and nothing else."""
@@ -298,8 +310,7 @@ class BenchedDevice(AbstractSystem):
         i_device = self._current(t, own, v_device, env)
         i = i_device + v_device * self._leak if node is None else self._source_current(u, node)
         i = u if node is None and self.driven == "current" else i
-        drop = 0.0 if self.bench.series_resistance is None else i * self.bench.series_resistance
-        v = u if self.driven == "voltage" else v_device + drop
+        v = u if self.driven == "voltage" else self.bench.left(v_device, i)
         return {"v": v, "i": i, "v_device": v_device, "i_device": i_device}
 
     def project(self, state):

@@ -8,8 +8,8 @@ from jaxtyping import Bool, Float, Int
 _EVEN = 0.1
 """Share of a step by which the steps of a ramp may differ."""
 
-_LOST = 1.5
-"""Steps by which the voltage stays behind the ramp from which on it is what was left of it."""
+_LOST, _WITHIN = 1.5, 4
+"""Steps by which the voltage stays behind the ramp after so many points at most: then it is what was left of it."""
 
 
 def programmed(
@@ -77,8 +77,10 @@ def _ramp(v: np.ndarray, x: np.ndarray, a: int, b: int) -> Float[np.ndarray, " r
         if down is None or down * side >= 0:
             return None
         going = np.minimum(going, side * (v[b] + down * (x[a:b] - x[b])))
-    behind = going - side * v[a:b]
-    return side * going if behind[0] > _LOST * step else None
+    behind = (going - side * v[a:b]) / step
+    # A source that was told to stop at a top does so from a point of the ramp; a lost voltage leaves it at once.
+    lost = behind[0] > _EVEN and np.max(behind[:_WITHIN]) > _LOST
+    return side * going if lost else None
 
 
 __all__ = ["programmed"]

@@ -23,6 +23,18 @@ def test_a_programmed_voltage_stays_as_it_is():
     np.testing.assert_array_equal(programmed(RAMP, LIMITED, ONE), RAMP)
 
 
+def test_a_voltage_that_bends_off_the_ramp_is_lost_from_there_on():
+    """An ohmic device reaches the limit without a jump."""
+    left = np.where(LIMITED, 4.23, RAMP)
+    np.testing.assert_allclose(programmed(left, LIMITED, ONE), RAMP, atol=1e-12)
+
+
+def test_a_source_told_to_stop_at_its_top_has_not_lost_anything():
+    """A trapezoid: the limit is reached one point before the top is."""
+    v = np.minimum(RAMP, RAMP[44])
+    np.testing.assert_array_equal(programmed(v, LIMITED, ONE), v)
+
+
 def test_nothing_is_made_up_where_a_ramp_is_uneven():
     v = np.where(LIMITED, 3.3, RAMP + 0.03 * (np.arange(101) % 2))
     np.testing.assert_array_equal(programmed(v, LIMITED, ONE), v)

@@ -1,6 +1,7 @@
 """Sweeps of one device under several current limits, and readings at a limit that scatter."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -156,3 +157,54 @@ def test_a_measurement_without_a_limit_has_that_of_the_others_which_it_stays_bel
     assert a.compliance == measured.compliance
     assert b.compliance is None
     assert all(m.compliance is None for m in shared([measured, low], mj.Bench(compliance=1e-3)))
+
+
+LEFT = {"r_on": 500.0, "r_off": 1e5, "v_on": 0.5, "v_off": 0.5, "tau": 1e3, "x0": 0.999}
+"""A resistance of 500 ohm, by which up to 2 mA of the source's 0.2 mA would flow: its states take minutes to change."""
+
+
+def sweep_at_a_limit(series: float | None = None, reversed: bool = False) -> mj.Measurement:
+    """A sweep whose source holds the current at 2e-4 A, with the voltage that it then measures."""
+    device, bench = (
+        mj.params.replace(MODEL, LEFT),
+        mj.Bench(compliance=2e-4, series_resistance=series, reversed=reversed),
+    )
+    v = np.concatenate([np.linspace(0.01, 1.0, 100), np.linspace(0.99, 0.01, 99)])
+    t = np.arange(v.size) * 0.01
+    options = dict(bench=bench, save=t, deterministic=True)
+    trace = mj.simulate(device, mj.Sampled(t, v), **options).check()
+    i, inside = np.asarray(trace.i[0]), np.asarray(trace.v_device[0])
+    left = np.where(i > 0.999 * 2e-4, inside + (series or 0.0) * i, v)
+    at_limit = i > 0.999 * 2e-4
+    own = dict(compliance=2e-4, at_compliance=at_limit, sweep=np.zeros(v.size, int))
+    return mj.Measurement(t=t, v=left, i=i, **own, reader="test", source={})
+
+
+@pytest.mark.parametrize("series", [None, 200.0])
+def test_at_the_limit_the_voltage_that_is_left_is_compared(series):
+    """Twice the resistance at one current doubles the device's part of what is left, whatever the current says."""
+    m, fix = sweep_at_a_limit(series), {n: x for n, x in LEFT.items() if n != "r_on"}
+    assert np.count_nonzero(m.applied != m.v) > 50
+    about = PREPARED | dict(bench=mj.Bench(series_resistance=series), free=["r_on"], fix=fix)
+    problem = prepare([m], MODEL, **about, seed=0, screened=2).problem
+    left, weight = (np.ravel(x) for x in (problem.group.left, problem.group.left_weight))
+    series = series or 0.0
+    assert np.all(weight[m.at_compliance] > 0)
+    np.testing.assert_allclose(left[weight > 0], np.log10(2e-4 * (500.0 + series)), atol=2e-3)
+    known = m.applied > 1.1 * 2e-4 * (1000.0 + series)  # where both are at the limit
+    for r_on in (500.0, 1000.0):
+        z = mj.params.unconstrain(mj.params.replace(MODEL, LEFT | {"r_on": r_on}), ["r_on"])
+        residuals = np.asarray(problem.data_residuals(z)[0])[: left.size][known]
+        away = np.log10((r_on + series) / (500.0 + series)) * weight[known]
+        # The states take 0.3 % of the current, a soft limit 0.1 %: 2e-3 decades.
+        allowed = 2e-3 * weight[known].max()
+        np.testing.assert_allclose(residuals, away / np.hypot(1, away / 10), atol=allowed)
+
+
+def test_without_its_voltage_a_device_at_the_limit_is_not_determined():
+    """The same sweep as a file that holds what was applied: its points bound the current from below, and no more."""
+    m = sweep_at_a_limit()
+    told = replace(m, v=m.applied)
+    fix = {n: x for n, x in LEFT.items() if n != "r_on"}
+    made = prepare([told], MODEL, **PREPARED | dict(free=["r_on"], fix=fix), seed=0, screened=2)
+    assert made.problem.group.left is None

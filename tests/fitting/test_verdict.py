@@ -37,7 +37,7 @@ def compared(measured: np.ndarray, simulated: np.ndarray, *, granted: float = 0.
     waves = summarise_sweeps([m], point_time=1e-3, floor=1e-16)
     group = pack(waves, floor=1e-16, limit=None, events=False, model_sigma=granted)
     rows = jnp.zeros(group.event_rows.shape)
-    return waves, group, np.asarray(misfit(group, jnp.asarray(simulated)[None], rows))
+    return waves, group, np.asarray(misfit(group, jnp.asarray(simulated)[None], events=rows))
 
 
 def verdict(measured, simulated, **more):
@@ -87,7 +87,9 @@ def test_rows_that_do_not_count_close_no_loop():
     weight = np.array(group.weight)
     weight[:, 60:75] = 0.0
     group = group.__class__(**{**vars(group), "weight": weight})
-    r = np.asarray(misfit(group, jnp.asarray(middle)[None], jnp.zeros(group.event_rows.shape)))
+    r = np.asarray(
+        misfit(group, jnp.asarray(middle)[None], events=jnp.zeros(group.event_rows.shape))
+    )
     found = judge(waves, group, r)
     assert found.word == "poor"
     assert abs(found.area_ratio) < 0.05
@@ -137,7 +139,7 @@ def test_a_missed_switching_voltage_is_named():
     rows[0, 0, 0], weight[0, 0, 0] = 20.0, 1.0
     group = group.__class__(**{**vars(group), "event_rows": rows, "event_weight": weight})
     events = jnp.asarray(rows).at[0, 0, 0].set(45.0)
-    r = np.asarray(misfit(group, jnp.asarray(simulated)[None], events))
+    r = np.asarray(misfit(group, jnp.asarray(simulated)[None], events=events))
     found = judge(waves, group, r)
     assert found.word == "poor"
     assert found.reason == "switching at 0.9 V where 0.4 V was measured, positive polarity"

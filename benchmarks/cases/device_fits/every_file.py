@@ -26,7 +26,7 @@ from benchmarks.timing import Times
 from memjax.data import has_records, read_records
 from memjax.errors import MemjaxError
 
-STARTS, ITERATIONS = 8, 1
+STARTS, ITERATIONS = 2, 1
 """Starts and iterations of each round of a search: what is tried here comes after it."""
 
 LIMIT = 90
@@ -102,7 +102,8 @@ def _short_searches() -> Iterator[None]:
     there = importlib.import_module("fitting.fit")
     few = _but(there.starts, count=STARTS)
     short = _but(there.levenberg_marquardt, iterations=ITERATIONS)
-    with patch.object(there, "starts", few), patch.object(there, "levenberg_marquardt", short):
+    replaced = {"starts": few, "levenberg_marquardt": short, "BATCH": STARTS}
+    with patch.multiple(there, **replaced):
         yield
 
 

@@ -21,7 +21,7 @@ from .guess import guess, starts
 from .identifiability import Identifiability, in_logarithms, joined, of_information
 from .least_squares import Progress, crossed, levenberg_marquardt, screen
 from .limits import limits_of, said, shared, simulated
-from .problem import PATIENT, Problem, evaluate, pack
+from .problem import PATIENT, Problem, evaluate, pack, responses
 from .randomness import Stochastic
 from .summary import Waveform, noise_floor, summarise_sweeps, without_strays
 from .thinning import thinned
@@ -523,7 +523,7 @@ def _found(search: _Search, made: Prepared, interrupted: bool) -> dict[str, Any]
         "z": z,
         "loss": search.best_cost,
         "uncertainty": known,
-        "verdict": judge(waves, problem.group, r),
+        "verdict": judge(waves, problem.group, r, np.asarray(responses(problem, jnp.asarray(z)))),
         "read_noise": read_noise(waves, made.floor),
         "cycle_spread": cycle_spread(problem, waves, jacobian=jac),
         "search": search.progress,

@@ -15,6 +15,9 @@ _LONGEST = 1.5
 _STEEPEST = 1e100
 """Derivative beyond which a start counts as one without a value: its square is no number."""
 
+_APART = 1e24
+"""Sum of squared derivatives beyond which a coordinate is taken in units of its own."""
+
 _PATIENCE = 8
 """Iterations without a gain of the best start after which the search ends."""
 
@@ -241,7 +244,11 @@ def _steps(
     gradient = np.einsum("sri,sr->si", jac, r)
     diagonal = np.einsum("sii->si", hessian)
     matrix = hessian + np.eye(jac.shape[2]) * (damping[:, None] * diagonal + 1e-9)[:, :, None]
-    step = -np.linalg.solve(matrix, gradient[..., None])[..., 0]
+    # Columns many decades apart, of which rounding would leave one, count in units of their own.
+    apart = np.max(diagonal, axis=1, keepdims=True) > _APART
+    unit = np.where(apart, 1 / np.sqrt(np.einsum("sii->si", matrix)), 1.0)
+    matrix = matrix * unit[:, :, None] * unit[:, None, :]
+    step = -unit * np.linalg.solve(matrix, (unit * gradient)[..., None])[..., 0]
     longest = np.maximum(np.max(np.abs(step), axis=1), 1e-300)
     step = step * np.minimum(1.0, _LONGEST / longest)[:, None]
     curved = np.einsum("si,sij,sj->s", step, hessian, step)

@@ -151,10 +151,15 @@ def sinh_branches(waves: Sequence[Waveform]) -> dict[tuple[int, bool], tuple[flo
                 v, log_i = level, (np.maximum if on else np.minimum)(there, back)
             else:
                 v, log_i = 10 ** (np.minimum if on else np.maximum)(there, back), np.log10(level)
-            miss = lambda z: np.log10(np.sinh(np.exp(z[1]) * v)) + z[0] - log_i  # noqa: E731, B023
+            miss = lambda z: _log_sinh(np.exp(z[1]) * v) + z[0] - log_i  # noqa: E731, B023
             best = least_squares(miss, [log_i[-1], np.log(1 / v[-1])], loss="soft_l1")
             out[sign, on] = float(10 ** best.x[0]), float(np.exp(best.x[1]))
     return out
+
+
+def _log_sinh(x: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    """log10(sinh(x)) of positive numbers, however large."""
+    return (x + np.log1p(-np.exp(-2 * x)) - np.log(2)) / np.log(10)
 
 
 def polarity_of(device: mj.AbstractDevice, v: float) -> int:

@@ -367,14 +367,18 @@ def misfit(group: Group, log_response, log_left=None, *, events) -> Float[Array,
     At the limit of the source the current says only how far it stays below; where the file holds the voltage that was
     left at the terminals, that is compared beside it.
     """
-    floored = jnp.logaddexp(log_response * jnp.log(10.0), jnp.log(group.floor)) / jnp.log(10.0)
-    r = (floored - group.target) * group.weight
+    r = (floored(group, log_response) - group.target) * group.weight
     below = jnp.maximum(group.edge - log_response, 0.0) / group.model_sigma
     if group.left is not None:
         below = below + (log_left - group.left) * group.left_weight
     r = saturated(jnp.where(group.censored, below, r))
     e = (events - group.event_rows) * group.event_weight
     return jnp.concatenate([r.ravel(), (5 * jnp.arcsinh(e / 5)).ravel()])
+
+
+def floored(group: Group, log_response) -> Float[Array, "waves points"]:
+    r"""log10(\|response\| + floor) [decades], as the data have it."""
+    return jnp.logaddexp(log_response * jnp.log(10.0), jnp.log(group.floor)) / jnp.log(10.0)
 
 
 def saturated(r):
@@ -509,6 +513,13 @@ def evaluate(problem: Any, z: Float[Array, "starts free"]):
     return jax.vmap(lambda x: linearise(problem, x))(z)
 
 
+@kept
+def responses(problem: Problem, z: Float[Array, " free"]) -> Float[Array, "waves points"]:
+    r"""log10(\|response\| + floor) at all rows of a point [decades], whether they count or not."""
+    (log_response, _), *_ = _observe_all(problem, problem.at(z))
+    return floored(problem.group, log_response)
+
+
 __all__ = [
     "EVENTS",
     "Group",
@@ -516,6 +527,7 @@ __all__ = [
     "evaluate",
     "linearise",
     "pack",
+    "responses",
     "sigma_events",
     "sigma_log",
 ]

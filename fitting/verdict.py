@@ -127,7 +127,10 @@ def _filled(off: np.ndarray, *, known: np.ndarray) -> np.ndarray:
 
 
 def judge(
-    waves: Sequence[Waveform], group: Group, residuals: Float[np.ndarray, " residuals"]
+    waves: Sequence[Waveform],
+    group: Group,
+    residuals: Float[np.ndarray, " residuals"],
+    simulated: Float[np.ndarray, "waves points"] | None = None,
 ) -> Verdict:
     """The verdict on a fit.
 
@@ -139,6 +142,8 @@ def judge(
         The same as a problem has them.
     residuals : Float[np.ndarray, "residuals"]
         At the fit [sigma].
+    simulated : Float[np.ndarray, "waves points"], optional
+        log10 of the simulated response at the rows; by `simulated_response` where it is not known.
 
     Notes
     -----
@@ -147,7 +152,7 @@ def judge(
     count by their systematic part, the typical one times the square root of the correlation of neighbours: noise has
     none. Under an imposed current decades of the voltage count six times. What was granted to the model plays no part.
     """
-    simulated = simulated_response(group, residuals)
+    simulated = simulated_response(group, residuals) if simulated is None else simulated
     deviation, correlation = _residuals(waves, simulated)
     scale = MODEL_SIGMA / VOLTAGE_SIGMA if waves[0].driven == "current" else 1.0
     systematic = deviation * float(np.sqrt(max(correlation, 0.0)))

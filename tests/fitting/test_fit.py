@@ -34,6 +34,22 @@ def test_true_parameters_come_back_within_three_sigma_or_are_named_undetermined(
     assert max(away.values()) < 3, away
 
 
+def test_a_search_that_knows_its_noise_runs_the_program_that_it_has(result, monkeypatch):
+    """Of the same types: one that is weak would be compiled anew, for as long as all else takes."""
+    made = import_module("fitting.fit")
+    searches = []
+    monkeypatch.setattr(
+        made, "levenberg_marquardt", lambda search, *a, **k: searches.append(search)
+    )
+    before = made._Search(result.problem, 0, None, result.search, result.z)
+    made._weighed(before, 0.5)
+    assert float(searches[0].problem.noise) == 0.5
+    problem = result.problem
+    fresh = made.Problem.of(problem.device, problem.free, problem.group, bench=problem.bench)
+    types = [[jax.typeof(x) for x in jax.tree.leaves(p)] for p in (searches[0].problem, fresh)]
+    assert types[0] == types[1]
+
+
 def test_the_fit_says_what_the_data_do_not_determine(result):
     u = result.uncertainty
     wide = {n for n, s in zip(result.problem.free, u.sigma_z, strict=True) if s > 1}

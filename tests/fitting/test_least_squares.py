@@ -5,7 +5,7 @@ import optax
 import pytest
 
 from fitting.gradient import descend
-from fitting.least_squares import Progress, crossed, levenberg_marquardt, screen
+from fitting.least_squares import Progress, _steps, crossed, levenberg_marquardt, screen
 
 
 def _rosenbrock(z):
@@ -43,6 +43,18 @@ def test_a_derivative_whose_square_is_no_number_moves_nothing():
     z = np.array([[-0.5, 0.0], [0.5, 0.5]])
     done = levenberg_marquardt(steep, z, iterations=200, tolerance=1e-12)
     np.testing.assert_allclose(done.z, [z[0], [1.0, 1.0]], atol=1e-6)
+
+
+def test_exploded_derivatives_beside_others_leave_a_step():
+    """Of a device that runs away: two coordinates of 1e58 beside ten of order one, which rounding loses among them."""
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        jac = rng.normal(size=(1, 1, 12))
+        jac[..., -2:] *= 1e58
+        for damping in (1e-9, 1e-2, 1.0, 100.0):
+            step, promised = _steps(np.ones((1, 1)), jac, np.array([True]), np.array([damping]))
+            assert np.all(np.isfinite(step))
+            assert promised[0] >= 0
 
 
 def test_an_interrupt_leaves_the_best_so_far_in_the_progress():

@@ -1,5 +1,6 @@
 """Verdicts on curves made by hand: what is compared is the shape of the loop, whatever was granted to the model."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import jax.numpy as jnp
@@ -50,6 +51,24 @@ def test_the_simulation_comes_back_from_its_residuals(granted):
     waves, group, r = compared(measured, simulated, granted=granted)
     used = waves[0].used
     np.testing.assert_allclose(simulated_response(group, r)[0][used], simulated[used], atol=1e-6)
+
+
+def test_rows_that_do_not_count_are_those_of_the_simulation_where_it_is_known():
+    """A loop closes within rows that events describe: what lies between their neighbours would open it again."""
+    measured, simulated = (
+        loop(0.5),
+        loop(0.5) * ~(BACK & (VOLTS > 0.3)) + loop(0.0) * (BACK & (VOLTS > 0.3)),
+    )
+    waves, _, _ = compared(measured, simulated)
+    away = BACK & (VOLTS > 0.25)
+    waves = [replace(waves[0], used=waves[0].used & ~away)]
+    group = pack(waves, floor=1e-16, limit=None, events=False)
+    rows = jnp.zeros(group.event_rows.shape)
+    r = np.asarray(misfit(group, jnp.asarray(simulated)[None], events=rows))
+    areas = [np.trapezoid(10**x, VOLTS) for x in (measured, simulated)]
+    found = judge(waves, group, r, simulated[None]).area_ratio
+    assert found == pytest.approx(areas[1] / areas[0], rel=1e-6)
+    assert judge(waves, group, r).area_ratio > 2 * found
 
 
 def test_the_data_themselves_are_good_and_so_is_another_noise():

@@ -24,9 +24,10 @@ from memjax.cli.options import (
 from memjax.errors import DataError
 from memjax.files import prepare_output, writing_folder
 
-from . import circuit_cli, pulse_cli
-from .batch import CHUNK
-from .problem import MODEL_SIGMA, SMALL, VOLTAGE_SIGMA
+from .batch.fit import CHUNK
+from .circuits import options as circuit_options
+from .pulses import options as pulse_options
+from .sweeps.problem import MODEL_SIGMA, SMALL, VOLTAGE_SIGMA
 
 _MARKER = "fit.json"
 
@@ -106,8 +107,8 @@ def _configure_fit(parser: argparse.ArgumentParser) -> None:
         help="seed of starts and resampling (default 0)",
     )
     add("--out", required=True, metavar="DIR", help="folder to make")
-    pulse_cli.configure(parser)
-    circuit_cli.configure(parser)
+    pulse_options.configure(parser)
+    circuit_options.configure(parser)
     add_bench_options(parser)
     add_read_options(parser)
     add_write_options(parser)
@@ -250,7 +251,7 @@ def _noise(device: Any, options: argparse.Namespace) -> tuple[str, ...]:
     from memjax.fields import parameter_specs
     from memjax.simulate import is_noisy
 
-    from .stochastic import noise_of
+    from .sweeps.randomness import noise_of
 
     if not options.stochastic:
         return ()
@@ -269,9 +270,9 @@ def _noise(device: Any, options: argparse.Namespace) -> tuple[str, ...]:
 
 def _one(names: Sequence[str], folder: Path, options: argparse.Namespace, device: Any) -> bool:
     """Fit the files of one device into a folder; whether the search was interrupted."""
-    from .fit import fit
-    from .stochastic import calibrate
-    from .thinning import thinned
+    from .sweeps.fit import fit
+    from .sweeps.randomness import calibrate
+    from .sweeps.thinning import thinned
 
     bench, env, point_time = bench_from(options)
     measurements = [
@@ -326,7 +327,7 @@ def _one(names: Sequence[str], folder: Path, options: argparse.Namespace, device
 
 def _save(result: Any, names: Sequence[str], folder: Path) -> None:
     """Write the folder, in the place of what stood there."""
-    from .store import write
+    from .sweeps.content import write
 
     with writing_folder(folder) as place:
         write(
@@ -343,9 +344,9 @@ def _announced(result: Any) -> None:
     import jax.numpy as jnp
     import numpy as np
 
-    from .fit import BATCH
+    from .inference.nuts import CHAINS, DRAWS, WARMUP
     from .problem import evaluate
-    from .sampling import CHAINS, DRAWS, WARMUP
+    from .sweeps.fit import BATCH
 
     z = jnp.asarray(np.repeat(result.z[None], BATCH, axis=0))
     times = []
@@ -361,11 +362,11 @@ def _announced(result: Any) -> None:
 def _refined(result: Any, method: str) -> Any:
     """The fit with intervals by another method than Laplace's, where one was asked for."""
     if method == "profile":
-        from .profile import profiles
+        from .inference.profile_likelihood import profiles
 
         return replace(result, profiles=tuple(profiles(result)))
     if method == "nuts":
-        from .sampling import draw_fit
+        from .inference.nuts import draw_fit
 
         _announced(result)
         sample = draw_fit(result, seed=result.seed)
@@ -384,9 +385,9 @@ def _run_others(options: argparse.Namespace) -> int:
     bar = _Progress(checked=False)
     try:
         start = params.replace(_start(options), dict(options.fix))
-        if circuit_cli.takes(options):
-            return circuit_cli.run(options, start, bar.describe)
-        return pulse_cli.run(options, start, bar)
+        if circuit_options.takes(options):
+            return circuit_options.run(options, start, bar.describe)
+        return pulse_options.run(options, start, bar)
     finally:
         bar.close()
 
@@ -395,7 +396,7 @@ def _run_fit(options: argparse.Namespace) -> int:
     """Run ``memjax fit``."""
     from memjax.cli.cache import prepare_jax
 
-    from .batch_run import expanded, run_batch
+    from .batch.run import expanded, run_batch
 
     if options.batch:
         options.files = expanded(options.files)
@@ -405,7 +406,7 @@ def _run_fit(options: argparse.Namespace) -> int:
             where="--draws",
             fix="add --stochastic, or leave it out",
         )
-    if circuit_cli.takes(options) or pulse_cli.takes(options):
+    if circuit_options.takes(options) or pulse_options.takes(options):
         return _run_others(options)
     prepare_jax()
     if options.batch:
@@ -446,7 +447,8 @@ def _run_report(options: argparse.Namespace) -> int:
     from memjax.observables import Thresholds
 
     from .fit_json import load
-    from .report import CYCLES, build, thresholds_of
+    from .report import build
+    from .sweeps.report import CYCLES, thresholds_of
     from .time_pictures import CURVES
 
     folder = Path(options.folder)
@@ -459,7 +461,7 @@ def _run_report(options: argparse.Namespace) -> int:
         for name in ("fit.json", "measured.csv", "simulated.csv", CYCLES, CURVES):
             if name not in (CYCLES, CURVES) or (folder / name).exists():
                 shutil.copy(folder / name, place)
-        for name in build(Path(place), thresholds=own):
+        for name in build(Path(place), **({} if own is None else {"thresholds": own})):
             os.replace(Path(place) / name, folder / name)
     print(folder / "report.html")
     return 0

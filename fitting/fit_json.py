@@ -1,12 +1,27 @@
-"""The content of a fit directory's ``fit.json``."""
+"""The content of a fit directory's ``fit.json``: what fits of all kinds say, and how it is written and read."""
 
+import functools
+import hashlib
 import json
+import platform
+from dataclasses import fields
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from memjax.errors import DataError
+from memjax.fields import setting_specs, stored
+
+from .optimize.levenberg_marquardt import Progress
+from .result import AbstractFit
+from .stochastic.result import Stochastic
 
 SCHEMA = 1
 """Layout of a ``fit.json``."""
+
+_PACKAGES = ("jax", "jaxlib", "equinox", "diffrax", "numpy", "scipy")
 
 
 def load(folder: Path) -> dict:
@@ -29,3 +44,91 @@ def load(folder: Path) -> dict:
             allowed="a folder made by 'memjax fit'",
         ) from error
     return content
+
+
+def dump_json(content: dict, path: Path) -> None:
+    """Write strict JSON."""
+    path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@functools.cache
+def versions() -> dict[str, str]:
+    """Versions of memjax, Python and what computes."""
+    return {"memjax": version("memjax"), "python": platform.python_version()} | {
+        p: version(p) for p in _PACKAGES
+    }
+
+
+def search_of(search: Progress) -> dict:
+    """What a search says in ``fit.json``."""
+    return {
+        "iterations": search.iterations,
+        "evaluations": search.evaluations,
+        "failed": search.failed,
+        "best_cost": search.history,
+    }
+
+
+def randomness_of(found: Stochastic) -> dict:
+    """How the randomness was calibrated, without the simulated cycles."""
+    left_out = ("device", "cycle_spread", "simulated", "replicates", "profiles")
+    names = [f.name for f in fields(found) if f.name not in left_out]
+    replicates = {n: [float(f"{x:.6g}") for x in xs] for n, xs in found.replicates.items()}
+    profiles = {n: [x.tolist(), rise.tolist()] for n, (x, rise) in found.profiles.items()}
+    about = {n: getattr(found, n) for n in names}
+    return about | {"replicates": replicates, "profiles": profiles}
+
+
+def common_content(fit: AbstractFit, *, kind: str, **more: Any) -> dict:
+    """What fits of one device or circuit say in ``fit.json``, and more beside it or in its place."""
+    about = dict(model=fit.model, loss=fit.loss, search=search_of(fit.search))
+    rows, correlation = fit.table(), fit.correlation
+    return content_of(fit.device, rows, correlation, kind=kind, **about) | more
+
+
+def content_of(device: Any, rows: list[dict], correlation: np.ndarray, **more: Any) -> dict:
+    """What all fits that are not of sweeps say in ``fit.json``.
+
+    Parameters
+    ----------
+    device : AbstractDevice or Circuit
+        With the best parameters.
+    rows : list of dict
+        See `fitting.result.parameter_rows`.
+    correlation : Float[np.ndarray, "free free"]
+        Of the free ones.
+    **more
+        Entries beside these, or in their place.
+    """
+    table = {row["name"]: {k: x for k, x in row.items() if k != "name"} for row in rows}
+    content = {
+        "schema_version": SCHEMA,
+        "parameters": table,
+        "settings": {n: stored(device, n) for n in setting_specs(device)},
+        "bench": {
+            "series_resistance": None,
+            "parallel_resistance": None,
+            "parallel_capacitance": None,
+            "compliance": None,
+            "reversed": False,
+            "temperature": 300.0,
+            "point_time": None,
+        },
+        "read_noise": {"relative": 0.0, "floor_A": 0.0},
+        "cycle_spread": None,
+        "free": [n for n, row in table.items() if row["free"]],
+        "undetermined": [n for n, row in table.items() if not row["determined"]],
+        "at_bound": [n for n, row in table.items() if row["at_bound"]],
+        "correlation": np.round(correlation, 6).tolist(),
+        "interrupted": False,
+        "synthetic_truth": False,
+        "notes": [],
+        "warnings": [],
+        "versions": versions(),
+    }
+    return content | more

@@ -8,11 +8,10 @@ import pytest
 
 import fitting as ft
 import memjax as mj
-from fitting.engine import FINE, Engine
-from fitting.fit import prepare
-from fitting.problem import linearise
-from fitting.search import Search, searched
-from fitting.stacked import stacked
+from fitting.batch.grid_solver import FINE, Engine
+from fitting.batch.search import Search, searched
+from fitting.problem import linearise, stacked
+from fitting.sweeps.fit import prepare
 from memjax.errors import DataError, OutputError
 
 pytestmark = pytest.mark.slow

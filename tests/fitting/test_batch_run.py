@@ -14,8 +14,8 @@ import pytest
 
 import memjax as mj
 from fitting import batch_run
-from fitting.batch import Row
-from fitting.batch_population import drawn_from
+from fitting.batch.fit import Row
+from fitting.batch.population import drawn_from
 from memjax.cli import main
 from memjax.io import load_network
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import memjax as mj
-from fitting.spiking import compare_trains
+from fitting.circuits.spikes import compare_trains
 from memjax.cli import main
 from memjax.io.stimulus import load_stimulus
 from memjax.observables import detect_all

@@ -9,8 +9,8 @@ import pytest
 
 import fitting as ft
 import memjax as mj
-from fitting.problem import Problem, pack
-from fitting.summary import summarise_sweeps
+from fitting.sweeps.problem import Problem, pack
+from fitting.sweeps.summary import summarise_sweeps
 from memjax.cli import main
 from memjax.errors import DataError, StimulusError
 
@@ -83,7 +83,7 @@ def test_a_fit_of_a_circuit_finds_the_truth_within_three_sigma(measured):
 
 
 def test_what_is_free_by_default_belongs_to_the_devices(measured):
-    from fitting.guess import guess
+    from fitting.sweeps.initial_guess import guess
 
     waves = summarise_sweeps([measured], point_time=None, floor=1e-12)
     found = guess(waves, floor=1e-12, device=in_circuit(mj.LinearIonDrift()))

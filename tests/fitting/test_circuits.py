@@ -5,7 +5,7 @@ import pytest
 
 import fitting as ft
 import memjax as mj
-from fitting.circuits import _covariance, _feigned
+from fitting.circuits.fit import _covariance, _feigned
 from memjax import neuron
 from memjax.errors import BoundsError, DataError, FitError, ModelError, StimulusError
 from memjax.observables import SpikeTrain, detect_all
@@ -93,7 +93,7 @@ def by_spikes(trains):
 
 @pytest.mark.study
 def test_a_trace_gives_the_truth_within_three_sigma(by_voltage):
-    found = by_voltage.estimate
+    found = by_voltage
     away = found.z_scores(TRACE_TRUTH)
     assert max(map(abs, away.values())) < 3, away
     assert by_voltage.converged
@@ -103,12 +103,12 @@ def test_a_trace_gives_the_truth_within_three_sigma(by_voltage):
 
 
 def test_a_positive_pulse_says_nothing_of_the_other_polarity(by_voltage):
-    assert by_voltage.estimate.undetermined == ("memristor.mu_neg",)
+    assert by_voltage.undetermined == ("memristor.mu_neg",)
 
 
 def test_growth_and_decay_of_the_filament_are_known_as_one_combination(by_voltage):
     names = ("memristor.mu", "memristor.gamma1")
-    e, r = by_voltage.estimate, by_voltage.estimate.correlation[0, 1]
+    e, r = by_voltage, by_voltage.correlation[0, 1]
     away = [np.log(e.values[n] / TRACE_TRUTH[n]) for n in names]
     sigma = [e.std[n] / e.values[n] for n in names]
     assert r > 0.99  # the later closing of a slower growth is that of a faster decay
@@ -118,9 +118,9 @@ def test_growth_and_decay_of_the_filament_are_known_as_one_combination(by_voltag
 def test_the_fitted_trace_is_that_of_a_simulation(by_voltage):
     policy = mj.Stiff(rtol=1e-7, atol=1e-9)
     trace = mj.simulate(
-        by_voltage.estimate.circuit, PULSE, save=ROWS, deterministic=True, policy=policy
+        by_voltage.device, PULSE, save=ROWS, deterministic=True, policy=policy
     ).check()
-    np.testing.assert_allclose(by_voltage.model, trace.state["node.v"][0], atol=2e-4)
+    np.testing.assert_allclose(by_voltage.trace, trace.state["node.v"][0], atol=2e-4)
 
 
 def test_failed_solves_are_no_result(measured):

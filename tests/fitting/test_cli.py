@@ -44,7 +44,7 @@ def test_a_pattern_of_files_is_a_batch_of_any_kind(tmp_path, monkeypatch):
     """Of files of conductance per pulse too: what they are is told by the first file that the pattern names."""
     seen = []
     monkeypatch.setattr(
-        "fitting.pulse_cli.run", lambda options, *_: seen.append(options.files) or 0
+        "fitting.pulses.options.run", lambda options, *_: seen.append(options.files) or 0
     )
     files = [tmp_path / f"{n}.csv" for n in "ab"]
     for file in files:

@@ -9,8 +9,8 @@ import pytest
 
 import fitting as ft
 import memjax as mj
-from fitting.fit import prepare
-from fitting.store import write
+from fitting.sweeps.content import write
+from fitting.sweeps.fit import prepare
 from memjax.errors import DataError
 
 FREE = ("mobility", "r_off")  # of mobility and r_on the loop knows the product

@@ -13,11 +13,11 @@ import pytest
 import fitting as ft
 import memjax as mj
 from fitting.cli import _configure_fit
-from fitting.fit import BATCH
+from fitting.inference.nuts import _judged
+from fitting.inference.profile_likelihood import Profile
 from fitting.problem import evaluate
-from fitting.profile import Profile
-from fitting.sampling import _judged
-from fitting.store import told, write
+from fitting.sweeps.content import told, write
+from fitting.sweeps.fit import BATCH
 from memjax.cli import main
 from memjax.errors import DataError, ModelError
 from memjax.fields import parameter_specs as specs_of
@@ -36,7 +36,7 @@ def test_true_parameters_come_back_within_three_sigma_or_are_named_undetermined(
 
 def test_a_search_that_knows_its_noise_runs_the_program_that_it_has(result, monkeypatch):
     """Of the same types: one that is weak would be compiled anew, for as long as all else takes."""
-    made = import_module("fitting.fit")
+    made = import_module("fitting.sweeps.fit")
     searches = []
     monkeypatch.setattr(
         made, "levenberg_marquardt", lambda search, *a, **k: searches.append(search)
@@ -181,7 +181,7 @@ def test_intervals_of_the_method_that_was_asked_for_are_told(result):
 
 @pytest.mark.study
 def test_spread_by_simulation_comes_nearer_to_the_distribution(result):
-    from fitting.stochastic import calibrate_spread
+    from fitting.sweeps.randomness import calibrate_spread
 
     seen = []
     done = calibrate_spread(result, tick=lambda _, p: seen.append(float(p.cost[0])))

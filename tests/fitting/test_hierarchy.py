@@ -5,10 +5,10 @@ import pytest
 from scipy.optimize import minimize
 
 import memjax as mj
-from fitting.batch import Row
-from fitting.batch_population import Drawn
-from fitting.batch_report import _hierarchy
-from fitting.hierarchy import Devices, Hierarchy, _within, fit_population
+from fitting.batch.fit import Row
+from fitting.batch.population import Drawn
+from fitting.batch.report import _hierarchy
+from fitting.inference.hierarchy import Devices, Hierarchy, _within, fit_population
 from memjax.errors import DataError, FitError
 
 NAMES = ("mu", "gamma1", "r_on")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import memjax as mj
-from fitting.identifiability import in_logarithms, joined, of_information
+from fitting.inference.identifiability import in_logarithms, joined, of_information
 from memjax.params import unconstrain
 
 NAMES = ("mu", "gamma1", "r_on", "tau", "w")

@@ -4,8 +4,14 @@ import numpy as np
 import optax
 import pytest
 
-from fitting.gradient import descend
-from fitting.least_squares import Progress, _steps, crossed, levenberg_marquardt, screen
+from fitting.optimize.adam import descend
+from fitting.optimize.levenberg_marquardt import (
+    Progress,
+    _steps,
+    crossed,
+    levenberg_marquardt,
+    screen,
+)
 
 
 def _rosenbrock(z):

@@ -9,14 +9,14 @@ import pytest
 
 import fitting as ft
 import memjax as mj
-from fitting.engine import FINE, Engine
-from fitting.ensemble import Coordinate, Ensemble, of_sweeps
-from fitting.fit import prepare
-from fitting.limits import LEAST_REACH, reach_of, shared
-from fitting.problem import edge_of
-from fitting.stacked import stacked
-from fitting.store import write
-from fitting.summary import summarise_sweeps
+from fitting.batch.grid_solver import FINE, Engine
+from fitting.problem import stacked
+from fitting.sweeps.content import write
+from fitting.sweeps.ensemble import Coordinate, Ensemble, of_sweeps
+from fitting.sweeps.fit import prepare
+from fitting.sweeps.limits import LEAST_REACH, reach_of, shared
+from fitting.sweeps.problem import edge_of
+from fitting.sweeps.summary import summarise_sweeps
 from memjax.cli import main
 from memjax.data.compliance import find_limit
 

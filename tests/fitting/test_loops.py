@@ -5,9 +5,9 @@ import pytest
 
 import fitting as ft
 import memjax as mj
-from fitting.guess import guess
-from fitting.loops import Loops, _dimensions, free_of, loops, polarity_of, values
-from fitting.summary import summarise_sweeps
+from fitting.sweeps.initial_guess import guess
+from fitting.sweeps.loops import Loops, _dimensions, free_of, loops, polarity_of, values
+from fitting.sweeps.summary import summarise_sweeps
 from memjax.fields import parameter_specs
 from memjax.simulate import simulate
 

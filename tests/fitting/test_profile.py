@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fitting.profile import Profile, profile_ends
+from fitting.inference.profile_likelihood import Profile, profile_ends
 
 
 def linear(a, y):

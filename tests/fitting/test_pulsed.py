@@ -7,10 +7,10 @@ import pytest
 from scipy import stats
 
 import memjax as mj
-from fitting.pulse_compare import compare_times, differences, energy_power, summary
-from fitting.pulsed import _prior, _started, of_pulses, randomised
-from fitting.randomness import Stochastic
-from fitting.transients import TransientFit, features, fit_transients, times_of
+from fitting.stochastic.result import Stochastic
+from fitting.transients.comparison import compare_times, differences, energy_power, summary
+from fitting.transients.fit import TransientFit, features, fit_transients, times_of
+from fitting.transients.randomness import _prior, _started, of_pulses, randomised
 from memjax.errors import DataError
 from memjax.params import get, replace as with_values
 from tests.helpers import pulsed_curves

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import memjax as mj
-from fitting.pulse_noise import values_of
-from fitting.pulse_store import hold_out, step_spread
-from fitting.pulses import choose_memory, cycle_weights, fit_pulses, median_error
+from fitting.pulses.content import hold_out, step_spread
+from fitting.pulses.fit import choose_memory, cycle_weights, fit_pulses, median_error
+from fitting.pulses.noise import values_of
 from memjax.cli import main
 from memjax.data import PulseProtocol, PulseRecord, read_records
 from memjax.errors import DataError

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fitting.replicates import Goal, ends_of, explore, linear
-from fitting.samples import Sample, Target
+from fitting.stochastic.two_sample import Sample, Target
+from fitting.stochastic.valleys import Goal, ends_of, explore, linear
 
 SCATTER, SIZE = 0.3, 11
 """Noise of simulated features; points of a batch."""

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import memjax as mj
-from fitting.retention import LAWS, compare, fit_law, fit_retention
-from fitting.transients import features, fit_transients
+from fitting.retention.fit import LAWS, compare, fit_law, fit_retention
+from fitting.transients.fit import features, fit_transients
 from memjax.cli import main
 from memjax.data import DecayRecord
 from memjax.errors import DataError

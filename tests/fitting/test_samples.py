@@ -4,8 +4,15 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from fitting.ensemble import leg_events
-from fitting.samples import Sample, Target, compared, energy_distance, energy_test, halves
+from fitting.stochastic.two_sample import (
+    Sample,
+    Target,
+    compared,
+    energy_distance,
+    energy_test,
+    halves,
+)
+from fitting.sweeps.ensemble import leg_events
 
 pytestmark = pytest.mark.fast
 

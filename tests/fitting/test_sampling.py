@@ -9,8 +9,15 @@ from jaxtyping import Array, Float
 from scipy import stats
 
 import memjax as mj
-from fitting.sampling import LeastSquares, SyntheticLikelihood, _judged, draw, draw_each, forward
-from fitting.stacked import stacked
+from fitting.inference.nuts import (
+    LeastSquares,
+    SyntheticLikelihood,
+    _judged,
+    draw,
+    draw_each,
+    forward,
+)
+from fitting.problem import stacked
 from memjax.errors import DataError
 from memjax.fields import parameter_specs
 

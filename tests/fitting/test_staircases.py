@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import memjax as mj
-from fitting.failures import no_start
-from fitting.problem import Problem, pack
-from fitting.summary import summarise_sweeps
+from fitting.sweeps.failures import no_start
+from fitting.sweeps.problem import Problem, pack
+from fitting.sweeps.summary import summarise_sweeps
 
 POINT, FLOOR = 0.01, 1e-14
 """Time for which a value is held [s], and noise of the instrument [A]."""

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import memjax as mj
-from fitting.ensemble import Coordinate, Ensemble, of_sweeps
-from fitting.stochastic import calibrate, noise_of
-from fitting.summary import noise_floor, summarise_sweeps
+from fitting.sweeps.ensemble import Coordinate, Ensemble, of_sweeps
+from fitting.sweeps.randomness import calibrate, noise_of
+from fitting.sweeps.summary import noise_floor, summarise_sweeps
 from memjax.noise import cycle_factors
 from memjax.params import get, replace as with_values
 from memjax.solver import SemiImplicitEuler
@@ -65,7 +65,7 @@ def test_points_share_their_random_numbers_and_draws_do_not(device, start, monke
     ensemble = _ensemble(device, start.waves, coordinates)
     z = ensemble.start()
     (events,), good = ensemble(np.stack([z, z, z + 0.5]))
-    monkeypatch.setattr("fitting.ensemble._threads", lambda lanes: 2)
+    monkeypatch.setattr("fitting.sweeps.ensemble._threads", lambda lanes: 2)
     for _ in range(2):  # one after the other at first, then at once
         (shared,), _ = ensemble(np.stack([z, z, z + 0.5]))
         np.testing.assert_array_equal(shared, events)

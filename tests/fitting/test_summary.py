@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import memjax as mj
-from fitting.guess import features, guess, starts
-from fitting.summary import MANY, noise_floor, summarise_sweeps, without_strays
+from fitting.sweeps.initial_guess import features, guess, starts
+from fitting.sweeps.summary import MANY, noise_floor, summarise_sweeps, without_strays
 from memjax.errors import DataError
 from memjax.params import unconstrain
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fitting.surface import Shape, Surface, Surfaces
+from fitting.stochastic.kriging import Shape, Surface, Surfaces
 
 NOISE = 0.3
 POINTS = 150

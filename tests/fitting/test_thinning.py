@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import memjax as mj
-from fitting.thinning import MOST, POINTS, thinned
+from fitting.sweeps.thinning import MOST, POINTS, thinned
 from memjax.observables import Thresholds, find_thresholds, switching
 
 pytestmark = pytest.mark.fast

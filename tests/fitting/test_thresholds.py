@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import memjax as mj
-from fitting.ensemble import of_sweeps
-from fitting.fit import prepare
-from fitting.problem import events_of
+from fitting.sweeps.ensemble import of_sweeps
+from fitting.sweeps.fit import prepare
+from fitting.sweeps.problem import events_of
 from memjax.errors import DataError
 from memjax.observables import NEVER, Thresholds
 

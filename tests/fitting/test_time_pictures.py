@@ -7,7 +7,7 @@ import pytest
 from matplotlib.colors import to_rgb
 
 import memjax as mj
-from fitting.thinning import CURVE_POINTS, MOST_CURVES, curves_of
+from fitting.sweeps.thinning import CURVE_POINTS, MOST_CURVES, curves_of
 from fitting.time_pictures import picture_currents, picture_curves
 from memjax.plot import style
 from memjax.plot.style import MEASURED, MUTED, SIMULATED

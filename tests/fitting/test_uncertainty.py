@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 import memjax as mj
-from fitting.problem import MODEL_SIGMA, PRIOR_SIGMA, SMALL, saturated
-from fitting.summary import Waveform
-from fitting.uncertainty import uncertainty
+from fitting.problem import PRIOR_SIGMA
+from fitting.sweeps.covariance import uncertainty
+from fitting.sweeps.problem import MODEL_SIGMA, SMALL, saturated
+from fitting.sweeps.summary import Waveform
 
 POINTS, FREE, REPEATS = 120, 3, 800
 BAND = 4 * np.sqrt(0.09 / REPEATS)

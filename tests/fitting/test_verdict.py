@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import memjax as mj
-from fitting.fit import FitResult
-from fitting.problem import misfit, pack
-from fitting.summary import summarise_sweeps
-from fitting.verdict import judge, simulated_response
+from fitting.sweeps.fit import FitResult
+from fitting.sweeps.problem import misfit, pack
+from fitting.sweeps.summary import summarise_sweeps
+from fitting.sweeps.verdict import judge, simulated_response
 
 pytestmark = pytest.mark.fast
 

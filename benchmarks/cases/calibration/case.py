@@ -17,14 +17,14 @@ from benchmarks.cases.circuit_fits import case as circuits
 from benchmarks.records import Recorder
 from benchmarks.registry import Case
 from benchmarks.timing import Times, lap
-from fitting.hierarchy import fit_population
-from fitting.least_squares import levenberg_marquardt
-from fitting.problem import MODEL_SIGMA
-from fitting.profile import profile_ends
-from fitting.sampling import LeastSquares, draw_each
-from fitting.stacked import evaluate_each, of_some, stacked
-from fitting.traces import voltage_problem
-from fitting.uncertainty import uncertainty
+from fitting.circuits.problem import voltage_problem
+from fitting.inference.hierarchy import fit_population
+from fitting.inference.nuts import LeastSquares, draw_each
+from fitting.inference.profile_likelihood import profile_ends
+from fitting.optimize.levenberg_marquardt import levenberg_marquardt
+from fitting.problem import evaluate_each, of_some, stacked
+from fitting.sweeps.covariance import uncertainty
+from fitting.sweeps.problem import MODEL_SIGMA
 
 SETS = {"smoke": (24, 12, 16, 24, 2), "full": (300, 200, 200, 200, 100)}
 """Data sets of sweeps, traces, posteriors; devices of a population; sets of stochastic cycles."""
@@ -254,7 +254,7 @@ def population(record: Recorder, count: int) -> None:
 
 
 def stochastic(record: Recorder, count: int) -> None:
-    """Ion noise, spread from cycle to cycle and rates: intervals of `fitting.stochastic`."""
+    """Ion noise, spread from cycle to cycle and rates: intervals of `fitting.calibrate`."""
     seconds, found = lap(lambda: randomness.covered(range(count), LEVEL))
     what = f"{count} sets of {randomness.CYCLES} cycles; {found.other} that chose another parameter left out"
     inside = np.array([*found.inside.values()]).T

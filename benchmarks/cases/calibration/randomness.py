@@ -1,4 +1,4 @@
-"""Intervals of `fitting.stochastic`: ion noise, spread from cycle to cycle and rates of synthetic cycles."""
+"""Intervals of `fitting.calibrate`: ion noise, spread from cycle to cycle and rates of synthetic cycles."""
 
 from dataclasses import dataclass, field
 
@@ -6,7 +6,7 @@ import numpy as np
 
 import fitting as ft
 import memjax as mj
-from fitting.stochastic import calibrate
+from fitting.sweeps.randomness import calibrate
 from memjax.noise import cycle_factors
 from memjax.params import get, replace
 from memjax.solver import SemiImplicitEuler

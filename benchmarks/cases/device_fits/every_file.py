@@ -99,7 +99,7 @@ def _chosen(path: Path) -> tuple[str, ...]:
 @contextlib.contextmanager
 def _short_searches() -> Iterator[None]:
     """Few starts and few iterations in place of those of `fitting.fit`."""
-    there = importlib.import_module("fitting.fit")
+    there = importlib.import_module("fitting.sweeps.fit")
     few = _but(there.starts, count=STARTS)
     short = _but(there.levenberg_marquardt, iterations=ITERATIONS)
     replaced = {"starts": few, "levenberg_marquardt": short, "BATCH": STARTS}

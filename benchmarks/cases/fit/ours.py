@@ -12,7 +12,7 @@ import memjax as mj
 from benchmarks.cases.fit import problem
 from benchmarks.records import Recorder
 from benchmarks.timing import Times, measure
-from fitting.least_squares import levenberg_marquardt
+from fitting.optimize.levenberg_marquardt import levenberg_marquardt
 from memjax.scaling import Scaled
 from memjax.solve import before, solve_stiff
 

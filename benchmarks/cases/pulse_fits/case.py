@@ -12,10 +12,10 @@ import memjax as mj
 from benchmarks.records import ROOT, Recorder
 from benchmarks.registry import Case
 from benchmarks.timing import Times
-from fitting.pulse_store import hold_out, step_spread
-from fitting.pulses import PulseFit, cycle_weights, fit_pulses, median_error
-from fitting.retention import fit_retention
-from fitting.transients import fit_transients
+from fitting.pulses.content import hold_out, step_spread
+from fitting.pulses.fit import PulseFit, cycle_weights, fit_pulses, median_error
+from fitting.retention.fit import fit_retention
+from fitting.transients.fit import fit_transients
 from memjax.data import PulseProtocol, PulseRecord, read_records
 from memjax.errors import MemjaxError
 

@@ -15,9 +15,9 @@ import memjax as mj
 from benchmarks.records import ROOT, Recorder
 from benchmarks.registry import Case
 from benchmarks.timing import Times, lap
-from fitting.ensemble import NAMES, leg_events
-from fitting.samples import halves
-from fitting.stochastic import calibrate
+from fitting.stochastic.two_sample import halves
+from fitting.sweeps.ensemble import NAMES, leg_events
+from fitting.sweeps.randomness import calibrate
 from memjax.noise import cycle_factors, read_noise
 from memjax.observables.thresholds import Thresholds
 from memjax.params import get

@@ -1,0 +1,405 @@
+"""Many devices in one run: searches side by side, one row per device, resumable at any moment."""
+
+import contextlib
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+
+import memjax as mj
+from memjax.errors import FitError, MemjaxError, OutputError
+from memjax.fields import parameter_specs, setting_specs, stored
+from memjax.files import writing
+from memjax.params import get, replace
+from memjax.policy import require_x64
+from memjax.programs import is_array, signature
+
+from ..optimize.levenberg_marquardt import Progress
+from ..sweeps.covariance import noise_of, uncertainty
+from ..sweeps.fit import NOTHING, FitResult, Prepared, choose_free, prepare
+from ..sweeps.thinning import thinned
+from ..sweeps.variability import read_noise
+from ..sweeps.verdict import judge
+from .search import Search, searched, weighed
+
+Source = Sequence[mj.Measurement] | Callable[[], Sequence[mj.Measurement]]
+
+CHUNK = 128
+"""Devices that advance together unless said otherwise."""
+
+_THREADS = 2
+"""Shares of a chunk that are fitted at the same time."""
+
+_UNKNOWN = "the derivatives at the best point are of no use"
+
+RUN, _CHUNK = "run.json", "chunk-{:05d}.json"
+"""What was asked for, and the rows of a chunk of devices."""
+
+
+@dataclass(frozen=True)
+class File:
+    """Measurements in a file, read when their chunk is due.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    read : callable
+        Makes measurements of it.
+    how : str
+        How it is read, in words: another way makes another run.
+    """
+
+    path: Path
+    read: Callable[[], Sequence[mj.Measurement]]
+    how: str = ""
+
+    def __call__(self) -> Sequence[mj.Measurement]:
+        """The measurements."""
+        return self.read()
+
+    def digest(self) -> str:
+        """SHA-256 of the file, and how it is read."""
+        return hashlib.sha256(self.path.read_bytes()).hexdigest() + self.how
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """What was found for one device.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    values, std : dict of str to float
+        Free parameters and their standard deviations to first order [unit]; empty after a failure.
+    undetermined : tuple of str
+        Parameters that its data do not determine.
+    loss, reduced_chi2 : float or None
+        Half the sum of squared residuals; their sum of squares per degree of freedom.
+    verdict, reason : str
+        Whether the fit describes the data, and what decided, see `fitting.sweeps.verdict`; empty after a failure.
+    z, data_z, information, freedom, sweeps, cycle_information, cycle_score
+        Unconstrained coordinates in the order of `values`, and what `Uncertainty` says of them: what
+        `fitting.fit_population` takes.
+    failure : str
+        Why there is no result; empty where there is one.
+    """
+
+    name: str
+    values: dict[str, float] = field(default_factory=dict)
+    std: dict[str, float] = field(default_factory=dict)
+    undetermined: tuple[str, ...] = ()
+    loss: float | None = None
+    reduced_chi2: float | None = None
+    verdict: str = ""
+    reason: str = ""
+    z: list[float] = field(default_factory=list)
+    data_z: list[float] = field(default_factory=list)
+    information: list[list[float]] = field(default_factory=list)
+    freedom: float | None = None
+    sweeps: int = 0
+    cycle_information: list[list[float]] | None = None
+    cycle_score: list[list[float]] | None = None
+    failure: str = ""
+
+
+def fit_batch(
+    devices: Mapping[str, Source],
+    device: mj.AbstractDevice | mj.Circuit,
+    *,
+    out: str | Path,
+    free: Sequence[str] | None = None,
+    fix: Mapping[str, float] | None = None,
+    bench: mj.Bench | None = None,
+    env: mj.Environment | None = None,
+    point_time: float | None = None,
+    model_sigma: float | None = None,
+    thresholds: tuple[float | None, float | None] = (None, None),
+    points: int | None = None,
+    seed: int = 0,
+    screened: int = 8,
+    starts: int = 2,
+    chunk: int = CHUNK,
+    grids: bool = True,
+    each: Callable[[str, FitResult], None] | None = None,
+    tick: Callable[[int, int, bool], None] | None = None,
+) -> list[Row]:
+    """Calibrate a model to each of many devices, chunk by chunk; what is done stays done.
+
+    Parameters
+    ----------
+    devices : mapping of str to sequence of Measurement, or to callable
+        The measurements of each device, or what reads them when its chunk is due, as a `File`.
+    device : AbstractDevice or Circuit
+        The model, with values of what is not fitted.
+    out : str or Path
+        Folder of the run: a new one, or that of the same run, which then goes on.
+    free, fix, bench, env, point_time, model_sigma, thresholds, points
+        As for `fit`.
+    seed : int
+        Of starts and resampling; a device's numbers do not depend on the others but for rounding.
+    screened, starts : int
+        Starts evaluated for each device, and how many are improved.
+    chunk : int
+        Devices that advance together; all that an interrupt loses.
+    grids : bool
+        Whether to search on grids of steps first, and not by the adaptive solver alone.
+    each : callable, optional
+        Called with name and `FitResult` of each fitted device, before its chunk counts as done.
+    tick : callable, optional
+        Called after each chunk with the numbers of devices done and in all, and whether it is new.
+
+    Returns
+    -------
+    list of Row
+        In the order of `devices`; a device that cannot be read or solved has its reason in `failure`.
+
+    Raises
+    ------
+    ModelError, BoundsError, DataError
+        For parameters that the model does not have or that cannot be fitted.
+    OutputError
+        If the folder holds another run.
+    PolicyError
+        In float32.
+
+    Notes
+    -----
+    Devices of a chunk whose data have one shape are searched by one program, see `fitting.batch.search`.
+    """
+    require_x64()
+    checked(device, free, fix)
+    options = dict(bench=bench, env=env, point_time=point_time, model_sigma=model_sigma)
+    options |= dict(free=free, fix=fix, thresholds=thresholds, points=points)
+    count = -(-screened // starts) * starts
+    search = Search(
+        chunk=-(-chunk // _THREADS), screened=count, starts=starts, seed=seed, grids=grids
+    )
+    prints = {n: _print(source) for n, source in devices.items()}
+    folder = _opened(Path(out), [prints, _said(device, options, search)])
+    halt = threading.Event()
+    find = partial(_found, device=device, options=options, search=search, halt=halt)
+    try:
+        return _advanced(devices, folder, chunk, find, each, tick)
+    finally:
+        halt.set()
+
+
+def _advanced(
+    devices: Mapping[str, Source], folder: Path, chunk: int, find: Callable, each: Any, tick: Any
+) -> list[Row]:
+    """Rows of all devices, chunk by chunk: read where they are there, found and written where not."""
+    names, rows = list(devices), list[Row]()
+    pool = ThreadPoolExecutor(_THREADS)
+    for k in range(0, len(names), chunk):
+        path, some = folder / _CHUNK.format(k // chunk), names[k : k + chunk]
+        if fresh := not path.exists():
+            found = _shared(pool, find, {n: devices[n] for n in some})
+            if each is not None:
+                for name, result in found.items():
+                    if isinstance(result, FitResult):
+                        each(name, result)
+            _write(path, [asdict(_row(n, found[n])) for n in some])
+        rows += _read(path)
+        if tick is not None:
+            tick(len(rows), len(names), fresh)
+    pool.shutdown()
+    return rows
+
+
+def _shared(pool: ThreadPoolExecutor, one: Callable, devices: Mapping[str, Source]) -> dict:
+    """What `one` finds for devices, a share of them in each thread: Python of one while XLA computes for another."""
+    names = list(devices)
+    parts = [{n: devices[n] for n in names[k::_THREADS]} for k in range(_THREADS)]
+    return {n: x for found in pool.map(one, parts) for n, x in found.items()}
+
+
+def _read(path: Path) -> list[Row]:
+    """The rows of a chunk."""
+    rows = json.loads(path.read_text(encoding="utf-8"))
+    return [Row(**row | {"undetermined": tuple(row["undetermined"])}) for row in rows]
+
+
+def checked(device: Any, free: Sequence[str] | None, fix: Mapping[str, float] | None) -> None:
+    """Refuse names and values that no device of the batch could take."""
+    choose_free(free or (), device, free, {})
+    replace(device, fix or {}, where="--fix")
+
+
+def _print(source: Source) -> str:
+    """Digest of data; that of nothing where they cannot be read."""
+    try:
+        if isinstance(source, File):
+            return source.digest()
+        measured = source() if callable(source) else source
+    except (MemjaxError, OSError):
+        return ""
+    digest = hashlib.sha256()
+    for m in measured:
+        for x in (m.t, m.v, m.i, m.sweep):
+            digest.update(b"-" if x is None else np.ascontiguousarray(x).tobytes())
+    return digest.hexdigest()
+
+
+def _said(device: Any, options: Mapping[str, Any], search: Search) -> list[str]:
+    """What was asked for, in words that last."""
+    model = {n: stored(device, n) for n in (*parameter_specs(device), *setting_specs(device))}
+    plain = {n: x if x is None or isinstance(x, str) else float(x) for n, x in model.items()}
+    said = [type(device).__name__, str(plain), str(dict(options)), str(search)]
+    return [*said, jax.__version__, version("memjax")]
+
+
+def _opened(folder: Path, asked: list) -> Path:
+    """The folder of a run, new or the same one."""
+    path = folder / RUN
+    if path.exists() and path.read_text(encoding="utf-8") != _text(asked):
+        raise OutputError(
+            "the folder holds a run of other devices, data, options or versions",
+            where=str(folder),
+            allowed="a new folder, or that of the same run",
+            fix="name another folder",
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        _write(path, asked)
+    return folder
+
+
+def _text(content: Any) -> str:
+    """Strict JSON."""
+    return json.dumps(content, indent=1, allow_nan=False) + "\n"
+
+
+def _write(path: Path, content: Any) -> None:
+    """A file of JSON that is whole or not there."""
+    with writing(path) as beside:
+        beside.write_text(_text(content), encoding="utf-8")
+
+
+def _found(
+    devices: Mapping[str, Source],
+    *,
+    device: Any,
+    options: Mapping[str, Any],
+    search: Search,
+    halt: threading.Event,
+) -> dict[str, FitResult | str]:
+    """Results of devices, those of one shape searched together; or why there is none."""
+    results: dict[str, FitResult | str] = {}
+    told = {k: x for k, x in options.items() if k != "points"}
+    points = options.get("points")
+    groups: dict[str, dict[str, tuple[Prepared, Sequence[mj.Measurement]]]] = {}
+    for name, source in devices.items():
+        try:
+            measured = source() if callable(source) else source
+            measured = [thinned(m, points, point_time=options["point_time"]) for m in measured]
+            made = prepare(measured, device, **told, seed=search.seed, screened=search.screened)
+        except (MemjaxError, OSError) as error:
+            results[name] = str(error)
+            continue
+        groups.setdefault(_shape(made.problem), {})[name] = made, measured
+    for group in groups.values():
+        every = [made for made, _ in group.values()]
+        found = searched(every, search, halt)
+        noise = [_noise(m, f, search.seed) for m, f in zip(every, found, strict=True)]
+        ended = weighed(every, found, noise, search, halt)
+        for (name, (_, measured)), (made, z, r, jacobian) in zip(group.items(), ended, strict=True):
+            try:
+                results[name] = _result(made, measured, z, r, jacobian, options, search.seed)
+            except FitError as error:
+                results[name] = error.what
+    return results
+
+
+def _noise(made: Prepared, found: tuple, seed: int) -> float:
+    """Standard deviation of the residuals at an optimum [sigma]; 1, that is what was granted, where it is unknown."""
+    _, r, jacobian = found
+    noise = np.nan
+    if np.all(np.isfinite(r)) and np.all(np.isfinite(jacobian)):
+        told = {"residuals": r, "jacobian": jacobian, "seed": seed}
+        with contextlib.suppress(np.linalg.LinAlgError):
+            noise = noise_of(made.problem, made.waves, **told)
+    return noise if np.isfinite(noise) else 1.0
+
+
+def _shape(problem: Any) -> str:
+    """What problems have in common that one program solves."""
+    arrays, rest = eqx.partition(problem, is_array)
+    return signature(jax.tree.leaves(arrays), rest)
+
+
+def _result(made: Prepared, measured, z, r, jacobian, options, seed: int) -> FitResult:
+    """What was found for a device."""
+    cost = 0.5 * float(np.sum(r**2))
+    if not np.isfinite(cost):
+        raise FitError(NOTHING)
+    problem = made.problem
+    try:
+        known = uncertainty(problem, made.waves, z=z, residuals=r, jacobian=jacobian, seed=seed)
+    except np.linalg.LinAlgError as error:
+        raise FitError(f"{_UNKNOWN}: {error}") from error
+    if not np.all(np.isfinite([*known.sigma_z, known.reduced_chi2])):
+        raise FitError(_UNKNOWN)
+    return FitResult(
+        device=problem.at(z),
+        model=getattr(problem.device, "name", "circuit"),
+        problem=problem,
+        waves=made.waves,
+        z=z,
+        loss=cost,
+        uncertainty=known,
+        verdict=judge(made.waves, problem.group, r),
+        read_noise=read_noise(made.waves, made.floor),
+        cycle_spread={},
+        search=Progress(z[None], np.array([cost])),
+        seed=seed,
+        notes=made.notes,
+        point_time=options["point_time"],
+        measurements=list(measured),
+    )
+
+
+def _listed(x: np.ndarray | None) -> list | None:
+    """An array as lists."""
+    return None if x is None else x.tolist()
+
+
+def _row(name: str, result: FitResult | str) -> Row:
+    """The row of a result, or of a failure."""
+    if isinstance(result, str):
+        return Row(name=name, failure=result)
+    problem, known = result.problem, result.uncertainty
+    std = result.std
+    if not np.all(np.isfinite([*std.values()])):
+        return Row(name=name, failure=_UNKNOWN)
+    return Row(
+        name=name,
+        values={n: float(get(result.device, n)) for n in problem.free},
+        std=std,
+        undetermined=result.undetermined,
+        loss=result.loss,
+        reduced_chi2=known.reduced_chi2,
+        verdict=result.verdict.word,
+        reason=result.verdict.reason,
+        z=result.z.tolist(),
+        data_z=known.data_z.tolist(),
+        information=known.information.tolist(),
+        freedom=known.freedom,
+        sweeps=known.sweeps,
+        cycle_information=_listed(known.cycle_information),
+        cycle_score=_listed(known.cycle_score),
+    )
+
+
+__all__ = ["CHUNK", "RUN", "File", "Row", "checked", "fit_batch"]

@@ -1,0 +1,240 @@
+"""What a batch leaves: a table with a row per device, its population, pictures, and one page."""
+
+import csv
+import html
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from memjax.files import writing
+
+from ..html import bullets, html_table, page, picture, readable
+from ..sweeps.content import dump_json, versions
+from ..sweeps.verdict import WORDS
+from .figures import determined, picture_distributions, picture_wafer
+from .fit import Row
+from .wafer import Positions
+
+SCHEMA = 1
+
+_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+_SPREAD = {
+    "median": "error",
+    "device_sigma_ln": "device_sigma_ln_error",
+    "cycle_sigma_ln": "cycle_sigma_ln_error",
+}
+"""Columns of the population, each with that of its error."""
+
+_LISTED = 50
+"""Devices that a table of the page names at most; all are in devices.csv."""
+
+
+def status(row: Row) -> str:
+    """What became of a device: fitted, poor (fitted, but not described by the model) or failed."""
+    if row.failure:
+        return "failed"
+    return "poor" if row.verdict == "poor" else "fitted"
+
+
+def write_devices(
+    rows: Sequence[Row],
+    units: Mapping[str, str],
+    files: Mapping[str, str],
+    positions: Positions,
+    path: Path,
+) -> None:
+    """Write ``devices.csv``: one row per device, in order.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+        The devices.
+    units : mapping of str to str
+        Units of the free parameters.
+    files : mapping of str to str
+        File of each device.
+    positions : dict of str to (float, float)
+        Places on the wafer, where there is a map.
+    path : Path
+        The file.
+    """
+    head = ["name", "file", *(["x", "y"] if positions else []), "status"]
+    for name, unit in units.items():
+        head += [f"{name} [{unit}]", f"{name} std [{unit}]"]
+    head += ["loss", "reduced_chi2", "verdict", "reason", "undetermined", "failure"]
+    with writing(path) as beside, beside.open("w", encoding="utf-8", newline="") as out:
+        table = csv.writer(out, lineterminator="\n")
+        table.writerow(head)
+        for r in rows:
+            cells: list[Any] = [r.name, files[r.name]]
+            cells += positions.get(r.name, ("", "")) if positions else ()
+            cells.append(status(r))
+            for name in units:
+                cells += [r.values.get(name, ""), r.std.get(name, "")]
+            cells += ["" if x is None else x for x in (r.loss, r.reduced_chi2)]
+            table.writerow([*cells, r.verdict, r.reason, " ".join(r.undetermined), r.failure])
+
+
+def population(rows: Sequence[Row], units: Mapping[str, str]) -> dict[str, dict]:
+    """Statistics of each free parameter over the devices whose data determine it."""
+    found = {}
+    for name, unit in units.items():
+        x = determined(rows, name)
+        entry: dict[str, Any] = {"unit": unit, "n": len(x)}
+        entry["undetermined"] = sum(name in r.undetermined for r in rows)
+        if len(x):
+            entry["median"] = float(np.median(x))
+            entry["quantiles"] = {str(q): float(np.quantile(x, q)) for q in _QUANTILES}
+            std = [r.std[name] for r in rows if name in r.std and name not in r.undetermined]
+            entry["median_std"] = float(np.median(std))
+        found[name] = entry
+    return found
+
+
+def write_report(
+    rows: Sequence[Row],
+    *,
+    units: Mapping[str, str],
+    files: Mapping[str, str],
+    positions: Positions,
+    notes: Sequence[str],
+    about: Mapping[str, Any],
+    folder: Path,
+) -> dict:
+    """Write ``devices.csv``, ``batch.json``, the pictures and ``report.html`` into the folder of a batch.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+        The devices.
+    units, files, positions
+        As for `write_devices`.
+    notes : sequence of str
+        Remarks for the page.
+    about : mapping
+        Model, command, options, seed.
+    folder : Path
+        An existing directory.
+
+    Returns
+    -------
+    dict
+        The content of ``batch.json``.
+    """
+    write_devices(rows, units, files, positions, folder / "devices.csv")
+    counts = Counter(map(status, rows))
+    content = {"schema_version": SCHEMA, "kind": "batch", **about, "versions": versions()}
+    content["counts"] = {"devices": len(rows)} | {
+        s: counts[s] for s in ("fitted", "poor", "failed")
+    }
+    content |= {"population": population(rows, units), "notes": list(notes)}
+    with writing(folder / "batch.json") as beside:
+        dump_json(content, beside)
+    pictures = []
+    if any(r.values for r in rows):
+        pictures.append("distributions.png")
+        with writing(folder / pictures[-1]) as beside:
+            picture_distributions(rows, units, beside)
+        if positions:
+            pictures.append("wafer.png")
+            with writing(folder / pictures[-1]) as beside:
+                picture_wafer(rows, units, positions, beside)
+    with writing(folder / "report.html") as beside:
+        beside.write_text(_page(content, rows, folder, pictures), encoding="utf-8")
+    return content
+
+
+def _page(content: dict, rows: Sequence[Row], folder: Path, pictures: Sequence[str]) -> str:
+    """The HTML page."""
+    count = content["counts"]
+
+    model = html.escape(content["model"])
+    about = [[k, content[k]] for k in ("command", "seed", "options", "versions")]
+    body = f"""
+<h1>{count["devices"]} devices, <code>{model}</code></h1>
+<p><small>{count["fitted"]} fitted, {count["poor"]} fitted but not described by the model, {count["failed"]} failed;
+every device has a row in devices.csv, with the verdict on its fit and the reason</small></p>
+<h2>Parameters</h2>{_population_table(content["population"])}
+<p><small>Over the devices whose data determine the parameter; std is the median of the devices' own.</small></p>
+{_hierarchy(content["hierarchy"])}
+{"".join(picture(folder / n, Path(n).stem) for n in pictures)}
+<h2>Failures</h2>{_failures(rows)}
+<h2>Worst fits</h2>{_worst(rows)}
+<h2>Remarks</h2>{bullets(content["notes"], kind="warn")}
+<h2>Provenance</h2>{html_table([[k, _words(x)] for k, x in about], ["", ""])}
+"""
+    return page(f"memjax batch: {content['model']}", body)
+
+
+def _words(x: Any) -> str:
+    """A value or a flat table in words."""
+    if isinstance(x, Mapping):
+        return ", ".join(f"{k} {_words(v)}" for k, v in x.items() if v not in (None, False, [], {}))
+    return str(x)
+
+
+def _population_table(found: Mapping[str, dict]) -> str:
+    """Table of the population."""
+    rows = []
+    for name, p in found.items():
+        q = p.get("quantiles", {})
+        cells = [readable(q.get(str(x))) for x in _QUANTILES]
+        std = readable(p.get("median_std"), 2)
+        rows.append([name, p["unit"], p["n"], *cells, std, p["undetermined"]])
+    head = ["parameter", "unit", "n", "5 %", "25 %", "median", "75 %", "95 %", "std"]
+    return html_table(rows, [*head, "not determined"])
+
+
+def _hierarchy(found: Mapping[str, Any] | None) -> str:
+    """Spread from device to device and from cycle to cycle, and correlations."""
+    if found is None:
+        return ""
+    table = found["parameters"]
+    rows = []
+    for p in table:
+        cells = [
+            f"{readable(p[k])} ± {readable(p[e], 2)}"
+            for k, e in _SPREAD.items()
+            if p[k] is not None
+        ]
+        left = "not told" if p.get("determined", True) else "not determined"
+        rows.append([p["name"], p["unit"], *cells, *[left] * (len(_SPREAD) - len(cells))])
+    head = ["parameter", "unit", "median", "device to device", "cycle to cycle"]
+    names = [p["name"] for p in table]
+    matrix = [[n, *map(readable, row)] for n, row in zip(names, found["correlation"], strict=True)]
+    return f"""<h2>Population</h2>{html_table(rows, head)}
+<p><small>Of {found["devices"]} devices, {found["method"]}; spreads are standard deviations of the logarithm.
+{found["file"]} is what devices are drawn from.</small></p>
+<h2>Correlation from device to device</h2>{html_table(matrix, ["", *names])}"""
+
+
+def _failures(rows: Sequence[Row]) -> str:
+    """Table of the reasons, with the devices."""
+    reasons: dict[str, list[str]] = {}
+    for r in rows:
+        if r.failure:
+            reasons.setdefault(r.failure, []).append(r.name)
+    if not reasons:
+        return "<p>None.</p>"
+    ordered = sorted(reasons.items(), key=lambda x: -len(x[1]))[:_LISTED]
+    named = [
+        [why, len(who), ", ".join(who[:10]) + (", ..." if len(who) > 10 else "")]
+        for why, who in ordered
+    ]
+    return html_table(named, ["reason", "devices", "which"])
+
+
+def _worst(rows: Sequence[Row]) -> str:
+    """Table of the worst fits, by their verdict and reduced chi squared."""
+    badness = lambda r: (WORDS.index(r.verdict), r.reduced_chi2 or 0.0)  # noqa: E731
+    fitted = sorted((r for r in rows if not r.failure), key=badness, reverse=True)
+    cells = [
+        [r.name, r.verdict, r.reason, readable(r.reduced_chi2), ", ".join(r.undetermined)]
+        for r in fitted[:10]
+    ]
+    head = ["device", "verdict", "reason", "reduced chi squared", "not determined"]
+    return html_table(cells, head)

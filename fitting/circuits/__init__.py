@@ -1,0 +1,1 @@
+"""Circuits: the trace of a node, and spike trains."""

@@ -1,0 +1,171 @@
+"""The part of ``memjax fit`` that takes spike trains, or the trace of a node, of a circuit."""
+
+import argparse
+import shlex
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from memjax.circuit import Circuit
+from memjax.cli.command import UsageError, number, say
+from memjax.cli.options import bench_from, file_of
+from memjax.data import read_spike_trains, read_traces
+from memjax.errors import DataError, ModelError
+from memjax.files import prepare_output, writing_folder
+from memjax.io.stimulus import load_stimulus
+
+from ..pulses.options import announce
+
+_MARKER = "fit.json"
+_SIGMA = 1e-3
+"""Least standard deviation of a row where none is given, over the range of the trace."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of such files to those of ``memjax fit``."""
+    group = parser.add_argument_group("spike trains and traces, for circuits")
+    add = group.add_argument
+    kind = group.add_mutually_exclusive_group().add_argument
+    kind(
+        "--spikes",
+        metavar="SIGNAL",
+        help="fit spike times: files of times, or of traces of this state (as gate.v), which spikes where it rises "
+        "above --level; kinetics and noise are calibrated together",
+    )
+    kind("--voltage", metavar="NODE", help="fit the trace of a node, or i for the source's current")
+    add("--stimulus", metavar="S.csv", help="what drove it, from time 0 on: t_s and v_V or i_A")
+    add("--level", type=float, metavar="V", help="what a spike rises above [unit of the signal]")
+    add("--rearm", type=float, metavar="V", help="below which it was before (default: --level)")
+    add("--dt", type=number("s"), metavar="S", help="step of simulated trains to begin with [s]")
+    add(
+        "--sigma", type=number("V or A"), metavar="V", help="standard deviation of a row of a trace"
+    )
+
+
+def takes(options: argparse.Namespace) -> bool:
+    """Whether these options are of this part."""
+    return options.spikes is not None or options.voltage is not None
+
+
+def run(options: argparse.Namespace, circuit: Any, tick: Callable[[str], None]) -> int:
+    """Fit; the exit status."""
+    spikes = options.spikes is not None
+    word = "--spikes" if spikes else "--voltage"
+    needed = {"stimulus": "S.csv", "free": "NAME ..."} | ({"level": "V"} if spikes else {})
+    for name, value in needed.items():
+        if getattr(options, name) is None:
+            raise UsageError(f"no --{name}", where=word, fix=f"say --{name} {value}")
+    if options.stochastic and not spikes:
+        raise UsageError(
+            "--stochastic", where="--voltage", allowed="--spikes, which calibrates noise, or a fit without noise",
+            fix="leave it out",
+        )  # fmt: skip
+    if options.batch or options.delays or options.uncertainty != "laplace":
+        raise UsageError(
+            "not with --batch, --delays or --uncertainty", where=word, fix="leave them out"
+        )
+    if not isinstance(circuit, Circuit):
+        raise ModelError(
+            f"the device model {options.model!r}",
+            where=word,
+            allowed="a circuit, see 'memjax models'",
+        )
+    bench, env, _ = bench_from(options)
+    if not bench.bare:
+        raise DataError(
+            "elements around a circuit", where="bench options", allowed="--temperature",
+            fix="make them elements of the circuit",
+        )  # fmt: skip
+    out = prepare_output(options.out, force=options.force, folder=True, marker=_MARKER)
+    ports = circuit.ports if len(circuit.ports) > 1 else ()
+    stimulus = load_stimulus(options.stimulus, ports)
+    (_spikes if spikes else _voltage)(options, circuit, stimulus, env, out, tick)
+    return 0
+
+
+def _spikes(options, circuit, stimulus, env, out: Path, tick) -> None:
+    """Calibrate to spike trains."""
+    from .content import of_spikes, spike_tables
+    from .spikes import calibrate_spikes
+
+    trains = []
+    about = {"level": options.level, "rearm": options.rearm}
+    for name in options.files:
+        trains += read_spike_trains(file_of(name), signal=options.spikes, **about).values()
+    found = calibrate_spikes(
+        circuit,
+        stimulus,
+        trains,
+        signal=options.spikes,
+        free=options.free,
+        members=options.draws,
+        dt=options.dt,
+        seed=options.seed,
+        env=env,
+        tick=tick,
+        **about,
+    )
+    window = (0.0, float(stimulus.duration))
+    content = of_spikes(found, model=options.model, signal=options.spikes, window=window, **about)
+    _write(options, content, spike_tables(found), out)
+
+
+def _voltage(options, circuit, stimulus, env, out: Path, tick) -> None:
+    """Fit the trace of a node."""
+    from .content import of_voltage, trace_tables
+    from .fit import fit_voltages
+
+    node = options.voltage.removesuffix(".v")
+    traces = read_traces(file_of(options.files[0]), signal="i" if node == "i" else f"{node}.v")
+    if len(options.files) > 1 or len(traces) > 1:
+        raise DataError(
+            "several traces", where="--voltage", allowed="one", fix="fit each into a folder of its own"
+        )  # fmt: skip
+    ((t, x),) = traces.values()
+    sigma = _scatter(x) if options.sigma is None else options.sigma
+    tick("least squares")
+    fit = fit_voltages(
+        circuit, stimulus, t, x, node=node, sigma=sigma, free=options.free, seed=options.seed, env=env
+    )  # fmt: skip
+    given, warnings = options.sigma is not None, []
+    if not given and fit.chi2 > 1:  # the scatter is what the residuals say
+        fit = replace(fit, covariance=fit.chi2 * fit.covariance)
+    if fit.chi2 > 2:
+        warnings.append(
+            f"the residuals are {fit.chi2**0.5:.2g} times a row's scatter ({sigma:.2g}): this circuit does not "
+            "do all that the trace does"
+        )
+    if not fit.converged:
+        warnings.append("the search had not ended")
+    fit = replace(fit, model=options.model)
+    content = of_voltage(fit, node=node, seed=options.seed, sigma_given=given, warnings=warnings)
+    _write(options, content, trace_tables(fit, node), out)
+
+
+def _scatter(x: np.ndarray) -> float:
+    """Standard deviation of a row, from second differences: a smooth trace has none."""
+    away = np.diff(x, n=2)
+    own = 1.4826 * float(np.median(np.abs(away - np.median(away)))) / 6**0.5 if away.size else 0.0
+    return max(own, _SIGMA * float(np.ptp(x)) or _SIGMA)
+
+
+def _write(options, content: dict, tables, out: Path) -> None:
+    """Write the folder and say so, with its warnings."""
+    from ..report import fill
+
+    with writing_folder(out) as place:
+        fill(
+            content,
+            tables,
+            place,
+            files=[file_of(n) for n in options.files],
+            temperature=300.0 if options.temperature is None else options.temperature,
+            command="memjax " + shlex.join(sys.argv[1:]),
+        )
+    announce(content, out)
+    for warning in content["warnings"]:
+        say("warning", warning)

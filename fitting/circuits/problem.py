@@ -1,0 +1,145 @@
+"""Residuals of one signal of a circuit: the trace of a node, or the current of the source."""
+
+from collections.abc import Sequence
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+import memjax as mj
+from memjax.circuit import placed
+from memjax.errors import DataError, ModelError
+from memjax.fields import stored
+from memjax.params import get, known, quiet, unconstrain
+from memjax.policy import require_x64
+from memjax.scaling import Scaled
+from memjax.solve import solve_stiff
+
+from ..problem import AbstractDifferentiable
+
+POLICY = mj.Stiff(rtol=1e-6, atol=1e-8, max_steps=10_000)
+"""Solver of a fit to a trace: its error is far below a millivolt."""
+
+
+def start_of(circuit: mj.Circuit, free: Sequence[str]) -> tuple[mj.Circuit, tuple, np.ndarray]:
+    """The circuit with a value of its own for each free parameter, their names, and their coordinates."""
+    if not isinstance(circuit, mj.Circuit):
+        raise ModelError(f"a {type(circuit).__name__}", where="fit", allowed="a memjax.Circuit")
+    names = tuple(known(circuit, free))
+    if not names or len(set(names)) < len(names):
+        raise DataError("no free parameter, or one twice", allowed="at least one, each once")
+    own = {n: get(circuit, n) for n in names if stored(circuit, n) is None}
+    circuit = mj.params.replace(circuit, {n: 0.0 if x is None else x for n, x in own.items()})
+    z = np.asarray(unconstrain(circuit, names))
+    stuck = ", ".join(n for n, x in zip(names, z, strict=True) if not np.isfinite(x))
+    if stuck:
+        raise DataError(f"{stuck} at a bound", where="start", allowed="values inside the bounds")
+    return circuit, names, z
+
+
+class Traces(AbstractDifferentiable):
+    """Residuals of one signal of a circuit, without a prior: what was measured at which rows, and how well.
+
+    See `voltage_problem`.
+    """
+
+    device: mj.Circuit
+    free: tuple[str, ...] = eqx.field(static=True)
+    center: Float[Array, " free"]
+    node: str = eqx.field(static=True)
+    stimulus: mj.AbstractStimulus
+    rows: Float[Array, " rows"]
+    data: Float[Array, " rows"]
+    sigma: Float[Array, " rows"]
+    env: mj.Environment
+    policy: mj.Stiff
+    ties: tuple[tuple[str, str], ...] = eqx.field(static=True, default=())
+    noise: Float[Array, ""] = eqx.field(default_factory=lambda: jnp.zeros((), float))
+
+    def data_residuals(
+        self, z: Float[Array, " free"]
+    ) -> tuple[Float[Array, " rows"], Bool[Array, ""]]:
+        """See `AbstractDifferentiable`."""
+        scaled = Scaled(self.at(z), self.env)
+        y0, end = scaled.initial(), self.rows[-1]
+        sol = solve_stiff(scaled, self.stimulus, rows=self.rows, y0=y0, end=end, policy=self.policy)
+        seen = jax.vmap(lambda t, y: self._signal(scaled, t, y))(self.rows, sol.y)
+        return (seen - self.data) / self.sigma, sol.result == 0
+
+    def _signal(self, scaled: Scaled, t, y) -> Float[Array, ""]:
+        """The signal just before a time, where a pulse may begin or end."""
+        just = jnp.nextafter(t, jnp.asarray(-jnp.inf, t.dtype))
+        u, slope = jax.jvp(self.stimulus, (just,), (jnp.ones_like(just),))
+        circuit, state = self.device, scaled.unpack(y)
+        names = circuit.topology.names
+        if self.node in names:
+            v = scaled.system.node_voltages(state, u)  # pyright: ignore[reportAttributeAccessIssue]
+            return v[names.index(self.node)]
+        return scaled.system.outputs(t, state, u, scaled.env, slope)["i"]  # pyright: ignore[reportCallIssue]
+
+
+def _rows(t, v, sigma, *, end: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Checked times [s], data and standard deviations."""
+    t, v, sigma = np.asarray(t, float), np.asarray(v, float), np.asarray(sigma, float)
+    whole = t.ndim == 1 and t.size > 1 and v.shape == t.shape and sigma.shape in ((), t.shape)
+    if not (whole and np.isfinite(t).all() and np.isfinite(v).all() and (np.diff(t) > 0).all()):
+        raise DataError(
+            f"times of shape {t.shape}, data of shape {v.shape}, sigma of shape {sigma.shape}",
+            where="fit_voltages",
+            allowed="finite t, increasing, and v of one length; sigma a number or one per row",
+        )
+    if not (np.isfinite(sigma).all() and (sigma > 0).all()):
+        raise DataError(f"sigma = {np.min(sigma):g}", where="fit_voltages", allowed="> 0 V or A")
+    if t[0] < 0 or t[-1] > end * (1 + 1e-9):
+        raise DataError(
+            f"rows from {t[0]:g} to {t[-1]:g} s",
+            where="fit_voltages",
+            allowed=f"within the stimulus, 0 to {end:g} s",
+        )
+    return t, v, np.broadcast_to(sigma, t.shape)
+
+
+def _driven(circuit: mj.Circuit, stimulus: mj.AbstractStimulus, node: str) -> mj.AbstractStimulus:
+    """The stimulus as the circuit's ports have it, its numbers as arrays, if there is such a node."""
+    nodes = circuit.topology.names[1:]
+    if node not in nodes and node != "i":
+        raise DataError(f"no node {node!r}", where="circuit", allowed=f"{', '.join(nodes)}, i")
+    own = stimulus.ordered(circuit.ports) if isinstance(stimulus, mj.Drives) else stimulus
+    placed(circuit, None, own.quantity)
+    return jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(float)), own)
+
+
+def voltage_problem(
+    circuit: mj.Circuit,
+    stimulus: mj.AbstractStimulus,
+    t: Float[np.ndarray | Array, " rows"],
+    v: Float[np.ndarray | Array, " rows"],
+    *,
+    node: str,
+    sigma: float | Float[np.ndarray | Array, " rows"],
+    free: Sequence[str],
+    policy: mj.Stiff = POLICY,
+    env: mj.Environment | None = None,
+) -> Traces:
+    """What `fit_voltages` minimises, centred on the circuit's own values; arguments as there."""
+    require_x64()
+    circuit, names, center = start_of(circuit, free)
+    rows, data, error = map(jnp.asarray, _rows(t, v, sigma, end=float(stimulus.duration)))
+    circuit, drive = quiet(circuit), _driven(circuit, stimulus, node)
+    return Traces(
+        device=circuit,
+        free=names,
+        center=jnp.asarray(center),
+        node=node,
+        stimulus=drive,
+        rows=rows,
+        data=data,
+        sigma=error,
+        env=env or mj.Environment(),
+        policy=policy,
+    )
+
+
+__all__ = ["POLICY", "Traces", "start_of", "voltage_problem"]

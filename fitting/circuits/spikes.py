@@ -1,0 +1,326 @@
+"""Kinetics and noise of a circuit out of spike trains, and how far its fresh trains are from the measured ones."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float
+from scipy.stats import chi2, wasserstein_distance
+
+import memjax as mj
+from memjax.errors import DataError
+from memjax.observables import detect_all, in_window, isi_statistics
+from memjax.solver import SemiImplicitEuler
+
+from ..stochastic.two_sample import energy_test
+from .fit import SpikeFit, fit_spikes
+
+MEMBERS = 96
+"""Fewest simulated trains of each parameter set."""
+
+_MORE = 3
+"""Simulated trains for each measured one, where these are many."""
+
+_STEPS, _SEEN = 1000, 50
+"""Steps, and rows in which spikes are sought, of a short interval or latency, to begin with."""
+
+_STARTS = 12
+"""Starts that are screened."""
+
+_SHORT = 0.05
+"""Quantile that is a short one."""
+
+_TOLD, _TRIES = 0.01, 3
+"""Probability below which fixed steps are told from adaptive ones, and how often steps are halved then."""
+
+_FRESH = 64
+"""Fewest fresh trains that are compared with the measured ones."""
+
+_HALVES = 200
+
+METHOD = "method of simulated moments; derivatives by central differences with the same random numbers on both sides"
+
+Trains = Sequence[Float[np.ndarray, " _"]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpikeCalibration:
+    """A circuit calibrated to spike trains, and its fresh trains beside the measured ones.
+
+    Parameters
+    ----------
+    fit : SpikeFit
+        Parameters and summaries.
+    trains, simulated : tuple of Float[np.ndarray, "spikes"]
+        Spike times [s]: measured, and fresh ones in adaptive steps.
+    dt, save : float
+        Step, and time between the rows in which spikes were sought [s], of the fit.
+    members, seed : int
+        Trains of each parameter set; of their noise. Fresh trains have the next seed.
+    steps : tuple of dict
+        `dt_s` and `p`, of the energy test between trains in fixed and in adaptive steps, of each step that was tried.
+    comparison : dict
+        See `compare_trains`.
+    warnings : tuple of str
+        What should be known before the fit is used, in words.
+    """
+
+    fit: SpikeFit
+    trains: tuple[Float[np.ndarray, " _"], ...]
+    simulated: tuple[Float[np.ndarray, " _"], ...]
+    dt: float
+    save: float
+    members: int
+    seed: int
+    steps: tuple[dict, ...]
+    comparison: dict
+    warnings: tuple[str, ...]
+
+    @property
+    def probability(self) -> float | None:
+        """Of a chi squared at least as large, where the model is right; None without a degree of freedom."""
+        free = self.fit.freedom
+        return float(chi2.sf(self.fit.chi2, free)) if free > 0 else None
+
+
+def calibrate_spikes(
+    circuit: mj.Circuit,
+    stimulus: mj.AbstractStimulus,
+    trains: Trains,
+    *,
+    signal: str,
+    level: float,
+    free: Sequence[str],
+    rearm: float | None = None,
+    members: int | None = None,
+    dt: float | None = None,
+    seed: int = 0,
+    env: mj.Environment | None = None,
+    tick: Callable[[str], None] | None = None,
+) -> SpikeCalibration:
+    """Fit kinetics and noise to spike trains, with steps that are as good as adaptive ones.
+
+    Parameters
+    ----------
+    circuit, stimulus, free, signal, level, rearm, seed, env
+        As `fitting.fit_spikes` has them.
+    trains : sequence of Float[np.ndarray, "spikes"]
+        Measured spikes [s]; the stimulus begins at 0.
+    members : int, optional
+        Simulated trains of each parameter set; by default three for each measured one, 96 at least.
+    dt : float, optional
+        Step to begin with [s]; by default a thousandth of a short interval or latency. While fresh trains in
+        fixed and in adaptive steps differ (energy test, p < 0.01) it is halved, up to three times.
+    tick : callable, optional
+        Told what is being done.
+
+    Returns
+    -------
+    SpikeCalibration
+
+    Raises
+    ------
+    DataError, FitError
+        As `fitting.fit_spikes`.
+    """
+    window = (0.0, float(stimulus.duration))
+    own = tuple(x[in_window(x, *window)] for x in (np.asarray(t, float) for t in trains))
+    short = _short(own)
+    members = max(MEMBERS, _MORE * len(own)) if members is None else members
+    dt, steps = short / _STEPS if dt is None else dt, []
+    say = (lambda text: None) if tick is None else tick
+    about = {"signal": signal, "level": level, "rearm": rearm, "env": env}
+    while True:
+        policy = mj.Fixed(dt, method=SemiImplicitEuler())
+        save = dt * max(1, int(short / _SEEN / dt))
+        say(f"simulated moments, steps of {dt:.2g} s")
+        fit = fit_spikes(
+            circuit, stimulus, own, free=free, members=members, policy=policy, save=save, seed=seed,
+            starts=1 if steps else _STARTS, **about,
+        )  # fmt: skip
+        circuit, many = fit.estimate.circuit, max(_FRESH, 2 * len(own))
+        say("fresh trains in fixed and adaptive steps")
+        fresh, fixed = (
+            fresh_trains(circuit, stimulus, members=many, policy=p, save=save, seed=seed + k, **about)
+            for k, p in ((1, mj.Auto()), (2, policy))
+        )  # fmt: skip
+        away = energy_test(*_scaled(fixed, fresh, window), seed=seed)
+        steps.append({"dt_s": dt, "p": away})
+        if away >= _TOLD or len(steps) > _TRIES:
+            break
+        dt /= 2
+    found = SpikeCalibration(
+        fit=fit,
+        trains=own,
+        simulated=tuple(fresh),
+        dt=dt,
+        save=save,
+        members=members,
+        seed=seed,
+        steps=tuple(steps),
+        comparison=compare_trains(own, fresh, window=window, seed=seed),
+        warnings=(),
+    )
+    lost = sum(len(t) for t in trains) - sum(len(t) for t in own)
+    return replace(found, warnings=_warnings(found, lost))
+
+
+def _warnings(found: SpikeCalibration, lost: int) -> tuple[str, ...]:
+    """What should be known before the fit is used."""
+    p, tests = found.probability, found.comparison["energy_p"]
+    last = found.steps[-1]
+    said = {
+        f"{lost} spikes lie outside the stimulus and do not count": lost > 0,
+        f"the summaries do not agree (chi squared {found.fit.chi2:.3g} of {found.fit.freedom}, p = {p or 0:.2g}): "
+        "this circuit does not do what the trains do": p is not None and p < _TOLD,
+        "the search had not ended": not found.fit.converged,
+        f"steps of {last['dt_s']:.2g} s are told from adaptive ones (p = {last['p']:.2g}): say a smaller --dt":
+            last["p"] < _TOLD,
+        f"fresh trains are told from the measured ones (energy test, p = {tests or 0:.2g})":
+            tests is not None and tests < _TOLD,
+    }  # fmt: skip
+    return tuple(text for text, wrong in said.items() if wrong)
+
+
+def _short(trains: Trains) -> float:
+    """A short interval or latency [s]."""
+    times = [
+        np.concatenate([np.diff(t) for t in trains]),
+        np.array([t[0] for t in trains if t.size]),
+    ]
+    found = [float(np.quantile(x[x > 0], _SHORT)) for x in times if np.any(x > 0)]
+    if not found:
+        raise DataError(
+            "no spikes within the stimulus", where="trains", allowed="one spike at least",
+            fix="let time begin with the stimulus",
+        )  # fmt: skip
+    return min(found)
+
+
+def fresh_trains(
+    circuit: mj.Circuit,
+    stimulus: mj.AbstractStimulus,
+    *,
+    signal: str,
+    level: float,
+    rearm: float | None,
+    members: int,
+    policy: mj.Fixed | mj.Stiff | mj.Auto,
+    save: float,
+    seed: int,
+    env: mj.Environment | None,
+) -> list[Float[np.ndarray, " _"]]:
+    """Spike times [s] of simulated members; those whose solve failed are left out.
+
+    Raises
+    ------
+    SolveError
+        If all failed.
+    """
+    rows = np.arange(int(np.floor(stimulus.duration / save + 1e-9)) + 1) * save
+    trace = mj.simulate(
+        circuit,
+        stimulus,
+        policy=policy,
+        env=env,
+        members=members,
+        seed=seed,
+        save=rows,
+        on_failure="ignore",
+    )
+    trace = trace.check() if len(trace.failed) == members else trace.good()
+    x = {"v": trace.v, "i": trace.i}.get(signal)
+    x = trace.state[signal] if x is None else x
+    return detect_all(trace.t, x, level=level, rearm=rearm)
+
+
+def _features(trains: Trains, window: tuple[float, float]) -> Float[np.ndarray, "trains 4"]:
+    """Logarithms of count, interval (mean, spread) and latency of each train; the window where there is none."""
+    length, rows = window[1] - window[0], []
+    for t in trains:
+        log = np.log(np.diff(t))
+        first = np.log(t[0] - window[0] if t.size and t[0] > window[0] else length)
+        mean, sd = (log.mean(), log.std()) if log.size else (np.log(length), 0.0)
+        rows.append([np.log(t.size + 0.5), mean, sd, first])
+    return np.array(rows)
+
+
+def _scaled(x: Trains, y: Trains, window: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
+    """Features of both, in units of the second one's spread."""
+    a, b = _features(x, window), _features(y, window)
+    scale = np.maximum(b.std(axis=0), 1e-6)
+    return a / scale, b / scale
+
+
+def compare_trains(
+    measured: Trains, simulated: Trains, *, window: tuple[float, float], seed: int
+) -> dict:
+    """Rates, intervals and latencies of measured and simulated trains.
+
+    Parameters
+    ----------
+    measured, simulated : sequence of Float[np.ndarray, "spikes"]
+        Spike times [s].
+    window : tuple of float
+        When they were watched [s].
+    seed : int
+        Of permutations and random halves.
+
+    Returns
+    -------
+    dict
+        `rate` [1/s], `isi` [s], `latency` [s]: each with `measured` and `simulated` (`n`, `mean`, `cv`), the first
+        Wasserstein distance `w1` and its `floor` (mean over random halves of the measured trains; None of fewer than
+        four); `isi` with standard errors by the jackknife over trains and `z` of mean and CV; `energy_p` of
+        count, intervals and latency of each train together (None of fewer than four).
+    """
+    rng, enough = np.random.default_rng(seed), len(measured) >= 4
+    length, out = window[1] - window[0], {}
+    kinds: dict[str, Callable[[Trains], np.ndarray]] = {
+        "rate": lambda trains: np.array([len(t) / length for t in trains]),
+        "isi": lambda trains: np.concatenate([np.zeros(0), *map(np.diff, trains)]),
+        "latency": lambda trains: np.array([t[0] - window[0] for t in trains if len(t)]),
+    }
+    for name, values in kinds.items():
+        sides = {"measured": values(measured), "simulated": values(simulated)}
+        out[name] = {word: _moments(x) for word, x in sides.items()}
+        whole = all(x.size for x in sides.values())
+        out[name]["w1"] = float(wasserstein_distance(*sides.values())) if whole else None
+        out[name]["floor"] = _floor(measured, values, rng) if enough else None
+    for word, trains in (("measured", measured), ("simulated", simulated)):
+        s = isi_statistics(trains, start=window[0], stop=window[1], convention="inside")
+        out["isi"][word] |= {"mean_se": _number(s.mean_se), "cv_se": _number(s.cv_se)}
+    m, s = out["isi"]["measured"], out["isi"]["simulated"]
+    out["isi"]["z"] = {n: _z(m, s, n) for n in ("mean", "cv")}
+    scaled = _scaled(measured, simulated, window)
+    return out | {"energy_p": energy_test(*scaled, seed=seed) if enough else None}
+
+
+def _number(x: float) -> float | None:
+    """The number, if it is one."""
+    return float(x) if np.isfinite(x) else None
+
+
+def _moments(x: np.ndarray) -> dict:
+    """Size, mean and coefficient of variation."""
+    mean = float(np.mean(x)) if x.size else None
+    return {"n": int(x.size), "mean": mean, "cv": float(np.std(x) / mean) if mean else None}
+
+
+def _z(m: dict, s: dict, name: str) -> float | None:
+    """Simulated less measured in standard errors of both."""
+    errors = [e[f"{name}_se"] for e in (m, s)]
+    if None in errors or m[name] is None or s[name] is None or not np.hypot(*errors) > 0:
+        return None
+    return float((s[name] - m[name]) / np.hypot(*errors))
+
+
+def _floor(trains: Trains, values, rng: np.random.Generator) -> float | None:
+    """Mean first Wasserstein distance of random halves of the trains."""
+    half, found = len(trains) // 2, []
+    for _ in range(_HALVES):
+        order = rng.permutation(len(trains))
+        a, b = (values([trains[k] for k in part]) for part in (order[:half], order[half:]))
+        if a.size and b.size:
+            found.append(wasserstein_distance(a, b))
+    return float(np.mean(found)) if found else None

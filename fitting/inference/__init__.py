@@ -1,0 +1,1 @@
+"""What a fit knows: combinations that are determined, profiles, draws from the posterior, populations."""

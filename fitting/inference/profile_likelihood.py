@@ -1,0 +1,251 @@
+"""Profile likelihood: each parameter is held at values away from the best, and all others are fitted again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from memjax.params import known
+
+from ..optimize.levenberg_marquardt import Evaluate, levenberg_marquardt
+from ..problem import TOGETHER, of_some
+from ..result import AbstractFit, spanned
+from .identifiability import log_slopes
+
+_FARTHEST = 7.0
+"""Distance [natural log units of the parameter] at which an end that has not been met is open: a factor of 1100."""
+
+_ROUNDS, _ITERATIONS = 12, 15
+"""Most values tried for each end, and most iterations at each."""
+
+_CLOSE = 0.02
+"""Share of the threshold's root within which an end counts as met."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """Interval of one parameter.
+
+    Parameters
+    ----------
+    name : str
+        The parameter.
+    low, high : float or None
+        Ends [unit]; None where the profile does not rise to the threshold: the interval is open.
+    level : float
+        Probability with which it holds the truth, to first order.
+    values, rise : tuple of float
+        Values that were tried [unit], and by how much chi squared had risen at them, in units of
+        its threshold.
+    """
+
+    name: str
+    low: float | None
+    high: float | None
+    level: float
+    values: tuple[float, ...]
+    rise: tuple[float, ...]
+
+    def __str__(self) -> str:
+        if self.low is None and self.high is None:
+            return f"{self.name} is open on both sides: its profile does not rise"
+        if self.low is None:
+            return f"{self.name} below {self.high:.4g}, no lower end: its profile does not rise"
+        if self.high is None:
+            return f"{self.name} above {self.low:.4g}, no upper end: its profile does not rise"
+        return f"{self.name} from {self.low:.4g} to {self.high:.4g}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ends:
+    """Where profiles meet a threshold, and what was tried.
+
+    Parameters
+    ----------
+    z : Float[np.ndarray, "lanes"]
+        Coordinate of each end; infinite where it is open.
+    tried, rise : Float[np.ndarray, "rounds lanes"]
+        Coordinates tried, and the rise of chi squared there in units of the threshold; infinite where
+        no solve ended well.
+    """
+
+    z: Float[np.ndarray, " lanes"]
+    tried: Float[np.ndarray, "rounds lanes"]
+    rise: Float[np.ndarray, "rounds lanes"]
+
+
+def profile_ends(
+    evaluate: Evaluate,
+    z: Float[np.ndarray, "lanes free"],
+    *,
+    pinned: Int[np.ndarray, " lanes"],
+    slope: Float[np.ndarray, "lanes free"],
+    cost: Float[np.ndarray, " lanes"],
+    threshold: Float[np.ndarray, " lanes"],
+    farthest: Float[np.ndarray, " lanes"],
+) -> Ends:
+    """Ends of profile intervals; all lanes advance together.
+
+    Parameters
+    ----------
+    evaluate : callable
+        Residuals, Jacobians and success of a point per lane.
+    z : Float[np.ndarray, "lanes free"]
+        The best point of each lane.
+    pinned : Int[np.ndarray, "lanes"]
+        The coordinate that is held.
+    slope : Float[np.ndarray, "lanes free"]
+        First move of all coordinates, at which the threshold is met to first order; its sign says
+        which end is sought.
+    cost : Float[np.ndarray, "lanes"]
+        Half the sum of squares at the best point.
+    threshold : Float[np.ndarray, "lanes"]
+        Rise of the sum of squares at the end.
+    farthest : Float[np.ndarray, "lanes"]
+        Multiple of the first move beyond which an end is open.
+    """
+    lanes = np.arange(len(z))
+
+    def held(points):
+        r, jac, ok = evaluate(points)
+        jac = np.array(jac)
+        jac[lanes, :, pinned] = 0.0
+        return r, jac, ok
+
+    x, low, high = np.minimum(1.0, farthest), np.zeros(len(z)), np.full(len(z), np.inf)
+    root_low, root_high = np.zeros(len(z)), np.full(len(z), np.inf)
+    near, at, done = z.copy(), np.zeros(len(z)), np.zeros(len(z), bool)
+    tried, rises = [], []
+    for _ in range(_ROUNDS):
+        path = np.where((at > 0)[:, None], (near - z) / np.maximum(at, 1e-12)[:, None], slope)
+        start = z + x[:, None] * path
+        start[lanes, pinned] = (z + x[:, None] * slope)[lanes, pinned]
+        found = levenberg_marquardt(
+            of_some(held, start), start, iterations=_ITERATIONS, tolerance=1e-5, together=False
+        )
+        rise = 2 * (found.cost - cost) / threshold
+        root = np.sqrt(np.maximum(rise, 0.0))
+        tried.append(start[lanes, pinned])
+        rises.append(rise)
+        fine = np.isfinite(found.cost) & ~done
+        near, at = np.where(fine[:, None], found.z, near), np.where(fine, x, at)
+        below = root < 1
+        low, root_low = np.where(below, x, low), np.where(below, root, root_low)
+        high, root_high = np.where(below, high, x), np.where(below, root_high, root)
+        done |= (
+            (np.abs(root - 1) < _CLOSE) | (below & (x >= farthest)) | (high - low < _CLOSE * low)
+        )
+        if done.all():
+            break
+        x = np.where(done, x, _next(x, root, (low, root_low), (high, root_high), farthest))
+    open_ = (x >= farthest) & (low >= farthest)
+    end = (z + x[:, None] * slope)[lanes, pinned]
+    sign = np.sign(slope[lanes, pinned])
+    return Ends(z=np.where(open_, sign * np.inf, end), tried=np.array(tried), rise=np.array(rises))
+
+
+def _next(x, root, below, above, farthest) -> Float[np.ndarray, " lanes"]:
+    """The next multiple: on the chord of the root of the rise, inside what is known."""
+    (low, root_low), (high, root_high) = below, above
+    bracketed = np.isfinite(high)
+    sound = bracketed & np.isfinite(root_high)
+    width = np.where(bracketed, high - low, 1.0)
+    chord = (1 - root_low) / np.where(sound, np.maximum(root_high - root_low, 1e-12), 2.0)
+    inside = low + np.clip(np.where(sound, chord, 0.5), 0.05, 0.95) * width
+    further = x * np.clip(1 / np.maximum(root, 1e-12), 1.1, 4.0)
+    return np.where(bracketed, inside, np.minimum(further, farthest))
+
+
+def profiles(
+    result: AbstractFit,
+    *,
+    level: float = 0.9,
+    prior: bool = True,
+    names: Sequence[str] | None = None,
+) -> list[Profile]:
+    """Profile likelihood intervals of the free parameters of a fit.
+
+    Parameters
+    ----------
+    result : AbstractFit
+        The fit.
+    level : float
+        Probability with which an interval holds the truth, to first order.
+    prior : bool
+        Whether the prior counts; without it intervals of what the data do not determine are open.
+    names : sequence of str, optional
+        Parameters; all free ones by default.
+
+    Returns
+    -------
+    list of Profile
+
+    Notes
+    -----
+    The threshold is the square of Student's quantile times what the noise that there is makes of
+    the residuals: cov_kk / (H^-1)_kk for parameter k, of `fitting.sweeps.covariance` [1]_, so that an interval
+    is that of Laplace where the model is linear. Without the prior the best point is sought first.
+
+    References
+    ----------
+    .. [1] L. Pace, A. Salvan, N. Sartori, Stat. Sin. 21, 129 (2011) (profiles of quasi-likelihoods)
+    """
+    problem, n, reach = result.problem, len(result.z), result.reach(level)
+    covariance, sigma = result.covariance, result.sigma_z
+    free = list(problem.free)
+    chosen = np.array([free.index(m) for m in known(problem.device, names or free)])
+
+    def whole(z):
+        parts = []
+        for k in range(0, len(z), TOGETHER):
+            own = np.resize(z[k : k + TOGETHER], (TOGETHER, n))
+            parts.append([np.asarray(x) for x in problem.linearise(own)])
+        return tuple(np.concatenate(x)[: len(z)] for x in zip(*parts, strict=True))
+
+    def evaluate(z):
+        r, jac, ok = whole(z)
+        return (r, jac, ok) if prior else (r[:, :-n], jac[:, :-n], ok)
+
+    _, jac, _ = whole(result.z[None])
+    inverse = np.linalg.pinv(jac[0].T @ jac[0], hermitian=True)
+    weight = np.diag(covariance) / np.diag(inverse)
+    best = levenberg_marquardt(evaluate, result.z[None], iterations=_ITERATIONS, tolerance=1e-5)
+    pinned, sides = np.repeat(chosen, 2), np.tile([-1.0, 1.0], len(chosen))
+    first = reach * covariance[pinned] / sigma[pinned][:, None]
+    slopes = np.abs(log_slopes(problem.device, free, best.z[0]))[pinned]
+    far = _FARTHEST / np.maximum(slopes, 1e-12) / (reach * sigma[pinned])
+    ends = profile_ends(
+        evaluate,
+        np.repeat(best.z, len(pinned), axis=0),
+        pinned=pinned,
+        slope=sides[:, None] * first,
+        cost=np.repeat(best.cost, len(pinned)),
+        threshold=reach**2 * weight[pinned],
+        farthest=np.maximum(far, 1.0),
+    )
+    return [_profile(result, level, ends, 2 * k, int(c)) for k, c in enumerate(chosen)]
+
+
+def _profile(result: AbstractFit, level: float, ends: Ends, lane: int, k: int) -> Profile:
+    """The interval of one parameter, in its unit."""
+    name, device = result.problem.free[k], result.problem.device
+
+    def value(z: float) -> float:
+        return spanned(device, [name], np.array([z]))[name][0]
+
+    found = [value(z) if np.isfinite(z) else None for z in ends.z[lane : lane + 2]]
+    tried, rise = (x[:, lane : lane + 2].T.ravel() for x in (ends.tried, ends.rise))
+    order = np.unique(tried, return_index=True)[1]
+    order = order[np.isfinite(rise[order])]
+    return Profile(
+        name=name,
+        low=found[0],
+        high=found[1],
+        level=level,
+        values=tuple(value(z) for z in tried[order]),
+        rise=tuple(float(x) for x in rise[order]),
+    )
+
+
+__all__ = ["Ends", "Profile", "profile_ends", "profiles"]

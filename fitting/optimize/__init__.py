@@ -1,0 +1,1 @@
+"""Optimisers: they know residuals and coordinates, and nothing of data."""

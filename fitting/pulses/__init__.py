@@ -1,0 +1,1 @@
+"""Conductances per pulse: potentiation and depression."""

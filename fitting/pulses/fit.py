@@ -1,0 +1,384 @@
+"""Potentiation and depression: a device calibrated to conductances per pulse, with their randomness."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+import memjax as mj
+from memjax.data import PulseProtocol, PulseRecord
+from memjax.errors import DataError, FitError
+from memjax.fields import parameter_specs
+from memjax.params import get, known, replace as with_values, unconstrain
+from memjax.policy import require_x64
+from memjax.synapse import Pulsed, PulseNoise, simulate_pulses
+
+from ..optimize.levenberg_marquardt import Progress, levenberg_marquardt
+from ..problem import AbstractDifferentiable
+from ..result import AbstractFit
+from .initial_guess import look_at, recipe_of
+from .noise import FEWEST, NoiseFit, estimate_noise
+
+MEMORIES = (np.inf, 3.0, 1.5)
+"""Cycles over which earlier cycles lose their weight: what is tried."""
+
+_ACCURATE = 1e-4
+"""Relative change of the curve by twice as many steps per pulse that is let pass."""
+
+_MOST_SUBSTEPS = 64
+
+_ITERATIONS = 100
+"""Of the search from each start."""
+
+
+class PulseProblem(AbstractDifferentiable):
+    """The noise-free cycle of a device under pulses, against a mean one.
+
+    Parameters
+    ----------
+    device, free, center, noise, ties
+        See `fitting.problem.AbstractProblem`.
+    pulsed : Pulsed
+        The device under its pulses.
+    kinds : Int[Array, "pulses"]
+        Number of each pulse's kind.
+    target : Float[Array, "points"]
+        Logarithm of the mean conductance at each reading.
+    sigma : Float[Array, ""]
+        Its standard deviation.
+    """
+
+    device: mj.AbstractDevice
+    free: tuple[str, ...] = eqx.field(static=True)
+    center: Float[Array, " free"]
+    pulsed: Pulsed
+    kinds: Int[Array, " pulses"]
+    target: Float[Array, " points"]
+    sigma: Float[Array, ""]
+    ties: tuple[tuple[str, str], ...] = eqx.field(static=True, default=())
+    noise: Float[Array, ""] = eqx.field(default_factory=lambda: jnp.ones((), float))
+
+    def under_pulses(self, z) -> Pulsed:
+        """The device at a point, under its pulses."""
+        return eqx.tree_at(lambda p: p.device, self.pulsed, self.at(z))
+
+    def data_residuals(self, z):
+        """See `AbstractDifferentiable`."""
+        g, _ = self.under_pulses(z).curve(self.kinds)
+        off = (jnp.log(jnp.maximum(g, 1e-30)) - self.target) / self.sigma
+        return off, jnp.all(jnp.isfinite(off))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PulseFit(AbstractFit):
+    """A device calibrated to conductances per pulse.
+
+    Parameters
+    ----------
+    record : PulseRecord
+        The cycles that were fitted.
+    pulsed : Pulsed
+        The device with the best parameters, under the record's pulses.
+    model : str
+        Its name.
+    problem : PulseProblem
+        What was minimised.
+    z : Float[np.ndarray, "free"]
+        Unconstrained coordinates of the best parameters.
+    covariance : Float[np.ndarray, "free free"]
+        Of these coordinates.
+    loss : float
+        Half the sum of squared residuals.
+    weights : Float[np.ndarray, "cycles"]
+        Of the cycles in the mean curve; their sum is 1.
+    memory : float
+        Cycles over which a cycle loses its weight; infinite where all count alike.
+    sigma : float
+        Standard deviation of the logarithm of the mean curve at one pulse, from the cycles.
+    randomness : NoiseFit or None
+        Randomness per pulse and per cycle; None where there are too few cycles.
+    search : Progress
+        Iterations, evaluations, cost of each start.
+    seed : int
+        Seed of what is simulated where no other is named.
+    notes : tuple of str
+        Decisions that were taken, in words.
+    """
+
+    record: PulseRecord
+    pulsed: Pulsed
+    model: str
+    problem: PulseProblem
+    z: Float[np.ndarray, " free"]
+    covariance: Float[np.ndarray, "free free"]
+    loss: float
+    weights: Float[np.ndarray, " cycles"]
+    memory: float
+    sigma: float
+    randomness: NoiseFit | None
+    search: Progress
+    seed: int = 0
+    notes: tuple[str, ...] = ()
+
+    @property
+    def device(self) -> mj.AbstractDevice:
+        """The calibrated device."""
+        return self.pulsed.device
+
+    @property
+    def freedom(self) -> float:
+        """Degrees of freedom behind the covariance: of the cycles' scatter."""
+        return max(len(self.record.g) - 1.0, 1.0)
+
+    @property
+    def noise(self) -> PulseNoise:
+        """What is random; nothing where it was not estimated."""
+        return PulseNoise.none() if self.randomness is None else self.randomness.noise
+
+    def curve(self) -> Float[np.ndarray, " points"]:
+        """Conductance per pulse without noise [S]: what the next cycle is predicted to be."""
+        return np.asarray(_curve(self.pulsed, jnp.asarray(self.record.kinds)))
+
+    def simulate(self, cycles: int, seed: int | None = None, *, member: int = 0) -> PulseRecord:
+        """Fresh cycles, each from where the one before ended, with all that is random.
+
+        Parameters
+        ----------
+        cycles : int
+            How many.
+        seed, member : int, optional
+            Of the noise, which depends on these, the cycle and the pulse only.
+        """
+        seed = self.seed if seed is None else seed
+        g = simulate_pulses(
+            self.pulsed, self.noise, self.record.kinds, cycles=cycles, seed=seed, member=member
+        )
+        return replace(
+            self.record,
+            g=np.maximum(g, np.finfo(float).tiny),
+            cycles=np.arange(cycles),
+            reader="simulated",
+            source={"simulated": self.model, "seed": seed, "member": member},
+            warnings=(),
+        )
+
+
+@eqx.filter_jit
+def _curve(pulsed: Pulsed, kinds: Int[Array, " pulses"]):
+    """Conductances of the noise-free cycle."""
+    return pulsed.curve(kinds)[0]
+
+
+def cycle_weights(cycles: int, memory: float) -> Float[np.ndarray, " cycles"]:
+    """Weights of cycles that fade with their age over `memory` cycles; their sum is 1."""
+    age = np.arange(cycles)[::-1]
+    w = np.exp(-age / memory)
+    return w / np.sum(w)
+
+
+def median_error(predicted: np.ndarray, measured: np.ndarray) -> float:
+    """Median relative error of a curve [1]."""
+    return float(np.median(np.abs(predicted - measured) / measured))
+
+
+def choose_memory(g: Float[np.ndarray, "cycles points"]) -> float:
+    """Memory whose weighted means of earlier cycles predict the later ones best, of `MEMORIES`.
+
+    Parameters
+    ----------
+    g : Float[np.ndarray, "cycles points"]
+        Conductances [S]. Of fewer than four cycles all count alike.
+    """
+    if len(g) < 4:
+        return np.inf
+    scores = [
+        np.mean([median_error(cycle_weights(k, m) @ g[:k], g[k]) for k in range(2, len(g))])
+        for m in MEMORIES
+    ]
+    return float(MEMORIES[int(np.argmin(scores))])
+
+
+def _inside(device: mj.AbstractDevice, values: Mapping[str, float]) -> dict[str, float]:
+    """Values kept a little within their bounds."""
+    specs, out = parameter_specs(device), {}
+    for name, value in values.items():
+        lower, upper = specs[name].bounds
+        if lower > 0 or upper >= 100:
+            low, high = max(lower * 1.01, 1e-30) if lower >= 0 else lower, upper * 0.99
+        else:
+            low, high = lower + 0.005 * (upper - lower), upper - 0.005 * (upper - lower)
+        out[name] = float(np.clip(value, low, high))
+    return out
+
+
+def fit_pulses(
+    record: PulseRecord,
+    device: mj.AbstractDevice,
+    *,
+    protocol: PulseProtocol | None = None,
+    free: Sequence[str] | None = None,
+    fix: Mapping[str, float] | None = None,
+    env: mj.Environment | None = None,
+    reversed: bool | None = None,
+    memory: float | None = None,
+    seed: int = 0,
+    tick: Callable[[str, Progress], None] | None = None,
+) -> PulseFit:
+    """Calibrate a device and its randomness to conductances per pulse.
+
+    Parameters
+    ----------
+    record : PulseRecord
+        Cycles of one device.
+    device : AbstractDevice
+        The model; values that are not fitted stay.
+    protocol : PulseProtocol, optional
+        The pulses, where the record does not hold them.
+    free : sequence of str, optional
+        Parameters to fit; by default what `fitting.pulses.initial_guess` names for the model.
+    fix : Mapping, optional
+        Values to keep [SI].
+    env : Environment, optional
+        Temperature.
+    reversed : bool, optional
+        Whether the device sees the opposite polarity; by default if the model sets at negative
+        voltage while the set pulse is positive.
+    memory : float, optional
+        Cycles over which a cycle loses its weight in the mean curve; by default whichever of
+        `MEMORIES` predicts later cycles best from earlier ones.
+    seed : int
+        Seed of what is simulated.
+    tick : callable, optional
+        Called with the stage and the progress after each iteration.
+
+    Returns
+    -------
+    PulseFit
+
+    Raises
+    ------
+    DataError
+        Without a protocol, for unknown parameters, or noise parameters among the free ones.
+    FitError
+        If no start could be solved.
+    """
+    require_x64()
+    protocol = protocol or record.protocol
+    if protocol is None:
+        raise DataError(
+            "pulses that are not known", where=str(record.source.get("file", "record")),
+            fix="say their voltages and widths (--pulse-voltages, --pulse-widths)",
+        )  # fmt: skip
+    record = replace(record, protocol=protocol)
+    memory = choose_memory(record.g) if memory is None else memory
+    weights = cycle_weights(len(record.g), memory)
+    problem, starts, notes = _begun(record, device, free, fix or {}, env, reversed, weights)
+    if np.isfinite(memory):
+        notes = [f"recent cycles predict better: their weight fades over {memory:g} cycles", *notes]
+    show = None if tick is None else lambda p: tick("curve", p)
+    problem, search = _searched(problem, starts, show)
+    if not np.isfinite(search.cost).any():
+        raise FitError("no start could be solved", where=f"a fit of {device.name}")
+    found = _result(problem, search, record, weights, notes)
+    return replace(found, memory=memory, seed=seed)
+
+
+def _result(problem: PulseProblem, search: Progress, record, weights, notes: list[str]) -> PulseFit:
+    """The fit at the end of a search, with the randomness about it."""
+    z = search.z[search.best]
+    pulsed, randomness = problem.under_pulses(jnp.asarray(z)), None
+    if len(record.g) >= FEWEST:
+        rates = recipe_of(pulsed.device, problem.free).rates
+        rates = tuple(n for n in rates if n in problem.free)
+        randomness = estimate_noise(pulsed, record.g, record.kinds, rates=rates)
+    else:
+        notes = [*notes, f"fewer than {FEWEST} cycles: nothing is said about randomness"]
+    return PulseFit(
+        record=record,
+        pulsed=pulsed,
+        model=pulsed.device.name,
+        problem=problem,
+        z=z,
+        covariance=_covariance(problem, z, record.g, weights),
+        loss=float(search.cost[search.best]),
+        weights=weights,
+        memory=np.inf,
+        sigma=float(problem.sigma),
+        randomness=randomness,
+        search=search,
+        notes=tuple(notes),
+    )
+
+
+def _begun(record, device, free, fix, env, reversed, weights):
+    """What is searched, coordinates of the starts, and notes."""
+    curve, notes, protocol = weights @ record.g, [], record.protocol
+    device = with_values(device, fix, where="--fix")
+    named = None if free is None else tuple(known(device, free, where="--free"))
+    recipe = recipe_of(device, named)
+    flipped = recipe.reversed and protocol.voltages[0] > 0 if reversed is None else reversed
+    if reversed is None and flipped:
+        notes.append("the model sets at negative voltage: the device is taken as reversed")
+    starts = recipe.starts(device, look_at(curve, record.kinds, protocol))
+    # What a recipe does not name starts at the device's own value.
+    names = tuple(n for n in (named or tuple(starts[0])) if n not in fix)
+    if not names:
+        raise DataError("nothing is free", where="--fix", allowed="one free parameter at least")
+    own = {n: float(get(device, n)) for n in names}
+    held = [
+        with_values(device, _inside(device, own | {n: s[n] for n in names if n in s}))
+        for s in starts
+    ]
+    points = np.stack([np.asarray(unconstrain(d, names)) for d in held])
+    spread = np.std(np.log(record.g), axis=0, ddof=1) if len(record.g) > 1 else np.array([0.01])
+    sigma = float(np.median(spread) * np.sqrt(np.sum(weights**2))) or 1e-3
+    problem = PulseProblem(
+        device=held[0],
+        free=names,
+        center=jnp.asarray(points[0]),
+        pulsed=Pulsed.under(held[0], protocol, env=env, reversed=flipped),
+        kinds=jnp.asarray(record.kinds),
+        target=jnp.asarray(np.log(curve)),
+        sigma=jnp.asarray(sigma, float),
+        ties=tuple((a, b) for a, b in recipe.ties.items() if b in names and a not in fix),
+    )
+    return problem, points, notes
+
+
+def _searched(problem: PulseProblem, starts: np.ndarray, show) -> tuple[PulseProblem, Progress]:
+    """The search, again with more steps per pulse until they no longer matter."""
+    options: dict[str, Any] = {"iterations": _ITERATIONS, "tick": show}
+    found = [levenberg_marquardt(problem.linearise, z[None], **options) for z in starts]
+    search = found[int(np.argmin([p.cost[p.best] for p in found]))]
+    while np.isfinite(search.cost).any():
+        z = jnp.asarray(search.z[search.best])
+        finer = replace(problem.pulsed, substeps=2 * problem.pulsed.substeps)
+        twice = replace(problem, pulsed=finer)
+        a, b = (np.asarray(_curve(p.under_pulses(z), p.kinds)) for p in (problem, twice))
+        if np.max(np.abs(b / a - 1)) < _ACCURATE or finer.substeps > _MOST_SUBSTEPS:
+            break
+        problem = twice
+        search = levenberg_marquardt(problem.linearise, np.asarray(z)[None], **options)
+    return problem, search
+
+
+def _covariance(problem: PulseProblem, z, g, weights) -> Float[np.ndarray, "free free"]:
+    """Covariance of the coordinates: the scatter of the cycles about their mean, to first order.
+
+    Notes
+    -----
+    With H = J'J, the prior included, each cycle moves the estimate by w_c H^-1 J' r_c: the
+    covariance is the sum of the squares of these moves times C/(C-1), and the prior's own part.
+    """
+    _, jacobian, _ = problem.linearise(z[None])
+    j = jacobian[0]
+    data, prior = j[: -len(z)], j[-len(z) :]
+    inverse = np.linalg.inv(j.T @ j)
+    off = (np.log(g) - np.asarray(problem.target)) / float(problem.sigma)
+    moves = weights[:, None] * (off @ data) @ inverse
+    more = len(g) / (len(g) - 1) if len(g) > 1 else 1.0
+    return more * moves.T @ moves + inverse @ prior.T @ prior @ inverse

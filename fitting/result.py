@@ -1,0 +1,250 @@
+"""What a calibration found, whatever the kind of its data: values, errors, what is not determined and why."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+from scipy import stats
+
+import memjax as mj
+from memjax.fields import parameter_specs, stored
+from memjax.params import get
+from memjax.transforms import from_spec
+
+from .optimize.levenberg_marquardt import Progress
+from .problem import AbstractProblem
+
+UNDETERMINED = 1.0
+"""Standard deviation of an unconstrained coordinate above which a parameter is not determined.
+
+A factor of e of its value, or a quarter of the range between its bounds where that is short."""
+
+_AT_BOUND = 0.01
+"""Share of a parameter's range (of its logarithm where that is long) from a bound within which it sits at the bound."""
+
+
+class AbstractFit:
+    """A calibrated device or circuit, and how well its parameters are known.
+
+    Parameters
+    ----------
+    device : AbstractDevice or Circuit
+        With the best parameters.
+    model : str
+        The name by which `memjax.model` makes one; "circuit" for a circuit of one's own.
+    problem : AbstractProblem
+        What was minimised.
+    z : Float[np.ndarray, "free"]
+        Unconstrained coordinates of the best parameters.
+    loss : float
+        Half the sum of squared residuals.
+    search : Progress
+        Iterations, evaluations, failures, cost of each start.
+    covariance : Float[np.ndarray, "free free"]
+        Of the coordinates.
+    freedom : float
+        Degrees of freedom behind the covariance: intervals are those of Student's t; infinite for normal ones.
+    largest_voltage : float or None
+        Of the data [V]: what a voltage beyond it does was not seen. None where that means nothing.
+    stochastic : Stochastic or None
+        How the randomness was calibrated by simulation: what it says of a parameter replaces what the fit says.
+    """
+
+    device: mj.AbstractDevice | mj.Circuit
+    model: str
+    problem: AbstractProblem
+    z: Float[np.ndarray, " free"]
+    loss: float
+    search: Progress
+    covariance: Float[np.ndarray, "free free"]
+    freedom: float = float("inf")
+    largest_voltage: float | None = None
+    stochastic: Any = None
+
+    @property
+    def free(self) -> tuple[str, ...]:
+        """Names of the free parameters."""
+        return self.problem.free
+
+    @property
+    def sigma_z(self) -> Float[np.ndarray, " free"]:
+        """Standard deviations of the coordinates."""
+        return np.sqrt(np.diag(self.covariance))
+
+    @property
+    def correlation(self) -> Float[np.ndarray, "free free"]:
+        """Correlations of the free parameters; 0 between those that simulated cycles calibrated and the others."""
+        sigma, random = self.sigma_z, self.stochastic
+        found = self.covariance / np.outer(sigma, sigma)
+        if random is not None and random.replicates:
+            names = [n for n in self.free if n in random.replicates]
+            at = [self.free.index(n) for n in names]
+            drawn = np.log(np.abs([random.replicates[n] for n in names]))
+            found[at], found[:, at] = 0.0, 0.0
+            found[np.ix_(at, at)] = np.corrcoef(drawn)
+        return found
+
+    @property
+    def values(self) -> dict[str, float]:
+        """Best values of the parameters that were calibrated [unit]."""
+        names = dict.fromkeys([*self.free, *(self.stochastic.values if self.stochastic else ())])
+        return {n: float(get(self.device, n)) for n in names}
+
+    def z_scores(self, truth: Mapping[str, float]) -> dict[str, float]:
+        """(value - truth) / standard deviation of each parameter that is named in `truth`."""
+        values, std = self.values, self.std
+        return {n: (values[n] - x) / std[n] for n, x in truth.items()}
+
+    @property
+    def std(self) -> dict[str, float]:
+        """Standard deviations of the parameters that were calibrated [unit], to first order or by simulation."""
+        own = standard_deviations(self.device, self.free, self.z, self.sigma_z)
+        return own | ({} if self.stochastic is None else self.stochastic.std)
+
+    def reach(self, level: float = 0.9) -> float:
+        """Half-width of an interval of that level [standard deviations]."""
+        return float(stats.t.ppf((1 + level) / 2, self.freedom))
+
+    def intervals(self, level: float = 0.9) -> dict[str, tuple[float, ...]]:
+        """Ends [unit] of intervals that hold the truth with that probability, to first order or by simulation."""
+        away = self.reach(level) * self.sigma_z
+        found = spanned(self.device, self.free, self.z - away, self.z + away)
+        return found | ({} if self.stochastic is None else self.stochastic.intervals(level))
+
+    @property
+    def out_of_reach(self) -> tuple[str, ...]:
+        """Free voltages beyond the largest one of the data: what lies there is not seen but extrapolated."""
+        if self.largest_voltage is None:
+            return ()
+        specs = parameter_specs(self.device)
+        volts = (n for n in self.free if specs[n].unit == "V")
+        return tuple(n for n in volts if abs(float(get(self.device, n))) > self.largest_voltage)
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """Why each parameter that is not determined is not."""
+        wide = "its standard deviation is a factor of e, or a quarter of its range"
+        found = {
+            n: wide for n, s in zip(self.free, self.sigma_z, strict=True) if not s <= UNDETERMINED
+        }
+        found |= {
+            n: "beyond the largest voltage of the data" for n in self.out_of_reach if n not in found
+        }
+        if self.stochastic is None:
+            return found
+        known = self.stochastic.values
+        found = {n: why for n, why in found.items() if n not in known}
+        return found | dict.fromkeys(
+            self.stochastic.undetermined, "simulated data look alike wherever it lies"
+        )
+
+    @property
+    def undetermined(self) -> tuple[str, ...]:
+        """Parameters that the data do not determine; those that were calibrated by simulation, by what that says."""
+        return tuple(self.reasons)
+
+    @property
+    def at_bound(self) -> tuple[str, ...]:
+        """Free parameters that sit at a bound."""
+        return tuple(n for n in self.free if sits_at_bound(self.device, n))
+
+    def table(self) -> list[dict]:
+        """One row per parameter: name, value, unit, std, interval_90, bounds, free, at_bound, determined.
+
+        Returns
+        -------
+        list of dict
+            `std` is the standard deviation [unit]; None for a fixed parameter.
+        """
+        about = {"undetermined": self.undetermined, "at_bound": self.at_bound}
+        return parameter_rows(self.device, self.std, self.intervals(), **about)
+
+
+def parameter_rows(
+    device: mj.AbstractDevice | mj.Circuit,
+    std: dict[str, float],
+    intervals: dict[str, tuple[float, ...]],
+    *,
+    undetermined: Sequence[str],
+    at_bound: Sequence[str],
+) -> list[dict]:
+    """Rows of `AbstractFit.table`; what has a standard deviation [unit] is free."""
+    rows = []
+    for name, spec in parameter_specs(device).items():
+        value = stored(device, name)
+        number = 0.0 if value is None and spec.noise else value
+        span = intervals.get(name)
+        rows.append(
+            {
+                "name": name,
+                "value": None if number is None else float(number),
+                "unit": spec.unit,
+                "std": std.get(name),
+                "interval_90": None if span is None else list(span),
+                "bounds": list(spec.bounds),
+                "free": name in std,
+                "at_bound": name in at_bound,
+                "determined": name not in undetermined,
+                "doc": spec.doc,
+                "follows": spec.follows if value is None else None,
+            }
+        )
+    return rows
+
+
+def slopes(
+    device: mj.AbstractDevice | mj.Circuit, free: Sequence[str], z: Float[np.ndarray, " free"]
+) -> Float[np.ndarray, " free"]:
+    """How much parameters change [unit] per change of their unconstrained coordinates."""
+    specs = parameter_specs(device)
+    found = [
+        abs(float(jax.grad(from_spec(specs[n]).inverse)(jnp.asarray(x, float))))
+        for n, x in zip(free, z, strict=True)
+    ]
+    return np.array(found)
+
+
+def standard_deviations(
+    device: mj.AbstractDevice | mj.Circuit,
+    free: Sequence[str],
+    z: Float[np.ndarray, " free"],
+    sigma_z: Float[np.ndarray, " free"],
+) -> dict[str, float]:
+    """Standard deviations of parameters to first order [unit], from those of their unconstrained coordinates."""
+    return {n: float(x) for n, x in zip(free, slopes(device, free, z) * sigma_z, strict=True)}
+
+
+def spanned(
+    device: mj.AbstractDevice | mj.Circuit, names: Sequence[str], *ends: np.ndarray
+) -> dict[str, tuple[float, ...]]:
+    """Values [unit] of parameters at several unconstrained coordinates of each."""
+    specs = parameter_specs(device)
+    return {
+        n: tuple(float(from_spec(specs[n]).inverse(e[k])) for e in ends)
+        for k, n in enumerate(names)
+    }
+
+
+def sits_at_bound(device: mj.AbstractDevice | mj.Circuit, name: str) -> bool:
+    """Whether a parameter lies within a hundredth of its range of one of its bounds."""
+    spec, value = parameter_specs(device)[name], float(get(device, name))
+    lower, upper = spec.bounds
+    if lower > 0 and upper / lower >= 100:
+        lower, upper, value = np.log(lower), np.log(upper), np.log(value)
+    elif lower == 0 and value > 0:
+        return value > (1 - _AT_BOUND) * upper
+    return not lower + _AT_BOUND * (upper - lower) < value < upper - _AT_BOUND * (upper - lower)
+
+
+__all__ = [
+    "UNDETERMINED",
+    "AbstractFit",
+    "parameter_rows",
+    "sits_at_bound",
+    "slopes",
+    "spanned",
+    "standard_deviations",
+]

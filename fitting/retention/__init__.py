@@ -1,0 +1,1 @@
+"""Resistance against time: laws of decay, and a device's own relaxation."""

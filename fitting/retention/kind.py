@@ -1,0 +1,8 @@
+"""Decays of a resistance as a kind of data."""
+
+from ..kinds import Kind
+from ..report import pictures_and_sections
+from .report import pictures, sections
+
+KIND = Kind(label="resistance against time", build=pictures_and_sections(pictures, sections))
+"""Decays of a resistance."""

@@ -1,0 +1,118 @@
+"""What a calibration of noise, spreads and rates by simulated cycles gives."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from .valleys import ends_of
+
+LEVEL = 0.01
+"""Probability of the energy test below which two policies count as different."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stochastic:
+    """How the randomness of a fit came about.
+
+    Parameters
+    ----------
+    estimator : str
+        In words.
+    device : AbstractDevice or Circuit
+        With the calibrated medians and strengths.
+    cycle_spread : dict
+        By parameter: `sigma_ln`, `std`, `from` (the event that it explains), `sweeps`, `method`.
+    noise : tuple of str
+        Strengths of ion noise among the values.
+    values, std : dict of str to float
+        Medians of parameters [unit] and spreads `sigma_ln(NAME)` that were calibrated, and their
+        standard deviations.
+    undetermined : tuple of str
+        Those whose logarithm has a standard deviation above 0.5 and above half the prior's.
+    replicates : dict of str to Float[np.ndarray, "replicates"]
+        Values [unit] from resampled cycles; those with the same number belong together.
+    profiles : dict of str to (Float[np.ndarray, "grid"], Float[np.ndarray, "grid"])
+        Values [unit], and by how much the least loss with each is above the least of all.
+    prior : dict of str to float
+        Standard deviations of the coordinates before.
+    settled : bool
+        Whether further simulations no longer moved the replicates.
+    loss, loss_noise : float
+        Half the sum of squared residuals; its standard deviation under other random numbers.
+    draws : int
+        Simulated cycles of each waveform at each point.
+    step : float
+        Time step of the simulations [s].
+    failed : float
+        Share of the checked cycles whose solve failed; they are left out.
+    comparison : list of dict
+        Of each excursion: label, and `fitting.stochastic.two_sample.compared` of measured cycles and cycles
+        simulated with other random numbers and adaptive steps.
+    step_p : list of float
+        Probability of the energy test between fixed and adaptive steps, by excursion.
+    simulated : list of Float[np.ndarray, "cycles names"]
+        Those cycles.
+    interrupted : bool
+        Whether the search was stopped before its end.
+    """
+
+    estimator: str
+    device: Any
+    cycle_spread: dict[str, dict[str, Any]]
+    noise: tuple[str, ...]
+    values: dict[str, float]
+    std: dict[str, float]
+    undetermined: tuple[str, ...]
+    replicates: dict[str, Float[np.ndarray, " replicates"]]
+    profiles: dict[str, tuple[Float[np.ndarray, " grid"], Float[np.ndarray, " grid"]]]
+    prior: dict[str, float]
+    settled: bool
+    loss: float
+    loss_noise: float
+    draws: int
+    step: float
+    failed: float
+    comparison: list[dict]
+    step_p: list[float]
+    simulated: list[Float[np.ndarray, "cycles names"]]
+    interrupted: bool = False
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What speaks against the result, in words."""
+        found = []
+        if min(self.step_p) <= LEVEL:
+            found.append(
+                f"fixed steps of {self.step:g} s, in which the search was done, and adaptive ones give different "
+                f"distributions (p = {min(self.step_p):.2g}): rates are faster than the steps, do not trust the values"
+            )
+        if not (self.settled or self.interrupted):
+            found.append(
+                "the errors of noise, spreads and rates had not settled when the search ended: they are lower bounds"
+            )
+        away = [c["label"] for c in self.comparison if c["joint"]["p"] <= LEVEL]
+        if away:
+            found.append(f"simulated and measured cycles differ: {', '.join(away)}")
+        return tuple(found)
+
+    def intervals(self, level: float = 0.9) -> dict[str, list[float]]:
+        """Ends [unit] of intervals that hold the truth with that probability: where profiles have risen so far."""
+        return {n: list(ends_of(*p, level)) for n, p in self.profiles.items()}
+
+    @property
+    def covariance(self) -> Float[np.ndarray, "names names"]:
+        """Covariance of the logarithms of the values: their standard deviations, with the replicates' correlations."""
+        drawn = np.log(np.abs(np.stack([*self.replicates.values()])) + 1e-300)
+        widths = np.array([self.std[n] / abs(self.values[n]) for n in self.replicates])
+        spread = drawn.std(axis=1) + 1e-12
+        return np.cov(drawn) * np.outer(widths / spread, widths / spread) + 1e-12 * np.eye(
+            len(drawn)
+        )
+
+
+def logarithmic(ends: tuple[float, float]) -> float:
+    """Half the length of an interval in logarithms."""
+    low, high = np.abs(ends) + 1e-300
+    return abs(float(np.log(high / low))) / 2

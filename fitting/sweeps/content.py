@@ -1,0 +1,292 @@
+"""What a fit directory holds: fit.json, the measured and the simulated currents."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas
+
+import memjax as mj
+from memjax.fields import setting_specs, stored
+from memjax.noise.draws import cycle_factors
+from memjax.observables import Thresholds, switching
+from memjax.params import get
+from memjax.result import Trace
+from memjax.simulate import simulate, simulate_like
+
+from ..fit_json import SCHEMA, digest, dump_json, randomness_of, search_of, versions
+from ..report import build
+from .fit import FitResult
+from .limits import by_wave, levels_of, shared
+from .report import CYCLES
+
+POSTERIOR = "posterior.nc"
+"""Draws from the posterior, for arviz."""
+
+_DRAWS = 100
+"""Sweeps per waveform drawn for the simulated distributions."""
+
+_SHOWN = 20
+"""Of them those that the picture shows."""
+
+
+def cycles(result: FitResult) -> Trace | None:
+    """Sweeps simulated with the fitted noise and cycle spread, 100 of each waveform; None where neither was fitted.
+
+    Parameters
+    ----------
+    result : FitResult
+        The fit.
+    """
+    if not result.cycle_spread and result.stochastic is None:
+        return None
+    sigma = {n: s["sigma_ln"] for n, s in result.cycle_spread.items()}
+    factors = cycle_factors(result.seed, sigma, members=_DRAWS, sweeps=len(result.waves))
+    values: dict[str, Any] = {n: get(result.device, n) * x for n, x in factors.items()}
+    values |= by_wave(result.problem.bench, result.problem.group.limits)
+    return simulate(
+        result.device,
+        [w.stimulus for w in result.waves],
+        save=[w.rows for w in result.waves],
+        bench=result.problem.bench,
+        env=result.problem.env,
+        members=_DRAWS,
+        values=values,
+        seed=result.seed,
+        deterministic=result.stochastic is None,
+        on_failure="ignore",
+    ).good()
+
+
+def distribution(trace: Trace | None, thresholds: Thresholds) -> dict[str, dict[str, list]]:
+    """Switching and hold voltages of simulated sweeps.
+
+    Parameters
+    ----------
+    trace : Trace or None
+        See `cycles`.
+    thresholds : Thresholds
+        Currents that mean on and off.
+
+    Returns
+    -------
+    dict
+        By polarity word: `v_th_V`, `v_hold_V`, of switched sweeps, None where a sweep does not
+        return.
+    """
+    out: dict[str, dict[str, list]] = {}
+    if trace is None:
+        return out
+    for m in range(trace.v.shape[0]):
+        for f in switching(trace.member(m), **thresholds.options):
+            if f.switched:
+                entry = out.setdefault(
+                    "positive" if f.polarity > 0 else "negative", {"v_th_V": [], "v_hold_V": []}
+                )
+                entry["v_th_V"].append(f.v_th)
+                entry["v_hold_V"].append(f.v_hold)
+    return out
+
+
+def write_cycles(trace: Trace, folder: Path) -> None:
+    """Write ``cycles.csv``: the first simulated sweeps of each waveform, numbered, for the pictures.
+
+    Parameters
+    ----------
+    trace : Trace
+        See `cycles`.
+    folder : Path
+        Where to write.
+    """
+    members = [trace.member(m) for m in range(min(len(trace.v), _SHOWN))]
+    count = int(np.max(trace.sweep)) + 1
+    table = {"sweep": np.concatenate([m * count + x.sweep for m, x in enumerate(members)])}
+    table |= {c: np.concatenate([getattr(x, c[0]) for x in members]) for c in ("t_s", "v_V", "i_A")}
+    pandas.DataFrame(table).to_csv(folder / CYCLES, index=False)
+
+
+def to_json(
+    result: FitResult,
+    files: list[Path],
+    *,
+    truth: dict | None,
+    command: str,
+    trace: Trace | None = None,
+) -> dict:
+    """The content of ``fit.json``.
+
+    Parameters
+    ----------
+    result : FitResult
+        The fit.
+    files : list of Path
+        Data files, in order.
+    truth : dict or None
+        True parameters of a synthetic data set [SI].
+    command : str
+        The command line.
+    trace : Trace, optional
+        See `cycles`.
+    """
+    bench, u = result.problem.bench, result.uncertainty
+    limits = result.problem.group.limits
+    levels = levels_of(bench, limits)
+    parameters = {}
+    for row in result.table():
+        name = row.pop("name")
+        if truth and name in truth and row["value"] is not None:
+            row["true"] = truth[name]
+        parameters[name] = row
+    return {
+        "schema_version": SCHEMA,
+        "model": result.model,
+        "parameters": parameters,
+        "settings": {n: stored(result.device, n) for n in setting_specs(result.device)},
+        "bench": {
+            "series_resistance": bench.series_resistance,
+            "parallel_resistance": bench.parallel_resistance,
+            "parallel_capacitance": bench.parallel_capacitance,
+            "compliance": bench.compliance if limits is None else max(levels),
+            "compliance_negative": bench.compliance_negative if limits is None else None,
+            "compliance_by_sweep": limits is not None,
+            "reversed": bench.reversed,
+            "temperature": float(result.problem.env.temperature),
+            "point_time": result.point_time,
+        },
+        "driven": result.waves[0].driven,
+        "thresholds": asdict(result.thresholds),
+        "read_noise": result.read_noise,
+        "cycle_spread": result.cycle_spread or None,
+        "loss": result.loss,
+        "n_points": result.n_points,
+        "n_sweeps": int(sum(w.n_sweeps for w in result.waves)),
+        "data": [{"file": str(f), "sha256": digest(f)} for f in files],
+        "reader": [m.reader for m in result.measurements],
+        "compliance_in_data": [m.compliance for m in result.measurements],
+        "compliances": levels,
+        "warnings": [x for m in result.measurements for x in m.warnings],
+        "notes": list(result.notes),
+        "seed": result.seed,
+        "interrupted": result.interrupted,
+        "undetermined": list(result.undetermined),
+        "out_of_reach": list(result.out_of_reach),
+        "at_bound": list(result.at_bound),
+        "free": list(result.problem.free),
+        "correlation": np.round(result.correlation, 6).tolist(),
+        "covariance_from": u.source,
+        **{n: getattr(u, n) for n in ("reduced_chi2", "model_error")},
+        "verdict": result.verdict.as_json(),
+        "uncertainty": told(result),
+        "identifiability": result.identifiability.as_json(),
+        "search": search_of(result.search),
+        "distribution": distribution(trace, result.thresholds),
+        "stochastic": None if result.stochastic is None else randomness_of(result.stochastic),
+        "versions": versions(),
+        "command": command,
+        "synthetic_truth": bool(truth),
+    }
+
+
+def told(result: FitResult, level: float = 0.9) -> dict:
+    """Intervals of the free parameters [unit] by the best method that was asked for, and what speaks against them."""
+    found: dict = {"method": "laplace", "level": level, "freedom": result.uncertainty.freedom}
+    found |= {"noise": result.uncertainty.noise, "notes": []}
+    intervals = {n: list(x) for n, x in result.intervals(level).items()}
+    if result.stochastic is not None:
+        intervals |= result.stochastic.intervals(level)
+    if result.profiles:
+        found |= {"method": "profile", "level": result.profiles[0].level}
+        intervals |= {p.name: [p.low, p.high] for p in result.profiles}
+        found["notes"] = [str(p) for p in result.profiles if p.low is None or p.high is None]
+    if result.sample is not None:
+        found |= {"method": "nuts", "notes": list(result.sample.notes)}
+        found |= {"r_hat": result.sample.r_hat, "ess": result.sample.ess}
+        intervals |= {n: list(x) for n, x in result.sample.intervals(level).items()}
+    return found | {"intervals": intervals}
+
+
+def write_tables(result: FitResult, folder: Path) -> None:
+    """Write ``measured.csv`` and ``simulated.csv``: one row per measured point.
+
+    Parameters
+    ----------
+    result : FitResult
+        The fit.
+    folder : Path
+        Where to write.
+    """
+    offset, measured, simulated = 0, [], []
+    limited = result.problem.group.limits is not None
+    every = shared(result.measurements, mj.Bench()) if limited else result.measurements
+    for m in every:
+        trace = simulate_like(
+            result.device,
+            m,
+            limited=limited,
+            point_time=result.point_time,
+            bench=result.problem.bench,
+            env=result.problem.env,
+            deterministic=True,
+        )
+        frame = trace.check().to_pandas(device=not result.problem.bench.bare)
+        frame["sweep"] += offset
+        lost = m.applied != m.v
+        if np.any(lost) and m.driven == "voltage" and "v_device_V" in frame:
+            at = (frame[n].to_numpy() for n in ("v_device_V", "i_A"))
+            frame.loc[lost, "v_V"] = result.problem.bench.left(*at)[lost]
+        time = frame["t_s"] if m.t is None else m.t
+        columns = {
+            "sweep": frame["sweep"],
+            "t_s": time,
+            "v_V": m.v,
+            "i_A": m.i,
+            "at_compliance": m.at_compliance.astype(int),
+        }
+        measured.append(frame[["sweep"]].assign(**columns))
+        simulated.append(frame.drop(columns=[c for c in ("v_node",) if c in frame]))
+        offset = int(np.max(np.asarray(frame["sweep"]))) + 1
+    pandas.concat(measured).to_csv(folder / "measured.csv", index=False)
+    pandas.concat(simulated).to_csv(folder / "simulated.csv", index=False)
+
+
+def write(
+    result: FitResult,
+    folder: Path,
+    *,
+    files: list[Path],
+    truth: dict | None = None,
+    command: str = "",
+) -> list[str]:
+    """Fill a fit directory: fit.json, measured.csv, simulated.csv, pictures, report.html; posterior.nc with draws.
+
+    Parameters
+    ----------
+    result : FitResult
+        The fit.
+    folder : Path
+        An existing directory.
+    files : list of Path
+        Data files, in order.
+    truth : dict, optional
+        True parameters of a synthetic data set [SI].
+    command : str
+        The command line, for the provenance.
+
+    Returns
+    -------
+    list of str
+        Names of the files written.
+    """
+    write_tables(result, folder)
+    trace = cycles(result)
+    content = to_json(result, files, truth=truth, command=command, trace=trace)
+    dump_json(content, folder / "fit.json")
+    names = ["fit.json", "measured.csv", "simulated.csv"]
+    if trace is not None and len(trace.v):
+        write_cycles(trace, folder)
+        names.append(CYCLES)
+    if result.sample is not None:
+        result.sample.data.to_netcdf(str(folder / POSTERIOR), engine="h5netcdf")
+        names.append(POSTERIOR)
+    return [*names, *build(folder)]

@@ -1,0 +1,296 @@
+"""Ensembles of sweeps at many parameter points at once, with common random numbers, and what is read off them."""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Bool, Float
+
+import memjax as mj
+from memjax.fields import parameter_specs
+from memjax.noise import cycle_factors
+from memjax.observables import NEVER, Thresholds
+from memjax.transforms import from_spec
+
+from ..stochastic.two_sample import Sample, first
+from .limits import by_wave, limits_of
+from .summary import Waveform
+
+NAMES = ("v_th", "v_release", "v_hold")
+"""Events of a sweep: |i| above the on-threshold; below it again; below the hold-threshold."""
+
+_MANY = 256
+"""Fewest lanes that are worth a thread."""
+
+_compiled = set[tuple]()
+"""What has run before: of programs that have not, threads would compile one each."""
+
+
+@dataclass(frozen=True)
+class Coordinate:
+    """What one coordinate of a stochastic fit is: the median of a parameter, or its spread from cycle to cycle.
+
+    Parameters
+    ----------
+    name : str
+        Parameter.
+    spread : bool
+        Whether it is the logarithm of the standard deviation of the parameter's logarithm.
+    """
+
+    name: str
+    spread: bool = False
+
+    def __str__(self) -> str:
+        return f"sigma_ln({self.name})" if self.spread else self.name
+
+
+def leg_events(
+    v: Float[np.ndarray, " points"],
+    i: Float[np.ndarray, "... points"],
+    leg: tuple[int, int, int],
+    levels: Thresholds | None = None,
+) -> Float[np.ndarray, "... 3"]:
+    r"""\|v\| at the events `NAMES` of one excursion [V]; one step beyond the peak, or 0, where one does not happen.
+
+    `levels` are the currents that mean on and off, the published ones by default.
+    """
+    begin, peak, end = leg
+    levels = levels or Thresholds()
+    size, amps = np.abs(v), np.abs(i)
+    step = float(np.median(np.abs(np.diff(size[begin:end]))))
+    up = np.append(size[begin : peak + 1], size[peak] + step)
+    down = np.append(size[peak:end], 0.0)
+    rise = first(amps[..., begin : peak + 1] > levels.on)
+    release = first(amps[..., peak:end] < levels.on)
+    fall = first(amps[..., peak:end] < levels.hold)
+    return np.stack([up[rise], down[release], down[fall]], axis=-1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """What is read off each cycle of one waveform.
+
+    Parameters
+    ----------
+    wave : int
+        Which waveform.
+    sample : Sample
+        The measured values.
+    read : callable
+        Values of currents [A]: ``(..., rows)`` to ``(..., names)``.
+    """
+
+    wave: int
+    sample: Sample
+    read: Callable[[Float[np.ndarray, "... rows"]], Float[np.ndarray, "... names"]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """Waveforms, when the current was read, and what is read off it.
+
+    Parameters
+    ----------
+    stimuli : tuple of AbstractStimulus
+        What was applied.
+    rows : tuple of Float[np.ndarray, "rows"]
+        When the current is read [s].
+    readings : tuple of Reading
+        What is compared.
+    limits : Float[np.ndarray, "waves 2"] or None
+        Current limits of each waveform at positive and negative voltage [A]; None where the bench says it for all.
+    """
+
+    stimuli: tuple[mj.AbstractStimulus, ...]
+    rows: tuple[Float[np.ndarray, " rows"], ...]
+    readings: tuple[Reading, ...]
+    limits: Float[np.ndarray, "waves 2"] | None = None
+
+    @property
+    def gap(self) -> float:
+        """Shortest of the median times between two readings [s]."""
+        return min(float(np.median(np.diff(r))) for r in self.rows)
+
+
+def of_sweeps(waves: Sequence[Waveform], *, floor: float, seed: int) -> Experiment:
+    """Events of measured sweeps, excursion by excursion, spread evenly over the step in which they were seen.
+
+    Of an excursion in which most cycles never switch, only that counts.
+    """
+    rng, readings = np.random.default_rng(seed), []
+    for k, w in enumerate(waves):
+        current = 10**w.log_response - floor
+        for leg, switched in zip(w.legs, w.happened()[:, 0], strict=True):
+            falls = w.thresholds.hold != NEVER[1]
+            names = NAMES[: 2 + falls] if switched else NAMES[:1]
+            read = partial(_read, w.v, leg, len(names), w.thresholds)
+            step = float(np.median(np.abs(np.diff(w.v[leg[0] : leg[2]]))))
+            label = "positive" if w.v[leg[1]] > 0 else "negative"
+            values = read(current)
+            values = values - step * rng.uniform(size=values.shape)
+            sample = Sample(label=label, names=names, unit="V", values=values, step=step)
+            readings.append(Reading(wave=k, sample=sample, read=read))
+    stimuli, rows = tuple(w.stimulus for w in waves), tuple(w.rows for w in waves)
+    limits = np.array([w.limits for w in waves])
+    return Experiment(stimuli=stimuli, rows=rows, readings=tuple(readings), limits=limits)
+
+
+def _read(
+    v: np.ndarray, leg: tuple[int, int, int], count: int, levels: Thresholds, i: np.ndarray
+) -> np.ndarray:
+    """The first so many events of one excursion."""
+    return leg_events(v, i, leg, levels)[..., :count]
+
+
+def _threads(lanes: int) -> int:
+    """Into how many parts of one size lanes are split: XLA runs a loop over few numbers on one core."""
+    if jax.default_backend() != "cpu":
+        return 1
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
+    return max(k for k in range(1, cores + 1) if lanes % k == 0 and (k == 1 or lanes >= _MANY * k))
+
+
+class Ensemble:
+    """Simulated cycles of an experiment, as a function of coordinates.
+
+    Parameters
+    ----------
+    device : AbstractDevice or Circuit
+        Values of all other parameters.
+    coordinates : sequence of Coordinate
+        What varies.
+    experiment : Experiment
+        What was applied and read.
+    bench, env
+        What stood around the device.
+    policy : AbstractPolicy
+        Solver.
+    draws : int
+        Cycles of each waveform at each point.
+    seed : int
+        Of ion noise, of parameters drawn per cycle and of read noise: the same numbers at every point.
+    read_noise : dict
+        See `fitting.sweeps.variability.read_noise`.
+    """
+
+    def __init__(
+        self, device, coordinates, experiment: Experiment, *, bench, env, policy, draws, seed, read_noise
+    ):  # fmt: skip
+        self.device, self.coordinates, self.experiment = device, tuple(coordinates), experiment
+        self.options = dict(bench=bench, env=env, policy=policy, seed=seed)
+        self.draws, self.limits = draws, by_wave(bench, experiment.limits)
+        self.limit = self._limit(bench)
+        drawn = dict.fromkeys(sorted({c.name for c in coordinates if c.spread}), 1.0)
+        factors = cycle_factors(seed, drawn, members=draws, sweeps=len(experiment.stimuli))
+        self.normal = {n: np.log(np.asarray(x)) for n, x in factors.items()}
+        rng = np.random.default_rng(seed)
+        rows = sum(len(r) for r in experiment.rows)
+        self.relative = np.exp(read_noise["relative"] * rng.normal(size=(draws, rows)))
+        self.floor = read_noise["floor_A"] * rng.normal(size=(draws, rows))
+        shapes = [(draws, len(r.sample.names)) for r in experiment.readings]
+        self.jitter = [rng.uniform(size=s) for s in shapes]
+
+    def _limit(self, bench: mj.Bench) -> Float[np.ndarray, " rows"] | None:
+        """Limit at each reading of all waveforms, one after the other [A]."""
+        own, found = limits_of(bench), []
+        if own is None:
+            return None
+        for k, (s, r) in enumerate(zip(self.experiment.stimuli, self.experiment.rows, strict=True)):
+            each = own if not self.limits else cast(np.ndarray, self.experiment.limits)[k]
+            negative = np.asarray(jax.vmap(s)(jnp.asarray(r))) < 0
+            found.append(np.where(negative, each[1], each[0]))
+        return np.concatenate(found)
+
+    def start(self) -> Float[np.ndarray, " coordinates"]:
+        """Coordinates of the device's own values; the spreads at a tenth."""
+        own = lambda c: 0.1 if c.spread else mj.params.get(self.device, c.name)  # noqa: E731
+        return np.array([self.coordinate(c, own(c)) for c in self.coordinates])
+
+    def coordinate(self, c: Coordinate, value: Any) -> float:
+        """Coordinate of a value."""
+        if c.spread:
+            return float(np.log(value))
+        return float(from_spec(parameter_specs(self.device)[c.name]).forward(jnp.asarray(value)))
+
+    def value(self, c: Coordinate, z: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+        """Value at a coordinate [its unit]."""
+        if c.spread:
+            return np.exp(z)
+        return np.asarray(from_spec(parameter_specs(self.device)[c.name]).inverse(jnp.asarray(z)))
+
+    def values(self, z: Float[np.ndarray, "points coordinates"]) -> dict[str, np.ndarray]:
+        """Parameters of every lane [SI]: points times draws by waveforms."""
+        waves = len(self.experiment.stimuli)
+        shape, found = (len(z), self.draws, waves), {}
+        at = {str(c): self.value(c, z[:, k]) for k, c in enumerate(self.coordinates)}
+        specs = parameter_specs(self.device)
+        for name in dict.fromkeys(c.name for c in self.coordinates):
+            own = at.get(name, np.full(len(z), float(mj.params.get(self.device, name))))
+            x = np.broadcast_to(own[:, None, None], shape)
+            if (s := at.get(str(Coordinate(name, True)))) is not None:
+                x = x * np.exp(s[:, None, None] * self.normal[name])
+            x = np.clip(x, *specs[name].bounds)
+            found[name] = np.ascontiguousarray(x.reshape(-1, waves))
+        every = (shape[0] * shape[1], waves)
+        return found | {n: np.broadcast_to(x, every) for n, x in self.limits.items()}
+
+    def __call__(
+        self, z: Float[np.ndarray, "points coordinates"]
+    ) -> tuple[list[Float[np.ndarray, "points draws names"]], Bool[np.ndarray, "points draws"]]:
+        """Values of each reading, and which cycles were solved."""
+        rows = self.experiment.rows
+        i, result = self._currents(z)
+        i = i.reshape(len(z), self.draws, -1)
+        seen = i * self.relative + self.floor
+        i = seen if self.limit is None else np.where(np.abs(i) < 0.99 * self.limit, seen, i)
+        good = np.all(result == 0, axis=1).reshape(len(z), self.draws)
+        ends = np.cumsum([0, *map(len, rows)])
+        found = [
+            r.read(i[..., ends[r.wave] : ends[r.wave + 1]]) - r.sample.step * jitter
+            for r, jitter in zip(self.experiment.readings, self.jitter, strict=True)
+        ]
+        return found, good
+
+    def _currents(
+        self, z: Float[np.ndarray, "points coordinates"]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Currents and results of every lane, a share of the lanes in each thread."""
+        members, values = np.tile(np.arange(self.draws), len(z)), self.values(z)
+
+        double = jax.dtypes.canonicalize_dtype(np.float64) == np.float64
+
+        def part(at: slice) -> tuple[np.ndarray, np.ndarray]:
+            with jax.enable_x64(double):  # it may be set for one thread alone
+                trace = mj.simulate(
+                    self.device,
+                    self.experiment.stimuli,
+                    save=list(self.experiment.rows),
+                    members=members[at],
+                    values={n: x[at] for n, x in values.items()},
+                    carry_state=False,
+                    on_failure="ignore",
+                    **self.options,
+                )
+                return np.asarray(trace.i), np.asarray(trace.result)
+
+        count = _threads(len(members))
+        size = len(members) // count
+        parts = [slice(k * size, (k + 1) * size) for k in range(count)]
+        program = (size, type(self.device), self.coordinates, repr(self.options["policy"]))
+        if count == 1 or program not in _compiled:  # the others find it compiled
+            found = [part(at) for at in parts]
+            _compiled.add(program)
+        else:
+            with ThreadPoolExecutor(count) as pool:
+                found = list(pool.map(part, parts))
+        currents, results = zip(*found, strict=True)
+        return np.concatenate(currents), np.concatenate(results)

@@ -1,0 +1,284 @@
+"""Whether a fit describes its data: by the shape of the loop, not by what was granted to the model."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from memjax.observables import loop_closing
+
+from .loops import branch_error, branches
+from .problem import MODEL_SIGMA, SATURATION, VOLTAGE_SIGMA, Group
+from .summary import MAD, Waveform
+
+WORDS = ("good", "usable", "poor")
+"""What a fit may be called."""
+
+_AREA = (1.25, 2.0)
+"""Factors by which the area of the loop may be off for a good and for a usable fit."""
+
+_DEVIATION = (0.15, 0.3)
+"""Systematic deviations of a good and of a usable fit [decades of the current]: 40 %, and a factor of 2."""
+
+_GAIN = 0.5
+"""Share of the loop that a good fit explains beyond any curve without memory."""
+
+_EVENT = (0.05, 0.25)
+"""Shares of the switching voltage by which switching and return may be off beside a row: good, usable fits."""
+
+_CLOSING = (0.15, 0.3)
+"""The same of set and reset, which are less sharp, as shares of the largest voltage."""
+
+_OPEN, _SURE = 0.02, 3.0
+"""Opening of a loop [decades], and over its standard deviation, from which on it is one."""
+
+_MOST = 3.0
+"""Deviation [decades] beyond which no more is told."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What a fit is worth, and why.
+
+    Parameters
+    ----------
+    word : {"good", "usable", "poor"}
+        The verdict.
+    reason : str
+        What decided, in words.
+    area_ratio : float or None
+        Area of the simulated over that of the measured loop, negative where it runs the other way round; None where no
+        loop was measured.
+    branch_ratio, simulated_branch_ratio : float or None
+        Ratio of the responses on the way out and back at one applied value, geometric mean; None without a way back.
+    gain : float or None
+        One less the squared residuals over those of the best curve without memory; None where no loop was measured.
+    deviation : float
+        Typical residual [decades of the response], robust.
+    correlation : float
+        Of the residuals of neighbouring points.
+    """
+
+    word: str
+    reason: str
+    area_ratio: float | None
+    branch_ratio: float | None
+    simulated_branch_ratio: float | None
+    gain: float | None
+    deviation: float
+    correlation: float
+
+    def __str__(self) -> str:
+        """The word and its reason."""
+        return f"{self.word} ({self.reason})"
+
+    def as_json(self) -> dict:
+        """The fields by name."""
+        return asdict(self)
+
+
+class _Mark(NamedTuple):
+    """How far one comparison is from good: 0, 1 or 2, by how much, and in words."""
+
+    level: int
+    excess: float
+    text: str
+
+
+def simulated_response(
+    group: Group, residuals: Float[np.ndarray, " residuals"]
+) -> Float[np.ndarray, "waves points"]:
+    """log10 of the simulated response at the rows, from the residuals; as far off as those beside it where none counts.
+
+    Parameters
+    ----------
+    group : Group
+        The data.
+    residuals : Float[np.ndarray, "residuals"]
+        As `fitting.sweeps.problem.misfit` gives them, whatever stands behind them [sigma].
+    """
+    target, weight, censored = (np.asarray(x) for x in (group.target, group.weight, group.censored))
+    share = np.asarray(residuals)[: target.size].reshape(target.shape) / SATURATION
+    sigma = SATURATION * share / np.sqrt(np.maximum(1 - share**2, 1e-12))
+    away = np.divide(sigma, weight, out=np.zeros_like(target), where=weight > 0)
+    at = np.where(censored, np.maximum(np.asarray(group.edge), target), target)
+    # Of a residual at the limit, what the voltage there can make of it says nothing of the current.
+    apart = np.maximum(sigma - _unlimited(group), 0.0)
+    below = np.where(censored, -apart * float(group.model_sigma), away)
+    off = at + np.clip(below, -_MOST, _MOST) - target
+    return target + _filled(off, known=censored | (weight > 0))
+
+
+def _unlimited(group: Group) -> Float[np.ndarray, "waves points"]:
+    """Residual [sigma] of the voltage left at a limit where the simulation is not at it; 0 where none is known."""
+    if group.left is None:
+        return np.zeros(np.shape(group.target))
+    told = np.log10(np.maximum(np.abs(np.asarray(group.stimuli.values)), np.finfo(float).tiny))
+    return np.maximum((told - np.asarray(group.left)) * np.asarray(group.left_weight), 0.0)
+
+
+def _filled(off: np.ndarray, *, known: np.ndarray) -> np.ndarray:
+    """Deviations, between rows that count interpolated: a copy of the data there would close what is missed."""
+    rows = np.arange(off.shape[1])
+    each = [np.interp(rows, rows[k], x[k]) if k.any() else x for x, k in zip(off, known)]
+    return np.stack(each)
+
+
+def judge(
+    waves: Sequence[Waveform],
+    group: Group,
+    residuals: Float[np.ndarray, " residuals"],
+    simulated: Float[np.ndarray, "waves points"] | None = None,
+) -> Verdict:
+    """The verdict on a fit.
+
+    Parameters
+    ----------
+    waves : sequence of Waveform
+        The data.
+    group : Group
+        The same as a problem has them.
+    residuals : Float[np.ndarray, "residuals"]
+        At the fit [sigma].
+    simulated : Float[np.ndarray, "waves points"], optional
+        log10 of the simulated response at the rows; by `simulated_response` where it is not known.
+
+    Notes
+    -----
+    A loop is compared with its simulation by the area in the plane of voltage and current, by the ratio of its
+    branches, and by what the fit explains beyond the best curve without memory, the mean of both branches. Residuals
+    count by their systematic part, the typical one times the square root of the correlation of neighbours: noise has
+    none. Under an imposed current decades of the voltage count six times. What was granted to the model plays no part.
+    """
+    simulated = simulated_response(group, residuals) if simulated is None else simulated
+    deviation, correlation = _residuals(waves, simulated)
+    scale = MODEL_SIGMA / VOLTAGE_SIGMA if waves[0].driven == "current" else 1.0
+    systematic = deviation * float(np.sqrt(max(correlation, 0.0)))
+    text = f"residuals of {deviation:.2g} decades that follow each other (correlation {correlation:.2g})"
+    marks = [_graded(scale * systematic, _DEVIATION, text), *_events(waves, group, residuals)]
+    shape, more = _shape(waves, simulated)
+    # Where no switching counts, set and reset do: those of a loop, not of noise.
+    if not marks[1:] and waves[0].driven == "voltage" and shape["area_ratio"] is not None:
+        more += _closings(waves, simulated)
+    worst = max([*marks, *more])
+    reason = worst.text if worst.level else "loop, switching and residuals agree with the data"
+    told = {"deviation": deviation, "correlation": correlation}
+    return Verdict(word=WORDS[worst.level], reason=reason, **told, **shape)
+
+
+def _graded(value: float, limits: tuple[float, float], text: str) -> _Mark:
+    """The mark of a value that is good up to the first limit and usable up to the second."""
+    return _Mark(int(value > limits[0]) + int(value > limits[1]), value / limits[0], text)
+
+
+def _residuals(waves: Sequence[Waveform], simulated: np.ndarray) -> tuple[float, float]:
+    """Typical residual [decades], and the correlation of neighbouring ones, of points that count."""
+    away = [
+        np.where(w.used, s[: len(w.v)] - w.median_log(), np.nan) for w, s in zip(waves, simulated)
+    ]
+    size = np.abs(np.concatenate(away))
+    typical = MAD * float(np.nanmedian(size)) if np.isfinite(size).any() else 0.0
+    if typical == 0:
+        return 0.0, 0.0
+    # One on the wrong branch must not decide on the correlation of the others.
+    near = [np.clip(x, -3 * typical, 3 * typical) for x in away]
+    product = np.concatenate([x[1:] * x[:-1] for x in near])
+    return typical, float(np.nanmean(product) / np.nanmean(np.concatenate(near) ** 2))
+
+
+def _events(waves: Sequence[Waveform], group: Group, residuals: np.ndarray) -> list[_Mark]:
+    """Marks of switching and return of each excursion, by their voltages."""
+    target, weight = np.asarray(group.event_rows), np.asarray(group.event_weight)
+    begin = np.asarray(group.target).size
+    r = np.asarray(residuals)[begin : begin + target.size].reshape(target.shape)
+    rows = target + np.divide(5 * np.sinh(r / 5), weight, out=np.zeros_like(r), where=weight > 0)
+    marks = []
+    for a, w in enumerate(waves):
+        size = np.abs(w.v)
+        step = float(np.median(np.abs(np.diff(size))))
+        for leg, ((begin, peak, end), sign) in enumerate(zip(w.legs, w.polarities, strict=True)):
+            for event, name, ends in (
+                (0, "switching", (begin, peak)),
+                (2, "return", (peak, end - 1)),
+            ):
+                if weight[a, leg, event] == 0:
+                    continue
+                here, there = (
+                    float(np.interp(np.clip(x[a, leg, event], *ends), np.arange(len(size)), size))
+                    for x in (target, rows)
+                )
+                off = max(abs(there - here) - step, 0.0) / size[peak]
+                word = "positive" if sign > 0 else "negative"
+                text = f"{name} at {there:.3g} V where {here:.3g} V was measured, {word} polarity"
+                marks.append(_graded(off, _EVENT, text))
+    return marks
+
+
+def _closings(waves: Sequence[Waveform], simulated: np.ndarray) -> list[_Mark]:
+    """Marks of set and reset, by the medians of their voltages over the waveforms."""
+    found: dict[str, list[tuple[float, float, float]]] = {}
+    for w, s in zip(waves, simulated, strict=True):
+        for begin, _, end in w.legs:
+            part = slice(begin, end)
+            here, there = (
+                loop_closing(w.v[part], 10 ** x[: len(w.v)][part]) for x in (w.median_log(), s)
+            )
+            if here is not None:
+                v = 0.0 if there is None or there.kind != here.kind else there.v
+                found.setdefault(here.kind, []).append(
+                    (here.v, v, float(np.max(np.abs(w.v[part]))))
+                )
+    marks = []
+    for kind, rows in found.items():
+        here, there, most = np.median(rows, axis=0)
+        text = f"{kind} at {there:.3g} V where {here:.3g} V was measured"
+        marks.append(_graded(abs(there - here) / most, _CLOSING, text))
+    return marks
+
+
+def _areas(w: Waveform, simulated: np.ndarray, leg: tuple[int, int, int]) -> np.ndarray:
+    """Areas of the measured and the simulated loop of an excursion, over all of it; positive where it sets."""
+    part = slice(leg[0], leg[2])
+    higher = 1 if w.driven == "voltage" else -1
+    logs = w.median_log(), simulated[: len(w.v)]
+    return np.array([-higher * np.trapezoid(10 ** x[part], np.abs(w.v[part])) for x in logs])
+
+
+def _shape(waves: Sequence[Waveform], simulated: np.ndarray) -> tuple[dict, list[_Mark]]:
+    """Loops measured and simulated: their areas, ratios of branches, and marks."""
+    areas, openings, squares, noise = [], [], [], []
+    for w, s in zip(waves, simulated, strict=True):
+        own = branches(w), branches(w, s[: len(w.v)])
+        areas += [_areas(w, s, leg) for leg in w.legs]
+        for (_, _, *seen), (_, _, *drawn) in zip(*own, strict=True):
+            openings.append([np.abs(b - t) for t, b in (seen, drawn)])
+            middle = 0.5 * (seen[0] + seen[1])
+            squares.append(
+                [sum(np.sum((x - y) ** 2) for x, y in zip(seen, z)) for z in (drawn, [middle] * 2)]
+            )
+            noise.append(branch_error(w))
+    shape: dict = dict.fromkeys(["area_ratio", "branch_ratio", "simulated_branch_ratio", "gain"])
+    if not openings:
+        return shape, []
+    measured, drawn = (float(np.mean([o[k] for o in openings])) for k in (0, 1))
+    shape |= {"branch_ratio": 10**measured, "simulated_branch_ratio": 10**drawn}
+    least = max(_OPEN, _SURE * float(np.mean(noise)))
+    if measured < least:
+        text = f"a loop (branch ratio {10**drawn:.2f}) where none was measured ({10**measured:.2f})"
+        return shape, [_Mark(2 * int(drawn > 2 * max(measured, least)), drawn / least, text)]
+    whole = sum(abs(a[0]) for a in areas)
+    ratio = float(sum(np.sign(a[0]) * a[1] for a in areas) / max(whole, np.finfo(float).tiny))
+    gain = 1 - float(np.sum([x[0] for x in squares]) / np.sum([x[1] for x in squares]))
+    shape |= {"area_ratio": ratio, "gain": gain}
+    factor = max(ratio, 1 / ratio) if ratio > 0 else np.inf
+    without_memory = f"of the loop it explains {gain:.2g} beyond a curve without memory"
+    about = f"branch ratio {10**drawn:.2f}, measured {10**measured:.2f}"
+    return shape, [
+        _graded(factor, _AREA, f"the loop's area is {ratio:.2g} of the measured one ({about})"),
+        _Mark(int(gain < _GAIN), (1 - gain) / (1 - _GAIN), without_memory),
+    ]
+
+
+__all__ = ["WORDS", "Verdict", "judge", "simulated_response"]

@@ -1,0 +1,1 @@
+"""Delays and relaxations under single pulses."""

@@ -1,0 +1,8 @@
+"""Responses to single pulses as a kind of data."""
+
+from ..kinds import Kind
+from ..report import pictures_and_sections
+from .report import pictures, sections
+
+KIND = Kind(label="delay and relaxation", build=pictures_and_sections(pictures, sections))
+"""Responses to single pulses."""

@@ -369,7 +369,7 @@ def misfit(group: Group, log_response, log_left=None, *, events) -> Float[Array,
     """
     r = (floored(group, log_response) - group.target) * group.weight
     below = jnp.maximum(group.edge - log_response, 0.0) / group.model_sigma
-    if group.left is not None:
+    if log_left is not None:
         below = below + (log_left - group.left) * group.left_weight
     r = saturated(jnp.where(group.censored, below, r))
     e = (events - group.event_rows) * group.event_weight

@@ -4,7 +4,7 @@ import functools
 import hashlib
 import json
 import platform
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 import pandas
 
 import memjax as mj
+from memjax.errors import SolveError
 from memjax.fields import setting_specs, stored
 from memjax.noise.draws import cycle_factors
 from memjax.observables import Thresholds, switching
@@ -24,6 +25,7 @@ from .fit import FitResult
 from .fit_json import SCHEMA
 from .least_squares import Progress
 from .limits import by_wave, levels_of, shared
+from .problem import PATIENT
 from .randomness import Stochastic
 from .report import CYCLES, build
 
@@ -252,8 +254,27 @@ def dump_json(content: dict, path: Path) -> None:
     path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def write_tables(result: FitResult, folder: Path) -> None:
-    """Write ``measured.csv`` and ``simulated.csv``: one row per measured point.
+def _simulated(result: FitResult, m: mj.Measurement, limited: bool) -> pandas.DataFrame:
+    """Rows of the fitted device under a measurement's waveforms, without noise; no numbers where it cannot be solved.
+
+    A device that takes too many steps at the usual tolerances is simulated at those of the search, which solved it.
+    """
+    about: dict[str, Any] = dict(limited=limited, point_time=result.point_time, deterministic=True)
+    about |= dict(bench=result.problem.bench, env=result.problem.env)
+    try:
+        trace = simulate_like(result.device, m, on_failure="ignore", **about).check()
+    except SolveError:
+        policy = replace(result.problem.policy, max_steps=PATIENT.max_steps)
+        trace = simulate_like(result.device, m, policy=policy, on_failure="ignore", **about)
+    frame = trace.to_pandas(device=not result.problem.bench.bare, failed=True)
+    lost = m.labels[np.asarray(trace.result)[0] != 0]
+    values = [c for c in frame if c not in ("member", "sweep", "t_s", "v_V")]
+    frame.loc[np.isin(frame["sweep"], lost), values] = np.nan
+    return frame
+
+
+def write_tables(result: FitResult, folder: Path) -> int:
+    """Write ``measured.csv`` and ``simulated.csv``, one row per measured point; returns how many have no solution.
 
     Parameters
     ----------
@@ -266,16 +287,7 @@ def write_tables(result: FitResult, folder: Path) -> None:
     limited = result.problem.group.limits is not None
     every = shared(result.measurements, mj.Bench()) if limited else result.measurements
     for m in every:
-        trace = simulate_like(
-            result.device,
-            m,
-            limited=limited,
-            point_time=result.point_time,
-            bench=result.problem.bench,
-            env=result.problem.env,
-            deterministic=True,
-        )
-        frame = trace.check().to_pandas(device=not result.problem.bench.bare)
+        frame = _simulated(result, m, limited)
         frame["sweep"] += offset
         lost = m.applied != m.v
         if np.any(lost) and m.driven == "voltage" and "v_device_V" in frame:
@@ -293,7 +305,9 @@ def write_tables(result: FitResult, folder: Path) -> None:
         simulated.append(frame.drop(columns=[c for c in ("v_node",) if c in frame]))
         offset = int(np.max(np.asarray(frame["sweep"]))) + 1
     pandas.concat(measured).to_csv(folder / "measured.csv", index=False)
-    pandas.concat(simulated).to_csv(folder / "simulated.csv", index=False)
+    whole = pandas.concat(simulated)
+    whole.to_csv(folder / "simulated.csv", index=False, na_rep="nan")
+    return int(np.sum(~np.isfinite(whole["i_A"])))
 
 
 def write(
@@ -324,9 +338,11 @@ def write(
     list of str
         Names of the files written.
     """
-    write_tables(result, folder)
+    unsolved = write_tables(result, folder)
     trace = cycles(result)
     content = to_json(result, files, truth=truth, command=command, trace=trace)
+    if unsolved:
+        content["warnings"].append(f"{unsolved} points of the simulation could not be solved")
     dump_json(content, folder / "fit.json")
     names = ["fit.json", "measured.csv", "simulated.csv"]
     if trace is not None and len(trace.v):

@@ -117,11 +117,10 @@ def _shifts(
     rows[:, : len(w.v)] = log_i - w.median_log()
     moved[:, : len(w.legs)] = np.nan_to_num(events - w.median_events())
     rows = rows * weight
-    if left is not None and problem.group.left is not None:
-        middle, sigma = (
-            np.asarray(x[a])[: len(w.v)] for x in (problem.group.left, problem.group.left_weight)
-        )
-        rows[:, : len(w.v)] += np.nan_to_num(left - middle) * sigma
+    group = problem.group
+    if left is not None and group.left is not None and group.left_weight is not None:
+        median, sigma = (np.asarray(x[a])[: len(w.v)] for x in (group.left, group.left_weight))
+        rows[:, : len(w.v)] += np.nan_to_num(left - median) * sigma
     return rows, (moved * counts).reshape(len(moved), -1)
 
 

@@ -100,7 +100,9 @@ class Bench(eqx.Module):
             return soft_limit(i, self.compliance)
         return soft_limit(i, jnp.where(i < 0, self.compliance_negative, self.compliance))
 
-    def left(self, v_device: Float[Array, "..."], i: Float[Array, "..."]) -> Float[Array, "..."]:
+    def left(
+        self, v_device: Float[Array | np.ndarray, "..."], i: Float[Array | np.ndarray, "..."]
+    ) -> Float[Array | np.ndarray, "..."]:
         """Voltage between the source's terminals [V], which is what it measures where it is at its limit.
 
         Parameters

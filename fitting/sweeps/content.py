@@ -1,6 +1,6 @@
 """What a fit directory holds: fit.json, the measured and the simulated currents."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 import pandas
 
 import memjax as mj
+from memjax.errors import SolveError
 from memjax.fields import setting_specs, stored
 from memjax.noise.draws import cycle_factors
 from memjax.observables import Thresholds, switching
@@ -19,6 +20,7 @@ from ..fit_json import SCHEMA, digest, dump_json, randomness_of, search_of, vers
 from ..report import build
 from .fit import FitResult
 from .limits import by_wave, levels_of, shared
+from .problem import PATIENT
 from .report import CYCLES
 
 POSTERIOR = "posterior.nc"
@@ -206,8 +208,27 @@ def told(result: FitResult, level: float = 0.9) -> dict:
     return found | {"intervals": intervals}
 
 
-def write_tables(result: FitResult, folder: Path) -> None:
-    """Write ``measured.csv`` and ``simulated.csv``: one row per measured point.
+def _simulated(result: FitResult, m: mj.Measurement, limited: bool) -> pandas.DataFrame:
+    """Rows of the fitted device under a measurement's waveforms, without noise; no numbers where it cannot be solved.
+
+    A device that takes too many steps at the usual tolerances is simulated at those of the search, which solved it.
+    """
+    about: dict[str, Any] = dict(limited=limited, point_time=result.point_time, deterministic=True)
+    about |= dict(bench=result.problem.bench, env=result.problem.env)
+    try:
+        trace = simulate_like(result.device, m, on_failure="ignore", **about).check()
+    except SolveError:
+        policy = replace(result.problem.policy, max_steps=PATIENT.max_steps)
+        trace = simulate_like(result.device, m, policy=policy, on_failure="ignore", **about)
+    frame = trace.to_pandas(device=not result.problem.bench.bare, failed=True)
+    lost = m.labels[np.asarray(trace.result)[0] != 0]
+    values = [c for c in frame if c not in ("member", "sweep", "t_s", "v_V")]
+    frame.loc[np.isin(frame["sweep"], lost), values] = np.nan
+    return frame
+
+
+def write_tables(result: FitResult, folder: Path) -> int:
+    """Write ``measured.csv`` and ``simulated.csv``, one row per measured point; returns how many have no solution.
 
     Parameters
     ----------
@@ -220,16 +241,7 @@ def write_tables(result: FitResult, folder: Path) -> None:
     limited = result.problem.group.limits is not None
     every = shared(result.measurements, mj.Bench()) if limited else result.measurements
     for m in every:
-        trace = simulate_like(
-            result.device,
-            m,
-            limited=limited,
-            point_time=result.point_time,
-            bench=result.problem.bench,
-            env=result.problem.env,
-            deterministic=True,
-        )
-        frame = trace.check().to_pandas(device=not result.problem.bench.bare)
+        frame = _simulated(result, m, limited)
         frame["sweep"] += offset
         lost = m.applied != m.v
         if np.any(lost) and m.driven == "voltage" and "v_device_V" in frame:
@@ -247,7 +259,9 @@ def write_tables(result: FitResult, folder: Path) -> None:
         simulated.append(frame.drop(columns=[c for c in ("v_node",) if c in frame]))
         offset = int(np.max(np.asarray(frame["sweep"]))) + 1
     pandas.concat(measured).to_csv(folder / "measured.csv", index=False)
-    pandas.concat(simulated).to_csv(folder / "simulated.csv", index=False)
+    whole = pandas.concat(simulated)
+    whole.to_csv(folder / "simulated.csv", index=False, na_rep="nan")
+    return int(np.sum(~np.isfinite(whole["i_A"])))
 
 
 def write(
@@ -278,9 +292,11 @@ def write(
     list of str
         Names of the files written.
     """
-    write_tables(result, folder)
+    unsolved = write_tables(result, folder)
     trace = cycles(result)
     content = to_json(result, files, truth=truth, command=command, trace=trace)
+    if unsolved:
+        content["warnings"].append(f"{unsolved} points of the simulation could not be solved")
     dump_json(content, folder / "fit.json")
     names = ["fit.json", "measured.csv", "simulated.csv"]
     if trace is not None and len(trace.v):

@@ -18,6 +18,7 @@ from fitting.inference.profile_likelihood import Profile
 from fitting.problem import evaluate
 from fitting.sweeps.content import told, write
 from fitting.sweeps.fit import BATCH
+from fitting.sweeps.problem import PATIENT
 from memjax.cli import main
 from memjax.errors import DataError, ModelError
 from memjax.fields import parameter_specs as specs_of
@@ -158,6 +159,31 @@ def test_a_fit_folder_is_complete_and_its_json_strict(result, tmp_path):
     cycles = np.genfromtxt(tmp_path / "cycles.csv", delimiter=",", names=True)
     assert len(np.unique(cycles["sweep"])) == 20 * len(result.waves)
     assert len(content["distribution"]["positive"]["v_th_V"]) == 100
+
+
+@pytest.mark.parametrize("solved", [True, False])
+def test_a_device_whose_simulation_takes_too_many_steps_is_not_lost(
+    result, tmp_path, monkeypatch, solved
+):
+    """It is simulated at the tolerances of the search; what even these do not solve is said, and no number."""
+    store = import_module("fitting.sweeps.content")
+    real, asked = store.simulate_like, []
+
+    def simulated(*args, policy=None, **options):
+        asked.append(policy)
+        few = mj.Stiff(max_steps=3)
+        return real(*args, policy=policy if solved and policy else few, **options)
+
+    monkeypatch.setattr(store, "simulate_like", simulated)
+    write(result, tmp_path, files=[])
+    first, second = asked[:2]
+    assert first is None
+    assert (second.rtol, second.max_steps) == (result.problem.policy.rtol, PATIENT.max_steps)
+    content = json.loads((tmp_path / "fit.json").read_text())
+    assert any("could not be solved" in w for w in content["warnings"]) != solved
+    found = np.loadtxt(tmp_path / "simulated.csv", delimiter=",", skiprows=1)
+    assert np.isfinite(found).all() == solved
+    assert (tmp_path / "report.html").exists()
 
 
 def test_intervals_of_the_method_that_was_asked_for_are_told(result):

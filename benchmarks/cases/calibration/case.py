@@ -150,11 +150,9 @@ def traces(record: Recorder, count: int) -> None:
             voltage_problem(circuits.oscillator(), circuits.PULSE, circuits.ROWS, v, **about)
             for v in signals
         ]
-        center = np.stack([c for _, c in made])
+        center = np.stack([np.asarray(p.center) for p in made])
         rng = np.random.default_rng(5)
-        z, _, _, jac, *_ = _search(
-            [p for p, _ in made], center + 0.05 * rng.normal(size=center.shape)
-        )
+        z, _, _, jac, *_ = _search(made, center + 0.05 * rng.normal(size=center.shape))
         variance = np.linalg.inv(np.einsum("dri,drj->dij", jac, jac))
         return (z - center) / np.sqrt(np.einsum("dii->di", variance))
 

@@ -145,7 +145,7 @@ def _scored(
     for k, one in enumerate(data):
         took, found = _timed(fit, one, k)
         seconds.append(took)
-        e = found.estimate
+        e = found if isinstance(found, ft.VoltageFit) else found.estimate
         z = {n: x for n, x in e.z_scores(truth).items() if n not in e.undetermined}
         row = {"z": z, "values": e.values, "std": e.std, "undetermined": list(e.undetermined)}
         rows.append(row | {"chi2": found.chi2, "converged": found.converged})

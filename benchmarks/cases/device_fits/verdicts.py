@@ -156,8 +156,8 @@ def judged(model: str, source: str, measured: mj.Measurement, limit: float) -> d
         return about | _failed(error) | {"seconds": time.perf_counter() - begun}
     # At the tolerances of the search, which solved it: some of the devices that it finds take very many steps.
     policy = replace(result.problem.policy, max_steps=PATIENT.max_steps)
-    about: dict = dict(bench=result.problem.bench, policy=policy, deterministic=True)
-    trace = mj.simulate_like(result.device, measured, **about).check()
+    how: dict = dict(bench=result.problem.bench, policy=policy, deterministic=True)
+    trace = mj.simulate_like(result.device, measured, **how).check()
     ratio = area_ratio(measured.v, measured.i, np.asarray(trace.i).ravel())
     found = {"word": result.verdict.word, "reason": result.verdict.reason, "area_ratio": ratio}
     found |= {"verdict": result.verdict.as_json(), "interrupted": result.interrupted}

@@ -270,6 +270,7 @@ def _noise(device: Any, options: argparse.Namespace) -> tuple[str, ...]:
 
 def _one(names: Sequence[str], folder: Path, options: argparse.Namespace, device: Any) -> bool:
     """Fit the files of one device into a folder; whether the search was interrupted."""
+    from .inference.refine import refined
     from .sweeps.fit import fit
     from .sweeps.randomness import calibrate
     from .sweeps.thinning import thinned
@@ -304,7 +305,7 @@ def _one(names: Sequence[str], folder: Path, options: argparse.Namespace, device
                 say("warning", warning)
         if not result.interrupted and options.uncertainty != "laplace":
             _save(result, names, folder)  # what is not lost where the refinement is stopped
-            result = _refined(result, options.uncertainty)
+            result = refined(result, options.uncertainty, seed=result.seed, say=say)
     finally:
         bar.close()
     if result.verdict.word == "poor":
@@ -337,43 +338,6 @@ def _save(result: Any, names: Sequence[str], folder: Path) -> None:
             truth=_truth(names[0]) if len(names) == 1 else None,
             command="memjax " + shlex.join(sys.argv[1:]),
         )
-
-
-def _announced(result: Any) -> None:
-    """Say how long draws from the posterior may take: no one waits for hours without knowing."""
-    import jax.numpy as jnp
-    import numpy as np
-
-    from .inference.nuts import CHAINS, DRAWS, WARMUP
-    from .problem import evaluate
-    from .sweeps.fit import BATCH
-
-    z = jnp.asarray(np.repeat(result.z[None], BATCH, axis=0))
-    times = []
-    for _ in range(2):  # the first may compile
-        start = time.perf_counter()
-        np.asarray(evaluate(result.problem, z)[0])
-        times.append(time.perf_counter() - start)
-    low, high = (times[-1] / BATCH * CHAINS * (WARMUP + DRAWS) * n / 60 for n in (7, 127))
-    text = f"{CHAINS} chains of {WARMUP + DRAWS} draws, of 7 to 127 gradients each as a rule"
-    say("note", f"{text}: about {low:.2g} to {high:.2g} min; the fit is written already")
-
-
-def _refined(result: Any, method: str) -> Any:
-    """The fit with intervals by another method than Laplace's, where one was asked for."""
-    if method == "profile":
-        from .inference.profile_likelihood import profiles
-
-        return replace(result, profiles=tuple(profiles(result)))
-    if method == "nuts":
-        from .inference.nuts import draw_fit
-
-        _announced(result)
-        sample = draw_fit(result, seed=result.seed)
-        for note in sample.notes:
-            say("warning", note)
-        return replace(result, sample=sample)
-    return result
 
 
 def _run_others(options: argparse.Namespace) -> int:

@@ -21,6 +21,16 @@ from .stochastic.result import Stochastic
 SCHEMA = 1
 """Layout of a ``fit.json``."""
 
+POSTERIOR = "posterior.nc"
+"""Draws from the posterior, for arviz."""
+
+METHODS = {
+    "laplace": "to first order, with Student's quantiles",
+    "profile": "profile likelihood, the prior included",
+    "nuts": f"equal tails of draws from the posterior ({POSTERIOR})",
+}
+"""Where intervals come from."""
+
 _PACKAGES = ("jax", "jaxlib", "equinox", "diffrax", "numpy", "scipy")
 
 
@@ -84,11 +94,35 @@ def randomness_of(found: Stochastic) -> dict:
     return about | {"replicates": replicates, "profiles": profiles}
 
 
+def told(fit: AbstractFit, level: float = 0.9) -> dict:
+    """Intervals of the free parameters [unit] by the best method that was asked for, and what speaks against them."""
+    freedom = fit.freedom if np.isfinite(fit.freedom) else None
+    found: dict = {"method": "laplace", "level": level, "freedom": freedom, "notes": []}
+    intervals = {n: list(x) for n, x in fit.intervals(level).items()}
+    if fit.profiles:
+        found |= {"method": "profile", "level": fit.profiles[0].level}
+        intervals |= {p.name: [p.low, p.high] for p in fit.profiles}
+        found["notes"] = [str(p) for p in fit.profiles if p.low is None or p.high is None]
+    if fit.sample is not None:
+        found |= {"method": "nuts", "notes": list(fit.sample.notes)}
+        found |= {"r_hat": fit.sample.r_hat, "ess": fit.sample.ess}
+        intervals |= {n: list(x) for n, x in fit.sample.intervals(level).items()}
+    return found | {"intervals": intervals}
+
+
+def write_draws(sample: Any, folder: Path) -> list[str]:
+    """Write draws from the posterior, if there are any; names of the files."""
+    if sample is None:
+        return []
+    sample.data.to_netcdf(str(folder / POSTERIOR), engine="h5netcdf")
+    return [POSTERIOR]
+
+
 def common_content(fit: AbstractFit, *, kind: str, **more: Any) -> dict:
     """What fits of one device or circuit say in ``fit.json``, and more beside it or in its place."""
     about = dict(model=fit.model, loss=fit.loss, search=search_of(fit.search))
-    rows, correlation = fit.table(), fit.correlation
-    return content_of(fit.device, rows, correlation, kind=kind, **about) | more
+    about |= dict(uncertainty=told(fit), out_of_reach=list(fit.out_of_reach), reasons=fit.reasons)
+    return content_of(fit.device, fit.table(), fit.correlation, kind=kind, **about) | more
 
 
 def content_of(device: Any, rows: list[dict], correlation: np.ndarray, **more: Any) -> dict:

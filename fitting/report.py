@@ -10,7 +10,7 @@ import pandas
 from memjax.errors import DataError
 from memjax.plot import style
 
-from .fit_json import digest, dump_json, load
+from .fit_json import METHODS, digest, dump_json, load, write_draws
 from .html import page, parameters_table, picture, provenance_table, remarks
 from .kinds import kind_of
 
@@ -62,9 +62,32 @@ def pictures_and_sections(
 
 def fill(
     content: dict, tables: tuple[pandas.DataFrame, pandas.DataFrame], folder: Path, *, files: list[Path],
-    temperature: float, command: str,
+    temperature: float, command: str, sample: Any = None,
 ) -> list[str]:  # fmt: skip
-    """Write fit.json with its provenance, both tables, pictures and the page; names of the files."""
+    """Fill a fit directory: fit.json with its provenance, both tables, draws if there are any, pictures and the page.
+
+    Parameters
+    ----------
+    content : dict
+        Of fit.json, but for its provenance.
+    tables : tuple of DataFrame
+        Measured and simulated.
+    folder : Path
+        An existing directory.
+    files : list of Path
+        Data files.
+    temperature : float
+        Ambient temperature of the fit [K].
+    command : str
+        The command line, for the provenance.
+    sample : Sample, optional
+        Draws from the posterior.
+
+    Returns
+    -------
+    list of str
+        Names of the files written.
+    """
     content["bench"]["temperature"] = temperature
     content |= {
         "data": [{"file": str(f), "sha256": digest(f)} for f in files],
@@ -73,11 +96,13 @@ def fill(
     dump_json(content, folder / "fit.json")
     for table, name in zip(tables, ("measured.csv", "simulated.csv"), strict=True):
         table.to_csv(folder / name, index=False)
-    return ["fit.json", "measured.csv", "simulated.csv", *build(folder)]
+    names = ["fit.json", "measured.csv", "simulated.csv", *write_draws(sample, folder)]
+    return [*names, *build(folder)]
 
 
 def _page(content: dict, sections: list[tuple[str, str]], images: list[Path]) -> str:
     """The HTML page."""
+    told = content.get("uncertainty", {})  # none of spike trains, and of memjax 0.1
     shown = "".join(picture(p, p.stem) for p in images)
     parts = "".join(f"<h2>{html.escape(title)}</h2>{body}" for title, body in sections)
     body = f"""
@@ -85,8 +110,10 @@ def _page(content: dict, sections: list[tuple[str, str]], images: list[Path]) ->
 <p><small>{content["n_points"]} points in {content["n_sweeps"]} cycles, runs or curves</small></p>
 {shown}{parts}
 <h2>Parameters</h2>{parameters_table(content)}
-<p><small>Sigma is one standard deviation to first order, from {html.escape(content["covariance_from"])}.</small></p>
-{remarks(content)}
+<p><small>Sigma is one standard deviation to first order, from {html.escape(content["covariance_from"])};
+a parameter counts as not determined where its sigma exceeds a factor of e, or a quarter of a short range.
+{f"Intervals: {METHODS[told['method']]}." if told else ""}</small></p>
+{remarks(content, *told.get("notes", []))}
 <h2>Provenance</h2>{provenance_table(content)}
 """
     return page(f"memjax fit: {content['model']}", body)

@@ -51,6 +51,10 @@ class AbstractFit:
         Of the data [V]: what a voltage beyond it does was not seen. None where that means nothing.
     stochastic : Stochastic or None
         How the randomness was calibrated by simulation: what it says of a parameter replaces what the fit says.
+    profiles : tuple of Profile
+        Of each free parameter, where `fitting.profiles` made them.
+    sample : Sample or None
+        Draws from the posterior, where `fitting.draw_fit` made them.
     """
 
     device: mj.AbstractDevice | mj.Circuit
@@ -63,6 +67,8 @@ class AbstractFit:
     freedom: float = float("inf")
     largest_voltage: float | None = None
     stochastic: Any = None
+    profiles: tuple[Any, ...] = ()
+    sample: Any = None
 
     @property
     def free(self) -> tuple[str, ...]:

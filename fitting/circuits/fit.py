@@ -27,6 +27,7 @@ References
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -140,6 +141,8 @@ class VoltageFit(AbstractFit):
     trace: Float[np.ndarray, " rows"]
     converged: bool
     search: Progress
+    profiles: tuple[Any, ...] = ()
+    sample: Any = None
 
 
 @dataclass(frozen=True, kw_only=True)

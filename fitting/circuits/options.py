@@ -64,10 +64,13 @@ def run(options: argparse.Namespace, circuit: Any, tick: Callable[[str], None]) 
             "--stochastic", where="--voltage", allowed="--spikes, which calibrates noise, or a fit without noise",
             fix="leave it out",
         )  # fmt: skip
-    if options.batch or options.delays or options.uncertainty != "laplace":
+    if options.batch or options.delays:
+        raise UsageError("not with --batch or --delays", where=word, fix="leave them out")
+    if spikes and options.uncertainty != "laplace":
         raise UsageError(
-            "not with --batch, --delays or --uncertainty", where=word, fix="leave them out"
-        )
+            f"--uncertainty {options.uncertainty}", where=word, fix="leave it out",
+            allowed="laplace: simulated moments have no likelihood",
+        )  # fmt: skip
     if not isinstance(circuit, Circuit):
         raise ModelError(
             f"the device model {options.model!r}",
@@ -116,6 +119,7 @@ def _spikes(options, circuit, stimulus, env, out: Path, tick) -> None:
 
 def _voltage(options, circuit, stimulus, env, out: Path, tick) -> None:
     """Fit the trace of a node."""
+    from ..inference.refine import refined
     from .content import of_voltage, trace_tables
     from .fit import fit_voltages
 
@@ -142,8 +146,15 @@ def _voltage(options, circuit, stimulus, env, out: Path, tick) -> None:
     if not fit.converged:
         warnings.append("the search had not ended")
     fit = replace(fit, model=options.model)
-    content = of_voltage(fit, node=node, seed=options.seed, sigma_given=given, warnings=warnings)
-    _write(options, content, trace_tables(fit, node), out)
+    about: dict[str, Any] = dict(node=node, seed=options.seed, sigma_given=given, warnings=warnings)
+    methods = dict.fromkeys(
+        ["laplace", options.uncertainty]
+    )  # what is not lost where the second is stopped
+    for method in methods:
+        fit = refined(fit, method, seed=options.seed, say=say)
+        content = of_voltage(fit, **about)
+        _fill(options, content, trace_tables(fit, node), out, sample=fit.sample)
+    _announce(content, out)
 
 
 def _scatter(x: np.ndarray) -> float:
@@ -155,6 +166,12 @@ def _scatter(x: np.ndarray) -> float:
 
 def _write(options, content: dict, tables, out: Path) -> None:
     """Write the folder and say so, with its warnings."""
+    _fill(options, content, tables, out)
+    _announce(content, out)
+
+
+def _fill(options, content: dict, tables, out: Path, *, sample: Any = None) -> None:
+    """Write the folder."""
     from ..report import fill
 
     with writing_folder(out) as place:
@@ -165,7 +182,12 @@ def _write(options, content: dict, tables, out: Path) -> None:
             files=[file_of(n) for n in options.files],
             temperature=300.0 if options.temperature is None else options.temperature,
             command="memjax " + shlex.join(sys.argv[1:]),
+            sample=sample,
         )
+
+
+def _announce(content: dict, out: Path) -> None:
+    """Say where the fit is, with its warnings."""
     announce(content, out)
     for warning in content["warnings"]:
         say("warning", warning)

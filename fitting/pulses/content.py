@@ -137,4 +137,4 @@ def write(
     """Fill a fit directory; arguments as for `fitting.report.fill`, and the cycles that were held out."""
     simulated = fit.simulate(CYCLES)
     tables = _frame(fit.record), _frame(simulated)
-    return fill(_content(fit, simulated, held), tables, folder, **about)
+    return fill(_content(fit, simulated, held), tables, folder, sample=fit.sample, **about)

@@ -123,6 +123,8 @@ class PulseFit(AbstractFit):
     search: Progress
     seed: int = 0
     notes: tuple[str, ...] = ()
+    profiles: tuple[Any, ...] = ()
+    sample: Any = None
 
     @property
     def device(self) -> mj.AbstractDevice:

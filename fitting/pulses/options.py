@@ -99,6 +99,10 @@ def run(options: argparse.Namespace, device: Any, tick: Callable) -> int:
             "elements around the device", where="bench options", fix="leave them out",
             allowed="--reversed and --temperature, for files of this kind",
         )  # fmt: skip
+    if options.delays and options.uncertainty == "nuts":
+        raise UsageError(
+            "--uncertainty nuts", where="--delays", allowed="laplace, profile: derivatives of delays are secants",
+        )  # fmt: skip
     if options.delays:
         return _delays(options, device, out, tick)
     records = _records(options)
@@ -225,7 +229,9 @@ def _one(record, device: Any, env: Any, options, out: Path, tick) -> dict:
 
 
 def _write(write: Callable, fit: Any, held: PulseRecord | None, options, out: Path) -> dict:
-    """Write a fit's folder and say so."""
+    """Write a fit's folder, with intervals as they were asked for, and say so."""
+    from ..inference.refine import refined
+
     about: dict[str, Any] = dict(
         files=[file_of(n) for n in options.files],
         temperature=300.0 if options.temperature is None else options.temperature,
@@ -233,9 +239,14 @@ def _write(write: Callable, fit: Any, held: PulseRecord | None, options, out: Pa
     )
     if held is not None:
         about["held"] = held
-    with writing_folder(out) as place:
-        write(fit, place, **about)
-        content = json.loads((place / "fit.json").read_text(encoding="utf-8"))
+    methods = dict.fromkeys(
+        ["laplace", options.uncertainty]
+    )  # what is not lost where the second is stopped
+    for method in methods:
+        fit = refined(fit, method, seed=options.seed, say=say)
+        with writing_folder(out) as place:
+            write(fit, place, **about)
+            content = json.loads((place / "fit.json").read_text(encoding="utf-8"))
     announce(content, out)
     return _row(content)
 

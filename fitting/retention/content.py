@@ -52,4 +52,4 @@ def write(fit: RetentionFit, folder: Path, **about: Any) -> list[str]:
         pandas.DataFrame({"t_s": fit.record.t, "r_ohm": fit.record.r}),
         pandas.DataFrame({"t_s": fit.record.t, "r_ohm": fit.curve} | laws),
     )
-    return fill(_content(fit), tables, folder, **about)
+    return fill(_content(fit), tables, folder, sample=fit.sample, **about)

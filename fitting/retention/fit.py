@@ -370,6 +370,8 @@ class RetentionFit(AbstractFit):
     loss: float
     voltage: float
     search: Progress
+    profiles: tuple[Any, ...] = ()
+    sample: Any = None
 
 
 def fit_retention(

@@ -16,15 +16,21 @@ from memjax.params import get
 from memjax.result import Trace
 from memjax.simulate import simulate, simulate_like
 
-from ..fit_json import SCHEMA, digest, dump_json, randomness_of, search_of, versions
+from ..fit_json import (
+    SCHEMA,
+    digest,
+    dump_json,
+    randomness_of,
+    search_of,
+    told,
+    versions,
+    write_draws,
+)
 from ..report import build
 from .fit import FitResult
 from .limits import by_wave, levels_of, shared
 from .problem import PATIENT
 from .report import CYCLES
-
-POSTERIOR = "posterior.nc"
-"""Draws from the posterior, for arviz."""
 
 _DRAWS = 100
 """Sweeps per waveform drawn for the simulated distributions."""
@@ -179,7 +185,7 @@ def to_json(
         "covariance_from": u.source,
         **{n: getattr(u, n) for n in ("reduced_chi2", "model_error")},
         "verdict": result.verdict.as_json(),
-        "uncertainty": told(result),
+        "uncertainty": told(result) | {"noise": u.noise},
         "identifiability": result.identifiability.as_json(),
         "search": search_of(result.search),
         "distribution": distribution(trace, result.thresholds),
@@ -188,24 +194,6 @@ def to_json(
         "command": command,
         "synthetic_truth": bool(truth),
     }
-
-
-def told(result: FitResult, level: float = 0.9) -> dict:
-    """Intervals of the free parameters [unit] by the best method that was asked for, and what speaks against them."""
-    found: dict = {"method": "laplace", "level": level, "freedom": result.uncertainty.freedom}
-    found |= {"noise": result.uncertainty.noise, "notes": []}
-    intervals = {n: list(x) for n, x in result.intervals(level).items()}
-    if result.stochastic is not None:
-        intervals |= result.stochastic.intervals(level)
-    if result.profiles:
-        found |= {"method": "profile", "level": result.profiles[0].level}
-        intervals |= {p.name: [p.low, p.high] for p in result.profiles}
-        found["notes"] = [str(p) for p in result.profiles if p.low is None or p.high is None]
-    if result.sample is not None:
-        found |= {"method": "nuts", "notes": list(result.sample.notes)}
-        found |= {"r_hat": result.sample.r_hat, "ess": result.sample.ess}
-        intervals |= {n: list(x) for n, x in result.sample.intervals(level).items()}
-    return found | {"intervals": intervals}
 
 
 def _simulated(result: FitResult, m: mj.Measurement, limited: bool) -> pandas.DataFrame:
@@ -302,7 +290,5 @@ def write(
     if trace is not None and len(trace.v):
         write_cycles(trace, folder)
         names.append(CYCLES)
-    if result.sample is not None:
-        result.sample.data.to_netcdf(str(folder / POSTERIOR), engine="h5netcdf")
-        names.append(POSTERIOR)
+    names += write_draws(result.sample, folder)
     return [*names, *build(folder)]

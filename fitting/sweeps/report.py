@@ -11,6 +11,7 @@ from memjax.data import is_pulsed
 from memjax.errors import DataError
 from memjax.observables import Thresholds, find_thresholds, summarise, switching
 
+from ..fit_json import METHODS
 from ..html import (
     bullets,
     html_table,
@@ -33,12 +34,6 @@ CYCLES = "cycles.csv"
 
 _CYCLES = 3
 """Cycles from which on they are drawn against their number."""
-
-_METHODS = {
-    "laplace": "to first order, with Student's quantiles",
-    "profile": "profile likelihood, the prior included",
-    "nuts": "equal tails of draws from the posterior (posterior.nc)",
-}
 
 _SIMULATED = """ What simulated cycles calibrated has sigma and interval from profiles of the simulated loss, and
 counts as not determined where its logarithm has a standard deviation above 0.5 and above half the prior's."""
@@ -275,7 +270,7 @@ def _page(content: dict, images: list[Path], found: list[Series], compared: str)
 <h2>Parameters</h2>{parameters_table(content)}
 <p><small>Sigma is one standard deviation to first order, from {html.escape(content["covariance_from"])};
 a parameter counts as not determined where its sigma exceeds a factor of e.
-Intervals: {_METHODS[told["method"]]}.{_SIMULATED if content.get("stochastic") else ""}</small></p>
+Intervals: {METHODS[told["method"]]}.{_SIMULATED if content.get("stochastic") else ""}</small></p>
 <h3>What the data determine</h3>{_determined(content)}
 {img("correlation", "correlation of parameters")}
 <h2>Residuals</h2>{img("residuals", "residuals")}

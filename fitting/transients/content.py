@@ -73,4 +73,4 @@ def write(fit: TransientFit, folder: Path, **about: Any) -> list[str]:
     extra = [CURVES] if fit.curves else []
     if fit.curves:
         pandas.DataFrame(fit.curves).to_csv(folder / CURVES, index=False)
-    return [*extra, *fill(_content(fit), (measured, simulated), folder, **about)]
+    return [*extra, *fill(_content(fit), (measured, simulated), folder, sample=fit.sample, **about)]

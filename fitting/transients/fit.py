@@ -326,6 +326,8 @@ class TransientFit(AbstractFit):
     search: Progress
     seed: int
     stochastic: Any = None
+    profiles: tuple[Any, ...] = ()
+    sample: Any = None
     comparison: dict[str, Any] | None = None
     unresolved: tuple[str, ...] = ()
     curves: dict[str, Float[np.ndarray, " rows"]] = field(default_factory=dict)

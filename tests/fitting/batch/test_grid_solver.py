@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fitting import wafer
+from fitting.batch import wafer
 from fitting.batch.grid_solver import MOST, Plan, needed
 from memjax.errors import DataError
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import memjax as mj
-from fitting import batch_run
+from fitting.batch import run as batch_run
 from fitting.batch.fit import Row
 from fitting.batch.population import drawn_from
 from memjax.cli import main

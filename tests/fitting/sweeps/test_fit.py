@@ -13,10 +13,11 @@ import pytest
 import fitting as ft
 import memjax as mj
 from fitting.cli import _configure_fit
+from fitting.fit_json import told
 from fitting.inference.nuts import _judged
 from fitting.inference.profile_likelihood import Profile
 from fitting.problem import evaluate
-from fitting.sweeps.content import told, write
+from fitting.sweeps.content import write
 from fitting.sweeps.fit import BATCH
 from fitting.sweeps.problem import PATIENT
 from memjax.cli import main
@@ -238,8 +239,8 @@ def test_a_fit_is_on_disk_before_its_posterior_is_drawn(result, tmp_path, capsys
         raise KeyboardInterrupt
 
     for module, name, stand_in in (
-        ("fit", "fit", lambda *args, **more: result),
-        ("sampling", "draw_fit", stopped),
+        ("sweeps.fit", "fit", lambda *args, **more: result),
+        ("inference.nuts", "draw_fit", stopped),
     ):
         monkeypatch.setattr(import_module(f"fitting.{module}"), name, stand_in)
     out = tmp_path / "fit"

@@ -142,13 +142,13 @@ def test_too_few_cycles_calibrate_nothing_and_say_so(start):
 
 
 def test_an_interrupt_keeps_the_best_so_far(start, monkeypatch):
-    from fitting import stochastic
+    from fitting.sweeps import randomness
 
     def stop(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(stochastic, "levenberg_marquardt", stop)
-    monkeypatch.setattr(stochastic, "CHECKED", 16)
+    monkeypatch.setattr(randomness, "levenberg_marquardt", stop)
+    monkeypatch.setattr(randomness, "CHECKED", 16)
     done = calibrate(start, draws=16)
     assert done.interrupted
     assert done.stochastic is not None

@@ -147,7 +147,8 @@ def test_a_threshold_beyond_the_voltages_of_the_data_is_out_of_reach():
     waves, group, _ = compared(loop(0.5), loop(0.5))
     device = mj.params.replace(mj.model("mms"), {"v_on": 1.9, "v_off": 0.9})
     problem = SimpleNamespace(group=group, free=("v_on", "v_off", "r_on"))
-    fit = SimpleNamespace(waves=waves, problem=problem, device=device)
+    fit = SimpleNamespace(waves=waves, problem=problem, device=device, free=problem.free)
+    fit.largest_voltage = FitResult.largest_voltage.fget(fit)
     assert FitResult.out_of_reach.fget(fit) == ("v_on",)  # the data end at 1 V
 
 

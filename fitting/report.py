@@ -111,7 +111,7 @@ def _page(content: dict, sections: list[tuple[str, str]], images: list[Path]) ->
 {shown}{parts}
 <h2>Parameters</h2>{parameters_table(content)}
 <p><small>Sigma is one standard deviation to first order, from {html.escape(content["covariance_from"])};
-a parameter counts as not determined where its sigma exceeds a factor of e, or a quarter of a short range.
+a parameter counts as not determined where its sigma exceeds its value, or a quarter of a short range.
 {f"Intervals: {METHODS[told['method']]}." if told else ""}</small></p>
 {remarks(content, *told.get("notes", []))}
 <h2>Provenance</h2>{provenance_table(content)}

@@ -12,15 +12,13 @@ from scipy import stats
 import memjax as mj
 from memjax.fields import parameter_specs, stored
 from memjax.params import get
-from memjax.transforms import from_spec
+from memjax.transforms import Logit, from_spec
 
 from .optimize.levenberg_marquardt import Progress
 from .problem import AbstractProblem
 
-UNDETERMINED = 1.0
-"""Standard deviation of an unconstrained coordinate above which a parameter is not determined.
-
-A factor of e of its value, or a quarter of the range between its bounds where that is short."""
+_SHARE = 0.25
+"""Share of a range above which a standard deviation says nothing."""
 
 _AT_BOUND = 0.01
 """Share of a parameter's range (of its logarithm where that is long) from a bound within which it sits at the bound."""
@@ -132,10 +130,9 @@ class AbstractFit:
     @property
     def reasons(self) -> dict[str, str]:
         """Why each parameter that is not determined is not."""
-        wide = "its standard deviation is a factor of e, or a quarter of its range"
-        found = {
-            n: wide for n, s in zip(self.free, self.sigma_z, strict=True) if not s <= UNDETERMINED
-        }
+        wide = "its standard deviation exceeds its value, or a quarter of a short range"
+        std = standard_deviations(self.device, self.free, self.z, self.sigma_z)
+        found = {n: wide for n, s in std.items() if is_wide(self.device, n, s)}
         found |= {
             n: "beyond the largest voltage of the data" for n in self.out_of_reach if n not in found
         }
@@ -201,6 +198,18 @@ def parameter_rows(
     return rows
 
 
+def is_wide(device: mj.AbstractDevice | mj.Circuit, name: str, std: float) -> bool:
+    """Whether a standard deviation [unit] says nothing: above the value, or a quarter of a range below two decades.
+
+    The latter are parameters whose coordinate is a logit, the former those whose coordinate is logarithmic.
+    """
+    spec = parameter_specs(device)[name]
+    lower, upper = spec.bounds
+    short = isinstance(from_spec(spec), Logit)
+    # What is no number is not small.
+    return not std <= (_SHARE * (upper - lower) if short else abs(float(get(device, name))))
+
+
 def slopes(
     device: mj.AbstractDevice | mj.Circuit, free: Sequence[str], z: Float[np.ndarray, " free"]
 ) -> Float[np.ndarray, " free"]:
@@ -246,8 +255,8 @@ def sits_at_bound(device: mj.AbstractDevice | mj.Circuit, name: str) -> bool:
 
 
 __all__ = [
-    "UNDETERMINED",
     "AbstractFit",
+    "is_wide",
     "parameter_rows",
     "sits_at_bound",
     "slopes",

@@ -269,7 +269,7 @@ def _page(content: dict, images: list[Path], found: list[Series], compared: str)
 {_cycles(found, img("trends", "cycle by cycle") if found else "")}
 <h2>Parameters</h2>{parameters_table(content)}
 <p><small>Sigma is one standard deviation to first order, from {html.escape(content["covariance_from"])};
-a parameter counts as not determined where its sigma exceeds a factor of e.
+a parameter counts as not determined where its sigma exceeds its value, or a quarter of a short range.
 Intervals: {METHODS[told["method"]]}.{_SIMULATED if content.get("stochastic") else ""}</small></p>
 <h3>What the data determine</h3>{_determined(content)}
 {img("correlation", "correlation of parameters")}

@@ -26,6 +26,7 @@ from memjax.files import prepare_output, writing_folder
 
 from .batch.fit import CHUNK
 from .circuits import options as circuit_options
+from .kinds import READING, refuse_unused
 from .pulses import options as pulse_options
 from .sweeps.problem import MODEL_SIGMA, SMALL, VOLTAGE_SIGMA
 
@@ -280,6 +281,8 @@ def _one(names: Sequence[str], folder: Path, options: argparse.Namespace, device
         thinned(measurement_from(n, options), options.points, point_time=point_time) for n in names
     ]
     notes = dict.fromkeys(w for m in measurements for w in m.warnings)
+    if point_time is not None and all(m.t is not None for m in measurements):
+        notes["--point-time means nothing here: the files have a time of their own"] = None
     noise = _noise(device, options)
     stages = ["search", "refine", "weigh"] + ["randomness", "replicates"] * bool(noise)
     bar = _Progress(stages, notes=[*notes, *_hints(measurements)])
@@ -356,12 +359,32 @@ def _run_others(options: argparse.Namespace) -> int:
         bar.close()
 
 
+_SWEEPS = (
+    "stochastic", "draws", "on_threshold", "hold_threshold", "points", "model_sigma", "point_time", "compliance",
+    "series_resistance", "parallel_resistance", "parallel_capacitance", "reversed", *READING,
+)  # fmt: skip
+"""Options that mean something to a fit of sweeps."""
+
+
+_BATCH = ("batch", "chunk", "wafer_map")
+"""Beside them, to those of many devices."""
+
+
+def _given(options: argparse.Namespace) -> list[str]:
+    """Names of options whose values are not the defaults."""
+    parser = argparse.ArgumentParser()
+    _configure_fit(parser)
+    plain = vars(parser.parse_args(["FILE", "--model", "M", "--out", "DIR"]))
+    return [n for n, x in plain.items() if getattr(options, n) != x]
+
+
 def _run_fit(options: argparse.Namespace) -> int:
     """Run ``memjax fit``."""
     from memjax.cli.cache import prepare_jax
 
     from .batch.run import expanded, run_batch
 
+    options.given = _given(options)
     if options.batch:
         options.files = expanded(options.files)
     if options.draws is not None and not (options.stochastic or options.spikes is not None):
@@ -372,12 +395,18 @@ def _run_fit(options: argparse.Namespace) -> int:
         )
     if circuit_options.takes(options) or pulse_options.takes(options):
         return _run_others(options)
+    refuse_unused(options, (*_SWEEPS, *_BATCH * options.batch), what="sweeps")
     prepare_jax()
     if options.batch:
-        if options.stochastic:
-            raise DataError(
-                "--stochastic with --batch", allowed="one of the two", fix="fit the device alone"
-            )
+        for name, given in (
+            ("stochastic", options.stochastic),
+            ("uncertainty", options.uncertainty != "laplace"),
+        ):
+            if given:
+                raise UsageError(
+                    f"--{name} with --batch", where="a fit of sweeps", allowed="one of the two",
+                    fix="fit the device alone",
+                )  # fmt: skip
         return run_batch(options, _start(options))
     out = prepare_output(options.out, force=options.force, folder=True, marker=_MARKER)
     if _one(options.files, out, options, _start(options)):

@@ -1,11 +1,13 @@
 """Kinds of data that fits are made of, found as entry points: a package of one's own can add one."""
 
+import argparse
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 
+from memjax.cli.command import UsageError
 from memjax.errors import DataError
 
 GROUP = "memjax.fits"
@@ -47,3 +49,44 @@ def kind_of(content: dict, *, where: Path) -> Kind:
     if label not in kinds():
         raise DataError(f"kind {label!r}", where=str(where), allowed=", ".join(kinds()))
     return kinds()[label]
+
+
+COMMON = (
+    "files",
+    "model",
+    "preset",
+    "free",
+    "fix",
+    "uncertainty",
+    "seed",
+    "temperature",
+    "out",
+    "force",
+)
+"""Options of ``memjax fit`` that mean the same for every kind."""
+
+READING = ("reader", "columns", "shunt", "area", "sign", "sweeps", "skip_forming", "exclude")
+"""Options of ``memjax fit`` that say how sweeps and curves are read."""
+
+
+def refuse_unused(options: argparse.Namespace, used: Iterable[str], *, what: str) -> None:
+    """Refuse options that were given and would be ignored.
+
+    Parameters
+    ----------
+    options : Namespace
+        Parsed options; `given` names those whose values are not the defaults.
+    used : iterable of str
+        Names of the options that mean something here, beside `COMMON`.
+    what : str
+        The fit, in words.
+
+    Raises
+    ------
+    UsageError
+        It names them.
+    """
+    left = [n for n in options.given if n not in {*COMMON, *used}]
+    if left:
+        names = ", ".join("--" + n.replace("_", "-") for n in left)
+        raise UsageError(f"{names} would be ignored", where=f"a fit of {what}", fix="leave it out")

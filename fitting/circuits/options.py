@@ -18,6 +18,7 @@ from memjax.errors import DataError, ModelError
 from memjax.files import prepare_output, writing_folder
 from memjax.io.stimulus import load_stimulus
 
+from ..kinds import refuse_unused
 from ..pulses.options import announce
 
 _MARKER = "fit.json"
@@ -77,6 +78,12 @@ def run(options: argparse.Namespace, circuit: Any, tick: Callable[[str], None]) 
             where=word,
             allowed="a circuit, see 'memjax models'",
         )
+    own = (
+        ("spikes", "level", "rearm", "dt", "draws", "stochastic")
+        if spikes
+        else ("voltage", "sigma")
+    )
+    refuse_unused(options, ("stimulus", *own), what="spike trains" if spikes else "a trace")
     bench, env, _ = bench_from(options)
     if not bench.bare:
         raise DataError(

@@ -23,7 +23,15 @@ from memjax.data import (
 from memjax.errors import DataError, MemjaxError
 from memjax.files import prepare_output, writing_folder
 
+from ..kinds import READING, refuse_unused
+
 _MARKER = "fit.json"
+
+_PULSES = ("device", "pulse_voltages", "pulse_widths", "pulse_period", "read_voltage", "hold_out", "reversed", "reader",
+           "batch")  # fmt: skip
+_DECAYS = ("device", "read_voltage", "reader", "batch")
+_DELAYS = ("delays", "on_threshold", "off_threshold", "stochastic", "draws", *READING)
+"""Options that mean something to fits of each kind."""
 
 _ASSUMED = {"pulse_voltages": (1.0, -1.0), "pulse_widths": (1e-6, 1e-6), "read_voltage": 0.1}
 """What is taken where neither the file nor an option says."""
@@ -104,8 +112,12 @@ def run(options: argparse.Namespace, device: Any, tick: Callable) -> int:
             "--uncertainty nuts", where="--delays", allowed="laplace, profile: derivatives of delays are secants",
         )  # fmt: skip
     if options.delays:
+        refuse_unused(options, _DELAYS, what="delays and relaxations")
         return _delays(options, device, out, tick)
     records = _records(options)
+    if isinstance(records[0], DecayRecord):
+        refuse_unused(options, _DECAYS, what="resistance against time")
+    refuse_unused(options, _PULSES, what="conductances per pulse")
     if not options.batch:
         if len(records) > 1:
             names = ", ".join(_label(r) for r in records[:8]) + (

@@ -36,7 +36,7 @@ LONGER = {"jart-vcm": 200}
 """The same of models whose programs take long to compile: an implicit current."""
 
 POINT_TIME = "0.01"
-"""What is said of every file; those with a time column do not need it [s]."""
+"""What is said of every file of sweeps; those with a time column do not need it [s]."""
 
 DELAYS = (
     "usc_diffusive_pulse.csv",
@@ -120,8 +120,8 @@ def fitted(task: Task, model: str) -> dict:
     out, err, begun = io.StringIO(), io.StringIO(), time.perf_counter()
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "fit"
-        words = ["fit", str(task.path), "--model", model, "--point-time", POINT_TIME]
-        words += [*task.options, "--out", str(folder)]
+        words = ["fit", str(task.path), "--model", model, *task.options, "--out", str(folder)]
+        words += ["--point-time", POINT_TIME] * _sweeps(task)
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), _short_searches():
             try:
                 with alarm(limit, again=limit):
@@ -131,6 +131,14 @@ def fitted(task: Task, model: str) -> dict:
         found = _ended(status, err.getvalue(), folder)
     seconds = time.perf_counter() - begun
     return {"file": task.name, "model": model, "seconds": seconds, "status": status, **found}
+
+
+def _sweeps(task: Task) -> bool:
+    """Whether a file is one of sweeps; one that cannot be read will be said to be."""
+    try:
+        return "--delays" not in task.options and not has_records(task.path)
+    except MemjaxError:
+        return True
 
 
 def _ended(status: int, said: str, folder: Path) -> dict:

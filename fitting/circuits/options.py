@@ -78,18 +78,18 @@ def run(options: argparse.Namespace, circuit: Any, tick: Callable[[str], None]) 
             where=word,
             allowed="a circuit, see 'memjax models'",
         )
-    own = (
-        ("spikes", "level", "rearm", "dt", "draws", "stochastic")
-        if spikes
-        else ("voltage", "sigma")
-    )
-    refuse_unused(options, ("stimulus", *own), what="spike trains" if spikes else "a trace")
     bench, env, _ = bench_from(options)
     if not bench.bare:
         raise DataError(
             "elements around a circuit", where="bench options", allowed="--temperature",
             fix="make them elements of the circuit",
         )  # fmt: skip
+    own = (
+        ("spikes", "level", "rearm", "dt", "draws", "stochastic")
+        if spikes
+        else ("voltage", "sigma")
+    )
+    refuse_unused(options, ("stimulus", *own), what="spike trains" if spikes else "a trace")
     out = prepare_output(options.out, force=options.force, folder=True, marker=_MARKER)
     ports = circuit.ports if len(circuit.ports) > 1 else ()
     stimulus = load_stimulus(options.stimulus, ports)

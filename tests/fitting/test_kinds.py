@@ -1,0 +1,73 @@
+"""The registry of kinds of data, and options that would be ignored."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fitting.kinds import kind_of, kinds, refuse_unused
+from memjax.cli import main
+from memjax.cli.command import UsageError
+from memjax.errors import DataError
+
+pytestmark = pytest.mark.fast
+
+
+def test_the_kinds_of_this_package_are_found_by_what_fit_json_calls_them():
+    assert set(kinds()) >= {
+        "sweeps", "conductance per pulse", "resistance against time", "delay and relaxation", "spike times",
+        "trace of a node",
+    }  # fmt: skip
+    assert kind_of({}, where=Path("fit.json")).label == "sweeps"  # as memjax 0.1 wrote it
+    with pytest.raises(DataError, match=r"kind 'tea leaves'.*allowed: .*sweeps"):
+        kind_of({"kind": "tea leaves"}, where=Path("fit.json"))
+
+
+def test_options_that_were_given_and_mean_nothing_are_named():
+    options = argparse.Namespace(given=["model", "hold_out", "sign", "level"])
+    refuse_unused(options, ("hold_out", "sign", "level"), what="anything")
+    with pytest.raises(
+        UsageError, match="--hold-out, --level would be ignored; in a fit of sweeps"
+    ):
+        refuse_unused(options, ("sign",), what="sweeps")
+
+
+def _decay(path: Path) -> str:
+    rows = (f"{t},{1e4 + 100 * np.log1p(t / 200)}" for t in np.linspace(0, 3e4, 40))
+    path.write_text("\n".join(["t_s,r_ohm", *rows]) + "\n")
+    return str(path)
+
+
+def _sweep(path: Path) -> str:
+    v = np.concatenate([np.linspace(0, 1, 41), np.linspace(0.975, 0, 40)])
+    rows = (f"{k},{x},{1e-6 * x}" for k, x in enumerate(v))
+    path.write_text("\n".join(["t_s,v_V,i_A", *rows]) + "\n")
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("make", "words", "named"),
+    [
+        (_sweep, ["--model", "mms", "--hold-out", "2"], "--hold-out"),
+        (_sweep, ["--model", "mms", "--level", "0.1"], "--level"),
+        (_sweep, ["--model", "mms", "--chunk", "3"], "--chunk"),
+        (_decay, ["--model", "drift", "--hold-out", "2"], "--hold-out"),
+        (_decay, ["--model", "drift", "--point-time", "0.1"], "--point-time"),
+        (_decay, ["--model", "drift", "--model-sigma", "0.1"], "--model-sigma"),
+    ],
+)
+def test_no_option_is_ignored(make, words, named, tmp_path, capsys):
+    out = tmp_path / "fit"
+    assert main(["fit", make(tmp_path / "a.csv"), *words, "--out", str(out)]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert said[-1].startswith(f"memjax: error: {named} would be ignored")
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("words", [["--uncertainty", "profile"], ["--stochastic"]])
+def test_what_a_batch_of_sweeps_does_not_do_is_refused(words, tmp_path, capsys):
+    files = [_sweep(tmp_path / f"{n}.csv") for n in "ab"]
+    words = [*files, "--model", "mms", "--batch", *words, "--out", str(tmp_path / "fit")]
+    assert main(["fit", *words]) == 2
+    assert "with --batch" in capsys.readouterr().err

@@ -1,0 +1,91 @@
+"""One rule for errors, intervals, and what is not determined."""
+
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import memjax as mj
+from fitting.result import AbstractFit, is_wide, sits_at_bound, spanned
+from memjax.params import get, replace, unconstrain
+
+pytestmark = pytest.mark.fast
+
+NAMES = ("r_on", "v_on", "x0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fit(AbstractFit):
+    """A fit of three parameters."""
+
+    device: Any
+    z: np.ndarray
+    covariance: np.ndarray
+    freedom: float = 7.0
+    largest_voltage: float | None = 1.0
+    model: str = "mms"
+    problem: Any = field(default_factory=lambda: SimpleNamespace(free=NAMES))
+    stochastic: Any = None
+
+
+def fit(sigma=(0.1, 0.1, 0.1), values=None, **more) -> Fit:
+    device = replace(mj.MetastableSwitches(), {"x0": 0.5, "v_on": 0.3} | (values or {}))
+    z = np.asarray(unconstrain(device, NAMES))
+    return Fit(device=device, z=z, covariance=np.diag(np.square(sigma)), **more)
+
+
+def test_intervals_are_those_of_student_in_the_coordinates():
+    found = fit()
+    reach = stats.t.ppf(0.95, 7.0) * 0.1
+    expected = spanned(found.device, NAMES, found.z - reach, found.z + reach)
+    assert found.intervals(0.9) == expected
+    wider = fit(freedom=1.0).intervals(0.9)
+    assert all(wider[n][0] < expected[n][0] < expected[n][1] < wider[n][1] for n in NAMES)
+
+
+def test_standard_deviations_are_to_first_order():
+    """Half of the values at one standard deviation to either side, to second order in 1e-3."""
+    found = fit(sigma=(1e-3,) * 3)
+    ends = spanned(found.device, NAMES, found.z - 1e-3, found.z + 1e-3)
+    for name, (low, high) in ends.items():
+        assert found.std[name] == pytest.approx((high - low) / 2, rel=1e-5)
+
+
+def test_errors_are_compared_with_values_or_with_short_ranges():
+    device = fit().device
+    value = float(get(device, "r_on"))
+    assert not is_wide(device, "r_on", 0.99 * value)
+    assert is_wide(device, "r_on", 1.01 * value)
+    assert not is_wide(device, "x0", 0.24)  # between 0 and 1
+    assert is_wide(device, "x0", 0.26)
+    assert is_wide(device, "x0", float("nan"))
+
+
+def test_what_is_not_determined_has_a_reason_each():
+    found = fit(sigma=(0.1, 0.1, 2.0), values={"v_on": 1.9})
+    assert found.undetermined == ("x0", "v_on")
+    assert "exceeds" in found.reasons["x0"]
+    assert "largest voltage" in found.reasons["v_on"]
+    assert fit(values={"v_on": 1.9}, largest_voltage=None).undetermined == ()
+
+
+def test_what_simulation_says_of_a_parameter_replaces_what_the_fit_says():
+    simulated = SimpleNamespace(
+        values={"x0": 0.5, "noisy": 0.1}, std={"x0": 0.01, "noisy": 0.02}, undetermined=("noisy",), replicates={},
+        intervals=lambda level: {"x0": (0.48, 0.52)},
+    )  # fmt: skip
+    found = fit(sigma=(0.1, 0.1, 9.0), stochastic=simulated)
+    assert found.undetermined == ("noisy",)
+    assert (found.std["x0"], found.intervals()["x0"]) == (0.01, (0.48, 0.52))
+    rows = {r["name"]: r for r in found.table()}
+    assert rows["noisy"]["free"]
+    assert not rows["noisy"]["determined"]
+    assert rows["tau"]["std"] is rows["tau"]["interval_90"] is None
+
+
+def test_values_near_a_bound_sit_there():
+    assert sits_at_bound(replace(mj.MetastableSwitches(), {"x0": 0.999}), "x0")
+    assert not sits_at_bound(replace(mj.MetastableSwitches(), {"x0": 0.5}), "x0")

@@ -56,11 +56,6 @@ def load(folder: Path) -> dict:
     return content
 
 
-def dump_json(content: dict, path: Path) -> None:
-    """Write strict JSON."""
-    path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-
-
 def digest(path: Path) -> str:
     """SHA-256 of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()

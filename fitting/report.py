@@ -8,9 +8,10 @@ from typing import Any
 import pandas
 
 from memjax.errors import DataError
+from memjax.files import write_json
 from memjax.plot import style
 
-from .fit_json import METHODS, digest, dump_json, load, write_draws
+from .fit_json import METHODS, digest, load, write_draws
 from .html import page, parameters_table, picture, provenance_table, remarks
 from .kinds import kind_of
 
@@ -93,7 +94,7 @@ def fill(
         "data": [{"file": str(f), "sha256": digest(f)} for f in files],
         "command": command,
     }
-    dump_json(content, folder / "fit.json")
+    write_json(folder / "fit.json", content)
     for table, name in zip(tables, ("measured.csv", "simulated.csv"), strict=True):
         table.to_csv(folder / name, index=False)
     names = ["fit.json", "measured.csv", "simulated.csv", *write_draws(sample, folder)]

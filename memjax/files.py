@@ -1,12 +1,31 @@
 """Outputs that appear whole or not at all: written beside, then renamed."""
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from .errors import OutputError
+
+
+def strict_json(content: Any) -> str:
+    """JSON for a file: indented, and no number in it that JSON does not know.
+
+    Raises
+    ------
+    ValueError
+        For numbers that are not finite.
+    """
+    return json.dumps(content, indent=1, allow_nan=False) + "\n"
+
+
+def write_json(path: str | Path, content: Any) -> None:
+    """Write `strict_json` to a file that appears whole or not at all."""
+    with writing(path) as beside:
+        beside.write_text(strict_json(content), encoding="utf-8")
 
 
 def _beside(path: Path) -> Path:

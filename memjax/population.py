@@ -18,7 +18,7 @@ from .circuit import Circuit
 from .device import AbstractDevice
 from .errors import ModelError
 from .fields import parameter_specs
-from .files import writing
+from .files import write_json
 from .models import model
 from .transforms import from_spec
 
@@ -216,9 +216,7 @@ class Population(eqx.Module):
             "root": np.asarray(self.root).tolist(),
             "cycle_root": cycle,
         }
-        text = json.dumps(content, indent=1, allow_nan=False) + "\n"
-        with writing(path) as beside:
-            beside.write_text(text, encoding="utf-8")
+        write_json(path, content)
 
     @classmethod
     def load(

@@ -1,8 +1,11 @@
 """Outputs appear whole or not at all, and nothing is overwritten unasked."""
 
+import json
+
 import pytest
 
 from memjax.errors import OutputError
+from memjax.files import write_json
 from memjax.io import prepare_output, writing, writing_folder
 
 pytestmark = pytest.mark.fast
@@ -80,3 +83,13 @@ def test_force_does_not_delete_a_folder_of_something_else(tmp_path):
         prepare_output(path, **ask)
     (path / "fit.json").write_text("")
     assert prepare_output(path, **ask) == path
+
+
+def test_json_is_strict_and_whole(tmp_path):
+    path = tmp_path / "a.json"
+    write_json(path, {"x": [1.5, None]})
+    assert json.loads(path.read_text()) == {"x": [1.5, None]}
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(path, {"x": float("nan")})
+    assert json.loads(path.read_text()) == {"x": [1.5, None]}
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.json"]

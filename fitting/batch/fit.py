@@ -19,7 +19,7 @@ import numpy as np
 import memjax as mj
 from memjax.errors import FitError, MemjaxError, OutputError
 from memjax.fields import parameter_specs, setting_specs, stored
-from memjax.files import writing
+from memjax.files import strict_json, write_json
 from memjax.params import get, replace
 from memjax.policy import require_x64
 from memjax.programs import is_array, signature
@@ -210,7 +210,7 @@ def _advanced(
                 for name, result in found.items():
                     if isinstance(result, FitResult):
                         each(name, result)
-            _write(path, [asdict(_row(n, found[n])) for n in some])
+            write_json(path, [asdict(_row(n, found[n])) for n in some])
         rows += _read(path)
         if tick is not None:
             tick(len(rows), len(names), fresh)
@@ -263,7 +263,7 @@ def _said(device: Any, options: Mapping[str, Any], search: Search) -> list[str]:
 def _opened(folder: Path, asked: list) -> Path:
     """The folder of a run, new or the same one."""
     path = folder / RUN
-    if path.exists() and path.read_text(encoding="utf-8") != _text(asked):
+    if path.exists() and path.read_text(encoding="utf-8") != strict_json(asked):
         raise OutputError(
             "the folder holds a run of other devices, data, options or versions",
             where=str(folder),
@@ -272,19 +272,8 @@ def _opened(folder: Path, asked: list) -> Path:
         )
     folder.mkdir(parents=True, exist_ok=True)
     if not path.exists():
-        _write(path, asked)
+        write_json(path, asked)
     return folder
-
-
-def _text(content: Any) -> str:
-    """Strict JSON."""
-    return json.dumps(content, indent=1, allow_nan=False) + "\n"
-
-
-def _write(path: Path, content: Any) -> None:
-    """A file of JSON that is whole or not there."""
-    with writing(path) as beside:
-        beside.write_text(_text(content), encoding="utf-8")
 
 
 def _found(

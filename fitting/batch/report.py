@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from memjax.files import writing
+from memjax.files import write_json, writing
 
+from ..fit_json import versions
 from ..html import bullets, html_table, page, picture, readable
-from ..sweeps.content import dump_json, versions
 from ..sweeps.verdict import WORDS
 from .figures import determined, picture_distributions, picture_wafer
 from .fit import Row
@@ -132,8 +132,7 @@ def write_report(
         s: counts[s] for s in ("fitted", "poor", "failed")
     }
     content |= {"population": population(rows, units), "notes": list(notes)}
-    with writing(folder / "batch.json") as beside:
-        dump_json(content, beside)
+    write_json(folder / "batch.json", content)
     pictures = []
     if any(r.values for r in rows):
         pictures.append("distributions.png")

@@ -17,10 +17,10 @@ from memjax.cli.command import say
 from memjax.cli.options import EXAMPLE, bench_from, file_of, measurement_from
 from memjax.errors import DataError, FitError, OutputError
 from memjax.fields import parameter_specs
-from memjax.files import prepare_output, writing
+from memjax.files import prepare_output, write_json
 from memjax.population import POPULATION
 
-from ..sweeps.content import dump_json, to_json
+from ..sweeps.content import to_json
 from ..sweeps.fit import FitResult
 from . import wafer
 from .fit import RUN, File, Row, checked, fit_batch
@@ -139,8 +139,7 @@ def run_batch(options: argparse.Namespace, device: Any) -> int:
     def keep(name: str, result: FitResult) -> None:
         result = replace(result, model=options.model)
         content = to_json(result, [file_of(named[name])], truth=None, command=command)
-        with writing(fits / f"{name}.json") as beside:
-            dump_json(content, beside)
+        write_json(fits / f"{name}.json", content)
 
     def read(file: str):
         return [measurement_from(file, options)]

@@ -10,6 +10,7 @@ import pandas
 import memjax as mj
 from memjax.errors import SolveError
 from memjax.fields import setting_specs, stored
+from memjax.files import write_json
 from memjax.noise.draws import cycle_factors
 from memjax.observables import Thresholds, switching
 from memjax.params import get
@@ -19,7 +20,6 @@ from memjax.simulate import simulate, simulate_like
 from ..fit_json import (
     SCHEMA,
     digest,
-    dump_json,
     randomness_of,
     search_of,
     told,
@@ -285,7 +285,7 @@ def write(
     content = to_json(result, files, truth=truth, command=command, trace=trace)
     if unsolved:
         content["warnings"].append(f"{unsolved} points of the simulation could not be solved")
-    dump_json(content, folder / "fit.json")
+    write_json(folder / "fit.json", content)
     names = ["fit.json", "measured.csv", "simulated.csv"]
     if trace is not None and len(trace.v):
         write_cycles(trace, folder)

@@ -27,7 +27,7 @@ import jax
 import numpy as np
 
 from ..errors import NetworkError, OutputError
-from ..files import prepare_output, writing
+from ..files import prepare_output, strict_json, writing
 from ..network import Network, Neurons, Recording, Simulation, Snapshot, Stretch
 from ..network.groups import Group
 from ..network.plan import record_steps
@@ -221,7 +221,7 @@ def _attribute(path: Path, name: str) -> int:
 
 def _write_about(folder: Path, content: Mapping[str, Any]) -> None:
     """Write `run.json`."""
-    _synced(folder / MARKER, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
+    _synced(folder / MARKER, strict_json(content).encode())
 
 
 def _about(

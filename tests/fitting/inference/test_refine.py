@@ -108,7 +108,7 @@ def test_draws_of_a_linear_problem_are_normal():
 
 
 def test_draws_want_derivatives():
-    with pytest.raises(DataError, match="secants.*take profiles"):
+    with pytest.raises(DataError, match=r"secants.*take profiles"):
         refined(fit(Secants), "nuts", say=told()[1])
 
 

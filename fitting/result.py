@@ -68,6 +68,18 @@ class AbstractFit:
     profiles: tuple[Any, ...] = ()
     sample: Any = None
 
+    def __repr__(self) -> str:
+        """The model, the loss, and a line for each parameter that was calibrated."""
+        values, std, loose = self.values, self.std, self.reasons
+        specs = parameter_specs(self.device)
+        lines = [f"{type(self).__name__}({self.model}, loss {self.loss:.4g})"]
+        for n, x in values.items():
+            error = f" +- {std[n]:.2g}" if n in std else ""
+            lines.append(
+                f"  {n} = {x:.4g}{error} {specs[n].unit}{', not determined' * (n in loose)}"
+            )
+        return "\n".join(lines)
+
     @property
     def free(self) -> tuple[str, ...]:
         """Names of the free parameters."""

@@ -104,7 +104,7 @@ class Estimate:
         return {n: (self.values[n] - x) / self.std[n] for n, x in truth.items()}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class VoltageFit(AbstractFit):
     """What `fit_voltages` found.
 

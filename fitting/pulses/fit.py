@@ -73,7 +73,7 @@ class PulseProblem(AbstractDifferentiable):
         return off, jnp.all(jnp.isfinite(off))
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class PulseFit(AbstractFit):
     """A device calibrated to conductances per pulse.
 

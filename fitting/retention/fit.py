@@ -326,7 +326,7 @@ STARTS: dict[str, Callable[[DecayRecord], list[dict[str, float]]]] = {"drift": _
 """Models whose relaxation is fitted without being told which parameters."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class RetentionFit(AbstractFit):
     """Laws of decay, and a device, fitted to resistance against time.
 

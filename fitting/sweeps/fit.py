@@ -44,7 +44,7 @@ ENDING = 25
 """Most iterations in which a search ends, once the noise is known."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class FitResult(AbstractFit):
     """A calibrated device or circuit, and how it came about.
 

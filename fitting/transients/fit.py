@@ -272,7 +272,7 @@ class Medians(AbstractProblem):
         return r, j, np.asarray(np.isfinite(r).all(axis=1) & np.isfinite(j).all(axis=(1, 2)))
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class TransientFit(AbstractFit):
     """A volatile device calibrated to delays and relaxations.
 

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.fast
 NAMES = ("r_on", "v_on", "x0")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Fit(AbstractFit):
     """A fit of three parameters."""
 
@@ -27,6 +27,7 @@ class Fit(AbstractFit):
     freedom: float = 7.0
     largest_voltage: float | None = 1.0
     model: str = "mms"
+    loss: float = 1.25
     problem: Any = field(default_factory=lambda: SimpleNamespace(free=NAMES))
     stochastic: Any = None
 
@@ -89,3 +90,12 @@ def test_what_simulation_says_of_a_parameter_replaces_what_the_fit_says():
 def test_values_near_a_bound_sit_there():
     assert sits_at_bound(replace(mj.MetastableSwitches(), {"x0": 0.999}), "x0")
     assert not sits_at_bound(replace(mj.MetastableSwitches(), {"x0": 0.5}), "x0")
+
+
+def test_a_fit_says_what_it_is_in_a_few_lines():
+    lines = repr(fit(sigma=(0.1, 0.1, 2.0))).splitlines()
+    assert lines[0] == "Fit(mms, loss 1.25)"
+    assert lines[2].startswith("  v_on = 0.3 +- ")
+    assert lines[2].endswith(" V")
+    assert lines[3].endswith(", not determined")
+    assert len(lines) == 4

@@ -32,6 +32,8 @@ def problem(noise):
         floor=1e-9,
         model_sigma=MODEL_SIGMA,
         small_sigma=SMALL * MODEL_SIGMA,
+        left=None,
+        left_weight=None,
     )
     return SimpleNamespace(free=("a", "b", "c"), group=group, noise=noise)
 

@@ -2,12 +2,16 @@
 
 import argparse
 import functools
+import shlex
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
 from memjax.cli.command import UsageError
+from memjax.cli.options import file_of
 from memjax.errors import DataError
 
 GROUP = "memjax.fits"
@@ -67,6 +71,15 @@ COMMON = (
 
 READING = ("reader", "columns", "shunt", "area", "sign", "sweeps", "skip_forming", "exclude")
 """Options of ``memjax fit`` that say how sweeps and curves are read."""
+
+
+def provenance(options: argparse.Namespace) -> dict[str, Any]:
+    """What a fit directory says of where it comes from: files, temperature [K], command."""
+    return {
+        "files": [file_of(n) for n in options.files],
+        "temperature": 300.0 if options.temperature is None else options.temperature,
+        "command": "memjax " + shlex.join(sys.argv[1:]),
+    }
 
 
 def refuse_unused(options: argparse.Namespace, used: Iterable[str], *, what: str) -> None:

@@ -1,8 +1,6 @@
 """The part of ``memjax fit`` that takes spike trains, or the trace of a node, of a circuit."""
 
 import argparse
-import shlex
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +16,7 @@ from memjax.errors import DataError, ModelError
 from memjax.files import prepare_output, writing_folder
 from memjax.io.stimulus import load_stimulus
 
-from ..kinds import refuse_unused
+from ..kinds import provenance, refuse_unused
 from ..pulses.options import announce
 
 _MARKER = "fit.json"
@@ -126,7 +124,7 @@ def _spikes(options, circuit, stimulus, env, out: Path, tick) -> None:
 
 def _voltage(options, circuit, stimulus, env, out: Path, tick) -> None:
     """Fit the trace of a node."""
-    from ..inference.refine import refined
+    from ..inference.refine import in_turn
     from .content import of_voltage, trace_tables
     from .fit import fit_voltages
 
@@ -154,13 +152,9 @@ def _voltage(options, circuit, stimulus, env, out: Path, tick) -> None:
         warnings.append("the search had not ended")
     fit = replace(fit, model=options.model)
     about: dict[str, Any] = dict(node=node, seed=options.seed, sigma_given=given, warnings=warnings)
-    methods = dict.fromkeys(
-        ["laplace", options.uncertainty]
-    )  # what is not lost where the second is stopped
-    for method in methods:
-        fit = refined(fit, method, seed=options.seed, say=say)
-        content = of_voltage(fit, **about)
-        _fill(options, content, trace_tables(fit, node), out, sample=fit.sample)
+    for own in in_turn(fit, options.uncertainty, seed=options.seed, say=say):
+        content = of_voltage(own, **about)
+        _fill(options, content, trace_tables(own, node), out, sample=own.sample)
     _announce(content, out)
 
 
@@ -182,15 +176,7 @@ def _fill(options, content: dict, tables, out: Path, *, sample: Any = None) -> N
     from ..report import fill
 
     with writing_folder(out) as place:
-        fill(
-            content,
-            tables,
-            place,
-            files=[file_of(n) for n in options.files],
-            temperature=300.0 if options.temperature is None else options.temperature,
-            command="memjax " + shlex.join(sys.argv[1:]),
-            sample=sample,
-        )
+        fill(content, tables, place, sample=sample, **provenance(options))
 
 
 def _announce(content: dict, out: Path) -> None:

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 from scipy.linalg import qr
 
-from memjax.fields import parameter_specs
 from memjax.params import known
-from memjax.transforms import from_spec
+
+from ..result import slopes, spanned
 
 LIMIT = 0.5
 """Standard deviation [natural log units] above which a combination counts as not determined."""
@@ -97,13 +96,9 @@ def _power(name: str, p: float) -> str:
 
 def log_slopes(device: Any, names: Sequence[str], z: np.ndarray) -> Float[np.ndarray, " free"]:
     """Change of the logarithm of each parameter's size with its coordinate; of its value where that is 0."""
-    specs, step = parameter_specs(device), 1e-5
-    found = []
-    for n, x in zip(known(device, names), z, strict=True):
-        of = from_spec(specs[n]).inverse
-        low, mid, high = (float(of(jnp.asarray(x + k * step))) for k in (-1, 0, 1))
-        found.append((high - low) / (2 * step) / (mid or 1.0))
-    return np.array(found)
+    names = known(device, names)
+    at = np.array([x for (x,) in spanned(device, names, np.asarray(z)).values()])
+    return slopes(device, names, z) / np.where(at == 0, 1.0, at)
 
 
 def in_logarithms(

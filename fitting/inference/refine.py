@@ -1,7 +1,7 @@
 """Intervals by another method than Laplace's, of a fit of any kind."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -42,6 +42,13 @@ def refined(fit: Any, method: str, *, seed: int = 0, say: Callable[[str, str], N
     return fit
 
 
+def in_turn(fit: Any, method: str, **about: Any) -> Iterator[Any]:
+    """The fit to first order, to be written before the rest begins, then that of another method; see `refined`."""
+    yield fit
+    if method != "laplace":
+        yield refined(fit, method, **about)
+
+
 def _announce(fit: Any, say: Callable[[str, str], None]) -> None:
     """Say how long draws from the posterior may take: no one waits for hours without knowing."""
     z, times = np.repeat(fit.z[None], TOGETHER, axis=0), []
@@ -54,4 +61,4 @@ def _announce(fit: Any, say: Callable[[str, str], None]) -> None:
     say("note", f"{text}: about {low:.2g} to {high:.2g} min; the fit is written already")
 
 
-__all__ = ["refined"]
+__all__ = ["in_turn", "refined"]

@@ -3,8 +3,6 @@
 import argparse
 import json
 import re
-import shlex
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,7 +21,7 @@ from memjax.data import (
 from memjax.errors import DataError, MemjaxError
 from memjax.files import prepare_output, writing_folder
 
-from ..kinds import READING, refuse_unused
+from ..kinds import READING, provenance, refuse_unused
 
 _MARKER = "fit.json"
 
@@ -242,22 +240,12 @@ def _one(record, device: Any, env: Any, options, out: Path, tick) -> dict:
 
 def _write(write: Callable, fit: Any, held: PulseRecord | None, options, out: Path) -> dict:
     """Write a fit's folder, with intervals as they were asked for, and say so."""
-    from ..inference.refine import refined
+    from ..inference.refine import in_turn
 
-    about: dict[str, Any] = dict(
-        files=[file_of(n) for n in options.files],
-        temperature=300.0 if options.temperature is None else options.temperature,
-        command="memjax " + shlex.join(sys.argv[1:]),
-    )
-    if held is not None:
-        about["held"] = held
-    methods = dict.fromkeys(
-        ["laplace", options.uncertainty]
-    )  # what is not lost where the second is stopped
-    for method in methods:
-        fit = refined(fit, method, seed=options.seed, say=say)
+    about = provenance(options) | ({} if held is None else {"held": held})
+    for own in in_turn(fit, options.uncertainty, seed=options.seed, say=say):
         with writing_folder(out) as place:
-            write(fit, place, **about)
+            write(own, place, **about)
             content = json.loads((place / "fit.json").read_text(encoding="utf-8"))
     announce(content, out)
     return _row(content)

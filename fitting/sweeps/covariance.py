@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from scipy import stats
 from scipy.signal import lfilter
 
 from ..problem import PRIOR_SIGMA
+from ..result import reach
 from .problem import SATURATION, Problem, saturated
 from .summary import Waveform, middle
 from .variability import read_noise
@@ -93,7 +93,7 @@ class Uncertainty:
 
     def reach(self, level: float = 0.9) -> float:
         """Half-width of an interval of that level [standard deviations]."""
-        return float(stats.t.ppf((1 + level) / 2, self.freedom))
+        return reach(level, self.freedom)
 
 
 def _shifts(

@@ -16,8 +16,13 @@ from memjax.params import get, known
 from memjax.policy import require_x64
 
 from ..inference.identifiability import Identifiability, in_logarithms, joined, of_information
-from ..optimize.levenberg_marquardt import Progress, crossed, levenberg_marquardt, screen
-from ..problem import evaluate
+from ..optimize.levenberg_marquardt import (
+    Progress,
+    crossed,
+    half_squares,
+    levenberg_marquardt,
+    screen,
+)
 from ..result import AbstractFit
 from ..stochastic.result import Stochastic
 from .covariance import Uncertainty, uncertainty
@@ -178,8 +183,8 @@ class _Search:
 
     def __call__(self, z: np.ndarray):
         """Residuals, Jacobians and success; remembers the best point."""
-        r, jac, ok = (np.asarray(x) for x in evaluate(self.problem, jnp.asarray(z)))
-        cost = np.where(ok, 0.5 * np.sum(np.where(ok[:, None], r, 0.0) ** 2, axis=1), np.inf)
+        r, jac, ok = self.problem.linearise(z)
+        cost = half_squares(r, ok)
         if np.min(cost) < self.best_cost:
             self.best_cost, self.best_z = float(np.min(cost)), z[np.argmin(cost)].copy()
         return r, jac, ok

@@ -153,14 +153,21 @@ class Surfaces:
         slopes = [self._whole(s, a) for (_, s), a in zip(found, self.acting, strict=True)]
         return np.concatenate([v for v, _ in found], axis=1), np.concatenate(slopes, axis=1)
 
+    def deviation(
+        self, z: Float[np.ndarray, "points n"]
+    ) -> tuple[Float[np.ndarray, "points groups"], Float[np.ndarray, "points groups n"]]:
+        """Standard deviation of each group [that of one simulation], see `Surface.deviation`, and its slope."""
+        found = [p.deviation(z[:, a]) for p, a in zip(self.parts, self.acting, strict=True)]
+        slopes = [self._whole(s[:, None], a) for (_, s), a in zip(found, self.acting, strict=True)]
+        return np.stack([d for d, _ in found], axis=1), np.concatenate(slopes, axis=1)
+
     def beyond(
         self, z: Float[np.ndarray, "points n"]
     ) -> tuple[Float[np.ndarray, "points groups"], Float[np.ndarray, "points groups n"]]:
         """By how much each group is known worse than by one simulation [its standard deviation], and the slope."""
-        found = [p.deviation(z[:, a]) for p, a in zip(self.parts, self.acting, strict=True)]
-        slopes = [self._whole(s[:, None], a) for (_, s), a in zip(found, self.acting, strict=True)]
-        over = np.stack([d for d, _ in found], axis=1) - 1
-        return np.maximum(over, 0.0), np.concatenate(slopes, axis=1) * (over > 0)[..., None]
+        deviation, slopes = self.deviation(z)
+        over = deviation - 1
+        return np.maximum(over, 0.0), slopes * (over > 0)[..., None]
 
     def _whole(self, slopes: np.ndarray, acting: np.ndarray) -> np.ndarray:
         """Slopes with zeros for the coordinates that do not act."""

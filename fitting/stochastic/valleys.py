@@ -30,6 +30,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 from scipy.stats import chi2
+from threadpoolctl import threadpool_limits
 
 from ..optimize.levenberg_marquardt import Progress, levenberg_marquardt
 from .kriging import Surfaces
@@ -151,6 +152,7 @@ Simulate = Callable[[np.ndarray, int], tuple[list[np.ndarray], np.ndarray]]
 """Features [standard deviations] of each target at points, with the random numbers of a batch, and which are good."""
 
 
+@threadpool_limits.wrap(limits=1, user_api="blas")  # of matrices so small threads wait for each other
 def explore(
     goal: Goal,
     simulate: Simulate,
@@ -271,8 +273,12 @@ class _Walk:
 
         An interval of replicates would leave out the end of a long valley where the truth may be, since few of them
         lie there: how far the loss rises does not depend on the length of a valley.
+
+        A surface averages over many simulations, of which the scatter of a single one is therefore too large an error:
+        here features count by the error of the surface at the estimate.
         """
         n, drawn = len(found.z), found.replicates
+        gain = self._gain(found.z)
         ends = np.quantile(np.concatenate(self.z), [_OUTER, 1 - _OUTER], axis=0)
         low, high = np.minimum(ends[0], drawn.min(axis=0)), np.maximum(ends[1], drawn.max(axis=0))
         grid = np.linspace(low, high, _GRID, axis=1)
@@ -287,18 +293,26 @@ class _Walk:
         own = 0.5 * ((at - centres[held]) / prior[held]) ** 2
         centres[held], prior[held] = at, _HELD
         features = np.broadcast_to(self.measured, (len(at), len(self.measured)))
-        least = self._least(self.mean, starts, features, centres, prior)
+        least = self._least(self.mean, starts, features, centres, prior, gain)
         # Deeper minima elsewhere may be holes of the surface: what lies as low as the estimate's own valley is inside.
         wide = np.maximum(self.goal.prior, _WIDEST)[None]
-        valley = self._least(
-            self.mean, found.z[None, None], features[:1], self.goal.centre[None], wide
-        )
+        own_valley = found.z[None, None], features[:1], self.goal.centre[None]
+        valley = self._least(self.mean, *own_valley, wide, gain)
         rise = np.maximum((own + least.cost).reshape(n, _GRID) - valley.cost[0], 0.0)
         grid = np.concatenate([grid, valley.z.T], axis=1)  # a narrow one may lie between two values
         rise = np.concatenate([rise, np.zeros((n, 1))], axis=1)
         order = np.argsort(grid, axis=1)
         grid, rise = np.take_along_axis(grid, order, 1), np.take_along_axis(rise, order, 1)
         return replace(found, grid=grid, rise=rise)
+
+    def _gain(self, z: np.ndarray) -> Float[np.ndarray, " residuals"]:
+        """Standard deviation with one simulation, over that with the surface at a point, of each feature."""
+        known = np.minimum(self.mean.deviation(z[None])[0][0], 1.0)
+        whole = np.array(
+            [t.inflation for t in self.goal.targets]
+        )  # 1 of the data, the rest of one simulation
+        gain = np.sqrt(whole / (1 + (whole - 1) * known**2))
+        return np.repeat(gain, [len(t.weights) for t in self.goal.targets])
 
     def _replicated(self, before: Valley, best, shapes, weight, batch, surfaces):
         """Minima for resampled features, each on one of several surfaces that weigh the batches at random."""
@@ -324,18 +338,19 @@ class _Walk:
         far = (away - np.quantile(away, _LOWEST)) / values.shape[1]
         return np.exp(-_STEEP * np.maximum(far - _FAR, 0.0))
 
-    def _least(self, surfaces, starts, features, centres, prior=None) -> Minima:
-        """The best of the minima that some starts of each problem lead to."""
+    def _least(self, surfaces, starts, features, centres, prior=None, gain=1.0) -> Minima:
+        """The best of the minima that some starts of each problem lead to; residuals times their gain."""
         tries, problems, n = starts.shape
         p = np.broadcast_to(self.goal.prior if prior is None else prior, (problems, n))
         of = np.tile(np.arange(problems), tries)
+        gain = np.broadcast_to(gain, features.shape[1:])
 
         def evaluate(z, which):
             values, slopes = surfaces(z)
             far, outward = surfaces.beyond(z)
             k = of[which]
-            r = [values - features[k], (z - centres[k]) / p[k], _PULL * far]
-            jac = [slopes, np.eye(n) / p[k][:, None], _PULL * outward]
+            r = [gain * (values - features[k]), (z - centres[k]) / p[k], _PULL * far]
+            jac = [gain[:, None] * slopes, np.eye(n) / p[k][:, None], _PULL * outward]
             return np.concatenate(r, 1), np.concatenate(jac, 1), np.ones(len(z), bool)
 
         done = levenberg_marquardt(

@@ -242,7 +242,7 @@ def test_a_fit_is_on_disk_before_its_posterior_is_drawn(result, tmp_path, capsys
 
     for module, name, stand_in in (
         ("sweeps.fit", "fit", lambda *args, **more: result),
-        ("inference.nuts", "draw_fit", stopped),
+        ("inference.refine", "draw_fit", stopped),
     ):
         monkeypatch.setattr(import_module(f"fitting.{module}"), name, stand_in)
     out = tmp_path / "fit"

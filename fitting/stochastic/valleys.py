@@ -152,7 +152,9 @@ Simulate = Callable[[np.ndarray, int], tuple[list[np.ndarray], np.ndarray]]
 """Features [standard deviations] of each target at points, with the random numbers of a batch, and which are good."""
 
 
-@threadpool_limits.wrap(limits=1, user_api="blas")  # of matrices so small threads wait for each other
+@threadpool_limits.wrap(
+    limits=1, user_api="blas"
+)  # of matrices so small threads wait for each other
 def explore(
     goal: Goal,
     simulate: Simulate,
@@ -338,7 +340,9 @@ class _Walk:
         far = (away - np.quantile(away, _LOWEST)) / values.shape[1]
         return np.exp(-_STEEP * np.maximum(far - _FAR, 0.0))
 
-    def _least(self, surfaces, starts, features, centres, prior=None, gain=1.0) -> Minima:
+    def _least(
+        self, surfaces, starts, features, centres, prior=None, gain: np.ndarray | float = 1.0
+    ) -> Minima:
         """The best of the minima that some starts of each problem lead to; residuals times their gain."""
         tries, problems, n = starts.shape
         p = np.broadcast_to(self.goal.prior if prior is None else prior, (problems, n))

@@ -36,8 +36,6 @@ def run(options: argparse.Namespace, device: Any) -> int:
         ((kind, own),) = parts
         own.given = [n for n in own.given if n != "bench"]
         return kind.run(own, device)
-    used = {"bench", *(n for kind, _ in parts for n in kind.used)} - {"batch", "draws", "hold_out"}
-    refuse_unused(options, used, what=" and ".join(kind.label for kind, _ in parts))
     if options.uncertainty != "laplace":
         raise UsageError(
             f"--uncertainty {options.uncertainty}", where="a joint fit", allowed="laplace", fix="leave it out"
@@ -47,6 +45,8 @@ def run(options: argparse.Namespace, device: Any) -> int:
             "--stochastic", where="a joint fit", fix="leave it out",
             allowed="medians; randomness is calibrated to the sweeps, or the delays, alone",
         )  # fmt: skip
+    used = {"bench", *(n for kind, _ in parts for n in kind.used)} - {"batch", "draws", "hold_out"}
+    refuse_unused(options, used, what=" and ".join(kind.label for kind, _ in parts))
     out = new_folder(options)
     labels, fits = [], []
     for kind, own in parts:

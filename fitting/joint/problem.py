@@ -19,6 +19,9 @@ from ..result import AbstractFit
 PRECISION = PRIOR_SIGMA**-2
 """Of the prior of each coordinate."""
 
+_WIDER, _LEAST = 3.0, 1e-8
+"""Standard deviations of starts about the middle; variance of a coordinate at the least."""
+
 _FARTHEST = 80.0
 """Logarithms of a weight among which it is sought."""
 
@@ -140,7 +143,7 @@ def joined(
     problem = JointProblem(
         device=base,
         free=shared,
-        center=jnp.asarray(starts[-1]),
+        center=jnp.asarray(starts[len(fits)]),
         parts=tuple(parts),
         weights=jnp.asarray([weight_of(f) for f in fits]),
         ties=ties,
@@ -163,20 +166,29 @@ def _changed(device, fits: Sequence[AbstractFit], free: set[str]) -> dict[str, f
 
 
 def _starts(base, fits: Sequence[AbstractFit], shared: tuple[str, ...], own) -> np.ndarray:
-    """Where each file's values count first, and the means weighed by the errors that the files state."""
-    z = np.asarray(unconstrain(base, shared))
+    """Where each file's values count first, and draws about where to first order all of them are met.
+
+    Notes
+    -----
+    To first order a file says that its information times the distance from its own values is nothing: the sum of
+    these, with the prior about the start, has a least place and a covariance. Valleys bend, hence the draws.
+    """
+    z, n = np.asarray(unconstrain(base, shared)), len(shared)
     known = [dict(zip(f.problem.free, f.z, strict=True)) for f in fits]
-    errors = [dict(zip(f.problem.free, f.sigma_z, strict=True)) for f in fits]
-    mine = [x[n] for x, names in zip(known, own, strict=True) for n in names]
+    mine = [x[m] for x, names in zip(known, own, strict=True) for m in names]
     found = []
     for first in known:
         order = [first, *known]
-        found.append([next((x[n] for x in order if n in x), z[k]) for k, n in enumerate(shared)])
-    mean = []
-    for k, n in enumerate(shared):
-        there = [(x[n], max(s[n], 1e-6)) for x, s in zip(known, errors, strict=True) if n in x]
-        weights = np.array([s**-2 for _, s in there])
-        mean.append(
-            float(np.sum(weights * [x for x, _ in there]) / weights.sum()) if there else z[k]
-        )
-    return np.array([[*x, *mine] for x in (*found, mean)])
+        found.append([next((x[m] for x in order if m in x), z[k]) for k, m in enumerate(shared)])
+    whole, pull = PRECISION * np.eye(n), PRECISION * z
+    for fit in fits:
+        at = [k for k, m in enumerate(fit.problem.free) if m in shared]
+        to = [shared.index(fit.problem.free[k]) for k in at]
+        sure = np.linalg.inv(fit.covariance[np.ix_(at, at)] + _LEAST * np.eye(len(at)))
+        whole[np.ix_(to, to)] += sure
+        pull[to] += sure @ fit.z[at]
+    middle, root = np.linalg.solve(whole, pull), np.linalg.cholesky(np.linalg.inv(whole))
+    count = max(TOGETHER - len(found), 1)
+    drawn = middle + _WIDER * np.random.default_rng(0).normal(size=(count, n)) @ root.T
+    drawn[0] = middle
+    return np.array([[*x, *mine] for x in (*found, *drawn)])

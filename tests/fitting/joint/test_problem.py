@@ -12,7 +12,7 @@ import memjax as mj
 from fitting.joint.fit import fit_jointly
 from fitting.joint.problem import PRECISION, joined, weight_of
 from fitting.optimize.levenberg_marquardt import levenberg_marquardt
-from fitting.problem import AbstractDifferentiable
+from fitting.problem import TOGETHER, AbstractDifferentiable
 from fitting.result import AbstractFit
 from memjax.errors import DataError
 from memjax.params import unconstrain
@@ -115,7 +115,7 @@ def test_the_state_at_the_start_is_each_files_own():
     assert problem.free == NAMES[:3]
     assert problem.place(0) == [0, 1, 2, 3]
     assert problem.place(1) == [0, 1, 2, 4]
-    assert starts.shape == (3, 5)
+    assert starts.shape == (TOGETHER, 5)
     np.testing.assert_allclose(starts[0, [3, 4]], [fits[0].z[3], fits[1].z[3]])
     found = fit_jointly(fits, START)
     assert "x0" not in found.values

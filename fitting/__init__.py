@@ -20,8 +20,10 @@ from .inference.nuts import (
     draw_fit as draw_fit,
 )
 from .inference.profile_likelihood import Profile as Profile, profiles as profiles
+from .joint.fit import JointFit as JointFit, fit_jointly as fit_jointly
 from .pulses.fit import PulseFit as PulseFit, fit_pulses as fit_pulses
 from .retention.fit import RetentionFit as RetentionFit, fit_retention as fit_retention
+from .result import AbstractFit as AbstractFit
 from .stochastic.result import Stochastic as Stochastic
 from .sweeps.fit import FitResult as FitResult, fit as fit
 from .sweeps.problem import Problem as Problem

@@ -22,8 +22,8 @@ from .inference.nuts import (
 from .inference.profile_likelihood import Profile as Profile, profiles as profiles
 from .joint.fit import JointFit as JointFit, fit_jointly as fit_jointly
 from .pulses.fit import PulseFit as PulseFit, fit_pulses as fit_pulses
-from .retention.fit import RetentionFit as RetentionFit, fit_retention as fit_retention
 from .result import AbstractFit as AbstractFit
+from .retention.fit import RetentionFit as RetentionFit, fit_retention as fit_retention
 from .stochastic.result import Stochastic as Stochastic
 from .sweeps.fit import FitResult as FitResult, fit as fit
 from .sweeps.problem import Problem as Problem

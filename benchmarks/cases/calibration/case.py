@@ -266,10 +266,10 @@ def stochastic(record: Recorder, count: int) -> None:
 
 
 def together(record: Recorder, count: int) -> None:
-    """Sweeps, pulses and a decay of one device: intervals of `fitting.fit_jointly`."""
+    """A sweep, two trains of pulses and two decays of one device: intervals of `fitting.fit_jointly`."""
     seconds, found = lap(lambda: joint.covered(range(count), LEVEL))
     what = (
-        f"{count} devices, {len(joint.CENTRE)} shared parameters and a state of each of three files"
+        f"{count} devices, {len(joint.CENTRE)} shared parameters and a state of each of five files"
     )
     inside = np.array([*found.inside.values()]).T
     extra = {

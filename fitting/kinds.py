@@ -42,6 +42,8 @@ class Kind:
         ``asked(options) -> bool``: whether an option says that all files are of this kind.
     configure : callable, optional
         ``configure(parser)`` adds the options of this kind alone to ``memjax fit``.
+    rest : bool
+        Whether `takes` speaks of files that no other kind takes.
     joins : bool
         Whether it takes files of several kinds, or with options of their own, as one device.
     batched : bool
@@ -61,6 +63,7 @@ class Kind:
     takes: Callable[[argparse.Namespace, str], bool] = _never
     asked: Callable[[argparse.Namespace], bool] = _never
     configure: Callable[[argparse.ArgumentParser], None] | None = None
+    rest: bool = False
     joins: bool = False
     batched: bool = True
     used: tuple[str, ...] = ()
@@ -121,7 +124,10 @@ def of_file(options: argparse.Namespace, name: str) -> Kind:
     DataError
         For a file of no kind, or of more than one.
     """
-    found = [kind for kind in kinds().values() if kind.takes(options, name)]
+    found: list[Kind] = []
+    for rest in (False, True):
+        asked = [kind for kind in kinds().values() if kind.rest is rest]
+        found = found or [kind for kind in asked if kind.takes(options, name)]
     if len(found) != 1:
         every = [kind.label for kind in found or kinds().values()]
         what = f"a file of {' and '.join(every)} at once" if found else "a file of no known kind"

@@ -14,5 +14,6 @@ KIND = Kind(
     write=write,
     takes=takes,
     batched=False,
+    rest=True,
 )
 """Sweeps of the voltage or the current."""

@@ -6,11 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from memjax.simulate import is_noisy
-
 from .problem import center_of
 from .protocol import Protocol, read_members
 from .target import Target
+
+CHUNK = 128
+"""Members that are simulated together: one size, one program."""
+
+_SHARE = 6.0
+"""Members are added until the standard error of each value is this part of its tolerance."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +51,11 @@ class Check:
         return self.target.unit
 
     @property
+    def off(self) -> float:
+        """How far the value is from the target [tolerances]."""
+        return (self.value - self.target.value) / (self.target.share * self.target.value)
+
+    @property
     def met(self) -> bool:
         """Whether the value lies within the tolerance."""
         return self.target.meets(self.value)
@@ -56,6 +65,12 @@ class Check:
         """Whether it lies within the inner third of the tolerance, or as near to the middle as scatter lets one say."""
         tolerance = self.target.share * self.target.value
         return abs(self.value - self.target.value) <= max(tolerance / 3, self.error or 0.0)
+
+    @property
+    def precise(self) -> bool:
+        """Whether more members would say no more, or nothing."""
+        tolerance = self.target.share * self.target.value
+        return self.error is None or _SHARE * self.error <= tolerance
 
     @property
     def uncertain(self) -> bool:
@@ -81,7 +96,7 @@ def check_members(
     members: int,
     seed: int,
 ) -> tuple[Check, ...]:
-    """Simulate members with the device's noise in adaptive steps; one without noise where it has none.
+    """Simulate members with the device's noise in adaptive steps.
 
     Parameters
     ----------
@@ -89,16 +104,26 @@ def check_members(
         What is checked.
     targets, protocols, places
         See `fitting.targets.problem.TargetProblem`.
-    members, seed : int
-        Of the simulation.
+    members : int
+        Most members: they are simulated in chunks until every value is known to a sixth of its tolerance.
+    seed : int
+        Of their noise.
     """
-    noisy = is_noisy(device)
-    found = read_members(protocols, places, device, members=members if noisy else 1, seed=seed)
-    middle = center_of(found, targets)
-    return tuple(
-        _check(t, float(x), column[np.isfinite(column)], len(found), noisy)
-        for t, x, column in zip(targets, middle, found.T, strict=True)
-    )
+    found, chunk = [], min(members, CHUNK)
+    checks: tuple[Check, ...] = ()
+    for k in range(0, members, chunk):
+        numbers = np.arange(k, k + chunk)
+        found.append(read_members(protocols, places, device, members=numbers, seed=seed))
+        checks = checks_of(targets, np.concatenate(found), noisy=True)
+        if all(c.precise for c in checks):
+            break
+    return checks
+
+
+def checks_of(targets: tuple[Target, ...], found: np.ndarray, *, noisy: bool) -> tuple[Check, ...]:
+    """What observables of members [their units] say of the targets; `noisy` where their scatter means something."""
+    each = zip(targets, center_of(found, targets), found.T, strict=True)
+    return tuple(_check(t, float(x), column[np.isfinite(column)], len(found), noisy) for t, x, column in each)
 
 
 def _check(target: Target, value: float, shown: np.ndarray, members: int, noisy: bool) -> Check:
@@ -114,4 +139,4 @@ def _check(target: Target, value: float, shown: np.ndarray, members: int, noisy:
     )
 
 
-__all__ = ["Check", "check_members"]
+__all__ = ["Check", "check_members", "checks_of"]

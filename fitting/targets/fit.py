@@ -7,19 +7,15 @@ of 7). Thresholds make the map flat: where nothing switches, no derivative says 
 begins on a grid, each parameter scaled alone, with random scalings of all, and goes on by Levenberg-Marquardt from the
 best of those that show every observable.
 
-Few numbers do not determine many parameters. With J the Jacobian at the solution and d its distance from the start,
-parameters are taken one by one, each time the one that explains most of what of J d is left (orthogonal matching
-pursuit [1]_); the smallest of these nested sets whose own search meets the targets as well is kept, the others stay at
-the start.
+Few numbers do not determine many parameters. Of the parameters in the order of their distance from the start, the
+smallest set whose own search meets the targets as well is taken; then one parameter after the other is put back to the
+start where the others can do without it. What is left is sufficient, and no single one of it can stay: it need not be
+the only such set.
 
 Search and noise: devices are searched without noise, whose median it shifts; circuits, whose noise-free trains lock
 to the drive or fall silent, with a few members that share their noise between points. Either is then compared with
 many members in adaptive steps, and the logarithms of the targets are shifted by the difference until those meet the
 targets. The check at the end has noise that none of it has seen.
-
-References
-----------
-.. [1] J. Tropp, A. Gilbert, IEEE Trans. Inf. Theory 53, 4655 (2007), doi:10.1109/TIT.2007.909108
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -40,9 +36,9 @@ from memjax.simulate import is_noisy
 from ..optimize.levenberg_marquardt import Progress, half_squares, levenberg_marquardt
 from ..problem import PRIOR_SIGMA
 from ..result import AbstractFit
-from .check import Check, check_members
+from .check import Check, check_members, checks_of
 from .problem import TargetProblem
-from .protocol import Protocol, Settings, protocols_for
+from .protocol import Settings, protocols_for
 from .target import Target
 
 STARTS, NOISY_STARTS = 8, 4
@@ -57,11 +53,20 @@ _SCALES = (-3.0, -1.5, 1.5, 3.0)
 _SPREADS = (1.0, 2.0, 4.0)
 """Standard deviations of random scalings [natural log units]: the next where the ones before show nothing."""
 
-_ROUNDS = 5
+_ROUNDS = 6
 """Most corrections for noise."""
 
 _CLOSE = 0.5
 """A search meets a target where it misses it by less than this share of the tolerance."""
+
+_GAIN, _ITERATIONS = 1e-2, 40
+"""Share of its cost by which a search has to improve, and its most iterations."""
+
+_ARRIVES = 0.3
+"""Share of a shift of the targets that has to arrive in the device with noise, or it is searched with noise."""
+
+_HARDLY = 0.05
+"""Move below which a search with noise counts a parameter as not moved [natural log units]."""
 
 _FELT = 1.0
 """Change of a coordinate that leaves all targets within their tolerances where they do not feel a parameter."""
@@ -115,6 +120,10 @@ class TargetFit(AbstractFit):
     start: dict[str, float]
     profiles: tuple[Any, ...] = ()
     sample: Any = None
+
+    def named(self, model: str) -> "TargetFit":
+        """The same, of a model of that name."""
+        return replace(self, model=model)
 
     @property
     def reasons(self) -> dict[str, str]:
@@ -184,11 +193,11 @@ class _Trials:
         targets = self.problem.targets
         share = np.log1p([t.share for t in targets])
         wanted = np.log([t.value for t in targets])
-        return r[:, : len(targets)] * share + wanted - self.problem.offset
+        return r[:, : len(targets)] * share + wanted - np.array(self.problem.offset)
 
     def nearest(self) -> dict[str, float]:
         """Value of each target that came nearest, with the shift by noise."""
-        every = np.concatenate(self.found) * np.exp(self.problem.offset)
+        every = np.concatenate(self.found) * np.exp(np.array(self.problem.offset))
         best = {}
         for t, x in zip(self.problem.targets, every.T, strict=True):
             x = x[np.isfinite(x)]
@@ -232,8 +241,8 @@ def fit_targets(
     settings: Settings | None = None,
     bench: mj.Bench | None = None,
     env: mj.Environment | None = None,
-    policy: Any = None,
-    members: int = 256,
+    dt: float | None = None,
+    members: int = 1024,
     seed: int = 0,
     tick: Tick | None = None,
 ) -> TargetFit:
@@ -253,11 +262,11 @@ def fit_targets(
         Sweep, pulses, drive.
     bench, env : Bench, Environment, optional
         Around a device; temperature.
-    policy : AbstractPolicy, optional
-        Of the simulations with noise of a search for spike trains: fixed steps of a thousandth of the shortest time
-        that is wanted by default. The check has adaptive steps.
+    dt : float, optional
+        Step [s] of a search for spike trains with noise; a thousandth of the shortest wanted time by default. The check
+        has adaptive steps.
     members : int
-        Of the comparison and of the check with noise.
+        Most members of the comparison and of the check with noise, see `fitting.targets.check.check_members`.
     seed : int
         Of the starts and the noise.
     tick : callable, optional
@@ -274,24 +283,23 @@ def fit_targets(
     say = tick or (lambda _: None)
     wanted = tuple(Target.parse(t) if isinstance(t, str) else t for t in targets)
     device = with_values(device, dict(fix or {}))
-    problem = _problem(device, wanted, free, dict(fix or {}), settings or Settings(), bench, env, policy, seed)
+    problem = _problem(device, wanted, free, dict(fix or {}), settings or Settings(), bench, env, dt, seed)
     trials = _Trials(problem)
     say("grid")
     starts = _screen(trials, np.random.default_rng(seed))
     say("search")
-    search = levenberg_marquardt(trials.linearise, starts)
+    search = _search(trials, starts)
     say("fewest parameters")
     z, mask = _fewest(trials, search)
-    say("noise")
-    z, problem = _corrected(trials, z, mask, members, say)
+    if is_noisy(device):
+        say("noise")
+        z, mask = _corrected(trials, z, mask, search, members, say)
     say("check")
-    adaptive = tuple(replace(p, policy=None) for p in problem.protocols)
-    best = problem.at(jnp.asarray(z))
-    checks = check_members(best, wanted, adaptive, problem.places, members=members, seed=seed + _ROUNDS + 1)
+    checks = _checked(trials.problem, z, members, seed=seed + 2)
     return _fit(trials, z, mask, search, checks)
 
 
-def _problem(device, targets, free, fix, settings: Settings, bench, env, policy, seed) -> TargetProblem:
+def _problem(device, targets, free, fix, settings: Settings, bench, env, dt, seed) -> TargetProblem:
     """What is minimised."""
     names = _chosen(device, free, fix)
     protocols, places = protocols_for(targets, settings, bench=bench, env=env)
@@ -299,8 +307,8 @@ def _problem(device, targets, free, fix, settings: Settings, bench, env, policy,
     noisy = trains and is_noisy(device)
     if noisy:
         times = [1 / t.value if t.unit == "Hz" else t.value for t in targets if t.unit in ("s", "Hz")]
-        dt = 1e-3 * min(times, default=float(protocols[0].stimulus.duration) / 100)
-        steps = policy or mj.Fixed(dt, method=mj.solver.SemiImplicitEuler())
+        short = min(times, default=float(protocols[0].stimulus.duration) / 100)
+        steps = mj.Fixed(dt or 1e-3 * short, method=mj.solver.SemiImplicitEuler())
         protocols = tuple(replace(p, policy=steps if p.kind == "train" else None) for p in protocols)
     return TargetProblem(
         device=device,
@@ -312,7 +320,7 @@ def _problem(device, targets, free, fix, settings: Settings, bench, env, policy,
         members=_MEMBERS if noisy else 1,
         seed=seed,
         points=(NOISY_STARTS if noisy else STARTS) * (len(names) + 1),
-        offset=np.zeros(len(targets)),
+        offset=(0.0,) * len(targets),
     )
 
 
@@ -354,24 +362,36 @@ def _screen(trials: _Trials, rng: np.random.Generator) -> Float[np.ndarray, "sta
     )
 
 
+def _search(trials: _Trials, starts: np.ndarray, masks: np.ndarray | None = None) -> Progress:
+    """Levenberg-Marquardt from every start; with masks each start has parameters of its own that move."""
+    about: Any = dict(tolerance=_GAIN, iterations=_ITERATIONS)
+    if masks is None:
+        return levenberg_marquardt(trials.linearise, starts, **about)
+    masked = lambda z, which: trials.linearise(z, masks[which])  # noqa: E731
+    return levenberg_marquardt(masked, starts, together=False, **about)
+
+
 def _fewest(trials: _Trials, search: Progress) -> tuple[np.ndarray, np.ndarray]:
-    """The best point with the fewest parameters moved, and which these are (1; the others 0)."""
-    problem, center = trials.problem, np.asarray(trials.problem.center)
-    n, m, lanes, best = len(center), len(problem.targets), _lanes(problem), search.best
-    away, slopes = search.z[best] - center, search.jacobian[best][:m]
-    order = _pursuit(slopes, slopes @ away)[: lanes - 1]
-    masks = np.array([np.isin(np.arange(n), order[: k + 1]) for k in range(len(order))], float)
-    masks = np.concatenate([masks, np.ones((lanes - len(masks), n))])
-    starts = _masked_starts(trials, masks, slopes, away)
-    done = levenberg_marquardt(
-        lambda z, which: trials.linearise(z, masks[which]), starts, together=False
-    )
-    found = _data_cost(done.residuals, m)
-    full = min(float(_data_cost(search.residuals, m)[best]), float(np.min(found[len(order) :])))
-    enough = np.flatnonzero(found <= max(1.05 * full, 0.5 * m * _CLOSE**2))
-    if not enough.size:
-        return search.z[best], np.ones(n)
-    return done.z[enough[0]], masks[enough[0]]
+    """The best point with few parameters moved, and which these are (1; the others 0)."""
+    center, m = np.asarray(trials.problem.center), len(trials.problem.targets)
+    full, lanes = search.z[search.best], _lanes(trials.problem)
+    allowed = max(1.05 * _data_cost(search.residuals, m)[search.best], 0.5 * m * _CLOSE**2)
+    z, mask = full, np.ones(len(center))
+    order = np.argsort(-np.abs(full - center), kind="stable")[:lanes]
+    masks = np.array([np.isin(np.arange(len(center)), order[: k + 1]) for k in range(lanes)], float)
+    while len(masks):
+        masks = np.concatenate([masks, np.ones((lanes - len(masks), len(center)))])
+        done = _search(trials, np.where(masks > 0, z, center), masks)
+        enough = np.flatnonzero(_data_cost(done.residuals, m) <= allowed)
+        enough = enough[masks[enough].sum(axis=1) < mask.sum()]
+        if not enough.size:
+            break
+        best = min(enough, key=lambda k: (masks[k].sum(), done.cost[k]))
+        z, mask = done.z[best], masks[best]
+        moved = np.flatnonzero(mask)
+        masks = np.array([mask * (np.arange(len(mask)) != k) for k in moved[:lanes]])
+        masks = masks if len(moved) > 1 else masks[:0]
+    return z, mask
 
 
 def _data_cost(residuals: np.ndarray, count: int) -> np.ndarray:
@@ -380,66 +400,65 @@ def _data_cost(residuals: np.ndarray, count: int) -> np.ndarray:
     return half_squares(r, np.isfinite(r).all(axis=1))
 
 
-def _masked_starts(trials: _Trials, masks: np.ndarray, slopes: np.ndarray, away: np.ndarray):
-    """Where each set of parameters begins: the best of its linear solution, half of it, and the full one cut down."""
-    problem, center = trials.problem, np.asarray(trials.problem.center)
-    linear = []
-    for mask in masks:
-        pulled = np.concatenate([slopes * mask, 1e-3 * np.eye(len(center))])
-        target = np.concatenate([slopes @ away, np.zeros(len(center))])
-        linear.append(mask * np.linalg.lstsq(pulled, target, rcond=None)[0])
-    moves = np.stack([np.stack(linear), 0.5 * np.stack(linear), masks * away, 0 * masks])
-    z = center + np.clip(moves, -6.0, 6.0)
-    found = trials.observe(z.reshape(-1, len(center)))
-    r = problem.off(found).reshape(4, len(masks), -1)
-    cost = np.where(np.isfinite(r).all(axis=2), np.sum(r**2, axis=2), np.inf)
-    return z[np.argmin(cost, axis=0), np.arange(len(masks))]
-
-
-def _pursuit(slopes: Float[np.ndarray, "targets free"], wanted: np.ndarray) -> list[int]:
-    """Parameters in the order in which each explains most of what the ones before leave of the wanted change."""
-    chosen: list[int] = []
-    for _ in range(slopes.shape[1]):
-        left = wanted
-        if chosen:
-            left = wanted - slopes[:, chosen] @ np.linalg.lstsq(slopes[:, chosen], wanted, rcond=None)[0]
-        # Weighed by the length of the column too: of two that point alike, the one that need move less.
-        gain = np.abs(slopes.T @ left)
-        gain[chosen] = -1.0
-        chosen.append(int(np.argmax(gain)))
-    return chosen
-
-
-def _corrected(trials: _Trials, z: np.ndarray, mask: np.ndarray, members: int, say: Tick):
-    """The point, and the problem, whose targets are shifted by what noise and adaptive steps change."""
-    rng = np.random.default_rng(trials.problem.seed)
+def _corrected(trials: _Trials, z: np.ndarray, mask: np.ndarray, search: Progress, members: int, say: Tick):
+    """The point, and which parameters were moved, once the targets are shifted by what noise and finer steps change."""
+    rng, m = np.random.default_rng(trials.problem.seed), len(trials.problem.targets)
+    before: tuple[np.ndarray, np.ndarray] | None = None
     for k in range(_ROUNDS):
         problem = trials.problem
-        if not is_noisy(problem.device):
-            break
-        adaptive = tuple(replace(p, policy=None) for p in problem.protocols)
-        checks = check_members(
-            problem.at(jnp.asarray(z)), problem.targets, adaptive, problem.places, members=members,
-            seed=problem.seed + 1 + k,
-        )  # fmt: skip
-        seen = np.array([c.value for c in checks])
-        own = problem.observe(z[None])[0]
-        shift = np.log(seen / own)
+        checks = _checked(problem, z, members, seed=problem.seed + 1)
         say(f"noise, round {k + 1}: " + ", ".join(f"{c.label} {c.value:.4g}" for c in checks))
-        if not np.isfinite(shift).all() or all(c.well_met for c in checks):
+        off = np.log([c.value / c.target.value for c in checks])
+        if not np.isfinite(off).all() or all(c.well_met for c in checks):
             break
-        # Later rounds meet the same noise in a new place: their shifts are averaged.
-        blend = 1.0 if k == 0 else 0.5
-        offset = problem.offset + blend * (shift - problem.offset)
-        trials.problem = replace(problem, offset=offset)
-        jitter = 0.1 * rng.normal(size=(_lanes(problem), len(z)))
-        jitter[0] = 0.0
-        starts = z + mask * jitter
-        masks = np.broadcast_to(mask, starts.shape)
-        again = levenberg_marquardt(lambda x, m=masks: trials.linearise(x, m), starts)
-        if np.isfinite(again.cost[again.best]):
+        offset, gain = np.array(problem.offset), np.ones(m)
+        if before is not None:  # how much of the last shift arrived
+            step = offset - before[0]
+            gain = (before[1] - off) / np.where(np.abs(step) > 1e-6, step, np.inf)
+        missed = np.array([not c.met for c in checks])
+        if not problem.noisy and k > 0 and (np.any(missed & (gain < _ARRIVES)) or k > 2):
+            say("search with noise")
+            z, mask = _with_noise(trials, z)
+            before = None
+            continue
+        before = offset, off
+        shift = off / np.where(gain > 0, np.clip(gain, _ARRIVES, 2.0), 1.0)
+        trials.problem = replace(problem, offset=tuple((offset + shift).tolist()))
+        starts = z + mask * 0.1 * rng.normal(size=(_lanes(problem), len(z)))
+        starts[0] = z
+        again = _search(trials, starts, np.broadcast_to(mask, starts.shape))
+        if _data_cost(again.residuals, m)[again.best] <= 0.5 * m * _CLOSE**2 or problem.noisy:
             z = again.z[again.best]
-    return z, trials.problem
+            continue
+        say("search, with other parameters")
+        whole = _search(trials, np.concatenate([z[None], search.z[:-1]]))
+        if np.isfinite(whole.cost[whole.best]):
+            z, mask = _fewest(trials, whole)
+            before = None
+    return z, mask
+
+
+def _with_noise(trials: _Trials, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """From a point on with noise: where that decides what happens, the device without it leads astray.
+
+    All parameters may move; those that then hardly have are put back, and the others make up for them.
+    """
+    problem, center = trials.problem, np.asarray(trials.problem.center)
+    about: Any = dict(members=_MEMBERS, points=len(z) + 1, offset=(0.0,) * len(problem.targets))
+    trials.problem = replace(problem, **about)
+    free = _search(trials, z[None])
+    mask = (np.abs(free.z[0] - center) > _HARDLY).astype(float)
+    again = _search(trials, np.where(mask > 0, free.z, center), mask[None])
+    return again.z[0], mask
+
+
+def _checked(problem: TargetProblem, z: np.ndarray, members: int, *, seed: int) -> tuple[Check, ...]:
+    """The targets against members in adaptive steps, at a point; of a model without noise against the one solve."""
+    if not is_noisy(problem.device):
+        return checks_of(problem.targets, problem.observe(z[None]), noisy=False)
+    adaptive = tuple(replace(p, policy=None) for p in problem.protocols)
+    device, places = problem.at(jnp.asarray(z)), problem.places
+    return check_members(device, problem.targets, adaptive, places, members=members, seed=seed)
 
 
 def _fit(trials: _Trials, z, mask, search: Progress, checks: tuple[Check, ...]) -> TargetFit:

@@ -38,7 +38,7 @@ class TargetProblem(AbstractProblem):
         Of their noise, the same for all points.
     points : int
         Points that are simulated together: one size, one program.
-    offset : Float[np.ndarray, "targets"]
+    offset : tuple of float
         What is added to the logarithms: what noise and finer steps change, see `fitting.targets.fit`.
     """
 
@@ -51,7 +51,7 @@ class TargetProblem(AbstractProblem):
     members: int = eqx.field(static=True)
     seed: int = eqx.field(static=True)
     points: int = eqx.field(static=True)
-    offset: np.ndarray = eqx.field(static=True)
+    offset: tuple[float, ...] = eqx.field(static=True)
     ties: tuple[tuple[str, str], ...] = eqx.field(static=True, default=())
     noise: Float[Array, ""] = eqx.field(default_factory=lambda: jnp.ones((), float))
 
@@ -86,7 +86,7 @@ class TargetProblem(AbstractProblem):
     def off(self, found: Float[np.ndarray, "points targets"]) -> Float[np.ndarray, "points targets"]:
         """How far observables are from the targets [tolerances]."""
         wanted = np.log([t.value for t in self.targets])
-        return (np.log(found) + self.offset - wanted) / np.log1p([t.share for t in self.targets])
+        return (np.log(found) + np.array(self.offset) - wanted) / np.log1p([t.share for t in self.targets])
 
     def linearise(
         self, z: Float[np.ndarray, "points free"]

@@ -13,7 +13,6 @@ from memjax.observables import (
     HOLD_THRESHOLD,
     ON_CURRENT,
     ON_THRESHOLD,
-    first_latency,
     hold_voltage,
     hysteresis_area,
     on_off_ratio,
@@ -56,6 +55,8 @@ class Protocol:
         Temperature.
     policy : AbstractPolicy or None
         Of simulations with noise.
+    integrals : dict of str to Integral
+        What the solve integrates.
     """
 
     kind: str
@@ -66,6 +67,19 @@ class Protocol:
     env: mj.Environment | None = None
     policy: Any = None
     integrals: dict[str, Integral] = field(default_factory=dict)
+
+    @property
+    def signal(self) -> str:
+        """State that spikes, of a train."""
+        return next(iter(self.events.values())).signal
+
+    def begin_of(self, name: str) -> float | None:
+        """Time [s] from which a delay or a relaxation counts."""
+        pulse: Any = self.stimulus
+        if self.kind != "pulse":
+            return None
+        after = {"delay": 0.0, "relaxation": float(pulse.width)}[name]
+        return float(pulse.delay) + after + float(pulse.edge) / 2
 
     @property
     def rows(self) -> Float[np.ndarray, " rows"]:
@@ -107,20 +121,27 @@ class Protocol:
         return {"delay": delay, "relaxation": np.where(np.isfinite(delay), relaxation, np.nan)}
 
     def _train(self, trace: mj.Trace) -> dict[str, np.ndarray]:
-        """Of a spike train that goes on to the end: one that falls silent has no rate and no interval."""
-        times, end = np.asarray(spike_times(trace)), float(self.stimulus.duration)
-        count = np.isfinite(times).sum(axis=1)
-        last = np.max(np.where(np.isfinite(times), times, 0.0), axis=1)
-        first = np.asarray(first_latency(times))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            interval = (last - first) / (count - 1)
-            goes_on = (count >= _FEWEST) & (end - last < _SILENT * interval)
-            interval = np.where(goes_on, interval, np.nan)
-            found = {"interval": interval, "rate": 1 / interval, "latency": first}
-            if self.integrals:
-                energy = sum(np.asarray(trace.integrals[n])[:, -1] for n in self.integrals)
-                found["energy_per_spike"] = np.where(goes_on, energy / count, np.nan)
+        """Of a spike train, and the energy that the driven source gave for each spike."""
+        times = np.asarray(spike_times(trace))
+        found = self.of_spikes(times)
+        if self.integrals:
+            energy, count = np.asarray(trace.integrals["energy"])[:, -1], np.isfinite(times).sum(axis=1)
+            going = np.isfinite(found["interval"])
+            found["energy_per_spike"] = np.where(going, energy / np.maximum(count, 1), np.nan)
         return found
+
+    def of_spikes(self, times: Float[np.ndarray, "members size"]) -> dict[str, np.ndarray]:
+        """Latency, mean interval and its inverse [s, Hz] of spike times [s], infinite beyond the last one.
+
+        A train that falls silent before the end of the drive has neither interval nor rate.
+        """
+        end, there = float(self.stimulus.duration), np.isfinite(times)
+        count, last = there.sum(axis=1), np.max(np.where(there, times, 0.0), axis=1)
+        first = np.where(count > 0, times[:, 0], np.nan)
+        interval = (last - first) / np.maximum(count - 1, 1)
+        going = (count >= _FEWEST) & (end - last < _SILENT * interval)
+        interval = np.where(going, interval, np.nan)
+        return {"interval": interval, "rate": 1 / interval, "latency": first}
 
 
 def _of_rows(read, v: np.ndarray, i: np.ndarray) -> float:

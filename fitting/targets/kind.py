@@ -1,0 +1,8 @@
+"""Wanted numbers as a kind of data."""
+
+from ..kinds import Kind
+from ..report import pictures_and_sections
+from .report import pictures, sections
+
+KIND = Kind(label="targets", build=pictures_and_sections(pictures, sections))
+"""Wanted numbers."""

@@ -1,0 +1,166 @@
+"""The part of ``memjax fit`` that takes wanted numbers in place of a file."""
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+from memjax.circuit import Circuit
+from memjax.cli.command import UsageError, number, say
+from memjax.cli.options import bench_from
+from memjax.errors import DataError
+from memjax.files import prepare_output, writing_folder
+from memjax.io.stimulus import load_stimulus
+
+from ..kinds import provenance, refuse_unused
+from .target import OF_TRAIN, UNITS, Target
+
+_MARKER = "fit.json"
+
+_OWN = (
+    "target", "sweep_to", "sweep_time", "target_width", "on_threshold", "hold_threshold", "draws", "compliance",
+    "series_resistance", "parallel_resistance", "parallel_capacitance", "reversed",
+)  # fmt: skip
+"""Options that mean something to targets of devices."""
+
+_TRAINS = ("target", "stimulus", "spikes", "level", "rearm", "dt", "draws")
+"""And of spike trains of circuits."""
+
+
+def _target(text: str) -> Target:
+    """Type of ``--target``."""
+    try:
+        return Target.parse(text)
+    except DataError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add ``--target`` and what chooses the sweep and the pulses to the options of ``memjax fit``.
+
+    Spike trains share ``--stimulus``, ``--spikes``, ``--level``, ``--rearm`` and ``--dt`` with `fitting.circuits.options`,
+    and ``--on-threshold``, ``--hold-threshold`` and ``--draws`` (most members of the check) with the other kinds.
+    """
+    group = parser.add_argument_group("targets", "wanted numbers in place of a file")
+    add = group.add_argument
+    add(
+        "--target",
+        action="append",
+        type=_target,
+        metavar="NAME=VALUE[:TOLERANCE]",
+        help="a wanted number [SI], with its tolerance in the same unit, of on_off as a share (default 2%%): "
+        f"{', '.join(UNITS)}; delay@V and relaxation@V under a pulse of that voltage. Repeat it for several",
+    )
+    add(
+        "--sweep-to",
+        type=float,
+        metavar="V",
+        help="peak of the triangle sweep, with its sign (default: twice the largest wanted voltage, else 1)",
+    )
+    add("--sweep-time", type=number("s"), metavar="S", help="time of the whole sweep (default 4)")
+    add(
+        "--target-width",
+        type=number("s"),
+        metavar="S",
+        help="width of the pulse (default: ten times the wanted delay, else the wanted relaxation)",
+    )
+
+
+def takes(options: argparse.Namespace) -> bool:
+    """Whether these options are of this part."""
+    return bool(options.target)
+
+
+def run(options: argparse.Namespace, device: Any, describe: Callable[[str], None]) -> int:
+    """Find values that meet the targets, and write the fit directory; the exit status.
+
+    Raises
+    ------
+    UsageError, DataError, FitError
+        For options that mean nothing here, targets that make no problem, and observables that nothing shows.
+    """
+    from .content import write
+    from .fit import fit_targets
+
+    if options.files:
+        raise UsageError(
+            f"{len(options.files)} files beside targets", where="--target",
+            fix="leave out the files, or --target",
+        )  # fmt: skip
+    if options.uncertainty != "laplace":
+        raise UsageError(
+            f"--uncertainty {options.uncertainty}", where="--target", fix="leave it out",
+            allowed="laplace: tolerances are no measurement",
+        )  # fmt: skip
+    trains = [t for t in options.target if t.name in OF_TRAIN]
+    bench, env, _ = bench_from(options)
+    _check_kind(options, device, trains, bare=bench.bare)
+    refuse_unused(options, _TRAINS if trains else _OWN, what="targets")
+    out = prepare_output(options.out, force=options.force, folder=True, marker=_MARKER)
+    about = {} if options.draws is None else {"members": options.draws}
+    fit = fit_targets(
+        device,
+        options.target,
+        free=options.free,
+        fix=dict(options.fix),
+        settings=_settings(options, device, trains),
+        bench=None if trains else bench,
+        env=env,
+        dt=getattr(options, "dt", None),
+        seed=options.seed,
+        tick=describe,
+        **about,
+    )
+    fit = fit.named(options.model)
+    with writing_folder(out) as place:
+        write(fit, place, seed=options.seed, **provenance(options))
+    print(*(str(c) + (" (met)" if c.met else " (MISSED)") for c in fit.checks), sep="\n")
+    print(f"{out}: {len(fit.checks) - len(fit.missed)} of {len(fit.checks)} targets met, report in {out / 'report.html'}")
+    for note in fit.notes:
+        say("note", note)
+    for warning in fit.warnings:
+        say("warning", warning)
+    return 0
+
+
+def _check_kind(options: argparse.Namespace, device: Any, trains: list[Target], *, bare: bool) -> None:
+    """Refuse spike trains of a device, mixtures, and elements around a circuit."""
+    if trains and not isinstance(device, Circuit):
+        raise DataError(
+            f"the device model {options.model!r}", where=f"target {trains[0].label}",
+            allowed="a circuit, see 'memjax models'",
+        )  # fmt: skip
+    if trains and len(trains) < len(options.target):
+        raise UsageError(
+            "spike trains beside sweeps or pulses", where="--target", allowed="one or the other",
+            fix="leave one of them out",
+        )  # fmt: skip
+    if trains and not bare:
+        raise DataError(
+            "elements around a circuit", where="bench options", allowed="--temperature",
+            fix="make them elements of the circuit",
+        )  # fmt: skip
+    for name in ("stimulus", "level") * bool(trains):
+        if getattr(options, name) is None:
+            word = {"stimulus": "S.csv", "level": "V"}[name]
+            raise UsageError(f"no --{name}", where=f"target {trains[0].label}", fix=f"say --{name} {word}")
+
+
+def _settings(options: argparse.Namespace, device: Any, trains: list[Target]):
+    """Sweep, pulses or drive as the options say."""
+    from .protocol import Settings
+
+    about: dict[str, Any] = {
+        "amplitude": options.sweep_to,
+        "duration": options.sweep_time,
+        "width": options.target_width,
+        "on_threshold": options.on_threshold,
+        "hold_threshold": options.hold_threshold,
+    }
+    if trains:
+        ports = device.ports if len(device.ports) > 1 else ()
+        about |= {"stimulus": load_stimulus(options.stimulus, ports), "signal": options.spikes}
+        about |= {"level": options.level, "rearm": options.rearm}
+    return Settings(**{n: x for n, x in about.items() if x is not None})
+
+
+__all__ = ["configure", "run", "takes"]

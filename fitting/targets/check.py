@@ -123,7 +123,9 @@ def check_members(
 def checks_of(targets: tuple[Target, ...], found: np.ndarray, *, noisy: bool) -> tuple[Check, ...]:
     """What observables of members [their units] say of the targets; `noisy` where their scatter means something."""
     each = zip(targets, center_of(found, targets), found.T, strict=True)
-    return tuple(_check(t, float(x), column[np.isfinite(column)], len(found), noisy) for t, x, column in each)
+    return tuple(
+        _check(t, float(x), column[np.isfinite(column)], len(found), noisy) for t, x, column in each
+    )
 
 
 def _check(target: Target, value: float, shown: np.ndarray, members: int, noisy: bool) -> Check:

@@ -37,8 +37,8 @@ def _target(text: str) -> Target:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add ``--target`` and what chooses the sweep and the pulses to the options of ``memjax fit``.
 
-    Spike trains share ``--stimulus``, ``--spikes``, ``--level``, ``--rearm`` and ``--dt`` with `fitting.circuits.options`,
-    and ``--on-threshold``, ``--hold-threshold`` and ``--draws`` (most members of the check) with the other kinds.
+    Spike trains share ``--stimulus``, ``--spikes``, ``--level``, ``--rearm`` and ``--dt`` with circuits, sweeps and
+    pulses ``--on-threshold``, ``--hold-threshold`` and ``--draws`` (most members of the check) with the other kinds.
     """
     group = parser.add_argument_group("targets", "wanted numbers in place of a file")
     add = group.add_argument
@@ -114,7 +114,9 @@ def run(options: argparse.Namespace, device: Any, describe: Callable[[str], None
     with writing_folder(out) as place:
         write(fit, place, seed=options.seed, **provenance(options))
     print(*(str(c) + (" (met)" if c.met else " (MISSED)") for c in fit.checks), sep="\n")
-    print(f"{out}: {len(fit.checks) - len(fit.missed)} of {len(fit.checks)} targets met, report in {out / 'report.html'}")
+    print(
+        f"{out}: {len(fit.checks) - len(fit.missed)} of {len(fit.checks)} targets met, report in {out / 'report.html'}"
+    )
     for note in fit.notes:
         say("note", note)
     for warning in fit.warnings:
@@ -122,7 +124,9 @@ def run(options: argparse.Namespace, device: Any, describe: Callable[[str], None
     return 0
 
 
-def _check_kind(options: argparse.Namespace, device: Any, trains: list[Target], *, bare: bool) -> None:
+def _check_kind(
+    options: argparse.Namespace, device: Any, trains: list[Target], *, bare: bool
+) -> None:
     """Refuse spike trains of a device, mixtures, and elements around a circuit."""
     if trains and not isinstance(device, Circuit):
         raise DataError(
@@ -142,7 +146,9 @@ def _check_kind(options: argparse.Namespace, device: Any, trains: list[Target], 
     for name in ("stimulus", "level") * bool(trains):
         if getattr(options, name) is None:
             word = {"stimulus": "S.csv", "level": "V"}[name]
-            raise UsageError(f"no --{name}", where=f"target {trains[0].label}", fix=f"say --{name} {word}")
+            raise UsageError(
+                f"no --{name}", where=f"target {trains[0].label}", fix=f"say --{name} {word}"
+            )
 
 
 def _settings(options: argparse.Namespace, device: Any, trains: list[Target]):

@@ -60,10 +60,14 @@ class TargetProblem(AbstractProblem):
         """Whether averages over members with noise are compared."""
         return self.members > 1
 
-    def values(self, z: Float[np.ndarray, "points free"]) -> dict[str, Float[np.ndarray, " points"]]:
+    def values(
+        self, z: Float[np.ndarray, "points free"]
+    ) -> dict[str, Float[np.ndarray, " points"]]:
         """Values of the free parameters at points [SI]."""
         specs = parameter_specs(self.device)
-        return {n: np.asarray(from_spec(specs[n]).inverse(z[:, k])) for k, n in enumerate(self.free)}
+        return {
+            n: np.asarray(from_spec(specs[n]).inverse(z[:, k])) for k, n in enumerate(self.free)
+        }
 
     def observe(self, z: Float[np.ndarray, "points free"]) -> Float[np.ndarray, "points targets"]:
         """Observables at points [their units], averaged over members; NaN where most members do not show one."""
@@ -83,10 +87,14 @@ class TargetProblem(AbstractProblem):
         found = found.reshape(self.points, self.members, len(self.targets))[: len(z)]
         return np.stack([center_of(x, self.targets) for x in found])
 
-    def off(self, found: Float[np.ndarray, "points targets"]) -> Float[np.ndarray, "points targets"]:
+    def off(
+        self, found: Float[np.ndarray, "points targets"]
+    ) -> Float[np.ndarray, "points targets"]:
         """How far observables are from the targets [tolerances]."""
         wanted = np.log([t.value for t in self.targets])
-        return (np.log(found) + np.array(self.offset) - wanted) / np.log1p([t.share for t in self.targets])
+        return (np.log(found) + np.array(self.offset) - wanted) / np.log1p(
+            [t.share for t in self.targets]
+        )
 
     def linearise(
         self, z: Float[np.ndarray, "points free"]
@@ -100,7 +108,7 @@ class TargetProblem(AbstractProblem):
         weight = float(self.noise) / PRIOR_SIGMA
         eye = np.broadcast_to(np.eye(n) * weight, (len(z), n, n))
         r = np.concatenate([off[:, 0], (z - np.asarray(self.center)) * weight], axis=1)
-        return r, np.concatenate([secants, eye], axis=1), np.isfinite(r).all(axis=1)
+        return r, np.concatenate([secants, eye], axis=1), np.asarray(np.isfinite(r).all(axis=1))
 
 
 def center_of(

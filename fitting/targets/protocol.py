@@ -125,7 +125,10 @@ class Protocol:
         times = np.asarray(spike_times(trace))
         found = self.of_spikes(times)
         if self.integrals:
-            energy, count = np.asarray(trace.integrals["energy"])[:, -1], np.isfinite(times).sum(axis=1)
+            energy, count = (
+                np.asarray(trace.integrals["energy"])[:, -1],
+                np.isfinite(times).sum(axis=1),
+            )
             going = np.isfinite(found["interval"])
             found["energy_per_spike"] = np.where(going, energy / np.maximum(count, 1), np.nan)
         return found
@@ -237,7 +240,9 @@ def _pulse_of(targets: Sequence[Target], settings: Settings) -> Protocol:
     width = settings.width or 10 * values.get("delay", values.get("relaxation", 0.0) / 10)
     after = 10 * max(values.get("relaxation", 0.0), width / 10)
     edge, height = width / 1e4, targets[0].voltage
-    stimulus = mj.PulseTrain(float(height or 0.0), width, width + after, delay=width / 10, edge=edge)
+    stimulus = mj.PulseTrain(
+        float(height or 0.0), width, width + after, delay=width / 10, edge=edge
+    )
     events = pulse_events(stimulus, on_threshold=settings.on_threshold or ON_CURRENT)
     return Protocol(kind="pulse", stimulus=stimulus, events=events, names=())
 
@@ -249,9 +254,7 @@ def _train_of(targets: Sequence[Target], settings: Settings) -> Protocol:
             "spikes without a stimulus or a level", where=f"target {targets[0].label}",
             fix="say --stimulus S.csv and --level V",
         )  # fmt: skip
-    events = spike_events(
-        settings.signal, level=settings.level, rearm=settings.rearm, size=_SPIKES
-    )
+    events = spike_events(settings.signal, level=settings.level, rearm=settings.rearm, size=_SPIKES)
     needs_energy = any(t.name == "energy_per_spike" for t in targets)
     integrals = {"energy": Integral("power")} if needs_energy else {}
     about: Any = dict(stimulus=settings.stimulus, events=events, integrals=integrals)

@@ -62,7 +62,7 @@ class Target:
         where = f"target {self.label}"
         if self.name not in UNITS:
             raise DataError(f"unknown observable {self.name!r}", where="target", allowed=_ALLOWED)
-        numbers = [self.value] + [self.tolerance] * (self.tolerance is not None)
+        numbers = [self.value, 1.0 if self.tolerance is None else self.tolerance]
         if not all(math.isfinite(x) and x > 0 for x in numbers):
             raise DataError(
                 f"value {self.value:g}, tolerance {self.tolerance}", where=where, allowed=_FORM
@@ -87,7 +87,9 @@ class Target:
         try:
             if parts is None:
                 raise ValueError
-            voltage, value, tolerance = (None if x is None else float(x) for x in parts.groups()[1:])
+            voltage, value, tolerance = (
+                None if x is None else float(x) for x in parts.groups()[1:]
+            )
         except ValueError:
             raise DataError(f"{text!r}", where="target", allowed=_FORM) from None
         return cls(parts[1], float(value or 0.0), tolerance, voltage)

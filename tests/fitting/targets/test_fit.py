@@ -77,7 +77,9 @@ def _checked(fit: ft.TargetFit) -> None:
 
 
 @pytest.mark.study  # minutes
-@pytest.mark.parametrize(("v_th", "v_hold", "on_off"), [(0.2, 0.05, 1e5), (0.5, 0.1, 1e6), (1.0, 0.3, 1e4)])
+@pytest.mark.parametrize(
+    ("v_th", "v_hold", "on_off"), [(0.2, 0.05, 1e5), (0.5, 0.1, 1e6), (1.0, 0.3, 1e4)]
+)
 def test_a_threshold_switch_is_designed(v_th, v_hold, on_off):
     model, values, _ = mj.presets.load("diffusive/wang2024-dc-symmetric")
     device = mj.params.replace(mj.model(model), values)
@@ -93,4 +95,8 @@ def test_an_interval_between_spikes_is_designed(interval):
     drive = mj.PulseTrain(1.5, 0.4e-3, 0.8e-3, 125, edge=1e-6)
     settings = Settings(stimulus=drive, signal="gate.v", level=0.22, rearm=0.15)
     free = ["memristor.mu", "memristor.gamma1", "r_c.r", "c_gate.c"]
-    _checked(ft.fit_targets(neuron, [f"interval={interval}:{0.05 * interval}"], free=free, settings=settings))
+    _checked(
+        ft.fit_targets(
+            neuron, [f"interval={interval}:{0.05 * interval}"], free=free, settings=settings
+        )
+    )

@@ -36,7 +36,11 @@ def test_a_train_that_falls_silent_has_no_interval():
     drive = mj.Sampled(np.array([0.0, 1.0]), np.array([1.0, 1.0]))
     targets = [Target.parse(t) for t in ("interval=0.1", "rate=10", "latency=0.1")]
     (protocol,), _ = protocols_for(targets, Settings(stimulus=drive, level=0.5))
-    regular, silent, few = np.arange(0.2, 1.0, 0.1), np.array([0.1, 0.15, 0.2]), np.array([0.4, 0.9])
+    regular, silent, few = (
+        np.arange(0.2, 1.0, 0.1),
+        np.array([0.1, 0.15, 0.2]),
+        np.array([0.4, 0.9]),
+    )
     found = protocol.of_spikes(_times(regular, silent, few))
     np.testing.assert_allclose(found["interval"], [0.1, np.nan, np.nan])
     np.testing.assert_allclose(found["rate"], [10.0, np.nan, np.nan])

@@ -35,7 +35,9 @@ def test_a_target_that_is_none_is_refused_in_one_line(text, message):
 def test_tolerances_are_in_the_unit_but_of_a_ratio_a_share():
     assert Target("v_th", 0.5, 0.01).share == 0.02
     assert Target("on_off", 1e6, 0.1).share == 0.1
-    assert {Target(n, 2.0, voltage=1.0 if n in ("delay", "relaxation") else None).share for n in UNITS} == {0.02}
+    assert {
+        Target(n, 2.0, voltage=1.0 if n in ("delay", "relaxation") else None).share for n in UNITS
+    } == {0.02}
     wanted = Target("v_th", 0.5, 0.01)
     assert wanted.meets(0.509)
     assert not wanted.meets(0.511)

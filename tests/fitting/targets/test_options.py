@@ -63,9 +63,9 @@ def test_a_circuit_needs_a_drive_and_a_level(tmp_path):
         _run("--target", "rate=10", *out, model="1m1t1r")
     with pytest.raises(UsageError, match="beside sweeps"):
         _run("--target", "rate=10", "--target", "v_th=1", *out, model="1m1t1r")
+    options = _options("--target", "v_th=1", *out)
+    options.files = ["a.csv"]
     with pytest.raises(UsageError, match="files beside targets"):
-        options = _options("--target", "v_th=1", *out)
-        options.files = ["a.csv"]
         part.run(options, mj.model("diffusive"), lambda _: None)
     with pytest.raises(DataError, match="circuit"):
         _run("--target", "v_th=1", *out, model="1m1t1r")

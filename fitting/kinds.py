@@ -18,9 +18,14 @@ GROUP = "memjax.fits"
 """Entry points that name a `Kind` each."""
 
 
+def _never(*about: Any) -> bool:
+    """False, whatever it is about."""
+    return False
+
+
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """A kind of data.
+    """A kind of data: what the command line and the page know of it.
 
     Parameters
     ----------
@@ -28,10 +33,30 @@ class Kind:
         What ``fit.json`` calls it.
     build : callable
         ``build(content, folder, **options) -> names`` makes the pictures and ``report.html`` of a fit directory.
+    run : callable
+        ``run(options, device) -> int`` fits the files of ``options.files``, writes ``options.out`` and gives the exit
+        status; `device` is the start that ``--model`` and ``--preset`` name.
+    takes : callable
+        ``takes(options, file) -> bool``: whether a file is of this kind, where no option says what files are.
+    asked : callable
+        ``asked(options) -> bool``: whether an option says that all files are of this kind.
+    configure : callable, optional
+        ``configure(parser)`` adds the options of this kind alone to ``memjax fit``.
+    batched : bool
+        Whether `run` also fits the devices of a ``--batch``, or says why not; else those of `fitting.batch` do.
+    fit : callable, optional
+        ``fit(options, device) -> AbstractFit`` of the files of ``options.files``, which are one device's. A kind that
+        has it takes part in joint fits.
     """
 
     label: str
     build: Callable[..., list[str]]
+    run: Callable[[argparse.Namespace, Any], int]
+    takes: Callable[[argparse.Namespace, str], bool] = _never
+    asked: Callable[[argparse.Namespace], bool] = _never
+    configure: Callable[[argparse.ArgumentParser], None] | None = None
+    batched: bool = True
+    fit: Callable[[argparse.Namespace, Any], Any] | None = None
 
 
 @functools.cache
@@ -53,6 +78,43 @@ def kind_of(content: dict, *, where: Path) -> Kind:
     if label not in kinds():
         raise DataError(f"kind {label!r}", where=str(where), allowed=", ".join(kinds()))
     return kinds()[label]
+
+
+def grouped(options: argparse.Namespace) -> list[tuple[Kind, list[str]]]:
+    """The files of ``memjax fit`` by their kinds.
+
+    In a batch the first file tells: the others are devices of their own, each with its own reading.
+
+    Raises
+    ------
+    UsageError
+        Where options ask for two kinds at once.
+    DataError
+        For a file of no kind, or of more than one.
+    """
+    asked = [kind for kind in kinds().values() if kind.asked(options)]
+    if len(asked) > 1:
+        both = " and ".join(kind.label for kind in asked)
+        raise UsageError(f"options of {both} at once", where="memjax fit", fix="choose one")
+    if asked:
+        return [(asked[0], options.files)]
+    if options.batch:
+        return [(_of_file(options, options.files[0]), options.files)]
+    found: dict[str, tuple[Kind, list[str]]] = {}
+    for name in options.files:
+        kind = _of_file(options, name)
+        found.setdefault(kind.label, (kind, []))[1].append(name)
+    return list(found.values())
+
+
+def _of_file(options: argparse.Namespace, name: str) -> Kind:
+    """The kind of a file."""
+    found = [kind for kind in kinds().values() if kind.takes(options, name)]
+    if len(found) != 1:
+        every = [kind.label for kind in found or kinds().values()]
+        what = f"a file of {' and '.join(every)} at once" if found else "a file of no known kind"
+        raise DataError(what, where=name, allowed=", ".join(every), fix="one kind in a file")
+    return found[0]
 
 
 COMMON = (

@@ -51,6 +51,8 @@ class AbstractFit:
         Of each free parameter, where `fitting.profiles` made them.
     sample : Sample or None
         Draws from the posterior, where `fitting.draw_fit` made them.
+    interrupted : bool
+        Whether the search was stopped before its end.
     """
 
     device: mj.AbstractDevice | mj.Circuit
@@ -65,6 +67,7 @@ class AbstractFit:
     stochastic: Any = None
     profiles: tuple[Any, ...] = ()
     sample: Any = None
+    interrupted: bool = False
 
     def __repr__(self) -> str:
         """The model, the loss, and a line for each parameter that was calibrated."""

@@ -1,25 +1,28 @@
 """The part of ``memjax fit`` that takes spike trains, or the trace of a node, of a circuit."""
 
 import argparse
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from memjax import params
 from memjax.circuit import Circuit
 from memjax.cli.command import UsageError, number, say
 from memjax.cli.options import bench_from, file_of
 from memjax.data import read_spike_trains, read_traces
 from memjax.errors import DataError, ModelError
-from memjax.files import prepare_output, writing_folder
+from memjax.files import writing_folder
 from memjax.io.stimulus import load_stimulus
 
+from ..command import Stages, announce, new_folder, refuse_draws, write_fit
 from ..kinds import provenance, refuse_unused
-from ..pulses.options import announce
+from ..report import fill
+from .content import of_spikes, of_voltage, spike_tables, trace_tables
+from .fit import fit_voltages
+from .spikes import calibrate_spikes
 
-_MARKER = "fit.json"
 _SIGMA = 1e-3
 """Least standard deviation of a row where none is given, over the range of the trace."""
 
@@ -45,31 +48,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def takes(options: argparse.Namespace) -> bool:
-    """Whether these options are of this part."""
-    return options.spikes is not None or options.voltage is not None
+def spikes_asked(options: argparse.Namespace) -> bool:
+    """Whether an option says that files are of spike trains."""
+    return options.spikes is not None
 
 
-def run(options: argparse.Namespace, circuit: Any, tick: Callable[[str], None]) -> int:
+def trace_asked(options: argparse.Namespace) -> bool:
+    """Whether an option says that files are of the trace of a node."""
+    return options.voltage is not None
+
+
+def run(options: argparse.Namespace, circuit: Any) -> int:
     """Fit; the exit status."""
-    spikes = options.spikes is not None
+    spikes = spikes_asked(options)
     word = "--spikes" if spikes else "--voltage"
-    needed = {"stimulus": "S.csv", "free": "NAME ..."} | ({"level": "V"} if spikes else {})
-    for name, value in needed.items():
-        if getattr(options, name) is None:
-            raise UsageError(f"no --{name}", where=word, fix=f"say --{name} {value}")
-    if options.stochastic and not spikes:
-        raise UsageError(
-            "--stochastic", where="--voltage", allowed="--spikes, which calibrates noise, or a fit without noise",
-            fix="leave it out",
-        )  # fmt: skip
-    if options.batch or options.delays:
-        raise UsageError("not with --batch or --delays", where=word, fix="leave them out")
-    if spikes and options.uncertainty != "laplace":
-        raise UsageError(
-            f"--uncertainty {options.uncertainty}", where=word, fix="leave it out",
-            allowed="laplace: simulated moments have no likelihood",
-        )  # fmt: skip
+    _checked(options, word, spikes)
     if not isinstance(circuit, Circuit):
         raise ModelError(
             f"the device model {options.model!r}",
@@ -82,24 +75,47 @@ def run(options: argparse.Namespace, circuit: Any, tick: Callable[[str], None]) 
             "elements around a circuit", where="bench options", allowed="--temperature",
             fix="make them elements of the circuit",
         )  # fmt: skip
-    own = (
+    used = (
         ("spikes", "level", "rearm", "dt", "draws", "stochastic")
         if spikes
         else ("voltage", "sigma")
     )
-    refuse_unused(options, ("stimulus", *own), what="spike trains" if spikes else "a trace")
-    out = prepare_output(options.out, force=options.force, folder=True, marker=_MARKER)
+    refuse_unused(options, ("stimulus", *used), what="spike trains" if spikes else "a trace")
+    circuit = params.replace(circuit, dict(options.fix), where="--fix")
+    out = new_folder(options)
     ports = circuit.ports if len(circuit.ports) > 1 else ()
     stimulus = load_stimulus(options.stimulus, ports)
-    (_spikes if spikes else _voltage)(options, circuit, stimulus, env, out, tick)
+    with Stages(checked=False) as stages:
+        fit = _spikes if spikes else _voltage
+        content = fit(options, circuit, stimulus, env, out, stages.describe)
+    for warning in content["warnings"]:
+        say("warning", warning)
     return 0
 
 
-def _spikes(options, circuit, stimulus, env, out: Path, tick) -> None:
-    """Calibrate to spike trains."""
-    from .content import of_spikes, spike_tables
-    from .spikes import calibrate_spikes
+def _checked(options: argparse.Namespace, word: str, spikes: bool) -> None:
+    """Refuse what such files need and was not said, and what does not go with them."""
+    needed = {"stimulus": "S.csv", "free": "NAME ..."} | ({"level": "V"} if spikes else {})
+    for name, value in needed.items():
+        if getattr(options, name) is None:
+            raise UsageError(f"no --{name}", where=word, fix=f"say --{name} {value}")
+    if options.stochastic and not spikes:
+        raise UsageError(
+            "--stochastic", where="--voltage", allowed="--spikes, which calibrates noise, or a fit without noise",
+            fix="leave it out",
+        )  # fmt: skip
+    if options.batch:
+        raise UsageError("not with --batch", where=word, fix="leave it out")
+    refuse_draws(options, used=spikes)
+    if spikes and options.uncertainty != "laplace":
+        raise UsageError(
+            f"--uncertainty {options.uncertainty}", where=word, fix="leave it out",
+            allowed="laplace: simulated moments have no likelihood",
+        )  # fmt: skip
 
+
+def _spikes(options, circuit, stimulus, env, out: Path, tick) -> dict:
+    """Calibrate to spike trains; what was written."""
     trains = []
     about = {"level": options.level, "rearm": options.rearm}
     for name in options.files:
@@ -119,15 +135,14 @@ def _spikes(options, circuit, stimulus, env, out: Path, tick) -> None:
     )
     window = (0.0, float(stimulus.duration))
     content = of_spikes(found, model=options.model, signal=options.spikes, window=window, **about)
-    _write(options, content, spike_tables(found), out)
+    with writing_folder(out) as place:
+        fill(content, spike_tables(found), place, **provenance(options))
+    announce(content, out)
+    return content
 
 
-def _voltage(options, circuit, stimulus, env, out: Path, tick) -> None:
-    """Fit the trace of a node."""
-    from ..inference.refine import in_turn
-    from .content import of_voltage, trace_tables
-    from .fit import fit_voltages
-
+def _voltage(options, circuit, stimulus, env, out: Path, tick) -> dict:
+    """Fit the trace of a node; what was written."""
     node = options.voltage.removesuffix(".v")
     traces = read_traces(file_of(options.files[0]), signal="i" if node == "i" else f"{node}.v")
     if len(options.files) > 1 or len(traces) > 1:
@@ -152,10 +167,12 @@ def _voltage(options, circuit, stimulus, env, out: Path, tick) -> None:
         warnings.append("the search had not ended")
     fit = replace(fit, model=options.model)
     about: dict[str, Any] = dict(node=node, seed=options.seed, sigma_given=given, warnings=warnings)
-    for own in in_turn(fit, options.uncertainty, seed=options.seed, say=say):
+
+    def write(own, place: Path) -> None:
         content = of_voltage(own, **about)
-        _fill(options, content, trace_tables(own, node), out, sample=own.sample)
-    _announce(content, out)
+        fill(content, trace_tables(own, node), place, sample=own.sample, **provenance(options))
+
+    return write_fit(write, fit, options, out)
 
 
 def _scatter(x: np.ndarray) -> float:
@@ -163,24 +180,3 @@ def _scatter(x: np.ndarray) -> float:
     away = np.diff(x, n=2)
     own = 1.4826 * float(np.median(np.abs(away - np.median(away)))) / 6**0.5 if away.size else 0.0
     return max(own, _SIGMA * float(np.ptp(x)) or _SIGMA)
-
-
-def _write(options, content: dict, tables, out: Path) -> None:
-    """Write the folder and say so, with its warnings."""
-    _fill(options, content, tables, out)
-    _announce(content, out)
-
-
-def _fill(options, content: dict, tables, out: Path, *, sample: Any = None) -> None:
-    """Write the folder."""
-    from ..report import fill
-
-    with writing_folder(out) as place:
-        fill(content, tables, place, sample=sample, **provenance(options))
-
-
-def _announce(content: dict, out: Path) -> None:
-    """Say where the fit is, with its warnings."""
-    announce(content, out)
-    for warning in content["warnings"]:
-        say("warning", warning)

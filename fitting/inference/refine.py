@@ -45,7 +45,7 @@ def refined(fit: Any, method: str, *, seed: int = 0, say: Callable[[str, str], N
 def in_turn(fit: Any, method: str, **about: Any) -> Iterator[Any]:
     """The fit to first order, to be written before the rest begins, then that of another method; see `refined`."""
     yield fit
-    if method != "laplace":
+    if method != "laplace" and not fit.interrupted:
         yield refined(fit, method, **about)
 
 

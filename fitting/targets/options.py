@@ -1,20 +1,21 @@
 """The part of ``memjax fit`` that takes wanted numbers in place of a file."""
 
 import argparse
-from collections.abc import Callable
 from typing import Any
 
 from memjax.circuit import Circuit
 from memjax.cli.command import UsageError, number, say
 from memjax.cli.options import bench_from
 from memjax.errors import DataError
-from memjax.files import prepare_output, writing_folder
+from memjax.files import writing_folder
 from memjax.io.stimulus import load_stimulus
 
+from ..command import Stages, new_folder
 from ..kinds import provenance, refuse_unused
+from .content import write
+from .fit import TargetFit, fit_targets
+from .protocol import Settings
 from .target import OF_TRAIN, UNITS, Target
-
-_MARKER = "fit.json"
 
 _OWN = (
     "target", "sweep_to", "sweep_time", "target_width", "on_threshold", "hold_threshold", "draws", "compliance",
@@ -22,7 +23,7 @@ _OWN = (
 )  # fmt: skip
 """Options that mean something to targets of devices."""
 
-_TRAINS = ("target", "stimulus", "spikes", "level", "rearm", "dt", "draws")
+_TRAINS = ("target", "stimulus", "signal", "level", "rearm", "dt", "draws")
 """And of spike trains of circuits."""
 
 
@@ -37,8 +38,8 @@ def _target(text: str) -> Target:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add ``--target`` and what chooses the sweep and the pulses to the options of ``memjax fit``.
 
-    Spike trains share ``--stimulus``, ``--spikes``, ``--level``, ``--rearm`` and ``--dt`` with circuits, sweeps and
-    pulses ``--on-threshold``, ``--hold-threshold`` and ``--draws`` (most members of the check) with the other kinds.
+    Spike trains share ``--stimulus``, ``--level``, ``--rearm`` and ``--dt`` with circuits, sweeps and pulses their
+    thresholds with the other kinds; ``--draws`` is the largest number of members of the check.
     """
     group = parser.add_argument_group("targets", "wanted numbers in place of a file")
     add = group.add_argument
@@ -63,6 +64,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="width of the pulse (default: ten times the wanted delay, else the wanted relaxation)",
     )
+    add(
+        "--signal",
+        default="gate.v",
+        metavar="SIGNAL",
+        help="state of a circuit that spikes where it rises above --level, under --stimulus (default gate.v)",
+    )
 
 
 def takes(options: argparse.Namespace) -> bool:
@@ -70,7 +77,7 @@ def takes(options: argparse.Namespace) -> bool:
     return bool(options.target)
 
 
-def run(options: argparse.Namespace, device: Any, describe: Callable[[str], None]) -> int:
+def run(options: argparse.Namespace, device: Any) -> int:
     """Find values that meet the targets, and write the fit directory; the exit status.
 
     Raises
@@ -78,9 +85,6 @@ def run(options: argparse.Namespace, device: Any, describe: Callable[[str], None
     UsageError, DataError, FitError
         For options that mean nothing here, targets that make no problem, and observables that nothing shows.
     """
-    from .content import write
-    from .fit import fit_targets
-
     if options.files:
         raise UsageError(
             f"{len(options.files)} files beside targets", where="--target",
@@ -95,33 +99,38 @@ def run(options: argparse.Namespace, device: Any, describe: Callable[[str], None
     bench, env, _ = bench_from(options)
     _check_kind(options, device, trains, bare=bench.bare)
     refuse_unused(options, _TRAINS if trains else _OWN, what="targets")
-    out = prepare_output(options.out, force=options.force, folder=True, marker=_MARKER)
+    out, settings = new_folder(options), _settings(options, device, trains)
     about = {} if options.draws is None else {"members": options.draws}
-    fit = fit_targets(
-        device,
-        options.target,
-        free=options.free,
-        fix=dict(options.fix),
-        settings=_settings(options, device, trains),
-        bench=None if trains else bench,
-        env=env,
-        dt=getattr(options, "dt", None),
-        seed=options.seed,
-        tick=describe,
-        **about,
-    )
-    fit = fit.named(options.model)
+    with Stages(checked=False) as stages:
+        fit = fit_targets(
+            device,
+            options.target,
+            free=options.free,
+            fix=dict(options.fix),
+            settings=settings,
+            bench=None if trains else bench,
+            env=env,
+            dt=options.dt,
+            seed=options.seed,
+            tick=stages.describe,
+            **about,
+        ).named(options.model)
     with writing_folder(out) as place:
         write(fit, place, seed=options.seed, **provenance(options))
-    print(*(str(c) + (" (met)" if c.met else " (MISSED)") for c in fit.checks), sep="\n")
-    print(
-        f"{out}: {len(fit.checks) - len(fit.missed)} of {len(fit.checks)} targets met, report in {out / 'report.html'}"
-    )
+    _announce(fit)
+    met = f"{len(fit.checks) - len(fit.missed)} of {len(fit.checks)} targets met"
+    print(f"{out}: {met}, report in {out / 'report.html'}")
+    return 0
+
+
+def _announce(fit: TargetFit) -> None:
+    """Say each target as it was simulated, what was needed, and what speaks against the result."""
+    for c in fit.checks:
+        print(f"{c}, {'met' if c.met else 'missed'}")
     for note in fit.notes:
         say("note", note)
     for warning in fit.warnings:
         say("warning", warning)
-    return 0
 
 
 def _check_kind(
@@ -153,8 +162,6 @@ def _check_kind(
 
 def _settings(options: argparse.Namespace, device: Any, trains: list[Target]):
     """Sweep, pulses or drive as the options say."""
-    from .protocol import Settings
-
     about: dict[str, Any] = {
         "amplitude": options.sweep_to,
         "duration": options.sweep_time,
@@ -164,7 +171,7 @@ def _settings(options: argparse.Namespace, device: Any, trains: list[Target]):
     }
     if trains:
         ports = device.ports if len(device.ports) > 1 else ()
-        about |= {"stimulus": load_stimulus(options.stimulus, ports), "signal": options.spikes}
+        about |= {"stimulus": load_stimulus(options.stimulus, ports), "signal": options.signal}
         about |= {"level": options.level, "rearm": options.rearm}
     return Settings(**{n: x for n, x in about.items() if x is not None})
 

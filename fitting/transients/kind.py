@@ -2,7 +2,15 @@
 
 from ..kinds import Kind
 from ..report import pictures_and_sections
+from .options import asked, configure, fit, run
 from .report import pictures, sections
 
-KIND = Kind(label="delay and relaxation", build=pictures_and_sections(pictures, sections))
+KIND = Kind(
+    label="delay and relaxation",
+    build=pictures_and_sections(pictures, sections),
+    asked=asked,
+    configure=configure,
+    fit=fit,
+    run=run,
+)
 """Responses to single pulses."""

@@ -1,12 +1,15 @@
 """What `memjax fit` says and refuses before anything is fitted."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import memjax as mj
-from fitting.cli import _hints, _Progress
+from fitting.command import Stages
+from fitting.kinds import kinds
+from fitting.sweeps.options import hints
 from memjax.cli.program import main
 
 pytestmark = pytest.mark.fast
@@ -20,10 +23,9 @@ def _sweep(path):
 
 
 def test_piped_progress_is_a_line_for_each_stage(capsys):
-    bar = _Progress(["search", "refine"], notes=["of the data"])
-    for stage, cost in (("search", 3.0), ("search", 2.0), ("refine", 1.0), ("spread", 0.5)):
-        bar(stage, SimpleNamespace(iterations=1, cost=np.array([cost])))
-    bar.close()
+    with Stages(["search", "refine"], notes=["of the data"]) as bar:
+        for stage, cost in (("search", 3.0), ("search", 2.0), ("refine", 1.0), ("spread", 0.5)):
+            bar(stage, SimpleNamespace(iterations=1, cost=np.array([cost])))
     lines = capsys.readouterr().err.splitlines()
     assert lines[:2] == ["memjax: note: of the data", "memjax: progress: stage 1 of 2: search"]
     assert lines[2].startswith("memjax: progress: stage 2 of 2: refine (iteration 1, loss 1, ")
@@ -43,9 +45,9 @@ def test_randomness_of_a_model_without_any_is_refused(model, tmp_path, capsys):
 def test_a_pattern_of_files_is_a_batch_of_any_kind(tmp_path, monkeypatch):
     """Of files of conductance per pulse too: what they are is told by the first file that the pattern names."""
     seen = []
-    monkeypatch.setattr(
-        "fitting.pulses.options.run", lambda options, *_: seen.append(options.files) or 0
-    )
+    label = "conductance per pulse"
+    noted = replace(kinds()[label], run=lambda options, *_: seen.append(options.files) or 0)
+    monkeypatch.setitem(kinds(), label, noted)
     files = [tmp_path / f"{n}.csv" for n in "ab"]
     for file in files:
         rows = "".join(f"0,{branch},0,{k},1e-6\n" for branch in "PD" for k in range(3))
@@ -60,9 +62,9 @@ def test_pulses_are_told_before_they_are_fitted(tmp_path):
     v = np.where((t > 1e-3) & (t < 2e-3), 0.5, 0.02)
     table = np.c_[t, v, np.where(v > 0.1, 1e-5, 1e-9)]
     np.savetxt(tmp_path / "p.csv", table, delimiter=",", header="t_s,v_V,i_A", comments="")
-    (hint,) = _hints([mj.read(tmp_path / "p.csv")])
+    (hint,) = hints([mj.read(tmp_path / "p.csv")])
     assert "say --delays" in hint
-    assert not _hints([mj.read(_sweep(tmp_path / "a.csv"))])
+    assert not hints([mj.read(_sweep(tmp_path / "a.csv"))])
 
 
 def test_wrong_input_is_answered_by_one_line_alone(tmp_path, capsys):

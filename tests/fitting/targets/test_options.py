@@ -17,7 +17,7 @@ def _options(*words: str) -> argparse.Namespace:
     """Parsed options of ``memjax fit`` with those of targets, without files."""
     parser = Parser()
     cli._configure_fit(parser)
-    if "--target" not in parser.format_help():
+    if "--target" not in parser.format_help():  # an entry point that is not installed yet
         part.configure(parser)
     plain = vars(parser.parse_args(["FILE", "--model", "M", "--out", "DIR"]))
     options = parser.parse_args(["FILE", "--model", "diffusive", *words])
@@ -30,9 +30,8 @@ def _run(*words: str, model: str = "diffusive") -> int:
     """What targets do with these options."""
     options = _options(*words)
     options.model = model
-    device = mj.params.replace(mj.model(model), dict(options.fix))
     assert part.takes(options)
-    return part.run(options, device, lambda _: None)
+    return part.run(options, mj.model(model))
 
 
 def test_other_fits_are_not_taken():
@@ -66,7 +65,7 @@ def test_a_circuit_needs_a_drive_and_a_level(tmp_path):
     options = _options("--target", "v_th=1", *out)
     options.files = ["a.csv"]
     with pytest.raises(UsageError, match="files beside targets"):
-        part.run(options, mj.model("diffusive"), lambda _: None)
+        part.run(options, mj.model("diffusive"))
     with pytest.raises(DataError, match="circuit"):
         _run("--target", "v_th=1", *out, model="1m1t1r")
 

@@ -1,0 +1,133 @@
+"""What the commands of all kinds of data do alike: show progress, write a fit, say what it found."""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from memjax.cli.command import UsageError, say
+from memjax.files import prepare_output, writing_folder
+
+from .fit_json import load
+from .inference.refine import in_turn
+
+MARKER = "fit.json"
+"""What is in every fit directory."""
+
+
+class Stages:
+    """Progress on standard error: a bar where it is a terminal, else a line per stage with its share and the time.
+
+    Parameters
+    ----------
+    stages : sequence of str
+        Stages to come, where that is known; some may be left out.
+    checked : bool
+        Whether what the user gave has been checked before the first stage. Else a stage's line waits for the next one,
+        or the end: wrong input is answered by one line alone.
+    notes : sequence of str
+        What is to be known of the data, said when the first stage begins.
+    """
+
+    def __init__(
+        self, stages: Sequence[str] = (), *, checked: bool = True, notes: Sequence[str] = ()
+    ) -> None:
+        from tqdm import tqdm
+
+        self.checked, self.waiting, self.notes = checked, "", list(notes)
+        self.stages, self.begin, self.stage = list(stages), time.monotonic(), ""
+        self.piped = not sys.stderr.isatty()
+        self.bar = tqdm(
+            total=0, unit="it", disable=self.piped, leave=False, bar_format="{desc} {elapsed}"
+        )
+
+    def __enter__(self) -> "Stages":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Remove the bar; say the stage that waits, but after an error."""
+        self.bar.close()
+        if self.waiting and error[0] is None:
+            say("progress", self.waiting)
+
+    def __call__(self, stage: str, progress: Any) -> None:
+        """Show the stage, iterations and the best loss."""
+        best = min(progress.cost, default=float("inf"))
+        self.describe(stage, f"iteration {progress.iterations}, loss {best:.4g}")
+
+    def describe(self, stage: str, text: str = "") -> None:
+        """Show what is done, in words."""
+        for note in self.notes:
+            say("note", note)
+        self.notes = []
+        self.bar.set_description_str(f"{stage}: {text}" if text else stage)
+        if self.piped and stage != self.stage:
+            known = stage in self.stages
+            share = f"stage {self.stages.index(stage) + 1} of {len(self.stages)}: " if known else ""
+            now = f" ({text}, {time.monotonic() - self.begin:.0f} s)" if self.stage else ""
+            if self.waiting:
+                say("progress", self.waiting)
+            self.waiting = f"{share}{stage}{now}"
+            if self.checked:
+                say("progress", self.waiting)
+                self.waiting = ""
+        self.stage = stage
+
+
+def new_folder(options: argparse.Namespace) -> Path:
+    """The folder of a fit that is to be made, see `memjax.files.prepare_output`."""
+    return prepare_output(options.out, force=options.force, folder=True, marker=MARKER)
+
+
+def refuse_draws(options: argparse.Namespace, *, used: bool) -> None:
+    """Refuse ``--draws`` where nothing is simulated repeatedly."""
+    if options.draws is not None and not used:
+        raise UsageError(
+            "nothing is simulated repeatedly", where="--draws", fix="add --stochastic, or leave it out"
+        )  # fmt: skip
+
+
+def write_fit(
+    write: Callable[..., Any], fit: Any, options: argparse.Namespace, out: Path, **about: Any
+) -> dict:
+    """Write a fit's folder, with intervals as they were asked for, and say what was found; content of its fit.json.
+
+    Parameters
+    ----------
+    write : callable
+        ``write(fit, folder, **about)`` fills a folder.
+    fit : AbstractFit
+        The fit, to first order: it is written before a refinement begins, which takes longer.
+    options : Namespace
+        Options of ``memjax fit``.
+    out : Path
+        The folder.
+    **about
+        Handed to `write`.
+    """
+    content: dict = {}
+    for own in in_turn(fit, options.uncertainty, seed=options.seed, say=say):
+        with writing_folder(out) as place:
+            write(own, place, **about)
+            content = load(place)
+    announce(content, out)
+    return content
+
+
+def announce(content: dict, out: Path) -> None:
+    """Say where a fit is, and what of it is not to be relied on."""
+    verdict = content.get("verdict")
+    if verdict and verdict["word"] == "poor":
+        say("warning", f"the model does not describe the data: {verdict['reason']}")
+    word = f"{verdict['word']} ({verdict['reason']}), " if verdict else ""
+    print(f"{out}: {word}loss {content['loss']:.4g}, report in {out / 'report.html'}")
+    for title, key in (
+        ("not determined by the data", "undetermined"),
+        ("beyond the voltages of the data", "out_of_reach"),
+    ):
+        if content.get(key):
+            say("note", f"{title}: " + ", ".join(content[key]))
+    if content["at_bound"]:
+        say("warning", "at a bound: " + ", ".join(content["at_bound"]))

@@ -1,0 +1,130 @@
+"""Files of records, a record per device or run: which one is fitted, or all of them into a folder each."""
+
+import argparse
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from memjax.cli.command import UsageError, say
+from memjax.cli.options import bench_from, file_of
+from memjax.data import DecayRecord, EnduranceRecord, PulseRecord, SpikeRecord, read_records
+from memjax.errors import DataError, MemjaxError
+from memjax.files import prepare_output
+
+from .command import MARKER
+
+Record = PulseRecord | DecayRecord
+
+_SHOWN = 12
+"""Labels that a message names."""
+
+
+def label_of(record: Record) -> str:
+    """Label of a device or run."""
+    return record.device if isinstance(record, PulseRecord) else record.label
+
+
+def _named(records: Sequence[Record]) -> str:
+    """The first labels, in words."""
+    return ", ".join(map(label_of, records[:_SHOWN])) + ", ..." * (len(records) > _SHOWN)
+
+
+def records_of(options: argparse.Namespace) -> list[Record]:
+    """Records of all files, or the one that ``--device`` names.
+
+    Raises
+    ------
+    DataError, UsageError
+        For records that are not fitted, and a device that is not there.
+    """
+    every: list[Any] = []
+    for name in options.files:
+        every += read_records(file_of(name), reader=options.reader)
+    if any(isinstance(r, EnduranceRecord) for r in every):
+        raise DataError(
+            "high and low states cycle by cycle (endurance), which no model is fitted to",
+            where=", ".join(options.files), allowed="sweeps, pulses, decays",
+            fix="fit the sweeps or pulses that cycled the device; 'memjax read' shows medians and ranges",
+        )  # fmt: skip
+    if any(isinstance(r, SpikeRecord) for r in every):
+        raise UsageError(
+            "spike times", where="memjax fit", allowed="with --spikes SIGNAL",
+            fix="say --spikes SIGNAL --level V --stimulus S.csv",
+        )  # fmt: skip
+    if len({type(r) for r in every}) > 1:
+        raise DataError(
+            "conductances per pulse and decays in one file", where=", ".join(options.files),
+            allowed="one kind in a file",
+        )  # fmt: skip
+    if options.device is None:
+        return every
+    chosen = [r for r in every if label_of(r) == options.device]
+    if not chosen:
+        raise DataError(f"no device {options.device!r}", where="--device", allowed=_named(every))
+    return chosen[:1]
+
+
+def one_record(options: argparse.Namespace) -> Record:
+    """The record that is fitted: the only one, or that of ``--device``."""
+    records = records_of(options)
+    if len(records) > 1:
+        raise DataError(
+            f"{len(records)} devices or runs in one file", where="memjax fit", allowed=_named(records),
+            fix="choose one with --device LABEL, or say --batch",
+        )  # fmt: skip
+    return records[0]
+
+
+def environment_of(options: argparse.Namespace, *, reversible: bool) -> Any:
+    """Temperature, of files of pulses or decays, around whose device nothing stands."""
+    bench, env, _ = bench_from(options)
+    elements = ("series_resistance", "parallel_resistance", "parallel_capacitance", "compliance")
+    if any(getattr(bench, n) is not None for n in elements) or (bench.reversed and not reversible):
+        raise DataError(
+            "elements around the device", where="bench options", fix="leave them out",
+            allowed="--reversed and --temperature, for files of this kind" if reversible else "--temperature",
+        )  # fmt: skip
+    return env
+
+
+def fit_each(options: argparse.Namespace, fitted: Callable[[Record, Path], dict[str, Any]]) -> int:
+    """A folder per record, and ``table.csv`` with a row each; failures have the reason in theirs.
+
+    Parameters
+    ----------
+    options : Namespace
+        Options of ``memjax fit``.
+    fitted : callable
+        ``fitted(record, folder)`` fits one and says what came out, by column.
+
+    Returns
+    -------
+    int
+        The exit status.
+    """
+    import pandas
+
+    records = records_of(options)
+    out = prepare_output(options.out, force=options.force, folder=True, marker=None)
+    out.mkdir(exist_ok=True)
+    rows: list[dict[str, Any]] = []
+    for record in records:
+        label = label_of(record)
+        place = out / re.sub(r"[^\w.+-]+", "_", label)
+        folder = prepare_output(place, force=options.force, folder=True, marker=MARKER)
+        try:
+            rows.append({"device": label} | fitted(record, folder))
+        except MemjaxError as error:
+            say("warning", f"{label}: {error}")
+            rows.append({"device": label, "error": str(error)})
+        pandas.DataFrame(rows).to_csv(out / "table.csv", index=False)
+    failed = sum("error" in r for r in rows)
+    print(f"{out / 'table.csv'}: {len(rows)} devices or runs, {failed} failed")
+    return 3 if failed == len(rows) else 0
+
+
+def row_of(content: dict) -> dict[str, Any]:
+    """Values of the free parameters [unit] and the loss, of one fit, by column."""
+    free = {n: p["value"] for n, p in content["parameters"].items() if p["free"]}
+    return free | {"loss": content["loss"]}

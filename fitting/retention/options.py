@@ -1,0 +1,72 @@
+"""The part of ``memjax fit`` that takes resistance against time."""
+
+import argparse
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from memjax.cli.command import UsageError, say
+from memjax.cli.options import file_of
+from memjax.data import DecayRecord, has_records, read_records
+
+from ..command import Stages, new_folder, refuse_draws, write_fit
+from ..kinds import provenance, refuse_unused
+from ..records import environment_of, fit_each, one_record, row_of
+from .content import write
+from .fit import RetentionFit, fit_retention
+
+_USED = ("device", "read_voltage", "reader", "batch")
+"""Options that mean something here."""
+
+
+def takes(options: argparse.Namespace, name: str) -> bool:
+    """Whether a file holds decays."""
+    path = file_of(name)
+    if not has_records(path, reader=options.reader):
+        return False
+    return all(isinstance(r, DecayRecord) for r in read_records(path, reader=options.reader))
+
+
+def run(options: argparse.Namespace, device: Any) -> int:
+    """Fit; the exit status."""
+    if options.stochastic:
+        raise UsageError(
+            "not with such files: one run has no distribution", where="--stochastic", fix="leave it out"
+        )  # fmt: skip
+    refuse_draws(options, used=False)
+    env = environment_of(options, reversible=False)
+    refuse_unused(options, _USED, what="resistance against time")
+    with Stages(checked=False) as stages:
+        one = partial(_one, device=device, env=env, options=options, tick=stages)
+        if options.batch:
+            return fit_each(options, one)
+        out = new_folder(options)
+        one(one_record(options), out)
+    return 0
+
+
+def fit(options: argparse.Namespace, device: Any) -> RetentionFit:
+    """The fit of one run of the files."""
+    env = environment_of(options, reversible=False)
+    with Stages(checked=False) as stages:
+        return _fitted(one_record(options), device, env, options, stages)
+
+
+def _fitted(record: Any, device: Any, env: Any, options: argparse.Namespace, tick) -> RetentionFit:
+    """The fit of one run."""
+    if options.read_voltage is not None:
+        record = replace(record, read_voltage=options.read_voltage)
+    fix = dict(options.fix)
+    return fit_retention(record, device, free=options.free, fix=fix, env=env, tick=tick)
+
+
+def _one(record: Any, out: Path, *, device: Any, env: Any, options, tick) -> dict:
+    """Fit one run into a folder; what came out, in a row."""
+    found = _fitted(record, device, env, options, tick)
+    for warning in record.warnings:
+        say("note", warning)
+    content = write_fit(write, found, options, out, **provenance(options))
+    about, best = content["retention"], content["retention"]["laws"][0]
+    row = row_of(content) | {"law": best["name"], "rms_relative": best["rms_relative"]}
+    return row | {"device_rms_relative": about["device_rms_relative"]}

@@ -1,0 +1,144 @@
+"""The part of ``memjax fit`` that takes sweeps of the voltage or the current."""
+
+import argparse
+import json
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from memjax.cli.command import count, number, say
+from memjax.cli.options import EXAMPLE, bench_from, file_of, measurement_from
+from memjax.data import has_records, is_pulsed
+from memjax.errors import DataError
+from memjax.fields import parameter_specs
+from memjax.simulate import is_noisy
+
+from ..command import Stages, new_folder, refuse_draws, write_fit
+from ..kinds import READING, refuse_unused
+from .content import write
+from .fit import FitResult, fit as fit_sweeps
+from .problem import MODEL_SIGMA, SMALL, VOLTAGE_SIGMA
+from .randomness import calibrate, noise_of
+from .thinning import thinned
+
+USED = (
+    "stochastic", "draws", "on_threshold", "hold_threshold", "points", "model_sigma", "point_time", "compliance",
+    "series_resistance", "parallel_resistance", "parallel_capacitance", "reversed", *READING,
+)  # fmt: skip
+"""Options that mean something here."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of such files to those of ``memjax fit``."""
+    add = parser.add_argument_group("sweeps").add_argument
+    add(
+        "--hold-threshold",
+        type=number("A"),
+        metavar="A",
+        help="current below which a device is off again (default 1e-11, or as the data say)",
+    )
+    add(
+        "--points",
+        type=count(0),
+        metavar="N",
+        help="points of a sweep at the most, averages of neighbours; 0 takes all (default: 500 of sweeps of more than "
+        "2,000)",
+    )
+    add(
+        "--model-sigma",
+        type=number("decades"),
+        metavar="DECADES",
+        help="error granted to the model's current beside the scatter of the data: where the model describes the "
+        f"data to their noise, that noise (default {MODEL_SIGMA} for the search, of the voltage where a current was "
+        f"driven {VOLTAGE_SIGMA}; then estimated, and {SMALL:g} of it for chi squared)",
+    )
+
+
+def takes(options: argparse.Namespace, name: str) -> bool:
+    """Whether a file holds sweeps: whatever is no file of records."""
+    return not has_records(file_of(name), reader=options.reader)
+
+
+def run(options: argparse.Namespace, device: Any) -> int:
+    """Fit; the exit status."""
+    refuse_draws(options, used=options.stochastic)
+    refuse_unused(options, USED, what="sweeps")
+    out = new_folder(options)
+    result = fit(options, device)
+    files = {"files": [file_of(n) for n in options.files]}
+    command = "memjax " + shlex.join(sys.argv[1:])
+    write_fit(write, result, options, out, **files, truth=_truth(options.files), command=command)
+    if result.interrupted:
+        raise KeyboardInterrupt(f"the best result so far is in {out}")
+    return 0
+
+
+def fit(options: argparse.Namespace, device: Any) -> FitResult:
+    """The fit of all files, which are one device's, with its randomness where that is asked for."""
+    bench, env, point_time = bench_from(options)
+    read = (measurement_from(n, options) for n in options.files)
+    measurements = [thinned(m, options.points, point_time=point_time) for m in read]
+    notes = dict.fromkeys(w for m in measurements for w in m.warnings)
+    if point_time is not None and all(m.t is not None for m in measurements):
+        notes["--point-time means nothing here: the files have a time of their own"] = None
+    noise = _noise(device, options)
+    stages = ["search", "refine", "weigh"] + ["randomness", "replicates"] * bool(noise)
+    with Stages(stages, notes=[*notes, *hints(measurements)]) as bar:
+        result = fit_sweeps(
+            measurements,
+            device,
+            bench=bench,
+            env=env,
+            point_time=point_time,
+            free=[n for n in options.free or () if n not in noise] or None,
+            fix=dict(options.fix),
+            model_sigma=options.model_sigma,
+            thresholds=(options.on_threshold, options.hold_threshold),
+            points=0,  # as many as are left
+            seed=options.seed,
+            tick=bar,
+        )
+        result = replace(result, model=options.model)
+        if options.stochastic and not result.interrupted:
+            result = calibrate(result, noise=noise, draws=options.draws, tick=bar)
+    for warning in result.stochastic.warnings if result.stochastic else ():
+        say("warning", warning)
+    failed, tried = result.search.failed, result.search.evaluations
+    if failed:
+        say("warning", f"{failed} of {tried} trial solves failed and were left out")
+    return result
+
+
+def hints(measurements: Sequence[Any]) -> list[str]:
+    """What fits pulsed transients, where the files look like some: their curves are fitted point by point else."""
+    if not all(m.t is not None and m.driven == "voltage" and is_pulsed(m.v) for m in measurements):
+        return []
+    text = "the voltage jumps between levels: where these are delays and relaxations under pulses, say --delays"
+    return [text]
+
+
+def _truth(names: Sequence[str]) -> dict | None:
+    """True parameters of a bundled example."""
+    if len(names) > 1 or not names[0].startswith(EXAMPLE):
+        return None
+    path = file_of(names[0]).with_suffix(".truth.json")
+    return json.loads(path.read_text(encoding="utf-8"))["parameters"] if path.exists() else None
+
+
+def _noise(device: Any, options: argparse.Namespace) -> tuple[str, ...]:
+    """Strengths of noise that are calibrated: those named by --free, else the model's own that are not fixed."""
+    if not options.stochastic:
+        return ()
+    specs = parameter_specs(device)
+    random = any(s.noise for s in specs.values()) or is_noisy(device)
+    if not random or not getattr(device, "volatile", False):
+        raise DataError(
+            f"{options.model} has no noise, or keeps its state from cycle to cycle",
+            where="--stochastic",
+            allowed="volatile models with noise or jumps, see 'memjax models NAME'",
+            fix="leave it out",
+        )
+    named = tuple(n for n in options.free or () if n in specs and specs[n].noise)
+    return named or tuple(n for n in noise_of(device) if n not in dict(options.fix))

@@ -13,7 +13,7 @@ from .target import Target
 CHUNK = 128
 """Members that are simulated together: one size, one program."""
 
-_SHARE = 6.0
+_SHARE = 5.0
 """Members are added until the standard error of each value is this part of its tolerance."""
 
 
@@ -105,7 +105,7 @@ def check_members(
     targets, protocols, places
         See `fitting.targets.problem.TargetProblem`.
     members : int
-        Most members: they are simulated in chunks until every value is known to a sixth of its tolerance.
+        Most members: they are simulated in chunks until every value is known to a fifth of its tolerance.
     seed : int
         Of their noise.
     """

@@ -18,8 +18,8 @@ from .protocol import Settings
 from .target import OF_TRAIN, UNITS, Target
 
 _OWN = (
-    "target", "sweep_to", "sweep_time", "target_width", "on_threshold", "hold_threshold", "draws", "compliance",
-    "series_resistance", "parallel_resistance", "parallel_capacitance", "reversed",
+    "target", "sweep_to", "sweep_time", "target_width", "read_voltage", "on_threshold", "hold_threshold", "draws",
+    "compliance", "series_resistance", "parallel_resistance", "parallel_capacitance", "reversed",
 )  # fmt: skip
 """Options that mean something to targets of devices."""
 
@@ -166,6 +166,7 @@ def _settings(options: argparse.Namespace, device: Any, trains: list[Target]):
         "amplitude": options.sweep_to,
         "duration": options.sweep_time,
         "width": options.target_width,
+        "read_voltage": options.read_voltage,
         "on_threshold": options.on_threshold,
         "hold_threshold": options.hold_threshold,
     }

@@ -90,11 +90,20 @@ class TargetProblem(AbstractProblem):
     def off(
         self, found: Float[np.ndarray, "points targets"]
     ) -> Float[np.ndarray, "points targets"]:
-        """How far observables are from the targets [tolerances]."""
+        """How far observables are from the targets [tolerances], large distances reduced to their roots.
+
+        A target out of reach would else drag along the others, for any small gain.
+        """
         wanted = np.log([t.value for t in self.targets])
-        return (np.log(found) + np.array(self.offset) - wanted) / np.log1p(
-            [t.share for t in self.targets]
-        )
+        away = np.log(found) + np.array(self.offset) - wanted
+        away = away / np.log1p([t.share for t in self.targets])
+        return np.sign(away) * np.sqrt(2 * (np.sqrt(1 + away**2) - 1))  # soft L1
+
+    def logs(self, off: Float[np.ndarray, "points targets"]) -> Float[np.ndarray, "points targets"]:
+        """Logarithms of the observables that are so far off; the inverse of `off`."""
+        away = np.sign(off) * np.sqrt((1 + off**2 / 2) ** 2 - 1)
+        wanted = np.log([t.value for t in self.targets])
+        return away * np.log1p([t.share for t in self.targets]) + wanted - np.array(self.offset)
 
     def linearise(
         self, z: Float[np.ndarray, "points free"]

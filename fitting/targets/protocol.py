@@ -167,6 +167,8 @@ class Settings:
         Width of the pulses [s]: ten times the longest wanted delay, else the longest wanted relaxation.
     on_threshold, hold_threshold : float, optional
         Currents that mean on and off [A]: 1e-8 and 1e-11 of sweeps, on at 1e-6 of pulses.
+    read_voltage : float
+        Before and after a pulse [V]: a relaxation is a fall of the current that it drives.
     stimulus : AbstractStimulus, optional
         What drives a circuit.
     signal : str
@@ -180,6 +182,7 @@ class Settings:
     width: float | None = None
     on_threshold: float | None = None
     hold_threshold: float | None = None
+    read_voltage: float = 0.1
     stimulus: mj.AbstractStimulus | None = None
     signal: str = "gate.v"
     level: float | None = None
@@ -239,9 +242,11 @@ def _pulse_of(targets: Sequence[Target], settings: Settings) -> Protocol:
     values = {t.name: t.value for t in targets}
     width = settings.width or 10 * values.get("delay", values.get("relaxation", 0.0) / 10)
     after = 10 * max(values.get("relaxation", 0.0), width / 10)
-    edge, height = width / 1e4, targets[0].voltage
+    height, read = float(targets[0].voltage or 0.0), 0.0
+    if "relaxation" in values:
+        read = float(np.copysign(settings.read_voltage, height))
     stimulus = mj.PulseTrain(
-        float(height or 0.0), width, width + after, delay=width / 10, edge=edge
+        height, width, width + after, delay=width / 10, edge=width / 1e4, base=read
     )
     events = pulse_events(stimulus, on_threshold=settings.on_threshold or ON_CURRENT)
     return Protocol(kind="pulse", stimulus=stimulus, events=events, names=())

@@ -89,15 +89,8 @@ class Trials:
     def linearise(self, z: np.ndarray, mask: np.ndarray):
         """See `AbstractProblem`; parameters out of the mask have no derivative, and so do not move."""
         r, jacobian, ok = self.problem.linearise(z)
-        self.found.append(np.exp(self._logs(r)))
+        self.found.append(np.exp(self.problem.logs(r[:, : len(self.problem.targets)])))
         return r, jacobian * mask[:, None], ok
-
-    def _logs(self, r: np.ndarray) -> np.ndarray:
-        """Logarithms of the observables out of residuals."""
-        targets = self.problem.targets
-        share = np.log1p([t.share for t in targets])
-        wanted = np.log([t.value for t in targets])
-        return r[:, : len(targets)] * share + wanted - np.array(self.problem.offset)
 
     def nearest(self) -> dict[str, float]:
         """Value of each target that came nearest, with the shift by noise."""

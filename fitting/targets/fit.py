@@ -11,7 +11,7 @@ from jaxtyping import Float
 import memjax as mj
 from memjax.errors import DataError
 from memjax.fields import parameter_specs, stored
-from memjax.params import known, replace as with_values, unconstrain
+from memjax.params import constrain, get, known, replace as with_values, unconstrain
 from memjax.policy import require_x64
 from memjax.simulate import is_noisy
 
@@ -265,8 +265,8 @@ def _fit(trials: Trials, z, mask, search: Progress, checks: tuple[Check, ...]) -
     r, jacobian = np.nan_to_num(r[0]), jacobian[0]
     needed = tuple(n for n, x in zip(problem.free, mask, strict=True) if x)
     feels = np.max(np.abs(jacobian[:m]), axis=0)
-    start = np.asarray(problem.center)
-    device = problem.at(jnp.asarray(z))
+    # The others stand at the start, to the last digit.
+    device = constrain(problem.device, needed, jnp.asarray(z[mask > 0]))
     return TargetFit(
         device=device,
         model=getattr(device, "name", "circuit"),
@@ -279,7 +279,7 @@ def _fit(trials: Trials, z, mask, search: Progress, checks: tuple[Check, ...]) -
         alone={n: float(1 / max(x, 1e-9)) for n, x in zip(problem.free, feels, strict=True)},
         checks=checks,
         nearest=trials.nearest(),
-        start={n: float(x[0]) for n, x in problem.values(start[None]).items()},
+        start={n: float(get(problem.device, n)) for n in problem.free},
     )
 
 

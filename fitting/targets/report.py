@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 import pandas
 
-from memjax.plot.style import MUTED, SECOND, SIMULATED
+from memjax.plot.style import MEASURED, MUTED, SECOND, SIMULATED
 
 from ..figures import axes_row
 from ..html import html_table, readable
 
-_LABELS = {"v_th": "Voltage", "v_hold": "Voltage"}
+_CURRENTS = ("on/", "hold/", "answer/", "spike")
+"""Events whose levels are drawn: currents, and what a spike rises above."""
 
 
 def pictures(content: dict, wanted: Any, simulated: Any, folder: Path) -> list[str]:
@@ -24,6 +25,8 @@ def pictures(content: dict, wanted: Any, simulated: Any, folder: Path) -> list[s
     for k, (ax, protocol) in enumerate(zip(axes, about["protocols"], strict=True)):
         own = simulated[simulated["protocol"] == k]
         {"sweep": _sweep, "pulse": _pulse, "train": _train}[protocol["kind"]](ax, own)
+        for level in {x for n, x in protocol["levels"].items() if n.startswith(_CURRENTS)}:
+            ax.axhline(level, color=MUTED, lw=0.8, ls=":")
         for row in _of_protocol(about, k):
             _mark(ax, row, protocol["kind"], own)
         ax.xaxis.set_major_formatter(EngFormatter("V" if protocol["kind"] == "sweep" else "s"))
@@ -66,17 +69,16 @@ def _train(ax: Any, table: pandas.DataFrame) -> None:
 
 def _mark(ax: Any, row: dict, kind: str, table: pandas.DataFrame) -> None:
     """A voltage, or a time after its begin, as a band of its tolerance; other targets as words."""
-    ends = np.array([-1.0, 1.0]) * row["tolerance"] + row["value"]
     text = f"{row['name']} = {row['value']:.4g} {row['unit']}"
-    if kind == "sweep" and row["unit"] == "V":
-        sign = np.sign(table["v_V"].iloc[np.argmax(np.abs(table["v_V"]))])
-        ax.axvspan(*(sign * ends), color=SECOND, alpha=0.3, lw=0, label=text)
-    elif kind == "pulse":
-        begin = row["begin_s"]
-        ax.axvspan(*(begin + ends), color=SECOND, alpha=0.3, lw=0, label=text)
-        ax.axvline(begin, color=MUTED, lw=0.8)
-    else:
+    if kind == "train" or row["unit"] not in ("V", "s"):
         ax.plot([], [], " ", label=text)
+        return
+    # The sign of the sweep, or the time from which a delay counts.
+    sign = np.sign(table["v_V"].iloc[np.argmax(np.abs(table["v_V"]))]) if kind == "sweep" else 1.0
+    at = sign * row["value"] + (row["begin_s"] or 0.0)
+    color = MEASURED if row["name"].startswith(("v_hold", "relaxation")) else SECOND
+    ax.axvspan(at - row["tolerance"], at + row["tolerance"], color=color, alpha=0.3, lw=0)
+    ax.axvline(at, color=color, lw=1.2, ls="--", label=text)
 
 
 def sections(content: dict) -> list[tuple[str, str]]:

@@ -2,8 +2,8 @@ r"""How values are found that meet targets: a grid, Levenberg-Marquardt, the few
 
 Notes
 -----
-Observables are compared by their logarithms, in units of the tolerances, under a weak prior about the start (a factor
-of 7). Thresholds make the map flat: where nothing switches, no derivative says what to do. The search therefore
+Observables are compared by their logarithms, in units of the tolerances and by soft L1, under a weak prior about the
+start (a factor of 7). Thresholds make the map flat: where nothing switches, no derivative says what to do. The search therefore
 begins on a grid, each parameter scaled alone, with random scalings of all, and goes on by Levenberg-Marquardt from the
 best of those that show every observable.
 

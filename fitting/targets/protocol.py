@@ -227,7 +227,9 @@ def protocols_for(
 def _sweep_of(targets: Sequence[Target], settings: Settings) -> Protocol:
     """A triangle."""
     volts = [t.value for t in targets if t.unit == "V"]
-    top = settings.amplitude or (2.0 * max(volts) if volts else 1.0)
+    top = settings.amplitude
+    if top is None:
+        top = 2.0 * max(volts) if volts else 1.0
     stimulus = mj.triangle_sweep(top, 2 * abs(top) / settings.duration)
     events = switching_events(
         stimulus,

@@ -3,9 +3,9 @@ r"""How values are found that meet targets: a grid, Levenberg-Marquardt, the few
 Notes
 -----
 Observables are compared by their logarithms, in units of the tolerances and by soft L1, under a weak prior about the
-start (a factor of 7). Thresholds make the map flat: where nothing switches, no derivative says what to do. The search therefore
-begins on a grid, each parameter scaled alone, with random scalings of all, and goes on by Levenberg-Marquardt from the
-best of those that show every observable.
+start (a factor of 7). Thresholds make the map flat: where nothing switches, no derivative says what to do. The search
+therefore begins on a grid, each parameter scaled alone, with random scalings of all, and goes on by
+Levenberg-Marquardt from the best of those that show every observable.
 
 Few numbers do not determine many parameters. Of the parameters in the order of their distance from the start, the
 smallest set whose own search meets the targets as well is taken; then one parameter after the other is put back to the

@@ -77,6 +77,7 @@ def _checked(fit: ft.TargetFit) -> None:
 
 
 @pytest.mark.study  # minutes
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
     ("v_th", "v_hold", "on_off"), [(0.2, 0.05, 1e5), (0.5, 0.1, 1e6), (1.0, 0.3, 1e4)]
 )
@@ -88,6 +89,7 @@ def test_a_threshold_switch_is_designed(v_th, v_hold, on_off):
 
 
 @pytest.mark.study  # minutes
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("interval", [2e-3, 4e-3, 8e-3])
 def test_an_interval_between_spikes_is_designed(interval):
     model, values, _ = mj.presets.load("1m1t1r/zhao2025-table1-noisy")

@@ -16,6 +16,7 @@ from memjax.policy import require_x64
 from memjax.simulate import is_noisy
 
 from ..optimize.levenberg_marquardt import Progress
+from ..problem import PRIOR_SIGMA
 from ..result import AbstractFit
 from .check import Check
 from .problem import TargetProblem
@@ -30,7 +31,6 @@ from .search import (
     corrected,
     descend,
     fewest,
-    lanes,
     screen,
 )
 from .target import Target
@@ -260,11 +260,12 @@ def _problem(device, targets, free, fix, settings: Settings, bench, env, dt, see
 
 def _fit(trials: Trials, z, mask, search: Progress, checks: tuple[Check, ...]) -> TargetFit:
     """The result at a point."""
-    problem, m = trials.problem, len(trials.problem.targets)
-    r, jacobian, _ = problem.linearise(np.resize(z, (lanes(problem), len(z))))
-    r, jacobian = np.nan_to_num(r[0]), jacobian[0]
+    problem = trials.problem
+    found = problem.observe(z + problem.moves)
+    r = np.concatenate([problem.off(found[:1])[0], (z - np.asarray(problem.center)) / PRIOR_SIGMA])
+    slopes = problem.slopes(np.log(found))
     needed = tuple(n for n, x in zip(problem.free, mask, strict=True) if x)
-    feels = np.max(np.abs(jacobian[:m]), axis=0)
+    feels = np.max(np.abs(slopes), axis=0)
     # The others stand at the start, to the last digit.
     device = constrain(problem.device, needed, jnp.asarray(z[mask > 0]))
     return TargetFit(
@@ -272,9 +273,9 @@ def _fit(trials: Trials, z, mask, search: Progress, checks: tuple[Check, ...]) -
         model=getattr(device, "name", "circuit"),
         problem=problem,
         z=z,
-        loss=float(0.5 * np.sum(r**2)),
+        loss=float(0.5 * np.nansum(r**2)),
         search=search,
-        covariance=_covariance(jacobian, mask > 0),
+        covariance=_covariance(slopes, mask > 0),
         needed=needed,
         alone={n: float(1 / max(x, 1e-9)) for n, x in zip(problem.free, feels, strict=True)},
         checks=checks,
@@ -283,8 +284,9 @@ def _fit(trials: Trials, z, mask, search: Progress, checks: tuple[Check, ...]) -
     )
 
 
-def _covariance(jacobian: np.ndarray, needed: np.ndarray) -> np.ndarray:
+def _covariance(slopes: np.ndarray, needed: np.ndarray) -> np.ndarray:
     """Of the needed parameters while the others stay; of the others one by one while those give way."""
+    jacobian = np.concatenate([slopes, np.eye(len(needed)) / PRIOR_SIGMA])
     whole = np.linalg.inv(jacobian.T @ jacobian)
     found = np.diag(np.diag(whole))
     own = np.flatnonzero(needed)

@@ -105,12 +105,30 @@ class TargetProblem(AbstractProblem):
         wanted = np.log([t.value for t in self.targets])
         return away * np.log1p([t.share for t in self.targets]) + wanted - np.array(self.offset)
 
+    @property
+    def step(self) -> float:
+        """Difference of coordinates for derivatives."""
+        return NOISY_STEP if self.noisy else STEP
+
+    @property
+    def moves(self) -> Float[np.ndarray, "points free"]:
+        """None, and that of each coordinate alone."""
+        n = len(self.free)
+        return np.concatenate([np.zeros((1, n)), self.step * np.eye(n)])
+
+    def slopes(
+        self, logs: Float[np.ndarray, "points targets"]
+    ) -> Float[np.ndarray, "targets free"]:
+        """Derivatives [tolerances], 0 where not known, of logarithms of the observables at a point and its `moves`."""
+        secants = np.nan_to_num((logs[1:] - logs[:1]).T / self.step)
+        return secants / np.log1p([[t.share] for t in self.targets])
+
     def linearise(
         self, z: Float[np.ndarray, "points free"]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """See `AbstractProblem`."""
-        n, step = len(self.free), NOISY_STEP if self.noisy else STEP
-        moved = z[:, None] + np.concatenate([np.zeros((1, n)), step * np.eye(n)])
+        n, step = len(self.free), self.step
+        moved = z[:, None] + self.moves
         off = self.off(self.observe(moved.reshape(-1, n))).reshape(len(z), n + 1, -1)
         # What a neighbour does not show says nothing of the slope there; the point itself counts.
         secants = np.nan_to_num(np.moveaxis(off[:, 1:] - off[:, :1], 1, 2) / step)

@@ -216,12 +216,16 @@ def corrected(
     members: int,
     say,
 ):
-    """The point, and which parameters were moved, once the targets are shifted by what noise and finer steps change."""
+    """The best point of all rounds, and which parameters were moved: targets are shifted by what noise changes."""
     rng, m = np.random.default_rng(trials.problem.seed), len(trials.problem.targets)
     before: tuple[np.ndarray, np.ndarray] | None = None
+    best, least = (z, mask), np.inf
     for k in range(_ROUNDS):
         problem = trials.problem
         checks = checked(problem, z, members, seed=problem.seed + 1)
+        worst = max(abs(c.off) for c in checks)
+        if worst < least:
+            best, least = (z, mask), worst
         say(f"noise, round {k + 1}: " + ", ".join(f"{c.label} {c.value:.4g}" for c in checks))
         off = np.log([c.value / c.target.value for c in checks])
         if not np.isfinite(off).all() or all(c.well_met for c in checks):
@@ -252,7 +256,7 @@ def corrected(
         if np.isfinite(whole.cost[whole.best]):
             z, mask = fewest(trials, whole, felt)
             before = None
-    return z, mask
+    return best
 
 
 def _with_noise(trials: Trials, z: np.ndarray, felt: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

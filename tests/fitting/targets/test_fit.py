@@ -53,8 +53,7 @@ def test_what_cannot_be_reached_is_named_with_the_nearest_value():
     """Of one growth rate the delay at 2 V is half of that at 1 V."""
     fit = ft.fit_targets(_device(), ["delay@1=5e-3", "delay@2=5e-3"], free=_FREE)
     assert fit.missed == ("delay@1", "delay@2")
-    between = [_closing(fit.device, v) for v in (1.0, 2.0)]
-    assert np.sqrt(np.prod(between)) == pytest.approx(5e-3, rel=0.02)  # each misses as much
+    assert _closing(fit.device, 2.0) < 5e-3 < _closing(fit.device, 1.0)  # between the two
     assert "not reached: delay@1 = 0.005" in fit.warnings[0]
     assert fit.nearest["delay@1"] == pytest.approx(5e-3, rel=0.5)
 

@@ -30,6 +30,7 @@ def pictures(content: dict, wanted: Any, simulated: Any, folder: Path) -> list[s
         for row in _of_protocol(about, k):
             _mark(ax, row, protocol["kind"], own)
         ax.xaxis.set_major_formatter(EngFormatter("V" if protocol["kind"] == "sweep" else "s"))
+        ax.locator_params(axis="x", nbins=5)
         if ax.get_legend_handles_labels()[1]:
             ax.legend(fontsize=8)
     figure.savefig(folder / "targets.png")
@@ -69,7 +70,7 @@ def _train(ax: Any, table: pandas.DataFrame) -> None:
 
 def _mark(ax: Any, row: dict, kind: str, table: pandas.DataFrame) -> None:
     """A voltage, or a time after its begin, as a band of its tolerance; other targets as words."""
-    text = f"{row['name']} = {row['value']:.4g} {row['unit']}"
+    text = f"{row['name']} = {row['value']:.4g} {row['unit']}".removesuffix(" 1")
     if kind == "train" or row["unit"] not in ("V", "s"):
         ax.plot([], [], " ", label=text)
         return

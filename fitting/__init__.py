@@ -20,13 +20,15 @@ from .inference.nuts import (
     draw_fit as draw_fit,
 )
 from .inference.profile_likelihood import Profile as Profile, profiles as profiles
+from .joint.fit import JointFit as JointFit, fit_jointly as fit_jointly
 from .pulses.fit import PulseFit as PulseFit, fit_pulses as fit_pulses
+from .result import AbstractFit as AbstractFit
 from .retention.fit import RetentionFit as RetentionFit, fit_retention as fit_retention
 from .stochastic.result import Stochastic as Stochastic
 from .sweeps.fit import FitResult as FitResult, fit as fit
 from .sweeps.problem import Problem as Problem
 from .sweeps.randomness import calibrate as calibrate
 from .targets.fit import TargetFit as TargetFit, fit_targets as fit_targets
-from .targets.protocol import Settings as Settings
+from .targets.protocol import TargetSettings as TargetSettings
 from .targets.target import Target as Target
 from .transients.fit import TransientFit as TransientFit, fit_transients as fit_transients

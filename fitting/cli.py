@@ -18,10 +18,9 @@ from memjax.observables import Thresholds
 from .batch import options as batch_options
 from .batch.run import expanded
 from .fit_json import load
-from .kinds import grouped, kinds
+from .kinds import asked_for, kinds
 from .report import build
-from .sweeps.report import CYCLES, thresholds_of
-from .time_pictures import CURVES
+from .sweeps.report import thresholds_of
 
 
 def _assignment(text: str) -> tuple[str, float]:
@@ -36,7 +35,8 @@ def _assignment(text: str) -> tuple[str, float]:
 
 
 def _configure_fit(parser: argparse.ArgumentParser) -> None:
-    """Arguments of ``memjax fit``."""
+    """Arguments of ``memjax fit``; the parser itself reads options of single files later."""
+    parser.set_defaults(parser=parser)
     add = parser.add_argument
     add(
         "files",
@@ -130,9 +130,7 @@ def _start(options: argparse.Namespace) -> Any:
 
 def _given(options: argparse.Namespace) -> list[str]:
     """Names of options whose values are not the defaults."""
-    parser = argparse.ArgumentParser()
-    _configure_fit(parser)
-    plain = vars(parser.parse_args(["FILE", "--model", "M", "--out", "DIR"]))
+    plain = vars(options.parser.parse_args(["FILE", "--model", "M", "--out", "DIR"]))
     return [n for n, x in plain.items() if getattr(options, n) != x]
 
 
@@ -141,12 +139,7 @@ def _run_fit(options: argparse.Namespace) -> int:
     options.given = _given(options)
     if options.batch:
         options.files = expanded(options.files)
-    (kind, _), *others = grouped(options)
-    if others:
-        raise DataError(
-            f"{kind.label}, and {', '.join(k.label for k, _ in others)}, at once", where="memjax fit",
-            allowed="files of one kind",
-        )  # fmt: skip
+    kind = asked_for(options)
     prepare_jax()
     run = batch_options.run if options.batch and not kind.batched else kind.run
     return run(options, _start(options))
@@ -179,9 +172,8 @@ def _run_report(options: argparse.Namespace) -> int:
         raise UsageError("no fit of sweeps", where="--on-threshold", fix="leave it out")
     own = _thresholds(options, thresholds_of(content) or Thresholds()) if given else None
     with tempfile.TemporaryDirectory(dir=folder, prefix=".report-") as place:
-        for name in ("fit.json", "measured.csv", "simulated.csv", CYCLES, CURVES):
-            if name not in (CYCLES, CURVES) or (folder / name).exists():
-                shutil.copy(folder / name, place)
+        drawn = shutil.ignore_patterns(".report-*", "*.png", "*.html")
+        shutil.copytree(folder, place, dirs_exist_ok=True, ignore=drawn)
         for name in build(Path(place), **({} if own is None else {"thresholds": own})):
             os.replace(Path(place) / name, folder / name)
     print(folder / "report.html")

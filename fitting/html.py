@@ -136,7 +136,8 @@ def provenance_table(content: dict) -> str:
         ]
     ]
     rows += [["loss", f"{content['loss']:.4g}, as the search weighs"]]
-    rows += [["reduced chi squared of the data", f"{content['reduced_chi2']:.3g}"]]
+    if "reduced_chi2" in content:
+        rows += [["reduced chi squared of the data", f"{content['reduced_chi2']:.3g}"]]
     if "model_error" in content:
         text = "beyond the scatter of the data, root mean square"
         rows += [["error of the model", f"{content['model_error']:.2g} decades {text}"]]

@@ -42,11 +42,17 @@ class Kind:
         ``asked(options) -> bool``: whether an option says that all files are of this kind.
     configure : callable, optional
         ``configure(parser)`` adds the options of this kind alone to ``memjax fit``.
+    joins : bool
+        Whether it takes files of several kinds, or with options of their own, as one device.
     batched : bool
         Whether `run` also fits the devices of a ``--batch``, or says why not; else those of `fitting.batch` do.
+    used : tuple of str
+        Names of the options that mean something to it, beside `COMMON`.
     fit : callable, optional
         ``fit(options, device) -> AbstractFit`` of the files of ``options.files``, which are one device's. A kind that
         has it takes part in joint fits.
+    write : callable, optional
+        ``write(fit, folder, options)`` fills a fit directory with such a fit.
     """
 
     label: str
@@ -55,8 +61,11 @@ class Kind:
     takes: Callable[[argparse.Namespace, str], bool] = _never
     asked: Callable[[argparse.Namespace], bool] = _never
     configure: Callable[[argparse.ArgumentParser], None] | None = None
+    joins: bool = False
     batched: bool = True
+    used: tuple[str, ...] = ()
     fit: Callable[[argparse.Namespace, Any], Any] | None = None
+    write: Callable[[Any, Path, argparse.Namespace], Any] | None = None
 
 
 @functools.cache
@@ -80,35 +89,38 @@ def kind_of(content: dict, *, where: Path) -> Kind:
     return kinds()[label]
 
 
-def grouped(options: argparse.Namespace) -> list[tuple[Kind, list[str]]]:
-    """The files of ``memjax fit`` by their kinds.
+def asked_for(options: argparse.Namespace) -> Kind:
+    """The kind of the files of ``memjax fit``: what options say, or what the first file holds.
 
-    In a batch the first file tells: the others are devices of their own, each with its own reading.
+    In a batch the other files are devices of their own, each with its own reading.
 
     Raises
     ------
     UsageError
         Where options ask for two kinds at once.
-    DataError
-        For a file of no kind, or of more than one.
     """
     asked = [kind for kind in kinds().values() if kind.asked(options)]
     if len(asked) > 1:
         both = " and ".join(kind.label for kind in asked)
         raise UsageError(f"options of {both} at once", where="memjax fit", fix="choose one")
     if asked:
-        return [(asked[0], options.files)]
-    if options.batch:
-        return [(_of_file(options, options.files[0]), options.files)]
-    found: dict[str, tuple[Kind, list[str]]] = {}
-    for name in options.files:
-        kind = _of_file(options, name)
-        found.setdefault(kind.label, (kind, []))[1].append(name)
-    return list(found.values())
+        return asked[0]
+    found = {
+        k.label: k
+        for k in (of_file(options, n) for n in options.files[: 1 if options.batch else None])
+    }
+    several = len(found) > 1 or options.bench is not None
+    return next(k for k in kinds().values() if k.joins) if several else next(iter(found.values()))
 
 
-def _of_file(options: argparse.Namespace, name: str) -> Kind:
-    """The kind of a file."""
+def of_file(options: argparse.Namespace, name: str) -> Kind:
+    """The kind of a file, by what it holds.
+
+    Raises
+    ------
+    DataError
+        For a file of no kind, or of more than one.
+    """
     found = [kind for kind in kinds().values() if kind.takes(options, name)]
     if len(found) != 1:
         every = [kind.label for kind in found or kinds().values()]

@@ -1,7 +1,7 @@
 """A calibration problem: free parameters, their coordinates, and the residuals that data of any kind leave."""
 
 import abc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import equinox as eqx
@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 import memjax as mj
+from memjax.fields import parameter_specs
 from memjax.params import constrain, get, replace
 from memjax.programs import is_array, kept, outermost
 
@@ -50,6 +51,15 @@ class AbstractProblem(eqx.Module):
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Residuals [sigma], the prior's last, their Jacobian, and success of each of a batch of points."""
 
+    @property
+    def own(self) -> tuple[str, ...]:
+        """Parameters of the data rather than of the device: the state at their start, where the device keeps it."""
+        return () if getattr(self.device, "volatile", False) else initial_states(self.device)
+
+    def loss(self, z: Float[np.ndarray, " free"]) -> float:
+        """Half the sum of squared residuals at unconstrained coordinates."""
+        return 0.5 * float(np.sum(self.linearise(np.repeat(z[None], TOGETHER, axis=0))[0][0] ** 2))
+
     def at(self, z: Float[Array | np.ndarray, " free"] | Sequence[Float[Array, ""]]) -> Any:
         """The device or circuit at unconstrained coordinates."""
         device = constrain(self.device, self.free, z)
@@ -62,6 +72,25 @@ class AbstractProblem(eqx.Module):
     ) -> Float[Array, " residuals"]:
         """Residuals of the data, then those of the prior [sigma]."""
         return jnp.concatenate([data, (z - self.center) * (self.noise / PRIOR_SIGMA)])
+
+
+def initial_states(device: mj.AbstractDevice | mj.Circuit) -> tuple[str, ...]:
+    """Parameters that set the state at the start: of a state ``x`` the parameter ``x0``."""
+    named = [f"{s.name}0" for s in getattr(device, "states", ())]
+    return tuple(n for n in named if n in parameter_specs(device))
+
+
+def inside(device: mj.AbstractDevice | mj.Circuit, values: Mapping[str, float]) -> dict[str, float]:
+    """Values kept a little within their bounds, on which no coordinate is finite."""
+    specs, out = parameter_specs(device), {}
+    for name, value in values.items():
+        lower, upper = specs[name].bounds
+        if lower > 0 or upper >= 100:
+            low, high = max(lower * 1.01, 1e-30) if lower >= 0 else lower, upper * 0.99
+        else:
+            low, high = lower + 0.005 * (upper - lower), upper - 0.005 * (upper - lower)
+        out[name] = float(np.clip(value, low, high))
+    return out
 
 
 class AbstractDifferentiable(AbstractProblem):
@@ -167,6 +196,8 @@ __all__ = [
     "AbstractProblem",
     "evaluate",
     "evaluate_each",
+    "initial_states",
+    "inside",
     "linearise",
     "of_some",
     "stacked",

@@ -7,8 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from memjax.cli.command import UsageError, say
-from memjax.cli.options import bench_from, file_of
-from memjax.data import DecayRecord, EnduranceRecord, PulseRecord, SpikeRecord, read_records
+from memjax.cli.options import bench_from, file_of, measurement_from
+from memjax.data import (
+    DecayRecord,
+    EnduranceRecord,
+    PulseRecord,
+    SpikeRecord,
+    has_records,
+    is_pulsed,
+    read_records,
+)
 from memjax.errors import DataError, MemjaxError
 from memjax.files import prepare_output
 
@@ -74,6 +82,13 @@ def one_record(options: argparse.Namespace) -> Record:
             fix="choose one with --device LABEL, or say --batch",
         )  # fmt: skip
     return records[0]
+
+
+def of_pulsed_curves(options: argparse.Namespace, name: str) -> bool:
+    """Whether ``--delays`` is said and a file holds curves whose voltage jumps between levels."""
+    if not options.delays or has_records(file_of(name), reader=options.reader):
+        return False
+    return is_pulsed(measurement_from(name, options).v)
 
 
 def environment_of(options: argparse.Namespace, *, reversible: bool) -> Any:

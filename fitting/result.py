@@ -8,6 +8,7 @@ from jaxtyping import Float
 from scipy import stats
 
 import memjax as mj
+from memjax.errors import DataError
 from memjax.fields import parameter_specs, stored
 from memjax.params import get
 from memjax.transforms import Logit, from_spec
@@ -80,6 +81,23 @@ class AbstractFit:
                 f"  {n} = {x:.4g}{error} {specs[n].unit}{', not determined' * (n in loose)}"
             )
         return "\n".join(lines)
+
+    def moved(
+        self,
+        problem: AbstractProblem,
+        z: Float[np.ndarray, " free"],
+        covariance: Float[np.ndarray, "free free"],
+    ) -> "AbstractFit":
+        """The same data with the values of a joint fit; of a kind that takes part in none it is a `DataError`.
+
+        Parameters
+        ----------
+        problem : AbstractProblem
+            The problem, with all parameters free that are in the joint fit.
+        z, covariance
+            Their coordinates, and the covariance of these.
+        """
+        raise DataError(type(self).__name__, where="a joint fit", allowed="sweeps, pulses, decays")
 
     @property
     def free(self) -> tuple[str, ...]:

@@ -12,13 +12,12 @@ from jaxtyping import Array, Float, Int
 import memjax as mj
 from memjax.data import PulseProtocol, PulseRecord
 from memjax.errors import DataError, FitError
-from memjax.fields import parameter_specs
 from memjax.params import get, known, replace as with_values, unconstrain
 from memjax.policy import require_x64
 from memjax.synapse import Pulsed, PulseNoise, simulate_pulses
 
 from ..optimize.levenberg_marquardt import Progress, levenberg_marquardt
-from ..problem import AbstractDifferentiable
+from ..problem import AbstractDifferentiable, inside
 from ..result import AbstractFit
 from .initial_guess import look_at, recipe_of
 from .noise import FEWEST, NoiseFit, estimate_noise
@@ -131,6 +130,12 @@ class PulseFit(AbstractFit):
         """The calibrated device."""
         return self.pulsed.device
 
+    def moved(self, problem: PulseProblem, z, covariance) -> "PulseFit":
+        """See `AbstractFit`; the randomness stays."""
+        pulsed = problem.under_pulses(jnp.asarray(z))
+        about = dict(problem=problem, z=z, covariance=covariance, loss=problem.loss(z))
+        return replace(self, pulsed=pulsed, **about)
+
     @property
     def freedom(self) -> float:
         """Degrees of freedom behind the covariance: of the cycles' scatter."""
@@ -202,19 +207,6 @@ def choose_memory(g: Float[np.ndarray, "cycles points"]) -> float:
         for m in MEMORIES
     ]
     return float(MEMORIES[int(np.argmin(scores))])
-
-
-def _inside(device: mj.AbstractDevice, values: Mapping[str, float]) -> dict[str, float]:
-    """Values kept a little within their bounds."""
-    specs, out = parameter_specs(device), {}
-    for name, value in values.items():
-        lower, upper = specs[name].bounds
-        if lower > 0 or upper >= 100:
-            low, high = max(lower * 1.01, 1e-30) if lower >= 0 else lower, upper * 0.99
-        else:
-            low, high = lower + 0.005 * (upper - lower), upper - 0.005 * (upper - lower)
-        out[name] = float(np.clip(value, low, high))
-    return out
 
 
 def fit_pulses(
@@ -332,7 +324,7 @@ def _begun(record, device, free, fix, env, reversed, weights):
         raise DataError("nothing is free", where="--fix", allowed="one free parameter at least")
     own = {n: float(get(device, n)) for n in names}
     held = [
-        with_values(device, _inside(device, own | {n: s[n] for n in names if n in s}))
+        with_values(device, inside(device, own | {n: s[n] for n in names if n in s}))
         for s in starts
     ]
     points = np.stack([np.asarray(unconstrain(d, names)) for d in held])

@@ -2,7 +2,7 @@
 
 from ..kinds import Kind
 from ..report import pictures_and_sections
-from .options import configure, fit, run, takes
+from .options import USED, configure, fit, run, takes, write
 from .report import pictures, sections
 
 KIND = Kind(
@@ -11,6 +11,8 @@ KIND = Kind(
     configure=configure,
     fit=fit,
     run=run,
+    used=USED,
+    write=write,
     takes=takes,
 )
 """Potentiation and depression."""

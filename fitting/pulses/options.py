@@ -13,10 +13,10 @@ from memjax.errors import DataError
 from ..command import Stages, new_folder, refuse_draws, write_fit
 from ..kinds import provenance, refuse_unused
 from ..records import environment_of, fit_each, one_record, row_of
-from .content import write
+from .content import write as write_content
 from .fit import PulseFit, fit_pulses
 
-_USED = ("device", "pulse_voltages", "pulse_widths", "pulse_period", "read_voltage", "hold_out", "reversed", "reader",
+USED = ("device", "pulse_voltages", "pulse_widths", "pulse_period", "read_voltage", "hold_out", "reversed", "reader",
          "batch")  # fmt: skip
 """Options that mean something here."""
 
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace, device: Any) -> int:
         )  # fmt: skip
     refuse_draws(options, used=False)
     env = environment_of(options, reversible=True)
-    refuse_unused(options, _USED, what="conductances per pulse")
+    refuse_unused(options, USED, what="conductances per pulse")
     with Stages(checked=False) as stages:
         one = partial(_one, device=device, env=env, options=options, tick=stages)
         if options.batch:
@@ -73,7 +73,7 @@ def _one(record: Any, out: Path, *, device: Any, env: Any, options, tick) -> dic
     found = _fitted(record, device, env, options, tick)
     for warning in record.warnings:
         say("note", warning)
-    content = write_fit(write, found, options, out, held=held, **provenance(options))
+    content = write_fit(write_content, found, options, out, held=held, **provenance(options))
     about = content["pulses"]
     row = row_of(content) | {"misfit": about["misfit"]}
     row |= {r["name"]: r["value"] for r in about["noise"]}
@@ -125,3 +125,8 @@ def _protocol(record: PulseRecord, options: argparse.Namespace) -> PulseProtocol
             say("note", f"{text}: fitted rates belong to this (--{option.replace('_', '-')})")
     period = options.pulse_period or (own.period if own else None)
     return PulseProtocol(period=period, **said)
+
+
+def write(found: Any, folder: Path, options: argparse.Namespace) -> None:
+    """Fill a fit directory."""
+    write_content(found, folder, **provenance(options))

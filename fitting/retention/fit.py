@@ -20,7 +20,7 @@ from memjax.scaling import Scaled
 from memjax.solver import rodas3_step
 
 from ..optimize.levenberg_marquardt import Progress, levenberg_marquardt
-from ..problem import AbstractDifferentiable
+from ..problem import AbstractDifferentiable, initial_states, inside
 from ..result import AbstractFit
 
 _READ = 1e-2
@@ -295,6 +295,11 @@ class RetentionProblem(AbstractDifferentiable):
     ties: tuple[tuple[str, str], ...] = eqx.field(static=True, default=())
     noise: Float[Array, ""] = eqx.field(default_factory=lambda: jnp.ones((), float))
 
+    @property
+    def own(self) -> tuple[str, ...]:
+        """See `AbstractProblem`: whatever switched the device on, the record does not show it."""
+        return initial_states(self.device)
+
     def relaxed(self, z) -> Float[Array, " rows"]:
         """Resistance at the times of the readings [ohm]."""
         return _relaxed(self.at(z), self.t, self.v, self.env, self.reads)
@@ -372,6 +377,14 @@ class RetentionFit(AbstractFit):
     search: Progress
     profiles: tuple[Any, ...] = ()
     sample: Any = None
+
+    def moved(self, problem: RetentionProblem, z, covariance) -> "RetentionFit":
+        """See `AbstractFit`."""
+        at = jnp.asarray(z)
+        curve = np.asarray(problem.relaxed(at))
+        about = dict(problem=problem, z=z, covariance=covariance, loss=problem.loss(z))
+        rms = float(np.sqrt(np.mean((curve / self.record.r - 1) ** 2)))
+        return replace(self, device=problem.at(at), curve=curve, rms=rms, **about)
 
 
 def fit_retention(
@@ -465,7 +478,8 @@ def _begin(record: DecayRecord, device: mj.AbstractDevice, free, fix: Mapping[st
     if not names:
         raise DataError("nothing is free", where="--fix", allowed="one free parameter at least")
     own = {n: float(get(device, n)) for n in names}
-    held = [with_values(device, own | {n: s[n] for n in names if n in s}) for s in starts]
+    begun = [own | {n: s[n] for n in names if n in s} for s in starts]
+    held = [with_values(device, inside(device, values)) for values in begun]
     return names, np.stack([np.asarray(unconstrain(d, names)) for d in held])
 
 

@@ -2,7 +2,7 @@
 
 from ..kinds import Kind
 from ..report import pictures_and_sections
-from .options import fit, run, takes
+from .options import USED, fit, run, takes, write
 from .report import pictures, sections
 
 KIND = Kind(
@@ -10,6 +10,8 @@ KIND = Kind(
     build=pictures_and_sections(pictures, sections),
     fit=fit,
     run=run,
+    used=USED,
+    write=write,
     takes=takes,
 )
 """Decays of a resistance."""

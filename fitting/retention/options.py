@@ -13,10 +13,10 @@ from memjax.data import DecayRecord, has_records, read_records
 from ..command import Stages, new_folder, refuse_draws, write_fit
 from ..kinds import provenance, refuse_unused
 from ..records import environment_of, fit_each, one_record, row_of
-from .content import write
+from .content import write as write_content
 from .fit import RetentionFit, fit_retention
 
-_USED = ("device", "read_voltage", "reader", "batch")
+USED = ("device", "read_voltage", "reader", "batch")
 """Options that mean something here."""
 
 
@@ -36,7 +36,7 @@ def run(options: argparse.Namespace, device: Any) -> int:
         )  # fmt: skip
     refuse_draws(options, used=False)
     env = environment_of(options, reversible=False)
-    refuse_unused(options, _USED, what="resistance against time")
+    refuse_unused(options, USED, what="resistance against time")
     with Stages(checked=False) as stages:
         one = partial(_one, device=device, env=env, options=options, tick=stages)
         if options.batch:
@@ -66,7 +66,12 @@ def _one(record: Any, out: Path, *, device: Any, env: Any, options, tick) -> dic
     found = _fitted(record, device, env, options, tick)
     for warning in record.warnings:
         say("note", warning)
-    content = write_fit(write, found, options, out, **provenance(options))
+    content = write_fit(write_content, found, options, out, **provenance(options))
     about, best = content["retention"], content["retention"]["laws"][0]
     row = row_of(content) | {"law": best["name"], "rms_relative": best["rms_relative"]}
     return row | {"device_rms_relative": about["device_rms_relative"]}
+
+
+def write(found: Any, folder: Path, options: argparse.Namespace) -> None:
+    """Fill a fit directory."""
+    write_content(found, folder, **provenance(options))

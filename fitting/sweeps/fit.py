@@ -113,6 +113,29 @@ class FitResult(AbstractFit):
     profiles: tuple[Any, ...] = ()
     sample: Any = None
 
+    def moved(self, problem: Problem, z, covariance) -> "FitResult":
+        """See `AbstractFit`; the spread from cycle to cycle stays."""
+        r, jacobian, _ = problem.linearise(z[None])
+        about: dict[str, Any] = {
+            "z": z,
+            "residuals": r[0],
+            "jacobian": jacobian[0],
+            "seed": self.seed,
+        }
+        known = uncertainty(problem, self.waves, **about)
+        sigma = np.sqrt(np.diag(covariance))
+        known = replace(
+            known,
+            covariance=covariance,
+            sigma_z=sigma,
+            correlation=covariance / np.outer(sigma, sigma),
+            source="all files of a joint fit",
+        )
+        at = jnp.asarray(z)
+        verdict = judge(self.waves, problem.group, r[0], np.asarray(responses(problem, at)))
+        about = dict(device=problem.at(at), problem=problem, z=z, loss=problem.loss(z))
+        return replace(self, **about, uncertainty=known, verdict=verdict)
+
     @property
     def thresholds(self) -> Thresholds:
         """Currents that mean on and off, in the fit as in tables and pictures."""

@@ -1,7 +1,7 @@
 """Sweeps as a kind of data."""
 
 from ..kinds import Kind
-from .options import configure, fit, run, takes
+from .options import USED, configure, fit, run, takes, write
 from .report import build
 
 KIND = Kind(
@@ -10,6 +10,8 @@ KIND = Kind(
     configure=configure,
     fit=fit,
     run=run,
+    used=USED,
+    write=write,
     takes=takes,
     batched=False,
 )

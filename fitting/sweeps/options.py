@@ -2,10 +2,9 @@
 
 import argparse
 import json
-import shlex
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from memjax.cli.command import count, number, say
@@ -16,8 +15,9 @@ from memjax.fields import parameter_specs
 from memjax.simulate import is_noisy
 
 from ..command import Stages, new_folder, refuse_draws, write_fit
-from ..kinds import READING, refuse_unused
-from .content import write
+from ..kinds import READING, provenance, refuse_unused
+from ..records import of_pulsed_curves
+from .content import write as write_content
 from .fit import FitResult, fit as fit_sweeps
 from .problem import MODEL_SIGMA, SMALL, VOLTAGE_SIGMA
 from .randomness import calibrate, noise_of
@@ -57,8 +57,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def takes(options: argparse.Namespace, name: str) -> bool:
-    """Whether a file holds sweeps: whatever is no file of records."""
-    return not has_records(file_of(name), reader=options.reader)
+    """Whether a file holds sweeps: whatever holds neither records nor the curves that ``--delays`` means."""
+    records = has_records(file_of(name), reader=options.reader)
+    return not records and not of_pulsed_curves(options, name)
 
 
 def run(options: argparse.Namespace, device: Any) -> int:
@@ -67,9 +68,7 @@ def run(options: argparse.Namespace, device: Any) -> int:
     refuse_unused(options, USED, what="sweeps")
     out = new_folder(options)
     result = fit(options, device)
-    files = {"files": [file_of(n) for n in options.files]}
-    command = "memjax " + shlex.join(sys.argv[1:])
-    write_fit(write, result, options, out, **files, truth=_truth(options.files), command=command)
+    write_fit(lambda own, place: write(own, place, options), result, options, out)
     if result.interrupted:
         raise KeyboardInterrupt(f"the best result so far is in {out}")
     return 0
@@ -109,6 +108,12 @@ def fit(options: argparse.Namespace, device: Any) -> FitResult:
     if failed:
         say("warning", f"{failed} of {tried} trial solves failed and were left out")
     return result
+
+
+def write(result: FitResult, folder: Path, options: argparse.Namespace) -> None:
+    """Fill a fit directory."""
+    about = {n: x for n, x in provenance(options).items() if n != "temperature"}
+    write_content(result, folder, truth=_truth(options.files), **about)
 
 
 def hints(measurements: Sequence[Any]) -> list[str]:

@@ -20,7 +20,7 @@ from ..problem import PRIOR_SIGMA
 from ..result import AbstractFit
 from .check import Check
 from .problem import TargetProblem
-from .protocol import Settings, protocols_for
+from .protocol import TargetSettings, protocols_for
 from .search import (
     FELT,
     STARTS,
@@ -166,7 +166,7 @@ def fit_targets(
     *,
     free: Sequence[str] | None = None,
     fix: Mapping[str, float] | None = None,
-    settings: Settings | None = None,
+    settings: TargetSettings | None = None,
     bench: mj.Bench | None = None,
     env: mj.Environment | None = None,
     dt: float | None = None,
@@ -186,7 +186,7 @@ def fit_targets(
         Parameters that may move; all of the drift and the conduction that are not 0 by default.
     fix : Mapping, optional
         Values to keep [SI].
-    settings : Settings, optional
+    settings : TargetSettings, optional
         Sweep, pulses, drive.
     bench, env : Bench, Environment, optional
         Around a device; temperature.
@@ -212,7 +212,7 @@ def fit_targets(
     wanted = tuple(Target.parse(t) if isinstance(t, str) else t for t in targets)
     device = with_values(device, dict(fix or {}))
     problem = _problem(
-        device, wanted, free, dict(fix or {}), settings or Settings(), bench, env, dt, seed
+        device, wanted, free, dict(fix or {}), settings or TargetSettings(), bench, env, dt, seed
     )
     trials = Trials(problem)
     say("grid")
@@ -229,7 +229,9 @@ def fit_targets(
     return _fit(trials, z, mask, result, checks)
 
 
-def _problem(device, targets, free, fix, settings: Settings, bench, env, dt, seed) -> TargetProblem:
+def _problem(
+    device, targets, free, fix, settings: TargetSettings, bench, env, dt, seed
+) -> TargetProblem:
     """What is minimised."""
     names = _chosen(device, free, fix)
     protocols, places = protocols_for(targets, settings, bench=bench, env=env)

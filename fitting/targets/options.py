@@ -14,7 +14,7 @@ from ..command import Stages, new_folder
 from ..kinds import provenance, refuse_unused
 from .content import write
 from .fit import TargetFit, fit_targets
-from .protocol import Settings
+from .protocol import TargetSettings
 from .target import OF_TRAIN, UNITS, Target
 
 _OWN = (
@@ -174,7 +174,7 @@ def _settings(options: argparse.Namespace, device: Any, trains: list[Target]):
         ports = device.ports if len(device.ports) > 1 else ()
         about |= {"stimulus": load_stimulus(options.stimulus, ports), "signal": options.signal}
         about |= {"level": options.level, "rearm": options.rearm}
-    return Settings(**{n: x for n, x in about.items() if x is not None})
+    return TargetSettings(**{n: x for n, x in about.items() if x is not None})
 
 
 __all__ = ["configure", "run", "takes"]

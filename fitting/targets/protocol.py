@@ -156,7 +156,7 @@ def _of_rows(read, v: np.ndarray, i: np.ndarray) -> float:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class TargetSettings:
     """What the protocols are made of, where the targets do not say.
 
     Parameters
@@ -190,7 +190,7 @@ class Settings:
 
 
 def protocols_for(
-    targets: Sequence[Target], settings: Settings, **about: Any
+    targets: Sequence[Target], settings: TargetSettings, **about: Any
 ) -> tuple[tuple[Protocol, ...], list[tuple[int, int]]]:
     """The protocols that the targets need, and for each target its protocol and its place there.
 
@@ -198,7 +198,7 @@ def protocols_for(
     ----------
     targets : sequence of Target
         What is wanted.
-    settings : Settings
+    settings : TargetSettings
         Sweep, pulses, drive.
     **about
         Bench, environment and policy of each `Protocol`.
@@ -224,7 +224,7 @@ def protocols_for(
     return tuple(made), [places[n] for n in labels]
 
 
-def _sweep_of(targets: Sequence[Target], settings: Settings) -> Protocol:
+def _sweep_of(targets: Sequence[Target], settings: TargetSettings) -> Protocol:
     """A triangle."""
     volts = [t.value for t in targets if t.unit == "V"]
     top = settings.amplitude
@@ -239,7 +239,7 @@ def _sweep_of(targets: Sequence[Target], settings: Settings) -> Protocol:
     return Protocol(kind="sweep", stimulus=stimulus, events=events, names=())
 
 
-def _pulse_of(targets: Sequence[Target], settings: Settings) -> Protocol:
+def _pulse_of(targets: Sequence[Target], settings: TargetSettings) -> Protocol:
     """One pulse, and as long a look at what follows as the wanted relaxation needs."""
     values = {t.name: t.value for t in targets}
     width = settings.width or 10 * values.get("delay", values.get("relaxation", 0.0) / 10)
@@ -254,7 +254,7 @@ def _pulse_of(targets: Sequence[Target], settings: Settings) -> Protocol:
     return Protocol(kind="pulse", stimulus=stimulus, events=events, names=())
 
 
-def _train_of(targets: Sequence[Target], settings: Settings) -> Protocol:
+def _train_of(targets: Sequence[Target], settings: TargetSettings) -> Protocol:
     """The drive of a circuit."""
     if settings.stimulus is None or settings.level is None:
         raise DataError(
@@ -283,4 +283,4 @@ def member_values(
     return {n: np.repeat(np.asarray(x, float), members)[:, None] for n, x in values.items()}
 
 
-__all__ = ["Protocol", "Settings", "member_values", "protocols_for", "read_members"]
+__all__ = ["Protocol", "TargetSettings", "member_values", "protocols_for", "read_members"]

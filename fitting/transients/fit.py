@@ -1,7 +1,7 @@
 """Delay and relaxation of pulsed volatile devices: a device calibrated to their medians, and their spread."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import equinox as eqx
@@ -331,6 +331,15 @@ class TransientFit(AbstractFit):
     comparison: dict[str, Any] | None = None
     unresolved: tuple[str, ...] = ()
     curves: dict[str, Float[np.ndarray, " rows"]] = field(default_factory=dict)
+
+    def moved(self, problem: Medians, z, covariance) -> "TransientFit":
+        """See `AbstractFit`; the spread stays."""
+        device = problem.at(jnp.asarray(z))
+        floors = {n: x["floor"] for n, x in self.w1.items()}
+        draws = len(self.simulated["delay"])
+        simulated, w1 = _compared(device, self.seen, self.cycle_spread, floors, draws, self.seed)
+        about = dict(problem=problem, z=z, covariance=covariance, loss=problem.loss(z))
+        return replace(self, device=device, simulated=simulated, w1=w1, **about)
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from ..kinds import Kind
 from ..report import pictures_and_sections
-from .options import asked, configure, fit, run
+from .options import USED, asked, configure, fit, run, takes, write
 from .report import pictures, sections
 
 KIND = Kind(
@@ -12,5 +12,8 @@ KIND = Kind(
     configure=configure,
     fit=fit,
     run=run,
+    takes=takes,
+    used=USED,
+    write=write,
 )
 """Responses to single pulses."""

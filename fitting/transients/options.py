@@ -1,6 +1,7 @@
 """The part of ``memjax fit`` that takes delays and relaxations."""
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from memjax.cli.command import UsageError, number, say
@@ -10,12 +11,13 @@ from memjax.observables import ON_CURRENT
 
 from ..command import Stages, new_folder, refuse_draws, write_fit
 from ..kinds import READING, provenance, refuse_unused
+from ..records import of_pulsed_curves
 from .comparison import summary
-from .content import write
+from .content import write as write_content
 from .fit import TransientFit, fit_transients
 from .randomness import randomised
 
-_USED = ("delays", "on_threshold", "off_threshold", "stochastic", "draws", *READING)
+USED = ("delays", "on_threshold", "off_threshold", "stochastic", "draws", *READING)
 """Options that mean something here."""
 
 
@@ -36,8 +38,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def asked(options: argparse.Namespace) -> bool:
-    """Whether an option says that files are of this kind."""
-    return options.delays
+    """Whether an option says that files are of this kind: of several, those under pulses are."""
+    return options.delays and (options.batch or len(options.files) == 1)
+
+
+def takes(options: argparse.Namespace, name: str) -> bool:
+    """Whether a file is one of curves under pulses, where these are asked for."""
+    return of_pulsed_curves(options, name)
 
 
 def run(options: argparse.Namespace, device: Any) -> int:
@@ -55,17 +62,19 @@ def run(options: argparse.Namespace, device: Any) -> int:
         raise UsageError(
             "one file of one device", where="--delays", fix="name one file, without --batch"
         )
-    refuse_unused(options, _USED, what="delays and relaxations")
+    refuse_unused(options, USED, what="delays and relaxations")
     out = new_folder(options)
     found = fit(options, device)
     for warning in found.warnings:
         say("warning", warning)
-    write_fit(write, found, options, out, **provenance(options))
+    write_fit(write_content, found, options, out, **provenance(options))
     return 0
 
 
 def fit(options: argparse.Namespace, device: Any) -> TransientFit:
     """The fit of a file, with its randomness where that is asked for."""
+    if len(options.files) > 1:
+        raise UsageError("several files of one device", where="--delays", allowed="one")
     measurement = measurement_from(options.files[0], options)
     with Stages(checked=False) as stages:
         found = fit_transients(
@@ -84,3 +93,8 @@ def fit(options: argparse.Namespace, device: Any) -> TransientFit:
             found = randomised(found, measurement, **about)
             print(*summary(found.comparison or {}), sep="\n")
     return found
+
+
+def write(found: Any, folder: Path, options: argparse.Namespace) -> None:
+    """Fill a fit directory."""
+    write_content(found, folder, **provenance(options))

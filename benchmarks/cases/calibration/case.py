@@ -12,7 +12,7 @@ import numpy as np
 from scipy import stats
 
 import fitting as ft
-from benchmarks.cases.calibration import data, randomness
+from benchmarks.cases.calibration import data, joint, randomness
 from benchmarks.cases.circuit_fits import case as circuits
 from benchmarks.records import Recorder
 from benchmarks.registry import Case
@@ -26,8 +26,9 @@ from fitting.problem import evaluate_each, of_some, stacked
 from fitting.sweeps.covariance import uncertainty
 from fitting.sweeps.problem import MODEL_SIGMA
 
-SETS = {"smoke": (24, 12, 16, 24, 2), "full": (300, 200, 200, 200, 100)}
-"""Data sets of sweeps, traces, posteriors; devices of a population; sets of stochastic cycles."""
+SETS = {"smoke": (24, 12, 16, 24, 2, 4), "full": (300, 200, 200, 200, 100, 200)}
+"""Data sets of sweeps, traces, posteriors; devices of a population; sets of stochastic cycles, and of files that are
+fitted jointly."""
 
 LEVEL, ALLOWED = 0.9, 0.05
 
@@ -264,10 +265,26 @@ def stochastic(record: Recorder, count: int) -> None:
     _covered(record, "stochastic", inside, seconds, what, names=found.inside, **extra)
 
 
+def together(record: Recorder, count: int) -> None:
+    """A sweep, two trains of pulses and two decays of one device: intervals of `fitting.fit_jointly`."""
+    seconds, found = lap(lambda: joint.covered(range(count), LEVEL))
+    what = (
+        f"{count} devices, {len(joint.CENTRE)} shared parameters and a state of each of five files"
+    )
+    inside = np.array([*found.inside.values()]).T
+    extra = {
+        "rms_scores": {n: float(np.sqrt(np.mean(np.square(s)))) for n, s in found.scores.items()},
+        "determined": float(np.mean(found.determined)),
+        "determined_alone": float(np.mean(found.alone)),
+        "contradictions": found.contradicts,
+    }
+    _covered(record, "joint", inside, seconds, what, names=found.inside, **extra)
+
+
 def run(size: str, record: Recorder) -> None:
     """All of it."""
     jax.config.update("jax_enable_x64", True)
-    sweeps, signals, posteriors, devices, cycles = SETS[size]
+    sweeps, signals, posteriors, devices, cycles, sets = SETS[size]
     laplace(record, sweeps, 1, 0.0, 0)
     laplace(record, sweeps, CYCLES, CYCLE, 1)
     profiled(record, sweeps)
@@ -275,6 +292,7 @@ def run(size: str, record: Recorder) -> None:
     population(record, devices)
     ranks(record, posteriors)
     stochastic(record, cycles)
+    together(record, sets)
 
 
 CASE = Case(

@@ -5,7 +5,7 @@ import pytest
 
 import fitting as ft
 import memjax as mj
-from fitting.targets.protocol import Settings
+from fitting.targets.protocol import TargetSettings
 from memjax.errors import DataError, FitError
 
 _LOSSLESS = {"gamma1": 0.0, "beta": 0.0, "sigma_ion": 0.0, "r_on": 1e5}
@@ -94,7 +94,7 @@ def test_an_interval_between_spikes_is_designed(interval):
     model, values, _ = mj.presets.load("1m1t1r/zhao2025-table1-noisy")
     neuron = mj.params.replace(mj.model(model), values)
     drive = mj.PulseTrain(1.5, 0.4e-3, 0.8e-3, 125, edge=1e-6)
-    settings = Settings(stimulus=drive, signal="gate.v", level=0.22, rearm=0.15)
+    settings = TargetSettings(stimulus=drive, signal="gate.v", level=0.22, rearm=0.15)
     free = ["memristor.mu", "memristor.gamma1", "r_c.r", "c_gate.c"]
     _checked(
         ft.fit_targets(

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 import memjax as mj
-from fitting.targets.protocol import Settings, protocols_for
+from fitting.targets.protocol import TargetSettings, protocols_for
 from fitting.targets.target import Target
 from memjax.errors import DataError
 
 
 def test_targets_of_one_kind_share_a_protocol():
     wanted = ("v_th=0.5", "delay@1=1e-3", "v_hold=0.1", "relaxation@1=2e-3", "delay@2=1e-4")
-    protocols, places = protocols_for([Target.parse(t) for t in wanted], Settings())
+    protocols, places = protocols_for([Target.parse(t) for t in wanted], TargetSettings())
     assert [p.kind for p in protocols] == ["sweep", "pulse", "pulse"]
     assert places == [(0, 0), (1, 0), (0, 1), (1, 1), (2, 0)]
     sweep, pulse, _ = protocols
@@ -23,7 +23,7 @@ def test_targets_of_one_kind_share_a_protocol():
 @pytest.mark.parametrize("texts", [[], ["v_th=1", "v_th=2"], ["rate=10"]])
 def test_targets_that_make_no_protocol_are_refused(texts):
     with pytest.raises(DataError):
-        protocols_for([Target.parse(t) for t in texts], Settings())
+        protocols_for([Target.parse(t) for t in texts], TargetSettings())
 
 
 def _times(*trains):
@@ -35,7 +35,7 @@ def _times(*trains):
 def test_a_train_that_falls_silent_has_no_interval():
     drive = mj.Sampled(np.array([0.0, 1.0]), np.array([1.0, 1.0]))
     targets = [Target.parse(t) for t in ("interval=0.1", "rate=10", "latency=0.1")]
-    (protocol,), _ = protocols_for(targets, Settings(stimulus=drive, level=0.5))
+    (protocol,), _ = protocols_for(targets, TargetSettings(stimulus=drive, level=0.5))
     regular, silent, few = (
         np.arange(0.2, 1.0, 0.1),
         np.array([0.1, 0.15, 0.2]),

@@ -1,0 +1,1 @@
+"""Joint fits: files of several kinds, of one device."""

@@ -1,0 +1,88 @@
+"""What the folder of a joint fit holds: fit.json, and a fit directory for each file."""
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from memjax.files import write_json
+
+from ..fit_json import common_content, digest
+from ..report import build
+from .fit import JointFit, Part
+
+
+def folder_of(label: str, place: int) -> str:
+    """Name of the folder of a file, from its label and its place."""
+    return f"{place + 1}-" + re.sub(r"[^\w.+-]+", "_", label)
+
+
+def _of_part(part: Part, folder: str, kind: str) -> dict[str, Any]:
+    """What one file says, in ``fit.json``."""
+    own = {n: part.fit.values[n] for n in part.fit.problem.free if n not in part.shares}
+    return {
+        "label": part.label,
+        "kind": kind,
+        "folder": folder,
+        "weight": part.weight,
+        "shares": part.shares,
+        "own": own,
+        "alone": {n: [part.alone.values[n], part.alone.std[n]] for n in part.alone.free},
+        "undetermined_alone": list(part.alone.undetermined),
+        "rise": part.rise,
+        "determines": part.determines,
+        "p": part.p,
+        "contradicts": part.contradicts,
+    }
+
+
+def write(
+    fit: JointFit,
+    folder: Path,
+    *,
+    kinds: Sequence[str],
+    writers: Sequence[Callable[[Any, Path], Any]],
+    files: list[Path],
+    temperature: float,
+    command: str,
+) -> list[str]:
+    """Fill the folder of a joint fit.
+
+    Parameters
+    ----------
+    fit : JointFit
+        The fit.
+    folder : Path
+        An existing directory.
+    kinds : sequence of str
+        Label of the kind of each part.
+    writers : sequence of callable
+        ``writer(fit, folder)`` fills the fit directory of each part.
+    files : list of Path
+        Data files.
+    temperature : float
+        Ambient temperature [K].
+    command : str
+        The command line.
+    """
+    names = [folder_of(p.label, k) for k, p in enumerate(fit.parts)]
+    for part, name, writer in zip(fit.parts, names, writers, strict=True):
+        (folder / name).mkdir()
+        writer(part.fit, folder / name)
+    content = common_content(
+        fit,
+        kind="joint fit",
+        n_points=sum(p.residuals for p in fit.parts),
+        n_sweeps=len(fit.parts),
+        covariance_from="the information of all files and the prior",
+        seed=fit.seed,
+        notes=list(fit.notes),
+        warnings=list(fit.warnings),
+        reader=[],
+    )
+    content["bench"]["temperature"] = temperature
+    parts = zip(fit.parts, names, kinds, strict=True)
+    content["files"] = [_of_part(part, name, kind) for part, name, kind in parts]
+    content |= {"data": [{"file": str(f), "sha256": digest(f)} for f in files], "command": command}
+    write_json(folder / "fit.json", content)
+    return ["fit.json", *build(folder)]

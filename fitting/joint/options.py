@@ -1,0 +1,124 @@
+"""The part of ``memjax fit`` that takes files of several kinds of one device."""
+
+import argparse
+import tomllib
+from copy import copy
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from memjax.cli.command import UsageError, say
+from memjax.errors import DataError
+from memjax.files import writing_folder
+
+from ..command import Stages, announce, new_folder
+from ..fit_json import load
+from ..kinds import Kind, of_file, provenance, refuse_unused
+from .content import write
+from .fit import fit_jointly
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of joint fits to those of ``memjax fit``."""
+    add = parser.add_argument_group("files of one device that are fitted at once").add_argument
+    add(
+        "--bench",
+        metavar="FILE.toml",
+        help='options by file, as ["dc.csv"] with compliance = 1e-3: the others hold for all files. Files of several '
+        "kinds are one device and are fitted at once",
+    )
+
+
+def run(options: argparse.Namespace, device: Any) -> int:
+    """Fit; the exit status."""
+    parts = _parts(options)
+    if len(parts) == 1:  # one file, with options of its own
+        ((kind, own),) = parts
+        own.given = [n for n in own.given if n != "bench"]
+        return kind.run(own, device)
+    if options.uncertainty != "laplace":
+        raise UsageError(
+            f"--uncertainty {options.uncertainty}", where="a joint fit", allowed="laplace", fix="leave it out"
+        )  # fmt: skip
+    if options.stochastic:
+        raise UsageError(
+            "--stochastic", where="a joint fit", fix="leave it out",
+            allowed="medians; randomness is calibrated to the sweeps, or the delays, alone",
+        )  # fmt: skip
+    used = {"bench", *(n for kind, _ in parts for n in kind.used)} - {"batch", "draws", "hold_out"}
+    refuse_unused(options, used, what=" and ".join(kind.label for kind, _ in parts))
+    out = new_folder(options)
+    labels, fits = [], []
+    for kind, own in parts:
+        labels.append(", ".join(Path(n).name for n in own.files))
+        say("progress", f"{labels[-1]}: {kind.label}, alone")
+        fits.append(kind.fit(own, device))  # pyright: ignore[reportOptionalCall]  # see _parts
+    with Stages(checked=False) as stages:
+        found = fit_jointly(fits, device, labels=labels, seed=options.seed, tick=stages)
+    writers = [partial(_written, kind, own) for kind, own in parts]
+    about = {"kinds": [kind.label for kind, _ in parts], "writers": writers}
+    with writing_folder(out) as place:
+        write(found, place, **about, **provenance(options))
+        content = load(place)
+    for text in found.warnings:
+        say("warning", text)
+    announce(content, out)
+    return 0
+
+
+def _written(kind: Kind, options: argparse.Namespace, fit: Any, place: Path) -> None:
+    """Fill the fit directory of one part."""
+    kind.write(fit, place, options)  # pyright: ignore[reportOptionalCall]  # see _parts
+
+
+def _parts(options: argparse.Namespace) -> list[tuple[Kind, argparse.Namespace]]:
+    """What is fitted alone: files of one kind and of the same options, and these."""
+    tables = _tables(options)
+    groups: dict[tuple[str, str], tuple[Kind, argparse.Namespace]] = {}
+    for name in options.files:
+        table = tables.get(name, {})
+        own = _with(options, table, name)
+        kind = of_file(own, name)
+        if kind.fit is None or kind.write is None:
+            raise DataError(
+                f"a file of {kind.label}", where=name, allowed="kinds that are fitted jointly"
+            )
+        _, group = groups.setdefault((kind.label, repr(sorted(table.items()))), (kind, own))
+        group.files = [*group.files, name] if group is not own else [name]
+    return list(groups.values())
+
+
+def _tables(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """Options by file, of ``--bench``."""
+    if options.bench is None:
+        return {}
+    try:
+        found = tomllib.loads(Path(options.bench).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot be read: {error}", where=options.bench, allowed="TOML") from error
+    names = {n: n for n in options.files} | {Path(n).name: n for n in options.files}
+    for name, table in found.items():
+        if name not in names or not isinstance(table, dict):
+            allowed = ", ".join(f'["{n}"]' for n in options.files)
+            raise DataError(
+                f"{name!r}", where=options.bench, allowed=f"a table for a file: {allowed}"
+            )
+    return {names[n]: table for n, table in found.items()}
+
+
+def _with(options: argparse.Namespace, table: dict[str, Any], name: str) -> argparse.Namespace:
+    """The options with those of a file in their place, as the command line would take them."""
+    words = []
+    for key, value in table.items():
+        option = "--" + key.replace("_", "-")
+        values = value if isinstance(value, list) else [value]
+        words += [option] if value is True else [option, *map(str, values)]
+    plain = ["FILE", "--model", options.model, "--out", options.out]
+    try:
+        found = options.parser.parse_args([*plain, *words], namespace=copy(options))
+    except UsageError as error:
+        raise DataError(
+            str(error), where=f"{options.bench}, {name}", allowed="options of memjax fit"
+        ) from error
+    found.files = [name]
+    return found

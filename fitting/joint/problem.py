@@ -1,0 +1,194 @@
+"""Problems of several files that share the parameters of one device, as one problem."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+from scipy.optimize import brentq
+
+import memjax as mj
+from memjax.fields import parameter_specs, stored
+from memjax.params import get, replace, unconstrain
+
+from ..problem import PRIOR_SIGMA, TOGETHER, AbstractProblem
+from ..result import AbstractFit
+
+PRECISION = PRIOR_SIGMA**-2
+"""Of the prior of each coordinate."""
+
+_WIDER, _LEAST = 3.0, 1e-8
+"""Standard deviations of starts about the middle; variance of a coordinate at the least."""
+
+_FARTHEST = 80.0
+"""Logarithms of a weight among which it is sought."""
+
+
+class JointProblem(AbstractProblem):
+    """Residuals of several files, each weighed by the errors that its own fit states.
+
+    Parameters
+    ----------
+    device, free, noise, ties
+        See `fitting.problem.AbstractProblem`; `free` are the parameters that the files share.
+    center : Float[Array, "all"]
+        Centre of the prior, of the shared coordinates and then of those of each file's own.
+    parts : tuple of AbstractProblem
+        One of each file, or group of files: the shared parameters are free, then its own.
+    weights : Float[Array, "parts"]
+        Of the residuals of each.
+    """
+
+    device: mj.AbstractDevice | mj.Circuit
+    free: tuple[str, ...] = eqx.field(static=True)
+    center: Float[Array, " all"]
+    parts: tuple[AbstractProblem, ...]
+    weights: Float[Array, " parts"]
+    ties: tuple[tuple[str, str], ...] = eqx.field(static=True, default=())
+    noise: Float[Array, ""] = eqx.field(default_factory=lambda: jnp.ones((), float))
+
+    def place(self, part: int) -> list[int]:
+        """Where the coordinates of a part are among all."""
+        own = [len(p.free) - len(self.free) for p in self.parts]
+        begin = len(self.free) + sum(own[:part])
+        return [*range(len(self.free)), *range(begin, begin + own[part])]
+
+    def linearise(
+        self, z: Float[np.ndarray, "points all"]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """See `AbstractProblem`."""
+        rows, slopes, good = [], [], np.ones(len(z), bool)
+        for k, (part, weight) in enumerate(zip(self.parts, np.asarray(self.weights), strict=True)):
+            at = self.place(k)
+            r, jacobian, ok = data_of(part, z[:, at])
+            whole = np.zeros((*r.shape, z.shape[1]))
+            whole[..., at] = jacobian
+            rows.append(weight * r)
+            slopes.append(weight * whole)
+            good &= ok
+        scale = float(self.noise) / PRIOR_SIGMA
+        rows.append((z - np.asarray(self.center)) * scale)
+        slopes.append(np.broadcast_to(scale * np.eye(z.shape[1]), (len(z), *2 * z.shape[1:])))
+        return np.concatenate(rows, axis=1), np.concatenate(slopes, axis=1), good
+
+
+def data_of(
+    problem: AbstractProblem, z: Float[np.ndarray, "points free"]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Residuals of the data alone, their Jacobian, and success; so many points at once as in fits of single files."""
+    count, last = len(z), len(problem.free)
+    whole = np.resize(z, (-(-count // TOGETHER) * TOGETHER, last))
+    parts = [problem.linearise(x) for x in whole.reshape(-1, TOGETHER, last)]
+    r, jacobian, ok = (np.concatenate(x)[:count] for x in zip(*parts, strict=True))
+    return r[:, :-last], jacobian[:, :-last], ok
+
+
+def weight_of(fit: AbstractFit) -> float:
+    """Weight of the residuals of a fit, by which they leave the errors that it states.
+
+    Notes
+    -----
+    Errors of fits come from the scatter of cycles, or from residuals and their correlation: a hundred rows that err
+    together say what one says. With A = J'J, the prior's precision P and the stated covariance C, the weight w solves
+    tr(A C) = tr(A (w^2 A + P)^-1), whose right side falls with w.
+    """
+    _, jacobian, _ = data_of(fit.problem, fit.z[None])
+    size, axes = np.linalg.eigh(jacobian[0].T @ jacobian[0])
+    size = np.maximum(size, 0.0)
+    stated = float(np.sum(size * np.einsum("ij,ik,kj->j", axes, fit.covariance, axes)))
+
+    def excess(log: float) -> float:
+        return float(np.sum(size / (np.exp(log) * size + PRECISION))) - stated
+
+    ends = -_FARTHEST, _FARTHEST
+    if not (excess(ends[0]) > 0 > excess(ends[1])):  # it says nothing, or states no error
+        return 1.0
+    return float(np.exp(0.5 * float(brentq(excess, *ends))))  # pyright: ignore[reportArgumentType]
+
+
+def joined(
+    device: mj.AbstractDevice | mj.Circuit, fits: Sequence[AbstractFit]
+) -> tuple[JointProblem, Float[np.ndarray, "starts all"]]:
+    """The problem that fits of single files make together, and starts: what each of them found first, then all.
+
+    Parameters
+    ----------
+    device : AbstractDevice or Circuit
+        From which each fit began.
+    fits : sequence of AbstractFit
+        Of each file alone.
+
+    Notes
+    -----
+    What is free in one file is free in all. A value that is free in none is that of the first fit that changed it.
+    A state at the start is each file's own where the device keeps it.
+    """
+    own = [tuple(n for n in f.problem.free if n in f.problem.own) for f in fits]
+    shared = tuple(
+        dict.fromkeys(n for f, mine in zip(fits, own, strict=True) for n in f.free if n not in mine)
+    )
+    base = replace(device, _changed(device, fits, {*shared, *(n for mine in own for n in mine)}))
+    ties = tuple(dict.fromkeys(t for f in fits for t in f.problem.ties if t[0] not in shared))
+    parts = []
+    for fit, mine in zip(fits, own, strict=True):
+        kept = {n: float(get(fit.device, n)) for n in (*mine, *fit.problem.own)}
+        held = replace(base, kept, check=False)
+        names = (*shared, *mine)
+        about = {"device": held, "free": names, "center": unconstrain(held, names), "ties": ties}
+        about["noise"] = jnp.ones((), float)
+        parts.append(dataclasses.replace(fit.problem, **about))
+    starts = _starts(base, fits, shared, own)
+    problem = JointProblem(
+        device=base,
+        free=shared,
+        center=jnp.asarray(starts[len(fits)]),
+        parts=tuple(parts),
+        weights=jnp.asarray([weight_of(f) for f in fits]),
+        ties=ties,
+    )
+    return problem, starts
+
+
+def _changed(device, fits: Sequence[AbstractFit], free: set[str]) -> dict[str, float]:
+    """Values that fits took from their data without fitting them, the first one's of each."""
+    found: dict[str, float] = {}
+    for name, spec in parameter_specs(device).items():
+        if name in free or spec.noise:
+            continue
+        for fit in fits:
+            value = stored(fit.device, name)
+            tied = name in dict(fit.problem.ties) or name in fit.problem.own
+            if value is not None and not tied and value != stored(device, name):
+                found.setdefault(name, float(value))
+    return found
+
+
+def _starts(base, fits: Sequence[AbstractFit], shared: tuple[str, ...], own) -> np.ndarray:
+    """Where each file's values count first, and draws about where to first order all of them are met.
+
+    Notes
+    -----
+    To first order a file says that its information times the distance from its own values is nothing: the sum of
+    these, with the prior about the start, has a least place and a covariance. Valleys bend, hence the draws.
+    """
+    z, n = np.asarray(unconstrain(base, shared)), len(shared)
+    known = [dict(zip(f.problem.free, f.z, strict=True)) for f in fits]
+    mine = [x[m] for x, names in zip(known, own, strict=True) for m in names]
+    found = []
+    for first in known:
+        order = [first, *known]
+        found.append([next((x[m] for x in order if m in x), z[k]) for k, m in enumerate(shared)])
+    whole, pull = PRECISION * np.eye(n), PRECISION * z
+    for fit in fits:
+        at = [k for k, m in enumerate(fit.problem.free) if m in shared]
+        to = [shared.index(fit.problem.free[k]) for k in at]
+        sure = np.linalg.inv(fit.covariance[np.ix_(at, at)] + _LEAST * np.eye(len(at)))
+        whole[np.ix_(to, to)] += sure
+        pull[to] += sure @ fit.z[at]
+    middle, root = np.linalg.solve(whole, pull), np.linalg.cholesky(np.linalg.inv(whole))
+    count = max(TOGETHER - len(found), 1)
+    drawn = middle + _WIDER * np.random.default_rng(0).normal(size=(count, n)) @ root.T
+    drawn[0] = middle
+    return np.array([[*x, *mine] for x in (*found, *drawn)])

@@ -1,0 +1,74 @@
+"""The page of a joint fit: what each file says of each parameter, and where files contradict each other."""
+
+import html
+from pathlib import Path
+
+from ..fit_json import METHODS
+from ..html import html_table, page, parameters_table, picture, provenance_table, remarks
+from ..report import build as build_part
+
+
+def build(content: dict, folder: Path) -> list[str]:
+    """Make the pages of all files, and ``report.html`` above them."""
+    made, shown = [], []
+    for part in content["files"]:
+        place = folder / part["folder"]
+        names = build_part(place)
+        made += [f"{part['folder']}/{n}" for n in names]
+        shown.append(_picture(part, place, names))
+    body = f"""
+<h1>Fit of <code>{html.escape(content["model"])}</code> to {len(content["files"])} files at once</h1>
+<h2>What each file says</h2>{_shares(content)}
+<p><small>Shares of what is known of a parameter, the others free; what is left of 1 is the prior's. Alone: value and
+sigma of the file's own fit.</small></p>
+<h2>Whether the files agree</h2>{_agreement(content)}
+<p><small>Rise: by how much the loss of a file, weighed by the errors that its own fit states, is higher with the values
+of all files than with its own. p: probability of so large a rise where the device is the same.</small></p>
+{"".join(shown)}
+<h2>Parameters</h2>{parameters_table(content)}
+<p><small>Intervals: {METHODS[content["uncertainty"]["method"]]}.</small></p>
+{remarks(content)}
+<h2>Provenance</h2>{provenance_table(content)}
+"""
+    (folder / "report.html").write_text(
+        page(f"memjax fit: {content['model']}", body), encoding="utf-8"
+    )
+    return [*made, "report.html"]
+
+
+def _picture(part: dict, place: Path, names: list[str]) -> str:
+    """A file's first picture, with the way to its page."""
+    first = next((n for n in names if n.endswith(".png")), None)
+    title = f"<h2>{html.escape(part['label'])}: {html.escape(part['kind'])}</h2>"
+    link = f'<p><a href="{html.escape(part["folder"])}/report.html">All of this file</a></p>'
+    return title + ("" if first is None else picture(place / first, part["label"])) + link
+
+
+def _shares(content: dict) -> str:
+    """Share of each file in what is known of each parameter, and what it said alone."""
+    files = content["files"]
+    rows = []
+    for name in content["free"]:
+        row = [name]
+        for part in files:
+            alone = part["alone"].get(name)
+            said = "" if alone is None else f" (alone {alone[0]:.4g} ± {alone[1]:.2g})"
+            row.append(f"{100 * part['shares'][name]:.0f} %{said}")
+        rows.append(row)
+    return html_table(rows, ["parameter", *(p["label"] for p in files)])
+
+
+def _agreement(content: dict) -> str:
+    """Rise of the loss of each file."""
+    rows = [
+        [
+            p["label"],
+            p["kind"],
+            f"{p['determines']:.1f}",
+            f"{p['rise']:.3g}",
+            f"{p['p']:.2g}",
+            "contradicts the others" if p["contradicts"] else "agrees",
+        ]
+        for p in content["files"]
+    ]
+    return html_table(rows, ["file", "kind", "combinations determined", "rise", "p", ""])

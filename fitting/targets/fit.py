@@ -191,8 +191,8 @@ def fit_targets(
     bench, env : Bench, Environment, optional
         Around a device; temperature.
     dt : float, optional
-        Step [s] of a search for spike trains with noise; a thousandth of the shortest wanted time by default. The check
-        has adaptive steps.
+        Step [s] of a search for spike trains with noise; by default a thousandth of the shortest wanted time, or a
+        200th of a pulse of the drive where that is less. The check has adaptive steps.
     members : int
         Most members of the comparison and of the check with noise, see `fitting.targets.check.check_members`.
     seed : int
@@ -241,8 +241,10 @@ def _problem(
         times = [
             1 / t.value if t.unit == "Hz" else t.value for t in targets if t.unit in ("s", "Hz")
         ]
-        short = min(times, default=float(protocols[0].stimulus.duration) / 100)
-        steps = mj.Fixed(dt or 1e-3 * short, method=mj.solver.SemiImplicitEuler())
+        # Steps of a drive's pulses, however long the wanted times are.
+        corners = np.asarray(protocols[0].stimulus.breakpoints(), float)
+        short = min([np.percentile(np.diff(corners), 75) / 200, *(1e-3 * x for x in times)])
+        steps = mj.Fixed(dt or float(short), method=mj.solver.SemiImplicitEuler())
         protocols = tuple(
             replace(p, policy=steps if p.kind == "train" else None) for p in protocols
         )

@@ -53,7 +53,7 @@ _ROUNDS = 6
 _CLOSE = 0.5
 """A search meets a target where it misses it by less than this share of the tolerance."""
 
-_GAIN, _ITERATIONS, _STAGE = 1e-2, 40, 3
+_GAIN, _ITERATIONS, _STAGE = 1e-2, 40, 6
 """Share of its cost by which a search has to improve, its most iterations, and those after which one with noise asks
 whether the targets are met: what is nearer is noise.
 """

@@ -28,4 +28,7 @@ from .stochastic.result import Stochastic as Stochastic
 from .sweeps.fit import FitResult as FitResult, fit as fit
 from .sweeps.problem import Problem as Problem
 from .sweeps.randomness import calibrate as calibrate
+from .targets.fit import TargetFit as TargetFit, fit_targets as fit_targets
+from .targets.protocol import TargetSettings as TargetSettings
+from .targets.target import Target as Target
 from .transients.fit import TransientFit as TransientFit, fit_transients as fit_transients

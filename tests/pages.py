@@ -16,7 +16,10 @@ import numpy as np
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 LONG = sorted(DOCS.glob("circuits/*.md"))
-LONG += [DOCS / f"{n}.md" for n in ("batches", "networks", "randomness", "solvers", "uncertainty")]
+LONG += [
+    DOCS / f"{n}.md"
+    for n in ("batches", "networks", "randomness", "solvers", "targets", "uncertainty")
+]
 """Those that .ci/run runs, a process each; the others are tests."""
 
 ENABLE = re.compile(r"^jax\.config\.update\(.jax_enable_x64., True\).*$", re.MULTILINE)

@@ -1,0 +1,302 @@
+"""A device or circuit that meets wanted numbers, with as few parameters moved as suffice."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+import memjax as mj
+from memjax.errors import DataError
+from memjax.fields import parameter_specs, stored
+from memjax.params import constrain, get, known, replace as with_values, unconstrain
+from memjax.policy import require_x64
+from memjax.simulate import is_noisy
+
+from ..optimize.levenberg_marquardt import Progress
+from ..problem import PRIOR_SIGMA
+from ..result import AbstractFit
+from .check import Check
+from .problem import TargetProblem
+from .protocol import TargetSettings, protocols_for
+from .search import (
+    FELT,
+    STARTS,
+    TRAINS,
+    Tick,
+    Trials,
+    checked,
+    corrected,
+    descend,
+    fewest,
+    screen,
+)
+from .target import Target
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class TargetFit(AbstractFit):
+    """A device or circuit that was designed to meet targets.
+
+    Parameters
+    ----------
+    device : AbstractDevice or Circuit
+        With the values found.
+    model : str
+        Its name.
+    problem : TargetProblem
+        What was minimised.
+    z : Float[np.ndarray, "free"]
+        Unconstrained coordinates of the values.
+    loss : float
+        Half the sum of squared residuals.
+    search : Progress
+        Iterations, evaluations, cost of each start.
+    covariance : Float[np.ndarray, "free free"]
+        Of the coordinates: of those that were needed while the others stay, of each other while those give way.
+    needed : tuple of str
+        Parameters that were moved; the others stand at the start.
+    alone : dict of str to float
+        How far each parameter may move alone before a target is missed, to first order [natural log units].
+    checks : tuple of Check
+        Each target against members with noise that the search has not seen.
+    nearest : dict of str to float
+        Value of each target nearest to it among all trials, whatever the others were [unit].
+    start : dict of str to float
+        Values before [unit].
+    """
+
+    device: mj.AbstractDevice | mj.Circuit
+    model: str
+    problem: TargetProblem
+    z: Float[np.ndarray, " free"]
+    loss: float
+    search: Progress
+    covariance: Float[np.ndarray, "free free"]
+    needed: tuple[str, ...]
+    alone: dict[str, float]
+    checks: tuple[Check, ...]
+    nearest: dict[str, float]
+    start: dict[str, float]
+    profiles: tuple[Any, ...] = ()
+    sample: Any = None
+
+    def named(self, model: str) -> "TargetFit":
+        """The same, of a model of that name."""
+        return replace(self, model=model)
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """Why each parameter that stayed at its start is not determined."""
+        far = {n: self.alone[n] > FELT for n in self.free}
+        feels = "the targets are met with it at its start, and do not feel it"
+        stays = "the targets are met with it at its start; moved alone it would miss them"
+        return {n: feels if far[n] else stays for n in self.free if n not in self.needed}
+
+    @property
+    def missed(self) -> tuple[str, ...]:
+        """Targets that the check misses."""
+        return tuple(c.label for c in self.checks if not c.met)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was needed, and what stayed free, in words."""
+        moved = [f"{n} ({self.values[n] / self.start[n]:.3g} times)" for n in self.needed]
+        unfelt = [n for n in self.reasons if self.alone[n] > FELT]
+        kept = [n for n in self.reasons if n not in unfelt]
+        return tuple(
+            f"{word}: {', '.join(names)}"
+            for word, names in (
+                ("needed", moved),
+                ("stayed at the start, where the targets hold them", kept),
+                ("free: the targets do not feel them", unfelt),
+            )
+            if names
+        )
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What cannot be reached, and what the check says against the rest, in words."""
+        found = []
+        for c in self.checks:
+            if not c.met:
+                near = self.nearest.get(c.label)
+                alone = "" if near is None else f"; {near:.4g} {c.unit} is the nearest of any trial"
+                found.append(f"not reached: {c}{alone}")
+            elif c.uncertain:
+                found.append(
+                    f"{c.label}: the members' scatter leaves it open, more are needed (--draws)"
+                )
+        return tuple(found)
+
+
+def default_free(device: Any) -> tuple[str, ...]:
+    """Parameters of the drift and the conduction that have a value of their own, inside its bounds and not 0."""
+    names = []
+    for n, spec in parameter_specs(device).items():
+        value = stored(device, n)
+        if value is None or spec.noise or float(value) == 0:
+            continue
+        if np.isfinite(np.asarray(unconstrain(device, [n]))).all():
+            names.append(n)
+    return tuple(names)
+
+
+def _chosen(device: Any, free: Sequence[str] | None, fix: Mapping[str, float]) -> tuple[str, ...]:
+    """Names of the free parameters."""
+    names = (
+        tuple(dict.fromkeys(known(device, free, where="--free"))) if free else default_free(device)
+    )
+    names, specs = tuple(n for n in names if n not in fix), parameter_specs(device)
+    noise = [n for n in names if specs[n].noise]
+    bad = noise or [n for n in names if not np.isfinite(np.asarray(unconstrain(device, [n]))).all()]
+    if bad or not names:
+        raise DataError(
+            f"{', '.join(bad)}: noise, or a value at a bound" if bad else "no free parameter",
+            where="--free", allowed=", ".join(default_free(device)),
+        )  # fmt: skip
+    return names
+
+
+def fit_targets(
+    device: mj.AbstractDevice | mj.Circuit,
+    targets: Sequence[Target | str],
+    *,
+    free: Sequence[str] | None = None,
+    fix: Mapping[str, float] | None = None,
+    settings: TargetSettings | None = None,
+    bench: mj.Bench | None = None,
+    env: mj.Environment | None = None,
+    dt: float | None = None,
+    members: int = 1024,
+    seed: int = 0,
+    tick: Tick | None = None,
+) -> TargetFit:
+    """Find values with which a device or circuit meets wanted numbers.
+
+    Parameters
+    ----------
+    device : AbstractDevice or Circuit
+        The start. Strengths of noise stay as they are.
+    targets : sequence of Target or str
+        What is wanted; in text as ``NAME[@VOLTAGE]=VALUE[:TOLERANCE]``.
+    free : sequence of str, optional
+        Parameters that may move; all of the drift and the conduction that are not 0 by default.
+    fix : Mapping, optional
+        Values to keep [SI].
+    settings : TargetSettings, optional
+        Sweep, pulses, drive.
+    bench, env : Bench, Environment, optional
+        Around a device; temperature.
+    dt : float, optional
+        Step [s] of a search for spike trains with noise; by default a thousandth of the shortest wanted time, or a
+        200th of a pulse of the drive where that is less. The check has adaptive steps.
+    members : int
+        Most members of the comparison and of the check with noise, see `fitting.targets.check.check_members`.
+    seed : int
+        Of the starts and the noise.
+    tick : callable, optional
+        Called with what is done.
+
+    Raises
+    ------
+    DataError, ModelError
+        For targets or parameters that make no problem.
+    FitError
+        If no trial shows all observables: it says which was never seen.
+    """
+    require_x64()
+    say = tick or (lambda _: None)
+    wanted = tuple(Target.parse(t) if isinstance(t, str) else t for t in targets)
+    device = with_values(device, dict(fix or {}))
+    problem = _problem(
+        device, wanted, free, dict(fix or {}), settings or TargetSettings(), bench, env, dt, seed
+    )
+    trials = Trials(problem)
+    say("grid")
+    starts, felt = screen(trials, np.random.default_rng(seed))
+    say("search")
+    result = descend(trials, starts, np.broadcast_to(felt, starts.shape))
+    say("fewest parameters")
+    z, mask = fewest(trials, result, felt)
+    if is_noisy(device):
+        say("noise")
+        z, mask = corrected(trials, z, mask, felt, result, members, say)
+    say("check")
+    checks = checked(trials.problem, z, members, seed=seed + 2)
+    return _fit(trials, z, mask, result, checks)
+
+
+def _problem(
+    device, targets, free, fix, settings: TargetSettings, bench, env, dt, seed
+) -> TargetProblem:
+    """What is minimised."""
+    names = _chosen(device, free, fix)
+    protocols, places = protocols_for(targets, settings, bench=bench, env=env)
+    trains = any(t.of_train for t in targets)
+    noisy = trains and is_noisy(device)
+    if noisy:
+        times = [
+            1 / t.value if t.unit == "Hz" else t.value for t in targets if t.unit in ("s", "Hz")
+        ]
+        # Steps of a drive's pulses, however long the wanted times are.
+        corners = np.asarray(protocols[0].stimulus.breakpoints(), float)
+        short = min([np.percentile(np.diff(corners), 75) / 200, *(1e-3 * x for x in times)])
+        steps = mj.Fixed(dt or float(short), method=mj.solver.SemiImplicitEuler())
+        protocols = tuple(
+            replace(p, policy=steps if p.kind == "train" else None) for p in protocols
+        )
+    return TargetProblem(
+        device=device,
+        free=names,
+        center=jnp.asarray(unconstrain(device, names)),
+        targets=targets,
+        protocols=protocols,
+        places=tuple(places),
+        members=TRAINS if noisy else 1,
+        seed=seed,
+        points=(1 if noisy else STARTS) * (len(names) + 1),
+        offset=(0.0,) * len(targets),
+    )
+
+
+def _fit(trials: Trials, z, mask, search: Progress, checks: tuple[Check, ...]) -> TargetFit:
+    """The result at a point."""
+    problem = trials.problem
+    found = problem.observe(z + problem.moves)
+    r = np.concatenate([problem.off(found[:1])[0], (z - np.asarray(problem.center)) / PRIOR_SIGMA])
+    slopes = problem.slopes(np.log(found))
+    needed = tuple(n for n, x in zip(problem.free, mask, strict=True) if x)
+    feels = np.max(np.abs(slopes), axis=0)
+    # The others stand at the start, to the last digit.
+    device = constrain(problem.device, needed, jnp.asarray(z[mask > 0]))
+    return TargetFit(
+        device=device,
+        model=getattr(device, "name", "circuit"),
+        problem=problem,
+        z=z,
+        loss=float(0.5 * np.nansum(r**2)),
+        search=search,
+        covariance=_covariance(slopes, mask > 0),
+        needed=needed,
+        alone={n: float(1 / max(x, 1e-9)) for n, x in zip(problem.free, feels, strict=True)},
+        checks=checks,
+        nearest=trials.nearest(),
+        start={n: float(get(problem.device, n)) for n in problem.free},
+    )
+
+
+def _covariance(slopes: np.ndarray, needed: np.ndarray) -> np.ndarray:
+    """Of the needed parameters while the others stay; of the others one by one while those give way."""
+    jacobian = np.concatenate([slopes, np.eye(len(needed)) / PRIOR_SIGMA])
+    whole = np.linalg.inv(jacobian.T @ jacobian)
+    found = np.diag(np.diag(whole))
+    own = np.flatnonzero(needed)
+    if own.size:
+        found[np.ix_(own, own)] = np.linalg.inv(jacobian[:, own].T @ jacobian[:, own])
+    return found
+
+
+__all__ = ["TargetFit", "default_free", "fit_targets"]

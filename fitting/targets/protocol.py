@@ -1,0 +1,286 @@
+"""What is simulated to read an observable: a slow sweep, a pulse, or a circuit's drive."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+import memjax as mj
+from memjax.errors import DataError
+from memjax.observables import (
+    HOLD_THRESHOLD,
+    ON_CURRENT,
+    ON_THRESHOLD,
+    hold_voltage,
+    hysteresis_area,
+    on_off_ratio,
+    pulse_events,
+    relaxation_time,
+    spike_events,
+    spike_times,
+    switching_delay,
+    switching_events,
+    switching_voltage,
+)
+from memjax.watch import Integral
+
+from .target import OF_PULSE, OF_SWEEP, Target
+
+_ROWS = 401
+"""Rows of a sweep, a pulse or a train: ratios and areas are read off them; switching and spikes are not."""
+
+_SPIKES, _FEWEST, _SILENT = 256, 3, 3.0
+"""Spikes that a train has room for; the fewest that have intervals; a last interval so many means long is silence."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Protocol:
+    """How numbers of one kind are read off a simulation.
+
+    Parameters
+    ----------
+    kind : {"sweep", "pulse", "train"}
+        Which observables.
+    stimulus : AbstractStimulus
+        What is driven.
+    events : dict of str to Event
+        What the solve watches.
+    names : tuple of str
+        Observables that are wanted, see `fitting.targets.target.UNITS`.
+    bench : Bench or None
+        Around a device.
+    env : Environment or None
+        Temperature.
+    policy : AbstractPolicy or None
+        Of simulations with noise.
+    integrals : dict of str to Integral
+        What the solve integrates.
+    """
+
+    kind: str
+    stimulus: mj.AbstractStimulus
+    events: dict[str, mj.Event]
+    names: tuple[str, ...]
+    bench: mj.Bench | None = None
+    env: mj.Environment | None = None
+    policy: Any = None
+    integrals: dict[str, Integral] = field(default_factory=dict)
+
+    @property
+    def signal(self) -> str:
+        """State that spikes, of a train."""
+        return next(iter(self.events.values())).signal
+
+    def begin_of(self, name: str) -> float | None:
+        """Time [s] from which a delay or a relaxation counts."""
+        pulse: Any = self.stimulus
+        if self.kind != "pulse":
+            return None
+        after = {"delay": 0.0, "relaxation": float(pulse.width)}[name]
+        return float(pulse.delay) + after + float(pulse.edge) / 2
+
+    @property
+    def rows(self) -> Float[np.ndarray, " rows"]:
+        """Times of output [s]: even, and the corners."""
+        grid = np.linspace(0.0, float(self.stimulus.duration), _ROWS)
+        corners = np.asarray(self.stimulus.breakpoints(), float)
+        return np.unique(np.concatenate([grid, corners[corners <= grid[-1]]]))
+
+    def simulate(self, device: Any, **options: Any) -> mj.Trace:
+        """Members under this protocol; options as for `memjax.simulate`."""
+        about: dict[str, Any] = dict(events=self.events, integrals=self.integrals, save=self.rows)
+        about |= dict(bench=self.bench, env=self.env, on_failure="ignore")
+        if self.policy is not None and not options.get("deterministic"):
+            about["policy"] = self.policy
+        return mj.simulate(device, self.stimulus, **about, **options)
+
+    def read(self, trace: mj.Trace) -> Float[np.ndarray, "members names"]:
+        """Observables of each member [their units]; NaN where it does not show them, or its solve failed."""
+        reader = {"sweep": self._sweep, "pulse": self._pulse, "train": self._train}[self.kind]
+        good = np.asarray(trace.result)[:, 0] == int(mj.Result.successful)
+        found = np.stack([np.asarray(reader(trace)[n], float) for n in self.names], axis=1)
+        return np.where(good[:, None] & np.isfinite(found) & (found > 0), found, np.nan)
+
+    def _sweep(self, trace: mj.Trace) -> dict[str, np.ndarray]:
+        """Of a triangle: a hold voltage is one of a device that had switched."""
+        v_th = np.asarray(switching_voltage(trace))[:, 0]
+        v_hold = np.where(np.isfinite(v_th), np.asarray(hold_voltage(trace))[:, 0], np.nan)
+        found = {"v_th": v_th, "v_hold": v_hold}
+        v, i = np.asarray(trace.v), np.asarray(trace.i)
+        for name, of in (("on_off", on_off_ratio), ("hysteresis_area", hysteresis_area)):
+            if name in self.names:
+                found[name] = np.array([_of_rows(of, *m) for m in zip(v, i, strict=True)])
+        return found
+
+    def _pulse(self, trace: mj.Trace) -> dict[str, np.ndarray]:
+        """Of one pulse."""
+        delay = np.asarray(switching_delay(trace))[:, 0]
+        relaxation = np.asarray(relaxation_time(trace))[:, 0]
+        return {"delay": delay, "relaxation": np.where(np.isfinite(delay), relaxation, np.nan)}
+
+    def _train(self, trace: mj.Trace) -> dict[str, np.ndarray]:
+        """Of a spike train, and the energy that the driven source gave for each spike."""
+        times = np.asarray(spike_times(trace))
+        found = self.of_spikes(times)
+        if self.integrals:
+            energy, count = (
+                np.asarray(trace.integrals["energy"])[:, -1],
+                np.isfinite(times).sum(axis=1),
+            )
+            going = np.isfinite(found["interval"])
+            found["energy_per_spike"] = np.where(going, energy / np.maximum(count, 1), np.nan)
+        return found
+
+    def of_spikes(self, times: Float[np.ndarray, "members size"]) -> dict[str, np.ndarray]:
+        """Latency, mean interval and its inverse [s, Hz] of spike times [s], infinite beyond the last one.
+
+        A train that falls silent before the end of the drive has neither interval nor rate.
+        """
+        end, there = float(self.stimulus.duration), np.isfinite(times)
+        count, last = there.sum(axis=1), np.max(np.where(there, times, 0.0), axis=1)
+        first = np.where(count > 0, times[:, 0], np.nan)
+        interval = (last - first) / np.maximum(count - 1, 1)
+        going = (count >= _FEWEST) & (end - last < _SILENT * interval)
+        interval = np.where(going, interval, np.nan)
+        return {"interval": interval, "rate": 1 / interval, "latency": first}
+
+
+def _of_rows(read, v: np.ndarray, i: np.ndarray) -> float:
+    """A number of one member's rows; NaN where they hold none."""
+    if not (np.isfinite(v).all() and np.isfinite(i).all()):
+        return np.nan
+    value = read(v, i)
+    return np.nan if value is None else value
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetSettings:
+    """What the protocols are made of, where the targets do not say.
+
+    Parameters
+    ----------
+    amplitude, duration : float, optional
+        Height [V] and time [s] of the triangle sweep: twice the largest of the wanted voltages, else 1 V; 4 s.
+    width : float, optional
+        Width of the pulses [s]: ten times the longest wanted delay, else the longest wanted relaxation.
+    on_threshold, hold_threshold : float, optional
+        Currents that mean on and off [A]: 1e-8 and 1e-11 of sweeps, on at 1e-6 of pulses.
+    read_voltage : float
+        Before and after a pulse [V]: a relaxation is a fall of the current that it drives.
+    stimulus : AbstractStimulus, optional
+        What drives a circuit.
+    signal : str
+        State of a circuit that spikes.
+    level, rearm : float, optional
+        What a spike rises above, and below which it was before [unit of the signal].
+    """
+
+    amplitude: float | None = None
+    duration: float = 4.0
+    width: float | None = None
+    on_threshold: float | None = None
+    hold_threshold: float | None = None
+    read_voltage: float = 0.1
+    stimulus: mj.AbstractStimulus | None = None
+    signal: str = "gate.v"
+    level: float | None = None
+    rearm: float | None = None
+
+
+def protocols_for(
+    targets: Sequence[Target], settings: TargetSettings, **about: Any
+) -> tuple[tuple[Protocol, ...], list[tuple[int, int]]]:
+    """The protocols that the targets need, and for each target its protocol and its place there.
+
+    Parameters
+    ----------
+    targets : sequence of Target
+        What is wanted.
+    settings : TargetSettings
+        Sweep, pulses, drive.
+    **about
+        Bench, environment and policy of each `Protocol`.
+
+    Raises
+    ------
+    DataError
+        For the same target twice, none, or spikes without a drive or a level.
+    """
+    labels = [t.label for t in targets]
+    if not targets or len(set(labels)) < len(labels):
+        allowed = "at least one, each once"
+        raise DataError(f"targets {', '.join(labels) or 'none'}", where="targets", allowed=allowed)
+    groups: dict[tuple, list[Target]] = {}
+    for t in targets:
+        kind = "sweep" if t.name in OF_SWEEP else "pulse" if t.name in OF_PULSE else "train"
+        groups.setdefault((kind, t.voltage), []).append(t)
+    made, places = [], {}
+    for (kind, _), own in groups.items():
+        places |= {t.label: (len(made), k) for k, t in enumerate(own)}
+        make = {"sweep": _sweep_of, "pulse": _pulse_of, "train": _train_of}[kind]
+        made.append(replace(make(own, settings), names=tuple(t.name for t in own), **about))
+    return tuple(made), [places[n] for n in labels]
+
+
+def _sweep_of(targets: Sequence[Target], settings: TargetSettings) -> Protocol:
+    """A triangle."""
+    volts = [t.value for t in targets if t.unit == "V"]
+    top = settings.amplitude
+    if top is None:
+        top = 2.0 * max(volts) if volts else 1.0
+    stimulus = mj.triangle_sweep(top, 2 * abs(top) / settings.duration)
+    events = switching_events(
+        stimulus,
+        on_threshold=settings.on_threshold or ON_THRESHOLD,
+        hold_threshold=settings.hold_threshold or HOLD_THRESHOLD,
+    )
+    return Protocol(kind="sweep", stimulus=stimulus, events=events, names=())
+
+
+def _pulse_of(targets: Sequence[Target], settings: TargetSettings) -> Protocol:
+    """One pulse, and as long a look at what follows as the wanted relaxation needs."""
+    values = {t.name: t.value for t in targets}
+    width = settings.width or 10 * values.get("delay", values.get("relaxation", 0.0) / 10)
+    after = 10 * max(values.get("relaxation", 0.0), width / 10)
+    height, read = float(targets[0].voltage or 0.0), 0.0
+    if "relaxation" in values:
+        read = float(np.copysign(settings.read_voltage, height))
+    stimulus = mj.PulseTrain(
+        height, width, width + after, delay=width / 10, edge=width / 1e4, base=read
+    )
+    events = pulse_events(stimulus, on_threshold=settings.on_threshold or ON_CURRENT)
+    return Protocol(kind="pulse", stimulus=stimulus, events=events, names=())
+
+
+def _train_of(targets: Sequence[Target], settings: TargetSettings) -> Protocol:
+    """The drive of a circuit."""
+    if settings.stimulus is None or settings.level is None:
+        raise DataError(
+            "spikes without a stimulus or a level", where=f"target {targets[0].label}",
+            fix="say --stimulus S.csv and --level V",
+        )  # fmt: skip
+    events = spike_events(settings.signal, level=settings.level, rearm=settings.rearm, size=_SPIKES)
+    needs_energy = any(t.name == "energy_per_spike" for t in targets)
+    integrals = {"energy": Integral("power")} if needs_energy else {}
+    about: Any = dict(stimulus=settings.stimulus, events=events, integrals=integrals)
+    return Protocol(kind="train", names=(), **about)
+
+
+def read_members(
+    protocols: Sequence[Protocol], places: Sequence[tuple[int, int]], device: Any, **options: Any
+) -> Float[np.ndarray, "members targets"]:
+    """Observables of members, in the order of the targets; options as for `memjax.simulate`."""
+    found = [p.read(p.simulate(device, **options)) for p in protocols]
+    return np.stack([found[a][:, b] for a, b in places], axis=1)
+
+
+def member_values(
+    values: Mapping[str, np.ndarray], members: int
+) -> dict[str, Float[np.ndarray, "lanes 1"]]:
+    """Values of points [SI] for `memjax.simulate`, each point `members` times in a row."""
+    return {n: np.repeat(np.asarray(x, float), members)[:, None] for n, x in values.items()}
+
+
+__all__ = ["Protocol", "TargetSettings", "member_values", "protocols_for", "read_members"]

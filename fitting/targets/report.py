@@ -1,0 +1,119 @@
+"""Pictures and sections of a device or circuit that was designed to meet targets."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas
+
+from memjax.plot.style import MEASURED, MUTED, SECOND, SIMULATED
+
+from ..figures import axes_row
+from ..html import html_table, readable
+
+_CURRENTS = ("on/", "hold/", "answer/", "spike")
+"""Events whose levels are drawn: currents, and what a spike rises above."""
+
+
+def pictures(content: dict, wanted: Any, simulated: Any, folder: Path) -> list[str]:
+    """Members under each protocol, the targets marked where they are a voltage or a time."""
+    from matplotlib.ticker import EngFormatter
+
+    del wanted
+    about = content["targets"]
+    figure, axes = axes_row(len(about["protocols"]))
+    for k, (ax, protocol) in enumerate(zip(axes, about["protocols"], strict=True)):
+        own = simulated[simulated["protocol"] == k]
+        {"sweep": _sweep, "pulse": _pulse, "train": _train}[protocol["kind"]](ax, own)
+        for level in {x for n, x in protocol["levels"].items() if n.startswith(_CURRENTS)}:
+            ax.axhline(level, color=MUTED, lw=0.8, ls=":")
+        for row in _of_protocol(about, k):
+            _mark(ax, row, protocol["kind"], own)
+        ax.xaxis.set_major_formatter(EngFormatter("V" if protocol["kind"] == "sweep" else "s"))
+        ax.locator_params(axis="x", nbins=5)
+        if ax.get_legend_handles_labels()[1]:
+            ax.legend(fontsize=8)
+    figure.savefig(folder / "targets.png")
+    return ["targets.png"]
+
+
+def _of_protocol(about: dict, k: int) -> list[dict]:
+    """Targets that are read off a protocol."""
+    return [row for row in about["wanted"] if row["protocol"] == k]
+
+
+def _members(table: pandas.DataFrame):
+    """Rows of each member."""
+    return [x for _, x in table.groupby("member")]
+
+
+def _sweep(ax: Any, table: pandas.DataFrame) -> None:
+    """Modulus of the current against voltage."""
+    for m in _members(table):
+        ax.plot(m["v_V"], np.maximum(np.abs(m["i_A"]), 1e-15), color=SIMULATED, lw=0.8, alpha=0.6)
+    ax.set(xlabel="Voltage", ylabel="|Current| (A)", yscale="log")
+
+
+def _pulse(ax: Any, table: pandas.DataFrame) -> None:
+    """Modulus of the current against time."""
+    for m in _members(table):
+        ax.plot(m["t_s"], np.maximum(np.abs(m["i_A"]), 1e-15), color=SIMULATED, lw=0.8, alpha=0.6)
+    ax.set(xlabel="Time", ylabel="|Current| (A)", yscale="log")
+
+
+def _train(ax: Any, table: pandas.DataFrame) -> None:
+    """The signal that spikes against time, of the first member."""
+    first = table[table["member"] == 0]
+    ax.plot(first["t_s"], first["signal"], color=SIMULATED, lw=0.9)
+    ax.set(xlabel="Time", ylabel="Signal of the first member")
+
+
+def _mark(ax: Any, row: dict, kind: str, table: pandas.DataFrame) -> None:
+    """A voltage, or a time after its begin, as a band of its tolerance; other targets as words."""
+    text = f"{row['name']} = {row['value']:.4g} {row['unit']}".removesuffix(" 1")
+    if kind == "train" or row["unit"] not in ("V", "s"):
+        ax.plot([], [], " ", label=text)
+        return
+    # The sign of the sweep, or the time from which a delay counts.
+    sign = np.sign(table["v_V"].iloc[np.argmax(np.abs(table["v_V"]))]) if kind == "sweep" else 1.0
+    at = sign * row["value"] + (row["begin_s"] or 0.0)
+    color = MEASURED if row["name"].startswith(("v_hold", "relaxation")) else SECOND
+    ax.axvspan(at - row["tolerance"], at + row["tolerance"], color=color, alpha=0.3, lw=0)
+    ax.axvline(at, color=color, lw=1.2, ls="--", label=text)
+
+
+def sections(content: dict) -> list[tuple[str, str]]:
+    """The targets and the check with noise; the parameters that were needed, and how far each may move alone."""
+    about = content["targets"]
+    rows = [
+        [
+            row["name"],
+            f"{readable(row['value'])} ± {readable(row['tolerance'], 2)}",
+            readable(row["simulated"]),
+            row["statistic"],
+            readable(row["standard_error"], 2),
+            readable(row["scatter"], 2),
+            f"{row['shown']} of {row['members']}",
+            row["unit"],
+            "yes" if row["met"] else "no",
+        ]
+        for row in about["wanted"]
+    ]
+    head = ["target", "wanted", "simulated", "statistic", "its standard error", "scatter of members", "shown by",
+            "unit", "met"]  # fmt: skip
+    moves = [
+        [
+            row["name"],
+            readable(row["start"]),
+            readable(row["value"]),
+            f"{row['value'] / row['start']:.3g}",
+            "needed" if row["needed"] else "at its start",
+            "any" if row["alone_ln"] > 1 else f"{100 * row['alone_ln']:.2g} %",
+        ]
+        for row in about["parameters"]
+    ]
+    heads = ["parameter", "start", "now", "times", "", "may move alone by"]
+    return [
+        ("Targets, against members with noise", html_table(rows, head)),
+        ("What was needed", html_table(moves, heads)),
+    ]

@@ -1,0 +1,328 @@
+r"""How values are found that meet targets: a grid, Levenberg-Marquardt, the fewest parameters, then noise.
+
+Notes
+-----
+Observables are compared by their logarithms, in units of the tolerances and by soft L1, under a weak prior about the
+start (a factor of 7). Thresholds make the map flat: where nothing switches, no derivative says what to do. The search
+therefore begins on a grid, each parameter scaled alone, with random scalings of all, and goes on by
+Levenberg-Marquardt from the best of those that show every observable.
+
+Few numbers do not determine many parameters. Of the parameters in the order of their distance from the start, the
+smallest set whose own search meets the targets as well is taken; then one parameter after the other is put back to the
+start where the others can do without it. What is left is sufficient, and no single one of it can stay: it need not be
+the only such set.
+
+Search and noise: devices are searched without noise, whose median it shifts; circuits, whose noise-free trains lock
+to the drive or fall silent, with a few members that share their noise between points. Either is then compared with
+many members in adaptive steps, and the logarithms of the targets are shifted by the difference until those meet the
+targets. The check at the end has noise that none of it has seen.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from itertools import combinations
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from memjax.errors import FitError
+from memjax.simulate import is_noisy
+
+from ..optimize.levenberg_marquardt import Progress, half_squares, levenberg_marquardt
+from ..problem import PRIOR_SIGMA
+from .check import Check, check_members, checks_of
+from .problem import TargetProblem
+
+STARTS = 8
+"""Searches that advance together, without noise; with noise there is one."""
+
+MEMBERS, TRAINS = 16, 64
+"""Members of a point in a search with noise, of devices and of spike trains, whose noise points share less."""
+
+_SCALES = (-3.0, -1.5, 1.5, 3.0)
+"""By how much each parameter is scaled alone [natural log units]."""
+
+_SPREADS = (1.0, 2.0, 4.0)
+"""Standard deviations of random scalings [natural log units]: the next where the ones before show nothing."""
+
+_ROUNDS = 6
+"""Most corrections for noise."""
+
+_CLOSE = 0.5
+"""A search meets a target where it misses it by less than this share of the tolerance."""
+
+_GAIN, _ITERATIONS, _STAGE = 1e-2, 40, 6
+"""Share of its cost by which a search has to improve, its most iterations, and those after which one with noise asks
+whether the targets are met: what is nearer is noise.
+"""
+
+_ARRIVES = 0.3
+"""Share of a shift of the targets that has to arrive in the device with noise, or it is searched with noise."""
+
+_SAME = 1e-4
+"""Relative change of an observable that is one of the solver."""
+
+_FARTHEST = 3.0
+"""Longest move that is believed to first order [natural log units]."""
+
+FELT = 1.0
+"""Change of a coordinate that leaves all targets within their tolerances where they do not feel a parameter."""
+
+Tick = Callable[[str], None]
+
+
+@dataclass
+class Trials:
+    """A problem, and what any trial showed: a search is asked what it came nearest to."""
+
+    problem: TargetProblem
+    found: list[np.ndarray] = field(default_factory=list)
+
+    def observe(self, z: np.ndarray) -> np.ndarray:
+        """See `TargetProblem.observe`; remembered."""
+        values = self.problem.observe(z)
+        self.found.append(values)
+        return values
+
+    def linearise(self, z: np.ndarray, mask: np.ndarray):
+        """See `AbstractProblem`; parameters out of the mask have no derivative, and so do not move."""
+        r, jacobian, ok = self.problem.linearise(z)
+        self.found.append(np.exp(self.problem.logs(r[:, : len(self.problem.targets)])))
+        return r, jacobian * mask[:, None], ok
+
+    def nearest(self) -> dict[str, float]:
+        """Value of each target that came nearest, with the shift by noise."""
+        every = np.concatenate(self.found) * np.exp(np.array(self.problem.offset))
+        best = {}
+        for t, x in zip(self.problem.targets, every.T, strict=True):
+            x = x[np.isfinite(x)]
+            if x.size:
+                best[t.label] = float(x[np.argmin(np.abs(np.log(x / t.value)))])
+        return best
+
+
+def lanes(problem: TargetProblem) -> int:
+    """Searches that advance together."""
+    return problem.points // (len(problem.free) + 1)
+
+
+def screen(trials: Trials, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """The best starts of a grid and of random scalings; which parameters the device feels when scaled alone (1, 0).
+
+    Raises
+    ------
+    FitError
+        Where no trial shows all observables.
+    """
+    problem, center = trials.problem, np.asarray(trials.problem.center)
+    n, keep = len(center), lanes(trials.problem)
+    seen, felt = np.zeros(len(problem.targets), bool), np.ones(n)
+    for k, spread in enumerate(_SPREADS):
+        count = -(-(4 * n + 1) // problem.points) * problem.points
+        z = center + spread * rng.normal(size=(count, n))
+        if k == 0:
+            grid = [np.zeros((1, n)), *(s * np.eye(n) for s in _SCALES)]
+            z[: 4 * n + 1] = center + np.concatenate(grid)
+        found = trials.observe(z)
+        seen |= np.isfinite(found).any(axis=0)
+        if k == 0:
+            felt = _felt(found[0], found[1 : 4 * n + 1].reshape(len(_SCALES), n, -1))
+        r = np.concatenate([problem.off(found), (z - center) / PRIOR_SIGMA], axis=1)
+        cost = half_squares(r, np.asarray(np.isfinite(r).all(axis=1)))
+        if np.isfinite(cost).any():
+            order = np.argsort(cost, kind="stable")[: min(keep, int(np.isfinite(cost).sum()))]
+            return np.where(felt > 0, np.resize(z[order], (keep, n)), center), felt
+    never = [t.label for t, s in zip(problem.targets, seen, strict=True) if not s]
+    raise FitError(
+        f"no trial shows {', '.join(never) or 'all of them at once'}",
+        where="targets",
+        allowed="observables that the model shows under the protocol",
+        fix="begin at other values (--preset, --fix), free others, or drive it further (--sweep-to, --stimulus)",
+    )
+
+
+def _felt(
+    start: np.ndarray, scaled: Float[np.ndarray, "scales free targets"]
+) -> Float[np.ndarray, " free"]:
+    """1 for parameters that change an observable when scaled alone; all where the start shows too little to say."""
+    if not np.isfinite(start).all():
+        return np.ones(scaled.shape[1])
+    with np.errstate(invalid="ignore"):
+        same = np.abs(np.log(scaled / start)) < _SAME
+    return (~same.all(axis=(0, 2))).astype(float)
+
+
+def descend(
+    trials: Trials, starts: np.ndarray, masks: np.ndarray, *, apart: bool = False
+) -> Progress:
+    """Levenberg-Marquardt from every start; what its mask leaves out (0) stays; `apart`: no start ends the others."""
+
+    def masked(z: np.ndarray, which: Any = slice(None)) -> tuple:
+        return trials.linearise(z, masks[which])
+
+    about: Any = dict(tolerance=_GAIN, together=not apart)
+    if not trials.problem.noisy:
+        return levenberg_marquardt(masked, starts, iterations=_ITERATIONS, **about)
+    result, m = Progress(starts, np.full(len(starts), np.inf)), len(trials.problem.targets)
+    for _ in range(_ITERATIONS // _STAGE):
+        last = float(np.min(result.cost))
+        result = levenberg_marquardt(masked, result.z, iterations=_STAGE, **about)
+        if _data_cost(result.residuals, m)[result.best] < 0.1 * m * _CLOSE**2:
+            break
+        if not np.min(result.cost) < (1 - _GAIN) * last:
+            break
+    return result
+
+
+def fewest(trials: Trials, search: Progress, felt: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The best point with few parameters moved, and which these are (1; the others 0)."""
+    if trials.problem.noisy:
+        return _fewest_with_noise(trials, search)
+    center, m = np.asarray(trials.problem.center), len(trials.problem.targets)
+    full, count = search.z[search.best], lanes(trials.problem)
+    allowed = max(1.05 * _data_cost(search.residuals, m)[search.best], 0.5 * m * _CLOSE**2)
+    z, mask = full, felt
+    order = np.argsort(-np.abs(full - center), kind="stable")[:count]
+    masks = np.array([np.isin(np.arange(len(center)), order[: k + 1]) for k in range(count)], float)
+    while len(masks):
+        masks = np.concatenate([masks, np.ones((count - len(masks), len(center)))])
+        done = descend(trials, np.where(masks > 0, z, center), masks, apart=True)
+        enough = np.flatnonzero(_data_cost(done.residuals, m) <= allowed)
+        enough = enough[masks[enough].sum(axis=1) < mask.sum()]
+        if not enough.size:
+            break
+        best = min(enough, key=lambda k: (masks[k].sum(), done.cost[k]))
+        z, mask = done.z[best], masks[best]
+        moved = np.flatnonzero(mask)
+        masks = np.array([mask * (np.arange(len(mask)) != k) for k in moved[:count]])
+        masks = masks if len(moved) > 1 else masks[:0]
+    return z, mask
+
+
+def _data_cost(residuals: np.ndarray, count: int) -> np.ndarray:
+    """Half the sum of squares of the targets alone; infinite where one is not shown."""
+    r = residuals[:, :count]
+    return half_squares(r, np.asarray(np.isfinite(r).all(axis=1)))
+
+
+def corrected(
+    trials: Trials,
+    z: np.ndarray,
+    mask: np.ndarray,
+    felt: np.ndarray,
+    search: Progress,
+    members: int,
+    say,
+):
+    """The best point of all rounds, and which parameters were moved: targets are shifted by what noise changes."""
+    rng, m = np.random.default_rng(trials.problem.seed), len(trials.problem.targets)
+    before: tuple[np.ndarray, np.ndarray] | None = None
+    best, least = (z, mask), np.inf
+    for k in range(_ROUNDS):
+        problem = trials.problem
+        checks = checked(problem, z, members, seed=problem.seed + 1)
+        worst = max(abs(c.off) for c in checks)
+        if worst < least:
+            best, least = (z, mask), worst
+        say(f"noise, round {k + 1}: " + ", ".join(f"{c.label} {c.value:.4g}" for c in checks))
+        off = np.log([c.value / c.target.value for c in checks])
+        if not np.isfinite(off).all() or all(c.well_met for c in checks):
+            break
+        offset, gain = np.array(problem.offset), np.ones(m)
+        if before is not None:  # how much of the last shift arrived
+            step = offset - before[0]
+            gain = (before[1] - off) / np.where(np.abs(step) > 1e-6, step, np.inf)
+        missed = np.array([not c.met for c in checks])
+        if not problem.noisy and k > 0 and (np.any(missed & (gain < _ARRIVES)) or k > 2):
+            say("search with noise")
+            z, mask = _with_noise(trials, z, felt)
+            before = None
+            continue
+        before = offset, off
+        shift = off / np.where(gain > 0, np.clip(gain, _ARRIVES, 2.0), 1.0)
+        trials.problem = replace(problem, offset=tuple((offset + shift).tolist()))
+        starts = z + mask * 0.1 * rng.normal(size=(lanes(problem), len(z)))
+        starts[0] = z
+        again = descend(trials, starts, np.broadcast_to(mask, starts.shape))
+        if _data_cost(again.residuals, m)[again.best] <= 0.5 * m * _CLOSE**2 or problem.noisy:
+            z = again.z[again.best]
+            continue
+        say("search, with other parameters")
+        whole = descend(
+            trials, np.concatenate([z[None], search.z[:-1]]), np.broadcast_to(felt, search.z.shape)
+        )
+        if np.isfinite(whole.cost[whole.best]):
+            z, mask = fewest(trials, whole, felt)
+            before = None
+    return best
+
+
+def _with_noise(trials: Trials, z: np.ndarray, felt: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """From a point on with noise: where that decides what happens, the device without it leads astray.
+
+    All parameters that the device without noise feels may move; then the fewest that do the same, to first order.
+    """
+    problem = trials.problem
+    about: Any = dict(members=MEMBERS, points=len(z) + 1, offset=(0.0,) * len(problem.targets))
+    trials.problem = replace(problem, **about)
+    return _fewest_with_noise(trials, descend(trials, z[None], felt[None]))
+
+
+def _fewest_with_noise(trials: Trials, search: Progress) -> tuple[np.ndarray, np.ndarray]:
+    """As `fewest`, but of the sets only the one that suffices to first order is tried: each trial is long."""
+    center, m = np.asarray(trials.problem.center), len(trials.problem.targets)
+    z, residuals = search.z[search.best], search.residuals[search.best][None]
+    guess = _sparse(search.jacobian[search.best][:m], z - center)
+    if guess is None:
+        return z, (z != center).astype(float)
+    few = (guess != 0).astype(float)
+    again = descend(trials, (center + guess)[None], few[None])
+    allowed = max(1.05 * _data_cost(residuals, m)[0], 0.5 * m * _CLOSE**2)
+    if _data_cost(again.residuals, m)[0] > allowed:
+        return z, (z != center).astype(float)
+    return again.z[0], few
+
+
+def _sparse(slopes: np.ndarray, away: np.ndarray) -> np.ndarray | None:
+    """The move of the fewest parameters that does to first order what another one does; None where none is nearer."""
+    moved = np.flatnonzero(away)
+    for size in range(1, len(moved)):
+        best, least = None, np.inf
+        for own in map(list, combinations(moved, size)):
+            step = np.linalg.lstsq(slopes[:, own], slopes @ away, rcond=None)[0]
+            left = slopes[:, own] @ step - slopes @ away
+            far = np.abs(step).max()
+            if left @ left < len(left) * _CLOSE**2 and far < min(least, _FARTHEST):
+                best, least = (own, step), far
+        if best is not None:
+            guess = np.zeros(len(away))
+            guess[best[0]] = best[1]
+            return guess
+    return None
+
+
+def checked(problem: TargetProblem, z: np.ndarray, members: int, *, seed: int) -> tuple[Check, ...]:
+    """The targets against members in adaptive steps, at a point; of a model without noise against the one solve."""
+    if not is_noisy(problem.device):
+        return checks_of(problem.targets, problem.observe(z[None]), noisy=False)
+    adaptive = tuple(replace(p, policy=None) for p in problem.protocols)
+    device, places = problem.at(jnp.asarray(z)), problem.places
+    return check_members(device, problem.targets, adaptive, places, members=members, seed=seed)
+
+
+__all__ = [
+    "FELT",
+    "MEMBERS",
+    "STARTS",
+    "TRAINS",
+    "Tick",
+    "Trials",
+    "checked",
+    "corrected",
+    "descend",
+    "fewest",
+    "lanes",
+    "screen",
+]

@@ -41,6 +41,7 @@ def _configure_fit(parser: argparse.ArgumentParser) -> None:
     add(
         "files",
         nargs="+",
+        default=[],
         metavar="FILE",
         help="measured files of one device, or example:NAME; with --batch of many devices, a file each: files, "
         "folders, patterns",

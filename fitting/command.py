@@ -66,7 +66,8 @@ class Stages:
         if self.piped and stage != self.stage:
             known = stage in self.stages
             share = f"stage {self.stages.index(stage) + 1} of {len(self.stages)}: " if known else ""
-            now = f" ({text}, {time.monotonic() - self.begin:.0f} s)" if self.stage else ""
+            spent = f"{text}{', ' * bool(text)}{time.monotonic() - self.begin:.0f} s"
+            now = f" ({spent})" if self.stage else ""
             if self.waiting:
                 say("progress", self.waiting)
             self.waiting = f"{share}{stage}{now}"

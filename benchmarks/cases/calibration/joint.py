@@ -103,7 +103,8 @@ def _pulsed(device, volts: float, width: float, seed: int, rng: np.random.Genera
     """Conductances under pulses."""
     protocol = PulseProtocol(voltages=(volts, -volts), widths=(width, width), read_voltage=0.05)
     pulsed = Pulsed.under(replace(device, {"x0": 0.3}), protocol)
-    g = np.asarray(simulate_pulses(pulsed, PulseNoise.none(), KINDS, cycles=CYCLES, seed=seed))
+    g = np.asarray(simulate_pulses(pulsed, PulseNoise.none(), KINDS, cycles=CYCLES + 1, seed=seed))
+    g = g[1:]  # the first leads from the state at the start to what all others do
     g = g * (1 + READ * rng.normal(size=g.shape))
     about: dict[str, Any] = dict(cycles=np.arange(CYCLES), kinds=KINDS, reader="synthetic")
     return PulseRecord(device=f"{volts} V", g=g, protocol=protocol, **about)

@@ -1,0 +1,36 @@
+"""The part of ``memjax fit`` that takes sweeps: what it says and refuses before anything is fitted."""
+
+import numpy as np
+import pytest
+
+import memjax as mj
+from fitting.sweeps.options import hints
+from memjax.cli.program import main
+
+pytestmark = pytest.mark.fast
+
+
+def _sweep(path):
+    v = np.concatenate([np.linspace(0, 1, 21), np.linspace(1, 0, 21)[1:]])
+    t = 1e-3 * np.arange(len(v))
+    np.savetxt(path, np.c_[t, v, 1e-4 * v], delimiter=",", header="t_s,v_V,i_A", comments="")
+    return str(path)
+
+
+@pytest.mark.parametrize("model", ["mms", "vteam", "threshold-switch"])
+def test_randomness_of_a_model_without_any_is_refused(model, tmp_path, capsys):
+    words = ["fit", _sweep(tmp_path / "a.csv"), "--model", model, "--stochastic"]
+    assert main([*words, "--out", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith(f"memjax: error: {model} has no noise")
+    assert not (tmp_path / "out").exists()
+
+
+def test_pulses_are_told_before_they_are_fitted(tmp_path):
+    t = 1e-5 * np.arange(400)
+    v = np.where((t > 1e-3) & (t < 2e-3), 0.5, 0.02)
+    table = np.c_[t, v, np.where(v > 0.1, 1e-5, 1e-9)]
+    np.savetxt(tmp_path / "p.csv", table, delimiter=",", header="t_s,v_V,i_A", comments="")
+    (hint,) = hints([mj.read(tmp_path / "p.csv")])
+    assert "say --delays" in hint
+    assert not hints([mj.read(_sweep(tmp_path / "a.csv"))])

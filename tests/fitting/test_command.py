@@ -1,0 +1,38 @@
+"""What the commands of all kinds of data do alike."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from fitting.command import Stages
+from memjax.errors import DataError
+
+pytestmark = pytest.mark.fast
+
+
+def test_piped_progress_is_a_line_for_each_stage(capsys):
+    with Stages(["search", "refine"], notes=["of the data"]) as bar:
+        for stage, cost in (("search", 3.0), ("search", 2.0), ("refine", 1.0), ("spread", 0.5)):
+            bar(stage, SimpleNamespace(iterations=1, cost=np.array([cost])))
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[:2] == ["memjax: note: of the data", "memjax: progress: stage 1 of 2: search"]
+    assert lines[2].startswith("memjax: progress: stage 2 of 2: refine (iteration 1, loss 1, ")
+    assert lines[3].startswith("memjax: progress: spread (iteration 1, loss 0.5, ")
+    assert len(lines) == 4
+
+
+def test_a_stage_waits_until_what_was_given_is_checked(capsys):
+    """Wrong input is answered by one line alone."""
+
+    def refused():
+        with Stages(checked=False) as bar:
+            bar.describe("grid")
+            raise DataError("wrong")
+
+    with pytest.raises(DataError, match="wrong"):
+        refused()
+    assert capsys.readouterr().err == ""
+    with Stages(checked=False) as bar:
+        bar.describe("grid")
+    assert capsys.readouterr().err == "memjax: progress: grid\n"

@@ -59,12 +59,14 @@ def picture_iv(
         seen, model = _legs(measured), _legs(simulated)
         behind = {} if random is None else _legs(random)
         figure, axes = _figure(len(seen), 2, height=3.8)
+        unsigned = not np.any(measured.i < 0)  # a modulus is drawn beside one
         for ax, (sign, legs) in zip(axes[1], seen.items(), strict=True):
-            for k, (v, i) in enumerate(legs):
+            for (v, i), (v_model, i_model) in zip(legs, model[sign], strict=True):
                 ax.plot(v, i, color=MUTED, lw=0.8, alpha=1.0 if len(legs) < 4 else 0.4, zorder=1)
-                ax.plot(*model[sign][k], color=SIMULATED, lw=1.2, alpha=0.9, zorder=2)
+                shown = np.abs(i_model) if unsigned else i_model
+                ax.plot(v_model, shown, color=SIMULATED, lw=1.2, alpha=0.9, zorder=2)
             ax.yaxis.set_major_formatter(EngFormatter("A"))
-            ax.set(xlabel="Voltage (V)", ylabel="Current")
+            ax.set(xlabel="Voltage (V)", ylabel="|Current|" if unsigned else "Current")
         flows = np.abs(measured.i[measured.i != 0])  # at a log axis a current of 0 has no place
         lowest = max(float(np.quantile(flows, 0.005)) if flows.size else 0.0, 1e-15)
         drawn = []

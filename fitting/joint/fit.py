@@ -106,6 +106,21 @@ class JointFit(AbstractFit):
     sample: Any = None
 
     @property
+    def freedom(self) -> float:
+        """Degrees of freedom behind the covariance, of the parameter that rests on the fewest.
+
+        Notes
+        -----
+        Those of a sum whose parts, the shares, are each known from some degrees of freedom [1]_.
+
+        References
+        ----------
+        .. [1] F. Satterthwaite, Biometrics Bull. 2, 110 (1946), doi:10.2307/3002019
+        """
+        fewest = max(sum(p.shares[n] ** 2 / p.alone.freedom for p in self.parts) for n in self.free)
+        return 1 / fewest if fewest > 0 else float("inf")
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """What speaks against the result, in words."""
         return tuple(

@@ -1,6 +1,6 @@
 """Joint problems: what is exact for linear ones."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import equinox as eqx
@@ -47,6 +47,7 @@ class _Fit(AbstractFit):
     loss: float
     search: Any
     covariance: Any
+    freedom: float = np.inf
 
     def moved(self, problem, z, covariance):
         about = dict(problem=problem, z=z, covariance=covariance, loss=problem.loss(z))
@@ -99,6 +100,18 @@ def test_files_add_their_information_and_shares_are_parts_of_it():
     assert not any(p.contradicts for p in found.parts)
     assert not found.warnings
     assert all(abs(z) < 4 for z in found.z_scores({"r_on": 700.0, "tau": 3e-4}).values())
+
+
+def test_intervals_rest_on_the_degrees_of_freedom_of_the_files():
+    names = ("r_on", "tau")
+    fits = [_fitted(names, rows=40, seed=k) for k in range(2)]
+    assert fit_jointly(fits, START).freedom == np.inf
+    found = fit_jointly([replace(f, freedom=5.0) for f in fits], START)
+    # Two files of about the same share know as much as one of twice the degrees of freedom; one alone, its own.
+    shares = [p.shares[n] for p in found.parts for n in names]
+    assert 5 / max(shares) ** 2 > found.freedom > 5
+    narrow, wide = (f.intervals()["tau"] for f in (fit_jointly(fits, START), found))
+    assert wide[0] < narrow[0] < narrow[1] < wide[1]
 
 
 def test_a_file_of_another_device_is_said_to_contradict():

@@ -478,9 +478,16 @@ def _begin(record: DecayRecord, device: mj.AbstractDevice, free, fix: Mapping[st
     if not names:
         raise DataError("nothing is free", where="--fix", allowed="one free parameter at least")
     own = {n: float(get(device, n)) for n in names}
-    begun = [own | {n: s[n] for n in names if n in s} for s in starts]
-    held = [with_values(device, inside(device, values)) for values in begun]
-    return names, np.stack([np.asarray(unconstrain(d, names)) for d in held])
+    return names, np.stack(
+        [_coordinates(device, names, own | {n: s[n] for n in names if n in s}) for s in starts]
+    )
+
+
+def _coordinates(device, names: tuple[str, ...], values: dict[str, float]) -> np.ndarray:
+    """Coordinates of values; those on a bound, which have none, a little inside."""
+    on = lambda x: np.asarray(unconstrain(with_values(device, x), names))  # noqa: E731
+    z = on(values)
+    return np.where(np.isfinite(z), z, on(inside(device, values)))
 
 
 def _covariance(off: np.ndarray, jacobian: np.ndarray) -> np.ndarray:

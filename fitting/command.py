@@ -3,15 +3,19 @@
 import argparse
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from memjax.circuit import Circuit
 from memjax.cli.command import UsageError, say
+from memjax.cli.options import bench_from
+from memjax.errors import DataError, ModelError
 from memjax.files import prepare_output, writing_folder
 
 from .fit_json import load
 from .inference.refine import in_turn
+from .kinds import provenance
 
 MARKER = "fit.json"
 """What is in every fit directory."""
@@ -82,6 +86,36 @@ def new_folder(options: argparse.Namespace) -> Path:
     return prepare_output(options.out, force=options.force, folder=True, marker=MARKER)
 
 
+def require_circuit(
+    options: argparse.Namespace, device: Any, *, where: str, needed: Mapping[str, str]
+) -> None:
+    """Refuse what a circuit under a stimulus cannot be fitted without, and elements around it.
+
+    Parameters
+    ----------
+    options : Namespace
+        Options of ``memjax fit``.
+    device : AbstractDevice or Circuit
+        What ``--model`` names.
+    where : str
+        What asks for a circuit.
+    needed : mapping of str to str
+        Options that must be given, and what stands behind them.
+    """
+    if not isinstance(device, Circuit):
+        raise ModelError(
+            f"the device model {options.model!r}", where=where, allowed="a circuit, see 'memjax models'"
+        )  # fmt: skip
+    for name, value in needed.items():
+        if getattr(options, name) is None:
+            raise UsageError(f"no --{name}", where=where, fix=f"say --{name} {value}")
+    if not bench_from(options)[0].bare:
+        raise DataError(
+            "elements around a circuit", where="bench options", allowed="--temperature",
+            fix="make them elements of the circuit",
+        )  # fmt: skip
+
+
 def refuse_draws(options: argparse.Namespace, *, used: bool) -> None:
     """Refuse ``--draws`` where nothing is simulated repeatedly."""
     if options.draws is not None and not used:
@@ -115,6 +149,11 @@ def write_fit(
             content = load(place)
     announce(content, out)
     return content
+
+
+def with_provenance(write: Callable[..., Any]) -> Callable[[Any, Path, argparse.Namespace], Any]:
+    """``writer(fit, folder, options)`` of a ``write(fit, folder, files=, temperature=, command=)``."""
+    return lambda fit, folder, options: write(fit, folder, **provenance(options))
 
 
 def announce(content: dict, out: Path) -> None:

@@ -3,6 +3,7 @@
 import argparse
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from memjax.data import (
 from memjax.errors import DataError, MemjaxError
 from memjax.files import prepare_output
 
-from .command import MARKER
+from .command import MARKER, Stages, new_folder
+from .kinds import READING
 
 Record = PulseRecord | DecayRecord
 
@@ -38,6 +40,17 @@ def _named(records: Sequence[Record]) -> str:
     return ", ".join(map(label_of, records[:_SHOWN])) + ", ..." * (len(records) > _SHOWN)
 
 
+def records_in(options: argparse.Namespace, name: str) -> list[Any] | None:
+    """Records of a file, None where it holds none; kept in the options, since each kind asks."""
+    known = vars(options).setdefault("records_read", {})
+    key = (name, options.reader)
+    if key not in known:
+        path = file_of(name)
+        held = has_records(path, reader=options.reader)
+        known[key] = read_records(path, reader=options.reader) if held else None
+    return known[key]
+
+
 def records_of(options: argparse.Namespace) -> list[Record]:
     """Records of all files, or the one that ``--device`` names.
 
@@ -48,7 +61,9 @@ def records_of(options: argparse.Namespace) -> list[Record]:
     """
     every: list[Any] = []
     for name in options.files:
-        every += read_records(file_of(name), reader=options.reader)
+        found = records_in(options, name)
+        # Of a file that holds none the reader says what it is.
+        every += read_records(file_of(name), reader=options.reader) if found is None else found
     if any(isinstance(r, EnduranceRecord) for r in every):
         raise DataError(
             "high and low states cycle by cycle (endurance), which no model is fitted to",
@@ -86,9 +101,13 @@ def one_record(options: argparse.Namespace) -> Record:
 
 def of_pulsed_curves(options: argparse.Namespace, name: str) -> bool:
     """Whether ``--delays`` is said and a file holds curves whose voltage jumps between levels."""
-    if not options.delays or has_records(file_of(name), reader=options.reader):
+    if not options.delays or records_in(options, name) is not None:
         return False
-    return is_pulsed(measurement_from(name, options).v)
+    known = vars(options).setdefault("pulsed", {})
+    key = (name, *(str(getattr(options, n, None)) for n in READING))
+    if key not in known:
+        known[key] = is_pulsed(measurement_from(name, options).v)
+    return known[key]
 
 
 def environment_of(options: argparse.Namespace, *, reversible: bool) -> Any:
@@ -101,6 +120,25 @@ def environment_of(options: argparse.Namespace, *, reversible: bool) -> Any:
             allowed="--reversed and --temperature, for files of this kind" if reversible else "--temperature",
         )  # fmt: skip
     return env
+
+
+def run_records(options: argparse.Namespace, fitted: Callable[..., dict[str, Any]]) -> int:
+    """Fit the record that is meant, or with ``--batch`` each into a folder of its own; the exit status.
+
+    Parameters
+    ----------
+    options : Namespace
+        Options of ``memjax fit``.
+    fitted : callable
+        ``fitted(record, folder, tick=)`` fits one and says what came out, by column.
+    """
+    with Stages(checked=False) as stages:
+        one = partial(fitted, tick=stages)
+        if options.batch:
+            return fit_each(options, one)
+        out = new_folder(options)
+        one(one_record(options), out)
+    return 0
 
 
 def fit_each(options: argparse.Namespace, fitted: Callable[[Record, Path], dict[str, Any]]) -> int:

@@ -61,6 +61,18 @@ def pictures_and_sections(
     return build
 
 
+def write_content(
+    content: dict, folder: Path, *, files: list[Path], temperature: float, command: str
+) -> None:
+    """Write ``fit.json`` with its provenance; arguments as for `fill`."""
+    content["bench"]["temperature"] = temperature
+    content |= {
+        "data": [{"file": str(f), "sha256": digest(f)} for f in files],
+        "command": command,
+    }
+    write_json(folder / "fit.json", content)
+
+
 def fill(
     content: dict, tables: tuple[pandas.DataFrame, pandas.DataFrame], folder: Path, *, files: list[Path],
     temperature: float, command: str, sample: Any = None,
@@ -89,12 +101,7 @@ def fill(
     list of str
         Names of the files written.
     """
-    content["bench"]["temperature"] = temperature
-    content |= {
-        "data": [{"file": str(f), "sha256": digest(f)} for f in files],
-        "command": command,
-    }
-    write_json(folder / "fit.json", content)
+    write_content(content, folder, files=files, temperature=temperature, command=command)
     for table, name in zip(tables, ("measured.csv", "simulated.csv"), strict=True):
         table.to_csv(folder / name, index=False)
     names = ["fit.json", "measured.csv", "simulated.csv", *write_draws(sample, folder)]

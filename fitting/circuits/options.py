@@ -8,15 +8,14 @@ from typing import Any
 import numpy as np
 
 from memjax import params
-from memjax.circuit import Circuit
 from memjax.cli.command import UsageError, number, say
 from memjax.cli.options import bench_from, file_of
 from memjax.data import read_spike_trains, read_traces
-from memjax.errors import DataError, ModelError
+from memjax.errors import DataError
 from memjax.files import writing_folder
 from memjax.io.stimulus import load_stimulus
 
-from ..command import Stages, announce, new_folder, refuse_draws, write_fit
+from ..command import Stages, announce, new_folder, refuse_draws, require_circuit, write_fit
 from ..kinds import provenance, refuse_unused
 from ..report import fill
 from .content import of_spikes, of_voltage, spike_tables, trace_tables
@@ -62,19 +61,10 @@ def run(options: argparse.Namespace, circuit: Any) -> int:
     """Fit; the exit status."""
     spikes = spikes_asked(options)
     word = "--spikes" if spikes else "--voltage"
-    _checked(options, word, spikes)
-    if not isinstance(circuit, Circuit):
-        raise ModelError(
-            f"the device model {options.model!r}",
-            where=word,
-            allowed="a circuit, see 'memjax models'",
-        )
-    bench, env, _ = bench_from(options)
-    if not bench.bare:
-        raise DataError(
-            "elements around a circuit", where="bench options", allowed="--temperature",
-            fix="make them elements of the circuit",
-        )  # fmt: skip
+    needed = {"stimulus": "S.csv", "free": "NAME ..."} | ({"level": "V"} if spikes else {})
+    require_circuit(options, circuit, where=word, needed=needed)
+    _refuse(options, word, spikes)
+    _, env, _ = bench_from(options)
     used = (
         ("spikes", "level", "rearm", "dt", "draws", "stochastic")
         if spikes
@@ -93,12 +83,8 @@ def run(options: argparse.Namespace, circuit: Any) -> int:
     return 0
 
 
-def _checked(options: argparse.Namespace, word: str, spikes: bool) -> None:
-    """Refuse what such files need and was not said, and what does not go with them."""
-    needed = {"stimulus": "S.csv", "free": "NAME ..."} | ({"level": "V"} if spikes else {})
-    for name, value in needed.items():
-        if getattr(options, name) is None:
-            raise UsageError(f"no --{name}", where=word, fix=f"say --{name} {value}")
+def _refuse(options: argparse.Namespace, word: str, spikes: bool) -> None:
+    """Refuse what does not go with such files."""
     if options.stochastic and not spikes:
         raise UsageError(
             "--stochastic", where="--voltage", allowed="--spikes, which calibrates noise, or a fit without noise",

@@ -5,10 +5,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from memjax.files import write_json
-
-from ..fit_json import common_content, digest
-from ..report import build
+from ..fit_json import common_content
+from ..report import build, write_content
 from .fit import JointFit, Part
 
 
@@ -42,9 +40,7 @@ def write(
     *,
     kinds: Sequence[str],
     writers: Sequence[Callable[[Any, Path], Any]],
-    files: list[Path],
-    temperature: float,
-    command: str,
+    **about: Any,
 ) -> list[str]:
     """Fill the folder of a joint fit.
 
@@ -58,12 +54,8 @@ def write(
         Label of the kind of each part.
     writers : sequence of callable
         ``writer(fit, folder)`` fills the fit directory of each part.
-    files : list of Path
-        Data files.
-    temperature : float
-        Ambient temperature [K].
-    command : str
-        The command line.
+    **about
+        Provenance, see `fitting.report.write_content`.
     """
     names = [folder_of(p.label, k) for k, p in enumerate(fit.parts)]
     for part, name, writer in zip(fit.parts, names, writers, strict=True):
@@ -80,9 +72,7 @@ def write(
         warnings=list(fit.warnings),
         reader=[],
     )
-    content["bench"]["temperature"] = temperature
     parts = zip(fit.parts, names, kinds, strict=True)
     content["files"] = [_of_part(part, name, kind) for part, name, kind in parts]
-    content |= {"data": [{"file": str(f), "sha256": digest(f)} for f in files], "command": command}
-    write_json(folder / "fit.json", content)
+    write_content(content, folder, **about)
     return ["fit.json", *build(folder)]

@@ -185,10 +185,11 @@ def fit_jointly(
     if not np.isfinite(search.cost).any():
         raise FitError("no start could be solved", where="a joint fit")
     whole = search.z[search.best]
-    information = [_information(problem, k, whole) for k in range(len(fits))]
+    ended = [data_of(p, whole[None, problem.place(k)]) for k, p in enumerate(problem.parts)]
+    information = [_information(problem, k, j[0], len(whole)) for k, (_, j, _) in enumerate(ended)]
     covariance = np.linalg.inv(sum(information) + PRECISION * np.eye(len(whole)))
     parts = tuple(
-        _part(problem, k, whole, covariance, information[k], fits[k], labels[k])
+        _part(problem, k, whole, covariance, information[k], ended[k][0][0], fits[k], labels[k])
         for k in range(len(fits))
     )
     n = len(problem.free)
@@ -206,20 +207,20 @@ def fit_jointly(
     )
 
 
-def _information(problem: JointProblem, k: int, whole: np.ndarray) -> np.ndarray:
-    """What a part says of all coordinates: J'J, weighed."""
-    at, found = problem.place(k), np.zeros((len(whole), len(whole)))
-    _, jacobian, _ = data_of(problem.parts[k], whole[None, at])
-    found[np.ix_(at, at)] = float(problem.weights[k]) ** 2 * jacobian[0].T @ jacobian[0]
+def _information(problem: JointProblem, k: int, jacobian: np.ndarray, size: int) -> np.ndarray:
+    """What a part says of all coordinates, of which there are so many: J'J, weighed."""
+    at, found = problem.place(k), np.zeros((size, size))
+    found[np.ix_(at, at)] = float(problem.weights[k]) ** 2 * jacobian.T @ jacobian
     return found
 
 
-def _part(problem: JointProblem, k: int, whole, covariance, information, alone, label: str) -> Part:
+def _part(
+    problem: JointProblem, k: int, whole, covariance, information, residuals, alone, label: str
+) -> Part:
     """What one file says."""
     at, weight = problem.place(k), float(problem.weights[k])
-    pairs = ((alone.problem, alone.z), (problem.parts[k], whole[at]))
-    residuals = [data_of(p, z[None])[0][0] for p, z in pairs]
-    own, together = (0.5 * float(np.sum(r**2)) for r in residuals)
+    pair = data_of(alone.problem, alone.z[None])[0][0], residuals
+    own, together = (0.5 * float(np.sum(r**2)) for r in pair)
     rise = weight**2 * max(together - own, 0.0)
     # Along a column of the covariance the other parameters follow the one: there its information is 1 / variance.
     size = np.diag(covariance)
@@ -231,7 +232,7 @@ def _part(problem: JointProblem, k: int, whole, covariance, information, alone, 
         label=label,
         alone=alone,
         fit=alone.moved(problem.parts[k], whole[at], covariance[mine]),
-        residuals=len(residuals[0]),
+        residuals=len(residuals),
         weight=weight,
         shares={n: float(along[i]) for i, n in enumerate(problem.free)},
         rise=rise,

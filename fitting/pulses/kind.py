@@ -1,8 +1,10 @@
 """Potentiation and depression as a kind of data."""
 
+from ..command import with_provenance
 from ..kinds import Kind
 from ..report import pictures_and_sections
-from .options import USED, configure, fit, run, takes, write
+from .content import write
+from .options import USED, configure, fit, run, takes
 from .report import pictures, sections
 
 KIND = Kind(
@@ -12,7 +14,7 @@ KIND = Kind(
     fit=fit,
     run=run,
     used=USED,
-    write=write,
+    write=with_provenance(write),
     takes=takes,
 )
 """Potentiation and depression."""

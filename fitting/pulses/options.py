@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from memjax.cli.command import UsageError, count, number, say
-from memjax.cli.options import file_of
-from memjax.data import DecayRecord, PulseProtocol, PulseRecord, has_records, read_records
+from memjax.data import DecayRecord, PulseProtocol, PulseRecord
 from memjax.errors import DataError
 
-from ..command import Stages, new_folder, refuse_draws, write_fit
+from ..command import Stages, refuse_draws, write_fit
 from ..kinds import provenance, refuse_unused
-from ..records import environment_of, fit_each, one_record, row_of
-from .content import write as write_content
+from ..records import environment_of, one_record, records_in, row_of, run_records
+from .content import write
 from .fit import PulseFit, fit_pulses
 
 USED = ("device", "pulse_voltages", "pulse_widths", "pulse_period", "read_voltage", "hold_out", "reversed", "reader",
@@ -36,10 +35,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def takes(options: argparse.Namespace, name: str) -> bool:
     """Whether a file holds records that are no decays; what of these is not fitted is said later."""
-    path = file_of(name)
-    if not has_records(path, reader=options.reader):
-        return False
-    return not all(isinstance(r, DecayRecord) for r in read_records(path, reader=options.reader))
+    found = records_in(options, name)
+    return found is not None and not all(isinstance(r, DecayRecord) for r in found)
 
 
 def run(options: argparse.Namespace, device: Any) -> int:
@@ -51,13 +48,7 @@ def run(options: argparse.Namespace, device: Any) -> int:
     refuse_draws(options, used=False)
     env = environment_of(options, reversible=True)
     refuse_unused(options, USED, what="conductances per pulse")
-    with Stages(checked=False) as stages:
-        one = partial(_one, device=device, env=env, options=options, tick=stages)
-        if options.batch:
-            return fit_each(options, one)
-        out = new_folder(options)
-        one(one_record(options), out)
-    return 0
+    return run_records(options, partial(_one, device=device, env=env, options=options))
 
 
 def fit(options: argparse.Namespace, device: Any) -> PulseFit:
@@ -73,7 +64,7 @@ def _one(record: Any, out: Path, *, device: Any, env: Any, options, tick) -> dic
     found = _fitted(record, device, env, options, tick)
     for warning in record.warnings:
         say("note", warning)
-    content = write_fit(write_content, found, options, out, held=held, **provenance(options))
+    content = write_fit(write, found, options, out, held=held, **provenance(options))
     about = content["pulses"]
     row = row_of(content) | {"misfit": about["misfit"]}
     row |= {r["name"]: r["value"] for r in about["noise"]}
@@ -125,8 +116,3 @@ def _protocol(record: PulseRecord, options: argparse.Namespace) -> PulseProtocol
             say("note", f"{text}: fitted rates belong to this (--{option.replace('_', '-')})")
     period = options.pulse_period or (own.period if own else None)
     return PulseProtocol(period=period, **said)
-
-
-def write(found: Any, folder: Path, options: argparse.Namespace) -> None:
-    """Fill a fit directory."""
-    write_content(found, folder, **provenance(options))

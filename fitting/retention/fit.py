@@ -246,8 +246,25 @@ def _in_units(law: Law, found: Any, scale: float, time: float, free: float):
 
 
 @eqx.filter_jit
-def _relaxed(device, t, v, env, reads):
-    """Resistance of a device at times [s], held at a voltage from its state at rest on."""
+def relaxation(device, t, v, env, reads):
+    """Resistance of a device that is held at a voltage, from its state at rest on.
+
+    Parameters
+    ----------
+    device : AbstractDevice
+        The device; its initial state is that at the first time.
+    t : Float[Array, "rows"]
+        Times [s].
+    v, reads : Float[Array, ""]
+        At which it is held, and read [V].
+    env : Environment
+        Temperature.
+
+    Returns
+    -------
+    Float[Array, "rows"]
+        Resistance [ohm].
+    """
     scaled = Scaled(mj.BenchedDevice(device), env)
     rate = lambda _, y: scaled.drift(jnp.zeros(()), y, v)  # noqa: E731
 
@@ -302,7 +319,7 @@ class RetentionProblem(AbstractDifferentiable):
 
     def relaxed(self, z) -> Float[Array, " rows"]:
         """Resistance at the times of the readings [ohm]."""
-        return _relaxed(self.at(z), self.t, self.v, self.env, self.reads)
+        return relaxation(self.at(z), self.t, self.v, self.env, self.reads)
 
     def data_residuals(self, z):
         """See `AbstractDifferentiable`."""

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from memjax.cli.command import UsageError, say
-from memjax.cli.options import file_of
-from memjax.data import DecayRecord, has_records, read_records
+from memjax.data import DecayRecord
 
-from ..command import Stages, new_folder, refuse_draws, write_fit
+from ..command import Stages, refuse_draws, write_fit
 from ..kinds import provenance, refuse_unused
-from ..records import environment_of, fit_each, one_record, row_of
-from .content import write as write_content
+from ..records import environment_of, one_record, records_in, row_of, run_records
+from .content import write
 from .fit import RetentionFit, fit_retention
 
 USED = ("device", "read_voltage", "reader", "batch")
@@ -22,10 +21,8 @@ USED = ("device", "read_voltage", "reader", "batch")
 
 def takes(options: argparse.Namespace, name: str) -> bool:
     """Whether a file holds decays."""
-    path = file_of(name)
-    if not has_records(path, reader=options.reader):
-        return False
-    return all(isinstance(r, DecayRecord) for r in read_records(path, reader=options.reader))
+    found = records_in(options, name)
+    return found is not None and all(isinstance(r, DecayRecord) for r in found)
 
 
 def run(options: argparse.Namespace, device: Any) -> int:
@@ -37,13 +34,7 @@ def run(options: argparse.Namespace, device: Any) -> int:
     refuse_draws(options, used=False)
     env = environment_of(options, reversible=False)
     refuse_unused(options, USED, what="resistance against time")
-    with Stages(checked=False) as stages:
-        one = partial(_one, device=device, env=env, options=options, tick=stages)
-        if options.batch:
-            return fit_each(options, one)
-        out = new_folder(options)
-        one(one_record(options), out)
-    return 0
+    return run_records(options, partial(_one, device=device, env=env, options=options))
 
 
 def fit(options: argparse.Namespace, device: Any) -> RetentionFit:
@@ -66,12 +57,7 @@ def _one(record: Any, out: Path, *, device: Any, env: Any, options, tick) -> dic
     found = _fitted(record, device, env, options, tick)
     for warning in record.warnings:
         say("note", warning)
-    content = write_fit(write_content, found, options, out, **provenance(options))
+    content = write_fit(write, found, options, out, **provenance(options))
     about, best = content["retention"], content["retention"]["laws"][0]
     row = row_of(content) | {"law": best["name"], "rms_relative": best["rms_relative"]}
     return row | {"device_rms_relative": about["device_rms_relative"]}
-
-
-def write(found: Any, folder: Path, options: argparse.Namespace) -> None:
-    """Fill a fit directory."""
-    write_content(found, folder, **provenance(options))

@@ -133,7 +133,9 @@ class FitResult(AbstractFit):
         )
         at = jnp.asarray(z)
         verdict = judge(self.waves, problem.group, r[0], np.asarray(responses(problem, at)))
-        about = dict(device=problem.at(at), problem=problem, z=z, loss=problem.loss(z))
+        about = dict(
+            device=problem.at(at), problem=problem, z=z, loss=0.5 * float(np.sum(r[0] ** 2))
+        )
         return replace(self, **about, uncertainty=known, verdict=verdict)
 
     @property

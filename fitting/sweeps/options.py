@@ -9,14 +9,14 @@ from typing import Any
 
 from memjax.cli.command import count, number, say
 from memjax.cli.options import EXAMPLE, bench_from, file_of, measurement_from
-from memjax.data import has_records, is_pulsed
+from memjax.data import is_pulsed
 from memjax.errors import DataError
 from memjax.fields import parameter_specs
 from memjax.simulate import is_noisy
 
 from ..command import Stages, new_folder, refuse_draws, write_fit
 from ..kinds import READING, provenance, refuse_unused
-from ..records import of_pulsed_curves
+from ..records import of_pulsed_curves, records_in
 from .content import write as write_content
 from .fit import FitResult, fit as fit_sweeps
 from .problem import MODEL_SIGMA, SMALL, VOLTAGE_SIGMA
@@ -58,8 +58,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def takes(options: argparse.Namespace, name: str) -> bool:
     """Whether a file holds sweeps: whatever holds neither records nor the curves that ``--delays`` means."""
-    records = has_records(file_of(name), reader=options.reader)
-    return not records and not of_pulsed_curves(options, name)
+    return records_in(options, name) is None and not of_pulsed_curves(options, name)
 
 
 def run(options: argparse.Namespace, device: Any) -> int:

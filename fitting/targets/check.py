@@ -53,7 +53,7 @@ class Check:
     @property
     def off(self) -> float:
         """How far the value is from the target [tolerances]."""
-        return (self.value - self.target.value) / (self.target.share * self.target.value)
+        return (self.value - self.target.value) / self.target.margin
 
     @property
     def met(self) -> bool:
@@ -63,24 +63,21 @@ class Check:
     @property
     def well_met(self) -> bool:
         """Whether it lies within the inner third of the tolerance, or as near to the middle as scatter lets one say."""
-        tolerance = self.target.share * self.target.value
-        return abs(self.value - self.target.value) <= max(tolerance / 3, self.error or 0.0)
+        return abs(self.value - self.target.value) <= max(self.target.margin / 3, self.error or 0.0)
 
     @property
     def precise(self) -> bool:
         """Whether more members would say no more, or nothing."""
-        tolerance = self.target.share * self.target.value
-        return self.error is None or _SHARE * self.error <= tolerance
+        return self.error is None or _SHARE * self.error <= self.target.margin
 
     @property
     def uncertain(self) -> bool:
         """Whether the value is known no better than to half of the tolerance."""
-        return 2 * (self.error or 0.0) > self.target.share * self.target.value
+        return 2 * (self.error or 0.0) > self.target.margin
 
     def __str__(self) -> str:
         """Wanted, simulated, and the scatter."""
-        tolerance = self.target.share * self.target.value
-        wanted = f"{self.label} = {self.target.value:.4g} +- {tolerance:.2g} {self.unit}"
+        wanted = f"{self.label} = {self.target.value:.4g} +- {self.target.margin:.2g} {self.unit}"
         if not np.isfinite(self.value):
             return f"{wanted}, shown by {self.shown} of {self.members} members"
         noise = "" if self.scatter is None else f", scatter {self.scatter:.2g} {self.unit}"

@@ -34,7 +34,7 @@ def content_of_targets(fit: TargetFit, *, seed: int) -> dict:
             {
                 "name": c.label,
                 "value": c.target.value,
-                "tolerance": c.target.share * c.target.value,
+                "tolerance": c.target.margin,
                 "unit": c.unit,
                 "protocol": place[0],
                 "begin_s": fit.problem.protocols[place[0]].begin_of(c.target.name),
@@ -87,7 +87,7 @@ def tables(fit: TargetFit, *, seed: int) -> tuple[pandas.DataFrame, pandas.DataF
     """The targets in the place of what was measured, and members with noise under each protocol."""
     wanted = pandas.DataFrame(
         [
-            {"name": c.label, "value": c.target.value, "tolerance": c.target.share * c.target.value, "unit": c.unit}
+            {"name": c.label, "value": c.target.value, "tolerance": c.target.margin, "unit": c.unit}
             for c in fit.checks
         ]
     )  # fmt: skip

@@ -3,14 +3,13 @@
 import argparse
 from typing import Any
 
-from memjax.circuit import Circuit
 from memjax.cli.command import UsageError, number, say
 from memjax.cli.options import bench_from
 from memjax.errors import DataError
 from memjax.files import writing_folder
 from memjax.io.stimulus import load_stimulus
 
-from ..command import Stages, new_folder
+from ..command import Stages, new_folder, require_circuit
 from ..kinds import provenance, refuse_unused
 from .content import write
 from .fit import TargetFit, fit_targets
@@ -108,7 +107,7 @@ def run(options: argparse.Namespace, device: Any) -> int:
         )  # fmt: skip
     trains = [t for t in options.target if t.name in OF_TRAIN]
     bench, env, _ = bench_from(options)
-    _check_kind(options, device, trains, bare=bench.bare)
+    _check_kind(options, device, trains)
     refuse_unused(options, _TRAINS if trains else _OWN, what="targets")
     out, settings = new_folder(options), _settings(options, device, trains)
     about = {} if options.draws is None else {"members": options.draws}
@@ -144,31 +143,17 @@ def _announce(fit: TargetFit) -> None:
         say("warning", warning)
 
 
-def _check_kind(
-    options: argparse.Namespace, device: Any, trains: list[Target], *, bare: bool
-) -> None:
+def _check_kind(options: argparse.Namespace, device: Any, trains: list[Target]) -> None:
     """Refuse spike trains of a device, mixtures, and elements around a circuit."""
-    if trains and not isinstance(device, Circuit):
-        raise DataError(
-            f"the device model {options.model!r}", where=f"target {trains[0].label}",
-            allowed="a circuit, see 'memjax models'",
-        )  # fmt: skip
-    if trains and len(trains) < len(options.target):
+    if not trains:
+        return
+    if len(trains) < len(options.target):
         raise UsageError(
             "spike trains beside sweeps or pulses", where="--target", allowed="one or the other",
             fix="leave one of them out",
         )  # fmt: skip
-    if trains and not bare:
-        raise DataError(
-            "elements around a circuit", where="bench options", allowed="--temperature",
-            fix="make them elements of the circuit",
-        )  # fmt: skip
-    for name in ("stimulus", "level") * bool(trains):
-        if getattr(options, name) is None:
-            word = {"stimulus": "S.csv", "level": "V"}[name]
-            raise UsageError(
-                f"no --{name}", where=f"target {trains[0].label}", fix=f"say --{name} {word}"
-            )
+    needed = {"stimulus": "S.csv", "level": "V"}
+    require_circuit(options, device, where=f"target {trains[0].label}", needed=needed)
 
 
 def _settings(options: argparse.Namespace, device: Any, trains: list[Target]):

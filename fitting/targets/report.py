@@ -24,7 +24,13 @@ def pictures(content: dict, wanted: Any, simulated: Any, folder: Path) -> list[s
     figure, axes = axes_row(len(about["protocols"]))
     for k, (ax, protocol) in enumerate(zip(axes, about["protocols"], strict=True)):
         own = simulated[simulated["protocol"] == k]
-        {"sweep": _sweep, "pulse": _pulse, "train": _train}[protocol["kind"]](ax, own)
+        if protocol["kind"] == "train":
+            _train(ax, own)
+        else:
+            column, label = {"sweep": ("v_V", "Voltage"), "pulse": ("t_s", "Time")}[
+                protocol["kind"]
+            ]
+            _current(ax, own, column=column, label=label)
         for level in {x for n, x in protocol["levels"].items() if n.startswith(_CURRENTS)}:
             ax.axhline(level, color=MUTED, lw=0.8, ls=":")
         for row in _of_protocol(about, k):
@@ -47,18 +53,11 @@ def _members(table: pandas.DataFrame):
     return [x for _, x in table.groupby("member")]
 
 
-def _sweep(ax: Any, table: pandas.DataFrame) -> None:
-    """Modulus of the current against voltage."""
+def _current(ax: Any, table: pandas.DataFrame, *, column: str, label: str) -> None:
+    """Modulus of the current against voltage or time."""
     for m in _members(table):
-        ax.plot(m["v_V"], np.maximum(np.abs(m["i_A"]), 1e-15), color=SIMULATED, lw=0.8, alpha=0.6)
-    ax.set(xlabel="Voltage", ylabel="|Current| (A)", yscale="log")
-
-
-def _pulse(ax: Any, table: pandas.DataFrame) -> None:
-    """Modulus of the current against time."""
-    for m in _members(table):
-        ax.plot(m["t_s"], np.maximum(np.abs(m["i_A"]), 1e-15), color=SIMULATED, lw=0.8, alpha=0.6)
-    ax.set(xlabel="Time", ylabel="|Current| (A)", yscale="log")
+        ax.plot(m[column], np.maximum(np.abs(m["i_A"]), 1e-15), color=SIMULATED, lw=0.8, alpha=0.6)
+    ax.set(xlabel=label, ylabel="|Current| (A)", yscale="log")
 
 
 def _train(ax: Any, table: pandas.DataFrame) -> None:

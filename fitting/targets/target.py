@@ -116,9 +116,14 @@ class Target:
             return DEFAULT_TOLERANCE
         return self.tolerance if self.name == "on_off" else self.tolerance / self.value
 
+    @property
+    def margin(self) -> float:
+        """Tolerance in the unit of the value."""
+        return self.share * self.value
+
     def meets(self, value: float) -> bool:
         """Whether a value lies within the tolerance; NaN does not."""
-        return abs(value - self.value) <= self.share * self.value
+        return abs(value - self.value) <= self.margin
 
 
 __all__ = ["DEFAULT_TOLERANCE", "OF_PULSE", "OF_SWEEP", "OF_TRAIN", "UNITS", "Target"]

@@ -1,8 +1,10 @@
 """Responses to single pulses as a kind of data."""
 
+from ..command import with_provenance
 from ..kinds import Kind
 from ..report import pictures_and_sections
-from .options import USED, asked, configure, fit, run, takes, write
+from .content import write
+from .options import USED, asked, configure, fit, run, takes
 from .report import pictures, sections
 
 KIND = Kind(
@@ -14,6 +16,6 @@ KIND = Kind(
     run=run,
     takes=takes,
     used=USED,
-    write=write,
+    write=with_provenance(write),
 )
 """Responses to single pulses."""

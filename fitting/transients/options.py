@@ -1,7 +1,6 @@
 """The part of ``memjax fit`` that takes delays and relaxations."""
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from memjax.cli.command import UsageError, number, say
@@ -13,7 +12,7 @@ from ..command import Stages, new_folder, refuse_draws, write_fit
 from ..kinds import READING, provenance, refuse_unused
 from ..records import of_pulsed_curves
 from .comparison import summary
-from .content import write as write_content
+from .content import write
 from .fit import TransientFit, fit_transients
 from .randomness import randomised
 
@@ -67,7 +66,7 @@ def run(options: argparse.Namespace, device: Any) -> int:
     found = fit(options, device)
     for warning in found.warnings:
         say("warning", warning)
-    write_fit(write_content, found, options, out, **provenance(options))
+    write_fit(write, found, options, out, **provenance(options))
     return 0
 
 
@@ -93,8 +92,3 @@ def fit(options: argparse.Namespace, device: Any) -> TransientFit:
             found = randomised(found, measurement, **about)
             print(*summary(found.comparison or {}), sep="\n")
     return found
-
-
-def write(found: Any, folder: Path, options: argparse.Namespace) -> None:
-    """Fill a fit directory."""
-    write_content(found, folder, **provenance(options))

@@ -12,13 +12,6 @@ from memjax.cli.program import main
 pytestmark = pytest.mark.fast
 
 
-def _sweep(path):
-    v = np.concatenate([np.linspace(0, 1, 21), np.linspace(1, 0, 21)[1:]])
-    t = 1e-3 * np.arange(len(v))
-    np.savetxt(path, np.c_[t, v, 1e-4 * v], delimiter=",", header="t_s,v_V,i_A", comments="")
-    return str(path)
-
-
 def test_a_pattern_of_files_is_a_batch_of_any_kind(tmp_path, monkeypatch):
     """Of files of conductance per pulse too: what they are is told by the first file that the pattern names."""
     seen = []

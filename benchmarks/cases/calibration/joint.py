@@ -8,9 +8,9 @@ import numpy as np
 
 import fitting as ft
 import memjax as mj
-from fitting.retention.fit import RetentionProblem
+from fitting.retention.fit import relaxation
 from memjax.data import DecayRecord, PulseProtocol, PulseRecord
-from memjax.params import replace, unconstrain
+from memjax.params import replace
 from memjax.synapse import Pulsed, PulseNoise, simulate_pulses
 
 START = replace(mj.MetastableSwitches(), {"noisy": 0.0, "x0": 0.2})
@@ -112,10 +112,8 @@ def _pulsed(device, volts: float, width: float, seed: int, rng: np.random.Genera
 
 def relaxed(device: mj.AbstractDevice) -> np.ndarray:
     """Resistance of a device that is left alone [ohm]."""
-    z = unconstrain(device, ("x0",))
-    about: dict[str, Any] = dict(v=jnp.zeros(()), reads=jnp.asarray(1e-2), env=mj.Environment())
-    about |= dict(target=jnp.zeros(len(TIMES)), sigma=jnp.ones(()), t=jnp.asarray(TIMES))
-    return np.asarray(RetentionProblem(device=device, free=("x0",), center=z, **about).relaxed(z))
+    still, reads = jnp.zeros(()), jnp.asarray(1e-2)
+    return np.asarray(relaxation(device, jnp.asarray(TIMES), still, mj.Environment(), reads))
 
 
 def covered(seeds: range, level: float) -> Joint:

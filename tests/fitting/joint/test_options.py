@@ -8,7 +8,7 @@ import pandas
 import pytest
 
 import memjax as mj
-from fitting.retention.fit import RetentionProblem
+from fitting.retention.fit import relaxation
 from memjax.cli.program import main
 from memjax.data import PulseProtocol
 from memjax.synapse import Pulsed, PulseNoise, simulate_pulses
@@ -32,12 +32,9 @@ def folder(tmp_path_factory):
     columns = ["device", "cycle", "branch", "pulse", "g_S"]
     pandas.DataFrame(rows, columns=columns).to_csv(place / "pulses.csv", index=False)
     t = np.linspace(0.0, 1.5, 80)
-    plain = dict(v=jnp.zeros(()), reads=jnp.asarray(1e-2), env=mj.Environment(), sigma=jnp.ones(()))
     relaxing = mj.params.replace(device, {"x0": 0.9})
-    z = mj.params.unconstrain(relaxing, ("x0",))
-    about = dict(device=relaxing, free=("x0",), center=z, target=jnp.zeros(len(t)))
-    problem = RetentionProblem(t=jnp.asarray(t), **plain, **about)
-    r = np.asarray(problem.relaxed(z))
+    still, reads = jnp.zeros(()), jnp.asarray(1e-2)
+    r = np.asarray(relaxation(relaxing, jnp.asarray(t), still, mj.Environment(), reads))
     table = np.c_[t, r * (1 + 0.01 * rng.normal(size=t.shape))]
     np.savetxt(place / "decay.csv", table, delimiter=",", header="t_s,r_ohm", comments="")
     (place / "bench.toml").write_text('["pulses.csv"]\n' + PULSES)

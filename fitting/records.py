@@ -40,7 +40,7 @@ def _named(records: Sequence[Record]) -> str:
     return ", ".join(map(label_of, records[:_SHOWN])) + ", ..." * (len(records) > _SHOWN)
 
 
-def records_in(options: argparse.Namespace, name: str) -> list[Any] | None:
+def records_in(options: argparse.Namespace, name: str) -> Sequence[Any] | None:
     """Records of a file, None where it holds none; kept in the options, since each kind asks."""
     known = vars(options).setdefault("records_read", {})
     key = (name, options.reader)

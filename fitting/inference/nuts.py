@@ -50,8 +50,8 @@ BLOCK = 10
 ACCEPTANCE = 0.8
 """Mean probability of acceptance that dual averaging tunes the step for [1]_."""
 
-DOUBLINGS = 7
-"""Doublings of a path at the most: 127 gradients."""
+DOUBLINGS = 6
+"""Doublings of a path at the most: 63 gradients."""
 
 _HALVINGS = 12
 """Tries to begin a chain, each at half the distance from the fit."""
@@ -82,16 +82,23 @@ def _block(target: AbstractTarget, key, begin, z, tuning, averaging, center, roo
     density = lambda x: forward(target.log_density, center + root @ x)  # noqa: E731
     kernel, unit = blackjax.nuts.build_kernel(), jnp.ones_like(z)
 
-    def begun(x):
-        return blackjax.nuts.init(x, density)
-
-    # A start where no solve ends is halved towards the fit, until one does; any other is taken as it is.
+    # A chain begins where the density is not far below that at the fit, as draws from a normal one are not (it falls by
+    # d/2 +- sqrt(d/2)): beyond, valleys are lost in which the covariance does not hold, and paths take all their steps.
     x = jax.scipy.linalg.solve_triangular(root, z - center, lower=True)
-    nowhere = jax.tree.map(jnp.zeros_like, jax.eval_shape(begun, x))
-    nowhere = nowhere._replace(logdensity=jnp.full_like(x[0], 2 * NOWHERE))
-    unbegun = lambda c: (c[1].logdensity <= NOWHERE) & (c[2] < _HALVINGS)  # noqa: E731
-    halved = lambda c: (c[0] / 2, begun(c[0]), c[2] + 1)  # noqa: E731
-    state = lax.while_loop(unbegun, halved, (x, nowhere, 0))[1]
+
+    def attempt(carry):
+        tries, _, at_fit = carry
+        state = blackjax.nuts.init(jnp.where(tries < 0, 0.0, 0.5**tries) * x, density)
+        return tries + 1, state, jnp.where(tries < 0, state.logdensity, at_fit)
+
+    def low(carry):
+        tries, state, at_fit = carry
+        least = jnp.where(begin == 0, at_fit - 2 * z.size, NOWHERE)
+        return (tries < 1) | ((tries < _HALVINGS) & (state.logdensity <= least))
+
+    first = jnp.where(begin == 0, -1, 0)
+    unknown = jax.tree.map(jnp.zeros_like, jax.eval_shape(attempt, (first, None, x[0])))
+    state = lax.while_loop(low, attempt, (first, *unknown[1:]))[1]
 
     def step(carry, k):
         state, tuned = carry

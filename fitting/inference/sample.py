@@ -83,8 +83,9 @@ def judge(
     """
     arviz = _arviz()
     data = arviz.from_dict(posterior=dict(columns), sample_stats=dict(stats), attrs=about)
-    for n in columns if specs else ():
-        data.posterior[n].attrs |= {"units": specs[n].unit, "long_name": specs[n].doc}
+    for n, spec in (specs or {}).items():
+        if n in columns:
+            data.posterior[n].attrs |= {"units": spec.unit, "long_name": spec.doc}
     r_hat = {n: float(arviz.rhat(x)) for n, x in columns.items()}
     ess = {n: float(arviz.ess(x)) for n, x in columns.items()}
     lost, chains = int(np.sum(stats["diverging"])), len(next(iter(columns.values())))

@@ -162,8 +162,8 @@ def cached_jit(f: T) -> T:
 def _prepare(f: Callable, path: Path, leaves: list, structure: Any, static: Any) -> Callable | None:
     """A function of the leaves that runs the program; None where there is none."""
 
-    def call(*own):
-        return f(*eqx.combine(jax.tree.unflatten(structure, own), static))
+    def call(*arrays):
+        return f(*eqx.combine(jax.tree.unflatten(structure, arrays), static))
 
     try:
         program = _traced(path, call, leaves)

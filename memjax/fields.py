@@ -300,10 +300,10 @@ def as_setting(spec: SettingSpec, value: Any, *, where: str = "") -> int | str:
         If it is not allowed.
     """
     whole = isinstance(value, float) and value == round(value)
-    found = round(value) if whole and isinstance(spec.default, int) else value
-    if isinstance(found, bool) or not isinstance(found, int | str) or found not in spec.allowed:
+    number = round(value) if whole and isinstance(spec.default, int) else value
+    if isinstance(number, bool) or not isinstance(number, int | str) or number not in spec.allowed:
         raise BoundsError(f"{spec.name} = {value!r}", where=where, allowed=listed(spec.allowed))
-    return found
+    return number
 
 
 def check_bounds(device: Any) -> None:

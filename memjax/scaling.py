@@ -91,7 +91,7 @@ class Scaled(eqx.Module):
         rates = self.system.drift(t, self._sized(parts, 1), u, self.env)
         return self._sized(rates, -1)
 
-    def kick(self, t, parts: State, u, w: Float[Array, " channels"]) -> State:
+    def noise_increment(self, t, parts: State, u, w: Float[Array, " channels"]) -> State:
         """What Brownian increments [sqrt(s)] add to scaled states, each by its name."""
         total = {k: jnp.zeros_like(x) for k, x in parts.items()}
         channels = self.system.noise(t, self._sized(parts, 1), u, self.env).values()
@@ -99,7 +99,7 @@ class Scaled(eqx.Module):
             total |= {k: total[k] + a * dw for k, a in channel.items()}
         return self._sized(total, -1)
 
-    def kept(self, parts: State) -> State:
+    def project_parts(self, parts: State) -> State:
         """Nearest scaled states of the domain."""
         return self._sized(self.system.project(self._sized(parts, 1)), -1)
 

@@ -91,8 +91,8 @@ class Circuit(AbstractSystem, AbstractComposite):
         self.elements = tuple(line[1] for line in found)
         self.nets = tuple(tuple(line[2:]) for line in found)
         self.parasitic = float(parasitic)
-        kept = [e.volatile for e in self.devices.values()]
-        self.volatile = all(kept) if volatile is None else volatile
+        volatility = [e.volatile for e in self.devices.values()]
+        self.volatile = all(volatility) if volatile is None else volatile
         if not (math.isfinite(parasitic) and parasitic > 0):
             raise CircuitError(f"parasitic = {parasitic:g} F", allowed="a finite number > 0 F")
         self._check()
@@ -207,13 +207,13 @@ class Circuit(AbstractSystem, AbstractComposite):
                 coupled |= {a, b}
                 matrix[a][b] = matrix[a][b] - e.c
                 matrix[b][a] = matrix[b][a] - e.c
-        found = [q / matrix[k][k] for k, q in enumerate(charge)]
+        voltages = [q / matrix[k][k] for k, q in enumerate(charge)]
         some = sorted(coupled)
         if some:
             rows = [[jnp.asarray(matrix[i][j]) for j in some] for i in some]
             for k, x in zip(some, solve_small(rows, [charge[k] for k in some])):
-                found[k] = x
-        return found
+                voltages[k] = x
+        return voltages
 
     def _sources(self, u) -> dict[int, Any]:
         """Value of each source by its number [V or A]."""
@@ -294,32 +294,32 @@ class Circuit(AbstractSystem, AbstractComposite):
         for g, i in zip(top.group, leaving):
             if g >= 0:
                 charge[g] = charge[g] - i
-        seen = self._across(state, u)
+        voltages = self._across(state, u)
         rates = {
             f"{n}.{k}": x
             for n, e in self.devices.items()
-            for k, x in e.drift(t, *seen[n], env).items()
+            for k, x in e.drift(t, *voltages[n], env).items()
         }
         return rates | self._named(self._over_capacitance(charge))
 
     def noise(self, t, state, u, env):
         """See `AbstractSystem`."""
-        seen = self._across(state, u)
+        voltages = self._across(state, u)
         return {
             f"{n}.{channel}": {f"{n}.{k}": x for k, x in amplitude.items()}
             for n, e in self.devices.items()
-            for channel, amplitude in e.noise(t, *seen[n], env).items()
+            for channel, amplitude in e.noise(t, *voltages[n], env).items()
         }
 
     def jumps(self, t, state, u, env):
         """See `AbstractSystem`."""
-        seen = self._across(state, u)
+        voltages = self._across(state, u)
         return {
             f"{n}.{name}": Jump(
                 jump.intensity, jump.bound, {f"{n}.{k}": x for k, x in jump.after.items()}
             )
             for n, e in self.devices.items()
-            for name, jump in e.jumps(t, *seen[n], env).items()
+            for name, jump in e.jumps(t, *voltages[n], env).items()
         }
 
     def node_slopes(self, t, state: State, u, env: Environment, slope=None) -> Volts:
@@ -425,5 +425,5 @@ def driven(branch: AbstractTwoTerminal, quantity: str) -> Circuit:
     source = {"voltage": VoltageSource, "current": CurrentSource}
     if quantity not in source:
         raise CircuitError(f"driven by {quantity!r}", allowed=", ".join(source))
-    own = list(taken_apart("", branch, "in", "0"))
-    return Circuit([("drive", source[quantity](), "in", "0"), *own])
+    lines = list(taken_apart("", branch, "in", "0"))
+    return Circuit([("drive", source[quantity](), "in", "0"), *lines])

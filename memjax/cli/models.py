@@ -112,8 +112,8 @@ def _run(options: argparse.Namespace) -> int:
     from ..models import about, model, model_names
 
     if options.name is not None:
-        found = describe_model(options.name)
-        print_json(found) if options.json else _print_model(found)
+        description = describe_model(options.name)
+        print_json(description) if options.json else _print_model(description)
         return 0
     every = [(n, model(n)) for n in model_names()]
     rows = [

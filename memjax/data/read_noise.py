@@ -243,6 +243,6 @@ def _conductance(
     behind = lax.cummin(jnp.where(tells, n, rows), reverse=True)
     own = lambda k: (k >= 0) & (k < rows) & (sweep[jnp.clip(k, 0, rows - 1)] == sweep)  # noqa: E731
     k = jnp.clip(jnp.where(own(before), before, behind), 0, rows - 1)
-    found = own(before) | own(behind)
+    inside = own(before) | own(behind)
     g = i / jnp.where(tells, v, 1.0)
-    return jnp.where(found, jnp.maximum(g[k], 0.0), 0.0)
+    return jnp.where(inside, jnp.maximum(g[k], 0.0), 0.0)

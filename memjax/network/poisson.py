@@ -28,16 +28,16 @@ def _gap(key, draw, chance):
     return jnp.where(steps < 1e9, steps, 1e9).astype(jnp.int32)
 
 
-def poisson_begin(own: State) -> State:
+def poisson_begin(constants: State) -> State:
     """First candidates of sources."""
-    key, chance = own["key"], own["most"]
+    key, chance = constants["key"], constants["most"]
     draw = jnp.zeros_like(key[0])
     return {"next": _gap(key, draw, chance) - 1, "draw": draw + 1, "count": draw.astype(jnp.int32)}
 
 
-def poisson_chunk(own: State, state: State, first, steps: int, each: int, interval: int):
+def poisson_chunk(constants: State, state: State, first, steps: int, each: int, interval: int):
     """Spikes of sources within a chunk: candidates at each one's highest rate, kept by the rate of the interval."""
-    key, most, rates = own["key"], own["most"], own["rates"]
+    key, most, rates = constants["key"], constants["most"], constants["rates"]
     following, draw, slots = state["next"], state["draw"], []
     for _ in range(each):
         now = following < first + steps

@@ -113,14 +113,14 @@ def telegraph(
     """
     mark = open_uniform(_word(at, _TELEGRAPH), at.gap.dtype)
     full = occupied(capture, emission)
-    kept = jnp.where(at.first, 0.0, jnp.exp(-(1 / capture + 1 / emission) * at.gap))
+    survival = jnp.where(at.first, 0.0, jnp.exp(-(1 / capture + 1 / emission) * at.gap))
 
     def step(x, now):
-        mark, kept = now
-        x = jnp.where(mark < full + (x - full) * kept, jnp.ones_like(x), 0.0)
+        mark, survival = now
+        x = jnp.where(mark < full + (x - full) * survival, jnp.ones_like(x), 0.0)
         return x, x
 
-    return lax.scan(step, jnp.zeros((), mark.dtype), lax.stop_gradient((mark, kept)))[1]
+    return lax.scan(step, jnp.zeros((), mark.dtype), lax.stop_gradient((mark, survival)))[1]
 
 
 def occupied(capture: Float[Array, ""], emission: Float[Array, ""]) -> Float[Array, ""]:

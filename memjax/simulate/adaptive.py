@@ -192,8 +192,8 @@ def solve_stiff(
     sound &= jnp.all(jnp.isfinite(y)) | (sol.result != dfx.RESULTS.successful)
     taken, refused = (sol.stats[f"num_{k}_steps"] for k in ("accepted", "rejected"))
     more = (ts[2], ys[2]) if steps else ()
-    found = Solution(y, _code(sol, sound), taken, refused, jnp.zeros((), y.dtype), *more)
-    return found if watch is None else with_watched(found, q, last["memory"])
+    solution = Solution(y, _code(sol, sound), taken, refused, jnp.zeros((), y.dtype), *more)
+    return solution if watch is None else with_watched(solution, q, last["memory"])
 
 
 def _rows_and_end(ys) -> tuple[Any, Any, Any]:
@@ -334,5 +334,5 @@ def _noisy_solution(sol: dfx.Solution, problem: _Problem, end) -> Solution:
         logs, fine = pattern(problem.scaled, problem.clock, problem.stimulus, ys[2], end)
         code = jnp.where((code == Result.successful) & ~fine, Result.clock_too_slow, code)
     taken, refused = (sol.stats[f"num_{k}_steps"] for k in ("accepted", "rejected"))
-    found = Solution(y, code, taken, refused, logs)
-    return with_watched(found, q, last["memory"]) if isinstance(last, dict) else found
+    solution = Solution(y, code, taken, refused, logs)
+    return with_watched(solution, q, last["memory"]) if isinstance(last, dict) else solution

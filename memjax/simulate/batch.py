@@ -58,8 +58,8 @@ class Grid(eqx.Module):
 
     def sweeps(self, which: np.ndarray) -> "Grid":
         """Some of the sweeps."""
-        own = (self.stimuli, self.rows, self.watch)
-        stimuli, rows, watch = jax.tree.map(lambda x: x[which], own)
+        leaves = (self.stimuli, self.rows, self.watch)
+        stimuli, rows, watch = jax.tree.map(lambda x: x[which], leaves)
         values, keys = jax.tree.map(lambda x: x[:, which], (self.values, self.keys))
         return Grid(stimuli, rows, values, keys, watch)
 
@@ -199,8 +199,8 @@ def _joined(parts: list[Solution], rows: int) -> Solution:
         jax.tree.map(lambda *x: jnp.concatenate(x, axis=2)[:, :, :rows], *every)
         for every in ([s.y for s in parts], [s.integrals for s in parts])
     )
-    found = Solution(y, code, total("accepted"), total("rejected"), total("pattern"))
-    return with_watched(found, q, parts[-1].memory)
+    solution = Solution(y, code, total("accepted"), total("rejected"), total("pattern"))
+    return with_watched(solution, q, parts[-1].memory)
 
 
 def _fixed_by_steps(scaled: Scaled, grid: Grid, y0, policy: Fixed, bar) -> Solution:
@@ -270,9 +270,9 @@ def _foreign(scaled: Scaled, grid: Grid, y0, policy: Fixed) -> Solution:
         system = with_values(scaled, values)
         return solve_by_diffrax(system, stimulus, rows=rows, y0=y, key=key, policy=policy)
 
-    found = [one(m, k) for m in range(members) for k in range(sweeps)]
+    solutions = [one(m, k) for m in range(members) for k in range(sweeps)]
     shaped = lambda *x: jnp.stack(x).reshape(members, sweeps, *x[0].shape)  # noqa: E731
-    return jax.tree.map(shaped, *found)
+    return jax.tree.map(shaped, *solutions)
 
 
 def solve_grid(scaled: Scaled, grid: Grid, y0, policy: Stiff | Fixed, bar=None) -> Solution:

@@ -75,8 +75,8 @@ def locate_events(
     every = {}
     for group, known in zip(watch.groups(), memory, strict=True):
         one = lambda e, m: _locate_all(e, scaled, stimulus, m, smooth=smooth)  # noqa: E731
-        found = jax.vmap(one)(group, known)
-        every |= {n: jax.tree.map(lambda x, k=k: x[k], found) for k, n in enumerate(group.names)}
+        located = jax.vmap(one)(group, known)
+        every |= {n: jax.tree.map(lambda x, k=k: x[k], located) for k, n in enumerate(group.names)}
     return {name: every[name] for name in watch.events}
 
 

@@ -153,8 +153,8 @@ def solve_fixed(
         watched = (jnp.zeros(len(watch.integrals), y0.dtype), begin_memory(watch, y0))
     state = (scaled.split(y0), jnp.asarray(0), jnp.zeros((), y0.dtype), watched)
     ((_, code, logs, watched), _, last), (y, q) = lax.scan(interval, (state, start, first), rows)
-    found = Solution(y, code, last - first, jnp.zeros_like(last), logs)
-    return found if watched is None else with_watched(found, q, watched[1])
+    solution = Solution(y, code, last - first, jnp.zeros_like(last), logs)
+    return solution if watched is None else with_watched(solution, q, watched[1])
 
 
 def _watch(
@@ -196,10 +196,10 @@ def _by_parts(scaled: Scaled, stimulus, key, policy: Fixed) -> Callable:
         inc = _increment(policy, key if channels else None, at.step, channels, at.h)
         kick = {k: jnp.zeros_like(x) for k, x in parts.items()}
         if channels:
-            kick = scaled.kick(at.early, parts, at.u0, inc.w)
+            kick = scaled.noise_increment(at.early, parts, at.u0, inc.w)
         rates = lambda p: scaled.rates(at.late, p, at.u1)  # noqa: E731
         about: dict[str, Any] = dict(linear=scaled.linear, damped=method.damped)
         end = semi_implicit_euler_step(rates, parts, kick, h=at.h, **about)
-        return scaled.kept(end), jnp.asarray(True)
+        return scaled.project_parts(end), jnp.asarray(True)
 
     return advance

@@ -48,9 +48,9 @@ def pattern(
         n, intensity, _ = _which(scaled, state, t, stimulus(t), mark, clock.rate)
         n = lax.stop_gradient(n)
         chosen = jnp.concatenate([intensity, (clock.rate - jnp.sum(intensity))[None]])[n]
-        seen = t < end
-        safe = jnp.where(seen, chosen / clock.rate, 1.0)
-        return jnp.log(safe), ~seen | (jnp.sum(intensity) <= clock.rate * (1 + 1e-6))
+        within = t < end
+        safe = jnp.where(within, chosen / clock.rate, 1.0)
+        return jnp.log(safe), ~within | (jnp.sum(intensity) <= clock.rate * (1 + 1e-6))
 
     logs, fine = jax.vmap(one)(clock.times, clock.marks, y)
     declared = jnp.sum(scaled.jumps(clock.times[0], y[0], stimulus(clock.times[0]))[1])

@@ -43,8 +43,8 @@ def _nothing(x: Any) -> bool:
 
 def total(terms: Iterable) -> Any:
     """Sum of what is not a number 0.0; 0.0 of nothing."""
-    kept = [x for x in terms if not _nothing(x)]
-    return sum(kept[1:], kept[0]) if kept else 0.0
+    nonzero = [x for x in terms if not _nothing(x)]
+    return sum(nonzero[1:], nonzero[0]) if nonzero else 0.0
 
 
 def dot(a: Iterable, b: Iterable) -> Any:
@@ -68,8 +68,8 @@ def derivative(f: Callable[[Any], list], x: Any, dx: Any) -> list:
     for eqn in jaxpr.eqns:
         if any(not isinstance(v, Literal) and v in moved for v in eqn.invars):
             moved.update(eqn.outvars)
-    _, found = jax.jvp(f, (x,), (dx,))
-    pairs = zip(jaxpr.outvars, found, strict=True)
+    _, tangent = jax.jvp(f, (x,), (dx,))
+    pairs = zip(jaxpr.outvars, tangent, strict=True)
     return [d if not isinstance(v, Literal) and v in moved else 0.0 for v, d in pairs]
 
 
@@ -92,8 +92,8 @@ def factor_small(rows: Rows) -> Callable[[list], list]:
 
     def solve(b: list) -> list:
         right = jnp.stack(jnp.broadcast_arrays(*b), axis=-1)
-        found = jax.scipy.linalg.lu_solve(factors, right[..., None])[..., 0]
-        return [found[..., k] for k in range(len(rows))]
+        solution = jax.scipy.linalg.lu_solve(factors, right[..., None])[..., 0]
+        return [solution[..., k] for k in range(len(rows))]
 
     return solve
 

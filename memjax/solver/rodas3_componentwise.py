@@ -122,8 +122,8 @@ def tangents_step(
     def push(m: dict[int, Array], s: Any, y: Scalars) -> list:
         """The product h g along one direction."""
         of = lambda x: f([x.get(k, leaf) for k, leaf in enumerate(leaves)], s, y)  # noqa: E731
-        found = derivative(of, {k: leaves[k] for k in m}, m)
-        return [dot([h], [x]) for x in found]
+        slope = derivative(of, {k: leaves[k] for k in m}, m)
+        return [dot([h], [x]) for x in slope]
 
     def after(m: dict[int, Array], own: Scalars) -> Scalars:
         early, late = push(m, starts, begin), push(m, stops, end)

@@ -180,9 +180,9 @@ def rodas3_interval(
         For that cubic.
     """
     h = length(t0, t1)
-    found = rodas3_step(f, t0, y0, h=h)
-    y1 = project(found.y)
+    step = rodas3_step(f, t0, y0, h=h)
+    y1 = project(step.y)
     rate, slope = jax.jvp(lambda t: f(t, y1), (t1,), (jnp.ones_like(t1),))
-    slopes = found.start, found.increment(rate, slope)
-    middle = found.between(f, t1 - 0.5 * h, y0, found.y, slopes)
-    return y1, jnp.maximum(jnp.abs(found.error), jnp.abs(middle)), slopes
+    slopes = step.start, step.increment(rate, slope)
+    middle = step.between(f, t1 - 0.5 * h, y0, step.y, slopes)
+    return y1, jnp.maximum(jnp.abs(step.error), jnp.abs(middle)), slopes

@@ -77,8 +77,8 @@ def semi_implicit_euler_step(
     between = _with_linear(rates, parts, linear, h) if linear else parts
     rate = rates(between)
     if damped:
-        own = [k for k, x in between.items() if k not in linear]
-        rate = rate | {k: rate[k] / _damping(rates, between, k, h) for k in own}
+        explicit = [k for k, x in between.items() if k not in linear]
+        rate = rate | {k: rate[k] / _damping(rates, between, k, h) for k in explicit}
     return {
         k: x + kick[k] if k in linear else x + h * rate[k] + kick[k] for k, x in between.items()
     }

@@ -13,6 +13,7 @@ from jaxtyping import Array, Float
 from ..device import AbstractDevice, AbstractTwoTerminal
 from ..errors import CircuitError
 from ..fields import AbstractComposite, StateSpec, state
+from ..reprs import netlist_text, of_tree
 from ..solver.linear import solve_small
 from ..system import (
     AbstractNoiseStructure,
@@ -96,6 +97,16 @@ class Circuit(AbstractSystem, AbstractComposite):
         if not (math.isfinite(parasitic) and parasitic > 0):
             raise CircuitError(f"parasitic = {parasitic:g} F", allowed="a finite number > 0 F")
         self._check()
+
+    def __repr__(self) -> str:
+        return of_tree(self, self._text)
+
+    def _text(self) -> str:
+        """Its netlist, what drives it and its states."""
+        drives = [f"{q} at {p}" for p, q in zip(self.ports, self.quantities, strict=True)]
+        closing = f"driven: {', '.join(drives)}; states {', '.join(s.name for s in self.specs)}"
+        elements = dict(zip(self.names, self.elements, strict=True))
+        return netlist_text("Circuit", elements, self.nets, closing)
 
     def _check(self) -> None:
         """Raise where the netlist makes no circuit."""

@@ -39,6 +39,8 @@ class Scaled(eqx.Module):
 
     def pack(self, state: State) -> Float[Array, " n"]:
         """Vector of a state."""
+        # Order one for solvers: one absolute tolerance fits all components, and float32 ends at
+        # 1e-38.
         parts = [jnp.ravel(jnp.asarray(state[s.name]) / s.scale) for s in self.system.specs]
         return jnp.concatenate(parts)
 

@@ -41,6 +41,8 @@ def deliver_spikes(arrivals, table: State, rows: Rows, block: int, spikes: tuple
         when = step[jnp.minimum(at, step.size - 1)]
         place = jnp.where(there, target[edge] + (when * block)[:, None], beyond)
         w = jnp.broadcast_to(rows.sign * weigh(edge), edge.shape).astype(arrivals.dtype)
+        # Padding lies beyond the end and is dropped: no branch, and a row of any length is one
+        # scatter.
         return arrivals.at[place.ravel()].add(w.ravel(), mode="drop")
 
     if rows.longest == 0:

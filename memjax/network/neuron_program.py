@@ -63,6 +63,7 @@ class NeuronProgram:
         self.scaled = Scaled(eqx.combine(cast, static), group.env)
         self.dt = dt
         kinds = layout.receptors
+        # Exact over a step of any length: a receptor's input decays as exp(-t / tau).
         self.decay = [
             np.asarray(1.0 if r.tau is None else np.exp(-dt / r.tau), dtype) for r in kinds
         ]
@@ -271,6 +272,8 @@ class NeuronProgram:
             far = jnp.maximum(far, self._largest(moves))
             x = sign * self.shown(constants, parts, inputs)[signal]
             inputs = self._incoming(inputs, arriving)
+            # A Schmitt trigger: noise about the level fires once, until the signal has been below
+            # the lower one.
             fires = armed & (x > self.level)
             slots = [jnp.where(fires & (count == j), at, s) for j, s in enumerate(slots)]
             armed = (armed & ~fires) | (x < self.rearm)

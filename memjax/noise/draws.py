@@ -91,5 +91,7 @@ def instrument_noise(
     reading = i * jnp.exp(relative * normal[..., 0]) + floor * normal[..., 1]
     if limit is None:
         return reading
+    # A soft limiter holds the current a little below the limit: within one per cent it counts as at
+    # it.
     most = jnp.broadcast_to(jnp.asarray(0.99 * limit, i.dtype), i.shape[1:])
     return jnp.where(jnp.abs(i) < most[None], reading, i)

@@ -41,6 +41,8 @@ def _rounded(h: Float[Array, ""]) -> Float[Array, ""]:
     """A positive number to so many binary digits, by its bits: it costs a solve nothing."""
     about = jnp.finfo(h.dtype)
     whole = {64: jnp.uint64, 32: jnp.uint32}[about.bits]
+    # Half of the last digit kept is added first: rounded to the nearest, so that steps have no
+    # drift.
     drop = about.nmant - _DIGITS
     bits = lax.bitcast_convert_type(h, whole) + jnp.asarray(1 << (drop - 1), whole)
     return lax.bitcast_convert_type(bits & ~jnp.asarray((1 << drop) - 1, whole), h.dtype)
@@ -166,6 +168,8 @@ def solve_stiff(
     control: Any = _RoundedSteps(pid)
     if corners.shape[0]:
         control = dfx.ClipStepSizeController(control, jump_ts=corners)
+    # Behind the last row by some roundings: a row at the very end is then interpolated and never
+    # missed.
     end = end * (1 + 4 * jnp.finfo(rows.dtype).eps)
     subs = [dfx.SubSaveAt(ts=rows, fn=_save_row), dfx.SubSaveAt(t1=True)]
     subs += [dfx.SubSaveAt(t0=True, steps=True, fn=_save_states)] if steps else []

@@ -41,6 +41,7 @@ def _increment(policy: Fixed, key, step, channels: int, h) -> Increment:
     if not policy.method.area:
         return Increment(w)
     area = areas(key, step, channels=channels, dtype=h.dtype, kind=kind)
+    # Space-time area: independent of the increment, with variance h / 12.
     return Increment(w, jnp.sqrt(h / 12) * area)
 
 
@@ -67,7 +68,11 @@ def _jump(scaled: Scaled, key, y, at: _Place):
     total, h = jnp.sum(intensity), at.h
     mark = uniform(key, at.step, dtype=h.dtype)
     chance = -jnp.expm1(-total * h)
+    # One uniform number decides whether a jump happens and which: shares of the chance go as the
+    # intensities.
     edges = chance * jnp.cumsum(intensity) / jnp.where(total > 0, total, 1.0)
+    # The pattern is fixed outside of the graph; its score is the derivative of the log-probability
+    # returned.
     n = lax.stop_gradient(jnp.sum(mark >= edges))
     happens = n < len(after)
     n = jnp.minimum(n, len(after) - 1)

@@ -47,6 +47,8 @@ def pattern(
     def one(t, mark, state):
         n, intensity, _ = _which(scaled, state, t, stimulus(t), mark, clock.rate)
         n = lax.stop_gradient(n)
+        # A candidate is jump n with probability l_n / rate, and none with what is left: one factor
+        # of the likelihood.
         chosen = jnp.concatenate([intensity, (clock.rate - jnp.sum(intensity))[None]])[n]
         within = t < end
         safe = jnp.where(within, chosen / clock.rate, 1.0)

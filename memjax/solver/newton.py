@@ -65,7 +65,10 @@ def _newton(f, confine, base, guess, h, *, cap: int, tol: float, turn: bool, lat
         y, last, _, n = carry
         rate, jacobian = linearised(drift, y)
         matrix = eye - h * jacobian
+        # Newton on G(y) = y - base - h f(y), whose derivative is I - h J.
         step = factor(matrix)(y - base - h * rate)
+        # Where det < 0 the nearest root repels the flow: the reversed step leaves it, as the flow
+        # does.
         if turn:
             step = jnp.where(orientation(matrix) < 0, -step, step)
         # Across a kink iterates may go to and fro for ever.
@@ -123,9 +126,12 @@ def implicit_stage(
         Its root carries the derivative of the root, in forward and reverse mode: one more Newton
         step, with the iterations out of the graph.
     """
+    # Newton converges quadratically: an iterate that moved by sqrt(eps) is at the root to eps.
     tol = float(jnp.finfo(base.dtype).eps) ** 0.5
     root, settled = _newton(f, confine, base, guess, h, cap=cap, tol=tol, turn=turn, late=late)
     rate, jacobian = linearised(f, root)
+    # Implicit function theorem: one Newton step at the root carries dy/dtheta; the residual is 0
+    # there, so that the derivative of the matrix does not matter.
     matrix = jnp.eye(base.shape[0], dtype=base.dtype) - h * lax.stop_gradient(jacobian)
     solve = factor(matrix)
     y = root - solve(root - base - h * rate)

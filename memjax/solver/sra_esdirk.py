@@ -98,6 +98,8 @@ class SraEsdirk(AbstractKernel):
         else:
             noise = noise_increment(eq._replace(structure=self.structure), t0, y, inc, h)
             g, full = noise.g, noise.euler + noise.correction
+        # Noise of the second stage: b2 times it is -d dW and the mean of the path, so that d dW of
+        # the last stage cancels.
         early = apply(g, _NOISE_W * inc.w + _NOISE_AREA * inc.mean)
         end, error, last = _stages(eq, t0, t1, y, first, early, full, h=h, cap=self.cap)
         if not issubclass(self.structure, Partitioned):
@@ -135,5 +137,6 @@ def _stages(
     _, (rates, found) = lax.scan(implicit, (jnp.zeros_like(y), y), stages)
     last = jax.tree.map(lambda x: x[1], found)
     last = last._replace(settled=jnp.all(found.settled), upright=jnp.all(found.upright))
+    # Differences of the weights from the quadrature of order 3: of order h^3 where f is smooth.
     error = h * (_E1 * first + _E2 * rates[0] + _E3 * rates[1])
     return last.y, last.filter(error, 2), last

@@ -423,7 +423,7 @@ def together(structures: Sequence[type[AbstractNoiseStructure]]) -> type[Abstrac
     return General
 
 
-def driven(branch: AbstractTwoTerminal, quantity: str) -> Circuit:
+def drive_branch(branch: AbstractTwoTerminal, quantity: str) -> Circuit:
     """A branch between a driven source and ground; elements by what they are called.
 
     Parameters

@@ -14,7 +14,7 @@ from .. import params
 from ..constants import BOLTZMANN
 from ..errors import BoundsError, ModelError
 from ..fields import check_bounds, param
-from ..noise.readings import Readings, flicker, occupied, readings, starts, telegraph, white
+from ..noise.readings import Readings, flicker, occupation, readings, starts, telegraph, white
 from ..result import Trace
 from ..system import Environment
 
@@ -197,7 +197,7 @@ def _true(noise: ReadNoise, at: Readings, i, v, *, begins, kelvin) -> Float[Arra
     share, out = jnp.zeros_like(i), i
     if noise.rtn is not None and noise.capture is not None and noise.emission is not None:
         x = telegraph(at, capture=noise.capture, emission=noise.emission)
-        share -= noise.rtn * (x - occupied(noise.capture, noise.emission))
+        share -= noise.rtn * (x - occupation(noise.capture, noise.emission))
     if noise.flicker is not None and noise.f_min is not None and noise.f_max is not None:
         share += _root(noise.flicker) * flicker(at, f_min=noise.f_min, f_max=noise.f_max)
     if noise.bandwidth is not None:

@@ -12,7 +12,7 @@ from memjax.errors import ReaderError
 from .base import AbstractReader, Options, Source, Table
 from .compliance import Limit, Stated, find_limit, has_lost_sign, has_opposite_sign
 from .curves import curves, uses_area
-from .halves import joined
+from .halves import join_halves
 from .labels import Sweeps, by_label, by_shape
 from .measurement import Measurement
 from .numbers import complete_rows, to_numbers
@@ -331,7 +331,7 @@ def _raggedness(x: np.ndarray) -> float:
 def _sweeps(rows: _Rows, t, driven: str, where: str) -> Sweeps:
     x, what = (rows.i, "current") if driven == "current" else (rows.v, "voltage")
     if rows.groups:
-        return joined(by_label(rows.groups, t, rows.line, where=where), x, t)
+        return join_halves(by_label(rows.groups, t, rows.line, where=where), x, t)
     return by_shape(x, t, rows.record, what=what, where=where)
 
 

@@ -136,7 +136,7 @@ def in_order(values: np.ndarray) -> list:
     return [values[k] for k in np.sort(first)]
 
 
-def assumed(table: Table, columns: list[Column]) -> tuple[str, ...]:
+def assumed_units(table: Table, columns: list[Column]) -> tuple[str, ...]:
     """The guess of SI units, in words, where none are stated."""
     silent = [table.names[c.place] for c in columns if not c.stated]
     return (f"no units stated, taken as SI: {', '.join(silent)}",) if silent else ()

@@ -20,7 +20,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec as Spec
 
 from ..circuit import replace_values
 from ..compile_cache import supported_options
-from ..simulate.batch import wide
+from ..simulate.batch import wide_loop_options
 from .delivery import deliver_spikes, list_spikes
 from .digest import Digest
 from .groups import Neurons, Poisson
@@ -153,7 +153,9 @@ class ExchangeProgram:
             out_specs=(states, Spec(), Spec(), Spec(), Spec(AXIS)),
             check_vma=False,
         )
-        return jax.jit(mapped, donate_argnums=2, compiler_options=supported_options(wide))
+        return jax.jit(
+            mapped, donate_argnums=2, compiler_options=supported_options(wide_loop_options)
+        )
 
     def _row_specs(self, k: int) -> dict[str, Spec]:
         """How a table of connections lies on the devices."""

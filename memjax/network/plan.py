@@ -432,7 +432,7 @@ def check_circuits(p: Projection, groups: Mapping[str, Group]) -> None:
         )
 
 
-def checked(groups: Sequence[Group], projections: Sequence[Projection]) -> dict[str, Group]:
+def groups_by_name(groups: Sequence[Group], projections: Sequence[Projection]) -> dict[str, Group]:
     """Groups by name, if names are unique and projections lead from a group to neurons.
 
     Raises
@@ -475,7 +475,7 @@ def plan(
     NetworkError
         Names what does not fit.
     """
-    by_name = checked(groups, projections)
+    by_name = groups_by_name(groups, projections)
     at = clock(dt, projections, steps)
     layouts = {g.name: layout(g, projections, shards) for g in groups if isinstance(g, Neurons)}
     found, own = [], []

@@ -113,7 +113,7 @@ def telegraph(
     """
     mark = open_uniform(_word(at, _TELEGRAPH), at.gap.dtype)
     # At the first reading the survival is 0, which leaves the stationary occupation.
-    full = occupied(capture, emission)
+    full = occupation(capture, emission)
     survival = jnp.where(at.first, 0.0, jnp.exp(-(1 / capture + 1 / emission) * at.gap))
 
     def step(x, now):
@@ -124,7 +124,7 @@ def telegraph(
     return lax.scan(step, jnp.zeros((), mark.dtype), lax.stop_gradient((mark, survival)))[1]
 
 
-def occupied(capture: Float[Array, ""], emission: Float[Array, ""]) -> Float[Array, ""]:
+def occupation(capture: Float[Array, ""], emission: Float[Array, ""]) -> Float[Array, ""]:
     """Share of the time for which a trap is full."""
     return emission / (capture + emission)
 

@@ -94,12 +94,12 @@ def branches_of(size: Float[np.ndarray, " points"], *, begins: bool, ends: bool)
     return "back" if begins and size[0] >= top else "out" if ends and size[-1] >= top else "both"
 
 
-def whole(events: Sequence[Switching]) -> list[Switching]:
+def complete_excursions(events: Sequence[Switching]) -> list[Switching]:
     """Excursions of which both branches were measured; all, where no polarity's are.
 
     Parameters
     ----------
-    found : sequence of Switching
+    events : sequence of Switching
         See `switching`.
 
     Notes

@@ -341,7 +341,7 @@ def summarise_pulses(responses: list[PulseResponse]) -> dict:
 
     Parameters
     ----------
-    found : list of PulseResponse
+    responses : list of PulseResponse
         See `pulse_responses`.
 
     Returns

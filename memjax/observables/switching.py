@@ -12,11 +12,11 @@ from .data import check_positive, one_member
 from .excursion import (
     Switching,
     branches_of,
+    complete_excursions,
     excursions,
     hysteresis_area,
     on_off_ratio,
     turn,
-    whole,
 )
 from .snap_back import snap_back_of
 
@@ -179,7 +179,7 @@ def summarise(events: list[Switching]) -> dict:
 
     Parameters
     ----------
-    found : list of Switching
+    events : list of Switching
         See `switching`.
 
     Returns
@@ -195,7 +195,7 @@ def summarise(events: list[Switching]) -> dict:
             where="summarise",
             allowed="what switching(data) gives",
         )
-    counted = whole(events)
+    counted = complete_excursions(events)
     summary: dict = {"excursions": 0, "incomplete": len(events) - len(counted)}
     for word, sign in (("positive", 1), ("negative", -1)):
         part = [f for f in counted if f.polarity == sign]

@@ -96,7 +96,7 @@ class _RoundedSteps(dfx.AbstractAdaptiveStepSizeController):
         return keep, t0, t0 + _rounded(jnp.asarray(lax.stop_gradient(t1 - t0))), *others
 
 
-def saved(sol: dfx.Solution) -> tuple[Any, Any]:
+def times_and_states(sol: dfx.Solution) -> tuple[Any, Any]:
     """Times and states that a solve saved; to diffrax's types there may be none."""
     return sol.ts, sol.ys
 
@@ -187,7 +187,7 @@ def solve_stiff(
         adjoint=policy.adjoint,
         throw=False,
     )
-    ts, ys = saved(sol)
+    ts, ys = times_and_states(sol)
     y, q, last = _rows_and_end(ys)
     y = jax.vmap(scaled.project)(y)  # rows between steps are interpolated
     # Steps are refused until their limit where the drift is no number: look at it where the solve stands.
@@ -328,7 +328,7 @@ def solve_adaptive(
 
 def _noisy_solution(sol: dfx.Solution, problem: _Problem, end) -> Solution:
     """States, fate and likelihood of the jumps of a noisy solve."""
-    ts, ys = saved(sol)
+    ts, ys = times_and_states(sol)
     y, q, last = _rows_and_end(ys)
     t, reached = ts[1][0], system_state(last)
     sound = jnp.all(jnp.isfinite(_drift(t, reached, problem)))

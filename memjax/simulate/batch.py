@@ -23,7 +23,7 @@ from ..watch import Watch
 from .adaptive import solve_adaptive, solve_stiff
 from .diffrax import solve_by_diffrax
 from .events import locate_events
-from .fixed import even, solve_fixed
+from .fixed import chunk_sizes, solve_fixed
 from .solution import Solution, with_watched
 
 _CHUNKS = 25
@@ -134,7 +134,7 @@ def _adaptive(scaled, grid, y0, policy, rate, size):
     return over(run, grid, y0)
 
 
-def wide() -> dict[str, Any]:
+def wide_loop_options() -> dict[str, Any]:
     """Options of XLA for loops over many devices: whole vectors, no copy of the state at each step."""
     return {
         "xla_cpu_prefer_vector_width": 512,
@@ -178,7 +178,7 @@ def _fixed_in_chunks(scaled, grid: Grid, y0, substeps: int, policy: Fixed, bar) 
         s = _fixed(scaled, piece, y0, watched, first, substeps, policy)
         if s.integrals is not None:
             watched = (s.integrals[:, :, -1], s.memory)
-        y0, first = s.y[:, :, -1], first + chunk * math.prod(even(substeps))
+        y0, first = s.y[:, :, -1], first + chunk * math.prod(chunk_sizes(substeps))
         parts.append(s)
         if bar is not None:
             jax.block_until_ready(s.y)

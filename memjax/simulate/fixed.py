@@ -25,7 +25,7 @@ _CHUNK = 50
 """Steps after which the reverse pass keeps a state."""
 
 
-def even(substeps: int) -> tuple[int, int]:
+def chunk_sizes(substeps: int) -> tuple[int, int]:
     """Chunks, and steps in each, that make at least so many steps."""
     chunks = -(-substeps // _CHUNK)
     return chunks, -(-substeps // chunks)
@@ -118,7 +118,7 @@ def solve_fixed(
     A jump happens in a step of length h with probability 1 - exp(-h sum of intensities), at its start:
     first order in h, where `solve_adaptive` is exact.
     """
-    chunks, size = even(substeps)
+    chunks, size = chunk_sizes(substeps)
     step_of = _by_parts if isinstance(policy.method, SemiImplicitEuler) else _by_vector
     advance = step_of(scaled, stimulus, key, policy)
     jumping = key is not None and scaled.jumping

@@ -34,7 +34,7 @@ from jaxtyping import Array, Float
 
 from ..scaling import Scaled
 from ..solver.linear import factor
-from ..solver.newton import linearised
+from ..solver.newton import value_and_jacobian
 from ..solver.rosenbrock import rodas3_interval
 from ..watch import Watch
 from .watching import Piece, integral_over, integrand
@@ -181,7 +181,7 @@ def smooth_slope(driven: Driven, t, y, h) -> Float[Array, " n"]:
 def _slope(driven: Driven, t, y, h) -> _Slope:
     """See `smooth_slope`."""
     here = jnp.concatenate([jnp.zeros_like(y, shape=1), y])
-    rate, columns = linearised(lambda z: driven.field(t + z[0], z[1:]), here)
+    rate, columns = value_and_jacobian(lambda z: driven.field(t + z[0], z[1:]), here)
     late, jacobian = columns[:, 0], columns[:, 1:]
     solve = factor(jnp.eye(y.shape[0], dtype=y.dtype) - 0.5 * h * jacobian)
     apart = rate - solve(rate + 0.5 * h * late)

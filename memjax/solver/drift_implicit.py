@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float
 from .increments import noise_increment
 from .kernel import AbstractKernel, Equation, Increment, Step, Vector, unchanged
 from .linear import orientation
-from .newton import Stage, implicit_stage, linearised
+from .newton import Stage, implicit_stage, value_and_jacobian
 
 
 def drift_implicit_euler_step(
@@ -69,7 +69,7 @@ def drift_implicit_euler_step(
 def _stage(f, y, kick, h, *, project, confine, cap) -> Stage:
     """The implicit part of a drift-implicit step."""
     start = project(y + kick)
-    rate, jacobian = linearised(f, start)
+    rate, jacobian = value_and_jacobian(f, start)
     # det(I - h J) > 0: nothing grows faster than 1/h, so that the nearest root continues the flow.
     upright = orientation(jnp.eye(y.shape[0], dtype=y.dtype) - h * jacobian) > 0
     far = upright & (jnp.max(jnp.abs(h * rate)) > 1)  # a fast variable off its balance

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 
 from .kernel import length, unchanged
 from .linear import factor
-from .newton import linearised
+from .newton import value_and_jacobian
 
 Field = Callable[[Float[Array, ""], Float[Array, " n"]], Float[Array, " n"]]
 
@@ -85,7 +85,7 @@ def rodas3_step(
     """
     # By time and state at once: how far beyond t, and y.
     here = jnp.concatenate([jnp.zeros_like(y, shape=1), y])
-    rate, columns = linearised(lambda z: f(t + z[0].astype(t.dtype), z[1:]), here)
+    rate, columns = value_and_jacobian(lambda z: f(t + z[0].astype(t.dtype), z[1:]), here)
     slope, jacobian = columns[:, 0], columns[:, 1:]
     # Divided by h gamma, as in Hairer and Wanner IV.7: no product with J in the stages, k is a
     # change of y.

@@ -12,7 +12,7 @@ from ..system import AbstractNoiseStructure, Partitioned
 from .increments import noise_increment
 from .kernel import AbstractKernel, Equation, Increment, Step, Vector, unchanged
 from .linear import apply, factor
-from .newton import implicit_stage, linearised
+from .newton import implicit_stage, value_and_jacobian
 
 # Weights b of stages (explicit, implicit, implicit) at times (0, C, 1), diagonal D. Free: D, so that
 # the method is L-stable; all else follows from the conditions in the notes of `SraEsdirk`.
@@ -90,7 +90,7 @@ class SraEsdirk(AbstractKernel):
 
     def kernel(self, eq: Equation, t0, t1, y: Vector, inc: Increment, *, h) -> Step:
         """The stages in turn."""
-        first, jacobian = linearised(lambda x: eq.drift(t0, x), y)
+        first, jacobian = value_and_jacobian(lambda x: eq.drift(t0, x), y)
         if issubclass(self.structure, Partitioned):
             # What the end of a step may know of the noise to come: nothing. L-stable, of first order.
             ahead = factor(jnp.eye(y.shape[0], dtype=y.dtype) - h * jacobian)(h * first)

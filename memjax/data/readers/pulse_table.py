@@ -6,7 +6,7 @@ import numpy as np
 
 from memjax.data.base import NAMED_COLUMNS, AbstractRecordReader, Source
 from memjax.data.pulse_record import RESET, SET, PulseRecord
-from memjax.data.record_columns import assumed, in_order, labels, numbers, one_table, roles
+from memjax.data.record_columns import assumed_units, in_order, labels, numbers, one_table, roles
 from memjax.data.text import split_line
 from memjax.errors import ReaderError
 
@@ -45,7 +45,7 @@ class PulseTableReader(AbstractRecordReader):
         device = labels(table, [k for k in range(len(table.names)) if k not in taken])
         kinds = np.array([_kind(x, where) for x in table.columns[columns["branch"].place]])
         pulse = numbers(table, columns["pulse"], where=where)
-        warnings = assumed(table, [column])
+        warnings = assumed_units(table, [column])
         return tuple(
             joined_record(
                 str(name),

@@ -13,7 +13,7 @@ _HALVINGS = 26
 _STEPS = 3
 
 
-def bracketed(
+def root_between(
     f: Callable[[Float[Array, ""]], Float[Array, ""]],
     low: Float[Array, ""],
     high: Float[Array, ""],

@@ -14,7 +14,7 @@ from ...errors import NetworkError
 from ..network import Network
 from ..neuron_program import NeuronProgram
 from ..plan import State
-from .growth import PathwiseGrowth, guarded
+from .growth import PathwiseGrowth, guard_growth
 from .program import AbstractEmission, RateProgram, Rates, Values, Weights
 
 LIMIT = 1e6
@@ -97,7 +97,7 @@ class SoftRates:
             return rates  # of numbers nobody asks derivatives
         growth, times = self._growth(*given), self._times()
         return {
-            n: guarded(r, growth[n], times=times, limit=self.limit, name=n)
+            n: guard_growth(r, growth[n], times=times, limit=self.limit, name=n)
             for n, r in rates.items()
         }
 

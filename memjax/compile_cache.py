@@ -1,5 +1,6 @@
 """Traced programs kept on disk: JAX's own cache spares the compiler a second time, this one the tracer too."""
 
+import dataclasses
 import functools
 import hashlib
 import os
@@ -38,15 +39,49 @@ def _sources() -> str:
     return digest.hexdigest()
 
 
-def signature(leaves: list, static: Any) -> str:
-    """What arguments that one program takes have in common: the shapes of their arrays, and all the rest."""
-    shapes = [(x.shape, str(x.dtype)) for x in leaves]
-    return f"{shapes} {jax.tree.structure(static)} {jax.tree.leaves(static)}"
+def signature(arguments: Any, *, static: bool = False) -> str:
+    """What arguments that one program takes have in common: shapes of arrays where they are, and all the rest exactly.
+
+    Parameters
+    ----------
+    arguments : PyTree
+        Modules, dataclasses, containers, arrays, and what is static.
+    static : bool
+        Whether arrays in it are static, too: then their numbers count.
+
+    Returns
+    -------
+    str
+        Equal for no two arguments that need different programs. It holds an address (`` at 0x``) where something has
+        no other representation.
+
+    Notes
+    -----
+    No `repr` of a model decides: those are for people, and leave numbers out. A field without a value tells as much
+    as one with an array: which of the optional parameters are given decides on the program.
+    """
+    x = arguments
+    inner = lambda value, constant=static: signature(value, static=constant)  # noqa: E731
+    if is_array(x):
+        numbers = hashlib.sha256(np.asarray(x).tobytes()).hexdigest() if static else ""
+        return f"{x.dtype}{list(x.shape)}{numbers}"
+    if dataclasses.is_dataclass(x) and not isinstance(x, type):
+        fixed = static or not isinstance(x, eqx.Module)
+        of = {
+            f.name: inner(getattr(x, f.name, None), fixed or f.metadata.get("static", False))
+            for f in dataclasses.fields(x)
+        }
+        return f"{type(x)!r}({', '.join(f'{n}={text}' for n, text in of.items())})"
+    if isinstance(x, dict):
+        return f"{type(x)!r}({', '.join(f'{k!r}: {inner(v)}' for k, v in x.items())})"
+    if isinstance(x, list | tuple):
+        return f"{type(x)!r}({', '.join(map(inner, x))})"
+    return repr(x)
 
 
-def _key(name: str, leaves: list, static: Any) -> str | None:
+def _key(name: str, arguments: Any) -> str | None:
     """Name of a program's file; None where something in it has no lasting representation."""
-    what = f"{name} {signature(leaves, static)}"
+    what = f"{name} {signature(arguments)}"
     what += f" {jax.default_backend()} {jax.config.values['jax_enable_x64']} {_sources()}"
     return None if _ADDRESS in what else hashlib.sha256(what.encode()).hexdigest()
 
@@ -149,7 +184,7 @@ def cached_jit(f: T) -> T:
         leaves, structure = jax.tree.flatten(dynamic)
         folder = _folder()
         traced = any(isinstance(x, jax.core.Tracer) for x in leaves)
-        key = None if folder is None or traced else _key(f.__qualname__, leaves, static)
+        key = None if folder is None or traced else _key(f.__qualname__, args)
         if folder is None or key is None:
             return plain(*args)
         if key not in ready:
@@ -162,8 +197,8 @@ def cached_jit(f: T) -> T:
 def _prepare(f: Callable, path: Path, leaves: list, structure: Any, static: Any) -> Callable | None:
     """A function of the leaves that runs the program; None where there is none."""
 
-    def call(*own):
-        return f(*eqx.combine(jax.tree.unflatten(structure, own), static))
+    def call(*arrays):
+        return f(*eqx.combine(jax.tree.unflatten(structure, arrays), static))
 
     try:
         program = _traced(path, call, leaves)

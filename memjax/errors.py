@@ -41,8 +41,8 @@ class MemjaxError(Exception):
     ):
         self.what, self.where, self.allowed, self.fix = what, where, allowed, fix
         parts = [what, where and f"in {where}", allowed and f"allowed: {allowed}", fix]
-        own = "; ".join(" ".join(p.split()) for p in parts if p)
-        self.lines = (own, *(line for error in others for line in error.lines))
+        text = "; ".join(" ".join(p.split()) for p in parts if p)
+        self.lines = (text, *(line for error in others for line in error.lines))
         super().__init__("; also ".join(self.lines))
 
 

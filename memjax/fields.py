@@ -215,11 +215,11 @@ def setting(
     values: tuple = tuple(allowed)
     spec = dict(default=default, allowed=values, symbol=symbol, doc=doc)
     if default not in values:
-        raise ModelError(f"default {default!r}", allowed=listed(values))
+        raise ModelError(f"default {default!r}", allowed=allowed_text(values))
     return eqx.field(static=True, default=default, metadata={"memjax setting": spec})
 
 
-def listed(allowed: Sequence) -> str:
+def allowed_text(allowed: Sequence) -> str:
     """Allowed values of a setting, as text."""
     runs = (
         len(allowed) > 2
@@ -300,10 +300,12 @@ def as_setting(spec: SettingSpec, value: Any, *, where: str = "") -> int | str:
         If it is not allowed.
     """
     whole = isinstance(value, float) and value == round(value)
-    found = round(value) if whole and isinstance(spec.default, int) else value
-    if isinstance(found, bool) or not isinstance(found, int | str) or found not in spec.allowed:
-        raise BoundsError(f"{spec.name} = {value!r}", where=where, allowed=listed(spec.allowed))
-    return found
+    number = round(value) if whole and isinstance(spec.default, int) else value
+    if isinstance(number, bool) or not isinstance(number, int | str) or number not in spec.allowed:
+        raise BoundsError(
+            f"{spec.name} = {value!r}", where=where, allowed=allowed_text(spec.allowed)
+        )
+    return number
 
 
 def check_bounds(device: Any) -> None:

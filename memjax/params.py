@@ -168,12 +168,16 @@ def ensemble(device: D, values: Mapping[str, Float[Array, " members"]]) -> tuple
 def unconstrain(device: Any, names: Iterable[str]) -> Float[Array, " free"]:
     """Unconstrained coordinates of the named parameters, in the order of the names."""
     specs = parameter_specs(device)
-    own = {n: get(device, n) for n in known(device, names)}
-    if not any(isinstance(x, jax.core.Tracer) for x in own.values()):
-        own = {n: np.asarray(x) for n, x in own.items()}
+    values = {n: get(device, n) for n in known(device, names)}
+    if not any(isinstance(x, jax.core.Tracer) for x in values.values()):
+        values = {n: np.asarray(x) for n, x in values.items()}
     with np.errstate(divide="ignore", invalid="ignore"):  # infinite at a bound, as JAX has it
-        found = [from_spec(specs[n]).forward(x) for n, x in own.items()]
-    return jnp.stack(found) if any(isinstance(x, jax.Array) for x in found) else jnp.array(found)
+        transformed = [from_spec(specs[n]).forward(x) for n, x in values.items()]
+    return (
+        jnp.stack(transformed)
+        if any(isinstance(x, jax.Array) for x in transformed)
+        else jnp.array(transformed)
+    )
 
 
 def constrain(

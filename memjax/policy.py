@@ -159,8 +159,8 @@ def resolve(policy: AbstractPolicy) -> Stiff | Fixed:
         return Stiff()
     fix, what = "", f"policy {type(policy).__name__}"
     if isinstance(policy, type):
-        what, own = f"the class {policy.__name__} in place of a policy", policy.__name__
-        fix = f"make one: mj.{own}({'dt=1e-5' if own == 'Fixed' else ''})"
+        what, name = f"the class {policy.__name__} in place of a policy", policy.__name__
+        fix = f"make one: mj.{name}({'dt=1e-5' if name == 'Fixed' else ''})"
     elif isinstance(policy, int | float | str):
         what = f"{policy!r} in place of a policy"
         number = not isinstance(policy, str)

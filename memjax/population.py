@@ -204,11 +204,11 @@ class Population(eqx.Module):
             Name by which `memjax.model` makes the base; by default a device's own. A circuit of one's
             own has none, and is given to `load`.
         """
-        own = getattr(self.base, "name", None) if name is None else name
+        model_name = getattr(self.base, "name", None) if name is None else name
         cycle = None if self.cycle_root is None else np.asarray(self.cycle_root).tolist()
         content = {
             "schema_version": SCHEMA_VERSION,
-            "model": own,
+            "model": model_name,
             "values": params.to_dict(self.base),
             "names": list(self.names),
             "median": {n: float(x) for n, x in self.median().items()},
@@ -257,11 +257,11 @@ class Population(eqx.Module):
                     where=where,
                     allowed=", ".join(models),
                 )
-            own = model(content["model"]) if base is None else base
-            own = params.replace(own, content["values"], where=where)
+            device = model(content["model"]) if base is None else base
+            device = params.replace(device, content["values"], where=where)
             root = np.array(content["root"], float)
-            found = cls.of(
-                own, content["names"], center=content["center"], covariance=root @ root.T
+            population = cls.of(
+                device, content["names"], center=content["center"], covariance=root @ root.T
             )
             as_own = lambda r: jnp.asarray(r, jnp.result_type(float))  # noqa: E731
             cycle = None if content["cycle_root"] is None else as_own(content["cycle_root"])
@@ -269,7 +269,7 @@ class Population(eqx.Module):
             raise ModelError(
                 f"no population can be read: {error}", where=where, allowed=_LAYOUT
             ) from error
-        return cls(own, found.names, found.center, as_own(root), cycle)
+        return cls(device, population.names, population.center, as_own(root), cycle)
 
 
 def _root(covariance: Any, n: int) -> Float[Array, "names names"]:

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from .errors import BoundsError, SolveError
+from .reprs import of_tree
 from .watch import Crossing
 
 if TYPE_CHECKING:
@@ -147,9 +148,13 @@ class Trace(eqx.Module):
     notes: dict = eqx.field(static=True, default_factory=dict)
 
     def __repr__(self) -> str:
-        """One line: model, members, sweeps, rows, states, policy, and how the solves ended."""
+        """Model, members, sweeps, rows, states, policy, and how the solves ended."""
         if np.ndim(self.v) != 2:  # a batch of traces, or a tree of anything else
             return eqx.tree_pformat(self)
+        return of_tree(self, self._text)
+
+    def _text(self) -> str:
+        """See `__repr__`."""
         members, rows = np.shape(self.v)
         model, policy = (str(self.notes.get(k, "?")) for k in ("model", "policy"))
         seed = "" if self.notes.get("deterministic", True) else f"seed {self.notes.get('seed')}; "

@@ -39,6 +39,8 @@ class Scaled(eqx.Module):
 
     def pack(self, state: State) -> Float[Array, " n"]:
         """Vector of a state."""
+        # Order one for solvers: one absolute tolerance fits all components, and float32 ends at
+        # 1e-38.
         parts = [jnp.ravel(jnp.asarray(state[s.name]) / s.scale) for s in self.system.specs]
         return jnp.concatenate(parts)
 
@@ -91,7 +93,7 @@ class Scaled(eqx.Module):
         rates = self.system.drift(t, self._sized(parts, 1), u, self.env)
         return self._sized(rates, -1)
 
-    def kick(self, t, parts: State, u, w: Float[Array, " channels"]) -> State:
+    def noise_increment(self, t, parts: State, u, w: Float[Array, " channels"]) -> State:
         """What Brownian increments [sqrt(s)] add to scaled states, each by its name."""
         total = {k: jnp.zeros_like(x) for k, x in parts.items()}
         channels = self.system.noise(t, self._sized(parts, 1), u, self.env).values()
@@ -99,7 +101,7 @@ class Scaled(eqx.Module):
             total |= {k: total[k] + a * dw for k, a in channel.items()}
         return self._sized(total, -1)
 
-    def kept(self, parts: State) -> State:
+    def project_parts(self, parts: State) -> State:
         """Nearest scaled states of the domain."""
         return self._sized(self.system.project(self._sized(parts, 1)), -1)
 

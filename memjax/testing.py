@@ -390,12 +390,12 @@ def _check_responses(probe: _Probe, structure: type) -> None:
 
     for state in probe.states[:8]:
         for v in probe.voltages:
-            found, size = responses(scaled.pack(state), jnp.asarray(v))
-            others = found * (1 - jnp.eye(found.shape[0])[:, None, :])
+            responses_now, size = responses(scaled.pack(state), jnp.asarray(v))
+            others = responses_now * (1 - jnp.eye(responses_now.shape[0])[:, None, :])
             wrong = {
                 Diagonal: others,
-                Commutative: found - jnp.swapaxes(found, 0, 2),
-            }.get(structure, found)
+                Commutative: responses_now - jnp.swapaxes(responses_now, 0, 2),
+            }.get(structure, responses_now)
             if bool(jnp.any(jnp.abs(wrong) > 1e-9 * (1 + size))):
                 raise probe.fail(
                     f"{structure.__name__} noise whose amplitudes feel the channels at {v:g} V",

@@ -5,6 +5,7 @@ import dataclasses
 import importlib
 import inspect
 import pkgutil
+import re
 import subprocess
 import sys
 import types
@@ -200,3 +201,29 @@ def test_citation_file_has_what_a_reader_needs():
     project = (ROOT / "pyproject.toml").read_text("utf8")
     assert f'version = "{citation["version"]}"' in project
     assert f'license = "{citation["license"]}"' in project
+
+
+def _named_in(page: str) -> tuple[set[str], set[str]]:
+    """Paths and dotted names between backticks."""
+    words = {
+        w
+        for w in re.findall(r"`([\w./~-]+)`", page)
+        if not w.startswith(("~", "..")) and "NAME" not in w
+    }
+    paths = {w for w in words if "/" in w or w.endswith((".py", ".md", ".toml"))} - {"case.py"}
+    heads = ("memjax", "mj", "fitting", "benchmarks", "tests")
+    return paths, {w for w in words - paths if "." in w and w.split(".")[0] in heads}
+
+
+def test_contributing_names_only_what_exists():
+    page = (ROOT / "CONTRIBUTING.md").read_text("utf8")
+    paths, names = _named_in(page)
+    roots = (ROOT, ROOT / "fitting", ROOT / "memjax")
+    missing = {p for p in paths if not any((root / p).exists() for root in roots)}
+    source = "".join(p.read_text("utf8") for p in (ROOT / "memjax").rglob("*.py"))
+    source += (ROOT / "pyproject.toml").read_text("utf8")
+    groups = {n for n in names if f'"{n}"' in source}  # of entry points
+    missing |= {n for n in names - groups if not _is_there(re.sub(r"^mj\b", "memjax", n))}
+    assert missing == set()
+    assert {"memjax/data/readers/", "fitting/kinds.py"} <= paths
+    assert {"mj.Bench", "tests.helpers.z_score", "memjax.readers"} <= names

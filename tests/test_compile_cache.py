@@ -1,12 +1,14 @@
 """Programs kept on disk give what the function gives, and never stand in its way."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import memjax as mj
-from memjax.compile_cache import cached_jit
+from memjax.compile_cache import cached_jit, signature
 
 
 @pytest.fixture
@@ -66,3 +68,43 @@ def test_under_a_trace_nothing_is_kept(folder):
     slope = jax.grad(lambda x: f(device, x, "ab")["sum"])(2.0)
     np.testing.assert_allclose(slope, 60.0)
     assert not folder.exists()
+
+
+def test_which_optional_parameters_are_given_makes_another_program(folder):
+    @cached_jit
+    def ratio(device):
+        mu, theta = device.mu_neg, device.theta_neg
+        return (jnp.zeros(()) if mu is None else mu), (jnp.zeros(()) if theta is None else theta)
+
+    one, other = mj.DiffusiveMemristor(mu_neg=7.0), mj.DiffusiveMemristor(theta_neg=7.0)
+    assert [float(x) for x in ratio(one)] == [7.0, 0.0]
+    assert [float(x) for x in ratio(other)] == [0.0, 7.0]
+    assert len(list(folder.iterdir())) == 2
+
+
+@dataclasses.dataclass
+class _Held:
+    """Something static that holds a model or numbers."""
+
+    what: object
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (mj.DiffusiveMemristor(mu=50.0), mj.DiffusiveMemristor(mu=50.000001)),
+        (np.arange(2000.0), np.where(np.arange(2000) == 1000, 0.5, np.arange(2000.0))),
+        (mj.Resistor(1e3), mj.Resistor(1e3 + 1e-6)),
+        ((1, 2), [1, 2]),
+        ("1", 1),
+    ],
+)
+def test_static_parts_that_differ_never_share_a_key(one, other):
+    assert signature(_Held(one)) == signature(_Held(one))
+    assert signature(_Held(one)) != signature(_Held(other))
+
+
+def test_numbers_that_are_traced_share_a_key():
+    one, other = mj.DiffusiveMemristor(mu=50.0), mj.DiffusiveMemristor(mu=51.0)
+    assert signature((one, "a")) == signature((other, "a"))
+    assert signature((one, "a")) != signature((one, "b"))

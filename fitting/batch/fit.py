@@ -12,12 +12,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import equinox as eqx
 import jax
 import numpy as np
 
 import memjax as mj
-from memjax.compile_cache import is_array, signature
+from memjax.compile_cache import signature
 from memjax.errors import FitError, MemjaxError, OutputError
 from memjax.fields import parameter_specs, setting_specs, stored
 from memjax.files import strict_json, write_json
@@ -324,8 +323,7 @@ def _noise(made: Prepared, found: tuple, seed: int) -> float:
 
 def _shape(problem: Any) -> str:
     """What problems have in common that one program solves."""
-    arrays, rest = eqx.partition(problem, is_array)
-    return signature(jax.tree.leaves(arrays), rest)
+    return signature(problem)
 
 
 def _result(made: Prepared, measured, z, r, jacobian, options, seed: int) -> FitResult:

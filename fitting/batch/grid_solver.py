@@ -256,7 +256,7 @@ class _Lane:
             return self.flat(self.whole(own).rates(t + s * h, self.tree(z), u + s * slope))
 
         def kept(own, y):
-            return self.flat(own.kept(self.tree(y)))
+            return self.flat(own.project_parts(self.tree(y)))
 
         free, error = rodas3_componentwise_step(partial(rates, self.leaves), y, h=h)
         over = [

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import memjax as mj
-from memjax.observables import Thresholds, excursions, switching, whole
+from memjax.observables import Thresholds, complete_excursions, excursions, switching
 from memjax.plot import iv, style
 from memjax.plot.style import MEASURED, MUTED, SECOND, SIMULATED
 
@@ -178,7 +178,9 @@ def picture_switching(
 ) -> None:
     """Cumulative distributions of switching and hold voltage: measured, simulated with spread, simulated without."""
     with style():
-        found, model = (whole(switching(x, **thresholds.options)) for x in (measured, simulated))
+        found, model = (
+            complete_excursions(switching(x, **thresholds.options)) for x in (measured, simulated)
+        )
         signs = sorted({f.polarity for f in found if f.switched}, reverse=True) or [1]
         figure, axes = _figure(2, len(signs), height=3.6)
         for row, sign in zip(axes, signs, strict=True):

@@ -13,10 +13,10 @@ import memjax as mj
 from memjax.observables import (
     LoopClosing,
     Thresholds,
+    complete_excursions,
     excursions as parts_of,
     loop_closing,
     switching,
-    whole,
 )
 
 _READ = (0.1, 0.4)
@@ -97,7 +97,7 @@ def trends(
     found: list[Series] = []
     excursions, readings = (
         of_excursions(data),
-        whole(switching(data, **(thresholds or Thresholds()).options)),
+        complete_excursions(switching(data, **(thresholds or Thresholds()).options)),
     )
     number = {int(n): k for k, n in enumerate(data.labels)}
     kept = keeps_state(excursions) if kept is None else kept

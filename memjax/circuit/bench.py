@@ -239,20 +239,20 @@ class BenchedDevice(AbstractSystem):
         """A voltage or current [V or A] of the bench as the device's own terminals count it, and back."""
         return -v if self.bench.reversed else v
 
-    def _current(self, t, own: State, v, env: Environment):
+    def _current(self, t, device_state: State, v, env: Environment):
         """Current through the device [A] at the voltage `v` [V] of the bench."""
-        return self._facing(self.device.current(t, own, self._facing(v), env))
+        return self._facing(self.device.current(t, device_state, self._facing(v), env))
 
     def _split(self, state: State) -> tuple[State, Float[Array, ""] | None]:
         """State of the device, and node voltage."""
-        own = {k: x for k, x in state.items() if k != NODE}
-        return own, state.get(NODE)
+        device_state = {k: x for k, x in state.items() if k != NODE}
+        return device_state, state.get(NODE)
 
     def initial(self, env: Environment) -> State:
         """See `AbstractSystem`: the device at rest, the node uncharged."""
-        own = self.device.initial(env)
-        kind = jnp.result_type(next(iter(own.values())))
-        return own | {NODE: jnp.zeros((), kind)} if self.has_node else own
+        device_state = self.device.initial(env)
+        kind = jnp.result_type(next(iter(device_state.values())))
+        return device_state | {NODE: jnp.zeros((), kind)} if self.has_node else device_state
 
     def _source_current(self, u, node):
         """Current that the source drives into the node [A]."""
@@ -260,20 +260,22 @@ class BenchedDevice(AbstractSystem):
             return u
         return self.bench.limited((u - node) / self._series)
 
-    def _through(self, t, own: State, v, env: Environment):
+    def _through(self, t, device_state: State, v, env: Environment):
         """Current of device and parallel resistance [A] at the voltage `v` [V] of the bench."""
-        return self._current(t, own, v, env) + v * self._leak
+        return self._current(t, device_state, v, env) + v * self._leak
 
-    def _device_voltage(self, t, own: State, u, env: Environment):
+    def _device_voltage(self, t, device_state: State, u, env: Environment):
         """Voltage of the device [V] where it is no state: source and device carry one current."""
         series, limit = self.bench.series_resistance, self.bench.compliance
         if self.driven == "voltage" and series is None and limit is None:
             return u
         if isinstance(self.device, AbstractOhmicDevice):
-            total = 1 / (1 / self.device.resistance(own, self._facing(u), env) + self._leak)
+            total = 1 / (
+                1 / self.device.resistance(device_state, self._facing(u), env) + self._leak
+            )
             around = total if series is None else series + total
             return total * (u if self.driven == "current" else self.bench.limited(u / around))
-        excess = lambda v: self._through(t, own, v, env) - self._source_current(u, v)  # noqa: E731
+        excess = lambda v: self._through(t, device_state, v, env) - self._source_current(u, v)  # noqa: E731
         # A voltage source finds the device between ground and itself, or a volt around where it is not passive.
         beside = 1.0 if self.driven == "voltage" else 0.0
         far = u if self.driven == "voltage" else jnp.sign(u)
@@ -284,17 +286,19 @@ class BenchedDevice(AbstractSystem):
 
     def _seen(self, t, state: State, u, env: Environment):
         """State of the device, and the voltage [V] that it sees."""
-        own, node = self._split(state)
-        return own, self._facing(self._device_voltage(t, own, u, env) if node is None else node)
+        device_state, node = self._split(state)
+        return device_state, self._facing(
+            self._device_voltage(t, device_state, u, env) if node is None else node
+        )
 
     def drift(self, t, state, u, env):
         """See `AbstractSystem`."""
-        own, node = self._split(state)
+        device_state, node = self._split(state)
         rates = self.device.drift(t, *self._seen(t, state, u, env), env)
         c = self.bench.parallel_capacitance
         if node is None or c is None:
             return rates
-        charging = self._source_current(u, node) - self._through(t, own, node, env)
+        charging = self._source_current(u, node) - self._through(t, device_state, node, env)
         return rates | {NODE: charging / c}
 
     def noise(self, t, state, u, env):
@@ -307,9 +311,9 @@ class BenchedDevice(AbstractSystem):
 
     def outputs(self, t, state, u, env):
         """See `AbstractSystem`: `v`, `i` at the instrument, `v_device`, `i_device` at the device."""
-        own, node = self._split(state)
-        v_device = self._device_voltage(t, own, u, env) if node is None else node
-        i_device = self._current(t, own, v_device, env)
+        device_state, node = self._split(state)
+        v_device = self._device_voltage(t, device_state, u, env) if node is None else node
+        i_device = self._current(t, device_state, v_device, env)
         i = i_device + v_device * self._leak if node is None else self._source_current(u, node)
         i = u if node is None and self.driven == "current" else i
         v = u if self.driven == "voltage" else self.bench.left(v_device, i)
@@ -317,9 +321,9 @@ class BenchedDevice(AbstractSystem):
 
     def project(self, state):
         """See `AbstractSystem`."""
-        own, node = self._split(state)
-        own = self.device.project(own)
-        return own if node is None else own | {NODE: node}
+        device_state, node = self._split(state)
+        device_state = self.device.project(device_state)
+        return device_state if node is None else device_state | {NODE: node}
 
     def confine(self, state, before, u):
         """See `AbstractSystem`: a passive node stays between ground, the source and where it was."""

@@ -13,7 +13,7 @@ from ..device import AbstractDevice, AbstractTwoTerminal
 from ..errors import BoundsError, StimulusError
 from ..system import AbstractSystem
 from .bench import LIMITS, Bench, BenchedDevice
-from .circuit import Circuit, driven
+from .circuit import Circuit, drive_branch
 
 
 def build_system(
@@ -46,7 +46,7 @@ def build_system(
             fix="make its elements part of the circuit",
         )
     if isinstance(model, AbstractTwoTerminal):
-        return driven(model, quantity)
+        return drive_branch(model, quantity)
     if isinstance(model, Circuit) and quantity != ", ".join(model.quantities):
         wanted = [f"{p}: {q}" for p, q in zip(model.ports, model.quantities, strict=True)]
         raise StimulusError(f"a stimulus of {quantity}", where="circuit", allowed=", ".join(wanted))

@@ -13,6 +13,7 @@ from jaxtyping import Array, Float
 from ..device import AbstractDevice, AbstractTwoTerminal
 from ..errors import CircuitError
 from ..fields import AbstractComposite, StateSpec, state
+from ..reprs import netlist_text, of_tree
 from ..solver.linear import solve_small
 from ..system import (
     AbstractNoiseStructure,
@@ -91,11 +92,21 @@ class Circuit(AbstractSystem, AbstractComposite):
         self.elements = tuple(line[1] for line in found)
         self.nets = tuple(tuple(line[2:]) for line in found)
         self.parasitic = float(parasitic)
-        kept = [e.volatile for e in self.devices.values()]
-        self.volatile = all(kept) if volatile is None else volatile
+        volatility = [e.volatile for e in self.devices.values()]
+        self.volatile = all(volatility) if volatile is None else volatile
         if not (math.isfinite(parasitic) and parasitic > 0):
             raise CircuitError(f"parasitic = {parasitic:g} F", allowed="a finite number > 0 F")
         self._check()
+
+    def __repr__(self) -> str:
+        return of_tree(self, self._text)
+
+    def _text(self) -> str:
+        """Its netlist, what drives it and its states."""
+        drives = [f"{q} at {p}" for p, q in zip(self.ports, self.quantities, strict=True)]
+        closing = f"driven: {', '.join(drives)}; states {', '.join(s.name for s in self.specs)}"
+        elements = dict(zip(self.names, self.elements, strict=True))
+        return netlist_text("Circuit", elements, self.nets, closing)
 
     def _check(self) -> None:
         """Raise where the netlist makes no circuit."""
@@ -207,13 +218,13 @@ class Circuit(AbstractSystem, AbstractComposite):
                 coupled |= {a, b}
                 matrix[a][b] = matrix[a][b] - e.c
                 matrix[b][a] = matrix[b][a] - e.c
-        found = [q / matrix[k][k] for k, q in enumerate(charge)]
+        voltages = [q / matrix[k][k] for k, q in enumerate(charge)]
         some = sorted(coupled)
         if some:
             rows = [[jnp.asarray(matrix[i][j]) for j in some] for i in some]
             for k, x in zip(some, solve_small(rows, [charge[k] for k in some])):
-                found[k] = x
-        return found
+                voltages[k] = x
+        return voltages
 
     def _sources(self, u) -> dict[int, Any]:
         """Value of each source by its number [V or A]."""
@@ -294,32 +305,32 @@ class Circuit(AbstractSystem, AbstractComposite):
         for g, i in zip(top.group, leaving):
             if g >= 0:
                 charge[g] = charge[g] - i
-        seen = self._across(state, u)
+        voltages = self._across(state, u)
         rates = {
             f"{n}.{k}": x
             for n, e in self.devices.items()
-            for k, x in e.drift(t, *seen[n], env).items()
+            for k, x in e.drift(t, *voltages[n], env).items()
         }
         return rates | self._named(self._over_capacitance(charge))
 
     def noise(self, t, state, u, env):
         """See `AbstractSystem`."""
-        seen = self._across(state, u)
+        voltages = self._across(state, u)
         return {
             f"{n}.{channel}": {f"{n}.{k}": x for k, x in amplitude.items()}
             for n, e in self.devices.items()
-            for channel, amplitude in e.noise(t, *seen[n], env).items()
+            for channel, amplitude in e.noise(t, *voltages[n], env).items()
         }
 
     def jumps(self, t, state, u, env):
         """See `AbstractSystem`."""
-        seen = self._across(state, u)
+        voltages = self._across(state, u)
         return {
             f"{n}.{name}": Jump(
                 jump.intensity, jump.bound, {f"{n}.{k}": x for k, x in jump.after.items()}
             )
             for n, e in self.devices.items()
-            for name, jump in e.jumps(t, *seen[n], env).items()
+            for name, jump in e.jumps(t, *voltages[n], env).items()
         }
 
     def node_slopes(self, t, state: State, u, env: Environment, slope=None) -> Volts:
@@ -412,7 +423,7 @@ def together(structures: Sequence[type[AbstractNoiseStructure]]) -> type[Abstrac
     return General
 
 
-def driven(branch: AbstractTwoTerminal, quantity: str) -> Circuit:
+def drive_branch(branch: AbstractTwoTerminal, quantity: str) -> Circuit:
     """A branch between a driven source and ground; elements by what they are called.
 
     Parameters
@@ -425,5 +436,5 @@ def driven(branch: AbstractTwoTerminal, quantity: str) -> Circuit:
     source = {"voltage": VoltageSource, "current": CurrentSource}
     if quantity not in source:
         raise CircuitError(f"driven by {quantity!r}", allowed=", ".join(source))
-    own = list(taken_apart("", branch, "in", "0"))
-    return Circuit([("drive", source[quantity](), "in", "0"), *own])
+    lines = list(taken_apart("", branch, "in", "0"))
+    return Circuit([("drive", source[quantity](), "in", "0"), *lines])

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 from ..constants import BOLTZMANN_EV
 from ..device import AbstractTwoTerminal
 from ..fields import check_bounds, param, setting
+from ..reprs import element_text
 from ..system import Environment
 from .limiter import soft_limit
 
@@ -35,6 +36,9 @@ class AbstractElement(eqx.Module):
 
     def __check_init__(self):
         check_bounds(self)
+
+    def __repr__(self) -> str:
+        return element_text(self)
 
     @abc.abstractmethod
     def currents(self, v: Volts, env: Environment) -> Volts:

@@ -192,13 +192,13 @@ def _check_floating(names, labels, nodes) -> None:
 
 def _reach(start: int, nets) -> list[int]:
     """Nodes connected to one by any elements."""
-    found, todo = {start}, [start]
+    reached, todo = {start}, [start]
     while todo:
         here = todo.pop()
-        new = {k for net in nets if here in net for k in net} - found
-        found |= new
+        new = {k for net in nets if here in net for k in net} - reached
+        reached |= new
         todo += new
-    return sorted(found)
+    return sorted(reached)
 
 
 def _sources(names, kinds, nodes, count: int):

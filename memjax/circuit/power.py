@@ -76,20 +76,20 @@ def element_powers(
     circuit: Circuit, t, state, u, slope, env: Environment
 ) -> dict[str, Float[Array, ""]]:
     """Power that each element takes up at one instant [W]; arguments as for `Circuit.source_currents`."""
-    found = {}
+    powers = {}
     v = circuit.node_voltages(state, u)
     given = circuit.source_currents(t, state, u, env, slope)
     changing = circuit.node_slopes(t, state, u, env, slope)
     currents = circuit.element_currents(t, state, u, env)
     for name, e, net in zip(circuit.names, circuit.elements, circuit.topology.nodes):
         if isinstance(e, AbstractSource):
-            found[name] = -(v[net[0]] - v[net[1]]) * given[name]
+            powers[name] = -(v[net[0]] - v[net[1]]) * given[name]
         elif isinstance(e, Capacitor):
             across, rise = v[net[0]] - v[net[1]], changing[net[0]] - changing[net[1]]
-            found[name] = e.c * across * rise
+            powers[name] = e.c * across * rise
         else:
-            found[name] = sum(v[k] * i for k, i in zip(net, currents[name], strict=True))
-    return found
+            powers[name] = sum(v[k] * i for k, i in zip(net, currents[name], strict=True))
+    return powers
 
 
 def bench_powers(

@@ -51,8 +51,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise with the option as WHERE and the help as FIX."""
-        found = re.match(r"argument ([^:]+): (.*)", message, re.DOTALL)
-        where, what = (found[1], found[2]) if found else ("", message)
+        argument = re.match(r"argument ([^:]+): (.*)", message, re.DOTALL)
+        where, what = (argument[1], argument[2]) if argument else ("", message)
         raise UsageError(what, where=where, fix=f"see '{self.prog} --help'")
 
 

@@ -71,7 +71,7 @@ def _range(bounds: list[float]) -> str:
 
 def _print_model(about: dict) -> None:
     """One model for people."""
-    from ..fields import listed
+    from ..fields import allowed_text
 
     kind = (
         "volatile: forgets between sweeps"
@@ -90,7 +90,7 @@ def _print_model(about: dict) -> None:
     rows = []
     for p in about["parameters"]:
         if p["allowed"] is not None:
-            rows.append([p["name"], f"{p['value']}", "1", listed(p["allowed"]), p["doc"]])
+            rows.append([p["name"], f"{p['value']}", "1", allowed_text(p["allowed"]), p["doc"]])
             continue
         default = f"= {p['follows']}" if p["value"] is None else f"{p['value']:g}"
         rows.append([p["name"], default, p["unit"], _range(p["bounds"]), p["doc"]])
@@ -112,8 +112,8 @@ def _run(options: argparse.Namespace) -> int:
     from ..models import about, model, model_names
 
     if options.name is not None:
-        found = describe_model(options.name)
-        print_json(found) if options.json else _print_model(found)
+        description = describe_model(options.name)
+        print_json(description) if options.json else _print_model(description)
         return 0
     every = [(n, model(n)) for n in model_names()]
     rows = [

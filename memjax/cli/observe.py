@@ -43,19 +43,19 @@ def _observe(
             "thresholds of the current are not used",
         )
     elif not options.on_threshold and not options.hold_threshold:
-        found = find_thresholds(measurement)
-        if found != Thresholds():
+        better = find_thresholds(measurement)
+        if better != Thresholds():
             say(
                 "note",
-                f"{name}: the published thresholds make little sense here; a fit takes: {found}",
+                f"{name}: the published thresholds make little sense here; a fit takes: {better}",
             )
-    found = switching(measurement, **thresholds)
+    events = switching(measurement, **thresholds)
     words = measurement.source.get("sweep_names", ())
     rows = []
-    for one in found:
+    for one in events:
         label = {"sweep_name": words[one.sweep]} if words else {}
         rows.append({"file": name, "driven": measurement.driven} | one.to_json() | label)
-    return found, rows
+    return events, rows
 
 
 def _cell(statistics: dict, key: str) -> str:

@@ -206,11 +206,11 @@ def file_of(name: str) -> Path:
     if not name.startswith(EXAMPLE):
         return Path(name)
     stem = name.removeprefix(EXAMPLE)
-    found = [p for p in _EXAMPLES.glob("*") if p.suffix.lower() in _TABLES and p.stem == stem]
-    if not found:
+    paths = [p for p in _EXAMPLES.glob("*") if p.suffix.lower() in _TABLES and p.stem == stem]
+    if not paths:
         known = ", ".join(EXAMPLE + n for n in example_names()) or "none is bundled"
         raise ReaderError(f"no example {stem!r}", where=name, allowed=known)
-    return found[0]
+    return paths[0]
 
 
 def measurement_from(path: str, options: argparse.Namespace) -> "Measurement":

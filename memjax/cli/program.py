@@ -17,8 +17,8 @@ _GROUP = "memjax.commands"
 
 def _plugged_in() -> dict[str, EntryPoint]:
     """Commands of other packages by name, not loaded; built-in ones win."""
-    found = {point.name: point for point in entry_points(group=_GROUP)}
-    return {name: point for name, point in found.items() if name not in _BUILT_IN}
+    points = {point.name: point for point in entry_points(group=_GROUP)}
+    return {name: point for name, point in points.items() if name not in _BUILT_IN}
 
 
 def _load(point: EntryPoint) -> Any:

@@ -74,8 +74,8 @@ def _print_records(about: dict, name: str) -> None:
         _print_endurance(about)
     elif "devices" in about:
         print(f"  devices     {len(about['devices'])}: {', '.join(about['devices'])}")
-        said = [", ".join(map(str, sorted(set(about[n])))) for n in _COUNTS]
-        print(f"  cycles      {said[0]}, of {said[1]} set and {said[2]} reset pulses")
+        counts = [", ".join(map(str, sorted(set(about[n])))) for n in _COUNTS]
+        print(f"  cycles      {counts[0]}, of {counts[1]} set and {counts[2]} reset pulses")
         print(f"  conductance {about['g_min']:.6g} to {about['g_max']:.6g} S")
         for p in about["pulses"] or []:
             print(

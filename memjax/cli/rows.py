@@ -38,9 +38,9 @@ def interpolation_error(
     """Largest error over the columns, in units of their ranges, where lines join the kept points."""
     spans = np.ptp(y, axis=1)
     y = y[spans > 0] / spans[spans > 0, None]
-    kept = np.flatnonzero(keep)
-    segment = np.clip(np.searchsorted(kept, np.arange(len(t)), "right") - 1, 0, len(kept) - 2)
-    a, b = kept[segment], kept[segment + 1]
+    rows = np.flatnonzero(keep)
+    segment = np.clip(np.searchsorted(rows, np.arange(len(t)), "right") - 1, 0, len(rows) - 2)
+    a, b = rows[segment], rows[segment + 1]
     lines = y[:, a] + (y[:, b] - y[:, a]) * ((t - t[a]) / (t[b] - t[a]))
     return np.max(np.abs(y - lines), axis=0, initial=0.0)
 
@@ -73,9 +73,9 @@ def thin(
     keep[[0, -1]] = True
     while True:
         error = interpolation_error(t, y, keep)
-        kept = np.flatnonzero(keep)
-        worst = np.maximum.reduceat(error, kept[:-1])
-        segment = np.clip(np.searchsorted(kept, np.arange(len(t)), "right") - 1, 0, len(kept) - 2)
+        rows = np.flatnonzero(keep)
+        worst = np.maximum.reduceat(error, rows[:-1])
+        segment = np.clip(np.searchsorted(rows, np.arange(len(t)), "right") - 1, 0, len(rows) - 2)
         hits = np.flatnonzero((error == worst[segment]) & (error > tolerance) & ~keep)
         if not hits.size:
             return keep
@@ -86,10 +86,10 @@ def thin(
 def _accepted(scaled: Scaled, stimulus: AbstractStimulus, end: jax.Array) -> jax.Array:
     """End of every accepted step of the adaptive solver [s]."""
     y0 = scaled.initial()
-    found = solve_stiff(
+    solution = solve_stiff(
         scaled, stimulus, rows=end[None], y0=y0, end=end, policy=Stiff(max_steps=50_000), steps=True
     )
-    return jnp.zeros(0) if found.step_t is None else found.step_t
+    return jnp.zeros(0) if solution.step_t is None else solution.step_t
 
 
 def _first_grid(
@@ -106,8 +106,8 @@ def _first_grid(
 
 def _inside(t: Float[np.ndarray, " n"], stimulus: AbstractStimulus) -> Float[np.ndarray, " m"]:
     """The times between the first and the last row of the stimulus, with all its rows."""
-    own = np.asarray(stimulus.breakpoints())
-    return np.unique(np.concatenate([t[(t > own[0]) & (t < own[-1])], own]))
+    corners = np.asarray(stimulus.breakpoints())
+    return np.unique(np.concatenate([t[(t > corners[0]) & (t < corners[-1])], corners]))
 
 
 def _cut(t: Float[np.ndarray, " n"], parts: int) -> Float[np.ndarray, " m"]:

@@ -89,8 +89,8 @@ def _group(recording: "Recording", name: str) -> dict[str, Any]:
     """What one group did."""
     import numpy as np
 
-    own, n = recording.statistics[name], recording.sizes[name]
-    spikes, cv = int(own["count"].sum()), np.asarray(own.get("cv", np.nan), float)
+    statistics, n = recording.statistics[name], recording.sizes[name]
+    spikes, cv = int(statistics["count"].sum()), np.asarray(statistics.get("cv", np.nan), float)
     cv = cv[np.isfinite(cv)]
     return {
         "n": n,

@@ -314,7 +314,7 @@ def _as_read(trace: "Trace", setup: _Setup, options: argparse.Namespace) -> "Tra
         return trace
     starts = np.flatnonzero(np.diff(trace.sweep, prepend=trace.sweep[0] - 1))
     lengths = np.diff(np.append(starts, len(trace.sweep)))
-    seen = instrument_noise(
+    readings = instrument_noise(
         options.seed,
         trace.i,
         sweep=np.repeat(np.arange(len(starts)), lengths),
@@ -323,7 +323,7 @@ def _as_read(trace: "Trace", setup: _Setup, options: argparse.Namespace) -> "Tra
         floor=setup.floor,
         limit=limit,
     )
-    return eqx.tree_at(lambda tr: tr.i, trace, seen)
+    return eqx.tree_at(lambda tr: tr.i, trace, readings)
 
 
 def _usable(trace: "Trace") -> "Trace":
@@ -365,7 +365,7 @@ def _run(options: argparse.Namespace) -> int:
         return 0
     setup = _setup(options)
     whole = _like(setup, options) if options.like is not None else _under_stimulus(setup, options)
-    kept = np.setdiff1d(np.arange(whole.result.shape[0]), whole.failed)
+    successful = np.setdiff1d(np.arange(whole.result.shape[0]), whole.failed)
     trace = _usable(_as_read(whole, setup, options))
     elements = {n: str(getattr(setup.bench, n)) for n in BENCH_ELEMENTS}
     notes = (
@@ -373,7 +373,7 @@ def _run(options: argparse.Namespace) -> int:
         | elements
         | {"temperature_K": str(setup.env.temperature), "memjax": __version__}
     )
-    write_trace(trace, out, device=not setup.bench.bare, members=kept, notes=notes)
+    write_trace(trace, out, device=not setup.bench.bare, members=successful, notes=notes)
     return 0
 
 

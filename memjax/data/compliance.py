@@ -100,13 +100,13 @@ def find_limit(
     every = [group for group, _ in of.values()]
     for label, polarity, rows in excursions_of(v, sweep):
         key = label, polarity
-        group, own = of.get(key, (None, None))
+        group, plateau = of.get(key, (None, None))
         if group is None:
             nearest = every[_nearest(known, place[label], polarity)]
             group = None if tops[key] > _ceiling(nearest) else nearest
         if group is not None:
             each[rows] = _level(group)
-            acts[rows] = np.abs(i[rows]) >= _edge(group, own)
+            acts[rows] = np.abs(i[rows]) >= _edge(group, plateau)
     return Limit(each=each, acts=acts, warnings=tuple(map(_said, groups)))
 
 
@@ -130,11 +130,11 @@ def limits_of_sweeps(
         In the order in which the sweeps occur. A polarity that a sweep does not have has the limit of the other one.
     """
     place = {label: k for k, label in enumerate(dict.fromkeys(sweep.tolist()))}
-    found = np.full((len(place), 2), np.nan)
+    limits = np.full((len(place), 2), np.nan)
     for label, polarity, rows in excursions_of(v, sweep):
-        found[place[label], 0 if polarity > 0 else 1] = np.median(each[rows])
-    found = np.where(np.isnan(found), found[:, ::-1], found)
-    return np.where(np.isnan(found), np.inf, found)
+        limits[place[label], 0 if polarity > 0 else 1] = np.median(each[rows])
+    limits = np.where(np.isnan(limits), limits[:, ::-1], limits)
+    return np.where(np.isnan(limits), np.inf, limits)
 
 
 def has_lost_sign(v: Float[np.ndarray, " points"], i: Float[np.ndarray, " points"]) -> bool:

@@ -56,8 +56,8 @@ def currents_from_densities(
         k = table.names.index(name)
         factor = parse_unit(unit).factor * area
         values = factor * to_numbers(table.columns[k], table.lines, where=where, name=name)
-        said = f"the current is {name!r} times the area, {area:g} m^2 ({area * 1e12:g} um^2)"
-        table = with_column(table, k, name=plain, values=values, unit="A", said=said)
+        warning = f"the current is {name!r} times the area, {area:g} m^2 ({area * 1e12:g} um^2)"
+        table = with_column(table, k, name=plain, values=values, unit="A", said=warning)
     return table
 
 

@@ -11,7 +11,7 @@ _NEAR = 1.5
 """Steps by which the ends of two halves may lie apart."""
 
 
-def joined(
+def join_halves(
     sweeps: Sweeps, x: Float[np.ndarray, " points"], t: Float[np.ndarray, " points"] | None
 ) -> Sweeps:
     """Sweeps, with halves joined where every one of them is a half: from rest to a peak, or from there to rest.
@@ -54,4 +54,4 @@ def _halves(x: np.ndarray, t: np.ndarray | None, out: np.ndarray, back: np.ndarr
     return rises and bool(closed) and (t is None or bool(t[out[-1]] <= t[back[0]]))
 
 
-__all__ = ["joined"]
+__all__ = ["join_halves"]

@@ -49,8 +49,8 @@ def undo_logarithms(table: Table, columns: Mapping[str, str], *, where: str) -> 
             values = np.exp(x) if natural else 10.0**x
         _check(x, values, stated, where, name)
         word = "natural" if natural else "decadic"
-        said = f"the column {name!r} is taken as the {word} logarithm of a modulus of the current, and undone"
-        table = with_column(table, k, name=plain, values=values, unit=stated, said=said)
+        warning = f"the column {name!r} is taken as the {word} logarithm of a modulus of the current, and undone"
+        table = with_column(table, k, name=plain, values=values, unit=stated, said=warning)
     return table
 
 
@@ -63,8 +63,8 @@ def _current_in(name: str) -> tuple[str, str | None] | None:
     if not any(plain_role(w) == "i" for w in tokens):
         return None
     unit = tokens[-1] if plain_role(tokens[-1]) is None and unit_of(tokens[-1]) else None
-    kept = [w for w in tokens[: -1 if unit else None] if w.lower() != "abs"]
-    return f"|{' '.join(kept)}|", unit
+    words = [w for w in tokens[: -1 if unit else None] if w.lower() != "abs"]
+    return f"|{' '.join(words)}|", unit
 
 
 def _check(x: np.ndarray, values: np.ndarray, unit: str | None, where: str, name: str) -> None:

@@ -33,16 +33,16 @@ def other_format(data: bytes, path: Path) -> ReaderError | None:
     path : Path
         Where it lies.
     """
-    found = next((f for f in _FORMATS if data.startswith(f[0])), None)
-    if found is None and data.startswith(b"PK\x03\x04") and path.suffix.lower() == ".npz":
-        found = (b"", "arrays of numpy (.npz)", _NPZ, "V and I are the names that it prints")
+    match = next((f for f in _FORMATS if data.startswith(f[0])), None)
+    if match is None and data.startswith(b"PK\x03\x04") and path.suffix.lower() == ".npz":
+        match = (b"", "arrays of numpy (.npz)", _NPZ, "V and I are the names that it prints")
     # MATLAB 7.3 writes 512 bytes of its own before HDF5 begins.
     if data.startswith(b"MATLAB 7.3") or data[512:520] == b"\x89HDF\r\n\x1a\n":
-        found = _FORMATS[2]
-    if found is None:
+        match = _FORMATS[2]
+    if match is None:
         return None
-    recipe = found[2].format(path=path.name, out=path.stem + ".csv")
+    recipe = match[2].format(path=path.name, out=path.stem + ".csv")
     return ReaderError(
-        f"{found[1]} is not read", where=str(path), allowed="text, .xls, .xlsx, .lvm",
-        fix=f'convert it in its folder: python -c "{recipe}" ({found[3]})',
+        f"{match[1]} is not read", where=str(path), allowed="text, .xls, .xlsx, .lvm",
+        fix=f'convert it in its folder: python -c "{recipe}" ({match[3]})',
     )  # fmt: skip

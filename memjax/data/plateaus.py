@@ -111,11 +111,11 @@ def find_plateaus(
     in a row, the voltage varies, and the current has no course of its own. Whether it follows the voltage, several
     plateaus of one level tell together (`are_free`). Steps below the top are ranges of the instrument.
     """
-    found = []
+    plateaus = []
     for label, polarity, rows in excursions_of(v, sweep):
         if top := _plateau(np.abs(v[rows]), np.abs(i[rows])):
-            found.append(Plateau(sweep=label, polarity=polarity, rows=rows, **top))
-    return found
+            plateaus.append(Plateau(sweep=label, polarity=polarity, rows=rows, **top))
+    return plateaus
 
 
 def are_free(plateaus: Sequence[Plateau]) -> bool:
@@ -138,8 +138,8 @@ def _plateau(u: np.ndarray, y: np.ndarray) -> dict[str, Any]:
     for window in (w for w in _WINDOWS if w >= digit):
         level = _densest(high, window)
         if _is_plateau(log_u, log, level, window):
-            found = _measured(y, log_u, log, level, window)
-            return found if found["scatter"] <= _LARGEST else {}
+            plateau = _measured(y, log_u, log, level, window)
+            return plateau if plateau["scatter"] <= _LARGEST else {}
     return {}
 
 

@@ -37,15 +37,15 @@ def programmed(
         The same, but where a file holds the measured voltage and it falls behind even ramps before and after the points
         at the limit: there these ramps go on, to where they meet.
     """
-    found = np.array(v, float)
+    voltages = np.array(v, float)
     for label in np.unique(sweep[limited]):
         rows = np.flatnonzero(sweep == label)
         x = np.arange(len(rows), dtype=float) if t is None else t[rows] - t[rows[0]]
         for a, b in _runs(limited[rows]):
-            ramp = _ramp(found[rows], x, a, b)
+            ramp = _ramp(voltages[rows], x, a, b)
             if ramp is not None:
-                found[rows[a:b]] = ramp
-    return found
+                voltages[rows[a:b]] = ramp
+    return voltages
 
 
 def _runs(mask: Bool[np.ndarray, " points"]) -> Iterator[tuple[int, int]]:

@@ -14,7 +14,7 @@ from .. import params
 from ..constants import BOLTZMANN
 from ..errors import BoundsError, ModelError
 from ..fields import check_bounds, param
-from ..noise.readings import Readings, flicker, occupied, readings, starts, telegraph, white
+from ..noise.readings import Readings, flicker, occupation, readings, starts, telegraph, white
 from ..result import Trace
 from ..system import Environment
 
@@ -197,7 +197,7 @@ def _true(noise: ReadNoise, at: Readings, i, v, *, begins, kelvin) -> Float[Arra
     share, out = jnp.zeros_like(i), i
     if noise.rtn is not None and noise.capture is not None and noise.emission is not None:
         x = telegraph(at, capture=noise.capture, emission=noise.emission)
-        share -= noise.rtn * (x - occupied(noise.capture, noise.emission))
+        share -= noise.rtn * (x - occupation(noise.capture, noise.emission))
     if noise.flicker is not None and noise.f_min is not None and noise.f_max is not None:
         share += _root(noise.flicker) * flicker(at, f_min=noise.f_min, f_max=noise.f_max)
     if noise.bandwidth is not None:
@@ -243,6 +243,6 @@ def _conductance(
     behind = lax.cummin(jnp.where(tells, n, rows), reverse=True)
     own = lambda k: (k >= 0) & (k < rows) & (sweep[jnp.clip(k, 0, rows - 1)] == sweep)  # noqa: E731
     k = jnp.clip(jnp.where(own(before), before, behind), 0, rows - 1)
-    found = own(before) | own(behind)
+    inside = own(before) | own(behind)
     g = i / jnp.where(tells, v, 1.0)
-    return jnp.where(found, jnp.maximum(g[k], 0.0), 0.0)
+    return jnp.where(inside, jnp.maximum(g[k], 0.0), 0.0)

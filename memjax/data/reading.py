@@ -12,7 +12,7 @@ from memjax.errors import ReaderError
 from .base import AbstractReader, Options, Source, Table
 from .compliance import Limit, Stated, find_limit, has_lost_sign, has_opposite_sign
 from .curves import curves, uses_area
-from .halves import joined
+from .halves import join_halves
 from .labels import Sweeps, by_label, by_shape
 from .measurement import Measurement
 from .numbers import complete_rows, to_numbers
@@ -99,13 +99,13 @@ def read(
     options = _options(columns, shunt, area, sign, point_time)
     compliance = _checked(compliance)
     source = load(path)
-    found = find_reader(reader, source, AbstractReader)
-    tables = curves(found.parse(source, options), options, where=str(path))
+    best = find_reader(reader, source, AbstractReader)
+    tables = curves(best.parse(source, options), options, where=str(path))
     # The reader of oscilloscopes has made a voltage and a current of the columns named so.
-    taken = ("v", "i") if found.name == "oscilloscope" else ()
+    taken = ("v", "i") if best.name == "oscilloscope" else ()
     named = {role: name for role, name in options.columns.items() if role not in taken}
     rows, used, about = _points(tables, named, source)
-    if shunt is not None and found.name != "oscilloscope":
+    if shunt is not None and best.name != "oscilloscope":
         rows.warnings.append("the shunt is not used: the file holds a current")
     if area is not None and not uses_area(tables):
         rows.warnings.append("the area is not used: the file holds a current")
@@ -114,7 +114,7 @@ def read(
     rows.select(keep)
     rows.t = rows.t if use_time else None
     rows.warnings += said
-    return _measurement(rows, used, about, source, found.name, point_time, compliance)
+    return _measurement(rows, used, about, source, best.name, point_time, compliance)
 
 
 def _options(columns, shunt, area, sign, point_time) -> Options:
@@ -205,17 +205,17 @@ def _record(
         scale, stated = factor(table, k, role)
         name = table.names[k]
         try:
-            found = to_numbers(table.columns[k], table.lines, where=where, name=name)
+            numbers = to_numbers(table.columns[k], table.lines, where=where, name=name)
         except ReaderError:
             if role != "compliance" or role in columns:
                 raise
-            found = np.zeros(0)
-        if role == "compliance" and role not in columns and not _are_limits(found, stated):
+            numbers = np.zeros(0)
+        if role == "compliance" and role not in columns and not _are_limits(numbers, stated):
             warnings.append(
                 f"the column {name!r} holds flags or text and no current limits: not used"
             )
             continue
-        values[role] = scale * found
+        values[role] = scale * numbers
         if not stated:
             assumed.append(f"{name} in {SI_UNITS[role]}")
     if assumed:
@@ -331,7 +331,7 @@ def _raggedness(x: np.ndarray) -> float:
 def _sweeps(rows: _Rows, t, driven: str, where: str) -> Sweeps:
     x, what = (rows.i, "current") if driven == "current" else (rows.v, "voltage")
     if rows.groups:
-        return joined(by_label(rows.groups, t, rows.line, where=where), x, t)
+        return join_halves(by_label(rows.groups, t, rows.line, where=where), x, t)
     return by_shape(x, t, rows.record, what=what, where=where)
 
 

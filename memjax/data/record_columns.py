@@ -50,7 +50,7 @@ class Column:
 
 def roles(names: tuple[str, ...] | list[str]) -> dict[str, Column]:
     """Role of each column whose name says one: `g`, `r`, `t`, `pulse`, `branch`, `cycle`, `temperature`, `v`, `i`."""
-    found: dict[str, Column] = {}
+    columns: dict[str, Column] = {}
     for place, name in enumerate(names):
         parts = _PARTS.match(name.strip().strip("\"'"))
         if not parts:
@@ -58,21 +58,21 @@ def roles(names: tuple[str, ...] | list[str]) -> dict[str, Column]:
         rest = parts[2].strip().lower()
         # T is a temperature, unless its unit is one of time.
         if parts[1] == "T" and rest in _TEMPERATURES:
-            found.setdefault("temperature", Column(place=place, stated=bool(rest)))
+            columns.setdefault("temperature", Column(place=place, stated=bool(rest)))
             continue
         for role, (words, unit) in _WORDS.items():
-            if role in found or parts[1].lower() not in words:
+            if role in columns or parts[1].lower() not in words:
                 continue
             if role == "temperature" and rest not in _TEMPERATURES:
                 continue
             if unit is None and rest in (_TEMPERATURES if role == "temperature" else _COUNTS):
-                found[role] = Column(place=place)
+                columns[role] = Column(place=place)
             elif unit is not None and (scale := _scale(parts[2], unit)) is not None:
-                found[role] = Column(place=place, factor=scale, stated=bool(parts[2]))
-    spare = found.get("temperature")
-    if spare and names[spare.place].strip("\"' ") == "T" and not {"t", "r", "g"} & found.keys():
-        found["t"] = Column(place=spare.place, stated=False)
-    return found
+                columns[role] = Column(place=place, factor=scale, stated=bool(parts[2]))
+    spare = columns.get("temperature")
+    if spare and names[spare.place].strip("\"' ") == "T" and not {"t", "r", "g"} & columns.keys():
+        columns["t"] = Column(place=spare.place, stated=False)
+    return columns
 
 
 def _scale(text: str, unit: str) -> float | None:
@@ -107,10 +107,10 @@ def one_table(source: Source) -> Table:
     ReaderError
         If there are several.
     """
-    found = tables(source)
-    if len(found) > 1:
+    every = tables(source)
+    if len(every) > 1:
         raise ReaderError("several headers", where=str(source.path), allowed="one table")
-    return found[0]
+    return every[0]
 
 
 def numbers(table: Table, column: Column, *, where: str) -> Float[np.ndarray, " rows"]:
@@ -136,7 +136,7 @@ def in_order(values: np.ndarray) -> list:
     return [values[k] for k in np.sort(first)]
 
 
-def assumed(table: Table, columns: list[Column]) -> tuple[str, ...]:
+def assumed_units(table: Table, columns: list[Column]) -> tuple[str, ...]:
     """The guess of SI units, in words, where none are stated."""
     silent = [table.names[c.place] for c in columns if not c.stated]
     return (f"no units stated, taken as SI: {', '.join(silent)}",) if silent else ()

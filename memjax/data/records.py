@@ -35,8 +35,8 @@ def has_records(path: str | Path, *, reader: str | None = None) -> bool:
     ReaderError
         If there is no such file, or it cannot be opened.
     """
-    found = recognise(load(path), AbstractFormat) if reader is None else named(reader)
-    return isinstance(found, AbstractRecordReader)
+    best = recognise(load(path), AbstractFormat) if reader is None else named(reader)
+    return isinstance(best, AbstractRecordReader)
 
 
 def read_records(path: str | Path, *, reader: str | None = None) -> Records:

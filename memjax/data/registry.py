@@ -116,17 +116,15 @@ def find_reader(name: str | None, source: Source, kind: type[T]) -> T:
     """
     if name is None:
         json = kind is AbstractReader and source.head.lstrip().startswith(("{", "["))
-        found = None if json else recognise(source, kind)
-        if found is None:
+        best = None if json else recognise(source, kind)
+        if best is None:
             raise _unrecognised(source, kind, json=json)
-        return found
-    found = named(name)
-    if isinstance(found, kind):
-        return found
+        return best
+    best = named(name)
+    if isinstance(best, kind):
+        return best
     what = (
-        f"unknown reader {name!r}"
-        if found is None
-        else f"reader {name!r} reads {found.description}"
+        f"unknown reader {name!r}" if best is None else f"reader {name!r} reads {best.description}"
     )
     allowed = _names([r for r in readers() if isinstance(r, kind)])
     raise ReaderError(what, where=str(source.path), allowed=", ".join(allowed))

@@ -180,8 +180,8 @@ def left_aside(
 ) -> list[str]:
     """Names of columns that could be a voltage or a current as well as those that were chosen."""
     free = [k for k in range(len(table.names)) if k not in chosen.values()]
-    found = {k for role in roles for k in _candidates(table, role, free)}
-    return [table.names[k] for k in sorted(found) if not is_modulus(_heading(table, k).base)]
+    candidates = {k for role in roles for k in _candidates(table, role, free)}
+    return [table.names[k] for k in sorted(candidates) if not is_modulus(_heading(table, k).base)]
 
 
 def unit_of(text: str) -> Unit | None:

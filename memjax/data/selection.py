@@ -27,15 +27,15 @@ def sweep_labels(text: str) -> tuple[int, ...]:
     ValueError
         For anything else.
     """
-    found: list[int] = []
+    numbers: list[int] = []
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
         low = int(first)
         high = int(last) if dash else low
         if high < low:
             raise ValueError(f"{part.strip()} runs backwards")
-        found += range(low, high + 1)
-    return tuple(dict.fromkeys(found))
+        numbers += range(low, high + 1)
+    return tuple(dict.fromkeys(numbers))
 
 
 def read_exclusions(path: str | Path) -> dict[int, str]:
@@ -60,7 +60,7 @@ def read_exclusions(path: str | Path) -> dict[int, str]:
         lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ReaderError(f"cannot be read ({error})", where=str(path)) from None
-    found: dict[int, str] = {}
+    choices: dict[int, str] = {}
     for number, cells in enumerate(csv.reader(lines), 1):
         cells = [c.strip() for c in cells]
         if not any(cells) or cells[0].startswith("#") or (number == 1 and cells[0] == "sweep"):
@@ -73,8 +73,8 @@ def read_exclusions(path: str | Path) -> dict[int, str]:
                 where=f"{path}, line {number}",
                 allowed="lines LABEL,REASON, such as 17,contact lost",
             ) from None
-        found |= dict.fromkeys(labels, ", ".join(c for c in cells[1:] if c) or "no reason given")
-    return found
+        choices |= dict.fromkeys(labels, ", ".join(c for c in cells[1:] if c) or "no reason given")
+    return choices
 
 
 def choose(

@@ -100,14 +100,14 @@ def _traces(table: Table, place: int, signal: str, where: str) -> dict:
     role = roles(table.names).get("i" if signal == "i" else "v")
     scale = role.factor if role is not None and role.place == place else 1.0
     x = scale * to_numbers(table.columns[place], table.lines, where=where, name=table.names[place])
-    found = {str(n): (t[label == n], x[label == n]) for n in in_order(label)}
-    for name, (times, values) in found.items():
+    traces = {str(n): (t[label == n], x[label == n]) for n in in_order(label)}
+    for name, (times, values) in traces.items():
         if not (np.isfinite(values).all() and (np.diff(times) > 0).all()):
             raise ReaderError(
                 f"trace {name}: times that do not increase, or values that are no numbers",
                 where=where, fix="mend the rows, or add a column that tells traces apart",
             )  # fmt: skip
-    return found
+    return traces
 
 
 def spike_table(source: Source) -> Table:
@@ -149,12 +149,12 @@ def _signal(table: Table, signal: str) -> int | None:
 def _labels(table: Table) -> np.ndarray:
     """Label of each row."""
     known, time = _signal(table, "v"), roles(table.names)["t"].place
-    told = [
+    labelling = [
         k
         for k, n in enumerate(table.names)
         if n.lower() in LABELS or (k != time and k != known and not _numeric(table, k))
     ]
-    return labels(table, told)
+    return labels(table, labelling)
 
 
 def _numeric(table: Table, k: int) -> bool:

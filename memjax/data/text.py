@@ -138,11 +138,11 @@ def tables(source: Source, *, comment: str = "") -> list[Table]:
 
 def unique(names: list[str]) -> tuple[str, ...]:
     """Names with a number behind those that have occurred before."""
-    seen: dict[str, int] = {}
+    counts: dict[str, int] = {}
     result = []
     for name in names:
-        seen[name] = seen.get(name, 0) + 1
-        result.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+        counts[name] = counts.get(name, 0) + 1
+        result.append(name if counts[name] == 1 else f"{name} ({counts[name]})")
     return tuple(result)
 
 
@@ -175,17 +175,17 @@ def _unlike(lines: list[str], width: int) -> tuple[str, ...]:
 
 def _first_data(lines: list[str]) -> int | None:
     """First of two lines of data in a row: ``x-axis,1,2`` alone is a header."""
-    found = -1
+    header = -1
     for k, line in enumerate(lines):
         if not line.strip():
             continue
         if not is_data(split_line(line)):
-            found = -1
-        elif found >= 0:
-            return found
+            header = -1
+        elif header >= 0:
+            return header
         else:
-            found = k
-    return found if found >= 0 else None
+            header = k
+    return header if header >= 0 else None
 
 
 def _is_gappy(cells: list[str]) -> bool:
@@ -239,8 +239,8 @@ def _no_table(lines: list[str], where: str) -> ReaderError:
     numbers = sum(len(c := line.split()) == 1 and is_number(c[0]) for line in lines)
     what = "only one column of numbers" if numbers > 1 else "no table of numbers"
     names = next((split_line(line) for line in lines if re.search(r"[A-Za-z]", line)), [])
-    found = ", ".join(map(repr, names[:12])) + (", ..." if len(names) > 12 else "")
-    what += f"; columns found: {found}" if names else ""
+    listed = ", ".join(map(repr, names[:12])) + (", ..." if len(names) > 12 else "")
+    what += f"; columns found: {listed}" if names else ""
     return ReaderError(what, where=where, allowed="rows with at least a voltage and a current")
 
 

@@ -98,9 +98,9 @@ def _column(table: Table, k: int) -> _Column | None:
     )  # fmt: skip
 
 
-def _family(found: list[_Column], role: str) -> list[_Column]:
+def _family(columns: list[_Column], role: str) -> list[_Column]:
     """Columns of a role whose names differ in numbers alone: the largest such set, none where two are as large."""
-    mine = [c for c in found if c.role == role and not c.modulus]
+    mine = [c for c in columns if c.role == role and not c.modulus]
     most = Counter(c.words for c in mine).most_common(2)
     if not most or (len(most) > 1 and most[0][1] == most[1][1]):
         return []
@@ -144,21 +144,21 @@ def _parts(
     common = [k for k in range(len(table.names)) if k not in told and not _numbered(table.names[k])]
     parts = [_trimmed(_part(table, common, _time(found, v, i, pairs), v, i)) for v, i in kept]
     names = [(table.names[v.place], table.names[i.place]) for v, i in kept]
-    said = _said(names, several, order)
+    warnings = _said(names, several, order)
     dull = [table.names[v.place] for v, i in pairs if (v, i) not in kept]
     if dull:
-        said += f"; left out, since the voltage is constant there: {', '.join(dull)}"
+        warnings += f"; left out, since the voltage is constant there: {', '.join(dull)}"
     lost = (
         [table.names[c.place] for c in found if c.role == "t"]
         if not parts[0].roles.get("t")
         else []
     )
     if lost:
-        said += f"; times that belong to no curve are not used: {', '.join(lost[:4])}"
+        warnings += f"; times that belong to no curve are not used: {', '.join(lost[:4])}"
     if len(parts) == 1:
-        return [replace(parts[0], warnings=(*table.warnings, said))]
+        return [replace(parts[0], warnings=(*table.warnings, warnings))]
     parts = _labelled(parts)
-    return [replace(parts[0], warnings=(*table.warnings, said)), *parts[1:]]
+    return [replace(parts[0], warnings=(*table.warnings, warnings)), *parts[1:]]
 
 
 def _said(names: list[tuple[str, str]], several: bool, order: bool) -> str:
@@ -177,15 +177,15 @@ def _said(names: list[tuple[str, str]], several: bool, order: bool) -> str:
 
 def _part(table: Table, common: list[int], t: _Column | None, v: _Column, i: _Column) -> Table:
     """Record of one curve."""
-    own = [c for c in (t, v, i) if c is not None]
-    keep = [*common, *(c.place for c in own)]
+    members = [c for c in (t, v, i) if c is not None]
+    keep = [*common, *(c.place for c in members)]
     outer = [table.units[k] if k < len(table.units) else None for k in common]
     return replace(
         table,
         names=tuple(table.names[k] for k in keep),
         columns=tuple(table.columns[k] for k in keep),
-        units=(*outer, *(c.unit for c in own)),
-        roles={c.role: table.names[c.place] for c in own},
+        units=(*outer, *(c.unit for c in members)),
+        roles={c.role: table.names[c.place] for c in members},
         warnings=(),
     )
 
@@ -197,9 +197,9 @@ def _time(
     times = [c for c in found if c.role == "t"]
     if len(times) == 1:
         return times[0]
-    own = [c for c in times if c.numbers in (v.numbers, i.numbers)]
-    if len(own) == 1:
-        return own[0]
+    times_here = [c for c in times if c.numbers in (v.numbers, i.numbers)]
+    if len(times_here) == 1:
+        return times_here[0]
     return times[pairs.index((v, i))] if len(times) == len(pairs) else None
 
 

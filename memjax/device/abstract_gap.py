@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 
 from ..system import Environment, State
 from .base import AbstractDevice
-from .laws import stopped
+from .laws import stop_at_bounds
 
 _EDGE = 1e-3
 """Width of the edges of the gap, as a share of its range."""
@@ -45,7 +45,7 @@ class AbstractGapDevice(AbstractDevice):
         del t
         edge = _EDGE * (self._most - self.gap_min)
         speed = self.speed(state, v, env)
-        return {"gap": stopped(speed, state["gap"], self.gap_min, self._most, edge)}
+        return {"gap": stop_at_bounds(speed, state["gap"], self.gap_min, self._most, edge)}
 
     def project(self, state):
         """See `AbstractDevice`."""

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 from ..fields import param, state
 from ..system import NoNoise
 from .base import AbstractDevice
-from .laws import arrhenius, stopped
+from .laws import arrhenius, stop_at_bounds
 
 _EDGE = 1e-3
 """Width of the edges of diameter and gap, as a share of their ranges."""
@@ -231,7 +231,7 @@ class AgFilament(AbstractDevice):
         wide = jnp.maximum(phi, self.phi_a) / self.phi_a
         lost = self.b / self.phi_a / self.phi_a / self.phi_a * arrhenius(self._at("ea1", v), hot)
         lost = lost / wide**3
-        change = stopped(grown - lost, phi, 0.0, self._widest, _EDGE * self.phi_a)
+        change = stop_at_bounds(grown - lost, phi, 0.0, self._widest, _EDGE * self.phi_a)
         broken = jnp.clip((1.1 - phi / self.phi_a) / 0.1, 0.0, 1.0)
         opening = 0.5 * self.c * (self.c / jnp.maximum(gap - self._break, _OPEN))
         closing = (self.length - self._break) * jnp.maximum(change, 0.0) / self.phi_a
@@ -240,7 +240,7 @@ class AgFilament(AbstractDevice):
         moved = broken * ((1 - growing) * opening - closing)
         return {
             "phi": change,
-            "gap": stopped(moved, gap, self._break, self.length, _EDGE * self._break),
+            "gap": stop_at_bounds(moved, gap, self._break, self.length, _EDGE * self._break),
         }
 
     def current(self, t, state, v, env):

@@ -31,6 +31,9 @@ class Series(AbstractTwoTerminal):
 
     parts: tuple[AbstractTwoTerminal, ...]
 
+    def __repr__(self) -> str:
+        return " + ".join(f"({p!r})" if isinstance(p, Parallel) else repr(p) for p in self.parts)
+
 
 class Parallel(AbstractTwoTerminal):
     """Elements side by side.
@@ -42,6 +45,9 @@ class Parallel(AbstractTwoTerminal):
     """
 
     parts: tuple[AbstractTwoTerminal, ...]
+
+    def __repr__(self) -> str:
+        return " | ".join(f"({p!r})" if isinstance(p, Series) else repr(p) for p in self.parts)
 
 
 def _parts(kind: type, branch: AbstractTwoTerminal) -> tuple[AbstractTwoTerminal, ...]:

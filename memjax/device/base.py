@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..fields import StateSpec, check_bounds
+from ..reprs import device_text
 from ..system import AbstractNoiseStructure, Environment, Jump, State
 from .algebra import AbstractTwoTerminal
 
@@ -41,6 +42,9 @@ class AbstractDevice(AbstractTwoTerminal):
 
     def __check_init__(self):
         check_bounds(self)
+
+    def __repr__(self) -> str:
+        return device_text(self)
 
     @abc.abstractmethod
     def initial(self, env: Environment) -> State:

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 from ..fields import param, setting, state
 from ..system import SINGLE_PRECISION, Jump, NoNoise
 from .base import AbstractDevice
-from .laws import gap_ratio, stopped
+from .laws import gap_ratio, stop_at_bounds
 
 _FASTEST = 1.0
 """Largest net growth of the filament [1/s], as published."""
@@ -125,7 +125,7 @@ class DiffusiveSpice(AbstractDevice):
         turned = self.beta * f - self.gamma2 * r
         grown = self.mu * jnp.abs(v) / (self.alpha + jnp.maximum(gap, 0.0))
         grown = jnp.minimum(grown - self.gamma1 * f - self.beta * f, _FASTEST)
-        channel = stopped(grown + turned, f + r, -1.0, 1.0, _CLOSED)
+        channel = stop_at_bounds(grown + turned, f + r, -1.0, 1.0, _CLOSED)
         return {"f": channel - turned, "r": turned}
 
     def jumps(self, t, state, v, env):

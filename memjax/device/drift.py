@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 from ..fields import param, setting, state
 from ..system import SINGLE_PRECISION, NoNoise
 from .base import AbstractDevice
-from .laws import gap_ratio, stopped
+from .laws import gap_ratio, stop_at_bounds
 
 _H_EDGE = 1e-4
 """Width of the edges of the length, as a share of h_max: the published clamp lies 1e-4 above it."""
@@ -174,8 +174,8 @@ class DriftMemristor(AbstractDevice):
         held = jnp.clip(room / 1e-3, 0.0, 1.0) * (1 - closed * jnp.clip(excess, 0.0, 1.0))
         latch = self.eta * v**self.m * jnp.exp(-jnp.maximum(s, 0.0)) - self.theta * s
         latch = jnp.where(latch < 0, latch * jnp.clip(excess, 0.0, 1.0), latch)
-        latch = stopped(latch, latched, 0.0, _S_MOST, _S_EDGE)
-        return {"h": stopped(held * free, h, -_BELOW, self.h_max, edge), "s": closed * latch}
+        latch = stop_at_bounds(latch, latched, 0.0, _S_MOST, _S_EDGE)
+        return {"h": stop_at_bounds(held * free, h, -_BELOW, self.h_max, edge), "s": closed * latch}
 
     def current(self, t, state, v, env):
         """See `AbstractDevice`."""

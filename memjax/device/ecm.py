@@ -10,7 +10,7 @@ from ..constants import BOLTZMANN_EV, FARADAY
 from ..fields import param, state
 from ..system import SINGLE_PRECISION, NoNoise
 from .abstract_gap import AbstractGapDevice
-from .laws import asinh_of_sinh, bracketed, simmons
+from .laws import asinh_of_sinh, root_between, simmons
 
 _TINY = 1e-6
 """Voltage below which the ionic current is taken as proportional to it [V]."""
@@ -102,7 +102,7 @@ class Ecm(AbstractGapDevice):
             return (y + transfer + hopping) / most - 1
 
         most = size * self.z / (2 * BOLTZMANN_EV * hot)
-        y = bracketed(excess, jnp.zeros_like(most), jnp.minimum(most, _MOST))
+        y = root_between(excess, jnp.zeros_like(most), jnp.minimum(most, _MOST))
         return 2 * self.j_fil * jnp.sinh(y) * (v / size)
 
     def speed(self, state, v, env):

@@ -11,7 +11,7 @@ from ..constants import BOLTZMANN_EV, ELEMENTARY_CHARGE
 from ..fields import param, state
 from ..system import SINGLE_PRECISION, NoNoise
 from .base import AbstractDevice
-from .laws import bracketed, schottky
+from .laws import root_between, schottky
 
 _CHARGE = 2.0
 """Elementary charges of an oxygen vacancy."""
@@ -253,9 +253,9 @@ class JartVcm(AbstractDevice):
             return (through - e.current) / (through + e.current + 1e-30)
 
         edge = jnp.full_like(size, 40.0)
-        found = at(bracketed(excess, -edge, edge))
+        current = at(root_between(excess, -edge, edge))
         share = jnp.abs(v) / size
-        return found._replace(current=found.current * share, barrier=found.barrier * share)
+        return current._replace(current=current.current * share, barrier=current.barrier * share)
 
     def drift(self, t, state, v, env):
         """See `AbstractDevice`."""

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 from ..fields import param, setting, state
 from ..system import SINGLE_PRECISION, NoNoise
 from .base import AbstractOhmicDevice
-from .laws import stopped, window
+from .laws import stop_at_bounds, window
 
 _EDGE = 1e-3
 """Distance from an edge over which drift without a window ends."""
@@ -78,7 +78,7 @@ class LinearIonDrift(AbstractOhmicDevice):
         # r_on over resistance first: squares of lengths in metres are small numbers.
         share = v * (self.r_on / self._resistance(x))
         rate = (self.mobility / self.d) * (share / self.d) * window(self.window, x, v, self.p)
-        return {"x": stopped(rate, x, 0.0, 1.0, _EDGE) if self.window == "none" else rate}
+        return {"x": stop_at_bounds(rate, x, 0.0, 1.0, _EDGE) if self.window == "none" else rate}
 
     def _resistance(self, x: Float[Array, ""]) -> Float[Array, ""]:
         """Resistance of a doped share [ohm]."""

@@ -48,8 +48,8 @@ BUILT_IN: tuple[type[AbstractDevice], ...] = (
 
 def _classes() -> dict[str, type[AbstractDevice]]:
     """Every model by name; built-in ones win."""
-    found = {e.name: e for e in entry_points(group="memjax.devices")}
-    third = {name: e.load() for name, e in found.items()}
+    points = {e.name: e for e in entry_points(group="memjax.devices")}
+    third = {name: e.load() for name, e in points.items()}
     return third | {c.name: c for c in BUILT_IN}
 
 

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 from ..fields import param, state
 from ..system import SINGLE_PRECISION, Diagonal
 from .base import AbstractOhmicDevice
-from .laws import gap_ratio, safe_sqrt, stopped
+from .laws import gap_ratio, safe_sqrt, stop_at_bounds
 
 _CLOSED = 1e-3
 _RATE = (0.0, 1e9)
@@ -110,7 +110,7 @@ class SecondOrderDiffusive(AbstractOhmicDevice):
         eased = jnp.exp(self.epsilon * jnp.clip(c, -0.1, 1.1))
         grown = self.mu * jnp.abs(v) * eased / (self.alpha + jnp.maximum(1 - f, 0.0))
         return {
-            "f": stopped(grown - self.gamma * f, f, -1.0, 1.0, _CLOSED),
+            "f": stop_at_bounds(grown - self.gamma * f, f, -1.0, 1.0, _CLOSED),
             "c": self.beta * f * (1 - c) - c / self.tau_c,
         }
 

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 from ..fields import param, setting, state
 from ..system import SINGLE_PRECISION, NoNoise
 from .base import AbstractOhmicDevice
-from .laws import safe_power, stopped
+from .laws import safe_power, stop_at_bounds
 
 _EDGE = 1e-3
 """Distance from an edge over which the state's motion ends."""
@@ -95,7 +95,7 @@ class Vteam(AbstractOhmicDevice):
         del t, env
         up = self.k_off * safe_power(v / self.v_off - 1, self.a_off)
         down = self.k_on * safe_power(v / self.v_on - 1, self.a_on)
-        return {"x": stopped(up - down, state["x"], 0.0, 1.0, _EDGE)}
+        return {"x": stop_at_bounds(up - down, state["x"], 0.0, 1.0, _EDGE)}
 
     def resistance(self, state, v, env):
         """See `AbstractOhmicDevice`."""

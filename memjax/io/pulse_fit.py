@@ -70,15 +70,15 @@ def load_pulse_fit(path: str | Path, *, cycles: bool = False) -> tuple[Pulsed, P
 
 def _noise(pulses: dict[str, Any], cycle: Mapping[str, float]) -> PulseNoise:
     """Amplitudes by their names in the file, and spreads from cycle to cycle."""
-    found = {r["name"]: float(r["value"]) for r in pulses["noise"]}
-    if not found:
+    values = {r["name"]: float(r["value"]) for r in pulses["noise"]}
+    if not values:
         return PulseNoise.none()
     curve = np.asarray(pulses["curve_S"], float)
-    pair = lambda n: jnp.asarray([found[f"{n}_set"], found[f"{n}_reset"]], float)  # noqa: E731
+    pair = lambda n: jnp.asarray([values[f"{n}_set"], values[f"{n}_reset"]], float)  # noqa: E731
     names = ("jitter", "programming", "slope", "bend", "flicker")
     return PulseNoise(
         **{n: pair(n) for n in names},
-        read=jnp.asarray(found["read"], float),
+        read=jnp.asarray(values["read"], float),
         g_mid=jnp.asarray((curve.max() + curve.min()) / 2, float),
         g_span=jnp.asarray(np.ptp(curve), float),
         cycle={n: jnp.asarray(s, float) for n, s in cycle.items() if s > 0},

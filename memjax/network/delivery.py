@@ -11,20 +11,20 @@ _TOGETHER = 8
 """Spikes whose connections are followed at once."""
 
 
-def listed(slots, found, offset, room: int):
+def list_spikes(slots, found, offset, room: int):
     """Numbers of members and step numbers of their spikes, members in order; how many, and the most of one."""
     flat = slots.ravel()
     (at,) = jnp.nonzero(flat >= 0, size=room, fill_value=flat.size)
     at = at.astype(jnp.int32)
     fine = at < flat.size
-    own = jnp.where(fine, at, 0)
-    number = jnp.where(fine, own // slots.shape[-1] + offset, -1)
-    step = jnp.where(fine, flat[own], 0)
+    index = jnp.where(fine, at, 0)
+    number = jnp.where(fine, index // slots.shape[-1] + offset, -1)
+    step = jnp.where(fine, flat[index], 0)
     total = jnp.sum(found, dtype=jnp.int32)
     return number.astype(jnp.int32), step.astype(jnp.int32), total, jnp.max(found)
 
 
-def delivered(arrivals, table: State, rows: Rows, block: int, spikes: tuple, weigh: Callable):
+def deliver_spikes(arrivals, table: State, rows: Rows, block: int, spikes: tuple, weigh: Callable):
     """Arrivals with those of a list of spikes; ``weigh(edges)`` gives weights."""
     number, step, total = spikes
     first, target = table["first"], table["target"]
@@ -41,6 +41,8 @@ def delivered(arrivals, table: State, rows: Rows, block: int, spikes: tuple, wei
         when = step[jnp.minimum(at, step.size - 1)]
         place = jnp.where(there, target[edge] + (when * block)[:, None], beyond)
         w = jnp.broadcast_to(rows.sign * weigh(edge), edge.shape).astype(arrivals.dtype)
+        # Padding lies beyond the end and is dropped: no branch, and a row of any length is one
+        # scatter.
         return arrivals.at[place.ravel()].add(w.ravel(), mode="drop")
 
     if rows.longest == 0:

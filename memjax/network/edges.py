@@ -64,8 +64,8 @@ def dense(n_pre: int, n_post: int, *, themselves: bool = True) -> Edges:
 
 def one_to_one(n: int) -> Edges:
     """Each with that of its own number."""
-    own = np.arange(n, dtype=np.int32)
-    return Edges(own, own)
+    members = np.arange(n, dtype=np.int32)
+    return Edges(members, members)
 
 
 def fixed_fan_in(n_pre: int, n_post: int, fan_in: int, *, seed: int = 0) -> Edges:

@@ -66,12 +66,14 @@ class Engine:
         for number, (name, group) in enumerate(plan.groups.items()):
             if isinstance(group, Neurons):
                 layout = plan.layouts[name]
-                own = layout.parameters(self.dtype)
-                own["key"] = tuple(
+                parameters = layout.parameters(self.dtype)
+                parameters["key"] = tuple(
                     layout.lanes(w, np.uint32) for w in member_keys(seed, number, group.n)
                 )
-                own["real"] = np.arange(layout.size).reshape(own["key"][0].shape) < group.n
-                groups[name] = self._put(own, self.split)
+                parameters["real"] = (
+                    np.arange(layout.size).reshape(parameters["key"][0].shape) < group.n
+                )
+                groups[name] = self._put(parameters, self.split)
             else:
                 groups[name] = self._put(_source(plan, seed, number, group), self.same)
         return groups
@@ -107,8 +109,8 @@ class Engine:
                     program.neurons[name].begin(plan.layouts[name]), self.split
                 )
             elif isinstance(group, Poisson):
-                own = jax.tree.map(np.asarray, self.fixed["groups"][name])
-                groups[name] = self._put(_poisson_begin(own), self.same)
+                constants = jax.tree.map(np.asarray, self.fixed["groups"][name])
+                groups[name] = self._put(_poisson_begin(constants), self.same)
             else:
                 groups[name] = {"count": self._put(np.zeros(group.n, np.int32), self.same)}
         weights = {
@@ -131,7 +133,7 @@ class Engine:
                 new[..., : before.shape[-1]] = np.asarray(before)
         return self._put(ring, self.same)
 
-    def placed(self, state: State) -> State:
+    def put_on_devices(self, state: State) -> State:
         """A state of numbers on the devices."""
         groups = {
             n: self._put(x, self.split if n in self.plan.layouts else self.same)
@@ -146,8 +148,8 @@ _poisson_begin = jax.jit(poisson_begin)
 
 def _edge_keys(seed: int, name: str, edge: np.ndarray) -> tuple[np.ndarray, ...]:
     """Words of the noise of devices: they depend on seed, projection and number of the edge."""
-    own = zlib.crc32(name.encode()) & 0x7FFFFFFF
-    keys = member_keys(seed, own, int(edge.max(initial=0)) + 1)
+    number = zlib.crc32(name.encode()) & 0x7FFFFFFF
+    keys = member_keys(seed, number, int(edge.max(initial=0)) + 1)
     return tuple(np.asarray(w)[edge] for w in keys)
 
 

@@ -20,8 +20,8 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec as Spec
 
 from ..circuit import replace_values
 from ..compile_cache import supported_options
-from ..simulate.batch import wide
-from .delivery import delivered, listed
+from ..simulate.batch import wide_loop_options
+from .delivery import deliver_spikes, list_spikes
 from .digest import Digest
 from .groups import Neurons, Poisson
 from .neuron_program import NeuronProgram
@@ -153,7 +153,9 @@ class ExchangeProgram:
             out_specs=(states, Spec(), Spec(), Spec(), Spec(AXIS)),
             check_vma=False,
         )
-        return jax.jit(mapped, donate_argnums=2, compiler_options=supported_options(wide))
+        return jax.jit(
+            mapped, donate_argnums=2, compiler_options=supported_options(wide_loop_options)
+        )
 
     def _row_specs(self, k: int) -> dict[str, Spec]:
         """How a table of connections lies on the devices."""
@@ -192,8 +194,8 @@ class ExchangeProgram:
         """States of the neurons that are watched [SI], as one row."""
         rows = {}
         for name in self.watched:
-            own, now = fixed["groups"][name], state["groups"][name]
-            tree = ({k: own[k] for k in ("values", "bias")}, now["parts"], now["input"])
+            constants, now = fixed["groups"][name], state["groups"][name]
+            tree = ({k: constants[k] for k in ("values", "bias")}, now["parts"], now["input"])
             lanes, _, here = self._watched_lanes(name, tree)
             shown = jax.vmap(self.neurons[name].shown)(*lanes)
             rows[name] = {k: lax.psum(jnp.where(here, x, 0), AXIS)[None] for k, x in shown.items()}
@@ -206,14 +208,14 @@ class ExchangeProgram:
         """
         steps, every, rows = self.plan.clock.steps, self.every or 1, {}
         for name in self.watched:
-            block, own = self.plan.layouts[name].block, fixed["groups"][name]
-            own = {k: own[k] for k in ("values", "bias", "key")}
-            tree = (own, before[name]["parts"], before[name]["input"])
-            (own, parts, inputs), at, here = self._watched_lanes(name, tree)
+            block, constants = self.plan.layouts[name].block, fixed["groups"][name]
+            constants = {k: constants[k] for k in ("values", "bias", "key")}
+            tree = (constants, before[name]["parts"], before[name]["input"])
+            (constants, parts, inputs), at, here = self._watched_lanes(name, tree)
             place = at // block * (steps * block) + at % block
             place = place[None, :] + block * jnp.arange(steps, dtype=at.dtype)[:, None]
             arriving = [x[place] for x in arrivals[name]]
-            shown = self.neurons[name].path(own, parts, inputs, arriving, first)
+            shown = self.neurons[name].path(constants, parts, inputs, arriving, first)
             row = every - 1 - first % every + every * jnp.arange(self._rows, dtype=jnp.int32)
             row = jnp.minimum(row, steps - 1)  # the rest is not read
             rows[name] = {k: lax.psum(jnp.where(here, x[row], 0), AXIS) for k, x in shown.items()}
@@ -230,16 +232,16 @@ class ExchangeProgram:
         }
         first, spikes, most, rates = k * at.steps, {}, {}, {}
         for name, size in room.all:
-            own, group = fixed["groups"][name], groups[name]
+            constants, group = fixed["groups"][name], groups[name]
             if name in self.plan.layouts:
                 arriving = arrivals[name]
                 groups[name], here, rates[name] = self._fired(
-                    name, own, group, arriving, first, room.each, size
+                    name, constants, group, arriving, first, room.each, size
                 )
                 *some, total, each = self._gathered(here, size)
             else:
                 some, total, each, groups[name] = self._source(
-                    name, own, group, first, room.each, size
+                    name, constants, group, first, room.each, size
                 )
             slot = k % self.plan.memory(name)
             spikes[name] = (*some, jnp.minimum(total, size))
@@ -258,7 +260,9 @@ class ExchangeProgram:
             traces = self._states_between(fixed, before, arrivals, first)
         return state, arrivals, (spikes, traces), (most, rates)
 
-    def _fired(self, name: str, own: State, state: State, arrivals: list, first, each: int, room):
+    def _fired(
+        self, name: str, constants: State, state: State, arrivals: list, first, each: int, room
+    ):
         """Neurons after a chunk, their spikes, and the largest rates, see `NeuronProgram.chunk`."""
         program, blocks = (
             self.neurons[name],
@@ -266,16 +270,16 @@ class ExchangeProgram:
         )
         arriving = [x.reshape(blocks) for x in arrivals]
         advance = lambda x: program.chunk(x[0], x[1], x[2], first, each)  # noqa: E731
-        state, count, slots, rates = lax.map(advance, (own, state, arriving))
+        state, count, slots, rates = lax.map(advance, (constants, state, arriving))
         slots = slots.reshape(-1, each)
-        here = listed(slots, count, lax.axis_index(AXIS) * slots.shape[0], room)
+        here = list_spikes(slots, count, lax.axis_index(AXIS) * slots.shape[0], room)
         return state, here, [lax.pmax(jnp.max(x), AXIS) for x in rates]
 
     def _table(self, fixed: State, k: int) -> State:
         """Connections, as far as this shard has them."""
         table, rows = fixed["rows"][k], self.plan.rows[k][3]
-        own = {n: jax.tree.map(lambda x: x[0], x) for n, x in table.items() if n != "weight"}
-        return own | {"weight": table["weight"][0] if rows.weight.ndim else table["weight"]}
+        shard = {n: jax.tree.map(lambda x: x[0], x) for n, x in table.items() if n != "weight"}
+        return shard | {"weight": table["weight"][0] if rows.weight.ndim else table["weight"]}
 
     def _due(self, ring: State, k: int, chunk) -> tuple:
         """Spikes that arrive in a chunk through connections."""
@@ -302,7 +306,9 @@ class ExchangeProgram:
             table = self._table(fixed, k)
             weigh = self._weigh(k, table, weights, conductances)
             due = self._due(ring, k, chunk)
-            arrivals[receptor] = delivered(arrivals[receptor], table, rows, of.block, due, weigh)
+            arrivals[receptor] = deliver_spikes(
+                arrivals[receptor], table, rows, of.block, due, weigh
+            )
         return arrivals
 
     def _weigh(self, k: int, table: State, weights: State, conductances: dict) -> Callable:
@@ -351,25 +357,25 @@ class ExchangeProgram:
             number, step = jnp.where(fine, number[at], -1), jnp.where(fine, step[at], 0)
         return number, step, total, each
 
-    def _source(self, name: str, own: State, state: State, first, each: int, room: int):
+    def _source(self, name: str, constants: State, state: State, first, each: int, room: int):
         """Spikes of sources in a chunk."""
         group, at = self.plan.groups[name], self.plan.clock
         if isinstance(group, Poisson):
             interval = round(group.interval / at.dt) if group.interval else 0
-            state, count, slots = poisson_chunk(own, state, first, at.steps, each, interval)
-            number, step, total, most = listed(slots, count, 0, room)
+            state, count, slots = poisson_chunk(constants, state, first, at.steps, each, interval)
+            number, step, total, most = list_spikes(slots, count, 0, room)
             return (number, step), total, most, state
         begin, end = (
-            jnp.searchsorted(own["step"], first + x).astype(jnp.int32) for x in (0, at.steps)
+            jnp.searchsorted(constants["step"], first + x).astype(jnp.int32) for x in (0, at.steps)
         )
         k = begin + jnp.arange(room, dtype=jnp.int32)
-        fine, last = k < end, max(len(own["step"]) - 1, 0)
-        if not len(own["step"]):
+        fine, last = k < end, max(len(constants["step"]) - 1, 0)
+        if not len(constants["step"]):
             none = jnp.zeros(room, jnp.int32)
             zero = jnp.zeros((), jnp.int32)
             return (none - 1, none), zero, zero, state
-        number = jnp.where(fine, own["source"][jnp.minimum(k, last)], -1)
-        step = jnp.where(fine, own["step"][jnp.minimum(k, last)] - first, 0)
+        number = jnp.where(fine, constants["source"][jnp.minimum(k, last)], -1)
+        step = jnp.where(fine, constants["step"][jnp.minimum(k, last)] - first, 0)
         count = state["count"].at[jnp.where(fine, number, group.n)].add(1, mode="drop")
         return (
             (number, step),
@@ -414,15 +420,15 @@ def _structure(outline: Plan) -> dict[str, Any]:
     """All numbers that a program holds as constants."""
     groups = {}
     for name, g in outline.groups.items():
-        own = vars(g)
+        content = vars(g)
         if isinstance(g, Neurons):
             # Values are arguments; only whether there is noise at all decides on the program.
             one = dict.fromkeys(g.values, 1.0)
-            own = own | {
+            content = content | {
                 "circuit": replace_values(g.circuit, one) if one else g.circuit,
                 "values": {k: not np.any(x) for k, x in g.values.items()},
             }
-        groups[name] = {"kind": type(g).__name__, **own}
+        groups[name] = {"kind": type(g).__name__, **content}
     layouts = {n: [x.block, x.blocks, x.receptors] for n, x in outline.layouts.items()}
     return {
         "clock": outline.clock,

@@ -36,8 +36,8 @@ def estimate(network: "Network", *, shards: int = 1) -> dict[str, int]:
             continue
         of = layout(g, network.projections, shards)
         states = len(g.circuit.specs) + len(of.receptors) + 5  # last spike, count, intervals, armed
-        own = len(g.values) + len(g.biases) + 2  # keys
-        found[f"states of {g.name!r}"] = of.size * (2 * states + own) * max(item, 4)
+        numbers = len(g.values) + len(g.biases) + 2  # keys
+        found[f"states of {g.name!r}"] = of.size * (2 * states + numbers) * max(item, 4)
         found[f"arrivals at {g.name!r}"] = of.size * steps * len(of.receptors) * item
     for p in network.projections:
         each = 4 + (item if isinstance(p.weight, np.ndarray) else 0)

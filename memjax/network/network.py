@@ -12,7 +12,7 @@ from .digest import Digest
 from .engine import Engine
 from .groups import Group
 from .memory import check_memory
-from .plan import Clock, checked, clock, plan
+from .plan import Clock, clock, groups_by_name, plan
 from .projection import Projection
 
 
@@ -59,7 +59,7 @@ class Network:
                 allowed="float32, or float64 with jax_enable_x64",
                 where="Network",
             )
-        checked(self.groups, self.projections)
+        groups_by_name(self.groups, self.projections)
         clock(self.dt, self.projections, self.exchange_steps)
 
     @property

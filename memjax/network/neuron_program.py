@@ -63,6 +63,7 @@ class NeuronProgram:
         self.scaled = Scaled(eqx.combine(cast, static), group.env)
         self.dt = dt
         kinds = layout.receptors
+        # Exact over a step of any length: a receptor's input decays as exp(-t / tau).
         self.decay = [
             np.asarray(1.0 if r.tau is None else np.exp(-dt / r.tau), dtype) for r in kinds
         ]
@@ -84,7 +85,7 @@ class NeuronProgram:
 
     def _at_rest(self, values: dict) -> State:
         """See `rest`."""
-        one = lambda v: self.own(v).system.initial(self.scaled.env)  # noqa: E731
+        one = lambda v: self.equations(v).system.initial(self.scaled.env)  # noqa: E731
         return jax.vmap(one)(values) if values else one({})
 
     @property
@@ -105,12 +106,12 @@ class NeuronProgram:
         whole = rest | {k: np.asarray(x).reshape(-1) for k, x in group.start.items()}
         parts = {k: lanes(whole[k] / x, self.dtype) for k, x in self.scale.items()}
         inputs = [lanes(0.0, self.dtype) for _ in layout.receptors]
-        own = layout.parameters(self.dtype)
+        parameters = layout.parameters(self.dtype)
         if group.start:
             # They are given as a trace shows them, and a solver sees some nodes otherwise.
-            shift = self._shift_in_blocks(own, parts, inputs)
+            shift = self._shift_in_blocks(parameters, parts, inputs)
             parts |= {k: parts[k] + np.asarray(shift[k]) for k in group.start}
-        shown = self.shown_in_blocks(own, parts, inputs)
+        shown = self.shown_in_blocks(parameters, parts, inputs)
         x = group.spike.sign * np.asarray(shown[group.spike.signal])
         zeros = lanes(0, np.int32)
         return {
@@ -151,7 +152,7 @@ class NeuronProgram:
                     u[k] = u[k] + s * (r.reversal - v[node])
         return u[0] if len(u) == 1 else jnp.stack(u)
 
-    def own(self, values: dict) -> Scaled:
+    def equations(self, values: dict) -> Scaled:
         """The equations of one neuron."""
         if not values:
             return self.scaled
@@ -162,29 +163,29 @@ class NeuronProgram:
         )
         return Scaled(own, self.scaled.env)
 
-    def step(self, own: State, parts: State, inputs: list, number):
+    def step(self, constants: State, parts: State, inputs: list, number):
         """States of one neuron after one step."""
-        return self._stepped(own, parts, inputs, number)[0]
+        return self._stepped(constants, parts, inputs, number)[0]
 
-    def _stepped(self, own: State, parts: State, inputs: list, number) -> tuple:
+    def _stepped(self, constants: State, parts: State, inputs: list, number) -> tuple:
         """States of one neuron after one step; its rates; the state that explicit parts took them at, and how far these
         then moved without noise.
         """
-        scaled, h = self.own(own["values"]), jnp.asarray(self.dt, self.dtype)
+        scaled, h = self.equations(constants["values"]), jnp.asarray(self.dt, self.dtype)
         t = number.astype(self.dtype) * h
-        drive = lambda p: self.drive(scaled.system, p, inputs, own["bias"])  # noqa: E731
+        drive = lambda p: self.drive(scaled.system, p, inputs, constants["bias"])  # noqa: E731
         kick = {k: jnp.zeros_like(x) for k, x in parts.items()}
         if self.channels:
             w = jnp.sqrt(h) * increments(
-                own["key"], number, channels=self.channels, dtype=self.dtype
+                constants["key"], number, channels=self.channels, dtype=self.dtype
             )
-            kick = scaled.kick(t, parts, drive(parts), w)
+            kick = scaled.noise_increment(t, parts, drive(parts), w)
         rates = lambda p: scaled.rates(t, p, drive(p))  # noqa: E731
         end = semi_implicit_euler_step(rates, parts, kick, h=h, linear=scaled.linear)
         between = {k: end[k] if k in scaled.linear else x for k, x in parts.items()}
         explicit = [k for k in parts if k not in scaled.linear]
         moves = {k: end[k] - parts[k] - kick[k] for k in explicit}
-        return scaled.kept(end), rates, between, moves
+        return scaled.project_parts(end), rates, between, moves
 
     def _slopes(self, rates: Callable[[State], State], parts: State) -> State:
         """Rates at which the states that are taken explicitly act on themselves [1/s], negative where they decay.
@@ -201,32 +202,32 @@ class NeuronProgram:
             most = jnp.maximum(most, jnp.max(jnp.abs(x)))
         return most
 
-    def _shift(self, own: State, parts: State, inputs: list) -> State:
+    def _shift(self, constants: State, parts: State, inputs: list) -> State:
         """What a solver adds to scaled states as a trace shows them."""
-        system: Any = self.own(own["values"]).system
+        system: Any = self.equations(constants["values"]).system
         state = {s.name: parts[s.name] * s.scale for s in system.specs}
-        seen = system.solved(state, self.drive(system, parts, inputs, own["bias"]))
-        return {s.name: (seen[s.name] - state[s.name]) / s.scale for s in system.specs}
+        voltages = system.solved(state, self.drive(system, parts, inputs, constants["bias"]))
+        return {s.name: (voltages[s.name] - state[s.name]) / s.scale for s in system.specs}
 
-    def shown(self, own: State, parts: State, inputs: list) -> State:
+    def shown(self, constants: State, parts: State, inputs: list) -> State:
         """States as they are recorded and compared with thresholds [SI]."""
-        system = self.own(own["values"]).system
+        system = self.equations(constants["values"]).system
         state = {s.name: parts[s.name] * s.scale for s in system.specs}
-        return system.shown(state, self.drive(system, parts, inputs, own["bias"]))
+        return system.shown(state, self.drive(system, parts, inputs, constants["bias"]))
 
     def conductance(self, of: ConductanceOf, values: dict, parts: State):
         """Conductance of a device of the circuit [S]."""
-        system: Any = self.own(values).system
+        system: Any = self.equations(values).system
         device, v = system.devices[of.element], jnp.asarray(of.read_voltage, self.dtype)
         scale = {s.name: s.scale for s in system.specs}
         names = [s.name for s in device.states]
         own = {n: parts[f"{of.element}.{n}"] * scale[f"{of.element}.{n}"] for n in names}
         return device.current(jnp.zeros((), self.dtype), own, v, self.scaled.env) / v
 
-    def _decay_now(self, own: State, parts: State, inputs: list):
+    def _decay_now(self, constants: State, parts: State, inputs: list):
         """Largest rate at which a state that is taken explicitly decays [1/s], of one neuron as it stands."""
-        scaled, t = self.own(own["values"]), jnp.zeros((), self.dtype)
-        drive = lambda p: self.drive(scaled.system, p, inputs, own["bias"])  # noqa: E731
+        scaled, t = self.equations(constants["values"]), jnp.zeros((), self.dtype)
+        drive = lambda p: self.drive(scaled.system, p, inputs, constants["bias"])  # noqa: E731
         slopes = self._slopes(lambda p: scaled.rates(t, p, drive(p)), parts)
         return self._largest({k: jnp.minimum(x, 0) for k, x in slopes.items()})
 
@@ -235,22 +236,22 @@ class NeuronProgram:
         moved = zip(inputs, self.decay, arriving, strict=True)
         return [s * d + a for s, d, a in moved]
 
-    def path(self, own: State, parts: State, inputs: list, arrivals: list, first) -> State:
+    def path(self, constants: State, parts: State, inputs: list, arrivals: list, first) -> State:
         """States of some neurons after each step of a chunk [SI], by steps and neurons."""
 
-        def lane(own, carry, number, arriving):
+        def lane(constants, carry, number, arriving):
             parts, inputs = carry
-            parts = self.step(own, parts, inputs, number)
-            shown = self.shown(own, parts, inputs)
+            parts = self.step(constants, parts, inputs, number)
+            shown = self.shown(constants, parts, inputs)
             return (parts, self._incoming(inputs, arriving)), shown
 
         def one(carry, now):
-            return jax.vmap(lane, (0, 0, None, 0))(own, carry, *now)
+            return jax.vmap(lane, (0, 0, None, 0))(constants, carry, *now)
 
         numbers = first + jnp.arange(self.steps, dtype=jnp.int32)
         return lax.scan(one, (parts, inputs), (numbers, arrivals))[1]
 
-    def chunk(self, own: State, state: State, arrivals: list, first, each: int) -> tuple:
+    def chunk(self, constants: State, state: State, arrivals: list, first, each: int) -> tuple:
         """A block after a chunk.
 
         Returns
@@ -264,13 +265,15 @@ class NeuronProgram:
         signal = self.layout.group.spike.signal
         sign = self.layout.group.spike.sign
 
-        def lane(own, carry, at, arriving):
+        def lane(constants, carry, at, arriving):
             parts, armed, inputs, count, slots, rate, far = carry
-            parts, rates, between, moves = self._stepped(own, parts, inputs, first + at)
+            parts, rates, between, moves = self._stepped(constants, parts, inputs, first + at)
             rate = jnp.maximum(rate, self._largest(self._slopes(rates, between)))
             far = jnp.maximum(far, self._largest(moves))
-            x = sign * self.shown(own, parts, inputs)[signal]
+            x = sign * self.shown(constants, parts, inputs)[signal]
             inputs = self._incoming(inputs, arriving)
+            # A Schmitt trigger: noise about the level fires once, until the signal has been below
+            # the lower one.
             fires = armed & (x > self.level)
             slots = [jnp.where(fires & (count == j), at, s) for j, s in enumerate(slots)]
             armed = (armed & ~fires) | (x < self.rearm)
@@ -278,7 +281,7 @@ class NeuronProgram:
 
         def one(carry, now):
             at, arriving = now
-            return jax.vmap(lane, (0, 0, None, 0))(own, carry, at, arriving), None
+            return jax.vmap(lane, (0, 0, None, 0))(constants, carry, at, arriving), None
 
         none = jnp.zeros_like(state["count"])
         rate = jnp.zeros(none.shape, self.dtype)
@@ -294,12 +297,12 @@ class NeuronProgram:
         places = (jnp.arange(self.steps, dtype=jnp.int32), arrivals)
         (parts, armed, inputs, count, slots, rate, far), _ = lax.scan(one, begin, places)
         # A lane beyond the last neuron never re-arms.
-        armed = armed & own["real"]
-        slots = [jnp.where(own["real"], s, -1) for s in slots]
-        count = jnp.where(own["real"], count, 0)
-        at_end = jax.vmap(self._decay_now)(own, parts, inputs)
+        armed = armed & constants["real"]
+        slots = [jnp.where(constants["real"], s, -1) for s in slots]
+        count = jnp.where(constants["real"], count, 0)
+        at_end = jax.vmap(self._decay_now)(constants, parts, inputs)
         sizes = (rate * self.dt, at_end * self.dt, far)
-        rates = [jnp.max(jnp.where(own["real"], x, 0)) for x in sizes]
+        rates = [jnp.max(jnp.where(constants["real"], x, 0)) for x in sizes]
         state = state | {"parts": parts, "armed": armed, "input": inputs}
         return _counted(state, count, slots, first), count, jnp.stack(slots, axis=-1), rates
 

@@ -175,11 +175,11 @@ class Rows:
     def outline(self) -> "Rows":
         """The same without its tables: what a program holds as constants."""
         none = np.zeros((0, 0), np.int32)
-        own = {n: none for n in TABLES_OF_DEVICES if getattr(self, n) is not None}
+        absent = {n: none for n in TABLES_OF_DEVICES if getattr(self, n) is not None}
         devices, weight = self.devices, np.zeros((0,) * self.weight.ndim)
         if isinstance(devices, DriftWeights):
             devices = replace(devices, start=None)
-        return replace(self, first=none, target=none, weight=weight, devices=devices, **own)
+        return replace(self, first=none, target=none, weight=weight, devices=devices, **absent)
 
 
 @dataclass(frozen=True, eq=False)
@@ -250,10 +250,10 @@ def layout(group: Neurons, projections: Sequence[Projection], shards: int) -> La
     """How a group lies in memory; the block does not depend on the number of shards."""
     block = min(BLOCK, -(-group.n // 16) * 16)
     blocks = -(-group.n // block)
-    own = dict.fromkeys(_kind(p.receptor) for p in projections if p.post == group.name)
-    for r in own:
+    kinds = dict.fromkeys(_kind(p.receptor) for p in projections if p.post == group.name)
+    for r in kinds:
         check_receptor(r, group.circuit, where=f"group {group.name!r}")
-    return Layout(group, block, -(-blocks // shards) * shards, tuple(own))
+    return Layout(group, block, -(-blocks // shards) * shards, tuple(kinds))
 
 
 def _kind(r: Receptor) -> Receptor:
@@ -308,17 +308,17 @@ class _Table:
 
 def _by_source(pre, post, weight, n_pre: int, of: Layout, at: Clock, shards: int) -> list[_Table]:
     """One table per shard."""
-    own = of.blocks // shards * of.block
+    rows = of.blocks // shards * of.block
     tables = []
     for s in range(shards):
-        here = np.flatnonzero((post >= s * own) & (post < (s + 1) * own)) if shards > 1 else None
+        here = np.flatnonzero((post >= s * rows) & (post < (s + 1) * rows)) if shards > 1 else None
         a, b = (x if here is None else x[here] for x in (pre, post))
         order = np.argsort(a, kind="stable")
         first = np.zeros(n_pre + 1, np.int64)
         np.cumsum(np.bincount(a, minlength=n_pre), out=first[1:])
         w = weight if weight.ndim == 0 else (weight if here is None else weight[here])[order]
         whole = order if here is None else here[order]
-        tables.append(_Table(whole, first, b[order] - s * own, w, own))
+        tables.append(_Table(whole, first, b[order] - s * rows, w, rows))
     most = max(len(t.post) for t in tables)
     if most >= 2**31 or of.size * at.steps >= 2**31:
         raise NetworkError(
@@ -417,22 +417,22 @@ def check_circuits(p: Projection, groups: Mapping[str, Group]) -> None:
     NetworkError
         With what is allowed.
     """
-    own = groups.get(p.weight.group)
-    if not isinstance(own, Neurons) or own.n != len(p.edges):
+    circuits = groups.get(p.weight.group)
+    if not isinstance(circuits, Neurons) or circuits.n != len(p.edges):
         raise NetworkError(
             f"no group {p.weight.group!r} of {len(p.edges)} circuits",
             where=f"weight of {p.where}",
             allowed="a group of neurons with one circuit per edge",
         )
-    if p.weight.element not in own.circuit.devices:
+    if p.weight.element not in circuits.circuit.devices:
         raise NetworkError(
             f"no device {p.weight.element!r}",
             where=f"weight of {p.where}",
-            allowed=", ".join(own.circuit.devices),
+            allowed=", ".join(circuits.circuit.devices),
         )
 
 
-def checked(groups: Sequence[Group], projections: Sequence[Projection]) -> dict[str, Group]:
+def groups_by_name(groups: Sequence[Group], projections: Sequence[Projection]) -> dict[str, Group]:
     """Groups by name, if names are unique and projections lead from a group to neurons.
 
     Raises
@@ -475,7 +475,7 @@ def plan(
     NetworkError
         Names what does not fit.
     """
-    by_name = checked(groups, projections)
+    by_name = groups_by_name(groups, projections)
     at = clock(dt, projections, steps)
     layouts = {g.name: layout(g, projections, shards) for g in groups if isinstance(g, Neurons)}
     found, own = [], []

@@ -107,6 +107,8 @@ class Programming:
             there = edge < table["first"][n + 1]
             edge = jnp.where(there, edge, 0)
             post = table["post"][edge]
+            # A target that fires in this chunk after the arrival has not fired yet: its spike
+            # before the chunk counts.
             fired = jnp.where(after[post] <= now, after[post], before[post])
             chosen = there & (fired >= 0) & (fired <= now) & (now - fired <= self.windows[1])
             if self.windows[1]:

@@ -24,20 +24,21 @@ def poisson_rates(group: Poisson, *, dt: float) -> np.ndarray:
 def _gap(key, draw, chance):
     """Steps from one candidate of a source to the next: geometric, at least 1."""
     u = open_uniform(bits(*key, draw, jnp.uint32(0)), jnp.float32)
+    # Inverse of the geometric distribution: P(gap > n) = (1 - p)^n; log1p keeps small p.
     steps = jnp.floor(jnp.log(u) / jnp.log1p(-chance)) + 1.0
     return jnp.where(steps < 1e9, steps, 1e9).astype(jnp.int32)
 
 
-def poisson_begin(own: State) -> State:
+def poisson_begin(constants: State) -> State:
     """First candidates of sources."""
-    key, chance = own["key"], own["most"]
+    key, chance = constants["key"], constants["most"]
     draw = jnp.zeros_like(key[0])
     return {"next": _gap(key, draw, chance) - 1, "draw": draw + 1, "count": draw.astype(jnp.int32)}
 
 
-def poisson_chunk(own: State, state: State, first, steps: int, each: int, interval: int):
+def poisson_chunk(constants: State, state: State, first, steps: int, each: int, interval: int):
     """Spikes of sources within a chunk: candidates at each one's highest rate, kept by the rate of the interval."""
-    key, most, rates = own["key"], own["most"], own["rates"]
+    key, most, rates = constants["key"], constants["most"], constants["rates"]
     following, draw, slots = state["next"], state["draw"], []
     for _ in range(each):
         now = following < first + steps
@@ -46,6 +47,7 @@ def poisson_chunk(own: State, state: State, first, steps: int, each: int, interv
         if interval:
             chance = jnp.where(following // interval < rates.shape[0], chance, 0.0)
         u = open_uniform(bits(*key, draw, jnp.uint32(1)), jnp.float32)
+        # Thinning: a candidate of the highest rate is a spike with probability rate / highest rate.
         slots.append(jnp.where(now & (u * most < chance), following - first, -1))
         following = jnp.where(now, _later(following, _gap(key, draw, most)), following)
         draw = draw + now.astype(draw.dtype)

@@ -253,9 +253,11 @@ class Simulation:
         """States of all neurons now [SI], by group and name."""
         states = {}
         for name, of in self.plan.layouts.items():
-            own, now = self.engine.fixed["groups"][name], self.state["groups"][name]
-            own = {k: own[k] for k in ("values", "bias")}
-            shown = self.program.neurons[name].shown_in_blocks(own, now["parts"], now["input"])
+            constants, now = self.engine.fixed["groups"][name], self.state["groups"][name]
+            constants = {k: constants[k] for k in ("values", "bias")}
+            shown = self.program.neurons[name].shown_in_blocks(
+                constants, now["parts"], now["input"]
+            )
             states[name] = {k: _whole(x).ravel()[: of.group.n] for k, x in shown.items()}
         return states
 
@@ -306,7 +308,7 @@ class Simulation:
                 allowed="one of the same groups, projections, dt, dtype and number of devices",
             ) from error
         state, self.done = (
-            self.engine.placed(jax.tree.unflatten(structure, leaves)),
+            self.engine.put_on_devices(jax.tree.unflatten(structure, leaves)),
             int(arrays["done"]),
         )
         self.room = _larger(room, self.room)

@@ -46,8 +46,8 @@ def relaxation_oscillator(
     .. [1] T. Wang et al., IEEE Trans. Circuits Syst. Artif. Intell. 1, 141 (2024),
        doi:10.1109/TCASAI.2024.3484370, code https://github.com/yanglab2021/DiffusiveMemristor
     """
-    own = _published() if memristor is None else memristor
-    return node(own, r_in=r_in, c=c)
+    device = _published() if memristor is None else memristor
+    return node(device, r_in=r_in, c=c)
 
 
 def _published() -> DiffusiveMemristor:

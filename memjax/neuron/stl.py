@@ -41,8 +41,8 @@ def stl_neuron(
     ----------
     .. [1] Y. Jiang et al., Adv. Sci. 10, 2301323 (2023), doi:10.1002/advs.202301323 (the idea)
     """
-    own = SecondOrderDiffusive() if memristor is None else memristor
-    return node(own, r_in=r_in, c=c)
+    device = SecondOrderDiffusive() if memristor is None else memristor
+    return node(device, r_in=r_in, c=c)
 
 
 STL_NEURON = Template(

@@ -47,8 +47,8 @@ def threshold_switch_neuron(
     .. [1] L. Gao et al., Appl. Phys. Lett. 111, 103503 (2017), doi:10.1063/1.4991917 (a neuron with
        such a switch)
     """
-    own = ThresholdSwitch() if switch is None else switch
-    return node(own, r_in=r_in, c=c, name="switch")
+    device = ThresholdSwitch() if switch is None else switch
+    return node(device, r_in=r_in, c=c, name="switch")
 
 
 THRESHOLD_SWITCH_NEURON = Template(

@@ -45,8 +45,8 @@ def cycle_factors(
     keys = _keys(seed, members, np.arange(sweeps), "spread", first)
     out = {}
     for name, sigma in sigma_ln.items():
-        own = zlib.crc32(name.encode()) & 0x7FFFFFFF
-        draw = lambda key, own=own: jax.random.normal(jax.random.fold_in(key, own))  # noqa: E731
+        number = zlib.crc32(name.encode()) & 0x7FFFFFFF
+        draw = lambda key, number=number: jax.random.normal(jax.random.fold_in(key, number))  # noqa: E731
         out[name] = jnp.exp(sigma * jax.vmap(jax.vmap(draw))(keys))
     return out
 
@@ -88,8 +88,10 @@ def instrument_noise(
     keys = _keys(seed, i.shape[0], sweep, "read")
     draw = lambda key, r: jax.random.normal(jax.random.fold_in(key, r), (2,), i.dtype)  # noqa: E731
     normal = jax.vmap(jax.vmap(draw), (0, None))(keys, jnp.asarray(row))
-    seen = i * jnp.exp(relative * normal[..., 0]) + floor * normal[..., 1]
+    reading = i * jnp.exp(relative * normal[..., 0]) + floor * normal[..., 1]
     if limit is None:
-        return seen
+        return reading
+    # A soft limiter holds the current a little below the limit: within one per cent it counts as at
+    # it.
     most = jnp.broadcast_to(jnp.asarray(0.99 * limit, i.dtype), i.shape[1:])
-    return jnp.where(jnp.abs(i) < most[None], seen, i)
+    return jnp.where(jnp.abs(i) < most[None], reading, i)

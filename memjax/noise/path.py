@@ -147,6 +147,8 @@ class GridPath(dfx.AbstractBrownianPath):
                 where="GridPath.evaluate",
                 allowed="evaluate(t0, t1) over one step",
             )
+        # The number of the step makes its increment, not its time: times that were summed are off
+        # by roundings.
         position = (t0 - self.t0) / self.dt
         nearest = jnp.round(position)
         step = nearest.astype(jnp.int32)
@@ -156,4 +158,5 @@ class GridPath(dfx.AbstractBrownianPath):
             step, off, "GridPath: a step off the grid (adaptive steps?); use Fixed(dt) steps"
         )
         normal = increments(self.key, step, channels=self.channels, dtype=self.dt.dtype)
+        # Var W = dt; the numbers themselves do not depend on dt, which has a derivative then.
         return normal * jnp.sqrt(self.dt)

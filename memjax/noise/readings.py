@@ -112,18 +112,19 @@ def telegraph(
     .. [1] S. Machlup, J. Appl. Phys. 25, 341 (1954), doi:10.1063/1.1721637
     """
     mark = open_uniform(_word(at, _TELEGRAPH), at.gap.dtype)
-    full = occupied(capture, emission)
-    kept = jnp.where(at.first, 0.0, jnp.exp(-(1 / capture + 1 / emission) * at.gap))
+    # At the first reading the survival is 0, which leaves the stationary occupation.
+    full = occupation(capture, emission)
+    survival = jnp.where(at.first, 0.0, jnp.exp(-(1 / capture + 1 / emission) * at.gap))
 
     def step(x, now):
-        mark, kept = now
-        x = jnp.where(mark < full + (x - full) * kept, jnp.ones_like(x), 0.0)
+        mark, survival = now
+        x = jnp.where(mark < full + (x - full) * survival, jnp.ones_like(x), 0.0)
         return x, x
 
-    return lax.scan(step, jnp.zeros((), mark.dtype), lax.stop_gradient((mark, kept)))[1]
+    return lax.scan(step, jnp.zeros((), mark.dtype), lax.stop_gradient((mark, survival)))[1]
 
 
-def occupied(capture: Float[Array, ""], emission: Float[Array, ""]) -> Float[Array, ""]:
+def occupation(capture: Float[Array, ""], emission: Float[Array, ""]) -> Float[Array, ""]:
     """Share of the time for which a trap is full."""
     return emission / (capture + emission)
 
@@ -148,6 +149,7 @@ def relaxations(
     """
     low, high = jnp.log(2 * math.pi * f_min), jnp.log(2 * math.pi * f_max)
     h = (high - low) / _INNER
+    # Midpoint rule in ln(lambda): equal variances h at equal distances make 1/f.
     rate = jnp.exp(low + h * (jnp.arange(_INNER, dtype=h.dtype) + 0.5))
     end, root = jnp.exp(jnp.stack([low, high])), math.sqrt(3)
     rates = jnp.concatenate([end[:1] / root, rate, end[1:] * root])
@@ -176,6 +178,7 @@ def flicker(
     def step(x, now):
         sweep, row, gap, first = now
         new = normal(bits(*at.key, sweep, row, place), gap.dtype)
+        # 1 - a^2 without cancellation; never 0, where the square root has no derivative.
         fresh = jnp.maximum(-jnp.expm1(-2 * rates * gap), jnp.finfo(gap.dtype).tiny)
         moved = jnp.exp(-rates * gap) * x + jnp.sqrt(fresh) * new
         x = jnp.where(first, new, moved)

@@ -36,6 +36,7 @@ def interval(
     inside = (level >= 0) & (level <= deepest)
     level = jnp.where(inside, level, 0).astype(kind)
     parts = (jnp.ones((), kind) << level).astype(h.dtype)  # XLA's exp2 is not exact
+    # Rounded to the grid of its own level, which is coarser than the error of t0 - start.
     number = jnp.round((t0 - start) / span * parts)
     slack = 1e-6 * h + 8 * jnp.finfo(h.dtype).eps * jnp.abs(t1)
     near = lambda a, b: jnp.abs(a - b) <= slack  # noqa: E731
@@ -111,7 +112,9 @@ class DyadicPath(dfx.AbstractBrownianPath):
         z = _coefficients(self.key, tree, p, size, self.channels, span.dtype)
         h = span * (size.astype(span.dtype) * 2.0 ** -depth(span.dtype))
         h = jnp.where(fine, h, jnp.where(t0 == t1, 0.0, jnp.nan))
+        # Integral of white noise whose expansion is a straight line here: its middle value times h.
         w = h * jnp.sum(z * value, axis=(1, 2))
+        # H = mean of the path above its chord: of noise with slope s it is -s h^2 / 12.
         area = -(h**2) / 12 * jnp.sum(z * slope, axis=(1, 2))
         return dfx.SpaceTimeLevyArea(dt=h, W=w, H=area) if use_levy else w
 
@@ -145,6 +148,8 @@ def _seen(p, q, span) -> tuple[Float[Array, "1 n 2"], Float[Array, "1 n 2"]]:
     )  # -1 to 1 across the interval of a level
     side = jnp.where(x < 0, -1.0, 1.0).astype(dtype)
     length = span * 2.0 ** -level.astype(dtype)
+    # Alpert's functions of order 2 on [-1, 1]: orthonormal, orthogonal to 1 and x, odd or even
+    # about 0.
     even, odd = math.sqrt(1.5) * (2 * jnp.abs(x) - 1), math.sqrt(0.5) * (3 * x - 2 * side)
     rise = jnp.stack([2 * math.sqrt(1.5) * side, jnp.full_like(x, 3 * math.sqrt(0.5))], axis=1)
     size = jnp.sqrt(2 / length)[:, None]

@@ -94,12 +94,12 @@ def branches_of(size: Float[np.ndarray, " points"], *, begins: bool, ends: bool)
     return "back" if begins and size[0] >= top else "out" if ends and size[-1] >= top else "both"
 
 
-def whole(found: Sequence[Switching]) -> list[Switching]:
+def complete_excursions(events: Sequence[Switching]) -> list[Switching]:
     """Excursions of which both branches were measured; all, where no polarity's are.
 
     Parameters
     ----------
-    found : sequence of Switching
+    events : sequence of Switching
         See `switching`.
 
     Notes
@@ -107,8 +107,8 @@ def whole(found: Sequence[Switching]) -> list[Switching]:
     A file that stops or begins in the midst of a sweep says of that one neither that it never switched nor that it
     never returned.
     """
-    sides = {f.polarity for f in found if f.branches == "both"}
-    return [f for f in found if f.branches == "both" or f.polarity not in sides]
+    sides = {f.polarity for f in events if f.branches == "both"}
+    return [f for f in events if f.branches == "both" or f.polarity not in sides]
 
 
 def turn(

@@ -296,7 +296,7 @@ def _exponential(dt: np.ndarray, dw: np.ndarray) -> tuple[np.ndarray, np.ndarray
     grid = np.linspace(low, high, _GRID)
     rough = grid[np.argmin([np.sum((best(g) * decay(g) - y) ** 2) for g in grid])]
     rough = np.clip(rough, grid[1], grid[-2])
-    found = least_squares(
+    fit = least_squares(
         lambda p: p[0] * decay(p[1]) - y,
         [best(rough), rough],
         jac=slopes,
@@ -305,11 +305,11 @@ def _exponential(dt: np.ndarray, dw: np.ndarray) -> tuple[np.ndarray, np.ndarray
         ftol=1e-14,
         gtol=1e-14,
     )
-    value = np.array([found.x[0] * size, np.exp(found.x[1]) * time])
-    free, singular = y.size - 2, np.linalg.cond(found.jac) > 1e12
-    if free < 1 or singular or np.min(np.abs(found.x[1] - [low, high])) < 1e-3:
+    value = np.array([fit.x[0] * size, np.exp(fit.x[1]) * time])
+    free, singular = y.size - 2, np.linalg.cond(fit.jac) > 1e12
+    if free < 1 or singular or np.min(np.abs(fit.x[1] - [low, high])) < 1e-3:
         return value, np.full(2, np.nan)
-    errors = np.sqrt(np.diag(np.linalg.inv(found.jac.T @ found.jac)) * np.sum(found.fun**2) / free)
+    errors = np.sqrt(np.diag(np.linalg.inv(fit.jac.T @ fit.jac)) * np.sum(fit.fun**2) / free)
     return value, errors * [size, value[1]]
 
 

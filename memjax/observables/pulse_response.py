@@ -102,13 +102,13 @@ class PulseResponse:
 
     def to_json(self) -> dict:
         """Dictionary with units in the names; None for a time that was not seen."""
-        seen = lambda x: float(x) if np.isfinite(x) else None  # noqa: E731
+        finite = lambda x: float(x) if np.isfinite(x) else None  # noqa: E731
         return {
             "sweep": self.sweep,
             "pulse": self.pulse,
             "amplitude_V": self.amplitude,
-            "delay_s": seen(self.delay),
-            "relaxation_s": seen(self.relaxation),
+            "delay_s": finite(self.delay),
+            "relaxation_s": finite(self.relaxation),
             "width_s": self.width,
             "watched_s": self.watched,
             "switched": self.switched,
@@ -289,9 +289,9 @@ def pulse_responses(
     BoundsError
         For data without time or without a pulse, or a threshold at or above the current's limit.
     """
-    own = one_member(data, where="pulse_responses", time=True)
+    member = one_member(data, where="pulse_responses", time=True)
     limit, off = (
-        getattr(own, "compliance", None),
+        getattr(member, "compliance", None),
         threshold if off_threshold is None else off_threshold,
     )
     if limit is not None and max(threshold, off) >= limit:
@@ -299,10 +299,10 @@ def pulse_responses(
             f"threshold = {max(threshold, off):g} A",
             allowed=f"below the limit of {limit:g} A of the current",
         )
-    found = list(_read(own, threshold, off))
-    if not found:
+    responses = list(_read(member, threshold, off))
+    if not responses:
         raise BoundsError("a voltage without pulses", allowed="a base voltage and pulses over it")
-    return found
+    return responses
 
 
 def _read(data: Timed, on: float, off: float) -> Iterator[PulseResponse]:
@@ -336,12 +336,12 @@ def _of_sweep(t, v, i, limited, label: int, on: float, off: float) -> Iterator[P
         )
 
 
-def summarise_pulses(found: list[PulseResponse]) -> dict:
+def summarise_pulses(responses: list[PulseResponse]) -> dict:
     """Counts, and the distributions of delay and relaxation.
 
     Parameters
     ----------
-    found : list of PulseResponse
+    responses : list of PulseResponse
         See `pulse_responses`.
 
     Returns
@@ -353,12 +353,12 @@ def summarise_pulses(found: list[PulseResponse]) -> dict:
         `mean`, `sd`, `cv` (sd over mean), `min`, `max` of those that were seen, which censoring
         makes too short.
     """
-    switched = [f for f in found if f.switched]
+    switched = [f for f in responses if f.switched]
     return {
-        "pulses": len(found),
+        "pulses": len(responses),
         "switched": len(switched),
-        "clipped": sum(f.clipped > 0 for f in found),
-        "delay_s": _distribution([f.delay for f in found], [f.width for f in found]),
+        "clipped": sum(f.clipped > 0 for f in responses),
+        "delay_s": _distribution([f.delay for f in responses], [f.width for f in responses]),
         "relaxation_s": _distribution(
             [f.relaxation for f in switched], [f.watched for f in switched]
         ),
@@ -370,17 +370,20 @@ def _distribution(values: list[float], limits: list[float]) -> dict:
     from scipy.stats import CensoredData, ecdf
 
     x, limit = np.asarray(values, float), np.asarray(limits, float)
-    seen = np.isfinite(x)
-    found = {"n": x.size, "censored": int(np.sum(~seen)), "median": None}
-    if not seen.any():
+    finite = np.isfinite(x)
+    found = {"n": x.size, "censored": int(np.sum(~finite)), "median": None}
+    if not finite.any():
         return found | dict.fromkeys(("mean", "sd", "cv", "min", "max"))
-    curve = ecdf(CensoredData(uncensored=x[seen], right=limit[~seen])).cdf
+    curve = ecdf(CensoredData(uncensored=x[finite], right=limit[~finite])).cdf
     beyond = np.flatnonzero(curve.probabilities >= 0.5)
     if not found["censored"]:
         found["median"] = float(np.median(x))
     elif beyond.size:
         found["median"] = float(curve.quantiles[beyond[0]])
-    mean, sd = float(np.mean(x[seen])), float(np.std(x[seen], ddof=1)) if seen.sum() > 1 else None
+    mean, sd = (
+        float(np.mean(x[finite])),
+        float(np.std(x[finite], ddof=1)) if finite.sum() > 1 else None,
+    )
     cv = sd / mean if sd is not None and mean > 0 else None
-    ends = {"min": float(np.min(x[seen])), "max": float(np.max(x[seen]))}
+    ends = {"min": float(np.min(x[finite])), "max": float(np.max(x[finite]))}
     return found | {"mean": mean, "sd": sd, "cv": cv} | ends

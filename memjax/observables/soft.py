@@ -130,9 +130,9 @@ def crossing_times(
             where="crossing_times",
             allowed="size >= 1, rows >= 2",
         )
-    found = _rises(x, level, level if rearm is None else rearm)
-    (k,) = jnp.nonzero(found, size=size, fill_value=1)
-    there = jnp.arange(size) < jnp.sum(found)
+    rises = _rises(x, level, level if rearm is None else rearm)
+    (k,) = jnp.nonzero(rises, size=size, fill_value=1)
+    there = jnp.arange(size) < jnp.sum(rises)
     slope = jnp.where(there, x[k] - x[k - 1], 1.0)
     times = t[k - 1] + (level - x[k - 1]) / slope * (t[k] - t[k - 1])
-    return Crossings(times=jnp.where(there, times, jnp.inf), count=jnp.sum(found))
+    return Crossings(times=jnp.where(there, times, jnp.inf), count=jnp.sum(rises))

@@ -12,11 +12,11 @@ from .data import check_positive, one_member
 from .excursion import (
     Switching,
     branches_of,
+    complete_excursions,
     excursions,
     hysteresis_area,
     on_off_ratio,
     turn,
-    whole,
 )
 from .snap_back import snap_back_of
 
@@ -140,10 +140,10 @@ def switching(
     DataError
         For anything else.
     """
-    own = one_member(data, where="switching")
+    member = one_member(data, where="switching")
     for name, value in (("on-threshold", on_threshold), ("hold-threshold", hold_threshold)):
         check_positive(value, what=name)
-    return list(_read(own, on_threshold, hold_threshold))
+    return list(_read(member, on_threshold, hold_threshold))
 
 
 def _read(data: Sweeps, on: float, hold: float) -> Iterator[Switching]:
@@ -174,12 +174,12 @@ def _read(data: Sweeps, on: float, hold: float) -> Iterator[Switching]:
             )
 
 
-def summarise(found: list[Switching]) -> dict:
+def summarise(events: list[Switching]) -> dict:
     """Counts, and the distributions of switching and hold voltage by polarity.
 
     Parameters
     ----------
-    found : list of Switching
+    events : list of Switching
         See `switching`.
 
     Returns
@@ -189,14 +189,14 @@ def summarise(found: list[Switching]) -> dict:
         and number of values. Hold voltages are those of excursions that had switched; those of all
         that cross stand beside them. Excursions that were measured in part count as `incomplete` alone, see `whole`.
     """
-    if not isinstance(found, list | tuple) or not all(isinstance(f, Switching) for f in found):
+    if not isinstance(events, list | tuple) or not all(isinstance(f, Switching) for f in events):
         raise DataError(
-            f"a {type(found).__name__} in place of readings",
+            f"a {type(events).__name__} in place of readings",
             where="summarise",
             allowed="what switching(data) gives",
         )
-    counted = whole(found)
-    summary: dict = {"excursions": 0, "incomplete": len(found) - len(counted)}
+    counted = complete_excursions(events)
+    summary: dict = {"excursions": 0, "incomplete": len(events) - len(counted)}
     for word, sign in (("positive", 1), ("negative", -1)):
         part = [f for f in counted if f.polarity == sign]
         if not part:

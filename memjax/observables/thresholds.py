@@ -82,9 +82,9 @@ def find_thresholds(*data: Sweeps) -> Thresholds:
     if known.any() and np.median(leaks[known]) >= ON_THRESHOLD:
         # Backwards the way back is like the way out: the conductance rises where the device turns off.
         jumps = [[_jump(v, i) for v, i in side] for side in zip(*ways, strict=True)]
-        found = [_middle(side, never) for side, never in zip(jumps, NEVER, strict=True)]
+        levels = [_middle(side, never) for side, never in zip(jumps, NEVER, strict=True)]
         why = "from the jumps of the data, which leak more than 1e-8 A before they switch"
-        return Thresholds(on=found[0], hold=found[1], why=why)
+        return Thresholds(on=levels[0], hold=levels[1], why=why)
     backs = [back for (_, back), switched in zip(ways, on, strict=True) if switched]
     smooth = [x for x in (_falls_smoothly(*back) for back in backs) if x is not None]
     if 2 * sum(smooth) <= len(smooth):

@@ -82,9 +82,9 @@ def load(name: str) -> tuple[str, dict[str, Any], Info]:
 
 def _values(entries: dict, model: str, name: str) -> dict[str, Any]:
     """Values of a table of parameters, whose units must be those of the model."""
-    own = model_named(model)
-    units = {n: s.unit for n, s in parameter_specs(own).items()} | dict.fromkeys(
-        setting_specs(own), "1"
+    device = model_named(model)
+    units = {n: s.unit for n, s in parameter_specs(device).items()} | dict.fromkeys(
+        setting_specs(device), "1"
     )
     entries = flat(entries, leaf="value")
     for key, entry in entries.items():

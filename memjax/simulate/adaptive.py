@@ -41,6 +41,8 @@ def _rounded(h: Float[Array, ""]) -> Float[Array, ""]:
     """A positive number to so many binary digits, by its bits: it costs a solve nothing."""
     about = jnp.finfo(h.dtype)
     whole = {64: jnp.uint64, 32: jnp.uint32}[about.bits]
+    # Half of the last digit kept is added first: rounded to the nearest, so that steps have no
+    # drift.
     drop = about.nmant - _DIGITS
     bits = lax.bitcast_convert_type(h, whole) + jnp.asarray(1 << (drop - 1), whole)
     return lax.bitcast_convert_type(bits & ~jnp.asarray((1 << drop) - 1, whole), h.dtype)
@@ -94,7 +96,7 @@ class _RoundedSteps(dfx.AbstractAdaptiveStepSizeController):
         return keep, t0, t0 + _rounded(jnp.asarray(lax.stop_gradient(t1 - t0))), *others
 
 
-def saved(sol: dfx.Solution) -> tuple[Any, Any]:
+def times_and_states(sol: dfx.Solution) -> tuple[Any, Any]:
     """Times and states that a solve saved; to diffrax's types there may be none."""
     return sol.ts, sol.ys
 
@@ -166,6 +168,8 @@ def solve_stiff(
     control: Any = _RoundedSteps(pid)
     if corners.shape[0]:
         control = dfx.ClipStepSizeController(control, jump_ts=corners)
+    # Behind the last row by some roundings: a row at the very end is then interpolated and never
+    # missed.
     end = end * (1 + 4 * jnp.finfo(rows.dtype).eps)
     subs = [dfx.SubSaveAt(ts=rows, fn=_save_row), dfx.SubSaveAt(t1=True)]
     subs += [dfx.SubSaveAt(t0=True, steps=True, fn=_save_states)] if steps else []
@@ -183,7 +187,7 @@ def solve_stiff(
         adjoint=policy.adjoint,
         throw=False,
     )
-    ts, ys = saved(sol)
+    ts, ys = times_and_states(sol)
     y, q, last = _rows_and_end(ys)
     y = jax.vmap(scaled.project)(y)  # rows between steps are interpolated
     # Steps are refused until their limit where the drift is no number: look at it where the solve stands.
@@ -192,8 +196,8 @@ def solve_stiff(
     sound &= jnp.all(jnp.isfinite(y)) | (sol.result != dfx.RESULTS.successful)
     taken, refused = (sol.stats[f"num_{k}_steps"] for k in ("accepted", "rejected"))
     more = (ts[2], ys[2]) if steps else ()
-    found = Solution(y, _code(sol, sound), taken, refused, jnp.zeros((), y.dtype), *more)
-    return found if watch is None else with_watched(found, q, last["memory"])
+    solution = Solution(y, _code(sol, sound), taken, refused, jnp.zeros((), y.dtype), *more)
+    return solution if watch is None else with_watched(solution, q, last["memory"])
 
 
 def _rows_and_end(ys) -> tuple[Any, Any, Any]:
@@ -324,7 +328,7 @@ def solve_adaptive(
 
 def _noisy_solution(sol: dfx.Solution, problem: _Problem, end) -> Solution:
     """States, fate and likelihood of the jumps of a noisy solve."""
-    ts, ys = saved(sol)
+    ts, ys = times_and_states(sol)
     y, q, last = _rows_and_end(ys)
     t, reached = ts[1][0], system_state(last)
     sound = jnp.all(jnp.isfinite(_drift(t, reached, problem)))
@@ -334,5 +338,5 @@ def _noisy_solution(sol: dfx.Solution, problem: _Problem, end) -> Solution:
         logs, fine = pattern(problem.scaled, problem.clock, problem.stimulus, ys[2], end)
         code = jnp.where((code == Result.successful) & ~fine, Result.clock_too_slow, code)
     taken, refused = (sol.stats[f"num_{k}_steps"] for k in ("accepted", "rejected"))
-    found = Solution(y, code, taken, refused, logs)
-    return with_watched(found, q, last["memory"]) if isinstance(last, dict) else found
+    solution = Solution(y, code, taken, refused, logs)
+    return with_watched(solution, q, last["memory"]) if isinstance(last, dict) else solution

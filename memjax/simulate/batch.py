@@ -23,7 +23,7 @@ from ..watch import Watch
 from .adaptive import solve_adaptive, solve_stiff
 from .diffrax import solve_by_diffrax
 from .events import locate_events
-from .fixed import even, solve_fixed
+from .fixed import chunk_sizes, solve_fixed
 from .solution import Solution, with_watched
 
 _CHUNKS = 25
@@ -58,8 +58,8 @@ class Grid(eqx.Module):
 
     def sweeps(self, which: np.ndarray) -> "Grid":
         """Some of the sweeps."""
-        own = (self.stimuli, self.rows, self.watch)
-        stimuli, rows, watch = jax.tree.map(lambda x: x[which], own)
+        leaves = (self.stimuli, self.rows, self.watch)
+        stimuli, rows, watch = jax.tree.map(lambda x: x[which], leaves)
         values, keys = jax.tree.map(lambda x: x[:, which], (self.values, self.keys))
         return Grid(stimuli, rows, values, keys, watch)
 
@@ -134,7 +134,7 @@ def _adaptive(scaled, grid, y0, policy, rate, size):
     return over(run, grid, y0)
 
 
-def wide() -> dict[str, Any]:
+def wide_loop_options() -> dict[str, Any]:
     """Options of XLA for loops over many devices: whole vectors, no copy of the state at each step."""
     return {
         "xla_cpu_prefer_vector_width": 512,
@@ -178,7 +178,7 @@ def _fixed_in_chunks(scaled, grid: Grid, y0, substeps: int, policy: Fixed, bar) 
         s = _fixed(scaled, piece, y0, watched, first, substeps, policy)
         if s.integrals is not None:
             watched = (s.integrals[:, :, -1], s.memory)
-        y0, first = s.y[:, :, -1], first + chunk * math.prod(even(substeps))
+        y0, first = s.y[:, :, -1], first + chunk * math.prod(chunk_sizes(substeps))
         parts.append(s)
         if bar is not None:
             jax.block_until_ready(s.y)
@@ -199,8 +199,8 @@ def _joined(parts: list[Solution], rows: int) -> Solution:
         jax.tree.map(lambda *x: jnp.concatenate(x, axis=2)[:, :, :rows], *every)
         for every in ([s.y for s in parts], [s.integrals for s in parts])
     )
-    found = Solution(y, code, total("accepted"), total("rejected"), total("pattern"))
-    return with_watched(found, q, parts[-1].memory)
+    solution = Solution(y, code, total("accepted"), total("rejected"), total("pattern"))
+    return with_watched(solution, q, parts[-1].memory)
 
 
 def _fixed_by_steps(scaled: Scaled, grid: Grid, y0, policy: Fixed, bar) -> Solution:
@@ -270,9 +270,9 @@ def _foreign(scaled: Scaled, grid: Grid, y0, policy: Fixed) -> Solution:
         system = with_values(scaled, values)
         return solve_by_diffrax(system, stimulus, rows=rows, y0=y, key=key, policy=policy)
 
-    found = [one(m, k) for m in range(members) for k in range(sweeps)]
+    solutions = [one(m, k) for m in range(members) for k in range(sweeps)]
     shaped = lambda *x: jnp.stack(x).reshape(members, sweeps, *x[0].shape)  # noqa: E731
-    return jax.tree.map(shaped, *found)
+    return jax.tree.map(shaped, *solutions)
 
 
 def solve_grid(scaled: Scaled, grid: Grid, y0, policy: Stiff | Fixed, bar=None) -> Solution:

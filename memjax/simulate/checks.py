@@ -343,10 +343,10 @@ def flag_out_of_bounds(
     Known numbers were checked before the solve, and cost nothing here.
     """
     specs = parameter_specs(model)
-    own = {n: stored(model, n) for n in specs if n not in values}
+    parameters = {n: stored(model, n) for n in specs if n not in values}
     around = dict.fromkeys(LIMITS, (float(np.finfo(np.float32).tiny), np.inf))
     bounds = around | {n: s.bounds for n, s in specs.items()}
-    wrong = [_outside(x, bounds[n]) for n, x in {**own, **values}.items() if is_traced(x)]
+    wrong = [_outside(x, bounds[n]) for n, x in {**parameters, **values}.items() if is_traced(x)]
     if bench is not None:
         ohms, least = bench.series_resistance, float(np.finfo(np.float32).tiny)
         others = (

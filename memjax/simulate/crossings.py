@@ -75,9 +75,9 @@ def sweep_watches(
 
 def public_crossings(found: dict[str, dict[str, Any]], integrals: Integrals) -> dict[str, Crossing]:
     """Events as a trace has them, without those of which times above a level are made."""
-    own = {n for name in by_name(integrals) for n in above_names(name)}
+    internal = {n for name in by_name(integrals) for n in above_names(name)}
     fields = ("t", "v", "i", "state", "count", "tangential", "jump")
-    return {n: Crossing(**{k: x[k] for k in fields}) for n, x in found.items() if n not in own}
+    return {n: Crossing(**{k: x[k] for k in fields}) for n, x in found.items() if n not in internal}
 
 
 def named_integrals(

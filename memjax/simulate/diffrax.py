@@ -7,7 +7,7 @@ import numpy as np
 from ..noise import GridPath
 from ..policy import Fixed
 from ..result import Result
-from .adaptive import saved
+from .adaptive import times_and_states
 from .solution import Solution
 
 
@@ -33,7 +33,7 @@ def solve_by_diffrax(scaled, stimulus, *, rows, y0, key, policy: Fixed) -> Solut
         max_steps=n + 16,
         throw=False,
     )
-    _, y = saved(sol)
+    _, y = times_and_states(sol)
     ok = (sol.result == dfx.RESULTS.successful) & jnp.all(jnp.isfinite(y))
     code = jnp.where(ok, Result.successful, Result.not_finite)
     steps = sol.stats["num_accepted_steps"]

@@ -75,8 +75,8 @@ def locate_events(
     every = {}
     for group, known in zip(watch.groups(), memory, strict=True):
         one = lambda e, m: _locate_all(e, scaled, stimulus, m, smooth=smooth)  # noqa: E731
-        found = jax.vmap(one)(group, known)
-        every |= {n: jax.tree.map(lambda x, k=k: x[k], found) for k, n in enumerate(group.names)}
+        located = jax.vmap(one)(group, known)
+        every |= {n: jax.tree.map(lambda x, k=k: x[k], located) for k, n in enumerate(group.names)}
     return {name: every[name] for name in watch.events}
 
 
@@ -114,6 +114,8 @@ def _locate(event: EventGroup, scaled: Scaled, stimulus, piece: Piece, *, smooth
 
     still = lax.stop_gradient(piece)
     fixed = lambda t, y: lax.stop_gradient(signal(t, y))  # noqa: E731
+    # A drive that jumps over the level at a corner: the time is the corner's and has the corner's
+    # derivative.
     before = jnp.nextafter(still.early, jnp.asarray(-jnp.inf, still.early.dtype))
     jump = (fixed(still.early, still.y0) >= 0) & (fixed(before, still.y0) < 0)
     share = _root(lambda s: fixed(still.time(s), still.at(s)))
@@ -121,6 +123,8 @@ def _locate(event: EventGroup, scaled: Scaled, stimulus, piece: Piece, *, smooth
     here = _integrated(scaled, stimulus, piece, share) if smooth else _on_the_line(piece, share)
     distance, rate = here.rate(signal)
     moving = (rate > 0) & ~jump
+    # Newton with the slope held constant: value to second order, derivative of the implicit
+    # function.
     move = jnp.where(moving, -distance / jnp.where(moving, rate, 1.0), 0.0)
     # A correction beyond the step itself is none.
     near = jnp.abs(move) <= still.late - still.early

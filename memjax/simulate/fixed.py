@@ -25,7 +25,7 @@ _CHUNK = 50
 """Steps after which the reverse pass keeps a state."""
 
 
-def even(substeps: int) -> tuple[int, int]:
+def chunk_sizes(substeps: int) -> tuple[int, int]:
     """Chunks, and steps in each, that make at least so many steps."""
     chunks = -(-substeps // _CHUNK)
     return chunks, -(-substeps // chunks)
@@ -41,6 +41,7 @@ def _increment(policy: Fixed, key, step, channels: int, h) -> Increment:
     if not policy.method.area:
         return Increment(w)
     area = areas(key, step, channels=channels, dtype=h.dtype, kind=kind)
+    # Space-time area: independent of the increment, with variance h / 12.
     return Increment(w, jnp.sqrt(h / 12) * area)
 
 
@@ -67,7 +68,11 @@ def _jump(scaled: Scaled, key, y, at: _Place):
     total, h = jnp.sum(intensity), at.h
     mark = uniform(key, at.step, dtype=h.dtype)
     chance = -jnp.expm1(-total * h)
+    # One uniform number decides whether a jump happens and which: shares of the chance go as the
+    # intensities.
     edges = chance * jnp.cumsum(intensity) / jnp.where(total > 0, total, 1.0)
+    # The pattern is fixed outside of the graph; its score is the derivative of the log-probability
+    # returned.
     n = lax.stop_gradient(jnp.sum(mark >= edges))
     happens = n < len(after)
     n = jnp.minimum(n, len(after) - 1)
@@ -113,7 +118,7 @@ def solve_fixed(
     A jump happens in a step of length h with probability 1 - exp(-h sum of intensities), at its start:
     first order in h, where `solve_adaptive` is exact.
     """
-    chunks, size = even(substeps)
+    chunks, size = chunk_sizes(substeps)
     step_of = _by_parts if isinstance(policy.method, SemiImplicitEuler) else _by_vector
     advance = step_of(scaled, stimulus, key, policy)
     jumping = key is not None and scaled.jumping
@@ -153,8 +158,8 @@ def solve_fixed(
         watched = (jnp.zeros(len(watch.integrals), y0.dtype), begin_memory(watch, y0))
     state = (scaled.split(y0), jnp.asarray(0), jnp.zeros((), y0.dtype), watched)
     ((_, code, logs, watched), _, last), (y, q) = lax.scan(interval, (state, start, first), rows)
-    found = Solution(y, code, last - first, jnp.zeros_like(last), logs)
-    return found if watched is None else with_watched(found, q, watched[1])
+    solution = Solution(y, code, last - first, jnp.zeros_like(last), logs)
+    return solution if watched is None else with_watched(solution, q, watched[1])
 
 
 def _watch(
@@ -196,10 +201,10 @@ def _by_parts(scaled: Scaled, stimulus, key, policy: Fixed) -> Callable:
         inc = _increment(policy, key if channels else None, at.step, channels, at.h)
         kick = {k: jnp.zeros_like(x) for k, x in parts.items()}
         if channels:
-            kick = scaled.kick(at.early, parts, at.u0, inc.w)
+            kick = scaled.noise_increment(at.early, parts, at.u0, inc.w)
         rates = lambda p: scaled.rates(at.late, p, at.u1)  # noqa: E731
         about: dict[str, Any] = dict(linear=scaled.linear, damped=method.damped)
         end = semi_implicit_euler_step(rates, parts, kick, h=at.h, **about)
-        return scaled.kept(end), jnp.asarray(True)
+        return scaled.project_parts(end), jnp.asarray(True)
 
     return advance

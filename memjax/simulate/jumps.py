@@ -47,10 +47,12 @@ def pattern(
     def one(t, mark, state):
         n, intensity, _ = _which(scaled, state, t, stimulus(t), mark, clock.rate)
         n = lax.stop_gradient(n)
+        # A candidate is jump n with probability l_n / rate, and none with what is left: one factor
+        # of the likelihood.
         chosen = jnp.concatenate([intensity, (clock.rate - jnp.sum(intensity))[None]])[n]
-        seen = t < end
-        safe = jnp.where(seen, chosen / clock.rate, 1.0)
-        return jnp.log(safe), ~seen | (jnp.sum(intensity) <= clock.rate * (1 + 1e-6))
+        within = t < end
+        safe = jnp.where(within, chosen / clock.rate, 1.0)
+        return jnp.log(safe), ~within | (jnp.sum(intensity) <= clock.rate * (1 + 1e-6))
 
     logs, fine = jax.vmap(one)(clock.times, clock.marks, y)
     declared = jnp.sum(scaled.jumps(clock.times[0], y[0], stimulus(clock.times[0]))[1])

@@ -56,12 +56,12 @@ def is_noisy(
     if device.noise_structure is NoNoise:
         return False
     specs = parameter_specs(device)
-    found = [stored(device, n) for n, s in specs.items() if s.noise] + [
+    strengths = [stored(device, n) for n, s in specs.items() if s.noise] + [
         v for n, v in (values or {}).items() if n in specs and specs[n].noise
     ]
     if not any(s.noise for s in specs.values()):
         return True
-    known = [x for x in found if x is not None]
+    known = [x for x in strengths if x is not None]
     return any(isinstance(x, jax.core.Tracer) or bool(np.any(np.asarray(x) != 0)) for x in known)
 
 
@@ -162,8 +162,8 @@ def _system(model, bench, stimuli) -> tuple[AbstractSystem, list]:
     if isinstance(model, Circuit) and any(isinstance(s, Drives) for s in stimuli):
         stimuli = [s.ordered(model.ports) if isinstance(s, Drives) else s for s in stimuli]
     named = isinstance(model, AbstractDevice | Circuit)
-    own = params.quiet(model) if named else model
-    return build_system(own, bench, stimuli[0].quantity), stimuli
+    noiseless = params.quiet(model) if named else model
+    return build_system(noiseless, bench, stimuli[0].quantity), stimuli
 
 
 def _notes(device, policy, seed, noisy: bool, driven: str) -> dict[str, Any]:
@@ -414,10 +414,10 @@ class _Batch:
     def solve(self, carry: bool, progress: bool):
         """Visible quantities, states and what was watched by member and row, how solves ended by member and sweep."""
         bar = _bar(progress, self, carry)
-        found = self.in_order(bar) if carry else self.at_once(bar)
+        solved = self.in_order(bar) if carry else self.at_once(bar)
         if bar is not None:
             bar.close()
-        (visible, state, integrals), events, ends = found
+        (visible, state, integrals), events, ends = solved
         return visible, state, {"integrals": integrals, "events": events}, ends
 
     def at_once(self, bar):

@@ -34,7 +34,7 @@ from jaxtyping import Array, Float
 
 from ..scaling import Scaled
 from ..solver.linear import factor
-from ..solver.newton import linearised
+from ..solver.newton import value_and_jacobian
 from ..solver.rosenbrock import rodas3_interval
 from ..watch import Watch
 from .watching import Piece, integral_over, integrand
@@ -125,7 +125,7 @@ def _smooth_step_jvp(primals, tangents):
     none, zero, one = jax.tree.map(jnp.zeros_like, moving), jnp.zeros_like(t0), jnp.ones_like(t0)
     whole = lambda part: eqx.combine(part, still)  # noqa: E731
     out, push = jax.linearize(lambda m, a, b, y: _plain(whole(m), a, b, y), moving, t0, t1, y0)
-    found = push(d_driven, zero, zero, s0)
+    tangent = push(d_driven, zero, zero, s0)
     h = jnp.where(t1 > t0, t1 - t0, 1.0)
     ends = jnp.stack([t0, t1]), jnp.stack([y0, out.y])
     slopes = jax.vmap(lambda t, y: _slope(driven, t, y, h))(*ends)
@@ -146,11 +146,11 @@ def _smooth_step_jvp(primals, tangents):
     late, bent = jnp.diff(slopes.late, axis=0)[0], jnp.diff(slopes.jacobian, axis=0)[0]
     a = late + bent @ w0
     b = bent @ s0 + jnp.diff(jax.vmap(by_parameters)(*ends), axis=0)[0]
-    along = _ratio(jnp.sum(w0 * s0 + w1 * found.y), jnp.sum(w0**2 + w1**2))
+    along = _ratio(jnp.sum(w0 * s0 + w1 * tangent.y), jnp.sum(w0**2 + w1**2))
     floor = _LINEAR**2 * jnp.sum(w0**2 + w1**2) / h**2
     share = _ratio(jnp.sum(a * b) + floor * along, jnp.sum(a * a) + floor)
-    y = found.y + (w1 - shifted.y) * (counts * share)
-    q = found.q
+    y = tangent.y + (w1 - shifted.y) * (counts * share)
+    q = tangent.q
     if driven.watch.integrals:
         first, last = out.samples[:, 0], out.samples[:, -1]
         a, b = (x[1] - x[0] for x in jax.vmap(changes)(*ends))
@@ -158,7 +158,7 @@ def _smooth_step_jvp(primals, tangents):
         # Nothing along the slope here: where a state rests that ratio is large, and the integral is smooth.
         share = _ratio(a * b, a * a + floor)
         q = q + (last - first - shifted.q) * (counts * share)
-    return out, found._replace(y=y, q=q)
+    return out, tangent._replace(y=y, q=q)
 
 
 class _Slope(NamedTuple):
@@ -181,7 +181,7 @@ def smooth_slope(driven: Driven, t, y, h) -> Float[Array, " n"]:
 def _slope(driven: Driven, t, y, h) -> _Slope:
     """See `smooth_slope`."""
     here = jnp.concatenate([jnp.zeros_like(y, shape=1), y])
-    rate, columns = linearised(lambda z: driven.field(t + z[0], z[1:]), here)
+    rate, columns = value_and_jacobian(lambda z: driven.field(t + z[0], z[1:]), here)
     late, jacobian = columns[:, 0], columns[:, 1:]
     solve = factor(jnp.eye(y.shape[0], dtype=y.dtype) - 0.5 * h * jacobian)
     apart = rate - solve(rate + 0.5 * h * late)

@@ -14,6 +14,7 @@ from jaxtyping import Array, Float, Int
 
 from ..noise.tree import depth, index_type
 
+# Usual bounds of step control, before the step becomes a power of two of its tree.
 _SAFETY, _SHRINK, _GROW = 0.9, 0.1, 8.0
 
 
@@ -101,6 +102,7 @@ class DyadicController(dfx.AbstractAdaptiveStepSizeController):
         deepest, kind = depth(self.bounds.dtype), index_type(self.bounds.dtype)
         span = self._span(tree)
         share = h / jnp.where(span > 0, span, 1.0)
+        # Rounded up by 1e-6: a share that is a power of two but for rounding keeps its own level.
         level = jnp.floor(jnp.log2(jnp.maximum(share, 2.0**-deepest)) + 1e-6)
         return jnp.ones((), kind) << jnp.clip(level + deepest, 0, deepest).astype(kind)
 
@@ -131,6 +133,8 @@ class DyadicController(dfx.AbstractAdaptiveStepSizeController):
     def _next(self, place: _Place, h) -> _Place:
         """What follows a step that was kept, not longer than `h`."""
         end = place.start + place.size
+        # end & -end is the lowest set bit: the largest interval of the tree that may start at
+        # `end`.
         inside = _Place(place.tree, end, jnp.minimum(self._size(place.tree, h), end & -end))
         beyond = self._first(self._bound(place.tree + 1), h)
         return _either(self._ends(place), beyond, inside)
@@ -143,6 +147,7 @@ class DyadicController(dfx.AbstractAdaptiveStepSizeController):
         place = controller_state
         excess = self._excess(y0, y1_candidate, y_error)
         keep = excess <= 1
+        # Error goes as h^p: the step at which it would be the tolerance.
         factor = _SAFETY * jnp.maximum(excess, 1e-12) ** (-1 / error_order)
         h = self._length(place)
         wanted = h * jnp.clip(factor, _SHRINK, _GROW)
@@ -153,6 +158,7 @@ class DyadicController(dfx.AbstractAdaptiveStepSizeController):
         # Behind the last bound there is no step; diffrax ends there.
         over = keep & self._ends(place) & (self._bound(place.tree + 1) >= self.bounds[-1])
         next0, next1 = (jnp.where(over, self.bounds[-1], t) for t in (next0, next1))
+        # Below 256 roundings of t the length of a step is known to less than a per cent.
         stuck = ~keep & ((place.size <= 1) | (h < 256 * jnp.finfo(h.dtype).eps * jnp.abs(t0)))
         result = dfx.RESULTS.where(stuck, dfx.RESULTS.dt_min_reached, dfx.RESULTS.successful)
         return keep, next0, next1, keep & self._ends(place), new, result

@@ -38,6 +38,8 @@ class NoiseIncrement(NamedTuple):
 
 def noise_increment(eq: Equation, t0, y: Vector, inc: Increment, h) -> NoiseIncrement:
     """Noise of one step; of channels that do not commute the symmetric part, which needs no Levy area."""
+    # The linear map g' serves the correction and the expected amplitudes: one linearisation for
+    # both.
     g, follow = jax.linearize(lambda x: eq.diffusion(t0, x), y)
     w = inc.w
     euler = apply(g, w)
@@ -46,6 +48,8 @@ def noise_increment(eq: Equation, t0, y: Vector, inc: Increment, h) -> NoiseIncr
     ):  # an amplitude feels its own state only: one direction does
         correction = jnp.sum(follow(apply(g, 0.5 * (w**2 - h))), axis=1)
     else:
+        # Symmetric part of the iterated integrals: (dW_j dW_k - h delta_jk) / 2; only the rest
+        # would be Levy area.
         correction = _commuting(
             g, follow, 0.5 * (jnp.outer(w, w) - h * jnp.eye(w.shape[0], dtype=w.dtype))
         )

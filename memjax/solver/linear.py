@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax.extend.core import Literal
 from jaxtyping import Array, Float
 
+# n^3/3 operations are traced one by one: more unknowns would take long to compile.
 _UNROLLED = 8
 
 
@@ -43,8 +44,8 @@ def _nothing(x: Any) -> bool:
 
 def total(terms: Iterable) -> Any:
     """Sum of what is not a number 0.0; 0.0 of nothing."""
-    kept = [x for x in terms if not _nothing(x)]
-    return sum(kept[1:], kept[0]) if kept else 0.0
+    nonzero = [x for x in terms if not _nothing(x)]
+    return sum(nonzero[1:], nonzero[0]) if nonzero else 0.0
 
 
 def dot(a: Iterable, b: Iterable) -> Any:
@@ -64,12 +65,13 @@ def derivative(f: Callable[[Any], list], x: Any, dx: Any) -> list:
     """
     leaves, tree = jax.tree.flatten(x)
     jaxpr = jax.make_jaxpr(lambda *own: f(jax.tree.unflatten(tree, own)))(*leaves).jaxpr
+    # Dependence is read off the program: a structural zero of the Jacobian then costs no operation.
     moved = set(jaxpr.invars)
     for eqn in jaxpr.eqns:
         if any(not isinstance(v, Literal) and v in moved for v in eqn.invars):
             moved.update(eqn.outvars)
-    _, found = jax.jvp(f, (x,), (dx,))
-    pairs = zip(jaxpr.outvars, found, strict=True)
+    _, tangent = jax.jvp(f, (x,), (dx,))
+    pairs = zip(jaxpr.outvars, tangent, strict=True)
     return [d if not isinstance(v, Literal) and v in moved else 0.0 for v, d in pairs]
 
 
@@ -85,6 +87,7 @@ def factor_small(rows: Rows) -> Callable[[list], list]:
     """A function that solves a system given entry by entry for any right-hand side; see `solve_small`."""
     if len(rows) <= _UNROLLED:
         eliminated = _eliminate(rows)
+        # Several right-hand sides per step: n divisions once, and products after.
         inverse = [1.0 / eliminated[k][k] for k in range(len(rows))]
         return lambda b: _substitute(eliminated, b, inverse)
     a = jnp.stack([jnp.stack(jnp.broadcast_arrays(*row), axis=-1) for row in rows], axis=-2)
@@ -92,8 +95,8 @@ def factor_small(rows: Rows) -> Callable[[list], list]:
 
     def solve(b: list) -> list:
         right = jnp.stack(jnp.broadcast_arrays(*b), axis=-1)
-        found = jax.scipy.linalg.lu_solve(factors, right[..., None])[..., 0]
-        return [found[..., k] for k in range(len(rows))]
+        solution = jax.scipy.linalg.lu_solve(factors, right[..., None])[..., 0]
+        return [solution[..., k] for k in range(len(rows))]
 
     return solve
 
@@ -150,4 +153,5 @@ def orientation(a: Float[Array, "n n"]) -> Float[Array, ""]:
     if a.shape[0] > _UNROLLED:
         return jnp.linalg.slogdet(a)[0]
     rows = _eliminate(_entries(a))
+    # Without pivoting no row is exchanged: the determinant is the product of the pivots.
     return jnp.prod(jnp.stack([jnp.sign(rows[k][k]) for k in range(a.shape[0])]))

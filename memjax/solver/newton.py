@@ -18,7 +18,7 @@ Vector = Float[Array, " n"]
 Field = Callable[[Vector], Vector]
 
 
-def linearised(f: Callable, y: Vector) -> tuple[Float[Array, " m"], Float[Array, "m n"]]:
+def value_and_jacobian(f: Callable, y: Vector) -> tuple[Float[Array, " m"], Float[Array, "m n"]]:
     """Value and Jacobian of a function, by forward mode, traced once."""
     basis = jnp.eye(y.shape[0], dtype=y.dtype)
     return jax.vmap(lambda v: jax.jvp(f, (y,), (v,)), out_axes=(None, -1))(basis)
@@ -63,9 +63,12 @@ def _newton(f, confine, base, guess, h, *, cap: int, tol: float, turn: bool, lat
 
     def iterate(carry):
         y, last, _, n = carry
-        rate, jacobian = linearised(drift, y)
+        rate, jacobian = value_and_jacobian(drift, y)
         matrix = eye - h * jacobian
+        # Newton on G(y) = y - base - h f(y), whose derivative is I - h J.
         step = factor(matrix)(y - base - h * rate)
+        # Where det < 0 the nearest root repels the flow: the reversed step leaves it, as the flow
+        # does.
         if turn:
             step = jnp.where(orientation(matrix) < 0, -step, step)
         # Across a kink iterates may go to and fro for ever.
@@ -123,9 +126,12 @@ def implicit_stage(
         Its root carries the derivative of the root, in forward and reverse mode: one more Newton
         step, with the iterations out of the graph.
     """
+    # Newton converges quadratically: an iterate that moved by sqrt(eps) is at the root to eps.
     tol = float(jnp.finfo(base.dtype).eps) ** 0.5
     root, settled = _newton(f, confine, base, guess, h, cap=cap, tol=tol, turn=turn, late=late)
-    rate, jacobian = linearised(f, root)
+    rate, jacobian = value_and_jacobian(f, root)
+    # Implicit function theorem: one Newton step at the root carries dy/dtheta; the residual is 0
+    # there, so that the derivative of the matrix does not matter.
     matrix = jnp.eye(base.shape[0], dtype=base.dtype) - h * lax.stop_gradient(jacobian)
     solve = factor(matrix)
     y = root - solve(root - base - h * rate)

@@ -42,8 +42,10 @@ def rodas3_componentwise_step(
     """
     start, end = jnp.zeros_like(h), jnp.ones_like(h)
     rate, jacobian = f(start, y), _jacobian(lambda z: f(start, z), y)
+    # Time is a share of the step here, so that the derivative by it is h f_t already.
     late = [0.5 * x for x in derivative(lambda s: f(s, y), start, end)]
     diagonal = 2.0 / h
+    # I / (h gamma) - J with gamma = 1/2, as in `rodas3_step`.
     solve = factor_small(_shifted(jacobian, diagonal, -1.0))
     k1 = solve([a + b for a, b in zip(rate, late)])
     k2 = solve([a + 4.0 / h * k + 3.0 * b for a, k, b in zip(rate, k1, late)])
@@ -116,14 +118,15 @@ def tangents_step(
         _shifted(_jacobian(lambda z, s=s: f(leaves, s, z), y), 1.0, -h)
         for s, y in ((starts, begin), (stops, end))
     )
+    # Both stages eliminated by hand: the system of 2n unknowns becomes one of n.
     product = [[dot(row, [right[k][j] for k in n]) for j in n] for row in left]
     solve = factor_small(_shifted(product, 1.0, 1.0))
 
     def push(m: dict[int, Array], s: Any, y: Scalars) -> list:
         """The product h g along one direction."""
         of = lambda x: f([x.get(k, leaf) for k, leaf in enumerate(leaves)], s, y)  # noqa: E731
-        found = derivative(of, {k: leaves[k] for k in m}, m)
-        return [dot([h], [x]) for x in found]
+        slope = derivative(of, {k: leaves[k] for k in m}, m)
+        return [dot([h], [x]) for x in slope]
 
     def after(m: dict[int, Array], own: Scalars) -> Scalars:
         early, late = push(m, starts, begin), push(m, stops, end)

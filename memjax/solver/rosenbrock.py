@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 
 from .kernel import length, unchanged
 from .linear import factor
-from .newton import linearised
+from .newton import value_and_jacobian
 
 Field = Callable[[Float[Array, ""], Float[Array, " n"]], Float[Array, " n"]]
 
@@ -85,20 +85,28 @@ def rodas3_step(
     """
     # By time and state at once: how far beyond t, and y.
     here = jnp.concatenate([jnp.zeros_like(y, shape=1), y])
-    rate, columns = linearised(lambda z: f(t + z[0].astype(t.dtype), z[1:]), here)
+    rate, columns = value_and_jacobian(lambda z: f(t + z[0].astype(t.dtype), z[1:]), here)
     slope, jacobian = columns[:, 0], columns[:, 1:]
+    # Divided by h gamma, as in Hairer and Wanner IV.7: no product with J in the stages, k is a
+    # change of y.
     solve = factor(2.0 / h * jnp.eye(y.shape[0], dtype=y.dtype) - jacobian)
+    # Coefficients of f_t are the sums of gamma: 1/2 and 3/2 in the first two stages, 0 in the
+    # others.
     k1 = solve(rate + 0.5 * h * slope)
     k2 = solve(rate + 4.0 / h * k1 + 1.5 * h * slope)
     k3 = solve(f(t + h, y + 2.0 * k1) + (k1 - k2) / h)
+    # The last stage is the error itself: y1 = embedded + k4, as the method is stiffly accurate.
     embedded = y + 2.0 * k1 + k3
     k4 = solve(f(t + h, embedded) + (k1 - k2 - (8.0 / 3.0) * k3) / h)
     apply = lambda v: 2.0 / h * solve(v)  # noqa: E731
 
+    # S(3 - 3S + S^2) h f + S(1 - S)^2 h^2 f_t / 2 by three solves, see the notes of `Rodas3Step`.
     def increment(rate, slope):
         a, b = h * rate, 0.5 * h**2 * slope
         return apply(3 * a + b - apply(3 * a + 2 * b - apply(a + b)))
 
+    # Cubic Hermite at the middle, and h times its slope there; the defect, taken through S / 2, is
+    # the error in y.
     def between(f, middle, y0, y1, slopes):
         at = 0.5 * (y0 + y1) + (slopes[0] - slopes[1]) / 8
         course = 1.5 * (y1 - y0) - 0.25 * (slopes[0] + slopes[1])
@@ -180,9 +188,9 @@ def rodas3_interval(
         For that cubic.
     """
     h = length(t0, t1)
-    found = rodas3_step(f, t0, y0, h=h)
-    y1 = project(found.y)
+    step = rodas3_step(f, t0, y0, h=h)
+    y1 = project(step.y)
     rate, slope = jax.jvp(lambda t: f(t, y1), (t1,), (jnp.ones_like(t1),))
-    slopes = found.start, found.increment(rate, slope)
-    middle = found.between(f, t1 - 0.5 * h, y0, found.y, slopes)
-    return y1, jnp.maximum(jnp.abs(found.error), jnp.abs(middle)), slopes
+    slopes = step.start, step.increment(rate, slope)
+    middle = step.between(f, t1 - 0.5 * h, y0, step.y, slopes)
+    return y1, jnp.maximum(jnp.abs(step.error), jnp.abs(middle)), slopes

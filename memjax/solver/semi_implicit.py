@@ -29,6 +29,7 @@ def _with_linear(
         rate, slope = along(rates, parts, k)
         rows.append([(1.0 if i == k else 0.0) - h * slope[i] for i in linear])
     columns = [list(column) for column in zip(*rows, strict=True)]  # row i: equation of part i
+    # One solve and no iteration: these rates are linear in these parts given the others.
     change = solve_small(columns, [h * rate[i] for i in linear])
     return {**parts, **{k: parts[k] + c for k, c in zip(linear, change, strict=True)}}
 
@@ -77,8 +78,9 @@ def semi_implicit_euler_step(
     between = _with_linear(rates, parts, linear, h) if linear else parts
     rate = rates(between)
     if damped:
-        own = [k for k, x in between.items() if k not in linear]
-        rate = rate | {k: rate[k] / _damping(rates, between, k, h) for k in own}
+        explicit = [k for k, x in between.items() if k not in linear]
+        # h f / max(1, -h J) is at most f / (-J): the Newton step to where the linear rate vanishes.
+        rate = rate | {k: rate[k] / _damping(rates, between, k, h) for k in explicit}
     return {
         k: x + kick[k] if k in linear else x + h * rate[k] + kick[k] for k, x in between.items()
     }
@@ -121,4 +123,6 @@ class SemiImplicitEuler(AbstractKernel):
         about: dict[str, Any] = dict(linear=eq.linear, damped=self.damped)
         end = semi_implicit_euler_step(rates, split(y), kick, h=h, **about)
         y1 = eq.project(jnp.stack([end[k] for k in n]))
+        # An infinite error: adaptive control can never accept a step of a method without an
+        # estimate.
         return Step(y1, jnp.full_like(y, jnp.inf), jnp.asarray(True))

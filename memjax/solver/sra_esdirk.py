@@ -12,7 +12,7 @@ from ..system import AbstractNoiseStructure, Partitioned
 from .increments import noise_increment
 from .kernel import AbstractKernel, Equation, Increment, Step, Vector, unchanged
 from .linear import apply, factor
-from .newton import implicit_stage, linearised
+from .newton import implicit_stage, value_and_jacobian
 
 # Weights b of stages (explicit, implicit, implicit) at times (0, C, 1), diagonal D. Free: D, so that
 # the method is L-stable; all else follows from the conditions in the notes of `SraEsdirk`.
@@ -90,7 +90,7 @@ class SraEsdirk(AbstractKernel):
 
     def kernel(self, eq: Equation, t0, t1, y: Vector, inc: Increment, *, h) -> Step:
         """The stages in turn."""
-        first, jacobian = linearised(lambda x: eq.drift(t0, x), y)
+        first, jacobian = value_and_jacobian(lambda x: eq.drift(t0, x), y)
         if issubclass(self.structure, Partitioned):
             # What the end of a step may know of the noise to come: nothing. L-stable, of first order.
             ahead = factor(jnp.eye(y.shape[0], dtype=y.dtype) - h * jacobian)(h * first)
@@ -98,6 +98,8 @@ class SraEsdirk(AbstractKernel):
         else:
             noise = noise_increment(eq._replace(structure=self.structure), t0, y, inc, h)
             g, full = noise.g, noise.euler + noise.correction
+        # Noise of the second stage: b2 times it is -d dW and the mean of the path, so that d dW of
+        # the last stage cancels.
         early = apply(g, _NOISE_W * inc.w + _NOISE_AREA * inc.mean)
         end, error, last = _stages(eq, t0, t1, y, first, early, full, h=h, cap=self.cap)
         if not issubclass(self.structure, Partitioned):
@@ -135,5 +137,6 @@ def _stages(
     _, (rates, found) = lax.scan(implicit, (jnp.zeros_like(y), y), stages)
     last = jax.tree.map(lambda x: x[1], found)
     last = last._replace(settled=jnp.all(found.settled), upright=jnp.all(found.upright))
+    # Differences of the weights from the quadrature of order 3: of order h^3 where f is smooth.
     error = h * (_E1 * first + _E2 * rates[0] + _E3 * rates[1])
     return last.y, last.filter(error, 2), last

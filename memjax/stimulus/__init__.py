@@ -1,7 +1,6 @@
 """Stimuli: functions of time that know their corners."""
 
-from .algebra import Product as Product, Sum as Sum
-from .base import AbstractStimulus as AbstractStimulus
+from .base import AbstractStimulus as AbstractStimulus, Product as Product, Sum as Sum
 from .pulses import PulseTrain as PulseTrain
 from .sampled import Sampled as Sampled, staircase as staircase
 from .several import Drives as Drives

@@ -106,19 +106,19 @@ PULSE = Spike.pulse(0.8, 6e-3)
 
 def _ascending(name: str, values: Points, least: float) -> np.ndarray:
     """Finite times above a limit, ascending."""
-    found = np.atleast_1d(np.asarray(values, float))
-    good = found.ndim == 1 and found.size and np.isfinite(found).all() and (found > least).all()
-    if not (good and np.all(np.diff(found) > 0)):
-        raise BoundsError(f"{name} = {found}", allowed=f"finite, ascending, > {least:g} s")
-    return found
+    array = np.atleast_1d(np.asarray(values, float))
+    good = array.ndim == 1 and array.size and np.isfinite(array).all() and (array > least).all()
+    if not (good and np.all(np.diff(array) > 0)):
+        raise BoundsError(f"{name} = {array}", allowed=f"finite, ascending, > {least:g} s")
+    return array
 
 
 def _positive(name: str, values: Points, unit: str) -> np.ndarray:
     """A column of finite positive numbers."""
-    found = np.atleast_1d(np.asarray(values, float))
-    if found.ndim != 1 or not found.size or not (np.isfinite(found) & (found > 0)).all():
-        raise BoundsError(f"{name} = {found}", allowed=f"a list of finite numbers > 0 {unit}")
-    return found
+    array = np.atleast_1d(np.asarray(values, float))
+    if array.ndim != 1 or not array.size or not (np.isfinite(array) & (array > 0)).all():
+        raise BoundsError(f"{name} = {array}", allowed=f"a list of finite numbers > 0 {unit}")
+    return array
 
 
 def _counted(name: str, count: int, least: int) -> int:
@@ -187,8 +187,8 @@ def conductance(
 def _simulated(circuit: Circuit, drives: list, rows: list, weight: str, options: dict):
     """Trace and weights (sweep, row) [S] of sweeps that each start from rest."""
     trace = simulate(circuit, drives, save=rows, carry_state=False, **options).check()
-    found = conductance(circuit, trace.state, weight=weight, env=options["env"])
-    return trace, found.reshape(len(rows), -1)
+    weights = conductance(circuit, trace.state, weight=weight, env=options["env"])
+    return trace, weights.reshape(len(rows), -1)
 
 
 def _changes(circuit, pre: list, post: list, spike: Spike, weight: str, options: dict):
@@ -197,8 +197,8 @@ def _changes(circuit, pre: list, post: list, spike: Spike, weight: str, options:
     drives = [Drives(dict(zip(names, (spike.at(a), spike.at(b))))) for a, b in zip(pre, post)]
     ends = [max(a[-1], b[-1]) + spike.duration for a, b in zip(pre, post)]
     rows = [np.array([0.5 * _LEAD, end + _LEAD]) for end in ends]
-    _, found = _simulated(circuit, drives, rows, weight, options)
-    return np.asarray(weight_change(found[:, 0], found[:, 1]))
+    _, weights = _simulated(circuit, drives, rows, weight, options)
+    return np.asarray(weight_change(weights[:, 0], weights[:, 1]))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -275,14 +275,14 @@ def train(
         source = pulse.at(start, also=inside)
         drives.append(Drives({pre: source, post: _silent(pulse.at(start))}))
     options = {"policy": policy, "env": env, "seed": seed}
-    trace, found = _simulated(circuit, drives, rows, weight, options)
+    trace, weights = _simulated(circuit, drives, rows, weight, options)
     current = np.asarray(trace.i).reshape(len(intervals), -1)
     means = [
         responses(t, i, windows=[(w[0], w[-1]) for w in t.reshape(count, -1)])
         for t, i in zip(rows, current)
     ]
-    found = found.reshape(len(intervals), count, -1)
-    ends = {"before": found[:, :, 0], "after": found[:, :, -1]}
+    weights = weights.reshape(len(intervals), count, -1)
+    ends = {"before": weights[:, :, 0], "after": weights[:, :, -1]}
     return Train(intervals=intervals, current=np.stack(means), **ends)
 
 

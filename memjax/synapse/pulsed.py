@@ -249,7 +249,7 @@ def pulse(
     return Memory(z, jnp.exp(-decay) * memory.flicker + fresh, jitter * draw[4])
 
 
-def seen(pulsed: Pulsed, noise: PulseNoise, memory: Memory, draw: Float[Array, ""]):
+def noisy_reading(pulsed: Pulsed, noise: PulseNoise, memory: Memory, draw: Float[Array, ""]):
     """Conductance as it is read [S]; `draw` is a standard normal number of the reading."""
     g = pulsed.conductance(memory.z) + jnp.sum(memory.flicker) + memory.jitter
     return g + noise.read * draw
@@ -277,9 +277,9 @@ def _cycles(pulsed: Pulsed, noise: PulseNoise, kinds, factors, keys, read_keys):
         def one(memory, at):
             n, k = at
             memory = pulse(mine, noise, memory, k, draw(key, n, 5))
-            return memory, seen(mine, noise, memory, draw(read_key, n, 1)[0])
+            return memory, noisy_reading(mine, noise, memory, draw(read_key, n, 1)[0])
 
-        start = seen(mine, noise, memory, draw(read_key, jnp.asarray(count), 1)[0])
+        start = noisy_reading(mine, noise, memory, draw(read_key, jnp.asarray(count), 1)[0])
         memory, rest = lax.scan(one, memory, (jnp.arange(count), kinds))
         return memory, jnp.concatenate([start[None], rest])
 
@@ -323,7 +323,7 @@ def simulate_pulses(
     sigma: Mapping[str, float] = {n: float(s) for n, s in noise.cycle.items()}
     drawn = cycle_factors(seed, sigma, members=1, sweeps=cycles, first=member) if sigma else {}
     factors = {n: x[0] for n, x in drawn.items()}
-    found = _cycles(
+    readings = _cycles(
         pulsed, noise, jnp.asarray(np.asarray(kinds)), factors, key("path"), key("read")
     )
-    return np.asarray(found)
+    return np.asarray(readings)

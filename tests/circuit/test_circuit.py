@@ -9,7 +9,7 @@ import pytest
 from scipy.linalg import expm
 
 import memjax as mj
-from memjax.circuit import driven, energies, energy_per_spike, powers
+from memjax.circuit import drive_branch, energies, energy_per_spike, powers
 from memjax.circuit.circuit import together
 from memjax.errors import BoundsError, CircuitError, ModelError, StimulusError
 from memjax.system import Additive, Commutative, Diagonal, General, NoNoise, Partitioned
@@ -151,14 +151,14 @@ def test_a_branch_of_a_series_resistor_and_a_parallel_capacitor_is_the_bench():
 
 
 def test_a_branch_names_its_elements_and_inner_nodes():
-    circuit = driven(R(1.0) + (R(2.0) | (R(3.0) + C(1e-9))), "current")
+    circuit = drive_branch(R(1.0) + (R(2.0) | (R(3.0) + C(1e-9))), "current")
     assert circuit.names == ("drive", "resistor", "resistor_2", "resistor_3", "capacitor")
     assert circuit.quantities == ("current",)
     named = mj.Circuit([("drive", V(), "a", "0"), ("cell", R(1.0) + C(1.0), "a", "0")])
     assert named.names == ("drive", "cell.resistor", "cell.capacitor")
     assert dict(zip(named.names, named.nets))["cell.capacitor"] == ("cell.1", "0")
     with pytest.raises(CircuitError, match="driven by 'force'"):
-        driven(R(1.0), "force")
+        drive_branch(R(1.0), "force")
 
 
 def test_a_transistor_is_square_above_threshold_exponential_below_and_symmetric():

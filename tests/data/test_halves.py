@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import memjax as mj
-from memjax.observables import summarise, switching, whole
+from memjax.observables import complete_excursions, summarise, switching
 
 pytestmark = pytest.mark.fast
 
@@ -57,7 +57,7 @@ def test_a_sweep_that_was_cut_off_is_not_counted(tmp_path, part):
     m = _read(tmp_path / "cut.csv", np.tile(V, 5)[part], np.tile(I, 5)[part])
     found = switching(m)
     assert len(found) == 5
-    assert len(whole(found)) == 4
+    assert len(complete_excursions(found)) == 4
     summary = summarise(found)
     assert summary["incomplete"] == 1
     one = summary["positive"]

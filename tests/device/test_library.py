@@ -8,13 +8,13 @@ import pytest
 import memjax as mj
 from memjax.device import laws
 from memjax.device.laws import (
-    bracketed,
     doubled_bracket,
     gap_ratio,
     increasing_root,
+    root_between,
     safe_exp,
     safe_sqrt,
-    stopped,
+    stop_at_bounds,
 )
 from memjax.device.registry import BUILT_IN
 from memjax.errors import BoundsError, ModelError
@@ -125,7 +125,7 @@ def test_laws_at_their_limits():
     assert jnp.isfinite(safe_exp(jnp.float32(1e3)))
     assert float(safe_sqrt(jnp.asarray(0.25), 1.0)) == pytest.approx(0.5, rel=1e-9)
     assert jax.grad(lambda x: safe_sqrt(x, 1.0))(0.0) == 0.0
-    assert float(stopped(jnp.asarray(1.0), jnp.asarray(1.0), 0.0, 1.0, 0.1)) == 0.0
+    assert float(stop_at_bounds(jnp.asarray(1.0), jnp.asarray(1.0), 0.0, 1.0, 0.1)) == 0.0
 
 
 @pytest.mark.parametrize("ratio", [-1e6, -0.3, 0.0, 2.0, 1e9])
@@ -154,7 +154,7 @@ def test_conduction_against_textbook_values():
 
 
 def test_a_bracketed_root_has_the_derivative_of_the_implicit_function_theorem():
-    root = lambda a: bracketed(lambda x: x**3 - a, jnp.asarray(0.0), jnp.asarray(3.0))  # noqa: E731
+    root = lambda a: root_between(lambda x: x**3 - a, jnp.asarray(0.0), jnp.asarray(3.0))  # noqa: E731
     a = jnp.asarray(5.0)
     assert float(root(a)) == pytest.approx(5 ** (1 / 3), rel=1e-12)
     exact = 5 ** (-2 / 3) / 3

@@ -34,16 +34,16 @@ class B1500Reader(AbstractReader):
     def parse(self, source: Source, options: Options) -> tuple[Table, ...]:
         """Records of the file."""
         where = str(source.path)
-        found: list[Table] = []
+        records: list[Table] = []
         for settings, names, rows in _blocks(source.text):
             if rows:
-                found += _tables(settings, names, rows, where)
-        if not found:
+                records += _tables(settings, names, rows, where)
+        if not records:
             raise ReaderError(
                 "no DataValue lines", where=where, allowed="a test record with data",
                 fix="export the record with its data",
             )  # fmt: skip
-        return _without_repeats(found)
+        return _without_repeats(records)
 
 
 _Rows = list[tuple[int, list[str]]]
@@ -81,7 +81,9 @@ def _tables(settings: dict[str, str], names: list[str], rows: _Rows, where: str)
             )
     roles, driven, warnings = _terminal(settings, names)
     limit = _compliance(settings) if driven == "voltage" else None
-    kept = {k: v for k, v in settings.items() if not k.startswith(("Analysis", "Output", "Auto"))}
+    relevant = {
+        k: v for k, v in settings.items() if not k.startswith(("Analysis", "Output", "Auto"))
+    }
     result = []
     for part in _steps(settings, rows):
         padded = (cells[:width] + [""] * (width - len(cells)) for _, cells in part)
@@ -89,23 +91,23 @@ def _tables(settings: dict[str, str], names: list[str], rows: _Rows, where: str)
             Table(
                 names=tuple(names), columns=tuple(map(list, zip(*padded, strict=True))),
                 lines=[line for line, _ in part], roles=roles, si=True, driven=driven,
-                compliance=limit, settings=kept, warnings=tuple(warnings),
+                compliance=limit, settings=relevant, warnings=tuple(warnings),
             )
         )  # fmt: skip
     return result
 
 
-def _without_repeats(found: list[Table]) -> tuple[Table, ...]:
+def _without_repeats(records: list[Table]) -> tuple[Table, ...]:
     """The records without those that hold the data of a record with a known driven terminal."""
-    known = [table for table in found if {"v", "i"} <= table.roles.keys()]
-    kept: list[Table] = []
-    for table in found:
-        peers = kept if {"v", "i"} <= table.roles.keys() else known
+    known = [table for table in records if {"v", "i"} <= table.roles.keys()]
+    unique: list[Table] = []
+    for table in records:
+        peers = unique if {"v", "i"} <= table.roles.keys() else known
         if not any(_holds(table, other) for other in peers):
-            kept.append(table)
-    repeats = len(found) - len(kept)
-    said = (f"{repeats} records repeat the data of others: left out",) if repeats else ()
-    return tuple(replace(table, warnings=(*table.warnings, *said)) for table in kept)
+            unique.append(table)
+    repeats = len(records) - len(unique)
+    warnings = (f"{repeats} records repeat the data of others: left out",) if repeats else ()
+    return tuple(replace(table, warnings=(*table.warnings, *warnings)) for table in unique)
 
 
 def _holds(table: Table, other: Table) -> bool:
@@ -160,8 +162,8 @@ def _compliance(settings: Mapping[str, str]) -> float | None:
     text = settings.get("Measurement.Primary.Compliance", "")
     if not text:
         joined = "\n".join(f"{k}, {v}" for k, v in settings.items())
-        found = re.search(r"\[VAR1\].*?Compliance\s*=\s*([-+.\deE]+ ?[A-Za-zµ]*)", joined, re.S)
-        text = found[1] if found else ""
+        limit = re.search(r"\[VAR1\].*?Compliance\s*=\s*([-+.\deE]+ ?[A-Za-zµ]*)", joined, re.S)
+        text = limit[1] if limit else ""
     number = re.match(r"[-+]?[\d.]+(?:[eE][-+]?\d+)?", text)
     if not number or float(number[0]) == 0:
         return None

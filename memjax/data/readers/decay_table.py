@@ -8,7 +8,7 @@ from memjax.data.base import NAMED_COLUMNS, AbstractRecordReader, Source, Table
 from memjax.data.pulse_record import DecayRecord
 from memjax.data.record_columns import (
     Column,
-    assumed,
+    assumed_units,
     in_order,
     labels,
     numbers,
@@ -28,30 +28,30 @@ class DecayTableReader(AbstractRecordReader):
 
     def sniff(self, head: str) -> float:
         """Sure where the first line names a time and a resistance or conductance, and neither voltage nor current."""
-        found = roles(split_line(head.lstrip().split("\n")[0]))
+        columns = roles(split_line(head.lstrip().split("\n")[0]))
         known = (
-            "t" in found
-            and bool({"g", "r"} & found.keys())
-            and not {"v", "i", "pulse"} & found.keys()
+            "t" in columns
+            and bool({"g", "r"} & columns.keys())
+            and not {"v", "i", "pulse"} & columns.keys()
         )
         return NAMED_COLUMNS if known else 0.0
 
     def records(self, source: Source) -> tuple[DecayRecord, ...]:
         """One record per run."""
         table, where = one_table(source), str(source.path)
-        found = roles(table.names)
-        own = found.get("r") or found["g"]
-        t, r = (numbers(table, c, where=where) for c in (found["t"], own))
-        r = r if "r" in found else 1 / np.where(r == 0, np.nan, r)
-        taken = {found["t"].place, own.place}
-        said = assumed(table, [found["t"], own])
-        if "temperature" in found:
-            taken.add(found["temperature"].place)
-            said += _temperature(table, found["temperature"], where)
-        told = [k for k in range(len(table.names)) if k not in taken]
-        run = labels(table, told)
-        if told and len(set(run.tolist())) > len(run) / 2:
-            names = ", ".join(repr(table.names[k]) for k in told)
+        columns = roles(table.names)
+        column = columns.get("r") or columns["g"]
+        t, r = (numbers(table, c, where=where) for c in (columns["t"], column))
+        r = r if "r" in columns else 1 / np.where(r == 0, np.nan, r)
+        taken = {columns["t"].place, column.place}
+        warnings = assumed_units(table, [columns["t"], column])
+        if "temperature" in columns:
+            taken.add(columns["temperature"].place)
+            warnings += _temperature(table, columns["temperature"], where)
+        labelling = [k for k in range(len(table.names)) if k not in taken]
+        run = labels(table, labelling)
+        if labelling and len(set(run.tolist())) > len(run) / 2:
+            names = ", ".join(repr(table.names[k]) for k in labelling)
             raise ReaderError(
                 f"columns {names} differ from row to row: they tell no runs apart", where=where,
                 allowed="time, resistance, temperature, and labels of runs", fix="delete them",
@@ -63,7 +63,7 @@ class DecayTableReader(AbstractRecordReader):
                 r=r[run == name],
                 reader=self.name,
                 source={"file": where, "sha256": source.sha256},
-                warnings=said,
+                warnings=warnings,
             )
             for name in in_order(run)
         )

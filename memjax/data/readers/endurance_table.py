@@ -53,13 +53,13 @@ class EnduranceTableReader(AbstractRecordReader):
         cycle = to_numbers(table.columns[places["cycle"]], table.lines, where=where,
                            name=table.names[places["cycle"]])  # fmt: skip
         free = [k for k in range(len(table.names)) if k not in places.values()]
-        told = [k for k in free if _tells(table, k)]
-        if unread := [table.names[k] for k in free if k not in told]:
+        labelling = [k for k in free if _tells(table, k)]
+        if unread := [table.names[k] for k in free if k not in labelling]:
             said.append(f"columns not read: {', '.join(unread)}")
-        device = labels(table, told)
+        device = labels(table, labelling)
         return tuple(
             _record(
-                str(n) if told else source.path.stem,
+                str(n) if labelling else source.path.stem,
                 (cycle[device == n], hrs[device == n], lrs[device == n]), quantity, source, said,
             )
             for n in in_order(device)
@@ -70,19 +70,19 @@ def _places(names: list[str]) -> dict[str, int] | None:
     """Which column is the cycle, which the high and which the low state; None where one is missing or there are two."""
     if {"v", "i"} <= roles(names).keys():
         return None
-    found: dict[str, list[int]] = {"cycle": [], "hrs": [], "lrs": []}
+    places: dict[str, list[int]] = {"cycle": [], "hrs": [], "lrs": []}
     for k, name in enumerate(names):
         base = split_unit(name)[0]
         plain = re.sub(r"[^a-z]", "", base.lower())
         if (state := _STATE.fullmatch(plain)) is not None:
             # `low` and `high` alone may be anything; `on` and `off` with a quantity are states.
             if state["s"] in ("hrs", "lrs") or state["q"] or state["p"] or "resistance" in plain:
-                found["hrs" if state["s"] in _HIGH else "lrs"].append(k)
+                places["hrs" if state["s"] in _HIGH else "lrs"].append(k)
         elif _CYCLE.fullmatch(plain):
-            found["cycle"].append(k)
-    if any(len(at) != 1 for at in found.values()):
+            places["cycle"].append(k)
+    if any(len(at) != 1 for at in places.values()):
         return None
-    return {role: at[0] for role, at in found.items()}
+    return {role: at[0] for role, at in places.items()}
 
 
 def _tells(table: Table, k: int) -> bool:

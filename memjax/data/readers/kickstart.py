@@ -29,13 +29,13 @@ class KickstartReader(AbstractReader):
 
     def parse(self, source: Source, options: Options) -> tuple[Table, ...]:
         """Records of the file, with its settings."""
-        found = tables(source)
+        records = tables(source)
         header = _HEADER.search(source.text)
         settings = parse_settings(source.text[: header.start()] if header else "")
         driven = "current" if settings.get("Function", "").startswith("Current") else "voltage"
         limit = _number(settings.get("Limit", "")) if driven == "voltage" else None
         return tuple(
-            replace(table, settings=settings, driven=driven, compliance=limit) for table in found
+            replace(table, settings=settings, driven=driven, compliance=limit) for table in records
         )
 
 

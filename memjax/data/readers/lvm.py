@@ -57,12 +57,12 @@ class LvmReader(AbstractReader):
                 allowed="one header per segment", fix="save the file again, or as a text table",
             )  # fmt: skip
         borders = [*starts[1:], len(lines)] if starts else [len(lines)]
-        found = []
+        records = []
         for k, (begin, end) in enumerate(zip(ends[1:] or ends, borders, strict=True)):
-            own = about | _settings(lines[starts[k] : begin], split) if starts else about
+            settings = about | _settings(lines[starts[k] : begin], split) if starts else about
             label = f"segment {k}" if len(borders) > 1 else ""
-            found.append(_segment(lines, begin + 1, end, own, split, label, where))
-        return tuple(found)
+            records.append(_segment(lines, begin + 1, end, settings, split, label, where))
+        return tuple(records)
 
 
 def _settings(lines: list[str], split: str) -> dict[str, str]:
@@ -120,12 +120,14 @@ def _complaints(
     about: dict[str, str], n: int, label: str, axes: list[str], columns: dict[str, list[str]]
 ) -> list[str]:
     samples = re.match(r"\d+", about.get("Samples", ""))
-    said = []
+    warnings = []
     if samples and int(samples[0]) != n:
-        said.append(f"{label or 'the file'}: {n} rows where its header says {samples[0]} samples")
+        warnings.append(
+            f"{label or 'the file'}: {n} rows where its header says {samples[0]} samples"
+        )
     if any(columns[a] != columns[axes[0]] for a in axes[1:]):
-        said.append("each channel has an X_Value of its own: that of the first one is used")
-    return said
+        warnings.append("each channel has an X_Value of its own: that of the first one is used")
+    return warnings
 
 
 def _counted(about: dict[str, str], n: int, where: str) -> list[str]:

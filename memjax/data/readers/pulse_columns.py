@@ -12,7 +12,7 @@ from memjax.data.base import NAMED_COLUMNS, AbstractRecordReader, Source, Table
 from memjax.data.pulse_record import RESET, SET, PulseRecord
 from memjax.data.record_columns import (
     Column,
-    assumed,
+    assumed_units,
     in_order,
     labels,
     numbers,
@@ -84,10 +84,10 @@ class PulseColumnsReader(AbstractRecordReader):
             own = "" if not places.labels else str(n)
             for device, columns in _devices(table, places, own, source.path.stem):
                 g = [_conductance(table, c, places.resistance, where)[rows] for c in columns]
-                said = list(assumed(table, list(columns)))
+                warnings = list(assumed_units(table, list(columns)))
                 at = f"{where}, device {device}"
-                long = _long(g, pulse[rows], cycle[rows], said, at)
-                found.append(joined_record(device, long, source, tuple(said), self.name))
+                long = _long(g, pulse[rows], cycle[rows], warnings, at)
+                found.append(joined_record(device, long, source, tuple(warnings), self.name))
         return tuple(found)
 
 

@@ -97,5 +97,7 @@ def _forwards(up: np.ndarray, down: np.ndarray) -> tuple[np.ndarray, tuple[str, 
             f"{len(up)} cycles of Gset, {len(down)} of Greset", allowed="as many of either"
         )
     first, last = (float(np.mean(np.abs(down[:, k] - up[:, -1]))) for k in (0, -1))
-    said = () if 0.0 in (first, last) else ("neither end of Greset is the last reading of Gset",)
-    return (down[:, ::-1] if last < first else down), said
+    warnings = (
+        () if 0.0 in (first, last) else ("neither end of Greset is the last reading of Gset",)
+    )
+    return (down[:, ::-1] if last < first else down), warnings

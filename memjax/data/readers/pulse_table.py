@@ -6,7 +6,7 @@ import numpy as np
 
 from memjax.data.base import NAMED_COLUMNS, AbstractRecordReader, Source
 from memjax.data.pulse_record import RESET, SET, PulseRecord
-from memjax.data.record_columns import assumed, in_order, labels, numbers, one_table, roles
+from memjax.data.record_columns import assumed_units, in_order, labels, numbers, one_table, roles
 from memjax.data.text import split_line
 from memjax.errors import ReaderError
 
@@ -29,29 +29,29 @@ class PulseTableReader(AbstractRecordReader):
 
     def sniff(self, head: str) -> float:
         """Sure where the first line names a pulse, a branch and a conductance or resistance."""
-        found = roles(split_line(head.lstrip().split("\n")[0]))
-        known = {"pulse", "branch"} <= found.keys() and bool({"g", "r"} & found.keys())
+        columns = roles(split_line(head.lstrip().split("\n")[0]))
+        known = {"pulse", "branch"} <= columns.keys() and bool({"g", "r"} & columns.keys())
         return NAMED_COLUMNS if known else 0.0
 
     def records(self, source: Source) -> tuple[PulseRecord, ...]:
         """One record per device."""
         table, where = one_table(source), str(source.path)
-        found = roles(table.names)
-        own = found.get("g") or found["r"]
-        g = numbers(table, own, where=where)
-        g = g if "g" in found else 1 / np.where(g == 0, np.nan, g)
-        cycle = labels(table, [found["cycle"].place] if "cycle" in found else [])
-        taken = {c.place for c in found.values()}
+        columns = roles(table.names)
+        column = columns.get("g") or columns["r"]
+        g = numbers(table, column, where=where)
+        g = g if "g" in columns else 1 / np.where(g == 0, np.nan, g)
+        cycle = labels(table, [columns["cycle"].place] if "cycle" in columns else [])
+        taken = {c.place for c in columns.values()}
         device = labels(table, [k for k in range(len(table.names)) if k not in taken])
-        kinds = np.array([_kind(x, where) for x in table.columns[found["branch"].place]])
-        pulse = numbers(table, found["pulse"], where=where)
-        said = assumed(table, [own])
+        kinds = np.array([_kind(x, where) for x in table.columns[columns["branch"].place]])
+        pulse = numbers(table, columns["pulse"], where=where)
+        warnings = assumed_units(table, [column])
         return tuple(
             joined_record(
                 str(name),
                 tuple(x[device == name] for x in (g, cycle, kinds, pulse)),
                 source,
-                said,
+                warnings,
                 self.name,
             )
             for name in in_order(device)
@@ -123,16 +123,16 @@ def _joined(g, kinds, pulse, where: str, warnings: list[str]) -> tuple[np.ndarra
     row, order = np.zeros(0), np.zeros(0, int)
     for kind in in_order(kinds):
         mine = kinds == kind
-        n, own = pulse[mine], g[mine]
+        n, readings = pulse[mine], g[mine]
         first = int(n[0]) if len(n) else 0
         if first not in (0, 1) or not np.array_equal(n, np.arange(first, first + len(n))):
             raise ReaderError("pulses that do not count 0, 1, 2, ...", where=where)
         if not row.size and first:
             raise ReaderError("no reading before the first pulse", where=where, allowed="pulse 0")
         if row.size and not first:
-            if own[0] != row[-1]:
+            if readings[0] != row[-1]:
                 warnings.append("a branch begins with a reading of its own: it was left out")
-            own = own[1:]
-        row = np.concatenate([row, own])
-        order = np.concatenate([order, np.full(len(own) - (not order.size), kind)])
+            readings = readings[1:]
+        row = np.concatenate([row, readings])
+        order = np.concatenate([order, np.full(len(readings) - (not order.size), kind)])
     return row, order

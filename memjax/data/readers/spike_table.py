@@ -3,7 +3,7 @@
 from typing import final
 
 from memjax.data.base import NAMED_COLUMNS, AbstractRecordReader, Source
-from memjax.data.record_columns import assumed, roles
+from memjax.data.record_columns import assumed_units, roles
 from memjax.data.spike_record import SpikeRecord
 from memjax.data.spike_trains import LABELS, spike_table, trains_of
 from memjax.data.text import split_line
@@ -19,17 +19,17 @@ class SpikeTableReader(AbstractRecordReader):
     def sniff(self, head: str) -> float:
         """Sure where the first line names a time, and nothing but labels beside it."""
         names = split_line(head.lstrip().split("\n")[0])
-        found = roles(names)
-        others = [n for k, n in enumerate(names) if "t" in found and k != found["t"].place]
-        known = "t" in found and all(n.lower() in LABELS for n in others)
+        columns = roles(names)
+        others = [n for k, n in enumerate(names) if "t" in columns and k != columns["t"].place]
+        known = "t" in columns and all(n.lower() in LABELS for n in others)
         return NAMED_COLUMNS if known else 0.0
 
     def records(self, source: Source) -> tuple[SpikeRecord, ...]:
         """One record per train."""
         table, where = spike_table(source), str(source.path)
         about = {"file": where, "sha256": source.sha256}
-        said = assumed(table, [roles(table.names)["t"]])
+        warnings = assumed_units(table, [roles(table.names)["t"]])
         return tuple(
-            SpikeRecord(label=n, times=t, reader=self.name, source=about, warnings=said)
+            SpikeRecord(label=n, times=t, reader=self.name, source=about, warnings=warnings)
             for n, t in trains_of(table, where).items()
         )

@@ -29,7 +29,7 @@ class SpreadsheetReader(AbstractReader):
 
     def parse(self, source: Source, options: Options) -> tuple[Table, ...]:
         """Records of all sheets that hold a table."""
-        found: list[Table] = []
+        records: list[Table] = []
         errors: dict[str, ReaderError] = {}
         sheets = [(name, rows) for name, rows in _sheets(source) if any(map(any, rows))]
         for name, rows in sheets:
@@ -40,11 +40,11 @@ class SpreadsheetReader(AbstractReader):
                 continue
             label = name if len(sheets) > 1 else ""
             parts = [keithley_2400(_filled(table)) for table in parsed]
-            found += [replace(part, settings={"sheet": name}, label=label) for part in parts]
-        if not found:
+            records += [replace(part, settings={"sheet": name}, label=label) for part in parts]
+        if not records:
             raise _none(errors, str(source.path))
-        first = replace(found[0], warnings=(*found[0].warnings, *_said(found, errors)))
-        return (first, *found[1:])
+        first = replace(records[0], warnings=(*records[0].warnings, *_said(records, errors)))
+        return (first, *records[1:])
 
 
 def _none(errors: dict[str, ReaderError], where: str) -> ReaderError:
@@ -55,15 +55,17 @@ def _none(errors: dict[str, ReaderError], where: str) -> ReaderError:
     )
 
 
-def _said(found: list[Table], errors: dict[str, ReaderError]) -> list[str]:
+def _said(records: list[Table], errors: dict[str, ReaderError]) -> list[str]:
     """Sheets that are no tables, and those with other columns than the first."""
-    said = [f"sheet {name!r} left out: {error.what}" for name, error in errors.items()]
-    other = {t.label for t in found if t.names != found[0].names and t.label != found[0].label}
+    warnings = [f"sheet {name!r} left out: {error.what}" for name, error in errors.items()]
+    other = {
+        t.label for t in records if t.names != records[0].names and t.label != records[0].label
+    }
     if other:
-        said.append(
-            f"sheets with other columns than {found[0].label!r}: {', '.join(sorted(other))}"
+        warnings.append(
+            f"sheets with other columns than {records[0].label!r}: {', '.join(sorted(other))}"
         )
-    return said
+    return warnings
 
 
 def _sheets(source: Source) -> list[tuple[str, list[list]]]:

@@ -18,15 +18,14 @@ from .kinetics import (
     mott_gurney,
     mott_gurney_inverse,
 )
-from .limits import stopped, window
-from .roots import bracketed, doubled_bracket, increasing_root
+from .limits import stop_at_bounds, window
+from .roots import doubled_bracket, increasing_root, root_between
 from .safe import asinh_of_sinh, safe_exp, safe_power, safe_sinh, safe_sqrt
 
 __all__ = [
     "activated_hopping",
     "arrhenius",
     "asinh_of_sinh",
-    "bracketed",
     "butler_volmer",
     "butler_volmer_inverse",
     "doubled_bracket",
@@ -38,6 +37,7 @@ __all__ = [
     "mott_gurney_inverse",
     "ohmic",
     "poole_frenkel",
+    "root_between",
     "safe_exp",
     "safe_power",
     "safe_sinh",
@@ -45,7 +45,7 @@ __all__ = [
     "schottky",
     "simmons",
     "sinh_conduction",
-    "stopped",
+    "stop_at_bounds",
     "tunnel_gap",
     "window",
 ]

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 
-def stopped(
+def stop_at_bounds(
     rate: Float[Array, ""],
     x: Float[Array, ""],
     low: Float[Array, ""] | float,

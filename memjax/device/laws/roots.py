@@ -13,7 +13,7 @@ _HALVINGS = 26
 _STEPS = 3
 
 
-def bracketed(
+def root_between(
     f: Callable[[Float[Array, ""]], Float[Array, ""]],
     low: Float[Array, ""],
     high: Float[Array, ""],
@@ -58,9 +58,9 @@ def bracketed(
 
     a, b = lax.fori_loop(0, _HALVINGS, halve, (low, high))
 
-    def improve(_, found):
-        value, slope = with_slope(found[0], *still)
-        return jnp.clip(found[0] - step(value, slope), a, b), slope
+    def improve(_, ends):
+        value, slope = with_slope(ends[0], *still)
+        return jnp.clip(ends[0] - step(value, slope), a, b), slope
 
     x, slope = lax.fori_loop(0, _STEPS, improve, (0.5 * (a + b), jnp.zeros_like(a)))
     return jnp.clip(x - step(pure(x, *consts), slope), low, high)

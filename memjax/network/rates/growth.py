@@ -44,7 +44,7 @@ class PathwiseGrowth:
         return float(self.time[at[0]]) if len(at) else None
 
 
-def guarded(
+def guard_growth(
     rates: Float[Array, " n"],
     log_size: Float[Array, "intervals n"],
     *,

@@ -19,14 +19,14 @@ _TINY = 1e-30
 class HardSpikes(AbstractEmission):
     """A spike where the signal rises above its level after it was below the re-arm level; no derivatives."""
 
-    def begin(self, program: NeuronProgram, own: State, parts: State, inputs: list) -> State:
+    def begin(self, program: NeuronProgram, constants: State, parts: State, inputs: list) -> State:
         """Armed where the signal is below the re-arm level."""
-        x = signal(program, own, parts, inputs)
+        x = signal(program, constants, parts, inputs)
         return {"armed": x < program.rearm, "count": jnp.zeros((), program.dtype)}
 
-    def step(self, program: NeuronProgram, own: State, memory: State, **now: Any) -> tuple:
+    def step(self, program: NeuronProgram, constants: State, memory: State, **now: Any) -> tuple:
         """One for a spike, else none."""
-        x = signal(program, own, now["after"], now["inputs"])
+        x = signal(program, constants, now["after"], now["inputs"])
         spikes, armed = fired(program, x, memory["armed"])
         sent = spikes.astype(program.dtype)
         return sent, now["after"], {"armed": armed, "count": memory["count"] + sent}
@@ -51,15 +51,15 @@ class SurrogateSpikes(AbstractEmission):
     width: float = eqx.field(static=True)
     logarithmic: bool = eqx.field(static=True)
 
-    def begin(self, program: NeuronProgram, own: State, parts: State, inputs: list) -> State:
+    def begin(self, program: NeuronProgram, constants: State, parts: State, inputs: list) -> State:
         """Armed where the signal is below the re-arm level."""
-        x = detached(signal(program, own, parts, inputs))
+        x = detached(signal(program, constants, parts, inputs))
         none = jnp.zeros((), bool)
         return {"armed": x < program.rearm, "count": jnp.zeros((), program.dtype), "rising": none}
 
-    def step(self, program: NeuronProgram, own: State, memory: State, **now: Any) -> tuple:
+    def step(self, program: NeuronProgram, constants: State, memory: State, **now: Any) -> tuple:
         """One for a spike, with its surrogate derivative; states without derivatives until the neuron is re-armed."""
-        x0, x = (signal(program, own, now[k], now["inputs"]) for k in ("before", "after"))
+        x0, x = (signal(program, constants, now[k], now["inputs"]) for k in ("before", "after"))
         spikes, armed = fired(program, x, memory["armed"])
         # On a plateau rounding would make a peak of every step.
         least = 16 * jnp.finfo(x.dtype).eps * jnp.abs(x0)
@@ -91,10 +91,12 @@ class SurrogateSpikes(AbstractEmission):
         return detached(count + 1) / (number + 1).astype(x.dtype) * moved / rise
 
 
-def signal(program: NeuronProgram, own: State, parts: State, inputs: list) -> Float[Array, ""]:
+def signal(
+    program: NeuronProgram, constants: State, parts: State, inputs: list
+) -> Float[Array, ""]:
     """Signal of a neuron, with its sign: it fires where this rises above `NeuronProgram.level`."""
     spike = program.layout.group.spike
-    return spike.sign * program.shown(own, parts, inputs)[spike.signal]
+    return spike.sign * program.shown(constants, parts, inputs)[spike.signal]
 
 
 def fired(program: NeuronProgram, x: Array, armed: Array) -> tuple[Array, Array]:

@@ -14,7 +14,7 @@ from ...errors import NetworkError
 from ..network import Network
 from ..neuron_program import NeuronProgram
 from ..plan import State
-from .growth import PathwiseGrowth, guarded
+from .growth import PathwiseGrowth, guard_growth
 from .program import AbstractEmission, RateProgram, Rates, Values, Weights
 
 LIMIT = 1e6
@@ -32,21 +32,23 @@ class SoftSpikes(AbstractEmission):
 
     width: float = eqx.field(static=True)
 
-    def _softly(self, program: NeuronProgram, own: State, parts: State, inputs: list) -> Array:
+    def _softly(
+        self, program: NeuronProgram, constants: State, parts: State, inputs: list
+    ) -> Array:
         """How far above the level the signal is, from 0 to 1."""
         spike = program.layout.group.spike
-        x = program.shown(own, parts, inputs)[spike.signal]
+        x = program.shown(constants, parts, inputs)[spike.signal]
         return jax.nn.sigmoid(spike.sign * (x - spike.level) / self.width)
 
-    def begin(self, program: NeuronProgram, own: State, parts: State, inputs: list) -> State:
+    def begin(self, program: NeuronProgram, constants: State, parts: State, inputs: list) -> State:
         """No spikes."""
-        del own, parts, inputs
+        del constants, parts, inputs
         return {"count": jnp.zeros((), program.dtype)}
 
-    def step(self, program: NeuronProgram, own: State, memory: State, **now: Any) -> tuple:
+    def step(self, program: NeuronProgram, constants: State, memory: State, **now: Any) -> tuple:
         """The rise of the sigmoid."""
         before, after = (
-            self._softly(program, own, now[k], now["inputs"]) for k in ("before", "after")
+            self._softly(program, constants, now[k], now["inputs"]) for k in ("before", "after")
         )
         sent = jax.nn.relu(after - before)
         return sent, now["after"], {"count": memory["count"] + sent}
@@ -95,7 +97,7 @@ class SoftRates:
             return rates  # of numbers nobody asks derivatives
         growth, times = self._growth(*given), self._times()
         return {
-            n: guarded(r, growth[n], times=times, limit=self.limit, name=n)
+            n: guard_growth(r, growth[n], times=times, limit=self.limit, name=n)
             for n, r in rates.items()
         }
 
@@ -130,15 +132,15 @@ class SoftRates:
     def _perturbed(self, values: Values, weights: Weights, seed) -> State:
         """Logarithm of the size of a perturbation that is renewed at each exchange, of each neuron after it."""
         program = self._program
-        own = lax.stop_gradient(program.own(values, weights, seed))
-        begin = program.begin(own)
+        constants = lax.stop_gradient(program.constants(values, weights, seed))
+        begin = program.begin(constants)
         moving, still = eqx.partition(begin, eqx.is_inexact_array)
 
         def one(carry, k):
             moving, still, tangent = carry
 
             def chunk(moving):
-                after, traces = program.traced_chunk(own, eqx.combine(moving, still), k)
+                after, traces = program.traced_chunk(constants, eqx.combine(moving, still), k)
                 floats, rest = eqx.partition(after, eqx.is_inexact_array)
                 return (floats, traces), rest
 

@@ -32,12 +32,12 @@ class AbstractEmission(eqx.Module):
     """How one neuron turns its states into spikes, hard or soft."""
 
     @abstractmethod
-    def begin(self, program: NeuronProgram, own: State, parts: State, inputs: list) -> State:
+    def begin(self, program: NeuronProgram, constants: State, parts: State, inputs: list) -> State:
         """What it remembers of one neuron, before the first step."""
 
     @abstractmethod
     def step(
-        self, program: NeuronProgram, own: State, memory: State, **now: Any
+        self, program: NeuronProgram, constants: State, memory: State, **now: Any
     ) -> tuple[Array, State, State]:
         """What the neuron sends in a step, its states after it, and what is remembered of it.
 
@@ -142,8 +142,8 @@ class RateProgram:
             one = self.clock.exchanges(p.delay, where=f"delay of {p.where}")
             first = np.full(len(p.edges), one)
         else:
-            own = np.rint(np.asarray(p.edges.delay) / self.clock.exchange)
-            first = np.maximum(own, 1).astype(int)
+            delays = np.rint(np.asarray(p.edges.delay) / self.clock.exchange)
+            first = np.maximum(delays, 1).astype(int)
         if p.receptor.width is None:
             return [(first, 1.0)]
         later = self.clock.exchanges(p.receptor.width, where=f"width of {p.where}")
@@ -210,11 +210,11 @@ class RateProgram:
                 f"{name} of shape {jnp.shape(x)}", where=self.where, allowed=f"one number, or {n}"
             )
 
-    def begin(self, own: State) -> State:
+    def begin(self, constants: State) -> State:
         """All that changes: states of neurons, sources, and what was sent."""
-        neurons = {n: self._neurons_at_rest(n, own["neurons"][n]) for n in self.programs}
+        neurons = {n: self._neurons_at_rest(n, constants["neurons"][n]) for n in self.programs}
         sources = {
-            n: poisson_begin(self._source(g, own["keys"][n]))
+            n: poisson_begin(self._source(g, constants["keys"][n]))
             for n, g in self.groups.items()
             if isinstance(g, Poisson)
         }
@@ -228,10 +228,10 @@ class RateProgram:
             return jnp.full((k, n, self.each), -1, jnp.int32)
         return jnp.zeros((k, self.clock.steps, n), self.dtype)
 
-    def _neurons_at_rest(self, name: str, own: State) -> State:
+    def _neurons_at_rest(self, name: str, constants: State) -> State:
         """States of neurons at the beginning."""
         program, g = self.programs[name], self.layouts[name].group
-        state = program.rest(own["values"]) | dict(g.start)
+        state = program.rest(constants["values"]) | dict(g.start)
         whole = lambda x: jnp.broadcast_to(jnp.asarray(x, self.dtype), (g.n,))  # noqa: E731
         parts = {s.name: whole(state[s.name]) / s.scale for s in program.scaled.system.specs}
         inputs = [jnp.zeros(g.n, self.dtype) for _ in program.layout.receptors]
@@ -239,11 +239,11 @@ class RateProgram:
         return {
             "parts": parts,
             "input": inputs,
-            "memory": jax.vmap(remember)(own, parts, inputs),
+            "memory": jax.vmap(remember)(constants, parts, inputs),
             "early": jnp.zeros(g.n, self.dtype),
         }
 
-    def own(self, values: Values, weights: Weights, seed) -> State:
+    def constants(self, values: Values, weights: Weights, seed) -> State:
         """All that does not change during a run."""
         keys = self.keys(seed)
         neurons = {n: self.neuron(n, values.get(n, {}), keys[n]) for n in self.programs}
@@ -251,10 +251,10 @@ class RateProgram:
 
     def run(self, values: Values, weights: Weights, seed) -> tuple[State, State]:
         """States at the end, and what did not change."""
-        own = self.own(values, weights, seed)
-        begin = self.begin(own)
-        end = self.scan(lambda state, k: self.chunk(own, state, k), begin)
-        return end, own
+        constants = self.constants(values, weights, seed)
+        begin = self.begin(constants)
+        end = self.scan(lambda state, k: self.chunk(constants, state, k), begin)
+        return end, constants
 
     def scan(self, chunk, state: Any) -> Any:
         """State after all chunks; of reverse mode's states only as many are kept as there is room for."""
@@ -269,24 +269,24 @@ class RateProgram:
         state, _ = lax.scan(several, state, numbers)
         return lax.scan(some, state, jnp.arange(outer * inner, self.chunks))[0] if rest else state
 
-    def chunk(self, own: State, state: State, k) -> State:
+    def chunk(self, constants: State, state: State, k) -> State:
         """State after one exchange interval."""
-        return self.traced_chunk(own, state, k)[0]
+        return self.traced_chunk(constants, state, k)[0]
 
-    def traced_chunk(self, own: State, state: State, k) -> tuple[State, State]:
+    def traced_chunk(self, constants: State, state: State, k) -> tuple[State, State]:
         """State after one exchange interval, and scaled states of neurons after each of its steps."""
         first = k * self.clock.steps
-        arrivals = self._arrivals(state["sent"], own["weights"])
+        arrivals = self._arrivals(state["sent"], constants["weights"])
         neurons, sources, sent, traces = {}, {}, dict(state["sent"]), {}
         full = state["full"]
         for name, g in self.groups.items():
             if name in self.programs:
-                about = (own["neurons"][name], state["neurons"][name], arrivals[name], first)
+                about = (constants["neurons"][name], state["neurons"][name], arrivals[name], first)
                 now, neurons[name], traces[name] = self._advance(name, *about)
                 count, early = neurons[name]["memory"]["count"], neurons[name]["early"]
                 neurons[name]["early"] = jnp.where(k < self.skipped, count, early)
             elif isinstance(g, Poisson):
-                now, sources[name], over = self._fire(g, own, state["sources"][name], first)
+                now, sources[name], over = self._fire(g, constants, state["sources"][name], first)
                 full = full | over
             else:
                 now = self._listed(g, first)
@@ -324,20 +324,20 @@ class RateProgram:
                     of[k] = of[k] + jax.ops.segment_sum(came, post, self.layouts[p.post].group.n).T
         return total
 
-    def _advance(self, name: str, own: State, state: State, arrivals: list, first) -> tuple:
+    def _advance(self, name: str, constants: State, state: State, arrivals: list, first) -> tuple:
         """What neurons send in each step of a chunk, their states after it, and after each step."""
         program = self.programs[name]
 
-        def lane(own, carry, step, arriving):
+        def lane(constants, carry, step, arriving):
             parts, inputs, memory = carry
-            after = program.step(own, parts, inputs, step)
+            after = program.step(constants, parts, inputs, step)
             now: State = {"before": parts, "after": after, "inputs": inputs, "number": step}
-            sent, parts, memory = self.emission.step(program, own, memory, **now)
+            sent, parts, memory = self.emission.step(program, constants, memory, **now)
             inputs = [s * d + a for s, d, a in zip(inputs, program.decay, arriving, strict=True)]
             return (parts, inputs, memory), sent
 
         def one(carry, now):
-            carry, sent = jax.vmap(lane, (0, 0, None, 0))(own, carry, *now)
+            carry, sent = jax.vmap(lane, (0, 0, None, 0))(constants, carry, *now)
             return carry, (sent if self.memory[name] else None, carry[0])
 
         steps = first + jnp.arange(self.clock.steps)
@@ -351,10 +351,10 @@ class RateProgram:
         rates = poisson_rates(group, dt=self.clock.dt).astype(np.float32)
         return {"key": key, "rates": jnp.asarray(rates), "most": jnp.asarray(rates.max(axis=0))}
 
-    def _fire(self, group: Poisson, own: State, state: State, first) -> tuple:
+    def _fire(self, group: Poisson, constants: State, state: State, first) -> tuple:
         """Steps of the spikes of Poisson sources, -1 for none; their state; whether there was not enough room."""
         interval = round(group.interval / self.clock.dt) if group.interval else 0
-        source = self._source(group, own["keys"][group.name])
+        source = self._source(group, constants["keys"][group.name])
         about = (first.astype(jnp.int32), self.clock.steps, self.each, interval)
         state, wanted, slots = poisson_chunk(source, state, *about)
         return slots, state, jnp.any(wanted > self.each)

@@ -63,8 +63,8 @@ def load_array(path: Path) -> Float[np.ndarray, "..."]:
     """
     try:
         npy = path.suffix.lower() == ".npy"
-        found = np.load(path, allow_pickle=False) if npy else np.loadtxt(path, delimiter=",")
-        return np.asarray(found, float)
+        array = np.load(path, allow_pickle=False) if npy else np.loadtxt(path, delimiter=",")
+        return np.asarray(array, float)
     except (OSError, ValueError, EOFError, TypeError) as error:
         allowed = "numbers, as .npy or as .csv without a header"
         raise NetworkError(

@@ -102,11 +102,11 @@ class _Given:
         if model not in allowed:
             allowed = ", ".join(allowed)
             raise ModelError(f"parameters of the model {model!r}", where=where, allowed=allowed)
-        own = model_named(str(model))
+        circuit = model_named(str(model))
         if self.params is not None:
-            values, where = params.load(self.params, words=setting_specs(own)), str(self.params)
-        params.known(own, spread, where=where)
-        return params.replace(own, values, where=where), dict(spread), None
+            values, where = params.load(self.params, words=setting_specs(circuit)), str(self.params)
+        params.known(circuit, spread, where=where)
+        return params.replace(circuit, values, where=where), dict(spread), None
 
 
 def _given(t: Table, models: Iterable[str]) -> _Given:

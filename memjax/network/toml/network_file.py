@@ -77,8 +77,8 @@ def load_network(path: str | Path, *, seed: int | None = None) -> NetworkFile:
     source = Source(path)
     t = source.load(NetworkError)
     duration, dt = t.take("duration", POSITIVE), t.take("dt", POSITIVE)
-    own, steps = t.take("seed", WHOLE, 0), t.take("exchange_steps", COUNT, None)
-    chosen: int = seed if seed is not None else own or 0
+    file_seed, steps = t.take("seed", WHOLE, 0), t.take("exchange_steps", COUNT, None)
+    chosen: int = seed if seed is not None else file_seed or 0
     groups: dict[str, Group | None] = {}
     sketches: dict[str, Sketch] = {}
     for name, inner in t.named("groups").items():
@@ -143,7 +143,7 @@ def _check_times(t: Table, p: Projection | None, at: Clock) -> None:
     for key, time in times.items():
         if POSITIVE.fits(time):
             with t.at(key):
-                (at.exchanges if at.steps > 1 else at.check_steps)(POSITIVE.made(time), where="")
+                (at.exchanges if at.steps > 1 else at.check_steps)(POSITIVE.convert(time), where="")
 
 
 def _records(

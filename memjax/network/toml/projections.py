@@ -64,11 +64,11 @@ def read_projection(
     rule = connect.take("rule", one_of(*_RULES)) if t.has("connect") else None
     delay = t.take("delay", POSITIVE, _DELAY)
     drawn = rule in ("fixed_fan_in", "by_distance")
-    own = connect.take("seed", WHOLE, seed) if drawn else seed
-    wiring = _RULES[rule](connect, own, delay) if rule is not None else None
+    wiring_seed = connect.take("seed", WHOLE, seed) if drawn else seed
+    wiring = _RULES[rule](connect, wiring_seed, delay) if rule is not None else None
     if rule is None:  # its other keys are those of a rule that nobody knows
         connect.asked |= dict.fromkeys(connect.content)
-    weight = _weight(t, own, needed=rule not in (None, "file"))
+    weight = _weight(t, wiring_seed, needed=rule not in (None, "file"))
     port = t.take("port", TEXT, None)
     receptor = _receptor(t, port)
     t.strangers()
@@ -200,8 +200,8 @@ def _by_distance(t: Table, seed: int, delay: float) -> Wiring:
     def wired(e: Ends) -> tuple[Edges, Any]:
         ends = ((e.pre, e.n_pre), (e.post, e.n_post))
         places = [size * place(*end) for end in ends]  # pyright: ignore[reportOptionalCall]
-        own = {"length": length, "fan_in": fan_in, "speed": speed, "delay": delay, "seed": seed}
-        return by_distance(*places, **own), None
+        given = {"length": length, "fan_in": fan_in, "speed": speed, "delay": delay, "seed": seed}
+        return by_distance(*places, **given), None
 
     return wired
 

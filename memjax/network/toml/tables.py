@@ -28,13 +28,13 @@ class Kind:
         In words.
     fits : callable
         Whether a value is of that kind.
-    made : callable
+    convert : callable
         Makes of a value what it is used as.
     """
 
     allowed: str
     fits: Callable[[Any], bool]
-    made: Callable[[Any], Any] = _as_it_is
+    convert: Callable[[Any], Any] = _as_it_is
 
 
 def _is_number(x: Any) -> bool:
@@ -180,7 +180,7 @@ class Table:
             return default
         value = self.content[key]
         if kind.fits(value):
-            return kind.made(value)
+            return kind.convert(value)
         self.note(key, f"{value!r:.60}", allowed=kind.allowed)
         return None
 
@@ -220,7 +220,7 @@ class Table:
         for name, x in values.items():
             if not kind.fits(x):
                 inner.note(name, f"{x!r:.60}", allowed=kind.allowed)
-        return {n: kind.made(x) if kind.fits(x) else x for n, x in values.items()}
+        return {n: kind.convert(x) if kind.fits(x) else x for n, x in values.items()}
 
     def file(self, key: str, default: Any = _NEEDED, *, inside: str = "") -> Any:
         """Path of a file that a key names, of one called `inside` where it is a folder; None where there is none."""

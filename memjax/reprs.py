@@ -1,0 +1,94 @@
+"""Models as text for a terminal: what they are, and what of them differs from the defaults."""
+
+import textwrap
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.core
+import numpy as np
+
+from .fields import parameter_specs, setting_specs
+
+WIDTH = 98
+"""Columns that a line of text may have."""
+
+_FEW, _MOST = 3, 6
+"""Parameters that are shown in any case where there are no more; those that are shown where more differ."""
+
+
+def quantity(value: Any, unit: str) -> str:
+    """A number with its unit, or what stands for it: an array by its shape, a number that is not known as traced."""
+    unit = "" if unit == "1" else f" {unit}"
+    if value is None or isinstance(value, str):
+        return str(value)
+    if np.ndim(value):
+        return f"{'x'.join(map(str, np.shape(value)))} values{unit}"
+    if isinstance(value, jax.core.Tracer):
+        return f"traced{unit}"
+    return f"{float(np.asarray(value)):.4g}{unit}"
+
+
+def _is_default(value: Any, default: Any) -> bool:
+    """Whether a field holds what it holds where nothing is given."""
+    if value is None or default is None or isinstance(value, str):
+        return value is default or value == default
+    known = np.ndim(value) == 0 and not isinstance(value, jax.core.Tracer)
+    return known and bool(np.asarray(value) == np.asarray(default, np.asarray(value).dtype))
+
+
+def parameters_text(model: Any) -> str:
+    """Parameters and settings that differ from the defaults, the first few; all of an element that has few."""
+    specs = parameter_specs(model) | setting_specs(model)
+    text = {
+        n: f"{n}={quantity(getattr(model, n), getattr(s, 'unit', '1'))}" for n, s in specs.items()
+    }
+    changed = [n for n, s in specs.items() if not _is_default(getattr(model, n), s.default)]
+    shown = list(text) if len(text) <= _FEW else changed[:_MOST]
+    more = f"and {len(changed) - _MOST} more" if len(changed) > _MOST else ""
+    return ", ".join([*(text[n] for n in shown), *([more] if more else [])]) or "default parameters"
+
+
+def of_tree(model: Any, text: Callable[[], str]) -> str:
+    """The text of a model, wrapped; where its fields are something else than numbers, equinox's text of the tree.
+
+    Notes
+    -----
+    Transformations make trees of anything (axes, masks, shapes) in the form of a model, and print them in messages.
+    """
+    try:
+        lines = text().split("\n")
+    except Exception:  # a repr never fails
+        return eqx.tree_pformat(model)
+    return "\n".join(
+        textwrap.fill(
+            line, WIDTH, subsequent_indent=" " * 4, break_on_hyphens=False, drop_whitespace=True
+        )
+        for line in lines
+    )
+
+
+def device_text(device: Any) -> str:
+    """A device in a line: parameters that differ from its defaults [SI], and its states."""
+    states = ", ".join(s.name for s in device.states) or "none"
+    return of_tree(
+        device, lambda: f"{type(device).__name__}({parameters_text(device)}; states {states})"
+    )
+
+
+def element_text(element: Any) -> str:
+    """An element that has no states in a line: its parameters [SI]."""
+    return of_tree(element, lambda: f"{type(element).__name__}({parameters_text(element)})")
+
+
+def netlist_text(
+    name: str, elements: Mapping[str, Any], nets: tuple[tuple[str, ...], ...], closing: str
+) -> str:
+    """A circuit: an element a line, with its nodes and its parameters, and what closes it."""
+    width = max(map(len, elements), default=0)
+    rows = [
+        f"  {n:{width}}  {type(e).__name__} {'-'.join(net)}: {parameters_text(e)}"
+        for (n, e), net in zip(elements.items(), nets, strict=True)
+    ]
+    return "\n".join([f"{name}(", *rows, f"  {closing})"])

@@ -311,12 +311,18 @@ def narrowed(device: Any, bounds: Mapping[str, tuple[float, float]]) -> Any:
 
     They stand in its class, as those that are declared do: whatever compiled program depends on them is one of its own.
     """
-    kind = type(device).__mro__[1] if hasattr(device, "narrower") else type(device)
-    known = dict(getattr(device, "narrower", ())) | dict(bounds)
-    found = object.__new__(_narrower(kind, tuple(sorted(known.items()))))
+    kind = model_class(device)
+    every, declared = dict(getattr(device, "narrower", ())) | dict(bounds), parameter_specs(kind)
+    own = tuple((n, b) for n, b in sorted(every.items()) if b != declared[n].bounds)
+    found = object.__new__(_narrower(kind, own) if own else kind)
     for field in dataclasses.fields(device):
         object.__setattr__(found, field.name, getattr(device, field.name))
     return found
+
+
+def model_class(device: Any) -> type:
+    """The class of a device's model, whatever bounds a search has."""
+    return type(device).__mro__[1] if hasattr(device, "narrower") else type(device)
 
 
 @functools.cache

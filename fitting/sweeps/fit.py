@@ -23,6 +23,7 @@ from ..optimize.levenberg_marquardt import (
     levenberg_marquardt,
     screen,
 )
+from ..problem import begun
 from ..result import AbstractFit
 from ..stochastic.result import Stochastic
 from .covariance import Uncertainty, uncertainty

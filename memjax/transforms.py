@@ -198,7 +198,7 @@ def edges(spec: ParameterSpec) -> tuple[float, float]:
     """Values a little inside the bounds, see `within`."""
     transform, (lower, upper) = from_spec(spec), spec.bounds
     if isinstance(transform, Logit | LogLogit):
-        unit = getattr(transform, "inner", transform).unit
-        away = unit * math.log(19.0)  # odds of 1 to 19
+        own = transform.inner if isinstance(transform, LogLogit) else transform
+        away = own.unit * math.log(19.0)  # odds of 1 to 19
         return float(transform.inverse(-away)), float(transform.inverse(away))
-    return tuple(x + s * 0.05 * (abs(x) or 1.0) for x, s in ((lower, 1), (upper, -1)))
+    return lower + 0.05 * (abs(lower) or 1.0), upper - 0.05 * (abs(upper) or 1.0)

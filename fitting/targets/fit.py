@@ -166,6 +166,7 @@ def fit_targets(
     *,
     free: Sequence[str] | None = None,
     fix: Mapping[str, float] | None = None,
+    start: Mapping[str, float] | None = None,
     settings: TargetSettings | None = None,
     bench: mj.Bench | None = None,
     env: mj.Environment | None = None,
@@ -186,6 +187,9 @@ def fit_targets(
         Parameters that may move; all of the drift and the conduction that are not 0 by default.
     fix : Mapping, optional
         Values to keep [SI].
+    start : mapping of str to float, optional
+        Values at which free parameters begin [SI], in place of the device's own; bounds are those of the device, see
+        `memjax.params.bounded`.
     settings : TargetSettings, optional
         Sweep, pulses, drive.
     bench, env : Bench, Environment, optional

@@ -87,10 +87,10 @@ def test_narrower_bounds_hold_on_both_sides(declared, bounds, kind):
         assert bounds[0] - slack[0] <= value <= bounds[1] + slack[1]
         if abs(z) < 3:
             assert float(transform.forward(jnp.asarray(value))) == pytest.approx(z, abs=1e-6)
-    assert float(transform.inverse(1.0)) > float(transform.inverse(-1.0))
+    assert float(transform.inverse(jnp.ones(()))) > float(transform.inverse(-jnp.ones(())))
     low, high = edges(spec)
-    assert bounds[0] < low
-    assert high < bounds[1]
+    assert bounds[0] < low or np.isinf(bounds[0])
+    assert high < bounds[1] or np.isinf(bounds[1])
     assert within(spec, -1e9) == pytest.approx(low if np.isfinite(bounds[0]) else -1e9)
     assert within(spec, 1e9) == pytest.approx(high if np.isfinite(bounds[1]) else 1e9)
 

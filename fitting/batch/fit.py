@@ -184,10 +184,8 @@ def fit_batch(
     checked(device, free, fix, start)
     options = dict(bench=bench, env=env, point_time=point_time, model_sigma=model_sigma)
     options |= dict(free=free, fix=fix, start=start, thresholds=thresholds, points=points)
-    count = -(-screened // starts) * starts
-    search = Search(
-        chunk=-(-chunk // _THREADS), screened=count, starts=starts, seed=seed, grids=grids
-    )
+    about: dict[str, Any] = dict(starts=starts, seed=seed, grids=grids)
+    search = Search(chunk=-(-chunk // _THREADS), screened=-(-screened // starts) * starts, **about)
     prints = {n: _print(source) for n, source in devices.items()}
     folder = _opened(Path(out), [prints, _said(device, options, search)])
     halt = threading.Event()

@@ -185,11 +185,8 @@ def fit_targets(
         What is wanted; in text as ``NAME[@VOLTAGE]=VALUE[:TOLERANCE]``.
     free : sequence of str, optional
         Parameters that may move; all of the drift and the conduction that are not 0 by default.
-    fix : Mapping, optional
-        Values to keep [SI].
-    start : mapping of str to float, optional
-        Values at which free parameters begin [SI], in place of the device's own; bounds are those of the device, see
-        `memjax.params.bounded`.
+    fix, start : Mapping, optional
+        Values to keep, and values at which free parameters begin [SI], see `fitting.problem.begun`.
     settings : TargetSettings, optional
         Sweep, pulses, drive.
     bench, env : Bench, Environment, optional

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,7 @@ def write(
         reader=[],
     )
     parts = zip(fit.parts, names, kinds, strict=True)
+    content["stages"] = [asdict(s) for s in fit.stages]
     content["files"] = [_of_part(part, name, kind) for part, name, kind in parts]
     write_content(content, folder, **about)
     return ["fit.json", *build(folder)]

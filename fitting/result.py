@@ -100,6 +100,11 @@ class AbstractFit:
         raise DataError(type(self).__name__, where="a joint fit", allowed="sweeps, pulses, decays")
 
     @property
+    def complete(self) -> "AbstractFit":
+        """The same, with the coordinates that files have of their own behind those of the free parameters."""
+        return self
+
+    @property
     def free(self) -> tuple[str, ...]:
         """Names of the free parameters."""
         return self.problem.free

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..fit_json import common_content
+from ..fit_json import common_content, write_draws
 from ..report import build, write_content
 from .fit import JointFit, Part
 
@@ -77,4 +77,4 @@ def write(
     content["stages"] = [asdict(s) for s in fit.stages]
     content["files"] = [_of_part(part, name, kind) for part, name, kind in parts]
     write_content(content, folder, **about)
-    return ["fit.json", *build(folder)]
+    return ["fit.json", *write_draws(fit.sample, folder), *build(folder)]

@@ -1,7 +1,7 @@
 """Calibration of one device to files of several kinds at once."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -113,6 +113,8 @@ class JointFit(AbstractFit):
         What was known after each of the fits one after the other; of one fit to all files none.
     seed : int
         Of the fits of single files.
+    whole : tuple of Float[np.ndarray, "all"] and Float[np.ndarray, "all all"]
+        Coordinates and covariance with those that belong to one file.
     notes : tuple of str
         Decisions that were taken, and contradictions, in words.
     """
@@ -130,6 +132,14 @@ class JointFit(AbstractFit):
     notes: tuple[str, ...] = ()
     profiles: tuple[Any, ...] = ()
     sample: Any = None
+    whole: tuple[np.ndarray, np.ndarray] | None = None
+
+    @property
+    def complete(self) -> "JointFit":
+        """See `AbstractFit`."""
+        return (
+            self if self.whole is None else replace(self, z=self.whole[0], covariance=self.whole[1])
+        )
 
     @property
     def freedom(self) -> float:
@@ -228,6 +238,7 @@ def fit_jointly(
         search=search,
         parts=parts,
         stages=stages if order else (),
+        whole=(whole, covariance),
         seed=seed,
         notes=_notes(problem, parts),
     )

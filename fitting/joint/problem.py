@@ -6,14 +6,14 @@ from collections.abc import Sequence
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 from scipy.optimize import brentq
 
 import memjax as mj
 from memjax.fields import parameter_specs, stored
 from memjax.params import get, replace, unconstrain
 
-from ..problem import PRIOR_SIGMA, TOGETHER, AbstractProblem
+from ..problem import PRIOR_SIGMA, TOGETHER, AbstractDifferentiable, AbstractProblem
 from ..result import AbstractFit
 
 PRECISION = PRIOR_SIGMA**-2
@@ -79,6 +79,18 @@ class JointProblem(AbstractProblem):
         slopes.append(np.broadcast_to(root, (len(z), *root.shape)))
         return np.concatenate(rows, axis=1), np.concatenate(slopes, axis=1), good
 
+    @property
+    def differentiable(self) -> "AbstractDifferentiable | None":
+        """See `AbstractProblem`; in one program, the prior being data."""
+        which = np.flatnonzero(self.weights).tolist()
+        parts = tuple(p for k in which if (p := self.parts[k].differentiable) is not None)
+        if len(parts) < len(which):
+            return None
+        about = {n: getattr(self, n) for n in ("device", "free", "center", "root", "ties")}
+        places = tuple(tuple(self.place(k)) for k in which)
+        weights = self.weights[jnp.asarray(which)]
+        return DifferentiableJoint(parts=parts, places=places, weights=weights, **about)
+
     def after(
         self, which: Sequence[int], center: Float[np.ndarray, " all"], precision: np.ndarray
     ) -> "JointProblem":
@@ -87,6 +99,30 @@ class JointProblem(AbstractProblem):
         root = jnp.asarray(np.linalg.cholesky(precision).T)
         about = {"weights": jnp.asarray(weights), "root": root, "center": jnp.asarray(center)}
         return dataclasses.replace(self, **about)
+
+
+class DifferentiableJoint(AbstractDifferentiable):
+    """Residuals of a `JointProblem` and of its prior as one program; `places` are those of the parts' coordinates."""
+
+    device: mj.AbstractDevice | mj.Circuit
+    free: tuple[str, ...] = eqx.field(static=True)
+    center: Float[Array, " all"]
+    parts: tuple[AbstractDifferentiable, ...]
+    places: tuple[tuple[int, ...], ...] = eqx.field(static=True)
+    weights: Float[Array, " parts"]
+    root: Float[Array, "all all"]
+    ties: tuple[tuple[str, str], ...] = eqx.field(static=True, default=())
+    noise: Float[Array, ""] = eqx.field(default_factory=lambda: jnp.zeros((), float))
+
+    def data_residuals(
+        self, z: Float[Array, " all"]
+    ) -> tuple[Float[Array, " residuals"], Bool[Array, ""]]:
+        """See `AbstractDifferentiable`."""
+        pairs = zip(self.parts, self.places, strict=True)
+        found = [p.data_residuals(z[jnp.asarray(at)]) for p, at in pairs]
+        rows = [w * r for w, (r, _) in zip(self.weights, found, strict=True)]
+        ok = jnp.all(jnp.stack([x for _, x in found]))
+        return jnp.concatenate([*rows, self.root @ (z - self.center)]), ok
 
 
 def data_of(

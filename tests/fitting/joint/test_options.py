@@ -83,7 +83,10 @@ def test_files_of_two_kinds_are_one_device(folder, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--order", "conductance"], "allowed: each once: conductance per pulse,resistance against"),
+        (
+            ["--order", "conductance"],
+            "allowed: each once: conductance per pulse,resistance against",
+        ),
         (["--order", "resistance,conductance,resistance"], "in --order"),
         (["--order", "sweeps,resistance"], "in --order"),
         (["--stochastic"], "--stochastic; in a joint fit"),

@@ -73,7 +73,7 @@ def run(options: argparse.Namespace, device: Any) -> int:
         found = fit_jointly(
             fits, device, labels=labels, order=groups, seed=options.seed, tick=stages
         )
-    writers = [partial(_written, kind, own) for kind, own in parts]
+    writers = [partial(cast(Callable[..., Any], kind.write), options=own) for kind, own in parts]
     about = {"kinds": [kind.label for kind, _ in parts], "writers": writers}
     for text in found.warnings:
         say("warning", text)
@@ -114,11 +114,6 @@ def _alone(
         free = dict.fromkeys(n for f in fits for n in f.free)
         raise NotFreeError([n for n in lost[0].names if n in never], tuple(free))
     return fits
-
-
-def _written(kind: Kind, options: argparse.Namespace, fit: Any, place: Path) -> None:
-    """Fill the fit directory of one part."""
-    kind.write(fit, place, options)  # pyright: ignore[reportOptionalCall]  # see _parts
 
 
 def _parts(options: argparse.Namespace) -> list[tuple[Kind, argparse.Namespace]]:

@@ -4,6 +4,7 @@ import argparse
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,30 @@ def _assignment(text: str) -> tuple[str, float]:
         ) from None
 
 
+def _range(text: str) -> tuple[str, tuple[float, float]]:
+    """``NAME=LOW,HIGH`` as a name and a pair."""
+    name, _, values = text.partition("=")
+    try:
+        low, high = map(float, values.split(","))
+    except ValueError:
+        what = f"{text!r}; allowed: NAME=LOW,HIGH with two numbers in SI"
+        raise argparse.ArgumentTypeError(what) from None
+    return name.strip(), (low, high)
+
+
+def _configure_parameters(add: Callable[..., Any]) -> None:
+    """Options of ``memjax fit`` that say which parameters are fitted, and where."""
+    many: dict[str, Any] = {"nargs": "+", "action": "extend"}
+    values = many | {"default": [], "metavar": "NAME=VALUE", "type": _assignment}
+    add("--free", **many, metavar="NAME", help="parameters to fit (default: what the data show)")
+    add("--fix", **values, help="values to keep [SI]")
+    ranges = {"metavar": "NAME=LOW,HIGH", "type": _range}
+    text = "between which free parameters are sought [SI] (default: the model's, see 'memjax models MODEL')"
+    add("--bounds", **values | ranges, help=text)
+    text = "where the search for free parameters and their prior begin [SI], in place of what the data show; further "
+    add("--start", **values, help=text + "starts share the value or are scattered about it")
+
+
 def _configure_fit(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``memjax fit``; the parser itself reads options of single files later."""
     parser.set_defaults(parser=parser)
@@ -48,22 +73,7 @@ def _configure_fit(parser: argparse.ArgumentParser) -> None:
     )
     add("--model", required=True, help="device or circuit, see 'memjax models'")
     add("--preset", metavar="P", help="values of what is not fitted, see 'memjax models MODEL'")
-    add(
-        "--free",
-        nargs="+",
-        action="extend",
-        metavar="NAME",
-        help="parameters to fit (default: what the data show)",
-    )
-    add(
-        "--fix",
-        nargs="+",
-        action="extend",
-        type=_assignment,
-        default=[],
-        metavar="NAME=VALUE",
-        help="values to keep [SI]",
-    )
+    _configure_parameters(add)
     add(
         "--stochastic",
         action="store_true",
@@ -115,18 +125,19 @@ def _configure_shared(parser: argparse.ArgumentParser) -> None:
 
 
 def _start(options: argparse.Namespace) -> Any:
-    """The device or circuit to start from."""
+    """The device or circuit to start from, with the bounds of the search."""
     start = mj.model(options.model)
-    if options.preset is None:
-        return start
-    model, values, _ = mj.presets.load(options.preset)
-    if model != options.model:
-        raise DataError(
-            f"preset {options.preset!r} is of model {model!r}",
-            where="--preset",
-            allowed=options.model,
-        )
-    return mj.params.replace(start, values, where=options.preset)
+    if options.preset is not None:
+        model, values, _ = mj.presets.load(options.preset)
+        if model != options.model:
+            raise DataError(
+                f"preset {options.preset!r} is of model {model!r}",
+                where="--preset",
+                allowed=options.model,
+            )
+        start = mj.params.replace(start, values, where=options.preset)
+    start = mj.params.replace(start, dict(options.start), where="--start")
+    return mj.params.bounded(start, dict(options.bounds), where="--bounds")
 
 
 def _given(options: argparse.Namespace) -> list[str]:

@@ -24,6 +24,7 @@ from memjax.params import get, replace
 from memjax.policy import require_x64
 
 from ..optimize.levenberg_marquardt import Progress
+from ..problem import begun
 from ..sweeps.covariance import noise_of, uncertainty
 from ..sweeps.fit import NOTHING, FitResult, Prepared, choose_free, prepare
 from ..sweeps.thinning import thinned
@@ -120,6 +121,7 @@ def fit_batch(
     out: str | Path,
     free: Sequence[str] | None = None,
     fix: Mapping[str, float] | None = None,
+    start: Mapping[str, float] | None = None,
     bench: mj.Bench | None = None,
     env: mj.Environment | None = None,
     point_time: float | None = None,
@@ -144,7 +146,7 @@ def fit_batch(
         The model, with values of what is not fitted.
     out : str or Path
         Folder of the run: a new one, or that of the same run, which then goes on.
-    free, fix, bench, env, point_time, model_sigma, thresholds, points
+    free, fix, start, bench, env, point_time, model_sigma, thresholds, points
         As for `fit`.
     seed : int
         Of starts and resampling; a device's numbers do not depend on the others but for rounding.
@@ -178,13 +180,11 @@ def fit_batch(
     Devices of a chunk whose data have one shape are searched by one program, see `fitting.batch.search`.
     """
     require_x64()
-    checked(device, free, fix)
+    checked(device, free, fix, start)
     options = dict(bench=bench, env=env, point_time=point_time, model_sigma=model_sigma)
-    options |= dict(free=free, fix=fix, thresholds=thresholds, points=points)
-    count = -(-screened // starts) * starts
-    search = Search(
-        chunk=-(-chunk // _THREADS), screened=count, starts=starts, seed=seed, grids=grids
-    )
+    options |= dict(free=free, fix=fix, start=start, thresholds=thresholds, points=points)
+    about: dict[str, Any] = dict(starts=starts, seed=seed, grids=grids)
+    search = Search(chunk=-(-chunk // _THREADS), screened=-(-screened // starts) * starts, **about)
     prints = {n: _print(source) for n, source in devices.items()}
     folder = _opened(Path(out), [prints, _said(device, options, search)])
     halt = threading.Event()
@@ -230,10 +230,17 @@ def _read(path: Path) -> list[Row]:
     return [Row(**row | {"undetermined": tuple(row["undetermined"])}) for row in rows]
 
 
-def checked(device: Any, free: Sequence[str] | None, fix: Mapping[str, float] | None) -> None:
+def checked(
+    device: Any,
+    free: Sequence[str] | None,
+    fix: Mapping[str, float] | None,
+    start: Mapping[str, float] | None = None,
+) -> None:
     """Refuse names and values that no device of the batch could take."""
-    choose_free(free or (), device, free, {})
+    names = choose_free(free or (), device, free, fix or {})
     replace(device, fix or {}, where="--fix")
+    if free:
+        begun(device, names, start)
 
 
 def _print(source: Source) -> str:

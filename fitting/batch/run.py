@@ -130,7 +130,7 @@ def run_batch(options: argparse.Namespace, device: Any) -> int:
     """
     named = devices_of(options.files)
     places, why = _positions(options, list(named))
-    checked(device, options.free, dict(options.fix))
+    checked(device, options.free, dict(options.fix), dict(options.start))
     folder = _folder(options)
     bench, env, point_time = bench_from(options)
     command = "memjax " + shlex.join(sys.argv[1:])
@@ -152,7 +152,9 @@ def run_batch(options: argparse.Namespace, device: Any) -> int:
     )
     asked["thresholds"] = (options.on_threshold, options.hold_threshold)
     asked["points"] = options.points
-    asked |= dict(free=options.free, fix=dict(options.fix), seed=options.seed)
+    asked |= dict(
+        start=dict(options.start), free=options.free, fix=dict(options.fix), seed=options.seed
+    )
     try:
         fits.mkdir(exist_ok=True)
         rows = fit_batch(

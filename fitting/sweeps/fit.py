@@ -23,6 +23,7 @@ from ..optimize.levenberg_marquardt import (
     levenberg_marquardt,
     screen,
 )
+from ..problem import begun
 from ..result import AbstractFit
 from ..stochastic.result import Stochastic
 from .covariance import Uncertainty, uncertainty
@@ -247,6 +248,7 @@ def fit(
     point_time: float | None = None,
     free: Sequence[str] | None = None,
     fix: Mapping[str, float] | None = None,
+    start: Mapping[str, float] | None = None,
     model_sigma: float | None = None,
     thresholds: tuple[float | None, float | None] = (None, None),
     points: int | None = None,
@@ -266,8 +268,8 @@ def fit(
         What stood around a device; the compliance of the files is taken where it names none. Temperature.
     point_time : float, optional
         Time for which each point was held [s], where files have no time.
-    free, fix : sequence of str, mapping of str to float, optional
-        Parameters to fit, by default those that the data can say something about; values of those that are not [SI].
+    free, fix, start : sequence of str, mappings of str to float, optional
+        Parameters to fit, by default those that the data tell of; values to keep; values at which free ones begin [SI].
     model_sigma : float, optional
         Standard deviation granted to the model's response beside the scatter of the data [decades]: where a model
         describes the data to their noise, that noise. By default 0.3 of a current, 0.05 of a voltage.
@@ -276,7 +278,7 @@ def fit(
     points : int, optional
         Points of a sweep at the most, see `fitting.sweeps.thinning.thinned`.
     seed, screened : int
-        Seed of starts and resampling, equal ones give equal results; number of starts screened.
+        Seed of starts and resampling; number of starts screened.
     tick : callable, optional
         Called with the name of the round and the `Progress` after each iteration.
 
@@ -305,9 +307,9 @@ def fit(
     """
     require_x64()
     measurements = [thinned(m, points, point_time=point_time) for m in measurements]
-    options: dict[str, Any] = dict(bench=bench, env=env, point_time=point_time, free=free, fix=fix)
-    options |= dict(model_sigma=model_sigma, thresholds=thresholds)
-    made = prepare(measurements, device, **options, seed=seed, screened=screened)
+    about: dict[str, Any] = dict(bench=bench, env=env, point_time=point_time, seed=seed)
+    about |= dict(free=free, fix=fix, start=start, model_sigma=model_sigma, thresholds=thresholds)
+    made = prepare(measurements, device, **about, screened=screened)
     search, interrupted = _searched(made.problem, made.candidates, seed, tick)
     return FitResult(
         **_found(search, made, interrupted),
@@ -339,6 +341,7 @@ def prepare(
     point_time: float | None,
     free: Sequence[str] | None,
     fix: Mapping[str, float] | None,
+    start: Mapping[str, float] | None = None,
     model_sigma: float | None = None,
     thresholds: tuple[float | None, float | None] = (None, None),
     seed: int,
@@ -359,7 +362,8 @@ def prepare(
     found = guess(waves, floor=floor, device=mj.params.replace(device, fix, where="--fix"))
     names = choose_free(found.free, found.device, free, fix)
     given, shown = _not_fitted(device, found.device, {*found.free, *names}, {*names, *fix})
-    start = _filled(mj.params.replace(found.device, given | fix, where="--fix"), names)
+    first = _filled(mj.params.replace(found.device, given | fix, where="--fix"), names)
+    first, found = begun(first, names, start), found.about(start or {})
     for w in strays:
         named = ", ".join(str(n) for n in w.labels[:8]) + ", ..." * (len(w.labels) > 8)
         text = f"left out, since {w.n_sweeps} of a waveform of their own count as much as the other sweeps"
@@ -372,7 +376,7 @@ def prepare(
     about: dict[str, Any] = dict(events=device.volatile, model_sigma=model_sigma)
     about |= dict(left=isinstance(device, mj.AbstractDevice))
     group = pack(waves, floor=floor, limit=own, limits=limits, **about)
-    problem = Problem.of(start, names, group, bench=bench, env=env)
+    problem = Problem.of(first, names, group, bench=bench, env=env)
     about = dict(device=problem.device, center=np.asarray(problem.center))
     candidates = starts(found, names, **about, count=screened, seed=seed)
     notes = (*found.notes, *notes)

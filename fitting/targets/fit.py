@@ -16,7 +16,7 @@ from memjax.policy import require_x64
 from memjax.simulate import is_noisy
 
 from ..optimize.levenberg_marquardt import Progress
-from ..problem import PRIOR_SIGMA
+from ..problem import PRIOR_SIGMA, begun
 from ..result import AbstractFit
 from .check import Check
 from .problem import TargetProblem
@@ -166,6 +166,7 @@ def fit_targets(
     *,
     free: Sequence[str] | None = None,
     fix: Mapping[str, float] | None = None,
+    start: Mapping[str, float] | None = None,
     settings: TargetSettings | None = None,
     bench: mj.Bench | None = None,
     env: mj.Environment | None = None,
@@ -184,8 +185,8 @@ def fit_targets(
         What is wanted; in text as ``NAME[@VOLTAGE]=VALUE[:TOLERANCE]``.
     free : sequence of str, optional
         Parameters that may move; all of the drift and the conduction that are not 0 by default.
-    fix : Mapping, optional
-        Values to keep [SI].
+    fix, start : Mapping, optional
+        Values to keep, and values at which free parameters begin [SI], see `fitting.problem.begun`.
     settings : TargetSettings, optional
         Sweep, pulses, drive.
     bench, env : Bench, Environment, optional
@@ -210,7 +211,8 @@ def fit_targets(
     require_x64()
     say = tick or (lambda _: None)
     wanted = tuple(Target.parse(t) if isinstance(t, str) else t for t in targets)
-    device = with_values(device, dict(fix or {}))
+    device = with_values(device, {**(start or {}), **(fix or {})})
+    begun(device, _chosen(device, free, fix or {}), start)
     problem = _problem(
         device, wanted, free, dict(fix or {}), settings or TargetSettings(), bench, env, dt, seed
     )

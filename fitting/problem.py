@@ -187,18 +187,3 @@ def of_some(
         return tuple(np.asarray(x)[which] for x in evaluate(last))
 
     return some
-
-
-__all__ = [
-    "PRIOR_SIGMA",
-    "TOGETHER",
-    "AbstractDifferentiable",
-    "AbstractProblem",
-    "evaluate",
-    "evaluate_each",
-    "initial_states",
-    "inside",
-    "linearise",
-    "of_some",
-    "stacked",
-]

@@ -26,8 +26,7 @@ from .kinds import READING
 
 Record = PulseRecord | DecayRecord
 
-_SHOWN = 12
-"""Labels that a message names."""
+_SHOWN = 12  # labels that a message names
 
 
 def label_of(record: Record) -> str:

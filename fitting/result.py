@@ -16,11 +16,9 @@ from memjax.transforms import Logit, from_spec
 from .optimize.levenberg_marquardt import Progress
 from .problem import AbstractProblem
 
-_SHARE = 0.25
-"""Share of a range above which a standard deviation says nothing."""
-
+_SHARE = 0.25  # share of a range above which a standard deviation says nothing
+# Share of a parameter's range (of its logarithm where that is long) from a bound within which it sits at the bound.
 _AT_BOUND = 0.01
-"""Share of a parameter's range (of its logarithm where that is long) from a bound within which it sits at the bound."""
 
 
 class AbstractFit:
@@ -286,15 +284,3 @@ def sits_at_bound(device: mj.AbstractDevice | mj.Circuit, name: str) -> bool:
     elif lower == 0 and value > 0:
         return value > (1 - _AT_BOUND) * upper
     return not lower + _AT_BOUND * (upper - lower) < value < upper - _AT_BOUND * (upper - lower)
-
-
-__all__ = [
-    "AbstractFit",
-    "is_wide",
-    "parameter_rows",
-    "reach",
-    "sits_at_bound",
-    "slopes",
-    "spanned",
-    "standard_deviations",
-]

@@ -13,8 +13,7 @@ from .wafer import Positions
 
 _COLUMNS = 3
 
-_WIDE = 3.0
-"""Ratio of the 95 % to the 5 % quantile above which an axis is logarithmic."""
+_WIDE = 3.0  # ratio of the 95 % to the 5 % quantile above which an axis is logarithmic
 
 
 def determined(rows: Sequence[Row], name: str) -> np.ndarray:

@@ -37,8 +37,7 @@ Source = Sequence[mj.Measurement] | Callable[[], Sequence[mj.Measurement]]
 CHUNK = 128
 """Devices that advance together unless said otherwise."""
 
-_THREADS = 2
-"""Shares of a chunk that are fitted at the same time."""
+_THREADS = 2  # shares of a chunk that are fitted at the same time
 
 _UNKNOWN = "the derivatives at the best point are of no use"
 
@@ -389,6 +388,3 @@ def _row(name: str, result: FitResult | str) -> Row:
         cycle_information=_listed(known.cycle_information),
         cycle_score=_listed(known.cycle_score),
     )
-
-
-__all__ = ["CHUNK", "RUN", "File", "Row", "checked", "fit_batch"]

@@ -25,8 +25,7 @@ from ..sweeps.problem import Problem, log_seen, misfit, read_off, scaled_under
 FINE, COARSE = 3e-5, 3e-4
 """Tolerances of a step relative to the state: for the optimum, and on the way there."""
 
-_ATOL = 1e-2
-"""Tolerance of a step in units of each state's scale, over that relative to the state."""
+_ATOL = 1e-2  # tolerance of a step in units of each state's scale, over that relative to the state
 
 LANES = (24, 8)
 """Solves that advance together: whole vectors in the caches; and fewer, where no more are left."""
@@ -34,23 +33,15 @@ LANES = (24, 8)
 MOST = 64
 """Steps between two rows beyond which a grid does not grow: what needs more is left to the adaptive solver."""
 
-_BLOCK = 64
-"""Sizes of grids are multiples of it: few sizes, few programs."""
-
-_PASSES = 4
-"""Solves for one grid at most."""
-
+_BLOCK = 64  # sizes of grids are multiples of it: few sizes, few programs
+_PASSES = 4  # solves for one grid at most
+# Times, as shares of that of the first row, on which steps end before it: a solve may start off its balance.
 _GRADED = 4.0 ** -np.arange(7, 0, -1)
-"""Times, as shares of that of the first row, on which steps end before it: a solve may start off its balance."""
-
+# Share of a step by which its ends are taken inwards, so that a jump of the drive counts for the right side.
 _NUDGE = 1e-6
-"""Share of a step by which its ends are taken inwards, so that a jump of the drive counts for the right side."""
-
-_LARGEST = 512.0
-"""Error of a step over its tolerance that counts at most: 8 times as many steps."""
-
+_LARGEST = 512.0  # error of a step over its tolerance that counts at most: 8 times as many steps
+# Growth of the number of steps between two rows above which a solve is done again: for the optimum, on the way.
 _GROWTH = {True: 1.5, False: 4.0}
-"""Growth of the number of steps between two rows above which a solve is done again: for the optimum, on the way."""
 
 
 class Grid(eqx.Module):
@@ -374,8 +365,8 @@ def _single() -> dict[str, Any]:
     return quick() | {"xla_cpu_multi_thread_eigen": False}
 
 
+# Programs are compiled by one thread at a time, each once.
 _building, _built = threading.Lock(), set()
-"""Programs are compiled by one thread at a time, each once."""
 
 
 def _once(f: Callable) -> Callable:

@@ -17,8 +17,8 @@ from ..inference.hierarchy import Devices, Hierarchy, fit_population
 from .figures import determined
 from .fit import Row
 
+# Share of the devices that have to determine a parameter for its errors to be told from the spread.
 _SHARE = 0.5
-"""Share of the devices that have to determine a parameter for its errors to be told from the spread."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +114,3 @@ def _base(fits: Sequence[FitFile], device: Any) -> Any:
     names = [n for n in parameter_specs(device) if all(n in f.values for f in fits)]
     medians = {n: float(np.median([f.values[n] for f in fits])) for n in names}
     return mj.params.replace(device, {**dict(*kinds), **medians})
-
-
-__all__ = ["Drawn", "drawn_from"]

@@ -22,15 +22,13 @@ SCHEMA = 1
 
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
+# Columns of the population, each with that of its error.
 _SPREAD = {
     "median": "error",
     "device_sigma_ln": "device_sigma_ln_error",
     "cycle_sigma_ln": "cycle_sigma_ln_error",
 }
-"""Columns of the population, each with that of its error."""
-
-_LISTED = 50
-"""Devices that a table of the page names at most; all are in devices.csv."""
+_LISTED = 50  # devices that a table of the page names at most; all are in devices.csv
 
 
 def status(row: Row) -> str:

@@ -29,11 +29,9 @@ from .report import write_report
 
 _CHUNKS, _FITS, _MARKER = "chunks", "fits", "batch.json"
 
+# Endings of the files of a folder that count as measured.
 _TABLES = (".csv", ".txt", ".tsv", ".dat", ".lvm", ".xls", ".xlsx")
-"""Endings of the files of a folder that count as measured."""
-
-_EVERY = 10.0
-"""Seconds between two lines of progress."""
+_EVERY = 10.0  # seconds between two lines of progress
 
 
 def devices_of(arguments: Sequence[str]) -> dict[str, str]:

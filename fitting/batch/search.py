@@ -20,26 +20,15 @@ from .grid_solver import FINE, MOST, Engine
 
 Residuals = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
+# Share by which a step on grids must lower a cost for a search to go on: what is left, steps on halved ones gain.
 _TOLERANCE = 1e-3
-"""Share by which a step on grids must lower a cost for a search to go on: what is left, steps on halved ones gain."""
-
-_ROUGH = 0.1
-"""The same, where another search follows."""
-
+_ROUGH = 0.1  # the same, where another search follows
+# Root mean square difference of residuals [sigma] up to which a grid and the one of halved steps agree.
 _AGREE = 0.3
-"""Root mean square difference of residuals [sigma] up to which a grid and the one of halved steps agree."""
-
-_SETTLED = 0.1
-"""Distance from the optimum, in standard deviations, that does not count."""
-
-_POOR, _MORE = 5.0, 3
-"""Reduced chi squared above which further starts are tried, and how many."""
-
-_CORRECTIONS = 3
-"""Steps with residuals on halved steps at most."""
-
-_TOGETHER = 8
-"""Lanes of the adaptive search."""
+_SETTLED = 0.1  # distance from the optimum, in standard deviations, that does not count
+_POOR, _MORE = 5.0, 3  # reduced chi squared above which further starts are tried, and how many
+_CORRECTIONS = 3  # steps with residuals on halved steps at most
+_TOGETHER = 8  # lanes of the adaptive search
 
 
 @dataclass(frozen=True, kw_only=True)

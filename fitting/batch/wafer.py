@@ -10,13 +10,12 @@ from memjax.errors import DataError
 Positions = dict[str, tuple[float, float]]
 
 _NUMBER = r"[_-]?(\d+)"
+# Row, then column or bit line: R4_B9, r3c5, row2_col7.
 _ROW_COLUMN = re.compile(
     rf"(?<![a-z0-9])r(?:ow)?{_NUMBER}[_-]*(?:c|b|col|column){_NUMBER}(?!\d)", re.IGNORECASE
 )
-"""Row, then column or bit line: R4_B9, r3c5, row2_col7."""
-
+# Coordinates: x12_y3.
 _X_Y = re.compile(r"(?<![a-z0-9])x[_]?(-?\d+)[_]*y[_]?(-?\d+)(?!\d)", re.IGNORECASE)
-"""Coordinates: x12_y3."""
 
 
 def from_names(names: Sequence[str]) -> tuple[Positions, str]:

@@ -22,8 +22,7 @@ from .content import of_spikes, of_voltage, spike_tables, trace_tables
 from .fit import fit_voltages
 from .spikes import calibrate_spikes
 
-_SIGMA = 1e-3
-"""Least standard deviation of a row where none is given, over the range of the trace."""
+_SIGMA = 1e-3  # least standard deviation of a row where none is given, over the range of the trace
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

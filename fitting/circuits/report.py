@@ -9,8 +9,7 @@ from memjax.plot.style import MEASURED, MUTED, SIMULATED
 from ..figures import axes_row
 from ..html import html_table, readable
 
-_DRAWN = 24
-"""Trains of either side in a raster."""
+_DRAWN = 24  # trains of either side in a raster
 
 
 def _prefixed(seconds: float) -> tuple[float, str]:

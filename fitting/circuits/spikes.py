@@ -18,23 +18,14 @@ from .fit import SpikeFit, fit_spikes
 MEMBERS = 96
 """Fewest simulated trains of each parameter set."""
 
-_MORE = 3
-"""Simulated trains for each measured one, where these are many."""
-
+_MORE = 3  # simulated trains for each measured one, where these are many
+# Steps, and rows in which spikes are sought, of a short interval or latency, to begin with.
 _STEPS, _SEEN = 1000, 50
-"""Steps, and rows in which spikes are sought, of a short interval or latency, to begin with."""
-
-_STARTS = 12
-"""Starts that are screened."""
-
-_SHORT = 0.05
-"""Quantile that is a short one."""
-
+_STARTS = 12  # starts that are screened
+_SHORT = 0.05  # quantile that is a short one
+# Probability below which fixed steps are told from adaptive ones, and how often steps are halved then.
 _TOLD, _TRIES = 0.01, 3
-"""Probability below which fixed steps are told from adaptive ones, and how often steps are halved then."""
-
-_FRESH = 64
-"""Fewest fresh trains that are compared with the measured ones."""
+_FRESH = 64  # fewest fresh trains that are compared with the measured ones
 
 _HALVES = 200
 

@@ -42,29 +42,19 @@ from memjax.params import known
 from ..result import spanned
 from .identifiability import log_slopes
 
-_BEGINNING = 50
-"""Steps of expectation and maximisation before those of quasi-Newton."""
-
+_BEGINNING = 50  # steps of expectation and maximisation before those of quasi-Newton
+# Least eigenvalue of the correlation from which quasi-Newton steps start: none ends there for want of a slope.
 _NARROWEST = 1e-4
-"""Least eigenvalue of the correlation from which quasi-Newton steps start: none ends there for want of a slope."""
-
-_BLIND = 1e-9
-"""Share of a device's largest information below which it says nothing along an axis."""
-
+_BLIND = 1e-9  # share of a device's largest information below which it says nothing along an axis
+# Standard deviation of the half-normal prior of a spread from cycle to cycle [natural log units].
 _CYCLES = 0.1
-"""Standard deviation of the half-normal prior of a spread from cycle to cycle [natural log units]."""
-
+# Cycles at the most by which parameters that differ from cycle to cycle are chosen.
 _MOST_CYCLES = 1_000
-"""Cycles at the most by which parameters that differ from cycle to cycle are chosen."""
-
-_SHARP = 1e-4
-"""Standard deviation of a median that is known."""
-
+_SHARP = 1e-4  # standard deviation of a median that is known
+# Derivative of the log-likelihood by a relative change of a root's element below which it has converged.
 _FLAT = 1e-3
-"""Derivative of the log-likelihood by a relative change of a root's element below which it has converged."""
-
+# Degrees of freedom from which a device's own covariance is not pooled with those of the others.
 _MANY = 30.0
-"""Degrees of freedom from which a device's own covariance is not pooled with those of the others."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -549,6 +539,3 @@ def _errors(weight: np.ndarray, of_center: np.ndarray) -> Float[np.ndarray, "fre
     for (i, k), x in zip(pairs, variance, strict=True):
         out[i, k] = out[k, i] = np.sqrt(max(x, 0.0))
     return out
-
-
-__all__ = ["Devices", "Hierarchy", "fit_population"]

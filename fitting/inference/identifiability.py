@@ -15,14 +15,10 @@ from ..result import slopes, spanned
 LIMIT = 0.5
 """Standard deviation [natural log units] above which a combination counts as not determined."""
 
-_SIMPLEST = 4
-"""Largest denominator of an exponent that is told as a fraction."""
-
+_SIMPLEST = 4  # largest denominator of an exponent that is told as a fraction
+# Distance within which an exponent is told as a simple fraction, and below which a parameter is not named.
 _NEAR = 0.1
-"""Distance within which an exponent is told as a simple fraction, and below which a parameter is not named."""
-
-_FAR = np.log(1e3)
-"""Move [natural log units] beyond which only its being long is told."""
+_FAR = np.log(1e3)  # move [natural log units] beyond which only its being long is told
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -261,13 +257,3 @@ def _words(move: dict[str, float], pivot: str) -> str:
     return (
         text + (f" while {told(falling)} {ends}" if falling else "") + " without the fit noticing"
     )
-
-
-__all__ = [
-    "Combination",
-    "Identifiability",
-    "in_logarithms",
-    "joined",
-    "log_slopes",
-    "of_information",
-]

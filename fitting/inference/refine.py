@@ -59,6 +59,3 @@ def _announce(fit: Any, say: Callable[[str, str], None]) -> None:
     low, high = (times[-1] / TOGETHER * CHAINS * (WARMUP + DRAWS) * n / 60 for n in (7, 127))
     text = f"{CHAINS} chains of {WARMUP + DRAWS} draws, of 7 to 127 gradients each as a rule"
     say("note", f"{text}: about {low:.2g} to {high:.2g} min; the fit is written already")
-
-
-__all__ = ["in_turn", "refined"]

@@ -9,17 +9,11 @@ from jaxtyping import Bool, Float
 
 Evaluate = Callable[..., tuple[np.ndarray, np.ndarray, np.ndarray]]
 
-_LONGEST = 1.5
-"""Longest move of a coordinate in one iteration [natural log units]."""
-
+_LONGEST = 1.5  # longest move of a coordinate in one iteration [natural log units]
+# Derivative beyond which a start counts as one without a value: its square is no number.
 _STEEPEST = 1e100
-"""Derivative beyond which a start counts as one without a value: its square is no number."""
-
-_APART = 1e24
-"""Sum of squared derivatives beyond which a coordinate is taken in units of its own."""
-
-_PATIENCE = 8
-"""Iterations without a gain of the best start after which the search ends."""
+_APART = 1e24  # sum of squared derivatives beyond which a coordinate is taken in units of its own
+_PATIENCE = 8  # iterations without a gain of the best start after which the search ends
 
 
 @dataclass

@@ -25,13 +25,11 @@ from .noise import FEWEST, NoiseFit, estimate_noise
 MEMORIES = (np.inf, 3.0, 1.5)
 """Cycles over which earlier cycles lose their weight: what is tried."""
 
-_ACCURATE = 1e-4
-"""Relative change of the curve by twice as many steps per pulse that is let pass."""
+_ACCURATE = 1e-4  # relative change of the curve by twice as many steps per pulse that is let pass
 
 _MOST_SUBSTEPS = 64
 
-_ITERATIONS = 100
-"""Of the search from each start."""
+_ITERATIONS = 100  # of the search from each start
 
 
 class PulseProblem(AbstractDifferentiable):

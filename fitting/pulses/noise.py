@@ -20,17 +20,13 @@ from memjax.synapse.pulsed import MEMORIES
 FEWEST = 3
 """Cycles below which nothing is said about randomness."""
 
+# Standard deviation of the prior of a logarithm about the start: it only keeps flat directions finite.
 _PRIOR = 3.0
-"""Standard deviation of the prior of a logarithm about the start: it only keeps flat directions finite."""
-
+# Standard deviation of a logarithm above which an amplitude is not determined: it may as well be 0.
 _LOOSE = 1.0
-"""Standard deviation of a logarithm above which an amplitude is not determined: it may as well be 0."""
-
-_STEP = 1e-3
-"""Difference of coordinates for the curvature."""
-
+_STEP = 1e-3  # difference of coordinates for the curvature
+# What is told apart after set and reset pulses.
 _PAIRS = ("jitter", "programming", "flicker", "slope", "bend")
-"""What is told apart after set and reset pulses."""
 
 
 class Gains(eqx.Module):

@@ -19,8 +19,8 @@ USED = ("device", "pulse_voltages", "pulse_widths", "pulse_period", "read_voltag
          "batch")  # fmt: skip
 """Options that mean something here."""
 
+# What is taken where neither the file nor an option says.
 _ASSUMED = {"pulse_voltages": (1.0, -1.0), "pulse_widths": (1e-6, 1e-6), "read_voltage": 0.1}
-"""What is taken where neither the file nor an option says."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -10,8 +10,7 @@ from memjax.plot.style import MEASURED, MUTED, SIMULATED
 from ..figures import axes_row
 from ..html import html_table, readable
 
-_BINS = 20
-"""Pulses over which the spread of steps is averaged in a picture."""
+_BINS = 20  # pulses over which the spread of steps is averaged in a picture
 
 
 def _cycles(table: pandas.DataFrame) -> np.ndarray:

@@ -8,23 +8,16 @@ from jaxtyping import Float
 from scipy.spatial.distance import cdist
 from scipy.stats import wasserstein_distance
 
-_LEVELS = 10
-"""Quantiles of each projection that are compared."""
+_LEVELS = 10  # quantiles of each projection that are compared
 
 _REPLICATES = 200
 
-_MODEL = 0.25
-"""Error [steps of the readings] granted to the model's quantiles."""
-
+_MODEL = 0.25  # error [steps of the readings] granted to the model's quantiles
+# Share of the features' variance that principal components hold; standard deviation of a feature of
+# simulated cycles, at the least, over that of measured ones.
 _SHARE, _NARROWEST = 0.9, 0.5
-"""Share of the features' variance that principal components hold; standard deviation of a feature of simulated cycles,
-at the least, over that of measured ones."""
-
-_ROUNDING = 1e-12
-"""Share of the mean distance by which equal distances differ in rounding."""
-
-_HALVES = 200
-"""Random halves of the measured values that give the floor of a distance."""
+_ROUNDING = 1e-12  # share of the mean distance by which equal distances differ in rounding
+_HALVES = 200  # random halves of the measured values that give the floor of a distance
 
 
 @dataclass(frozen=True, kw_only=True)

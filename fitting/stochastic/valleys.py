@@ -36,46 +36,28 @@ from ..optimize.levenberg_marquardt import Progress, levenberg_marquardt
 from .kriging import Surfaces
 from .two_sample import Target
 
-_BATCHES = 4
-"""Batches of simulated points in each round."""
-
-_WIDE, _FEWEST, _MOST = 6, 8, 12
-"""Rounds before which replicates look beyond, and all rounds."""
-
+_BATCHES = 4  # batches of simulated points in each round
+_WIDE, _FEWEST, _MOST = 6, 8, 12  # rounds before which replicates look beyond, and all rounds
+# Move of a median, and change of a standard deviation, that ends the rounds [standard deviations].
 _MOVED = 0.3
-"""Move of a median, and change of a standard deviation, that ends the rounds [standard deviations]."""
-
-_SURFACES = 8
-"""Surfaces that share the replicates."""
-
+_SURFACES = 8  # surfaces that share the replicates
+# Standard deviations of first points about optima, of what replicates that look beyond are drawn
+# from, and of points about replicates.
 _WIDER, _STRETCHED, _JITTER = 4.0, 2.0, 0.7
-"""Standard deviations of first points about optima, of what replicates that look beyond are drawn from, and of points
-about replicates."""
-
-_SIGMAS = 3.0
-"""Standard deviations of the prior beyond which nothing is simulated."""
-
+_SIGMAS = 3.0  # standard deviations of the prior beyond which nothing is simulated
+# Share of the points with the lowest losses; rise of the loss above them, per residual, from which
+# on points count less, and how steeply.
 _LOWEST, _FAR, _STEEP = 0.1, 0.5, 2.0
-"""Share of the points with the lowest losses; rise of the loss above them, per residual, from which on points count
-less, and how steeply."""
-
+# Residual per standard deviation by which a surface is known worse than by one simulation: it may be wrong.
 _PULL = 2.5
-"""Residual per standard deviation by which a surface is known worse than by one simulation: it may be wrong."""
-
-_ITERATIONS, _GAIN = 60, 1e-4
-"""Iterations on a surface, and the share of the loss that is no gain."""
-
+_ITERATIONS, _GAIN = 60, 1e-4  # iterations on a surface, and the share of the loss that is no gain
+# Values of a profile; replicates from which each is minimised; share of the points beyond either end of it.
 _GRID, _NEAR, _OUTER = 32, 3, 0.005
-"""Values of a profile; replicates from which each is minimised; share of the points beyond either end of it."""
-
+# Standard deviations of a profile's prior, at least, and of a coordinate that is held.
 _WIDEST, _HELD = 2.0, 1e-3
-"""Standard deviations of a profile's prior, at least, and of a coordinate that is held."""
-
-_FARTHEST = 4.0
-"""Standard deviations that a profile to first order reaches."""
-
+_FARTHEST = 4.0  # standard deviations that a profile to first order reaches
+# Weight below which a point is left out; width of a coordinate at the least.
 _LEAST_WEIGHT, _NARROWEST = 1e-3, 1e-3
-"""Weight below which a point is left out; width of a coordinate at the least."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -436,6 +418,3 @@ def linear(goal: Goal, z: np.ndarray, jacobian: np.ndarray, *, interrupted: bool
         rise=rise,
         interrupted=interrupted,
     )
-
-
-__all__ = ["Goal", "Simulate", "Valley", "ends_of", "explore", "linear"]

@@ -32,11 +32,8 @@ from .limits import by_wave, levels_of, shared
 from .problem import PATIENT
 from .report import CYCLES
 
-_DRAWS = 100
-"""Sweeps per waveform drawn for the simulated distributions."""
-
-_SHOWN = 20
-"""Of them those that the picture shows."""
+_DRAWS = 100  # sweeps per waveform drawn for the simulated distributions
+_SHOWN = 20  # of them those that the picture shows
 
 
 def cycles(result: FitResult) -> Trace | None:

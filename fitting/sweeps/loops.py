@@ -17,8 +17,8 @@ from .summary import Waveform, scatter_about_neighbours
 
 _KNOWN = ("s", "V", "ohm", "A", "Hz")
 
+# Opening of a loop [decades], and over its standard deviation, up to which it says nothing of a polarity.
 _OPEN, _SURE = 0.05, 3.0
-"""Opening of a loop [decades], and over its standard deviation, up to which it says nothing of a polarity."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,13 +19,11 @@ from .fit import FitResult
 from .problem import Problem, events_of
 from .summary import Waveform
 
-_DRAWS = 24
-"""Simulated cycles of each waveform: the same normal numbers at every step."""
+_DRAWS = 24  # simulated cycles of each waveform: the same normal numbers at every step
 
 _STEPS = 40
 
-_NARROWEST, _WIDEST = 1e-3, 1.5
-"""Limits of the standard deviation of a logarithm."""
+_NARROWEST, _WIDEST = 1e-3, 1.5  # limits of the standard deviation of a logarithm
 
 
 class SpreadLoss(eqx.Module):

@@ -22,7 +22,6 @@ from memjax.solve import Solution, solve_stiff
 
 from ..problem import AbstractDifferentiable
 from .summary import (
-    EVENTS,
     MAD,
     RESPONSE,
     Waveform,
@@ -474,14 +473,3 @@ def responses(problem: Problem, z: Float[Array, " free"]) -> Float[Array, "waves
     r"""log10(\|response\| + floor) at all rows of a point [decades], whether they count or not."""
     (log_response, _), *_ = _observe_all(problem, problem.at(z))
     return floored(problem.group, log_response)
-
-
-__all__ = [
-    "EVENTS",
-    "Group",
-    "Problem",
-    "pack",
-    "responses",
-    "sigma_events",
-    "sigma_log",
-]

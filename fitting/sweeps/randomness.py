@@ -55,51 +55,29 @@ CHECKED = 200
 FEWEST = 8
 """Cycles of a waveform below which they say nothing of a distribution."""
 
-_WAVES = 4
-"""Waveforms, those applied most often, that are simulated."""
-
+_WAVES = 4  # waveforms, those applied most often, that are simulated
+# Limits of the standard deviation of the prior of what the deterministic fit found [natural log units]: its own.
 _TIGHTEST, _LOOSEST = 0.5, 1.0
-"""Limits of the standard deviation of the prior of what the deterministic fit found [natural log units]: its own."""
-
-_STEP = 0.1
-"""Half the step of the central differences."""
-
-_SUBSTEPS = 10
-"""Steps between two readings, to begin with."""
-
-_HALVINGS = 2
-"""How often they are halved at most where adaptive steps give another distribution."""
-
-_FAR, _LESS_FAR = 0.7, 0.25
-"""Changes of the logarithm of a rate that tell which events it moves."""
-
+_STEP = 0.1  # half the step of the central differences
+_SUBSTEPS = 10  # steps between two readings, to begin with
+_HALVINGS = 2  # how often they are halved at most where adaptive steps give another distribution
+_FAR, _LESS_FAR = 0.7, 0.25  # changes of the logarithm of a rate that tell which events it moves
+# How much more it counts against a rate that it moves the other event than that it moves its own.
 _APART = 2.0
-"""How much more it counts against a rate that it moves the other event than that it moves its own."""
-
+# Starts: strengths of noise, times 1 in its unit or its own value; spreads for switching and for
+# return; factors on the rates whose spread is that of the return.
 _NOISES, _SPREADS, _SHIFTS = (0.3, 1.0, 3.0), ((0.03, 0.3), (0.08, 0.3), (0.08, 0.8)), (1.0, 2.0)
-"""Starts: strengths of noise, times 1 in its unit or its own value; spreads for switching and for return; factors on
-the rates whose spread is that of the return."""
-
+# Starts that are improved, for how many iterations, and the share of the loss that is no gain.
 _IMPROVED, _ITERATIONS, _GAIN = 3, 6, 2e-3
-"""Starts that are improved, for how many iterations, and the share of the loss that is no gain."""
-
+# Standard deviations of a loss by which an optimum may lie above the best and be followed.
 _LEVELS = 3.0
-"""Standard deviations of a loss by which an optimum may lie above the best and be followed."""
-
+# Standard deviations by which the loss of an estimate may exceed that of the point it began from.
 _WORSE = 3.0
-"""Standard deviations by which the loss of an estimate may exceed that of the point it began from."""
-
-_ONE = 0.6827
-"""Probability of an interval of one standard deviation either way."""
-
+_ONE = 0.6827  # probability of an interval of one standard deviation either way
+# Other seeds, counted from that of the search, under which the loss is seen again; 1 checks the steps.
 _OTHERS = range(2, 6)
-"""Other seeds, counted from that of the search, under which the loss is seen again; 1 checks the steps."""
-
-_FRESH = 6
-"""The first seed of the replicates' simulations."""
-
-_LARGEST_FAILED = 0.02
-"""Share of cycles whose solve may fail at a point that counts."""
+_FRESH = 6  # the first seed of the replicates' simulations
+_LARGEST_FAILED = 0.02  # share of cycles whose solve may fail at a point that counts
 
 ESTIMATOR = "quantiles of simulated cycles on a response surface; errors from profiles of the loss"
 

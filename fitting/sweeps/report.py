@@ -26,14 +26,13 @@ from ..time_pictures import picture_currents
 from . import figures
 from .trends import SURE, Series, keeps_state, of_excursions, trends, values_of
 
+# Of tables of voltages.
 _HEAD = ["", "measured median (V)", "SD (V)", "n", "simulated median (V)", "difference (mV)"]
-"""Of tables of voltages."""
 
 CYCLES = "cycles.csv"
 """Simulated sweeps with noise and spread, where there are some."""
 
-_CYCLES = 3
-"""Cycles from which on they are drawn against their number."""
+_CYCLES = 3  # cycles from which on they are drawn against their number
 
 _SIMULATED = """ What simulated cycles calibrated has sigma and interval from profiles of the simulated loss, and
 counts as not determined where its logarithm has a standard deviation above 0.5 and above half the prior's."""

@@ -310,14 +310,3 @@ def _left(v: Float[np.ndarray, "sweeps points"], limited: np.ndarray) -> np.ndar
     """log10 of the voltages that were left, at points where most sweeps were limited; None where there are none."""
     known = limited & (np.mean(np.isfinite(v) & (v != 0), axis=0) >= 0.5)
     return np.log10(np.where(known & (v != 0), np.abs(v), np.nan)) if known.any() else None
-
-
-__all__ = [
-    "EVENTS",
-    "RESPONSE",
-    "Waveform",
-    "middle",
-    "noise_floor",
-    "summarise_sweeps",
-    "without_strays",
-]

@@ -14,17 +14,10 @@ from .summary import noise_floor
 MOST, POINTS = 2000, 500
 """Points of a sweep from which on it is thinned, and to how many, unless said otherwise."""
 
-_ALIKE = 0.02
-"""Share by which lengths of sweeps that have one grid may differ."""
-
-_BLOCKS = 2000
-"""Blocks of a sweep in which its currents are looked at, at the most."""
-
-_JUMP = 0.03
-"""Share of the range of what is driven by which it jumps."""
-
-_MOST_JUMPS = 0.1
-"""Jumps at which a grid has edges at the most, as a share of its points."""
+_ALIKE = 0.02  # share by which lengths of sweeps that have one grid may differ
+_BLOCKS = 2000  # blocks of a sweep in which its currents are looked at, at the most
+_JUMP = 0.03  # share of the range of what is driven by which it jumps
+_MOST_JUMPS = 0.1  # jumps at which a grid has edges at the most, as a share of its points
 
 MOST_CURVES, CURVE_POINTS = 30, 400
 """Curves under a pulse that a report shows at the most, and points of each."""
@@ -173,6 +166,3 @@ def curves_of(measurement: mj.Measurement) -> dict[str, np.ndarray]:
             strict=False,
         )
     )
-
-
-__all__ = ["MOST", "POINTS", "curves_of", "thinned"]

@@ -19,11 +19,9 @@ from memjax.observables import (
     whole,
 )
 
-_READ = (0.1, 0.4)
-"""Shares of the largest applied value between which resistances are read."""
-
+_READ = (0.1, 0.4)  # shares of the largest applied value between which resistances are read
+# Logarithm of the ratio of resistances on both ways from which on an excursion says whether its state is kept.
 _APART = np.log(1.1)
-"""Logarithm of the ratio of resistances on both ways from which on an excursion says whether its state is kept."""
 
 SURE = 0.01
 """Probability below which a trend is called one."""
@@ -191,6 +189,3 @@ def of_excursions(data: mj.Measurement) -> list[dict[str, Any]]:
 def _median(x: np.ndarray) -> float | None:
     """The median; None of nothing."""
     return float(np.median(x)) if x.size else None
-
-
-__all__ = ["SURE", "Series", "keeps_state", "of_excursions", "trends", "values_of"]

@@ -13,8 +13,8 @@ from .target import Target
 CHUNK = 128
 """Members that are simulated together: one size, one program."""
 
+# Members are added until the standard error of each value is this part of its tolerance.
 _SHARE = 5.0
-"""Members are added until the standard error of each value is this part of its tolerance."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,6 +136,3 @@ def _check(target: Target, value: float, shown: np.ndarray, members: int, noisy:
     return Check(
         target=target, value=value, scatter=scatter, error=error, shown=len(shown), members=members
     )
-
-
-__all__ = ["Check", "check_members", "checks_of"]

@@ -297,6 +297,3 @@ def _covariance(slopes: np.ndarray, needed: np.ndarray) -> np.ndarray:
     if own.size:
         found[np.ix_(own, own)] = np.linalg.inv(jacobian[:, own].T @ jacobian[:, own])
     return found
-
-
-__all__ = ["TargetFit", "default_free", "fit_targets"]

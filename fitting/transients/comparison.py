@@ -9,17 +9,14 @@ from ..stochastic.two_sample import energy_test
 
 NAMES = ("delay", "relaxation")
 
-_RESAMPLED = 2000
-"""Resamplings by which the standard error of a coefficient of variation is found."""
-
+_RESAMPLED = 2000  # resamplings by which the standard error of a coefficient of variation is found
+# Simulated experiments by which a power is found, and permutations in each.
 _REPEATS, _PERMUTATIONS = 200, 199
-"""Simulated experiments by which a power is found, and permutations in each."""
 
 LEVEL = 0.05
 """Level of the energy test whose power is reported."""
 
-_FAR = 2.0
-"""Standard errors that are told as a difference."""
+_FAR = 2.0  # standard errors that are told as a difference
 
 METHOD = (
     "delays restricted to the width of the pulse and relaxations to what was watched after it, of curves that "

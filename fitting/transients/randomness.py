@@ -28,23 +28,14 @@ RATES = ("mu", "gamma1", "gamma2", "beta", "theta", "gamma3")
 EVENTS = ("ln(delay)", "ln(relaxation)")
 """What is read off each curve."""
 
-_KNOWN = 1.0
-"""Widest standard deviation of the prior of what the start sets [natural log units]."""
-
+_KNOWN = 1.0  # widest standard deviation of the prior of what the start sets [natural log units]
+# Narrowest one; how many of them lie between the start and a rate as fast as one step.
 _NARROW, _SIGMAS = 0.1, 3.0
-"""Narrowest one; how many of them lie between the start and a rate as fast as one step."""
-
-_OPENING, _TURNING = 3.0, 0.3
-"""`gamma1` and `beta` at the start, times the median relaxation."""
-
+_OPENING, _TURNING = 3.0, 0.3  # `gamma1` and `beta` at the start, times the median relaxation
+# Fewest and most rows of the simulated curves, and steps between two of them, to begin with.
 _POINTS, _SUBSTEPS = (1000, 4000), 4
-"""Fewest and most rows of the simulated curves, and steps between two of them, to begin with."""
-
-_ROWS = 10
-"""Rows within the shorter of the two median times, where that many do."""
-
-_FINE = 0.01
-"""Differences of a logarithm of time that are nothing."""
+_ROWS = 10  # rows within the shorter of the two median times, where that many do
+_FINE = 0.01  # differences of a logarithm of time that are nothing
 
 
 def rows_of(seen: Features) -> Float[np.ndarray, " rows"]:

@@ -20,7 +20,8 @@ from memjax.scaling import Scaled
 from memjax.solve import Solution
 from memjax.solver import derivative, rodas3_parts_step, tangents_step
 
-from ..sweeps.problem import Problem, log_seen, misfit, read_off, scaled_under
+from ..sweeps.problem import Problem, misfit, scaled_under
+from ..sweeps.readout import log_seen, read_off
 
 FINE, COARSE = 3e-5, 3e-4
 """Tolerances of a step relative to the state: for the optimum, and on the way there."""

@@ -15,7 +15,7 @@ from memjax.programs import outermost
 from ..optimize.levenberg_marquardt import Progress, half_squares, levenberg_marquardt
 from ..problem import linearise, stacked
 from ..sweeps.fit import Prepared
-from ..sweeps.problem import MODEL_SIGMA
+from ..sweeps.group import MODEL_SIGMA
 from .grid_solver import FINE, MOST, Engine
 
 Residuals = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]

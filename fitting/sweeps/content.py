@@ -17,15 +17,7 @@ from memjax.params import get
 from memjax.result import Trace
 from memjax.simulate import simulate, simulate_like
 
-from ..fit_json import (
-    SCHEMA,
-    digest,
-    randomness_of,
-    search_of,
-    told,
-    versions,
-    write_draws,
-)
+from ..fit_json import SCHEMA, digest, randomness_of, search_of, told, versions, write_draws
 from ..report import build
 from .fit import FitResult
 from .limits import by_wave, levels_of, shared

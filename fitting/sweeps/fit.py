@@ -27,9 +27,10 @@ from ..result import AbstractFit
 from ..stochastic.result import Stochastic
 from .covariance import Uncertainty, uncertainty
 from .failures import no_start
+from .group import pack
 from .initial_guess import guess, starts
 from .limits import limits_of, said, shared, simulated
-from .problem import PATIENT, Problem, pack, responses
+from .problem import PATIENT, Problem, responses
 from .summary import Waveform, noise_floor, summarise_sweeps, without_strays
 from .thinning import thinned
 from .variability import cycle_spread, read_noise

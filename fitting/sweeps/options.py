@@ -19,7 +19,7 @@ from ..kinds import READING, provenance, refuse_unused
 from ..records import of_pulsed_curves, records_in
 from .content import write as write_content
 from .fit import FitResult, fit as fit_sweeps
-from .problem import MODEL_SIGMA, SMALL, VOLTAGE_SIGMA
+from .group import MODEL_SIGMA, SMALL, VOLTAGE_SIGMA
 from .randomness import calibrate, noise_of
 from .thinning import thinned
 

@@ -9,8 +9,9 @@ from jaxtyping import Float
 
 from memjax.observables import loop_closing
 
+from .group import MODEL_SIGMA, VOLTAGE_SIGMA, Group
 from .loops import branch_error, branches
-from .problem import MODEL_SIGMA, SATURATION, VOLTAGE_SIGMA, Group
+from .problem import SATURATION
 from .summary import MAD, Waveform
 
 WORDS = ("good", "usable", "poor")

@@ -21,18 +21,7 @@ from ..result import AbstractFit
 from .check import Check
 from .problem import TargetProblem
 from .protocol import TargetSettings, protocols_for
-from .search import (
-    FELT,
-    STARTS,
-    TRAINS,
-    Tick,
-    Trials,
-    checked,
-    corrected,
-    descend,
-    fewest,
-    screen,
-)
+from .search import FELT, STARTS, TRAINS, Tick, Trials, checked, corrected, descend, fewest, screen
 from .target import Target
 
 

@@ -8,7 +8,8 @@ import pytest
 
 import memjax as mj
 from fitting.sweeps.failures import no_start
-from fitting.sweeps.problem import Problem, pack
+from fitting.sweeps.group import pack
+from fitting.sweeps.problem import Problem
 from fitting.sweeps.summary import summarise_sweeps
 
 POINT, FLOOR = 0.01, 1e-14

@@ -8,11 +8,8 @@ from .circuits.fit import (
     fit_spikes as fit_spikes,
     fit_voltages as fit_voltages,
 )
-from .inference.hierarchy import (
-    Devices as Devices,
-    Hierarchy as Hierarchy,
-    fit_population as fit_population,
-)
+from .inference.devices import Devices as Devices
+from .inference.hierarchy import Hierarchy as Hierarchy, fit_population as fit_population
 from .inference.nuts import (
     Sample as Sample,
     SyntheticLikelihood as SyntheticLikelihood,

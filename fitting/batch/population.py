@@ -13,7 +13,8 @@ from memjax.fields import parameter_specs, setting_specs
 from memjax.io.fit import FitFile, load_fit
 from memjax.population import POPULATION
 
-from ..inference.hierarchy import Devices, Hierarchy, fit_population
+from ..inference.devices import Devices
+from ..inference.hierarchy import Hierarchy, fit_population
 from .figures import determined
 from .fit import Row
 

@@ -18,9 +18,10 @@ from ..command import Stages, new_folder, refuse_draws, write_fit
 from ..kinds import READING, provenance, refuse_unused
 from ..records import of_pulsed_curves, records_in
 from .content import write as write_content
+from .cycles import noise_of
 from .fit import FitResult, fit as fit_sweeps
 from .group import MODEL_SIGMA, SMALL, VOLTAGE_SIGMA
-from .randomness import calibrate, noise_of
+from .randomness import calibrate
 from .thinning import thinned
 
 USED = (

@@ -17,8 +17,9 @@ from memjax.params import replace as with_values, unconstrain
 from ..result import slopes
 from ..stochastic.result import Stochastic
 from ..stochastic.two_sample import Sample
+from ..sweeps.cycles import Start, noise_of, strength_of
 from ..sweeps.ensemble import Experiment, Reading
-from ..sweeps.randomness import Start, noise_of, search, strength_of
+from ..sweeps.randomness import search
 from .comparison import compare_times
 from .fit import Features, TransientFit, begin
 

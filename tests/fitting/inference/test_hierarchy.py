@@ -8,7 +8,8 @@ import memjax as mj
 from fitting.batch.fit import Row
 from fitting.batch.population import Drawn
 from fitting.batch.report import _hierarchy
-from fitting.inference.hierarchy import Devices, Hierarchy, _within, fit_population
+from fitting.inference.devices import Devices, _within
+from fitting.inference.hierarchy import Hierarchy, fit_population
 from memjax.errors import DataError, FitError
 
 NAMES = ("mu", "gamma1", "r_on")

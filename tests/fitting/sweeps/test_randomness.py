@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import memjax as mj
+from fitting.sweeps.cycles import noise_of
 from fitting.sweeps.ensemble import Coordinate, Ensemble, of_sweeps
-from fitting.sweeps.randomness import calibrate, noise_of
+from fitting.sweeps.randomness import calibrate
 from fitting.sweeps.summary import noise_floor, summarise_sweeps
 from memjax.noise import cycle_factors
 from memjax.params import get, replace as with_values
@@ -142,12 +143,12 @@ def test_too_few_cycles_calibrate_nothing_and_say_so(start):
 
 
 def test_an_interrupt_keeps_the_best_so_far(start, monkeypatch):
-    from fitting.sweeps import randomness
+    from fitting.sweeps import quantile_search, randomness
 
     def stop(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(randomness, "levenberg_marquardt", stop)
+    monkeypatch.setattr(quantile_search, "levenberg_marquardt", stop)
     monkeypatch.setattr(randomness, "CHECKED", 16)
     done = calibrate(start, draws=16)
     assert done.interrupted

@@ -32,9 +32,10 @@ import memjax as mj
 from memjax.params import replace as with_values
 
 from ..inference.identifiability import LIMIT
+from ..stochastic.exploration import explore
 from ..stochastic.result import LEVEL, Stochastic, logarithmic
 from ..stochastic.two_sample import compared, energy_test
-from ..stochastic.valleys import Valley, ends_of, explore, linear
+from ..stochastic.valleys import Valley, ends_of, linear
 from .cycles import CHECKED, OTHER_SEEDS, Cycles, Start, noise_of
 from .ensemble import Coordinate, of_sweeps
 from .fit import FitResult

@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from fitting.stochastic.exploration import explore
 from fitting.stochastic.two_sample import Sample, Target
-from fitting.stochastic.valleys import Goal, ends_of, explore, linear
+from fitting.stochastic.valleys import Goal, ends_of, linear
 
 SCATTER, SIZE = 0.3, 11
 """Noise of simulated features; points of a batch."""

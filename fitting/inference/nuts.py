@@ -31,11 +31,11 @@ from jax import lax
 from jaxtyping import Array, Float
 
 import memjax as mj
+from memjax.compile_cache import jit_with_options
 from memjax.errors import DataError
 from memjax.fields import parameter_specs
 from memjax.params import known
 from memjax.policy import require_x64
-from memjax.programs import outermost
 from memjax.transforms import from_spec
 
 from ..problem import PRIOR_SIGMA, TOGETHER, AbstractDifferentiable
@@ -195,13 +195,13 @@ def _chain(target: AbstractTarget, key, z0, root, warmup: int, draws: int) -> An
     return lax.scan(step, state, jax.random.split(later, draws))[1]
 
 
-@outermost
+@jit_with_options
 def _chains(target, keys, z0, root, warmup, draws):
     """Chains of one target, side by side."""
     return jax.vmap(lambda k: _chain(target, k, z0, root, warmup, draws))(keys)
 
 
-@outermost
+@jit_with_options
 def _each(targets, keys, z0, root, warmup, draws):
     """One chain of each of stacked targets."""
     arrays, rest = eqx.partition(targets, eqx.is_array)

@@ -10,12 +10,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 import memjax as mj
-from memjax.circuit import placed
+from memjax.circuit import build_system
+from memjax.compile_cache import cached_jit
 from memjax.errors import DataError
 from memjax.params import known, quiet, unconstrain
-from memjax.programs import kept
 from memjax.scaling import Scaled
-from memjax.solve import solve_stiff
+from memjax.simulate import solve_stiff
 
 from ..problem import AbstractDifferentiable
 from .group import Group
@@ -109,7 +109,7 @@ def scaled_under(
     if limits is not None:
         negative = None if bench.compliance_negative is None else limits[1]
         bench = replace(bench, compliance=limits[0], compliance_negative=negative)
-    return Scaled(placed(device, bench, problem.group.stimuli.quantity), problem.env)
+    return Scaled(build_system(device, bench, problem.group.stimuli.quantity), problem.env)
 
 
 def _observe_all(problem: Problem, device: mj.AbstractDevice | mj.Circuit):
@@ -176,7 +176,7 @@ def saturated(r):
     return r / jnp.sqrt(1 + (r / SATURATION) ** 2)
 
 
-@kept
+@cached_jit
 def responses(problem: Problem, z: Float[Array, " free"]) -> Float[Array, "waves points"]:
     r"""log10(\|response\| + floor) at all rows of a point [decades], whether they count or not."""
     (log_response, _), *_ = _observe_all(problem, problem.at(z))

@@ -10,8 +10,7 @@ from jaxtyping import Array, Float
 
 import memjax as mj
 from memjax.scaling import Scaled
-from memjax.simulate import seen
-from memjax.solve import Solution
+from memjax.simulate import Solution, outputs_and_states
 
 from .summary import RESPONSE
 
@@ -24,7 +23,7 @@ def log_seen(scaled: Scaled, y, stimulus: Callable, t, *, driven: str, left: mj.
     What is measured is the current [decades of A], or the voltage [decades of V] where a current is driven; what is
     left at the terminals of a bench [decades of V] is None where no bench is given.
     """
-    at = seen(scaled.system, t, scaled.unpack(y), stimulus, scaled.env)[0]
+    at = outputs_and_states(scaled.system, t, scaled.unpack(y), stimulus, scaled.env)[0]
     log = lambda x: jnp.log10(jnp.abs(x) + _TINY)  # noqa: E731
     return log(at[RESPONSE[driven]]), left and log(left.left(at["v_device"], at["i"]))
 

@@ -16,7 +16,8 @@ from ..optimize.levenberg_marquardt import Progress, half_squares, levenberg_mar
 from ..problem import linearise, stacked
 from ..sweeps.fit import Prepared
 from ..sweeps.group import MODEL_SIGMA
-from .grid_solver import FINE, MOST, Engine
+from .grid_solver import FINE, GridSolver
+from .step_grid import MOST
 
 Residuals = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
@@ -71,8 +72,8 @@ def weighed(
     jacobian[:, -n:] *= change[:, None, None]
     sound = np.all(np.isfinite(r), axis=1) & np.all(np.isfinite(jacobian), axis=(1, 2))
     filled = [*again, *[again[-1]] * (search.chunk - len(again))]  # one size, one program
-    engine = Engine(stacked([m.problem for m in filled]), np.arange(len(again)), halt)
-    settled = settle(engine.adaptive, z, r, jacobian, sound)
+    solver = GridSolver(stacked([m.problem for m in filled]), np.arange(len(again)), halt)
+    settled = settle(solver.adaptive, z, r, jacobian, sound)
     out = [(m, *x) for m, x in zip(again, zip(z, r, jacobian), strict=True)]
     left = np.flatnonzero(sound & ~settled)
     if len(left):
@@ -129,14 +130,14 @@ def _on_grids(made: Sequence[Prepared], problems: Any, search: Search, halt: thr
     candidates = np.stack([m.candidates for m in made])
     count, many, n = candidates.shape
     flat, jobs = candidates.reshape(-1, n), np.arange(count * many)
-    engine = Engine(_broad(problems), np.repeat(np.arange(count), many), halt)
-    r = engine.residuals(flat, jobs)
+    solver = GridSolver(_broad(problems), np.repeat(np.arange(count), many), halt)
+    r = solver.residuals(flat, jobs)
     cost = half_squares(r, np.all(np.isfinite(r), axis=1)).reshape(count, many)
     order = _sorted(cost, search.starts) + many * np.arange(count)[:, None]
 
     def improved(which: np.ndarray, starts: np.ndarray) -> list[np.ndarray]:
         """The best that comes of some starts of some problems."""
-        own = engine.some(starts.ravel())
+        own = solver.some(starts.ravel())
         done = _descended(own, problems, flat[starts.ravel()])
         best = np.argmin(done.cost.reshape(starts.shape), axis=1)
         best += starts.shape[1] * np.arange(len(which))
@@ -154,16 +155,16 @@ def _on_grids(made: Sequence[Prepared], problems: Any, search: Search, halt: thr
     return found
 
 
-def _descended(engine: Engine, problems: Any, z: np.ndarray) -> Progress:
+def _descended(solver: GridSolver, problems: Any, z: np.ndarray) -> Progress:
     """Searches on grids: where less is granted to the model than by default, on the way there first."""
-    if engine.problems is not problems:
+    if solver.problems is not problems:
         rough = levenberg_marquardt(
-            engine.linearise, z, together=False, tolerance=_ROUGH, patience=1
+            solver.linearise, z, together=False, tolerance=_ROUGH, patience=1
         )
-        z, engine.problems = rough.z, problems
-    engine.rtol = FINE
+        z, solver.problems = rough.z, problems
+    solver.rtol = FINE
     return levenberg_marquardt(
-        engine.linearise, z, together=False, tolerance=_TOLERANCE, patience=1
+        solver.linearise, z, together=False, tolerance=_TOLERANCE, patience=1
     )
 
 
@@ -192,19 +193,19 @@ def _sorted(cost: np.ndarray, count: int) -> np.ndarray:
     return order
 
 
-def _corrected(engine: Engine, done: Progress, best: np.ndarray):
+def _corrected(solver: GridSolver, done: Progress, best: np.ndarray):
     """Optima on grids with every step halved: where these agree with the grids, their slopes lead to them.
 
     Returns coordinates, residuals, Jacobian, whether they are right, whether it is an optimum, and whether the grids
     agreed, though steps may have been too few for the slopes.
     """
     z, r = done.z[best], done.residuals[best]
-    found, jacobian, ok = engine.refined(z, np.arange(len(z)), slopes=True)
+    found, jacobian, ok = solver.refined(z, np.arange(len(z)), slopes=True)
     away = np.sqrt(np.mean((found - np.where(np.isfinite(r), r, np.inf)) ** 2, axis=1))
     near = ok & (away <= _AGREE)
-    sound = near & np.all(engine.steps < MOST, axis=(1, 2))
+    sound = near & np.all(solver.steps < MOST, axis=(1, 2))
     found = np.where(ok[:, None], found, np.inf)
-    settled = settle(engine.refined, z, found, jacobian, sound)
+    settled = settle(solver.refined, z, found, jacobian, sound)
     return [z, found, jacobian, sound, settled, near]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 import fitting as ft
 import memjax as mj
-from fitting.batch.grid_solver import FINE, Engine
+from fitting.batch.grid_solver import FINE, GridSolver
 from fitting.batch.search import Search, searched
 from fitting.problem import linearise, stacked
 from fitting.sweeps.fit import prepare
@@ -92,14 +92,14 @@ def test_grids_give_the_residuals_and_slopes_of_the_adaptive_solver(wafer):
     made = [prepare(wafer[f"d{k}"], MODEL, **options, seed=0, screened=8) for k in range(CHUNK)]
     jobs = np.arange(2 * CHUNK)
     z = np.concatenate([m.candidates[:2] for m in made])
-    engine = Engine(stacked([m.problem for m in made]), jobs // 2)
-    engine.rtol = FINE
-    r, jacobian, ok = engine.linearise(z, jobs)
-    exact, well = engine.adaptive(z, jobs)
+    solver = GridSolver(stacked([m.problem for m in made]), jobs // 2)
+    solver.rtol = FINE
+    r, jacobian, ok = solver.linearise(z, jobs)
+    exact, well = solver.adaptive(z, jobs)
     step = 1e-4
     for k in range(len(FREE)):
         move = step * np.eye(len(FREE))[k]
-        ahead, behind = (engine.residuals(z + s * move, jobs) for s in (1, -1))
+        ahead, behind = (solver.residuals(z + s * move, jobs) for s in (1, -1))
         slope = (ahead - behind) / (2 * step)
         # Central differences: of the square of the step, and of the tolerance where a grid has changed.
         assert np.max(np.abs(slope - jacobian[:, :, k])) < 1e-2 * np.max(np.abs(jacobian))

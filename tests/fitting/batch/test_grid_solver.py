@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fitting.batch import wafer
-from fitting.batch.grid_solver import MOST, Plan, needed
+from fitting.batch.step_grid import MOST, Plan, needed
 from memjax.errors import DataError
 
 ROWS = np.array([[[0.0, 1.0, 3.0]], [[0.5, 1.0, 2.0]]])

@@ -70,13 +70,13 @@ class AbstractFit:
 
     def __repr__(self) -> str:
         """The model, the loss, and a line for each parameter that was calibrated."""
-        values, std, loose = self.values, self.std, self.reasons
+        values, std, undetermined = self.values, self.std, self.reasons
         specs = parameter_specs(self.device)
         lines = [f"{type(self).__name__}({self.model}, loss {self.loss:.4g})"]
         for n, x in values.items():
             error = f" +- {std[n]:.2g}" if n in std else ""
             lines.append(
-                f"  {n} = {x:.4g}{error} {specs[n].unit}{', not determined' * (n in loose)}"
+                f"  {n} = {x:.4g}{error} {specs[n].unit}{', not determined' * (n in undetermined)}"
             )
         return "\n".join(lines)
 
@@ -144,7 +144,7 @@ class AbstractFit:
     def intervals(self, level: float = 0.9) -> dict[str, tuple[float, ...]]:
         """Ends [unit] of intervals that hold the truth with that probability, to first order or by simulation."""
         away = self.reach(level) * self.sigma_z
-        found = spanned(self.device, self.free, self.z - away, self.z + away)
+        found = to_parameter_units(self.device, self.free, self.z - away, self.z + away)
         return found | ({} if self.stochastic is None else self.stochastic.intervals(level))
 
     @property
@@ -264,7 +264,7 @@ def standard_deviations(
     return {n: float(x) for n, x in zip(free, slopes(device, free, z) * sigma_z, strict=True)}
 
 
-def spanned(
+def to_parameter_units(
     device: mj.AbstractDevice | mj.Circuit, names: Sequence[str], *ends: np.ndarray
 ) -> dict[str, tuple[float, ...]]:
     """Values [unit] of parameters at several unconstrained coordinates of each."""

@@ -64,14 +64,8 @@ def _scaled(ax: Any, size: np.ndarray) -> None:
 def picture_curves(table: Any, about: dict, path: Path) -> None:
     """Measured currents of curves under one pulse each against time, and that of the best values.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        What `CURVES` holds: curve, t_s from the onset of its pulse, v_V, i_A.
-    about : dict
-        The part `transients` of a fit.json.
-    path : Path
-        The picture.
+    `table` is what `CURVES` holds: curve, t_s from the onset of its pulse, v_V, i_A; `about` the part `transients` of a
+    fit.json.
     """
     from matplotlib.figure import Figure
     from matplotlib.ticker import EngFormatter

@@ -63,9 +63,11 @@ def picture_distributions(rows: Sequence[Row], units: Mapping[str, str], path: P
         lines: list = []
         for ax, (name, unit) in zip(axes, units.items(), strict=True):
             x = determined(rows, name)
-            loose = sum(name in r.undetermined for r in rows)
+            undetermined = sum(name in r.undetermined for r in rows)
             middle = f"median {np.median(x):.4g}, " if len(x) else ""
-            title = f"{middle}n = {len(x)}" + (f", {loose} not determined" if loose else "")
+            title = f"{middle}n = {len(x)}" + (
+                f", {undetermined} not determined" if undetermined else ""
+            )
             ax.set(xlabel=_label(name, unit), ylabel="devices")
             ax.set_title(title, fontsize=10)
             if not len(x):
@@ -96,7 +98,7 @@ def picture_wafer(
         marks: dict = {}
         for ax, (name, unit) in zip(axes, units.items(), strict=True):
             known = [r for r in placed if name in r.values and name not in r.undetermined]
-            loose = [r for r in placed if name in r.undetermined]
+            undetermined = [r for r in placed if name in r.undetermined]
             lost = [r for r in placed if r.failure]
             at = lambda some: np.array([positions[r.name] for r in some]).reshape(-1, 2).T  # noqa: E731
             if known:
@@ -107,7 +109,7 @@ def picture_wafer(
                 figure.colorbar(dots, ax=ax, label=_label(name, unit), shrink=0.85)
             for some, mark, word in (
                 (lost, "x", "could not be fitted"),
-                (loose, "o", "not determined"),
+                (undetermined, "o", "not determined"),
             ):
                 if some:
                     face = (

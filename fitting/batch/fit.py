@@ -186,7 +186,7 @@ def fit_batch(
         chunk=-(-chunk // _THREADS), screened=count, starts=starts, seed=seed, grids=grids
     )
     prints = {n: _print(source) for n, source in devices.items()}
-    folder = _opened(Path(out), [prints, _said(device, options, search)])
+    folder = _opened(Path(out), [prints, _run_signature(device, options, search)])
     halt = threading.Event()
     find = partial(_found, device=device, options=options, search=search, halt=halt)
     try:
@@ -251,12 +251,12 @@ def _print(source: Source) -> str:
     return digest.hexdigest()
 
 
-def _said(device: Any, options: Mapping[str, Any], search: Search) -> list[str]:
+def _run_signature(device: Any, options: Mapping[str, Any], search: Search) -> list[str]:
     """What was asked for, in words that last."""
     model = {n: stored(device, n) for n in (*parameter_specs(device), *setting_specs(device))}
     plain = {n: x if x is None or isinstance(x, str) else float(x) for n, x in model.items()}
-    said = [type(device).__name__, str(plain), str(dict(options)), str(search)]
-    return [*said, jax.__version__, version("memjax")]
+    words = [type(device).__name__, str(plain), str(dict(options)), str(search)]
+    return [*words, jax.__version__, version("memjax")]
 
 
 def _opened(folder: Path, asked: list) -> Path:
@@ -285,14 +285,16 @@ def _found(
 ) -> dict[str, FitResult | str]:
     """Results of devices, those of one shape searched together; or why there is none."""
     results: dict[str, FitResult | str] = {}
-    told = {k: x for k, x in options.items() if k != "points"}
+    arguments = {k: x for k, x in options.items() if k != "points"}
     points = options.get("points")
     groups: dict[str, dict[str, tuple[Prepared, Sequence[mj.Measurement]]]] = {}
     for name, source in devices.items():
         try:
             measured = source() if callable(source) else source
             measured = [thinned(m, points, point_time=options["point_time"]) for m in measured]
-            made = prepare(measured, device, **told, seed=search.seed, screened=search.screened)
+            made = prepare(
+                measured, device, **arguments, seed=search.seed, screened=search.screened
+            )
         except (MemjaxError, OSError) as error:
             results[name] = str(error)
             continue
@@ -315,9 +317,9 @@ def _noise(made: Prepared, found: tuple, seed: int) -> float:
     _, r, jacobian = found
     noise = np.nan
     if np.all(np.isfinite(r)) and np.all(np.isfinite(jacobian)):
-        told = {"residuals": r, "jacobian": jacobian, "seed": seed}
+        arguments = {"residuals": r, "jacobian": jacobian, "seed": seed}
         with contextlib.suppress(np.linalg.LinAlgError):
-            noise = noise_of(made.problem, made.waves, **told)
+            noise = noise_of(made.problem, made.waves, **arguments)
     return noise if np.isfinite(noise) else 1.0
 
 

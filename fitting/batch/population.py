@@ -57,16 +57,7 @@ class Drawn:
 
 
 def drawn_from(rows: Sequence[Row], fits: Path, device: mj.AbstractDevice | mj.Circuit) -> Drawn:
-    """The population that fitted devices belong to.
-
-    Parameters
-    ----------
-    rows : sequence of Row
-        The devices of a batch; those that failed are left out.
-    fits : Path
-        Folder of their fits.
-    device : AbstractDevice or Circuit
-        The model.
+    """The population that fitted devices belong to; those that failed are left out. `fits` holds their fits.
 
     Notes
     -----

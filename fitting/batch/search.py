@@ -52,14 +52,7 @@ def weighed(
 ) -> list[tuple]:
     """Problems and optima once the prior weighs against the noise that there is, not against what was granted.
 
-    Parameters
-    ----------
-    made, search, halt
-        As for `searched`.
-    found : sequence of tuple
-        What it gave.
-    noise : sequence of float
-        Standard deviation of the residuals of each [sigma].
+    `found` is what `searched` gave, `noise` the standard deviation of the residuals of each [sigma].
     """
     again = [
         replace(m, problem=replace(m.problem, noise=jnp.asarray(s)), candidates=f[0][None])
@@ -85,16 +78,9 @@ def weighed(
 
 
 def searched(made: Sequence[Prepared], search: Search, halt: threading.Event) -> list[tuple]:
-    """Coordinates, residuals and Jacobian at the optimum of each problem; residuals infinite without one.
+    """Coordinates, residuals and Jacobian at the optimum of each problem of one shape; residuals infinite without one.
 
-    Parameters
-    ----------
-    made : sequence of Prepared
-        Problems of one shape.
-    search : Search
-        How.
-    halt : threading.Event
-        Ends the search, by a `KeyboardInterrupt`, once it is set.
+    `halt` ends the search, by a `KeyboardInterrupt`, once it is set.
 
     Notes
     -----
@@ -214,16 +200,8 @@ def settle(
 ) -> np.ndarray:
     """Which points are optima, after a few steps, in place, of those whose slopes are sound.
 
-    Parameters
-    ----------
-    residuals : callable
-        ``residuals(z, which)``: residuals of some points, and whether they are of use.
-    z : Float[np.ndarray, "points free"]
-        Coordinates.
-    r, jacobian : Float[np.ndarray, "points residuals"], Float[np.ndarray, "points residuals free"]
-        Residuals and slopes there.
-    sound : Bool[np.ndarray, "points"]
-        Which points are looked at.
+    ``residuals(z, which)`` gives residuals of some points, and whether they are of use; `r` and `jacobian` are those at
+    all points `z`.
     """
     n, left = z.shape[1], np.flatnonzero(sound)
     settled = np.zeros(len(z), bool)

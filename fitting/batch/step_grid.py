@@ -113,17 +113,10 @@ class Plan:
 
 
 def needed(gap: np.ndarray, steps: np.ndarray, excess: np.ndarray) -> np.ndarray:
-    """Steps in each interval for which the error of each is within its tolerance.
+    """Steps in each interval [s] for which the error of each is within its tolerance.
 
-    Parameters
-    ----------
-    gap : Float[np.ndarray, "lanes waves intervals"]
-        Lengths of the intervals [s].
-    steps : Int[np.ndarray, "lanes waves intervals"]
-        Steps in each, in a solve.
-    excess : Float[np.ndarray, "lanes waves steps"]
-        Error of each step of that solve over its tolerance; where it is no number, so are those
-        behind it.
+    `excess` are the errors over their tolerances in a solve of so many `steps`; where one is no number, so are those
+    behind it.
     """
     count = np.where(gap > 0, steps, 0)
     at = np.cumsum(count, axis=2)

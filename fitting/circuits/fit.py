@@ -15,8 +15,9 @@ point) and n the number of measured ones. The covariance of the logarithms of th
 
 A threshold makes spike counts piecewise constant in the parameters, and derivatives along paths say nothing
 of spikes that come or go. J is therefore of central differences over a finite step with the same noise on both
-sides; its bias is of second order in the step. Noise that the sides do not share remains and feigns
-information: its mean (jackknife over members) is taken off :math:`J^TWJ`, and three times that before a
+sides; its bias is of second order in the step. Noise that the sides do not share remains, and a
+noisy Jacobian overstates the information: the mean of that (jackknife over members) is taken off
+:math:`J^TWJ`, and three times that before a
 parameter counts as determined. One without influence is thus named, and not given a small error.
 
 References
@@ -71,8 +72,8 @@ _MANY = 16
 _DISAGREE, _SEARCHED = 0.01, 3
 """Probability below which summaries do not agree, and from how many starts a search is begun at most."""
 
-_FEIGNED = 3.0
-"""How many times feigned information is taken off before a parameter counts as determined."""
+_BIAS_MARGIN = 3.0
+"""How many times the bias of a noisy Jacobian is taken off before a parameter counts as determined."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,7 +160,7 @@ class SpikeFit:
         Summaries of both, and the standard deviation of their difference.
     chi2, freedom : float, int
         Squared difference, weighted by the inverse of its covariance; summaries less parameters.
-    promised, converged : float, bool
+    predicted_reduction, converged : float, bool
         Fall of chi2 that one more full step promises; whether it is below 1.
     iterations, simulations : int
         Iterations, and parameter sets simulated.
@@ -172,7 +173,7 @@ class SpikeFit:
     sigma: Float[np.ndarray, " summaries"]
     chi2: float
     freedom: int
-    promised: float
+    predicted_reduction: float
     converged: bool
     iterations: int
     simulations: int
@@ -208,13 +209,15 @@ def _estimate(
     covariance, _ = _covariance(information)
     strict, null = _covariance(information if surely is None else surely)
     values, sigma = _values(circuit, free, z), np.sqrt(np.diag(covariance))
-    loose = (np.sqrt(np.diag(strict)) > LIMIT) | (null > 0.1) | (sigma > LIMIT)
+    undetermined = (np.sqrt(np.diag(strict)) > LIMIT) | (null > 0.1) | (sigma > LIMIT)
     return Estimate(
         circuit=constrain(circuit, free, jnp.asarray(z)),
         values=values,
         std={n: float(s * (abs(values[n]) or 1.0)) for n, s in zip(free, sigma, strict=True)},
         correlation=covariance / np.outer(sigma, sigma),
-        undetermined=tuple(n for n, is_loose in zip(free, loose, strict=True) if is_loose),
+        undetermined=tuple(
+            n for n, is_undetermined in zip(free, undetermined, strict=True) if is_undetermined
+        ),
     )
 
 
@@ -470,8 +473,10 @@ class _Bench:
         return jac, each - each.mean(axis=0)
 
 
-def _feigned(away: Float[np.ndarray, "members summaries free"], weight: np.ndarray) -> np.ndarray:
-    """What noise of the Jacobian adds to J'WJ on average, out of its jackknife deviations."""
+def _jacobian_noise_bias(
+    away: Float[np.ndarray, "members summaries free"], weight: np.ndarray
+) -> np.ndarray:
+    """A noisy Jacobian overstates the curvature J'WJ; this is the bias on average, from its jackknife deviations."""
     n = len(away)
     return (n - 1) / n * np.einsum("kai,ab,kbj->ij", away, weight, away)
 
@@ -587,18 +592,18 @@ def _descend(
         for stage in (rough, False):
             if not stage:
                 weight, sigma = bench.weight(features, len(own))
-            rough, feigned = stage, _feigned(noise, weight)
+            rough, bias = stage, _jacobian_noise_bias(noise, weight)
             gradient, matrix = jac.T @ weight @ away, jac.T @ weight @ jac
-            promised = float(gradient @ _covariance(matrix)[0] @ gradient)
-            if promised > 0.1 * len(z) and done < iterations:
+            predicted_reduction = float(gradient @ _covariance(matrix)[0] @ gradient)
+            if predicted_reduction > 0.1 * len(z) and done < iterations:
                 goal = (away, weight, target)
-                found = _shorter(bench, z, goal, (gradient, matrix, feigned))
+                found = _shorter(bench, z, goal, (gradient, matrix, bias))
             if found is not None or not stage:
                 break
         if found is None:
             break
         z, features, done = *found, done + 1
-    known = {"information": matrix - feigned, "surely": matrix - _FEIGNED * feigned}
+    known = {"information": matrix - bias, "surely": matrix - _BIAS_MARGIN * bias}
     return SpikeFit(
         estimate=_estimate(bench.circuit, bench.free, z, **known),
         summaries=bench.names,
@@ -607,8 +612,8 @@ def _descend(
         sigma=sigma,
         chi2=float(away @ weight @ away),
         freedom=len(target) - len(z),
-        promised=promised,
-        converged=promised < 1.0,
+        predicted_reduction=predicted_reduction,
+        converged=predicted_reduction < 1.0,
         iterations=done,
         simulations=len(bench.calls),
     )
@@ -616,11 +621,11 @@ def _descend(
 
 def _shorter(bench: _Bench, z, goal, model) -> tuple[np.ndarray, np.ndarray] | None:
     """The first of ever more damped steps that lowers chi2, and its features; None if none does."""
-    (away, weight, target), (gradient, matrix, feigned) = goal, model
+    (away, weight, target), (gradient, matrix, bias) = goal, model
     slope, cost, damping = log_slopes(bench.circuit, bench.free, z), away @ weight @ away, 1e-3
     scale = np.diag(np.diag(matrix) + 1e-9)
     for _ in range(5):
-        move = np.linalg.solve(matrix + damping * scale + feigned, gradient)
+        move = np.linalg.solve(matrix + damping * scale + bias, gradient)
         move *= min(1.0, _LONGEST / max(float(np.max(np.abs(move))), 1e-300))
         features = bench.features(z + move / slope)
         if features is not None:

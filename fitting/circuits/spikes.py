@@ -246,24 +246,12 @@ def _scaled(x: Trains, y: Trains, window: tuple[float, float]) -> tuple[np.ndarr
 def compare_trains(
     measured: Trains, simulated: Trains, *, window: tuple[float, float], seed: int
 ) -> dict:
-    """Rates, intervals and latencies of measured and simulated trains.
+    """Rates, intervals and latencies of measured and simulated spike times [s], watched from one time to another [s].
 
-    Parameters
-    ----------
-    measured, simulated : sequence of Float[np.ndarray, "spikes"]
-        Spike times [s].
-    window : tuple of float
-        When they were watched [s].
-    seed : int
-        Of permutations and random halves.
-
-    Returns
-    -------
-    dict
-        `rate` [1/s], `isi` [s], `latency` [s]: each with `measured` and `simulated` (`n`, `mean`, `cv`), the first
-        Wasserstein distance `w1` and its `floor` (mean over random halves of the measured trains; None of fewer than
-        four); `isi` with standard errors by the jackknife over trains and `z` of mean and CV; `energy_p` of
-        count, intervals and latency of each train together (None of fewer than four).
+    `rate` [1/s], `isi` [s], `latency` [s]: each with `measured` and `simulated` (`n`, `mean`, `cv`), the first
+    Wasserstein distance `w1` and its `floor` (mean over random halves of the measured trains; None of fewer than four);
+    `isi` with standard errors by the jackknife over trains and `z` of mean and CV; `energy_p` of count, intervals and
+    latency of each train together (None of fewer than four).
     """
     rng, enough = np.random.default_rng(seed), len(measured) >= 4
     length, out = window[1] - window[0], {}

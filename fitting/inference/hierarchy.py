@@ -37,7 +37,7 @@ import memjax as mj
 from memjax.errors import DataError, FitError
 from memjax.params import known
 
-from ..result import spanned
+from ..result import to_parameter_units
 from .devices import Devices
 from .identifiability import log_slopes
 from .restricted_likelihood import AxisEstimates, element_errors, maximum
@@ -142,10 +142,10 @@ class Hierarchy:
         specs, names = parameter_specs(base), known(base, self.names)
         slope = np.abs(log_slopes(base, names, self.center))
         device, cycle = (_deviation(c) for c in (self.covariance, self.within))
-        medians = spanned(base, names, self.center)
+        medians = to_parameter_units(base, names, self.center)
         rows = []
         ranges = {
-            key: spanned(base, names, self.center - 1.645 * s, self.center + 1.645 * s)
+            key: to_parameter_units(base, names, self.center - 1.645 * s, self.center + 1.645 * s)
             for key, s in (("device", device), ("cycle", cycle))
             if s is not None
         }

@@ -10,7 +10,7 @@ from memjax.params import known
 
 from ..optimize.levenberg_marquardt import Evaluate, levenberg_marquardt
 from ..problem import TOGETHER, of_some
-from ..result import AbstractFit, spanned
+from ..result import AbstractFit, to_parameter_units
 from .identifiability import log_slopes
 
 _FARTHEST = 7.0
@@ -232,7 +232,7 @@ def _profile(result: AbstractFit, level: float, ends: Ends, lane: int, k: int) -
     name, device = result.problem.free[k], result.problem.device
 
     def value(z: float) -> float:
-        return spanned(device, [name], np.array([z]))[name][0]
+        return to_parameter_units(device, [name], np.array([z]))[name][0]
 
     found = [value(z) if np.isfinite(z) else None for z in ends.z[lane : lane + 2]]
     tried, rise = (x[:, lane : lane + 2].T.ravel() for x in (ends.tried, ends.rise))

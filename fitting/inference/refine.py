@@ -13,18 +13,10 @@ from .profile_likelihood import profiles
 
 
 def refined(fit: Any, method: str, *, seed: int = 0, say: Callable[[str, str], None]) -> Any:
-    """The fit with intervals by a method.
+    """The fit with intervals by a method, "laplace", "profile" or "nuts".
 
-    Parameters
-    ----------
-    fit : AbstractFit
-        The fit.
-    method : {"laplace", "profile", "nuts"}
-        The method.
-    seed : int
-        Of the draws.
-    say : callable
-        ``say(kind, text)`` tells the user how long draws may take, and what speaks against them.
+    ``say(kind, text)`` tells the user how long draws may take, and what speaks against them; `seed` is that of the
+    draws.
 
     Raises
     ------

@@ -70,24 +70,7 @@ def screen(
     keep: int,
     progress: Progress | None = None,
 ):
-    """The `keep` best of many starts, evaluated in batches of `keep`.
-
-    Parameters
-    ----------
-    evaluate : callable
-        Residuals, Jacobians and success of a batch of `keep` points.
-    z : Float[np.ndarray, "many free"]
-        Starts; the first always stays.
-    keep : int
-        Batch size.
-    progress : Progress, optional
-        Counts evaluations.
-
-    Returns
-    -------
-    Float[np.ndarray, "keep free"]
-        Sorted by cost.
-    """
+    """The `keep` best of many starts by cost, evaluated in batches of `keep`; the first one always stays."""
     costs = []
     for k in range(0, len(z), keep):
         batch = z[k : k + keep]
@@ -167,8 +150,10 @@ def levenberg_marquardt(
         which = every
         if not together:
             which = np.flatnonzero(~state.converged & np.isfinite(state.cost))
-        step, promised = np.zeros_like(z), np.zeros(len(z))
-        step[which], promised[which] = _steps(r[which], jac[which], ok[which], damping[which])
+        step, predicted_reduction = np.zeros_like(z), np.zeros(len(z))
+        step[which], predicted_reduction[which] = _steps(
+            r[which], jac[which], ok[which], damping[which]
+        )
         trial = state.z + step
         new_r, new_jac, new_ok = _tried(evaluate, trial, which, together, r, jac)
         cost = half_squares(new_r, new_ok)
@@ -176,13 +161,13 @@ def levenberg_marquardt(
         known = better & np.isfinite(state.cost)
         before, after = np.where(known, state.cost, 1.0), np.where(known, cost, 1.0)
         small = np.where(known & (before - after < tolerance * before), small + 1, small * ~better)
-        kept = (before - after) / np.maximum(np.where(known, promised, 1.0), 1e-300)
+        kept = (before - after) / np.maximum(np.where(known, predicted_reduction, 1.0), 1e-300)
         damping, growth = _damped(damping, growth, better, kept)
         r, jac, state.z = map(partial(_picked, better), (new_r, new_jac, trial), (r, jac, state.z))
         ok, state.cost = ok | (better & new_ok), np.where(better, cost, state.cost)
         state.converged = (small >= patience) | (damping > 1e8)
         if not together:  # nothing is left to gain
-            state.converged |= promised < 0.1 * tolerance * state.cost
+            state.converged |= predicted_reduction < 0.1 * tolerance * state.cost
         state.counted(len(which), int(np.sum(~new_ok[which])))
         if tick is not None:
             tick(state)
@@ -249,21 +234,14 @@ def _steps(
     return step, -np.einsum("si,si->s", gradient, step) - 0.5 * curved
 
 
-def crossed(
+def crossover(
     z: Float[np.ndarray, "starts free"],
     cost: Float[np.ndarray, " starts"],
     *,
     count: int,
     seed: int,
 ) -> Float[np.ndarray, "count free"]:
-    """New starts out of finished ones: the best point with some coordinates of others, or shaken.
-
-    Parameters
-    ----------
-    z, cost
-        Finished starts.
-    count, seed : int
-        Number of new starts, the first being the best point; seed.
+    """New starts out of finished ones, the first being the best: it with some coordinates of others, or shaken.
 
     Notes
     -----

@@ -85,7 +85,7 @@ class NoiseFit:
         Amplitudes [S], and spreads of parameters.
     std : dict of str to float
         Standard errors, by the names of `NoiseFit.table`.
-    loose : tuple of str
+    undetermined : tuple of str
         Amplitudes that the data do not tell from 0 within a factor of e.
     log_likelihood : float
         At the optimum.
@@ -95,7 +95,7 @@ class NoiseFit:
 
     noise: PulseNoise
     std: dict[str, float]
-    loose: tuple[str, ...]
+    undetermined: tuple[str, ...]
     log_likelihood: float
     cycles: int
 
@@ -111,7 +111,7 @@ class NoiseFit:
                     "value": value,
                     "unit": units.get(kind, "S"),
                     "std": self.std.get(name),
-                    "determined": name not in self.loose,
+                    "determined": name not in self.undetermined,
                     "doc": _DOCS[kind],
                 }
             )
@@ -259,15 +259,15 @@ def estimate_noise(
     mid, span = (np.max(along.g) + np.min(along.g)) / 2, np.ptp(np.asarray(along.g))
     noise = _noise(jnp.asarray(found.x), scale, jnp.asarray(mid), jnp.asarray(span), tuple(rates))
     noise, read_std = _with_read_noise(noise, g, along)
-    std, loose = {}, []
+    std, undetermined = {}, []
     for name, s in zip(names, sigma, strict=True):
         if name in (known := values_of(noise)):
             std[name] = float(s * (1.0 if name.startswith(_PAIRS[3:]) else known[name]))
-            loose += [name] if s > _LOOSE else []
+            undetermined += [name] if s > _LOOSE else []
     return NoiseFit(
         noise=noise,
         std=std | read_std,
-        loose=tuple(loose),
+        undetermined=tuple(undetermined),
         log_likelihood=-float(found.fun),
         cycles=len(g),
     )

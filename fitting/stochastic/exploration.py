@@ -56,22 +56,10 @@ def explore(
     size: int,
     tick: Callable[[Progress], None] | None = None,
 ) -> Valley:
-    """The estimate and its replicates.
+    """The estimate and its replicates, from `optima`: where the loss is low, and the covariance there.
 
-    Where hardly a simulation succeeds nothing is estimated: no round, and the optima as replicates.
-
-    Parameters
-    ----------
-    goal : Goal
-        What is sought.
-    simulate : callable
-        ``simulate(z, batch)``, see `Simulate`.
-    optima : sequence of (Float[np.ndarray, "n"], Float[np.ndarray, "n n"])
-        Where the loss is low, and the covariance of the coordinates there.
-    size : int
-        Points of a batch.
-    tick : callable, optional
-        Called after each batch.
+    Where hardly a simulation succeeds nothing is estimated: no round, and the optima as replicates. `size` points are
+    simulated together; `tick` is called after each batch.
     """
     walk = _Walk(goal, simulate, size, tick)
     z = np.stack([x for x, _ in optima])

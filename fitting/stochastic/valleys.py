@@ -104,14 +104,9 @@ class Goal:
 def ends_of(
     x: Float[np.ndarray, " grid"], rise: Float[np.ndarray, " grid"], level: float
 ) -> tuple[float, float]:
-    """Ends of the interval that holds the truth with that probability: where the profile has risen so far.
+    """Ends of the interval that holds the truth with a probability: where the profile, see `Valley`, has risen so far.
 
-    Parameters
-    ----------
-    x, rise : Float[np.ndarray, "grid"]
-        A profile, see `Valley`. Where it does not rise so far, the interval ends with it.
-    level : float
-        Probability.
+    Where it does not rise so far, the interval ends with it.
     """
     most = 0.5 * chi2.ppf(level, 1)
     inside, root, ends = np.flatnonzero(rise <= most), np.sqrt(rise), []
@@ -134,16 +129,7 @@ def first_order_profiles(z: np.ndarray, replicates: np.ndarray) -> tuple[np.ndar
 def linear(goal: Goal, z: np.ndarray, jacobian: np.ndarray, *, interrupted: bool) -> Valley:
     """A point and its replicates to first order, for a search that was stopped or could not be simulated.
 
-    Parameters
-    ----------
-    goal : Goal
-        What is sought.
-    z : Float[np.ndarray, "n"]
-        The point.
-    jacobian : Float[np.ndarray, "residuals n"]
-        Of the residuals there, the prior's last.
-    interrupted : bool
-        Whether it was stopped.
+    The Jacobian is that of the residuals there, the prior's last.
     """
     features, centres = goal.resampled()
     shifts = np.concatenate(

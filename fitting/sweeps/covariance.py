@@ -306,24 +306,7 @@ def uncertainty(
     jacobian: Float[np.ndarray, "residuals free"],
     seed: int = 0,
 ) -> Uncertainty:
-    """Covariance at the optimum.
-
-    Parameters
-    ----------
-    problem : Problem
-        The problem.
-    waves : sequence of Waveform
-        Its data.
-    z : Float[np.ndarray, "free"]
-        The optimum.
-    residuals, jacobian
-        There, the prior's last.
-    seed : int
-        Seed of the resampling.
-
-    Returns
-    -------
-    Uncertainty
+    """Covariance at the optimum `z`, where residuals and Jacobian, the prior's last, are given.
 
     Notes
     -----

@@ -18,7 +18,7 @@ from memjax.policy import require_x64
 from ..inference.identifiability import Identifiability, in_logarithms, joined, of_information
 from ..optimize.levenberg_marquardt import (
     Progress,
-    crossed,
+    crossover,
     half_squares,
     levenberg_marquardt,
     screen,
@@ -230,7 +230,7 @@ class _Search:
             self.round(candidates, name="search")
             done = self.progress
             if self.best_z is not None:
-                again = crossed(done.z, done.cost, count=len(candidates) // 2, seed=self.seed + 1)
+                again = crossover(done.z, done.cost, count=len(candidates) // 2, seed=self.seed + 1)
                 self.round(again, name="refine")
         except KeyboardInterrupt:
             if self.best_z is None:

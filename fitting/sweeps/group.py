@@ -97,12 +97,7 @@ def sigma_events(w: Waveform) -> Float[np.ndarray, "legs 3"]:
 def edge_of(w: Waveform, limit: tuple[float, float] | None = None) -> Float[np.ndarray, " points"]:
     """log10 of the least current that points at the limit may have [decades of A]; no bound where there is no limit.
 
-    Parameters
-    ----------
-    w : Waveform
-        The sweeps.
-    limit : tuple of float, optional
-        Limits of a bench that names them, in place of those of the data [A].
+    Limits [A] of a bench that names them take the place of those of the data.
     """
     positive, negative = w.limits if limit is None else limit
     edge = np.log10(np.where(w.v < 0, negative, positive)) - w.reach

@@ -139,18 +139,9 @@ def events_of(
 
 
 def misfit(group: Group, log_response, log_left=None, *, events) -> Float[Array, " residuals"]:
-    r"""Residuals of the logarithms at the rows and of the event rows against the data of a group.
+    r"""Residuals [sigma] of log10 \|response\| [decades] and of the event rows against the data of a group.
 
-    Parameters
-    ----------
-    group : Group
-        The data.
-    log_response : Float[Array, "waves points"]
-        log10 \|response\| [decades of A or V].
-    log_left : Float[Array, "waves points"], optional
-        log10 of the voltage at the terminals [decades of V], where `group.left` is given.
-    events : Float[Array, "waves legs 3"]
-        Rows of the events.
+    `log_left` is log10 of the voltage at the terminals [decades of V], where `group.left` is given.
 
     Notes
     -----

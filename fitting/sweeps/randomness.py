@@ -125,15 +125,7 @@ def calibrate(
 
 
 def search(start: Start, *, tick: Callable[[str, Any], None] | None = None) -> Stochastic:
-    """Noise, spreads and parameters with which simulated cycles are like the measured ones.
-
-    Parameters
-    ----------
-    start : Start
-        Where to begin.
-    tick : callable, optional
-        Called with the name of the round and a `Progress`.
-    """
+    """Noise, spreads and parameters with which simulated cycles are like the measured ones."""
     cycles = Cycles(start)
     coordinates, spreads = cycles.choose()
     first = cycles.ensemble(coordinates, cycles.steps(start.substeps))

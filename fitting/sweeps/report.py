@@ -52,21 +52,9 @@ def _table(path: Path) -> dict[str, np.ndarray]:
 
 
 def build(content: dict, folder: Path, *, thresholds: Thresholds | None = None) -> list[str]:
-    """Make pictures and ``report.html`` out of fit.json, measured.csv and simulated.csv.
+    """Make pictures and ``report.html`` out of fit.json, measured.csv and simulated.csv; names of the files.
 
-    Parameters
-    ----------
-    content : dict
-        Of fit.json.
-    folder : Path
-        A fit directory.
-    thresholds : Thresholds, optional
-        Of a fit of sweeps; by default those of the fit.
-
-    Returns
-    -------
-    list of str
-        Names of the files written.
+    `thresholds` are those of the fit by default.
     """
     measured, simulated = _measured_and_simulated(folder, content.get("driven", "voltage"))
     found = thresholds or thresholds_of(content) or find_thresholds(measured)

@@ -131,18 +131,10 @@ def nanmedian(x: Float[np.ndarray, "n ..."]) -> Float[np.ndarray, "..."]:
 
 
 def noise_floor(measurement: mj.Measurement) -> float:
-    r"""Noise of the instrument at its lowest responses [A, or V where a current was imposed].
+    r"""Noise of the instrument at its lowest responses [A, or V where a current was imposed]; at least 1e-16.
 
-    Parameters
-    ----------
-    measurement : Measurement
-        All sweeps.
-
-    Returns
-    -------
-    float
-        Robust standard deviation of the second differences among the lowest tenth of its modulus, over
-        sqrt 6, so that the slope of a leakage counts for none; at least 1e-16.
+    Robust standard deviation of the second differences among the lowest tenth of the modulus, over sqrt 6: the slope of
+    a leakage counts for none.
     """
     size, sweep = np.abs(measurement.response), measurement.sweep
     low = size <= np.quantile(size, 0.1)
@@ -252,14 +244,7 @@ def summarise_sweeps(
 def without_strays(
     waves: Sequence[Waveform], chosen: bool
 ) -> tuple[list[Waveform], list[Waveform]]:
-    """Waveforms that count, and those that too few sweeps applied beside the others to count as much.
-
-    Parameters
-    ----------
-    waves : sequence of Waveform
-        See `summarise_sweeps`.
-    chosen : bool
-        Whether someone has chosen the sweeps: then all count.
+    """Waveforms that count, and strays, of too few sweeps beside the others; none is one where someone chose them.
 
     Notes
     -----

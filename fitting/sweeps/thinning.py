@@ -145,13 +145,7 @@ def _averaged(
 
 
 def curves_of(measurement: mj.Measurement) -> dict[str, np.ndarray]:
-    """Some of the curves with a pulse, thinned, time from the onset of the pulse of each: curve, t_s, v_V, i_A.
-
-    Parameters
-    ----------
-    measurement : Measurement
-        One sweep per curve, with time.
-    """
+    """Some of the curves with a pulse, thinned, time from the onset of the pulse of each: curve, t_s, v_V, i_A."""
     labels = measurement.labels
     some = labels[np.unique(np.linspace(0, len(labels) - 1, MOST_CURVES).astype(int))]
     parts = []

@@ -83,14 +83,9 @@ class _Mark(NamedTuple):
 def simulated_response(
     group: Group, residuals: Float[np.ndarray, " residuals"]
 ) -> Float[np.ndarray, "waves points"]:
-    """log10 of the simulated response at the rows, from the residuals; as far off as those beside it where none counts.
+    """log10 of the simulated response at the rows, from residuals [sigma] as `misfit` gives them.
 
-    Parameters
-    ----------
-    group : Group
-        The data.
-    residuals : Float[np.ndarray, "residuals"]
-        As `fitting.sweeps.problem.misfit` gives them, whatever stands behind them [sigma].
+    As far off as those beside it where none counts.
     """
     target, weight, censored = (np.asarray(x) for x in (group.target, group.weight, group.censored))
     share = np.asarray(residuals)[: target.size].reshape(target.shape) / SATURATION

@@ -93,18 +93,9 @@ def check_members(
     members: int,
     seed: int,
 ) -> tuple[Check, ...]:
-    """Simulate members with the device's noise in adaptive steps.
+    """Simulate members with the device's noise in adaptive steps; targets, protocols, places as in `TargetProblem`.
 
-    Parameters
-    ----------
-    device : AbstractDevice or Circuit
-        What is checked.
-    targets, protocols, places
-        See `fitting.targets.problem.TargetProblem`.
-    members : int
-        Most members: they are simulated in chunks until every value is known to a fifth of its tolerance.
-    seed : int
-        Of their noise.
+    At most `members` are simulated, in chunks, until every value is known to a fifth of its tolerance.
     """
     found, chunk = [], min(members, CHUNK)
     checks: tuple[Check, ...] = ()

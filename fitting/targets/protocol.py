@@ -193,14 +193,7 @@ def protocols_for(
 ) -> tuple[tuple[Protocol, ...], list[tuple[int, int]]]:
     """The protocols that the targets need, and for each target its protocol and its place there.
 
-    Parameters
-    ----------
-    targets : sequence of Target
-        What is wanted.
-    settings : TargetSettings
-        Sweep, pulses, drive.
-    **about
-        Bench, environment and policy of each `Protocol`.
+    `about` is bench, environment and policy of each `Protocol`.
 
     Raises
     ------

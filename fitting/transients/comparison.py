@@ -192,22 +192,10 @@ def energy_power(
     level: float = LEVEL,
     repeats: int = _REPEATS,
 ) -> float:
-    """Probability that an energy test tells so many cycles of another law from simulated ones.
+    """Probability that an energy test tells `n` cycles of another law from simulated ones.
 
-    Parameters
-    ----------
-    cycles : Float[np.ndarray, "draws d"]
-        Simulated cycles, each axis in its unit of spread.
-    change : callable
-        Makes cycles of the other law out of these.
-    n : int
-        Size of the experiment: so many are drawn and changed, and compared with as many as there are, drawn anew.
-    seed : int
-        Of the draws.
-    level : float
-        Of the test.
-    repeats : int
-        Experiments: the standard error of the result is at most 0.5 over their root.
+    Each of `repeats` experiments draws `n` of the cycles, which `change` makes ones of the other law, and compares them
+    with as many as there are, drawn anew: the standard error of the result is at most 0.5 over the root of the repeats.
     """
     rng, other, m = np.random.default_rng(seed), change(cycles), len(cycles)
     hits = 0

@@ -28,7 +28,7 @@ from memjax.policy import require_x64
 from ..optimize.levenberg_marquardt import Progress, levenberg_marquardt
 from ..problem import PRIOR_SIGMA, AbstractProblem
 from ..result import AbstractFit
-from ..stochastic.two_sample import halves
+from ..stochastic.two_sample import split_half_distance
 from ..sweeps.thinning import curves_of
 from .comparison import differences
 
@@ -108,7 +108,7 @@ class Features:
         delay, width, relaxation, watched = np.array(pairs).T
         return {"delay": np.minimum(delay, width), "relaxation": np.minimum(relaxation, watched)}
 
-    def sought(self) -> tuple[np.ndarray, np.ndarray]:
+    def targets(self) -> tuple[np.ndarray, np.ndarray]:
         """Logarithms of median delay, median relaxation and levels, and their standard errors."""
         about = summarise_pulses(self.responses)
         times = [about[f"{k}_s"]["median"] for k in ("delay", "relaxation")]
@@ -256,14 +256,14 @@ class Medians(AbstractProblem):
 
     def linearise(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """See `AbstractProblem`."""
-        n, (sought, sigma) = len(self.free), self.seen.sought()
+        n, (targets, sigma) = len(self.free), self.seen.targets()
         used = np.concatenate([[True, True], np.isfinite(self.seen.levels)])
         moved = z[:, None] + np.concatenate([np.zeros((1, n)), _STEP * np.eye(n)])
         held = [self.at(jnp.asarray(p)) for p in moved.reshape(-1, n)]
         values = {k: np.array([float(get(d, k)) for d in held]) for k in self.free}
         times = np.column_stack(times_of(self.device, self.seen, values))
         logs = np.log(np.maximum(times, 1e-12))[:, used]
-        off = ((logs - sought) / sigma).reshape(len(z), -1, used.sum())
+        off = ((logs - targets) / sigma).reshape(len(z), -1, used.sum())
         with np.errstate(invalid="ignore"):  # where neither end switches
             jacobian = np.moveaxis(off[:, 1:] - off[:, :1], 1, 2) / _STEP
         eye = np.broadcast_to(np.eye(n) / PRIOR_SIGMA, (len(z), n, n))
@@ -361,11 +361,11 @@ def begin(device: Any, seen: Features) -> mj.AbstractDevice:
     The read bias holds a channel closed where mu |V| / alpha exceeds gamma1 f: where it would, the gap
     alpha of a closed channel is taken as large as it takes to open.
     """
-    sought, _ = seen.sought()
-    delay, relax = np.exp(sought[:2])
+    targets, _ = seen.targets()
+    delay, relax = np.exp(targets[:2])
     v, base = abs(float(seen.stimulus.amplitude)), abs(float(seen.stimulus.base))
     gap, alpha = 1 - float(device.r0), float(device.alpha)
-    level = np.exp(sought[-1]) if len(sought) > 2 else seen.threshold * 5
+    level = np.exp(targets[-1]) if len(targets) > 2 else seen.threshold * 5
     gamma3 = 0.6 / relax
     values = {"gamma3": gamma3, "theta": 8 * gamma3 / v}
     # Closed, the channel passes the on-threshold in the pulse whatever is read in between.
@@ -533,7 +533,7 @@ def _spread(
 
     rng = np.random.default_rng(seed)
     measured = {"delay": seen.delay, "relaxation": seen.relaxation}
-    floors = {n: halves(x, seed=rng) for n, x in measured.items()}
+    floors = {n: split_half_distance(x, seed=rng) for n, x in measured.items()}
     normal = rng.normal(size=(_DRAWS, 2))
     normal = np.concatenate([normal, -normal])
 

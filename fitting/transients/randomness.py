@@ -41,21 +41,13 @@ _FINE = 0.01  # differences of a logarithm of time that are nothing
 
 def rows_of(seen: Features) -> Float[np.ndarray, " rows"]:
     """When simulated curves are read [s]: evenly, and so densely that the shorter median time holds ten rows."""
-    duration, (times, _) = float(seen.stimulus.duration), seen.sought()
+    duration, (times, _) = float(seen.stimulus.duration), seen.targets()
     count = np.clip(np.ceil(_ROWS * duration / np.exp(np.min(times[:2]))), *_POINTS)
     return np.linspace(0.0, duration, int(count) + 1)[1:]
 
 
 def of_pulses(measurement: mj.Measurement, seen: Features) -> Experiment:
-    """Logarithms of delay and relaxation of curves under one pulse each.
-
-    Parameters
-    ----------
-    measurement : Measurement
-        One sweep per curve, with time.
-    seen : Features
-        Pulse, thresholds and clip of the same curves.
-    """
+    """Logarithms of delay and relaxation of curves under one pulse each, as `seen` has pulse, thresholds, clip."""
     levels = (seen.threshold, seen.off_threshold)
     found = pulse_responses(measurement, threshold=levels[0], off_threshold=levels[1])
     times = np.array([[r.delay, r.relaxation] for r in found if r.pulse == 0])
@@ -94,7 +86,7 @@ def _reached(seen: Features, name: str, value: float, step: float) -> float:
 def _started(fit: TransientFit, fixed: Collection[str]) -> mj.AbstractDevice:
     """Where the search begins: rates from the median delay and relaxation, and from what the pulse and clip show."""
     device, seen = fit.device, fit.seen
-    delay, relaxation = np.exp(seen.sought()[0][:2])
+    delay, relaxation = np.exp(seen.targets()[0][:2])
     own = {n: strength_of(device, n) for n in fixed}
     values = {"gamma1": _OPENING / relaxation, "beta": _TURNING / relaxation}
     device = begin(with_values(device, values | own), seen)

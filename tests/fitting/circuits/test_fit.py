@@ -5,7 +5,7 @@ import pytest
 
 import fitting as ft
 import memjax as mj
-from fitting.circuits.fit import _covariance, _feigned
+from fitting.circuits.fit import _covariance, _jacobian_noise_bias
 from memjax import neuron
 from memjax.errors import BoundsError, DataError, FitError, ModelError, StimulusError
 from memjax.observables import SpikeTrain, detect_all
@@ -212,10 +212,10 @@ def test_directions_without_information_are_null():
     np.testing.assert_allclose(null, [0, 1, 1])
 
 
-def test_noise_of_a_jacobian_feigns_the_information_that_is_taken_off():
+def test_the_bias_that_noise_of_a_jacobian_makes_is_the_information_that_is_taken_off():
     n, rng = 50, np.random.default_rng(0)
     each = rng.normal(size=(2000, n, 2, 1))  # repeats: a mean over n, which is 0 but for its noise
     true = np.mean(np.sum(each.mean(axis=1) ** 2, axis=(1, 2)))
     left_out = (x.mean(axis=0) - x for x in each)
-    feigned = np.mean([_feigned(x / (n - 1), np.eye(2))[0, 0] for x in left_out])
-    assert feigned == pytest.approx(true, rel=0.1)
+    bias = np.mean([_jacobian_noise_bias(x / (n - 1), np.eye(2))[0, 0] for x in left_out])
+    assert bias == pytest.approx(true, rel=0.1)

@@ -79,7 +79,7 @@ def test_standard_errors_are_in_the_parameters_units(fit):
 def test_true_randomness_comes_back(fit, noise):
     """z of the amplitudes' logarithms, where the data determine them, and of the slopes."""
     found, truth, std = values_of(fit.noise), values_of(noise), fit.randomness.std
-    names = [n for n in truth if n in std and n not in fit.randomness.loose]
+    names = [n for n in truth if n in std and n not in fit.randomness.undetermined]
     assert {"jitter_set", "jitter_reset", "programming_set", "programming_reset", "read"} < {*names}
     for n in names:
         flat = n.startswith(("slope", "bend"))
@@ -89,7 +89,9 @@ def test_true_randomness_comes_back(fit, noise):
             else np.log(found[n] / truth[n]) * found[n] / std[n]
         )
         assert abs(z) < Z, (n, z)
-    assert "cycle.r_on" in fit.randomness.loose or found["cycle.r_on"] < 0.02  # there is none
+    assert (
+        "cycle.r_on" in fit.randomness.undetermined or found["cycle.r_on"] < 0.02
+    )  # there is none
 
 
 def test_simulated_cycles_spread_as_the_fitted_ones(fit, record):

@@ -10,7 +10,7 @@ from fitting.stochastic.two_sample import (
     compared,
     energy_distance,
     energy_test,
-    halves,
+    split_half_distance,
 )
 from fitting.sweeps.ensemble import leg_events
 
@@ -103,7 +103,7 @@ def test_a_comparison_says_what_both_are_and_how_far_apart():
     assert found["joint"]["p"] < 0.01
     assert np.ptp(found["joint"]["correlation"]["a, b"]) < 1e-12
     assert 0 < found["a"]["floor"] < 0.6
-    assert halves(np.zeros(10), seed=0) == 0
+    assert split_half_distance(np.zeros(10), seed=0) == 0
 
 
 def test_events_are_the_first_samples_beyond_the_thresholds_and_what_never_happens_lies_beyond():

@@ -9,14 +9,9 @@ from jaxtyping import Array, Float
 from scipy import stats
 
 import memjax as mj
-from fitting.inference.nuts import (
-    LeastSquares,
-    SyntheticLikelihood,
-    _judged,
-    draw,
-    draw_each,
-    forward,
-)
+from fitting.inference.nuts import draw, draw_each
+from fitting.inference.posterior import LeastSquares, SyntheticLikelihood, forward
+from fitting.inference.sample import judge
 from fitting.problem import stacked
 from memjax.errors import DataError
 from memjax.fields import parameter_specs
@@ -110,7 +105,7 @@ def test_chains_that_have_not_mixed_and_draws_that_diverged_are_named():
         "gamma1": np.exp(chains),
     }
     stats_of = {"lp": chains, "diverging": chains > 3.0}
-    found = _judged(columns, stats_of, parameter_specs(DEVICE), {})
+    found = judge(columns, stats_of, parameter_specs(DEVICE), {})
     assert not found.mixed
     assert "R-hat above 1.01: mu" in found.notes[0]
     assert "gamma1" not in found.notes[0]

@@ -102,7 +102,7 @@ def levenberg_marquardt(
     progress: Progress | None = None,
     tick: Callable[[Progress], None] | None = None,
 ) -> Progress:
-    """Minimise half the sum of squared residuals from every start at once.
+    """Minimise half the sum of squared residuals from every start at once; best point and cost of each.
 
     Parameters
     ----------
@@ -124,11 +124,6 @@ def levenberg_marquardt(
         Updated in place after every iteration; a `KeyboardInterrupt` leaves it whole.
     tick : callable, optional
         Called after every iteration.
-
-    Returns
-    -------
-    Progress
-        Best point and cost of each start.
 
     Notes
     -----
@@ -161,8 +156,8 @@ def levenberg_marquardt(
         known = better & np.isfinite(state.cost)
         before, after = np.where(known, state.cost, 1.0), np.where(known, cost, 1.0)
         small = np.where(known & (before - after < tolerance * before), small + 1, small * ~better)
-        kept = (before - after) / np.maximum(np.where(known, predicted_reduction, 1.0), 1e-300)
-        damping, growth = _damped(damping, growth, better, kept)
+        ratio = (before - after) / np.maximum(np.where(known, predicted_reduction, 1.0), 1e-300)
+        damping, growth = _damped(damping, growth, better, ratio)
         r, jac, state.z = map(partial(_picked, better), (new_r, new_jac, trial), (r, jac, state.z))
         ok, state.cost = ok | (better & new_ok), np.where(better, cost, state.cost)
         state.converged = (small >= patience) | (damping > 1e8)
@@ -182,13 +177,13 @@ def _picked(better: np.ndarray, new: np.ndarray, old: np.ndarray) -> np.ndarray:
     return old
 
 
-def _damped(damping, growth, better, kept) -> tuple[np.ndarray, np.ndarray]:
+def _damped(damping, growth, better, ratio) -> tuple[np.ndarray, np.ndarray]:
     """Damping of the next step, and by how much a failure will multiply it.
 
-    Eased by the share of the promised fall that came true; multiplied by 2, 4, 8, ... at failures in a
+    Eased by the ratio of the reduction to the predicted one; multiplied by 2, 4, 8, ... at failures in a
     row (a higher cost, or a solve that did not end well).
     """
-    ease = np.maximum(1 / 3, 1 - (2 * np.minimum(kept, 1.0) - 1) ** 3)
+    ease = np.maximum(1 / 3, 1 - (2 * np.minimum(ratio, 1.0) - 1) ** 3)
     damping = np.clip(damping * np.where(better, ease, growth), 1e-9, 1e12)
     return damping, np.where(better, 2.0, 2 * growth)
 
@@ -213,7 +208,7 @@ def _stalled(history: list[float], tolerance: float) -> bool:
 def _steps(
     r: np.ndarray, jac: np.ndarray, ok: np.ndarray, damping: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Damped Gauss-Newton steps of a batch, limited in length, and the fall of the cost they promise.
+    """Damped Gauss-Newton steps of a batch, limited in length, and the reduction of the cost that they predict.
 
     Both are zero for a start that has no value, or a derivative whose square is no number.
     """

@@ -1,4 +1,4 @@
-"""Events of a fit are read by the thresholds that are shown: those given, those of the data, or the published ones."""
+"""Rows of events read off a solve, and of currents that mean on and off in data, simulation and samples."""
 
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Retention: the laws' truth comes back, and the device's; delays and relaxations of synthetic curves."""
 
-import json
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,7 +7,6 @@ import pytest
 
 import memjax as mj
 from fitting.retention.fit import LAWS, compare, fit_law, fit_retention
-from memjax.cli import main
 from memjax.data import DecayRecord
 from memjax.errors import DataError
 
@@ -83,20 +80,3 @@ def fit_curve(device: mj.AbstractDevice) -> np.ndarray:
     v, env = jnp.asarray(0.01), mj.Environment()
     look = jax.vmap(lambda s: v / device.current(jnp.zeros(()), s, v, env))
     return np.asarray(look({k: x[0] for k, x in trace.state.items()}))
-
-
-def test_the_command_line(tmp_path, capsys):
-    path, out = tmp_path / "d.csv", tmp_path / "fit"
-    r = _law("stretched exponential", T[::8])
-    rows = [f"{x},{y}" for x, y in zip(T[::8], r, strict=True)]
-    path.write_text("\n".join(["t_s,r_ohm", *rows]) + "\n")
-    assert main(["read", str(path)]) == 0
-    assert "resistance against time" in capsys.readouterr().out
-    assert main(["fit", str(path), "--model", "vteam", "--out", str(out)]) == 2
-    assert "allowed: drift" in capsys.readouterr().err
-    assert main(["fit", str(path), "--model", "drift", "--out", str(out)]) == 0
-    content = json.loads((out / "fit.json").read_text())
-    assert content["retention"]["laws"][0]["name"] == "stretched exponential"
-    (out / "retention.png").unlink()
-    assert main(["report", str(out)]) == 0
-    assert (out / "retention.png").exists()

@@ -163,10 +163,10 @@ def _sample(
     warmup: int,
     draws: int,
     pooled: bool,
-    tick: Callable[[int, _Steps], None] | None = None,
+    tick: Callable[[int, bool, _Steps], None] | None = None,
     limit: float = np.inf,
 ) -> tuple[_Steps, int]:
-    """Warm-up and draws of chains, and the steps of the warm-up; `tick` hears the steps of the warm-up left, and all.
+    """Warm-up and draws of chains, and the steps of the warm-up; `tick` hears how many are done, and the last.
 
     An interrupt, or the limit [s], ends it with what has been drawn; half of the limit is the warm-up's.
     """
@@ -187,12 +187,12 @@ def _sample(
             block = _Steps(*block)
             now, done = block.z[:, -1], done + BLOCK
             (steps if averaging else drawn).append(block)
-            if done in ends:
+            if averaging and done in ends:
                 recent = np.concatenate([b.z for b in steps[counted // BLOCK :]], axis=1)
                 root, counted = _metric(recent, root, pooled=pooled), done
                 tuning = fresh(np.exp(tuning.log_step_size_avg))
             if tick is not None:
-                tick(max(warmup - done, 0), _joined(drawn or [block]))
+                tick(done, bool(drawn), _joined(drawn or [block]))
     except KeyboardInterrupt:
         if not drawn:
             raise
@@ -325,26 +325,22 @@ class _Progress:
     """
 
     def __init__(self, tick: Callable[[str], None], warmup: int, draws: int, natural: Callable):
-        self.tick, self.all, self.warmup, self.natural = tick, warmup + draws, warmup, natural
+        self.tick, self.all, self.natural = tick, warmup + draws, natural
         self.begin, self.told = time.monotonic(), 0
 
-    def __call__(self, left: int, steps: _Steps) -> None:
+    def __call__(self, done: int, drawn: bool, steps: _Steps) -> None:
         """Say how far chains have come, how many draws diverged, and how far apart chains are."""
-        drawn = steps.z.shape[1]
-        done = self.warmup - left if left else self.warmup + drawn
         if done * 10 // self.all == self.told:
             return
         self.told, spent = done * 10 // self.all, time.monotonic() - self.begin
         text = f"draws from the posterior, {min(done / self.all, 1):.0%}: "
-        if left:
+        if not drawn:
             text += f"warm-up, {np.mean(steps.gradients):.0f} gradients a step"
         else:
             r_hat = judge(self.natural(steps.z), {"diverging": steps.diverging}).r_hat
             worst = max(r_hat, key=lambda n: r_hat[n])
             lost = int(np.sum(steps.diverging))
-            text += (
-                f"{drawn} draws a chain, {lost} diverged, R-hat up to {r_hat[worst]:.3f} ({worst})"
-            )
+            text += f"{steps.z.shape[1]} draws a chain, {lost} diverged, R-hat up to {r_hat[worst]:.3f} ({worst})"
         left_s = spent * max(self.all - done, 0) / done
         self.tick(f"{text}; {spent:.0f} s, about {left_s:.0f} s to go")
 

@@ -34,6 +34,18 @@ def _assignment(text: str) -> tuple[str, float]:
         ) from None
 
 
+def _range(text: str) -> tuple[str, tuple[float, float]]:
+    """``NAME=LOW,HIGH`` as a name and a pair."""
+    name, _, values = text.partition("=")
+    try:
+        low, high = map(float, values.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}; allowed: NAME=LOW,HIGH with two numbers in SI"
+        ) from None
+    return name.strip(), (low, high)
+
+
 def _configure_fit(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``memjax fit``; the parser itself reads options of single files later."""
     parser.set_defaults(parser=parser)
@@ -63,6 +75,25 @@ def _configure_fit(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME=VALUE",
         help="values to keep [SI]",
+    )
+    add(
+        "--bounds",
+        nargs="+",
+        action="extend",
+        type=_range,
+        default=[],
+        metavar="NAME=LOW,HIGH",
+        help="between which free parameters are sought [SI]; default: the model's, see 'memjax models MODEL'",
+    )
+    add(
+        "--start",
+        nargs="+",
+        action="extend",
+        type=_assignment,
+        default=[],
+        metavar="NAME=VALUE",
+        help="where the first start and the prior of free parameters lie [SI], in the place of what the data show; "
+        "further starts lie about it or share it",
     )
     add(
         "--stochastic",
@@ -115,18 +146,19 @@ def _configure_shared(parser: argparse.ArgumentParser) -> None:
 
 
 def _start(options: argparse.Namespace) -> Any:
-    """The device or circuit to start from."""
+    """The device or circuit to start from, with the bounds of the search."""
     start = mj.model(options.model)
-    if options.preset is None:
-        return start
-    model, values, _ = mj.presets.load(options.preset)
-    if model != options.model:
-        raise DataError(
-            f"preset {options.preset!r} is of model {model!r}",
-            where="--preset",
-            allowed=options.model,
-        )
-    return mj.params.replace(start, values, where=options.preset)
+    if options.preset is not None:
+        model, values, _ = mj.presets.load(options.preset)
+        if model != options.model:
+            raise DataError(
+                f"preset {options.preset!r} is of model {model!r}",
+                where="--preset",
+                allowed=options.model,
+            )
+        start = mj.params.replace(start, values, where=options.preset)
+    start = mj.params.replace(start, dict(options.start), where="--start")
+    return mj.params.bounded(start, dict(options.bounds), where="--bounds")
 
 
 def _given(options: argparse.Namespace) -> list[str]:

@@ -14,6 +14,7 @@ from memjax.errors import DataError, ModelError
 from memjax.files import prepare_output, writing_folder
 
 from .fit_json import load
+from .html import MOVED
 from .inference.refine import in_turn
 from .kinds import provenance
 
@@ -166,6 +167,7 @@ def announce(content: dict, out: Path) -> None:
     for title, key in (
         ("not determined by the data", "undetermined"),
         ("beyond the voltages of the data", "out_of_reach"),
+        (MOVED, "moved_inside"),
     ):
         if content.get(key):
             say("note", f"{title}: " + ", ".join(content[key]))

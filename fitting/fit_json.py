@@ -117,6 +117,7 @@ def common_content(fit: AbstractFit, *, kind: str, **more: Any) -> dict:
     """What fits of one device or circuit say in ``fit.json``, and more beside it or in its place."""
     about = dict(model=fit.model, loss=fit.loss, search=search_of(fit.search))
     about |= dict(uncertainty=told(fit), out_of_reach=list(fit.out_of_reach), reasons=fit.reasons)
+    about["moved_inside"] = list(fit.problem.moved)
     return content_of(fit.device, fit.table(), fit.correlation, kind=kind, **about) | more
 
 

@@ -15,6 +15,9 @@ td:first-child,th:first-child,td.t{text-align:left} img{max-width:100%} .warn{ba
 code{background:#f3f3f3;padding:0 .3em} small{color:#666}
 """
 
+MOVED = "begun a little inside their bounds, outside of which lies what was given or the data show"
+"""What is said of parameters whose start was moved."""
+
 
 def page(title: str, body: str) -> str:
     """A page that needs nothing beside it."""
@@ -41,6 +44,8 @@ def remarks(content: dict, *more: str) -> str:
         say.insert(0, "The search was interrupted: this is the best result so far.")
     if content["undetermined"]:
         say.append("Not determined by these data: " + ", ".join(content["undetermined"]) + ".")
+    if content.get("moved_inside"):
+        say.append(f"{MOVED[0].upper()}{MOVED[1:]}: {', '.join(content['moved_inside'])}.")
     return f"<h2>Remarks</h2>{bullets([*say, *more], kind='warn')}"
 
 

@@ -141,6 +141,8 @@ COMMON = (
     "preset",
     "free",
     "fix",
+    "bounds",
+    "start",
     "uncertainty",
     "seed",
     "temperature",

@@ -1,7 +1,7 @@
 """A calibration problem: free parameters, their coordinates, and the residuals that data of any kind leave."""
 
 import abc
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import equinox as eqx
@@ -12,8 +12,10 @@ from jaxtyping import Array, Bool, Float
 
 import memjax as mj
 from memjax.compile_cache import cached_jit, is_array, jit_with_options
+from memjax.errors import BoundsError, DataError
 from memjax.fields import parameter_specs
-from memjax.params import constrain, get, replace
+from memjax.params import constrain, get, known, replace
+from memjax.transforms import edges, from_spec, within
 
 PRIOR_SIGMA = 2.0
 """Standard deviation of the log-normal prior around the start [natural log units]: a factor of 7."""
@@ -56,6 +58,14 @@ class AbstractProblem(eqx.Module):
         """Parameters of the data rather than of the device: the state at their start, where the device keeps it."""
         return () if getattr(self.device, "volatile", False) else initial_states(self.device)
 
+    @property
+    def moved(self) -> tuple[str, ...]:
+        """Free parameters whose start was moved inside narrower bounds, see `memjax.params.bounded`."""
+        specs = parameter_specs(self.device)
+        pairs = zip(self.free, np.asarray(self.center), strict=False)
+        begin = {n: from_spec(specs[n]).inverse(z) for n, z in pairs if specs[n].narrowed}
+        return moved_inside(self.device, begin, tuple(begin))
+
     def loss(self, z: Float[np.ndarray, " free"]) -> float:
         """Half the sum of squared residuals at unconstrained coordinates."""
         return 0.5 * float(np.sum(self.linearise(np.repeat(z[None], TOGETHER, axis=0))[0][0] ** 2))
@@ -85,12 +95,72 @@ def inside(device: mj.AbstractDevice | mj.Circuit, values: Mapping[str, float]) 
     specs, out = parameter_specs(device), {}
     for name, value in values.items():
         lower, upper = specs[name].bounds
+        if specs[name].narrowed:
+            out[name] = within(specs[name], value)
+            continue
         if lower > 0 or upper >= 100:
             low, high = max(lower * 1.01, 1e-30) if lower >= 0 else lower, upper * 0.99
         else:
             low, high = lower + 0.005 * (upper - lower), upper - 0.005 * (upper - lower)
         out[name] = float(np.clip(value, low, high))
     return out
+
+
+class NotFreeError(DataError):
+    """Bounds or starts of parameters that are not free.
+
+    Parameters
+    ----------
+    names : sequence of str
+        These parameters.
+    free : sequence of str
+        Those that are free.
+    """
+
+    def __init__(self, names: Sequence[str], free: Sequence[str]):
+        super().__init__(
+            f"{', '.join(names)} not free", where="bounds and starts of a fit", allowed=", ".join(free),
+            fix="name what is free with --free",
+        )  # fmt: skip
+        self.names = tuple(names)
+
+
+def begun(device: Any, free: Sequence[str], start: Mapping[str, float] | None = None) -> Any:
+    """The device at which a search begins: starts as they are given, other free values moved inside narrower bounds.
+
+    Parameters
+    ----------
+    device : AbstractDevice or Circuit
+        With the values that data or models say; perhaps with narrower bounds, see `memjax.params.bounded`.
+    free : sequence of str
+        Names of the free parameters.
+    start : mapping of str to float, optional
+        Values that are given [SI].
+
+    Raises
+    ------
+    NotFreeError, ModelError, BoundsError
+        For bounds or starts of parameters that are not free, unknown names, and starts that are not inside the bounds.
+    """
+    specs, start = parameter_specs(device), dict(start or {})
+    named = [n for n, s in specs.items() if s.narrowed] + known(device, start, where="--start")
+    if lost := [n for n in dict.fromkeys(named) if n not in free]:
+        raise NotFreeError(lost, free)
+    for name, value in start.items():
+        low, high = specs[name].bounds
+        if not low < value < high:
+            raise BoundsError(
+                f"{name} = {value:g} {specs[name].unit}", where="--start", allowed=f"between {low:g} and {high:g}"
+            )  # fmt: skip
+    own = {n: within(specs[n], float(get(device, n))) for n in free if specs[n].narrowed}
+    return replace(device, own | start)
+
+
+def moved_inside(device: Any, values: Mapping[str, float], names: Iterable[str]) -> tuple[str, ...]:
+    """Which of the values of these names lie where what is outside of narrower bounds is moved."""
+    specs = parameter_specs(device)
+    at = lambda n: np.isclose(values[n], edges(specs[n]), rtol=1e-9, atol=0).any()  # noqa: E731
+    return tuple(n for n in names if specs[n].narrowed and at(n))
 
 
 class AbstractDifferentiable(AbstractProblem):

@@ -235,13 +235,16 @@ def parameter_rows(
 def is_wide(device: mj.AbstractDevice | mj.Circuit, name: str, std: float) -> bool:
     """Whether a standard deviation [unit] says nothing: above the value, or a quarter of a range below two decades.
 
-    The latter are parameters whose coordinate is a logit, the former those whose coordinate is logarithmic.
+    The latter are parameters whose coordinate is a logit, the former those whose coordinate is logarithmic. Within
+    narrower bounds of a search it is what a quarter of the range is in their middle: the prior leaves twice as much.
     """
-    spec = parameter_specs(device)[name]
-    lower, upper = spec.bounds
-    short = isinstance(from_spec(spec), Logit)
-    # What is no number is not small.
-    return not std <= (_SHARE * (upper - lower) if short else abs(float(get(device, name))))
+    spec, value = parameter_specs(device)[name], float(get(device, name))
+    (lower, upper), transform = spec.bounds, from_spec(spec)
+    short = isinstance(transform, Logit) or (spec.narrowed and lower > 0 and upper < 100 * lower)
+    limit = _SHARE * (upper - lower) if short else abs(value)
+    if short and spec.narrowed and not sits_at_bound(device, name):
+        limit = float(slopes(device, (name,), np.array([transform.forward(value)]))[0])
+    return not std <= limit  # what is no number is not small
 
 
 def slopes(
@@ -279,6 +282,8 @@ def sits_at_bound(device: mj.AbstractDevice | mj.Circuit, name: str) -> bool:
     """Whether a parameter lies within a hundredth of its range of one of its bounds."""
     spec, value = parameter_specs(device)[name], float(get(device, name))
     lower, upper = spec.bounds
+    if np.isinf([lower, upper]).any():
+        return any(0 < abs(value - x) < _AT_BOUND * abs(x) < np.inf for x in (lower, upper))
     if lower > 0 and upper / lower >= 100:
         lower, upper, value = np.log(lower), np.log(upper), np.log(value)
     elif lower == 0 and value > 0:

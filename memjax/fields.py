@@ -35,6 +35,9 @@ class ParameterSpec:
         Whether the parameter only sets the strength of noise.
     follows : str or None
         Name of the parameter whose value stands in where this one is None.
+    declared : tuple of float, optional
+        The range of the model, where `bounds` are narrower ones of a search, see `memjax.params.bounded`;
+        `bounds` by default.
     """
 
     name: str
@@ -45,6 +48,16 @@ class ParameterSpec:
     doc: str
     noise: bool = False
     follows: str | None = None
+    declared: tuple[float, ...] = ()
+
+    def __post_init__(self):
+        if not self.declared:
+            object.__setattr__(self, "declared", self.bounds)
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether a search keeps within narrower bounds than the model's own."""
+        return self.bounds != self.declared
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -288,7 +301,46 @@ def _specs(device: Any, key: str, kind: Callable[..., Any]) -> dict[str, Any]:
 def _own_specs(device: type, key: str, kind: Callable[..., Any]) -> dict[str, Any]:
     """What the fields of a device class say under a key of their metadata."""
     fields = [f for f in dataclasses.fields(device) if key in f.metadata]
-    return {f.name: kind(name=f.name, **f.metadata[key]) for f in fields}
+    own = {f.name: kind(name=f.name, **f.metadata[key]) for f in fields}
+    narrower = {n: b for n, b in getattr(device, "narrower", ()) if n in own}
+    return own | {n: dataclasses.replace(own[n], bounds=b) for n, b in narrower.items()}
+
+
+def narrowed(device: Any, bounds: Mapping[str, tuple[float, float]]) -> Any:
+    """A device or element, no composite, of the same equations, whose parameters have narrower bounds in a search.
+
+    They stand in its class, as those that are declared do: whatever compiled program depends on them is one of its own.
+    """
+    kind = model_class(device)
+    every, declared = dict(getattr(device, "narrower", ())) | dict(bounds), parameter_specs(kind)
+    own = tuple((n, b) for n, b in sorted(every.items()) if b != declared[n].bounds)
+    found = object.__new__(_narrower(kind, own) if own else kind)
+    for field in dataclasses.fields(device):
+        object.__setattr__(found, field.name, getattr(device, field.name))
+    return found
+
+
+def model_class(device: Any) -> type:
+    """The class of a device's model, whatever bounds a search has."""
+    return type(device).__mro__[1] if hasattr(device, "narrower") else type(device)
+
+
+@functools.cache
+def _narrower(kind: type, bounds: tuple[tuple[str, tuple[float, float]], ...]) -> type:
+    """The class of devices of a kind with narrower bounds; the name says them, since programs are kept by names."""
+
+    def reduced(self):
+        return _unreduced, (kind, bounds, {f.name: getattr(self, f.name) for f in own})
+
+    own = dataclasses.fields(kind)
+    words = ", ".join(f"{n} {low!r} to {high!r}" for n, (low, high) in bounds)
+    about = {"__module__": kind.__module__, "__doc__": kind.__doc__, "narrower": bounds}
+    return type(kind)(f"{kind.__name__}[{words}]", (kind,), about | {"__reduce__": reduced})
+
+
+def _unreduced(kind: type, bounds: tuple, values: Mapping[str, Any]) -> Any:
+    """A device with narrower bounds, out of a pickle."""
+    return narrowed(kind(**values), dict(bounds))
 
 
 def as_setting(spec: SettingSpec, value: Any, *, where: str = "") -> int | str:
@@ -315,12 +367,12 @@ def check_bounds(device: Any) -> None:
         if value is None or isinstance(value, jax.core.Tracer) or not isinstance(value, jax.Array):
             continue
         array = np.asarray(value)
-        lower, upper = (np.asarray(b, array.dtype) for b in spec.bounds)
+        lower, upper = (np.asarray(b, array.dtype) for b in spec.declared)
         if not np.all((array >= lower) & (array <= upper)):
             raise BoundsError(
                 f"{spec.name} = {array} {spec.unit}",
                 where=type(device).__name__,
-                allowed=f"{spec.bounds[0]:g} to {spec.bounds[1]:g} {spec.unit}",
+                allowed=f"{spec.declared[0]:g} to {spec.declared[1]:g} {spec.unit}",
                 fix="correct the value or its unit (all values are SI)",
             )
 
@@ -347,6 +399,7 @@ def describe(device: Any) -> list[dict]:
         value = pick(spec)
         value = None if value is None else np.asarray(value).tolist()
         row = dataclasses.asdict(spec) | {"value": value, "bounds": list(spec.bounds)}
+        del row["declared"]
         rows.append(row | {"allowed": None})
     blank = {"unit": "1", "bounds": None, "noise": False, "follows": None}
     for spec in setting_specs(device).values():

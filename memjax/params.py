@@ -14,18 +14,19 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .errors import ModelError
+from .errors import BoundsError, ModelError
 from .fields import (
     as_known,
     as_setting,
     check_bounds,
+    narrowed,
     owner,
     parameter_specs,
     setting_specs,
     stored,
 )
 from .files import writing
-from .transforms import from_spec
+from .transforms import from_spec, within
 
 D = TypeVar("D")
 
@@ -137,6 +138,46 @@ def _with_settings(device: D, settings: Mapping[str, Any], values: Mapping, wher
 def _part(name: str):
     """The part of a composite that has a parameter."""
     return lambda d: owner(d, name)[0]
+
+
+def bounded(device: D, bounds: Mapping[str, tuple[float, float]], *, where: str = "") -> D:
+    """A device whose named parameters a search keeps within narrower bounds.
+
+    Parameters
+    ----------
+    device : AbstractDevice or Circuit
+        The device; a value of its own outside of the bounds is moved a twentieth of the range inside.
+    bounds : mapping of str to (float, float)
+        Lower and upper ends [SI].
+    where : str
+        Named in errors (a file, an option).
+
+    Returns
+    -------
+    AbstractDevice or Circuit
+        Of the same equations and values: coordinates, fits, profiles, draws and tables have these bounds; values beyond
+        them, but within those of the model, can still be set and simulated.
+
+    Raises
+    ------
+    ModelError, BoundsError
+        For an unknown name, and bounds that are no range within those of the model.
+    """
+    specs = parameter_specs(device)
+    for name in known(device, bounds, where=where):
+        (low, high), (least, most) = bounds[name], specs[name].declared
+        if not least <= low < high <= most:
+            raise BoundsError(
+                f"{name} between {low:g} and {high:g} {specs[name].unit}",
+                where=where,
+                allowed=f"LOW < HIGH, both from {least:g} to {most:g} {specs[name].unit}",
+            )
+        part, field = owner(device, name)
+        changed = narrowed(part, {field: (float(low), float(high))})
+        device = changed if part is device else eqx.tree_at(_part(name), device, changed)
+    specs = parameter_specs(device)
+    own = {n: float(stored(device, n)) for n in bounds if stored(device, n) is not None}
+    return replace(device, {n: within(specs[n], x) for n, x in own.items()})
 
 
 def ensemble(device: D, values: Mapping[str, Float[Array, " members"]]) -> tuple[D, D]:

@@ -3,7 +3,7 @@
 import abc
 import functools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import jax
@@ -51,22 +51,38 @@ class Identity(AbstractTransform):
 
 @dataclass(frozen=True)
 class Log(AbstractTransform):
-    """Natural logarithm of the distance from a lower bound, for a parameter without an upper one near."""
+    """Natural logarithm of the distance from a lower bound, for a parameter without an upper one near.
+
+    Parameters
+    ----------
+    lower : float
+        The bound.
+    sign : float
+        -1 where it is an upper bound, and there is no lower one near.
+    """
 
     lower: float = 0.0
+    sign: float = 1.0
 
     def forward(self, value):
         """See `AbstractTransform`."""
-        return _math(value).log(value - self.lower)
+        return self.sign * _math(value).log(self.sign * (value - self.lower))
 
     def inverse(self, z):
         """See `AbstractTransform`."""
-        return self.lower + _math(z).exp(z)
+        return self.lower + self.sign * _math(z).exp(self.sign * z)
 
 
 @dataclass(frozen=True)
 class Logit(AbstractTransform):
     r"""Logit between two bounds, scaled so that dz = d(value) in the middle of the range.
+
+    Parameters
+    ----------
+    lower, upper : float
+        The bounds.
+    scale : float, optional
+        Another scale than a quarter of the range.
 
     Notes
     -----
@@ -75,30 +91,42 @@ class Logit(AbstractTransform):
 
     lower: float
     upper: float
+    scale: float | None = None
+
+    @property
+    def unit(self) -> float:
+        """Change of z by which the odds p / (1 - p) change by a factor of e."""
+        return (self.upper - self.lower) / 4 if self.scale is None else self.scale
 
     def forward(self, value):
         """See `AbstractTransform`."""
         p = (value - self.lower) / (self.upper - self.lower)
-        return (self.upper - self.lower) / 4 * (_math(p).log(p) - _math(p).log1p(-p))
+        return self.unit * (_math(p).log(p) - _math(p).log1p(-p))
 
     def inverse(self, z):
         """See `AbstractTransform`."""
-        width = self.upper - self.lower
         sigmoid = expit if _math(z) is np else jax.nn.sigmoid
-        return self.lower + width * sigmoid(4 * z / width)
+        return self.lower + (self.upper - self.lower) * sigmoid(z / self.unit)
 
 
 @dataclass(frozen=True)
 class LogLogit(AbstractTransform):
-    """`Logit` of the logarithm: a change of z is a relative change in the middle of the range."""
+    """`Logit` of the logarithm: a change of z is a relative change in the middle of the range.
+
+    Parameters
+    ----------
+    lower, upper, scale
+        See `Logit`.
+    """
 
     lower: float
     upper: float
+    scale: float | None = None
 
     @functools.cached_property
     def inner(self) -> Logit:
         """That of the logarithm."""
-        return Logit(math.log(self.lower), math.log(self.upper))
+        return Logit(math.log(self.lower), math.log(self.upper), self.scale)
 
     def forward(self, value):
         """See `AbstractTransform`."""
@@ -123,9 +151,12 @@ def from_spec(spec: ParameterSpec) -> AbstractTransform:
     AbstractTransform
         `LogLogit` where positive bounds span a factor of 100 or more, `Log` for a lower bound from
         0 on with a finite or infinite upper one far away, `Logit` for other finite bounds, else
-        `Identity`.
+        `Identity`. Narrower bounds of a search hold on both sides, see `_between`.
     """
     lower, upper = spec.bounds
+    if spec.narrowed:
+        plain = from_spec(replace(spec, bounds=spec.declared))
+        return _between(lower, upper, logarithmic=isinstance(plain, Log | LogLogit))
     if lower > 0 and upper / lower >= _DECADES_FOR_LOG and upper != float("inf"):
         return LogLogit(lower, upper)
     if lower >= 0 and upper >= _DECADES_FOR_LOG * max(lower, 1.0):
@@ -133,3 +164,41 @@ def from_spec(spec: ParameterSpec) -> AbstractTransform:
     if float("-inf") < lower and upper < float("inf"):
         return Logit(lower, upper)
     return Identity()
+
+
+def _between(lower: float, upper: float, *, logarithmic: bool) -> AbstractTransform:
+    """The transform of narrower bounds; its unit is that of the odds, so that wide priors are flat between them.
+
+    A range of more than a factor of e^4 that is logarithmic keeps the unit of the logarithm.
+    """
+    if upper == float("inf") or lower == float("-inf"):
+        return Log(lower) if upper == float("inf") else Log(upper, -1.0)
+    if logarithmic and lower > 0:
+        return LogLogit(lower, upper, max(math.log(upper / lower) / 4, 1.0))
+    return Logit(lower, upper, 1.0)
+
+
+def within(spec: ParameterSpec, value: float) -> float:
+    """A value inside the bounds of a parameter: one that is not is moved, by a twentieth of a finite range.
+
+    Parameters
+    ----------
+    spec : ParameterSpec
+        Declares the bounds.
+    value : float
+        Any number [unit].
+    """
+    lower, upper = spec.bounds
+    if lower < value < upper:
+        return value
+    return edges(spec)[0 if value <= lower else 1]
+
+
+def edges(spec: ParameterSpec) -> tuple[float, float]:
+    """Values a little inside the bounds, see `within`."""
+    transform, (lower, upper) = from_spec(spec), spec.bounds
+    if isinstance(transform, Logit | LogLogit):
+        unit = getattr(transform, "inner", transform).unit
+        away = unit * math.log(19.0)  # odds of 1 to 19
+        return float(transform.inverse(-away)), float(transform.inverse(away))
+    return tuple(x + s * 0.05 * (abs(x) or 1.0) for x, s in ((lower, 1), (upper, -1)))

@@ -120,6 +120,7 @@ def fit_batch(
     out: str | Path,
     free: Sequence[str] | None = None,
     fix: Mapping[str, float] | None = None,
+    start: Mapping[str, float] | None = None,
     bench: mj.Bench | None = None,
     env: mj.Environment | None = None,
     point_time: float | None = None,
@@ -144,7 +145,7 @@ def fit_batch(
         The model, with values of what is not fitted.
     out : str or Path
         Folder of the run: a new one, or that of the same run, which then goes on.
-    free, fix, bench, env, point_time, model_sigma, thresholds, points
+    free, fix, start, bench, env, point_time, model_sigma, thresholds, points
         As for `fit`.
     seed : int
         Of starts and resampling; a device's numbers do not depend on the others but for rounding.
@@ -180,7 +181,7 @@ def fit_batch(
     require_x64()
     checked(device, free, fix)
     options = dict(bench=bench, env=env, point_time=point_time, model_sigma=model_sigma)
-    options |= dict(free=free, fix=fix, thresholds=thresholds, points=points)
+    options |= dict(free=free, fix=fix, start=start, thresholds=thresholds, points=points)
     count = -(-screened // starts) * starts
     search = Search(
         chunk=-(-chunk // _THREADS), screened=count, starts=starts, seed=seed, grids=grids

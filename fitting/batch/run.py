@@ -134,7 +134,9 @@ def run_batch(options: argparse.Namespace, device: Any) -> int:
     )
     asked["thresholds"] = (options.on_threshold, options.hold_threshold)
     asked["points"] = options.points
-    asked |= dict(free=options.free, fix=dict(options.fix), seed=options.seed)
+    asked |= dict(
+        start=dict(options.start), free=options.free, fix=dict(options.fix), seed=options.seed
+    )
     try:
         fits.mkdir(exist_ok=True)
         rows = fit_batch(

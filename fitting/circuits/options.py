@@ -17,6 +17,7 @@ from memjax.io.stimulus import load_stimulus
 
 from ..command import Stages, announce, new_folder, refuse_draws, require_circuit, write_fit
 from ..kinds import provenance, refuse_unused
+from ..problem import begun, moved_inside
 from ..report import fill
 from .content import of_spikes, of_voltage, spike_tables, trace_tables
 from .fit import fit_voltages
@@ -71,6 +72,7 @@ def run(options: argparse.Namespace, circuit: Any) -> int:
     )
     refuse_unused(options, ("stimulus", *used), what="spike trains" if spikes else "a trace")
     circuit = params.replace(circuit, dict(options.fix), where="--fix")
+    circuit = begun(circuit, options.free, dict(options.start))
     out = new_folder(options)
     ports = circuit.ports if len(circuit.ports) > 1 else ()
     stimulus = load_stimulus(options.stimulus, ports)
@@ -120,6 +122,7 @@ def _spikes(options, circuit, stimulus, env, out: Path, tick) -> dict:
     )
     window = (0.0, float(stimulus.duration))
     content = of_spikes(found, model=options.model, signal=options.spikes, window=window, **about)
+    content["moved_inside"] = list(moved_inside(circuit, params.to_dict(circuit), options.free))
     with writing_folder(out) as place:
         fill(content, spike_tables(found), place, **provenance(options))
     announce(content, out)

@@ -17,7 +17,7 @@ from memjax.policy import require_x64
 from memjax.scaling import Scaled
 from memjax.simulate import solve_stiff
 
-from ..problem import AbstractDifferentiable
+from ..problem import AbstractDifferentiable, begun
 
 POLICY = mj.Stiff(rtol=1e-6, atol=1e-8, max_steps=10_000)
 """Solver of a fit to a trace: its error is far below a millivolt."""
@@ -32,6 +32,7 @@ def start_of(circuit: mj.Circuit, free: Sequence[str]) -> tuple[mj.Circuit, tupl
         raise DataError("no free parameter, or one twice", allowed="at least one, each once")
     own = {n: get(circuit, n) for n in names if stored(circuit, n) is None}
     circuit = mj.params.replace(circuit, {n: 0.0 if x is None else x for n, x in own.items()})
+    circuit = begun(circuit, names)
     z = np.asarray(unconstrain(circuit, names))
     stuck = ", ".join(n for n, x in zip(names, z, strict=True) if not np.isfinite(x))
     if stuck:

@@ -11,6 +11,7 @@ from scipy.stats import chi2
 
 import memjax as mj
 from memjax.errors import DataError, FitError
+from memjax.fields import model_class, parameter_specs
 
 from ..optimize.levenberg_marquardt import Progress, levenberg_marquardt
 from ..result import AbstractFit
@@ -171,13 +172,17 @@ def fit_jointly(
     file contributes to a parameter is its share of the information along the direction in which the others, being
     free, follow it.
     """
-    if len(fits) < 2 or len({type(f.device) for f in fits}) > 1:
+    if len(fits) < 2 or {model_class(f.device) for f in fits} != {model_class(device)}:
         models = ", ".join(sorted({f.model for f in fits}))
         raise DataError(
             f"{len(fits)} fits of {models}",
             where="a joint fit",
-            allowed="two or more, of one model",
+            allowed="two or more, of the device's model",
         )
+    bounds = {n: s.bounds for n, s in parameter_specs(device).items()}
+    if any(parameter_specs(f.device)[n].bounds != bounds[n] for f in fits for n in f.free):
+        allowed = "those of the device, see memjax.params.bounded"
+        raise DataError("fits with bounds of their own", where="a joint fit", allowed=allowed)
     labels = list(labels) or [f"file {k + 1}" for k in range(len(fits))]
     problem, starts = joined(device, fits)
     show = None if tick is None else lambda p: tick("all files", p)

@@ -2,18 +2,22 @@
 
 import argparse
 import tomllib
+from collections.abc import Callable, Sequence
 from copy import copy
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from memjax.cli.command import UsageError, say
 from memjax.errors import DataError
+from memjax.fields import parameter_specs
 from memjax.files import writing_folder
+from memjax.params import bounded
 
 from ..command import Stages, announce, new_folder
 from ..fit_json import load
 from ..kinds import Kind, of_file, provenance, refuse_unused
+from ..problem import NotFreeError
 from .content import write
 from .fit import fit_jointly
 
@@ -48,11 +52,8 @@ def run(options: argparse.Namespace, device: Any) -> int:
     used = {"bench", *(n for kind, _ in parts for n in kind.used)} - {"batch", "draws", "hold_out"}
     refuse_unused(options, used, what=" and ".join(kind.label for kind, _ in parts))
     out = new_folder(options)
-    labels, fits = [], []
-    for kind, own in parts:
-        labels.append(", ".join(Path(n).name for n in own.files))
-        say("progress", f"{labels[-1]}: {kind.label}, alone")
-        fits.append(kind.fit(own, device))  # pyright: ignore[reportOptionalCall]  # see _parts
+    labels = [", ".join(Path(n).name for n in own.files) for _, own in parts]
+    fits = _alone(parts, device, labels)
     with Stages(checked=False) as stages:
         found = fit_jointly(fits, device, labels=labels, seed=options.seed, tick=stages)
     writers = [partial(_written, kind, own) for kind, own in parts]
@@ -64,6 +65,29 @@ def run(options: argparse.Namespace, device: Any) -> int:
         say("warning", text)
     announce(content, out)
     return 0
+
+
+def _alone(
+    parts: Sequence[tuple[Kind, argparse.Namespace]], device: Any, labels: Sequence[str]
+) -> list[Any]:
+    """Fits of the parts; bounds and starts of what is not free in one of them count in the others."""
+    fits: list[Any] = []
+    lost: list[NotFreeError] = []
+    for (kind, own), label in zip(parts, labels, strict=True):
+        say("progress", f"{label}: {kind.label}, alone")
+        fit = cast(Callable[..., Any], kind.fit)  # see _parts
+        try:
+            fits.append(fit(own, device))
+        except NotFreeError as error:
+            lost.append(error)
+            specs = parameter_specs(device)
+            wider = {n: specs[n].declared for n in error.names}
+            own.start = [(n, x) for n, x in own.start if n not in wider]
+            fits.append(fit(own, bounded(device, wider)))
+    if len(lost) == len(fits) and (never := set[str].intersection(*(set(e.names) for e in lost))):
+        free = dict.fromkeys(n for f in fits for n in f.free)
+        raise NotFreeError([n for n in lost[0].names if n in never], tuple(free))
+    return fits
 
 
 def _written(kind: Kind, options: argparse.Namespace, fit: Any, place: Path) -> None:
@@ -109,6 +133,10 @@ def _tables(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
 def _with(options: argparse.Namespace, table: dict[str, Any], name: str) -> argparse.Namespace:
     """The options with those of a file in their place, as the command line would take them."""
     words = []
+    if "bounds" in table:
+        raise DataError(
+            "bounds of one file", where=f"{options.bench}, {name}", allowed="--bounds, of all files"
+        )
     for key, value in table.items():
         option = "--" + key.replace("_", "-")
         values = value if isinstance(value, list) else [value]

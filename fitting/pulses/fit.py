@@ -17,7 +17,7 @@ from memjax.policy import require_x64
 from memjax.synapse import Pulsed, PulseNoise, simulate_pulses
 
 from ..optimize.levenberg_marquardt import Progress, levenberg_marquardt
-from ..problem import AbstractDifferentiable, inside
+from ..problem import AbstractDifferentiable, begun, inside
 from ..result import AbstractFit
 from .initial_guess import look_at, recipe_of
 from .noise import FEWEST, NoiseFit, estimate_noise
@@ -214,6 +214,7 @@ def fit_pulses(
     protocol: PulseProtocol | None = None,
     free: Sequence[str] | None = None,
     fix: Mapping[str, float] | None = None,
+    start: Mapping[str, float] | None = None,
     env: mj.Environment | None = None,
     reversed: bool | None = None,
     memory: float | None = None,
@@ -234,6 +235,9 @@ def fit_pulses(
         Parameters to fit; by default what `fitting.pulses.initial_guess` names for the model.
     fix : Mapping, optional
         Values to keep [SI].
+    start : mapping of str to float, optional
+        Values at which the search and the prior of free parameters begin [SI], in place of those that the data show;
+        bounds are those of the device, see `memjax.params.bounded`.
     env : Environment, optional
         Temperature.
     reversed : bool, optional
@@ -268,7 +272,9 @@ def fit_pulses(
     record = replace(record, protocol=protocol)
     memory = choose_memory(record.g) if memory is None else memory
     weights = cycle_weights(len(record.g), memory)
-    problem, starts, notes = _begun(record, device, free, fix or {}, env, reversed, weights)
+    problem, starts, notes = _begun(
+        record, device, free, fix or {}, start or {}, env, reversed, weights
+    )
     if np.isfinite(memory):
         notes = [f"recent cycles predict better: their weight fades over {memory:g} cycles", *notes]
     show = None if tick is None else lambda p: tick("curve", p)
@@ -306,7 +312,7 @@ def _result(problem: PulseProblem, search: Progress, record, weights, notes: lis
     )
 
 
-def _begun(record, device, free, fix, env, reversed, weights):
+def _begun(record, device, free, fix, start, env, reversed, weights):
     """What is searched, coordinates of the starts, and notes."""
     curve, notes, protocol = weights @ record.g, [], record.protocol
     device = with_values(device, fix, where="--fix")
@@ -322,9 +328,9 @@ def _begun(record, device, free, fix, env, reversed, weights):
         raise DataError("nothing is free", where="--fix", allowed="one free parameter at least")
     own = {n: float(get(device, n)) for n in names}
     held = [
-        with_values(device, inside(device, own | {n: s[n] for n in names if n in s}))
+        begun(with_values(device, inside(device, own | {n: s[n] for n in names if n in s})), names, start)
         for s in starts
-    ]
+    ]  # fmt: skip
     points = np.stack([np.asarray(unconstrain(d, names)) for d in held])
     spread = np.std(np.log(record.g), axis=0, ddof=1) if len(record.g) > 1 else np.array([0.01])
     sigma = float(np.median(spread) * np.sqrt(np.sum(weights**2))) or 1e-3

@@ -91,6 +91,7 @@ def _fitted(record: Any, device: Any, env: Any, options: argparse.Namespace, tic
         protocol=_protocol(record, options),
         free=options.free,
         fix=dict(options.fix),
+        start=dict(options.start),
         env=env,
         reversed=True if options.reversed else None,
         seed=options.seed,

@@ -20,7 +20,7 @@ from memjax.scaling import Scaled
 from memjax.solver import rodas3_step
 
 from ..optimize.levenberg_marquardt import Progress, levenberg_marquardt
-from ..problem import AbstractDifferentiable, initial_states, inside
+from ..problem import AbstractDifferentiable, begun, initial_states, inside
 from ..result import AbstractFit
 
 _READ = 1e-2
@@ -410,6 +410,7 @@ def fit_retention(
     *,
     free: Sequence[str] | None = None,
     fix: Mapping[str, float] | None = None,
+    start: Mapping[str, float] | None = None,
     env: mj.Environment | None = None,
     tick: Callable[[str, Progress], None] | None = None,
 ) -> RetentionFit:
@@ -426,6 +427,9 @@ def fit_retention(
         Parameters to fit; by default those of `STARTS`.
     fix : Mapping, optional
         Values to keep [SI].
+    start : mapping of str to float, optional
+        Values at which the search and the prior of free parameters begin [SI], in place of those that the data show;
+        bounds are those of the device, see `memjax.params.bounded`.
     env : Environment, optional
         Temperature.
     tick : callable, optional
@@ -445,7 +449,7 @@ def fit_retention(
     require_x64()
     laws = compare(record)
     device, env = with_values(device, fix or {}, where="--fix"), env or mj.Environment()
-    names, points = _begin(record, device, free, fix or {})
+    names, points = _begin(record, device, free, fix or {}, start or {})
     problem = RetentionProblem(
         device=device,
         free=names,
@@ -482,7 +486,7 @@ def fit_retention(
     )
 
 
-def _begin(record: DecayRecord, device: mj.AbstractDevice, free, fix: Mapping[str, float]):
+def _begin(record: DecayRecord, device: mj.AbstractDevice, free, fix: Mapping[str, float], start):
     """Names of the free parameters, and coordinates of the starts."""
     known_starts = STARTS.get(device.name)
     if free is None and known_starts is None:
@@ -494,10 +498,9 @@ def _begin(record: DecayRecord, device: mj.AbstractDevice, free, fix: Mapping[st
     names = tuple(n for n in known(device, free or starts[0], where="--free") if n not in fix)
     if not names:
         raise DataError("nothing is free", where="--fix", allowed="one free parameter at least")
-    own = {n: float(get(device, n)) for n in names}
-    return names, np.stack(
-        [_coordinates(device, names, own | {n: s[n] for n in names if n in s}) for s in starts]
-    )
+    own = {n: float(get(begun(device, names, start), n)) for n in names}
+    begins = [own | {n: s[n] for n in names if n in s} | start for s in starts]
+    return names, np.stack([_coordinates(device, names, x) for x in begins])
 
 
 def _coordinates(device, names: tuple[str, ...], values: dict[str, float]) -> np.ndarray:

@@ -48,8 +48,8 @@ def _fitted(record: Any, device: Any, env: Any, options: argparse.Namespace, tic
     """The fit of one run."""
     if options.read_voltage is not None:
         record = replace(record, read_voltage=options.read_voltage)
-    fix = dict(options.fix)
-    return fit_retention(record, device, free=options.free, fix=fix, env=env, tick=tick)
+    about = {"fix": dict(options.fix), "start": dict(options.start), "env": env, "tick": tick}
+    return fit_retention(record, device, free=options.free, **about)
 
 
 def _one(record: Any, out: Path, *, device: Any, env: Any, options, tick) -> dict:

@@ -130,6 +130,7 @@ def to_json(
         "undetermined": list(result.undetermined),
         "out_of_reach": list(result.out_of_reach),
         "at_bound": list(result.at_bound),
+        "moved_inside": list(result.problem.moved),
         "free": list(result.problem.free),
         "correlation": np.round(result.correlation, 6).tolist(),
         "covariance_from": u.source,

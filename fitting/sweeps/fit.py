@@ -23,6 +23,7 @@ from ..optimize.levenberg_marquardt import (
     levenberg_marquardt,
     screen,
 )
+from ..problem import begun
 from ..result import AbstractFit
 from ..stochastic.result import Stochastic
 from .covariance import Uncertainty, uncertainty
@@ -248,6 +249,7 @@ def fit(
     point_time: float | None = None,
     free: Sequence[str] | None = None,
     fix: Mapping[str, float] | None = None,
+    start: Mapping[str, float] | None = None,
     model_sigma: float | None = None,
     thresholds: tuple[float | None, float | None] = (None, None),
     points: int | None = None,
@@ -269,6 +271,9 @@ def fit(
         Time for which each point was held [s], where files have no time.
     free, fix : sequence of str, mapping of str to float, optional
         Parameters to fit, by default those that the data can say something about; values of those that are not [SI].
+    start : mapping of str to float, optional
+        Values at which the search and the prior of free parameters begin [SI], in place of those that the data show;
+        bounds are those of the device, see `memjax.params.bounded`.
     model_sigma : float, optional
         Standard deviation granted to the model's response beside the scatter of the data [decades]: where a model
         describes the data to their noise, that noise. By default 0.3 of a current, 0.05 of a voltage.
@@ -307,7 +312,7 @@ def fit(
     require_x64()
     measurements = [thinned(m, points, point_time=point_time) for m in measurements]
     options: dict[str, Any] = dict(bench=bench, env=env, point_time=point_time, free=free, fix=fix)
-    options |= dict(model_sigma=model_sigma, thresholds=thresholds)
+    options |= dict(start=start, model_sigma=model_sigma, thresholds=thresholds)
     made = prepare(measurements, device, **options, seed=seed, screened=screened)
     search, interrupted = _searched(made.problem, made.candidates, seed, tick)
     return FitResult(
@@ -340,6 +345,7 @@ def prepare(
     point_time: float | None,
     free: Sequence[str] | None,
     fix: Mapping[str, float] | None,
+    start: Mapping[str, float] | None = None,
     model_sigma: float | None = None,
     thresholds: tuple[float | None, float | None] = (None, None),
     seed: int,
@@ -360,7 +366,8 @@ def prepare(
     found = guess(waves, floor=floor, device=mj.params.replace(device, fix, where="--fix"))
     names = choose_free(found.free, found.device, free, fix)
     given, shown = _not_fitted(device, found.device, {*found.free, *names}, {*names, *fix})
-    start = _filled(mj.params.replace(found.device, given | fix, where="--fix"), names)
+    first = _filled(mj.params.replace(found.device, given | fix, where="--fix"), names)
+    first, found = begun(first, names, start), found.about(start or {})
     for w in strays:
         named = ", ".join(str(n) for n in w.labels[:8]) + ", ..." * (len(w.labels) > 8)
         text = f"left out, since {w.n_sweeps} of a waveform of their own count as much as the other sweeps"
@@ -373,7 +380,7 @@ def prepare(
     about: dict[str, Any] = dict(events=device.volatile, model_sigma=model_sigma)
     about |= dict(left=isinstance(device, mj.AbstractDevice))
     group = pack(waves, floor=floor, limit=own, limits=limits, **about)
-    problem = Problem.of(start, names, group, bench=bench, env=env)
+    problem = Problem.of(first, names, group, bench=bench, env=env)
     about = dict(device=problem.device, center=np.asarray(problem.center))
     candidates = starts(found, names, **about, count=screened, seed=seed)
     notes = (*found.notes, *notes)

@@ -1,7 +1,7 @@
 """Starting values from what the sweeps show, and a scatter of starts around them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -9,7 +9,7 @@ from jaxtyping import Float
 import memjax as mj
 from memjax.errors import DataError
 from memjax.fields import parameter_specs
-from memjax.transforms import from_spec
+from memjax.transforms import from_spec, within
 
 from ..problem import PRIOR_SIGMA
 from .loops import Loops, drawn, free_of, loops, polarity_of, sinh_branches, sizes
@@ -41,6 +41,14 @@ class Guess:
     scatter: Callable[[np.random.Generator], dict[str, float]]
     notes: tuple[str, ...] = ()
     reversed: bool = False
+
+    def about(self, start: Mapping[str, float]) -> "Guess":
+        """The same, whose further starts leave open what is given: it is scattered by the prior's width over two."""
+        if not start:
+            return self
+        return replace(
+            self, scatter=lambda rng: {n: x for n, x in self.scatter(rng).items() if n not in start}
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,6 +188,9 @@ def _inside(device: mj.AbstractDevice, values: dict[str, float]) -> dict[str, fl
     out = {}
     for name, value in values.items():
         lower, upper = specs[name].bounds
+        if specs[name].narrowed:
+            out[name] = within(specs[name], value)
+            continue
         margin = 1e-9 * (upper - lower) if np.isfinite(upper - lower) else 0.0
         ends = (lower * 1.001, upper / 1.001) if lower > 0 else (lower + margin, upper - margin)
         out[name] = value if value == lower <= 0 else float(min(max(value, ends[0]), ends[1]))

@@ -178,7 +178,7 @@ def _dimensions(unit: str) -> dict[str, float] | None:
 
 def _is_share(spec: ParameterSpec) -> bool:
     """Whether a parameter is a number between 0 and at most 1."""
-    return spec.unit == "1" and spec.bounds[0] == 0 and spec.bounds[1] <= 1
+    return spec.unit == "1" and spec.declared[0] == 0 and spec.declared[1] <= 1
 
 
 def _size(spec: ParameterSpec, default: float, found: Loops, volts: float) -> tuple[float, float]:
@@ -228,7 +228,7 @@ def sizes(
     volts = max((abs(own[n]) for n in names if specs[n].unit == "V"), default=1.0)
     for name in names:
         spec = specs[name]
-        lower, upper = spec.bounds
+        lower, upper = spec.declared
         if _is_share(spec):
             share = (own[name] - lower) / (upper - lower)
             out[name] = (share if 0 < share < 1 else 0.5), 1.5, upper

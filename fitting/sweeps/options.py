@@ -93,6 +93,7 @@ def fit(options: argparse.Namespace, device: Any) -> FitResult:
             point_time=point_time,
             free=[n for n in options.free or () if n not in noise] or None,
             fix=dict(options.fix),
+            start=dict(options.start),
             model_sigma=options.model_sigma,
             thresholds=(options.on_threshold, options.hold_threshold),
             points=0,  # as many as are left

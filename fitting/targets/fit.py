@@ -16,7 +16,7 @@ from memjax.policy import require_x64
 from memjax.simulate import is_noisy
 
 from ..optimize.levenberg_marquardt import Progress
-from ..problem import PRIOR_SIGMA
+from ..problem import PRIOR_SIGMA, begun
 from ..result import AbstractFit
 from .check import Check
 from .problem import TargetProblem
@@ -199,7 +199,8 @@ def fit_targets(
     require_x64()
     say = tick or (lambda _: None)
     wanted = tuple(Target.parse(t) if isinstance(t, str) else t for t in targets)
-    device = with_values(device, dict(fix or {}))
+    device = with_values(device, {**(start or {}), **(fix or {})})
+    begun(device, _chosen(device, free, fix or {}), start)
     problem = _problem(
         device, wanted, free, dict(fix or {}), settings or TargetSettings(), bench, env, dt, seed
     )

@@ -116,6 +116,7 @@ def run(options: argparse.Namespace, device: Any) -> int:
             options.target,
             free=options.free,
             fix=dict(options.fix),
+            start=dict(options.start),
             settings=settings,
             bench=None if trains else bench,
             env=env,

@@ -26,7 +26,7 @@ from memjax.params import get, known, replace as with_values, unconstrain
 from memjax.policy import require_x64
 
 from ..optimize.levenberg_marquardt import Progress, levenberg_marquardt
-from ..problem import PRIOR_SIGMA, AbstractProblem
+from ..problem import PRIOR_SIGMA, AbstractProblem, begun
 from ..result import AbstractFit
 from ..stochastic.two_sample import split_half_distance
 from ..sweeps.thinning import curves_of
@@ -393,6 +393,7 @@ def fit_transients(
     off_threshold: float | None = None,
     free: Sequence[str] | None = None,
     fix: Mapping[str, float] | None = None,
+    start: Mapping[str, float] | None = None,
     draws: int = 400,
     seed: int = 0,
     tick: Callable[[str, Progress], None] | None = None,
@@ -414,6 +415,9 @@ def fit_transients(
         Parameters to fit, `FREE` by default.
     fix : Mapping, optional
         Values to keep [SI].
+    start : mapping of str to float, optional
+        Values at which the search and the prior of free parameters begin [SI], in place of those that the data show;
+        bounds are those of the device, see `memjax.params.bounded`.
     draws, seed : int
         Curves simulated with the spread, and their seed.
     tick : callable, optional
@@ -441,7 +445,7 @@ def fit_transients(
         what = f"the model {device.name!r}"
         raise DataError(what, where="a fit to delay and relaxation", allowed="diffusive")
     seen = features(measurement, threshold=threshold, off_threshold=off_threshold)
-    problem = _problem(device, seen, free or FREE, fix or {})
+    problem = _problem(device, seen, free or FREE, fix or {}, start or {})
     show = None if tick is None else lambda p: tick("delay and relaxation", p)
     search = levenberg_marquardt(
         problem.linearise, np.asarray(problem.center)[None], iterations=25, tick=show
@@ -466,15 +470,18 @@ def fit_transients(
     )  # fmt: skip
 
 
-def _problem(device: Any, seen: Features, free: Sequence[str], fix: Mapping[str, float]):
+def _problem(
+    device: Any, seen: Features, free: Sequence[str], fix: Mapping[str, float], start: Mapping[str, float]
+):  # fmt: skip
     """What is searched: from a start that keeps the fixed values."""
     quiet = {n: 0.0 for n, s in parameter_specs(device).items() if s.noise}
     device = with_values(device, quiet | dict(fix), where="--fix")
-    start = with_values(begin(device, seen), fix)
     names = tuple(n for n in known(device, free, where="--free") if n not in fix)
     if not names:
         raise DataError("nothing is free", where="--fix", allowed="one free parameter at least")
-    return Medians(device=start, free=names, center=unconstrain(start, names), seen=seen)
+    found = with_values(begin(begun(device, names, start), seen), fix)
+    found = begun(found, names, start)
+    return Medians(device=found, free=names, center=unconstrain(found, names), seen=seen)
 
 
 @dataclass(frozen=True)

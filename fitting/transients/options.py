@@ -83,6 +83,7 @@ def fit(options: argparse.Namespace, device: Any) -> TransientFit:
             off_threshold=options.off_threshold,
             free=options.free,
             fix=dict(options.fix),
+            start=dict(options.start),
             seed=options.seed,
             tick=stages,
         )

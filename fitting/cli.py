@@ -36,7 +36,7 @@ def _assignment(text: str) -> tuple[str, float]:
 
 def _configure_fit(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``memjax fit``; the parser itself reads options of single files later."""
-    parser.set_defaults(parser=parser)
+    parser.set_defaults(parser=parser, half=False)
     add = parser.add_argument
     add(
         "files",

@@ -55,6 +55,13 @@ class Kind:
         has it takes part in joint fits.
     write : callable, optional
         ``write(fit, folder, options)`` fills a fit directory with such a fit.
+    held_out : callable, optional
+        ``held_out(options) -> data``: what `fit` leaves out where ``options.half`` is true, as `AbstractFit.residuals`
+        takes it; a `DataError` where nothing can be held out. A kind that has it scores models by what they predict.
+    held : str
+        What that is, in words.
+    axes : tuple of (str, str), optional
+        Columns of ``measured.csv`` and ``simulated.csv`` that a picture of several models shows.
     """
 
     label: str
@@ -69,6 +76,9 @@ class Kind:
     used: tuple[str, ...] = ()
     fit: Callable[[argparse.Namespace, Any], Any] | None = None
     write: Callable[[Any, Path, argparse.Namespace], Any] | None = None
+    held_out: Callable[[argparse.Namespace], Any] | None = None
+    held: str = ""
+    axes: tuple[str, str] | None = None
 
 
 @functools.cache

@@ -40,7 +40,7 @@ class Residuals:
     def typical(self) -> float:
         """Median modulus of the residuals of curves [unit]."""
         own = np.isfinite(self.sigma) & (self.series >= 0)
-        return float(np.median(np.abs(self.values * self.sigma)[own])) if own.any() else np.nan
+        return float(np.median(np.abs(self.values[own] * self.sigma[own]))) if own.any() else np.nan
 
 
 __all__ = ["Residuals"]

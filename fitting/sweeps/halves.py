@@ -36,7 +36,7 @@ def halves(
 
     Notes
     -----
-    Sweeps of one waveform are counted among themselves, else a file that alternates between two would be cut into these.
+    Sweeps of one waveform are counted among themselves: a file may alternate between two of them.
     Of waveforms that are applied once, those of the same polarities are.
     """
     groups: list[tuple[mj.Sampled, list]] = []

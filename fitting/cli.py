@@ -18,7 +18,6 @@ from memjax.observables import Thresholds
 from .batch import options as batch_options
 from .batch.run import expanded
 from .choice import options as choice_options, report as choice_report
-from .choice.content import COMPARISON
 from .fit_json import load
 from .kinds import asked_for, kinds
 from .report import build
@@ -148,7 +147,7 @@ def _run_fit(options: argparse.Namespace) -> int:
         options.files = expanded(options.files)
     kind = asked_for(options)
     prepare_jax()
-    if choice_options.several(options):
+    if "," in options.model:
         return choice_options.run(options, kind)
     run = batch_options.run if options.batch and not kind.batched else kind.run
     return run(options, _start(options))
@@ -175,7 +174,7 @@ def _configure_report(parser: argparse.ArgumentParser) -> None:
 def _run_report(options: argparse.Namespace) -> int:
     """Run ``memjax report``: pictures and page are made beside and moved in place one by one."""
     folder = Path(options.folder)
-    several = (folder / COMPARISON).exists()
+    several = (folder / choice_report.COMPARISON).exists()
     content = {"kind": ""} if several else load(folder)
     given = options.on_threshold is not None or options.hold_threshold is not None
     if given and content.get("kind", "sweeps") != "sweeps":

@@ -61,7 +61,10 @@ class Kind:
     held : str
         What that is, in words.
     axes : tuple of (str, str), optional
-        Columns of ``measured.csv`` and ``simulated.csv`` that a picture of several models shows.
+        Columns that a picture of several models shows, of ``measured.csv``, and of ``simulated.csv`` or of what `drawn`
+        says.
+    drawn : callable, optional
+        ``drawn(content) -> table`` of these columns, out of a ``fit.json``, where ``simulated.csv`` is one of noise.
     """
 
     label: str
@@ -79,6 +82,7 @@ class Kind:
     held_out: Callable[[argparse.Namespace], Any] | None = None
     held: str = ""
     axes: tuple[str, str] | None = None
+    drawn: Callable[[dict], Any] | None = None
 
 
 @functools.cache

@@ -37,10 +37,10 @@ class Residuals:
         return int(np.sum(np.isfinite(self.sigma)))
 
     @property
-    def typical(self) -> float:
-        """Median modulus of the residuals of curves [unit]."""
+    def typical(self) -> float | None:
+        """Median modulus of the residuals of curves [unit]; None where none counts."""
         own = np.isfinite(self.sigma) & (self.series >= 0)
-        return float(np.median(np.abs(self.values[own] * self.sigma[own]))) if own.any() else np.nan
+        return float(np.median(np.abs(self.values[own] * self.sigma[own]))) if own.any() else None
 
 
 __all__ = ["Residuals"]

@@ -18,68 +18,11 @@ AS_GOOD, FAR = 2.0, 10.0
 SURE = 2.0
 """Standard errors from which on two held-out scores are told apart."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """What is said of one model.
-
-    Parameters
-    ----------
-    model : str
-        Its name.
-    free, points : int or None
-        Numbers of free parameters and of data.
-    loss : float or None
-        Half the sum of squared residuals, those of the prior among them.
-    residual : float or None
-        Median modulus of the residuals of curves [unit].
-    unit : str
-        In which these are read.
-    aic, aicc, bic, delta_aic : float or None
-        Criteria of information, and AIC over the least of all; None where the likelihood allows none.
-    score : float or None
-        Root mean square of the residuals of data that a fit of the others has not seen [sigma].
-    held_residual : float or None
-        Their median modulus [unit].
-    behind : float or None
-        Mean difference of squared held-out residuals to the best, over its standard error.
-    verdict : str
-        Of the fit, where its kind gives one.
-    failure, held_failure : str
-        Why there is no fit; why there is no score.
-    """
-
-    model: str
-    free: int | None = None
-    points: int | None = None
-    loss: float | None = None
-    residual: float | None = None
-    unit: str = ""
-    aic: float | None = None
-    aicc: float | None = None
-    bic: float | None = None
-    delta_aic: float | None = None
-    score: float | None = None
-    held_residual: float | None = None
-    behind: float | None = None
-    verdict: str = ""
-    failure: str = ""
-    held_failure: str = ""
-
-    @property
-    def support(self) -> str:
-        """What the difference of AIC means, in a word."""
-        if self.delta_aic is None:
-            return ""
-        if self.delta_aic == 0:
-            return "best"
-        return (
-            "as good"
-            if self.delta_aic <= AS_GOOD
-            else "weaker"
-            if self.delta_aic <= FAR
-            else "none"
-        )
+KEYS = (
+    "model", "free", "points", "loss", "residual", "unit", "aic", "aicc", "bic", "delta_aic", "support", "score",
+    "held_residual", "behind", "verdict", "failure", "held_failure",
+)  # fmt: skip
+"""Keys of `Comparison.rows`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,25 +31,30 @@ class Comparison:
 
     Parameters
     ----------
-    rows : tuple of Row
-        Of each model, in the order given.
+    rows : list of dict
+        Of each model, None where something is not known: `model`; `free` parameters; `points`; `loss`; `residual`, the
+        median modulus of those of curves [`unit`]; `aic`, `aicc`, `bic`; `delta_aic` over the least, and what it means
+        (`support`); `score`, root mean square of the residuals of data that a fit of the others has not seen [sigma],
+        their median modulus `held_residual` [`unit`], and `behind`, the mean difference of their squares to the best
+        over its standard error, for noise as the best leaves it; `verdict`; `failure` and `held_failure`, why there is
+        no fit, and no score.
     independent : float or None
-        Number of independent residuals, where it is known.
+        Number of independent residuals.
     no_criteria : str
         Why there are no criteria of information; "" where there are.
     notes : tuple of str
         What is to be known beside the numbers.
     """
 
-    rows: tuple[Row, ...]
+    rows: list[dict[str, Any]]
     independent: float | None
     no_criteria: str
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...]
 
-    def best(self, name: str) -> Row | None:
-        """The row whose number of that name is least; None where no row has it."""
-        known = [r for r in self.rows if getattr(r, name) is not None]
-        return min(known, key=lambda r: getattr(r, name), default=None)
+
+def best(rows: list[dict[str, Any]], key: str) -> dict[str, Any]:
+    """The row whose number of that name is least; an empty one where none has it."""
+    return min((r for r in rows if r[key] is not None), key=lambda r: r[key], default={})
 
 
 def compare_models(
@@ -144,31 +92,31 @@ def compare_models(
     """
     if len(fits) < 2:
         raise DataError(f"{len(fits)} model(s)", where="a choice among models", allowed="2 or more")
-    rows: dict[str, dict[str, Any]] = {n: _said(n, fit) for n, fit in fits.items()}
     left, failed = _residuals(fits)
-    found, count, reason = criteria(left, {n: rows[n]["free"] for n in left})
-    scored, no_score = _residuals(halves or {}, held_out)
+    free = {n: len(fit.free) for n, fit in fits.items() if isinstance(fit, AbstractFit)}
+    found, count, reason = criteria(left, free)
+    scored, unscored = _residuals(halves or {}, held_out)
     held, unlike = scores(scored) if scored else ({}, 0)
-    for name, row in rows.items():
-        row |= found.get(name, {}) | held.get(name, {})
-        row |= {"held_failure": no_score[name]} if name in no_score else {}
+    rows = []
+    for name, fit in fits.items():
+        row = {"model": name, "failure": failed.get(name), "held_failure": unscored.get(name)}
         if name in left:
-            x = left[name]
-            row |= {"points": x.points, "unit": x.unit}
-            row |= {"residual": x.typical} if np.isfinite(x.typical) else {}
-        row["failure"] = failed.get(name, "")
-    made = tuple(Row(**row) for row in rows.values())
-    draft = Comparison(rows=made, independent=count, no_criteria=reason)
-    return Comparison(**vars(draft) | {"notes": tuple(_notes(draft, unlike))})
+            verdict, own = getattr(fit, "verdict", None), left[name]
+            row |= {"verdict": verdict and verdict.word, "unit": own.unit, "points": own.points}
+            row |= {"residual": own.typical, "loss": float(fit.loss), "free": free[name]}  # pyright: ignore[reportAttributeAccessIssue]
+        row |= found.get(name, {}) | held.get(name, {})
+        row["support"] = _support(row.get("delta_aic"))
+        rows.append({key: row.get(key) for key in KEYS})
+    notes = tuple(_notes(rows, count, reason, unlike))
+    return Comparison(rows=rows, independent=count, no_criteria=reason, notes=notes)
 
 
-def _said(name: str, fit: AbstractFit | str) -> dict[str, Any]:
-    """What a fit says of itself."""
-    if isinstance(fit, str):
-        return {"model": name}
-    verdict = getattr(fit, "verdict", None)
-    word = verdict.word if verdict else ""
-    return {"model": name, "free": len(fit.free), "loss": float(fit.loss), "verdict": word}
+def _support(delta: float | None) -> str | None:
+    """What a difference of AIC means, in a word."""
+    if delta is None:
+        return None
+    words = {0.0: "best", AS_GOOD: "as good", FAR: "weaker", np.inf: "none"}
+    return next(word for most, word in words.items() if delta <= most)
 
 
 def _residuals(
@@ -187,32 +135,26 @@ def _residuals(
     return found, failed
 
 
-def _notes(draft: Comparison, unlike: int) -> Iterator[str]:
+def _notes(rows: list[dict], count: float | None, reason: str, unlike: int) -> Iterator[str]:
     """What is to be known beside the numbers."""
-    fitted = [r for r in draft.rows if r.loss is not None]
-    if draft.no_criteria:
-        yield f"no AIC, AICc or BIC: {draft.no_criteria}"
-    elif draft.independent is not None:
+    fitted = [r for r in rows if r["loss"] is not None]
+    if reason:
+        yield f"no AIC, AICc or BIC: {reason}"
+    elif count is not None:
         yield (
-            f"AIC counts {draft.independent:.0f} independent residuals of {fitted[0].points}, and all free parameters, "
-            f"also those that the data do not determine; over the least: up to {AS_GOOD:g} as good, above {FAR:g} none"
+            f"AIC counts {count:.0f} independent residuals of {fitted[0]['points']}, and every free parameter, also "
+            f"those that the data do not determine; over the least: up to {AS_GOOD:g} as good, above {FAR:g} no support"
         )
-    reasons = dict.fromkeys(r.held_failure for r in fitted if r.held_failure)
-    yield from (f"no held-out score: {reason}" for reason in reasons)
+    for text in dict.fromkeys(r["held_failure"] for r in fitted if r["held_failure"]):
+        yield f"no held-out score: {text}"
     if unlike:
         yield f"{unlike} rows do not weigh alike in all models: held-out scores are of the others"
-    first, by_aic = draft.best("score"), draft.best("aic")
-    if first is not None:
-        near = [
-            r.model for r in fitted if r is not first and r.behind is not None and r.behind < SURE
-        ]
-        if near:
-            yield f"held-out scores do not tell apart {first.model} and {', '.join(near)}"
-    if first and by_aic and first.model != by_aic.model and (first.delta_aic or 0.0) > AS_GOOD:
-        text = f"AIC prefers {by_aic.model}, the held-out score {first.model}"
-        yield f"{text}: trust the score, which asks for nothing but that what comes is like what was"
-    if fitted and all(r.verdict == "poor" for r in fitted):
+    first, by_aic = best(rows, "score"), best(rows, "aic")
+    near = [r["model"] for r in rows if r is not first and (r["behind"] or 0) < SURE and r["score"]]
+    if near:
+        yield f"held-out scores do not tell apart {first['model']} and {', '.join(near)}"
+    if first and by_aic and first is not by_aic and (first["delta_aic"] or 0) > AS_GOOD:
+        text = f"AIC prefers {by_aic['model']}, the held-out score {first['model']}"
+        yield f"{text}: the score asks for no likelihood, only that what comes is like what was"
+    if fitted and all(r["verdict"] == "poor" for r in fitted):
         yield "no model describes the data: the best of these is poor, too"
-
-
-__all__ = ["AS_GOOD", "FAR", "SURE", "Comparison", "Row", "compare_models"]

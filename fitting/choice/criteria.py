@@ -16,19 +16,16 @@ def alike(every: list[Residuals]) -> Bool[np.ndarray, " rows"]:
     return np.all([np.isclose(x.sigma, first, rtol=1e-9) for x in every], axis=0)
 
 
-def correlation(
-    values: Float[np.ndarray, " rows"], series: Int[np.ndarray, " rows"]
-) -> float:  # fmt: skip
-    """Correlation of neighbours of one curve; 0 unless it is surely above, 0.99 at the most."""
+def independent(values: Float[np.ndarray, " rows"], series: Int[np.ndarray, " rows"]) -> float:
+    """Number of independent values: those of a curve count the less, the more neighbours are alike.
+
+    Their correlation counts where it is surely above 0, and as 0.99 at the most.
+    """
     pairs = (series[1:] == series[:-1]) & (series[1:] >= 0)
     a, b, n = values[1:][pairs], values[:-1][pairs], np.count_nonzero(pairs)
-    rho = float(np.sum(a * b) / max(np.sum(a**2), 1e-300))
-    return min(rho, 0.99) if n >= 8 and rho > 2 / np.sqrt(n) else 0.0
-
-
-def independent(values: Float[np.ndarray, " rows"], series: Int[np.ndarray, " rows"]) -> float:
-    """Number of independent values: those of a curve count the less, the more neighbours are alike."""
-    rho, curves = correlation(values, series), np.count_nonzero(series >= 0)
+    rho = min(float(np.sum(a * b) / max(np.sum(a**2), 1e-300)), 0.99)
+    rho = rho if n >= 8 and rho > 2 / np.sqrt(n) else 0.0
+    curves = np.count_nonzero(series >= 0)
     return float(curves * (1 - rho) / (1 + rho) + len(series) - curves)
 
 
@@ -50,16 +47,17 @@ def criteria(
     if reasons := [x.no_likelihood for x in every if x.no_likelihood]:
         return {}, None, reasons[0]
     if not np.all(alike(every)):
-        text = (
-            "the fits do not weigh the same data alike (switching counts for volatile models only)"
+        return (
+            {},
+            None,
+            "the fits do not weigh the same data alike, as switching by volatile models",
         )
-        return {}, None, text
     squares = {n: float(np.sum(x.values**2)) for n, x in left.items()}
     best = left[min(squares, key=lambda n: squares[n])]
     counted = np.isfinite(best.sigma)
     n, most = independent(best.values[counted], best.series[counted]), max(free.values())
     if n <= most + 2:
-        text = f"neighbouring residuals are so alike that only {n:.0f} of {best.points} count as independent"
+        text = f"residuals follow each other: {n:.0f} of {best.points} count as independent"
         return {}, n, f"{text}, for up to {most} parameters"
     found = {name: _of(squares[name], n, free[name] + 1) for name in left}
     least = min(x["aic"] for x in found.values())
@@ -69,11 +67,11 @@ def criteria(
 def _of(squares: float, n: float, k: int) -> dict[str, float]:
     """Criteria of a sum of squares of n independent residuals, and k parameters with their variance."""
     fit = n * float(np.log(max(squares, 1e-300) / n))
-    aic = fit + 2 * k
-    return {"aic": aic, "aicc": aic + 2 * k * (k + 1) / (n - k - 1), "bic": fit + k * np.log(n)}
+    more = 2 * k * (k + 1) / (n - k - 1)
+    return {"aic": fit + 2 * k, "aicc": fit + 2 * k + more, "bic": fit + k * float(np.log(n))}
 
 
-def scores(left: Mapping[str, Residuals]) -> tuple[dict[str, dict], int]:
+def scores(left: Mapping[str, Residuals]) -> tuple[dict[str, dict[str, float | None]], int]:
     """Root mean square, median residual, distance behind the best by model; rows left out, which do not weigh alike.
 
     Parameters
@@ -83,28 +81,19 @@ def scores(left: Mapping[str, Residuals]) -> tuple[dict[str, dict], int]:
     """
     every = list(left.values())
     same = alike(every)
-    counted = np.any([np.isfinite(x.sigma) for x in every], axis=0) if same.any() else ~same
-    count = np.count_nonzero(same & counted)
-    if not count:
+    used = same & np.isfinite(every[0].sigma)
+    if not used.any():
         return {}, len(same)
-    squares = {n: np.where(same, x.values, 0.0) ** 2 for n, x in left.items()}
-    best = min(squares, key=lambda n: np.sum(squares[n]))
-    found: dict[str, dict] = {}
+    r = {n: np.where(same, x.values[: len(same)], 0.0) for n, x in left.items()}
+    square = {n: float(np.sum(x**2) / np.count_nonzero(used)) for n, x in r.items()}
+    best = min(square, key=lambda n: square[n])
+    count = max(independent(r[best][used], every[0].series[used]), 1.0)
+    found: dict[str, dict[str, float | None]] = {}
     for name, own in left.items():
-        away = (squares[name] - squares[best])[same & counted]
-        found[name] = {
-            "score": float(np.sqrt(np.sum(squares[name]) / count)),
-            "held_residual": own.typical if np.isfinite(own.typical) else None,
-            "behind": _over_error(away, own.series[same & counted]),
-        }
-    return found, int(np.count_nonzero(counted & ~same))
-
-
-def _over_error(x: Float[np.ndarray, " rows"], series: Int[np.ndarray, " rows"]) -> float:
-    """Mean over its standard error, of correlated values; 0 where all are 0."""
-    off = x - np.mean(x)
-    error = np.sqrt(np.mean(off**2) / max(independent(off, series) - 1, 1.0))
-    return float(np.mean(x) / error) if error > 0 else 0.0
-
-
-__all__ = ["alike", "correlation", "criteria", "independent", "scores"]
+        # Of (m + e)^2 - e^2 with noise e as the best leaves it, and what the predictions are apart by, m.
+        apart = np.sum((r[name] - r[best]) ** 2) / np.count_nonzero(used)
+        error = 2 * np.sqrt(apart * square[best] / count)
+        about = {"score": np.sqrt(square[name]), "held_residual": own.typical}
+        behind = float((square[name] - square[best]) / error) if error > 0 else 0.0
+        found[name] = {k: x and float(x) for k, x in about.items()} | {"behind": behind}
+    return found, int(np.count_nonzero(~same))

@@ -1,5 +1,6 @@
 """The picture of a choice: all models over the data, and each of them alone."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,9 @@ import pandas
 
 from memjax.plot import style
 from memjax.plot.style import MUTED
+
+from ..fit_json import load
+from ..kinds import Kind
 
 COLORS = ("#d1495b", "#00798c", "#edae49", "#66418a", "#3d7a3b", "#8c564b")
 """Of the models that are drawn; no picture of more is legible."""
@@ -18,73 +22,67 @@ _SHOWN = 20
 _UNITS = {"V": "Voltage", "A": "|Current|", "s": "Time", "ohm": "Resistance", "S": "Conductance"}
 
 
-def picture(folder: Path, models: list[str], axes: tuple[str, str], path: Path) -> None:
-    """Measured values grey, simulated ones in a colour for each model: all in one panel, then one by one.
+def picture(folder: Path, models: Sequence[str], kind: Kind, path: Path) -> None:
+    """Measured values grey, those of each model in a colour of its own: all in one panel, then one by one.
 
     Parameters
     ----------
     folder : Path
         Of a choice, with a fit directory for each model.
-    models : list of str
+    models : sequence of str
         Those that are drawn.
-    axes : tuple of (str, str)
-        Columns that are drawn, horizontal and vertical.
+    kind : Kind
+        Of their data; says which columns are drawn.
     path : Path
         The picture.
     """
     from matplotlib.figure import Figure
 
-    tables = {n: pandas.read_csv(folder / n / "simulated.csv") for n in models}
+    axes = kind.axes or ("", "")
     measured = pandas.read_csv(folder / models[0] / "measured.csv")
+    tables = [_simulated(folder / n, kind) for n in models]
     columns = min(len(models) + 1, 4)
     rows = -(-(len(models) + 1) // columns)
     with style():
         figure = Figure(figsize=(4.2 * columns, 3.6 * rows + 0.4))
         grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
         for k, ax in enumerate(grid):
-            shown = models if k == 0 else models[k - 1 : k]
-            ax.set_visible(bool(shown))
-            _lines(ax, measured, axes, color=MUTED, lw=1.6, alpha=0.8, label="measured")
-            for name in shown:
-                label = name if k == 0 else None
-                _lines(
-                    ax, tables[name], axes, color=COLORS[models.index(name)], lw=1.2, label=label
-                )
-            ax.set_title("all models" if k == 0 else "".join(shown), fontsize=11)
+            ax.set_visible(k <= len(models))
+            _lines(ax, measured, axes, color=MUTED, lw=1.8, alpha=0.7, label="measured")
+            for n, name in enumerate(models):
+                if k in (0, n + 1):
+                    _lines(ax, tables[n], axes, color=COLORS[n], lw=1.2, label=name)
+            ax.set_title(["all models", *models][k] if k <= len(models) else "", fontsize=11)
         _scaled(grid, np.abs(measured[axes[1]].to_numpy()), axes)
-        figure.legend(loc="outside lower center", ncols=len(models) + 1)
+        handles = grid[0].get_legend_handles_labels()
+        figure.legend(*handles, loc="outside lower center", ncols=len(models) + 1)
         figure.savefig(path)
 
 
-def _lines(
-    ax: Any, table: pandas.DataFrame, axes: tuple[str, str], *, label: Any, **look: Any
-) -> None:
+def _simulated(place: Path, kind: Kind) -> pandas.DataFrame:
+    """What a fit makes of the data."""
+    return kind.drawn(load(place)) if kind.drawn else pandas.read_csv(place / "simulated.csv")
+
+
+def _lines(ax: Any, table: pandas.DataFrame, axes: Sequence[str], label: str, **look: Any) -> None:
     """Curves of a table, sweep by sweep; the median of cycles where a column numbers these."""
+    x, y = axes
     if "cycle" in table:
-        table = table.groupby(axes[0], as_index=False)[axes[1]].median()
-    curves = [x for _, x in table.groupby("sweep", sort=False)] if "sweep" in table else [table]
+        table = table.groupby(x, as_index=False)[y].median()
+    curves = [c for _, c in table.groupby("sweep", sort=False)] if "sweep" in table else [table]
     for n in np.unique(np.linspace(0, len(curves) - 1, _SHOWN).astype(int)):
-        x, y = (curves[n][c].to_numpy(float) for c in axes)
-        ax.plot(x, np.abs(y), label=label if n == 0 else None, **look)
+        ax.plot(curves[n][x], np.abs(curves[n][y]), label="" if n else label, **look)
 
 
-def _scaled(grid: Any, size: np.ndarray, axes: tuple[str, str]) -> None:
+def _scaled(grid: Any, size: np.ndarray, axes: Sequence[str]) -> None:
     """Labels, and a logarithmic axis where what was measured spans more than a decade."""
-    from matplotlib.ticker import EngFormatter
-
-    low, high = np.quantile(size[size > 0], [0.01, 1.0]) if np.any(size > 0) else (1.0, 1.0)
-    units = [c.rpartition("_")[2] if "_" in c else "" for c in axes]
-    names = [_UNITS.get(u, c) + f" ({u})" * bool(u) for u, c in zip(units, axes, strict=True)]
-    if high > 10 * low:
-        grid[0].set_yscale("log")
-        grid[0].set_ylim(low / 5, high * 3)
+    low, high = np.quantile(size[size > 0], [0.01, 1.0]) if np.any(size > 0) else (0.0, 1.0)
+    if high > 10 * low > 0:
+        grid[0].set(yscale="log", ylim=(low / 5, high * 3))
     else:
-        grid[0].set_ylim(low - 0.5 * (high - low), high + 0.5 * (high - low))
-        grid[0].yaxis.set_major_formatter(EngFormatter(units[1]))
-        names[1] = names[1].partition(" (")[0]
+        grid[0].set_ylim(low - 0.3 * (high - low), high + 0.3 * (high - low))
+    units = [c.rpartition("_") for c in axes]
     for ax in grid:
-        ax.set(xlabel=names[0], ylabel=names[1])
+        ax.set(**{f"{at}label": f"{_UNITS.get(u, c)} ({u})" if mark else c
+                  for at, c, (_, mark, u) in zip("xy", axes, units)})  # fmt: skip
         ax.label_outer()
-
-
-__all__ = ["COLORS", "picture"]

@@ -5,7 +5,7 @@ from ..kinds import Kind
 from ..report import pictures_and_sections
 from .content import write
 from .options import USED, configure, fit, held_out, run, takes
-from .report import pictures, sections
+from .report import drawn, pictures, sections
 
 KIND = Kind(
     label="conductance per pulse",
@@ -16,6 +16,7 @@ KIND = Kind(
     held_out=held_out,
     held="every second cycle",
     axes=("pulse", "g_S"),
+    drawn=drawn,
     used=USED,
     write=with_provenance(write),
     takes=takes,

@@ -1,6 +1,10 @@
 """Calibration of memjax devices and circuits to measurements."""
 
 from .batch.fit import Row as Row, fit_batch as fit_batch
+from .choice.comparison import (
+    Comparison as Comparison,
+    compare_models as compare_models,
+)
 from .circuits.fit import (
     Estimate as Estimate,
     SpikeFit as SpikeFit,
@@ -16,6 +20,7 @@ from .inference.profile_likelihood import Profile as Profile, profiles as profil
 from .inference.sample import Sample as Sample
 from .joint.fit import JointFit as JointFit, fit_jointly as fit_jointly
 from .pulses.fit import PulseFit as PulseFit, fit_pulses as fit_pulses
+from .residuals import Residuals as Residuals
 from .result import AbstractFit as AbstractFit
 from .retention.fit import RetentionFit as RetentionFit, fit_retention as fit_retention
 from .stochastic.result import Stochastic as Stochastic

@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float
 
 import memjax as mj
 from memjax.compile_cache import cached_jit, is_array, jit_with_options
-from memjax.errors import BoundsError, DataError
+from memjax.errors import BoundsError, DataError, FitError
 from memjax.fields import parameter_specs
 from memjax.params import constrain, get, known, replace
 from memjax.transforms import edges, from_spec, within
@@ -69,6 +69,13 @@ class AbstractProblem(eqx.Module):
     def loss(self, z: Float[np.ndarray, " free"]) -> float:
         """Half the sum of squared residuals at unconstrained coordinates."""
         return 0.5 * float(np.sum(self.linearise(np.repeat(z[None], TOGETHER, axis=0))[0][0] ** 2))
+
+    def of_data(self, z: Float[np.ndarray, " free"]) -> Float[np.ndarray, " data"]:
+        """Residuals of the data [sigma] at unconstrained coordinates; a `FitError` where these cannot be solved."""
+        r, _, ok = self.linearise(np.repeat(z[None], TOGETHER, axis=0))
+        if not ok[0]:
+            raise FitError("the data cannot be solved with the fitted values")
+        return r[0][: -len(self.free)]
 
     def at(self, z: Float[Array | np.ndarray, " free"] | Sequence[Float[Array, ""]]) -> Any:
         """The device or circuit at unconstrained coordinates."""

@@ -15,6 +15,7 @@ from memjax.transforms import Logit, from_spec
 
 from .optimize.levenberg_marquardt import Progress
 from .problem import AbstractProblem
+from .residuals import Residuals
 
 _SHARE = 0.25  # share of a range above which a standard deviation says nothing
 # Share of a parameter's range (of its logarithm where that is long) from a bound within which it sits at the bound.
@@ -96,6 +97,21 @@ class AbstractFit:
             Their coordinates, and the covariance of these.
         """
         raise DataError(type(self).__name__, where="a joint fit", allowed="sweeps, pulses, decays")
+
+    def residuals(self, data: Any = None) -> Residuals:
+        """Residuals of the data that were fitted, or of others of the same kind: for a comparison of models.
+
+        Parameters
+        ----------
+        data : Any, optional
+            What the fit has not seen, as it takes its data; of a kind that knows no such it is a `DataError`.
+        """
+        if data is not None:
+            raise DataError(type(self).__name__, where="held-out data", allowed="sweeps, pulses, decays")  # fmt: skip
+        values = self.problem.of_data(self.z)
+        alone, reason = np.full(len(values), -1), "it is not known what the rows were weighed by"
+        about: dict[str, Any] = dict(sigma=np.ones(len(values)), series=alone, unit="sigma")
+        return Residuals(values=values, no_likelihood=reason, **about)
 
     @property
     def free(self) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from memjax.synapse import Pulsed, PulseNoise, simulate_pulses
 
 from ..optimize.levenberg_marquardt import Progress, levenberg_marquardt
 from ..problem import AbstractDifferentiable, begun, inside
+from ..residuals import Residuals
 from ..result import AbstractFit
 from .initial_guess import look_at, recipe_of
 from .noise import FEWEST, NoiseFit, estimate_noise
@@ -133,6 +134,16 @@ class PulseFit(AbstractFit):
         pulsed = problem.under_pulses(jnp.asarray(z))
         about = dict(problem=problem, z=z, covariance=covariance, loss=problem.loss(z))
         return replace(self, pulsed=pulsed, **about)
+
+    def residuals(self, data: PulseRecord | None = None) -> Residuals:
+        """See `AbstractFit`; `data` are other cycles, of which the mean is compared."""
+        problem = self.problem
+        if data is not None:
+            mean = cycle_weights(len(data.g), self.memory) @ data.g
+            problem = replace(problem, target=jnp.asarray(np.log(mean)))
+        values, sigma = problem.of_data(self.z), np.full(len(problem.target), self.sigma)
+        about: dict[str, Any] = dict(series=np.zeros(len(values), int), unit="of ln G")
+        return Residuals(values=values, sigma=sigma, **about)
 
     @property
     def freedom(self) -> float:

@@ -18,6 +18,12 @@ def _cycles(table: pandas.DataFrame) -> np.ndarray:
     return table["g_S"].to_numpy().reshape(len(np.unique(table["cycle"].to_numpy())), -1)
 
 
+def drawn(content: dict) -> pandas.DataFrame:
+    """The fitted curve, for a picture of several models."""
+    curve = content["pulses"]["curve_S"]
+    return pandas.DataFrame({"pulse": np.arange(len(curve)), "g_S": curve})
+
+
 def pictures(content: dict, measured, simulated, folder: Path) -> list[str]:
     """Curve with a band of simulated cycles, spread of steps by pulse, spread over lags."""
     g, s = 1e6 * _cycles(measured), 1e6 * _cycles(simulated)

@@ -21,6 +21,7 @@ from memjax.solver import rodas3_step
 
 from ..optimize.levenberg_marquardt import Progress, levenberg_marquardt
 from ..problem import AbstractDifferentiable, begun, initial_states, inside
+from ..residuals import Residuals
 from ..result import AbstractFit
 
 _READ = 1e-2
@@ -402,6 +403,35 @@ class RetentionFit(AbstractFit):
         about = dict(problem=problem, z=z, covariance=covariance, loss=problem.loss(z))
         rms = float(np.sqrt(np.mean((curve / self.record.r - 1) ** 2)))
         return replace(self, device=problem.at(at), curve=curve, rms=rms, **about)
+
+    def residuals(self, data: DecayRecord | None = None) -> Residuals:
+        """See `AbstractFit`; `data` are later readings of the same run."""
+        problem, begin = self.problem, 0
+        if data is not None:
+            begin, t0 = len(self.record.t), self.record.t[0]
+            t, r = (np.concatenate(x) for x in ((self.record.t, data.t), (self.record.r, data.r)))
+            problem = replace(problem, t=jnp.asarray(t - t0), target=jnp.asarray(np.log(r)))
+        values = problem.of_data(self.z)[begin:]
+        about: dict[str, Any] = dict(series=np.zeros(len(values), int), unit="of ln R")
+        return Residuals(values=values, sigma=np.full(len(values), float(problem.sigma)), **about)
+
+
+def halves(record: DecayRecord) -> tuple[DecayRecord, DecayRecord]:
+    """The first half of the time of a run, and the second: neighbours are too much alike to stand for what is to come.
+
+    Raises
+    ------
+    DataError
+        For fewer than 8 readings in either.
+    """
+    first = record.t - record.t[0] <= (record.t[-1] - record.t[0]) / 2
+    if min(first.sum(), (~first).sum()) < 8:
+        raise DataError(
+            f"{first.sum()} readings in the first half of the time, {(~first).sum()} in the second: none is held out",
+            where=record.label, allowed="at least 8 in each",
+        )  # fmt: skip
+    seen, held = (replace(record, t=record.t[m], r=record.r[m]) for m in (first, ~first))
+    return seen, held
 
 
 def fit_retention(

@@ -24,11 +24,13 @@ from ..optimize.levenberg_marquardt import (
     screen,
 )
 from ..problem import begun
+from ..residuals import Residuals
 from ..result import AbstractFit
 from ..stochastic.result import Stochastic
 from .covariance import Uncertainty, uncertainty
 from .failures import no_start
 from .group import pack
+from .halves import residuals_of
 from .initial_guess import guess, starts
 from .limits import limits_of, said, shared, simulated
 from .problem import PATIENT, Problem, responses
@@ -139,6 +141,23 @@ class FitResult(AbstractFit):
             device=problem.at(at), problem=problem, z=z, loss=0.5 * float(np.sum(r[0] ** 2))
         )
         return replace(self, **about, uncertainty=known, verdict=verdict)
+
+    def residuals(self, data: Sequence[mj.Measurement] | None = None) -> Residuals:
+        """See `AbstractFit`; `data` are measurements of the same device."""
+        problem = self.problem
+        if data is None:
+            return residuals_of(problem, self.z)
+        group, bench = problem.group, problem.bench
+        if group.limits is not None:  # those of other sweeps say themselves what limited them
+            bench = replace(bench, compliance=None, compliance_negative=None)
+        given = float(group.small_sigma) == float(group.model_sigma)
+        made = prepare(
+            data, problem.device, bench=bench, env=problem.env, point_time=self.point_time,
+            free=problem.free, fix=None, model_sigma=float(group.model_sigma) if given else None,
+            seed=self.seed, screened=1,
+        )  # fmt: skip
+        own = replace(made.problem.bench, reversed=problem.bench.reversed)
+        return residuals_of(replace(problem, group=made.problem.group, bench=own), self.z)
 
     @property
     def thresholds(self) -> Thresholds:

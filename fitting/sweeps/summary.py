@@ -166,7 +166,7 @@ def _events(
     return np.array([[np.nan if r is None else r - 0.5 for r in leg] for leg in rows])
 
 
-def _same(a: mj.Sampled, b: mj.Sampled) -> bool:
+def same_waveform(a: mj.Sampled, b: mj.Sampled) -> bool:
     """Whether two sweeps applied one waveform: to a tenth of a step in value and a percent in time."""
     if (a.kind, a.quantity) != (b.kind, b.quantity) or len(a.times) != len(b.times):
         return False
@@ -224,7 +224,7 @@ def summarise_sweeps(
             left = np.where(sweep.applied != sweep.v, sweep.v, np.nan)
             member = (label, left, sweep.response, sweep.at_compliance)
             for known, _, own, members in groups:
-                if _same(known, s) and same_limits(own, limits):
+                if same_waveform(known, s) and same_limits(own, limits):
                     members.append(member)
                     break
             else:

@@ -5,13 +5,9 @@ from .choice.comparison import (
     Comparison as Comparison,
     compare_models as compare_models,
 )
-from .circuits.fit import (
-    Estimate as Estimate,
-    SpikeFit as SpikeFit,
-    VoltageFit as VoltageFit,
-    fit_spikes as fit_spikes,
-    fit_voltages as fit_voltages,
-)
+from .circuits.estimate import Estimate as Estimate
+from .circuits.fit import SpikeFit as SpikeFit, fit_spikes as fit_spikes
+from .circuits.voltage_fit import VoltageFit as VoltageFit, fit_voltages as fit_voltages
 from .inference.devices import Devices as Devices
 from .inference.hierarchy import Hierarchy as Hierarchy, fit_population as fit_population
 from .inference.nuts import draw as draw, draw_fit as draw_fit
@@ -24,9 +20,10 @@ from .residuals import Residuals as Residuals
 from .result import AbstractFit as AbstractFit
 from .retention.fit import RetentionFit as RetentionFit, fit_retention as fit_retention
 from .stochastic.result import Stochastic as Stochastic
-from .sweeps.fit import FitResult as FitResult, fit as fit
+from .sweeps.fit import fit as fit
 from .sweeps.problem import Problem as Problem
 from .sweeps.randomness import calibrate as calibrate
+from .sweeps.result import FitResult as FitResult
 from .targets.fit import TargetFit as TargetFit, fit_targets as fit_targets
 from .targets.protocol import TargetSettings as TargetSettings
 from .targets.target import Target as Target

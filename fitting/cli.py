@@ -65,41 +65,7 @@ def _configure_fit(parser: argparse.ArgumentParser) -> None:
         help="device or circuit, see 'memjax models'; A,B,... are compared on the same files",
     )
     add("--preset", metavar="P", help="values of what is not fitted, see 'memjax models MODEL'")
-    add(
-        "--free",
-        nargs="+",
-        action="extend",
-        metavar="NAME",
-        help="parameters to fit (default: what the data show)",
-    )
-    add(
-        "--fix",
-        nargs="+",
-        action="extend",
-        type=_assignment,
-        default=[],
-        metavar="NAME=VALUE",
-        help="values to keep [SI]",
-    )
-    add(
-        "--bounds",
-        nargs="+",
-        action="extend",
-        type=_range,
-        default=[],
-        metavar="NAME=LOW,HIGH",
-        help="between which free parameters are sought [SI]; default: the model's, see 'memjax models MODEL'",
-    )
-    add(
-        "--start",
-        nargs="+",
-        action="extend",
-        type=_assignment,
-        default=[],
-        metavar="NAME=VALUE",
-        help="where the first start and the prior of free parameters lie [SI], in the place of what the data show; "
-        "further starts lie about it or share it",
-    )
+    _configure_parameters(parser)
     add(
         "--stochastic",
         action="store_true",
@@ -134,6 +100,29 @@ def _configure_fit(parser: argparse.ArgumentParser) -> None:
     add_bench_options(parser)
     add_read_options(parser)
     add_write_options(parser)
+
+
+def _configure_parameters(parser: argparse.ArgumentParser) -> None:
+    """Options of ``memjax fit`` that name parameters; each may be given again."""
+    add, names = parser.add_argument, {"nargs": "+", "action": "extend"}
+    pairs = names | {"default": []}
+    add("--free", **names, metavar="NAME", help="parameters to fit (default: what the data show)")
+    add("--fix", **pairs, type=_assignment, metavar="NAME=VALUE", help="values to keep [SI]")
+    add(
+        "--bounds",
+        **pairs,
+        type=_range,
+        metavar="NAME=LOW,HIGH",
+        help="between which free parameters are sought [SI]; default: the model's, see 'memjax models MODEL'",
+    )
+    add(
+        "--start",
+        **pairs,
+        type=_assignment,
+        metavar="NAME=VALUE",
+        help="where the first start and the prior of free parameters lie [SI], in the place of what the data show; "
+        "further starts lie about it or share it",
+    )
 
 
 def _configure_shared(parser: argparse.ArgumentParser) -> None:

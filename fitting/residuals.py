@@ -41,6 +41,3 @@ class Residuals:
         """Median modulus of the residuals of curves [unit]; None where none counts."""
         own = np.isfinite(self.sigma) & (self.series >= 0)
         return float(np.median(np.abs(self.values[own] * self.sigma[own]))) if own.any() else None
-
-
-__all__ = ["Residuals"]

@@ -26,7 +26,9 @@ from memjax.policy import require_x64
 
 from ..optimize.levenberg_marquardt import Progress
 from ..sweeps.covariance import noise_of, uncertainty
-from ..sweeps.fit import NOTHING, FitResult, Prepared, choose_free, prepare
+from ..sweeps.fit import NOTHING
+from ..sweeps.prepare import Prepared, choose_free, prepare
+from ..sweeps.result import FitResult
 from ..sweeps.thinning import thinned
 from ..sweeps.variability import read_noise
 from ..sweeps.verdict import judge
@@ -147,10 +149,9 @@ def fit_batch(
         Folder of the run: a new one, or that of the same run, which then goes on.
     free, fix, start, bench, env, point_time, model_sigma, thresholds, points
         As for `fit`.
-    seed : int
-        Of starts and resampling; a device's numbers do not depend on the others but for rounding.
-    screened, starts : int
-        Starts evaluated for each device, and how many are improved.
+    seed, screened, starts : int
+        Of starts and resampling: a device's numbers do not depend on the others but for rounding; starts evaluated
+        for each device, and how many are improved.
     chunk : int
         Devices that advance together; all that an interrupt loses.
     grids : bool

@@ -21,7 +21,7 @@ from memjax.files import prepare_output, write_json
 from memjax.population import POPULATION
 
 from ..sweeps.content import to_json
-from ..sweeps.fit import FitResult
+from ..sweeps.result import FitResult
 from . import wafer
 from .fit import RUN, File, Row, checked, fit_batch
 from .population import drawn_from

@@ -14,8 +14,8 @@ from memjax.compile_cache import jit_with_options
 
 from ..optimize.levenberg_marquardt import Progress, half_squares, levenberg_marquardt
 from ..problem import linearise, stacked
-from ..sweeps.fit import Prepared
 from ..sweeps.group import MODEL_SIGMA
+from ..sweeps.prepare import Prepared
 from .grid_solver import FINE, GridSolver
 from .step_grid import MOST
 

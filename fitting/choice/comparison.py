@@ -73,10 +73,6 @@ def compare_models(
     held_out : Any, optional
         The other part, as `AbstractFit.residuals` takes it: measurements of sweeps, a record of pulses or a decay.
 
-    Returns
-    -------
-    Comparison
-
     Raises
     ------
     DataError

@@ -16,8 +16,7 @@ from ..kinds import Kind
 COLORS = ("#d1495b", "#00798c", "#edae49", "#66418a", "#3d7a3b", "#8c564b")
 """Of the models that are drawn; no picture of more is legible."""
 
-_SHOWN = 20
-"""Curves that are drawn at the most."""
+_SHOWN = 20  # curves that are drawn at the most
 
 _UNITS = {"V": "Voltage", "A": "|Current|", "s": "Time", "ohm": "Resistance", "S": "Conductance"}
 

@@ -21,8 +21,8 @@ from ..result import AbstractFit
 from .comparison import compare_models
 from .report import COMPARISON, HEAD, LONG, build, table_of, write
 
+# Options that name parameters, or pairs that begin with their names.
 _NAMING = ("free", "fix", "bounds", "start")
-"""Options that name parameters, or pairs that begin with their names."""
 
 _WHERE = "a choice among models"
 

@@ -105,10 +105,6 @@ def calibrate_spikes(
     tick : callable, optional
         Told what is being done.
 
-    Returns
-    -------
-    SpikeCalibration
-
     Raises
     ------
     DataError, FitError

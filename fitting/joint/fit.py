@@ -155,10 +155,6 @@ def fit_jointly(
     tick : callable, optional
         Called with the stage and the progress after each iteration.
 
-    Returns
-    -------
-    JointFit
-
     Raises
     ------
     DataError
@@ -255,6 +251,3 @@ def _notes(problem: JointProblem, parts: Sequence[Part]) -> tuple[str, ...]:
         if name not in problem.free
     ]
     return tuple(own)
-
-
-__all__ = ["CONTRADICTS", "JointFit", "Part", "fit_jointly"]

@@ -19,11 +19,9 @@ from ..result import AbstractFit
 PRECISION = PRIOR_SIGMA**-2
 """Of the prior of each coordinate."""
 
+# Standard deviations of starts about the middle; variance of a coordinate at the least.
 _WIDER, _LEAST = 3.0, 1e-8
-"""Standard deviations of starts about the middle; variance of a coordinate at the least."""
-
-_FARTHEST = 80.0
-"""Logarithms of a weight among which it is sought."""
+_FARTHEST = 80.0  # logarithms of a weight among which it is sought
 
 
 class JointProblem(AbstractProblem):

@@ -262,10 +262,6 @@ def fit_pulses(
     tick : callable, optional
         Called with the stage and the progress after each iteration.
 
-    Returns
-    -------
-    PulseFit
-
     Raises
     ------
     DataError

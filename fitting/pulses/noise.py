@@ -232,10 +232,6 @@ def estimate_noise(
     rates : sequence of str
         Parameters that may differ from cycle to cycle.
 
-    Returns
-    -------
-    NoiseFit
-
     Notes
     -----
     The likelihood is that of the orthonormal contrasts between cycles (Helmert), in which the mean

@@ -19,10 +19,10 @@ from memjax.simulate import simulate, simulate_like
 
 from ..fit_json import SCHEMA, digest, randomness_of, search_of, told, versions, write_draws
 from ..report import build
-from .fit import FitResult
 from .limits import by_wave, levels_of, shared
 from .problem import PATIENT
 from .report import CYCLES
+from .result import FitResult
 
 _DRAWS = 100  # sweeps per waveform drawn for the simulated distributions
 _SHOWN = 20  # of them those that the picture shows

@@ -86,6 +86,3 @@ def residuals_of(problem: Problem, z: np.ndarray) -> Residuals:
         series=np.concatenate([waves, np.full(events.size, -1)]),
         unit="decades",
     )
-
-
-__all__ = ["halves", "residuals_of"]

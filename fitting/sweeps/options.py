@@ -19,10 +19,11 @@ from ..kinds import READING, provenance, refuse_unused
 from ..records import of_pulsed_curves, records_in
 from .content import write as write_content
 from .cycles import noise_of
-from .fit import FitResult, fit as fit_sweeps
+from .fit import fit as fit_sweeps
 from .group import MODEL_SIGMA, SMALL, VOLTAGE_SIGMA
 from .halves import halves
 from .randomness import calibrate
+from .result import FitResult
 from .thinning import thinned
 
 USED = (

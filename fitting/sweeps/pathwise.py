@@ -15,8 +15,8 @@ from memjax.params import get, replace as with_values
 
 from ..optimize.adam import descend
 from ..optimize.levenberg_marquardt import Progress
-from .fit import FitResult
 from .problem import Problem, events_of
+from .result import FitResult
 from .summary import Waveform
 
 _DRAWS = 24  # simulated cycles of each waveform: the same normal numbers at every step

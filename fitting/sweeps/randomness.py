@@ -38,8 +38,8 @@ from ..stochastic.two_sample import compared, energy_test
 from ..stochastic.valleys import Valley, ends_of, linear
 from .cycles import CHECKED, OTHER_SEEDS, Cycles, Start, noise_of
 from .ensemble import Coordinate, of_sweeps
-from .fit import FitResult
 from .pathwise import calibrate_spread
+from .result import FitResult
 
 FEWEST = 8
 """Cycles of a waveform below which they say nothing of a distribution."""

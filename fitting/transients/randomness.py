@@ -21,7 +21,8 @@ from ..sweeps.cycles import Start, noise_of, strength_of
 from ..sweeps.ensemble import Experiment, Reading
 from ..sweeps.randomness import search
 from .comparison import compare_times
-from .fit import Features, TransientFit, begin
+from .features import Features
+from .fit import TransientFit, begin
 
 RATES = ("mu", "gamma1", "gamma2", "beta", "theta", "gamma3")
 """What moves delay and relaxation of a `DiffusiveMemristor`, beside `alpha` and `r0`."""

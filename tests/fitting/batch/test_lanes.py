@@ -10,7 +10,7 @@ import memjax as mj
 from fitting.batch.grid_solver import FINE, GridSolver
 from fitting.batch.search import Search, searched
 from fitting.problem import linearise, stacked
-from fitting.sweeps.fit import prepare
+from fitting.sweeps.prepare import prepare
 from tests.fits import WAFER_FIX, WAFER_FREE, WAFER_MODEL
 
 pytestmark = pytest.mark.slow

@@ -5,7 +5,8 @@ import pytest
 
 import fitting as ft
 import memjax as mj
-from fitting.circuits.fit import _covariance, _jacobian_noise_bias
+from fitting.circuits.estimate import lifted_inverse
+from fitting.circuits.moments import jacobian_noise_bias
 from memjax import neuron
 from memjax.errors import BoundsError, DataError, FitError, ModelError, StimulusError
 from memjax.observables import SpikeTrain, detect_all
@@ -207,7 +208,7 @@ def test_trains_have_to_be_spike_trains():
 
 
 def test_directions_without_information_are_null():
-    covariance, null = _covariance(np.diag([100.0, 0.0, -3.0]))
+    covariance, null = lifted_inverse(np.diag([100.0, 0.0, -3.0]))
     np.testing.assert_allclose(np.sqrt(np.diag(covariance)), [0.1, 5, 5])
     np.testing.assert_allclose(null, [0, 1, 1])
 
@@ -217,5 +218,5 @@ def test_the_bias_that_noise_of_a_jacobian_makes_is_the_information_that_is_take
     each = rng.normal(size=(2000, n, 2, 1))  # repeats: a mean over n, which is 0 but for its noise
     true = np.mean(np.sum(each.mean(axis=1) ** 2, axis=(1, 2)))
     left_out = (x.mean(axis=0) - x for x in each)
-    bias = np.mean([_jacobian_noise_bias(x / (n - 1), np.eye(2))[0, 0] for x in left_out])
+    bias = np.mean([jacobian_noise_bias(x / (n - 1), np.eye(2))[0, 0] for x in left_out])
     assert bias == pytest.approx(true, rel=0.1)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import memjax as mj
-from fitting.retention.fit import LAWS, compare, fit_law, fit_retention
+from fitting.retention.fit import fit_retention
+from fitting.retention.laws import LAWS, compare, fit_law
 from memjax.data import DecayRecord
 from memjax.errors import DataError
 

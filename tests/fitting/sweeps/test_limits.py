@@ -13,9 +13,9 @@ from fitting.batch.grid_solver import FINE, GridSolver
 from fitting.problem import stacked
 from fitting.sweeps.content import write
 from fitting.sweeps.ensemble import Coordinate, Ensemble, of_sweeps
-from fitting.sweeps.fit import prepare
 from fitting.sweeps.group import edge_of
 from fitting.sweeps.limits import LEAST_REACH, reach_of, shared
+from fitting.sweeps.prepare import prepare
 from fitting.sweeps.summary import summarise_sweeps
 from memjax.cli import main
 from memjax.data.compliance import find_limit

@@ -8,7 +8,7 @@ import pytest
 
 import memjax as mj
 from fitting.sweeps.ensemble import of_sweeps
-from fitting.sweeps.fit import prepare
+from fitting.sweeps.prepare import prepare
 from fitting.sweeps.problem import events_of
 from memjax.errors import DataError
 from memjax.observables import NEVER, Thresholds

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import memjax as mj
-from fitting.transients.fit import features, fit_transients
+from fitting.transients.features import features
+from fitting.transients.fit import fit_transients
 from memjax.errors import DataError
 from memjax.params import get
 from tests.helpers import pulsed_curves

@@ -7,7 +7,8 @@ import pytest
 
 import memjax as mj
 from fitting.stochastic.result import Stochastic
-from fitting.transients.fit import TransientFit, features, fit_transients, times_of
+from fitting.transients.features import features, times_of
+from fitting.transients.fit import TransientFit, fit_transients
 from fitting.transients.randomness import _prior, _started, of_pulses, randomised
 from memjax.errors import DataError
 from memjax.params import get, replace as with_values

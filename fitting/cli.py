@@ -104,7 +104,8 @@ def _configure_fit(parser: argparse.ArgumentParser) -> None:
 
 def _configure_parameters(parser: argparse.ArgumentParser) -> None:
     """Options of ``memjax fit`` that name parameters; each may be given again."""
-    add, names = parser.add_argument, {"nargs": "+", "action": "extend"}
+    add = parser.add_argument
+    names: dict[str, Any] = {"nargs": "+", "action": "extend"}
     pairs = names | {"default": []}
     add("--free", **names, metavar="NAME", help="parameters to fit (default: what the data show)")
     add("--fix", **pairs, type=_assignment, metavar="NAME=VALUE", help="values to keep [SI]")

@@ -7,41 +7,11 @@ import numpy as np
 import pytest
 
 import memjax as mj
-from fitting.batch.grid_solver import FINE, GridSolver
 from fitting.batch.search import Search, searched
-from fitting.problem import linearise, stacked
+from fitting.problem import linearise
 from fitting.sweeps.prepare import prepare
-from tests.fits import WAFER_FIX, WAFER_FREE, WAFER_MODEL
 
 pytestmark = pytest.mark.slow
-
-
-CHUNK = 4
-
-
-def test_grids_give_the_residuals_and_slopes_of_the_adaptive_solver(wafer):
-    options = dict(
-        bench=None, env=None, point_time=None, free=WAFER_FREE, fix=WAFER_FIX, model_sigma=0.3
-    )
-    made = [
-        prepare(wafer[f"d{k}"], WAFER_MODEL, **options, seed=0, screened=8) for k in range(CHUNK)
-    ]
-    jobs = np.arange(2 * CHUNK)
-    z = np.concatenate([m.candidates[:2] for m in made])
-    solver = GridSolver(stacked([m.problem for m in made]), jobs // 2)
-    solver.rtol = FINE
-    r, jacobian, ok = solver.linearise(z, jobs)
-    exact, well = solver.adaptive(z, jobs)
-    step = 1e-4
-    for k in range(len(WAFER_FREE)):
-        move = step * np.eye(len(WAFER_FREE))[k]
-        ahead, behind = (solver.residuals(z + s * move, jobs) for s in (1, -1))
-        slope = (ahead - behind) / (2 * step)
-        # Central differences: of the square of the step, and of the tolerance where a grid has changed.
-        assert np.max(np.abs(slope - jacobian[:, :, k])) < 1e-2 * np.max(np.abs(jacobian))
-    assert np.all(ok & well)
-    # A thousandth of the 0.3 decades that a residual of 1 stands for.
-    assert np.max(np.abs(r - exact)) < 1e-3
 
 
 @pytest.mark.study

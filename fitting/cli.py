@@ -4,6 +4,7 @@ import argparse
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -41,10 +42,22 @@ def _range(text: str) -> tuple[str, tuple[float, float]]:
     try:
         low, high = map(float, values.split(","))
     except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r}; allowed: NAME=LOW,HIGH with two numbers in SI"
-        ) from None
+        what = f"{text!r}; allowed: NAME=LOW,HIGH with two numbers in SI"
+        raise argparse.ArgumentTypeError(what) from None
     return name.strip(), (low, high)
+
+
+def _configure_parameters(add: Callable[..., Any]) -> None:
+    """Options of ``memjax fit`` that say which parameters are fitted, and where."""
+    many: dict[str, Any] = {"nargs": "+", "action": "extend"}
+    values = many | {"default": [], "metavar": "NAME=VALUE", "type": _assignment}
+    add("--free", **many, metavar="NAME", help="parameters to fit (default: what the data show)")
+    add("--fix", **values, help="values to keep [SI]")
+    ranges = {"metavar": "NAME=LOW,HIGH", "type": _range}
+    text = "between which free parameters are sought [SI] (default: the model's, see 'memjax models MODEL')"
+    add("--bounds", **values | ranges, help=text)
+    text = "where the search for free parameters and their prior begin [SI], in place of what the data show; further "
+    add("--start", **values, help=text + "starts share the value or are scattered about it")
 
 
 def _configure_fit(parser: argparse.ArgumentParser) -> None:
@@ -65,7 +78,7 @@ def _configure_fit(parser: argparse.ArgumentParser) -> None:
         help="device or circuit, see 'memjax models'; A,B,... are compared on the same files",
     )
     add("--preset", metavar="P", help="values of what is not fitted, see 'memjax models MODEL'")
-    _configure_parameters(parser)
+    _configure_parameters(add)
     add(
         "--stochastic",
         action="store_true",
@@ -100,30 +113,6 @@ def _configure_fit(parser: argparse.ArgumentParser) -> None:
     add_bench_options(parser)
     add_read_options(parser)
     add_write_options(parser)
-
-
-def _configure_parameters(parser: argparse.ArgumentParser) -> None:
-    """Options of ``memjax fit`` that name parameters; each may be given again."""
-    add = parser.add_argument
-    names: dict[str, Any] = {"nargs": "+", "action": "extend"}
-    pairs = names | {"default": []}
-    add("--free", **names, metavar="NAME", help="parameters to fit (default: what the data show)")
-    add("--fix", **pairs, type=_assignment, metavar="NAME=VALUE", help="values to keep [SI]")
-    add(
-        "--bounds",
-        **pairs,
-        type=_range,
-        metavar="NAME=LOW,HIGH",
-        help="between which free parameters are sought [SI]; default: the model's, see 'memjax models MODEL'",
-    )
-    add(
-        "--start",
-        **pairs,
-        type=_assignment,
-        metavar="NAME=VALUE",
-        help="where the first start and the prior of free parameters lie [SI], in the place of what the data show; "
-        "further starts lie about it or share it",
-    )
 
 
 def _configure_shared(parser: argparse.ArgumentParser) -> None:

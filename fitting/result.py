@@ -259,7 +259,7 @@ def is_wide(device: mj.AbstractDevice | mj.Circuit, name: str, std: float) -> bo
     short = isinstance(transform, Logit) or (spec.narrowed and lower > 0 and upper < 100 * lower)
     limit = _SHARE * (upper - lower) if short else abs(value)
     if short and spec.narrowed and not sits_at_bound(device, name):
-        limit = float(slopes(device, (name,), np.array([transform.forward(value)]))[0])
+        limit = float(slopes(device, (name,), np.array([transform.forward(np.asarray(value))]))[0])
     return not std <= limit  # what is no number is not small
 
 

@@ -3,6 +3,7 @@
 import abc
 import dataclasses
 import functools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -48,10 +49,10 @@ class ParameterSpec:
     doc: str
     noise: bool = False
     follows: str | None = None
-    declared: tuple[float, ...] = ()
+    declared: tuple[float, float] = (math.nan, math.nan)
 
     def __post_init__(self):
-        if not self.declared:
+        if math.isnan(self.declared[0]):
             object.__setattr__(self, "declared", self.bounds)
 
     @property

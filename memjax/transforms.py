@@ -196,9 +196,10 @@ def within(spec: ParameterSpec, value: float) -> float:
 
 def edges(spec: ParameterSpec) -> tuple[float, float]:
     """Values a little inside the bounds, see `within`."""
-    transform, (lower, upper) = from_spec(spec), spec.bounds
-    if isinstance(transform, Logit | LogLogit):
-        unit = getattr(transform, "inner", transform).unit
-        away = unit * math.log(19.0)  # odds of 1 to 19
+    transform = from_spec(spec)
+    own = transform.inner if isinstance(transform, LogLogit) else transform
+    if isinstance(own, Logit):
+        away = np.asarray(own.unit * math.log(19.0))  # odds of 1 to 19
         return float(transform.inverse(-away)), float(transform.inverse(away))
-    return tuple(x + s * 0.05 * (abs(x) or 1.0) for x, s in ((lower, 1), (upper, -1)))
+    low, high = ((x, 0.0 if math.isinf(x) else 0.05 * (abs(x) or 1.0)) for x in spec.bounds)
+    return low[0] + low[1], high[0] - high[1]

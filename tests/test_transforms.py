@@ -1,5 +1,7 @@
 """Unconstrained coordinates."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,7 +10,7 @@ from hypothesis import assume, given, settings, strategies as st
 
 import memjax as mj
 from memjax.fields import ParameterSpec, parameter_specs
-from memjax.transforms import Identity, Log, Logit, LogLogit, from_spec
+from memjax.transforms import Identity, Log, Logit, LogLogit, edges, from_spec, within
 
 pytestmark = pytest.mark.fast
 
@@ -61,6 +63,36 @@ def test_no_coordinate_leads_out_of_the_bounds(z):
         value = float(from_spec(_spec(lower, upper)).inverse(jnp.asarray(z)))
         slack = 1e-12 * abs(upper) if upper < INF else 0.0
         assert lower - 1e-12 * abs(lower) <= value <= upper + slack
+
+
+@pytest.mark.parametrize(
+    ("declared", "bounds", "kind"),
+    [
+        ((1e-12, 1e3), (1e-6, 5e-6), LogLogit),
+        ((1e-12, 1e3), (1e-9, 1.0), LogLogit),
+        ((0.0, INF), (0.0, 1e-9), Logit),
+        ((0.0, INF), (5.0, INF), Log),
+        ((-INF, INF), (-INF, -2.0), Log),
+        ((-INF, INF), (-3.0, INF), Log),
+        ((0.0, 1.0), (0.2, 0.3), Logit),
+    ],
+)
+def test_narrower_bounds_hold_on_both_sides(declared, bounds, kind):
+    spec = replace(_spec(*declared), bounds=bounds)
+    transform = from_spec(spec)
+    assert type(transform) is kind
+    slack = [0.0 if np.isinf(x) else 1e-12 * abs(x) for x in bounds]
+    for z in (-30.0, -2.0, 0.0, 2.0, 30.0):  # a prior of 2 has all of it
+        value = float(transform.inverse(jnp.asarray(z)))
+        assert bounds[0] - slack[0] <= value <= bounds[1] + slack[1]
+        if abs(z) < 3:
+            assert float(transform.forward(jnp.asarray(value))) == pytest.approx(z, abs=1e-6)
+    assert float(transform.inverse(jnp.ones(()))) > float(transform.inverse(-jnp.ones(())))
+    low, high = edges(spec)
+    assert bounds[0] < low or np.isinf(bounds[0])
+    assert high < bounds[1] or np.isinf(bounds[1])
+    assert within(spec, -1e9) == pytest.approx(low if np.isfinite(bounds[0]) else -1e9)
+    assert within(spec, 1e9) == pytest.approx(high if np.isfinite(bounds[1]) else 1e9)
 
 
 def test_slopes_are_those_described():

@@ -25,6 +25,7 @@ from memjax.params import get, replace
 from memjax.policy import require_x64
 
 from ..optimize.levenberg_marquardt import Progress
+from ..problem import begun
 from ..sweeps.covariance import noise_of, uncertainty
 from ..sweeps.fit import NOTHING
 from ..sweeps.prepare import Prepared, choose_free, prepare
@@ -180,13 +181,11 @@ def fit_batch(
     Devices of a chunk whose data have one shape are searched by one program, see `fitting.batch.search`.
     """
     require_x64()
-    checked(device, free, fix)
+    checked(device, free, fix, start)
     options = dict(bench=bench, env=env, point_time=point_time, model_sigma=model_sigma)
     options |= dict(free=free, fix=fix, start=start, thresholds=thresholds, points=points)
-    count = -(-screened // starts) * starts
-    search = Search(
-        chunk=-(-chunk // _THREADS), screened=count, starts=starts, seed=seed, grids=grids
-    )
+    about: dict[str, Any] = dict(starts=starts, seed=seed, grids=grids)
+    search = Search(chunk=-(-chunk // _THREADS), screened=-(-screened // starts) * starts, **about)
     prints = {n: _print(source) for n, source in devices.items()}
     folder = _opened(Path(out), [prints, _run_signature(device, options, search)])
     halt = threading.Event()
@@ -232,10 +231,17 @@ def _read(path: Path) -> list[Row]:
     return [Row(**row | {"undetermined": tuple(row["undetermined"])}) for row in rows]
 
 
-def checked(device: Any, free: Sequence[str] | None, fix: Mapping[str, float] | None) -> None:
+def checked(
+    device: Any,
+    free: Sequence[str] | None,
+    fix: Mapping[str, float] | None,
+    start: Mapping[str, float] | None = None,
+) -> None:
     """Refuse names and values that no device of the batch could take."""
-    choose_free(free or (), device, free, {})
+    names = choose_free(free or (), device, free, fix or {})
     replace(device, fix or {}, where="--fix")
+    if free:
+        begun(device, names, start)
 
 
 def _print(source: Source) -> str:

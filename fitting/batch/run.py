@@ -112,7 +112,7 @@ def run_batch(options: argparse.Namespace, device: Any) -> int:
     """Run ``memjax fit --batch`` of the device or circuit to start from; the exit status."""
     named = devices_of(options.files)
     places, why = _positions(options, list(named))
-    checked(device, options.free, dict(options.fix))
+    checked(device, options.free, dict(options.fix), dict(options.start))
     folder = _folder(options)
     bench, env, point_time = bench_from(options)
     command = "memjax " + shlex.join(sys.argv[1:])

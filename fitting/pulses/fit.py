@@ -244,11 +244,8 @@ def fit_pulses(
         The pulses, where the record does not hold them.
     free : sequence of str, optional
         Parameters to fit; by default what `fitting.pulses.initial_guess` names for the model.
-    fix : Mapping, optional
-        Values to keep [SI].
-    start : mapping of str to float, optional
-        Values at which the search and the prior of free parameters begin [SI], in place of those that the data show;
-        bounds are those of the device, see `memjax.params.bounded`.
+    fix, start : Mapping, optional
+        Values to keep, and values at which free parameters begin [SI], see `fitting.problem.begun`.
     env : Environment, optional
         Temperature.
     reversed : bool, optional

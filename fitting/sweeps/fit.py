@@ -111,11 +111,8 @@ def fit(
         What stood around a device; the compliance of the files is taken where it names none. Temperature.
     point_time : float, optional
         Time for which each point was held [s], where files have no time.
-    free, fix : sequence of str, mapping of str to float, optional
-        Parameters to fit, by default those that the data can say something about; values of those that are not [SI].
-    start : mapping of str to float, optional
-        Values at which the search and the prior of free parameters begin [SI], in place of those that the data show;
-        bounds are those of the device, see `memjax.params.bounded`.
+    free, fix, start : sequence of str, mappings of str to float, optional
+        Parameters to fit, by default those that the data tell of; values to keep; values at which free ones begin [SI].
     model_sigma : float, optional
         Standard deviation granted to the model's response beside the scatter of the data [decades]: where a model
         describes the data to their noise, that noise. By default 0.3 of a current, 0.05 of a voltage.
@@ -124,7 +121,7 @@ def fit(
     points : int, optional
         Points of a sweep at the most, see `fitting.sweeps.thinning.thinned`.
     seed, screened : int
-        Seed of starts and resampling, equal ones give equal results; number of starts screened.
+        Seed of starts and resampling; number of starts screened.
     tick : callable, optional
         Called with the name of the round and the `Progress` after each iteration.
 
@@ -149,9 +146,9 @@ def fit(
     """
     require_x64()
     measurements = [thinned(m, points, point_time=point_time) for m in measurements]
-    options: dict[str, Any] = dict(bench=bench, env=env, point_time=point_time, free=free, fix=fix)
-    options |= dict(start=start, model_sigma=model_sigma, thresholds=thresholds)
-    made = prepare(measurements, device, **options, seed=seed, screened=screened)
+    about: dict[str, Any] = dict(bench=bench, env=env, point_time=point_time, seed=seed)
+    about |= dict(free=free, fix=fix, start=start, model_sigma=model_sigma, thresholds=thresholds)
+    made = prepare(measurements, device, **about, screened=screened)
     search, interrupted = _searched(made.problem, made.candidates, seed, tick)
     return FitResult(
         **_found(search, made, interrupted),

@@ -155,6 +155,7 @@ def fit_targets(
     *,
     free: Sequence[str] | None = None,
     fix: Mapping[str, float] | None = None,
+    start: Mapping[str, float] | None = None,
     settings: TargetSettings | None = None,
     bench: mj.Bench | None = None,
     env: mj.Environment | None = None,
@@ -173,8 +174,8 @@ def fit_targets(
         What is wanted; in text as ``NAME[@VOLTAGE]=VALUE[:TOLERANCE]``.
     free : sequence of str, optional
         Parameters that may move; all of the drift and the conduction that are not 0 by default.
-    fix : Mapping, optional
-        Values to keep [SI].
+    fix, start : Mapping, optional
+        Values to keep, and values at which free parameters begin [SI], see `fitting.problem.begun`.
     settings : TargetSettings, optional
         Sweep, pulses, drive.
     bench, env : Bench, Environment, optional

@@ -209,11 +209,8 @@ def fit_transients(
         Current below which the device has relaxed [A]; `threshold` by default.
     free : sequence of str, optional
         Parameters to fit, `FREE` by default.
-    fix : Mapping, optional
-        Values to keep [SI].
-    start : mapping of str to float, optional
-        Values at which the search and the prior of free parameters begin [SI], in place of those that the data show;
-        bounds are those of the device, see `memjax.params.bounded`.
+    fix, start : Mapping, optional
+        Values to keep, and values at which free parameters begin [SI], see `fitting.problem.begun`.
     draws, seed : int
         Curves simulated with the spread, and their seed.
     tick : callable, optional

@@ -289,3 +289,13 @@ def test_the_command_line_on_measured_files(shared_data, tmp_path):
     assert (b["voltages_V"], b["widths_s"]) == ([2.5, -2.7], [1.5e-6, 1e-5])
     for found in (a, b):
         assert found["hold_out"]["next"] < 0.05
+
+
+def test_other_cycles_are_weighed_as_those_of_the_fit(fit, record, cycles):
+    own, again = fit.residuals(), fit.residuals(record)
+    np.testing.assert_allclose(again.values, own.values, atol=1e-9)
+    mean = fit.weights @ record.g
+    np.testing.assert_allclose(own.values * own.sigma, np.log(fit.curve() / mean), atol=1e-9)
+    last = cycles.select(slice(20, 21))
+    left = fit.residuals(last)
+    np.testing.assert_allclose(left.values * left.sigma, np.log(fit.curve() / last.g[0]), atol=1e-9)

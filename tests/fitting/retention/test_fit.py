@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import memjax as mj
-from fitting.retention.fit import LAWS, compare, fit_law, fit_retention
+from fitting.retention.fit import LAWS, compare, fit_law, fit_retention, halves
 from fitting.transients.fit import features, fit_transients
 from memjax.cli import main
 from memjax.data import DecayRecord
@@ -129,3 +129,24 @@ def test_measured_delays_and_relaxations(shared_data):
     for name in ("delay", "relaxation"):
         assert fit.w1[name]["value"] < 1.5 * fit.w1[name]["floor"]
     assert set(fit.cycle_spread) == {"r0", "gamma3"}
+
+
+def test_a_fit_to_the_first_half_is_compared_with_the_second():
+    """The same device at all readings, whether these are handed over or were its own."""
+    device = mj.params.replace(
+        mj.DriftMemristor(), {"h0": 8e-9, "beta": 2e-22, "r_on": 5e3, "r_off": 4e4}
+    )
+    rng = np.random.default_rng(5)
+    clean = fit_curve(device)
+    record = DecayRecord(label="x", t=T[::8], r=clean * (1 + 1e-3 * rng.normal(size=clean.size)))
+    seen, held = halves(record)
+    assert (seen.t[-1], held.t[0]) == (record.t[24], record.t[25])
+    found = fit_retention(seen, mj.DriftMemristor())
+    own, ahead = found.residuals(), found.residuals(held)
+    np.testing.assert_allclose(own.values * own.sigma, np.log(found.curve / seen.r), atol=1e-12)
+    whole = found.problem.at(jnp.asarray(found.z))
+    predicted = fit_curve(whole)[25:]
+    # To a thousandth of a reading's noise: another solver.
+    np.testing.assert_allclose(ahead.values * ahead.sigma, np.log(predicted / held.r), atol=1e-6)
+    with pytest.raises(DataError, match="none is held out"):
+        halves(DecayRecord(label="x", t=T[:9], r=clean[:9]))

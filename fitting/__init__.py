@@ -17,13 +17,10 @@ from .inference.hierarchy import (
     Hierarchy as Hierarchy,
     fit_population as fit_population,
 )
-from .inference.nuts import (
-    Sample as Sample,
-    SyntheticLikelihood as SyntheticLikelihood,
-    draw as draw,
-    draw_fit as draw_fit,
-)
+from .inference.nuts import draw as draw, draw_fit as draw_fit
+from .inference.posterior import SyntheticLikelihood as SyntheticLikelihood
 from .inference.profile_likelihood import Profile as Profile, profiles as profiles
+from .inference.sample import Sample as Sample
 from .joint.fit import JointFit as JointFit, fit_jointly as fit_jointly
 from .pulses.fit import PulseFit as PulseFit, fit_pulses as fit_pulses
 from .residuals import Residuals as Residuals

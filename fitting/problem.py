@@ -11,10 +11,10 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 import memjax as mj
+from memjax.compile_cache import cached_jit, is_array, jit_with_options
 from memjax.errors import FitError
 from memjax.fields import parameter_specs
 from memjax.params import constrain, get, replace
-from memjax.programs import is_array, kept, outermost
 
 PRIOR_SIGMA = 2.0
 """Standard deviation of the log-normal prior around the start [natural log units]: a factor of 7."""
@@ -136,7 +136,7 @@ def linearise(problem: Any, z: Float[Array, " free"]):
     return r, jacobian, ok & jnp.all(jnp.isfinite(r)) & jnp.all(jnp.isfinite(jacobian))
 
 
-@kept
+@cached_jit
 def evaluate(problem: Any, z: Float[Array, "starts free"]):
     """Residuals, Jacobian (forward mode) and success at a batch of points.
 
@@ -163,7 +163,7 @@ def stacked(problems: Sequence[Any]) -> Any:
     return eqx.combine(jax.device_put(arrays), parts[0][1])
 
 
-@outermost
+@jit_with_options
 def evaluate_each(problems: Any, z: Float[Array, "problems free"]):
     """Residuals, Jacobian and success of stacked problems, each at its own point.
 

@@ -17,12 +17,12 @@ import jax
 import numpy as np
 
 import memjax as mj
+from memjax.compile_cache import is_array, signature
 from memjax.errors import FitError, MemjaxError, OutputError
 from memjax.fields import parameter_specs, setting_specs, stored
 from memjax.files import strict_json, write_json
 from memjax.params import get, replace
 from memjax.policy import require_x64
-from memjax.programs import is_array, signature
 
 from ..optimize.levenberg_marquardt import Progress
 from ..sweeps.covariance import noise_of, uncertainty

@@ -15,10 +15,10 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, Int
 
-from memjax.programs import outermost, quick
+from memjax.compile_cache import fast_compile_options, jit_with_options
 from memjax.scaling import Scaled
-from memjax.solve import Solution
-from memjax.solver import derivative, rodas3_parts_step, tangents_step
+from memjax.simulate import Solution
+from memjax.solver import derivative, rodas3_componentwise_step, tangents_step
 
 from ..sweeps.problem import Problem, log_seen, misfit, read_off, scaled_under
 
@@ -258,7 +258,7 @@ class _Lane:
         def kept(own, y):
             return self.flat(own.kept(self.tree(y)))
 
-        free, error = rodas3_parts_step(partial(rates, self.leaves), y, h=h)
+        free, error = rodas3_componentwise_step(partial(rates, self.leaves), y, h=h)
         over = [
             e / (rtol * (_ATOL + jnp.maximum(jnp.abs(a), jnp.abs(b))))
             for e, a, b in zip(error, y, free)
@@ -371,7 +371,7 @@ def _linearly(problems, which, z, grid, events):
 
 def _single() -> dict[str, Any]:
     """Options of XLA for programs of which several run at the same time: a thread each."""
-    return quick() | {"xla_cpu_multi_thread_eigen": False}
+    return fast_compile_options() | {"xla_cpu_multi_thread_eigen": False}
 
 
 _building, _built = threading.Lock(), set()
@@ -394,7 +394,7 @@ def _once(f: Callable) -> Callable:
     return call
 
 
-plainly, linearly = (_once(outermost(f, _single)) for f in (_plainly, _linearly))
+plainly, linearly = (_once(jit_with_options(f, _single)) for f in (_plainly, _linearly))
 
 
 def _adaptively(problems: Any, which, z):
@@ -404,7 +404,7 @@ def _adaptively(problems: Any, which, z):
     return jax.vmap(lambda own, z: eqx.combine(own, rest).residuals(z))(own, z)
 
 
-adaptively = outermost(_adaptively, _single)
+adaptively = jit_with_options(_adaptively, _single)
 
 
 @jax.jit

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from memjax.programs import outermost
+from memjax.compile_cache import jit_with_options
 
 from ..optimize.levenberg_marquardt import Progress, half_squares, levenberg_marquardt
 from ..problem import linearise, stacked
@@ -263,7 +263,7 @@ def _newton(r: np.ndarray, jacobian: np.ndarray) -> tuple[np.ndarray, np.ndarray
     return step, np.where(regular, np.linalg.norm(along, axis=1), np.inf)
 
 
-@outermost
+@jit_with_options
 def _evaluate(problems: Any, z: Any):
     """Residuals, Jacobians and success of starts of each of stacked problems, by the adaptive solver."""
     arrays, rest = eqx.partition(problems, eqx.is_array)

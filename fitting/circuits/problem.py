@@ -9,13 +9,13 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 import memjax as mj
-from memjax.circuit import placed
+from memjax.circuit import build_system
 from memjax.errors import DataError, ModelError
 from memjax.fields import stored
 from memjax.params import get, known, quiet, unconstrain
 from memjax.policy import require_x64
 from memjax.scaling import Scaled
-from memjax.solve import solve_stiff
+from memjax.simulate import solve_stiff
 
 from ..problem import AbstractDifferentiable
 
@@ -107,7 +107,7 @@ def _driven(circuit: mj.Circuit, stimulus: mj.AbstractStimulus, node: str) -> mj
     if node not in nodes and node != "i":
         raise DataError(f"no node {node!r}", where="circuit", allowed=f"{', '.join(nodes)}, i")
     own = stimulus.ordered(circuit.ports) if isinstance(stimulus, mj.Drives) else stimulus
-    placed(circuit, None, own.quantity)
+    build_system(circuit, None, own.quantity)
     return jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(float)), own)
 
 

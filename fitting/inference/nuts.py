@@ -2,220 +2,210 @@
 
 Notes
 -----
-The sampler needs gradients. Through the adaptive stiff solve they are taken in forward mode: a derivative by a
-handful of parameters costs little more than the solve itself, while reverse mode has to keep every step. A density
-therefore comes with its forward-mode gradient, and looks to `jax.grad` like one that is linear about its
-argument.
+Chains run side by side in threads, a block of steps at a time, and not as lanes of one program: of lanes each step
+waits for the longest path, and each gradient for the slowest of the adaptive solves (four lanes of the diffusive model
+cost six times as much each as one alone). All chains sample coordinates in which the covariance of the fit is the
+identity; twice during the warm-up the pooled draws of all chains set them anew.
 
 References
 ----------
-.. [1] M. D. Hoffman, A. Gelman, J. Mach. Learn. Res. 15, 1593 (2014) (No-U-Turn sampler)
-.. [2] S. N. Wood, Nature 466, 1102 (2010), doi:10.1038/nature09319 (synthetic likelihood)
-.. [3] M. Ribatet, D. Cooley, A. C. Davison, Stat. Sin. 22, 813 (2012) (a quasi-likelihood's magnitude)
-.. [4] A. Vehtari et al., Bayesian Anal. 16, 667 (2021), doi:10.1214/20-BA1221 (R-hat, effective sample size)
+.. [1] M. D. Hoffman, A. Gelman, J. Mach. Learn. Res. 15, 1593 (2014) (No-U-Turn sampler, dual averaging)
+.. [2] M. Ribatet, D. Cooley, A. C. Davison, Stat. Sin. 22, 813 (2012) (a quasi-likelihood's magnitude)
 """
 
-import abc
-import warnings
+import os
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from importlib.metadata import version
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 import memjax as mj
+from memjax.compile_cache import jit_with_options
 from memjax.errors import DataError
 from memjax.fields import parameter_specs
 from memjax.params import known
 from memjax.policy import require_x64
-from memjax.programs import outermost
 from memjax.transforms import from_spec
 
 from ..problem import PRIOR_SIGMA, TOGETHER, AbstractDifferentiable
 from ..result import AbstractFit
+from .posterior import NOWHERE, AbstractTarget, LeastSquares, forward
+from .sample import Sample, judge
 
 CHAINS, WARMUP, DRAWS = 4, 300, 500
 """Chains from the posterior of a fit, and draws of each before and after its steps are tuned."""
 
-R_HAT = 1.01
-"""R-hat above which chains are said not to have mixed."""
+BLOCK = 10
+"""Steps of a chain in one call: after each of them progress is told and an interrupt is heard."""
 
-_NOWHERE = -1e15
-"""Logarithm of the density where no solve ends: a proposal there is a divergence, and is refused."""
+ACCEPTANCE = 0.8
+"""Mean probability of acceptance that dual averaging tunes the step for [1]_."""
 
+DOUBLINGS = 7
+"""Doublings of a path at the most: 127 gradients."""
 
-class AbstractTarget(eqx.Module):
-    """A posterior density over unconstrained coordinates."""
+_HALVINGS = 12
+"""Tries to begin a chain, each at half the distance from the fit."""
 
-    @abc.abstractmethod
-    def log_density(self, z: Float[Array, " free"]) -> Float[Array, ""]:
-        """Logarithm of the density but for a constant; differentiable in forward mode."""
-
-
-def forward(f: Callable, z: Float[Array, " free"]) -> Float[Array, ""]:
-    """A function's value, whose reverse-mode derivative is that of forward mode; both finite or refused."""
-    here = lax.stop_gradient(z)
-    twice = lambda p: (value := f(p), value)  # noqa: E731
-    slope, value = jax.jacfwd(twice, has_aux=True)(here)
-    fine = jnp.isfinite(value) & jnp.all(jnp.isfinite(slope))
-    slope = lax.stop_gradient(jnp.where(fine, slope, 0.0))
-    value = lax.stop_gradient(jnp.where(fine, value, _NOWHERE))
-    return value + jnp.sum((z - here) * slope)
+WINDOWS = (0.15, 0.4, 0.85)
+"""Shares of the warm-up at which draws begin to count for the covariance, and at which it is set anew."""
 
 
-class LeastSquares(AbstractTarget):
-    """Normal errors of the data, and a normal prior of the coordinates.
+class _Steps(NamedTuple):
+    """What chains did in a block: coordinates, log density, divergence, acceptance, gradients; a row a chain."""
 
-    Parameters
-    ----------
-    problem : Any
-        With `data_residuals`, or `residuals`, at coordinates: residuals [sigma] and success.
-    center : Float[Array, "free"]
-        Centre of the prior.
-    width : Float[Array, ""]
-        Its standard deviation; infinite without a prior.
-    variance : Float[Array, ""]
-        Variance of the residuals [sigma^2].
-    """
-
-    problem: Any
-    center: Float[Array, " free"]
-    width: Float[Array, ""]
-    variance: Float[Array, ""]
-
-    def log_density(self, z):
-        """See `AbstractTarget`."""
-        of = getattr(self.problem, "data_residuals", None) or self.problem.residuals
-        r, ok = of(z)
-        away = (z - self.center) / self.width
-        value = -0.5 * (jnp.sum(r**2) / self.variance + jnp.sum(away**2))
-        return jnp.where(ok, value, -jnp.inf)
+    z: np.ndarray
+    log_density: np.ndarray
+    diverging: np.ndarray
+    acceptance: np.ndarray
+    gradients: np.ndarray
 
 
-class SyntheticLikelihood(AbstractTarget):
-    """Features of noisy data as normal numbers, whose mean and covariance are those of simulations.
-
-    Parameters
-    ----------
-    features : callable
-        ``features(z) -> Float[Array, "simulations features"]`` of one simulation a row, at unconstrained
-        coordinates. Its random numbers are the same at each call, and it is differentiable along its
-        paths; many more simulations than features, and than measured rows.
-    measured : Float[Array, "rows features"]
-        The same of each measured cycle, device or train.
-    center : Float[Array, "free"]
-        Centre of the prior.
-    width : Float[Array, ""]
-        Its standard deviation.
-
-    Notes
-    -----
-    A finite number m of simulations leaves an error of the mean, which adds a share n/m of the n
-    measured rows' to its variance: the covariance of their mean is C (1/n + 1/m) [2]_.
-    """
-
-    features: Callable
-    measured: Float[Array, "rows features"]
-    center: Float[Array, " free"]
-    width: Float[Array, ""]
-
-    def log_density(self, z):
-        """See `AbstractTarget`."""
-        found = self.features(z)
-        (m, _), n = found.shape, self.measured.shape[0]
-        mean, seen = jnp.mean(found, axis=0), jnp.mean(self.measured, axis=0)
-        away = found - mean[None]
-        covariance = away.T @ away / (m - 1)
-        root = jnp.linalg.cholesky(covariance)
-        half = lambda x: jax.scipy.linalg.solve_triangular(root, x.T, lower=True)  # noqa: E731
-        within = jnp.sum(half(self.measured - seen[None]) ** 2)
-        between = jnp.sum(half((seen - mean)[None]) ** 2) / (1 / n + 1 / m)
-        value = -0.5 * (within + between) - n * jnp.sum(jnp.log(jnp.diag(root)))
-        return value - 0.5 * jnp.sum(((z - self.center) / self.width) ** 2)
+def _tuner() -> tuple[Callable, Callable, Callable]:
+    """Dual averaging of the step size: start, update, final."""
+    return import_module("blackjax.adaptation.step_size").dual_averaging_adaptation(ACCEPTANCE)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sample:
-    """Draws from a posterior.
-
-    Parameters
-    ----------
-    data : arviz.InferenceData
-        `posterior` in the parameters' units by name, `sample_stats`; `to_netcdf` keeps it.
-    r_hat, ess : dict of str to float
-        Rank-normalised split R-hat and bulk effective sample size of each parameter.
-    divergences : int
-        Draws whose path left the region in which it could be followed.
-    notes : tuple of str
-        What speaks against the draws, in words; empty if nothing does.
-    """
-
-    data: Any
-    r_hat: dict[str, float]
-    ess: dict[str, float]
-    divergences: int
-    notes: tuple[str, ...]
-
-    @property
-    def mixed(self) -> bool:
-        """Whether nothing speaks against the draws."""
-        return not self.notes
-
-    def intervals(self, level: float = 0.9) -> dict[str, tuple[float, float]]:
-        """Intervals of equal tails [unit]."""
-        ends = [(1 - level) / 2, (1 + level) / 2]
-        posterior = self.data.posterior
-        pairs = {str(n): np.quantile(posterior[n].values, ends) for n in posterior.data_vars}
-        return {n: (float(a), float(b)) for n, (a, b) in pairs.items()}
-
-
-def _chain(target: AbstractTarget, key, z0, root, warmup: int, draws: int) -> Any:
-    """One chain: window adaptation, then draws; coordinates and what the sampler says of them."""
+def _block(target: AbstractTarget, key, begin, z, tuning, averaging, center, root) -> Any:
+    """A block of steps of one chain from `z`, counted from `begin`; its last state, that of the tuner, its steps."""
     blackjax: Any = import_module("blackjax")  # an optional library
 
-    density = lambda x: forward(target.log_density, z0 + root @ x)  # noqa: E731
-    first, adapt, later = jax.random.split(key, 3)
-    start = jax.random.normal(first, z0.shape, z0.dtype)
-    tuner = blackjax.window_adaptation(blackjax.nuts, density, adaptation_info_fn=lambda *_: None)
-    (state, tuned), _ = tuner.run(adapt, start, warmup)
-    kernel = blackjax.nuts(density, **tuned).step
+    density = lambda x: forward(target.log_density, center + root @ x)  # noqa: E731
+    kernel, unit = blackjax.nuts.build_kernel(), jnp.ones_like(z)
 
-    def step(state, key):
-        state, info = kernel(key, state)
-        told = (info.is_divergent, info.acceptance_rate, info.num_integration_steps)
-        return state, (z0 + root @ state.position, state.logdensity, *told)
+    def begun(x):
+        return blackjax.nuts.init(x, density)
 
-    return lax.scan(step, state, jax.random.split(later, draws))[1]
+    # A start where no solve ends is halved towards the fit, until one does; any other is taken as it is.
+    x = jax.scipy.linalg.solve_triangular(root, z - center, lower=True)
+    nowhere = jax.tree.map(jnp.zeros_like, jax.eval_shape(begun, x))
+    nowhere = nowhere._replace(logdensity=jnp.full_like(x[0], 2 * NOWHERE))
+    unbegun = lambda c: (c[1].logdensity <= NOWHERE) & (c[2] < _HALVINGS)  # noqa: E731
+    halved = lambda c: (c[0] / 2, begun(c[0]), c[2] + 1)  # noqa: E731
+    state = lax.while_loop(unbegun, halved, (x, nowhere, 0))[1]
+
+    def step(carry, k):
+        state, tuned = carry
+        size = jnp.exp(jnp.where(averaging, tuned.log_step_size, tuned.log_step_size_avg))
+        own = jax.random.fold_in(key, begin + k)
+        state, info = kernel(own, state, density, size, unit, DOUBLINGS)
+        updated = _tuner()[1](tuned, info.acceptance_rate)
+        tuned = jax.tree.map(lambda a, b: jnp.where(averaging, a, b), updated, tuned)
+        about = (info.is_divergent, info.acceptance_rate, info.num_integration_steps)
+        return (state, tuned), (center + root @ state.position, state.logdensity, *about)
+
+    (_, tuned), steps = lax.scan(step, (state, tuning), jnp.arange(BLOCK))
+    return tuned, steps
 
 
-@outermost
-def _chains(target, keys, z0, root, warmup, draws):
-    """Chains of one target, side by side."""
-    return jax.vmap(lambda k: _chain(target, k, z0, root, warmup, draws))(keys)
+_one = jit_with_options(_block)
 
 
-@outermost
-def _each(targets, keys, z0, root, warmup, draws):
-    """One chain of each of stacked targets."""
+@jit_with_options
+def _each(targets, keys, begin, z, tuning, averaging, center, root):
+    """A block of one chain of each of stacked targets."""
     arrays, rest = eqx.partition(targets, eqx.is_array)
 
-    def one(own, key, z, r):
-        return _chain(eqx.combine(own, rest), key, z, r, warmup, draws)
+    def one(own, key, z, tuning, center, root):
+        return _block(eqx.combine(own, rest), key, begin, z, tuning, averaging, center, root)
 
-    return jax.vmap(one)(arrays, keys, z0, root)
+    return jax.vmap(one)(arrays, keys, z, tuning, center, root)
 
 
-def _relaxed(run: Callable, *args):
+def _relaxed(run: Callable, *args) -> Any:
     """A run of the sampler, which promotes types and ranks as it likes."""
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
         return jax.tree.map(np.asarray, run(*args))
+
+
+def _in_threads(target: AbstractTarget, pool: ThreadPoolExecutor) -> Callable:
+    """Blocks of several chains of one target, each in a thread; the first alone, which compiles for all."""
+
+    def run(keys, begin, z, tuning, averaging, center, root):
+        def chain(k: int):
+            mine = jax.tree.map(lambda x: x[k], tuning)
+            return _relaxed(_one, target, keys[k], begin, z[k], mine, averaging, center[k], root[k])
+
+        first = [chain(0)] if int(begin) == 0 else []
+        blocks = [*first, *pool.map(chain, range(len(first), len(z)))]
+        return jax.tree.map(lambda *x: np.stack(x), *blocks)
+
+    return run
+
+
+def _metric(z: np.ndarray, root: np.ndarray, *, pooled: bool) -> np.ndarray:
+    """Roots of the covariance of draws (chains, draws, free), shrunk to what it was by as many draws as it has rows."""
+    away = z - z.mean(axis=1, keepdims=True)
+    if pooled:
+        away = np.broadcast_to(
+            np.concatenate(list(away)), (len(z), z.shape[0] * z.shape[1], z.shape[2])
+        )
+    n, d = away.shape[1:]
+    drawn = np.einsum("cni,cnj->cij", away, away)
+    return np.linalg.cholesky((drawn + d * root @ root.transpose(0, 2, 1)) / (n + d))
+
+
+def _sample(
+    run: Callable,
+    keys,
+    z: np.ndarray,
+    covariance: np.ndarray,
+    *,
+    warmup: int,
+    draws: int,
+    pooled: bool,
+    tick: Callable[[int, bool, _Steps], None] | None = None,
+    limit: float = np.inf,
+) -> tuple[_Steps, int]:
+    """Warm-up and draws of chains, and the steps of the warm-up; `tick` hears how many are done, and the last.
+
+    An interrupt, or the limit [s], ends it with what has been drawn; half of the limit is the warm-up's.
+    """
+    begin, start, center = time.monotonic(), _tuner()[0], z
+    root = np.linalg.cholesky(covariance)
+    normal = np.stack([np.asarray(jax.random.normal(k, z.shape[1:], float)) for k in keys])
+    now = z + np.einsum("cij,cj->ci", root, normal)
+    fresh = lambda sizes: _relaxed(jax.vmap(start), jnp.asarray(sizes))  # noqa: E731
+    tuning, steps, drawn, done = fresh(np.full(len(z), 0.5)), [], [], 0
+    counted, *ends = (BLOCK * round(w * warmup / BLOCK) for w in WINDOWS)
+    try:
+        while len(drawn) * BLOCK < draws and time.monotonic() - begin < limit:
+            averaging = done < warmup and time.monotonic() - begin < limit / 2
+            warmup = warmup if averaging else min(warmup, done)
+            tuning, block = run(
+                keys, jnp.asarray(done), now, tuning, jnp.asarray(averaging), center, root
+            )
+            block = _Steps(*block)
+            now, done = block.z[:, -1], done + BLOCK
+            (steps if averaging else drawn).append(block)
+            if averaging and done in ends:
+                recent = np.concatenate([b.z for b in steps[counted // BLOCK :]], axis=1)
+                root, counted = _metric(recent, root, pooled=pooled), done
+                tuning = fresh(np.exp(tuning.log_step_size_avg))
+            if tick is not None:
+                tick(done, bool(drawn), _joined(drawn or [block]))
+    except KeyboardInterrupt:
+        if not drawn:
+            raise
+    if not drawn:
+        raise DataError(
+            f"no draw within {limit:.0f} s", where="draws from the posterior", fix="take profiles"
+        )
+    return _Steps(*(x[:, :draws] for x in _joined(drawn))), warmup
+
+
+def _joined(blocks: Sequence[_Steps]) -> _Steps:
+    """Blocks one after the other."""
+    return _Steps(*(np.concatenate(x, axis=1) for x in zip(*blocks, strict=True)))
 
 
 def draw_each(
@@ -227,14 +217,14 @@ def draw_each(
     warmup: int,
     draws: int,
 ) -> tuple[Float[np.ndarray, "targets draws free"], Float[np.ndarray, "targets draws"]]:
-    """One chain of each of stacked targets (see `fitting.stacked`), and whether each draw diverged.
+    """One chain of each of stacked targets (see `fitting.problem.stacked`), and whether each draw diverged.
 
     For studies of many data sets; `draw` says how well chains of one have mixed.
     """
     keys = jax.random.split(jax.random.key(seed), len(z))
-    root = jnp.asarray(np.linalg.cholesky(covariance))
-    found = _relaxed(_each, targets, keys, jnp.asarray(z), root, warmup, draws)
-    return found[0], found[2]
+    run = lambda *args: _relaxed(_each, targets, *args)  # noqa: E731
+    steps, _ = _sample(run, keys, z, covariance, warmup=warmup, draws=draws, pooled=False)
+    return steps.z, steps.diverging
 
 
 def draw(
@@ -244,10 +234,12 @@ def draw(
     *,
     z: Float[np.ndarray, " free"],
     covariance: Float[np.ndarray, "free free"],
-    chains: int = 4,
-    warmup: int = 500,
-    draws: int = 1000,
+    chains: int = CHAINS,
+    warmup: int = WARMUP,
+    draws: int = DRAWS,
     seed: int = 0,
+    limit: float = np.inf,
+    tick: Callable[[str], None] | None = None,
 ) -> Sample:
     """Draw from a posterior.
 
@@ -266,11 +258,15 @@ def draw(
         Chains, steps of adaptation and draws of each.
     seed : int
         Seed; equal ones give equal draws.
+    limit : float
+        Time after which no further block is drawn [s], half of it for the warm-up; a note says what was left out.
+    tick : callable, optional
+        Called with a line of progress after each tenth of the steps.
 
     Raises
     ------
     DataError
-        For fewer than two chains or numbers of steps that leave nothing to judge by.
+        For fewer than two chains or numbers of steps that leave nothing to judge by, or where the limit leaves no draw.
     PolicyError
         In float32.
     """
@@ -283,43 +279,70 @@ def draw(
             allowed="at least 2, 50 and 50",
         )
     keys = jax.random.split(jax.random.key(seed), chains)
-    root = jnp.asarray(np.linalg.cholesky(covariance))
-    found = _relaxed(_chains, target, keys, jnp.asarray(z, float), root, warmup, draws)
     specs = parameter_specs(device)
-    columns = {n: from_spec(specs[n]).inverse(found[0][..., k]) for k, n in enumerate(names)}
-    stats = dict(zip(("lp", "diverging", "acceptance_rate", "n_steps"), found[1:], strict=True))
-    about = {"sampler": f"blackjax {version('blackjax')} NUTS", "seed": seed, "warmup": warmup}
-    return _judged({n: np.asarray(x) for n, x in columns.items()}, stats, specs, about)
+    natural = lambda z: {  # noqa: E731
+        n: np.asarray(from_spec(specs[n]).inverse(z[..., k])) for k, n in enumerate(names)
+    }
+    everywhere = np.repeat(np.asarray(z, float)[None], chains, axis=0)
+    wide = np.repeat(covariance[None], chains, axis=0)
+    progress = None if tick is None else _Progress(tick, warmup, draws, natural)
+    with ThreadPoolExecutor(min(chains, os.cpu_count() or 1)) as pool:
+        steps, warmed = _sample(
+            _in_threads(target, pool), keys, everywhere, wide, warmup=warmup, draws=draws,
+            pooled=True, tick=progress, limit=limit,
+        )  # fmt: skip
+    about = {"sampler": f"blackjax {version('blackjax')} NUTS", "seed": seed, "warmup": warmed}
+    stats = dict(lp=steps.log_density, diverging=steps.diverging, n_steps=steps.gradients)
+    left = _left_out(warmed, steps, warmup=warmup, draws=draws)
+    columns = natural(steps.z)
+    return judge(columns, stats | {"acceptance_rate": steps.acceptance}, specs, about, left)
 
 
-def _arviz() -> Any:
-    """arviz, without what it says of its own future."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
-        return import_module("arviz")
-
-
-def _judged(columns: dict, stats: dict, specs: Any, about: dict) -> Sample:
-    """Draws with what speaks against them."""
-    arviz = _arviz()
-    data = arviz.from_dict(posterior=columns, sample_stats=stats, attrs=about)
-    for n in columns:
-        data.posterior[n].attrs |= {"units": specs[n].unit, "long_name": specs[n].doc}
-    r_hat = {n: float(arviz.rhat(x)) for n, x in columns.items()}
-    ess = {n: float(arviz.ess(x)) for n, x in columns.items()}
-    lost = int(np.sum(stats["diverging"]))
-    apart = [f"{n} {x:.3f}" for n, x in r_hat.items() if not x <= R_HAT]
+def _left_out(warmed: int, steps: _Steps, *, warmup: int, draws: int) -> list[str]:
+    """What an interrupt or the limit left out, and paths that the sampler did not follow to their turn."""
+    drawn, longest = steps.z.shape[1], int(np.sum(steps.gradients >= 2**DOUBLINGS - 1))
     notes = []
-    if apart:
-        notes.append(f"chains have not mixed, R-hat above {R_HAT}: {', '.join(apart)}; draw more")
-    few = [
-        f"{n} {x:.0f}" for n, x in ess.items() if not x >= 100 * len(next(iter(columns.values())))
-    ]
-    if few:
-        notes.append(f"fewer than 100 independent draws per chain: {', '.join(few)}")
-    if lost:
-        notes.append(f"{lost} draws diverged: regions of strong curvature may be missing")
-    return Sample(data=data, r_hat=r_hat, ess=ess, divergences=lost, notes=tuple(notes))
+    if warmed < warmup:
+        notes.append(f"the warm-up ended after {warmed} of {warmup} steps")
+    if drawn < draws:
+        notes.append(f"ended after {drawn} of {draws} draws of each chain")
+    if longest:
+        notes.append(f"{longest} paths ended at {2**DOUBLINGS - 1} gradients, before they turned")
+    return notes
+
+
+class _Progress:
+    """Lines of progress, one for each tenth of all steps.
+
+    Parameters
+    ----------
+    tick : callable
+        Hears them.
+    warmup, draws : int
+        Steps of each chain to come.
+    natural : callable
+        Coordinates as parameters by name.
+    """
+
+    def __init__(self, tick: Callable[[str], None], warmup: int, draws: int, natural: Callable):
+        self.tick, self.all, self.natural = tick, warmup + draws, natural
+        self.begin, self.told = time.monotonic(), 0
+
+    def __call__(self, done: int, drawn: bool, steps: _Steps) -> None:
+        """Say how far chains have come, how many draws diverged, and how far apart chains are."""
+        if done * 10 // self.all == self.told:
+            return
+        self.told, spent = done * 10 // self.all, time.monotonic() - self.begin
+        text = f"draws from the posterior, {min(done / self.all, 1):.0%}: "
+        if not drawn:
+            text += f"warm-up, {np.mean(steps.gradients):.0f} gradients a step"
+        else:
+            r_hat = judge(self.natural(steps.z), {"diverging": steps.diverging}).r_hat
+            worst = max(r_hat, key=lambda n: r_hat[n])
+            lost = int(np.sum(steps.diverging))
+            text += f"{steps.z.shape[1]} draws a chain, {lost} diverged, R-hat up to {r_hat[worst]:.3f} ({worst})"
+        left_s = spent * max(self.all - done, 0) / done
+        self.tick(f"{text}; {spent:.0f} s, about {left_s:.0f} s to go")
 
 
 def draw_fit(
@@ -329,6 +352,8 @@ def draw_fit(
     warmup: int = WARMUP,
     draws: int = DRAWS,
     seed: int = 0,
+    limit: float = np.inf,
+    tick: Callable[[str], None] | None = None,
 ) -> Sample:
     """Draw from the posterior of a fit.
 
@@ -336,13 +361,18 @@ def draw_fit(
     ----------
     result : AbstractFit
         The fit.
-    chains, warmup, draws, seed
+    chains, warmup, draws, seed, limit, tick
         As for `draw`.
+
+    Raises
+    ------
+    DataError
+        For a problem whose derivatives are secants.
 
     Notes
     -----
     The residuals count as normal with the variance that their covariance S, behind the fit's covariance, makes
-    of them on average over the parameters, tr(H cov) over their number [3]_: for sweeps that were
+    of them on average over the parameters, tr(H cov) over their number [2]_: for sweeps that were
     repeated it holds the spread from cycle to cycle, for single ones that of the residuals.
     """
     problem, covariance, n = result.problem, result.covariance, len(result.z)
@@ -356,17 +386,11 @@ def draw_fit(
     variance = float(np.trace(j.T @ j @ covariance)) / n
     width = PRIOR_SIGMA if float(problem.noise) > 0 else np.inf
     target = LeastSquares(problem, problem.center, jnp.asarray(width), jnp.asarray(variance))
-    options: dict[str, int] = dict(chains=chains, warmup=warmup, draws=draws, seed=seed)
+    numbers: dict[str, int] = dict(chains=chains, warmup=warmup, draws=draws, seed=seed)
     about = (problem.device, problem.free)
-    return draw(target, *about, z=result.z, covariance=covariance, **options)
+    return draw(
+        target, *about, z=result.z, covariance=covariance, limit=limit, tick=tick, **numbers
+    )
 
 
-__all__ = [
-    "LeastSquares",
-    "Sample",
-    "SyntheticLikelihood",
-    "draw",
-    "draw_each",
-    "draw_fit",
-    "forward",
-]
+__all__ = ["draw", "draw_each", "draw_fit"]

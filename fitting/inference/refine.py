@@ -1,15 +1,14 @@
 """Intervals by another method than Laplace's, of a fit of any kind."""
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
-from ..problem import TOGETHER
 from .nuts import CHAINS, DRAWS, WARMUP, draw_fit
 from .profile_likelihood import profiles
+
+LIMIT = 480.0
+"""Time after which no further draws begin [s]: with the fit before them a command ends within ten minutes."""
 
 
 def refined(fit: Any, method: str, *, seed: int = 0, say: Callable[[str, str], None]) -> Any:
@@ -24,7 +23,7 @@ def refined(fit: Any, method: str, *, seed: int = 0, say: Callable[[str, str], N
     seed : int
         Of the draws.
     say : callable
-        ``say(kind, text)`` tells the user how long draws may take, and what speaks against them.
+        ``say(kind, text)`` tells the user how far draws have come, and what speaks against them.
 
     Raises
     ------
@@ -34,8 +33,11 @@ def refined(fit: Any, method: str, *, seed: int = 0, say: Callable[[str, str], N
     if method == "profile":
         return replace(fit, profiles=tuple(profiles(fit)))
     if method == "nuts":
-        _announce(fit, say)
-        sample = draw_fit(fit, seed=seed)
+        say(
+            "note",
+            f"{CHAINS} chains of {WARMUP + DRAWS} steps, for {LIMIT / 60:.0f} min at most; the fit is written already",
+        )
+        sample = draw_fit(fit, seed=seed, limit=LIMIT, tick=lambda text: say("progress", text))
         for note in sample.notes:
             say("warning", note)
         return replace(fit, sample=sample)
@@ -49,16 +51,4 @@ def in_turn(fit: Any, method: str, **about: Any) -> Iterator[Any]:
         yield refined(fit, method, **about)
 
 
-def _announce(fit: Any, say: Callable[[str, str], None]) -> None:
-    """Say how long draws from the posterior may take: no one waits for hours without knowing."""
-    z, times = np.repeat(fit.z[None], TOGETHER, axis=0), []
-    for _ in range(2):  # the first may compile
-        start = time.perf_counter()
-        fit.problem.linearise(z)
-        times.append(time.perf_counter() - start)
-    low, high = (times[-1] / TOGETHER * CHAINS * (WARMUP + DRAWS) * n / 60 for n in (7, 127))
-    text = f"{CHAINS} chains of {WARMUP + DRAWS} draws, of 7 to 127 gradients each as a rule"
-    say("note", f"{text}: about {low:.2g} to {high:.2g} min; the fit is written already")
-
-
-__all__ = ["in_turn", "refined"]
+__all__ = ["LIMIT", "in_turn", "refined"]

@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from memjax.compile_cache import cached_jit
 from memjax.errors import FitError
-from memjax.programs import kept
 from memjax.result import Result
-from memjax.solve import solve_stiff
+from memjax.simulate import solve_stiff
 
 from .problem import scaled_under
 
@@ -38,7 +38,7 @@ _SOLVED = (
 )
 
 
-@kept
+@cached_jit
 def _ends(problem: Any, z: Float[Array, "starts free"]) -> Int[Array, "starts waves"]:
     """How the solve of each waveform ended, see `memjax.result.Result`."""
     group = problem.group

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from memjax.compile_cache import jit_with_options
 from memjax.params import get, replace as with_values
-from memjax.programs import outermost
 
 from ..optimize.adam import descend
 from ..optimize.levenberg_marquardt import Progress
@@ -94,7 +94,7 @@ def _measured(
     return rows, valid
 
 
-@outermost
+@jit_with_options
 def _value_and_gradient(loss: SpreadLoss, x: Float[Array, " names"]):
     """Loss and its forward-mode gradient."""
     twice = lambda p: (value := loss(p), value)  # noqa: E731

@@ -12,13 +12,12 @@ from jax import lax
 from jaxtyping import Array, Bool, Float
 
 import memjax as mj
-from memjax.circuit import placed
+from memjax.circuit import build_system
+from memjax.compile_cache import cached_jit
 from memjax.errors import DataError
 from memjax.params import known, quiet, unconstrain
-from memjax.programs import kept
 from memjax.scaling import Scaled
-from memjax.simulate import seen
-from memjax.solve import Solution, solve_stiff
+from memjax.simulate import Solution, outputs_and_states, solve_stiff
 
 from ..problem import AbstractDifferentiable
 from .summary import (
@@ -309,7 +308,7 @@ def scaled_under(
     if limits is not None:
         negative = None if bench.compliance_negative is None else limits[1]
         bench = replace(bench, compliance=limits[0], compliance_negative=negative)
-    return Scaled(placed(device, bench, problem.group.stimuli.quantity), problem.env)
+    return Scaled(build_system(device, bench, problem.group.stimuli.quantity), problem.env)
 
 
 def _observe_all(problem: Problem, device: mj.AbstractDevice | mj.Circuit):
@@ -379,7 +378,7 @@ def log_seen(scaled: Scaled, y, stimulus: Callable, t, *, driven: str, left: mj.
     What is measured is the current [decades of A], or the voltage [decades of V] where a current is driven; what is
     left at the terminals of a bench [decades of V] is None where no bench is given.
     """
-    at = seen(scaled.system, t, scaled.unpack(y), stimulus, scaled.env)[0]
+    at = outputs_and_states(scaled.system, t, scaled.unpack(y), stimulus, scaled.env)[0]
     log = lambda x: jnp.log10(jnp.abs(x) + _TINY)  # noqa: E731
     return log(at[RESPONSE[driven]]), left and log(left.left(at["v_device"], at["i"]))
 
@@ -469,7 +468,7 @@ def _crossing(scaled: Scaled, stimulus, ends, times, logs, threshold):
     return lax.stop_gradient(t0 + share * (t1 - t0)) - shift, last
 
 
-@kept
+@cached_jit
 def responses(problem: Problem, z: Float[Array, " free"]) -> Float[Array, "waves points"]:
     r"""log10(\|response\| + floor) at all rows of a point [decades], whether they count or not."""
     (log_response, _), *_ = _observe_all(problem, problem.at(z))

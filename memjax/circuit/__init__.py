@@ -7,6 +7,11 @@ from .bench import (
     BenchedDevice as BenchedDevice,
     limited_bench as limited_bench,
 )
+from .build_system import (
+    build_system as build_system,
+    model_of as model_of,
+    replace_values as replace_values,
+)
 from .circuit import PARASITIC as PARASITIC, Circuit as Circuit, driven as driven
 from .elements import (
     AbstractConductor as AbstractConductor,
@@ -19,6 +24,5 @@ from .elements import (
     VoltageSource as VoltageSource,
 )
 from .limiter import soft_limit as soft_limit
-from .placed import model_of as model_of, placed as placed, replaced as replaced
 from .power import energies as energies, energy_per_spike as energy_per_spike, powers as powers
 from .template import Template as Template

@@ -49,7 +49,7 @@ def prepare_jax() -> None:
 
     import jax
 
-    from ..programs import fuse_small_loops
+    from ..compile_cache import fuse_small_loops
 
     fuse_small_loops()
     # Tracing makes objects by the million, and hardly any cycles to collect among them.

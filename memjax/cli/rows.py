@@ -7,14 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float
 
-from ..circuit import Bench, Circuit, placed
+from ..circuit import Bench, Circuit, build_system
+from ..compile_cache import jit_with_options
 from ..device import AbstractDevice
 from ..params import quiet
 from ..policy import Stiff
-from ..programs import outermost
 from ..scaling import Scaled
-from ..simulate import simulate
-from ..solve import solve_stiff
+from ..simulate import simulate, solve_stiff
 from ..stimulus import AbstractStimulus
 from ..system import Environment
 
@@ -83,7 +82,7 @@ def thin(
         keep[hits[np.unique(segment[hits], return_index=True)[1]]] = True
 
 
-@outermost
+@jit_with_options
 def _accepted(scaled: Scaled, stimulus: AbstractStimulus, end: jax.Array) -> jax.Array:
     """End of every accepted step of the adaptive solver [s]."""
     y0 = scaled.initial()
@@ -97,7 +96,7 @@ def _first_grid(
     device: AbstractDevice | Circuit, stimulus: AbstractStimulus, bench: Bench, env: Environment
 ) -> Float[np.ndarray, " n"]:
     """The solver's own steps, each cut in equal parts, and the rows of the stimulus [s]."""
-    scaled = Scaled(placed(quiet(device), bench, stimulus.quantity), env)
+    scaled = Scaled(build_system(quiet(device), bench, stimulus.quantity), env)
     driven = jax.tree.map(lambda x: jnp.asarray(x, float), stimulus)
     corners = stimulus.breakpoints()
     steps = np.asarray(_accepted(scaled, driven, jnp.asarray(corners[-1], float)))

@@ -134,9 +134,9 @@ def _number(x: float | None) -> str:
 
 def _run(options: argparse.Namespace) -> int:
     from .. import __version__
-    from ..io import load_network
-    from ..io.network_run import load_recording, read_about, run_network
     from ..network import estimate
+    from ..network.run_store import load_recording, read_about, run_network
+    from ..network.toml import load_network
     from .cache import prepare_jax
 
     prepare_jax()

@@ -259,10 +259,12 @@ def _rows(setup: _Setup, options: argparse.Namespace, stimulus, noisy: bool, val
     import numpy as np
 
     from .. import params
-    from ..circuit import placed
+    from ..circuit import build_system
     from .rows import adaptive_rows, even_rows
 
-    placed(setup.device, setup.bench, stimulus.quantity)  # refuses a compliance at a current source
+    build_system(
+        setup.device, setup.bench, stimulus.quantity
+    )  # refuses a compliance at a current source
     every = options.save_every
     if every is not None:
         n = int(np.floor(stimulus.duration / every + 1e-9))
@@ -301,7 +303,7 @@ def _as_read(trace: "Trace", setup: _Setup, options: argparse.Namespace) -> "Tra
     import equinox as eqx
     import numpy as np
 
-    from ..noise import read_noise
+    from ..noise import instrument_noise
 
     if options.deterministic:
         return trace
@@ -312,7 +314,7 @@ def _as_read(trace: "Trace", setup: _Setup, options: argparse.Namespace) -> "Tra
         return trace
     starts = np.flatnonzero(np.diff(trace.sweep, prepend=trace.sweep[0] - 1))
     lengths = np.diff(np.append(starts, len(trace.sweep)))
-    seen = read_noise(
+    seen = instrument_noise(
         options.seed,
         trace.i,
         sweep=np.repeat(np.arange(len(starts)), lengths),

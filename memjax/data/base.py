@@ -106,7 +106,7 @@ class Options:
     area: float | None = None
 
 
-class AbstractReader(abc.ABC):
+class AbstractFormat(abc.ABC):
     """A file format. Third parties ship theirs under the entry-point group ``memjax.readers``.
 
     Attributes
@@ -124,28 +124,24 @@ class AbstractReader(abc.ABC):
     def sniff(self, head: str) -> float:
         """How surely a file that begins with `head` is of this format, from 0 (not) to 1."""
 
+
+class AbstractReader(AbstractFormat):
+    """A format of voltage and current."""
+
     @abc.abstractmethod
     def parse(self, source: Source, options: Options) -> tuple[Table, ...]:
         """Records of the file, in its order."""
 
 
-class AbstractRecordReader(abc.ABC):
+NAMED_COLUMNS = 0.97
+"""How surely a file is of records whose columns its header names: no format of an instrument has such a header."""
+
+
+class AbstractRecordReader(AbstractFormat):
     """A format of files without voltage and current: conductance per pulse, resistance against time, endurance, spikes.
 
-    Attributes
-    ----------
-    name : str
-        Name by which a user asks for it.
-    description : str
-        The format in one line.
+    Of a workbook whose sheets are alike a reader gets the text of the sheets.
     """
-
-    name: ClassVar[str]
-    description: ClassVar[str]
-
-    @abc.abstractmethod
-    def sniff(self, head: str) -> bool:
-        """Whether a file that begins with `head` is of this format."""
 
     @abc.abstractmethod
     def records(

@@ -9,15 +9,14 @@ from jaxtyping import Float
 
 from memjax.errors import ReaderError
 
-from .base import Options, Source, Table
+from .base import AbstractReader, Options, Source, Table
 from .compliance import Limit, Stated, find_limit, has_lost_sign, has_opposite_sign
 from .curves import curves, uses_area
 from .halves import joined
 from .labels import Sweeps, by_label, by_shape
 from .measurement import Measurement
 from .numbers import complete_rows, to_numbers
-from .records import record_reader
-from .registry import find_reader
+from .registry import find_reader, holds_instead
 from .roles import SI_UNITS, WORDS, assign, factor, grouping, is_modulus, left_aside
 from .text import load
 from .timing import check_time, count_time
@@ -100,7 +99,7 @@ def read(
     options = _options(columns, shunt, area, sign, point_time)
     compliance = _checked(compliance)
     source = load(path)
-    found = find_reader(reader, source)
+    found = find_reader(reader, source, AbstractReader)
     tables = curves(found.parse(source, options), options, where=str(path))
     # The reader of oscilloscopes has made a voltage and a current of the columns named so.
     taken = ("v", "i") if found.name == "oscilloscope" else ()
@@ -184,14 +183,11 @@ def _points(
 
 def _of_another_kind(source: Source, error: ReaderError) -> ReaderError:
     """The error, with what the file holds instead where that is known."""
-    kind = record_reader(source)
-    if kind is None:
+    instead = holds_instead(source)
+    if not instead:
         return error
-    holds = kind.description.partition(":")[0]
-    return ReaderError(
-        error.what, where=error.where, allowed=error.allowed,
-        fix=f"it seems to hold {holds}, which 'memjax read' shows; else {error.fix}",
-    )  # fmt: skip
+    fix = f"{instead}; else {error.fix}"
+    return ReaderError(error.what, where=error.where, allowed=error.allowed, fix=fix)
 
 
 def _guessed(table: Table, columns: Mapping[str, str]) -> bool:

@@ -1,35 +1,16 @@
-"""Files that hold conductances per pulse, resistances against time, endurance, or spike times, found by their looks."""
+"""Files that hold conductances per pulse, resistances against time, endurance, or spike times."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from memjax.errors import ReaderError
-
-from .base import AbstractRecordReader, Source
+from .base import AbstractFormat, AbstractRecordReader
 from .endurance_record import UNITS, EnduranceRecord
 from .pulse_record import DecayRecord, PulseRecord
-from .readers.decay_table import DecayTableReader
-from .readers.endurance_table import EnduranceTableReader
-from .readers.pulse_columns import PulseColumnsReader
-from .readers.pulse_json import PulseJsonReader
-from .readers.pulse_table import PulseTableReader
-from .readers.spike_table import SpikeTableReader
-from .readers.spreadsheet import one_text
+from .registry import find_reader, for_records, named, recognise
 from .spike_record import SpikeRecord
 from .text import load
-
-RECORD_READERS: tuple[AbstractRecordReader, ...] = (
-    EnduranceTableReader(),
-    PulseTableReader(),
-    PulseColumnsReader(),
-    PulseJsonReader(),
-    DecayTableReader(),
-    SpikeTableReader(),
-)
-"""The formats, in the order in which they are tried."""
 
 Records = (
     tuple[PulseRecord, ...]
@@ -37,22 +18,6 @@ Records = (
     | tuple[SpikeRecord, ...]
     | tuple[EnduranceRecord, ...]
 )
-
-
-def record_reader(source: Source, name: str | None = None) -> AbstractRecordReader | None:
-    """The reader of that name, or the one that recognises the file; None where it is no such file."""
-    if name is not None:
-        return next((r for r in RECORD_READERS if r.name == name), None)
-    return next((r for r in RECORD_READERS if r.sniff(source.head)), None)
-
-
-def _load(path: str | Path) -> Source:
-    """Content of a file; of a workbook whose sheets are alike as text."""
-    source = load(path)
-    if source.text:
-        return source
-    text = one_text(source)
-    return source if text is None else replace(source, text=text)
 
 
 def has_records(path: str | Path, *, reader: str | None = None) -> bool:
@@ -70,7 +35,8 @@ def has_records(path: str | Path, *, reader: str | None = None) -> bool:
     ReaderError
         If there is no such file, or it cannot be opened.
     """
-    return record_reader(_load(path), reader) is not None
+    found = recognise(load(path), AbstractFormat) if reader is None else named(reader)
+    return isinstance(found, AbstractRecordReader)
 
 
 def read_records(path: str | Path, *, reader: str | None = None) -> Records:
@@ -79,7 +45,7 @@ def read_records(path: str | Path, *, reader: str | None = None) -> Records:
     Parameters
     ----------
     path : str or Path
-        File of a format in `RECORD_READERS`.
+        File of a format without voltage and current, see `reader_names`.
     reader : str, optional
         Name of the reader; by default the file's looks decide.
 
@@ -93,15 +59,8 @@ def read_records(path: str | Path, *, reader: str | None = None) -> Records:
     ReaderError
         If the file is none of these.
     """
-    source = _load(path)
-    found = record_reader(source, reader)
-    if found is None:
-        raise ReaderError(
-            "no conductance per pulse, no resistance against time, no endurance, no spike times",
-            where=str(path),
-            allowed="; ".join(r.description for r in RECORD_READERS),
-        )
-    return found.records(source)
+    source = load(path)
+    return find_reader(reader, source, AbstractRecordReader).records(for_records(source))
 
 
 def records_summary(records: Records) -> dict:

@@ -1,31 +1,45 @@
-"""Which readers there are: the built-in ones and those of other packages."""
+"""Which readers there are, of voltage and current and of records: the built-in ones and those of other packages."""
 
+from collections.abc import Iterable
+from dataclasses import replace
 from importlib.metadata import entry_points
+from typing import TypeVar
 
 from memjax.errors import ReaderError
 
-from .base import AbstractReader, Source
+from .base import AbstractFormat, AbstractReader, AbstractRecordReader, Source
 from .readers.b1500 import B1500Reader
 from .readers.b1500_list import B1500ListReader
 from .readers.b1500_wgfmu import B1500WgfmuReader
+from .readers.decay_table import DecayTableReader
+from .readers.endurance_table import EnduranceTableReader
 from .readers.kickstart import KickstartReader
 from .readers.labscript import LabscriptReader
 from .readers.lvm import LvmReader
 from .readers.oscilloscope import OscilloscopeReader
+from .readers.pulse_columns import PulseColumnsReader
+from .readers.pulse_json import PulseJsonReader
+from .readers.pulse_table import PulseTableReader
 from .readers.quick_iv import QuickIVReader
 from .readers.savetxt import SavetxtReader
-from .readers.spreadsheet import SpreadsheetReader
+from .readers.spike_table import SpikeTableReader
+from .readers.spreadsheet import SpreadsheetReader, one_text
 from .readers.text import TextReader
 from .readers.tidy import TidyReader
 
-_BUILT_IN: tuple[AbstractReader, ...] = (
+T = TypeVar("T", bound=AbstractFormat)
+
+_BUILT_IN: tuple[AbstractFormat, ...] = (
+    EnduranceTableReader(), PulseTableReader(), PulseColumnsReader(), PulseJsonReader(), DecayTableReader(),
+    SpikeTableReader(),
     B1500Reader(), B1500WgfmuReader(), B1500ListReader(), QuickIVReader(), KickstartReader(),
     OscilloscopeReader(), LabscriptReader(), LvmReader(), SpreadsheetReader(), TidyReader(), SavetxtReader(),
     TextReader(),
 )  # fmt: skip
+"""Of two that are equally sure the first one reads the file."""
 
 
-def readers() -> tuple[AbstractReader, ...]:
+def readers() -> tuple[AbstractFormat, ...]:
     """All readers: the built-in ones, then those of other packages."""
     return (*_BUILT_IN, *_plugged_in())
 
@@ -36,12 +50,49 @@ def reader_names() -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        Names that `read` takes.
+        Names that `read` and `read_records` take, each for what its format holds.
     """
-    return tuple(reader.name for reader in readers())
+    return _names(readers())
 
 
-def find_reader(name: str | None, source: Source) -> AbstractReader:
+def for_records(source: Source) -> Source:
+    """What readers of records are given: a workbook whose sheets are alike as text, any other file as it is."""
+    text = None if source.text else one_text(source)
+    return source if text is None else replace(source, text=text)
+
+
+def recognise(source: Source, kind: type[T]) -> T | None:
+    """The reader of a kind that recognises the file best; None where none does.
+
+    Parameters
+    ----------
+    source : Source
+        File.
+    kind : type
+        `AbstractReader` (voltage and current), `AbstractRecordReader`, or `AbstractFormat` for both.
+    """
+    candidates = [r for r in readers() if isinstance(r, kind)]
+    text = (
+        for_records(source)
+        if any(isinstance(r, AbstractRecordReader) for r in candidates)
+        else source
+    )
+    given = lambda r: text if isinstance(r, AbstractRecordReader) else source  # noqa: E731
+    scores = [r.sniff(given(r).head) for r in candidates]
+    best = max(scores, default=0.0)
+    return candidates[scores.index(best)] if best > 0 else None
+
+
+def named(name: str) -> AbstractFormat | None:
+    """The reader of a name; plug-ins are loaded only where no built-in one bears it."""
+    for each in (lambda: _BUILT_IN, _plugged_in):
+        for reader in each():
+            if reader.name == name:
+                return reader
+    return None
+
+
+def find_reader(name: str | None, source: Source, kind: type[T]) -> T:
     """Reader of a name, or the one that recognises the file best.
 
     Parameters
@@ -50,39 +101,63 @@ def find_reader(name: str | None, source: Source) -> AbstractReader:
         Name; None looks at the file.
     source : Source
         File.
+    kind : type
+        What the file has to hold, see `recognise`.
 
     Returns
     -------
-    AbstractReader
-        Reader.
+    AbstractReader or AbstractRecordReader
+        Reader of that kind.
 
     Raises
     ------
     ReaderError
-        If there is no reader of that name, or none recognises the file.
+        If there is no reader of that name, it reads something else, or none recognises the file.
     """
+    if name is None:
+        json = kind is AbstractReader and source.head.lstrip().startswith(("{", "["))
+        found = None if json else recognise(source, kind)
+        if found is None:
+            raise _unrecognised(source, kind, json=json)
+        return found
+    found = named(name)
+    if isinstance(found, kind):
+        return found
+    what = (
+        f"unknown reader {name!r}"
+        if found is None
+        else f"reader {name!r} reads {found.description}"
+    )
+    allowed = _names([r for r in readers() if isinstance(r, kind)])
+    raise ReaderError(what, where=str(source.path), allowed=", ".join(allowed))
+
+
+def holds_instead(source: Source) -> str:
+    """What records a file seems to hold, in words for a message; empty where it is none."""
+    kind = recognise(source, AbstractRecordReader)
+    if kind is None:
+        return ""
+    return f"it seems to hold {kind.description.partition(':')[0]}, which 'memjax read' shows"
+
+
+def _unrecognised(source: Source, kind: type[AbstractFormat], *, json: bool) -> ReaderError:
+    """The error for a file of which no reader of a kind is sure."""
     where = str(source.path)
-    if name is not None:
-        for reader in (*_BUILT_IN, *(() if name in _names(_BUILT_IN) else _plugged_in())):
-            if reader.name == name:
-                return reader
-        raise ReaderError(
-            f"unknown reader {name!r}", where=where, allowed=", ".join(reader_names())
-        )
-    if source.head.lstrip().startswith(("{", "[")):
-        raise ReaderError(
+    if kind is AbstractRecordReader:
+        return ReaderError(
+            "no conductance per pulse, no resistance against time, no endurance, no spike times",
+            where=where, allowed="; ".join(r.description for r in readers() if isinstance(r, kind)),
+        )  # fmt: skip
+    if json:
+        return ReaderError(
             "JSON is no table of voltage and current", where=where,
-            fix="write it as CSV with the header t_s,v_V,i_A",
+            fix=holds_instead(source) or "write it as CSV with the header t_s,v_V,i_A",
         )  # fmt: skip
-    candidates = readers()
-    scores = [reader.sniff(source.head) for reader in candidates]
-    if max(scores) <= 0:
-        raise ReaderError(
-            f"no measurement: no reader recognises it; its first line: {_first_line(source)!r}", where=where,
-            allowed="the formats of " + ", ".join(_names(candidates)),
-            fix="a text table of two columns is read with --columns v=NAME,i=NAME",
-        )  # fmt: skip
-    return candidates[scores.index(max(scores))]
+    return ReaderError(
+        f"no measurement: no reader recognises it; its first line: {_first_line(source)!r}", where=where,
+        allowed="the formats of " + ", ".join(_names([r for r in readers() if isinstance(r, kind)])),
+        fix="a text table of two columns is read with --columns v=NAME,i=NAME",
+    )  # fmt: skip
 
 
 def _first_line(source: Source) -> str:
@@ -91,18 +166,18 @@ def _first_line(source: Source) -> str:
     return line if len(line) <= 60 else line[:57] + "..."
 
 
-def _names(candidates: tuple[AbstractReader, ...]) -> list[str]:
-    return [reader.name for reader in candidates]
+def _names(candidates: Iterable[AbstractFormat]) -> tuple[str, ...]:
+    return tuple(reader.name for reader in candidates)
 
 
-def _plugged_in() -> tuple[AbstractReader, ...]:
-    found = []
+def _plugged_in() -> tuple[AbstractFormat, ...]:
+    plug_ins = []
     for point in entry_points(group="memjax.readers"):
         try:
-            found.append(point.load()())
+            plug_ins.append(point.load()())
         except Exception as error:  # a plug-in may fail in any way
             raise ReaderError(
                 f"reader plug-in {point.name!r} ({point.value}) does not load: {error}",
                 fix="update or uninstall the package, or name a built-in reader",
             ) from error
-    return tuple(found)
+    return tuple(plug_ins)

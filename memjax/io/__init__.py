@@ -5,4 +5,3 @@ from ..files import (
     writing as writing,
     writing_folder as writing_folder,
 )
-from .network_file import NetworkFile as NetworkFile, load_network as load_network

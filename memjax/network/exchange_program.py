@@ -18,9 +18,9 @@ import numpy as np
 from jax import lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec as Spec
 
-from ..circuit import replaced
-from ..programs import understood
-from ..solve.batch import wide
+from ..circuit import replace_values
+from ..compile_cache import supported_options
+from ..simulate.batch import wide
 from .delivery import delivered, listed
 from .digest import Digest
 from .groups import Neurons, Poisson
@@ -153,7 +153,7 @@ class ExchangeProgram:
             out_specs=(states, Spec(), Spec(), Spec(), Spec(AXIS)),
             check_vma=False,
         )
-        return jax.jit(mapped, donate_argnums=2, compiler_options=understood(wide))
+        return jax.jit(mapped, donate_argnums=2, compiler_options=supported_options(wide))
 
     def _row_specs(self, k: int) -> dict[str, Spec]:
         """How a table of connections lies on the devices."""
@@ -419,7 +419,7 @@ def _structure(outline: Plan) -> dict[str, Any]:
             # Values are arguments; only whether there is noise at all decides on the program.
             one = dict.fromkeys(g.values, 1.0)
             own = own | {
-                "circuit": replaced(g.circuit, one) if one else g.circuit,
+                "circuit": replace_values(g.circuit, one) if one else g.circuit,
                 "values": {k: not np.any(x) for k, x in g.values.items()},
             }
         groups[name] = {"kind": type(g).__name__, **own}

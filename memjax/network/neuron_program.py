@@ -10,7 +10,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Int, UInt32
 
-from ..circuit import replaced
+from ..circuit import replace_values
 from ..errors import NetworkError
 from ..fields import stored
 from ..noise import device_key, increments, words
@@ -57,7 +57,7 @@ class NeuronProgram:
         self.layout, self.steps, self.dtype = layout, steps, dtype
         most = {k: np.max(x) for k, x in group.values.items()}
         # Noise acts where any neuron has it; parameters have the precision of the states.
-        circuit = quiet(replaced(group.circuit, most) if most else group.circuit)
+        circuit = quiet(replace_values(group.circuit, most) if most else group.circuit)
         dynamic, static = eqx.partition(circuit, eqx.is_inexact_array)
         cast = jax.tree.map(lambda x: x.astype(dtype), dynamic)
         self.scaled = Scaled(eqx.combine(cast, static), group.env)

@@ -407,7 +407,7 @@ def run(
 
     See Also
     --------
-    memjax.io.run_network : streams to files, is interrupted and goes on.
+    memjax.network.run_store.run_network : streams to files, is interrupted and goes on.
     """
     simulation = Simulation(network, watch=watch, every=every, initial=initial, devices=devices)
     start = simulation.conductances()

@@ -2,7 +2,7 @@
 
 from .clock import Clock as Clock, capacity as capacity, clock as clock
 from .counter import words as words
-from .draws import cycle_factors as cycle_factors, read_noise as read_noise
+from .draws import cycle_factors as cycle_factors, instrument_noise as instrument_noise
 from .path import (
     KINDS as KINDS,
     GridPath as GridPath,

@@ -51,7 +51,7 @@ def cycle_factors(
     return out
 
 
-def read_noise(
+def instrument_noise(
     seed: int,
     i: Float[Array, "members rows"],
     *,

@@ -13,7 +13,10 @@ from .kernel import (
     Step as Step,
 )
 from .linear import derivative as derivative
-from .rodas3_parts import rodas3_parts_step as rodas3_parts_step, tangents_step as tangents_step
+from .rodas3_componentwise import (
+    rodas3_componentwise_step as rodas3_componentwise_step,
+    tangents_step as tangents_step,
+)
 from .rosenbrock import Rodas3 as Rodas3, rodas3_step as rodas3_step
 from .semi_implicit import (
     SemiImplicitEuler as SemiImplicitEuler,

@@ -7,8 +7,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from .increments import noise_increment
 from .kernel import AbstractKernel, Equation, Increment, Step, Vector, unchanged
-from .kicks import kick
 from .linear import orientation
 from .newton import Stage, implicit_stage, linearised
 
@@ -123,7 +123,7 @@ class DriftImplicitEuler(AbstractKernel):
 
     def kernel(self, eq: Equation, t0, t1, y: Vector, inc: Increment, *, h) -> Step:
         """See `drift_implicit_euler_step`."""
-        noise = kick(eq, t0, y, inc, h)
+        noise = noise_increment(eq, t0, y, inc, h)
         stage, error = _end(eq, t0, t1, y, noise.euler, h, self.cap)
         error = jnp.abs(error) + jnp.abs(stage.filter(noise.correction))
         return Step(eq.project(stage.y), error, stage.settled)
@@ -159,7 +159,7 @@ class DriftImplicitMilstein(AbstractKernel):
 
     def kernel(self, eq: Equation, t0, t1, y: Vector, inc: Increment, *, h) -> Step:
         """See `drift_implicit_euler_step`."""
-        noise = kick(eq, t0, y, inc, h)
+        noise = noise_increment(eq, t0, y, inc, h)
         stage, error = _end(eq, t0, t1, y, noise.euler + noise.correction, h, self.cap)
         left = stage.filter(noise.left_out(eq, t1, stage.y, h))
         error = jnp.abs(error) + jnp.abs(left)

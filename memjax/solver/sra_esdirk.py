@@ -9,8 +9,8 @@ import jax.numpy as jnp
 from jax import lax
 
 from ..system import AbstractNoiseStructure, Partitioned
+from .increments import noise_increment
 from .kernel import AbstractKernel, Equation, Increment, Step, Vector, unchanged
-from .kicks import kick
 from .linear import apply, factor
 from .newton import implicit_stage, linearised
 
@@ -96,7 +96,7 @@ class SraEsdirk(AbstractKernel):
             ahead = factor(jnp.eye(y.shape[0], dtype=y.dtype) - h * jacobian)(h * first)
             g, full, missing = _partitioned(eq, t0, t1, y, y + ahead, inc, h)
         else:
-            noise = kick(eq._replace(structure=self.structure), t0, y, inc, h)
+            noise = noise_increment(eq._replace(structure=self.structure), t0, y, inc, h)
             g, full = noise.g, noise.euler + noise.correction
         early = apply(g, _NOISE_W * inc.w + _NOISE_AREA * inc.mean)
         end, error, last = _stages(eq, t0, t1, y, first, early, full, h=h, cap=self.cap)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from memjax.io import network_run
+from memjax.network import run_store
 
 NETWORK = """
 duration = 1e-3
@@ -58,7 +58,7 @@ def network(tmp_path):
 
 
 def _spikes(folder) -> dict:
-    found = network_run.load_recording(folder)
+    found = run_store.load_recording(folder)
     return {n: (m.tolist(), t.tolist()) for n, (m, t) in found.spikes.items()}
 
 
@@ -67,7 +67,7 @@ def test_a_run_leaves_its_recording_and_pictures_and_says_what_happened(run, net
     ended = run("run", network(), "--out", out)
     assert ended.status == 0, ended.err
     assert {"recording.h5", "run.json", "raster.png", "rate.png"} <= {p.name for p in out.iterdir()}
-    recording = network_run.load_recording(out)
+    recording = run_store.load_recording(out)
     count = recording.statistics["exc"]["count"].sum()
     row = next(line.split() for line in ended.out.splitlines() if line.startswith("exc"))
     assert row[:3] == ["exc", "4", str(count)]
@@ -97,7 +97,7 @@ def test_the_readme_leads_from_sweeps_to_a_raster(run, tmp_path, monkeypatch):
         ended = run(*command)
         assert ended.status == 0, ended.err
     assert Path("run", "raster.png").exists()
-    recording = network_run.load_recording("run")
+    recording = run_store.load_recording("run")
     assert recording.duration == pytest.approx(0.11, abs=1e-3)
     assert recording.statistics["neurons"]["count"].sum() > 10
     assert json.loads(Path("run", "run.json").read_text())["notes"] == []  # no step was coarse
@@ -140,7 +140,7 @@ def test_a_coarse_step_is_a_warning_and_stands_in_the_record(run, network, tmp_p
         x for x in ended.err.splitlines() if x.startswith("memjax: warning: dt = 2e-06 s is coarse")
     ]
     assert len(warned) == 1
-    assert network_run.load_recording(tmp_path / "out").notes[0] in warned[0]
+    assert run_store.load_recording(tmp_path / "out").notes[0] in warned[0]
 
 
 def test_a_run_goes_on_with_the_spikes_of_one_that_did_not_stop(run, network, tmp_path):
@@ -246,7 +246,7 @@ def test_an_interrupt_says_how_to_go_on(run, network, tmp_path, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(network_run, "run_network", interrupted)
+    monkeypatch.setattr(run_store, "run_network", interrupted)
     ended = run("run", network(), "--out", tmp_path / "out")
     assert (ended.status, ended.out) == (130, "")
     assert "the same command with --resume goes on" in ended.err

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from memjax.data import base, read, reader_names, registry
+from memjax.data import SpikeRecord, base, has_records, read, read_records, reader_names, registry
 from memjax.errors import ReaderError
 
 TABLE = "t_s,v_V,i_A\n0,0,0\n1,0.5,1e-3\n2,1,2e-3\n3,0.5,1e-3\n4,0,0\n"
@@ -200,6 +200,48 @@ def test_plugged_in_reader_is_found_and_a_broken_one_is_named(write, monkeypatch
     with pytest.raises(ReaderError, match=r"'own'.*does not load: no module named elsewhere"):
         read(write(TABLE))
     assert read(write(TABLE), reader="tidy").reader == "tidy"
+
+
+def test_records_and_curves_are_recognised_by_one_registry(write, monkeypatch):
+    class Own(base.AbstractRecordReader):
+        name = "own-spikes"
+        description = "spike times behind OWN"
+
+        def sniff(self, head):
+            return 1.0 if head.startswith("OWN") else 0.0
+
+        def records(self, source):
+            times = np.array([float(x) for x in source.text.split("\n")[1:] if x])
+            return (SpikeRecord(label="a", times=times, reader=self.name, source={}),)
+
+    class Point:
+        name, value = "own-spikes", "elsewhere:Own"
+
+        def load(self):
+            return Own
+
+    monkeypatch.setattr(registry, "entry_points", lambda group: [Point()])
+    path = write("OWN t_s\n1\n2\n")
+    assert reader_names()[-1] == "own-spikes"
+    assert has_records(path)
+    assert read_records(path)[0].times.tolist() == [1, 2]
+    assert not has_records(path, reader="tidy")
+    assert not has_records(write(TABLE, "curve.csv"))
+
+
+def test_a_reader_of_another_kind_is_refused_with_those_that_there_are(write):
+    pulses = write("Pulse #,Conductance (uS)\n1,1\n2,2\n3,3\n")
+    with pytest.raises(
+        ReaderError, match=r"'pulse-columns' reads conductance.*allowed: b1500, .*tidy"
+    ):
+        read(pulses, reader="pulse-columns")
+    with pytest.raises(ReaderError, match=r"'tidy' reads .*allowed: endurance.*pulse-columns"):
+        read_records(pulses, reader="tidy")
+    with pytest.raises(ReaderError, match=r"unknown reader 'nope'.*allowed: b1500"):
+        read(pulses, reader="nope")
+    published = write('{"Gset": [1, 2]}', "pulses.json")
+    with pytest.raises(ReaderError, match=r"JSON is no table.*seems to hold JSON with Gset"):
+        read(published)
 
 
 LIMITED = "cycle,v_V,i_A,compliance_A\n0,1,1e-6,1e-6\n0,0,0,1e-6\n1,-1,-1e-5,1e-5\n1,-0.5,0,\n"

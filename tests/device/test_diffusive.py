@@ -13,7 +13,7 @@ from memjax.device.diffusive import _rectified
 from memjax.fields import parameter_specs
 from memjax.observables import summarise, switching
 from memjax.scaling import Scaled
-from memjax.solve import solve_fixed
+from memjax.simulate import solve_fixed
 from memjax.solver import DriftImplicitEuler, DriftImplicitMilstein
 from tests.helpers import z_score
 

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 
-from memjax.noise import cycle_factors, read_noise
+from memjax.noise import cycle_factors, instrument_noise
 
 N = 4000
 
@@ -28,7 +28,7 @@ def test_cycle_factors_depend_on_member_sweep_and_name_only():
 def _read(i, seed=0, **options):
     rows = i.shape[1]
     where = dict(sweep=np.zeros(rows, int), row=np.arange(rows))
-    return np.asarray(read_noise(seed, jnp.asarray(i), **where | options))
+    return np.asarray(instrument_noise(seed, jnp.asarray(i), **where | options))
 
 
 def test_read_noise_has_the_stated_moments():

@@ -12,7 +12,7 @@ from memjax.circuit import BenchedDevice
 from memjax.noise import GridPath, device_key, increments, words
 from memjax.policy import Fixed
 from memjax.scaling import Scaled
-from memjax.solve import solve_fixed
+from memjax.simulate import solve_fixed
 from memjax.solver import DriftImplicitEuler, drift_implicit_euler_step
 from memjax.solver.linear import factor, orientation
 from memjax.stimulus import Sampled

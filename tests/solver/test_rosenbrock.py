@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from memjax.solver import Rodas3, derivative, rodas3_parts_step, rodas3_step, tangents_step
+from memjax.solver import Rodas3, derivative, rodas3_componentwise_step, rodas3_step, tangents_step
 from tests.helpers import fitted_order
 
 MU = 1e3
@@ -43,7 +43,7 @@ def test_a_step_by_parts_is_the_step_of_the_vector():
     t, h, y = jnp.asarray(0.3), jnp.asarray(0.01), jnp.array([0.9, -0.4])
     whole = rodas3_step(f, t, y, h=h)
     rates = lambda s, z: list(f(t + s * h, jnp.stack(z)))  # noqa: E731
-    end, error = rodas3_parts_step(rates, list(y), h=h)
+    end, error = rodas3_componentwise_step(rates, list(y), h=h)
     np.testing.assert_allclose(jnp.stack(end), whole.y, rtol=1e-12)
     np.testing.assert_allclose(jnp.stack(error), whole.error, rtol=1e-9, atol=1e-15)
 

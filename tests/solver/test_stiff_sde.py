@@ -13,7 +13,7 @@ import memjax as mj
 from benchmarks.cases.stiff_sde.systems import Oscillator
 from memjax.noise import DyadicPath, device_key, words
 from memjax.scaling import Scaled
-from memjax.solve import solve_adaptive
+from memjax.simulate import solve_adaptive
 from memjax.solver import (
     DriftImplicitEuler,
     DriftImplicitMilstein,

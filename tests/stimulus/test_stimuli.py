@@ -9,7 +9,7 @@ import pytest
 
 import memjax as mj
 from memjax.errors import StimulusError
-from memjax.solve import before
+from memjax.simulate import before
 
 pytestmark = pytest.mark.fast
 

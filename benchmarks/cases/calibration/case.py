@@ -19,7 +19,8 @@ from benchmarks.registry import Case
 from benchmarks.timing import Times, lap
 from fitting.circuits.problem import voltage_problem
 from fitting.inference.hierarchy import fit_population
-from fitting.inference.nuts import LeastSquares, draw_each
+from fitting.inference.nuts import draw_each
+from fitting.inference.posterior import LeastSquares
 from fitting.inference.profile_likelihood import profile_ends
 from fitting.optimize.levenberg_marquardt import levenberg_marquardt
 from fitting.problem import evaluate_each, of_some, stacked

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 import memjax as mj
+from memjax.compile_cache import fast_compile_options, supported_options
 from memjax.fields import parameter_specs, stored
 from memjax.observables import (
     hold_voltage,
@@ -20,7 +21,6 @@ from memjax.observables import (
     switching_voltage,
 )
 from memjax.params import get
-from memjax.programs import quick, understood
 
 TIGHT = mj.Stiff(rtol=1e-9, atol=1e-11)
 """Policy of the secants without noise: its error over their step is far below what is compared."""
@@ -120,7 +120,7 @@ def derivatives(
         return of(problem, device, **options)[0]
 
     way = jax.jacrev if reverse else jax.jacfwd
-    program = jax.jit(way(run), compiler_options=understood(quick))
+    program = jax.jit(way(run), compiler_options=supported_options(fast_compile_options))
     return np.asarray(program(jnp.zeros(len(names))))
 
 

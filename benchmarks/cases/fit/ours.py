@@ -14,7 +14,7 @@ from benchmarks.records import Recorder
 from benchmarks.timing import Times, measure
 from fitting.optimize.levenberg_marquardt import levenberg_marquardt
 from memjax.scaling import Scaled
-from memjax.solve import before, solve_stiff
+from memjax.simulate import before, solve_stiff
 
 _POLICY = mj.Stiff(rtol=1e-5, atol=1e-7, max_steps=4000)
 _ROWS = (np.arange(problem.VOLTAGE.size) + 1) * problem.HOLD

@@ -16,7 +16,7 @@ from benchmarks.registry import Case
 from benchmarks.timing import measure
 from memjax.noise import device_key, words
 from memjax.scaling import Scaled
-from memjax.solve import solve_adaptive, solve_fixed
+from memjax.simulate import solve_adaptive, solve_fixed
 from memjax.solver import SemiImplicitEuler
 
 NAMES = ("a", "b", "lam", "r_ext", "eps")

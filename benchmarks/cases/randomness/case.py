@@ -18,7 +18,7 @@ from benchmarks.timing import Times, lap
 from fitting.stochastic.two_sample import halves
 from fitting.sweeps.ensemble import NAMES, leg_events
 from fitting.sweeps.randomness import calibrate
-from memjax.noise import cycle_factors, read_noise
+from memjax.noise import cycle_factors, instrument_noise
 from memjax.observables.thresholds import Thresholds
 from memjax.params import get
 from memjax.result import Member
@@ -98,7 +98,7 @@ def again(result: ft.FitResult, like: mj.Measurement, *, members: int, seed: int
     failed(trace)
     starts = np.flatnonzero(np.diff(trace.sweep, prepend=trace.sweep[0] - 1))
     lengths = np.diff(np.append(starts, len(trace.sweep)))
-    seen = read_noise(
+    seen = instrument_noise(
         seed,
         trace.i,
         sweep=np.repeat(np.arange(len(starts)), lengths),

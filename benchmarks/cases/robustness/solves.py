@@ -11,11 +11,11 @@ from jaxtyping import Array, Bool, Float, Int
 import memjax as mj
 from benchmarks.cases.robustness.sampling import VOLTAGE, Sets, Task
 from memjax.circuit import BenchedDevice
+from memjax.compile_cache import jit_with_options
 from memjax.device import AbstractDevice
 from memjax.noise import clock
-from memjax.programs import outermost
 from memjax.scaling import Scaled
-from memjax.solve import before, solve_adaptive, solve_fixed, solve_stiff
+from memjax.simulate import before, solve_adaptive, solve_fixed, solve_stiff
 from memjax.system import NoNoise
 
 SHORTEST, LONGEST = 1e-28, 1e4
@@ -223,5 +223,5 @@ def _careless() -> dict[str, Any]:
     return {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
 
 
-solve_few = outermost(_forward, _careless)
+solve_few = jit_with_options(_forward, _careless)
 """`solve_sets` as a program that is compiled in less time and runs longer: for few sets."""

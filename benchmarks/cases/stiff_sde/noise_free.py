@@ -14,7 +14,7 @@ from benchmarks.cases.stiff_sde.problems import Problem, oscillator
 from benchmarks.cases.stiff_sde.programs import Program
 from benchmarks.records import Recorder
 from benchmarks.timing import Times, measure
-from memjax.solve import solve_stiff
+from memjax.simulate import solve_stiff
 
 NAME = "lhn, noise-free"
 ROWS = np.linspace(0.0, 10.0, 401)[1:]

@@ -11,7 +11,7 @@ from benchmarks.cases.stiff_sde.paths import Kick, Step
 from benchmarks.cases.stiff_sde.problems import Problem
 from benchmarks.cases.stiff_sde.programs import Solved
 from memjax.noise import words
-from memjax.solve import solve_adaptive
+from memjax.simulate import solve_adaptive
 from memjax.solver import (
     AbstractKernel,
     DriftImplicitEuler,

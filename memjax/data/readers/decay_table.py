@@ -4,7 +4,7 @@ from typing import final
 
 import numpy as np
 
-from memjax.data.base import AbstractRecordReader, Source, Table
+from memjax.data.base import NAMED_COLUMNS, AbstractRecordReader, Source, Table
 from memjax.data.pulse_record import DecayRecord
 from memjax.data.record_columns import (
     Column,
@@ -26,14 +26,15 @@ class DecayTableReader(AbstractRecordReader):
     name = "decay-table"
     description = "resistance against time: columns t_s and r_ohm (or g_S), and labels of runs"
 
-    def sniff(self, head: str) -> bool:
-        """Whether the first line names a time and a resistance or conductance, and neither voltage nor current."""
+    def sniff(self, head: str) -> float:
+        """Sure where the first line names a time and a resistance or conductance, and neither voltage nor current."""
         found = roles(split_line(head.lstrip().split("\n")[0]))
-        return (
+        known = (
             "t" in found
             and bool({"g", "r"} & found.keys())
             and not {"v", "i", "pulse"} & found.keys()
         )
+        return NAMED_COLUMNS if known else 0.0
 
     def records(self, source: Source) -> tuple[DecayRecord, ...]:
         """One record per run."""

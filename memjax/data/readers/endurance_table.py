@@ -5,7 +5,7 @@ from typing import final
 
 import numpy as np
 
-from memjax.data.base import AbstractRecordReader, Source, Table
+from memjax.data.base import NAMED_COLUMNS, AbstractRecordReader, Source, Table
 from memjax.data.endurance_record import UNITS, EnduranceRecord
 from memjax.data.numbers import to_numbers
 from memjax.data.record_columns import in_order, labels, one_table, roles, split_unit
@@ -35,9 +35,10 @@ class EnduranceTableReader(AbstractRecordReader):
     name = "endurance-table"
     description = "endurance: columns cycle, R_HRS and R_LRS (or Ron, Roff; I_HRS, I_LRS), and labels of devices"
 
-    def sniff(self, head: str) -> bool:
-        """Whether the first line names a cycle, a high and a low resistance state."""
-        return _places(split_line(head.lstrip().split("\n")[0])) is not None
+    def sniff(self, head: str) -> float:
+        """Sure where the first line names a cycle, a high and a low resistance state."""
+        known = _places(split_line(head.lstrip().split("\n")[0])) is not None
+        return NAMED_COLUMNS if known else 0.0
 
     def records(self, source: Source) -> tuple[EnduranceRecord, ...]:
         """One record per device."""

@@ -8,7 +8,7 @@ from typing import final
 import numpy as np
 from jaxtyping import Float
 
-from memjax.data.base import AbstractRecordReader, Source, Table
+from memjax.data.base import NAMED_COLUMNS, AbstractRecordReader, Source, Table
 from memjax.data.pulse_record import RESET, SET, PulseRecord
 from memjax.data.record_columns import (
     Column,
@@ -61,9 +61,10 @@ class PulseColumnsReader(AbstractRecordReader):
         "conductance per pulse: columns Pulse # and Conductance (uS), or one per device, or P and D"
     )
 
-    def sniff(self, head: str) -> bool:
-        """Whether the first line names a pulse and conductances or resistances, but no branch, voltage or current."""
-        return _places(split_line(head.lstrip().split("\n")[0])) is not None
+    def sniff(self, head: str) -> float:
+        """Sure where the first line names a pulse and conductances or resistances, but no branch, v or i."""
+        known = _places(split_line(head.lstrip().split("\n")[0])) is not None
+        return NAMED_COLUMNS if known else 0.0
 
     def records(self, source: Source) -> tuple[PulseRecord, ...]:
         """One record per device."""

@@ -4,7 +4,7 @@ from typing import final
 
 import numpy as np
 
-from memjax.data.base import AbstractRecordReader, Source
+from memjax.data.base import NAMED_COLUMNS, AbstractRecordReader, Source
 from memjax.data.pulse_record import RESET, SET, PulseRecord
 from memjax.data.record_columns import assumed, in_order, labels, numbers, one_table, roles
 from memjax.data.text import split_line
@@ -27,10 +27,11 @@ class PulseTableReader(AbstractRecordReader):
     name = "pulse-table"
     description = "conductance per pulse: columns device, branch (P or D), cycle, pulse, g_S"
 
-    def sniff(self, head: str) -> bool:
-        """Whether the first line names a pulse, a branch and a conductance or resistance."""
+    def sniff(self, head: str) -> float:
+        """Sure where the first line names a pulse, a branch and a conductance or resistance."""
         found = roles(split_line(head.lstrip().split("\n")[0]))
-        return {"pulse", "branch"} <= found.keys() and bool({"g", "r"} & found.keys())
+        known = {"pulse", "branch"} <= found.keys() and bool({"g", "r"} & found.keys())
+        return NAMED_COLUMNS if known else 0.0
 
     def records(self, source: Source) -> tuple[PulseRecord, ...]:
         """One record per device."""

@@ -17,7 +17,7 @@ from fitting.batch import run as batch_run
 from fitting.batch.fit import Row
 from fitting.batch.population import drawn_from
 from memjax.cli import main
-from memjax.io import load_network
+from memjax.network.toml import load_network
 
 pytestmark = pytest.mark.slow
 

@@ -9,14 +9,9 @@ from jaxtyping import Array, Float
 from scipy import stats
 
 import memjax as mj
-from fitting.inference.nuts import (
-    LeastSquares,
-    SyntheticLikelihood,
-    _judged,
-    draw,
-    draw_each,
-    forward,
-)
+from fitting.inference.nuts import draw, draw_each
+from fitting.inference.posterior import LeastSquares, SyntheticLikelihood, forward
+from fitting.inference.sample import judge
 from fitting.problem import stacked
 from memjax.errors import DataError
 from memjax.fields import parameter_specs
@@ -110,7 +105,7 @@ def test_chains_that_have_not_mixed_and_draws_that_diverged_are_named():
         "gamma1": np.exp(chains),
     }
     stats_of = {"lp": chains, "diverging": chains > 3.0}
-    found = _judged(columns, stats_of, parameter_specs(DEVICE), {})
+    found = judge(columns, stats_of, parameter_specs(DEVICE), {})
     assert not found.mixed
     assert "R-hat above 1.01: mu" in found.notes[0]
     assert "gamma1" not in found.notes[0]
@@ -154,3 +149,65 @@ def test_too_few_draws_are_refused():
     target, mean, covariance = line(np.random.default_rng(0), np.zeros(2))
     with pytest.raises(DataError, match="at least 2, 50 and 50"):
         draw(target, DEVICE, NAMES, z=mean, covariance=covariance, chains=1)
+
+
+def short(tick=None, **more):
+    """A few draws of the line's posterior."""
+    target, mean, covariance = line(np.random.default_rng(0), np.array([4.0, 3.5]))
+    numbers = {"chains": 4, "warmup": 60, "draws": 100} | more
+    return draw(target, DEVICE, NAMES, z=mean, covariance=covariance, tick=tick, **numbers)
+
+
+def test_draws_do_not_depend_on_the_number_of_threads(monkeypatch):
+    several = short().data.posterior["mu"].values
+    monkeypatch.setattr("fitting.inference.nuts.os.cpu_count", lambda: 1)
+    np.testing.assert_array_equal(several, short().data.posterior["mu"].values)
+
+
+def test_progress_names_the_stage_the_divergences_and_how_far_apart_chains_are():
+    lines: list[str] = []
+    short(tick=lines.append)
+    assert "warm-up" in lines[0]
+    assert "100 draws a chain, 0 diverged, R-hat up to 1.0" in lines[-1]
+    assert len(lines) <= 11
+
+
+def test_an_interrupt_keeps_what_has_been_drawn_and_says_so():
+    def interrupt(text: str) -> None:
+        if "draws a chain" in text:
+            raise KeyboardInterrupt
+
+    some, whole = short(tick=interrupt), short()
+    drawn = some.data.posterior["mu"].values
+    assert 10 <= drawn.shape[1] < 100
+    assert f"ended after {drawn.shape[1]} of 100 draws" in some.notes[0]
+    np.testing.assert_array_equal(drawn, whole.data.posterior["mu"].values[:, : drawn.shape[1]])
+
+
+def test_a_limit_of_time_ends_the_warm_up_then_the_draws(monkeypatch):
+    """A clock that moves on by a second at each look: 30 are up within the 60 + 100 steps."""
+    times = iter(range(10_000))
+    monkeypatch.setattr("fitting.inference.nuts.time.monotonic", lambda: float(next(times)))
+    cut = short(limit=8.0)
+    assert cut.notes[0].startswith("the warm-up ended after ")
+    assert "of 100 draws of each chain" in cut.notes[1]
+    with pytest.raises(DataError, match="no draw within 0 s"):
+        short(limit=0.0)
+
+
+class Half(eqx.Module):
+    """A normal residual that no solve gives beyond the point at 0.2."""
+
+    def residuals(self, z):
+        """Residuals and success."""
+        return z - 0.1, jnp.all(jnp.abs(z) < 0.2)
+
+
+def test_a_chain_that_would_start_where_no_solve_ends_begins_nearer_to_the_fit():
+    target = LeastSquares(Half(), jnp.zeros(2), jnp.asarray(2.0), jnp.asarray(1.0))
+    sample = draw(
+        target, DEVICE, NAMES, z=np.zeros(2), covariance=np.eye(2), warmup=60, draws=100, seed=3
+    )
+    z = np.log(np.stack([sample.data.posterior[n].values for n in NAMES]))
+    assert np.all(np.abs(z) < 0.2)
+    assert np.all(z.std(axis=-1) > 0.02)

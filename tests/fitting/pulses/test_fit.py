@@ -14,9 +14,9 @@ from fitting.pulses.noise import values_of
 from memjax.cli import main
 from memjax.data import PulseProtocol, PulseRecord, read_records
 from memjax.errors import DataError
-from memjax.io import load_network
-from memjax.io.network_run import load_recording
 from memjax.io.pulse_fit import load_pulse_fit
+from memjax.network.run_store import load_recording
+from memjax.network.toml import load_network
 from memjax.params import constrain, get, unconstrain
 from memjax.synapse import Pulsed, PulseNoise, simulate_pulses
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import jax
 
-from memjax.programs import fuse_small_loops
+from memjax.compile_cache import fuse_small_loops
 
 fuse_small_loops()
 jax.config.update("jax_enable_x64", True)
 
-from memjax.io.network_run import run_network  # noqa: E402
+from memjax.network.run_store import run_network  # noqa: E402
 from tests.network.conftest import spiking  # noqa: E402
 
 folder = Path(sys.argv[1])

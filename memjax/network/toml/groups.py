@@ -12,19 +12,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .. import params, presets
-from ..circuit import Circuit
-from ..device import device_names
-from ..errors import MemjaxError, ModelError
-from ..fields import parameter_specs, setting_specs
-from ..models import CIRCUITS, model as model_named
-from ..network import Neurons, Poisson, SpikeList, Threshold, image_latencies, image_rates
-from ..network.groups import Group
-from ..population import POPULATION, Population
-from ..system import Environment
-from ..transforms import from_spec
+from ... import params, presets
+from ...circuit import Circuit
+from ...device import device_names
+from ...errors import MemjaxError, ModelError
+from ...fields import parameter_specs, setting_specs
+from ...io.fit import load_fit
+from ...models import CIRCUITS, model as model_named
+from ...population import POPULATION, Population
+from ...system import Environment
+from ...transforms import from_spec
+from ..groups import Group, Neurons, Poisson, SpikeList, Threshold, image_latencies, image_rates
 from .columns import load_array, load_columns
-from .fit import load_fit
 from .tables import (
     COUNT,
     FLAG,

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from ..errors import NetworkError
+from ...errors import NetworkError
 
 
 def load_columns(

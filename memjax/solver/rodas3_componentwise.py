@@ -11,7 +11,7 @@ from .linear import derivative, dot, factor_small, total
 Scalars = list[Float[Array, ""]]
 
 
-def rodas3_parts_step(
+def rodas3_componentwise_step(
     f: Callable[[Float[Array, ""], Scalars], Scalars], y: Scalars, *, h: Float[Array, ""]
 ) -> tuple[Scalars, Scalars]:
     """One step of RODAS3, as `rodas3_step`, with every component an array of its own.

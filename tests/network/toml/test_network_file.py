@@ -10,8 +10,8 @@ import pytest
 
 import memjax as mj
 from memjax.errors import NetworkError
-from memjax.io import load_network
 from memjax.network import Edges, Neurons, Poisson, SpikeList, by_distance, run
+from memjax.network.toml import load_network
 
 pytestmark = pytest.mark.fast
 
@@ -120,7 +120,7 @@ def test_drawn_parameters_are_those_of_every_precision(load, tmp_path):
     own = _group(load(NEURON + 'spread = { "r_in.r" = 0.1 }\n')).values["r_in.r"]
     program = f"""
 import jax
-from memjax.io import load_network
+from memjax.network.toml import load_network
 assert not jax.config.jax_enable_x64
 print(*load_network({str(tmp_path / "net.toml")!r}).network.groups[0].values["r_in.r"].tolist())
 """

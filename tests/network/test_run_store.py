@@ -17,8 +17,8 @@ import pytest
 
 from memjax import network as nw
 from memjax.errors import NetworkError, OutputError
-from memjax.io import network_run
-from memjax.io.network_run import load_recording, read_about, run_network
+from memjax.network import run_store
+from memjax.network.run_store import load_recording, read_about, run_network
 from tests.network.conftest import same, spiking
 
 WATCH = {"cells": [0, 39]}
@@ -144,9 +144,9 @@ def test_a_second_run_on_the_folder_is_refused(tmp_path):
     """While one writes, and afterwards without force; the first one's data stay."""
     folder = run_network(spiking(), 0.01, tmp_path / "run")
     before = (folder / "recording.h5").read_bytes()
-    with network_run._locked(folder), pytest.raises(OutputError, match="another run"):
+    with run_store._locked(folder), pytest.raises(OutputError, match="another run"):
         run_network(spiking(), 0.02, folder, resume=True)
-    with network_run._locked(folder), pytest.raises(OutputError, match="another run"):
+    with run_store._locked(folder), pytest.raises(OutputError, match="another run"):
         run_network(spiking(), 0.02, folder, force=True)
     with pytest.raises(OutputError, match="exists already"):
         run_network(spiking(), 0.01, folder)

@@ -12,11 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool
 
-from .autodiff import forward_only, reverse_only
-from .circuit import LIMITS, Bench
-from .data.measurement import Measurement
-from .device import AbstractDevice, AbstractTwoTerminal
-from .errors import (
+from ..autodiff import forward_only, reverse_only
+from ..circuit import LIMITS, Bench
+from ..data.measurement import Measurement
+from ..device import AbstractDevice, AbstractTwoTerminal
+from ..errors import (
     BoundsError,
     CircuitError,
     MemjaxError,
@@ -25,11 +25,11 @@ from .errors import (
     SolveWarning,
     StimulusError,
 )
-from .fields import parameter_specs, setting_specs, stored
-from .policy import Fixed, Stiff
-from .result import Result, Trace
-from .stimulus import AbstractStimulus
-from .system import AbstractSystem, Environment
+from ..fields import parameter_specs, setting_specs, stored
+from ..policy import Fixed, Stiff
+from ..result import Result, Trace
+from ..stimulus import AbstractStimulus
+from ..system import AbstractSystem, Environment
 
 T = TypeVar("T")
 

@@ -8,23 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import NetworkError
-from ..network import (
-    ConductanceOf,
-    DriftWeights,
-    Edges,
-    Projection,
-    Receptor,
-    by_distance,
-    dense,
-    fixed_fan_in,
-    one_to_one,
-)
-from ..network.groups import Group
-from ..network.plan import check_receptor
+from ...errors import NetworkError
+from ...io.pulse_fit import load_pulse_fit
+from ..edges import Edges, by_distance, dense, fixed_fan_in, one_to_one
+from ..groups import Group
+from ..plan import check_receptor
+from ..projection import Projection, Receptor
+from ..weights import ConductanceOf, DriftWeights
 from .columns import load_columns
-from .network_groups import Sketch
-from .pulse_fit import load_pulse_fit
+from .groups import Sketch
 from .tables import COUNT, FLAG, NOT_NEGATIVE, NUMBER, POSITIVE, TEXT, WHOLE, Table, one_of
 
 _DELAY = 1e-3

@@ -28,7 +28,7 @@ class Solution(eqx.Module):
     integrals : Float[Array, "rows integrals"] or None
         Integrals from the start of the solve to the rows, where something was watched.
     memory : PyTree
-        The steps in which events happened, see `memjax.solve.watching`.
+        The steps in which events happened, see `memjax.simulate.watching`.
     """
 
     y: Float[Array, "*lanes rows n"]

@@ -20,7 +20,7 @@ _COMPONENT = re.compile(r"(.+)\[(\d+)\]")
 _POWER = "power:"
 
 
-def seen(system: AbstractSystem, t, state, stimulus: Callable, env: Environment):
+def outputs_and_states(system: AbstractSystem, t, state, stimulus: Callable, env: Environment):
     """Outputs of a system just before a time [s], displacement included, and the states as they are shown.
 
     `stimulus` gives what drives at a time [s], as an `AbstractStimulus` does.

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import memjax as mj
-from memjax.programs import kept
+from memjax.compile_cache import cached_jit
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def _function():
     """A fresh function of a device, a number and a static word, and how often it was traced."""
     traced = []
 
-    @kept
+    @cached_jit
     def f(device, x, word):
         traced.append(word)
         return {"sum": device.mu * x + len(word)}

@@ -12,7 +12,7 @@ from .kernel import Equation, Increment, Vector
 from .linear import apply
 
 
-class Kick(NamedTuple):
+class NoiseIncrement(NamedTuple):
     """Noise of one step to strong order 1.
 
     Parameters
@@ -36,7 +36,7 @@ class Kick(NamedTuple):
         return 0.5 * jnp.sqrt(h) * jnp.sum(left, axis=1)
 
 
-def kick(eq: Equation, t0, y: Vector, inc: Increment, h) -> Kick:
+def noise_increment(eq: Equation, t0, y: Vector, inc: Increment, h) -> NoiseIncrement:
     """Noise of one step; of channels that do not commute the symmetric part, which needs no Levy area."""
     g, follow = jax.linearize(lambda x: eq.diffusion(t0, x), y)
     w = inc.w
@@ -49,7 +49,7 @@ def kick(eq: Equation, t0, y: Vector, inc: Increment, h) -> Kick:
         correction = _commuting(
             g, follow, 0.5 * (jnp.outer(w, w) - h * jnp.eye(w.shape[0], dtype=w.dtype))
         )
-    return Kick(g, euler, correction, g + follow(euler))
+    return NoiseIncrement(g, euler, correction, g + follow(euler))
 
 
 def _commuting(g, follow: Callable, matrix: Float[Array, "m m"]) -> Vector:

@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import NetworkError
-from ..network import ConductanceOf, Network, Poisson, Projection
-from ..network.groups import Group
-from ..network.plan import Clock, check_circuits, record_steps
-from .network_groups import Sketch, read_group
-from .network_projections import read_projection
+from ...errors import NetworkError
+from ..groups import Group, Poisson
+from ..network import Network
+from ..plan import Clock, check_circuits, record_steps
+from ..projection import Projection
+from ..weights import ConductanceOf
+from .groups import Sketch, read_group
+from .projections import read_projection
 from .tables import COUNT, POSITIVE, WHOLE, WHOLES, Source, Table
 
 

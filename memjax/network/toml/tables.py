@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from ..errors import MemjaxError
-from ..params import flat
+from ...errors import MemjaxError
+from ...params import flat
 
 
 def _as_it_is(x: Any) -> Any:

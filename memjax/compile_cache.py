@@ -78,13 +78,13 @@ def fuse_small_loops() -> None:
         os.environ["XLA_FLAGS"] = f"{flags} {_ONE_KERNEL}".strip()
 
 
-def quick() -> dict[str, Any]:
+def fast_compile_options() -> dict[str, Any]:
     """Options of XLA for programs of many small operations: a third less time to compile, as fast to run."""
     return {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 1}
 
 
 @functools.cache
-def understood(options: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def supported_options(options: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """Options that XLA takes on a processor, where this one knows them; none elsewhere."""
     if jax.default_backend() != "cpu":
         return {}
@@ -95,7 +95,7 @@ def understood(options: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     return options()
 
 
-def outermost(f: T, options: Callable[[], dict[str, Any]] = quick) -> T:
+def jit_with_options(f: T, options: Callable[[], dict[str, Any]] = fast_compile_options) -> T:
     """`equinox.filter_jit` of a function of pytrees, with options for XLA where they can be given.
 
     Parameters
@@ -103,7 +103,7 @@ def outermost(f: T, options: Callable[[], dict[str, Any]] = quick) -> T:
     f : callable
         Takes positional arguments, whose arrays are traced.
     options : callable
-        Makes the options for a processor, by default `quick`; XLA takes them for an outermost
+        Makes the options for a processor, by default `fast_compile_options`; XLA takes them for an outermost
         program only.
     """
     plain = eqx.filter_jit(f)
@@ -111,7 +111,7 @@ def outermost(f: T, options: Callable[[], dict[str, Any]] = quick) -> T:
     @functools.cache
     def optioned() -> Callable:
         # To pyright what `filter_jit` hands on to `jax.jit` is unknown.
-        return eqx.filter_jit(f, compiler_options=understood(options))  # pyright: ignore[reportCallIssue]
+        return eqx.filter_jit(f, compiler_options=supported_options(options))  # pyright: ignore[reportCallIssue]
 
     @functools.wraps(f)
     def wrapper(*args):
@@ -126,7 +126,7 @@ def is_array(x: Any) -> bool:
     return isinstance(x, jax.Array | np.ndarray)
 
 
-def kept(f: T) -> T:
+def cached_jit(f: T) -> T:
     """Compile a function of pytrees as `equinox.filter_jit` does, and keep its traced program on disk.
 
     Parameters
@@ -141,7 +141,7 @@ def kept(f: T) -> T:
         Under a trace, without a compilation cache, or where a program cannot be kept, this is
         `equinox.filter_jit`.
     """
-    plain, ready = outermost(f), {}
+    plain, ready = jit_with_options(f), {}
 
     @functools.wraps(f)
     def wrapper(*args):
@@ -167,6 +167,6 @@ def _prepare(f: Callable, path: Path, leaves: list, structure: Any, static: Any)
 
     try:
         program = _traced(path, call, leaves)
-        return jax.jit(program.call, compiler_options=understood(quick))
+        return jax.jit(program.call, compiler_options=supported_options(fast_compile_options))
     except Exception:  # a cache may fail in any way, and must not fail the run
         return None

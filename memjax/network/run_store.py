@@ -28,9 +28,11 @@ import numpy as np
 
 from ..errors import NetworkError, OutputError
 from ..files import prepare_output, strict_json, writing
-from ..network import Network, Neurons, Recording, Simulation, Snapshot, Stretch
-from ..network.groups import Group
-from ..network.plan import record_steps
+from .groups import Group, Neurons
+from .network import Network
+from .plan import record_steps
+from .recording import Recording, Snapshot, Stretch
+from .simulation import Simulation
 
 SCHEMA_VERSION = 1
 """Layout of a run's folder."""

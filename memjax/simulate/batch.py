@@ -11,19 +11,19 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..circuit import replaced
+from ..circuit import replace_values
+from ..compile_cache import cached_jit, jit_with_options
 from ..errors import PolicyError
 from ..noise import capacity, clock
 from ..policy import Fixed, Stiff
-from ..programs import kept, outermost
 from ..scaling import Scaled
 from ..solver import AbstractKernel
 from ..stimulus import AbstractStimulus
 from ..watch import Watch
 from .adaptive import solve_adaptive, solve_stiff
+from .diffrax import solve_by_diffrax
 from .events import locate_events
 from .fixed import even, solve_fixed
-from .foreign import solve_by_diffrax
 from .solution import Solution, with_watched
 
 _CHUNKS = 25
@@ -68,7 +68,7 @@ def with_values(scaled: Scaled, values: Mapping[str, Array]) -> Scaled:
     """The system with some parameters of its device or elements replaced."""
     if not values:
         return scaled
-    return Scaled(replaced(scaled.system, values), scaled.env)
+    return Scaled(replace_values(scaled.system, values), scaled.env)
 
 
 def over(run: Callable, grid: Grid, *more: Any) -> Any:
@@ -107,7 +107,7 @@ def _blocks(run: Callable, own: Any) -> Any:
     return jax.lax.map(run, own, batch_size=_BLOCK)
 
 
-@kept
+@cached_jit
 def _stiff(scaled, grid, y0, policy):
     end = jnp.max(grid.rows)
 
@@ -119,7 +119,7 @@ def _stiff(scaled, grid, y0, policy):
     return over(run, grid, y0)
 
 
-@kept
+@cached_jit
 def _adaptive(scaled, grid, y0, policy, rate, size):
     """`size` candidates for jumps at a rate."""
     end = jnp.max(grid.rows)
@@ -163,7 +163,7 @@ def _fixed_steps(scaled, grid, y0, watched, first, substeps, policy):
     return over(run, grid, y0, watched)
 
 
-_fixed = outermost(_fixed_steps, wide)
+_fixed = jit_with_options(_fixed_steps, wide)
 
 
 def _fixed_in_chunks(scaled, grid: Grid, y0, substeps: int, policy: Fixed, bar) -> Solution:
@@ -305,7 +305,7 @@ def solve_grid(scaled: Scaled, grid: Grid, y0, policy: Stiff | Fixed, bar=None) 
     return _foreign(scaled, grid, y0, policy)
 
 
-@kept
+@cached_jit
 def _events(scaled, grid, memory, smooth):
     """Events of every lane, out of the steps in which they happened."""
 

@@ -16,7 +16,7 @@ from .bench import LIMITS, Bench, BenchedDevice
 from .circuit import Circuit, driven
 
 
-def placed(
+def build_system(
     model: AbstractDevice | AbstractTwoTerminal | AbstractSystem,
     bench: Bench | None,
     quantity: str,
@@ -58,7 +58,9 @@ def model_of(system: AbstractSystem) -> Any:
     return system.device if isinstance(system, BenchedDevice) else system
 
 
-def replaced(system: AbstractSystem, values: Mapping[str, Any], *, check: bool = False) -> Any:
+def replace_values(
+    system: AbstractSystem, values: Mapping[str, Any], *, check: bool = False
+) -> Any:
     """The system with other parameters of its device or elements, or limits of its bench."""
     benched = isinstance(system, BenchedDevice) and system.bench.compliance is not None
     limits = {n: x for n, x in values.items() if n in LIMITS} if benched else {}

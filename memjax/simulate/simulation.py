@@ -11,19 +11,23 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from . import params
-from .circuit import Bench, Circuit, limited_bench, placed, replaced
-from .data.measurement import Measurement
-from .device import AbstractDevice, AbstractTwoTerminal
-from .errors import StimulusError
-from .fields import parameter_specs, stored
-from .noise import device_key, words
-from .policy import AbstractPolicy, Auto, check, resolve
-from .precision import check_precision
-from .programs import kept
-from .result import FinalState, Trace
-from .scaling import Scaled
-from .simulate_checks import (
+from .. import params
+from ..circuit import Bench, Circuit, build_system, limited_bench, replace_values
+from ..compile_cache import cached_jit
+from ..data.measurement import Measurement
+from ..device import AbstractDevice, AbstractTwoTerminal
+from ..errors import StimulusError
+from ..fields import parameter_specs, stored
+from ..noise import device_key, words
+from ..policy import AbstractPolicy, Auto, check, resolve
+from ..precision import check_precision
+from ..result import FinalState, Trace
+from ..scaling import Scaled
+from ..stimulus import AbstractStimulus, Drives, Sampled, staircase
+from ..system import AbstractSystem, Environment, NoNoise
+from ..watch import Event, Integral, TimeAbove
+from .batch import Grid, grid_events, over, solve_grid, with_values
+from .checks import (
     as_rows,
     as_values,
     check_arguments,
@@ -37,13 +41,10 @@ from .simulate_checks import (
     mark_inputs,
     report_failures,
 )
-from .solve import Solution, before, seen, terminal_values
-from .solve.batch import Grid, grid_events, over, solve_grid, with_values
-from .solve.crossings import named_integrals, public_crossings, sweep_watches
-from .solve.start import Start, checked_start
-from .stimulus import AbstractStimulus, Drives, Sampled, staircase
-from .system import AbstractSystem, Environment, NoNoise
-from .watch import Event, Integral, TimeAbove
+from .crossings import named_integrals, public_crossings, sweep_watches
+from .signals import outputs_and_states, terminal_values
+from .solution import Solution, before
+from .start import Start, checked_start
 
 
 def is_noisy(
@@ -97,7 +98,7 @@ def _pad(stimuli: Sequence[Any], rows: Sequence[np.ndarray]) -> tuple[list, np.n
     return out, np.stack(padded)
 
 
-@kept
+@cached_jit
 def _outputs(scaled: Scaled, grid: Grid, y):
     """Visible quantities and SI states at the rows of every lane."""
 
@@ -107,7 +108,7 @@ def _outputs(scaled: Scaled, grid: Grid, y):
 
         def point(t, z):
             state = system.unpack(z)
-            out, state = seen(system.system, t, state, sweep.stimulus, system.env)
+            out, state = outputs_and_states(system.system, t, state, sweep.stimulus, system.env)
             return terminal_values(out), state
 
         return jax.vmap(point)(sweep.rows, y)
@@ -146,14 +147,14 @@ def _sweeps(stimulus, save, labels) -> tuple[list[AbstractStimulus], list[np.nda
 def _without_source(model, bench, quantity: str) -> Any:
     """A branch with the source that it lacks; any other model as it is."""
     branch = isinstance(model, AbstractTwoTerminal) and not isinstance(model, AbstractDevice)
-    return placed(model, bench, quantity) if branch else model
+    return build_system(model, bench, quantity) if branch else model
 
 
 def _strong(model, values: Mapping[str, Any]) -> Any:
     """The model with the greatest strength of each noise that differs between lanes: it decides what is solved."""
     known = {} if not values else parameter_specs(model)
     most = {n: jnp.max(jnp.asarray(x)) for n, x in values.items() if n in known and known[n].noise}
-    return replaced(model, most) if most else model
+    return replace_values(model, most) if most else model
 
 
 def _system(model, bench, stimuli) -> tuple[AbstractSystem, list]:
@@ -162,7 +163,7 @@ def _system(model, bench, stimuli) -> tuple[AbstractSystem, list]:
         stimuli = [s.ordered(model.ports) if isinstance(s, Drives) else s for s in stimuli]
     named = isinstance(model, AbstractDevice | Circuit)
     own = params.quiet(model) if named else model
-    return placed(own, bench, stimuli[0].quantity), stimuli
+    return build_system(own, bench, stimuli[0].quantity), stimuli
 
 
 def _notes(device, policy, seed, noisy: bool, driven: str) -> dict[str, Any]:
@@ -348,7 +349,7 @@ class _Batch:
         self.numbers = np.arange(members) if isinstance(members, int) else np.asarray(members)
         self.members = members = len(self.numbers)
         if values:  # unknown names and values out of bounds are refused
-            replaced(scaled.system, values, check=True)
+            replace_values(scaled.system, values, check=True)
         self.lengths = [len(r) for r in rows]
         self.stimuli, self.rows = _pad(stimuli, rows)
         self.values = {

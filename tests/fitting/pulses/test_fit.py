@@ -11,6 +11,7 @@ import memjax as mj
 from fitting.pulses.content import hold_out, step_spread
 from fitting.pulses.fit import choose_memory, cycle_weights, fit_pulses, median_error
 from fitting.pulses.noise import values_of
+from fitting.result import AbstractFit
 from memjax.cli import main
 from memjax.data import PulseProtocol, PulseRecord, read_records
 from memjax.errors import DataError
@@ -299,3 +300,10 @@ def test_other_cycles_are_weighed_as_those_of_the_fit(fit, record, cycles):
     last = cycles.select(slice(20, 21))
     left = fit.residuals(last)
     np.testing.assert_allclose(left.values * left.sigma, np.log(fit.curve() / last.g[0]), atol=1e-9)
+    # Of a kind that says nothing of its rows, there is no likelihood, and nothing is held out.
+    plain = AbstractFit.residuals(fit)
+    np.testing.assert_allclose(plain.values, own.values)
+    assert plain.no_likelihood
+    assert plain.typical is None
+    with pytest.raises(DataError, match="held-out data"):
+        AbstractFit.residuals(fit, record)

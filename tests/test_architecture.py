@@ -140,10 +140,8 @@ def test_functions_and_files_are_short():
 UNMIRRORED = {
     "kind.py": "registered kinds are walked by tests/fitting/test_kinds.py",
     "retention/content.py": "the folder is filled and read by tests/fitting/retention/test_options.py",
-    "choice/comparison.py": "tests/fitting/choice/test_options.py compares models from the command line",
     "choice/figures.py": "its picture is made by tests/fitting/choice/test_options.py",
     "choice/report.py": "its page is made by tests/fitting/choice/test_options.py",
-    "sweeps/halves.py": "tests/fitting/choice/test_options.py holds every second sweep out",
 }
 """Modules of fitting without a test file of their own, and why."""
 

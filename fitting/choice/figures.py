@@ -67,7 +67,7 @@ def _lines(ax: Any, table: pandas.DataFrame, axes: Sequence[str], label: str, **
     """Curves of a table, sweep by sweep; the median of cycles where a column numbers these."""
     x, y = axes
     if "cycle" in table:
-        table = table.groupby(x, as_index=False)[y].median()
+        table = table.groupby(x)[y].median().reset_index()
     curves = [c for _, c in table.groupby("sweep", sort=False)] if "sweep" in table else [table]
     for n in np.unique(np.linspace(0, len(curves) - 1, _SHOWN).astype(int)):
         ax.plot(curves[n][x], np.abs(curves[n][y]), label="" if n else label, **look)

@@ -84,7 +84,7 @@ class _Choice:
         self.options, self.kind, self.models, self.out = options, kind, models, out
         self.found: dict[str, AbstractFit | str] = dict.fromkeys(models, "interrupted before")
         self.halves: dict[str, AbstractFit | str] = {}
-        self.errors: list[MemjaxError] = []
+        self.errors: list[Exception] = []
         self.made: list[str] = []
         self.held: Any = None
 
@@ -92,8 +92,7 @@ class _Choice:
         """Fit all data with each model, a fit directory each; what was there goes when the first is to be written."""
         for k, name in enumerate(self.models):
             say("progress", f"model {k + 1} of {len(self.models)}: {name}")
-            own = self._own(name, half=False)
-            fit = self._fit(own)
+            fit = self._fit(name, half=False)
             if isinstance(fit, str):
                 self.found[name] = fit
                 say("warning", f"{name}: {fit}")
@@ -103,7 +102,7 @@ class _Choice:
                     shutil.rmtree(self.out)
                 self.out.mkdir()
             try:
-                write_fit(partial(self._write, name, own), fit, own, self.out / name)
+                write_fit(partial(self._write, name), fit, self.options, self.out / name)
             except (FitError, SolveError) as error:  # of intervals, when the fit is written
                 say("warning", f"{name}: {error}")
             if getattr(fit, "interrupted", False):
@@ -121,32 +120,26 @@ class _Choice:
             return
         for name in self.made:
             say("progress", f"{name}, without {self.kind.held}")
-            fit = self._fit(self._own(name, half=True))
+            fit = self._fit(name, half=True)
             if getattr(fit, "interrupted", False):
                 raise KeyboardInterrupt
             self.halves[name] = fit
 
-    def _own(self, name: str, *, half: bool) -> argparse.Namespace:
-        """The options as if of one model."""
+    def _fit(self, name: str, *, half: bool) -> AbstractFit | str:
+        """A fit, or why there is none; what cannot be read, or written, is an error for all."""
         own = copy(self.options)
         own.model, own.half = name, half
-        return own
-
-    def _fit(self, own: argparse.Namespace) -> AbstractFit | str:
-        """A fit, or why there is none; what cannot be read, or written, is an error for all."""
         try:
-            return self.kind.fit(own, self.models[own.model])  # pyright: ignore[reportOptionalCall]
+            return self.kind.fit(own, self.models[name])  # pyright: ignore[reportOptionalCall]
         except (ReaderError, OutputError, UsageError):
             raise
-        except MemjaxError as error:
+        except (MemjaxError, np.linalg.LinAlgError) as error:
             self.errors.append(error)
             return str(error)
-        except np.linalg.LinAlgError as error:
-            return f"its parameters are not told apart: {error}"
 
-    def _write(self, name: str, own: argparse.Namespace, fit: AbstractFit, place: Path) -> None:
+    def _write(self, name: str, fit: AbstractFit, place: Path) -> None:
         """Fill a fit directory: from then on the model counts."""
-        self.kind.write(fit, place, own)  # pyright: ignore[reportOptionalCall]
+        self.kind.write(fit, place, self.options)  # pyright: ignore[reportOptionalCall]
         self.found[name] = fit
         self.made += [name] * (name not in self.made)
 
@@ -166,10 +159,8 @@ class _Choice:
         count, page = len(self.models), self.out / "report.html"
         print(f"{self.out}: {len(self.made)} of {count} models fitted, report in {page}")
 
-    def none(self) -> MemjaxError:
-        """Why no model is fitted: what is wrong with the input where all say the same of it, else the first reason."""
-        first = self.errors[0] if self.errors else FitError("their parameters are not told apart")
-        same = len(self.errors) == len(self.models) and len({str(e) for e in self.errors}) == 1
-        if same and not isinstance(first, FitError | SolveError):
-            return first
-        return FitError(f"none of {len(self.models)} models is fitted: {first}", where=_WHERE)
+    def none(self) -> Exception:
+        """Why no model is fitted: where all say the same of the input, that, else the first reason."""
+        if len(self.errors) == len(self.models) and len({str(e) for e in self.errors}) == 1:
+            return self.errors[0]
+        return FitError(f"none of {len(self.models)} models is fitted: {self.errors[0]}")

@@ -75,6 +75,7 @@ def build(folder: Path) -> list[str]:
     rows, made, shown = ranked(content["rows"]), [], ""
     drawn = [r["model"] for r in rows if not r["failure"]]
     notes = [*content["notes"], *(f"{r['model']}: {r['failure']}" for r in rows if r["failure"])]
+    notes += ["interrupted: what was reached is compared"] * content["interrupted"]
     if len(drawn) > len(COLORS):
         notes.append(f"the picture shows the first {len(COLORS)} of {len(drawn)} models")
     kind = kind_of(content, where=folder / COMPARISON)

@@ -39,7 +39,8 @@ def run(options: argparse.Namespace, device: Any) -> int:
 
 def fit(options: argparse.Namespace, device: Any) -> RetentionFit:
     """The fit of one run of the files."""
-    env, record = environment_of(options, reversible=False), one_record(options)
+    env = environment_of(options, reversible=False)
+    record: Any = one_record(options)
     if options.half:
         record, _ = halves(record)
     with Stages(checked=False) as stages:
@@ -48,7 +49,8 @@ def fit(options: argparse.Namespace, device: Any) -> RetentionFit:
 
 def held_out(options: argparse.Namespace) -> DecayRecord:
     """Readings that a fit of half of them leaves out."""
-    return halves(one_record(options))[1]
+    record: Any = one_record(options)
+    return halves(record)[1]
 
 
 def _fitted(record: Any, device: Any, env: Any, options: argparse.Namespace, tick) -> RetentionFit:

@@ -23,7 +23,7 @@ def _polynomial(y, degree: int) -> Residuals:
 
 
 def test_criteria_are_those_of_a_normal_likelihood():
-    """Of white residuals; the variance is a parameter as well. A common factor of all residuals changes no difference."""
+    """Of white residuals; the variance is a parameter as well; a common factor changes no difference."""
     y = 1 + X + 0.1 * np.random.default_rng(1).normal(size=N)
     left = {"line": _polynomial(y, 1), "flat": _polynomial(y, 0)}
     found, n, reason = criteria(left, {"line": 2, "flat": 1})
@@ -81,7 +81,7 @@ def test_scores_are_of_rows_that_weigh_alike():
 def test_distance_behind_the_best_has_a_unit_error():
     """Two models that are equally far from the truth, to either side: the score's difference over its error, 400 times.
 
-    The mean of z squared is 1 but for the share of the squared residuals that is not noise, 1 %; its error sqrt(2 / 400).
+    The mean of z squared is 1 but for the 1 % of the squared residuals that are no noise; its error is sqrt(2 / 400).
     """
     rng, away = np.random.default_rng(4), 0.1 * np.sign(X)
     z = []

@@ -87,10 +87,10 @@ def test_what_exists_is_kept_without_force(file, folder, capsys):
 def test_an_interrupt_keeps_what_was_reached(file, tmp_path, monkeypatch, capsys):
     fit = choice._Choice._fit
 
-    def until(self, own):
-        if own.model == "linear-drift":
+    def until(self, name, *, half):
+        if name == "linear-drift":
             raise KeyboardInterrupt
-        return fit(self, own)
+        return fit(self, name, half=half)
 
     monkeypatch.setattr(choice._Choice, "_fit", until)
     out = tmp_path / "out"
@@ -101,6 +101,7 @@ def test_an_interrupt_keeps_what_was_reached(file, tmp_path, monkeypatch, capsys
     assert content["interrupted"]
     assert [r["failure"] for r in content["rows"]] == [None, "interrupted before"]
     assert (out / "mms" / "fit.json").exists()
+    assert "interrupted: what was reached" in (out / "report.html").read_text()
     assert (out / "comparison.png").exists()
 
 

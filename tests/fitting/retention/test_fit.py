@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import memjax as mj
-from fitting.retention.fit import fit_retention
+from fitting.retention.fit import fit_retention, halves
 from memjax.data import DecayRecord
 from memjax.errors import DataError
 
@@ -36,3 +36,24 @@ def fit_curve(device: mj.AbstractDevice) -> np.ndarray:
     v, env = jnp.asarray(0.01), mj.Environment()
     look = jax.vmap(lambda s: v / device.current(jnp.zeros(()), s, v, env))
     return np.asarray(look({k: x[0] for k, x in trace.state.items()}))
+
+
+def test_a_fit_to_the_first_half_is_compared_with_the_second():
+    """The same device at all readings, whether these are handed over or were its own."""
+    device = mj.params.replace(
+        mj.DriftMemristor(), {"h0": 8e-9, "beta": 2e-22, "r_on": 5e3, "r_off": 4e4}
+    )
+    rng = np.random.default_rng(5)
+    clean = fit_curve(device)
+    record = DecayRecord(label="x", t=T[::8], r=clean * (1 + 1e-3 * rng.normal(size=clean.size)))
+    seen, held = halves(record)
+    assert (seen.t[-1], held.t[0]) == (record.t[24], record.t[25])
+    found = fit_retention(seen, mj.DriftMemristor())
+    own, ahead = found.residuals(), found.residuals(held)
+    np.testing.assert_allclose(own.values * own.sigma, np.log(found.curve / seen.r), atol=1e-12)
+    whole = found.problem.at(jnp.asarray(found.z))
+    predicted = fit_curve(whole)[25:]
+    # To a thousandth of a reading's noise: another solver.
+    np.testing.assert_allclose(ahead.values * ahead.sigma, np.log(predicted / held.r), atol=1e-6)
+    with pytest.raises(DataError, match="none is held out"):
+        halves(DecayRecord(label="x", t=T[:9], r=clean[:9]))

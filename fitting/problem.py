@@ -234,21 +234,7 @@ def stacked(problems: Sequence[Any]) -> Any:
 
 @jit_with_options
 def evaluate_each(problems: Any, z: Float[Array, "problems free"]):
-    """Residuals, Jacobian and success of stacked problems, each at its own point.
-
-    Parameters
-    ----------
-    problems : Any
-        See `stacked`.
-    z : Float[Array, "problems free"]
-        Unconstrained coordinates.
-
-    Returns
-    -------
-    residuals : Float[Array, "problems residuals"]
-    jacobian : Float[Array, "problems residuals free"]
-    ok : Bool[Array, "problems"]
-    """
+    """Residuals, Jacobian and success of problems that are stacked (see `stacked`), each at its own point."""
     arrays, rest = eqx.partition(problems, eqx.is_array)
     return jax.vmap(lambda own, x: linearise(eqx.combine(own, rest), x))(arrays, z)
 

@@ -27,25 +27,17 @@ class VoltageFit(AbstractFit):
 
     Parameters
     ----------
-    device : Circuit
-        With the best parameters.
-    model : str
-        Its name.
-    problem : Traces
-        What was minimised.
-    z : Float[np.ndarray, "free"]
-        Unconstrained coordinates of the best parameters.
+    device, model, problem, z, search
+        See `AbstractFit`.
+    covariance : Float[np.ndarray, "free free"]
+        Of the coordinates; directions in which the data say next to nothing are cut off at a factor of 150.
     loss, chi2 : float
         Half the sum of squared residuals [sigma^2]; that sum per degree of freedom, about 1 if
         model and sigma are right.
-    covariance : Float[np.ndarray, "free free"]
-        Of the coordinates; directions in which the data say next to nothing are cut off at a factor of 150.
     trace : Float[np.ndarray, "rows"]
         Trace of the best parameters [V or A].
     converged : bool
         Whether the search ended because nothing was gained.
-    search : Progress
-        Iterations, evaluations, failed solves, cost of each start.
     """
 
     device: mj.Circuit

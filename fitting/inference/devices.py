@@ -57,19 +57,10 @@ class Devices:
         labels: Sequence[str] | None = None,
         prior: tuple[Float[np.ndarray, "#devices free"], float] | None = None,
     ) -> "Devices":
-        """Out of estimates and the covariance of their errors.
+        """Out of estimates `z`, unconstrained coordinates, and the covariance of their errors.
 
-        Parameters
-        ----------
-        names : sequence of str
-            Parameters.
-        z, covariance
-            Unconstrained coordinates of each device, and covariance of their errors.
-        labels : sequence of str, optional
-            Names of the devices.
-        prior : tuple, optional
-            Centre and standard deviation of a normal prior that acted in each fit, to be taken
-            off; the covariance is then that of the posterior.
+        `prior` is centre and standard deviation of a normal prior that acted in each fit, to be taken off; the
+        covariance is then that of the posterior.
 
         Raises
         ------

@@ -122,20 +122,12 @@ class Hierarchy:
         )
 
     def table(self, base: mj.AbstractDevice | mj.Circuit) -> list[dict[str, Any]]:
-        """One row per parameter, in units.
+        """One row per parameter that `base` declares, in units.
 
-        Parameters
-        ----------
-        base : AbstractDevice or Circuit
-            Declares them.
-
-        Returns
-        -------
-        list of dict
-            `name`, `unit`, `median` and its standard error; `device_sigma_ln`, `cycle_sigma_ln`
-            (standard deviations of the logarithm, to first order) and their errors;
-            `device_range_90`, `cycle_range_90`: where nine of ten devices, or cycles of the median
-            device, lie [unit]; `determined`. Of a parameter that is not all but its name and unit are None.
+        `name`, `unit`, `median` and its standard error; `device_sigma_ln`, `cycle_sigma_ln` (standard deviations of the
+        logarithm, to first order) and their errors; `device_range_90`, `cycle_range_90`: where nine of ten devices, or
+        cycles of the median device, lie [unit]; `determined`. Of a parameter that is not all but its name and unit are
+        None.
         """
         from memjax.fields import parameter_specs
 

@@ -115,14 +115,9 @@ def joined(
     better: Sequence[str],
     covariance: Float[np.ndarray, "better better"],
 ) -> Identifiability:
-    """Directions of parameters of which some are better known from elsewhere.
+    """Directions of parameters of which some, not all of them among `names`, are better known from elsewhere.
 
-    Parameters
-    ----------
-    names, information
-        Parameters, and the information on their logarithms.
-    better, covariance
-        Those that are better known, not all of them among `names`, and the covariance of their logarithms.
+    `information` and `covariance` are those of logarithms.
     """
     other = [k for k, n in enumerate(names) if n not in better]
     there = [n for n in better if n in names]

@@ -71,20 +71,8 @@ class JointFit(AbstractFit):
 
     Parameters
     ----------
-    device : AbstractDevice
-        With the best parameters.
-    model : str
-        Its name.
-    problem : JointProblem
-        What was minimised.
-    z : Float[np.ndarray, "free"]
-        Unconstrained coordinates of the shared parameters.
-    covariance : Float[np.ndarray, "free free"]
-        Of these; those that belong to one file are free in it.
-    loss : float
-        Half the sum of squared weighed residuals.
-    search : Progress
-        Iterations, evaluations, cost of each start.
+    device, model, problem, z, covariance, loss, search
+        See `AbstractFit`; parameters that belong to one file are left free in the covariance of the shared ones.
     parts : tuple of Part
         What each file says.
     seed : int

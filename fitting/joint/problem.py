@@ -111,12 +111,7 @@ def joined(
 ) -> tuple[JointProblem, Float[np.ndarray, "starts all"]]:
     """The problem that fits of single files make together, and starts: what each of them found first, then all.
 
-    Parameters
-    ----------
-    device : AbstractDevice or Circuit
-        From which each fit began.
-    fits : sequence of AbstractFit
-        Of each file alone.
+    `device` is that from which each fit began.
 
     Notes
     -----

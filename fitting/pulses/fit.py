@@ -77,20 +77,12 @@ class PulseFit(AbstractFit):
 
     Parameters
     ----------
+    model, problem, z, covariance, loss, search
+        See `AbstractFit`.
     record : PulseRecord
         The cycles that were fitted.
     pulsed : Pulsed
         The device with the best parameters, under the record's pulses.
-    model : str
-        Its name.
-    problem : PulseProblem
-        What was minimised.
-    z : Float[np.ndarray, "free"]
-        Unconstrained coordinates of the best parameters.
-    covariance : Float[np.ndarray, "free free"]
-        Of these coordinates.
-    loss : float
-        Half the sum of squared residuals.
     weights : Float[np.ndarray, "cycles"]
         Of the cycles in the mean curve; their sum is 1.
     memory : float
@@ -99,8 +91,6 @@ class PulseFit(AbstractFit):
         Standard deviation of the logarithm of the mean curve at one pulse, from the cycles.
     randomness : NoiseFit or None
         Randomness per pulse and per cycle; None where there are too few cycles.
-    search : Progress
-        Iterations, evaluations, cost of each start.
     seed : int
         Seed of what is simulated where no other is named.
     notes : tuple of str
@@ -202,12 +192,9 @@ def median_error(predicted: np.ndarray, measured: np.ndarray) -> float:
 
 
 def choose_memory(g: Float[np.ndarray, "cycles points"]) -> float:
-    """Memory whose weighted means of earlier cycles predict the later ones best, of `MEMORIES`.
+    """Memory, of `MEMORIES`, whose weighted means of earlier cycles [S] predict the later ones best.
 
-    Parameters
-    ----------
-    g : Float[np.ndarray, "cycles points"]
-        Conductances [S]. Of fewer than four cycles all count alike.
+    Of fewer than four cycles all count alike.
     """
     if len(g) < 4:
         return np.inf

@@ -31,23 +31,9 @@ _SUBSTEPS = 4  # steps of the device's equations between two readings
 
 @eqx.filter_jit
 def relaxation(device, t, v, env, reads):
-    """Resistance of a device that is held at a voltage, from its state at rest on.
+    """Resistance [ohm] at times [s] of a device that is held at a voltage `v`, read at `reads` [V], from its rest on.
 
-    Parameters
-    ----------
-    device : AbstractDevice
-        The device; its initial state is that at the first time.
-    t : Float[Array, "rows"]
-        Times [s].
-    v, reads : Float[Array, ""]
-        At which it is held, and read [V].
-    env : Environment
-        Temperature.
-
-    Returns
-    -------
-    Float[Array, "rows"]
-        Resistance [ohm].
+    Its initial state is that at the first time.
     """
     scaled = Scaled(mj.BenchedDevice(device), env)
     rate = lambda _, y: scaled.drift(jnp.zeros(()), y, v)  # noqa: E731
@@ -138,30 +124,18 @@ class RetentionFit(AbstractFit):
 
     Parameters
     ----------
+    device, model, problem, z, covariance, loss, search
+        See `AbstractFit`; the device's state at rest is that of the first reading.
     record : DecayRecord
         The data.
     laws : tuple of LawFit
         The best by Akaike's criterion first.
-    device : AbstractDevice
-        With the best parameters; its state at rest is that of the first reading.
-    model : str
-        Its name.
-    problem : RetentionProblem
-        What was minimised.
-    z : Float[np.ndarray, "free"]
-        Unconstrained coordinates.
-    covariance : Float[np.ndarray, "free free"]
-        Of these, from the residuals and their correlation.
     curve : Float[np.ndarray, "rows"]
         The device's resistance at the record's times [ohm].
     rms : float
         Root mean square of its relative residuals [1].
-    loss : float
-        Half the sum of squared residuals.
     voltage : float
         At which the device is held [V].
-    search : Progress
-        Iterations, evaluations, cost of each start.
     """
 
     record: DecayRecord

@@ -143,16 +143,7 @@ def _least(law: Law, t: np.ndarray, y: np.ndarray) -> Any:
 
 
 def fit_law(law: Law, t: Float[np.ndarray, " rows"], r: Float[np.ndarray, " rows"]) -> LawFit:
-    """Fit a law of decay to resistance against time.
-
-    Parameters
-    ----------
-    law : Law
-        One of `LAWS`.
-    t : Float[np.ndarray, "rows"]
-        Times [s], at least 8.
-    r : Float[np.ndarray, "rows"]
-        Resistances [ohm].
+    """Fit a law of decay, one of `LAWS`, to resistances [ohm] at times [s].
 
     Raises
     ------

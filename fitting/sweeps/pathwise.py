@@ -105,17 +105,8 @@ def calibrate_spread(
 ) -> FitResult:
     """Calibrate the spread from cycle to cycle to the joint distribution of switching and return.
 
-    Parameters
-    ----------
-    result : FitResult
-        A fit; its first-order spread is the start.
-    tick : callable, optional
-        Called with the name of the round and a `Progress` after each step.
-
-    Returns
-    -------
-    FitResult
-        With `cycle_spread` replaced; unchanged, with a note, where too few cycles were measured.
+    The fit's first-order spread is the start; the fit comes back with `cycle_spread` replaced, or with a note where too
+    few cycles were measured.
 
     Notes
     -----

@@ -32,42 +32,24 @@ class FitResult(AbstractFit):
 
     Parameters
     ----------
-    device : AbstractDevice or Circuit
-        With the best parameters.
-    model : str
-        The name by which `memjax.model` makes one; "circuit" for a circuit of one's own.
-    problem : Problem
-        What was minimised.
+    device, model, problem, z, loss, search, interrupted, profiles, sample, stochastic
+        See `AbstractFit`.
     waves : list of Waveform
         The data.
-    z : Float[np.ndarray, "free"]
-        Unconstrained coordinates of the best parameters.
-    loss : float
-        Half the sum of squared residuals.
     uncertainty : Uncertainty
         Covariance, correlations, what is not determined.
     verdict : Verdict
         Whether the fit describes the data, and why (not).
     read_noise, cycle_spread : dict
         See `fitting.sweeps.variability`.
-    search : Progress
-        Iterations, evaluations, failures, cost of each start.
     seed : int
         Seed of starts and resampling.
     notes : tuple of str
         Decisions that were taken, in words.
-    interrupted : bool
-        Whether the search was stopped before its end.
     point_time : float or None
         Hold time of a point [s].
     measurements : list of Measurement
         The data as they were read.
-    profiles : tuple of Profile
-        Of each free parameter, where `fitting.profiles` made them.
-    sample : Sample or None
-        Draws from the posterior, where `fitting.draw_fit` made them.
-    stochastic : Stochastic or None
-        How the randomness was calibrated, see `fitting.sweeps.randomness.calibrate`.
     """
 
     device: mj.AbstractDevice | mj.Circuit

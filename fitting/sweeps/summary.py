@@ -193,23 +193,9 @@ def summarise_sweeps(
     floor: float,
     thresholds: Thresholds | None = None,
 ) -> list[Waveform]:
-    """Group sweeps by the waveform that they applied, and summarise each group.
+    """Group sweeps of one device by the waveform that they applied, in order of appearance, and summarise each group.
 
-    Parameters
-    ----------
-    measurements : list of Measurement
-        All of one device.
-    point_time : float or None
-        Hold time of a point where files have no time [s].
-    floor : float
-        Noise floor [A], see `noise_floor`.
-    thresholds : memjax.observables.Thresholds, optional
-        Currents that mean on and off; the published ones by default.
-
-    Returns
-    -------
-    list of Waveform
-        In order of first appearance.
+    `point_time` [s] holds where files have no time; `floor` [A] is that of `noise_floor`.
 
     Raises
     ------

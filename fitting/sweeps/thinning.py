@@ -26,21 +26,10 @@ MOST_CURVES, CURVE_POINTS = 30, 400
 def thinned(
     measurement: mj.Measurement, points: int | None = None, *, point_time: float | None = None
 ) -> mj.Measurement:
-    """A measurement whose sweeps have no more points than a fit needs.
+    """A measurement whose sweeps have no more points than a fit needs, with a warning that says so; else as it is.
 
-    Parameters
-    ----------
-    measurement : Measurement
-        The sweeps.
-    points : int, optional
-        Points of a sweep at the most; by default 500 of sweeps of more than 2,000. 0 leaves all.
-    point_time : float, optional
-        Time for which each point was held [s], where the file has none.
-
-    Returns
-    -------
-    Measurement
-        Averages of voltage, current and time over neighbours, with a warning that says so; what needs none as it is.
+    `points` of a sweep are averages of voltage, current and time over neighbours: by default 500 of sweeps of more than
+    2,000; 0 leaves all. `point_time` [s] is that of a point where the file has none.
 
     Notes
     -----

@@ -70,21 +70,10 @@ class Series:
 def trends(
     data: mj.Measurement, *, kept: bool | None = None, thresholds: Thresholds | None = None
 ) -> list[Series]:
-    """Voltages, resistance on the way out and back, and energy of every excursion.
+    """Voltages, resistance on the way out and back, and energy of every excursion, in both polarities.
 
-    Parameters
-    ----------
-    data : Measurement
-        Cycles in the order in which they were measured.
-    kept : bool, optional
-        Whether the device keeps its state; by default as the data say.
-    thresholds : Thresholds, optional
-        Currents that mean on and off; the published ones by default.
-
-    Returns
-    -------
-    list of Series
-        In both polarities; a quantity that no cycle shows is left out.
+    Whether the device keeps its state is as the data say, thresholds are the published ones, by default; a quantity
+    that no cycle shows is left out.
 
     Notes
     -----

@@ -120,18 +120,9 @@ def judge(
     residuals: Float[np.ndarray, " residuals"],
     simulated: Float[np.ndarray, "waves points"] | None = None,
 ) -> Verdict:
-    """The verdict on a fit.
+    """The verdict on a fit, by its residuals [sigma] and log10 of the simulated response at the rows.
 
-    Parameters
-    ----------
-    waves : sequence of Waveform
-        The data.
-    group : Group
-        The same as a problem has them.
-    residuals : Float[np.ndarray, "residuals"]
-        At the fit [sigma].
-    simulated : Float[np.ndarray, "waves points"], optional
-        log10 of the simulated response at the rows; by `simulated_response` where it is not known.
+    Where the latter is not known it is that of `simulated_response`.
 
     Notes
     -----

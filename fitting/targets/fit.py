@@ -31,18 +31,8 @@ class TargetFit(AbstractFit):
 
     Parameters
     ----------
-    device : AbstractDevice or Circuit
-        With the values found.
-    model : str
-        Its name.
-    problem : TargetProblem
-        What was minimised.
-    z : Float[np.ndarray, "free"]
-        Unconstrained coordinates of the values.
-    loss : float
-        Half the sum of squared residuals.
-    search : Progress
-        Iterations, evaluations, cost of each start.
+    device, model, problem, z, loss, search
+        See `AbstractFit`.
     covariance : Float[np.ndarray, "free free"]
         Of the coordinates: of those that were needed while the others stay, of each other while those give way.
     needed : tuple of str

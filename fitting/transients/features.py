@@ -100,16 +100,9 @@ def features(
     threshold: float = ON_CURRENT,
     off_threshold: float | None = None,
 ) -> Features:
-    """Delay, relaxation and the current in between, of curves under one pulse each.
+    """Delay, relaxation and the current in between, of curves (sweeps with time) under one pulse each.
 
-    Parameters
-    ----------
-    measurement : Measurement
-        One sweep per curve, with time.
-    threshold : float
-        Current that means on [A].
-    off_threshold : float, optional
-        Current below which the device has relaxed [A]; `threshold` by default.
+    A device is on above `threshold` [A], and has relaxed below `off_threshold` [A], the same by default.
 
     Raises
     ------

@@ -74,18 +74,10 @@ class TransientFit(AbstractFit):
 
     Parameters
     ----------
+    device, model, problem, z, covariance, loss, search, stochastic
+        See `AbstractFit`; the device's noise-free delay and relaxation are the medians.
     seen : Features
         The data.
-    device : AbstractDevice
-        With the best parameters: its noise-free delay and relaxation are the medians.
-    model : str
-        Its name.
-    problem : Medians
-        What was minimised.
-    z : Float[np.ndarray, "free"]
-        Unconstrained coordinates.
-    covariance : Float[np.ndarray, "free free"]
-        Of these.
     cycle_spread : dict
         By parameter: `sigma_ln`, `std`, `from`, `sweeps`.
     w1 : dict
@@ -93,14 +85,8 @@ class TransientFit(AbstractFit):
         `floor` (mean of random halves of the measured values), `simulated` and `measured` numbers.
     simulated : dict of str to Float[np.ndarray, "draws"]
         Delays and relaxations with the spread [s], as `Features.restricted`.
-    loss : float
-        Half the sum of squared residuals.
-    search : Progress
-        Iterations, evaluations, cost of each start.
     seed : int
         Of the draws.
-    stochastic : Stochastic or None
-        How ion noise and spread were calibrated, see `fitting.transients.randomness.randomised`.
     comparison : dict or None
         What `fitting.transients.comparison.compare_times` says of it.
     unresolved : tuple of str

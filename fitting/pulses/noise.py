@@ -219,18 +219,10 @@ def estimate_noise(
     *,
     rates: Sequence[str] = (),
 ) -> NoiseFit:
-    """Randomness per pulse and per cycle of measured cycles.
+    """Randomness per pulse and per cycle of measured conductances [S], of three cycles at least.
 
-    Parameters
-    ----------
-    pulsed : Pulsed
-        The fitted device: it says how deviations decay from pulse to pulse.
-    g : Float[np.ndarray, "cycles points"]
-        Conductances [S], at least three cycles.
-    kinds : Int[np.ndarray, "pulses"]
-        Kind of each pulse.
-    rates : sequence of str
-        Parameters that may differ from cycle to cycle.
+    The fitted device says how deviations decay from pulse to pulse; `rates` are parameters that may differ from cycle
+    to cycle.
 
     Notes
     -----

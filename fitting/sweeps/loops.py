@@ -197,28 +197,6 @@ def _size(spec: ParameterSpec, default: float, found: Loops, volts: float) -> tu
     return default, 0.5
 
 
-def values(
-    device: mj.AbstractDevice,
-    names: Sequence[str],
-    found: Loops,
-    rng: np.random.Generator | None,
-) -> dict[str, float]:
-    """Values of parameters of the size that the loops show, scattered where `rng` is given.
-
-    Parameters
-    ----------
-    device : AbstractDevice
-        Its values hold where the loops show nothing.
-    names : sequence of str
-        Parameters.
-    found : Loops
-        See `loops`.
-    rng : numpy.random.Generator or None
-        Source of the scatter.
-    """
-    return drawn(sizes(device, names, found), rng)
-
-
 def sizes(
     device: mj.AbstractDevice, names: Sequence[str], found: Loops
 ) -> dict[str, tuple[float, float, float | None]]:

@@ -37,25 +37,14 @@ class Problem(AbstractDifferentiable):
 
     Parameters
     ----------
-    device : memjax.AbstractDevice or memjax.Circuit
-        Fixed parameters, and the start of the free ones.
-    free : tuple of str
-        Names of the free parameters.
+    device, free, center, noise, ties
+        See `fitting.problem.AbstractProblem`; the prior weighs against `noise`, not against what was granted to the model.
     group : Group
         The data.
-    bench : memjax.Bench
-        What stood around the device.
-    env : memjax.Environment
-        Temperature.
-    center : Float[Array, "free"]
-        Centre of the log-normal prior, in unconstrained coordinates.
+    bench, env : Bench, Environment
+        What stood around the device; temperature.
     policy : memjax.Stiff
         Solver.
-    noise : Float[Array, ""]
-        Standard deviation of the residuals of the data [sigma]: the prior weighs against these, not
-        against what was granted to the model.
-    ties : tuple of (str, str)
-        Parameters that follow a free one.
     """
 
     device: mj.AbstractDevice | mj.Circuit

@@ -59,6 +59,11 @@ class AbstractProblem(eqx.Module):
         return () if getattr(self.device, "volatile", False) else initial_states(self.device)
 
     @property
+    def differentiable(self) -> "AbstractDifferentiable | None":
+        """The same as a problem that JAX differentiates; None where its derivatives are secants."""
+        return None
+
+    @property
     def moved(self) -> tuple[str, ...]:
         """Free parameters whose start was moved inside narrower bounds, see `memjax.params.bounded`."""
         specs = parameter_specs(self.device)
@@ -172,6 +177,11 @@ def moved_inside(device: Any, values: Mapping[str, float], names: Iterable[str])
 
 class AbstractDifferentiable(AbstractProblem):
     """A problem whose residuals JAX differentiates."""
+
+    @property
+    def differentiable(self) -> "AbstractDifferentiable":
+        """Itself."""
+        return self
 
     @abc.abstractmethod
     def data_residuals(

@@ -114,6 +114,11 @@ class AbstractFit:
         return Residuals(values=values, no_likelihood=reason, **about)
 
     @property
+    def complete(self) -> "AbstractFit":
+        """The same, with the coordinates that files have of their own behind those of the free parameters."""
+        return self
+
+    @property
     def free(self) -> tuple[str, ...]:
         """Names of the free parameters."""
         return self.problem.free

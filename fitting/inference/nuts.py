@@ -36,7 +36,7 @@ from memjax.params import known
 from memjax.policy import require_x64
 from memjax.transforms import from_spec
 
-from ..problem import PRIOR_SIGMA, TOGETHER, AbstractDifferentiable
+from ..problem import PRIOR_SIGMA, TOGETHER
 from ..result import AbstractFit
 from .posterior import NOWHERE, AbstractTarget, LeastSquares, forward
 from .sample import Sample, judge
@@ -374,8 +374,9 @@ def draw_fit(
     of them on average over the parameters, tr(H cov) over their number [2]_: for sweeps that were
     repeated it holds the spread from cycle to cycle, for single ones that of the residuals.
     """
-    problem, covariance, n = result.problem, result.covariance, len(result.z)
-    if not isinstance(problem, AbstractDifferentiable):
+    result = result.complete
+    problem, covariance, n = result.problem.differentiable, result.covariance, len(result.z)
+    if problem is None:
         raise DataError(
             "a problem whose derivatives are secants", where="draws from the posterior",
             allowed="problems that JAX differentiates", fix="take profiles",

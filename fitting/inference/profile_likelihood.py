@@ -183,6 +183,7 @@ def profiles(
     ----------
     .. [1] L. Pace, A. Salvan, N. Sartori, Stat. Sin. 21, 129 (2011) (profiles of quasi-likelihoods)
     """
+    result = result.complete
     problem, n, reach = result.problem, len(result.z), result.reach(level)
     covariance, sigma = result.covariance, result.sigma_z
     free = list(problem.free)
@@ -205,7 +206,7 @@ def profiles(
     best = levenberg_marquardt(evaluate, result.z[None], iterations=_ITERATIONS, tolerance=1e-5)
     pinned, sides = np.repeat(chosen, 2), np.tile([-1.0, 1.0], len(chosen))
     first = reach * covariance[pinned] / sigma[pinned][:, None]
-    slopes = np.abs(log_slopes(problem.device, free, best.z[0]))[pinned]
+    slopes = np.abs(log_slopes(problem.device, free, best.z[0][: len(free)]))[pinned]
     far = _FARTHEST / np.maximum(slopes, 1e-12) / (reach * sigma[pinned])
     ends = profile_ends(
         evaluate,

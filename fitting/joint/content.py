@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..fit_json import common_content
+from ..fit_json import common_content, write_draws
 from ..report import build, write_content
 from .fit import JointFit, Part
 
@@ -59,6 +60,7 @@ def write(
         reader=[],
     )
     parts = zip(fit.parts, names, kinds, strict=True)
+    content["stages"] = [asdict(s) for s in fit.stages]
     content["files"] = [_of_part(part, name, kind) for part, name, kind in parts]
     write_content(content, folder, **about)
-    return ["fit.json", *build(folder)]
+    return ["fit.json", *write_draws(fit.sample, folder), *build(folder)]

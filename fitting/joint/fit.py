@@ -1,7 +1,8 @@
 """Calibration of one device to files of several kinds at once."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import jax.numpy as jnp
@@ -12,9 +13,10 @@ from scipy.stats import chi2
 import memjax as mj
 from memjax.errors import DataError, FitError
 from memjax.fields import model_class, parameter_specs
+from memjax.params import get
 
 from ..optimize.levenberg_marquardt import Progress, levenberg_marquardt
-from ..result import AbstractFit
+from ..result import AbstractFit, standard_deviations
 from .problem import PRECISION, JointProblem, data_of, joined
 
 CONTRADICTS = 0.01
@@ -65,6 +67,26 @@ class Part:
         return self.p < CONTRADICTS
 
 
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """What is known after some of the files, and those before them.
+
+    Parameters
+    ----------
+    label : str
+        Names of these files.
+    values, std : dict of str to float
+        Of the shared parameters [unit].
+    loss : float
+        Half the sum of squared weighed residuals of these files and of the prior, which is what was known before.
+    """
+
+    label: str
+    values: dict[str, float]
+    std: dict[str, float]
+    loss: float
+
+
 @dataclass(frozen=True, kw_only=True, repr=False)
 class JointFit(AbstractFit):
     """A device calibrated to files of several kinds.
@@ -75,8 +97,12 @@ class JointFit(AbstractFit):
         See `AbstractFit`; parameters that belong to one file are left free in the covariance of the shared ones.
     parts : tuple of Part
         What each file says.
+    stages : tuple of Stage
+        What was known after each of the fits one after the other; of one fit to all files none.
     seed : int
         Of the fits of single files.
+    whole : tuple of Float[np.ndarray, "all"] and Float[np.ndarray, "all all"]
+        Coordinates and covariance with those that belong to one file.
     notes : tuple of str
         Decisions that were taken, and contradictions, in words.
     """
@@ -89,10 +115,19 @@ class JointFit(AbstractFit):
     loss: float
     search: Progress
     parts: tuple[Part, ...]
+    stages: tuple[Stage, ...] = ()
     seed: int = 0
     notes: tuple[str, ...] = ()
     profiles: tuple[Any, ...] = ()
     sample: Any = None
+    whole: tuple[np.ndarray, np.ndarray] | None = None
+
+    @property
+    def complete(self) -> "JointFit":
+        """See `AbstractFit`."""
+        return (
+            self if self.whole is None else replace(self, z=self.whole[0], covariance=self.whole[1])
+        )
 
     @property
     def freedom(self) -> float:
@@ -125,6 +160,7 @@ def fit_jointly(
     device: mj.AbstractDevice | mj.Circuit,
     *,
     labels: Sequence[str] = (),
+    order: Sequence[Sequence[int]] = (),
     seed: int = 0,
     tick: Callable[[str, Progress], None] | None = None,
 ) -> JointFit:
@@ -138,6 +174,9 @@ def fit_jointly(
         From which they began.
     labels : sequence of str, optional
         Names of the files.
+    order : sequence of sequence of int, optional
+        Places of the fits whose files are fitted together, one such group after the other; the posterior of one, normal
+        in the coordinates, is the prior of the next. By default all at once.
     seed : int
         Of the fits of single files, for the record.
     tick : callable, optional
@@ -156,6 +195,41 @@ def fit_jointly(
     file contributes to a parameter is its share of the information along the direction in which the others, being
     free, follow it.
     """
+    _check(fits, device)
+    labels = list(labels) or [f"file {k + 1}" for k in range(len(fits))]
+    problem, starts = joined(device, fits)
+    groups = [list(g) for g in order] or [list(range(len(fits)))]
+    last, search, known, stages = _in_order(problem, starts, groups, labels, tick)
+    whole, covariance = (
+        search.z[search.best],
+        np.linalg.inv(sum(known) + PRECISION * np.eye(len(starts[0]))),
+    )
+    residuals = [
+        data_of(p, whole[None, problem.place(k)])[0][0] for k, p in enumerate(problem.parts)
+    ]
+    parts = tuple(
+        _part(problem, k, whole, covariance, known[k], residuals[k], fits[k], labels[k])
+        for k in range(len(fits))
+    )
+    n = len(problem.free)
+    return JointFit(
+        device=problem.at(jnp.asarray(whole[:n])),
+        model=fits[0].model,
+        problem=last,
+        z=whole[:n],
+        covariance=covariance[:n, :n],
+        loss=float(search.cost[search.best]),
+        search=search,
+        parts=parts,
+        stages=stages if order else (),
+        whole=(whole, covariance),
+        seed=seed,
+        notes=_notes(problem, parts),
+    )
+
+
+def _check(fits: Sequence[AbstractFit], device: mj.AbstractDevice | mj.Circuit) -> None:
+    """Refuse fits of which no joint one is made."""
     if len(fits) < 2 or {model_class(f.device) for f in fits} != {model_class(device)}:
         models = ", ".join(sorted({f.model for f in fits}))
         raise DataError(
@@ -167,33 +241,33 @@ def fit_jointly(
     if any(parameter_specs(f.device)[n].bounds != bounds[n] for f in fits for n in f.free):
         allowed = "those of the device, see memjax.params.bounded"
         raise DataError("fits with bounds of their own", where="a joint fit", allowed=allowed)
-    labels = list(labels) or [f"file {k + 1}" for k in range(len(fits))]
-    problem, starts = joined(device, fits)
-    show = None if tick is None else lambda p: tick("all files", p)
-    search = levenberg_marquardt(problem.linearise, starts, iterations=_ITERATIONS, tick=show)
-    if not np.isfinite(search.cost).any():
-        raise FitError("no start could be solved", where="a joint fit")
-    whole = search.z[search.best]
-    ended = [data_of(p, whole[None, problem.place(k)]) for k, p in enumerate(problem.parts)]
-    information = [_information(problem, k, j[0], len(whole)) for k, (_, j, _) in enumerate(ended)]
-    covariance = np.linalg.inv(sum(information) + PRECISION * np.eye(len(whole)))
-    parts = tuple(
-        _part(problem, k, whole, covariance, information[k], ended[k][0][0], fits[k], labels[k])
-        for k in range(len(fits))
-    )
-    n = len(problem.free)
-    return JointFit(
-        device=problem.at(jnp.asarray(whole[:n])),
-        model=fits[0].model,
-        problem=problem,
-        z=whole[:n],
-        covariance=covariance[:n, :n],
-        loss=float(search.cost[search.best]),
-        search=search,
-        parts=parts,
-        seed=seed,
-        notes=_notes(problem, parts),
-    )
+
+
+def _in_order(problem: JointProblem, starts, groups: list[list[int]], labels: Sequence[str], tick):
+    """The last problem, its search, what each part says of all coordinates, and what was known after each group."""
+    n, known, stages = len(problem.free), [np.zeros(())] * len(labels), []
+    center, precision = np.asarray(problem.center), PRECISION * np.eye(len(problem.center))
+    for group in groups:
+        names = ", ".join(labels[k] for k in group)
+        show = None if tick is None else partial(tick, names if len(groups) > 1 else "all files")
+        last = problem.after(group, center, precision)
+        begin = starts if not stages else np.concatenate([center[None], starts[:-1]])
+        search = levenberg_marquardt(last.linearise, begin, iterations=_ITERATIONS, tick=show)
+        if not np.isfinite(search.cost).any():
+            raise FitError("no start could be solved", where=f"a joint fit, {names}")
+        center = search.z[search.best]
+        for k in group:
+            jacobian = data_of(problem.parts[k], center[None, problem.place(k)])[1][0]
+            known[k] = _information(problem, k, jacobian, len(center))
+            precision = precision + known[k]
+        device = problem.at(jnp.asarray(center[:n]))
+        sigma = np.sqrt(np.diag(np.linalg.inv(precision)))[:n]
+        std = standard_deviations(device, problem.free, center[:n], sigma)
+        values = {m: float(get(device, m)) for m in problem.free}
+        stages.append(
+            Stage(label=names, values=values, std=std, loss=float(search.cost[search.best]))
+        )
+    return last, search, known, tuple(stages)
 
 
 def _information(problem: JointProblem, k: int, jacobian: np.ndarray, size: int) -> np.ndarray:

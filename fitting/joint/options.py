@@ -11,11 +11,9 @@ from typing import Any, cast
 from memjax.cli.command import UsageError, say
 from memjax.errors import DataError
 from memjax.fields import parameter_specs
-from memjax.files import writing_folder
 from memjax.params import bounded
 
-from ..command import Stages, announce, new_folder
-from ..fit_json import load
+from ..command import Stages, new_folder, write_fit
 from ..kinds import Kind, of_file, provenance, refuse_unused
 from ..problem import NotFreeError
 from .content import write
@@ -31,6 +29,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help='options by file, as ["dc.csv"] with compliance = 1e-3: the others hold for all files. Files of several '
         "kinds are one device and are fitted at once",
     )
+    add(
+        "--order",
+        metavar="KIND,KIND",
+        help="fit the kinds of files one after the other, the posterior of one being the prior of the next; labels, or "
+        "their beginnings (docs/joint.md says what it costs)",
+    )
 
 
 def run(options: argparse.Namespace, device: Any) -> int:
@@ -40,31 +44,53 @@ def run(options: argparse.Namespace, device: Any) -> int:
         ((kind, own),) = parts
         own.given = [n for n in own.given if n != "bench"]
         return kind.run(own, device)
-    if options.uncertainty != "laplace":
-        raise UsageError(
-            f"--uncertainty {options.uncertainty}", where="a joint fit", allowed="laplace", fix="leave it out"
-        )  # fmt: skip
     if options.stochastic:
         raise UsageError(
             "--stochastic", where="a joint fit", fix="leave it out",
             allowed="medians; randomness is calibrated to the sweeps, or the delays, alone",
         )  # fmt: skip
-    used = {"bench", *(n for kind, _ in parts for n in kind.used)} - {"batch", "draws", "hold_out"}
-    refuse_unused(options, used, what=" and ".join(kind.label for kind, _ in parts))
+    groups = _ordered(options, [kind.label for kind, _ in parts])
+    used = {"bench", "order", *(n for kind, _ in parts for n in kind.used)}
+    refuse_unused(
+        options,
+        used - {"batch", "draws", "hold_out"},
+        what=" and ".join(kind.label for kind, _ in parts),
+    )
     out = new_folder(options)
     labels = [", ".join(Path(n).name for n in own.files) for _, own in parts]
     fits = _alone(parts, device, labels)
+    secants = [
+        kind.label
+        for (kind, _), f in zip(parts, fits, strict=True)
+        if f.problem.differentiable is None
+    ]
+    if secants and options.uncertainty == "nuts":
+        raise UsageError(
+            "--uncertainty nuts", where=f"a joint fit with {', '.join(secants)}", fix="leave it out",
+            allowed="laplace, profile: its derivatives are secants",
+        )  # fmt: skip
     with Stages(checked=False) as stages:
-        found = fit_jointly(fits, device, labels=labels, seed=options.seed, tick=stages)
+        found = fit_jointly(
+            fits, device, labels=labels, order=groups, seed=options.seed, tick=stages
+        )
     writers = [partial(_written, kind, own) for kind, own in parts]
     about = {"kinds": [kind.label for kind, _ in parts], "writers": writers}
-    with writing_folder(out) as place:
-        write(found, place, **about, **provenance(options))
-        content = load(place)
     for text in found.warnings:
         say("warning", text)
-    announce(content, out)
+    write_fit(write, found, options, out, **about, **provenance(options))
     return 0
+
+
+def _ordered(options: argparse.Namespace, labels: Sequence[str]) -> list[list[int]]:
+    """Places of the parts of each kind, in the order that is asked for; none where none is."""
+    if options.order is None:
+        return []
+    every = list(dict.fromkeys(labels))
+    asked = [[k for k in every if k.startswith(word.strip())] for word in options.order.split(",")]
+    named = [k[0] for k in asked if len(k) == 1]
+    if len(named) < len(asked) or sorted(named) != sorted(every):
+        raise UsageError(options.order, where="--order", allowed=f"each once: {','.join(every)}")
+    return [[place for place, k in enumerate(labels) if k == name] for name in named]
 
 
 def _alone(

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 from scipy.optimize import brentq
 
 import memjax as mj
 from memjax.fields import parameter_specs, stored
 from memjax.params import get, replace, unconstrain
 
-from ..problem import PRIOR_SIGMA, TOGETHER, AbstractProblem
+from ..problem import PRIOR_SIGMA, TOGETHER, AbstractDifferentiable, AbstractProblem
 from ..result import AbstractFit
 
 PRECISION = PRIOR_SIGMA**-2
@@ -36,7 +36,10 @@ class JointProblem(AbstractProblem):
     parts : tuple of AbstractProblem
         One of each file, or group of files: the shared parameters are free, then its own.
     weights : Float[Array, "parts"]
-        Of the residuals of each.
+        Of the residuals of each; one of 0 is left out.
+    root : Float[Array, "all all"], optional
+        What the distance from the centre is multiplied with in the prior's residuals: by default that of the widths of
+        independent priors.
     """
 
     device: mj.AbstractDevice | mj.Circuit
@@ -44,6 +47,7 @@ class JointProblem(AbstractProblem):
     center: Float[Array, " all"]
     parts: tuple[AbstractProblem, ...]
     weights: Float[Array, " parts"]
+    root: Float[Array, "all all"]
     ties: tuple[tuple[str, str], ...] = eqx.field(static=True, default=())
     noise: Float[Array, ""] = eqx.field(default_factory=lambda: jnp.ones((), float))
 
@@ -59,6 +63,8 @@ class JointProblem(AbstractProblem):
         """See `AbstractProblem`."""
         rows, slopes, good = [], [], np.ones(len(z), bool)
         for k, (part, weight) in enumerate(zip(self.parts, np.asarray(self.weights), strict=True)):
+            if weight == 0:
+                continue
             at = self.place(k)
             r, jacobian, ok = data_of(part, z[:, at])
             whole = np.zeros((*r.shape, z.shape[1]))
@@ -66,10 +72,55 @@ class JointProblem(AbstractProblem):
             rows.append(weight * r)
             slopes.append(weight * whole)
             good &= ok
-        scale = float(self.noise) / PRIOR_SIGMA
-        rows.append((z - np.asarray(self.center)) * scale)
-        slopes.append(np.broadcast_to(scale * np.eye(z.shape[1]), (len(z), *2 * z.shape[1:])))
+        root = float(self.noise) * np.asarray(self.root)
+        rows.append((z - np.asarray(self.center)) @ root.T)
+        slopes.append(np.broadcast_to(root, (len(z), *root.shape)))
         return np.concatenate(rows, axis=1), np.concatenate(slopes, axis=1), good
+
+    @property
+    def differentiable(self) -> "AbstractDifferentiable | None":
+        """See `AbstractProblem`; in one program, the prior being data."""
+        which = np.flatnonzero(self.weights).tolist()
+        parts = tuple(p for k in which if (p := self.parts[k].differentiable) is not None)
+        if len(parts) < len(which):
+            return None
+        about = {n: getattr(self, n) for n in ("device", "free", "center", "root", "ties")}
+        places = tuple(tuple(self.place(k)) for k in which)
+        weights = self.weights[jnp.asarray(which)]
+        return DifferentiableJoint(parts=parts, places=places, weights=weights, **about)
+
+    def after(
+        self, which: Sequence[int], center: Float[np.ndarray, " all"], precision: np.ndarray
+    ) -> "JointProblem":
+        """The problem of some parts, whose prior is a normal distribution of all coordinates."""
+        weights = np.where(np.isin(np.arange(len(self.parts)), which), self.weights, 0.0)
+        root = jnp.asarray(np.linalg.cholesky(precision).T)
+        about = {"weights": jnp.asarray(weights), "root": root, "center": jnp.asarray(center)}
+        return dataclasses.replace(self, **about)
+
+
+class DifferentiableJoint(AbstractDifferentiable):
+    """Residuals of a `JointProblem` and of its prior as one program; `places` are those of the parts' coordinates."""
+
+    device: mj.AbstractDevice | mj.Circuit
+    free: tuple[str, ...] = eqx.field(static=True)
+    center: Float[Array, " all"]
+    parts: tuple[AbstractDifferentiable, ...]
+    places: tuple[tuple[int, ...], ...] = eqx.field(static=True)
+    weights: Float[Array, " parts"]
+    root: Float[Array, "all all"]
+    ties: tuple[tuple[str, str], ...] = eqx.field(static=True, default=())
+    noise: Float[Array, ""] = eqx.field(default_factory=lambda: jnp.zeros((), float))
+
+    def data_residuals(
+        self, z: Float[Array, " all"]
+    ) -> tuple[Float[Array, " residuals"], Bool[Array, ""]]:
+        """See `AbstractDifferentiable`."""
+        pairs = zip(self.parts, self.places, strict=True)
+        found = [p.data_residuals(z[jnp.asarray(at)]) for p, at in pairs]
+        rows = [w * r for w, (r, _) in zip(self.weights, found, strict=True)]
+        ok = jnp.all(jnp.stack([x for _, x in found]))
+        return jnp.concatenate([*rows, self.root @ (z - self.center)]), ok
 
 
 def data_of(
@@ -139,6 +190,7 @@ def joined(
         center=jnp.asarray(starts[len(fits)]),
         parts=tuple(parts),
         weights=jnp.asarray([weight_of(f) for f in fits]),
+        root=jnp.eye(starts.shape[1]) / PRIOR_SIGMA,
         ties=ties,
     )
     return problem, starts

@@ -24,7 +24,7 @@ sigma of the file's own fit.</small></p>
 <h2>Whether the files agree</h2>{_agreement(content)}
 <p><small>Rise: by how much the loss of a file, weighed by the errors that its own fit states, is higher with the values
 of all files than with its own. p: probability of so large a rise where the device is the same.</small></p>
-{"".join(shown)}
+{_stages(content)}{"".join(shown)}
 <h2>Parameters</h2>{parameters_table(content)}
 <p><small>Intervals: {METHODS[content["uncertainty"]["method"]]}.</small></p>
 {remarks(content)}
@@ -56,6 +56,19 @@ def _shares(content: dict) -> str:
             row.append(f"{100 * part['shares'][name]:.0f} %{said}")
         rows.append(row)
     return html_table(rows, ["parameter", *(p["label"] for p in files)])
+
+
+def _stages(content: dict) -> str:
+    """What was known after each file, where these were fitted one after the other."""
+    stages = content.get("stages")
+    if not stages:
+        return ""
+    rows = [
+        [n, *(f"{s['values'][n]:.4g} ± {s['std'][n]:.2g}" for s in stages)] for n in content["free"]
+    ]
+    said = "Each file, with what was known before as its prior; the last column is what this page reports."
+    table = html_table(rows, ["parameter", *(f"after {s['label']}" for s in stages)])
+    return f"<h2>One after the other</h2>{table}<p><small>{said}</small></p>"
 
 
 def _agreement(content: dict) -> str:

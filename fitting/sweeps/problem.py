@@ -38,7 +38,7 @@ class Problem(AbstractDifferentiable):
     Parameters
     ----------
     device, free, center, noise, ties
-        See `fitting.problem.AbstractProblem`; the prior weighs against `noise`, not against what was granted to the model.
+        See `fitting.problem.AbstractProblem`; the prior weighs against `noise`, not against what the model was granted.
     group : Group
         The data.
     bench, env : Bench, Environment

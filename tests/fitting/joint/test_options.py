@@ -49,7 +49,7 @@ def _files(folder):
 def test_files_of_two_kinds_are_one_device(folder, tmp_path, capsys):
     out = tmp_path / "out"
     words = ["fit", *_files(folder), "--bench", str(folder / "bench.toml"), "--out", str(out)]
-    assert main(words) == 0
+    assert main([*words, "--bounds", "v_on=0.05,0.5", "--start", "v_off=0.2"]) == 0
     content = json.loads((out / "fit.json").read_text())
     assert content["kind"] == "joint fit"
     parts = {p["kind"]: p for p in content["files"]}
@@ -64,8 +64,10 @@ def test_files_of_two_kinds_are_one_device(folder, tmp_path, capsys):
     assert len(content["undetermined"]) < min(map(len, alone))
     assert set(parts["resistance against time"]["own"]) == {"x0"}
     assert parts["resistance against time"]["own"]["x0"] == pytest.approx(0.9, abs=0.05)
+    assert content["parameters"]["v_on"]["bounds"] == [0.05, 0.5]
     for part in content["files"]:
         own = json.loads((out / part["folder"] / "fit.json").read_text())
+        assert own["parameters"]["v_on"]["bounds"] == [0.05, 0.5]
         assert own["parameters"]["tau"]["value"] == content["parameters"]["tau"]["value"]
         assert (out / part["folder"] / "report.html").stat().st_size > 0
     page = (out / "report.html").read_text()
@@ -81,7 +83,12 @@ def test_files_of_two_kinds_are_one_device(folder, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--uncertainty", "nuts"], "--uncertainty nuts; in a joint fit; allowed: laplace"),
+        (
+            ["--order", "conductance"],
+            "allowed: each once: conductance per pulse,resistance against",
+        ),
+        (["--order", "resistance,conductance,resistance"], "in --order"),
+        (["--order", "sweeps,resistance"], "in --order"),
         (["--stochastic"], "--stochastic; in a joint fit"),
         (["--hold-out", "2"], "--hold-out would be ignored"),
         (["--point-time", "1"], "--point-time would be ignored"),

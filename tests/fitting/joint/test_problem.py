@@ -1,12 +1,18 @@
 """Joint problems: what is exact for linear ones."""
 
+from dataclasses import fields, replace
+
 import numpy as np
 import pytest
 
+import memjax as mj
+from fitting.inference.nuts import draw_fit
+from fitting.inference.profile_likelihood import profiles
 from fitting.joint.fit import fit_jointly
 from fitting.joint.problem import joined, weight_of
 from fitting.problem import TOGETHER
-from tests.fits import LINE_NAMES, LINE_START, fitted_line
+from memjax.errors import DataError
+from tests.fits import LINE_NAMES, LINE_START, LinearFit, fitted_line
 
 pytestmark = pytest.mark.fast
 
@@ -40,3 +46,76 @@ def test_a_problem_agrees_with_its_secants():
     r, _, _ = problem.linearise(moved)
     secant = (r[: len(z)] - r[len(z) :]).T / (2 * step)
     np.testing.assert_allclose(jacobian[0], secant, atol=1e-5 * np.abs(secant).max())
+
+
+def _own_states() -> list[LinearFit]:
+    """Two files, each with a state of its own at the start."""
+    return [fitted_line(LINE_NAMES, rows=30, seed=k) for k in range(2)]
+
+
+def test_the_order_of_linear_files_does_not_matter():
+    """What is known is then normal: both ways round end at the joint fit, to the tolerance of the searches."""
+    fits = _own_states()
+    found = fit_jointly(fits, LINE_START)
+    assert found.stages == ()
+    for order in ([[0], [1]], [[1], [0]]):
+        one = fit_jointly(fits, LINE_START, labels=["a", "b"], order=order)
+        np.testing.assert_allclose(one.covariance, found.covariance, rtol=1e-5)
+        assert np.max(np.abs(one.z - found.z) / found.sigma_z) < 1e-3
+        assert [s.label for s in one.stages] == ["ab"[k] for (k,) in order]
+        first, last = one.stages
+        assert all(last.std[n] < first.std[n] for n in found.free)
+        assert last.values == pytest.approx(one.values)
+        assert sum(p.shares["tau"] for p in one.parts) == pytest.approx(
+            sum(p.shares["tau"] for p in found.parts), rel=1e-4
+        )
+
+
+def test_one_program_has_the_residuals_of_all_parts_and_of_the_prior():
+    fits = _own_states()
+    problem, starts = joined(LINE_START, fits)
+    for one in (problem, problem.after([1], starts[0], np.diag(np.arange(1.0, 6.0)))):
+        known = one.linearise(starts)
+        whole = one.differentiable.linearise(starts)
+        assert whole[2].all()
+        for k in range(len(starts)):
+            a, b = known[0][k], whole[0][k]
+            np.testing.assert_allclose(b @ b, a @ a, rtol=1e-9)
+            a, b = known[1][k], whole[1][k]
+            np.testing.assert_allclose(b.T @ b, a.T @ a, rtol=1e-8, atol=1e-9)
+
+
+def test_profiles_and_draws_of_linear_files_are_the_intervals_to_first_order():
+    """Coordinates are normal: profiles to a hundredth of sigma; draws to 5 standard errors of so many quantiles."""
+    found = fit_jointly(_own_states(), LINE_START)
+    first = found.intervals()
+    sigma = found.std
+    for p in profiles(found):
+        assert p.low == pytest.approx(first[p.name][0], abs=0.02 * sigma[p.name])
+        assert p.high == pytest.approx(first[p.name][1], abs=0.02 * sigma[p.name])
+    assert [p.name for p in profiles(found, names=["tau"])] == ["tau"]
+    sample = draw_fit(found, chains=2, warmup=100, draws=200)
+    assert list(sample.data.posterior.data_vars) == list(found.free)
+    for name, x in found.values.items():
+        draws = sample.data.posterior[name].values.ravel()
+        error = sigma[name] / np.sqrt(min(sample.ess[name], draws.size))
+        assert abs(np.median(draws) - x) < 5 * 1.26 * error
+        assert 0.7 < np.std(draws) / sigma[name] < 1.3
+
+
+def test_draws_need_parts_that_are_differentiable():
+    found = fit_jointly(_own_states(), LINE_START)
+
+    class Secants(type(found.problem)):
+        differentiable = None
+
+    parts = found.problem.parts
+    vague = Secants(**{f.name: getattr(found.problem, f.name) for f in fields(found.problem)})
+    with pytest.raises(DataError, match="derivatives are secants"):
+        draw_fit(replace(found, problem=replace(found.problem, parts=(vague, *parts[1:]))))
+
+
+def test_fits_with_bounds_of_their_own_are_refused():
+    narrow = mj.params.bounded(LINE_START, {"tau": (1e-5, 1e-3)})
+    with pytest.raises(DataError, match="bounds of their own"):
+        fit_jointly(_own_states(), narrow)

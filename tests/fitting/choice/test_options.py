@@ -3,6 +3,7 @@
 import csv
 import json
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -20,7 +21,7 @@ PULSES = ["--pulse-voltages", "2.5", "-2.7", "--pulse-widths", "1e-6", "2e-6", "
 def _write(path, cycles: int) -> str:
     """Cycles of a metastable-switch device, with 1 % of scatter."""
     device = mj.params.replace(mj.model("mms"), {"tau": 1e-5, "v_off": 2.7, "x0": 0.1})
-    curve = np.asarray(Pulsed.under(device, PROTOCOL).curve(KINDS)[0])
+    curve = np.asarray(Pulsed.under(device, PROTOCOL).curve(jnp.asarray(KINDS))[0])
     noise = np.random.default_rng(1).normal(size=(cycles, curve.size))
     rows = ["device,branch,cycle,pulse,g_S"]
     for c, g in enumerate(curve * np.exp(0.01 * noise)):

@@ -95,8 +95,12 @@ def test_an_interrupt_keeps_what_was_reached(file, tmp_path, monkeypatch, capsys
 
     monkeypatch.setattr(choice._Choice, "_fit", until)
     out = tmp_path / "out"
-    words = ["fit", file, "--model", "mms,linear-drift", *PULSES, "--out", str(out)]
+    (out / "vteam").mkdir(parents=True)
+    words = ["fit", file, "--model", "mms,linear-drift", *PULSES, "--out", str(out), "--force"]
+    assert main(words) == 2  # what no choice has made is not deleted
+    (out / "comparison.json").touch()
     assert main(words) == 130
+    assert not (out / "vteam").exists()
     assert "1 of 2 models are fitted" in capsys.readouterr().err
     content = json.loads((out / "comparison.json").read_text())
     assert content["interrupted"]

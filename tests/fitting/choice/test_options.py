@@ -3,6 +3,7 @@
 import csv
 import json
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -20,7 +21,7 @@ PULSES = ["--pulse-voltages", "2.5", "-2.7", "--pulse-widths", "1e-6", "2e-6", "
 def _write(path, cycles: int) -> str:
     """Cycles of a metastable-switch device, with 1 % of scatter."""
     device = mj.params.replace(mj.model("mms"), {"tau": 1e-5, "v_off": 2.7, "x0": 0.1})
-    curve = np.asarray(Pulsed.under(device, PROTOCOL).curve(KINDS)[0])
+    curve = np.asarray(Pulsed.under(device, PROTOCOL).curve(jnp.asarray(KINDS))[0])
     noise = np.random.default_rng(1).normal(size=(cycles, curve.size))
     rows = ["device,branch,cycle,pulse,g_S"]
     for c, g in enumerate(curve * np.exp(0.01 * noise)):
@@ -94,8 +95,12 @@ def test_an_interrupt_keeps_what_was_reached(file, tmp_path, monkeypatch, capsys
 
     monkeypatch.setattr(choice._Choice, "_fit", until)
     out = tmp_path / "out"
-    words = ["fit", file, "--model", "mms,linear-drift", *PULSES, "--out", str(out)]
+    (out / "vteam").mkdir(parents=True)
+    words = ["fit", file, "--model", "mms,linear-drift", *PULSES, "--out", str(out), "--force"]
+    assert main(words) == 2  # what no choice has made is not deleted
+    (out / "comparison.json").touch()
     assert main(words) == 130
+    assert not (out / "vteam").exists()
     assert "1 of 2 models are fitted" in capsys.readouterr().err
     content = json.loads((out / "comparison.json").read_text())
     assert content["interrupted"]

@@ -18,6 +18,7 @@ from memjax.observables import Thresholds
 
 from .batch import options as batch_options
 from .batch.run import expanded
+from .choice import options as choice_options, report as choice_report
 from .fit_json import load
 from .kinds import asked_for, kinds
 from .report import build
@@ -61,7 +62,7 @@ def _configure_parameters(add: Callable[..., Any]) -> None:
 
 def _configure_fit(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``memjax fit``; the parser itself reads options of single files later."""
-    parser.set_defaults(parser=parser)
+    parser.set_defaults(parser=parser, half=False)
     add = parser.add_argument
     add(
         "files",
@@ -71,7 +72,11 @@ def _configure_fit(parser: argparse.ArgumentParser) -> None:
         help="measured files of one device, or example:NAME; with --batch of many devices, a file each: files, "
         "folders, patterns",
     )
-    add("--model", required=True, help="device or circuit, see 'memjax models'")
+    add(
+        "--model",
+        required=True,
+        help="device or circuit, see 'memjax models'; A,B,... are compared on the same files",
+    )
     add("--preset", metavar="P", help="values of what is not fitted, see 'memjax models MODEL'")
     _configure_parameters(add)
     add(
@@ -153,6 +158,8 @@ def _run_fit(options: argparse.Namespace) -> int:
         options.files = expanded(options.files)
     kind = asked_for(options)
     prepare_jax()
+    if "," in options.model:
+        return choice_options.run(options, kind)
     run = batch_options.run if options.batch and not kind.batched else kind.run
     return run(options, _start(options))
 
@@ -178,7 +185,8 @@ def _configure_report(parser: argparse.ArgumentParser) -> None:
 def _run_report(options: argparse.Namespace) -> int:
     """Run ``memjax report``: pictures and page are made beside and moved in place one by one."""
     folder = Path(options.folder)
-    content = load(folder)
+    several = (folder / choice_report.COMPARISON).exists()
+    content = {"kind": ""} if several else load(folder)
     given = options.on_threshold is not None or options.hold_threshold is not None
     if given and content.get("kind", "sweeps") != "sweeps":
         raise UsageError("no fit of sweeps", where="--on-threshold", fix="leave it out")
@@ -186,7 +194,8 @@ def _run_report(options: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(dir=folder, prefix=".report-") as place:
         drawn = shutil.ignore_patterns(".report-*", "*.png", "*.html")
         shutil.copytree(folder, place, dirs_exist_ok=True, ignore=drawn)
-        for name in build(Path(place), **({} if own is None else {"thresholds": own})):
+        made = choice_report.build if several else build
+        for name in made(Path(place), **({} if own is None else {"thresholds": own})):
             os.replace(Path(place) / name, folder / name)
     print(folder / "report.html")
     return 0

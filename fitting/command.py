@@ -92,16 +92,7 @@ def require_circuit(
 ) -> None:
     """Refuse what a circuit under a stimulus cannot be fitted without, and elements around it.
 
-    Parameters
-    ----------
-    options : Namespace
-        Options of ``memjax fit``.
-    device : AbstractDevice or Circuit
-        What ``--model`` names.
-    where : str
-        What asks for a circuit.
-    needed : mapping of str to str
-        Options that must be given, and what stands behind them.
+    `where` says what asks for a circuit, `needed` the options that must be given, and what stands behind them.
     """
     if not isinstance(device, Circuit):
         raise ModelError(
@@ -130,18 +121,7 @@ def write_fit(
 ) -> dict:
     """Write a fit's folder, with intervals as they were asked for, and say what was found; content of its fit.json.
 
-    Parameters
-    ----------
-    write : callable
-        ``write(fit, folder, **about)`` fills a folder.
-    fit : AbstractFit
-        The fit, to first order: it is written before a refinement begins, which takes longer.
-    options : Namespace
-        Options of ``memjax fit``.
-    out : Path
-        The folder.
-    **about
-        Handed to `write`.
+    ``write(fit, folder, **about)`` fills a folder: to first order before a refinement begins, which takes longer.
     """
     content: dict = {}
     for own in in_turn(fit, options.uncertainty, seed=options.seed, say=say):

@@ -34,15 +34,15 @@ METHODS = {
 _PACKAGES = ("jax", "jaxlib", "equinox", "diffrax", "numpy", "scipy")
 
 
-def load(folder: Path) -> dict:
-    """The content of a fit directory's ``fit.json``.
+def load(folder: Path, name: str = "fit.json") -> dict:
+    """The content of a fit directory's ``fit.json``, or of another file of that layout.
 
     Raises
     ------
     DataError
         If it is missing or not what memjax writes.
     """
-    path = folder / "fit.json"
+    path = folder / name
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content["schema_version"] != SCHEMA:

@@ -55,6 +55,16 @@ class Kind:
         has it takes part in joint fits.
     write : callable, optional
         ``write(fit, folder, options)`` fills a fit directory with such a fit.
+    held_out : callable, optional
+        ``held_out(options) -> data``: what `fit` leaves out where ``options.half`` is true, as `AbstractFit.residuals`
+        takes it; a `DataError` where nothing can be held out. A kind that has it scores models by what they predict.
+    held : str
+        What that is, in words.
+    axes : tuple of (str, str), optional
+        Columns that a picture of several models shows, of ``measured.csv``, and of ``simulated.csv`` or of what `drawn`
+        says.
+    drawn : callable, optional
+        ``drawn(content) -> table`` of these columns, out of a ``fit.json``, where ``simulated.csv`` is one of noise.
     """
 
     label: str
@@ -69,6 +79,10 @@ class Kind:
     used: tuple[str, ...] = ()
     fit: Callable[[argparse.Namespace, Any], Any] | None = None
     write: Callable[[Any, Path, argparse.Namespace], Any] | None = None
+    held_out: Callable[[argparse.Namespace], Any] | None = None
+    held: str = ""
+    axes: tuple[str, str] | None = None
+    drawn: Callable[[dict], Any] | None = None
 
 
 @functools.cache

@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float
 
 import memjax as mj
 from memjax.compile_cache import cached_jit, is_array, jit_with_options
-from memjax.errors import BoundsError, DataError
+from memjax.errors import BoundsError, DataError, FitError
 from memjax.fields import parameter_specs
 from memjax.params import constrain, get, known, replace
 from memjax.transforms import edges, from_spec, within
@@ -74,6 +74,13 @@ class AbstractProblem(eqx.Module):
     def loss(self, z: Float[np.ndarray, " free"]) -> float:
         """Half the sum of squared residuals at unconstrained coordinates."""
         return 0.5 * float(np.sum(self.linearise(np.repeat(z[None], TOGETHER, axis=0))[0][0] ** 2))
+
+    def of_data(self, z: Float[np.ndarray, " free"]) -> Float[np.ndarray, " data"]:
+        """Residuals of the data [sigma] at unconstrained coordinates; a `FitError` where these cannot be solved."""
+        r, _, ok = self.linearise(np.repeat(z[None], TOGETHER, axis=0))
+        if not ok[0]:
+            raise FitError("the data cannot be solved with the fitted values")
+        return r[0][: -len(self.free)]
 
     def at(self, z: Float[Array | np.ndarray, " free"] | Sequence[Float[Array, ""]]) -> Any:
         """The device or circuit at unconstrained coordinates."""
@@ -237,21 +244,7 @@ def stacked(problems: Sequence[Any]) -> Any:
 
 @jit_with_options
 def evaluate_each(problems: Any, z: Float[Array, "problems free"]):
-    """Residuals, Jacobian and success of stacked problems, each at its own point.
-
-    Parameters
-    ----------
-    problems : Any
-        See `stacked`.
-    z : Float[Array, "problems free"]
-        Unconstrained coordinates.
-
-    Returns
-    -------
-    residuals : Float[Array, "problems residuals"]
-    jacobian : Float[Array, "problems residuals free"]
-    ok : Bool[Array, "problems"]
-    """
+    """Residuals, Jacobian and success of problems that are stacked (see `stacked`), each at its own point."""
     arrays, rest = eqx.partition(problems, eqx.is_array)
     return jax.vmap(lambda own, x: linearise(eqx.combine(own, rest), x))(arrays, z)
 
@@ -267,21 +260,3 @@ def of_some(
         return tuple(np.asarray(x)[which] for x in evaluate(last))
 
     return some
-
-
-__all__ = [
-    "PRIOR_SIGMA",
-    "TOGETHER",
-    "AbstractDifferentiable",
-    "AbstractProblem",
-    "NotFreeError",
-    "begun",
-    "evaluate",
-    "evaluate_each",
-    "initial_states",
-    "inside",
-    "linearise",
-    "moved_inside",
-    "of_some",
-    "stacked",
-]

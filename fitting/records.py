@@ -26,8 +26,7 @@ from .kinds import READING
 
 Record = PulseRecord | DecayRecord
 
-_SHOWN = 12
-"""Labels that a message names."""
+_SHOWN = 12  # labels that a message names
 
 
 def label_of(record: Record) -> str:
@@ -125,12 +124,7 @@ def environment_of(options: argparse.Namespace, *, reversible: bool) -> Any:
 def run_records(options: argparse.Namespace, fitted: Callable[..., dict[str, Any]]) -> int:
     """Fit the record that is meant, or with ``--batch`` each into a folder of its own; the exit status.
 
-    Parameters
-    ----------
-    options : Namespace
-        Options of ``memjax fit``.
-    fitted : callable
-        ``fitted(record, folder, tick=)`` fits one and says what came out, by column.
+    ``fitted(record, folder, tick=)`` fits one and says what came out, by column.
     """
     with Stages(checked=False) as stages:
         one = partial(fitted, tick=stages)
@@ -142,19 +136,9 @@ def run_records(options: argparse.Namespace, fitted: Callable[..., dict[str, Any
 
 
 def fit_each(options: argparse.Namespace, fitted: Callable[[Record, Path], dict[str, Any]]) -> int:
-    """A folder per record, and ``table.csv`` with a row each; failures have the reason in theirs.
+    """A folder per record, and ``table.csv`` with a row each; failures have the reason in theirs. The exit status.
 
-    Parameters
-    ----------
-    options : Namespace
-        Options of ``memjax fit``.
-    fitted : callable
-        ``fitted(record, folder)`` fits one and says what came out, by column.
-
-    Returns
-    -------
-    int
-        The exit status.
+    ``fitted(record, folder)`` fits one and says what came out, by column.
     """
     import pandas
 

@@ -17,19 +17,9 @@ from .kinds import kind_of
 
 
 def build(folder: Path, **options: Any) -> list[str]:
-    """Make pictures and ``report.html`` out of fit.json, measured.csv and simulated.csv.
+    """Make pictures and ``report.html`` out of fit.json and both tables of a fit directory; names of the files.
 
-    Parameters
-    ----------
-    folder : Path
-        A fit directory.
-    **options
-        Of the report of its kind, such as `thresholds` of sweeps.
-
-    Returns
-    -------
-    list of str
-        Names of the files written.
+    `options` are those of the report of its kind, such as `thresholds` of sweeps.
 
     Raises
     ------

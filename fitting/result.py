@@ -15,12 +15,11 @@ from memjax.transforms import Logit, from_spec
 
 from .optimize.levenberg_marquardt import Progress
 from .problem import AbstractProblem
+from .residuals import Residuals
 
-_SHARE = 0.25
-"""Share of a range above which a standard deviation says nothing."""
-
+_SHARE = 0.25  # share of a range above which a standard deviation says nothing
+# Share of a parameter's range (of its logarithm where that is long) from a bound within which it sits at the bound.
 _AT_BOUND = 0.01
-"""Share of a parameter's range (of its logarithm where that is long) from a bound within which it sits at the bound."""
 
 
 class AbstractFit:
@@ -72,13 +71,13 @@ class AbstractFit:
 
     def __repr__(self) -> str:
         """The model, the loss, and a line for each parameter that was calibrated."""
-        values, std, loose = self.values, self.std, self.reasons
+        values, std, undetermined = self.values, self.std, self.reasons
         specs = parameter_specs(self.device)
         lines = [f"{type(self).__name__}({self.model}, loss {self.loss:.4g})"]
         for n, x in values.items():
             error = f" +- {std[n]:.2g}" if n in std else ""
             lines.append(
-                f"  {n} = {x:.4g}{error} {specs[n].unit}{', not determined' * (n in loose)}"
+                f"  {n} = {x:.4g}{error} {specs[n].unit}{', not determined' * (n in undetermined)}"
             )
         return "\n".join(lines)
 
@@ -98,6 +97,21 @@ class AbstractFit:
             Their coordinates, and the covariance of these.
         """
         raise DataError(type(self).__name__, where="a joint fit", allowed="sweeps, pulses, decays")
+
+    def residuals(self, data: Any = None) -> Residuals:
+        """Residuals of the data that were fitted, or of others of the same kind: for a comparison of models.
+
+        Parameters
+        ----------
+        data : Any, optional
+            What the fit has not seen, as it takes its data; of a kind that knows no such it is a `DataError`.
+        """
+        if data is not None:
+            raise DataError(type(self).__name__, where="held-out data", allowed="sweeps, pulses, decays")  # fmt: skip
+        values = self.problem.of_data(self.z)
+        alone, reason = np.full(len(values), -1), "it is not known what the rows were weighed by"
+        about: dict[str, Any] = dict(sigma=np.ones(len(values)), series=alone, unit="sigma")
+        return Residuals(values=values, no_likelihood=reason, **about)
 
     @property
     def complete(self) -> "AbstractFit":
@@ -151,7 +165,7 @@ class AbstractFit:
     def intervals(self, level: float = 0.9) -> dict[str, tuple[float, ...]]:
         """Ends [unit] of intervals that hold the truth with that probability, to first order or by simulation."""
         away = self.reach(level) * self.sigma_z
-        found = spanned(self.device, self.free, self.z - away, self.z + away)
+        found = to_parameter_units(self.device, self.free, self.z - away, self.z + away)
         return found | ({} if self.stochastic is None else self.stochastic.intervals(level))
 
     @property
@@ -274,7 +288,7 @@ def standard_deviations(
     return {n: float(x) for n, x in zip(free, slopes(device, free, z) * sigma_z, strict=True)}
 
 
-def spanned(
+def to_parameter_units(
     device: mj.AbstractDevice | mj.Circuit, names: Sequence[str], *ends: np.ndarray
 ) -> dict[str, tuple[float, ...]]:
     """Values [unit] of parameters at several unconstrained coordinates of each."""
@@ -296,15 +310,3 @@ def sits_at_bound(device: mj.AbstractDevice | mj.Circuit, name: str) -> bool:
     elif lower == 0 and value > 0:
         return value > (1 - _AT_BOUND) * upper
     return not lower + _AT_BOUND * (upper - lower) < value < upper - _AT_BOUND * (upper - lower)
-
-
-__all__ = [
-    "AbstractFit",
-    "is_wide",
-    "parameter_rows",
-    "reach",
-    "sits_at_bound",
-    "slopes",
-    "spanned",
-    "standard_deviations",
-]

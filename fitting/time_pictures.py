@@ -9,8 +9,7 @@ import memjax as mj
 from memjax.plot import style
 from memjax.plot.style import MEASURED, MUTED, SECOND, SIMULATED
 
-_SHOWN = 3
-"""Sweeps that are drawn, from the first to the last."""
+_SHOWN = 3  # sweeps that are drawn, from the first to the last
 
 CURVES = "curves.csv"
 """Measured curves under one pulse each, as many as a picture shows."""
@@ -65,14 +64,8 @@ def _scaled(ax: Any, size: np.ndarray) -> None:
 def picture_curves(table: Any, about: dict, path: Path) -> None:
     """Measured currents of curves under one pulse each against time, and that of the best values.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        What `CURVES` holds: curve, t_s from the onset of its pulse, v_V, i_A.
-    about : dict
-        The part `transients` of a fit.json.
-    path : Path
-        The picture.
+    `table` is what `CURVES` holds: curve, t_s from the onset of its pulse, v_V, i_A; `about` the part `transients` of a
+    fit.json.
     """
     from matplotlib.figure import Figure
     from matplotlib.ticker import EngFormatter
@@ -106,6 +99,3 @@ def picture_curves(table: Any, about: dict, path: Path) -> None:
             ax.yaxis.set_major_formatter(EngFormatter("A"))
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     figure.savefig(path)
-
-
-__all__ = ["CURVES", "picture_currents", "picture_curves"]

@@ -13,8 +13,7 @@ from .wafer import Positions
 
 _COLUMNS = 3
 
-_WIDE = 3.0
-"""Ratio of the 95 % to the 5 % quantile above which an axis is logarithmic."""
+_WIDE = 3.0  # ratio of the 95 % to the 5 % quantile above which an axis is logarithmic
 
 
 def determined(rows: Sequence[Row], name: str) -> np.ndarray:
@@ -64,9 +63,11 @@ def picture_distributions(rows: Sequence[Row], units: Mapping[str, str], path: P
         lines: list = []
         for ax, (name, unit) in zip(axes, units.items(), strict=True):
             x = determined(rows, name)
-            loose = sum(name in r.undetermined for r in rows)
+            undetermined = sum(name in r.undetermined for r in rows)
             middle = f"median {np.median(x):.4g}, " if len(x) else ""
-            title = f"{middle}n = {len(x)}" + (f", {loose} not determined" if loose else "")
+            title = f"{middle}n = {len(x)}" + (
+                f", {undetermined} not determined" if undetermined else ""
+            )
             ax.set(xlabel=_label(name, unit), ylabel="devices")
             ax.set_title(title, fontsize=10)
             if not len(x):
@@ -97,7 +98,7 @@ def picture_wafer(
         marks: dict = {}
         for ax, (name, unit) in zip(axes, units.items(), strict=True):
             known = [r for r in placed if name in r.values and name not in r.undetermined]
-            loose = [r for r in placed if name in r.undetermined]
+            undetermined = [r for r in placed if name in r.undetermined]
             lost = [r for r in placed if r.failure]
             at = lambda some: np.array([positions[r.name] for r in some]).reshape(-1, 2).T  # noqa: E731
             if known:
@@ -108,7 +109,7 @@ def picture_wafer(
                 figure.colorbar(dots, ax=ax, label=_label(name, unit), shrink=0.85)
             for some, mark, word in (
                 (lost, "x", "could not be fitted"),
-                (loose, "o", "not determined"),
+                (undetermined, "o", "not determined"),
             ):
                 if some:
                     face = (

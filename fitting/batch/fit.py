@@ -26,7 +26,9 @@ from memjax.policy import require_x64
 from ..optimize.levenberg_marquardt import Progress
 from ..problem import begun
 from ..sweeps.covariance import noise_of, uncertainty
-from ..sweeps.fit import NOTHING, FitResult, Prepared, choose_free, prepare
+from ..sweeps.fit import NOTHING
+from ..sweeps.prepare import Prepared, choose_free, prepare
+from ..sweeps.result import FitResult
 from ..sweeps.thinning import thinned
 from ..sweeps.variability import read_noise
 from ..sweeps.verdict import judge
@@ -37,8 +39,7 @@ Source = Sequence[mj.Measurement] | Callable[[], Sequence[mj.Measurement]]
 CHUNK = 128
 """Devices that advance together unless said otherwise."""
 
-_THREADS = 2
-"""Shares of a chunk that are fitted at the same time."""
+_THREADS = 2  # shares of a chunk that are fitted at the same time
 
 _UNKNOWN = "the derivatives at the best point are of no use"
 
@@ -148,10 +149,9 @@ def fit_batch(
         Folder of the run: a new one, or that of the same run, which then goes on.
     free, fix, start, bench, env, point_time, model_sigma, thresholds, points
         As for `fit`.
-    seed : int
-        Of starts and resampling; a device's numbers do not depend on the others but for rounding.
-    screened, starts : int
-        Starts evaluated for each device, and how many are improved.
+    seed, screened, starts : int
+        Of starts and resampling: a device's numbers do not depend on the others but for rounding; starts evaluated
+        for each device, and how many are improved.
     chunk : int
         Devices that advance together; all that an interrupt loses.
     grids : bool
@@ -186,7 +186,7 @@ def fit_batch(
     about: dict[str, Any] = dict(starts=starts, seed=seed, grids=grids)
     search = Search(chunk=-(-chunk // _THREADS), screened=-(-screened // starts) * starts, **about)
     prints = {n: _print(source) for n, source in devices.items()}
-    folder = _opened(Path(out), [prints, _said(device, options, search)])
+    folder = _opened(Path(out), [prints, _run_signature(device, options, search)])
     halt = threading.Event()
     find = partial(_found, device=device, options=options, search=search, halt=halt)
     try:
@@ -258,12 +258,12 @@ def _print(source: Source) -> str:
     return digest.hexdigest()
 
 
-def _said(device: Any, options: Mapping[str, Any], search: Search) -> list[str]:
+def _run_signature(device: Any, options: Mapping[str, Any], search: Search) -> list[str]:
     """What was asked for, in words that last."""
     model = {n: stored(device, n) for n in (*parameter_specs(device), *setting_specs(device))}
     plain = {n: x if x is None or isinstance(x, str) else float(x) for n, x in model.items()}
-    said = [type(device).__name__, str(plain), str(dict(options)), str(search)]
-    return [*said, jax.__version__, version("memjax")]
+    words = [type(device).__name__, str(plain), str(dict(options)), str(search)]
+    return [*words, jax.__version__, version("memjax")]
 
 
 def _opened(folder: Path, asked: list) -> Path:
@@ -292,14 +292,16 @@ def _found(
 ) -> dict[str, FitResult | str]:
     """Results of devices, those of one shape searched together; or why there is none."""
     results: dict[str, FitResult | str] = {}
-    told = {k: x for k, x in options.items() if k != "points"}
+    arguments = {k: x for k, x in options.items() if k != "points"}
     points = options.get("points")
     groups: dict[str, dict[str, tuple[Prepared, Sequence[mj.Measurement]]]] = {}
     for name, source in devices.items():
         try:
             measured = source() if callable(source) else source
             measured = [thinned(m, points, point_time=options["point_time"]) for m in measured]
-            made = prepare(measured, device, **told, seed=search.seed, screened=search.screened)
+            made = prepare(
+                measured, device, **arguments, seed=search.seed, screened=search.screened
+            )
         except (MemjaxError, OSError) as error:
             results[name] = str(error)
             continue
@@ -322,9 +324,9 @@ def _noise(made: Prepared, found: tuple, seed: int) -> float:
     _, r, jacobian = found
     noise = np.nan
     if np.all(np.isfinite(r)) and np.all(np.isfinite(jacobian)):
-        told = {"residuals": r, "jacobian": jacobian, "seed": seed}
+        arguments = {"residuals": r, "jacobian": jacobian, "seed": seed}
         with contextlib.suppress(np.linalg.LinAlgError):
-            noise = noise_of(made.problem, made.waves, **told)
+            noise = noise_of(made.problem, made.waves, **arguments)
     return noise if np.isfinite(noise) else 1.0
 
 
@@ -394,6 +396,3 @@ def _row(name: str, result: FitResult | str) -> Row:
         cycle_information=_listed(known.cycle_information),
         cycle_score=_listed(known.cycle_score),
     )
-
-
-__all__ = ["CHUNK", "RUN", "File", "Row", "checked", "fit_batch"]

@@ -13,12 +13,13 @@ from memjax.fields import parameter_specs, setting_specs
 from memjax.io.fit import FitFile, load_fit
 from memjax.population import POPULATION
 
-from ..inference.hierarchy import Devices, Hierarchy, fit_population
+from ..inference.devices import Devices
+from ..inference.hierarchy import Hierarchy, fit_population
 from .figures import determined
 from .fit import Row
 
+# Share of the devices that have to determine a parameter for its errors to be told from the spread.
 _SHARE = 0.5
-"""Share of the devices that have to determine a parameter for its errors to be told from the spread."""
 
 
 @dataclass(frozen=True)
@@ -56,16 +57,7 @@ class Drawn:
 
 
 def drawn_from(rows: Sequence[Row], fits: Path, device: mj.AbstractDevice | mj.Circuit) -> Drawn:
-    """The population that fitted devices belong to.
-
-    Parameters
-    ----------
-    rows : sequence of Row
-        The devices of a batch; those that failed are left out.
-    fits : Path
-        Folder of their fits.
-    device : AbstractDevice or Circuit
-        The model.
+    """The population that fitted devices belong to; those that failed are left out. `fits` holds their fits.
 
     Notes
     -----
@@ -114,6 +106,3 @@ def _base(fits: Sequence[FitFile], device: Any) -> Any:
     names = [n for n in parameter_specs(device) if all(n in f.values for f in fits)]
     medians = {n: float(np.median([f.values[n] for f in fits])) for n in names}
     return mj.params.replace(device, {**dict(*kinds), **medians})
-
-
-__all__ = ["Drawn", "drawn_from"]

@@ -22,15 +22,13 @@ SCHEMA = 1
 
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
+# Columns of the population, each with that of its error.
 _SPREAD = {
     "median": "error",
     "device_sigma_ln": "device_sigma_ln_error",
     "cycle_sigma_ln": "cycle_sigma_ln_error",
 }
-"""Columns of the population, each with that of its error."""
-
-_LISTED = 50
-"""Devices that a table of the page names at most; all are in devices.csv."""
+_LISTED = 50  # devices that a table of the page names at most; all are in devices.csv
 
 
 def status(row: Row) -> str:
@@ -47,21 +45,7 @@ def write_devices(
     positions: Positions,
     path: Path,
 ) -> None:
-    """Write ``devices.csv``: one row per device, in order.
-
-    Parameters
-    ----------
-    rows : sequence of Row
-        The devices.
-    units : mapping of str to str
-        Units of the free parameters.
-    files : mapping of str to str
-        File of each device.
-    positions : dict of str to (float, float)
-        Places on the wafer, where there is a map.
-    path : Path
-        The file.
-    """
+    """Write ``devices.csv``: a row per device, in order; units by parameter, file and place on the wafer by device."""
     head = ["name", "file", *(["x", "y"] if positions else []), "status"]
     for name, unit in units.items():
         head += [f"{name} [{unit}]", f"{name} std [{unit}]"]
@@ -105,25 +89,9 @@ def write_report(
     about: Mapping[str, Any],
     folder: Path,
 ) -> dict:
-    """Write ``devices.csv``, ``batch.json``, the pictures and ``report.html`` into the folder of a batch.
+    """Write ``devices.csv``, ``batch.json``, pictures and ``report.html`` of a batch; the content of ``batch.json``.
 
-    Parameters
-    ----------
-    rows : sequence of Row
-        The devices.
-    units, files, positions
-        As for `write_devices`.
-    notes : sequence of str
-        Remarks for the page.
-    about : mapping
-        Model, command, options, seed.
-    folder : Path
-        An existing directory.
-
-    Returns
-    -------
-    dict
-        The content of ``batch.json``.
+    `about` holds model, command, options and seed; the other arguments are as for `write_devices`.
     """
     write_devices(rows, units, files, positions, folder / "devices.csv")
     counts = Counter(map(status, rows))

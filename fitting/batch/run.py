@@ -21,7 +21,7 @@ from memjax.files import prepare_output, write_json
 from memjax.population import POPULATION
 
 from ..sweeps.content import to_json
-from ..sweeps.fit import FitResult
+from ..sweeps.result import FitResult
 from . import wafer
 from .fit import RUN, File, Row, checked, fit_batch
 from .population import drawn_from
@@ -29,25 +29,15 @@ from .report import write_report
 
 _CHUNKS, _FITS, _MARKER = "chunks", "fits", "batch.json"
 
+# Endings of the files of a folder that count as measured.
 _TABLES = (".csv", ".txt", ".tsv", ".dat", ".lvm", ".xls", ".xlsx")
-"""Endings of the files of a folder that count as measured."""
-
-_EVERY = 10.0
-"""Seconds between two lines of progress."""
+_EVERY = 10.0  # seconds between two lines of progress
 
 
 def devices_of(arguments: Sequence[str]) -> dict[str, str]:
-    """Files by the names of their devices.
+    """Files, folders (the tables in them), patterns or example:NAME as files by the names of their devices.
 
-    Parameters
-    ----------
-    arguments : sequence of str
-        Files, folders (the tables in them), patterns, or example:NAME.
-
-    Returns
-    -------
-    dict of str to str
-        The name is the file's without its ending; with its folders where another has the same.
+    The name is the file's without its ending; with its folders where another has the same.
 
     Raises
     ------
@@ -119,15 +109,7 @@ def _minutes(x: float) -> str:
 
 
 def run_batch(options: argparse.Namespace, device: Any) -> int:
-    """Run ``memjax fit --batch``.
-
-    Parameters
-    ----------
-    options : argparse.Namespace
-        Options of ``memjax fit``.
-    device : AbstractDevice or Circuit
-        The model to start from.
-    """
+    """Run ``memjax fit --batch`` of the device or circuit to start from; the exit status."""
     named = devices_of(options.files)
     places, why = _positions(options, list(named))
     checked(device, options.free, dict(options.fix), dict(options.start))

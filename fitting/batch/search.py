@@ -14,32 +14,22 @@ from memjax.compile_cache import jit_with_options
 
 from ..optimize.levenberg_marquardt import Progress, half_squares, levenberg_marquardt
 from ..problem import linearise, stacked
-from ..sweeps.fit import Prepared
-from ..sweeps.problem import MODEL_SIGMA
-from .grid_solver import FINE, MOST, Engine
+from ..sweeps.group import MODEL_SIGMA
+from ..sweeps.prepare import Prepared
+from .grid_solver import FINE, GridSolver
+from .step_grid import MOST
 
 Residuals = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
+# Share by which a step on grids must lower a cost for a search to go on: what is left, steps on halved ones gain.
 _TOLERANCE = 1e-3
-"""Share by which a step on grids must lower a cost for a search to go on: what is left, steps on halved ones gain."""
-
-_ROUGH = 0.1
-"""The same, where another search follows."""
-
+_ROUGH = 0.1  # the same, where another search follows
+# Root mean square difference of residuals [sigma] up to which a grid and the one of halved steps agree.
 _AGREE = 0.3
-"""Root mean square difference of residuals [sigma] up to which a grid and the one of halved steps agree."""
-
-_SETTLED = 0.1
-"""Distance from the optimum, in standard deviations, that does not count."""
-
-_POOR, _MORE = 5.0, 3
-"""Reduced chi squared above which further starts are tried, and how many."""
-
-_CORRECTIONS = 3
-"""Steps with residuals on halved steps at most."""
-
-_TOGETHER = 8
-"""Lanes of the adaptive search."""
+_SETTLED = 0.1  # distance from the optimum, in standard deviations, that does not count
+_POOR, _MORE = 5.0, 3  # reduced chi squared above which further starts are tried, and how many
+_CORRECTIONS = 3  # steps with residuals on halved steps at most
+_TOGETHER = 8  # lanes of the adaptive search
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,14 +52,7 @@ def weighed(
 ) -> list[tuple]:
     """Problems and optima once the prior weighs against the noise that there is, not against what was granted.
 
-    Parameters
-    ----------
-    made, search, halt
-        As for `searched`.
-    found : sequence of tuple
-        What it gave.
-    noise : sequence of float
-        Standard deviation of the residuals of each [sigma].
+    `found` is what `searched` gave, `noise` the standard deviation of the residuals of each [sigma].
     """
     again = [
         replace(m, problem=replace(m.problem, noise=jnp.asarray(s)), candidates=f[0][None])
@@ -82,8 +65,8 @@ def weighed(
     jacobian[:, -n:] *= change[:, None, None]
     sound = np.all(np.isfinite(r), axis=1) & np.all(np.isfinite(jacobian), axis=(1, 2))
     filled = [*again, *[again[-1]] * (search.chunk - len(again))]  # one size, one program
-    engine = Engine(stacked([m.problem for m in filled]), np.arange(len(again)), halt)
-    settled = settle(engine.adaptive, z, r, jacobian, sound)
+    solver = GridSolver(stacked([m.problem for m in filled]), np.arange(len(again)), halt)
+    settled = settle(solver.adaptive, z, r, jacobian, sound)
     out = [(m, *x) for m, x in zip(again, zip(z, r, jacobian), strict=True)]
     left = np.flatnonzero(sound & ~settled)
     if len(left):
@@ -95,16 +78,9 @@ def weighed(
 
 
 def searched(made: Sequence[Prepared], search: Search, halt: threading.Event) -> list[tuple]:
-    """Coordinates, residuals and Jacobian at the optimum of each problem; residuals infinite without one.
+    """Coordinates, residuals and Jacobian at the optimum of each problem of one shape; residuals infinite without one.
 
-    Parameters
-    ----------
-    made : sequence of Prepared
-        Problems of one shape.
-    search : Search
-        How.
-    halt : threading.Event
-        Ends the search, by a `KeyboardInterrupt`, once it is set.
+    `halt` ends the search, by a `KeyboardInterrupt`, once it is set.
 
     Notes
     -----
@@ -140,14 +116,14 @@ def _on_grids(made: Sequence[Prepared], problems: Any, search: Search, halt: thr
     candidates = np.stack([m.candidates for m in made])
     count, many, n = candidates.shape
     flat, jobs = candidates.reshape(-1, n), np.arange(count * many)
-    engine = Engine(_broad(problems), np.repeat(np.arange(count), many), halt)
-    r = engine.residuals(flat, jobs)
+    solver = GridSolver(_broad(problems), np.repeat(np.arange(count), many), halt)
+    r = solver.residuals(flat, jobs)
     cost = half_squares(r, np.all(np.isfinite(r), axis=1)).reshape(count, many)
     order = _sorted(cost, search.starts) + many * np.arange(count)[:, None]
 
     def improved(which: np.ndarray, starts: np.ndarray) -> list[np.ndarray]:
         """The best that comes of some starts of some problems."""
-        own = engine.some(starts.ravel())
+        own = solver.some(starts.ravel())
         done = _descended(own, problems, flat[starts.ravel()])
         best = np.argmin(done.cost.reshape(starts.shape), axis=1)
         best += starts.shape[1] * np.arange(len(which))
@@ -165,16 +141,16 @@ def _on_grids(made: Sequence[Prepared], problems: Any, search: Search, halt: thr
     return found
 
 
-def _descended(engine: Engine, problems: Any, z: np.ndarray) -> Progress:
+def _descended(solver: GridSolver, problems: Any, z: np.ndarray) -> Progress:
     """Searches on grids: where less is granted to the model than by default, on the way there first."""
-    if engine.problems is not problems:
+    if solver.problems is not problems:
         rough = levenberg_marquardt(
-            engine.linearise, z, together=False, tolerance=_ROUGH, patience=1
+            solver.linearise, z, together=False, tolerance=_ROUGH, patience=1
         )
-        z, engine.problems = rough.z, problems
-    engine.rtol = FINE
+        z, solver.problems = rough.z, problems
+    solver.rtol = FINE
     return levenberg_marquardt(
-        engine.linearise, z, together=False, tolerance=_TOLERANCE, patience=1
+        solver.linearise, z, together=False, tolerance=_TOLERANCE, patience=1
     )
 
 
@@ -203,19 +179,19 @@ def _sorted(cost: np.ndarray, count: int) -> np.ndarray:
     return order
 
 
-def _corrected(engine: Engine, done: Progress, best: np.ndarray):
+def _corrected(solver: GridSolver, done: Progress, best: np.ndarray):
     """Optima on grids with every step halved: where these agree with the grids, their slopes lead to them.
 
     Returns coordinates, residuals, Jacobian, whether they are right, whether it is an optimum, and whether the grids
     agreed, though steps may have been too few for the slopes.
     """
     z, r = done.z[best], done.residuals[best]
-    found, jacobian, ok = engine.refined(z, np.arange(len(z)), slopes=True)
+    found, jacobian, ok = solver.refined(z, np.arange(len(z)), slopes=True)
     away = np.sqrt(np.mean((found - np.where(np.isfinite(r), r, np.inf)) ** 2, axis=1))
     near = ok & (away <= _AGREE)
-    sound = near & np.all(engine.steps < MOST, axis=(1, 2))
+    sound = near & np.all(solver.steps < MOST, axis=(1, 2))
     found = np.where(ok[:, None], found, np.inf)
-    settled = settle(engine.refined, z, found, jacobian, sound)
+    settled = settle(solver.refined, z, found, jacobian, sound)
     return [z, found, jacobian, sound, settled, near]
 
 
@@ -224,16 +200,8 @@ def settle(
 ) -> np.ndarray:
     """Which points are optima, after a few steps, in place, of those whose slopes are sound.
 
-    Parameters
-    ----------
-    residuals : callable
-        ``residuals(z, which)``: residuals of some points, and whether they are of use.
-    z : Float[np.ndarray, "points free"]
-        Coordinates.
-    r, jacobian : Float[np.ndarray, "points residuals"], Float[np.ndarray, "points residuals free"]
-        Residuals and slopes there.
-    sound : Bool[np.ndarray, "points"]
-        Which points are looked at.
+    ``residuals(z, which)`` gives residuals of some points, and whether they are of use; `r` and `jacobian` are those at
+    all points `z`.
     """
     n, left = z.shape[1], np.flatnonzero(sound)
     settled = np.zeros(len(z), bool)

@@ -10,30 +10,16 @@ from memjax.errors import DataError
 Positions = dict[str, tuple[float, float]]
 
 _NUMBER = r"[_-]?(\d+)"
+# Row, then column or bit line: R4_B9, r3c5, row2_col7.
 _ROW_COLUMN = re.compile(
     rf"(?<![a-z0-9])r(?:ow)?{_NUMBER}[_-]*(?:c|b|col|column){_NUMBER}(?!\d)", re.IGNORECASE
 )
-"""Row, then column or bit line: R4_B9, r3c5, row2_col7."""
-
+# Coordinates: x12_y3.
 _X_Y = re.compile(r"(?<![a-z0-9])x[_]?(-?\d+)[_]*y[_]?(-?\d+)(?!\d)", re.IGNORECASE)
-"""Coordinates: x12_y3."""
 
 
 def from_names(names: Sequence[str]) -> tuple[Positions, str]:
-    """Positions that the names of devices tell.
-
-    Parameters
-    ----------
-    names : sequence of str
-        As R4_B9, r3c5 (row, column) or x12_y3.
-
-    Returns
-    -------
-    positions : dict of str to (float, float)
-        x (column) and y (row); empty where there is no map.
-    why : str
-        Why there is none, or whom it leaves out; empty where there is nothing to say.
-    """
+    """Places x (column), y (row) that names as R4_B9, r3c5 or x12_y3 tell; and why there is none, or whom it lacks."""
     found = {n: p for n in names if (p := _position(n)) is not None}
     if 2 * len(found) < len(names) or len(found) < 2:
         return (

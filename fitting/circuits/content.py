@@ -7,8 +7,9 @@ import pandas
 
 from ..fit_json import common_content, content_of
 from ..result import parameter_rows, sits_at_bound
-from .fit import Estimate, VoltageFit
+from .estimate import Estimate
 from .spikes import METHOD, SpikeCalibration, Trains
+from .voltage_fit import VoltageFit
 
 
 def _table(trains: Trains) -> pandas.DataFrame:

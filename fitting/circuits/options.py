@@ -20,11 +20,10 @@ from ..kinds import provenance, refuse_unused
 from ..problem import begun, moved_inside
 from ..report import fill
 from .content import of_spikes, of_voltage, spike_tables, trace_tables
-from .fit import fit_voltages
 from .spikes import calibrate_spikes
+from .voltage_fit import fit_voltages
 
-_SIGMA = 1e-3
-"""Least standard deviation of a row where none is given, over the range of the trace."""
+_SIGMA = 1e-3  # least standard deviation of a row where none is given, over the range of the trace
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -141,6 +141,3 @@ def voltage_problem(
         env=env or mj.Environment(),
         policy=policy,
     )
-
-
-__all__ = ["POLICY", "Traces", "start_of", "voltage_problem"]

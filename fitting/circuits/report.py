@@ -9,8 +9,7 @@ from memjax.plot.style import MEASURED, MUTED, SIMULATED
 from ..figures import axes_row
 from ..html import html_table, readable
 
-_DRAWN = 24
-"""Trains of either side in a raster."""
+_DRAWN = 24  # trains of either side in a raster
 
 
 def _prefixed(seconds: float) -> tuple[float, str]:
@@ -52,9 +51,9 @@ def spike_pictures(content: dict, measured, simulated, folder: Path) -> list[str
         for (_, color, side), x in zip(both, samples, strict=True):
             share = np.arange(1, len(x) + 1) / max(len(x), 1)
             ax.step(factor * x, share, where="post", color=color, label=f"{side}, {len(x)}")
-        w1, halves = found["w1"], found["floor"]
+        w1, noise = found["w1"], found["floor"]
         title = "" if w1 is None else f"W1 {readable(factor * w1)} {unit}"
-        title += "" if halves is None else f" (floor {readable(factor * halves)} {unit})"
+        title += "" if noise is None else f" (floor {readable(factor * noise)} {unit})"
         ax.set(xlabel=f"{word} ({unit})", ylabel="Share", ylim=(0, 1.02), title=title)
         ax.legend(fontsize=8, loc="lower right")
     figure.savefig(folder / "spikes.png")

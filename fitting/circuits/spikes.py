@@ -18,23 +18,14 @@ from .fit import SpikeFit, fit_spikes
 MEMBERS = 96
 """Fewest simulated trains of each parameter set."""
 
-_MORE = 3
-"""Simulated trains for each measured one, where these are many."""
-
+_MORE = 3  # simulated trains for each measured one, where these are many
+# Steps, and rows in which spikes are sought, of a short interval or latency, to begin with.
 _STEPS, _SEEN = 1000, 50
-"""Steps, and rows in which spikes are sought, of a short interval or latency, to begin with."""
-
-_STARTS = 12
-"""Starts that are screened."""
-
-_SHORT = 0.05
-"""Quantile that is a short one."""
-
+_STARTS = 12  # starts that are screened
+_SHORT = 0.05  # quantile that is a short one
+# Probability below which fixed steps are told from adaptive ones, and how often steps are halved then.
 _TOLD, _TRIES = 0.01, 3
-"""Probability below which fixed steps are told from adaptive ones, and how often steps are halved then."""
-
-_FRESH = 64
-"""Fewest fresh trains that are compared with the measured ones."""
+_FRESH = 64  # fewest fresh trains that are compared with the measured ones
 
 _HALVES = 200
 
@@ -113,10 +104,6 @@ def calibrate_spikes(
         fixed and in adaptive steps differ (energy test, p < 0.01) it is halved, up to three times.
     tick : callable, optional
         Told what is being done.
-
-    Returns
-    -------
-    SpikeCalibration
 
     Raises
     ------
@@ -255,24 +242,12 @@ def _scaled(x: Trains, y: Trains, window: tuple[float, float]) -> tuple[np.ndarr
 def compare_trains(
     measured: Trains, simulated: Trains, *, window: tuple[float, float], seed: int
 ) -> dict:
-    """Rates, intervals and latencies of measured and simulated trains.
+    """Rates, intervals and latencies of measured and simulated spike times [s], watched from one time to another [s].
 
-    Parameters
-    ----------
-    measured, simulated : sequence of Float[np.ndarray, "spikes"]
-        Spike times [s].
-    window : tuple of float
-        When they were watched [s].
-    seed : int
-        Of permutations and random halves.
-
-    Returns
-    -------
-    dict
-        `rate` [1/s], `isi` [s], `latency` [s]: each with `measured` and `simulated` (`n`, `mean`, `cv`), the first
-        Wasserstein distance `w1` and its `floor` (mean over random halves of the measured trains; None of fewer than
-        four); `isi` with standard errors by the jackknife over trains and `z` of mean and CV; `energy_p` of
-        count, intervals and latency of each train together (None of fewer than four).
+    `rate` [1/s], `isi` [s], `latency` [s]: each with `measured` and `simulated` (`n`, `mean`, `cv`), the first
+    Wasserstein distance `w1` and its `floor` (mean over random halves of the measured trains; None of fewer than four);
+    `isi` with standard errors by the jackknife over trains and `z` of mean and CV; `energy_p` of count, intervals and
+    latency of each train together (None of fewer than four).
     """
     rng, enough = np.random.default_rng(seed), len(measured) >= 4
     length, out = window[1] - window[0], {}

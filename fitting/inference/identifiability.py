@@ -10,19 +10,15 @@ from scipy.linalg import qr
 
 from memjax.params import known
 
-from ..result import slopes, spanned
+from ..result import slopes, to_parameter_units
 
 LIMIT = 0.5
 """Standard deviation [natural log units] above which a combination counts as not determined."""
 
-_SIMPLEST = 4
-"""Largest denominator of an exponent that is told as a fraction."""
-
+_SIMPLEST = 4  # largest denominator of an exponent that is told as a fraction
+# Distance within which an exponent is told as a simple fraction, and below which a parameter is not named.
 _NEAR = 0.1
-"""Distance within which an exponent is told as a simple fraction, and below which a parameter is not named."""
-
-_FAR = np.log(1e3)
-"""Move [natural log units] beyond which only its being long is told."""
+_FAR = np.log(1e3)  # move [natural log units] beyond which only its being long is told
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +93,7 @@ def _power(name: str, p: float) -> str:
 def log_slopes(device: Any, names: Sequence[str], z: np.ndarray) -> Float[np.ndarray, " free"]:
     """Change of the logarithm of each parameter's size with its coordinate; of its value where that is 0."""
     names = known(device, names)
-    at = np.array([x for (x,) in spanned(device, names, np.asarray(z)).values()])
+    at = np.array([x for (x,) in to_parameter_units(device, names, np.asarray(z)).values()])
     return slopes(device, names, z) / np.where(at == 0, 1.0, at)
 
 
@@ -107,19 +103,7 @@ def in_logarithms(
     z: Float[np.ndarray, " free"],
     fisher: Float[np.ndarray, "free free"],
 ) -> Float[np.ndarray, "free free"]:
-    """Information on coordinates as information on the logarithms of parameters.
-
-    Parameters
-    ----------
-    device : AbstractDevice or Circuit
-        Declares the parameters.
-    names : sequence of str
-        Free parameters.
-    z : Float[np.ndarray, "free"]
-        Their unconstrained coordinates.
-    fisher : Float[np.ndarray, "free free"]
-        Information of the data on these coordinates, prior left out.
-    """
+    """Information on coordinates, prior left out, as information on the logarithms of parameters."""
     slopes = log_slopes(device, names, z)
     steep = np.where(np.abs(slopes) > 1e-12, slopes, np.inf)  # at a bound nothing is said
     return fisher / np.outer(steep, steep)
@@ -131,14 +115,9 @@ def joined(
     better: Sequence[str],
     covariance: Float[np.ndarray, "better better"],
 ) -> Identifiability:
-    """Directions of parameters of which some are better known from elsewhere.
+    """Directions of parameters of which some, not all of them among `names`, are better known from elsewhere.
 
-    Parameters
-    ----------
-    names, information
-        Parameters, and the information on their logarithms.
-    better, covariance
-        Those that are better known, not all of them among `names`, and the covariance of their logarithms.
+    `information` and `covariance` are those of logarithms.
     """
     other = [k for k, n in enumerate(names) if n not in better]
     there = [n for n in better if n in names]
@@ -170,15 +149,15 @@ def of_information(
     size, axes = np.maximum(size[::-1], 0.0), axes[:, ::-1]
     with np.errstate(divide="ignore"):
         sigma = np.where(size > size[0] * 1e-15, 1 / np.sqrt(size), np.inf)
-    loose = axes[:, sigma > LIMIT]
+    undetermined = axes[:, sigma > LIMIT]
     best = _combination(names, axes[:, 0], sigma[0])
     determined = [best] if sigma[0] <= LIMIT else []
     sentences = [f"best determined: {best}, to {_percent(sigma[0])}"] if determined else []
     sloppy = []
-    if loose.shape[1]:
-        order = cast(tuple, qr(loose.T, pivoting=True, mode="r"))[1]
-        pivots = order[: loose.shape[1]]
-        basis = loose @ np.linalg.inv(loose[pivots])
+    if undetermined.shape[1]:
+        order = cast(tuple, qr(undetermined.T, pivoting=True, mode="r"))[1]
+        pivots = order[: undetermined.shape[1]]
+        basis = undetermined @ np.linalg.inv(undetermined[pivots])
         for k, pivot in enumerate(pivots):
             sloppy.append(_move(names, basis[:, k], information))
             sentences.append(_words(sloppy[-1], names[pivot]))
@@ -261,13 +240,3 @@ def _words(move: dict[str, float], pivot: str) -> str:
     return (
         text + (f" while {told(falling)} {ends}" if falling else "") + " without the fit noticing"
     )
-
-
-__all__ = [
-    "Combination",
-    "Identifiability",
-    "in_logarithms",
-    "joined",
-    "log_slopes",
-    "of_information",
-]

@@ -53,8 +53,7 @@ ACCEPTANCE = 0.8
 DOUBLINGS = 6
 """Doublings of a path at the most: 63 gradients."""
 
-_HALVINGS = 12
-"""Tries to begin a chain, each at half the distance from the fit."""
+_HALVINGS = 12  # tries to begin a chain, each at half the distance from the fit
 
 WINDOWS = (0.15, 0.4, 0.85)
 """Shares of the warm-up at which draws begin to count for the covariance, and at which it is set anew."""
@@ -399,6 +398,3 @@ def draw_fit(
     return draw(
         target, *about, z=result.z, covariance=covariance, limit=limit, tick=tick, **numbers
     )
-
-
-__all__ = ["draw", "draw_each", "draw_fit"]

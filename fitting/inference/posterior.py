@@ -113,6 +113,3 @@ class SyntheticLikelihood(AbstractTarget):
         between = jnp.sum(half((seen - mean)[None]) ** 2) / (1 / n + 1 / m)
         value = -0.5 * (within + between) - n * jnp.sum(jnp.log(jnp.diag(root)))
         return value - 0.5 * jnp.sum(((z - self.center) / self.width) ** 2)
-
-
-__all__ = ["NOWHERE", "AbstractTarget", "LeastSquares", "SyntheticLikelihood", "forward"]

@@ -10,17 +10,13 @@ from memjax.params import known
 
 from ..optimize.levenberg_marquardt import Evaluate, levenberg_marquardt
 from ..problem import TOGETHER, of_some
-from ..result import AbstractFit, spanned
+from ..result import AbstractFit, to_parameter_units
 from .identifiability import log_slopes
 
+# Distance [natural log units of the parameter] at which an end that has not been met is open: a factor of 1100.
 _FARTHEST = 7.0
-"""Distance [natural log units of the parameter] at which an end that has not been met is open: a factor of 1100."""
-
-_ROUNDS, _ITERATIONS = 12, 15
-"""Most values tried for each end, and most iterations at each."""
-
-_CLOSE = 0.02
-"""Share of the threshold's root within which an end counts as met."""
+_ROUNDS, _ITERATIONS = 12, 15  # most values tried for each end, and most iterations at each
+_CLOSE = 0.02  # share of the threshold's root within which an end counts as met
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,10 +173,6 @@ def profiles(
     names : sequence of str, optional
         Parameters; all free ones by default.
 
-    Returns
-    -------
-    list of Profile
-
     Notes
     -----
     The threshold is the square of Student's quantile times what the noise that there is makes of
@@ -233,7 +225,7 @@ def _profile(result: AbstractFit, level: float, ends: Ends, lane: int, k: int) -
     name, device = result.problem.free[k], result.problem.device
 
     def value(z: float) -> float:
-        return spanned(device, [name], np.array([z]))[name][0]
+        return to_parameter_units(device, [name], np.array([z]))[name][0]
 
     found = [value(z) if np.isfinite(z) else None for z in ends.z[lane : lane + 2]]
     tried, rise = (x[:, lane : lane + 2].T.ravel() for x in (ends.tried, ends.rise))
@@ -247,6 +239,3 @@ def _profile(result: AbstractFit, level: float, ends: Ends, lane: int, k: int) -
         values=tuple(value(z) for z in tried[order]),
         rise=tuple(float(x) for x in rise[order]),
     )
-
-
-__all__ = ["Ends", "Profile", "profile_ends", "profiles"]

@@ -12,18 +12,10 @@ LIMIT = 480.0
 
 
 def refined(fit: Any, method: str, *, seed: int = 0, say: Callable[[str, str], None]) -> Any:
-    """The fit with intervals by a method.
+    """The fit with intervals by a method, "laplace", "profile" or "nuts".
 
-    Parameters
-    ----------
-    fit : AbstractFit
-        The fit.
-    method : {"laplace", "profile", "nuts"}
-        The method.
-    seed : int
-        Of the draws.
-    say : callable
-        ``say(kind, text)`` tells the user how far draws have come, and what speaks against them.
+    ``say(kind, text)`` tells the user how far draws have come, and what speaks against them; `seed` is that of the
+    draws.
 
     Raises
     ------
@@ -49,6 +41,3 @@ def in_turn(fit: Any, method: str, **about: Any) -> Iterator[Any]:
     yield fit
     if method != "laplace" and not fit.interrupted:
         yield refined(fit, method, **about)
-
-
-__all__ = ["LIMIT", "in_turn", "refined"]

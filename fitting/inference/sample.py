@@ -99,6 +99,3 @@ def judge(
     if lost:
         notes.append(f"{lost} draws diverged: regions of strong curvature may be missing")
     return Sample(data=data, r_hat=r_hat, ess=ess, divergences=lost, notes=tuple(notes))
-
-
-__all__ = ["R_HAT", "Sample", "judge"]

@@ -43,21 +43,7 @@ def write(
     writers: Sequence[Callable[[Any, Path], Any]],
     **about: Any,
 ) -> list[str]:
-    """Fill the folder of a joint fit.
-
-    Parameters
-    ----------
-    fit : JointFit
-        The fit.
-    folder : Path
-        An existing directory.
-    kinds : sequence of str
-        Label of the kind of each part.
-    writers : sequence of callable
-        ``writer(fit, folder)`` fills the fit directory of each part.
-    **about
-        Provenance, see `fitting.report.write_content`.
-    """
+    """Fill the folder of a joint fit; ``writer(fit, folder)`` fills that of each part, of the kinds that are named."""
     names = [folder_of(p.label, k) for k, p in enumerate(fit.parts)]
     for part, name, writer in zip(fit.parts, names, writers, strict=True):
         (folder / name).mkdir()

@@ -93,20 +93,8 @@ class JointFit(AbstractFit):
 
     Parameters
     ----------
-    device : AbstractDevice
-        With the best parameters.
-    model : str
-        Its name.
-    problem : JointProblem
-        What was minimised.
-    z : Float[np.ndarray, "free"]
-        Unconstrained coordinates of the shared parameters.
-    covariance : Float[np.ndarray, "free free"]
-        Of these; those that belong to one file are free in it.
-    loss : float
-        Half the sum of squared weighed residuals.
-    search : Progress
-        Iterations, evaluations, cost of each start.
+    device, model, problem, z, covariance, loss, search
+        See `AbstractFit`; parameters that belong to one file are left free in the covariance of the shared ones.
     parts : tuple of Part
         What each file says.
     stages : tuple of Stage
@@ -193,10 +181,6 @@ def fit_jointly(
         Of the fits of single files, for the record.
     tick : callable, optional
         Called with the stage and the progress after each iteration.
-
-    Returns
-    -------
-    JointFit
 
     Raises
     ------
@@ -329,6 +313,3 @@ def _notes(problem: JointProblem, parts: Sequence[Part]) -> tuple[str, ...]:
         if name not in problem.free
     ]
     return tuple(own)
-
-
-__all__ = ["CONTRADICTS", "JointFit", "Part", "Stage", "fit_jointly"]

@@ -19,11 +19,9 @@ from ..result import AbstractFit
 PRECISION = PRIOR_SIGMA**-2
 """Of the prior of each coordinate."""
 
+# Standard deviations of starts about the middle; variance of a coordinate at the least.
 _WIDER, _LEAST = 3.0, 1e-8
-"""Standard deviations of starts about the middle; variance of a coordinate at the least."""
-
-_FARTHEST = 80.0
-"""Logarithms of a weight among which it is sought."""
+_FARTHEST = 80.0  # logarithms of a weight among which it is sought
 
 
 class JointProblem(AbstractProblem):
@@ -164,12 +162,7 @@ def joined(
 ) -> tuple[JointProblem, Float[np.ndarray, "starts all"]]:
     """The problem that fits of single files make together, and starts: what each of them found first, then all.
 
-    Parameters
-    ----------
-    device : AbstractDevice or Circuit
-        From which each fit began.
-    fits : sequence of AbstractFit
-        Of each file alone.
+    `device` is that from which each fit began.
 
     Notes
     -----

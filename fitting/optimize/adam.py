@@ -40,24 +40,9 @@ def descend(
     steps: int = 60,
     tick: Callable[[Descent], None] | None = None,
 ) -> Descent:
-    """Minimise a loss by an optax optimiser, keeping the best point.
+    """Minimise a loss by an optax optimiser, Adam at a decaying rate of 0.1 by default, keeping the best point.
 
-    Parameters
-    ----------
-    value_and_gradient : callable
-        Loss and gradient; with common random numbers it is a function of the point alone.
-    z : Float[np.ndarray, "free"]
-        Start.
-    optimizer : optax.GradientTransformation, optional
-        Adam at a rate of 0.1, decaying to a tenth, by default.
-    steps : int
-        Number of steps.
-    tick : callable, optional
-        Called after each step.
-
-    Returns
-    -------
-    Descent
+    With common random numbers loss and gradient are functions of the point alone. `tick` is called after each step.
 
     Notes
     -----

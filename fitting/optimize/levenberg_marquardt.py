@@ -9,17 +9,11 @@ from jaxtyping import Bool, Float
 
 Evaluate = Callable[..., tuple[np.ndarray, np.ndarray, np.ndarray]]
 
-_LONGEST = 1.5
-"""Longest move of a coordinate in one iteration [natural log units]."""
-
+_LONGEST = 1.5  # longest move of a coordinate in one iteration [natural log units]
+# Derivative beyond which a start counts as one without a value: its square is no number.
 _STEEPEST = 1e100
-"""Derivative beyond which a start counts as one without a value: its square is no number."""
-
-_APART = 1e24
-"""Sum of squared derivatives beyond which a coordinate is taken in units of its own."""
-
-_PATIENCE = 8
-"""Iterations without a gain of the best start after which the search ends."""
+_APART = 1e24  # sum of squared derivatives beyond which a coordinate is taken in units of its own
+_PATIENCE = 8  # iterations without a gain of the best start after which the search ends
 
 
 @dataclass
@@ -76,24 +70,7 @@ def screen(
     keep: int,
     progress: Progress | None = None,
 ):
-    """The `keep` best of many starts, evaluated in batches of `keep`.
-
-    Parameters
-    ----------
-    evaluate : callable
-        Residuals, Jacobians and success of a batch of `keep` points.
-    z : Float[np.ndarray, "many free"]
-        Starts; the first always stays.
-    keep : int
-        Batch size.
-    progress : Progress, optional
-        Counts evaluations.
-
-    Returns
-    -------
-    Float[np.ndarray, "keep free"]
-        Sorted by cost.
-    """
+    """The `keep` best of many starts by cost, evaluated in batches of `keep`; the first one always stays."""
     costs = []
     for k in range(0, len(z), keep):
         batch = z[k : k + keep]
@@ -125,7 +102,7 @@ def levenberg_marquardt(
     progress: Progress | None = None,
     tick: Callable[[Progress], None] | None = None,
 ) -> Progress:
-    """Minimise half the sum of squared residuals from every start at once.
+    """Minimise half the sum of squared residuals from every start at once; best point and cost of each.
 
     Parameters
     ----------
@@ -148,11 +125,6 @@ def levenberg_marquardt(
     tick : callable, optional
         Called after every iteration.
 
-    Returns
-    -------
-    Progress
-        Best point and cost of each start.
-
     Notes
     -----
     Damping by the diagonal of J'J after Nielsen, see `_damped`. Moves are limited to 1.5 in each
@@ -173,8 +145,10 @@ def levenberg_marquardt(
         which = every
         if not together:
             which = np.flatnonzero(~state.converged & np.isfinite(state.cost))
-        step, promised = np.zeros_like(z), np.zeros(len(z))
-        step[which], promised[which] = _steps(r[which], jac[which], ok[which], damping[which])
+        step, predicted_reduction = np.zeros_like(z), np.zeros(len(z))
+        step[which], predicted_reduction[which] = _steps(
+            r[which], jac[which], ok[which], damping[which]
+        )
         trial = state.z + step
         new_r, new_jac, new_ok = _tried(evaluate, trial, which, together, r, jac)
         cost = half_squares(new_r, new_ok)
@@ -182,13 +156,13 @@ def levenberg_marquardt(
         known = better & np.isfinite(state.cost)
         before, after = np.where(known, state.cost, 1.0), np.where(known, cost, 1.0)
         small = np.where(known & (before - after < tolerance * before), small + 1, small * ~better)
-        kept = (before - after) / np.maximum(np.where(known, promised, 1.0), 1e-300)
-        damping, growth = _damped(damping, growth, better, kept)
+        ratio = (before - after) / np.maximum(np.where(known, predicted_reduction, 1.0), 1e-300)
+        damping, growth = _damped(damping, growth, better, ratio)
         r, jac, state.z = map(partial(_picked, better), (new_r, new_jac, trial), (r, jac, state.z))
         ok, state.cost = ok | (better & new_ok), np.where(better, cost, state.cost)
         state.converged = (small >= patience) | (damping > 1e8)
         if not together:  # nothing is left to gain
-            state.converged |= promised < 0.1 * tolerance * state.cost
+            state.converged |= predicted_reduction < 0.1 * tolerance * state.cost
         state.counted(len(which), int(np.sum(~new_ok[which])))
         if tick is not None:
             tick(state)
@@ -203,13 +177,13 @@ def _picked(better: np.ndarray, new: np.ndarray, old: np.ndarray) -> np.ndarray:
     return old
 
 
-def _damped(damping, growth, better, kept) -> tuple[np.ndarray, np.ndarray]:
+def _damped(damping, growth, better, ratio) -> tuple[np.ndarray, np.ndarray]:
     """Damping of the next step, and by how much a failure will multiply it.
 
-    Eased by the share of the promised fall that came true; multiplied by 2, 4, 8, ... at failures in a
+    Eased by the ratio of the reduction to the predicted one; multiplied by 2, 4, 8, ... at failures in a
     row (a higher cost, or a solve that did not end well).
     """
-    ease = np.maximum(1 / 3, 1 - (2 * np.minimum(kept, 1.0) - 1) ** 3)
+    ease = np.maximum(1 / 3, 1 - (2 * np.minimum(ratio, 1.0) - 1) ** 3)
     damping = np.clip(damping * np.where(better, ease, growth), 1e-9, 1e12)
     return damping, np.where(better, 2.0, 2 * growth)
 
@@ -234,7 +208,7 @@ def _stalled(history: list[float], tolerance: float) -> bool:
 def _steps(
     r: np.ndarray, jac: np.ndarray, ok: np.ndarray, damping: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Damped Gauss-Newton steps of a batch, limited in length, and the fall of the cost they promise.
+    """Damped Gauss-Newton steps of a batch, limited in length, and the reduction of the cost that they predict.
 
     Both are zero for a start that has no value, or a derivative whose square is no number.
     """
@@ -255,21 +229,14 @@ def _steps(
     return step, -np.einsum("si,si->s", gradient, step) - 0.5 * curved
 
 
-def crossed(
+def crossover(
     z: Float[np.ndarray, "starts free"],
     cost: Float[np.ndarray, " starts"],
     *,
     count: int,
     seed: int,
 ) -> Float[np.ndarray, "count free"]:
-    """New starts out of finished ones: the best point with some coordinates of others, or shaken.
-
-    Parameters
-    ----------
-    z, cost
-        Finished starts.
-    count, seed : int
-        Number of new starts, the first being the best point; seed.
+    """New starts out of finished ones, the first being the best: it with some coordinates of others, or shaken.
 
     Notes
     -----

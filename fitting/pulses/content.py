@@ -97,20 +97,9 @@ def _content(fit: PulseFit, simulated: PulseRecord, held: PulseRecord | None) ->
 
 
 def hold_out(fit: PulseFit, held: PulseRecord) -> dict:
-    """How well cycles are predicted that the fit never saw.
+    """How well later cycles, which the fit never saw, are predicted: median relative errors of the curve.
 
-    Parameters
-    ----------
-    fit : PulseFit
-        The fit.
-    held : PulseRecord
-        Later cycles of the same device.
-
-    Returns
-    -------
-    dict
-        Median relative errors of the curve: `fit` and `mean` (of the fitted cycles), of each later cycle;
-        `next` and `next_mean` of the first one.
+    `fit` and `mean` (of the fitted cycles) of each later cycle; `next` and `next_mean` of the first one.
     """
     mean = np.mean(fit.record.g, axis=0)
     errors = [median_error(fit.curve(), g) for g in held.g]

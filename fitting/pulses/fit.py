@@ -18,6 +18,7 @@ from memjax.synapse import Pulsed, PulseNoise, simulate_pulses
 
 from ..optimize.levenberg_marquardt import Progress, levenberg_marquardt
 from ..problem import AbstractDifferentiable, begun, inside
+from ..residuals import Residuals
 from ..result import AbstractFit
 from .initial_guess import look_at, recipe_of
 from .noise import FEWEST, NoiseFit, estimate_noise
@@ -25,13 +26,11 @@ from .noise import FEWEST, NoiseFit, estimate_noise
 MEMORIES = (np.inf, 3.0, 1.5)
 """Cycles over which earlier cycles lose their weight: what is tried."""
 
-_ACCURATE = 1e-4
-"""Relative change of the curve by twice as many steps per pulse that is let pass."""
+_ACCURATE = 1e-4  # relative change of the curve by twice as many steps per pulse that is let pass
 
 _MOST_SUBSTEPS = 64
 
-_ITERATIONS = 100
-"""Of the search from each start."""
+_ITERATIONS = 100  # of the search from each start
 
 
 class PulseProblem(AbstractDifferentiable):
@@ -78,20 +77,12 @@ class PulseFit(AbstractFit):
 
     Parameters
     ----------
+    model, problem, z, covariance, loss, search
+        See `AbstractFit`.
     record : PulseRecord
         The cycles that were fitted.
     pulsed : Pulsed
         The device with the best parameters, under the record's pulses.
-    model : str
-        Its name.
-    problem : PulseProblem
-        What was minimised.
-    z : Float[np.ndarray, "free"]
-        Unconstrained coordinates of the best parameters.
-    covariance : Float[np.ndarray, "free free"]
-        Of these coordinates.
-    loss : float
-        Half the sum of squared residuals.
     weights : Float[np.ndarray, "cycles"]
         Of the cycles in the mean curve; their sum is 1.
     memory : float
@@ -100,8 +91,6 @@ class PulseFit(AbstractFit):
         Standard deviation of the logarithm of the mean curve at one pulse, from the cycles.
     randomness : NoiseFit or None
         Randomness per pulse and per cycle; None where there are too few cycles.
-    search : Progress
-        Iterations, evaluations, cost of each start.
     seed : int
         Seed of what is simulated where no other is named.
     notes : tuple of str
@@ -135,6 +124,16 @@ class PulseFit(AbstractFit):
         pulsed = problem.under_pulses(jnp.asarray(z))
         about = dict(problem=problem, z=z, covariance=covariance, loss=problem.loss(z))
         return replace(self, pulsed=pulsed, **about)
+
+    def residuals(self, data: PulseRecord | None = None) -> Residuals:
+        """See `AbstractFit`; `data` are other cycles, of which the mean is compared."""
+        problem = self.problem
+        if data is not None:
+            mean = cycle_weights(len(data.g), self.memory) @ data.g
+            problem = replace(problem, target=jnp.asarray(np.log(mean)))
+        values, sigma = problem.of_data(self.z), np.full(len(problem.target), self.sigma)
+        about: dict[str, Any] = dict(series=np.zeros(len(values), int), unit="of ln G")
+        return Residuals(values=values, sigma=sigma, **about)
 
     @property
     def freedom(self) -> float:
@@ -193,12 +192,9 @@ def median_error(predicted: np.ndarray, measured: np.ndarray) -> float:
 
 
 def choose_memory(g: Float[np.ndarray, "cycles points"]) -> float:
-    """Memory whose weighted means of earlier cycles predict the later ones best, of `MEMORIES`.
+    """Memory, of `MEMORIES`, whose weighted means of earlier cycles [S] predict the later ones best.
 
-    Parameters
-    ----------
-    g : Float[np.ndarray, "cycles points"]
-        Conductances [S]. Of fewer than four cycles all count alike.
+    Of fewer than four cycles all count alike.
     """
     if len(g) < 4:
         return np.inf
@@ -249,10 +245,6 @@ def fit_pulses(
         Seed of what is simulated.
     tick : callable, optional
         Called with the stage and the progress after each iteration.
-
-    Returns
-    -------
-    PulseFit
 
     Raises
     ------

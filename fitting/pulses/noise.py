@@ -20,17 +20,13 @@ from memjax.synapse.pulsed import MEMORIES
 FEWEST = 3
 """Cycles below which nothing is said about randomness."""
 
+# Standard deviation of the prior of a logarithm about the start: it only keeps flat directions finite.
 _PRIOR = 3.0
-"""Standard deviation of the prior of a logarithm about the start: it only keeps flat directions finite."""
-
+# Standard deviation of a logarithm above which an amplitude is not determined: it may as well be 0.
 _LOOSE = 1.0
-"""Standard deviation of a logarithm above which an amplitude is not determined: it may as well be 0."""
-
-_STEP = 1e-3
-"""Difference of coordinates for the curvature."""
-
+_STEP = 1e-3  # difference of coordinates for the curvature
+# What is told apart after set and reset pulses.
 _PAIRS = ("jitter", "programming", "flicker", "slope", "bend")
-"""What is told apart after set and reset pulses."""
 
 
 class Gains(eqx.Module):
@@ -89,7 +85,7 @@ class NoiseFit:
         Amplitudes [S], and spreads of parameters.
     std : dict of str to float
         Standard errors, by the names of `NoiseFit.table`.
-    loose : tuple of str
+    undetermined : tuple of str
         Amplitudes that the data do not tell from 0 within a factor of e.
     log_likelihood : float
         At the optimum.
@@ -99,7 +95,7 @@ class NoiseFit:
 
     noise: PulseNoise
     std: dict[str, float]
-    loose: tuple[str, ...]
+    undetermined: tuple[str, ...]
     log_likelihood: float
     cycles: int
 
@@ -115,7 +111,7 @@ class NoiseFit:
                     "value": value,
                     "unit": units.get(kind, "S"),
                     "std": self.std.get(name),
-                    "determined": name not in self.loose,
+                    "determined": name not in self.undetermined,
                     "doc": _DOCS[kind],
                 }
             )
@@ -223,22 +219,10 @@ def estimate_noise(
     *,
     rates: Sequence[str] = (),
 ) -> NoiseFit:
-    """Randomness per pulse and per cycle of measured cycles.
+    """Randomness per pulse and per cycle of measured conductances [S], of three cycles at least.
 
-    Parameters
-    ----------
-    pulsed : Pulsed
-        The fitted device: it says how deviations decay from pulse to pulse.
-    g : Float[np.ndarray, "cycles points"]
-        Conductances [S], at least three cycles.
-    kinds : Int[np.ndarray, "pulses"]
-        Kind of each pulse.
-    rates : sequence of str
-        Parameters that may differ from cycle to cycle.
-
-    Returns
-    -------
-    NoiseFit
+    The fitted device says how deviations decay from pulse to pulse; `rates` are parameters that may differ from cycle
+    to cycle.
 
     Notes
     -----
@@ -263,15 +247,15 @@ def estimate_noise(
     mid, span = (np.max(along.g) + np.min(along.g)) / 2, np.ptp(np.asarray(along.g))
     noise = _noise(jnp.asarray(found.x), scale, jnp.asarray(mid), jnp.asarray(span), tuple(rates))
     noise, read_std = _with_read_noise(noise, g, along)
-    std, loose = {}, []
+    std, undetermined = {}, []
     for name, s in zip(names, sigma, strict=True):
         if name in (known := values_of(noise)):
             std[name] = float(s * (1.0 if name.startswith(_PAIRS[3:]) else known[name]))
-            loose += [name] if s > _LOOSE else []
+            undetermined += [name] if s > _LOOSE else []
     return NoiseFit(
         noise=noise,
         std=std | read_std,
-        loose=tuple(loose),
+        undetermined=tuple(undetermined),
         log_likelihood=-float(found.fun),
         cycles=len(g),
     )

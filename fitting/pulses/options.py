@@ -19,8 +19,8 @@ USED = ("device", "pulse_voltages", "pulse_widths", "pulse_period", "read_voltag
          "batch")  # fmt: skip
 """Options that mean something here."""
 
+# What is taken where neither the file nor an option says.
 _ASSUMED = {"pulse_voltages": (1.0, -1.0), "pulse_widths": (1e-6, 1e-6), "read_voltage": 0.1}
-"""What is taken where neither the file nor an option says."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -53,9 +53,23 @@ def run(options: argparse.Namespace, device: Any) -> int:
 
 def fit(options: argparse.Namespace, device: Any) -> PulseFit:
     """The fit of one record of the files."""
-    env = environment_of(options, reversible=True)
+    env, record = environment_of(options, reversible=True), one_record(options)
+    if options.half:
+        record, _ = _halves(record)
     with Stages(checked=False) as stages:
-        return _fitted(one_record(options), device, env, options, stages)
+        return _fitted(record, device, env, options, stages)
+
+
+def held_out(options: argparse.Namespace) -> PulseRecord:
+    """Cycles that a fit of half of them leaves out."""
+    return _halves(one_record(options))[1]
+
+
+def _halves(record: Any) -> tuple[PulseRecord, PulseRecord]:
+    """Every second cycle from the first on, and the others."""
+    if len(record.g) < 2:
+        raise DataError("one cycle: none is held out", where=record.device)
+    return record.select(slice(0, None, 2)), record.select(slice(1, None, 2))
 
 
 def _one(record: Any, out: Path, *, device: Any, env: Any, options, tick) -> dict:

@@ -10,13 +10,18 @@ from memjax.plot.style import MEASURED, MUTED, SIMULATED
 from ..figures import axes_row
 from ..html import html_table, readable
 
-_BINS = 20
-"""Pulses over which the spread of steps is averaged in a picture."""
+_BINS = 20  # pulses over which the spread of steps is averaged in a picture
 
 
 def _cycles(table: pandas.DataFrame) -> np.ndarray:
     """Conductances by cycle and reading [S]."""
     return table["g_S"].to_numpy().reshape(len(np.unique(table["cycle"].to_numpy())), -1)
+
+
+def drawn(content: dict) -> pandas.DataFrame:
+    """The fitted curve, for a picture of several models."""
+    curve = content["pulses"]["curve_S"]
+    return pandas.DataFrame({"pulse": np.arange(len(curve)), "g_S": curve})
 
 
 def pictures(content: dict, measured, simulated, folder: Path) -> list[str]:

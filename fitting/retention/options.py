@@ -13,7 +13,7 @@ from ..command import Stages, refuse_draws, write_fit
 from ..kinds import provenance, refuse_unused
 from ..records import environment_of, one_record, records_in, row_of, run_records
 from .content import write
-from .fit import RetentionFit, fit_retention
+from .fit import RetentionFit, fit_retention, halves
 
 USED = ("device", "read_voltage", "reader", "batch")
 """Options that mean something here."""
@@ -40,8 +40,17 @@ def run(options: argparse.Namespace, device: Any) -> int:
 def fit(options: argparse.Namespace, device: Any) -> RetentionFit:
     """The fit of one run of the files."""
     env = environment_of(options, reversible=False)
+    record: Any = one_record(options)
+    if options.half:
+        record, _ = halves(record)
     with Stages(checked=False) as stages:
-        return _fitted(one_record(options), device, env, options, stages)
+        return _fitted(record, device, env, options, stages)
+
+
+def held_out(options: argparse.Namespace) -> DecayRecord:
+    """Readings that a fit of half of them leaves out."""
+    record: Any = one_record(options)
+    return halves(record)[1]
 
 
 def _fitted(record: Any, device: Any, env: Any, options: argparse.Namespace, tick) -> RetentionFit:

@@ -7,14 +7,11 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
 
+# Correlation lengths that are tried, in units of the typical distance of two points.
 _LENGTHS = (1.0, 2.0, 4.0)
-"""Correlation lengths that are tried, in units of the typical distance of two points."""
-
+# Variances of the surface about a plane that are tried, in units of the variance of the noise.
 _SIGNALS = tuple(10.0**k for k in range(-1, 5))
-"""Variances of the surface about a plane that are tried, in units of the variance of the noise."""
-
-_LEAST = 1e-6
-"""Variance of a coordinate that was not varied, and of a surface, at the least."""
+_LEAST = 1e-6  # variance of a coordinate that was not varied, and of a surface, at the least
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,6 +205,3 @@ def _likeliest(near: np.ndarray, plane: np.ndarray, values: np.ndarray, weight: 
                 key=lambda pair: pair[0],
             )
     return best[1]
-
-
-__all__ = ["Cloud", "Shape", "Surface", "Surfaces"]

@@ -8,23 +8,16 @@ from jaxtyping import Float
 from scipy.spatial.distance import cdist
 from scipy.stats import wasserstein_distance
 
-_LEVELS = 10
-"""Quantiles of each projection that are compared."""
+_LEVELS = 10  # quantiles of each projection that are compared
 
 _REPLICATES = 200
 
-_MODEL = 0.25
-"""Error [steps of the readings] granted to the model's quantiles."""
-
+_MODEL = 0.25  # error [steps of the readings] granted to the model's quantiles
+# Share of the features' variance that principal components hold; standard deviation of a feature of
+# simulated cycles, at the least, over that of measured ones.
 _SHARE, _NARROWEST = 0.9, 0.5
-"""Share of the features' variance that principal components hold; standard deviation of a feature of simulated cycles,
-at the least, over that of measured ones."""
-
-_ROUNDING = 1e-12
-"""Share of the mean distance by which equal distances differ in rounding."""
-
-_HALVES = 200
-"""Random halves of the measured values that give the floor of a distance."""
+_ROUNDING = 1e-12  # share of the mean distance by which equal distances differ in rounding
+_HALVES = 200  # random halves of the measured values that give the floor of a distance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,8 +70,8 @@ class Target:
 
     Principal components of the features, each counting by its variance, make the sum twice the negative logarithm of
     a synthetic likelihood [2]_. Those with little variance are left out: many features, whose simulated slopes have
-    errors, would feign information. The covariance is that of simulated cycles: in measured ones a small spread goes
-    with a small variance of its own, and spreads would come out too small [3]_.
+    errors, would overstate the information. The covariance is that of simulated cycles: in measured ones a small
+    spread goes with a small variance of its own, and spreads would come out too small [3]_.
 
     References
     ----------
@@ -195,7 +188,9 @@ def energy_test(
     return float((1 + np.sum(found[1:] >= found[0] - _ROUNDING * away.mean())) / len(orders))
 
 
-def halves(values: Float[np.ndarray, " n"], *, seed: int | np.random.Generator) -> float:
+def split_half_distance(
+    values: Float[np.ndarray, " n"], *, seed: int | np.random.Generator
+) -> float:
     """Mean Wasserstein-1 distance of random halves of a sample: what two perfect ones of half its size differ by."""
     rng, half, found = np.random.default_rng(seed), len(values) // 2, []
     for _ in range(_HALVES):
@@ -224,7 +219,7 @@ def compared(
             "measured": _described(x),
             "simulated": _described(y),
             "w1": float(wasserstein_distance(x, y)),
-            "floor": halves(x, seed=seed),
+            "floor": split_half_distance(x, seed=seed),
         }
     x, y = sample.values / target.scale, simulated / target.scale
     few = y[np.random.default_rng(seed).permutation(len(y))[: 4 * len(x)]]

@@ -17,36 +17,19 @@ from memjax.params import get
 from memjax.result import Trace
 from memjax.simulate import simulate, simulate_like
 
-from ..fit_json import (
-    SCHEMA,
-    digest,
-    randomness_of,
-    search_of,
-    told,
-    versions,
-    write_draws,
-)
+from ..fit_json import SCHEMA, digest, randomness_of, search_of, told, versions, write_draws
 from ..report import build
-from .fit import FitResult
 from .limits import by_wave, levels_of, shared
 from .problem import PATIENT
 from .report import CYCLES
+from .result import FitResult
 
-_DRAWS = 100
-"""Sweeps per waveform drawn for the simulated distributions."""
-
-_SHOWN = 20
-"""Of them those that the picture shows."""
+_DRAWS = 100  # sweeps per waveform drawn for the simulated distributions
+_SHOWN = 20  # of them those that the picture shows
 
 
 def cycles(result: FitResult) -> Trace | None:
-    """Sweeps simulated with the fitted noise and cycle spread, 100 of each waveform; None where neither was fitted.
-
-    Parameters
-    ----------
-    result : FitResult
-        The fit.
-    """
+    """Sweeps simulated with the fitted noise and cycle spread, 100 of each waveform; None where neither was fitted."""
     if not result.cycle_spread and result.stochastic is None:
         return None
     sigma = {n: s["sigma_ln"] for n, s in result.cycle_spread.items()}
@@ -68,20 +51,9 @@ def cycles(result: FitResult) -> Trace | None:
 
 
 def distribution(trace: Trace | None, thresholds: Thresholds) -> dict[str, dict[str, list]]:
-    """Switching and hold voltages of simulated sweeps.
+    """Switching and hold voltages [V] of simulated sweeps that switched, by polarity word: `v_th_V`, `v_hold_V`.
 
-    Parameters
-    ----------
-    trace : Trace or None
-        See `cycles`.
-    thresholds : Thresholds
-        Currents that mean on and off.
-
-    Returns
-    -------
-    dict
-        By polarity word: `v_th_V`, `v_hold_V`, of switched sweeps, None where a sweep does not
-        return.
+    A hold voltage is None where a sweep does not return.
     """
     out: dict[str, dict[str, list]] = {}
     if trace is None:
@@ -98,15 +70,7 @@ def distribution(trace: Trace | None, thresholds: Thresholds) -> dict[str, dict[
 
 
 def write_cycles(trace: Trace, folder: Path) -> None:
-    """Write ``cycles.csv``: the first simulated sweeps of each waveform, numbered, for the pictures.
-
-    Parameters
-    ----------
-    trace : Trace
-        See `cycles`.
-    folder : Path
-        Where to write.
-    """
+    """Write ``cycles.csv``: the first simulated sweeps of each waveform, numbered, for the pictures."""
     members = [trace.member(m) for m in range(min(len(trace.v), _SHOWN))]
     count = int(np.max(trace.sweep)) + 1
     table = {"sweep": np.concatenate([m * count + x.sweep for m, x in enumerate(members)])}
@@ -122,21 +86,7 @@ def to_json(
     command: str,
     trace: Trace | None = None,
 ) -> dict:
-    """The content of ``fit.json``.
-
-    Parameters
-    ----------
-    result : FitResult
-        The fit.
-    files : list of Path
-        Data files, in order.
-    truth : dict or None
-        True parameters of a synthetic data set [SI].
-    command : str
-        The command line.
-    trace : Trace, optional
-        See `cycles`.
-    """
+    """The content of ``fit.json``; `truth` are true parameters of synthetic data [SI], `trace` is that of `cycles`."""
     bench, u = result.problem.bench, result.uncertainty
     limits = result.problem.group.limits
     levels = levels_of(bench, limits)
@@ -215,15 +165,7 @@ def _simulated(result: FitResult, m: mj.Measurement, limited: bool) -> pandas.Da
 
 
 def write_tables(result: FitResult, folder: Path) -> int:
-    """Write ``measured.csv`` and ``simulated.csv``, one row per measured point; returns how many have no solution.
-
-    Parameters
-    ----------
-    result : FitResult
-        The fit.
-    folder : Path
-        Where to write.
-    """
+    """Write ``measured.csv`` and ``simulated.csv``, a row per measured point; how many have no solution."""
     offset, measured, simulated = 0, [], []
     limited = result.problem.group.limits is not None
     every = shared(result.measurements, mj.Bench()) if limited else result.measurements
@@ -261,23 +203,7 @@ def write(
 ) -> list[str]:
     """Fill a fit directory: fit.json, measured.csv, simulated.csv, pictures, report.html; posterior.nc with draws.
 
-    Parameters
-    ----------
-    result : FitResult
-        The fit.
-    folder : Path
-        An existing directory.
-    files : list of Path
-        Data files, in order.
-    truth : dict, optional
-        True parameters of a synthetic data set [SI].
-    command : str
-        The command line, for the provenance.
-
-    Returns
-    -------
-    list of str
-        Names of the files written.
+    `truth` are the true parameters [SI] of synthetic data, `command` the command line. Returns the names of the files.
     """
     unsolved = write_tables(result, folder)
     trace = cycles(result)

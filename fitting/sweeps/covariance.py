@@ -14,25 +14,19 @@ from .problem import SATURATION, Problem, saturated
 from .summary import Waveform, middle
 from .variability import read_noise
 
-_FEWEST = 4
-"""Sweeps of one waveform below which scatter between sweeps says nothing."""
+_FEWEST = 4  # sweeps of one waveform below which scatter between sweeps says nothing
 
 _REPLICATES = 200
 
+# Points to either side over which the variance of residuals is averaged; half its degrees of freedom.
 _NEIGHBOURS = 15
-"""Points to either side over which the variance of residuals is averaged; half its degrees of freedom."""
-
+# Share of what a datum moves from cycle to cycle that is not taken for linear in the coordinates.
 _CURVED = 0.5
-"""Share of what a datum moves from cycle to cycle that is not taken for linear in the coordinates."""
-
+# Relative read noise of a cycle at the least: what is linear in the coordinates of a cycle is no better.
 _LEAST_NOISE = 1e-3
-"""Relative read noise of a cycle at the least: what is linear in the coordinates of a cycle is no better."""
-
-_LEAST_FREEDOM = 5.0
-"""Degrees of freedom of correlated residuals at the least."""
-
+_LEAST_FREEDOM = 5.0  # degrees of freedom of correlated residuals at the least
+# Derivative of a residual beyond which rounding in its square hides all others: it says nothing [sigma].
 _STEEPEST = float(np.finfo(float).eps ** -0.5)
-"""Derivative of a residual beyond which rounding in its square hides all others: it says nothing [sigma]."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -312,24 +306,7 @@ def uncertainty(
     jacobian: Float[np.ndarray, "residuals free"],
     seed: int = 0,
 ) -> Uncertainty:
-    """Covariance at the optimum.
-
-    Parameters
-    ----------
-    problem : Problem
-        The problem.
-    waves : sequence of Waveform
-        Its data.
-    z : Float[np.ndarray, "free"]
-        The optimum.
-    residuals, jacobian
-        There, the prior's last.
-    seed : int
-        Seed of the resampling.
-
-    Returns
-    -------
-    Uncertainty
+    """Covariance at the optimum `z`, where residuals and Jacobian, the prior's last, are given.
 
     Notes
     -----

@@ -25,11 +25,9 @@ from .summary import Waveform
 NAMES = ("v_th", "v_release", "v_hold")
 """Events of a sweep: |i| above the on-threshold; below it again; below the hold-threshold."""
 
-_MANY = 256
-"""Fewest lanes that are worth a thread."""
-
+_MANY = 256  # fewest lanes that are worth a thread
+# What has run before: of programs that have not, threads would compile one each.
 _compiled = set[tuple]()
-"""What has run before: of programs that have not, threads would compile one each."""
 
 
 @dataclass(frozen=True)

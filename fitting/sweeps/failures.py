@@ -57,17 +57,7 @@ def _ends(problem: Any, z: Float[Array, "starts free"]) -> Int[Array, "starts wa
 
 
 def no_start(what: str, problem: Any, z: Float[np.ndarray, "starts free"]) -> FitError:
-    """The error of a search of which no start could be solved: how most solves ended, and the likelier cause.
-
-    Parameters
-    ----------
-    what : str
-        What is said first.
-    problem : Problem
-        With the policy of the last search.
-    z : Float[np.ndarray, "starts free"]
-        Unconstrained coordinates of some of its starts.
-    """
+    """The error, beginning with `what`, of a search whose starts were not solved: how most solves ended, and why."""
     codes, counts = np.unique(np.asarray(_ends(problem, jnp.asarray(z))), return_counts=True)
     bad = codes != Result.successful
     if not np.any(bad):

@@ -13,8 +13,8 @@ from memjax.plot.style import MEASURED, MUTED, SECOND, SIMULATED
 
 from .trends import Series, values_of
 
+# Residual [decades] beyond which a point is drawn at the edge: it lies on the other branch.
 _CLIP = 2.0
-"""Residual [decades] beyond which a point is drawn at the edge: it lies on the other branch."""
 
 _WORDS = {1: "positive", -1: "negative"}
 

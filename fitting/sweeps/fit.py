@@ -6,35 +6,25 @@ from typing import Any, cast
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
 
 import memjax as mj
-from memjax.errors import DataError
-from memjax.fields import parameter_specs, stored
-from memjax.observables import Thresholds, find_thresholds
-from memjax.params import get, known
 from memjax.policy import require_x64
 
-from ..inference.identifiability import Identifiability, in_logarithms, joined, of_information
 from ..optimize.levenberg_marquardt import (
     Progress,
-    crossed,
+    crossover,
     half_squares,
     levenberg_marquardt,
     screen,
 )
-from ..problem import begun
-from ..result import AbstractFit
-from ..stochastic.result import Stochastic
 from .covariance import Uncertainty, uncertainty
 from .failures import no_start
-from .initial_guess import guess, starts
-from .limits import limits_of, said, shared, simulated
-from .problem import PATIENT, Problem, pack, responses
-from .summary import Waveform, noise_floor, summarise_sweeps, without_strays
+from .prepare import Prepared, prepare
+from .problem import PATIENT, Problem, responses
+from .result import FitResult
 from .thinning import thinned
 from .variability import cycle_spread, read_noise
-from .verdict import Verdict, judge
+from .verdict import judge
 
 BATCH = 8
 """Starts that advance together."""
@@ -42,158 +32,11 @@ BATCH = 8
 SCREENED = 128
 """Starts that are screened."""
 
-REVERSED = "the model sets at the polarity at which the data reset: the device is taken as reversed"
 
 NOTHING = "no start could be solved"
 
 ENDING = 25
 """Most iterations in which a search ends, once the noise is known."""
-
-
-@dataclass(frozen=True, kw_only=True, repr=False)
-class FitResult(AbstractFit):
-    """A calibrated device or circuit, and how it came about.
-
-    Parameters
-    ----------
-    device : AbstractDevice or Circuit
-        With the best parameters.
-    model : str
-        The name by which `memjax.model` makes one; "circuit" for a circuit of one's own.
-    problem : Problem
-        What was minimised.
-    waves : list of Waveform
-        The data.
-    z : Float[np.ndarray, "free"]
-        Unconstrained coordinates of the best parameters.
-    loss : float
-        Half the sum of squared residuals.
-    uncertainty : Uncertainty
-        Covariance, correlations, what is not determined.
-    verdict : Verdict
-        Whether the fit describes the data, and why (not).
-    read_noise, cycle_spread : dict
-        See `fitting.sweeps.variability`.
-    search : Progress
-        Iterations, evaluations, failures, cost of each start.
-    seed : int
-        Seed of starts and resampling.
-    notes : tuple of str
-        Decisions that were taken, in words.
-    interrupted : bool
-        Whether the search was stopped before its end.
-    point_time : float or None
-        Hold time of a point [s].
-    measurements : list of Measurement
-        The data as they were read.
-    profiles : tuple of Profile
-        Of each free parameter, where `fitting.profiles` made them.
-    sample : Sample or None
-        Draws from the posterior, where `fitting.draw_fit` made them.
-    stochastic : Stochastic or None
-        How the randomness was calibrated, see `fitting.sweeps.randomness.calibrate`.
-    """
-
-    device: mj.AbstractDevice | mj.Circuit
-    model: str
-    problem: Problem
-    waves: list[Waveform]
-    z: Float[np.ndarray, " free"]
-    loss: float
-    uncertainty: Uncertainty
-    verdict: Verdict
-    read_noise: dict
-    cycle_spread: dict
-    search: Progress
-    seed: int
-    notes: tuple[str, ...] = ()
-    interrupted: bool = False
-    point_time: float | None = None
-    measurements: list[mj.Measurement] = field(default_factory=list)
-    stochastic: Stochastic | None = None
-    profiles: tuple[Any, ...] = ()
-    sample: Any = None
-
-    def moved(self, problem: Problem, z, covariance) -> "FitResult":
-        """See `AbstractFit`; the spread from cycle to cycle stays."""
-        r, jacobian, _ = problem.linearise(z[None])
-        about: dict[str, Any] = {
-            "z": z,
-            "residuals": r[0],
-            "jacobian": jacobian[0],
-            "seed": self.seed,
-        }
-        known = uncertainty(problem, self.waves, **about)
-        sigma = np.sqrt(np.diag(covariance))
-        known = replace(
-            known,
-            covariance=covariance,
-            sigma_z=sigma,
-            correlation=covariance / np.outer(sigma, sigma),
-            source="all files of a joint fit",
-        )
-        at = jnp.asarray(z)
-        verdict = judge(self.waves, problem.group, r[0], np.asarray(responses(problem, at)))
-        about = dict(
-            device=problem.at(at), problem=problem, z=z, loss=0.5 * float(np.sum(r[0] ** 2))
-        )
-        return replace(self, **about, uncertainty=known, verdict=verdict)
-
-    @property
-    def thresholds(self) -> Thresholds:
-        """Currents that mean on and off, in the fit as in tables and pictures."""
-        return self.waves[0].thresholds
-
-    @property
-    def n_points(self) -> int:
-        """Points of all sweeps."""
-        return int(sum(w.log_response.size for w in self.waves))
-
-    @property
-    def covariance(self) -> Float[np.ndarray, "free free"]:
-        """Covariance of the coordinates."""
-        return self.uncertainty.covariance
-
-    @property
-    def freedom(self) -> float:
-        """Degrees of freedom behind the covariance."""
-        return self.uncertainty.freedom
-
-    @property
-    def largest_voltage(self) -> float:
-        """Largest voltage of the data [V]."""
-        return max(np.max(w.sizes(float(self.problem.group.floor))[0]) for w in self.waves)
-
-    @property
-    def identifiability(self) -> Identifiability:
-        """Which combinations of the parameters that are reported the data determine, and which not.
-
-        Those that simulated cycles calibrated are judged by their replicates, the others by the fit of the medians.
-        """
-        free, random = self.problem.free, self.stochastic
-        seen = in_logarithms(self.problem.device, free, self.z, self.uncertainty.fisher)
-        if random is None:
-            return of_information(free, seen)
-        return joined(free, seen, tuple(random.replicates), random.covariance)
-
-
-def choose_free(
-    default: Sequence[str],
-    device: mj.AbstractDevice | mj.Circuit,
-    free: Sequence[str] | None,
-    fix: Mapping[str, float],
-):
-    """Names of the free parameters."""
-    names = known(device, free, where="--free") if free else list(default)
-    noise = [n for n in names if parameter_specs(device)[n].noise]
-    if noise:
-        raise DataError(
-            f"{', '.join(noise)} cannot be fitted to a deterministic loss",
-            where="--free",
-            allowed="parameters of the drift, the conduction and the noise-free state",
-            fix="give noise parameters with --fix",
-        )
-    return tuple(n for n in names if n not in fix)
 
 
 @dataclass
@@ -230,7 +73,7 @@ class _Search:
             self.round(candidates, name="search")
             done = self.progress
             if self.best_z is not None:
-                again = crossed(done.z, done.cost, count=len(candidates) // 2, seed=self.seed + 1)
+                again = crossover(done.z, done.cost, count=len(candidates) // 2, seed=self.seed + 1)
                 self.round(again, name="refine")
         except KeyboardInterrupt:
             if self.best_z is None:
@@ -282,10 +125,6 @@ def fit(
     tick : callable, optional
         Called with the name of the round and the `Progress` after each iteration.
 
-    Returns
-    -------
-    FitResult
-
     Raises
     ------
     DataError
@@ -319,94 +158,6 @@ def fit(
         point_time=point_time,
         measurements=list(measurements),
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Prepared:
-    """What a search needs: the problem, its data, starts, the instrument's floor [A], decisions in words."""
-
-    problem: Problem
-    waves: list[Waveform]
-    candidates: Float[np.ndarray, "starts free"]
-    floor: float
-    notes: tuple[str, ...]
-
-
-def prepare(
-    measurements: Sequence[mj.Measurement],
-    device: mj.AbstractDevice | mj.Circuit,
-    *,
-    bench: mj.Bench | None,
-    env: mj.Environment | None,
-    point_time: float | None,
-    free: Sequence[str] | None,
-    fix: Mapping[str, float] | None,
-    start: Mapping[str, float] | None = None,
-    model_sigma: float | None = None,
-    thresholds: tuple[float | None, float | None] = (None, None),
-    seed: int,
-    screened: int,
-) -> Prepared:
-    """The problem that measurements of one device make, and starts; arguments and errors as for `fit`."""
-    if model_sigma is not None and not 0 < model_sigma < np.inf:
-        raise DataError(f"a model sigma of {model_sigma} decades", allowed="> 0 decades")
-    fix = dict(fix or {})
-    floor = float(np.median([noise_floor(m) for m in measurements]))
-    bench = bench or mj.Bench()
-    measured, own = shared(measurements, bench), limits_of(bench)
-    levels = thresholds_of(measurements, *thresholds)
-    waves = summarise_sweeps(measured, point_time=point_time, floor=floor, thresholds=levels)
-    waves, strays = without_strays(waves, chosen=any(m.source.get("chosen") for m in measurements))
-    bench, limits, notes = _limited(bench, waves, device)
-    notes += [*_lost(measured), *([] if levels == Thresholds() else [f"{levels}"])]
-    found = guess(waves, floor=floor, device=mj.params.replace(device, fix, where="--fix"))
-    names = choose_free(found.free, found.device, free, fix)
-    given, shown = _not_fitted(device, found.device, {*found.free, *names}, {*names, *fix})
-    first = _filled(mj.params.replace(found.device, given | fix, where="--fix"), names)
-    first, found = begun(first, names, start), found.about(start or {})
-    for w in strays:
-        named = ", ".join(str(n) for n in w.labels[:8]) + ", ..." * (len(w.labels) > 8)
-        text = f"left out, since {w.n_sweeps} of a waveform of their own count as much as the other sweeps"
-        notes = [*notes, f"sweeps {named}: {text}; --sweeps chooses"]
-    if shown:
-        values = ", ".join(f"{n} = {x:.4g}" for n, x in shown.items())
-        notes = [*notes, f"not fitted, taken from what the sweeps show: {values}"]
-    if found.reversed and not bench.reversed:
-        bench, notes = replace(bench, reversed=True), [*notes, REVERSED]
-    about: dict[str, Any] = dict(events=device.volatile, model_sigma=model_sigma)
-    about |= dict(left=isinstance(device, mj.AbstractDevice))
-    group = pack(waves, floor=floor, limit=own, limits=limits, **about)
-    problem = Problem.of(first, names, group, bench=bench, env=env)
-    about = dict(device=problem.device, center=np.asarray(problem.center))
-    candidates = starts(found, names, **about, count=screened, seed=seed)
-    notes = (*found.notes, *notes)
-    return Prepared(problem=problem, waves=waves, candidates=candidates, floor=floor, notes=notes)
-
-
-def _lost(measurements: Sequence[mj.Measurement]) -> list[str]:
-    """What is said where files hold the voltage that was left of what their source was told to apply."""
-    count, top = 0, 0.0
-    for m in (m for m in measurements if m.driven == "voltage"):
-        applied = m.applied
-        lost = applied != m.v
-        count += int(np.sum(lost))
-        top = max(top, float(np.max(np.abs(applied[lost]), initial=0.0)))
-    if not count:
-        return []
-    text = "hold the voltage that was left, which is compared; the ramps before and after are taken as applied"
-    return [f"{count} points at the current limit {text}, to {top:.3g} V"]
-
-
-def thresholds_of(
-    measurements: Sequence[mj.Measurement], on: float | None = None, hold: float | None = None
-) -> Thresholds:
-    """Currents that mean on and off [A]: those given, else those that make sense of the data."""
-    given = {k: x for k, x in (("on", on), ("hold", hold)) if x is not None}
-    for name, x in given.items():
-        if not 0 < x < np.inf:
-            raise DataError(f"{name}-threshold = {x}", allowed="> 0 A")
-    found = find_thresholds(*measurements)
-    return replace(found, **given, why="given") if given else found
 
 
 def _searched(problem: Problem, candidates: np.ndarray, seed: int, tick: Any):
@@ -465,44 +216,3 @@ def _found(search: _Search, made: Prepared, interrupted: bool) -> dict[str, Any]
         "search": search.progress,
         "seed": seed,
     }
-
-
-def _limited(
-    bench: mj.Bench, waves: Sequence[Waveform], device: mj.AbstractDevice | mj.Circuit
-) -> tuple[mj.Bench, np.ndarray | None, list[str]]:
-    """The bench, with the limits of the data where a device's names none; those of each waveform where they differ."""
-    known = np.array([w.limits for w in waves])
-    if bench.compliance is not None or not np.any(np.isfinite(known)):
-        return bench, None, []
-    if not isinstance(device, mj.AbstractDevice):
-        levels = ", ".join(f"{x:g}" for x in np.unique(known[np.isfinite(known)]))
-        return bench, None, [f"points at {levels} A count only where the circuit stays below it"]
-    bench, limits = simulated(bench, known)
-    return bench, limits, [said(known)]
-
-
-def _not_fitted(device, guessed, looked_at: set[str], settled: set[str]):
-    """Values of parameters that are neither fitted nor fixed: those given, and those that the sweeps show.
-
-    A value other than the model's default was given by someone, who is asked before the data.
-    """
-    given, shown = {}, {}
-    for name, spec in parameter_specs(device).items():
-        own, other = stored(device, name), stored(guessed, name)
-        if name in settled or spec.noise or other is None:
-            continue
-        if own is not None and spec.default is not None and float(own) != spec.default:
-            given[name] = float(own)
-        elif name in looked_at and own is not None and float(own) != float(other):
-            shown[name] = float(other)
-    return given, shown
-
-
-def _filled(device, names: Sequence[str]):
-    """The device with a value of its own for each named parameter that follows another one."""
-    return mj.params.replace(
-        device, {n: get(device, n) for n in names if stored(device, n) is None}
-    )
-
-
-__all__ = ["BATCH", "SCREENED", "FitResult", "Prepared", "fit", "prepare"]

@@ -260,21 +260,9 @@ _GUESSES = {"diffusive": _diffusive, "yakopcic": _yakopcic}
 def guess(
     waves: Sequence[Waveform], *, floor: float, device: mj.AbstractDevice | mj.Circuit
 ) -> Guess:
-    """Starting values of a device or circuit for the given data.
+    """Starting values of a device or circuit for the given data, whose noise floor is given [A].
 
-    Parameters
-    ----------
-    waves : sequence of Waveform
-        See `summarise_sweeps`.
-    floor : float
-        Noise floor [A].
-    device : AbstractDevice or Circuit
-        Values of what the data say nothing about.
-
-    Returns
-    -------
-    Guess
-        Start, free parameters, scatter of further starts.
+    The device holds values of what the data say nothing about.
     """
     if isinstance(device, mj.Circuit):
         return _as_it_stands(device)
@@ -290,20 +278,10 @@ def starts(
     count: int,
     seed: int,
 ) -> Float[np.ndarray, "count free"]:
-    """Unconstrained coordinates of the guess and of scattered starts.
+    """Unconstrained coordinates of so many starts, the first being the guess, the others scattered about it.
 
-    Parameters
-    ----------
-    found : Guess
-        See `guess`.
-    free : sequence of str
-        Parameters to vary; those outside the guess are scattered by the prior's width over two.
-    device : AbstractDevice or Circuit
-        The start.
-    center : Float[np.ndarray, "free"]
-        Its coordinates.
-    count, seed : int
-        Number of starts, the first being the guess itself; seed of the scatter.
+    Free parameters outside the guess are scattered by the prior's width over two; `center` are the coordinates of
+    `device`, the start.
     """
     rng, specs = np.random.default_rng(seed), parameter_specs(device)
     out, scattered = np.tile(center, (count, 1)), np.zeros(len(free), bool)

@@ -1,7 +1,7 @@
 """Sweeps as a kind of data."""
 
 from ..kinds import Kind
-from .options import USED, configure, fit, run, takes, write
+from .options import USED, configure, fit, held_out, run, takes, write
 from .report import build
 
 KIND = Kind(
@@ -14,6 +14,9 @@ KIND = Kind(
     write=write,
     takes=takes,
     batched=False,
+    held_out=held_out,
+    held="every second sweep",
+    axes=("v_V", "i_A"),
     rest=True,
 )
 """Sweeps of the voltage or the current."""

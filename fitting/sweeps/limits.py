@@ -55,14 +55,7 @@ def reach_of(
 ) -> float:
     """How far below a limit a reading at it may lie [decades]: by its scatter, or by the limiter's own bend.
 
-    Parameters
-    ----------
-    v : Float[np.ndarray, "points"]
-        Voltage [V].
-    i : Float[np.ndarray, "sweeps points"]
-        Current of sweeps of one waveform [A].
-    at_limit : Bool[np.ndarray, "sweeps points"]
-        Readings at the limit.
+    Voltages [V] and currents [A] are those of sweeps of one waveform, `at_limit` the readings at the limit.
     """
     sides = [np.abs(i[at_limit & side]) for side in (v >= 0, v < 0)]
     away = np.concatenate([np.abs(x / np.median(x) - 1) for x in sides if x.size] or [np.zeros(1)])

@@ -17,8 +17,8 @@ from .summary import Waveform, scatter_about_neighbours
 
 _KNOWN = ("s", "V", "ohm", "A", "Hz")
 
+# Opening of a loop [decades], and over its standard deviation, up to which it says nothing of a polarity.
 _OPEN, _SURE = 0.05, 3.0
-"""Opening of a loop [decades], and over its standard deviation, up to which it says nothing of a polarity."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,15 +52,7 @@ class Loops:
 
 
 def loops(waves: Sequence[Waveform], floor: float) -> Loops:
-    """What waveforms show.
-
-    Parameters
-    ----------
-    waves : sequence of Waveform
-        See `summarise_sweeps`.
-    floor : float
-        Noise floor [A].
-    """
+    """What waveforms show, above a noise floor [A]."""
     sizes = [w.sizes(floor) for w in waves]
     v, i = (np.concatenate(x) for x in zip(*sizes, strict=True))
     noise_v, noise_i = (0.0, floor) if waves[0].driven == "voltage" else (floor, 0.0)
@@ -83,19 +75,9 @@ def loops(waves: Sequence[Waveform], floor: float) -> Loops:
 def branches(
     w: Waveform, curve: Float[np.ndarray, " points"] | None = None
 ) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
-    """Both ways of each excursion at common levels of what is applied.
+    """Both ways of each excursion at common levels of what is applied; `curve` is another log10 of a response.
 
-    Parameters
-    ----------
-    w : Waveform
-        The data.
-    curve : Float[np.ndarray, "points"], optional
-        log10 of another response than the measured one.
-
-    Yields
-    ------
-    tuple
-        Polarity, levels [V or A], log10 of the response there on the way out, and on the way back.
+    Yields polarity, levels [V or A], log10 of the response there on the way out, and on the way back.
     """
     log_x, size = w.median_log() if curve is None else curve, np.abs(w.v)
     for (begin, peak, end), sign in zip(w.legs, w.polarities, strict=True):
@@ -131,17 +113,9 @@ def _sets_at(waves: Sequence[Waveform]) -> int:
 
 
 def sinh_branches(waves: Sequence[Waveform]) -> dict[tuple[int, bool], tuple[float, float]]:
-    """Currents a sinh(b v) that describe the loops.
+    """Factors a [A] and b [1/V] of currents a sinh(b v) that describe the loops.
 
-    Parameters
-    ----------
-    waves : sequence of Waveform
-        See `summarise_sweeps`.
-
-    Returns
-    -------
-    dict
-        a [A] and b [1/V] by polarity, and by whether it is the branch of the higher current.
+    By polarity, and by whether it is the branch of the higher current.
     """
     out = {}
     driven = waves[0].driven
@@ -163,14 +137,9 @@ def _log_sinh(x: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
 
 
 def polarity_of(device: mj.AbstractDevice, v: float) -> int:
-    """Polarity at which a device's conductance rises against the other one; 0 where it rises at both or none.
+    """Polarity at which the conductance rises against the other one; 0 where it rises at both or none.
 
-    Parameters
-    ----------
-    device : AbstractDevice
-        The device, of which a state half-way is looked at.
-    v : float
-        Voltage [V].
+    A state half-way is looked at, at a voltage [V].
     """
     env = mj.Environment()
     rest = device.initial(env)
@@ -228,28 +197,6 @@ def _size(spec: ParameterSpec, default: float, found: Loops, volts: float) -> tu
     return default, 0.5
 
 
-def values(
-    device: mj.AbstractDevice,
-    names: Sequence[str],
-    found: Loops,
-    rng: np.random.Generator | None,
-) -> dict[str, float]:
-    """Values of parameters of the size that the loops show, scattered where `rng` is given.
-
-    Parameters
-    ----------
-    device : AbstractDevice
-        Its values hold where the loops show nothing.
-    names : sequence of str
-        Parameters.
-    found : Loops
-        See `loops`.
-    rng : numpy.random.Generator or None
-        Source of the scatter.
-    """
-    return drawn(sizes(device, names, found), rng)
-
-
 def sizes(
     device: mj.AbstractDevice, names: Sequence[str], found: Loops
 ) -> dict[str, tuple[float, float, float | None]]:
@@ -283,13 +230,7 @@ def drawn(
 
 
 def free_of(device: mj.AbstractDevice | mj.Circuit) -> tuple[str, ...]:
-    """Parameters that a fit varies where nothing special is known: all that have a value off their bounds.
-
-    Parameters
-    ----------
-    device : AbstractDevice or Circuit
-        The model; its noise is left out.
-    """
+    """Parameters that a fit varies where nothing special is known: all that have a value off their bounds."""
     out = []
     for s in parameter_specs(device).values():
         value = stored(device, s.name)

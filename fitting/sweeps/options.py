@@ -18,9 +18,12 @@ from ..command import Stages, new_folder, refuse_draws, write_fit
 from ..kinds import READING, provenance, refuse_unused
 from ..records import of_pulsed_curves, records_in
 from .content import write as write_content
-from .fit import FitResult, fit as fit_sweeps
-from .problem import MODEL_SIGMA, SMALL, VOLTAGE_SIGMA
-from .randomness import calibrate, noise_of
+from .cycles import noise_of
+from .fit import fit as fit_sweeps
+from .group import MODEL_SIGMA, SMALL, VOLTAGE_SIGMA
+from .halves import halves
+from .randomness import calibrate
+from .result import FitResult
 from .thinning import thinned
 
 USED = (
@@ -76,8 +79,9 @@ def run(options: argparse.Namespace, device: Any) -> int:
 def fit(options: argparse.Namespace, device: Any) -> FitResult:
     """The fit of all files, which are one device's, with its randomness where that is asked for."""
     bench, env, point_time = bench_from(options)
-    read = (measurement_from(n, options) for n in options.files)
-    measurements = [thinned(m, options.points, point_time=point_time) for m in read]
+    measurements = _read(options, point_time)
+    if options.half:
+        measurements, _ = halves(measurements, point_time=point_time)
     notes = dict.fromkeys(w for m in measurements for w in m.warnings)
     if point_time is not None and all(m.t is not None for m in measurements):
         notes["--point-time means nothing here: the files have a time of their own"] = None
@@ -108,6 +112,18 @@ def fit(options: argparse.Namespace, device: Any) -> FitResult:
     if failed:
         say("warning", f"{failed} of {tried} trial solves failed and were left out")
     return result
+
+
+def _read(options: argparse.Namespace, point_time: float | None) -> list[Any]:
+    """The sweeps of all files, as many points of them as are compared."""
+    read = (measurement_from(n, options) for n in options.files)
+    return [thinned(m, options.points, point_time=point_time) for m in read]
+
+
+def held_out(options: argparse.Namespace) -> list[Any]:
+    """Sweeps that a fit of half of them leaves out."""
+    point_time = bench_from(options)[2]
+    return halves(_read(options, point_time), point_time=point_time)[1]
 
 
 def write(result: FitResult, folder: Path, options: argparse.Namespace) -> None:

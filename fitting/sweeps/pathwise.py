@@ -15,17 +15,15 @@ from memjax.params import get, replace as with_values
 
 from ..optimize.adam import descend
 from ..optimize.levenberg_marquardt import Progress
-from .fit import FitResult
 from .problem import Problem, events_of
+from .result import FitResult
 from .summary import Waveform
 
-_DRAWS = 24
-"""Simulated cycles of each waveform: the same normal numbers at every step."""
+_DRAWS = 24  # simulated cycles of each waveform: the same normal numbers at every step
 
 _STEPS = 40
 
-_NARROWEST, _WIDEST = 1e-3, 1.5
-"""Limits of the standard deviation of a logarithm."""
+_NARROWEST, _WIDEST = 1e-3, 1.5  # limits of the standard deviation of a logarithm
 
 
 class SpreadLoss(eqx.Module):
@@ -107,17 +105,8 @@ def calibrate_spread(
 ) -> FitResult:
     """Calibrate the spread from cycle to cycle to the joint distribution of switching and return.
 
-    Parameters
-    ----------
-    result : FitResult
-        A fit; its first-order spread is the start.
-    tick : callable, optional
-        Called with the name of the round and a `Progress` after each step.
-
-    Returns
-    -------
-    FitResult
-        With `cycle_spread` replaced; unchanged, with a note, where too few cycles were measured.
+    The fit's first-order spread is the start; the fit comes back with `cycle_spread` replaced, or with a note where too
+    few cycles were measured.
 
     Notes
     -----

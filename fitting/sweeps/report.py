@@ -26,14 +26,13 @@ from ..time_pictures import picture_currents
 from . import figures
 from .trends import SURE, Series, keeps_state, of_excursions, trends, values_of
 
+# Of tables of voltages.
 _HEAD = ["", "measured median (V)", "SD (V)", "n", "simulated median (V)", "difference (mV)"]
-"""Of tables of voltages."""
 
 CYCLES = "cycles.csv"
 """Simulated sweeps with noise and spread, where there are some."""
 
-_CYCLES = 3
-"""Cycles from which on they are drawn against their number."""
+_CYCLES = 3  # cycles from which on they are drawn against their number
 
 _SIMULATED = """ What simulated cycles calibrated has sigma and interval from profiles of the simulated loss, and
 counts as not determined where its logarithm has a standard deviation above 0.5 and above half the prior's."""
@@ -53,21 +52,9 @@ def _table(path: Path) -> dict[str, np.ndarray]:
 
 
 def build(content: dict, folder: Path, *, thresholds: Thresholds | None = None) -> list[str]:
-    """Make pictures and ``report.html`` out of fit.json, measured.csv and simulated.csv.
+    """Make pictures and ``report.html`` out of fit.json, measured.csv and simulated.csv; names of the files.
 
-    Parameters
-    ----------
-    content : dict
-        Of fit.json.
-    folder : Path
-        A fit directory.
-    thresholds : Thresholds, optional
-        Of a fit of sweeps; by default those of the fit.
-
-    Returns
-    -------
-    list of str
-        Names of the files written.
+    `thresholds` are those of the fit by default.
     """
     measured, simulated = _measured_and_simulated(folder, content.get("driven", "voltage"))
     found = thresholds or thresholds_of(content) or find_thresholds(measured)

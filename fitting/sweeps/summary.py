@@ -131,18 +131,10 @@ def nanmedian(x: Float[np.ndarray, "n ..."]) -> Float[np.ndarray, "..."]:
 
 
 def noise_floor(measurement: mj.Measurement) -> float:
-    r"""Noise of the instrument at its lowest responses [A, or V where a current was imposed].
+    r"""Noise of the instrument at its lowest responses [A, or V where a current was imposed]; at least 1e-16.
 
-    Parameters
-    ----------
-    measurement : Measurement
-        All sweeps.
-
-    Returns
-    -------
-    float
-        Robust standard deviation of the second differences among the lowest tenth of its modulus, over
-        sqrt 6, so that the slope of a leakage counts for none; at least 1e-16.
+    Robust standard deviation of the second differences among the lowest tenth of the modulus, over sqrt 6: the slope of
+    a leakage counts for none.
     """
     size, sweep = np.abs(measurement.response), measurement.sweep
     low = size <= np.quantile(size, 0.1)
@@ -174,7 +166,7 @@ def _events(
     return np.array([[np.nan if r is None else r - 0.5 for r in leg] for leg in rows])
 
 
-def _same(a: mj.Sampled, b: mj.Sampled) -> bool:
+def same_waveform(a: mj.Sampled, b: mj.Sampled) -> bool:
     """Whether two sweeps applied one waveform: to a tenth of a step in value and a percent in time."""
     if (a.kind, a.quantity) != (b.kind, b.quantity) or len(a.times) != len(b.times):
         return False
@@ -201,23 +193,9 @@ def summarise_sweeps(
     floor: float,
     thresholds: Thresholds | None = None,
 ) -> list[Waveform]:
-    """Group sweeps by the waveform that they applied, and summarise each group.
+    """Group sweeps of one device by the waveform that they applied, in order of appearance, and summarise each group.
 
-    Parameters
-    ----------
-    measurements : list of Measurement
-        All of one device.
-    point_time : float or None
-        Hold time of a point where files have no time [s].
-    floor : float
-        Noise floor [A], see `noise_floor`.
-    thresholds : memjax.observables.Thresholds, optional
-        Currents that mean on and off; the published ones by default.
-
-    Returns
-    -------
-    list of Waveform
-        In order of first appearance.
+    `point_time` [s] holds where files have no time; `floor` [A] is that of `noise_floor`.
 
     Raises
     ------
@@ -232,7 +210,7 @@ def summarise_sweeps(
             left = np.where(sweep.applied != sweep.v, sweep.v, np.nan)
             member = (label, left, sweep.response, sweep.at_compliance)
             for known, _, own, members in groups:
-                if _same(known, s) and same_limits(own, limits):
+                if same_waveform(known, s) and same_limits(own, limits):
                     members.append(member)
                     break
             else:
@@ -252,14 +230,7 @@ def summarise_sweeps(
 def without_strays(
     waves: Sequence[Waveform], chosen: bool
 ) -> tuple[list[Waveform], list[Waveform]]:
-    """Waveforms that count, and those that too few sweeps applied beside the others to count as much.
-
-    Parameters
-    ----------
-    waves : sequence of Waveform
-        See `summarise_sweeps`.
-    chosen : bool
-        Whether someone has chosen the sweeps: then all count.
+    """Waveforms that count, and strays, of too few sweeps beside the others; none is one where someone chose them.
 
     Notes
     -----
@@ -310,14 +281,3 @@ def _left(v: Float[np.ndarray, "sweeps points"], limited: np.ndarray) -> np.ndar
     """log10 of the voltages that were left, at points where most sweeps were limited; None where there are none."""
     known = limited & (np.mean(np.isfinite(v) & (v != 0), axis=0) >= 0.5)
     return np.log10(np.where(known & (v != 0), np.abs(v), np.nan)) if known.any() else None
-
-
-__all__ = [
-    "EVENTS",
-    "RESPONSE",
-    "Waveform",
-    "middle",
-    "noise_floor",
-    "summarise_sweeps",
-    "without_strays",
-]

@@ -14,17 +14,10 @@ from .summary import noise_floor
 MOST, POINTS = 2000, 500
 """Points of a sweep from which on it is thinned, and to how many, unless said otherwise."""
 
-_ALIKE = 0.02
-"""Share by which lengths of sweeps that have one grid may differ."""
-
-_BLOCKS = 2000
-"""Blocks of a sweep in which its currents are looked at, at the most."""
-
-_JUMP = 0.03
-"""Share of the range of what is driven by which it jumps."""
-
-_MOST_JUMPS = 0.1
-"""Jumps at which a grid has edges at the most, as a share of its points."""
+_ALIKE = 0.02  # share by which lengths of sweeps that have one grid may differ
+_BLOCKS = 2000  # blocks of a sweep in which its currents are looked at, at the most
+_JUMP = 0.03  # share of the range of what is driven by which it jumps
+_MOST_JUMPS = 0.1  # jumps at which a grid has edges at the most, as a share of its points
 
 MOST_CURVES, CURVE_POINTS = 30, 400
 """Curves under a pulse that a report shows at the most, and points of each."""
@@ -33,21 +26,10 @@ MOST_CURVES, CURVE_POINTS = 30, 400
 def thinned(
     measurement: mj.Measurement, points: int | None = None, *, point_time: float | None = None
 ) -> mj.Measurement:
-    """A measurement whose sweeps have no more points than a fit needs.
+    """A measurement whose sweeps have no more points than a fit needs, with a warning that says so; else as it is.
 
-    Parameters
-    ----------
-    measurement : Measurement
-        The sweeps.
-    points : int, optional
-        Points of a sweep at the most; by default 500 of sweeps of more than 2,000. 0 leaves all.
-    point_time : float, optional
-        Time for which each point was held [s], where the file has none.
-
-    Returns
-    -------
-    Measurement
-        Averages of voltage, current and time over neighbours, with a warning that says so; what needs none as it is.
+    `points` of a sweep are averages of voltage, current and time over neighbours: by default 500 of sweeps of more than
+    2,000; 0 leaves all. `point_time` [s] is that of a point where the file has none.
 
     Notes
     -----
@@ -152,13 +134,7 @@ def _averaged(
 
 
 def curves_of(measurement: mj.Measurement) -> dict[str, np.ndarray]:
-    """Some of the curves with a pulse, thinned, time from the onset of the pulse of each: curve, t_s, v_V, i_A.
-
-    Parameters
-    ----------
-    measurement : Measurement
-        One sweep per curve, with time.
-    """
+    """Some of the curves with a pulse, thinned, time from the onset of the pulse of each: curve, t_s, v_V, i_A."""
     labels = measurement.labels
     some = labels[np.unique(np.linspace(0, len(labels) - 1, MOST_CURVES).astype(int))]
     parts = []
@@ -173,6 +149,3 @@ def curves_of(measurement: mj.Measurement) -> dict[str, np.ndarray]:
             strict=False,
         )
     )
-
-
-__all__ = ["MOST", "POINTS", "curves_of", "thinned"]

@@ -19,11 +19,9 @@ from memjax.observables import (
     switching,
 )
 
-_READ = (0.1, 0.4)
-"""Shares of the largest applied value between which resistances are read."""
-
+_READ = (0.1, 0.4)  # shares of the largest applied value between which resistances are read
+# Logarithm of the ratio of resistances on both ways from which on an excursion says whether its state is kept.
 _APART = np.log(1.1)
-"""Logarithm of the ratio of resistances on both ways from which on an excursion says whether its state is kept."""
 
 SURE = 0.01
 """Probability below which a trend is called one."""
@@ -72,21 +70,10 @@ class Series:
 def trends(
     data: mj.Measurement, *, kept: bool | None = None, thresholds: Thresholds | None = None
 ) -> list[Series]:
-    """Voltages, resistance on the way out and back, and energy of every excursion.
+    """Voltages, resistance on the way out and back, and energy of every excursion, in both polarities.
 
-    Parameters
-    ----------
-    data : Measurement
-        Cycles in the order in which they were measured.
-    kept : bool, optional
-        Whether the device keeps its state; by default as the data say.
-    thresholds : Thresholds, optional
-        Currents that mean on and off; the published ones by default.
-
-    Returns
-    -------
-    list of Series
-        In both polarities; a quantity that no cycle shows is left out.
+    Whether the device keeps its state is as the data say, thresholds are the published ones, by default; a quantity
+    that no cycle shows is left out.
 
     Notes
     -----
@@ -191,6 +178,3 @@ def of_excursions(data: mj.Measurement) -> list[dict[str, Any]]:
 def _median(x: np.ndarray) -> float | None:
     """The median; None of nothing."""
     return float(np.median(x)) if x.size else None
-
-
-__all__ = ["SURE", "Series", "keeps_state", "of_excursions", "trends", "values_of"]

@@ -12,21 +12,10 @@ from .summary import MAD, Waveform
 
 
 def read_noise(waves: Sequence[Waveform], floor: float) -> dict[str, float]:
-    r"""Read noise of the instrument.
+    r"""Read noise of the instrument: `relative` and `floor_A`, the floor [A] as it is given.
 
-    Parameters
-    ----------
-    waves : sequence of Waveform
-        Sweeps.
-    floor : float
-        Additive noise [A].
-
-    Returns
-    -------
-    dict
-        `relative`: standard deviation of ln \|i\| from one point to the next, over sqrt 2,
-        robust, of points that lie well above the floor and whose sweeps agree on the branch;
-        `floor_A`: additive standard deviation [A].
+    `relative` is the robust standard deviation of ln |i| from one point to the next, over sqrt 2, of points well above
+    the floor whose sweeps agree on the branch.
     """
     steps = []
     for w in waves:
@@ -41,22 +30,9 @@ def read_noise(waves: Sequence[Waveform], floor: float) -> dict[str, float]:
 def cycle_spread(
     problem: Problem, waves: Sequence[Waveform], *, jacobian: np.ndarray
 ) -> dict[str, dict]:
-    """Spread of parameters from cycle to cycle that the spread of switching and hold voltages asks for.
+    """Spread of parameters from cycle to cycle that the spread of switching and hold voltages asks for, at an optimum.
 
-    Parameters
-    ----------
-    problem : Problem
-        The problem at its optimum.
-    waves : sequence of Waveform
-        Its data.
-    jacobian : Float[np.ndarray, "residuals free"]
-        At the optimum.
-
-    Returns
-    -------
-    dict
-        By parameter: `sigma_ln` (standard deviation of its logarithm), `from` (the event it
-        explains), `sweeps`.
+    By parameter: `sigma_ln` (standard deviation of its logarithm), `from` (the event that it explains), `sweeps`.
 
     Notes
     -----

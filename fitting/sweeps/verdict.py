@@ -9,33 +9,26 @@ from jaxtyping import Float
 
 from memjax.observables import loop_closing
 
+from .group import MODEL_SIGMA, VOLTAGE_SIGMA, Group
 from .loops import branch_error, branches
-from .problem import MODEL_SIGMA, SATURATION, VOLTAGE_SIGMA, Group
+from .problem import SATURATION
 from .summary import MAD, Waveform
 
 WORDS = ("good", "usable", "poor")
 """What a fit may be called."""
 
+# Factors by which the area of the loop may be off for a good and for a usable fit.
 _AREA = (1.25, 2.0)
-"""Factors by which the area of the loop may be off for a good and for a usable fit."""
-
+# Systematic deviations of a good and of a usable fit [decades of the current]: 40 %, and a factor of 2.
 _DEVIATION = (0.15, 0.3)
-"""Systematic deviations of a good and of a usable fit [decades of the current]: 40 %, and a factor of 2."""
-
-_GAIN = 0.5
-"""Share of the loop that a good fit explains beyond any curve without memory."""
-
+_GAIN = 0.5  # share of the loop that a good fit explains beyond any curve without memory
+# Shares of the switching voltage by which switching and return may be off beside a row: good, usable fits.
 _EVENT = (0.05, 0.25)
-"""Shares of the switching voltage by which switching and return may be off beside a row: good, usable fits."""
-
+# The same of set and reset, which are less sharp, as shares of the largest voltage.
 _CLOSING = (0.15, 0.3)
-"""The same of set and reset, which are less sharp, as shares of the largest voltage."""
-
+# Opening of a loop [decades], and over its standard deviation, from which on it is one.
 _OPEN, _SURE = 0.02, 3.0
-"""Opening of a loop [decades], and over its standard deviation, from which on it is one."""
-
-_MOST = 3.0
-"""Deviation [decades] beyond which no more is told."""
+_MOST = 3.0  # deviation [decades] beyond which no more is told
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,14 +83,9 @@ class _Mark(NamedTuple):
 def simulated_response(
     group: Group, residuals: Float[np.ndarray, " residuals"]
 ) -> Float[np.ndarray, "waves points"]:
-    """log10 of the simulated response at the rows, from the residuals; as far off as those beside it where none counts.
+    """log10 of the simulated response at the rows, from residuals [sigma] as `misfit` gives them.
 
-    Parameters
-    ----------
-    group : Group
-        The data.
-    residuals : Float[np.ndarray, "residuals"]
-        As `fitting.sweeps.problem.misfit` gives them, whatever stands behind them [sigma].
+    As far off as those beside it where none counts.
     """
     target, weight, censored = (np.asarray(x) for x in (group.target, group.weight, group.censored))
     share = np.asarray(residuals)[: target.size].reshape(target.shape) / SATURATION
@@ -132,18 +120,9 @@ def judge(
     residuals: Float[np.ndarray, " residuals"],
     simulated: Float[np.ndarray, "waves points"] | None = None,
 ) -> Verdict:
-    """The verdict on a fit.
+    """The verdict on a fit, by its residuals [sigma] and log10 of the simulated response at the rows.
 
-    Parameters
-    ----------
-    waves : sequence of Waveform
-        The data.
-    group : Group
-        The same as a problem has them.
-    residuals : Float[np.ndarray, "residuals"]
-        At the fit [sigma].
-    simulated : Float[np.ndarray, "waves points"], optional
-        log10 of the simulated response at the rows; by `simulated_response` where it is not known.
+    Where the latter is not known it is that of `simulated_response`.
 
     Notes
     -----
@@ -279,6 +258,3 @@ def _shape(waves: Sequence[Waveform], simulated: np.ndarray) -> tuple[dict, list
         _graded(factor, _AREA, f"the loop's area is {ratio:.2g} of the measured one ({about})"),
         _Mark(int(gain < _GAIN), (1 - gain) / (1 - _GAIN), without_memory),
     ]
-
-
-__all__ = ["WORDS", "Verdict", "judge", "simulated_response"]

@@ -13,8 +13,8 @@ from .target import Target
 CHUNK = 128
 """Members that are simulated together: one size, one program."""
 
+# Members are added until the standard error of each value is this part of its tolerance.
 _SHARE = 5.0
-"""Members are added until the standard error of each value is this part of its tolerance."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,18 +93,9 @@ def check_members(
     members: int,
     seed: int,
 ) -> tuple[Check, ...]:
-    """Simulate members with the device's noise in adaptive steps.
+    """Simulate members with the device's noise in adaptive steps; targets, protocols, places as in `TargetProblem`.
 
-    Parameters
-    ----------
-    device : AbstractDevice or Circuit
-        What is checked.
-    targets, protocols, places
-        See `fitting.targets.problem.TargetProblem`.
-    members : int
-        Most members: they are simulated in chunks until every value is known to a fifth of its tolerance.
-    seed : int
-        Of their noise.
+    At most `members` are simulated, in chunks, until every value is known to a fifth of its tolerance.
     """
     found, chunk = [], min(members, CHUNK)
     checks: tuple[Check, ...] = ()
@@ -136,6 +127,3 @@ def _check(target: Target, value: float, shown: np.ndarray, members: int, noisy:
     return Check(
         target=target, value=value, scatter=scatter, error=error, shown=len(shown), members=members
     )
-
-
-__all__ = ["Check", "check_members", "checks_of"]

@@ -106,6 +106,3 @@ def tables(fit: TargetFit, *, seed: int) -> tuple[pandas.DataFrame, pandas.DataF
 def write(fit: TargetFit, folder: Path, *, seed: int = 0, **about: Any) -> list[str]:
     """Fill a fit directory; arguments as for `fitting.report.fill`."""
     return fill(content_of_targets(fit, seed=seed), tables(fit, seed=seed), folder, **about)
-
-
-__all__ = ["content_of_targets", "tables", "write"]

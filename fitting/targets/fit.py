@@ -21,18 +21,7 @@ from ..result import AbstractFit
 from .check import Check
 from .problem import TargetProblem
 from .protocol import TargetSettings, protocols_for
-from .search import (
-    FELT,
-    STARTS,
-    TRAINS,
-    Tick,
-    Trials,
-    checked,
-    corrected,
-    descend,
-    fewest,
-    screen,
-)
+from .search import FELT, STARTS, TRAINS, Tick, Trials, checked, corrected, descend, fewest, screen
 from .target import Target
 
 
@@ -42,18 +31,8 @@ class TargetFit(AbstractFit):
 
     Parameters
     ----------
-    device : AbstractDevice or Circuit
-        With the values found.
-    model : str
-        Its name.
-    problem : TargetProblem
-        What was minimised.
-    z : Float[np.ndarray, "free"]
-        Unconstrained coordinates of the values.
-    loss : float
-        Half the sum of squared residuals.
-    search : Progress
-        Iterations, evaluations, cost of each start.
+    device, model, problem, z, loss, search
+        See `AbstractFit`.
     covariance : Float[np.ndarray, "free free"]
         Of the coordinates: of those that were needed while the others stay, of each other while those give way.
     needed : tuple of str
@@ -299,6 +278,3 @@ def _covariance(slopes: np.ndarray, needed: np.ndarray) -> np.ndarray:
     if own.size:
         found[np.ix_(own, own)] = np.linalg.inv(jacobian[:, own].T @ jacobian[:, own])
     return found
-
-
-__all__ = ["TargetFit", "default_free", "fit_targets"]

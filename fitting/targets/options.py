@@ -16,14 +16,13 @@ from .fit import TargetFit, fit_targets
 from .protocol import TargetSettings
 from .target import OF_TRAIN, UNITS, Target
 
+# Options that mean something to targets of devices.
 _OWN = (
     "target", "sweep_to", "sweep_time", "target_width", "read_voltage", "on_threshold", "hold_threshold", "draws",
     "compliance", "series_resistance", "parallel_resistance", "parallel_capacitance", "reversed",
 )  # fmt: skip
-"""Options that mean something to targets of devices."""
-
+# And of spike trains of circuits.
 _TRAINS = ("target", "stimulus", "signal", "level", "rearm", "dt", "draws")
-"""And of spike trains of circuits."""
 
 
 def _target(text: str) -> Target:
@@ -172,6 +171,3 @@ def _settings(options: argparse.Namespace, device: Any, trains: list[Target]):
         about |= {"stimulus": load_stimulus(options.stimulus, ports), "signal": options.signal}
         about |= {"level": options.level, "rearm": options.rearm}
     return TargetSettings(**{n: x for n, x in about.items() if x is not None})
-
-
-__all__ = ["configure", "run", "takes"]

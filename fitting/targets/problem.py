@@ -149,6 +149,3 @@ def center_of(
         for x, t in zip(filled.T, targets, strict=True)
     ]
     return np.where(2 * shown.sum(axis=0) >= len(found), middle, np.nan)
-
-
-__all__ = ["NOISY_STEP", "STEP", "TargetProblem", "center_of"]

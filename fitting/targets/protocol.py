@@ -28,11 +28,10 @@ from memjax.watch import Integral
 
 from .target import OF_PULSE, OF_SWEEP, Target
 
+# Rows of a sweep, a pulse or a train: ratios and areas are read off them; switching and spikes are not.
 _ROWS = 401
-"""Rows of a sweep, a pulse or a train: ratios and areas are read off them; switching and spikes are not."""
-
+# Spikes that a train has room for; the fewest that have intervals; a last interval so many means long is silence.
 _SPIKES, _FEWEST, _SILENT = 256, 3, 3.0
-"""Spikes that a train has room for; the fewest that have intervals; a last interval so many means long is silence."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,14 +193,7 @@ def protocols_for(
 ) -> tuple[tuple[Protocol, ...], list[tuple[int, int]]]:
     """The protocols that the targets need, and for each target its protocol and its place there.
 
-    Parameters
-    ----------
-    targets : sequence of Target
-        What is wanted.
-    settings : TargetSettings
-        Sweep, pulses, drive.
-    **about
-        Bench, environment and policy of each `Protocol`.
+    `about` is bench, environment and policy of each `Protocol`.
 
     Raises
     ------
@@ -281,6 +273,3 @@ def member_values(
 ) -> dict[str, Float[np.ndarray, "lanes 1"]]:
     """Values of points [SI] for `memjax.simulate`, each point `members` times in a row."""
     return {n: np.repeat(np.asarray(x, float), members)[:, None] for n, x in values.items()}
-
-
-__all__ = ["Protocol", "TargetSettings", "member_values", "protocols_for", "read_members"]

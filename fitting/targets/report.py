@@ -11,8 +11,8 @@ from memjax.plot.style import MEASURED, MUTED, SECOND, SIMULATED
 from ..figures import axes_row
 from ..html import html_table, readable
 
+# Events whose levels are drawn: currents, and what a spike rises above.
 _CURRENTS = ("on/", "hold/", "answer/", "spike")
-"""Events whose levels are drawn: currents, and what a spike rises above."""
 
 
 def pictures(content: dict, wanted: Any, simulated: Any, folder: Path) -> list[str]:

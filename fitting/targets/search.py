@@ -41,31 +41,18 @@ STARTS = 8
 MEMBERS, TRAINS = 16, 64
 """Members of a point in a search with noise, of devices and of spike trains, whose noise points share less."""
 
-_SCALES = (-3.0, -1.5, 1.5, 3.0)
-"""By how much each parameter is scaled alone [natural log units]."""
-
+_SCALES = (-3.0, -1.5, 1.5, 3.0)  # by how much each parameter is scaled alone [natural log units]
+# Standard deviations of random scalings [natural log units]: the next where the ones before show nothing.
 _SPREADS = (1.0, 2.0, 4.0)
-"""Standard deviations of random scalings [natural log units]: the next where the ones before show nothing."""
-
-_ROUNDS = 6
-"""Most corrections for noise."""
-
-_CLOSE = 0.5
-"""A search meets a target where it misses it by less than this share of the tolerance."""
-
+_ROUNDS = 6  # most corrections for noise
+_CLOSE = 0.5  # a search meets a target where it misses it by less than this share of the tolerance
+# Share of its cost by which a search has to improve, its most iterations, and those after which one
+# with noise asks whether the targets are met: what is nearer is noise.
 _GAIN, _ITERATIONS, _STAGE = 1e-2, 40, 6
-"""Share of its cost by which a search has to improve, its most iterations, and those after which one with noise asks
-whether the targets are met: what is nearer is noise.
-"""
-
+# Share of a shift of the targets that has to arrive in the device with noise, or it is searched with noise.
 _ARRIVES = 0.3
-"""Share of a shift of the targets that has to arrive in the device with noise, or it is searched with noise."""
-
-_SAME = 1e-4
-"""Relative change of an observable that is one of the solver."""
-
-_FARTHEST = 3.0
-"""Longest move that is believed to first order [natural log units]."""
+_SAME = 1e-4  # relative change of an observable that is one of the solver
+_FARTHEST = 3.0  # longest move that is believed to first order [natural log units]
 
 FELT = 1.0
 """Change of a coordinate that leaves all targets within their tolerances where they do not feel a parameter."""
@@ -310,19 +297,3 @@ def checked(problem: TargetProblem, z: np.ndarray, members: int, *, seed: int) -
     adaptive = tuple(replace(p, policy=None) for p in problem.protocols)
     device, places = problem.at(jnp.asarray(z)), problem.places
     return check_members(device, problem.targets, adaptive, places, members=members, seed=seed)
-
-
-__all__ = [
-    "FELT",
-    "MEMBERS",
-    "STARTS",
-    "TRAINS",
-    "Tick",
-    "Trials",
-    "checked",
-    "corrected",
-    "descend",
-    "fewest",
-    "lanes",
-    "screen",
-]

@@ -124,6 +124,3 @@ class Target:
     def meets(self, value: float) -> bool:
         """Whether a value lies within the tolerance; NaN does not."""
         return abs(value - self.value) <= self.margin
-
-
-__all__ = ["DEFAULT_TOLERANCE", "OF_PULSE", "OF_SWEEP", "OF_TRAIN", "UNITS", "Target"]

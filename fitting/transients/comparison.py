@@ -9,17 +9,14 @@ from ..stochastic.two_sample import energy_test
 
 NAMES = ("delay", "relaxation")
 
-_RESAMPLED = 2000
-"""Resamplings by which the standard error of a coefficient of variation is found."""
-
+_RESAMPLED = 2000  # resamplings by which the standard error of a coefficient of variation is found
+# Simulated experiments by which a power is found, and permutations in each.
 _REPEATS, _PERMUTATIONS = 200, 199
-"""Simulated experiments by which a power is found, and permutations in each."""
 
 LEVEL = 0.05
 """Level of the energy test whose power is reported."""
 
-_FAR = 2.0
-"""Standard errors that are told as a difference."""
+_FAR = 2.0  # standard errors that are told as a difference
 
 METHOD = (
     "delays restricted to the width of the pulse and relaxations to what was watched after it, of curves that "
@@ -195,22 +192,10 @@ def energy_power(
     level: float = LEVEL,
     repeats: int = _REPEATS,
 ) -> float:
-    """Probability that an energy test tells so many cycles of another law from simulated ones.
+    """Probability that an energy test tells `n` cycles of another law from simulated ones.
 
-    Parameters
-    ----------
-    cycles : Float[np.ndarray, "draws d"]
-        Simulated cycles, each axis in its unit of spread.
-    change : callable
-        Makes cycles of the other law out of these.
-    n : int
-        Size of the experiment: so many are drawn and changed, and compared with as many as there are, drawn anew.
-    seed : int
-        Of the draws.
-    level : float
-        Of the test.
-    repeats : int
-        Experiments: the standard error of the result is at most 0.5 over their root.
+    Each of `repeats` experiments draws `n` of the cycles, which `change` makes ones of the other law, and compares them
+    with as many as there are, drawn anew: the standard error of the result is at most 0.5 over the root of the repeats.
     """
     rng, other, m = np.random.default_rng(seed), change(cycles), len(cycles)
     hits = 0

@@ -11,7 +11,8 @@ from memjax.observables import summarise_pulses
 from ..fit_json import common_content, randomness_of
 from ..report import fill
 from ..time_pictures import CURVES
-from .fit import TransientFit, curves
+from .features import curves
+from .fit import TransientFit
 
 
 def _content(fit: TransientFit) -> dict:

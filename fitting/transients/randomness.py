@@ -17,10 +17,12 @@ from memjax.params import replace as with_values, unconstrain
 from ..result import slopes
 from ..stochastic.result import Stochastic
 from ..stochastic.two_sample import Sample
+from ..sweeps.cycles import Start, noise_of, strength_of
 from ..sweeps.ensemble import Experiment, Reading
-from ..sweeps.randomness import Start, noise_of, search, strength_of
+from ..sweeps.randomness import search
 from .comparison import compare_times
-from .fit import Features, TransientFit, begin
+from .features import Features
+from .fit import TransientFit, begin
 
 RATES = ("mu", "gamma1", "gamma2", "beta", "theta", "gamma3")
 """What moves delay and relaxation of a `DiffusiveMemristor`, beside `alpha` and `r0`."""
@@ -28,42 +30,25 @@ RATES = ("mu", "gamma1", "gamma2", "beta", "theta", "gamma3")
 EVENTS = ("ln(delay)", "ln(relaxation)")
 """What is read off each curve."""
 
-_KNOWN = 1.0
-"""Widest standard deviation of the prior of what the start sets [natural log units]."""
-
+_KNOWN = 1.0  # widest standard deviation of the prior of what the start sets [natural log units]
+# Narrowest one; how many of them lie between the start and a rate as fast as one step.
 _NARROW, _SIGMAS = 0.1, 3.0
-"""Narrowest one; how many of them lie between the start and a rate as fast as one step."""
-
-_OPENING, _TURNING = 3.0, 0.3
-"""`gamma1` and `beta` at the start, times the median relaxation."""
-
+_OPENING, _TURNING = 3.0, 0.3  # `gamma1` and `beta` at the start, times the median relaxation
+# Fewest and most rows of the simulated curves, and steps between two of them, to begin with.
 _POINTS, _SUBSTEPS = (1000, 4000), 4
-"""Fewest and most rows of the simulated curves, and steps between two of them, to begin with."""
-
-_ROWS = 10
-"""Rows within the shorter of the two median times, where that many do."""
-
-_FINE = 0.01
-"""Differences of a logarithm of time that are nothing."""
+_ROWS = 10  # rows within the shorter of the two median times, where that many do
+_FINE = 0.01  # differences of a logarithm of time that are nothing
 
 
 def rows_of(seen: Features) -> Float[np.ndarray, " rows"]:
     """When simulated curves are read [s]: evenly, and so densely that the shorter median time holds ten rows."""
-    duration, (times, _) = float(seen.stimulus.duration), seen.sought()
+    duration, (times, _) = float(seen.stimulus.duration), seen.targets()
     count = np.clip(np.ceil(_ROWS * duration / np.exp(np.min(times[:2]))), *_POINTS)
     return np.linspace(0.0, duration, int(count) + 1)[1:]
 
 
 def of_pulses(measurement: mj.Measurement, seen: Features) -> Experiment:
-    """Logarithms of delay and relaxation of curves under one pulse each.
-
-    Parameters
-    ----------
-    measurement : Measurement
-        One sweep per curve, with time.
-    seen : Features
-        Pulse, thresholds and clip of the same curves.
-    """
+    """Logarithms of delay and relaxation of curves under one pulse each, as `seen` has pulse, thresholds, clip."""
     levels = (seen.threshold, seen.off_threshold)
     found = pulse_responses(measurement, threshold=levels[0], off_threshold=levels[1])
     times = np.array([[r.delay, r.relaxation] for r in found if r.pulse == 0])
@@ -102,7 +87,7 @@ def _reached(seen: Features, name: str, value: float, step: float) -> float:
 def _started(fit: TransientFit, fixed: Collection[str]) -> mj.AbstractDevice:
     """Where the search begins: rates from the median delay and relaxation, and from what the pulse and clip show."""
     device, seen = fit.device, fit.seen
-    delay, relaxation = np.exp(seen.sought()[0][:2])
+    delay, relaxation = np.exp(seen.targets()[0][:2])
     own = {n: strength_of(device, n) for n in fixed}
     values = {"gamma1": _OPENING / relaxation, "beta": _TURNING / relaxation}
     device = begin(with_values(device, values | own), seen)

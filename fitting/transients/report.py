@@ -13,8 +13,7 @@ from ..figures import axes_row
 from ..html import html_table, readable
 from ..time_pictures import CURVES, picture_curves
 
-_FEW = 50
-"""Curves below which each is drawn large."""
+_FEW = 50  # curves below which each is drawn large
 
 
 def pictures(content: dict, measured, simulated, folder: Path) -> list[str]:

@@ -24,6 +24,19 @@ def test_the_kinds_of_this_package_are_found_by_what_fit_json_calls_them():
         kind_of({"kind": "tea leaves"}, where=Path("fit.json"))
 
 
+def test_what_a_kind_says_it_uses_is_an_option_and_what_joins_can_fit_and_write():
+    from fitting.cli import fit_command
+
+    parser = argparse.ArgumentParser()
+    fit_command.configure(parser)
+    known = {a.dest for a in parser._actions}
+    for kind in kinds().values():
+        assert set(kind.used) <= known, kind.label
+        assert (kind.fit is None) == (kind.write is None), kind.label
+    assert sum(k.rest for k in kinds().values()) == 1
+    assert sum(k.joins for k in kinds().values()) == 1
+
+
 def test_options_that_were_given_and_mean_nothing_are_named():
     options = argparse.Namespace(given=["model", "hold_out", "sign", "level"])
     refuse_unused(options, ("hold_out", "sign", "level"), what="anything")

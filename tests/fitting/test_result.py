@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 import memjax as mj
-from fitting.result import AbstractFit, is_wide, sits_at_bound, spanned
+from fitting.result import AbstractFit, is_wide, sits_at_bound, to_parameter_units
 from memjax.params import get, replace, unconstrain
 
 pytestmark = pytest.mark.fast
@@ -41,7 +41,7 @@ def fit(sigma=(0.1, 0.1, 0.1), values=None, **more) -> Fit:
 def test_intervals_are_those_of_student_in_the_coordinates():
     found = fit()
     reach = stats.t.ppf(0.95, 7.0) * 0.1
-    expected = spanned(found.device, NAMES, found.z - reach, found.z + reach)
+    expected = to_parameter_units(found.device, NAMES, found.z - reach, found.z + reach)
     assert found.intervals(0.9) == expected
     wider = fit(freedom=1.0).intervals(0.9)
     assert all(wider[n][0] < expected[n][0] < expected[n][1] < wider[n][1] for n in NAMES)
@@ -50,7 +50,7 @@ def test_intervals_are_those_of_student_in_the_coordinates():
 def test_standard_deviations_are_to_first_order():
     """Half of the values at one standard deviation to either side, to second order in 1e-3."""
     found = fit(sigma=(1e-3,) * 3)
-    ends = spanned(found.device, NAMES, found.z - 1e-3, found.z + 1e-3)
+    ends = to_parameter_units(found.device, NAMES, found.z - 1e-3, found.z + 1e-3)
     for name, (low, high) in ends.items():
         assert found.std[name] == pytest.approx((high - low) / 2, rel=1e-5)
 

@@ -25,7 +25,7 @@ from fitting.inference.profile_likelihood import profile_ends
 from fitting.optimize.levenberg_marquardt import levenberg_marquardt
 from fitting.problem import evaluate_each, of_some, stacked
 from fitting.sweeps.covariance import uncertainty
-from fitting.sweeps.problem import MODEL_SIGMA
+from fitting.sweeps.group import MODEL_SIGMA
 
 SETS = {"smoke": (24, 12, 16, 24, 2, 4), "full": (300, 200, 200, 200, 100, 200)}
 """Data sets of sweeps, traces, posteriors; devices of a population; sets of stochastic cycles, and of files that are

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 import memjax as mj
-from fitting.sweeps.fit import Prepared, prepare
+from fitting.sweeps.prepare import Prepared, prepare
 from memjax.params import unconstrain
 
 TIMES = np.linspace(0, 1.0, 101)

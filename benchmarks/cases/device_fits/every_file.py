@@ -99,11 +99,12 @@ def _chosen(path: Path) -> tuple[str, ...]:
 @contextlib.contextmanager
 def _short_searches() -> Iterator[None]:
     """Few starts and few iterations in place of those of `fitting.fit`."""
+    begin = importlib.import_module("fitting.sweeps.prepare")
     there = importlib.import_module("fitting.sweeps.fit")
-    few = _but(there.starts, count=STARTS)
+    few = _but(begin.starts, count=STARTS)
     short = _but(there.levenberg_marquardt, iterations=ITERATIONS)
-    replaced = {"starts": few, "levenberg_marquardt": short, "BATCH": STARTS}
-    with patch.multiple(there, **replaced):
+    replaced = {"levenberg_marquardt": short, "BATCH": STARTS}
+    with patch.object(begin, "starts", few), patch.multiple(there, **replaced):
         yield
 
 

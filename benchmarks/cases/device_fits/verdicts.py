@@ -100,7 +100,7 @@ def truth_of(model: str) -> mj.AbstractDevice:
 @contextmanager
 def _near(truth: mj.AbstractDevice) -> Iterator[None]:
     """Starts of a search about the truth beside the guess: a small search is to find what it knows to be there."""
-    there = importlib.import_module("fitting.sweeps.fit")
+    there = importlib.import_module("fitting.sweeps.prepare")
 
     def starts(found, free, *, device, center, count, seed):
         values = {n: mj.params.get(truth, n) for n in free}

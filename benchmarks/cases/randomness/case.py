@@ -15,7 +15,7 @@ import memjax as mj
 from benchmarks.records import ROOT, Recorder
 from benchmarks.registry import Case
 from benchmarks.timing import Times, lap
-from fitting.stochastic.two_sample import halves
+from fitting.stochastic.two_sample import split_half_distance
 from fitting.sweeps.ensemble import NAMES, leg_events
 from fitting.sweeps.randomness import calibrate
 from memjax.noise import cycle_factors, instrument_noise
@@ -167,7 +167,7 @@ def _held_out(name: str, one: Set, size: str, record: Recorder) -> None:
             problem=f"{len(z)} cycles fitted, {len(x)} compared with {len(y)} simulated",
             dtype="float64",
             extra={
-                "floor_mV": 1e3 * halves(np.concatenate([x, z]), seed=0),
+                "floor_mV": 1e3 * split_half_distance(np.concatenate([x, z]), seed=0),
                 "fitted_against_unseen_mV": 1e3 * float(wasserstein_distance(x, z)),
                 "constant_mV": 1e3 * float(np.mean(np.abs(x - np.median(z)))),
                 "measured": [1e3 * float(f(x)) for f in (np.mean, np.std)],

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 import memjax as mj
-from fitting.circuits.spikes import compare_trains
 from memjax.cli import main
 from memjax.io.stimulus import load_stimulus
 from memjax.observables import detect_all
@@ -115,19 +114,3 @@ def test_what_makes_no_fit_of_a_circuit_is_refused(drive, tmp_path, capsys):
         assert found.count("\n") == 1
         assert re.search(message, found), (message, found)
     assert not (tmp_path / "fit").exists()
-
-
-@pytest.mark.fast
-def test_trains_of_one_law_are_alike_and_others_are_told_apart():
-    rng = np.random.default_rng(0)
-    make = lambda scale: [np.cumsum(rng.gamma(4, scale / 4, 20)) for _ in range(40)]  # noqa: E731
-    one, same, slower = make(1.0), make(1.0), make(1.2)
-    alike, apart = (compare_trains(one, x, window=(0.0, 100.0), seed=0) for x in (same, slower))
-    assert alike["energy_p"] > 1e-3
-    assert max(map(abs, alike["isi"]["z"].values())) < 4
-    assert apart["energy_p"] < 0.01
-    assert apart["isi"]["z"]["mean"] > 4
-    assert apart["isi"]["w1"] > 2 * apart["isi"]["floor"]
-    few = compare_trains(one[:1], same, window=(0.0, 100.0), seed=0)
-    assert few["energy_p"] is None
-    assert few["isi"]["z"]["mean"] is None

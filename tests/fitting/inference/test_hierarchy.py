@@ -2,44 +2,33 @@
 
 import numpy as np
 import pytest
-from scipy.optimize import minimize
 
 import memjax as mj
 from fitting.batch.fit import Row
 from fitting.batch.population import Drawn
 from fitting.batch.report import _hierarchy
-from fitting.inference.hierarchy import Devices, Hierarchy, _within, fit_population
+from fitting.inference.devices import Devices
+from fitting.inference.hierarchy import Hierarchy, fit_population
 from memjax.errors import DataError, FitError
-
-NAMES = ("mu", "gamma1", "r_on")
-CENTER = np.array([4.0, 4.1, 12.0])
-SIGMA = np.array([[0.04, 0.03, 0.0], [0.03, 0.0625, -0.01], [0.0, -0.01, 0.01]])
-
+from tests.fits import DEVICE_CENTER, DEVICE_NAMES, DEVICE_SIGMA, drawn_devices
 
 READ = np.diag([0.0004, 0.0004, 0.005])
 """What read noise makes of the coordinates of one cycle: as much as the cycles' own spread of the third."""
 
 
-def drawn(count, seed, *, error=0.05):
-    """Estimates of devices, and covariances of their errors, of one device unlike those of another."""
-    rng = np.random.default_rng(seed)
-    truth = rng.multivariate_normal(CENTER, SIGMA, size=count)
-    root = error * (np.eye(3) + 0.5 * rng.normal(size=(count, 3, 3)))
-    z = truth + np.einsum("dij,dj->di", root, rng.normal(size=(count, 3)))
-    return truth, z, root @ np.swapaxes(root, 1, 2)
-
-
 def test_spread_and_correlation_come_back_within_fifteen_percent():
     """Of 600 devices: the standard error of a standard deviation is 3 %, so that 15 % is z = 5."""
-    _, z, covariance = drawn(600, 0)
-    found = fit_population(Devices.of(NAMES, z, covariance))
-    sigma, truth = np.sqrt(np.diag(found.covariance)), np.sqrt(np.diag(SIGMA))
+    _, z, covariance = drawn_devices(600, 0)
+    found = fit_population(Devices.of(DEVICE_NAMES, z, covariance))
+    sigma, truth = np.sqrt(np.diag(found.covariance)), np.sqrt(np.diag(DEVICE_SIGMA))
     assert np.all(np.abs(sigma / truth - 1) < 0.15)
-    correlation = SIGMA / np.outer(truth, truth)
+    correlation = DEVICE_SIGMA / np.outer(truth, truth)
     assert np.all(
         np.abs(found.correlation - correlation) < 4 * (1 - correlation**2 + 0.1) / 600**0.5
     )
-    assert np.all(np.abs(found.center - CENTER) < 4 * np.sqrt(np.diag(found.center_covariance)))
+    assert np.all(
+        np.abs(found.center - DEVICE_CENTER) < 4 * np.sqrt(np.diag(found.center_covariance))
+    )
     # without taking off the errors of the devices' estimates it is too large
     assert np.all(np.diag(np.cov(z.T)) > np.diag(found.covariance))
 
@@ -48,53 +37,21 @@ def test_few_devices_give_variances_that_are_right_in_the_mean():
     """Of 6 devices, 300 times; the variances of the likelihood itself would be 5/6 of the truth, z = -4."""
     found, errors, away = [], [], []
     for k in range(300):
-        _, z, covariance = drawn(6, k + 1, error=0.02)
-        h = fit_population(Devices.of(NAMES, z, covariance))
+        _, z, covariance = drawn_devices(6, k + 1, error=0.02)
+        h = fit_population(Devices.of(DEVICE_NAMES, z, covariance))
         found.append(np.diag(h.covariance))
         errors.append(np.diag(h.covariance_error))
-        away.append((h.center - CENTER) / np.sqrt(np.diag(h.center_covariance)))
+        away.append((h.center - DEVICE_CENTER) / np.sqrt(np.diag(h.center_covariance)))
     mean, scatter = np.mean(found, axis=0), np.std(found, axis=0)
-    assert np.all(np.abs(mean - np.diag(SIGMA)) < 3 * scatter / np.sqrt(300))
+    assert np.all(np.abs(mean - np.diag(DEVICE_SIGMA)) < 3 * scatter / np.sqrt(300))
     np.testing.assert_allclose(np.mean(errors, axis=0), scatter, rtol=0.15)
     # centres over their errors follow Student's law of 5 degrees of freedom: variance 5/3
     assert np.all(np.abs(np.mean(np.square(away), axis=0) - 5 / 3) < 4 * np.sqrt(2 / 300) * 3)
 
 
-def test_it_is_the_maximum_of_the_restricted_likelihood():
-    _, z, covariance = drawn(8, 5)
-
-    def minus(x):
-        root = np.zeros((3, 3))
-        root[np.tril_indices(3)] = x
-        v = covariance + root @ root.T
-        w = np.linalg.inv(v)
-        m = np.linalg.solve(w.sum(axis=0), np.einsum("dij,dj->i", w, z))
-        value = np.linalg.slogdet(v)[1].sum() + np.linalg.slogdet(w.sum(axis=0))[1]
-        return 0.5 * (value + np.einsum("di,dij,dj->", z - m, w, z - m))
-
-    found = fit_population(Devices.of(NAMES, z, covariance)).covariance
-    begin = np.linalg.cholesky(SIGMA)[np.tril_indices(3)]
-    best = minimize(minus, begin, method="Nelder-Mead", options={"maxiter": 20_000, "fatol": 1e-10})
-    own = np.linalg.cholesky(found + 1e-12 * np.eye(3))[np.tril_indices(3)]
-    assert minus(own) < best.fun + 1e-5
-
-
-def test_the_priors_of_the_devices_fits_are_taken_off():
-    _, z, covariance = drawn(40, 2)
-    information = np.linalg.inv(covariance)
-    posterior = np.linalg.inv(information + np.eye(3) / 0.1**2)
-    drawn_in = np.einsum("dij,dj->di", information, z) + (CENTER + 0.5) / 0.1**2
-    drawn_in = np.einsum("dij,dj->di", posterior, drawn_in)
-    plain = fit_population(Devices.of(NAMES, z, covariance))
-    prior = (np.broadcast_to(CENTER + 0.5, z.shape), 0.1)
-    found = fit_population(Devices.of(NAMES, drawn_in, posterior, prior=prior))
-    np.testing.assert_allclose(found.covariance, plain.covariance, rtol=1e-3, atol=1e-6)
-    np.testing.assert_allclose(found.center, plain.center, rtol=1e-5)
-
-
 def test_devices_are_shrunken_towards_the_median_and_nearer_to_the_truth():
-    truth, z, covariance = drawn(200, 3, error=0.15)
-    found = fit_population(Devices.of(NAMES, z, covariance))
+    truth, z, covariance = drawn_devices(200, 3, error=0.15)
+    found = fit_population(Devices.of(DEVICE_NAMES, z, covariance))
     assert np.mean((found.shrunken - truth) ** 2) < 0.8 * np.mean((z - truth) ** 2)
 
 
@@ -104,7 +61,7 @@ def rows(count, *, cycles, seed=0):
     within = np.diag([0.02, 0.01, 0.005])
     out = []
     for k in range(count):
-        theta = rng.multivariate_normal(CENTER, SIGMA)
+        theta = rng.multivariate_normal(DEVICE_CENTER, DEVICE_SIGMA)
         shifts = rng.multivariate_normal(np.zeros(3), within + READ, size=cycles)
         error = np.cov(shifts.T) / cycles
         axes = np.eye(3)[:, [0, 2]] if k % 2 else np.eye(3)
@@ -115,7 +72,11 @@ def rows(count, *, cycles, seed=0):
         cycle = axes @ axes.T @ np.linalg.inv(READ)
         away = (shifts - shifts.mean(axis=0)) * np.sqrt(cycles / (cycles - 1))
         data |= {"cycle_information": cycle.tolist(), "cycle_score": (away @ cycle).tolist()}
-        about = {"freedom": cycles - 1.0, "sweeps": cycles, "values": dict.fromkeys(NAMES, 1.0)}
+        about = {
+            "freedom": cycles - 1.0,
+            "sweeps": cycles,
+            "values": dict.fromkeys(DEVICE_NAMES, 1.0),
+        }
         out.append(Row(name=f"d{k}", **data, **about))
     return out, within
 
@@ -125,7 +86,9 @@ def test_rows_give_both_spreads_apart_and_a_population_to_draw_from():
     told, within = rows(200, cycles=6)
     h = fit_population([*told, Row(name="broken", failure="no column of current")])
     assert len(h.labels) == 200
-    np.testing.assert_allclose(np.sqrt(np.diag(h.covariance)), np.sqrt(np.diag(SIGMA)), rtol=0.15)
+    np.testing.assert_allclose(
+        np.sqrt(np.diag(h.covariance)), np.sqrt(np.diag(DEVICE_SIGMA)), rtol=0.15
+    )
     assert h.within is not None
     # 1,000 degrees of freedom for the sum of both variances, of which that of read noise is taken off
     ratio, share = np.diag(h.within) / np.diag(within), np.diag(READ) / np.diag(within)
@@ -144,32 +107,17 @@ def test_rows_give_both_spreads_apart_and_a_population_to_draw_from():
     assert spread == pytest.approx(row["device_sigma_ln"], rel=4 / np.sqrt(2 * 4000))
 
 
-def test_cycles_scatter_in_as_few_parameters_as_explain_them():
-    """25 devices of 8 cycles whose read noise lets two parameters scatter at will; one does, by 5 %."""
-    rng = np.random.default_rng(6)
-    read = np.array([[1.0, 0.9999, 0.0], [0.9999, 1.0, 0.0], [0.0, 0.0, 1e-4]])
-    inverse = np.linalg.inv(read)
-    told = []
-    for _ in range(25):
-        shifts = rng.multivariate_normal(np.zeros(3), read, size=8) + [0.0, 0.0, 0.05] * rng.normal(
-            size=(8, 1)
-        )
-        away = (shifts - shifts.mean(axis=0)) * np.sqrt(8 / 7)
-        told.append({"names": NAMES, "cycle_information": inverse, "cycle_score": away @ inverse})
-    sigma = np.sqrt(np.diag(_within(told)))
-    assert sigma[:2].tolist() == [0.0, 0.0]
-    # 175 degrees of freedom of a variance that read noise is 4 % of; the prior takes 0.06 %
-    assert abs(sigma[2] / 0.05 - 1) < 4 * 1.04 / np.sqrt(2 * 175)
-
-
 def test_what_makes_no_population_is_named():
     told, _ = rows(3, cycles=6)
     with pytest.raises(DataError, match="1 devices"):
         fit_population(told[:1])
     with pytest.raises(DataError, match="finite, \\(devices, 3\\)"):
-        Devices.of(NAMES, np.zeros((2, 2)), np.zeros((2, 3, 3)))
+        Devices.of(DEVICE_NAMES, np.zeros((2, 2)), np.zeros((2, 3, 3)))
     blind = Devices(
-        names=NAMES, labels=("a", "b"), information=np.zeros((2, 3, 3)), score=np.zeros((2, 3))
+        names=DEVICE_NAMES,
+        labels=("a", "b"),
+        information=np.zeros((2, 3, 3)),
+        score=np.zeros((2, 3)),
     )
     with pytest.raises(FitError, match="leave a direction open"):
         fit_population(blind)
@@ -188,7 +136,7 @@ def test_what_devices_do_not_determine_has_no_median():
     assert on["determined"]
     assert on["median"] == pytest.approx(500, rel=4 * 0.1 / np.sqrt(6))
     assert off == dict.fromkeys(off) | {"name": "r_off", "unit": "ohm", "determined": False}
-    drawn = Drawn(found, found.population(model), "covariance of the estimates")
-    page = _hierarchy(drawn.as_json())
+    drawn_devices = Drawn(found, found.population(model), "covariance of the estimates")
+    page = _hierarchy(drawn_devices.as_json())
     assert "1000" not in page
     assert page.count("not determined") == 3

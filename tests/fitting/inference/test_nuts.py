@@ -10,11 +10,9 @@ from scipy import stats
 
 import memjax as mj
 from fitting.inference.nuts import draw, draw_each
-from fitting.inference.posterior import LeastSquares, SyntheticLikelihood, forward
-from fitting.inference.sample import judge
+from fitting.inference.posterior import LeastSquares
 from fitting.problem import stacked
 from memjax.errors import DataError
-from memjax.fields import parameter_specs
 
 DEVICE = mj.DiffusiveMemristor()
 NAMES = ["mu", "gamma1"]
@@ -96,53 +94,6 @@ def test_ranks_of_truths_from_the_prior_are_uniform():
         assert stats.chisquare(counts).pvalue > 1e-3, counts
     inside = np.mean(np.abs(ranks - 0.5) < 0.45)
     assert abs(inside - 0.9) < 4 * np.sqrt(0.09 / 160)
-
-
-def test_chains_that_have_not_mixed_and_draws_that_diverged_are_named():
-    chains = np.random.default_rng(3).normal(size=(4, 300))
-    columns = {
-        "mu": np.exp(chains + np.array([0.0, 0.0, 0.0, 2.0])[:, None]),
-        "gamma1": np.exp(chains),
-    }
-    stats_of = {"lp": chains, "diverging": chains > 3.0}
-    found = judge(columns, stats_of, parameter_specs(DEVICE), {})
-    assert not found.mixed
-    assert "R-hat above 1.01: mu" in found.notes[0]
-    assert "gamma1" not in found.notes[0]
-    assert f"{np.sum(chains > 3.0)} draws diverged" in found.notes[-1]
-
-
-def test_synthetic_likelihood_is_that_of_normal_features():
-    """Against scipy, with the features' covariance and an error of their mean of C/m."""
-    rng = np.random.default_rng(4)
-    root = np.array([[0.5, 0.0], [0.3, 0.4]])
-    noise, measured = rng.normal(size=(60, 2)), rng.normal(size=(40, 2)) + 1.0
-    drawn = jnp.asarray(noise @ root.T)
-    features = lambda z: z[0] + jnp.exp(z[1]) * drawn  # noqa: E731
-    target = SyntheticLikelihood(features, jnp.asarray(measured), jnp.zeros(2), jnp.asarray(5.0))
-
-    def exact(z):
-        found = np.asarray(features(z))
-        c, n, m = np.cov(found.T), len(measured), len(found)
-        whole = np.kron(np.eye(n), c) + np.kron(np.ones((n, n)), c) / m
-        mean = np.tile(found.mean(axis=0), n)
-        like = stats.multivariate_normal(mean, whole).logpdf(measured.ravel())
-        return like - 0.5 * np.sum((np.asarray(z) / 5) ** 2)
-
-    one, two = jnp.array([1.0, 0.5]), jnp.array([0.7, 0.2])
-    difference = float(target.log_density(one) - target.log_density(two))
-    assert difference == pytest.approx(exact(one) - exact(two), rel=1e-9)
-
-
-def test_the_gradient_is_that_of_forward_mode_and_a_failed_solve_is_refused():
-    f = lambda z: jnp.sum(jnp.sin(z) * jnp.array([1.0, 2.0]))  # noqa: E731
-    z = jnp.array([0.3, 0.7])
-    value, slope = jax.value_and_grad(lambda x: forward(f, x))(z)
-    assert value == f(z)
-    np.testing.assert_allclose(slope, np.cos(z) * np.array([1.0, 2.0]))
-    value, slope = jax.value_and_grad(lambda x: forward(lambda y: jnp.log(y[0]), x))(-z)
-    assert value < -1e14
-    assert np.all(np.asarray(slope) == 0)
 
 
 def test_too_few_draws_are_refused():

@@ -13,7 +13,7 @@ from scipy import stats
 import memjax as mj
 from fitting.inference.refine import refined
 from fitting.problem import AbstractDifferentiable, AbstractProblem
-from fitting.result import AbstractFit, spanned
+from fitting.result import AbstractFit, to_parameter_units
 from memjax.errors import DataError
 
 NAMES = ("r_on", "r_off")
@@ -83,7 +83,9 @@ def test_profiles_of_a_linear_problem_end_where_its_normal_intervals_do(kind):
     found = refined(fit(kind), "profile", say=told()[1])
     reach = stats.norm.ppf(0.95) * found.sigma_z
     for share in (0.98, 1.02):
-        ends = spanned(found.device, NAMES, found.z - share * reach, found.z + share * reach)
+        ends = to_parameter_units(
+            found.device, NAMES, found.z - share * reach, found.z + share * reach
+        )
         for p in found.profiles:
             low, high = ends[p.name]
             assert (p.low > low) == (p.high < high) == (share > 1), p
@@ -99,7 +101,7 @@ def test_draws_of_a_linear_problem_are_normal():
     error = 4 * np.sqrt(0.05 * 0.95 / 500)
     for name, sigma, z in zip(NAMES, found.sigma_z, found.z, strict=True):
         draws = np.asarray(found.sample.data.posterior[name]).ravel()
-        ends = spanned(
+        ends = to_parameter_units(
             found.device, [name], np.array([z - 1.645 * sigma]), np.array([z + 1.645 * sigma])
         )
         low, high = ends[name]

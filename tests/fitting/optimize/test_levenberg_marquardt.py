@@ -8,7 +8,7 @@ from fitting.optimize.adam import descend
 from fitting.optimize.levenberg_marquardt import (
     Progress,
     _steps,
-    crossed,
+    crossover,
     levenberg_marquardt,
     screen,
 )
@@ -58,9 +58,11 @@ def test_exploded_derivatives_beside_others_leave_a_step():
         jac = rng.normal(size=(1, 1, 12))
         jac[..., -2:] *= 1e58
         for damping in (1e-9, 1e-2, 1.0, 100.0):
-            step, promised = _steps(np.ones((1, 1)), jac, np.array([True]), np.array([damping]))
+            step, predicted_reduction = _steps(
+                np.ones((1, 1)), jac, np.array([True]), np.array([damping])
+            )
             assert np.all(np.isfinite(step))
-            assert promised[0] >= 0
+            assert predicted_reduction[0] >= 0
 
 
 def test_an_interrupt_leaves_the_best_so_far_in_the_progress():
@@ -90,7 +92,7 @@ def test_screening_keeps_the_best_and_the_first():
 
 def test_recombined_starts_begin_with_the_best_and_take_coordinates_of_others():
     z = np.arange(12.0).reshape(4, 3)
-    new = crossed(z, np.array([3.0, 1.0, 2.0, np.inf]), count=9, seed=0)
+    new = crossover(z, np.array([3.0, 1.0, 2.0, np.inf]), count=9, seed=0)
     np.testing.assert_array_equal(new[0], z[1])
     assert not np.isin(new[2::2], z[3]).any()
     assert new.shape == (9, 3)

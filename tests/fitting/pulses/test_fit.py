@@ -11,6 +11,7 @@ import memjax as mj
 from fitting.pulses.content import hold_out, step_spread
 from fitting.pulses.fit import choose_memory, cycle_weights, fit_pulses, median_error
 from fitting.pulses.noise import values_of
+from fitting.result import AbstractFit
 from memjax.cli import main
 from memjax.data import PulseProtocol, PulseRecord, read_records
 from memjax.errors import DataError
@@ -79,7 +80,7 @@ def test_standard_errors_are_in_the_parameters_units(fit):
 def test_true_randomness_comes_back(fit, noise):
     """z of the amplitudes' logarithms, where the data determine them, and of the slopes."""
     found, truth, std = values_of(fit.noise), values_of(noise), fit.randomness.std
-    names = [n for n in truth if n in std and n not in fit.randomness.loose]
+    names = [n for n in truth if n in std and n not in fit.randomness.undetermined]
     assert {"jitter_set", "jitter_reset", "programming_set", "programming_reset", "read"} < {*names}
     for n in names:
         flat = n.startswith(("slope", "bend"))
@@ -89,7 +90,9 @@ def test_true_randomness_comes_back(fit, noise):
             else np.log(found[n] / truth[n]) * found[n] / std[n]
         )
         assert abs(z) < Z, (n, z)
-    assert "cycle.r_on" in fit.randomness.loose or found["cycle.r_on"] < 0.02  # there is none
+    assert (
+        "cycle.r_on" in fit.randomness.undetermined or found["cycle.r_on"] < 0.02
+    )  # there is none
 
 
 def test_simulated_cycles_spread_as_the_fitted_ones(fit, record):
@@ -289,3 +292,20 @@ def test_the_command_line_on_measured_files(shared_data, tmp_path):
     assert (b["voltages_V"], b["widths_s"]) == ([2.5, -2.7], [1.5e-6, 1e-5])
     for found in (a, b):
         assert found["hold_out"]["next"] < 0.05
+
+
+def test_other_cycles_are_weighed_as_those_of_the_fit(fit, record, cycles):
+    own, again = fit.residuals(), fit.residuals(record)
+    np.testing.assert_allclose(again.values, own.values, atol=1e-9)
+    mean = fit.weights @ record.g
+    np.testing.assert_allclose(own.values * own.sigma, np.log(fit.curve() / mean), atol=1e-9)
+    last = cycles.select(slice(20, 21))
+    left = fit.residuals(last)
+    np.testing.assert_allclose(left.values * left.sigma, np.log(fit.curve() / last.g[0]), atol=1e-9)
+    # Of a kind that says nothing of its rows, there is no likelihood, and nothing is held out.
+    plain = AbstractFit.residuals(fit)
+    np.testing.assert_allclose(plain.values, own.values)
+    assert plain.no_likelihood
+    assert plain.typical is None
+    with pytest.raises(DataError, match="held-out data"):
+        AbstractFit.residuals(fit, record)

@@ -10,9 +10,8 @@ from fitting.stochastic.two_sample import (
     compared,
     energy_distance,
     energy_test,
-    halves,
+    split_half_distance,
 )
-from fitting.sweeps.ensemble import leg_events
 
 pytestmark = pytest.mark.fast
 
@@ -103,14 +102,4 @@ def test_a_comparison_says_what_both_are_and_how_far_apart():
     assert found["joint"]["p"] < 0.01
     assert np.ptp(found["joint"]["correlation"]["a, b"]) < 1e-12
     assert 0 < found["a"]["floor"] < 0.6
-    assert halves(np.zeros(10), seed=0) == 0
-
-
-def test_events_are_the_first_samples_beyond_the_thresholds_and_what_never_happens_lies_beyond():
-    v = np.array([0.1, 0.2, 0.3, 0.4, 0.3, 0.2, 0.1, 0.0])
-    on = np.array([1e-12, 1e-12, 1e-7, 1e-7, 1e-7, 1e-9, 1e-12, 0.0])
-    stays = np.array([1e-12, 1e-7, 1e-7, 1e-7, 1e-7, 1e-7, 1e-7, 1e-7])
-    never = np.full(8, 1e-12)
-    found = leg_events(v, np.stack([on, stays, never]), (0, 3, 8))
-    np.testing.assert_allclose(found, [[0.3, 0.2, 0.1], [0.2, 0.0, 0.0], [0.5, 0.4, 0.4]])
-    np.testing.assert_allclose(leg_events(-v, -on, (0, 3, 8)), found[0])
+    assert split_half_distance(np.zeros(10), seed=0) == 0

@@ -9,7 +9,8 @@ import pytest
 
 import fitting as ft
 import memjax as mj
-from fitting.sweeps.problem import Problem, pack
+from fitting.sweeps.group import pack
+from fitting.sweeps.problem import Problem
 from fitting.sweeps.summary import summarise_sweeps
 from memjax.cli import main
 from memjax.errors import DataError, StimulusError

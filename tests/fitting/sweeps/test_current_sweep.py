@@ -10,7 +10,7 @@ import pytest
 import fitting as ft
 import memjax as mj
 from fitting.sweeps.content import write
-from fitting.sweeps.fit import prepare
+from fitting.sweeps.prepare import prepare
 from memjax.errors import DataError
 
 FREE = ("mobility", "r_off")  # of mobility and r_on the loop knows the product

@@ -9,13 +9,13 @@ import pytest
 
 import fitting as ft
 import memjax as mj
-from fitting.batch.grid_solver import FINE, Engine
+from fitting.batch.grid_solver import FINE, GridSolver
 from fitting.problem import stacked
 from fitting.sweeps.content import write
 from fitting.sweeps.ensemble import Coordinate, Ensemble, of_sweeps
-from fitting.sweeps.fit import prepare
+from fitting.sweeps.group import edge_of
 from fitting.sweeps.limits import LEAST_REACH, reach_of, shared
-from fitting.sweeps.problem import edge_of
+from fitting.sweeps.prepare import prepare
 from fitting.sweeps.summary import summarise_sweeps
 from memjax.cli import main
 from memjax.data.compliance import find_limit
@@ -73,10 +73,10 @@ def test_residuals_at_the_truth_are_those_of_the_noise_on_grids_and_by_the_adapt
     assert ok
     currents = np.asarray(data)[: problem.group.rows.size]
     assert np.max(np.abs(currents)) < 0.1
-    engine = Engine(stacked([problem] * 2), np.arange(2))
-    engine.rtol = FINE
-    r, _, well = engine.linearise(np.stack([z, z]), np.arange(2))
-    exact, sound = engine.adaptive(np.stack([z, z]), np.arange(2))
+    solver = GridSolver(stacked([problem] * 2), np.arange(2))
+    solver.rtol = FINE
+    r, _, well = solver.linearise(np.stack([z, z]), np.arange(2))
+    exact, sound = solver.adaptive(np.stack([z, z]), np.arange(2))
     assert np.all(well & sound)
     assert np.max(np.abs(r - exact)) < 1e-3
 

@@ -1,4 +1,4 @@
-"""Events of a fit are read by the thresholds that are shown: those given, those of the data, or the published ones."""
+"""Rows of events read off a solve, and of currents that mean on and off in data, simulation and samples."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ import pytest
 
 import memjax as mj
 from fitting.sweeps.ensemble import of_sweeps
-from fitting.sweeps.fit import prepare
+from fitting.sweeps.prepare import prepare
 from fitting.sweeps.problem import events_of
 from memjax.errors import DataError
 from memjax.observables import NEVER, Thresholds

@@ -1,0 +1,241 @@
+"""Solves of many devices side by side on given grids of steps, as compiled programs: states, tangents, residuals."""
+
+import functools
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float
+
+from memjax.compile_cache import fast_compile_options, jit_with_options
+from memjax.scaling import Scaled
+from memjax.simulate import Solution
+from memjax.solver import derivative, rodas3_componentwise_step, tangents_step
+
+from ..sweeps.problem import Problem, misfit, scaled_under
+from ..sweeps.readout import log_seen, read_off
+from .step_grid import Grid, over_lanes
+
+_ATOL = 1e-2  # tolerance of a step in units of each state's scale, over that relative to the state
+
+
+def _march(equations: Callable, lanes: Any, grid: Grid, *, slopes: bool):
+    """Scaled states and tangents at the start and after every step, what they are, and the steps' errors.
+
+    `equations(lane)` gives the scaled equations of one of `lanes`, and for each direction the derivatives of those of
+    their leaves that depend on it, by their place. Errors are over their tolerances. Axes: (steps + 1, components,
+    lanes); components are those of the structure, states and then a list for each direction.
+    """
+    start = jax.vmap(lambda lane: _Lane(equations(lane), slopes).start())(lanes)
+    step = jax.vmap(
+        lambda lane, now, place: _Lane(equations(lane), slopes).step(now, place, grid.rtol)
+    )
+    places = [x.T for x in (grid.t, grid.h, grid.u, grid.slope)]
+    size, width = places[0].shape
+    all_of = lambda now: jnp.stack(jax.tree.leaves(now))  # noqa: E731
+
+    def body(k, carry):
+        now, path, excess = carry
+        now, over = step(lanes, now, [x[k] for x in places])
+        return now, path.at[k + 1].set(all_of(now)), excess.at[k].set(over)
+
+    first = all_of(start)
+    path = jnp.zeros((size + 1, *first.shape)).at[0].set(first)  # one array: nothing is copied
+    _, path, excess = lax.fori_loop(0, grid.count, body, (start, path, jnp.zeros((size, width))))
+    return path, jax.tree.structure(start), excess
+
+
+class _Lane:
+    """Steps of one lane, on named scalars."""
+
+    def __init__(self, equations: tuple[Scaled, Sequence[dict[int, Array]]], slopes: bool):
+        self.scaled, moved = equations
+        self.moved = moved if slopes else ()
+        self.leaves, self.whole = _leaves(self.scaled)
+
+    def tree(self, y):
+        out, k = {}, 0
+        for s in self.scaled.system.specs:
+            out[s.name] = y[k] if s.size == 1 else jnp.stack(y[k : k + s.size])
+            k += s.size
+        return out
+
+    def flat(self, parts):
+        specs = self.scaled.system.specs
+        return [x for s in specs for x in ([parts[s.name]] if s.size == 1 else list(parts[s.name]))]
+
+    def along(self, m, f, y, d):
+        """Derivative along a direction of a function of equations and states."""
+        system = lambda x: self.whole([x.get(k, leaf) for k, leaf in enumerate(self.leaves)])  # noqa: E731
+        known = {k: self.leaves[k] for k in m}
+        return jax.jvp(lambda x, y: f(system(x), y), (known, y), (m, d))[1]
+
+    def start(self):
+        """States at rest, and their tangents."""
+        rest = lambda system, _: list(system.initial())  # noqa: E731
+        return rest(self.scaled, []), [self.along(m, rest, [], []) for m in self.moved]
+
+    def step(self, now, place, rtol):
+        """States and tangents after a step, and its error over its tolerance."""
+        (y, d), (t, h, u, slope) = now, place
+
+        def rates(leaves, s, z):
+            return self.flat(self.whole(leaves).rates(t + s * h, self.tree(z), u + s * slope))
+
+        def projected(system, y):
+            return self.flat(system.kept(self.tree(y)))
+
+        free, error = rodas3_componentwise_step(partial(rates, self.leaves), y, h=h)
+        over = [
+            e / (rtol * (_ATOL + jnp.maximum(jnp.abs(a), jnp.abs(b))))
+            for e, a, b in zip(error, y, free)
+        ]
+        excess = jnp.sqrt(sum(x**2 for x in over) / len(over))
+        end = projected(self.scaled, free)
+        if self.moved:
+            d = tangents_step(rates, self.leaves, (y, end), self.moved, d, h=h)
+            d = [self.along(m, projected, free, x) for m, x in zip(self.moved, d, strict=True)]
+        return (end, d), excess
+
+
+def _leaves(scaled: Scaled):
+    """Arrays of real numbers, and what makes the equations of such arrays."""
+    arrays, rest = eqx.partition(scaled, eqx.is_inexact_array)
+    leaves, structure = jax.tree.flatten(arrays)
+    return leaves, lambda own: eqx.combine(jax.tree.unflatten(structure, own), rest)
+
+
+def _read(problem: Problem, z: Sequence, *, grid: Grid, states: list):
+    """Residuals [sigma], data then prior, of the states at the rows, and of those on all ends of steps if given."""
+    zero, g = jnp.zeros((), int), problem.group
+    left = None if g.left is None else problem.bench
+
+    def one(stimulus, rows, span, own, y, limits):
+        scaled = _scaled(problem, z, limits)
+        if len(y) == 1:
+
+            def see(at, v, rate, y):
+                drive = lambda t: v + rate * (t - at)  # noqa: E731
+                return log_seen(scaled, y, drive, at, driven=stimulus.quantity, left=left)
+
+            return jax.vmap(see)(rows, own.v, own.rate, y[0]), jnp.zeros(span.shape)
+        real = jnp.arange(len(own.t)) < own.at[-1]
+        ends = jnp.append(0.0, jnp.where(real, own.t + own.h, jnp.inf))
+        sol = Solution(y[0], zero, zero, zero, jnp.zeros(()), ends, y[1])
+        return read_off(scaled, stimulus, rows, span, g.thresholds, sol, left)
+
+    axes = (0, 0, 0, over_lanes(grid), 0, 0)
+    logs, events = jax.vmap(one, in_axes=axes)(g.stimuli, g.rows, g.span, grid, states, g.limits)
+    return problem.with_prior(misfit(g, *logs, events=events), jnp.stack(z))
+
+
+def _scaled(problem: Problem, z, limits: Float[Array, "2"] | None) -> Scaled:
+    """The equations at a point, under the limits of one waveform [A]."""
+    return scaled_under(problem, problem.at(z), limits)
+
+
+def _directions(problem: Problem, z: list, limits: Any) -> list[dict[int, Array]]:
+    """For each coordinate the derivatives of those leaves of the equations that depend on it, by their place."""
+    found = []
+    for k, x in enumerate(z):
+        of = lambda x, k=k: _leaves(_scaled(problem, [*z[:k], x, *z[k + 1 :]], limits))[0]  # noqa: E731
+        moved = enumerate(derivative(of, x, jnp.ones_like(x)))
+        found.append({i: d for i, d in moved if not isinstance(d, float)})
+    return found
+
+
+def _lanes(problems: Any, which, z, grid: Grid, events: bool, slopes: bool):
+    """Residuals, Jacobian if asked for, and errors of the steps, of lanes of stacked problems."""
+    arrays, rest = eqx.partition(problems, eqx.is_array)
+    own, waves = jax.tree.map(lambda x: x[which], arrays), grid.t.shape[1]
+    # One axis over lanes and waves: a loop along contiguous memory.
+    flat = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]) if x.ndim > 1 else x, grid)
+    parts = jax.tree.map(lambda x: jnp.repeat(x, waves, axis=0), (own, z))
+    limits = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), own.group.limits)
+
+    def equations(lane):
+        problem, z, limits = eqx.combine(lane[0], rest), list(lane[1]), lane[2]
+        return _scaled(problem, z, limits), _directions(problem, z, limits) if slopes else ()
+
+    path, structure, excess = _march(equations, (*parts, limits), flat, slopes=slopes)
+    _, count, width = path.shape
+    place = flat.at * (count * width) + jnp.arange(width)[:, None]
+    apart = lambda x: x.reshape(-1, waves, *x.shape[1:])  # noqa: E731
+
+    def seen(parts):
+        """States at the rows; and on all ends of steps, where events are looked for."""
+        pick = lambda c: path.ravel().at[place + c * width].get(mode="promise_in_bounds")  # noqa: E731
+        every = [[path[:, c].T for c in parts]] if events else []
+        return [apart(jnp.stack(x, axis=-1)) for x in ([pick(c) for c in parts], *every)]
+
+    y, tangents = jax.tree.unflatten(structure, range(count))
+
+    def read(own, z, grid, y, *tangents):
+        z, of = list(z), partial(_read, eqx.combine(own, rest), grid=grid)
+        if not slopes:
+            return of(z, states=y), None
+        found = []
+        for k, d in enumerate(tangents):
+            along = lambda x, y, k=k: of([*z[:k], x, *z[k + 1 :]], states=y)  # noqa: E731
+            found.append(jax.jvp(along, (z[k], y), (jnp.ones_like(z[k]), d)))
+        return found[0][0], jnp.stack([d for _, d in found], axis=-1)
+
+    axes = (0, 0, over_lanes(grid), *[0] * (1 + len(tangents)))
+    states = seen(y), *map(seen, tangents)
+    r, jacobian = jax.vmap(read, in_axes=axes)(own, z, grid, *states)
+    return (r, jacobian, apart(excess.T)) if slopes else (r, apart(excess.T))
+
+
+def _residuals_on_grid(problems, which, z, grid, events):
+    """Residuals and errors."""
+    return _lanes(problems, which, z, grid, events, False)
+
+
+def _linearised_on_grid(problems, which, z, grid, events):
+    """Residuals, Jacobian by the variational equation, and errors."""
+    return _lanes(problems, which, z, grid, events, True)
+
+
+def _single() -> dict[str, Any]:
+    """Options of XLA for programs of which several run at the same time: a thread each."""
+    return fast_compile_options() | {"xla_cpu_multi_thread_eigen": False}
+
+
+# Programs are compiled by one thread at a time, each once.
+_compiling, _compiled = threading.Lock(), set()
+
+
+def _once(f: Callable) -> Callable:
+    """A compiled function of which two threads do not compile the same program."""
+
+    @functools.wraps(f)
+    def call(problems, which, z, grid, events):
+        key = f, jax.tree.structure(problems), problems.free, which.shape, grid.t.shape, events
+        if key in _compiled:
+            return f(problems, which, z, grid, events)
+        with _compiling:
+            result = jax.block_until_ready(f(problems, which, z, grid, events))
+            _compiled.add(key)
+        return result
+
+    return call
+
+
+residuals_on_grid, linearised_on_grid = (
+    _once(jit_with_options(f, _single)) for f in (_residuals_on_grid, _linearised_on_grid)
+)
+
+
+def _residuals_adaptive(problems: Any, which, z):
+    """Residuals and success of lanes by the adaptive solver, without derivatives."""
+    arrays, rest = eqx.partition(problems, eqx.is_array)
+    own = jax.tree.map(lambda x: x[which], arrays)
+    return jax.vmap(lambda own, z: eqx.combine(own, rest).residuals(z))(own, z)
+
+
+residuals_adaptive = jit_with_options(_residuals_adaptive, _single)

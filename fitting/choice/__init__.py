@@ -1,0 +1,1 @@
+"""Choice among models: the same data under each of them."""

@@ -1,0 +1,97 @@
+"""What a choice among models leaves beside its fit directories: a table, a picture, a page."""
+
+import html
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas
+
+from memjax.files import write_json, writing
+
+from ..fit_json import SCHEMA, digest, load, versions
+from ..html import bullets, html_table, page, picture as shown_picture, readable
+from ..kinds import kind_of
+from .comparison import Comparison, best
+from .figures import COLORS, picture
+
+COMPARISON, PICTURE = "comparison.json", "comparison.png"
+"""What is in every folder of a choice, and the picture of all models over the data."""
+
+HEAD = ["model", "free", "points", "loss", "median residual", "AIC, over least", "support", "AICc", "BIC",
+        "held-out (sigma)", "held-out median", "behind best (s.e.)", "verdict"]  # fmt: skip
+"""Columns of the table."""
+
+LONG = ("points", "AICc", "BIC", "held-out median")
+"""Those for which a terminal has no room."""
+
+
+def write(found: Comparison, folder: Path, *, files: list[Path], about: Mapping[str, Any]) -> None:
+    """Write ``comparison.json`` and ``comparison.csv``: the models, the files and what else there is to say."""
+    content = {"schema_version": SCHEMA, **about, **vars(found)}
+    content["best"] = {k: best(found.rows, k).get("model") for k in ("score", "aic", "bic", "loss")}
+    content["data"] = [{"file": str(f), "sha256": digest(f)} for f in files]
+    with writing(folder / "comparison.csv") as beside:
+        pandas.DataFrame(found.rows).to_csv(beside, index=False)
+    write_json(folder / COMPARISON, content | {"versions": versions()})
+
+
+def ranked(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Best first, by held-out score, of those without one by loss; failures last."""
+    number = lambda x: (x is None, x or 0.0)  # noqa: E731
+    return sorted(rows, key=lambda r: (bool(r["failure"]), *number(r["score"]), *number(r["loss"])))
+
+
+def table_of(rows: list[dict[str, Any]]) -> list[list[str]]:
+    """Rows of `fitting.choice.comparison.Comparison` for reading, best first; criteria over the least of each."""
+    least = {k: min((r[k] for r in rows if r[k] is not None), default=0.0) for k in ("aicc", "bic")}
+    return [_cells(r, least) for r in ranked(rows)]
+
+
+def _cells(row: dict[str, Any], least: dict[str, float]) -> list[str]:
+    """A row for reading."""
+    if row["failure"]:
+        return [row["model"], *[""] * (len(HEAD) - 2), "not fitted"]
+    number = lambda x, text="": "" if x is None else f"{x:.3g}{text}"  # noqa: E731
+    over = [row["delta_aic"], *(x and x - least[k] for k in least if (x := row[k]) or True)]
+    aic, *others = ["" if x is None else f"{x:.1f}" for x in over]
+    held = [readable(row["score"]), number(row["held_residual"], f" {row['unit']}")]
+    return [
+        row["model"], f"{row['free']}", f"{row['points']}", readable(row["loss"]),
+        number(row["residual"], f" {row['unit']}"), aic, row["support"] or "", *others, *held,
+        readable(row["behind"], 2), row["verdict"] or "",
+    ]  # fmt: skip
+
+
+def build(folder: Path) -> list[str]:
+    """Make the picture and ``report.html`` of a choice; names of the files written.
+
+    Parameters
+    ----------
+    folder : Path
+        What ``memjax fit --model A,B`` made: comparison.json, and the tables of the fits.
+    """
+    content = load(folder, COMPARISON)
+    rows, made, shown = ranked(content["rows"]), [], ""
+    drawn = [r["model"] for r in rows if not r["failure"]]
+    notes = [*content["notes"], *(f"{r['model']}: {r['failure']}" for r in rows if r["failure"])]
+    notes += ["interrupted: what was reached is compared"] * content["interrupted"]
+    if len(drawn) > len(COLORS):
+        notes.append(f"the picture shows the first {len(COLORS)} of {len(drawn)} models")
+    kind = kind_of(content, where=folder / COMPARISON)
+    if kind.axes is not None:
+        picture(folder, drawn[: len(COLORS)], kind, folder / PICTURE)
+        made, shown = [PICTURE], shown_picture(folder / PICTURE, "measured, and by all models")
+    links = ", ".join(f'<a href="{n}/report.html">{n}</a>' for n in map(html.escape, drawn))
+    told = [[d["file"], f"sha256 {d['sha256'][:16]}..."] for d in content["data"]]
+    told += [["command", content["command"]]]
+    told += [["versions", ", ".join(f"{k} {v}" for k, v in content["versions"].items())]]
+    body = f"""<h1>Choice among models: {html.escape(content["kind"])}</h1>
+{shown}
+<h2>Models</h2>{html_table(table_of(rows), HEAD)}
+<p><small>The fits: {links}. Held out: {html.escape(content["held"] or "nothing")}.</small></p>
+<h2>Remarks</h2>{bullets(notes, kind="warn")}
+<h2>Provenance</h2>{html_table(told, ["", ""])}
+"""
+    (folder / "report.html").write_text(page("memjax fit: models", body), encoding="utf-8")
+    return [*made, "report.html"]

@@ -1,0 +1,87 @@
+"""Estimates of parameters of a circuit from an information matrix of their logarithms."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+import memjax as mj
+from memjax.fields import parameter_specs
+from memjax.params import constrain
+from memjax.transforms import from_spec
+
+LIMIT = 0.5
+"""Relative standard deviation above which a parameter counts as undetermined."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """Free parameters and how well they are known.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        With the best parameters.
+    values, std : dict of str to float
+        Best values and standard deviations to first order [the parameter's unit], by dotted name.
+    correlation : Float[np.ndarray, "free free"]
+        Correlations, in the order of `values`.
+    undetermined : tuple of str
+        Parameters whose relative standard deviation exceeds `LIMIT`, or that are part of a
+        direction in which the data say next to nothing. Their standard deviations have no meaning
+        beyond being large.
+    """
+
+    circuit: mj.Circuit
+    values: dict[str, float]
+    std: dict[str, float]
+    correlation: Float[np.ndarray, "free free"]
+    undetermined: tuple[str, ...]
+
+    def z_scores(self, truth: Mapping[str, float]) -> dict[str, float]:
+        """(estimate - truth) / standard deviation of each parameter that is named in `truth`."""
+        return {n: (self.values[n] - x) / self.std[n] for n, x in truth.items()}
+
+
+def values_at(circuit: mj.Circuit, free: Sequence[str], z: np.ndarray) -> dict[str, float]:
+    """Values [SI] at coordinates."""
+    specs = parameter_specs(circuit)
+    pairs = zip(free, z, strict=True)
+    return {n: float(from_spec(specs[n]).inverse(jnp.asarray(x))) for n, x in pairs}
+
+
+def lifted_inverse(information: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Inverse of an information matrix of logarithms, and each parameter's share in its null directions.
+
+    Information below that of ten times the limit is lifted to it.
+    """
+    size, axes = np.linalg.eigh(information)
+    least = (10 * LIMIT) ** -2
+    null = np.sqrt(np.sum(axes[:, size <= least] ** 2, axis=1))
+    return (axes / np.maximum(size, least)) @ axes.T, null
+
+
+def estimate_of(
+    circuit: mj.Circuit,
+    free: tuple[str, ...],
+    z: np.ndarray,
+    *,
+    information: np.ndarray,
+    surely: np.ndarray | None = None,
+) -> Estimate:
+    """Estimate out of the information matrix of the logarithms, and of what of it is sure."""
+    covariance, _ = lifted_inverse(information)
+    strict, null = lifted_inverse(information if surely is None else surely)
+    values, sigma = values_at(circuit, free, z), np.sqrt(np.diag(covariance))
+    undetermined = (np.sqrt(np.diag(strict)) > LIMIT) | (null > 0.1) | (sigma > LIMIT)
+    return Estimate(
+        circuit=constrain(circuit, free, jnp.asarray(z)),
+        values=values,
+        std={n: float(s * (abs(values[n]) or 1.0)) for n, s in zip(free, sigma, strict=True)},
+        correlation=covariance / np.outer(sigma, sigma),
+        undetermined=tuple(
+            n for n, is_undetermined in zip(free, undetermined, strict=True) if is_undetermined
+        ),
+    )

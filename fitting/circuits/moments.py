@@ -1,0 +1,194 @@
+"""Simulated moments of spike trains: their summaries, the covariance of these, and derivatives by differences."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float
+
+import memjax as mj
+from memjax.errors import DataError, FitError
+from memjax.observables import SpikeTrain, detect_all, in_window
+
+from ..inference.identifiability import log_slopes
+from .estimate import values_at
+
+SUMMARIES = ("rate", "isi_mean", "isi_spread", "latency_mean", "latency_spread")
+"""What spike trains are compared by, see `fit_spikes`."""
+
+# Least standard deviation of a logarithm of a time: below it spikes count as equally spaced.
+_SPREAD = 1e-3
+# Least eigenvalue of the correlation matrix of the summaries: beyond it they say the same.
+_COLLINEAR = 1e-3
+
+
+def train_features(
+    trains: Sequence[np.ndarray], start: float, stop: float
+) -> Float[np.ndarray, "trains 6"]:
+    """Sums of each train whose means give the summaries.
+
+    Number of spikes and of intervals, sum of their logarithms and of its squares, logarithm of the
+    latency and its square; the latency of a train without a spike is that of the whole window.
+    """
+    found = []
+    for train in trains:
+        times = np.asarray(train, float)
+        times = times[in_window(times, start, stop)]
+        log = np.log(np.diff(times))
+        first = np.log(max(times[0] - start if times.size else stop - start, 1e-12))
+        found.append([times.size, log.size, log.sum(), (log**2).sum(), first, first**2])
+    return np.array(found, float)
+
+
+def summaries_of(
+    means: Float[np.ndarray, "... 6"], names: Sequence[str], length: float
+) -> Float[np.ndarray, "... summaries"]:
+    """Summaries out of mean features; not finite without spikes or intervals."""
+    count, n, s1, s2, l1, l2 = np.moveaxis(means, -1, 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = s1 / n
+        variance = np.maximum(s2 / n - mean**2, 0.0) + _SPREAD**2
+        later = np.maximum(l2 - l1**2, 0.0) + _SPREAD**2
+        every = {
+            "rate": np.log(count / length),
+            "isi_mean": mean,
+            "isi_spread": 0.5 * np.log(variance),
+            "latency_mean": l1,
+            "latency_spread": 0.5 * np.log(later),
+        }
+    return np.stack([every[k] for k in names], axis=-1)
+
+
+def left_out(features: Float[np.ndarray, "trains 6"]) -> Float[np.ndarray, "trains 6"]:
+    """Mean features without each train in turn."""
+    return (features.sum(axis=0) - features) / (len(features) - 1)
+
+
+@dataclass(frozen=True)
+class SimulatedMoments:
+    """What is the same for every simulated parameter set, and how many were simulated."""
+
+    circuit: mj.Circuit
+    stimulus: mj.AbstractStimulus
+    free: tuple[str, ...]
+    signal: str
+    level: float
+    rearm: float | None
+    sign: int
+    window: tuple[float, float]
+    names: tuple[str, ...]
+    members: int
+    seed: int
+    policy: mj.Fixed | mj.Stiff
+    save: float
+    env: mj.Environment | None
+    calls: list[int] = field(default_factory=list)
+
+    def check(self, step: float) -> None:
+        """Refuse options that mean nothing."""
+        signals = [*(s.name for s in self.circuit.specs), "v", "i"]
+        unknown = ", ".join(repr(s) for s in self.names if s not in SUMMARIES)
+        (start, stop), end, few = self.window, float(self.stimulus.duration), self.members < 8
+        numbers = f"members = {self.members}, step = {step:g}, save = {self.save:g} s"
+        seen, window = (
+            0 <= start < stop <= end * (1 + 1e-9),
+            f"a window from {start:g} to {stop:g} s",
+        )
+        for wrong, what, allowed in (
+            (self.signal not in signals, f"no signal {self.signal!r}", ", ".join(signals)),
+            (unknown or not self.names, f"summaries {unknown or 'none'}", ", ".join(SUMMARIES)),
+            (few or not (step > 0 and self.save > 0), numbers, "8 or more, > 0, > 0 s"),
+            (not seen, window, f"within the stimulus, 0 to {end:g} s"),
+        ):
+            if wrong:
+                raise DataError(what, where="fit_spikes", allowed=allowed)
+
+    def measured(self, trains: Sequence[SpikeTrain | np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Summaries of measured trains, and their features."""
+        if not len(trains):
+            raise DataError("no spike trains", where="fit_spikes", allowed="at least one")
+        start, stop = self.window
+        own = [s.within(start, stop).times if isinstance(s, SpikeTrain) else s for s in trains]
+        cut = [x[in_window(x, start, stop)] for x in map(np.asarray, own)]
+        times = [SpikeTrain(times=x, start=start, stop=stop).times for x in cut]  # checked
+        features = train_features(times, start, stop)
+        target = self.summaries(features.mean(axis=0))
+        lacking = ", ".join(n for n, x in zip(self.names, target) if not np.isfinite(x))
+        if lacking:
+            raise DataError(
+                f"too few spikes for {lacking}", where="trains", fix="leave these summaries out"
+            )
+        return target, features
+
+    def features(self, z: np.ndarray) -> np.ndarray | None:
+        """Features of the members' trains; None where a solve failed or there is nothing to compare."""
+        values = values_at(self.circuit, self.free, z)
+        rows = int(np.floor(self.stimulus.duration / self.save + 1e-9)) + 1
+        self.calls.append(1)
+        trace = mj.simulate(
+            self.circuit,
+            self.stimulus,
+            policy=self.policy,
+            env=self.env,
+            members=self.members,
+            seed=self.seed,
+            save=np.arange(rows) * self.save,
+            values={n: np.full((self.members, 1), x) for n, x in values.items()},
+            on_failure="ignore",
+        )
+        if trace.failed.size:
+            return None
+        x = {"v": trace.v, "i": trace.i}.get(self.signal)
+        x = trace.state[self.signal] if x is None else x
+        if not np.isfinite(np.asarray(x)).all():
+            return None
+        trains = detect_all(trace.t, x, level=self.level, rearm=self.rearm, sign=self.sign)
+        found = train_features(trains, *self.window)
+        return found if np.isfinite(self.summaries(left_out(found))).all() else None
+
+    def summaries(self, means: np.ndarray) -> np.ndarray:
+        """Summaries out of mean features."""
+        return summaries_of(means, self.names, self.window[1] - self.window[0])
+
+    def weight(self, features: np.ndarray, trains: int) -> tuple[np.ndarray, np.ndarray]:
+        """Inverse of the covariance of measured less simulated summaries, and standard deviations."""
+        left, n = self.summaries(left_out(features)), len(features)
+        away = (left - left.mean(axis=0)) * (n - 1)
+        one = away.T @ away / (n - 1) + _SPREAD**2 * np.eye(len(self.names))
+        covariance = one * (1 / trains + 1 / self.members)
+        sigma = np.sqrt(np.diag(covariance))
+        size, axes = np.linalg.eigh(covariance / np.outer(sigma, sigma))
+        inverse = (axes / np.maximum(size, _COLLINEAR)) @ axes.T
+        return inverse / np.outer(sigma, sigma), sigma
+
+    def jacobian(self, z, features, step: float) -> tuple[np.ndarray, np.ndarray]:
+        """Central differences by the logarithms of the parameters, and their jackknife deviations.
+
+        One-sided, with the features at z, where a side has no trains to compare.
+        """
+        slope, mean, left = log_slopes(self.circuit, self.free, z), [], []
+        for k, name in enumerate(self.free):
+            move = step / slope[k] * np.eye(len(z))[k]
+            sides = [(1, self.features(z + move)), (-1, self.features(z - move)), (0, features)]
+            found = [(s, f) for s, f in sides if f is not None][:2]
+            if len(found) < 2:
+                value = values_at(self.circuit, self.free, z)[name]
+                raise FitError(
+                    f"no trains to compare {step:g} log units from {name} = {value:g}",
+                    where="fit_spikes",
+                    fix="start from other values, or take a smaller step",
+                )
+            (a, high), (b, low) = found
+            for out, take in ((mean, lambda f: f.mean(axis=0)), (left, left_out)):
+                difference = self.summaries(take(high)) - self.summaries(take(low))
+                out.append(difference / ((a - b) * step))
+        jac, each = np.stack(mean, axis=-1), np.stack(left, axis=-1)
+        return jac, each - each.mean(axis=0)
+
+
+def jacobian_noise_bias(
+    away: Float[np.ndarray, "members summaries free"], weight: np.ndarray
+) -> np.ndarray:
+    """A noisy Jacobian overstates the curvature J'WJ; this is the bias on average, from its jackknife deviations."""
+    n = len(away)
+    return (n - 1) / n * np.einsum("kai,ab,kbj->ij", away, weight, away)

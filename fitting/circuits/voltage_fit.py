@@ -1,0 +1,142 @@
+r"""Parameters of a circuit from the trace of a node, by least squares."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+import memjax as mj
+from memjax.errors import DataError, FitError
+
+from ..inference.identifiability import log_slopes
+from ..optimize.levenberg_marquardt import Progress, levenberg_marquardt, screen
+from ..result import AbstractFit
+from .estimate import lifted_inverse
+from .problem import POLICY, Traces, voltage_problem
+
+TOGETHER, ITERATIONS = 8, 60
+"""Starts that advance together, and the most steps that they take."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class VoltageFit(AbstractFit):
+    """What `fit_voltages` found.
+
+    Parameters
+    ----------
+    device, model, problem, z, search
+        See `AbstractFit`.
+    covariance : Float[np.ndarray, "free free"]
+        Of the coordinates; directions in which the data say next to nothing are cut off at a factor of 150.
+    loss, chi2 : float
+        Half the sum of squared residuals [sigma^2]; that sum per degree of freedom, about 1 if
+        model and sigma are right.
+    trace : Float[np.ndarray, "rows"]
+        Trace of the best parameters [V or A].
+    converged : bool
+        Whether the search ended because nothing was gained.
+    """
+
+    device: mj.Circuit
+    model: str
+    problem: Traces
+    z: Float[np.ndarray, " free"]
+    loss: float
+    covariance: Float[np.ndarray, "free free"]
+    chi2: float
+    trace: Float[np.ndarray, " rows"]
+    converged: bool
+    search: Progress
+    profiles: tuple[Any, ...] = ()
+    sample: Any = None
+
+
+def fit_voltages(
+    circuit: mj.Circuit,
+    stimulus: mj.AbstractStimulus,
+    t: Float[np.ndarray | Array, " rows"],
+    v: Float[np.ndarray | Array, " rows"],
+    *,
+    node: str,
+    sigma: float | Float[np.ndarray | Array, " rows"],
+    free: Sequence[str],
+    starts: int = 16,
+    spread: float = 0.3,
+    seed: int = 0,
+    policy: mj.Stiff = POLICY,
+    env: mj.Environment | None = None,
+) -> VoltageFit:
+    """Fit parameters of a circuit to the trace of a node, by least squares.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        Fixed parameters, and the start of the free ones. Diffusion is left out.
+    stimulus : AbstractStimulus
+        What drives it, from the state at rest.
+    t, v : Float[np.ndarray, "rows"]
+        Times [s], increasing, and what was measured [V or A].
+    node : str
+        Node that was measured; "i" for the current of the first driven source.
+    sigma : float or Float[np.ndarray, "rows"]
+        Standard deviation of the measured values [V or A].
+    free : sequence of str
+        Free parameters, as ``element.parameter``.
+    starts, spread, seed
+        Starts that are screened, the first being the circuit itself, the others scattered about it
+        with this standard deviation [natural log units]; the 8 best go on.
+    policy, env
+        Solver and temperature.
+
+    Raises
+    ------
+    DataError, ModelError
+        For rows, a node, a parameter or a sigma that make no problem.
+    FitError
+        If the solve of no start ended well.
+    """
+    if starts < 1:
+        raise DataError(f"starts = {starts}", where="fit_voltages", allowed="at least 1")
+    about = {"node": node, "sigma": sigma, "free": free, "policy": policy, "env": env}
+    problem = voltage_problem(circuit, stimulus, t, v, **about)
+    names, center = problem.free, np.asarray(problem.center)
+
+    noise = np.random.default_rng(seed).normal(size=(starts, len(names)))
+    noise[0] = 0.0
+    many = center + spread * noise / np.abs(log_slopes(problem.device, names, center))
+    keep = min(starts, TOGETHER)
+    search = Progress(many[:keep], np.full(keep, np.inf))
+    z = screen(problem.linearise, many, keep=keep, progress=search)
+    search = levenberg_marquardt(problem.linearise, z, iterations=ITERATIONS, progress=search)
+    return _voltage_fit(problem, search)
+
+
+def _voltage_fit(problem: Traces, search: Progress) -> VoltageFit:
+    """Result at the best point of a search."""
+    best = search.best
+    if not np.isfinite(search.cost[best]):
+        raise FitError(
+            f"no solve of {len(search.cost)} starts ended well",
+            where="fit_voltages",
+            fix="start from other values, or allow more steps: policy=mj.Stiff(max_steps=...)",
+        )
+    r, jac, _ = problem.linearise(search.z)
+    rows, z, cost = len(problem.data), search.z[best], float(search.cost[best])
+    r, slope = r[best][:rows], log_slopes(problem.device, problem.free, z)
+    jac = jac[best][:rows] / slope
+    covariance, _ = lifted_inverse(jac.T @ jac)
+    return VoltageFit(
+        device=problem.at(jnp.asarray(z)),
+        model=getattr(problem.device, "name", "circuit"),
+        problem=problem,
+        z=z,
+        loss=cost,
+        covariance=covariance / np.outer(slope, slope),
+        chi2=2 * cost / max(rows - len(z), 1),
+        trace=np.asarray(problem.data) + r * np.asarray(problem.sigma),
+        converged=bool(search.converged[best]) or search.iterations < ITERATIONS,
+        search=search,
+    )

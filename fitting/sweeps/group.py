@@ -1,0 +1,199 @@
+"""Waveforms as the arrays of a problem: what is compared, how much each point and each event counts."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+import equinox as eqx
+import jax
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+import memjax as mj
+from memjax.errors import DataError
+
+from .summary import MAD, Waveform, middle, nanmedian
+
+MODEL_SIGMA = 0.3
+"""Standard deviation [decades] granted to the model's current beside the scatter of the data, unless given."""
+
+VOLTAGE_SIGMA = 0.05
+"""The same of the model's voltage under an imposed current: it spans a decade where currents span many."""
+
+SMALL = 0.1
+"""Share of what a search grants to the model by default that chi squared grants it: 7 % of a current."""
+
+EVENT_SIGMA = 0.25
+"""Standard deviation [rows] granted to the model's events beside the scatter of the data."""
+
+
+class Group(eqx.Module):
+    r"""Arrays of one or more waveforms, padded to common lengths, a leading axis over waveforms.
+
+    Parameters
+    ----------
+    stimuli : memjax.Sampled
+        Stacked waveforms.
+    rows : Float[Array, "waves points"]
+        Times of output [s].
+    target : Float[Array, "waves points"]
+        Median log10(\|response\| + floor): of the current, or of the voltage where a current was imposed.
+    weight : Float[Array, "waves points"]
+        One over its standard deviation, 0 where it does not count.
+    censored : Bool[Array, "waves points"]
+        Points at the limit.
+    event_rows, event_weight : Float[Array, "waves legs 3"]
+        Median rows of the events and one over their standard deviation, 0 where they do not count.
+    span : Float[Array, "waves legs 3"]
+        Start, peak and end [s] of each excursion.
+    edge : Float[Array, "waves points"]
+        log10 of the least current of points at the limit [decades of A].
+    floor : Float[Array, ""]
+        Noise floor [A or V].
+    model_sigma : Float[Array, ""]
+        Standard deviation granted to the model's response [decades].
+    small_sigma : Float[Array, ""]
+        That against which chi squared is stated [decades].
+    thresholds : Float[Array, "2"]
+        log10 of the currents that mean on and off [decades of A].
+    limits : Float[Array, "waves 2"] or None
+        Limits of the source of each waveform at positive and negative current [A]; None where the bench says them.
+    left, left_weight : Float[Array, "waves points"] or None
+        Median log10 of the voltages that limited sources left at the terminals [decades of V], and one over their
+        standard deviation, 0 where there is none; None where no file holds any.
+    """
+
+    stimuli: mj.Sampled
+    rows: Float[Array | np.ndarray, "waves points"]
+    target: Float[Array | np.ndarray, "waves points"]
+    weight: Float[Array | np.ndarray, "waves points"]
+    censored: Bool[Array | np.ndarray, "waves points"]
+    event_rows: Float[Array | np.ndarray, "waves legs 3"]
+    event_weight: Float[Array | np.ndarray, "waves legs 3"]
+    span: Float[Array | np.ndarray, "waves legs 3"]
+    edge: Float[Array | np.ndarray, "waves points"]
+    floor: Float[Array | np.ndarray, ""]
+    model_sigma: Float[Array | np.ndarray, ""]
+    small_sigma: Float[Array | np.ndarray, ""]
+    thresholds: Float[Array | np.ndarray, "2"]
+    limits: Float[Array | np.ndarray, "waves 2"] | None = None
+    left: Float[Array | np.ndarray, "waves points"] | None = None
+    left_weight: Float[Array | np.ndarray, "waves points"] | None = None
+
+
+def sigma_log(w: Waveform, model_sigma: float = MODEL_SIGMA) -> Float[np.ndarray, " points"]:
+    """Standard deviation of the median log response [decades]: of the data and granted to the model."""
+    scatter = MAD * np.median(np.abs(w.log_response - w.median_log()), axis=0)
+    return np.hypot(1.2533 * scatter / np.sqrt(w.n_sweeps), model_sigma)
+
+
+def sigma_events(w: Waveform) -> Float[np.ndarray, "legs 3"]:
+    """Standard deviation of the median rows of the events: scatter, sampling in whole rows, and the model's share."""
+    count = np.sum(np.isfinite(w.events), axis=0)
+    away = np.where(count > 0, np.abs(w.events - w.median_events()), 0.0)
+    scatter = MAD * np.where(count > 0, nanmedian(away), np.inf)
+    return np.sqrt(1.2533**2 * scatter**2 / np.maximum(count, 1) + 1 / 12 + EVENT_SIGMA**2)
+
+
+def edge_of(w: Waveform, limit: tuple[float, float] | None = None) -> Float[np.ndarray, " points"]:
+    """log10 of the least current that points at the limit may have [decades of A]; no bound where there is no limit.
+
+    Limits [A] of a bench that names them take the place of those of the data.
+    """
+    positive, negative = w.limits if limit is None else limit
+    edge = np.log10(np.where(w.v < 0, negative, positive)) - w.reach
+    return np.where(w.censored & np.isfinite(edge), edge, -np.inf)
+
+
+def pack(
+    waves: Sequence[Waveform],
+    *,
+    floor: float,
+    limit: tuple[float, float] | None,
+    limits: Float[np.ndarray, "waves 2"] | None = None,
+    events: bool = True,
+    model_sigma: float | None = None,
+    left: bool = True,
+) -> Group:
+    """Waveforms as one `Group`; the events count only where they are switching, not a loop's slow passage.
+
+    Under an imposed current none counts: the voltage is a function of it, and shows where it snaps back.
+    Points at the limit lie at that of a bench, `limit`, or else that of the data; `limits` are those simulated. `left`
+    says whether voltages that limited sources left at the terminals count: where these are simulated with their limits.
+    """
+    k = max(len(w.v) for w in waves)
+
+    def padded(x: np.ndarray, fill: Any) -> np.ndarray:
+        return np.concatenate([x, np.full(k - len(x), fill, np.asarray(x).dtype)])
+
+    def longer(x: np.ndarray) -> np.ndarray:
+        step = x[-1] - x[-2] if len(x) > 1 else 1.0
+        return np.concatenate([x, x[-1] + step * np.arange(1, k - len(x) + 1)])
+
+    def stimulus(w: Waveform) -> mj.Sampled:
+        s = w.stimulus
+        values = padded(np.asarray(s.values), s.values[-1])
+        return mj.Sampled(longer(np.asarray(s.times)), values, kind=s.kind, quantity=s.quantity)
+
+    kinds = {(w.stimulus.kind, w.stimulus.quantity) for w in waves}
+    if len(kinds) != 1:
+        raise DataError(
+            f"sweeps of different kinds: {sorted(kinds)}",
+            allowed="all with time, or all without; one source",
+        )
+    driven, levels = waves[0].driven, waves[0].thresholds
+    events = events and driven == "voltage"
+    small = model_sigma
+    voltages = _voltages_left(waves, padded, model_sigma or VOLTAGE_SIGMA) if left else {}
+    if model_sigma is None:
+        model_sigma = MODEL_SIGMA if driven == "voltage" else VOLTAGE_SIGMA
+        small = SMALL * model_sigma
+    most = max(len(w.legs) for w in waves)
+    arr = np.stack
+
+    def per_leg(x: np.ndarray) -> np.ndarray:
+        return np.concatenate([x, np.repeat(x[-1:], most - len(x), axis=0)])
+
+    def counted(w: Waveform, x: np.ndarray) -> np.ndarray:
+        # What happened before the first row was not seen to happen.
+        seen = w.happened() & events & (np.nan_to_num(w.median_events()) >= 0)
+        known = np.where(seen, x, 0.0)
+        return np.concatenate([known, np.zeros((most - len(known), 3))])
+
+    spans = [
+        np.array(
+            [(0.0 if a == 0 else w.rows[a - 1], w.rows[p], w.rows[b - 1]) for a, p, b in w.legs]
+        )
+        for w in waves
+    ]
+    return Group(
+        stimuli=jax.tree.map(lambda *x: arr(x), *map(stimulus, waves)),
+        rows=arr([longer(w.rows) for w in waves]),
+        target=arr([padded(w.median_log(), 0.0) for w in waves]),
+        weight=arr([padded(w.used / sigma_log(w, model_sigma), 0.0) for w in waves]),
+        censored=arr([padded(w.censored, False) for w in waves]),
+        event_rows=arr([counted(w, w.median_events()) for w in waves]),
+        event_weight=arr([counted(w, 1 / sigma_events(w)) for w in waves]),
+        span=arr([per_leg(x) for x in spans]),
+        edge=arr([padded(edge_of(w, limit), -np.inf) for w in waves]),
+        floor=np.asarray(float(floor)),
+        model_sigma=np.asarray(float(model_sigma)),
+        small_sigma=np.asarray(float(cast(float, small))),
+        limits=limits,
+        thresholds=np.log10([levels.on, levels.hold]),
+        **voltages,
+    )
+
+
+def _voltages_left(waves: Sequence[Waveform], padded: Callable, granted: float) -> dict[str, Any]:
+    """What limited sources left at the terminals, and one over its standard deviation, where any file holds that."""
+    if all(w.log_left is None for w in waves):
+        return {}
+    rows = []
+    for w in waves:
+        every = np.full((1, len(w.v)), np.nan) if w.log_left is None else w.log_left
+        log = middle(every)
+        known = np.isfinite(log)
+        scatter = np.where(known, MAD * middle(np.abs(every - log)), 0.0)
+        sigma = np.hypot(1.2533 * scatter / np.sqrt(w.n_sweeps), granted)
+        rows.append((padded(np.where(known, log, 0.0), 0.0), padded(known / sigma, 0.0)))
+    return {"left": np.stack([x for x, _ in rows]), "left_weight": np.stack([x for _, x in rows])}

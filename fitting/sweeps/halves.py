@@ -1,0 +1,88 @@
+"""Every second sweep: what a fit has not seen, and its residuals."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+import memjax as mj
+from memjax.errors import DataError
+from memjax.simulate import waveform
+
+from ..residuals import Residuals
+from .problem import Problem
+from .summary import same_waveform
+
+
+def halves(
+    measurements: Sequence[mj.Measurement], *, point_time: float | None = None
+) -> tuple[list[mj.Measurement], list[mj.Measurement]]:
+    """Every second sweep, from the first on, and the others.
+
+    Parameters
+    ----------
+    measurements : sequence of Measurement
+        All of one device.
+    point_time : float, optional
+        Time for which each point was held [s], where files have no time.
+
+    Returns
+    -------
+    seen, held : list of Measurement
+
+    Raises
+    ------
+    DataError
+        Where nothing can be held out: one sweep, or one to each polarity.
+
+    Notes
+    -----
+    Sweeps of one waveform are counted among themselves: a file may alternate between two of them.
+    Of waveforms that are applied once, those of the same polarities are.
+    """
+    groups: list[tuple[mj.Sampled, list]] = []
+    for k, m in enumerate(measurements):
+        stimuli, _, labels = waveform(m, point_time)
+        for stimulus, label in zip(stimuli, labels, strict=True):
+            known = (members for s, members in groups if same_waveform(s, stimulus))
+            members = next(known, None)
+            if members is None:
+                groups.append((stimulus, members := []))
+            members.append((k, int(label)))
+    alone: dict[tuple[bool, bool], list] = {}
+    for stimulus, members in groups:
+        if len(members) == 1:
+            v = np.asarray(stimulus.values)
+            alone.setdefault((bool(np.any(v > 0)), bool(np.any(v < 0))), []).extend(members)
+    together = [members for _, members in groups if len(members) > 1]
+    held = {x for members in (*together, *alone.values()) for x in members[1::2]}
+    if not held:
+        raise DataError("no two sweeps to the same polarity: none is held out", where="the files")
+    return _chosen(measurements, held, out=True), _chosen(measurements, held, out=False)
+
+
+def _chosen(
+    measurements: Sequence[mj.Measurement], held: Iterable[tuple[int, int]], *, out: bool
+) -> list[mj.Measurement]:
+    """Measurements of the sweeps that are held, or without them."""
+    found = []
+    for k, m in enumerate(measurements):
+        mask = np.isin(m.sweep, [label for own, label in held if own == k]) ^ out
+        if mask.any():
+            found.append(m.select(mask))
+    return found
+
+
+def residuals_of(problem: Problem, z: np.ndarray) -> Residuals:
+    """Residuals of a problem's waveforms and events at unconstrained coordinates."""
+    group = problem.group
+    points, events = (np.asarray(x) for x in (group.weight, group.event_weight))
+    weight = np.concatenate([points.ravel(), events.ravel()])
+    waves = np.repeat(np.arange(len(points)), points.shape[1])
+    with np.errstate(divide="ignore"):
+        sigma = np.where(weight > 0, 1 / weight, np.inf)
+    return Residuals(
+        values=problem.of_data(z),
+        sigma=sigma,
+        series=np.concatenate([waves, np.full(events.size, -1)]),
+        unit="decades",
+    )

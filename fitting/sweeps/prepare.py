@@ -1,0 +1,168 @@
+"""The problem that sweeps of one device make: what is free, thresholds, limits, values that are not fitted, starts."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+import memjax as mj
+from memjax.errors import DataError
+from memjax.fields import parameter_specs, stored
+from memjax.observables import Thresholds, find_thresholds
+from memjax.params import get, known
+
+from ..problem import begun
+from .group import pack
+from .initial_guess import guess, starts
+from .limits import limits_of, said, shared, simulated
+from .problem import Problem
+from .summary import Waveform, noise_floor, summarise_sweeps, without_strays
+
+REVERSED = "the model sets at the polarity at which the data reset: the device is taken as reversed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """What a search needs: the problem, its data, starts, the instrument's floor [A], decisions in words."""
+
+    problem: Problem
+    waves: list[Waveform]
+    candidates: Float[np.ndarray, "starts free"]
+    floor: float
+    notes: tuple[str, ...]
+
+
+def prepare(
+    measurements: Sequence[mj.Measurement],
+    device: mj.AbstractDevice | mj.Circuit,
+    *,
+    bench: mj.Bench | None,
+    env: mj.Environment | None,
+    point_time: float | None,
+    free: Sequence[str] | None,
+    fix: Mapping[str, float] | None,
+    start: Mapping[str, float] | None = None,
+    model_sigma: float | None = None,
+    thresholds: tuple[float | None, float | None] = (None, None),
+    seed: int,
+    screened: int,
+) -> Prepared:
+    """The problem that measurements of one device make, and starts; arguments and errors as for `fit`."""
+    if model_sigma is not None and not 0 < model_sigma < np.inf:
+        raise DataError(f"a model sigma of {model_sigma} decades", allowed="> 0 decades")
+    fix = dict(fix or {})
+    floor = float(np.median([noise_floor(m) for m in measurements]))
+    bench = bench or mj.Bench()
+    measured, own = shared(measurements, bench), limits_of(bench)
+    levels = thresholds_of(measurements, *thresholds)
+    waves = summarise_sweeps(measured, point_time=point_time, floor=floor, thresholds=levels)
+    waves, strays = without_strays(waves, chosen=any(m.source.get("chosen") for m in measurements))
+    bench, limits, notes = limited_bench_of(bench, waves, device)
+    notes += [*lost_voltages(measured), *([] if levels == Thresholds() else [f"{levels}"])]
+    found = guess(waves, floor=floor, device=mj.params.replace(device, fix, where="--fix"))
+    names = choose_free(found.free, found.device, free, fix)
+    given, shown = not_fitted(device, found.device, {*found.free, *names}, {*names, *fix})
+    first = with_own_values(mj.params.replace(found.device, given | fix, where="--fix"), names)
+    first, found = begun(first, names, start), found.about(start or {})
+    for w in strays:
+        named = ", ".join(str(n) for n in w.labels[:8]) + ", ..." * (len(w.labels) > 8)
+        text = f"left out, since {w.n_sweeps} of a waveform of their own count as much as the other sweeps"
+        notes = [*notes, f"sweeps {named}: {text}; --sweeps chooses"]
+    if shown:
+        values = ", ".join(f"{n} = {x:.4g}" for n, x in shown.items())
+        notes = [*notes, f"not fitted, taken from what the sweeps show: {values}"]
+    if found.reversed and not bench.reversed:
+        bench, notes = replace(bench, reversed=True), [*notes, REVERSED]
+    about: dict[str, Any] = dict(events=device.volatile, model_sigma=model_sigma)
+    about |= dict(left=isinstance(device, mj.AbstractDevice))
+    group = pack(waves, floor=floor, limit=own, limits=limits, **about)
+    problem = Problem.of(first, names, group, bench=bench, env=env)
+    about = dict(device=problem.device, center=np.asarray(problem.center))
+    candidates = starts(found, names, **about, count=screened, seed=seed)
+    notes = (*found.notes, *notes)
+    return Prepared(problem=problem, waves=waves, candidates=candidates, floor=floor, notes=notes)
+
+
+def choose_free(
+    default: Sequence[str],
+    device: mj.AbstractDevice | mj.Circuit,
+    free: Sequence[str] | None,
+    fix: Mapping[str, float],
+):
+    """Names of the free parameters."""
+    names = known(device, free, where="--free") if free else list(default)
+    noise = [n for n in names if parameter_specs(device)[n].noise]
+    if noise:
+        raise DataError(
+            f"{', '.join(noise)} cannot be fitted to a deterministic loss",
+            where="--free",
+            allowed="parameters of the drift, the conduction and the noise-free state",
+            fix="give noise parameters with --fix",
+        )
+    return tuple(n for n in names if n not in fix)
+
+
+def lost_voltages(measurements: Sequence[mj.Measurement]) -> list[str]:
+    """What is said where files hold the voltage that was left of what their source was told to apply."""
+    count, top = 0, 0.0
+    for m in (m for m in measurements if m.driven == "voltage"):
+        applied = m.applied
+        lost = applied != m.v
+        count += int(np.sum(lost))
+        top = max(top, float(np.max(np.abs(applied[lost]), initial=0.0)))
+    if not count:
+        return []
+    text = "hold the voltage that was left, which is compared; the ramps before and after are taken as applied"
+    return [f"{count} points at the current limit {text}, to {top:.3g} V"]
+
+
+def thresholds_of(
+    measurements: Sequence[mj.Measurement], on: float | None = None, hold: float | None = None
+) -> Thresholds:
+    """Currents that mean on and off [A]: those given, else those that make sense of the data."""
+    given = {k: x for k, x in (("on", on), ("hold", hold)) if x is not None}
+    for name, x in given.items():
+        if not 0 < x < np.inf:
+            raise DataError(f"{name}-threshold = {x}", allowed="> 0 A")
+    found = find_thresholds(*measurements)
+    return replace(found, **given, why="given") if given else found
+
+
+def limited_bench_of(
+    bench: mj.Bench, waves: Sequence[Waveform], device: mj.AbstractDevice | mj.Circuit
+) -> tuple[mj.Bench, np.ndarray | None, list[str]]:
+    """The bench, with the limits of the data where a device's names none; those of each waveform where they differ."""
+    known = np.array([w.limits for w in waves])
+    if bench.compliance is not None or not np.any(np.isfinite(known)):
+        return bench, None, []
+    if not isinstance(device, mj.AbstractDevice):
+        levels = ", ".join(f"{x:g}" for x in np.unique(known[np.isfinite(known)]))
+        return bench, None, [f"points at {levels} A count only where the circuit stays below it"]
+    bench, limits = simulated(bench, known)
+    return bench, limits, [said(known)]
+
+
+def not_fitted(device, guessed, looked_at: set[str], settled: set[str]):
+    """Values of parameters that are neither fitted nor fixed: those given, and those that the sweeps show.
+
+    A value other than the model's default was given by someone, who is asked before the data.
+    """
+    given, shown = {}, {}
+    for name, spec in parameter_specs(device).items():
+        own, other = stored(device, name), stored(guessed, name)
+        if name in settled or spec.noise or other is None:
+            continue
+        if own is not None and spec.default is not None and float(own) != spec.default:
+            given[name] = float(own)
+        elif name in looked_at and own is not None and float(own) != float(other):
+            shown[name] = float(other)
+    return given, shown
+
+
+def with_own_values(device, names: Sequence[str]):
+    """The device with a value of its own for each named parameter that follows another one."""
+    return mj.params.replace(
+        device, {n: get(device, n) for n in names if stored(device, n) is None}
+    )

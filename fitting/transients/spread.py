@@ -1,0 +1,132 @@
+"""Spread from curve to curve that brings simulated delays and relaxations nearest to the measured ones."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+import memjax as mj
+from memjax.noise import cycle_factors
+from memjax.params import get
+
+from ..stochastic.two_sample import split_half_distance
+from .features import Features, times_of
+
+_GRID = 17  # points of either axis of the table of delays and relaxations
+_REACH = 1.8  # how far the table reaches about the best values [natural log units]
+_FULLEST = 0.95  # largest residue at rest that is drawn
+_DRAWS = 500  # curves (and as many mirror images) by which spreads are compared
+_RESAMPLED = 20  # resamplings of the curves for the spreads' standard errors
+
+
+@dataclass(frozen=True)
+class _Table:
+    """Rates 1/delay and 1/relaxation [1/s] at factors of two parameters, 0 where there is none."""
+
+    names: tuple[str, str]
+    rates: Any
+
+    def __call__(self, logs: Float[np.ndarray, "draws 2"]) -> np.ndarray:
+        """Delays and relaxations [s] at logarithms of the factors; infinite where there is none."""
+        found = self.rates(np.clip(logs, -_REACH, _REACH))
+        return np.where(found > 0, 1 / np.maximum(found, 1e-12), np.inf)
+
+
+def _table(device: mj.AbstractDevice, seen: Features, name: str) -> _Table:
+    """Delays and relaxations where `name` and `gamma3` differ from their best values."""
+    from scipy.interpolate import RegularGridInterpolator
+
+    logs = np.linspace(-_REACH, _REACH, _GRID)
+    a, b = (x.ravel() for x in np.meshgrid(logs, logs, indexing="ij"))
+    pairs = ((name, a), ("gamma3", b))
+    values = {n: float(get(device, n)) * np.exp(x) for n, x in pairs}
+    if name == "r0":
+        values["r0"] = np.minimum(values["r0"], _FULLEST)
+    delay, relax, _ = times_of(device, seen, values)
+    rates = [np.where(np.isfinite(x), 1 / np.maximum(x, 1e-6), 0.0) for x in (delay, relax)]
+    grid = np.stack(rates, axis=1).reshape(_GRID, _GRID, 2)
+    return _Table((name, "gamma3"), RegularGridInterpolator((logs, logs), grid))
+
+
+def _distance(
+    times: np.ndarray, seen: Features, measured: dict[str, np.ndarray]
+) -> dict[str, float]:
+    """First Wasserstein distances [s]; what never switches, or never relaxes, counts as long as was watched."""
+    from scipy.stats import wasserstein_distance
+
+    delay = np.minimum(times[:, 0], seen.responses[0].width)
+    relax = np.minimum(times[np.isfinite(times[:, 0]), 1], seen.responses[0].watched)
+    relax = relax if len(relax) else np.array([seen.responses[0].watched])
+    pairs = (("delay", delay), ("relaxation", relax))
+    return {n: float(wasserstein_distance(x, measured[n])) for n, x in pairs}
+
+
+def spread_of(
+    device: mj.AbstractDevice, seen: Features, seed: int
+) -> tuple[dict[str, dict[str, Any]], dict[str, float]]:
+    """Spread of `gamma3`, and of `mu` or `r0`, whichever comes nearer; floors of the distances [s].
+
+    Notes
+    -----
+    The sum of both distances over their floors is least (Nelder-Mead, common random numbers, a table
+    of simulated times). Standard errors are those of resampled curves.
+    """
+    from scipy.optimize import minimize
+
+    rng = np.random.default_rng(seed)
+    measured = {"delay": seen.delay, "relaxation": seen.relaxation}
+    floors = {n: split_half_distance(x, seed=rng) for n, x in measured.items()}
+    normal = rng.normal(size=(_DRAWS, 2))
+    normal = np.concatenate([normal, -normal])
+
+    def loss(log_sigma, table, measured):
+        found = _distance(table(np.exp(log_sigma) * normal), seen, measured)
+        return sum(found[n] / floors[n] for n in floors)
+
+    def best(table, measured, start=(-1.5, -1.5), steps=80):
+        done = minimize(
+            loss, start, (table, measured), method="Nelder-Mead", options={"maxfev": steps}
+        )
+        return done.x, done.fun
+
+    tables = [_table(device, seen, n) for n in ("mu", "r0")]
+    found = [best(t, measured) for t in tables]
+    k = int(np.argmin([f[1] for f in found]))
+    again = []
+    for _ in range(_RESAMPLED):
+        drawn = {n: rng.choice(x, len(x)) for n, x in measured.items()}
+        again.append(best(tables[k], drawn, found[k][0], 40)[0])
+    sigma, std = np.exp(found[k][0]), np.std(np.exp(again), axis=0, ddof=1)
+    out = {
+        name: {"sigma_ln": float(x), "std": float(e), "from": event, "sweeps": len(seen.delay)}
+        for name, x, e, event in zip(
+            tables[k].names, sigma, std, ("delay", "relaxation"), strict=True
+        )
+    }
+    return out, floors
+
+
+def compared(device, seen: Features, spread, floors, draws: int, seed: int):
+    """Delays and relaxations with the spread, and how far their distributions are from the measured ones."""
+    sigma = {n: s["sigma_ln"] for n, s in spread.items()}
+    factors = cycle_factors(seed, sigma, members=draws, sweeps=1)
+    values = {n: float(get(device, n)) * np.asarray(x)[:, 0] for n, x in factors.items()}
+    if "r0" in values:
+        values["r0"] = np.minimum(values["r0"], _FULLEST)
+    delay, relax, _ = times_of(device, seen, values)
+    measured = {"delay": seen.delay, "relaxation": seen.relaxation}
+    away = _distance(np.column_stack([delay, relax]), seen, measured)
+    ended = {"delay": np.isfinite(delay), "relaxation": np.isfinite(delay) & np.isfinite(relax)}
+    w1 = {
+        n: {
+            "value": away[n],
+            "floor": floors[n],
+            "simulated": int(ended[n].sum()),
+            "measured": len(measured[n]),
+        }
+        for n in away
+    }
+    width, watched = seen.limits
+    relaxation = np.where(ended["delay"], np.minimum(relax, watched), np.nan)
+    return {"delay": np.minimum(delay, width), "relaxation": relaxation}, w1

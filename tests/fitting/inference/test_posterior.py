@@ -1,0 +1,56 @@
+"""Densities of posteriors, and their gradients by forward mode."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jaxtyping import Array, Float
+from scipy import stats
+
+from fitting.inference.posterior import SyntheticLikelihood, forward
+
+
+class Line(eqx.Module):
+    """Residuals A z - y, which no reverse mode gets through."""
+
+    a: Float[Array, "rows free"]
+    y: Float[Array, " rows"]
+
+    def residuals(self, z):
+        """Residuals and success."""
+        ends = jax.lax.while_loop(lambda x: x[0] < 1, lambda x: (x[0] + 1, x[1]), (0, self.a @ z))
+        return ends[1] - self.y, jnp.array(True)
+
+
+def test_synthetic_likelihood_is_that_of_normal_features():
+    """Against scipy, with the features' covariance and an error of their mean of C/m."""
+    rng = np.random.default_rng(4)
+    root = np.array([[0.5, 0.0], [0.3, 0.4]])
+    noise, measured = rng.normal(size=(60, 2)), rng.normal(size=(40, 2)) + 1.0
+    drawn = jnp.asarray(noise @ root.T)
+    features = lambda z: z[0] + jnp.exp(z[1]) * drawn  # noqa: E731
+    target = SyntheticLikelihood(features, jnp.asarray(measured), jnp.zeros(2), jnp.asarray(5.0))
+
+    def exact(z):
+        found = np.asarray(features(z))
+        c, n, m = np.cov(found.T), len(measured), len(found)
+        whole = np.kron(np.eye(n), c) + np.kron(np.ones((n, n)), c) / m
+        mean = np.tile(found.mean(axis=0), n)
+        like = stats.multivariate_normal(mean, whole).logpdf(measured.ravel())
+        return like - 0.5 * np.sum((np.asarray(z) / 5) ** 2)
+
+    one, two = jnp.array([1.0, 0.5]), jnp.array([0.7, 0.2])
+    difference = float(target.log_density(one) - target.log_density(two))
+    assert difference == pytest.approx(exact(one) - exact(two), rel=1e-9)
+
+
+def test_the_gradient_is_that_of_forward_mode_and_a_failed_solve_is_refused():
+    f = lambda z: jnp.sum(jnp.sin(z) * jnp.array([1.0, 2.0]))  # noqa: E731
+    z = jnp.array([0.3, 0.7])
+    value, slope = jax.value_and_grad(lambda x: forward(f, x))(z)
+    assert value == f(z)
+    np.testing.assert_allclose(slope, np.cos(z) * np.array([1.0, 2.0]))
+    value, slope = jax.value_and_grad(lambda x: forward(lambda y: jnp.log(y[0]), x))(-z)
+    assert value < -1e14
+    assert np.all(np.asarray(slope) == 0)

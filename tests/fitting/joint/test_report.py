@@ -1,0 +1,25 @@
+"""The page of a joint fit: shares, and whether files agree."""
+
+import pytest
+
+from fitting.joint.report import _agreement, _shares
+
+pytestmark = pytest.mark.fast
+
+PART = {
+    "label": "dc.csv", "kind": "sweeps", "shares": {"tau": 0.75}, "alone": {"tau": [1e-4, 2e-5]}, "rise": 0.4,
+    "determines": 1.9, "p": 0.6, "contradicts": False,
+}  # fmt: skip
+OTHER = PART | {"label": "pulses.csv", "alone": {}, "shares": {"tau": 0.2}, "contradicts": True}
+
+
+def test_shares_stand_beside_what_each_file_said_alone():
+    text = _shares({"files": [PART, OTHER], "free": ["tau"]})
+    assert "75 % (alone 0.0001 ± 2e-05)" in text
+    assert "<td>20 %</td>" in text
+
+
+def test_a_contradiction_is_named():
+    text = _agreement({"files": [PART, OTHER]})
+    assert text.count("contradicts the others") == 1
+    assert text.count("agrees") == 1

@@ -1,0 +1,39 @@
+"""Options of conductances per pulse: cycles that are held out, and pulses that nobody stated."""
+
+import argparse
+
+import numpy as np
+import pytest
+
+from fitting.pulses.options import _parted, _protocol
+from memjax.data import PulseProtocol, PulseRecord
+from memjax.errors import DataError
+
+pytestmark = pytest.mark.fast
+
+RECORD = PulseRecord(
+    device="R1", g=np.full((4, 3), 1e-6), kinds=np.array([0, 1]), cycles=np.arange(4)
+)
+
+
+def _options(**more) -> argparse.Namespace:
+    plain = dict(pulse_voltages=None, pulse_widths=None, pulse_period=None, read_voltage=None)
+    return argparse.Namespace(**plain | more)
+
+
+def test_the_last_cycles_are_held_out():
+    fitted, held = _parted(RECORD, 1)
+    assert held is not None
+    assert (len(fitted.g), held.cycles.tolist()) == (3, [3])
+    assert _parted(RECORD, None) == (RECORD, None)
+    with pytest.raises(DataError, match="4 of 4 cycles"):
+        _parted(RECORD, 4)
+
+
+def test_what_is_not_stated_is_assumed_and_said(capsys):
+    found = _protocol(RECORD, _options(pulse_voltages=[2.0, -1.0]))
+    assert found == PulseProtocol(voltages=(2.0, -1.0), widths=(1e-6, 1e-6), read_voltage=0.1)
+    said = capsys.readouterr().err
+    assert "widths not stated, taken as (1e-06, 1e-06)" in said
+    assert "--read-voltage" in said
+    assert "--pulse-voltages" not in said

@@ -1,0 +1,38 @@
+"""The page of a fit to conductances per pulse."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fitting.pulses.report import pictures, sections
+
+pytestmark = pytest.mark.fast
+
+SPREAD = {"all": 1e-8, "thirds": [1e-8, 2e-8, 3e-8], "autocorrelation": -0.1, "lags": {"1": 1e-8}}
+NOISE = {
+    "name": "jitter_set", "value": 2e-8, "std": 1e-9, "unit": "S", "determined": False, "doc": "redrawn"
+}  # fmt: skip
+CONTENT = {
+    "pulses": {
+        "noise": [NOISE], "kinds": [0, 1], "curve_S": [1e-6, 2e-6, 1e-6],
+        "step_spread": {"measured": {"set": SPREAD}, "simulated": {"set": SPREAD}},
+        "hold_out": {"fit": [0.01], "mean": [0.02]},
+    }
+}  # fmt: skip
+
+
+def test_conductances_are_told_in_microsiemens():
+    found = dict(sections(CONTENT))
+    assert (
+        "<td>0.02</td><td>0.001</td><td>µS</td><td>not determined</td>"
+        in found["Randomness per pulse and per cycle"]
+    )
+    assert "set, third 3" in found["Spread of the step per pulse"]
+    assert "<td>1.00</td><td>2.00</td>" in found["Median relative error of later cycles"]
+
+
+def test_pictures_are_drawn(tmp_path):
+    g = np.tile([1e-6, 2e-6, 1e-6], 3) * (1 + 0.01 * np.arange(9))
+    table = pd.DataFrame({"cycle": np.repeat(np.arange(3), 3), "g_S": g})
+    for name in pictures(CONTENT, table, table, tmp_path):
+        assert (tmp_path / name).stat().st_size > 5000

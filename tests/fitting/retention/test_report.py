@@ -1,0 +1,34 @@
+"""The page of a fit to resistance against time."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fitting.retention.report import pictures, sections
+
+pytestmark = pytest.mark.fast
+
+LAW = {
+    "name": "power of time", "rms_relative": 0.01, "autocorrelation": 0.2, "aic": -100.0, "second_half_error": None,
+    "parameters": {"nu": {"value": 0.05, "std": None, "unit": "1"}, "r0": {"value": 1e4, "std": 12.0, "unit": "ohm"}},
+}  # fmt: skip
+CONTENT = {
+    "model": "drift",
+    "retention": {"laws": [LAW, LAW | {"aic": -90.0}], "held_at_V": 0.1, "device_rms_relative": 0.02},
+}  # fmt: skip
+
+
+def test_laws_stand_with_their_distance_from_the_best():
+    ((title, text),) = sections(CONTENT)
+    assert title == "Laws of decay"
+    assert "nu = 0.05 1, r0 = 1e+04 ± 12 ohm" in text
+    assert "<td>0.0</td>" in text
+    assert "<td>10.0</td>" in text
+    assert "model drift" in text
+
+
+def test_a_picture_is_drawn(tmp_path):
+    t = np.linspace(0, 100, 20)
+    table = pd.DataFrame({"t_s": t, "r_ohm": 1e4 + t, "power_of_time_ohm": 1e4 + t})
+    assert pictures(CONTENT, table, table, tmp_path) == ["retention.png"]
+    assert (tmp_path / "retention.png").stat().st_size > 5000

@@ -1,0 +1,61 @@
+"""The folder of a fit: complete, its JSON strict, no sweep lost."""
+
+import json
+from importlib import import_module
+
+import numpy as np
+import pytest
+
+import memjax as mj
+from fitting.sweeps.content import write
+from fitting.sweeps.problem import PATIENT
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_fit_folder_is_complete_and_its_json_strict(result, tmp_path):
+    from memjax.cli.options import file_of
+
+    file = file_of("example:diffusive-sweeps")
+    names = write(result, tmp_path, files=[file], truth={"mu": 80.0}, command="memjax fit ...")
+    assert {p.name for p in tmp_path.iterdir()} == set(names)
+    content = json.loads((tmp_path / "fit.json").read_text())
+    assert content["parameters"]["mu"]["value"] == float(result.device.mu)
+    assert set(content["parameters"]["mu"]) >= {"value", "unit", "std", "bounds", "free"}
+    assert content["uncertainty"]["method"] == "laplace"
+    assert content["identifiability"]["sentences"]
+    assert content["settings"] == {}  # a diffusive memristor has none
+    assert content["data"][0]["sha256"]
+    page = (tmp_path / "report.html").read_text()
+    assert page.count("data:image/png;base64,") == 5
+    assert 'src="http' not in page
+    simulated = np.genfromtxt(tmp_path / "simulated.csv", delimiter=",", names=True)
+    assert len(simulated) == result.n_points
+    cycles = np.genfromtxt(tmp_path / "cycles.csv", delimiter=",", names=True)
+    assert len(np.unique(cycles["sweep"])) == 20 * len(result.waves)
+    assert len(content["distribution"]["positive"]["v_th_V"]) == 100
+
+
+@pytest.mark.parametrize("solved", [True, False])
+def test_a_device_whose_simulation_takes_too_many_steps_is_not_lost(
+    result, tmp_path, monkeypatch, solved
+):
+    """It is simulated at the tolerances of the search; what even these do not solve is said, and no number."""
+    store = import_module("fitting.sweeps.content")
+    real, asked = store.simulate_like, []
+
+    def simulated(*args, policy=None, **options):
+        asked.append(policy)
+        few = mj.Stiff(max_steps=3)
+        return real(*args, policy=policy if solved and policy else few, **options)
+
+    monkeypatch.setattr(store, "simulate_like", simulated)
+    write(result, tmp_path, files=[])
+    first, second = asked[:2]
+    assert first is None
+    assert (second.rtol, second.max_steps) == (result.problem.policy.rtol, PATIENT.max_steps)
+    content = json.loads((tmp_path / "fit.json").read_text())
+    assert any("could not be solved" in w for w in content["warnings"]) != solved
+    found = np.loadtxt(tmp_path / "simulated.csv", delimiter=",", skiprows=1)
+    assert np.isfinite(found).all() == solved
+    assert (tmp_path / "report.html").exists()

@@ -1,0 +1,40 @@
+"""Pictures of a report."""
+
+import numpy as np
+import pytest
+
+from fitting.sweeps.figures import (
+    _around,
+    _rising,
+    picture_correlation,
+    picture_iv,
+    picture_residuals,
+    picture_trends,
+)
+from fitting.sweeps.trends import trends
+from memjax.observables import Thresholds
+from tests.fits import measured_loops, threshold_loop
+
+pytestmark = pytest.mark.fast
+
+
+def test_limits_of_an_axis_leave_room():
+    assert _around([1.0, 2.0]) == pytest.approx((0.9, 2.1))
+    assert _around([0.5]) == pytest.approx((0.49, 0.51))
+    low, high = _around([])
+    assert low < high
+
+
+def test_the_way_up_ends_at_the_peak():
+    up = _rising(np.array([0.0, 0.5, 1.0, 0.5, 0.1]))
+    assert up[1:].tolist() == [True, True, False, False]
+
+
+def test_pictures_are_drawn(tmp_path):
+    m = measured_loops(*(threshold_loop(0.4 + 0.05 * k, 0.2) for k in range(3)))
+    picture_iv(m, m, tmp_path / "iv.png", compliances=[1e-6], thresholds=Thresholds())
+    picture_residuals(m, m, tmp_path / "residuals.png")
+    picture_correlation(["a", "b"], np.eye(2), tmp_path / "correlation.png")
+    picture_trends(trends(m), tmp_path / "trends.png")
+    for path in tmp_path.iterdir():
+        assert path.stat().st_size > 5000, path.name

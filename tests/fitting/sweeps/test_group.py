@@ -1,0 +1,58 @@
+"""Waveforms as the arrays of a problem: what counts, and by how much."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from fitting.sweeps.group import (
+    EVENT_SIGMA,
+    MODEL_SIGMA,
+    SMALL,
+    edge_of,
+    pack,
+    sigma_events,
+    sigma_log,
+)
+from fitting.sweeps.summary import summarise_sweeps
+from memjax.errors import DataError
+from tests.fits import measured_loops, threshold_loop
+
+pytestmark = pytest.mark.fast
+
+
+def _waves(*loops):
+    return summarise_sweeps([measured_loops(*loops)], point_time=1e-3, floor=1e-14)
+
+
+def test_equal_sweeps_have_the_errors_that_are_granted():
+    (wave,) = _waves(threshold_loop(0.5, 0.2), threshold_loop(0.5, 0.2))
+    np.testing.assert_allclose(sigma_log(wave), MODEL_SIGMA)
+    # Without scatter an event has its sampling in whole rows and the model's share.
+    np.testing.assert_allclose(sigma_events(wave)[0, 0], np.hypot(12**-0.5, EVENT_SIGMA))
+
+
+def test_a_group_is_padded_to_common_lengths_and_nothing_counts_there():
+    plus, minus = _waves(threshold_loop(0.5, 0.2), threshold_loop(0.6, 0.3, sign=-1.0))
+    group = pack([plus, minus], floor=1e-14, limit=None)
+    assert group.target.shape == (2, 41)
+    assert np.all(np.diff(group.rows, axis=1) > 0)
+    assert float(group.small_sigma) == SMALL * MODEL_SIGMA
+    np.testing.assert_allclose(group.target[0], plus.median_log())
+    assert np.all(group.event_weight[:, 0, [0, 2]] > 0)
+    assert np.all(pack([plus], floor=1e-14, limit=None, events=False).event_weight == 0)
+
+
+def test_points_at_a_limit_lie_at_that_of_the_bench_where_it_names_one():
+    (wave,) = _waves(threshold_loop(0.5, 0.2), threshold_loop(0.5, 0.2))
+    wave = replace(wave, censored=np.arange(41) == 20, limits=(1e-6, 1e-6), reach=0.01)
+    assert edge_of(wave)[20] == pytest.approx(-6.01)
+    assert edge_of(wave, (1e-5, 1e-5))[20] == pytest.approx(-5.01)
+    assert np.all(np.isneginf(np.delete(edge_of(wave), 20)))
+
+
+def test_sweeps_of_two_sources_make_no_group():
+    (wave,) = _waves(threshold_loop(0.5, 0.2))
+    other = replace(wave, stimulus=replace(wave.stimulus, quantity="current"))
+    with pytest.raises(DataError, match="sweeps of different kinds"):
+        pack([wave, other], floor=1e-14, limit=None)

@@ -1,0 +1,51 @@
+"""What waveforms of one polarity show, and where a search begins."""
+
+import numpy as np
+import pytest
+
+import memjax as mj
+from fitting.sweeps.initial_guess import features, guess, starts
+from fitting.sweeps.summary import noise_floor, summarise_sweeps
+from memjax.errors import DataError
+from memjax.params import unconstrain
+from tests.fits import measured_loops, threshold_loop
+
+
+def test_features_are_those_of_the_loop():
+    m = measured_loops(threshold_loop(0.5, 0.2), threshold_loop(0.5, 0.2))
+    waves = summarise_sweeps([m], point_time=1e-3, floor=1e-14)
+    f = features(waves, 1, 1e-14)
+    assert f is not None
+    assert (f.v_th, f.v_hold, f.v_release) == (0.5, 0.2, 0.2)
+    np.testing.assert_allclose([f.r_off, f.r_on], [1e11, 1e6], rtol=0.01)
+    assert features(waves, -1, 1e-14) is None
+
+
+def test_a_device_that_switches_one_way_is_one_sided():
+    v, _ = threshold_loop(0.5, 0.2, sign=-1)
+    m = measured_loops(threshold_loop(0.5, 0.2), (v, v / 1e11))
+    waves = summarise_sweeps([m], point_time=1e-3, floor=1e-14)
+    found = guess(waves, floor=1e-14, device=mj.DiffusiveMemristor())
+    assert float(found.device.mu_neg) == 0
+    assert float(found.device.theta_neg) == 0
+    assert "r_off_neg" in found.free
+    assert "mu_neg" not in found.free
+
+
+def test_sweeps_that_never_switch_are_an_error_that_says_so():
+    v, _ = threshold_loop(0.5, 0.2)
+    waves = summarise_sweeps([measured_loops((v, v / 1e11))], point_time=1e-3, floor=1e-14)
+    with pytest.raises(DataError, match=r"no sweep switches.*memjax read"):
+        guess(waves, floor=1e-14, device=mj.DiffusiveMemristor())
+
+
+def test_starts_begin_with_the_guess_and_depend_on_the_seed_only(example):
+    floor = noise_floor(example)
+    waves = summarise_sweeps([example], point_time=None, floor=floor)
+    found = guess(waves, floor=floor, device=mj.DiffusiveMemristor())
+    about = {"device": found.device, "center": np.asarray(unconstrain(found.device, found.free))}
+    a, b, c = (starts(found, found.free, **about, count=5, seed=s) for s in (0, 0, 1))
+    np.testing.assert_array_equal(a, b)
+    assert np.all(np.isfinite(a))
+    assert np.all(np.any(a[1:] != c[1:], axis=1))
+    np.testing.assert_array_equal(a[0], c[0])

@@ -1,0 +1,34 @@
+"""What is decided before a search: free parameters, and values of those that are not fitted."""
+
+import pytest
+
+import memjax as mj
+from fitting.sweeps.prepare import choose_free, not_fitted, prepare
+from memjax.errors import DataError
+from tests.fits import measured_loops, threshold_loop
+
+pytestmark = pytest.mark.fast
+
+DEVICE = mj.model("mms")
+NONE = dict(bench=None, env=None, point_time=1e-3, free=None, fix=None, seed=0, screened=2)
+
+
+def test_what_is_named_is_free_but_for_what_is_fixed():
+    assert choose_free(("tau", "r_on"), DEVICE, None, {"tau": 1e-4}) == ("r_on",)
+    assert choose_free(("tau",), DEVICE, ["r_on", "r_off"], {}) == ("r_on", "r_off")
+    with pytest.raises(DataError, match="cannot be fitted to a deterministic loss"):
+        choose_free((), mj.DiffusiveMemristor(), ["sigma_ion"], {})
+
+
+def test_a_value_that_someone_gave_stays_and_a_default_gives_way_to_the_sweeps():
+    guessed = mj.params.replace(DEVICE, {"r_on": 700.0, "tau": 3e-3})
+    looked_at = {"r_on", "tau"}
+    given, shown = not_fitted(mj.params.replace(DEVICE, {"tau": 5e-4}), guessed, looked_at, set())
+    assert given == {"tau": 5e-4}
+    assert shown == {"r_on": 700.0}
+    assert not_fitted(DEVICE, guessed, looked_at, {"r_on", "tau"}) == ({}, {})
+
+
+def test_an_error_that_is_granted_has_to_be_a_number_of_decades():
+    with pytest.raises(DataError, match="a model sigma of -1"):
+        prepare([measured_loops(threshold_loop(0.5, 0.2))], DEVICE, **NONE, model_sigma=-1.0)

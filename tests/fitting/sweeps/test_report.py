@@ -1,0 +1,55 @@
+"""The page of a fit of sweeps."""
+
+import numpy as np
+import pytest
+
+from fitting.sweeps.report import (
+    _comparison,
+    _cycles,
+    _table,
+    _variability,
+    _verdict,
+    thresholds_of,
+)
+from memjax.errors import DataError
+
+pytestmark = pytest.mark.fast
+
+SIDE = {
+    "v_th_V": {"median": 0.5, "sd": 0.01, "n": 9}, "v_hold_V": {"median": None, "sd": None, "n": 0},
+    "never_switched": 1, "never_returned": 2, "excursions": 10,
+}  # fmt: skip
+
+
+def test_differences_stand_in_millivolts_where_both_sides_have_a_value():
+    other = SIDE | {"v_th_V": {"median": 0.52, "sd": 0.01, "n": 9}}
+    text = _comparison({"positive": SIDE}, {"positive": other})
+    assert "<td>+20.0</td>" in text
+    assert "<td>1 / 2</td>" in text
+    assert "<td>-20.0</td>" in _comparison({"positive": other}, {"positive": SIDE})
+
+
+def test_a_fit_of_an_old_version_has_neither_thresholds_nor_a_verdict():
+    assert thresholds_of({}) is None
+    assert _verdict({}) == ""
+    poor = {"verdict": {"word": "poor", "reason": "the loop's area is < half"}}
+    assert 'class="warn"' in _verdict(poor)
+    assert "&lt; half" in _verdict(poor)
+
+
+def test_noise_and_spreads_have_a_row_each():
+    content = {
+        "read_noise": {"relative": 0.02, "floor_A": 1e-13}, "stochastic": None,
+        "cycle_spread": {"mu": {"sigma_ln": 0.1, "std": None, "from": "rise"}},
+    }  # fmt: skip
+    text = _variability(content)
+    assert "cycle spread of mu (SD of its logarithm, from rise)" in text
+    assert text.count("<tr>") == 4
+    assert _cycles([], "") == ""
+
+
+def test_a_table_that_is_missing_is_named(tmp_path):
+    (tmp_path / "a.csv").write_text("t_s,v_V\n0,1\n1,2\n")
+    np.testing.assert_array_equal(_table(tmp_path / "a.csv")["v_V"], [1, 2])
+    with pytest.raises(DataError, match="cannot be read"):
+        _table(tmp_path / "b.csv")

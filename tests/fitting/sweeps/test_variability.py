@@ -1,0 +1,35 @@
+"""Read noise of an instrument, and spread of a device that it knows nothing of."""
+
+import numpy as np
+import pytest
+
+import memjax as mj
+from fitting.sweeps.group import pack
+from fitting.sweeps.problem import Problem
+from fitting.sweeps.summary import summarise_sweeps
+from fitting.sweeps.variability import cycle_spread, read_noise
+from tests.fits import measured_loops
+
+pytestmark = pytest.mark.fast
+
+
+def _waves(noise: float):
+    rng = np.random.default_rng(0)
+    v = np.concatenate([np.arange(1, 101), np.arange(99, 0, -1)]) / 100
+    loops = [(v, 1e-6 * v * np.exp(noise * rng.normal(size=v.size))) for _ in range(6)]
+    return summarise_sweeps([measured_loops(*loops)], point_time=1e-3, floor=1e-14)
+
+
+@pytest.mark.parametrize("noise", [0.005, 0.05])
+def test_noise_of_a_line_comes_back(noise):
+    """A median of 6 sweeps takes a sixth or so off; of 6 * 198 steps a robust deviation errs by 3 %."""
+    found = read_noise(_waves(noise), 1e-14)
+    assert found["relative"] == pytest.approx(noise, rel=0.25)
+    assert found["floor_A"] == 1e-14
+
+
+def test_only_threshold_switches_have_a_spread_to_first_order():
+    waves, device = _waves(0.01), mj.model("mms")
+    group = pack(waves, floor=1e-14, limit=None)
+    problem = Problem.of(device, ("r_on",), group, bench=mj.Bench())
+    assert cycle_spread(problem, waves, jacobian=np.zeros((500, 1))) == {}

@@ -1,0 +1,33 @@
+"""What every fit says in its fit.json."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from fitting.fit_json import told
+from fitting.inference.nuts import _judged
+from fitting.inference.profile_likelihood import Profile
+from memjax.fields import parameter_specs as specs_of
+
+pytestmark = pytest.mark.slow
+
+
+def test_intervals_of_the_method_that_was_asked_for_are_told(result):
+    plain = told(result)
+    assert plain["method"] == "laplace"
+    low, high = plain["intervals"]["mu"]
+    assert low < float(result.device.mu) < high
+    profile = Profile(name="mu", low=None, high=99.0, level=0.9, values=(), rise=())
+    by_profile = told(replace(result, profiles=(profile,)))
+    assert by_profile["intervals"]["mu"] == [None, 99.0]
+    assert "no lower end" in by_profile["notes"][0]
+    rng = np.random.default_rng(0)
+    columns = {n: np.exp(rng.normal(size=(2, 200))) for n in result.problem.free}
+    sample = _judged(columns, {"diverging": np.zeros((2, 200), bool)}, specs_of(result.device), {})
+    drawn = replace(result, sample=sample)
+    by_draws = told(drawn)
+    assert by_draws["method"] == "nuts"
+    assert set(by_draws["r_hat"]) == set(result.problem.free)
+    json.dumps(by_draws, allow_nan=False)

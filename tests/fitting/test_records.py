@@ -1,0 +1,57 @@
+"""Files of records: labels, which one is fitted, and what a row of a batch says."""
+
+import argparse
+
+import numpy as np
+import pytest
+
+from fitting.records import environment_of, label_of, one_record, records_of, row_of
+from memjax.data import DecayRecord, PulseRecord
+from memjax.errors import DataError
+
+pytestmark = pytest.mark.fast
+
+PULSES = PulseRecord(
+    device="R1", g=np.full((1, 3), 1e-6), kinds=np.array([0, 1]), cycles=np.array([0])
+)
+
+
+def _options(**more) -> argparse.Namespace:
+    records = {("a.csv", None): more.pop("records", [PULSES])}
+    plain = dict(files=["a.csv"], reader=None, device=None, records_read=records)
+    return argparse.Namespace(**plain | more)
+
+
+def test_a_record_is_chosen_by_its_label():
+    other = PulseRecord(device="R2", g=PULSES.g, kinds=PULSES.kinds, cycles=PULSES.cycles)
+    assert label_of(PULSES) == "R1"
+    assert one_record(_options()) is PULSES
+    assert one_record(_options(records=[PULSES, other], device="R2")) is other
+    with pytest.raises(DataError, match=r"2 devices or runs.*R1, R2"):
+        one_record(_options(records=[PULSES, other]))
+    with pytest.raises(DataError, match="no device 'R3'"):
+        records_of(_options(device="R3"))
+
+
+def test_records_of_two_kinds_are_refused():
+    t = np.arange(10.0)
+    decay = DecayRecord(label="run", t=t, r=1e4 + t)
+    with pytest.raises(DataError, match="conductances per pulse and decays"):
+        records_of(_options(records=[PULSES, decay]))
+
+
+def test_a_row_holds_the_free_parameters_and_the_loss():
+    parameters = {"r_on": {"value": 500.0, "free": True}, "r_off": {"value": 1e4, "free": False}}
+    assert row_of({"parameters": parameters, "loss": 2.5}) == {"r_on": 500.0, "loss": 2.5}
+
+
+def test_elements_around_the_device_are_refused(monkeypatch):
+    parser = argparse.ArgumentParser()
+    from memjax.cli.options import add_bench_options
+
+    add_bench_options(parser)
+    assert environment_of(parser.parse_args([]), reversible=False) is not None
+    with pytest.raises(DataError, match="elements around the device"):
+        environment_of(parser.parse_args(["--series-resistance", "50"]), reversible=True)
+    with pytest.raises(DataError, match="elements around the device"):
+        environment_of(parser.parse_args(["--reversed"]), reversible=False)

@@ -1,0 +1,21 @@
+"""Which files are curves under one pulse each."""
+
+import argparse
+
+import pytest
+
+from fitting.transients.options import asked, configure
+
+pytestmark = pytest.mark.fast
+
+
+def test_delays_are_asked_for_one_file_or_a_batch():
+    parser = argparse.ArgumentParser()
+    configure(parser)
+    options = parser.parse_args(["--delays", "--off-threshold", "1e-7"])
+    assert options.off_threshold == 1e-7
+    options.batch, options.files = False, ["a.csv"]
+    assert asked(options)
+    options.files = ["a.csv", "b.csv"]  # of several, those under pulses are
+    assert not asked(options)
+    assert not asked(argparse.Namespace(delays=False, batch=False, files=["a.csv"]))

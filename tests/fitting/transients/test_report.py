@@ -1,0 +1,35 @@
+"""The page of delays and relaxations."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fitting.transients.report import pictures, sections
+
+pytestmark = pytest.mark.fast
+
+TIMES = {"median": 1e-3, "mean": 1.2e-3, "sd": 1e-4, "censored": 1, "n": 50}
+W1 = {"value": 2e-4, "floor": 1e-4}
+CONTENT = {
+    "cycle_spread": {"mu": {"sigma_ln": 0.1, "std": 0.02, "from": "delay"}},
+    "transients": {
+        "threshold_A": 1e-6, "pulse": {"width_s": 1e-2, "watched_s": 2e-2, "onset_s": 1e-3},
+        "measured": {"delay_s": TIMES, "relaxation_s": TIMES}, "w1_s": {"delay": W1, "relaxation": W1},
+        "comparison": None, "typical": {"t_s": [0.0, 1e-3, 2e-3], "i_A": [1e-9, 1e-6, 1e-8]},
+    },
+}  # fmt: skip
+
+
+def test_distributions_their_distances_and_spreads_are_told():
+    found = dict(sections(CONTENT))
+    assert (
+        "<td>1 of 50</td><td>0.2</td><td>0.1</td>"
+        in found["Measured, and how far the simulated are"]
+    )
+    assert "<td>mu</td><td>0.1</td><td>0.02</td>" in found["Spread from curve to curve"]
+
+
+def test_a_picture_is_drawn(tmp_path):
+    table = pd.DataFrame({n: np.linspace(1e-3, 2e-3, 9) for n in ("delay_s", "relaxation_s")})
+    assert pictures(CONTENT, table, table, tmp_path) == ["times.png"]
+    assert (tmp_path / "times.png").stat().st_size > 5000

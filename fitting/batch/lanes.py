@@ -88,7 +88,7 @@ class _Lane:
             return self.flat(self.whole(leaves).rates(t + s * h, self.tree(z), u + s * slope))
 
         def projected(system, y):
-            return self.flat(system.kept(self.tree(y)))
+            return self.flat(system.project_parts(self.tree(y)))
 
         free, error = rodas3_componentwise_step(partial(rates, self.leaves), y, h=h)
         over = [

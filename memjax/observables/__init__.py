@@ -14,11 +14,11 @@ from .crossings import (
 )
 from .excursion import (
     Switching as Switching,
+    complete_excursions as complete_excursions,
     excursions as excursions,
     hysteresis_area as hysteresis_area,
     on_off_ratio as on_off_ratio,
     turn as turn,
-    whole as whole,
 )
 from .plasticity import (
     PprCurve as PprCurve,

@@ -163,7 +163,7 @@ def _fixed_steps(scaled, grid, y0, watched, first, substeps, policy):
     return over(run, grid, y0, watched)
 
 
-_fixed = jit_with_options(_fixed_steps, wide)
+_fixed = jit_with_options(_fixed_steps, wide_loop_options)
 
 
 def _fixed_in_chunks(scaled, grid: Grid, y0, substeps: int, policy: Fixed, bar) -> Solution:

@@ -55,6 +55,9 @@ DOUBLINGS = 6
 
 _HALVINGS = 12  # tries to begin a chain, each at half the distance from the fit
 
+_SILENCE = 30.0
+"""Time without a line of progress [s]."""
+
 WINDOWS = (0.15, 0.4, 0.85)
 """Shares of the warm-up at which draws begin to count for the covariance, and at which it is set anew."""
 
@@ -318,7 +321,7 @@ def _left_out(warmed: int, steps: _Steps, *, warmup: int, draws: int) -> list[st
 
 
 class _Progress:
-    """Lines of progress, one for each tenth of all steps.
+    """Lines of progress: one for each tenth of all steps, and one where half a minute has passed without.
 
     Parameters
     ----------
@@ -332,13 +335,15 @@ class _Progress:
 
     def __init__(self, tick: Callable[[str], None], warmup: int, draws: int, natural: Callable):
         self.tick, self.all, self.natural = tick, warmup + draws, natural
-        self.begin, self.told = time.monotonic(), 0
+        self.begin = self.last = time.monotonic()
+        self.tenths = 0
 
     def __call__(self, done: int, drawn: bool, steps: _Steps) -> None:
         """Say how far chains have come, how many draws diverged, and how far apart chains are."""
-        if done * 10 // self.all == self.told:
+        now, tenths = time.monotonic(), done * 10 // self.all
+        if tenths == self.tenths and now - self.last < _SILENCE:
             return
-        self.told, spent = done * 10 // self.all, time.monotonic() - self.begin
+        self.tenths, self.last, spent = tenths, now, now - self.begin
         text = f"draws from the posterior, {min(done / self.all, 1):.0%}: "
         if not drawn:
             text += f"warm-up, {np.mean(steps.gradients):.0f} gradients a step"
@@ -348,7 +353,7 @@ class _Progress:
             lost = int(np.sum(steps.diverging))
             text += f"{steps.z.shape[1]} draws a chain, {lost} diverged, R-hat up to {r_hat[worst]:.3f} ({worst})"
         left_s = spent * max(self.all - done, 0) / done
-        self.tick(f"{text}; {spent:.0f} s, about {left_s:.0f} s to go")
+        self.tick(f"{text}; {spent:.0f} s, about {left_s:.0f} s to go at this pace")
 
 
 def draw_fit(

@@ -24,6 +24,9 @@ SCHEMA = 1
 POSTERIOR = "posterior.nc"
 """Draws from the posterior, for arviz."""
 
+APART = 1.1
+"""R-hat of a parameter above which its draws give no interval: chains that have not met cover a part each."""
+
 METHODS = {
     "laplace": "to first order, with Student's quantiles",
     "profile": "profile likelihood, the prior included",
@@ -99,9 +102,14 @@ def told(fit: AbstractFit, level: float = 0.9) -> dict:
         intervals |= {p.name: [p.low, p.high] for p in fit.profiles}
         found["notes"] = [str(p) for p in fit.profiles if p.low is None or p.high is None]
     if fit.sample is not None:
-        found |= {"method": "nuts", "notes": list(fit.sample.notes)}
+        drawn = {n: list(x) for n, x in fit.sample.intervals(level).items()}
+        apart = [n for n in drawn if not fit.sample.r_hat[n] <= APART]
+        notes = (
+            [f"{', '.join(apart)}: intervals to first order, R-hat above {APART}"] if apart else []
+        )
+        found |= {"method": "nuts", "notes": [*fit.sample.notes, *notes]}
         found |= {"r_hat": fit.sample.r_hat, "ess": fit.sample.ess}
-        intervals |= {n: list(x) for n, x in fit.sample.intervals(level).items()}
+        intervals |= {n: x for n, x in drawn.items() if n not in apart}
     return found | {"intervals": intervals}
 
 

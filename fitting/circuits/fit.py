@@ -85,10 +85,10 @@ class SpikeFit:
 
 
 def fit_spikes(
-    circuit: mj.Circuit,
-    stimulus: mj.AbstractStimulus,
     trains: Sequence[SpikeTrain | Float[np.ndarray, " _"]],
+    circuit: mj.Circuit,
     *,
+    stimulus: mj.AbstractStimulus,
     signal: str,
     level: float,
     free: Sequence[str],
@@ -113,10 +113,10 @@ def fit_spikes(
 
     Parameters
     ----------
-    circuit, stimulus, free, env
-        As for `fit_voltages`; parameters of the noise may be free too.
     trains : sequence of SpikeTrain or Float[np.ndarray, "spikes"]
         Measured spikes [s] of repeats of the stimulus, or of equal devices.
+    circuit, stimulus, free, env
+        As for `fit_voltages`; parameters of the noise may be free too.
     signal : str
         State in which spikes are found, as ``node.v``; "v" or "i" at the first driven source.
     level, rearm, sign

@@ -108,9 +108,9 @@ def _spikes(options, circuit, stimulus, env, out: Path, tick) -> dict:
     for name in options.files:
         trains += read_spike_trains(file_of(name), signal=options.spikes, **about).values()
     found = calibrate_spikes(
-        circuit,
-        stimulus,
         trains,
+        circuit,
+        stimulus=stimulus,
         signal=options.spikes,
         free=options.free,
         members=options.draws,
@@ -141,7 +141,8 @@ def _voltage(options, circuit, stimulus, env, out: Path, tick) -> dict:
     sigma = _scatter(x) if options.sigma is None else options.sigma
     tick("least squares")
     fit = fit_voltages(
-        circuit, stimulus, t, x, node=node, sigma=sigma, free=options.free, seed=options.seed, env=env
+        t, x, circuit, stimulus=stimulus, node=node, sigma=sigma, free=options.free, seed=options.seed,
+        env=env,
     )  # fmt: skip
     given, warnings = options.sigma is not None, []
     if not given and fit.chi2 > 1:  # the scatter is what the residuals say

@@ -75,10 +75,10 @@ class SpikeCalibration:
 
 
 def calibrate_spikes(
-    circuit: mj.Circuit,
-    stimulus: mj.AbstractStimulus,
     trains: Trains,
+    circuit: mj.Circuit,
     *,
+    stimulus: mj.AbstractStimulus,
     signal: str,
     level: float,
     free: Sequence[str],
@@ -93,10 +93,10 @@ def calibrate_spikes(
 
     Parameters
     ----------
-    circuit, stimulus, free, signal, level, rearm, seed, env
-        As `fitting.fit_spikes` has them.
     trains : sequence of Float[np.ndarray, "spikes"]
         Measured spikes [s]; the stimulus begins at 0.
+    circuit, stimulus, free, signal, level, rearm, seed, env
+        As `fitting.fit_spikes` has them.
     members : int, optional
         Simulated trains of each parameter set; by default three for each measured one, 96 at least.
     dt : float, optional
@@ -122,7 +122,7 @@ def calibrate_spikes(
         save = dt * max(1, int(short / _SEEN / dt))
         say(f"simulated moments, steps of {dt:.2g} s")
         fit = fit_spikes(
-            circuit, stimulus, own, free=free, members=members, policy=policy, save=save, seed=seed,
+            own, circuit, stimulus=stimulus, free=free, members=members, policy=policy, save=save, seed=seed,
             starts=1 if steps else _STARTS, **about,
         )  # fmt: skip
         circuit, many = fit.estimate.circuit, max(_FRESH, 2 * len(own))

@@ -55,11 +55,11 @@ class VoltageFit(AbstractFit):
 
 
 def fit_voltages(
-    circuit: mj.Circuit,
-    stimulus: mj.AbstractStimulus,
     t: Float[np.ndarray | Array, " rows"],
     v: Float[np.ndarray | Array, " rows"],
+    circuit: mj.Circuit,
     *,
+    stimulus: mj.AbstractStimulus,
     node: str,
     sigma: float | Float[np.ndarray | Array, " rows"],
     free: Sequence[str],
@@ -73,12 +73,12 @@ def fit_voltages(
 
     Parameters
     ----------
+    t, v : Float[np.ndarray, "rows"]
+        Times [s], increasing, and what was measured [V or A].
     circuit : Circuit
         Fixed parameters, and the start of the free ones. Diffusion is left out.
     stimulus : AbstractStimulus
         What drives it, from the state at rest.
-    t, v : Float[np.ndarray, "rows"]
-        Times [s], increasing, and what was measured [V or A].
     node : str
         Node that was measured; "i" for the current of the first driven source.
     sigma : float or Float[np.ndarray, "rows"]

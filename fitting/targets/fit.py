@@ -140,8 +140,8 @@ def _chosen(device: Any, free: Sequence[str] | None, fix: Mapping[str, float]) -
 
 
 def fit_targets(
-    device: mj.AbstractDevice | mj.Circuit,
     targets: Sequence[Target | str],
+    device: mj.AbstractDevice | mj.Circuit,
     *,
     free: Sequence[str] | None = None,
     fix: Mapping[str, float] | None = None,
@@ -158,10 +158,10 @@ def fit_targets(
 
     Parameters
     ----------
-    device : AbstractDevice or Circuit
-        The start. Strengths of noise stay as they are.
     targets : sequence of Target or str
         What is wanted; in text as ``NAME[@VOLTAGE]=VALUE[:TOLERANCE]``.
+    device : AbstractDevice or Circuit
+        The start. Strengths of noise stay as they are.
     free : sequence of str, optional
         Parameters that may move; all of the drift and the conduction that are not 0 by default.
     fix, start : Mapping, optional

@@ -112,8 +112,8 @@ def run(options: argparse.Namespace, device: Any) -> int:
     about = {} if options.draws is None else {"members": options.draws}
     with Stages(checked=False) as stages:
         fit = fit_targets(
-            device,
             options.target,
+            device,
             free=options.free,
             fix=dict(options.fix),
             start=dict(options.start),

@@ -91,12 +91,12 @@ def test_circuits_and_targets_refuse_what_is_not_free():
     rows, drive = np.linspace(0, 1e-3, 5), mj.Sampled(np.array([0.0, 1e-3]), np.ones(2), "linear")
     about = dict(node="node", sigma=1e-3)
     with pytest.raises(NotFreeError, match=r"r_in.r not free.*allowed: switch.v_th"):
-        fit_voltages(circuit, drive, rows, np.zeros(5), free=["switch.v_th"], **about)
+        fit_voltages(rows, np.zeros(5), circuit, stimulus=drive, free=["switch.v_th"], **about)
     device = mj.model("diffusive")
     with pytest.raises(NotFreeError, match=r"theta not free.*allowed: mu"):
-        fit_targets(bounded(device, {"theta": (1.0, 2.0)}), ["v_th=0.5"], free=["mu"])
+        fit_targets(["v_th=0.5"], bounded(device, {"theta": (1.0, 2.0)}), free=["mu"])
     with pytest.raises(NotFreeError, match="theta not free"):
-        fit_targets(device, ["v_th=0.5"], free=["mu"], start={"theta": 2.0})
+        fit_targets(["v_th=0.5"], device, free=["mu"], start={"theta": 2.0})
 
 
 @pytest.fixture(scope="module")

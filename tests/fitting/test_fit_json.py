@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from fitting.fit_json import told
-from fitting.inference.nuts import _judged
 from fitting.inference.profile_likelihood import Profile
+from fitting.inference.sample import judge
 from memjax.fields import parameter_specs as specs_of
 
 pytestmark = pytest.mark.slow
@@ -25,9 +25,17 @@ def test_intervals_of_the_method_that_was_asked_for_are_told(result):
     assert "no lower end" in by_profile["notes"][0]
     rng = np.random.default_rng(0)
     columns = {n: np.exp(rng.normal(size=(2, 200))) for n in result.problem.free}
-    sample = _judged(columns, {"diverging": np.zeros((2, 200), bool)}, specs_of(result.device), {})
+    sample = judge(columns, {"diverging": np.zeros((2, 200), bool)}, specs_of(result.device), {})
     drawn = replace(result, sample=sample)
     by_draws = told(drawn)
     assert by_draws["method"] == "nuts"
     assert set(by_draws["r_hat"]) == set(result.problem.free)
     json.dumps(by_draws, allow_nan=False)
+    assert by_draws["intervals"]["mu"] != plain["intervals"]["mu"]
+    # Chains that lie apart give no interval, and it is said whose.
+    columns["mu"][0] *= 1000.0
+    apart = judge(columns, {"diverging": np.zeros((2, 200), bool)}, specs_of(result.device))
+    mixed = told(replace(result, sample=apart))
+    assert mixed["intervals"]["mu"] == plain["intervals"]["mu"]
+    assert mixed["notes"][-1] == "mu: intervals to first order, R-hat above 1.1"
+    assert mixed["intervals"]["gamma1"] == by_draws["intervals"]["gamma1"]

@@ -100,10 +100,10 @@ def _started(circuit: mj.Circuit, pairs: dict[str, tuple[float, float]]) -> mj.C
 def from_trace(v: np.ndarray, seed: int) -> ft.VoltageFit:
     """Fit to one trace."""
     return ft.fit_voltages(
-        _started(oscillator(), TRACE),
-        PULSE,
         ROWS,
         v,
+        _started(oscillator(), TRACE),
+        stimulus=PULSE,
         node="node",
         sigma=SIGMA,
         free=list(TRACE),
@@ -114,9 +114,9 @@ def from_trace(v: np.ndarray, seed: int) -> ft.VoltageFit:
 def from_trains(times: list[np.ndarray], seed: int) -> ft.SpikeFit:
     """Fit to one set of spike trains."""
     return ft.fit_spikes(
-        _started(core(), SPIKES),
-        PULSES,
         times,
+        _started(core(), SPIKES),
+        stimulus=PULSES,
         signal="gate.v",
         level=LEVEL,
         rearm=REARM,

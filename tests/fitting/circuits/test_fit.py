@@ -42,10 +42,15 @@ def trains():
     return [SpikeTrain(times=x, start=0.0, stop=0.1) for x in found[:TRAINS]]
 
 
-def fit_trains(trains, **more):
-    start = mj.params.replace(core(), SPIKE_START)
+def fit_trains(trains, start=None, **more):
+    start = start or mj.params.replace(core(), SPIKE_START)
     return ft.fit_spikes(
-        start, PULSES, trains, free=list(SPIKE_START), policy=POLICY, **(SEEN | more)
+        trains,
+        start,
+        stimulus=PULSES,
+        free=list(SPIKE_START),
+        policy=POLICY,
+        **(SEEN | more),
     )
 
 
@@ -74,7 +79,7 @@ def test_a_rate_alone_determines_nothing_of_three(trains):
 def test_a_circuit_that_does_not_fire_is_no_start(trains):
     start = mj.params.replace(core(), SPIKE_START | {"memristor.mu": 10.0})
     with pytest.raises(FitError, match="too few simulated spikes"):
-        ft.fit_spikes(start, PULSES, trains, free=list(SPIKE_START), policy=POLICY, **SEEN)
+        fit_trains(trains, start)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import memjax as mj
-from fitting.circuits.fit import fit_voltages
+from fitting.circuits.voltage_fit import fit_voltages
 from fitting.problem import NotFreeError, begun
 from fitting.retention.fit import fit_retention
 from fitting.sweeps.fit import prepare

@@ -124,10 +124,15 @@ def write_fit(
     ``write(fit, folder, **about)`` fills a folder: to first order before a refinement begins, which takes longer.
     """
     content: dict = {}
-    for own in in_turn(fit, options.uncertainty, seed=options.seed, say=say):
-        with writing_folder(out) as place:
-            write(own, place, **about)
-            content = load(place)
+    try:
+        for own in in_turn(fit, options.uncertainty, seed=options.seed, say=say):
+            with writing_folder(out) as place:
+                write(own, place, **about)
+                content = load(place)
+    except KeyboardInterrupt:
+        if not content:
+            raise
+        raise KeyboardInterrupt(f"the fit to first order is in {out}") from None
     announce(content, out)
     return content
 

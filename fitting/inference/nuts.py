@@ -187,7 +187,7 @@ def _sample(
     tuning, steps, drawn, done = fresh(np.full(len(z), 0.5)), [], [], 0
     counted, *ends = (BLOCK * round(w * warmup / BLOCK) for w in WINDOWS)
     try:
-        while len(drawn) * BLOCK < draws and time.monotonic() - begin < limit:
+        while not drawn or (len(drawn) * BLOCK < draws and time.monotonic() - begin < limit):
             averaging = done < warmup and time.monotonic() - begin < limit / 2
             warmup = warmup if averaging else min(warmup, done)
             tuning, block = run(
@@ -205,10 +205,6 @@ def _sample(
     except KeyboardInterrupt:
         if not drawn:
             raise
-    if not drawn:
-        raise DataError(
-            f"no draw within {limit:.0f} s", where="draws from the posterior", fix="take profiles"
-        )
     return _Steps(*(x[:, :draws] for x in _joined(drawn))), warmup
 
 
@@ -268,14 +264,14 @@ def draw(
     seed : int
         Seed; equal ones give equal draws.
     limit : float
-        Time after which no further block is drawn [s], half of it for the warm-up; a note says what was left out.
+        Time after which no further block begins [s], half of it for the warm-up; a note says what was left out.
     tick : callable, optional
         Called with a line of progress after each tenth of the steps.
 
     Raises
     ------
     DataError
-        For fewer than two chains or numbers of steps that leave nothing to judge by, or where the limit leaves no draw.
+        For fewer than two chains or numbers of steps that leave nothing to judge by.
     PolicyError
         In float32.
     """
@@ -321,16 +317,9 @@ def _left_out(warmed: int, steps: _Steps, *, warmup: int, draws: int) -> list[st
 
 
 class _Progress:
-    """Lines of progress: one for each tenth of all steps, and one where half a minute has passed without.
+    """Lines of progress for `tick`: one for each tenth of all steps, and one where half a minute has passed without.
 
-    Parameters
-    ----------
-    tick : callable
-        Hears them.
-    warmup, draws : int
-        Steps of each chain to come.
-    natural : callable
-        Coordinates as parameters by name.
+    `natural` gives parameters by name of coordinates.
     """
 
     def __init__(self, tick: Callable[[str], None], warmup: int, draws: int, natural: Callable):

@@ -139,7 +139,9 @@ def test_a_fit_is_on_disk_before_its_posterior_is_drawn(result, tmp_path, capsys
     out = tmp_path / "fit"
     words = ["fit", "example:diffusive-sweeps", "--model", "diffusive", "--uncertainty", "nuts"]
     assert main([*words, "--out", str(out)]) == 130
-    assert "min; the fit is written already" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "the fit is written already" in said
+    assert f"interrupted: the fit to first order is in {out}" in said
     content = json.loads((out / "fit.json").read_text())
     assert content["loss"] == pytest.approx(result.loss)
     assert (out / "report.html").stat().st_size > 0

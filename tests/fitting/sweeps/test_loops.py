@@ -6,7 +6,7 @@ import pytest
 import fitting as ft
 import memjax as mj
 from fitting.sweeps.initial_guess import guess
-from fitting.sweeps.loops import Loops, _dimensions, drawn, free_of, loops, polarity_of
+from fitting.sweeps.loops import Loops, _dimensions, drawn, free_of, loops, polarity_of, sizes
 from fitting.sweeps.summary import summarise_sweeps
 from memjax.fields import parameter_specs
 from memjax.simulate import simulate
@@ -88,8 +88,8 @@ def test_noise_of_a_line_that_does_not_open_says_nothing_of_a_polarity():
 
 def test_scattered_starts_lie_inside_their_bounds_and_differ():
     device, rng = mj.Yakopcic(), np.random.default_rng(0)
-    sizes = {"v": 2.0, "r_on": 1e3, "r_off": 1e6, "i_low": 1e-7, "i_high": 1e-3}
-    found = Loops(**sizes, duration=10.0, sets_at=1, slope=1e3)
+    levels = {"v": 2.0, "r_on": 1e3, "r_off": 1e6, "i_low": 1e-7, "i_high": 1e-3}
+    found = Loops(**levels, duration=10.0, sets_at=1, slope=1e3)
     names = free_of(device)
     assert "a_off" not in names
     assert "x0" in names

@@ -30,12 +30,12 @@ def test_every_device_has_a_row_with_its_status(tmp_path):
     assert [status(r) for r in ROWS] == ["fitted", "poor", "fitted", "failed"]
     path = tmp_path / "devices.csv"
     write_devices(
-        ROWS, {"r_on": "ohm"}, {r.name: f"{r.name}.csv" for r in ROWS}, {"a": (1, 2)}, path
+        ROWS, {"r_on": "ohm"}, {r.name: f"{r.name}.csv" for r in ROWS}, {"a": (1.0, 2.0)}, path
     )
     with path.open() as lines:
         rows = list(csv.DictReader(lines))
     assert [r["status"] for r in rows] == ["fitted", "poor", "fitted", "failed"]
-    assert (rows[0]["x"], rows[0]["y"], rows[1]["x"]) == ("1", "2", "")
+    assert (rows[0]["x"], rows[0]["y"], rows[1]["x"]) == ("1.0", "2.0", "")
     assert rows[0]["r_on [ohm]"] == "500.0"
     assert rows[3]["failure"] == "no column of current"
 

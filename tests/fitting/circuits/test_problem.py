@@ -7,8 +7,6 @@ import memjax as mj
 from fitting.circuits.problem import _rows, start_of
 from memjax.errors import DataError, ModelError
 
-pytestmark = pytest.mark.fast
-
 ROWS = np.linspace(0.0, 1.0, 5)
 
 

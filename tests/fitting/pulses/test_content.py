@@ -8,8 +8,6 @@ import pytest
 from fitting.pulses.content import hold_out, step_spread
 from memjax.data import PulseRecord
 
-pytestmark = pytest.mark.fast
-
 KINDS = np.repeat([0, 1], 60)
 
 

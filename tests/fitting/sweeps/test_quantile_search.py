@@ -3,13 +3,10 @@
 from dataclasses import dataclass, field
 
 import numpy as np
-import pytest
 
 from fitting.stochastic.two_sample import Sample, Target
 from fitting.sweeps.ensemble import Coordinate
 from fitting.sweeps.quantile_search import QuantileSearch
-
-pytestmark = pytest.mark.fast
 
 
 @dataclass

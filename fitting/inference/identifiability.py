@@ -203,7 +203,8 @@ def _move(names: Sequence[str], x: np.ndarray, information: np.ndarray) -> dict[
 def _of_sloppy(names, basis, pivots, information) -> list[Combination]:
     """What is determined of parameters that move along sloppy directions."""
     size, axes = np.linalg.eigh(information)
-    covariance = (axes / np.maximum(size, 1e-15 * size[-1])) @ axes.T
+    # Data that feel no parameter at all have no largest axis either.
+    covariance = (axes / np.maximum(size, max(1e-15 * size[-1], 1e-300))) @ axes.T
     found = []
     for k, row in enumerate(basis):
         if k in pivots or np.max(np.abs(row)) < _NEAR:

@@ -48,6 +48,12 @@ def test_what_the_data_do_not_see_at_all_is_said_and_stays_out_of_json_as_infini
     assert found.as_json()["sloppy"] == [{"r_on": None}]
 
 
+def test_data_that_feel_nothing_determine_no_product_of_powers():
+    found = of_information(NAMES, np.zeros((5, 5)))
+    assert not found.determined
+    assert len(found.sloppy) == 5
+
+
 def test_all_determined_says_so_by_naming_no_sloppy_direction():
     found = of_information(("a", "b"), np.diag([400.0, 100.0]))
     assert found.sloppy == ()

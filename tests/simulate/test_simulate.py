@@ -324,8 +324,9 @@ def test_a_failed_member_gives_nothing_unless_it_is_asked_for():
         with pytest.raises(BoundsError, match="allowed: 0 to 1"):
             trace.member(wrong)
     assert max(map(len, repr(trace).split("\n"))) <= WIDTH
-    assert "2 members, 1 sweeps, 11 rows; states y; Fixed(dt=0.1)" in repr(trace)
-    assert "1 of 2 solves failed" in repr(trace)
+    text = " ".join(repr(trace).split())
+    assert "2 members, 1 sweeps, 11 rows; states y; Fixed(dt=0.1)" in text
+    assert "1 of 2 solves failed" in text
     assert "all solves ended well" in repr(trace.good())
 
 

@@ -116,10 +116,20 @@ def _interval(ends: list | None) -> str:
     return f"{low} to {high}"
 
 
+def data_rows(content: dict) -> list[list[str]]:
+    """Files that something was made of."""
+    return [["data", f"{d['file']} (sha256 {d['sha256'][:16]}...)"] for d in content["data"]]
+
+
+def versions_row(content: dict) -> list[str]:
+    """Packages that made it."""
+    return ["versions", ", ".join(f"{k} {v}" for k, v in content["versions"].items())]
+
+
 def provenance_table(content: dict) -> str:
     """Where everything came from."""
-    rows = [["data", f"{d['file']} (sha256 {d['sha256'][:16]}...)"] for d in content["data"]]
-    rows += [
+    rows = [
+        *data_rows(content),
         ["reader", ", ".join(content["reader"])],
         ["command", content["command"]],
         ["seed", content["seed"]],
@@ -132,7 +142,7 @@ def provenance_table(content: dict) -> str:
             ),
         ]
     ]
-    rows += [["versions", ", ".join(f"{k} {v}" for k, v in content["versions"].items())]]
+    rows += [versions_row(content)]
     s = content["search"]
     rows += [
         [

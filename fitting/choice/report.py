@@ -10,7 +10,15 @@ import pandas
 from memjax.files import write_json, writing
 
 from ..fit_json import SCHEMA, digest, load, versions
-from ..html import bullets, html_table, page, picture as shown_picture, readable
+from ..html import (
+    bullets,
+    data_rows,
+    html_table,
+    page,
+    picture as shown_picture,
+    readable,
+    versions_row,
+)
 from ..kinds import kind_of
 from .comparison import Comparison, best
 from .figures import COLORS, picture
@@ -53,8 +61,10 @@ def _cells(row: dict[str, Any], least: dict[str, float]) -> list[str]:
     if row["failure"]:
         return [row["model"], *[""] * (len(HEAD) - 2), "not fitted"]
     number = lambda x, text="": "" if x is None else f"{x:.3g}{text}"  # noqa: E731
-    over = [row["delta_aic"], *(x and x - least[k] for k in least if (x := row[k]) or True)]
-    aic, *others = ["" if x is None else f"{x:.1f}" for x in over]
+    aic, *others = (
+        "" if row[k] is None else f"{row[k] - x:.1f}"
+        for k, x in {"delta_aic": 0.0, **least}.items()
+    )
     held = [readable(row["score"]), number(row["held_residual"], f" {row['unit']}")]
     return [
         row["model"], f"{row['free']}", f"{row['points']}", readable(row["loss"]),
@@ -83,15 +93,13 @@ def build(folder: Path) -> list[str]:
         picture(folder, drawn[: len(COLORS)], kind, folder / PICTURE)
         made, shown = [PICTURE], shown_picture(folder / PICTURE, "measured, and by all models")
     links = ", ".join(f'<a href="{n}/report.html">{n}</a>' for n in map(html.escape, drawn))
-    told = [[d["file"], f"sha256 {d['sha256'][:16]}..."] for d in content["data"]]
-    told += [["command", content["command"]]]
-    told += [["versions", ", ".join(f"{k} {v}" for k, v in content["versions"].items())]]
+    origin = [*data_rows(content), ["command", content["command"]], versions_row(content)]
     body = f"""<h1>Choice among models: {html.escape(content["kind"])}</h1>
 {shown}
 <h2>Models</h2>{html_table(table_of(rows), HEAD)}
 <p><small>The fits: {links}. Held out: {html.escape(content["held"] or "nothing")}.</small></p>
 <h2>Remarks</h2>{bullets(notes, kind="warn")}
-<h2>Provenance</h2>{html_table(told, ["", ""])}
+<h2>Provenance</h2>{html_table(origin, ["", ""])}
 """
     (folder / "report.html").write_text(page("memjax fit: models", body), encoding="utf-8")
     return [*made, "report.html"]

@@ -13,7 +13,6 @@ References
 .. [2] M. Ribatet, D. Cooley, A. C. Davison, Stat. Sin. 22, 813 (2012) (a quasi-likelihood's magnitude)
 """
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -36,6 +35,7 @@ from memjax.params import known
 from memjax.policy import require_x64
 from memjax.transforms import from_spec
 
+from ..cores import usable_cores
 from ..problem import PRIOR_SIGMA, TOGETHER
 from ..result import AbstractFit
 from .posterior import NOWHERE, AbstractTarget, LeastSquares, forward
@@ -291,7 +291,7 @@ def draw(
     everywhere = np.repeat(np.asarray(z, float)[None], chains, axis=0)
     wide = np.repeat(covariance[None], chains, axis=0)
     progress = None if tick is None else _Progress(tick, warmup, draws, natural)
-    with ThreadPoolExecutor(min(chains, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(min(chains, usable_cores())) as pool:
         steps, warmed = _sample(
             _in_threads(target, pool), keys, everywhere, wide, warmup=warmup, draws=draws,
             pooled=True, tick=progress, limit=limit,

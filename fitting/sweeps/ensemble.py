@@ -1,6 +1,5 @@
 """Ensembles of sweeps at many parameter points at once, with common random numbers, and what is read off them."""
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from memjax.noise import cycle_factors
 from memjax.observables import NEVER, Thresholds
 from memjax.transforms import from_spec
 
+from ..cores import usable_cores
 from ..stochastic.two_sample import Sample, first
 from .limits import by_wave, limits_of
 from .summary import Waveform
@@ -151,10 +151,9 @@ def _threads(lanes: int) -> int:
     """Into how many parts of one size lanes are split: XLA runs a loop over few numbers on one core."""
     if jax.default_backend() != "cpu":
         return 1
-    cores = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(
+        k for k in range(1, usable_cores() + 1) if lanes % k == 0 and (k == 1 or lanes >= _MANY * k)
     )
-    return max(k for k in range(1, cores + 1) if lanes % k == 0 and (k == 1 or lanes >= _MANY * k))
 
 
 class Ensemble:

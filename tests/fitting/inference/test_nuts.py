@@ -111,7 +111,7 @@ def short(tick=None, **more):
 
 def test_draws_do_not_depend_on_the_number_of_threads(monkeypatch):
     several = short().data.posterior["mu"].values
-    monkeypatch.setattr("fitting.inference.nuts.os.cpu_count", lambda: 1)
+    monkeypatch.setattr("fitting.inference.nuts.usable_cores", lambda: 1)
     np.testing.assert_array_equal(several, short().data.posterior["mu"].values)
 
 

@@ -1,26 +1,12 @@
 """Densities of posteriors, and their gradients by forward mode."""
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jaxtyping import Array, Float
 from scipy import stats
 
 from fitting.inference.posterior import SyntheticLikelihood, forward
-
-
-class Line(eqx.Module):
-    """Residuals A z - y, which no reverse mode gets through."""
-
-    a: Float[Array, "rows free"]
-    y: Float[Array, " rows"]
-
-    def residuals(self, z):
-        """Residuals and success."""
-        ends = jax.lax.while_loop(lambda x: x[0] < 1, lambda x: (x[0] + 1, x[1]), (0, self.a @ z))
-        return ends[1] - self.y, jnp.array(True)
 
 
 def test_synthetic_likelihood_is_that_of_normal_features():

@@ -86,8 +86,8 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str):
-    """Rooms that few scripts need, `memjax.plot` and `memjax.io`, are loaded when they are used."""
-    if name in ("io", "plot"):
+    """Rooms that few scripts need, such as `memjax.plot`, are loaded when they are used."""
+    if name in ("datasets", "io", "plot"):
         from importlib import import_module
 
         return import_module(f".{name}", __name__)

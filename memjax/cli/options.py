@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..datasets import PREFIX as DATASET, path_of
 from ..errors import ReaderError
 from .command import number
 
@@ -196,13 +197,16 @@ def example_names() -> list[str]:
 
 
 def file_of(name: str) -> Path:
-    """Path of a file, or of a bundled example where the name is ``example:NAME``.
+    """Path of a file, of a bundled example where the name is ``example:NAME``, or of a public set: ``dataset:NAME``.
 
     Raises
     ------
     ReaderError
-        If there is no such example; it lists those that exist.
+        If there is no such example or set; it lists those that exist. If the set cannot be had.
     """
+    if name.startswith(DATASET):
+        stem, _, file = name.removeprefix(DATASET).partition("/")
+        return path_of(stem, file or None)
     if not name.startswith(EXAMPLE):
         return Path(name)
     stem = name.removeprefix(EXAMPLE)

@@ -8,10 +8,12 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from ..errors import FitError, MemjaxError, SolveError
-from . import models, observe, read, run, simulate
+from . import datasets, models, observe, read, run, simulate
 from .command import Parser, UsageError, join_negative_numbers, say
 
-_BUILT_IN = {c.name: c for c in (m.COMMAND for m in (models, read, observe, simulate, run))}
+_BUILT_IN = {
+    c.name: c for c in (m.COMMAND for m in (models, read, observe, simulate, run, datasets))
+}
 _GROUP = "memjax.commands"
 
 

@@ -64,6 +64,7 @@ from .models import model as model, model_names as model_names
 from .policy import Auto as Auto, Fixed as Fixed, Stiff as Stiff
 from .population import Population as Population
 from .result import Result as Result, Trace as Trace
+from .saved import load as load, save as save
 from .simulate import simulate as simulate, simulate_like as simulate_like
 from .stimulus import (
     AbstractStimulus as AbstractStimulus,

@@ -128,7 +128,7 @@ def describe(name: str) -> DataSet:
 @cache
 def _catalogue() -> dict[str, DataSet]:
     """All sets by name."""
-    content = tomllib.loads(files(__package__).joinpath("catalogue.toml").read_text("utf-8"))
+    content = tomllib.loads(files("memjax.datasets").joinpath("catalogue.toml").read_text("utf-8"))
     return {name: _data_set(name, dict(entry)) for name, entry in content.items()}
 
 

@@ -1,13 +1,17 @@
 """What a simulation returns: time, voltage, current, states, and how each solve ended."""
 
 import dataclasses
+import json
+import re
+import warnings
 from collections.abc import Mapping
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
 import jax
 import jax.core
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
@@ -43,6 +47,21 @@ def _count_failures(codes: np.ndarray) -> str:
     bad = codes[codes != 0]
     ways = ", ".join(f"{Result(c).name} {np.sum(bad == c)}x" for c in np.unique(bad))
     return f"{bad.size} of {codes.size} solves failed ({ways})"
+
+
+_NOTES = "memjax_notes"
+"""Attribute of a dataset that holds all notes as JSON; each stands there as text too, for people."""
+
+_DEVICE_COLUMNS = (("v_device", "v_device_V", "v_V"), ("i_device", "i_device_A", "i_A"))
+"""Field of a trace, its column, and the column that is the same where no bench stood around the device."""
+
+
+def _as_jax(values: np.ndarray) -> Array:
+    """The values as JAX holds them, with a warning where that is with fewer digits."""
+    narrow = jax.dtypes.canonicalize_dtype(values.dtype)
+    if narrow != values.dtype and values.dtype.kind == "f":
+        warnings.warn(f"{values.dtype} is cut to {narrow}: enable jax_enable_x64", stacklevel=3)
+    return jnp.asarray(values.astype(narrow))
 
 
 class Member(eqx.Module):
@@ -289,6 +308,89 @@ class Trace(eqx.Module):
             columns |= {"v_device_V": flat(self.v_device), "i_device_A": flat(self.i_device)}
         return pd.DataFrame(columns)
 
+    @classmethod
+    def from_xarray(cls, dataset: "xarray.Dataset") -> "Trace":
+        """The trace of a dataset that `to_xarray` gave or ``memjax simulate --out OUT.nc`` wrote.
+
+        Raises
+        ------
+        BoundsError
+            If variables are missing.
+
+        Notes
+        -----
+        Events, integrals and the final state are no part of a dataset; `memjax.save` writes all of a trace.
+        """
+        held = {str(n): np.asarray(x.values) for n, x in dataset.variables.items()}
+        missing = [n for n in ("t", "sweep", "v", "i", "result") if n not in held]
+        if missing:
+            raise BoundsError(
+                f"no variable {', '.join(missing)}",
+                where="Trace.from_xarray",
+                allowed="a dataset of Trace.to_xarray",
+            )
+        own = ("t", "sweep", "v", "i", "v_device", "i_device", "result")
+        states = [str(n) for n in dataset.data_vars if n not in own]
+        device = {f"{n}_device": held.get(f"{n}_device", held[n]) for n in ("v", "i")}
+        rows = {n: held[n] for n in ("t", "v", "i", "result")} | device
+        fields: dict[str, Any] = {n: _as_jax(x) for n, x in rows.items()}
+        return cls(
+            **fields,
+            sweep=held["sweep"],
+            state={n: _as_jax(held[n]) for n in states},
+            units={n: str(dataset[n].attrs.get("units", "1")) for n in states},
+            notes=json.loads(dataset.attrs.get(_NOTES, "{}")),
+        )
+
+    @classmethod
+    def from_pandas(
+        cls, frame: "pandas.DataFrame", *, units: Mapping[str, str] | None = None
+    ) -> "Trace":
+        """The trace of a table that `to_pandas` gave or ``memjax simulate`` wrote as CSV; all its solves ended well.
+
+        Parameters
+        ----------
+        frame : pandas.DataFrame
+            Columns member, sweep, t_s, v_V, i_A, states (vectors as name_0, name_1, ...).
+        units : mapping of str to str, optional
+            Units of states; "1" where none is given.
+
+        Raises
+        ------
+        BoundsError
+            If columns are missing, or members have other rows.
+        """
+        needed = ("member", "sweep", "t_s", "v_V", "i_A")
+        missing = [n for n in needed if n not in frame.columns]
+        members = [] if missing else [part for _, part in frame.groupby("member", sort=False)]
+        if missing or len({len(part) for part in members}) != 1:
+            raise BoundsError(
+                f"no column {', '.join(missing)}" if missing else "members of different length",
+                where="Trace.from_pandas",
+                allowed="a table of Trace.to_pandas",
+            )
+        column = lambda n: _as_jax(np.stack([part[n].to_numpy() for part in members]))  # noqa: E731
+        first = members[0]
+        others = [n for n in frame.columns if n not in (*needed, "v_device_V", "i_device_A")]
+        state = {n: column(n) for n in others}
+        for name in dict.fromkeys(re.sub(r"_0$", "", n) for n in others if n.endswith("_0")):
+            parts = [f"{name}_{k}" for k in range(len(others)) if f"{name}_{k}" in state]
+            state[name] = jnp.stack([state.pop(n) for n in parts], axis=-1)
+        device: dict[str, Any] = {
+            n: column(c if c in frame.columns else d) for n, c, d in _DEVICE_COLUMNS
+        }
+        sweeps = len(np.unique(first["sweep"]))
+        return cls(
+            t=_as_jax(first["t_s"].to_numpy()),
+            sweep=first["sweep"].to_numpy(),
+            v=column("v_V"),
+            i=column("i_A"),
+            **device,
+            state=state,
+            result=jnp.zeros((len(members), sweeps), int),
+            units={n: (units or {}).get(n, "1") for n in state},
+        )
+
     def to_xarray(self) -> "xarray.Dataset":
         """Dataset over (member, row) with coordinates sweep and t, units in the attributes."""
         import xarray as xr
@@ -310,4 +412,5 @@ class Trace(eqx.Module):
             "t": ("row", np.asarray(self.t), {"units": "s"}),
             "sweep": ("row", np.asarray(self.sweep)),
         }
-        return xr.Dataset(data, coords, {k: str(v) for k, v in self.notes.items()})
+        notes = {k: str(v) for k, v in self.notes.items()}
+        return xr.Dataset(data, coords, notes | {_NOTES: json.dumps(self.notes, default=str)})

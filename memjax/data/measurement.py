@@ -2,13 +2,19 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from ..errors import ReaderError
+from . import labelled
 from .compliance import levels_of, limits_of_sweeps
 from .programmed import programmed
+
+if TYPE_CHECKING:
+    import pandas
+    import xarray
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +78,24 @@ class Measurement:
                 where=str(self.source.get("file", "measurement")),
                 allowed="columns of one length, at least 2 points",
             )
+
+    def to_xarray(self) -> "xarray.Dataset":
+        """See `memjax.data.labelled.to_xarray`."""
+        return labelled.to_xarray(self)
+
+    def to_pandas(self) -> "pandas.DataFrame":
+        """See `memjax.data.labelled.to_pandas`."""
+        return labelled.to_pandas(self)
+
+    @classmethod
+    def from_xarray(cls, dataset: "xarray.Dataset") -> "Measurement":
+        """See `memjax.data.labelled.from_xarray`."""
+        return cls(**labelled.from_xarray(dataset))
+
+    @classmethod
+    def from_pandas(cls, frame: "pandas.DataFrame") -> "Measurement":
+        """See `memjax.data.labelled.from_pandas`."""
+        return cls(**labelled.from_pandas(frame))
 
     @property
     def labels(self) -> Int[np.ndarray, " sweeps"]:

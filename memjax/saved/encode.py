@@ -50,15 +50,15 @@ class Encoder:
             return [self.encode(x, f"{where}[{k}]") for k, x in enumerate(value)]
         if type(value) is tuple:
             return {"tuple": self.encode(list(value), where)}
+        if isinstance(value, type | FunctionType):
+            return {"name": self._name(value, where)}
+        if dataclasses.is_dataclass(value):
+            return self._object(value, where)
         if isinstance(value, Mapping):
             pairs = [
                 [self.encode(k, where), self.encode(x, f"{where}[{k!r}]")] for k, x in value.items()
             ]
             return {"dict": pairs}
-        if isinstance(value, type | FunctionType):
-            return {"name": self._name(value, where)}
-        if dataclasses.is_dataclass(value):
-            return self._object(value, where)
         if isinstance(value, complex):
             return {"complex": [self.encode(value.real, where), self.encode(value.imag, where)]}
         if isinstance(value, Path):

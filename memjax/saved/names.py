@@ -7,6 +7,9 @@ from typing import Any
 from ..errors import ModelError
 
 _GROUPS = ("memjax.devices", "memjax.readers", "memjax.fits", "memjax.commands")
+_LIBRARIES = {"diffrax", "equinox", "lineax", "optimistix"}
+"""Of these a fit holds solvers, controllers and adjoints; memjax has imported them already."""
+
 _MOVED: dict[str, str] = {}
 """Names in files of earlier versions, and where these things are now."""
 
@@ -44,7 +47,7 @@ def _look_up(module: str, qualified: str) -> Any:
 def _packages() -> set[str]:
     """Packages of which a file may name classes: importing a module runs its code."""
     plugins = {p.value.split(":")[0].split(".")[0] for g in _GROUPS for p in entry_points(group=g)}
-    return {"memjax", "fitting"} | plugins
+    return {"memjax", "fitting"} | _LIBRARIES | plugins
 
 
 def named(name: Any, classes: tuple[Any, ...], where: str) -> Any:

@@ -48,9 +48,15 @@ def save(path: str | Path, value: Any) -> None:
     An archive (zip) of ``header.json`` and ``arrays/N.npy``. Numbers, arrays and their types come back to the bit, and
     what was one object is one object again. Nothing is pickled: loading runs no code of the file.
     """
-    where = str(path)
     if Path(path).suffix != SUFFIX:
-        raise ModelError(f"suffix {Path(path).suffix!r}", where=where, allowed=SUFFIX)
+        raise ModelError(f"suffix {Path(path).suffix!r}", where=str(path), allowed=SUFFIX)
+    content = to_bytes(value)
+    with writing(path) as beside:
+        beside.write_bytes(content)
+
+
+def to_bytes(value: Any) -> bytes:
+    """What `save` writes, in memory."""
     encoder = Encoder()
     content = encoder.encode(value, type(value).__name__)
     header = {
@@ -60,12 +66,14 @@ def save(path: str | Path, value: Any) -> None:
         "arrays": [[a.dtype.str, list(a.shape)] for a in encoder.arrays],
         "content": content,
     }
-    with writing(path) as beside, zipfile.ZipFile(beside, "w") as archive:
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w") as archive:
         archive.writestr(zipfile.ZipInfo(_HEADER, _EPOCH), strict_json(header))
         for k, array in enumerate(encoder.arrays):
             buffer = io.BytesIO()
             np.save(buffer, array, allow_pickle=False)
             archive.writestr(zipfile.ZipInfo(_member(k), _EPOCH), buffer.getvalue())
+    return whole.getvalue()
 
 
 def load(path: str | Path, *, classes: tuple[Any, ...] = (), single_precision: bool = False) -> Any:
@@ -91,9 +99,21 @@ def load(path: str | Path, *, classes: tuple[Any, ...] = (), single_precision: b
     ModelError
         If the file is none of memjax's, damaged or cut short, of a later version, or holds a class that is not known.
     """
-    where = str(path)
     try:
-        with zipfile.ZipFile(path) as archive:
+        content = Path(path).read_bytes()
+    except FileNotFoundError as error:
+        raise ModelError("no such file", where=str(path), allowed=_LAYOUT) from error
+    except OSError as error:
+        raise ModelError(f"cannot be read ({error.strerror})", where=str(path)) from error
+    return from_bytes(content, str(path), classes=classes, single_precision=single_precision)
+
+
+def from_bytes(
+    content: bytes, where: str, *, classes: tuple[Any, ...] = (), single_precision: bool = False
+) -> Any:
+    """The object that `to_bytes` wrote; `where` it is from, for errors."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
             header = _header(archive, where)
             arrays = [
                 np.load(io.BytesIO(archive.read(_member(k))), allow_pickle=False)
@@ -102,8 +122,6 @@ def load(path: str | Path, *, classes: tuple[Any, ...] = (), single_precision: b
         return Decoder(arrays, tuple(classes), where, single_precision).decode(header["content"])
     except MemjaxError:
         raise
-    except FileNotFoundError as error:
-        raise ModelError("no such file", where=where, allowed=_LAYOUT) from error
     except (OSError, EOFError, ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError,
             zipfile.BadZipFile, NotImplementedError) as error:  # fmt: skip
         raise ModelError(

@@ -68,8 +68,11 @@ _set_derivative(_tangent_p, _tangent_p)
 
 def _mark(operation: Primitive, tree: T) -> T:
     """A tree whose traced arrays went through an operation."""
-    marked = lambda x: operation.bind(x) if isinstance(x, jax.core.Tracer) else x  # noqa: E731
-    return jax.tree.map(marked, tree)
+
+    def mark_tracer(x):
+        return operation.bind(x) if isinstance(x, jax.core.Tracer) else x
+
+    return jax.tree.map(mark_tracer, tree)
 
 
 def forward_only(tree: T) -> T:

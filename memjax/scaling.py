@@ -84,37 +84,37 @@ class Scaled(eqx.Module):
         """Vector of scaled states."""
         return jnp.concatenate([jnp.ravel(parts[s.name]) for s in self.system.specs])
 
-    def _sized(self, parts: State, power: int) -> State:
+    def _times_scale(self, parts: State, power: int) -> State:
         """States times their scale to some power."""
         return {s.name: parts[s.name] * s.scale**power for s in self.system.specs}
 
     def rates(self, t, parts: State, u) -> State:
         """Rates of change of scaled states [1/s], each by its name."""
-        rates = self.system.drift(t, self._sized(parts, 1), u, self.env)
-        return self._sized(rates, -1)
+        rates = self.system.drift(t, self._times_scale(parts, 1), u, self.env)
+        return self._times_scale(rates, -1)
 
     def noise_increment(self, t, parts: State, u, w: Float[Array, " channels"]) -> State:
         """What Brownian increments [sqrt(s)] add to scaled states, each by its name."""
         total = {k: jnp.zeros_like(x) for k, x in parts.items()}
-        channels = self.system.noise(t, self._sized(parts, 1), u, self.env).values()
+        channels = self.system.noise(t, self._times_scale(parts, 1), u, self.env).values()
         for channel, dw in zip(channels, w, strict=True):
             total |= {k: total[k] + a * dw for k, a in channel.items()}
-        return self._sized(total, -1)
+        return self._times_scale(total, -1)
 
     def project_parts(self, parts: State) -> State:
         """Nearest scaled states of the domain."""
-        return self._sized(self.system.project(self._sized(parts, 1)), -1)
+        return self._times_scale(self.system.project(self._times_scale(parts, 1)), -1)
 
     def jumps(self, t, z: Float[Array, " n"], u) -> tuple[Array, Array, Array]:
         """Intensities and bounds [1/s] of all jumps, and the vectors after them, one row per jump."""
         state = self.unpack(z)
-        found = self.system.jumps(t, state, u, self.env).values()
-        intensities = jnp.stack([j.intensity for j in found])
-        bounds = jnp.stack([j.bound for j in found])
-        return intensities, bounds, jnp.stack([self.pack(state | j.after) for j in found])
+        jumps = self.system.jumps(t, state, u, self.env).values()
+        intensities = jnp.stack([j.intensity for j in jumps])
+        bounds = jnp.stack([j.bound for j in jumps])
+        return intensities, bounds, jnp.stack([self.pack(state | j.after) for j in jumps])
 
     @property
-    def jumping(self) -> bool:
+    def has_jumps(self) -> bool:
         """Whether there are jumps at all."""
         state = self.system.initial(self.env)
         zero = jnp.zeros((), jnp.result_type(*state.values()))

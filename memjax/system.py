@@ -119,7 +119,7 @@ class AbstractSystem(eqx.Module):
     def outputs(self, t, state: State, u, env: Environment) -> Mapping[str, Float[Array, ""]]:
         """What is seen: `v` [V], `i` [A] at the instrument's terminals; `v_device`, `i_device` where they differ."""
 
-    def shown(self, state: State, u) -> State:
+    def visible_state(self, state: State, u) -> State:
         """The states as a trace shows them; as they are unless the system says so."""
         del u
         return state

@@ -197,9 +197,9 @@ def within(spec: ParameterSpec, value: float) -> float:
 def edges(spec: ParameterSpec) -> tuple[float, float]:
     """Values a little inside the bounds, see `within`."""
     transform = from_spec(spec)
-    own = transform.inner if isinstance(transform, LogLogit) else transform
-    if isinstance(own, Logit):
-        away = np.asarray(own.unit * math.log(19.0))  # odds of 1 to 19
-        return float(transform.inverse(-away)), float(transform.inverse(away))
+    base = transform.inner if isinstance(transform, LogLogit) else transform
+    if isinstance(base, Logit):
+        offset = np.asarray(base.unit * math.log(19.0))  # odds of 1 to 19
+        return float(transform.inverse(-offset)), float(transform.inverse(offset))
     low, high = ((x, 0.0 if math.isinf(x) else 0.05 * (abs(x) or 1.0)) for x in spec.bounds)
     return low[0] + low[1], high[0] - high[1]

@@ -381,12 +381,12 @@ class Circuit(AbstractSystem, AbstractComposite):
         i = self.source_currents(t, state, u, env, slope)[name]
         return {"v": v[p] - v[n], "i": i}
 
-    def shown(self, state: State, u) -> State:
+    def visible_state(self, state: State, u) -> State:
         """See `AbstractSystem`: nodes by their voltages."""
         nodes = zip(self.topology.free, self._shift(u))
         return state | {f"{n}.v": state[f"{n}.v"] - x for n, x in nodes}
 
-    def solved(self, shown: State, u) -> State:
+    def internal_state(self, shown: State, u) -> State:
         """The states as a solver sees them, out of those that a trace shows."""
         nodes = zip(self.topology.free, self._shift(u))
         return shown | {f"{n}.v": shown[f"{n}.v"] + x for n, x in nodes}

@@ -66,7 +66,7 @@ def powers(
     def point(t, shown):
         just = jnp.nextafter(t, jnp.asarray(-jnp.inf, t.dtype))
         u, slope = jax.jvp(stimulus, (just,), (jnp.ones_like(just),))
-        return element_powers(circuit, t, circuit.solved(shown, u), u, slope, where)
+        return element_powers(circuit, t, circuit.internal_state(shown, u), u, slope, where)
 
     rows = jax.vmap(point)
     return jax.jit(jax.vmap(rows, in_axes=(None, 0)))(trace.t, trace.state)

@@ -197,7 +197,7 @@ class ExchangeProgram:
             constants, now = fixed["groups"][name], state["groups"][name]
             tree = ({k: constants[k] for k in ("values", "bias")}, now["parts"], now["input"])
             lanes, _, here = self._watched_lanes(name, tree)
-            shown = jax.vmap(self.neurons[name].shown)(*lanes)
+            shown = jax.vmap(self.neurons[name].visible_state)(*lanes)
             rows[name] = {k: lax.psum(jnp.where(here, x, 0), AXIS)[None] for k, x in shown.items()}
         return rows
 

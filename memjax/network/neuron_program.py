@@ -17,7 +17,7 @@ from ..noise import device_key, increments, words
 from ..params import quiet
 from ..scaling import Scaled
 from ..solver import semi_implicit_euler_step
-from ..solver.semi_implicit import along
+from ..solver.semi_implicit import rates_along
 from .plan import Layout, State
 from .weights import ConductanceOf
 
@@ -68,10 +68,10 @@ class NeuronProgram:
             np.asarray(1.0 if r.tau is None else np.exp(-dt / r.tau), dtype) for r in kinds
         ]
         self.channels = len(self.scaled.channels())
-        self.shown_in_blocks = jax.jit(jax.vmap(jax.vmap(self.shown)))
+        self.shown_in_blocks = jax.jit(jax.vmap(jax.vmap(self.visible_state)))
         self._shift_in_blocks = jax.jit(jax.vmap(jax.vmap(self._shift)))
         self._rest = jax.jit(self._at_rest)
-        if self.scaled.jumping:
+        if self.scaled.has_jumps:
             raise NetworkError(
                 "a device with jumps",
                 where=f"group {group.name!r}",
@@ -193,7 +193,7 @@ class NeuronProgram:
         A step that jumps over a feature of the rates, as a gap that closes, begins where their size times the step is
         above 1: what jumps across a gap g at a rate c/g has dt c/g >= g, hence dt c/g^2 >= 1.
         """
-        return {k: along(rates, parts, k)[1][k] for k in parts if k not in self.scaled.linear}
+        return {k: rates_along(rates, parts, k)[1][k] for k in parts if k not in self.scaled.linear}
 
     def _largest(self, parts: State):
         """Largest size of any of some states; 0 of none."""
@@ -206,14 +206,16 @@ class NeuronProgram:
         """What a solver adds to scaled states as a trace shows them."""
         system: Any = self.equations(constants["values"]).system
         state = {s.name: parts[s.name] * s.scale for s in system.specs}
-        voltages = system.solved(state, self.drive(system, parts, inputs, constants["bias"]))
+        voltages = system.internal_state(
+            state, self.drive(system, parts, inputs, constants["bias"])
+        )
         return {s.name: (voltages[s.name] - state[s.name]) / s.scale for s in system.specs}
 
-    def shown(self, constants: State, parts: State, inputs: list) -> State:
+    def visible_state(self, constants: State, parts: State, inputs: list) -> State:
         """States as they are recorded and compared with thresholds [SI]."""
         system = self.equations(constants["values"]).system
         state = {s.name: parts[s.name] * s.scale for s in system.specs}
-        return system.shown(state, self.drive(system, parts, inputs, constants["bias"]))
+        return system.visible_state(state, self.drive(system, parts, inputs, constants["bias"]))
 
     def conductance(self, of: ConductanceOf, values: dict, parts: State):
         """Conductance of a device of the circuit [S]."""
@@ -242,7 +244,7 @@ class NeuronProgram:
         def lane(constants, carry, number, arriving):
             parts, inputs = carry
             parts = self.step(constants, parts, inputs, number)
-            shown = self.shown(constants, parts, inputs)
+            shown = self.visible_state(constants, parts, inputs)
             return (parts, self._incoming(inputs, arriving)), shown
 
         def one(carry, now):
@@ -270,7 +272,7 @@ class NeuronProgram:
             parts, rates, between, moves = self._stepped(constants, parts, inputs, first + at)
             rate = jnp.maximum(rate, self._largest(self._slopes(rates, between)))
             far = jnp.maximum(far, self._largest(moves))
-            x = sign * self.shown(constants, parts, inputs)[signal]
+            x = sign * self.visible_state(constants, parts, inputs)[signal]
             inputs = self._incoming(inputs, arriving)
             # A Schmitt trigger: noise about the level fires once, until the signal has been below
             # the lower one.

@@ -42,8 +42,8 @@ class Clock(eqx.Module):
 def capacity(expected: float) -> int:
     """Candidates to make room for where so many are expected: fewer suffice in all but 1e-14 of the cases."""
     # Eight standard deviations of a Poisson count, and room where the count is small and skewed.
-    needed = expected + 8 * math.sqrt(expected) + 16
-    return 2 ** math.ceil(math.log2(needed))  # few sizes are compiled
+    count = expected + 8 * math.sqrt(expected) + 16
+    return 2 ** math.ceil(math.log2(count))  # few sizes are compiled
 
 
 def clock(key: Words, *, rate: Float[Array, ""], size: int) -> Clock:
@@ -59,6 +59,9 @@ def clock(key: Words, *, rate: Float[Array, ""], size: int) -> Clock:
         How many are made, see `capacity`.
     """
     k = jnp.arange(size, dtype=jnp.uint32)
-    draw = lambda tag: open_uniform(bits(*key, k, jnp.uint32(tag)), rate.dtype)  # noqa: E731
+
+    def draw(tag):
+        return open_uniform(bits(*key, k, jnp.uint32(tag)), rate.dtype)
+
     # Intervals of a Poisson process are exponential: -log u / rate.
     return Clock(rate, jnp.cumsum(-jnp.log(draw(_TIMES))) / rate, draw(_MARKS))

@@ -45,15 +45,15 @@ _LOG = (
 
 def words(key: Key[Array, ""]) -> tuple[UInt32[Array, ""], UInt32[Array, ""]]:
     """Two words of a device's key, for `bits`: made once, so that no step pays for threefry."""
-    both = jax.random.bits(key, (2,), jnp.uint32)
-    return both[0], both[1]
+    pair = jax.random.bits(key, (2,), jnp.uint32)
+    return pair[0], pair[1]
 
 
 def bits(
     key_lo: UInt32[Array, "..."],
     key_hi: UInt32[Array, "..."],
     counter: Integer[Array, "..."] | int,
-    *more: Integer[Array, "..."] | int,
+    *counters: Integer[Array, "..."] | int,
 ) -> UInt32[Array, "..."]:
     """32 random bits of a key and one to three counters.
 
@@ -85,18 +85,18 @@ def bits(
     .. [1] J. Salmon et al., SC '11, doi:10.1145/2063384.2063405 (random numbers from counters)
     .. [2] C. Wellons, Prospecting for hash functions, https://nullprogram.com/blog/2018/07/31/
     """
-    a, b = _of_counters(counter, *more)
+    a, b = _of_counters(counter, *counters)
     lo, hi, a, b = jnp.broadcast_arrays(key_lo, key_hi, a, b)
-    turned = (hi << np.uint32(21)) | (hi >> np.uint32(11))
-    x = (lo ^ a) + (turned ^ b)
+    rotation = (hi << np.uint32(21)) | (hi >> np.uint32(11))
+    x = (lo ^ a) + (rotation ^ b)
     x = _fold(x, 16) * np.uint32(0x7FEB352D)
     x = _fold(x, 15) * np.uint32(0x846CA68B)
     return _fold(x, 16)
 
 
-def _fold(x, by: int):
+def _fold(x, shift: int):
     """Word with its upper bits in its lower ones too."""
-    return x ^ (x >> np.uint32(by))
+    return x ^ (x >> np.uint32(shift))
 
 
 def _of_counters(*counters):

@@ -15,8 +15,11 @@ def _keys(
     seed: int, members: int, sweeps: Int[np.ndarray, " n"], purpose: str, first: int = 0
 ) -> Key[Array, "members n"]:
     """One key per member and sweep."""
-    one = lambda m, k: device_key(seed, member=m, sweep=k, purpose=purpose)  # noqa: E731
-    over_sweeps = jax.vmap(one, (None, 0))
+
+    def key_of(m, k):
+        return device_key(seed, member=m, sweep=k, purpose=purpose)
+
+    over_sweeps = jax.vmap(key_of, (None, 0))
     return jax.vmap(over_sweeps, (0, None))(first + jnp.arange(members), jnp.asarray(sweeps))
 
 
@@ -46,7 +49,10 @@ def cycle_factors(
     out = {}
     for name, sigma in sigma_ln.items():
         number = zlib.crc32(name.encode()) & 0x7FFFFFFF
-        draw = lambda key, number=number: jax.random.normal(jax.random.fold_in(key, number))  # noqa: E731
+
+        def draw(key, number=number):
+            return jax.random.normal(jax.random.fold_in(key, number))
+
         out[name] = jnp.exp(sigma * jax.vmap(jax.vmap(draw))(keys))
     return out
 
@@ -86,12 +92,15 @@ def instrument_noise(
         row only.
     """
     keys = _keys(seed, i.shape[0], sweep, "read")
-    draw = lambda key, r: jax.random.normal(jax.random.fold_in(key, r), (2,), i.dtype)  # noqa: E731
+
+    def draw(key, r):
+        return jax.random.normal(jax.random.fold_in(key, r), (2,), i.dtype)
+
     normal = jax.vmap(jax.vmap(draw), (0, None))(keys, jnp.asarray(row))
     reading = i * jnp.exp(relative * normal[..., 0]) + floor * normal[..., 1]
     if limit is None:
         return reading
     # A soft limiter holds the current a little below the limit: within one per cent it counts as at
     # it.
-    most = jnp.broadcast_to(jnp.asarray(0.99 * limit, i.dtype), i.shape[1:])
-    return jnp.where(jnp.abs(i) < most[None], reading, i)
+    ceiling = jnp.broadcast_to(jnp.asarray(0.99 * limit, i.dtype), i.shape[1:])
+    return jnp.where(jnp.abs(i) < ceiling[None], reading, i)

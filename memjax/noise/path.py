@@ -78,7 +78,7 @@ def increments(
         They depend on nothing else.
     """
     draw = {"gaussian": normal, "two-point": two_point, "three-point": three_point}[kind]
-    return _each(lambda k: draw(_word(key, step, 2 * k), dtype), channels, dtype)
+    return _per_channel(lambda k: draw(_word(key, step, 2 * k), dtype), channels, dtype)
 
 
 def areas(
@@ -86,8 +86,8 @@ def areas(
 ) -> Float[Array, " channels"]:
     """Standardised space-time areas of one step, independent of its `increments`: normal, or +1 or -1."""
     if kind != "gaussian":  # from a bit of the same word that the increment does not see
-        return _each(lambda k: sign(_word(key, step, 2 * k), dtype), channels, dtype)
-    return _each(lambda k: normal(_word(key, step, 2 * k + 1), dtype), channels, dtype)
+        return _per_channel(lambda k: sign(_word(key, step, 2 * k), dtype), channels, dtype)
+    return _per_channel(lambda k: normal(_word(key, step, 2 * k + 1), dtype), channels, dtype)
 
 
 def _word(key: Words, step, place: int):
@@ -95,7 +95,7 @@ def _word(key: Words, step, place: int):
     return bits(*key, jnp.asarray(step).astype(jnp.uint32), jnp.uint32(place))
 
 
-def _each(draw: Callable, channels: int, dtype) -> Float[Array, " channels"]:
+def _per_channel(draw: Callable, channels: int, dtype) -> Float[Array, " channels"]:
     """A number per channel."""
     return jnp.stack([draw(k) for k in range(channels)]) if channels else jnp.zeros(0, dtype)
 
@@ -153,9 +153,11 @@ class GridPath(dfx.AbstractBrownianPath):
         nearest = jnp.round(position)
         step = nearest.astype(jnp.int32)
         slack = 1e3 * jnp.finfo(self.dt.dtype).eps * jnp.maximum(jnp.abs(position), 1.0)
-        off = (jnp.abs(position - nearest) > slack) | (jnp.abs((t1 - t0) / self.dt - 1) > slack)
+        off_grid = (jnp.abs(position - nearest) > slack) | (
+            jnp.abs((t1 - t0) / self.dt - 1) > slack
+        )
         step = eqx.error_if(
-            step, off, "GridPath: a step off the grid (adaptive steps?); use Fixed(dt) steps"
+            step, off_grid, "GridPath: a step off the grid (adaptive steps?); use Fixed(dt) steps"
         )
         normal = increments(self.key, step, channels=self.channels, dtype=self.dt.dtype)
         # Var W = dt; the numbers themselves do not depend on dt, which has a derivative then.

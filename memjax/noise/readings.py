@@ -80,24 +80,24 @@ def readings(
     return Readings(key, jnp.cumsum(begins) - 1, n - first, gap)
 
 
-def _word(at: Readings, place) -> UInt32[Array, " rows"]:
+def _word(rows: Readings, place) -> UInt32[Array, " rows"]:
     """Word of each reading."""
-    return bits(*at.key, at.sweep, at.row, jnp.asarray(place, jnp.uint32))
+    return bits(*rows.key, rows.sweep, rows.row, jnp.asarray(place, jnp.uint32))
 
 
-def white(at: Readings, place: int) -> Float[Array, " rows"]:
+def white(rows: Readings, place: int) -> Float[Array, " rows"]:
     """Independent standard normal numbers, others for each place."""
-    return normal(_word(at, place), at.gap.dtype)
+    return normal(_word(rows, place), rows.gap.dtype)
 
 
 def telegraph(
-    at: Readings, *, capture: Float[Array, ""], emission: Float[Array, ""]
+    rows: Readings, *, capture: Float[Array, ""], emission: Float[Array, ""]
 ) -> Float[Array, " rows"]:
     r"""A trap that is empty (0) or full (1), from its stationary distribution on.
 
     Parameters
     ----------
-    at : Readings
+    rows : Readings
         When it is looked at.
     capture, emission : Float[Array, ""]
         Mean time for which it is empty, and full [s].
@@ -111,13 +111,13 @@ def telegraph(
     ----------
     .. [1] S. Machlup, J. Appl. Phys. 25, 341 (1954), doi:10.1063/1.1721637
     """
-    mark = open_uniform(_word(at, _TELEGRAPH), at.gap.dtype)
+    mark = open_uniform(_word(rows, _TELEGRAPH), rows.gap.dtype)
     # At the first reading the survival is 0, which leaves the stationary occupation.
     full = occupation(capture, emission)
-    survival = jnp.where(at.first, 0.0, jnp.exp(-(1 / capture + 1 / emission) * at.gap))
+    survival = jnp.where(rows.first, 0.0, jnp.exp(-(1 / capture + 1 / emission) * rows.gap))
 
-    def step(x, now):
-        mark, survival = now
+    def step(x, inputs):
+        mark, survival = inputs
         x = jnp.where(mark < full + (x - full) * survival, jnp.ones_like(x), 0.0)
         return x, x
 
@@ -158,7 +158,7 @@ def relaxations(
 
 
 def flicker(
-    at: Readings, *, f_min: Float[Array, ""], f_max: Float[Array, ""]
+    rows: Readings, *, f_min: Float[Array, ""], f_max: Float[Array, ""]
 ) -> Float[Array, " rows"]:
     r"""Gaussian noise with the one-sided spectrum 1/f between two frequencies [Hz].
 
@@ -175,14 +175,14 @@ def flicker(
     rates, variances = relaxations(f_min, f_max)
     sizes, place = jnp.sqrt(variances), _FLICKER + jnp.arange(len(rates), dtype=jnp.uint32)
 
-    def step(x, now):
-        sweep, row, gap, first = now
-        new = normal(bits(*at.key, sweep, row, place), gap.dtype)
+    def step(x, inputs):
+        sweep, row, gap, first = inputs
+        number = normal(bits(*rows.key, sweep, row, place), gap.dtype)
         # 1 - a^2 without cancellation; never 0, where the square root has no derivative.
-        fresh = jnp.maximum(-jnp.expm1(-2 * rates * gap), jnp.finfo(gap.dtype).tiny)
-        moved = jnp.exp(-rates * gap) * x + jnp.sqrt(fresh) * new
-        x = jnp.where(first, new, moved)
+        innovation = jnp.maximum(-jnp.expm1(-2 * rates * gap), jnp.finfo(gap.dtype).tiny)
+        decay = jnp.exp(-rates * gap) * x + jnp.sqrt(innovation) * number
+        x = jnp.where(first, number, decay)
         return x, jnp.sum(sizes * x)
 
-    begin = jnp.zeros(len(rates), at.gap.dtype)
-    return lax.scan(step, begin, (at.sweep, at.row, at.gap, at.first))[1]
+    begin = jnp.zeros(len(rates), rows.gap.dtype)
+    return lax.scan(step, begin, (rows.sweep, rows.row, rows.gap, rows.first))[1]

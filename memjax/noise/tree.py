@@ -33,16 +33,19 @@ def interval(
     """
     h, kind = t1 - t0, index_type(t0.dtype)
     deepest, level = depth(t0.dtype), jnp.round(jnp.log2(span / jnp.where(h > 0, h, jnp.inf)))
-    inside = (level >= 0) & (level <= deepest)
-    level = jnp.where(inside, level, 0).astype(kind)
+    on_level = (level >= 0) & (level <= deepest)
+    level = jnp.where(on_level, level, 0).astype(kind)
     parts = (jnp.ones((), kind) << level).astype(h.dtype)  # XLA's exp2 is not exact
     # Rounded to the grid of its own level, which is coarser than the error of t0 - start.
     number = jnp.round((t0 - start) / span * parts)
     slack = 1e-6 * h + 8 * jnp.finfo(h.dtype).eps * jnp.abs(t1)
-    near = lambda a, b: jnp.abs(a - b) <= slack  # noqa: E731
-    fine = inside & near(span / parts, h) & near(start + span * (number / parts), t0)
+
+    def close(a, b):
+        return jnp.abs(a - b) <= slack
+
+    valid = on_level & close(span / parts, h) & close(start + span * (number / parts), t0)
     size = jnp.ones((), kind) << (deepest - level)
-    return jnp.where(fine, number, 0).astype(kind) * size, size, fine
+    return jnp.where(valid, number, 0).astype(kind) * size, size, valid
 
 
 class DyadicPath(dfx.AbstractBrownianPath):
@@ -107,11 +110,11 @@ class DyadicPath(dfx.AbstractBrownianPath):
         tree = jnp.searchsorted(self.bounds, t0, side="right") - 1
         tree = jnp.clip(tree, 0, len(self.bounds) - 2)
         start, span = self.bounds[tree], self.bounds[tree + 1] - self.bounds[tree]
-        p, size, fine = interval(t0, t1, start, span)
-        value, slope = _seen(p, p + size, span)
+        p, size, valid = interval(t0, t1, start, span)
+        value, slope = _values_and_slopes(p, p + size, span)
         z = _coefficients(self.key, tree, p, size, self.channels, span.dtype)
         h = span * (size.astype(span.dtype) * 2.0 ** -depth(span.dtype))
-        h = jnp.where(fine, h, jnp.where(t0 == t1, 0.0, jnp.nan))
+        h = jnp.where(valid, h, jnp.where(t0 == t1, 0.0, jnp.nan))
         # Integral of white noise whose expansion is a straight line here: its middle value times h.
         w = h * jnp.sum(z * value, axis=(1, 2))
         # H = mean of the path above its chord: of noise with slope s it is -s h^2 / 12.
@@ -127,17 +130,17 @@ def _coefficients(key: Words, tree, p, size, channels: int, dtype) -> Float[Arra
     )  # -1: the span as a whole, whose functions are a constant and a line
     shift = (deepest - jnp.maximum(level, 0)).astype(p.dtype)
     node = jnp.where(level < 0, 0, p >> shift)
-    above = (level < 0) | ((jnp.ones_like(p) << shift) > size)
+    coarser = (level < 0) | ((jnp.ones_like(p) << shift) > size)
     low, high = node.astype(jnp.uint32), (node >> 16 >> 16).astype(jnp.uint32)
-    which = jnp.arange(2 * channels, dtype=jnp.uint32).reshape(channels, 1, 2)
+    coefficient = jnp.arange(2 * channels, dtype=jnp.uint32).reshape(channels, 1, 2)
     place = ((level + 1).astype(jnp.uint32) | (high << 8))[None, :, None] << 8
     shape = (channels, deepest + 1, 2)
-    counters = (tree.astype(jnp.uint32), low[None, :, None], place | which)
+    counters = (tree.astype(jnp.uint32), low[None, :, None], place | coefficient)
     word = bits(*key, *(jnp.broadcast_to(c, shape) for c in counters))
-    return jnp.where(above[None, :, None], normal(word, dtype), jnp.zeros((), dtype))
+    return jnp.where(coarser[None, :, None], normal(word, dtype), jnp.zeros((), dtype))
 
 
-def _seen(p, q, span) -> tuple[Float[Array, "1 n 2"], Float[Array, "1 n 2"]]:
+def _values_and_slopes(p, q, span) -> tuple[Float[Array, "1 n 2"], Float[Array, "1 n 2"]]:
     """Value at the middle, and slope, of the functions of the span and of each level on an interval inside one half."""
     dtype, deepest = span.dtype, depth(span.dtype)
     level = jnp.arange(deepest)
@@ -153,9 +156,9 @@ def _seen(p, q, span) -> tuple[Float[Array, "1 n 2"], Float[Array, "1 n 2"]]:
     even, odd = math.sqrt(1.5) * (2 * jnp.abs(x) - 1), math.sqrt(0.5) * (3 * x - 2 * side)
     rise = jnp.stack([2 * math.sqrt(1.5) * side, jnp.full_like(x, 3 * math.sqrt(0.5))], axis=1)
     size = jnp.sqrt(2 / length)[:, None]
-    across = (p + q).astype(dtype) * 2.0**-deepest - 1
-    root, flat = 1 / jnp.sqrt(span), jnp.zeros_like(across)
-    value = jnp.stack([root, math.sqrt(3.0) * root * across])
+    position = (p + q).astype(dtype) * 2.0**-deepest - 1
+    root, flat = 1 / jnp.sqrt(span), jnp.zeros_like(position)
+    value = jnp.stack([root, math.sqrt(3.0) * root * position])
     slope = jnp.stack([flat, math.sqrt(12.0) * root / span])
     values = jnp.concatenate([value[None], size * jnp.stack([even, odd], axis=1)])
     slopes = jnp.concatenate([slope[None], 2 * size / length[:, None] * rise])

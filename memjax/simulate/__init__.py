@@ -19,4 +19,4 @@ from .simulation import (
     simulate_like as simulate_like,
     waveform as waveform,
 )
-from .solution import Solution as Solution, before as before
+from .solution import Solution as Solution, value_before as value_before

@@ -20,7 +20,7 @@ from ..solver import DyadicController, Rodas3
 from ..stimulus import AbstractStimulus
 from ..watch import Watch
 from .jumps import jump, pattern
-from .solution import Solution, with_watched
+from .solution import Solution, add_watch_results
 from .watched_solver import (
     WatchedArgs,
     WatchedSolver,
@@ -37,15 +37,15 @@ _DIGITS = 5
 """Binary digits of a step behind its first: it is within a 64th of what its error allows."""
 
 
-def _rounded(h: Float[Array, ""]) -> Float[Array, ""]:
+def _round_bits(h: Float[Array, ""]) -> Float[Array, ""]:
     """A positive number to so many binary digits, by its bits: it costs a solve nothing."""
-    about = jnp.finfo(h.dtype)
-    whole = {64: jnp.uint64, 32: jnp.uint32}[about.bits]
+    info = jnp.finfo(h.dtype)
+    word_type = {64: jnp.uint64, 32: jnp.uint32}[info.bits]
     # Half of the last digit kept is added first: rounded to the nearest, so that steps have no
     # drift.
-    drop = about.nmant - _DIGITS
-    bits = lax.bitcast_convert_type(h, whole) + jnp.asarray(1 << (drop - 1), whole)
-    return lax.bitcast_convert_type(bits & ~jnp.asarray((1 << drop) - 1, whole), h.dtype)
+    drop = info.nmant - _DIGITS
+    bits = lax.bitcast_convert_type(h, word_type) + jnp.asarray(1 << (drop - 1), word_type)
+    return lax.bitcast_convert_type(bits & ~jnp.asarray((1 << drop) - 1, word_type), h.dtype)
 
 
 class _RoundedSteps(dfx.AbstractAdaptiveStepSizeController):
@@ -92,8 +92,8 @@ class _RoundedSteps(dfx.AbstractAdaptiveStepSizeController):
 
     def adapt_step_size(self, *args, **kwargs):
         """See `diffrax.PIDController`."""
-        keep, t0, t1, *others = self.control.adapt_step_size(*args, **kwargs)
-        return keep, t0, t0 + _rounded(jnp.asarray(lax.stop_gradient(t1 - t0))), *others
+        keep, t0, t1, *rest = self.control.adapt_step_size(*args, **kwargs)
+        return keep, t0, t0 + _round_bits(jnp.asarray(lax.stop_gradient(t1 - t0))), *rest
 
 
 def times_and_states(sol: dfx.Solution) -> tuple[Any, Any]:
@@ -116,8 +116,8 @@ class _UpTo(eqx.Module):
 
     def __call__(self, t):
         """Value at a time [s]."""
-        beyond = jnp.maximum(t - self.last, 0.0)
-        return self.stimulus(t - lax.stop_gradient(beyond))
+        overshoot = jnp.maximum(t - self.last, 0.0)
+        return self.stimulus(t - lax.stop_gradient(overshoot))
 
 
 def solve_stiff(
@@ -191,13 +191,15 @@ def solve_stiff(
     y, q, last = _rows_and_end(ys)
     y = jax.vmap(scaled.project)(y)  # rows between steps are interpolated
     # Steps are refused until their limit where the drift is no number: look at it where the solve stands.
-    t, reached = ts[1][0], system_state(last)
-    sound = jnp.all(jnp.isfinite(scaled.drift(t, reached, stimulus(t))))
-    sound &= jnp.all(jnp.isfinite(y)) | (sol.result != dfx.RESULTS.successful)
-    taken, refused = (sol.stats[f"num_{k}_steps"] for k in ("accepted", "rejected"))
-    more = (ts[2], ys[2]) if steps else ()
-    solution = Solution(y, _code(sol, sound), taken, refused, jnp.zeros((), y.dtype), *more)
-    return solution if watch is None else with_watched(solution, q, last["memory"])
+    t, y_end = ts[1][0], system_state(last)
+    ok = jnp.all(jnp.isfinite(scaled.drift(t, y_end, stimulus(t))))
+    ok &= jnp.all(jnp.isfinite(y)) | (sol.result != dfx.RESULTS.successful)
+    steps_taken, rejections = (sol.stats[f"num_{k}_steps"] for k in ("accepted", "rejected"))
+    step_rows = (ts[2], ys[2]) if steps else ()
+    solution = Solution(
+        y, _code(sol, ok), steps_taken, rejections, jnp.zeros((), y.dtype), *step_rows
+    )
+    return solution if watch is None else add_watch_results(solution, q, last["memory"])
 
 
 def _rows_and_end(ys) -> tuple[Any, Any, Any]:
@@ -290,13 +292,16 @@ def solve_adaptive(
     problem = _Problem(scaled, stimulus, clock)
     # To pyright an equinox AbstractVar of the base is a field to pass.
     path = DyadicPath(key, bounds, len(scaled.channels()))  # pyright: ignore[reportCallIssue]
+
     # A step lands just before a bound; what is saved there is the state before a jump or a corner.
-    just = lambda t: jnp.maximum(eqxi.prevbefore(t), 0.0)  # noqa: E731
-    subs = [dfx.SubSaveAt(ts=just(rows), fn=_save_row), dfx.SubSaveAt(t1=True)]
+    def just_before(t):
+        return jnp.maximum(eqxi.prevbefore(t), 0.0)
+
+    subs = [dfx.SubSaveAt(ts=just_before(rows), fn=_save_row), dfx.SubSaveAt(t1=True)]
     subs += (
         []
         if clock is None
-        else [dfx.SubSaveAt(ts=just(jnp.minimum(clock.times, end)), fn=_save_states)]
+        else [dfx.SubSaveAt(ts=just_before(jnp.minimum(clock.times, end)), fn=_save_states)]
     )
     hooks = dict(project=lambda p, y: p.scaled.project(y)) | (
         {} if clock is None else {"begin": _begin}
@@ -330,13 +335,13 @@ def _noisy_solution(sol: dfx.Solution, problem: _Problem, end) -> Solution:
     """States, fate and likelihood of the jumps of a noisy solve."""
     ts, ys = times_and_states(sol)
     y, q, last = _rows_and_end(ys)
-    t, reached = ts[1][0], system_state(last)
-    sound = jnp.all(jnp.isfinite(_drift(t, reached, problem)))
-    sound &= jnp.all(jnp.isfinite(y)) | (sol.result != dfx.RESULTS.successful)
-    code, logs = _code(sol, sound), jnp.zeros((), reached.dtype)
+    t, y_end = ts[1][0], system_state(last)
+    ok = jnp.all(jnp.isfinite(_drift(t, y_end, problem)))
+    ok &= jnp.all(jnp.isfinite(y)) | (sol.result != dfx.RESULTS.successful)
+    code, logs = _code(sol, ok), jnp.zeros((), y_end.dtype)
     if problem.clock is not None:
-        logs, fine = pattern(problem.scaled, problem.clock, problem.stimulus, ys[2], end)
-        code = jnp.where((code == Result.successful) & ~fine, Result.clock_too_slow, code)
-    taken, refused = (sol.stats[f"num_{k}_steps"] for k in ("accepted", "rejected"))
-    solution = Solution(y, code, taken, refused, logs)
-    return with_watched(solution, q, last["memory"]) if isinstance(last, dict) else solution
+        logs, clock_ok = pattern(problem.scaled, problem.clock, problem.stimulus, ys[2], end)
+        code = jnp.where((code == Result.successful) & ~clock_ok, Result.clock_too_slow, code)
+    steps_taken, rejections = (sol.stats[f"num_{k}_steps"] for k in ("accepted", "rejected"))
+    solution = Solution(y, code, steps_taken, rejections, logs)
+    return add_watch_results(solution, q, last["memory"]) if isinstance(last, dict) else solution

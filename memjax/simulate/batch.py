@@ -24,7 +24,7 @@ from .adaptive import solve_adaptive, solve_stiff
 from .diffrax import solve_by_diffrax
 from .events import locate_events
 from .fixed import chunk_sizes, solve_fixed
-from .solution import Solution, with_watched
+from .solution import Solution, add_watch_results
 
 _CHUNKS = 25
 """Stretches of a run of fixed steps, after which its progress is seen and it can be interrupted."""
@@ -56,11 +56,11 @@ class Grid(eqx.Module):
     keys: Any = None
     watch: Watch | None = None
 
-    def sweeps(self, which: np.ndarray) -> "Grid":
+    def sweeps(self, numbers: np.ndarray) -> "Grid":
         """Some of the sweeps."""
         leaves = (self.stimuli, self.rows, self.watch)
-        stimuli, rows, watch = jax.tree.map(lambda x: x[which], leaves)
-        values, keys = jax.tree.map(lambda x: x[:, which], (self.values, self.keys))
+        stimuli, rows, watch = jax.tree.map(lambda x: x[numbers], leaves)
+        values, keys = jax.tree.map(lambda x: x[:, numbers], (self.values, self.keys))
         return Grid(stimuli, rows, values, keys, watch)
 
 
@@ -71,22 +71,24 @@ def with_values(scaled: Scaled, values: Mapping[str, Array]) -> Scaled:
     return Scaled(replace_values(scaled.system, values), scaled.env)
 
 
-def over(run: Callable, grid: Grid, *more: Any) -> Any:
+def map_lanes(run: Callable, grid: Grid, *extra: Any) -> Any:
     """``run(sweep, values, key, *more)`` over members and sweeps.
 
     What depends on the sweep only, as its drive, is computed once for all members. Leaves of `more`
     and of the result have the axes (members, sweeps).
     """
-    own = (grid.values, grid.keys, *more)
+    lanes = (grid.values, grid.keys, *extra)
     sweeps = Sweep(grid.stimuli, grid.rows, grid.watch)
 
-    def members(sweep, own):
-        return _blocks(lambda o: run(sweep, *o), own)
+    def members(sweep, lanes):
+        return _blocks(lambda o: run(sweep, *o), lanes)
 
     if len(grid.rows) == 1:
-        one = members(jax.tree.map(lambda x: x[0], sweeps), jax.tree.map(lambda x: x[:, 0], own))
-        return jax.tree.map(lambda x: x[:, None], one)
-    return jax.vmap(members, in_axes=(0, 1), out_axes=1)(sweeps, own)
+        single = members(
+            jax.tree.map(lambda x: x[0], sweeps), jax.tree.map(lambda x: x[:, 0], lanes)
+        )
+        return jax.tree.map(lambda x: x[:, None], single)
+    return jax.vmap(members, in_axes=(0, 1), out_axes=1)(sweeps, lanes)
 
 
 class Sweep(eqx.Module):
@@ -97,14 +99,14 @@ class Sweep(eqx.Module):
     watch: Watch | None
 
 
-def _blocks(run: Callable, own: Any) -> Any:
+def _blocks(run: Callable, lanes: Any) -> Any:
     """`run` over members, on a processor block by block; one alone needs no batch."""
-    count = len(jax.tree.leaves(own)[0])
+    count = len(jax.tree.leaves(lanes)[0])
     if count == 1:
-        return jax.tree.map(lambda x: x[None], run(jax.tree.map(lambda x: x[0], own)))
+        return jax.tree.map(lambda x: x[None], run(jax.tree.map(lambda x: x[0], lanes)))
     if jax.default_backend() != "cpu" or count <= _BLOCK:
-        return jax.vmap(run)(own)
-    return jax.lax.map(run, own, batch_size=_BLOCK)
+        return jax.vmap(run)(lanes)
+    return jax.lax.map(run, lanes, batch_size=_BLOCK)
 
 
 @cached_jit
@@ -113,10 +115,10 @@ def _stiff(scaled, grid, y0, policy):
 
     def run(sweep, values, key, y):
         del key
-        system, about = with_values(scaled, values), dict(rows=sweep.rows, watch=sweep.watch)
-        return solve_stiff(system, sweep.stimulus, y0=y, end=end, policy=policy, **about)
+        system, options = with_values(scaled, values), dict(rows=sweep.rows, watch=sweep.watch)
+        return solve_stiff(system, sweep.stimulus, y0=y, end=end, policy=policy, **options)
 
-    return over(run, grid, y0)
+    return map_lanes(run, grid, y0)
 
 
 @cached_jit
@@ -125,13 +127,20 @@ def _adaptive(scaled, grid, y0, policy, rate, size):
     end = jnp.max(grid.rows)
 
     def run(sweep, values, key, y):
-        own = None if size is None else clock(key, rate=rate, size=size)
-        system, about = with_values(scaled, values), dict(rows=sweep.rows, watch=sweep.watch)
+        candidates = None if size is None else clock(key, rate=rate, size=size)
+        system, options = with_values(scaled, values), dict(rows=sweep.rows, watch=sweep.watch)
         return solve_adaptive(
-            system, sweep.stimulus, y0=y, end=end, policy=policy, key=key, clock=own, **about
+            system,
+            sweep.stimulus,
+            y0=y,
+            end=end,
+            policy=policy,
+            key=key,
+            clock=candidates,
+            **options,
         )
 
-    return over(run, grid, y0)
+    return map_lanes(run, grid, y0)
 
 
 def wide_loop_options() -> dict[str, Any]:
@@ -142,10 +151,10 @@ def wide_loop_options() -> dict[str, Any]:
     }
 
 
-def _fixed_steps(scaled, grid, y0, watched, first, substeps, policy):
+def _fixed_steps(scaled, grid, y0, watch_state, first, substeps, policy):
     """The first of the rows is where each sweep stands."""
 
-    def run(sweep, values, key, y, watched):
+    def run(sweep, values, key, y, watch_state):
         return solve_fixed(
             with_values(scaled, values),
             sweep.stimulus,
@@ -157,36 +166,36 @@ def _fixed_steps(scaled, grid, y0, watched, first, substeps, policy):
             substeps=substeps,
             policy=policy,
             watch=sweep.watch,
-            watched=watched,
+            watch_state=watch_state,
         )
 
-    return over(run, grid, y0, watched)
+    return map_lanes(run, grid, y0, watch_state)
 
 
-_fixed = jit_with_options(_fixed_steps, wide_loop_options)
+_solve_fixed_steps = jit_with_options(_fixed_steps, wide_loop_options)
 
 
 def _fixed_in_chunks(scaled, grid: Grid, y0, substeps: int, policy: Fixed, bar) -> Solution:
     """`_fixed` stretch by stretch, so that a long run can show its progress and be interrupted."""
     k = grid.rows.shape[1]
     chunk = k if bar is None else max(1, -(-k // _CHUNKS))
-    more = np.repeat(grid.rows[:, -1:], -k % chunk, axis=1)
-    padded = np.concatenate([np.zeros_like(grid.rows[:, :1]), grid.rows, more], axis=1)
-    first, parts, watched = jnp.asarray(0), [], None
-    for a in range(0, padded.shape[1] - 1, chunk):
-        piece = eqx.tree_at(lambda g: g.rows, grid, padded[:, a : a + chunk + 1])
-        s = _fixed(scaled, piece, y0, watched, first, substeps, policy)
+    padding = np.repeat(grid.rows[:, -1:], -k % chunk, axis=1)
+    times = np.concatenate([np.zeros_like(grid.rows[:, :1]), grid.rows, padding], axis=1)
+    first, parts, watch_state = jnp.asarray(0), [], None
+    for a in range(0, times.shape[1] - 1, chunk):
+        piece = eqx.tree_at(lambda g: g.rows, grid, times[:, a : a + chunk + 1])
+        s = _solve_fixed_steps(scaled, piece, y0, watch_state, first, substeps, policy)
         if s.integrals is not None:
-            watched = (s.integrals[:, :, -1], s.memory)
+            watch_state = (s.integrals[:, :, -1], s.memory)
         y0, first = s.y[:, :, -1], first + chunk * math.prod(chunk_sizes(substeps))
         parts.append(s)
         if bar is not None:
             jax.block_until_ready(s.y)
             bar.update(min(chunk, k - a))
-    return _joined(parts, k)
+    return _join_stretches(parts, k)
 
 
-def _joined(parts: list[Solution], rows: int) -> Solution:
+def _join_stretches(parts: list[Solution], rows: int) -> Solution:
     """Stretches one after the other; padding cut off, the first failure of each lane kept."""
     code = parts[0].result
     for s in parts[1:]:
@@ -196,11 +205,11 @@ def _joined(parts: list[Solution], rows: int) -> Solution:
         return jnp.sum(jnp.stack([getattr(s, name) for s in parts]), axis=0)
 
     y, q = (
-        jax.tree.map(lambda *x: jnp.concatenate(x, axis=2)[:, :, :rows], *every)
-        for every in ([s.y for s in parts], [s.integrals for s in parts])
+        jax.tree.map(lambda *x: jnp.concatenate(x, axis=2)[:, :, :rows], *fields)
+        for fields in ([s.y for s in parts], [s.integrals for s in parts])
     )
     solution = Solution(y, code, total("accepted"), total("rejected"), total("pattern"))
-    return with_watched(solution, q, parts[-1].memory)
+    return add_watch_results(solution, q, parts[-1].memory)
 
 
 def _fixed_by_steps(scaled: Scaled, grid: Grid, y0, policy: Fixed, bar) -> Solution:
@@ -209,22 +218,24 @@ def _fixed_by_steps(scaled: Scaled, grid: Grid, y0, policy: Fixed, bar) -> Solut
     The steps of a sweep, and so its noise, follow from its own rows and not from those beside it.
     """
     gaps = np.diff(np.asarray(grid.rows), axis=1, prepend=0.0)
-    needed = np.maximum(np.ceil(np.max(gaps, axis=1) / policy.dt - 1e-6), 1).astype(int)
+    counts = np.maximum(np.ceil(np.max(gaps, axis=1) / policy.dt - 1e-6), 1).astype(int)
     parts, order = [], []
-    for substeps in np.unique(needed):
-        own = np.flatnonzero(needed == substeps)
-        some, y = (grid, y0) if len(own) == len(needed) else (grid.sweeps(own), y0[:, own])
-        parts.append(_fixed_in_chunks(scaled, some, y, int(substeps), policy, bar))
-        order.append(own)
+    for substeps in np.unique(counts):
+        numbers = np.flatnonzero(counts == substeps)
+        subgrid, y = (
+            (grid, y0) if len(numbers) == len(counts) else (grid.sweeps(numbers), y0[:, numbers])
+        )
+        parts.append(_fixed_in_chunks(scaled, subgrid, y, int(substeps), policy, bar))
+        order.append(numbers)
     if len(parts) == 1:
         return parts[0]
-    back = np.argsort(np.concatenate(order))
-    return jax.tree.map(lambda *x: jnp.concatenate(x, axis=1)[:, back], *parts)
+    inverse = np.argsort(np.concatenate(order))
+    return jax.tree.map(lambda *x: jnp.concatenate(x, axis=1)[:, inverse], *parts)
 
 
 def _rate(scaled: Scaled, grid: Grid, policy: Stiff):
     """Rate of the candidates for jumps [1/s] and how many are made; None and None without jumps."""
-    if not scaled.jumping:
+    if not scaled.has_jumps:
         return None, None
     rate, zero = policy.clock, jnp.zeros(())
     if rate is None:
@@ -233,8 +244,8 @@ def _rate(scaled: Scaled, grid: Grid, policy: Stiff):
             system = with_values(scaled, values)
             return jnp.sum(system.jumps(zero, system.initial(), zero)[1])
 
-        each = jax.vmap(jax.vmap(bound))(grid.values) if grid.values else bound({})
-        rate = jnp.max(each)
+        bounds = jax.vmap(jax.vmap(bound))(grid.values) if grid.values else bound({})
+        rate = jnp.max(bounds)
     if isinstance(rate, jax.core.Tracer):
         raise PolicyError(
             "jumps whose bound is traced",
@@ -245,7 +256,7 @@ def _rate(scaled: Scaled, grid: Grid, policy: Stiff):
     return jnp.asarray(rate, grid.rows.dtype), capacity(float(rate) * end)
 
 
-def _foreign(scaled: Scaled, grid: Grid, y0, policy: Fixed) -> Solution:
+def _diffrax_lanes(scaled: Scaled, grid: Grid, y0, policy: Fixed) -> Solution:
     """One solve after the other by a solver of diffrax."""
     if grid.watch is not None:
         raise PolicyError(
@@ -254,7 +265,7 @@ def _foreign(scaled: Scaled, grid: Grid, y0, policy: Fixed) -> Solution:
             allowed="methods of memjax.solver",
             fix="leave method out, or use mj.Stiff()",
         )
-    if grid.keys is not None and scaled.jumping:
+    if grid.keys is not None and scaled.has_jumps:
         raise PolicyError(
             f"{type(policy.method).__name__} with jumps",
             where="Fixed",
@@ -264,15 +275,18 @@ def _foreign(scaled: Scaled, grid: Grid, y0, policy: Fixed) -> Solution:
     members, sweeps = y0.shape[:2]
     keys = (jnp.zeros((members, sweeps), jnp.uint32),) * 2 if grid.keys is None else grid.keys
 
-    def one(m, k):
+    def solve_lane(m, k):
         stimulus, rows = jax.tree.map(lambda x: x[k], (grid.stimuli, grid.rows))
         y, key, values = jax.tree.map(lambda x: x[m, k], (y0, keys, grid.values))
         system = with_values(scaled, values)
         return solve_by_diffrax(system, stimulus, rows=rows, y0=y, key=key, policy=policy)
 
-    solutions = [one(m, k) for m in range(members) for k in range(sweeps)]
-    shaped = lambda *x: jnp.stack(x).reshape(members, sweeps, *x[0].shape)  # noqa: E731
-    return jax.tree.map(shaped, *solutions)
+    solutions = [solve_lane(m, k) for m in range(members) for k in range(sweeps)]
+
+    def stack(*x):
+        return jnp.stack(x).reshape(members, sweeps, *x[0].shape)
+
+    return jax.tree.map(stack, *solutions)
 
 
 def solve_grid(scaled: Scaled, grid: Grid, y0, policy: Stiff | Fixed, bar=None) -> Solution:
@@ -302,7 +316,7 @@ def solve_grid(scaled: Scaled, grid: Grid, y0, policy: Stiff | Fixed, bar=None) 
         return _adaptive(scaled, grid, y0, policy, *_rate(scaled, grid, policy))
     if isinstance(policy.method, AbstractKernel):
         return _fixed_by_steps(scaled, grid, y0, policy, bar)
-    return _foreign(scaled, grid, y0, policy)
+    return _diffrax_lanes(scaled, grid, y0, policy)
 
 
 @cached_jit
@@ -314,7 +328,7 @@ def _events(scaled, grid, memory, smooth):
         system = with_values(scaled, values)
         return locate_events(sweep.watch, system, sweep.stimulus, memory, smooth=smooth)
 
-    return over(run, grid, memory)
+    return map_lanes(run, grid, memory)
 
 
 def grid_events(scaled: Scaled, grid: Grid, memory: Any, policy: Stiff | Fixed) -> dict[str, Any]:

@@ -42,7 +42,7 @@ def is_traced(x: Any) -> bool:
     return isinstance(x, jax.core.Tracer)
 
 
-def described(x: Any) -> str:
+def describe_kind(x: Any) -> str:
     """What something is, for a message: the class of it, or itself where it is a class, a name or a number."""
     if isinstance(x, type):
         return f"the class {x.__name__}"
@@ -66,7 +66,7 @@ def check_model(device: Any, *, where: str = "simulate") -> None:
     elif isinstance(device, tuple):
         fix = "a preset is applied with mj.params.replace(mj.model(name), values)"
     raise ModelError(
-        f"{described(device)} in place of a model",
+        f"{describe_kind(device)} in place of a model",
         where=where,
         allowed="a device such as mj.DiffusiveMemristor(), a branch, a Circuit or another AbstractSystem",
         fix=fix,
@@ -75,10 +75,10 @@ def check_model(device: Any, *, where: str = "simulate") -> None:
 
 def check_stimulus(stimulus: Any, *, where: str = "simulate") -> None:
     """Raise `StimulusError` for anything that is no stimulus or sequence of stimuli of one quantity."""
-    many = isinstance(stimulus, list | tuple)
-    each = list(stimulus) if many else [stimulus]
-    wrong = [s for s in each if not isinstance(s, AbstractStimulus)]
-    if not each or wrong:
+    is_sequence = isinstance(stimulus, list | tuple)
+    stimuli = list(stimulus) if is_sequence else [stimulus]
+    wrong = [s for s in stimuli if not isinstance(s, AbstractStimulus)]
+    if not stimuli or wrong:
         fix = "see memjax.stimulus"
         if wrong and isinstance(wrong[0], int | float | np.number):
             fix = f"a constant {wrong[0]} V for a second is mj.Sampled(np.array([0.0, 1.0]), np.full(2, {wrong[0]}))"
@@ -87,12 +87,12 @@ def check_stimulus(stimulus: Any, *, where: str = "simulate") -> None:
         elif wrong and isinstance(wrong[0], Measurement):
             fix = "apply the waveform of a measurement with mj.simulate_like"
         raise StimulusError(
-            f"{described(wrong[0]) if wrong else 'no sweep'} in place of a stimulus",
+            f"{describe_kind(wrong[0]) if wrong else 'no sweep'} in place of a stimulus",
             where=where,
             allowed="a stimulus such as mj.triangle_sweep(0.5, 1.0), or a sequence of them",
             fix=fix,
         )
-    kinds = sorted({s.quantity for s in each})
+    kinds = sorted({s.quantity for s in stimuli})
     if len(kinds) > 1:
         raise StimulusError(
             f"sweeps of {' and '.join(kinds)}", where=where, allowed="sweeps of one quantity"
@@ -103,7 +103,7 @@ def _check_kind(x: Any, kind: type, error: type[MemjaxError], **say: Any) -> Non
     """Raise where an optional argument is of another class."""
     if x is not None and not isinstance(x, kind):
         name = say.pop("name")
-        raise error(f"{described(x)} in place of {name}", where="simulate", **say)
+        raise error(f"{describe_kind(x)} in place of {name}", where="simulate", **say)
 
 
 def _check_surroundings(bench: Any, env: Any) -> None:
@@ -140,10 +140,10 @@ def check_members(members: Any) -> None:
             allowed="a number of members that is known, since it decides shapes",
         )
     numbers = np.asarray(members)
-    whole = np.issubdtype(numbers.dtype, np.integer)
+    is_integer = np.issubdtype(numbers.dtype, np.integer)
     count = numbers.ndim == 0 and isinstance(members, int | np.integer)
-    least = 1 if count else 0
-    if not whole or numbers.ndim > 1 or not numbers.size or np.any(numbers < least):
+    minimum = 1 if count else 0
+    if not is_integer or numbers.ndim > 1 or not numbers.size or np.any(numbers < minimum):
         raise BoundsError(
             f"members = {members!r}",
             where="simulate",
@@ -160,7 +160,7 @@ def check_seed(seed: Any) -> None:
         return
     is_key = kind is not None and jnp.issubdtype(kind, jax.dtypes.prng_key)
     raise BoundsError(
-        f"{'a key' if is_key else described(seed)} in place of a seed",
+        f"{'a key' if is_key else describe_kind(seed)} in place of a seed",
         where="simulate",
         allowed="an integer, which may be traced",
         fix="keys are made from seed, member and sweep" if is_key else "",
@@ -188,7 +188,7 @@ def as_rows(save: Any) -> Any:
     try:
         numeric = [np.asarray(x, float) for x in parts]
     except (TypeError, ValueError) as error:
-        raise _no_rows(described(parts[0])) from error
+        raise _no_rows(describe_kind(parts[0])) from error
     if isinstance(save, list | tuple) and save and all(x.ndim == 0 for x in numeric):
         numeric = [np.array(save, float)]
         save = numeric[0]
@@ -208,10 +208,10 @@ def _check_rows(times: np.ndarray) -> None:
         raise _no_rows("times that are negative, not finite or not ascending")
 
 
-def _no_rows(what: str) -> StimulusError:
+def _no_rows(reason: str) -> StimulusError:
     """The error for a `save` that is none."""
     return StimulusError(
-        what,
+        reason,
         where="save of simulate",
         allowed="an interval > 0 s, or ascending times >= 0 s of one sweep, or a sequence of such arrays",
     )
@@ -251,8 +251,8 @@ def check_labels(labels: Any, sweeps: int) -> None:
     """Raise `StimulusError` unless there is an integer for each sweep."""
     if labels is None:
         return
-    given = np.asarray(labels)
-    if given.shape != (sweeps,) or not np.issubdtype(given.dtype, np.integer):
+    array = np.asarray(labels)
+    if array.shape != (sweeps,) or not np.issubdtype(array.dtype, np.integer):
         raise StimulusError(
             f"labels {labels!r}", where="simulate", allowed=f"{sweeps} integers, one for each sweep"
         )
@@ -283,7 +283,7 @@ def as_values(model: Any, values: Any, *, members: Any, sweeps: int) -> dict[str
     allowed = f"(members, sweeps) = ({members}, {sweeps}), or 1 in place of either"
     if not isinstance(values, Mapping):
         raise ModelError(
-            f"{described(values)} in place of values",
+            f"{describe_kind(values)} in place of values",
             where="simulate",
             allowed=f"a dict of parameter names and arrays of shape {allowed}",
         )
@@ -304,7 +304,7 @@ def _as_lanes(name: str, x: Any, members: int, sweeps: int, allowed: str) -> Any
     try:
         array = x if isinstance(x, jax.Array) else np.asarray(x, float)
     except (TypeError, ValueError) as error:
-        raise ModelError(f"{described(x)} in place of numbers", where=where) from error
+        raise ModelError(f"{describe_kind(x)} in place of numbers", where=where) from error
     # One axis is that of the sweeps, as JAX spreads it; of the members where there is one sweep.
     if array.ndim == 1 and sweeps == 1:
         array = array[:, None]
@@ -344,24 +344,24 @@ def flag_out_of_bounds(
     """
     specs = parameter_specs(model)
     parameters = {n: stored(model, n) for n in specs if n not in values}
-    around = dict.fromkeys(LIMITS, (float(np.finfo(np.float32).tiny), np.inf))
-    bounds = around | {n: s.bounds for n, s in specs.items()}
+    bench_bounds = dict.fromkeys(LIMITS, (float(np.finfo(np.float32).tiny), np.inf))
+    bounds = bench_bounds | {n: s.bounds for n, s in specs.items()}
     wrong = [_outside(x, bounds[n]) for n, x in {**parameters, **values}.items() if is_traced(x)]
     if bench is not None:
-        ohms, least = bench.series_resistance, float(np.finfo(np.float32).tiny)
-        others = (
+        ohms, tiny = bench.series_resistance, float(np.finfo(np.float32).tiny)
+        elements = (
             bench.parallel_resistance, bench.parallel_capacitance, bench.compliance, bench.compliance_negative,
         )  # fmt: skip
         wrong += [_outside(ohms, (0.0, np.inf))] if is_traced(ohms) else []
-        wrong += [_outside(x, (least, np.inf)) for x in others if is_traced(x)]
+        wrong += [_outside(x, (tiny, np.inf)) for x in elements if is_traced(x)]
     if env is not None and is_traced(env.temperature):
         wrong.append(_outside(env.temperature, (1e-3, np.inf)))
     for k, stimulus in enumerate(stimuli):
         corners = stimulus.breakpoints()
         if is_traced(corners) and len(corners) > 1:
             ascends = jnp.all(jnp.isfinite(corners)) & jnp.all(jnp.diff(corners) >= 0)
-            here = jnp.arange(len(stimuli)) == k
-            wrong.append(here[None] & ~ascends[None, None])
+            is_sweep = jnp.arange(len(stimuli)) == k
+            wrong.append(is_sweep[None] & ~ascends[None, None])
     if not wrong:
         return trace
     result = trace.result
@@ -386,10 +386,10 @@ def mark_inputs(policy: Stiff | Fixed, inputs: T) -> T:
     return reverse_only(inputs) if reverse else inputs
 
 
-def mark_derivatives(policy: Stiff | Fixed, solved: T) -> T:
+def mark_derivatives(policy: Stiff | Fixed, solution: T) -> T:
     """What a solve gave; a reverse derivative of adaptive steps with a forward adjoint is refused in one sentence."""
     forward = isinstance(policy, Stiff) and isinstance(policy.adjoint, dfx.ForwardMode)
-    return forward_only(solved) if forward else solved
+    return forward_only(solution) if forward else solution
 
 
 def report_failures(trace: Trace, on_failure: str) -> Trace:

@@ -12,7 +12,7 @@ from ..system import AbstractSystem
 from ..watch import Crossing, Event, Integral, TimeAbove, Watch, above_names, checked_watch
 from .signals import check_signals
 
-_NAMED = {"charge": Integral("i"), "energy": Integral("power")}
+_DEFAULT_INTEGRALS = {"charge": Integral("i"), "energy": Integral("power")}
 """Integrals that have a name of their own."""
 
 Integrals = Mapping[str, Integral | TimeAbove] | Sequence[str]
@@ -29,15 +29,15 @@ def by_name(integrals: Integrals) -> dict[str, Integral | TimeAbove]:
     if isinstance(integrals, Mapping):
         return dict(integrals)
     names = [integrals] if isinstance(integrals, str) else list(integrals)
-    unknown = [n for n in names if n not in _NAMED]
+    unknown = [n for n in names if n not in _DEFAULT_INTEGRALS]
     if unknown:
         raise StimulusError(
             f"integrals {unknown}",
             where="simulate",
-            allowed=", ".join(_NAMED),
+            allowed=", ".join(_DEFAULT_INTEGRALS),
             fix='or a mapping: {"name": mj.Integral("signal")}',
         )
-    return {n: _NAMED[n] for n in names}
+    return {n: _DEFAULT_INTEGRALS[n] for n in names}
 
 
 def sweep_watches(
@@ -53,14 +53,14 @@ def sweep_watches(
     StimulusError, ModelError
         For a wrong number of mappings, or a signal that the system does not have.
     """
-    each = [events] * sweeps if isinstance(events, Mapping) else list(events)
-    if len(each) != sweeps or any(set(e) != set(each[0]) for e in each):
+    per_sweep = [events] * sweeps if isinstance(events, Mapping) else list(events)
+    if len(per_sweep) != sweeps or any(set(e) != set(per_sweep[0]) for e in per_sweep):
         raise StimulusError(
-            f"{len(each)} mappings of events for {sweeps} sweeps",
+            f"{len(per_sweep)} mappings of events for {sweeps} sweeps",
             where="simulate",
             allowed="one for all sweeps, or one for each with equal names",
         )
-    watches = [checked_watch(e, by_name(integrals)) for e in each]
+    watches = [checked_watch(e, by_name(integrals)) for e in per_sweep]
     if not watches[0].signals:
         return None
     check_signals(system, watches[0].signals)
@@ -73,11 +73,15 @@ def sweep_watches(
     return jax.tree.map(lambda *x: jnp.stack(x), *watches)
 
 
-def public_crossings(found: dict[str, dict[str, Any]], integrals: Integrals) -> dict[str, Crossing]:
+def public_crossings(
+    crossings: dict[str, dict[str, Any]], integrals: Integrals
+) -> dict[str, Crossing]:
     """Events as a trace has them, without those of which times above a level are made."""
     internal = {n for name in by_name(integrals) for n in above_names(name)}
     fields = ("t", "v", "i", "state", "count", "tangential", "jump")
-    return {n: Crossing(**{k: x[k] for k in fields}) for n, x in found.items() if n not in internal}
+    return {
+        n: Crossing(**{k: x[k] for k in fields}) for n, x in crossings.items() if n not in internal
+    }
 
 
 def named_integrals(
@@ -100,29 +104,32 @@ def named_integrals(
     t, sweep : Float[Array, "rows"], Int[np.ndarray, "rows"]
         Times within the sweep [s], and the number of the sweep of each row.
     """
-    every, found = by_name(integrals), {}
+    specs, series = by_name(integrals), {}
     # The solve carries them in the order of a pytree, in which JAX sorts the keys of a dictionary.
     place = {
-        n: k for k, n in enumerate(sorted(n for n, x in every.items() if isinstance(x, Integral)))
+        n: k for k, n in enumerate(sorted(n for n, x in specs.items() if isinstance(x, Integral)))
     }
-    for name, x in every.items():
+    for name, x in specs.items():
         if isinstance(x, TimeAbove):
             rise, fall = (crossings[n] for n in above_names(name))
-            found[name] = _time_above(rise, fall, x.size, t, sweep)
+            series[name] = _time_above(rise, fall, x.size, t, sweep)
         elif values is not None:
-            found[name] = values[..., place[name]]
-    return found
+            series[name] = values[..., place[name]]
+    return series
 
 
 def _time_above(rise: dict, fall: dict, size: int, t, sweep) -> Float[Array, "members rows"]:
     """Time above a level up to each row, out of the crossings that begin and end its stretches."""
     first = jnp.where(fall["count"] > 0, fall["t"][..., 0] < rise["t"][..., 0], fall["armed"])
-    above = first & ((fall["count"] > 0) | (rise["count"] == 0))
-    later = jnp.concatenate([jnp.zeros_like(rise["t"][..., :1]), rise["t"]], axis=-1)
+    starts_above = first & ((fall["count"] > 0) | (rise["count"] == 0))
+    next_rises = jnp.concatenate([jnp.zeros_like(rise["t"][..., :1]), rise["t"]], axis=-1)
     never = jnp.full_like(rise["t"][..., :1], jnp.inf)
-    plain = jnp.concatenate([rise["t"], never], axis=-1)
-    begins = jnp.where(above[..., None], later, plain)[:, sweep]
+    rises = jnp.concatenate([rise["t"], never], axis=-1)
+    begins = jnp.where(starts_above[..., None], next_rises, rises)[:, sweep]
     ends = jnp.concatenate([fall["t"], never], axis=-1)[:, sweep]
-    until = lambda x: jnp.minimum(x, t[None, :, None])  # noqa: E731
+
+    def before_row(x):
+        return jnp.minimum(x, t[None, :, None])
+
     full = (jnp.maximum(rise["count"], fall["count"]) > size)[:, sweep]
-    return jnp.where(full, jnp.nan, jnp.sum(until(ends) - until(begins), axis=-1))
+    return jnp.where(full, jnp.nan, jnp.sum(before_row(ends) - before_row(begins), axis=-1))

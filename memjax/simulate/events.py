@@ -72,36 +72,45 @@ def locate_events(
     dict of str to dict
         By event: ``t``, ``count``, ``tangential``, ``jump``, ``v``, ``i``, ``state``; see `memjax.watch.Crossing`.
     """
-    every = {}
-    for group, known in zip(watch.groups(), memory, strict=True):
-        one = lambda e, m: _locate_all(e, scaled, stimulus, m, smooth=smooth)  # noqa: E731
-        located = jax.vmap(one)(group, known)
-        every |= {n: jax.tree.map(lambda x, k=k: x[k], located) for k, n in enumerate(group.names)}
-    return {name: every[name] for name in watch.events}
+    events = {}
+    for group, group_memory in zip(watch.groups(), memory, strict=True):
+
+        def locate(e, m):
+            return _locate_all(e, scaled, stimulus, m, smooth=smooth)
+
+        results = jax.vmap(locate)(group, group_memory)
+        events |= {n: jax.tree.map(lambda x, k=k: x[k], results) for k, n in enumerate(group.names)}
+    return {name: events[name] for name in watch.events}
 
 
 def _locate_all(
     event: EventGroup, scaled: Scaled, stimulus, memory: dict[str, Any], *, smooth: bool
 ):
     """See `locate_events`, for one event of a group."""
-    there = jnp.arange(event.size, dtype=memory["count"].dtype) < memory["count"]
+    occupied = jnp.arange(event.size, dtype=memory["count"].dtype) < memory["count"]
     steps: Piece = memory["steps"]
     # A place without an event holds a step of its own length, so that nothing in it is infinite.
-    early = jnp.where(there, steps.early, 0.0)
-    late = jnp.where(there, steps.late, 1.0)
-    rest = scaled.initial()
-    y0, y1 = (jnp.where(there[:, None], y, rest) for y in (steps.y0, steps.y1))
-    pieces = Piece(early, late, y0, y1, steps.k0, steps.k1)
-    one = lambda piece: _locate(event, scaled, stimulus, piece, smooth=smooth)  # noqa: E731
-    found = jax.vmap(one)(pieces)
-    nan = lambda x: jnp.where(there.reshape(-1, *[1] * (x.ndim - 1)), x, jnp.nan)  # noqa: E731
+    t_start = jnp.where(occupied, steps.t_start, 0.0)
+    t_end = jnp.where(occupied, steps.t_end, 1.0)
+    y_rest = scaled.initial()
+    y0, y1 = (jnp.where(occupied[:, None], y, y_rest) for y in (steps.y0, steps.y1))
+    pieces = Piece(t_start, t_end, y0, y1, steps.k0, steps.k1)
+
+    def locate(piece):
+        return _locate(event, scaled, stimulus, piece, smooth=smooth)
+
+    results = jax.vmap(locate)(pieces)
+
+    def nan_where_empty(x):
+        return jnp.where(occupied.reshape(-1, *[1] * (x.ndim - 1)), x, jnp.nan)
+
     return {
-        "t": jnp.where(there, found["t"], jnp.inf),
+        "t": jnp.where(occupied, results["t"], jnp.inf),
         "count": memory["count"].astype(jnp.int32),
         "armed": memory["armed"] > 0,
-        "tangential": there & found["tangential"],
-        "jump": there & found["jump"],
-        **jax.tree.map(nan, {k: found[k] for k in ("v", "i", "state")}),
+        "tangential": occupied & results["tangential"],
+        "jump": occupied & results["jump"],
+        **jax.tree.map(nan_where_empty, {k: results[k] for k in ("v", "i", "state")}),
     }
 
 
@@ -112,29 +121,34 @@ def _locate(event: EventGroup, scaled: Scaled, stimulus, piece: Piece, *, smooth
         x = signal_values(scaled, stimulus, (event.signal,), t, scaled.project(y))[event.signal]
         return event.sign * ((jnp.abs(x) if event.modulus else x) - event.level)
 
-    still = lax.stop_gradient(piece)
-    fixed = lambda t, y: lax.stop_gradient(signal(t, y))  # noqa: E731
+    frozen = lax.stop_gradient(piece)
+
+    def frozen_signal(t, y):
+        return lax.stop_gradient(signal(t, y))
+
     # A drive that jumps over the level at a corner: the time is the corner's and has the corner's
     # derivative.
-    before = jnp.nextafter(still.early, jnp.asarray(-jnp.inf, still.early.dtype))
-    jump = (fixed(still.early, still.y0) >= 0) & (fixed(before, still.y0) < 0)
-    share = _root(lambda s: fixed(still.time(s), still.at(s)))
-    turn = _turning(fixed, still, share)
-    here = _integrated(scaled, stimulus, piece, share) if smooth else _on_the_line(piece, share)
-    distance, rate = here.rate(signal)
-    moving = (rate > 0) & ~jump
+    t_before = jnp.nextafter(frozen.t_start, jnp.asarray(-jnp.inf, frozen.t_start.dtype))
+    jump = (frozen_signal(frozen.t_start, frozen.y0) >= 0) & (
+        frozen_signal(t_before, frozen.y0) < 0
+    )
+    share = _root(lambda s: frozen_signal(frozen.time(s), frozen.state(s)))
+    turn = _turning(frozen_signal, frozen, share)
+    instant = _by_step(scaled, stimulus, piece, share) if smooth else _by_line(piece, share)
+    distance, rate = instant.rate(signal)
+    rising = (rate > 0) & ~jump
     # Newton with the slope held constant: value to second order, derivative of the implicit
     # function.
-    move = jnp.where(moving, -distance / jnp.where(moving, rate, 1.0), 0.0)
+    correction = jnp.where(rising, -distance / jnp.where(rising, rate, 1.0), 0.0)
     # A correction beyond the step itself is none.
-    near = jnp.abs(move) <= still.late - still.early
-    tangential = ~jump & (~moving | (turn < _TOUCH))
-    move = jnp.where(near, move, move - lax.stop_gradient(move))
-    time = _undefined_where(here.t + move, tangential)
-    state = scaled.project(here.y + here.slope * (time - here.t))
-    out = signal_values(scaled, stimulus, ("v", "i"), time, state)
-    shown = scaled.system.shown(scaled.unpack(state), stimulus(time))
-    return {"t": time, "tangential": tangential, "jump": jump, **out, "state": shown}
+    small = jnp.abs(correction) <= frozen.t_end - frozen.t_start
+    tangential = ~jump & (~rising | (turn < _TOUCH))
+    correction = jnp.where(small, correction, correction - lax.stop_gradient(correction))
+    time = _undefined_where(instant.t + correction, tangential)
+    state = scaled.project(instant.y + instant.slope * (time - instant.t))
+    outputs = signal_values(scaled, stimulus, ("v", "i"), time, state)
+    visible = scaled.system.visible_state(scaled.unpack(state), stimulus(time))
+    return {"t": time, "tangential": tangential, "jump": jump, **outputs, "state": visible}
 
 
 class _Instant(NamedTuple):
@@ -151,9 +165,9 @@ class _Instant(NamedTuple):
         return value, lax.stop_gradient(rate)
 
 
-def _integrated(scaled: Scaled, stimulus, piece: Piece, share) -> _Instant:
+def _by_step(scaled: Scaled, stimulus, piece: Piece, share) -> _Instant:
     """The event by a step of its own from the beginning of the step, which is as accurate as the solve."""
-    t0, t1 = lax.stop_gradient((piece.early, piece.late))
+    t0, t1 = lax.stop_gradient((piece.t_start, piece.t_end))
     h = jnp.maximum(share * (t1 - t0), 4 * jnp.finfo(t0.dtype).eps * jnp.abs(t1))
     driven = Driven(scaled, stimulus, Watch({}, {}))
     y = smooth_step(driven, t0, t0 + h, piece.y0).y
@@ -161,11 +175,11 @@ def _integrated(scaled: Scaled, stimulus, piece: Piece, share) -> _Instant:
     return _Instant(t0 + h, y, smooth_slope(*lax.stop_gradient((driven, t0 + h, y, h))))
 
 
-def _on_the_line(piece: Piece, share) -> _Instant:
+def _by_line(piece: Piece, share) -> _Instant:
     """The event on the straight line of its step."""
-    t0, t1 = lax.stop_gradient((piece.early, piece.late))
+    t0, t1 = lax.stop_gradient((piece.t_start, piece.t_end))
     span = jnp.where(t1 > t0, t1 - t0, 1.0)
-    return _Instant(t0 + share * (t1 - t0), piece.at(share), lax.stop_gradient(piece.k0) / span)
+    return _Instant(t0 + share * (t1 - t0), piece.state(share), lax.stop_gradient(piece.k0) / span)
 
 
 def _root(g) -> Float[Array, ""]:
@@ -174,8 +188,8 @@ def _root(g) -> Float[Array, ""]:
     def halve(_, ends):
         low, high = ends
         middle = 0.5 * (low + high)
-        above = g(middle) > 0
-        return jnp.where(above, low, middle), jnp.where(above, middle, high)
+        is_above = g(middle) > 0
+        return jnp.where(is_above, low, middle), jnp.where(is_above, middle, high)
 
     kind = jnp.result_type(float)
     zero, one = jnp.zeros((), kind), jnp.ones((), kind)
@@ -184,11 +198,14 @@ def _root(g) -> Float[Array, ""]:
 
 def _turning(g, piece: Piece, share) -> Float[Array, ""]:
     """How far a crossing is beyond the turning point of the signal, as a share of level or change, by its curvature."""
-    along = lambda s: g(piece.time(s), piece.at(s))  # noqa: E731
+
+    def signal_at(s):
+        return g(piece.time(s), piece.state(s))
+
     s, h = jnp.clip(share, 0.05, 0.95), 0.05
-    low, middle, high = along(s - h), along(s), along(s + h)
+    low, middle, high = signal_at(s - h), signal_at(s), signal_at(s + h)
     slope, bend = (high - low) / (2 * h), jnp.abs(high - 2 * middle + low) / h**2
-    scale = jnp.maximum(jnp.abs(along(1.0)), jnp.abs(along(0.0)))
+    scale = jnp.maximum(jnp.abs(signal_at(1.0)), jnp.abs(signal_at(0.0)))
     flat = jnp.where(scale > 0, bend / jnp.where(scale > 0, scale, 1.0), 0.0)
     steep = jnp.where(scale > 0, slope / jnp.where(scale > 0, scale, 1.0), 0.0)
     return jnp.where(flat > 0, steep**2 / (2 * jnp.where(flat > 0, flat, 1.0)), jnp.inf)

@@ -15,8 +15,8 @@ from ..scaling import Scaled
 from ..solver import Equation, Increment, SemiImplicitEuler, semi_implicit_euler_step
 from ..stimulus import AbstractStimulus
 from ..watch import Watch
-from .solution import Solution, with_watched
-from .watching import begin_memory, integral_over, integrand, straight, watch_step
+from .solution import Solution, add_watch_results
+from .watching import begin_memory, integral_over, integrand, straight_piece, watch_step
 
 _NUDGE = 1e-6
 """Share of a step by which its ends are taken inwards, so that a jump at an end counts for the right side."""
@@ -49,8 +49,8 @@ class _Place(NamedTuple):
     """A step: its number, its ends, just inside it, and length [s], and the drive at its ends."""
 
     step: Int[Array, ""]
-    early: Float[Array, ""]
-    late: Float[Array, ""]
+    t_start: Float[Array, ""]
+    t_end: Float[Array, ""]
     h: Float[Array, ""]
     u0: Float[Array, ""]
     u1: Float[Array, ""]
@@ -58,15 +58,15 @@ class _Place(NamedTuple):
 
 def _place(stimulus: AbstractStimulus, step, t0, h) -> _Place:
     """The step of a number that starts at `t0`."""
-    early, late = t0 + _NUDGE * h, t0 + (1 - _NUDGE) * h
-    return _Place(step, early, late, h, stimulus(early), stimulus(late))
+    t_start, t_end = t0 + _NUDGE * h, t0 + (1 - _NUDGE) * h
+    return _Place(step, t_start, t_end, h, stimulus(t_start), stimulus(t_end))
 
 
-def _jump(scaled: Scaled, key, y, at: _Place):
+def _jump(scaled: Scaled, key, y, place: _Place):
     """State after the jumps of a step, and the log-probability of what happened."""
-    intensity, _, after = scaled.jumps(at.early, y, at.u0)
-    total, h = jnp.sum(intensity), at.h
-    mark = uniform(key, at.step, dtype=h.dtype)
+    intensity, _, states_after = scaled.jumps(place.t_start, y, place.u0)
+    total, h = jnp.sum(intensity), place.h
+    mark = uniform(key, place.step, dtype=h.dtype)
     chance = -jnp.expm1(-total * h)
     # One uniform number decides whether a jump happens and which: shares of the chance go as the
     # intensities.
@@ -74,10 +74,12 @@ def _jump(scaled: Scaled, key, y, at: _Place):
     # The pattern is fixed outside of the graph; its score is the derivative of the log-probability
     # returned.
     n = lax.stop_gradient(jnp.sum(mark >= edges))
-    happens = n < len(after)
-    n = jnp.minimum(n, len(after) - 1)
-    chosen = jnp.where(happens, chance * intensity[n] / jnp.where(total > 0, total, 1.0), 1.0)
-    return jnp.where(happens, after[n], y), jnp.where(happens, jnp.log(chosen), -total * h)
+    happens = n < len(states_after)
+    n = jnp.minimum(n, len(states_after) - 1)
+    probability = jnp.where(happens, chance * intensity[n] / jnp.where(total > 0, total, 1.0), 1.0)
+    return jnp.where(happens, states_after[n], y), jnp.where(
+        happens, jnp.log(probability), -total * h
+    )
 
 
 def solve_fixed(
@@ -92,7 +94,7 @@ def solve_fixed(
     substeps: int,
     policy: Fixed,
     watch: Watch | None = None,
-    watched: Any = None,
+    watch_state: Any = None,
 ) -> Solution:
     """Equal steps on a grid, differentiable in forward and reverse mode, for one device.
 
@@ -110,7 +112,7 @@ def solve_fixed(
         Method and increments.
     watch : Watch, optional
         Events and integrals.
-    watched : tuple, optional
+    watch_state : tuple, optional
         Integrals and memory of events at `start`, of a solve that goes on.
 
     Notes
@@ -121,28 +123,30 @@ def solve_fixed(
     chunks, size = chunk_sizes(substeps)
     step_of = _by_parts if isinstance(policy.method, SemiImplicitEuler) else _by_vector
     advance = step_of(scaled, stimulus, key, policy)
-    jumping = key is not None and scaled.jumping
+    has_jumps = key is not None and scaled.has_jumps
 
-    def one(carry, place):
-        parts, settled, logs, watched = carry
-        if jumping:
+    def advance_step(carry, place):
+        parts, converged, logs, watch_state = carry
+        if has_jumps:
             y, log = _jump(scaled, key, scaled.join(parts), place)
             parts, logs = scaled.split(y), logs + log
-        after, solved = advance(parts, place)
+        new_parts, step_converged = advance(parts, place)
         if watch is not None:
-            watched = _watch(watch, scaled, stimulus, watched, (parts, after), place)
-        return (after, settled & solved, logs, watched), None
+            watch_state = _watch(watch, scaled, stimulus, watch_state, (parts, new_parts), place)
+        return (new_parts, converged & step_converged, logs, watch_state), None
 
     @jax.checkpoint
     def chunk(carry, place):
-        parts, code, logs, watched = carry
+        parts, code, logs, watch_state = carry
         step, t0, h = place
         places = jax.vmap(lambda j: _place(stimulus, step + j, t0 + j.astype(h.dtype) * h, h))
-        begin = (parts, jnp.asarray(True), logs, watched)
-        (parts, settled, logs, watched), _ = lax.scan(one, begin, places(jnp.arange(size)))
-        bad = jnp.where(settled, Result.successful, Result.newton_failed)
+        begin = (parts, jnp.asarray(True), logs, watch_state)
+        (parts, converged, logs, watch_state), _ = lax.scan(
+            advance_step, begin, places(jnp.arange(size))
+        )
+        bad = jnp.where(converged, Result.successful, Result.newton_failed)
         bad = jnp.where(jnp.all(jnp.isfinite(scaled.join(parts))), bad, Result.not_finite)
-        return (parts, jnp.where(code == 0, bad, code), logs, watched), None
+        return (parts, jnp.where(code == 0, bad, code), logs, watch_state), None
 
     def interval(carry, row):
         state, t0, step = carry
@@ -154,23 +158,25 @@ def solve_fixed(
         return (state, row, step + chunks * size), (scaled.join(state[0]), integrals)
 
     # One array per state: a batch of devices then runs along contiguous memory.
-    if watch is not None and watched is None:
-        watched = (jnp.zeros(len(watch.integrals), y0.dtype), begin_memory(watch, y0))
-    state = (scaled.split(y0), jnp.asarray(0), jnp.zeros((), y0.dtype), watched)
-    ((_, code, logs, watched), _, last), (y, q) = lax.scan(interval, (state, start, first), rows)
+    if watch is not None and watch_state is None:
+        watch_state = (jnp.zeros(len(watch.integrals), y0.dtype), begin_memory(watch, y0))
+    state = (scaled.split(y0), jnp.asarray(0), jnp.zeros((), y0.dtype), watch_state)
+    ((_, code, logs, watch_state), _, last), (y, q) = lax.scan(
+        interval, (state, start, first), rows
+    )
     solution = Solution(y, code, last - first, jnp.zeros_like(last), logs)
-    return solution if watched is None else with_watched(solution, q, watched[1])
+    return solution if watch_state is None else add_watch_results(solution, q, watch_state[1])
 
 
 def _watch(
-    watch: Watch, scaled: Scaled, stimulus, watched: tuple, ends: tuple, at: _Place
+    watch: Watch, scaled: Scaled, stimulus, watch_state: tuple, ends: tuple, place: _Place
 ) -> tuple:
     """Integrals and memory of events after a step between two states."""
-    integrals, memory = watched
-    piece = straight(at.early, at.late, *(scaled.join(parts) for parts in ends))
+    integrals, memory = watch_state
+    piece = straight_piece(place.t_start, place.t_end, *(scaled.join(parts) for parts in ends))
     memory = watch_step(watch, scaled, stimulus, memory, piece)
     samples = integrand(watch, scaled, stimulus, piece)
-    return integrals + integral_over(samples, at.h), memory
+    return integrals + integral_over(samples, place.h), memory
 
 
 def _by_vector(scaled: Scaled, stimulus, key, policy: Fixed) -> Callable:
@@ -178,17 +184,19 @@ def _by_vector(scaled: Scaled, stimulus, key, policy: Fixed) -> Callable:
     channels = len(scaled.channels()) if key is not None else 0
     none = jnp.zeros((len(scaled.scale), 0))
 
-    def advance(parts, at: _Place):
+    def advance(parts, place: _Place):
         eq = Equation(
             lambda t, z: scaled.drift(t, z, stimulus(t)),
             lambda t, z: scaled.diffusion(t, z, stimulus(t)) if channels else none.astype(z.dtype),
             scaled.project,
-            lambda z, b: scaled.confine(z, b, at.u1),
+            lambda z, b: scaled.confine(z, b, place.u1),
             structure=scaled.system.noise_structure,
         )
-        inc = _increment(policy, key if channels else None, at.step, channels, at.h)
-        end = policy.method.kernel(eq, at.early, at.late, scaled.join(parts), inc, h=at.h)
-        return scaled.split(end.y), end.settled
+        inc = _increment(policy, key if channels else None, place.step, channels, place.h)
+        end = policy.method.kernel(
+            eq, place.t_start, place.t_end, scaled.join(parts), inc, h=place.h
+        )
+        return scaled.split(end.y), end.converged
 
     return advance
 
@@ -197,14 +205,17 @@ def _by_parts(scaled: Scaled, stimulus, key, policy: Fixed) -> Callable:
     """A semi-implicit step, state by state."""
     channels, method = len(scaled.channels()) if key is not None else 0, policy.method
 
-    def advance(parts, at: _Place):
-        inc = _increment(policy, key if channels else None, at.step, channels, at.h)
+    def advance(parts, place: _Place):
+        inc = _increment(policy, key if channels else None, place.step, channels, place.h)
         kick = {k: jnp.zeros_like(x) for k, x in parts.items()}
         if channels:
-            kick = scaled.noise_increment(at.early, parts, at.u0, inc.w)
-        rates = lambda p: scaled.rates(at.late, p, at.u1)  # noqa: E731
-        about: dict[str, Any] = dict(linear=scaled.linear, damped=method.damped)
-        end = semi_implicit_euler_step(rates, parts, kick, h=at.h, **about)
+            kick = scaled.noise_increment(place.t_start, parts, place.u0, inc.w)
+
+        def rates(p):
+            return scaled.rates(place.t_end, p, place.u1)
+
+        options: dict[str, Any] = dict(linear=scaled.linear, damped=method.damped)
+        end = semi_implicit_euler_step(rates, parts, kick, h=place.h, **options)
         return scaled.project_parts(end), jnp.asarray(True)
 
     return advance

@@ -11,18 +11,20 @@ from ..scaling import Scaled
 Vector = Float[Array, " n"]
 
 
-def _which(scaled: Scaled, y: Vector, t, u, mark, rate) -> tuple[Int[Array, ""], Array, Array]:
+def _choose_jump(
+    scaled: Scaled, y: Vector, t, u, mark, rate
+) -> tuple[Int[Array, ""], Array, Array]:
     """Number of the jump that a mark chooses (how many there are: none), intensities, vectors after."""
-    intensity, _, after = scaled.jumps(t, y, u)
-    return jnp.sum(mark * rate >= jnp.cumsum(intensity)), intensity, after
+    intensity, _, states_after = scaled.jumps(t, y, u)
+    return jnp.sum(mark * rate >= jnp.cumsum(intensity)), intensity, states_after
 
 
 def jump(scaled: Scaled, clock: Clock, y: Vector, t: Float[Array, ""], u) -> Vector:
     """State just after `t` [s], where `y` is the state just before."""
     k = jnp.minimum(jnp.searchsorted(clock.times, t), len(clock.times) - 1)
-    n, _, after = _which(scaled, y, t, u, clock.marks[k], clock.rate)
-    happens = (clock.times[k] == t) & (n < len(after))
-    return jnp.where(happens, after[jnp.minimum(n, len(after) - 1)], y)
+    n, _, states_after = _choose_jump(scaled, y, t, u, clock.marks[k], clock.rate)
+    happens = (clock.times[k] == t) & (n < len(states_after))
+    return jnp.where(happens, states_after[jnp.minimum(n, len(states_after) - 1)], y)
 
 
 def pattern(
@@ -44,17 +46,17 @@ def pattern(
     Its derivative at a fixed pattern is the score of the pattern.
     """
 
-    def one(t, mark, state):
-        n, intensity, _ = _which(scaled, state, t, stimulus(t), mark, clock.rate)
+    def log_probability(t, mark, state):
+        n, intensity, _ = _choose_jump(scaled, state, t, stimulus(t), mark, clock.rate)
         n = lax.stop_gradient(n)
         # A candidate is jump n with probability l_n / rate, and none with what is left: one factor
         # of the likelihood.
-        chosen = jnp.concatenate([intensity, (clock.rate - jnp.sum(intensity))[None]])[n]
-        within = t < end
-        safe = jnp.where(within, chosen / clock.rate, 1.0)
-        return jnp.log(safe), ~within | (jnp.sum(intensity) <= clock.rate * (1 + 1e-6))
+        rate_n = jnp.concatenate([intensity, (clock.rate - jnp.sum(intensity))[None]])[n]
+        is_inside = t < end
+        share = jnp.where(is_inside, rate_n / clock.rate, 1.0)
+        return jnp.log(share), ~is_inside | (jnp.sum(intensity) <= clock.rate * (1 + 1e-6))
 
-    logs, fine = jax.vmap(one)(clock.times, clock.marks, y)
-    declared = jnp.sum(scaled.jumps(clock.times[0], y[0], stimulus(clock.times[0]))[1])
-    enough = (declared <= clock.rate * (1 + 1e-6)) & (clock.times[-1] >= end)
-    return jnp.sum(logs), jnp.all(fine) & enough
+    logs, clock_ok = jax.vmap(log_probability)(clock.times, clock.marks, y)
+    bound = jnp.sum(scaled.jumps(clock.times[0], y[0], stimulus(clock.times[0]))[1])
+    enough = (bound <= clock.rate * (1 + 1e-6)) & (clock.times[-1] >= end)
+    return jnp.sum(logs), jnp.all(clock_ok) & enough

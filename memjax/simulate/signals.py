@@ -12,7 +12,7 @@ from ..circuit.power import bench_powers, element_powers
 from ..errors import ModelError
 from ..scaling import Scaled
 from ..system import AbstractSystem, Environment
-from .solution import before
+from .solution import value_before
 
 TERMINALS = ("v", "i", "v_device", "i_device", "power")
 
@@ -26,10 +26,10 @@ def outputs_and_states(system: AbstractSystem, t, state, stimulus: Callable, env
     `stimulus` gives what drives at a time [s], as an `AbstractStimulus` does.
     """
     if not isinstance(system, Circuit):
-        return system.outputs(t, state, before(stimulus, t), env), state
-    just = jnp.nextafter(t, jnp.asarray(-jnp.inf, t.dtype))
-    u, slope = _drive(stimulus, just)
-    return system.outputs(t, state, u, env, slope), system.shown(state, u)
+        return system.outputs(t, state, value_before(stimulus, t), env), state
+    t_before = jnp.nextafter(t, jnp.asarray(-jnp.inf, t.dtype))
+    u, slope = _drive(stimulus, t_before)
+    return system.outputs(t, state, u, env, slope), system.visible_state(state, u)
 
 
 def terminal_values(out: Mapping[str, Float[Array, ""]]) -> dict[str, Float[Array, ""]]:
@@ -56,11 +56,11 @@ def check_signals(system: AbstractSystem, names: Sequence[str]) -> None:
     elements = _elements(system)
     for name in names:
         component = _COMPONENT.fullmatch(name)
-        known = name in TERMINALS or name in nodes or sizes.get(name) == 1
-        known |= name.startswith(_POWER) and name.removeprefix(_POWER) in elements
+        is_signal = name in TERMINALS or name in nodes or sizes.get(name) == 1
+        is_signal |= name.startswith(_POWER) and name.removeprefix(_POWER) in elements
         if component is not None:
-            known |= int(component[2]) < sizes.get(component[1], 0)
-        if not known:
+            is_signal |= int(component[2]) < sizes.get(component[1], 0)
+        if not is_signal:
             states = [n if k == 1 else f"{n}[0] to {n}[{k - 1}]" for n, k in sizes.items()]
             powers = [f"{_POWER}{n}" for n in elements]
             raise ModelError(
@@ -104,17 +104,17 @@ def signal_values(
     """
     system, env, state = scaled.system, scaled.env, scaled.unpack(z)
     u, slope = _drive(stimulus, t)
-    shown, terminals, powers, nodes = state, {}, {}, {}
+    visible, terminals, powers, nodes = state, {}, {}, {}
     if isinstance(system, Circuit):
-        shown = system.shown(state, u)
+        visible = system.visible_state(state, u)
         if any(n.startswith(_POWER) for n in names):
             powers = element_powers(system, t, state, u, slope, env)
         nodes = dict(zip((f"{n}.v" for n in system.topology.names), system.node_voltages(state, u)))
     elif isinstance(system, BenchedDevice) and any(n.startswith(_POWER) for n in names):
         powers = bench_powers(system, t, state, u, env)
     if any(n in TERMINALS for n in names):
-        more = (slope,) if isinstance(system, Circuit) else ()
-        out = system.outputs(t, state, u, env, *more)
+        extra = (slope,) if isinstance(system, Circuit) else ()
+        out = system.outputs(t, state, u, env, *extra)
         terminals = terminal_values(out) | {"power": out["v"] * out["i"]}
 
     def value(name: str):
@@ -122,7 +122,7 @@ def signal_values(
             return powers[name.removeprefix(_POWER)]
         component = _COMPONENT.fullmatch(name)
         if component is not None:
-            return shown[component[1]][int(component[2])]
-        return {**nodes, **shown, **terminals}[name]
+            return visible[component[1]][int(component[2])]
+        return {**nodes, **visible, **terminals}[name]
 
     return {n: jnp.asarray(value(n), z.dtype) for n in names}

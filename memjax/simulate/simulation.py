@@ -26,7 +26,7 @@ from ..scaling import Scaled
 from ..stimulus import AbstractStimulus, Drives, Sampled, staircase
 from ..system import AbstractSystem, Environment, NoNoise
 from ..watch import Event, Integral, TimeAbove
-from .batch import Grid, grid_events, over, solve_grid, with_values
+from .batch import Grid, grid_events, map_lanes, solve_grid, with_values
 from .checks import (
     as_rows,
     as_values,
@@ -34,7 +34,7 @@ from .checks import (
     check_duration_known,
     check_labels,
     check_rows_exist,
-    described,
+    describe_kind,
     flag_out_of_bounds,
     is_traced,
     mark_derivatives,
@@ -43,7 +43,7 @@ from .checks import (
 )
 from .crossings import named_integrals, public_crossings, sweep_watches
 from .signals import outputs_and_states, terminal_values
-from .solution import Solution, before
+from .solution import Solution, value_before
 from .start import Start, checked_start
 
 
@@ -61,33 +61,35 @@ def is_noisy(
     ]
     if not any(s.noise for s in specs.values()):
         return True
-    known = [x for x in strengths if x is not None]
-    return any(isinstance(x, jax.core.Tracer) or bool(np.any(np.asarray(x) != 0)) for x in known)
+    amplitudes = [x for x in strengths if x is not None]
+    return any(
+        isinstance(x, jax.core.Tracer) or bool(np.any(np.asarray(x) != 0)) for x in amplitudes
+    )
 
 
-def _stack(stimuli: Sequence[AbstractStimulus], which: np.ndarray) -> AbstractStimulus:
+def _stack(stimuli: Sequence[AbstractStimulus], numbers: np.ndarray) -> AbstractStimulus:
     """One stimulus with a leading axis out of some of several."""
     arrays = [jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(float)), s) for s in stimuli]
     if any(jax.tree.structure(a) != jax.tree.structure(arrays[0]) for a in arrays):
         raise StimulusError(
             "sweeps of different kinds in one run", allowed="one kind of stimulus per run"
         )
-    return jax.tree.map(lambda *x: jnp.stack([x[k] for k in which]), *arrays)
+    return jax.tree.map(lambda *x: jnp.stack([x[k] for k in numbers]), *arrays)
 
 
 def _pad(stimuli: Sequence[Any], rows: Sequence[np.ndarray]) -> tuple[list, np.ndarray]:
     """Sweeps of one length: shorter ones go on at their last value, in rows that are cut off again."""
     k = max(len(r) for r in rows)
-    padded = [
+    row_times = [
         np.concatenate([r, r[-1] + (r[-1] - r[0]) / len(r) * np.arange(1, k - len(r) + 1)])
         for r in rows
     ]
-    sampled = [s for s in stimuli if isinstance(s, Sampled)]
-    if len(sampled) < len(stimuli) or len({len(s.times) for s in sampled}) == 1:
-        return list(stimuli), np.stack(padded)
-    n = max(len(s.times) for s in sampled)
+    waveforms = [s for s in stimuli if isinstance(s, Sampled)]
+    if len(waveforms) < len(stimuli) or len({len(s.times) for s in waveforms}) == 1:
+        return list(stimuli), np.stack(row_times)
+    n = max(len(s.times) for s in waveforms)
     out = []
-    for s in sampled:
+    for s in waveforms:
         t, v, extra = jnp.asarray(s.times), jnp.asarray(s.values), n - len(s.times)
         if not any(is_traced(x) for x in (t, v)):
             t, v = np.asarray(s.times), np.asarray(s.values)
@@ -95,7 +97,7 @@ def _pad(stimuli: Sequence[Any], rows: Sequence[np.ndarray]) -> tuple[list, np.n
         step = t[-1] - t[-2] if len(t) > 1 else 1.0
         t = xp.concatenate([t, t[-1] + step * xp.arange(1, extra + 1)])
         out.append(Sampled(t, xp.concatenate([v, xp.repeat(v[-1:], extra)]), s.kind, s.quantity))
-    return out, np.stack(padded)
+    return out, np.stack(row_times)
 
 
 @cached_jit
@@ -113,7 +115,7 @@ def _outputs(scaled: Scaled, grid: Grid, y):
 
         return jax.vmap(point)(sweep.rows, y)
 
-    return over(run, grid, y)
+    return map_lanes(run, grid, y)
 
 
 def _default_rows(stimulus: AbstractStimulus, save) -> np.ndarray:
@@ -131,9 +133,11 @@ def _default_rows(stimulus: AbstractStimulus, save) -> np.ndarray:
 def _sweeps(stimulus, save, labels) -> tuple[list[AbstractStimulus], list[np.ndarray]]:
     """The sweeps, and the times of output [s] of each."""
     stimuli = [stimulus] if isinstance(stimulus, AbstractStimulus) else list(stimulus)
-    many = isinstance(save, list | tuple)
+    is_sequence = isinstance(save, list | tuple)
     rows = (
-        [np.asarray(r, float) for r in save] if many else [_default_rows(s, save) for s in stimuli]
+        [np.asarray(r, float) for r in save]
+        if is_sequence
+        else [_default_rows(s, save) for s in stimuli]
     )
     if not stimuli or len(rows) != len(stimuli) or any(len(r) < 1 for r in rows):
         raise StimulusError(
@@ -152,17 +156,19 @@ def _without_source(model, bench, quantity: str) -> Any:
 
 def _strong(model, values: Mapping[str, Any]) -> Any:
     """The model with the greatest strength of each noise that differs between lanes: it decides what is solved."""
-    known = {} if not values else parameter_specs(model)
-    most = {n: jnp.max(jnp.asarray(x)) for n, x in values.items() if n in known and known[n].noise}
-    return replace_values(model, most) if most else model
+    specs = {} if not values else parameter_specs(model)
+    maxima = {
+        n: jnp.max(jnp.asarray(x)) for n, x in values.items() if n in specs and specs[n].noise
+    }
+    return replace_values(model, maxima) if maxima else model
 
 
 def _system(model, bench, stimuli) -> tuple[AbstractSystem, list]:
     """What is integrated, without the noise that does not act, and its stimuli by port."""
     if isinstance(model, Circuit) and any(isinstance(s, Drives) for s in stimuli):
         stimuli = [s.ordered(model.ports) if isinstance(s, Drives) else s for s in stimuli]
-    named = isinstance(model, AbstractDevice | Circuit)
-    noiseless = params.quiet(model) if named else model
+    has_parameters = isinstance(model, AbstractDevice | Circuit)
+    noiseless = params.quiet(model) if has_parameters else model
     return build_system(noiseless, bench, stimuli[0].quantity), stimuli
 
 
@@ -249,13 +255,13 @@ def simulate(
     Rows are samples: a sum over them is a staircase in the switching time, and a crossing between two moves with their
     secant. Ask for `events` and `integrals` to differentiate. No path knows of events that come or go.
     """
-    return _simulated(
+    return _run(
         device, stimulus, bench=bench, policy=policy, env=env, members=members, seed=seed, save=save, labels=labels,
         deterministic=deterministic, carry_state=carry_state, values=values, events=events, integrals=integrals,
         initial=initial, progress=progress, on_failure=on_failure)  # fmt: skip
 
 
-def _simulated(
+def _run(
     device, stimulus, *, bench, policy, env, members, seed, save, labels, deterministic, carry_state,
     values, events, integrals, initial, progress, on_failure,
 ) -> Trace:  # fmt: skip
@@ -276,10 +282,10 @@ def _simulated(
     batch = _Batch(scaled, stimuli, rows, members, seed if noisy else None, inputs, policy, watch)
     if initial is not None:
         batch.start = mark_inputs(policy, checked_start(scaled, initial, batch.members))
-    solved = mark_derivatives(policy, batch.solve(carry, progress))
+    lanes = mark_derivatives(policy, batch.solve(carry, progress))
     trace = _trace(
         batch,
-        solved,
+        lanes,
         rows,
         labels,
         _notes(device, policy, seed, noisy, drives[0].quantity),
@@ -291,25 +297,25 @@ def _simulated(
 
 def _trace(
     batch: "_Batch",
-    solved: tuple,
+    lanes: tuple,
     rows: Sequence[np.ndarray],
     labels,
     notes: dict,
     integrals: Mapping[str, Integral | TimeAbove] | Sequence[str],
 ) -> Trace:
     """What the lanes of a batch gave, as a trace."""
-    visible, state, watched, ends = solved
-    t, crossings = jnp.asarray(np.concatenate(rows)), watched["events"]
+    visible, state, watch_results, ends = lanes
+    t, crossings = jnp.asarray(np.concatenate(rows)), watch_results["events"]
     numbers = np.repeat(range(len(rows)), batch.lengths)
     # The nodes of a circuit may stand on its sources; nothing else is meant at a drive.
-    tied = isinstance(batch.scaled.system, Circuit)
-    drive = before(batch.last_drive, t[-1]) if tied else None
+    is_circuit = isinstance(batch.scaled.system, Circuit)
+    drive = value_before(batch.last_drive, t[-1]) if is_circuit else None
     return Trace(
         t=t,
         sweep=numbers if labels is None else np.asarray(labels)[numbers],
         state=state,
         events=public_crossings(crossings, integrals),
-        integrals=named_integrals(integrals, watched["integrals"], crossings, t, numbers),
+        integrals=named_integrals(integrals, watch_results["integrals"], crossings, t, numbers),
         final=FinalState({k: x[:, -1] for k, x in state.items()}, drive),
         **{k: getattr(ends, k) for k in ("result", "accepted", "rejected", "pattern")},
         units={s.name: s.unit for s in batch.scaled.system.specs},
@@ -330,8 +336,8 @@ def _bar(progress: bool, batch: "_Batch", carry: bool):
 
 def _ends(solution: Solution) -> Solution:
     """A solution without its states and what was watched: how it ended."""
-    without = dataclasses.replace(solution, integrals=None, memory=None)
-    return eqx.tree_at(lambda s: s.y, without, solution.y[:, :, :0, :0])
+    end = dataclasses.replace(solution, integrals=None, memory=None)
+    return eqx.tree_at(lambda s: s.y, end, solution.y[:, :, :0, :0])
 
 
 def _of_solve(grid: Grid):
@@ -359,25 +365,28 @@ class _Batch:
     def _unique(self) -> tuple[np.ndarray, np.ndarray]:
         """Sweeps that differ, and for each sweep which of them it is: without noise equal sweeps are solved once."""
         leaves = [jax.tree.leaves(s) for s in self.stimuli]
-        traced = any(isinstance(x, jax.core.Tracer) for parts in leaves for x in parts)
+        unknown = any(isinstance(x, jax.core.Tracer) for parts in leaves for x in parts)
         if (
-            traced
+            unknown
             or self.watch is not None
             or len({sum(np.size(x) for x in parts) for parts in leaves}) > 1
         ):
             return np.arange(len(self.rows)), np.arange(len(self.rows))
         leaves = [np.concatenate([np.ravel(x) for x in parts]) for parts in leaves]
         table = np.concatenate([np.stack(leaves), self.rows], axis=1)
-        _, first, which = np.unique(table, axis=0, return_index=True, return_inverse=True)
-        return first, which.ravel()
+        _, first, inverse = np.unique(table, axis=0, return_index=True, return_inverse=True)
+        return first, inverse.ravel()
 
     def _grid(self, members: int, sweeps: np.ndarray) -> Grid:
         """The first so many members, and some of the sweeps."""
         keys = None
         if self.seed is not None:
-            own = lambda m, k: words(device_key(self.seed, member=m, sweep=k))  # noqa: E731
-            each = jax.vmap(jax.vmap(own, (None, 0)), (0, None))
-            keys = each(jnp.asarray(self.numbers[:members]), jnp.asarray(sweeps))
+
+            def lane_words(m, k):
+                return words(device_key(self.seed, member=m, sweep=k))
+
+            keys_of = jax.vmap(jax.vmap(lane_words, (None, 0)), (0, None))
+            keys = keys_of(jnp.asarray(self.numbers[:members]), jnp.asarray(sweeps))
         values = {n: x[:members, sweeps] for n, x in self.values.items()}
         rows = self.rows[sweeps].astype(jnp.result_type(float))  # known, under transformations too
         watch = None if self.watch is None else jax.tree.map(lambda x: x[sweeps], self.watch)
@@ -393,15 +402,15 @@ class _Batch:
             crossings = grid_events(self.scaled, grid, solution.memory, self.policy)
         return (visible, state, solution.integrals), crossings, solution
 
-    def _rest(self, grid: Grid, members: int):
+    def _initial_vectors(self, grid: Grid, members: int):
         """Vector of every lane at the start: at rest, or as given."""
         shape = (members, len(grid.rows), len(self.scaled.scale))
         if self.start is not None:
             return self.start.vectors(lambda v: with_values(self.scaled, v), grid)
         if not grid.values:
             return jnp.broadcast_to(self.scaled.initial(), shape)
-        rest = jax.vmap(jax.vmap(lambda v: with_values(self.scaled, v).initial()))
-        return rest(grid.values)
+        initial = jax.vmap(jax.vmap(lambda v: with_values(self.scaled, v).initial()))
+        return initial(grid.values)
 
     def _flatten(self, per_sweep):
         """Members by rows out of sweeps of (member, row) arrays, padding cut off."""
@@ -414,40 +423,40 @@ class _Batch:
     def solve(self, carry: bool, progress: bool):
         """Visible quantities, states and what was watched by member and row, how solves ended by member and sweep."""
         bar = _bar(progress, self, carry)
-        solved = self.in_order(bar) if carry else self.at_once(bar)
+        lanes = self.in_order(bar) if carry else self.at_once(bar)
         if bar is not None:
             bar.close()
-        (visible, state, integrals), events, ends = solved
+        (visible, state, integrals), events, ends = lanes
         return visible, state, {"integrals": integrals, "events": events}, ends
 
     def at_once(self, bar):
         """All sweeps of all members as one batch."""
         sweeps = np.arange(len(self.rows))
         plain = self.seed is None and not self.values and self.start is None
-        first, which = self._unique() if plain else (sweeps, sweeps)
+        first, inverse = self._unique() if plain else (sweeps, sweeps)
         members = 1 if plain else self.members
         grid = self._grid(members, first)
-        *found, solution = self._solve(grid, self._rest(grid, members), bar)
+        *results, solution = self._solve(grid, self._initial_vectors(grid, members), bar)
 
-        def back(x):
-            return jnp.broadcast_to(x[:, which], (self.members, len(which), *x.shape[2:]))
+        def spread(x):
+            return jnp.broadcast_to(x[:, inverse], (self.members, len(inverse), *x.shape[2:]))
 
-        rows, events = jax.tree.map(back, found)
+        rows, events = jax.tree.map(spread, results)
         per_sweep = [jax.tree.map(lambda x, k=k: x[:, k], rows) for k in sweeps]
-        return self._flatten(per_sweep), events, jax.tree.map(back, _ends(solution))
+        return self._flatten(per_sweep), events, jax.tree.map(spread, _ends(solution))
 
     def in_order(self, bar):
         """Sweep after sweep, each from the state at the end of the one before."""
         parts, ends, y0 = [], [], None
         for k, length in enumerate(self.lengths):
             grid = self._grid(self.members, np.array([k]))
-            y0 = self._rest(grid, self.members) if y0 is None else y0
+            y0 = self._initial_vectors(grid, self.members) if y0 is None else y0
             rows, events, solution = self._solve(grid, y0, bar)
             y0 = solution.y[:, :, length - 1]
             parts.append(jax.tree.map(lambda x: x[:, 0], rows))
             ends.append((events, _ends(solution)))
-        joined = jax.tree.map(lambda *x: jnp.concatenate(x, axis=1), *ends)
-        return self._flatten(parts), *joined
+        events_and_ends = jax.tree.map(lambda *x: jnp.concatenate(x, axis=1), *ends)
+        return self._flatten(parts), *events_and_ends
 
 
 def waveform(
@@ -524,7 +533,7 @@ def simulate_like(
     """
     if not isinstance(measurement, Measurement):
         raise StimulusError(
-            f"{described(measurement)} in place of a measurement",
+            f"{describe_kind(measurement)} in place of a measurement",
             where="simulate_like",
             allowed="a Measurement, as mj.read(path) gives it",
             fix="under a stimulus, write mj.simulate(device, stimulus)",

@@ -89,8 +89,8 @@ def _plain(driven: Driven, t0, t1, y0) -> SmoothStep:
     project = driven.scaled.project
     y1, error, (k0, k1) = rodas3_interval(driven.field, project, t0, t1, y0)
     # A step ends just before a corner of the drive.
-    late = t1 - lax.stop_gradient(t1 - jnp.nextafter(*lax.stop_gradient((t1, t0))))
-    piece = Piece(t0, late, y0, y1, k0, k1)
+    t_end = t1 - lax.stop_gradient(t1 - jnp.nextafter(*lax.stop_gradient((t1, t0))))
+    piece = Piece(t0, t_end, y0, y1, k0, k1)
     samples = integrand(driven.watch, driven.scaled, driven.stimulus, piece)
     return SmoothStep(y1, error, k0, k1, integral_over(samples, t1 - t0), samples)
 
@@ -121,35 +121,41 @@ def _smooth_step_jvp(primals, tangents):
         s0 = jnp.zeros_like(y0)
     # What has a tangent, and what has none: the step is traced once, and carries both changes along.
     moves = jax.tree.map(lambda x: x is not None, d_driven, is_leaf=lambda x: x is None)
-    moving, still = eqx.partition(driven, moves)
-    none, zero, one = jax.tree.map(jnp.zeros_like, moving), jnp.zeros_like(t0), jnp.ones_like(t0)
-    whole = lambda part: eqx.combine(part, still)  # noqa: E731
-    out, push = jax.linearize(lambda m, a, b, y: _plain(whole(m), a, b, y), moving, t0, t1, y0)
+    dynamic, static = eqx.partition(driven, moves)
+    none, zero, one = jax.tree.map(jnp.zeros_like, dynamic), jnp.zeros_like(t0), jnp.ones_like(t0)
+
+    def join(part):
+        return eqx.combine(part, static)
+
+    out, push = jax.linearize(lambda m, a, b, y: _plain(join(m), a, b, y), dynamic, t0, t1, y0)
     tangent = push(d_driven, zero, zero, s0)
     h = jnp.where(t1 > t0, t1 - t0, 1.0)
     ends = jnp.stack([t0, t1]), jnp.stack([y0, out.y])
     slopes = jax.vmap(lambda t, y: _slope(driven, t, y, h))(*ends)
     w0, w1 = slopes.slope
-    shifted = push(none, one, one, w0)
+    shift = push(none, one, one, w0)
 
     def changes(t, y):
         """Rates of change of what is integrated, along the flow and along the derivatives."""
-        _, carry = jax.linearize(lambda m, a, b: _integrands(whole(m), a, b), moving, t, y)
+        _, carry = jax.linearize(lambda m, a, b: _integrands(join(m), a, b), dynamic, t, y)
         return carry(none, one, w0), carry(d_driven, zero, s0)
 
     def by_parameters(t, y):
-        return jax.jvp(lambda m: whole(m).field(t, y), (moving,), (d_driven,))[1]
+        return jax.jvp(lambda m: join(m).field(t, y), (dynamic,), (d_driven,))[1]
 
     # Slopes are known to the error of the step, which a fast mode at its balance does not exceed either.
     size, doubt = h**2 * jnp.sum(w0**2 + w1**2), (_DOUBT * jnp.sum(out.error)) ** 2 + _VANISHING**2
-    counts = size**2 / (size**2 + doubt**2)
-    late, bent = jnp.diff(slopes.late, axis=0)[0], jnp.diff(slopes.jacobian, axis=0)[0]
-    a = late + bent @ w0
-    b = bent @ s0 + jnp.diff(jax.vmap(by_parameters)(*ends), axis=0)[0]
-    along = _ratio(jnp.sum(w0 * s0 + w1 * tangent.y), jnp.sum(w0**2 + w1**2))
+    confidence = size**2 / (size**2 + doubt**2)
+    d_time_slope, d_jacobian = (
+        jnp.diff(slopes.time_slope, axis=0)[0],
+        jnp.diff(slopes.jacobian, axis=0)[0],
+    )
+    a = d_time_slope + d_jacobian @ w0
+    b = d_jacobian @ s0 + jnp.diff(jax.vmap(by_parameters)(*ends), axis=0)[0]
+    shift_ratio = _ratio(jnp.sum(w0 * s0 + w1 * tangent.y), jnp.sum(w0**2 + w1**2))
     floor = _LINEAR**2 * jnp.sum(w0**2 + w1**2) / h**2
-    share = _ratio(jnp.sum(a * b) + floor * along, jnp.sum(a * a) + floor)
-    y = tangent.y + (w1 - shifted.y) * (counts * share)
+    share = _ratio(jnp.sum(a * b) + floor * shift_ratio, jnp.sum(a * a) + floor)
+    y = tangent.y + (w1 - shift.y) * (confidence * share)
     q = tangent.q
     if driven.watch.integrals:
         first, last = out.samples[:, 0], out.samples[:, -1]
@@ -157,7 +163,7 @@ def _smooth_step_jvp(primals, tangents):
         floor = _LINEAR**2 * (first**2 + last**2) / h**2
         # Nothing along the slope here: where a state rests that ratio is large, and the integral is smooth.
         share = _ratio(a * b, a * a + floor)
-        q = q + (last - first - shifted.q) * (counts * share)
+        q = q + (last - first - shift.q) * (confidence * share)
     return out, tangent._replace(y=y, q=q)
 
 
@@ -165,7 +171,7 @@ class _Slope(NamedTuple):
     """Slope of the solution, and the derivatives of its rate by time and by state."""
 
     slope: Float[Array, "... n"]
-    late: Float[Array, "... n"]
+    time_slope: Float[Array, "... n"]
     jacobian: Float[Array, "... n n"]
 
 
@@ -180,18 +186,18 @@ def smooth_slope(driven: Driven, t, y, h) -> Float[Array, " n"]:
 
 def _slope(driven: Driven, t, y, h) -> _Slope:
     """See `smooth_slope`."""
-    here = jnp.concatenate([jnp.zeros_like(y, shape=1), y])
-    rate, columns = value_and_jacobian(lambda z: driven.field(t + z[0], z[1:]), here)
-    late, jacobian = columns[:, 0], columns[:, 1:]
+    point = jnp.concatenate([jnp.zeros_like(y, shape=1), y])
+    rate, columns = value_and_jacobian(lambda z: driven.field(t + z[0], z[1:]), point)
+    time_slope, jacobian = columns[:, 0], columns[:, 1:]
     solve = factor(jnp.eye(y.shape[0], dtype=y.dtype) - 0.5 * h * jacobian)
-    apart = rate - solve(rate + 0.5 * h * late)
-    apart, _ = lax.scan(lambda r, _: (r - solve(r), None), apart, length=_SHARPNESS - 1)
-    return _Slope(rate - apart, late, jacobian)
+    fast = rate - solve(rate + 0.5 * h * time_slope)
+    fast, _ = lax.scan(lambda r, _: (r - solve(r), None), fast, length=_SHARPNESS - 1)
+    return _Slope(rate - fast, time_slope, jacobian)
 
 
-def _ratio(above, below):
+def _ratio(numerator, denominator):
     """A ratio; 0 where its lower part is 0."""
-    return jnp.where(below > 0, above / jnp.where(below > 0, below, 1.0), 0.0)
+    return jnp.where(denominator > 0, numerator / jnp.where(denominator > 0, denominator, 1.0), 0.0)
 
 
 def _integrands(driven: Driven, t, y) -> Float[Array, " integrals"]:

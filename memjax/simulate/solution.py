@@ -42,11 +42,11 @@ class Solution(eqx.Module):
     memory: Any = None
 
 
-def with_watched(solution: Solution, integrals: Any, memory: Any) -> Solution:
+def add_watch_results(solution: Solution, integrals: Any, memory: Any) -> Solution:
     """A solution with what was watched of its steps."""
     return dataclasses.replace(solution, integrals=integrals, memory=memory)
 
 
-def before(stimulus: Callable, t: Float[Array, ""]) -> Float[Array, ""]:
+def value_before(stimulus: Callable, t: Float[Array, ""]) -> Float[Array, ""]:
     """Value of a stimulus just before `t` [s]."""
     return stimulus(jnp.nextafter(t, jnp.asarray(-jnp.inf, t.dtype)))

@@ -42,13 +42,17 @@ class Start(eqx.Module):
         return jax.vmap(per_sweep, in_axes=(0, 0, None))(grid.values, self.state, grid.stimuli)
 
 
-def _vector(scaled: Scaled, given: Mapping[str, Any], drive) -> Float[Array, " n"]:
+def _vector(scaled: Scaled, states: Mapping[str, Any], drive) -> Float[Array, " n"]:
     """Scaled state out of states that are given and of those at rest."""
     system: Any = scaled.system
-    rest, given = system.initial(scaled.env), dict(given)
+    resting_state, states = system.initial(scaled.env), dict(states)
     if not isinstance(system, Circuit):
-        return scaled.pack(system.project(rest | given))
-    return scaled.pack(system.project(system.solved(system.shown(rest, drive) | given, drive)))
+        return scaled.pack(system.project(resting_state | states))
+    return scaled.pack(
+        system.project(
+            system.internal_state(system.visible_state(resting_state, drive) | states, drive)
+        )
+    )
 
 
 def checked_start(scaled: Scaled, initial: Mapping[str, Any], members: int) -> Start:
@@ -74,20 +78,20 @@ def checked_start(scaled: Scaled, initial: Mapping[str, Any], members: int) -> S
         raise ModelError(
             f"no states {', '.join(unknown)}", where="initial", allowed=", ".join(specs)
         )
-    found = {}
+    start = {}
     for name in initial:
         x, spec = jnp.asarray(initial[name], jnp.result_type(float)), specs[name]
-        own = (spec.size,) if spec.size > 1 else ()
-        if x.shape not in (own, (1, *own), (members, *own)):
+        shape = (spec.size,) if spec.size > 1 else ()
+        if x.shape not in (shape, (1, *shape), (members, *shape)):
             raise ModelError(
                 f"{name} of shape {x.shape}",
                 where="initial",
-                allowed=f"{own}, or {(members, *own)}: one for each member",
+                allowed=f"{shape}, or {(members, *shape)}: one for each member",
             )
         if not isinstance(x, jax.core.Tracer):
             _check_bounds(name, spec, np.asarray(x))
-        found[name] = jnp.broadcast_to(x, (members, *own))
-    return Start(found, initial.drive if isinstance(initial, FinalState) else None)
+        start[name] = jnp.broadcast_to(x, (members, *shape))
+    return Start(start, initial.drive if isinstance(initial, FinalState) else None)
 
 
 def _check_bounds(name: str, spec, x: np.ndarray) -> None:

@@ -20,7 +20,7 @@ from .watching import (
     integral_error,
     integral_over,
     integrand,
-    straight,
+    straight_piece,
     watch_step,
 )
 
@@ -71,7 +71,7 @@ class WatchedTerm(dfx.AbstractTerm):
         return jax.tree.map(lambda x: x * control, vf)
 
 
-def _within(terms: Any) -> Any:
+def _inner_terms(terms: Any) -> Any:
     """The terms of the solver within; diffrax wraps them for solves that run backwards, which these do not."""
     return getattr(terms, "term", terms).terms
 
@@ -126,15 +126,15 @@ class WatchedSolver(dfx.AbstractAdaptiveSolver, dfx.AbstractItoSolver):
 
     def order(self, terms):
         """See the solver within."""
-        return self.solver.order(_within(terms))
+        return self.solver.order(_inner_terms(terms))
 
     def strong_order(self, terms):
         """See the solver within."""
-        return self.solver.strong_order(_within(terms))
+        return self.solver.strong_order(_inner_terms(terms))
 
     def error_order(self, terms):
         """See the solver within."""
-        return self.solver.error_order(_within(terms))
+        return self.solver.error_order(_inner_terms(terms))
 
     def init(self, terms, t0, t1, y0, args):
         """No solver state."""
@@ -148,22 +148,24 @@ class WatchedSolver(dfx.AbstractAdaptiveSolver, dfx.AbstractItoSolver):
         """One step, and what is to be remembered of it."""
         del solver_state
         t0, t1 = jnp.asarray(t0), jnp.asarray(t1)
-        of = self._smooth_step if self.tolerances is not None else self._noisy_step
-        piece, error, (q, samples), info, result = of(terms, t0, t1, y0["z"], args, made_jump)
+        take_step = self._smooth_step if self.tolerances is not None else self._noisy_step
+        piece, error, (q, samples), info, result = take_step(
+            terms, t0, t1, y0["z"], args, made_jump
+        )
         h = t1 - t0
         y1 = y0 | {"z": piece.y1, "q": y0["q"] + q}
         y1["size"] = y0["size"] + integral_over(jnp.abs(samples), h)
         y1["memory"] = watch_step(args.watch, args.scaled, args.stimulus, y0["memory"], piece)
-        out = jax.tree.map(jnp.zeros_like, y0) | {"z": error}
+        errors = jax.tree.map(jnp.zeros_like, y0) | {"z": error}
         if self.tolerances is not None:
-            unresolved = jnp.maximum(
-                self._unresolved(piece, error), integral_error(samples, h, y0["size"])
+            ratio = jnp.maximum(
+                self._resolution_error(piece, error), integral_error(samples, h, y0["size"])
             )
             # The controller allows the sum of its tolerances for a 1.
-            out["excess"] = sum(self.tolerances) * unresolved[None]
-        return y1, out, dict(inner=info, q=y0["q"], samples=samples), None, result
+            errors["excess"] = sum(self.tolerances) * ratio[None]
+        return y1, errors, dict(inner=info, q=y0["q"], samples=samples), None, result
 
-    def _unresolved(self, piece: Piece, error) -> Float[Array, ""]:
+    def _resolution_error(self, piece: Piece, error) -> Float[Array, ""]:
         """Error of a step over a share of the change of the state in it: it bounds that of derivatives across kinks."""
         rtol, atol = self.tolerances or (1.0, 1.0)
         tolerance = atol + rtol * jnp.maximum(jnp.abs(piece.y0), jnp.abs(piece.y1))
@@ -182,9 +184,9 @@ class WatchedSolver(dfx.AbstractAdaptiveSolver, dfx.AbstractItoSolver):
     def _noisy_step(self, terms, t0, t1, z0, args, made_jump):
         """The same of a step with noise, behind the jumps at its start."""
         z1, error, info, _, result = self.solver.step(
-            _within(terms), t0, t1, z0, args.inner, None, made_jump
+            _inner_terms(terms), t0, t1, z0, args.inner, None, made_jump
         )
-        piece = straight(t0, _just_before(t0, t1), self.solver.begin(args.inner, z0, t0), z1)
+        piece = straight_piece(t0, _just_before(t0, t1), self.solver.begin(args.inner, z0, t0), z1)
         samples = integrand(args.watch, args.scaled, args.stimulus, piece)
         return piece, error, (integral_over(samples, t1 - t0), samples), info, result
 

@@ -22,7 +22,7 @@ _SIMPSON = np.array([1 / 6, 0.0, 2 / 3, 0.0, 1 / 6])
 # Column j: coefficients of the polynomial that is 1 at node j and 0 at the others, integrated from 0.
 _PRIMITIVE = np.linalg.inv(np.vander(_NODES, increasing=True)) / np.arange(1, 6)[:, None]
 
-RESOLVED = 1e-5
+INTEGRAL_RTOL = 1e-5
 """Error of the integral over a step relative to the integral so far."""
 
 
@@ -31,20 +31,20 @@ class Piece(NamedTuple):
 
     Parameters
     ----------
-    early, late : Float[Array, ""]
+    t_start, t_end : Float[Array, ""]
         Times just inside its ends [s], between which the stimulus is smooth.
     y0, y1, k0, k1 : Float[Array, "n"]
         Scaled states at the ends, and step times their slopes there.
     """
 
-    early: Float[Array, "..."]
-    late: Float[Array, "..."]
+    t_start: Float[Array, "..."]
+    t_end: Float[Array, "..."]
     y0: Float[Array, "... n"]
     y1: Float[Array, "... n"]
     k0: Float[Array, "... n"]
     k1: Float[Array, "... n"]
 
-    def at(self, share) -> Float[Array, " n"]:
+    def state(self, share) -> Float[Array, " n"]:
         """State at a share of the step."""
         change, s = self.y1 - self.y0, share
         curve = (3 * change - 2 * self.k0 - self.k1) + s * (self.k0 + self.k1 - 2 * change)
@@ -52,12 +52,12 @@ class Piece(NamedTuple):
 
     def time(self, share) -> Float[Array, ""]:
         """Time at a share of the step [s]."""
-        return self.early + share * (self.late - self.early)
+        return self.t_start + share * (self.t_end - self.t_start)
 
 
-def straight(early, late, y0, y1) -> Piece:
+def straight_piece(t_start, t_end, y0, y1) -> Piece:
     """A step whose states are taken to lie on a straight line."""
-    return Piece(early, late, y0, y1, y1 - y0, y1 - y0)
+    return Piece(t_start, t_end, y0, y1, y1 - y0, y1 - y0)
 
 
 def begin_memory(watch: Watch, y0: Float[Array, " n"]) -> list[dict[str, Any]]:
@@ -88,17 +88,20 @@ def watch_step(
     names = tuple(g.signal for g in groups)
     ends = [
         signal_values(scaled, stimulus, names, *lax.stop_gradient(end))
-        for end in ((piece.early, piece.y0), (piece.late, piece.y1))
+        for end in ((piece.t_start, piece.y0), (piece.t_end, piece.y1))
     ]
 
-    def after(group: EventGroup, known: dict[str, Any]) -> dict[str, Any]:
+    def update(group: EventGroup, group_memory: dict[str, Any]) -> dict[str, Any]:
         start, end = (x[group.signal] for x in ends)
         if group.modulus:
             start, end = jnp.abs(start), jnp.abs(end)
-        step = lambda e, m: _event_step(e, m, piece, e.sign * start, e.sign * end)  # noqa: E731
-        return jax.vmap(step)(group, known)
 
-    return [after(group, known) for group, known in zip(groups, memory, strict=True)]
+        def step(e, m):
+            return _event_step(e, m, piece, e.sign * start, e.sign * end)
+
+        return jax.vmap(step)(group, group_memory)
+
+    return [update(group, group_memory) for group, group_memory in zip(groups, memory, strict=True)]
 
 
 def _event_step(
@@ -106,15 +109,15 @@ def _event_step(
 ) -> dict[str, Any]:
     """See `watch_step`, for one event of a group."""
     level, rearm = event.sign * event.level, event.sign * event.rearm
-    slack = 1e-9 * (piece.late - piece.early)
-    entered = piece.early >= event.start - slack
-    was = (memory["armed"] > 0) & entered
-    armed = was | (entered & (start < rearm))
+    slack = 1e-9 * (piece.t_end - piece.t_start)
+    in_window = piece.t_start >= event.start - slack
+    was_armed = (memory["armed"] > 0) & in_window
+    armed = was_armed | (in_window & (start < rearm))
     rise = end - start
     share = jnp.clip((level - start) / jnp.where(rise == 0, 1.0, rise), 0.0, 1.0)
     inside = piece.time(share) <= event.stop + slack
-    fires = inside & jnp.where(start >= level, was, armed & (end > level))
-    armed = (armed & ~fires) | (entered & (end < rearm))
+    fires = inside & jnp.where(start >= level, was_armed, armed & (end > level))
+    armed = (armed & ~fires) | (in_window & (end < rearm))
     count = memory["count"]
     # Beyond the room that there is, what is written is dropped.
     place = jnp.where(fires, count.astype(jnp.int32), event.size)
@@ -136,16 +139,16 @@ def integrand(
         return jnp.zeros((0, len(_NODES)), piece.y0.dtype)
     names = tuple(x.signal for x in watch.integrals.values())
 
-    def at(share):
-        found = signal_values(
-            scaled, stimulus, names, piece.time(share), scaled.project(piece.at(share))
+    def values_at(share):
+        signals = signal_values(
+            scaled, stimulus, names, piece.time(share), scaled.project(piece.state(share))
         )
-        every = watch.integrals.values()
+        integrals = watch.integrals.values()
         return jnp.stack(
-            [jnp.abs(found[x.signal]) if x.modulus else found[x.signal] for x in every]
+            [jnp.abs(signals[x.signal]) if x.modulus else signals[x.signal] for x in integrals]
         )
 
-    return jax.vmap(at, out_axes=1)(jnp.asarray(_NODES, piece.y0.dtype))
+    return jax.vmap(values_at, out_axes=1)(jnp.asarray(_NODES, piece.y0.dtype))
 
 
 def integral_over(
@@ -166,7 +169,7 @@ def integral_error(
     `total` has the integrals of the absolute values so far.
     """
     rules = h * jnp.asarray(np.stack([_WEIGHTS - _SIMPSON, _WEIGHTS]), samples.dtype)
-    away, size = jnp.abs(samples @ rules[0]), jnp.abs(samples) @ rules[1]
-    allowed = RESOLVED * (total + size)
-    share = away / jnp.where(allowed > 0, allowed, 1.0)
-    return jnp.max(jnp.where(allowed > 0, share, 0.0), initial=0.0)
+    difference, size = jnp.abs(samples @ rules[0]), jnp.abs(samples) @ rules[1]
+    tolerance = INTEGRAL_RTOL * (total + size)
+    share = difference / jnp.where(tolerance > 0, tolerance, 1.0)
+    return jnp.max(jnp.where(tolerance > 0, share, 0.0), initial=0.0)

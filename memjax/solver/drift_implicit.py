@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from .increments import noise_increment
-from .kernel import AbstractKernel, Equation, Increment, Step, Vector, unchanged
+from .kernel import AbstractKernel, Equation, Increment, Step, Vector, identity
 from .linear import orientation
 from .newton import Stage, implicit_stage, value_and_jacobian
 
@@ -63,7 +63,7 @@ def drift_implicit_euler_step(
        1992, chapter 12, doi:10.1007/978-3-662-12616-5
     """
     stage = _stage(f, y, kick, h, project=project, confine=confine, cap=cap)
-    return project(stage.y), stage.settled
+    return project(stage.y), stage.converged
 
 
 def _stage(f, y, kick, h, *, project, confine, cap) -> Stage:
@@ -71,11 +71,11 @@ def _stage(f, y, kick, h, *, project, confine, cap) -> Stage:
     start = project(y + kick)
     rate, jacobian = value_and_jacobian(f, start)
     # det(I - h J) > 0: nothing grows faster than 1/h, so that the nearest root continues the flow.
-    upright = orientation(jnp.eye(y.shape[0], dtype=y.dtype) - h * jacobian) > 0
-    far = upright & (jnp.max(jnp.abs(h * rate)) > 1)  # a fast variable off its balance
+    positive_det = orientation(jnp.eye(y.shape[0], dtype=y.dtype) - h * jacobian) > 0
+    fast = positive_det & (jnp.max(jnp.abs(h * rate)) > 1)  # a fast variable off its balance
     # There the explicit predictor overshoots by as much as the mode is stiff: Newton starts where
     # the step does.
-    guess = jnp.where(far, start, start + h * rate)
+    guess = jnp.where(fast, start, start + h * rate)
     return implicit_stage(f, start, h=h, guess=guess, confine=confine, cap=cap, turn=True)
 
 
@@ -85,7 +85,10 @@ def _end(eq: Equation, t0, t1, y, kick, h, cap) -> tuple[Stage, Vector]:
     The error of the step decays with the stiffness z of a mode as 1/z, the change of the drift
     grows as z.
     """
-    drift = lambda x: eq.drift(t1, x)  # noqa: E731
+
+    def drift(x):
+        return eq.drift(t1, x)
+
     stage = _stage(drift, y, kick, h, project=eq.project, confine=eq.confine, cap=cap)
     change = stage.y - eq.project(y + kick) - h * eq.drift(t0, y)
     # Implicit Euler errs by h^2 f'/2 = h (f1 - f0) / 2; one filter cancels the growth as z, the
@@ -119,8 +122,8 @@ class DriftImplicitEuler(AbstractKernel):
        (variable steps along a path need order 1 or higher)
     """
 
-    project: Callable = eqx.field(static=True, default=unchanged)
-    begin: Callable = eqx.field(static=True, default=unchanged)
+    project: Callable = eqx.field(static=True, default=identity)
+    begin: Callable = eqx.field(static=True, default=identity)
     cap: int = eqx.field(static=True, default=40)
 
     area: ClassVar[bool] = False
@@ -132,7 +135,7 @@ class DriftImplicitEuler(AbstractKernel):
         stage, error = _end(eq, t0, t1, y, noise.euler, h, self.cap)
         # What Euler leaves out of the noise is Milstein's term, which is at hand.
         error = jnp.abs(error) + jnp.abs(stage.filter(noise.correction))
-        return Step(eq.project(stage.y), error, stage.settled)
+        return Step(eq.project(stage.y), error, stage.converged)
 
 
 class DriftImplicitMilstein(AbstractKernel):
@@ -156,8 +159,8 @@ class DriftImplicitMilstein(AbstractKernel):
        1992, section 12.2, doi:10.1007/978-3-662-12616-5
     """
 
-    project: Callable = eqx.field(static=True, default=unchanged)
-    begin: Callable = eqx.field(static=True, default=unchanged)
+    project: Callable = eqx.field(static=True, default=identity)
+    begin: Callable = eqx.field(static=True, default=identity)
     cap: int = eqx.field(static=True, default=40)
 
     area: ClassVar[bool] = False
@@ -167,6 +170,6 @@ class DriftImplicitMilstein(AbstractKernel):
         """See `drift_implicit_euler_step`."""
         noise = noise_increment(eq, t0, y, inc, h)
         stage, error = _end(eq, t0, t1, y, noise.euler + noise.correction, h, self.cap)
-        left = stage.filter(noise.left_out(eq, t1, stage.y, h))
-        error = jnp.abs(error) + jnp.abs(left)
-        return Step(eq.project(stage.y), error, stage.settled)
+        remainder = stage.filter(noise.remainder(eq, t1, stage.y, h))
+        error = jnp.abs(error) + jnp.abs(remainder)
+        return Step(eq.project(stage.y), error, stage.converged)

@@ -18,7 +18,7 @@ from ..noise.tree import depth, index_type
 _SAFETY, _SHRINK, _GROW = 0.9, 0.1, 8.0
 
 
-def whole(y):
+def whole_state(y):
     """The whole of a state."""
     return y
 
@@ -66,7 +66,7 @@ class DyadicController(dfx.AbstractAdaptiveStepSizeController):
     atol: float
     bounds: Float[Array, " bounds"]
     norm: Callable = eqx.field(static=True, default=optx.rms_norm)
-    part: Callable = eqx.field(static=True, default=whole)
+    part: Callable = eqx.field(static=True, default=whole_state)
 
     def wrap(self, direction):
         """Forward in time only."""
@@ -113,10 +113,13 @@ class DyadicController(dfx.AbstractAdaptiveStepSizeController):
             self._span(place.tree),
             2.0 ** -depth(self.bounds.dtype),
         )
-        at = lambda k: start + span * (k.astype(span.dtype) * deepest)  # noqa: E731
+
+        def time_of(k):
+            return start + span * (k.astype(span.dtype) * deepest)
+
         last = self._ends(place)
-        return at(place.start), jnp.where(
-            last, eqxi.prevbefore(self._bound(place.tree + 1)), at(place.start + place.size)
+        return time_of(place.start), jnp.where(
+            last, eqxi.prevbefore(self._bound(place.tree + 1)), time_of(place.start + place.size)
         )
 
     def _ends(self, place: _Place):
@@ -126,8 +129,8 @@ class DyadicController(dfx.AbstractAdaptiveStepSizeController):
     def _excess(self, y0, y1, error) -> Float[Array, ""]:
         """Norm of the error over its tolerance; infinite where it is no number."""
         a, b, e = (ravel_pytree(self.part(y))[0] for y in (y0, y1, error))
-        allowed = self.atol + self.rtol * jnp.maximum(jnp.abs(a), jnp.abs(b))
-        size = lax.stop_gradient(self.norm(e / allowed))
+        tolerance = self.atol + self.rtol * jnp.maximum(jnp.abs(a), jnp.abs(b))
+        size = lax.stop_gradient(self.norm(e / tolerance))
         return jnp.where(jnp.isfinite(size) & jnp.all(jnp.isfinite(b)), size, jnp.inf)
 
     def _next(self, place: _Place, h) -> _Place:
@@ -136,8 +139,8 @@ class DyadicController(dfx.AbstractAdaptiveStepSizeController):
         # end & -end is the lowest set bit: the largest interval of the tree that may start at
         # `end`.
         inside = _Place(place.tree, end, jnp.minimum(self._size(place.tree, h), end & -end))
-        beyond = self._first(self._bound(place.tree + 1), h)
-        return _either(self._ends(place), beyond, inside)
+        next_tree = self._first(self._bound(place.tree + 1), h)
+        return _either(self._ends(place), next_tree, inside)
 
     def adapt_step_size(
         self, t0, t1, y0, y1_candidate, args, y_error, error_order, controller_state
@@ -150,20 +153,20 @@ class DyadicController(dfx.AbstractAdaptiveStepSizeController):
         # Error goes as h^p: the step at which it would be the tolerance.
         factor = _SAFETY * jnp.maximum(excess, 1e-12) ** (-1 / error_order)
         h = self._length(place)
-        wanted = h * jnp.clip(factor, _SHRINK, _GROW)
-        smaller = jnp.minimum(self._size(place.tree, wanted), jnp.maximum(place.size >> 1, 1))
-        again = _Place(place.tree, place.start, smaller)
-        new = _either(keep, self._next(place, wanted), again)
+        h_next = h * jnp.clip(factor, _SHRINK, _GROW)
+        smaller = jnp.minimum(self._size(place.tree, h_next), jnp.maximum(place.size >> 1, 1))
+        retry = _Place(place.tree, place.start, smaller)
+        new = _either(keep, self._next(place, h_next), retry)
         next0, next1 = self._times(new)
         # Behind the last bound there is no step; diffrax ends there.
-        over = keep & self._ends(place) & (self._bound(place.tree + 1) >= self.bounds[-1])
-        next0, next1 = (jnp.where(over, self.bounds[-1], t) for t in (next0, next1))
+        at_end = keep & self._ends(place) & (self._bound(place.tree + 1) >= self.bounds[-1])
+        next0, next1 = (jnp.where(at_end, self.bounds[-1], t) for t in (next0, next1))
         # Below 256 roundings of t the length of a step is known to less than a per cent.
-        stuck = ~keep & ((place.size <= 1) | (h < 256 * jnp.finfo(h.dtype).eps * jnp.abs(t0)))
-        result = dfx.RESULTS.where(stuck, dfx.RESULTS.dt_min_reached, dfx.RESULTS.successful)
+        underflow = ~keep & ((place.size <= 1) | (h < 256 * jnp.finfo(h.dtype).eps * jnp.abs(t0)))
+        result = dfx.RESULTS.where(underflow, dfx.RESULTS.dt_min_reached, dfx.RESULTS.successful)
         return keep, next0, next1, keep & self._ends(place), new, result
 
 
-def _either(condition, one: _Place, other: _Place) -> _Place:
+def _either(condition, if_true: _Place, if_false: _Place) -> _Place:
     """One place or the other."""
-    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), one, other)
+    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), if_true, if_false)

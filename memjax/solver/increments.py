@@ -30,10 +30,10 @@ class NoiseIncrement(NamedTuple):
     correction: Vector
     expected: Float[Array, "n channels"]
 
-    def left_out(self, eq: Equation, t1, y1: Vector, h) -> Vector:
+    def remainder(self, eq: Equation, t1, y1: Vector, h) -> Vector:
         """Size of what Milstein leaves out: what the amplitudes do beyond following the kick."""
-        left = jnp.abs(eq.diffusion(t1, y1) - self.expected)
-        return 0.5 * jnp.sqrt(h) * jnp.sum(left, axis=1)
+        deviation = jnp.abs(eq.diffusion(t1, y1) - self.expected)
+        return 0.5 * jnp.sqrt(h) * jnp.sum(deviation, axis=1)
 
 
 def noise_increment(eq: Equation, t0, y: Vector, inc: Increment, h) -> NoiseIncrement:

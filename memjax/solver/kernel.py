@@ -21,7 +21,7 @@ from ..system import AbstractNoiseStructure, General
 Vector = Float[Array, " n"]
 
 
-def unchanged(args, y, *more):
+def identity(args, y, *more):
     """The state itself: no domain to keep to, no jump to take."""
     del args, more
     return y
@@ -91,13 +91,13 @@ class Step(NamedTuple):
     ----------
     y, error : Float[Array, "n"]
         State, and estimate of its local error.
-    settled : Bool[Array, ""]
+    converged : Bool[Array, ""]
         Whether what is implicit in it was solved.
     """
 
     y: Vector
     error: Vector
-    settled: Bool[Array, ""]
+    converged: Bool[Array, ""]
 
 
 class AbstractKernel(dfx.AbstractAdaptiveSolver, dfx.AbstractItoSolver):
@@ -160,10 +160,10 @@ class AbstractKernel(dfx.AbstractAdaptiveSolver, dfx.AbstractItoSolver):
         )
         t0, t1 = jnp.asarray(t0), jnp.asarray(t1)
         end = self.kernel(eq, t0, t1, start, inc, h=length(t0, t1))
-        error = jnp.where(end.settled, end.error, jnp.inf)
-        failed, good = dfx.RESULTS.nonlinear_divergence, dfx.RESULTS.successful
+        error = jnp.where(end.converged, end.error, jnp.inf)
+        failure, success = dfx.RESULTS.nonlinear_divergence, dfx.RESULTS.successful
         # To pyright the inherited member is one of optimistix' class only.
-        result = dfx.RESULTS.where(end.settled, good, failed)  # pyright: ignore[reportArgumentType]
+        result = dfx.RESULTS.where(end.converged, success, failure)  # pyright: ignore[reportArgumentType]
         y1 = unravel(end.y)
         return y1, unravel(error), dict(y0=y0, y1=y1), None, result
 
@@ -171,7 +171,7 @@ class AbstractKernel(dfx.AbstractAdaptiveSolver, dfx.AbstractItoSolver):
 def _noise(noise, t0, t1, unravel, args, *, area: bool):
     """Increment of a noise term over a step, and its diffusion matrix as a function of time and vector."""
     control = noise.contr(t0, t1, use_levy=True) if area else noise.contr(t0, t1)
-    w, back = ravel_pytree(control.W if area else control)
+    w, unravel_noise = ravel_pytree(control.W if area else control)
     inc = Increment(w, ravel_pytree(control.H)[0]) if area else Increment(w)
 
     def matrix(t, y):
@@ -179,7 +179,7 @@ def _noise(noise, t0, t1, unravel, args, *, area: bool):
         if isinstance(field, jnp.ndarray) and field.shape == (*y.shape, *w.shape):
             return field
         columns = [
-            ravel_pytree(noise.vf_prod(t, unravel(y), args, back(e)))[0]
+            ravel_pytree(noise.vf_prod(t, unravel(y), args, unravel_noise(e)))[0]
             for e in jnp.eye(w.shape[0], dtype=w.dtype)
         ]
         return jnp.stack(columns, axis=1) if columns else jnp.zeros((y.shape[0], 0), y.dtype)

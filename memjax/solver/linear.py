@@ -9,7 +9,7 @@ from jax.extend.core import Literal
 from jaxtyping import Array, Float
 
 # n^3/3 operations are traced one by one: more unknowns would take long to compile.
-_UNROLLED = 8
+_MAX_UNROLLED = 8
 
 
 def factor(a: Float[Array, "n n"]) -> Callable[[Float[Array, " n"]], Float[Array, " n"]]:
@@ -27,7 +27,7 @@ def factor(a: Float[Array, "n n"]) -> Callable[[Float[Array, " n"]], Float[Array
         Solves by two substitutions (n <= 8), or by LAPACK.
     """
     n = a.shape[0]
-    if n > _UNROLLED:
+    if n > _MAX_UNROLLED:
         return lambda b: jnp.linalg.solve(a, b)
     rows = _eliminate(_entries(a))
     return lambda b: jnp.stack(_substitute(rows, list(b)))
@@ -37,20 +37,20 @@ Rows = list[list[Any]]
 """Entries of a matrix; a number 0.0 where nothing stands, which costs nothing."""
 
 
-def _nothing(x: Any) -> bool:
+def _is_zero(x: Any) -> bool:
     """Whether an entry stands for nothing."""
     return isinstance(x, float) and x == 0.0
 
 
 def total(terms: Iterable) -> Any:
     """Sum of what is not a number 0.0; 0.0 of nothing."""
-    nonzero = [x for x in terms if not _nothing(x)]
+    nonzero = [x for x in terms if not _is_zero(x)]
     return sum(nonzero[1:], nonzero[0]) if nonzero else 0.0
 
 
 def dot(a: Iterable, b: Iterable) -> Any:
     """Sum of products, of what is not a number 0.0."""
-    return total(x * y for x, y in zip(a, b, strict=True) if not (_nothing(x) or _nothing(y)))
+    return total(x * y for x, y in zip(a, b, strict=True) if not (_is_zero(x) or _is_zero(y)))
 
 
 def derivative(f: Callable[[Any], list], x: Any, dx: Any) -> list:
@@ -64,15 +64,15 @@ def derivative(f: Callable[[Any], list], x: Any, dx: Any) -> list:
         Where, and along what.
     """
     leaves, tree = jax.tree.flatten(x)
-    jaxpr = jax.make_jaxpr(lambda *own: f(jax.tree.unflatten(tree, own)))(*leaves).jaxpr
+    jaxpr = jax.make_jaxpr(lambda *args: f(jax.tree.unflatten(tree, args)))(*leaves).jaxpr
     # Dependence is read off the program: a structural zero of the Jacobian then costs no operation.
-    moved = set(jaxpr.invars)
+    dependent = set(jaxpr.invars)
     for eqn in jaxpr.eqns:
-        if any(not isinstance(v, Literal) and v in moved for v in eqn.invars):
-            moved.update(eqn.outvars)
+        if any(not isinstance(v, Literal) and v in dependent for v in eqn.invars):
+            dependent.update(eqn.outvars)
     _, tangent = jax.jvp(f, (x,), (dx,))
     pairs = zip(jaxpr.outvars, tangent, strict=True)
-    return [d if not isinstance(v, Literal) and v in moved else 0.0 for v, d in pairs]
+    return [d if not isinstance(v, Literal) and v in dependent else 0.0 for v, d in pairs]
 
 
 def solve_small(rows: Rows, b: list) -> list:
@@ -85,11 +85,11 @@ def solve_small(rows: Rows, b: list) -> list:
 
 def factor_small(rows: Rows) -> Callable[[list], list]:
     """A function that solves a system given entry by entry for any right-hand side; see `solve_small`."""
-    if len(rows) <= _UNROLLED:
-        eliminated = _eliminate(rows)
+    if len(rows) <= _MAX_UNROLLED:
+        lu = _eliminate(rows)
         # Several right-hand sides per step: n divisions once, and products after.
-        inverse = [1.0 / eliminated[k][k] for k in range(len(rows))]
-        return lambda b: _substitute(eliminated, b, inverse)
+        inverse = [1.0 / lu[k][k] for k in range(len(rows))]
+        return lambda b: _substitute(lu, b, inverse)
     a = jnp.stack([jnp.stack(jnp.broadcast_arrays(*row), axis=-1) for row in rows], axis=-2)
     factors = jax.scipy.linalg.lu_factor(a)
 
@@ -110,17 +110,17 @@ def _substitute(rows: Rows, b: list, inverse: list | None = None) -> list:
     """Solution with eliminated rows, and the inverses of their pivots where they are at hand."""
     x, n = list(b), len(rows)
     for i in range(n):
-        x[i] = _less(x[i], rows[i][:i], x[:i])
+        x[i] = _subtract_products(x[i], rows[i][:i], x[:i])
     for i in reversed(range(n)):
-        x[i] = _less(x[i], rows[i][i + 1 :], x[i + 1 :])
+        x[i] = _subtract_products(x[i], rows[i][i + 1 :], x[i + 1 :])
         x[i] = x[i] / rows[i][i] if inverse is None else x[i] * inverse[i]
     return x
 
 
-def _less(x: Any, row: list, by: list) -> Any:
+def _subtract_products(x: Any, row: list, factors: list) -> Any:
     """A number less the products of others, one after the other."""
-    for a, b in zip(row, by, strict=True):
-        x = x if _nothing(a) or _nothing(b) else x - a * b
+    for a, b in zip(row, factors, strict=True):
+        x = x if _is_zero(a) or _is_zero(b) else x - a * b
     return x
 
 
@@ -129,18 +129,18 @@ def _eliminate(rows: Rows) -> Rows:
     rows, n = [list(row) for row in rows], len(rows)
     for k in range(n):
         for i in range(k + 1, n):
-            if _nothing(rows[i][k]):
+            if _is_zero(rows[i][k]):
                 continue
             rows[i][k] = rows[i][k] / rows[k][k]
             for j in range(k + 1, n):
-                rows[i][j] = _less(rows[i][j], [rows[i][k]], [rows[k][j]])
+                rows[i][j] = _subtract_products(rows[i][j], [rows[i][k]], [rows[k][j]])
     return rows
 
 
 def apply(a: Float[Array, "n m"], x: Float[Array, " m"]) -> Float[Array, " n"]:
     """Product of a small matrix and a vector, column by column: a batch of them stays one loop over lanes."""
     m = a.shape[1]
-    if not 0 < m <= _UNROLLED:
+    if not 0 < m <= _MAX_UNROLLED:
         return a @ x
     out = a[:, 0] * x[0]
     for k in range(1, m):
@@ -150,7 +150,7 @@ def apply(a: Float[Array, "n m"], x: Float[Array, " m"]) -> Float[Array, " n"]:
 
 def orientation(a: Float[Array, "n n"]) -> Float[Array, ""]:
     """Sign of the determinant."""
-    if a.shape[0] > _UNROLLED:
+    if a.shape[0] > _MAX_UNROLLED:
         return jnp.linalg.slogdet(a)[0]
     rows = _eliminate(_entries(a))
     # Without pivoting no row is exchanged: the determinant is the product of the pivots.

@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float
 
 from .linear import factor, orientation
 
-_UNDAMPED = 8
+_FULL_STEPS = 8
 """Iterations after which a step of Newton's that goes back on the one before is halved, and iterates are kept within
 the domain where they were not before."""
 
@@ -31,18 +31,18 @@ class Stage(NamedTuple):
     ----------
     y : Float[Array, "n"]
         The root.
-    settled : Bool[Array, ""]
+    converged : Bool[Array, ""]
         Whether the iteration settled to sqrt(eps).
     matrix : Float[Array, "n n"]
         I - h J at the root.
-    upright : Bool[Array, ""]
+    positive_det : Bool[Array, ""]
         Whether the determinant of I - h J is positive: no growth at a rate above 1/h.
     """
 
     y: Vector
-    settled: Bool[Array, ""]
+    converged: Bool[Array, ""]
     matrix: Float[Array, "n n"]
-    upright: Bool[Array, ""]
+    positive_det: Bool[Array, ""]
 
     def filter(self, error: Vector, times: int = 1) -> Vector:
         """(I - h J)^-1, so many times, applied to an error estimate: what it says of fast modes is damped."""
@@ -52,13 +52,16 @@ class Stage(NamedTuple):
         return error
 
 
-def _newton(f, confine, base, guess, h, *, cap: int, tol: float, turn: bool, late: bool):
+def _newton(f, confine, base, guess, h, *, cap: int, tol: float, turn: bool, confine_late: bool):
     """The root outside the graph of derivatives, and whether the iteration settled."""
     base, guess, h = lax.stop_gradient((base, guess, h))
     pure, consts = jax.closure_convert(f, base)
     keep, keep_consts = jax.closure_convert(confine, base, base)
     consts, keep_consts = lax.stop_gradient((consts, keep_consts))
-    drift = lambda y: pure(y, *consts)  # noqa: E731
+
+    def drift(y):
+        return pure(y, *consts)
+
     eye = jnp.eye(base.shape[0], dtype=base.dtype)
 
     def iterate(carry):
@@ -72,18 +75,21 @@ def _newton(f, confine, base, guess, h, *, cap: int, tol: float, turn: bool, lat
         if turn:
             step = jnp.where(orientation(matrix) < 0, -step, step)
         # Across a kink iterates may go to and fro for ever.
-        back = (n >= _UNDAMPED) & (jnp.vdot(step, last) < 0)
-        step = jnp.where(back, 0.5 * step, step)
+        reversal = (n >= _FULL_STEPS) & (jnp.vdot(step, last) < 0)
+        step = jnp.where(reversal, 0.5 * step, step)
         new = keep(y - step, base, *keep_consts)
-        new = jnp.where(n < _UNDAMPED, y - step, new) if late else new
+        new = jnp.where(n < _FULL_STEPS, y - step, new) if confine_late else new
         return new, step, jnp.max(jnp.abs(new - y) / (1.0 + jnp.abs(y))), n + 1
 
-    far = jnp.full((), jnp.inf, base.dtype)
-    first = guess if late else keep(guess, base, *keep_consts)
-    begin = (first, jnp.zeros_like(base), far, jnp.asarray(0))
-    going = lambda c: ~(c[2] <= tol) & (c[3] < cap)  # noqa: E731
-    y, _, moved, _ = lax.while_loop(going, iterate, begin)
-    return y, moved <= tol
+    no_change = jnp.full((), jnp.inf, base.dtype)
+    start = guess if confine_late else keep(guess, base, *keep_consts)
+    begin = (start, jnp.zeros_like(base), no_change, jnp.asarray(0))
+
+    def unfinished(c):
+        return ~(c[2] <= tol) & (c[3] < cap)
+
+    y, _, change, _ = lax.while_loop(unfinished, iterate, begin)
+    return y, change <= tol
 
 
 def implicit_stage(
@@ -95,7 +101,7 @@ def implicit_stage(
     confine: Callable[[Vector, Vector], Vector] = lambda y, before: y,
     cap: int = 40,
     turn: bool = False,
-    late: bool = False,
+    confine_late: bool = False,
 ) -> Stage:
     """Solve y = base + h f(y).
 
@@ -116,7 +122,7 @@ def implicit_stage(
     turn : bool
         Whether to turn round iterations where growth at rates above 1/h makes the nearest root one
         against the flow (negative determinant of I - h J).
-    late : bool
+    confine_late : bool
         Whether iterates are confined only where the first eight have not settled: the root may lie beyond the
         domain by what the noise of a step adds.
 
@@ -128,11 +134,13 @@ def implicit_stage(
     """
     # Newton converges quadratically: an iterate that moved by sqrt(eps) is at the root to eps.
     tol = float(jnp.finfo(base.dtype).eps) ** 0.5
-    root, settled = _newton(f, confine, base, guess, h, cap=cap, tol=tol, turn=turn, late=late)
+    root, converged = _newton(
+        f, confine, base, guess, h, cap=cap, tol=tol, turn=turn, confine_late=confine_late
+    )
     rate, jacobian = value_and_jacobian(f, root)
     # Implicit function theorem: one Newton step at the root carries dy/dtheta; the residual is 0
     # there, so that the derivative of the matrix does not matter.
     matrix = jnp.eye(base.shape[0], dtype=base.dtype) - h * lax.stop_gradient(jacobian)
     solve = factor(matrix)
     y = root - solve(root - base - h * rate)
-    return Stage(y, settled, matrix, orientation(matrix) > 0)
+    return Stage(y, converged, matrix, orientation(matrix) > 0)

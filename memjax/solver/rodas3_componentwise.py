@@ -43,12 +43,12 @@ def rodas3_componentwise_step(
     start, end = jnp.zeros_like(h), jnp.ones_like(h)
     rate, jacobian = f(start, y), _jacobian(lambda z: f(start, z), y)
     # Time is a share of the step here, so that the derivative by it is h f_t already.
-    late = [0.5 * x for x in derivative(lambda s: f(s, y), start, end)]
+    half_slope = [0.5 * x for x in derivative(lambda s: f(s, y), start, end)]
     diagonal = 2.0 / h
     # I / (h gamma) - J with gamma = 1/2, as in `rodas3_step`.
-    solve = factor_small(_shifted(jacobian, diagonal, -1.0))
-    k1 = solve([a + b for a, b in zip(rate, late)])
-    k2 = solve([a + 4.0 / h * k + 3.0 * b for a, k, b in zip(rate, k1, late)])
+    solve = factor_small(_scale_and_shift(jacobian, diagonal, -1.0))
+    k1 = solve([a + b for a, b in zip(rate, half_slope)])
+    k2 = solve([a + 4.0 / h * k + 3.0 * b for a, k, b in zip(rate, k1, half_slope)])
     third = f(end, [x + 2.0 * k for x, k in zip(y, k1)])
     k3 = solve([a + (p - q) / h for a, p, q in zip(third, k1, k2)])
     embedded = [x + 2.0 * p + q for x, p, q in zip(y, k1, k3)]
@@ -66,7 +66,7 @@ def _jacobian(f: Callable[[Scalars], Scalars], y: Scalars) -> list[list]:
     return [[columns[j][i] for j in n] for i in n]
 
 
-def _shifted(a: list[list], diagonal: Any, factor: Any) -> list[list]:
+def _scale_and_shift(a: list[list], diagonal: Any, factor: Any) -> list[list]:
     """A matrix times a factor, and a number along its diagonal."""
     return [
         [total([diagonal if i == j else 0.0, dot([factor], [x])]) for j, x in enumerate(row)]
@@ -78,7 +78,7 @@ def tangents_step(
     f: Callable[[list, Float[Array, ""], Scalars], Scalars],
     leaves: list[Array],
     ends: tuple[Scalars, Scalars],
-    moved: Sequence[dict[int, Array]],
+    leaf_tangents: Sequence[dict[int, Array]],
     d: list[Scalars],
     *,
     h: Float[Array, ""],
@@ -93,7 +93,7 @@ def tangents_step(
         What the rates depend on.
     ends : (list of Float[Array, ""], list of Float[Array, ""])
         States at both ends.
-    moved : sequence of dict of int to Array
+    leaf_tangents : sequence of dict of int to Array
         For each direction the derivatives of those `leaves` that depend on it, by their place.
     d : list of list of Float[Array, ""]
         For each direction the derivatives of the components at the start.
@@ -114,23 +114,26 @@ def tangents_step(
     n = range(len(ends[0]))
     begin, end = ends
     starts, stops = 0 * h, 1 + 0 * h
-    left, right = (
-        _shifted(_jacobian(lambda z, s=s: f(leaves, s, z), y), 1.0, -h)
+    factor0, factor1 = (
+        _scale_and_shift(_jacobian(lambda z, s=s: f(leaves, s, z), y), 1.0, -h)
         for s, y in ((starts, begin), (stops, end))
     )
     # Both stages eliminated by hand: the system of 2n unknowns becomes one of n.
-    product = [[dot(row, [right[k][j] for k in n]) for j in n] for row in left]
-    solve = factor_small(_shifted(product, 1.0, 1.0))
+    product = [[dot(row, [factor1[k][j] for k in n]) for j in n] for row in factor0]
+    solve = factor_small(_scale_and_shift(product, 1.0, 1.0))
 
     def push(m: dict[int, Array], s: Any, y: Scalars) -> list:
         """The product h g along one direction."""
-        of = lambda x: f([x.get(k, leaf) for k, leaf in enumerate(leaves)], s, y)  # noqa: E731
-        slope = derivative(of, {k: leaves[k] for k in m}, m)
+
+        def rates_of(x):
+            return f([x.get(k, leaf) for k, leaf in enumerate(leaves)], s, y)
+
+        slope = derivative(rates_of, {k: leaves[k] for k in m}, m)
         return [dot([h], [x]) for x in slope]
 
-    def after(m: dict[int, Array], own: Scalars) -> Scalars:
-        early, late = push(m, starts, begin), push(m, stops, end)
-        sides = zip(own, early, left, strict=True)
-        return solve([total([2 * x, g, dot(row, late)]) for x, g, row in sides])
+    def advance(m: dict[int, Array], tangent: Scalars) -> Scalars:
+        g0, g1 = push(m, starts, begin), push(m, stops, end)
+        sides = zip(tangent, g0, factor0, strict=True)
+        return solve([total([2 * x, g, dot(row, g1)]) for x, g, row in sides])
 
-    return [after(m, own) for m, own in zip(moved, d, strict=True)]
+    return [advance(m, tangent) for m, tangent in zip(leaf_tangents, d, strict=True)]

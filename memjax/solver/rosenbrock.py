@@ -11,7 +11,7 @@ from diffrax import ThirdOrderHermitePolynomialInterpolation
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
-from .kernel import length, unchanged
+from .kernel import identity, length
 from .linear import factor
 from .newton import value_and_jacobian
 
@@ -32,7 +32,7 @@ class Rodas3Step(NamedTuple):
         h times the slope of the solution at its start, for interpolation.
     increment : callable
         The same from f and its derivative by time, where they are those of the end.
-    between : callable
+    midpoint_error : callable
         Error of the cubic between the ends, from its defect in the middle: how far it is from the
         balance of a fast mode there, which no stage has seen.
 
@@ -53,7 +53,7 @@ class Rodas3Step(NamedTuple):
     error: Float[Array, " n"]
     start: Float[Array, " n"]
     increment: Callable
-    between: Callable
+    midpoint_error: Callable
 
 
 def rodas3_step(
@@ -84,8 +84,8 @@ def rodas3_step(
     .. [1] A. Sandu et al., Atmos. Environ. 31, 3459 (1997), doi:10.1016/S1352-2310(97)83212-8
     """
     # By time and state at once: how far beyond t, and y.
-    here = jnp.concatenate([jnp.zeros_like(y, shape=1), y])
-    rate, columns = value_and_jacobian(lambda z: f(t + z[0].astype(t.dtype), z[1:]), here)
+    point = jnp.concatenate([jnp.zeros_like(y, shape=1), y])
+    rate, columns = value_and_jacobian(lambda z: f(t + z[0].astype(t.dtype), z[1:]), point)
     slope, jacobian = columns[:, 0], columns[:, 1:]
     # Divided by h gamma, as in Hairer and Wanner IV.7: no product with J in the stages, k is a
     # change of y.
@@ -98,7 +98,9 @@ def rodas3_step(
     # The last stage is the error itself: y1 = embedded + k4, as the method is stiffly accurate.
     embedded = y + 2.0 * k1 + k3
     k4 = solve(f(t + h, embedded) + (k1 - k2 - (8.0 / 3.0) * k3) / h)
-    apply = lambda v: 2.0 / h * solve(v)  # noqa: E731
+
+    def apply(v):
+        return 2.0 / h * solve(v)
 
     # S(3 - 3S + S^2) h f + S(1 - S)^2 h^2 f_t / 2 by three solves, see the notes of `Rodas3Step`.
     def increment(rate, slope):
@@ -107,12 +109,12 @@ def rodas3_step(
 
     # Cubic Hermite at the middle, and h times its slope there; the defect, taken through S / 2, is
     # the error in y.
-    def between(f, middle, y0, y1, slopes):
-        at = 0.5 * (y0 + y1) + (slopes[0] - slopes[1]) / 8
-        course = 1.5 * (y1 - y0) - 0.25 * (slopes[0] + slopes[1])
-        return 0.5 * apply(h * f(middle, at) - course)
+    def midpoint_error(f, middle, y0, y1, slopes):
+        y_middle = 0.5 * (y0 + y1) + (slopes[0] - slopes[1]) / 8
+        h_slope = 1.5 * (y1 - y0) - 0.25 * (slopes[0] + slopes[1])
+        return 0.5 * apply(h * f(middle, y_middle) - h_slope)
 
-    return Rodas3Step(embedded + k4, k4, increment(rate, slope), increment, between)
+    return Rodas3Step(embedded + k4, k4, increment(rate, slope), increment, midpoint_error)
 
 
 class Rodas3(dfx.AbstractAdaptiveSolver):
@@ -129,7 +131,7 @@ class Rodas3(dfx.AbstractAdaptiveSolver):
     .. [1] A. Sandu et al., Atmos. Environ. 31, 3459 (1997), doi:10.1016/S1352-2310(97)83212-8
     """
 
-    project: Callable = eqx.field(static=True, default=unchanged)
+    project: Callable = eqx.field(static=True, default=identity)
 
     term_structure: ClassVar = dfx.AbstractTerm
     interpolation_cls: ClassVar = ThirdOrderHermitePolynomialInterpolation.from_k
@@ -156,8 +158,13 @@ class Rodas3(dfx.AbstractAdaptiveSolver):
         """One step from t0 to t1; see `rodas3_step`."""
         del solver_state, made_jump
         flat, unravel = ravel_pytree(y0)
-        f = lambda t, y: ravel_pytree(terms.vf(t, unravel(y), args))[0]  # noqa: E731
-        project = lambda y: ravel_pytree(self.project(args, unravel(y)))[0]  # noqa: E731
+
+        def f(t, y):
+            return ravel_pytree(terms.vf(t, unravel(y), args))[0]
+
+        def project(y):
+            return ravel_pytree(self.project(args, unravel(y)))[0]
+
         y1, error, slopes = rodas3_interval(f, project, jnp.asarray(t0), jnp.asarray(t1), flat)
         k = jax.tree.map(lambda a, b: jnp.stack([a, b]), *map(unravel, slopes))
         y1 = unravel(y1)
@@ -192,5 +199,5 @@ def rodas3_interval(
     y1 = project(step.y)
     rate, slope = jax.jvp(lambda t: f(t, y1), (t1,), (jnp.ones_like(t1),))
     slopes = step.start, step.increment(rate, slope)
-    middle = step.between(f, t1 - 0.5 * h, y0, step.y, slopes)
+    middle = step.midpoint_error(f, t1 - 0.5 * h, y0, step.y, slopes)
     return y1, jnp.maximum(jnp.abs(step.error), jnp.abs(middle)), slopes

@@ -8,16 +8,16 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .kernel import AbstractKernel, Equation, Increment, Step, Vector, unchanged
+from .kernel import AbstractKernel, Equation, Increment, Step, Vector, identity
 from .linear import apply, solve_small
 
 Parts = dict[Any, Float[Array, "..."]]
 
 
-def along(rates: Callable[[Parts], Parts], parts: Parts, k: Any) -> tuple[Parts, Parts]:
+def rates_along(rates: Callable[[Parts], Parts], parts: Parts, k: Any) -> tuple[Parts, Parts]:
     """Rates of change of all parts [1/s], and their derivatives by part `k` [1/s]."""
-    only = {j: jnp.ones_like(x) if j == k else jnp.zeros_like(x) for j, x in parts.items()}
-    return jax.jvp(rates, (parts,), (only,))
+    direction = {j: jnp.ones_like(x) if j == k else jnp.zeros_like(x) for j, x in parts.items()}
+    return jax.jvp(rates, (parts,), (direction,))
 
 
 def _with_linear(
@@ -26,7 +26,7 @@ def _with_linear(
     """The linear parts at the end of a step given the others at its start: (I - h A) change = h rate."""
     rate, rows = {}, []
     for k in linear:
-        rate, slope = along(rates, parts, k)
+        rate, slope = rates_along(rates, parts, k)
         rows.append([(1.0 if i == k else 0.0) - h * slope[i] for i in linear])
     columns = [list(column) for column in zip(*rows, strict=True)]  # row i: equation of part i
     # One solve and no iteration: these rates are linear in these parts given the others.
@@ -36,7 +36,7 @@ def _with_linear(
 
 def _damping(rates: Callable[[Parts], Parts], parts: Parts, k: Any, h: Float[Array, ""]):
     """Step times the rate at which a part falls back to where it is, 1 at least."""
-    return jnp.maximum(-h * along(rates, parts, k)[1][k], 1.0)
+    return jnp.maximum(-h * rates_along(rates, parts, k)[1][k], 1.0)
 
 
 def semi_implicit_euler_step(
@@ -75,15 +75,13 @@ def semi_implicit_euler_step(
     Every part is an array of its own, so that a batch of devices runs along contiguous memory in one
     loop: this is the step of large ensembles.
     """
-    between = _with_linear(rates, parts, linear, h) if linear else parts
-    rate = rates(between)
+    state = _with_linear(rates, parts, linear, h) if linear else parts
+    rate = rates(state)
     if damped:
-        explicit = [k for k, x in between.items() if k not in linear]
+        explicit = [k for k, x in state.items() if k not in linear]
         # h f / max(1, -h J) is at most f / (-J): the Newton step to where the linear rate vanishes.
-        rate = rate | {k: rate[k] / _damping(rates, between, k, h) for k in explicit}
-    return {
-        k: x + kick[k] if k in linear else x + h * rate[k] + kick[k] for k, x in between.items()
-    }
+        rate = rate | {k: rate[k] / _damping(rates, state, k, h) for k in explicit}
+    return {k: x + kick[k] if k in linear else x + h * rate[k] + kick[k] for k, x in state.items()}
 
 
 class SemiImplicitEuler(AbstractKernel):
@@ -107,8 +105,8 @@ class SemiImplicitEuler(AbstractKernel):
     states that are not linear, and no others. For ensembles and networks; it has no error estimate.
     """
 
-    project: Callable = eqx.field(static=True, default=unchanged)
-    begin: Callable = eqx.field(static=True, default=unchanged)
+    project: Callable = eqx.field(static=True, default=identity)
+    begin: Callable = eqx.field(static=True, default=identity)
     damped: bool = eqx.field(static=True, default=False)
 
     area: ClassVar[bool] = False
@@ -117,11 +115,16 @@ class SemiImplicitEuler(AbstractKernel):
     def kernel(self, eq: Equation, t0, t1, y: Vector, inc: Increment, *, h) -> Step:
         """See `semi_implicit_euler_step`."""
         n = range(y.shape[0])
-        split = lambda v: {k: v[k] for k in n}  # noqa: E731
-        rates = lambda p: split(eq.drift(t1, jnp.stack([p[k] for k in n])))  # noqa: E731
+
+        def split(v):
+            return {k: v[k] for k in n}
+
+        def rates(p):
+            return split(eq.drift(t1, jnp.stack([p[k] for k in n])))
+
         kick = split(apply(eq.diffusion(t0, y), inc.w))
-        about: dict[str, Any] = dict(linear=eq.linear, damped=self.damped)
-        end = semi_implicit_euler_step(rates, split(y), kick, h=h, **about)
+        options: dict[str, Any] = dict(linear=eq.linear, damped=self.damped)
+        end = semi_implicit_euler_step(rates, split(y), kick, h=h, **options)
         y1 = eq.project(jnp.stack([end[k] for k in n]))
         # An infinite error: adaptive control can never accept a step of a method without an
         # estimate.

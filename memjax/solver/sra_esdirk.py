@@ -10,7 +10,7 @@ from jax import lax
 
 from ..system import AbstractNoiseStructure, Partitioned
 from .increments import noise_increment
-from .kernel import AbstractKernel, Equation, Increment, Step, Vector, unchanged
+from .kernel import AbstractKernel, Equation, Increment, Step, Vector, identity
 from .linear import apply, factor
 from .newton import implicit_stage, value_and_jacobian
 
@@ -27,12 +27,12 @@ _Q3 = 0.5 - _Q2 * _C
 _E1, _E2, _E3 = _B1 - (1 - _Q2 - _Q3), _B2 - _Q2, _D - _Q3
 
 
-def _partitioned(eq: Equation, t0, t1, y: Vector, end: Vector, inc: Increment, h):
+def _partitioned_noise(eq: Equation, t0, t1, y: Vector, end: Vector, inc: Increment, h):
     """Amplitudes at the start, kick of amplitudes that are straight lines to a predicted end, and how far they bend."""
     times = jnp.stack([t0, 0.5 * (t0 + t1), t1])
     g0, middle, g1 = jax.vmap(eq.diffusion)(times, jnp.stack([y, 0.5 * (y + end), end]))
-    bent = jnp.sum(jnp.abs(middle - 0.5 * (g0 + g1)), axis=1)
-    return g0, apply(g0, inc.mean) + apply(g1, inc.w - inc.mean), jnp.sqrt(h) * bent
+    curvature = jnp.sum(jnp.abs(middle - 0.5 * (g0 + g1)), axis=1)
+    return g0, apply(g0, inc.mean) + apply(g1, inc.w - inc.mean), jnp.sqrt(h) * curvature
 
 
 class SraEsdirk(AbstractKernel):
@@ -81,8 +81,8 @@ class SraEsdirk(AbstractKernel):
     """
 
     structure: type[AbstractNoiseStructure] = eqx.field(static=True, default=Partitioned)
-    project: Callable = eqx.field(static=True, default=unchanged)
-    begin: Callable = eqx.field(static=True, default=unchanged)
+    project: Callable = eqx.field(static=True, default=identity)
+    begin: Callable = eqx.field(static=True, default=identity)
     cap: int = eqx.field(static=True, default=40)
 
     area: ClassVar[bool] = True
@@ -93,50 +93,68 @@ class SraEsdirk(AbstractKernel):
         first, jacobian = value_and_jacobian(lambda x: eq.drift(t0, x), y)
         if issubclass(self.structure, Partitioned):
             # What the end of a step may know of the noise to come: nothing. L-stable, of first order.
-            ahead = factor(jnp.eye(y.shape[0], dtype=y.dtype) - h * jacobian)(h * first)
-            g, full, missing = _partitioned(eq, t0, t1, y, y + ahead, inc, h)
+            drift_predictor = factor(jnp.eye(y.shape[0], dtype=y.dtype) - h * jacobian)(h * first)
+            g, step_noise, remainder = _partitioned_noise(
+                eq, t0, t1, y, y + drift_predictor, inc, h
+            )
         else:
             noise = noise_increment(eq._replace(structure=self.structure), t0, y, inc, h)
-            g, full = noise.g, noise.euler + noise.correction
+            g, step_noise = noise.g, noise.euler + noise.correction
         # Noise of the second stage: b2 times it is -d dW and the mean of the path, so that d dW of
         # the last stage cancels.
-        early = apply(g, _NOISE_W * inc.w + _NOISE_AREA * inc.mean)
-        end, error, last = _stages(eq, t0, t1, y, first, early, full, h=h, cap=self.cap)
+        stage_noise = apply(g, _NOISE_W * inc.w + _NOISE_AREA * inc.mean)
+        end, error, last = _stages(eq, t0, t1, y, first, stage_noise, step_noise, h=h, cap=self.cap)
         if not issubclass(self.structure, Partitioned):
-            missing = noise.left_out(eq, t1, end, h)
-        error = jnp.abs(error) + jnp.abs(last.filter(missing))
-        return Step(eq.project(end), error, last.settled & last.upright)
+            remainder = noise.remainder(eq, t1, end, h)
+        error = jnp.abs(error) + jnp.abs(last.filter(remainder))
+        return Step(eq.project(end), error, last.converged & last.positive_det)
 
 
 def _stages(
-    eq: Equation, t0, t1, y: Vector, first: Vector, early: Vector, full: Vector, *, h, cap: int
+    eq: Equation,
+    t0,
+    t1,
+    y: Vector,
+    first: Vector,
+    stage_noise: Vector,
+    step_noise: Vector,
+    *,
+    h,
+    cap: int,
 ):
     """End of a step, filtered estimate of its error, and the last stage with the fate of both implicit ones."""
 
     def implicit(carry, stage):
-        second, before = carry
+        second, previous = carry
         share, noise, of_first, of_second = stage
-        at = t0 + share * (t1 - t0)
+        time = t0 + share * (t1 - t0)
         base = y + noise + h * (of_first * first + of_second * second)
         # In the last stage the noise is new; the drift is nearly what it was in the one before.
-        guess = before + noise
-        found = implicit_stage(
-            lambda x: eq.drift(at, x),
+        guess = previous + noise
+        root = implicit_stage(
+            lambda x: eq.drift(time, x),
             base,
             h=_D * h,
             guess=guess,
-            confine=lambda x, before: eq.project(x),
+            confine=lambda x, previous: eq.project(x),
             cap=cap,
-            late=True,
+            confine_late=True,
         )
-        rate = (found.y - base) / (_D * h)
-        return (rate, found.y - noise), (rate, found)
+        rate = (root.y - base) / (_D * h)
+        return (rate, root.y - noise), (rate, root)
 
-    like = lambda *x: jnp.asarray(x, y.dtype)  # noqa: E731
-    stages = (like(_C, 1.0), jnp.stack([early, full]), like(_C - _D, _B1), like(0.0, _B2))
-    _, (rates, found) = lax.scan(implicit, (jnp.zeros_like(y), y), stages)
-    last = jax.tree.map(lambda x: x[1], found)
-    last = last._replace(settled=jnp.all(found.settled), upright=jnp.all(found.upright))
+    def array(*x):
+        return jnp.asarray(x, y.dtype)
+
+    stages = (
+        array(_C, 1.0),
+        jnp.stack([stage_noise, step_noise]),
+        array(_C - _D, _B1),
+        array(0.0, _B2),
+    )
+    _, (rates, root) = lax.scan(implicit, (jnp.zeros_like(y), y), stages)
+    last = jax.tree.map(lambda x: x[1], root)
+    last = last._replace(settled=jnp.all(root.converged), upright=jnp.all(root.positive_det))
     # Differences of the weights from the quadrature of order 3: of order h^3 where f is smooth.
     error = h * (_E1 * first + _E2 * rates[0] + _E3 * rates[1])
     return last.y, last.filter(error, 2), last

@@ -125,11 +125,11 @@ def test_a_chain_of_capacitors_solves_its_matrix():
     """Charge shared between three capacitors in series, the ends driven and grounded."""
     lines = [("drive", V(), "in", "0"), ("c1", C(1e-12), "in", "x"), ("c2", C(2e-12), "x", "y")]
     circuit = mj.Circuit([*lines, ("c3", C(3e-12), "y", "0"), ("r", R(1e15), "x", "y")])
-    state = circuit.shown(circuit.initial(mj.Environment()), jnp.asarray(1.0))
+    state = circuit.visible_state(circuit.initial(mj.Environment()), jnp.asarray(1.0))
     share = 1 / (1 + 1 / 2 + 1 / 3)
     np.testing.assert_allclose(state["x.v"], 1 - share)
     np.testing.assert_allclose(state["y.v"], share / 3)
-    again = circuit.shown(circuit.solved(state, jnp.asarray(1.0)), jnp.asarray(1.0))
+    again = circuit.visible_state(circuit.internal_state(state, jnp.asarray(1.0)), jnp.asarray(1.0))
     np.testing.assert_allclose(again["x.v"], state["x.v"])
 
 

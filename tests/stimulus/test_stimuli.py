@@ -9,7 +9,7 @@ import pytest
 
 import memjax as mj
 from memjax.errors import StimulusError
-from memjax.simulate import before
+from memjax.simulate import value_before
 
 pytestmark = pytest.mark.fast
 
@@ -51,7 +51,7 @@ def test_a_staircase_holds_each_value_from_its_time_on():
     times = 0.1 * np.arange(3)
     np.testing.assert_array_equal(_at(stairs, *times), [1, 2, 3])
     np.testing.assert_array_equal(_at(stairs, 0.05, 0.15, 5.0), [1, 2, 3])
-    ends = [float(before(stairs, jnp.asarray(t))) for t in 0.1 * (np.arange(3) + 1)]
+    ends = [float(value_before(stairs, jnp.asarray(t))) for t in 0.1 * (np.arange(3) + 1)]
     assert ends == [1, 2, 3]
 
 

@@ -14,7 +14,7 @@ from benchmarks.records import Recorder
 from benchmarks.timing import Times, measure
 from fitting.optimize.levenberg_marquardt import levenberg_marquardt
 from memjax.scaling import Scaled
-from memjax.simulate import before, solve_stiff
+from memjax.simulate import solve_stiff, value_before
 
 _POLICY = mj.Stiff(rtol=1e-5, atol=1e-7, max_steps=4000)
 _ROWS = (np.arange(problem.VOLTAGE.size) + 1) * problem.HOLD
@@ -33,7 +33,7 @@ def _log_current(q: jax.Array) -> jax.Array:
     )
 
     def current(t, y):
-        return system.outputs(t, scaled.unpack(y), before(stimulus, t), scaled.env)["i"]
+        return system.outputs(t, scaled.unpack(y), value_before(stimulus, t), scaled.env)["i"]
 
     return jnp.log(jax.vmap(current)(rows, sol.y)[problem.SEEN])
 

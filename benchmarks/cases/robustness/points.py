@@ -27,7 +27,7 @@ def _vector(device: AbstractDevice, state: dict, v: Array) -> Array:
     scaled, zero = Scaled(BenchedDevice(device), mj.Environment()), jnp.zeros_like(v)
     z = scaled.pack(state)
     parts = [scaled.drift(zero, z, v), scaled.diffusion(zero, z, v).ravel()]
-    if scaled.jumping:
+    if scaled.has_jumps:
         parts += [scaled.jumps(zero, z, v)[0], scaled.jumps(zero, z, v)[2].ravel()]
     return jnp.concatenate([*parts, device.current(zero, state, v, scaled.env)[None]])
 

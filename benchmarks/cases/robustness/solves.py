@@ -15,7 +15,7 @@ from memjax.compile_cache import jit_with_options
 from memjax.device import AbstractDevice
 from memjax.noise import clock
 from memjax.scaling import Scaled
-from memjax.simulate import before, solve_adaptive, solve_fixed, solve_stiff
+from memjax.simulate import solve_adaptive, solve_fixed, solve_stiff, value_before
 from memjax.system import NoNoise
 
 SHORTEST, LONGEST = 1e-28, 1e4
@@ -161,7 +161,7 @@ class Program(eqx.Module):
             return solve_stiff(scaled, drive, end=length, **task)
         ticks = None
         if (
-            scaled.jumping
+            scaled.has_jumps
         ):  # `simulate` knows the rate; here it is known to no derivative, and above 0
             rate = jnp.maximum(lax.stop_gradient(_bound(scaled)), 1e-3 / length)
             ticks = clock(key, rate=rate, size=_CANDIDATES)
@@ -172,13 +172,13 @@ class Program(eqx.Module):
         scaled = Scaled(BenchedDevice(device), mj.Environment())
         still = lax.stop_gradient(scaled)  # the length is no function of the parameters
         length = _length(still, case.place, probes, wide=self.wide)
-        if scaled.jumping and isinstance(self.policy, mj.Stiff):
+        if scaled.has_jumps and isinstance(self.policy, mj.Stiff):
             length = jnp.minimum(length, JUMPS / _bound(still))
         drive = mj.Sampled(length * case.times, case.volts)
         end = self._solve(scaled, device, drive, length, case.key)
 
         def seen(t, z):
-            state, u = scaled.unpack(z), before(drive, t)
+            state, u = scaled.unpack(z), value_before(drive, t)
             found = scaled.system.outputs(t, state, u, scaled.env)
             still = device.current(t, state, jnp.zeros_like(u), scaled.env)
             return Paths(found["v"], found["i"], z, still)

@@ -96,7 +96,7 @@ def signal(
 ) -> Float[Array, ""]:
     """Signal of a neuron, with its sign: it fires where this rises above `NeuronProgram.level`."""
     spike = program.layout.group.spike
-    return spike.sign * program.shown(constants, parts, inputs)[spike.signal]
+    return spike.sign * program.visible_state(constants, parts, inputs)[spike.signal]
 
 
 def fired(program: NeuronProgram, x: Array, armed: Array) -> tuple[Array, Array]:

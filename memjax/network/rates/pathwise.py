@@ -37,7 +37,7 @@ class SoftSpikes(AbstractEmission):
     ) -> Array:
         """How far above the level the signal is, from 0 to 1."""
         spike = program.layout.group.spike
-        x = program.shown(constants, parts, inputs)[spike.signal]
+        x = program.visible_state(constants, parts, inputs)[spike.signal]
         return jax.nn.sigmoid(spike.sign * (x - spike.level) / self.width)
 
     def begin(self, program: NeuronProgram, constants: State, parts: State, inputs: list) -> State:

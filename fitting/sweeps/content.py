@@ -175,7 +175,7 @@ def write_tables(result: FitResult, folder: Path) -> int:
         lost = m.applied != m.v
         if np.any(lost) and m.driven == "voltage" and "v_device_V" in frame:
             at = (frame[n].to_numpy() for n in ("v_device_V", "i_A"))
-            frame.loc[lost, "v_V"] = result.problem.bench.left(*at)[lost]
+            frame.loc[lost, "v_V"] = result.problem.bench.terminal_voltage(*at)[lost]
         time = frame["t_s"] if m.t is None else m.t
         columns = {
             "sweep": frame["sweep"],

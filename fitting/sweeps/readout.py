@@ -25,7 +25,7 @@ def log_seen(scaled: Scaled, y, stimulus: Callable, t, *, driven: str, left: mj.
     """
     at = outputs_and_states(scaled.system, t, scaled.unpack(y), stimulus, scaled.env)[0]
     log = lambda x: jnp.log10(jnp.abs(x) + _TINY)  # noqa: E731
-    return log(at[RESPONSE[driven]]), left and log(left.left(at["v_device"], at["i"]))
+    return log(at[RESPONSE[driven]]), left and log(left.terminal_voltage(at["v_device"], at["i"]))
 
 
 def log_current(scaled: Scaled, y, stimulus: Callable, t) -> Float[Array, ""]:

@@ -92,7 +92,7 @@ class Bench(eqx.Module):
                 fix="say compliance= too",
             )
 
-    def limited(self, i: Float[Array, "..."]) -> Float[Array, "..."]:
+    def limit_current(self, i: Float[Array, "..."]) -> Float[Array, "..."]:
         """Current that the source gives where it would give `i` [A] without its limits."""
         if self.compliance is None:
             return i
@@ -100,7 +100,7 @@ class Bench(eqx.Module):
             return soft_limit(i, self.compliance)
         return soft_limit(i, jnp.where(i < 0, self.compliance_negative, self.compliance))
 
-    def left(
+    def terminal_voltage(
         self, v_device: Float[Array | np.ndarray, "..."], i: Float[Array | np.ndarray, "..."]
     ) -> Float[Array | np.ndarray, "..."]:
         """Voltage between the source's terminals [V], which is what it measures where it is at its limit.
@@ -148,13 +148,15 @@ def limited_bench(
     limits = np.asarray(limits, float)
     if not np.any(np.isfinite(limits)):
         return bench, {}
-    known = np.where(np.isfinite(limits), limits, UNLIMITED)
-    each = np.unique(known, axis=0)
-    positive, negative = (float(x) for x in each.max(axis=0))
-    same = np.array_equal(known[:, 0], known[:, 1])
-    bench = replace(bench, compliance=positive, compliance_negative=None if same else negative)
-    names = LIMITS[: 1 if same else 2]
-    return bench, {n: known[None, :, k] for k, n in enumerate(names)} if len(each) > 1 else {}
+    finite_limits = np.where(np.isfinite(limits), limits, UNLIMITED)
+    combinations = np.unique(finite_limits, axis=0)
+    positive, negative = (float(x) for x in combinations.max(axis=0))
+    symmetric = np.array_equal(finite_limits[:, 0], finite_limits[:, 1])
+    bench = replace(bench, compliance=positive, compliance_negative=None if symmetric else negative)
+    names = LIMITS[: 1 if symmetric else 2]
+    return bench, {n: finite_limits[None, :, k] for k, n in enumerate(names)} if len(
+        combinations
+    ) > 1 else {}
 
 
 class BenchedDevice(AbstractSystem):
@@ -221,8 +223,8 @@ class BenchedDevice(AbstractSystem):
     @property
     def single_precision(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
         """See `AbstractSystem`: what the device declares; nothing with a node or a series resistance, not measured."""
-        behind = self.has_node or self.bench.series_resistance is not None
-        return () if behind else self.device.single_precision
+        has_series = self.has_node or self.bench.series_resistance is not None
+        return () if has_series else self.device.single_precision
 
     @property
     def _leak(self):
@@ -258,9 +260,9 @@ class BenchedDevice(AbstractSystem):
         """Current that the source drives into the node [A]."""
         if self.driven == "current":
             return u
-        return self.bench.limited((u - node) / self._series)
+        return self.bench.limit_current((u - node) / self._series)
 
-    def _through(self, t, device_state: State, v, env: Environment):
+    def _branch_current(self, t, device_state: State, v, env: Environment):
         """Current of device and parallel resistance [A] at the voltage `v` [V] of the bench."""
         return self._current(t, device_state, v, env) + v * self._leak
 
@@ -273,18 +275,23 @@ class BenchedDevice(AbstractSystem):
             total = 1 / (
                 1 / self.device.resistance(device_state, self._facing(u), env) + self._leak
             )
-            around = total if series is None else series + total
-            return total * (u if self.driven == "current" else self.bench.limited(u / around))
-        excess = lambda v: self._through(t, device_state, v, env) - self._source_current(u, v)  # noqa: E731
+            total_series = total if series is None else series + total
+            return total * (
+                u if self.driven == "current" else self.bench.limit_current(u / total_series)
+            )
+
+        def excess(v):
+            return self._branch_current(t, device_state, v, env) - self._source_current(u, v)
+
         # A voltage source finds the device between ground and itself, or a volt around where it is not passive.
-        beside = 1.0 if self.driven == "voltage" else 0.0
-        far = u if self.driven == "voltage" else jnp.sign(u)
-        ends = jnp.minimum(far, 0.0) - beside, jnp.maximum(far, 0.0) + beside
+        margin = 1.0 if self.driven == "voltage" else 0.0
+        u_end = u if self.driven == "voltage" else jnp.sign(u)
+        ends = jnp.minimum(u_end, 0.0) - margin, jnp.maximum(u_end, 0.0) + margin
         if self.driven == "current":
             ends = doubled_bracket(excess, *ends)
         return increasing_root(excess, *ends)
 
-    def _seen(self, t, state: State, u, env: Environment):
+    def _device_input(self, t, state: State, u, env: Environment):
         """State of the device, and the voltage [V] that it sees."""
         device_state, node = self._split(state)
         return device_state, self._facing(
@@ -294,20 +301,20 @@ class BenchedDevice(AbstractSystem):
     def drift(self, t, state, u, env):
         """See `AbstractSystem`."""
         device_state, node = self._split(state)
-        rates = self.device.drift(t, *self._seen(t, state, u, env), env)
+        rates = self.device.drift(t, *self._device_input(t, state, u, env), env)
         c = self.bench.parallel_capacitance
         if node is None or c is None:
             return rates
-        charging = self._source_current(u, node) - self._through(t, device_state, node, env)
+        charging = self._source_current(u, node) - self._branch_current(t, device_state, node, env)
         return rates | {NODE: charging / c}
 
     def noise(self, t, state, u, env):
         """See `AbstractSystem`."""
-        return self.device.noise(t, *self._seen(t, state, u, env), env)
+        return self.device.noise(t, *self._device_input(t, state, u, env), env)
 
     def jumps(self, t, state, u, env):
         """See `AbstractSystem`."""
-        return self.device.jumps(t, *self._seen(t, state, u, env), env)
+        return self.device.jumps(t, *self._device_input(t, state, u, env), env)
 
     def outputs(self, t, state, u, env):
         """See `AbstractSystem`: `v`, `i` at the instrument, `v_device`, `i_device` at the device."""
@@ -316,7 +323,7 @@ class BenchedDevice(AbstractSystem):
         i_device = self._current(t, device_state, v_device, env)
         i = i_device + v_device * self._leak if node is None else self._source_current(u, node)
         i = u if node is None and self.driven == "current" else i
-        v = u if self.driven == "voltage" else self.bench.left(v_device, i)
+        v = u if self.driven == "voltage" else self.bench.terminal_voltage(v_device, i)
         return {"v": v, "i": i, "v_device": v_device, "i_device": i_device}
 
     def project(self, state):

@@ -48,8 +48,8 @@ def build_system(
     if isinstance(model, AbstractTwoTerminal):
         return drive_branch(model, quantity)
     if isinstance(model, Circuit) and quantity != ", ".join(model.quantities):
-        wanted = [f"{p}: {q}" for p, q in zip(model.ports, model.quantities, strict=True)]
-        raise StimulusError(f"a stimulus of {quantity}", where="circuit", allowed=", ".join(wanted))
+        ports = [f"{p}: {q}" for p, q in zip(model.ports, model.quantities, strict=True)]
+        raise StimulusError(f"a stimulus of {quantity}", where="circuit", allowed=", ".join(ports))
     return model  # pyright: ignore[reportReturnType]
 
 
@@ -62,25 +62,27 @@ def replace_values(
     system: AbstractSystem, values: Mapping[str, Any], *, check: bool = False
 ) -> Any:
     """The system with other parameters of its device or elements, or limits of its bench."""
-    benched = isinstance(system, BenchedDevice) and system.bench.compliance is not None
-    limits = {n: x for n, x in values.items() if n in LIMITS} if benched else {}
-    changed = params.replace(
+    has_limits = isinstance(system, BenchedDevice) and system.bench.compliance is not None
+    limits = {n: x for n, x in values.items() if n in LIMITS} if has_limits else {}
+    model = params.replace(
         model_of(system), {n: x for n, x in values.items() if n not in limits}, check=check
     )
     if not isinstance(system, BenchedDevice):
-        return changed
+        return model
     if limits:
-        system = eqx.tree_at(lambda s: s.bench, system, _limited(system.bench, limits, check))
+        system = eqx.tree_at(
+            lambda s: s.bench, system, _replace_limits(system.bench, limits, check)
+        )
     return eqx.tree_at(
-        lambda s: s.device, system, changed, is_leaf=lambda x: isinstance(x, AbstractDevice)
+        lambda s: s.device, system, model, is_leaf=lambda x: isinstance(x, AbstractDevice)
     )
 
 
-def _limited(bench: Bench, limits: Mapping[str, Any], check: bool) -> Bench:
+def _replace_limits(bench: Bench, limits: Mapping[str, Any], check: bool) -> Bench:
     """A bench with other limits of its source."""
     for name, x in limits.items():
-        known = check and not isinstance(x, jax.core.Tracer)
-        if known and not np.all(np.isfinite(x) & (np.asarray(x) > 0)):
+        is_known = check and not isinstance(x, jax.core.Tracer)
+        if is_known and not np.all(np.isfinite(x) & (np.asarray(x) > 0)):
             raise BoundsError(f"{name} = {x}", where="values", allowed="finite numbers > 0 A")
         if getattr(bench, name) is None:
             raise BoundsError(

@@ -28,7 +28,7 @@ from ..system import (
     State,
 )
 from .elements import AbstractElement, AbstractSource, Capacitor, CurrentSource, VoltageSource
-from .netlist import Topology, kind_of, lines, taken_apart, topology
+from .netlist import Topology, branch_lines, kind_of, lines, topology
 
 PARASITIC = 1e-15
 """Capacitance to ground of a node that has none of its own [F]."""
@@ -87,10 +87,10 @@ class Circuit(AbstractSystem, AbstractComposite):
         volatile: bool | None = None,
     ):
         """Read the netlist."""
-        found = lines(netlist)
-        self.names = tuple(line[0] for line in found)
-        self.elements = tuple(line[1] for line in found)
-        self.nets = tuple(tuple(line[2:]) for line in found)
+        entries = lines(netlist)
+        self.names = tuple(line[0] for line in entries)
+        self.elements = tuple(line[1] for line in entries)
+        self.nets = tuple(tuple(line[2:]) for line in entries)
         self.parasitic = float(parasitic)
         volatility = [e.volatile for e in self.devices.values()]
         self.volatile = all(volatility) if volatile is None else volatile
@@ -104,9 +104,9 @@ class Circuit(AbstractSystem, AbstractComposite):
     def _text(self) -> str:
         """Its netlist, what drives it and its states."""
         drives = [f"{q} at {p}" for p, q in zip(self.ports, self.quantities, strict=True)]
-        closing = f"driven: {', '.join(drives)}; states {', '.join(s.name for s in self.specs)}"
+        summary = f"driven: {', '.join(drives)}; states {', '.join(s.name for s in self.specs)}"
         elements = dict(zip(self.names, self.elements, strict=True))
-        return netlist_text("Circuit", elements, self.nets, closing)
+        return netlist_text("Circuit", elements, self.nets, summary)
 
     def _check(self) -> None:
         """Raise where the netlist makes no circuit."""
@@ -134,20 +134,20 @@ class Circuit(AbstractSystem, AbstractComposite):
     @property
     def devices(self) -> dict[str, AbstractDevice]:
         """The devices by name."""
-        every = zip(self.names, self.elements)
-        return {n: e for n, e in every if isinstance(e, AbstractDevice)}
+        pairs = zip(self.names, self.elements)
+        return {n: e for n, e in pairs if isinstance(e, AbstractDevice)}
 
     @property
     def ports(self) -> tuple[str, ...]:
         """Names of the sources that the stimulus drives, in order."""
-        every = zip(self.names, self.elements)
-        return tuple(n for n, e in every if isinstance(e, AbstractSource) and e.value is None)
+        pairs = zip(self.names, self.elements)
+        return tuple(n for n, e in pairs if isinstance(e, AbstractSource) and e.value is None)
 
     @property
     def quantities(self) -> tuple[str, ...]:
         """What each port's source imposes: "voltage" or "current"."""
-        every = dict(zip(self.names, self.elements))
-        return tuple(every[n].quantity for n in self.ports)  # pyright: ignore[reportAttributeAccessIssue]
+        elements = dict(zip(self.names, self.elements))
+        return tuple(elements[n].quantity for n in self.ports)  # pyright: ignore[reportAttributeAccessIssue]
 
     @property
     def parts(self) -> dict[str, Any]:
@@ -157,26 +157,30 @@ class Circuit(AbstractSystem, AbstractComposite):
     @property
     def specs(self) -> tuple[StateSpec, ...]:
         """See `AbstractSystem`."""
-        own = [replace(s, name=f"{n}.{s.name}") for n, e in self.devices.items() for s in e.states]
+        device_specs = [
+            replace(s, name=f"{n}.{s.name}") for n, e in self.devices.items() for s in e.states
+        ]
         free = (-math.inf, math.inf)
         nodes = [
             state(f"{n}.v", unit="V", scale=1.0, bounds=free, doc=f"Voltage of {n}.", linear=True)
             for n in self.topology.free
         ]
-        return (*own, *nodes)
+        return (*device_specs, *nodes)
 
     @property
     def noise_structure(self) -> type[AbstractNoiseStructure]:
         """See `AbstractSystem`: what the noise of all devices has in common."""
-        return together([e.noise_structure for e in self.devices.values()])
+        return common_structure([e.noise_structure for e in self.devices.values()])
 
     def initial(self, env: Environment) -> State:
         """See `AbstractSystem`: devices at rest, capacitors at their initial voltages."""
-        rest = {f"{n}.{k}": x for n, e in self.devices.items() for k, x in e.initial(env).items()}
+        device_states = {
+            f"{n}.{k}": x for n, e in self.devices.items() for k, x in e.initial(env).items()
+        }
         charge = self._charges(lambda e, a, b: e.c * e.v0)
-        return rest | self._named(self._over_capacitance(charge))
+        return device_states | self._by_state_name(self._over_capacitance(charge))
 
-    def _named(self, free: Volts) -> State:
+    def _by_state_name(self, free: Volts) -> State:
         """Values of the free nodes by the names of their states."""
         kind = jnp.result_type(*jax.tree.leaves(self.elements))
         return {
@@ -186,17 +190,17 @@ class Circuit(AbstractSystem, AbstractComposite):
     @property
     def _capacitors(self) -> list[tuple[Capacitor, int, int]]:
         """The capacitors and their nodes."""
-        every = zip(self.elements, self.topology.nodes)
-        return [(e, net[0], net[1]) for e, net in every if isinstance(e, Capacitor)]
+        pairs = zip(self.elements, self.topology.nodes)
+        return [(e, net[0], net[1]) for e, net in pairs if isinstance(e, Capacitor)]
 
-    def _charges(self, of: Callable) -> Volts:
-        """Sum over the capacitors of each free node of a charge [C] ``of(capacitor, a, b)`` of nodes a and b."""
+    def _charges(self, charge_of: Callable) -> Volts:
+        """Sum over the capacitors of each free node of a charge [C] ``charge_of(capacitor, a, b)`` of nodes a and b."""
         top = self.topology
         total: list = [0.0] * len(top.free)
         for e, a, b in self._capacitors:
             for k, sign in ((a, 1.0), (b, -1.0)):
                 if top.group[k] >= 0:
-                    total[top.group[k]] = total[top.group[k]] + sign * of(e, a, b)
+                    total[top.group[k]] = total[top.group[k]] + sign * charge_of(e, a, b)
         return total
 
     def _over_capacitance(self, charge: Volts) -> Volts:
@@ -207,7 +211,7 @@ class Circuit(AbstractSystem, AbstractComposite):
         heads = [top.names.index(name) for name in top.free]
         for k, head in enumerate(heads):
             matrix[k][k] = self.parasitic if head in top.stray else 0.0
-        coupled = set()
+        coupling = set()
         for e, *net in self._capacitors:
             a, b = (top.group[k] for k in net)
             if a == b:
@@ -215,14 +219,14 @@ class Circuit(AbstractSystem, AbstractComposite):
             for k in {a, b} - {-1}:
                 matrix[k][k] = matrix[k][k] + e.c
             if -1 not in (a, b):
-                coupled |= {a, b}
+                coupling |= {a, b}
                 matrix[a][b] = matrix[a][b] - e.c
                 matrix[b][a] = matrix[b][a] - e.c
         voltages = [q / matrix[k][k] for k, q in enumerate(charge)]
-        some = sorted(coupled)
-        if some:
-            rows = [[jnp.asarray(matrix[i][j]) for j in some] for i in some]
-            for k, x in zip(some, solve_small(rows, [charge[k] for k in some])):
+        indices = sorted(coupling)
+        if indices:
+            rows = [[jnp.asarray(matrix[i][j]) for j in indices] for i in indices]
+            for k, x in zip(indices, solve_small(rows, [charge[k] for k in indices])):
                 voltages[k] = x
         return voltages
 
@@ -238,25 +242,29 @@ class Circuit(AbstractSystem, AbstractComposite):
 
     def node_voltages(self, state: State, u) -> Volts:
         """Voltage of each node [V], ground first."""
-        top, above = self.topology, self._above(u)
+        top, offsets = self.topology, self._node_offsets(u)
         free = [state[f"{n}.v"] - x for n, x in zip(top.free, self._shift(u))]
         zero = 0.0 * jnp.sum(jnp.asarray(u))
-        return [zero + x + (free[g] if g >= 0 else 0.0) for g, x in zip(top.group, above)]
+        return [zero + x + (free[g] if g >= 0 else 0.0) for g, x in zip(top.group, offsets)]
 
-    def _above(self, u) -> Volts:
+    def _node_offsets(self, u) -> Volts:
         """Voltage of each node above the free voltage that it follows, or above ground [V]."""
-        given = self._sources(u)
-        return [sum((s * given[e] for s, e in terms), 0.0) for terms in self.topology.offset]
+        source_values = self._sources(u)
+        return [
+            sum((s * source_values[e] for s, e in terms), 0.0) for terms in self.topology.offset
+        ]
 
     def _shift(self, u) -> Volts:
         """What a solver sees in place of each free voltage, above that voltage [V]."""
-        if not self._shifted:
+        if not self._has_shift:
             return [0.0 * jnp.asarray(self.parasitic) for _ in self.topology.free]
-        above = self._above(u)
-        return self._over_capacitance(self._charges(lambda e, a, b: e.c * (above[a] - above[b])))
+        offsets = self._node_offsets(u)
+        return self._over_capacitance(
+            self._charges(lambda e, a, b: e.c * (offsets[a] - offsets[b]))
+        )
 
     @property
-    def _shifted(self) -> bool:
+    def _has_shift(self) -> bool:
         """Whether a capacitor ties a free node to a voltage that sources make."""
         top = self.topology
         return any(
@@ -266,24 +274,24 @@ class Circuit(AbstractSystem, AbstractComposite):
 
     def element_currents(self, t, state: State, u, env: Environment) -> dict[str, tuple]:
         """Current [A] into each terminal of each element, without displacement; 0 for voltage sources."""
-        v, given = self.node_voltages(state, u), self._sources(u)
-        found = {}
+        v, source_values = self.node_voltages(state, u), self._sources(u)
+        currents = {}
         for k, (name, e, net) in enumerate(zip(self.names, self.elements, self.topology.nodes)):
             if isinstance(e, AbstractDevice):
-                i = e.current(t, self._own(name, state), v[net[0]] - v[net[1]], env)
-                found[name] = (i, -i)
+                i = e.current(t, self._device_state(name, state), v[net[0]] - v[net[1]], env)
+                currents[name] = (i, -i)
             elif isinstance(e, CurrentSource):
-                found[name] = (-given[k], given[k])
+                currents[name] = (-source_values[k], source_values[k])
             else:
-                found[name] = e.currents(tuple(v[n] for n in net), env)
-        return found
+                currents[name] = e.currents(tuple(v[n] for n in net), env)
+        return currents
 
-    def _own(self, name: str, state: State) -> State:
+    def _device_state(self, name: str, state: State) -> State:
         """The states of one device, by the names that it knows."""
         states = self.devices[name].states
         return {s.name: state[f"{name}.{s.name}"] for s in states}
 
-    def _leaving(self, currents: Mapping[str, tuple]) -> Volts:
+    def _node_currents(self, currents: Mapping[str, tuple]) -> Volts:
         """Current [A] that leaves each node into elements."""
         total: list = [0.0] * len(self.topology.names)
         for i, net in zip(currents.values(), self.topology.nodes):
@@ -291,31 +299,33 @@ class Circuit(AbstractSystem, AbstractComposite):
                 total[k] = total[k] + x
         return total
 
-    def _across(self, state: State, u) -> dict[str, tuple[State, Any]]:
+    def _device_inputs(self, state: State, u) -> dict[str, tuple[State, Any]]:
         """Own states and voltage [V] of each device."""
         v = self.node_voltages(state, u)
         nets = dict(zip(self.names, self.topology.nodes))
-        return {n: (self._own(n, state), v[nets[n][0]] - v[nets[n][1]]) for n in self.devices}
+        return {
+            n: (self._device_state(n, state), v[nets[n][0]] - v[nets[n][1]]) for n in self.devices
+        }
 
     def drift(self, t, state, u, env):
         """See `AbstractSystem`."""
         top = self.topology
-        leaving = self._leaving(self.element_currents(t, state, u, env))
+        node_currents = self._node_currents(self.element_currents(t, state, u, env))
         charge: list = [0.0] * len(top.free)
-        for g, i in zip(top.group, leaving):
+        for g, i in zip(top.group, node_currents):
             if g >= 0:
                 charge[g] = charge[g] - i
-        voltages = self._across(state, u)
+        voltages = self._device_inputs(state, u)
         rates = {
             f"{n}.{k}": x
             for n, e in self.devices.items()
             for k, x in e.drift(t, *voltages[n], env).items()
         }
-        return rates | self._named(self._over_capacitance(charge))
+        return rates | self._by_state_name(self._over_capacitance(charge))
 
     def noise(self, t, state, u, env):
         """See `AbstractSystem`."""
-        voltages = self._across(state, u)
+        voltages = self._device_inputs(state, u)
         return {
             f"{n}.{channel}": {f"{n}.{k}": x for k, x in amplitude.items()}
             for n, e in self.devices.items()
@@ -324,7 +334,7 @@ class Circuit(AbstractSystem, AbstractComposite):
 
     def jumps(self, t, state, u, env):
         """See `AbstractSystem`."""
-        voltages = self._across(state, u)
+        voltages = self._device_inputs(state, u)
         return {
             f"{n}.{name}": Jump(
                 jump.intensity, jump.bound, {f"{n}.{k}": x for k, x in jump.after.items()}
@@ -337,11 +347,11 @@ class Circuit(AbstractSystem, AbstractComposite):
         """Rate of change of each node's voltage [V/s]; arguments as for `source_currents`."""
         rates = self.drift(t, state, u, env)
         nodes = {f"{n}.v" for n in self.topology.free}
-        moved = {k: rates[k] if k in nodes else jnp.zeros_like(x) for k, x in state.items()}
-        along = jnp.zeros_like(u) if slope is None else slope
-        return jax.jvp(self.node_voltages, (state, u), (moved, along))[1]
+        node_rates = {k: rates[k] if k in nodes else jnp.zeros_like(x) for k, x in state.items()}
+        u_slope = jnp.zeros_like(u) if slope is None else slope
+        return jax.jvp(self.node_voltages, (state, u), (node_rates, u_slope))[1]
 
-    def _displaced(self, v: Volts) -> Volts:
+    def _capacitor_charges(self, v: Volts) -> Volts:
         """Charge [C] that capacitors, parasitic ones too, hold at each node of these voltages; or its rates."""
         top = self.topology
         total = [self.parasitic * x if k in top.stray else 0.0 * x for k, x in enumerate(v)]
@@ -360,18 +370,18 @@ class Circuit(AbstractSystem, AbstractComposite):
         slope : Float[Array, ""] or Float[Array, "ports"], optional
             Rate of change of the stimulus [V/s or A/s]; 0 by default.
         """
-        leaving = self._leaving(self.element_currents(t, state, u, env))
-        displaced = self._displaced(self.node_slopes(t, state, u, env, slope))
-        given, found = self._sources(u), {}
+        node_currents = self._node_currents(self.element_currents(t, state, u, env))
+        charge_rates = self._capacitor_charges(self.node_slopes(t, state, u, env, slope))
+        source_values, currents = self._sources(u), {}
         for k, (name, e) in enumerate(zip(self.names, self.elements)):
             if isinstance(e, VoltageSource):
                 # Beyond the source lies its first terminal, or its second where that is the root's side.
-                beyond = self.topology.behind[k] or ()
-                sign = 1.0 if self.topology.nodes[k][0] in beyond else -1.0
-                found[name] = sign * sum(leaving[n] + displaced[n] for n in beyond)
+                far_nodes = self.topology.fed_nodes[k] or ()
+                sign = 1.0 if self.topology.nodes[k][0] in far_nodes else -1.0
+                currents[name] = sign * sum(node_currents[n] + charge_rates[n] for n in far_nodes)
             elif isinstance(e, CurrentSource):
-                found[name] = given[k]
-        return found
+                currents[name] = source_values[k]
+        return currents
 
     def outputs(self, t, state, u, env, slope=None):
         """See `AbstractSystem`: voltage across the first driven source, and the current that it drives."""
@@ -386,19 +396,19 @@ class Circuit(AbstractSystem, AbstractComposite):
         nodes = zip(self.topology.free, self._shift(u))
         return state | {f"{n}.v": state[f"{n}.v"] - x for n, x in nodes}
 
-    def internal_state(self, shown: State, u) -> State:
+    def internal_state(self, visible: State, u) -> State:
         """The states as a solver sees them, out of those that a trace shows."""
         nodes = zip(self.topology.free, self._shift(u))
-        return shown | {f"{n}.v": shown[f"{n}.v"] + x for n, x in nodes}
+        return visible | {f"{n}.v": visible[f"{n}.v"] + x for n, x in nodes}
 
     def project(self, state):
         """See `AbstractSystem`."""
-        own = {
+        device_states = {
             f"{n}.{k}": x
             for n, e in self.devices.items()
-            for k, x in e.project(self._own(n, state)).items()
+            for k, x in e.project(self._device_state(n, state)).items()
         }
-        return state | own
+        return state | device_states
 
     def confine(self, state, before, u):
         """See `AbstractSystem`."""
@@ -406,7 +416,9 @@ class Circuit(AbstractSystem, AbstractComposite):
         return self.project(state)
 
 
-def together(structures: Sequence[type[AbstractNoiseStructure]]) -> type[AbstractNoiseStructure]:
+def common_structure(
+    structures: Sequence[type[AbstractNoiseStructure]],
+) -> type[AbstractNoiseStructure]:
     """How noise amplitudes of several devices depend on the states of all of them.
 
     Notes
@@ -436,5 +448,5 @@ def drive_branch(branch: AbstractTwoTerminal, quantity: str) -> Circuit:
     source = {"voltage": VoltageSource, "current": CurrentSource}
     if quantity not in source:
         raise CircuitError(f"driven by {quantity!r}", allowed=", ".join(source))
-    lines = list(taken_apart("", branch, "in", "0"))
+    lines = list(branch_lines("", branch, "in", "0"))
     return Circuit([("drive", source[quantity](), "in", "0"), *lines])

@@ -222,6 +222,9 @@ class Mosfet(AbstractElement):
         drain, gate, source = (sign * (x - v[3]) for x in v[:3])
         twice = 2 * BOLTZMANN_EV * env.temperature
         pinch = (gate - self.v_t) / self.n
-        log = lambda x: jax.nn.softplus((pinch - x) / twice) ** 2  # noqa: E731
+
+        def log(x):
+            return jax.nn.softplus((pinch - x) / twice) ** 2
+
         i = sign * 0.5 * self.n * self.beta * twice**2 * (log(source) - log(drain))
         return i, 0.0 * i, -i, 0.0 * i

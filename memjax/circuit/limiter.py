@@ -30,6 +30,6 @@ def soft_limit(i: Float[Array, "..."], limit: float | Float[Array, ""]) -> Float
     inside = jnp.abs(y) < 1
     low = jnp.where(inside, y, 0.5)
     high = jnp.where(inside, 2.0, y)
-    below = low * (1 + jnp.abs(low) ** _SHARPNESS) ** (-1 / _SHARPNESS)
-    above = jnp.sign(high) * (1 + jnp.abs(high) ** -_SHARPNESS) ** (-1 / _SHARPNESS)
-    return limit * jnp.where(inside, below, above)
+    low_branch = low * (1 + jnp.abs(low) ** _SHARPNESS) ** (-1 / _SHARPNESS)
+    high_branch = jnp.sign(high) * (1 + jnp.abs(high) ** -_SHARPNESS) ** (-1 / _SHARPNESS)
+    return limit * jnp.where(inside, low_branch, high_branch)

@@ -34,7 +34,7 @@ class Topology:
         For each node its voltage above that free voltage, or above ground.
     free : tuple of str
         Name of the node whose voltage is each free one.
-    behind : tuple of tuple of int, or None
+    fed_nodes : tuple of tuple of int, or None
         For each voltage source the nodes whose current flows through it; None for other elements.
     stray : tuple of int
         Nodes that need a parasitic capacitance: without one they would have none.
@@ -45,7 +45,7 @@ class Topology:
     group: tuple[int, ...]
     offset: tuple[Offset, ...]
     free: tuple[str, ...]
-    behind: tuple[tuple[int, ...] | None, ...]
+    fed_nodes: tuple[tuple[int, ...] | None, ...]
     stray: tuple[int, ...]
 
 
@@ -62,21 +62,21 @@ def lines(netlist: Mapping | Sequence) -> list[Line]:
             f"a {type(netlist).__name__} in place of a netlist",
             allowed='lines [("in", mj.VoltageSource(), "a", "0"), ...]',
         )
-    given = [(n, *rest) for n, rest in netlist.items()] if isinstance(netlist, Mapping) else netlist
-    found: list[Line] = []
-    for line in given:
+    items = [(n, *rest) for n, rest in netlist.items()] if isinstance(netlist, Mapping) else netlist
+    entries: list[Line] = []
+    for line in items:
         _check_line(line)
         name, part, *nodes = line
         branch = isinstance(part, Series | Parallel)
-        found += taken_apart(f"{name}.", part, *nodes) if branch else [tuple(line)]
-    twice = {n for n, *_ in found if [m for m, *_ in found].count(n) > 1}
+        entries += branch_lines(f"{name}.", part, *nodes) if branch else [tuple(line)]
+    twice = {n for n, *_ in entries if [m for m, *_ in entries].count(n) > 1}
     if twice:
         raise CircuitError(
             f"{', '.join(sorted(map(repr, twice)))} twice",
             where="netlist",
             allowed="a name per element",
         )
-    return found
+    return entries
 
 
 def _check_line(line) -> None:
@@ -88,29 +88,29 @@ def _check_line(line) -> None:
     if not isinstance(part, AbstractElement | AbstractTwoTerminal):
         allowed = "a device, an element of memjax.circuit, or a branch of them"
         raise CircuitError(f"{type(part).__name__} as {name!r}", where="netlist", allowed=allowed)
-    wanted = part.terminals if isinstance(part, AbstractElement) else ("p", "n")
-    if len(nodes) != len(wanted) or not all(isinstance(n, str) and n for n in nodes):
+    terminals = part.terminals if isinstance(part, AbstractElement) else ("p", "n")
+    if len(nodes) != len(terminals) or not all(isinstance(n, str) and n for n in nodes):
         raise CircuitError(
             f"{name!r} between {nodes!r}",
             where="netlist",
-            allowed=f"names of {len(wanted)} nodes: {', '.join(wanted)}",
+            allowed=f"names of {len(terminals)} nodes: {', '.join(terminals)}",
         )
 
 
-def taken_apart(prefix: str, part, p: str, n: str) -> Iterator[Line]:
+def branch_lines(prefix: str, part, p: str, n: str) -> Iterator[Line]:
     """Lines of a branch: its elements by what they are called, its inner nodes by numbers."""
     count: dict[str, int] = {}
     inner = iter(range(1, 1000))
 
     def walk(part, p, n):
         if isinstance(part, Parallel):
-            for one in part.parts:
-                yield from walk(one, p, n)
+            for element in part.parts:
+                yield from walk(element, p, n)
             return
         if isinstance(part, Series):
-            between = [p, *(f"{prefix}{next(inner)}" for _ in part.parts[1:]), n]
-            for one, a, b in zip(part.parts, between[:-1], between[1:]):
-                yield from walk(one, a, b)
+            chain = [p, *(f"{prefix}{next(inner)}" for _ in part.parts[1:]), n]
+            for element, a, b in zip(part.parts, chain[:-1], chain[1:]):
+                yield from walk(element, a, b)
             return
         kind = part.name
         count[kind] = count.get(kind, 0) + 1
@@ -161,30 +161,30 @@ def topology(
     roots, offset = zip(*(_above_root(k, parent, sign, source) for k in range(len(labels))))
     heads = [k for k in range(1, len(labels)) if roots[k] == k]
     group = tuple(-1 if r == 0 else heads.index(r) for r in roots)
-    behind = tuple(
-        _behind(e, source, parent, len(labels)) if k == "voltage" else None
+    fed_nodes = tuple(
+        _fed_nodes(e, source, parent, len(labels)) if k == "voltage" else None
         for e, k in enumerate(kinds)
     )
     free = tuple(labels[k] for k in heads)
     stray = _stray(kinds, nodes, roots, heads)
-    return Topology(nodes, tuple(labels), group, tuple(offset), free, behind, stray)
+    return Topology(nodes, tuple(labels), group, tuple(offset), free, fed_nodes, stray)
 
 
 def _check_floating(names, labels, nodes) -> None:
     """Raise where a node has one terminal only, or no way to ground."""
     for k, label in enumerate(labels[1:], 1):
-        at = [n for n, net in zip(names, nodes) if k in net]
+        owners = [n for n, net in zip(names, nodes) if k in net]
         if sum(net.count(k) for net in nodes) < 2:
             raise CircuitError(
-                f"floating node {label!r}: only {at[0]!r} is connected to it",
+                f"floating node {label!r}: only {owners[0]!r} is connected to it",
                 where="netlist",
                 allowed="nodes with two terminals or more",
                 fix="is it a misspelt name? A node that is only looked at needs a Capacitor to ground",
             )
-    apart = set(range(len(labels))) - set(_reach(0, nodes))
-    if apart:
+    floating = set(range(len(labels))) - set(_reach(0, nodes))
+    if floating:
         raise CircuitError(
-            f"floating nodes {', '.join(repr(labels[k]) for k in sorted(apart))}",
+            f"floating nodes {', '.join(repr(labels[k]) for k in sorted(floating))}",
             where="netlist",
             allowed="nodes with a way to ground",
         )
@@ -192,41 +192,41 @@ def _check_floating(names, labels, nodes) -> None:
 
 def _reach(start: int, nets) -> list[int]:
     """Nodes connected to one by any elements."""
-    reached, todo = {start}, [start]
+    component, todo = {start}, [start]
     while todo:
-        here = todo.pop()
-        new = {k for net in nets if here in net for k in net} - reached
-        reached |= new
+        node = todo.pop()
+        new = {k for net in nets if node in net for k in net} - component
+        component |= new
         todo += new
-    return sorted(reached)
+    return sorted(component)
 
 
 def _sources(names, kinds, nodes, count: int):
     """Forest of the voltage sources: for each node its parent, the sign and the number of the source."""
     edges = {e: nodes[e] for e, k in enumerate(kinds) if k == "voltage"}
     parent, sign, source = [-1] * count, [0.0] * count, [-1] * count
-    seen: set[int] = set()
+    in_forest: set[int] = set()
     for root in range(count):  # ground first
-        if root in seen:
+        if root in in_forest:
             continue
         todo = [root]
-        seen.add(root)
+        in_forest.add(root)
         while todo:
-            here = todo.pop()
+            node = todo.pop()
             for e, (p, n) in edges.items():
-                if e == source[here] or here not in (p, n):
+                if e == source[node] or node not in (p, n):
                     continue
-                other = n if here == p else p
-                if other in seen:
+                neighbour = n if node == p else p
+                if neighbour in in_forest:
                     raise CircuitError(
                         f"voltage source {names[e]!r} closes a loop of voltage sources",
                         where="netlist",
                         fix="put a resistance in series",
                     )
-                seen.add(other)
-                parent[other], source[other] = here, e
-                sign[other] = 1.0 if other == p else -1.0
-                todo.append(other)
+                in_forest.add(neighbour)
+                parent[neighbour], source[neighbour] = node, e
+                sign[neighbour] = 1.0 if neighbour == p else -1.0
+                todo.append(neighbour)
     return parent, sign, source
 
 
@@ -239,15 +239,15 @@ def _above_root(k: int, parent, sign, source) -> tuple[int, Offset]:
     return k, tuple(terms)
 
 
-def _behind(e: int, source, parent, count: int) -> tuple[int, ...]:
+def _fed_nodes(e: int, source, parent, count: int) -> tuple[int, ...]:
     """Nodes that are beyond a source, seen from its root."""
 
-    def beyond(k: int) -> bool:
+    def is_fed(k: int) -> bool:
         while k >= 0 and source[k] != e:
             k = parent[k]
         return k >= 0
 
-    return tuple(k for k in range(count) if beyond(k))
+    return tuple(k for k in range(count) if is_fed(k))
 
 
 def _stray(kinds, nodes, roots, heads) -> tuple[int, ...]:

@@ -61,12 +61,12 @@ def powers(
         raise StimulusError(
             "a trace of several sweeps or of another circuit", allowed="one sweep of the circuit"
         )
-    where = env or Environment()
+    environment = env or Environment()
 
-    def point(t, shown):
-        just = jnp.nextafter(t, jnp.asarray(-jnp.inf, t.dtype))
-        u, slope = jax.jvp(stimulus, (just,), (jnp.ones_like(just),))
-        return element_powers(circuit, t, circuit.internal_state(shown, u), u, slope, where)
+    def point(t, visible):
+        t_before = jnp.nextafter(t, jnp.asarray(-jnp.inf, t.dtype))
+        u, slope = jax.jvp(stimulus, (t_before,), (jnp.ones_like(t_before),))
+        return element_powers(circuit, t, circuit.internal_state(visible, u), u, slope, environment)
 
     rows = jax.vmap(point)
     return jax.jit(jax.vmap(rows, in_axes=(None, 0)))(trace.t, trace.state)
@@ -78,15 +78,15 @@ def element_powers(
     """Power that each element takes up at one instant [W]; arguments as for `Circuit.source_currents`."""
     powers = {}
     v = circuit.node_voltages(state, u)
-    given = circuit.source_currents(t, state, u, env, slope)
-    changing = circuit.node_slopes(t, state, u, env, slope)
+    source_currents = circuit.source_currents(t, state, u, env, slope)
+    node_slopes = circuit.node_slopes(t, state, u, env, slope)
     currents = circuit.element_currents(t, state, u, env)
     for name, e, net in zip(circuit.names, circuit.elements, circuit.topology.nodes):
         if isinstance(e, AbstractSource):
-            powers[name] = -(v[net[0]] - v[net[1]]) * given[name]
+            powers[name] = -(v[net[0]] - v[net[1]]) * source_currents[name]
         elif isinstance(e, Capacitor):
-            across, rise = v[net[0]] - v[net[1]], changing[net[0]] - changing[net[1]]
-            powers[name] = e.c * across * rise
+            voltage, rise = v[net[0]] - v[net[1]], node_slopes[net[0]] - node_slopes[net[1]]
+            powers[name] = e.c * voltage * rise
         else:
             powers[name] = sum(v[k] * i for k, i in zip(net, currents[name], strict=True))
     return powers
@@ -97,15 +97,15 @@ def bench_powers(
 ) -> dict[str, Float[Array, ""]]:
     """Power that each element of a bench takes up at one instant [W]; arguments as for `BenchedDevice.outputs`."""
     out, bench = system.outputs(t, state, u, env), system.bench
-    i, v, through = out["i"], out["v_device"], out["i_device"]
+    i, v, i_device = out["i"], out["v_device"], out["i_device"]
     leak = 0.0 if bench.parallel_resistance is None else v / bench.parallel_resistance
     return {
-        "device": v * through,
+        "device": v * i_device,
         "series_resistance": i
         * i
         * (0.0 if bench.series_resistance is None else bench.series_resistance),
         "parallel_resistance": v * (0.0 * v + leak),
-        "parallel_capacitance": v * (i - through - leak),
+        "parallel_capacitance": v * (i - i_device - leak),
     }
 
 
@@ -159,5 +159,5 @@ def energy_per_spike(
     """
     if spikes < 1:
         raise StimulusError("no spike in the window", allowed="one spike or more")
-    each = {k: float(np.sum(e)) / spikes for k, e in energy.items()}
-    return each | {"total": -sum(e for e in each.values() if e < 0)}
+    per_spike = {k: float(np.sum(e)) / spikes for k, e in energy.items()}
+    return per_spike | {"total": -sum(e for e in per_spike.values() if e < 0)}

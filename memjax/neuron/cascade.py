@@ -64,10 +64,10 @@ def cascade(
             (f"transistor_{k}", Mosfet(), drain, gate, "0", "0"),
         ]
         if k < stages:
-            after = f"in_{k + 1}"
+            next_input = f"in_{k + 1}"
             lines += [
-                (f"inverter_{k}", Mosfet(channel="p"), after, drain, "vdd", "vdd"),
-                (f"r_out_{k}", Resistor(r_load), after, "0"),
+                (f"inverter_{k}", Mosfet(channel="p"), next_input, drain, "vdd", "vdd"),
+                (f"r_out_{k}", Resistor(r_load), next_input, "0"),
             ]
     return Circuit(lines)
 

@@ -44,11 +44,11 @@ def integrate_and_fire(
     .. [1] T. Wang et al., IEEE Trans. Circuits Syst. Artif. Intell. 1, 141 (2024),
        doi:10.1109/TCASAI.2024.3484370, code https://github.com/yanglab2021/DiffusiveMemristor
     """
-    device = _published() if memristor is None else memristor
+    device = _published_set() if memristor is None else memristor
     return node(device, r_in=r_in, c=c)
 
 
-def _published() -> DiffusiveMemristor:
+def _published_set() -> DiffusiveMemristor:
     """The authors' set for this circuit."""
     geometry = dict(alpha=0.01, lam=0.1, r_on=5e3, r_off=1e10)
     rates = dict(mu=150.0, beta=20.0, gamma1=5e3, gamma2=0.1, gamma3=10.0, theta=200.0)

@@ -46,11 +46,11 @@ def relaxation_oscillator(
     .. [1] T. Wang et al., IEEE Trans. Circuits Syst. Artif. Intell. 1, 141 (2024),
        doi:10.1109/TCASAI.2024.3484370, code https://github.com/yanglab2021/DiffusiveMemristor
     """
-    device = _published() if memristor is None else memristor
+    device = _published_set() if memristor is None else memristor
     return node(device, r_in=r_in, c=c)
 
 
-def _published() -> DiffusiveMemristor:
+def _published_set() -> DiffusiveMemristor:
     """The authors' set for this circuit."""
     geometry = dict(alpha=0.01, lam=1.0, r_on=5e3, r_off=1e8)
     rates = dict(mu=300.0, beta=20.0, gamma1=200.0, gamma2=20.0, gamma3=10.0, theta=200.0)

@@ -91,9 +91,9 @@ class Spike:
         middle, end = self.high_width, self.high_width + self.low_width
         corners = np.array([0.0, self.edge, middle, middle + self.edge, end, end + self.edge])
         volts = np.array([0.0, self.high, self.high, self.low, self.low, 0.0])
-        every = np.union1d(corners, np.asarray(also, float))
-        volts = np.interp(every, corners, volts)
-        times = (starts[:, None] + every).ravel()
+        offsets = np.union1d(corners, np.asarray(also, float))
+        volts = np.interp(offsets, corners, volts)
+        times = (starts[:, None] + offsets).ravel()
         return Sampled(np.r_[0.0, times], np.r_[0.0, np.tile(volts, starts.size)])
 
 
@@ -104,12 +104,12 @@ PULSE = Spike.pulse(0.8, 6e-3)
 """The pulse whose response is read: above the lower threshold of the default weight."""
 
 
-def _ascending(name: str, values: Points, least: float) -> np.ndarray:
+def _ascending(name: str, values: Points, minimum: float) -> np.ndarray:
     """Finite times above a limit, ascending."""
     array = np.atleast_1d(np.asarray(values, float))
-    good = array.ndim == 1 and array.size and np.isfinite(array).all() and (array > least).all()
+    good = array.ndim == 1 and array.size and np.isfinite(array).all() and (array > minimum).all()
     if not (good and np.all(np.diff(array) > 0)):
-        raise BoundsError(f"{name} = {array}", allowed=f"finite, ascending, > {least:g} s")
+        raise BoundsError(f"{name} = {array}", allowed=f"finite, ascending, > {minimum:g} s")
     return array
 
 
@@ -121,14 +121,14 @@ def _positive(name: str, values: Points, unit: str) -> np.ndarray:
     return array
 
 
-def _counted(name: str, count: int, least: int) -> int:
+def _check_count(name: str, count: int, minimum: int) -> int:
     """A whole number that is large enough."""
-    if count != int(count) or count < least:
-        raise BoundsError(f"{name} = {count}", allowed=f"a whole number >= {least}")
+    if count != int(count) or count < minimum:
+        raise BoundsError(f"{name} = {count}", allowed=f"a whole number >= {minimum}")
     return int(count)
 
 
-def _checked(circuit: Circuit, weight: str) -> tuple[str, str]:
+def _driver_names(circuit: Circuit, weight: str) -> tuple[str, str]:
     """Names of the two drivers of a synapse."""
     if circuit.quantities != ("voltage", "voltage"):
         raise CircuitError(
@@ -173,18 +173,18 @@ def conductance(
     CircuitError, BoundsError
         For a device that the circuit does not have, or a reading voltage of zero.
     """
-    _checked(circuit, weight)
+    _driver_names(circuit, weight)
     if not (np.isfinite(v_read) and v_read != 0):
         raise BoundsError(f"v_read = {v_read} V", allowed="finite and not 0 V")
-    device, at = circuit.devices[weight], env or Environment()
-    own = {s.name: jnp.asarray(state[f"{weight}.{s.name}"]) for s in device.states}
-    kind = jnp.result_type(*own.values())
+    device, environment = circuit.devices[weight], env or Environment()
+    states = {s.name: jnp.asarray(state[f"{weight}.{s.name}"]) for s in device.states}
+    kind = jnp.result_type(*states.values())
     v, t = jnp.asarray(v_read, kind), jnp.zeros((), kind)
-    read = jax.jit(jax.vmap(jax.vmap(lambda x: device.current(t, x, v, at) / v)))
-    return np.asarray(read(own))
+    read = jax.jit(jax.vmap(jax.vmap(lambda x: device.current(t, x, v, environment) / v)))
+    return np.asarray(read(states))
 
 
-def _simulated(circuit: Circuit, drives: list, rows: list, weight: str, options: dict):
+def _simulate_sweeps(circuit: Circuit, drives: list, rows: list, weight: str, options: dict):
     """Trace and weights (sweep, row) [S] of sweeps that each start from rest."""
     trace = simulate(circuit, drives, save=rows, carry_state=False, **options).check()
     weights = conductance(circuit, trace.state, weight=weight, env=options["env"])
@@ -193,11 +193,11 @@ def _simulated(circuit: Circuit, drives: list, rows: list, weight: str, options:
 
 def _changes(circuit, pre: list, post: list, spike: Spike, weight: str, options: dict):
     """Relative changes of weight [1] of sweeps of spikes, from before the first to just after the last."""
-    names = _checked(circuit, weight)
+    names = _driver_names(circuit, weight)
     drives = [Drives(dict(zip(names, (spike.at(a), spike.at(b))))) for a, b in zip(pre, post)]
     ends = [max(a[-1], b[-1]) + spike.duration for a, b in zip(pre, post)]
     rows = [np.array([0.5 * _LEAD, end + _LEAD]) for end in ends]
-    _, weights = _simulated(circuit, drives, rows, weight, options)
+    _, weights = _simulate_sweeps(circuit, drives, rows, weight, options)
     return np.asarray(weight_change(weights[:, 0], weights[:, 1]))
 
 
@@ -264,9 +264,9 @@ def train(
     BoundsError, CircuitError
         For intervals that are not positive, or a circuit that is no synapse.
     """
-    pre, post = _checked(circuit, weight)
+    pre, post = _driver_names(circuit, weight)
     intervals = _positive("intervals", intervals, "s")
-    count = _counted("count", count, 2)
+    count = _check_count("count", count, 2)
     inside = np.linspace(pulse.edge, pulse.duration - pulse.edge, _READ_ROWS)
     drives, rows = [], []
     for interval in intervals:
@@ -275,7 +275,7 @@ def train(
         source = pulse.at(start, also=inside)
         drives.append(Drives({pre: source, post: _silent(pulse.at(start))}))
     options = {"policy": policy, "env": env, "seed": seed}
-    trace, weights = _simulated(circuit, drives, rows, weight, options)
+    trace, weights = _simulate_sweeps(circuit, drives, rows, weight, options)
     current = np.asarray(trace.i).reshape(len(intervals), -1)
     means = [
         responses(t, i, windows=[(w[0], w[-1]) for w in t.reshape(count, -1)])
@@ -338,7 +338,7 @@ def stdp(
     _check_apart(np.abs(dts).min(), spike)
     _positive("pause", [pause], "s")
     length = np.abs(dts) + spike.duration + pause
-    start = _LEAD + np.arange(_counted("pairs", pairs, 1)) * length[:, None]
+    start = _LEAD + np.arange(_check_count("pairs", pairs, 1)) * length[:, None]
     pre, post = (start + np.maximum(sign * dts, 0.0)[:, None] for sign in (-1, 1))
     options = {"policy": policy, "env": env, "seed": seed}
     return _changes(circuit, list(pre), list(post), spike, weight, options)
@@ -398,7 +398,7 @@ def srdp(
     if not 0 < phase < 1:
         raise BoundsError(f"phase = {phase}", allowed="between 0 and 1")
     _check_apart(min(phase, 1 - phase) / rates.max(), spike)
-    pre = _LEAD + np.arange(_counted("pairs", pairs, 1)) / rates[:, None]
+    pre = _LEAD + np.arange(_check_count("pairs", pairs, 1)) / rates[:, None]
     post = pre + phase / rates[:, None]
     options = {"policy": policy, "env": env, "seed": seed}
     return _changes(circuit, list(pre), list(post), spike, weight, options)
@@ -438,10 +438,10 @@ def retention(
     BoundsError, CircuitError
         For times that do not ascend or are negative, or a circuit that is no synapse.
     """
-    pre, post = _checked(circuit, weight)
-    after = _ascending("times", times, -np.finfo(float).tiny)
+    pre, post = _driver_names(circuit, weight)
+    delays = _ascending("times", times, -np.finfo(float).tiny)
     source = pulse.at([_LEAD])
-    rows = _LEAD + pulse.duration + after
+    rows = _LEAD + pulse.duration + delays
     options = {"policy": policy, "env": env, "seed": 0}
     drives = [Drives({pre: source, post: _silent(source)})]
-    return _simulated(circuit, drives, [rows], weight, options)[1][0]
+    return _simulate_sweeps(circuit, drives, [rows], weight, options)[1][0]

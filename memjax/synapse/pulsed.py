@@ -107,7 +107,9 @@ class Pulsed(eqx.Module):
     def _hold(self, z: Float[Array, " n"], u, steps: Float[Array, " m"]) -> Float[Array, " n"]:
         """State after a constant voltage, in steps of given lengths [s]."""
         scaled = self.scaled
-        rate = lambda t, y: scaled.drift(t, y, u)  # noqa: E731
+
+        def rate(t, y):
+            return scaled.drift(t, y, u)
 
         def step(z, h):
             return scaled.project(rodas3_step(rate, jnp.zeros_like(h), z, h=h).y), None
@@ -239,14 +241,14 @@ def pulse(
     z = pulsed.after(memory.z, kind)
     g, slope = jax.value_and_grad(pulsed.conductance)(z)
     size = noise.size(g, kind)
-    held = jnp.abs(slope[0]) * _FURTHEST > noise.programming[kind] * size * 1e-3
-    kick = noise.programming[kind] * size * draw[0] / jnp.where(held, slope[0], 1.0)
-    kick = jnp.where(held, jnp.clip(kick, -_FURTHEST, _FURTHEST), 0.0)
+    responsive = jnp.abs(slope[0]) * _FURTHEST > noise.programming[kind] * size * 1e-3
+    kick = noise.programming[kind] * size * draw[0] / jnp.where(responsive, slope[0], 1.0)
+    kick = jnp.where(responsive, jnp.clip(kick, -_FURTHEST, _FURTHEST), 0.0)
     z = pulsed.scaled.project(z.at[0].add(kick))
     jitter = noise.jitter[kind] * size
     decay = 1 / jnp.asarray(MEMORIES, z.dtype)
-    fresh = jnp.sqrt(-jnp.expm1(-2 * decay) / 3) * noise.flicker[kind] * jitter * draw[1:4]
-    return Memory(z, jnp.exp(-decay) * memory.flicker + fresh, jitter * draw[4])
+    innovation = jnp.sqrt(-jnp.expm1(-2 * decay) / 3) * noise.flicker[kind] * jitter * draw[1:4]
+    return Memory(z, jnp.exp(-decay) * memory.flicker + innovation, jitter * draw[4])
 
 
 def noisy_reading(pulsed: Pulsed, noise: PulseNoise, memory: Memory, draw: Float[Array, ""]):
@@ -265,23 +267,23 @@ def _cycles(pulsed: Pulsed, noise: PulseNoise, kinds, factors, keys, read_keys):
     def draw(key: Words, step, channels):
         return increments(key, step, channels=channels, dtype=kind)
 
-    def with_factors(own):
-        values = {n: jnp.clip(nominal[n] * x, *specs[n].bounds) for n, x in own.items()}
+    def with_factors(cycle_values):
+        values = {n: jnp.clip(nominal[n] * x, *specs[n].bounds) for n, x in cycle_values.items()}
         device = params.replace(pulsed.device, values, check=False) if values else pulsed.device
         return eqx.tree_at(lambda p: p.device, pulsed, device)
 
-    def cycle(memory, now):
-        own, key, read_key = now
-        mine = with_factors(own)
+    def cycle(memory, inputs):
+        cycle_values, key, read_key = inputs
+        cycle_device = with_factors(cycle_values)
 
-        def one(memory, at):
-            n, k = at
-            memory = pulse(mine, noise, memory, k, draw(key, n, 5))
-            return memory, noisy_reading(mine, noise, memory, draw(read_key, n, 1)[0])
+        def step_pulse(memory, index):
+            n, k = index
+            memory = pulse(cycle_device, noise, memory, k, draw(key, n, 5))
+            return memory, noisy_reading(cycle_device, noise, memory, draw(read_key, n, 1)[0])
 
-        start = noisy_reading(mine, noise, memory, draw(read_key, jnp.asarray(count), 1)[0])
-        memory, rest = lax.scan(one, memory, (jnp.arange(count), kinds))
-        return memory, jnp.concatenate([start[None], rest])
+        start = noisy_reading(cycle_device, noise, memory, draw(read_key, jnp.asarray(count), 1)[0])
+        memory, readings = lax.scan(step_pulse, memory, (jnp.arange(count), kinds))
+        return memory, jnp.concatenate([start[None], readings])
 
     begin = first(pulsed, noise, draw(jax.tree.map(lambda k: k[0], keys), jnp.asarray(count), 5))
     return lax.scan(cycle, begin, (factors, keys, read_keys))[1]
@@ -316,13 +318,16 @@ def simulate_pulses(
     Float[np.ndarray, "cycles points"]
         Conductances [S].
     """
-    which = jnp.arange(cycles)
-    key = lambda purpose: jax.vmap(  # noqa: E731
-        lambda c: words(device_key(seed, member=member, sweep=c, purpose=purpose))
-    )(which)
+    numbers = jnp.arange(cycles)
+
+    def key(purpose):
+        return jax.vmap(lambda c: words(device_key(seed, member=member, sweep=c, purpose=purpose)))(
+            numbers
+        )
+
     sigma: Mapping[str, float] = {n: float(s) for n, s in noise.cycle.items()}
-    drawn = cycle_factors(seed, sigma, members=1, sweeps=cycles, first=member) if sigma else {}
-    factors = {n: x[0] for n, x in drawn.items()}
+    draws = cycle_factors(seed, sigma, members=1, sweeps=cycles, first=member) if sigma else {}
+    factors = {n: x[0] for n, x in draws.items()}
     readings = _cycles(
         pulsed, noise, jnp.asarray(np.asarray(kinds)), factors, key("path"), key("read")
     )

@@ -144,8 +144,8 @@ def test_each_polarity_may_have_a_limit_of_its_own_and_each_sweep(device):
     values = {"compliance": [[2e-4, 3e-4]], "compliance_negative": [[5e-5, 1e-5]]}
     trace = mj.simulate(device, [sweep] * 2, save=[rows] * 2, values=values, **options).check()
     np.testing.assert_allclose(trace.i[0], [2e-4, -5e-5, 3e-4, -1e-5], rtol=1e-5)
-    assert float(bench.limited(jnp.asarray(0.0))) == 0.0
-    assert float(jax.grad(bench.limited)(jnp.asarray(0.0))) == 1.0
+    assert float(bench.limit_current(jnp.asarray(0.0))) == 0.0
+    assert float(jax.grad(bench.limit_current)(jnp.asarray(0.0))) == 1.0
 
 
 def test_limits_that_the_bench_has_not_are_refused():

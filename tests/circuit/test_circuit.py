@@ -10,7 +10,7 @@ from scipy.linalg import expm
 
 import memjax as mj
 from memjax.circuit import drive_branch, energies, energy_per_spike, powers
-from memjax.circuit.circuit import together
+from memjax.circuit.circuit import common_structure
 from memjax.errors import BoundsError, CircuitError, ModelError, StimulusError
 from memjax.system import Additive, Commutative, Diagonal, General, NoNoise, Partitioned
 
@@ -181,11 +181,11 @@ def test_a_limiter_holds_its_current():
 
 
 def test_noise_structures_of_several_devices_go_together():
-    assert together([]) is NoNoise
-    assert together([NoNoise, Diagonal]) is Diagonal
-    assert together([Additive, Partitioned]) is Partitioned
-    assert together([Partitioned, Diagonal]) is Commutative
-    assert together([Diagonal, General]) is General
+    assert common_structure([]) is NoNoise
+    assert common_structure([NoNoise, Diagonal]) is Diagonal
+    assert common_structure([Additive, Partitioned]) is Partitioned
+    assert common_structure([Partitioned, Diagonal]) is Commutative
+    assert common_structure([Diagonal, General]) is General
 
 
 def test_parameters_have_dotted_names_in_files_tables_and_fits(tmp_path):

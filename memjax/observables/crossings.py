@@ -73,15 +73,15 @@ def switching_events(
     parts = excursions(v)
     if not parts:
         raise StimulusError("a stimulus of 0 V", where="switching_events", allowed="a sweep")
-    found = {}
+    events = {}
     for k, part in enumerate(parts):
         begin, end = float(t[part][0]), float(t[part][-1])
         peak = float(t[part][np.argmax(np.abs(v[part]))])
         falls: dict[str, Any] = dict(modulus=True, direction="falling", start=peak, stop=end)
-        found[f"on/{k}"] = Event("i", on_threshold, modulus=True, start=begin, stop=peak)
-        found[f"release/{k}"] = Event("i", on_threshold, **falls)
-        found[f"hold/{k}"] = Event("i", hold_threshold, **falls)
-    return found
+        events[f"on/{k}"] = Event("i", on_threshold, modulus=True, start=begin, stop=peak)
+        events[f"release/{k}"] = Event("i", on_threshold, **falls)
+        events[f"hold/{k}"] = Event("i", hold_threshold, **falls)
+    return events
 
 
 def pulse_events(
@@ -103,7 +103,7 @@ def pulse_events(
         \|i\| rises through the threshold; ``relaxed/k``, where it falls below it after the pulse.
     """
     t, v = _waveform(stimulus)
-    found = {}
+    events = {}
     for k, pulse in enumerate(find_pulses(t, v)):
         inside = (t >= pulse.onset) & (t <= pulse.end)
         outside = float(np.median(v[~inside])) if np.any(~inside) else 0.0
@@ -111,13 +111,13 @@ def pulse_events(
         begin = max(0.0, pulse.onset - 0.5 * (pulse.end - pulse.onset))
         middle, stop = 0.5 * (pulse.onset + pulse.end), float(pulse.stop)
         ways = ("rising", "falling") if rising else ("falling", "rising")
-        found[f"onset/{k}"] = Event("v", half, direction=ways[0], start=begin, stop=middle)
-        found[f"end/{k}"] = Event("v", half, direction=ways[1], start=middle, stop=stop)
-        found[f"answer/{k}"] = Event("i", on_threshold, modulus=True, start=begin, stop=stop)
-        found[f"relaxed/{k}"] = Event(
+        events[f"onset/{k}"] = Event("v", half, direction=ways[0], start=begin, stop=middle)
+        events[f"end/{k}"] = Event("v", half, direction=ways[1], start=middle, stop=stop)
+        events[f"answer/{k}"] = Event("i", on_threshold, modulus=True, start=begin, stop=stop)
+        events[f"relaxed/{k}"] = Event(
             "i", on_threshold, modulus=True, direction="falling", start=float(pulse.end), stop=stop
         )
-    return found
+    return events
 
 
 def spike_events(
@@ -162,8 +162,8 @@ def _crossing(trace: Trace, name: str, maker: str) -> Crossing:
 
 def _first(crossing: Crossing, values: Array) -> Float[Array, "members sweeps"]:
     """The first of the values at a crossing; NaN where there is none."""
-    there = crossing.count > 0
-    return jnp.where(there, jnp.where(there, values[..., 0], 0.0), jnp.nan)
+    crossed_once = crossing.count > 0
+    return jnp.where(crossed_once, jnp.where(crossed_once, values[..., 0], 0.0), jnp.nan)
 
 
 def switching_voltage(
@@ -240,14 +240,14 @@ def relaxation_time(
 
 
 def _pulse_time(
-    data: Any, names: tuple[str, str, str], pulse: int, on: float
+    data: Any, names: tuple[str, str, str], pulse: int, threshold: float
 ) -> Float[Array | np.ndarray, "..."]:
     """Time between two events of pulse `pulse`, by their names and that of what is read off rows."""
     *events, name = names
     if isinstance(data, Trace):
         first, second = (_crossing(data, f"{e}/{pulse}", "pulse_events") for e in events)
         return _first(second, second.t) - _first(first, first.t)
-    responses = pulse_responses(data, threshold=on)
+    responses = pulse_responses(data, threshold=threshold)
     return np.array([getattr(r, name) for r in responses if r.pulse == pulse])
 
 
@@ -276,9 +276,9 @@ def spike_times(data: Any, *, level: float | None = None, rearm: float | None = 
 
 def spike_intervals(times: Float[Array, "... size"]) -> Float[Array, "... intervals"]:
     """Intervals [s] between successive spikes of `spike_times`; NaN where there is no second one."""
-    there = jnp.isfinite(times[..., 1:])
+    both_finite = jnp.isfinite(times[..., 1:])
     finite = jnp.where(jnp.isfinite(times), times, 0.0)
-    return jnp.where(there, finite[..., 1:] - finite[..., :-1], jnp.nan)
+    return jnp.where(both_finite, finite[..., 1:] - finite[..., :-1], jnp.nan)
 
 
 def first_latency(
@@ -287,5 +287,5 @@ def first_latency(
     """Time [s] from `after` [s] to the first spike of `spike_times` then or later; NaN without one."""
     later = times >= jnp.asarray(after)[..., None]
     first = jnp.min(jnp.where(later, times, jnp.inf), axis=-1)
-    there = jnp.isfinite(first)
-    return jnp.where(there, jnp.where(there, first, 0.0) - jnp.asarray(after), jnp.nan)
+    has_spike = jnp.isfinite(first)
+    return jnp.where(has_spike, jnp.where(has_spike, first, 0.0) - jnp.asarray(after), jnp.nan)

@@ -11,8 +11,8 @@ from ..result import Trace
 def check_positive(value: Any, *, what: str) -> None:
     """Raise `BoundsError` unless a current [A] is a finite number above 0."""
     if not isinstance(value, int | float | np.number) or not (np.isfinite(value) and value > 0):
-        shown = f"{value:g}" if isinstance(value, int | float | np.number) else repr(value)
-        raise BoundsError(f"{what} = {shown} A", allowed="a finite current > 0 A")
+        text = f"{value:g}" if isinstance(value, int | float | np.number) else repr(value)
+        raise BoundsError(f"{what} = {text} A", allowed="a finite current > 0 A")
 
 
 def numbers(x: Any, *, where: str, what: str) -> np.ndarray:

@@ -62,8 +62,14 @@ class Switching:
     def to_json(self) -> dict:
         """Dictionary with units in the names, as ``memjax observe --json`` prints it."""
         d = asdict(self)
-        named = {"v_th": "v_th_V", "v_hold": "v_hold_V", "hysteresis_area": "hysteresis_area_VA"}
-        return {named.get(k, k): x for k, x in d.items() if k not in ("rise", "release", "fall")}
+        json_names = {
+            "v_th": "v_th_V",
+            "v_hold": "v_hold_V",
+            "hysteresis_area": "hysteresis_area_VA",
+        }
+        return {
+            json_names.get(k, k): x for k, x in d.items() if k not in ("rise", "release", "fall")
+        }
 
 
 def excursions(v: Float[np.ndarray, " points"]) -> list[slice]:
@@ -159,11 +165,13 @@ def on_off_ratio(v: Float[np.ndarray, " points"], i: Float[np.ndarray, " points"
     if peak < 1 or peak > len(v) - 2:
         return None
     common = v[: peak + 1] >= np.min(v[peak:])
-    up = np.flatnonzero(common)[np.argsort(v[: peak + 1][common], kind="stable")]
-    down = np.argsort(v[peak:], kind="stable")
+    rising_rows = np.flatnonzero(common)[np.argsort(v[: peak + 1][common], kind="stable")]
+    falling_rows = np.argsort(v[peak:], kind="stable")
     tiny = np.finfo(float).tiny
-    falling = np.interp(v[: peak + 1][up], v[peak:][down], np.log(i[peak:][down] + tiny))
-    return float(np.exp(np.max(falling - np.log(i[: peak + 1][up] + tiny))))
+    falling = np.interp(
+        v[: peak + 1][rising_rows], v[peak:][falling_rows], np.log(i[peak:][falling_rows] + tiny)
+    )
+    return float(np.exp(np.max(falling - np.log(i[: peak + 1][rising_rows] + tiny))))
 
 
 def hysteresis_area(v: Float[np.ndarray, " points"], i: Float[np.ndarray, " points"]) -> float:

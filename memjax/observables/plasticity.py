@@ -26,14 +26,14 @@ def _finite(name: str, values, *, zero: bool = True) -> np.ndarray:
     return values
 
 
-def _columns(name: str, x, y, least: int) -> tuple[np.ndarray, np.ndarray]:
+def _columns(name: str, x, y, minimum: int) -> tuple[np.ndarray, np.ndarray]:
     """Two finite columns of one length, sorted by the first."""
     x, y = _finite(name, x), _finite(name, y)
-    if x.ndim != 1 or x.shape != y.shape or x.size < least:
+    if x.ndim != 1 or x.shape != y.shape or x.size < minimum:
         raise BoundsError(
             f"columns of shapes {x.shape} and {y.shape}",
             where=name,
-            allowed=f"one length, at least {least} points",
+            allowed=f"one length, at least {minimum} points",
         )
     order = np.argsort(x, kind="stable")
     return x[order], y[order]
@@ -74,10 +74,10 @@ def weight_change(before: Values, after: Values) -> float | Float[np.ndarray, ".
     return change if change.ndim else float(change)
 
 
-def _between(t: np.ndarray, i: np.ndarray, when: float) -> np.ndarray:
+def _interpolate(t: np.ndarray, i: np.ndarray, time: float) -> np.ndarray:
     """Values on the straight line between rows."""
-    k = int(np.clip(np.searchsorted(t, when, side="right") - 1, 0, t.size - 2))
-    share = (when - t[k]) / (t[k + 1] - t[k])
+    k = int(np.clip(np.searchsorted(t, time, side="right") - 1, 0, t.size - 2))
+    share = (time - t[k]) / (t[k + 1] - t[k])
     return np.asarray(i[..., k] + share * (i[..., k + 1] - i[..., k]))
 
 
@@ -87,7 +87,7 @@ def _cut(t: np.ndarray, i: np.ndarray, start: float, stop: float) -> tuple[np.nd
         ends = f"{t[0]:g} to {t[-1]:g} s" if t.size > 1 else "two rows at least"
         raise BoundsError(f"a window from {start:g} to {stop:g} s", where="trace", allowed=ends)
     inner = (t > start) & (t < stop)
-    ends = [_between(t, i, when)[..., None] for when in (start, stop)]
+    ends = [_interpolate(t, i, time)[..., None] for time in (start, stop)]
     times = np.concatenate([[start], t[inner], [stop]])
     return times, np.concatenate([ends[0], i[..., inner], ends[1]], axis=-1)
 
@@ -125,15 +125,15 @@ def responses(
     t, i = checked_rows(t, i)
     if kind not in ("mean", "peak"):
         raise BoundsError(f"kind = {kind!r}", where="responses", allowed='"mean" or "peak"')
-    found = []
+    values_by_window = []
     for start, stop in windows:
         times, values = _cut(t, i, start, stop)
         if kind == "mean":
-            found.append(np.trapezoid(values, times, axis=-1) / (stop - start))
+            values_by_window.append(np.trapezoid(values, times, axis=-1) / (stop - start))
         else:
-            at = np.argmax(np.abs(values), axis=-1)
-            found.append(np.take_along_axis(values, at[..., None], axis=-1)[..., 0])
-    return np.stack(found, axis=-1) if found else np.zeros((*i.shape[:-1], 0))
+            largest = np.argmax(np.abs(values), axis=-1)
+            values_by_window.append(np.take_along_axis(values, largest[..., None], axis=-1)[..., 0])
+    return np.stack(values_by_window, axis=-1) if values_by_window else np.zeros((*i.shape[:-1], 0))
 
 
 def _sign_changes(x: np.ndarray, y: np.ndarray, *, log: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -145,8 +145,8 @@ def _sign_changes(x: np.ndarray, y: np.ndarray, *, log: bool) -> tuple[np.ndarra
     turn = np.flatnonzero(np.diff(np.sign(y[busy])))
     a, b = busy[turn], busy[turn + 1]
     line = x[a] - y[a] / (y[b] - y[a]) * (x[b] - x[a])
-    at = np.where(b - a > 1, (x[np.minimum(a + 1, b)] + x[b - 1]) / 2, line)
-    return np.exp(at) if log else at, np.sign(y[b])
+    position = np.where(b - a > 1, (x[np.minimum(a + 1, b)] + x[b - 1]) / 2, line)
+    return np.exp(position) if log else position, np.sign(y[b])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -187,8 +187,8 @@ def ppr_curve(
         For fewer than two points, a NaN, or an interval <= 0 with `log`.
     """
     x, y = _columns("ppr_curve", intervals, ratios, 2)
-    at, to = _sign_changes(x, y - 1, log=log)
-    return PprCurve(to_depression=at[to < 0], to_facilitation=at[to > 0])
+    position, sign = _sign_changes(x, y - 1, log=log)
+    return PprCurve(to_depression=position[sign < 0], to_facilitation=position[sign > 0])
 
 
 def srdp(
@@ -214,16 +214,20 @@ def srdp(
         If the sign never flips, or flips more than once: then there is no one threshold.
     """
     x, y = _columns("srdp", rates, changes, 2)
-    at, _ = _sign_changes(x, y, log=log)
-    if at.size != 1:
-        flips = f"flips at {np.array2string(at, precision=4)} 1/s" if at.size else "never flips"
+    positions, _ = _sign_changes(x, y, log=log)
+    if positions.size != 1:
+        flips = (
+            f"flips at {np.array2string(positions, precision=4)} 1/s"
+            if positions.size
+            else "never flips"
+        )
         raise BoundsError(
             f"the sign of the change {flips}",
             where=f"rates from {x[0]:g} to {x[-1]:g} 1/s",
             allowed="one flip",
-            fix="average repetitions" if at.size else "measure at lower or higher rates",
+            fix="average repetitions" if positions.size else "measure at lower or higher rates",
         )
-    return float(at[0])
+    return float(positions[0])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -315,8 +319,8 @@ def _exponential(dt: np.ndarray, dw: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 def _width(dt: np.ndarray, dw: np.ndarray) -> float:
     """Area over height; repeats at one time are averaged."""
-    times, which = np.unique(dt, return_inverse=True)
-    means = np.bincount(which, dw) / np.bincount(which)
+    times, number = np.unique(dt, return_inverse=True)
+    means = np.bincount(number, dw) / np.bincount(number)
     height = np.abs(means).max()
     return float(abs(np.trapezoid(means, times)) / height) if height > 0 else float("nan")
 
@@ -377,17 +381,17 @@ class Retention:
     ----------
     times : Float[np.ndarray, "times"]
         Times since the first row [s].
-    kept : Float[np.ndarray, "... times"]
+    share : Float[np.ndarray, "... times"]
         Share of the first row's weight over the baseline that is left [1].
     """
 
     times: Float[np.ndarray, " times"]
-    kept: Float[np.ndarray, "... times"]
+    share: Float[np.ndarray, "... times"]
 
     @property
-    def lost(self) -> Float[np.ndarray, "... times"]:
+    def loss(self) -> Float[np.ndarray, "... times"]:
         """Relative loss, 1 - kept [1]."""
-        return 1 - self.kept
+        return 1 - self.share
 
 
 def retention(
@@ -421,5 +425,7 @@ def retention(
         allowed = f"0 to {t[-1] - t[0]:g} s" if t.size > 1 else "two rows at least"
         raise BoundsError(f"retention at {times} s after the first row", allowed=allowed)
     first = _finite("first weight over baseline", w[..., :1] - baseline, zero=False)
-    left = np.stack([_between(t, w, min(t[0] + s, t[-1])) for s in times], axis=-1) - baseline
-    return Retention(times=times, kept=left / first)
+    remainder = (
+        np.stack([_interpolate(t, w, min(t[0] + s, t[-1])) for s in times], axis=-1) - baseline
+    )
+    return Retention(times=times, share=remainder / first)

@@ -25,7 +25,7 @@ _FLAT = 0.2
 
 
 @runtime_checkable
-class Timed(Sweeps, Protocol):
+class SweepsInTime(Sweeps, Protocol):
     """What has time, voltage, current and sweep labels: a `Measurement`, or one member of a `Trace`."""
 
     @property
@@ -102,7 +102,10 @@ class PulseResponse:
 
     def to_json(self) -> dict:
         """Dictionary with units in the names; None for a time that was not seen."""
-        finite = lambda x: float(x) if np.isfinite(x) else None  # noqa: E731
+
+        def finite(x):
+            return float(x) if np.isfinite(x) else None
+
         return {
             "sweep": self.sweep,
             "pulse": self.pulse,
@@ -163,15 +166,15 @@ def find_pulses(t: Float[np.ndarray, " rows"], v: Float[np.ndarray, " rows"]) ->
 def _spans(t: np.ndarray, share: np.ndarray) -> Iterator[tuple[float, float, slice]]:
     """Onset, end and rows of each stretch that is surely there, from edge to edge at half height."""
     sure = np.flatnonzero((share > _HIGH) | (share < _LOW))
-    there = share[sure] > _HIGH
-    on, off = ([(float(t[0]), 0)] if there[0] else []), []
-    for k in np.flatnonzero(np.diff(there)):
+    is_high = share[sure] > _HIGH
+    onsets, ends = ([(float(t[0]), 0)] if is_high[0] else []), []
+    for k in np.flatnonzero(np.diff(is_high)):
         a, b = sure[k], sure[k + 1]
         half = float(t[a] + (0.5 - share[a]) / (share[b] - share[a]) * (t[b] - t[a]))
-        on.append((half, int(b))) if there[k + 1] else off.append((half, int(a) + 1))
-    if there[-1]:
-        off.append((float(t[-1]), len(t)))
-    for (start, first), (end, last) in zip(on, off, strict=True):
+        onsets.append((half, int(b))) if is_high[k + 1] else ends.append((half, int(a) + 1))
+    if is_high[-1]:
+        ends.append((float(t[-1]), len(t)))
+    for (start, first), (end, last) in zip(onsets, ends, strict=True):
         yield start, end, slice(first, last)
 
 
@@ -202,14 +205,14 @@ def delays(
         On the straight line between rows; 0 where the device is on at the onset, infinite where it
         does not switch before the end.
     """
-    t, size = _checked(t, i, threshold)
+    t, size = _times_and_moduli(t, i, threshold)
     first, last = np.searchsorted(t, onset, "right"), np.searchsorted(t, end, "right")
-    above = size[..., first:last] > threshold
-    if not above.shape[-1]:
-        return np.full(above.shape[:-1], np.inf)
-    k = first + np.argmax(above, axis=-1)
-    at = _crossing(t, size, np.maximum(k - 1, 0), k, threshold) - onset
-    return np.where(above.any(axis=-1), np.maximum(at, 0.0), np.inf)
+    is_on = size[..., first:last] > threshold
+    if not is_on.shape[-1]:
+        return np.full(is_on.shape[:-1], np.inf)
+    k = first + np.argmax(is_on, axis=-1)
+    delay = _crossing(t, size, np.maximum(k - 1, 0), k, threshold) - onset
+    return np.where(is_on.any(axis=-1), np.maximum(delay, 0.0), np.inf)
 
 
 def relaxations(
@@ -239,18 +242,18 @@ def relaxations(
         On the straight line between rows; 0 where no row after the end is above the threshold,
         infinite where the last one is.
     """
-    t, size = _checked(t, i, threshold)
+    t, size = _times_and_moduli(t, i, threshold)
     first, last = np.searchsorted(t, end, "right"), np.searchsorted(t, stop, "right")
-    above = size[..., first:last] > threshold
-    if not above.shape[-1]:
-        return np.full(above.shape[:-1], np.nan)
-    k = last - 1 - np.argmax(above[..., ::-1], axis=-1)
-    at = _crossing(t, size, k, np.minimum(k + 1, len(t) - 1), threshold) - end
-    at = np.where(above.any(axis=-1), np.maximum(at, 0.0), 0.0)
-    return np.where(above[..., -1], np.inf, at)
+    is_on = size[..., first:last] > threshold
+    if not is_on.shape[-1]:
+        return np.full(is_on.shape[:-1], np.nan)
+    k = last - 1 - np.argmax(is_on[..., ::-1], axis=-1)
+    relaxation = _crossing(t, size, k, np.minimum(k + 1, len(t) - 1), threshold) - end
+    relaxation = np.where(is_on.any(axis=-1), np.maximum(relaxation, 0.0), 0.0)
+    return np.where(is_on[..., -1], np.inf, relaxation)
 
 
-def _checked(t, i, threshold: float) -> tuple[np.ndarray, np.ndarray]:
+def _times_and_moduli(t, i, threshold: float) -> tuple[np.ndarray, np.ndarray]:
     """Times, and moduli of currents."""
     check_positive(threshold, what="threshold")
     t, i = checked_rows(t, i)
@@ -266,7 +269,7 @@ def _crossing(t: np.ndarray, x: np.ndarray, a, b, level: float):
 
 
 def pulse_responses(
-    data: Timed | Trace, *, threshold: float = ON_CURRENT, off_threshold: float | None = None
+    data: SweepsInTime | Trace, *, threshold: float = ON_CURRENT, off_threshold: float | None = None
 ) -> list[PulseResponse]:
     """Read delay and relaxation off every pulse of every sweep.
 
@@ -290,49 +293,53 @@ def pulse_responses(
         For data without time or without a pulse, or a threshold at or above the current's limit.
     """
     member = one_member(data, where="pulse_responses", time=True)
-    limit, off = (
+    limit, off_current = (
         getattr(member, "compliance", None),
         threshold if off_threshold is None else off_threshold,
     )
-    if limit is not None and max(threshold, off) >= limit:
+    if limit is not None and max(threshold, off_current) >= limit:
         raise BoundsError(
-            f"threshold = {max(threshold, off):g} A",
+            f"threshold = {max(threshold, off_current):g} A",
             allowed=f"below the limit of {limit:g} A of the current",
         )
-    responses = list(_read(member, threshold, off))
+    responses = list(_read(member, threshold, off_current))
     if not responses:
         raise BoundsError("a voltage without pulses", allowed="a base voltage and pulses over it")
     return responses
 
 
-def _read(data: Timed, on: float, off: float) -> Iterator[PulseResponse]:
+def _read(data: SweepsInTime, on_current: float, off_current: float) -> Iterator[PulseResponse]:
     """`PulseResponse` of every pulse of every sweep."""
     t, v, i, sweep = (np.asarray(x) for x in (data.t, data.v, data.i, data.sweep))
-    limited = getattr(data, "at_compliance", np.zeros(len(v), bool))
+    at_limit = getattr(data, "at_compliance", np.zeros(len(v), bool))
     order = np.argsort(sweep, kind="stable")
     starts = np.flatnonzero(np.diff(sweep[order]))
     edges = [0, *(starts + 1).tolist(), len(order)]
     groups = sorted((order[a:b] for a, b in itertools.pairwise(edges)), key=lambda rows: rows[0])
     for rows in groups:
-        yield from _of_sweep(t[rows], v[rows], i[rows], limited[rows], int(sweep[rows[0]]), on, off)
+        yield from _of_sweep(
+            t[rows], v[rows], i[rows], at_limit[rows], int(sweep[rows[0]]), on_current, off_current
+        )
 
 
-def _of_sweep(t, v, i, limited, label: int, on: float, off: float) -> Iterator[PulseResponse]:
+def _of_sweep(
+    t, v, i, at_limit, label: int, on_current: float, off_current: float
+) -> Iterator[PulseResponse]:
     """`PulseResponse` of every pulse of one sweep."""
     for number, p in enumerate(find_pulses(t, v)):
-        delay = float(delays(t, i, onset=p.onset, end=p.end, threshold=on))
-        after = float(relaxations(t, i, end=p.end, stop=p.stop, threshold=off))
+        delay = float(delays(t, i, onset=p.onset, end=p.end, threshold=on_current))
+        relaxation = float(relaxations(t, i, end=p.end, stop=p.stop, threshold=off_current))
         inside = (t >= p.onset) & (t <= p.end)
         yield PulseResponse(
             sweep=label,
             pulse=number,
             amplitude=p.amplitude,
             delay=delay,
-            relaxation=after if np.isfinite(delay) else np.nan,
+            relaxation=relaxation if np.isfinite(delay) else np.nan,
             width=p.end - p.onset,
             watched=p.stop - p.end,
             peak=float(np.max(np.abs(i[inside]), initial=0.0)),
-            clipped=int(np.sum(limited[(t >= p.onset) & (t <= p.stop)])),
+            clipped=int(np.sum(at_limit[(t >= p.onset) & (t <= p.stop)])),
         )
 
 
@@ -371,19 +378,19 @@ def _distribution(values: list[float], limits: list[float]) -> dict:
 
     x, limit = np.asarray(values, float), np.asarray(limits, float)
     finite = np.isfinite(x)
-    found = {"n": x.size, "censored": int(np.sum(~finite)), "median": None}
+    summary = {"n": x.size, "censored": int(np.sum(~finite)), "median": None}
     if not finite.any():
-        return found | dict.fromkeys(("mean", "sd", "cv", "min", "max"))
+        return summary | dict.fromkeys(("mean", "sd", "cv", "min", "max"))
     curve = ecdf(CensoredData(uncensored=x[finite], right=limit[~finite])).cdf
-    beyond = np.flatnonzero(curve.probabilities >= 0.5)
-    if not found["censored"]:
-        found["median"] = float(np.median(x))
-    elif beyond.size:
-        found["median"] = float(curve.quantiles[beyond[0]])
+    median_steps = np.flatnonzero(curve.probabilities >= 0.5)
+    if not summary["censored"]:
+        summary["median"] = float(np.median(x))
+    elif median_steps.size:
+        summary["median"] = float(curve.quantiles[median_steps[0]])
     mean, sd = (
         float(np.mean(x[finite])),
         float(np.std(x[finite], ddof=1)) if finite.sum() > 1 else None,
     )
     cv = sd / mean if sd is not None and mean > 0 else None
     ends = {"min": float(np.min(x[finite])), "max": float(np.max(x[finite]))}
-    return found | {"mean": mean, "sd": sd, "cv": cv} | ends
+    return summary | {"mean": mean, "sd": sd, "cv": cv} | ends

@@ -50,12 +50,12 @@ def loop_closing(
         return None
     level = size[peak] * _LEVELS
     log_i = np.log10(amps + np.finfo(float).tiny)
-    there, back = (np.interp(level, np.maximum.accumulate(size[k]), log_i[k]) for k in ways)
-    opening = back - there
-    widest = int(np.argmax(np.abs(opening)))
-    half = opening * np.sign(opening[widest]) < 0.5 * abs(opening[widest])
-    if abs(opening[widest]) < _OPEN:
+    log_out, log_back = (np.interp(level, np.maximum.accumulate(size[k]), log_i[k]) for k in ways)
+    gap = log_back - log_out
+    widest = int(np.argmax(np.abs(gap)))
+    half = gap * np.sign(gap[widest]) < 0.5 * abs(gap[widest])
+    if abs(gap[widest]) < _OPEN:
         return None
-    closed = np.flatnonzero(half[widest:])
-    at = level[widest + closed[0]] if closed.size else size[peak]
-    return LoopClosing(kind="set" if opening[widest] > 0 else "reset", v=float(at))
+    below_half = np.flatnonzero(half[widest:])
+    v_close = level[widest + below_half[0]] if below_half.size else size[peak]
+    return LoopClosing(kind="set" if gap[widest] > 0 else "reset", v=float(v_close))

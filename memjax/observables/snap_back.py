@@ -43,8 +43,8 @@ def snap_back_of(
     peak = int(np.argmax(amps))
     rise, v_th = _fall_back(size[: peak + 1])
     # In reverse order the way back is like the way there: it climbs to the hold voltage's snap, then falls.
-    back, _ = _fall_back(size[peak:][::-1])
-    fall = None if back is None else len(size) - 1 - back
+    row_back, _ = _fall_back(size[peak:][::-1])
+    fall = None if row_back is None else len(size) - 1 - row_back
     v_hold = None if fall is None else float(np.min(size[peak : fall + 1]))
     return Switching(
         sweep=int(sweep),
@@ -65,10 +65,10 @@ def snap_back_of(
 def _fall_back(size: Float[np.ndarray, " points"]) -> tuple[int | None, float | None]:
     """Row and value of the first maximum from which a voltage falls by `SNAP_BACK`; None where it never does."""
     largest = np.maximum.accumulate(size)
-    fallen = np.flatnonzero(size < (1 - SNAP_BACK) * largest)
-    if not fallen.size:
+    below = np.flatnonzero(size < (1 - SNAP_BACK) * largest)
+    if not below.size:
         return None, None
-    row = int(np.argmax(size[: fallen[0]]))
+    row = int(np.argmax(size[: below[0]]))
     return row, float(size[row])
 
 
@@ -79,5 +79,5 @@ def _voltage_ratio(amps: np.ndarray, size: np.ndarray, peak: int) -> float | Non
     order = np.argsort(amps[peak:], kind="stable") + peak
     common = (amps[: peak + 1] >= amps[order[0]]) & (amps[: peak + 1] > 0)
     falling = np.interp(amps[: peak + 1], amps[order], size[order])
-    known = common & (falling > 0)
-    return float(np.max(size[: peak + 1][known] / falling[known])) if known.any() else None
+    valid = common & (falling > 0)
+    return float(np.max(size[: peak + 1][valid] / falling[valid])) if valid.any() else None

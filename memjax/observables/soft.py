@@ -74,8 +74,8 @@ def _rises(x: Array, level: Array | float, rearm: Array | float) -> Array:
     side = (x > level).astype(jnp.int32) - (x < rearm).astype(jnp.int32)
     row = jnp.arange(x.shape[0], dtype=jnp.int32)
     sure = jax.lax.cummax(jnp.where(side != 0, row, -1))
-    before = jnp.where(sure[:-1] >= 0, side[sure[:-1]], 0)
-    return jnp.concatenate([jnp.zeros(1, bool), (side[1:] == 1) & (before == -1)])
+    side_before = jnp.where(sure[:-1] >= 0, side[sure[:-1]], 0)
+    return jnp.concatenate([jnp.zeros(1, bool), (side[1:] == 1) & (side_before == -1)])
 
 
 def crossing_times(
@@ -132,7 +132,7 @@ def crossing_times(
         )
     rises = _rises(x, level, level if rearm is None else rearm)
     (k,) = jnp.nonzero(rises, size=size, fill_value=1)
-    there = jnp.arange(size) < jnp.sum(rises)
-    slope = jnp.where(there, x[k] - x[k - 1], 1.0)
+    exists = jnp.arange(size) < jnp.sum(rises)
+    slope = jnp.where(exists, x[k] - x[k - 1], 1.0)
     times = t[k - 1] + (level - x[k - 1]) / slope * (t[k] - t[k - 1])
-    return Crossings(times=jnp.where(there, times, jnp.inf), count=jnp.sum(rises))
+    return Crossings(times=jnp.where(exists, times, jnp.inf), count=jnp.sum(rises))

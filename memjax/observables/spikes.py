@@ -44,16 +44,16 @@ def checked_rows(
         )
     for name, values in (("t", t), ("signal", x)):
         if not np.isfinite(values).all():
-            at = np.argwhere(~np.isfinite(values))[0]
+            place = np.argwhere(~np.isfinite(values))[0]
             raise BoundsError(
-                f"{name} = {values[tuple(at)]} at row {at[-1]}",
+                f"{name} = {values[tuple(place)]} at row {place[-1]}",
                 where="trace",
                 allowed="finite numbers",
                 fix="drop failed members, or the rows without a reading",
             )
-    stuck = np.flatnonzero(np.diff(t) <= 0)
-    if stuck.size:
-        k = int(stuck[0])
+    backward = np.flatnonzero(np.diff(t) <= 0)
+    if backward.size:
+        k = int(backward[0])
         raise BoundsError(
             f"t goes from {t[k]:g} to {t[k + 1]:g} s at row {k + 1}",
             where="trace",
@@ -144,21 +144,21 @@ def detect_all(
     t, x = checked_rows(t, x)
     if x.ndim != 2:
         raise BoundsError(f"a signal of shape {x.shape}", where="detect_all", allowed="2 axes")
-    up, down = _thresholds(level, rearm, sign)
+    fire_level, rearm_level = _thresholds(level, rearm, sign)
     x = sign * x
-    side = (x > up).astype(np.int8) - (x < down)
-    entered = side != 0
-    entered[:, 1:] &= side[:, 1:] != side[:, :-1]
-    member, row = np.nonzero(entered)
-    what = side[member, row]
-    rise = (what[1:] == 1) & (what[:-1] == -1) & (member[1:] == member[:-1])
+    side = (x > fire_level).astype(np.int8) - (x < rearm_level)
+    changes = side != 0
+    changes[:, 1:] &= side[:, 1:] != side[:, :-1]
+    member, row = np.nonzero(changes)
+    sides = side[member, row]
+    rise = (sides[1:] == 1) & (sides[:-1] == -1) & (member[1:] == member[:-1])
     m, k = member[1:][rise], row[1:][rise]
-    share = (up - x[m, k - 1]) / (x[m, k] - x[m, k - 1])
+    share = (fire_level - x[m, k - 1]) / (x[m, k] - x[m, k - 1])
     times = t[k - 1] + share * (t[k] - t[k - 1])
     return [times[a:b] for a, b in itertools.pairwise(np.searchsorted(m, np.arange(len(x) + 1)))]
 
 
-def _checked_times(times) -> Float[np.ndarray, " spikes"]:
+def _as_times(times) -> Float[np.ndarray, " spikes"]:
     """Spike times, if they are finite and increase."""
     times = numbers(times, where="spike train", what="spike times")
     if times.ndim != 1 or not (np.isfinite(times).all() and (np.diff(times) > 0).all()):
@@ -170,7 +170,7 @@ def _checked_times(times) -> Float[np.ndarray, " spikes"]:
     return times
 
 
-def _checked_window(start: float, stop: float) -> None:
+def _check_window(start: float, stop: float) -> None:
     """Refuse a window that is none."""
     if not start < stop:
         raise BoundsError(f"a window from {start:g} to {stop:g} s", allowed="start < stop")
@@ -198,8 +198,8 @@ class SpikeTrain:
     stop: float
 
     def __post_init__(self):
-        times = _checked_times(self.times)
-        _checked_window(self.start, self.stop)
+        times = _as_times(self.times)
+        _check_window(self.start, self.stop)
         if times.size and not (self.start <= times[0] and times[-1] <= self.stop):
             raise BoundsError(
                 f"spikes from {times[0]:g} to {times[-1]:g} s",
@@ -231,13 +231,13 @@ class SpikeTrain:
     def latency(self, after: float | None = None) -> float:
         """Time [s] from `after` [s] (the start by default) to the first spike then or later; NaN without one."""
         after = self.start if after is None else after
-        _check_watched(self, after, self.stop)
+        _check_inside(self, after, self.stop)
         return _first_after(self.times, after)
 
     def within(self, start: float, stop: float) -> "SpikeTrain":
         """The spikes at start <= t < stop [s], with that window; it has to lie in this train's own."""
-        _checked_window(start, stop)
-        _check_watched(self, start, stop)
+        _check_window(start, stop)
+        _check_inside(self, start, stop)
         times = self.times[in_window(self.times, start, stop)]
         return SpikeTrain(times=times, start=start, stop=stop)
 
@@ -246,7 +246,7 @@ Train = SpikeTrain | Float[np.ndarray | Array, " _"]
 """Spikes with their window, or bare times [s]."""
 
 
-def _check_watched(train: SpikeTrain, start: float, stop: float) -> None:
+def _check_inside(train: SpikeTrain, start: float, stop: float) -> None:
     """Refuse a window about which a train says nothing."""
     if not (train.start <= start and stop <= train.stop):
         raise BoundsError(
@@ -272,9 +272,9 @@ def _first_after(times: np.ndarray, after: float) -> float:
 def _times(train: Train, start: float, stop: float) -> Float[np.ndarray, " spikes"]:
     """All spikes of a train that was watched in the window."""
     if isinstance(train, SpikeTrain):
-        _check_watched(train, start, stop)
+        _check_inside(train, start, stop)
         return train.times
-    return _checked_times(train)
+    return _as_times(train)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -338,9 +338,9 @@ def _intervals(
     times: np.ndarray, start: float, stop: float, convention: str
 ) -> Float[np.ndarray, " intervals"]:
     """Intervals of one member that the window holds."""
-    here = in_window(times, start, stop)
-    counted = here[:-1] & here[1:] if convention == "inside" else here[:-1]
-    return np.diff(times)[counted]
+    inside = in_window(times, start, stop)
+    in_count = inside[:-1] & inside[1:] if convention == "inside" else inside[:-1]
+    return np.diff(times)[in_count]
 
 
 def isi_statistics(
@@ -370,12 +370,12 @@ def isi_statistics(
     BoundsError
         For a window that is none or in which a `SpikeTrain` was not watched, or another convention.
     """
-    _checked_window(start, stop)
+    _check_window(start, stop)
     if convention not in ("begin", "inside"):
         raise BoundsError(f"convention = {convention!r}", allowed='"begin" or "inside"')
     times = [_times(s, start, stop) for s in trains]
     lengths = [_intervals(s, start, stop, convention) for s in times]
-    begun = sum(int(np.sum(in_window(s, start, stop))) for s in times)
+    beginnings = sum(int(np.sum(in_window(s, start, stop))) for s in times)
     count = sum(map(len, lengths))
     shift = sum(float(d.sum()) for d in lengths) / max(count, 1)
     sums = [[len(d), (d - shift).sum(), ((d - shift) ** 2).sum()] for d in lengths]
@@ -389,7 +389,7 @@ def isi_statistics(
         mean_se=float(mean_se),
         cv_se=float(cv_se),
         count=count,
-        unfinished=begun - count,
+        unfinished=beginnings - count,
     )
 
 
@@ -474,9 +474,9 @@ def firing_probability(
     BoundsError
         Without trains, or for a window in which one was not watched.
     """
-    _checked_window(start, stop)
-    fired = [bool(in_window(_times(s, start, stop), start, stop).any()) for s in trains]
-    return wilson(sum(fired), len(fired), confidence=confidence)
+    _check_window(start, stop)
+    has_spike = [bool(in_window(_times(s, start, stop), start, stop).any()) for s in trains]
+    return wilson(sum(has_spike), len(has_spike), confidence=confidence)
 
 
 def latency(trains: Sequence[Train], *, after: float) -> Float[np.ndarray, " trains"]:
@@ -519,7 +519,7 @@ def refractory_period(trains: Sequence[Train], *, quantile: float = 0.0) -> floa
     """
     if not 0 <= quantile <= 1:
         raise BoundsError(f"quantile = {quantile:g}", allowed="0 to 1")
-    times = [s.times if isinstance(s, SpikeTrain) else _checked_times(s) for s in trains]
+    times = [s.times if isinstance(s, SpikeTrain) else _as_times(s) for s in trains]
     lengths = np.concatenate([np.zeros(0), *(np.diff(s) for s in times)])
     return float(np.quantile(lengths, quantile)) if lengths.size else float("nan")
 
@@ -569,10 +569,10 @@ def drift(values: Sequence[Float[np.ndarray, " _"]]) -> Drift:
         nan = float("nan")
         return Drift(slope=nan, slope_se=nan, mean=nan, count=0, trains=0)
     slope, free = float(k @ y / (k @ k)), k.size - len(pairs) - 1
-    rest = float(np.sum((y - slope * k) ** 2))
+    squares = float(np.sum((y - slope * k) ** 2))
     return Drift(
         slope=slope,
-        slope_se=float(np.sqrt(rest / free / (k @ k))) if free > 0 else float("nan"),
+        slope_se=float(np.sqrt(squares / free / (k @ k))) if free > 0 else float("nan"),
         mean=float(np.mean(np.concatenate([y for _, y in pairs]))),
         count=k.size,
         trains=len(pairs),
@@ -615,7 +615,7 @@ def threshold_drift(
     drives = np.broadcast_to(drive, (len(trains), t.size))
     values = []
     for train, signal in zip(trains, drives):
-        times = train.times if isinstance(train, SpikeTrain) else _checked_times(train)
+        times = train.times if isinstance(train, SpikeTrain) else _as_times(train)
         if times.size and not (t[0] <= times[0] and times[-1] <= t[-1]):
             raise BoundsError(
                 f"spikes from {times[0]:g} to {times[-1]:g} s",
@@ -649,6 +649,6 @@ def integration_times(
     onsets = np.asarray(onsets, float)
     if not (np.isfinite(onsets).all() and (np.diff(onsets) > 0).all()):
         raise BoundsError("onsets that do not increase", where="integration_times")
-    times = train.times if isinstance(train, SpikeTrain) else _checked_times(train)
+    times = train.times if isinstance(train, SpikeTrain) else _as_times(train)
     delays = np.array([_first_after(times, onset) for onset in onsets], float)
     return np.where(delays < np.diff(onsets, append=np.inf), delays, np.nan)

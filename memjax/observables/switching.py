@@ -91,22 +91,27 @@ def switching_of(
     rise = None if branches == "back" else _first(amps[: peak + 1] > on_threshold, 0)
     fall = _first(amps[peak:] < hold_threshold, peak) if hold_threshold > NO_HOLD else None
     release = _first(amps[peak:] < on_threshold, peak) if rise is not None else None
-    at = lambda k: None if k is None else float(size[k])  # noqa: E731
-    moved = lambda k: None if k is None else k + offset  # noqa: E731
+
+    def voltage_at(k):
+        return None if k is None else float(size[k])
+
+    def row_in_sweep(k):
+        return None if k is None else k + offset
+
     return Switching(
         sweep=int(sweep),
         polarity=int(np.sign(v[peak])) or 1,
-        v_th=at(rise if rise is None else min(rise, int(np.argmax(size)))),
-        v_hold=at(fall),
+        v_th=voltage_at(rise if rise is None else min(rise, int(np.argmax(size)))),
+        v_hold=voltage_at(fall),
         switched=rise is not None,
         returned=fall is not None,
         on_off_ratio=on_off_ratio(size, amps),
         hysteresis_area=hysteresis_area(np.asarray(v, float), np.asarray(i, float)),
         compliance_points=0 if at_compliance is None else int(np.sum(at_compliance)),
         branches=branches,
-        rise=moved(rise),
-        release=moved(release),
-        fall=moved(fall),
+        rise=row_in_sweep(rise),
+        release=row_in_sweep(release),
+        fall=row_in_sweep(fall),
     )
 
 
@@ -146,29 +151,31 @@ def switching(
     return list(_read(member, on_threshold, hold_threshold))
 
 
-def _read(data: Sweeps, on: float, hold: float) -> Iterator[Switching]:
+def _read(data: Sweeps, on_current: float, hold: float) -> Iterator[Switching]:
     """`switching_of` for every excursion of every sweep."""
     sweep, v, i = (np.asarray(x) for x in (data.sweep, data.v, data.i))
-    limited = getattr(data, "at_compliance", None)
+    at_limit = getattr(data, "at_compliance", None)
     order = np.argsort(sweep, kind="stable")
     starts = np.flatnonzero(np.diff(sweep[order], prepend=sweep[order][0] - 1))
     groups = sorted(np.split(order, starts[1:]), key=lambda rows: rows[0])
     if getattr(data, "driven", "voltage") == "current":
         for rows in groups:
             for part in excursions(i[rows]):
-                at = rows[part]
-                yield snap_back_of(v[at], i[at], sweep=int(sweep[at[0]]), offset=part.start)
+                part_rows = rows[part]
+                yield snap_back_of(
+                    v[part_rows], i[part_rows], sweep=int(sweep[part_rows[0]]), offset=part.start
+                )
         return
     for rows in groups:
         for part in excursions(v[rows]):
-            at = rows[part]
+            part_rows = rows[part]
             yield switching_of(
-                v[at],
-                i[at],
-                sweep=int(sweep[at[0]]),
-                on_threshold=on,
+                v[part_rows],
+                i[part_rows],
+                sweep=int(sweep[part_rows[0]]),
+                on_threshold=on_current,
                 hold_threshold=hold,
-                at_compliance=None if limited is None else limited[at],
+                at_compliance=None if at_limit is None else at_limit[part_rows],
                 offset=part.start,
                 ends=part.stop == len(rows),
             )
@@ -195,10 +202,10 @@ def summarise(events: list[Switching]) -> dict:
             where="summarise",
             allowed="what switching(data) gives",
         )
-    counted = complete_excursions(events)
-    summary: dict = {"excursions": 0, "incomplete": len(events) - len(counted)}
+    complete = complete_excursions(events)
+    summary: dict = {"excursions": 0, "incomplete": len(events) - len(complete)}
     for word, sign in (("positive", 1), ("negative", -1)):
-        part = [f for f in counted if f.polarity == sign]
+        part = [f for f in complete if f.polarity == sign]
         if not part:
             continue
         switched = [f for f in part if f.switched]

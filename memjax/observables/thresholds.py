@@ -15,7 +15,7 @@ _LOW = (0.1, 0.3)
 _JUMP = 0.3
 """Rise of the conductance within two rows [decades] from which on it is switching."""
 
-_WITHIN = 0.0199
+_REACH = 0.0199
 """Share of the largest voltage within which it may do so where rows are closer: two of a hundred, less rounding."""
 
 _SHARE = 0.1
@@ -76,21 +76,23 @@ def find_thresholds(*data: Sweeps) -> Thresholds:
     ways = [
         way for d in voltages for label in np.unique(d.sweep).tolist() for way in _ways(d, label)
     ]
-    leaks = np.array([_leakage(*out) for out, _ in ways])
-    on = np.array([np.max(i, initial=0.0) > ON_THRESHOLD for (_, i), _ in ways], bool)
-    known = np.isfinite(leaks) & (on | ~on.any())  # those that never switch may leak as they like
-    if known.any() and np.median(leaks[known]) >= ON_THRESHOLD:
+    leaks = np.array([_leakage(*way_out) for way_out, _ in ways])
+    is_on = np.array([np.max(i, initial=0.0) > ON_THRESHOLD for (_, i), _ in ways], bool)
+    typical = np.isfinite(leaks) & (
+        is_on | ~is_on.any()
+    )  # those that never switch may leak as they like
+    if typical.any() and np.median(leaks[typical]) >= ON_THRESHOLD:
         # Backwards the way back is like the way out: the conductance rises where the device turns off.
         jumps = [[_jump(v, i) for v, i in side] for side in zip(*ways, strict=True)]
         levels = [_middle(side, never) for side, never in zip(jumps, NEVER, strict=True)]
         why = "from the jumps of the data, which leak more than 1e-8 A before they switch"
         return Thresholds(on=levels[0], hold=levels[1], why=why)
-    backs = [back for (_, back), switched in zip(ways, on, strict=True) if switched]
-    smooth = [x for x in (_falls_smoothly(*back) for back in backs) if x is not None]
+    backs = [way_back for (_, way_back), switched in zip(ways, is_on, strict=True) if switched]
+    smooth = [x for x in (_falls_smoothly(*way_back) for way_back in backs) if x is not None]
     if 2 * sum(smooth) <= len(smooth):
         return Thresholds()
     why = "published; hold-threshold from the jumps of the data, whose leakage falls through 1e-11 A without one"
-    return Thresholds(hold=_middle([_jump(*back) for back in backs], NEVER[1]), why=why)
+    return Thresholds(hold=_middle([_jump(*way_back) for way_back in backs], NEVER[1]), why=why)
 
 
 _Way = tuple[np.ndarray, np.ndarray]
@@ -99,25 +101,25 @@ _Way = tuple[np.ndarray, np.ndarray]
 
 def _ways(data: Sweeps, label: int) -> Iterator[tuple[_Way, _Way]]:
     """Voltage and current on the way out, and on the way back in reverse, of each excursion of a sweep."""
-    own = data.sweep == label
-    v, i = (np.abs(x[own]) for x in (data.v, data.i))
-    limited = getattr(data, "at_compliance", None)
-    for part in excursions(data.v[own]):
+    in_sweep = data.sweep == label
+    v, i = (np.abs(x[in_sweep]) for x in (data.v, data.i))
+    at_limit = getattr(data, "at_compliance", None)
+    for part in excursions(data.v[in_sweep]):
         size, amps = v[part], i[part]
-        peak = turn(size, None if limited is None else limited[own][part])
+        peak = turn(size, None if at_limit is None else at_limit[in_sweep][part])
         yield (size[: peak + 1], amps[: peak + 1]), (size[peak:][::-1], amps[peak:][::-1])
 
 
 def _falls_smoothly(v: Float[np.ndarray, " back"], i: Float[np.ndarray, " back"]) -> bool | None:
     """Whether the current falls through 1e-11 A as the voltage does, without a jump; None where it is never below."""
-    below = np.flatnonzero(i < HOLD_THRESHOLD)
-    if not below.size:
+    rows_below = np.flatnonzero(i < HOLD_THRESHOLD)
+    if not rows_below.size:
         return None
-    k = int(below[-1])  # the first one of the way back
-    ahead = _ahead(v)
-    near = [(a, int(b)) for a, b in enumerate(ahead[: k + 1]) if k < b < len(v)]
-    known = [(a, b) for a, b in near if min(v[a], i[a], v[b], i[b]) > 0]
-    rises = [np.log10(i[b] / i[a]) - np.log10(v[b] / v[a]) for a, b in known]
+    k = int(rows_below[-1])  # the first one of the way back
+    next_rows = _rows_ahead(v)
+    pairs = [(a, int(b)) for a, b in enumerate(next_rows[: k + 1]) if k < b < len(v)]
+    positive = [(a, b) for a, b in pairs if min(v[a], i[a], v[b], i[b]) > 0]
+    rises = [np.log10(i[b] / i[a]) - np.log10(v[b] / v[a]) for a, b in positive]
     return bool(rises) and bool(max(rises) < _JUMP)
 
 
@@ -134,21 +136,21 @@ def _jump(v: Float[np.ndarray, " out"], i: Float[np.ndarray, " out"]) -> float |
     log_i, log_v = np.log10(i[clear]), np.log10(v[clear])
     if len(log_i) < 3:
         return None
-    ahead = np.minimum(_ahead(v[clear]), len(log_i) - 1)
-    rise = (log_i - log_v)[ahead] - (log_i - log_v)
+    next_rows = np.minimum(_rows_ahead(v[clear]), len(log_i) - 1)
+    rise = (log_i - log_v)[next_rows] - (log_i - log_v)
     k = int(np.argmax(rise))
-    return float(10 ** (0.5 * (log_i[k] + log_i[ahead[k]]))) if rise[k] >= _JUMP else None
+    return float(10 ** (0.5 * (log_i[k] + log_i[next_rows[k]]))) if rise[k] >= _JUMP else None
 
 
-def _ahead(v: Float[np.ndarray, " out"]) -> Int[np.ndarray, " out"]:
+def _rows_ahead(v: Float[np.ndarray, " out"]) -> Int[np.ndarray, " out"]:
     """Row two rows further, or that of a voltage higher by `_WITHIN`, whichever is later; its length where none is."""
     highest = np.maximum.accumulate(v)
-    reach = np.minimum(_WITHIN * np.max(v, initial=0.0), _SHARE * highest)
-    far = np.searchsorted(highest, highest + reach)
-    return np.maximum(far, np.arange(len(v)) + 2)
+    reach = np.minimum(_REACH * np.max(v, initial=0.0), _SHARE * highest)
+    rows = np.searchsorted(highest, highest + reach)
+    return np.maximum(rows, np.arange(len(v)) + 2)
 
 
 def _middle(jumps: list[float | None], never: float) -> float:
     """Median of what jumps, in decades; `never` where fewer than half do."""
-    known = [x for x in jumps if x is not None]
-    return float(10 ** np.median(np.log10(known))) if 2 * len(known) >= len(jumps) > 0 else never
+    values = [x for x in jumps if x is not None]
+    return float(10 ** np.median(np.log10(values))) if 2 * len(values) >= len(jumps) > 0 else never

@@ -192,15 +192,15 @@ def test_what_is_kept_is_counted_from_the_first_row_over_the_baseline():
     t = np.linspace(5.0, 15.0, 1001)
     w = 2e-6 + 8e-6 * np.exp(-(t - 5.0) / 3.0)
     found = retention(t, w, at=np.array([0.0, 3.0, 10.0]), baseline=2e-6)
-    np.testing.assert_allclose(found.kept, np.exp([0.0, -1.0, -10 / 3]), rtol=1e-5)
-    np.testing.assert_allclose(found.lost + found.kept, 1.0)
-    assert retention(t, w, at=3.0).kept == pytest.approx((2 + 8 / math.e) / 10, rel=1e-5)
+    np.testing.assert_allclose(found.share, np.exp([0.0, -1.0, -10 / 3]), rtol=1e-5)
+    np.testing.assert_allclose(found.loss + found.share, 1.0)
+    assert retention(t, w, at=3.0).share == pytest.approx((2 + 8 / math.e) / 10, rel=1e-5)
 
 
 def test_retention_of_members_is_that_of_each():
     t = np.array([0.0, 1.0, 3.0])
     found = retention(t, np.array([[4.0, 2.0, 0.0], [1.0, 1.0, 1.0]]), at=np.array([0.5, 2.0]))
-    np.testing.assert_allclose(found.kept, [[0.75, 0.25], [1.0, 1.0]])
+    np.testing.assert_allclose(found.share, [[0.75, 0.25], [1.0, 1.0]])
 
 
 def test_times_outside_the_trace_and_a_weight_at_its_baseline_are_refused():

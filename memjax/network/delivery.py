@@ -11,35 +11,35 @@ _TOGETHER = 8
 """Spikes whose connections are followed at once."""
 
 
-def list_spikes(slots, found, offset, room: int):
+def list_spikes(slots, counts, offset, room: int):
     """Numbers of members and step numbers of their spikes, members in order; how many, and the most of one."""
     flat = slots.ravel()
-    (at,) = jnp.nonzero(flat >= 0, size=room, fill_value=flat.size)
-    at = at.astype(jnp.int32)
-    fine = at < flat.size
-    index = jnp.where(fine, at, 0)
+    (places,) = jnp.nonzero(flat >= 0, size=room, fill_value=flat.size)
+    places = places.astype(jnp.int32)
+    fine = places < flat.size
+    index = jnp.where(fine, places, 0)
     number = jnp.where(fine, index // slots.shape[-1] + offset, -1)
     step = jnp.where(fine, flat[index], 0)
-    total = jnp.sum(found, dtype=jnp.int32)
-    return number.astype(jnp.int32), step.astype(jnp.int32), total, jnp.max(found)
+    total = jnp.sum(counts, dtype=jnp.int32)
+    return number.astype(jnp.int32), step.astype(jnp.int32), total, jnp.max(counts)
 
 
 def deliver_spikes(arrivals, table: State, rows: Rows, block: int, spikes: tuple, weigh: Callable):
     """Arrivals with those of a list of spikes; ``weigh(edges)`` gives weights."""
     number, step, total = spikes
     first, target = table["first"], table["target"]
-    along, beyond = jnp.arange(rows.longest, dtype=jnp.int32), arrivals.size
+    columns, nowhere = jnp.arange(rows.longest, dtype=jnp.int32), arrivals.size
 
-    def some(k, arrivals):
-        at = k * _TOGETHER + jnp.arange(_TOGETHER, dtype=jnp.int32)
-        fine = at < total
-        n = jnp.where(fine, number[jnp.minimum(at, number.size - 1)], 0)
+    def deliver_some(k, arrivals):
+        index = k * _TOGETHER + jnp.arange(_TOGETHER, dtype=jnp.int32)
+        fine = index < total
+        n = jnp.where(fine, number[jnp.minimum(index, number.size - 1)], 0)
         begin, end = first[n], jnp.where(fine, first[n + 1], first[n])
-        edge = begin[:, None] + along[None]
-        there = edge < end[:, None]
-        edge = jnp.where(there, edge, 0)
-        when = step[jnp.minimum(at, step.size - 1)]
-        place = jnp.where(there, target[edge] + (when * block)[:, None], beyond)
+        edge = begin[:, None] + columns[None]
+        in_row = edge < end[:, None]
+        edge = jnp.where(in_row, edge, 0)
+        spike_step = step[jnp.minimum(index, step.size - 1)]
+        place = jnp.where(in_row, target[edge] + (spike_step * block)[:, None], nowhere)
         w = jnp.broadcast_to(rows.sign * weigh(edge), edge.shape).astype(arrivals.dtype)
         # Padding lies beyond the end and is dropped: no branch, and a row of any length is one
         # scatter.
@@ -47,4 +47,4 @@ def deliver_spikes(arrivals, table: State, rows: Rows, block: int, spikes: tuple
 
     if rows.longest == 0:
         return arrivals
-    return lax.fori_loop(0, (total + _TOGETHER - 1) // _TOGETHER, some, arrivals)
+    return lax.fori_loop(0, (total + _TOGETHER - 1) // _TOGETHER, deliver_some, arrivals)

@@ -42,9 +42,9 @@ class Digest:
             for value in x:
                 self.add(value)
         elif isinstance(x, np.ndarray | jax.Array):
-            whole = np.ascontiguousarray(x)
-            self._text(f"{whole.shape}{whole.dtype}")
-            self._sum.update(whole.data)
+            array = np.ascontiguousarray(x)
+            self._text(f"{array.shape}{array.dtype}")
+            self._sum.update(array.data)
         else:
             self._text(repr(x))
         return self

@@ -131,11 +131,11 @@ def by_distance(
     rng = np.random.default_rng(seed)
     rows, ways = [], []
     for place in np.asarray(post, float):
-        away = np.linalg.norm(np.asarray(pre, float) - place[None], axis=1)
-        edges = np.cumsum(np.exp(-(away - away.min()) / length))
-        drawn = np.searchsorted(edges, rng.random(fan_in) * edges[-1], side="right")
-        rows.append(drawn.astype(np.int32))
-        ways.append(away[drawn])
+        distance = np.linalg.norm(np.asarray(pre, float) - place[None], axis=1)
+        edges = np.cumsum(np.exp(-(distance - distance.min()) / length))
+        choice = np.searchsorted(edges, rng.random(fan_in) * edges[-1], side="right")
+        rows.append(choice.astype(np.int32))
+        ways.append(distance[choice])
     sources = np.concatenate(rows) if rows else np.zeros(0, np.int32)
     targets = np.repeat(np.arange(len(post), dtype=np.int32), fan_in)
     if speed is None:

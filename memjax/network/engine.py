@@ -55,8 +55,8 @@ class Engine:
         """Arrays on the devices."""
 
         def put(x):
-            whole = np.asarray(x)
-            return jax.make_array_from_callback(whole.shape, sharding, lambda part: whole[part])
+            array = np.asarray(x)
+            return jax.make_array_from_callback(array.shape, sharding, lambda part: array[part])
 
         return jax.tree.map(put, tree)
 
@@ -82,12 +82,12 @@ class Engine:
         """Connections."""
         tables = []
         for k, (_, _, _, r) in enumerate(plan.rows):
-            own: State = {"first": r.first, "target": r.target}
-            own |= {n: x for n in TABLES_OF_DEVICES if (x := getattr(r, n)) is not None}
+            arrays: State = {"first": r.first, "target": r.target}
+            arrays |= {n: x for n in TABLES_OF_DEVICES if (x := getattr(r, n)) is not None}
             if isinstance(r.devices, DriftWeights):
-                own["key"] = _edge_keys(seed, plan.names[k], np.asarray(r.edge))
+                arrays["key"] = _edge_keys(seed, plan.names[k], np.asarray(r.edge))
             weight = self._put(r.weight, self.same if r.weight.ndim == 0 else self.split)
-            tables.append(self._put(own, self.split) | {"weight": weight})
+            tables.append(self._put(arrays, self.split) | {"weight": weight})
         return tables
 
     def _lean(self, plan: Plan) -> Plan:

@@ -33,7 +33,7 @@ from .weights import ConductanceOf, DriftWeights
 AXIS = "shard"
 """Name of the axis of devices."""
 
-_SHARED = 8
+_PROGRAMS = 8
 """Programs of that many structures of networks stay ready in a process."""
 
 
@@ -43,13 +43,13 @@ class Room:
 
     Parameters
     ----------
-    each : int
+    per_member : int
         Of one neuron or source within an exchange interval.
     all : tuple of (str, int)
         Of each group within it.
     """
 
-    each: int
+    per_member: int
     all: tuple[tuple[str, int], ...]
 
 
@@ -85,14 +85,14 @@ class ExchangeProgram:
         every: int | None,
     ):
         self.plan, self.dtype, self.watched = outline, np.dtype(dtype), dict(watched)
-        at = outline.clock
-        self.every = None if every == at.steps else every
+        clock = outline.clock
+        self.every = None if every == clock.steps else every
         self.neurons = {
-            n: NeuronProgram(x, dt=at.dt, steps=at.steps, dtype=self.dtype)
+            n: NeuronProgram(x, dt=clock.dt, steps=clock.steps, dtype=self.dtype)
             for n, x in outline.layouts.items()
         }
         self.programming = {
-            k: Programming(r.devices, r, clock=at, dtype=self.dtype)
+            k: Programming(r.devices, r, clock=clock, dtype=self.dtype)
             for k, (*_, r) in enumerate(outline.rows)
             if isinstance(r.devices, DriftWeights)
         }
@@ -102,11 +102,11 @@ class ExchangeProgram:
         self.blank = jax.jit(self._blank, out_shardings=self.split)
         self._programs: dict = {}
 
-    def run(self, room: Room, most: int) -> Callable:
+    def run(self, room: Room, chunks: int) -> Callable:
         """Compiled: ``run(fixed, state, scratch, first, count)`` of up to `most` chunks."""
-        if (room, most) not in self._programs:
-            self._programs[room, most] = self._compiled(room, most)
-        return self._programs[room, most]
+        if (room, chunks) not in self._programs:
+            self._programs[room, chunks] = self._compile(room, chunks)
+        return self._programs[room, chunks]
 
     def _blank(self) -> State:
         """Memory for arrivals, which calls hand on: it is large, and slow to be given anew by the system."""
@@ -116,28 +116,36 @@ class ExchangeProgram:
             for n, x in self.plan.layouts.items()
         }
 
-    def _compiled(self, room: Room, most: int) -> Callable:
+    def _compile(self, room: Room, length: int) -> Callable:
         """See `run`."""
         sizes = dict(room.all)
 
         def run(fixed, state, scratch, first, count):
-            def one(k, carry):
+            def run_chunk(k, carry):
                 state, scratch, records, worst = carry
-                state, scratch, now, worst_now = self._chunk(fixed, state, scratch, first + k, room)
-                write = lambda all, x: lax.dynamic_update_index_in_dim(all, x, k, 0)  # noqa: E731
-                worst = jax.tree.map(jnp.maximum, worst, worst_now)
-                return state, scratch, jax.tree.map(write, records, now), worst
+                state, scratch, output, chunk_worst = self._chunk(
+                    fixed, state, scratch, first + k, room
+                )
+
+                def write(all, x):
+                    return lax.dynamic_update_index_in_dim(all, x, k, 0)
+
+                worst = jax.tree.map(jnp.maximum, worst, chunk_worst)
+                return state, scratch, jax.tree.map(write, records, output), worst
 
             zero = jnp.zeros((), jnp.int32)
-            row = lambda *shape: jnp.zeros((most, *shape), jnp.int32)  # noqa: E731
+
+            def row(*shape):
+                return jnp.zeros((chunks, *shape), jnp.int32)
+
             spikes = {n: (row(size), row(size), row()) for n, size in sizes.items()}
             traces = jax.tree.map(
-                lambda x: jnp.zeros((most, self._rows, *x.shape[1:]), x.dtype),
+                lambda x: jnp.zeros((chunks, self._rows, *x.shape[1:]), x.dtype),
                 self._states_now(fixed, state),
             )
             rates = dict.fromkeys(self.plan.layouts, [jnp.zeros((), self.dtype)] * 3)
             begin = (state, scratch, (spikes, traces), (dict.fromkeys(sizes, (zero, zero)), rates))
-            state, scratch, records, worst = lax.fori_loop(0, count, one, begin)
+            state, scratch, records, worst = lax.fori_loop(0, count, run_chunk, begin)
             return state, records, worst, self._first_not_finite(state), scratch
 
         by_group = {n: Spec(AXIS) if n in self.plan.layouts else Spec() for n in self.plan.groups}
@@ -146,7 +154,7 @@ class ExchangeProgram:
             "rows": [self._row_specs(k) for k in range(len(self.plan.rows))],
         }
         states = {"groups": by_group, "ring": Spec(), "weights": Spec(AXIS)}
-        mapped = jax.shard_map(
+        sharded = jax.shard_map(
             run,
             mesh=self.mesh,
             in_specs=(arrays, states, Spec(AXIS), Spec(), Spec()),
@@ -154,7 +162,7 @@ class ExchangeProgram:
             check_vma=False,
         )
         return jax.jit(
-            mapped, donate_argnums=2, compiler_options=supported_options(wide_loop_options)
+            sharded, donate_argnums=2, compiler_options=supported_options(wide_loop_options)
         )
 
     def _row_specs(self, k: int) -> dict[str, Spec]:
@@ -174,31 +182,37 @@ class ExchangeProgram:
     def _first_not_finite(self, state: State):
         """Number of the first neuron of each group that is not finite; that of all neurons if there is none."""
         first = {}
-        for name, of in self.plan.layouts.items():
+        for name, layout in self.plan.layouts.items():
             parts = state["groups"][name]["parts"]
             bad = ~jnp.all(jnp.stack([jnp.isfinite(x) for x in parts.values()]), axis=0)
             number = bad.size * lax.axis_index(AXIS) + jnp.argmax(bad.ravel()).astype(jnp.int32)
-            first[name] = lax.pmin(jnp.where(jnp.any(bad), number, of.size), AXIS)
+            first[name] = lax.pmin(jnp.where(jnp.any(bad), number, layout.size), AXIS)
         return first
 
     def _watched_lanes(self, name: str, tree: Any) -> tuple[Any, Any, Any]:
         """Of arrays in blocks those of the watched neurons; their places in this shard, and whether they are there."""
         flat = jax.tree.map(lambda x: x.reshape(-1), tree)
         size = jax.tree.leaves(flat)[0].size
-        at = jnp.asarray(self.watched[name]) - lax.axis_index(AXIS) * size
-        here = (at >= 0) & (at < size)
-        at = jnp.where(here, at, 0)
-        return jax.tree.map(lambda x: x[at], flat), at, here
+        lane = jnp.asarray(self.watched[name]) - lax.axis_index(AXIS) * size
+        is_local = (lane >= 0) & (lane < size)
+        lane = jnp.where(is_local, lane, 0)
+        return jax.tree.map(lambda x: x[lane], flat), lane, is_local
 
     def _states_now(self, fixed: State, state: State) -> State:
         """States of the neurons that are watched [SI], as one row."""
         rows = {}
         for name in self.watched:
-            constants, now = fixed["groups"][name], state["groups"][name]
-            tree = ({k: constants[k] for k in ("values", "bias")}, now["parts"], now["input"])
-            lanes, _, here = self._watched_lanes(name, tree)
-            shown = jax.vmap(self.neurons[name].visible_state)(*lanes)
-            rows[name] = {k: lax.psum(jnp.where(here, x, 0), AXIS)[None] for k, x in shown.items()}
+            constants, group_state = fixed["groups"][name], state["groups"][name]
+            tree = (
+                {k: constants[k] for k in ("values", "bias")},
+                group_state["parts"],
+                group_state["input"],
+            )
+            lanes, _, is_local = self._watched_lanes(name, tree)
+            visible = jax.vmap(self.neurons[name].visible_state)(*lanes)
+            rows[name] = {
+                k: lax.psum(jnp.where(is_local, x, 0), AXIS)[None] for k, x in visible.items()
+            }
         return rows
 
     def _states_between(self, fixed: State, before: State, arrivals: State, first) -> State:
@@ -211,69 +225,81 @@ class ExchangeProgram:
             block, constants = self.plan.layouts[name].block, fixed["groups"][name]
             constants = {k: constants[k] for k in ("values", "bias", "key")}
             tree = (constants, before[name]["parts"], before[name]["input"])
-            (constants, parts, inputs), at, here = self._watched_lanes(name, tree)
-            place = at // block * (steps * block) + at % block
-            place = place[None, :] + block * jnp.arange(steps, dtype=at.dtype)[:, None]
-            arriving = [x[place] for x in arrivals[name]]
-            shown = self.neurons[name].path(constants, parts, inputs, arriving, first)
+            (constants, parts, inputs), lane, is_local = self._watched_lanes(name, tree)
+            place = lane // block * (steps * block) + lane % block
+            place = place[None, :] + block * jnp.arange(steps, dtype=lane.dtype)[:, None]
+            lane_arrivals = [x[place] for x in arrivals[name]]
+            visible = self.neurons[name].path(constants, parts, inputs, lane_arrivals, first)
             row = every - 1 - first % every + every * jnp.arange(self._rows, dtype=jnp.int32)
             row = jnp.minimum(row, steps - 1)  # the rest is not read
-            rows[name] = {k: lax.psum(jnp.where(here, x[row], 0), AXIS) for k, x in shown.items()}
+            rows[name] = {
+                k: lax.psum(jnp.where(is_local, x[row], 0), AXIS) for k, x in visible.items()
+            }
         return rows
 
     def _chunk(self, fixed: State, state: State, scratch: State, k, room: Room):
         """State after a chunk; arrivals; spikes and what is watched; by group the most of one and of all, and rates."""
-        at, groups, ring = self.plan.clock, dict(state["groups"]), dict(state["ring"])
+        clock, groups, ring = self.plan.clock, dict(state["groups"]), dict(state["ring"])
         weights = jax.tree.map(lambda x: x[0], state["weights"])
         conductances = self._conductances(fixed, groups)
         arrivals = {
             n: self._arrivals(n, x, fixed, ring, k, weights, conductances)
             for n, x in scratch.items()
         }
-        first, spikes, most, rates = k * at.steps, {}, {}, {}
+        first, spikes, needs, rates = k * clock.steps, {}, {}, {}
         for name, size in room.all:
             constants, group = fixed["groups"][name], groups[name]
             if name in self.plan.layouts:
-                arriving = arrivals[name]
-                groups[name], here, rates[name] = self._fired(
-                    name, constants, group, arriving, first, room.each, size
+                group_arrivals = arrivals[name]
+                groups[name], spike_list, rates[name] = self._advance_neurons(
+                    name, constants, group, group_arrivals, first, room.per_member, size
                 )
-                *some, total, each = self._gathered(here, size)
+                *lists, total, per_member = self._gather(spike_list, size)
             else:
-                some, total, each, groups[name] = self._source(
-                    name, constants, group, first, room.each, size
+                lists, total, per_member, groups[name] = self._source(
+                    name, constants, group, first, room.per_member, size
                 )
             slot = k % self.plan.memory(name)
-            spikes[name] = (*some, jnp.minimum(total, size))
+            spikes[name] = (*lists, jnp.minimum(total, size))
             ring[name] = jax.tree.map(
                 lambda all, x: lax.dynamic_update_index_in_dim(all, x, slot, 0),  # noqa: B023
                 ring[name],
                 spikes[name],
             )
-            most[name] = (each.astype(jnp.int32), total)
-        weights = self._programmed(fixed, weights, ring, k, (state["groups"], groups), spikes)
+            needs[name] = (per_member.astype(jnp.int32), total)
+        weights = self._program_devices(fixed, weights, ring, k, (state["groups"], groups), spikes)
         weights = jax.tree.map(lambda x: x[None], weights)
         before, state = state["groups"], {"groups": groups, "ring": ring, "weights": weights}
-        if self.every is None or self.every % at.steps == 0:
+        if self.every is None or self.every % clock.steps == 0:
             traces = self._states_now(fixed, state)
         else:
             traces = self._states_between(fixed, before, arrivals, first)
-        return state, arrivals, (spikes, traces), (most, rates)
+        return state, arrivals, (spikes, traces), (needs, rates)
 
-    def _fired(
-        self, name: str, constants: State, state: State, arrivals: list, first, each: int, room
+    def _advance_neurons(
+        self,
+        name: str,
+        constants: State,
+        state: State,
+        arrivals: list,
+        first,
+        per_member: int,
+        room,
     ):
         """Neurons after a chunk, their spikes, and the largest rates, see `NeuronProgram.chunk`."""
         program, blocks = (
             self.neurons[name],
             (-1, self.plan.clock.steps, self.plan.layouts[name].block),
         )
-        arriving = [x.reshape(blocks) for x in arrivals]
-        advance = lambda x: program.chunk(x[0], x[1], x[2], first, each)  # noqa: E731
-        state, count, slots, rates = lax.map(advance, (constants, state, arriving))
-        slots = slots.reshape(-1, each)
-        here = list_spikes(slots, count, lax.axis_index(AXIS) * slots.shape[0], room)
-        return state, here, [lax.pmax(jnp.max(x), AXIS) for x in rates]
+        block_arrivals = [x.reshape(blocks) for x in arrivals]
+
+        def advance(x):
+            return program.chunk(x[0], x[1], x[2], first, per_member)
+
+        state, count, slots, rates = lax.map(advance, (constants, state, block_arrivals))
+        slots = slots.reshape(-1, per_member)
+        spike_list = list_spikes(slots, count, lax.axis_index(AXIS) * slots.shape[0], room)
+        return state, spike_list, [lax.pmax(jnp.max(x), AXIS) for x in rates]
 
     def _table(self, fixed: State, k: int) -> State:
         """Connections, as far as this shard has them."""
@@ -298,7 +324,7 @@ class ExchangeProgram:
         conductances: dict,
     ) -> list:
         """What arrives at a group's neurons in each step of a chunk, by receptor, block after block."""
-        of = self.plan.layouts[name]
+        layout = self.plan.layouts[name]
         arrivals = [jnp.zeros_like(x) for x in scratch]
         for k, (_, post, receptor, rows) in enumerate(self.plan.rows):
             if post != name:
@@ -307,7 +333,7 @@ class ExchangeProgram:
             weigh = self._weigh(k, table, weights, conductances)
             due = self._due(ring, k, chunk)
             arrivals[receptor] = deliver_spikes(
-                arrivals[receptor], table, rows, of.block, due, weigh
+                arrivals[receptor], table, rows, layout.block, due, weigh
             )
         return arrivals
 
@@ -332,41 +358,48 @@ class ExchangeProgram:
                 conductances[d] = lax.all_gather(g.reshape(-1), AXIS, tiled=True)
         return conductances
 
-    def _programmed(
+    def _program_devices(
         self, fixed: State, weights: State, ring: State, chunk, groups: tuple, spikes: State
     ) -> State:
         """Devices after the pulses of a chunk, given groups before and after it."""
-        after, first = dict(weights), chunk * self.plan.clock.steps
+        new_weights, first = dict(weights), chunk * self.plan.clock.steps
         for k, program in self.programming.items():
             _, post, _, _ = self.plan.rows[k]
             last = tuple(g[post]["last"].reshape(-1) for g in groups)
-            table, own = self._table(fixed, k), after[str(k)]
-            own = program.arrivals(table, own, self._due(ring, k, chunk), last, first)
+            table, device_state = self._table(fixed, k), new_weights[str(k)]
+            device_state = program.arrivals(
+                table, device_state, self._due(ring, k, chunk), last, first
+            )
             offset = lax.axis_index(AXIS) * last[0].shape[0]
-            after[str(k)] = program.fired(table, own, spikes[post], offset, first)
-        return after
+            new_weights[str(k)] = program.target_spikes(
+                table, device_state, spikes[post], offset, first
+            )
+        return new_weights
 
-    def _gathered(self, here: tuple, room: int) -> tuple:
+    def _gather(self, spike_list: tuple, room: int) -> tuple:
         """Spikes of all shards, members in order."""
-        number, step, total, each = here
+        number, step, total, per_member = spike_list
         if self.plan.shards > 1:
             number, step = (lax.all_gather(x, AXIS, tiled=True) for x in (number, step))
-            (at,) = jnp.nonzero(number >= 0, size=room, fill_value=0)
-            total, each = lax.psum(total, AXIS), lax.pmax(each, AXIS)
+            (places,) = jnp.nonzero(number >= 0, size=room, fill_value=0)
+            total, per_member = lax.psum(total, AXIS), lax.pmax(per_member, AXIS)
             fine = jnp.arange(room, dtype=jnp.int32) < total
-            number, step = jnp.where(fine, number[at], -1), jnp.where(fine, step[at], 0)
-        return number, step, total, each
+            number, step = jnp.where(fine, number[places], -1), jnp.where(fine, step[places], 0)
+        return number, step, total, per_member
 
-    def _source(self, name: str, constants: State, state: State, first, each: int, room: int):
+    def _source(self, name: str, constants: State, state: State, first, per_member: int, room: int):
         """Spikes of sources in a chunk."""
-        group, at = self.plan.groups[name], self.plan.clock
+        group, clock = self.plan.groups[name], self.plan.clock
         if isinstance(group, Poisson):
-            interval = round(group.interval / at.dt) if group.interval else 0
-            state, count, slots = poisson_chunk(constants, state, first, at.steps, each, interval)
-            number, step, total, most = list_spikes(slots, count, 0, room)
-            return (number, step), total, most, state
+            interval = round(group.interval / clock.dt) if group.interval else 0
+            state, count, slots = poisson_chunk(
+                constants, state, first, clock.steps, per_member, interval
+            )
+            number, step, total, largest = list_spikes(slots, count, 0, room)
+            return (number, step), total, largest, state
         begin, end = (
-            jnp.searchsorted(constants["step"], first + x).astype(jnp.int32) for x in (0, at.steps)
+            jnp.searchsorted(constants["step"], first + x).astype(jnp.int32)
+            for x in (0, clock.steps)
         )
         k = begin + jnp.arange(room, dtype=jnp.int32)
         fine, last = k < end, max(len(constants["step"]) - 1, 0)
@@ -393,8 +426,8 @@ class _Structure:
     build: Callable[[], ExchangeProgram] = field(compare=False)
 
 
-@lru_cache(maxsize=_SHARED)
-def _shared(structure: _Structure) -> ExchangeProgram:
+@lru_cache(maxsize=_PROGRAMS)
+def _cached_program(structure: _Structure) -> ExchangeProgram:
     """The program of all networks of a structure."""
     return structure.build()
 
@@ -409,11 +442,11 @@ def exchange_program(
 ) -> ExchangeProgram:
     """The program of a network, which others of its structure share, see `ExchangeProgram`."""
     outline = plan.outline()
-    about: dict[str, Any] = dict(devices=devices, dtype=dtype, watched=watched, every=every)
-    build = partial(ExchangeProgram, outline, **about)
-    digest = Digest().add(_structure(outline)).add(about | {"dtype": str(np.dtype(dtype))})
+    options: dict[str, Any] = dict(devices=devices, dtype=dtype, watched=watched, every=every)
+    build = partial(ExchangeProgram, outline, **options)
+    digest = Digest().add(_structure(outline)).add(options | {"dtype": str(np.dtype(dtype))})
     digest.add([d.id for d in devices]).add(bool(jax.config.values["jax_enable_x64"]))
-    return _shared(_Structure(digest.word(), build)) if digest.lasting else build()
+    return _cached_program(_Structure(digest.word(), build)) if digest.lasting else build()
 
 
 def _structure(outline: Plan) -> dict[str, Any]:
@@ -423,9 +456,9 @@ def _structure(outline: Plan) -> dict[str, Any]:
         content = vars(g)
         if isinstance(g, Neurons):
             # Values are arguments; only whether there is noise at all decides on the program.
-            one = dict.fromkeys(g.values, 1.0)
+            ones = dict.fromkeys(g.values, 1.0)
             content = content | {
-                "circuit": replace_values(g.circuit, one) if one else g.circuit,
+                "circuit": replace_values(g.circuit, ones) if ones else g.circuit,
                 "values": {k: not np.any(x) for k, x in g.values.items()},
             }
         groups[name] = {"kind": type(g).__name__, **content}

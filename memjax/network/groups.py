@@ -85,7 +85,7 @@ class Neurons:
     env: Environment = field(default_factory=Environment)
 
     def __post_init__(self):
-        _counted(self.name, self.n)
+        _check_count(self.name, self.n)
         object.__setattr__(
             self, "start", dict(self.start)
         )  # a trace's end has only keys and values
@@ -130,21 +130,21 @@ class Neurons:
     def biases(self) -> dict[str, Any]:
         """Value of each driven source [V or A]."""
         ports = self.circuit.ports
-        given = self.bias if isinstance(self.bias, Mapping) else {ports[0]: self.bias}
-        unknown = sorted(set(given) - set(ports))
+        bias = self.bias if isinstance(self.bias, Mapping) else {ports[0]: self.bias}
+        unknown = sorted(set(bias) - set(ports))
         if unknown:
             raise NetworkError(
                 f"no driven source {', '.join(unknown)}",
                 where=f"bias of group {self.name!r}",
                 allowed=", ".join(ports),
             )
-        return {p: given.get(p, 0.0) for p in ports}
+        return {p: bias.get(p, 0.0) for p in ports}
 
     def outline(self) -> "Neurons":
         """The same without numbers of single neurons: values that differ are the largest, sources and starts zero."""
-        most = {k: np.max(x) for k, x in self.values.items()}
+        maxima = {k: np.max(x) for k, x in self.values.items()}
         return replace_fields(
-            self, values=most, start={}, bias=dict.fromkeys(self.circuit.ports, 0.0)
+            self, values=maxima, start={}, bias=dict.fromkeys(self.circuit.ports, 0.0)
         )
 
     @classmethod
@@ -169,7 +169,7 @@ class Neurons:
         return cls(n=n, circuit=population.base, values=values, **options)
 
 
-def _counted(name: str, n: int) -> None:
+def _check_count(name: str, n: int) -> None:
     """Refuse a group without a name or members."""
     if not name or "/" in name:
         raise NetworkError(f"a group named {name!r}", allowed="a name without '/'")
@@ -203,7 +203,7 @@ class Poisson:
     interval: float | None = None
 
     def __post_init__(self):
-        _counted(self.name, self.n)
+        _check_count(self.name, self.n)
         rate, where = np.asarray(self.rate, float), f"group {self.name!r}"
         if rate.shape not in {(), (self.n,)} and not (rate.ndim == 2 and rate.shape[1] == self.n):
             raise NetworkError(
@@ -251,7 +251,7 @@ class SpikeList:
     time: Float[np.ndarray, " spikes"]
 
     def __post_init__(self):
-        _counted(self.name, self.n)
+        _check_count(self.name, self.n)
         source, time, where = np.asarray(self.source), np.asarray(self.time), f"group {self.name!r}"
         if source.shape != time.shape or source.ndim != 1:
             raise NetworkError(

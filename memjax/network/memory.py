@@ -30,44 +30,48 @@ def estimate(network: "Network", *, shards: int = 1) -> dict[str, int]:
         Devices that share it.
     """
     item, steps = np.dtype(network.dtype).itemsize, network.clock.steps
-    found: dict[str, int] = {}
+    sizes: dict[str, int] = {}
     for g in network.groups:
         if not isinstance(g, Neurons):
             continue
-        of = layout(g, network.projections, shards)
-        states = len(g.circuit.specs) + len(of.receptors) + 5  # last spike, count, intervals, armed
+        blocks = layout(g, network.projections, shards)
+        states = (
+            len(g.circuit.specs) + len(blocks.receptors) + 5
+        )  # last spike, count, intervals, armed
         numbers = len(g.values) + len(g.biases) + 2  # keys
-        found[f"states of {g.name!r}"] = of.size * (2 * states + numbers) * max(item, 4)
-        found[f"arrivals at {g.name!r}"] = of.size * steps * len(of.receptors) * item
+        sizes[f"states of {g.name!r}"] = blocks.size * (2 * states + numbers) * max(item, 4)
+        sizes[f"arrivals at {g.name!r}"] = blocks.size * steps * len(blocks.receptors) * item
     for p in network.projections:
-        each = 4 + (item if isinstance(p.weight, np.ndarray) else 0)
+        edge_size = 4 + (item if isinstance(p.weight, np.ndarray) else 0)
         times = 2 if p.receptor.width is not None else 1
-        found[f"connections of {p.name!r}"] = len(p.edges) * (each * (times + 1) + 8)
+        sizes[f"connections of {p.name!r}"] = len(p.edges) * (edge_size * (times + 1) + 8)
         if isinstance(p.weight, DriftWeights):
-            held = len(p.weight.pulsed.scaled.scale) + 5  # 1/f noise, jitter, conductance
-            found[f"devices of {p.name!r}"] = len(p.edges) * (2 * (held * item + 12) + 20)
-    most = max((len(p.edges) for p in network.projections), default=0)
-    found["putting connections in order"] = most * _SORT
-    return found
+            device_numbers = len(p.weight.pulsed.scaled.scale) + 5  # 1/f noise, jitter, conductance
+            sizes[f"devices of {p.name!r}"] = len(p.edges) * (2 * (device_numbers * item + 12) + 20)
+    longest = max((len(p.edges) for p in network.projections), default=0)
+    sizes["putting connections in order"] = longest * _SORT
+    return sizes
 
 
 def available(devices: Any) -> int | None:
     """Memory that is free [bytes]: of the devices, or of this machine and its control group; None if unknown."""
     if devices[0].platform != "cpu":
         free = [d.memory_stats() for d in devices]
-        known = [s["bytes_limit"] - s["bytes_in_use"] for s in free if s and "bytes_limit" in s]
-        return sum(known) if len(known) == len(devices) else None
-    found = []
+        free_sizes = [
+            s["bytes_limit"] - s["bytes_in_use"] for s in free if s and "bytes_limit" in s
+        ]
+        return sum(free_sizes) if len(free_sizes) == len(devices) else None
+    limits = []
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
-        found += [int(r.split()[1]) * 1024 for r in lines if r.startswith("MemAvailable")]
+        limits += [int(r.split()[1]) * 1024 for r in lines if r.startswith("MemAvailable")]
         group = Path("/sys/fs/cgroup")
-        limit, used = ((group / f"memory.{k}").read_text().strip() for k in ("max", "current"))
+        limit, usage = ((group / f"memory.{k}").read_text().strip() for k in ("max", "current"))
         if limit != "max":
-            found.append(int(limit) - int(used))
+            limits.append(int(limit) - int(usage))
     except (OSError, ValueError):
         pass
-    return min(found) if found else None
+    return min(limits) if limits else None
 
 
 def check_memory(network: "Network", devices: Any) -> None:
@@ -79,8 +83,8 @@ def check_memory(network: "Network", devices: Any) -> None:
         It says what takes most, and what would take less.
     """
     free, parts = available(devices), estimate(network, shards=len(devices))
-    needed = sum(parts.values())
-    if free is None or needed <= free:
+    total = sum(parts.values())
+    if free is None or total <= free:
         return
     largest = max(parts, key=lambda k: parts[k])
     advice = {
@@ -91,7 +95,7 @@ def check_memory(network: "Network", devices: Any) -> None:
         "putting": "fewer connections in one projection",
     }
     raise NetworkError(
-        f"it needs {needed / _GIB:.3g} GiB, most for {largest} ({parts[largest] / _GIB:.3g} GiB)",
+        f"it needs {total / _GIB:.3g} GiB, most for {largest} ({parts[largest] / _GIB:.3g} GiB)",
         where="memory",
         allowed=f"{free / _GIB:.3g} GiB that are free",
         fix=advice[largest.split()[0]],

@@ -71,11 +71,11 @@ class Network:
         """A duration [s] as so many exchange intervals, rounded up."""
         if not (np.isfinite(duration) and duration > 0):
             raise NetworkError(f"duration = {duration!r} s", allowed="a finite number > 0 s")
-        at = self.clock
-        n = int(np.ceil(duration / at.exchange - 1e-6))
-        if n * at.steps >= 2**31:
+        clock = self.clock
+        n = int(np.ceil(duration / clock.exchange - 1e-6))
+        if n * clock.steps >= 2**31:
             raise NetworkError(
-                f"{duration / at.dt:.3g} steps",
+                f"{duration / clock.dt:.3g} steps",
                 where="Network",
                 allowed="fewer than 2^31",
                 fix="a longer step",
@@ -97,9 +97,9 @@ class Network:
         devices, engine = list(devices), getattr(self, "_engine", None)
         if engine is None or engine.devices != devices:
             check_memory(self, devices)
-            about: dict[str, Any] = dict(dt=self.dt, steps=self.exchange_steps, dtype=self.dtype)
-            whole = plan(self.groups, self.projections, shards=len(devices), **about)
-            engine = Engine(whole, seed=self.seed, devices=devices, dtype=self.dtype)
+            options: dict[str, Any] = dict(dt=self.dt, steps=self.exchange_steps, dtype=self.dtype)
+            network_plan = plan(self.groups, self.projections, shards=len(devices), **options)
+            engine = Engine(network_plan, seed=self.seed, devices=devices, dtype=self.dtype)
             object.__setattr__(self, "_engine", engine)
         return engine
 

@@ -25,7 +25,10 @@ from .weights import ConductanceOf
 @jax.jit
 def _member_keys(seed, number, members):
     """Words of each member, traced once for all seeds and numbers."""
-    key = lambda m: words(device_key(seed, member=m, sweep=number))  # noqa: E731
+
+    def key(m):
+        return words(device_key(seed, member=m, sweep=number))
+
     return jax.vmap(key)(members)
 
 
@@ -33,8 +36,10 @@ def member_keys(
     seed: int | Int[Array, ""], number: int, n: int
 ) -> tuple[UInt32[Array, "n"], UInt32[Array, "n"]]:
     """Words of the noise of the members of a group of a number, or of the devices of a projection."""
-    whole = seed if isinstance(seed, jax.Array) else np.int64(seed)  # a traced seed stays one
-    return _member_keys(jnp.asarray(whole, jnp.result_type(int)), np.uint32(number), jnp.arange(n))
+    number_seed = seed if isinstance(seed, jax.Array) else np.int64(seed)  # a traced seed stays one
+    return _member_keys(
+        jnp.asarray(number_seed, jnp.result_type(int)), np.uint32(number), jnp.arange(n)
+    )
 
 
 class NeuronProgram:
@@ -55,9 +60,9 @@ class NeuronProgram:
     def __init__(self, layout: Layout, *, dt: float, steps: int, dtype: Any):
         group = layout.group
         self.layout, self.steps, self.dtype = layout, steps, dtype
-        most = {k: np.max(x) for k, x in group.values.items()}
+        maxima = {k: np.max(x) for k, x in group.values.items()}
         # Noise acts where any neuron has it; parameters have the precision of the states.
-        circuit = quiet(replace_values(group.circuit, most) if most else group.circuit)
+        circuit = quiet(replace_values(group.circuit, maxima) if maxima else group.circuit)
         dynamic, static = eqx.partition(circuit, eqx.is_inexact_array)
         cast = jax.tree.map(lambda x: x.astype(dtype), dynamic)
         self.scaled = Scaled(eqx.combine(cast, static), group.env)
@@ -68,9 +73,9 @@ class NeuronProgram:
             np.asarray(1.0 if r.tau is None else np.exp(-dt / r.tau), dtype) for r in kinds
         ]
         self.channels = len(self.scaled.channels())
-        self.shown_in_blocks = jax.jit(jax.vmap(jax.vmap(self.visible_state)))
+        self.visible_in_blocks = jax.jit(jax.vmap(jax.vmap(self.visible_state)))
         self._shift_in_blocks = jax.jit(jax.vmap(jax.vmap(self._shift)))
-        self._rest = jax.jit(self._at_rest)
+        self._rest = jax.jit(self._compute_rest)
         if self.scaled.has_jumps:
             raise NetworkError(
                 "a device with jumps",
@@ -79,14 +84,17 @@ class NeuronProgram:
                 fix="its diffusion form, where the model has one",
             )
 
-    def rest(self, values: dict) -> State:
+    def resting_state(self, values: dict) -> State:
         """States at rest [SI]: of each neuron where values differ, else of one."""
         return self._rest(values)
 
-    def _at_rest(self, values: dict) -> State:
+    def _compute_rest(self, values: dict) -> State:
         """See `rest`."""
-        one = lambda v: self.equations(v).system.initial(self.scaled.env)  # noqa: E731
-        return jax.vmap(one)(values) if values else one({})
+
+        def rest_of(v):
+            return self.equations(v).system.initial(self.scaled.env)
+
+        return jax.vmap(rest_of)(values) if values else rest_of({})
 
     @property
     def scale(self) -> dict[str, float]:
@@ -101,18 +109,18 @@ class NeuronProgram:
     def begin(self, layout: Layout) -> State:
         """States at the beginning of the neurons of a layout."""
         group, lanes = layout.group, layout.lanes
-        drawn = {k: jnp.asarray(x, self.dtype) for k, x in group.values.items()}
-        rest = {k: np.asarray(x) for k, x in self.rest(drawn).items()}
-        whole = rest | {k: np.asarray(x).reshape(-1) for k, x in group.start.items()}
-        parts = {k: lanes(whole[k] / x, self.dtype) for k, x in self.scale.items()}
+        values = {k: jnp.asarray(x, self.dtype) for k, x in group.values.items()}
+        resting = {k: np.asarray(x) for k, x in self.resting_state(values).items()}
+        states = resting | {k: np.asarray(x).reshape(-1) for k, x in group.start.items()}
+        parts = {k: lanes(states[k] / x, self.dtype) for k, x in self.scale.items()}
         inputs = [lanes(0.0, self.dtype) for _ in layout.receptors]
         parameters = layout.parameters(self.dtype)
         if group.start:
             # They are given as a trace shows them, and a solver sees some nodes otherwise.
             shift = self._shift_in_blocks(parameters, parts, inputs)
             parts |= {k: parts[k] + np.asarray(shift[k]) for k in group.start}
-        shown = self.shown_in_blocks(parameters, parts, inputs)
-        x = group.spike.sign * np.asarray(shown[group.spike.signal])
+        visible = self.visible_in_blocks(parameters, parts, inputs)
+        x = group.spike.sign * np.asarray(visible[group.spike.signal])
         zeros = lanes(0, np.int32)
         return {
             "parts": parts,
@@ -156,36 +164,45 @@ class NeuronProgram:
         """The equations of one neuron."""
         if not values:
             return self.scaled
+
         # `params.replace` would take them to the precision that JAX is set to.
-        pick = lambda system: [stored(system, name) for name in values]  # noqa: E731
-        own = eqx.tree_at(
+        def pick(system):
+            return [stored(system, name) for name in values]
+
+        circuit = eqx.tree_at(
             pick, self.scaled.system, list(values.values()), is_leaf=lambda x: x is None
         )
-        return Scaled(own, self.scaled.env)
+        return Scaled(circuit, self.scaled.env)
 
     def step(self, constants: State, parts: State, inputs: list, number):
         """States of one neuron after one step."""
-        return self._stepped(constants, parts, inputs, number)[0]
+        return self._take_step(constants, parts, inputs, number)[0]
 
-    def _stepped(self, constants: State, parts: State, inputs: list, number) -> tuple:
+    def _take_step(self, constants: State, parts: State, inputs: list, number) -> tuple:
         """States of one neuron after one step; its rates; the state that explicit parts took them at, and how far these
         then moved without noise.
         """
         scaled, h = self.equations(constants["values"]), jnp.asarray(self.dt, self.dtype)
         t = number.astype(self.dtype) * h
-        drive = lambda p: self.drive(scaled.system, p, inputs, constants["bias"])  # noqa: E731
+
+        def drive(p):
+            return self.drive(scaled.system, p, inputs, constants["bias"])
+
         kick = {k: jnp.zeros_like(x) for k, x in parts.items()}
         if self.channels:
             w = jnp.sqrt(h) * increments(
                 constants["key"], number, channels=self.channels, dtype=self.dtype
             )
             kick = scaled.noise_increment(t, parts, drive(parts), w)
-        rates = lambda p: scaled.rates(t, p, drive(p))  # noqa: E731
+
+        def rates(p):
+            return scaled.rates(t, p, drive(p))
+
         end = semi_implicit_euler_step(rates, parts, kick, h=h, linear=scaled.linear)
-        between = {k: end[k] if k in scaled.linear else x for k, x in parts.items()}
+        stage = {k: end[k] if k in scaled.linear else x for k, x in parts.items()}
         explicit = [k for k in parts if k not in scaled.linear]
         moves = {k: end[k] - parts[k] - kick[k] for k in explicit}
-        return scaled.project_parts(end), rates, between, moves
+        return scaled.project_parts(end), rates, stage, moves
 
     def _slopes(self, rates: Callable[[State], State], parts: State) -> State:
         """Rates at which the states that are taken explicitly act on themselves [1/s], negative where they decay.
@@ -197,10 +214,10 @@ class NeuronProgram:
 
     def _largest(self, parts: State):
         """Largest size of any of some states; 0 of none."""
-        most = jnp.zeros((), self.dtype)
+        largest = jnp.zeros((), self.dtype)
         for x in parts.values():
-            most = jnp.maximum(most, jnp.max(jnp.abs(x)))
-        return most
+            largest = jnp.maximum(largest, jnp.max(jnp.abs(x)))
+        return largest
 
     def _shift(self, constants: State, parts: State, inputs: list) -> State:
         """What a solver adds to scaled states as a trace shows them."""
@@ -217,43 +234,50 @@ class NeuronProgram:
         state = {s.name: parts[s.name] * s.scale for s in system.specs}
         return system.visible_state(state, self.drive(system, parts, inputs, constants["bias"]))
 
-    def conductance(self, of: ConductanceOf, values: dict, parts: State):
+    def conductance(self, weight: ConductanceOf, values: dict, parts: State):
         """Conductance of a device of the circuit [S]."""
         system: Any = self.equations(values).system
-        device, v = system.devices[of.element], jnp.asarray(of.read_voltage, self.dtype)
+        device, v = system.devices[weight.element], jnp.asarray(weight.read_voltage, self.dtype)
         scale = {s.name: s.scale for s in system.specs}
         names = [s.name for s in device.states]
-        own = {n: parts[f"{of.element}.{n}"] * scale[f"{of.element}.{n}"] for n in names}
-        return device.current(jnp.zeros((), self.dtype), own, v, self.scaled.env) / v
+        device_state = {
+            n: parts[f"{weight.element}.{n}"] * scale[f"{weight.element}.{n}"] for n in names
+        }
+        return device.current(jnp.zeros((), self.dtype), device_state, v, self.scaled.env) / v
 
     def _decay_now(self, constants: State, parts: State, inputs: list):
         """Largest rate at which a state that is taken explicitly decays [1/s], of one neuron as it stands."""
         scaled, t = self.equations(constants["values"]), jnp.zeros((), self.dtype)
-        drive = lambda p: self.drive(scaled.system, p, inputs, constants["bias"])  # noqa: E731
+
+        def drive(p):
+            return self.drive(scaled.system, p, inputs, constants["bias"])
+
         slopes = self._slopes(lambda p: scaled.rates(t, p, drive(p)), parts)
         return self._largest({k: jnp.minimum(x, 0) for k, x in slopes.items()})
 
-    def _incoming(self, inputs: list, arriving: list) -> list:
+    def _incoming(self, inputs: list, arrivals: list) -> list:
         """Inputs after a step: they decay, and what arrives is added."""
-        moved = zip(inputs, self.decay, arriving, strict=True)
-        return [s * d + a for s, d, a in moved]
+        terms = zip(inputs, self.decay, arrivals, strict=True)
+        return [s * d + a for s, d, a in terms]
 
     def path(self, constants: State, parts: State, inputs: list, arrivals: list, first) -> State:
         """States of some neurons after each step of a chunk [SI], by steps and neurons."""
 
-        def lane(constants, carry, number, arriving):
+        def lane(constants, carry, number, arrivals):
             parts, inputs = carry
             parts = self.step(constants, parts, inputs, number)
-            shown = self.visible_state(constants, parts, inputs)
-            return (parts, self._incoming(inputs, arriving)), shown
+            visible = self.visible_state(constants, parts, inputs)
+            return (parts, self._incoming(inputs, arrivals)), visible
 
-        def one(carry, now):
-            return jax.vmap(lane, (0, 0, None, 0))(constants, carry, *now)
+        def advance(carry, step_inputs):
+            return jax.vmap(lane, (0, 0, None, 0))(constants, carry, *step_inputs)
 
         numbers = first + jnp.arange(self.steps, dtype=jnp.int32)
-        return lax.scan(one, (parts, inputs), (numbers, arrivals))[1]
+        return lax.scan(advance, (parts, inputs), (numbers, arrivals))[1]
 
-    def chunk(self, constants: State, state: State, arrivals: list, first, each: int) -> tuple:
+    def chunk(
+        self, constants: State, state: State, arrivals: list, first, per_member: int
+    ) -> tuple:
         """A block after a chunk.
 
         Returns
@@ -267,23 +291,23 @@ class NeuronProgram:
         signal = self.layout.group.spike.signal
         sign = self.layout.group.spike.sign
 
-        def lane(constants, carry, at, arriving):
-            parts, armed, inputs, count, slots, rate, far = carry
-            parts, rates, between, moves = self._stepped(constants, parts, inputs, first + at)
-            rate = jnp.maximum(rate, self._largest(self._slopes(rates, between)))
-            far = jnp.maximum(far, self._largest(moves))
+        def lane(constants, carry, step, lane_arrivals):
+            parts, armed, inputs, count, slots, rate, move = carry
+            parts, rates, stage, moves = self._take_step(constants, parts, inputs, first + step)
+            rate = jnp.maximum(rate, self._largest(self._slopes(rates, stage)))
+            move = jnp.maximum(move, self._largest(moves))
             x = sign * self.visible_state(constants, parts, inputs)[signal]
-            inputs = self._incoming(inputs, arriving)
+            inputs = self._incoming(inputs, lane_arrivals)
             # A Schmitt trigger: noise about the level fires once, until the signal has been below
             # the lower one.
             fires = armed & (x > self.level)
-            slots = [jnp.where(fires & (count == j), at, s) for j, s in enumerate(slots)]
+            slots = [jnp.where(fires & (count == j), step, s) for j, s in enumerate(slots)]
             armed = (armed & ~fires) | (x < self.rearm)
-            return parts, armed, inputs, count + fires.astype(count.dtype), slots, rate, far
+            return parts, armed, inputs, count + fires.astype(count.dtype), slots, rate, move
 
-        def one(carry, now):
-            at, arriving = now
-            return jax.vmap(lane, (0, 0, None, 0))(constants, carry, at, arriving), None
+        def advance(carry, step_inputs):
+            step, lane_arrivals = step_inputs
+            return jax.vmap(lane, (0, 0, None, 0))(constants, carry, step, lane_arrivals), None
 
         none = jnp.zeros_like(state["count"])
         rate = jnp.zeros(none.shape, self.dtype)
@@ -292,24 +316,29 @@ class NeuronProgram:
             state["armed"],
             state["input"],
             none,
-            [none - 1] * each,
+            [none - 1] * per_member,
             rate,
             rate,
         )
         places = (jnp.arange(self.steps, dtype=jnp.int32), arrivals)
-        (parts, armed, inputs, count, slots, rate, far), _ = lax.scan(one, begin, places)
+        (parts, armed, inputs, count, slots, rate, distance), _ = lax.scan(advance, begin, places)
         # A lane beyond the last neuron never re-arms.
         armed = armed & constants["real"]
         slots = [jnp.where(constants["real"], s, -1) for s in slots]
         count = jnp.where(constants["real"], count, 0)
         at_end = jax.vmap(self._decay_now)(constants, parts, inputs)
-        sizes = (rate * self.dt, at_end * self.dt, far)
+        sizes = (rate * self.dt, at_end * self.dt, distance)
         rates = [jnp.max(jnp.where(constants["real"], x, 0)) for x in sizes]
         state = state | {"parts": parts, "armed": armed, "input": inputs}
-        return _counted(state, count, slots, first), count, jnp.stack(slots, axis=-1), rates
+        return (
+            _update_statistics(state, count, slots, first),
+            count,
+            jnp.stack(slots, axis=-1),
+            rates,
+        )
 
 
-def _counted(state: State, spikes, slots: list, first) -> State:
+def _update_statistics(state: State, spikes, slots: list, first) -> State:
     """Running statistics of a block: spikes, time of the last one, sums of intervals and of their squares [steps]."""
     last, (total, squares) = state["last"], state["isi"]
     for s in slots:

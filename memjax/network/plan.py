@@ -26,7 +26,7 @@ LONGEST = 256
 TABLES_OF_DEVICES = ("edge", "post", "first_in", "edge_in")
 """Tables of connections whose weights are devices."""
 
-_NEAR = 1e-3
+_STEP_TOLERANCE = 1e-3
 """Share of a step by which a time may miss a multiple of it."""
 
 
@@ -59,14 +59,14 @@ class Clock:
             With the step.
         """
         n = round(time / self.dt)
-        if n < 1 or abs(time / self.dt - n) > _NEAR:
+        if n < 1 or abs(time / self.dt - n) > _STEP_TOLERANCE:
             allowed = f"a multiple of dt = {self.dt:g} s"
             raise NetworkError(f"{time:g} s", where=where, allowed=allowed)
 
     def exchanges(self, time: float, *, where: str) -> int:
         """A time as so many exchanges."""
         n = round(time / self.exchange)
-        if n < 1 or abs(time / self.exchange - n) * self.steps > _NEAR:
+        if n < 1 or abs(time / self.exchange - n) * self.steps > _STEP_TOLERANCE:
             raise NetworkError(
                 f"{time:g} s",
                 where=where,
@@ -76,7 +76,7 @@ class Clock:
         return n
 
 
-def record_steps(at: Clock, every: float | None) -> int:
+def record_steps(timing: Clock, every: float | None) -> int:
     """Steps from one record of states to the next; those between two exchanges by default.
 
     Raises
@@ -85,15 +85,15 @@ def record_steps(at: Clock, every: float | None) -> int:
         If it is no multiple of the step.
     """
     if every is None:
-        return at.steps
-    n = round(every / at.dt) if math.isfinite(every) else 0
-    if not 1 <= n < 2**31 or abs(every / at.dt - n) > _NEAR:
-        near = max(n, 1) * at.dt
+        return timing.steps
+    n = round(every / timing.dt) if math.isfinite(every) else 0
+    if not 1 <= n < 2**31 or abs(every / timing.dt - n) > _STEP_TOLERANCE:
+        multiple = max(n, 1) * timing.dt
         raise NetworkError(
             f"every = {every:g} s",
             where="record",
-            allowed=f"a multiple of dt = {at.dt:g} s",
-            fix=f"every = {near:g} s",
+            allowed=f"a multiple of dt = {timing.dt:g} s",
+            fix=f"every = {multiple:g} s",
         )
     return n
 
@@ -217,8 +217,10 @@ class Layout:
 
     def parameters(self, dtype) -> dict[str, Any]:
         """Parameters that differ, and the constant part of each driven source, in blocks."""
-        both = {"values": self.group.values, "bias": self.group.biases}
-        return {k: {n: self.lanes(x, dtype) for n, x in of.items()} for k, of in both.items()}
+        tables = {"values": self.group.values, "bias": self.group.biases}
+        return {
+            k: {n: self.lanes(x, dtype) for n, x in table.items()} for k, table in tables.items()
+        }
 
     def outline(self) -> "Layout":
         """The same without numbers of single neurons."""
@@ -261,38 +263,50 @@ def _kind(r: Receptor) -> Receptor:
     return r if r.width is None else Receptor(width=1.0, port=r.port, reversal=r.reversal)
 
 
-def place(receptor: Receptor, of: Layout) -> int:
+def place(receptor: Receptor, target: Layout) -> int:
     """Number of a projection's receptor among those of its target."""
-    return of.receptors.index(_kind(receptor))
+    return target.receptors.index(_kind(receptor))
 
 
-def rows(p: Projection, n_pre: int, of: Layout, at: Clock, *, shards: int, dtype) -> list[Rows]:
+def rows(
+    p: Projection, n_pre: int, target: Layout, timing: Clock, *, shards: int, dtype
+) -> list[Rows]:
     """Connections of a projection by delay, ordered by source."""
     pre, post = (np.asarray(x) for x in (p.edges.pre, p.edges.post))
-    for x, n, what in ((pre, n_pre, p.pre), (post, of.group.n, p.post)):
+    for x, n, group in ((pre, n_pre, p.pre), (post, target.group.n, p.post)):
         if len(x) and not (x.min() >= 0 and x.max() < n):
             raise NetworkError(
-                f"member {x.min()} to {x.max()} of {what!r}", where=p.where, allowed=f"0 to {n - 1}"
+                f"member {x.min()} to {x.max()} of {group!r}",
+                where=p.where,
+                allowed=f"0 to {n - 1}",
             )
     devices = p.weight if isinstance(p.weight, ConductanceOf | DriftWeights) else None
     weight = np.asarray(0.0 if devices is not None else p.weight, dtype)
     if p.edges.delay is None:
-        delays = np.array([at.exchanges(p.delay, where=f"delay of {p.where}")])
-        which = None
+        delays = np.array([timing.exchanges(p.delay, where=f"delay of {p.where}")])
+        number = None
     else:
-        own = np.maximum(np.rint(np.asarray(p.edges.delay) / at.exchange), 1).astype(np.int32)
-        delays, which = np.unique(own, return_inverse=True)
-    found = []
+        delay_steps = np.maximum(np.rint(np.asarray(p.edges.delay) / timing.exchange), 1).astype(
+            np.int32
+        )
+        delays, number = np.unique(delay_steps, return_inverse=True)
+    parts = []
     for k, delay in enumerate(delays):
-        some = slice(None) if which is None else np.flatnonzero(which == k)
-        w = weight if weight.ndim == 0 else weight[some]
-        one = _by_source(pre[some], post[some], w, n_pre, of, at, shards)
-        about = _of_devices(devices, one, np.arange(len(pre))[some]) if devices is not None else {}
-        found.append(Rows(exchanges=int(delay), **_padded(one, of, at), **about))
+        edges = slice(None) if number is None else np.flatnonzero(number == k)
+        w = weight if weight.ndim == 0 else weight[edges]
+        tables = _by_source(pre[edges], post[edges], w, n_pre, target, timing, shards)
+        device_tables = (
+            _device_tables(devices, tables, np.arange(len(pre))[edges])
+            if devices is not None
+            else {}
+        )
+        parts.append(
+            Rows(exchanges=int(delay), **_delivery_tables(tables, target, timing), **device_tables)
+        )
         if p.receptor.width is not None:
-            later = at.exchanges(p.receptor.width, where=f"width of {p.where}")
-            found.append(replace(found[-1], exchanges=int(delay) + later, sign=-1.0))
-    return found
+            later = timing.exchanges(p.receptor.width, where=f"width of {p.where}")
+            parts.append(replace(parts[-1], exchanges=int(delay) + later, sign=-1.0))
+    return parts
 
 
 @dataclass(frozen=True, eq=False)
@@ -306,33 +320,35 @@ class _Table:
     size: int
 
 
-def _by_source(pre, post, weight, n_pre: int, of: Layout, at: Clock, shards: int) -> list[_Table]:
+def _by_source(
+    pre, post, weight, n_pre: int, target: Layout, timing: Clock, shards: int
+) -> list[_Table]:
     """One table per shard."""
-    rows = of.blocks // shards * of.block
+    rows = target.blocks // shards * target.block
     tables = []
     for s in range(shards):
-        here = np.flatnonzero((post >= s * rows) & (post < (s + 1) * rows)) if shards > 1 else None
-        a, b = (x if here is None else x[here] for x in (pre, post))
+        local = np.flatnonzero((post >= s * rows) & (post < (s + 1) * rows)) if shards > 1 else None
+        a, b = (x if local is None else x[local] for x in (pre, post))
         order = np.argsort(a, kind="stable")
         first = np.zeros(n_pre + 1, np.int64)
         np.cumsum(np.bincount(a, minlength=n_pre), out=first[1:])
-        w = weight if weight.ndim == 0 else (weight if here is None else weight[here])[order]
-        whole = order if here is None else here[order]
-        tables.append(_Table(whole, first, b[order] - s * rows, w, rows))
-    most = max(len(t.post) for t in tables)
-    if most >= 2**31 or of.size * at.steps >= 2**31:
+        w = weight if weight.ndim == 0 else (weight if local is None else weight[local])[order]
+        edge_order = order if local is None else local[order]
+        tables.append(_Table(edge_order, first, b[order] - s * rows, w, rows))
+    largest = max(len(t.post) for t in tables)
+    if largest >= 2**31 or target.size * timing.steps >= 2**31:
         raise NetworkError(
-            f"{most} connections, {of.size * at.steps} arrivals of {of.group.name!r} on one device",
+            f"{largest} connections, {target.size * timing.steps} arrivals of {target.group.name!r} on one device",
             allowed="fewer than 2^31",
             fix="fewer steps between exchanges, or more devices",
         )
     return tables
 
 
-def _stacked(parts: Sequence[Array | np.ndarray]) -> np.ndarray:
+def _stack(parts: Sequence[Array | np.ndarray]) -> np.ndarray:
     """Tables of all shards, padded to equal lengths."""
-    most = max(len(x) for x in parts)
-    return np.stack([np.pad(x, (0, most - len(x))) for x in parts])
+    length = max(len(x) for x in parts)
+    return np.stack([np.pad(x, (0, length - len(x))) for x in parts])
 
 
 def _longest(firsts: Sequence[Array | np.ndarray]) -> int:
@@ -340,32 +356,35 @@ def _longest(firsts: Sequence[Array | np.ndarray]) -> int:
     return max(int(np.max(np.diff(x), initial=0)) for x in firsts)
 
 
-def _padded(tables: list[_Table], of: Layout, at: Clock) -> dict[str, Any]:
+def _delivery_tables(tables: list[_Table], target: Layout, timing: Clock) -> dict[str, Any]:
     """What delivery needs of each shard."""
-    place = lambda b: b // of.block * at.steps * of.block + b % of.block  # noqa: E731
+
+    def place(b):
+        return b // target.block * timing.steps * target.block + b % target.block
+
     scalar = tables[0].weight.ndim == 0
     return {
         "first": np.stack([t.first for t in tables]).astype(np.int32),
-        "target": _stacked([place(t.post).astype(np.int32) for t in tables]),
-        "weight": tables[0].weight if scalar else _stacked([t.weight for t in tables]),
+        "target": _stack([place(t.post).astype(np.int32) for t in tables]),
+        "weight": tables[0].weight if scalar else _stack([t.weight for t in tables]),
         "longest": _longest([t.first for t in tables]),
     }
 
 
-def _of_devices(devices: Any, tables: list[_Table], number: np.ndarray) -> dict[str, Any]:
+def _device_tables(devices: Any, tables: list[_Table], number: np.ndarray) -> dict[str, Any]:
     """What weights that are devices need beyond that."""
-    found = {
+    arrays = {
         "devices": devices,
-        "edge": _stacked([number[t.order].astype(np.int32) for t in tables]),
+        "edge": _stack([number[t.order].astype(np.int32) for t in tables]),
     }
     if isinstance(devices, DriftWeights):
         counts = [np.bincount(t.post, minlength=t.size) for t in tables]
         first = [np.concatenate([[0], np.cumsum(c)]) for c in counts]
         order = [np.argsort(t.post, kind="stable").astype(np.int32) for t in tables]
-        found |= {"first_in": np.stack(first).astype(np.int32), "edge_in": _stacked(order)}
-        found |= {"post": _stacked([t.post.astype(np.int32) for t in tables])}
-        found |= {"longest_in": _longest(first)}
-    return found
+        arrays |= {"first_in": np.stack(first).astype(np.int32), "edge_in": _stack(order)}
+        arrays |= {"post": _stack([t.post.astype(np.int32) for t in tables])}
+        arrays |= {"longest_in": _longest(first)}
+    return arrays
 
 
 @dataclass(frozen=True, eq=False)
@@ -476,12 +495,12 @@ def plan(
         Names what does not fit.
     """
     by_name = groups_by_name(groups, projections)
-    at = clock(dt, projections, steps)
+    timing = clock(dt, projections, steps)
     layouts = {g.name: layout(g, projections, shards) for g in groups if isinstance(g, Neurons)}
-    found, own = [], []
+    connections, names = [], []
     for p in projections:
-        of = layouts[p.post]
-        tables = rows(p, by_name[p.pre].n, of, at, shards=shards, dtype=dtype)
-        found += [(p.pre, p.post, place(p.receptor, of), r) for r in tables]
-        own += [p.name] * len(tables)
-    return Plan(at, by_name, layouts, found, own, shards)
+        target = layouts[p.post]
+        tables = rows(p, by_name[p.pre].n, target, timing, shards=shards, dtype=dtype)
+        connections += [(p.pre, p.post, place(p.receptor, target), r) for r in tables]
+        names += [p.name] * len(tables)
+    return Plan(timing, by_name, layouts, connections, names, shards)

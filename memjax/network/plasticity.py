@@ -40,8 +40,8 @@ class Programming:
         noise = PulseNoise.none() if weights.noise is None else weights.noise
         dynamic, static = eqx.partition((weights.pulsed, noise), eqx.is_inexact_array)
         cast = jax.tree.map(lambda x: x.astype(dtype), dynamic)
-        both: tuple[Pulsed, PulseNoise] = eqx.combine(cast, static)
-        self.pulsed, self.noise = both
+        pair: tuple[Pulsed, PulseNoise] = eqx.combine(cast, static)
+        self.pulsed, self.noise = pair
 
     def _conductance(self, z):
         """Conductance of one device [S]."""
@@ -57,17 +57,19 @@ class Programming:
         )
         z = z.astype(self.dtype)
         if start is not None:
-            own = np.broadcast_to(np.asarray(start, self.dtype), (edge.max(initial=0) + 1,))
-            z[..., 0] = own[edge] / self.pulsed.scaled.scale[0]
-        far = np.full(shape, _LONG_AGO, np.int32)
+            start_values = np.broadcast_to(
+                np.asarray(start, self.dtype), (edge.max(initial=0) + 1,)
+            )
+            z[..., 0] = start_values[edge] / self.pulsed.scaled.scale[0]
+        long_ago = np.full(shape, _LONG_AGO, np.int32)
         g = self._conductances(z)
         return {
             "z": z,
             "flicker": np.zeros((*shape, 3), self.dtype),
             "jitter": np.zeros(shape, self.dtype),
             "g": np.asarray(g),
-            "arrived": far,
-            "before": far.copy(),
+            "arrived": long_ago,
+            "before": long_ago.copy(),
             "pulses": np.zeros(shape, np.uint32),
         }
 
@@ -75,22 +77,28 @@ class Programming:
         """Weights of edges."""
         return self.weights.scale * (state["g"][edge] - self.weights.reference)
 
-    def _pulsed(self, table: State, state: State, edge, chosen, kind: int) -> State:
+    def _apply_pulse(self, table: State, state: State, edge, mask, kind: int) -> State:
         """Devices after one more pulse each, where they are chosen."""
-        own = jnp.where(chosen, edge, 0)
-        key = tuple(k[own] for k in table["key"])
-        draw = lambda key, n: increments(key, n, channels=5, dtype=self.dtype)  # noqa: E731
-        draws = jax.vmap(draw)(key, state["pulses"][own])
-        memory = Memory(state["z"][own], state["flicker"][own], state["jitter"][own])
-        which = jnp.asarray(kind, jnp.int32)
-        one = lambda m, d: pulse(self.pulsed, self.noise, m, which, d)  # noqa: E731
-        memory = jax.vmap(one)(memory, draws)
+        index = jnp.where(mask, edge, 0)
+        key = tuple(k[index] for k in table["key"])
+
+        def draw(key, n):
+            return increments(key, n, channels=5, dtype=self.dtype)
+
+        draws = jax.vmap(draw)(key, state["pulses"][index])
+        memory = Memory(state["z"][index], state["flicker"][index], state["jitter"][index])
+        pulse_kind = jnp.asarray(kind, jnp.int32)
+
+        def one_pulse(m, d):
+            return pulse(self.pulsed, self.noise, m, pulse_kind, d)
+
+        memory = jax.vmap(one_pulse)(memory, draws)
         g = jax.vmap(self.pulsed.conductance)(memory.z)
         g = g + jnp.sum(memory.flicker, axis=-1) + memory.jitter
-        to = jnp.where(chosen, edge, state["g"].shape[0])
+        target = jnp.where(mask, edge, state["g"].shape[0])
         new = {"z": memory.z, "flicker": memory.flicker, "jitter": memory.jitter, "g": g}
-        state = state | {k: state[k].at[to].set(x, mode="drop") for k, x in new.items()}
-        return state | {"pulses": state["pulses"].at[to].add(jnp.uint32(1), mode="drop")}
+        state = state | {k: state[k].at[target].set(x, mode="drop") for k, x in new.items()}
+        return state | {"pulses": state["pulses"].at[target].add(jnp.uint32(1), mode="drop")}
 
     def arrivals(self, table: State, state: State, spikes: tuple, last: tuple, first) -> State:
         """Devices after the arrivals of a chunk: note them, and reset where the target fired before.
@@ -98,47 +106,56 @@ class Programming:
         `last` holds the step of each target's last spike, before and after the chunk.
         """
         number, step, total = spikes
-        before, after = last
-        along = jnp.arange(self.rows.longest, dtype=jnp.int32)
+        last_before, last_after = last
+        columns = jnp.arange(self.rows.longest, dtype=jnp.int32)
 
-        def one(k, state):
-            n, now = number[k], first + step[k]
-            edge = table["first"][n] + along
-            there = edge < table["first"][n + 1]
-            edge = jnp.where(there, edge, 0)
+        def deliver(k, state):
+            n, step_now = number[k], first + step[k]
+            edge = table["first"][n] + columns
+            in_row = edge < table["first"][n + 1]
+            edge = jnp.where(in_row, edge, 0)
             post = table["post"][edge]
             # A target that fires in this chunk after the arrival has not fired yet: its spike
             # before the chunk counts.
-            fired = jnp.where(after[post] <= now, after[post], before[post])
-            chosen = there & (fired >= 0) & (fired <= now) & (now - fired <= self.windows[1])
+            last_spike = jnp.where(
+                last_after[post] <= step_now, last_after[post], last_before[post]
+            )
+            mask = (
+                in_row
+                & (last_spike >= 0)
+                & (last_spike <= step_now)
+                & (step_now - last_spike <= self.windows[1])
+            )
             if self.windows[1]:
-                state = self._pulsed(table, state, edge, chosen, 1)
-            to = jnp.where(there, edge, state["g"].shape[0])
+                state = self._apply_pulse(table, state, edge, mask, 1)
+            target = jnp.where(in_row, edge, state["g"].shape[0])
             old = state["arrived"][edge]
             return state | {
-                "before": state["before"].at[to].set(old, mode="drop"),
-                "arrived": state["arrived"].at[to].set(now, mode="drop"),
+                "before": state["before"].at[target].set(old, mode="drop"),
+                "arrived": state["arrived"].at[target].set(step_now, mode="drop"),
             }
 
-        return lax.fori_loop(0, total, one, state) if self.rows.longest else state
+        return lax.fori_loop(0, total, deliver, state) if self.rows.longest else state
 
-    def fired(self, table: State, state: State, spikes: tuple, offset, first) -> State:
+    def target_spikes(self, table: State, state: State, spikes: tuple, offset, first) -> State:
         """Devices after the spikes of their targets: set where something arrived before."""
         number, step, total = spikes
-        along = jnp.arange(self.rows.longest_in, dtype=jnp.int32)
+        columns = jnp.arange(self.rows.longest_in, dtype=jnp.int32)
         size = table["first_in"].shape[0] - 1
 
-        def one(k, state):
-            n, now = number[k] - offset, first + step[k]
-            here = (n >= 0) & (n < size)
-            n = jnp.where(here, n, 0)
-            place = table["first_in"][n] + along
-            there = here & (place < table["first_in"][n + 1])
-            edge = table["edge_in"][jnp.where(there, place, 0)]
-            arrived, before = state["arrived"][edge], state["before"][edge]
-            arrived = jnp.where(arrived <= now, arrived, before)
-            chosen = there & (arrived <= now) & (now - arrived <= self.windows[0])
-            return self._pulsed(table, state, edge, chosen, 0)
+        def program_inputs(k, state):
+            n, step_now = number[k] - offset, first + step[k]
+            is_local = (n >= 0) & (n < size)
+            n = jnp.where(is_local, n, 0)
+            place = table["first_in"][n] + columns
+            in_row = is_local & (place < table["first_in"][n + 1])
+            edge = table["edge_in"][jnp.where(in_row, place, 0)]
+            last_arrival, arrival_before = state["arrived"][edge], state["before"][edge]
+            last_arrival = jnp.where(last_arrival <= step_now, last_arrival, arrival_before)
+            mask = (
+                in_row & (last_arrival <= step_now) & (step_now - last_arrival <= self.windows[0])
+            )
+            return self._apply_pulse(table, state, edge, mask, 0)
 
-        wanted = self.windows[0] and self.rows.longest_in
-        return lax.fori_loop(0, total, one, state) if wanted else state
+        active = self.windows[0] and self.rows.longest_in
+        return lax.fori_loop(0, total, program_inputs, state) if active else state

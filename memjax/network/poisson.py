@@ -38,23 +38,23 @@ def poisson_begin(constants: State) -> State:
 
 def poisson_chunk(constants: State, state: State, first, steps: int, each: int, interval: int):
     """Spikes of sources within a chunk: candidates at each one's highest rate, kept by the rate of the interval."""
-    key, most, rates = constants["key"], constants["most"], constants["rates"]
+    key, largest_rate, rates = constants["key"], constants["most"], constants["rates"]
     following, draw, slots = state["next"], state["draw"], []
     for _ in range(each):
-        now = following < first + steps
+        is_due = following < first + steps
         row = jnp.minimum(following // interval, rates.shape[0] - 1) if interval else 0
         chance = rates[row, jnp.arange(rates.shape[1])]
         if interval:
             chance = jnp.where(following // interval < rates.shape[0], chance, 0.0)
         u = open_uniform(bits(*key, draw, jnp.uint32(1)), jnp.float32)
         # Thinning: a candidate of the highest rate is a spike with probability rate / highest rate.
-        slots.append(jnp.where(now & (u * most < chance), following - first, -1))
-        following = jnp.where(now, _later(following, _gap(key, draw, most)), following)
-        draw = draw + now.astype(draw.dtype)
+        slots.append(jnp.where(is_due & (u * largest_rate < chance), following - first, -1))
+        following = jnp.where(is_due, _later(following, _gap(key, draw, largest_rate)), following)
+        draw = draw + is_due.astype(draw.dtype)
     slots = jnp.stack(slots, axis=-1)
-    found = jnp.sum(slots >= 0, axis=-1) + jnp.where(following < first + steps, each, 0)
+    counts = jnp.sum(slots >= 0, axis=-1) + jnp.where(following < first + steps, each, 0)
     count = state["count"] + jnp.sum(slots >= 0, axis=-1, dtype=jnp.int32)
-    return {"next": following, "draw": draw, "count": count}, found, slots
+    return {"next": following, "draw": draw, "count": count}, counts, slots
 
 
 def _later(step, gap):

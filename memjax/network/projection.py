@@ -39,8 +39,8 @@ class Receptor:
     reversal: float | None = None
 
     def __post_init__(self):
-        known = [x for x in (self.tau, self.width) if x is not None]
-        if len(known) != 1 or not (np.isfinite(known[0]) and known[0] > 0):
+        times = [x for x in (self.tau, self.width) if x is not None]
+        if len(times) != 1 or not (np.isfinite(times[0]) and times[0] > 0):
             raise NetworkError(
                 f"tau = {self.tau}, width = {self.width}",
                 where="Receptor",

@@ -113,28 +113,28 @@ class Recording:
 
     @classmethod
     def of(
-        cls, network: Network, parts: Sequence[Stretch], *, every: int, **about: Any
+        cls, network: Network, parts: Sequence[Stretch], *, every: int, **options: Any
     ) -> "Recording":
         """Out of the stretches of a run, whose states were recorded every so many steps."""
-        at, begin, end = network.clock, parts[0].begin, parts[-1].end
+        clock, begin, end = network.clock, parts[0].begin, parts[-1].end
         spikes = {}
         for g in network.groups:
             number, step = (np.concatenate([p.spikes[g.name][k] for p in parts]) for k in (0, 1))
-            spikes[g.name] = (number, (step + 1) * at.dt)
+            spikes[g.name] = (number, (step + 1) * clock.dt)
         traces = {
             n: {k: np.concatenate([p.traces[n][k] for p in parts]) for k in parts[0].traces[n]}
             for n in parts[0].traces
         }
         return cls(
             sizes={g.name: g.n for g in network.groups},
-            dt=at.dt,
-            duration=end * at.exchange,
-            start=begin * at.exchange,
+            dt=clock.dt,
+            duration=end * clock.exchange,
+            start=begin * clock.exchange,
             spikes=spikes,
             traces=traces,
-            times=(np.arange(begin * at.steps // every, end * at.steps // every) + 1)
-            * (every * at.dt),
-            **about,
+            times=(np.arange(begin * clock.steps // every, end * clock.steps // every) + 1)
+            * (every * clock.dt),
+            **options,
         )
 
     def rates(self, group: str) -> Float[np.ndarray, " members"]:
@@ -144,15 +144,15 @@ class Recording:
 
     def trains(self, group: str, members: Sequence[int] | None = None) -> list[SpikeTrain]:
         """Spikes of some members, of all by default, each with the window of the run."""
-        number, when = self.spikes[group]
+        number, step = self.spikes[group]
         order = np.argsort(number, kind="stable")
         edges = np.searchsorted(number[order], np.arange(self.sizes[group] + 1))
-        some = range(self.sizes[group]) if members is None else members
+        numbers = range(self.sizes[group]) if members is None else members
         return [
             SpikeTrain(
-                times=when[order[edges[m] : edges[m + 1]]], start=self.start, stop=self.duration
+                times=step[order[edges[m] : edges[m + 1]]], start=self.start, stop=self.duration
             )
-            for m in some
+            for m in numbers
         ]
 
     def population_rate(self, group: str, bin: float) -> tuple[np.ndarray, np.ndarray]:
@@ -165,7 +165,7 @@ class Recording:
         """One row per spike, in order of time: group, member, time_s."""
         import pandas as pd
 
-        number, when = (
+        number, step = (
             np.concatenate([np.zeros(0, kind), *(x[k] for x in self.spikes.values())])
             for k, kind in ((0, np.int64), (1, float))
         )
@@ -173,8 +173,8 @@ class Recording:
         group = pd.Categorical.from_codes(
             np.repeat(np.arange(len(counts)), counts), categories=list(self.spikes)
         )
-        order = np.argsort(when, kind="stable")
-        columns = {"group": group, "member": number, "time_s": when}
+        order = np.argsort(step, kind="stable")
+        columns = {"group": group, "member": number, "time_s": step}
         return pd.DataFrame(columns).iloc[order].reset_index(drop=True)
 
     def to_xarray(self) -> "xarray.Dataset":
@@ -194,22 +194,22 @@ class Recording:
         for name, n in self.sizes.items():
             member, spike = f"{name}.member", f"{name}.spike"
             coordinates[member] = (member, np.arange(n))
-            number, when = self.spikes[name]
+            number, step = self.spikes[name]
             data[f"{name}.spike_member"] = (spike, number)
-            data[f"{name}.spike_time"] = (spike, when, {"units": "s"})
+            data[f"{name}.spike_time"] = (spike, step, {"units": "s"})
             for k, x in self.statistics[name].items():
                 data[f"{name}.{k}"] = (member, x, {"units": _UNITS[k]})
             units = self.units.get(name, {})
             for k, x in self.states.get(name, {}).items():
                 data[f"{name}.final.{k}"] = (member, x, {"units": units.get(k, "1")})
         for name, traces in self.traces.items():
-            of, units = f"{name}.watched", self.units.get(name, {})
+            dimension, units = f"{name}.watched", self.units.get(name, {})
             if name in self.watched:
-                coordinates[of] = (of, self.watched[name])
+                coordinates[dimension] = (dimension, self.watched[name])
             for k, x in traces.items():
-                data[f"{name}.{k}"] = (("time", of), x, {"units": units.get(k, "1")})
+                data[f"{name}.{k}"] = (("time", dimension), x, {"units": units.get(k, "1")})
         for name, ends in self.conductances.items():
             for end, g in ends.items():
                 data[f"{name}.conductance_{end}"] = (f"{name}.edge", g, {"units": "S"})
-        about = {"dt_s": self.dt, "start_s": self.start, "duration_s": self.duration}
-        return xr.Dataset(data, coordinates, attrs=about | {"notes": list(self.notes)})
+        header = {"dt_s": self.dt, "start_s": self.start, "duration_s": self.duration}
+        return xr.Dataset(data, coordinates, attrs=header | {"notes": list(self.notes)})

@@ -46,7 +46,7 @@ _CONDUCTANCES = "conductances_S"
 _AT_THE_END = ("statistics", "states", _CONDUCTANCES)
 """What is known when a run has ended: a longer one writes it anew."""
 
-_EVERY, _FULL = 10.0, 2_000_000
+_SAVE_INTERVAL, _FULL = 10.0, 2_000_000
 """Seconds, and numbers in memory, after which a part is written."""
 
 _NOT_ENDED = ("the run has not ended: its step has not been judged",)
@@ -55,7 +55,7 @@ _ROWS = 1 << 20
 """Numbers that are copied at once into the recording."""
 
 
-def _refused(path: Path, error: BaseException) -> OutputError:
+def _write_error(path: Path, error: BaseException) -> OutputError:
     """What the operating system said, and how to go on."""
     text = getattr(error, "strerror", None) or error
     return OutputError(
@@ -66,12 +66,12 @@ def _refused(path: Path, error: BaseException) -> OutputError:
 
 
 @contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def _lock_folder(folder: Path) -> Iterator[None]:
     """Keep other runs out of a folder; the lock ends with the process, however it ends."""
     try:
         lock = open(folder / _LOCK, "w")  # noqa: SIM115
     except OSError as error:
-        raise _refused(folder, error) from error
+        raise _write_error(folder, error) from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -88,7 +88,7 @@ class _DeferredInterrupt:
     """Ctrl-C takes effect between two stretches; a second one at once."""
 
     def __init__(self):
-        self.asked, self.before = False, None
+        self.requests, self.before = False, None
 
     def __enter__(self) -> "_DeferredInterrupt":
         if threading.current_thread() is threading.main_thread():
@@ -96,24 +96,24 @@ class _DeferredInterrupt:
         return self
 
     def _ask(self, number: int, frame: Any) -> None:
-        if self.asked:
+        if self.requests:
             raise KeyboardInterrupt
-        self.asked = True
+        self.requests = True
 
     def __exit__(self, *_: object) -> None:
         if self.before is not None:
             signal.signal(signal.SIGINT, self.before)
 
 
-def _synced(path: Path, content: bytes) -> None:
+def _write_durably(path: Path, content: bytes) -> None:
     """Write a file whole, and see it to the disk before it bears its name."""
     try:
-        with writing(path) as beside, open(beside, "wb") as file:
+        with writing(path) as temporary, open(temporary, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
     except OutputError as error:
-        raise _refused(path, error.__cause__ or error) from error
+        raise _write_error(path, error.__cause__ or error) from error
 
 
 def _as_h5(stretches: Sequence[Stretch]) -> bytes:
@@ -123,8 +123,8 @@ def _as_h5(stretches: Sequence[Stretch]) -> bytes:
         file.attrs["begin"], file.attrs["end"] = stretches[0].begin, stretches[-1].end
         for name in stretches[0].spikes:
             for k, (key, kind) in enumerate((("member", np.uint32), ("step", np.int64))):
-                whole = np.concatenate([s.spikes[name][k] for s in stretches])
-                file[f"spikes/{name}/{key}"] = whole.astype(kind)
+                column = np.concatenate([s.spikes[name][k] for s in stretches])
+                file[f"spikes/{name}/{key}"] = column.astype(kind)
         for name, states in stretches[0].traces.items():
             for key in states:
                 file[f"traces/{name}/{key}"] = np.concatenate(
@@ -148,12 +148,12 @@ class _Folder:
     """
 
     path: Path
-    interval: float = _EVERY
+    interval: float = _SAVE_INTERVAL
     pending: list[Stretch] = field(default_factory=list)
     last: float = field(default_factory=time.monotonic)
 
     @property
-    def recorded(self) -> int:
+    def end_of_recording(self) -> int:
         """Exchange intervals in the recording; 0 without one."""
         path = self.path / RECORDING
         return _attribute(path, "exchanges") if path.exists() else 0
@@ -161,13 +161,13 @@ class _Folder:
     @property
     def parts(self) -> list[Path]:
         """Parts in order that the recording does not hold."""
-        first = self.recorded
+        first = self.end_of_recording
         return [p for p in sorted((self.path / _PARTS).glob("*.h5")) if int(p.stem) >= first]
 
     def due(self) -> bool:
         """Whether it is time to write."""
-        held = sum(x.size for s in self.pending for x in jax.tree.leaves((s.spikes, s.traces)))
-        return time.monotonic() - self.last > self.interval or held > _FULL
+        size = sum(x.size for s in self.pending for x in jax.tree.leaves((s.spikes, s.traces)))
+        return time.monotonic() - self.last > self.interval or size > _FULL
 
     def flush(self, simulation: Simulation) -> None:
         """Write what is pending, then the checkpoint."""
@@ -176,10 +176,10 @@ class _Folder:
             self.pending = []
             return
         part = self.path / _PARTS / f"{self.pending[0].begin:010d}.h5"
-        _synced(part, _as_h5(self.pending))
+        _write_durably(part, _as_h5(self.pending))
         target = io.BytesIO()
         np.savez(target, **arrays)  # pyright: ignore[reportArgumentType]
-        _synced(self.path / CHECKPOINT, target.getvalue())
+        _write_durably(self.path / CHECKPOINT, target.getvalue())
         self.pending, self.last = [], time.monotonic()
 
     def checkpoint(self, done: int | None = None) -> Snapshot | None:
@@ -199,9 +199,9 @@ class _Folder:
         snapshot = self.checkpoint()
         if snapshot is not None:
             simulation.restore(snapshot.arrays)
-        known = [p for p in self.parts if int(p.stem) < simulation.done]
+        earlier = [p for p in self.parts if int(p.stem) < simulation.done]
         for part in (self.path / _PARTS).glob("*.h5"):
-            if part not in known:
+            if part not in earlier:
                 part.unlink()
 
 
@@ -223,10 +223,10 @@ def _attribute(path: Path, name: str) -> int:
 
 def _write_about(folder: Path, content: Mapping[str, Any]) -> None:
     """Write `run.json`."""
-    _synced(folder / MARKER, strict_json(content).encode())
+    _write_durably(folder / MARKER, strict_json(content).encode())
 
 
-def _about(
+def _description(
     network: Network,
     duration: float,
     watch: Mapping[str, Sequence[int]] | None,
@@ -234,17 +234,17 @@ def _about(
     about: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     """What `run.json` says from the beginning."""
-    at = network.clock
+    clock = network.clock
     return {
         "schema_version": SCHEMA_VERSION,
         "status": "running",
         "digest": network.digest(),
-        "dt_s": at.dt,
-        "exchange_steps": at.steps,
-        "duration_s": network.exchanges(duration) * at.exchange,
+        "dt_s": clock.dt,
+        "exchange_steps": clock.steps,
+        "duration_s": network.exchanges(duration) * clock.exchange,
         "seed": network.seed,
-        "watch": {n: [int(m) for m in some] for n, some in (watch or {}).items()},
-        "record_steps": record_steps(at, every),
+        "watch": {n: [int(m) for m in numbers] for n, numbers in (watch or {}).items()},
+        "record_steps": record_steps(clock, every),
         "wall_s": 0.0,
         "stiffness": {},
         "groups": {g.name: _group(g) for g in network.groups},
@@ -256,13 +256,13 @@ def _about(
 
 def _group(group: Group) -> dict[str, Any]:
     """What `run.json` says of a group."""
-    about: dict[str, Any] = {"kind": type(group).__name__, "n": group.n}
+    content: dict[str, Any] = {"kind": type(group).__name__, "n": group.n}
     if isinstance(group, Neurons):
-        about["units"] = {s.name: s.unit for s in group.circuit.specs}
-    return about
+        content["units"] = {s.name: s.unit for s in group.circuit.specs}
+    return content
 
 
-def _opened(path: Path, content: dict[str, Any], *, resume: bool, force: bool) -> Path:
+def _open_folder(path: Path, content: dict[str, Any], *, resume: bool, force: bool) -> Path:
     """The folder of a run: new, or that of the run which is resumed."""
     if resume:
         before = _check_same(path, content)
@@ -272,11 +272,11 @@ def _opened(path: Path, content: dict[str, Any], *, resume: bool, force: bool) -
     try:
         path.mkdir(exist_ok=True)
     except OSError as error:
-        raise _refused(path, error) from error
+        raise _write_error(path, error) from error
     return path
 
 
-def _cleared(path: Path) -> None:
+def _clear_folder(path: Path) -> None:
     """Take an earlier run out of a folder that is locked."""
     try:
         for old in (MARKER, RECORDING, CHECKPOINT):
@@ -284,7 +284,7 @@ def _cleared(path: Path) -> None:
         shutil.rmtree(path / _PARTS, ignore_errors=True)
         (path / _PARTS).mkdir()
     except OSError as error:
-        raise _refused(path, error) from error
+        raise _write_error(path, error) from error
 
 
 def _check_same(path: Path, content: Mapping[str, Any]) -> dict[str, Any]:
@@ -331,7 +331,7 @@ def run_network(
     devices: Sequence[Any] | None = None,
     progress: bool = False,
     every: float | None = None,
-    save_interval: float = _EVERY,
+    save_interval: float = _SAVE_INTERVAL,
     about: Mapping[str, Any] | None = None,
 ) -> Path:
     """Simulate a network into a folder.
@@ -369,48 +369,48 @@ def run_network(
     KeyboardInterrupt
         After Ctrl-C: all that was simulated is on disk.
     """
-    content = _about(network, duration, watch, every, about)
+    content = _description(network, duration, watch, every, about)
     writes = jax.process_index() == 0
-    folder = _opened(Path(out), content, resume=resume, force=force) if writes else Path(out)
-    with _locked(folder) if writes else contextlib.nullcontext():
+    folder = _open_folder(Path(out), content, resume=resume, force=force) if writes else Path(out)
+    with _lock_folder(folder) if writes else contextlib.nullcontext():
         if writes:
             if not resume:
-                _cleared(folder)
+                _clear_folder(folder)
             _write_about(folder, content)
         simulation = Simulation(network, watch=watch, every=every, devices=devices)
-        to = _Folder(folder, save_interval)
+        store = _Folder(folder, save_interval)
         start = simulation.conductances()
         if resume:
-            to.restore(simulation)
+            store.restore(simulation)
             simulation.stiffness |= content["stiffness"]
             simulation.decays |= content.get("decays", {})
             simulation.moves |= content.get("moves", {})
         began = time.perf_counter()
-        ended = _simulated(simulation, to, network.exchanges(duration), progress)
+        finished = _simulate(simulation, store, network.exchanges(duration), progress)
         at_end = _at_end(simulation, start)
         if writes:
-            content["status"] = "done" if ended else "interrupted"
+            content["status"] = "done" if finished else "interrupted"
             content["simulated_s"] = simulation.done * network.clock.exchange
             content["wall_s"] += time.perf_counter() - began
             content |= {k: getattr(simulation, k) for k in ("stiffness", "decays", "moves")}
             content |= {"notes": simulation.notes()}
-            _merge(to, network, simulation.done, at_end)
+            _merge(store, network, simulation.done, at_end)
             _write_about(folder, content)
-    if not ended:
+    if not finished:
         raise KeyboardInterrupt
     return folder
 
 
-def _simulated(simulation: Simulation, to: _Folder, end: int, progress: bool) -> bool:
+def _simulate(simulation: Simulation, store: _Folder, end: int, progress: bool) -> bool:
     """Go on to an exchange interval, part after part; whether it came that far."""
     with _DeferredInterrupt() as interrupt:
         for stretch in simulation.advance(max(end - simulation.done, 0), progress=progress):
-            to.pending.append(stretch)
-            if to.due() or interrupt.asked:
-                to.flush(simulation)
-            if interrupt.asked:
+            store.pending.append(stretch)
+            if store.due() or interrupt.requests:
+                store.flush(simulation)
+            if interrupt.requests:
                 return simulation.done >= end
-        to.flush(simulation)
+        store.flush(simulation)
     return True
 
 
@@ -425,15 +425,19 @@ def _at_end(simulation: Simulation, start: Mapping[str, Any]) -> dict[str, Any]:
     return arrays
 
 
-def _merge(to: _Folder, network: Network, done: int, at_end: Mapping[str, Any]) -> None:
+def _merge(store: _Folder, network: Network, done: int, at_end: Mapping[str, Any]) -> None:
     """One recording out of the parts, and of what was recorded before them."""
-    path, at = to.path / RECORDING, network.clock
-    old, parts = [path] if path.exists() else [], to.parts
+    path, clock = store.path / RECORDING, network.clock
+    old, parts = [path] if path.exists() else [], store.parts
     try:
-        with writing(path) as beside:
-            with h5py.File(beside, "w") as file:
+        with writing(path) as temporary:
+            with h5py.File(temporary, "w") as file:
                 file.attrs.update(
-                    {"schema_version": SCHEMA_VERSION, "dt_s": at.dt, "exchange_steps": at.steps}
+                    {
+                        "schema_version": SCHEMA_VERSION,
+                        "dt_s": clock.dt,
+                        "exchange_steps": clock.steps,
+                    }
                 )
                 file.attrs["exchanges"] = done
                 for part in [*old, *parts]:
@@ -443,10 +447,10 @@ def _merge(to: _Folder, network: Network, done: int, at_end: Mapping[str, Any]) 
                     file.require_group(f"spikes/{g.name}").attrs["n"] = g.n
                 for name, x in at_end.items():
                     file[name] = x
-            with open(beside, "rb") as written:
-                os.fsync(written.fileno())
+            with open(temporary, "rb") as stream:
+                os.fsync(stream.fileno())
     except (OSError, RuntimeError, OutputError) as error:
-        raise _refused(path, error.__cause__ or error) from error
+        raise _write_error(path, error.__cause__ or error) from error
     for part in parts:
         part.unlink()
 
@@ -454,7 +458,7 @@ def _merge(to: _Folder, network: Network, done: int, at_end: Mapping[str, Any]) 
 def _append(file: h5py.File, source: h5py.File) -> None:
     """Spikes and traces of a file at the end of another's, some at a time."""
 
-    def one(name: str, x: Any) -> None:
+    def append(name: str, x: Any) -> None:
         if not isinstance(x, h5py.Dataset) or name.startswith(_AT_THE_END):
             return
         if name not in file:
@@ -463,13 +467,13 @@ def _append(file: h5py.File, source: h5py.File) -> None:
             file.create_dataset(
                 name, shape, x.dtype, maxshape=(None, *x.shape[1:]), chunks=True, **kind
             )
-        to: Any = file[name]
+        dataset: Any = file[name]
         for k in range(0, len(x), _ROWS):
-            some = x[k : k + _ROWS]
-            to.resize(len(to) + len(some), axis=0)
-            to[len(to) - len(some) :] = some
+            rows = x[k : k + _ROWS]
+            dataset.resize(len(dataset) + len(rows), axis=0)
+            dataset[len(dataset) - len(rows) :] = rows
 
-    source.visititems(one)
+    source.visititems(append)
 
 
 def load_recording(folder: str | Path, *, most: int | None = None) -> Recording:
@@ -488,9 +492,9 @@ def load_recording(folder: str | Path, *, most: int | None = None) -> Recording:
         If there is no recording.
     """
     folder = Path(folder)
-    about, to = read_about(folder), _Folder(folder)
-    files = [*([folder / RECORDING] if (folder / RECORDING).exists() else []), *to.parts]
-    dt, steps = about["dt_s"], about["exchange_steps"]
+    description, store = read_about(folder), _Folder(folder)
+    files = [*([folder / RECORDING] if (folder / RECORDING).exists() else []), *store.parts]
+    dt, steps = description["dt_s"], description["exchange_steps"]
     pieces: dict[str, list] = {}
     try:
         end, first = _span(files, most)
@@ -502,26 +506,26 @@ def load_recording(folder: str | Path, *, most: int | None = None) -> Recording:
     tables: dict[str, dict] = {n: {} for n in ("spikes", "traces", *_AT_THE_END)}
     for n, x in pieces.items():
         kind, group, key = n.split("/")
-        whole = x[-1] if kind in _AT_THE_END else np.concatenate(x)
-        tables[kind].setdefault(group, {})[key] = whole
+        column = x[-1] if kind in _AT_THE_END else np.concatenate(x)
+        tables[kind].setdefault(group, {})[key] = column
     rows = max((len(x) for t in tables["traces"].values() for x in t.values()), default=0)
     none = {"member": np.zeros(0, np.int64), "step": np.zeros(0, np.int64)}
-    spikes = {n: tables["spikes"].get(n) or none for n in about["groups"]}
+    spikes = {n: tables["spikes"].get(n) or none for n in description["groups"]}
     return Recording(
-        sizes={n: g["n"] for n, g in about["groups"].items()},
+        sizes={n: g["n"] for n, g in description["groups"].items()},
         dt=dt,
         duration=end * steps * dt,
         spikes={n: (x["member"].astype(np.int64), (x["step"] + 1) * dt) for n, x in spikes.items()},
         traces=tables["traces"],
-        times=(np.arange(rows) + 1) * (about.get("record_steps", steps) * dt),
+        times=(np.arange(rows) + 1) * (description.get("record_steps", steps) * dt),
         statistics=tables["statistics"],
         conductances=tables[_CONDUCTANCES],
         start=first * dt,
         states=tables["states"],
-        units={n: g["units"] for n, g in about["groups"].items() if "units" in g},
-        watched={n: np.asarray(x, np.int32) for n, x in about["watch"].items() if x},
-        notes=tuple(about.get("notes", _NOT_ENDED)),
-        final=to.checkpoint(end),
+        units={n: g["units"] for n, g in description["groups"].items() if "units" in g},
+        watched={n: np.asarray(x, np.int32) for n, x in description["watch"].items() if x},
+        notes=tuple(description.get("notes", _NOT_ENDED)),
+        final=store.checkpoint(end),
     )
 
 
@@ -550,8 +554,8 @@ def _read(pieces: dict[str, list], name: str, x: Any, first: int) -> None:
         return
     begin = 0
     if first and name.startswith("spikes/"):
-        beside: Any = x.parent
-        steps = beside["step"]
+        folder: Any = x.parent
+        steps = folder["step"]
         low, high = 0, len(steps)
         while low < high:
             middle = (low + high) // 2

@@ -17,20 +17,20 @@ from .plan import record_steps
 from .recording import Recording, Snapshot, Stretch
 from .weights import DriftWeights
 
-_EACH, _LEAST = 1, 64
+_FIRST_SLOTS, _MIN_ROOM = 1, 64
 """Spikes of one neuron, and of a group, in an exchange interval that there is room for at first."""
 
 _SECONDS = 1.0
 """Time between two looks at a run [s]."""
 
-_MOST = 512
+_MAX_EXCHANGES = 512
 """Exchange intervals between two looks at most."""
 
 COARSE, HOPELESS, HOPELESS_IN_PASSING = 5.0, 10.0, 100.0
 """Products of the step and a rate of the states above which a step is coarse, if only for an instant; is refused
 where states decay as fast at an exchange; is refused if only for an instant."""
 
-SETTLED, FAR = 1.0, 0.2
+DECAY_LIMIT, MOVE_LIMIT = 1.0, 0.2
 """Product of the step and a decay at an exchange above which a state falls to the other side of where it would rest;
 share of its scale that a state may move in a step: beyond it spikes are late by more than 1 % of intervals."""
 
@@ -80,26 +80,26 @@ class Simulation:
         self.decays: dict[str, float] = {}
         self.moves: dict[str, float] = {}
         watched = {n: np.asarray(x, np.int32) for n, x in (watch or {}).items() if len(x)}
-        _check_watched(network, watched)
+        _check_watch(network, watched)
         self.every = record_steps(network.clock, every)
         self.engine = network.engine(devices if devices is not None else jax.devices())
         self.plan = self.engine.plan
         self.program = self.engine.program(watched, self.every)
-        sizes = {n: min(g.n, max(_LEAST, g.n // 16)) for n, g in self.plan.groups.items()}
-        self.room = _larger(Room(_EACH, tuple(sizes.items())), self.program.room)
+        sizes = {n: min(g.n, max(_MIN_ROOM, g.n // 16)) for n, g in self.plan.groups.items()}
+        self.room = _larger(Room(_FIRST_SLOTS, tuple(sizes.items())), self.program.room)
         self.state = self.engine.begin(self.program) | {"ring": self.engine.ring(self.room)}
         self._scratch: Any = None
         if initial is not None:
             self.restore(initial.arrays)
 
-    def _most(self) -> int:
+    def _max_exchanges(self) -> int:
         """Exchange intervals of one call, so that its lists stay small."""
         rows = -(-self.plan.clock.steps // self.every)
         size = sum(8 * s for _, s in self.room.all) + sum(
             4 * len(x) * rows * len(self.program.neurons[n].scaled.scale)
             for n, x in self.program.watched.items()
         )
-        return int(np.clip(_LISTS // max(size, 1), 1, _MOST))
+        return int(np.clip(_LISTS // max(size, 1), 1, _MAX_EXCHANGES))
 
     def advance(self, exchanges: int, *, progress: bool = False) -> Iterator[Stretch]:
         """Go on for so many exchange intervals, about a second of computing at a time.
@@ -110,18 +110,20 @@ class Simulation:
             Where a state is no longer finite, or a step is longer than explicit ones may be: what came before has
             been handed out.
         """
-        end, some = self.done + exchanges, 1
+        end, batch = self.done + exchanges, 1
         neurons = sum(g.n for g in self.plan.groups.values() if isinstance(g, Neurons))
         work = neurons * self.plan.clock.steps
         bar = _bar(exchanges * work) if progress else None
         while self.done < end:
             began = time.perf_counter()
-            count = min(some, end - self.done)
+            count = min(batch, end - self.done)
             stretch = self._stretch(count)
             took = time.perf_counter() - began
             yield stretch
-            some = int(
-                np.clip(2 * some if took < _SECONDS / 2 else some * _SECONDS / took, 1, _MOST)
+            batch = int(
+                np.clip(
+                    2 * batch if took < _SECONDS / 2 else batch * _SECONDS / took, 1, _MAX_EXCHANGES
+                )
             )
             if bar is not None:
                 bar.update((stretch.end - stretch.begin) * work)
@@ -132,22 +134,23 @@ class Simulation:
     def _stretch(self, count: int) -> Stretch:
         """Some exchange intervals; once more with more room where spikes did not fit."""
         while True:
-            count = min(count, self._most())
-            run = self.program.run(self.room, self._most())
+            count = min(count, self._max_exchanges())
+            run = self.program.run(self.room, self._max_exchanges())
             # Lost where the program is interrupted, and then made anew.
             scratch, self._scratch = self._scratch or self.program.blank(), None
-            state, (spikes, traces), (most, rates), lost, self._scratch = run(
+            state, (spikes, traces), (needs, rates), first_bad, self._scratch = run(
                 self.engine.fixed, self.state, scratch, np.int32(self.done), np.int32(count)
             )
-            if not self._made_room({n: (int(w[0]), int(w[1])) for n, w in most.items()}):
+            if not self._make_room({n: (int(w[0]), int(w[1])) for n, w in needs.items()}):
                 break
-        self._check(jax.tree.map(int, lost), jax.tree.map(float, rates), count)
+        self._check(jax.tree.map(int, first_bad), jax.tree.map(float, rates), count)
         begin, self.state, self.done = self.done, state, self.done + count
-        listed = {
-            n: self._listed(x, begin, count) for n, x in jax.tree.map(np.asarray, spikes).items()
+        spike_lists = {
+            n: self._spike_list(x, begin, count)
+            for n, x in jax.tree.map(np.asarray, spikes).items()
         }
         return Stretch(
-            begin=begin, end=self.done, spikes=listed, traces=self._rows(traces, begin, count)
+            begin=begin, end=self.done, spikes=spike_lists, traces=self._rows(traces, begin, count)
         )
 
     def _rows(self, traces: Any, begin: int, count: int) -> Any:
@@ -167,60 +170,60 @@ class Simulation:
             + ("no step yet" if not self.stiffness else "slopes of the rates are not finite")
         ]
         return (notes if unchecked else []) + [
-            f"dt = {dt:g} s is coarse for {name!r}: {what} reached {x:.2g} (below {limit:g} is fine); "
+            f"dt = {dt:g} s is coarse for {name!r}: {quantity} reached {x:.2g} (below {limit:g} is fine); "
             f"compare with dt = {dt * limit / 2 / x:.1g} s"
-            for what, limit, by_group in (
+            for quantity, limit, by_group in (
                 ("dt times the largest rate of its states", COARSE, self.stiffness),
-                ("dt times a decay of its states at an exchange", SETTLED, self.decays),
-                ("the move of a state in a step, over its scale,", FAR, self.moves),
+                ("dt times a decay of its states at an exchange", DECAY_LIMIT, self.decays),
+                ("the move of a state in a step, over its scale,", MOVE_LIMIT, self.moves),
             )
             for name, x in by_group.items()
             if limit < x < np.inf
         ]
 
-    def _made_room(self, worst: Mapping[str, tuple[int, int]]) -> bool:
+    def _make_room(self, worst: Mapping[str, tuple[int, int]]) -> bool:
         """Whether spikes had not enough room, which is then twice what was needed."""
-        each = max(self.room.each, *(w[0] for w in worst.values()))
+        per_member = max(self.room.per_member, *(w[0] for w in worst.values()))
         sizes, groups = dict(self.room.all), self.plan.groups
         short = {n for n, (_, total) in worst.items() if total > sizes[n]}
-        if not short and each == self.room.each:
+        if not short and per_member == self.room.per_member:
             return False
         for n in sizes:
-            wanted = 2 * worst[n][1] if n in short else sizes[n]
-            most = wanted if isinstance(groups[n], SpikeList) else groups[n].n * each
-            sizes[n] = max(sizes[n], min(wanted, most))
-        self.room = Room(each, tuple(sizes.items()))
+            size = 2 * worst[n][1] if n in short else sizes[n]
+            limit = size if isinstance(groups[n], SpikeList) else groups[n].n * per_member
+            sizes[n] = max(sizes[n], min(size, limit))
+        self.room = Room(per_member, tuple(sizes.items()))
         self.program.room = _larger(self.room, self.program.room)
         self.state = self.state | {"ring": self.engine.ring(self.room, self.state["ring"])}
         return True
 
-    def _check(self, lost: Mapping[str, int], rates: Mapping[str, list], count: int) -> None:
+    def _check(self, first_bad: Mapping[str, int], rates: Mapping[str, list], count: int) -> None:
         """Raise where a state is not finite, or a step is longer than explicit ones may be."""
-        at = self.plan.clock
-        begin, end = self.done * at.exchange, (self.done + count) * at.exchange
+        clock = self.plan.clock
+        begin, end = self.done * clock.exchange, (self.done + count) * clock.exchange
         where = f"network between {begin:g} and {end:g} s"
-        for name, (passing, standing, far) in rates.items():
+        for name, (passing, standing, move) in rates.items():
             x = float(np.maximum(passing, standing))
             self.decays[name] = float(np.maximum(self.decays.get(name, 0.0), standing))
-            self.moves[name] = float(np.maximum(self.moves.get(name, 0.0), far))
+            self.moves[name] = float(np.maximum(self.moves.get(name, 0.0), move))
             self.stiffness[name] = float(np.maximum(self.stiffness.get(name, 0.0), x))
             if standing > HOPELESS or passing > HOPELESS_IN_PASSING:
                 raise SolveError(
-                    f"dt = {at.dt:g} s is too long for {name!r}: dt times the largest rate of its states is {x:.3g}",
+                    f"dt = {clock.dt:g} s is too long for {name!r}: dt times the largest rate of its states is {x:.3g}",
                     where=where,
                     allowed=f"below {HOPELESS if standing > HOPELESS else HOPELESS_IN_PASSING:g}, "
                     f"better below {COARSE:g}",
-                    fix=f"dt = {at.dt * COARSE / 2 / x:.1g} s",
+                    fix=f"dt = {clock.dt * COARSE / 2 / x:.1g} s",
                 )
-        for name, first in lost.items():
+        for name, first in first_bad.items():
             if first < self.plan.layouts[name].size:
                 raise SolveError(
                     f"neuron {first} of {name!r} is not finite",
                     where=where,
-                    fix=f"a step below dt = {at.dt:g} s",
+                    fix=f"a step below dt = {clock.dt:g} s",
                 )
 
-    def _listed(self, lists: tuple, begin: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+    def _spike_list(self, lists: tuple, begin: int, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Members and steps of spikes, in order of time."""
         number, step, total = lists
         steps, parts = self.plan.clock.steps, []
@@ -237,10 +240,10 @@ class Simulation:
         statistics = {}
         for name, g in self.plan.groups.items():
             state = self.state["groups"][name]
-            count = _whole(state["count"]).ravel()[: g.n]
+            count = _global_array(state["count"]).ravel()[: g.n]
             statistics[name] = {"count": count}
             if isinstance(g, Neurons):
-                sums = (_whole(x).ravel()[: g.n].astype(float) for x in state["isi"])
+                sums = (_global_array(x).ravel()[: g.n].astype(float) for x in state["isi"])
                 total, squares = sums
                 n = np.maximum(count - 1, 1)
                 mean = np.where(count > 1, total / n, np.nan)
@@ -252,13 +255,15 @@ class Simulation:
     def states(self) -> dict[str, dict[str, Float[np.ndarray, " members"]]]:
         """States of all neurons now [SI], by group and name."""
         states = {}
-        for name, of in self.plan.layouts.items():
-            constants, now = self.engine.fixed["groups"][name], self.state["groups"][name]
+        for name, layout in self.plan.layouts.items():
+            constants, state = self.engine.fixed["groups"][name], self.state["groups"][name]
             constants = {k: constants[k] for k in ("values", "bias")}
-            shown = self.program.neurons[name].shown_in_blocks(
-                constants, now["parts"], now["input"]
+            visible = self.program.neurons[name].visible_in_blocks(
+                constants, state["parts"], state["input"]
             )
-            states[name] = {k: _whole(x).ravel()[: of.group.n] for k, x in shown.items()}
+            states[name] = {
+                k: _global_array(x).ravel()[: layout.group.n] for k, x in visible.items()
+            }
         return states
 
     def conductances(self) -> dict[str, Float[np.ndarray, " edges"]]:
@@ -269,17 +274,20 @@ class Simulation:
             rows = self.plan.rows[k][3]
             if isinstance(rows.devices, DriftWeights):
                 into = by_projection.setdefault(name, np.zeros(sizes[name], self.network.dtype))
-                g, edge = _whole(self.state["weights"][str(k)]["g"]), _whole(rows.edge)
-                for shard, first in enumerate(_whole(rows.first)):
-                    some = slice(0, first[-1])  # the rest is padding
-                    into[edge[shard, some]] = g[shard, some]
+                g, edge = (
+                    _global_array(self.state["weights"][str(k)]["g"]),
+                    _global_array(rows.edge),
+                )
+                for shard, first in enumerate(_global_array(rows.first)):
+                    edges = slice(0, first[-1])  # the rest is padding
+                    into[edge[shard, edges]] = g[shard, edges]
         return by_projection
 
     def snapshot(self) -> dict[str, np.ndarray]:
         """All that it takes to go on, as arrays by name."""
         leaves = jax.tree_util.tree_leaves_with_path(self.state)
-        arrays = {jax.tree_util.keystr(path): _whole(x) for path, x in leaves}
-        return arrays | {"done": np.asarray(self.done), "each": np.asarray(self.room.each)}
+        arrays = {jax.tree_util.keystr(path): _global_array(x) for path, x in leaves}
+        return arrays | {"done": np.asarray(self.done), "each": np.asarray(self.room.per_member)}
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Go back to where a `snapshot` of the same network was taken.
@@ -319,11 +327,13 @@ def _larger(a: Room, b: Room | None) -> Room:
     """Room for what either of two has room for."""
     if b is None:
         return a
-    other = dict(b.all)
-    return Room(max(a.each, b.each), tuple((n, max(s, other[n])) for n, s in a.all))
+    other_sizes = dict(b.all)
+    return Room(
+        max(a.per_member, b.per_member), tuple((n, max(s, other_sizes[n])) for n, s in a.all)
+    )
 
 
-def _whole(x: Any) -> np.ndarray:
+def _global_array(x: Any) -> np.ndarray:
     """An array of all processes."""
     if getattr(x, "is_fully_addressable", True) or x.is_fully_replicated:
         return np.asarray(x)
@@ -332,17 +342,17 @@ def _whole(x: Any) -> np.ndarray:
     return np.asarray(multihost_utils.process_allgather(x, tiled=True))
 
 
-def _check_watched(network: Network, watched: Mapping[str, np.ndarray]) -> None:
+def _check_watch(network: Network, watched: Mapping[str, np.ndarray]) -> None:
     """Refuse to watch what is not there."""
-    own = {g.name: g.n for g in network.groups if isinstance(g, Neurons)}
-    for name, some in watched.items():
-        if name not in own:
-            raise NetworkError(f"no neurons {name!r} to watch", allowed=", ".join(own))
-        if not (some.min() >= 0 and some.max() < own[name]):
+    sizes = {g.name: g.n for g in network.groups if isinstance(g, Neurons)}
+    for name, numbers in watched.items():
+        if name not in sizes:
+            raise NetworkError(f"no neurons {name!r} to watch", allowed=", ".join(sizes))
+        if not (numbers.min() >= 0 and numbers.max() < sizes[name]):
             raise NetworkError(
-                f"neurons {some.min()} to {some.max()} of {name!r}",
+                f"neurons {numbers.min()} to {numbers.max()} of {name!r}",
                 where="watch",
-                allowed=f"0 to {own[name] - 1}",
+                allowed=f"0 to {sizes[name] - 1}",
             )
 
 

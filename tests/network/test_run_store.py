@@ -144,9 +144,9 @@ def test_a_second_run_on_the_folder_is_refused(tmp_path):
     """While one writes, and afterwards without force; the first one's data stay."""
     folder = run_network(spiking(), 0.01, tmp_path / "run")
     before = (folder / "recording.h5").read_bytes()
-    with run_store._locked(folder), pytest.raises(OutputError, match="another run"):
+    with run_store._lock_folder(folder), pytest.raises(OutputError, match="another run"):
         run_network(spiking(), 0.02, folder, resume=True)
-    with run_store._locked(folder), pytest.raises(OutputError, match="another run"):
+    with run_store._lock_folder(folder), pytest.raises(OutputError, match="another run"):
         run_network(spiking(), 0.02, folder, force=True)
     with pytest.raises(OutputError, match="exists already"):
         run_network(spiking(), 0.01, folder)

@@ -115,7 +115,7 @@ def _pathwise(kind: Kind, size: Size) -> dict:
         said = str(error)
     return {
         "log10_growth": float(np.log10(growth.largest)),
-        "exceeded_s": growth.exceeded,
+        "exceeded_s": growth.time_past_limit,
         "said": said,
     }
 

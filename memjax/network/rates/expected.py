@@ -65,12 +65,12 @@ class RateDerivatives:
                 )
             )
             for n, x in slopes.items():
-                one = (
+                number = (
                     f"{float(x):.4g} +- {float(errors[n]):.2g}"
                     if x.ndim == 0
                     else f"{x.size} numbers"
                 )
-                lines.append(f"  by {n}: {one}")
+                lines.append(f"  by {n}: {number}")
         return "\n".join(lines)
 
 
@@ -98,15 +98,15 @@ class ExpectedRates:
         self, values: Values | None = None, weights: Weights | None = None, seed: Any = None
     ) -> Rates:
         """Rates of each group of neurons, averaged over the runs [1/s]; derivatives are the estimates."""
-        given = {"values": values or {}, "weights": weights or {}}
-        middle, half, signs = self._sampled(given, seed)
+        parameters = {"values": values or {}, "weights": weights or {}}
+        middle, half, signs = self._sample(parameters, seed)
         total = {n: jnp.mean(x, axis=(0, 1)) for n, x in middle.items()}
-        for k, (x, s) in enumerate(zip(jax.tree.leaves(given), signs, strict=True)):
+        for k, (x, s) in enumerate(zip(jax.tree.leaves(parameters), signs, strict=True)):
             x = jnp.asarray(x, self._program.dtype)
             share = (x - detached(x)) / detached(self.spread * x)
-            moved = jnp.sum((s * share[None]).reshape(self.samples, -1), axis=1, keepdims=True)
+            shift = jnp.sum((s * share[None]).reshape(self.samples, -1), axis=1, keepdims=True)
             # Zero, with the derivative of the estimate.
-            total = {n: r + jnp.mean(half[n][k] * moved, axis=0) for n, r in total.items()}
+            total = {n: r + jnp.mean(half[n][k] * shift, axis=0) for n, r in total.items()}
         return total
 
     def derivatives(
@@ -123,21 +123,21 @@ class ExpectedRates:
         seed : int, optional
             Of all noise and shifts; the network's own by default.
         """
-        given = {"values": values or {}, "weights": weights or {}}
-        middle, half, signs = jax.tree.map(np.asarray, self._sampled(given, seed))
+        parameters = {"values": values or {}, "weights": weights or {}}
+        middle, half, signs = jax.tree.map(np.asarray, self._sample(parameters, seed))
         shape: dict[str, Any] = {"rates": {}, "rates_error": {}}
         shape |= {k: {} for k in ("values", "values_error", "weights", "weights_error")}
         for n, r in middle.items():
             rate, error = _mean(r.mean(axis=(0, 2)))
             shape["rates"][n], shape["rates_error"][n] = float(rate), float(error)
-            slopes, errors = self._slopes(given, half[n].mean(axis=2), signs)
-            for which in ("values", "weights"):
-                shape[which][n], shape[f"{which}_error"][n] = slopes[which], errors[which]
+            slopes, errors = self._slopes(parameters, half[n].mean(axis=2), signs)
+            for kind in ("values", "weights"):
+                shape[kind][n], shape[f"{kind}_error"][n] = slopes[kind], errors[kind]
         return RateDerivatives(**shape, spread=self.spread, samples=self.samples)
 
-    def _slopes(self, given: dict, half: np.ndarray, signs: list) -> tuple[dict, dict]:
+    def _slopes(self, parameters: dict, half: np.ndarray, signs: list) -> tuple[dict, dict]:
         """Derivatives of a mean rate by all that is given, and their standard errors."""
-        leaves, structure = jax.tree.flatten(given)
+        leaves, structure = jax.tree.flatten(parameters)
         pairs = []
         for x, h, s in zip(leaves, half, signs, strict=True):
             response = h.reshape((-1,) + (1,) * (s.ndim - 1)) * s
@@ -145,10 +145,10 @@ class ExpectedRates:
         slopes, errors = ([p[k] for p in pairs] for k in (0, 1))
         return jax.tree.unflatten(structure, slopes), jax.tree.unflatten(structure, errors)
 
-    def _sampled(self, given: dict, seed: Any) -> tuple[Rates, Rates, list]:
+    def _sample(self, parameters: dict, seed: Any) -> tuple[Rates, Rates, list]:
         """Mean and half the difference of the rates of each pair of runs, by parameter; signs of the shifts."""
-        self._program.check(given["values"], given["weights"])
-        paths = jax.tree_util.tree_leaves_with_path(given)
+        self._program.check(parameters["values"], parameters["weights"])
+        paths = jax.tree_util.tree_leaves_with_path(parameters)
         for path, x in paths:
             if not isinstance(x, jax.core.Tracer) and not np.all(np.asarray(x) != 0):
                 raise NetworkError(
@@ -164,24 +164,24 @@ class ExpectedRates:
                 allowed="one or more that derivatives are asked by",
                 fix="surrogate_rates for rates alone",
             )
-        return self._run(detached(given), self._seed if seed is None else seed)
+        return self._run(detached(parameters), self._seed if seed is None else seed)
 
-    def _pairs(self, given: dict, seed) -> tuple[Rates, Rates, list]:
+    def _pairs(self, parameters: dict, seed) -> tuple[Rates, Rates, list]:
         """See `_sampled`: one axis of parameters, of samples, of neurons."""
         program = self._program
-        leaves, structure = jax.tree.flatten(given)
+        leaves, structure = jax.tree.flatten(parameters)
         leaves = [jnp.asarray(x, program.dtype) for x in leaves]
         signs = self._signs(leaves, seed)
 
         def run(share, signs, seed):
-            moved = [
+            values = [
                 x * (1 + share[k] * s) for k, (x, s) in enumerate(zip(leaves, signs, strict=True))
             ]
-            shifted = jax.tree.unflatten(structure, moved)
-            return program.rates(program.run(shifted["values"], shifted["weights"], seed)[0])
+            arguments = jax.tree.unflatten(structure, values)
+            return program.rates(program.run(arguments["values"], arguments["weights"], seed)[0])
 
-        one = jnp.asarray(self.spread * np.eye(len(leaves)), program.dtype)
-        shares = jnp.stack([one, -one])
+        steps = jnp.asarray(self.spread * np.eye(len(leaves)), program.dtype)
+        shares = jnp.stack([steps, -steps])
         seeds = jnp.asarray(seed) * self.samples + jnp.arange(self.samples)
         of_samples = jax.vmap(run, (None, 0, 0))
         rates = jax.vmap(jax.vmap(of_samples, (0, None, None)), (0, None, None))(
@@ -194,7 +194,10 @@ class ExpectedRates:
         """Signs of the shifts in each sample: + of what is shared, independent ones of members of arrays."""
         key = jax.random.fold_in(jax.random.key(seed), _SHIFTS)
         keys = jax.random.split(key, len(leaves))
-        draw = lambda k, x: jax.random.rademacher(k, (self.samples, *x.shape), x.dtype)  # noqa: E731
+
+        def draw(k, x):
+            return jax.random.rademacher(k, (self.samples, *x.shape), x.dtype)
+
         return [
             draw(k, x) if x.ndim else jnp.ones(self.samples, x.dtype)
             for k, x in zip(keys, leaves, strict=True)
@@ -258,10 +261,10 @@ def expected_rates(
         )
     if samples < 2:
         raise NetworkError(f"samples = {samples}", where="expected_rates", allowed="2 or more")
-    about: dict[str, Any] = dict(
+    options: dict[str, Any] = dict(
         duration=duration, warmup=warmup, each=each, where="expected_rates"
     )
-    program = RateProgram(network, HardSpikes(), **about)
+    program = RateProgram(network, HardSpikes(), **options)
     return ExpectedRates(program, seed=network.seed, spread=spread, samples=samples)
 
 

@@ -37,11 +37,11 @@ class PathwiseGrowth:
         return float(np.exp(max(x.max() for x in self.log_growth.values())))
 
     @property
-    def exceeded(self) -> float | None:
+    def time_past_limit(self) -> float | None:
         """When the limit was passed for the first time [s]; None where it was not."""
-        over = [np.any(x > np.log(self.limit), axis=1) for x in self.log_growth.values()]
-        at = np.flatnonzero(np.any(over, axis=0))
-        return float(self.time[at[0]]) if len(at) else None
+        above_limit = [np.any(x > np.log(self.limit), axis=1) for x in self.log_growth.values()]
+        intervals = np.flatnonzero(np.any(above_limit, axis=0))
+        return float(self.time[intervals[0]]) if len(intervals) else None
 
 
 def guard_growth(
@@ -74,27 +74,27 @@ def guard_growth(
     """
 
     @partial(jax.custom_jvp)
-    def same(rates, log_size):
+    def identity(rates, log_size):
         del log_size
         return rates
 
-    @same.defjvp
+    @identity.defjvp
     def _(primals, tangents):
         rates, log_size = primals
         growth = log_size
-        over = jnp.any(~(growth <= np.log(limit)))
-        if not isinstance(over, jax.core.Tracer) and bool(over):
+        above_limit = jnp.any(~(growth <= np.log(limit)))
+        if not isinstance(above_limit, jax.core.Tracer) and bool(above_limit):
             raise _refusal(np.asarray(growth), times, limit, name)
-        return rates, tangents[0] * jnp.where(over, jnp.nan, 1.0).astype(rates.dtype)
+        return rates, tangents[0] * jnp.where(above_limit, jnp.nan, 1.0).astype(rates.dtype)
 
-    return same(rates, lax.stop_gradient(log_size))
+    return identity(rates, lax.stop_gradient(log_size))
 
 
 def _refusal(growth: np.ndarray, times: np.ndarray, limit: float, name: str) -> GradientError:
     """What is said of a derivative that is refused."""
-    over = ~(growth <= np.log(limit))
-    first = int(np.argmax(np.any(over, axis=1)))
-    neuron = int(np.argmax(over[first]))
+    above_limit = ~(growth <= np.log(limit))
+    first = int(np.argmax(np.any(above_limit, axis=1)))
+    neuron = int(np.argmax(above_limit[first]))
     power = float(np.nanmax(growth)) / np.log(10)
     return GradientError(
         f"a derivative along the path of {name!r}: small differences grow by a factor of 1e{power:.0f}, that of neuron "

@@ -24,12 +24,14 @@ class HardSpikes(AbstractEmission):
         x = signal(program, constants, parts, inputs)
         return {"armed": x < program.rearm, "count": jnp.zeros((), program.dtype)}
 
-    def step(self, program: NeuronProgram, constants: State, memory: State, **now: Any) -> tuple:
+    def step(
+        self, program: NeuronProgram, constants: State, memory: State, **step_data: Any
+    ) -> tuple:
         """One for a spike, else none."""
-        x = signal(program, constants, now["after"], now["inputs"])
-        spikes, armed = fired(program, x, memory["armed"])
-        sent = spikes.astype(program.dtype)
-        return sent, now["after"], {"armed": armed, "count": memory["count"] + sent}
+        x = signal(program, constants, step_data["after"], step_data["inputs"])
+        spikes, armed = fires(program, x, memory["armed"])
+        output = spikes.astype(program.dtype)
+        return output, step_data["after"], {"armed": armed, "count": memory["count"] + output}
 
 
 class SurrogateSpikes(AbstractEmission):
@@ -57,22 +59,27 @@ class SurrogateSpikes(AbstractEmission):
         none = jnp.zeros((), bool)
         return {"armed": x < program.rearm, "count": jnp.zeros((), program.dtype), "rising": none}
 
-    def step(self, program: NeuronProgram, constants: State, memory: State, **now: Any) -> tuple:
+    def step(
+        self, program: NeuronProgram, constants: State, memory: State, **step_data: Any
+    ) -> tuple:
         """One for a spike, with its surrogate derivative; states without derivatives until the neuron is re-armed."""
-        x0, x = (signal(program, constants, now[k], now["inputs"]) for k in ("before", "after"))
-        spikes, armed = fired(program, x, memory["armed"])
+        x0, x = (
+            signal(program, constants, step_data[k], step_data["inputs"])
+            for k in ("before", "after")
+        )
+        spikes, armed = fires(program, x, memory["armed"])
         # On a plateau rounding would make a peak of every step.
-        least = 16 * jnp.finfo(x.dtype).eps * jnp.abs(x0)
-        rising = (x > x0 + least) | (memory["rising"] & ~(x < x0 - least))
+        rounding = 16 * jnp.finfo(x.dtype).eps * jnp.abs(x0)
+        rising = (x > x0 + rounding) | (memory["rising"] & ~(x < x0 - rounding))
         peak = memory["rising"] & ~rising & memory["armed"] & ~spikes
-        sent = spikes.astype(program.dtype)
-        sent = sent + jnp.where(peak, self._missed(program, x0), 0)
-        sooner = self._sooner(program, x0, x, memory["count"], now["number"])
-        sent = sent + jnp.where(spikes, sooner, 0)
-        after = {k: jnp.where(armed, s, detached(s)) for k, s in now["after"].items()}
-        return sent, after, {"armed": armed, "count": memory["count"] + sent, "rising": rising}
+        output = spikes.astype(program.dtype)
+        output = output + jnp.where(peak, self._near_miss(program, x0), 0)
+        sooner = self._time_gain(program, x0, x, memory["count"], step_data["number"])
+        output = output + jnp.where(spikes, sooner, 0)
+        states = {k: jnp.where(armed, s, detached(s)) for k, s in step_data["after"].items()}
+        return output, states, {"armed": armed, "count": memory["count"] + output, "rising": rising}
 
-    def _missed(self, program: NeuronProgram, x: Array) -> Array:
+    def _near_miss(self, program: NeuronProgram, x: Array) -> Array:
         """Zero, with the derivative of the share of such peaks that reach the level."""
         y, level = x, jnp.asarray(program.level, program.dtype)
         if self.logarithmic:
@@ -81,14 +88,14 @@ class SurrogateSpikes(AbstractEmission):
         # Peaks are only seen below the level: on half of the kernel, whose weight is therefore doubled.
         return 2 * share * (1 - share) / self.width * (y - detached(y))
 
-    def _sooner(
+    def _time_gain(
         self, program: NeuronProgram, x0: Array, x: Array, count: Array, number: Array
     ) -> Array:
         """Zero, with the derivative of the number of spikes so far: rate times time gained, linear in the step."""
         rise = jnp.where(detached(x - x0) > 0, detached(x - x0), 1)
         share = jnp.clip(detached(jnp.asarray(program.level, x.dtype) - x0) / rise, 0, 1)
-        moved = (1 - share) * (x0 - detached(x0)) + share * (x - detached(x))
-        return detached(count + 1) / (number + 1).astype(x.dtype) * moved / rise
+        shift = (1 - share) * (x0 - detached(x0)) + share * (x - detached(x))
+        return detached(count + 1) / (number + 1).astype(x.dtype) * shift / rise
 
 
 def signal(
@@ -99,7 +106,7 @@ def signal(
     return spike.sign * program.visible_state(constants, parts, inputs)[spike.signal]
 
 
-def fired(program: NeuronProgram, x: Array, armed: Array) -> tuple[Array, Array]:
+def fires(program: NeuronProgram, x: Array, armed: Array) -> tuple[Array, Array]:
     """Whether a neuron fires, and whether it is armed afterwards, as in `NeuronProgram.chunk`."""
     spikes = armed & (x > program.level)
     return spikes, (armed & ~spikes) | (x < program.rearm)

@@ -32,7 +32,7 @@ class SoftSpikes(AbstractEmission):
 
     width: float = eqx.field(static=True)
 
-    def _softly(
+    def _soft_level(
         self, program: NeuronProgram, constants: State, parts: State, inputs: list
     ) -> Array:
         """How far above the level the signal is, from 0 to 1."""
@@ -45,13 +45,16 @@ class SoftSpikes(AbstractEmission):
         del constants, parts, inputs
         return {"count": jnp.zeros((), program.dtype)}
 
-    def step(self, program: NeuronProgram, constants: State, memory: State, **now: Any) -> tuple:
+    def step(
+        self, program: NeuronProgram, constants: State, memory: State, **step_data: Any
+    ) -> tuple:
         """The rise of the sigmoid."""
-        before, after = (
-            self._softly(program, constants, now[k], now["inputs"]) for k in ("before", "after")
+        level_before, level_after = (
+            self._soft_level(program, constants, step_data[k], step_data["inputs"])
+            for k in ("before", "after")
         )
-        sent = jax.nn.relu(after - before)
-        return sent, now["after"], {"count": memory["count"] + sent}
+        output = jax.nn.relu(level_after - level_before)
+        return output, step_data["after"], {"count": memory["count"] + output}
 
 
 class SoftRates:
@@ -69,7 +72,7 @@ class SoftRates:
 
     def __init__(self, program: RateProgram, *, seed: int, limit: float):
         self._program, self._seed, self.limit = program, seed, limit
-        self._rates, self._growth = jax.jit(self._soft), jax.jit(self._perturbed)
+        self._rates, self._growth = jax.jit(self._soft), jax.jit(self._perturbation_growth)
 
     def __call__(
         self, values: Values | None = None, weights: Weights | None = None, seed: Any = None
@@ -91,11 +94,11 @@ class SoftRates:
             In `jax.grad`, `jax.jvp` and the like outside of `jax.jit`, where a perturbation grows above the limit.
             Under `jax.jit` the derivative is NaN.
         """
-        given = self._given(values, weights, seed)
-        rates = self._rates(*given)
-        if not any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(given)):
+        arguments = self._arguments(values, weights, seed)
+        rates = self._rates(*arguments)
+        if not any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(arguments)):
             return rates  # of numbers nobody asks derivatives
-        growth, times = self._growth(*given), self._times()
+        growth, times = self._growth(*arguments), self._times()
         return {
             n: guard_growth(r, growth[n], times=times, limit=self.limit, name=n)
             for n, r in rates.items()
@@ -111,15 +114,15 @@ class SoftRates:
         values, weights, seed
             As for the rates themselves.
         """
-        growth = self._growth(*self._given(values, weights, seed))
-        of = {n: np.asarray(g) for n, g in growth.items()}
-        return PathwiseGrowth(time=self._times(), log_growth=of, limit=self.limit)
+        growth = self._growth(*self._arguments(values, weights, seed))
+        log_growth = {n: np.asarray(g) for n, g in growth.items()}
+        return PathwiseGrowth(time=self._times(), log_growth=log_growth, limit=self.limit)
 
     def _times(self) -> np.ndarray:
         """Ends of exchange intervals [s]."""
         return (np.arange(self._program.chunks) + 1) * self._program.clock.exchange
 
-    def _given(self, values: Any, weights: Any, seed: Any) -> tuple[Values, Weights, Any]:
+    def _arguments(self, values: Any, weights: Any, seed: Any) -> tuple[Values, Weights, Any]:
         """Arguments, with what is left out."""
         values, weights = values or {}, weights or {}
         self._program.check(values, weights)
@@ -129,28 +132,28 @@ class SoftRates:
         """Rates, see `__call__`."""
         return self._program.rates(self._program.run(values, weights, seed)[0])
 
-    def _perturbed(self, values: Values, weights: Weights, seed) -> State:
+    def _perturbation_growth(self, values: Values, weights: Weights, seed) -> State:
         """Logarithm of the size of a perturbation that is renewed at each exchange, of each neuron after it."""
         program = self._program
         constants = lax.stop_gradient(program.constants(values, weights, seed))
         begin = program.begin(constants)
-        moving, still = eqx.partition(begin, eqx.is_inexact_array)
+        dynamic, static = eqx.partition(begin, eqx.is_inexact_array)
 
-        def one(carry, k):
-            moving, still, tangent = carry
+        def advance(carry, k):
+            dynamic, static, tangent = carry
 
-            def chunk(moving):
-                after, traces = program.traced_chunk(constants, eqx.combine(moving, still), k)
-                floats, rest = eqx.partition(after, eqx.is_inexact_array)
-                return (floats, traces), rest
+            def chunk(dynamic):
+                end, traces = program.traced_chunk(constants, eqx.combine(dynamic, static), k)
+                floats, static_end = eqx.partition(end, eqx.is_inexact_array)
+                return (floats, traces), static_end
 
-            about: Any = ((moving,), (self._perturb(tangent, k),))
-            (moving, _), (tangent, traces), still = jax.jvp(chunk, *about, has_aux=True)
+            jvp_arguments: Any = ((dynamic,), (self._perturb(tangent, k),))
+            (dynamic, _), (tangent, traces), static = jax.jvp(chunk, *jvp_arguments, has_aux=True)
             sizes = {n: jnp.max(_log_size(x), axis=0) for n, x in traces.items()}
-            return (moving, still, tangent), sizes
+            return (dynamic, static, tangent), sizes
 
-        start = (moving, still, jax.tree.map(jnp.zeros_like, moving))
-        return lax.scan(one, start, jnp.arange(program.chunks))[1]
+        start = (dynamic, static, jax.tree.map(jnp.zeros_like, dynamic))
+        return lax.scan(advance, start, jnp.arange(program.chunks))[1]
 
     def _perturb(self, tangent: State, k) -> State:
         """One more perturbation of length 1 of the states of each neuron, drawn evenly from all directions."""
@@ -169,8 +172,8 @@ def _log_size(parts: State) -> Array:
     """Logarithm of the length of a perturbation, whose squares may be too large or too small for a number."""
     x = jnp.stack(list(parts.values()))
     tiny = jnp.finfo(x.dtype).tiny
-    most = jnp.maximum(jnp.max(jnp.abs(x), axis=0), tiny)
-    return jnp.log(most) + jnp.log(jnp.maximum(jnp.linalg.norm(x / most[None], axis=0), tiny))
+    largest = jnp.maximum(jnp.max(jnp.abs(x), axis=0), tiny)
+    return jnp.log(largest) + jnp.log(jnp.maximum(jnp.linalg.norm(x / largest[None], axis=0), tiny))
 
 
 def soft_rates(
@@ -229,6 +232,6 @@ def soft_rates(
     for name, x in (("width", width), ("limit", limit)):
         if not x > 0:
             raise NetworkError(f"{name} = {x:g}", where="soft_rates", allowed="> 0")
-    about: dict[str, Any] = dict(duration=duration, warmup=warmup, each=each, where="soft_rates")
-    program = RateProgram(network, SoftSpikes(width=width), **about)
+    options: dict[str, Any] = dict(duration=duration, warmup=warmup, each=each, where="soft_rates")
+    program = RateProgram(network, SoftSpikes(width=width), **options)
     return SoftRates(program, seed=network.seed, limit=limit)

@@ -37,7 +37,7 @@ class AbstractEmission(eqx.Module):
 
     @abstractmethod
     def step(
-        self, program: NeuronProgram, constants: State, memory: State, **now: Any
+        self, program: NeuronProgram, constants: State, memory: State, **step_data: Any
     ) -> tuple[Array, State, State]:
         """What the neuron sends in a step, its states after it, and what is remembered of it.
 
@@ -111,18 +111,18 @@ class RateProgram:
                 allowed="0 <= warmup < duration",
             )
         self.groups: dict[str, Group] = {g.name: g for g in network.groups}
-        about: dict[str, Any] = dict(dt=self.clock.dt, steps=self.clock.steps, dtype=self.dtype)
+        options: dict[str, Any] = dict(dt=self.clock.dt, steps=self.clock.steps, dtype=self.dtype)
         self.layouts: dict[str, Layout] = {
             g.name: layout(g, network.projections, 1)
             for g in network.groups
             if isinstance(g, Neurons)
         }
-        self.programs = {n: NeuronProgram(x, **about) for n, x in self.layouts.items()}
+        self.programs = {n: NeuronProgram(x, **options) for n, x in self.layouts.items()}
         self.delays = {p.name: self._delays(p) for p in network.projections}
         self.memory = {n: self._memory(n) for n in self.groups}
 
     @property
-    def counted(self) -> float:
+    def counting_time(self) -> float:
         """Time whose spikes are counted [s]."""
         return (self.chunks - self.skipped) * self.clock.exchange
 
@@ -139,8 +139,8 @@ class RateProgram:
     def _delays(self, p: Projection) -> list[tuple[np.ndarray, float]]:
         """Delay of each edge in exchange intervals, and the sign of what arrives: -1 for ends of pulses."""
         if p.edges.delay is None:
-            one = self.clock.exchanges(p.delay, where=f"delay of {p.where}")
-            first = np.full(len(p.edges), one)
+            steps = self.clock.exchanges(p.delay, where=f"delay of {p.where}")
+            first = np.full(len(p.edges), steps)
         else:
             delays = np.rint(np.asarray(p.edges.delay) / self.clock.exchange)
             first = np.maximum(delays, 1).astype(int)
@@ -156,16 +156,22 @@ class RateProgram:
     def neuron(self, name: str, values: Mapping[str, Any], key: tuple) -> State:
         """Parameters, biases and noise of the neurons of a group."""
         g: Any = self.groups[name]
-        each = lambda x: jnp.broadcast_to(jnp.asarray(x, self.dtype), (g.n,))  # noqa: E731
+
+        def per_neuron(x):
+            return jnp.broadcast_to(jnp.asarray(x, self.dtype), (g.n,))
+
         return {
-            "values": {n: each(x) for n, x in {**g.values, **values}.items()},
-            "bias": {n: each(x) for n, x in g.biases.items()},
+            "values": {n: per_neuron(x) for n, x in {**g.values, **values}.items()},
+            "bias": {n: per_neuron(x) for n, x in g.biases.items()},
             "key": key,
         }
 
     def weights(self, weights: Weights) -> dict[str, Array]:
         """One weight per edge, by projection."""
-        number = lambda p: jnp.asarray(weights.get(p.name, p.weight), self.dtype)  # noqa: E731
+
+        def number(p):
+            return jnp.asarray(weights.get(p.name, p.weight), self.dtype)
+
         return {
             p.name: jnp.broadcast_to(number(p), (len(p.edges),)) for p in self.network.projections
         }
@@ -187,20 +193,20 @@ class RateProgram:
                     allowed=", ".join(sizes),
                 )
             self._check_shape(x, sizes[name], f"weights[{name!r}]")
-        for name, some in values.items():
+        for name, table in values.items():
             if name not in self.programs:
                 raise NetworkError(
                     f"no neurons {name!r}",
                     where=f"values of {self.where}",
                     allowed=", ".join(self.programs),
                 )
-            if not isinstance(some, Mapping):
+            if not isinstance(table, Mapping):
                 raise NetworkError(
-                    f"a {type(some).__name__} as values of {name!r}",
+                    f"a {type(table).__name__} as values of {name!r}",
                     where=self.where,
                     allowed="numbers by the name of a parameter",
                 )
-            for parameter, x in some.items():
+            for parameter, x in table.items():
                 self._check_shape(x, self.groups[name].n, f"values[{name!r}][{parameter!r}]")
 
     def _check_shape(self, x: Any, n: int, name: str) -> None:
@@ -218,8 +224,13 @@ class RateProgram:
             for n, g in self.groups.items()
             if isinstance(g, Poisson)
         }
-        sent = {n: self._silence(n) for n in self.groups if self.memory[n]}
-        return {"neurons": neurons, "sources": sources, "sent": sent, "full": jnp.zeros((), bool)}
+        outputs = {n: self._silence(n) for n in self.groups if self.memory[n]}
+        return {
+            "neurons": neurons,
+            "sources": sources,
+            "sent": outputs,
+            "full": jnp.zeros((), bool),
+        }
 
     def _silence(self, name: str) -> Array:
         """Nothing sent: step numbers of Poisson sources, else numbers of spikes by step."""
@@ -231,11 +242,17 @@ class RateProgram:
     def _neurons_at_rest(self, name: str, constants: State) -> State:
         """States of neurons at the beginning."""
         program, g = self.programs[name], self.layouts[name].group
-        state = program.rest(constants["values"]) | dict(g.start)
-        whole = lambda x: jnp.broadcast_to(jnp.asarray(x, self.dtype), (g.n,))  # noqa: E731
-        parts = {s.name: whole(state[s.name]) / s.scale for s in program.scaled.system.specs}
+        state = program.resting_state(constants["values"]) | dict(g.start)
+
+        def per_neuron(x):
+            return jnp.broadcast_to(jnp.asarray(x, self.dtype), (g.n,))
+
+        parts = {s.name: per_neuron(state[s.name]) / s.scale for s in program.scaled.system.specs}
         inputs = [jnp.zeros(g.n, self.dtype) for _ in program.layout.receptors]
-        remember = lambda *x: self.emission.begin(program, *x)  # noqa: E731
+
+        def remember(*x):
+            return self.emission.begin(program, *x)
+
         return {
             "parts": parts,
             "input": inputs,
@@ -260,14 +277,18 @@ class RateProgram:
         """State after all chunks; of reverse mode's states only as many are kept as there is room for."""
         size = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(state))
         inner = max(1, min(math.isqrt(self.chunks), math.ceil(size * self.chunks / _RESIDUALS)))
-        some = jax.checkpoint(lambda state, k: (chunk(state, k), None))
+        one_chunk = jax.checkpoint(lambda state, k: (chunk(state, k), None))
         if inner == 1:
-            return lax.scan(some, state, jnp.arange(self.chunks))[0]
-        outer, rest = divmod(self.chunks, inner)
+            return lax.scan(one_chunk, state, jnp.arange(self.chunks))[0]
+        outer, remainder = divmod(self.chunks, inner)
         numbers = jnp.arange(outer * inner).reshape(outer, inner)
-        several = jax.checkpoint(lambda state, ks: (lax.scan(some, state, ks)[0], None))
-        state, _ = lax.scan(several, state, numbers)
-        return lax.scan(some, state, jnp.arange(outer * inner, self.chunks))[0] if rest else state
+        many_chunks = jax.checkpoint(lambda state, ks: (lax.scan(one_chunk, state, ks)[0], None))
+        state, _ = lax.scan(many_chunks, state, numbers)
+        return (
+            lax.scan(one_chunk, state, jnp.arange(outer * inner, self.chunks))[0]
+            if remainder
+            else state
+        )
 
     def chunk(self, constants: State, state: State, k) -> State:
         """State after one exchange interval."""
@@ -277,74 +298,86 @@ class RateProgram:
         """State after one exchange interval, and scaled states of neurons after each of its steps."""
         first = k * self.clock.steps
         arrivals = self._arrivals(state["sent"], constants["weights"])
-        neurons, sources, sent, traces = {}, {}, dict(state["sent"]), {}
+        neurons, sources, outputs, traces = {}, {}, dict(state["sent"]), {}
         full = state["full"]
         for name, g in self.groups.items():
             if name in self.programs:
-                about = (constants["neurons"][name], state["neurons"][name], arrivals[name], first)
-                now, neurons[name], traces[name] = self._advance(name, *about)
-                count, early = neurons[name]["memory"]["count"], neurons[name]["early"]
-                neurons[name]["early"] = jnp.where(k < self.skipped, count, early)
+                arguments = (
+                    constants["neurons"][name],
+                    state["neurons"][name],
+                    arrivals[name],
+                    first,
+                )
+                output, neurons[name], traces[name] = self._advance(name, *arguments)
+                count, count_before = neurons[name]["memory"]["count"], neurons[name]["early"]
+                neurons[name]["early"] = jnp.where(k < self.skipped, count, count_before)
             elif isinstance(g, Poisson):
-                now, sources[name], over = self._fire(g, constants, state["sources"][name], first)
-                full = full | over
+                output, sources[name], overflow = self._fire(
+                    g, constants, state["sources"][name], first
+                )
+                full = full | overflow
             else:
-                now = self._listed(g, first)
+                output = self._list_spikes(g, first)
             if self.memory[name]:
-                sent[name] = jnp.concatenate([now[None], sent[name][:-1]])
-        after = {"neurons": neurons, "sources": sources, "sent": sent, "full": full}
-        return after, traces
+                outputs[name] = jnp.concatenate([output[None], outputs[name][:-1]])
+        end = {"neurons": neurons, "sources": sources, "sent": outputs, "full": full}
+        return end, traces
 
     def rates(self, state: State) -> Rates:
         """Rates of neurons [1/s]; NaN where there was not room for all spikes of a source."""
-        lost = jnp.where(state["full"], jnp.asarray(jnp.nan, self.dtype), 0)
+        nan_if_full = jnp.where(state["full"], jnp.asarray(jnp.nan, self.dtype), 0)
         return {
-            n: (s["memory"]["count"] - s["early"]) / self.counted + lost
+            n: (s["memory"]["count"] - s["early"]) / self.counting_time + nan_if_full
             for n, s in state["neurons"].items()
         }
 
-    def _arrivals(self, sent: State, weights: State) -> dict[str, list]:
+    def _arrivals(self, outputs: State, weights: State) -> dict[str, list]:
         """What arrives in each step of a chunk, by group and receptor."""
         steps = self.clock.steps
         total = {
-            n: [jnp.zeros((steps, of.group.n), self.dtype) for _ in of.receptors]
-            for n, of in self.layouts.items()
+            n: [jnp.zeros((steps, target.group.n), self.dtype) for _ in target.receptors]
+            for n, target in self.layouts.items()
         }
         for p in self.network.projections:
-            k, of = place(p.receptor, self.layouts[p.post]), total[p.post]
+            k, target = place(p.receptor, self.layouts[p.post]), total[p.post]
             pre, post = np.asarray(p.edges.pre), np.asarray(p.edges.post)
             for delay, sign in self.delays[p.name]:
                 w = sign * weights[p.name][:, None]
                 if isinstance(self.groups[p.pre], Poisson):
-                    slots = sent[p.pre][delay - 1, pre]  # edges by spikes
-                    at = jnp.where(slots >= 0, slots, steps)
-                    of[k] = of[k].at[at, post[:, None]].add(w, mode="drop")
+                    slots = outputs[p.pre][delay - 1, pre]  # edges by spikes
+                    step = jnp.where(slots >= 0, slots, steps)
+                    target[k] = target[k].at[step, post[:, None]].add(w, mode="drop")
                 else:
-                    came = w * sent[p.pre][delay - 1, :, pre]  # edges by steps
-                    of[k] = of[k] + jax.ops.segment_sum(came, post, self.layouts[p.post].group.n).T
+                    edge_input = w * outputs[p.pre][delay - 1, :, pre]  # edges by steps
+                    target[k] = (
+                        target[k]
+                        + jax.ops.segment_sum(edge_input, post, self.layouts[p.post].group.n).T
+                    )
         return total
 
     def _advance(self, name: str, constants: State, state: State, arrivals: list, first) -> tuple:
         """What neurons send in each step of a chunk, their states after it, and after each step."""
         program = self.programs[name]
 
-        def lane(constants, carry, step, arriving):
+        def lane(constants, carry, step, lane_arrivals):
             parts, inputs, memory = carry
-            after = program.step(constants, parts, inputs, step)
-            now: State = {"before": parts, "after": after, "inputs": inputs, "number": step}
-            sent, parts, memory = self.emission.step(program, constants, memory, **now)
-            inputs = [s * d + a for s, d, a in zip(inputs, program.decay, arriving, strict=True)]
-            return (parts, inputs, memory), sent
+            end = program.step(constants, parts, inputs, step)
+            step_data: State = {"before": parts, "after": end, "inputs": inputs, "number": step}
+            output, parts, memory = self.emission.step(program, constants, memory, **step_data)
+            inputs = [
+                s * d + a for s, d, a in zip(inputs, program.decay, lane_arrivals, strict=True)
+            ]
+            return (parts, inputs, memory), output
 
-        def one(carry, now):
-            carry, sent = jax.vmap(lane, (0, 0, None, 0))(constants, carry, *now)
-            return carry, (sent if self.memory[name] else None, carry[0])
+        def advance(carry, step_data):
+            carry, output = jax.vmap(lane, (0, 0, None, 0))(constants, carry, *step_data)
+            return carry, (output if self.memory[name] else None, carry[0])
 
         steps = first + jnp.arange(self.clock.steps)
         begin = (state["parts"], state["input"], state["memory"])
-        (parts, inputs, memory), (sent, trace) = lax.scan(one, begin, (steps, arrivals))
-        after = {"parts": parts, "input": inputs, "memory": memory, "early": state["early"]}
-        return sent, after, trace  # XLA leaves out what nobody uses
+        (parts, inputs, memory), (output, trace) = lax.scan(advance, begin, (steps, arrivals))
+        end = {"parts": parts, "input": inputs, "memory": memory, "early": state["early"]}
+        return output, end, trace  # XLA leaves out what nobody uses
 
     def _source(self, group: Poisson, key: tuple) -> State:
         """What Poisson sources do, as numbers."""
@@ -355,13 +388,13 @@ class RateProgram:
         """Steps of the spikes of Poisson sources, -1 for none; their state; whether there was not enough room."""
         interval = round(group.interval / self.clock.dt) if group.interval else 0
         source = self._source(group, constants["keys"][group.name])
-        about = (first.astype(jnp.int32), self.clock.steps, self.each, interval)
-        state, wanted, slots = poisson_chunk(source, state, *about)
-        return slots, state, jnp.any(wanted > self.each)
+        arguments = (first.astype(jnp.int32), self.clock.steps, self.each, interval)
+        state, counts, slots = poisson_chunk(source, state, *arguments)
+        return slots, state, jnp.any(counts > self.each)
 
-    def _listed(self, group: Any, first) -> Array:
+    def _list_spikes(self, group: Any, first) -> Array:
         """Spikes of a list in each step of a chunk."""
-        sent = jnp.zeros((self.clock.steps, group.n), self.dtype)
+        output = jnp.zeros((self.clock.steps, group.n), self.dtype)
         step = jnp.asarray(group.steps(self.clock.dt)) - first
         source = jnp.asarray(np.asarray(group.source))
-        return sent.at[step, source].add(1.0, mode="drop", wrap_negative_indices=False)
+        return output.at[step, source].add(1.0, mode="drop", wrap_negative_indices=False)

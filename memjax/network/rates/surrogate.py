@@ -104,10 +104,10 @@ def surrogate_rates(
         each=each,
         where="surrogate_rates",
     )
-    for name, of in program.programs.items():
-        if logarithmic and not of.level > 0:
+    for name, neurons in program.programs.items():
+        if logarithmic and not neurons.level > 0:
             raise NetworkError(
-                f"the logarithm of a signal whose level times sign is {of.level:g}",
+                f"the logarithm of a signal whose level times sign is {neurons.level:g}",
                 where=f"surrogate_rates of group {name!r}",
                 allowed="a positive level and sign = 1",
                 fix="logarithmic=False, with a width in the unit of the signal",

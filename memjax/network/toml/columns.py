@@ -9,7 +9,11 @@ from ...errors import NetworkError
 
 
 def load_columns(
-    path: Path, needed: tuple[str, ...], *, optional: tuple[str, ...] = (), whole: tuple[str, ...]
+    path: Path,
+    mandatory: tuple[str, ...],
+    *,
+    optional: tuple[str, ...] = (),
+    integers: tuple[str, ...],
 ) -> dict[str, np.ndarray]:
     """Columns of a CSV file with a header.
 
@@ -17,9 +21,9 @@ def load_columns(
     ----------
     path : Path
         The file.
-    needed, optional : tuple of str
+    mandatory, optional : tuple of str
         Names of columns that have to, or may, be there.
-    whole : tuple of str
+    integers : tuple of str
         Those of whole numbers.
 
     Raises
@@ -29,28 +33,28 @@ def load_columns(
     """
     import pandas as pd
 
-    where, allowed = str(path), f"columns {','.join(needed)}"
+    where, allowed = str(path), f"columns {','.join(mandatory)}"
     allowed += "".join(f"[,{n}]" for n in optional)
     try:
         table = pd.read_csv(path, skipinitialspace=True, skip_blank_lines=False)
     except (OSError, ValueError) as error:
         raise NetworkError(f"cannot be read: {error}", where=where, allowed=allowed) from error
     names = [str(n).strip() for n in table.columns]
-    if not set(needed) <= set(names) <= {*needed, *optional} or len(set(names)) < len(names):
+    if not set(mandatory) <= set(names) <= {*mandatory, *optional} or len(set(names)) < len(names):
         raise NetworkError(f"columns {','.join(names)[:80]}", where=where, allowed=allowed)
-    found = {}
+    columns = {}
     for k, name in enumerate(names):
         x = np.asarray(pd.to_numeric(table.iloc[:, k], errors="coerce"), float)
-        wrong = np.flatnonzero(~np.isfinite(x) | ((name in whole) & (x != np.rint(x))))
+        wrong = np.flatnonzero(~np.isfinite(x) | ((name in integers) & (x != np.rint(x))))
         if wrong.size:
-            kind = "whole" if name in whole else "finite"
+            kind = "whole" if name in integers else "finite"
             raise NetworkError(
                 f"{name} = {table.iloc[wrong[0], k]}",
                 where=f"{where}, line {wrong[0] + 2}",
                 allowed=f"a {kind} number",
             )
-        found[name] = x.astype(np.int64) if name in whole else x
-    return found
+        columns[name] = x.astype(np.int64) if name in integers else x
+    return columns
 
 
 def load_array(path: Path) -> Float[np.ndarray, "..."]:

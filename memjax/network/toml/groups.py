@@ -65,7 +65,7 @@ _VALUE = Kind("a finite number, or the word of a setting", lambda x: NUMBER.fits
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Given:
+class _ParameterSource:
     """Where parameters come from: a preset, a file, a fit, or a population."""
 
     model: str | None
@@ -81,8 +81,8 @@ class _Given:
         allowed = [self.model] if self.model else list(models)
         if self.population is not None:
             base = model_named(self.model) if self.model else None
-            drawn = Population.load(self.population, base=base, models=allowed)
-            return drawn.base, {}, drawn
+            population = Population.load(self.population, base=base, models=allowed)
+            return population.base, {}, population
         values: dict[str, Any] = {}
         spread: dict[str, float] = {}
         model, where = self.model, ""
@@ -109,23 +109,23 @@ class _Given:
         return params.replace(circuit, values, where=where), dict(spread), None
 
 
-def _given(t: Table, models: Iterable[str]) -> _Given:
+def _parameter_source(t: Table, models: Iterable[str]) -> _ParameterSource:
     """What a table says of where parameters come from."""
-    noted = len(t.source.problems)
-    there = [key for key in _SOURCES if t.has(key)]
-    if len(there) > 1:
-        t.note("", f"{', '.join(there)} together", allowed=f"one of {', '.join(_SOURCES)}")
+    problems_before = len(t.source.problems)
+    keys = [key for key in _SOURCES if t.has(key)]
+    if len(keys) > 1:
+        t.note("", f"{', '.join(keys)} together", allowed=f"one of {', '.join(_SOURCES)}")
     kind = one_of(*models)
-    named = bool(there) and there != ["params"]
-    about = dict(
-        model=t.take("model", kind, None) if named else t.take("model", kind),
+    has_model = bool(keys) and keys != ["params"]
+    fields = dict(
+        model=t.take("model", kind, None) if has_model else t.take("model", kind),
         preset=t.take("preset", TEXT, None),
         params=t.file("params", None),
         fit=t.file("fit", None, inside="fit.json"),
         population=t.file("population", None, inside=POPULATION),
         cycle_spread=t.take("cycle_spread", FLAG, True),
     )
-    return _Given(**about, wrong=len(t.source.problems) > noted)
+    return _ParameterSource(**fields, wrong=len(t.source.problems) > problems_before)
 
 
 def read_group(t: Table, name: str, seed: int, sketch: Sketch) -> Group:
@@ -156,48 +156,51 @@ def read_group(t: Table, name: str, seed: int, sketch: Sketch) -> Group:
 
 def _neurons(t: Table, name: str, seed: int, sketch: Sketch) -> Neurons:
     """Circuits."""
-    given, n, bias, spike = _given(t, CIRCUITS), t.take("n", COUNT), _bias(t), _spike(t)
+    source, n, bias, spike = _parameter_source(t, CIRCUITS), t.take("n", COUNT), _bias(t), _spike(t)
     start, kelvin = t.values("start", NUMBERS), t.take("temperature", POSITIVE, None)
     values = t.values("values", _VALUE)
-    spread, together = t.values("spread", NOT_NEGATIVE), t.take("correlation", LIST, [])
-    devices = {e: (d, _given(d, device_names())) for e, d in t.named("devices", {}).items()}
-    others = [k for k in ("spread", "correlation", "devices") if t.has(k)]
-    if given.population is not None and others:
-        t.note("population", f"together with {', '.join(others)}", allowed="one of them")
-    t.strangers()
-    if given.wrong:  # all the rest is about the circuit
+    spread, correlations = t.values("spread", NOT_NEGATIVE), t.take("correlation", LIST, [])
+    devices = {
+        e: (d, _parameter_source(d, device_names()))
+        for e, d in t.named_tables("devices", {}).items()
+    }
+    conflicts = [k for k in ("spread", "correlation", "devices") if t.has(k)]
+    if source.population is not None and conflicts:
+        t.note("population", f"together with {', '.join(conflicts)}", allowed="one of them")
+    t.note_unknown_keys()
+    if source.wrong:  # all the rest is about the circuit
         t.give_up()
-    circuit, fitted, parts, unknown = _circuit(t, given, devices)
+    circuit, fit_spread, parts, unknown = _circuit(t, source, devices)
     sketch.circuit = circuit
     names = _Names(circuit, unknown)
     names.check(t, "values", values, settings=True)
     names.check(t, "spread", spread)
     _check_start(t, start, circuit, n)
     _check_lengths(t, "bias", bias if isinstance(bias, dict) else {"": bias}, n)
-    t.known("spike.signal", [spike["signal"]] if spike["signal"] else [], names.states)
-    t.known("start", start, names.states)
-    t.known("bias", bias if isinstance(bias, dict) else [], circuit.ports)
-    drawn = [prefix + n for prefix, part in parts for n in part.names]
-    for key, given_too in {"values": values, "spread": spread}.items():
-        if twice := [n for n in given_too if n in drawn]:
+    t.check_names("spike.signal", [spike["signal"]] if spike["signal"] else [], names.states)
+    t.check_names("start", start, names.states)
+    t.check_names("bias", bias if isinstance(bias, dict) else [], circuit.ports)
+    population_names = [prefix + n for prefix, part in parts for n in part.names]
+    for key, table_names in {"values": values, "spread": spread}.items():
+        if twice := [n for n in table_names if n in population_names]:
             t.note(key, f"{', '.join(twice)} given and drawn", allowed="one of them")
     threshold = None
     if not any(spike[k] is None for k in ("signal", "level", "sign")):
-        with t.at("spike"):
+        with t.errors_at("spike"):
             threshold = Threshold(**spike)
     fine = {k: x for k, x in values.items() if _VALUE.fits(x) and k in names.all}
     circuit = _with_values(t, circuit, fine)
     fine = {k: x for k, x in spread.items() if NOT_NEGATIVE.fits(x) and k in names.all}
-    scattered = _log_normal(t, circuit, {**fitted, **fine}, together or [])
+    log_normal = _log_normal(t, circuit, {**fit_spread, **fine}, correlations or [])
     t.finish()
-    population = _joined(circuit, [*parts, *([("", scattered)] if scattered else [])])
+    population = _join_populations(circuit, [*parts, *([("", log_normal)] if log_normal else [])])
     return Neurons(
         name=name,
         n=n,
         circuit=circuit,
         spike=threshold,  # pyright: ignore[reportArgumentType]  # where there is none, that was noted
         bias=_arrays(bias),
-        values={} if population is None else _drawn(population, n, seed, name),
+        values={} if population is None else _sample_population(population, n, seed, name),
         start=_arrays(start),
         env=Environment() if kelvin is None else Environment(kelvin),
     )
@@ -225,8 +228,8 @@ class _Names:
 
     def check(self, t: Table, key: str, names: Iterable[str], *, settings: bool = False) -> None:
         """Note names of no parameter, nor of a setting where these are meant too."""
-        judged = [n for n in names if not n.startswith(self.unknown or ("\0",))]
-        t.known(key, judged, [*self.parameters, *(self.settings if settings else [])])
+        known_names = [n for n in names if not n.startswith(self.unknown or ("\0",))]
+        t.check_names(key, known_names, [*self.parameters, *(self.settings if settings else [])])
 
 
 def _check_lengths(t: Table, key: str, numbers: Mapping[str, Any], n: int | None) -> None:
@@ -252,12 +255,14 @@ def _with_values(t: Table, circuit: Circuit, values: Mapping[str, Any]) -> Circu
         return params.replace(circuit, values)
     except MemjaxError:
         for name, x in values.items():
-            with t.at("values"):
+            with t.errors_at("values"):
                 params.replace(circuit, {name: x})
     return circuit
 
 
-def _joined(circuit: Circuit, parts: Sequence[tuple[str, Population]]) -> Population | None:
+def _join_populations(
+    circuit: Circuit, parts: Sequence[tuple[str, Population]]
+) -> Population | None:
     """The population of a circuit out of those of its parts, which differ independently, each after its prefix."""
     if not parts:
         return None
@@ -267,14 +272,16 @@ def _joined(circuit: Circuit, parts: Sequence[tuple[str, Population]]) -> Popula
     return Population(circuit, names, center, root)
 
 
-def _drawn(population: Population, n: int, seed: int, name: str) -> dict[str, np.ndarray]:
+def _sample_population(
+    population: Population, n: int, seed: int, name: str
+) -> dict[str, np.ndarray]:
     """Parameters of neurons, the same whatever precision JAX has been set to."""
     with jax.enable_x64(True):
         root, center = (jnp.asarray(x, float) for x in (population.root, population.center))
-        whole = Population(population.base, population.names, center, root)
+        double = Population(population.base, population.names, center, root)
         # Groups differ in what they draw, whatever groups stand beside them.
         key = jax.random.fold_in(jax.random.key(seed), zlib.crc32(name.encode()) & 0x7FFFFFFF)
-        return {k: np.asarray(x) for k, x in whole.sample(key, n).items()}
+        return {k: np.asarray(x) for k, x in double.sample(key, n).items()}
 
 
 def _arrays(value: Any) -> Any:
@@ -303,22 +310,22 @@ def _spike(t: Table) -> dict[str, Any]:
 
 
 def _circuit(
-    t: Table, given: _Given, devices: Mapping[str, tuple[Table, _Given]]
+    t: Table, source: _ParameterSource, devices: Mapping[str, tuple[Table, _ParameterSource]]
 ) -> tuple[Circuit, dict[str, float], list[tuple[str, Population]], list[str]]:
     """The circuit with its devices replaced, what scatters from cycle to cycle by their fits, populations, and the
     elements whose devices cannot be read.
     """
-    circuit, spread, whole = given.read(CIRCUITS)
-    parts = [] if whole is None else [("", whole)]
-    t.known("devices", devices, circuit.devices)
+    circuit, spread, population = source.read(CIRCUITS)
+    parts = [] if population is None else [("", population)]
+    t.check_names("devices", devices, circuit.devices)
     elements = dict(zip(circuit.names, circuit.elements, strict=True))
     unknown = set(devices)
-    for element, (inner, own) in devices.items():
+    for element, (inner, device_source) in devices.items():
         if inner.wrong or element not in circuit.devices:
             continue
-        with inner.at():
-            device, scatters, drawn = own.read(device_names())
-            parts += [] if drawn is None else [(f"{element}.", drawn)]
+        with inner.errors_at():
+            device, scatters, device_population = device_source.read(device_names())
+            parts += [] if device_population is None else [(f"{element}.", device_population)]
             elements[element] = device
             spread = {k: x for k, x in spread.items() if not k.startswith(f"{element}.")}
             spread |= {f"{element}.{k}": x for k, x in scatters.items()}
@@ -329,23 +336,23 @@ def _circuit(
 
 
 def _log_normal(
-    t: Table, circuit: Circuit, spread: dict[str, float], together: list
+    t: Table, circuit: Circuit, spread: dict[str, float], correlations: list
 ) -> Population | None:
     """A population whose parameters have these standard deviations of their logarithms, and correlations."""
     names, specs = [n for n, x in spread.items() if x > 0], parameter_specs(circuit)
     sigma, center, matrix = [], [], np.eye(len(names))
     for name in names:
         x, forward = params.get(circuit, name), from_spec(specs[name]).forward
-        near = (math.nan if x is None else float(x)) * np.exp(1e-6 * np.arange(-1, 2))
+        points = (math.nan if x is None else float(x)) * np.exp(1e-6 * np.arange(-1, 2))
         with np.errstate(all="ignore"):
-            z = forward(near)
+            z = forward(points)
         if not (np.all(np.isfinite(z)) and z[2] != z[0]):
             low, high = specs[name].bounds
             t.note("spread", f"{name} = {x}", allowed=f"above {low:g}, below {high:g}, and not 0")
             z = np.arange(3.0)
         center.append(z[1])
         sigma.append(spread[name] * (z[2] - z[0]) / 2e-6)
-    for k, entry in enumerate(together):
+    for k, entry in enumerate(correlations):
         if not _is_pair(entry, names):
             allowed = f"[NAME, NAME, number from -1 to 1], of {', '.join(names) or 'a spread'}"
             t.note(f"correlation[{k}]", f"{entry!r:.80}", allowed=allowed)
@@ -388,7 +395,7 @@ def _spikes(t: Table, name: str, seed: int, sketch: Sketch) -> SpikeList:
     """Listed spikes."""
     n, file = t.take("n", COUNT), t.file("file")
     t.finish()
-    columns = load_columns(file, ("source", "time_s"), whole=("source",))
+    columns = load_columns(file, ("source", "time_s"), integers=("source",))
     return SpikeList(name=name, n=n, source=columns["source"], time=columns["time_s"])
 
 

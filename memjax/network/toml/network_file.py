@@ -78,33 +78,33 @@ def load_network(path: str | Path, *, seed: int | None = None) -> NetworkFile:
     t = source.load(NetworkError)
     duration, dt = t.take("duration", POSITIVE), t.take("dt", POSITIVE)
     file_seed, steps = t.take("seed", WHOLE, 0), t.take("exchange_steps", COUNT, None)
-    chosen: int = seed if seed is not None else file_seed or 0
+    run_seed: int = seed if seed is not None else file_seed or 0
     groups: dict[str, Group | None] = {}
     sketches: dict[str, Sketch] = {}
-    for name, inner in t.named("groups").items():
+    for name, inner in t.named_tables("groups").items():
         groups[name], sketches[name] = None, Sketch()
-        with inner.at():
-            groups[name] = read_group(inner, name, chosen, sketches[name])
+        with inner.errors_at():
+            groups[name] = read_group(inner, name, run_seed, sketches[name])
         _check_rate(inner, groups[name], dt)
     if t.content.get("groups") == {}:
         t.note("groups", "no groups", allowed="one or more")
     projections: list[Projection] = []
     for k, inner in enumerate(t.tables("projections")):
         before = len(projections)
-        with inner.at():
-            own_seed = int(np.random.SeedSequence([chosen, k]).generate_state(1)[0])
+        with inner.errors_at():
+            own_seed = int(np.random.SeedSequence([run_seed, k]).generate_state(1)[0])
             projections.append(read_projection(inner, groups, sketches, own_seed))
             _check_devices(inner, projections[-1], groups)
         if dt is not None:
-            whole = projections[-1] if len(projections) > before else None
-            _check_times(inner, whole, Clock(dt, steps or 1))
+            projection = projections[-1] if len(projections) > before else None
+            _check_times(inner, projection, Clock(dt, steps or 1))
     watch, every = _records(t.table("record", {}), sketches, dt)
-    t.strangers()
+    t.note_unknown_keys()
     source.check(NetworkError)
     members = [g for g in groups.values() if g is not None]
     step: Any = dt  # a number, or it would have been noted
     network = Network(
-        groups=members, projections=projections, dt=step, seed=chosen, exchange_steps=steps
+        groups=members, projections=projections, dt=step, seed=run_seed, exchange_steps=steps
     )
     network.exchanges(duration)  # refuses what has too many steps
     return NetworkFile(
@@ -114,22 +114,22 @@ def load_network(path: str | Path, *, seed: int | None = None) -> NetworkFile:
 
 def _check_rate(t: Table, group: Group | None, dt: float | None) -> None:
     """Note a rate that does not go with the step."""
-    most = float(np.max(group.rate)) if isinstance(group, Poisson) else 0.0
-    if dt is not None and most * dt >= 1:
-        t.note("", f"rate = {most:g} 1/s", allowed=f"below 1/dt = {1 / dt:g} 1/s")
+    rate = float(np.max(group.rate)) if isinstance(group, Poisson) else 0.0
+    if dt is not None and rate * dt >= 1:
+        t.note("", f"rate = {rate:g} 1/s", allowed=f"below 1/dt = {1 / dt:g} 1/s")
 
 
 def _check_devices(t: Table, p: Projection, groups: Mapping[str, Group | None]) -> None:
     """Note a group of circuits as weights that is not there or has another size."""
-    known = {n: g for n, g in groups.items() if g is not None}
+    complete = {n: g for n, g in groups.items() if g is not None}
     if isinstance(p.weight, ConductanceOf) and (
-        p.weight.group in known or len(known) == len(groups)
+        p.weight.group in complete or len(complete) == len(groups)
     ):
-        with t.at("weight"):
-            check_circuits(p, known)
+        with t.errors_at("weight"):
+            check_circuits(p, complete)
 
 
-def _check_times(t: Table, p: Projection | None, at: Clock) -> None:
+def _check_times(t: Table, p: Projection | None, clock: Clock) -> None:
     """Note times that are no multiples of the step, or of the exchange interval where the file says how long it is.
 
     Of a projection that is wrong itself (None) those times that its table names are judged.
@@ -142,8 +142,10 @@ def _check_times(t: Table, p: Projection | None, at: Clock) -> None:
         times["delay"] = p.delay
     for key, time in times.items():
         if POSITIVE.fits(time):
-            with t.at(key):
-                (at.exchanges if at.steps > 1 else at.check_steps)(POSITIVE.convert(time), where="")
+            with t.errors_at(key):
+                (clock.exchanges if clock.steps > 1 else clock.check_steps)(
+                    POSITIVE.convert(time), where=""
+                )
 
 
 def _records(
@@ -152,12 +154,12 @@ def _records(
     """Numbers of neurons by group whose states are recorded, and how often [s]."""
     watch, every = t.values("watch", WHOLES), t.take("every", POSITIVE, None)
     neurons = {n: g for n, g in groups.items() if g.neurons}
-    t.known("watch", watch, neurons)
-    for name, some in watch.items():
+    t.check_names("watch", watch, neurons)
+    for name, numbers in watch.items():
         n = neurons[name].n if name in neurons else None
-        if n is not None and WHOLES.fits(some) and max(some, default=0) >= n:
-            t.note(f"watch.{name}", f"neuron {max(some)}", allowed=f"0 to {n - 1}")
+        if n is not None and WHOLES.fits(numbers) and max(numbers, default=0) >= n:
+            t.note(f"watch.{name}", f"neuron {max(numbers)}", allowed=f"0 to {n - 1}")
     if every is not None and dt is not None:
-        with t.at("every"):
+        with t.errors_at("every"):
             record_steps(Clock(dt, 1), every)
     return watch, every

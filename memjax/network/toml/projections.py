@@ -63,23 +63,23 @@ def read_projection(
     name, connect = t.take("name", TEXT, ""), t.table("connect")
     rule = connect.take("rule", one_of(*_RULES)) if t.has("connect") else None
     delay = t.take("delay", POSITIVE, _DELAY)
-    drawn = rule in ("fixed_fan_in", "by_distance")
-    wiring_seed = connect.take("seed", WHOLE, seed) if drawn else seed
+    is_random = rule in ("fixed_fan_in", "by_distance")
+    wiring_seed = connect.take("seed", WHOLE, seed) if is_random else seed
     wiring = _RULES[rule](connect, wiring_seed, delay) if rule is not None else None
     if rule is None:  # its other keys are those of a rule that nobody knows
-        connect.asked |= dict.fromkeys(connect.content)
-    weight = _weight(t, wiring_seed, needed=rule not in (None, "file"))
+        connect.keys_read |= dict.fromkeys(connect.content)
+    weight = _weight(t, wiring_seed, is_required=rule not in (None, "file"))
     port = t.take("port", TEXT, None)
     receptor = _receptor(t, port)
-    t.strangers()
+    t.note_unknown_keys()
     a, b = (sketches.get(x or "", Sketch()) for x in (pre, post))
     if receptor is not None and b.circuit is not None:
-        with t.at("port" if port is not None and port not in b.circuit.ports else ""):
+        with t.errors_at("port" if port is not None and port not in b.circuit.ports else ""):
             check_receptor(receptor, b.circuit, where="")
-    edges, listed = _edges(t, connect, wiring, (pre, a.n), (post, b.n))
+    edges, edge_weights = _edges(t, connect, wiring, (pre, a.n), (post, b.n))
     if t.has("delay") and rule == "file" and edges is not None and edges.delay is not None:
         t.note("delay", f"{delay:g} s beside a column delay_s", allowed="one of them")
-    if edges is not None and (listed is None) != t.has("weight"):
+    if edges is not None and (edge_weights is None) != t.has("weight"):
         t.note("weight", "weights twice or not at all", allowed="a weight, or a column weight")
     t.finish()
     if edges is None or receptor is None or groups[pre] is None or groups[post] is None:
@@ -90,19 +90,19 @@ def read_projection(
         name=name,
         edges=edges,
         receptor=receptor,
-        weight=listed if weight is None else weight(len(edges)),
+        weight=edge_weights if weight is None else weight(len(edges)),
         delay=delay,
     )
 
 
 def _receptor(t: Table, port: str | None) -> Receptor | None:
     """What a spike does; None where that is wrong."""
-    about = {"reversal": t.take("reversal", NUMBER, None)}
-    about |= {k: t.take(k, POSITIVE, None) for k in ("tau", "width")}
-    if any(t.has(k) and x is None for k, x in about.items()):
+    options = {"reversal": t.take("reversal", NUMBER, None)}
+    options |= {k: t.take(k, POSITIVE, None) for k in ("tau", "width")}
+    if any(t.has(k) and x is None for k, x in options.items()):
         return None
-    with t.at():
-        return Receptor(port=port, **about)
+    with t.errors_at():
+        return Receptor(port=port, **options)
     return None
 
 
@@ -112,43 +112,46 @@ def _edges(
     """Edges, and weights that come with them; none where the rule or a group, its name and size, is not known."""
     if wiring is None or connect.wrong or None in (*pre, *post):
         return None, None
-    with t.at():
+    with t.errors_at():
         return wiring(Ends(pre[0], post[0], pre[1], post[1]))
     return None, None
 
 
-def _weight(t: Table, seed: int, *, needed: bool) -> Callable[[int], Any] | None:
+def _weight(t: Table, seed: int, *, is_required: bool) -> Callable[[int], Any] | None:
     """Weights of so many edges: one for all, a log-normal one for each, or conductances of devices."""
     if not isinstance(t.content.get("weight"), dict):
-        weight = t.take("weight", NUMBER) if needed else t.take("weight", NUMBER, None)
+        weight = t.take("weight", NUMBER) if is_required else t.take("weight", NUMBER, None)
         return None if weight is None else lambda n: float(weight)
     inner = t.table("weight")
     if inner.has("fit"):
-        return _programmed(inner)
+        return _drift_weights(inner)
     if inner.has("group"):
         read = _read_off(inner)
         return lambda n: read
     mean, sigma = inner.take("mean", NUMBER), inner.take("sigma", NOT_NEGATIVE)
 
-    def drawn(n: int) -> np.ndarray:
+    def draw(n: int) -> np.ndarray:
         # Another stream than that of the edges.
         normal = np.random.default_rng([seed, 1]).standard_normal(n)
         return mean * np.exp(sigma * normal - sigma**2 / 2)
 
-    return drawn
+    return draw
 
 
-def _programmed(t: Table) -> Callable[[int], Any] | None:
+def _drift_weights(t: Table) -> Callable[[int], Any] | None:
     """Drift memristors with the pulses, and their randomness, of a fit of conductances per pulse."""
     path = t.file("fit", inside="fit.json")
-    about = {k: t.take(k, NUMBER) for k in ("scale",)}
-    about |= {"reference": t.take("reference", NUMBER, 0.0), "start": t.take("start", NUMBER, None)}
-    about |= {k: t.take(k, NOT_NEGATIVE, 0.0) for k in ("set_window", "reset_window")}
+    options = {k: t.take(k, NUMBER) for k in ("scale",)}
+    options |= {
+        "reference": t.take("reference", NUMBER, 0.0),
+        "start": t.take("start", NUMBER, None),
+    }
+    options |= {k: t.take(k, NOT_NEGATIVE, 0.0) for k in ("set_window", "reset_window")}
     if path is None or t.wrong:
         return None
-    with t.at("fit"):
+    with t.errors_at("fit"):
         pulsed, noise = load_pulse_fit(path)
-        return lambda n: DriftWeights(pulsed=pulsed, noise=noise, **about)
+        return lambda n: DriftWeights(pulsed=pulsed, noise=noise, **options)
     return None
 
 
@@ -171,14 +174,14 @@ def _dense(t: Table, seed: int, delay: float) -> Wiring:
 def _one_to_one(t: Table, seed: int, delay: float) -> Wiring:
     """Equal numbers."""
 
-    def wired(e: Ends) -> tuple[Edges, Any]:
+    def wire(e: Ends) -> tuple[Edges, Any]:
         if e.n_pre != e.n_post:
             raise NetworkError(
                 f"{e.n_pre} members to {e.n_post}, one to one", allowed="equally many"
             )
         return one_to_one(e.n_pre), None
 
-    return wired
+    return wire
 
 
 def _fixed_fan_in(t: Table, seed: int, delay: float) -> Wiring:
@@ -197,20 +200,20 @@ def _by_distance(t: Table, seed: int, delay: float) -> Wiring:
     )
     speed = t.take("speed", POSITIVE, None)
 
-    def wired(e: Ends) -> tuple[Edges, Any]:
+    def wire(e: Ends) -> tuple[Edges, Any]:
         ends = ((e.pre, e.n_pre), (e.post, e.n_post))
         places = [size * place(*end) for end in ends]  # pyright: ignore[reportOptionalCall]
-        given = {"length": length, "fan_in": fan_in, "speed": speed, "delay": delay, "seed": seed}
-        return by_distance(*places, **given), None
+        options = {"length": length, "fan_in": fan_in, "speed": speed, "delay": delay, "seed": seed}
+        return by_distance(*places, **options), None
 
-    return wired
+    return wire
 
 
 def _grid(name: str, n: int) -> np.ndarray:
     """Row by row in a square of side 1."""
     side = math.isqrt(n - 1) + 1
-    at = np.arange(n)
-    return (np.stack([at % side, at // side], axis=1) + 0.5) / side
+    index = np.arange(n)
+    return (np.stack([index % side, index // side], axis=1) + 0.5) / side
 
 
 def _random(name: str, n: int) -> np.ndarray:
@@ -225,9 +228,9 @@ def _file(t: Table, seed: int, delay: float) -> Wiring:
     """Listed connections."""
     path = t.file("file")
 
-    def wired(e: Ends) -> tuple[Edges, Any]:
+    def wire(e: Ends) -> tuple[Edges, Any]:
         ends = ("pre", "post")
-        columns = load_columns(path, ends, optional=("delay_s", "weight"), whole=ends)  # pyright: ignore[reportArgumentType]
+        columns = load_columns(path, ends, optional=("delay_s", "weight"), integers=ends)  # pyright: ignore[reportArgumentType]
         for end, n in zip(ends, (e.n_pre, e.n_post), strict=True):
             wrong = np.flatnonzero((columns[end] < 0) | (columns[end] >= n))
             if wrong.size:
@@ -239,7 +242,7 @@ def _file(t: Table, seed: int, delay: float) -> Wiring:
         pre, post = (columns[end].astype(np.int32) for end in ends)
         return Edges(pre, post, columns.get("delay_s")), columns.get("weight")
 
-    return wired
+    return wire
 
 
 _RULES = {

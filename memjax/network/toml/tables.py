@@ -75,7 +75,7 @@ class WrongTableError(MemjaxError):
     """A table of which something is wrong that has been noted already."""
 
 
-_NEEDED: Any = object()
+_NO_DEFAULT: Any = object()
 """Default of a key that has to be there."""
 
 
@@ -133,8 +133,8 @@ class Source:
         if not self.problems:
             return
         first, *others = self.problems
-        about = dict(where=first.where, allowed=first.allowed, fix=first.fix)
-        raise error(first.what, **about, others=others)
+        details = dict(where=first.where, allowed=first.allowed, fix=first.fix)
+        raise error(first.what, **details, others=others)
 
 
 class Table:
@@ -157,7 +157,7 @@ class Table:
 
     def __init__(self, content: Mapping[str, Any], path: str, source: Source):
         self.content, self.path, self.source = content, path, source
-        self.asked: dict[str, None] = {}
+        self.keys_read: dict[str, None] = {}
         self._inner: list[Table] = []
         self._wrong = False
 
@@ -170,11 +170,11 @@ class Table:
         self._wrong = True
         self.source.note(what, self.where(key) or "the file", allowed=allowed, fix=fix)
 
-    def take(self, key: str, kind: Kind, default: Any = _NEEDED) -> Any:
+    def take(self, key: str, kind: Kind, default: Any = _NO_DEFAULT) -> Any:
         """Value of a key; None where it is of another kind or missing without a default."""
-        self.asked[key] = None
+        self.keys_read[key] = None
         if key not in self.content:
-            if default is _NEEDED:
+            if default is _NO_DEFAULT:
                 self.note("", f"no key {key!r}", allowed=f"{key} = {kind.allowed}")
                 return None
             return default
@@ -186,13 +186,13 @@ class Table:
 
     def has(self, key: str) -> bool:
         """Whether the key is there."""
-        self.asked[key] = None
+        self.keys_read[key] = None
         return key in self.content
 
     def table(self, key: str, default: Mapping[str, Any] | None = None) -> "Table":
         """The table of a key; an empty one where it is missing, noted unless there is a default."""
         kind = Kind("a table", lambda x: isinstance(x, dict))
-        content = self.take(key, kind, _NEEDED if default is None else default)
+        content = self.take(key, kind, _NO_DEFAULT if default is None else default)
         if content is None:  # what it lacks is not worth a word
             return Table({}, self.where(key), Source(self.source.path))
         self._inner.append(Table(content, self.where(key), self.source))
@@ -207,7 +207,9 @@ class Table:
         tables = self.take(key, kind, []) or []
         return [Table(x, f"{self.where(key)}[{k}]", self.source) for k, x in enumerate(tables)]
 
-    def named(self, key: str, default: Mapping[str, Any] | None = None) -> dict[str, "Table"]:
+    def named_tables(
+        self, key: str, default: Mapping[str, Any] | None = None
+    ) -> dict[str, "Table"]:
         """Tables by name."""
         outer = self.table(key, default)
         return {n: outer.table(n) for n in outer.content}
@@ -216,31 +218,35 @@ class Table:
         """Values by name, where names have dots or stand in tables of their own."""
         inner = self.table(key, {})
         values = flat(inner.content)
-        inner.asked |= dict.fromkeys(inner.content)
+        inner.keys_read |= dict.fromkeys(inner.content)
         for name, x in values.items():
             if not kind.fits(x):
                 inner.note(name, f"{x!r:.60}", allowed=kind.allowed)
         return {n: kind.convert(x) if kind.fits(x) else x for n, x in values.items()}
 
-    def file(self, key: str, default: Any = _NEEDED, *, inside: str = "") -> Any:
+    def file(self, key: str, default: Any = _NO_DEFAULT, *, inside: str = "") -> Any:
         """Path of a file that a key names, of one called `inside` where it is a folder; None where there is none."""
-        named = self.take(key, TEXT, default)
-        if named is None:
+        filename = self.take(key, TEXT, default)
+        if filename is None:
             return None
-        path = self.source.path.parent / named
+        path = self.source.path.parent / filename
         path = path / inside if inside and path.is_dir() else path
         try:
             with path.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
             reason = error.strerror or str(error)
-            self.note(key, f"{named!r} cannot be read ({reason})", allowed="a file")
+            self.note(key, f"{filename!r} cannot be read ({reason})", allowed="a file")
             return None
-        shown = f"{named}/{inside}" if path.name == inside and Path(named).name != inside else named
-        self.source.files[shown] = digest
+        label = (
+            f"{filename}/{inside}"
+            if path.name == inside and Path(filename).name != inside
+            else filename
+        )
+        self.source.files[label] = digest
         return path
 
-    def known(self, key: str, names: Iterable[str], allowed: Iterable[str]) -> None:
+    def check_names(self, key: str, names: Iterable[str], allowed: Iterable[str]) -> None:
         """Note names that are not among those allowed."""
         allowed = list(allowed)
         unknown = [n for n in names if n not in allowed]
@@ -249,18 +255,18 @@ class Table:
             self.note(key, what, allowed=", ".join(allowed) or "none")
 
     @contextmanager
-    def at(self, key: str = "") -> Iterator[None]:
+    def errors_at(self, key: str = "") -> Iterator[None]:
         """Note an error of memjax that is raised in the block, which then ends, as one of a key."""
         try:
             yield
         except WrongTableError:
             self._wrong = True
         except MemjaxError as error:
-            own = self.where(key)
+            key_name = self.where(key)
             # "group 'exc'" says no more than "groups.exc"; a file does.
-            inner = error.where if not own or "/" in error.where or "." in error.where else ""
+            inner = error.where if not key_name or "/" in error.where or "." in error.where else ""
             self._wrong = True
-            place = " of ".join(w for w in (inner, own) if w)
+            place = " of ".join(w for w in (inner, key_name) if w)
             self.source.note(error.what, place, allowed=error.allowed, fix=error.fix)
 
     def give_up(self) -> NoReturn:
@@ -271,7 +277,7 @@ class Table:
         WrongTableError
             Always.
         """
-        self.asked |= dict.fromkeys(self.content)
+        self.keys_read |= dict.fromkeys(self.content)
         raise WrongTableError("a table that is wrong", where=self.path)
 
     @property
@@ -287,16 +293,16 @@ class Table:
         WrongTableError
             Where something is.
         """
-        self.strangers()
+        self.note_unknown_keys()
         if self.wrong:
             self.give_up()
 
-    def strangers(self) -> None:
+    def note_unknown_keys(self) -> None:
         """Note keys that nobody asked for, here and in tables inside."""
-        unknown = [k for k in self.content if k not in self.asked]
+        unknown = [k for k in self.content if k not in self.keys_read]
         if unknown:
             what = f"no key{'s' if len(unknown) > 1 else ''} {', '.join(map(repr, unknown))}"
-            self.note("", what, allowed=", ".join(self.asked))
-        self.asked |= dict.fromkeys(unknown)
+            self.note("", what, allowed=", ".join(self.keys_read))
+        self.keys_read |= dict.fromkeys(unknown)
         for inner in self._inner:
-            inner.strangers()
+            inner.note_unknown_keys()

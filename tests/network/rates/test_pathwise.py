@@ -126,7 +126,7 @@ def test_derivatives_along_a_path_of_many_spikes_are_refused_by_name(kind, durat
     assert np.isnan(slope)
     growth = rates.growth()
     assert growth.largest > 1e6
-    assert 0 < growth.exceeded < duration
+    assert 0 < growth.time_past_limit < duration
 
 
 def test_growth_of_a_contraction_stays_at_that_of_its_perturbations():
@@ -137,4 +137,4 @@ def test_growth_of_a_contraction_stays_at_that_of_its_perturbations():
     # Largest within an interval: one step after the perturbation that comes on top of what is left.
     bound = np.exp(-1e-5 / tau) / (1 - np.exp(-exchange / tau))
     assert 0.9 * np.exp(-1e-5 / tau) < growth.largest < 1.01 * bound
-    assert growth.exceeded is None
+    assert growth.time_past_limit is None

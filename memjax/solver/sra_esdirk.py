@@ -154,7 +154,7 @@ def _stages(
     )
     _, (rates, root) = lax.scan(implicit, (jnp.zeros_like(y), y), stages)
     last = jax.tree.map(lambda x: x[1], root)
-    last = last._replace(settled=jnp.all(root.converged), upright=jnp.all(root.positive_det))
+    last = last._replace(converged=jnp.all(root.converged), positive_det=jnp.all(root.positive_det))
     # Differences of the weights from the quadrature of order 3: of order h^3 where f is smooth.
     error = h * (_E1 * first + _E2 * rates[0] + _E3 * rates[1])
     return last.y, last.filter(error, 2), last

@@ -142,7 +142,7 @@ def _start(options: argparse.Namespace) -> Any:
             )
         start = mj.params.replace(start, values, where=options.preset)
     start = mj.params.replace(start, dict(options.start), where="--start")
-    return mj.params.bounded(start, dict(options.bounds), where="--bounds")
+    return mj.params.with_bounds(start, dict(options.bounds), where="--bounds")
 
 
 def _given(options: argparse.Namespace) -> list[str]:

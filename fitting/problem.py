@@ -65,7 +65,7 @@ class AbstractProblem(eqx.Module):
 
     @property
     def moved(self) -> tuple[str, ...]:
-        """Free parameters whose start was moved inside narrower bounds, see `memjax.params.bounded`."""
+        """Free parameters whose start was moved inside narrower bounds, see `memjax.params.with_bounds`."""
         specs = parameter_specs(self.device)
         pairs = zip(self.free, np.asarray(self.center), strict=False)
         begin = {n: from_spec(specs[n]).inverse(z) for n, z in pairs if specs[n].narrowed}
@@ -143,7 +143,7 @@ def begun(device: Any, free: Sequence[str], start: Mapping[str, float] | None = 
     Parameters
     ----------
     device : AbstractDevice or Circuit
-        With the values that data or models say; perhaps with narrower bounds, see `memjax.params.bounded`.
+        With the values that data or models say; perhaps with narrower bounds, see `memjax.params.with_bounds`.
     free : sequence of str
         Names of the free parameters.
     start : mapping of str to float, optional

@@ -61,17 +61,20 @@ def signature(arguments: Any, *, static: bool = False) -> str:
     as one with an array: which of the optional parameters are given decides on the program.
     """
     x = arguments
-    inner = lambda value, constant=static: signature(value, static=constant)  # noqa: E731
+
+    def inner(value, constant=static):
+        return signature(value, static=constant)
+
     if is_array(x):
         numbers = hashlib.sha256(np.asarray(x).tobytes()).hexdigest() if static else ""
         return f"{x.dtype}{list(x.shape)}{numbers}"
     if dataclasses.is_dataclass(x) and not isinstance(x, type):
         fixed = static or not isinstance(x, eqx.Module)
-        of = {
+        texts = {
             f.name: inner(getattr(x, f.name, None), fixed or f.metadata.get("static", False))
             for f in dataclasses.fields(x)
         }
-        return f"{type(x)!r}({', '.join(f'{n}={text}' for n, text in of.items())})"
+        return f"{type(x)!r}({', '.join(f'{n}={text}' for n, text in texts.items())})"
     if isinstance(x, dict):
         return f"{type(x)!r}({', '.join(f'{k!r}: {inner(v)}' for k, v in x.items())})"
     if isinstance(x, list | tuple):
@@ -81,19 +84,19 @@ def signature(arguments: Any, *, static: bool = False) -> str:
 
 def _key(name: str, arguments: Any) -> str | None:
     """Name of a program's file; None where something in it has no lasting representation."""
-    what = f"{name} {signature(arguments)}"
-    what += f" {jax.default_backend()} {jax.config.values['jax_enable_x64']} {_sources()}"
-    return None if _ADDRESS in what else hashlib.sha256(what.encode()).hexdigest()
+    content = f"{name} {signature(arguments)}"
+    content += f" {jax.default_backend()} {jax.config.values['jax_enable_x64']} {_sources()}"
+    return None if _ADDRESS in content else hashlib.sha256(content.encode()).hexdigest()
 
 
-def _traced(path: Path, call: Callable, leaves: list) -> jax.export.Exported:
+def _load_or_trace(path: Path, call: Callable, leaves: list) -> jax.export.Exported:
     """The program of a call, from its file, or traced and put there."""
     if path.exists():
         return jax.export.deserialize(bytearray(path.read_bytes()))
     program = jax.export.export(jax.jit(call))(*leaves)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with writing(path) as beside:
-        beside.write_bytes(program.serialize())
+    with writing(path) as temporary:
+        temporary.write_bytes(program.serialize())
     return program
 
 
@@ -144,14 +147,14 @@ def jit_with_options(f: T, options: Callable[[], dict[str, Any]] = fast_compile_
     plain = eqx.filter_jit(f)
 
     @functools.cache
-    def optioned() -> Callable:
+    def with_options() -> Callable:
         # To pyright what `filter_jit` hands on to `jax.jit` is unknown.
         return eqx.filter_jit(f, compiler_options=supported_options(options))  # pyright: ignore[reportCallIssue]
 
     @functools.wraps(f)
     def wrapper(*args):
         inner = any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(args))
-        return (plain if inner else optioned())(*args)
+        return (plain if inner else with_options())(*args)
 
     return cast(T, wrapper)
 
@@ -183,8 +186,8 @@ def cached_jit(f: T) -> T:
         dynamic, static = eqx.partition(args, is_array)
         leaves, structure = jax.tree.flatten(dynamic)
         folder = _folder()
-        traced = any(isinstance(x, jax.core.Tracer) for x in leaves)
-        key = None if folder is None or traced else _key(f.__qualname__, args)
+        under_trace = any(isinstance(x, jax.core.Tracer) for x in leaves)
+        key = None if folder is None or under_trace else _key(f.__qualname__, args)
         if folder is None or key is None:
             return plain(*args)
         if key not in ready:
@@ -201,7 +204,7 @@ def _prepare(f: Callable, path: Path, leaves: list, structure: Any, static: Any)
         return f(*eqx.combine(jax.tree.unflatten(structure, arrays), static))
 
     try:
-        program = _traced(path, call, leaves)
+        program = _load_or_trace(path, call, leaves)
         return jax.jit(program.call, compiler_options=supported_options(fast_compile_options))
     except Exception:  # a cache may fail in any way, and must not fail the run
         return None

@@ -43,10 +43,10 @@ class _Curve(NamedTuple):
 
     log_i: Float[np.ndarray, " rows"]
     sigma: Float[np.ndarray, " rows"]
-    limited: Bool[np.ndarray, " rows"]
+    at_limit: Bool[np.ndarray, " rows"]
 
 
-class _Happened(NamedTuple):
+class _MeasuredEvent(NamedTuple):
     """One event in each sweep, measured.
 
     `first` and `last` row at which it may happen, and their times `start` and `stop` [s]; the times between which it
@@ -58,8 +58,8 @@ class _Happened(NamedTuple):
     last: Int[np.ndarray, " sweeps"]
     start: Float[np.ndarray, " sweeps"]
     stop: Float[np.ndarray, " sweeps"]
-    after: Float[np.ndarray, " sweeps"]
-    before: Float[np.ndarray, " sweeps"]
+    earliest: Float[np.ndarray, " sweeps"]
+    latest: Float[np.ndarray, " sweeps"]
     counts: Bool[np.ndarray, " sweeps"]
 
 
@@ -107,7 +107,7 @@ class CurveLoss(eqx.Module):
     bench: Bench
     scale: _Scale
     curve: _Curve
-    happened: dict[str, _Happened]
+    measured_events: dict[str, _MeasuredEvent]
 
     @classmethod
     def of(
@@ -151,17 +151,21 @@ class CurveLoss(eqx.Module):
         BoundsError
             For a scale that is not positive, or data of several members or without time.
         """
-        stimuli, rows = _applied(measured, stimulus, point_time)
+        stimuli, rows = _stimuli_and_rows(measured, stimulus, point_time)
         data, bench = one_member(measured, where="CurveLoss"), bench or Bench()
-        most, least = bench.compliance, bench.compliance_negative
-        most = np.inf if most is None else float(most)
-        limit = most if least is None else np.where(np.asarray(data.v) < 0, float(least), most)
-        apart = np.median(np.concatenate([np.diff(r) for r in rows]))
-        time = float(apart if time_sigma is None else time_sigma)
+        positive_limit, negative_limit = bench.compliance, bench.compliance_negative
+        positive_limit = np.inf if positive_limit is None else float(positive_limit)
+        limit = (
+            positive_limit
+            if negative_limit is None
+            else np.where(np.asarray(data.v) < 0, float(negative_limit), positive_limit)
+        )
+        spacing = np.median(np.concatenate([np.diff(r) for r in rows]))
+        time = float(spacing if time_sigma is None else time_sigma)
         scale = _Scale(current_sigma, time, floor, limit)
         if not all(np.isfinite(x) and x > 0 for x in scale[:3]):
-            what = "current_sigma = {:g} decades, time_sigma = {:g} s, floor = {:g} A"
-            raise BoundsError(what.format(*scale[:3]), where="CurveLoss", allowed="numbers > 0")
+            message = "current_sigma = {:g} decades, time_sigma = {:g} s, floor = {:g} A"
+            raise BoundsError(message.format(*scale[:3]), where="CurveLoss", allowed="numbers > 0")
         curve = _curve(data, rows, scale)
         levels = {"on_threshold": on_threshold, "hold_threshold": hold_threshold}
         events = [switching_events(s, **levels) for s in stimuli]
@@ -171,8 +175,10 @@ class CurveLoss(eqx.Module):
                 where="CurveLoss",
                 fix="make one loss of each kind of sweep, and add them",
             )
-        happened = {n: _happened(curve.log_i, rows, [e[n] for e in events]) for n in events[0]}
-        return cls(stimuli, rows, events, bench, scale, curve, happened)
+        measured_events = {
+            n: _measure_events(curve.log_i, rows, [e[n] for e in events]) for n in events[0]
+        }
+        return cls(stimuli, rows, events, bench, scale, curve, measured_events)
 
     def __call__(self, device: Any, **options: Any) -> Float[Array, ""]:
         """Mean squared residual [1] of a device; NaN where a solve failed.
@@ -188,8 +194,8 @@ class CurveLoss(eqx.Module):
 
     def simulate(self, device: Any, **options: Any) -> Trace:
         """What a device does under the measured sweeps, noise-free, with rows and events to be compared."""
-        about = {"bench": self.bench, "deterministic": True, "save": self.rows} | options
-        return simulate(device, self.stimuli, events=self.events, **about)
+        arguments = {"bench": self.bench, "deterministic": True, "save": self.rows} | options
+        return simulate(device, self.stimuli, events=self.events, **arguments)
 
     def compare(self, trace: Trace) -> Float[Array, ""]:
         """Mean squared residual [1] of what `simulate` gives; NaN where a solve failed."""
@@ -207,21 +213,25 @@ class CurveLoss(eqx.Module):
         log_i = jnp.log10(jnp.abs(trace.i[0]) + self.scale.floor)
         log_limit = np.log10(_LIMIT_SHARE * self.scale.limit)
         short = jnp.minimum(log_i - log_limit, 0.0) / self.scale.current
-        away = jnp.where(self.curve.limited, short, (log_i - self.curve.log_i) / self.curve.sigma)
-        away = away / jnp.sqrt(1 + (away / _LEVEL_OFF) ** 2)
+        row_residuals = jnp.where(
+            self.curve.at_limit, short, (log_i - self.curve.log_i) / self.curve.sigma
+        )
+        row_residuals = row_residuals / jnp.sqrt(1 + (row_residuals / _LEVEL_OFF) ** 2)
         number, times = np.repeat(range(len(self.rows)), list(map(len, self.rows))), []
         for name, event in self.events[0].items():
-            crossing, found = trace.events[name], self.happened[name]
-            late = _late(self.scale, event, found, log_i, crossing)
-            times.append(_BEND * jnp.arcsinh(late / _BEND))
+            crossing, measured = trace.events[name], self.measured_events[name]
+            delays = _event_residuals(self.scale, event, measured, log_i, crossing)
+            times.append(_BEND * jnp.arcsinh(delays / _BEND))
             # While it switches a row moves by decades with the least change of a parameter, and says nothing.
-            there = crossing.count[0, number] > 0
-            apart = (trace.t - jnp.where(there, _time(crossing)[number], 0.0)) / self.scale.time
-            away = away * jnp.where(there, apart / jnp.sqrt(1 + apart**2), 1.0)
-        return jnp.concatenate([away, *times])
+            occurs = crossing.count[0, number] > 0
+            distance = (trace.t - jnp.where(occurs, _time(crossing)[number], 0.0)) / self.scale.time
+            row_residuals = row_residuals * jnp.where(
+                occurs, distance / jnp.sqrt(1 + distance**2), 1.0
+            )
+        return jnp.concatenate([row_residuals, *times])
 
 
-def _applied(
+def _stimuli_and_rows(
     measured: Any, stimulus: Any, point_time: float | None
 ) -> tuple[list[Any], list[np.ndarray]]:
     """Stimulus and times of the rows [s] of each sweep."""
@@ -254,7 +264,7 @@ def _applied(
 def _curve(data: Any, rows: Sequence[np.ndarray], scale: _Scale) -> _Curve:
     """Measured currents, and how well each is known."""
     size = np.abs(np.asarray(data.i, float))
-    limited = np.asarray(getattr(data, "at_compliance", False)) | (
+    at_limit = np.asarray(getattr(data, "at_compliance", False)) | (
         size >= _LIMIT_SHARE * scale.limit
     )
     log_i = np.log10(size + scale.floor)
@@ -264,23 +274,25 @@ def _curve(data: Any, rows: Sequence[np.ndarray], scale: _Scale) -> _Curve:
         slope = np.abs(np.diff(log_i[part]) / np.diff(t))
         steepness[part] = np.maximum(np.append(slope, 0.0), np.insert(slope, 0, 0.0))
         begin += len(t)
-    return _Curve(log_i, np.hypot(scale.current, scale.time * steepness), limited)
+    return _Curve(log_i, np.hypot(scale.current, scale.time * steepness), at_limit)
 
 
-def _happened(log_i: np.ndarray, rows: Sequence[np.ndarray], events: list[Event]) -> _Happened:
+def _measure_events(
+    log_i: np.ndarray, rows: Sequence[np.ndarray], events: list[Event]
+) -> _MeasuredEvent:
     """When an event happened in each sweep, as far as rows tell."""
-    found, begin = [], 0
+    entries, begin = [], 0
     for t, event in zip(rows, events, strict=True):
         slack = 1e-9 * t[-1]
         inside = np.flatnonzero((t >= event.start - slack) & (t <= event.stop + slack))
-        beyond = event.sign * (log_i[begin + inside] - np.log10(event.level)) > 0
+        past_level = event.sign * (log_i[begin + inside] - np.log10(event.level)) > 0
         first, last = (inside[0], inside[-1]) if len(inside) else (0, 0)
-        k = inside[np.argmax(beyond)] if np.any(beyond) else None
-        after, before = (t[last], np.inf) if k is None else (t[max(k - 1, 0)], t[k])
-        counts = len(inside) > 0 and not beyond[0]
-        found.append((begin + first, begin + last, t[first], t[last], after, before, counts))
+        k = inside[np.argmax(past_level)] if np.any(past_level) else None
+        earliest, latest = (t[last], np.inf) if k is None else (t[max(k - 1, 0)], t[k])
+        counts = len(inside) > 0 and not past_level[0]
+        entries.append((begin + first, begin + last, t[first], t[last], earliest, latest, counts))
         begin += len(t)
-    return _Happened(*map(np.asarray, zip(*found, strict=True)))
+    return _MeasuredEvent(*map(np.asarray, zip(*entries, strict=True)))
 
 
 def _time(crossing: Crossing) -> Float[Array, " sweeps"]:
@@ -289,21 +301,23 @@ def _time(crossing: Crossing) -> Float[Array, " sweeps"]:
     return jnp.where(crossing.tangential[0, :, 0], lax.stop_gradient(t), t)
 
 
-def _late(scale: _Scale, event: Event, measured: _Happened, log_i, crossing):
+def _event_residuals(scale: _Scale, event: Event, measured: _MeasuredEvent, log_i, crossing):
     """How much too late an event comes in each sweep, and how much too early (negative) [sigma]; 0 where it fits.
 
     An event that is missing comes after its window, the more so the further the current stays from the threshold; one
     that has happened before it comes too early in the same measure.
     """
-    there, number = crossing.count[0] > 0, np.arange(log_i.shape[0])
-    beyond = event.sign * (log_i - jnp.log10(event.level)) / scale.current
+    occurs, number = crossing.count[0] > 0, np.arange(log_i.shape[0])
+    excess = event.sign * (log_i - jnp.log10(event.level)) / scale.current
     inside = (number >= measured.first[:, None]) & (number <= measured.last[:, None])
-    short = jnp.maximum(-jnp.max(jnp.where(inside, beyond[None], -jnp.inf), axis=1), 0.0)
-    past = beyond[measured.first]
-    t = jnp.where(there, _time(crossing), 0.0)
-    before, after = ((t - x) / scale.time for x in (measured.before, measured.after))
-    never = (measured.stop - measured.before) / scale.time + short
-    already = (measured.start - measured.after) / scale.time - past
-    late = jnp.where(there, before, jnp.where(past > 0, 0.0, never))
-    early = jnp.where(there, after, jnp.where(past > 0, already, 0.0))
-    return jnp.where(measured.counts, jnp.maximum(late, 0.0) + jnp.minimum(early, 0.0), 0.0)
+    short = jnp.maximum(-jnp.max(jnp.where(inside, excess[None], -jnp.inf), axis=1), 0.0)
+    past = excess[measured.first]
+    t = jnp.where(occurs, _time(crossing), 0.0)
+    since_latest, since_earliest = (
+        (t - x) / scale.time for x in (measured.latest, measured.earliest)
+    )
+    never = (measured.stop - measured.latest) / scale.time + short
+    already = (measured.start - measured.earliest) / scale.time - past
+    too_late = jnp.where(occurs, since_latest, jnp.where(past > 0, 0.0, never))
+    too_early = jnp.where(occurs, since_earliest, jnp.where(past > 0, already, 0.0))
+    return jnp.where(measured.counts, jnp.maximum(too_late, 0.0) + jnp.minimum(too_early, 0.0), 0.0)

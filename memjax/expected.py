@@ -48,6 +48,6 @@ def expected(
             where="expected",
             allowed="one number of each per member, of two members or more",
         )
-    others = (jnp.sum(values) - values) / (n - 1)
+    baselines = (jnp.sum(values) - values) / (n - 1)
     score = pattern - lax.stop_gradient(pattern)
-    return jnp.mean(values + lax.stop_gradient(values - others) * score)
+    return jnp.mean(values + lax.stop_gradient(values - baselines) * score)

@@ -37,7 +37,7 @@ class ParameterSpec:
     follows : str or None
         Name of the parameter whose value stands in where this one is None.
     declared : tuple of float, optional
-        The range of the model, where `bounds` are narrower ones of a search, see `memjax.params.bounded`;
+        The range of the model, where `bounds` are narrower ones of a search, see `memjax.params.with_bounds`;
         `bounds` by default.
     """
 
@@ -288,37 +288,37 @@ def _specs(device: Any, key: str, kind: Callable[..., Any]) -> dict[str, Any]:
         )
     if not isinstance(device, AbstractComposite):
         return dict(_own_specs(device if isinstance(device, type) else type(device), key, kind))
-    found = {}
+    specs = {}
     for part, element in device.parts.items():
         for spec in _specs(element, key, kind).values():
             follows = getattr(spec, "follows", None)
             longer = {"name": f"{part}.{spec.name}"}
             longer |= {} if follows is None else {"follows": f"{part}.{follows}"}
-            found[longer["name"]] = dataclasses.replace(spec, **longer)
-    return found
+            specs[longer["name"]] = dataclasses.replace(spec, **longer)
+    return specs
 
 
 @functools.cache
 def _own_specs(device: type, key: str, kind: Callable[..., Any]) -> dict[str, Any]:
     """What the fields of a device class say under a key of their metadata."""
     fields = [f for f in dataclasses.fields(device) if key in f.metadata]
-    own = {f.name: kind(name=f.name, **f.metadata[key]) for f in fields}
-    narrower = {n: b for n, b in getattr(device, "narrower", ()) if n in own}
-    return own | {n: dataclasses.replace(own[n], bounds=b) for n, b in narrower.items()}
+    specs = {f.name: kind(name=f.name, **f.metadata[key]) for f in fields}
+    narrower = {n: b for n, b in getattr(device, "narrower", ()) if n in specs}
+    return specs | {n: dataclasses.replace(specs[n], bounds=b) for n, b in narrower.items()}
 
 
-def narrowed(device: Any, bounds: Mapping[str, tuple[float, float]]) -> Any:
+def narrow_bounds(device: Any, bounds: Mapping[str, tuple[float, float]]) -> Any:
     """A device or element, no composite, of the same equations, whose parameters have narrower bounds in a search.
 
     They stand in its class, as those that are declared do: whatever compiled program depends on them is one of its own.
     """
     kind = model_class(device)
-    every, declared = dict(getattr(device, "narrower", ())) | dict(bounds), parameter_specs(kind)
-    own = tuple((n, b) for n, b in sorted(every.items()) if b != declared[n].bounds)
-    found = object.__new__(_narrower(kind, own) if own else kind)
+    all_bounds, specs = dict(getattr(device, "narrower", ())) | dict(bounds), parameter_specs(kind)
+    narrower = tuple((n, b) for n, b in sorted(all_bounds.items()) if b != specs[n].bounds)
+    copy = object.__new__(_narrower(kind, narrower) if narrower else kind)
     for field in dataclasses.fields(device):
-        object.__setattr__(found, field.name, getattr(device, field.name))
-    return found
+        object.__setattr__(copy, field.name, getattr(device, field.name))
+    return copy
 
 
 def model_class(device: Any) -> type:
@@ -330,18 +330,18 @@ def model_class(device: Any) -> type:
 def _narrower(kind: type, bounds: tuple[tuple[str, tuple[float, float]], ...]) -> type:
     """The class of devices of a kind with narrower bounds; the name says them, since programs are kept by names."""
 
-    def reduced(self):
-        return _unreduced, (kind, bounds, {f.name: getattr(self, f.name) for f in own})
+    def reduce(self):
+        return _rebuild, (kind, bounds, {f.name: getattr(self, f.name) for f in own_fields})
 
-    own = dataclasses.fields(kind)
+    own_fields = dataclasses.fields(kind)
     words = ", ".join(f"{n} {low!r} to {high!r}" for n, (low, high) in bounds)
-    about = {"__module__": kind.__module__, "__doc__": kind.__doc__, "narrower": bounds}
-    return type(kind)(f"{kind.__name__}[{words}]", (kind,), about | {"__reduce__": reduced})
+    namespace = {"__module__": kind.__module__, "__doc__": kind.__doc__, "narrower": bounds}
+    return type(kind)(f"{kind.__name__}[{words}]", (kind,), namespace | {"__reduce__": reduce})
 
 
-def _unreduced(kind: type, bounds: tuple, values: Mapping[str, Any]) -> Any:
+def _rebuild(kind: type, bounds: tuple, values: Mapping[str, Any]) -> Any:
     """A device with narrower bounds, out of a pickle."""
-    return narrowed(kind(**values), dict(bounds))
+    return narrow_bounds(kind(**values), dict(bounds))
 
 
 def as_setting(spec: SettingSpec, value: Any, *, where: str = "") -> int | str:
@@ -352,8 +352,8 @@ def as_setting(spec: SettingSpec, value: Any, *, where: str = "") -> int | str:
     BoundsError
         If it is not allowed.
     """
-    whole = isinstance(value, float) and value == round(value)
-    number = round(value) if whole and isinstance(spec.default, int) else value
+    is_whole = isinstance(value, float) and value == round(value)
+    number = round(value) if is_whole and isinstance(spec.default, int) else value
     if isinstance(number, bool) or not isinstance(number, int | str) or number not in spec.allowed:
         raise BoundsError(
             f"{spec.name} = {value!r}", where=where, allowed=allowed_text(spec.allowed)
@@ -396,7 +396,10 @@ def describe(device: Any) -> list[dict]:
     """
     pick: Callable[[Any], Any] = lambda s: s.default  # noqa: E731
     if not isinstance(device, type):
-        pick = lambda s: stored(device, s.name)  # noqa: E731
+
+        def pick(s):
+            return stored(device, s.name)
+
     rows = []
     for spec in parameter_specs(device).values():
         value = pick(spec)

@@ -24,11 +24,11 @@ def strict_json(content: Any) -> str:
 
 def write_json(path: str | Path, content: Any) -> None:
     """Write `strict_json` to a file that appears whole or not at all."""
-    with writing(path) as beside:
-        beside.write_text(strict_json(content), encoding="utf-8")
+    with writing(path) as temporary:
+        temporary.write_text(strict_json(content), encoding="utf-8")
 
 
-def _beside(path: Path) -> Path:
+def _temporary_path(path: Path) -> Path:
     """A hidden name next to `path`, this process's own."""
     return path.with_name(f".{path.name}.{os.getpid()}.part")
 
@@ -80,7 +80,7 @@ def prepare_output(
                 allowed="a file in a folder that exists",
                 fix=f"make the folder {path.parent} first",
             )
-        probe = _beside(path)
+        probe = _temporary_path(path)
         probe.touch()
         probe.unlink()
     except OSError as error:
@@ -116,14 +116,14 @@ def writing(path: str | Path) -> Iterator[Path]:
         If the operating system refuses.
     """
     path = Path(os.path.abspath(path))
-    beside = _beside(path)
+    temporary = _temporary_path(path)
     try:
-        yield beside
-        beside.replace(path)
+        yield temporary
+        temporary.replace(path)
     except OSError as error:
         raise _fail(path, error) from error
     finally:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -141,19 +141,19 @@ def writing_folder(path: str | Path) -> Iterator[Path]:
         If the operating system refuses.
     """
     path = Path(os.path.abspath(path))
-    beside = _beside(path)
-    old = beside.with_name(beside.name + ".old")
+    temporary = _temporary_path(path)
+    old = temporary.with_name(temporary.name + ".old")
     try:
-        shutil.rmtree(beside, ignore_errors=True)
-        beside.mkdir()
-        yield beside
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir()
+        yield temporary
         if path.exists():
             path.rename(old)
-        beside.rename(path)
+        temporary.rename(path)
         shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
         if old.exists() and not path.exists():
             old.rename(path)
         raise _fail(path, error) from error
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)

@@ -19,7 +19,7 @@ from .fields import (
     as_known,
     as_setting,
     check_bounds,
-    narrowed,
+    narrow_bounds,
     owner,
     parameter_specs,
     setting_specs,
@@ -90,11 +90,14 @@ def replace(device: D, values: Mapping[str, Any], *, where: str = "", check: boo
         arrays = _as_arrays([values[n] for n in names])
     except (TypeError, ValueError) as error:
         raise ModelError(f"a parameter is no number: {error}", where=where) from error
-    pick = lambda d: [stored(d, n) for n in names]  # noqa: E731
-    changed = eqx.tree_at(pick, device, arrays, is_leaf=lambda x: x is None)
+
+    def pick(d):
+        return [stored(d, n) for n in names]
+
+    result = eqx.tree_at(pick, device, arrays, is_leaf=lambda x: x is None)
     if check:
-        check_bounds(changed)
-    return changed
+        check_bounds(result)
+    return result
 
 
 def _check_replaceable(device: Any, values: Any, where: str) -> None:
@@ -129,9 +132,9 @@ def _with_settings(device: D, settings: Mapping[str, Any], values: Mapping, wher
     """A device, or a composite, with other settings."""
     for name, spec in settings.items():
         part, field = owner(device, name)
-        chosen = {field: as_setting(spec, values[name], where=where)}
-        changed = dataclasses.replace(part, **chosen)
-        device = changed if part is device else eqx.tree_at(_part(name), device, changed)
+        change = {field: as_setting(spec, values[name], where=where)}
+        new_part = dataclasses.replace(part, **change)
+        device = new_part if part is device else eqx.tree_at(_part(name), device, new_part)
     return device
 
 
@@ -140,7 +143,7 @@ def _part(name: str):
     return lambda d: owner(d, name)[0]
 
 
-def bounded(device: D, bounds: Mapping[str, tuple[float, float]], *, where: str = "") -> D:
+def with_bounds(device: D, bounds: Mapping[str, tuple[float, float]], *, where: str = "") -> D:
     """A device whose named parameters a search keeps within narrower bounds.
 
     Parameters
@@ -165,19 +168,19 @@ def bounded(device: D, bounds: Mapping[str, tuple[float, float]], *, where: str 
     """
     specs = parameter_specs(device)
     for name in known(device, bounds, where=where):
-        (low, high), (least, most) = bounds[name], specs[name].declared
-        if not least <= low < high <= most:
+        (low, high), (lowest, highest) = bounds[name], specs[name].declared
+        if not lowest <= low < high <= highest:
             raise BoundsError(
                 f"{name} between {low:g} and {high:g} {specs[name].unit}",
                 where=where,
-                allowed=f"LOW < HIGH, both from {least:g} to {most:g} {specs[name].unit}",
+                allowed=f"LOW < HIGH, both from {lowest:g} to {highest:g} {specs[name].unit}",
             )
         part, field = owner(device, name)
-        changed = narrowed(part, {field: (float(low), float(high))})
-        device = changed if part is device else eqx.tree_at(_part(name), device, changed)
+        new_part = narrow_bounds(part, {field: (float(low), float(high))})
+        device = new_part if part is device else eqx.tree_at(_part(name), device, new_part)
     specs = parameter_specs(device)
-    own = {n: float(stored(device, n)) for n in bounds if stored(device, n) is not None}
-    return replace(device, {n: within(specs[n], x) for n, x in own.items()})
+    values = {n: float(stored(device, n)) for n in bounds if stored(device, n) is not None}
+    return replace(device, {n: within(specs[n], x) for n, x in values.items()})
 
 
 def ensemble(device: D, values: Mapping[str, Float[Array, " members"]]) -> tuple[D, D]:
@@ -199,7 +202,10 @@ def ensemble(device: D, values: Mapping[str, Float[Array, " members"]]) -> tuple
     """
     batched = replace(device, values)
     axes = jax.tree.map(lambda _: None, device)
-    pick = lambda d: [stored(d, n) for n in values]  # noqa: E731
+
+    def pick(d):
+        return [stored(d, n) for n in values]
+
     axes = (
         eqx.tree_at(pick, axes, [0] * len(values), is_leaf=lambda x: x is None) if values else axes
     )
@@ -213,11 +219,11 @@ def unconstrain(device: Any, names: Iterable[str]) -> Float[Array, " free"]:
     if not any(isinstance(x, jax.core.Tracer) for x in values.values()):
         values = {n: np.asarray(x) for n, x in values.items()}
     with np.errstate(divide="ignore", invalid="ignore"):  # infinite at a bound, as JAX has it
-        transformed = [from_spec(specs[n]).forward(x) for n, x in values.items()]
+        coordinates = [from_spec(specs[n]).forward(x) for n, x in values.items()]
     return (
-        jnp.stack(transformed)
-        if any(isinstance(x, jax.Array) for x in transformed)
-        else jnp.array(transformed)
+        jnp.stack(coordinates)
+        if any(isinstance(x, jax.Array) for x in coordinates)
+        else jnp.array(coordinates)
     )
 
 
@@ -273,7 +279,10 @@ def load(path: str | Path, *, words: Iterable[str] = ()) -> dict[str, Any]:
         raise ModelError("no table of parameters", where=str(path), allowed="name = value in SI")
     values = flat(values)
     text = {n for n in words if isinstance(values.get(n), str)}
-    number = lambda v: isinstance(v, int | float) and not isinstance(v, bool)  # noqa: E731
+
+    def number(v):
+        return isinstance(v, int | float) and not isinstance(v, bool)
+
     bad = [n for n, v in values.items() if n not in text and not number(v)]
     if bad:
         raise ModelError(
@@ -284,12 +293,12 @@ def load(path: str | Path, *, words: Iterable[str] = ()) -> dict[str, Any]:
 
 def flat(table: Mapping[str, Any], *, leaf: str = "", prefix: str = "") -> dict[str, Any]:
     """Values of nested tables, under names joined by dots; a table with the key `leaf` is a value."""
-    found = {}
+    values = {}
     for name, value in table.items():
         name = prefix + name
-        nested = isinstance(value, dict) and not (leaf and leaf in value)
-        found |= flat(value, leaf=leaf, prefix=name + ".") if nested else {name: value}
-    return found
+        is_table = isinstance(value, dict) and not (leaf and leaf in value)
+        values |= flat(value, leaf=leaf, prefix=name + ".") if is_table else {name: value}
+    return values
 
 
 def dump(device: Any, path: str | Path) -> None:
@@ -303,8 +312,8 @@ def dump(device: Any, path: str | Path) -> None:
         says |= {n: s.doc for n, s in settings.items()}
         text = {n: json.dumps(v) if isinstance(v, str) else repr(v) for n, v in values.items()}
         content = "\n".join(f"{n} = {v}  # {says[n]}" for n, v in text.items())
-    with writing(path) as beside:
-        beside.write_text(content + "\n", encoding="utf-8")
+    with writing(path) as temporary:
+        temporary.write_text(content + "\n", encoding="utf-8")
 
 
 def quiet(device: D) -> D:

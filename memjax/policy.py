@@ -157,17 +157,17 @@ def resolve(policy: AbstractPolicy) -> Stiff | Fixed:
         return policy
     if isinstance(policy, Auto):
         return Stiff()
-    fix, what = "", f"policy {type(policy).__name__}"
+    fix, message = "", f"policy {type(policy).__name__}"
     if isinstance(policy, type):
-        what, name = f"the class {policy.__name__} in place of a policy", policy.__name__
+        message, name = f"the class {policy.__name__} in place of a policy", policy.__name__
         fix = f"make one: mj.{name}({'dt=1e-5' if name == 'Fixed' else ''})"
     elif isinstance(policy, int | float | str):
-        what = f"{policy!r} in place of a policy"
+        message = f"{policy!r} in place of a policy"
         number = not isinstance(policy, str)
         fix = f"fixed steps of {policy} s are mj.Fixed({policy})" if number else "write mj.Stiff()"
     elif isinstance(policy, AbstractKernel | dfx.AbstractSolver):
         fix = "a method goes into mj.Fixed(dt, method=...) or mj.Stiff(method=...)"
-    raise PolicyError(what, where="simulate", allowed="Auto, Stiff, Fixed", fix=fix)
+    raise PolicyError(message, where="simulate", allowed="Auto, Stiff, Fixed", fix=fix)
 
 
 def check(policy: Stiff | Fixed, structure: type, *, noisy: bool) -> None:

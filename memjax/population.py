@@ -154,10 +154,10 @@ class Population(eqx.Module):
         dict of str to Float[Array, "n"] or Float[Array, "n sweeps"]
             SI values by name; with `sweeps` these are `values` of `memjax.simulate`.
         """
-        for what, size in (("n", n), ("sweeps", 1 if sweeps is None else sweeps)):
+        for label, size in (("n", n), ("sweeps", 1 if sweeps is None else sweeps)):
             if not isinstance(size, int | np.integer) or size < 1:
                 raise ModelError(
-                    f"{what} = {size!r}", where="Population.sample", allowed="an integer >= 1"
+                    f"{label} = {size!r}", where="Population.sample", allowed="an integer >= 1"
                 )
         if not isinstance(key, int | np.integer | jax.Array):
             raise ModelError(
@@ -168,9 +168,12 @@ class Population(eqx.Module):
         seed = jax.random.key(key) if isinstance(key, int | np.integer) else key
         # Whole vectors and sums written out: the last bit would else depend on how many are drawn.
         members, size = first + jnp.arange(n + -n % _VECTOR), (len(self.names),)
-        own = jax.random.fold_in(seed, _DEVICES)
-        draw = lambda k: jax.random.normal(k, size, self.root.dtype)  # noqa: E731
-        normal = jax.vmap(lambda m: draw(jax.random.fold_in(own, m)))(members)
+        device_root = jax.random.fold_in(seed, _DEVICES)
+
+        def draw(k):
+            return jax.random.normal(k, size, self.root.dtype)
+
+        normal = jax.vmap(lambda m: draw(jax.random.fold_in(device_root, m)))(members)
         z = self.center[None] + jnp.sum(normal[:, None] * self.root[None], axis=-1)
         if sweeps is None:
             return {k: x[:n] for k, x in self._values(z).items()}
@@ -178,8 +181,11 @@ class Population(eqx.Module):
         if self.cycle_root is None:
             return self._values(jnp.broadcast_to(z, (n, sweeps, *size)))
         fold, cycle = jax.random.fold_in, jax.random.fold_in(seed, _CYCLES)
-        each = lambda m, s: draw(fold(fold(cycle, m), s))  # noqa: E731
-        normal = jax.vmap(jax.vmap(each, (None, 0)), (0, None))(members, jnp.arange(sweeps))
+
+        def draw_member(m, s):
+            return draw(fold(fold(cycle, m), s))
+
+        normal = jax.vmap(jax.vmap(draw_member, (None, 0)), (0, None))(members, jnp.arange(sweeps))
         return self._values(z + jnp.sum(normal[:, :, None] * self.cycle_root[None, None], axis=-1))
 
     def devices(
@@ -263,7 +269,10 @@ class Population(eqx.Module):
             population = cls.of(
                 device, content["names"], center=content["center"], covariance=root @ root.T
             )
-            as_own = lambda r: jnp.asarray(r, jnp.result_type(float))  # noqa: E731
+
+            def as_own(r):
+                return jnp.asarray(r, jnp.result_type(float))
+
             cycle = None if content["cycle_root"] is None else as_own(content["cycle_root"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ModelError(

@@ -14,7 +14,7 @@ from .system import AbstractSystem
 
 ENABLE = "put jax.config.update('jax_enable_x64', True) before the first array"
 
-APART = 100
+TIME_SPACING = 100
 """Least distance of two times in units in the last place of the end: a step between them is then right to 1 %."""
 
 MOST_STEPS = 80_000
@@ -75,8 +75,8 @@ def solve_kind(policy: Stiff | Fixed, *, noisy: bool) -> str:
 
 def _fix(policy: Stiff | Fixed) -> str:
     """How a user goes on: in float64, or all the same."""
-    how = f"mj.{type(policy).__name__}(..., single_precision=True)"
-    return f"{ENABLE}, or insist with {how} and compare"
+    call = f"mj.{type(policy).__name__}(..., single_precision=True)"
+    return f"{ENABLE}, or insist with {call} and compare"
 
 
 def _check_declared(system: AbstractSystem, policy: Stiff | Fixed, noisy: bool) -> None:
@@ -84,11 +84,11 @@ def _check_declared(system: AbstractSystem, policy: Stiff | Fixed, noisy: bool) 
     kind, declared = solve_kind(policy, noisy=noisy), system.single_precision
     if kind in declared:
         return
-    others = f", or float32 with {', '.join(declared)}" if declared else ""
+    alternatives = f", or float32 with {', '.join(declared)}" if declared else ""
     raise PolicyError(
         f"{kind} in float32, which is not known to give what float64 gives",
         where=getattr(model_of(system), "name", type(model_of(system)).__name__),
-        allowed=f"float64{others}",
+        allowed=f"float64{alternatives}",
         fix=_fix(policy),
     )
 
@@ -96,15 +96,17 @@ def _check_declared(system: AbstractSystem, policy: Stiff | Fixed, noisy: bool) 
 def _check_times(policy: Stiff | Fixed, stimulus: AbstractStimulus, rows: np.ndarray) -> None:
     """Whether rows, corners and steps are far enough apart."""
     corners = stimulus.breakpoints()
-    known = isinstance(policy, Stiff) and not isinstance(corners, jax.core.Tracer)
-    times = np.unique(np.concatenate([rows, np.asarray(corners, float) if known else rows[:0]]))
+    has_corners = isinstance(policy, Stiff) and not isinstance(corners, jax.core.Tracer)
+    times = np.unique(
+        np.concatenate([rows, np.asarray(corners, float) if has_corners else rows[:0]])
+    )
     end = float(rows[-1])
     unit, gap = float(np.spacing(np.float32(end))), float(np.min(np.diff(times), initial=np.inf))
-    if gap < APART * unit:
+    if gap < TIME_SPACING * unit:
         raise PolicyError(
             f"times {gap:.2g} s apart in float32, whose resolution is {unit:.2g} s at {end:.2g} s",
             where="simulate",
-            allowed=f"float64, or rows and corners of the drive at least {APART * unit:.2g} s apart",
+            allowed=f"float64, or rows and corners of the drive at least {TIME_SPACING * unit:.2g} s apart",
             fix=_fix(policy),
         )
     if isinstance(policy, Fixed) and end / policy.dt > MOST_STEPS:

@@ -14,7 +14,7 @@ from .fields import parameter_specs, setting_specs
 WIDTH = 98
 """Columns that a line of text may have."""
 
-_FEW, _MOST = 3, 6
+_SHORT, _LIMIT = 3, 6
 """Parameters that are shown in any case where there are no more; those that are shown where more differ."""
 
 
@@ -34,8 +34,8 @@ def _is_default(value: Any, default: Any) -> bool:
     """Whether a field holds what it holds where nothing is given."""
     if value is None or default is None or isinstance(value, str):
         return value is default or value == default
-    known = np.ndim(value) == 0 and not isinstance(value, jax.core.Tracer)
-    return known and bool(np.asarray(value) == np.asarray(default, np.asarray(value).dtype))
+    comparable = np.ndim(value) == 0 and not isinstance(value, jax.core.Tracer)
+    return comparable and bool(np.asarray(value) == np.asarray(default, np.asarray(value).dtype))
 
 
 def parameters_text(model: Any) -> str:
@@ -44,10 +44,13 @@ def parameters_text(model: Any) -> str:
     text = {
         n: f"{n}={quantity(getattr(model, n), getattr(s, 'unit', '1'))}" for n, s in specs.items()
     }
-    changed = [n for n, s in specs.items() if not _is_default(getattr(model, n), s.default)]
-    shown = list(text) if len(text) <= _FEW else changed[:_MOST]
-    more = f"and {len(changed) - _MOST} more" if len(changed) > _MOST else ""
-    return ", ".join([*(text[n] for n in shown), *([more] if more else [])]) or "default parameters"
+    non_default = [n for n, s in specs.items() if not _is_default(getattr(model, n), s.default)]
+    names = list(text) if len(text) <= _SHORT else non_default[:_LIMIT]
+    remainder = f"and {len(non_default) - _LIMIT} more" if len(non_default) > _LIMIT else ""
+    return (
+        ", ".join([*(text[n] for n in names), *([remainder] if remainder else [])])
+        or "default parameters"
+    )
 
 
 def of_tree(model: Any, text: Callable[[], str]) -> str:
@@ -83,7 +86,7 @@ def element_text(element: Any) -> str:
 
 
 def netlist_text(
-    name: str, elements: Mapping[str, Any], nets: tuple[tuple[str, ...], ...], closing: str
+    name: str, elements: Mapping[str, Any], nets: tuple[tuple[str, ...], ...], summary: str
 ) -> str:
     """A circuit: an element a line, with its nodes and its parameters, and what closes it."""
     width = max(map(len, elements), default=0)
@@ -91,4 +94,4 @@ def netlist_text(
         f"  {n:{width}}  {type(e).__name__} {'-'.join(net)}: {parameters_text(e)}"
         for (n, e), net in zip(elements.items(), nets, strict=True)
     ]
-    return "\n".join([f"{name}(", *rows, f"  {closing})"])
+    return "\n".join([f"{name}(", *rows, f"  {summary})"])

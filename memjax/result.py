@@ -177,13 +177,13 @@ class Trace(eqx.Module):
         members, rows = np.shape(self.v)
         model, policy = (str(self.notes.get(k, "?")) for k in ("model", "policy"))
         seed = "" if self.notes.get("deterministic", True) else f"seed {self.notes.get('seed')}; "
-        ended = "traced"
+        ending = "traced"
         if not isinstance(self.result, jax.core.Tracer):
             codes = np.asarray(self.result)
-            ended = _count_failures(codes) if np.any(codes != 0) else "all solves ended well"
+            ending = _count_failures(codes) if np.any(codes != 0) else "all solves ended well"
         return (
             f"Trace({model}: {members} members, {len(np.unique(self.sweep))} sweeps, {rows} rows; "
-            f"states {', '.join(self.state)}; {policy}; {seed}{ended})"
+            f"states {', '.join(self.state)}; {policy}; {seed}{ending})"
         )
 
     def _codes(self, use: str) -> np.ndarray:
@@ -257,7 +257,10 @@ class Trace(eqx.Module):
     def good(self) -> "Trace":
         """The trace without members of which a solve failed."""
         keep = np.setdiff1d(np.arange(self.result.shape[0]), self.failed)
-        pick = lambda x: x[keep]  # noqa: E731
+
+        def pick(x):
+            return x[keep]
+
         names = ("v", "i", "state", "v_device", "i_device", "result", "events", "integrals")
         names += tuple(
             n for n in ("accepted", "rejected", "pattern") if getattr(self, n) is not None
@@ -288,7 +291,10 @@ class Trace(eqx.Module):
         if not failed:
             self.check()
         members, rows = self.v.shape
-        flat = lambda x: np.asarray(x).reshape(members * rows, *np.shape(x)[2:])  # noqa: E731
+
+        def flat(x):
+            return np.asarray(x).reshape(members * rows, *np.shape(x)[2:])
+
         columns = {
             "member": np.repeat(np.arange(members), rows),
             "sweep": np.tile(np.asarray(self.sweep), members),

@@ -37,7 +37,7 @@ _DRAWS, _SAMPLES = 200, 24
 _ALONE = 6
 """Of so many samples one is also computed alone, operation by operation."""
 
-_FAR = (1e2, 1e4, 1e8)
+_DISTANCES = (1e2, 1e4, 1e8)
 """Distances in scales at which derivatives still have to be numbers."""
 
 _FLOAT32_SHARE = 2e-3
@@ -124,20 +124,23 @@ class _Probe:
     def _inner(self) -> list[dict[str, Array]]:
         """Random states that `project` leaves alone; where they are rare, others between two that it has moved."""
         batch = jax.tree.map(lambda *x: jnp.stack(x), *self.raw)
-        moved = jax.vmap(self.device.project)(batch)
-        far = sum(
-            np.abs(np.asarray(moved[n] - batch[n])).reshape(_DRAWS, -1).sum(axis=1) for n in moved
+        inside = jax.vmap(self.device.project)(batch)
+        distance = sum(
+            np.abs(np.asarray(inside[n] - batch[n])).reshape(_DRAWS, -1).sum(axis=1) for n in inside
         )
-        order = np.argsort(far > 0, kind="stable")[:_SAMPLES]
-        between = jax.vmap(self.device.project)(
-            jax.tree.map(lambda x: 0.7 * x + 0.3 * jnp.roll(x, 1, axis=0), moved)
+        order = np.argsort(distance > 0, kind="stable")[:_SAMPLES]
+        mixtures = jax.vmap(self.device.project)(
+            jax.tree.map(lambda x: 0.7 * x + 0.3 * jnp.roll(x, 1, axis=0), inside)
         )
-        chosen = [between if rare else moved for rare in np.asarray(far)[order] > 0]
-        return [jax.tree.map(lambda x, k=k: x[k], c) for k, c in zip(order, chosen)]
+        sources = [mixtures if rare else inside for rare in np.asarray(distance)[order] > 0]
+        return [jax.tree.map(lambda x, k=k: x[k], c) for k, c in zip(order, sources)]
 
     def call(self, name: str, state: dict, v: Array) -> Any:
         """Drift, noise or current, compiled; where that does not work, `_check_batching` says so."""
-        alone = lambda s, u: getattr(self.device, name)(jnp.zeros_like(u), s, u, self.env)  # noqa: E731
+
+        def alone(s, u):
+            return getattr(self.device, name)(jnp.zeros_like(u), s, u, self.env)
+
         try:
             return self.compiled.setdefault(name, jax.jit(alone))(state, v)
         except (jax.errors.JAXTypeError, TypeError, ValueError):
@@ -150,16 +153,19 @@ class _Probe:
     @cached_property
     def flat(self) -> tuple[Callable, Float[Array, "samples coordinates"]]:
         """Everything that the device computes, out of one vector of state, voltage and parameters; the samples."""
-        traced, fixed = eqx.partition(self.device, eqx.is_inexact_array)
-        states = self.stacked()
-        one = lambda k: (jax.tree.map(lambda x: x[k], states), self.v[k], traced)  # noqa: E731
-        unravel = ravel_pytree(one(0))[1]
+        parameters, fixed = eqx.partition(self.device, eqx.is_inexact_array)
+        states = self.stack_states()
+
+        def sample(k):
+            return (jax.tree.map(lambda x: x[k], states), self.v[k], parameters)
+
+        unravel = ravel_pytree(sample(0))[1]
 
         def f(z):
             state, v, leaves = unravel(z)
             return self.rates(eqx.combine(leaves, fixed), state, v)
 
-        return f, jnp.stack([ravel_pytree(one(k))[0] for k in range(_SAMPLES)])
+        return f, jnp.stack([ravel_pytree(sample(k))[0] for k in range(_SAMPLES)])
 
     @cached_property
     def batched(self) -> Callable:
@@ -185,7 +191,7 @@ class _Probe:
         parts.append(device.current(jnp.zeros_like(v), state, v, self.env))
         return jnp.concatenate([jnp.ravel(p) for p in parts])
 
-    def stacked(self) -> dict[str, Array]:
+    def stack_states(self) -> dict[str, Array]:
         """The inner states, a leading axis over them."""
         return jax.tree.map(lambda *x: jnp.stack(x), *self.inner)
 
@@ -203,8 +209,8 @@ def _shape(spec: StateSpec) -> tuple[int, ...]:
 def _finite(spec: StateSpec, side: int) -> float:
     """A bound of a state, or ten scales off where there is none."""
     bound = spec.bounds[side]
-    other = spec.bounds[1 - side] if math.isfinite(spec.bounds[1 - side]) else 0.0
-    return bound if math.isfinite(bound) else other + (10 if side else -10) * spec.scale
+    opposite = spec.bounds[1 - side] if math.isfinite(spec.bounds[1 - side]) else 0.0
+    return bound if math.isfinite(bound) else opposite + (10 if side else -10) * spec.scale
 
 
 def _draw(spec: StateSpec, rng: np.random.Generator) -> Array:
@@ -214,8 +220,8 @@ def _draw(spec: StateSpec, rng: np.random.Generator) -> Array:
     if math.isfinite(lower) and math.isfinite(upper):
         return jnp.asarray(rng.uniform(lower, upper, shape))
     if math.isfinite(lower) or math.isfinite(upper):
-        away = spec.scale * rng.exponential(1.0, shape)
-        return jnp.asarray(lower + away if math.isfinite(lower) else upper - away)
+        distance = spec.scale * rng.exponential(1.0, shape)
+        return jnp.asarray(lower + distance if math.isfinite(lower) else upper - distance)
     return jnp.asarray(spec.scale * rng.standard_normal(shape))
 
 
@@ -303,24 +309,25 @@ def _check_initial(probe: _Probe) -> None:
 
 def _check_idempotent(probe: _Probe, state: dict, what: str) -> None:
     """Whether `project` leaves a state of the domain where it is."""
-    again = probe.device.project(state)
+    second = probe.device.project(state)
     for s in probe.device.states:
         if not bool(
             jnp.all(
-                jnp.abs(again[s.name] - state[s.name]) <= 1e-12 * (s.scale + jnp.abs(state[s.name]))
+                jnp.abs(second[s.name] - state[s.name])
+                <= 1e-12 * (s.scale + jnp.abs(state[s.name]))
             )
         ):
-            raise probe.fail(f"{what}: {s.name} from {state[s.name]} to {again[s.name]}")
+            raise probe.fail(f"{what}: {s.name} from {state[s.name]} to {second[s.name]}")
 
 
 def _check_domain(probe: _Probe) -> None:
     """`project` leads into the bounds and is idempotent, from inside and from far outside."""
-    far = [
+    outside = [
         {s.name: x[s.name] + shift * s.scale for s in probe.device.states}
         for x in probe.raw[:4]
         for shift in (-3.0, 3.0)
     ]
-    for state in [*probe.raw[:16], *far]:
+    for state in [*probe.raw[:16], *outside]:
         inside = probe.device.project(state)
         _check_states(probe, "project", inside)
         for s in probe.device.states:
@@ -342,16 +349,17 @@ def _check_drift(probe: _Probe) -> None:
 def _check_noise(probe: _Probe) -> None:
     """Channels are the same everywhere, act on states that exist, and keep what `noise_structure` promises."""
     names = {s.name for s in probe.device.states}
-    seen, amplitudes = None, []
+    expected_keys, amplitudes = None, []
     for state in probe.states:
         for v in (0.0, *probe.voltages):
             channels = probe.call("noise", state, jnp.asarray(v))
             keys = {c: tuple(sorted(on)) for c, on in channels.items()}
-            if seen is not None and keys != seen:
+            if expected_keys is not None and keys != expected_keys:
                 raise probe.fail(
-                    f"noise channels {keys} at {v:g} V", allowed=f"the same everywhere: {seen}"
+                    f"noise channels {keys} at {v:g} V",
+                    allowed=f"the same everywhere: {expected_keys}",
                 )
-            seen = keys
+            expected_keys = keys
             unknown = {n for on in keys.values() for n in on} - names
             if unknown:
                 raise probe.fail(
@@ -361,26 +369,28 @@ def _check_noise(probe: _Probe) -> None:
             if not bool(jnp.all(jnp.isfinite(flat))):
                 raise probe.fail(f"noise is not finite at {v:g} V: {channels}")
             amplitudes.append((v, flat))
-    _check_structure(probe, seen or {}, amplitudes)
+    _check_structure(probe, expected_keys or {}, amplitudes)
 
 
-def _check_structure(probe: _Probe, seen: dict, amplitudes: list) -> None:
+def _check_structure(probe: _Probe, keys: dict, amplitudes: list) -> None:
     """Whether the noise has the structure that decides which solvers are allowed."""
     structure = probe.device.noise_structure
-    if structure is Diagonal and any(len(on) != 1 for on in seen.values()):
-        raise probe.fail(f"Diagonal noise with channels on several states: {seen}")
+    if structure is Diagonal and any(len(on) != 1 for on in keys.values()):
+        raise probe.fail(f"Diagonal noise with channels on several states: {keys}")
     for v in {v for v, _ in amplitudes} if structure is Additive else ():
         rows = jnp.stack([a for u, a in amplitudes if u == v])
         if not bool(jnp.all(rows == rows[:1])):
             raise probe.fail("Additive noise that depends on the state")
-    if seen and structure is not General:
+    if keys and structure is not General:
         _check_responses(probe, structure)
 
 
 def _check_responses(probe: _Probe, structure: type) -> None:
     """Whether amplitudes answer to kicks of the channels only as `structure` says."""
     scaled = Scaled(BenchedDevice(probe.device), probe.env)
-    amplitudes = lambda z, v: scaled.diffusion(jnp.zeros(()), z, v)  # noqa: E731
+
+    def amplitudes(z, v):
+        return scaled.diffusion(jnp.zeros(()), z, v)
 
     @jax.jit
     def responses(z, v):
@@ -391,9 +401,9 @@ def _check_responses(probe: _Probe, structure: type) -> None:
     for state in probe.states[:8]:
         for v in probe.voltages:
             responses_now, size = responses(scaled.pack(state), jnp.asarray(v))
-            others = responses_now * (1 - jnp.eye(responses_now.shape[0])[:, None, :])
+            off_diagonal = responses_now * (1 - jnp.eye(responses_now.shape[0])[:, None, :])
             wrong = {
-                Diagonal: others,
+                Diagonal: off_diagonal,
                 Commutative: responses_now - jnp.swapaxes(responses_now, 0, 2),
             }.get(structure, responses_now)
             if bool(jnp.any(jnp.abs(wrong) > 1e-9 * (1 + size))):
@@ -456,8 +466,8 @@ def _check_batching(probe: _Probe) -> None:
                 f"{name} does not work: {str(error).splitlines()[0]}",
                 fix="use jnp.where, no if on values",
             ) from error
-        near = {"rtol": 1e-9, "atol": 1e-12 * _size(together)}
-        if not np.allclose(together[::_ALONE], alone, **near):
+        tolerances = {"rtol": 1e-9, "atol": 1e-12 * _size(together)}
+        if not np.allclose(together[::_ALONE], alone, **tolerances):
             raise probe.fail(f"under {name} other numbers come out than alone")
 
 
@@ -468,7 +478,7 @@ def _size(rows: Any) -> np.ndarray:
 
 def _check_gradients(probe: _Probe) -> None:
     """Forward, reverse and difference derivatives with respect to states, voltage and parameters."""
-    traced = eqx.filter(probe.device, eqx.is_inexact_array)
+    parameters = eqx.filter(probe.device, eqx.is_inexact_array)
     f, points = probe.flat
     slopes = jax.jit(jax.vmap(jax.jacfwd(f)))
     forward = slopes(points)
@@ -482,55 +492,73 @@ def _check_gradients(probe: _Probe) -> None:
             )
     if not np.all(np.abs(forward - reverse) <= 1e-9 * np.abs(forward) + 1e-11 * size):
         raise probe.fail("forward and reverse gradients differ")
-    for share in _FAR:
-        if not bool(jnp.all(jnp.isfinite(backward(_far(probe, points, share))))):
+    for share in _DISTANCES:
+        if not bool(jnp.all(jnp.isfinite(backward(_far_outside(probe, points, share))))):
             raise probe.fail(
                 f"a reverse gradient is not finite {share:g} scales outside the domain",
                 allowed="finite wherever a step that is refused may go: 0 times infinity is no number",
                 fix="clip states before exponentials and powers, or use memjax.device.laws.safe_exp",
             )
-    least, strength = _least(probe, traced)
-    away = jnp.maximum(points, strength[None])  # a root of a strength has no derivative at 0
-    _check_differences(probe, away, np.asarray(slopes(away)), least)
+    sizes, strength = _smallest_sizes(probe, parameters)
+    points_off_zero = jnp.maximum(
+        points, strength[None]
+    )  # a root of a strength has no derivative at 0
+    _check_differences(probe, points_off_zero, np.asarray(slopes(points_off_zero)), sizes)
 
 
-def _far(probe: _Probe, points: Array, share: float) -> Array:
+def _far_outside(probe: _Probe, points: Array, share: float) -> Array:
     """The samples with every state so many scales away, to either side."""
     scale = ravel_pytree({s.name: jnp.full(_shape(s), s.scale) for s in probe.device.states})[0]
     signs = np.random.default_rng(2).choice([-1.0, 1.0], (len(points), len(scale)))
     return points.at[:, : len(scale)].set(share * signs * scale[None])
 
 
-def _least(probe: _Probe, traced: Any) -> tuple[Array, Array]:
+def _smallest_sizes(probe: _Probe, parameters: Any) -> tuple[Array, Array]:
     """Size of each coordinate below which it counts as 0: of states by their scale, of parameters by
     their bounds; and where a strength of noise that is 0 is compared instead (-inf: any other coordinate).
     """
     states = {s.name: jnp.full(_shape(s), 1e-3 * s.scale) for s in probe.device.states}
-    specs = {n: s for n, s in parameter_specs(traced).items() if getattr(traced, n) is not None}
+    specs = {
+        n: s for n, s in parameter_specs(parameters).items() if getattr(parameters, n) is not None
+    }
 
-    def vector(states, v, of: Callable):
-        own = [jnp.asarray(of(getattr(traced, n), s)) for n, s in specs.items()]
-        pick = lambda d: [getattr(d, n) for n in specs]  # noqa: E731
-        return ravel_pytree((states, v, eqx.tree_at(pick, traced, own) if specs else traced))[0]
+    def vector(states, v, size_of: Callable):
+        values = [jnp.asarray(size_of(getattr(parameters, n), s)) for n, s in specs.items()]
 
-    span = lambda s: min(1.0, s.bounds[1] - s.bounds[0])  # noqa: E731
-    small = lambda x, s: jnp.where(x == 0, 1e-3 * span(s), 0.0)  # noqa: E731
-    strength = lambda x, s: jnp.where((x == 0) & s.noise, 0.1 * span(s), -jnp.inf)  # noqa: E731
+        def pick(d):
+            return [getattr(d, n) for n in specs]
+
+        return ravel_pytree(
+            (states, v, eqx.tree_at(pick, parameters, values) if specs else parameters)
+        )[0]
+
+    def span(s):
+        return min(1.0, s.bounds[1] - s.bounds[0])
+
+    def small(x, s):
+        return jnp.where(x == 0, 1e-3 * span(s), 0.0)
+
+    def strength(x, s):
+        return jnp.where((x == 0) & s.noise, 0.1 * span(s), -jnp.inf)
+
     none = jax.tree.map(lambda x: jnp.full_like(x, -jnp.inf), states)
     return vector(states, jnp.asarray(1e-3), small), vector(none, jnp.asarray(-jnp.inf), strength)
 
 
-def _check_differences(probe: _Probe, points: Array, exact: np.ndarray, least: Array) -> None:
+def _check_differences(probe: _Probe, points: Array, exact: np.ndarray, sizes: Array) -> None:
     """Compare derivatives along random directions with central differences that agree among themselves."""
     rng = np.random.default_rng(1)
-    along = jnp.asarray(rng.uniform(0.5, 1.5, points.shape)) * jnp.maximum(
-        jnp.abs(points), least[None]
+    directions = jnp.asarray(rng.uniform(0.5, 1.5, points.shape)) * jnp.maximum(
+        jnp.abs(points), sizes[None]
     )
     batched = probe.batched
-    central = lambda h: (batched(points + h * along) - batched(points - h * along)) / (2 * h)  # noqa: E731
+
+    def central(h):
+        return (batched(points + h * directions) - batched(points - h * directions)) / (2 * h)
+
     wide, narrow = np.asarray(central(1e-5)), np.asarray(central(5e-6))
-    slope = np.einsum("kij,kj->ki", exact, np.asarray(along))
-    terms = np.einsum("kij,kj->ki", np.abs(exact), np.abs(np.asarray(along)))
+    slope = np.einsum("kij,kj->ki", exact, np.asarray(directions))
+    terms = np.einsum("kij,kj->ki", np.abs(exact), np.abs(np.asarray(directions)))
     floor = 1e-9 * np.abs(np.asarray(batched(points))) + 1e-14 * _size(batched(points))
     smooth = np.abs(wide - narrow) <= 1e-5 * terms + floor
     if np.mean(np.all(smooth, axis=1)) < 0.5:
@@ -543,11 +571,14 @@ def _check_differences(probe: _Probe, points: Array, exact: np.ndarray, least: A
         )
 
 
-def _flushed(closed: Any, *args: Any) -> list[Any]:
+def _evaluate_flushed(closed_jaxpr: Any, *args: Any) -> list[Any]:
     """Evaluate a program operation by operation, with denormal numbers flushed to zero."""
-    program, values = closed.jaxpr, {}
-    read = lambda x: x.val if isinstance(x, core.Literal) else values[x]  # noqa: E731
-    values |= dict(zip(program.constvars, map(_flush, closed.consts), strict=True))
+    program, values = closed_jaxpr.jaxpr, {}
+
+    def read(x):
+        return x.val if isinstance(x, core.Literal) else values[x]
+
+    values |= dict(zip(program.constvars, map(_flush, closed_jaxpr.consts), strict=True))
     values |= dict(zip(program.invars, map(_flush, args), strict=True))
     for op in program.eqns:
         inner = op.params.get("jaxpr", op.params.get("call_jaxpr"))
@@ -559,7 +590,7 @@ def _flushed(closed: Any, *args: Any) -> list[Any]:
             "custom_jvp_call",
             "custom_vjp_call",
         ):
-            out = _flushed(inner, *inputs)
+            out = _evaluate_flushed(inner, *inputs)
         else:
             out = op.primitive.bind(*inputs, **op.params)
             out = out if op.primitive.multiple_results else [out]
@@ -576,26 +607,30 @@ def _flush(x: Any) -> Any:
 
 def _check_single_precision(probe: _Probe) -> None:
     """Whether float32 without denormal numbers gives what float64 gives."""
-    half = lambda tree: jax.tree.map(  # noqa: E731
-        lambda x: x.astype(jnp.float32) if eqx.is_inexact_array(x) else x, tree
-    )
-    device, states, v = half((probe.device, probe.stacked(), probe.v))
-    run = lambda d: jax.vmap(lambda s, u: probe.rates(d, s, u))  # noqa: E731
+
+    def half(tree):
+        return jax.tree.map(lambda x: x.astype(jnp.float32) if eqx.is_inexact_array(x) else x, tree)
+
+    device, states, v = half((probe.device, probe.stack_states(), probe.v))
+
+    def run(d):
+        return jax.vmap(lambda s, u: probe.rates(d, s, u))
+
     exact = np.asarray(probe.batched(probe.flat[1].astype(jnp.float32).astype(jnp.float64)))
     flat, tree = jax.tree.flatten((states, v))
     try:
         program = jax.make_jaxpr(lambda *x: run(device)(*jax.tree.unflatten(tree, x)))(*flat)
     except jax.dtypes.TypePromotionError as error:
-        raise _mixed(probe) from error
-    single = _flushed(program, *flat)[0]
+        raise _mixed_precision_error(probe) from error
+    single = _evaluate_flushed(program, *flat)[0]
     if jnp.result_type(single) != jnp.float32:
-        raise _mixed(probe)
+        raise _mixed_precision_error(probe)
     single = np.asarray(single, float)
-    far = ~np.isfinite(single) | (
+    wrong = ~np.isfinite(single) | (
         np.abs(single - exact) > _FLOAT32_SHARE * (np.abs(exact) + 1e-3 * _size(exact))
     )
-    if np.any(far):
-        k, j = np.argwhere(far)[0]
+    if np.any(wrong):
+        k, j = np.argwhere(wrong)[0]
         raise probe.fail(
             f"float32 gives {single[k, j]:g}, float64 {exact[k, j]:g} (output {j})",
             allowed="results that hold in float32 without numbers below 1.2e-38",
@@ -603,7 +638,7 @@ def _check_single_precision(probe: _Probe) -> None:
         )
 
 
-def _mixed(probe: _Probe) -> ModelError:
+def _mixed_precision_error(probe: _Probe) -> ModelError:
     """An error for float64 where all that comes in is float32."""
     return probe.fail("float32 in, float64 out", fix="make no float64 constants or casts")
 
@@ -616,13 +651,13 @@ def _check_files(device: AbstractDevice) -> None:
             path = Path(folder) / name
             params.dump(device, path)
             try:
-                after = params.load(path, words=setting_specs(device))
-                again = params.replace(device, after)
+                read_back = params.load(path, words=setting_specs(device))
+                copy = params.replace(device, read_back)
             except MemjaxError as error:
                 raise _failure(
                     device, f"parameters do not come back from {path.suffix}: {error}"
                 ) from error
-            if after != before or not bool(eqx.tree_equal(again, device)):
+            if read_back != before or not bool(eqx.tree_equal(copy, device)):
                 raise _failure(device, f"parameters change on the way through {path.suffix}")
 
 

@@ -63,25 +63,25 @@ def _check_channel(device: AbstractDevice, name: Any, on: Any, v: float) -> None
     if not isinstance(name, str):
         raise _failure(device, f"a noise channel with the name {name!r}", "names that are words")
     if not isinstance(on, Mapping):
-        what = f"noise channel {name!r} is a {type(on).__name__}"
-        raise _failure(device, what, _FORM)
+        message = f"noise channel {name!r} is a {type(on).__name__}"
+        raise _failure(device, message, _FORM)
     for state, amplitude in on.items():
-        about = f"noise channel {name!r}"
+        label = f"noise channel {name!r}"
         if state not in sizes:
-            raise _failure(device, f"{about} acts on {state!r}", f"states: {', '.join(sizes)}")
+            raise _failure(device, f"{label} acts on {state!r}", f"states: {', '.join(sizes)}")
         array = _as_number(amplitude)
         if array is None:
             kind = f"{type(amplitude).__name__} {amplitude!r:.40}"
             raise _failure(
-                device, f"{about} on {state!r} has the amplitude {kind}", "a real number"
+                device, f"{label} on {state!r} has the amplitude {kind}", "a real number"
             )
         if array.shape != sizes[state]:
-            what = f"{about} on {state!r} has an amplitude of shape {array.shape}"
-            raise _failure(device, what, f"{sizes[state]}, that of the state")
+            message = f"{label} on {state!r} has an amplitude of shape {array.shape}"
+            raise _failure(device, message, f"{sizes[state]}, that of the state")
         if not np.all(np.isfinite(np.asarray(array))):
             raise _failure(
                 device,
-                f"{about} on {state!r} is {amplitude} at rest and {v:g} V",
+                f"{label} on {state!r} is {amplitude} at rest and {v:g} V",
                 "a finite number",
                 "guard roots, powers and quotients at 0",
             )
@@ -100,8 +100,8 @@ def _check_marker(device: AbstractDevice, channels: list[str]) -> None:
     marker = device.noise_structure
     markers = "Additive, Partitioned, Diagonal, Commutative or General of memjax.system"
     if not (isinstance(marker, type) and issubclass(marker, AbstractNoiseStructure)):
-        what = f"noise_structure is {marker!r:.60}, which is no marker class"
-        raise _failure(device, what, f"NoNoise, {markers}")
+        message = f"noise_structure is {marker!r:.60}, which is no marker class"
+        raise _failure(device, message, f"NoNoise, {markers}")
     if channels and issubclass(marker, NoNoise):
         raise _failure(
             device,
@@ -118,7 +118,10 @@ def _check_without_strengths(device: Any, env: Environment, voltages: tuple[floa
     groups = [(strengths, "drift")] if strengths else []
     groups += [([n], "noise") for n in strengths] if len(strengths) > 1 else []
     for names, method in groups:
-        pick = lambda d, names=names: [getattr(d, n) for n in names]  # noqa: E731
+
+        def pick(d, names=names):
+            return [getattr(d, n) for n in names]
+
         quiet = eqx.tree_at(pick, device, [None] * len(names))
         try:
             _call(quiet, method, env, voltages[0] if voltages else 0.0)

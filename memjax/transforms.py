@@ -156,7 +156,7 @@ def from_spec(spec: ParameterSpec) -> AbstractTransform:
     lower, upper = spec.bounds
     if spec.narrowed:
         plain = from_spec(replace(spec, bounds=spec.declared))
-        return _between(lower, upper, logarithmic=isinstance(plain, Log | LogLogit))
+        return _between_bounds(lower, upper, logarithmic=isinstance(plain, Log | LogLogit))
     if lower > 0 and upper / lower >= _DECADES_FOR_LOG and upper != float("inf"):
         return LogLogit(lower, upper)
     if lower >= 0 and upper >= _DECADES_FOR_LOG * max(lower, 1.0):
@@ -166,7 +166,7 @@ def from_spec(spec: ParameterSpec) -> AbstractTransform:
     return Identity()
 
 
-def _between(lower: float, upper: float, *, logarithmic: bool) -> AbstractTransform:
+def _between_bounds(lower: float, upper: float, *, logarithmic: bool) -> AbstractTransform:
     """The transform of narrower bounds; its unit is that of the odds, so that wide priors are flat between them.
 
     A range of more than a factor of e^4 that is logarithmic keeps the unit of the logarithm.

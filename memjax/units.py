@@ -142,14 +142,14 @@ def _power(tokens: list[str], text: str) -> Unit:
         if not tokens or tokens.pop(0) != ")":
             raise _nonsense(text)
     else:
-        unit = _named(token, text)
+        unit = _parse_token(token, text)
     if token != "1" and tokens and re.fullmatch(r"\^?[-+]?[\d.]+", tokens[0]):
         exponent = float(tokens.pop(0).lstrip("^"))
         unit = unit ** (int(exponent) if exponent.is_integer() else exponent)
     return unit
 
 
-def _named(token: str, text: str) -> Unit:
+def _parse_token(token: str, text: str) -> Unit:
     # Ohm is the one word that laboratories write behind a prefix.
     name = _WORDS.get(token.lower(), re.sub("[Oo]hms?$", "Ω", token))
     if name in _UNITS:

@@ -125,10 +125,10 @@ class TimeAbove(eqx.Module):
 
     def crossings(self) -> tuple[Event, Event]:
         """The crossings that begin and end each stretch."""
-        about: dict[str, Any] = dict(modulus=self.modulus, size=self.size)
+        options: dict[str, Any] = dict(modulus=self.modulus, size=self.size)
         return (
-            Event(self.signal, self.level, **about),
-            Event(self.signal, self.level, direction="falling", **about),
+            Event(self.signal, self.level, **options),
+            Event(self.signal, self.level, direction="falling", **options),
         )
 
 
@@ -186,12 +186,12 @@ class Crossing(eqx.Module):
         """
         if isinstance(self.count, jax.core.Tracer):  # not known yet
             return self
-        most = np.max(self.count, initial=0)
-        if most > self.t.shape[-1]:
+        largest = np.max(self.count, initial=0)
+        if largest > self.t.shape[-1]:
             raise SolveError(
-                f"{most} crossings where there is room for {self.t.shape[-1]}",
+                f"{largest} crossings where there is room for {self.t.shape[-1]}",
                 where="events",
-                fix=f"Event(..., size={most})",
+                fix=f"Event(..., size={largest})",
             )
         return self
 
@@ -245,25 +245,23 @@ class Watch(eqx.Module):
         """One of `groups`."""
         events = [self.events[n] for n in names]
         first, level = events[0], jnp.stack([jnp.asarray(e.level) for e in events])
-        others: Any = (
+        numbers: Any = (
             jnp.stack([jnp.asarray(getattr(e, field)) for e in events])
             for field in ("rearm", "start", "stop")
         )
         sign = jnp.asarray([e.sign for e in events], level.dtype)
         return EventGroup(
-            tuple(names), first.signal, first.modulus, first.size, sign, level, *others
+            tuple(names), first.signal, first.modulus, first.size, sign, level, *numbers
         )
 
     @property
     def signals(self) -> tuple[str, ...]:
         """Names of all signals, each once."""
-        every = [*self.events.values(), *self.integrals.values()]
-        return tuple(dict.fromkeys(x.signal for x in every))
+        items = [*self.events.values(), *self.integrals.values()]
+        return tuple(dict.fromkeys(x.signal for x in items))
 
 
-def checked_watch(
-    events: Mapping[str, Event], integrals: Mapping[str, Integral | TimeAbove]
-) -> Watch:
+def make_watch(events: Mapping[str, Event], integrals: Mapping[str, Integral | TimeAbove]) -> Watch:
     """What a sweep watches; times above a level become the crossings that they are made of.
 
     Raises
@@ -271,28 +269,34 @@ def checked_watch(
     ModelError
         For what is no event or no integral.
     """
-    every = dict(events)
+    all_events = dict(events)
     for name, x in integrals.items():
         if isinstance(x, TimeAbove):
-            every |= dict(zip(above_names(name), x.crossings(), strict=True))
+            all_events |= dict(zip(above_names(name), x.crossings(), strict=True))
     plain = {n: x for n, x in integrals.items() if not isinstance(x, TimeAbove)}
-    for kind, allowed, named in (("event", Event, every), ("integral", Integral, plain)):
-        for name, x in named.items():
+    for kind, allowed, mapping in (("event", Event, all_events), ("integral", Integral, plain)):
+        for name, x in mapping.items():
             if not isinstance(x, allowed):
                 raise ModelError(
                     f"{kind} {name!r} is a {type(x).__name__}",
                     where=f"{kind}s of simulate",
                     allowed="mj.Event" if kind == "event" else "mj.Integral, mj.TimeAbove",
                 )
-    numbers = lambda x: jnp.asarray(x, jnp.result_type(float))  # noqa: E731
-    return Watch({n: _as_arrays(x, numbers) for n, x in every.items()}, plain)
+
+    def numbers(x):
+        return jnp.asarray(x, jnp.result_type(float))
+
+    return Watch({n: _as_arrays(x, numbers) for n, x in all_events.items()}, plain)
 
 
 def _as_arrays(event: Event, numbers: Any) -> Event:
     """An event whose numbers are arrays, so that those of several sweeps can be stacked."""
     rearm = event.level if event.rearm is None else event.rearm
     values = [numbers(x) for x in (event.level, rearm, event.start, event.stop)]
-    pick = lambda e: [e.level, e.rearm, e.start, e.stop]  # noqa: E731
+
+    def pick(e):
+        return [e.level, e.rearm, e.start, e.stop]
+
     return eqx.tree_at(pick, event, values, is_leaf=lambda x: x is None)
 
 

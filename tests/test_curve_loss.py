@@ -107,7 +107,7 @@ def test_measured_sweeps_are_simulated_as_they_were_applied():
     residuals = loss.residuals(trace)
     assert residuals.shape == (len(two.v) + 2 * len(loss.events[0]),)
     np.testing.assert_allclose(loss.compare(trace), np.mean(residuals**2))
-    assert all(np.all(x.counts) for n, x in loss.happened.items() if n.startswith("on"))
+    assert all(np.all(x.counts) for n, x in loss.measured_events.items() if n.startswith("on"))
 
 
 def test_what_cannot_be_compared_is_refused():

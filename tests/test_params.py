@@ -135,7 +135,7 @@ def test_quiet_drops_noise_that_is_known_to_be_zero_and_no_other():
 
 def test_narrower_bounds_are_those_of_a_search_and_not_of_the_model():
     device = mj.MetastableSwitches()
-    narrow = params.bounded(device, {"tau": (1e-5, 5e-5), "v_on": (0.1, 0.5)})
+    narrow = params.with_bounds(device, {"tau": (1e-5, 5e-5), "v_on": (0.1, 0.5)})
     specs = parameter_specs(narrow)
     assert (specs["tau"].bounds, specs["tau"].declared) == ((1e-5, 5e-5), (1e-12, 1e3))
     assert 1e-5 < float(narrow.tau) < 5e-5  # 1e-4 was outside
@@ -144,7 +144,7 @@ def test_narrower_bounds_are_those_of_a_search_and_not_of_the_model():
     for z in (-1e3, 0.0, 1e3):
         tau = float(params.constrain(narrow, ["tau"], jnp.asarray([z])).tau)
         assert 1e-5 * (1 - 1e-6) <= tau <= 5e-5 * (1 + 1e-6)
-    wide = params.bounded(narrow, {"tau": (1e-12, 1e3), "v_on": (1e-3, 10.0)})
+    wide = params.with_bounds(narrow, {"tau": (1e-12, 1e3), "v_on": (1e-3, 10.0)})
     assert type(wide) is mj.MetastableSwitches
     assert parameter_specs(pickle.loads(pickle.dumps(narrow))) == specs
     assert describe(mj.MetastableSwitches)[4]["bounds"] == [1e-12, 1e3]
@@ -153,7 +153,7 @@ def test_narrower_bounds_are_those_of_a_search_and_not_of_the_model():
 def test_devices_of_other_bounds_have_programs_of_their_own():
     """By what programs are kept under, in memory and on disk."""
     device = mj.MetastableSwitches()
-    narrow = [params.bounded(device, {"tau": (1e-5, x)}) for x in (1e-3, 2e-3, 1e-3)]
+    narrow = [params.with_bounds(device, {"tau": (1e-5, x)}) for x in (1e-3, 2e-3, 1e-3)]
     said = [str(jax.tree.structure(d)) for d in (device, *narrow)]
     assert len(set(said)) == 3
     assert said[1] == said[3]
@@ -162,7 +162,7 @@ def test_devices_of_other_bounds_have_programs_of_their_own():
 
 
 def test_a_part_of_a_circuit_has_bounds_too():
-    circuit = params.bounded(mj.model("threshold-switch-neuron"), {"r_in.r": (1e4, 1e6)})
+    circuit = params.with_bounds(mj.model("threshold-switch-neuron"), {"r_in.r": (1e4, 1e6)})
     assert parameter_specs(circuit)["r_in.r"].bounds == (1e4, 1e6)
     assert circuit.topology == mj.model("threshold-switch-neuron").topology
 
@@ -178,4 +178,4 @@ def test_a_part_of_a_circuit_has_bounds_too():
 )
 def test_bounds_that_are_no_range_of_the_model_are_refused(name, bounds, said):
     with pytest.raises((BoundsError, ModelError), match=said):
-        params.bounded(mj.MetastableSwitches(), {name: bounds}, where="--bounds")
+        params.with_bounds(mj.MetastableSwitches(), {name: bounds}, where="--bounds")

@@ -107,7 +107,7 @@ def _driven(circuit: mj.Circuit, stimulus: mj.AbstractStimulus, node: str) -> mj
     nodes = circuit.topology.names[1:]
     if node not in nodes and node != "i":
         raise DataError(f"no node {node!r}", where="circuit", allowed=f"{', '.join(nodes)}, i")
-    own = stimulus.ordered(circuit.ports) if isinstance(stimulus, mj.Drives) else stimulus
+    own = stimulus.in_order_of(circuit.ports) if isinstance(stimulus, mj.Drives) else stimulus
     build_system(circuit, None, own.quantity)
     return jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(float)), own)
 

@@ -239,7 +239,7 @@ def _check(fits: Sequence[AbstractFit], device: mj.AbstractDevice | mj.Circuit) 
         )
     bounds = {n: s.bounds for n, s in parameter_specs(device).items()}
     if any(parameter_specs(f.device)[n].bounds != bounds[n] for f in fits for n in f.free):
-        allowed = "those of the device, see memjax.params.bounded"
+        allowed = "those of the device, see memjax.params.with_bounds"
         raise DataError("fits with bounds of their own", where="a joint fit", allowed=allowed)
 
 

@@ -11,7 +11,7 @@ from typing import Any, cast
 from memjax.cli.command import UsageError, say
 from memjax.errors import DataError
 from memjax.fields import parameter_specs
-from memjax.params import bounded
+from memjax.params import with_bounds
 
 from ..command import Stages, new_folder, write_fit
 from ..kinds import Kind, of_file, provenance, refuse_unused
@@ -109,7 +109,7 @@ def _alone(
             specs = parameter_specs(device)
             wider = {n: specs[n].declared for n in error.names}
             own.start = [(n, x) for n, x in own.start if n not in wider]
-            fits.append(fit(own, bounded(device, wider)))
+            fits.append(fit(own, with_bounds(device, wider)))
     if len(lost) == len(fits) and (never := set[str].intersection(*(set(e.names) for e in lost))):
         free = dict.fromkeys(n for f in fits for n in f.free)
         raise NotFreeError([n for n in lost[0].names if n in never], tuple(free))

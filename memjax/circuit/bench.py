@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..device import AbstractDevice, AbstractOhmicDevice
-from ..device.laws import doubled_bracket, increasing_root
+from ..device.laws import grow_bracket, increasing_root
 from ..errors import BoundsError
 from ..fields import StateSpec, state
 from ..system import AbstractNoiseStructure, AbstractSystem, Environment, State
@@ -288,7 +288,7 @@ class BenchedDevice(AbstractSystem):
         u_end = u if self.driven == "voltage" else jnp.sign(u)
         ends = jnp.minimum(u_end, 0.0) - margin, jnp.maximum(u_end, 0.0) + margin
         if self.driven == "current":
-            ends = doubled_bracket(excess, *ends)
+            ends = grow_bracket(excess, *ends)
         return increasing_root(excess, *ends)
 
     def _device_input(self, t, state: State, u, env: Environment):

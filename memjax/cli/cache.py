@@ -21,11 +21,11 @@ def cache_folder() -> Path | None:
     There is one folder per kind of processor in it: XLA's code runs only where it was compiled, and
     a home directory may be shared between machines.
     """
-    chosen = os.environ.get("MEMJAX_CACHE")
-    if chosen is not None and chosen.strip().lower() in _OFF:
+    setting = os.environ.get("MEMJAX_CACHE")
+    if setting is not None and setting.strip().lower() in _OFF:
         return None
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    root = Path(chosen).expanduser() if chosen else home / "memjax" / "xla"
+    root = Path(setting).expanduser() if setting else home / "memjax" / "xla"
     return root / _processor()
 
 

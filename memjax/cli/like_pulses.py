@@ -29,9 +29,9 @@ def pulses_like(options: argparse.Namespace) -> "list[PulseRecord]":
     path = file_of(options.like)
     if options.columns is not None or not has_records(path, reader=options.reader):
         return []
-    found = [r for r in read_records(path, reader=options.reader) if isinstance(r, PulseRecord)]
-    if found:
-        return found
+    records = [r for r in read_records(path, reader=options.reader) if isinstance(r, PulseRecord)]
+    if records:
+        return records
     raise DataError(
         "no voltage and no pulses in the file", where=f"--like {options.like}",
         allowed="sweeps, curves with time, or conductances per pulse", fix="say --stimulus S.csv",
@@ -53,11 +53,17 @@ def simulate_like_pulses(
     from ..synapse import PulseNoise
     from ..synapse.pulsed import simulate_pulses
 
-    used = [n for n in _NOT_HERE if getattr(options, n) is not None]
-    if options.fit is None or used or out.suffix.lower() != ".csv":
-        what = "no --fit" if options.fit is None else f"--{used[0]}" if used else f"--out {out}"
+    conflicts = [n for n in _NOT_HERE if getattr(options, n) is not None]
+    if options.fit is None or conflicts or out.suffix.lower() != ".csv":
+        reason = (
+            "no --fit"
+            if options.fit is None
+            else f"--{conflicts[0]}"
+            if conflicts
+            else f"--out {out}"
+        )
         raise UsageError(
-            what.replace("_", "-"), where=f"--like {options.like}, conductances per pulse",
+            reason.replace("_", "-"), where=f"--like {options.like}, conductances per pulse",
             allowed="--fit of such a file, --members, --seed, --deterministic, --out OUT.csv",
         )  # fmt: skip
     pulsed, noise = load_pulse_fit(options.fit, cycles=True)
@@ -120,11 +126,11 @@ def _record(records: "list[PulseRecord]", options: argparse.Namespace, model: st
         )  # fmt: skip
     path = Path(options.fit)
     path = path / "fit.json" if path.is_dir() else path
-    fitted = json.loads(path.read_text(encoding="utf-8"))["pulses"]["device"]
-    mine = [r for r in records if r.device == fitted] or (records if len(records) == 1 else [])
-    if not mine:
+    device = json.loads(path.read_text(encoding="utf-8"))["pulses"]["device"]
+    matches = [r for r in records if r.device == device] or (records if len(records) == 1 else [])
+    if not matches:
         raise DataError(
-            f"no device {fitted!r}, which was fitted", where=f"--like {options.like}",
+            f"no device {device!r}, which was fitted", where=f"--like {options.like}",
             allowed=", ".join(r.device for r in records[:8]),
         )  # fmt: skip
-    return mine[0]
+    return matches[0]

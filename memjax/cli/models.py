@@ -32,36 +32,36 @@ def describe_model(name: str) -> dict:
     from ..fields import describe
     from ..models import about, model
 
-    own, (doc, references) = model(name), about(name)
-    circuit = isinstance(own, Circuit)
+    instance, (doc, references) = model(name), about(name)
+    circuit = isinstance(instance, Circuit)
     return {
         "name": name,
         "summary": _summary(doc),
         "kind": "circuit" if circuit else "device",
-        "volatile": own.volatile,
-        "noise": own.noise_structure.__name__,
-        "states": [asdict(s) | {"bounds": list(s.bounds)} for s in _states(own)],
-        "parameters": describe(own),
-        "netlist": _netlist(own) if circuit else None,
+        "volatile": instance.volatile,
+        "noise": instance.noise_structure.__name__,
+        "states": [asdict(s) | {"bounds": list(s.bounds)} for s in _states(instance)],
+        "parameters": describe(instance),
+        "netlist": _netlist(instance) if circuit else None,
         "references": list(references),
         "presets": [asdict(presets.load(p)[2]) for p in presets.names(name)],
         "doc": doc,
     }
 
 
-def _states(own) -> tuple:
+def _states(instance) -> tuple:
     """States of a device or a circuit."""
     from ..circuit import Circuit
 
-    return own.specs if isinstance(own, Circuit) else own.states
+    return instance.specs if isinstance(instance, Circuit) else instance.states
 
 
-def _netlist(own) -> list[dict]:
+def _netlist(instance) -> list[dict]:
     """Elements of a circuit, and their nodes."""
-    every = zip(own.names, own.elements, own.nets)
+    parts = zip(instance.names, instance.elements, instance.nets)
     return [
-        {"name": n, "element": e.name, "nodes": list(net), "driven": n in own.ports}
-        for n, e, net in every
+        {"name": n, "element": e.name, "nodes": list(net), "driven": n in instance.ports}
+        for n, e, net in parts
     ]
 
 
@@ -69,43 +69,47 @@ def _range(bounds: list[float]) -> str:
     return f"{bounds[0]:g} .. {bounds[1]:g}"
 
 
-def _print_model(about: dict) -> None:
+def _print_model(description: dict) -> None:
     """One model for people."""
     from ..fields import allowed_text
 
     kind = (
         "volatile: forgets between sweeps"
-        if about["volatile"]
+        if description["volatile"]
         else "non-volatile: sweeps carry its state on"
     )
-    print(f"{about['name']}: {about['summary']}\n{kind}; noise: {about['noise'].lower()}\n")
-    if about["netlist"]:
+    print(
+        f"{description['name']}: {description['summary']}\n{kind}; noise: {description['noise'].lower()}\n"
+    )
+    if description["netlist"]:
         cells = [
             [e["name"], e["element"] + ("  (driven)" if e["driven"] else ""), " ".join(e["nodes"])]
-            for e in about["netlist"]
+            for e in description["netlist"]
         ]
         print(table(cells, head=["ELEMENT", "KIND", "NODES"]) + "\n")
-    states = [[s["name"], s["unit"], _range(s["bounds"]), s["doc"]] for s in about["states"]]
+    states = [[s["name"], s["unit"], _range(s["bounds"]), s["doc"]] for s in description["states"]]
     print(table(states, head=["STATE", "UNIT", "BOUNDS", "WHAT"]) + "\n")
     rows = []
-    for p in about["parameters"]:
+    for p in description["parameters"]:
         if p["allowed"] is not None:
             rows.append([p["name"], f"{p['value']}", "1", allowed_text(p["allowed"]), p["doc"]])
             continue
         default = f"= {p['follows']}" if p["value"] is None else f"{p['value']:g}"
         rows.append([p["name"], default, p["unit"], _range(p["bounds"]), p["doc"]])
     print(table(rows, head=["PARAMETER", "DEFAULT", "UNIT", "BOUNDS", "WHAT"]) + "\n")
-    if about["presets"]:
+    if description["presets"]:
         print(
-            table([[p["name"], p["title"]] for p in about["presets"]], head=["PRESET", "WHAT"])
+            table(
+                [[p["name"], p["title"]] for p in description["presets"]], head=["PRESET", "WHAT"]
+            )
             + "\n"
         )
-        for p in about["presets"]:
-            suggested = " ".join(f"--{k.replace('_', '-')} {v:g}" for k, v in p["bench"].items())
-            print(f"{p['name']}:" + (f" bench {suggested}" if suggested else ""))
+        for p in description["presets"]:
+            options = " ".join(f"--{k.replace('_', '-')} {v:g}" for k, v in p["bench"].items())
+            print(f"{p['name']}:" + (f" bench {options}" if options else ""))
             print("\n".join(f"  not claimed: {text}" for text in p["not_claimed"]))
         print()
-    print("\n".join(f"reference: {r}" for r in about["references"]))
+    print("\n".join(f"reference: {r}" for r in description["references"]))
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -115,15 +119,15 @@ def _run(options: argparse.Namespace) -> int:
         description = describe_model(options.name)
         print_json(description) if options.json else _print_model(description)
         return 0
-    every = [(n, model(n)) for n in model_names()]
+    models = [(n, model(n)) for n in model_names()]
     rows = [
         {
             "name": name,
             "summary": _summary(about(name)[0]),
-            "volatile": own.volatile,
-            "states": [s.name for s in _states(own)],
+            "volatile": instance.volatile,
+            "states": [s.name for s in _states(instance)],
         }
-        for name, own in every
+        for name, instance in models
     ]
     if options.json:
         print_json({"models": rows})

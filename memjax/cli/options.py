@@ -72,16 +72,16 @@ class _Compliance(argparse.Action):
         del option_string
         convert, parts = number("A"), str(values).split(",")
         try:
-            found = [
+            limits = [
                 convert(p.strip().lstrip("+" if k == 0 else "+-")) for k, p in enumerate(parts)
             ]
         except argparse.ArgumentTypeError as error:
             raise argparse.ArgumentError(self, str(error)) from None
-        if len(found) > 2:
+        if len(limits) > 2:
             allowed = "one value, or two: at positive and at negative voltage"
             raise argparse.ArgumentError(self, f"{values!r}; allowed: {allowed}")
-        namespace.compliance = found[0]
-        namespace.compliance_negative = found[1] if len(found) > 1 else None
+        namespace.compliance = limits[0]
+        namespace.compliance_negative = limits[1] if len(limits) > 1 else None
 
 
 def limits_from(options: argparse.Namespace) -> float | tuple[float, float] | None:
@@ -124,8 +124,8 @@ def bench_from(
         return None if value is None else float(value)
 
     kelvin = pick("temperature")
-    swapped = options.reversed or bool((given or {}).get("reversed"))
-    bench = Bench(**{name: pick(name) for name in BENCH_ELEMENTS}, reversed=swapped)
+    reverse = options.reversed or bool((given or {}).get("reversed"))
+    bench = Bench(**{name: pick(name) for name in BENCH_ELEMENTS}, reversed=reverse)
     return bench, Environment() if kelvin is None else Environment(kelvin), pick("point_time")
 
 
@@ -212,8 +212,8 @@ def file_of(name: str) -> Path:
     stem = name.removeprefix(EXAMPLE)
     paths = [p for p in _EXAMPLES.glob("*") if p.suffix.lower() in _TABLES and p.stem == stem]
     if not paths:
-        known = ", ".join(EXAMPLE + n for n in example_names()) or "none is bundled"
-        raise ReaderError(f"no example {stem!r}", where=name, allowed=known)
+        names = ", ".join(EXAMPLE + n for n in example_names()) or "none is bundled"
+        raise ReaderError(f"no example {stem!r}", where=name, allowed=names)
     return paths[0]
 
 
@@ -229,7 +229,7 @@ def measurement_from(path: str, options: argparse.Namespace) -> "Measurement":
     """
     from ..data import choose, read, read_exclusions
 
-    measured = read(
+    measurement = read(
         file_of(path),
         reader=getattr(options, "reader", None),
         columns=getattr(options, "columns", None),
@@ -238,12 +238,12 @@ def measurement_from(path: str, options: argparse.Namespace) -> "Measurement":
         sign=getattr(options, "sign", 1),
         compliance=limits_from(options),
     )
-    named = getattr(options, "exclude", None)
+    exclude = getattr(options, "exclude", None)
     return choose(
-        measured,
+        measurement,
         sweeps=getattr(options, "sweeps", None),
         skip_forming=getattr(options, "skip_forming", False),
-        exclude=None if named is None else read_exclusions(named),
+        exclude=None if exclude is None else read_exclusions(exclude),
     )
 
 

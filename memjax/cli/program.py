@@ -63,22 +63,24 @@ def _parser(name: str | None) -> Parser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"memjax {__version__}")
-    others = _plugged_in()
+    plugins = _plugged_in()
     sub = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
     if name is None:
         lines = {n: c.help for n, c in _BUILT_IN.items()} | {
-            n: _help_of(p) for n, p in others.items()
+            n: _help_of(p) for n, p in plugins.items()
         }
         for command, line in lines.items():
             sub.add_parser(command, help=line, add_help=False)
         return parser
-    if name not in _BUILT_IN and name not in others:
-        allowed = ", ".join([*_BUILT_IN, *others])
+    if name not in _BUILT_IN and name not in plugins:
+        allowed = ", ".join([*_BUILT_IN, *plugins])
         raise UsageError(f"unknown command {name!r}", allowed=allowed, fix="see 'memjax --help'")
-    command = _BUILT_IN[name] if name in _BUILT_IN else _load(others[name])
-    own = sub.add_parser(name, help=command.help, description=command.help, allow_abbrev=False)
-    command.configure(own)
-    own.set_defaults(run=command.run)
+    command = _BUILT_IN[name] if name in _BUILT_IN else _load(plugins[name])
+    subparser = sub.add_parser(
+        name, help=command.help, description=command.help, allow_abbrev=False
+    )
+    command.configure(subparser)
+    subparser.set_defaults(run=command.run)
     return parser
 
 

@@ -26,76 +26,76 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     add_json_option(parser)
 
 
-def _print(about: dict, name: str) -> None:
+def _print(report: dict, name: str) -> None:
     """The summary for people."""
     print(
-        f"{name}: {about['points']} points in {about['sweeps']} sweeps (reader {about['reader']})"
+        f"{name}: {report['points']} points in {report['sweeps']} sweeps (reader {report['reader']})"
     )
-    print(f"  voltage     {about['v_min']:.6g} to {about['v_max']:.6g} V")
-    kind = " (modulus: the sign is lost)" if about["modulus"] else ""
-    print(f"  current     {about['i_min']:.6g} to {about['i_max']:.6g} A{kind}")
-    timed = "t_min" in about
+    print(f"  voltage     {report['v_min']:.6g} to {report['v_max']:.6g} V")
+    kind = " (modulus: the sign is lost)" if report["modulus"] else ""
+    print(f"  current     {report['i_min']:.6g} to {report['i_max']:.6g} A{kind}")
+    has_time = "t_min" in report
     print(
-        f"  time        {about['t_min']:.6g} to {about['t_max']:.6g} s"
-        if timed
+        f"  time        {report['t_min']:.6g} to {report['t_max']:.6g} s"
+        if has_time
         else "  time        none in the file"
     )
-    print(f"  driven      {about['driven']}")
-    limit = about["compliance_A"]
-    levels = " and ".join(f"{x:g}" for x in about["compliances_A"])
-    it = "them" if len(about["compliances_A"]) > 1 else "it"
+    print(f"  driven      {report['driven']}")
+    limit = report["compliance_A"]
+    levels = " and ".join(f"{x:g}" for x in report["compliances_A"])
+    it = "them" if len(report["compliances_A"]) > 1 else "it"
     print(
         "  compliance  none seen"
         if limit is None
-        else f"  compliance  {levels} A, {about['at_compliance']} points at {it}"
+        else f"  compliance  {levels} A, {report['at_compliance']} points at {it}"
     )
-    for text in about["warnings"]:
+    for text in report["warnings"]:
         print(f"  warning     {text}")
 
 
-def _print_endurance(about: dict) -> None:
+def _print_endurance(report: dict) -> None:
     """The two states of an endurance test, for people."""
-    print(f"  devices     {len(about['devices'])}: {', '.join(about['devices'][:12])}")
-    counts = sorted(set(about["cycles"]))
+    print(f"  devices     {len(report['devices'])}: {', '.join(report['devices'][:12])}")
+    counts = sorted(set(report["cycles"]))
     span = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    print(f"  cycles      {span} read, the last one is {about['last_cycle']:.6g}")
+    print(f"  cycles      {span} read, the last one is {report['last_cycle']:.6g}")
     for name in ("hrs", "lrs"):
-        low, mid, high = (about[f"{name}_{w}"] for w in ("min", "median", "max"))
-        unit = about["units"][name]
+        low, mid, high = (report[f"{name}_{w}"] for w in ("min", "median", "max"))
+        unit = report["units"][name]
         print(f"  {name.upper()}         median {mid:.6g} {unit}, {low:.6g} to {high:.6g} {unit}")
-    closed = f", closed in {about['closed']} cycles" if about["closed"] else ""
-    print(f"  window      median ratio {about['window_median']:.6g}{closed}")
+    closings = f", closed in {report['closed']} cycles" if report["closed"] else ""
+    print(f"  window      median ratio {report['window_median']:.6g}{closings}")
 
 
-def _print_records(about: dict, name: str) -> None:
+def _print_records(report: dict, name: str) -> None:
     """The summary of a file without voltage and current, for people."""
-    print(f"{name}: {about['kind']}, {about['points']} points (reader {about['reader']})")
-    if about["kind"] == "endurance":
-        _print_endurance(about)
-    elif "devices" in about:
-        print(f"  devices     {len(about['devices'])}: {', '.join(about['devices'])}")
-        counts = [", ".join(map(str, sorted(set(about[n])))) for n in _COUNTS]
+    print(f"{name}: {report['kind']}, {report['points']} points (reader {report['reader']})")
+    if report["kind"] == "endurance":
+        _print_endurance(report)
+    elif "devices" in report:
+        print(f"  devices     {len(report['devices'])}: {', '.join(report['devices'])}")
+        counts = [", ".join(map(str, sorted(set(report[n])))) for n in _COUNTS]
         print(f"  cycles      {counts[0]}, of {counts[1]} set and {counts[2]} reset pulses")
-        print(f"  conductance {about['g_min']:.6g} to {about['g_max']:.6g} S")
-        for p in about["pulses"] or []:
+        print(f"  conductance {report['g_min']:.6g} to {report['g_max']:.6g} S")
+        for p in report["pulses"] or []:
             print(
                 f"  pulses      {p['v_set_V']:g} V for {p['w_set_s']:g} s, {p['v_reset_V']:g} V for "
                 f"{p['w_reset_s']:g} s, read at {p['read_V']:g} V"
             )
-        if about["pulses"] is None:
+        if report["pulses"] is None:
             print("  pulses      not stated in the file")
-    elif "trains" in about:
-        print(f"  trains      {len(about['trains'])}: {', '.join(about['trains'][:6])}")
+    elif "trains" in report:
+        print(f"  trains      {len(report['trains'])}: {', '.join(report['trains'][:6])}")
         print(
-            f"  spikes      {about['points']}, from {about['t_min']:.6g} to {about['t_max']:.6g} s"
+            f"  spikes      {report['points']}, from {report['t_min']:.6g} to {report['t_max']:.6g} s"
         )
-        if about["isi_mean"] is not None:
-            print(f"  intervals   mean {about['isi_mean']:.6g} s, CV {about['isi_cv']:.3g}")
+        if report["isi_mean"] is not None:
+            print(f"  intervals   mean {report['isi_mean']:.6g} s, CV {report['isi_cv']:.3g}")
     else:
-        print(f"  runs        {len(about['runs'])}: {', '.join(about['runs'][:6])}")
-        print(f"  time        up to {about['t_max']:.6g} s")
-        print(f"  resistance  {about['r_min']:.6g} to {about['r_max']:.6g} ohm")
-    for text in about["warnings"]:
+        print(f"  runs        {len(report['runs'])}: {', '.join(report['runs'][:6])}")
+        print(f"  time        up to {report['t_max']:.6g} s")
+        print(f"  resistance  {report['r_min']:.6g} to {report['r_max']:.6g} ohm")
+    for text in report["warnings"]:
         print(f"  warning     {text}")
 
 
@@ -109,8 +109,8 @@ def _run_records(options: argparse.Namespace) -> int:
             "sweep, t_s, v_V, i_A of a file without voltage and current", where="--out",
             fix="leave it out",
         )  # fmt: skip
-    about = records_summary(read_records(file_of(options.file), reader=options.reader))
-    print_json(about) if options.json else _print_records(about, options.file)
+    report = records_summary(read_records(file_of(options.file), reader=options.reader))
+    print_json(report) if options.json else _print_records(report, options.file)
     return 0
 
 
@@ -132,8 +132,8 @@ def _run(options: argparse.Namespace) -> int:
     measurement = measurement_from(options.file, options)
     if out is not None:
         write_tidy(measurement, out)
-    about = summary(measurement)
-    print_json(about) if options.json else _print(about, options.file)
+    report = summary(measurement)
+    print_json(report) if options.json else _print(report, options.file)
     return 0
 
 

@@ -83,7 +83,7 @@ def thin(
 
 
 @jit_with_options
-def _accepted(scaled: Scaled, stimulus: AbstractStimulus, end: jax.Array) -> jax.Array:
+def _accepted_steps(scaled: Scaled, stimulus: AbstractStimulus, end: jax.Array) -> jax.Array:
     """End of every accepted step of the adaptive solver [s]."""
     y0 = scaled.initial()
     solution = solve_stiff(
@@ -99,7 +99,7 @@ def _first_grid(
     scaled = Scaled(build_system(quiet(device), bench, stimulus.quantity), env)
     driven = jax.tree.map(lambda x: jnp.asarray(x, float), stimulus)
     corners = stimulus.breakpoints()
-    steps = np.asarray(_accepted(scaled, driven, jnp.asarray(corners[-1], float)))
+    steps = np.asarray(_accepted_steps(scaled, driven, jnp.asarray(corners[-1], float)))
     steps = np.unique(np.concatenate([steps[np.isfinite(steps)], corners]))
     return _inside(_cut(steps, _PER_STEP), stimulus)
 
@@ -116,7 +116,7 @@ def _cut(t: Float[np.ndarray, " n"], parts: int) -> Float[np.ndarray, " m"]:
     return np.unique(np.append(inner.ravel(), t[-1]))
 
 
-def filled(t: Float[np.ndarray, " n"]) -> Float[np.ndarray, " m"]:
+def fill_rows(t: Float[np.ndarray, " n"]) -> Float[np.ndarray, " m"]:
     """The times and midpoints of the widest gaps, 2^k times 4096 in all: few sizes are compiled."""
     size = _SMALLEST
     while size < len(t):
@@ -144,7 +144,7 @@ class _Curves:
 
     def add(self, t: Float[np.ndarray, " n"]) -> None:
         """Simulate at further times [s]."""
-        rows = filled(
+        rows = fill_rows(
             np.unique(np.concatenate([t, np.asarray(self.stimulus.breakpoints())[[0, -1]]]))
         )
         trace = simulate(self.device, self.stimulus, save=rows, **self.options)
@@ -156,24 +156,26 @@ class _Curves:
         self.y = y[:, first]
 
 
-def _needed(
+def _needed_rows(
     device: AbstractDevice | Circuit, stimulus: AbstractStimulus, bench: Bench, env: Environment
 ) -> Float[np.ndarray, " n"]:
     """Times that the curves of one device need [s]."""
     curves = _Curves(device, stimulus, bench, env)
     curves.add(_first_grid(device, stimulus, bench, env))
-    known = np.isin(curves.t, stimulus.breakpoints()) | (np.arange(len(curves.t)) % 2 == 0)
-    known[-1] = True
+    is_coarse = np.isin(curves.t, stimulus.breakpoints()) | (np.arange(len(curves.t)) % 2 == 0)
+    is_coarse[-1] = True
     for _ in range(_ROUNDS):
         # Points off the lines through those that were there before: the curve bends or jumps here.
-        off = np.flatnonzero(interpolation_error(curves.t, curves.y, known) > _SHARE * TOLERANCE)
-        gaps = np.unique(np.clip(np.concatenate([off - 1, off]), 0, len(curves.t) - 2))
+        misfits = np.flatnonzero(
+            interpolation_error(curves.t, curves.y, is_coarse) > _SHARE * TOLERANCE
+        )
+        gaps = np.unique(np.clip(np.concatenate([misfits - 1, misfits]), 0, len(curves.t) - 2))
         if not len(gaps) or not np.all(np.isfinite(curves.y)):
             break
         before = curves.t
         parts = np.arange(1, _PARTS) / _PARTS
         curves.add((before[gaps, None] + np.diff(before)[gaps, None] * parts).ravel())
-        known = np.isin(curves.t, before)
+        is_coarse = np.isin(curves.t, before)
     fixed = np.isin(curves.t, stimulus.breakpoints())
     return curves.t[thin(curves.t, curves.y, fixed, (1 - _SHARE) * TOLERANCE)]
 
@@ -193,14 +195,14 @@ def adaptive_rows(
     stimulus, bench, env
         What drives and surrounds them.
     """
-    return np.unique(np.concatenate([_needed(d, stimulus, bench, env) for d in devices]))
+    return np.unique(np.concatenate([_needed_rows(d, stimulus, bench, env) for d in devices]))
 
 
 def even_rows(stimulus: AbstractStimulus) -> Float[np.ndarray, " n"]:
     """Rows of a stochastic run [s]: every row of the stimulus, and even steps between."""
     t = np.asarray(stimulus.breakpoints())
     gaps = np.diff(t)
-    least = np.clip(EVEN_ROWS // len(gaps), 1, 50)
-    parts = np.maximum(np.ceil(gaps / (t[-1] - t[0]) * EVEN_ROWS * (1 - 1e-9)), least).astype(int)
+    minimum = np.clip(EVEN_ROWS // len(gaps), 1, 50)
+    parts = np.maximum(np.ceil(gaps / (t[-1] - t[0]) * EVEN_ROWS * (1 - 1e-9)), minimum).astype(int)
     pieces = [a + g * (np.arange(n) / n) for a, g, n in zip(t[:-1], gaps, parts)]
     return np.unique(np.append(np.concatenate(pieces), t))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _PROCESS = 0.3
 """Memory of the program itself [GiB]."""
 
-_SHOWN = 20_000_000
+_RASTER_SPIKES = 20_000_000
 """Spikes that pictures are made of at most: those of the last part of a long run."""
 
 _MUCH = 2**30
@@ -27,9 +27,9 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("file", metavar="NET.toml", help="the network (see docs/networks.md)")
     add("--out", required=True, metavar="DIR", help="folder to write")
-    again = parser.add_mutually_exclusive_group()
-    again.add_argument("--resume", action="store_true", help="go on where an earlier run ended")
-    again.add_argument("--force", action="store_true", help="replace an earlier run")
+    mode = parser.add_mutually_exclusive_group()
+    mode.add_argument("--resume", action="store_true", help="go on where an earlier run ended")
+    mode.add_argument("--force", action="store_true", help="replace an earlier run")
     add("--seed", type=count(0), metavar="K", help="instead of the file's seed")
     add("--duration", type=number("s"), metavar="S", help="instead of the file's [s]")
     add(
@@ -63,16 +63,16 @@ def _pictures(recording: "Recording", out: Path) -> list[str]:
     from ..io import writing
     from ..plot import conductances, network_raster, population_rates, style
 
-    drawn = {"raster.png": network_raster, "rate.png": population_rates}
+    pictures = {"raster.png": network_raster, "rate.png": population_rates}
     if recording.conductances:
-        drawn["weights.png"] = conductances
+        pictures["weights.png"] = conductances
     with style():
-        for name, draw in drawn.items():
+        for name, draw in pictures.items():
             figure = Figure(figsize=(9, 5) if draw is network_raster else (9, 3.6))
             draw(recording, ax=figure.add_subplot())
-            with writing(out / name) as beside:
-                figure.savefig(beside, format="png")
-    return list(drawn)
+            with writing(out / name) as temporary:
+                figure.savefig(temporary, format="png")
+    return list(pictures)
 
 
 def _drawable(options: argparse.Namespace) -> bool:
@@ -114,17 +114,17 @@ def _summary(recording: "Recording", network: "Network", wall: float, fresh: boo
     }
 
 
-def _print(about: dict) -> None:
+def _print(report: dict) -> None:
     """The summary for people."""
     rows = [
         [n, str(g["n"]), str(g["spikes"]), f"{g['mean_rate_Hz']:.4g}", _number(g["mean_cv"])]
-        for n, g in about["groups"].items()
+        for n, g in report["groups"].items()
     ]
     print(table(rows, head=["group", "n", "spikes", "mean rate (1/s)", "mean CV"]))
-    speed = about["neuron_steps_per_s"]
+    speed = report["neuron_steps_per_s"]
     text = "" if speed is None else f", {speed:.3g} neuron-steps/s, compiling included"
-    print(f"{about['duration_s']:g} s in {about['wall_s']:.3g} s{text}")
-    print(f"written: {about['out']} ({', '.join(about['files'])})")
+    print(f"{report['duration_s']:g} s in {report['wall_s']:.3g} s{text}")
+    print(f"written: {report['out']} ({', '.join(report['files'])})")
 
 
 def _number(x: float | None) -> str:
@@ -142,9 +142,9 @@ def _run(options: argparse.Namespace) -> int:
     prepare_jax()
     devices, draws = _devices(options.devices), _drawable(options)
     file = load_network(options.file, seed=options.seed)
-    needed = sum(estimate(file.network, shards=len(devices or [None])).values())
-    if sys.stderr.isatty() or needed > _MUCH:
-        say("note", f"about {needed / 2**30 + _PROCESS:.1f} GiB of memory")
+    size = sum(estimate(file.network, shards=len(devices or [None])).values())
+    if sys.stderr.isatty() or size > _MUCH:
+        say("note", f"about {size / 2**30 + _PROCESS:.1f} GiB of memory")
     out, began = Path(options.out), time.perf_counter()
     try:
         run_network(
@@ -161,24 +161,24 @@ def _run(options: argparse.Namespace) -> int:
                 "file": options.file,
                 "read": file.source,
                 "memjax": __version__,
-                "memory_estimate_bytes": needed,
+                "memory_estimate_bytes": size,
             },
         )
     except KeyboardInterrupt:
         text = f"what was simulated is in {out}; the same command with --resume goes on"
         raise KeyboardInterrupt(text) from None
     wall = time.perf_counter() - began
-    recording = load_recording(out, most=_SHOWN)
-    about = _summary(recording, file.network, wall, not options.resume)
+    recording = load_recording(out, most=_RASTER_SPIKES)
+    report = _summary(recording, file.network, wall, not options.resume)
     files = ["recording.h5", "run.json", *(_pictures(recording, out) if draws else [])]
     notes = read_about(out)["notes"]
     for note in notes:
         say("warning", note)
-    about = {"out": str(out), "files": files, "warnings": notes} | about
+    report = {"out": str(out), "files": files, "warnings": notes} | report
     if options.json:
-        print_json(about)
+        print_json(report)
     else:
-        _print(about)
+        _print(report)
     return 0
 
 

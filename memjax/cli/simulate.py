@@ -36,15 +36,15 @@ _MOST_ROWS = 50_000_000
 def _configure(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("model", metavar="MODEL", help="device model or circuit (see 'memjax models')")
-    given = parser.add_argument_group("parameters (exactly one)").add_mutually_exclusive_group(
+    group = parser.add_argument_group("parameters (exactly one)").add_mutually_exclusive_group(
         required=True
     )
-    given.add_argument("--preset", metavar="P", help="a published set (see 'memjax models NAME')")
-    given.add_argument("--params", metavar="FILE", help="TOML or JSON, name = value in SI")
-    given.add_argument(
+    group.add_argument("--preset", metavar="P", help="a published set (see 'memjax models NAME')")
+    group.add_argument("--params", metavar="FILE", help="TOML or JSON, name = value in SI")
+    group.add_argument(
         "--fit", metavar="FIT.json", help="a fit, with its bench, read noise and spreads"
     )
-    given.add_argument(
+    group.add_argument(
         "--population",
         metavar="FILE",
         help="of mj.Population.save, or the folder of a batch of fits: every member is another device",
@@ -100,11 +100,11 @@ class _Setup:
     notes: dict[str, str] = field(default_factory=dict)
 
 
-def _own(model: str, found: str, where: str) -> None:
+def _check_fit_model(model: str, fit_model: str, where: str) -> None:
     """Raise where parameters belong to another model."""
-    if model != found:
+    if model != fit_model:
         raise ModelError(
-            f"parameters of the model {found!r}", where=where, allowed=f"those of {model!r}"
+            f"parameters of the model {fit_model!r}", where=where, allowed=f"those of {model!r}"
         )
 
 
@@ -122,7 +122,7 @@ def _setup(options: argparse.Namespace) -> _Setup:
     extra: dict[str, Any] = {}
     if options.preset is not None:
         model, values, info = presets.load(options.preset)
-        _own(options.model, model, where := f"--preset {options.preset}")
+        _check_fit_model(options.model, model, where := f"--preset {options.preset}")
         _suggest(info.bench, options)
         notes = {"preset": options.preset}
     elif options.params is not None:
@@ -135,7 +135,7 @@ def _setup(options: argparse.Namespace) -> _Setup:
         default, notes = extra["population"].base, {"population": where}
     else:
         fit, where = load_fit(options.fit), options.fit
-        _own(options.model, fit.model, where)
+        _check_fit_model(options.model, fit.model, where)
         values, bench = fit.values, fit.bench
         params.known(default, fit.spread, where=where)
         extra = {"relative": fit.relative, "floor": fit.floor, "spread": fit.spread}
@@ -167,7 +167,7 @@ def _spread(setup: _Setup, options: argparse.Namespace, sweeps: int) -> dict[str
     from ..noise import cycle_factors
 
     if setup.population is not None:
-        return _drawn(setup.population, options, sweeps)
+        return _sample_parameters(setup.population, options, sweeps)
     sigmas = {n: s for n, s in setup.spread.items() if s > 0}
     if options.deterministic or not sigmas:
         return {}
@@ -178,7 +178,9 @@ def _spread(setup: _Setup, options: argparse.Namespace, sweeps: int) -> dict[str
     }
 
 
-def _drawn(population: "Population", options: argparse.Namespace, sweeps: int) -> dict[str, Any]:
+def _sample_parameters(
+    population: "Population", options: argparse.Namespace, sweeps: int
+) -> dict[str, Any]:
     """Parameters of devices of a population, and of their cycles unless these are to be alike [SI]."""
     if options.deterministic:
         population = replace(population, cycle_root=None)
@@ -212,13 +214,13 @@ def _like(setup: _Setup, options: argparse.Namespace) -> "Trace":
     measurement = measurement_from(options.like, options)
     setup.notes["like"] = str(file_of(options.like))
     common = _common(setup, options, len(measurement.labels))
-    limited = setup.by_sweep and measurement.driven == "voltage"
-    if limited and measurement.compliances:
+    with_limits = setup.by_sweep and measurement.driven == "voltage"
+    if with_limits and measurement.compliances:
         setup.limits = measurement.limits()
         levels = " and ".join(f"{x:g}" for x in measurement.compliances)
         say("note", f"each sweep is limited as it was measured, to {levels} A")
     return simulate_like(
-        setup.device, measurement, point_time=setup.point_time, limited=limited, **common
+        setup.device, measurement, point_time=setup.point_time, limited=with_limits, **common
     )
 
 
@@ -228,7 +230,7 @@ def _under_stimulus(setup: _Setup, options: argparse.Namespace) -> "Trace":
 
     from ..io.stimulus import load_stimulus
     from ..simulate import is_noisy, simulate
-    from .rows import filled
+    from .rows import fill_rows
 
     ports = getattr(setup.device, "ports", ())
     stimulus = load_stimulus(options.stimulus, ports if len(ports) > 1 else ())
@@ -237,9 +239,11 @@ def _under_stimulus(setup: _Setup, options: argparse.Namespace) -> "Trace":
     noisy = not options.deterministic and is_noisy(setup.device, common["values"])
     rows = _rows(setup, options, stimulus, noisy, common["values"])
     adaptive = options.save_every is None and not noisy
-    more = filled(rows) if adaptive else rows  # the size at which the rows were sought is compiled
-    trace = simulate(setup.device, stimulus, save=more, **common)
-    return _pick(trace, np.isin(more, rows)) if adaptive else trace
+    fine_rows = (
+        fill_rows(rows) if adaptive else rows
+    )  # the size at which the rows were sought is compiled
+    trace = simulate(setup.device, stimulus, save=fine_rows, **common)
+    return _pick(trace, np.isin(fine_rows, rows)) if adaptive else trace
 
 
 def _pick(trace: "Trace", mask: "Bool[np.ndarray, ' rows']") -> "Trace":
@@ -247,11 +251,16 @@ def _pick(trace: "Trace", mask: "Bool[np.ndarray, ' rows']") -> "Trace":
     import equinox as eqx
     import jax
 
-    where = lambda tr: [tr.v, tr.i, tr.state, tr.v_device, tr.i_device]  # noqa: E731
-    few = jax.tree.map(lambda x: x[:, mask], where(trace))
-    times = lambda tr: [tr.t, tr.sweep]  # noqa: E731
+    def where(tr):
+        return [tr.v, tr.i, tr.state, tr.v_device, tr.i_device]
+
+    subset = jax.tree.map(lambda x: x[:, mask], where(trace))
+
+    def times(tr):
+        return [tr.t, tr.sweep]
+
     trace = eqx.tree_at(times, trace, [x[mask] for x in times(trace)])
-    return eqx.tree_at(where, trace, few)
+    return eqx.tree_at(where, trace, subset)
 
 
 def _rows(setup: _Setup, options: argparse.Namespace, stimulus, noisy: bool, values: dict):
@@ -265,22 +274,22 @@ def _rows(setup: _Setup, options: argparse.Namespace, stimulus, noisy: bool, val
     build_system(
         setup.device, setup.bench, stimulus.quantity
     )  # refuses a compliance at a current source
-    every = options.save_every
-    if every is not None:
-        n = int(np.floor(stimulus.duration / every + 1e-9))
+    interval = options.save_every
+    if interval is not None:
+        n = int(np.floor(stimulus.duration / interval + 1e-9))
         if not 1 <= n * options.members <= _MOST_ROWS:
             allowed = (
                 f"at most the stimulus's {stimulus.duration:g} s, and {_MOST_ROWS:.0e} rows in all"
             )
-            raise StimulusError(f"rows every {every:g} s", where="--save-every", allowed=allowed)
-        return np.arange(n + 1) * every
+            raise StimulusError(f"rows every {interval:g} s", where="--save-every", allowed=allowed)
+        return np.arange(n + 1) * interval
     if noisy:
         return even_rows(stimulus)
     copies = options.members if values else 1
-    each = (
+    counts = (
         params.replace(setup.device, {k: x[m, 0] for k, x in values.items()}) for m in range(copies)
     )
-    return adaptive_rows(each, stimulus, setup.bench, setup.env)
+    return adaptive_rows(counts, stimulus, setup.bench, setup.env)
 
 
 def _limit(trace: "Trace", setup: _Setup) -> "float | Float[np.ndarray, ' rows'] | None":
@@ -291,11 +300,13 @@ def _limit(trace: "Trace", setup: _Setup) -> "float | Float[np.ndarray, ' rows']
     if setup.limits is None and bench.compliance_negative is None:
         return bench.compliance
     v, sweep = np.asarray(trace.v)[0], np.asarray(trace.sweep)
-    each = np.array([[bench.compliance, bench.compliance_negative]], float)
-    each = each if setup.limits is None else setup.limits
+    limits = np.array([[bench.compliance, bench.compliance_negative]], float)
+    limits = limits if setup.limits is None else setup.limits
     place = {label: k for k, label in enumerate(dict.fromkeys(sweep.tolist()))}
-    row = [place[label] for label in sweep.tolist()] if len(each) > 1 else np.zeros(len(sweep), int)
-    return each[row, np.where(v < 0, 1, 0)]
+    row = (
+        [place[label] for label in sweep.tolist()] if len(limits) > 1 else np.zeros(len(sweep), int)
+    )
+    return limits[row, np.where(v < 0, 1, 0)]
 
 
 def _as_read(trace: "Trace", setup: _Setup, options: argparse.Namespace) -> "Trace":

@@ -27,25 +27,25 @@ class AbstractGapDevice(AbstractDevice):
         """Rate at which the gap opens away from the edges of its range [m/s]."""
 
     @property
-    def _most(self) -> Float[Array, ""]:
+    def _largest_gap(self) -> Float[Array, ""]:
         """Largest gap [m]; above the smallest."""
         return jnp.maximum(self.gap_max, 1.01 * self.gap_min)
 
     def _gap(self, state: State) -> Float[Array, ""]:
         """Gap, inside its range [m]."""
-        return jnp.clip(state["gap"], self.gap_min, self._most)
+        return jnp.clip(state["gap"], self.gap_min, self._largest_gap)
 
     def initial(self, env):
         """See `AbstractDevice`: open."""
         del env
-        return {"gap": self._most}
+        return {"gap": self._largest_gap}
 
     def drift(self, t, state, v, env):
         """See `AbstractDevice`."""
         del t
-        edge = _EDGE * (self._most - self.gap_min)
+        edge = _EDGE * (self._largest_gap - self.gap_min)
         speed = self.speed(state, v, env)
-        return {"gap": stop_at_bounds(speed, state["gap"], self.gap_min, self._most, edge)}
+        return {"gap": stop_at_bounds(speed, state["gap"], self.gap_min, self._largest_gap, edge)}
 
     def project(self, state):
         """See `AbstractDevice`."""

@@ -17,7 +17,7 @@ _EDGE = 1e-3
 _OPEN = 1e-12
 """Opening [m] from which a break runs on: the published root of time has an infinite rate at 0."""
 
-_STILL = 1e-15
+_NO_RATE = 1e-15
 """Growth or loss [m/s] that is none: an atom in a day."""
 
 _SQUARE = 1e-18
@@ -40,7 +40,7 @@ class _Electrics(NamedTuple):
     gap: Array
     area: Array
     section: Array
-    bridged: Array
+    bridge_share: Array
 
 
 def _section(diameter: Float[Array, ""]) -> Float[Array, ""]:
@@ -192,27 +192,31 @@ class AgFilament(AbstractDevice):
         """What conducts, at a voltage across the device."""
         phi, gap = state["phi"], jnp.maximum(state["gap"], 1e-3 * self._break)
         wide = jnp.maximum(phi, self.phi_a)
-        bridged = jnp.clip((phi / self.phi_a - 1) / 0.1, 0.0, 1.0)
+        bridge_share = jnp.clip((phi / self.phi_a - 1) / 0.1, 0.0, 1.0)
         area, widest = _section(wide), _section(self._widest)
         metal = self.rho_m0 * (1 - self.p) / (1 + self.p) * (self.l_f / wide) / area / _SQUARE
         # A conductance: as a resistance it may be 1e30 ohm, whose square is no float32.
         oxide = widest * (_SQUARE / gap) / self.rho_ox0
-        rest = jnp.maximum(self.length - gap, 0.0)
-        stub = metal * rest
+        stub_length = jnp.maximum(self.length - gap, 0.0)
+        stub = metal * stub_length
         # Geometrically between oxide and metal, which may be 1e30 apart: a start of a bridge is no short.
-        closed = 1 / (metal * gap + _CONTACT)
-        bridge = bridged * closed * jnp.exp((1 - bridged) * jnp.log(oxide / (oxide + closed)))
+        metal_conductance = 1 / (metal * gap + _CONTACT)
+        bridge = (
+            bridge_share
+            * metal_conductance
+            * jnp.exp((1 - bridge_share) * jnp.log(oxide / (oxide + metal_conductance)))
+        )
         linear = 1 + stub * oxide + stub * bridge
-        bent = stub * oxide / linear * (self.gamma / gap) / linear
-        share = 2 / (1 + jnp.sqrt(1 + 4 * bent * jnp.abs(v))) / linear
+        nonlinearity = stub * oxide / linear * (self.gamma / gap) / linear
+        share = 2 / (1 + jnp.sqrt(1 + 4 * nonlinearity * jnp.abs(v))) / linear
         inside = share * jnp.abs(v)
         current = v * share * ((1 + self.gamma / gap * inside) * oxide + bridge)
-        section = bridged * area + (1 - bridged) * widest
-        return _Electrics(current, inside, stub, gap, area, section, bridged)
+        section = bridge_share * area + (1 - bridge_share) * widest
+        return _Electrics(current, inside, stub, gap, area, section, bridge_share)
 
     def _temperature(self, e: _Electrics, env) -> Float[Array, ""]:
         """Quasi-static temperature [K], at most 3000 K: the metal is gone long before."""
-        k = e.bridged * self.k_m + (1 - e.bridged) * self.k_ox
+        k = e.bridge_share * self.k_m + (1 - e.bridge_share) * self.k_ox
         in_stub = e.current * (e.current * e.stub) / (8 * self.k_m)
         in_gap = jnp.abs(e.current) * e.inside / (8 * k)
         hot = in_stub * ((self.length + e.gap) / _SQUARE / e.area)
@@ -225,22 +229,28 @@ class AgFilament(AbstractDevice):
         phi, gap = state["phi"], state["gap"]
         electrics = self._electrics(state, v)
         hot = self._temperature(electrics, env)
-        grown = self.a * arrhenius(
-            self._at("ea0", v) - self._at("alpha", v) * electrics.inside, hot
+        growth = self.a * arrhenius(
+            self._by_polarity("ea0", v) - self._by_polarity("alpha", v) * electrics.inside, hot
         )
         wide = jnp.maximum(phi, self.phi_a) / self.phi_a
-        lost = self.b / self.phi_a / self.phi_a / self.phi_a * arrhenius(self._at("ea1", v), hot)
-        lost = lost / wide**3
-        change = stop_at_bounds(grown - lost, phi, 0.0, self._widest, _EDGE * self.phi_a)
-        broken = jnp.clip((1.1 - phi / self.phi_a) / 0.1, 0.0, 1.0)
-        opening = 0.5 * self.c * (self.c / jnp.maximum(gap - self._break, _OPEN))
-        closing = (self.length - self._break) * jnp.maximum(change, 0.0) / self.phi_a
-        share = grown * (1 / (grown + lost + _STILL))
+        loss = (
+            self.b
+            / self.phi_a
+            / self.phi_a
+            / self.phi_a
+            * arrhenius(self._by_polarity("ea1", v), hot)
+        )
+        loss = loss / wide**3
+        change = stop_at_bounds(growth - loss, phi, 0.0, self._widest, _EDGE * self.phi_a)
+        break_share = jnp.clip((1.1 - phi / self.phi_a) / 0.1, 0.0, 1.0)
+        opening_rate = 0.5 * self.c * (self.c / jnp.maximum(gap - self._break, _OPEN))
+        closing_rate = (self.length - self._break) * jnp.maximum(change, 0.0) / self.phi_a
+        share = growth * (1 / (growth + loss + _NO_RATE))
         growing = jnp.clip((2 * share - 1) / _EDGE, 0.0, 1.0)
-        moved = broken * ((1 - growing) * opening - closing)
+        gap_rate = break_share * ((1 - growing) * opening_rate - closing_rate)
         return {
             "phi": change,
-            "gap": stop_at_bounds(moved, gap, self._break, self.length, _EDGE * self._break),
+            "gap": stop_at_bounds(gap_rate, gap, self._break, self.length, _EDGE * self._break),
         }
 
     def current(self, t, state, v, env):

@@ -109,7 +109,10 @@ class AndThresholdSwitch(AbstractDevice):
         x = jnp.clip(state["x"], -0.1, 1.1)
         to_set = (v - self.v_th) * (v - self.v_th_neg) / self.v_s**2
         to_hold = (v - self.v_h) * (v - self.v_h_neg) / self.v_r**2
-        approach = lambda y: -jnp.expm1(-y)  # noqa: E731
+
+        def approach(y):
+            return -jnp.expm1(-y)
+
         up = approach(self.a * x + self.d_s) * (1 - x) + approach(self.a * (1 - x)) * x
         down = approach(self.a * x) * (1 - x) + approach(self.a * (1 - x) + self.d_r) * x
         return {

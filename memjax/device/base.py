@@ -72,7 +72,7 @@ class AbstractDevice(AbstractTwoTerminal):
         """Nearest state of the domain; the box of the declared bounds unless the device knows better."""
         return {s.name: jnp.clip(state[s.name], *s.bounds) for s in self.states}
 
-    def _at(self, name: str, v: Float[Array, ""]) -> Float[Array, ""]:
+    def _by_polarity(self, name: str, v: Float[Array, ""]) -> Float[Array, ""]:
         """The parameter that holds at the sign of `v`: `name`, or `name` + "_neg" where that has a value."""
         positive, negative = getattr(self, name), getattr(self, name + "_neg")
         return positive if negative is None else jnp.where(v < 0, negative, positive)

@@ -12,7 +12,7 @@ from ..system import Diagonal, General
 from .base import AbstractOhmicDevice
 from .laws import gap_ratio, safe_exp
 
-_CLOSED = 1e-3
+_CLOSING_WIDTH = 1e-3
 """Gap, and excess area, over which a limit sets in (published: at f + r > 0.999999).
 
 A growing gap passes it in microseconds. In a narrower layer an adaptive solve sees too late that
@@ -33,7 +33,7 @@ _THICKEST = 1e6
 _RATE = (0.0, 1e9)
 
 
-def _rectified(
+def _rectified_moments(
     sigma: Float[Array, ""] | None, x: Float[Array, ""]
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """Mean and standard deviation of max(1 + s N, 0) for a standard normal N and s = sigma x; sigma None means 0."""
@@ -241,7 +241,7 @@ class DiffusiveMemristor(AbstractOhmicDevice):
         del env
         return {"f": self.f0, "r": jnp.minimum(self.r0, 1 - self.f0), "s": jnp.ones_like(self.f0)}
 
-    def _unlocked(self, s: Float[Array, ""]) -> Float[Array, ""]:
+    def _lock_factor(self, s: Float[Array, ""]) -> Float[Array, ""]:
         """1 while filament and residue may move, 0 while the area locks them."""
         return jnp.exp(-jnp.maximum(s - 1, 0.0) / _LOCK_WIDTH)
 
@@ -250,21 +250,21 @@ class DiffusiveMemristor(AbstractOhmicDevice):
         del t, env
         f, r, s = state["f"], state["r"], state["s"]
         gap = 1 - f - r
-        lock = self._unlocked(s)
-        loss1 = lock * self._at("gamma1", v) * _rectified(self.sigma1, f)[0] * f
-        loss2 = lock * self._at("gamma2", v) * _rectified(self.sigma2, r)[0] * r
-        turned = lock * self.beta * f
-        free = self._at("mu", v) * jnp.abs(v) / (self.alpha + jnp.maximum(gap, 0.0))
-        growth = jnp.minimum(free, loss1 + loss2 + free * gap / _CLOSED)
-        closed = jnp.clip(1 - gap / _CLOSED, 0.0, 1.0)
+        lock = self._lock_factor(s)
+        loss1 = lock * self._by_polarity("gamma1", v) * _rectified_moments(self.sigma1, f)[0] * f
+        loss2 = lock * self._by_polarity("gamma2", v) * _rectified_moments(self.sigma2, r)[0] * r
+        conversion = lock * self.beta * f
+        free = self._by_polarity("mu", v) * jnp.abs(v) / (self.alpha + jnp.maximum(gap, 0.0))
+        growth = jnp.minimum(free, loss1 + loss2 + free * gap / _CLOSING_WIDTH)
+        closure = jnp.clip(1 - gap / _CLOSING_WIDTH, 0.0, 1.0)
         excess = s - 1
-        grow = closed * self._at("theta", v) * jnp.abs(v)
+        grow = closure * self._by_polarity("theta", v) * jnp.abs(v)
         grow = grow * jnp.exp(-jnp.maximum(excess, -1.0))  # no Newton iterate overflows
-        rate = grow - self._at("gamma3", v) * safe_exp(excess, _LARGE)
-        thin = jnp.minimum(rate, 0.0) * jnp.clip(excess / _CLOSED, -1.0, 1.0)
+        rate = grow - self._by_polarity("gamma3", v) * safe_exp(excess, _LARGE)
+        thin = jnp.minimum(rate, 0.0) * jnp.clip(excess / _CLOSING_WIDTH, -1.0, 1.0)
         return {
-            "f": growth - loss1 - turned,
-            "r": turned - loss2,
+            "f": growth - loss1 - conversion,
+            "r": conversion - loss2,
             "s": jnp.maximum(rate, 0.0) + thin,
         }
 
@@ -273,19 +273,27 @@ class DiffusiveMemristor(AbstractOhmicDevice):
         del t, env
         f, r, s = state["f"], state["r"], state["s"]
         root = jnp.sqrt(self.t_ref)
-        lock = self._unlocked(s)
+        lock = self._lock_factor(s)
 
         thick = jnp.clip((s - 1) / _LOCK_WIDTH, 0.0, 1.0)
         return {
             "gamma1": {
-                "f": lock * self._at("gamma1", v) * f * _rectified(self.sigma1, f)[1] * root
+                "f": lock
+                * self._by_polarity("gamma1", v)
+                * f
+                * _rectified_moments(self.sigma1, f)[1]
+                * root
             },
             "gamma2": {
-                "r": lock * self._at("gamma2", v) * r * _rectified(self.sigma2, r)[1] * root
+                "r": lock
+                * self._by_polarity("gamma2", v)
+                * r
+                * _rectified_moments(self.sigma2, r)[1]
+                * root
             },
             "gamma3": {
                 "s": thick
-                * self._at("gamma3", v)
+                * self._by_polarity("gamma3", v)
                 * safe_exp(s - 1, _LARGE)
                 * root
                 * (0.0 if self.sigma3 is None else self.sigma3)
@@ -297,7 +305,10 @@ class DiffusiveMemristor(AbstractOhmicDevice):
         """Noise of the ions that hop across the gap."""
         if self.sigma_ion is None:
             return {}
-        power = lambda x, n: jnp.where(x > 0, jnp.where(x > 0, x, 1.0) ** n, 0.0)  # noqa: E731
+
+        def power(x, n):
+            return jnp.where(x > 0, jnp.where(x > 0, x, 1.0) ** n, 0.0)
+
         size = power(f, self.f_power) * power(gap, self.gap_power)
         return {"ions": {"f": lock * self.sigma_ion * size}}
 
@@ -307,7 +318,7 @@ class DiffusiveMemristor(AbstractOhmicDevice):
         x = jnp.clip(state["f"] + state["r"], 0.0, 1.0)
         gap = gap_ratio(x, self.lam)
         area = jnp.clip(state["s"], 1.0, _THICKEST)
-        return self.r_on * x / area**2 + self._at("r_off", v) * gap
+        return self.r_on * x / area**2 + self._by_polarity("r_off", v) * gap
 
     def project(self, state):
         """See `AbstractDevice`: f, r >= 0, f + r <= 1, s >= 1; an excess is taken from what grew, the filament."""

@@ -121,26 +121,26 @@ class Diffusive1M1T1R(AbstractOhmicDevice):
     def _fluxes(self, state: dict[str, Array], v: Float[Array, ""]) -> tuple[Array, ...]:
         """Growth, loss, conversion into residue, and loss of residue [1/s]."""
         f, r = state["f"], state["r"]
-        grown = self.mu * jnp.maximum(v, 0.0) / (self.alpha + jnp.abs(1 - f - r))
-        return grown, self.gamma1 * f, self.beta * f, self.gamma2 * r
+        growth = self.mu * jnp.maximum(v, 0.0) / (self.alpha + jnp.abs(1 - f - r))
+        return growth, self.gamma1 * f, self.beta * f, self.gamma2 * r
 
     def drift(self, t, state, v, env):
         """See `AbstractDevice`."""
         del t, env
-        grown, lost, turned, gone = self._fluxes(state, v)
-        return {"f": grown - lost - turned, "r": turned - gone}
+        growth, loss, conversion, residue_loss = self._fluxes(state, v)
+        return {"f": growth - loss - conversion, "r": conversion - residue_loss}
 
     def noise(self, t, state, v, env):
         """See `AbstractDevice`."""
         del t, env
-        grown, lost, turned, gone = self._fluxes(state, v)
+        growth, loss, conversion, residue_loss = self._fluxes(state, v)
         net = self.noise_form == "net"
-        f = grown - lost - turned if net else grown + lost + turned
-        r = turned - gone if net else turned + gone
-        both = {"filament": ("f", self.sigma1, f), "residue": ("r", self.sigma2, r)}
+        f = growth - loss - conversion if net else growth + loss + conversion
+        r = conversion - residue_loss if net else conversion + residue_loss
+        channels = {"filament": ("f", self.sigma1, f), "residue": ("r", self.sigma2, r)}
         return {
             channel: {state: safe_sqrt(strength, 1e-6) * safe_sqrt(variance, 1.0)}
-            for channel, (state, strength, variance) in both.items()
+            for channel, (state, strength, variance) in channels.items()
             if strength is not None
         }
 

@@ -16,7 +16,7 @@ _FASTEST = 1.0
 _LARGEST = 10e-3
 """Largest current [A], as published."""
 
-_CLOSED = 1e-3
+_CLOSING_WIDTH = 1e-3
 """Gap over which a closed channel stops growing (published: at f + r > 1)."""
 
 _RATE = (0.0, 1e9)
@@ -122,11 +122,11 @@ class DiffusiveSpice(AbstractDevice):
         del t, env
         f, r = state["f"], state["r"]
         gap = 1 - f - r
-        turned = self.beta * f - self.gamma2 * r
-        grown = self.mu * jnp.abs(v) / (self.alpha + jnp.maximum(gap, 0.0))
-        grown = jnp.minimum(grown - self.gamma1 * f - self.beta * f, _FASTEST)
-        channel = stop_at_bounds(grown + turned, f + r, -1.0, 1.0, _CLOSED)
-        return {"f": channel - turned, "r": turned}
+        conversion = self.beta * f - self.gamma2 * r
+        growth = self.mu * jnp.abs(v) / (self.alpha + jnp.maximum(gap, 0.0))
+        growth = jnp.minimum(growth - self.gamma1 * f - self.beta * f, _FASTEST)
+        channel = stop_at_bounds(growth + conversion, f + r, -1.0, 1.0, _CLOSING_WIDTH)
+        return {"f": channel - conversion, "r": conversion}
 
     def jumps(self, t, state, v, env):
         """See `AbstractDevice`."""

@@ -17,13 +17,13 @@ _H_EDGE = 1e-4
 _S_EDGE = 1e-6
 """Width of the edges of the latch, as a share of s0."""
 
-_S_LEAST, _S_MOST = 0.9999, 1.001
+_S_LOWEST, _S_HIGHEST = 0.9999, 1.001
 """Range of the latch over s0: the published clamps."""
 
 _S_UNIT = 1e-16
 """Unit of the latch [m^2] in which ratios are taken."""
 
-_BELOW = 1e-11
+_UNDERSHOOT = 1e-11
 """How far the length runs below 0 [m]: the published clamp."""
 
 
@@ -133,28 +133,34 @@ class DriftMemristor(AbstractDevice):
     )
     single_precision: ClassVar[tuple[str, ...]] = SINGLE_PRECISION
     states: ClassVar = (
-        state("h", unit="m", scale=1e-8, bounds=(-_BELOW, math.inf), doc="Length of the filament."),
+        state(
+            "h",
+            unit="m",
+            scale=1e-8,
+            bounds=(-_UNDERSHOOT, math.inf),
+            doc="Length of the filament.",
+        ),
         state("s", unit="m^2", scale=1e-16, bounds=(0.0, math.inf), doc="Latch."),
     )
 
     def initial(self, env):
         """See `AbstractDevice`."""
         del env
-        return {"h": jnp.minimum(self.h0, self.h_max), "s": _S_LEAST * self.s0}
+        return {"h": jnp.minimum(self.h0, self.h_max), "s": _S_LOWEST * self.s0}
 
     def _bell(self, h: Float[Array, ""], centre: Float[Array, ""]) -> Float[Array, ""]:
         """Gaussian weight of a length [1/m]."""
         z = (h - centre) / self.sigma
         return jnp.exp(-0.5 * z * z) / (math.sqrt(2 * math.pi) * self.sigma)
 
-    def _latched(self, s: Float[Array, ""]) -> Float[Array, ""]:
+    def _latch_ratio(self, s: Float[Array, ""]) -> Float[Array, ""]:
         """Latch over its rest value; in a unit whose square is a float32."""
         return (s / _S_UNIT) / (self.s0 / _S_UNIT)
 
     def _resistance(self, h: Float[Array, ""], s: Float[Array, ""]) -> Float[Array, ""]:
         """Resistance [ohm]; of the closed gap also beyond h_max."""
-        x = jnp.minimum(jnp.maximum(h, -_BELOW) / self.h_max, 1.0)
-        area = jnp.sqrt(1 / jnp.maximum(self._latched(s), 0.5))
+        x = jnp.minimum(jnp.maximum(h, -_UNDERSHOOT) / self.h_max, 1.0)
+        area = jnp.sqrt(1 / jnp.maximum(self._latch_ratio(s), 0.5))
         # Below 0, which the clamp allows, the filament adds nothing: no negative resistance.
         return self.r_on * jnp.maximum(x, 0.0) * area + self.r_off * gap_ratio(
             x, self.h_lambda / self.h_max
@@ -165,17 +171,20 @@ class DriftMemristor(AbstractDevice):
         del t, env
         h, s = state["h"], state["s"]
         edge = _H_EDGE * self.h_max
-        latched = self._latched(s)
-        excess = (latched - 1) / _S_EDGE
-        closed = jnp.clip(2 - 2 * (self.h_max - h) / edge, 0.0, 1.0)
+        ratio = self._latch_ratio(s)
+        excess = (ratio - 1) / _S_EDGE
+        closure = jnp.clip(2 - 2 * (self.h_max - h) / edge, 0.0, 1.0)
         free = self.alpha * v**self.n * self._bell(h, self.h1)
         free = free - self.beta * (h / self.h_max) * self._bell(h, self.h2)
         room = 1 - (v / self._resistance(h, s)) / self.i_max
-        held = jnp.clip(room / 1e-3, 0.0, 1.0) * (1 - closed * jnp.clip(excess, 0.0, 1.0))
+        mobility = jnp.clip(room / 1e-3, 0.0, 1.0) * (1 - closure * jnp.clip(excess, 0.0, 1.0))
         latch = self.eta * v**self.m * jnp.exp(-jnp.maximum(s, 0.0)) - self.theta * s
         latch = jnp.where(latch < 0, latch * jnp.clip(excess, 0.0, 1.0), latch)
-        latch = stop_at_bounds(latch, latched, 0.0, _S_MOST, _S_EDGE)
-        return {"h": stop_at_bounds(held * free, h, -_BELOW, self.h_max, edge), "s": closed * latch}
+        latch = stop_at_bounds(latch, ratio, 0.0, _S_HIGHEST, _S_EDGE)
+        return {
+            "h": stop_at_bounds(mobility * free, h, -_UNDERSHOOT, self.h_max, edge),
+            "s": closure * latch,
+        }
 
     def current(self, t, state, v, env):
         """See `AbstractDevice`."""
@@ -184,5 +193,5 @@ class DriftMemristor(AbstractDevice):
 
     def project(self, state):
         """See `AbstractDevice`: h up to h_max, s between 0.9999 and 1.001 of s0."""
-        h = jnp.clip(state["h"], -_BELOW, self.h_max)
-        return {"h": h, "s": jnp.clip(state["s"], _S_LEAST * self.s0, _S_MOST * self.s0)}
+        h = jnp.clip(state["h"], -_UNDERSHOOT, self.h_max)
+        return {"h": h, "s": jnp.clip(state["s"], _S_LOWEST * self.s0, _S_HIGHEST * self.s0)}

@@ -15,7 +15,7 @@ from .laws import asinh_of_sinh, root_between, simmons
 _TINY = 1e-6
 """Voltage below which the ionic current is taken as proportional to it [V]."""
 
-_MOST = 45.0
+_BRACKET = 45.0
 """Largest asinh(J / 2 j_fil): 3e19 times the exchange current, which nothing survives."""
 
 
@@ -99,10 +99,10 @@ class Ecm(AbstractGapDevice):
             """
             transfer = asinh_of_sinh(self.j_fil / self.j_ac, y)
             hopping = gap / self.hop * asinh_of_sinh(2 * self.j_fil / self.j_hop, y)
-            return (y + transfer + hopping) / most - 1
+            return (y + transfer + hopping) / upper - 1
 
-        most = size * self.z / (2 * BOLTZMANN_EV * hot)
-        y = root_between(excess, jnp.zeros_like(most), jnp.minimum(most, _MOST))
+        upper = size * self.z / (2 * BOLTZMANN_EV * hot)
+        y = root_between(excess, jnp.zeros_like(upper), jnp.minimum(upper, _BRACKET))
         return 2 * self.j_fil * jnp.sinh(y) * (v / size)
 
     def speed(self, state, v, env):

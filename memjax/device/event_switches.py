@@ -106,16 +106,21 @@ class EventSwitches(AbstractOhmicDevice):
 
     def initial(self, env):
         """See `AbstractDevice`."""
-        one = jnp.ones_like(self.on0)
-        return {"on": self.on0, "phi": one, "temperature": env.temperature * one}
+        unit = jnp.ones_like(self.on0)
+        return {"on": self.on0, "phi": unit, "temperature": env.temperature * unit}
 
     def rates(
         self, state: dict[str, Array], v: Float[Array, ""], env
     ) -> tuple[Float[Array, ""], Float[Array, ""]]:
         """Rates at which one switch goes on and off [1/s]."""
         hot = jnp.maximum(state["phi"], 1e-3) * jnp.maximum(state["temperature"], 1.0)
-        barrier = lambda push: jnp.maximum(self.v_a - push / 2, 0.0)  # noqa: E731
-        rate = lambda push: self.nu * jnp.exp(-barrier(push) / (BOLTZMANN_EV * hot))  # noqa: E731
+
+        def barrier(push):
+            return jnp.maximum(self.v_a - push / 2, 0.0)
+
+        def rate(push):
+            return self.nu * jnp.exp(-barrier(push) / (BOLTZMANN_EV * hot))
+
         return rate(self.v_off + v), rate(-self.v_off - v)
 
     def drift(self, t, state, v, env):
@@ -171,5 +176,5 @@ class EventSwitches(AbstractOhmicDevice):
     def resistance(self, state, v, env):
         """See `AbstractOhmicDevice`."""
         del v, env
-        above = jnp.maximum(self.n * jnp.clip(state["on"], 0.0, 1.0) - self.n_th, 0.0)
-        return 1 / (self.g_par + self.g_step * above)
+        excess = jnp.maximum(self.n * jnp.clip(state["on"], 0.0, 1.0) - self.n_th, 0.0)
+        return 1 / (self.g_par + self.g_step * excess)

@@ -181,23 +181,23 @@ class JartVcm(AbstractDevice):
     )
 
     @property
-    def _least(self) -> Float[Array, ""]:
+    def _lowest_density(self) -> Float[Array, ""]:
         """Smallest density [1e26/m^3]."""
         return self.n_min / _DENSITY
 
     @property
-    def _most(self) -> Float[Array, ""]:
+    def _highest_density(self) -> Float[Array, ""]:
         """Largest density [1e26/m^3]; above the smallest."""
-        return jnp.maximum(self.n_max / _DENSITY, 1.1 * self._least)
+        return jnp.maximum(self.n_max / _DENSITY, 1.1 * self._lowest_density)
 
     def initial(self, env):
         """See `AbstractDevice`: reset."""
         del env
-        return {"n_disc": self._least}
+        return {"n_disc": self._lowest_density}
 
     def _density(self, state: dict[str, Array]) -> Float[Array, ""]:
         """Density in the disc, inside its range [1e26/m^3]."""
-        return jnp.clip(state["n_disc"], self._least, self._most)
+        return jnp.clip(state["n_disc"], self._lowest_density, self._highest_density)
 
     def _bulk(self, n: Float[Array, ""]) -> tuple[Array, Array]:
         """Resistances of disc and plug [ohm]."""
@@ -233,14 +233,14 @@ class JartVcm(AbstractDevice):
         size = jnp.maximum(jnp.abs(v), _TINY)
         disc, plug = self._bulk(n)
         fixed = disc + plug + self.r_tiox + self.r_line
-        bent = jnp.maximum(self.r_line**2 * self.alpha_line * self.r_th_line / fixed, 1e-12)
+        nonlinearity = jnp.maximum(self.r_line**2 * self.alpha_line * self.r_th_line / fixed, 1e-12)
         r_th = jnp.where(forward, self.r_th * self.r_th_ratio, self.r_th)
 
-        def at(w: Float[Array, ""]) -> _Electrons:
+        def electrons_at(w: Float[Array, ""]) -> _Electrons:
             """At a share sigmoid(w) of the voltage over the barrier."""
-            rest = size * jax.nn.sigmoid(-w) / fixed
-            k = jnp.sqrt(3 * bent)
-            i = 2 / k * jnp.sinh(jnp.arcsinh(1.5 * k * rest) / 3)
+            linear_current = size * jax.nn.sigmoid(-w) / fixed
+            k = jnp.sqrt(3 * nonlinearity)
+            i = 2 / k * jnp.sinh(jnp.arcsinh(1.5 * k * linear_current) / 3)
             warm = 1 + self.r_line * self.alpha_line * self.r_th_line * i**2
             series = i * (self.r_tiox + self.r_line * warm)
             hot = env.temperature + r_th * i * jnp.maximum(size - series, 0.0)
@@ -248,12 +248,12 @@ class JartVcm(AbstractDevice):
 
         def excess(w: Float[Array, ""]) -> Float[Array, ""]:
             """What the barrier carries beyond what the rest does, over their sum."""
-            e = at(w)
-            through = self._barrier_current(e.barrier, e.temperature, n, forward)
-            return (through - e.current) / (through + e.current + 1e-30)
+            e = electrons_at(w)
+            barrier_current = self._barrier_current(e.barrier, e.temperature, n, forward)
+            return (barrier_current - e.current) / (barrier_current + e.current + 1e-30)
 
         edge = jnp.full_like(size, 40.0)
-        current = at(root_between(excess, -edge, edge))
+        current = electrons_at(root_between(excess, -edge, edge))
         share = jnp.abs(v) / size
         return current._replace(current=current.current * share, barrier=current.barrier * share)
 
@@ -274,8 +274,8 @@ class JartVcm(AbstractDevice):
         hops = jnp.exp(-jnp.maximum(energy * flat - tilt, 0.0)) * -jnp.expm1(-2 * tilt)
         mean = 0.5 * (self.n_plug / _DENSITY + n)
         rate = mean * (self.hop / self.l_disc) * self.nu0 * hops
-        set_limit = 1 - (n / self._most) ** 10
-        reset_limit = 1 - (self._least / n) ** 10
+        set_limit = 1 - (n / self._highest_density) ** 10
+        reset_limit = 1 - (self._lowest_density / n) ** 10
         return {"n_disc": jnp.where(v > 0, -rate * reset_limit, rate * set_limit)}
 
     def current(self, t, state, v, env):

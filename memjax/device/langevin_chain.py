@@ -104,15 +104,18 @@ class LangevinChain(AbstractLangevin):
 
     def force(self, x):
         """See `AbstractLangevin`."""
-        pull = lambda y: -self.w * y / self.l**2 * jnp.exp(-0.5 * (y / self.l) ** 2)  # noqa: E731
+
+        def pull(y):
+            return -self.w * y / self.l**2 * jnp.exp(-0.5 * (y / self.l) ** 2)
+
         return pull(x + 1) + pull(x - 1) - self.p * jnp.sin(math.pi * self.sites * x)
 
     def noise(self, t, state, v, env):
         """See `AbstractDevice`: one channel per particle."""
         del t, v, env
         size = self._thermal(state)
-        one = jnp.eye(self.particles, dtype=size.dtype)
-        return {f"thermal{k}": {"x": size * one[k]} for k in range(self.particles)}
+        identity = jnp.eye(self.particles, dtype=size.dtype)
+        return {f"thermal{k}": {"x": size * identity[k]} for k in range(self.particles)}
 
     def resistance(self, state, v, env):
         """See `AbstractOhmicDevice`."""

@@ -10,7 +10,7 @@ from ..system import SINGLE_PRECISION, Diagonal
 from .base import AbstractOhmicDevice
 from .laws import gap_ratio, safe_sqrt, stop_at_bounds
 
-_CLOSED = 1e-3
+_CLOSING_WIDTH = 1e-3
 _RATE = (0.0, 1e9)
 
 
@@ -107,10 +107,10 @@ class SecondOrderDiffusive(AbstractOhmicDevice):
         """See `AbstractDevice`."""
         del t, env
         f, c = state["f"], state["c"]
-        eased = jnp.exp(self.epsilon * jnp.clip(c, -0.1, 1.1))
-        grown = self.mu * jnp.abs(v) * eased / (self.alpha + jnp.maximum(1 - f, 0.0))
+        barrier_factor = jnp.exp(self.epsilon * jnp.clip(c, -0.1, 1.1))
+        growth = self.mu * jnp.abs(v) * barrier_factor / (self.alpha + jnp.maximum(1 - f, 0.0))
         return {
-            "f": stop_at_bounds(grown - self.gamma * f, f, -1.0, 1.0, _CLOSED),
+            "f": stop_at_bounds(growth - self.gamma * f, f, -1.0, 1.0, _CLOSING_WIDTH),
             "c": self.beta * f * (1 - c) - c / self.tau_c,
         }
 

@@ -142,9 +142,9 @@ class Yakopcic(AbstractDevice):
         """See `AbstractDevice`."""
         del t, env
         x = jnp.clip(state["x"], 0.0, 1.0)
-        a, off = jnp.where(v < 0, self.a2, self.a1), self._at("a_off", v) * (1 - x)
+        a, off = jnp.where(v < 0, self.a2, self.a1), self._by_polarity("a_off", v) * (1 - x)
         b_off = self.b if self.b_off is None else self.b_off
         if self.b_off_neg is not None:
             b_off = jnp.where(v < 0, self.b_off_neg, b_off)
-        on = sinh_conduction(v, 1 / self._at("b", v), a * x)
+        on = sinh_conduction(v, 1 / self._by_polarity("b", v), a * x)
         return on + sinh_conduction(v, 1 / b_off, off)

@@ -5,7 +5,7 @@ from typing import Any
 from ..errors import BoundsError
 
 
-def check_arrays(where: str, example: str, **named: Any) -> None:
+def check_arrays(where: str, example: str, **arrays: Any) -> None:
     """Raise `BoundsError` for a trace, a measurement, a name or a class in place of numbers.
 
     Parameters
@@ -17,7 +17,7 @@ def check_arrays(where: str, example: str, **named: Any) -> None:
     **named
         Arguments by name.
     """
-    for name, value in named.items():
+    for name, value in arrays.items():
         holds = any(getattr(value, n, None) is not None for n in ("sweep", "state", "spikes"))
         if value is None or holds or isinstance(value, str | type):
             kind = value.__name__ if isinstance(value, type) else type(value).__name__

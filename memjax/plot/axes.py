@@ -47,7 +47,9 @@ def show_in(axis: Any, factor: float) -> None:
     """Let an axis (`ax.xaxis`, `ax.yaxis`) show its numbers over `factor`; a logarithmic one, plain numbers."""
     from matplotlib.ticker import Formatter, FuncFormatter, LogLocator, NullFormatter
 
-    text = lambda value, _: Formatter.fix_minus(f"{value / factor:.6g}")  # noqa: E731
+    def text(value, _):
+        return Formatter.fix_minus(f"{value / factor:.6g}")
+
     axis.set_major_formatter(FuncFormatter(text))
     if axis.get_scale() == "log":
         low, high = axis.get_data_interval()

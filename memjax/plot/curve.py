@@ -61,9 +61,9 @@ def curve(
     points = np.asarray(x), np.asarray(y), bars
     ax.errorbar(*points, fmt="o", ls=line, color=color, label=label or None, **look)
     if published is not None:
-        theirs = [np.asarray(p) for p in published]
+        published_columns = [np.asarray(p) for p in published]
         hollow = {"mfc": "white", "mec": MEASURED, "ecolor": MEASURED, "label": "published"}
-        ax.errorbar(*theirs, fmt="s", **(look | hollow | {"ms": 7, "zorder": 2.2}))
+        ax.errorbar(*published_columns, fmt="s", **(look | hollow | {"ms": 7, "zorder": 2.2}))
     ax.set(
         xlabel=xlabel,
         ylabel=ylabel,
@@ -75,11 +75,11 @@ def curve(
     return ax
 
 
-def _named(axis: Any, name: str, values: Sequence[Any], unit: str) -> None:
+def _label_axis(axis: Any, name: str, values: Sequence[Any], unit: str) -> None:
     """Name an axis and show it in the multiple of its unit that suits all values."""
-    factor, shown = prefix(np.concatenate([np.ravel(v) for v in values]), unit=unit)
+    factor, symbol = prefix(np.concatenate([np.ravel(v) for v in values]), unit=unit)
     show_in(axis, factor)
-    axis.set_label_text(f"{name} ({shown})")
+    axis.set_label_text(f"{name} ({symbol})")
 
 
 def _column(own: Points, published: Published | None, k: int) -> list[Any]:
@@ -139,7 +139,7 @@ def stdp(
         line="",
     )
     show_in(ax.yaxis, 0.01)
-    _named(ax.xaxis, "Δt = t(post) − t(pre)", _column(dt, published, 0), "s")
+    _label_axis(ax.xaxis, "Δt = t(post) − t(pre)", _column(dt, published, 0), "s")
     return ax
 
 
@@ -149,8 +149,8 @@ def _exponentials(ax: Any, window: StdpWindow, longest: float) -> None:
     label = "A exp(−|Δt| / τ)"
     for side, sign in ((window.positive, 1), (window.negative, -1)):
         if side is not None:
-            fitted = side.amplitude * np.exp(-size / side.tau)
-            ax.plot(sign * size, fitted, color=MEASURED, lw=1.2, label=label)
+            fit = side.amplitude * np.exp(-size / side.tau)
+            ax.plot(sign * size, fit, color=MEASURED, lw=1.2, label=label)
             label = None
 
 
@@ -183,11 +183,11 @@ def ppf(
     ax = axes_or_new(ax)
     ax.axhline(1, color=MUTED, lw=0.8)
     name = "Paired-pulse ratio"
-    own = {"ax": ax, "log": log, "published": published, "color": color, "label": label}
-    curve(interval, ratio, error, ylabel=name, **own)
+    options = {"ax": ax, "log": log, "published": published, "color": color, "label": label}
+    curve(interval, ratio, error, ylabel=name, **options)
     if "y" in log:
         show_in(ax.yaxis, 1.0)
-    _named(ax.xaxis, "Interval", _column(interval, published, 0), "s")
+    _label_axis(ax.xaxis, "Interval", _column(interval, published, 0), "s")
     return ax
 
 
@@ -217,8 +217,8 @@ def refractory(
     -------
     matplotlib.axes.Axes
     """
-    own = {"log": log, "published": published, "color": color, "label": label}
-    ax = curve(r, isi, error, ax=ax, **own)
-    _named(ax.xaxis, "Resistance", _column(r, published, 0), "Ω")
-    _named(ax.yaxis, "Mean interval between spikes", _column(isi, published, 1), "s")
+    options = {"log": log, "published": published, "color": color, "label": label}
+    ax = curve(r, isi, error, ax=ax, **options)
+    _label_axis(ax.xaxis, "Resistance", _column(r, published, 0), "Ω")
+    _label_axis(ax.yaxis, "Mean interval between spikes", _column(isi, published, 1), "s")
     return ax

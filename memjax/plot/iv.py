@@ -10,7 +10,7 @@ from ..errors import BoundsError
 from ..result import Member, Trace
 from .style import MUTED
 
-_MOST = 60
+_ARROWS = 60
 
 
 def iv(
@@ -51,11 +51,13 @@ def iv(
         from matplotlib.figure import Figure
 
         ax = Figure().add_subplot()
-    chosen = np.unique(np.linspace(0, len(v) - 1, min(len(v), _MOST)).astype(int)) if len(v) else []
-    for n, k in enumerate(chosen):
+    indices = (
+        np.unique(np.linspace(0, len(v) - 1, min(len(v), _ARROWS)).astype(int)) if len(v) else []
+    )
+    for n, k in enumerate(indices):
         size = np.abs(i[k])
-        shown = np.where(size > 0, size, np.nan)
-        ax.plot(v[k], shown, color=color, lw=width, alpha=alpha, label=label if n == 0 else None)
+        positive = np.where(size > 0, size, np.nan)
+        ax.plot(v[k], positive, color=color, lw=width, alpha=alpha, label=label if n == 0 else None)
     ax.set_yscale("log")
     ax.set_xlabel("Voltage (V)")
     ax.set_ylabel("|Current| (A)")
@@ -67,8 +69,8 @@ def _sweeps(v: Any, i: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
     if i is None and isinstance(v, Trace):
         trace, volts, amps = v.check(), [], []
         for m in range(trace.result.shape[0]):
-            one = _sweeps(trace.member(m), None)
-            volts, amps = volts + one[0], amps + one[1]
+            parts = _sweeps(trace.member(m), None)
+            volts, amps = volts + parts[0], amps + parts[1]
         return volts, amps
     if i is None and all(getattr(v, n, None) is not None for n in ("v", "i", "sweep")):
         cuts = np.flatnonzero(np.diff(np.asarray(v.sweep))) + 1

@@ -20,12 +20,12 @@ _DASHES, _COLUMNS = 100_000, 2000
 """Dashes of a group beyond which those within one of so many columns are drawn once."""
 
 
-def _chosen(n: int, most: int) -> Int[np.ndarray, " some"]:
+def _pick_members(n: int, most: int) -> Int[np.ndarray, " some"]:
     """An even choice of at most so many members."""
     return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(int))
 
 
-def _apart(y: np.ndarray, time: np.ndarray, duration: float) -> tuple[np.ndarray, np.ndarray]:
+def _with_gaps(y: np.ndarray, time: np.ndarray, duration: float) -> tuple[np.ndarray, np.ndarray]:
     """Spikes, of very many those alone that do not fall on another one in the picture."""
     if len(time) <= _DASHES:
         return y, time
@@ -53,25 +53,25 @@ def network_raster(recording: Recording, *, ax: Any = None, most: int = 200) -> 
     """
     check_recording("network_raster", recording)
     ax = axes_or_new(ax)
-    shown = {n: _chosen(size, most) for n, size in recording.sizes.items()}
+    picks = {n: _pick_members(size, most) for n, size in recording.sizes.items()}
     # Small groups are as high as they need to be seen.
-    least = max(len(x) for x in shown.values()) / 10
+    minimum = max(len(x) for x in picks.values()) / 10
     base, ticks, labels = 0.0, [], []
-    for k, (name, members) in enumerate(shown.items()):
-        height = max(len(members), least)
+    for k, (name, members) in enumerate(picks.items()):
+        height = max(len(members), minimum)
         number, time = recording.spikes[name]
         place = np.full(recording.sizes[name], np.nan)
         place[members] = base + (np.arange(len(members)) + 0.5) * height / len(members)
         y, half = place[number], 0.4 * height / len(members)
-        y, time = _apart(y[np.isfinite(y)], time[np.isfinite(y)], recording.duration)
+        y, time = _with_gaps(y[np.isfinite(y)], time[np.isfinite(y)], recording.duration)
         color = _COLORS[k % len(_COLORS)]
         ax.vlines(time, y - half, y + half, color=color, lw=0.8, label=name)
         if k:
             ax.axhline(base, color=MUTED, lw=0.8)
         size = recording.sizes[name]
-        some = f"{size}" if len(members) == size else f"{len(members)} of {size}"
+        text = f"{size}" if len(members) == size else f"{len(members)} of {size}"
         ticks.append(base + height / 2)
-        labels.append(f"{name}\n{some}")
+        labels.append(f"{name}\n{text}")
         base += height
     ax.set_yticks(ticks, labels)
     for k, label in enumerate(ax.get_yticklabels()):
@@ -130,13 +130,13 @@ def conductances(recording: Recording, *, ax: Any = None) -> Any:
     """
     check_recording("conductances", recording)
     ax = axes_or_new(ax)
-    for k, (name, both) in enumerate(recording.conductances.items()):
-        whole = 1e6 * np.concatenate([both["start"], both["end"]])
-        low, high = whole.min(), whole.max()
+    for k, (name, values) in enumerate(recording.conductances.items()):
+        microsiemens = 1e6 * np.concatenate([values["start"], values["end"]])
+        low, high = microsiemens.min(), microsiemens.max()
         room = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
         edges = np.linspace(low - room, high + room, 60)
         for word, line in (("start", ":"), ("end", "-")):
-            count, _ = np.histogram(1e6 * both[word], edges)
+            count, _ = np.histogram(1e6 * values[word], edges)
             color = _COLORS[k % len(_COLORS)]
             ax.stairs(count, edges, color=color, ls=line, lw=1.4, label=f"{name}, {word}")
     ax.set(xlabel="Conductance (µS)", ylabel="Devices")

@@ -79,13 +79,19 @@ def _directions(ax: Any, flow: Flow, x: np.ndarray, y: np.ndarray, arrows: int) 
     """Arrows of one length, as shares of the axes, along the flow."""
     width, height = x[-1] - x[0], y[-1] - y[0]
     middle = (np.arange(arrows) + 0.5) / arrows
-    at = np.meshgrid(x[0] + width * middle, y[0] + height * middle)
-    u, v = (np.broadcast_to(np.asarray(r, float), at[0].shape) for r in flow(*at))
+    points = np.meshgrid(x[0] + width * middle, y[0] + height * middle)
+    u, v = (np.broadcast_to(np.asarray(r, float), points[0].shape) for r in flow(*points))
     u, v = u / width, v / height
     with np.errstate(invalid="ignore", divide="ignore"):
         scale = 0.6 / arrows / np.hypot(u, v)
     scale = np.where(np.isfinite(scale), scale, 0.0)
     look = {"color": MUTED, "alpha": 0.7, "width": 0.003, "headwidth": 4.5, "pivot": "mid"}
     ax.quiver(
-        *at, u * scale * width, v * scale * height, angles="xy", scale_units="xy", scale=1, **look
+        *points,
+        u * scale * width,
+        v * scale * height,
+        angles="xy",
+        scale_units="xy",
+        scale=1,
+        **look,
     )

@@ -44,8 +44,8 @@ class Info:
 
 def names(model: str | None = None) -> list[str]:
     """Names of the sets, of all models or of one."""
-    found = sorted(f"{p.parent.name}/{p.stem}" for p in _FOLDER.glob("*/*.toml"))
-    return [n for n in found if model is None or n.split("/")[0] == model]
+    available = sorted(f"{p.parent.name}/{p.stem}" for p in _FOLDER.glob("*/*.toml"))
+    return [n for n in available if model is None or n.split("/")[0] == model]
 
 
 def load(name: str) -> tuple[str, dict[str, Any], Info]:

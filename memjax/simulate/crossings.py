@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from ..errors import StimulusError
 from ..system import AbstractSystem
-from ..watch import Crossing, Event, Integral, TimeAbove, Watch, above_names, checked_watch
+from ..watch import Crossing, Event, Integral, TimeAbove, Watch, above_names, make_watch
 from .signals import check_signals
 
 _DEFAULT_INTEGRALS = {"charge": Integral("i"), "energy": Integral("power")}
@@ -60,7 +60,7 @@ def sweep_watches(
             where="simulate",
             allowed="one for all sweeps, or one for each with equal names",
         )
-    watches = [checked_watch(e, by_name(integrals)) for e in per_sweep]
+    watches = [make_watch(e, by_name(integrals)) for e in per_sweep]
     if not watches[0].signals:
         return None
     check_signals(system, watches[0].signals)

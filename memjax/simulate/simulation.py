@@ -166,7 +166,7 @@ def _strong(model, values: Mapping[str, Any]) -> Any:
 def _system(model, bench, stimuli) -> tuple[AbstractSystem, list]:
     """What is integrated, without the noise that does not act, and its stimuli by port."""
     if isinstance(model, Circuit) and any(isinstance(s, Drives) for s in stimuli):
-        stimuli = [s.ordered(model.ports) if isinstance(s, Drives) else s for s in stimuli]
+        stimuli = [s.in_order_of(model.ports) if isinstance(s, Drives) else s for s in stimuli]
     has_parameters = isinstance(model, AbstractDevice | Circuit)
     noiseless = params.quiet(model) if has_parameters else model
     return build_system(noiseless, bench, stimuli[0].quantity), stimuli

@@ -22,9 +22,9 @@ def is_traced(x: object) -> bool:
     return isinstance(x, jax.core.Tracer)
 
 
-def check_numbers(where: str, **named: object) -> None:
+def check_numbers(where: str, **values: object) -> None:
     """Raise `StimulusError` for anything but a number, or one that is traced or in an array."""
-    for name, x in named.items():
+    for name, x in values.items():
         if not isinstance(x, int | float | np.number | np.ndarray | jax.Array):
             raise StimulusError(f"{name} = {x!r:.40}", where=where, allowed="a number in SI")
 

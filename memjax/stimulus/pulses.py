@@ -73,9 +73,9 @@ class PulseTrain(AbstractStimulus):
 
     def __call__(self, t):
         """See `AbstractStimulus`."""
-        since = t - self.delay
-        n = jnp.clip(jnp.floor(since / self.period), 0, self.count - 1)
-        phase = since - n * self.period
+        elapsed = t - self.delay
+        n = jnp.clip(jnp.floor(elapsed / self.period), 0, self.count - 1)
+        phase = elapsed - n * self.period
         up, down = phase / self.edge, (self.width + self.edge - phase) / self.edge
         return self.base + (self.amplitude - self.base) * jnp.clip(jnp.minimum(up, down), 0.0, 1.0)
 

@@ -64,8 +64,8 @@ class Sampled(AbstractStimulus):
                 "times and values differ in length", allowed="one value per time, at least one"
             )
         # Of several sweeps in one the times have a leading axis; what is traced is not known.
-        known = [x for x in (self.times, self.values) if not is_traced(x)]
-        finite = all(np.all(np.isfinite(np.asarray(x))) for x in known)
+        arrays = [x for x in (self.times, self.values) if not is_traced(x)]
+        finite = all(np.all(np.isfinite(np.asarray(x))) for x in arrays)
         rising = is_traced(self.times) or np.all(np.diff(np.asarray(self.times)) > 0)
         if not finite or not rising:
             raise StimulusError(

@@ -53,7 +53,7 @@ class Drives(AbstractStimulus):
         """See `AbstractStimulus`."""
         return latest([p.duration for p in self.parts])
 
-    def ordered(self, names: Sequence[str]) -> "Drives":
+    def in_order_of(self, names: Sequence[str]) -> "Drives":
         """The same drives in another order.
 
         Raises

@@ -46,7 +46,7 @@ def triangle_sweep(
     """
     high = 0.0 if negative is None else negative
     check_numbers("triangle_sweep", amplitude=amplitude, rate=rate, negative=high)
-    traced = any(is_traced(x) for x in (amplitude, rate, negative))
+    any_traced = any(is_traced(x) for x in (amplitude, rate, negative))
     if (
         not isinstance(cycles, int | np.integer)
         or cycles < 1
@@ -56,10 +56,10 @@ def triangle_sweep(
             f"amplitude {amplitude}, rate {rate}, {cycles} cycles",
             allowed="amplitude other than 0, rate > 0, cycles >= 1",
         )
-    xp: Any = jnp if traced else np
-    other = [] if negative is None else [-xp.sign(amplitude) * abs(negative), 0.0]
-    one = [amplitude, 0.0, *other]
-    values = xp.stack([xp.asarray(x, xp.result_type(float)) for x in [0.0, *(one * cycles)]])
+    xp: Any = jnp if any_traced else np
+    return_leg = [] if negative is None else [-xp.sign(amplitude) * abs(negative), 0.0]
+    corners = [amplitude, 0.0, *return_leg]
+    values = xp.stack([xp.asarray(x, xp.result_type(float)) for x in [0.0, *(corners * cycles)]])
     steps = xp.abs(xp.diff(values)) / rate
     times = xp.concatenate([xp.zeros_like(values[:1]), xp.cumsum(steps)])
     return Sampled(times, values, "linear", quantity)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from memjax.cli.rows import EVEN_ROWS, even_rows, filled, interpolation_error, thin
+from memjax.cli.rows import EVEN_ROWS, even_rows, fill_rows, interpolation_error, thin
 from memjax.stimulus import Sampled
 
 pytestmark = pytest.mark.fast
@@ -29,11 +29,11 @@ def test_interpolation_error_is_in_units_of_each_range():
 
 def test_filled_keeps_the_times_and_has_one_of_few_sizes():
     t = np.sort(np.random.default_rng(0).uniform(size=300))
-    more = filled(t)
+    more = fill_rows(t)
     assert len(more) == 4096
     assert np.isin(t, more).all()
     assert (more[0], more[-1]) == (t[0], t[-1])
-    assert len(filled(np.linspace(0, 1, 5000))) == 8192
+    assert len(fill_rows(np.linspace(0, 1, 5000))) == 8192
 
 
 def test_even_rows_hold_every_row_of_the_stimulus():

@@ -9,7 +9,7 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
 import memjax as mj
-from memjax.device.diffusive import _rectified
+from memjax.device.diffusive import _rectified_moments
 from memjax.fields import parameter_specs
 from memjax.observables import summarise, switching
 from memjax.scaling import Scaled
@@ -160,19 +160,21 @@ def test_resistance_has_the_limits_of_the_closed_and_the_open_channel():
 
 @pytest.mark.parametrize(("s", "psi"), [(1.0, 1.08), (2.4, 1.54), (8.0, 3.72)])
 def test_the_rectified_rate_has_the_mean_of_the_published_table(s, psi):
-    assert float(_rectified(jnp.asarray(s), jnp.asarray(1.0))[0]) == pytest.approx(psi, abs=5e-3)
+    assert float(_rectified_moments(jnp.asarray(s), jnp.asarray(1.0))[0]) == pytest.approx(
+        psi, abs=5e-3
+    )
 
 
 @pytest.mark.parametrize("s", [0.05, 0.3, 1.0, 8.0])
 def test_mean_and_spread_of_the_rectified_rate_are_those_of_samples(s):
     drawn = np.maximum(1 + s * np.random.default_rng(0).standard_normal(200_000), 0.0)
-    mean, spread = (float(x) for x in _rectified(jnp.asarray(s), jnp.asarray(1.0)))
+    mean, spread = (float(x) for x in _rectified_moments(jnp.asarray(s), jnp.asarray(1.0)))
     assert abs(z_score(drawn, mean)) < 4
     assert abs(z_score((drawn - mean) ** 2, spread**2)) < 4
 
 
 def test_for_weak_noise_nothing_is_rectified_and_the_formulas_meet():
-    one = lambda s: _rectified(jnp.asarray(1.0), jnp.asarray(s))  # noqa: E731
+    one = lambda s: _rectified_moments(jnp.asarray(1.0), jnp.asarray(s))  # noqa: E731
     assert [float(x) for x in one(0.01)] == [1.0, 0.01]
     np.testing.assert_allclose(one(0.1 - 1e-12), one(0.1 + 1e-12), rtol=1e-9)
     slope = jax.grad(lambda s: one(s)[1] + one(s)[0])

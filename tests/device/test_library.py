@@ -8,8 +8,8 @@ import pytest
 import memjax as mj
 from memjax.device import laws
 from memjax.device.laws import (
-    doubled_bracket,
     gap_ratio,
+    grow_bracket,
     increasing_root,
     root_between,
     safe_exp,
@@ -177,5 +177,5 @@ def test_an_increasing_root_is_exact_with_its_first_and_second_derivatives():
 
 def test_a_bracket_is_doubled_until_it_holds_the_root():
     for c in (-3e4, -0.1, 0.0, 0.5, 7.0, 1e9):
-        low, high = doubled_bracket(lambda x, c=c: x - c, jnp.asarray(0.0), jnp.asarray(1.0))
+        low, high = grow_bracket(lambda x, c=c: x - c, jnp.asarray(0.0), jnp.asarray(1.0))
         assert low <= c <= high

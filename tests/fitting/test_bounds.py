@@ -14,7 +14,7 @@ from fitting.targets.fit import fit_targets
 from memjax.cli.program import main
 from memjax.data import DecayRecord
 from memjax.errors import BoundsError
-from memjax.params import bounded, get
+from memjax.params import get, with_bounds
 
 MMS = mj.MetastableSwitches()
 T = np.linspace(0.0, 1.5, 40)
@@ -30,7 +30,7 @@ def decay(device=MMS, **more):
 
 @pytest.mark.fast
 def test_a_search_begins_where_it_is_told_and_else_inside_the_bounds():
-    device = bounded(MMS, {"tau": (1e-3, 1e-2)})
+    device = with_bounds(MMS, {"tau": (1e-3, 1e-2)})
     assert float(get(begun(device, ["tau", "r_on"], {"r_on": 7.0}), "r_on")) == 7.0
     assert 1e-3 < float(get(begun(device, ["tau"]), "tau")) < 1e-2
     with pytest.raises(NotFreeError, match=r"tau not free.*allowed: r_on, v_on"):
@@ -48,8 +48,8 @@ def test_bounds_of_one_fit_are_not_those_of_another():
     free = decay()
     best = free.values["r_on"]
     low, high = 1.4 * best, 2.0 * best  # nor does it hold the value of the model
-    above = decay(bounded(MMS, {"r_on": (low, high)}), start={"x0": 0.8})
-    around = decay(bounded(MMS, {"r_on": (best / 2, best * 2)}))
+    above = decay(with_bounds(MMS, {"r_on": (low, high)}), start={"x0": 0.8})
+    around = decay(with_bounds(MMS, {"r_on": (best / 2, best * 2)}))
     again = decay()
     assert "r_on" in above.at_bound
     assert low <= above.values["r_on"] < low + 0.01 * (high - low)
@@ -68,7 +68,7 @@ def test_bounds_of_one_fit_are_not_those_of_another():
 
 @pytest.mark.fast
 def test_starts_of_sweeps_lie_about_the_one_that_is_given_and_inside_the_bounds(example):
-    device = bounded(mj.DiffusiveMemristor(), {"r_on": (1.0, 10.0), "lam": (0.1, 0.4)})
+    device = with_bounds(mj.DiffusiveMemristor(), {"r_on": (1.0, 10.0), "lam": (0.1, 0.4)})
     about = dict(bench=None, env=None, point_time=0.01, free=None, fix=None, seed=0, screened=64)
     made = prepare([example], device, start={"mu": 5.0}, **about)
     first = made.problem.at(made.candidates[0])
@@ -87,14 +87,14 @@ def test_starts_of_sweeps_lie_about_the_one_that_is_given_and_inside_the_bounds(
 
 @pytest.mark.fast
 def test_circuits_and_targets_refuse_what_is_not_free():
-    circuit = bounded(mj.model("threshold-switch-neuron"), {"r_in.r": (1e4, 1e6)})
+    circuit = with_bounds(mj.model("threshold-switch-neuron"), {"r_in.r": (1e4, 1e6)})
     rows, drive = np.linspace(0, 1e-3, 5), mj.Sampled(np.array([0.0, 1e-3]), np.ones(2), "linear")
     about = dict(node="node", sigma=1e-3)
     with pytest.raises(NotFreeError, match=r"r_in.r not free.*allowed: switch.v_th"):
         fit_voltages(rows, np.zeros(5), circuit, stimulus=drive, free=["switch.v_th"], **about)
     device = mj.model("diffusive")
     with pytest.raises(NotFreeError, match=r"theta not free.*allowed: mu"):
-        fit_targets(["v_th=0.5"], bounded(device, {"theta": (1.0, 2.0)}), free=["mu"])
+        fit_targets(["v_th=0.5"], with_bounds(device, {"theta": (1.0, 2.0)}), free=["mu"])
     with pytest.raises(NotFreeError, match="theta not free"):
         fit_targets(["v_th=0.5"], device, free=["mu"], start={"theta": 2.0})
 

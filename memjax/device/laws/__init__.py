@@ -19,7 +19,7 @@ from .kinetics import (
     mott_gurney_inverse,
 )
 from .limits import stop_at_bounds, window
-from .roots import doubled_bracket, increasing_root, root_between
+from .roots import grow_bracket, increasing_root, root_between
 from .safe import asinh_of_sinh, safe_exp, safe_power, safe_sinh, safe_sqrt
 
 __all__ = [
@@ -28,8 +28,8 @@ __all__ = [
     "asinh_of_sinh",
     "butler_volmer",
     "butler_volmer_inverse",
-    "doubled_bracket",
     "gap_ratio",
+    "grow_bracket",
     "increasing_root",
     "joule_rate",
     "joule_temperature",

@@ -31,8 +31,8 @@ def gap_ratio(x: Float[Array, ""], decay: Float[Array, ""]) -> Float[Array, ""]:
     """
     if jnp.result_type(x, decay) == jnp.float32:
         rate = 1 / decay
-        closed = jnp.exp(-rate)
-        return jnp.maximum(jnp.exp(-x * rate) - closed, 0.0) / (1 - closed)
+        full_decay = jnp.exp(-rate)
+        return jnp.maximum(jnp.exp(-x * rate) - full_decay, 0.0) / (1 - full_decay)
     return jnp.exp(-x / decay) * jnp.expm1((x - 1) / decay) / jnp.expm1(-1 / decay)
 
 

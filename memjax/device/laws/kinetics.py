@@ -61,9 +61,9 @@ def activated_hopping(
     """
     e, w = energy / (BOLTZMANN_EV * temperature), field / (BOLTZMANN_EV * temperature)
     small = jnp.abs(w) < 1.0
-    near = jnp.exp(-e) * jnp.sinh(jnp.where(small, w, 0.0))
-    far = 0.5 * (safe_exp(w - e, cap) - safe_exp(-w - e, cap))
-    return jnp.where(small, near, far)
+    exact = jnp.exp(-e) * jnp.sinh(jnp.where(small, w, 0.0))
+    capped = 0.5 * (safe_exp(w - e, cap) - safe_exp(-w - e, cap))
+    return jnp.where(small, exact, capped)
 
 
 def mott_gurney_inverse(

@@ -25,8 +25,8 @@ def stop_at_bounds(
     Linear over the width, so that the rate is continuous and no adaptive step meets a jump; beyond
     the edge it points back.
     """
-    up = jnp.maximum(rate, 0.0) * jnp.clip((high - x) / width, -1.0, 1.0)
-    return up + jnp.minimum(rate, 0.0) * jnp.clip((x - low) / width, -1.0, 1.0)
+    rise = jnp.maximum(rate, 0.0) * jnp.clip((high - x) / width, -1.0, 1.0)
+    return rise + jnp.minimum(rate, 0.0) * jnp.clip((x - low) / width, -1.0, 1.0)
 
 
 def window(kind: str, x: Float[Array, ""], i: Float[Array, ""], p: int) -> Float[Array, ""]:

@@ -42,15 +42,15 @@ def root_between(
     """
     # What the function closes over becomes arguments, so that no loop carries their derivatives.
     pure, consts = jax.closure_convert(f, low)
-    still = lax.stop_gradient(consts)
+    constants = lax.stop_gradient(consts)
     low, high = lax.stop_gradient((low, high))
     with_slope = jax.value_and_grad(pure)
 
     def halve(_, ends):
         a, b = ends
         middle = 0.5 * (a + b)
-        below = pure(middle, *still) < 0
-        return jnp.where(below, middle, a), jnp.where(below, b, middle)
+        is_below = pure(middle, *constants) < 0
+        return jnp.where(is_below, middle, a), jnp.where(is_below, b, middle)
 
     def step(value, slope):
         rises = slope > 0
@@ -59,7 +59,7 @@ def root_between(
     a, b = lax.fori_loop(0, _HALVINGS, halve, (low, high))
 
     def improve(_, ends):
-        value, slope = with_slope(ends[0], *still)
+        value, slope = with_slope(ends[0], *constants)
         return jnp.clip(ends[0] - step(value, slope), a, b), slope
 
     x, slope = lax.fori_loop(0, _STEPS, improve, (0.5 * (a + b), jnp.zeros_like(a)))
@@ -102,12 +102,15 @@ def increasing_root(
     first derivatives, and what is fitted through it second ones.) Where the function is flat the root does not move.
     """
     pure, consts = jax.closure_convert(f, low)
-    low, high, still = lax.stop_gradient((low, high, consts))
-    x = _safe_newton(lambda y: pure(y, *still), low, high)
-    one = jnp.ones_like(x)
-    slope_of = lambda y: jax.jvp(lambda z: pure(z, *still), (y,), (one,))[1]  # noqa: E731
-    bend = jax.jvp(slope_of, (x,), (one,))[1]  # only third derivatives would see it move
-    value, slope = jax.jvp(lambda z: pure(z, *consts), (x,), (one,))
+    low, high, constants = lax.stop_gradient((low, high, consts))
+    x = _safe_newton(lambda y: pure(y, *constants), low, high)
+    unit = jnp.ones_like(x)
+
+    def slope_of(y):
+        return jax.jvp(lambda z: pure(z, *constants), (y,), (unit,))[1]
+
+    bend = jax.jvp(slope_of, (x,), (unit,))[1]  # only third derivatives would see it move
+    value, slope = jax.jvp(lambda z: pure(z, *consts), (x,), (unit,))
     rises = slope > 0
     slope = jnp.where(rises, slope, 1.0)
     q = jnp.where(rises, value / slope, 0.0)
@@ -115,7 +118,7 @@ def increasing_root(
     return x - q - 0.5 * jnp.where(jnp.isfinite(bend), bend, 0.0) * q**2
 
 
-def doubled_bracket(
+def grow_bracket(
     f: Callable[[Float[Array, ""]], Float[Array, ""]],
     low: Float[Array, ""],
     high: Float[Array, ""],
@@ -137,16 +140,19 @@ def doubled_bracket(
         return pure(a, *consts) > 0, pure(b, *consts) < 0
 
     def move(carry):
-        a, b, (left, right), n = carry
+        a, b, (root_below, root_above), n = carry
         width = 2 * jnp.maximum(b - a, _NARROWEST)
         a, b = (
-            jnp.where(left, a - width, jnp.where(right, b, a)),
-            jnp.where(left, a, jnp.where(right, b + width, b)),
+            jnp.where(root_below, a - width, jnp.where(root_above, b, a)),
+            jnp.where(root_below, a, jnp.where(root_above, b + width, b)),
         )
         return a, b, sides(a, b), n + 1
 
     begin = low, high, sides(low, high), jnp.asarray(0)
-    outside = lambda c: (c[2][0] | c[2][1]) & (c[3] < _DOUBLINGS)  # noqa: E731
+
+    def outside(c):
+        return (c[2][0] | c[2][1]) & (c[3] < _DOUBLINGS)
+
     return lax.while_loop(outside, move, begin)[:2]
 
 
@@ -155,17 +161,20 @@ def _safe_newton(f: Callable, a: Float[Array, ""], b: Float[Array, ""]) -> Float
     eps = jnp.finfo(a.dtype).eps
 
     def improve(carry):
-        x, a, b, before, _, n = carry
+        x, a, b, last_step, _, n = carry
         value, slope = jax.jvp(f, (x,), (jnp.ones_like(x),))
         a, b = jnp.where(value < 0, x, a), jnp.where(value > 0, x, b)
         step = -value / jnp.where(slope > 0, slope, 1.0)
-        newton = (slope > 0) & (2 * jnp.abs(step) <= jnp.abs(before))
+        newton = (slope > 0) & (2 * jnp.abs(step) <= jnp.abs(last_step))
         new = jnp.where(newton, jnp.clip(x + step, a, b), 0.5 * (a + b))
         # A step of Newton's this small leaves its square, which is below rounding.
-        done = newton & (jnp.abs(step) <= 0.01 * jnp.sqrt(eps) * jnp.abs(new))
-        done |= (b - a <= 2 * eps * jnp.abs(new)) | (value == 0)
-        return jnp.where(value == 0, x, new), a, b, new - x, done, n + 1
+        converged = newton & (jnp.abs(step) <= 0.01 * jnp.sqrt(eps) * jnp.abs(new))
+        converged |= (b - a <= 2 * eps * jnp.abs(new)) | (value == 0)
+        return jnp.where(value == 0, x, new), a, b, new - x, converged, n + 1
 
     begin = 0.5 * (a + b), a, b, 2 * (b - a), jnp.asarray(False), jnp.asarray(0)
-    going = lambda c: ~c[4] & (c[5] < _ITERATIONS)  # noqa: E731
-    return lax.while_loop(going, improve, begin)[0]
+
+    def unfinished(c):
+        return ~c[4] & (c[5] < _ITERATIONS)
+
+    return lax.while_loop(unfinished, improve, begin)[0]

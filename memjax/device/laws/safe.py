@@ -31,9 +31,9 @@ def asinh_of_sinh(ratio: Float[Array, "..."], x: Float[Array, "..."]) -> Float[A
 
 def safe_power(base: Float[Array, "..."], exponent: Float[Array, "..."]) -> Float[Array, "..."]:
     """`base` to a real power > 0; 0, with no gradient, where the base is not above 1e-30."""
-    above = base > 1e-30
-    power = jnp.exp(exponent * jnp.log(jnp.where(above, base, 1.0)))
-    return jnp.where(above, power, 0.0)
+    valid = base > 1e-30
+    power = jnp.exp(exponent * jnp.log(jnp.where(valid, base, 1.0)))
+    return jnp.where(valid, power, 0.0)
 
 
 def safe_sqrt(x: Float[Array, "..."], scale: float) -> Float[Array, "..."]:

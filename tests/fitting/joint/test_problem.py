@@ -123,6 +123,6 @@ def test_draws_need_parts_that_are_differentiable():
 
 
 def test_fits_with_bounds_of_their_own_are_refused():
-    narrow = mj.params.bounded(LINE_START, {"tau": (1e-5, 1e-3)})
+    narrow = mj.params.with_bounds(LINE_START, {"tau": (1e-5, 1e-3)})
     with pytest.raises(DataError, match="bounds of their own"):
         fit_jointly(_own_states(), narrow)

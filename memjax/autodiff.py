@@ -1,4 +1,4 @@
-"""Derivatives that a solve cannot give: one sentence of what to write instead, in the place of an error of JAX."""
+"""Derivatives that a solve cannot give: in place of an error of JAX, one sentence says what to write instead."""
 
 from typing import Any, TypeVar
 
@@ -33,7 +33,7 @@ def _refuse_forward(*_: Any, **__: Any) -> Any:
 
 
 def _identity(name: str) -> Primitive:
-    """An operation that gives what it takes, on numbers and on batches of them."""
+    """A JAX primitive that returns its argument, on single arrays and on batches."""
     operation = Primitive(name)
     operation.def_impl(lambda x: x)
     operation.def_abstract_eval(lambda x: x)

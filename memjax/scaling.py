@@ -16,7 +16,7 @@ class Scaled(eqx.Module):
     system : AbstractSystem
         The equations in SI.
     env : Environment
-        Where it stands.
+        Its temperature.
 
     Notes
     -----

@@ -179,7 +179,7 @@ def _between_bounds(lower: float, upper: float, *, logarithmic: bool) -> Abstrac
 
 
 def within(spec: ParameterSpec, value: float) -> float:
-    """A value inside the bounds of a parameter: one that is not is moved, by a twentieth of a finite range.
+    """The value, moved inside the bounds of a parameter where it is not, by a twentieth of a finite range.
 
     Parameters
     ----------

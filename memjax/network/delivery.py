@@ -1,4 +1,4 @@
-"""From spikes to arrivals: lists of those who fired, and what they add to their targets."""
+"""From spikes to arrivals: lists of spikes, and the weights that they add to their targets."""
 
 from collections.abc import Callable
 

@@ -43,7 +43,7 @@ def member_keys(
 
 
 class NeuronProgram:
-    """What one block of neurons does.
+    """The equations of one block of neurons, as steps between exchanges of spikes.
 
     Parameters
     ----------

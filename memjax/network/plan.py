@@ -389,7 +389,7 @@ def _device_tables(devices: Any, tables: list[_Table], number: np.ndarray) -> di
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """All of it.
+    """A network in whole numbers: clock, groups, layouts and tables of connections.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A network on its way: stretches of computing, spikes handed out, snapshots."""
+"""A running network: it computes in stretches, hands out spikes, and takes snapshots."""
 
 import time
 import warnings
@@ -39,7 +39,7 @@ _LISTS = 2**26
 
 
 class Simulation:
-    """A network on its way: state, and what happens next.
+    """A running network: its state, and how it goes on.
 
     Parameters
     ----------

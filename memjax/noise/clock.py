@@ -10,7 +10,7 @@ from .counter import bits, open_uniform
 from .path import Words
 
 _TIMES, _MARKS = 0x7C1C0C4B, 0x3A6B5D21
-"""What tells a clock's counters from those of paths."""
+"""Tags that keep the counters of a clock apart from those of paths."""
 
 
 class Clock(eqx.Module):
@@ -40,7 +40,7 @@ class Clock(eqx.Module):
 
 
 def capacity(expected: float) -> int:
-    """Candidates to make room for where so many are expected: fewer suffice in all but 1e-14 of the cases."""
+    """Number of candidates to allocate where so many are expected: too small with a probability below 1e-14."""
     # Eight standard deviations of a Poisson count, and room where the count is small and skewed.
     count = expected + 8 * math.sqrt(expected) + 16
     return 2 ** math.ceil(math.log2(count))  # few sizes are compiled
@@ -56,7 +56,7 @@ def clock(key: Words, *, rate: Float[Array, ""], size: int) -> Clock:
     rate : Float[Array, ""]
         Rate of candidates [1/s].
     size : int
-        How many are made, see `capacity`.
+        Number of candidates, see `capacity`.
     """
     k = jnp.arange(size, dtype=jnp.uint32)
 

@@ -1,4 +1,4 @@
-"""Random numbers from counters: a hash of a device's key and of up to three counters, and what becomes of it."""
+"""Counter-based random numbers: a hash of a device's key and up to three counters, and distributions made from it."""
 
 import jax
 import jax.numpy as jnp
@@ -44,7 +44,7 @@ _LOG = (
 
 
 def words(key: Key[Array, ""]) -> tuple[UInt32[Array, ""], UInt32[Array, ""]]:
-    """Two words of a device's key, for `bits`: made once, so that no step pays for threefry."""
+    """Two words of a device's key, for `bits`. They are computed once, so that no step pays for threefry."""
     pair = jax.random.bits(key, (2,), jnp.uint32)
     return pair[0], pair[1]
 
@@ -61,7 +61,7 @@ def bits(
     ----------
     key_lo, key_hi : UInt32[Array, "..."]
         Key of each device, see `words`.
-    counter, *more : Integer[Array, "..."] or int
+    counter, *counters : Integer[Array, "..."] or int
         Which number, e.g. of a step and a channel; taken modulo 2^32, and in this order. The shapes
         of keys and counters are broadcast. What depends on a scalar counter only is computed once
         for all devices.
@@ -75,8 +75,8 @@ def bits(
     -----
     The counters make two words. These, each exclusive-or a word of the key, are added and go through
     the mixer "lowbias32": two 32-bit products per number, and two more per counter that is not a
-    scalar. Less fails the tests where keys differ in one bit or are consecutive: one product, no fold
-    at the start or the end, a word of the key that enters after the first product. Keys chosen by
+    scalar. Simpler variants (one product, no fold at the start or the end, a word of the key that enters after the
+    first product) fail the statistical tests for keys that differ in one bit or are consecutive. Keys chosen by
     hand may differ in one bit or be consecutive, but some that differ in two bits give related words;
     those from `words` do by a chance of about 2^-60 only. Not for cryptography.
 
@@ -95,12 +95,12 @@ def bits(
 
 
 def _fold(x, shift: int):
-    """Word with its upper bits in its lower ones too."""
+    """Mix the upper bits of a word into its lower ones."""
     return x ^ (x >> np.uint32(shift))
 
 
 def _of_counters(*counters):
-    """Two words that tell any counters from any others, whatever their number."""
+    """Two words that differ for different sequences of counters, whatever their number."""
     a, b = (jnp.uint32(start + len(counters)) for start in _START)
     for c in counters:
         a, b, c = jnp.broadcast_arrays(a, b, jnp.asarray(c, jnp.uint32))

@@ -14,12 +14,12 @@ from .counter import bits, normal, open_uniform, sign, three_point, two_point, w
 
 _PURPOSES = ("path", "spread", "read")
 KINDS = ("gaussian", "two-point", "three-point")
-"""Increments that have the moments of Brownian ones: all, those of weak order 1, those of weak order 2."""
+"""Kinds of increments: with all moments of Brownian ones, with those that weak order 1 needs, or weak order 2."""
 
 Words = tuple[UInt32[Array, ""], UInt32[Array, ""]]
 
 _JUMP = 0x5BD1E995
-"""What tells the counter of a step's jump from those of its increments."""
+"""Tag that keeps the counter of a step's jump apart from those of its increments."""
 
 
 def device_key(

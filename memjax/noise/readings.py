@@ -12,14 +12,14 @@ from .counter import bits, normal, open_uniform
 from .path import Words, device_key, words
 
 _TELEGRAPH, _FLICKER = 0x54454C45, 0x464C4943
-"""Places of the numbers of either process in a row of counters; those of white noise are small."""
+"""Counters of the two processes; those of white noise are small numbers."""
 
 _INNER = 32
 """Relaxations that make 1/f noise, beside one at either end."""
 
 
 class Readings(NamedTuple):
-    """When one member is read.
+    """Readings of one member: its key, and when it is read.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def _word(rows: Readings, place) -> UInt32[Array, " rows"]:
 
 
 def white(rows: Readings, place: int) -> Float[Array, " rows"]:
-    """Independent standard normal numbers, others for each place."""
+    """Independent standard normal numbers; each `place` gives an independent sequence."""
     return normal(_word(rows, place), rows.gap.dtype)
 
 
@@ -98,7 +98,7 @@ def telegraph(
     Parameters
     ----------
     rows : Readings
-        When it is looked at.
+        When the trap is read.
     capture, emission : Float[Array, ""]
         Mean time for which it is empty, and full [s].
 

@@ -49,7 +49,7 @@ def interval(
 
 
 class DyadicPath(dfx.AbstractBrownianPath):
-    r"""Brownian path on dyadic trees, consistent however they are walked, as a diffrax control.
+    r"""Brownian path on dyadic trees, consistent in whatever order its intervals are visited, as a diffrax control.
 
     Parameters
     ----------

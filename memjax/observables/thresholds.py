@@ -151,6 +151,6 @@ def _rows_ahead(v: Float[np.ndarray, " out"]) -> Int[np.ndarray, " out"]:
 
 
 def _middle(jumps: list[float | None], never: float) -> float:
-    """Median of what jumps, in decades; `never` where fewer than half do."""
+    """Median of the currents at the jumps, in decades; `never` where fewer than half of the branches jump."""
     values = [x for x in jumps if x is not None]
     return float(10 ** np.median(np.log10(values))) if 2 * len(values) >= len(jumps) > 0 else never

@@ -34,11 +34,11 @@ _FIRST = 1e-6
 """First step as a share of the solve."""
 
 _DIGITS = 5
-"""Binary digits of a step behind its first: it is within a 64th of what its error allows."""
+"""Binary digits of a step after the leading one: the rounded step is within 1/64 of the proposed one."""
 
 
 def _round_bits(h: Float[Array, ""]) -> Float[Array, ""]:
-    """A positive number to so many binary digits, by its bits: it costs a solve nothing."""
+    """Round a positive number to `_DIGITS` binary digits, by integer operations on its bits."""
     info = jnp.finfo(h.dtype)
     word_type = {64: jnp.uint64, 32: jnp.uint32}[info.bits]
     # Half of the last digit kept is added first: rounded to the nearest, so that steps have no
@@ -58,8 +58,9 @@ class _RoundedSteps(dfx.AbstractAdaptiveStepSizeController):
 
     Notes
     -----
-    Reverse mode goes through stretches of a solve once more, compiled otherwise. Steps that carry the last digits of
-    the states would then end elsewhere, and derivatives of stretches that do not meet are off by percents.
+    Reverse mode repeats parts of a solve in a program that is compiled otherwise, whose states differ in the last
+    digits. Steps that depend on these digits would end at other times, and derivatives of parts that do not join are
+    wrong by percents.
     """
 
     control: dfx.PIDController
@@ -109,7 +110,7 @@ def _code(sol: dfx.Solution, finite: Bool[Array, ""]) -> Array:
 
 
 class _UpTo(eqx.Module):
-    """A drive whose slope at the end of a solve is that before it: the last step ends some roundings behind."""
+    """A drive whose slope at the end of a solve is that just before it: the last step ends some roundings later."""
 
     stimulus: AbstractStimulus
     last: Float[Array, ""]
@@ -190,7 +191,8 @@ def solve_stiff(
     ts, ys = times_and_states(sol)
     y, q, last = _rows_and_end(ys)
     y = jax.vmap(scaled.project)(y)  # rows between steps are interpolated
-    # Steps are refused until their limit where the drift is no number: look at it where the solve stands.
+    # Where the drift is not a number, steps are rejected up to their limit: check it where the
+    # solve stopped.
     t, y_end = ts[1][0], system_state(last)
     ok = jnp.all(jnp.isfinite(scaled.drift(t, y_end, stimulus(t))))
     ok &= jnp.all(jnp.isfinite(y)) | (sol.result != dfx.RESULTS.successful)
@@ -203,25 +205,25 @@ def solve_stiff(
 
 
 def _rows_and_end(ys) -> tuple[Any, Any, Any]:
-    """States and integrals (None where nothing is watched) at the rows, and the state in which a solve ended."""
+    """States and integrals (None if none are watched) at the rows, and the state at the end of a solve."""
     last = jax.tree.map(lambda x: x[0], ys[1])
     return (*ys[0], last) if isinstance(last, dict) else (ys[0], None, last)
 
 
 def _save_states(t, y, args) -> Any:
-    """What is saved where only the states of the system are asked for."""
+    """Save the states of the system only."""
     del t, args
     return system_state(y)
 
 
 def _save_row(t, y, args) -> Any:
-    """What is saved at rows: states, and integrals where something is watched."""
+    """Save the states at the rows, and the integrals if any are watched."""
     del t, args
     return (y["z"], y["q"]) if isinstance(y, dict) else y
 
 
 class _Problem(eqx.Module):
-    """What the terms and the kernel of a noisy solve see as their arguments."""
+    """Arguments of the terms and of the kernel of a noisy solve."""
 
     scaled: Scaled
     stimulus: AbstractStimulus
@@ -239,7 +241,7 @@ def _diffusion(t, y, problem: _Problem):
 
 
 def _begin(problem: _Problem, y, t):
-    """Jumps, at the start of the step behind a candidate."""
+    """Apply a jump at the start of the step that follows a candidate time."""
     t = jnp.asarray(t)
     return jump(problem.scaled, problem.clock, y, t, problem.stimulus(t))
 
@@ -332,7 +334,7 @@ def solve_adaptive(
 
 
 def _noisy_solution(sol: dfx.Solution, problem: _Problem, end) -> Solution:
-    """States, fate and likelihood of the jumps of a noisy solve."""
+    """States of a noisy solve, how it ended, and the log-probability of its jumps."""
     ts, ys = times_and_states(sol)
     y, q, last = _rows_and_end(ys)
     t, y_end = ts[1][0], system_state(last)

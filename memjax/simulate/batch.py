@@ -27,7 +27,7 @@ from .fixed import chunk_sizes, solve_fixed
 from .solution import Solution, add_watch_results
 
 _CHUNKS = 25
-"""Stretches of a run of fixed steps, after which its progress is seen and it can be interrupted."""
+"""Parts of a run of fixed steps; after each the progress bar moves, and the run can be interrupted."""
 
 _BLOCK = 512
 """Members that advance together on a processor: in its cache, and few enough that XLA keeps a step on one core."""
@@ -57,7 +57,7 @@ class Grid(eqx.Module):
     watch: Watch | None = None
 
     def sweeps(self, numbers: np.ndarray) -> "Grid":
-        """Some of the sweeps."""
+        """The grid of some of the sweeps."""
         leaves = (self.stimuli, self.rows, self.watch)
         stimuli, rows, watch = jax.tree.map(lambda x: x[numbers], leaves)
         values, keys = jax.tree.map(lambda x: x[:, numbers], (self.values, self.keys))
@@ -72,9 +72,9 @@ def with_values(scaled: Scaled, values: Mapping[str, Array]) -> Scaled:
 
 
 def map_lanes(run: Callable, grid: Grid, *extra: Any) -> Any:
-    """``run(sweep, values, key, *more)`` over members and sweeps.
+    """Map ``run(sweep, values, key, *extra)`` over members and sweeps.
 
-    What depends on the sweep only, as its drive, is computed once for all members. Leaves of `more`
+    What depends on the sweep only, as its drive, is computed once for all members. Leaves of `extra`
     and of the result have the axes (members, sweeps).
     """
     lanes = (grid.values, grid.keys, *extra)
@@ -152,7 +152,7 @@ def wide_loop_options() -> dict[str, Any]:
 
 
 def _fixed_steps(scaled, grid, y0, watch_state, first, substeps, policy):
-    """The first of the rows is where each sweep stands."""
+    """Solve from the first of the rows, where each sweep stands, to the others."""
 
     def run(sweep, values, key, y, watch_state):
         return solve_fixed(
@@ -176,7 +176,7 @@ _solve_fixed_steps = jit_with_options(_fixed_steps, wide_loop_options)
 
 
 def _fixed_in_chunks(scaled, grid: Grid, y0, substeps: int, policy: Fixed, bar) -> Solution:
-    """`_fixed` stretch by stretch, so that a long run can show its progress and be interrupted."""
+    """`_solve_fixed_steps` part by part, so that a long run can show its progress and be interrupted."""
     k = grid.rows.shape[1]
     chunk = k if bar is None else max(1, -(-k // _CHUNKS))
     padding = np.repeat(grid.rows[:, -1:], -k % chunk, axis=1)
@@ -297,9 +297,9 @@ def solve_grid(scaled: Scaled, grid: Grid, y0, policy: Stiff | Fixed, bar=None) 
     scaled : Scaled
         The system.
     grid : Grid
-        What is done to it.
+        Drives, times of output and values of every lane.
     y0 : Float[Array, "members sweeps n"]
-        Where each solve starts.
+        Scaled state at the start of each solve.
     policy : Stiff or Fixed
         How it is integrated.
     bar : tqdm, optional
@@ -332,7 +332,7 @@ def _events(scaled, grid, memory, smooth):
 
 
 def grid_events(scaled: Scaled, grid: Grid, memory: Any, policy: Stiff | Fixed) -> dict[str, Any]:
-    """Times of events in every lane of a solved batch, and what is seen at them; see `locate_events`.
+    """Times of events in every lane of a solved batch, and the signals at them; see `locate_events`.
 
     Parameters
     ----------

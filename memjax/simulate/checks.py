@@ -1,4 +1,4 @@
-"""What `simulate` is given, and what it says on return: wrong arguments, bounds of traced numbers, failed solves."""
+"""Checks of the arguments of `simulate`, and reports on return: traced numbers out of bounds, failed solves."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -168,12 +168,12 @@ def check_seed(seed: Any) -> None:
 
 
 def as_rows(save: Any) -> Any:
-    """`save` as it is, a sequence of numbers as one array.
+    """Check `save` and return it; a sequence of numbers becomes one array.
 
     Raises
     ------
     StimulusError
-        For intervals and times of output that are none.
+        For invalid intervals or times of output.
     """
     parts = list(save) if isinstance(save, list | tuple) else [save]
     if any(is_traced(x) for x in parts):
@@ -209,7 +209,7 @@ def _check_rows(times: np.ndarray) -> None:
 
 
 def _no_rows(reason: str) -> StimulusError:
-    """The error for a `save` that is none."""
+    """The error for an invalid `save`."""
     return StimulusError(
         reason,
         where="save of simulate",
@@ -379,7 +379,7 @@ def _outside(x: Any, bounds: tuple[float, float]) -> Bool[Array, "..."]:
 
 
 def mark_inputs(policy: Stiff | Fixed, inputs: T) -> T:
-    """What a solve is given; a forward derivative of adaptive steps with an adjoint for reverse is refused likewise."""
+    """Mark the inputs of a solve: a forward derivative of adaptive steps whose adjoint is for reverse mode raises."""
     reverse = isinstance(policy, Stiff) and isinstance(
         policy.adjoint, dfx.RecursiveCheckpointAdjoint
     )
@@ -387,13 +387,13 @@ def mark_inputs(policy: Stiff | Fixed, inputs: T) -> T:
 
 
 def mark_derivatives(policy: Stiff | Fixed, solution: T) -> T:
-    """What a solve gave; a reverse derivative of adaptive steps with a forward adjoint is refused in one sentence."""
+    """Mark a solution: a reverse derivative of adaptive steps with a forward adjoint raises, in one sentence."""
     forward = isinstance(policy, Stiff) and isinstance(policy.adjoint, dfx.ForwardMode)
     return forward_only(solution) if forward else solution
 
 
 def report_failures(trace: Trace, on_failure: str) -> Trace:
-    """The trace, with what was asked for where solves failed: a warning, an error, or nothing.
+    """Return the trace; where solves failed, warn, raise, or do nothing, as asked.
 
     Raises
     ------

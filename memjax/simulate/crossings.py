@@ -19,12 +19,12 @@ Integrals = Mapping[str, Integral | TimeAbove] | Sequence[str]
 
 
 def by_name(integrals: Integrals) -> dict[str, Integral | TimeAbove]:
-    """Integrals by name, those that have one spelt out.
+    """Integrals by name; the names ``charge`` and ``energy`` alone stand for their definitions.
 
     Raises
     ------
     StimulusError
-        For a name that says nothing by itself.
+        For a name that stands for no integral.
     """
     if isinstance(integrals, Mapping):
         return dict(integrals)

@@ -56,7 +56,7 @@ def locate_events(
     *,
     smooth: bool,
 ) -> dict[str, dict[str, Any]]:
-    """Times of all events of one solve, and what is seen at them.
+    """Times of all events of one solve, and voltage, current and states at them.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def _locate_all(
 
 
 def _locate(event: EventGroup, scaled: Scaled, stimulus, piece: Piece, *, smooth: bool) -> dict:
-    """Time of one event, and what is seen at it."""
+    """Time of one event, and voltage, current and states at it."""
 
     def signal(t, y):
         x = signal_values(scaled, stimulus, (event.signal,), t, scaled.project(y))[event.signal]
@@ -166,7 +166,7 @@ class _Instant(NamedTuple):
 
 
 def _by_step(scaled: Scaled, stimulus, piece: Piece, share) -> _Instant:
-    """The event by a step of its own from the beginning of the step, which is as accurate as the solve."""
+    """State at the event, by a step of its own from the beginning of the step: as accurate as the solve."""
     t0, t1 = lax.stop_gradient((piece.t_start, piece.t_end))
     h = jnp.maximum(share * (t1 - t0), 4 * jnp.finfo(t0.dtype).eps * jnp.abs(t1))
     driven = Driven(scaled, stimulus, Watch({}, {}))
@@ -176,7 +176,7 @@ def _by_step(scaled: Scaled, stimulus, piece: Piece, share) -> _Instant:
 
 
 def _by_line(piece: Piece, share) -> _Instant:
-    """The event on the straight line of its step."""
+    """State at the event, on the straight line between the ends of its step."""
     t0, t1 = lax.stop_gradient((piece.t_start, piece.t_end))
     span = jnp.where(t1 > t0, t1 - t0, 1.0)
     return _Instant(t0 + share * (t1 - t0), piece.state(share), lax.stop_gradient(piece.k0) / span)

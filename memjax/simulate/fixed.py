@@ -32,7 +32,7 @@ def chunk_sizes(substeps: int) -> tuple[int, int]:
 
 
 def _increment(policy: Fixed, key, step, channels: int, h) -> Increment:
-    """What the path of one device does in a step; nothing without a key."""
+    """Brownian increment of one device over a step; empty without a key."""
     if key is None:
         zero = jnp.zeros(0, h.dtype)
         return Increment(zero, zero)
@@ -57,7 +57,7 @@ class _Place(NamedTuple):
 
 
 def _place(stimulus: AbstractStimulus, step, t0, h) -> _Place:
-    """The step of a number that starts at `t0`."""
+    """The step with a given number, which starts at `t0`."""
     t_start, t_end = t0 + _NUDGE * h, t0 + (1 - _NUDGE) * h
     return _Place(step, t_start, t_end, h, stimulus(t_start), stimulus(t_end))
 
@@ -113,7 +113,7 @@ def solve_fixed(
     watch : Watch, optional
         Events and integrals.
     watch_state : tuple, optional
-        Integrals and memory of events at `start`, of a solve that goes on.
+        Integrals and memory of events at `start`, of the solve that is continued.
 
     Notes
     -----

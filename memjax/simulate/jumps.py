@@ -1,4 +1,4 @@
-"""Jumps at the candidates of a clock, and how likely a pattern of them was."""
+"""Jumps at the candidate times of a clock, and the probability of a pattern of jumps."""
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +14,7 @@ Vector = Float[Array, " n"]
 def _choose_jump(
     scaled: Scaled, y: Vector, t, u, mark, rate
 ) -> tuple[Int[Array, ""], Array, Array]:
-    """Number of the jump that a mark chooses (how many there are: none), intensities, vectors after."""
+    """Number of the jump that a mark selects (the count of jumps means none), intensities, and states after each."""
     intensity, _, states_after = scaled.jumps(t, y, u)
     return jnp.sum(mark * rate >= jnp.cumsum(intensity)), intensity, states_after
 
@@ -30,7 +30,7 @@ def jump(scaled: Scaled, clock: Clock, y: Vector, t: Float[Array, ""], u) -> Vec
 def pattern(
     scaled: Scaled, clock: Clock, stimulus, y: Float[Array, "candidates n"], end: Float[Array, ""]
 ) -> tuple[Float[Array, ""], Bool[Array, ""]]:
-    """Log-probability of what became of the candidates before `end` [s], and whether the clock was fast enough.
+    """Log-probability of the outcomes at all candidates before `end` [s], and whether the clock was fast enough.
 
     Parameters
     ----------

@@ -21,7 +21,7 @@ _POWER = "power:"
 
 
 def outputs_and_states(system: AbstractSystem, t, state, stimulus: Callable, env: Environment):
-    """Outputs of a system just before a time [s], displacement included, and the states as they are shown.
+    """Outputs of a system just before a time [s], displacement current included, and its states as a trace shows them.
 
     `stimulus` gives what drives at a time [s], as an `AbstractStimulus` does.
     """

@@ -68,7 +68,7 @@ def is_noisy(
 
 
 def _stack(stimuli: Sequence[AbstractStimulus], numbers: np.ndarray) -> AbstractStimulus:
-    """One stimulus with a leading axis out of some of several."""
+    """Stack the stimuli of some sweeps into one with a leading axis."""
     arrays = [jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(float)), s) for s in stimuli]
     if any(jax.tree.structure(a) != jax.tree.structure(arrays[0]) for a in arrays):
         raise StimulusError(
@@ -78,7 +78,7 @@ def _stack(stimuli: Sequence[AbstractStimulus], numbers: np.ndarray) -> Abstract
 
 
 def _pad(stimuli: Sequence[Any], rows: Sequence[np.ndarray]) -> tuple[list, np.ndarray]:
-    """Sweeps of one length: shorter ones go on at their last value, in rows that are cut off again."""
+    """Pad sweeps to one length: shorter ones continue at their last value, in rows that are removed again."""
     k = max(len(r) for r in rows)
     row_times = [
         np.concatenate([r, r[-1] + (r[-1] - r[0]) / len(r) * np.arange(1, k - len(r) + 1)])
@@ -253,7 +253,8 @@ def simulate(
     Notes
     -----
     Rows are samples: a sum over them is a staircase in the switching time, and a crossing between two moves with their
-    secant. Ask for `events` and `integrals` to differentiate. No path knows of events that come or go.
+    secant. Ask for `events` and `integrals` to differentiate. A derivative along a path does not see events that
+    appear or vanish.
     """
     return _run(
         device, stimulus, bench=bench, policy=policy, env=env, members=members, seed=seed, save=save, labels=labels,
@@ -341,7 +342,7 @@ def _ends(solution: Solution) -> Solution:
 
 
 def _of_solve(grid: Grid):
-    """What only a solve needs: its keys, and what it watches."""
+    """The parts of a grid that only a solve needs: its keys, and its watch."""
     return grid.keys, grid.watch
 
 

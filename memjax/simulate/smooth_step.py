@@ -8,9 +8,9 @@ f/\partial\theta`, whose J jumps there: a step of length h leaves a relative err
 where the state is accurate to 1e-5.
 
 One derivative is known, whatever lies in the step: that of a shift in time. The flow takes the slope :math:`w_0` at the
-start to the slope :math:`w_1` at the end. What the step makes of it instead misses that by a vector m. Across a kink
-where :math:`g(t, y, \theta) = 0` the derivatives of the rates jump by a matrix of rank one, :math:`\Delta =
-\kappa\nabla g^T`, and what the step gets wrong is of that form too, hence
+start to the slope :math:`w_1` at the end. The derivative of the step takes it to a vector that differs from that by m.
+Across a kink where :math:`g(t, y, \theta) = 0` the derivatives of the rates jump by a matrix of rank one,
+:math:`\Delta = \kappa\nabla g^T`, and the error of the step has that form too, hence
 
 .. math:: S_1 = D S_0 + m\,\frac{\nabla g\cdot S_0}{\nabla g\cdot w_0}, \qquad
    \frac{\nabla g\cdot S_0}{\nabla g\cdot w_0} = \frac{\langle\Delta w_0, \Delta S_0\rangle}{|\Delta w_0|^2},
@@ -43,14 +43,14 @@ _LINEAR = 1e-3
 """Relative change of a slope in a step below which the step counts as linear, and nothing is corrected."""
 
 _SHARPNESS = 8
-"""Power by which fast modes are told from slow ones."""
+"""Power that separates fast modes from slow ones."""
 
 _DOUBT, _VANISHING = 0.3, 1e-10
 """Errors of a step, and change of the scaled state in it, below which its slopes are not known."""
 
 
 class SmoothStep(NamedTuple):
-    """What a step gives.
+    """Result of a step.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def _smooth_step_jvp(primals, tangents):
     d_driven, _, _, s0 = tangents
     if s0 is None:
         s0 = jnp.zeros_like(y0)
-    # What has a tangent, and what has none: the step is traced once, and carries both changes along.
+    # Only what has a tangent is linearised; one trace of the step serves both pushes.
     moves = jax.tree.map(lambda x: x is not None, d_driven, is_leaf=lambda x: x is None)
     dynamic, static = eqx.partition(driven, moves)
     none, zero, one = jax.tree.map(jnp.zeros_like, dynamic), jnp.zeros_like(t0), jnp.ones_like(t0)

@@ -1,4 +1,4 @@
-"""What a solve gives."""
+"""The result of a solve."""
 
 import dataclasses
 from collections.abc import Callable
@@ -19,7 +19,7 @@ class Solution(eqx.Module):
     result : Int[Array, ""]
         A `Result`.
     accepted, rejected : Int[Array, ""]
-        Number of steps that were kept, and of those that were not.
+        Number of accepted and of rejected steps.
     pattern : Float[Array, ""]
         Logarithm of the probability of the pattern of jumps, given the candidates; 0 without jumps.
     step_t, step_y : Float[Array, "steps"], Float[Array, "steps n"], or None

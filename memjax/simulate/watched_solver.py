@@ -29,12 +29,12 @@ _SHARE, _FLOOR = 2e-3, 1e-2
 
 
 class WatchedArgs(eqx.Module):
-    """Arguments of a watched solve: those of the solver within, and what is watched.
+    """Arguments of a watched solve: those of the wrapped solver, and what is watched.
 
     Parameters
     ----------
     inner : PyTree
-        Arguments of the solver within.
+        Arguments of the wrapped solver.
     scaled, stimulus, watch
         The system, its drive, and what is watched of them.
     """
@@ -46,12 +46,12 @@ class WatchedArgs(eqx.Module):
 
 
 class WatchedTerm(dfx.AbstractTerm):
-    """The terms of the solver within; diffrax itself asks only for the shape of a state.
+    """The terms of the wrapped solver; diffrax itself asks only for the shape of a state.
 
     Parameters
     ----------
     terms : PyTree of diffrax.AbstractTerm
-        Terms of the solver within.
+        Terms of the wrapped solver.
     """
 
     terms: Any
@@ -72,7 +72,7 @@ class WatchedTerm(dfx.AbstractTerm):
 
 
 def _inner_terms(terms: Any) -> Any:
-    """The terms of the solver within; diffrax wraps them for solves that run backwards, which these do not."""
+    """The terms of the wrapped solver; diffrax wraps them for solves that run backwards, which these do not."""
     return getattr(terms, "term", terms).terms
 
 
@@ -120,20 +120,20 @@ class WatchedSolver(dfx.AbstractAdaptiveSolver, dfx.AbstractItoSolver):
 
     @property
     def interpolation_cls(self):  # pyright: ignore[reportIncompatibleVariableOverride]
-        """States by the interpolation of the solver within, integrals by that of what is integrated."""
+        """States by the interpolation of the wrapped solver, integrals by that of what is integrated."""
         kind = self.solver.interpolation_cls
         return lambda **info: _Interpolation(kind=kind, **info)
 
     def order(self, terms):
-        """See the solver within."""
+        """See the wrapped solver."""
         return self.solver.order(_inner_terms(terms))
 
     def strong_order(self, terms):
-        """See the solver within."""
+        """See the wrapped solver."""
         return self.solver.strong_order(_inner_terms(terms))
 
     def error_order(self, terms):
-        """See the solver within."""
+        """See the wrapped solver."""
         return self.solver.error_order(_inner_terms(terms))
 
     def init(self, terms, t0, t1, y0, args):
@@ -145,7 +145,7 @@ class WatchedSolver(dfx.AbstractAdaptiveSolver, dfx.AbstractItoSolver):
         return terms.vf(t0, y0, args)
 
     def step(self, terms, t0, t1, y0, args, solver_state, made_jump):
-        """One step, and what is to be remembered of it."""
+        """One step, with its integrals and the memory of events."""
         del solver_state
         t0, t1 = jnp.asarray(t0), jnp.asarray(t1)
         take_step = self._smooth_step if self.tolerances is not None else self._noisy_step

@@ -1,4 +1,4 @@
-"""Events and integrals along the steps of a solve: what is remembered of each step."""
+"""Events and integrals along the steps of a solve, recorded step by step."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -23,7 +23,7 @@ _SIMPSON = np.array([1 / 6, 0.0, 2 / 3, 0.0, 1 / 6])
 _PRIMITIVE = np.linalg.inv(np.vander(_NODES, increasing=True)) / np.arange(1, 6)[:, None]
 
 INTEGRAL_RTOL = 1e-5
-"""Error of the integral over a step relative to the integral so far."""
+"""Largest error of the integral over a step, relative to the integral so far."""
 
 
 class Piece(NamedTuple):
@@ -61,7 +61,7 @@ def straight_piece(t_start, t_end, y0, y1) -> Piece:
 
 
 def begin_memory(watch: Watch, y0: Float[Array, " n"]) -> list[dict[str, Any]]:
-    """What is known of each group of events before the first step: armed or not, how often they came and when."""
+    """Memory of each group of events before the first step: whether they are armed, their count, and their steps."""
 
     def blank(group: EventGroup) -> dict[str, Any]:
         shape = (len(group.names), group.size)
@@ -76,12 +76,12 @@ def begin_memory(watch: Watch, y0: Float[Array, " n"]) -> list[dict[str, Any]]:
 def watch_step(
     watch: Watch, scaled: Scaled, stimulus: Callable, memory: list[dict[str, Any]], piece: Piece
 ) -> list[dict[str, Any]]:
-    """What is known of events after a step.
+    """Update the memory of events after a step.
 
     Notes
     -----
-    An event that is armed fires in a step at whose end the signal is beyond the level; where in it is found after the
-    solve. At the start of a step the signal may have jumped.
+    An event that is armed fires in a step at whose end the signal is beyond the level; its time within the step is
+    found after the solve. At the start of a step the signal may have jumped.
     """
     scaled, stimulus, watch = lax.stop_gradient((scaled, stimulus, watch))
     groups = watch.groups()

@@ -46,16 +46,16 @@ def drift_implicit_euler_step(
     -------
     y1 : Float[Array, "n"]
         State at the end.
-    settled : Bool[Array, ""]
-        Whether Newton's iteration settled to sqrt(eps).
+    converged : Bool[Array, ""]
+        Whether Newton's iteration converged to sqrt(eps).
 
     Notes
     -----
-    y1 = y + kick + h f(y1) for the Ito process. Newton starts at the explicit predictor unless that is
-    beyond all scales. Where
-    growth at rates above 1/h makes the nearest root one against the flow, a step is turned round:
-    an unstable state is left and not held, and a runaway that ends within the step is followed to
-    its end; one that does not end does not settle.
+    y1 = y + kick + h f(y1) for the Ito process. Newton's iteration starts at the explicit predictor, or at y + kick if
+    the predictor changes a component by more than its scale. Where the solution grows at a rate above 1/h, the root
+    nearest to the start lies against the flow. The Newton step is then reversed: the iteration leaves an unstable
+    equilibrium, as the solution does, and follows a runaway to its end. It does not converge if the runaway does not
+    end within the step.
 
     References
     ----------
@@ -80,7 +80,7 @@ def _stage(f, y, kick, h, *, project, confine, cap) -> Stage:
 
 
 def _end(eq: Equation, t0, t1, y, kick, h, cap) -> tuple[Stage, Vector]:
-    """Implicit part, and its error estimate: half the change of the drift, filtered twice.
+    """Solve the implicit part and estimate its error: half the change of the drift over the step, filtered twice.
 
     The error of the step decays with the stiffness z of a mode as 1/z, the change of the drift
     grows as z.
@@ -112,8 +112,8 @@ class DriftImplicitEuler(AbstractKernel):
     the amplitude depends on the state.
 
     Under adaptive steps it converges to another process as well unless the noise is `Partitioned` or
-    `Additive`: steps whose increment is large are refused and halved, so that dW^2 - h, which it
-    leaves out, has a negative mean over those that are kept. For that noise it has an error estimate;
+    `Additive`: steps with a large increment are rejected and halved, so that dW^2 - h, the term which the method
+    neglects, has a negative mean over the accepted steps. For that noise it has an error estimate;
     for others there is `DriftImplicitMilstein`.
 
     References
@@ -133,7 +133,7 @@ class DriftImplicitEuler(AbstractKernel):
         """See `drift_implicit_euler_step`."""
         noise = noise_increment(eq, t0, y, inc, h)
         stage, error = _end(eq, t0, t1, y, noise.euler, h, self.cap)
-        # What Euler leaves out of the noise is Milstein's term, which is at hand.
+        # Milstein's term, which Euler neglects, is the leading error of the noise.
         error = jnp.abs(error) + jnp.abs(stage.filter(noise.correction))
         return Step(eq.project(stage.y), error, stage.converged)
 

@@ -1,4 +1,4 @@
-"""Step sizes on dyadic trees: what a Brownian path needs to stay one when steps are refused."""
+"""Adaptive step sizes on dyadic trees, on which a path stays Brownian although steps are rejected."""
 
 from collections.abc import Callable
 
@@ -19,7 +19,7 @@ _SAFETY, _SHRINK, _GROW = 0.9, 0.1, 8.0
 
 
 def whole_state(y):
-    """The whole of a state."""
+    """Return the whole state: all of it has to meet the tolerance."""
     return y
 
 
@@ -40,7 +40,7 @@ class DyadicController(dfx.AbstractAdaptiveStepSizeController):
         Tolerance of a step relative to the state, and absolute.
     bounds : Float[Array, "trees+1"]
         Ascending times [s] from start to end of the solve on which steps land: corners of the drive,
-        rows of output, candidates for jumps. Equal neighbours are passed over.
+        rows of output, candidates for jumps. Equal neighbours are skipped.
     norm : callable
         Of the error over its tolerance.
     part : callable
@@ -48,12 +48,12 @@ class DyadicController(dfx.AbstractAdaptiveStepSizeController):
 
     Notes
     -----
-    A step is an interval [k, k + 1] 2^-n of the stretch between two bounds. One that is refused is
-    halved, and no later step passes its end without landing on it, because no interval of the tree
-    does: increments that have been looked at are never thrown away, which would bias the paths that
-    are kept. The times of steps do not depend on the system's parameters but through the choice
-    among intervals, so that derivatives along a path are exact at a given sequence of steps. A step
-    lands just before a bound and the next starts on it: the drive has one side for each.
+    A step is an interval [k, k + 1] 2^-n of the time between two bounds. A rejected step is halved, and a later step
+    ends where it ended, because two intervals of the tree are nested or disjoint. An increment that was drawn is therefore never
+    discarded; to discard those of rejected steps would bias the accepted paths. Parameters of the system act on the
+    times of steps only through the choice among intervals, so that derivatives along a path are exact for a given
+    sequence of steps. A step ends just before a bound and the next one starts on it, so that each sees its own side of
+    a jump of the drive.
 
     References
     ----------
@@ -80,7 +80,7 @@ class DyadicController(dfx.AbstractAdaptiveStepSizeController):
         return self._times(place)[1], place
 
     def _bound(self, k) -> Float[Array, ""]:
-        """A bound; the last one beyond it."""
+        """A bound by its number; a number beyond the last gives the last bound."""
         return self.bounds[jnp.minimum(k, len(self.bounds) - 1)]
 
     def _span(self, tree) -> Float[Array, ""]:
@@ -127,14 +127,14 @@ class DyadicController(dfx.AbstractAdaptiveStepSizeController):
         return place.start + place.size == jnp.ones_like(place.size) << depth(self.bounds.dtype)
 
     def _excess(self, y0, y1, error) -> Float[Array, ""]:
-        """Norm of the error over its tolerance; infinite where it is no number."""
+        """Norm of the error over its tolerance; infinite where it is not a number."""
         a, b, e = (ravel_pytree(self.part(y))[0] for y in (y0, y1, error))
         tolerance = self.atol + self.rtol * jnp.maximum(jnp.abs(a), jnp.abs(b))
         size = lax.stop_gradient(self.norm(e / tolerance))
         return jnp.where(jnp.isfinite(size) & jnp.all(jnp.isfinite(b)), size, jnp.inf)
 
     def _next(self, place: _Place, h) -> _Place:
-        """What follows a step that was kept, not longer than `h`."""
+        """The step after an accepted one, not longer than `h`."""
         end = place.start + place.size
         # end & -end is the lowest set bit: the largest interval of the tree that may start at
         # `end`.
@@ -168,5 +168,5 @@ class DyadicController(dfx.AbstractAdaptiveStepSizeController):
 
 
 def _either(condition, if_true: _Place, if_false: _Place) -> _Place:
-    """One place or the other."""
+    """One of two places, by a condition."""
     return jax.tree.map(lambda a, b: jnp.where(condition, a, b), if_true, if_false)

@@ -1,4 +1,4 @@
-"""What noise does in one step, and how wrong that may be."""
+"""Increment of a state by the noise in one step, and an estimate of its error."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -22,7 +22,7 @@ class NoiseIncrement(NamedTuple):
     euler, correction : Float[Array, "n"]
         g dW, and Milstein's correction g' g (dW^2 - h) / 2.
     expected : Float[Array, "n channels"]
-        Amplitudes at the end as far as they follow the kick of Euler linearly.
+        Amplitudes at the end of the step, to first order in the Euler increment.
     """
 
     g: Float[Array, "n channels"]
@@ -31,13 +31,13 @@ class NoiseIncrement(NamedTuple):
     expected: Float[Array, "n channels"]
 
     def remainder(self, eq: Equation, t1, y1: Vector, h) -> Vector:
-        """Size of what Milstein leaves out: what the amplitudes do beyond following the kick."""
+        """Error estimate of Milstein's scheme: change of the amplitudes beyond their linear response to the noise."""
         deviation = jnp.abs(eq.diffusion(t1, y1) - self.expected)
         return 0.5 * jnp.sqrt(h) * jnp.sum(deviation, axis=1)
 
 
 def noise_increment(eq: Equation, t0, y: Vector, inc: Increment, h) -> NoiseIncrement:
-    """Noise of one step; of channels that do not commute the symmetric part, which needs no Levy area."""
+    """Noise of one step. Of channels that do not commute only the symmetric part is taken: it needs no Levy area."""
     # The linear map g' serves the correction and the expected amplitudes: one linearisation for
     # both.
     g, follow = jax.linearize(lambda x: eq.diffusion(t0, x), y)

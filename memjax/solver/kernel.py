@@ -1,4 +1,4 @@
-"""What a step of an Ito equation sees and gives, and the diffrax solver that every such step is."""
+"""Inputs and outputs of a step of an Ito equation, and the base class that makes such a step a diffrax solver."""
 
 import abc
 from collections.abc import Callable
@@ -22,7 +22,7 @@ Vector = Float[Array, " n"]
 
 
 def identity(args, y, *more):
-    """The state itself: no domain to keep to, no jump to take."""
+    """Return the state unchanged: the default without a domain to project on and without jumps."""
     del args, more
     return y
 
@@ -30,8 +30,8 @@ def identity(args, y, *more):
 def length(t0, t1) -> Float[Array, ""]:
     """Length of a step [s].
 
-    Above 0 for the empty steps too that a lane of a batch takes once it has ended: they are thrown
-    away, but in reverse mode what is no number in them is not.
+    A lane of a batch that has ended takes empty steps until the others end. Their results are discarded, but a NaN in
+    them would reach reverse-mode derivatives: the length is therefore always above 0.
     """
     h = jnp.asarray(t1) - jnp.asarray(t0)
     return jnp.where(h > 0, h, jnp.finfo(h.dtype).eps)
@@ -65,7 +65,7 @@ class Equation(NamedTuple):
 
 
 class Increment(NamedTuple):
-    """What a Brownian path does in a step.
+    """Increment of a Brownian path over a step.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ class Step(NamedTuple):
     y, error : Float[Array, "n"]
         State, and estimate of its local error.
     converged : Bool[Array, ""]
-        Whether what is implicit in it was solved.
+        Whether its implicit equations were solved.
     """
 
     y: Vector
@@ -122,7 +122,7 @@ class AbstractKernel(dfx.AbstractAdaptiveSolver, dfx.AbstractItoSolver):
 
     @abc.abstractmethod
     def kernel(self, eq: Equation, t0, t1, y: Vector, inc: Increment, *, h) -> Step:
-        """The step itself, a pure function: of length `h`, with the drive of `t0` and `t1` at its ends."""
+        """The step itself, a pure function; its length is `h`, and the drive is evaluated at `t0` and `t1`."""
 
     def order(self, terms):
         """Order without noise."""

@@ -1,4 +1,4 @@
-"""Small dense systems by unrolled elimination: no LAPACK call per lane, batches vectorise."""
+"""Small dense linear systems by unrolled elimination, which vectorises over a batch; LAPACK is called lane by lane."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -34,34 +34,34 @@ def factor(a: Float[Array, "n n"]) -> Callable[[Float[Array, " n"]], Float[Array
 
 
 Rows = list[list[Any]]
-"""Entries of a matrix; a number 0.0 where nothing stands, which costs nothing."""
+"""Entries of a matrix. A Python 0.0 marks a structural zero, which costs no operation."""
 
 
 def _is_zero(x: Any) -> bool:
-    """Whether an entry stands for nothing."""
+    """Whether an entry is a structural zero."""
     return isinstance(x, float) and x == 0.0
 
 
 def total(terms: Iterable) -> Any:
-    """Sum of what is not a number 0.0; 0.0 of nothing."""
+    """Sum of the terms that are not structural zeros; 0.0 if there are none."""
     nonzero = [x for x in terms if not _is_zero(x)]
     return sum(nonzero[1:], nonzero[0]) if nonzero else 0.0
 
 
 def dot(a: Iterable, b: Iterable) -> Any:
-    """Sum of products, of what is not a number 0.0."""
+    """Sum of the products that are not structural zeros."""
     return total(x * y for x, y in zip(a, b, strict=True) if not (_is_zero(x) or _is_zero(y)))
 
 
 def derivative(f: Callable[[Any], list], x: Any, dx: Any) -> list:
-    """Derivatives of scalars along `dx`: numbers 0.0 for those that do not depend on `x`.
+    """Derivatives of scalars along `dx`; a structural zero 0.0 for each that does not depend on `x`.
 
     Parameters
     ----------
     f : callable
         Gives a list of scalars.
     x, dx : pytree
-        Where, and along what.
+        Point, and direction of the derivative.
     """
     leaves, tree = jax.tree.flatten(x)
     jaxpr = jax.make_jaxpr(lambda *args: f(jax.tree.unflatten(tree, args)))(*leaves).jaxpr
@@ -118,7 +118,7 @@ def _substitute(rows: Rows, b: list, inverse: list | None = None) -> list:
 
 
 def _subtract_products(x: Any, row: list, factors: list) -> Any:
-    """A number less the products of others, one after the other."""
+    """Subtract the products of two lists from a number, one after the other."""
     for a, b in zip(row, factors, strict=True):
         x = x if _is_zero(a) or _is_zero(b) else x - a * b
     return x

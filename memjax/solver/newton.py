@@ -11,8 +11,8 @@ from jaxtyping import Array, Bool, Float
 from .linear import factor, orientation
 
 _FULL_STEPS = 8
-"""Iterations after which a step of Newton's that goes back on the one before is halved, and iterates are kept within
-the domain where they were not before."""
+"""Newton iterations with full steps. After them a step that reverses the one before is halved, and iterates are
+confined to the domain even with `confine_late`."""
 
 Vector = Float[Array, " n"]
 Field = Callable[[Vector], Vector]
@@ -32,7 +32,7 @@ class Stage(NamedTuple):
     y : Float[Array, "n"]
         The root.
     converged : Bool[Array, ""]
-        Whether the iteration settled to sqrt(eps).
+        Whether the iteration converged to sqrt(eps).
     matrix : Float[Array, "n n"]
         I - h J at the root.
     positive_det : Bool[Array, ""]
@@ -45,7 +45,7 @@ class Stage(NamedTuple):
     positive_det: Bool[Array, ""]
 
     def filter(self, error: Vector, times: int = 1) -> Vector:
-        """(I - h J)^-1, so many times, applied to an error estimate: what it says of fast modes is damped."""
+        """Apply (I - h J)^-1 to an error estimate `times` times, which damps its components along fast modes."""
         solve = factor(self.matrix)
         for _ in range(times):
             error = solve(error)
@@ -53,7 +53,7 @@ class Stage(NamedTuple):
 
 
 def _newton(f, confine, base, guess, h, *, cap: int, tol: float, turn: bool, confine_late: bool):
-    """The root outside the graph of derivatives, and whether the iteration settled."""
+    """The root, without derivatives, and whether the iteration converged."""
     base, guess, h = lax.stop_gradient((base, guess, h))
     pure, consts = jax.closure_convert(f, base)
     keep, keep_consts = jax.closure_convert(confine, base, base)
@@ -74,7 +74,7 @@ def _newton(f, confine, base, guess, h, *, cap: int, tol: float, turn: bool, con
         # does.
         if turn:
             step = jnp.where(orientation(matrix) < 0, -step, step)
-        # Across a kink iterates may go to and fro for ever.
+        # Across a kink of f, full Newton steps may oscillate between two points without end.
         reversal = (n >= _FULL_STEPS) & (jnp.vdot(step, last) < 0)
         step = jnp.where(reversal, 0.5 * step, step)
         new = keep(y - step, base, *keep_consts)
@@ -110,7 +110,7 @@ def implicit_stage(
     f : callable
         Drift as a function of the state.
     base : Float[Array, "n"]
-        What is known of the state.
+        The part of the state that does not depend on the stage.
     h : Float[Array, ""]
         Step times the coefficient of the stage [s].
     guess : Float[Array, "n"]
@@ -120,17 +120,17 @@ def implicit_stage(
     cap : int
         Largest number of iterations.
     turn : bool
-        Whether to turn round iterations where growth at rates above 1/h makes the nearest root one
+        Whether to reverse Newton steps where the solution grows at a rate above 1/h, so that the nearest root lies
         against the flow (negative determinant of I - h J).
     confine_late : bool
-        Whether iterates are confined only where the first eight have not settled: the root may lie beyond the
-        domain by what the noise of a step adds.
+        Whether iterates are confined only after eight iterations without convergence: the noise of a step may put the
+        root outside of the domain.
 
     Returns
     -------
     Stage
-        Its root carries the derivative of the root, in forward and reverse mode: one more Newton
-        step, with the iterations out of the graph.
+        Its root carries the implicit derivative, in forward and reverse mode: one more Newton step is differentiated,
+        the iterations are not.
     """
     # Newton converges quadratically: an iterate that moved by sqrt(eps) is at the root to eps.
     tol = float(jnp.finfo(base.dtype).eps) ** 0.5

@@ -1,4 +1,4 @@
-"""A step of RODAS3 on named scalars, and of its tangents: the step of many devices on grids of their own."""
+"""A RODAS3 step with one array per component, and a step of its tangents: for batches of devices."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -90,7 +90,7 @@ def tangents_step(
     f : callable
         ``f(leaves, s, y)``: rates [1/s] at the share `s` of the step.
     leaves : list of Array
-        What the rates depend on.
+        Arrays on which the rates depend.
     ends : (list of Float[Array, ""], list of Float[Array, ""])
         States at both ends.
     leaf_tangents : sequence of dict of int to Array

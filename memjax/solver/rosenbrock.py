@@ -19,22 +19,22 @@ Field = Callable[[Float[Array, ""], Float[Array, " n"]], Float[Array, " n"]]
 
 
 class Rodas3Step(NamedTuple):
-    r"""What a step gives.
+    r"""Result of a step of RODAS3.
 
     Parameters
     ----------
     y : Float[Array, "n"]
         Third-order solution at its end.
     error : Float[Array, "n"]
-        Difference from the embedded second-order solution; both are stiffly accurate, so that it
-        does not see transients that are over.
+        Difference from the embedded second-order solution; both are stiffly accurate, so that transients which have
+        decayed do not contribute.
     start : Float[Array, "n"]
         h times the slope of the solution at its start, for interpolation.
     increment : callable
-        The same from f and its derivative by time, where they are those of the end.
+        Function that gives h times the slope at the end, out of f and its time derivative there.
     midpoint_error : callable
-        Error of the cubic between the ends, from its defect in the middle: how far it is from the
-        balance of a fast mode there, which no stage has seen.
+        Error of the cubic interpolant at the middle of the step, from its defect there: no stage is evaluated at the
+        middle, where a fast mode may be far from its quasi-equilibrium.
 
     Notes
     -----
@@ -45,8 +45,8 @@ class Rodas3Step(NamedTuple):
 
         h y' = S(3 - 3S + S^2)\,h f + \tfrac12 S(1 - S)^2\,h^2\,\partial f/\partial t,
 
-    which is h f up to fourth order where h J is small, and h times the slope of the balance that a fast
-    mode follows wherever it does.
+    which is h f up to fourth order where h J is small, and, for a fast mode, h times the slope of the
+    quasi-equilibrium that the mode follows.
     """
 
     y: Float[Array, " n"]
@@ -83,7 +83,7 @@ def rodas3_step(
     ----------
     .. [1] A. Sandu et al., Atmos. Environ. 31, 3459 (1997), doi:10.1016/S1352-2310(97)83212-8
     """
-    # By time and state at once: how far beyond t, and y.
+    # Time enters as an offset from t: one Jacobian gives the derivatives by time and by state.
     point = jnp.concatenate([jnp.zeros_like(y, shape=1), y])
     rate, columns = value_and_jacobian(lambda z: f(t + z[0].astype(t.dtype), z[1:]), point)
     slope, jacobian = columns[:, 0], columns[:, 1:]

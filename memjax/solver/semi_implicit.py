@@ -1,4 +1,4 @@
-"""Semi-implicit Euler: what enters linearly is taken at the end of the step, without iterations."""
+"""Semi-implicit Euler: states with a linear rate are taken at the end of the step, without iterations."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -35,7 +35,7 @@ def _with_linear(
 
 
 def _damping(rates: Callable[[Parts], Parts], parts: Parts, k: Any, h: Float[Array, ""]):
-    """Step times the rate at which a part falls back to where it is, 1 at least."""
+    """The factor max(1, -h J), with J the derivative of a part's rate by the part itself."""
     return jnp.maximum(-h * rates_along(rates, parts, k)[1][k], 1.0)
 
 
@@ -92,10 +92,10 @@ class SemiImplicitEuler(AbstractKernel):
     project, begin : callable, optional
         See `AbstractKernel`.
     damped : bool
-        Whether a state that falls back faster than the step goes no further than to where its rate, taken as
-        linear, is zero: its change by the drift is divided by max(1, -h J), J the derivative of its rate by
-        itself. An explicit step would jump beyond, for ever to and fro where -h J > 2. For states without
-        components.
+        Whether to limit the explicit step of a state that relaxes faster than the step: its change by the drift is
+        divided by max(1, -h J), with J the derivative of its rate by itself, so that it goes no further than to the
+        zero of its linearised rate. A plain explicit step overshoots that zero where -h J > 1, and does not settle
+        where -h J > 2. For scalar states.
 
     Notes
     -----

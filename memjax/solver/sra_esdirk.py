@@ -28,7 +28,9 @@ _E1, _E2, _E3 = _B1 - (1 - _Q2 - _Q3), _B2 - _Q2, _D - _Q3
 
 
 def _partitioned_noise(eq: Equation, t0, t1, y: Vector, end: Vector, inc: Increment, h):
-    """Amplitudes at the start, kick of amplitudes that are straight lines to a predicted end, and how far they bend."""
+    """Amplitudes at the start, noise increment of amplitudes that are linear up to a predicted end, and their
+    curvature.
+    """
     times = jnp.stack([t0, 0.5 * (t0 + t1), t1])
     g0, middle, g1 = jax.vmap(eq.diffusion)(times, jnp.stack([y, 0.5 * (y + end), end]))
     curvature = jnp.sum(jnp.abs(middle - 0.5 * (g0 + g1)), axis=1)
@@ -62,7 +64,7 @@ class SraEsdirk(AbstractKernel):
 
     with :math:`\bar W = h^{-1}\int (W_s - W_0) ds` and :math:`N = g_0\bar W + g_1(\Delta W - \bar
     W)`, the integral of an amplitude that is a straight line in time; :math:`g_1` is taken at a
-    state predicted without noise, since one that knew the noise would shift the mean. With weights
+    state predicted without noise, since a predictor that knew the noise would shift the mean. With weights
     b and noise :math:`a_i\Delta W + e_i\bar W` in stage i the conditions are :math:`\sum b a = 0,
     \sum b e = 1, \sum b (a^2 + a e + e^2/3) = 1/2` (those of SRA methods, for noise in the last
     stage too), those of order 2, and :math:`d (1 - d) = 1/2 - d` (L-stability); they have one
@@ -92,7 +94,8 @@ class SraEsdirk(AbstractKernel):
         """The stages in turn."""
         first, jacobian = value_and_jacobian(lambda x: eq.drift(t0, x), y)
         if issubclass(self.structure, Partitioned):
-            # What the end of a step may know of the noise to come: nothing. L-stable, of first order.
+            # The predictor may use no noise of this step, or the mean would shift. L-stable, of
+            # first order.
             drift_predictor = factor(jnp.eye(y.shape[0], dtype=y.dtype) - h * jacobian)(h * first)
             g, step_noise, remainder = _partitioned_noise(
                 eq, t0, t1, y, y + drift_predictor, inc, h
@@ -122,7 +125,9 @@ def _stages(
     h,
     cap: int,
 ):
-    """End of a step, filtered estimate of its error, and the last stage with the fate of both implicit ones."""
+    """End of a step, filtered estimate of its error, and the last stage, which says whether both implicit ones
+    converged.
+    """
 
     def implicit(carry, stage):
         second, previous = carry

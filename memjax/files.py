@@ -1,4 +1,4 @@
-"""Outputs that appear whole or not at all: written beside, then renamed."""
+"""Outputs that appear whole or not at all: they are written under a temporary name and then renamed."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from .errors import OutputError
 
 
 def strict_json(content: Any) -> str:
-    """JSON for a file: indented, and no number in it that JSON does not know.
+    """JSON for a file: indented, and without NaN or infinity, which JSON does not have.
 
     Raises
     ------
@@ -29,12 +29,12 @@ def write_json(path: str | Path, content: Any) -> None:
 
 
 def _temporary_path(path: Path) -> Path:
-    """A hidden name next to `path`, this process's own."""
+    """A hidden name next to `path` that no other process uses."""
     return path.with_name(f".{path.name}.{os.getpid()}.part")
 
 
 def _fail(path: Path, error: OSError) -> OutputError:
-    """The operating system's refusal in one line."""
+    """An `OutputError` that says in one line why the operating system refused."""
     return OutputError(
         f"cannot be written ({error.strerror or error})",
         where=str(path),

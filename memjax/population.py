@@ -29,7 +29,7 @@ POPULATION = "population.json"
 """The file in the folder of a batch of fits."""
 
 _DEVICES, _CYCLES = (zlib.crc32(w) & 0x7FFFFFFF for w in (b"devices", b"cycles"))
-"""What a key is folded with, so that devices and cycles never share numbers."""
+"""Numbers that are folded into a key, so that devices and cycles never share random numbers."""
 
 _VECTOR = 16
 """Of how many numbers the widest vectors of a processor are a part."""
@@ -46,7 +46,7 @@ class Population(eqx.Module):
     Parameters
     ----------
     base : AbstractDevice or Circuit
-        What all have in common; values of what is not drawn.
+        The common device or circuit; it has the values of all parameters that are not drawn.
     names : tuple of str
         Parameters that are drawn.
     center : Float[Array, "names"]
@@ -73,7 +73,7 @@ class Population(eqx.Module):
         covariance: ArrayLike,
         cycle_covariance: ArrayLike | None = None,
     ) -> "Population":
-        """A population of given median and covariance, both in unconstrained coordinates.
+        """A population with a given median and covariance, both in unconstrained coordinates.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""What float32 can hold: a solve that it cannot is refused before it starts."""
+"""Limits of float32: a solve that it cannot resolve is refused before it starts."""
 
 from collections.abc import Sequence
 
@@ -29,7 +29,7 @@ def check_precision(
     *,
     noisy: bool,
 ) -> None:
-    """Refuse a solve that float32 cannot hold; nothing is asked where JAX computes in float64.
+    """Refuse a solve that float32 cannot resolve; in float64 nothing is checked.
 
     Parameters
     ----------
@@ -45,8 +45,8 @@ def check_precision(
     Raises
     ------
     PolicyError
-        Where the system does not declare that it holds, or where times or steps are finer than
-        float32 tells apart.
+        Where the system does not declare that float32 suffices, or where times or steps are finer than float32
+        resolves.
 
     Notes
     -----
@@ -64,7 +64,7 @@ def check_precision(
 
 
 def solve_kind(policy: Stiff | Fixed, *, noisy: bool) -> str:
-    """How a solve proceeds, in the words of `AbstractSystem.single_precision`."""
+    """Name of the kind of solve, as in `AbstractSystem.single_precision`."""
     method = type(policy.method).__name__
     if isinstance(policy, Fixed):
         return method
@@ -74,13 +74,13 @@ def solve_kind(policy: Stiff | Fixed, *, noisy: bool) -> str:
 
 
 def _fix(policy: Stiff | Fixed) -> str:
-    """How a user goes on: in float64, or all the same."""
+    """Advice to the user: compute in float64, or go on in float32 at one's own risk."""
     call = f"mj.{type(policy).__name__}(..., single_precision=True)"
     return f"{ENABLE}, or insist with {call} and compare"
 
 
 def _check_declared(system: AbstractSystem, policy: Stiff | Fixed, noisy: bool) -> None:
-    """Whether the system says that it holds."""
+    """Refuse a solve for which the system does not declare that float32 suffices."""
     kind, declared = solve_kind(policy, noisy=noisy), system.single_precision
     if kind in declared:
         return
@@ -94,7 +94,7 @@ def _check_declared(system: AbstractSystem, policy: Stiff | Fixed, noisy: bool) 
 
 
 def _check_times(policy: Stiff | Fixed, stimulus: AbstractStimulus, rows: np.ndarray) -> None:
-    """Whether rows, corners and steps are far enough apart."""
+    """Refuse rows, corners and steps that are too close for float32."""
     corners = stimulus.breakpoints()
     has_corners = isinstance(policy, Stiff) and not isinstance(corners, jax.core.Tracer)
     times = np.unique(

@@ -1,4 +1,4 @@
-"""Models as text for a terminal: what they are, and what of them differs from the defaults."""
+"""Models as text for a terminal: their kind, and the parameters that differ from the defaults."""
 
 import textwrap
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ _SHORT, _LIMIT = 3, 6
 
 
 def quantity(value: Any, unit: str) -> str:
-    """A number with its unit, or what stands for it: an array by its shape, a number that is not known as traced."""
+    """A number with its unit; an array is given by its shape, and a number that is not known yet as "traced"."""
     unit = "" if unit == "1" else f" {unit}"
     if value is None or isinstance(value, str):
         return str(value)
@@ -31,7 +31,7 @@ def quantity(value: Any, unit: str) -> str:
 
 
 def _is_default(value: Any, default: Any) -> bool:
-    """Whether a field holds what it holds where nothing is given."""
+    """Whether a field holds its default."""
     if value is None or default is None or isinstance(value, str):
         return value is default or value == default
     comparable = np.ndim(value) == 0 and not isinstance(value, jax.core.Tracer)
@@ -54,7 +54,7 @@ def parameters_text(model: Any) -> str:
 
 
 def of_tree(model: Any, text: Callable[[], str]) -> str:
-    """The text of a model, wrapped; where its fields are something else than numbers, equinox's text of the tree.
+    """The text of a model, wrapped; equinox's text of the tree where its fields are not numbers.
 
     Notes
     -----

@@ -1,4 +1,4 @@
-"""What can be integrated: states, drift, noise channels, outputs, a domain."""
+"""The abstract system that solvers integrate: states, drift, noise channels, jumps, outputs, and a domain."""
 
 import abc
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ class AbstractNoiseStructure:
 
 
 class General(AbstractNoiseStructure):
-    """Channels that need not commute: strong order one would need Levy areas, one half is what there is."""
+    """Channels that need not commute: without Levy areas the strong order is one half."""
 
 
 class Commutative(General):
@@ -62,11 +62,11 @@ class Jump(NamedTuple):
     Parameters
     ----------
     intensity : Float[Array, ""]
-        Rate at which it happens now [1/s].
+        Present rate of the jump [1/s].
     bound : Float[Array, ""]
         Rate that the intensity never exceeds [1/s]; depends on parameters only.
     after : dict of str to Float[Array, ""]
-        Those states that it changes, as they are after it [SI].
+        Values after the jump of the states that it changes [SI].
     """
 
     intensity: Float[Array, ""]
@@ -117,10 +117,10 @@ class AbstractSystem(eqx.Module):
 
     @abc.abstractmethod
     def outputs(self, t, state: State, u, env: Environment) -> Mapping[str, Float[Array, ""]]:
-        """What is seen: `v` [V], `i` [A] at the instrument's terminals; `v_device`, `i_device` where they differ."""
+        """Outputs: `v` [V], `i` [A] at the instrument's terminals; `v_device`, `i_device` where they differ."""
 
     def visible_state(self, state: State, u) -> State:
-        """The states as a trace shows them; as they are unless the system says so."""
+        """The states as a trace shows them; by default the states themselves."""
         del u
         return state
 

@@ -1,4 +1,4 @@
-"""``memjax models``: which device models there are, and what one of them is made of."""
+"""``memjax models``: the device models, and states, parameters and presets of one of them."""
 
 import argparse
 from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""Groups of options that commands share, and what the options mean."""
+"""Groups of options that commands share, and their conversion to a bench, limits and measurements."""
 
 import argparse
 import re
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..system import Environment
 
 EXAMPLE = "example:"
-"""What a file's name begins with where it is a bundled example."""
+"""Prefix of the name of a bundled example."""
 
 _EXAMPLES = Path(__file__).parents[1] / "data" / "examples"
 _TABLES = (".csv", ".txt", ".tsv", ".dat", ".xls", ".xlsx")
@@ -85,7 +85,7 @@ class _Compliance(argparse.Action):
 
 
 def limits_from(options: argparse.Namespace) -> float | tuple[float, float] | None:
-    """What ``--compliance`` says [A]: nothing, one limit, or that of each polarity."""
+    """Limits of ``--compliance`` [A]: none, one limit, or one for each polarity."""
     limit = getattr(options, "compliance", None)
     negative = getattr(options, "compliance_negative", None)
     return limit if negative is None or limit is None else (limit, negative)
@@ -94,7 +94,7 @@ def limits_from(options: argparse.Namespace) -> float | tuple[float, float] | No
 def bench_from(
     options: argparse.Namespace, given: Mapping[str, float | bool | None] | None = None
 ) -> "tuple[Bench, Environment, float | None]":
-    """What the bench options say.
+    """Bench, environment and point time of the bench options.
 
     Parameters
     ----------

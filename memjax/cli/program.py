@@ -1,4 +1,4 @@
-"""The program ``memjax``: finds the command, runs it, and turns how it ended into an exit status."""
+"""The program ``memjax``: it finds the command, runs it, and returns an exit status."""
 
 import os
 import sys
@@ -19,7 +19,7 @@ _GROUP = "memjax.commands"
 
 
 def _plugged_in() -> dict[str, EntryPoint]:
-    """Commands of other packages by name, not loaded; built-in ones win."""
+    """Commands of other packages by name, not loaded; a built-in command of the same name takes precedence."""
     points = {point.name: point for point in entry_points(group=_GROUP)}
     return {name: point for name, point in points.items() if name not in _BUILT_IN}
 

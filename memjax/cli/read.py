@@ -1,4 +1,4 @@
-"""``memjax read``: what is in a measured file, and what had to be guessed."""
+"""``memjax read``: a summary of a measured file, and of what had to be assumed to read it."""
 
 import argparse
 
@@ -100,7 +100,7 @@ def _print_records(report: dict, name: str) -> None:
 
 
 def _run_records(options: argparse.Namespace) -> int:
-    """What a file holds that has no voltage and current."""
+    """Summary of a file without voltage and current."""
     from ..data import read_records
     from ..data.records import records_summary
 

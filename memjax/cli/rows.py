@@ -1,4 +1,4 @@
-"""Which times a simulation writes: enough that straight lines between them tell the curve."""
+"""The times that a simulation writes: enough that linear interpolation between them reproduces the curve."""
 
 from collections.abc import Iterable
 
@@ -35,7 +35,7 @@ _SMALLEST = 4096
 def interpolation_error(
     t: Float[np.ndarray, " n"], y: Float[np.ndarray, "columns n"], keep: Bool[np.ndarray, " n"]
 ) -> Float[np.ndarray, " n"]:
-    """Largest error over the columns, in units of their ranges, where lines join the kept points."""
+    """Largest error over the columns, in units of their ranges, of linear interpolation between a subset of points."""
     spans = np.ptp(y, axis=1)
     y = y[spans > 0] / spans[spans > 0, None]
     rows = np.flatnonzero(keep)
@@ -66,8 +66,8 @@ def thin(
 
     Notes
     -----
-    Douglas-Peucker on all stretches at once: every stretch that errs too much is split where it
-    errs most.
+    Douglas-Peucker on all intervals at once: every interval with too large an error is split where the error is
+    largest.
     """
     keep = fixed.copy()
     keep[[0, -1]] = True
@@ -186,7 +186,7 @@ def adaptive_rows(
     bench: Bench,
     env: Environment,
 ) -> Float[np.ndarray, " n"]:
-    """One grid [s] on which linear interpolation tells the curves of all devices, without noise.
+    """One grid [s] on which linear interpolation reproduces the curves of all devices, without noise.
 
     Parameters
     ----------

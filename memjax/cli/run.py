@@ -20,7 +20,7 @@ _RASTER_SPIKES = 20_000_000
 """Spikes that pictures are made of at most: those of the last part of a long run."""
 
 _MUCH = 2**30
-"""Memory of a network that is told where nobody looks on [bytes]."""
+"""Memory of a network [bytes] from which on the estimate is printed also where no terminal shows the run."""
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -86,7 +86,7 @@ def _drawable(options: argparse.Namespace) -> bool:
 
 
 def _group(recording: "Recording", name: str) -> dict[str, Any]:
-    """What one group did."""
+    """Summary of one group's run."""
     import numpy as np
 
     statistics, n = recording.statistics[name], recording.sizes[name]
@@ -101,7 +101,7 @@ def _group(recording: "Recording", name: str) -> dict[str, Any]:
 
 
 def _summary(recording: "Recording", network: "Network", wall: float, fresh: bool) -> dict:
-    """What the program says of a run; the speed only of one that was not resumed."""
+    """Summary of a run, with its speed unless it was resumed."""
     from ..network import Neurons
 
     neurons = sum(g.n for g in network.groups if isinstance(g, Neurons))

@@ -1,4 +1,4 @@
-"""``memjax simulate``: a model, a bench, a waveform; out comes a trace."""
+"""``memjax simulate``: write the trace of a model on a bench under a waveform."""
 
 import argparse
 import sys
@@ -84,7 +84,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 @dataclass(kw_only=True)
 class _Setup:
-    """What is simulated: the device, its surroundings, and how its readings scatter."""
+    """The simulation that is asked for: device, bench, environment, and scatter of the readings."""
 
     device: "AbstractDevice | Circuit"
     bench: "Bench"

@@ -1,4 +1,4 @@
-"""Who is connected to whom: edges from one group to another, and rules that make them."""
+"""Connections: edges from one group to another, and rules that make them."""
 
 from dataclasses import dataclass
 
@@ -47,7 +47,7 @@ class Edges:
 
 
 def dense(n_pre: int, n_post: int, *, themselves: bool = True) -> Edges:
-    """Each with each.
+    """Connect each member of one group to each member of the other.
 
     Parameters
     ----------
@@ -63,13 +63,13 @@ def dense(n_pre: int, n_post: int, *, themselves: bool = True) -> Edges:
 
 
 def one_to_one(n: int) -> Edges:
-    """Each with that of its own number."""
+    """Connect members of equal number."""
     members = np.arange(n, dtype=np.int32)
     return Edges(members, members)
 
 
 def fixed_fan_in(n_pre: int, n_post: int, fan_in: int, *, seed: int = 0) -> Edges:
-    """As many inputs to each, from members drawn evenly and independently, the same one perhaps more than once.
+    """The same number of inputs to each target, drawn independently and uniformly, with replacement.
 
     Parameters
     ----------
@@ -102,18 +102,18 @@ def by_distance(
     delay: float = 0.0,
     seed: int = 0,
 ) -> Edges:
-    r"""As many inputs to each, nearer ones more likely; delays that grow with the distance.
+    r"""The same number of inputs to each target, nearer ones more likely; delays that grow with the distance.
 
     Parameters
     ----------
     pre, post : Float[np.ndarray, "members dims"]
-        Where they are [m].
+        Positions [m].
     length : float
         Decay length of the likelihood [m].
     fan_in : int
         Inputs of each.
     speed : float, optional
-        Of what runs along a connection [m/s]; without it the delay does not depend on the distance.
+        Speed of propagation along a connection [m/s]; without it the delay does not depend on the distance.
     delay : float
         Delay at no distance [s].
     seed : int

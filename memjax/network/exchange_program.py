@@ -1,4 +1,4 @@
-"""What a network does between two exchanges of spikes, as one program: traced once for all networks of a structure.
+"""One exchange interval of a network as a compiled program, traced once for all networks of a structure.
 
 Notes
 -----
@@ -39,7 +39,7 @@ _PROGRAMS = 8
 
 @dataclass(frozen=True)
 class Room:
-    """How many spikes there is room for.
+    """Sizes of the lists of spikes.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class Room:
 
 
 class ExchangeProgram:
-    """What networks of one structure do, whatever their weights, parameters, seeds and states.
+    """The program of all networks of one structure, whatever their weights, parameters, seeds and states.
 
     Parameters
     ----------
@@ -103,13 +103,13 @@ class ExchangeProgram:
         self._programs: dict = {}
 
     def run(self, room: Room, chunks: int) -> Callable:
-        """Compiled: ``run(fixed, state, scratch, first, count)`` of up to `most` chunks."""
+        """Compiled: ``run(fixed, state, scratch, first, count)`` of up to `chunks` chunks."""
         if (room, chunks) not in self._programs:
             self._programs[room, chunks] = self._compile(room, chunks)
         return self._programs[room, chunks]
 
     def _blank(self) -> State:
-        """Memory for arrivals, which calls hand on: it is large, and slow to be given anew by the system."""
+        """Memory for arrivals. Each call passes it to the next one, since it is large and slow to allocate."""
         steps = self.plan.clock.steps
         return {
             n: [jnp.zeros(x.size * steps, self.dtype) for _ in x.receptors]
@@ -190,7 +190,9 @@ class ExchangeProgram:
         return first
 
     def _watched_lanes(self, name: str, tree: Any) -> tuple[Any, Any, Any]:
-        """Of arrays in blocks those of the watched neurons; their places in this shard, and whether they are there."""
+        """Values of the watched neurons, out of arrays in blocks; their places in this shard, and whether they are in
+        it.
+        """
         flat = jax.tree.map(lambda x: x.reshape(-1), tree)
         size = jax.tree.leaves(flat)[0].size
         lane = jnp.asarray(self.watched[name]) - lax.axis_index(AXIS) * size
@@ -238,7 +240,7 @@ class ExchangeProgram:
         return rows
 
     def _chunk(self, fixed: State, state: State, scratch: State, k, room: Room):
-        """State after a chunk; arrivals; spikes and what is watched; by group the most of one and of all, and rates."""
+        """State after a chunk, arrivals, spikes and traces; room needed by group, and largest rates."""
         clock, groups, ring = self.plan.clock, dict(state["groups"]), dict(state["ring"])
         weights = jax.tree.map(lambda x: x[0], state["weights"])
         conductances = self._conductances(fixed, groups)
@@ -323,7 +325,9 @@ class ExchangeProgram:
         weights: State,
         conductances: dict,
     ) -> list:
-        """What arrives at a group's neurons in each step of a chunk, by receptor, block after block."""
+        """Sums of the weights that arrive at a group's neurons in each step of a chunk, by receptor, block after
+        block.
+        """
         layout = self.plan.layouts[name]
         arrivals = [jnp.zeros_like(x) for x in scratch]
         for k, (_, post, receptor, rows) in enumerate(self.plan.rows):
@@ -420,7 +424,7 @@ class ExchangeProgram:
 
 @dataclass(frozen=True)
 class _Structure:
-    """What tells programs apart, and how one is built."""
+    """The hash of a program, by which programs are compared, and a function that builds it."""
 
     word: str
     build: Callable[[], ExchangeProgram] = field(compare=False)

@@ -141,7 +141,9 @@ class Neurons:
         return {p: bias.get(p, 0.0) for p in ports}
 
     def outline(self) -> "Neurons":
-        """The same without numbers of single neurons: values that differ are the largest, sources and starts zero."""
+        """The group without the numbers of single neurons: the largest of values that differ, biases and start states
+        zero.
+        """
         maxima = {k: np.max(x) for k, x in self.values.items()}
         return replace_fields(
             self, values=maxima, start={}, bias=dict.fromkeys(self.circuit.ports, 0.0)
@@ -231,7 +233,7 @@ class Poisson:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SpikeList:
-    """Sources that fire when they are told to.
+    """Sources that fire at given times.
 
     Parameters
     ----------

@@ -25,7 +25,7 @@ class Network:
     groups : sequence of Neurons, Poisson or SpikeList
         Its members.
     projections : sequence of Projection
-        Who acts on whom.
+        Connections between the groups.
     dt : float
         Step [s].
     seed : int
@@ -83,7 +83,7 @@ class Network:
         return n
 
     def digest(self) -> str:
-        """A word that tells this network from any other: groups, connections, step, seed."""
+        """A hash that identifies this network: groups, connections, step, seed."""
         return Digest().add({f.name: getattr(self, f.name) for f in fields(self)}).word()
 
     def engine(self, devices: Sequence[Any]) -> Engine:

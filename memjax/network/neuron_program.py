@@ -1,4 +1,4 @@
-"""What a block of neurons does between two exchanges of spikes."""
+"""Integration of a block of neurons between two exchanges of spikes."""
 
 from collections.abc import Callable
 from typing import Any

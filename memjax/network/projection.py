@@ -1,4 +1,4 @@
-"""What spikes of one group do to another: receptors, weights and delays."""
+"""Action of the spikes of one group on another: receptors, weights and delays."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,18 +12,18 @@ from .weights import ConductanceOf, DriftWeights
 
 @dataclass(frozen=True, kw_only=True)
 class Receptor:
-    r"""How a neuron sees a spike.
+    r"""Response of a neuron to an arriving spike.
 
     Parameters
     ----------
     tau : float, optional
-        Time in which what a spike leaves falls to 1/e [s].
+        Time constant with which the effect of a spike decays [s].
     width : float, optional
         Or length of a rectangular pulse [s]; a multiple of the network's exchange interval.
     port : str, optional
         Driven source of the circuit on which it acts; the first by default.
     reversal : float, optional
-        Reversal voltage [V]. With it, what spikes add up to is a conductance from the port's node.
+        Reversal voltage [V]. With it, the sum of arrivals is a conductance at the port's node.
 
     Notes
     -----
@@ -57,11 +57,11 @@ class Projection:
     pre, post : str
         Names of the groups.
     edges : Edges
-        Who with whom.
+        The connections.
     receptor : Receptor
-        What a spike does.
+        Time course of the effect of a spike.
     weight : float or Float[np.ndarray, "edges"] or ConductanceOf or DriftWeights
-        By how much [V, A or S, see `Receptor`]; conductances of devices take a `tau`.
+        Size of the effect [V, A or S, see `Receptor`]; conductances of devices take a `tau`.
     delay : float
         Time from a spike to its effect [s], where the edges have none of their own; a multiple of
         the exchange interval. Delays of edges are taken to the nearest multiple, at least one.

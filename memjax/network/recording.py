@@ -1,4 +1,4 @@
-"""What a network did: spikes, traces, statistics."""
+"""Results of a network's run: spikes, traces, statistics."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ _UNITS = {"count": "1", "isi": "s", "cv": "1"}
 
 @dataclass(frozen=True, kw_only=True)
 class Stretch:
-    """What happened between two looks at a run.
+    """The part of a run between two looks at it.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class Stretch:
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """All that it takes to go on from where a run ended; it does not change.
+    """The complete state at the end of a run, from which another run continues; it is immutable.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class Snapshot:
 
     @classmethod
     def of(cls, arrays: Mapping[str, np.ndarray]) -> "Snapshot":
-        """Out of arrays, which are not to be written to any more."""
+        """Take arrays, which must not be written to any more."""
         read_only = {}
         for name, x in arrays.items():
             read_only[name] = np.asarray(x).view()
@@ -63,7 +63,7 @@ class Snapshot:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Recording:
-    """What a network did.
+    """Results of a network's run.
 
     Parameters
     ----------

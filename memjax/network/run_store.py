@@ -44,7 +44,7 @@ _PARTS, _LOCK = "parts", ".lock"
 
 _CONDUCTANCES = "conductances_S"
 _AT_THE_END = ("statistics", "states", _CONDUCTANCES)
-"""What is known when a run has ended: a longer one writes it anew."""
+"""Groups of the file that are written when a run has ended; a longer run rewrites them."""
 
 _SAVE_INTERVAL, _FULL = 10.0, 2_000_000
 """Seconds, and numbers in memory, after which a part is written."""
@@ -56,7 +56,7 @@ _ROWS = 1 << 20
 
 
 def _write_error(path: Path, error: BaseException) -> OutputError:
-    """What the operating system said, and how to go on."""
+    """An `OutputError` with the message of the operating system and advice how to continue."""
     text = getattr(error, "strerror", None) or error
     return OutputError(
         f"cannot be written ({text})",
@@ -206,7 +206,7 @@ class _Folder:
 
 
 def _attribute(path: Path, name: str) -> int:
-    """A whole number that a file bears.
+    """An integer attribute of a file.
 
     Raises
     ------
@@ -233,7 +233,7 @@ def _description(
     every: float | None,
     about: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
-    """What `run.json` says from the beginning."""
+    """Content of `run.json` at the start of a run."""
     clock = network.clock
     return {
         "schema_version": SCHEMA_VERSION,
@@ -255,7 +255,7 @@ def _description(
 
 
 def _group(group: Group) -> dict[str, Any]:
-    """What `run.json` says of a group."""
+    """Entry of a group in `run.json`."""
     content: dict[str, Any] = {"kind": type(group).__name__, "n": group.n}
     if isinstance(group, Neurons):
         content["units"] = {s.name: s.unit for s in group.circuit.specs}
@@ -277,7 +277,7 @@ def _open_folder(path: Path, content: dict[str, Any], *, resume: bool, force: bo
 
 
 def _clear_folder(path: Path) -> None:
-    """Take an earlier run out of a folder that is locked."""
+    """Remove an earlier run from a locked folder."""
     try:
         for old in (MARKER, RECORDING, CHECKPOINT):
             (path / old).unlink(missing_ok=True)
@@ -288,7 +288,7 @@ def _clear_folder(path: Path) -> None:
 
 
 def _check_same(path: Path, content: Mapping[str, Any]) -> dict[str, Any]:
-    """What a folder says of its run; anything but a run of the same network is refused."""
+    """Read the description in a folder, and refuse any run but one of the same network."""
     before = read_about(path)
     # Runs of earlier versions recorded at exchanges.
     before.setdefault("record_steps", before.get("exchange_steps"))
@@ -402,7 +402,7 @@ def run_network(
 
 
 def _simulate(simulation: Simulation, store: _Folder, end: int, progress: bool) -> bool:
-    """Go on to an exchange interval, part after part; whether it came that far."""
+    """Simulate up to an exchange interval, part after part; return whether it was reached."""
     with _DeferredInterrupt() as interrupt:
         for stretch in simulation.advance(max(end - simulation.done, 0), progress=progress):
             store.pending.append(stretch)
@@ -415,7 +415,7 @@ def _simulate(simulation: Simulation, store: _Folder, end: int, progress: bool) 
 
 
 def _at_end(simulation: Simulation, start: Mapping[str, Any]) -> dict[str, Any]:
-    """What is known when a run has ended, by path in the recording; `start` holds the first conductances."""
+    """Datasets that are written when a run has ended, by path; `start` holds the first conductances."""
     arrays = {}
     for kind in ("statistics", "states"):
         for name, table in getattr(simulation, kind)().items():
@@ -426,7 +426,7 @@ def _at_end(simulation: Simulation, start: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _merge(store: _Folder, network: Network, done: int, at_end: Mapping[str, Any]) -> None:
-    """One recording out of the parts, and of what was recorded before them."""
+    """Merge the earlier recording and the parts into one recording."""
     path, clock = store.path / RECORDING, network.clock
     old, parts = [path] if path.exists() else [], store.parts
     try:
@@ -456,7 +456,7 @@ def _merge(store: _Folder, network: Network, done: int, at_end: Mapping[str, Any
 
 
 def _append(file: h5py.File, source: h5py.File) -> None:
-    """Spikes and traces of a file at the end of another's, some at a time."""
+    """Append spikes and traces of one file to another, in pieces."""
 
     def append(name: str, x: Any) -> None:
         if not isinstance(x, h5py.Dataset) or name.startswith(_AT_THE_END):
@@ -477,7 +477,7 @@ def _append(file: h5py.File, source: h5py.File) -> None:
 
 
 def load_recording(folder: str | Path, *, most: int | None = None) -> Recording:
-    """What a network did, from the folder of its run; of one that has not ended, what is on disk so far.
+    """The recording in the folder of a run; of a run that has not ended, as far as it is on disk.
 
     Parameters
     ----------

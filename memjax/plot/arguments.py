@@ -1,4 +1,4 @@
-"""What pictures are given: arrays, and not the objects that hold them."""
+"""Checks of the arguments of pictures, which take arrays and not the objects that hold them."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ def check_arrays(where: str, example: str, **arrays: Any) -> None:
         Name of the picture.
     example : str
         A right call.
-    **named
+    **arrays
         Arguments by name.
     """
     for name, value in arrays.items():
@@ -27,7 +27,7 @@ def check_arrays(where: str, example: str, **arrays: Any) -> None:
 
 
 def check_recording(where: str, recording: Any) -> None:
-    """Raise `BoundsError` for anything but what a network did."""
+    """Raise `BoundsError` for anything but the `Recording` of a network."""
     if isinstance(recording, type) or any(
         getattr(recording, n, None) is None for n in ("sizes", "spikes", "duration")
     ):

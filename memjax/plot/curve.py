@@ -83,7 +83,7 @@ def _label_axis(axis: Any, name: str, values: Sequence[Any], unit: str) -> None:
 
 
 def _column(own: Points, published: Published | None, k: int) -> list[Any]:
-    """Own values, and those that were published."""
+    """A column of our values, and the same column of the published ones."""
     return [own] if published is None else [own, published[k]]
 
 

@@ -1,4 +1,4 @@
-"""What the groups of a network did: spikes of some of their members, and mean rates."""
+"""Pictures of a network's run: spikes of some members of each group, and mean rates."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ def _pick_members(n: int, most: int) -> Int[np.ndarray, " some"]:
 
 
 def _with_gaps(y: np.ndarray, time: np.ndarray, duration: float) -> tuple[np.ndarray, np.ndarray]:
-    """Spikes, of very many those alone that do not fall on another one in the picture."""
+    """Spikes to draw: of very many, only those that do not fall on another one in the picture."""
     if len(time) <= _DASHES:
         return y, time
     _, row = np.unique(y, return_inverse=True)
@@ -45,7 +45,7 @@ def network_raster(recording: Recording, *, ax: Any = None, most: int = 200) -> 
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure's axes by default.
     most : int
-        Members of each group that are shown at most: an even choice of larger ones.
+        Largest number of members shown of each group; of larger groups an even choice is shown.
 
     Returns
     -------

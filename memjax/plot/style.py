@@ -1,4 +1,4 @@
-"""One look for all pictures, applied inside a context only; matplotlib is imported when a picture is made."""
+"""One style for all pictures, applied inside a context only; matplotlib is imported when a picture is drawn."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Published parameter sets, each with where it comes from and what it does not claim."""
+"""Published parameter sets, each with its source and with what it does not claim to reproduce."""
 
 import tomllib
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ _FOLDER = Path(__file__).parent
 
 @dataclass(frozen=True, kw_only=True)
 class Info:
-    """Where a set comes from.
+    """Source of a parameter set.
 
     Parameters
     ----------

@@ -49,11 +49,11 @@ class DyadicController(dfx.AbstractAdaptiveStepSizeController):
     Notes
     -----
     A step is an interval [k, k + 1] 2^-n of the time between two bounds. A rejected step is halved, and a later step
-    ends where it ended, because two intervals of the tree are nested or disjoint. An increment that was drawn is therefore never
-    discarded; to discard those of rejected steps would bias the accepted paths. Parameters of the system act on the
-    times of steps only through the choice among intervals, so that derivatives along a path are exact for a given
-    sequence of steps. A step ends just before a bound and the next one starts on it, so that each sees its own side of
-    a jump of the drive.
+    ends where it ended, because two intervals of the tree are nested or disjoint. An increment that was drawn is
+    therefore never discarded; to discard those of rejected steps would bias the accepted paths. Parameters of the
+    system act on the times of steps only through the choice among intervals, so that derivatives along a path are
+    exact for a given sequence of steps. A step ends just before a bound and the next one starts on it, so that each
+    sees its own side of a jump of the drive.
 
     References
     ----------

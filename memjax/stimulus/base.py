@@ -37,7 +37,7 @@ def latest(durations: Sequence[Number]) -> Number:
 
 
 def ascending(times: Sequence[np.ndarray | Array]) -> np.ndarray | Float[Array, " corners"]:
-    """Times of several lists in order; each of them once where they are known."""
+    """Merge several lists of times in ascending order; without repetition where the times are known."""
     if any(map(is_traced, times)):
         return jnp.sort(jnp.concatenate([jnp.asarray(t, jnp.result_type(float)) for t in times]))
     return np.unique(np.concatenate([np.asarray(t) for t in times]))

@@ -28,7 +28,7 @@ class PulseTrain(AbstractStimulus):
     base : float
         Value between pulses [V or A], a read voltage for example.
     after : float
-        Time kept after the last period [s].
+        Further time at the base value after the last period [s].
     quantity : {"voltage", "current"}
         What is imposed.
     """

@@ -14,7 +14,7 @@ from .base import AbstractStimulus, Number, is_traced
 
 
 def _as_array(x: Any) -> Any:
-    """An array as it is; a list of numbers, known or traced, as an array."""
+    """Return an array unchanged, and a list of numbers, known or traced, as an array."""
     if isinstance(x, np.ndarray | jax.Array):
         return x
     if isinstance(x, list | tuple) and any(map(is_traced, x)):

@@ -10,12 +10,12 @@ from .base import AbstractStimulus, ascending, latest
 
 
 class Drives(AbstractStimulus):
-    """What each driven source of a circuit gives.
+    """The waveforms of several driven sources of a circuit.
 
     Parameters
     ----------
     drives : mapping of str to AbstractStimulus
-        By the name of the source.
+        Waveform of each source, by its name.
 
     Notes
     -----
@@ -59,7 +59,7 @@ class Drives(AbstractStimulus):
         Raises
         ------
         StimulusError
-            For a name that is missing, or one too many.
+            For a missing name, or a name that no source has.
         """
         if sorted(names) != sorted(self.names):
             raise StimulusError(

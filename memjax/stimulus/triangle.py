@@ -66,7 +66,7 @@ def triangle_sweep(
 
 
 def _fine(x: Number, *, positive: bool = False, zero: bool = True) -> bool:
-    """Whether a number may be what it is for; one that is traced may."""
+    """Whether a number is finite and satisfies a condition; a traced number is taken to do so."""
     if is_traced(x):
         return True
     return bool(np.isfinite(x) and (x > 0 or not positive) and (x != 0 or zero))

@@ -91,7 +91,7 @@ def guard_growth(
 
 
 def _refusal(growth: np.ndarray, times: np.ndarray, limit: float, name: str) -> GradientError:
-    """What is said of a derivative that is refused."""
+    """The error for a derivative that is refused."""
     above_limit = ~(growth <= np.log(limit))
     first = int(np.argmax(np.any(above_limit, axis=1)))
     neuron = int(np.argmax(above_limit[first]))

@@ -25,7 +25,7 @@ Values = Mapping[str, Mapping[str, Any]]
 Weights = Mapping[str, Any]
 
 _RESIDUALS = 2**31
-"""Size of the states that reverse mode keeps [bytes]; of larger runs it keeps fewer and computes twice more."""
+"""Size of the states that reverse mode keeps [bytes]; of larger runs it keeps fewer and recomputes the others."""
 
 
 class AbstractEmission(eqx.Module):
@@ -33,21 +33,21 @@ class AbstractEmission(eqx.Module):
 
     @abstractmethod
     def begin(self, program: NeuronProgram, constants: State, parts: State, inputs: list) -> State:
-        """What it remembers of one neuron, before the first step."""
+        """Memory of one neuron before the first step."""
 
     @abstractmethod
     def step(
         self, program: NeuronProgram, constants: State, memory: State, **step_data: Any
     ) -> tuple[Array, State, State]:
-        """What the neuron sends in a step, its states after it, and what is remembered of it.
+        """Output of the neuron in a step, its states after the step, and its memory.
 
         Parameters
         ----------
-        program, own : NeuronProgram, dict
+        program, constants : NeuronProgram, dict
             Equations and parameters of the neuron.
         memory : dict
-            What is remembered of it, with the spikes so far as `count`.
-        **now
+            Its memory, with the spikes so far as `count`.
+        **step_data
             States `before` and `after` the step, `inputs` during it, and its `number`.
         """
 
@@ -86,7 +86,7 @@ class RateProgram:
     each : int
         Spikes of a Poisson source in an exchange interval that there is room for; rates are NaN where it is too small.
     where : str
-        How errors call the caller.
+        Name of the caller, for errors.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class RateProgram:
         return (self.chunks - self.skipped) * self.clock.exchange
 
     def _memory(self, name: str) -> int:
-        """Exchange intervals for which what a group sends is remembered."""
+        """Exchange intervals for which the spikes of a group are remembered."""
         ends = [
             int(d.max(initial=1))
             for p in self.network.projections
@@ -332,7 +332,7 @@ class RateProgram:
         }
 
     def _arrivals(self, outputs: State, weights: State) -> dict[str, list]:
-        """What arrives in each step of a chunk, by group and receptor."""
+        """Sums of the weights that arrive in each step of a chunk, by group and receptor."""
         steps = self.clock.steps
         total = {
             n: [jnp.zeros((steps, target.group.n), self.dtype) for _ in target.receptors]
@@ -356,7 +356,7 @@ class RateProgram:
         return total
 
     def _advance(self, name: str, constants: State, state: State, arrivals: list, first) -> tuple:
-        """What neurons send in each step of a chunk, their states after it, and after each step."""
+        """Output of neurons in each step of a chunk, their states at its end, and their states after each step."""
         program = self.programs[name]
 
         def lane(constants, carry, step, lane_arrivals):
@@ -380,7 +380,7 @@ class RateProgram:
         return output, end, trace  # XLA leaves out what nobody uses
 
     def _source(self, group: Poisson, key: tuple) -> State:
-        """What Poisson sources do, as numbers."""
+        """Keys and rates of Poisson sources."""
         rates = poisson_rates(group, dt=self.clock.dt).astype(np.float32)
         return {"key": key, "rates": jnp.asarray(rates), "most": jnp.asarray(rates.max(axis=0))}
 

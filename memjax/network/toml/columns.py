@@ -22,9 +22,9 @@ def load_columns(
     path : Path
         The file.
     mandatory, optional : tuple of str
-        Names of columns that have to, or may, be there.
+        Names of required and of optional columns.
     integers : tuple of str
-        Those of whole numbers.
+        Names of the columns that hold whole numbers.
 
     Raises
     ------

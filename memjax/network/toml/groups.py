@@ -41,16 +41,16 @@ from .tables import (
 
 @dataclass
 class Sketch:
-    """What is known of a group, also of one that is wrong: as far as projections and records can be judged by it.
+    """The known properties of a group, also of an invalid one, by which projections and records are checked.
 
     Parameters
     ----------
     neurons : bool
-        Whether it may be one of neurons.
+        Whether it may be a group of neurons.
     n : int, optional
         Members.
     circuit : Circuit, optional
-        What each is.
+        The circuit of each member.
     """
 
     neurons: bool = True
@@ -110,7 +110,7 @@ class _ParameterSource:
 
 
 def _parameter_source(t: Table, models: Iterable[str]) -> _ParameterSource:
-    """What a table says of where parameters come from."""
+    """Read from a table where parameters come from."""
     problems_before = len(t.source.problems)
     keys = [key for key in _SOURCES if t.has(key)]
     if len(keys) > 1:
@@ -129,7 +129,7 @@ def _parameter_source(t: Table, models: Iterable[str]) -> _ParameterSource:
 
 
 def read_group(t: Table, name: str, seed: int, sketch: Sketch) -> Group:
-    """A group as its table says.
+    """Read a group from its table.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def read_group(t: Table, name: str, seed: int, sketch: Sketch) -> Group:
     seed : int
         Of what is drawn.
     sketch : Sketch
-        Takes what is known of the group before all of it is.
+        Receives the known properties of the group as they are read.
 
     Raises
     ------
@@ -312,8 +312,8 @@ def _spike(t: Table) -> dict[str, Any]:
 def _circuit(
     t: Table, source: _ParameterSource, devices: Mapping[str, tuple[Table, _ParameterSource]]
 ) -> tuple[Circuit, dict[str, float], list[tuple[str, Population]], list[str]]:
-    """The circuit with its devices replaced, what scatters from cycle to cycle by their fits, populations, and the
-    elements whose devices cannot be read.
+    """The circuit with its devices replaced, the cycle spread of their fits, populations, and the elements whose
+    devices cannot be read.
     """
     circuit, spread, population = source.read(CIRCUITS)
     parts = [] if population is None else [("", population)]

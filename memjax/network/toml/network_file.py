@@ -20,7 +20,7 @@ from .tables import COUNT, POSITIVE, WHOLE, WHOLES, Source, Table
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class NetworkFile:
-    """What a network file says.
+    """The content of a network file.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The projections of a network file: who is connected to whom, how strongly and how late."""
+"""The projections of a network file: connections, weights and delays."""
 
 import math
 import zlib
@@ -40,7 +40,7 @@ Wiring = Callable[[Ends], tuple[Edges, Any]]
 def read_projection(
     t: Table, groups: Mapping[str, Group | None], sketches: Mapping[str, Sketch], seed: int
 ) -> Projection:
-    """A projection as its table says.
+    """Read a projection from its table.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def read_projection(
 
 
 def _receptor(t: Table, port: str | None) -> Receptor | None:
-    """What a spike does; None where that is wrong."""
+    """Read the receptor of a projection; None where it is wrong."""
     options = {"reversal": t.take("reversal", NUMBER, None)}
     options |= {k: t.take(k, POSITIVE, None) for k in ("tau", "width")}
     if any(t.has(k) and x is None for k, x in options.items()):

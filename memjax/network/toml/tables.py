@@ -1,4 +1,4 @@
-"""Tables of a file, read key by key: what is wrong with them is collected, and raised at once."""
+"""Tables of a file, read key by key: all errors are collected and raised together."""
 
 import hashlib
 import math
@@ -20,7 +20,7 @@ def _as_it_is(x: Any) -> Any:
 
 @dataclass(frozen=True)
 class Kind:
-    """What a value may be.
+    """A kind of value: its description, a test and a conversion.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ class Kind:
     fits : callable
         Whether a value is of that kind.
     convert : callable
-        Makes of a value what it is used as.
+        Conversion of a value to the form in which it is used.
     """
 
     allowed: str
@@ -72,7 +72,7 @@ def one_of(*words: Any) -> Kind:
 
 
 class WrongTableError(MemjaxError):
-    """A table of which something is wrong that has been noted already."""
+    """An error in a table, which has been noted already."""
 
 
 _NO_DEFAULT: Any = object()
@@ -80,7 +80,7 @@ _NO_DEFAULT: Any = object()
 
 
 class Source:
-    """A file that is read table by table: the files that it names, and what is wrong.
+    """A file that is read table by table, with the files that it names and its errors.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ class Table:
 
     Attributes
     ----------
-    asked : dict of str to None
+    keys_read : dict of str to None
         Keys that were asked for, in order.
     """
 
@@ -256,7 +256,7 @@ class Table:
 
     @contextmanager
     def errors_at(self, key: str = "") -> Iterator[None]:
-        """Note an error of memjax that is raised in the block, which then ends, as one of a key."""
+        """Context that catches an error of memjax and notes it as an error at a key."""
         try:
             yield
         except WrongTableError:

@@ -394,11 +394,9 @@ def describe(device: Any) -> list[dict]:
         Values are floats, None where the parameter follows another one; integers or words of
         settings, whose `allowed` lists them all (None for a parameter).
     """
-    pick: Callable[[Any], Any] = lambda s: s.default  # noqa: E731
-    if not isinstance(device, type):
 
-        def pick(s):
-            return stored(device, s.name)
+    def pick(spec: Any) -> Any:
+        return spec.default if isinstance(device, type) else stored(device, spec.name)
 
     rows = []
     for spec in parameter_specs(device).values():

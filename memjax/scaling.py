@@ -67,6 +67,7 @@ class Scaled(eqx.Module):
         state = self.unpack(z)
         channels = self.system.noise(t, state, u, self.env).values()
         zero = {k: jnp.zeros_like(x) for k, x in state.items()}
+        # A channel names only the states that it acts on: the others have amplitude 0.
         columns = [self.pack(zero | c) for c in channels]
         return jnp.stack(columns, axis=1) if columns else jnp.zeros((z.shape[0], 0), z.dtype)
 

@@ -101,6 +101,7 @@ class Logit(AbstractTransform):
     def forward(self, value):
         """See `AbstractTransform`."""
         p = (value - self.lower) / (self.upper - self.lower)
+        # log1p keeps the digits of 1 - p near the lower bound, where p is small.
         return self.unit * (_math(p).log(p) - _math(p).log1p(-p))
 
     def inverse(self, z):

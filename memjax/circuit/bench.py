@@ -148,6 +148,7 @@ def limited_bench(
     limits = np.asarray(limits, float)
     if not np.any(np.isfinite(limits)):
         return bench, {}
+    # One program for all sweeps: a sweep without a limit gets one that no device reaches.
     finite_limits = np.where(np.isfinite(limits), limits, UNLIMITED)
     combinations = np.unique(finite_limits, axis=0)
     positive, negative = (float(x) for x in combinations.max(axis=0))
@@ -208,6 +209,7 @@ class BenchedDevice(AbstractSystem):
     @property
     def specs(self) -> tuple[StateSpec, ...]:
         """See `AbstractSystem`."""
+        # The node's rate is linear in its voltage for ohmic devices only, and without a limit.
         ohmic = isinstance(self.device, AbstractOhmicDevice) and self.bench.compliance is None
         unbounded = (-math.inf, math.inf)
         node = state(
@@ -271,6 +273,7 @@ class BenchedDevice(AbstractSystem):
         series, limit = self.bench.series_resistance, self.bench.compliance
         if self.driven == "voltage" and series is None and limit is None:
             return u
+        # A linear device: the divider gives its voltage in closed form, without iterations.
         if isinstance(self.device, AbstractOhmicDevice):
             total = 1 / (
                 1 / self.device.resistance(device_state, self._facing(u), env) + self._leak
@@ -280,6 +283,7 @@ class BenchedDevice(AbstractSystem):
                 u if self.driven == "current" else self.bench.limit_current(u / total_series)
             )
 
+        # Kirchhoff: current that device and leak take beyond what the source gives, increasing in v.
         def excess(v):
             return self._branch_current(t, device_state, v, env) - self._source_current(u, v)
 
@@ -322,6 +326,7 @@ class BenchedDevice(AbstractSystem):
         v_device = self._device_voltage(t, device_state, u, env) if node is None else node
         i_device = self._current(t, device_state, v_device, env)
         i = i_device + v_device * self._leak if node is None else self._source_current(u, node)
+        # The root holds the imposed current to rounding only: report the imposed one.
         i = u if node is None and self.driven == "current" else i
         v = u if self.driven == "voltage" else self.bench.terminal_voltage(v_device, i)
         return {"v": v, "i": i, "v_device": v_device, "i_device": i_device}
@@ -337,6 +342,7 @@ class BenchedDevice(AbstractSystem):
         state = self.project(state)
         if NODE not in state or self.driven == "current":
             return state
+        # A capacitor between passive elements never charges beyond the source, ground or its own past.
         low = jnp.minimum(jnp.minimum(0.0, u), before[NODE])
         high = jnp.maximum(jnp.maximum(0.0, u), before[NODE])
         return state | {NODE: jnp.clip(state[NODE], low, high)}

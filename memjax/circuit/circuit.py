@@ -226,6 +226,7 @@ class Circuit(AbstractSystem, AbstractComposite):
         indices = sorted(coupling)
         if indices:
             rows = [[jnp.asarray(matrix[i][j]) for j in indices] for i in indices]
+            # A capacitance matrix is diagonally dominant: elimination needs no pivots.
             for k, x in zip(indices, solve_small(rows, [charge[k] for k in indices])):
                 voltages[k] = x
         return voltages
@@ -244,6 +245,7 @@ class Circuit(AbstractSystem, AbstractComposite):
         """Voltage of each node [V], ground first."""
         top, offsets = self.topology, self._node_offsets(u)
         free = [state[f"{n}.v"] - x for n, x in zip(top.free, self._shift(u))]
+        # Makes every voltage, that of ground too, an array of the drive's type.
         zero = 0.0 * jnp.sum(jnp.asarray(u))
         return [zero + x + (free[g] if g >= 0 else 0.0) for g, x in zip(top.group, offsets)]
 
@@ -259,6 +261,7 @@ class Circuit(AbstractSystem, AbstractComposite):
         if not self._has_shift:
             return [0.0 * jnp.asarray(self.parasitic) for _ in self.topology.free]
         offsets = self._node_offsets(u)
+        # Charge over capacitance is the free voltage plus this shift, which takes the sources' jumps.
         return self._over_capacitance(
             self._charges(lambda e, a, b: e.c * (offsets[a] - offsets[b]))
         )
@@ -349,6 +352,7 @@ class Circuit(AbstractSystem, AbstractComposite):
         nodes = {f"{n}.v" for n in self.topology.free}
         node_rates = {k: rates[k] if k in nodes else jnp.zeros_like(x) for k, x in state.items()}
         u_slope = jnp.zeros_like(u) if slope is None else slope
+        # Chain rule in time: nodes move by their rates, sources by the slope of the stimulus.
         return jax.jvp(self.node_voltages, (state, u), (node_rates, u_slope))[1]
 
     def _capacitor_charges(self, v: Volts) -> Volts:
@@ -371,6 +375,7 @@ class Circuit(AbstractSystem, AbstractComposite):
             Rate of change of the stimulus [V/s or A/s]; 0 by default.
         """
         node_currents = self._node_currents(self.element_currents(t, state, u, env))
+        # Charges are linear in the voltages: those of the slopes are the displacement currents.
         charge_rates = self._capacitor_charges(self.node_slopes(t, state, u, env, slope))
         source_values, currents = self._sources(u), {}
         for k, (name, e) in enumerate(zip(self.names, self.elements)):

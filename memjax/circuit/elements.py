@@ -223,6 +223,7 @@ class Mosfet(AbstractElement):
         twice = 2 * BOLTZMANN_EV * env.temperature
         pinch = (gate - self.v_t) / self.n
 
+        # Difference of a forward and a reverse current; the softplus joins weak and strong inversion.
         def log(x):
             return jax.nn.softplus((pinch - x) / twice) ** 2
 

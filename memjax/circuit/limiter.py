@@ -28,6 +28,7 @@ def soft_limit(i: Float[Array, "..."], limit: float | Float[Array, ""]) -> Float
     """
     y = i / limit
     inside = jnp.abs(y) < 1
+    # |y|^p below the limit, |y|^-p above: neither overflows, and no branch sees the other's numbers.
     low = jnp.where(inside, y, 0.5)
     high = jnp.where(inside, 2.0, y)
     low_branch = low * (1 + jnp.abs(low) ** _SHARPNESS) ** (-1 / _SHARPNESS)

@@ -217,6 +217,7 @@ def _sources(names, kinds, nodes, count: int):
                 if e == source[node] or node not in (p, n):
                     continue
                 neighbour = n if node == p else p
+                # Two ways over ideal sources between two nodes: their voltages would contradict each other.
                 if neighbour in in_forest:
                     raise CircuitError(
                         f"voltage source {names[e]!r} closes a loop of voltage sources",
@@ -253,5 +254,6 @@ def _fed_nodes(e: int, source, parent, count: int) -> tuple[int, ...]:
 def _stray(kinds, nodes, roots, heads) -> tuple[int, ...]:
     """Heads whose capacitors, all together, hold on to nothing that is fixed."""
     nets = [tuple(roots[k] for k in net) for net, kind in zip(nodes, kinds) if kind == "capacitor"]
+    # A head that no chain of capacitors ties to a fixed node would make the capacitance matrix singular.
     fixed = set(_reach(0, nets))
     return tuple(k for k in heads if k not in fixed)

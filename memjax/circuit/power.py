@@ -64,6 +64,7 @@ def powers(
     environment = env or Environment()
 
     def point(t, visible):
+        # A row at a corner has the state before it, and so the drive of that side.
         t_before = jnp.nextafter(t, jnp.asarray(-jnp.inf, t.dtype))
         u, slope = jax.jvp(stimulus, (t_before,), (jnp.ones_like(t_before),))
         return element_powers(circuit, t, circuit.internal_state(visible, u), u, slope, environment)
@@ -83,11 +84,14 @@ def element_powers(
     currents = circuit.element_currents(t, state, u, env)
     for name, e, net in zip(circuit.names, circuit.elements, circuit.topology.nodes):
         if isinstance(e, AbstractSource):
+            # Its current flows out of the first terminal: negative where the source gives power.
             powers[name] = -(v[net[0]] - v[net[1]]) * source_currents[name]
         elif isinstance(e, Capacitor):
             voltage, rise = v[net[0]] - v[net[1]], node_slopes[net[0]] - node_slopes[net[1]]
+            # Growth of the stored energy: d(C V^2 / 2)/dt = C V dV/dt.
             powers[name] = e.c * voltage * rise
         else:
+            # Heat. The currents into an element add up to 0, so that the choice of ground drops out.
             powers[name] = sum(v[k] * i for k, i in zip(net, currents[name], strict=True))
     return powers
 

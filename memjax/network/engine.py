@@ -56,6 +56,7 @@ class Engine:
 
         def put(x):
             array = np.asarray(x)
+            # Each process places the shards of its own devices only.
             return jax.make_array_from_callback(array.shape, sharding, lambda part: array[part])
 
         return jax.tree.map(put, tree)

@@ -136,11 +136,11 @@ class ExchangeProgram:
             zero = jnp.zeros((), jnp.int32)
 
             def row(*shape):
-                return jnp.zeros((chunks, *shape), jnp.int32)
+                return jnp.zeros((length, *shape), jnp.int32)
 
             spikes = {n: (row(size), row(size), row()) for n, size in sizes.items()}
             traces = jax.tree.map(
-                lambda x: jnp.zeros((chunks, self._rows, *x.shape[1:]), x.dtype),
+                lambda x: jnp.zeros((length, self._rows, *x.shape[1:]), x.dtype),
                 self._states_now(fixed, state),
             )
             rates = dict.fromkeys(self.plan.layouts, [jnp.zeros((), self.dtype)] * 3)
@@ -228,10 +228,12 @@ class ExchangeProgram:
             constants = {k: constants[k] for k in ("values", "bias", "key")}
             tree = (constants, before[name]["parts"], before[name]["input"])
             (constants, parts, inputs), lane, is_local = self._watched_lanes(name, tree)
+            # Arrivals lie block by block, and within a block step by step.
             place = lane // block * (steps * block) + lane % block
             place = place[None, :] + block * jnp.arange(steps, dtype=lane.dtype)[:, None]
             lane_arrivals = [x[place] for x in arrivals[name]]
             visible = self.neurons[name].path(constants, parts, inputs, lane_arrivals, first)
+            # Steps after which `every` divides the number of steps so far.
             row = every - 1 - first % every + every * jnp.arange(self._rows, dtype=jnp.int32)
             row = jnp.minimum(row, steps - 1)  # the rest is not read
             rows[name] = {
@@ -261,6 +263,7 @@ class ExchangeProgram:
                 lists, total, per_member, groups[name] = self._source(
                     name, constants, group, first, room.per_member, size
                 )
+            # A ring: spikes stay for as many chunks as the longest delay, and are then overwritten.
             slot = k % self.plan.memory(name)
             spikes[name] = (*lists, jnp.minimum(total, size))
             ring[name] = jax.tree.map(
@@ -269,6 +272,7 @@ class ExchangeProgram:
                 spikes[name],
             )
             needs[name] = (per_member.astype(jnp.int32), total)
+        # Devices change at the end of a chunk: its own arrivals met the old weights.
         weights = self._program_devices(fixed, weights, ring, k, (state["groups"], groups), spikes)
         weights = jax.tree.map(lambda x: x[None], weights)
         before, state = state["groups"], {"groups": groups, "ring": ring, "weights": weights}
@@ -312,6 +316,7 @@ class ExchangeProgram:
     def _due(self, ring: State, k: int, chunk) -> tuple:
         """Spikes that arrive in a chunk through connections."""
         pre, _, _, rows = self.plan.rows[k]
+        # What was sent so many chunks ago arrives in this one.
         slot = (chunk - rows.exchanges) % self.plan.memory(pre)
         return jax.tree.map(lambda x: x[slot], ring[pre])
 
@@ -359,6 +364,7 @@ class ExchangeProgram:
             if isinstance(d, ConductanceOf) and d not in conductances:
                 read = jax.vmap(jax.vmap(partial(self.neurons[d.group].conductance, d)))
                 g = read(fixed["groups"][d.group]["values"], groups[d.group]["parts"])
+                # An edge may belong to a circuit of any shard.
                 conductances[d] = lax.all_gather(g.reshape(-1), AXIS, tiled=True)
         return conductances
 
@@ -405,6 +411,7 @@ class ExchangeProgram:
             jnp.searchsorted(constants["step"], first + x).astype(jnp.int32)
             for x in (0, clock.steps)
         )
+        # The list is in order of time: the spikes of a chunk are one stretch of it.
         k = begin + jnp.arange(room, dtype=jnp.int32)
         fine, last = k < end, max(len(constants["step"]) - 1, 0)
         if not len(constants["step"]):

@@ -117,10 +117,12 @@ def clock(dt: float, projections: Sequence[Projection], steps: int | None) -> Cl
     common = 0
     for time, where in times:
         Clock(dt, 1).check_steps(time, where=where)
+        # Delays and widths have to be whole exchange intervals: the greatest common divisor of all.
         common = math.gcd(common, round(time / dt))
     free = [p.edges.delay.min() / dt for p in projections if p.edges.delay is not None]
     if common == 0:
         common = max(int(min([LONGEST, *free])), 1)
+    # Delays of edges are taken to the nearest interval, which may not be longer than the shortest.
     limit = min([LONGEST, *free])
     return Clock(
         dt, max((d for d in range(1, common + 1) if common % d == 0 and d <= limit), default=1)
@@ -250,6 +252,7 @@ def check_receptor(receptor: Receptor, circuit: Circuit, *, where: str) -> None:
 
 def layout(group: Neurons, projections: Sequence[Projection], shards: int) -> Layout:
     """How a group lies in memory; the block does not depend on the number of shards."""
+    # 16 numbers of 32 bits fill the widest vectors of a processor.
     block = min(BLOCK, -(-group.n // 16) * 16)
     blocks = -(-group.n // block)
     kinds = dict.fromkeys(_kind(p.receptor) for p in projections if p.post == group.name)
@@ -304,6 +307,7 @@ def rows(
             Rows(exchanges=int(delay), **_delivery_tables(tables, target, timing), **device_tables)
         )
         if p.receptor.width is not None:
+            # A rectangular pulse is two steps: + w when it arrives, - w when its width is over.
             later = timing.exchanges(p.receptor.width, where=f"width of {p.where}")
             parts.append(replace(parts[-1], exchanges=int(delay) + later, sign=-1.0))
     return parts
@@ -329,6 +333,7 @@ def _by_source(
     for s in range(shards):
         local = np.flatnonzero((post >= s * rows) & (post < (s + 1) * rows)) if shards > 1 else None
         a, b = (x if local is None else x[local] for x in (pre, post))
+        # Edges of one source side by side; a stable order makes sums of float32 reproducible.
         order = np.argsort(a, kind="stable")
         first = np.zeros(n_pre + 1, np.int64)
         np.cumsum(np.bincount(a, minlength=n_pre), out=first[1:])

@@ -151,6 +151,7 @@ class Programming:
             in_row = is_local & (place < table["first_in"][n + 1])
             edge = table["edge_in"][jnp.where(in_row, place, 0)]
             last_arrival, arrival_before = state["arrived"][edge], state["before"][edge]
+            # An arrival later in this chunk is still to come: the one before it counts.
             last_arrival = jnp.where(last_arrival <= step_now, last_arrival, arrival_before)
             mask = (
                 in_row & (last_arrival <= step_now) & (step_now - last_arrival <= self.windows[0])

@@ -119,6 +119,7 @@ class Simulation:
             count = min(batch, end - self.done)
             stretch = self._stretch(count)
             took = time.perf_counter() - began
+            # About a second between two looks: the next batch doubles while they are quick.
             yield stretch
             batch = int(
                 np.clip(
@@ -247,6 +248,7 @@ class Simulation:
                 total, squares = sums
                 n = np.maximum(count - 1, 1)
                 mean = np.where(count > 1, total / n, np.nan)
+                # Rounding may make the variance of equal intervals negative.
                 spread = np.sqrt(np.maximum(squares / n - mean**2, 0.0))
                 cv = np.where(count > 2, spread / mean, np.nan)
                 statistics[name] |= {"isi": mean * self.plan.clock.dt, "cv": cv}

@@ -64,6 +64,7 @@ def cascade(
             (f"transistor_{k}", Mosfet(), drain, gate, "0", "0"),
         ]
         if k < stages:
+            # The drain falls when the neuron fires: the p channel inverts that into a positive pulse.
             next_input = f"in_{k + 1}"
             lines += [
                 (f"inverter_{k}", Mosfet(channel="p"), next_input, drain, "vdd", "vdd"),

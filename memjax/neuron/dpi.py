@@ -80,6 +80,7 @@ def dpi_neuron(
             *_transistors(),
             ("c_mem", Capacitor(c_mem), "mem", "0"),
             ("c_tail", Capacitor(_STRAY), "tail", "0"),
+            # Mirror and inverter rest at the supply, and their nodes start there.
             ("c_fb", Capacitor(_STRAY, v_dd), "fb", "0"),
             ("c_req", Capacitor(_STRAY, v_dd), "req", "0"),
             ("c_ref", Capacitor(c_ref), "ref", "0"),

@@ -49,6 +49,7 @@ def langevin_neuron(
         [
             ("input", VoltageSource(), "in", "0"),
             ("r_ext", Resistor(r_ext), "in", "node"),
+            # The published equation has tau = R_ext C, and no capacitance of its own.
             ("c", Capacitor(tau / r_ext), "node", "0"),
             ("memristor", LangevinMemristor() if memristor is None else memristor, "node", "0"),
         ]

@@ -163,6 +163,7 @@ def _crossing(trace: Trace, name: str, maker: str) -> Crossing:
 def _first(crossing: Crossing, values: Array) -> Float[Array, "members sweeps"]:
     """The first of the values at a crossing; NaN where there is none."""
     crossed_once = crossing.count > 0
+    # Twice `where`: an infinite number in the branch that is not taken would make derivatives NaN.
     return jnp.where(crossed_once, jnp.where(crossed_once, values[..., 0], 0.0), jnp.nan)
 
 
@@ -277,6 +278,7 @@ def spike_times(data: Any, *, level: float | None = None, rearm: float | None = 
 def spike_intervals(times: Float[Array, "... size"]) -> Float[Array, "... intervals"]:
     """Intervals [s] between successive spikes of `spike_times`; NaN where there is no second one."""
     both_finite = jnp.isfinite(times[..., 1:])
+    # The difference of two infinite times has no derivative, taken or not.
     finite = jnp.where(jnp.isfinite(times), times, 0.0)
     return jnp.where(both_finite, finite[..., 1:] - finite[..., :-1], jnp.nan)
 

@@ -79,6 +79,7 @@ def excursions(v: Float[np.ndarray, " points"]) -> list[slice]:
     busy = np.flatnonzero(sign)
     if not busy.size:
         return []
+    # Points at rest have no polarity: signs are compared across them.
     turns = busy[1:][np.diff(sign[busy]) != 0]
     edges = [0, *turns.tolist(), len(v)]
     return [slice(a, b) for a, b in itertools.pairwise(edges)]
@@ -140,6 +141,7 @@ def turn(
         return peak
     first = int(np.argmax(limited))
     step = float(np.median(np.abs(np.diff(size))))
+    # A snap is a fall by more than two usual steps, within two rows of the peak.
     snaps = peak < first <= peak + 2 and size[peak] - size[first] > 2 * step
     return first if snaps else peak
 
@@ -164,6 +166,7 @@ def on_off_ratio(v: Float[np.ndarray, " points"], i: Float[np.ndarray, " points"
     peak = int(np.argmax(v))
     if peak < 1 or peak > len(v) - 2:
         return None
+    # Only where both branches were measured; the falling one is interpolated in ln(I).
     common = v[: peak + 1] >= np.min(v[peak:])
     rising_rows = np.flatnonzero(common)[np.argsort(v[: peak + 1][common], kind="stable")]
     falling_rows = np.argsort(v[peak:], kind="stable")
@@ -179,5 +182,6 @@ def hysteresis_area(v: Float[np.ndarray, " points"], i: Float[np.ndarray, " poin
     v, i = (
         numbers(x, where="hysteresis_area", what=w) for x, w in ((v, "voltages"), (i, "currents"))
     )
+    # Back to the first point: the integral around the loop is that of a closed curve.
     v, i = np.append(v, v[:1]), np.append(i, i[:1])
     return float(abs(np.sum(np.diff(v) * (i[1:] + i[:-1]) / 2)))

@@ -144,6 +144,7 @@ def _sign_changes(x: np.ndarray, y: np.ndarray, *, log: bool) -> tuple[np.ndarra
     busy = np.flatnonzero(y)
     turn = np.flatnonzero(np.diff(np.sign(y[busy])))
     a, b = busy[turn], busy[turn + 1]
+    # The secant between the last points of either sign; zeros between them are one crossing.
     line = x[a] - y[a] / (y[b] - y[a]) * (x[b] - x[a])
     position = np.where(b - a > 1, (x[np.minimum(a + 1, b)] + x[b - 1]) / 2, line)
     return np.exp(position) if log else position, np.sign(y[b])
@@ -283,6 +284,7 @@ def _exponential(dt: np.ndarray, dw: np.ndarray) -> tuple[np.ndarray, np.ndarray
     from scipy.optimize import least_squares
 
     time, size = dt.max(), np.abs(dw).max() or 1.0
+    # Of order one, so that tolerances mean the same for milliseconds and for seconds.
     u, y = dt / time, dw / size
     low, high = np.log(u.min() / _REACH), np.log(_REACH)
 
@@ -293,26 +295,29 @@ def _exponential(dt: np.ndarray, dw: np.ndarray) -> tuple[np.ndarray, np.ndarray
         e = decay(log_tau)
         return (e @ y) / max(e @ e, np.finfo(float).tiny)
 
-    # Any: pyright takes the default of least_squares for its type
-    slopes: Any = lambda p: np.stack(  # noqa: E731
-        [decay(p[1]), p[0] * decay(p[1]) * u / np.exp(p[1])], axis=1
-    )
+    def slopes(p) -> Any:  # to pyright the default of least_squares is its type
+        e = decay(p[1])
+        return np.stack([e, p[0] * e * u / np.exp(p[1])], axis=1)
+
     grid = np.linspace(low, high, _GRID)
+    # Least squares may have several minima in tau: start at the best of a grid.
     rough = grid[np.argmin([np.sum((best(g) * decay(g) - y) ** 2) for g in grid])]
     rough = np.clip(rough, grid[1], grid[-2])
     fit = least_squares(
         lambda p: p[0] * decay(p[1]) - y,
         [best(rough), rough],
-        jac=slopes,
+        jac=slopes,  # pyright: ignore[reportArgumentType]
         bounds=([-np.inf, low], [np.inf, high]),
         xtol=1e-14,
         ftol=1e-14,
         gtol=1e-14,
     )
     value = np.array([fit.x[0] * size, np.exp(fit.x[1]) * time])
+    # No standard error without a degree of freedom, nor at an end of the search.
     free, singular = y.size - 2, np.linalg.cond(fit.jac) > 1e12
     if free < 1 or singular or np.min(np.abs(fit.x[1] - [low, high])) < 1e-3:
         return value, np.full(2, np.nan)
+    # Covariance s^2 (J'J)^-1 of least squares.
     errors = np.sqrt(np.diag(np.linalg.inv(fit.jac.T @ fit.jac)) * np.sum(fit.fun**2) / free)
     return value, errors * [size, value[1]]
 

@@ -149,6 +149,7 @@ def find_pulses(t: Float[np.ndarray, " rows"], v: Float[np.ndarray, " rows"]) ->
         top = u.max(initial=0.0)
         if top <= 0.5 * np.abs(v).max(initial=0.0):
             continue
+        # Base and height are medians, which overshoots at the edges do not move.
         low = u[u <= top / 2]
         base = float(np.median(low)) if low.size else float(u.min())
         if top - base < _FLAT * top:
@@ -165,6 +166,7 @@ def find_pulses(t: Float[np.ndarray, " rows"], v: Float[np.ndarray, " rows"]) ->
 
 def _spans(t: np.ndarray, share: np.ndarray) -> Iterator[tuple[float, float, slice]]:
     """Onset, end and rows of each stretch that is surely there, from edge to edge at half height."""
+    # Hysteresis: rows between a quarter and three quarters of the height decide nothing.
     sure = np.flatnonzero((share > _HIGH) | (share < _LOW))
     is_high = share[sure] > _HIGH
     onsets, ends = ([(float(t[0]), 0)] if is_high[0] else []), []
@@ -247,6 +249,7 @@ def relaxations(
     is_on = size[..., first:last] > threshold
     if not is_on.shape[-1]:
         return np.full(is_on.shape[:-1], np.nan)
+    # The last row above the threshold: a current that flickers is not off yet.
     k = last - 1 - np.argmax(is_on[..., ::-1], axis=-1)
     relaxation = _crossing(t, size, k, np.minimum(k + 1, len(t) - 1), threshold) - end
     relaxation = np.where(is_on.any(axis=-1), np.maximum(relaxation, 0.0), 0.0)
@@ -381,6 +384,7 @@ def _distribution(values: list[float], limits: list[float]) -> dict:
     summary = {"n": x.size, "censored": int(np.sum(~finite)), "median": None}
     if not finite.any():
         return summary | dict.fromkeys(("mean", "sd", "cv", "min", "max"))
+    # Kaplan-Meier: what did not happen in time is known to be longer, by how much is not.
     curve = ecdf(CensoredData(uncensored=x[finite], right=limit[~finite])).cdf
     median_steps = np.flatnonzero(curve.probabilities >= 0.5)
     if not summary["censored"]:

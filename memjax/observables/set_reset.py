@@ -50,6 +50,7 @@ def loop_closing(
         return None
     level = size[peak] * _LEVELS
     log_i = np.log10(amps + np.finfo(float).tiny)
+    # Interpolation wants ascending voltages: the running maximum removes their noise.
     log_out, log_back = (np.interp(level, np.maximum.accumulate(size[k]), log_i[k]) for k in ways)
     gap = log_back - log_out
     widest = int(np.argmax(np.abs(gap)))

@@ -73,6 +73,7 @@ def _rises(x: Array, level: Array | float, rearm: Array | float) -> Array:
     """Rows at which x is above `level` for the first time after it was below `rearm`."""
     side = (x > level).astype(jnp.int32) - (x < rearm).astype(jnp.int32)
     row = jnp.arange(x.shape[0], dtype=jnp.int32)
+    # A Schmitt trigger: rows between both levels keep the side of the last row beyond one.
     sure = jax.lax.cummax(jnp.where(side != 0, row, -1))
     side_before = jnp.where(sure[:-1] >= 0, side[sure[:-1]], 0)
     return jnp.concatenate([jnp.zeros(1, bool), (side[1:] == 1) & (side_before == -1)])
@@ -133,6 +134,7 @@ def crossing_times(
     rises = _rises(x, level, level if rearm is None else rearm)
     (k,) = jnp.nonzero(rises, size=size, fill_value=1)
     exists = jnp.arange(size) < jnp.sum(rises)
+    # 1 where there is no crossing: a division by 0 would make the derivative NaN there too.
     slope = jnp.where(exists, x[k] - x[k - 1], 1.0)
     times = t[k - 1] + (level - x[k - 1]) / slope * (t[k] - t[k - 1])
     return Crossings(times=jnp.where(exists, times, jnp.inf), count=jnp.sum(rises))

@@ -148,6 +148,7 @@ def detect_all(
     x = sign * x
     side = (x > fire_level).astype(np.int8) - (x < rearm_level)
     changes = side != 0
+    # Rows at which the signal enters a zone; a spike leads from the lower zone to the upper.
     changes[:, 1:] &= side[:, 1:] != side[:, :-1]
     member, row = np.nonzero(changes)
     sides = side[member, row]
@@ -320,6 +321,7 @@ def jackknife(parts: Float[np.ndarray, "members ..."]) -> Float[np.ndarray, "...
     n = len(parts)
     if n < 2:
         return np.full(parts.shape[1:], np.nan)
+    # The estimates differ little, each from all members but one: (n - 1)/n times their sum.
     spread = np.sum((parts - parts.mean(axis=0)) ** 2, axis=0)
     return np.asarray(np.sqrt((n - 1) / n * spread))
 
@@ -377,6 +379,7 @@ def isi_statistics(
     lengths = [_intervals(s, start, stop, convention) for s in times]
     beginnings = sum(int(np.sum(in_window(s, start, stop))) for s in times)
     count = sum(map(len, lengths))
+    # Squares about the mean: no digits are lost where the spread is small.
     shift = sum(float(d.sum()) for d in lengths) / max(count, 1)
     sums = [[len(d), (d - shift).sum(), ((d - shift) ** 2).sum()] for d in lengths]
     sums = np.array(sums, float).reshape(-1, 3)
@@ -443,6 +446,7 @@ def wilson(successes: int, trials: int, *, confidence: float = 0.95) -> Proporti
     if not 0 < confidence < 1:
         raise BoundsError(f"confidence = {confidence:g}", allowed="between 0 and 1")
     z, p = float(ndtri(0.5 + confidence / 2)), successes / trials
+    # Ends are the roots of (p - share)^2 = z^2 share (1 - share) / trials.
     shrink = 1 + z**2 / trials
     centre = (p + z**2 / (2 * trials)) / shrink
     half = z / shrink * np.sqrt(p * (1 - p) / trials + z**2 / (4 * trials**2))
@@ -563,6 +567,7 @@ def drift(values: Sequence[Float[np.ndarray, " _"]]) -> Drift:
     """
     numbers = [np.flatnonzero(np.isfinite(y)) for y in values]
     pairs = [(k, np.asarray(y, float)[k]) for k, y in zip(numbers, values) if k.size > 1]
+    # About the mean of each train: its own intercept drops out.
     k = np.concatenate([np.zeros(0), *(k - k.mean() for k, _ in pairs)])
     y = np.concatenate([np.zeros(0), *(y - y.mean() for _, y in pairs)])
     if not pairs:
@@ -651,4 +656,5 @@ def integration_times(
         raise BoundsError("onsets that do not increase", where="integration_times")
     times = train.times if isinstance(train, SpikeTrain) else _as_times(train)
     delays = np.array([_first_after(times, onset) for onset in onsets], float)
+    # A spike after the next onset answers that one.
     return np.where(delays < np.diff(onsets, append=np.inf), delays, np.nan)

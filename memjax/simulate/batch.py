@@ -83,6 +83,7 @@ def map_lanes(run: Callable, grid: Grid, *extra: Any) -> Any:
     def members(sweep, lanes):
         return _blocks(lambda o: run(sweep, *o), lanes)
 
+    # Batched over a single sweep, the drive would be computed for every member.
     if len(grid.rows) == 1:
         single = members(
             jax.tree.map(lambda x: x[0], sweeps), jax.tree.map(lambda x: x[:, 0], lanes)
@@ -106,6 +107,7 @@ def _blocks(run: Callable, lanes: Any) -> Any:
         return jax.tree.map(lambda x: x[None], run(jax.tree.map(lambda x: x[0], lanes)))
     if jax.default_backend() != "cpu" or count <= _BLOCK:
         return jax.vmap(run)(lanes)
+    # Block after block: a step of all members at once would stream their states from main memory.
     return jax.lax.map(run, lanes, batch_size=_BLOCK)
 
 
@@ -179,6 +181,7 @@ def _fixed_in_chunks(scaled, grid: Grid, y0, substeps: int, policy: Fixed, bar) 
     """`_solve_fixed_steps` part by part, so that a long run can show its progress and be interrupted."""
     k = grid.rows.shape[1]
     chunk = k if bar is None else max(1, -(-k // _CHUNKS))
+    # Parts of one length are one program; rows of no duration fill up the last part.
     padding = np.repeat(grid.rows[:, -1:], -k % chunk, axis=1)
     times = np.concatenate([np.zeros_like(grid.rows[:, :1]), grid.rows, padding], axis=1)
     first, parts, watch_state = jnp.asarray(0), [], None
@@ -218,6 +221,7 @@ def _fixed_by_steps(scaled: Scaled, grid: Grid, y0, policy: Fixed, bar) -> Solut
     The steps of a sweep, and so its noise, follow from its own rows and not from those beside it.
     """
     gaps = np.diff(np.asarray(grid.rows), axis=1, prepend=0.0)
+    # A gap that is a multiple of dt but for rounding takes no further step.
     counts = np.maximum(np.ceil(np.max(gaps, axis=1) / policy.dt - 1e-6), 1).astype(int)
     parts, order = [], []
     for substeps in np.unique(counts):
@@ -229,6 +233,7 @@ def _fixed_by_steps(scaled: Scaled, grid: Grid, y0, policy: Fixed, bar) -> Solut
         order.append(numbers)
     if len(parts) == 1:
         return parts[0]
+    # Solved by their number of steps, sweeps go back to their own order.
     inverse = np.argsort(np.concatenate(order))
     return jax.tree.map(lambda *x: jnp.concatenate(x, axis=1)[:, inverse], *parts)
 
@@ -244,6 +249,7 @@ def _rate(scaled: Scaled, grid: Grid, policy: Stiff):
             system = with_values(scaled, values)
             return jnp.sum(system.jumps(zero, system.initial(), zero)[1])
 
+        # Thinning is exact for any clock that is faster than all jumps together, in every lane.
         bounds = jax.vmap(jax.vmap(bound))(grid.values) if grid.values else bound({})
         rate = jnp.max(bounds)
     if isinstance(rate, jax.core.Tracer):

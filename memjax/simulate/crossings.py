@@ -120,6 +120,7 @@ def named_integrals(
 
 def _time_above(rise: dict, fall: dict, size: int, t, sweep) -> Float[Array, "members rows"]:
     """Time above a level up to each row, out of the crossings that begin and end its stretches."""
+    # It starts above where its first crossing is a fall, or where it is armed for one to the end.
     first = jnp.where(fall["count"] > 0, fall["t"][..., 0] < rise["t"][..., 0], fall["armed"])
     starts_above = first & ((fall["count"] > 0) | (rise["count"] == 0))
     next_rises = jnp.concatenate([jnp.zeros_like(rise["t"][..., :1]), rise["t"]], axis=-1)
@@ -131,5 +132,6 @@ def _time_above(rise: dict, fall: dict, size: int, t, sweep) -> Float[Array, "me
     def before_row(x):
         return jnp.minimum(x, t[None, :, None])
 
+    # Crossings beyond the room are not known: no number is better than one that is too small.
     full = (jnp.maximum(rise["count"], fall["count"]) > size)[:, sweep]
     return jnp.where(full, jnp.nan, jnp.sum(before_row(ends) - before_row(begins), axis=-1))

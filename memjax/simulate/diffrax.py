@@ -15,6 +15,7 @@ def solve_by_diffrax(scaled, stimulus, *, rows, y0, key, policy: Fixed) -> Solut
     """Fixed steps by another diffrax solver on a grid path; arguments as for `solve_fixed`."""
     channels = len(scaled.channels())
     n = int(np.ceil(float(rows[-1]) / policy.dt - 1e-9))
+    # A grid path has increments of whole steps only: they have to end on the last row.
     dt = rows[-1] / n
     drift = dfx.ODETerm(lambda t, y, sc: sc.drift(t, y, stimulus(t)))
     # To pyright an equinox AbstractVar of the base, levy_area, is a field to pass.

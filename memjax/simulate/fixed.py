@@ -67,6 +67,7 @@ def _jump(scaled: Scaled, key, y, place: _Place):
     intensity, _, states_after = scaled.jumps(place.t_start, y, place.u0)
     total, h = jnp.sum(intensity), place.h
     mark = uniform(key, place.step, dtype=h.dtype)
+    # Probability of at least one jump, without cancellation for short steps.
     chance = -jnp.expm1(-total * h)
     # One uniform number decides whether a jump happens and which: shares of the chance go as the
     # intensities.

@@ -125,6 +125,7 @@ def _default_rows(stimulus: AbstractStimulus, save) -> np.ndarray:
         grid = np.linspace(0.0, stimulus.duration, 1001)
         return np.unique(np.concatenate([grid, np.asarray(stimulus.breakpoints())]))
     if np.ndim(save) == 0:
+        # Rounding must not lose the row at the end.
         n = int(np.floor(stimulus.duration / float(save) + 1e-9))
         return np.arange(n + 1) * float(save)
     return np.asarray(save, float)
@@ -433,6 +434,7 @@ class _Batch:
     def at_once(self, bar):
         """All sweeps of all members as one batch."""
         sweeps = np.arange(len(self.rows))
+        # Without noise and values of their own all members are alike: one is solved for all.
         plain = self.seed is None and not self.values and self.start is None
         first, inverse = self._unique() if plain else (sweeps, sweeps)
         members = 1 if plain else self.members
@@ -453,6 +455,7 @@ class _Batch:
             grid = self._grid(self.members, np.array([k]))
             y0 = self._initial_vectors(grid, self.members) if y0 is None else y0
             rows, events, solution = self._solve(grid, y0, bar)
+            # The last row of the sweep itself: what follows is padding.
             y0 = solution.y[:, :, length - 1]
             parts.append(jax.tree.map(lambda x: x[:, 0], rows))
             ends.append((events, _ends(solution)))

@@ -17,6 +17,7 @@ _NODES = np.array([0.0, 0.5 - (3 / 28) ** 0.5, 0.5, 0.5 + (3 / 28) ** 0.5, 1.0])
 """Gauss-Lobatto nodes of a step: with the ends, where signals jump, and exact to the seventh power."""
 
 _WEIGHTS = np.array([1 / 20, 49 / 180, 16 / 45, 49 / 180, 1 / 20])
+# Simpson's rule on the same nodes: its distance from Gauss-Lobatto estimates the error.
 _SIMPSON = np.array([1 / 6, 0.0, 2 / 3, 0.0, 1 / 6])
 
 # Column j: coefficients of the polynomial that is 1 at node j and 0 at the others, integrated from 0.
@@ -46,6 +47,7 @@ class Piece(NamedTuple):
 
     def state(self, share) -> Float[Array, " n"]:
         """State at a share of the step."""
+        # Cubic Hermite polynomial through both states and both slopes.
         change, s = self.y1 - self.y0, share
         curve = (3 * change - 2 * self.k0 - self.k1) + s * (self.k0 + self.k1 - 2 * change)
         return self.y0 + s * (self.k0 + s * curve)
@@ -112,6 +114,7 @@ def _event_step(
     slack = 1e-9 * (piece.t_end - piece.t_start)
     in_window = piece.t_start >= event.start - slack
     was_armed = (memory["armed"] > 0) & in_window
+    # A Schmitt trigger: armed below the lower level, fired and disarmed at the upper one.
     armed = was_armed | (in_window & (start < rearm))
     rise = end - start
     share = jnp.clip((level - start) / jnp.where(rise == 0, 1.0, rise), 0.0, 1.0)
@@ -170,6 +173,7 @@ def integral_error(
     """
     rules = h * jnp.asarray(np.stack([_WEIGHTS - _SIMPSON, _WEIGHTS]), samples.dtype)
     difference, size = jnp.abs(samples @ rules[0]), jnp.abs(samples) @ rules[1]
+    # Relative to absolute values: an integral may cancel to nothing.
     tolerance = INTEGRAL_RTOL * (total + size)
     share = difference / jnp.where(tolerance > 0, tolerance, 1.0)
     return jnp.max(jnp.where(tolerance > 0, share, 0.0), initial=0.0)

@@ -196,6 +196,7 @@ def _changes(circuit, pre: list, post: list, spike: Spike, weight: str, options:
     names = _driver_names(circuit, weight)
     drives = [Drives(dict(zip(names, (spike.at(a), spike.at(b))))) for a, b in zip(pre, post)]
     ends = [max(a[-1], b[-1]) + spike.duration for a, b in zip(pre, post)]
+    # Weights are read with both sources at 0 V: before the first spike, and 1 ms after the last.
     rows = [np.array([0.5 * _LEAD, end + _LEAD]) for end in ends]
     _, weights = _simulate_sweeps(circuit, drives, rows, weight, options)
     return np.asarray(weight_change(weights[:, 0], weights[:, 1]))
@@ -339,6 +340,7 @@ def stdp(
     _positive("pause", [pause], "s")
     length = np.abs(dts) + spike.duration + pause
     start = _LEAD + np.arange(_check_count("pairs", pairs, 1)) * length[:, None]
+    # The earlier spike of a pair stays at `start`; the other one follows by |dt|.
     pre, post = (start + np.maximum(sign * dts, 0.0)[:, None] for sign in (-1, 1))
     options = {"policy": policy, "env": env, "seed": seed}
     return _changes(circuit, list(pre), list(post), spike, weight, options)
@@ -439,6 +441,7 @@ def retention(
         For times that do not ascend or are negative, or a circuit that is no synapse.
     """
     pre, post = _driver_names(circuit, weight)
+    # The limit is exclusive: the largest number below 0 admits 0 itself.
     delays = _ascending("times", times, -np.finfo(float).tiny)
     source = pulse.at([_LEAD])
     rows = _LEAD + pulse.duration + delays

@@ -122,6 +122,7 @@ class Pulsed(eqx.Module):
         z = self._hold(z, self.voltages[kind], jnp.full((self.substeps,), h))
         if not self.device.volatile:
             return z
+        # Relaxation slows down as it goes on: geometric steps resolve its start and reach its end.
         edges = jnp.concatenate([jnp.zeros(1), jnp.geomspace(1e-3, 1.0, _RESTS)])
         return self._hold(z, jnp.zeros(()), self.rest[kind] * jnp.diff(edges))
 
@@ -227,6 +228,7 @@ def first(pulsed: Pulsed, noise: PulseNoise, draw: Float[Array, " 5"]) -> Memory
     z = pulsed.start()
     size = noise.size(pulsed.conductance(z), jnp.asarray(1))
     jitter = noise.jitter[1] * size
+    # From the stationary distribution: each of three memories has a third of the variance.
     return Memory(z, noise.flicker[1] * jitter * draw[:3] / 3**0.5, jitter * draw[3])
 
 
@@ -239,14 +241,17 @@ def pulse(
 ) -> Memory:
     """The device after one more pulse; `draw` are five standard normal numbers of its own."""
     z = pulsed.after(memory.z, kind)
+    # Programming noise is given as conductance: the state moves by it over dG/dx.
     g, slope = jax.value_and_grad(pulsed.conductance)(z)
     size = noise.size(g, kind)
+    # Where dG/dx vanishes the quotient has no bound: no kick there, and a longest one elsewhere.
     responsive = jnp.abs(slope[0]) * _FURTHEST > noise.programming[kind] * size * 1e-3
     kick = noise.programming[kind] * size * draw[0] / jnp.where(responsive, slope[0], 1.0)
     kick = jnp.where(responsive, jnp.clip(kick, -_FURTHEST, _FURTHEST), 0.0)
     z = pulsed.scaled.project(z.at[0].add(kick))
     jitter = noise.jitter[kind] * size
     decay = 1 / jnp.asarray(MEMORIES, z.dtype)
+    # x' = phi x + sqrt((1 - phi^2) / 3) N keeps a third of the variance, whatever phi.
     innovation = jnp.sqrt(-jnp.expm1(-2 * decay) / 3) * noise.flicker[kind] * jitter * draw[1:4]
     return Memory(z, jnp.exp(-decay) * memory.flicker + innovation, jitter * draw[4])
 
@@ -268,6 +273,7 @@ def _cycles(pulsed: Pulsed, noise: PulseNoise, kinds, factors, keys, read_keys):
         return increments(key, step, channels=channels, dtype=kind)
 
     def with_factors(cycle_values):
+        # Log-normal factors have no bounds, the equations do.
         values = {n: jnp.clip(nominal[n] * x, *specs[n].bounds) for n, x in cycle_values.items()}
         device = params.replace(pulsed.device, values, check=False) if values else pulsed.device
         return eqx.tree_at(lambda p: p.device, pulsed, device)
@@ -281,6 +287,7 @@ def _cycles(pulsed: Pulsed, noise: PulseNoise, kinds, factors, keys, read_keys):
             memory = pulse(cycle_device, noise, memory, k, draw(key, n, 5))
             return memory, noisy_reading(cycle_device, noise, memory, draw(read_key, n, 1)[0])
 
+        # Pulses have the counters 0 to count - 1: the reading before them takes the next one.
         start = noisy_reading(cycle_device, noise, memory, draw(read_key, jnp.asarray(count), 1)[0])
         memory, readings = lax.scan(step_pulse, memory, (jnp.arange(count), kinds))
         return memory, jnp.concatenate([start[None], readings])

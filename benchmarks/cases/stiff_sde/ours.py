@@ -56,7 +56,7 @@ def _kernel(method: AbstractKernel | None = None) -> Step:
         kernel = SraEsdirk(structure=problem.structure, cap=40) if method is None else method
         inc = Increment(kick.w, kick.area)
         end = kernel.kernel(eq, t + _INSIDE * h, late, y, inc, h=h)
-        return jnp.where(end.settled, end.y, jnp.nan)
+        return jnp.where(end.converged, end.y, jnp.nan)
 
     return step
 

@@ -84,6 +84,7 @@ def schottky(
     """Thermionic current [A] across a barrier: `saturation` * (exp(v/V_T) - 1), saturation at T [A]."""
     x = v / (BOLTZMANN_EV * temperature)
     small = jnp.abs(x) < 1.0
+    # Near 0 the difference exp(x) - 1 cancels.
     exact = jnp.expm1(jnp.where(small, x, 0.0))
     return saturation * jnp.where(small, exact, safe_exp(x) - 1)
 
@@ -119,5 +120,6 @@ def poole_frenkel(
     ----------
     .. [1] J. Frenkel, Phys. Rev. 54, 647 (1938), doi:10.1103/PhysRev.54.647
     """
+    # sqrt|v|, smooth at 0, where its slope would be infinite.
     root = jnp.sqrt(jnp.sqrt(v * v + 1e-12))
     return conductance * v * safe_exp((lowering * root - trap) / (BOLTZMANN_EV * temperature))

@@ -60,6 +60,7 @@ def activated_hopping(
         straight line: each factor alone may be beyond all numbers where their product is not.
     """
     e, w = energy / (BOLTZMANN_EV * temperature), field / (BOLTZMANN_EV * temperature)
+    # Near w = 0 the difference of two exponentials cancels; far from it each factor may overflow.
     small = jnp.abs(w) < 1.0
     exact = jnp.exp(-e) * jnp.sinh(jnp.where(small, w, 0.0))
     capped = 0.5 * (safe_exp(w - e, cap) - safe_exp(-w - e, cap))

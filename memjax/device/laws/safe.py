@@ -19,6 +19,7 @@ def safe_exp(x: Float[Array, "..."], cap: float = CAP) -> Float[Array, "..."]:
 def safe_sinh(x: Float[Array, "..."], cap: float = CAP) -> Float[Array, "..."]:
     """The hyperbolic sine; beyond `cap` of either sign its tangent there; exact near 0."""
     inner = jnp.clip(x, -cap, cap)
+    # Value and slope are continuous at the cap.
     return jnp.sinh(inner) + jnp.cosh(inner) * (x - inner)
 
 

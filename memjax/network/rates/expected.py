@@ -140,6 +140,7 @@ class ExpectedRates:
         leaves, structure = jax.tree.flatten(parameters)
         pairs = []
         for x, h, s in zip(leaves, half, signs, strict=True):
+            # Times its own sign: the shifts of all other members have mean 0 in the product.
             response = h.reshape((-1,) + (1,) * (s.ndim - 1)) * s
             pairs.append(_mean(response / (self.spread * np.asarray(x, float))))
         slopes, errors = ([p[k] for p in pairs] for k in (0, 1))
@@ -181,6 +182,7 @@ class ExpectedRates:
             return program.rates(program.run(arguments["values"], arguments["weights"], seed)[0])
 
         steps = jnp.asarray(self.spread * np.eye(len(leaves)), program.dtype)
+        # Both runs of a pair share their noise, of which the difference is then nearly free.
         shares = jnp.stack([steps, -steps])
         seeds = jnp.asarray(seed) * self.samples + jnp.arange(self.samples)
         of_samples = jax.vmap(run, (None, 0, 0))

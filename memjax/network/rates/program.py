@@ -276,6 +276,7 @@ class RateProgram:
     def scan(self, chunk, state: Any) -> Any:
         """State after all chunks; of reverse mode's states only as many are kept as there is room for."""
         size = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(state))
+        # Checkpoints of both loops: at the square root of the number of chunks memory is least.
         inner = max(1, min(math.isqrt(self.chunks), math.ceil(size * self.chunks / _RESIDUALS)))
         one_chunk = jax.checkpoint(lambda state, k: (chunk(state, k), None))
         if inner == 1:

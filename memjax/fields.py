@@ -18,7 +18,7 @@ from .errors import BoundsError, ModelError
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ParameterSpec:
-    """What a parameter is.
+    """Declaration of a parameter.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ class ParameterSpec:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SettingSpec:
-    """What a setting is: an integer or a word that decides the form of the equations.
+    """Declaration of a setting: an integer or a word that decides the form of the equations.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ class SettingSpec:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class StateSpec:
-    """What a state is.
+    """Declaration of a state.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ class AbstractComposite(eqx.Module):
 
 
 def owner(device: Any, name: str) -> tuple[Any, str]:
-    """What a parameter or setting is a field of, and the name of the field."""
+    """The device or part of which a parameter or setting is a field, and the name of that field."""
     if isinstance(device, AbstractComposite):
         part, _, field = name.rpartition(".")
         return device.parts[part], field

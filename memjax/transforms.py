@@ -196,7 +196,7 @@ def within(spec: ParameterSpec, value: float) -> float:
 
 
 def edges(spec: ParameterSpec) -> tuple[float, float]:
-    """Values a little inside the bounds, see `within`."""
+    """Lowest and highest value a little inside the bounds, see `within`."""
     transform = from_spec(spec)
     base = transform.inner if isinstance(transform, LogLogit) else transform
     if isinstance(base, Logit):

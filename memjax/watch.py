@@ -124,7 +124,7 @@ class TimeAbove(eqx.Module):
     size: int = eqx.field(static=True, default=16)
 
     def crossings(self) -> tuple[Event, Event]:
-        """The crossings that begin and end each stretch."""
+        """The rising and the falling crossing, which begin and end each stretch."""
         options: dict[str, Any] = dict(modulus=self.modulus, size=self.size)
         return (
             Event(self.signal, self.level, **options),
@@ -301,5 +301,5 @@ def _as_arrays(event: Event, numbers: Any) -> Event:
 
 
 def above_names(name: str) -> tuple[str, str]:
-    """Names of the crossings that a `TimeAbove` is made of."""
+    """Names of the rising and of the falling crossing of which a `TimeAbove` is made."""
     return f"{name}/rise", f"{name}/fall"

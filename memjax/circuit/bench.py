@@ -309,6 +309,7 @@ class BenchedDevice(AbstractSystem):
         c = self.bench.parallel_capacitance
         if node is None or c is None:
             return rates
+        # Kirchhoff at the node: what the source gives and the branches do not take charges it.
         charging = self._source_current(u, node) - self._branch_current(t, device_state, node, env)
         return rates | {NODE: charging / c}
 

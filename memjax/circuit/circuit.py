@@ -214,6 +214,7 @@ class Circuit(AbstractSystem, AbstractComposite):
         coupling = set()
         for e, *net in self._capacitors:
             a, b = (top.group[k] for k in net)
+            # Sources fix the voltage between nodes of one group: such a capacitor holds no free charge.
             if a == b:
                 continue
             for k in {a, b} - {-1}:
@@ -317,6 +318,7 @@ class Circuit(AbstractSystem, AbstractComposite):
         charge: list = [0.0] * len(top.free)
         for g, i in zip(top.group, node_currents):
             if g >= 0:
+                # Nodes that sources tie together are one supernode: their currents add up.
                 charge[g] = charge[g] - i
         voltages = self._device_inputs(state, u)
         rates = {

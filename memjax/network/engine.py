@@ -34,7 +34,7 @@ class Engine:
         Of states.
     """
 
-    def __init__(self, plan: Plan, *, seed: int, devices: Sequence[Any], dtype: Any):
+    def __init__(self, plan: Plan, *, seed: int, devices: Sequence[jax.Device], dtype: Any):
         self.dtype, self.devices = np.dtype(dtype), list(devices)
         mesh = Mesh(np.asarray(self.devices), (AXIS,))
         self.split, self.same = (NamedSharding(mesh, s) for s in (Spec(AXIS), Spec()))
@@ -130,6 +130,7 @@ class Engine:
                 np.zeros(shape, np.int32),
                 np.zeros(shape[:1], np.int32),
             )
+            # Longer lists keep the spikes that are on their way.
             for new, before in zip(ring[name], (old or {}).get(name, ()), strict=False):
                 new[..., : before.shape[-1]] = np.asarray(before)
         return self._put(ring, self.same)
@@ -164,6 +165,7 @@ def _source(plan: Plan, seed: int, number: int, group: Poisson | SpikeList) -> S
             "most": rates.max(axis=0).astype(np.float32),
         }
     step = group.steps(plan.clock.dt)
+    # By step, and by member within it: the spikes of a chunk are one stretch of the list.
     order = np.lexsort((np.asarray(group.source), step))
     order = order[step[order] < _NEVER]
     return {

@@ -1,5 +1,6 @@
 """How much memory a network takes, before it does."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +54,7 @@ def estimate(network: "Network", *, shards: int = 1) -> dict[str, int]:
     return sizes
 
 
-def available(devices: Any) -> int | None:
+def available(devices: Sequence[Any]) -> int | None:
     """Memory that is free [bytes]: of the devices, or of this machine and its control group; None if unknown."""
     if devices[0].platform != "cpu":
         free = [d.memory_stats() for d in devices]
@@ -74,7 +75,7 @@ def available(devices: Any) -> int | None:
     return min(limits) if limits else None
 
 
-def check_memory(network: "Network", devices: Any) -> None:
+def check_memory(network: "Network", devices: Sequence[Any]) -> None:
     """Refuse a network that does not fit.
 
     Raises

@@ -10,7 +10,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Int, UInt32
 
-from ..circuit import replace_values
+from ..circuit import Circuit, replace_values
 from ..errors import NetworkError
 from ..fields import stored
 from ..noise import device_key, increments, words
@@ -35,7 +35,7 @@ def _member_keys(seed, number, members):
 def member_keys(
     seed: int | Int[Array, ""], number: int, n: int
 ) -> tuple[UInt32[Array, "n"], UInt32[Array, "n"]]:
-    """Words of the noise of the members of a group of a number, or of the devices of a projection."""
+    """Both words of the noise keys of the members of a group with this number, or of the devices of a projection."""
     number_seed = seed if isinstance(seed, jax.Array) else np.int64(seed)  # a traced seed stays one
     return _member_keys(
         jnp.asarray(number_seed, jnp.result_type(int)), np.uint32(number), jnp.arange(n)
@@ -142,7 +142,7 @@ class NeuronProgram:
         spike = self.layout.group.spike
         return spike.sign * (spike.level if spike.rearm is None else spike.rearm)
 
-    def drive(self, system: Any, parts: State, inputs: list, bias: dict):
+    def drive(self, system: Circuit, parts: State, inputs: list, bias: dict):
         """Value of each driven source."""
         ports = system.ports
         u = [bias[p] for p in ports]

@@ -1,11 +1,10 @@
 """The node that several neurons share."""
 
-from typing import Any
-
 from ..circuit import Capacitor, Circuit, Resistor, VoltageSource
+from ..device import AbstractDevice
 
 
-def node(device: Any, *, r_in: float, c: float, name: str = "memristor") -> Circuit:
+def node(device: AbstractDevice, *, r_in: float, c: float, name: str = "memristor") -> Circuit:
     """A source ``input`` behind a resistor `r_in` [ohm]; at ``node`` a capacitor `c` [F] and a device across it."""
     return Circuit(
         [

@@ -76,6 +76,7 @@ def switching_events(
     events = {}
     for k, part in enumerate(parts):
         begin, end = float(t[part][0]), float(t[part][-1])
+        # The rising branch ends at the largest voltage, and the falling one begins there.
         peak = float(t[part][np.argmax(np.abs(v[part]))])
         falls: dict[str, Any] = dict(modulus=True, direction="falling", start=peak, stop=end)
         events[f"on/{k}"] = Event("i", on_threshold, modulus=True, start=begin, stop=peak)

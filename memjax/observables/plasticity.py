@@ -87,6 +87,7 @@ def _cut(t: np.ndarray, i: np.ndarray, start: float, stop: float) -> tuple[np.nd
         ends = f"{t[0]:g} to {t[-1]:g} s" if t.size > 1 else "two rows at least"
         raise BoundsError(f"a window from {start:g} to {stop:g} s", where="trace", allowed=ends)
     inner = (t > start) & (t < stop)
+    # Interpolated ends: the mean over a window does not depend on where its rows lie.
     ends = [_interpolate(t, i, time)[..., None] for time in (start, stop)]
     times = np.concatenate([[start], t[inner], [stop]])
     return times, np.concatenate([ends[0], i[..., inner], ends[1]], axis=-1)

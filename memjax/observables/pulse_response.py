@@ -147,6 +147,7 @@ def find_pulses(t: Float[np.ndarray, " rows"], v: Float[np.ndarray, " rows"]) ->
     for sign in (1.0, -1.0):
         u = np.maximum(sign * v, 0.0)
         top = u.max(initial=0.0)
+        # Undershoots, and a base of the other sign, are no pulses.
         if top <= 0.5 * np.abs(v).max(initial=0.0):
             continue
         # Base and height are medians, which overshoots at the edges do not move.

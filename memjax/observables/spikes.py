@@ -385,6 +385,7 @@ def isi_statistics(
     sums = np.array(sums, float).reshape(-1, 3)
     total = sums.sum(axis=0)
     mean, cv = _moments(total, shift)
+    # Leave-one-out moments: the sums of all less those of each member.
     mean_se, cv_se = jackknife(_moments(total - sums, shift))
     return IsiStatistics(
         mean=float(mean),
@@ -573,6 +574,7 @@ def drift(values: Sequence[Float[np.ndarray, " _"]]) -> Drift:
     if not pairs:
         nan = float("nan")
         return Drift(slope=nan, slope_se=nan, mean=nan, count=0, trains=0)
+    # One slope, and one intercept for each train, are estimated.
     slope, free = float(k @ y / (k @ k)), k.size - len(pairs) - 1
     squares = float(np.sum((y - slope * k) ** 2))
     return Drift(

@@ -155,6 +155,7 @@ def _read(data: Sweeps, on_current: float, hold: float) -> Iterator[Switching]:
     """`switching_of` for every excursion of every sweep."""
     sweep, v, i = (np.asarray(x) for x in (data.sweep, data.v, data.i))
     at_limit = getattr(data, "at_compliance", None)
+    # Rows of one sweep together, in their order, and sweeps in the order of their first rows.
     order = np.argsort(sweep, kind="stable")
     starts = np.flatnonzero(np.diff(sweep[order], prepend=sweep[order][0] - 1))
     groups = sorted(np.split(order, starts[1:]), key=lambda rows: rows[0])

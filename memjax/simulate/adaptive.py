@@ -227,7 +227,7 @@ class _Problem(eqx.Module):
 
     scaled: Scaled
     stimulus: AbstractStimulus
-    clock: Any
+    clock: Clock | None
 
 
 def _drift(t, y, problem: _Problem):

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, Int
 
-from ..noise import areas, increments, uniform
+from ..noise import Words, areas, increments, uniform
 from ..policy import Fixed
 from ..result import Result
 from ..scaling import Scaled
@@ -91,7 +91,7 @@ def solve_fixed(
     y0: Float[Array, " n"],
     start: Float[Array, ""],
     first: Int[Array, ""],
-    key: Any,
+    key: Words | None,
     substeps: int,
     policy: Fixed,
     watch: Watch | None = None,

@@ -27,6 +27,7 @@ def outputs_and_states(system: AbstractSystem, t, state, stimulus: Callable, env
     """
     if not isinstance(system, Circuit):
         return system.outputs(t, state, value_before(stimulus, t), env), state
+    # At a corner of the drive a row has the outputs before it.
     t_before = jnp.nextafter(t, jnp.asarray(-jnp.inf, t.dtype))
     u, slope = _drive(stimulus, t_before)
     return system.outputs(t, state, u, env, slope), system.visible_state(state, u)

@@ -1,7 +1,6 @@
 """A RODAS3 step with one array per component, and a step of its tangents: for batches of devices."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -66,7 +65,9 @@ def _jacobian(f: Callable[[Scalars], Scalars], y: Scalars) -> list[list]:
     return [[columns[j][i] for j in n] for i in n]
 
 
-def _scale_and_shift(a: list[list], diagonal: Any, factor: Any) -> list[list]:
+def _scale_and_shift(
+    a: list[list], diagonal: Float[Array, ""] | float, factor: Float[Array, ""] | float
+) -> list[list]:
     """A matrix times a factor, and a number along its diagonal."""
     return [
         [total([diagonal if i == j else 0.0, dot([factor], [x])]) for j, x in enumerate(row)]
@@ -122,7 +123,7 @@ def tangents_step(
     product = [[dot(row, [factor1[k][j] for k in n]) for j in n] for row in factor0]
     solve = factor_small(_scale_and_shift(product, 1.0, 1.0))
 
-    def push(m: dict[int, Array], s: Any, y: Scalars) -> list:
+    def push(m: dict[int, Array], s: Float[Array, ""], y: Scalars) -> list:
         """The product h g along one direction."""
 
         def rates_of(x):

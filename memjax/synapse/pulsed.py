@@ -248,6 +248,7 @@ def pulse(
     responsive = jnp.abs(slope[0]) * _FURTHEST > noise.programming[kind] * size * 1e-3
     kick = noise.programming[kind] * size * draw[0] / jnp.where(responsive, slope[0], 1.0)
     kick = jnp.where(responsive, jnp.clip(kick, -_FURTHEST, _FURTHEST), 0.0)
+    # The first state carries the conductance; what is beyond the domain is brought back.
     z = pulsed.scaled.project(z.at[0].add(kick))
     jitter = noise.jitter[kind] * size
     decay = 1 / jnp.asarray(MEMORIES, z.dtype)

@@ -123,7 +123,7 @@ def grow_bracket(
     low: Float[Array, ""],
     high: Float[Array, ""],
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    """Two numbers between which an increasing function has its root, for `increasing_root`.
+    """Lower and upper end of a bracket around the root of an increasing function, for `increasing_root`.
 
     Parameters
     ----------

@@ -267,7 +267,7 @@ class RateProgram:
         return {"neurons": neurons, "weights": self.weights(weights), "keys": keys}
 
     def run(self, values: Values, weights: Weights, seed) -> tuple[State, State]:
-        """States at the end, and what did not change."""
+        """States at the end of the run, and its constants."""
         constants = self.constants(values, weights, seed)
         begin = self.begin(constants)
         end = self.scan(lambda state, k: self.chunk(constants, state, k), begin)

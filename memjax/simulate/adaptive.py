@@ -191,16 +191,13 @@ def solve_stiff(
     ts, ys = times_and_states(sol)
     y, q, last = _rows_and_end(ys)
     y = jax.vmap(scaled.project)(y)  # rows between steps are interpolated
-    # Where the drift is not a number, steps are rejected up to their limit: check it where the
-    # solve stopped.
+    # A drift that is not a number rejects steps up to their limit: check it where the solve stopped.
     t, y_end = ts[1][0], system_state(last)
     ok = jnp.all(jnp.isfinite(scaled.drift(t, y_end, stimulus(t))))
     ok &= jnp.all(jnp.isfinite(y)) | (sol.result != dfx.RESULTS.successful)
-    steps_taken, rejections = (sol.stats[f"num_{k}_steps"] for k in ("accepted", "rejected"))
+    counts = (sol.stats[f"num_{k}_steps"] for k in ("accepted", "rejected"))
     step_rows = (ts[2], ys[2]) if steps else ()
-    solution = Solution(
-        y, _code(sol, ok), steps_taken, rejections, jnp.zeros((), y.dtype), *step_rows
-    )
+    solution = Solution(y, _code(sol, ok), *counts, jnp.zeros((), y.dtype), *step_rows)
     return solution if watch is None else add_watch_results(solution, q, last["memory"])
 
 
@@ -344,6 +341,6 @@ def _noisy_solution(sol: dfx.Solution, problem: _Problem, end) -> Solution:
     if problem.clock is not None:
         logs, clock_ok = pattern(problem.scaled, problem.clock, problem.stimulus, ys[2], end)
         code = jnp.where((code == Result.successful) & ~clock_ok, Result.clock_too_slow, code)
-    steps_taken, rejections = (sol.stats[f"num_{k}_steps"] for k in ("accepted", "rejected"))
-    solution = Solution(y, code, steps_taken, rejections, logs)
+    counts = (sol.stats[f"num_{k}_steps"] for k in ("accepted", "rejected"))
+    solution = Solution(y, code, *counts, logs)
     return add_watch_results(solution, q, last["memory"]) if isinstance(last, dict) else solution

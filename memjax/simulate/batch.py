@@ -153,10 +153,10 @@ def wide_loop_options() -> dict[str, Any]:
     }
 
 
-def _fixed_steps(scaled, grid, y0, watch_state, first, substeps, policy):
+def _fixed_steps(scaled, grid, y0, record, first, substeps, policy):
     """Solve from the first of the rows, where each sweep stands, to the others."""
 
-    def run(sweep, values, key, y, watch_state):
+    def run(sweep, values, key, y, record):
         return solve_fixed(
             with_values(scaled, values),
             sweep.stimulus,
@@ -168,10 +168,10 @@ def _fixed_steps(scaled, grid, y0, watch_state, first, substeps, policy):
             substeps=substeps,
             policy=policy,
             watch=sweep.watch,
-            watch_state=watch_state,
+            record=record,
         )
 
-    return map_lanes(run, grid, y0, watch_state)
+    return map_lanes(run, grid, y0, record)
 
 
 _solve_fixed_steps = jit_with_options(_fixed_steps, wide_loop_options)
@@ -184,12 +184,12 @@ def _fixed_in_chunks(scaled, grid: Grid, y0, substeps: int, policy: Fixed, bar) 
     # Parts of one length are one program; rows of no duration fill up the last part.
     padding = np.repeat(grid.rows[:, -1:], -k % chunk, axis=1)
     times = np.concatenate([np.zeros_like(grid.rows[:, :1]), grid.rows, padding], axis=1)
-    first, parts, watch_state = jnp.asarray(0), [], None
+    first, parts, record = jnp.asarray(0), [], None
     for a in range(0, times.shape[1] - 1, chunk):
         piece = eqx.tree_at(lambda g: g.rows, grid, times[:, a : a + chunk + 1])
-        s = _solve_fixed_steps(scaled, piece, y0, watch_state, first, substeps, policy)
+        s = _solve_fixed_steps(scaled, piece, y0, record, first, substeps, policy)
         if s.integrals is not None:
-            watch_state = (s.integrals[:, :, -1], s.memory)
+            record = (s.integrals[:, :, -1], s.memory)
         y0, first = s.y[:, :, -1], first + chunk * math.prod(chunk_sizes(substeps))
         parts.append(s)
         if bar is not None:

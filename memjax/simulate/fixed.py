@@ -95,7 +95,7 @@ def solve_fixed(
     substeps: int,
     policy: Fixed,
     watch: Watch | None = None,
-    watch_state: Any = None,
+    record: Any = None,
 ) -> Solution:
     """Equal steps on a grid, differentiable in forward and reverse mode, for one device.
 
@@ -113,7 +113,7 @@ def solve_fixed(
         Method and increments.
     watch : Watch, optional
         Events and integrals.
-    watch_state : tuple, optional
+    record : tuple, optional
         Integrals and memory of events at `start`, of the solve that is continued.
 
     Notes
@@ -127,27 +127,27 @@ def solve_fixed(
     has_jumps = key is not None and scaled.has_jumps
 
     def advance_step(carry, place):
-        parts, converged, logs, watch_state = carry
+        parts, converged, logs, record = carry
         if has_jumps:
             y, log = _jump(scaled, key, scaled.join(parts), place)
             parts, logs = scaled.split(y), logs + log
         new_parts, step_converged = advance(parts, place)
         if watch is not None:
-            watch_state = _watch(watch, scaled, stimulus, watch_state, (parts, new_parts), place)
-        return (new_parts, converged & step_converged, logs, watch_state), None
+            record = _watch(watch, scaled, stimulus, record, (parts, new_parts), place)
+        return (new_parts, converged & step_converged, logs, record), None
 
     @jax.checkpoint
     def chunk(carry, place):
-        parts, code, logs, watch_state = carry
+        parts, code, logs, record = carry
         step, t0, h = place
         places = jax.vmap(lambda j: _place(stimulus, step + j, t0 + j.astype(h.dtype) * h, h))
-        begin = (parts, jnp.asarray(True), logs, watch_state)
-        (parts, converged, logs, watch_state), _ = lax.scan(
+        begin = (parts, jnp.asarray(True), logs, record)
+        (parts, converged, logs, record), _ = lax.scan(
             advance_step, begin, places(jnp.arange(size))
         )
         bad = jnp.where(converged, Result.successful, Result.newton_failed)
         bad = jnp.where(jnp.all(jnp.isfinite(scaled.join(parts))), bad, Result.not_finite)
-        return (parts, jnp.where(code == 0, bad, code), logs, watch_state), None
+        return (parts, jnp.where(code == 0, bad, code), logs, record), None
 
     def interval(carry, row):
         state, t0, step = carry
@@ -159,21 +159,19 @@ def solve_fixed(
         return (state, row, step + chunks * size), (scaled.join(state[0]), integrals)
 
     # One array per state: a batch of devices then runs along contiguous memory.
-    if watch is not None and watch_state is None:
-        watch_state = (jnp.zeros(len(watch.integrals), y0.dtype), begin_memory(watch, y0))
-    state = (scaled.split(y0), jnp.asarray(0), jnp.zeros((), y0.dtype), watch_state)
-    ((_, code, logs, watch_state), _, last), (y, q) = lax.scan(
-        interval, (state, start, first), rows
-    )
+    if watch is not None and record is None:
+        record = (jnp.zeros(len(watch.integrals), y0.dtype), begin_memory(watch, y0))
+    state = (scaled.split(y0), jnp.asarray(0), jnp.zeros((), y0.dtype), record)
+    ((_, code, logs, record), _, last), (y, q) = lax.scan(interval, (state, start, first), rows)
     solution = Solution(y, code, last - first, jnp.zeros_like(last), logs)
-    return solution if watch_state is None else add_watch_results(solution, q, watch_state[1])
+    return solution if record is None else add_watch_results(solution, q, record[1])
 
 
 def _watch(
-    watch: Watch, scaled: Scaled, stimulus, watch_state: tuple, ends: tuple, place: _Place
+    watch: Watch, scaled: Scaled, stimulus, record: tuple, ends: tuple, place: _Place
 ) -> tuple:
     """Integrals and memory of events after a step between two states."""
-    integrals, memory = watch_state
+    integrals, memory = record
     piece = straight_piece(place.t_start, place.t_end, *(scaled.join(parts) for parts in ends))
     memory = watch_step(watch, scaled, stimulus, memory, piece)
     samples = integrand(watch, scaled, stimulus, piece)

@@ -254,8 +254,7 @@ def simulate(
     Notes
     -----
     Rows are samples: a sum over them is a staircase in the switching time, and a crossing between two moves with their
-    secant. Ask for `events` and `integrals` to differentiate. A derivative along a path does not see events that
-    appear or vanish.
+    secant. Ask for `events` and `integrals` to differentiate. No derivative sees events that appear or vanish.
     """
     return _run(
         device, stimulus, bench=bench, policy=policy, env=env, members=members, seed=seed, save=save, labels=labels,

@@ -108,11 +108,9 @@ def solve_fixed(
     key : tuple of two UInt32[Array, ""], or None
         Key of the noise of this device; None for none.
     substeps : int
-        Least number of equal steps between two rows; see `even`.
-    policy : Fixed
-        Method and increments.
-    watch : Watch, optional
-        Events and integrals.
+        Least number of equal steps between two rows, see `chunk_sizes`.
+    policy, watch : Fixed, Watch or None
+        Method and increments; events and integrals.
     record : tuple, optional
         Integrals and memory of events at `start`, of the solve that is continued.
 
@@ -122,8 +120,8 @@ def solve_fixed(
     first order in h, where `solve_adaptive` is exact.
     """
     chunks, size = chunk_sizes(substeps)
-    step_of = _by_parts if isinstance(policy.method, SemiImplicitEuler) else _by_vector
-    advance = step_of(scaled, stimulus, key, policy)
+    by_parts = isinstance(policy.method, SemiImplicitEuler)
+    advance = (_by_parts if by_parts else _by_vector)(scaled, stimulus, key, policy)
     has_jumps = key is not None and scaled.has_jumps
 
     def advance_step(carry, place):
@@ -141,10 +139,9 @@ def solve_fixed(
         parts, code, logs, record = carry
         step, t0, h = place
         places = jax.vmap(lambda j: _place(stimulus, step + j, t0 + j.astype(h.dtype) * h, h))
+        steps = places(jnp.arange(size))
         begin = (parts, jnp.asarray(True), logs, record)
-        (parts, converged, logs, record), _ = lax.scan(
-            advance_step, begin, places(jnp.arange(size))
-        )
+        (parts, converged, logs, record), _ = lax.scan(advance_step, begin, steps)
         bad = jnp.where(converged, Result.successful, Result.newton_failed)
         bad = jnp.where(jnp.all(jnp.isfinite(scaled.join(parts))), bad, Result.not_finite)
         return (parts, jnp.where(code == 0, bad, code), logs, record), None

@@ -366,8 +366,8 @@ class Trace(eqx.Module):
         BoundsError
             If columns are missing, or members have other rows.
         """
-        needed = ("member", "sweep", "t_s", "v_V", "i_A")
-        missing = [n for n in needed if n not in frame.columns]
+        columns = ("member", "sweep", "t_s", "v_V", "i_A")
+        missing = [n for n in columns if n not in frame.columns]
         members = [] if missing else [part for _, part in frame.groupby("member", sort=False)]
         if missing or len({len(part) for part in members}) != 1:
             raise BoundsError(
@@ -375,12 +375,17 @@ class Trace(eqx.Module):
                 where="Trace.from_pandas",
                 allowed="a table of Trace.to_pandas",
             )
-        column = lambda n: _as_jax(np.stack([part[n].to_numpy() for part in members]))  # noqa: E731
+
+        def column(n):
+            return _as_jax(np.stack([part[n].to_numpy() for part in members]))
+
         first = members[0]
-        others = [n for n in frame.columns if n not in (*needed, "v_device_V", "i_device_A")]
-        state = {n: column(n) for n in others}
-        for name in dict.fromkeys(re.sub(r"_0$", "", n) for n in others if n.endswith("_0")):
-            parts = [f"{name}_{k}" for k in range(len(others)) if f"{name}_{k}" in state]
+        state_columns = [
+            n for n in frame.columns if n not in (*columns, "v_device_V", "i_device_A")
+        ]
+        state = {n: column(n) for n in state_columns}
+        for name in dict.fromkeys(re.sub(r"_0$", "", n) for n in state_columns if n.endswith("_0")):
+            parts = [f"{name}_{k}" for k in range(len(state_columns)) if f"{name}_{k}" in state]
             state[name] = jnp.stack([state.pop(n) for n in parts], axis=-1)
         device: dict[str, Any] = {
             n: column(c if c in frame.columns else d) for n, c, d in _DEVICE_COLUMNS

@@ -25,8 +25,11 @@ def _run(options: argparse.Namespace) -> int:
         say("warning", text)
     write_measurement(measurement, out)
     if out.suffix.lower() == ".csv" and measurement.at_compliance.any():
-        at = int(measurement.at_compliance.sum())
-        say("note", f"CSV does not hold which {at} points are at a current limit; .nc does")
+        clipped_rows = int(measurement.at_compliance.sum())
+        say(
+            "note",
+            f"CSV does not hold which {clipped_rows} points are at a current limit; .nc does",
+        )
     return 0
 
 

@@ -49,7 +49,7 @@ def _print_list() -> None:
 
 def _print_facts(data_set: DataSet) -> None:
     facts = _to_json(data_set)
-    shown = (
+    keys = (
         "title",
         "device",
         "measured",
@@ -62,7 +62,7 @@ def _print_facts(data_set: DataSet) -> None:
         "available",
     )
     print(data_set.name)
-    print("\n".join(f"  {key:<10}  {facts[key]}" for key in shown if facts[key]))
+    print("\n".join(f"  {key:<10}  {facts[key]}" for key in keys if facts[key]))
     files = [f for f in (data_set.tidy, *data_set.files) if f is not None]
     rows = [
         [
@@ -77,7 +77,7 @@ def _print_facts(data_set: DataSet) -> None:
     print(f"\nRead it as {PREFIX}{data_set.name}, or one file as {PREFIX}{data_set.name}/FILE.")
 
 
-def _fetched(options: argparse.Namespace) -> tuple[Path, ...]:
+def _fetch(options: argparse.Namespace) -> tuple[Path, ...]:
     paths = fetch(options.name, trust=options.trust)
     for path, file in zip(paths, describe(options.name).files):
         if file.sha256 is None:
@@ -99,7 +99,7 @@ def _run(options: argparse.Namespace) -> int:
     data_set = describe(options.name)
     if options.trust and not options.fetch:
         raise UsageError("--trust without --fetch", fix="add --fetch")
-    paths = _fetched(options) if options.fetch else ()
+    paths = _fetch(options) if options.fetch else ()
     if options.json:
         print_json(
             _to_json(data_set) | ({"paths": [str(p) for p in paths]} if options.fetch else {})

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..errors import ModelError
-from .names import named
+from .names import find_by_name
 
 
 class Decoder:
@@ -43,7 +43,7 @@ class Decoder:
             "complex": lambda parts: complex(*map(self.decode, parts)),
             "tuple": lambda items: tuple(self.decode(items)),
             "dict": lambda pairs: {self.decode(k): self.decode(x) for k, x in pairs},
-            "name": self._named,
+            "name": self._find,
             "path": Path,
             "again": lambda number: self._objects[number],
         }
@@ -65,12 +65,12 @@ class Decoder:
         if "class" in value:
             return self._object(value)
         if "enum" in value:
-            return self._named(value["enum"])[value["member"]]
+            return self._find(value["enum"])[value["member"]]
         ((form, content),) = value.items()
         return self._forms[form](content)
 
-    def _named(self, name: str) -> Any:
-        return named(name, self._classes, self._where)
+    def _find(self, name: str) -> Any:
+        return find_by_name(name, self._classes, self._where)
 
     def _array(self, value: dict) -> Any:
         array = self._arrays[value["array"]]
@@ -94,7 +94,7 @@ class Decoder:
 
     def _object(self, value: dict) -> Any:
         """A dataclass with these fields, and those it has gained since with their defaults."""
-        kind = self._named(value["class"])
+        kind = self._find(value["class"])
         if not (isinstance(kind, type) and dataclasses.is_dataclass(kind)):
             raise ModelError(f"{value['class']!r} is no class with fields", where=self._where)
         fields = {f.name: f for f in dataclasses.fields(kind)}
@@ -107,15 +107,15 @@ class Decoder:
                 fix="load it with the version of memjax that saved it",
             )
         # Not by calling the class: its constructor may compute fields from others, and would do so twice.
-        made = object.__new__(kind)
-        self._objects[value["number"]] = made
+        instance = object.__new__(kind)
+        self._objects[value["number"]] = instance
         for name, field in fields.items():
             if name in value["fields"]:
-                object.__setattr__(made, name, self.decode(value["fields"][name]))
+                object.__setattr__(instance, name, self.decode(value["fields"][name]))
             elif field.default is not dataclasses.MISSING:
-                object.__setattr__(made, name, field.default)
+                object.__setattr__(instance, name, field.default)
             elif field.default_factory is not dataclasses.MISSING:
-                object.__setattr__(made, name, field.default_factory())
+                object.__setattr__(instance, name, field.default_factory())
             elif field.init:
                 raise ModelError(
                     f"{kind.__name__} without {name}",
@@ -125,5 +125,5 @@ class Decoder:
         for check in ("__check_init__", "__post_init__"):
             for base in kind.__mro__:
                 if check in base.__dict__ and (check == "__check_init__" or base is kind):
-                    base.__dict__[check](made)
-        return made
+                    base.__dict__[check](instance)
+        return instance

@@ -89,27 +89,27 @@ class Encoder:
 
     def _array(self, value: Any, where: str) -> dict:
         """A number in the list of arrays, and what kind of array it is."""
-        about: dict[str, Any] = {}
+        description: dict[str, Any] = {}
         if isinstance(value, jax.Array):
-            about["jax"] = True
+            description["jax"] = True
             if jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
-                about["key"] = str(jax.random.key_impl(value))
+                description["key"] = str(jax.random.key_impl(value))
                 value = jax.random.key_data(value)
             elif value.weak_type:
-                about["weak"] = True
+                description["weak"] = True
         elif isinstance(value, np.generic):
-            about["scalar"] = True
+            description["scalar"] = True
         array = np.asarray(value)
         if array.dtype.hasobject or array.dtype.fields is not None or array.dtype.kind == "V":
             raise _no_form(value, where)
         self.arrays.append(array)
-        return {"array": len(self.arrays) - 1} | about
+        return {"array": len(self.arrays) - 1} | description
 
 
 def _no_form(value: Any, where: str) -> ModelError:
-    what = getattr(value, "__qualname__", None) or type(value).__name__
+    label = getattr(value, "__qualname__", None) or type(value).__name__
     return ModelError(
-        f"{what} has no saved form",
+        f"{label} has no saved form",
         where=where,
         allowed="numbers, text, arrays, lists, tuples, dictionaries, dataclasses, named classes and functions",
     )

@@ -22,22 +22,22 @@ def name_of(thing: Any) -> str | None:
     The module is the room that offers the thing (``memjax.circuit``), not the file in which it stands, so that a file
     outlives a move within a room.
     """
-    module, qualified = getattr(thing, "__module__", None), getattr(thing, "__qualname__", None)
-    if not module or not qualified:
+    module, qualname = getattr(thing, "__module__", None), getattr(thing, "__qualname__", None)
+    if not module or not qualname:
         return None
     parts = module.split(".")
     for depth in range(1, len(parts) + 1):
         path = ".".join(parts[:depth])
-        if _look_up(path, qualified) is thing:
-            return f"{path}:{qualified}"
+        if _look_up(path, qualname) is thing:
+            return f"{path}:{qualname}"
     return None
 
 
-def _look_up(module: str, qualified: str) -> Any:
+def _look_up(module: str, qualname: str) -> Any:
     """What a module calls so; None where there is none."""
     try:
         thing: Any = import_module(module)
-        for part in qualified.split("."):
+        for part in qualname.split("."):
             thing = getattr(thing, part)
     except (ImportError, AttributeError):
         return None
@@ -50,7 +50,7 @@ def _packages() -> set[str]:
     return {"memjax", "fitting"} | _LIBRARIES | plugins
 
 
-def named(name: Any, classes: tuple[Any, ...], where: str) -> Any:
+def find_by_name(name: Any, classes: tuple[Any, ...], where: str) -> Any:
     """The class or function that a file names.
 
     Parameters
@@ -67,11 +67,11 @@ def named(name: Any, classes: tuple[Any, ...], where: str) -> Any:
     ModelError
         If it is of a package that is neither memjax nor a plug-in of it, or does not exist.
     """
-    for one in classes:
-        if f"{one.__module__}:{one.__qualname__}" == name:
-            return one
+    for own_class in classes:
+        if f"{own_class.__module__}:{own_class.__qualname__}" == name:
+            return own_class
     name = _MOVED.get(name, name) if isinstance(name, str) else ""
-    module, _, qualified = name.partition(":")
+    module, _, qualname = name.partition(":")
     if module.split(".")[0] not in _packages():
         raise ModelError(
             f"a class {name!r} of a package that memjax does not know",
@@ -79,7 +79,7 @@ def named(name: Any, classes: tuple[Any, ...], where: str) -> Any:
             allowed="memjax, fitting, and packages that offer entry points to memjax",
             fix="give your own classes: memjax.load(path, classes=(MyDevice,))",
         )
-    thing = _look_up(module, qualified) if qualified else None
+    thing = _look_up(module, qualname) if qualname else None
     if thing is None:
         raise ModelError(
             f"{name!r} is not known",

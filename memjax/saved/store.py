@@ -51,8 +51,8 @@ def save(path: str | Path, value: Any) -> None:
     if Path(path).suffix != SUFFIX:
         raise ModelError(f"suffix {Path(path).suffix!r}", where=str(path), allowed=SUFFIX)
     content = to_bytes(value)
-    with writing(path) as beside:
-        beside.write_bytes(content)
+    with writing(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def to_bytes(value: Any) -> bytes:

@@ -34,7 +34,7 @@ class Engine:
         Of states.
     """
 
-    def __init__(self, plan: Plan, *, seed: int, devices: Sequence[jax.Device], dtype: Any):
+    def __init__(self, plan: Plan, *, seed: int, devices: Sequence[Any], dtype: Any):
         self.dtype, self.devices = np.dtype(dtype), list(devices)
         mesh = Mesh(np.asarray(self.devices), (AXIS,))
         self.split, self.same = (NamedSharding(mesh, s) for s in (Spec(AXIS), Spec()))

@@ -79,7 +79,7 @@ class ExchangeProgram:
         self,
         outline: Plan,
         *,
-        devices: Sequence[jax.Device],
+        devices: Sequence[Any],
         dtype: Any,
         watched: Mapping[str, Any],
         every: int | None,
@@ -446,7 +446,7 @@ def _cached_program(structure: _Structure) -> ExchangeProgram:
 def exchange_program(
     plan: Plan,
     *,
-    devices: Sequence[jax.Device],
+    devices: Sequence[Any],
     dtype: Any,
     watched: Mapping[str, Any],
     every: int | None,

@@ -86,7 +86,7 @@ class Network:
         """A hash that identifies this network: groups, connections, step, seed."""
         return Digest().add({f.name: getattr(self, f.name) for f in fields(self)}).word()
 
-    def engine(self, devices: Sequence[jax.Device]) -> Engine:
+    def engine(self, devices: Sequence[Any]) -> Engine:
         """The network on some devices, laid out at the first call and held for the next one on the same devices.
 
         Raises

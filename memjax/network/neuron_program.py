@@ -10,7 +10,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Int, UInt32
 
-from ..circuit import Circuit, replace_values
+from ..circuit import replace_values
 from ..errors import NetworkError
 from ..fields import stored
 from ..noise import device_key, increments, words
@@ -142,7 +142,7 @@ class NeuronProgram:
         spike = self.layout.group.spike
         return spike.sign * (spike.level if spike.rearm is None else spike.rearm)
 
-    def drive(self, system: Circuit, parts: State, inputs: list, bias: dict):
+    def drive(self, system: Any, parts: State, inputs: list, bias: dict):
         """Value of each driven source."""
         ports = system.ports
         u = [bias[p] for p in ports]

@@ -328,7 +328,7 @@ def run_network(
     watch: Mapping[str, Sequence[int]] | None = None,
     resume: bool = False,
     force: bool = False,
-    devices: Sequence[jax.Device] | None = None,
+    devices: Sequence[Any] | None = None,
     progress: bool = False,
     every: float | None = None,
     save_interval: float = _SAVE_INTERVAL,

@@ -73,7 +73,7 @@ class Simulation:
         watch: Mapping[str, Sequence[int]] | None = None,
         every: float | None = None,
         initial: Snapshot | None = None,
-        devices: Sequence[jax.Device] | None = None,
+        devices: Sequence[Any] | None = None,
     ):
         self.network, self.done = network, 0
         self.stiffness: dict[str, float] = {}
@@ -372,7 +372,7 @@ def run(
     watch: Mapping[str, Sequence[int]] | None = None,
     every: float | None = None,
     initial: Snapshot | None = None,
-    devices: Sequence[jax.Device] | None = None,
+    devices: Sequence[Any] | None = None,
     progress: bool = False,
 ) -> Recording:
     """Simulate, and keep all spikes in memory.

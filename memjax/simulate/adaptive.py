@@ -195,9 +195,9 @@ def solve_stiff(
     t, y_end = ts[1][0], system_state(last)
     ok = jnp.all(jnp.isfinite(scaled.drift(t, y_end, stimulus(t))))
     ok &= jnp.all(jnp.isfinite(y)) | (sol.result != dfx.RESULTS.successful)
-    counts = (sol.stats[f"num_{k}_steps"] for k in ("accepted", "rejected"))
+    n_steps, n_repeats = (sol.stats[f"num_{k}_steps"] for k in ("accepted", "rejected"))
     step_rows = (ts[2], ys[2]) if steps else ()
-    solution = Solution(y, _code(sol, ok), *counts, jnp.zeros((), y.dtype), *step_rows)
+    solution = Solution(y, _code(sol, ok), n_steps, n_repeats, jnp.zeros((), y.dtype), *step_rows)
     return solution if watch is None else add_watch_results(solution, q, last["memory"])
 
 
@@ -224,7 +224,7 @@ class _Problem(eqx.Module):
 
     scaled: Scaled
     stimulus: AbstractStimulus
-    clock: Clock | None
+    clock: Any
 
 
 def _drift(t, y, problem: _Problem):
@@ -341,6 +341,6 @@ def _noisy_solution(sol: dfx.Solution, problem: _Problem, end) -> Solution:
     if problem.clock is not None:
         logs, clock_ok = pattern(problem.scaled, problem.clock, problem.stimulus, ys[2], end)
         code = jnp.where((code == Result.successful) & ~clock_ok, Result.clock_too_slow, code)
-    counts = (sol.stats[f"num_{k}_steps"] for k in ("accepted", "rejected"))
-    solution = Solution(y, code, *counts, logs)
+    n_steps, n_repeats = (sol.stats[f"num_{k}_steps"] for k in ("accepted", "rejected"))
+    solution = Solution(y, code, n_steps, n_repeats, logs)
     return add_watch_results(solution, q, last["memory"]) if isinstance(last, dict) else solution

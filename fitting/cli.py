@@ -5,24 +5,18 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import memjax as mj
 from memjax.cli.cache import prepare_jax
 from memjax.cli.command import Command, UsageError, count, number
 from memjax.cli.options import add_bench_options, add_read_options, add_write_options
-from memjax.errors import DataError
-from memjax.observables import Thresholds
 
 from .batch import options as batch_options
 from .batch.run import expanded
-from .choice import options as choice_options, report as choice_report
-from .fit_json import load
-from .kinds import asked_for, kinds
-from .report import build
-from .sweeps.report import thresholds_of
+from .command import run
+from .kinds import asked_for, flag, kinds, refuse_unused
+from .report import build, opened
 
 
 def _assignment(text: str) -> tuple[str, float]:
@@ -129,22 +123,6 @@ def _configure_shared(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _start(options: argparse.Namespace) -> Any:
-    """The device or circuit to start from, with the bounds of the search."""
-    start = mj.model(options.model)
-    if options.preset is not None:
-        model, values, _ = mj.presets.load(options.preset)
-        if model != options.model:
-            raise DataError(
-                f"preset {options.preset!r} is of model {model!r}",
-                where="--preset",
-                allowed=options.model,
-            )
-        start = mj.params.replace(start, values, where=options.preset)
-    start = mj.params.replace(start, dict(options.start), where="--start")
-    return mj.params.bounded(start, dict(options.bounds), where="--bounds")
-
-
 def _given(options: argparse.Namespace) -> list[str]:
     """Names of options whose values are not the defaults."""
     plain = vars(options.parser.parse_args(["FILE", "--model", "M", "--out", "DIR"]))
@@ -158,44 +136,40 @@ def _run_fit(options: argparse.Namespace) -> int:
         options.files = expanded(options.files)
     kind = asked_for(options)
     prepare_jax()
-    if "," in options.model:
-        return choice_options.run(options, kind)
-    run = batch_options.run if options.batch and not kind.batched else kind.run
-    return run(options, _start(options))
+    if options.batch and not kind.batched:
+        return batch_options.run(kind, options)
+    refuse_unused(options, kind)
+    return (kind.run or run)(kind, options)
 
 
-def _thresholds(options: argparse.Namespace, known: Any) -> Any:
-    """Thresholds of the options, in the place of those known."""
-    given = {"on": options.on_threshold, "hold": options.hold_threshold}
-    given = {k: x for k, x in given.items() if x is not None}
-    return replace(known, **given, why="given") if given else known
+def _report_options() -> dict[str, dict[str, Any]]:
+    """Options of ``memjax report`` by name: what reports of all kinds take."""
+    return {n: about for kind in kinds().values() for n, about in kind.report_options.items()}
 
 
 def _configure_report(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``memjax report``."""
     add = parser.add_argument
     add("folder", metavar="DIR", help="folder that 'memjax fit' made")
-    for name, what in (("on", "above which the device is on"), ("hold", "below which it is off")):
-        add(f"--{name}-threshold", type=number("A"), metavar="A", help=f"current {what}")
-    parser.add_argument(
-        "--force", action="store_true", help="no effect: a report is always made anew"
-    )
+    for name, about in _report_options().items():
+        add(flag(name), **about)
+    add("--force", action="store_true", help="no effect: a report is always made anew")
 
 
 def _run_report(options: argparse.Namespace) -> int:
     """Run ``memjax report``: pictures and page are made beside and moved in place one by one."""
     folder = Path(options.folder)
-    several = (folder / choice_report.COMPARISON).exists()
-    content = {"kind": ""} if several else load(folder)
-    given = options.on_threshold is not None or options.hold_threshold is not None
-    if given and content.get("kind", "sweeps") != "sweeps":
-        raise UsageError("no fit of sweeps", where="--on-threshold", fix="leave it out")
-    own = _thresholds(options, thresholds_of(content) or Thresholds()) if given else None
+    kind, _ = opened(folder)
+    given = {n: getattr(options, n) for n in _report_options()}
+    given = {n: x for n, x in given.items() if x is not None}
+    for name in given:
+        if name not in kind.report_options:
+            owners = ", ".join(k.label for k in kinds().values() if name in k.report_options)
+            raise UsageError(f"no fit of {owners}", where=flag(name), fix="leave it out")
     with tempfile.TemporaryDirectory(dir=folder, prefix=".report-") as place:
         drawn = shutil.ignore_patterns(".report-*", "*.png", "*.html")
         shutil.copytree(folder, place, dirs_exist_ok=True, ignore=drawn)
-        made = choice_report.build if several else build
-        for name in made(Path(place), **({} if own is None else {"thresholds": own})):
+        for name in build(Path(place), **given):
             os.replace(Path(place) / name, folder / name)
     print(folder / "report.html")
     return 0

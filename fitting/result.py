@@ -53,6 +53,10 @@ class AbstractFit:
         Draws from the posterior, where `fitting.draw_fit` made them.
     interrupted : bool
         Whether the search was stopped before its end.
+    notes, warnings : tuple of str
+        Decisions that were taken, and what speaks against the result, in words.
+    summary : tuple of str
+        Lines that a terminal shows.
     """
 
     device: mj.AbstractDevice | mj.Circuit
@@ -68,6 +72,9 @@ class AbstractFit:
     profiles: tuple[Any, ...] = ()
     sample: Any = None
     interrupted: bool = False
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    summary: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         """The model, the loss, and a line for each parameter that was calibrated."""

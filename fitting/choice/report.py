@@ -9,7 +9,7 @@ import pandas
 
 from memjax.files import write_json, writing
 
-from ..fit_json import SCHEMA, digest, load, versions
+from ..fit_json import SCHEMA, digest, versions
 from ..html import (
     bullets,
     data_rows,
@@ -73,15 +73,8 @@ def _cells(row: dict[str, Any], least: dict[str, float]) -> list[str]:
     ]  # fmt: skip
 
 
-def build(folder: Path) -> list[str]:
-    """Make the picture and ``report.html`` of a choice; names of the files written.
-
-    Parameters
-    ----------
-    folder : Path
-        What ``memjax fit --model A,B`` made: comparison.json, and the tables of the fits.
-    """
-    content = load(folder, COMPARISON)
+def build(content: dict, folder: Path) -> list[str]:
+    """Make the picture and ``report.html`` of a choice, out of comparison.json and tables of fits; their names."""
     rows, made, shown = ranked(content["rows"]), [], ""
     drawn = [r["model"] for r in rows if not r["failure"]]
     notes = [*content["notes"], *(f"{r['model']}: {r['failure']}" for r in rows if r["failure"])]

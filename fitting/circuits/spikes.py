@@ -10,8 +10,11 @@ from scipy.stats import chi2, wasserstein_distance
 import memjax as mj
 from memjax.errors import DataError
 from memjax.observables import detect_all, in_window, isi_statistics
+from memjax.params import to_dict
 from memjax.solver import SemiImplicitEuler
 
+from ..fit_json import finite
+from ..problem import moved_inside
 from ..stochastic.two_sample import energy_test
 from .fit import SpikeFit, fit_spikes
 
@@ -54,6 +57,12 @@ class SpikeCalibration:
         See `compare_trains`.
     warnings : tuple of str
         What should be known before the fit is used, in words.
+    window : tuple of float
+        Time that counts [s].
+    moved : tuple of str
+        Free parameters whose start was moved inside narrower bounds.
+    notes, summary, interrupted
+        See `fitting.result.AbstractFit`.
     """
 
     fit: SpikeFit
@@ -66,6 +75,11 @@ class SpikeCalibration:
     steps: tuple[dict, ...]
     comparison: dict
     warnings: tuple[str, ...]
+    window: tuple[float, float]
+    moved: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    summary: tuple[str, ...] = ()
+    interrupted: bool = False
 
     @property
     def probability(self) -> float | None:
@@ -112,7 +126,7 @@ def calibrate_spikes(
     """
     window = (0.0, float(stimulus.duration))
     own = tuple(x[in_window(x, *window)] for x in (np.asarray(t, float) for t in trains))
-    short = _short(own)
+    short, moved = _short(own), moved_inside(circuit, to_dict(circuit), free)
     members = max(MEMBERS, _MORE * len(own)) if members is None else members
     dt, steps = short / _STEPS if dt is None else dt, []
     say = (lambda text: None) if tick is None else tick
@@ -147,6 +161,8 @@ def calibrate_spikes(
         steps=tuple(steps),
         comparison=compare_trains(own, fresh, window=window, seed=seed),
         warnings=(),
+        window=window,
+        moved=moved,
     )
     lost = sum(len(t) for t in trains) - sum(len(t) for t in own)
     return replace(found, warnings=_warnings(found, lost))
@@ -264,16 +280,11 @@ def compare_trains(
         out[name]["floor"] = _floor(measured, values, rng) if enough else None
     for word, trains in (("measured", measured), ("simulated", simulated)):
         s = isi_statistics(trains, start=window[0], stop=window[1], convention="inside")
-        out["isi"][word] |= {"mean_se": _number(s.mean_se), "cv_se": _number(s.cv_se)}
+        out["isi"][word] |= {"mean_se": finite(s.mean_se), "cv_se": finite(s.cv_se)}
     m, s = out["isi"]["measured"], out["isi"]["simulated"]
     out["isi"]["z"] = {n: _z(m, s, n) for n in ("mean", "cv")}
     scaled = _scaled(measured, simulated, window)
     return out | {"energy_p": energy_test(*scaled, seed=seed) if enough else None}
-
-
-def _number(x: float) -> float | None:
-    """The number, if it is one."""
-    return float(x) if np.isfinite(x) else None
 
 
 def _moments(x: np.ndarray) -> dict:

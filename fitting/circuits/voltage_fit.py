@@ -53,6 +53,21 @@ class VoltageFit(AbstractFit):
     profiles: tuple[Any, ...] = ()
     sample: Any = None
 
+    @property
+    def sigma(self) -> float:
+        """Median standard deviation of the rows [V or A]."""
+        return float(np.median(np.asarray(self.problem.sigma)))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """See `AbstractFit`."""
+        far = (
+            f"the residuals are {self.chi2**0.5:.2g} times a row's scatter ({self.sigma:.2g}): this circuit does not "
+            "do all that the trace does"
+        )
+        said = {far: self.chi2 > 2, "the search had not ended": not self.converged}
+        return tuple(text for text, wrong in said.items() if wrong)
+
 
 def fit_voltages(
     t: Float[np.ndarray | Array, " rows"],

@@ -62,10 +62,6 @@ class TargetFit(AbstractFit):
     profiles: tuple[Any, ...] = ()
     sample: Any = None
 
-    def named(self, model: str) -> "TargetFit":
-        """The same, of a model of that name."""
-        return replace(self, model=model)
-
     @property
     def reasons(self) -> dict[str, str]:
         """Why each parameter that stayed at its start is not determined."""
@@ -78,6 +74,12 @@ class TargetFit(AbstractFit):
     def missed(self) -> tuple[str, ...]:
         """Targets that the check misses."""
         return tuple(c.label for c in self.checks if not c.met)
+
+    @property
+    def summary(self) -> tuple[str, ...]:
+        """Each target as it was simulated, and how many are met."""
+        lines = [f"{c}, {'met' if c.met else 'missed'}" for c in self.checks]
+        return (*lines, f"{len(lines) - len(self.missed)} of {len(lines)} targets met")
 
     @property
     def notes(self) -> tuple[str, ...]:

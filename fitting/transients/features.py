@@ -62,7 +62,7 @@ class Features:
 
     @property
     def relaxation(self) -> Float[np.ndarray, " curves"]:
-        """Relaxations that were seen to end [s]."""
+        """Relaxations that ended within what was watched [s]."""
         return np.array([r.relaxation for r in self.responses if r.relaxed])
 
     def restricted(self) -> dict[str, Float[np.ndarray, " curves"]]:
@@ -94,7 +94,7 @@ def _median_error(x: np.ndarray) -> float:
     return float(1.2533 * q / np.sqrt(len(x)))
 
 
-def features(
+def features_of(
     measurement: mj.Measurement,
     *,
     threshold: float = ON_CURRENT,
@@ -159,13 +159,13 @@ def _rows(stimulus: mj.PulseTrain) -> np.ndarray:
 
 
 def curves(
-    device: mj.AbstractDevice, seen: Features, values: dict[str, np.ndarray]
+    device: mj.AbstractDevice, features: Features, values: dict[str, np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Times [s], currents as they are shown [A] of devices with these values, and which solves ended well."""
-    rows, members = _rows(seen.stimulus), len(next(iter(values.values())))
+    rows, members = _rows(features.stimulus), len(next(iter(values.values())))
     trace = mj.simulate(
         device,
-        seen.stimulus,
+        features.stimulus,
         save=rows,
         members=members,
         deterministic=True,
@@ -173,19 +173,19 @@ def curves(
         on_failure="ignore",
     )
     good = np.asarray(trace.result)[:, 0] == int(mj.Result.successful)
-    return rows, np.minimum(np.abs(np.asarray(trace.i)), seen.clip), good
+    return rows, np.minimum(np.abs(np.asarray(trace.i)), features.clip), good
 
 
 def times_of(
-    device: mj.AbstractDevice, seen: Features, values: dict[str, np.ndarray]
+    device: mj.AbstractDevice, features: Features, values: dict[str, np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Delays, relaxations [s; infinite where there is none] and levels [A] of devices with these values."""
-    t, i, good = curves(device, seen, values)
-    onset = float(seen.stimulus.delay)
-    end = onset + float(seen.stimulus.width)
+    t, i, good = curves(device, features, values)
+    onset = float(features.stimulus.delay)
+    end = onset + float(features.stimulus.width)
     i = np.where(np.isfinite(i), i, 0.0)
-    delay = delays(t, i, onset=onset, end=end, threshold=seen.threshold)
-    relax = relaxations(t, i, end=end, threshold=seen.off_threshold)
+    delay = delays(t, i, onset=onset, end=end, threshold=features.threshold)
+    relax = relaxations(t, i, end=end, threshold=features.off_threshold)
     delay = np.where(good, delay, np.inf)
     relax = np.where(np.isfinite(delay), relax, np.inf)
     at = end + np.asarray(SHARES)[None] * np.where(np.isfinite(relax), relax, 0.0)[:, None]

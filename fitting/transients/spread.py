@@ -33,7 +33,7 @@ class _Table:
         return np.where(found > 0, 1 / np.maximum(found, 1e-12), np.inf)
 
 
-def _table(device: mj.AbstractDevice, seen: Features, name: str) -> _Table:
+def _table(device: mj.AbstractDevice, features: Features, name: str) -> _Table:
     """Delays and relaxations where `name` and `gamma3` differ from their best values."""
     from scipy.interpolate import RegularGridInterpolator
 
@@ -43,27 +43,27 @@ def _table(device: mj.AbstractDevice, seen: Features, name: str) -> _Table:
     values = {n: float(get(device, n)) * np.exp(x) for n, x in pairs}
     if name == "r0":
         values["r0"] = np.minimum(values["r0"], _FULLEST)
-    delay, relax, _ = times_of(device, seen, values)
+    delay, relax, _ = times_of(device, features, values)
     rates = [np.where(np.isfinite(x), 1 / np.maximum(x, 1e-6), 0.0) for x in (delay, relax)]
     grid = np.stack(rates, axis=1).reshape(_GRID, _GRID, 2)
     return _Table((name, "gamma3"), RegularGridInterpolator((logs, logs), grid))
 
 
 def _distance(
-    times: np.ndarray, seen: Features, measured: dict[str, np.ndarray]
+    times: np.ndarray, features: Features, measured: dict[str, np.ndarray]
 ) -> dict[str, float]:
     """First Wasserstein distances [s]; what never switches, or never relaxes, counts as long as was watched."""
     from scipy.stats import wasserstein_distance
 
-    delay = np.minimum(times[:, 0], seen.responses[0].width)
-    relax = np.minimum(times[np.isfinite(times[:, 0]), 1], seen.responses[0].watched)
-    relax = relax if len(relax) else np.array([seen.responses[0].watched])
+    delay = np.minimum(times[:, 0], features.responses[0].width)
+    relax = np.minimum(times[np.isfinite(times[:, 0]), 1], features.responses[0].watched)
+    relax = relax if len(relax) else np.array([features.responses[0].watched])
     pairs = (("delay", delay), ("relaxation", relax))
     return {n: float(wasserstein_distance(x, measured[n])) for n, x in pairs}
 
 
 def spread_of(
-    device: mj.AbstractDevice, seen: Features, seed: int
+    device: mj.AbstractDevice, features: Features, seed: int
 ) -> tuple[dict[str, dict[str, Any]], dict[str, float]]:
     """Spread of `gamma3`, and of `mu` or `r0`, whichever comes nearer; floors of the distances [s].
 
@@ -75,13 +75,13 @@ def spread_of(
     from scipy.optimize import minimize
 
     rng = np.random.default_rng(seed)
-    measured = {"delay": seen.delay, "relaxation": seen.relaxation}
+    measured = {"delay": features.delay, "relaxation": features.relaxation}
     floors = {n: split_half_distance(x, seed=rng) for n, x in measured.items()}
     normal = rng.normal(size=(_DRAWS, 2))
     normal = np.concatenate([normal, -normal])
 
     def loss(log_sigma, table, measured):
-        found = _distance(table(np.exp(log_sigma) * normal), seen, measured)
+        found = _distance(table(np.exp(log_sigma) * normal), features, measured)
         return sum(found[n] / floors[n] for n in floors)
 
     def best(table, measured, start=(-1.5, -1.5), steps=80):
@@ -90,7 +90,7 @@ def spread_of(
         )
         return done.x, done.fun
 
-    tables = [_table(device, seen, n) for n in ("mu", "r0")]
+    tables = [_table(device, features, n) for n in ("mu", "r0")]
     found = [best(t, measured) for t in tables]
     k = int(np.argmin([f[1] for f in found]))
     again = []
@@ -99,7 +99,7 @@ def spread_of(
         again.append(best(tables[k], drawn, found[k][0], 40)[0])
     sigma, std = np.exp(found[k][0]), np.std(np.exp(again), axis=0, ddof=1)
     out = {
-        name: {"sigma_ln": float(x), "std": float(e), "from": event, "sweeps": len(seen.delay)}
+        name: {"sigma_ln": float(x), "std": float(e), "from": event, "sweeps": len(features.delay)}
         for name, x, e, event in zip(
             tables[k].names, sigma, std, ("delay", "relaxation"), strict=True
         )
@@ -107,16 +107,16 @@ def spread_of(
     return out, floors
 
 
-def compared(device, seen: Features, spread, floors, draws: int, seed: int):
+def compared(device, features: Features, spread, floors, draws: int, seed: int):
     """Delays and relaxations with the spread, and how far their distributions are from the measured ones."""
     sigma = {n: s["sigma_ln"] for n, s in spread.items()}
     factors = cycle_factors(seed, sigma, members=draws, sweeps=1)
     values = {n: float(get(device, n)) * np.asarray(x)[:, 0] for n, x in factors.items()}
     if "r0" in values:
         values["r0"] = np.minimum(values["r0"], _FULLEST)
-    delay, relax, _ = times_of(device, seen, values)
-    measured = {"delay": seen.delay, "relaxation": seen.relaxation}
-    away = _distance(np.column_stack([delay, relax]), seen, measured)
+    delay, relax, _ = times_of(device, features, values)
+    measured = {"delay": features.delay, "relaxation": features.relaxation}
+    away = _distance(np.column_stack([delay, relax]), features, measured)
     ended = {"delay": np.isfinite(delay), "relaxation": np.isfinite(delay) & np.isfinite(relax)}
     w1 = {
         n: {
@@ -127,6 +127,6 @@ def compared(device, seen: Features, spread, floors, draws: int, seed: int):
         }
         for n in away
     }
-    width, watched = seen.limits
+    width, watched = features.limits
     relaxation = np.where(ended["delay"], np.minimum(relax, watched), np.nan)
     return {"delay": np.minimum(delay, width), "relaxation": relaxation}, w1

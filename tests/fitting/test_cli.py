@@ -16,7 +16,7 @@ def test_a_pattern_of_files_is_a_batch_of_any_kind(tmp_path, monkeypatch):
     """Of files of conductance per pulse too: what they are is told by the first file that the pattern names."""
     seen = []
     label = "conductance per pulse"
-    noted = replace(kinds()[label], run=lambda options, *_: seen.append(options.files) or 0)
+    noted = replace(kinds()[label], run=lambda kind, options: seen.append(options.files) or 0)
     monkeypatch.setitem(kinds(), label, noted)
     files = [tmp_path / f"{n}.csv" for n in "ab"]
     for file in files:

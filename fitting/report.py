@@ -122,7 +122,7 @@ def fill(
 
 def _page(content: dict, sections: list[tuple[str, str]], images: list[Path]) -> str:
     """The HTML page."""
-    told = content.get("uncertainty", {})  # none of spike trains, and of memjax 0.1
+    about = content.get("uncertainty", {})  # none of spike trains, and of memjax 0.1
     shown = "".join(picture(p, p.stem) for p in images)
     parts = "".join(f"<h2>{html.escape(title)}</h2>{body}" for title, body in sections)
     body = f"""
@@ -132,8 +132,8 @@ def _page(content: dict, sections: list[tuple[str, str]], images: list[Path]) ->
 <h2>Parameters</h2>{parameters_table(content)}
 <p><small>Sigma is one standard deviation to first order, from {html.escape(content["covariance_from"])};
 a parameter counts as not determined where its sigma exceeds its value, or a quarter of a short range.
-{f"Intervals: {METHODS[told['method']]}." if told else ""}</small></p>
-{remarks(content, *told.get("notes", []))}
+{f"Intervals: {METHODS[about['method']]}." if about else ""}</small></p>
+{remarks(content, *about.get("notes", []))}
 <h2>Provenance</h2>{provenance_table(content)}
 """
     return page(f"memjax fit: {content['model']}", body)

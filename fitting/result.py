@@ -78,14 +78,12 @@ class AbstractFit:
 
     def __repr__(self) -> str:
         """The model, the loss, and a line for each parameter that was calibrated."""
-        values, std, undetermined = self.values, self.std, self.reasons
-        specs = parameter_specs(self.device)
+        std, reasons, specs = self.std, self.reasons, parameter_specs(self.device)
         lines = [f"{type(self).__name__}({self.model}, loss {self.loss:.4g})"]
-        for n, x in values.items():
+        for n, x in self.values.items():
             error = f" +- {std[n]:.2g}" if n in std else ""
-            lines.append(
-                f"  {n} = {x:.4g}{error} {specs[n].unit}{', not determined' * (n in undetermined)}"
-            )
+            remark = ", not determined" if n in reasons else ""
+            lines.append(f"  {n} = {x:.4g}{error} {specs[n].unit}{remark}")
         return "\n".join(lines)
 
     def moved(
@@ -139,14 +137,14 @@ class AbstractFit:
     def correlation(self) -> Float[np.ndarray, "free free"]:
         """Correlations of the free parameters; 0 between those that simulated cycles calibrated and the others."""
         sigma, random = self.sigma_z, self.stochastic
-        found = self.covariance / np.outer(sigma, sigma)
+        matrix = self.covariance / np.outer(sigma, sigma)
         if random is not None and random.replicates:
             names = [n for n in self.free if n in random.replicates]
             at = [self.free.index(n) for n in names]
             drawn = np.log(np.abs([random.replicates[n] for n in names]))
-            found[at], found[:, at] = 0.0, 0.0
-            found[np.ix_(at, at)] = np.corrcoef(drawn)
-        return found
+            matrix[at], matrix[:, at] = 0.0, 0.0
+            matrix[np.ix_(at, at)] = np.corrcoef(drawn)
+        return matrix
 
     @property
     def values(self) -> dict[str, float]:
@@ -172,8 +170,8 @@ class AbstractFit:
     def intervals(self, level: float = 0.9) -> dict[str, tuple[float, ...]]:
         """Ends [unit] of intervals that hold the truth with that probability, to first order or by simulation."""
         away = self.reach(level) * self.sigma_z
-        found = to_parameter_units(self.device, self.free, self.z - away, self.z + away)
-        return found | ({} if self.stochastic is None else self.stochastic.intervals(level))
+        ends = to_parameter_units(self.device, self.free, self.z - away, self.z + away)
+        return ends | ({} if self.stochastic is None else self.stochastic.intervals(level))
 
     @property
     def out_of_reach(self) -> tuple[str, ...]:
@@ -189,17 +187,13 @@ class AbstractFit:
         """Why each parameter that is not determined is not."""
         wide = "its standard deviation exceeds its value, or a quarter of a short range"
         std = standard_deviations(self.device, self.free, self.z, self.sigma_z)
-        found = {n: wide for n, s in std.items() if is_wide(self.device, n, s)}
-        found |= {
-            n: "beyond the largest voltage of the data" for n in self.out_of_reach if n not in found
-        }
+        why = {n: wide for n, s in std.items() if is_wide(self.device, n, s)}
+        why = dict.fromkeys(self.out_of_reach, "beyond the largest voltage of the data") | why
         if self.stochastic is None:
-            return found
-        known = self.stochastic.values
-        found = {n: why for n, why in found.items() if n not in known}
-        return found | dict.fromkeys(
-            self.stochastic.undetermined, "simulated data look alike wherever it lies"
-        )
+            return why
+        alike = "simulated data look alike wherever it lies"
+        others = {n: x for n, x in why.items() if n not in self.stochastic.values}
+        return others | dict.fromkeys(self.stochastic.undetermined, alike)
 
     @property
     def undetermined(self) -> tuple[str, ...]:

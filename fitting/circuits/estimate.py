@@ -81,7 +81,5 @@ def estimate_of(
         values=values,
         std={n: float(s * (abs(values[n]) or 1.0)) for n, s in zip(free, sigma, strict=True)},
         correlation=covariance / np.outer(sigma, sigma),
-        undetermined=tuple(
-            n for n, is_undetermined in zip(free, undetermined, strict=True) if is_undetermined
-        ),
+        undetermined=tuple(n for n, loose in zip(free, undetermined, strict=True) if loose),
     )

@@ -42,16 +42,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def spikes_asked(options: argparse.Namespace) -> bool:
-    """Whether an option says that files are of spike trains."""
-    return options.spikes is not None
-
-
-def trace_asked(options: argparse.Namespace) -> bool:
-    """Whether an option says that files are of the trace of a node."""
-    return options.voltage is not None
-
-
 def drive(options: argparse.Namespace, circuit: Any) -> Any:
     """The stimulus that drove a circuit, by its ports."""
     return load_stimulus(options.stimulus, circuit.ports if len(circuit.ports) > 1 else ())

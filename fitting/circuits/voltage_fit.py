@@ -133,11 +133,9 @@ def _voltage_fit(problem: Traces, search: Progress) -> VoltageFit:
     """Result at the best point of a search."""
     best = search.best
     if not np.isfinite(search.cost[best]):
-        raise FitError(
-            f"no solve of {len(search.cost)} starts ended well",
-            where="fit_voltages",
-            fix="start from other values, or allow more steps: policy=mj.Stiff(max_steps=...)",
-        )
+        fix = "start from other values, or allow more steps: policy=mj.Stiff(max_steps=...)"
+        what = f"no solve of {len(search.cost)} starts ended well"
+        raise FitError(what, where="fit_voltages", fix=fix)
     r, jac, _ = problem.linearise(search.z)
     rows, z, cost = len(problem.data), search.z[best], float(search.cost[best])
     r, slope = r[best][:rows], log_slopes(problem.device, problem.free, z)

@@ -12,14 +12,12 @@ from jaxtyping import Array, Float
 import memjax as mj
 from memjax.errors import DataError, FitError
 from memjax.fields import parameter_specs
-from memjax.observables import (
-    ON_CURRENT,
-)
-from memjax.params import get, known, replace as with_values, unconstrain
+from memjax.observables import ON_CURRENT
+from memjax.params import get, replace as with_values, unconstrain
 from memjax.policy import require_x64
 
-from ..optimize.levenberg_marquardt import Progress, levenberg_marquardt
-from ..problem import PRIOR_SIGMA, AbstractProblem, begun
+from ..optimize.levenberg_marquardt import Progress
+from ..problem import AbstractProblem, begun, free_names, one_by_one, secant_points
 from ..result import AbstractFit
 from ..sweeps.thinning import curves_of
 from .comparison import differences, summary
@@ -30,6 +28,7 @@ FREE = ("mu", "theta", "gamma3", "r_on")
 """What delay, relaxation, and the current in between tell of a `DiffusiveMemristor`."""
 
 _STEP = 1e-2  # difference of coordinates for derivatives
+_ITERATIONS = 25
 
 
 class Medians(AbstractProblem):
@@ -52,20 +51,16 @@ class Medians(AbstractProblem):
 
     def linearise(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """See `AbstractProblem`."""
-        n, (targets, sigma) = len(self.free), self.features.targets()
+        targets, sigma = self.features.targets()
         used = np.concatenate([[True, True], np.isfinite(self.features.levels)])
-        moved = z[:, None] + np.concatenate([np.zeros((1, n)), _STEP * np.eye(n)])
-        held = [self.at(jnp.asarray(p)) for p in moved.reshape(-1, n)]
-        values = {k: np.array([float(get(d, k)) for d in held]) for k in self.free}
+        points = secant_points(z, _STEP)
+        devices = [self.at(jnp.asarray(p)) for p in points.reshape(-1, z.shape[1])]
+        values = {k: np.array([float(get(d, k)) for d in devices]) for k in self.free}
         times = np.column_stack(times_of(self.device, self.features, values))
-        logs = np.log(np.maximum(times, 1e-12))[:, used]
-        off = ((logs - targets) / sigma).reshape(len(z), -1, used.sum())
-        with np.errstate(invalid="ignore"):  # where neither end switches
-            jacobian = np.moveaxis(off[:, 1:] - off[:, :1], 1, 2) / _STEP
-        eye = np.broadcast_to(np.eye(n) / PRIOR_SIGMA, (len(z), n, n))
-        r = np.concatenate([off[:, 0], (z - np.asarray(self.center)) / PRIOR_SIGMA], axis=1)
-        j = np.concatenate([jacobian, eye], axis=1)
-        return r, j, np.asarray(np.isfinite(r).all(axis=1) & np.isfinite(j).all(axis=(1, 2)))
+        off = (np.log(np.maximum(times, 1e-12))[:, used] - targets) / sigma
+        r, jacobian = self.by_secants(off.reshape(*points.shape[:2], -1), z, _STEP)
+        ok = np.isfinite(r).all(axis=1) & np.isfinite(jacobian).all(axis=(1, 2))
+        return r, jacobian, np.asarray(ok)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -131,13 +126,15 @@ class TransientFit(AbstractFit):
     @property
     def warnings(self) -> tuple[str, ...]:
         """What speaks against the result, in words."""
-        found = [] if self.stochastic is None else list(self.stochastic.warnings)
-        if self.stochastic is not None and self.unresolved:
+        if self.stochastic is None:
+            return ()
+        texts = list(self.stochastic.warnings)
+        if self.unresolved:
             names, step = ", ".join(self.unresolved), self.stochastic.step
-            found.append(f"faster than a step of {step:.2g} s, the curves tell no more: {names}")
+            texts.append(f"faster than a step of {step:.2g} s, the curves tell no more: {names}")
         if self.comparison and (apart := differences(self.comparison)):
-            found.append(f"simulated and measured curves differ: {'; '.join(apart)}")
-        return tuple(found)
+            texts.append(f"simulated and measured curves differ: {'; '.join(apart)}")
+        return tuple(texts)
 
 
 def begin(device: Any, features: Features) -> mj.AbstractDevice:
@@ -160,8 +157,8 @@ def begin(device: Any, features: Features) -> mj.AbstractDevice:
     device = with_values(device, values)
     mu = (alpha * gap + gap**2 / 2) / (v * delay) * np.geomspace(0.1, 30.0, 24)
     wide = np.clip(2 * mu * base / (float(device.gamma1) * gap), alpha, 0.9)
-    found, after, _ = times_of(device, features, {"mu": mu, "alpha": wide})
-    away = np.abs(np.log(np.maximum(found, 1e-12) / delay)) + 10.0 * ~np.isfinite(after)
+    delays, after, _ = times_of(device, features, {"mu": mu, "alpha": wide})
+    away = np.abs(np.log(np.maximum(delays, 1e-12) / delay)) + 10.0 * ~np.isfinite(after)
     if not np.isfinite(away).any():
         raise FitError(
             "no growth rate switches the device within the pulse and lets it relax",
@@ -226,19 +223,17 @@ def fit_transients(
         raise DataError(what, where="a fit to delay and relaxation", allowed="diffusive")
     features = features_of(measurement, threshold=threshold, off_threshold=off_threshold)
     problem = _problem(device, features, free or FREE, fix or {}, start or {})
-    show = None if tick is None else lambda p: tick("delay and relaxation", p)
-    search = levenberg_marquardt(
-        problem.linearise, np.asarray(problem.center)[None], iterations=25, tick=show
-    )
-    if not np.isfinite(search.cost).any():
-        raise FitError("the start could not be solved", where="delay and relaxation")
+    center, stage = np.asarray(problem.center), "delay and relaxation"
+    search = one_by_one(problem, [center], stage=stage, iterations=_ITERATIONS, tick=tick)
     z = search.z[search.best]
     best = problem.at(jnp.asarray(z))
     _, jacobian, _ = problem.linearise(z[None])
     spread, floors = spread_of(best, features, seed)
     simulated, w1 = compared(best, features, spread, floors, draws, seed)
     return TransientFit(
-        features=features, device=best, model=device.name,
+        features=features,
+        device=best,
+        model=device.name,
         problem=problem,
         z=z,
         covariance=np.linalg.inv(jacobian[0].T @ jacobian[0]),
@@ -246,19 +241,17 @@ def fit_transients(
         w1=w1,
         simulated=simulated,
         loss=float(search.cost[search.best]),
-        search=search, seed=seed, curves=curves_of(measurement),
-    )  # fmt: skip
+        search=search,
+        seed=seed,
+        curves=curves_of(measurement),
+    )
 
 
-def _problem(
-    device: Any, features: Features, free: Sequence[str], fix: Mapping[str, float], start: Mapping[str, float]
-):  # fmt: skip
-    """What is searched: from a start that keeps the fixed values."""
+def _problem(device: Any, features: Features, free: Sequence[str], fix, start) -> Medians:
+    """What is searched: from a start that keeps the fixed values, the ions' noise left out where it is not fixed."""
     quiet = {n: 0.0 for n, s in parameter_specs(device).items() if s.noise}
     device = with_values(device, quiet | dict(fix), where="--fix")
-    names = tuple(n for n in known(device, free, where="--free") if n not in fix)
-    if not names:
-        raise DataError("nothing is free", where="--fix", allowed="one free parameter at least")
-    found = with_values(begin(begun(device, names, start), features), fix)
-    found = begun(found, names, start)
-    return Medians(device=found, free=names, center=unconstrain(found, names), features=features)
+    names = free_names(device, free, fix)
+    near = with_values(begin(begun(device, names, start), features), fix)
+    near = begun(near, names, start)
+    return Medians(device=near, free=names, center=unconstrain(near, names), features=features)

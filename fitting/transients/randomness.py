@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 from scipy.stats import wasserstein_distance
@@ -50,8 +51,8 @@ def rows_of(features: Features) -> Float[np.ndarray, " rows"]:
 def of_pulses(measurement: mj.Measurement, features: Features) -> Experiment:
     """Logarithms of delay and relaxation of curves under one pulse each, as `features` has pulse, thresholds, clip."""
     levels = (features.threshold, features.off_threshold)
-    found = pulse_responses(measurement, threshold=levels[0], off_threshold=levels[1])
-    times = np.array([[r.delay, r.relaxation] for r in found if r.pulse == 0])
+    responses = pulse_responses(measurement, threshold=levels[0], off_threshold=levels[1])
+    times = np.array([[r.delay, r.relaxation] for r in responses if r.pulse == 0])
     rows, train = rows_of(features), features.stimulus
     end = float(train.delay) + float(train.width)
     read = partial(_read, rows, float(train.delay), end, levels, features.clip, features.limits)
@@ -166,50 +167,38 @@ def _prior(features: Features, name: str, value: float, step: float) -> float:
     return float(np.clip(reach / _SIGMAS, _NARROW, _KNOWN))
 
 
-def _with(fit: TransientFit, found: Stochastic, experiment: Experiment) -> TransientFit:
+def _with(fit: TransientFit, random: Stochastic, experiment: Experiment) -> TransientFit:
     """A fit with what a search found."""
     features, limits = fit.features, fit.features.limits
     step = float(np.diff(experiment.rows[0][:2])[0])
-    measured, simulated = (
-        np.exp(x) for x in (experiment.readings[0].sample.values, found.simulated[0])
-    )
-    comparison = compare_times(
-        measured, simulated, limits, step=step, tolerance=2 * _FINE, seed=fit.seed
-    )
-    names = tuple(n for n in found.values if n in found.std and not n.startswith("sigma_ln("))
-    z = np.asarray(unconstrain(found.device, names))
-    sigma = np.array([found.std[n] for n in names]) / slopes(found.device, names, z)
-    fast = tuple(
-        n
-        for n in RATES
-        if n in names and _reached(features, n, found.values[n], found.step) > 1.0
-    )  # fmt: skip
+    sample = np.exp(experiment.readings[0].sample.values)
+    simulated = np.exp(random.simulated[0])
+    about: dict[str, Any] = dict(step=step, tolerance=2 * _FINE, seed=fit.seed)
+    comparison = compare_times(sample, simulated, limits, **about)
+    names = tuple(n for n in random.values if n in random.std and not n.startswith("sigma_ln("))
+    z = np.asarray(unconstrain(random.device, names))
+    sigma = np.array([random.std[n] for n in names]) / slopes(random.device, names, z)
+    rates = [n for n in RATES if n in names]
     switched = simulated[:, 0] < (1 - 2 * _FINE) * limits[0]
-    drawn = {
-        "delay": simulated[:, 0],
-        "relaxation": np.where(switched, simulated[:, 1], np.nan),
-    }
-    pairs = {n: (x[~np.isnan(x)] for x in (features.restricted()[n], drawn[n])) for n in drawn}
-    w1 = {
-        n: {
-            "value": float(wasserstein_distance(*pair)),
-            "floor": fit.w1[n]["floor"],
-            "simulated": comparison["times"][n]["simulated"]["ended"],
-            "measured": comparison["times"][n]["measured"]["ended"],
-        }
-        for n, pair in pairs.items()
-    }
+    relaxation = np.where(switched, simulated[:, 1], np.nan)
+    drawn, w1 = {"delay": simulated[:, 0], "relaxation": relaxation}, {}
+    for name, x in features.restricted().items():
+        value = wasserstein_distance(*(y[~np.isnan(y)] for y in (x, drawn[name])))
+        ended = {n: comparison["times"][name][n]["ended"] for n in ("simulated", "measured")}
+        w1[name] = {"value": float(value), "floor": fit.w1[name]["floor"]} | ended
     return replace(
         fit,
-        device=found.device,
-        free=names,
+        device=random.device,
+        problem=replace(fit.problem, device=random.device, free=names, center=jnp.asarray(z)),
         z=z,
         covariance=np.diag(sigma**2),
-        cycle_spread=found.cycle_spread,
-        stochastic=found,
+        cycle_spread=random.cycle_spread,
+        stochastic=random,
         comparison=comparison,
-        unresolved=fast,
-        loss=found.loss,
+        unresolved=tuple(
+            n for n in rates if _reached(features, n, random.values[n], random.step) > 1.0
+        ),
+        loss=random.loss,
         simulated=drawn,
         w1=w1,
     )

@@ -29,8 +29,8 @@ class _Table:
 
     def __call__(self, logs: Float[np.ndarray, "draws 2"]) -> np.ndarray:
         """Delays and relaxations [s] at logarithms of the factors; infinite where there is none."""
-        found = self.rates(np.clip(logs, -_REACH, _REACH))
-        return np.where(found > 0, 1 / np.maximum(found, 1e-12), np.inf)
+        rates = self.rates(np.clip(logs, -_REACH, _REACH))
+        return np.where(rates > 0, 1 / np.maximum(rates, 1e-12), np.inf)
 
 
 def _table(device: mj.AbstractDevice, features: Features, name: str) -> _Table:
@@ -41,9 +41,7 @@ def _table(device: mj.AbstractDevice, features: Features, name: str) -> _Table:
     a, b = (x.ravel() for x in np.meshgrid(logs, logs, indexing="ij"))
     pairs = ((name, a), ("gamma3", b))
     values = {n: float(get(device, n)) * np.exp(x) for n, x in pairs}
-    if name == "r0":
-        values["r0"] = np.minimum(values["r0"], _FULLEST)
-    delay, relax, _ = times_of(device, features, values)
+    delay, relax, _ = times_of(device, features, _drawable(values))
     rates = [np.where(np.isfinite(x), 1 / np.maximum(x, 1e-6), 0.0) for x in (delay, relax)]
     grid = np.stack(rates, axis=1).reshape(_GRID, _GRID, 2)
     return _Table((name, "gamma3"), RegularGridInterpolator((logs, logs), grid))
@@ -81,30 +79,27 @@ def spread_of(
     normal = np.concatenate([normal, -normal])
 
     def loss(log_sigma, table, measured):
-        found = _distance(table(np.exp(log_sigma) * normal), features, measured)
-        return sum(found[n] / floors[n] for n in floors)
+        away = _distance(table(np.exp(log_sigma) * normal), features, measured)
+        return sum(away[n] / floors[n] for n in floors)
 
     def best(table, measured, start=(-1.5, -1.5), steps=80):
-        done = minimize(
-            loss, start, (table, measured), method="Nelder-Mead", options={"maxfev": steps}
-        )
-        return done.x, done.fun
+        about: Any = dict(method="Nelder-Mead", options={"maxfev": steps})
+        search = minimize(loss, start, (table, measured), **about)
+        return search.x, search.fun
 
     tables = [_table(device, features, n) for n in ("mu", "r0")]
-    found = [best(t, measured) for t in tables]
-    k = int(np.argmin([f[1] for f in found]))
+    searches = [best(t, measured) for t in tables]
+    k = int(np.argmin([value for _, value in searches]))
     again = []
     for _ in range(_RESAMPLED):
         drawn = {n: rng.choice(x, len(x)) for n, x in measured.items()}
-        again.append(best(tables[k], drawn, found[k][0], 40)[0])
-    sigma, std = np.exp(found[k][0]), np.std(np.exp(again), axis=0, ddof=1)
-    out = {
-        name: {"sigma_ln": float(x), "std": float(e), "from": event, "sweeps": len(features.delay)}
-        for name, x, e, event in zip(
-            tables[k].names, sigma, std, ("delay", "relaxation"), strict=True
-        )
-    }
-    return out, floors
+        again.append(best(tables[k], drawn, searches[k][0], 40)[0])
+    sigma, std = np.exp(searches[k][0]), np.std(np.exp(again), axis=0, ddof=1)
+    spread = {}
+    for name, x, error, event in zip(tables[k].names, sigma, std, floors, strict=True):
+        about = {"from": event, "sweeps": len(features.delay)}
+        spread[name] = {"sigma_ln": float(x), "std": float(error)} | about
+    return spread, floors
 
 
 def compared(device, features: Features, spread, floors, draws: int, seed: int):
@@ -112,21 +107,20 @@ def compared(device, features: Features, spread, floors, draws: int, seed: int):
     sigma = {n: s["sigma_ln"] for n, s in spread.items()}
     factors = cycle_factors(seed, sigma, members=draws, sweeps=1)
     values = {n: float(get(device, n)) * np.asarray(x)[:, 0] for n, x in factors.items()}
-    if "r0" in values:
-        values["r0"] = np.minimum(values["r0"], _FULLEST)
-    delay, relax, _ = times_of(device, features, values)
+    delay, relax, _ = times_of(device, features, _drawable(values))
     measured = {"delay": features.delay, "relaxation": features.relaxation}
     away = _distance(np.column_stack([delay, relax]), features, measured)
-    ended = {"delay": np.isfinite(delay), "relaxation": np.isfinite(delay) & np.isfinite(relax)}
-    w1 = {
-        n: {
-            "value": away[n],
-            "floor": floors[n],
-            "simulated": int(ended[n].sum()),
-            "measured": len(measured[n]),
-        }
-        for n in away
-    }
+    switched = np.isfinite(delay)
+    ended = {"delay": switched, "relaxation": switched & np.isfinite(relax)}
+    w1: dict[str, dict[str, float]] = {}
+    for name, value in away.items():
+        counts = {"simulated": int(ended[name].sum()), "measured": len(measured[name])}
+        w1[name] = {"value": value, "floor": floors[name], **counts}
     width, watched = features.limits
-    relaxation = np.where(ended["delay"], np.minimum(relax, watched), np.nan)
+    relaxation = np.where(switched, np.minimum(relax, watched), np.nan)
     return {"delay": np.minimum(delay, width), "relaxation": relaxation}, w1
+
+
+def _drawable(values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Values with no fuller residue than is drawn."""
+    return {n: np.minimum(x, _FULLEST) if n == "r0" else x for n, x in values.items()}

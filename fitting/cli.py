@@ -15,7 +15,7 @@ from memjax.cli.options import add_bench_options, add_read_options, add_write_op
 from .batch import options as batch_options
 from .batch.run import expanded
 from .command import run
-from .kinds import asked_for, flag, kinds, refuse_unused
+from .kinds import flag, kind_for, kinds, refuse_unused
 from .report import build, opened
 
 
@@ -123,7 +123,7 @@ def _configure_shared(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _given(options: argparse.Namespace) -> list[str]:
+def _explicit(options: argparse.Namespace) -> list[str]:
     """Names of options whose values are not the defaults."""
     plain = vars(options.parser.parse_args(["FILE", "--model", "M", "--out", "DIR"]))
     return [n for n, x in plain.items() if getattr(options, n) != x]
@@ -131,10 +131,10 @@ def _given(options: argparse.Namespace) -> list[str]:
 
 def _run_fit(options: argparse.Namespace) -> int:
     """Run ``memjax fit``."""
-    options.given = _given(options)
+    options.explicit = _explicit(options)
     if options.batch:
         options.files = expanded(options.files)
-    kind = asked_for(options)
+    kind = kind_for(options)
     prepare_jax()
     if options.batch and not kind.batched:
         return batch_options.run(kind, options)
@@ -160,16 +160,16 @@ def _run_report(options: argparse.Namespace) -> int:
     """Run ``memjax report``: pictures and page are made beside and moved in place one by one."""
     folder = Path(options.folder)
     kind, _ = opened(folder)
-    given = {n: getattr(options, n) for n in _report_options()}
-    given = {n: x for n, x in given.items() if x is not None}
-    for name in given:
+    values = {n: getattr(options, n) for n in _report_options()}
+    values = {n: x for n, x in values.items() if x is not None}
+    for name in values:
         if name not in kind.report_options:
             owners = ", ".join(k.label for k in kinds().values() if name in k.report_options)
             raise UsageError(f"no fit of {owners}", where=flag(name), fix="leave it out")
     with tempfile.TemporaryDirectory(dir=folder, prefix=".report-") as place:
         drawn = shutil.ignore_patterns(".report-*", "*.png", "*.html")
         shutil.copytree(folder, place, dirs_exist_ok=True, ignore=drawn)
-        for name in build(Path(place), **given):
+        for name in build(Path(place), **values):
             os.replace(Path(place) / name, folder / name)
     print(folder / "report.html")
     return 0

@@ -43,8 +43,8 @@ class Kind:
         What ``fit.json`` calls it.
     takes : callable
         ``takes(options, file) -> bool``: whether a file is of this kind, where no option says what files are.
-    asked : callable
-        ``asked(options) -> bool``: whether an option says that all files are of this kind.
+    claims : callable
+        ``claims(options) -> bool``: whether an option says that all files are of this kind.
     configure : callable, optional
         ``configure(parser)`` adds the options of this kind alone to ``memjax fit``.
     used : tuple of str, or callable
@@ -54,8 +54,8 @@ class Kind:
     fit : callable, optional
         ``fit(options, device) -> AbstractFit`` of the files of ``options.files``, which are one device's.
     content : callable, optional
-        ``content(fit, options) -> dict``: what its ``fit.json`` holds beside what `fitting.fit_json` writes, or in its
-        place.
+        ``content(fit, options) -> dict``: what its ``fit.json`` holds beside what every `AbstractFit` says, or in its
+        place; of what is no `AbstractFit`, all of it.
     tables : callable, optional
         ``tables(fit, options) -> dict`` of data frames: ``measured``, ``simulated`` and others, by name of the file.
     pictures : callable, optional
@@ -74,7 +74,7 @@ class Kind:
     joins : bool
         Whether it takes files of several kinds, or with options of their own, as one device.
     above : bool
-        Whether it makes fits of other kinds, where it is asked for: `of_data` says of which.
+        Whether it makes fits of other kinds where it claims the files: `of_data` says of which.
     rest : bool
         Whether `takes` speaks of files that no other kind takes.
     batched : bool
@@ -97,7 +97,7 @@ class Kind:
 
     label: str
     takes: Callable[[argparse.Namespace, str], bool] = _never
-    asked: Callable[[argparse.Namespace], bool] = _never
+    claims: Callable[[argparse.Namespace], bool] = _never
     configure: Callable[[argparse.ArgumentParser], None] | None = None
     used: tuple[str, ...] | Callable[[argparse.Namespace], Collection[str]] = ()
     refused: Mapping[str, str] = field(default_factory=dict)
@@ -148,15 +148,15 @@ def kind_of(content: dict, *, where: Path) -> Kind:
     return kinds()[label]
 
 
-def asked_for(options: argparse.Namespace) -> Kind:
-    """The kind of fit that ``memjax fit`` makes: one above those of data where it is asked for, else that of the data.
+def kind_for(options: argparse.Namespace) -> Kind:
+    """The kind of fit that ``memjax fit`` makes: one above those of data that claims the files, else that of the data.
 
     Raises
     ------
     UsageError
         Where options ask for two kinds at once.
     """
-    above = (kind for kind in kinds().values() if kind.above and kind.asked(options))
+    above = (kind for kind in kinds().values() if kind.above and kind.claims(options))
     return next(above, None) or of_data(options)
 
 
@@ -170,7 +170,7 @@ def of_data(options: argparse.Namespace) -> Kind:
     UsageError
         Where options ask for two kinds at once.
     """
-    named = [kind for kind in kinds().values() if not kind.above and kind.asked(options)]
+    named = [kind for kind in kinds().values() if not kind.above and kind.claims(options)]
     if len(named) > 1:
         both = " and ".join(kind.label for kind in named)
         raise UsageError(f"options of {both} at once", where="memjax fit", fix="choose one")
@@ -224,18 +224,18 @@ def refuse_unused(
     Parameters
     ----------
     options : Namespace
-        Parsed options; `given` names those whose values are not the defaults.
+        Parsed options; `explicit` names those whose values are not the defaults.
     kind : Kind
         What is fitted.
     names : collection of str, optional
-        Names of options in place of all that were given.
+        Names of options in place of all explicit ones.
 
     Raises
     ------
     UsageError
         It names them.
     """
-    chosen: Collection[str] = options.given if names is None else names
+    chosen: Collection[str] = options.explicit if names is None else names
     where, uncertainty = f"a fit of {kind.label}", f"uncertainty {options.uncertainty}"
     for name in (*chosen, uncertainty):
         if name in kind.refused:

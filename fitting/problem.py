@@ -124,6 +124,7 @@ def inside(device: mj.AbstractDevice | mj.Circuit, values: Mapping[str, float]) 
         if specs[name].narrowed:
             out[name] = within(specs[name], value)
             continue
+        # On a bound a logarithm or logit is infinite; a hundredth away its slope still moves a search.
         if lower > 0 or upper >= 100:
             low, high = max(lower * 1.01, 1e-30) if lower >= 0 else lower, upper * 0.99
         else:

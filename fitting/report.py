@@ -2,7 +2,6 @@
 
 import argparse
 import html
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from memjax.plot import style
 from .fit_json import METHODS, common_content, digest, load, write_draws
 from .html import page, parameters_table, picture, provenance_table, remarks
 from .kinds import Kind, kind_of, kinds, provenance
+from .result import AbstractFit
 
 TABLES = ("measured", "simulated")
 """Tables that every fit directory holds but those of joint fits."""
@@ -72,52 +72,34 @@ def write(kind: Kind, fit: Any, folder: Path, options: argparse.Namespace) -> No
         kind.write(fit, folder, options)
         return
     of_kind: Any = kind
-    content = common_content(
-        fit, kind=kind.label, seed=options.seed, **of_kind.content(fit, options)
-    )
-    fill(content, of_kind.tables(fit, options), folder, sample=fit.sample, **provenance(options))
+    content = of_kind.content(fit, options)
+    if isinstance(fit, AbstractFit):
+        content = common_content(fit, kind=kind.label, seed=options.seed, **content)
+    for name, table in of_kind.tables(fit, options).items():
+        table.to_csv(folder / f"{name}.csv", index=False)
+    fill(content, folder, options, sample=fit.sample)
 
 
-def write_content(
-    content: dict, folder: Path, *, files: list[Path], temperature: float, command: str
-) -> None:
-    """Write ``fit.json`` with its provenance; see `fitting.kinds.provenance`."""
-    content["bench"]["temperature"] = temperature
-    content |= {
-        "data": [{"file": str(f), "sha256": digest(f)} for f in files],
-        "command": command,
-    }
-    write_json(folder / "fit.json", content)
-
-
-def fill(
-    content: dict, tables: Mapping[str, pandas.DataFrame], folder: Path, *, sample: Any = None, **origin: Any
-) -> list[str]:  # fmt: skip
-    """Fill a fit directory: fit.json with its provenance, tables, draws if there are any, pictures and the page.
+def fill(content: dict, folder: Path, options: argparse.Namespace, *, sample: Any = None) -> None:
+    """Write ``fit.json`` with its provenance, and draws if there are any; make pictures and page of what lies there.
 
     Parameters
     ----------
     content : dict
         Of fit.json, but for its provenance.
-    tables : mapping of str to DataFrame
-        Of rows that are measured, that are simulated, and others, by name of the file.
     folder : Path
-        An existing directory.
+        A fit directory with its tables.
+    options : Namespace
+        Of ``memjax fit``, see `fitting.kinds.provenance`.
     sample : Sample, optional
         Draws from the posterior.
-    **origin
-        Files, temperature [K] and command, see `fitting.kinds.provenance`.
-
-    Returns
-    -------
-    list of str
-        Names of the files written.
     """
-    write_content(content, folder, **origin)
-    for name, table in tables.items():
-        table.to_csv(folder / f"{name}.csv", index=False)
-    names = ["fit.json", *(f"{name}.csv" for name in tables), *write_draws(sample, folder)]
-    return [*names, *build(folder)]
+    origin = provenance(options)
+    content["bench"]["temperature"] = origin["temperature"]
+    content["data"] = [{"file": str(f), "sha256": digest(f)} for f in origin["files"]]
+    write_json(folder / "fit.json", content | {"command": origin["command"]})
+    write_draws(sample, folder)
+    build(folder)
 
 
 def _page(content: dict, sections: list[tuple[str, str]], images: list[Path]) -> str:

@@ -274,6 +274,7 @@ def slopes(
 ) -> Float[np.ndarray, " free"]:
     """How much parameters change [unit] per change of their unconstrained coordinates."""
     specs, step = parameter_specs(device), 1e-5
+    # Central differences: the error of second order, 1e-10, is that of rounding.
     apart = step * np.array([-1.0, 1.0])
     ends = [from_spec(specs[n]).inverse(x + apart) for n, x in zip(free, z, strict=True)]
     return np.diff(ends, axis=1)[:, 0] / (2 * step)

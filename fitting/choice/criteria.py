@@ -24,6 +24,7 @@ def independent(values: Float[np.ndarray, " rows"], series: Int[np.ndarray, " ro
     pairs = (series[1:] == series[:-1]) & (series[1:] >= 0)
     a, b, n = values[1:][pairs], values[:-1][pairs], np.count_nonzero(pairs)
     rho = min(float(np.sum(a * b) / max(np.sum(a**2), 1e-300)), 0.99)
+    # Two standard errors of a correlation of n independent pairs: less is as good as none.
     rho = rho if n >= 8 and rho > 2 / np.sqrt(n) else 0.0
     curves = np.count_nonzero(series >= 0)
     return float(curves * (1 - rho) / (1 + rho) + len(series) - curves)

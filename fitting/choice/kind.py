@@ -7,7 +7,7 @@ from .report import COMPARISON, build
 KIND = Kind(
     label="choice among models",
     above=True,
-    asked=lambda options: "," in options.model,
+    claims=lambda options: "," in options.model,
     used=used,
     refused={
         "batch": "it is of one device",

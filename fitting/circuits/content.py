@@ -1,23 +1,20 @@
 """What a fit directory holds of a circuit's spike trains, or of the trace of a node: content and tables."""
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas
 
 from ..fit_json import content_of
-from ..kinds import provenance
-from ..report import fill
 from ..result import parameter_rows, sits_at_bound
 from .spikes import METHOD, SpikeCalibration, Trains
 from .voltage_fit import VoltageFit
 
 
-def spike_content(found: SpikeCalibration, options: argparse.Namespace) -> dict:
+def spike_content(calibration: SpikeCalibration, options: argparse.Namespace) -> dict:
     """Content of ``fit.json`` of spike trains."""
-    fit, estimate = found.fit, found.fit.estimate
+    fit, estimate = calibration.fit, calibration.fit.estimate
     at_bound = [n for n in estimate.values if sits_at_bound(estimate.circuit, n)]
     about = {"undetermined": estimate.undetermined, "at_bound": at_bound}
     rows = parameter_rows(estimate.circuit, estimate.std, {}, **about)
@@ -29,40 +26,40 @@ def spike_content(found: SpikeCalibration, options: argparse.Namespace) -> dict:
         model=options.model,
         loss=fit.chi2 / 2,
         search={"iterations": fit.iterations, "evaluations": fit.simulations, "failed": 0},
-        n_points=int(sum(map(len, found.trains))),
-        n_sweeps=len(found.trains),
+        n_points=int(sum(map(len, calibration.trains))),
+        n_sweeps=len(calibration.trains),
         reduced_chi2=fit.chi2 / fit.freedom if fit.freedom > 0 else None,
         covariance_from="simulated trains",
-        seed=found.seed,
-        warnings=list(found.warnings),
+        seed=calibration.seed,
+        warnings=list(calibration.warnings),
         reader=["spike times"],
-        moved_inside=list(found.moved),
-        spikes=_spikes(found, options),
+        moved_inside=list(calibration.moved),
+        spikes=_spikes(calibration, options),
     )
 
 
-def _spikes(found: SpikeCalibration, options: argparse.Namespace) -> dict[str, Any]:
+def _spikes(calibration: SpikeCalibration, options: argparse.Namespace) -> dict[str, Any]:
     """What is of this kind alone: signal, estimator, summaries, how fresh trains compare."""
-    fit = found.fit
+    fit = calibration.fit
     each = zip(fit.summaries, fit.measured, fit.simulated, fit.sigma, strict=True)
     return {
         "signal": options.spikes,
         "level": options.level,
         "rearm": options.rearm,
-        "window_s": list(found.window),
+        "window_s": list(calibration.window),
         "estimator": METHOD,
-        "members": found.members,
-        "dt_s": found.dt,
-        "rows_s": found.save,
-        "steps": list(found.steps),
+        "members": calibration.members,
+        "dt_s": calibration.dt,
+        "rows_s": calibration.save,
+        "steps": list(calibration.steps),
         "summaries": {
             n: {"measured": float(m), "simulated": float(s), "sigma": float(e), "z": float((s - m) / e)}
             for n, m, s, e in each
         },
         "chi2": fit.chi2,
         "freedom": fit.freedom,
-        "p": found.probability,
-        "comparison": found.comparison,
+        "p": calibration.probability,
+        "comparison": calibration.comparison,
     }  # fmt: skip
 
 
@@ -72,15 +69,12 @@ def _table(trains: Trains) -> pandas.DataFrame:
     return pandas.DataFrame({"train": train, "t_s": np.concatenate([np.zeros(0), *trains])})
 
 
-def spike_tables(found: SpikeCalibration, options: Any = None) -> dict[str, pandas.DataFrame]:
+def spike_tables(
+    calibration: SpikeCalibration, options: argparse.Namespace
+) -> dict[str, pandas.DataFrame]:
     """Measured and simulated trains."""
     del options
-    return {"measured": _table(found.trains), "simulated": _table(found.simulated)}
-
-
-def write_spikes(found: SpikeCalibration, folder: Path, options: argparse.Namespace) -> None:
-    """Fill a fit directory."""
-    fill(spike_content(found, options), spike_tables(found), folder, **provenance(options))
+    return {"measured": _table(calibration.trains), "simulated": _table(calibration.simulated)}
 
 
 def trace_content(fit: VoltageFit, options: argparse.Namespace) -> dict:
@@ -103,7 +97,7 @@ def trace_content(fit: VoltageFit, options: argparse.Namespace) -> dict:
     }
 
 
-def trace_tables(fit: VoltageFit, options: Any = None) -> dict[str, pandas.DataFrame]:
+def trace_tables(fit: VoltageFit, options: argparse.Namespace) -> dict[str, pandas.DataFrame]:
     """Measured and simulated trace."""
     del options
     problem, column = fit.problem, "i_A" if fit.problem.node == "i" else "v_V"

@@ -57,6 +57,7 @@ def lifted_inverse(information: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     Information below that of ten times the limit is lifted to it.
     """
+    # A parameter that is known to no better than a factor of 150 adds no information worth inverting.
     size, axes = np.linalg.eigh(information)
     least = (10 * LIMIT) ** -2
     null = np.sqrt(np.sum(axes[:, size <= least] ** 2, axis=1))

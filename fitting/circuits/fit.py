@@ -230,6 +230,7 @@ def _shorter(bench: SimulatedMoments, z, goal, model) -> tuple[np.ndarray, np.nd
     scale = np.diag(np.diag(matrix) + 1e-9)
     for _ in range(5):
         move = np.linalg.solve(matrix + damping * scale + bias, gradient)
+        # Differences over a finite step say nothing of a threshold further away.
         move *= min(1.0, _LONGEST / max(float(np.max(np.abs(move))), 1e-300))
         features = bench.features(z + move / slope)
         if features is not None:

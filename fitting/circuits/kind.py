@@ -1,7 +1,7 @@
 """Signals of circuits as kinds of data."""
 
 from ..kinds import ELEMENTS, Kind
-from .content import spike_tables, trace_content, trace_tables, write_spikes
+from .content import spike_content, spike_tables, trace_content, trace_tables
 from .options import configure, fit_trace, fit_trains
 from .report import spike_pictures, spike_sections, trace_pictures, trace_sections
 
@@ -13,13 +13,13 @@ _NO_LIKELIHOOD = "simulated moments have no likelihood, errors are laplace's"
 
 SPIKES = Kind(
     label="spike times",
-    asked=lambda options: options.spikes is not None,
+    claims=lambda options: options.spikes is not None,
     configure=configure,
     used=("spikes", "stimulus", "level", "rearm", "dt", "draws", "stochastic"),
     refused=_REFUSED | {f"uncertainty {x}": _NO_LIKELIHOOD for x in ("profile", "nuts")},
     fit=fit_trains,
     joined=False,
-    write=write_spikes,
+    content=spike_content,
     tables=spike_tables,
     pictures=spike_pictures,
     sections=spike_sections,
@@ -28,7 +28,7 @@ SPIKES = Kind(
 
 TRACE = Kind(
     label="trace of a node",
-    asked=lambda options: options.voltage is not None,
+    claims=lambda options: options.voltage is not None,
     used=("voltage", "stimulus", "sigma"),
     refused=_REFUSED | {"stochastic": "--spikes calibrates noise, a trace is fitted without"},
     fit=fit_trace,

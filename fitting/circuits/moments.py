@@ -160,6 +160,7 @@ class SimulatedMoments:
     def weight(self, features: np.ndarray, trains: int) -> tuple[np.ndarray, np.ndarray]:
         """Inverse of the covariance of measured less simulated summaries, and standard deviations."""
         left, n = self.summaries(left_out(features)), len(features)
+        # Jackknife: a mean without one train is off by 1 / (n - 1) of that train's own deviation.
         away = (left - left.mean(axis=0)) * (n - 1)
         one = away.T @ away / (n - 1) + _SPREAD**2 * np.eye(len(self.names))
         covariance = one * (1 / trains + 1 / self.members)
@@ -196,4 +197,5 @@ def jacobian_noise_bias(
 ) -> np.ndarray:
     """A noisy Jacobian overstates the curvature J'WJ; this is the bias on average, from its jackknife deviations."""
     n = len(away)
+    # Jackknife variance of a mean: (n - 1) / n times the sum of the squares of the deviations.
     return (n - 1) / n * np.einsum("kai,ab,kbj->ij", away, weight, away)

@@ -63,7 +63,7 @@ class SpikeCalibration:
         Time that counts [s].
     moved : tuple of str
         Free parameters whose start was moved inside narrower bounds.
-    notes, summary, interrupted
+    notes, summary, interrupted, sample
         See `fitting.result.AbstractFit`.
     """
 
@@ -82,6 +82,7 @@ class SpikeCalibration:
     notes: tuple[str, ...] = ()
     summary: tuple[str, ...] = ()
     interrupted: bool = False
+    sample: None = None
 
     @property
     def probability(self) -> float | None:

@@ -65,8 +65,8 @@ class VoltageFit(AbstractFit):
             f"the residuals are {self.chi2**0.5:.2g} times a row's scatter ({self.sigma:.2g}): this circuit does not "
             "do all that the trace does"
         )
-        said = {far: self.chi2 > 2, "the search had not ended": not self.converged}
-        return tuple(text for text, wrong in said.items() if wrong)
+        texts = {far: self.chi2 > 2, "the search had not ended": not self.converged}
+        return tuple(text for text, wrong in texts.items() if wrong)
 
 
 def fit_voltages(

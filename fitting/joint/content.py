@@ -6,9 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..fit_json import common_content, write_draws
-from ..kinds import provenance
-from ..report import build, write as write_part, write_content
+from ..fit_json import common_content
+from ..report import fill, write as write_part
 from .fit import JointFit, Part
 from .options import parts_of
 
@@ -56,6 +55,4 @@ def write(fit: JointFit, folder: Path, options: argparse.Namespace) -> None:
         stages=[asdict(s) for s in fit.stages],
         files=files,
     )
-    write_content(content, folder, **provenance(options))
-    write_draws(fit.sample, folder)
-    build(folder)
+    fill(content, folder, options, sample=fit.sample)

@@ -249,7 +249,7 @@ def _in_order(problem: JointProblem, starts, groups: list[list[int]], labels: Se
         for k in group:
             jacobian = data_of(problem.parts[k], center[None, problem.place(k)])[1][0]
             known[k] = _information(problem, k, jacobian, len(center))
-            precision = precision + known[k]
+            precision = precision + known[k]  # to first order the posterior, the next prior
         device = problem.at(jnp.asarray(center[:n]))
         sigma = np.sqrt(np.diag(np.linalg.inv(precision)))[:n]
         std = standard_deviations(device, problem.free, center[:n], sigma)

@@ -53,7 +53,7 @@ def run(kind: Kind, options: argparse.Namespace) -> int:
     if len(parts) > 1:
         return command.run(kind, options)
     ((one, own),) = parts
-    own.given = [n for n in own.given if n != "bench"]
+    own.explicit = [n for n in own.explicit if n != "bench"]
     refuse_unused(own, one)
     return (one.run or command.run)(one, own)
 
@@ -70,7 +70,7 @@ def fit(options: argparse.Namespace, device: Any) -> JointFit:
     for kind, own in parts:
         # What one file says is of its kind; what stands around the device does so in all files.
         names = {n.replace("-", "_") for name in own.files for n in tables.get(name, {})}
-        refuse_unused(own, kind, sorted(names | (set(ELEMENTS) & set(options.given))))
+        refuse_unused(own, kind, sorted(names | (set(ELEMENTS) & set(options.explicit))))
     order = _ordered(options, [kind.label for kind, _ in parts])
     labels = [", ".join(Path(n).name for n in own.files) for _, own in parts]
     fits = _alone(parts, device, labels)

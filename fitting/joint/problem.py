@@ -145,7 +145,7 @@ def weight_of(fit: AbstractFit) -> float:
     """
     _, jacobian, _ = data_of(fit.problem, fit.z[None])
     size, axes = np.linalg.eigh(jacobian[0].T @ jacobian[0])
-    size = np.maximum(size, 0.0)
+    size = np.maximum(size, 0.0)  # rounding makes flat directions negative
     stated = float(np.sum(size * np.einsum("ij,ik,kj->j", axes, fit.covariance, axes)))
 
     def excess(log: float) -> float:

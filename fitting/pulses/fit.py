@@ -313,6 +313,7 @@ def _problem(record, weights, begins: Begins, ties, fix, env, reversed: bool) ->
     """What is searched: the mean curve, within the scatter of the cycles about it."""
     names, devices = begins
     spread = np.std(np.log(record.g), axis=0, ddof=1) if len(record.g) > 1 else np.array([0.01])
+    # A mean with weights w has the variance of one cycle times the sum of w^2.
     sigma = float(np.median(spread) * np.sqrt(np.sum(weights**2))) or 1e-3
     return PulseProblem(
         device=devices[0],

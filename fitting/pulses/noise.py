@@ -173,6 +173,7 @@ def _filtered(noise: PulseNoise, start, y: Float[Array, "contrasts points"], alo
     kinds = jnp.concatenate([along.kinds[-1:], along.kinds])  # the last pulse of the cycle before
     size = noise.size(along.g, kinds)
     jitter = noise.jitter[kinds] * size
+    # 1/f noise as a sum of Ornstein-Uhlenbeck parts of equal variance, their memories evenly spaced in decades.
     part = noise.flicker[kinds] * jitter / len(MEMORIES) ** 0.5
     kick = noise.programming[along.kinds] * size[1:] / along.response[1:]
     phi, parts = jnp.exp(-1 / jnp.asarray(MEMORIES)), len(MEMORIES)
@@ -184,6 +185,7 @@ def _filtered(noise: PulseNoise, start, y: Float[Array, "contrasts points"], alo
     f = jnp.broadcast_to(jnp.diag(same), (n - 1, dim, dim))
     f = f.at[:, 0, 0].set(along.retention).at[:, 0, 1 + parts :].set(along.push)
     q = jnp.zeros((n - 1, dim)).at[:, 0].set(kick**2)
+    # A stationary part forgets 1 - phi^2 of its variance with each pulse, and gets as much anew.
     q = q.at[:, 1 : 1 + parts].set((1 - phi**2)[None] * part[1:, None] ** 2)
 
     def look(mean, cov, h, r, y):

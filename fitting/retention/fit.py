@@ -21,7 +21,7 @@ from memjax.solver import rodas3_step
 
 from ..optimize.levenberg_marquardt import Progress
 from ..problem import AbstractDifferentiable, begun, free_names, initial_states, inside, one_by_one
-from ..residuals import Residuals
+from ..residuals import Residuals, neighbour_correlation
 from ..result import AbstractFit
 from .laws import LawFit, compare
 
@@ -44,6 +44,7 @@ def relaxation(device, t, v, env, reads):
         return z, z
 
     begin = scaled.initial()
+    # L-stable steps: readings that are spaced by decades do not excite what has long decayed.
     steps = jnp.repeat(jnp.diff(t) / _SUBSTEPS, _SUBSTEPS)
     after = lax.scan(step, begin, steps)[1][_SUBSTEPS - 1 :: _SUBSTEPS]
     path = jnp.concatenate([begin[None], after])
@@ -181,8 +182,8 @@ def halves(record: DecayRecord) -> tuple[DecayRecord, DecayRecord]:
             f"{first.sum()} readings in the first half of the time, {(~first).sum()} in the second: none is held out",
             where=record.label, allowed="at least 8 in each",
         )  # fmt: skip
-    seen, held = (replace(record, t=record.t[m], r=record.r[m]) for m in (first, ~first))
-    return seen, held
+    early, late = (replace(record, t=record.t[m], r=record.r[m]) for m in (first, ~first))
+    return early, late
 
 
 def fit_retention(
@@ -279,7 +280,8 @@ def _coordinates(device, names: tuple[str, ...], values: dict[str, float]) -> np
 
 def _covariance(off: np.ndarray, jacobian: np.ndarray) -> np.ndarray:
     """Covariance of the coordinates: of correlated residuals, and the prior."""
-    rho = float(np.clip(np.sum(off[1:] * off[:-1]) / np.sum(off**2), 0.0, 0.99))
+    rho = neighbour_correlation(off)
+    # Of residuals that follow each other by rho, n count as n (1 - rho) / (1 + rho) independent ones.
     more = np.mean(off**2) * (1 + rho) / (1 - rho)
     data, prior = jacobian[: len(off)], jacobian[len(off) :]
     return np.linalg.inv(data.T @ data / more + prior.T @ prior)

@@ -77,7 +77,8 @@ def checks_of(targets: tuple[Target, ...], values: np.ndarray, *, noisy: bool) -
         shown, scatter, error = column[np.isfinite(column)], None, None
         if noisy and len(shown) > 1:
             scatter = float(np.std(shown, ddof=1))
-            # Of a median by the interquartile range: its distribution need not be normal.
+            # Of a median by the interquartile range (1.349 sigma): its distribution need not be normal. 1.2533 is
+            # sqrt(pi / 2), the error of a median over that of a mean.
             width = float(np.subtract(*np.percentile(shown, [75, 25]))) / 1.349
             error = (scatter if target.of_train else 1.2533 * width) / float(np.sqrt(len(shown)))
         about = {"scatter": scatter, "error": error, "shown": len(shown), "members": len(values)}

@@ -7,7 +7,7 @@ from .report import pictures, sections
 
 KIND = Kind(
     label="targets",
-    asked=lambda options: bool(options.target),
+    claims=lambda options: bool(options.target),
     configure=configure,
     used=used,
     refused={f"uncertainty {x}": "tolerances are no measurement" for x in ("profile", "nuts")},

@@ -8,22 +8,8 @@ import numpy as np
 from jaxtyping import Float
 
 import memjax as mj
+from memjax import observables
 from memjax.errors import DataError
-from memjax.observables import (
-    HOLD_THRESHOLD,
-    ON_CURRENT,
-    ON_THRESHOLD,
-    hold_voltage,
-    hysteresis_area,
-    on_off_ratio,
-    pulse_events,
-    relaxation_time,
-    spike_events,
-    spike_times,
-    switching_delay,
-    switching_events,
-    switching_voltage,
-)
 from memjax.watch import Integral
 
 from .target import OF_PULSE, OF_SWEEP, Target
@@ -105,7 +91,10 @@ class Protocol:
 
     def _sweep(self, trace: mj.Trace) -> dict[str, np.ndarray]:
         """Of a triangle: a hold voltage is one of a device that had switched."""
-        v_th, v_hold = (np.asarray(f(trace))[:, 0] for f in (switching_voltage, hold_voltage))
+        v_th, v_hold = (
+            np.asarray(f(trace))[:, 0]
+            for f in (observables.switching_voltage, observables.hold_voltage)
+        )
         values = {"v_th": v_th, "v_hold": np.where(np.isfinite(v_th), v_hold, np.nan)}
         for name in _ROWS_OF.keys() & set(self.names):
             members = zip(np.asarray(trace.v), np.asarray(trace.i), strict=True)
@@ -114,12 +103,15 @@ class Protocol:
 
     def _pulse(self, trace: mj.Trace) -> dict[str, np.ndarray]:
         """Of one pulse: a relaxation is one of a device that had switched."""
-        delay, after = (np.asarray(f(trace))[:, 0] for f in (switching_delay, relaxation_time))
+        delay, after = (
+            np.asarray(f(trace))[:, 0]
+            for f in (observables.switching_delay, observables.relaxation_time)
+        )
         return {"delay": delay, "relaxation": np.where(np.isfinite(delay), after, np.nan)}
 
     def _train(self, trace: mj.Trace) -> dict[str, np.ndarray]:
         """Of a spike train, and the energy that the driven source gave for each spike."""
-        times = np.asarray(spike_times(trace))
+        times = np.asarray(observables.spike_times(trace))
         values = self.of_spikes(times)
         if self.integrals:
             energy, count = np.asarray(trace.integrals["energy"]), np.isfinite(times).sum(axis=1)
@@ -141,7 +133,7 @@ class Protocol:
         return {"interval": interval, "rate": 1 / interval, "latency": first}
 
 
-_ROWS_OF = {"on_off": on_off_ratio, "hysteresis_area": hysteresis_area}
+_ROWS_OF = {"on_off": observables.on_off_ratio, "hysteresis_area": observables.hysteresis_area}
 
 
 def _of_rows(read: Any, v: np.ndarray, i: np.ndarray) -> float:
@@ -221,8 +213,11 @@ def _sweep_of(targets: Sequence[Target], settings: TargetSettings) -> dict[str, 
     if top is None:
         top = 2.0 * max(volts) if volts else 1.0
     stimulus = mj.triangle_sweep(top, 2 * abs(top) / settings.duration)
-    on, hold = settings.on_threshold or ON_THRESHOLD, settings.hold_threshold or HOLD_THRESHOLD
-    events = switching_events(stimulus, on_threshold=on, hold_threshold=hold)
+    on, hold = (
+        settings.on_threshold or observables.ON_THRESHOLD,
+        settings.hold_threshold or observables.HOLD_THRESHOLD,
+    )
+    events = observables.switching_events(stimulus, on_threshold=on, hold_threshold=hold)
     return {"stimulus": stimulus, "events": events}
 
 
@@ -235,7 +230,9 @@ def _pulse_of(targets: Sequence[Target], settings: TargetSettings) -> dict[str, 
     base = float(np.copysign(settings.read_voltage, height)) if relaxation else 0.0
     about: dict[str, Any] = {"delay": width / 10, "edge": width / 1e4, "base": base}
     stimulus = mj.PulseTrain(height, width, period, **about)
-    events = pulse_events(stimulus, on_threshold=settings.on_threshold or ON_CURRENT)
+    events = observables.pulse_events(
+        stimulus, on_threshold=settings.on_threshold or observables.ON_CURRENT
+    )
     return {"stimulus": stimulus, "events": events}
 
 
@@ -246,7 +243,9 @@ def _train_of(targets: Sequence[Target], settings: TargetSettings) -> dict[str, 
             "spikes without a stimulus or a level", where=f"target {targets[0].label}",
             fix="say --stimulus S.csv and --level V",
         )  # fmt: skip
-    events = spike_events(settings.signal, level=settings.level, rearm=settings.rearm, size=_SPIKES)
+    events = observables.spike_events(
+        settings.signal, level=settings.level, rearm=settings.rearm, size=_SPIKES
+    )
     wanted = any(t.name == "energy_per_spike" for t in targets)
     integrals = {"energy": Integral("power")} if wanted else {}
     return {"stimulus": settings.stimulus, "events": events, "integrals": integrals}

@@ -249,6 +249,7 @@ def corrected(
             before = None
             continue
         before = offset, off
+        # A shift that arrives in part is lengthened, by a factor of 3 at the most: the gain is itself noisy.
         shift = off / np.where(gain > 0, np.clip(gain, _ARRIVES, 2.0), 1.0)
         trials.problem = replace(problem, offset=tuple((offset + shift).tolist()))
         starts = z + mask * 0.1 * rng.normal(size=(trials.lanes, len(z)))

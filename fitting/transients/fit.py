@@ -155,6 +155,7 @@ def begin(device: Any, features: Features) -> mj.AbstractDevice:
     # Closed, the channel passes the on-threshold in the pulse whatever is read in between.
     values |= {"r_on": min(base / level, v / (2 * features.threshold))} if base else {}
     device = with_values(device, values)
+    # A gap g closes at mu V / (alpha + g): integrated from the whole gap to none.
     mu = (alpha * gap + gap**2 / 2) / (v * delay) * np.geomspace(0.1, 30.0, 24)
     wide = np.clip(2 * mu * base / (float(device.gamma1) * gap), alpha, 0.9)
     delays, after, _ = times_of(device, features, {"mu": mu, "alpha": wide})

@@ -2,13 +2,13 @@
 
 from ..kinds import Kind
 from .content import content, tables
-from .options import asked, configure, fit, takes, used
+from .options import claims, configure, fit, takes, used
 from .report import pictures, sections
 
 KIND = Kind(
     label="delay and relaxation",
     takes=takes,
-    asked=asked,
+    claims=claims,
     configure=configure,
     used=used,
     refused={

@@ -36,7 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def asked(options: argparse.Namespace) -> bool:
+def claims(options: argparse.Namespace) -> bool:
     """Whether an option says that files are of this kind: of several, those under pulses are."""
     return options.delays and (options.batch or len(options.files) == 1)
 

@@ -163,6 +163,7 @@ def randomised(
 
 def _prior(features: Features, name: str, value: float, step: float) -> float:
     """Standard deviation of the logarithm of a rate."""
+    # As a log-normal prior that has a rate of one per step at three standard deviations.
     reach = -np.log(max(_reached(features, name, value, step), 1e-300))
     return float(np.clip(reach / _SIGMAS, _NARROW, _KNOWN))
 

@@ -42,6 +42,7 @@ def _table(device: mj.AbstractDevice, features: Features, name: str) -> _Table:
     pairs = ((name, a), ("gamma3", b))
     values = {n: float(get(device, n)) * np.exp(x) for n, x in pairs}
     delay, relax, _ = times_of(device, features, _drawable(values))
+    # What never ends has the rate 0: the table is finite and interpolates.
     rates = [np.where(np.isfinite(x), 1 / np.maximum(x, 1e-6), 0.0) for x in (delay, relax)]
     grid = np.stack(rates, axis=1).reshape(_GRID, _GRID, 2)
     return _Table((name, "gamma3"), RegularGridInterpolator((logs, logs), grid))

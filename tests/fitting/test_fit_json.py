@@ -18,7 +18,7 @@ def test_what_is_no_number_is_none():
     assert [finite(x) for x in (np.nan, np.inf, 0.5)] == [None, None, 0.5]
 
 
-def test_intervals_of_the_method_that_was_asked_for_are_uncertainty_of(result):
+def test_intervals_of_the_method_that_was_asked_for_are_told(result):
     plain = uncertainty_of(result)
     assert plain["method"] == "laplace"
     low, high = plain["intervals"]["mu"]

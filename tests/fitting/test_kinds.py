@@ -42,7 +42,7 @@ def test_what_a_kind_says_it_uses_is_an_option_and_what_joins_can_fit_and_write(
 
 def test_options_that_were_given_and_mean_nothing_are_named():
     words = ["model", "hold_out", "sign", "level"]
-    options = argparse.Namespace(given=words, uncertainty="nuts")
+    options = argparse.Namespace(explicit=words, uncertainty="nuts")
     refuse_unused(options, Kind(label="anything", used=("hold_out", "sign", "level")))
     message = r"--hold-out, --level would be ignored; in a fit of sweeps; leave it out"
     with pytest.raises(UsageError, match=message):
@@ -50,7 +50,7 @@ def test_options_that_were_given_and_mean_nothing_are_named():
     refused = Kind(label="sweeps", refused={"uncertainty nuts": "it has no likelihood"})
     with pytest.raises(UsageError, match="--uncertainty nuts: it has no likelihood; in a fit of"):
         refuse_unused(options, refused)
-    options = argparse.Namespace(given=["draws"], uncertainty="laplace")
+    options = argparse.Namespace(explicit=["draws"], uncertainty="laplace")
     with pytest.raises(UsageError, match=r"--draws would be ignored.*; add --stochastic"):
         refuse_unused(options, Kind(label="sweeps", used=("stochastic",)))
 

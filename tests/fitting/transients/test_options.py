@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from fitting.transients.options import asked, configure
+from fitting.transients.options import claims, configure
 
 pytestmark = pytest.mark.fast
 
@@ -15,7 +15,7 @@ def test_delays_are_asked_for_one_file_or_a_batch():
     options = parser.parse_args(["--delays", "--off-threshold", "1e-7"])
     assert options.off_threshold == 1e-7
     options.batch, options.files = False, ["a.csv"]
-    assert asked(options)
+    assert claims(options)
     options.files = ["a.csv", "b.csv"]  # of several, those under pulses are
-    assert not asked(options)
-    assert not asked(argparse.Namespace(delays=False, batch=False, files=["a.csv"]))
+    assert not claims(options)
+    assert not claims(argparse.Namespace(delays=False, batch=False, files=["a.csv"]))

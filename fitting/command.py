@@ -124,9 +124,10 @@ def run(kind: Kind, options: argparse.Namespace) -> int:
     """Fit what options say, write the folder, and say what was found; the exit status."""
     device, out = start_of(options), new_folder(options)
     fit = cast(Callable[..., Any], kind.fit)(options, device)
-    for kind_of_text, texts in (("note", fit.notes), ("warning", fit.warnings)):
-        for text in texts:
-            say(kind_of_text, text)
+    for note in fit.notes:
+        say("note", note)
+    for warning in fit.warnings:
+        say("warning", warning)
     for line in fit.summary:
         print(line)
     write_fit(kind, fit, options, out)

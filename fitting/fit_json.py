@@ -140,7 +140,7 @@ def common_content(fit: AbstractFit, *, kind: str, **more: Any) -> dict:
     about: dict[str, Any] = dict(model=fit.model, loss=fit.loss, search=search_of(fit.search))
     about |= dict(uncertainty=uncertainty_of(fit), reasons=fit.reasons)
     about |= {n: list(getattr(fit, n)) for n in ("out_of_reach", "notes", "warnings")}
-    about["moved_inside"] = list(fit.problem.moved)
+    about |= dict(moved_inside=list(fit.problem.moved), interrupted=bool(fit.interrupted))
     return content_of(fit.device, fit.table(), fit.correlation, kind=kind, **about) | more
 
 

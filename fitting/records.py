@@ -62,22 +62,18 @@ def records_of(options: argparse.Namespace) -> list[Record]:
         records = records_in(options, name)
         # Of a file that holds none the reader says what it is.
         every += read_records(file_of(name), reader=options.reader) if records is None else records
+    where = ", ".join(options.files)
     if any(isinstance(r, EnduranceRecord) for r in every):
-        raise DataError(
-            "high and low states cycle by cycle (endurance), which no model is fitted to",
-            where=", ".join(options.files), allowed="sweeps, pulses, decays",
-            fix="fit the sweeps or pulses that cycled the device; 'memjax read' shows medians and ranges",
-        )  # fmt: skip
+        what = "high and low states cycle by cycle (endurance), which no model is fitted to"
+        fix = "fit the sweeps or pulses that cycled the device; 'memjax read' shows medians and ranges"
+        raise DataError(what, where=where, allowed="sweeps, pulses, decays", fix=fix)
     if any(isinstance(r, SpikeRecord) for r in every):
-        raise UsageError(
-            "spike times", where="memjax fit", allowed="with --spikes SIGNAL",
-            fix="say --spikes SIGNAL --level V --stimulus S.csv",
-        )  # fmt: skip
+        fix = "say --spikes SIGNAL --level V --stimulus S.csv"
+        allowed = "with --spikes SIGNAL"
+        raise UsageError("spike times", where="memjax fit", allowed=allowed, fix=fix)
     if len({type(r) for r in every}) > 1:
-        raise DataError(
-            "conductances per pulse and decays in one file", where=", ".join(options.files),
-            allowed="one kind in a file",
-        )  # fmt: skip
+        what = "conductances per pulse and decays in one file"
+        raise DataError(what, where=where, allowed="one kind in a file")
     if options.device is None:
         return every
     chosen = [r for r in every if label_of(r) == options.device]
@@ -90,10 +86,11 @@ def one_record(options: argparse.Namespace) -> Record:
     """The record that is fitted: the only one, or that of ``--device``."""
     records = records_of(options)
     if len(records) > 1:
-        raise DataError(
-            f"{len(records)} devices or runs in one file", where="memjax fit", allowed=_named(records),
-            fix="choose one with --device LABEL, or say --batch",
-        )  # fmt: skip
+        what, fix = (
+            f"{len(records)} devices or runs in one file",
+            "choose one with --device LABEL, or say --batch",
+        )
+        raise DataError(what, where="memjax fit", allowed=_named(records), fix=fix)
     return records[0]
 
 

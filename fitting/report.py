@@ -61,8 +61,10 @@ def build_page(content: dict, folder: Path) -> list[str]:
         ) from error
     with style():
         names = kind.pictures(content, *tables, folder)
-    whole = _page(content, kind.sections(content), [folder / n for n in names])
-    (folder / "report.html").write_text(whole, encoding="utf-8")
+    parts = [picture(folder / n, n.removesuffix(".png")) for n in names]
+    for title, body in kind.sections(content) if kind.sections else ():
+        parts.append(f"<h2>{html.escape(title)}</h2>{body}")
+    fit_page(content, "".join(parts), folder)
     return [*names, "report.html"]
 
 
@@ -102,15 +104,13 @@ def fill(content: dict, folder: Path, options: argparse.Namespace, *, sample: An
     build(folder)
 
 
-def _page(content: dict, sections: list[tuple[str, str]], images: list[Path]) -> str:
-    """The HTML page."""
+def fit_page(content: dict, head: str, folder: Path) -> None:
+    """Write ``report.html``: what a kind has to show, then parameters, remarks and provenance."""
     about = content.get("uncertainty", {})  # none of spike trains, and of memjax 0.1
-    shown = "".join(picture(p, p.stem) for p in images)
-    parts = "".join(f"<h2>{html.escape(title)}</h2>{body}" for title, body in sections)
     body = f"""
 <h1>Fit of <code>{html.escape(content["model"])}</code>: {content["kind"]}</h1>
-<p><small>{content["n_points"]} points in {content["n_sweeps"]} cycles, runs or curves</small></p>
-{shown}{parts}
+<p><small>{content["n_points"]} points in {content["n_sweeps"]} cycles, runs, curves or files</small></p>
+{head}
 <h2>Parameters</h2>{parameters_table(content)}
 <p><small>Sigma is one standard deviation to first order, from {html.escape(content["covariance_from"])};
 a parameter counts as not determined where its sigma exceeds its value, or a quarter of a short range.
@@ -118,4 +118,5 @@ a parameter counts as not determined where its sigma exceeds its value, or a qua
 {remarks(content, *about.get("notes", []))}
 <h2>Provenance</h2>{provenance_table(content)}
 """
-    return page(f"memjax fit: {content['model']}", body)
+    whole = page(f"memjax fit: {content['model']}", body)
+    (folder / "report.html").write_text(whole, encoding="utf-8")

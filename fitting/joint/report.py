@@ -3,9 +3,8 @@
 import html
 from pathlib import Path
 
-from ..fit_json import METHODS
-from ..html import html_table, page, parameters_table, picture, provenance_table, remarks
-from ..report import build as build_part
+from ..html import html_table, picture
+from ..report import build as build_part, fit_page
 
 
 def build(content: dict, folder: Path) -> list[str]:
@@ -16,22 +15,15 @@ def build(content: dict, folder: Path) -> list[str]:
         names = build_part(place)
         files += [f"{part['folder']}/{n}" for n in names]
         shown.append(_picture(part, place, names))
-    body = f"""
-<h1>Fit of <code>{html.escape(content["model"])}</code> to {len(content["files"])} files at once</h1>
+    head = f"""
 <h2>What each file says</h2>{_shares(content)}
 <p><small>Shares of what is known of a parameter, the others free; what is left of 1 is the prior's. Alone: value and
 sigma of the file's own fit.</small></p>
 <h2>Whether the files agree</h2>{_agreement(content)}
 <p><small>Rise: by how much the loss of a file, weighed by the errors that its own fit states, is higher with the values
 of all files than with its own. p: probability of so large a rise where the device is the same.</small></p>
-{_stages(content)}{"".join(shown)}
-<h2>Parameters</h2>{parameters_table(content)}
-<p><small>Intervals: {METHODS[content["uncertainty"]["method"]]}.</small></p>
-{remarks(content)}
-<h2>Provenance</h2>{provenance_table(content)}
-"""
-    whole = page(f"memjax fit: {content['model']}", body)
-    (folder / "report.html").write_text(whole, encoding="utf-8")
+{_stages(content)}{"".join(shown)}"""
+    fit_page(content, head, folder)
     return [*files, "report.html"]
 
 

@@ -7,8 +7,9 @@ import pytest
 
 import memjax as mj
 from fitting.stochastic.result import Stochastic
+from fitting.transients import randomness
 from fitting.transients.features import features_of, times_of
-from fitting.transients.fit import TransientFit, fit_transients
+from fitting.transients.fit import Medians, TransientFit, fit_transients
 from fitting.transients.randomness import _prior, _started, of_pulses, randomised
 from memjax.errors import DataError
 from memjax.params import get, replace as with_values
@@ -80,6 +81,28 @@ def test_what_may_differ_from_curve_to_curve_cannot_all_be_fixed(times):
     measurement = pulsed_curves(*times)
     with pytest.raises(DataError, match="nothing that may differ"):
         randomised(_fit(measurement), measurement, fixed=("mu", "r0"))
+
+
+def test_what_a_search_calibrated_is_free_in_the_fit(times, monkeypatch):
+    measurement = pulsed_curves(*times)
+    fit = _fit(measurement)
+    device, values = fit.device, {n: float(get(fit.device, n)) for n in ("mu", "gamma3")}
+    about = dict(device=device, free=("mu",), center=np.zeros(1), features=fit.features)
+    floors = {n: {"floor": 1e-4} for n in ("delay", "relaxation")}
+    fit = replace(fit, problem=Medians(**about), w1=floors, model="diffusive")
+    ended = {n: {side: {"ended": 20} for side in ("measured", "simulated")} for n in floors}
+    monkeypatch.setattr(randomness, "compare_times", lambda *_, **__: {"times": ended})
+    nothing = dict(estimator="", noise=(), undetermined=(), replicates={}, profiles={}, prior={})
+    nothing |= dict(cycle_spread={}, comparison=[], step_p=[1.0], failed=0.0, draws=8, step=1e-5)
+    random = Stochastic(
+        device=device, values=values | {"sigma_ln(mu)": 0.2}, std={n: 0.1 * x for n, x in values.items()},
+        simulated=[np.log(np.stack(times, axis=1))], settled=True, loss=1.0, loss_noise=0.1, **nothing,
+    )  # fmt: skip
+    calibrated = randomness._with(fit, random, of_pulses(measurement, fit.features))
+    assert calibrated.free == ("mu", "gamma3")
+    assert calibrated.std["mu"] == pytest.approx(0.1 * values["mu"])
+    assert calibrated.w1["delay"]["value"] < 1e-5  # of the measured times themselves
+    assert calibrated.w1["relaxation"]["measured"] == 20
 
 
 @pytest.mark.study

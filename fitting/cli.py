@@ -19,35 +19,31 @@ from .kinds import flag, kind_for, kinds, refuse_unused
 from .report import build, opened
 
 
-def _assignment(text: str) -> tuple[str, float]:
-    """``NAME=VALUE`` as a pair."""
-    name, _, value = text.partition("=")
-    try:
-        return name.strip(), float(value)
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r}; allowed: NAME=VALUE with a number in SI"
-        ) from None
+def _numbers(form: str, count: int) -> Callable[[str], tuple[str, Any]]:
+    """Type of ``NAME=`` and so many numbers: the name and the number, or a tuple of several."""
 
+    def convert(text: str) -> tuple[str, Any]:
+        name, _, values = text.partition("=")
+        try:
+            numbers = tuple(map(float, values.split(",")))
+            if len(numbers) != count:
+                raise ValueError
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r}; allowed: {form} in SI") from None
+        return name.strip(), numbers if count > 1 else numbers[0]
 
-def _range(text: str) -> tuple[str, tuple[float, float]]:
-    """``NAME=LOW,HIGH`` as a name and a pair."""
-    name, _, values = text.partition("=")
-    try:
-        low, high = map(float, values.split(","))
-    except ValueError:
-        what = f"{text!r}; allowed: NAME=LOW,HIGH with two numbers in SI"
-        raise argparse.ArgumentTypeError(what) from None
-    return name.strip(), (low, high)
+    return convert
 
 
 def _configure_parameters(add: Callable[..., Any]) -> None:
     """Options of ``memjax fit`` that say which parameters are fitted, and where."""
     many: dict[str, Any] = {"nargs": "+", "action": "extend"}
-    values = many | {"default": [], "metavar": "NAME=VALUE", "type": _assignment}
+    number = _numbers("NAME=VALUE with a number", 1)
+    values = many | {"default": [], "metavar": "NAME=VALUE", "type": number}
     add("--free", **many, metavar="NAME", help="parameters to fit (default: what the data show)")
     add("--fix", **values, help="values to keep [SI]")
-    ranges = {"metavar": "NAME=LOW,HIGH", "type": _range}
+    pair = _numbers("NAME=LOW,HIGH with two numbers", 2)
+    ranges = {"metavar": "NAME=LOW,HIGH", "type": pair}
     text = "between which free parameters are sought [SI] (default: the model's, see 'memjax models MODEL')"
     add("--bounds", **values | ranges, help=text)
     text = "where the search for free parameters and their prior begin [SI], in place of what the data show; further "
@@ -60,8 +56,7 @@ def _configure_fit(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
         "files",
-        nargs="+",
-        default=[],
+        nargs="*",
         metavar="FILE",
         help="measured files of one device, or example:NAME; with --batch of many devices, a file each: files, "
         "folders, patterns",

@@ -176,6 +176,8 @@ def of_data(options: argparse.Namespace) -> Kind:
         raise UsageError(f"options of {both} at once", where="memjax fit", fix="choose one")
     if named:
         return named[0]
+    if not options.files:
+        raise UsageError("no FILE", where="memjax fit", fix="name a measured file, or say --target")
     files = options.files[: 1 if options.batch else None]
     labels = {of_file(options, name).label for name in files}
     if len(labels) > 1 or options.bench is not None:

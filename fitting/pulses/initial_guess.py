@@ -105,11 +105,12 @@ def _mms(device: Any, look: Look) -> list[dict[str, float]]:
     slow, thermal = int(np.argmin(rate)), 0.02585
     share = np.clip(rate[slow] / rate[1 - slow], 1e-6, 0.5)
     threshold = abs(look.protocol.voltages[slow]) - thermal * np.log(share / (1 - share))
-    rates = {"tau": 1 / rate[1 - slow], ("v_on", "v_off")[slow]: float(threshold)}
+    name, tau = ("v_on", "v_off")[slow], 1 / rate[1 - slow]
     starts = []
     for x0, x1 in ((0.1, 0.9), (0.03, 0.97)):
         off, on = look.on(x0, x1)
-        starts.append({"r_on": 1 / on, "r_off": 1 / off, "x0": look.state(x0, x1)} | rates)
+        values = {"r_on": 1 / on, "r_off": 1 / off, "tau": tau, "x0": look.state(x0, x1)}
+        starts.append(values | {name: float(threshold)})
     return starts
 
 
@@ -120,7 +121,7 @@ def _vteam(device: Any, look: Look) -> list[dict[str, float]]:
     over_off = (abs(v_reset) / float(device.v_off) - 1) ** float(device.a_off)
     pulses = 100.0
     k_on, k_off = 1 / (pulses * widths[0] * over_on), 1 / (pulses * widths[1] * over_off)
-    return [{"k_on": k_on, "k_off": k_off, "x0": 0.9} | look.within(m) for m in (0.95, 0.8)]
+    return [{"k_on": k_on, "k_off": k_off, **look.within(m), "x0": 0.9} for m in (0.95, 0.8)]
 
 
 def _linear_drift(device: Any, look: Look) -> list[dict[str, float]]:

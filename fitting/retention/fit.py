@@ -101,12 +101,12 @@ class RetentionProblem(AbstractDifferentiable):
 def _drift(record: DecayRecord) -> list[dict[str, float]]:
     """A filament that is nearly whole, or has begun to dissolve, towards a resistance beyond the last."""
     first, last = float(np.median(record.r[:5])), float(np.median(record.r[-20:]))
-    time = float(record.t[-1] - record.t[0])
-    resistances = {"r_on": 0.5 * first, "r_off": 2.0 * max(first, last)}
-    change = max(abs(last / first - 1), 1e-3)
-    lengths = [share * 15e-9 for share in (0.9, 0.5)]
-    betas = [h * 1.061e-8 / time * change * 5 for h in lengths]
-    return [resistances | {"h0": h, "beta": b} for h, b in zip(lengths, betas, strict=True)]
+    time, change = float(record.t[-1] - record.t[0]), max(abs(last / first - 1), 1e-3)
+    starts = []
+    for h in (0.9 * 15e-9, 0.5 * 15e-9):
+        resistances = {"r_on": 0.5 * first, "r_off": 2.0 * max(first, last)}
+        starts.append({"h0": h, **resistances, "beta": h * 1.061e-8 / time * change * 5})
+    return starts
 
 
 STARTS: dict[str, Callable[[DecayRecord], list[dict[str, float]]]] = {"drift": _drift}

@@ -43,17 +43,6 @@ def _target(text: str) -> Target:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-class _Wanted(argparse.Action):
-    """Append a target; no file is required beside it."""
-
-    def __call__(self, parser, namespace, values, option_string=None):
-        """See `argparse.Action`."""
-        del option_string
-        setattr(namespace, self.dest, [*(getattr(namespace, self.dest) or []), values])
-        for action in parser._actions:  # noqa: SLF001
-            action.required = action.required and action.dest != "files"
-
-
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add ``--target`` and what chooses the sweep and the pulses to the options of ``memjax fit``.
 
@@ -64,7 +53,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add = group.add_argument
     add(
         "--target",
-        action=_Wanted,
+        action="append",
         type=_target,
         metavar="NAME=VALUE[:TOLERANCE]",
         help="a wanted number [SI], with its tolerance in the same unit, of on_off as a share (default 2%%): "

@@ -39,6 +39,12 @@ def test_wrong_input_is_answered_by_one_line_alone(tmp_path, capsys):
     assert line.startswith("memjax: error: no time column")
 
 
+def test_without_a_file_or_a_target_it_is_said_what_is_missing(tmp_path, capsys):
+    assert main(["fit", "--model", "mms", "--out", str(tmp_path / "out")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("memjax: error: no FILE")
+
+
 def test_help_is_shown(capsys):
     """A percent sign in a text of argparse is a format."""
     assert main(["fit", "--help"]) == 0

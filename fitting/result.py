@@ -188,7 +188,8 @@ class AbstractFit:
         wide = "its standard deviation exceeds its value, or a quarter of a short range"
         std = standard_deviations(self.device, self.free, self.z, self.sigma_z)
         why = {n: wide for n, s in std.items() if is_wide(self.device, n, s)}
-        why = dict.fromkeys(self.out_of_reach, "beyond the largest voltage of the data") | why
+        far = "beyond the largest voltage of the data"
+        why |= {n: far for n in self.out_of_reach if n not in why}
         if self.stochastic is None:
             return why
         alike = "simulated data look alike wherever it lies"

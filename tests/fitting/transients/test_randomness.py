@@ -94,14 +94,15 @@ def test_what_a_search_calibrated_is_free_in_the_fit(times, monkeypatch):
     monkeypatch.setattr(randomness, "compare_times", lambda *_, **__: {"times": ended})
     nothing = dict(estimator="", noise=(), undetermined=(), replicates={}, profiles={}, prior={})
     nothing |= dict(cycle_spread={}, comparison=[], step_p=[1.0], failed=0.0, draws=8, step=1e-5)
+    experiment = of_pulses(measurement, fit.features)
     random = Stochastic(
         device=device, values=values | {"sigma_ln(mu)": 0.2}, std={n: 0.1 * x for n, x in values.items()},
-        simulated=[np.log(np.stack(times, axis=1))], settled=True, loss=1.0, loss_noise=0.1, **nothing,
+        simulated=[experiment.readings[0].sample.values], settled=True, loss=1.0, loss_noise=0.1, **nothing,
     )  # fmt: skip
-    calibrated = randomness._with(fit, random, of_pulses(measurement, fit.features))
+    calibrated = randomness._with(fit, random, experiment)
     assert calibrated.free == ("mu", "gamma3")
     assert calibrated.std["mu"] == pytest.approx(0.1 * values["mu"])
-    assert calibrated.w1["delay"]["value"] < 1e-5  # of the measured times themselves
+    assert calibrated.w1["delay"]["value"] < 1e-9  # of the measured times themselves
     assert calibrated.w1["relaxation"]["measured"] == 20
 
 

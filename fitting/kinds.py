@@ -238,7 +238,8 @@ def refuse_unused(
         It names them.
     """
     chosen: Collection[str] = options.explicit if names is None else names
-    where, uncertainty = f"a fit of {kind.label}", f"uncertainty {options.uncertainty}"
+    where = f"a {'' if kind.joins or kind.above else 'fit of '}{kind.label}"
+    uncertainty = f"uncertainty {options.uncertainty}"
     for name in (*chosen, uncertainty):
         if name in kind.refused:
             raise UsageError(f"{flag(name)}: {kind.refused[name]}", where=where, fix="leave it out")

@@ -53,7 +53,7 @@ def run(kind: Kind, options: argparse.Namespace) -> int:
     if len(parts) > 1:
         return command.run(kind, options)
     ((one, own),) = parts
-    own.explicit = [n for n in own.explicit if n != "bench"]
+    own.explicit = sorted({*options.explicit, *_keys(options, own)} - {"bench"})
     refuse_unused(own, one)
     return (one.run or command.run)(one, own)
 
@@ -66,17 +66,22 @@ def fit(options: argparse.Namespace, device: Any) -> JointFit:
             "--stochastic", where="a joint fit", fix="leave it out",
             allowed="medians; randomness is calibrated to the sweeps, or the delays, alone",
         )  # fmt: skip
-    tables = _tables(options)
     for kind, own in parts:
         # What one file says is of its kind; what stands around the device does so in all files.
-        names = {n.replace("-", "_") for name in own.files for n in tables.get(name, {})}
-        refuse_unused(own, kind, sorted(names | (set(ELEMENTS) & set(options.explicit))))
+        around = set(ELEMENTS) & set(options.explicit)
+        refuse_unused(own, kind, sorted(_keys(options, own) | around))
     order = _ordered(options, [kind.label for kind, _ in parts])
     labels = [", ".join(Path(n).name for n in own.files) for _, own in parts]
     fits = _alone(parts, device, labels)
     with Stages(checked=False) as stages:
         about: dict[str, Any] = dict(labels=labels, order=order, seed=options.seed, tick=stages)
         return fit_jointly(fits, device, **about)
+
+
+def _keys(options: argparse.Namespace, own: argparse.Namespace) -> set[str]:
+    """Options that ``--bench`` says of the files of one part."""
+    tables = _tables(options)
+    return {n.replace("-", "_") for name in own.files for n in tables.get(name, {})}
 
 
 def _ordered(options: argparse.Namespace, labels: Sequence[str]) -> list[list[int]]:

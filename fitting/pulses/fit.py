@@ -271,13 +271,19 @@ def fit_pulses(
     problem = _problem(record, weights, begins, recipe.ties, fix or {}, env, reversed)
     points = [np.asarray(unconstrain(d, problem.free)) for d in begins[1]]
     problem, search = _searched(problem, points, tick)
+    if len(record.g) < FEWEST:
+        notes.append(f"fewer than {FEWEST} cycles: nothing is said about randomness")
+    about = {"memory": memory, "seed": seed, "notes": tuple(notes)}
+    return _result(problem, search, record, weights, **about)
+
+
+def _result(problem: PulseProblem, search: Progress, record, weights, **about: Any) -> PulseFit:
+    """The fit at the end of a search, with the randomness about it where there are cycles enough."""
     z = search.z[search.best]
     pulsed, randomness = problem.under_pulses(jnp.asarray(z)), None
     if len(record.g) >= FEWEST:
         rates = tuple(n for n in recipe_of(pulsed.device, problem.free).rates if n in problem.free)
         randomness = estimate_noise(pulsed, record.g, record.kinds, rates=rates)
-    else:
-        notes.append(f"fewer than {FEWEST} cycles: nothing is said about randomness")
     return PulseFit(
         record=record,
         pulsed=pulsed,
@@ -287,12 +293,10 @@ def fit_pulses(
         covariance=_covariance(problem, z, record.g, weights),
         loss=float(search.cost[search.best]),
         weights=weights,
-        memory=memory,
         sigma=float(problem.sigma),
         randomness=randomness,
         search=search,
-        seed=seed,
-        notes=tuple(notes),
+        **about,
     )
 
 

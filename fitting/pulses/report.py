@@ -105,7 +105,8 @@ def _spread(spread: dict) -> str:
     for word, m in spread["measured"].items():
         s, h = spread["simulated"][word], spread.get("held_out", {}).get(word)
         names = ["all pulses", *(f"third {k + 1}" for k in range(len(m["thirds"])))]
-        a, b, later = ([x["all"], *x["thirds"]] if x else None for x in (m, s, h))
+        a, b = ([x["all"], *x["thirds"]] for x in (m, s))
+        later = [h["all"], *h["thirds"]] if h else []
         for k, name in enumerate(names):
             ratio, last = readable(b[k] / a[k] if a[k] else None, 3), later and scaled(later, k)
             rows.append([f"{word}, {name}", scaled(a, k), scaled(b, k), ratio, last or ""])

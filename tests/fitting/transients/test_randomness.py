@@ -1,6 +1,7 @@
 """Randomness of delays and relaxations: where the search begins, how censoring counts, and what is compared."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -87,12 +88,14 @@ def test_what_a_search_calibrated_is_free_in_the_fit(times, monkeypatch):
     measurement = pulsed_curves(*times)
     fit = _fit(measurement)
     device, values = fit.device, {n: float(get(fit.device, n)) for n in ("mu", "gamma3")}
-    about = dict(device=device, free=("mu",), center=np.zeros(1), features=fit.features)
+    about: Any = dict(device=device, free=("mu",), center=np.zeros(1), features=fit.features)
     floors = {n: {"floor": 1e-4} for n in ("delay", "relaxation")}
     fit = replace(fit, problem=Medians(**about), w1=floors, model="diffusive")
     ended = {n: {side: {"ended": 20} for side in ("measured", "simulated")} for n in floors}
     monkeypatch.setattr(randomness, "compare_times", lambda *_, **__: {"times": ended})
-    nothing = dict(estimator="", noise=(), undetermined=(), replicates={}, profiles={}, prior={})
+    nothing: Any = dict(
+        estimator="", noise=(), undetermined=(), replicates={}, profiles={}, prior={}
+    )
     nothing |= dict(cycle_spread={}, comparison=[], step_p=[1.0], failed=0.0, draws=8, step=1e-5)
     experiment = of_pulses(measurement, fit.features)
     random = Stochastic(

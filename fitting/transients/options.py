@@ -52,6 +52,11 @@ def fit(options: argparse.Namespace, device: Any) -> TransientFit:
         raise UsageError(
             "one file of one device", where="--delays", fix="name one file, without --batch"
         )
+    if options.stochastic and options.uncertainty != "laplace":
+        raise UsageError(
+            f"--uncertainty {options.uncertainty} with --stochastic", where="--delays", fix="leave it out",
+            allowed="laplace: the intervals are those of the simulated loss",
+        )  # fmt: skip
     measurement = measurement_from(options.files[0], options)
     with Stages(checked=False) as stages:
         medians = fit_transients(

@@ -5,6 +5,7 @@ import argparse
 import pytest
 
 from fitting.transients.options import claims, configure
+from memjax.cli import main
 
 pytestmark = pytest.mark.fast
 
@@ -19,3 +20,11 @@ def test_delays_are_asked_for_one_file_or_a_batch():
     options.files = ["a.csv", "b.csv"]  # of several, those under pulses are
     assert not claims(options)
     assert not claims(argparse.Namespace(delays=False, batch=False, files=["a.csv"]))
+
+
+def test_randomness_has_intervals_of_its_own(tmp_path, capsys):
+    words = ["fit", "a.csv", "--model", "diffusive", "--delays", "--stochastic"]
+    words += ["--uncertainty", "profile", "--out", str(tmp_path / "fit")]
+    assert main(words) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "--uncertainty profile with --stochastic" in line

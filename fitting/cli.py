@@ -5,55 +5,45 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import memjax as mj
 from memjax.cli.cache import prepare_jax
 from memjax.cli.command import Command, UsageError, count, number
 from memjax.cli.options import add_bench_options, add_read_options, add_write_options
-from memjax.errors import DataError
-from memjax.observables import Thresholds
 
 from .batch import options as batch_options
 from .batch.run import expanded
-from .choice import options as choice_options, report as choice_report
-from .fit_json import load
-from .kinds import asked_for, kinds
-from .report import build
-from .sweeps.report import thresholds_of
+from .command import run
+from .kinds import flag, kind_for, kinds, refuse_unused
+from .report import build, opened
 
 
-def _assignment(text: str) -> tuple[str, float]:
-    """``NAME=VALUE`` as a pair."""
-    name, _, value = text.partition("=")
-    try:
-        return name.strip(), float(value)
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r}; allowed: NAME=VALUE with a number in SI"
-        ) from None
+def _numbers(form: str, count: int) -> Callable[[str], tuple[str, Any]]:
+    """Type of ``NAME=`` and so many numbers: the name and the number, or a tuple of several."""
 
+    def convert(text: str) -> tuple[str, Any]:
+        name, _, values = text.partition("=")
+        try:
+            numbers = tuple(map(float, values.split(",")))
+            if len(numbers) != count:
+                raise ValueError
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r}; allowed: {form} in SI") from None
+        return name.strip(), numbers if count > 1 else numbers[0]
 
-def _range(text: str) -> tuple[str, tuple[float, float]]:
-    """``NAME=LOW,HIGH`` as a name and a pair."""
-    name, _, values = text.partition("=")
-    try:
-        low, high = map(float, values.split(","))
-    except ValueError:
-        what = f"{text!r}; allowed: NAME=LOW,HIGH with two numbers in SI"
-        raise argparse.ArgumentTypeError(what) from None
-    return name.strip(), (low, high)
+    return convert
 
 
 def _configure_parameters(add: Callable[..., Any]) -> None:
     """Options of ``memjax fit`` that say which parameters are fitted, and where."""
     many: dict[str, Any] = {"nargs": "+", "action": "extend"}
-    values = many | {"default": [], "metavar": "NAME=VALUE", "type": _assignment}
+    number = _numbers("NAME=VALUE with a number", 1)
+    values = many | {"default": [], "metavar": "NAME=VALUE", "type": number}
     add("--free", **many, metavar="NAME", help="parameters to fit (default: what the data show)")
     add("--fix", **values, help="values to keep [SI]")
-    ranges = {"metavar": "NAME=LOW,HIGH", "type": _range}
+    pair = _numbers("NAME=LOW,HIGH with two numbers", 2)
+    ranges = {"metavar": "NAME=LOW,HIGH", "type": pair}
     text = "between which free parameters are sought [SI] (default: the model's, see 'memjax models MODEL')"
     add("--bounds", **values | ranges, help=text)
     text = "where the search for free parameters and their prior begin [SI], in place of what the data show; further "
@@ -66,8 +56,7 @@ def _configure_fit(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
         "files",
-        nargs="+",
-        default=[],
+        nargs="*",
         metavar="FILE",
         help="measured files of one device, or example:NAME; with --batch of many devices, a file each: files, "
         "folders, patterns",
@@ -129,23 +118,7 @@ def _configure_shared(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _start(options: argparse.Namespace) -> Any:
-    """The device or circuit to start from, with the bounds of the search."""
-    start = mj.model(options.model)
-    if options.preset is not None:
-        model, values, _ = mj.presets.load(options.preset)
-        if model != options.model:
-            raise DataError(
-                f"preset {options.preset!r} is of model {model!r}",
-                where="--preset",
-                allowed=options.model,
-            )
-        start = mj.params.replace(start, values, where=options.preset)
-    start = mj.params.replace(start, dict(options.start), where="--start")
-    return mj.params.with_bounds(start, dict(options.bounds), where="--bounds")
-
-
-def _given(options: argparse.Namespace) -> list[str]:
+def _explicit(options: argparse.Namespace) -> list[str]:
     """Names of options whose values are not the defaults."""
     plain = vars(options.parser.parse_args(["FILE", "--model", "M", "--out", "DIR"]))
     return [n for n, x in plain.items() if getattr(options, n) != x]
@@ -153,49 +126,45 @@ def _given(options: argparse.Namespace) -> list[str]:
 
 def _run_fit(options: argparse.Namespace) -> int:
     """Run ``memjax fit``."""
-    options.given = _given(options)
+    options.explicit = _explicit(options)
     if options.batch:
         options.files = expanded(options.files)
-    kind = asked_for(options)
+    kind = kind_for(options)
     prepare_jax()
-    if "," in options.model:
-        return choice_options.run(options, kind)
-    run = batch_options.run if options.batch and not kind.batched else kind.run
-    return run(options, _start(options))
+    if options.batch and not kind.batched:
+        return batch_options.run(kind, options)
+    refuse_unused(options, kind)
+    return (kind.run or run)(kind, options)
 
 
-def _thresholds(options: argparse.Namespace, known: Any) -> Any:
-    """Thresholds of the options, in the place of those known."""
-    given = {"on": options.on_threshold, "hold": options.hold_threshold}
-    given = {k: x for k, x in given.items() if x is not None}
-    return replace(known, **given, why="given") if given else known
+def _report_options() -> dict[str, dict[str, Any]]:
+    """Options of ``memjax report`` by name: what reports of all kinds take."""
+    return {n: about for kind in kinds().values() for n, about in kind.report_options.items()}
 
 
 def _configure_report(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``memjax report``."""
     add = parser.add_argument
     add("folder", metavar="DIR", help="folder that 'memjax fit' made")
-    for name, what in (("on", "above which the device is on"), ("hold", "below which it is off")):
-        add(f"--{name}-threshold", type=number("A"), metavar="A", help=f"current {what}")
-    parser.add_argument(
-        "--force", action="store_true", help="no effect: a report is always made anew"
-    )
+    for name, about in _report_options().items():
+        add(flag(name), **about)
+    add("--force", action="store_true", help="no effect: a report is always made anew")
 
 
 def _run_report(options: argparse.Namespace) -> int:
     """Run ``memjax report``: pictures and page are made beside and moved in place one by one."""
     folder = Path(options.folder)
-    several = (folder / choice_report.COMPARISON).exists()
-    content = {"kind": ""} if several else load(folder)
-    given = options.on_threshold is not None or options.hold_threshold is not None
-    if given and content.get("kind", "sweeps") != "sweeps":
-        raise UsageError("no fit of sweeps", where="--on-threshold", fix="leave it out")
-    own = _thresholds(options, thresholds_of(content) or Thresholds()) if given else None
+    kind, _ = opened(folder)
+    values = {n: getattr(options, n) for n in _report_options()}
+    values = {n: x for n, x in values.items() if x is not None}
+    for name in values:
+        if name not in kind.report_options:
+            owners = ", ".join(k.label for k in kinds().values() if name in k.report_options)
+            raise UsageError(f"no fit of {owners}", where=flag(name), fix="leave it out")
     with tempfile.TemporaryDirectory(dir=folder, prefix=".report-") as place:
         drawn = shutil.ignore_patterns(".report-*", "*.png", "*.html")
         shutil.copytree(folder, place, dirs_exist_ok=True, ignore=drawn)
-        made = choice_report.build if several else build
-        for name in made(Path(place), **({} if own is None else {"thresholds": own})):
+        for name in build(Path(place), **values):
             os.replace(Path(place) / name, folder / name)
     print(folder / "report.html")
     return 0

@@ -1,22 +1,22 @@
-"""What the commands of all kinds of data do alike: show progress, write a fit, say what it found."""
+"""What the commands of all kinds of data do alike: begin at a model, show progress, fit, write, say what came out."""
 
 import argparse
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from memjax.circuit import Circuit
+import memjax as mj
 from memjax.cli.command import UsageError, say
-from memjax.cli.options import bench_from
 from memjax.errors import DataError, ModelError
 from memjax.files import prepare_output, writing_folder
 
 from .fit_json import load
 from .html import MOVED
 from .inference.refine import in_turn
-from .kinds import provenance
+from .kinds import Kind
+from .report import write
 
 MARKER = "fit.json"
 """What is in every fit directory."""
@@ -82,52 +82,70 @@ class Stages:
         self.stage = stage
 
 
-def new_folder(options: argparse.Namespace) -> Path:
+def new_folder(options: argparse.Namespace, marker: str = MARKER) -> Path:
     """The folder of a fit that is to be made, see `memjax.files.prepare_output`."""
-    return prepare_output(options.out, force=options.force, folder=True, marker=MARKER)
+    return prepare_output(options.out, force=options.force, folder=True, marker=marker)
 
 
-def require_circuit(
-    options: argparse.Namespace, device: Any, *, where: str, needed: Mapping[str, str]
-) -> None:
-    """Refuse what a circuit under a stimulus cannot be fitted without, and elements around it.
+def start_of(options: argparse.Namespace) -> Any:
+    """The device or circuit that ``--model`` and ``--preset`` name, with the starts and bounds of the search."""
+    start = mj.model(options.model)
+    if options.preset is not None:
+        model, values, _ = mj.presets.load(options.preset)
+        if model != options.model:
+            raise DataError(
+                f"preset {options.preset!r} is of model {model!r}", where="--preset", allowed=options.model
+            )  # fmt: skip
+        start = mj.params.replace(start, values, where=options.preset)
+    start = mj.params.replace(start, dict(options.start), where="--start")
+    return mj.params.bounded(start, dict(options.bounds), where="--bounds")
+
+
+def parameters(options: argparse.Namespace) -> dict[str, Any]:
+    """What options say of parameters, as the fits of all kinds take it."""
+    return {"free": options.free, "fix": dict(options.fix), "start": dict(options.start)}
+
+
+def require_circuit(options: argparse.Namespace, device: Any, *, where: str, **needed: str) -> None:
+    """Refuse what a circuit under a stimulus cannot be fitted without.
 
     `where` says what asks for a circuit, `needed` the options that must be given, and what stands behind them.
     """
-    if not isinstance(device, Circuit):
+    if not isinstance(device, mj.Circuit):
         raise ModelError(
             f"the device model {options.model!r}", where=where, allowed="a circuit, see 'memjax models'"
         )  # fmt: skip
     for name, value in needed.items():
         if getattr(options, name) is None:
             raise UsageError(f"no --{name}", where=where, fix=f"say --{name} {value}")
-    if not bench_from(options)[0].bare:
-        raise DataError(
-            "elements around a circuit", where="bench options", allowed="--temperature",
-            fix="make them elements of the circuit",
-        )  # fmt: skip
 
 
-def refuse_draws(options: argparse.Namespace, *, used: bool) -> None:
-    """Refuse ``--draws`` where nothing is simulated repeatedly."""
-    if options.draws is not None and not used:
-        raise UsageError(
-            "nothing is simulated repeatedly", where="--draws", fix="add --stochastic, or leave it out"
-        )  # fmt: skip
+def run(kind: Kind, options: argparse.Namespace) -> int:
+    """Fit what options say, write the folder, and say what was found; the exit status."""
+    device, out = start_of(options), new_folder(options)
+    fit = cast(Callable[..., Any], kind.fit)(options, device)
+    for note in fit.notes:
+        say("note", note)
+    for warning in fit.warnings:
+        say("warning", warning)
+    for line in fit.summary:
+        print(line)
+    write_fit(kind, fit, options, out)
+    if fit.interrupted:
+        raise KeyboardInterrupt(f"the best result so far is in {out}")
+    return 0
 
 
-def write_fit(
-    write: Callable[..., Any], fit: Any, options: argparse.Namespace, out: Path, **about: Any
-) -> dict:
+def write_fit(kind: Kind, fit: Any, options: argparse.Namespace, out: Path) -> dict:
     """Write a fit's folder, with intervals as they were asked for, and say what was found; content of its fit.json.
 
-    ``write(fit, folder, **about)`` fills a folder: to first order before a refinement begins, which takes longer.
+    It is written to first order before a refinement begins, which takes longer.
     """
     content: dict = {}
     try:
         for own in in_turn(fit, options.uncertainty, seed=options.seed, say=say):
             with writing_folder(out) as place:
-                write(own, place, **about)
+                write(kind, own, place, options)
                 content = load(place)
     except KeyboardInterrupt:
         if not content:
@@ -135,11 +153,6 @@ def write_fit(
         raise KeyboardInterrupt(f"the fit to first order is in {out}") from None
     announce(content, out)
     return content
-
-
-def with_provenance(write: Callable[..., Any]) -> Callable[[Any, Path, argparse.Namespace], Any]:
-    """``writer(fit, folder, options)`` of a ``write(fit, folder, files=, temperature=, command=)``."""
-    return lambda fit, folder, options: write(fit, folder, **provenance(options))
 
 
 def announce(content: dict, out: Path) -> None:

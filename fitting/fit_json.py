@@ -34,6 +34,17 @@ METHODS = {
 }
 """Where intervals come from."""
 
+_ELEMENTS = (
+    "series_resistance",
+    "parallel_resistance",
+    "parallel_capacitance",
+    "compliance",
+    "point_time",
+)
+
+BENCH: dict[str, Any] = dict.fromkeys(_ELEMENTS) | {"reversed": False, "temperature": 300.0}
+"""The bench of a fit around whose device or circuit nothing stands."""
+
 _PACKAGES = ("jax", "jaxlib", "equinox", "diffrax", "numpy", "scipy")
 
 
@@ -72,6 +83,11 @@ def versions() -> dict[str, str]:
     }
 
 
+def finite(x: float) -> float | None:
+    """The number; None where it is none, or infinite: JSON knows neither."""
+    return float(x) if np.isfinite(x) else None
+
+
 def search_of(search: Progress) -> dict:
     """What a search says in ``fit.json``."""
     return {
@@ -82,35 +98,33 @@ def search_of(search: Progress) -> dict:
     }
 
 
-def randomness_of(found: Stochastic) -> dict:
+def randomness_of(random: Stochastic) -> dict:
     """How the randomness was calibrated, without the simulated cycles."""
     left_out = ("device", "cycle_spread", "simulated", "replicates", "profiles")
-    names = [f.name for f in fields(found) if f.name not in left_out]
-    replicates = {n: [float(f"{x:.6g}") for x in xs] for n, xs in found.replicates.items()}
-    profiles = {n: [x.tolist(), rise.tolist()] for n, (x, rise) in found.profiles.items()}
-    about = {n: getattr(found, n) for n in names}
+    about = {f.name: getattr(random, f.name) for f in fields(random) if f.name not in left_out}
+    replicates = {n: [float(f"{x:.6g}") for x in xs] for n, xs in random.replicates.items()}
+    profiles = {n: [x.tolist(), rise.tolist()] for n, (x, rise) in random.profiles.items()}
     return about | {"replicates": replicates, "profiles": profiles}
 
 
-def told(fit: AbstractFit, level: float = 0.9) -> dict:
+def uncertainty_of(fit: AbstractFit, level: float = 0.9) -> dict:
     """Intervals of the free parameters [unit] by the best method that was asked for, and what speaks against them."""
-    freedom = fit.freedom if np.isfinite(fit.freedom) else None
-    found: dict = {"method": "laplace", "level": level, "freedom": freedom, "notes": []}
+    about: dict = {"method": "laplace", "level": level, "notes": []}
+    about["freedom"] = finite(fit.freedom)
     intervals = {n: list(x) for n, x in fit.intervals(level).items()}
     if fit.profiles:
-        found |= {"method": "profile", "level": fit.profiles[0].level}
+        about |= {"method": "profile", "level": fit.profiles[0].level}
         intervals |= {p.name: [p.low, p.high] for p in fit.profiles}
-        found["notes"] = [str(p) for p in fit.profiles if p.low is None or p.high is None]
+        about["notes"] = [str(p) for p in fit.profiles if p.low is None or p.high is None]
     if fit.sample is not None:
-        drawn = {n: list(x) for n, x in fit.sample.intervals(level).items()}
-        apart = [n for n in drawn if not fit.sample.r_hat[n] <= APART]
-        notes = (
-            [f"{', '.join(apart)}: intervals to first order, R-hat above {APART}"] if apart else []
-        )
-        found |= {"method": "nuts", "notes": [*fit.sample.notes, *notes]}
-        found |= {"r_hat": fit.sample.r_hat, "ess": fit.sample.ess}
-        intervals |= {n: x for n, x in drawn.items() if n not in apart}
-    return found | {"intervals": intervals}
+        r_hat = fit.sample.r_hat
+        apart = [n for n in fit.sample.intervals(level) if not r_hat[n] <= APART]
+        text = f"{', '.join(apart)}: intervals to first order, R-hat above {APART}"
+        about |= {"method": "nuts", "notes": [*fit.sample.notes, *[text] * bool(apart)]}
+        about |= {"r_hat": r_hat, "ess": fit.sample.ess}
+        drawn = fit.sample.intervals(level).items()
+        intervals |= {n: list(x) for n, x in drawn if n not in apart}
+    return about | {"intervals": intervals}
 
 
 def write_draws(sample: Any, folder: Path) -> list[str]:
@@ -123,9 +137,10 @@ def write_draws(sample: Any, folder: Path) -> list[str]:
 
 def common_content(fit: AbstractFit, *, kind: str, **more: Any) -> dict:
     """What fits of one device or circuit say in ``fit.json``, and more beside it or in its place."""
-    about = dict(model=fit.model, loss=fit.loss, search=search_of(fit.search))
-    about |= dict(uncertainty=told(fit), out_of_reach=list(fit.out_of_reach), reasons=fit.reasons)
-    about["moved_inside"] = list(fit.problem.moved)
+    about: dict[str, Any] = dict(model=fit.model, loss=fit.loss, search=search_of(fit.search))
+    about |= dict(uncertainty=uncertainty_of(fit), reasons=fit.reasons)
+    about |= {n: list(getattr(fit, n)) for n in ("out_of_reach", "notes", "warnings")}
+    about |= dict(moved_inside=list(fit.problem.moved), interrupted=bool(fit.interrupted))
     return content_of(fit.device, fit.table(), fit.correlation, kind=kind, **about) | more
 
 
@@ -148,15 +163,7 @@ def content_of(device: Any, rows: list[dict], correlation: np.ndarray, **more: A
         "schema_version": SCHEMA,
         "parameters": table,
         "settings": {n: stored(device, n) for n in setting_specs(device)},
-        "bench": {
-            "series_resistance": None,
-            "parallel_resistance": None,
-            "parallel_capacitance": None,
-            "compliance": None,
-            "reversed": False,
-            "temperature": 300.0,
-            "point_time": None,
-        },
+        "bench": dict(BENCH),
         "read_noise": {"relative": 0.0, "floor_A": 0.0},
         "cycle_spread": None,
         "free": [n for n, row in table.items() if row["free"]],

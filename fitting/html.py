@@ -63,57 +63,35 @@ def readable(x: float | None, digits: int = 4) -> str:
 
 def parameters_table(content: dict) -> str:
     """Table of parameters, with true values where they are known."""
-    truth, told = content["synthetic_truth"], content.get("uncertainty", {})
-    rows, spans = [], told.get("intervals", {})
+    truth, about = content["synthetic_truth"], content.get("uncertainty", {})
+    intervals = about.get("intervals", {})
+    head = ["parameter", "value", "sigma", f"{about.get('level', 0.9):.0%} interval", "unit"]
+    head += ["true", "(fit - true) / sigma"] * truth + ["remark", "meaning"]
+    rows = []
     for name, p in content["parameters"].items():
+        middle = [""] * (2 * truth)
         if p["value"] is None:
-            rows.append(
-                [name, f"as {p['follows']}", "", "", p["unit"], *[""] * (2 * truth), "", p["doc"]]
-            )
+            rows.append([name, f"as {p['follows']}", "", "", p["unit"], *middle, "", p["doc"]])
             continue
-        remarks = [] if p["free"] else ["fixed"]
-        remarks += ["at a bound"] * (p["free"] and p["at_bound"]) + ["not determined"] * (
-            p["free"] and not p["determined"]
-        )
-        known = []
-        if truth:
-            away = (
-                (p["value"] - p["true"]) / p["std"]
-                if p.get("true") is not None and p["std"]
-                else None
-            )
-            known = [readable(p.get("true")), "" if away is None else f"{away:+.1f}"]
-        rows.append(
-            [
-                name,
-                readable(p["value"]),
-                readable(p["std"], 2),
-                _interval(spans.get(name)),
-                p["unit"],
-                *known,
-                ", ".join(remarks),
-                p["doc"],
-            ]
-        )
-    head = [
-        "parameter",
-        "value",
-        "sigma",
-        f"{told.get('level', 0.9):.0%} interval",
-        "unit",
-        *(["true", "(fit - true) / sigma"] if truth else []),
-        "remark",
-        "meaning",
-    ]
+        if truth and p.get("true") is not None:
+            away = f"{(p['value'] - p['true']) / p['std']:+.1f}" if p["std"] else ""
+            middle = [readable(p["true"]), away]
+        numbers = [readable(p["value"]), readable(p["std"], 2), _interval(intervals.get(name))]
+        rows.append([name, *numbers, p["unit"], *middle, _remark(p), p["doc"]])
     return html_table(rows, head)
+
+
+def _remark(p: dict) -> str:
+    """What is to be known of a parameter's value."""
+    if not p["free"]:
+        return "fixed"
+    words = {"at a bound": p["at_bound"], "not determined": not p["determined"]}
+    return ", ".join(word for word, true in words.items() if true)
 
 
 def _interval(ends: list | None) -> str:
     """An interval, open where it has no end."""
-    if ends is None:
-        return ""
-    low, high = (readable(x, 3) or "open" for x in ends)
-    return f"{low} to {high}"
+    return "" if ends is None else " to ".join(readable(x, 3) or "open" for x in ends)
 
 
 def data_rows(content: dict) -> list[list[str]]:
@@ -128,37 +106,22 @@ def versions_row(content: dict) -> list[str]:
 
 def provenance_table(content: dict) -> str:
     """Where everything came from."""
-    rows = [
-        *data_rows(content),
+    bench = {k: v for k, v in content["bench"].items() if v not in (None, False)}
+    s, rows = content["search"], data_rows(content)
+    rows += [
         ["reader", ", ".join(content["reader"])],
         ["command", content["command"]],
         ["seed", content["seed"]],
-    ]
-    rows += [
-        [
-            "bench",
-            ", ".join(
-                f"{k} = {v:g}" for k, v in content["bench"].items() if v not in (None, False)
-            ),
-        ]
-    ]
-    rows += [versions_row(content)]
-    s = content["search"]
-    rows += [
-        [
-            "search",
-            f"{s['evaluations']} solves with gradient, {s['failed']} failed, {s['iterations']} iterations",
-        ]
-    ]
-    rows += [["loss", f"{content['loss']:.4g}, as the search weighs"]]
+        ["bench", ", ".join(f"{k} = {v:g}" for k, v in bench.items())],
+        versions_row(content),
+        ["search", f"{s['evaluations']} solves with gradient, {s['failed']} failed, {s['iterations']} iterations"],
+        ["loss", f"{content['loss']:.4g}, as the search weighs"],
+    ]  # fmt: skip
     if "reduced_chi2" in content:
-        rows += [["reduced chi squared of the data", f"{content['reduced_chi2']:.3g}"]]
+        rows.append(["reduced chi squared of the data", f"{content['reduced_chi2']:.3g}"])
     if "model_error" in content:
         text = "beyond the scatter of the data, root mean square"
-        rows += [["error of the model", f"{content['model_error']:.2g} decades {text}"]]
-    rows += [["covariance", content["covariance_from"]]]
-    return (
-        html_table(rows, ["", ""])
-        .replace("<tr><th></th><th></th></tr>", "")
-        .replace("<td>", '<td class="t">')
-    )
+        rows.append(["error of the model", f"{content['model_error']:.2g} decades {text}"])
+    rows.append(["covariance", content["covariance_from"]])
+    plain = html_table(rows, ["", ""]).replace("<tr><th></th><th></th></tr>", "")
+    return plain.replace("<td>", '<td class="t">')

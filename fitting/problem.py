@@ -2,6 +2,7 @@
 
 import abc
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -16,6 +17,8 @@ from memjax.errors import BoundsError, DataError, FitError
 from memjax.fields import parameter_specs
 from memjax.params import constrain, get, known, replace
 from memjax.transforms import edges, from_spec, within
+
+from .optimize.levenberg_marquardt import Progress, levenberg_marquardt
 
 PRIOR_SIGMA = 2.0
 """Standard deviation of the log-normal prior around the start [natural log units]: a factor of 7."""
@@ -89,6 +92,17 @@ class AbstractProblem(eqx.Module):
             return device
         return replace(device, {a: get(device, b) for a, b in self.ties}, check=False)
 
+    def by_secants(
+        self, off: Float[np.ndarray, "points moves data"], z: Float[np.ndarray, "points free"], step: float
+    ) -> tuple[Float[np.ndarray, "points residuals"], Float[np.ndarray, "points residuals free"]]:  # fmt: skip
+        """All residuals, and their Jacobian by secants, from those of the data at `secant_points`."""
+        weight = float(self.noise) / PRIOR_SIGMA
+        with np.errstate(invalid="ignore"):  # where neither end has a value
+            slopes = np.moveaxis(off[:, 1:] - off[:, :1], 1, 2) / step
+        prior = np.broadcast_to(np.eye(z.shape[1]) * weight, (len(z), z.shape[1], z.shape[1]))
+        r = np.concatenate([off[:, 0], (z - np.asarray(self.center)) * weight], axis=1)
+        return r, np.concatenate([slopes, prior], axis=1)
+
     def with_prior(
         self, data: Float[Array, " data"], z: Float[Array, " free"]
     ) -> Float[Array, " residuals"]:
@@ -110,12 +124,21 @@ def inside(device: mj.AbstractDevice | mj.Circuit, values: Mapping[str, float]) 
         if specs[name].narrowed:
             out[name] = within(specs[name], value)
             continue
+        # On a bound a logarithm or logit is infinite; a hundredth away its slope still moves a search.
         if lower > 0 or upper >= 100:
             low, high = max(lower * 1.01, 1e-30) if lower >= 0 else lower, upper * 0.99
         else:
             low, high = lower + 0.005 * (upper - lower), upper - 0.005 * (upper - lower)
         out[name] = float(np.clip(value, low, high))
     return out
+
+
+def secant_points(
+    z: Float[np.ndarray, "points free"], step: float
+) -> Float[np.ndarray, "points moves free"]:
+    """Each of the points, and its neighbours along each coordinate."""
+    n = z.shape[1]
+    return z[:, None] + np.concatenate([np.zeros((1, n)), step * np.eye(n)])
 
 
 class NotFreeError(DataError):
@@ -135,6 +158,41 @@ class NotFreeError(DataError):
             fix="name what is free with --free",
         )  # fmt: skip
         self.names = tuple(names)
+
+
+def free_names(
+    device: Any, free: Iterable[str], fix: Mapping[str, float], *, where: str = "--free"
+) -> tuple[str, ...]:
+    """Names of the free parameters, of those that are named and not fixed.
+
+    Raises
+    ------
+    DataError, ModelError
+        Where none is left, and for unknown names.
+    """
+    names = tuple(n for n in known(device, free, where=where) if n not in fix)
+    if not names:
+        raise DataError("nothing is free", where="--fix", allowed="one free parameter at least")
+    return names
+
+
+def one_by_one(
+    problem: Any, starts: Iterable[np.ndarray], *, stage: str, iterations: int, tick: Any = None
+) -> Progress:  # fmt: skip
+    """The best of searches from several starts, one after the other; ``tick(stage, progress)`` follows them.
+
+    Raises
+    ------
+    FitError
+        If no start could be solved.
+    """
+    about: dict[str, Any] = {"iterations": iterations}
+    about["tick"] = None if tick is None else partial(tick, stage)
+    searches = [levenberg_marquardt(problem.linearise, z[None], **about) for z in starts]
+    search = min(searches, key=lambda p: float(p.cost[p.best]))
+    if not np.isfinite(search.cost).any():
+        raise FitError("no start could be solved", where=f"a fit of {problem.device.name}")
+    return search
 
 
 def begun(device: Any, free: Sequence[str], start: Mapping[str, float] | None = None) -> Any:

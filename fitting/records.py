@@ -2,13 +2,12 @@
 
 import argparse
 import re
-from collections.abc import Callable, Sequence
-from functools import partial
-from pathlib import Path
+from collections.abc import Sequence
+from copy import copy
 from typing import Any
 
 from memjax.cli.command import UsageError, say
-from memjax.cli.options import bench_from, file_of, measurement_from
+from memjax.cli.options import file_of, measurement_from
 from memjax.data import (
     DecayRecord,
     EnduranceRecord,
@@ -21,8 +20,8 @@ from memjax.data import (
 from memjax.errors import DataError, MemjaxError
 from memjax.files import prepare_output
 
-from .command import MARKER, Stages, new_folder
-from .kinds import READING
+from .command import MARKER, run, start_of, write_fit
+from .kinds import READING, Kind
 
 Record = PulseRecord | DecayRecord
 
@@ -60,25 +59,21 @@ def records_of(options: argparse.Namespace) -> list[Record]:
     """
     every: list[Any] = []
     for name in options.files:
-        found = records_in(options, name)
+        records = records_in(options, name)
         # Of a file that holds none the reader says what it is.
-        every += read_records(file_of(name), reader=options.reader) if found is None else found
+        every += read_records(file_of(name), reader=options.reader) if records is None else records
+    where = ", ".join(options.files)
     if any(isinstance(r, EnduranceRecord) for r in every):
-        raise DataError(
-            "high and low states cycle by cycle (endurance), which no model is fitted to",
-            where=", ".join(options.files), allowed="sweeps, pulses, decays",
-            fix="fit the sweeps or pulses that cycled the device; 'memjax read' shows medians and ranges",
-        )  # fmt: skip
+        what = "high and low states cycle by cycle (endurance), which no model is fitted to"
+        fix = "fit the sweeps or pulses that cycled the device; 'memjax read' shows medians and ranges"
+        raise DataError(what, where=where, allowed="sweeps, pulses, decays", fix=fix)
     if any(isinstance(r, SpikeRecord) for r in every):
-        raise UsageError(
-            "spike times", where="memjax fit", allowed="with --spikes SIGNAL",
-            fix="say --spikes SIGNAL --level V --stimulus S.csv",
-        )  # fmt: skip
+        fix = "say --spikes SIGNAL --level V --stimulus S.csv"
+        allowed = "with --spikes SIGNAL"
+        raise UsageError("spike times", where="memjax fit", allowed=allowed, fix=fix)
     if len({type(r) for r in every}) > 1:
-        raise DataError(
-            "conductances per pulse and decays in one file", where=", ".join(options.files),
-            allowed="one kind in a file",
-        )  # fmt: skip
+        what = "conductances per pulse and decays in one file"
+        raise DataError(what, where=where, allowed="one kind in a file")
     if options.device is None:
         return every
     chosen = [r for r in every if label_of(r) == options.device]
@@ -91,10 +86,11 @@ def one_record(options: argparse.Namespace) -> Record:
     """The record that is fitted: the only one, or that of ``--device``."""
     records = records_of(options)
     if len(records) > 1:
-        raise DataError(
-            f"{len(records)} devices or runs in one file", where="memjax fit", allowed=_named(records),
-            fix="choose one with --device LABEL, or say --batch",
-        )  # fmt: skip
+        what, fix = (
+            f"{len(records)} devices or runs in one file",
+            "choose one with --device LABEL, or say --batch",
+        )
+        raise DataError(what, where="memjax fit", allowed=_named(records), fix=fix)
     return records[0]
 
 
@@ -109,49 +105,28 @@ def of_pulsed_curves(options: argparse.Namespace, name: str) -> bool:
     return known[key]
 
 
-def environment_of(options: argparse.Namespace, *, reversible: bool) -> Any:
-    """Temperature, of files of pulses or decays, around whose device nothing stands."""
-    bench, env, _ = bench_from(options)
-    elements = ("series_resistance", "parallel_resistance", "parallel_capacitance", "compliance")
-    if any(getattr(bench, n) is not None for n in elements) or (bench.reversed and not reversible):
-        raise DataError(
-            "elements around the device", where="bench options", fix="leave them out",
-            allowed="--reversed and --temperature, for files of this kind" if reversible else "--temperature",
-        )  # fmt: skip
-    return env
+def run_records(kind: Kind, options: argparse.Namespace) -> int:
+    """Fit the record that is meant, or with ``--batch`` each; the exit status.
 
-
-def run_records(options: argparse.Namespace, fitted: Callable[..., dict[str, Any]]) -> int:
-    """Fit the record that is meant, or with ``--batch`` each into a folder of its own; the exit status.
-
-    ``fitted(record, folder, tick=)`` fits one and says what came out, by column.
+    Of a batch each record has a folder, and ``table.csv`` a row, which holds the reason where the fit failed.
     """
-    with Stages(checked=False) as stages:
-        one = partial(fitted, tick=stages)
-        if options.batch:
-            return fit_each(options, one)
-        out = new_folder(options)
-        one(one_record(options), out)
-    return 0
-
-
-def fit_each(options: argparse.Namespace, fitted: Callable[[Record, Path], dict[str, Any]]) -> int:
-    """A folder per record, and ``table.csv`` with a row each; failures have the reason in theirs. The exit status.
-
-    ``fitted(record, folder)`` fits one and says what came out, by column.
-    """
+    if not options.batch:
+        return run(kind, options)
     import pandas
 
-    records = records_of(options)
+    fit: Any = kind.fit
+    device, labels = start_of(options), [label_of(r) for r in records_of(options)]
     out = prepare_output(options.out, force=options.force, folder=True, marker=None)
     out.mkdir(exist_ok=True)
     rows: list[dict[str, Any]] = []
-    for record in records:
-        label = label_of(record)
+    for label in labels:
+        own = copy(options)
+        own.device = label
         place = out / re.sub(r"[^\w.+-]+", "_", label)
         folder = prepare_output(place, force=options.force, folder=True, marker=MARKER)
         try:
-            rows.append({"device": label} | fitted(record, folder))
+            content = write_fit(kind, fit(own, device), own, folder)
+            rows.append({"device": label} | row_of(content, kind))
         except MemjaxError as error:
             say("warning", f"{label}: {error}")
             rows.append({"device": label, "error": str(error)})
@@ -161,7 +136,7 @@ def fit_each(options: argparse.Namespace, fitted: Callable[[Record, Path], dict[
     return 3 if failed == len(rows) else 0
 
 
-def row_of(content: dict) -> dict[str, Any]:
-    """Values of the free parameters [unit] and the loss, of one fit, by column."""
+def row_of(content: dict, kind: Kind) -> dict[str, Any]:
+    """Values of the free parameters [unit], the loss, and what the kind says of one fit, by column."""
     free = {n: p["value"] for n, p in content["parameters"].items() if p["free"]}
-    return free | {"loss": content["loss"]}
+    return free | {"loss": content["loss"]} | (kind.row(content) if kind.row else {})

@@ -1,7 +1,7 @@
-"""A fit directory's pictures and page, whatever the kind of its data, and what fills it."""
+"""A fit directory, whatever the kind of its data: what fills it, its pictures and its page."""
 
+import argparse
 import html
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,107 +11,112 @@ from memjax.errors import DataError
 from memjax.files import write_json
 from memjax.plot import style
 
-from .fit_json import METHODS, digest, load, write_draws
+from .fit_json import METHODS, common_content, digest, load, write_draws
 from .html import page, parameters_table, picture, provenance_table, remarks
-from .kinds import kind_of
+from .kinds import Kind, kind_of, kinds, provenance
+from .result import AbstractFit
+
+TABLES = ("measured", "simulated")
+"""Tables that every fit directory holds but those of joint fits."""
+
+
+def opened(folder: Path) -> tuple[Kind, dict]:
+    """The kind of a fit directory, and its content.
+
+    Raises
+    ------
+    DataError
+        Where it holds no fit, or one of a kind that is not known.
+    """
+    for kind in kinds().values():
+        if kind.file != "fit.json" and (folder / kind.file).exists():
+            return kind, load(folder, kind.file)
+    content = load(folder)
+    return kind_of(content, where=folder / "fit.json"), content
 
 
 def build(folder: Path, **options: Any) -> list[str]:
-    """Make pictures and ``report.html`` out of fit.json and both tables of a fit directory; names of the files.
+    """Make pictures and ``report.html`` out of the content and the tables of a fit directory; names of the files.
 
-    `options` are those of the report of its kind, such as `thresholds` of sweeps.
+    `options` are those of the report of its kind, see `fitting.kinds.Kind.report_options`.
 
     Raises
     ------
     DataError
         For a kind that is not known, or tables that cannot be read.
     """
-    content = load(folder)
-    return kind_of(content, where=folder / "fit.json").build(content, folder, **options)
+    kind, content = opened(folder)
+    make = kind.build or build_page
+    return make(content, folder, **options)
 
 
-def pictures_and_sections(
-    pictures: Callable[..., list[str]], sections: Callable[[dict], list[tuple[str, str]]]
-) -> Callable[..., list[str]]:
-    """The report of a kind that has pictures of both tables, and sections of its content: title and HTML."""
-
-    def build(content: dict, folder: Path) -> list[str]:
-        try:
-            tables = [pandas.read_csv(folder / n) for n in ("measured.csv", "simulated.csv")]
-        except (OSError, ValueError) as error:
-            raise DataError(
-                f"cannot be read: {error}", where=str(folder), fix="run 'memjax fit' again"
-            ) from error
-        with style():
-            made = pictures(content, *tables, folder)
-        whole = _page(content, sections(content), [folder / m for m in made])
-        (folder / "report.html").write_text(whole, encoding="utf-8")
-        return [*made, "report.html"]
-
-    return build
+def build_page(content: dict, folder: Path) -> list[str]:
+    """Make the pictures of both tables and the page of a fit directory, with the sections of its kind."""
+    kind: Any = kind_of(content, where=folder / "fit.json")
+    try:
+        tables = [pandas.read_csv(folder / f"{name}.csv") for name in TABLES]
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"cannot be read: {error}", where=str(folder), fix="run 'memjax fit' again"
+        ) from error
+    with style():
+        names = kind.pictures(content, *tables, folder)
+    parts = [picture(folder / n, n.removesuffix(".png")) for n in names]
+    for title, body in kind.sections(content) if kind.sections else ():
+        parts.append(f"<h2>{html.escape(title)}</h2>{body}")
+    fit_page(content, "".join(parts), folder)
+    return [*names, "report.html"]
 
 
-def write_content(
-    content: dict, folder: Path, *, files: list[Path], temperature: float, command: str
-) -> None:
-    """Write ``fit.json`` with its provenance; arguments as for `fill`."""
-    content["bench"]["temperature"] = temperature
-    content |= {
-        "data": [{"file": str(f), "sha256": digest(f)} for f in files],
-        "command": command,
-    }
-    write_json(folder / "fit.json", content)
+def write(kind: Kind, fit: Any, folder: Path, options: argparse.Namespace) -> None:
+    """Fill a fit directory: fit.json, tables, draws if there are any, pictures and the page."""
+    if kind.write is not None:
+        kind.write(fit, folder, options)
+        return
+    of_kind: Any = kind
+    content = of_kind.content(fit, options)
+    if isinstance(fit, AbstractFit):
+        content = common_content(fit, kind=kind.label, seed=options.seed, **content)
+    for name, table in of_kind.tables(fit, options).items():
+        table.to_csv(folder / f"{name}.csv", index=False)
+    fill(content, folder, options, sample=fit.sample)
 
 
-def fill(
-    content: dict, tables: tuple[pandas.DataFrame, pandas.DataFrame], folder: Path, *, files: list[Path],
-    temperature: float, command: str, sample: Any = None,
-) -> list[str]:  # fmt: skip
-    """Fill a fit directory: fit.json with its provenance, both tables, draws if there are any, pictures and the page.
+def fill(content: dict, folder: Path, options: argparse.Namespace, *, sample: Any = None) -> None:
+    """Write ``fit.json`` with its provenance, and draws if there are any; make pictures and page of what lies there.
 
     Parameters
     ----------
     content : dict
         Of fit.json, but for its provenance.
-    tables : tuple of DataFrame
-        Measured and simulated.
     folder : Path
-        An existing directory.
-    files : list of Path
-        Data files.
-    temperature : float
-        Ambient temperature of the fit [K].
-    command : str
-        The command line, for the provenance.
+        A fit directory with its tables.
+    options : Namespace
+        Of ``memjax fit``, see `fitting.kinds.provenance`.
     sample : Sample, optional
         Draws from the posterior.
-
-    Returns
-    -------
-    list of str
-        Names of the files written.
     """
-    write_content(content, folder, files=files, temperature=temperature, command=command)
-    for table, name in zip(tables, ("measured.csv", "simulated.csv"), strict=True):
-        table.to_csv(folder / name, index=False)
-    names = ["fit.json", "measured.csv", "simulated.csv", *write_draws(sample, folder)]
-    return [*names, *build(folder)]
+    origin = provenance(options)
+    content["bench"]["temperature"] = origin["temperature"]
+    content["data"] = [{"file": str(f), "sha256": digest(f)} for f in origin["files"]]
+    write_json(folder / "fit.json", content | {"command": origin["command"]})
+    write_draws(sample, folder)
+    build(folder)
 
 
-def _page(content: dict, sections: list[tuple[str, str]], images: list[Path]) -> str:
-    """The HTML page."""
-    told = content.get("uncertainty", {})  # none of spike trains, and of memjax 0.1
-    shown = "".join(picture(p, p.stem) for p in images)
-    parts = "".join(f"<h2>{html.escape(title)}</h2>{body}" for title, body in sections)
+def fit_page(content: dict, head: str, folder: Path) -> None:
+    """Write ``report.html``: what a kind has to show, then parameters, remarks and provenance."""
+    about = content.get("uncertainty", {})  # none of spike trains, and of memjax 0.1
     body = f"""
 <h1>Fit of <code>{html.escape(content["model"])}</code>: {content["kind"]}</h1>
-<p><small>{content["n_points"]} points in {content["n_sweeps"]} cycles, runs or curves</small></p>
-{shown}{parts}
+<p><small>{content["n_points"]} points in {content["n_sweeps"]} cycles, runs, curves or files</small></p>
+{head}
 <h2>Parameters</h2>{parameters_table(content)}
 <p><small>Sigma is one standard deviation to first order, from {html.escape(content["covariance_from"])};
 a parameter counts as not determined where its sigma exceeds its value, or a quarter of a short range.
-{f"Intervals: {METHODS[told['method']]}." if told else ""}</small></p>
-{remarks(content, *told.get("notes", []))}
+{f"Intervals: {METHODS[about['method']]}." if about else ""}</small></p>
+{remarks(content, *about.get("notes", []))}
 <h2>Provenance</h2>{provenance_table(content)}
 """
-    return page(f"memjax fit: {content['model']}", body)
+    whole = page(f"memjax fit: {content['model']}", body)
+    (folder / "report.html").write_text(whole, encoding="utf-8")

@@ -6,6 +6,11 @@ import numpy as np
 from jaxtyping import Float, Int
 
 
+def neighbour_correlation(off: Float[np.ndarray, " rows"]) -> float:
+    """Correlation of residuals from one row to the next, 0 to 0.99."""
+    return float(np.clip(np.sum(off[1:] * off[:-1]) / max(np.sum(off**2), 1e-300), 0.0, 0.99))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Residuals:
     """Residuals of data, and what each was weighed by.

@@ -53,6 +53,10 @@ class AbstractFit:
         Draws from the posterior, where `fitting.draw_fit` made them.
     interrupted : bool
         Whether the search was stopped before its end.
+    notes, warnings : tuple of str
+        Decisions that were taken, and what speaks against the result, in words.
+    summary : tuple of str
+        Lines that a terminal shows.
     """
 
     device: mj.AbstractDevice | mj.Circuit
@@ -68,17 +72,18 @@ class AbstractFit:
     profiles: tuple[Any, ...] = ()
     sample: Any = None
     interrupted: bool = False
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    summary: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         """The model, the loss, and a line for each parameter that was calibrated."""
-        values, std, undetermined = self.values, self.std, self.reasons
-        specs = parameter_specs(self.device)
+        std, reasons, specs = self.std, self.reasons, parameter_specs(self.device)
         lines = [f"{type(self).__name__}({self.model}, loss {self.loss:.4g})"]
-        for n, x in values.items():
+        for n, x in self.values.items():
             error = f" +- {std[n]:.2g}" if n in std else ""
-            lines.append(
-                f"  {n} = {x:.4g}{error} {specs[n].unit}{', not determined' * (n in undetermined)}"
-            )
+            remark = ", not determined" if n in reasons else ""
+            lines.append(f"  {n} = {x:.4g}{error} {specs[n].unit}{remark}")
         return "\n".join(lines)
 
     def moved(
@@ -132,14 +137,14 @@ class AbstractFit:
     def correlation(self) -> Float[np.ndarray, "free free"]:
         """Correlations of the free parameters; 0 between those that simulated cycles calibrated and the others."""
         sigma, random = self.sigma_z, self.stochastic
-        found = self.covariance / np.outer(sigma, sigma)
+        matrix = self.covariance / np.outer(sigma, sigma)
         if random is not None and random.replicates:
             names = [n for n in self.free if n in random.replicates]
             at = [self.free.index(n) for n in names]
             drawn = np.log(np.abs([random.replicates[n] for n in names]))
-            found[at], found[:, at] = 0.0, 0.0
-            found[np.ix_(at, at)] = np.corrcoef(drawn)
-        return found
+            matrix[at], matrix[:, at] = 0.0, 0.0
+            matrix[np.ix_(at, at)] = np.corrcoef(drawn)
+        return matrix
 
     @property
     def values(self) -> dict[str, float]:
@@ -165,8 +170,8 @@ class AbstractFit:
     def intervals(self, level: float = 0.9) -> dict[str, tuple[float, ...]]:
         """Ends [unit] of intervals that hold the truth with that probability, to first order or by simulation."""
         away = self.reach(level) * self.sigma_z
-        found = to_parameter_units(self.device, self.free, self.z - away, self.z + away)
-        return found | ({} if self.stochastic is None else self.stochastic.intervals(level))
+        ends = to_parameter_units(self.device, self.free, self.z - away, self.z + away)
+        return ends | ({} if self.stochastic is None else self.stochastic.intervals(level))
 
     @property
     def out_of_reach(self) -> tuple[str, ...]:
@@ -182,17 +187,14 @@ class AbstractFit:
         """Why each parameter that is not determined is not."""
         wide = "its standard deviation exceeds its value, or a quarter of a short range"
         std = standard_deviations(self.device, self.free, self.z, self.sigma_z)
-        found = {n: wide for n, s in std.items() if is_wide(self.device, n, s)}
-        found |= {
-            n: "beyond the largest voltage of the data" for n in self.out_of_reach if n not in found
-        }
+        why = {n: wide for n, s in std.items() if is_wide(self.device, n, s)}
+        far = "beyond the largest voltage of the data"
+        why |= {n: far for n in self.out_of_reach if n not in why}
         if self.stochastic is None:
-            return found
-        known = self.stochastic.values
-        found = {n: why for n, why in found.items() if n not in known}
-        return found | dict.fromkeys(
-            self.stochastic.undetermined, "simulated data look alike wherever it lies"
-        )
+            return why
+        alike = "simulated data look alike wherever it lies"
+        others = {n: x for n, x in why.items() if n not in self.stochastic.values}
+        return others | dict.fromkeys(self.stochastic.undetermined, alike)
 
     @property
     def undetermined(self) -> tuple[str, ...]:
@@ -273,6 +275,7 @@ def slopes(
 ) -> Float[np.ndarray, " free"]:
     """How much parameters change [unit] per change of their unconstrained coordinates."""
     specs, step = parameter_specs(device), 1e-5
+    # Central differences: the error of second order, 1e-10, is that of rounding.
     apart = step * np.array([-1.0, 1.0])
     ends = [from_spec(specs[n]).inverse(x + apart) for n, x in zip(free, z, strict=True)]
     return np.diff(ends, axis=1)[:, 0] / (2 * step)

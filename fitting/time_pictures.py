@@ -27,28 +27,23 @@ def picture_currents(measured: mj.Measurement, simulated: mj.Measurement, path: 
     with style():
         figure = Figure(figsize=(5.2 * len(shown), 5.2))
         axes = figure.subplots(2, len(shown), squeeze=False, sharex="col", height_ratios=(1, 2.5))
-        for column, label in zip(axes.T, shown, strict=True):
-            for data, color, word in (
-                (measured, MEASURED, "measured"),
-                (simulated, SIMULATED, "simulated"),
-            ):
-                own = data.select(data.sweep == label)
-                t = np.asarray(own.t) - np.asarray(own.t)[0]
-                if data is measured:
-                    column[0].plot(t, own.applied, color=SECOND, lw=1.0)
-                column[1].plot(t, np.abs(own.response), color=color, lw=1.0, alpha=0.85, label=word)
-            _scaled(column[1], size)
-            column[0].set(title=f"sweep {label}")
-            column[1].xaxis.set_major_formatter(EngFormatter("s"))
-            column[1].locator_params(axis="x", nbins=5)
-            for ax, unit in zip(column, units, strict=True):
-                if ax.get_yscale() == "linear":
-                    ax.yaxis.set_major_formatter(EngFormatter(unit))
+        for (top, ax), label in zip(axes.T, shown, strict=True):
+            own, drawn = (x.select(x.sweep == label) for x in (measured, simulated))
+            top.plot(np.asarray(own.t) - np.asarray(own.t)[0], own.applied, color=SECOND, lw=1.0)
+            for x, color, word in ((own, MEASURED, "measured"), (drawn, SIMULATED, "simulated")):
+                t = np.asarray(x.t) - np.asarray(x.t)[0]
+                ax.plot(t, np.abs(x.response), color=color, lw=1.0, alpha=0.85, label=word)
+            _scaled(ax, size)
+            top.set(title=f"sweep {label}")
+            ax.set(xlabel="Time")
+            ax.xaxis.set_major_formatter(EngFormatter("s"))
+            ax.locator_params(axis="x", nbins=5)
+            for each, unit in zip((top, ax), units, strict=True):
+                if each.get_yscale() == "linear":
+                    each.yaxis.set_major_formatter(EngFormatter(unit))
         names = ("Voltage", "|Current|") if units[0] == "V" else ("Current", "|Voltage|")
         for ax, name, unit in zip(axes[:, 0], names, units, strict=True):
             ax.set_ylabel(name + f" ({unit})" * (ax.get_yscale() == "log"))
-        for ax in axes[1]:
-            ax.set_xlabel("Time")
         figure.legend(*axes[1, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
         figure.savefig(path)
 
@@ -80,9 +75,8 @@ def picture_curves(table: Any, about: dict, path: Path) -> None:
             label = f"measured, {len(groups)} curves" if k == 0 else None
             ax.plot(x["t_s"], np.abs(x["i_A"]), color=MUTED, lw=0.8, alpha=0.7, label=label)
         t = np.array(typical["t_s"]) - pulse["onset_s"]
-        ax.plot(
-            t, np.abs(typical["i_A"]), color=SIMULATED, lw=1.8, label="best values, without noise"
-        )
+        look = {"color": SIMULATED, "lw": 1.8, "label": "best values, without noise"}
+        ax.plot(t, np.abs(typical["i_A"]), **look)
         levels = {about["threshold_A"], about.get("off_threshold_A", about["threshold_A"])}
         for n, level in enumerate(sorted(levels)):
             ax.axhline(level, color=SECOND, ls=":", lw=0.9, label=None if n else "threshold")
@@ -91,10 +85,8 @@ def picture_curves(table: Any, about: dict, path: Path) -> None:
         ax.xaxis.set_major_formatter(EngFormatter("s"))
         ax.set_xlim(max(t[0], table["t_s"].min()), min(t[-1], table["t_s"].max()))
         if scale == "log":
-            ax.set_ylim(
-                max(float(np.quantile(size[size > 0], 0.02)), 1e-13) / 3, 3 * float(size.max())
-            )
-            ax.set_ylabel("|Current| (A)")
+            least = max(float(np.quantile(size[size > 0], 0.02)), 1e-13)
+            ax.set(ylim=(least / 3, 3 * float(size.max())), ylabel="|Current| (A)")
         else:
             ax.yaxis.set_major_formatter(EngFormatter("A"))
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)

@@ -1,12 +1,12 @@
 """The part of ``memjax fit`` that takes many devices."""
 
 import argparse
-from typing import Any
+from dataclasses import replace
 
-from memjax.cli.command import UsageError, count
+from memjax.cli.command import count
 
-from ..command import refuse_draws
-from ..kinds import refuse_unused
+from ..command import start_of
+from ..kinds import Kind, refuse_unused
 from ..sweeps.options import USED
 from .fit import CHUNK
 from .run import run_batch
@@ -35,17 +35,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(options: argparse.Namespace, device: Any) -> int:
+def run(kind: Kind, options: argparse.Namespace) -> int:
     """Fit the sweeps of many devices; the exit status."""
-    refuse_draws(options, used=options.stochastic)
-    refuse_unused(options, (*USED, "batch", "chunk", "wafer_map"), what="sweeps")
-    for name, given in (
-        ("stochastic", options.stochastic),
-        ("uncertainty", options.uncertainty != "laplace"),
-    ):
-        if given:
-            raise UsageError(
-                f"--{name} with --batch", where="a fit of sweeps", allowed="one of the two",
-                fix="fit the device alone",
-            )  # fmt: skip
-    return run_batch(options, device)
+    alone = "with --batch no device is fitted as if it were alone"
+    refused = {"stochastic": alone, "uncertainty profile": alone, "uncertainty nuts": alone}
+    own = replace(kind, used=(*USED, "batch", "chunk", "wafer_map"), refused=refused)
+    refuse_unused(options, own)
+    return run_batch(options, start_of(options))

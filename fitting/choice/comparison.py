@@ -90,7 +90,7 @@ def compare_models(
         raise DataError(f"{len(fits)} model(s)", where="a choice among models", allowed="2 or more")
     left, failed = _residuals(fits)
     free = {n: len(fit.free) for n, fit in fits.items() if isinstance(fit, AbstractFit)}
-    found, count, reason = criteria(left, free)
+    by_model, count, reason = criteria(left, free)
     scored, unscored = _residuals(halves or {}, held_out)
     held, unlike = scores(scored) if scored else ({}, 0)
     rows = []
@@ -100,7 +100,7 @@ def compare_models(
             verdict, own = getattr(fit, "verdict", None), left[name]
             row |= {"verdict": verdict and verdict.word, "unit": own.unit, "points": own.points}
             row |= {"residual": own.typical, "loss": float(fit.loss), "free": free[name]}  # pyright: ignore[reportAttributeAccessIssue]
-        row |= found.get(name, {}) | held.get(name, {})
+        row |= by_model.get(name, {}) | held.get(name, {})
         row["support"] = _support(row.get("delta_aic"))
         rows.append({key: row.get(key) for key in KEYS})
     notes = tuple(_notes(rows, count, reason, unlike))
@@ -119,16 +119,16 @@ def _residuals(
     fits: Mapping[str, AbstractFit | str], *data: Any
 ) -> tuple[dict[str, Residuals], dict[str, str]]:
     """Residuals of fits of their own or other data, and why others have none."""
-    found, failed = {}, {}
+    left, failed = {}, {}
     for name, fit in fits.items():
         try:
             if isinstance(fit, str):
                 failed[name] = fit
             else:
-                found[name] = fit.residuals(*data)
+                left[name] = fit.residuals(*data)
         except MemjaxError as error:
             failed[name] = str(error)
-    return found, failed
+    return left, failed
 
 
 def _notes(rows: list[dict], count: float | None, reason: str, unlike: int) -> Iterator[str]:

@@ -24,6 +24,7 @@ def independent(values: Float[np.ndarray, " rows"], series: Int[np.ndarray, " ro
     pairs = (series[1:] == series[:-1]) & (series[1:] >= 0)
     a, b, n = values[1:][pairs], values[:-1][pairs], np.count_nonzero(pairs)
     rho = min(float(np.sum(a * b) / max(np.sum(a**2), 1e-300)), 0.99)
+    # Two standard errors of a correlation of n independent pairs: less is as good as none.
     rho = rho if n >= 8 and rho > 2 / np.sqrt(n) else 0.0
     curves = np.count_nonzero(series >= 0)
     return float(curves * (1 - rho) / (1 + rho) + len(series) - curves)
@@ -47,11 +48,8 @@ def criteria(
     if reasons := [x.no_likelihood for x in every if x.no_likelihood]:
         return {}, None, reasons[0]
     if not np.all(alike(every)):
-        return (
-            {},
-            None,
-            "the fits do not weigh the same data alike, as switching by volatile models",
-        )
+        reason = "the fits do not weigh the same data alike, as switching by volatile models"
+        return {}, None, reason
     squares = {n: float(np.sum(x.values**2)) for n, x in left.items()}
     best = left[min(squares, key=lambda n: squares[n])]
     counted = np.isfinite(best.sigma)
@@ -59,9 +57,9 @@ def criteria(
     if n <= most + 2:
         text = f"residuals follow each other: {n:.0f} of {best.points} count as independent"
         return {}, n, f"{text}, for up to {most} parameters"
-    found = {name: _of(squares[name], n, free[name] + 1) for name in left}
-    least = min(x["aic"] for x in found.values())
-    return {m: x | {"delta_aic": x["aic"] - least} for m, x in found.items()}, n, ""
+    by_model = {name: _of(squares[name], n, free[name] + 1) for name in left}
+    least = min(x["aic"] for x in by_model.values())
+    return {m: x | {"delta_aic": x["aic"] - least} for m, x in by_model.items()}, n, ""
 
 
 def _of(squares: float, n: float, k: int) -> dict[str, float]:
@@ -88,12 +86,12 @@ def scores(left: Mapping[str, Residuals]) -> tuple[dict[str, dict[str, float | N
     square = {n: float(np.sum(x**2) / np.count_nonzero(used)) for n, x in r.items()}
     best = min(square, key=lambda n: square[n])
     count = max(independent(r[best][used], every[0].series[used]), 1.0)
-    found: dict[str, dict[str, float | None]] = {}
+    by_model: dict[str, dict[str, float | None]] = {}
     for name, own in left.items():
         # Of (m + e)^2 - e^2 with noise e as the best leaves it, and what the predictions are apart by, m.
         apart = np.sum((r[name] - r[best]) ** 2) / np.count_nonzero(used)
         error = 2 * np.sqrt(apart * square[best] / count)
         about = {"score": np.sqrt(square[name]), "held_residual": own.typical}
         behind = float((square[name] - square[best]) / error) if error > 0 else 0.0
-        found[name] = {k: x and float(x) for k, x in about.items()} | {"behind": behind}
-    return found, int(np.count_nonzero(~same))
+        by_model[name] = {k: x and float(x) for k, x in about.items()} | {"behind": behind}
+    return by_model, int(np.count_nonzero(~same))

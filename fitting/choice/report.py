@@ -9,16 +9,9 @@ import pandas
 
 from memjax.files import write_json, writing
 
-from ..fit_json import SCHEMA, digest, load, versions
-from ..html import (
-    bullets,
-    data_rows,
-    html_table,
-    page,
-    picture as shown_picture,
-    readable,
-    versions_row,
-)
+from .. import html as pages
+from ..fit_json import SCHEMA, digest, versions
+from ..html import html_table, readable
 from ..kinds import kind_of
 from .comparison import Comparison, best
 from .figures import COLORS, picture
@@ -34,13 +27,17 @@ LONG = ("points", "AICc", "BIC", "held-out median")
 """Those for which a terminal has no room."""
 
 
-def write(found: Comparison, folder: Path, *, files: list[Path], about: Mapping[str, Any]) -> None:
+def write(
+    comparison: Comparison, folder: Path, *, files: list[Path], about: Mapping[str, Any]
+) -> None:
     """Write ``comparison.json`` and ``comparison.csv``: the models, the files and what else there is to say."""
-    content = {"schema_version": SCHEMA, **about, **vars(found)}
-    content["best"] = {k: best(found.rows, k).get("model") for k in ("score", "aic", "bic", "loss")}
+    content = {"schema_version": SCHEMA, **about, **vars(comparison)}
+    content["best"] = {
+        k: best(comparison.rows, k).get("model") for k in ("score", "aic", "bic", "loss")
+    }
     content["data"] = [{"file": str(f), "sha256": digest(f)} for f in files]
     with writing(folder / "comparison.csv") as beside:
-        pandas.DataFrame(found.rows).to_csv(beside, index=False)
+        pandas.DataFrame(comparison.rows).to_csv(beside, index=False)
     write_json(folder / COMPARISON, content | {"versions": versions()})
 
 
@@ -73,16 +70,9 @@ def _cells(row: dict[str, Any], least: dict[str, float]) -> list[str]:
     ]  # fmt: skip
 
 
-def build(folder: Path) -> list[str]:
-    """Make the picture and ``report.html`` of a choice; names of the files written.
-
-    Parameters
-    ----------
-    folder : Path
-        What ``memjax fit --model A,B`` made: comparison.json, and the tables of the fits.
-    """
-    content = load(folder, COMPARISON)
-    rows, made, shown = ranked(content["rows"]), [], ""
+def build(content: dict, folder: Path) -> list[str]:
+    """Make the picture and ``report.html`` of a choice, out of comparison.json and tables of fits; their names."""
+    rows, pictures, shown = ranked(content["rows"]), [], ""
     drawn = [r["model"] for r in rows if not r["failure"]]
     notes = [*content["notes"], *(f"{r['model']}: {r['failure']}" for r in rows if r["failure"])]
     notes += ["interrupted: what was reached is compared"] * content["interrupted"]
@@ -91,15 +81,19 @@ def build(folder: Path) -> list[str]:
     kind = kind_of(content, where=folder / COMPARISON)
     if kind.axes is not None:
         picture(folder, drawn[: len(COLORS)], kind, folder / PICTURE)
-        made, shown = [PICTURE], shown_picture(folder / PICTURE, "measured, and by all models")
+        pictures, shown = [PICTURE], pages.picture(folder / PICTURE, "measured, and by all models")
     links = ", ".join(f'<a href="{n}/report.html">{n}</a>' for n in map(html.escape, drawn))
-    origin = [*data_rows(content), ["command", content["command"]], versions_row(content)]
+    origin = [
+        *pages.data_rows(content),
+        ["command", content["command"]],
+        pages.versions_row(content),
+    ]
     body = f"""<h1>Choice among models: {html.escape(content["kind"])}</h1>
 {shown}
 <h2>Models</h2>{html_table(table_of(rows), HEAD)}
 <p><small>The fits: {links}. Held out: {html.escape(content["held"] or "nothing")}.</small></p>
-<h2>Remarks</h2>{bullets(notes, kind="warn")}
+<h2>Remarks</h2>{pages.bullets(notes, kind="warn")}
 <h2>Provenance</h2>{html_table(origin, ["", ""])}
 """
-    (folder / "report.html").write_text(page("memjax fit: models", body), encoding="utf-8")
-    return [*made, "report.html"]
+    (folder / "report.html").write_text(pages.page("memjax fit: models", body), encoding="utf-8")
+    return [*pictures, "report.html"]

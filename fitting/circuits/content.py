@@ -1,110 +1,106 @@
 """What a fit directory holds of a circuit's spike trains, or of the trace of a node: content and tables."""
 
+import argparse
 from typing import Any
 
 import numpy as np
 import pandas
 
-from ..fit_json import common_content, content_of
+from ..fit_json import content_of
 from ..result import parameter_rows, sits_at_bound
-from .estimate import Estimate
 from .spikes import METHOD, SpikeCalibration, Trains
 from .voltage_fit import VoltageFit
 
 
-def _table(trains: Trains) -> pandas.DataFrame:
-    """One row per spike."""
-    return pandas.DataFrame(
-        {
-            "train": np.repeat(np.arange(len(trains)), [len(t) for t in trains]),
-            "t_s": np.concatenate([np.zeros(0), *trains]),
-        }
-    )
-
-
-def _estimated(estimate: Estimate, model: str, **more: Any) -> dict:
-    """What an estimate says."""
+def spike_content(calibration: SpikeCalibration, options: argparse.Namespace) -> dict:
+    """Content of ``fit.json`` of spike trains."""
+    fit, estimate = calibration.fit, calibration.fit.estimate
     at_bound = [n for n in estimate.values if sits_at_bound(estimate.circuit, n)]
     about = {"undetermined": estimate.undetermined, "at_bound": at_bound}
     rows = parameter_rows(estimate.circuit, estimate.std, {}, **about)
-    return content_of(estimate.circuit, rows, estimate.correlation, model=model, **more)
-
-
-def of_spikes(found: SpikeCalibration, *, model: str, signal: str, level: float, rearm: float | None,
-              window: tuple[float, float]) -> dict:  # fmt: skip
-    """Content of ``fit.json`` of spike trains."""
-    fit = found.fit
-    each = zip(fit.summaries, fit.measured, fit.simulated, fit.sigma, strict=True)
-    content = _estimated(
-        fit.estimate,
-        model,
+    return content_of(
+        estimate.circuit,
+        rows,
+        estimate.correlation,
         kind="spike times",
+        model=options.model,
         loss=fit.chi2 / 2,
         search={"iterations": fit.iterations, "evaluations": fit.simulations, "failed": 0},
-        n_points=int(sum(map(len, found.trains))),
-        n_sweeps=len(found.trains),
+        n_points=int(sum(map(len, calibration.trains))),
+        n_sweeps=len(calibration.trains),
         reduced_chi2=fit.chi2 / fit.freedom if fit.freedom > 0 else None,
         covariance_from="simulated trains",
-        seed=found.seed,
-        warnings=list(found.warnings),
+        seed=calibration.seed,
+        warnings=list(calibration.warnings),
         reader=["spike times"],
+        moved_inside=list(calibration.moved),
+        spikes=_spikes(calibration, options),
     )
-    content["spikes"] = {
-        "signal": signal,
-        "level": level,
-        "rearm": rearm,
-        "window_s": list(window),
+
+
+def _spikes(calibration: SpikeCalibration, options: argparse.Namespace) -> dict[str, Any]:
+    """What is of this kind alone: signal, estimator, summaries, how fresh trains compare."""
+    fit = calibration.fit
+    each = zip(fit.summaries, fit.measured, fit.simulated, fit.sigma, strict=True)
+    return {
+        "signal": options.spikes,
+        "level": options.level,
+        "rearm": options.rearm,
+        "window_s": list(calibration.window),
         "estimator": METHOD,
-        "members": found.members,
-        "dt_s": found.dt,
-        "rows_s": found.save,
-        "steps": list(found.steps),
+        "members": calibration.members,
+        "dt_s": calibration.dt,
+        "rows_s": calibration.save,
+        "steps": list(calibration.steps),
         "summaries": {
             n: {"measured": float(m), "simulated": float(s), "sigma": float(e), "z": float((s - m) / e)}
             for n, m, s, e in each
         },
         "chi2": fit.chi2,
         "freedom": fit.freedom,
-        "p": found.probability,
-        "comparison": found.comparison,
+        "p": calibration.probability,
+        "comparison": calibration.comparison,
     }  # fmt: skip
-    return content
 
 
-def of_voltage(
-    fit: VoltageFit, *, node: str, seed: int, sigma_given: bool, warnings: list[str]
-) -> dict:
-    """Content of ``fit.json`` of the trace of a node; errors stand for the scatter where no sigma was given."""
-    sigma = float(np.median(np.asarray(fit.problem.sigma)))
-    content = common_content(
-        fit,
-        kind="trace of a node",
-        n_points=len(fit.trace),
-        n_sweeps=1,
-        reduced_chi2=fit.chi2,
-        covariance_from="sigma" if sigma_given else "residuals",
-        seed=seed,
-        warnings=warnings,
-        reader=["a trace"],
-    )
-    content["trace"] = {
-        "node": node,
-        "unit": "A" if node == "i" else "V",
-        "sigma": sigma,
-        "sigma_from": "given" if sigma_given else "differences of neighbouring rows",
-        "chi2": fit.chi2,
-        "converged": fit.converged,
-    }
-    return content
+def _table(trains: Trains) -> pandas.DataFrame:
+    """One row per spike."""
+    train = np.repeat(np.arange(len(trains)), [len(t) for t in trains])
+    return pandas.DataFrame({"train": train, "t_s": np.concatenate([np.zeros(0), *trains])})
 
 
-def spike_tables(found: SpikeCalibration) -> tuple[pandas.DataFrame, pandas.DataFrame]:
+def spike_tables(
+    calibration: SpikeCalibration, options: argparse.Namespace
+) -> dict[str, pandas.DataFrame]:
     """Measured and simulated trains."""
-    return _table(found.trains), _table(found.simulated)
+    del options
+    return {"measured": _table(calibration.trains), "simulated": _table(calibration.simulated)}
 
 
-def trace_tables(fit: VoltageFit, node: str) -> tuple[pandas.DataFrame, pandas.DataFrame]:
+def trace_content(fit: VoltageFit, options: argparse.Namespace) -> dict:
+    """What ``fit.json`` holds of the trace of a node; errors stand for the scatter where no sigma was given."""
+    stated, node = options.sigma is not None, fit.problem.node
+    return {
+        "n_points": len(fit.trace),
+        "n_sweeps": 1,
+        "reduced_chi2": fit.chi2,
+        "covariance_from": "sigma" if stated else "residuals",
+        "reader": ["a trace"],
+        "trace": {
+            "node": node,
+            "unit": "A" if node == "i" else "V",
+            "sigma": fit.sigma,
+            "sigma_from": "given" if stated else "differences of neighbouring rows",
+            "chi2": fit.chi2,
+            "converged": fit.converged,
+        },
+    }
+
+
+def trace_tables(fit: VoltageFit, options: argparse.Namespace) -> dict[str, pandas.DataFrame]:
     """Measured and simulated trace."""
-    t, name = np.asarray(fit.problem.rows), "i_A" if node == "i" else "v_V"
-    sides = (np.asarray(fit.problem.data), fit.trace)
-    return tuple(pandas.DataFrame({"t_s": t, name: x}) for x in sides)  # pyright: ignore[reportReturnType]
+    del options
+    problem, column = fit.problem, "i_A" if fit.problem.node == "i" else "v_V"
+    sides = {"measured": problem.data, "simulated": fit.trace}
+    rows = np.asarray(problem.rows)
+    return {n: pandas.DataFrame({"t_s": rows, column: np.asarray(x)}) for n, x in sides.items()}

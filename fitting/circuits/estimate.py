@@ -57,6 +57,7 @@ def lifted_inverse(information: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     Information below that of ten times the limit is lifted to it.
     """
+    # A parameter that is known to no better than a factor of 150 adds no information worth inverting.
     size, axes = np.linalg.eigh(information)
     least = (10 * LIMIT) ** -2
     null = np.sqrt(np.sum(axes[:, size <= least] ** 2, axis=1))
@@ -81,7 +82,5 @@ def estimate_of(
         values=values,
         std={n: float(s * (abs(values[n]) or 1.0)) for n, s in zip(free, sigma, strict=True)},
         correlation=covariance / np.outer(sigma, sigma),
-        undetermined=tuple(
-            n for n, is_undetermined in zip(free, undetermined, strict=True) if is_undetermined
-        ),
+        undetermined=tuple(n for n, loose in zip(free, undetermined, strict=True) if loose),
     )

@@ -152,12 +152,12 @@ def fit_spikes(
     how = (signal, level, rearm, sign, watched, names)
     bench = SimulatedMoments(circuit, stimulus, free, *how, members, seed, policy, save, env)
     bench.check(step)
-    data, found = bench.measured(trains), []
+    data, fits = bench.measured(trains), []
     for begin in _screened(bench, z, data[0], starts, spread):
-        found.append(_descend(bench, begin, data, step, iterations))
-        if chi2.sf(found[-1].chi2, max(found[-1].freedom, 1)) >= _DISAGREE:
+        fits.append(_descend(bench, begin, data, step, iterations))
+        if chi2.sf(fits[-1].chi2, max(fits[-1].freedom, 1)) >= _DISAGREE:
             break
-    return min(found, key=lambda f: f.chi2)
+    return min(fits, key=lambda f: f.chi2)
 
 
 def _screened(
@@ -168,24 +168,19 @@ def _screened(
         return [z]
     noise = np.random.default_rng(bench.seed).normal(size=(starts, len(z)))
     noise[0] = 0.0
-    found = []
+    ranked = []
     for one in z + spread * noise / np.abs(log_slopes(bench.circuit, bench.free, z)):
         features = bench.features(one)
         if features is not None:
             away = target - bench.summaries(features.mean(axis=0))
-            found.append((float(away @ away), one))
-    if not found:
-        return [z]
-    return [one for _, one in sorted(found, key=lambda pair: pair[0])[:_SEARCHED]]
+            ranked.append((float(away @ away), one))
+    ranked.sort(key=lambda pair: pair[0])
+    return [one for _, one in ranked[:_SEARCHED]] or [z]
 
 
 def _descend(
-    bench: SimulatedMoments,
-    z: np.ndarray,
-    data: tuple[np.ndarray, np.ndarray],
-    step: float,
-    iterations: int,
-) -> SpikeFit:
+    bench: SimulatedMoments, z: np.ndarray, data: tuple[np.ndarray, np.ndarray], step: float, iterations: int
+) -> SpikeFit:  # fmt: skip
     """Gauss-Newton with step control: weighted by the scatter of the data at first, by the model's at last."""
     features, (target, own) = bench.features(z), data
     if features is None:
@@ -197,7 +192,7 @@ def _descend(
     while True:
         away = target - bench.summaries(features.mean(axis=0))
         jac, noise = bench.jacobian(z, features, step)
-        found = None
+        better = None
         for stage in (rough, False):
             if not stage:
                 weight, sigma = bench.weight(features, len(own))
@@ -206,12 +201,12 @@ def _descend(
             predicted_reduction = float(gradient @ lifted_inverse(matrix)[0] @ gradient)
             if predicted_reduction > 0.1 * len(z) and done < iterations:
                 goal = (away, weight, target)
-                found = _shorter(bench, z, goal, (gradient, matrix, bias))
-            if found is not None or not stage:
+                better = _shorter(bench, z, goal, (gradient, matrix, bias))
+            if better is not None or not stage:
                 break
-        if found is None:
+        if better is None:
             break
-        z, features, done = *found, done + 1
+        z, features, done = *better, done + 1
     known = {"information": matrix - bias, "surely": matrix - _BIAS_MARGIN * bias}
     return SpikeFit(
         estimate=estimate_of(bench.circuit, bench.free, z, **known),
@@ -235,6 +230,7 @@ def _shorter(bench: SimulatedMoments, z, goal, model) -> tuple[np.ndarray, np.nd
     scale = np.diag(np.diag(matrix) + 1e-9)
     for _ in range(5):
         move = np.linalg.solve(matrix + damping * scale + bias, gradient)
+        # Differences over a finite step say nothing of a threshold further away.
         move *= min(1.0, _LONGEST / max(float(np.max(np.abs(move))), 1e-300))
         features = bench.features(z + move / slope)
         if features is not None:

@@ -1,23 +1,41 @@
 """Signals of circuits as kinds of data."""
 
-from ..kinds import Kind
-from ..report import pictures_and_sections
-from .options import configure, run, spikes_asked, trace_asked
+from ..kinds import ELEMENTS, Kind
+from .content import spike_content, spike_tables, trace_content, trace_tables
+from .options import configure, fit_trace, fit_trains
 from .report import spike_pictures, spike_sections, trace_pictures, trace_sections
+
+_REFUSED = {
+    "batch": "these fits are of one circuit",
+    **dict.fromkeys(ELEMENTS, "elements around a circuit are to be elements of it"),
+}
+_NO_LIKELIHOOD = "simulated moments have no likelihood, errors are laplace's"
 
 SPIKES = Kind(
     label="spike times",
-    build=pictures_and_sections(spike_pictures, spike_sections),
-    asked=spikes_asked,
+    claims=lambda options: options.spikes is not None,
     configure=configure,
-    run=run,
+    used=("spikes", "stimulus", "level", "rearm", "dt", "draws", "stochastic"),
+    refused=_REFUSED | {f"uncertainty {x}": _NO_LIKELIHOOD for x in ("profile", "nuts")},
+    fit=fit_trains,
+    joined=False,
+    content=spike_content,
+    tables=spike_tables,
+    pictures=spike_pictures,
+    sections=spike_sections,
 )
 """Trains of spikes."""
 
 TRACE = Kind(
     label="trace of a node",
-    build=pictures_and_sections(trace_pictures, trace_sections),
-    asked=trace_asked,
-    run=run,
+    claims=lambda options: options.voltage is not None,
+    used=("voltage", "stimulus", "sigma"),
+    refused=_REFUSED | {"stochastic": "--spikes calibrates noise, a trace is fitted without"},
+    fit=fit_trace,
+    joined=False,
+    content=trace_content,
+    tables=trace_tables,
+    pictures=trace_pictures,
+    sections=trace_sections,
 )
 """The voltage of a node, or the current of the source."""

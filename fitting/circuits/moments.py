@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -22,6 +23,20 @@ _SPREAD = 1e-3
 _COLLINEAR = 1e-3
 
 
+def simulate_signal(
+    circuit: mj.Circuit, stimulus: mj.AbstractStimulus, *, signal: str, save: float, **options: Any
+) -> tuple[mj.Trace, Any]:
+    """Members of a circuit, failed ones included, at rows so far apart [s], and their signal [its unit]."""
+    rows = np.arange(int(np.floor(stimulus.duration / save + 1e-9)) + 1) * save
+    trace = mj.simulate(circuit, stimulus, save=rows, on_failure="ignore", **options)
+    return trace, signal_of(trace, signal)
+
+
+def signal_of(trace: mj.Trace, signal: str) -> Any:
+    """A state of a circuit, or "v" or "i" at its first driven source, of each member."""
+    return getattr(trace, signal) if signal in ("v", "i") else trace.state[signal]
+
+
 def train_features(
     trains: Sequence[np.ndarray], start: float, stop: float
 ) -> Float[np.ndarray, "trains 6"]:
@@ -30,14 +45,14 @@ def train_features(
     Number of spikes and of intervals, sum of their logarithms and of its squares, logarithm of the
     latency and its square; the latency of a train without a spike is that of the whole window.
     """
-    found = []
+    rows = []
     for train in trains:
         times = np.asarray(train, float)
         times = times[in_window(times, start, stop)]
         log = np.log(np.diff(times))
         first = np.log(max(times[0] - start if times.size else stop - start, 1e-12))
-        found.append([times.size, log.size, log.sum(), (log**2).sum(), first, first**2])
-    return np.array(found, float)
+        rows.append([times.size, log.size, log.sum(), (log**2).sum(), first, first**2])
+    return np.array(rows, float)
 
 
 def summaries_of(
@@ -88,19 +103,16 @@ class SimulatedMoments:
         """Refuse options that mean nothing."""
         signals = [*(s.name for s in self.circuit.specs), "v", "i"]
         unknown = ", ".join(repr(s) for s in self.names if s not in SUMMARIES)
-        (start, stop), end, few = self.window, float(self.stimulus.duration), self.members < 8
-        numbers = f"members = {self.members}, step = {step:g}, save = {self.save:g} s"
-        seen, window = (
-            0 <= start < stop <= end * (1 + 1e-9),
-            f"a window from {start:g} to {stop:g} s",
-        )
-        for wrong, what, allowed in (
-            (self.signal not in signals, f"no signal {self.signal!r}", ", ".join(signals)),
-            (unknown or not self.names, f"summaries {unknown or 'none'}", ", ".join(SUMMARIES)),
-            (few or not (step > 0 and self.save > 0), numbers, "8 or more, > 0, > 0 s"),
-            (not seen, window, f"within the stimulus, 0 to {end:g} s"),
-        ):
-            if wrong:
+        (start, stop), end = self.window, float(self.stimulus.duration)
+        numbers = self.members >= 8 and step > 0 and self.save > 0
+        inside = 0 <= start < stop <= end * (1 + 1e-9)
+        for fine, what, allowed in (
+            (self.signal in signals, f"no signal {self.signal!r}", ", ".join(signals)),
+            (self.names and not unknown, f"summaries {unknown or 'none'}", ", ".join(SUMMARIES)),
+            (numbers, f"members = {self.members}, step = {step:g}, save = {self.save:g} s", "8 or more, > 0, > 0 s"),
+            (inside, f"a window from {start:g} to {stop:g} s", f"within the stimulus, 0 to {end:g} s"),
+        ):  # fmt: skip
+            if not fine:
                 raise DataError(what, where="fit_spikes", allowed=allowed)
 
     def measured(self, trains: Sequence[SpikeTrain | np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -123,28 +135,23 @@ class SimulatedMoments:
     def features(self, z: np.ndarray) -> np.ndarray | None:
         """Features of the members' trains; None where a solve failed or there is nothing to compare."""
         values = values_at(self.circuit, self.free, z)
-        rows = int(np.floor(self.stimulus.duration / self.save + 1e-9)) + 1
         self.calls.append(1)
-        trace = mj.simulate(
+        trace, x = simulate_signal(
             self.circuit,
             self.stimulus,
+            signal=self.signal,
+            save=self.save,
             policy=self.policy,
             env=self.env,
             members=self.members,
             seed=self.seed,
-            save=np.arange(rows) * self.save,
             values={n: np.full((self.members, 1), x) for n, x in values.items()},
-            on_failure="ignore",
         )
-        if trace.failed.size:
-            return None
-        x = {"v": trace.v, "i": trace.i}.get(self.signal)
-        x = trace.state[self.signal] if x is None else x
-        if not np.isfinite(np.asarray(x)).all():
+        if trace.failed.size or not np.isfinite(np.asarray(x)).all():
             return None
         trains = detect_all(trace.t, x, level=self.level, rearm=self.rearm, sign=self.sign)
-        found = train_features(trains, *self.window)
-        return found if np.isfinite(self.summaries(left_out(found))).all() else None
+        features = train_features(trains, *self.window)
+        return features if np.isfinite(self.summaries(left_out(features))).all() else None
 
     def summaries(self, means: np.ndarray) -> np.ndarray:
         """Summaries out of mean features."""
@@ -153,6 +160,7 @@ class SimulatedMoments:
     def weight(self, features: np.ndarray, trains: int) -> tuple[np.ndarray, np.ndarray]:
         """Inverse of the covariance of measured less simulated summaries, and standard deviations."""
         left, n = self.summaries(left_out(features)), len(features)
+        # Jackknife: a mean without one train is off by 1 / (n - 1) of that train's own deviation.
         away = (left - left.mean(axis=0)) * (n - 1)
         one = away.T @ away / (n - 1) + _SPREAD**2 * np.eye(len(self.names))
         covariance = one * (1 / trains + 1 / self.members)
@@ -170,15 +178,13 @@ class SimulatedMoments:
         for k, name in enumerate(self.free):
             move = step / slope[k] * np.eye(len(z))[k]
             sides = [(1, self.features(z + move)), (-1, self.features(z - move)), (0, features)]
-            found = [(s, f) for s, f in sides if f is not None][:2]
-            if len(found) < 2:
+            sides = [(s, f) for s, f in sides if f is not None][:2]
+            if len(sides) < 2:
                 value = values_at(self.circuit, self.free, z)[name]
-                raise FitError(
-                    f"no trains to compare {step:g} log units from {name} = {value:g}",
-                    where="fit_spikes",
-                    fix="start from other values, or take a smaller step",
-                )
-            (a, high), (b, low) = found
+                what = f"no trains to compare {step:g} log units from {name} = {value:g}"
+                fix = "start from other values, or take a smaller step"
+                raise FitError(what, where="fit_spikes", fix=fix)
+            (a, high), (b, low) = sides
             for out, take in ((mean, lambda f: f.mean(axis=0)), (left, left_out)):
                 difference = self.summaries(take(high)) - self.summaries(take(low))
                 out.append(difference / ((a - b) * step))
@@ -191,4 +197,5 @@ def jacobian_noise_bias(
 ) -> np.ndarray:
     """A noisy Jacobian overstates the curvature J'WJ; this is the bias on average, from its jackknife deviations."""
     n = len(away)
+    # Jackknife variance of a mean: (n - 1) / n times the sum of the squares of the deviations.
     return (n - 1) / n * np.einsum("kai,ab,kbj->ij", away, weight, away)

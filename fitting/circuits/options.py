@@ -2,26 +2,21 @@
 
 import argparse
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from memjax import params
-from memjax.cli.command import UsageError, number, say
+from memjax.cli.command import number
 from memjax.cli.options import bench_from, file_of
 from memjax.data import read_spike_trains, read_traces
 from memjax.errors import DataError
-from memjax.files import writing_folder
 from memjax.io.stimulus import load_stimulus
 
-from ..command import Stages, announce, new_folder, refuse_draws, require_circuit, write_fit
-from ..kinds import provenance, refuse_unused
-from ..problem import begun, moved_inside
-from ..report import fill
-from .content import of_spikes, of_voltage, spike_tables, trace_tables
-from .spikes import calibrate_spikes
-from .voltage_fit import fit_voltages
+from ..command import Stages, require_circuit
+from ..problem import begun
+from .spikes import SpikeCalibration, calibrate_spikes
+from .voltage_fit import VoltageFit, fit_voltages
 
 _SIGMA = 1e-3  # least standard deviation of a row where none is given, over the range of the trace
 
@@ -47,90 +42,36 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def spikes_asked(options: argparse.Namespace) -> bool:
-    """Whether an option says that files are of spike trains."""
-    return options.spikes is not None
+def drive(options: argparse.Namespace, circuit: Any) -> Any:
+    """The stimulus that drove a circuit, by its ports."""
+    return load_stimulus(options.stimulus, circuit.ports if len(circuit.ports) > 1 else ())
 
 
-def trace_asked(options: argparse.Namespace) -> bool:
-    """Whether an option says that files are of the trace of a node."""
-    return options.voltage is not None
-
-
-def run(options: argparse.Namespace, circuit: Any) -> int:
-    """Fit; the exit status."""
-    spikes = spikes_asked(options)
-    word = "--spikes" if spikes else "--voltage"
-    needed = {"stimulus": "S.csv", "free": "NAME ..."} | ({"level": "V"} if spikes else {})
-    require_circuit(options, circuit, where=word, needed=needed)
-    _refuse(options, word, spikes)
-    _, env, _ = bench_from(options)
-    used = (
-        ("spikes", "level", "rearm", "dt", "draws", "stochastic")
-        if spikes
-        else ("voltage", "sigma")
-    )
-    refuse_unused(options, ("stimulus", *used), what="spike trains" if spikes else "a trace")
+def _begin(options: argparse.Namespace, circuit: Any, **needed: str) -> tuple[Any, dict[str, Any]]:
+    """The circuit at the start, and what both fits take from the options."""
+    require_circuit(options, circuit, **needed, free="NAME ...")
     circuit = params.replace(circuit, dict(options.fix), where="--fix")
-    circuit = begun(circuit, options.free, dict(options.start))
-    out = new_folder(options)
-    ports = circuit.ports if len(circuit.ports) > 1 else ()
-    stimulus = load_stimulus(options.stimulus, ports)
-    with Stages(checked=False) as stages:
-        fit = _spikes if spikes else _voltage
-        content = fit(options, circuit, stimulus, env, out, stages.describe)
-    for warning in content["warnings"]:
-        say("warning", warning)
-    return 0
+    about = {"free": options.free, "seed": options.seed, "env": bench_from(options)[1]}
+    start = begun(circuit, options.free, dict(options.start))
+    return start, about | {"stimulus": drive(options, circuit)}
 
 
-def _refuse(options: argparse.Namespace, word: str, spikes: bool) -> None:
-    """Refuse what does not go with such files."""
-    if options.stochastic and not spikes:
-        raise UsageError(
-            "--stochastic", where="--voltage", allowed="--spikes, which calibrates noise, or a fit without noise",
-            fix="leave it out",
-        )  # fmt: skip
-    if options.batch:
-        raise UsageError("not with --batch", where=word, fix="leave it out")
-    refuse_draws(options, used=spikes)
-    if spikes and options.uncertainty != "laplace":
-        raise UsageError(
-            f"--uncertainty {options.uncertainty}", where=word, fix="leave it out",
-            allowed="laplace: simulated moments have no likelihood",
-        )  # fmt: skip
-
-
-def _spikes(options, circuit, stimulus, env, out: Path, tick) -> dict:
-    """Calibrate to spike trains; what was written."""
+def fit_trains(options: argparse.Namespace, circuit: Any) -> SpikeCalibration:
+    """The calibration to spike trains."""
+    circuit, about = _begin(options, circuit, where="--spikes", stimulus="S.csv", level="V")
+    about |= {"level": options.level, "rearm": options.rearm, "signal": options.spikes}
     trains = []
-    about = {"level": options.level, "rearm": options.rearm}
     for name in options.files:
-        trains += read_spike_trains(file_of(name), signal=options.spikes, **about).values()
-    found = calibrate_spikes(
-        trains,
-        circuit,
-        stimulus=stimulus,
-        signal=options.spikes,
-        free=options.free,
-        members=options.draws,
-        dt=options.dt,
-        seed=options.seed,
-        env=env,
-        tick=tick,
-        **about,
-    )
-    window = (0.0, float(stimulus.duration))
-    content = of_spikes(found, model=options.model, signal=options.spikes, window=window, **about)
-    content["moved_inside"] = list(moved_inside(circuit, params.to_dict(circuit), options.free))
-    with writing_folder(out) as place:
-        fill(content, spike_tables(found), place, **provenance(options))
-    announce(content, out)
-    return content
+        read = {n: about[n] for n in ("level", "rearm", "signal")}
+        trains += read_spike_trains(file_of(name), **read).values()
+    with Stages(checked=False) as stages:
+        more: dict[str, Any] = dict(members=options.draws, dt=options.dt, tick=stages.describe)
+        return calibrate_spikes(trains, circuit, **about, **more)
 
 
-def _voltage(options, circuit, stimulus, env, out: Path, tick) -> dict:
-    """Fit the trace of a node; what was written."""
+def fit_trace(options: argparse.Namespace, circuit: Any) -> VoltageFit:
+    """The fit of the trace of a node; its errors are those of the residuals where no sigma was given."""
+    circuit, about = _begin(options, circuit, where="--voltage", stimulus="S.csv")
     node = options.voltage.removesuffix(".v")
     traces = read_traces(file_of(options.files[0]), signal="i" if node == "i" else f"{node}.v")
     if len(options.files) > 1 or len(traces) > 1:
@@ -139,29 +80,11 @@ def _voltage(options, circuit, stimulus, env, out: Path, tick) -> dict:
         )  # fmt: skip
     ((t, x),) = traces.values()
     sigma = _scatter(x) if options.sigma is None else options.sigma
-    tick("least squares")
-    fit = fit_voltages(
-        t, x, circuit, stimulus=stimulus, node=node, sigma=sigma, free=options.free, seed=options.seed,
-        env=env,
-    )  # fmt: skip
-    given, warnings = options.sigma is not None, []
-    if not given and fit.chi2 > 1:  # the scatter is what the residuals say
-        fit = replace(fit, covariance=fit.chi2 * fit.covariance)
-    if fit.chi2 > 2:
-        warnings.append(
-            f"the residuals are {fit.chi2**0.5:.2g} times a row's scatter ({sigma:.2g}): this circuit does not "
-            "do all that the trace does"
-        )
-    if not fit.converged:
-        warnings.append("the search had not ended")
-    fit = replace(fit, model=options.model)
-    about: dict[str, Any] = dict(node=node, seed=options.seed, sigma_given=given, warnings=warnings)
-
-    def write(own, place: Path) -> None:
-        content = of_voltage(own, **about)
-        fill(content, trace_tables(own, node), place, sample=own.sample, **provenance(options))
-
-    return write_fit(write, fit, options, out)
+    with Stages(checked=False) as stages:
+        stages.describe("least squares")
+        fit = fit_voltages(t, x, circuit, node=node, sigma=sigma, **about)
+    scale = fit.chi2 if options.sigma is None and fit.chi2 > 1 else 1.0
+    return replace(fit, covariance=scale * fit.covariance, model=options.model)
 
 
 def _scatter(x: np.ndarray) -> float:

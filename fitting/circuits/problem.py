@@ -66,8 +66,8 @@ class Traces(AbstractDifferentiable):
         scaled = Scaled(self.at(z), self.env)
         y0, end = scaled.initial(), self.rows[-1]
         sol = solve_stiff(scaled, self.stimulus, rows=self.rows, y0=y0, end=end, policy=self.policy)
-        seen = jax.vmap(lambda t, y: self._signal(scaled, t, y))(self.rows, sol.y)
-        return (seen - self.data) / self.sigma, sol.result == 0
+        signal = jax.vmap(lambda t, y: self._signal(scaled, t, y))(self.rows, sol.y)
+        return (signal - self.data) / self.sigma, sol.result == 0
 
     def _signal(self, scaled: Scaled, t, y) -> Float[Array, ""]:
         """The signal just before a time, where a pulse may begin or end."""
@@ -85,20 +85,17 @@ def _rows(t, v, sigma, *, end: float) -> tuple[np.ndarray, np.ndarray, np.ndarra
     """Checked times [s], data and standard deviations."""
     t, v, sigma = np.asarray(t, float), np.asarray(v, float), np.asarray(sigma, float)
     whole = t.ndim == 1 and t.size > 1 and v.shape == t.shape and sigma.shape in ((), t.shape)
-    if not (whole and np.isfinite(t).all() and np.isfinite(v).all() and (np.diff(t) > 0).all()):
-        raise DataError(
-            f"times of shape {t.shape}, data of shape {v.shape}, sigma of shape {sigma.shape}",
-            where="fit_voltages",
-            allowed="finite t, increasing, and v of one length; sigma a number or one per row",
-        )
-    if not (np.isfinite(sigma).all() and (sigma > 0).all()):
-        raise DataError(f"sigma = {np.min(sigma):g}", where="fit_voltages", allowed="> 0 V or A")
-    if t[0] < 0 or t[-1] > end * (1 + 1e-9):
-        raise DataError(
-            f"rows from {t[0]:g} to {t[-1]:g} s",
-            where="fit_voltages",
-            allowed=f"within the stimulus, 0 to {end:g} s",
-        )
+    finite = whole and np.isfinite(t).all() and np.isfinite(v).all() and (np.diff(t) > 0).all()
+    shapes = f"times of shape {t.shape}, data of shape {v.shape}, sigma of shape {sigma.shape}"
+    rows = "finite t, increasing, and v of one length; sigma a number or one per row"
+    for fine, what, allowed in (
+        (finite, lambda: shapes, rows),
+        (np.isfinite(sigma).all() and (sigma > 0).all(), lambda: f"sigma = {np.min(sigma):g}", "> 0 V or A"),
+        (finite and t[0] >= 0 and t[-1] <= end * (1 + 1e-9), lambda: f"rows from {t[0]:g} to {t[-1]:g} s",
+         f"within the stimulus, 0 to {end:g} s"),
+    ):  # fmt: skip
+        if not fine:
+            raise DataError(what(), where="fit_voltages", allowed=allowed)
     return t, v, np.broadcast_to(sigma, t.shape)
 
 

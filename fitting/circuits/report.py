@@ -1,6 +1,7 @@
 """Pictures and tables of fits to spike trains, and to the trace of a node."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,30 +29,23 @@ def spike_pictures(content: dict, measured, simulated, folder: Path) -> list[str
     factor, unit = _prefixed(stop - start)
     floor = 0
     for (_, color, word), own in zip(both, trains, strict=True):
-        shown = own[:_DRAWN]
-        axes[0].eventplot(
-            [factor * (t - start) for t in shown],
-            lineoffsets=np.arange(len(shown)) + floor,
-            linelengths=0.8,
-            linewidths=0.9,
-            colors=color,
-        )
-        axes[0].plot([], [], color=color, label=f"{word}, {len(shown)} of {len(own)} trains")
-        floor += len(shown) + 1
-    axes[0].set(
-        xlabel=f"Time ({unit})", ylabel="Train", yticks=[], xlim=(0, factor * (stop - start)),
-        ylim=(-1, 1.25 * floor), title="Spikes",
-    )  # fmt: skip
+        times = [factor * (t - start) for t in own[:_DRAWN]]
+        lines: dict[str, Any] = dict(lineoffsets=np.arange(len(times)) + floor, linelengths=0.8)
+        axes[0].eventplot(times, linewidths=0.9, colors=color, **lines)
+        axes[0].plot([], [], color=color, label=f"{word}, {len(times)} of {len(own)} trains")
+        floor += len(times) + 1
+    span, height = (0, factor * (stop - start)), (-1, 1.25 * floor)
+    axes[0].set(xlabel=f"Time ({unit})", ylabel="Train", yticks=[], xlim=span, ylim=height)
+    axes[0].set_title("Spikes")
     axes[0].legend(fontsize=8, loc="upper left", ncols=2)
     kinds = {"isi": ("Interval", np.diff), "latency": ("Latency", lambda t: t[:1] - start)}
     for ax, (name, (word, values)) in zip(axes[1:], kinds.items(), strict=True):
         samples = [np.sort(np.concatenate([np.zeros(0), *map(values, own)])) for own in trains]
-        found = about["comparison"][name]
         factor, unit = _prefixed(max((float(np.median(x)) for x in samples if x.size), default=1.0))
         for (_, color, side), x in zip(both, samples, strict=True):
             share = np.arange(1, len(x) + 1) / max(len(x), 1)
             ax.step(factor * x, share, where="post", color=color, label=f"{side}, {len(x)}")
-        w1, noise = found["w1"], found["floor"]
+        w1, noise = (about["comparison"][name][key] for key in ("w1", "floor"))
         title = "" if w1 is None else f"W1 {readable(factor * w1)} {unit}"
         title += "" if noise is None else f" (floor {readable(factor * noise)} {unit})"
         ax.set(xlabel=f"{word} ({unit})", ylabel="Share", ylim=(0, 1.02), title=title)
@@ -62,39 +56,40 @@ def spike_pictures(content: dict, measured, simulated, folder: Path) -> list[str
 
 def spike_sections(content: dict) -> list[tuple[str, str]]:
     """Summaries, distributions, how it was estimated."""
-    about, number = content["spikes"], readable
-    rows = [
-        [n, number(s["measured"], 4), number(s["simulated"], 4), number(s["sigma"], 2), number(s["z"], 2)]
+    about, digits = content["spikes"], {"measured": 4, "simulated": 4, "sigma": 2, "z": 2}
+    summaries = [
+        [n, *(readable(s[key], k) for key, k in digits.items())]
         for n, s in about["summaries"].items()
-    ]  # fmt: skip
-    head = ["logarithm of", "measured", "simulated", "sigma of the difference", "z"]
-    sections = [("Summaries that were fitted", html_table(rows, head))]
-    rows, scales = [], {"rate": (1.0, "1/s"), "isi": None, "latency": None}
-    for name, scale in scales.items():
-        c = about["comparison"][name]
+    ]
+    rows = []
+    for name, c in ((n, about["comparison"][n]) for n in ("rate", "isi", "latency")):
         m, s = c["measured"], c["simulated"]
-        factor, unit = scale or _prefixed(m["mean"] or s["mean"] or 1.0)
-        cells = [number(None if x["mean"] is None else factor * x["mean"]) for x in (m, s)]
-        cells += [number(x["cv"], 3) for x in (m, s)]
-        cells += [number(None if c[k] is None else factor * c[k], 3) for k in ("w1", "floor")]
-        z = ", ".join(number(x, 2) for x in c.get("z", {}).values())
+        factor, unit = (1.0, "1/s") if name == "rate" else _prefixed(m["mean"] or s["mean"] or 1.0)
+        scaled = lambda x, k: readable(None if x is None else factor * x, k)  # noqa: B023, E731
+        cells = [scaled(x["mean"], 4) for x in (m, s)] + [readable(x["cv"], 3) for x in (m, s)]
+        cells += [scaled(c[key], 3) for key in ("w1", "floor")]
+        z = ", ".join(readable(x, 2) for x in c.get("z", {}).values())
         rows.append([f"{name} ({unit})", *cells, z])
     head = ["", "mean, measured", "simulated", "CV, measured", "simulated", "W1", "floor",
             "z of mean, CV"]  # fmt: skip
-    sections.append(("Fresh trains in adaptive steps against the measured ones", html_table(rows, head)))  # fmt: skip
     p = about["p"]
-    rows = [
+    estimated = [
         ["estimator", about["estimator"]],
         ["simulated trains of each parameter set", str(about["members"])],
         ["chi squared of the summaries", f"{about['chi2']:.3g} of {about['freedom']}"
          + ("" if p is None else f", p = {p:.3g}")],
-        ["energy test, fresh against measured trains: p", number(about["comparison"]["energy_p"], 3)],
+        ["energy test, fresh against measured trains: p", readable(about["comparison"]["energy_p"], 3)],
         ["steps, and p of an energy test against adaptive ones",
          "; ".join(f"{readable(s['dt_s'])} s: {s['p']:.3f}" for s in about["steps"])],
         ["a spike", f"{about['signal']} rises above {about['level']:g}"
          + ("" if about["rearm"] is None else f" after it was below {about['rearm']:g}")],
     ]  # fmt: skip
-    return [*sections, ("How it was estimated", html_table(rows, ["", ""]))]
+    named = ["logarithm of", "measured", "simulated", "sigma of the difference", "z"]
+    return [
+        ("Summaries that were fitted", html_table(summaries, named)),
+        ("Fresh trains in adaptive steps against the measured ones", html_table(rows, head)),
+        ("How it was estimated", html_table(estimated, ["", ""])),
+    ]
 
 
 def trace_pictures(content: dict, measured, simulated, folder: Path) -> list[str]:
@@ -111,10 +106,8 @@ def trace_pictures(content: dict, measured, simulated, folder: Path) -> list[str
     axes[0].legend(fontsize=8)
     axes[1].axhline(0, color=MUTED, lw=0.8)
     axes[1].plot(factor * t, (x - y) / about["sigma"], ".", ms=3, color=MEASURED)
-    axes[1].set(
-        xlabel=f"Time ({unit})", ylabel="Residual (sigma)",
-        title=f"chi squared per degree of freedom {about['chi2']:.3g}",
-    )  # fmt: skip
+    title = f"chi squared per degree of freedom {about['chi2']:.3g}"
+    axes[1].set(xlabel=f"Time ({unit})", ylabel="Residual (sigma)", title=title)
     figure.savefig(folder / "trace.png")
     return ["trace.png"]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -10,17 +11,21 @@ from scipy.stats import chi2, wasserstein_distance
 import memjax as mj
 from memjax.errors import DataError
 from memjax.observables import detect_all, in_window, isi_statistics
+from memjax.params import to_dict
 from memjax.solver import SemiImplicitEuler
 
+from ..fit_json import finite
+from ..problem import moved_inside
 from ..stochastic.two_sample import energy_test
 from .fit import SpikeFit, fit_spikes
+from .moments import signal_of, simulate_signal
 
 MEMBERS = 96
 """Fewest simulated trains of each parameter set."""
 
 _MORE = 3  # simulated trains for each measured one, where these are many
 # Steps, and rows in which spikes are sought, of a short interval or latency, to begin with.
-_STEPS, _SEEN = 1000, 50
+_STEPS, _ROWS = 1000, 50
 _STARTS = 12  # starts that are screened
 _SHORT = 0.05  # quantile that is a short one
 # Probability below which fixed steps are told from adaptive ones, and how often steps are halved then.
@@ -54,6 +59,12 @@ class SpikeCalibration:
         See `compare_trains`.
     warnings : tuple of str
         What should be known before the fit is used, in words.
+    window : tuple of float
+        Time that counts [s].
+    moved : tuple of str
+        Free parameters whose start was moved inside narrower bounds.
+    notes, summary, interrupted, sample
+        See `fitting.result.AbstractFit`.
     """
 
     fit: SpikeFit
@@ -66,6 +77,12 @@ class SpikeCalibration:
     steps: tuple[dict, ...]
     comparison: dict
     warnings: tuple[str, ...]
+    window: tuple[float, float]
+    moved: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    summary: tuple[str, ...] = ()
+    interrupted: bool = False
+    sample: None = None
 
     @property
     def probability(self) -> float | None:
@@ -112,31 +129,30 @@ def calibrate_spikes(
     """
     window = (0.0, float(stimulus.duration))
     own = tuple(x[in_window(x, *window)] for x in (np.asarray(t, float) for t in trains))
-    short = _short(own)
+    short, moved = _short(own), moved_inside(circuit, to_dict(circuit), free)
     members = max(MEMBERS, _MORE * len(own)) if members is None else members
     dt, steps = short / _STEPS if dt is None else dt, []
     say = (lambda text: None) if tick is None else tick
-    about = {"signal": signal, "level": level, "rearm": rearm, "env": env}
+    about: dict[str, Any] = {"signal": signal, "level": level, "rearm": rearm, "env": env}
     while True:
         policy = mj.Fixed(dt, method=SemiImplicitEuler())
-        save = dt * max(1, int(short / _SEEN / dt))
+        about["save"] = save = dt * max(1, int(short / _ROWS / dt))
         say(f"simulated moments, steps of {dt:.2g} s")
-        fit = fit_spikes(
-            own, circuit, stimulus=stimulus, free=free, members=members, policy=policy, save=save, seed=seed,
-            starts=1 if steps else _STARTS, **about,
-        )  # fmt: skip
+        search: dict[str, Any] = dict(free=free, members=members, policy=policy, seed=seed)
+        search["starts"] = 1 if steps else _STARTS
+        fit = fit_spikes(own, circuit, stimulus=stimulus, **search, **about)
         circuit, many = fit.estimate.circuit, max(_FRESH, 2 * len(own))
         say("fresh trains in fixed and adaptive steps")
         fresh, fixed = (
-            fresh_trains(circuit, stimulus, members=many, policy=p, save=save, seed=seed + k, **about)
+            fresh_trains(circuit, stimulus, members=many, policy=p, seed=seed + k, **about)
             for k, p in ((1, mj.Auto()), (2, policy))
-        )  # fmt: skip
+        )
         away = energy_test(*_scaled(fixed, fresh, window), seed=seed)
         steps.append({"dt_s": dt, "p": away})
         if away >= _TOLD or len(steps) > _TRIES:
             break
         dt /= 2
-    found = SpikeCalibration(
+    calibration = SpikeCalibration(
         fit=fit,
         trains=own,
         simulated=tuple(fresh),
@@ -147,78 +163,63 @@ def calibrate_spikes(
         steps=tuple(steps),
         comparison=compare_trains(own, fresh, window=window, seed=seed),
         warnings=(),
+        window=window,
+        moved=moved,
     )
     lost = sum(len(t) for t in trains) - sum(len(t) for t in own)
-    return replace(found, warnings=_warnings(found, lost))
+    return replace(calibration, warnings=_warnings(calibration, lost))
 
 
-def _warnings(found: SpikeCalibration, lost: int) -> tuple[str, ...]:
+def _warnings(calibration: SpikeCalibration, lost: int) -> tuple[str, ...]:
     """What should be known before the fit is used."""
-    p, tests = found.probability, found.comparison["energy_p"]
-    last = found.steps[-1]
-    said = {
+    p, test, last = (
+        calibration.probability,
+        calibration.comparison["energy_p"],
+        calibration.steps[-1],
+    )
+    fit = calibration.fit
+    texts = {
         f"{lost} spikes lie outside the stimulus and do not count": lost > 0,
-        f"the summaries do not agree (chi squared {found.fit.chi2:.3g} of {found.fit.freedom}, p = {p or 0:.2g}): "
+        f"the summaries do not agree (chi squared {fit.chi2:.3g} of {fit.freedom}, p = {p or 0:.2g}): "
         "this circuit does not do what the trains do": p is not None and p < _TOLD,
-        "the search had not ended": not found.fit.converged,
+        "the search had not ended": not fit.converged,
         f"steps of {last['dt_s']:.2g} s are told from adaptive ones (p = {last['p']:.2g}): say a smaller --dt":
             last["p"] < _TOLD,
-        f"fresh trains are told from the measured ones (energy test, p = {tests or 0:.2g})":
-            tests is not None and tests < _TOLD,
+        f"fresh trains are told from the measured ones (energy test, p = {test or 0:.2g})":
+            test is not None and test < _TOLD,
     }  # fmt: skip
-    return tuple(text for text, wrong in said.items() if wrong)
+    return tuple(text for text, wrong in texts.items() if wrong)
 
 
 def _short(trains: Trains) -> float:
     """A short interval or latency [s]."""
-    times = [
-        np.concatenate([np.diff(t) for t in trains]),
-        np.array([t[0] for t in trains if t.size]),
-    ]
-    found = [float(np.quantile(x[x > 0], _SHORT)) for x in times if np.any(x > 0)]
-    if not found:
+    intervals = np.concatenate([np.diff(t) for t in trains])
+    times = [intervals, np.array([t[0] for t in trains if t.size])]
+    short = [float(np.quantile(x[x > 0], _SHORT)) for x in times if np.any(x > 0)]
+    if not short:
         raise DataError(
             "no spikes within the stimulus", where="trains", allowed="one spike at least",
             fix="let time begin with the stimulus",
         )  # fmt: skip
-    return min(found)
+    return min(short)
 
 
 def fresh_trains(
-    circuit: mj.Circuit,
-    stimulus: mj.AbstractStimulus,
-    *,
-    signal: str,
-    level: float,
-    rearm: float | None,
-    members: int,
-    policy: mj.Fixed | mj.Stiff | mj.Auto,
-    save: float,
-    seed: int,
-    env: mj.Environment | None,
-) -> list[Float[np.ndarray, " _"]]:
+    circuit: mj.Circuit, stimulus: mj.AbstractStimulus, *, level: float, rearm: float | None, members: int,
+    signal: str, **options: Any,
+) -> list[Float[np.ndarray, " _"]]:  # fmt: skip
     """Spike times [s] of simulated members; those whose solve failed are left out.
+
+    `options` are those of `fitting.circuits.moments.simulate_signal`.
 
     Raises
     ------
     SolveError
         If all failed.
     """
-    rows = np.arange(int(np.floor(stimulus.duration / save + 1e-9)) + 1) * save
-    trace = mj.simulate(
-        circuit,
-        stimulus,
-        policy=policy,
-        env=env,
-        members=members,
-        seed=seed,
-        save=rows,
-        on_failure="ignore",
-    )
+    trace, _ = simulate_signal(circuit, stimulus, signal=signal, members=members, **options)
     trace = trace.check() if len(trace.failed) == members else trace.good()
-    x = {"v": trace.v, "i": trace.i}.get(signal)
-    x = trace.state[signal] if x is None else x
-    return detect_all(trace.t, x, level=level, rearm=rearm)
+    return detect_all(trace.t, signal_of(trace, signal), level=level, rearm=rearm)
 
 
 def _features(trains: Trains, window: tuple[float, float]) -> Float[np.ndarray, "trains 4"]:
@@ -256,24 +257,20 @@ def compare_trains(
         "isi": lambda trains: np.concatenate([np.zeros(0), *map(np.diff, trains)]),
         "latency": lambda trains: np.array([t[0] - window[0] for t in trains if len(t)]),
     }
+    both = {"measured": measured, "simulated": simulated}
     for name, values in kinds.items():
-        sides = {"measured": values(measured), "simulated": values(simulated)}
-        out[name] = {word: _moments(x) for word, x in sides.items()}
+        sides = {word: values(trains) for word, trains in both.items()}
         whole = all(x.size for x in sides.values())
+        out[name] = {word: _moments(x) for word, x in sides.items()}
         out[name]["w1"] = float(wasserstein_distance(*sides.values())) if whole else None
         out[name]["floor"] = _floor(measured, values, rng) if enough else None
-    for word, trains in (("measured", measured), ("simulated", simulated)):
+    isi = out["isi"]
+    for word, trains in both.items():
         s = isi_statistics(trains, start=window[0], stop=window[1], convention="inside")
-        out["isi"][word] |= {"mean_se": _number(s.mean_se), "cv_se": _number(s.cv_se)}
-    m, s = out["isi"]["measured"], out["isi"]["simulated"]
-    out["isi"]["z"] = {n: _z(m, s, n) for n in ("mean", "cv")}
+        isi[word] |= {"mean_se": finite(s.mean_se), "cv_se": finite(s.cv_se)}
+    isi["z"] = {n: _z(isi["measured"], isi["simulated"], n) for n in ("mean", "cv")}
     scaled = _scaled(measured, simulated, window)
     return out | {"energy_p": energy_test(*scaled, seed=seed) if enough else None}
-
-
-def _number(x: float) -> float | None:
-    """The number, if it is one."""
-    return float(x) if np.isfinite(x) else None
 
 
 def _moments(x: np.ndarray) -> dict:
@@ -292,10 +289,10 @@ def _z(m: dict, s: dict, name: str) -> float | None:
 
 def _floor(trains: Trains, values, rng: np.random.Generator) -> float | None:
     """Mean first Wasserstein distance of random halves of the trains."""
-    half, found = len(trains) // 2, []
+    half, distances = len(trains) // 2, []
     for _ in range(_HALVES):
         order = rng.permutation(len(trains))
         a, b = (values([trains[k] for k in part]) for part in (order[:half], order[half:]))
         if a.size and b.size:
-            found.append(wasserstein_distance(a, b))
-    return float(np.mean(found)) if found else None
+            distances.append(wasserstein_distance(a, b))
+    return float(np.mean(distances)) if distances else None

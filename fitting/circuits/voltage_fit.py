@@ -53,6 +53,21 @@ class VoltageFit(AbstractFit):
     profiles: tuple[Any, ...] = ()
     sample: Any = None
 
+    @property
+    def sigma(self) -> float:
+        """Median standard deviation of the rows [V or A]."""
+        return float(np.median(np.asarray(self.problem.sigma)))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """See `AbstractFit`."""
+        far = (
+            f"the residuals are {self.chi2**0.5:.2g} times a row's scatter ({self.sigma:.2g}): this circuit does not "
+            "do all that the trace does"
+        )
+        texts = {far: self.chi2 > 2, "the search had not ended": not self.converged}
+        return tuple(text for text, wrong in texts.items() if wrong)
+
 
 def fit_voltages(
     t: Float[np.ndarray | Array, " rows"],
@@ -118,11 +133,9 @@ def _voltage_fit(problem: Traces, search: Progress) -> VoltageFit:
     """Result at the best point of a search."""
     best = search.best
     if not np.isfinite(search.cost[best]):
-        raise FitError(
-            f"no solve of {len(search.cost)} starts ended well",
-            where="fit_voltages",
-            fix="start from other values, or allow more steps: policy=mj.Stiff(max_steps=...)",
-        )
+        fix = "start from other values, or allow more steps: policy=mj.Stiff(max_steps=...)"
+        what = f"no solve of {len(search.cost)} starts ended well"
+        raise FitError(what, where="fit_voltages", fix=fix)
     r, jac, _ = problem.linearise(search.z)
     rows, z, cost = len(problem.data), search.z[best], float(search.cost[best])
     r, slope = r[best][:rows], log_slopes(problem.device, problem.free, z)

@@ -1,14 +1,15 @@
 """What the folder of a joint fit holds: fit.json, and a fit directory for each file."""
 
+import argparse
 import re
-from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..fit_json import common_content, write_draws
-from ..report import build, write_content
+from ..fit_json import common_content
+from ..report import fill, write as write_part
 from .fit import JointFit, Part
+from .options import parts_of
 
 
 def folder_of(label: str, place: int) -> str:
@@ -35,19 +36,14 @@ def _of_part(part: Part, folder: str, kind: str) -> dict[str, Any]:
     }
 
 
-def write(
-    fit: JointFit,
-    folder: Path,
-    *,
-    kinds: Sequence[str],
-    writers: Sequence[Callable[[Any, Path], Any]],
-    **about: Any,
-) -> list[str]:
-    """Fill the folder of a joint fit; ``writer(fit, folder)`` fills that of each part, of the kinds that are named."""
-    names = [folder_of(p.label, k) for k, p in enumerate(fit.parts)]
-    for part, name, writer in zip(fit.parts, names, writers, strict=True):
+def write(fit: JointFit, folder: Path, options: argparse.Namespace) -> None:
+    """Fill the folder of a joint fit, with a folder for each part in it."""
+    files = []
+    for k, (part, (kind, own)) in enumerate(zip(fit.parts, parts_of(options), strict=True)):
+        name = folder_of(part.label, k)
         (folder / name).mkdir()
-        writer(part.fit, folder / name)
+        write_part(kind, part.fit, folder / name, own)
+        files.append(_of_part(part, name, kind.label))
     content = common_content(
         fit,
         kind="joint fit",
@@ -55,12 +51,8 @@ def write(
         n_sweeps=len(fit.parts),
         covariance_from="the information of all files and the prior",
         seed=fit.seed,
-        notes=list(fit.notes),
-        warnings=list(fit.warnings),
         reader=[],
+        stages=[asdict(s) for s in fit.stages],
+        files=files,
     )
-    parts = zip(fit.parts, names, kinds, strict=True)
-    content["stages"] = [asdict(s) for s in fit.stages]
-    content["files"] = [_of_part(part, name, kind) for part, name, kind in parts]
-    write_content(content, folder, **about)
-    return ["fit.json", *write_draws(fit.sample, folder), *build(folder)]
+    fill(content, folder, options, sample=fit.sample)

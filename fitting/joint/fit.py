@@ -125,9 +125,9 @@ class JointFit(AbstractFit):
     @property
     def complete(self) -> "JointFit":
         """See `AbstractFit`."""
-        return (
-            self if self.whole is None else replace(self, z=self.whole[0], covariance=self.whole[1])
-        )
+        if self.whole is None:
+            return self
+        return replace(self, z=self.whole[0], covariance=self.whole[1])
 
     @property
     def freedom(self) -> float:
@@ -200,29 +200,22 @@ def fit_jointly(
     problem, starts = joined(device, fits)
     groups = [list(g) for g in order] or [list(range(len(fits)))]
     last, search, known, stages = _in_order(problem, starts, groups, labels, tick)
-    whole, covariance = (
-        search.z[search.best],
-        np.linalg.inv(sum(known) + PRECISION * np.eye(len(starts[0]))),
-    )
-    residuals = [
-        data_of(p, whole[None, problem.place(k)])[0][0] for k, p in enumerate(problem.parts)
-    ]
+    z, n = search.z[search.best], len(problem.free)
+    covariance = np.linalg.inv(sum(known) + PRECISION * np.eye(len(z)))
     parts = tuple(
-        _part(problem, k, whole, covariance, known[k], residuals[k], fits[k], labels[k])
-        for k in range(len(fits))
+        _part(problem, k, z, covariance, known[k], fits[k], labels[k]) for k in range(len(fits))
     )
-    n = len(problem.free)
     return JointFit(
-        device=problem.at(jnp.asarray(whole[:n])),
+        device=problem.at(jnp.asarray(z[:n])),
         model=fits[0].model,
         problem=last,
-        z=whole[:n],
+        z=z[:n],
         covariance=covariance[:n, :n],
         loss=float(search.cost[search.best]),
         search=search,
         parts=parts,
         stages=stages if order else (),
-        whole=(whole, covariance),
+        whole=(z, covariance),
         seed=seed,
         notes=_notes(problem, parts),
     )
@@ -230,17 +223,14 @@ def fit_jointly(
 
 def _check(fits: Sequence[AbstractFit], device: mj.AbstractDevice | mj.Circuit) -> None:
     """Refuse fits of which no joint one is made."""
+    what, where = "fits with bounds of their own", "a joint fit"
     if len(fits) < 2 or {model_class(f.device) for f in fits} != {model_class(device)}:
-        models = ", ".join(sorted({f.model for f in fits}))
-        raise DataError(
-            f"{len(fits)} fits of {models}",
-            where="a joint fit",
-            allowed="two or more, of the device's model",
-        )
+        what = f"{len(fits)} fits of {', '.join(sorted({f.model for f in fits}))}"
+        raise DataError(what, where=where, allowed="two or more, of the device's model")
     bounds = {n: s.bounds for n, s in parameter_specs(device).items()}
     if any(parameter_specs(f.device)[n].bounds != bounds[n] for f in fits for n in f.free):
         allowed = "those of the device, see memjax.params.with_bounds"
-        raise DataError("fits with bounds of their own", where="a joint fit", allowed=allowed)
+        raise DataError(what, where=where, allowed=allowed)
 
 
 def _in_order(problem: JointProblem, starts, groups: list[list[int]], labels: Sequence[str], tick):
@@ -259,43 +249,40 @@ def _in_order(problem: JointProblem, starts, groups: list[list[int]], labels: Se
         for k in group:
             jacobian = data_of(problem.parts[k], center[None, problem.place(k)])[1][0]
             known[k] = _information(problem, k, jacobian, len(center))
-            precision = precision + known[k]
+            precision = precision + known[k]  # to first order the posterior, the next prior
         device = problem.at(jnp.asarray(center[:n]))
         sigma = np.sqrt(np.diag(np.linalg.inv(precision)))[:n]
         std = standard_deviations(device, problem.free, center[:n], sigma)
         values = {m: float(get(device, m)) for m in problem.free}
-        stages.append(
-            Stage(label=names, values=values, std=std, loss=float(search.cost[search.best]))
-        )
+        loss = float(search.cost[search.best])
+        stages.append(Stage(label=names, values=values, std=std, loss=loss))
     return last, search, known, tuple(stages)
 
 
 def _information(problem: JointProblem, k: int, jacobian: np.ndarray, size: int) -> np.ndarray:
     """What a part says of all coordinates, of which there are so many: J'J, weighed."""
-    at, found = problem.place(k), np.zeros((size, size))
-    found[np.ix_(at, at)] = float(problem.weights[k]) ** 2 * jacobian.T @ jacobian
-    return found
+    at, matrix = problem.place(k), np.zeros((size, size))
+    matrix[np.ix_(at, at)] = float(problem.weights[k]) ** 2 * jacobian.T @ jacobian
+    return matrix
 
 
-def _part(
-    problem: JointProblem, k: int, whole, covariance, information, residuals, alone, label: str
-) -> Part:
+def _part(problem: JointProblem, k: int, z, covariance, information, alone, label: str) -> Part:
     """What one file says."""
     at, weight = problem.place(k), float(problem.weights[k])
-    pair = data_of(alone.problem, alone.z[None])[0][0], residuals
-    own, together = (0.5 * float(np.sum(r**2)) for r in pair)
+    pair = (alone.problem, alone.z), (problem.parts[k], z[at])
+    residuals = [data_of(p, point[None])[0][0] for p, point in pair]
+    own, together = (0.5 * float(np.sum(r**2)) for r in residuals)
     rise = weight**2 * max(together - own, 0.0)
     # Along a column of the covariance the other parameters follow the one: there its information is 1 / variance.
     size = np.diag(covariance)
     along = np.einsum("ij,ik,kj->j", covariance, information, covariance) / size
-    known = np.linalg.solve(information + PRECISION * np.eye(len(whole)), information)
+    known = np.linalg.solve(information + PRECISION * np.eye(len(z)), information)
     determines = float(np.trace(known))
-    mine = np.ix_(at, at)
     return Part(
         label=label,
         alone=alone,
-        fit=alone.moved(problem.parts[k], whole[at], covariance[mine]),
-        residuals=len(residuals),
+        fit=alone.moved(problem.parts[k], z[at], covariance[np.ix_(at, at)]),
+        residuals=len(residuals[1]),
         weight=weight,
         shares={n: float(along[i]) for i, n in enumerate(problem.free)},
         rise=rise,
@@ -306,10 +293,9 @@ def _part(
 
 def _notes(problem: JointProblem, parts: Sequence[Part]) -> tuple[str, ...]:
     """Which parameters belong to one file alone."""
-    own = [
+    return tuple(
         f"{name} of {part.label} is its own: {float(part.fit.values[name]):.4g}"
         for part in parts
         for name in part.fit.problem.free
         if name not in problem.free
-    ]
-    return tuple(own)
+    )

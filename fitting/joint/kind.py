@@ -1,8 +1,19 @@
 """Files of several kinds at once."""
 
 from ..kinds import Kind
-from .options import configure, run
+from .content import write
+from .options import configure, fit, run, used
 from .report import build
 
-KIND = Kind(label="joint fit", build=build, run=run, joins=True, configure=configure)
+KIND = Kind(
+    label="joint fit",
+    configure=configure,
+    used=used,
+    fit=fit,
+    run=run,
+    write=write,
+    build=build,
+    joined=False,
+    joins=True,
+)
 """Files of several kinds."""

@@ -2,22 +2,24 @@
 
 import argparse
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from copy import copy
-from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from memjax.cli.command import UsageError, say
 from memjax.errors import DataError
 from memjax.fields import parameter_specs
 from memjax.params import with_bounds
 
-from ..command import Stages, new_folder, write_fit
-from ..kinds import Kind, of_file, provenance, refuse_unused
+from .. import command
+from ..command import Stages
+from ..kinds import ELEMENTS, Kind, flag, of_file, refuse_unused
 from ..problem import NotFreeError
-from .content import write
-from .fit import fit_jointly
+from .fit import JointFit, fit_jointly
+
+Part = tuple[Kind, argparse.Namespace]
+"""Files of one kind and of the same options, and these."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -37,48 +39,49 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(options: argparse.Namespace, device: Any) -> int:
-    """Fit; the exit status."""
-    parts = _parts(options)
-    if len(parts) == 1:  # one file, with options of its own
-        ((kind, own),) = parts
-        own.given = [n for n in own.given if n != "bench"]
-        return kind.run(own, device)
+def used(options: argparse.Namespace) -> set[str]:
+    """Options that mean something here: those of all files."""
+    parts = parts_of(options)
+    names = {"bench", "order", *(n for kind, own in parts for n in kind.uses(own))}
+    # Of several parts `fit` says why it does not take --stochastic.
+    return names if len(parts) == 1 else {*names, "stochastic"} - {"batch", "draws", "hold_out"}
+
+
+def run(kind: Kind, options: argparse.Namespace) -> int:
+    """Fit, of one file with options of its own as if these were all; the exit status."""
+    parts = parts_of(options)
+    if len(parts) > 1:
+        return command.run(kind, options)
+    ((one, own),) = parts
+    own.explicit = sorted({*options.explicit, *_keys(options, own)} - {"bench"})
+    refuse_unused(own, one)
+    return (one.run or command.run)(one, own)
+
+
+def fit(options: argparse.Namespace, device: Any) -> JointFit:
+    """The fit of all files, each of which is fitted alone before."""
+    parts = parts_of(options)
     if options.stochastic:
         raise UsageError(
             "--stochastic", where="a joint fit", fix="leave it out",
             allowed="medians; randomness is calibrated to the sweeps, or the delays, alone",
         )  # fmt: skip
-    groups = _ordered(options, [kind.label for kind, _ in parts])
-    used = {"bench", "order", *(n for kind, _ in parts for n in kind.used)}
-    refuse_unused(
-        options,
-        used - {"batch", "draws", "hold_out"},
-        what=" and ".join(kind.label for kind, _ in parts),
-    )
-    out = new_folder(options)
+    for kind, own in parts:
+        # What one file says is of its kind; what stands around the device does so in all files.
+        around = set(ELEMENTS) & set(options.explicit)
+        refuse_unused(own, kind, sorted(_keys(options, own) | around))
+    order = _ordered(options, [kind.label for kind, _ in parts])
     labels = [", ".join(Path(n).name for n in own.files) for _, own in parts]
     fits = _alone(parts, device, labels)
-    secants = [
-        kind.label
-        for (kind, _), f in zip(parts, fits, strict=True)
-        if f.problem.differentiable is None
-    ]
-    if secants and options.uncertainty == "nuts":
-        raise UsageError(
-            "--uncertainty nuts", where=f"a joint fit with {', '.join(secants)}", fix="leave it out",
-            allowed="laplace, profile: its derivatives are secants",
-        )  # fmt: skip
     with Stages(checked=False) as stages:
-        found = fit_jointly(
-            fits, device, labels=labels, order=groups, seed=options.seed, tick=stages
-        )
-    writers = [partial(cast(Callable[..., Any], kind.write), options=own) for kind, own in parts]
-    about = {"kinds": [kind.label for kind, _ in parts], "writers": writers}
-    for text in found.warnings:
-        say("warning", text)
-    write_fit(write, found, options, out, **about, **provenance(options))
-    return 0
+        about: dict[str, Any] = dict(labels=labels, order=order, seed=options.seed, tick=stages)
+        return fit_jointly(fits, device, **about)
+
+
+def _keys(options: argparse.Namespace, own: argparse.Namespace) -> set[str]:
+    """Options that ``--bench`` says of the files of one part."""
+    tables = _tables(options)
+    return {n.replace("-", "_") for name in own.files for n in tables.get(name, {})}
 
 
 def _ordered(options: argparse.Namespace, labels: Sequence[str]) -> list[list[int]]:
@@ -86,22 +89,22 @@ def _ordered(options: argparse.Namespace, labels: Sequence[str]) -> list[list[in
     if options.order is None:
         return []
     every = list(dict.fromkeys(labels))
-    asked = [[k for k in every if k.startswith(word.strip())] for word in options.order.split(",")]
-    named = [k[0] for k in asked if len(k) == 1]
-    if len(named) < len(asked) or sorted(named) != sorted(every):
+    matches = [
+        [k for k in every if k.startswith(word.strip())] for word in options.order.split(",")
+    ]
+    named = [k[0] for k in matches if len(k) == 1]
+    if len(named) < len(matches) or sorted(named) != sorted(every):
         raise UsageError(options.order, where="--order", allowed=f"each once: {','.join(every)}")
     return [[place for place, k in enumerate(labels) if k == name] for name in named]
 
 
-def _alone(
-    parts: Sequence[tuple[Kind, argparse.Namespace]], device: Any, labels: Sequence[str]
-) -> list[Any]:
+def _alone(parts: Sequence[Part], device: Any, labels: Sequence[str]) -> list[Any]:
     """Fits of the parts; bounds and starts of what is not free in one of them count in the others."""
     fits: list[Any] = []
     lost: list[NotFreeError] = []
     for (kind, own), label in zip(parts, labels, strict=True):
         say("progress", f"{label}: {kind.label}, alone")
-        fit = cast(Callable[..., Any], kind.fit)  # see _parts
+        fit: Any = kind.fit  # see `parts_of`
         try:
             fits.append(fit(own, device))
         except NotFreeError as error:
@@ -116,18 +119,17 @@ def _alone(
     return fits
 
 
-def _parts(options: argparse.Namespace) -> list[tuple[Kind, argparse.Namespace]]:
-    """What is fitted alone: files of one kind and of the same options, and these."""
+def parts_of(options: argparse.Namespace) -> list[Part]:
+    """What is fitted alone."""
     tables = _tables(options)
-    groups: dict[tuple[str, str], tuple[Kind, argparse.Namespace]] = {}
+    groups: dict[tuple[str, str], Part] = {}
     for name in options.files:
         table = tables.get(name, {})
         own = _with(options, table, name)
         kind = of_file(own, name)
-        if kind.fit is None or kind.write is None:
-            raise DataError(
-                f"a file of {kind.label}", where=name, allowed="kinds that are fitted jointly"
-            )
+        if not (kind.fit and kind.joined):
+            allowed = "kinds that are fitted jointly"
+            raise DataError(f"a file of {kind.label}", where=name, allowed=allowed)
         _, group = groups.setdefault((kind.label, repr(sorted(table.items()))), (kind, own))
         group.files = [*group.files, name] if group is not own else [name]
     return list(groups.values())
@@ -138,17 +140,17 @@ def _tables(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
     if options.bench is None:
         return {}
     try:
-        found = tomllib.loads(Path(options.bench).read_text(encoding="utf-8"))
+        tables = tomllib.loads(Path(options.bench).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(f"cannot be read: {error}", where=options.bench, allowed="TOML") from error
     names = {n: n for n in options.files} | {Path(n).name: n for n in options.files}
-    for name, table in found.items():
+    for name, table in tables.items():
         if name not in names or not isinstance(table, dict):
             allowed = ", ".join(f'["{n}"]' for n in options.files)
             raise DataError(
                 f"{name!r}", where=options.bench, allowed=f"a table for a file: {allowed}"
             )
-    return {names[n]: table for n, table in found.items()}
+    return {names[n]: table for n, table in tables.items()}
 
 
 def _with(options: argparse.Namespace, table: dict[str, Any], name: str) -> argparse.Namespace:
@@ -159,15 +161,14 @@ def _with(options: argparse.Namespace, table: dict[str, Any], name: str) -> argp
             "bounds of one file", where=f"{options.bench}, {name}", allowed="--bounds, of all files"
         )
     for key, value in table.items():
-        option = "--" + key.replace("_", "-")
         values = value if isinstance(value, list) else [value]
-        words += [option] if value is True else [option, *map(str, values)]
+        words += [flag(key)] if value is True else [flag(key), *map(str, values)]
     plain = ["FILE", "--model", options.model, "--out", options.out]
     try:
-        found = options.parser.parse_args([*plain, *words], namespace=copy(options))
+        own = options.parser.parse_args([*plain, *words], namespace=copy(options))
     except UsageError as error:
         raise DataError(
             str(error), where=f"{options.bench}, {name}", allowed="options of memjax fit"
         ) from error
-    found.files = [name]
-    return found
+    own.files = [name]
+    return own

@@ -117,9 +117,9 @@ class DifferentiableJoint(AbstractDifferentiable):
     ) -> tuple[Float[Array, " residuals"], Bool[Array, ""]]:
         """See `AbstractDifferentiable`."""
         pairs = zip(self.parts, self.places, strict=True)
-        found = [p.data_residuals(z[jnp.asarray(at)]) for p, at in pairs]
-        rows = [w * r for w, (r, _) in zip(self.weights, found, strict=True)]
-        ok = jnp.all(jnp.stack([x for _, x in found]))
+        residuals = [p.data_residuals(z[jnp.asarray(at)]) for p, at in pairs]
+        rows = [w * r for w, (r, _) in zip(self.weights, residuals, strict=True)]
+        ok = jnp.all(jnp.stack([x for _, x in residuals]))
         return jnp.concatenate([*rows, self.root @ (z - self.center)]), ok
 
 
@@ -145,7 +145,7 @@ def weight_of(fit: AbstractFit) -> float:
     """
     _, jacobian, _ = data_of(fit.problem, fit.z[None])
     size, axes = np.linalg.eigh(jacobian[0].T @ jacobian[0])
-    size = np.maximum(size, 0.0)
+    size = np.maximum(size, 0.0)  # rounding makes flat directions negative
     stated = float(np.sum(size * np.einsum("ij,ik,kj->j", axes, fit.covariance, axes)))
 
     def excess(log: float) -> float:
@@ -177,10 +177,11 @@ def joined(
     ties = tuple(dict.fromkeys(t for f in fits for t in f.problem.ties if t[0] not in shared))
     parts = []
     for fit, mine in zip(fits, own, strict=True):
-        kept = {n: float(get(fit.device, n)) for n in (*mine, *fit.problem.own)}
-        held = replace(base, kept, check=False)
+        states = {n: float(get(fit.device, n)) for n in (*mine, *fit.problem.own)}
+        own_base = replace(base, states, check=False)
         names = (*shared, *mine)
-        about = {"device": held, "free": names, "center": unconstrain(held, names), "ties": ties}
+        about = {"device": own_base, "free": names, "ties": ties}
+        about["center"] = unconstrain(own_base, names)
         about["noise"] = jnp.ones((), float)
         parts.append(dataclasses.replace(fit.problem, **about))
     starts = _starts(base, fits, shared, own)
@@ -198,7 +199,7 @@ def joined(
 
 def _changed(device, fits: Sequence[AbstractFit], free: set[str]) -> dict[str, float]:
     """Values that fits took from their data without fitting them, the first one's of each."""
-    found: dict[str, float] = {}
+    changed: dict[str, float] = {}
     for name, spec in parameter_specs(device).items():
         if name in free or spec.noise:
             continue
@@ -206,8 +207,8 @@ def _changed(device, fits: Sequence[AbstractFit], free: set[str]) -> dict[str, f
             value = stored(fit.device, name)
             tied = name in dict(fit.problem.ties) or name in fit.problem.own
             if value is not None and not tied and value != stored(device, name):
-                found.setdefault(name, float(value))
-    return found
+                changed.setdefault(name, float(value))
+    return changed
 
 
 def _starts(base, fits: Sequence[AbstractFit], shared: tuple[str, ...], own) -> np.ndarray:
@@ -221,10 +222,10 @@ def _starts(base, fits: Sequence[AbstractFit], shared: tuple[str, ...], own) -> 
     z, n = np.asarray(unconstrain(base, shared)), len(shared)
     known = [dict(zip(f.problem.free, f.z, strict=True)) for f in fits]
     mine = [x[m] for x, names in zip(known, own, strict=True) for m in names]
-    found = []
+    starts = []
     for first in known:
         order = [first, *known]
-        found.append([next((x[m] for x in order if m in x), z[k]) for k, m in enumerate(shared)])
+        starts.append([next((x[m] for x in order if m in x), z[k]) for k, m in enumerate(shared)])
     whole, pull = PRECISION * np.eye(n), PRECISION * z
     for fit in fits:
         at = [k for k, m in enumerate(fit.problem.free) if m in shared]
@@ -233,7 +234,7 @@ def _starts(base, fits: Sequence[AbstractFit], shared: tuple[str, ...], own) -> 
         whole[np.ix_(to, to)] += sure
         pull[to] += sure @ fit.z[at]
     middle, root = np.linalg.solve(whole, pull), np.linalg.cholesky(np.linalg.inv(whole))
-    count = max(TOGETHER - len(found), 1)
+    count = max(TOGETHER - len(starts), 1)
     drawn = middle + _WIDER * np.random.default_rng(0).normal(size=(count, n)) @ root.T
     drawn[0] = middle
-    return np.array([[*x, *mine] for x in (*found, *drawn)])
+    return np.array([[*x, *mine] for x in (*starts, *drawn)])

@@ -3,37 +3,28 @@
 import html
 from pathlib import Path
 
-from ..fit_json import METHODS
-from ..html import html_table, page, parameters_table, picture, provenance_table, remarks
-from ..report import build as build_part
+from ..html import html_table, picture
+from ..report import build as build_part, fit_page
 
 
 def build(content: dict, folder: Path) -> list[str]:
     """Make the pages of all files, and ``report.html`` above them."""
-    made, shown = [], []
+    files, shown = [], []
     for part in content["files"]:
         place = folder / part["folder"]
         names = build_part(place)
-        made += [f"{part['folder']}/{n}" for n in names]
+        files += [f"{part['folder']}/{n}" for n in names]
         shown.append(_picture(part, place, names))
-    body = f"""
-<h1>Fit of <code>{html.escape(content["model"])}</code> to {len(content["files"])} files at once</h1>
+    head = f"""
 <h2>What each file says</h2>{_shares(content)}
 <p><small>Shares of what is known of a parameter, the others free; what is left of 1 is the prior's. Alone: value and
 sigma of the file's own fit.</small></p>
 <h2>Whether the files agree</h2>{_agreement(content)}
 <p><small>Rise: by how much the loss of a file, weighed by the errors that its own fit states, is higher with the values
 of all files than with its own. p: probability of so large a rise where the device is the same.</small></p>
-{_stages(content)}{"".join(shown)}
-<h2>Parameters</h2>{parameters_table(content)}
-<p><small>Intervals: {METHODS[content["uncertainty"]["method"]]}.</small></p>
-{remarks(content)}
-<h2>Provenance</h2>{provenance_table(content)}
-"""
-    (folder / "report.html").write_text(
-        page(f"memjax fit: {content['model']}", body), encoding="utf-8"
-    )
-    return [*made, "report.html"]
+{_stages(content)}{"".join(shown)}"""
+    fit_page(content, head, folder)
+    return [*files, "report.html"]
 
 
 def _picture(part: dict, place: Path, names: list[str]) -> str:
@@ -47,15 +38,15 @@ def _picture(part: dict, place: Path, names: list[str]) -> str:
 def _shares(content: dict) -> str:
     """Share of each file in what is known of each parameter, and what it said alone."""
     files = content["files"]
-    rows = []
-    for name in content["free"]:
-        row = [name]
-        for part in files:
-            alone = part["alone"].get(name)
-            said = "" if alone is None else f" (alone {alone[0]:.4g} ± {alone[1]:.2g})"
-            row.append(f"{100 * part['shares'][name]:.0f} %{said}")
-        rows.append(row)
+    rows = [[name, *(_share(part, name) for part in files)] for name in content["free"]]
     return html_table(rows, ["parameter", *(p["label"] for p in files)])
+
+
+def _share(part: dict, name: str) -> str:
+    """The share of one file in one parameter."""
+    alone = part["alone"].get(name)
+    text = "" if alone is None else f" (alone {alone[0]:.4g} ± {alone[1]:.2g})"
+    return f"{100 * part['shares'][name]:.0f} %{text}"
 
 
 def _stages(content: dict) -> str:
@@ -63,25 +54,16 @@ def _stages(content: dict) -> str:
     stages = content.get("stages")
     if not stages:
         return ""
-    rows = [
-        [n, *(f"{s['values'][n]:.4g} ± {s['std'][n]:.2g}" for s in stages)] for n in content["free"]
-    ]
-    said = "Each file, with what was known before as its prior; the last column is what this page reports."
+    cell = lambda s, n: f"{s['values'][n]:.4g} ± {s['std'][n]:.2g}"  # noqa: E731
+    rows = [[n, *(cell(s, n) for s in stages)] for n in content["free"]]
+    text = "Each file, with what was known before as its prior; the last column is what this page reports."
     table = html_table(rows, ["parameter", *(f"after {s['label']}" for s in stages)])
-    return f"<h2>One after the other</h2>{table}<p><small>{said}</small></p>"
+    return f"<h2>One after the other</h2>{table}<p><small>{text}</small></p>"
 
 
 def _agreement(content: dict) -> str:
     """Rise of the loss of each file."""
-    rows = [
-        [
-            p["label"],
-            p["kind"],
-            f"{p['determines']:.1f}",
-            f"{p['rise']:.3g}",
-            f"{p['p']:.2g}",
-            "contradicts the others" if p["contradicts"] else "agrees",
-        ]
-        for p in content["files"]
-    ]
+    words = {True: "contradicts the others", False: "agrees"}
+    numbers = lambda p: [f"{p['determines']:.1f}", f"{p['rise']:.3g}", f"{p['p']:.2g}"]  # noqa: E731
+    rows = [[p["label"], p["kind"], *numbers(p), words[p["contradicts"]]] for p in content["files"]]
     return html_table(rows, ["file", "kind", "combinations determined", "rise", "p", ""])

@@ -1,6 +1,6 @@
 """What a fit directory holds of conductances per pulse: fit.json and two tables."""
 
-from pathlib import Path
+import argparse
 from typing import Any
 
 import numpy as np
@@ -8,9 +8,9 @@ import pandas
 
 from memjax.data import PulseRecord
 
-from ..fit_json import common_content
-from ..report import fill
+from ..fit_json import BENCH, finite
 from .fit import PulseFit, median_error
+from .options import cycles
 
 CYCLES = 50
 """Cycles that are simulated for a report."""
@@ -52,48 +52,51 @@ def step_spread(record: PulseRecord) -> dict[str, dict]:
     return out
 
 
-def _content(fit: PulseFit, simulated: PulseRecord, held: PulseRecord | None) -> dict:
-    """Content of ``fit.json`` of conductances per pulse."""
-    record, pulsed = fit.record, fit.pulsed
-    protocol, noise = record.protocol, fit.noise
+def content(fit: PulseFit, options: argparse.Namespace) -> dict:
+    """What ``fit.json`` holds of conductances per pulse."""
+    record, pulsed, noise = fit.record, fit.pulsed, fit.noise
+    _, held = cycles(options)
     mean = float(np.mean(fit.curve()))
-    spread = {
-        n: {"sigma_ln": float(s), "from": "conductance per pulse", "sweeps": len(record.g)}
-        | ({} if fit.randomness is None else {"std": fit.randomness.std.get(f"cycle.{n}")})
-        for n, s in noise.cycle.items()
+    spread: dict[str, dict] = {}
+    for name, sigma in noise.cycle.items():
+        about = {"from": "conductance per pulse", "sweeps": len(record.g)}
+        about |= {} if fit.randomness is None else {"std": fit.randomness.std.get(f"cycle.{name}")}
+        spread[name] = {"sigma_ln": float(sigma)} | about
+    records = {"measured": record, "simulated": fit.simulate(CYCLES), "held_out": held}
+    return {
+        "bench": BENCH | {"reversed": pulsed.reversed},
+        "read_noise": {"relative": float(noise.read) / mean, "floor_A": 0.0},
+        "cycle_spread": spread or None,
+        "n_points": int(record.g.size),
+        "n_sweeps": len(record.g),
+        "reduced_chi2": 2 * fit.loss / max(record.g.shape[1] - len(fit.free), 1),
+        "covariance_from": "scatter of the cycles",
+        "warnings": list(record.warnings),
+        "reader": [record.reader],
+        "pulses": _protocol(record)
+        | {
+            "device": record.device,
+            "steps_per_pulse": pulsed.substeps,
+            "memory_cycles": finite(fit.memory),
+            "kinds": record.kinds.tolist(),
+            "curve_S": fit.curve().tolist(),
+            "misfit": median_error(fit.curve(), fit.weights @ record.g),
+            "noise": [] if fit.randomness is None else fit.randomness.table(),
+            "step_spread": {n: step_spread(x) for n, x in records.items() if x is not None},
+            "hold_out": None if held is None else hold_out(fit, held),
+        },
     }
-    content = common_content(
-        fit,
-        kind="conductance per pulse",
-        read_noise={"relative": float(noise.read) / mean, "floor_A": 0.0},
-        cycle_spread=spread or None,
-        n_points=int(record.g.size),
-        n_sweeps=len(record.g),
-        reduced_chi2=2 * fit.loss / max(record.g.shape[1] - len(fit.free), 1),
-        covariance_from="scatter of the cycles",
-        seed=fit.seed,
-        notes=list(fit.notes),
-        warnings=list(record.warnings),
-        reader=[record.reader],
-    )
-    content["bench"]["reversed"] = pulsed.reversed
-    steps = {"measured": step_spread(record), "simulated": step_spread(simulated)}
-    content["pulses"] = {
-        "device": record.device,
-        "voltages_V": list(protocol.voltages) if protocol else None,
-        "widths_s": list(protocol.widths) if protocol else None,
-        "period_s": protocol.period if protocol else None,
-        "read_voltage_V": protocol.read_voltage if protocol else None,
-        "steps_per_pulse": pulsed.substeps,
-        "memory_cycles": fit.memory if np.isfinite(fit.memory) else None,
-        "kinds": record.kinds.tolist(),
-        "curve_S": fit.curve().tolist(),
-        "misfit": median_error(fit.curve(), fit.weights @ record.g),
-        "noise": [] if fit.randomness is None else fit.randomness.table(),
-        "step_spread": steps | ({"held_out": step_spread(held)} if held is not None else {}),
-        "hold_out": None if held is None else hold_out(fit, held),
+
+
+def _protocol(record: PulseRecord) -> dict[str, Any]:
+    """The pulses of a record, None where they are not known."""
+    p = record.protocol
+    return {
+        "voltages_V": p and list(p.voltages),
+        "widths_s": p and list(p.widths),
+        "period_s": p and p.period,
+        "read_voltage_V": p and p.read_voltage,
     }
-    return content
 
 
 def hold_out(fit: PulseFit, held: PulseRecord) -> dict:
@@ -120,10 +123,15 @@ def _frame(record: PulseRecord) -> pandas.DataFrame:
     )
 
 
-def write(
-    fit: PulseFit, folder: Path, *, held: PulseRecord | None = None, **about: Any
-) -> list[str]:
-    """Fill a fit directory; arguments as for `fitting.report.fill`, and the cycles that were held out."""
-    simulated = fit.simulate(CYCLES)
-    tables = _frame(fit.record), _frame(simulated)
-    return fill(_content(fit, simulated, held), tables, folder, sample=fit.sample, **about)
+def tables(fit: PulseFit, options: argparse.Namespace) -> dict[str, pandas.DataFrame]:
+    """Readings of the measured cycles, and of simulated ones."""
+    del options
+    return {"measured": _frame(fit.record), "simulated": _frame(fit.simulate(CYCLES))}
+
+
+def row(content: dict) -> dict[str, Any]:
+    """What a row of a batch says: how well the curve is met and predicted, and the randomness."""
+    about = content["pulses"]
+    noise = {r["name"]: r["value"] for r in about["noise"]}
+    held = about["hold_out"] or {}
+    return {"misfit": about["misfit"]} | noise | {n: held[n] for n in ("next", "next_mean") if held}

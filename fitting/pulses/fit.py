@@ -11,16 +11,16 @@ from jaxtyping import Array, Float, Int
 
 import memjax as mj
 from memjax.data import PulseProtocol, PulseRecord
-from memjax.errors import DataError, FitError
+from memjax.errors import DataError
 from memjax.params import get, known, replace as with_values, unconstrain
 from memjax.policy import require_x64
 from memjax.synapse import Pulsed, PulseNoise, simulate_pulses
 
-from ..optimize.levenberg_marquardt import Progress, levenberg_marquardt
-from ..problem import AbstractDifferentiable, begun, inside
+from ..optimize.levenberg_marquardt import Progress
+from ..problem import AbstractDifferentiable, begun, free_names, inside, one_by_one
 from ..residuals import Residuals
 from ..result import AbstractFit
-from .initial_guess import look_at, recipe_of
+from .initial_guess import Recipe, look_at, recipe_of
 from .noise import FEWEST, NoiseFit, estimate_noise
 
 MEMORIES = (np.inf, 3.0, 1.5)
@@ -160,17 +160,12 @@ class PulseFit(AbstractFit):
             Of the noise, which depends on these, the cycle and the pulse only.
         """
         seed = self.seed if seed is None else seed
-        g = simulate_pulses(
-            self.pulsed, self.noise, self.record.kinds, cycles=cycles, seed=seed, member=member
-        )
-        return replace(
-            self.record,
-            g=np.maximum(g, np.finfo(float).tiny),
-            cycles=np.arange(cycles),
-            reader="simulated",
-            source={"simulated": self.model, "seed": seed, "member": member},
-            warnings=(),
-        )
+        about = {"seed": seed, "member": member}
+        g = simulate_pulses(self.pulsed, self.noise, self.record.kinds, cycles=cycles, **about)
+        about |= {"simulated": self.model}
+        g, numbers = np.maximum(g, np.finfo(float).tiny), np.arange(cycles)
+        fresh = replace(self.record, g=g, cycles=numbers, source=about, warnings=())
+        return replace(fresh, reader="simulated")
 
 
 @eqx.filter_jit
@@ -262,30 +257,33 @@ def fit_pulses(
         )  # fmt: skip
     record = replace(record, protocol=protocol)
     memory = choose_memory(record.g) if memory is None else memory
-    weights = cycle_weights(len(record.g), memory)
-    problem, starts, notes = _begun(
-        record, device, free, fix or {}, start or {}, env, reversed, weights
-    )
+    weights, notes = cycle_weights(len(record.g), memory), []
     if np.isfinite(memory):
-        notes = [f"recent cycles predict better: their weight fades over {memory:g} cycles", *notes]
-    show = None if tick is None else lambda p: tick("curve", p)
-    problem, search = _searched(problem, starts, show)
-    if not np.isfinite(search.cost).any():
-        raise FitError("no start could be solved", where=f"a fit of {device.name}")
-    found = _result(problem, search, record, weights, notes)
-    return replace(found, memory=memory, seed=seed)
+        notes.append(f"recent cycles predict better: their weight fades over {memory:g} cycles")
+    device = with_values(device, fix or {}, where="--fix")
+    named = None if free is None else tuple(known(device, free, where="--free"))
+    recipe = recipe_of(device, named)
+    if reversed is None:
+        reversed = recipe.reversed and protocol.voltages[0] > 0
+        if reversed:
+            notes.append("the model sets at negative voltage: the device is taken as reversed")
+    begins = _starts(record, weights, device, recipe, named, fix or {}, start or {})
+    problem = _problem(record, weights, begins, recipe.ties, fix or {}, env, reversed)
+    points = [np.asarray(unconstrain(d, problem.free)) for d in begins[1]]
+    problem, search = _searched(problem, points, tick)
+    if len(record.g) < FEWEST:
+        notes.append(f"fewer than {FEWEST} cycles: nothing is said about randomness")
+    about = {"memory": memory, "seed": seed, "notes": tuple(notes)}
+    return _result(problem, search, record, weights, **about)
 
 
-def _result(problem: PulseProblem, search: Progress, record, weights, notes: list[str]) -> PulseFit:
-    """The fit at the end of a search, with the randomness about it."""
+def _result(problem: PulseProblem, search: Progress, record, weights, **about: Any) -> PulseFit:
+    """The fit at the end of a search, with the randomness about it where there are cycles enough."""
     z = search.z[search.best]
     pulsed, randomness = problem.under_pulses(jnp.asarray(z)), None
     if len(record.g) >= FEWEST:
-        rates = recipe_of(pulsed.device, problem.free).rates
-        rates = tuple(n for n in rates if n in problem.free)
+        rates = tuple(n for n in recipe_of(pulsed.device, problem.free).rates if n in problem.free)
         randomness = estimate_noise(pulsed, record.g, record.kinds, rates=rates)
-    else:
-        notes = [*notes, f"fewer than {FEWEST} cycles: nothing is said about randomness"]
     return PulseFit(
         record=record,
         pulsed=pulsed,
@@ -295,64 +293,59 @@ def _result(problem: PulseProblem, search: Progress, record, weights, notes: lis
         covariance=_covariance(problem, z, record.g, weights),
         loss=float(search.cost[search.best]),
         weights=weights,
-        memory=np.inf,
         sigma=float(problem.sigma),
         randomness=randomness,
         search=search,
-        notes=tuple(notes),
+        **about,
     )
 
 
-def _begun(record, device, free, fix, start, env, reversed, weights):
-    """What is searched, coordinates of the starts, and notes."""
-    curve, notes, protocol = weights @ record.g, [], record.protocol
-    device = with_values(device, fix, where="--fix")
-    named = None if free is None else tuple(known(device, free, where="--free"))
-    recipe = recipe_of(device, named)
-    flipped = recipe.reversed and protocol.voltages[0] > 0 if reversed is None else reversed
-    if reversed is None and flipped:
-        notes.append("the model sets at negative voltage: the device is taken as reversed")
-    starts = recipe.starts(device, look_at(curve, record.kinds, protocol))
-    # What a recipe does not name starts at the device's own value.
-    names = tuple(n for n in (named or tuple(starts[0])) if n not in fix)
-    if not names:
-        raise DataError("nothing is free", where="--fix", allowed="one free parameter at least")
+Begins = tuple[tuple[str, ...], list[mj.AbstractDevice]]
+"""Names of the free parameters, and a device for each start."""
+
+
+def _starts(record, weights, device, recipe: Recipe, named, fix, start) -> Begins:
+    """What is fitted, and where each search begins; what a recipe does not name, at the device's own value."""
+    looks = recipe.starts(device, look_at(weights @ record.g, record.kinds, record.protocol))
+    names = free_names(device, named or looks[0], fix)
     own = {n: float(get(device, n)) for n in names}
-    held = [
-        begun(with_values(device, inside(device, own | {n: s[n] for n in names if n in s})), names, start)
-        for s in starts
-    ]  # fmt: skip
-    points = np.stack([np.asarray(unconstrain(d, names)) for d in held])
+    values = [own | {n: x[n] for n in names if n in x} for x in looks]
+    return names, [begun(with_values(device, inside(device, x)), names, start) for x in values]
+
+
+def _problem(record, weights, begins: Begins, ties, fix, env, reversed: bool) -> PulseProblem:
+    """What is searched: the mean curve, within the scatter of the cycles about it."""
+    names, devices = begins
     spread = np.std(np.log(record.g), axis=0, ddof=1) if len(record.g) > 1 else np.array([0.01])
+    # A mean with weights w has the variance of one cycle times the sum of w^2.
     sigma = float(np.median(spread) * np.sqrt(np.sum(weights**2))) or 1e-3
-    problem = PulseProblem(
-        device=held[0],
+    return PulseProblem(
+        device=devices[0],
         free=names,
-        center=jnp.asarray(points[0]),
-        pulsed=Pulsed.under(held[0], protocol, env=env, reversed=flipped),
+        center=unconstrain(devices[0], names),
+        pulsed=Pulsed.under(devices[0], record.protocol, env=env, reversed=reversed),
         kinds=jnp.asarray(record.kinds),
-        target=jnp.asarray(np.log(curve)),
+        target=jnp.asarray(np.log(weights @ record.g)),
         sigma=jnp.asarray(sigma, float),
-        ties=tuple((a, b) for a, b in recipe.ties.items() if b in names and a not in fix),
+        ties=tuple((a, b) for a, b in ties.items() if b in names and a not in fix),
     )
-    return problem, points, notes
 
 
-def _searched(problem: PulseProblem, starts: np.ndarray, show) -> tuple[PulseProblem, Progress]:
+def _searched(
+    problem: PulseProblem, starts: Sequence[np.ndarray], tick
+) -> tuple[PulseProblem, Progress]:
     """The search, again with more steps per pulse until they no longer matter."""
-    options: dict[str, Any] = {"iterations": _ITERATIONS, "tick": show}
-    found = [levenberg_marquardt(problem.linearise, z[None], **options) for z in starts]
-    search = found[int(np.argmin([p.cost[p.best] for p in found]))]
-    while np.isfinite(search.cost).any():
-        z = jnp.asarray(search.z[search.best])
+    about: dict[str, Any] = {"stage": "curve", "iterations": _ITERATIONS, "tick": tick}
+    search = one_by_one(problem, starts, **about)
+    while True:
+        z = search.z[search.best]
         finer = replace(problem.pulsed, substeps=2 * problem.pulsed.substeps)
         twice = replace(problem, pulsed=finer)
-        a, b = (np.asarray(_curve(p.under_pulses(z), p.kinds)) for p in (problem, twice))
+        both = (p.under_pulses(jnp.asarray(z)) for p in (problem, twice))
+        a, b = (np.asarray(_curve(p, problem.kinds)) for p in both)
         if np.max(np.abs(b / a - 1)) < _ACCURATE or finer.substeps > _MOST_SUBSTEPS:
-            break
-        problem = twice
-        search = levenberg_marquardt(problem.linearise, np.asarray(z)[None], **options)
-    return problem, search
+            return problem, search
+        problem, search = twice, one_by_one(twice, [z], **about)
 
 
 def _covariance(problem: PulseProblem, z, g, weights) -> Float[np.ndarray, "free free"]:

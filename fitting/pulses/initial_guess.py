@@ -43,6 +43,14 @@ class Look:
         off = max(self.low - slope * x0, 0.02 * self.low)
         return off, off + slope
 
+    def state(self, x0: float, x1: float) -> float:
+        """State of the first conductance, where the curve lies between the states x0 and x1."""
+        return x0 + (x1 - x0) * (self.start - self.low) / self.span
+
+    def within(self, margin: float) -> dict[str, float]:
+        """Resistances [ohm] of the ends of the state a little beyond those of the curve."""
+        return {"r_on": margin / self.high, "r_off": 1 / (margin * self.low)}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
@@ -68,56 +76,42 @@ class Recipe:
 
 def _yakopcic(device: Any, look: Look) -> list[dict[str, float]]:
     """Windows that narrow early or late, in a wide or a narrow range of states."""
-    read, b = look.protocol.read_voltage, float(device.b)
-    volts, widths = np.abs(look.protocol.voltages), look.protocol.widths
-    over = np.exp(volts) - np.exp([float(device.v_p), float(device.v_n)])
-    found = []
+    read, widths = look.protocol.read_voltage, look.protocol.widths
+    sinh = np.sinh(float(device.b) * read)
+    over = np.exp(np.abs(look.protocol.voltages)) - np.exp([float(device.v_p), float(device.v_n)])
+    starts = []
     for x0, x1, alpha_p, alpha_n, x_p, x_n in (
         (0.1, 0.8, 3.0, 2.0, 0.1, 0.5),
         (0.1, 0.4, 8.0, 6.0, 0.1, 0.6),
         (0.05, 0.9, 1.0, 0.5, 0.05, 0.1),
     ):
         off, on = look.on(x0, x1)
-        share = x0 + (x1 - x0) * (look.start - look.low) / look.span
         mid = (x0 + x1) / 2
         slowed = [
             np.exp(-alpha_p * max(mid - x_p, 0.0)) * min((1 - mid) / (1 - x_p), 1.0),
             np.exp(alpha_n * min(mid + x_n - 1, 0.0)) * min(mid / (1 - x_n), 1.0),
         ]
-        rate = (x1 - x0) * np.asarray(look.rates) / widths / np.maximum(over, 1e-3) / slowed
-        found.append(
-            {
-                "a1": on * read / np.sinh(b * read),
-                "a_off": off * read / np.sinh(b * read),
-                "a_p": rate[0],
-                "a_n": rate[1],
-                "alpha_p": alpha_p,
-                "alpha_n": alpha_n,
-                "x_p": x_p,
-                "x_n": x_n,
-                "x0": share,
-            }
-        )
-    return found
+        rates = (x1 - x0) * np.asarray(look.rates) / widths / np.maximum(over, 1e-3)
+        a_p, a_n = rates / slowed
+        windows = {"alpha_p": alpha_p, "alpha_n": alpha_n, "x_p": x_p, "x_n": x_n}
+        values = {"a1": on * read / sinh, "a_off": off * read / sinh, "a_p": a_p, "a_n": a_n}
+        starts.append(values | windows | {"x0": look.state(x0, x1)})
+    return starts
 
 
 def _mms(device: Any, look: Look) -> list[dict[str, float]]:
     """Two exponentials: the slower polarity is held back by its voltage of switching."""
-    widths, volts = np.asarray(look.protocol.widths), np.abs(look.protocol.voltages)
-    rate = np.asarray(look.rates) / widths
-    thermal = 0.02585
-    slow = int(np.argmin(rate))
+    rate = np.asarray(look.rates) / look.protocol.widths
+    slow, thermal = int(np.argmin(rate)), 0.02585
     share = np.clip(rate[slow] / rate[1 - slow], 1e-6, 0.5)
-    name = ("v_on", "v_off")[slow]
-    held = float(volts[slow] - thermal * np.log(share / (1 - share)))
-    found = []
+    threshold = abs(look.protocol.voltages[slow]) - thermal * np.log(share / (1 - share))
+    name, tau = ("v_on", "v_off")[slow], 1 / rate[1 - slow]
+    starts = []
     for x0, x1 in ((0.1, 0.9), (0.03, 0.97)):
         off, on = look.on(x0, x1)
-        state = x0 + (x1 - x0) * (look.start - look.low) / look.span
-        found.append(
-            {"r_on": 1 / on, "r_off": 1 / off, "tau": 1 / rate[1 - slow], "x0": state, name: held}
-        )
-    return found
+        values = {"r_on": 1 / on, "r_off": 1 / off, "tau": tau, "x0": look.state(x0, x1)}
+        starts.append(values | {name: float(threshold)})
+    return starts
 
 
 def _vteam(device: Any, look: Look) -> list[dict[str, float]]:
@@ -126,31 +120,16 @@ def _vteam(device: Any, look: Look) -> list[dict[str, float]]:
     over_on = (abs(v_set) / abs(float(device.v_on)) - 1) ** float(device.a_on)
     over_off = (abs(v_reset) / float(device.v_off) - 1) ** float(device.a_off)
     pulses = 100.0
-    return [
-        {
-            "k_on": 1 / (pulses * widths[0] * over_on),
-            "k_off": 1 / (pulses * widths[1] * over_off),
-            "r_on": margin / look.high,
-            "r_off": 1 / (margin * look.low),
-            "x0": 0.9,
-        }
-        for margin in (0.95, 0.8)
-    ]
+    k_on, k_off = 1 / (pulses * widths[0] * over_on), 1 / (pulses * widths[1] * over_off)
+    return [{"k_on": k_on, "k_off": k_off, **look.within(m), "x0": 0.9} for m in (0.95, 0.8)]
 
 
 def _linear_drift(device: Any, look: Look) -> list[dict[str, float]]:
     """Drift by the current, under the model's window."""
-    d, volts, widths = float(device.d), look.protocol.voltages, look.protocol.widths
-    speed = np.mean(np.asarray(look.rates) / (np.abs(volts) * np.asarray(widths)))
-    return [
-        {
-            "r_on": margin / look.high,
-            "r_off": 1 / (margin * look.low),
-            "mobility": float(speed) * d**2 * more,
-            "x0": 0.1,
-        }
-        for margin, more in ((0.9, 1.0), (0.7, 3.0), (0.5, 0.3))
-    ]
+    volts, widths = np.abs(look.protocol.voltages), np.asarray(look.protocol.widths)
+    mobility = float(np.mean(np.asarray(look.rates) / (volts * widths))) * float(device.d) ** 2
+    pairs = ((0.9, 1.0), (0.7, 3.0), (0.5, 0.3))
+    return [look.within(m) | {"mobility": mobility * more, "x0": 0.1} for m, more in pairs]
 
 
 RECIPES: dict[str, Recipe] = {
@@ -170,16 +149,14 @@ def recipe_of(device: AbstractDevice, free: tuple[str, ...] | None) -> Recipe:
     DataError
         For a model without a recipe where no parameters are named.
     """
-    known = RECIPES.get(device.name)
-    if known is not None:
-        return known
+    if recipe := RECIPES.get(device.name):
+        return recipe
     if not free:
         raise DataError(
-            f"no recipe for the model {device.name!r}",
-            where="a fit to conductances per pulse",
+            f"no recipe for the model {device.name!r}", where="a fit to conductances per pulse",
             allowed=", ".join(RECIPES),
             fix="name the parameters to fit (--free), their start with --fix, --params or --preset",
-        )
+        )  # fmt: skip
     own = {n: float(get(device, n)) for n in free}
     return Recipe(starts=lambda device, look: [own])
 
@@ -193,6 +170,5 @@ def look_at(curve: np.ndarray, kinds: np.ndarray, protocol: PulseProtocol) -> Lo
         steps = np.flatnonzero(kinds == kind)[:20]
         moved = abs(float(smooth[steps[-1] + 1] - smooth[steps[0]])) if len(steps) else 0.0
         rates.append(max(moved / (high - low) / max(len(steps), 1), 1e-4))
-    return Look(
-        low=low, high=high, start=float(smooth[0]), rates=(rates[0], rates[1]), protocol=protocol
-    )
+    about: Any = {"rates": (rates[0], rates[1]), "protocol": protocol}
+    return Look(low=low, high=high, start=float(smooth[0]), **about)

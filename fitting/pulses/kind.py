@@ -1,24 +1,28 @@
 """Potentiation and depression as a kind of data."""
 
-from ..command import with_provenance
 from ..kinds import Kind
-from ..report import pictures_and_sections
-from .content import write
-from .options import USED, configure, fit, held_out, run, takes
+from ..records import run_records
+from .content import content, row, tables
+from .options import configure, fit, held_out, takes
 from .report import drawn, pictures, sections
 
 KIND = Kind(
     label="conductance per pulse",
-    build=pictures_and_sections(pictures, sections),
+    takes=takes,
     configure=configure,
+    used=("device", "pulse_voltages", "pulse_widths", "pulse_period", "read_voltage", "hold_out", "reversed",
+          "reader", "batch"),
+    refused={"stochastic": "the randomness of such files is fitted anyway"},
     fit=fit,
-    run=run,
+    run=run_records,
+    content=content,
+    tables=tables,
+    row=row,
+    pictures=pictures,
+    sections=sections,
     held_out=held_out,
     held="every second cycle",
     axes=("pulse", "g_S"),
     drawn=drawn,
-    used=USED,
-    write=with_provenance(write),
-    takes=takes,
-)
+)  # fmt: skip
 """Potentiation and depression."""

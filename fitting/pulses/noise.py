@@ -34,11 +34,11 @@ class Gains(eqx.Module):
 
     Parameters
     ----------
-    keep : Float[Array, "pulses"]
+    retention : Float[Array, "pulses"]
         Derivative of the state after a pulse by that before.
     push : Float[Array, "pulses rates"]
         That by the logarithms of the parameters.
-    seen : Float[Array, "points"]
+    response : Float[Array, "points"]
         Derivative of the conductance by the state [S].
     shift : Float[Array, "points rates"]
         That by the logarithms [S].
@@ -48,9 +48,9 @@ class Gains(eqx.Module):
         Kind of each pulse.
     """
 
-    keep: Float[Array, " pulses"]
+    retention: Float[Array, " pulses"]
     push: Float[Array, "pulses rates"]
-    seen: Float[Array, " points"]
+    response: Float[Array, " points"]
     shift: Float[Array, "points rates"]
     g: Float[Array, " points"]
     kinds: Int[Array, " pulses"]
@@ -101,23 +101,16 @@ class NoiseFit:
 
     def table(self) -> list[dict]:
         """One row per amplitude: name, value, unit, std, determined, doc."""
-        units = {"slope": "1", "flicker": "1", "cycle": "1", "bend": "1"}
         rows = []
         for name, value in values_of(self.noise).items():
             kind = name.split(".")[0].removesuffix("_set").removesuffix("_reset")
-            rows.append(
-                {
-                    "name": name,
-                    "value": value,
-                    "unit": units.get(kind, "S"),
-                    "std": self.std.get(name),
-                    "determined": name not in self.undetermined,
-                    "doc": _DOCS[kind],
-                }
-            )
+            known = {"std": self.std.get(name), "determined": name not in self.undetermined}
+            unit = "1" if kind in _RATIOS else "S"
+            rows.append({"name": name, "value": value, "unit": unit, **known, "doc": _DOCS[kind]})
         return rows
 
 
+_RATIOS = ("slope", "flicker", "cycle", "bend")
 _DOCS = {
     "jitter": "Redrawn by each pulse: standard deviation at the middle of the range.",
     "programming": "Added to the state by each pulse, it accumulates: the same.",
@@ -180,25 +173,27 @@ def _filtered(noise: PulseNoise, start, y: Float[Array, "contrasts points"], alo
     kinds = jnp.concatenate([along.kinds[-1:], along.kinds])  # the last pulse of the cycle before
     size = noise.size(along.g, kinds)
     jitter = noise.jitter[kinds] * size
+    # 1/f noise as a sum of Ornstein-Uhlenbeck parts of equal variance, their memories evenly spaced in decades.
     part = noise.flicker[kinds] * jitter / len(MEMORIES) ** 0.5
-    kick = noise.programming[along.kinds] * size[1:] / along.seen[1:]
+    kick = noise.programming[along.kinds] * size[1:] / along.response[1:]
     phi, parts = jnp.exp(-1 / jnp.asarray(MEMORIES)), len(MEMORIES)
-    n, dim = along.seen.shape[0], 1 + parts + spreads.shape[0]
-    begin = [start[None] / along.seen[0], jnp.full((parts,), part[0]), spreads]
+    n, dim = along.response.shape[0], 1 + parts + spreads.shape[0]
+    begin = [start[None] / along.response[0], jnp.full((parts,), part[0]), spreads]
     cov = jnp.diag(jnp.concatenate(begin) ** 2)
-    h = jnp.concatenate([along.seen[:, None], jnp.ones((n, parts)), along.shift], axis=1)
+    h = jnp.concatenate([along.response[:, None], jnp.ones((n, parts)), along.shift], axis=1)
     same = jnp.concatenate([jnp.ones(1), phi, jnp.ones_like(spreads)])
     f = jnp.broadcast_to(jnp.diag(same), (n - 1, dim, dim))
-    f = f.at[:, 0, 0].set(along.keep).at[:, 0, 1 + parts :].set(along.push)
+    f = f.at[:, 0, 0].set(along.retention).at[:, 0, 1 + parts :].set(along.push)
     q = jnp.zeros((n - 1, dim)).at[:, 0].set(kick**2)
+    # A stationary part forgets 1 - phi^2 of its variance with each pulse, and gets as much anew.
     q = q.at[:, 1 : 1 + parts].set((1 - phi**2)[None] * part[1:, None] ** 2)
 
     def look(mean, cov, h, r, y):
-        seen = cov @ h
-        s = h @ seen + r
+        gain = cov @ h
+        s = h @ gain + r
         off = y - h @ mean
         loss = 0.5 * jnp.sum(off**2 / s + jnp.log(2 * jnp.pi * s))
-        return mean + seen[:, None] * (off / s)[None], cov - jnp.outer(seen, seen) / s, loss
+        return mean + gain[:, None] * (off / s)[None], cov - jnp.outer(gain, gain) / s, loss
 
     def step(carry, now):
         mean, cov, total = carry
@@ -239,13 +234,13 @@ def estimate_noise(
     names, start = _names(rates), jnp.asarray(amplitude)
     args: Any = (start, contrasts, along, jnp.asarray(scale), tuple(rates))
     value = lambda p: [np.asarray(x, float) for x in _loss(jnp.asarray(p), *args)]  # noqa: E731
-    found = minimize(value, np.asarray(start), jac=True, method="L-BFGS-B")
+    optimum = minimize(value, np.asarray(start), jac=True, method="L-BFGS-B")
     steps = np.eye(len(names)) * _STEP
-    rows = [(value(found.x + s)[1] - value(found.x - s)[1]) / (2 * _STEP) for s in steps]
+    rows = [(value(optimum.x + s)[1] - value(optimum.x - s)[1]) / (2 * _STEP) for s in steps]
     curvature = (np.stack(rows) + np.stack(rows).T) / 2
     sigma = np.sqrt(np.clip(np.diag(np.linalg.pinv(curvature)), 0, None))
     mid, span = (np.max(along.g) + np.min(along.g)) / 2, np.ptp(np.asarray(along.g))
-    noise = _noise(jnp.asarray(found.x), scale, jnp.asarray(mid), jnp.asarray(span), tuple(rates))
+    noise = _noise(jnp.asarray(optimum.x), scale, jnp.asarray(mid), jnp.asarray(span), tuple(rates))
     noise, read_std = _with_read_noise(noise, g, along)
     std, undetermined = {}, []
     for name, s in zip(names, sigma, strict=True):
@@ -256,7 +251,7 @@ def estimate_noise(
         noise=noise,
         std=std | read_std,
         undetermined=tuple(undetermined),
-        log_likelihood=-float(found.fun),
+        log_likelihood=-float(optimum.fun),
         cycles=len(g),
     )
 

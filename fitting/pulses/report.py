@@ -1,6 +1,7 @@
 """Pictures and sections of a fit to conductances per pulse."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas
@@ -27,101 +28,91 @@ def drawn(content: dict) -> pandas.DataFrame:
 def pictures(content: dict, measured, simulated, folder: Path) -> list[str]:
     """Curve with a band of simulated cycles, spread of steps by pulse, spread over lags."""
     g, s = 1e6 * _cycles(measured), 1e6 * _cycles(simulated)
-    n, curve = np.arange(g.shape[1]), 1e6 * np.array(content["pulses"]["curve_S"])
-    figure, axes = axes_row(1, height=4.4)
-    axes[0].plot(n, g.T, color=MUTED, lw=0.4, alpha=0.6)
-    axes[0].plot([], [], color=MUTED, label=f"measured, {len(g)} cycles")
-    low, high = np.quantile(s, [0.05, 0.95], axis=0)
-    axes[0].fill_between(
-        n, low, high, color=SIMULATED, alpha=0.25, lw=0, label="simulated, 5 to 95 %"
-    )
-    axes[0].plot(n, np.mean(g, axis=0), color=MEASURED, lw=1.2, label="measured, mean")
-    axes[0].plot(n, curve, color=SIMULATED, lw=1.6, label="fit without noise")
-    axes[0].set(xlabel="Pulse", ylabel="Conductance (µS)", title="Conductance after each pulse")
-    axes[0].legend(fontsize=8)
-    figure.savefig(folder / "curve.png")
+    _curve(1e6 * np.array(content["pulses"]["curve_S"]), g, s, folder / "curve.png")
+    _steps(content["pulses"], {"measured": g, "simulated": s}, folder / "steps.png")
+    return ["curve.png", "steps.png"]
 
-    kinds = np.array(content["pulses"]["kinds"])
+
+def _curve(curve: np.ndarray, g: np.ndarray, s: np.ndarray, path: Path) -> None:
+    """Measured cycles and their mean, the band of simulated ones and the fitted curve [µS]."""
+    figure, (ax,) = axes_row(1, height=4.4)
+    n, band = np.arange(len(curve)), np.quantile(s, [0.05, 0.95], axis=0)
+    ax.plot(n, g.T, color=MUTED, lw=0.4, alpha=0.6)
+    ax.plot([], [], color=MUTED, label=f"measured, {len(g)} cycles")
+    ax.fill_between(n, *band, color=SIMULATED, alpha=0.25, lw=0, label="simulated, 5 to 95 %")
+    ax.plot(n, np.mean(g, axis=0), color=MEASURED, lw=1.2, label="measured, mean")
+    ax.plot(n, curve, color=SIMULATED, lw=1.6, label="fit without noise")
+    ax.set(xlabel="Pulse", ylabel="Conductance (µS)", title="Conductance after each pulse")
+    ax.legend(fontsize=8)
+    figure.savefig(path)
+
+
+def _steps(about: dict, cycles: dict[str, np.ndarray], path: Path) -> None:
+    """Spread of the step by pulse, and of the change over several pulses [µS]."""
+    kinds, colors = np.array(about["kinds"]), {"measured": MEASURED, "simulated": SIMULATED}
     figure, axes = axes_row(2)
-    for cycles, color, name in ((g, MEASURED, "measured"), (s, SIMULATED, "simulated")):
-        if len(cycles) < 2:
-            continue
-        steps = np.diff(cycles, axis=1)
-        for kind, mark, word in ((0, "o", "set"), (1, "s", "reset")):
+    for name, color in colors.items():
+        steps, spread = np.diff(cycles[name], axis=1), about["step_spread"][name]
+        for kind, (word, mark) in enumerate((("set", "o"), ("reset", "s"))):
+            look: dict[str, Any] = {"ms": 4, "color": color, "label": f"{name}, {word}"}
+            look["mfc"] = color if word == "set" else "none"
             at = np.flatnonzero(kinds == kind)
             parts = np.array_split(at, max(len(at) // _BINS, 1)) if len(at) else []
-            axes[0].plot(
-                [np.mean(p) + 1 for p in parts], [np.std(steps[:, p]) for p in parts],
-                mark + "-", ms=4, color=color, label=f"{name}, {word}",
-                mfc=color if kind == 0 else "none",
-            )  # fmt: skip
-    found = content["pulses"]["step_spread"]
-    for name, color in (("measured", MEASURED), ("simulated", SIMULATED)):
-        for word, mark in (("set", "o"), ("reset", "s")):
-            lags = found[name].get(word, {}).get("lags", {})
+            middles, widths = [np.mean(p) + 1 for p in parts], [np.std(steps[:, p]) for p in parts]
+            if len(steps) > 1:
+                axes[0].plot(middles, widths, mark + "-", **look)
+            lags = spread.get(word, {}).get("lags", {})
             axes[1].plot(
-                [int(k) for k in lags], [1e6 * x for x in lags.values()], mark + "-", ms=4,
-                color=color, mfc=color if word == "set" else "none", label=f"{name}, {word}",
-            )  # fmt: skip
-    axes[0].set(
-        xlabel="Pulse", ylabel="Standard deviation (µS)", ylim=(0, None),
-        title=f"Step of the conductance, {_BINS} pulses together",
-    )  # fmt: skip
-    axes[1].set(
-        xlabel="Distance (pulses)", ylabel="Standard deviation (µS)", xscale="log", ylim=(0, None),
-        title="Change over so many pulses, less its mean",
-    )  # fmt: skip
+                [int(k) for k in lags], [1e6 * x for x in lags.values()], mark + "-", **look
+            )
+    label = {"ylabel": "Standard deviation (µS)", "ylim": (0, None)}
+    axes[0].set(xlabel="Pulse", title=f"Step of the conductance, {_BINS} pulses together", **label)
+    axes[1].set(xlabel="Distance (pulses)", xscale="log", **label)
+    axes[1].set_title("Change over so many pulses, less its mean")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
-    figure.savefig(folder / "steps.png")
-    return ["curve.png", "steps.png"]
+    figure.savefig(path)
 
 
 def sections(content: dict) -> list[tuple[str, str]]:
     """Randomness, spread of steps, cycles that were held out."""
-    found, number = content["pulses"], readable
+    about, sections = content["pulses"], []
     rows = [
         [
             r["name"],
-            number(_micro(r["value"], r["unit"])),
-            number(_micro(r["std"], r["unit"]), 2),
+            readable(_micro(r["value"], r["unit"])),
+            readable(_micro(r["std"], r["unit"]), 2),
             "µS" if r["unit"] == "S" else r["unit"],
             "" if r["determined"] else "not determined",
             r["doc"],
         ]
-        for r in found["noise"]
+        for r in about["noise"]
     ]
-    head = ["", "value", "sigma", "unit", "remark", "meaning"]
-    sections = [("Randomness per pulse and per cycle", html_table(rows, head))] if rows else []
-    spread, rows = found["step_spread"], []
-    for word, m in spread["measured"].items():
-        s, h = spread["simulated"][word], spread.get("held_out", {}).get(word)
-        for name, pick in (
-            ("all pulses", lambda x: x["all"]),
-            *((f"third {k + 1}", lambda x, k=k: x["thirds"][k]) for k in range(3)),
-        ):
-            rows.append(
-                [
-                    f"{word}, {name}",
-                    number(1e6 * pick(m)),
-                    number(1e6 * pick(s)),
-                    number(pick(s) / pick(m) if pick(m) else None, 3),
-                    "" if h is None else number(1e6 * pick(h)),
-                ]
-            )
-        values = [x["autocorrelation"] for x in (m, s)]
-        rows.append([f"{word}, autocorrelation", *(number(x, 2) for x in values), "", ""])
-    head = ["step", "measured (µS)", "simulated (µS)", "ratio", "held out (µS)"]
-    sections.append(("Spread of the step per pulse", html_table(rows, head)))
-    if found["hold_out"]:
-        rows = [
-            [k + 1, f"{100 * a:.2f}", f"{100 * b:.2f}"]
-            for k, (a, b) in enumerate(
-                zip(found["hold_out"]["fit"], found["hold_out"]["mean"], strict=True)
-            )
-        ]
+    if rows:
+        head = ["", "value", "sigma", "unit", "remark", "meaning"]
+        sections.append(("Randomness per pulse and per cycle", html_table(rows, head)))
+    sections.append(("Spread of the step per pulse", _spread(about["step_spread"])))
+    if held := about["hold_out"]:
+        pairs = enumerate(zip(held["fit"], held["mean"], strict=True))
+        rows = [[k + 1, *(f"{100 * x:.2f}" for x in pair)] for k, pair in pairs]
         head = ["cycle after the fitted ones", "fit (%)", "mean of the fitted cycles (%)"]
         sections.append(("Median relative error of later cycles", html_table(rows, head)))
     return sections
+
+
+def _spread(spread: dict) -> str:
+    """Standard deviations of the step, overall and in thirds, and its autocorrelation."""
+    rows, scaled = [], lambda x, k: readable(1e6 * x[k])
+    for word, m in spread["measured"].items():
+        s, h = spread["simulated"][word], spread.get("held_out", {}).get(word)
+        names = ["all pulses", *(f"third {k + 1}" for k in range(len(m["thirds"])))]
+        a, b = ([x["all"], *x["thirds"]] for x in (m, s))
+        later = [h["all"], *h["thirds"]] if h else []
+        for k, name in enumerate(names):
+            ratio, last = readable(b[k] / a[k] if a[k] else None, 3), later and scaled(later, k)
+            rows.append([f"{word}, {name}", scaled(a, k), scaled(b, k), ratio, last or ""])
+        values = [readable(x["autocorrelation"], 2) for x in (m, s)]
+        rows.append([f"{word}, autocorrelation", *values, "", ""])
+    return html_table(rows, ["step", "measured (µS)", "simulated (µS)", "ratio", "held out (µS)"])
 
 
 def _micro(x: float | None, unit: str) -> float | None:

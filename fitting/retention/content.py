@@ -1,55 +1,60 @@
-"""What a fit directory holds of resistance against time: fit.json and two tables."""
+"""What a fit directory holds of resistance against time: the laws and the device in fit.json, two tables."""
 
-from pathlib import Path
+import argparse
 from typing import Any
 
 import pandas
 
-from ..fit_json import common_content
-from ..report import fill
 from .fit import RetentionFit
+from .laws import LawFit
 
 
-def _content(fit: RetentionFit) -> dict:
-    """Content of ``fit.json`` of a decay."""
-    content = common_content(
-        fit,
-        kind="resistance against time",
-        n_points=len(fit.record.t),
-        n_sweeps=1,
-        reduced_chi2=2 * fit.loss / max(len(fit.record.t) - len(fit.free), 1),
-        covariance_from="residuals and their correlation",
-        seed=0,
-        warnings=list(fit.record.warnings),
-        reader=[fit.record.reader],
-    )
-    content["retention"] = {
-        "run": fit.record.label,
-        "held_at_V": fit.voltage,
-        "laws": [
-            {
-                "name": law.name,
-                "parameters": {
-                    n: {"value": law.values[n], "std": law.std[n], "unit": law.units[n]}
-                    for n in law.values
-                },
-                "rms_relative": law.rms,
-                "autocorrelation": law.correlation,
-                "aic": law.aic,
-                "second_half_error": law.ahead,
-            }
-            for law in fit.laws
-        ],
-        "device_rms_relative": fit.rms,
+def content(fit: RetentionFit, options: argparse.Namespace) -> dict:
+    """What ``fit.json`` holds of a decay."""
+    del options
+    record = fit.record
+    return {
+        "n_points": len(record.t),
+        "n_sweeps": 1,
+        "reduced_chi2": 2 * fit.loss / max(len(record.t) - len(fit.free), 1),
+        "covariance_from": "residuals and their correlation",
+        "warnings": list(record.warnings),
+        "reader": [record.reader],
+        "retention": {
+            "run": record.label,
+            "held_at_V": fit.voltage,
+            "laws": [_law(law) for law in fit.laws],
+            "device_rms_relative": fit.rms,
+        },
     }
-    return content
 
 
-def write(fit: RetentionFit, folder: Path, **about: Any) -> list[str]:
-    """Fill a fit directory; arguments as for `fitting.report.fill`."""
+def _law(law: LawFit) -> dict[str, Any]:
+    """A law of decay."""
+    about = {"value": law.values, "std": law.std, "unit": law.units}
+    return {
+        "name": law.name,
+        "parameters": {n: {key: x[n] for key, x in about.items()} for n in law.values},
+        "rms_relative": law.rms,
+        "autocorrelation": law.correlation,
+        "aic": law.aic,
+        "second_half_error": law.ahead,
+    }
+
+
+def tables(fit: RetentionFit, options: argparse.Namespace) -> dict[str, pandas.DataFrame]:
+    """Readings, and the resistance of the device and of each law."""
+    del options
     laws = {law.name.replace(" ", "_") + "_ohm": law.curve for law in fit.laws}
-    tables = (
-        pandas.DataFrame({"t_s": fit.record.t, "r_ohm": fit.record.r}),
-        pandas.DataFrame({"t_s": fit.record.t, "r_ohm": fit.curve} | laws),
-    )
-    return fill(_content(fit), tables, folder, sample=fit.sample, **about)
+    columns = {"measured": {"r_ohm": fit.record.r}, "simulated": {"r_ohm": fit.curve} | laws}
+    return {n: pandas.DataFrame({"t_s": fit.record.t} | x) for n, x in columns.items()}
+
+
+def row(content: dict) -> dict[str, Any]:
+    """What a row of a batch says: the best law, and how well it and the device meet the readings."""
+    about, best = content["retention"], content["retention"]["laws"][0]
+    error = {
+        "rms_relative": best["rms_relative"],
+        "device_rms_relative": about["device_rms_relative"],
+    }
+    return {"law": best["name"]} | error

@@ -13,20 +13,21 @@ from jaxtyping import Array, Float
 
 import memjax as mj
 from memjax.data import DecayRecord
-from memjax.errors import DataError, FitError
-from memjax.params import get, known, replace as with_values, unconstrain
+from memjax.errors import DataError
+from memjax.params import get, replace as with_values, unconstrain
 from memjax.policy import require_x64
 from memjax.scaling import Scaled
 from memjax.solver import rodas3_step
 
-from ..optimize.levenberg_marquardt import Progress, levenberg_marquardt
-from ..problem import AbstractDifferentiable, begun, initial_states, inside
-from ..residuals import Residuals
+from ..optimize.levenberg_marquardt import Progress
+from ..problem import AbstractDifferentiable, begun, free_names, initial_states, inside, one_by_one
+from ..residuals import Residuals, neighbour_correlation
 from ..result import AbstractFit
 from .laws import LawFit, compare
 
 _READ = 1e-2  # voltage at which a resistance is computed where the record does not say [V]
 _SUBSTEPS = 4  # steps of the device's equations between two readings
+_ITERATIONS = 80  # of the search from each start
 
 
 @eqx.filter_jit
@@ -43,10 +44,10 @@ def relaxation(device, t, v, env, reads):
         return z, z
 
     begin = scaled.initial()
+    # L-stable steps: readings that are spaced by decades do not excite what has long decayed.
     steps = jnp.repeat(jnp.diff(t) / _SUBSTEPS, _SUBSTEPS)
-    path = jnp.concatenate(
-        [begin[None], lax.scan(step, begin, steps)[1][_SUBSTEPS - 1 :: _SUBSTEPS]]
-    )
+    after = lax.scan(step, begin, steps)[1][_SUBSTEPS - 1 :: _SUBSTEPS]
+    path = jnp.concatenate([begin[None], after])
     current = lambda z: device.current(jnp.zeros(()), scaled.unpack(z), reads, env)  # noqa: E731
     return reads / jax.vmap(current)(path)
 
@@ -100,18 +101,12 @@ class RetentionProblem(AbstractDifferentiable):
 def _drift(record: DecayRecord) -> list[dict[str, float]]:
     """A filament that is nearly whole, or has begun to dissolve, towards a resistance beyond the last."""
     first, last = float(np.median(record.r[:5])), float(np.median(record.r[-20:]))
-    time, found = float(record.t[-1] - record.t[0]), []
-    for share in (0.9, 0.5):
-        h = share * 15e-9
-        found.append(
-            {
-                "h0": h,
-                "r_on": 0.5 * first,
-                "r_off": 2.0 * max(first, last),
-                "beta": h * 1.061e-8 / time * max(abs(last / first - 1), 1e-3) * 5,
-            }
-        )
-    return found
+    time, change = float(record.t[-1] - record.t[0]), max(abs(last / first - 1), 1e-3)
+    starts = []
+    for h in (0.9 * 15e-9, 0.5 * 15e-9):
+        resistances = {"r_on": 0.5 * first, "r_off": 2.0 * max(first, last)}
+        starts.append({"h0": h, **resistances, "beta": h * 1.061e-8 / time * change * 5})
+    return starts
 
 
 STARTS: dict[str, Callable[[DecayRecord], list[dict[str, float]]]] = {"drift": _drift}
@@ -187,8 +182,8 @@ def halves(record: DecayRecord) -> tuple[DecayRecord, DecayRecord]:
             f"{first.sum()} readings in the first half of the time, {(~first).sum()} in the second: none is held out",
             where=record.label, allowed="at least 8 in each",
         )  # fmt: skip
-    seen, held = (replace(record, t=record.t[m], r=record.r[m]) for m in (first, ~first))
-    return seen, held
+    early, late = (replace(record, t=record.t[m], r=record.r[m]) for m in (first, ~first))
+    return early, late
 
 
 def fit_retention(
@@ -241,12 +236,7 @@ def fit_retention(
         target=jnp.asarray(np.log(record.r)),
         sigma=jnp.asarray(max(laws[0].rms, 1e-6), float),
     )
-    show = None if tick is None else lambda p: tick("relaxation", p)
-    options: dict[str, Any] = {"iterations": 80, "tick": show}
-    found = [levenberg_marquardt(problem.linearise, z[None], **options) for z in points]
-    search = min(found, key=lambda p: float(p.cost[p.best]))
-    if not np.isfinite(search.cost).any():
-        raise FitError("no start could be solved", where=f"a fit of {device.name}")
+    search = one_by_one(problem, points, stage="relaxation", iterations=_ITERATIONS, tick=tick)
     z = search.z[search.best]
     r, jacobian, _ = problem.linearise(z[None])
     off = r[0][: len(record.r)]
@@ -275,9 +265,7 @@ def _begin(record: DecayRecord, device: mj.AbstractDevice, free, fix: Mapping[st
             allowed=", ".join(STARTS), fix="name the parameters to fit with --free",
         )  # fmt: skip
     starts = [{}] if known_starts is None else known_starts(record)
-    names = tuple(n for n in known(device, free or starts[0], where="--free") if n not in fix)
-    if not names:
-        raise DataError("nothing is free", where="--fix", allowed="one free parameter at least")
+    names = free_names(device, free or starts[0], fix)
     own = {n: float(get(begun(device, names, start), n)) for n in names}
     begins = [own | {n: s[n] for n in names if n in s} | start for s in starts]
     return names, np.stack([_coordinates(device, names, x) for x in begins])
@@ -292,7 +280,8 @@ def _coordinates(device, names: tuple[str, ...], values: dict[str, float]) -> np
 
 def _covariance(off: np.ndarray, jacobian: np.ndarray) -> np.ndarray:
     """Covariance of the coordinates: of correlated residuals, and the prior."""
-    rho = float(np.clip(np.sum(off[1:] * off[:-1]) / np.sum(off**2), 0.0, 0.99))
+    rho = neighbour_correlation(off)
+    # Of residuals that follow each other by rho, n count as n (1 - rho) / (1 + rho) independent ones.
     more = np.mean(off**2) * (1 + rho) / (1 - rho)
     data, prior = jacobian[: len(off)], jacobian[len(off) :]
     return np.linalg.inv(data.T @ data / more + prior.T @ prior)

@@ -10,6 +10,8 @@ from jaxtyping import Float
 from memjax.data import DecayRecord
 from memjax.errors import DataError
 
+from ..residuals import neighbour_correlation
+
 _LONGEST = 50.0  # how far beyond the record a time constant may lie
 
 
@@ -129,17 +131,12 @@ def _least(law: Law, t: np.ndarray, y: np.ndarray) -> Any:
     """Best of the least squares from the law's starts."""
     from scipy.optimize import least_squares
 
-    few = max(len(y) // 50, 1)
-    low, high = np.asarray(law.low), np.asarray(law.high)
-    found = []
-    for start in law.starts(float(np.median(y[:few])), float(np.median(y[-5 * few :]))):
-        x0 = np.clip(start, low + 1e-6, high - 1e-6)
-        found.append(
-            least_squares(
-                lambda p: law.value(t, p) - y, x0, bounds=(low, high), x_scale="jac", max_nfev=200
-            )
-        )
-    return min(found, key=lambda f: f.cost)
+    few, low, high = max(len(y) // 50, 1), np.asarray(law.low), np.asarray(law.high)
+    off: Any = lambda p: law.value(t, p) - y  # noqa: E731
+    about: Any = {"bounds": (low, high), "x_scale": "jac", "max_nfev": 200}
+    starts = law.starts(float(np.median(y[:few])), float(np.median(y[-5 * few :])))
+    fits = [least_squares(off, np.clip(x, low + 1e-6, high - 1e-6), **about) for x in starts]
+    return min(fits, key=lambda f: f.cost)
 
 
 def fit_law(law: Law, t: Float[np.ndarray, " rows"], r: Float[np.ndarray, " rows"]) -> LawFit:
@@ -154,17 +151,17 @@ def fit_law(law: Law, t: Float[np.ndarray, " rows"], r: Float[np.ndarray, " rows
         raise DataError(f"{len(t)} readings", where="retention", allowed="at least 8")
     since, scale = t - t[0], float(np.median(r))
     time = float(since[-1])
-    found = _least(law, since / time, r / scale)
-    off = found.fun
-    rho = float(np.clip(np.sum(off[1:] * off[:-1]) / max(np.sum(off**2), 1e-300), 0.0, 0.99))
-    free = max(len(t) * (1 - rho) / (1 + rho), len(found.x) + 1)
+    best = _least(law, since / time, r / scale)
+    off, rho = best.fun, neighbour_correlation(best.fun)
+    # Values that follow each other by rho tell as much as this many independent ones.
+    independent = max(len(t) * (1 - rho) / (1 + rho), len(best.x) + 1)
     half = since <= time / 2
     ahead = None
     if half.sum() >= 8 and (~half).any():
         early = _least(law, since[half] / time, r[half] / scale)
         late = scale * law.value(since[~half] / time, early.x)
         ahead = float(np.median(np.abs(late - r[~half]) / r[~half]))
-    values, std = _in_units(law, found, scale, time, free)
+    values, std = _in_units(law, best, scale, time, independent)
     return LawFit(
         name=law.name,
         values=values,
@@ -186,24 +183,24 @@ def compare(record: DecayRecord) -> tuple[LawFit, ...]:
     The criterion counts as many independent readings as the residuals' correlation under the law of
     least residuals leaves, the same number for all.
     """
-    found = [fit_law(law, record.t, record.r) for law in LAWS]
-    rho = min(found, key=lambda f: f.rms).correlation
+    fits = [fit_law(law, record.t, record.r) for law in LAWS]
+    rho = min(fits, key=lambda f: f.rms).correlation
     n = len(record.t) * (1 - rho) / (1 + rho)
     aic = lambda f: float(2 * n * np.log(max(f.rms, 1e-300)) + 2 * len(f.values))  # noqa: E731
-    return tuple(sorted((replace(f, aic=aic(f)) for f in found), key=lambda f: f.aic))
+    return tuple(sorted((replace(f, aic=aic(f)) for f in fits), key=lambda f: f.aic))
 
 
-def _in_units(law: Law, found: Any, scale: float, time: float, free: float):
+def _in_units(law: Law, best: Any, scale: float, time: float, independent: float):
     """Values and standard errors in the law's units."""
-    jtj = found.jac.T @ found.jac
+    jtj = best.jac.T @ best.jac
     size = np.sqrt(np.diag(jtj))
     sound = np.all(size > 0) and np.linalg.cond(jtj / np.outer(size, size)) < 1e12
-    variance = 2 * found.cost / max(len(found.fun) - len(found.x), 1) * len(found.fun) / free
+    variance = 2 * best.cost / max(len(best.fun) - len(best.x), 1) * len(best.fun) / independent
     sigma = np.sqrt(np.diag(np.linalg.inv(jtj)) * variance) if sound else np.full(len(size), np.nan)
     values: dict[str, float] = {}
     std: dict[str, float | None] = {}
     for k, (name, unit) in enumerate(law.units.items()):
-        x = float(found.x[k])
+        x = float(best.x[k])
         value = scale * x if unit == "ohm" else time * np.exp(x) if unit == "s" else x
         slope = {"ohm": scale, "s": value}.get(unit, 1.0)
         inside = min(x - law.low[k], law.high[k] - x) > 1e-3 and np.isfinite(sigma[k])

@@ -1,5 +1,6 @@
 """Pictures and sections of a fit to resistance against time."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from memjax.plot.style import MUTED, SECOND, SIMULATED
@@ -18,10 +19,9 @@ def pictures(content: dict, measured, simulated, folder: Path) -> list[str]:
         use = since > 0 if scale == "log" else since >= 0
         ax.plot(since[use], r[use] / 1e3, ".", ms=2, color=MUTED, label="measured")
         for name, dash in zip(laws, ("-", "--", ":"), strict=False):
-            ax.plot(
-                since[use], simulated[name].to_numpy()[use] / 1e3, dash, color=SECOND,
-                label=name.removesuffix("_ohm").replace("_", " "),
-            )  # fmt: skip
+            label = name.removesuffix("_ohm").replace("_", " ")
+            curve = simulated[name].to_numpy()[use] / 1e3
+            ax.plot(since[use], curve, dash, color=SECOND, label=label)
         label = f"{content['model']}, {content['retention']['held_at_V']:g} V"
         ax.plot(since[use], simulated["r_ohm"].to_numpy()[use] / 1e3, color=SIMULATED, label=label)
         ax.set(xlabel="Time since the first reading (s)", ylabel="Resistance (kΩ)", xscale=scale)
@@ -32,27 +32,24 @@ def pictures(content: dict, measured, simulated, folder: Path) -> list[str]:
 
 def sections(content: dict) -> list[tuple[str, str]]:
     """Laws, the best first."""
-    rows, number = [], readable
-    for law in content["retention"]["laws"]:
-        values = ", ".join(
-            f"{n} = {number(p['value'])}"
-            + ("" if p["std"] is None else f" ± {number(p['std'], 2)}")
-            + f" {p['unit']}"
-            for n, p in law["parameters"].items()
-        )
-        ahead = law["second_half_error"]
-        rows.append(
-            [
-                law["name"],
-                values,
-                f"{100 * law['rms_relative']:.3f}",
-                number(law["autocorrelation"], 2),
-                f"{law['aic'] - content['retention']['laws'][0]['aic']:.1f}",
-                "" if ahead is None else f"{100 * ahead:.3f}",
-            ]
-        )
+    laws = content["retention"]["laws"]
+    rows = [[law["name"], ", ".join(_values(law)), *_quality(law, laws[0]["aic"])] for law in laws]
     device = 100 * content["retention"]["device_rms_relative"]
     rows.append([f"model {content['model']}", "see below", f"{device:.3f}", "", "", ""])
     head = ["law", "parameters", "residual (% rms)", "autocorrelation", "AIC over the best",
             "second half from the first (%)"]  # fmt: skip
     return [("Laws of decay", html_table(rows, head))]
+
+
+def _values(law: dict) -> Iterator[str]:
+    """Parameters of a law, with their errors where these are known."""
+    for name, p in law["parameters"].items():
+        error = "" if p["std"] is None else f" ± {readable(p['std'], 2)}"
+        yield f"{name} = {readable(p['value'])}{error} {p['unit']}"
+
+
+def _quality(law: dict, least: float) -> list[str]:
+    """How well a law meets the readings and predicts their second half; its AIC over the least."""
+    ahead = "" if law["second_half_error"] is None else f"{100 * law['second_half_error']:.3f}"
+    residual, aic = f"{100 * law['rms_relative']:.3f}", f"{law['aic'] - least:.1f}"
+    return [residual, readable(law["autocorrelation"], 2), aic, ahead]

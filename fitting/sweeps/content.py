@@ -17,7 +17,15 @@ from memjax.params import get
 from memjax.result import Trace
 from memjax.simulate import simulate, simulate_like
 
-from ..fit_json import SCHEMA, digest, randomness_of, search_of, told, versions, write_draws
+from ..fit_json import (
+    SCHEMA,
+    digest,
+    randomness_of,
+    search_of,
+    uncertainty_of,
+    versions,
+    write_draws,
+)
 from ..report import build
 from .limits import by_wave, levels_of, shared
 from .problem import PATIENT
@@ -134,7 +142,7 @@ def to_json(
         "covariance_from": u.source,
         **{n: getattr(u, n) for n in ("reduced_chi2", "model_error")},
         "verdict": result.verdict.as_json(),
-        "uncertainty": told(result) | {"noise": u.noise},
+        "uncertainty": uncertainty_of(result) | {"noise": u.noise},
         "identifiability": result.identifiability.as_json(),
         "search": search_of(result.search),
         "distribution": distribution(trace, result.thresholds),

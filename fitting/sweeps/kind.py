@@ -1,22 +1,30 @@
 """Sweeps as a kind of data."""
 
+from memjax.cli.command import number
+
 from ..kinds import Kind
-from .options import USED, configure, fit, held_out, run, takes, write
+from .options import configure, fit, held_out, takes, used, write
 from .report import build
 
 KIND = Kind(
     label="sweeps",
-    build=build,
-    configure=configure,
-    fit=fit,
-    run=run,
-    used=USED,
-    write=write,
     takes=takes,
+    rest=True,
+    configure=configure,
+    used=used,
+    fit=fit,
+    write=write,
+    build=build,
     batched=False,
     held_out=held_out,
     held="every second sweep",
     axes=("v_V", "i_A"),
-    rest=True,
+    report_options={
+        f"{name}_threshold": {"type": number("A"), "metavar": "A", "help": f"current {what}"}
+        for name, what in (
+            ("on", "above which the device is on"),
+            ("hold", "below which it is off"),
+        )
+    },
 )
 """Sweeps of the voltage or the current."""

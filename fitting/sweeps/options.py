@@ -14,8 +14,8 @@ from memjax.errors import DataError
 from memjax.fields import parameter_specs
 from memjax.simulate import is_noisy
 
-from ..command import Stages, new_folder, refuse_draws, write_fit
-from ..kinds import READING, provenance, refuse_unused
+from ..command import Stages
+from ..kinds import ELEMENTS, READING, provenance
 from ..records import of_pulsed_curves, records_in
 from .content import write as write_content
 from .cycles import noise_of
@@ -27,10 +27,14 @@ from .result import FitResult
 from .thinning import thinned
 
 USED = (
-    "stochastic", "draws", "on_threshold", "hold_threshold", "points", "model_sigma", "point_time", "compliance",
-    "series_resistance", "parallel_resistance", "parallel_capacitance", "reversed", *READING,
+    "stochastic", "on_threshold", "hold_threshold", "points", "model_sigma", "point_time", *ELEMENTS, *READING
 )  # fmt: skip
 """Options that mean something here."""
+
+
+def used(options: argparse.Namespace) -> tuple[str, ...]:
+    """`USED`, and draws where randomness is calibrated."""
+    return (*USED, "draws") if options.stochastic else USED
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -62,18 +66,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def takes(options: argparse.Namespace, name: str) -> bool:
     """Whether a file holds sweeps: whatever holds neither records nor the curves that ``--delays`` means."""
     return records_in(options, name) is None and not of_pulsed_curves(options, name)
-
-
-def run(options: argparse.Namespace, device: Any) -> int:
-    """Fit; the exit status."""
-    refuse_draws(options, used=options.stochastic)
-    refuse_unused(options, USED, what="sweeps")
-    out = new_folder(options)
-    result = fit(options, device)
-    write_fit(lambda own, place: write(own, place, options), result, options, out)
-    if result.interrupted:
-        raise KeyboardInterrupt(f"the best result so far is in {out}")
-    return 0
 
 
 def fit(options: argparse.Namespace, device: Any) -> FitResult:

@@ -1,6 +1,7 @@
 """The report of a fit: pictures, and one HTML page that needs nothing beside it."""
 
 import html
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,13 +52,17 @@ def _table(path: Path) -> dict[str, np.ndarray]:
     return dict(zip(names, values.T, strict=True))
 
 
-def build(content: dict, folder: Path, *, thresholds: Thresholds | None = None) -> list[str]:
+def build(
+    content: dict, folder: Path, *, on_threshold: float | None = None, hold_threshold: float | None = None
+) -> list[str]:  # fmt: skip
     """Make pictures and ``report.html`` out of fit.json, measured.csv and simulated.csv; names of the files.
 
-    `thresholds` are those of the fit by default.
+    The thresholds [A] are those of the fit by default.
     """
     measured, simulated = _measured_and_simulated(folder, content.get("driven", "voltage"))
-    found = thresholds or thresholds_of(content) or find_thresholds(measured)
+    own = {n: x for n, x in (("on", on_threshold), ("hold", hold_threshold)) if x is not None}
+    found = thresholds_of(content) or (Thresholds() if own else find_thresholds(measured))
+    found = replace(found, **own, why="given") if own else found
     kept = keeps_state(of_excursions(measured))
     seen, drawn = (trends(x, kept=kept, thresholds=found) for x in (measured, simulated))
     made = ["iv.png", "residuals.png", "switching.png", "correlation.png"]

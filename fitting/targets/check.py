@@ -1,19 +1,13 @@
 """Targets against members with noise."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from .problem import center_of
-from .protocol import Protocol, read_members
 from .target import Target
 
-CHUNK = 128
-"""Members that are simulated together: one size, one program."""
-
-# Members are added until the standard error of each value is this part of its tolerance.
+# Members are enough where the standard error of a value is this part of its tolerance.
 _SHARE = 5.0
 
 
@@ -39,16 +33,6 @@ class Check:
     error: float | None
     shown: int
     members: int
-
-    @property
-    def label(self) -> str:
-        """Label of the target."""
-        return self.target.label
-
-    @property
-    def unit(self) -> str:
-        """Unit of the values."""
-        return self.target.unit
 
     @property
     def off(self) -> float:
@@ -77,53 +61,26 @@ class Check:
 
     def __str__(self) -> str:
         """Wanted, simulated, and the scatter."""
-        wanted = f"{self.label} = {self.target.value:.4g} +- {self.target.margin:.2g} {self.unit}"
+        t = self.target
+        wanted = f"{t.label} = {t.value:.4g} +- {t.margin:.2g} {t.unit}"
         if not np.isfinite(self.value):
             return f"{wanted}, shown by {self.shown} of {self.members} members"
-        noise = "" if self.scatter is None else f", scatter {self.scatter:.2g} {self.unit}"
-        return f"{wanted}, simulated {self.value:.4g} {self.unit}{noise}"
+        noise = "" if self.scatter is None else f", scatter {self.scatter:.2g} {t.unit}"
+        return f"{wanted}, simulated {self.value:.4g} {t.unit}{noise}"
 
 
-def check_members(
-    device: Any,
-    targets: tuple[Target, ...],
-    protocols: Sequence[Protocol],
-    places: Sequence[tuple[int, int]],
-    *,
-    members: int,
-    seed: int,
-) -> tuple[Check, ...]:
-    """Simulate members with the device's noise in adaptive steps; targets, protocols, places as in `TargetProblem`.
-
-    At most `members` are simulated, in chunks, until every value is known to a fifth of its tolerance.
-    """
-    found, chunk = [], min(members, CHUNK)
-    checks: tuple[Check, ...] = ()
-    for k in range(0, members, chunk):
-        numbers = np.arange(k, k + chunk)
-        found.append(read_members(protocols, places, device, members=numbers, seed=seed))
-        checks = checks_of(targets, np.concatenate(found), noisy=True)
-        if all(c.precise for c in checks):
-            break
-    return checks
-
-
-def checks_of(targets: tuple[Target, ...], found: np.ndarray, *, noisy: bool) -> tuple[Check, ...]:
+def checks_of(targets: tuple[Target, ...], values: np.ndarray, *, noisy: bool) -> tuple[Check, ...]:
     """What observables of members [their units] say of the targets; `noisy` where their scatter means something."""
-    each = zip(targets, center_of(found, targets), found.T, strict=True)
-    return tuple(
-        _check(t, float(x), column[np.isfinite(column)], len(found), noisy) for t, x, column in each
-    )
-
-
-def _check(target: Target, value: float, shown: np.ndarray, members: int, noisy: bool) -> Check:
-    """One target."""
-    scatter = error = None
-    if noisy and len(shown) > 1:
-        scatter = float(np.std(shown, ddof=1))
-        # Of a median by the interquartile range: its distribution need not be normal.
-        width = float(np.subtract(*np.percentile(shown, [75, 25]))) / 1.349
-        error = (scatter if target.of_train else 1.2533 * width) / float(np.sqrt(len(shown)))
-    return Check(
-        target=target, value=value, scatter=scatter, error=error, shown=len(shown), members=members
-    )
+    centers = center_of(values, targets)
+    checks = []
+    for target, center, column in zip(targets, centers, values.T, strict=True):
+        shown, scatter, error = column[np.isfinite(column)], None, None
+        if noisy and len(shown) > 1:
+            scatter = float(np.std(shown, ddof=1))
+            # Of a median by the interquartile range (1.349 sigma): its distribution need not be normal. 1.2533 is
+            # sqrt(pi / 2), the error of a median over that of a mean.
+            width = float(np.subtract(*np.percentile(shown, [75, 25]))) / 1.349
+            error = (scatter if target.of_train else 1.2533 * width) / float(np.sqrt(len(shown)))
+        about = {"scatter": scatter, "error": error, "shown": len(shown), "members": len(values)}
+        checks.append(Check(target=target, value=float(center), **about))
+    return tuple(checks)

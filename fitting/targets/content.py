@@ -1,13 +1,13 @@
 """What a fit directory holds of targets: fit.json, the targets as a table, and simulated members."""
 
-from pathlib import Path
+import argparse
 from typing import Any
 
 import numpy as np
 import pandas
 
-from ..fit_json import common_content
-from ..report import fill
+from ..fit_json import finite
+from .check import Check
 from .fit import TargetFit
 from .protocol import Protocol
 
@@ -15,59 +15,55 @@ SHOWN = 8
 """Members that are drawn, beside the one without noise."""
 
 
-def content_of_targets(fit: TargetFit, *, seed: int) -> dict:
-    """Content of ``fit.json``, but for its provenance."""
-    content = common_content(
-        fit,
-        kind="targets",
-        n_points=len(fit.checks),
-        n_sweeps=len(fit.problem.protocols),
-        reduced_chi2=float(np.mean([c.off**2 for c in fit.checks])),
-        covariance_from="the tolerances of the targets: needed parameters while the others stay, others one by one",
-        seed=seed,
-        notes=list(fit.notes),
-        warnings=list(fit.warnings),
-        reader=["targets"],
-    )
-    content["targets"] = {
-        "wanted": [
-            {
-                "name": c.label,
-                "value": c.target.value,
-                "tolerance": c.target.margin,
-                "unit": c.unit,
-                "protocol": place[0],
-                "begin_s": fit.problem.protocols[place[0]].begin_of(c.target.name),
-                "simulated": _number(c.value),
-                "statistic": "mean" if c.target.of_train else "median",
-                "scatter": c.scatter,
-                "standard_error": c.error,
-                "shown": c.shown,
-                "members": c.members,
-                "met": c.met,
-                "nearest": fit.nearest.get(c.label),
-            }
-            for c, place in zip(fit.checks, fit.problem.places, strict=True)
-        ],
-        "parameters": [
-            {
-                "name": n,
-                "start": fit.start[n],
-                "value": x,
-                "needed": n in fit.needed,
-                "alone_ln": fit.alone[n],
-            }
-            for n, x in fit.values.items()
-        ],
-        "missed": list(fit.missed),
-        "protocols": [_about(p) for p in fit.problem.protocols],
+def content(fit: TargetFit, options: argparse.Namespace) -> dict:
+    """What ``fit.json`` holds of targets."""
+    del options
+    protocols, checks = fit.problem.protocols, zip(fit.checks, fit.problem.places, strict=True)
+    return {
+        "n_points": len(fit.checks),
+        "n_sweeps": len(protocols),
+        "reduced_chi2": float(np.mean([c.off**2 for c in fit.checks])),
+        "covariance_from": "the tolerances of the targets: needed parameters while the others stay, others one by one",
+        "reader": ["targets"],
+        "targets": {
+            "wanted": [_wanted(fit, c, place[0]) for c, place in checks],
+            "parameters": [
+                {
+                    "name": n,
+                    "start": fit.start[n],
+                    "value": x,
+                    "needed": n in fit.needed,
+                    "alone_ln": fit.alone[n],
+                }
+                for n, x in fit.values.items()
+            ],
+            "missed": list(fit.missed),
+            "protocols": [_about(p) for p in protocols],
+        },
     }
-    return content
 
 
-def _number(x: float) -> float | None:
-    """The number; None where it is none."""
-    return float(x) if np.isfinite(x) else None
+def _row(check: Check) -> dict[str, Any]:
+    """A target, its tolerance and unit."""
+    t = check.target
+    return {"name": t.label, "value": t.value, "tolerance": t.margin, "unit": t.unit}
+
+
+def _wanted(fit: TargetFit, check: Check, protocol: int) -> dict[str, Any]:
+    """A target, and what members show of it."""
+    target = check.target
+    return _row(check) | {
+        "protocol": protocol,
+        "begin_s": fit.problem.protocols[protocol].begin_of(target.name),
+        "simulated": finite(check.value),
+        "statistic": "mean" if target.of_train else "median",
+        "scatter": check.scatter,
+        "standard_error": check.error,
+        "shown": check.shown,
+        "members": check.members,
+        "met": check.met,
+        "nearest": fit.nearest.get(target.label),
+    }
 
 
 def _about(protocol: Protocol) -> dict:
@@ -83,26 +79,16 @@ def _about(protocol: Protocol) -> dict:
     }
 
 
-def tables(fit: TargetFit, *, seed: int) -> tuple[pandas.DataFrame, pandas.DataFrame]:
+def tables(fit: TargetFit, options: argparse.Namespace) -> dict[str, pandas.DataFrame]:
     """The targets in the place of what was measured, and members with noise under each protocol."""
-    wanted = pandas.DataFrame(
-        [
-            {"name": c.label, "value": c.target.value, "tolerance": c.target.margin, "unit": c.unit}
-            for c in fit.checks
-        ]
-    )  # fmt: skip
     parts = []
     for k, protocol in enumerate(fit.problem.protocols):
-        trace = protocol.simulate(fit.device, members=SHOWN, seed=seed)
-        signal = protocol.signal if protocol.kind == "train" else ""
+        trace = protocol.simulate(fit.device, members=SHOWN, seed=options.seed)
+        columns = {"v_V": trace.v, "i_A": trace.i}
+        if protocol.kind == "train" and protocol.signal in trace.state:
+            columns["signal"] = trace.state[protocol.signal]
         for m in range(SHOWN):
             part = {"protocol": k, "member": m, "t_s": np.asarray(trace.t)}
-            part |= {"v_V": np.asarray(trace.v)[m], "i_A": np.asarray(trace.i)[m]}
-            part |= {"signal": np.asarray(trace.state[signal])[m]} if signal in trace.state else {}
-            parts.append(pandas.DataFrame(part))
-    return wanted, pandas.concat(parts, ignore_index=True)
-
-
-def write(fit: TargetFit, folder: Path, *, seed: int = 0, **about: Any) -> list[str]:
-    """Fill a fit directory; arguments as for `fitting.report.fill`."""
-    return fill(content_of_targets(fit, seed=seed), tables(fit, seed=seed), folder, **about)
+            parts.append(pandas.DataFrame(part | {n: np.asarray(x)[m] for n, x in columns.items()}))
+    wanted = pandas.DataFrame([_row(c) for c in fit.checks])
+    return {"measured": wanted, "simulated": pandas.concat(parts, ignore_index=True)}

@@ -20,7 +20,7 @@ from ..problem import PRIOR_SIGMA, begun
 from ..result import AbstractFit
 from .check import Check
 from .problem import TargetProblem
-from .protocol import TargetSettings, protocols_for
+from .protocol import Protocol, TargetSettings, protocols_for
 from .search import FELT, STARTS, TRAINS, Tick, Trials, checked, corrected, descend, fewest, screen
 from .target import Target
 
@@ -62,79 +62,73 @@ class TargetFit(AbstractFit):
     profiles: tuple[Any, ...] = ()
     sample: Any = None
 
-    def named(self, model: str) -> "TargetFit":
-        """The same, of a model of that name."""
-        return replace(self, model=model)
-
     @property
     def reasons(self) -> dict[str, str]:
         """Why each parameter that stayed at its start is not determined."""
-        far = {n: self.alone[n] > FELT for n in self.free}
-        feels = "the targets are met with it at its start, and do not feel it"
-        stays = "the targets are met with it at its start; moved alone it would miss them"
-        return {n: feels if far[n] else stays for n in self.free if n not in self.needed}
+        met = "the targets are met with it at its start"
+        why = {True: f"{met}, and do not feel it", False: f"{met}; moved alone it would miss them"}
+        return {n: why[self.alone[n] > FELT] for n in self.free if n not in self.needed}
 
     @property
     def missed(self) -> tuple[str, ...]:
         """Targets that the check misses."""
-        return tuple(c.label for c in self.checks if not c.met)
+        return tuple(c.target.label for c in self.checks if not c.met)
+
+    @property
+    def summary(self) -> tuple[str, ...]:
+        """Each target as it was simulated, and how many are met."""
+        lines = [f"{c}, {'met' if c.met else 'missed'}" for c in self.checks]
+        return (*lines, f"{len(lines) - len(self.missed)} of {len(lines)} targets met")
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What was needed, and what stayed free, in words."""
-        moved = [f"{n} ({self.values[n] / self.start[n]:.3g} times)" for n in self.needed]
-        unfelt = [n for n in self.reasons if self.alone[n] > FELT]
-        kept = [n for n in self.reasons if n not in unfelt]
-        return tuple(
-            f"{word}: {', '.join(names)}"
-            for word, names in (
-                ("needed", moved),
-                ("stayed at the start, where the targets hold them", kept),
-                ("free: the targets do not feel them", unfelt),
-            )
-            if names
-        )
+        stayed = {True: [], False: []}
+        for n in self.reasons:
+            stayed[self.alone[n] > FELT].append(n)
+        groups = {
+            "needed": [f"{n} ({self.values[n] / self.start[n]:.3g} times)" for n in self.needed],
+            "stayed at the start, where the targets hold them": stayed[False],
+            "free: the targets do not feel them": stayed[True],
+        }
+        return tuple(f"{word}: {', '.join(names)}" for word, names in groups.items() if names)
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What cannot be reached, and what the check says against the rest, in words."""
-        found = []
+        texts = []
         for c in self.checks:
+            label, unit = c.target.label, c.target.unit
             if not c.met:
-                near = self.nearest.get(c.label)
-                alone = "" if near is None else f"; {near:.4g} {c.unit} is the nearest of any trial"
-                found.append(f"not reached: {c}{alone}")
+                near = self.nearest.get(label)
+                alone = "" if near is None else f"; {near:.4g} {unit} is the nearest of any trial"
+                texts.append(f"not reached: {c}{alone}")
             elif c.uncertain:
-                found.append(
-                    f"{c.label}: the members' scatter leaves it open, more are needed (--draws)"
+                texts.append(
+                    f"{label}: the members' scatter leaves it open, more are needed (--draws)"
                 )
-        return tuple(found)
+        return tuple(texts)
 
 
-def default_free(device: Any) -> tuple[str, ...]:
-    """Parameters of the drift and the conduction that have a value of their own, inside its bounds and not 0."""
-    names = []
-    for n, spec in parameter_specs(device).items():
-        value = stored(device, n)
-        if value is None or spec.noise or float(value) == 0:
-            continue
-        if np.isfinite(np.asarray(unconstrain(device, [n]))).all():
-            names.append(n)
-    return tuple(names)
+def _has_coordinate(device: Any, name: str) -> bool:
+    """Whether a parameter is none of the noise, and not at a bound."""
+    noise = parameter_specs(device)[name].noise
+    return not noise and bool(np.isfinite(np.asarray(unconstrain(device, [name]))).all())
 
 
-def _chosen(device: Any, free: Sequence[str] | None, fix: Mapping[str, float]) -> tuple[str, ...]:
-    """Names of the free parameters."""
-    names = (
-        tuple(dict.fromkeys(known(device, free, where="--free"))) if free else default_free(device)
-    )
-    names, specs = tuple(n for n in names if n not in fix), parameter_specs(device)
-    noise = [n for n in names if specs[n].noise]
-    bad = noise or [n for n in names if not np.isfinite(np.asarray(unconstrain(device, [n]))).all()]
+def _free(device: Any, free: Sequence[str] | None, fix: Mapping[str, float]) -> tuple[str, ...]:
+    """Names of the free parameters: by default all of drift and conduction with a value of their own that is not 0."""
+    values = {n: stored(device, n) for n in parameter_specs(device)}
+    usual = [n for n, x in values.items() if x is not None and float(x) != 0]
+    usual = [n for n in usual if _has_coordinate(device, n)]
+    every = dict.fromkeys(known(device, free, where="--free")) if free else usual
+    names = tuple(n for n in every if n not in fix)
+    bad = [n for n in names if parameter_specs(device)[n].noise]
+    bad = bad or [n for n in names if not _has_coordinate(device, n)]
     if bad or not names:
         raise DataError(
             f"{', '.join(bad)}: noise, or a value at a bound" if bad else "no free parameter",
-            where="--free", allowed=", ".join(default_free(device)),
+            where="--free", allowed=", ".join(usual),
         )  # fmt: skip
     return names
 
@@ -174,7 +168,7 @@ def fit_targets(
         Step [s] of a search for spike trains with noise; by default a thousandth of the shortest wanted time, or a
         200th of a pulse of the drive where that is less. The check has adaptive steps.
     members : int
-        Most members of the comparison and of the check with noise, see `fitting.targets.check.check_members`.
+        Most members of the comparison and of the check with noise, see `fitting.targets.search.checked`.
     seed : int
         Of the starts and the noise.
     tick : callable, optional
@@ -191,10 +185,10 @@ def fit_targets(
     say = tick or (lambda _: None)
     wanted = tuple(Target.parse(t) if isinstance(t, str) else t for t in targets)
     device = with_values(device, {**(start or {}), **(fix or {})})
-    begun(device, _chosen(device, free, fix or {}), start)
-    problem = _problem(
-        device, wanted, free, dict(fix or {}), settings or TargetSettings(), bench, env, dt, seed
-    )
+    names = _free(device, free, fix or {})
+    begun(device, names, start)
+    about = protocols_for(wanted, settings or TargetSettings(), bench=bench, env=env)
+    problem = _problem(device, names, wanted, *about, dt, seed)
     trials = Trials(problem)
     say("grid")
     starts, felt = screen(trials, np.random.default_rng(seed))
@@ -211,44 +205,42 @@ def fit_targets(
 
 
 def _problem(
-    device, targets, free, fix, settings: TargetSettings, bench, env, dt, seed
+    device, free, targets, protocols, places, dt: float | None, seed: int
 ) -> TargetProblem:
-    """What is minimised."""
-    names = _chosen(device, free, fix)
-    protocols, places = protocols_for(targets, settings, bench=bench, env=env)
-    trains = any(t.of_train for t in targets)
-    noisy = trains and is_noisy(device)
+    """What is minimised; spike trains of a circuit with noise are searched with it, in fixed steps."""
+    noisy = any(t.of_train for t in targets) and is_noisy(device)
     if noisy:
-        times = [
-            1 / t.value if t.unit == "Hz" else t.value for t in targets if t.unit in ("s", "Hz")
-        ]
-        # Steps of a drive's pulses, however long the wanted times are.
-        corners = np.asarray(protocols[0].stimulus.breakpoints(), float)
-        short = min([np.percentile(np.diff(corners), 75) / 200, *(1e-3 * x for x in times)])
-        steps = mj.Fixed(dt or float(short), method=mj.solver.SemiImplicitEuler())
-        protocols = tuple(
-            replace(p, policy=steps if p.kind == "train" else None) for p in protocols
-        )
+        steps = mj.Fixed(dt or _step(targets, protocols), method=mj.solver.SemiImplicitEuler())
+        policies = [steps if p.kind == "train" else None for p in protocols]
+        protocols = tuple(replace(p, policy=x) for p, x in zip(protocols, policies, strict=True))
     return TargetProblem(
         device=device,
-        free=names,
-        center=jnp.asarray(unconstrain(device, names)),
+        free=free,
+        center=jnp.asarray(unconstrain(device, free)),
         targets=targets,
         protocols=protocols,
         places=tuple(places),
         members=TRAINS if noisy else 1,
         seed=seed,
-        points=(1 if noisy else STARTS) * (len(names) + 1),
+        points=(1 if noisy else STARTS) * (len(free) + 1),
         offset=(0.0,) * len(targets),
     )
+
+
+def _step(targets: Sequence[Target], protocols: Sequence[Protocol]) -> float:
+    """Step [s] of trains: a part of the shortest wanted time, and of a pulse of the drive however long these are."""
+    times = {"s": lambda x: x, "Hz": lambda x: 1 / x}
+    wanted = [times[t.unit](t.value) for t in targets if t.unit in times]
+    corners = np.asarray(protocols[0].stimulus.breakpoints(), float)
+    return float(min([np.percentile(np.diff(corners), 75) / 200, *(1e-3 * x for x in wanted)]))
 
 
 def _fit(trials: Trials, z, mask, search: Progress, checks: tuple[Check, ...]) -> TargetFit:
     """The result at a point."""
     problem = trials.problem
-    found = problem.observe(z + problem.moves)
-    r = np.concatenate([problem.off(found[:1])[0], (z - np.asarray(problem.center)) / PRIOR_SIGMA])
-    slopes = problem.slopes(np.log(found))
+    values = problem.observe(z + problem.moves)
+    r = np.concatenate([problem.off(values[:1])[0], (z - trials.center) / PRIOR_SIGMA])
+    slopes = problem.slopes(np.log(values))
     needed = tuple(n for n, x in zip(problem.free, mask, strict=True) if x)
     feels = np.max(np.abs(slopes), axis=0)
     # The others stand at the start, to the last digit.
@@ -273,8 +265,8 @@ def _covariance(slopes: np.ndarray, needed: np.ndarray) -> np.ndarray:
     """Of the needed parameters while the others stay; of the others one by one while those give way."""
     jacobian = np.concatenate([slopes, np.eye(len(needed)) / PRIOR_SIGMA])
     whole = np.linalg.inv(jacobian.T @ jacobian)
-    found = np.diag(np.diag(whole))
+    covariance = np.diag(np.diag(whole))
     own = np.flatnonzero(needed)
     if own.size:
-        found[np.ix_(own, own)] = np.linalg.inv(jacobian[:, own].T @ jacobian[:, own])
-    return found
+        covariance[np.ix_(own, own)] = np.linalg.inv(jacobian[:, own].T @ jacobian[:, own])
+    return covariance

@@ -1,15 +1,21 @@
 """Wanted numbers as a kind of data."""
 
 from ..kinds import Kind
-from ..report import pictures_and_sections
-from .options import configure, run, takes
+from .content import content, tables
+from .options import configure, fit, used
 from .report import pictures, sections
 
 KIND = Kind(
     label="targets",
-    build=pictures_and_sections(pictures, sections),
-    asked=takes,
+    claims=lambda options: bool(options.target),
     configure=configure,
-    run=run,
+    used=used,
+    refused={f"uncertainty {x}": "tolerances are no measurement" for x in ("profile", "nuts")},
+    fit=fit,
+    content=content,
+    tables=tables,
+    pictures=pictures,
+    sections=sections,
+    joined=False,
 )
 """Wanted numbers."""

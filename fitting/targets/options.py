@@ -1,28 +1,38 @@
 """The part of ``memjax fit`` that takes wanted numbers in place of a file."""
 
 import argparse
+from dataclasses import replace
 from typing import Any
 
-from memjax.cli.command import UsageError, number, say
+from memjax.cli.command import UsageError, number
 from memjax.cli.options import bench_from
 from memjax.errors import DataError
-from memjax.files import writing_folder
 from memjax.io.stimulus import load_stimulus
 
-from ..command import Stages, new_folder, require_circuit
-from ..kinds import provenance, refuse_unused
-from .content import write
+from ..command import Stages, parameters, require_circuit
+from ..kinds import ELEMENTS
 from .fit import TargetFit, fit_targets
 from .protocol import TargetSettings
 from .target import OF_TRAIN, UNITS, Target
 
-# Options that mean something to targets of devices.
-_OWN = (
-    "target", "sweep_to", "sweep_time", "target_width", "read_voltage", "on_threshold", "hold_threshold", "draws",
-    "compliance", "series_resistance", "parallel_resistance", "parallel_capacitance", "reversed",
-)  # fmt: skip
-# And of spike trains of circuits.
-_TRAINS = ("target", "stimulus", "signal", "level", "rearm", "dt", "draws")
+# Options of `TargetSettings` by the names of its fields: of devices, and of spike trains of circuits.
+_OF_DEVICES = {
+    "amplitude": "sweep_to", "duration": "sweep_time", "width": "target_width", "read_voltage": "read_voltage",
+    "on_threshold": "on_threshold", "hold_threshold": "hold_threshold",
+}  # fmt: skip
+_OF_TRAINS = {n: n for n in ("stimulus", "signal", "level", "rearm")}
+
+
+def _trains(options: argparse.Namespace) -> list[Target]:
+    """Targets that are read off spike trains."""
+    return [t for t in options.target if t.name in OF_TRAIN]
+
+
+def used(options: argparse.Namespace) -> tuple[str, ...]:
+    """Options that mean something here."""
+    if _trains(options):
+        return ("target", "draws", "dt", *_OF_TRAINS.values())
+    return ("target", "draws", *_OF_DEVICES.values(), *ELEMENTS)
 
 
 def _target(text: str) -> Target:
@@ -31,17 +41,6 @@ def _target(text: str) -> Target:
         return Target.parse(text)
     except DataError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
-
-
-class _Wanted(argparse.Action):
-    """Append a target; no file is required beside it."""
-
-    def __call__(self, parser, namespace, values, option_string=None):
-        """See `argparse.Action`."""
-        del option_string
-        setattr(namespace, self.dest, [*(getattr(namespace, self.dest) or []), values])
-        for action in parser._actions:  # noqa: SLF001
-            action.required = action.required and action.dest != "files"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -54,7 +53,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add = group.add_argument
     add(
         "--target",
-        action=_Wanted,
+        action="append",
         type=_target,
         metavar="NAME=VALUE[:TOLERANCE]",
         help="a wanted number [SI], with its tolerance in the same unit, of on_off as a share (default 2%%): "
@@ -81,93 +80,48 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def takes(options: argparse.Namespace) -> bool:
-    """Whether these options are of this part."""
-    return bool(options.target)
-
-
-def run(options: argparse.Namespace, device: Any) -> int:
-    """Find values that meet the targets, and write the fit directory; the exit status.
+def fit(options: argparse.Namespace, device: Any) -> TargetFit:
+    """Values that meet the targets.
 
     Raises
     ------
     UsageError, DataError, FitError
         For options that mean nothing here, targets that make no problem, and observables that nothing shows.
     """
+    trains, where = _trains(options), "--target"
     if options.files:
+        many = f"{len(options.files)} files beside targets"
+        raise UsageError(many, where=where, fix="leave out the files, or --target")
+    if trains and len(trains) < len(options.target):
         raise UsageError(
-            f"{len(options.files)} files beside targets", where="--target",
-            fix="leave out the files, or --target",
+            "spike trains beside sweeps or pulses", where=where, allowed="one or the other",
+            fix="leave one of them out",
         )  # fmt: skip
-    if options.uncertainty != "laplace":
-        raise UsageError(
-            f"--uncertainty {options.uncertainty}", where="--target", fix="leave it out",
-            allowed="laplace: tolerances are no measurement",
-        )  # fmt: skip
-    trains = [t for t in options.target if t.name in OF_TRAIN]
+    if trains:
+        where = f"target {trains[0].label}"
+        require_circuit(options, device, where=where, stimulus="S.csv", level="V")
     bench, env, _ = bench_from(options)
-    _check_kind(options, device, trains)
-    refuse_unused(options, _TRAINS if trains else _OWN, what="targets")
-    out, settings = new_folder(options), _settings(options, device, trains)
-    about = {} if options.draws is None else {"members": options.draws}
     with Stages(checked=False) as stages:
-        fit = fit_targets(
+        design = fit_targets(
             options.target,
             device,
-            free=options.free,
-            fix=dict(options.fix),
-            start=dict(options.start),
-            settings=settings,
+            **parameters(options),
+            settings=_settings(options, device),
             bench=None if trains else bench,
             env=env,
             dt=options.dt,
             seed=options.seed,
             tick=stages.describe,
-            **about,
-        ).named(options.model)
-    with writing_folder(out) as place:
-        write(fit, place, seed=options.seed, **provenance(options))
-    _announce(fit)
-    met = f"{len(fit.checks) - len(fit.missed)} of {len(fit.checks)} targets met"
-    print(f"{out}: {met}, report in {out / 'report.html'}")
-    return 0
+            **({} if options.draws is None else {"members": options.draws}),
+        )
+    return replace(design, model=options.model)
 
 
-def _announce(fit: TargetFit) -> None:
-    """Say each target as it was simulated, what was needed, and what speaks against the result."""
-    for c in fit.checks:
-        print(f"{c}, {'met' if c.met else 'missed'}")
-    for note in fit.notes:
-        say("note", note)
-    for warning in fit.warnings:
-        say("warning", warning)
-
-
-def _check_kind(options: argparse.Namespace, device: Any, trains: list[Target]) -> None:
-    """Refuse spike trains of a device, mixtures, and elements around a circuit."""
-    if not trains:
-        return
-    if len(trains) < len(options.target):
-        raise UsageError(
-            "spike trains beside sweeps or pulses", where="--target", allowed="one or the other",
-            fix="leave one of them out",
-        )  # fmt: skip
-    needed = {"stimulus": "S.csv", "level": "V"}
-    require_circuit(options, device, where=f"target {trains[0].label}", needed=needed)
-
-
-def _settings(options: argparse.Namespace, device: Any, trains: list[Target]):
+def _settings(options: argparse.Namespace, device: Any) -> TargetSettings:
     """Sweep, pulses or drive as the options say."""
-    about: dict[str, Any] = {
-        "amplitude": options.sweep_to,
-        "duration": options.sweep_time,
-        "width": options.target_width,
-        "read_voltage": options.read_voltage,
-        "on_threshold": options.on_threshold,
-        "hold_threshold": options.hold_threshold,
-    }
-    if trains:
+    names = _OF_TRAINS if _trains(options) else _OF_DEVICES
+    about = {n: getattr(options, option) for n, option in names.items()}
+    if "stimulus" in about:
         ports = device.ports if len(device.ports) > 1 else ()
-        about |= {"stimulus": load_stimulus(options.stimulus, ports), "signal": options.signal}
-        about |= {"level": options.level, "rearm": options.rearm}
+        about["stimulus"] = load_stimulus(options.stimulus, ports)
     return TargetSettings(**{n: x for n, x in about.items() if x is not None})

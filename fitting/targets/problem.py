@@ -11,8 +11,8 @@ import memjax as mj
 from memjax.fields import parameter_specs
 from memjax.transforms import from_spec
 
-from ..problem import PRIOR_SIGMA, AbstractProblem
-from .protocol import Protocol, member_values, read_members
+from ..problem import AbstractProblem, secant_points
+from .protocol import Protocol
 from .target import Target
 
 STEP, NOISY_STEP = 0.02, 0.2
@@ -60,50 +60,55 @@ class TargetProblem(AbstractProblem):
         """Whether averages over members with noise are compared."""
         return self.members > 1
 
-    def values(
-        self, z: Float[np.ndarray, "points free"]
-    ) -> dict[str, Float[np.ndarray, " points"]]:
-        """Values of the free parameters at points [SI]."""
-        specs = parameter_specs(self.device)
-        return {
-            n: np.asarray(from_spec(specs[n]).inverse(z[:, k])) for k, n in enumerate(self.free)
-        }
+    @property
+    def _wanted(self) -> Float[np.ndarray, " targets"]:
+        """Logarithms of the wanted values."""
+        return np.log([t.value for t in self.targets])
+
+    @property
+    def _tolerances(self) -> Float[np.ndarray, " targets"]:
+        """Tolerances of these logarithms."""
+        return np.log1p([t.share for t in self.targets])
+
+    def read(self, device: Any, **options: Any) -> Float[np.ndarray, "members targets"]:
+        """Observables of members [their units] under all protocols; options as for `memjax.simulate`."""
+        values = [p.read(p.simulate(device, **options)) for p in self.protocols]
+        return np.stack([values[a][:, b] for a, b in self.places], axis=1)
 
     def observe(self, z: Float[np.ndarray, "points free"]) -> Float[np.ndarray, "points targets"]:
         """Observables at points [their units], averaged over members; NaN where most members do not show one."""
-        found = [self._observe(z[k : k + self.points]) for k in range(0, len(z), self.points)]
-        return np.concatenate(found)
+        groups = [self._observe(z[k : k + self.points]) for k in range(0, len(z), self.points)]
+        return np.concatenate(groups)
 
     def _observe(self, z: np.ndarray) -> np.ndarray:
         """`observe` of as many points as are simulated together, or fewer."""
-        padded = np.resize(z, (self.points, z.shape[1]))
-        options: dict[str, Any] = dict(values=member_values(self.values(padded), self.members))
-        lanes = self.points * self.members
-        if self.noisy:
-            options |= {"members": np.tile(np.arange(self.members), self.points), "seed": self.seed}
-        else:
-            options |= {"members": lanes, "deterministic": True}
-        found = read_members(self.protocols, self.places, self.device, **options)
-        found = found.reshape(self.points, self.members, len(self.targets))[: len(z)]
-        return np.stack([center_of(x, self.targets) for x in found])
+        specs, padded = parameter_specs(self.device), np.resize(z, (self.points, z.shape[1]))
+        columns = {n: from_spec(specs[n]).inverse(x) for n, x in zip(self.free, padded.T)}
+        options: dict[str, Any] = {"members": self.points * self.members, "deterministic": True}
+        if self.noisy:  # every point has the same noise
+            numbers = np.tile(np.arange(self.members), self.points)
+            options = {"members": numbers, "seed": self.seed}
+        options["values"] = {
+            n: np.repeat(np.asarray(x, float), self.members)[:, None] for n, x in columns.items()
+        }
+        values = self.read(self.device, **options)
+        groups = values.reshape(self.points, self.members, len(self.targets))[: len(z)]
+        return np.stack([center_of(x, self.targets) for x in groups])
 
     def off(
-        self, found: Float[np.ndarray, "points targets"]
+        self, values: Float[np.ndarray, "points targets"]
     ) -> Float[np.ndarray, "points targets"]:
         """How far observables are from the targets [tolerances], large distances reduced to their roots.
 
         A target out of reach would else drag along the others, for any small gain.
         """
-        wanted = np.log([t.value for t in self.targets])
-        away = np.log(found) + np.array(self.offset) - wanted
-        away = away / np.log1p([t.share for t in self.targets])
+        away = (np.log(values) + np.array(self.offset) - self._wanted) / self._tolerances
         return np.sign(away) * np.sqrt(2 * (np.sqrt(1 + away**2) - 1))  # soft L1
 
     def logs(self, off: Float[np.ndarray, "points targets"]) -> Float[np.ndarray, "points targets"]:
         """Logarithms of the observables that are so far off; the inverse of `off`."""
         away = np.sign(off) * np.sqrt((1 + off**2 / 2) ** 2 - 1)
-        wanted = np.log([t.value for t in self.targets])
-        return away * np.log1p([t.share for t in self.targets]) + wanted - np.array(self.offset)
+        return away * self._tolerances + self._wanted - np.array(self.offset)
 
     @property
     def step(self) -> float:
@@ -113,39 +118,32 @@ class TargetProblem(AbstractProblem):
     @property
     def moves(self) -> Float[np.ndarray, "points free"]:
         """None, and that of each coordinate alone."""
-        n = len(self.free)
-        return np.concatenate([np.zeros((1, n)), self.step * np.eye(n)])
+        return secant_points(np.zeros((1, len(self.free))), self.step)[0]
 
     def slopes(
         self, logs: Float[np.ndarray, "points targets"]
     ) -> Float[np.ndarray, "targets free"]:
         """Derivatives [tolerances], 0 where not known, of logarithms of the observables at a point and its `moves`."""
         secants = np.nan_to_num((logs[1:] - logs[:1]).T / self.step)
-        return secants / np.log1p([[t.share] for t in self.targets])
+        return secants / self._tolerances[:, None]
 
     def linearise(
         self, z: Float[np.ndarray, "points free"]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """See `AbstractProblem`."""
-        n, step = len(self.free), self.step
-        moved = z[:, None] + self.moves
-        off = self.off(self.observe(moved.reshape(-1, n))).reshape(len(z), n + 1, -1)
+        points = secant_points(z, self.step)
+        off = self.off(self.observe(points.reshape(-1, z.shape[1])))
+        r, jacobian = self.by_secants(off.reshape(*points.shape[:2], -1), z, self.step)
         # What a neighbour does not show says nothing of the slope there; the point itself counts.
-        secants = np.nan_to_num(np.moveaxis(off[:, 1:] - off[:, :1], 1, 2) / step)
-        weight = float(self.noise) / PRIOR_SIGMA
-        eye = np.broadcast_to(np.eye(n) * weight, (len(z), n, n))
-        r = np.concatenate([off[:, 0], (z - np.asarray(self.center)) * weight], axis=1)
-        return r, np.concatenate([secants, eye], axis=1), np.asarray(np.isfinite(r).all(axis=1))
+        return r, np.nan_to_num(jacobian), np.asarray(np.isfinite(r).all(axis=1))
 
 
 def center_of(
-    found: Float[np.ndarray, "members targets"], targets: tuple[Target, ...]
+    values: Float[np.ndarray, "members targets"], targets: tuple[Target, ...]
 ) -> Float[np.ndarray, " targets"]:
     """Medians over members, of spike trains means; NaN where fewer than half of the members show a value."""
-    shown = np.isfinite(found)
-    filled = np.where(shown.any(axis=0), found, 0.0)
-    middle = [
-        np.nanmean(x) if t.of_train else np.nanmedian(x)
-        for x, t in zip(filled.T, targets, strict=True)
-    ]
-    return np.where(2 * shown.sum(axis=0) >= len(found), middle, np.nan)
+    shown = np.isfinite(values)
+    filled = np.where(shown.any(axis=0), values, 0.0)
+    columns = zip(filled.T, targets, strict=True)
+    middle = [np.nanmean(x) if t.of_train else np.nanmedian(x) for x, t in columns]
+    return np.where(2 * shown.sum(axis=0) >= len(values), middle, np.nan)

@@ -1,29 +1,15 @@
 """What is simulated to read an observable: a slow sweep, a pulse, or a circuit's drive."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 import memjax as mj
+from memjax import observables
 from memjax.errors import DataError
-from memjax.observables import (
-    HOLD_THRESHOLD,
-    ON_CURRENT,
-    ON_THRESHOLD,
-    hold_voltage,
-    hysteresis_area,
-    on_off_ratio,
-    pulse_events,
-    relaxation_time,
-    spike_events,
-    spike_times,
-    switching_delay,
-    switching_events,
-    switching_voltage,
-)
 from memjax.watch import Integral
 
 from .target import OF_PULSE, OF_SWEEP, Target
@@ -99,38 +85,39 @@ class Protocol:
         """Observables of each member [their units]; NaN where it does not show them, or its solve failed."""
         reader = {"sweep": self._sweep, "pulse": self._pulse, "train": self._train}[self.kind]
         good = np.asarray(trace.result)[:, 0] == int(mj.Result.successful)
-        found = np.stack([np.asarray(reader(trace)[n], float) for n in self.names], axis=1)
-        return np.where(good[:, None] & np.isfinite(found) & (found > 0), found, np.nan)
+        columns = reader(trace)
+        values = np.stack([np.asarray(columns[n], float) for n in self.names], axis=1)
+        return np.where(good[:, None] & np.isfinite(values) & (values > 0), values, np.nan)
 
     def _sweep(self, trace: mj.Trace) -> dict[str, np.ndarray]:
         """Of a triangle: a hold voltage is one of a device that had switched."""
-        v_th = np.asarray(switching_voltage(trace))[:, 0]
-        v_hold = np.where(np.isfinite(v_th), np.asarray(hold_voltage(trace))[:, 0], np.nan)
-        found = {"v_th": v_th, "v_hold": v_hold}
-        v, i = np.asarray(trace.v), np.asarray(trace.i)
-        for name, of in (("on_off", on_off_ratio), ("hysteresis_area", hysteresis_area)):
-            if name in self.names:
-                found[name] = np.array([_of_rows(of, *m) for m in zip(v, i, strict=True)])
-        return found
+        v_th, v_hold = (
+            np.asarray(f(trace))[:, 0]
+            for f in (observables.switching_voltage, observables.hold_voltage)
+        )
+        values = {"v_th": v_th, "v_hold": np.where(np.isfinite(v_th), v_hold, np.nan)}
+        for name in _ROWS_OF.keys() & set(self.names):
+            members = zip(np.asarray(trace.v), np.asarray(trace.i), strict=True)
+            values[name] = np.array([_of_rows(_ROWS_OF[name], v, i) for v, i in members])
+        return values
 
     def _pulse(self, trace: mj.Trace) -> dict[str, np.ndarray]:
-        """Of one pulse."""
-        delay = np.asarray(switching_delay(trace))[:, 0]
-        relaxation = np.asarray(relaxation_time(trace))[:, 0]
-        return {"delay": delay, "relaxation": np.where(np.isfinite(delay), relaxation, np.nan)}
+        """Of one pulse: a relaxation is one of a device that had switched."""
+        delay, after = (
+            np.asarray(f(trace))[:, 0]
+            for f in (observables.switching_delay, observables.relaxation_time)
+        )
+        return {"delay": delay, "relaxation": np.where(np.isfinite(delay), after, np.nan)}
 
     def _train(self, trace: mj.Trace) -> dict[str, np.ndarray]:
         """Of a spike train, and the energy that the driven source gave for each spike."""
-        times = np.asarray(spike_times(trace))
-        found = self.of_spikes(times)
+        times = np.asarray(observables.spike_times(trace))
+        values = self.of_spikes(times)
         if self.integrals:
-            energy, count = (
-                np.asarray(trace.integrals["energy"])[:, -1],
-                np.isfinite(times).sum(axis=1),
-            )
-            going = np.isfinite(found["interval"])
-            found["energy_per_spike"] = np.where(going, energy / np.maximum(count, 1), np.nan)
-        return found
+            energy, count = np.asarray(trace.integrals["energy"]), np.isfinite(times).sum(axis=1)
+            each = energy[:, -1] / np.maximum(count, 1)
+            values["energy_per_spike"] = np.where(np.isfinite(values["interval"]), each, np.nan)
+        return values
 
     def of_spikes(self, times: Float[np.ndarray, "members size"]) -> dict[str, np.ndarray]:
         """Latency, mean interval and its inverse [s, Hz] of spike times [s], infinite beyond the last one.
@@ -146,11 +133,13 @@ class Protocol:
         return {"interval": interval, "rate": 1 / interval, "latency": first}
 
 
-def _of_rows(read, v: np.ndarray, i: np.ndarray) -> float:
+_ROWS_OF = {"on_off": observables.on_off_ratio, "hysteresis_area": observables.hysteresis_area}
+
+
+def _of_rows(read: Any, v: np.ndarray, i: np.ndarray) -> float:
     """A number of one member's rows; NaN where they hold none."""
-    if not (np.isfinite(v).all() and np.isfinite(i).all()):
-        return np.nan
-    value = read(v, i)
+    finite = np.isfinite(v).all() and np.isfinite(i).all()
+    value = read(v, i) if finite else None
     return np.nan if value is None else value
 
 
@@ -208,68 +197,55 @@ def protocols_for(
     for t in targets:
         kind = "sweep" if t.name in OF_SWEEP else "pulse" if t.name in OF_PULSE else "train"
         groups.setdefault((kind, t.voltage), []).append(t)
-    made, places = [], {}
+    protocols, places = [], {}
     for (kind, _), own in groups.items():
-        places |= {t.label: (len(made), k) for k, t in enumerate(own)}
+        places |= {t.label: (len(protocols), k) for k, t in enumerate(own)}
         make = {"sweep": _sweep_of, "pulse": _pulse_of, "train": _train_of}[kind]
-        made.append(replace(make(own, settings), names=tuple(t.name for t in own), **about))
-    return tuple(made), [places[n] for n in labels]
+        parts = make(own, settings)
+        protocols.append(Protocol(kind=kind, names=tuple(t.name for t in own), **parts, **about))
+    return tuple(protocols), [places[n] for n in labels]
 
 
-def _sweep_of(targets: Sequence[Target], settings: TargetSettings) -> Protocol:
-    """A triangle."""
+def _sweep_of(targets: Sequence[Target], settings: TargetSettings) -> dict[str, Any]:
+    """Stimulus and events of a triangle."""
     volts = [t.value for t in targets if t.unit == "V"]
     top = settings.amplitude
     if top is None:
         top = 2.0 * max(volts) if volts else 1.0
     stimulus = mj.triangle_sweep(top, 2 * abs(top) / settings.duration)
-    events = switching_events(
-        stimulus,
-        on_threshold=settings.on_threshold or ON_THRESHOLD,
-        hold_threshold=settings.hold_threshold or HOLD_THRESHOLD,
+    on, hold = (
+        settings.on_threshold or observables.ON_THRESHOLD,
+        settings.hold_threshold or observables.HOLD_THRESHOLD,
     )
-    return Protocol(kind="sweep", stimulus=stimulus, events=events, names=())
+    events = observables.switching_events(stimulus, on_threshold=on, hold_threshold=hold)
+    return {"stimulus": stimulus, "events": events}
 
 
-def _pulse_of(targets: Sequence[Target], settings: TargetSettings) -> Protocol:
-    """One pulse, and as long a look at what follows as the wanted relaxation needs."""
+def _pulse_of(targets: Sequence[Target], settings: TargetSettings) -> dict[str, Any]:
+    """Stimulus and events of one pulse, and as long a look at what follows as the wanted relaxation needs."""
     values = {t.name: t.value for t in targets}
-    width = settings.width or 10 * values.get("delay", values.get("relaxation", 0.0) / 10)
-    after = 10 * max(values.get("relaxation", 0.0), width / 10)
-    height, read = float(targets[0].voltage or 0.0), 0.0
-    if "relaxation" in values:
-        read = float(np.copysign(settings.read_voltage, height))
-    stimulus = mj.PulseTrain(
-        height, width, width + after, delay=width / 10, edge=width / 1e4, base=read
+    relaxation, height = values.get("relaxation", 0.0), float(targets[0].voltage or 0.0)
+    width = settings.width or 10 * values.get("delay", relaxation / 10)
+    period = width + 10 * max(relaxation, width / 10)
+    base = float(np.copysign(settings.read_voltage, height)) if relaxation else 0.0
+    about: dict[str, Any] = {"delay": width / 10, "edge": width / 1e4, "base": base}
+    stimulus = mj.PulseTrain(height, width, period, **about)
+    events = observables.pulse_events(
+        stimulus, on_threshold=settings.on_threshold or observables.ON_CURRENT
     )
-    events = pulse_events(stimulus, on_threshold=settings.on_threshold or ON_CURRENT)
-    return Protocol(kind="pulse", stimulus=stimulus, events=events, names=())
+    return {"stimulus": stimulus, "events": events}
 
 
-def _train_of(targets: Sequence[Target], settings: TargetSettings) -> Protocol:
-    """The drive of a circuit."""
+def _train_of(targets: Sequence[Target], settings: TargetSettings) -> dict[str, Any]:
+    """The drive of a circuit, its spikes, and the energy of its source where that is wanted."""
     if settings.stimulus is None or settings.level is None:
         raise DataError(
             "spikes without a stimulus or a level", where=f"target {targets[0].label}",
             fix="say --stimulus S.csv and --level V",
         )  # fmt: skip
-    events = spike_events(settings.signal, level=settings.level, rearm=settings.rearm, size=_SPIKES)
-    needs_energy = any(t.name == "energy_per_spike" for t in targets)
-    integrals = {"energy": Integral("power")} if needs_energy else {}
-    about: Any = dict(stimulus=settings.stimulus, events=events, integrals=integrals)
-    return Protocol(kind="train", names=(), **about)
-
-
-def read_members(
-    protocols: Sequence[Protocol], places: Sequence[tuple[int, int]], device: Any, **options: Any
-) -> Float[np.ndarray, "members targets"]:
-    """Observables of members, in the order of the targets; options as for `memjax.simulate`."""
-    found = [p.read(p.simulate(device, **options)) for p in protocols]
-    return np.stack([found[a][:, b] for a, b in places], axis=1)
-
-
-def member_values(
-    values: Mapping[str, np.ndarray], members: int
-) -> dict[str, Float[np.ndarray, "lanes 1"]]:
-    """Values of points [SI] for `memjax.simulate`, each point `members` times in a row."""
-    return {n: np.repeat(np.asarray(x, float), members)[:, None] for n, x in values.items()}
+    events = observables.spike_events(
+        settings.signal, level=settings.level, rearm=settings.rearm, size=_SPIKES
+    )
+    wanted = any(t.name == "energy_per_spike" for t in targets)
+    integrals = {"energy": Integral("power")} if wanted else {}
+    return {"stimulus": settings.stimulus, "events": events, "integrals": integrals}

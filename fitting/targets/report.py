@@ -23,19 +23,17 @@ def pictures(content: dict, wanted: Any, simulated: Any, folder: Path) -> list[s
     about = content["targets"]
     figure, axes = axes_row(len(about["protocols"]))
     for k, (ax, protocol) in enumerate(zip(axes, about["protocols"], strict=True)):
-        own = simulated[simulated["protocol"] == k]
-        if protocol["kind"] == "train":
+        own, kind = simulated[simulated["protocol"] == k], protocol["kind"]
+        if kind == "train":
             _train(ax, own)
         else:
-            column, label = {"sweep": ("v_V", "Voltage"), "pulse": ("t_s", "Time")}[
-                protocol["kind"]
-            ]
+            column, label = ("v_V", "Voltage") if kind == "sweep" else ("t_s", "Time")
             _current(ax, own, column=column, label=label)
         for level in {x for n, x in protocol["levels"].items() if n.startswith(_CURRENTS)}:
             ax.axhline(level, color=MUTED, lw=0.8, ls=":")
-        for row in _of_protocol(about, k):
-            _mark(ax, row, protocol["kind"], own)
-        ax.xaxis.set_major_formatter(EngFormatter("V" if protocol["kind"] == "sweep" else "s"))
+        for row in (row for row in about["wanted"] if row["protocol"] == k):
+            _mark(ax, row, kind, own)
+        ax.xaxis.set_major_formatter(EngFormatter("V" if kind == "sweep" else "s"))
         ax.locator_params(axis="x", nbins=5)
         if ax.get_legend_handles_labels()[1]:
             ax.legend(fontsize=8)
@@ -43,19 +41,9 @@ def pictures(content: dict, wanted: Any, simulated: Any, folder: Path) -> list[s
     return ["targets.png"]
 
 
-def _of_protocol(about: dict, k: int) -> list[dict]:
-    """Targets that are read off a protocol."""
-    return [row for row in about["wanted"] if row["protocol"] == k]
-
-
-def _members(table: pandas.DataFrame):
-    """Rows of each member."""
-    return [x for _, x in table.groupby("member")]
-
-
 def _current(ax: Any, table: pandas.DataFrame, *, column: str, label: str) -> None:
     """Modulus of the current against voltage or time."""
-    for m in _members(table):
+    for _, m in table.groupby("member"):
         ax.plot(m[column], np.maximum(np.abs(m["i_A"]), 1e-15), color=SIMULATED, lw=0.8, alpha=0.6)
     ax.set(xlabel=label, ylabel="|Current| (A)", yscale="log")
 
@@ -90,8 +78,7 @@ def sections(content: dict) -> list[tuple[str, str]]:
             f"{readable(row['value'])} ± {readable(row['tolerance'], 2)}",
             readable(row["simulated"]),
             row["statistic"],
-            readable(row["standard_error"], 2),
-            readable(row["scatter"], 2),
+            *(readable(row[key], 2) for key in ("standard_error", "scatter")),
             f"{row['shown']} of {row['members']}",
             row["unit"],
             "yes" if row["met"] else "no",
@@ -103,8 +90,7 @@ def sections(content: dict) -> list[tuple[str, str]]:
     moves = [
         [
             row["name"],
-            readable(row["start"]),
-            readable(row["value"]),
+            *(readable(row[key]) for key in ("start", "value")),
             f"{row['value'] / row['start']:.3g}",
             "needed" if row["needed"] else "at its start",
             "any" if row["alone_ln"] > 1 else f"{100 * row['alone_ln']:.2g} %",

@@ -32,7 +32,7 @@ from memjax.simulate import is_noisy
 
 from ..optimize.levenberg_marquardt import Progress, half_squares, levenberg_marquardt
 from ..problem import PRIOR_SIGMA
-from .check import Check, check_members, checks_of
+from .check import Check, checks_of
 from .problem import TargetProblem
 
 STARTS = 8
@@ -54,6 +54,9 @@ _ARRIVES = 0.3
 _SAME = 1e-4  # relative change of an observable that is one of the solver
 _FARTHEST = 3.0  # longest move that is believed to first order [natural log units]
 
+CHUNK = 128
+"""Members of a check that are simulated together: one size, one program."""
+
 FELT = 1.0
 """Change of a coordinate that leaves all targets within their tolerances where they do not feel a parameter."""
 
@@ -65,34 +68,53 @@ class Trials:
     """A problem, and what any trial showed: a search is asked what it came nearest to."""
 
     problem: TargetProblem
-    found: list[np.ndarray] = field(default_factory=list)
+    shown: list[np.ndarray] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        """Number of targets."""
+        return len(self.problem.targets)
+
+    @property
+    def center(self) -> np.ndarray:
+        """Coordinates of the start."""
+        return np.asarray(self.problem.center)
+
+    @property
+    def lanes(self) -> int:
+        """Searches that advance together."""
+        return self.problem.points // (len(self.problem.free) + 1)
+
+    @property
+    def close(self) -> float:
+        """Cost of targets that are all missed by so little that they count as met."""
+        return 0.5 * self.count * _CLOSE**2
 
     def observe(self, z: np.ndarray) -> np.ndarray:
         """See `TargetProblem.observe`; remembered."""
         values = self.problem.observe(z)
-        self.found.append(values)
+        self.shown.append(values)
         return values
 
     def linearise(self, z: np.ndarray, mask: np.ndarray):
         """See `AbstractProblem`; parameters out of the mask have no derivative, and so do not move."""
         r, jacobian, ok = self.problem.linearise(z)
-        self.found.append(np.exp(self.problem.logs(r[:, : len(self.problem.targets)])))
+        self.shown.append(np.exp(self.problem.logs(r[:, : self.count])))
         return r, jacobian * mask[:, None], ok
+
+    def data_cost(self, search: Progress) -> np.ndarray:
+        """Cost of the targets alone at the points of a search, see `_data_cost`."""
+        return _data_cost(search.residuals, self.count)
 
     def nearest(self) -> dict[str, float]:
         """Value of each target that came nearest, with the shift by noise."""
-        every = np.concatenate(self.found) * np.exp(np.array(self.problem.offset))
+        every = np.concatenate(self.shown) * np.exp(np.array(self.problem.offset))
         best = {}
         for t, x in zip(self.problem.targets, every.T, strict=True):
             x = x[np.isfinite(x)]
             if x.size:
                 best[t.label] = float(x[np.argmin(np.abs(np.log(x / t.value)))])
         return best
-
-
-def lanes(problem: TargetProblem) -> int:
-    """Searches that advance together."""
-    return problem.points // (len(problem.free) + 1)
 
 
 def screen(trials: Trials, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -103,25 +125,25 @@ def screen(trials: Trials, rng: np.random.Generator) -> tuple[np.ndarray, np.nda
     FitError
         Where no trial shows all observables.
     """
-    problem, center = trials.problem, np.asarray(trials.problem.center)
-    n, keep = len(center), lanes(trials.problem)
-    seen, felt = np.zeros(len(problem.targets), bool), np.ones(n)
+    problem, center, most = trials.problem, trials.center, trials.lanes
+    n = len(center)
+    size, felt, shown = 4 * n + 1, np.ones(n), np.zeros(trials.count, bool)
     for k, spread in enumerate(_SPREADS):
-        count = -(-(4 * n + 1) // problem.points) * problem.points
-        z = center + spread * rng.normal(size=(count, n))
+        z = center + spread * rng.normal(size=(-(-size // problem.points) * problem.points, n))
         if k == 0:
-            grid = [np.zeros((1, n)), *(s * np.eye(n) for s in _SCALES)]
-            z[: 4 * n + 1] = center + np.concatenate(grid)
-        found = trials.observe(z)
-        seen |= np.isfinite(found).any(axis=0)
+            z[:size] = center + np.concatenate(
+                [np.zeros((1, n)), *(s * np.eye(n) for s in _SCALES)]
+            )
+        values = trials.observe(z)
+        shown |= np.isfinite(values).any(axis=0)
         if k == 0:
-            felt = _felt(found[0], found[1 : 4 * n + 1].reshape(len(_SCALES), n, -1))
-        r = np.concatenate([problem.off(found), (z - center) / PRIOR_SIGMA], axis=1)
+            felt = _felt(values[0], values[1:size].reshape(len(_SCALES), n, -1))
+        r = np.concatenate([problem.off(values), (z - center) / PRIOR_SIGMA], axis=1)
         cost = half_squares(r, np.asarray(np.isfinite(r).all(axis=1)))
-        if np.isfinite(cost).any():
-            order = np.argsort(cost, kind="stable")[: min(keep, int(np.isfinite(cost).sum()))]
-            return np.where(felt > 0, np.resize(z[order], (keep, n)), center), felt
-    never = [t.label for t, s in zip(problem.targets, seen, strict=True) if not s]
+        if good := int(np.isfinite(cost).sum()):
+            best = z[np.argsort(cost, kind="stable")[: min(most, good)]]
+            return np.where(felt > 0, np.resize(best, (most, n)), center), felt
+    never = [t.label for t, s in zip(problem.targets, shown, strict=True) if not s]
     raise FitError(
         f"no trial shows {', '.join(never) or 'all of them at once'}",
         where="targets",
@@ -152,13 +174,12 @@ def descend(
     about: Any = dict(tolerance=_GAIN, together=not apart)
     if not trials.problem.noisy:
         return levenberg_marquardt(masked, starts, iterations=_ITERATIONS, **about)
-    result, m = Progress(starts, np.full(len(starts), np.inf)), len(trials.problem.targets)
+    result = Progress(starts, np.full(len(starts), np.inf))
     for _ in range(_ITERATIONS // _STAGE):
         last = float(np.min(result.cost))
         result = levenberg_marquardt(masked, result.z, iterations=_STAGE, **about)
-        if _data_cost(result.residuals, m)[result.best] < 0.1 * m * _CLOSE**2:
-            break
-        if not np.min(result.cost) < (1 - _GAIN) * last:
+        met = trials.data_cost(result)[result.best] < 0.1 * trials.count * _CLOSE**2
+        if met or not np.min(result.cost) < (1 - _GAIN) * last:
             break
     return result
 
@@ -167,25 +188,29 @@ def fewest(trials: Trials, search: Progress, felt: np.ndarray) -> tuple[np.ndarr
     """The best point with few parameters moved, and which these are (1; the others 0)."""
     if trials.problem.noisy:
         return _fewest_with_noise(trials, search)
-    center, m = np.asarray(trials.problem.center), len(trials.problem.targets)
-    full, count = search.z[search.best], lanes(trials.problem)
-    allowed = max(1.05 * _data_cost(search.residuals, m)[search.best], 0.5 * m * _CLOSE**2)
-    z, mask = full, felt
-    order = np.argsort(-np.abs(full - center), kind="stable")[:count]
-    masks = np.array([np.isin(np.arange(len(center)), order[: k + 1]) for k in range(count)], float)
+    center, count = trials.center, trials.lanes
+    numbers, allowed = np.arange(len(center)), _allowed(trials, search)
+    z, mask = search.z[search.best], felt
+    order = np.argsort(-np.abs(z - center), kind="stable")[:count]
+    masks = np.array([np.isin(numbers, order[: k + 1]) for k in range(count)], float)
     while len(masks):
         masks = np.concatenate([masks, np.ones((count - len(masks), len(center)))])
-        done = descend(trials, np.where(masks > 0, z, center), masks, apart=True)
-        enough = np.flatnonzero(_data_cost(done.residuals, m) <= allowed)
+        trial = descend(trials, np.where(masks > 0, z, center), masks, apart=True)
+        enough = np.flatnonzero(trials.data_cost(trial) <= allowed)
         enough = enough[masks[enough].sum(axis=1) < mask.sum()]
         if not enough.size:
             break
-        best = min(enough, key=lambda k: (masks[k].sum(), done.cost[k]))
-        z, mask = done.z[best], masks[best]
+        best = min(enough, key=lambda k: (masks[k].sum(), trial.cost[k]))
+        z, mask = trial.z[best], masks[best]
         moved = np.flatnonzero(mask)
-        masks = np.array([mask * (np.arange(len(mask)) != k) for k in moved[:count]])
+        masks = np.array([mask * (numbers != k) for k in moved[:count]])
         masks = masks if len(moved) > 1 else masks[:0]
     return z, mask
+
+
+def _allowed(trials: Trials, search: Progress) -> float:
+    """Cost of the targets up to which fewer parameters do as well as the best point of a search."""
+    return max(1.05 * trials.data_cost(search)[search.best], trials.close)
 
 
 def _data_cost(residuals: np.ndarray, count: int) -> np.ndarray:
@@ -195,16 +220,10 @@ def _data_cost(residuals: np.ndarray, count: int) -> np.ndarray:
 
 
 def corrected(
-    trials: Trials,
-    z: np.ndarray,
-    mask: np.ndarray,
-    felt: np.ndarray,
-    search: Progress,
-    members: int,
-    say,
-):
+    trials: Trials, z: np.ndarray, mask: np.ndarray, felt: np.ndarray, search: Progress, members: int, say: Tick
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """The best point of all rounds, and which parameters were moved: targets are shifted by what noise changes."""
-    rng, m = np.random.default_rng(trials.problem.seed), len(trials.problem.targets)
+    rng = np.random.default_rng(trials.problem.seed)
     before: tuple[np.ndarray, np.ndarray] | None = None
     best, least = (z, mask), np.inf
     for k in range(_ROUNDS):
@@ -213,11 +232,13 @@ def corrected(
         worst = max(abs(c.off) for c in checks)
         if worst < least:
             best, least = (z, mask), worst
-        say(f"noise, round {k + 1}: " + ", ".join(f"{c.label} {c.value:.4g}" for c in checks))
+        say(
+            f"noise, round {k + 1}: " + ", ".join(f"{c.target.label} {c.value:.4g}" for c in checks)
+        )
         off = np.log([c.value / c.target.value for c in checks])
         if not np.isfinite(off).all() or all(c.well_met for c in checks):
             break
-        offset, gain = np.array(problem.offset), np.ones(m)
+        offset, gain = np.array(problem.offset), np.ones(trials.count)
         if before is not None:  # how much of the last shift arrived
             step = offset - before[0]
             gain = (before[1] - off) / np.where(np.abs(step) > 1e-6, step, np.inf)
@@ -228,18 +249,18 @@ def corrected(
             before = None
             continue
         before = offset, off
+        # A shift that arrives in part is lengthened, by a factor of 3 at the most: the gain is itself noisy.
         shift = off / np.where(gain > 0, np.clip(gain, _ARRIVES, 2.0), 1.0)
         trials.problem = replace(problem, offset=tuple((offset + shift).tolist()))
-        starts = z + mask * 0.1 * rng.normal(size=(lanes(problem), len(z)))
+        starts = z + mask * 0.1 * rng.normal(size=(trials.lanes, len(z)))
         starts[0] = z
         again = descend(trials, starts, np.broadcast_to(mask, starts.shape))
-        if _data_cost(again.residuals, m)[again.best] <= 0.5 * m * _CLOSE**2 or problem.noisy:
+        if trials.data_cost(again)[again.best] <= trials.close or problem.noisy:
             z = again.z[again.best]
             continue
         say("search, with other parameters")
-        whole = descend(
-            trials, np.concatenate([z[None], search.z[:-1]]), np.broadcast_to(felt, search.z.shape)
-        )
+        starts = np.concatenate([z[None], search.z[:-1]])
+        whole = descend(trials, starts, np.broadcast_to(felt, starts.shape))
         if np.isfinite(whole.cost[whole.best]):
             z, mask = fewest(trials, whole, felt)
             before = None
@@ -251,25 +272,21 @@ def _with_noise(trials: Trials, z: np.ndarray, felt: np.ndarray) -> tuple[np.nda
 
     All parameters that the device without noise feels may move; then the fewest that do the same, to first order.
     """
-    problem = trials.problem
-    about: Any = dict(members=MEMBERS, points=len(z) + 1, offset=(0.0,) * len(problem.targets))
-    trials.problem = replace(problem, **about)
+    about: Any = dict(members=MEMBERS, points=len(z) + 1, offset=(0.0,) * trials.count)
+    trials.problem = replace(trials.problem, **about)
     return _fewest_with_noise(trials, descend(trials, z[None], felt[None]))
 
 
 def _fewest_with_noise(trials: Trials, search: Progress) -> tuple[np.ndarray, np.ndarray]:
     """As `fewest`, but of the sets only the one that suffices to first order is tried: each trial is long."""
-    center, m = np.asarray(trials.problem.center), len(trials.problem.targets)
-    z, residuals = search.z[search.best], search.residuals[search.best][None]
-    guess = _sparse(search.jacobian[search.best][:m], z - center)
-    if guess is None:
-        return z, (z != center).astype(float)
-    few = (guess != 0).astype(float)
-    again = descend(trials, (center + guess)[None], few[None])
-    allowed = max(1.05 * _data_cost(residuals, m)[0], 0.5 * m * _CLOSE**2)
-    if _data_cost(again.residuals, m)[0] > allowed:
-        return z, (z != center).astype(float)
-    return again.z[0], few
+    center, z = trials.center, search.z[search.best]
+    guess = _sparse(search.jacobian[search.best][: trials.count], z - center)
+    if guess is not None:
+        few = (guess != 0).astype(float)
+        again = descend(trials, (center + guess)[None], few[None])
+        if not trials.data_cost(again)[0] > _allowed(trials, search):
+            return again.z[0], few
+    return z, (z != center).astype(float)
 
 
 def _sparse(slopes: np.ndarray, away: np.ndarray) -> np.ndarray | None:
@@ -291,9 +308,19 @@ def _sparse(slopes: np.ndarray, away: np.ndarray) -> np.ndarray | None:
 
 
 def checked(problem: TargetProblem, z: np.ndarray, members: int, *, seed: int) -> tuple[Check, ...]:
-    """The targets against members in adaptive steps, at a point; of a model without noise against the one solve."""
+    """The targets against members with the device's noise in adaptive steps, at a point.
+
+    At most `members` are simulated, in chunks, until every value is known to a fifth of its tolerance. Of a model
+    without noise there is the one solve.
+    """
     if not is_noisy(problem.device):
         return checks_of(problem.targets, problem.observe(z[None]), noisy=False)
-    adaptive = tuple(replace(p, policy=None) for p in problem.protocols)
-    device, places = problem.at(jnp.asarray(z)), problem.places
-    return check_members(device, problem.targets, adaptive, places, members=members, seed=seed)
+    adaptive = replace(problem, protocols=tuple(replace(p, policy=None) for p in problem.protocols))
+    device, size = problem.at(jnp.asarray(z)), min(members, CHUNK)
+    values, checks = [], ()
+    for k in range(0, members, size):
+        values.append(adaptive.read(device, members=np.arange(k, k + size), seed=seed))
+        checks = checks_of(problem.targets, np.concatenate(values), noisy=True)
+        if all(c.precise for c in checks):
+            break
+    return checks

@@ -71,69 +71,64 @@ def compare_times(
     x, y = np.log(measured), np.log(simulated)
     scale = np.maximum(np.std(x, axis=0), 1e-12)
     x, y = x / scale, y / scale
-    tests = {"joint": slice(None), NAMES[0]: slice(0, 1), NAMES[1]: slice(1, 2)}
+    columns = {"joint": slice(None), NAMES[0]: slice(0, 1), NAMES[1]: slice(1, 2)}
     low, high = np.log(step) / scale, np.log(limits / (1 - tolerance)) / scale
-    power = {
-        label: energy_power(
-            y, lambda z, f=f: np.clip(f(z), low, high), len(x), seed=seed, repeats=repeats
-        )
-        for label, f in ALTERNATIVES.items()
-    }
-    return {
-        "method": METHOD,
-        "times": times,
-        "energy_p": {n: energy_test(x[:, c], y[:, c], seed=seed) for n, c in tests.items()},
-        "level": LEVEL,
-        "power": power,
-    }
+    power = {}
+    for label, change in ALTERNATIVES.items():
+        other = lambda z, change=change: np.clip(change(z), low, high)  # noqa: E731
+        power[label] = energy_power(y, other, len(x), seed=seed, repeats=repeats)
+    energy_p = {n: energy_test(x[:, c], y[:, c], seed=seed) for n, c in columns.items()}
+    return {"method": METHOD, "times": times, "energy_p": energy_p, "level": LEVEL, "power": power}
 
 
-def summary(found: dict) -> list[str]:
+def _far(times: dict) -> dict[str, float]:
+    """How far both sides of one kind of time are from each other, by moment [standard errors]."""
+    keys = {"mean logarithm": "z_log", "CV": "z_cv"}
+    return {word: times[key] for word, key in keys.items() if times[key] is not None}
+
+
+def summary(comparison: dict) -> list[str]:
     """The same in a line for each time, and one for the tests."""
     lines = []
-    for name, c in found["times"].items():
-        m, s = c["measured"], c["simulated"]
+    for name, c in comparison["times"].items():
         sides = (
-            f"{word} mean {1e3 * x['mean']:.3g} ms, CV {x['cv']:.2f} ± {x['cv_se']:.2f}, "
-            f"{x['n'] - x['ended']} of {x['n']} not ended"
-            for word, x in (("measured", m), ("simulated", s))
+            f"{word} mean {1e3 * c[word]['mean']:.3g} ms, CV {c[word]['cv']:.2f} ± {c[word]['cv_se']:.2f}, "
+            f"{c[word]['n'] - c[word]['ended']} of {c[word]['n']} not ended"
+            for word in ("measured", "simulated")
         )
-        z = ", ".join(
-            f"{word} {c[key]:.2f}"
-            for word, key in (("mean logarithm", "z_log"), ("CV", "z_cv"))
-            if c[key] is not None
-        )
+        z = ", ".join(f"{word} {x:.2f}" for word, x in _far(c).items())
         lines.append(f"{name}: {'; '.join(sides)}; standard errors between: {z}")
-    p = ", ".join(f"{n} {x:.3f}" for n, x in found["energy_p"].items())
-    powers = ", ".join(f"{n} {x:.2f}" for n, x in found["power"].items())
-    return [*lines, f"energy test: p {p}", f"its power at {found['level']:g}: {powers}"]
+    p = ", ".join(f"{n} {x:.3f}" for n, x in comparison["energy_p"].items())
+    powers = ", ".join(f"{n} {x:.2f}" for n, x in comparison["power"].items())
+    return [*lines, f"energy test: p {p}", f"its power at {comparison['level']:g}: {powers}"]
 
 
-def differences(found: dict) -> list[str]:
+def differences(comparison: dict) -> list[str]:
     """What tells the two apart: tests below the level, and moments more than two standard errors apart."""
-    low = [f"energy test of {n}, p = {p:.3f}" for n, p in found["energy_p"].items() if p <= LEVEL]
-    far = [
-        f"{word} of the {name}, {c[key]:.1f} standard errors"
-        for name, c in found["times"].items()
-        for word, key in (("mean logarithm", "z_log"), ("CV", "z_cv"))
-        if c[key] is not None and abs(c[key]) > _FAR
+    tests = comparison["energy_p"].items()
+    low = [f"energy test of {n}, p = {p:.3f}" for n, p in tests if p <= LEVEL]
+    moments = ((n, *x) for n, c in comparison["times"].items() for x in _far(c).items())
+    return low + [
+        f"{word} of the {n}, {x:.1f} standard errors" for n, word, x in moments if abs(x) > _FAR
     ]
-    return [*low, *far]
 
 
 def _one(x: np.ndarray, y: np.ndarray, limit: float, rng: np.random.Generator) -> dict:
     """One kind of time."""
-    both = {"measured": _moments(x, limit, rng), "simulated": _moments(y, limit, rng)}
-    m, s = both.values()
+    m, s = (_moments(side, limit, rng) for side in (x, y))
     of_n = _cv(y[rng.integers(0, len(y), (_RESAMPLED, len(x)))])
+    mean, sd = float(of_n.mean()), float(of_n.std(ddof=1))
+    ratio = s["ln_mean"] - m["ln_mean"]
     ratio_se = float(np.hypot(m["ln_sd"] / np.sqrt(m["n"]), s["ln_sd"] / np.sqrt(s["n"])))
-    return both | {
-        "log_ratio": s["ln_mean"] - m["ln_mean"],
+    return {
+        "measured": m,
+        "simulated": s,
+        "log_ratio": ratio,
         "log_ratio_se": ratio_se,
-        "z_log": _over(s["ln_mean"] - m["ln_mean"], ratio_se),
+        "z_log": _over(ratio, ratio_se),
         "z_cv": _over(s["cv"] - m["cv"], float(np.hypot(m["cv_se"], s["cv_se"]))),
-        "cv_of_n": [float(of_n.mean()), float(of_n.std(ddof=1))],
-        "z_cv_of_n": _over(float(of_n.mean()) - m["cv"], float(of_n.std(ddof=1))),
+        "cv_of_n": [mean, sd],
+        "z_cv_of_n": _over(mean - m["cv"], sd),
     }
 
 

@@ -1,21 +1,14 @@
 """What curves under one pulse each show, measured or simulated: delay, relaxation, the current in between."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 import memjax as mj
+from memjax import observables
 from memjax.errors import DataError
-from memjax.observables import (
-    ON_CURRENT,
-    PulseResponse,
-    delays,
-    find_pulses,
-    pulse_responses,
-    relaxations,
-    summarise_pulses,
-)
 
 FEWEST = 6
 """Curves below which nothing is said."""
@@ -41,7 +34,7 @@ class Features:
         Standard errors of their logarithms.
     """
 
-    responses: list[PulseResponse]
+    responses: list[observables.PulseResponse]
     stimulus: mj.PulseTrain
     threshold: float
     off_threshold: float
@@ -62,7 +55,7 @@ class Features:
 
     @property
     def relaxation(self) -> Float[np.ndarray, " curves"]:
-        """Relaxations that were seen to end [s]."""
+        """Relaxations that ended within what was watched [s]."""
         return np.array([r.relaxation for r in self.responses if r.relaxed])
 
     def restricted(self) -> dict[str, Float[np.ndarray, " curves"]]:
@@ -73,7 +66,7 @@ class Features:
 
     def targets(self) -> tuple[np.ndarray, np.ndarray]:
         """Logarithms of median delay, median relaxation and levels, and their standard errors."""
-        about = summarise_pulses(self.responses)
+        about = observables.summarise_pulses(self.responses)
         times = [about[f"{k}_s"]["median"] for k in ("delay", "relaxation")]
         if None in times or min(times) <= 0:
             raise DataError(
@@ -82,22 +75,21 @@ class Features:
             )  # fmt: skip
         errors = [_median_error(np.log(np.maximum(x, 1e-9))) for x in (self.delay, self.relaxation)]
         ok = np.isfinite(self.levels)
-        return (
-            np.concatenate([np.log(times), np.log(self.levels[ok])]),
-            np.concatenate([errors, self.levels_se[ok]]),
-        )
+        logs = np.concatenate([np.log(times), np.log(self.levels[ok])])
+        return logs, np.concatenate([errors, self.levels_se[ok]])
 
 
 def _median_error(x: np.ndarray) -> float:
     """Standard error of a median, by the interquartile range."""
-    q = np.subtract(*np.percentile(x, [75, 25])) / 1.349
-    return float(1.2533 * q / np.sqrt(len(x)))
+    # Of normal values the interquartile range is 1.349 sigma, and the error of a median sqrt(pi / 2) that of a mean.
+    sigma = np.subtract(*np.percentile(x, [75, 25])) / 1.349
+    return float(1.2533 * sigma / np.sqrt(len(x)))
 
 
-def features(
+def features_of(
     measurement: mj.Measurement,
     *,
-    threshold: float = ON_CURRENT,
+    threshold: float = observables.ON_CURRENT,
     off_threshold: float | None = None,
 ) -> Features:
     """Delay, relaxation and the current in between, of curves (sweeps with time) under one pulse each.
@@ -112,22 +104,20 @@ def features(
         Where fewer than `FEWEST` curves switch and relax.
     """
     off = threshold if off_threshold is None else off_threshold
-    found = pulse_responses(measurement, threshold=threshold, off_threshold=off)
-    responses = [r for r in found if r.pulse == 0]
-    if sum(r.relaxed for r in responses) < FEWEST:
+    every = observables.pulse_responses(measurement, threshold=threshold, off_threshold=off)
+    responses = [r for r in every if r.pulse == 0]
+    if (relaxed := sum(r.relaxed for r in responses)) < FEWEST:
         raise DataError(
-            f"{sum(r.relaxed for r in responses)} curves that switch on and off again",
-            where="delay and relaxation",
-            allowed=f"at least {FEWEST}",
-            fix="choose another threshold (--on-threshold A)",
-        )
+            f"{relaxed} curves that switch on and off again", where="delay and relaxation",
+            allowed=f"at least {FEWEST}", fix="choose another threshold (--on-threshold A)",
+        )  # fmt: skip
     clip = measurement.compliance or np.inf
     levels, pulses = [], []
     known = {r.sweep: r for r in responses}
     for label, curve in measurement.sweeps():
         if label not in known or curve.t is None:
             continue
-        pulse, r = find_pulses(curve.t, curve.v)[0], known[label]
+        pulse, r = observables.find_pulses(curve.t, curve.v)[0], known[label]
         before = curve.t < pulse.onset - 0.05 * r.width
         base = float(np.median(curve.v[before | (curve.t > pulse.end + 0.05 * r.watched)]))
         pulses.append((pulse.onset - curve.t[0], pulse.amplitude, r.width, r.watched, base))
@@ -159,33 +149,27 @@ def _rows(stimulus: mj.PulseTrain) -> np.ndarray:
 
 
 def curves(
-    device: mj.AbstractDevice, seen: Features, values: dict[str, np.ndarray]
+    device: mj.AbstractDevice, features: Features, values: dict[str, np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Times [s], currents as they are shown [A] of devices with these values, and which solves ended well."""
-    rows, members = _rows(seen.stimulus), len(next(iter(values.values())))
-    trace = mj.simulate(
-        device,
-        seen.stimulus,
-        save=rows,
-        members=members,
-        deterministic=True,
-        values={n: np.asarray(x)[:, None] for n, x in values.items()},
-        on_failure="ignore",
-    )
+    rows, members = _rows(features.stimulus), len(next(iter(values.values())))
+    about: dict[str, Any] = {"save": rows, "members": members, "deterministic": True}
+    about["values"] = {n: np.asarray(x)[:, None] for n, x in values.items()}
+    trace = mj.simulate(device, features.stimulus, on_failure="ignore", **about)
     good = np.asarray(trace.result)[:, 0] == int(mj.Result.successful)
-    return rows, np.minimum(np.abs(np.asarray(trace.i)), seen.clip), good
+    return rows, np.minimum(np.abs(np.asarray(trace.i)), features.clip), good
 
 
 def times_of(
-    device: mj.AbstractDevice, seen: Features, values: dict[str, np.ndarray]
+    device: mj.AbstractDevice, features: Features, values: dict[str, np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Delays, relaxations [s; infinite where there is none] and levels [A] of devices with these values."""
-    t, i, good = curves(device, seen, values)
-    onset = float(seen.stimulus.delay)
-    end = onset + float(seen.stimulus.width)
+    t, i, good = curves(device, features, values)
+    onset = float(features.stimulus.delay)
+    end = onset + float(features.stimulus.width)
     i = np.where(np.isfinite(i), i, 0.0)
-    delay = delays(t, i, onset=onset, end=end, threshold=seen.threshold)
-    relax = relaxations(t, i, end=end, threshold=seen.off_threshold)
+    delay = observables.delays(t, i, onset=onset, end=end, threshold=features.threshold)
+    relax = observables.relaxations(t, i, end=end, threshold=features.off_threshold)
     delay = np.where(good, delay, np.inf)
     relax = np.where(np.isfinite(delay), relax, np.inf)
     at = end + np.asarray(SHARES)[None] * np.where(np.isfinite(relax), relax, 0.0)[:, None]

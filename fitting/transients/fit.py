@@ -12,24 +12,23 @@ from jaxtyping import Array, Float
 import memjax as mj
 from memjax.errors import DataError, FitError
 from memjax.fields import parameter_specs
-from memjax.observables import (
-    ON_CURRENT,
-)
-from memjax.params import get, known, replace as with_values, unconstrain
+from memjax.observables import ON_CURRENT
+from memjax.params import get, replace as with_values, unconstrain
 from memjax.policy import require_x64
 
-from ..optimize.levenberg_marquardt import Progress, levenberg_marquardt
-from ..problem import PRIOR_SIGMA, AbstractProblem, begun
+from ..optimize.levenberg_marquardt import Progress
+from ..problem import AbstractProblem, begun, free_names, one_by_one, secant_points
 from ..result import AbstractFit
 from ..sweeps.thinning import curves_of
-from .comparison import differences
-from .features import Features, features, times_of
+from .comparison import differences, summary
+from .features import Features, features_of, times_of
 from .spread import compared, spread_of
 
 FREE = ("mu", "theta", "gamma3", "r_on")
 """What delay, relaxation, and the current in between tell of a `DiffusiveMemristor`."""
 
 _STEP = 1e-2  # difference of coordinates for derivatives
+_ITERATIONS = 25
 
 
 class Medians(AbstractProblem):
@@ -39,33 +38,29 @@ class Medians(AbstractProblem):
     ----------
     device, free, center, noise, ties
         See `fitting.problem.AbstractProblem`.
-    seen : Features
+    features : Features
         What the curves show.
     """
 
     device: mj.AbstractDevice
     free: tuple[str, ...] = eqx.field(static=True)
     center: Float[Array, " free"]
-    seen: Features = eqx.field(static=True)
+    features: Features = eqx.field(static=True)
     ties: tuple[tuple[str, str], ...] = eqx.field(static=True, default=())
     noise: Float[Array, ""] = eqx.field(default_factory=lambda: jnp.ones((), float))
 
     def linearise(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """See `AbstractProblem`."""
-        n, (targets, sigma) = len(self.free), self.seen.targets()
-        used = np.concatenate([[True, True], np.isfinite(self.seen.levels)])
-        moved = z[:, None] + np.concatenate([np.zeros((1, n)), _STEP * np.eye(n)])
-        held = [self.at(jnp.asarray(p)) for p in moved.reshape(-1, n)]
-        values = {k: np.array([float(get(d, k)) for d in held]) for k in self.free}
-        times = np.column_stack(times_of(self.device, self.seen, values))
-        logs = np.log(np.maximum(times, 1e-12))[:, used]
-        off = ((logs - targets) / sigma).reshape(len(z), -1, used.sum())
-        with np.errstate(invalid="ignore"):  # where neither end switches
-            jacobian = np.moveaxis(off[:, 1:] - off[:, :1], 1, 2) / _STEP
-        eye = np.broadcast_to(np.eye(n) / PRIOR_SIGMA, (len(z), n, n))
-        r = np.concatenate([off[:, 0], (z - np.asarray(self.center)) / PRIOR_SIGMA], axis=1)
-        j = np.concatenate([jacobian, eye], axis=1)
-        return r, j, np.asarray(np.isfinite(r).all(axis=1) & np.isfinite(j).all(axis=(1, 2)))
+        targets, sigma = self.features.targets()
+        used = np.concatenate([[True, True], np.isfinite(self.features.levels)])
+        points = secant_points(z, _STEP)
+        devices = [self.at(jnp.asarray(p)) for p in points.reshape(-1, z.shape[1])]
+        values = {k: np.array([float(get(d, k)) for d in devices]) for k in self.free}
+        times = np.column_stack(times_of(self.device, self.features, values))
+        off = (np.log(np.maximum(times, 1e-12))[:, used] - targets) / sigma
+        r, jacobian = self.by_secants(off.reshape(*points.shape[:2], -1), z, _STEP)
+        ok = np.isfinite(r).all(axis=1) & np.isfinite(jacobian).all(axis=(1, 2))
+        return r, jacobian, np.asarray(ok)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -76,7 +71,7 @@ class TransientFit(AbstractFit):
     ----------
     device, model, problem, z, covariance, loss, search, stochastic
         See `AbstractFit`; the device's noise-free delay and relaxation are the medians.
-    seen : Features
+    features : Features
         The data.
     cycle_spread : dict
         By parameter: `sigma_ln`, `std`, `from`, `sweeps`.
@@ -95,7 +90,7 @@ class TransientFit(AbstractFit):
         Some of the measured curves, for the report, see `fitting.sweeps.thinning.curves_of`.
     """
 
-    seen: Features
+    features: Features
     device: mj.AbstractDevice
     model: str
     problem: Medians
@@ -119,23 +114,30 @@ class TransientFit(AbstractFit):
         device = problem.at(jnp.asarray(z))
         floors = {n: x["floor"] for n, x in self.w1.items()}
         draws = len(self.simulated["delay"])
-        simulated, w1 = compared(device, self.seen, self.cycle_spread, floors, draws, self.seed)
+        simulated, w1 = compared(device, self.features, self.cycle_spread, floors, draws, self.seed)
         about = dict(problem=problem, z=z, covariance=covariance, loss=problem.loss(z))
         return replace(self, device=device, simulated=simulated, w1=w1, **about)
 
     @property
+    def summary(self) -> tuple[str, ...]:
+        """The comparison with the measured curves, where randomness was calibrated."""
+        return () if self.comparison is None else tuple(summary(self.comparison))
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """What speaks against the result, in words."""
-        found = [] if self.stochastic is None else list(self.stochastic.warnings)
-        if self.stochastic is not None and self.unresolved:
+        if self.stochastic is None:
+            return ()
+        texts = list(self.stochastic.warnings)
+        if self.unresolved:
             names, step = ", ".join(self.unresolved), self.stochastic.step
-            found.append(f"faster than a step of {step:.2g} s, the curves tell no more: {names}")
+            texts.append(f"faster than a step of {step:.2g} s, the curves tell no more: {names}")
         if self.comparison and (apart := differences(self.comparison)):
-            found.append(f"simulated and measured curves differ: {'; '.join(apart)}")
-        return tuple(found)
+            texts.append(f"simulated and measured curves differ: {'; '.join(apart)}")
+        return tuple(texts)
 
 
-def begin(device: Any, seen: Features) -> mj.AbstractDevice:
+def begin(device: Any, features: Features) -> mj.AbstractDevice:
     """A device whose delay and relaxation are about right: closed forms, then the best growth of a row of them.
 
     Notes
@@ -143,20 +145,21 @@ def begin(device: Any, seen: Features) -> mj.AbstractDevice:
     The read bias holds a channel closed where mu |V| / alpha exceeds gamma1 f: where it would, the gap
     alpha of a closed channel is taken as large as it takes to open.
     """
-    targets, _ = seen.targets()
+    targets, _ = features.targets()
     delay, relax = np.exp(targets[:2])
-    v, base = abs(float(seen.stimulus.amplitude)), abs(float(seen.stimulus.base))
+    v, base = abs(float(features.stimulus.amplitude)), abs(float(features.stimulus.base))
     gap, alpha = 1 - float(device.r0), float(device.alpha)
-    level = np.exp(targets[-1]) if len(targets) > 2 else seen.threshold * 5
+    level = np.exp(targets[-1]) if len(targets) > 2 else features.threshold * 5
     gamma3 = 0.6 / relax
     values = {"gamma3": gamma3, "theta": 8 * gamma3 / v}
     # Closed, the channel passes the on-threshold in the pulse whatever is read in between.
-    values |= {"r_on": min(base / level, v / (2 * seen.threshold))} if base else {}
+    values |= {"r_on": min(base / level, v / (2 * features.threshold))} if base else {}
     device = with_values(device, values)
+    # A gap g closes at mu V / (alpha + g): integrated from the whole gap to none.
     mu = (alpha * gap + gap**2 / 2) / (v * delay) * np.geomspace(0.1, 30.0, 24)
     wide = np.clip(2 * mu * base / (float(device.gamma1) * gap), alpha, 0.9)
-    found, after, _ = times_of(device, seen, {"mu": mu, "alpha": wide})
-    away = np.abs(np.log(np.maximum(found, 1e-12) / delay)) + 10.0 * ~np.isfinite(after)
+    delays, after, _ = times_of(device, features, {"mu": mu, "alpha": wide})
+    away = np.abs(np.log(np.maximum(delays, 1e-12) / delay)) + 10.0 * ~np.isfinite(after)
     if not np.isfinite(away).any():
         raise FitError(
             "no growth rate switches the device within the pulse and lets it relax",
@@ -219,21 +222,19 @@ def fit_transients(
     if not isinstance(device, mj.DiffusiveMemristor):
         what = f"the model {device.name!r}"
         raise DataError(what, where="a fit to delay and relaxation", allowed="diffusive")
-    seen = features(measurement, threshold=threshold, off_threshold=off_threshold)
-    problem = _problem(device, seen, free or FREE, fix or {}, start or {})
-    show = None if tick is None else lambda p: tick("delay and relaxation", p)
-    search = levenberg_marquardt(
-        problem.linearise, np.asarray(problem.center)[None], iterations=25, tick=show
-    )
-    if not np.isfinite(search.cost).any():
-        raise FitError("the start could not be solved", where="delay and relaxation")
+    features = features_of(measurement, threshold=threshold, off_threshold=off_threshold)
+    problem = _problem(device, features, free or FREE, fix or {}, start or {})
+    center, stage = np.asarray(problem.center), "delay and relaxation"
+    search = one_by_one(problem, [center], stage=stage, iterations=_ITERATIONS, tick=tick)
     z = search.z[search.best]
     best = problem.at(jnp.asarray(z))
     _, jacobian, _ = problem.linearise(z[None])
-    spread, floors = spread_of(best, seen, seed)
-    simulated, w1 = compared(best, seen, spread, floors, draws, seed)
+    spread, floors = spread_of(best, features, seed)
+    simulated, w1 = compared(best, features, spread, floors, draws, seed)
     return TransientFit(
-        seen=seen, device=best, model=device.name,
+        features=features,
+        device=best,
+        model=device.name,
         problem=problem,
         z=z,
         covariance=np.linalg.inv(jacobian[0].T @ jacobian[0]),
@@ -241,19 +242,17 @@ def fit_transients(
         w1=w1,
         simulated=simulated,
         loss=float(search.cost[search.best]),
-        search=search, seed=seed, curves=curves_of(measurement),
-    )  # fmt: skip
+        search=search,
+        seed=seed,
+        curves=curves_of(measurement),
+    )
 
 
-def _problem(
-    device: Any, seen: Features, free: Sequence[str], fix: Mapping[str, float], start: Mapping[str, float]
-):  # fmt: skip
-    """What is searched: from a start that keeps the fixed values."""
+def _problem(device: Any, features: Features, free: Sequence[str], fix, start) -> Medians:
+    """What is searched: from a start that keeps the fixed values, the ions' noise left out where it is not fixed."""
     quiet = {n: 0.0 for n, s in parameter_specs(device).items() if s.noise}
     device = with_values(device, quiet | dict(fix), where="--fix")
-    names = tuple(n for n in known(device, free, where="--free") if n not in fix)
-    if not names:
-        raise DataError("nothing is free", where="--fix", allowed="one free parameter at least")
-    found = with_values(begin(begun(device, names, start), seen), fix)
-    found = begun(found, names, start)
-    return Medians(device=found, free=names, center=unconstrain(found, names), seen=seen)
+    names = free_names(device, free, fix)
+    near = with_values(begin(begun(device, names, start), features), fix)
+    near = begun(near, names, start)
+    return Medians(device=near, free=names, center=unconstrain(near, names), features=features)

@@ -1,21 +1,24 @@
 """Responses to single pulses as a kind of data."""
 
-from ..command import with_provenance
 from ..kinds import Kind
-from ..report import pictures_and_sections
-from .content import write
-from .options import USED, asked, configure, fit, run, takes
+from .content import content, tables
+from .options import claims, configure, fit, takes, used
 from .report import pictures, sections
 
 KIND = Kind(
     label="delay and relaxation",
-    build=pictures_and_sections(pictures, sections),
-    asked=asked,
-    configure=configure,
-    fit=fit,
-    run=run,
     takes=takes,
-    used=USED,
-    write=with_provenance(write),
+    claims=claims,
+    configure=configure,
+    used=used,
+    refused={
+        "batch": "one file of one device",
+        "uncertainty nuts": "laplace or profile, since derivatives of delays are secants",
+    },
+    fit=fit,
+    content=content,
+    tables=tables,
+    pictures=pictures,
+    sections=sections,
 )
 """Responses to single pulses."""

@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 from scipy.stats import wasserstein_distance
@@ -40,22 +41,22 @@ _ROWS = 10  # rows within the shorter of the two median times, where that many d
 _FINE = 0.01  # differences of a logarithm of time that are nothing
 
 
-def rows_of(seen: Features) -> Float[np.ndarray, " rows"]:
+def rows_of(features: Features) -> Float[np.ndarray, " rows"]:
     """When simulated curves are read [s]: evenly, and so densely that the shorter median time holds ten rows."""
-    duration, (times, _) = float(seen.stimulus.duration), seen.targets()
+    duration, (times, _) = float(features.stimulus.duration), features.targets()
     count = np.clip(np.ceil(_ROWS * duration / np.exp(np.min(times[:2]))), *_POINTS)
     return np.linspace(0.0, duration, int(count) + 1)[1:]
 
 
-def of_pulses(measurement: mj.Measurement, seen: Features) -> Experiment:
-    """Logarithms of delay and relaxation of curves under one pulse each, as `seen` has pulse, thresholds, clip."""
-    levels = (seen.threshold, seen.off_threshold)
-    found = pulse_responses(measurement, threshold=levels[0], off_threshold=levels[1])
-    times = np.array([[r.delay, r.relaxation] for r in found if r.pulse == 0])
-    rows, train = rows_of(seen), seen.stimulus
+def of_pulses(measurement: mj.Measurement, features: Features) -> Experiment:
+    """Logarithms of delay and relaxation of curves under one pulse each, as `features` has pulse, thresholds, clip."""
+    levels = (features.threshold, features.off_threshold)
+    responses = pulse_responses(measurement, threshold=levels[0], off_threshold=levels[1])
+    times = np.array([[r.delay, r.relaxation] for r in responses if r.pulse == 0])
+    rows, train = rows_of(features), features.stimulus
     end = float(train.delay) + float(train.width)
-    read = partial(_read, rows, float(train.delay), end, levels, seen.clip, seen.limits)
-    values = np.log(_restricted(times, float(rows[1] - rows[0]), seen.limits))
+    read = partial(_read, rows, float(train.delay), end, levels, features.clip, features.limits)
+    values = np.log(_restricted(times, float(rows[1] - rows[0]), features.limits))
     sample = Sample(label="pulse", names=EVENTS, unit="ln s", values=values, step=_FINE)
     reading = Reading(wave=0, sample=sample, read=lambda i: np.log(read(i)))
     return Experiment(stimuli=(train,), rows=(rows,), readings=(reading,))
@@ -78,19 +79,19 @@ def _read(rows, onset, end, thresholds, clip, limits, i) -> Float[np.ndarray, ".
     return _restricted(times, float(rows[1] - rows[0]), limits)
 
 
-def _reached(seen: Features, name: str, value: float, step: float) -> float:
+def _reached(features: Features, name: str, value: float, step: float) -> float:
     """A rate at the pulse, times a step."""
-    drive = abs(float(seen.stimulus.amplitude)) if name in ("mu", "theta") else 1.0
+    drive = abs(float(features.stimulus.amplitude)) if name in ("mu", "theta") else 1.0
     return value * drive * step
 
 
 def _started(fit: TransientFit, fixed: Collection[str]) -> mj.AbstractDevice:
     """Where the search begins: rates from the median delay and relaxation, and from what the pulse and clip show."""
-    device, seen = fit.device, fit.seen
-    delay, relaxation = np.exp(seen.targets()[0][:2])
+    device, features = fit.device, fit.features
+    delay, relaxation = np.exp(features.targets()[0][:2])
     own = {n: strength_of(device, n) for n in fixed}
     values = {"gamma1": _OPENING / relaxation, "beta": _TURNING / relaxation}
-    device = begin(with_values(device, values | own), seen)
+    device = begin(with_values(device, values | own), features)
     # Noise that adds up to the channel's own length within a delay.
     noise = {n: delay**-0.5 for n in noise_of(device) if n == "sigma_ion"}
     return with_values(device, noise | own)
@@ -132,10 +133,10 @@ def randomised(
     none. A rate as fast as a step lies three standard deviations of its prior away, since the curves cannot tell
     it from a faster one.
     """
-    device, seen = _started(fit, fixed), fit.seen
-    experiment = of_pulses(measurement, seen)
+    device, features = _started(fit, fixed), fit.features
+    experiment = of_pulses(measurement, features)
     step = experiment.gap / _SUBSTEPS
-    known = {n: _prior(seen, n, strength_of(device, n), step) for n in RATES if n not in fixed}
+    known = {n: _prior(features, n, strength_of(device, n), step) for n in RATES if n not in fixed}
     known |= {n: _KNOWN for n in ("alpha", "r0") if n not in fixed and strength_of(device, n)}
     wandering = [n for n in ("r0", "mu") if n in known]
     if not wandering or "gamma3" not in known:
@@ -143,7 +144,7 @@ def randomised(
             "nothing that may differ from curve to curve", where="--fix",
             allowed="gamma3, and mu or r0 other than 0, free",
         )  # fmt: skip
-    quiet = np.abs(measurement.i[np.abs(measurement.i) < 0.01 * seen.threshold])
+    quiet = np.abs(measurement.i[np.abs(measurement.i) < 0.01 * features.threshold])
     start = Start(
         device=device,
         experiment=experiment,
@@ -160,56 +161,45 @@ def randomised(
     return _with(fit, search(start, tick=tick), experiment)
 
 
-def _prior(seen: Features, name: str, value: float, step: float) -> float:
+def _prior(features: Features, name: str, value: float, step: float) -> float:
     """Standard deviation of the logarithm of a rate."""
-    reach = -np.log(max(_reached(seen, name, value, step), 1e-300))
+    # As a log-normal prior that has a rate of one per step at three standard deviations.
+    reach = -np.log(max(_reached(features, name, value, step), 1e-300))
     return float(np.clip(reach / _SIGMAS, _NARROW, _KNOWN))
 
 
-def _with(fit: TransientFit, found: Stochastic, experiment: Experiment) -> TransientFit:
+def _with(fit: TransientFit, random: Stochastic, experiment: Experiment) -> TransientFit:
     """A fit with what a search found."""
-    seen, limits = fit.seen, fit.seen.limits
+    features, limits = fit.features, fit.features.limits
     step = float(np.diff(experiment.rows[0][:2])[0])
-    measured, simulated = (
-        np.exp(x) for x in (experiment.readings[0].sample.values, found.simulated[0])
-    )
-    comparison = compare_times(
-        measured, simulated, limits, step=step, tolerance=2 * _FINE, seed=fit.seed
-    )
-    names = tuple(n for n in found.values if n in found.std and not n.startswith("sigma_ln("))
-    z = np.asarray(unconstrain(found.device, names))
-    sigma = np.array([found.std[n] for n in names]) / slopes(found.device, names, z)
-    fast = tuple(
-        n
-        for n in RATES
-        if n in names and _reached(seen, n, found.values[n], found.step) > 1.0
-    )  # fmt: skip
+    sample = np.exp(experiment.readings[0].sample.values)
+    simulated = np.exp(random.simulated[0])
+    about: dict[str, Any] = dict(step=step, tolerance=2 * _FINE, seed=fit.seed)
+    comparison = compare_times(sample, simulated, limits, **about)
+    names = tuple(n for n in random.values if n in random.std and not n.startswith("sigma_ln("))
+    z = np.asarray(unconstrain(random.device, names))
+    sigma = np.array([random.std[n] for n in names]) / slopes(random.device, names, z)
+    rates = [n for n in RATES if n in names]
     switched = simulated[:, 0] < (1 - 2 * _FINE) * limits[0]
-    drawn = {
-        "delay": simulated[:, 0],
-        "relaxation": np.where(switched, simulated[:, 1], np.nan),
-    }
-    pairs = {n: (x[~np.isnan(x)] for x in (seen.restricted()[n], drawn[n])) for n in drawn}
-    w1 = {
-        n: {
-            "value": float(wasserstein_distance(*pair)),
-            "floor": fit.w1[n]["floor"],
-            "simulated": comparison["times"][n]["simulated"]["ended"],
-            "measured": comparison["times"][n]["measured"]["ended"],
-        }
-        for n, pair in pairs.items()
-    }
+    relaxation = np.where(switched, simulated[:, 1], np.nan)
+    drawn, w1 = {"delay": simulated[:, 0], "relaxation": relaxation}, {}
+    for name, x in features.restricted().items():
+        value = wasserstein_distance(*(y[~np.isnan(y)] for y in (x, drawn[name])))
+        ended = {n: comparison["times"][name][n]["ended"] for n in ("simulated", "measured")}
+        w1[name] = {"value": float(value), "floor": fit.w1[name]["floor"]} | ended
     return replace(
         fit,
-        device=found.device,
-        free=names,
+        device=random.device,
+        problem=replace(fit.problem, device=random.device, free=names, center=jnp.asarray(z)),
         z=z,
         covariance=np.diag(sigma**2),
-        cycle_spread=found.cycle_spread,
-        stochastic=found,
+        cycle_spread=random.cycle_spread,
+        stochastic=random,
         comparison=comparison,
-        unresolved=fast,
-        loss=found.loss,
+        unresolved=tuple(
+            n for n in rates if _reached(features, n, random.values[n], random.step) > 1.0
+        ),
+        loss=random.loss,
         simulated=drawn,
         w1=w1,
     )

@@ -19,30 +19,30 @@ _FEW = 50  # curves below which each is drawn large
 def pictures(content: dict, measured, simulated, folder: Path) -> list[str]:
     """Cumulative distributions; the typical curve, or both times of each curve where randomness was fitted."""
     figure, axes = axes_row(3, height=3.8)
-    about, both = (
-        content["transients"],
-        ((measured, MEASURED, "measured"), (simulated, SIMULATED, "simulated")),
-    )
-    random = about.get("comparison") is not None
+    about = content["transients"]
+    both = ((measured, MEASURED, "measured"), (simulated, SIMULATED, "simulated"))
+    comparison = about.get("comparison")
     limits = {"delay": about["pulse"]["width_s"], "relaxation": about["pulse"].get("watched_s")}
-    for ax, name in zip(axes[:2], ("delay", "relaxation"), strict=True):
+    for ax, (name, limit) in zip(axes, limits.items(), strict=False):
         for table, color, word in both:
             x = np.sort(table[f"{name}_s"].dropna().to_numpy()) * 1e3
             share = np.arange(1, len(x) + 1) / len(x)
             ax.step(x, share, where="post", color=color, label=f"{word}, {len(x)} curves")
-        if limits[name]:
-            ax.axvline(1e3 * limits[name], color=MUTED, ls=":", lw=0.9, label="no longer watched")
-        w1 = about["w1_s"][name]
-        title = f"W1 {1e3 * w1['value']:.3f} ms (floor {1e3 * w1['floor']:.3f} ms)"
-        if random:
+        if limit:
+            ax.axvline(1e3 * limit, color=MUTED, ls=":", lw=0.9, label="no longer watched")
+        w1 = {key: 1e3 * x for key, x in about["w1_s"][name].items()}
+        title = f"W1 {w1['value']:.3f} ms (floor {w1['floor']:.3f} ms)"
+        if comparison is not None:
             ax.set_xscale("log")
             _ticked(ax.xaxis)
-            title = f"{title}\nenergy test p = {about['comparison']['energy_p'][name]:.2f}"
-        ax.set(
-            xlabel=f"{name.capitalize()} (ms)", ylabel="Share of curves", ylim=(0, 1.02), title=title
-        )  # fmt: skip
+            title = f"{title}\nenergy test p = {comparison['energy_p'][name]:.2f}"
+        ax.set(xlabel=f"{name.capitalize()} (ms)", ylabel="Share of curves", ylim=(0, 1.02))
+        ax.set_title(title)
         ax.legend(fontsize=8, loc="upper left")
-    (_joint if random else _typical)(axes[2], about, both)
+    if comparison is None:
+        _typical(axes[2], about)
+    else:
+        _joint(axes[2], comparison["energy_p"]["joint"], both)
     figure.savefig(folder / "times.png")
     if not (folder / CURVES).exists():
         return ["times.png"]
@@ -50,28 +50,16 @@ def pictures(content: dict, measured, simulated, folder: Path) -> list[str]:
     return ["times.png", "currents.png"]
 
 
-def _joint(ax: Any, about: dict, both) -> None:
-    """Relaxation against delay, of each curve that switched."""
+def _joint(ax: Any, p: float, both) -> None:
+    """Relaxation against delay, of each curve that switched, and the probability of the energy test."""
     for table, color, word in both:
-        delay, after = (1e3 * table[f"{n}_s"].to_numpy() for n in ("delay", "relaxation"))
-        size = 28 if len(table) < _FEW else 9
-        ax.loglog(
-            delay,
-            after,
-            "o",
-            color=color,
-            ms=size**0.5,
-            alpha=0.7,
-            label=word,
-            zorder=2 + (word == "measured"),
-        )
+        times = (1e3 * table[f"{n}_s"].to_numpy() for n in ("delay", "relaxation"))
+        size, order = 28 if len(table) < _FEW else 9, 2 + (word == "measured")
+        ax.loglog(*times, "o", color=color, ms=size**0.5, alpha=0.7, label=word, zorder=order)
     for axis in (ax.xaxis, ax.yaxis):
         _ticked(axis)
-    p = about["comparison"]["energy_p"]["joint"]
-    ax.set(
-        xlabel="Delay (ms)", ylabel="Relaxation (ms)",
-        title=f"Both times of each curve\nenergy test p = {p:.2f}",
-    )  # fmt: skip
+    title = f"Both times of each curve\nenergy test p = {p:.2f}"
+    ax.set(xlabel="Delay (ms)", ylabel="Relaxation (ms)", title=title)
     ax.legend(fontsize=8, loc="lower left")
 
 
@@ -84,9 +72,8 @@ def _ticked(axis: Any) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
-def _typical(ax: Any, about: dict, both) -> None:
+def _typical(ax: Any, about: dict) -> None:
     """The current of the best values against time."""
-    del both
     typical, pulse = about["typical"], about["pulse"]
     t = 1e3 * (np.array(typical["t_s"]) - pulse["onset_s"])
     ax.semilogy(t, np.maximum(typical["i_A"], 1e-12), color=SIMULATED)
@@ -95,75 +82,53 @@ def _typical(ax: Any, about: dict, both) -> None:
     for name, start in (("delay", 0.0), ("relaxation", pulse["width_s"])):
         at = about["measured"][f"{name}_s"]["median"]
         ax.axvline(1e3 * (start + at), color=MEASURED, ls="--", lw=0.9)
-    ax.set(
-        xlabel="Time since the onset (ms)", ylabel="Current (A)",
-        title="Best values; dashed: measured medians",
-    )  # fmt: skip
+    title = "Best values; dashed: measured medians"
+    ax.set(xlabel="Time since the onset (ms)", ylabel="Current (A)", title=title)
 
 
 def sections(content: dict) -> list[tuple[str, str]]:
     """Distributions, their distances, spreads of parameters."""
-    rows, number = [], readable
-    for name, w1 in content["transients"]["w1_s"].items():
-        m = content["transients"]["measured"][f"{name}_s"]
-        rows.append(
-            [
-                name,
-                number(1e3 * m["median"]),
-                number(1e3 * m["mean"]),
-                number(1e3 * m["sd"]),
-                f"{m['censored']} of {m['n']}",
-                number(1e3 * w1["value"], 3),
-                number(1e3 * w1["floor"], 3),
-            ]
-        )
+    about, rows = content["transients"], []
+    for name, w1 in about["w1_s"].items():
+        m = about["measured"][f"{name}_s"]
+        moments = (readable(1e3 * m[key]) for key in ("median", "mean", "sd"))
+        distances = (readable(1e3 * w1[key], 3) for key in ("value", "floor"))
+        rows.append([name, *moments, f"{m['censored']} of {m['n']}", *distances])
     head = ["", "median (ms)", "mean (ms)", "SD (ms)", "not seen", "W1 (ms)", "floor (ms)"]
     sections = [("Measured, and how far the simulated are", html_table(rows, head))]
-    if content["transients"].get("comparison"):
-        sections += _comparison_sections(content)
+    if about.get("comparison"):
+        steps = min(content["stochastic"]["step_p"])
+        sections += _comparison_sections(about["comparison"], steps)
     rows = [
-        [name, number(s["sigma_ln"], 3), number(s["std"], 2), s["from"]]
+        [name, readable(s["sigma_ln"], 3), readable(s["std"], 2), s["from"]]
         for name, s in (content["cycle_spread"] or {}).items()
     ]
     head = ["parameter", "SD of its logarithm", "sigma", "from"]
     return [*sections, ("Spread from curve to curve", html_table(rows, head))]
 
 
-def _comparison_sections(content: dict) -> list[tuple[str, str]]:
-    """Moments of both sides, energy tests, and what these can see."""
-    found, number, rows = content["transients"]["comparison"], readable, []
-    for name, c in found["times"].items():
-        for word in ("measured", "simulated"):
+def _comparison_sections(comparison: dict, steps: float) -> list[tuple[str, str]]:
+    """Moments of both sides, energy tests and that between fixed and adaptive steps, and what these can see."""
+    rows = []
+    for name, c in comparison["times"].items():
+        mean, sd = c["cv_of_n"]
+        ratio = f"{c['log_ratio']:.2f} ± {c['log_ratio_se']:.2f}"
+        z = [readable(c[key], 2) for key in ("z_log", "z_cv")]
+        more = {"measured": [""] * 4, "simulated": [ratio, *z, f"{mean:.2f} ± {sd:.2f}"]}
+        for word, cells in more.items():
             s = c[word]
-            cells = [
-                f"{name}, {word}",
-                s["n"],
-                f"{100 * s['censored']:.1f}",
-                number(1e3 * s["mean"]),
-            ]
-            cells += [
-                f"{s['cv']:.2f} ± {s['cv_se']:.2f}",
-                f"{s['ln_mean']:.2f}",
-                f"{s['ln_sd']:.2f}",
-            ]
-            more = [""] * 4
-            if word == "simulated":
-                mean, sd = c["cv_of_n"]
-                more = [f"{c['log_ratio']:.2f} ± {c['log_ratio_se']:.2f}", number(c["z_log"], 2),
-                        number(c["z_cv"], 2), f"{mean:.2f} ± {sd:.2f}"]  # fmt: skip
-            rows.append([*cells, *more])
+            moments = [f"{100 * s['censored']:.1f}", readable(1e3 * s["mean"])]
+            moments += [f"{s['cv']:.2f} ± {s['cv_se']:.2f}", f"{s['ln_mean']:.2f}"]
+            rows.append([f"{name}, {word}", s["n"], *moments, f"{s['ln_sd']:.2f}", *cells])
     head = ["", "curves", "not ended (%)", "mean (ms)", "CV", "mean ln(t/s)", "SD of ln",
             "log ratio to measured", "z", "z of the CV", "CV of as many as measured"]  # fmt: skip
-    moments = html_table(rows, head) + f"<p><small>{html.escape(found['method'])}.</small></p>"
-    steps = min(content["stochastic"]["step_p"])
-    rows = [[f"energy test, {n}: p", f"{p:.3f}"] for n, p in found["energy_p"].items()]
-    rows.append(["energy test, fixed against adaptive steps: p", f"{steps:.3f}"])
-    n = found["times"]["delay"]["measured"]["n"]
-    rows += [
-        [f"power of the joint test at {found['level']:g} with {n} curves; alternative: {label}", f"{p:.2f}"]
-        for label, p in found["power"].items()
-    ]  # fmt: skip
+    method = f"<p><small>{html.escape(comparison['method'])}.</small></p>"
+    n = comparison["times"]["delay"]["measured"]["n"]
+    power = f"power of the joint test at {comparison['level']:g} with {n} curves; alternative"
+    tests = [[f"energy test, {n}: p", f"{p:.3f}"] for n, p in comparison["energy_p"].items()]
+    tests.append(["energy test, fixed against adaptive steps: p", f"{steps:.3f}"])
+    tests += [[f"{power}: {label}", f"{p:.2f}"] for label, p in comparison["power"].items()]
     return [
-        ("Simulated with fresh random numbers, against measured", moments),
-        ("Tests, and what they can see", html_table(rows, ["", ""])),
+        ("Simulated with fresh random numbers, against measured", html_table(rows, head) + method),
+        ("Tests, and what they can see", html_table(tests, ["", ""])),
     ]

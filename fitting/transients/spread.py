@@ -29,11 +29,11 @@ class _Table:
 
     def __call__(self, logs: Float[np.ndarray, "draws 2"]) -> np.ndarray:
         """Delays and relaxations [s] at logarithms of the factors; infinite where there is none."""
-        found = self.rates(np.clip(logs, -_REACH, _REACH))
-        return np.where(found > 0, 1 / np.maximum(found, 1e-12), np.inf)
+        rates = self.rates(np.clip(logs, -_REACH, _REACH))
+        return np.where(rates > 0, 1 / np.maximum(rates, 1e-12), np.inf)
 
 
-def _table(device: mj.AbstractDevice, seen: Features, name: str) -> _Table:
+def _table(device: mj.AbstractDevice, features: Features, name: str) -> _Table:
     """Delays and relaxations where `name` and `gamma3` differ from their best values."""
     from scipy.interpolate import RegularGridInterpolator
 
@@ -41,29 +41,28 @@ def _table(device: mj.AbstractDevice, seen: Features, name: str) -> _Table:
     a, b = (x.ravel() for x in np.meshgrid(logs, logs, indexing="ij"))
     pairs = ((name, a), ("gamma3", b))
     values = {n: float(get(device, n)) * np.exp(x) for n, x in pairs}
-    if name == "r0":
-        values["r0"] = np.minimum(values["r0"], _FULLEST)
-    delay, relax, _ = times_of(device, seen, values)
+    delay, relax, _ = times_of(device, features, _drawable(values))
+    # What never ends has the rate 0: the table is finite and interpolates.
     rates = [np.where(np.isfinite(x), 1 / np.maximum(x, 1e-6), 0.0) for x in (delay, relax)]
     grid = np.stack(rates, axis=1).reshape(_GRID, _GRID, 2)
     return _Table((name, "gamma3"), RegularGridInterpolator((logs, logs), grid))
 
 
 def _distance(
-    times: np.ndarray, seen: Features, measured: dict[str, np.ndarray]
+    times: np.ndarray, features: Features, measured: dict[str, np.ndarray]
 ) -> dict[str, float]:
     """First Wasserstein distances [s]; what never switches, or never relaxes, counts as long as was watched."""
     from scipy.stats import wasserstein_distance
 
-    delay = np.minimum(times[:, 0], seen.responses[0].width)
-    relax = np.minimum(times[np.isfinite(times[:, 0]), 1], seen.responses[0].watched)
-    relax = relax if len(relax) else np.array([seen.responses[0].watched])
+    delay = np.minimum(times[:, 0], features.responses[0].width)
+    relax = np.minimum(times[np.isfinite(times[:, 0]), 1], features.responses[0].watched)
+    relax = relax if len(relax) else np.array([features.responses[0].watched])
     pairs = (("delay", delay), ("relaxation", relax))
     return {n: float(wasserstein_distance(x, measured[n])) for n, x in pairs}
 
 
 def spread_of(
-    device: mj.AbstractDevice, seen: Features, seed: int
+    device: mj.AbstractDevice, features: Features, seed: int
 ) -> tuple[dict[str, dict[str, Any]], dict[str, float]]:
     """Spread of `gamma3`, and of `mu` or `r0`, whichever comes nearer; floors of the distances [s].
 
@@ -75,58 +74,54 @@ def spread_of(
     from scipy.optimize import minimize
 
     rng = np.random.default_rng(seed)
-    measured = {"delay": seen.delay, "relaxation": seen.relaxation}
+    measured = {"delay": features.delay, "relaxation": features.relaxation}
     floors = {n: split_half_distance(x, seed=rng) for n, x in measured.items()}
     normal = rng.normal(size=(_DRAWS, 2))
     normal = np.concatenate([normal, -normal])
 
     def loss(log_sigma, table, measured):
-        found = _distance(table(np.exp(log_sigma) * normal), seen, measured)
-        return sum(found[n] / floors[n] for n in floors)
+        away = _distance(table(np.exp(log_sigma) * normal), features, measured)
+        return sum(away[n] / floors[n] for n in floors)
 
     def best(table, measured, start=(-1.5, -1.5), steps=80):
-        done = minimize(
-            loss, start, (table, measured), method="Nelder-Mead", options={"maxfev": steps}
-        )
-        return done.x, done.fun
+        about: Any = dict(method="Nelder-Mead", options={"maxfev": steps})
+        search = minimize(loss, start, (table, measured), **about)
+        return search.x, search.fun
 
-    tables = [_table(device, seen, n) for n in ("mu", "r0")]
-    found = [best(t, measured) for t in tables]
-    k = int(np.argmin([f[1] for f in found]))
+    tables = [_table(device, features, n) for n in ("mu", "r0")]
+    searches = [best(t, measured) for t in tables]
+    k = int(np.argmin([value for _, value in searches]))
     again = []
     for _ in range(_RESAMPLED):
         drawn = {n: rng.choice(x, len(x)) for n, x in measured.items()}
-        again.append(best(tables[k], drawn, found[k][0], 40)[0])
-    sigma, std = np.exp(found[k][0]), np.std(np.exp(again), axis=0, ddof=1)
-    out = {
-        name: {"sigma_ln": float(x), "std": float(e), "from": event, "sweeps": len(seen.delay)}
-        for name, x, e, event in zip(
-            tables[k].names, sigma, std, ("delay", "relaxation"), strict=True
-        )
-    }
-    return out, floors
+        again.append(best(tables[k], drawn, searches[k][0], 40)[0])
+    sigma, std = np.exp(searches[k][0]), np.std(np.exp(again), axis=0, ddof=1)
+    spread = {}
+    for name, x, error, event in zip(tables[k].names, sigma, std, floors, strict=True):
+        about = {"from": event, "sweeps": len(features.delay)}
+        spread[name] = {"sigma_ln": float(x), "std": float(error)} | about
+    return spread, floors
 
 
-def compared(device, seen: Features, spread, floors, draws: int, seed: int):
+def compared(device, features: Features, spread, floors, draws: int, seed: int):
     """Delays and relaxations with the spread, and how far their distributions are from the measured ones."""
     sigma = {n: s["sigma_ln"] for n, s in spread.items()}
     factors = cycle_factors(seed, sigma, members=draws, sweeps=1)
     values = {n: float(get(device, n)) * np.asarray(x)[:, 0] for n, x in factors.items()}
-    if "r0" in values:
-        values["r0"] = np.minimum(values["r0"], _FULLEST)
-    delay, relax, _ = times_of(device, seen, values)
-    measured = {"delay": seen.delay, "relaxation": seen.relaxation}
-    away = _distance(np.column_stack([delay, relax]), seen, measured)
-    ended = {"delay": np.isfinite(delay), "relaxation": np.isfinite(delay) & np.isfinite(relax)}
-    w1 = {
-        n: {
-            "value": away[n],
-            "floor": floors[n],
-            "simulated": int(ended[n].sum()),
-            "measured": len(measured[n]),
-        }
-        for n in away
-    }
-    width, watched = seen.limits
-    relaxation = np.where(ended["delay"], np.minimum(relax, watched), np.nan)
+    delay, relax, _ = times_of(device, features, _drawable(values))
+    measured = {"delay": features.delay, "relaxation": features.relaxation}
+    away = _distance(np.column_stack([delay, relax]), features, measured)
+    switched = np.isfinite(delay)
+    ended = {"delay": switched, "relaxation": switched & np.isfinite(relax)}
+    w1: dict[str, dict[str, float]] = {}
+    for name, value in away.items():
+        counts = {"simulated": int(ended[name].sum()), "measured": len(measured[name])}
+        w1[name] = {"value": value, "floor": floors[name], **counts}
+    width, watched = features.limits
+    relaxation = np.where(switched, np.minimum(relax, watched), np.nan)
     return {"delay": np.minimum(delay, width), "relaxation": relaxation}, w1
+
+
+def _drawable(values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Values with no fuller residue than is drawn."""
+    return {n: np.minimum(x, _FULLEST) if n == "r0" else x for n, x in values.items()}

@@ -16,7 +16,7 @@ def test_a_pattern_of_files_is_a_batch_of_any_kind(tmp_path, monkeypatch):
     """Of files of conductance per pulse too: what they are is told by the first file that the pattern names."""
     seen = []
     label = "conductance per pulse"
-    noted = replace(kinds()[label], run=lambda options, *_: seen.append(options.files) or 0)
+    noted = replace(kinds()[label], run=lambda kind, options: seen.append(options.files) or 0)
     monkeypatch.setitem(kinds(), label, noted)
     files = [tmp_path / f"{n}.csv" for n in "ab"]
     for file in files:
@@ -37,6 +37,12 @@ def test_wrong_input_is_answered_by_one_line_alone(tmp_path, capsys):
     assert main(words) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("memjax: error: no time column")
+
+
+def test_without_a_file_or_a_target_it_is_said_what_is_missing(tmp_path, capsys):
+    assert main(["fit", "--model", "mms", "--out", str(tmp_path / "out")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("memjax: error: no FILE")
 
 
 def test_help_is_shown(capsys):

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fitting.fit_json import told
+from fitting.fit_json import finite, uncertainty_of
 from fitting.inference.profile_likelihood import Profile
 from fitting.inference.sample import judge
 from memjax.fields import parameter_specs as specs_of
@@ -14,20 +14,24 @@ from memjax.fields import parameter_specs as specs_of
 pytestmark = pytest.mark.slow
 
 
+def test_what_is_no_number_is_none():
+    assert [finite(x) for x in (np.nan, np.inf, 0.5)] == [None, None, 0.5]
+
+
 def test_intervals_of_the_method_that_was_asked_for_are_told(result):
-    plain = told(result)
+    plain = uncertainty_of(result)
     assert plain["method"] == "laplace"
     low, high = plain["intervals"]["mu"]
     assert low < float(result.device.mu) < high
     profile = Profile(name="mu", low=None, high=99.0, level=0.9, values=(), rise=())
-    by_profile = told(replace(result, profiles=(profile,)))
+    by_profile = uncertainty_of(replace(result, profiles=(profile,)))
     assert by_profile["intervals"]["mu"] == [None, 99.0]
     assert "no lower end" in by_profile["notes"][0]
     rng = np.random.default_rng(0)
     columns = {n: np.exp(rng.normal(size=(2, 200))) for n in result.problem.free}
     sample = judge(columns, {"diverging": np.zeros((2, 200), bool)}, specs_of(result.device), {})
     drawn = replace(result, sample=sample)
-    by_draws = told(drawn)
+    by_draws = uncertainty_of(drawn)
     assert by_draws["method"] == "nuts"
     assert set(by_draws["r_hat"]) == set(result.problem.free)
     json.dumps(by_draws, allow_nan=False)
@@ -35,7 +39,7 @@ def test_intervals_of_the_method_that_was_asked_for_are_told(result):
     # Chains that lie apart give no interval, and it is said whose.
     columns["mu"][0] *= 1000.0
     apart = judge(columns, {"diverging": np.zeros((2, 200), bool)}, specs_of(result.device))
-    mixed = told(replace(result, sample=apart))
+    mixed = uncertainty_of(replace(result, sample=apart))
     assert mixed["intervals"]["mu"] == plain["intervals"]["mu"]
     assert mixed["notes"][-1] == "mu: intervals to first order, R-hat above 1.1"
     assert mixed["intervals"]["gamma1"] == by_draws["intervals"]["gamma1"]

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fitting.kinds import kind_of, kinds, refuse_unused
+from fitting.kinds import Kind, kind_of, kinds, refuse_unused
 from memjax.cli import main
 from memjax.cli.command import UsageError
 from memjax.errors import DataError
@@ -31,19 +31,28 @@ def test_what_a_kind_says_it_uses_is_an_option_and_what_joins_can_fit_and_write(
     fit_command.configure(parser)
     known = {a.dest for a in parser._actions}
     for kind in kinds().values():
-        assert set(kind.used) <= known, kind.label
-        assert (kind.fit is None) == (kind.write is None), kind.label
+        used = () if callable(kind.used) else kind.used
+        assert {*used, *(n.split()[0] for n in kind.refused)} <= known, kind.label
+        assert kind.fit is None or kind.write or (kind.content and kind.tables), kind.label
+        assert kind.build or kind.pictures, kind.label
+    assert sum(k.above for k in kinds().values()) == 1
     assert sum(k.rest for k in kinds().values()) == 1
     assert sum(k.joins for k in kinds().values()) == 1
 
 
 def test_options_that_were_given_and_mean_nothing_are_named():
-    options = argparse.Namespace(given=["model", "hold_out", "sign", "level"])
-    refuse_unused(options, ("hold_out", "sign", "level"), what="anything")
-    with pytest.raises(
-        UsageError, match="--hold-out, --level would be ignored; in a fit of sweeps"
-    ):
-        refuse_unused(options, ("sign",), what="sweeps")
+    words = ["model", "hold_out", "sign", "level"]
+    options = argparse.Namespace(explicit=words, uncertainty="nuts")
+    refuse_unused(options, Kind(label="anything", used=("hold_out", "sign", "level")))
+    message = r"--hold-out, --level would be ignored; in a fit of sweeps; leave it out"
+    with pytest.raises(UsageError, match=message):
+        refuse_unused(options, Kind(label="sweeps", used=lambda _: ("sign",)))
+    refused = Kind(label="sweeps", refused={"uncertainty nuts": "it has no likelihood"})
+    with pytest.raises(UsageError, match="--uncertainty nuts: it has no likelihood; in a fit of"):
+        refuse_unused(options, refused)
+    options = argparse.Namespace(explicit=["draws"], uncertainty="laplace")
+    with pytest.raises(UsageError, match=r"--draws would be ignored.*; add --stochastic"):
+        refuse_unused(options, Kind(label="sweeps", used=("stochastic",)))
 
 
 def _decay(path: Path) -> str:
@@ -67,6 +76,8 @@ def _sweep(path: Path) -> str:
         (_sweep, ["--model", "mms", "--chunk", "3"], "--chunk"),
         (_decay, ["--model", "drift", "--hold-out", "2"], "--hold-out"),
         (_decay, ["--model", "drift", "--point-time", "0.1"], "--point-time"),
+        (_decay, ["--model", "drift", "--series-resistance", "50"], "--series-resistance"),
+        (_decay, ["--model", "drift", "--reversed"], "--reversed"),
         (_decay, ["--model", "drift", "--model-sigma", "0.1"], "--model-sigma"),
     ],
 )

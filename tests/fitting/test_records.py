@@ -5,7 +5,8 @@ import argparse
 import numpy as np
 import pytest
 
-from fitting.records import environment_of, label_of, one_record, records_of, row_of
+from fitting.kinds import Kind
+from fitting.records import label_of, one_record, records_of, row_of
 from memjax.data import DecayRecord, PulseRecord
 from memjax.errors import DataError
 
@@ -42,16 +43,7 @@ def test_records_of_two_kinds_are_refused():
 
 def test_a_row_holds_the_free_parameters_and_the_loss():
     parameters = {"r_on": {"value": 500.0, "free": True}, "r_off": {"value": 1e4, "free": False}}
-    assert row_of({"parameters": parameters, "loss": 2.5}) == {"r_on": 500.0, "loss": 2.5}
-
-
-def test_elements_around_the_device_are_refused(monkeypatch):
-    parser = argparse.ArgumentParser()
-    from memjax.cli.options import add_bench_options
-
-    add_bench_options(parser)
-    assert environment_of(parser.parse_args([]), reversible=False) is not None
-    with pytest.raises(DataError, match="elements around the device"):
-        environment_of(parser.parse_args(["--series-resistance", "50"]), reversible=True)
-    with pytest.raises(DataError, match="elements around the device"):
-        environment_of(parser.parse_args(["--reversed"]), reversible=False)
+    content = {"parameters": parameters, "loss": 2.5}
+    assert row_of(content, Kind(label="any")) == {"r_on": 500.0, "loss": 2.5}
+    more = Kind(label="any", row=lambda content: {"twice": 2 * content["loss"]})
+    assert row_of(content, more) == {"r_on": 500.0, "loss": 2.5, "twice": 5.0}

@@ -128,6 +128,8 @@ def test_one_cycle_leaves_nothing_to_hold_out(tmp_path):
         (["--model", "mms,vteam", "--free", "tau"], 2, "vteam has no tau; in --free"),
         (["--model", "mms,vteam", "--fix", "tau=1"], 2, "vteam has no tau; in --fix"),
         (["--model", "mms,vteam", "--fix", "r_on=-1"], 2, "r_on"),
+        (["--model", "mms,vteam", "--bounds", "r_on=5,1"], 2, "r_on"),
+        (["--model", "mms,vteam", "--start", "r_on=-1"], 2, "r_on"),
         (["--model", "mms,vteam", "--preset", "x"], 2, "a preset is of one model"),
         (["--model", "mms,vteam", "--batch"], 2, "it is of one device"),
         (["--model", "mms,vteam", "--stochastic"], 2, "of the model that is chosen"),

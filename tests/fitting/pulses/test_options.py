@@ -5,7 +5,7 @@ import argparse
 import numpy as np
 import pytest
 
-from fitting.pulses.options import _parted, _protocol
+from fitting.pulses.options import _protocol, cycles
 from memjax.data import PulseProtocol, PulseRecord
 from memjax.errors import DataError
 
@@ -18,16 +18,18 @@ RECORD = PulseRecord(
 
 def _options(**more) -> argparse.Namespace:
     plain = dict(pulse_voltages=None, pulse_widths=None, pulse_period=None, read_voltage=None)
+    records = {("a.csv", None): [RECORD]}
+    plain |= dict(files=["a.csv"], reader=None, device=None, records_read=records)
     return argparse.Namespace(**plain | more)
 
 
 def test_the_last_cycles_are_held_out():
-    fitted, held = _parted(RECORD, 1)
+    fitted, held = cycles(_options(hold_out=1))
     assert held is not None
     assert (len(fitted.g), held.cycles.tolist()) == (3, [3])
-    assert _parted(RECORD, None) == (RECORD, None)
+    assert cycles(_options(hold_out=None)) == (RECORD, None)
     with pytest.raises(DataError, match="4 of 4 cycles"):
-        _parted(RECORD, 4)
+        cycles(_options(hold_out=4))
 
 
 def test_what_is_not_stated_is_assumed_and_said(capsys):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fitting.targets.content import _about, _number
+from fitting.targets.content import _about
 from fitting.targets.protocol import TargetSettings, protocols_for
 from fitting.targets.target import Target
 
@@ -15,8 +15,3 @@ def test_a_protocol_says_what_it_drives_and_at_which_levels():
     assert (found["kind"], found["observables"]) == ("sweep", ["v_th"])
     assert found["duration_s"] == pytest.approx(4.0)
     assert all(x > 0 for x in found["levels"].values())
-
-
-def test_what_is_no_number_is_none():
-    assert _number(float("nan")) is None
-    assert _number(0.5) == 0.5

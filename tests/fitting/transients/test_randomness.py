@@ -1,14 +1,16 @@
 """Randomness of delays and relaxations: where the search begins, how censoring counts, and what is compared."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 import memjax as mj
 from fitting.stochastic.result import Stochastic
-from fitting.transients.features import features, times_of
-from fitting.transients.fit import TransientFit, fit_transients
+from fitting.transients import randomness
+from fitting.transients.features import features_of, times_of
+from fitting.transients.fit import Medians, TransientFit, fit_transients
 from fitting.transients.randomness import _prior, _started, of_pulses, randomised
 from memjax.errors import DataError
 from memjax.params import get, replace as with_values
@@ -26,7 +28,7 @@ def _fit(measurement: mj.Measurement, **changes) -> TransientFit:
     device = with_values(mj.DiffusiveMemristor(), {"lam": 0.1, "gamma2": 10.0, "r0": 0.3} | changes)
     nothing = dict.fromkeys(("model", "problem", "z", "covariance", "cycle_spread", "w1"))
     nothing |= dict.fromkeys(("simulated", "loss", "search"))
-    return TransientFit(seen=features(measurement), device=device, seed=0, **nothing)
+    return TransientFit(features=features_of(measurement), device=device, seed=0, **nothing)
 
 
 def test_the_start_meets_the_median_delay_and_scales_with_the_times(times):
@@ -35,9 +37,9 @@ def test_the_start_meets_the_median_delay_and_scales_with_the_times(times):
     for scale in (1.0, 10.0):
         fit = _fit(pulsed_curves(*times, scale))
         device = _started(fit, ())
-        delay, relaxation, _ = times_of(device, fit.seen, {"mu": np.array([get(device, "mu")])})
-        assert abs(np.log(delay[0] / np.median(fit.seen.delay))) < np.log(300) / 23
-        assert 0 < relaxation[0] < fit.seen.limits[1]
+        delay, relaxation, _ = times_of(device, fit.features, {"mu": np.array([get(device, "mu")])})
+        assert abs(np.log(delay[0] / np.median(fit.features.delay))) < np.log(300) / 23
+        assert 0 < relaxation[0] < fit.features.limits[1]
         begun.append(device)
     for name in ("mu", "gamma1", "beta", "gamma3", "theta"):
         ratio = float(get(begun[0], name)) / float(get(begun[1], name))
@@ -51,7 +53,7 @@ def test_what_did_not_end_counts_as_watched_on_both_sides(times):
     d, r = (x.copy() for x in times)
     d[0], r[1] = 1.0, 1.0  # never switches; never relaxes
     measurement = pulsed_curves(d, r)
-    seen = features(measurement)
+    seen = features_of(measurement)
     experiment = of_pulses(measurement, seen)
     values, rows = experiment.readings[0].sample.values, experiment.rows[0]
     assert values[0, 0] == pytest.approx(np.log(seen.limits[0]))
@@ -63,7 +65,7 @@ def test_what_did_not_end_counts_as_watched_on_both_sides(times):
 
 
 def test_a_rate_that_no_step_resolves_lies_three_sigma_away_and_is_told(times):
-    seen = features(pulsed_curves(*times))
+    seen = features_of(pulsed_curves(*times))
     assert _prior(seen, "gamma1", 1.0, 1e-5) == 1.0
     assert _prior(seen, "gamma1", 1e4, 1e-5) == pytest.approx(np.log(10) / 3)
     assert _prior(seen, "mu", 1e4 / 0.5, 1e-5) == pytest.approx(np.log(10) / 3, rel=1e-3)
@@ -80,6 +82,31 @@ def test_what_may_differ_from_curve_to_curve_cannot_all_be_fixed(times):
     measurement = pulsed_curves(*times)
     with pytest.raises(DataError, match="nothing that may differ"):
         randomised(_fit(measurement), measurement, fixed=("mu", "r0"))
+
+
+def test_what_a_search_calibrated_is_free_in_the_fit(times, monkeypatch):
+    measurement = pulsed_curves(*times)
+    fit = _fit(measurement)
+    device, values = fit.device, {n: float(get(fit.device, n)) for n in ("mu", "gamma3")}
+    about: Any = dict(device=device, free=("mu",), center=np.zeros(1), features=fit.features)
+    floors = {n: {"floor": 1e-4} for n in ("delay", "relaxation")}
+    fit = replace(fit, problem=Medians(**about), w1=floors, model="diffusive")
+    ended = {n: {side: {"ended": 20} for side in ("measured", "simulated")} for n in floors}
+    monkeypatch.setattr(randomness, "compare_times", lambda *_, **__: {"times": ended})
+    nothing: Any = dict(
+        estimator="", noise=(), undetermined=(), replicates={}, profiles={}, prior={}
+    )
+    nothing |= dict(cycle_spread={}, comparison=[], step_p=[1.0], failed=0.0, draws=8, step=1e-5)
+    experiment = of_pulses(measurement, fit.features)
+    random = Stochastic(
+        device=device, values=values | {"sigma_ln(mu)": 0.2}, std={n: 0.1 * x for n, x in values.items()},
+        simulated=[experiment.readings[0].sample.values], settled=True, loss=1.0, loss_noise=0.1, **nothing,
+    )  # fmt: skip
+    calibrated = randomness._with(fit, random, experiment)
+    assert calibrated.free == ("mu", "gamma3")
+    assert calibrated.std["mu"] == pytest.approx(0.1 * values["mu"])
+    assert calibrated.w1["delay"]["value"] < 1e-9  # of the measured times themselves
+    assert calibrated.w1["relaxation"]["measured"] == 20
 
 
 @pytest.mark.study

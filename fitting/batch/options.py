@@ -39,11 +39,11 @@ def run(options: argparse.Namespace, device: Any) -> int:
     """Fit the sweeps of many devices; the exit status."""
     refuse_draws(options, used=options.stochastic)
     refuse_unused(options, (*USED, "batch", "chunk", "wafer_map"), what="sweeps")
-    for name, given in (
+    for name, active in (
         ("stochastic", options.stochastic),
         ("uncertainty", options.uncertainty != "laplace"),
     ):
-        if given:
+        if active:
             raise UsageError(
                 f"--{name} with --batch", where="a fit of sweeps", allowed="one of the two",
                 fix="fit the device alone",

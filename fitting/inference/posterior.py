@@ -102,14 +102,14 @@ class SyntheticLikelihood(AbstractTarget):
 
     def log_density(self, z):
         """See `AbstractTarget`."""
-        found = self.features(z)
-        (m, _), n = found.shape, self.measured.shape[0]
-        mean, seen = jnp.mean(found, axis=0), jnp.mean(self.measured, axis=0)
-        away = found - mean[None]
+        rows = self.features(z)
+        (m, _), n = rows.shape, self.measured.shape[0]
+        mean, target = jnp.mean(rows, axis=0), jnp.mean(self.measured, axis=0)
+        away = rows - mean[None]
         covariance = away.T @ away / (m - 1)
         root = jnp.linalg.cholesky(covariance)
         half = lambda x: jax.scipy.linalg.solve_triangular(root, x.T, lower=True)  # noqa: E731
-        within = jnp.sum(half(self.measured - seen[None]) ** 2)
-        between = jnp.sum(half((seen - mean)[None]) ** 2) / (1 / n + 1 / m)
+        within = jnp.sum(half(self.measured - target[None]) ** 2)
+        between = jnp.sum(half((target - mean)[None]) ** 2) / (1 / n + 1 / m)
         value = -0.5 * (within + between) - n * jnp.sum(jnp.log(jnp.diag(root)))
         return value - 0.5 * jnp.sum(((z - self.center) / self.width) ** 2)

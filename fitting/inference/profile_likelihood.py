@@ -44,12 +44,13 @@ class Profile:
     rise: tuple[float, ...]
 
     def __str__(self) -> str:
-        if self.low is None and self.high is None:
-            return f"{self.name} is open on both sides: its profile does not rise"
+        flat = "its profile does not rise"
         if self.low is None:
-            return f"{self.name} below {self.high:.4g}, no lower end: its profile does not rise"
+            if self.high is None:
+                return f"{self.name} is open on both sides: {flat}"
+            return f"{self.name} below {self.high:.4g}, no lower end: {flat}"
         if self.high is None:
-            return f"{self.name} above {self.low:.4g}, no upper end: its profile does not rise"
+            return f"{self.name} above {self.low:.4g}, no upper end: {flat}"
         return f"{self.name} from {self.low:.4g} to {self.high:.4g}"
 
 
@@ -117,15 +118,15 @@ def profile_ends(
         path = np.where((at > 0)[:, None], (near - z) / np.maximum(at, 1e-12)[:, None], slope)
         start = z + x[:, None] * path
         start[lanes, pinned] = (z + x[:, None] * slope)[lanes, pinned]
-        found = levenberg_marquardt(
+        fit = levenberg_marquardt(
             of_some(held, start), start, iterations=_ITERATIONS, tolerance=1e-5, together=False
         )
-        rise = 2 * (found.cost - cost) / threshold
+        rise = 2 * (fit.cost - cost) / threshold
         root = np.sqrt(np.maximum(rise, 0.0))
         tried.append(start[lanes, pinned])
         rises.append(rise)
-        fine = np.isfinite(found.cost) & ~done
-        near, at = np.where(fine[:, None], found.z, near), np.where(fine, x, at)
+        fine = np.isfinite(fit.cost) & ~done
+        near, at = np.where(fine[:, None], fit.z, near), np.where(fine, x, at)
         below = root < 1
         low, root_low = np.where(below, x, low), np.where(below, root, root_low)
         high, root_high = np.where(below, high, x), np.where(below, root_high, root)
@@ -227,15 +228,9 @@ def _profile(result: AbstractFit, level: float, ends: Ends, lane: int, k: int) -
     def value(z: float) -> float:
         return to_parameter_units(device, [name], np.array([z]))[name][0]
 
-    found = [value(z) if np.isfinite(z) else None for z in ends.z[lane : lane + 2]]
+    low, high = (value(z) if np.isfinite(z) else None for z in ends.z[lane : lane + 2])
     tried, rise = (x[:, lane : lane + 2].T.ravel() for x in (ends.tried, ends.rise))
     order = np.unique(tried, return_index=True)[1]
     order = order[np.isfinite(rise[order])]
-    return Profile(
-        name=name,
-        low=found[0],
-        high=found[1],
-        level=level,
-        values=tuple(value(z) for z in tried[order]),
-        rise=tuple(float(x) for x in rise[order]),
-    )
+    values, rises = tuple(map(value, tried[order])), tuple(map(float, rise[order]))
+    return Profile(name=name, low=low, high=high, level=level, values=values, rise=rises)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from .nuts import CHAINS, DRAWS, WARMUP, draw_fit
@@ -24,16 +25,14 @@ def refined(fit: Any, method: str, *, seed: int = 0, say: Callable[[str, str], N
     """
     if method == "profile":
         return replace(fit, profiles=tuple(profiles(fit)))
-    if method == "nuts":
-        say(
-            "note",
-            f"{CHAINS} chains of {WARMUP + DRAWS} steps, for {LIMIT / 60:.0f} min at most; the fit is written already",
-        )
-        sample = draw_fit(fit, seed=seed, limit=LIMIT, tick=lambda text: say("progress", text))
-        for note in sample.notes:
-            say("warning", note)
-        return replace(fit, sample=sample)
-    return fit
+    if method != "nuts":
+        return fit
+    steps = f"{CHAINS} chains of {WARMUP + DRAWS} steps"
+    say("note", f"{steps}, for {LIMIT / 60:.0f} min at most; the fit is written already")
+    sample = draw_fit(fit, seed=seed, limit=LIMIT, tick=partial(say, "progress"))
+    for note in sample.notes:
+        say("warning", note)
+    return replace(fit, sample=sample)
 
 
 def in_turn(fit: Any, method: str, **about: Any) -> Iterator[Any]:

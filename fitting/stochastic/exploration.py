@@ -64,18 +64,18 @@ def explore(
     walk = _Walk(goal, simulate, size, tick)
     z = np.stack([x for x, _ in optima])
     none = np.zeros((z.shape[1], 0))
-    found = Valley(z=z[0], replicates=z, rounds=0, settled=False, grid=none, rise=none)
+    valley = Valley(z=z[0], replicates=z, rounds=0, settled=False, grid=none, rise=none)
     try:
         walk.add(walk.about(optima))
         while sum(map(len, walk.z)) > 2 * len(goal.prior):  # a plane, and as much again
-            found = walk.estimate(found)
-            if found.settled or found.rounds >= _MOST:
-                return walk.profiled(found)
-            walk.add(walk.among(found.replicates))
+            valley = walk.estimate(valley)
+            if valley.settled or valley.rounds >= _MOST:
+                return walk.profiled(valley)
+            walk.add(walk.among(valley.replicates))
     except KeyboardInterrupt:
-        grid, rise = first_order_profiles(found.z, found.replicates)
-        return replace(found, grid=grid, rise=rise, interrupted=True)
-    return walk.profiled(found) if found.rounds else found
+        grid, rise = first_order_profiles(valley.z, valley.replicates)
+        return replace(valley, grid=grid, rise=rise, interrupted=True)
+    return walk.profiled(valley) if valley.rounds else valley
 
 
 class _Walk:
@@ -151,7 +151,7 @@ class _Walk:
         still = rounds >= _FEWEST and _unmoved(before.replicates, replicates)
         return replace(before, z=best, replicates=replicates, rounds=rounds, settled=still)
 
-    def profiled(self, found: Valley) -> Valley:
+    def profiled(self, estimate: Valley) -> Valley:
         """The valley with the profile of each coordinate: what the data alone, and a wide prior, leave of it.
 
         An interval of replicates would leave out the end of a long valley where the truth may be, since few of them
@@ -160,15 +160,15 @@ class _Walk:
         A surface averages over many simulations, of which the scatter of a single one is therefore too large an error:
         here features count by the error of the surface at the estimate.
         """
-        n, drawn = len(found.z), found.replicates
-        gain = self._gain(found.z)
+        n, drawn = len(estimate.z), estimate.replicates
+        gain = self._gain(estimate.z)
         ends = np.quantile(np.concatenate(self.z), [_OUTER, 1 - _OUTER], axis=0)
         low, high = np.minimum(ends[0], drawn.min(axis=0)), np.maximum(ends[1], drawn.max(axis=0))
         grid = np.linspace(low, high, GRID, axis=1)
         which, at = np.repeat(np.arange(n), GRID), grid.ravel()
         # Starts that have the value: the estimate moved there, and the replicates that are nearest to it.
         near = np.argsort(np.abs(drawn[:, which] - at), axis=0)[:_NEAR]
-        starts = np.concatenate([np.broadcast_to(found.z, (1, len(at), n)), drawn[near]]).copy()
+        starts = np.concatenate([np.broadcast_to(estimate.z, (1, len(at), n)), drawn[near]]).copy()
         held = np.arange(len(at)), which
         starts[:, *held] = at
         centres = np.repeat(self.goal.centre[None], len(at), axis=0)
@@ -179,14 +179,14 @@ class _Walk:
         least = self._least(self.mean, starts, features, centres, prior, gain)
         # Deeper minima elsewhere may be holes of the surface: what lies as low as the estimate's own valley is inside.
         wide = np.maximum(self.goal.prior, _WIDEST)[None]
-        own_valley = found.z[None, None], features[:1], self.goal.centre[None]
+        own_valley = estimate.z[None, None], features[:1], self.goal.centre[None]
         valley = self._least(self.mean, *own_valley, wide, gain)
         rise = np.maximum((own + least.cost).reshape(n, GRID) - valley.cost[0], 0.0)
         grid = np.concatenate([grid, valley.z.T], axis=1)  # a narrow one may lie between two values
         rise = np.concatenate([rise, np.zeros((n, 1))], axis=1)
         order = np.argsort(grid, axis=1)
         grid, rise = np.take_along_axis(grid, order, 1), np.take_along_axis(rise, order, 1)
-        return replace(found, grid=grid, rise=rise)
+        return replace(estimate, grid=grid, rise=rise)
 
     def _gain(self, z: np.ndarray) -> Float[np.ndarray, " residuals"]:
         """Standard deviation with one simulation, over that with the surface at a point, of each feature."""

@@ -132,11 +132,11 @@ class Surfaces:
         acting: Sequence[Bool[np.ndarray, " n"]],
         shapes: Sequence[Shape | None] | None = None,
     ):
-        given = shapes or [None] * len(values)
+        known = shapes or [None] * len(values)
         self.acting = acting
         self.parts = [
             Surface(z[:, a], v, weight=weight, shape=s)
-            for v, a, s in zip(values, acting, given, strict=True)
+            for v, a, s in zip(values, acting, known, strict=True)
         ]
 
     @property
@@ -146,17 +146,17 @@ class Surfaces:
 
     def __call__(self, z: Float[np.ndarray, "points n"]) -> tuple[np.ndarray, np.ndarray]:
         """Values of all groups, one after the other, and their slopes."""
-        found = [p(z[:, a]) for p, a in zip(self.parts, self.acting, strict=True)]
-        slopes = [self._whole(s, a) for (_, s), a in zip(found, self.acting, strict=True)]
-        return np.concatenate([v for v, _ in found], axis=1), np.concatenate(slopes, axis=1)
+        groups = [p(z[:, a]) for p, a in zip(self.parts, self.acting, strict=True)]
+        slopes = [self._whole(s, a) for (_, s), a in zip(groups, self.acting, strict=True)]
+        return np.concatenate([v for v, _ in groups], axis=1), np.concatenate(slopes, axis=1)
 
     def deviation(
         self, z: Float[np.ndarray, "points n"]
     ) -> tuple[Float[np.ndarray, "points groups"], Float[np.ndarray, "points groups n"]]:
         """Standard deviation of each group [that of one simulation], see `Surface.deviation`, and its slope."""
-        found = [p.deviation(z[:, a]) for p, a in zip(self.parts, self.acting, strict=True)]
-        slopes = [self._whole(s[:, None], a) for (_, s), a in zip(found, self.acting, strict=True)]
-        return np.stack([d for d, _ in found], axis=1), np.concatenate(slopes, axis=1)
+        groups = [p.deviation(z[:, a]) for p, a in zip(self.parts, self.acting, strict=True)]
+        slopes = [self._whole(s[:, None], a) for (_, s), a in zip(groups, self.acting, strict=True)]
+        return np.stack([d for d, _ in groups], axis=1), np.concatenate(slopes, axis=1)
 
     def beyond(
         self, z: Float[np.ndarray, "points n"]
@@ -189,12 +189,12 @@ def _likeliest(near: np.ndarray, plane: np.ndarray, values: np.ndarray, weight: 
     root, typical = np.sqrt(weight), np.sqrt(2 * (plane.shape[1] - 1))
     # Contrasts: combinations of the values that no plane moves.
     contrasts = np.linalg.qr(plane * root[:, None], mode="complete")[0][:, plane.shape[1] :]
-    seen = contrasts.T @ (values * root[:, None])
+    data = contrasts.T @ (values * root[:, None])
     best = (-np.inf, Shape(length=typical, signal=1.0))
     for length in _LENGTHS:
         own = np.exp(-0.5 * near / (length * typical) ** 2) * np.outer(root, root)
         size, axes = np.linalg.eigh(contrasts.T @ own @ contrasts)
-        squares = (axes.T @ seen) ** 2
+        squares = (axes.T @ data) ** 2
         for signal in _SIGNALS:
             spread = 1 + signal * np.maximum(size, 0.0)[:, None]
             noise = np.mean(squares / spread, axis=0) + 1e-300

@@ -82,20 +82,20 @@ class Stochastic:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What speaks against the result, in words."""
-        found = []
+        notes = []
         if min(self.step_p) <= LEVEL:
-            found.append(
+            notes.append(
                 f"fixed steps of {self.step:g} s, in which the search was done, and adaptive ones give different "
                 f"distributions (p = {min(self.step_p):.2g}): rates are faster than the steps, do not trust the values"
             )
         if not (self.settled or self.interrupted):
-            found.append(
+            notes.append(
                 "the errors of noise, spreads and rates had not settled when the search ended: they are lower bounds"
             )
         away = [c["label"] for c in self.comparison if c["joint"]["p"] <= LEVEL]
         if away:
-            found.append(f"simulated and measured cycles differ: {', '.join(away)}")
-        return tuple(found)
+            notes.append(f"simulated and measured cycles differ: {', '.join(away)}")
+        return tuple(notes)
 
     def intervals(self, level: float = 0.9) -> dict[str, list[float]]:
         """Ends [unit] of intervals that hold the truth with that probability: where profiles have risen so far."""

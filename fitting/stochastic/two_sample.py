@@ -136,8 +136,8 @@ class Target:
         size, axes = np.linalg.eigh(covariance / np.outer(sd, sd))
         share = np.cumsum(size[::-1]) / np.sum(size)
         count = 1 + int(np.searchsorted(share, _SHARE))
-        kept, size = axes[:, -count:].T, size[-count:]
-        return kept / np.sqrt(size + kept**2 @ (granted / sd) ** 2)[:, None] / sd
+        components, size = axes[:, -count:].T, size[-count:]
+        return components / np.sqrt(size + components**2 @ (granted / sd) ** 2)[:, None] / sd
 
     def weigh(self, features: Float[np.ndarray, "... residuals"]) -> Float[np.ndarray, "..."]:
         """Features in units of their standard deviations."""
@@ -184,19 +184,21 @@ def energy_test(
     # Sums of distances within the first group, from it to all, and within the second.
     own, out = np.sum((inside @ away) * inside, axis=1), inside @ away.sum(axis=1)
     rest = away.sum() - 2 * out + own
-    found = 2 * (out - own) / (n * m) - own / n**2 - rest / m**2
-    return float((1 + np.sum(found[1:] >= found[0] - _ROUNDING * away.mean())) / len(orders))
+    statistic = 2 * (out - own) / (n * m) - own / n**2 - rest / m**2
+    return float(
+        (1 + np.sum(statistic[1:] >= statistic[0] - _ROUNDING * away.mean())) / len(orders)
+    )
 
 
 def split_half_distance(
     values: Float[np.ndarray, " n"], *, seed: int | np.random.Generator
 ) -> float:
     """Mean Wasserstein-1 distance of random halves of a sample: what two perfect ones of half its size differ by."""
-    rng, half, found = np.random.default_rng(seed), len(values) // 2, []
+    rng, half, distances = np.random.default_rng(seed), len(values) // 2, []
     for _ in range(_HALVES):
         mixed = rng.permutation(values)
-        found.append(wasserstein_distance(mixed[:half], mixed[half:]))
-    return float(np.mean(found))
+        distances.append(wasserstein_distance(mixed[:half], mixed[half:]))
+    return float(np.mean(distances))
 
 
 def compared(

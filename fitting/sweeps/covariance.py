@@ -37,10 +37,6 @@ class Uncertainty:
     ----------
     covariance : Float[np.ndarray, "free free"]
         Of the unconstrained coordinates.
-    sigma_z : Float[np.ndarray, "free"]
-        Their standard deviations [natural log units].
-    correlation : Float[np.ndarray, "free free"]
-        Their correlations.
     source : str
         Where the covariance of the data came from.
     reduced_chi2 : float
@@ -71,8 +67,6 @@ class Uncertainty:
     """
 
     covariance: Float[np.ndarray, "free free"]
-    sigma_z: Float[np.ndarray, " free"]
-    correlation: Float[np.ndarray, "free free"]
     source: str
     reduced_chi2: float
     model_error: float
@@ -84,6 +78,11 @@ class Uncertainty:
     sweeps: int
     cycle_information: Float[np.ndarray, "free free"] | None
     cycle_score: Float[np.ndarray, "sweeps free"] | None
+
+    @property
+    def sigma_z(self) -> Float[np.ndarray, " free"]:
+        """Standard deviations of the unconstrained coordinates [natural log units]."""
+        return np.sqrt(np.diag(self.covariance))
 
     def reach(self, level: float = 0.9) -> float:
         """Half-width of an interval of that level [standard deviations]."""
@@ -122,18 +121,18 @@ def _resampled(
 ) -> Float[np.ndarray, "replicates data"]:
     """Shifts of the data residuals [sigma] when sweeps are drawn anew."""
     rng = np.random.default_rng(seed)
-    found = []
+    parts = []
     for a, w in enumerate(waves):
         picks = rng.integers(0, w.n_sweeps, (_REPLICATES, w.n_sweeps))
         log_i = np.stack([np.median(w.log_response[p], axis=0) for p in picks])
         events = w.events[picks]
-        seen = np.any(np.isfinite(events), axis=1)
-        events = np.nanmedian(np.where(seen[:, None], events, 0.0), axis=1)
-        events = np.where(seen, events, np.nan)
+        happened = np.any(np.isfinite(events), axis=1)
+        events = np.nanmedian(np.where(happened[:, None], events, 0.0), axis=1)
+        events = np.where(happened, events, np.nan)
         jitter = rng.uniform(-0.5, 0.5, events.shape)
         left = None if w.log_left is None else np.stack([middle(w.log_left[p]) for p in picks])
-        found.append(_shifts(problem, a, w, log_i, events + jitter, left))
-    return _joined(found)
+        parts.append(_shifts(problem, a, w, log_i, events + jitter, left))
+    return _joined(parts)
 
 
 def _of_cycles(
@@ -164,8 +163,8 @@ def _read_variance(problem: Problem, waves: Sequence[Waveform]) -> Float[np.ndar
     floor, currents = float(group.floor), np.zeros(group.weight.shape)
     relative = max(read_noise(waves, floor)["relative"], _LEAST_NOISE)
     for row, w in zip(currents, waves, strict=True):
-        seen = 10 ** w.median_log()
-        row[: len(seen)] = np.hypot(relative * (seen - floor), floor) / (seen * np.log(10))
+        size = 10 ** w.median_log()
+        row[: len(size)] = np.hypot(relative * (size - floor), floor) / (size * np.log(10))
     currents = (currents * group.weight) ** 2
     events = np.asarray(group.event_weight) ** 2 / 12
     return np.concatenate([currents.ravel(), events.ravel()])
@@ -248,7 +247,7 @@ def _of_noise(
     return root, source, max(freedom, _LEAST_FREEDOM)
 
 
-class _Seen:
+class _NoiseEstimate:
     """What residuals and Jacobian at an optimum, the prior's last, say of the noise."""
 
     def __init__(self, problem: Problem, waves: Sequence[Waveform], residuals, jacobian, seed: int):
@@ -294,7 +293,7 @@ def noise_of(
     problem: Problem, waves: Sequence[Waveform], *, residuals, jacobian, seed: int = 0
 ) -> float:
     """Standard deviation of a data residual at an optimum [sigma]: `Uncertainty.noise`, without the rest."""
-    return _Seen(problem, waves, residuals, jacobian, seed).noise
+    return _NoiseEstimate(problem, waves, residuals, jacobian, seed).noise
 
 
 def uncertainty(
@@ -322,31 +321,25 @@ def uncertainty(
     ----------
     .. [1] H. White, Econometrica 48, 817 (1980), doi:10.2307/1912934
     """
-    seen = _Seen(problem, waves, residuals, jacobian, seed)
-    data_j, inverse, root, noise = seen.j, seen.inverse, seen.root, float(problem.noise)
-    prior, sweeps = seen.prior, min(w.n_sweeps for w in waves)
-    least = prior[0, 0] ** 2
+    estimate = _NoiseEstimate(problem, waves, residuals, jacobian, seed)
+    j, prior, sweeps = estimate.j, estimate.prior, min(w.n_sweeps for w in waves)
     # A root of the covariance, so that rounding makes no variance negative.
-    spread = np.concatenate([root, noise * prior]) @ inverse
-    covariance = spread.T @ spread
-    sigma = np.sqrt(np.diag(covariance))
-    chi2, error = _stated(problem, seen.r, len(problem.free))
-    data_z, information = _data_only(data_j, seen.r, np.asarray(z), root, least)
+    spread = np.concatenate([estimate.root, float(problem.noise) * prior]) @ estimate.inverse
+    chi2, error = _stated(problem, estimate.r, len(problem.free))
+    data_z, information = _data_only(j, estimate.r, np.asarray(z), estimate.root, prior[0, 0] ** 2)
     cycles: dict[str, Any] = {"cycle_information": None, "cycle_score": None}
     if sweeps >= _FEWEST:
-        cycles = _of_cycles(problem, waves, sweeps, data_j)
+        cycles = _of_cycles(problem, waves, sweeps, j)
     return Uncertainty(
-        covariance=covariance,
-        sigma_z=sigma,
-        correlation=covariance / np.outer(sigma, sigma),
-        source=seen.source,
+        covariance=spread.T @ spread,
+        source=estimate.source,
         reduced_chi2=chi2,
         model_error=error,
-        freedom=seen.freedom,
+        freedom=estimate.freedom,
         data_z=data_z,
         information=information,
-        fisher=data_j.T @ data_j / max(seen.scale, 1e-300),
-        noise=seen.noise,
+        fisher=j.T @ j / max(estimate.scale, 1e-300),
+        noise=estimate.noise,
         sweeps=sweeps,
         **cycles,
     )

@@ -61,12 +61,12 @@ def no_start(what: str, problem: Any, z: Float[np.ndarray, "starts free"]) -> Fi
     codes, counts = np.unique(np.asarray(_ends(problem, jnp.asarray(z))), return_counts=True)
     bad = codes != Result.successful
     if not np.any(bad):
-        said, fix = _SOLVED
-        return FitError(f"{what}: all of {len(z)} {said}", fix=fix)
+        cause, fix = _SOLVED
+        return FitError(f"{what}: all of {len(z)} {cause}", fix=fix)
     worst = Result(codes[bad][np.argmax(counts[bad])])
-    said, fix = _CAUSES.get(
+    cause, fix = _CAUSES.get(
         worst, (f"ended with {worst.name}", f"check units and bench, {_PRESET}")
     )
-    said = said.format(steps=problem.policy.max_steps)
+    cause = cause.format(steps=problem.policy.max_steps)
     total = int(np.sum(counts))
-    return FitError(f"{what}: {np.max(counts[bad])} of {total} solves {said}", fix=fix)
+    return FitError(f"{what}: {np.max(counts[bad])} of {total} solves {cause}", fix=fix)

@@ -155,8 +155,8 @@ def pack(
 
     def counted(w: Waveform, x: np.ndarray) -> np.ndarray:
         # What happened before the first row was not seen to happen.
-        seen = w.happened() & events & (np.nan_to_num(w.median_events()) >= 0)
-        known = np.where(seen, x, 0.0)
+        counts = w.happened() & events & (np.nan_to_num(w.median_events()) >= 0)
+        known = np.where(counts, x, 0.0)
         return np.concatenate([known, np.zeros((most - len(known), 3))])
 
     spans = [

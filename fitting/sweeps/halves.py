@@ -8,8 +8,6 @@ import memjax as mj
 from memjax.errors import DataError
 from memjax.simulate import waveform
 
-from ..residuals import Residuals
-from .problem import Problem
 from .summary import same_waveform
 
 
@@ -64,25 +62,9 @@ def _chosen(
     measurements: Sequence[mj.Measurement], held: Iterable[tuple[int, int]], *, out: bool
 ) -> list[mj.Measurement]:
     """Measurements of the sweeps that are held, or without them."""
-    found = []
+    chosen = []
     for k, m in enumerate(measurements):
         mask = np.isin(m.sweep, [label for own, label in held if own == k]) ^ out
         if mask.any():
-            found.append(m.select(mask))
-    return found
-
-
-def residuals_of(problem: Problem, z: np.ndarray) -> Residuals:
-    """Residuals of a problem's waveforms and events at unconstrained coordinates."""
-    group = problem.group
-    points, events = (np.asarray(x) for x in (group.weight, group.event_weight))
-    weight = np.concatenate([points.ravel(), events.ravel()])
-    waves = np.repeat(np.arange(len(points)), points.shape[1])
-    with np.errstate(divide="ignore"):
-        sigma = np.where(weight > 0, 1 / weight, np.inf)
-    return Residuals(
-        values=problem.of_data(z),
-        sigma=sigma,
-        series=np.concatenate([waves, np.full(events.size, -1)]),
-        unit="decades",
-    )
+            chosen.append(m.select(mask))
+    return chosen

@@ -35,12 +35,12 @@ def shared(measurements: Sequence[mj.Measurement], bench: mj.Bench) -> list[mj.M
     none = [replace(m, compliance=None, limit=None) for m in measurements]
     if not levels or not driven or bench.compliance is not None:
         return none
-    most, found = max(levels), []
+    most, limited = max(levels), []
     for m, without in zip(measurements, none, strict=True):
         own = bool(np.any(m.at_compliance) and m.compliances)
         below = np.max(np.abs(m.i)) <= most
-        found.append(m if own else replace(m, compliance=most, limit=None) if below else without)
-    return found
+        limited.append(m if own else replace(m, compliance=most, limit=None) if below else without)
+    return limited
 
 
 def same_limits(a: Sequence[float], b: Sequence[float]) -> bool:
@@ -92,7 +92,7 @@ def levels_of(bench: mj.Bench, limits: Float[Array | np.ndarray, "waves 2"] | No
     return [float(x) for x in levels if x < UNLIMITED]
 
 
-def said(limits: Float[np.ndarray, "waves 2"]) -> str:
+def limits_text(limits: Float[np.ndarray, "waves 2"]) -> str:
     """The limits in words."""
     levels = np.unique(limits[np.isfinite(limits)])
     words = " and ".join(f"{x:g}" for x in levels)

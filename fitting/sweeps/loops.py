@@ -56,9 +56,9 @@ def loops(waves: Sequence[Waveform], floor: float) -> Loops:
     sizes = [w.sizes(floor) for w in waves]
     v, i = (np.concatenate(x) for x in zip(*sizes, strict=True))
     noise_v, noise_i = (0.0, floor) if waves[0].driven == "voltage" else (floor, 0.0)
-    seen = (v > max(0.02 * v.max(), noise_v)) & (i > noise_i)
-    r_on, r_off = np.quantile(v[seen] / i[seen], [0.1, 0.9])
-    i_low, i_high = np.quantile(i[seen], [0.05, 0.95])
+    clear = (v > max(0.02 * v.max(), noise_v)) & (i > noise_i)
+    r_on, r_off = np.quantile(v[clear] / i[clear], [0.1, 0.9])
+    i_low, i_high = np.quantile(i[clear], [0.05, 0.95])
     high = i > 0.5 * i.max()
     return Loops(
         v=float(v.max()),
@@ -181,24 +181,24 @@ def _is_share(spec: ParameterSpec) -> bool:
     return spec.unit == "1" and spec.declared[0] == 0 and spec.declared[1] <= 1
 
 
-def _size(spec: ParameterSpec, default: float, found: Loops, volts: float) -> tuple[float, float]:
+def _size(spec: ParameterSpec, default: float, shape: Loops, volts: float) -> tuple[float, float]:
     """Where a parameter starts [its unit], and over how many natural log units it scatters."""
     powers = _dimensions(spec.unit)
     if powers == {"ohm": 1.0}:
-        return (found.r_off if "off" in spec.name else found.r_on), 0.7
+        return (shape.r_off if "off" in spec.name else shape.r_on), 0.7
     if powers == {"A": 1.0}:
-        return float(np.sqrt(found.i_low * found.i_high)), 0.4 * np.log(found.i_high / found.i_low)
+        return float(np.sqrt(shape.i_low * shape.i_high)), 0.4 * np.log(shape.i_high / shape.i_low)
     if powers == {"V": 1.0}:
-        return default * found.v / volts, 0.7
+        return default * shape.v / volts, 0.7
     if powers and set(powers) <= {"s", "V", "Hz"}:
         time = powers.get("s", 0.0) - powers.get("Hz", 0.0)
-        size = (found.duration / 30) ** time * (found.v / 3) ** powers.get("V", 0.0)
+        size = (shape.duration / 30) ** time * (shape.v / 3) ** powers.get("V", 0.0)
         return size, 2.5 * abs(time) + 0.7
     return default, 0.5
 
 
 def sizes(
-    device: mj.AbstractDevice, names: Sequence[str], found: Loops
+    device: mj.AbstractDevice, names: Sequence[str], shape: Loops
 ) -> dict[str, tuple[float, float, float | None]]:
     """Size of each parameter, width of its scatter [natural log units], and its upper bound where it is a share."""
     specs, out = parameter_specs(device), {}
@@ -211,7 +211,7 @@ def sizes(
             share = (own[name] - lower) / (upper - lower)
             out[name] = (share if 0 < share < 1 else 0.5), 1.5, upper
         else:
-            out[name] = *_size(spec, own[name], found, volts), None
+            out[name] = *_size(spec, own[name], shape, volts), None
     return out
 
 

@@ -78,7 +78,8 @@ def run(options: argparse.Namespace, device: Any) -> int:
 
 def fit(options: argparse.Namespace, device: Any) -> FitResult:
     """The fit of all files, which are one device's, with its randomness where that is asked for."""
-    bench, env, point_time = bench_from(options)
+    about = arguments(options)
+    point_time = about["point_time"]
     measurements = _read(options, point_time)
     if options.half:
         measurements, _ = halves(measurements, point_time=point_time)
@@ -86,23 +87,11 @@ def fit(options: argparse.Namespace, device: Any) -> FitResult:
     if point_time is not None and all(m.t is not None for m in measurements):
         notes["--point-time means nothing here: the files have a time of their own"] = None
     noise = _noise(device, options)
+    free = [n for n in options.free or () if n not in noise] or None
     stages = ["search", "refine", "weigh"] + ["randomness", "replicates"] * bool(noise)
     with Stages(stages, notes=[*notes, *hints(measurements)]) as bar:
-        result = fit_sweeps(
-            measurements,
-            device,
-            bench=bench,
-            env=env,
-            point_time=point_time,
-            free=[n for n in options.free or () if n not in noise] or None,
-            fix=dict(options.fix),
-            start=dict(options.start),
-            model_sigma=options.model_sigma,
-            thresholds=(options.on_threshold, options.hold_threshold),
-            points=0,  # as many as are left
-            seed=options.seed,
-            tick=bar,
-        )
+        # No points: the sweeps are thinned already.
+        result = fit_sweeps(measurements, device, **about, free=free, points=0, tick=bar)
         result = replace(result, model=options.model)
         if options.stochastic and not result.interrupted:
             result = calibrate(result, noise=noise, draws=options.draws, tick=bar)
@@ -112,6 +101,21 @@ def fit(options: argparse.Namespace, device: Any) -> FitResult:
     if failed:
         say("warning", f"{failed} of {tried} trial solves failed and were left out")
     return result
+
+
+def arguments(options: argparse.Namespace) -> dict[str, Any]:
+    """Arguments of `fitting.fit` and `fitting.fit_batch` that the command line says alike."""
+    bench, env, point_time = bench_from(options)
+    return {
+        "bench": bench,
+        "env": env,
+        "point_time": point_time,
+        "fix": dict(options.fix),
+        "start": dict(options.start),
+        "model_sigma": options.model_sigma,
+        "thresholds": (options.on_threshold, options.hold_threshold),
+        "seed": options.seed,
+    }
 
 
 def _read(options: argparse.Namespace, point_time: float | None) -> list[Any]:
@@ -134,10 +138,9 @@ def write(result: FitResult, folder: Path, options: argparse.Namespace) -> None:
 
 def hints(measurements: Sequence[Any]) -> list[str]:
     """What fits pulsed transients, where the files look like some: their curves are fitted point by point else."""
-    if not all(m.t is not None and m.driven == "voltage" and is_pulsed(m.v) for m in measurements):
-        return []
     text = "the voltage jumps between levels: where these are delays and relaxations under pulses, say --delays"
-    return [text]
+    pulsed = all(m.t is not None and m.driven == "voltage" and is_pulsed(m.v) for m in measurements)
+    return [text] * pulsed
 
 
 def _truth(names: Sequence[str]) -> dict | None:

@@ -16,7 +16,7 @@ from memjax.params import get, known
 from ..problem import begun
 from .group import pack
 from .initial_guess import guess, starts
-from .limits import limits_of, said, shared, simulated
+from .limits import limits_of, limits_text, shared, simulated
 from .problem import Problem
 from .summary import Waveform, noise_floor, summarise_sweeps, without_strays
 
@@ -61,11 +61,11 @@ def prepare(
     waves, strays = without_strays(waves, chosen=any(m.source.get("chosen") for m in measurements))
     bench, limits, notes = limited_bench_of(bench, waves, device)
     notes += [*lost_voltages(measured), *([] if levels == Thresholds() else [f"{levels}"])]
-    found = guess(waves, floor=floor, device=mj.params.replace(device, fix, where="--fix"))
-    names = choose_free(found.free, found.device, free, fix)
-    given, shown = not_fitted(device, found.device, {*found.free, *names}, {*names, *fix})
-    first = with_own_values(mj.params.replace(found.device, given | fix, where="--fix"), names)
-    first, found = begun(first, names, start), found.about(start or {})
+    origin = guess(waves, floor=floor, device=mj.params.replace(device, fix, where="--fix"))
+    names = choose_free(origin.free, origin.device, free, fix)
+    explicit, shown = not_fitted(device, origin.device, {*origin.free, *names}, {*names, *fix})
+    first = with_own_values(mj.params.replace(origin.device, explicit | fix, where="--fix"), names)
+    first, origin = begun(first, names, start), origin.about(start or {})
     for w in strays:
         named = ", ".join(str(n) for n in w.labels[:8]) + ", ..." * (len(w.labels) > 8)
         text = f"left out, since {w.n_sweeps} of a waveform of their own count as much as the other sweeps"
@@ -73,15 +73,15 @@ def prepare(
     if shown:
         values = ", ".join(f"{n} = {x:.4g}" for n, x in shown.items())
         notes = [*notes, f"not fitted, taken from what the sweeps show: {values}"]
-    if found.reversed and not bench.reversed:
+    if origin.reversed and not bench.reversed:
         bench, notes = replace(bench, reversed=True), [*notes, REVERSED]
     about: dict[str, Any] = dict(events=device.volatile, model_sigma=model_sigma)
     about |= dict(left=isinstance(device, mj.AbstractDevice))
     group = pack(waves, floor=floor, limit=own, limits=limits, **about)
     problem = Problem.of(first, names, group, bench=bench, env=env)
     about = dict(device=problem.device, center=np.asarray(problem.center))
-    candidates = starts(found, names, **about, count=screened, seed=seed)
-    notes = (*found.notes, *notes)
+    candidates = starts(origin, names, **about, count=screened, seed=seed)
+    notes = (*origin.notes, *notes)
     return Prepared(problem=problem, waves=waves, candidates=candidates, floor=floor, notes=notes)
 
 
@@ -122,12 +122,12 @@ def thresholds_of(
     measurements: Sequence[mj.Measurement], on: float | None = None, hold: float | None = None
 ) -> Thresholds:
     """Currents that mean on and off [A]: those given, else those that make sense of the data."""
-    given = {k: x for k, x in (("on", on), ("hold", hold)) if x is not None}
-    for name, x in given.items():
+    chosen = {k: x for k, x in (("on", on), ("hold", hold)) if x is not None}
+    for name, x in chosen.items():
         if not 0 < x < np.inf:
             raise DataError(f"{name}-threshold = {x}", allowed="> 0 A")
-    found = find_thresholds(*measurements)
-    return replace(found, **given, why="given") if given else found
+    levels = find_thresholds(*measurements)
+    return replace(levels, **chosen, why="given") if chosen else levels
 
 
 def limited_bench_of(
@@ -141,7 +141,7 @@ def limited_bench_of(
         levels = ", ".join(f"{x:g}" for x in np.unique(known[np.isfinite(known)]))
         return bench, None, [f"points at {levels} A count only where the circuit stays below it"]
     bench, limits = simulated(bench, known)
-    return bench, limits, [said(known)]
+    return bench, limits, [limits_text(known)]
 
 
 def not_fitted(device, guessed, looked_at: set[str], settled: set[str]):
@@ -149,16 +149,16 @@ def not_fitted(device, guessed, looked_at: set[str], settled: set[str]):
 
     A value other than the model's default was given by someone, who is asked before the data.
     """
-    given, shown = {}, {}
+    chosen, shown = {}, {}
     for name, spec in parameter_specs(device).items():
         own, other = stored(device, name), stored(guessed, name)
-        if name in settled or spec.noise or other is None:
+        if name in settled or spec.noise or own is None or other is None:
             continue
-        if own is not None and spec.default is not None and float(own) != spec.default:
-            given[name] = float(own)
-        elif name in looked_at and own is not None and float(own) != float(other):
+        if spec.default is not None and float(own) != spec.default:
+            chosen[name] = float(own)
+        elif name in looked_at and float(own) != float(other):
             shown[name] = float(other)
-    return given, shown
+    return chosen, shown
 
 
 def with_own_values(device, names: Sequence[str]):

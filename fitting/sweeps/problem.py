@@ -110,8 +110,8 @@ def _observe_all(problem: Problem, device: mj.AbstractDevice | mj.Circuit):
         about: dict[str, Any] = dict(y0=scaled.initial(), end=end, policy=problem.policy)
         sol = solve_stiff(scaled, stimulus, rows=rows, steps=True, **about)
         left = None if group.left is None else problem.bench
-        seen = read_off(scaled, stimulus, rows, span, group.thresholds, sol, left)
-        return *seen, sol.result == 0
+        observed = read_off(scaled, stimulus, rows, span, group.thresholds, sol, left)
+        return *observed, sol.result == 0
 
     return jax.vmap(one)(group.limits, group.stimuli, group.rows, group.span)
 

@@ -38,10 +38,10 @@ def read_off(
 ):
     """Logarithms at the rows of a solve (see `log_seen`), and rows of the events, 0 where a current drives."""
     about: dict[str, Any] = {"driven": stimulus.quantity, "left": left}
-    found = jax.vmap(lambda t, y: log_seen(scaled, y, stimulus, t, **about))(rows, sol.y)
+    logs = jax.vmap(lambda t, y: log_seen(scaled, y, stimulus, t, **about))(rows, sol.y)
     if stimulus.quantity == "current":
-        return found, jnp.zeros(span.shape)
-    return found, _events_of_steps(scaled, stimulus, rows, span, levels, sol)
+        return logs, jnp.zeros(span.shape)
+    return logs, _events_of_steps(scaled, stimulus, rows, span, levels, sol)
 
 
 def _events_of_steps(scaled: Scaled, stimulus: mj.Sampled, rows, span, levels, sol: Solution):

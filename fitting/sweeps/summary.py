@@ -87,8 +87,8 @@ class Waveform:
 
     def sizes(self, floor: float) -> tuple[np.ndarray, np.ndarray]:
         r"""Moduli of voltage [V] and current [A] at every row, medians of the sweeps less the floor of the response."""
-        applied, seen = np.abs(self.v), 10 ** self.median_log() - floor
-        return (applied, seen) if self.driven == "voltage" else (seen, applied)
+        applied, response = np.abs(self.v), 10 ** self.median_log() - floor
+        return (applied, response) if self.driven == "voltage" else (response, applied)
 
     @property
     def n_sweeps(self) -> int:
@@ -117,8 +117,8 @@ class Waveform:
 
 def middle(x: Float[np.ndarray, "sweeps ..."]) -> Float[np.ndarray, "..."]:
     """Median over sweeps of what is a number; NaN where nothing is."""
-    seen = np.isfinite(x).any(axis=0)
-    return np.where(seen, nanmedian(np.where(seen, x, 0.0)), np.nan)
+    known = np.isfinite(x).any(axis=0)
+    return np.where(known, nanmedian(np.where(known, x, 0.0)), np.nan)
 
 
 MANY, STRAY = 10, 0.1
@@ -149,20 +149,21 @@ def scatter_about_neighbours(bend: Float[np.ndarray, " differences"]) -> float:
 
 
 def _events(
-    applied: np.ndarray, seen: np.ndarray, at_limit: np.ndarray, legs: Sequence[tuple], levels: Thresholds, driven: str
+    applied: np.ndarray, response: np.ndarray, at_limit: np.ndarray, legs: Sequence[tuple], levels: Thresholds,
+    driven: str,
 ) -> np.ndarray:  # fmt: skip
     """Rows of `EVENTS` in each excursion, minus one half; NaN where none."""
 
     def one(a: int, b: int) -> Switching:
         if driven == "current":
-            return snap_back_of(seen[a:b], applied[a:b], offset=a)
+            return snap_back_of(response[a:b], applied[a:b], offset=a)
         return switching_of(
-            applied[a:b], seen[a:b], on_threshold=levels.on, hold_threshold=levels.hold,
+            applied[a:b], response[a:b], on_threshold=levels.on, hold_threshold=levels.hold,
             at_compliance=at_limit[a:b], offset=a,
         )  # fmt: skip
 
-    found = [one(a, b) for a, _, b in legs]
-    rows = [[f.rise, f.release, f.fall] for f in found]
+    events = [one(a, b) for a, _, b in legs]
+    rows = [[f.rise, f.release, f.fall] for f in events]
     return np.array([[np.nan if r is None else r - 0.5 for r in leg] for leg in rows])
 
 
@@ -216,15 +217,15 @@ def summarise_sweeps(
             else:
                 groups.append((s, r, (limits[0], limits[1]), [member]))
     levels = thresholds or Thresholds()
-    found = [_summary(s, r, limits, members, floor, levels) for s, r, limits, members in groups]
-    found = [w for w in found if w.legs]
-    if not found:
+    waves = [_summary(s, r, limits, members, floor, levels) for s, r, limits, members in groups]
+    waves = [w for w in waves if w.legs]
+    if not waves:
         raise DataError(
             f"no excursion of the {measurements[0].driven} in the data",
             allowed="sweeps or pulses",
             fix="check the columns",
         )
-    return found
+    return waves
 
 
 def without_strays(
@@ -253,10 +254,10 @@ def _summary(
     most = np.mean(at_limit, axis=0) >= 0.5
     parts = excursions(v)
     legs = tuple((p.start, p.start + turn(v[p], most[p]), p.stop) for p in parts)
-    told = (legs, levels, stimulus.quantity)
+    about = (legs, levels, stimulus.quantity)
     events = np.zeros((len(members), 0, 3))
     if legs:
-        events = np.stack([_events(v, x, c, *told) for *_, x, c in members])
+        events = np.stack([_events(v, x, c, *about) for *_, x, c in members])
     used = ~_unclear(events, len(v)) & ~most
     if stimulus.quantity == "current":  # without a current a voltage is the instrument's offset
         used &= v != 0

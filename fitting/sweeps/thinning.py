@@ -120,15 +120,15 @@ def _averaged(
     first = np.sort(place[starts])
     count = np.diff(np.append(first, len(order)))
     mean = lambda x: np.add.reduceat(np.asarray(x, float)[order], first) / count  # noqa: E731
-    kept = order[first]
+    rows = order[first]
     text = (
         f"{len(order):,} points in {len(own)} sweeps: averages of up to {int(count.max())} neighbours, {len(first):,} "
         "in all, closer where the current moves fast; --points says how many a sweep has, 0 takes all"
     )
     return replace(
-        m, v=mean(m.v), i=mean(m.i), t=mean(m.t), sweep=m.sweep[kept],
+        m, v=mean(m.v), i=mean(m.i), t=mean(m.t), sweep=m.sweep[rows],
         at_compliance=mean(m.at_compliance) >= 0.5,
-        limit=None if m.limit is None else m.limit[kept],
+        limit=None if m.limit is None else m.limit[rows],
         warnings=(*m.warnings, text),
     )  # fmt: skip
 

@@ -68,7 +68,10 @@ class Series:
 
 
 def trends(
-    data: mj.Measurement, *, kept: bool | None = None, thresholds: Thresholds | None = None
+    data: mj.Measurement,
+    *,
+    non_volatile: bool | None = None,
+    thresholds: Thresholds | None = None,
 ) -> list[Series]:
     """Voltages, resistance on the way out and back, and energy of every excursion, in both polarities.
 
@@ -81,18 +84,18 @@ def trends(
     Resistances are medians of v / i between a tenth and four tenths of the largest applied value, off the current
     limit. The energy is the integral of v i dt by trapezoids, where there is a time.
     """
-    found: list[Series] = []
+    series: list[Series] = []
     excursions, readings = (
         of_excursions(data),
         complete_excursions(switching(data, **(thresholds or Thresholds()).options)),
     )
     number = {int(n): k for k, n in enumerate(data.labels)}
-    kept = keeps_state(excursions) if kept is None else kept
+    non_volatile = keeps_state(excursions) if non_volatile is None else non_volatile
     for polarity in (1, -1):
         rows = [x for x in excursions if x["polarity"] == polarity]
-        own = [f for f in readings if f.polarity == polarity and not kept]
+        own = [f for f in readings if f.polarity == polarity and not non_volatile]
         volts = [(number[f.sweep], f.v_th, f.v_hold if f.switched else None) for f in own]
-        closings = [(number[r["sweep"]], r["closing"]) for r in rows if kept]
+        closings = [(number[r["sweep"]], r["closing"]) for r in rows if non_volatile]
         table = [
             ("switching voltage", "V", [(k, x) for k, x, _ in volts]),
             ("hold voltage", "V", [(k, x) for k, _, x in volts]),
@@ -104,8 +107,8 @@ def trends(
             ("resistance, way back", "ohm", [(number[r["sweep"]], r["back"]) for r in rows]),
             ("energy", "J", [(number[r["sweep"]], r["energy"]) for r in rows]),
         ]
-        found += [_series(name, unit, polarity, pairs) for name, unit, pairs in table]
-    return [s for s in found if np.isfinite(s.values).any()]
+        series += [_series(name, unit, polarity, pairs) for name, unit, pairs in table]
+    return [s for s in series if np.isfinite(s.values).any()]
 
 
 def keeps_state(rows: Sequence[dict[str, Any]]) -> bool:
@@ -116,19 +119,19 @@ def keeps_state(rows: Sequence[dict[str, Any]]) -> bool:
     rows : sequence of dict
         As of `of_excursions`.
     """
-    kept = []
+    signs = []
     for this, after in itertools.pairwise(rows):
         if None in (this["out"], this["back"], after["out"]):
             continue
         out, back, following = np.log([this["out"], this["back"], after["out"]])
         if abs(back - out) > _APART:
-            kept.append(abs(following - back) < abs(following - out))
-    return bool(kept) and float(np.mean(kept)) > 0.5
+            signs.append(abs(following - back) < abs(following - out))
+    return bool(signs) and float(np.mean(signs)) > 0.5
 
 
-def values_of(found: Sequence[Series], name: str) -> Float[np.ndarray, " cycles"]:
+def values_of(series: Sequence[Series], name: str) -> Float[np.ndarray, " cycles"]:
     """What cycles show of a quantity, both polarities together."""
-    parts = [s.values[np.isfinite(s.values)] for s in found if s.name == name]
+    parts = [s.values[np.isfinite(s.values)] for s in series if s.name == name]
     return np.concatenate([np.zeros(0), *parts])
 
 

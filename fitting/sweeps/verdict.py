@@ -103,8 +103,8 @@ def _unlimited(group: Group) -> Float[np.ndarray, "waves points"]:
     """Residual [sigma] of the voltage left at a limit where the simulation is not at it; 0 where none is known."""
     if group.left is None:
         return np.zeros(np.shape(group.target))
-    told = np.log10(np.maximum(np.abs(np.asarray(group.stimuli.values)), np.finfo(float).tiny))
-    return np.maximum((told - np.asarray(group.left)) * np.asarray(group.left_weight), 0.0)
+    applied = np.log10(np.maximum(np.abs(np.asarray(group.stimuli.values)), np.finfo(float).tiny))
+    return np.maximum((applied - np.asarray(group.left)) * np.asarray(group.left_weight), 0.0)
 
 
 def _filled(off: np.ndarray, *, known: np.ndarray) -> np.ndarray:
@@ -143,8 +143,8 @@ def judge(
         more += _closings(waves, simulated)
     worst = max([*marks, *more])
     reason = worst.text if worst.level else "loop, switching and residuals agree with the data"
-    told = {"deviation": deviation, "correlation": correlation}
-    return Verdict(word=WORDS[worst.level], reason=reason, **told, **shape)
+    numbers = {"deviation": deviation, "correlation": correlation}
+    return Verdict(word=WORDS[worst.level], reason=reason, **numbers, **shape)
 
 
 def _graded(value: float, limits: tuple[float, float], text: str) -> _Mark:
@@ -197,7 +197,7 @@ def _events(waves: Sequence[Waveform], group: Group, residuals: np.ndarray) -> l
 
 def _closings(waves: Sequence[Waveform], simulated: np.ndarray) -> list[_Mark]:
     """Marks of set and reset, by the medians of their voltages over the waveforms."""
-    found: dict[str, list[tuple[float, float, float]]] = {}
+    voltages: dict[str, list[tuple[float, float, float]]] = {}
     for w, s in zip(waves, simulated, strict=True):
         for begin, _, end in w.legs:
             part = slice(begin, end)
@@ -206,11 +206,11 @@ def _closings(waves: Sequence[Waveform], simulated: np.ndarray) -> list[_Mark]:
             )
             if here is not None:
                 v = 0.0 if there is None or there.kind != here.kind else there.v
-                found.setdefault(here.kind, []).append(
+                voltages.setdefault(here.kind, []).append(
                     (here.v, v, float(np.max(np.abs(w.v[part]))))
                 )
     marks = []
-    for kind, rows in found.items():
+    for kind, rows in voltages.items():
         here, there, most = np.median(rows, axis=0)
         text = f"{kind} at {there:.3g} V where {here:.3g} V was measured"
         marks.append(_graded(abs(there - here) / most, _CLOSING, text))
@@ -231,11 +231,14 @@ def _shape(waves: Sequence[Waveform], simulated: np.ndarray) -> tuple[dict, list
     for w, s in zip(waves, simulated, strict=True):
         own = branches(w), branches(w, s[: len(w.v)])
         areas += [_areas(w, s, leg) for leg in w.legs]
-        for (_, _, *seen), (_, _, *drawn) in zip(*own, strict=True):
-            openings.append([np.abs(b - t) for t, b in (seen, drawn)])
-            middle = 0.5 * (seen[0] + seen[1])
+        for (_, _, *measured_ways), (_, _, *drawn) in zip(*own, strict=True):
+            openings.append([np.abs(b - t) for t, b in (measured_ways, drawn)])
+            middle = 0.5 * (measured_ways[0] + measured_ways[1])
             squares.append(
-                [sum(np.sum((x - y) ** 2) for x, y in zip(seen, z)) for z in (drawn, [middle] * 2)]
+                [
+                    sum(np.sum((x - y) ** 2) for x, y in zip(measured_ways, z))
+                    for z in (drawn, [middle] * 2)
+                ]
             )
             noise.append(branch_error(w))
     shape: dict = dict.fromkeys(["area_ratio", "branch_ratio", "simulated_branch_ratio", "gain"])

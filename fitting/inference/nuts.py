@@ -72,11 +72,6 @@ class _Steps(NamedTuple):
     gradients: np.ndarray
 
 
-def _tuner() -> tuple[Callable, Callable, Callable]:
-    """Dual averaging of the step size: start, update, final."""
-    return import_module("blackjax.adaptation.step_size").dual_averaging_adaptation(ACCEPTANCE)
-
-
 def _block(target: AbstractTarget, key, begin, z, tuning, averaging, center, root) -> Any:
     """A block of steps of one chain from `z`, counted from `begin`; its last state, that of the tuner, its steps."""
     blackjax: Any = import_module("blackjax")  # an optional library
@@ -107,13 +102,18 @@ def _block(target: AbstractTarget, key, begin, z, tuning, averaging, center, roo
         size = jnp.exp(jnp.where(averaging, tuned.log_step_size, tuned.log_step_size_avg))
         own = jax.random.fold_in(key, begin + k)
         state, info = kernel(own, state, density, size, unit, DOUBLINGS)
-        updated = _tuner()[1](tuned, info.acceptance_rate)
+        updated = _dual_averaging()[1](tuned, info.acceptance_rate)
         tuned = jax.tree.map(lambda a, b: jnp.where(averaging, a, b), updated, tuned)
         about = (info.is_divergent, info.acceptance_rate, info.num_integration_steps)
         return (state, tuned), (center + root @ state.position, state.logdensity, *about)
 
     (_, tuned), steps = lax.scan(step, (state, tuning), jnp.arange(BLOCK))
     return tuned, steps
+
+
+def _dual_averaging() -> tuple[Callable, Callable, Callable]:
+    """Tuner of the step size: start, update, final."""
+    return import_module("blackjax.adaptation.step_size").dual_averaging_adaptation(ACCEPTANCE)
 
 
 _one = jit_with_options(_block)
@@ -155,9 +155,7 @@ def _metric(z: np.ndarray, root: np.ndarray, *, pooled: bool) -> np.ndarray:
     """Roots of the covariance of draws (chains, draws, free), shrunk to what it was by as many draws as it has rows."""
     away = z - z.mean(axis=1, keepdims=True)
     if pooled:
-        away = np.broadcast_to(
-            np.concatenate(list(away)), (len(z), z.shape[0] * z.shape[1], z.shape[2])
-        )
+        away = np.repeat(away.reshape(1, -1, z.shape[2]), len(z), axis=0)
     n, d = away.shape[1:]
     drawn = np.einsum("cni,cnj->cij", away, away)
     return np.linalg.cholesky((drawn + d * root @ root.transpose(0, 2, 1)) / (n + d))
@@ -179,20 +177,20 @@ def _sample(
 
     An interrupt, or the limit [s], ends it with what has been drawn; half of the limit is the warm-up's.
     """
-    begin, start, center = time.monotonic(), _tuner()[0], z
+    begin, start, center = time.monotonic(), _dual_averaging()[0], z
     root = np.linalg.cholesky(covariance)
     normal = np.stack([np.asarray(jax.random.normal(k, z.shape[1:], float)) for k in keys])
     now = z + np.einsum("cij,cj->ci", root, normal)
     fresh = lambda sizes: _relaxed(jax.vmap(start), jnp.asarray(sizes))  # noqa: E731
     tuning, steps, drawn, done = fresh(np.full(len(z), 0.5)), [], [], 0
     counted, *ends = (BLOCK * round(w * warmup / BLOCK) for w in WINDOWS)
+    spent = lambda: time.monotonic() - begin  # noqa: E731
     try:
-        while not drawn or (len(drawn) * BLOCK < draws and time.monotonic() - begin < limit):
-            averaging = done < warmup and time.monotonic() - begin < limit / 2
+        while not drawn or (len(drawn) * BLOCK < draws and spent() < limit):
+            averaging = done < warmup and spent() < limit / 2
             warmup = warmup if averaging else min(warmup, done)
-            tuning, block = run(
-                keys, jnp.asarray(done), now, tuning, jnp.asarray(averaging), center, root
-            )
+            about = jnp.asarray(averaging), center, root
+            tuning, block = run(keys, jnp.asarray(done), now, tuning, *about)
             block = _Steps(*block)
             now, done = block.z[:, -1], done + BLOCK
             (steps if averaging else drawn).append(block)
@@ -209,7 +207,6 @@ def _sample(
 
 
 def _joined(blocks: Sequence[_Steps]) -> _Steps:
-    """Blocks one after the other."""
     return _Steps(*(np.concatenate(x, axis=1) for x in zip(*blocks, strict=True)))
 
 
@@ -276,31 +273,27 @@ def draw(
         In float32.
     """
     require_x64()
-    names = known(device, names)
+    names, specs = known(device, names), parameter_specs(device)
     if chains < 2 or warmup < 50 or draws < 50:
-        raise DataError(
-            f"chains = {chains}, warmup = {warmup}, draws = {draws}",
-            where="draw",
-            allowed="at least 2, 50 and 50",
-        )
+        what = f"chains = {chains}, warmup = {warmup}, draws = {draws}"
+        raise DataError(what, where="draw", allowed="at least 2, 50 and 50")
+
+    def natural(z: np.ndarray) -> dict[str, np.ndarray]:
+        laws = {n: from_spec(specs[n]) for n in names}
+        return {n: np.asarray(law.inverse(z[..., k])) for k, (n, law) in enumerate(laws.items())}
+
     keys = jax.random.split(jax.random.key(seed), chains)
-    specs = parameter_specs(device)
-    natural = lambda z: {  # noqa: E731
-        n: np.asarray(from_spec(specs[n]).inverse(z[..., k])) for k, n in enumerate(names)
-    }
     everywhere = np.repeat(np.asarray(z, float)[None], chains, axis=0)
     wide = np.repeat(covariance[None], chains, axis=0)
     progress = None if tick is None else _Progress(tick, warmup, draws, natural)
+    numbers: dict[str, Any] = dict(warmup=warmup, draws=draws)
     with ThreadPoolExecutor(min(chains, usable_cores())) as pool:
-        steps, warmed = _sample(
-            _in_threads(target, pool), keys, everywhere, wide, warmup=warmup, draws=draws,
-            pooled=True, tick=progress, limit=limit,
-        )  # fmt: skip
+        run, options = _in_threads(target, pool), numbers | {"tick": progress, "limit": limit}
+        steps, warmed = _sample(run, keys, everywhere, wide, pooled=True, **options)
     about = {"sampler": f"blackjax {version('blackjax')} NUTS", "seed": seed, "warmup": warmed}
     stats = dict(lp=steps.log_density, diverging=steps.diverging, n_steps=steps.gradients)
-    left = _left_out(warmed, steps, warmup=warmup, draws=draws)
-    columns = natural(steps.z)
-    return judge(columns, stats | {"acceptance_rate": steps.acceptance}, specs, about, left)
+    stats["acceptance_rate"] = steps.acceptance
+    return judge(natural(steps.z), stats, specs, about, _left_out(warmed, steps, **numbers))
 
 
 def _left_out(warmed: int, steps: _Steps, *, warmup: int, draws: int) -> list[str]:
@@ -333,16 +326,15 @@ class _Progress:
         if tenths == self.tenths and now - self.last < _SILENCE:
             return
         self.tenths, self.last, spent = tenths, now, now - self.begin
-        text = f"draws from the posterior, {min(done / self.all, 1):.0%}: "
-        if not drawn:
-            text += f"warm-up, {np.mean(steps.gradients):.0f} gradients a step"
-        else:
+        text = f"warm-up, {np.mean(steps.gradients):.0f} gradients a step"
+        if drawn:
             r_hat = judge(self.natural(steps.z), {"diverging": steps.diverging}).r_hat
-            worst = max(r_hat, key=lambda n: r_hat[n])
+            worst = max(r_hat, key=r_hat.__getitem__)
             lost = int(np.sum(steps.diverging))
-            text += f"{steps.z.shape[1]} draws a chain, {lost} diverged, R-hat up to {r_hat[worst]:.3f} ({worst})"
-        left_s = spent * max(self.all - done, 0) / done
-        self.tick(f"{text}; {spent:.0f} s, about {left_s:.0f} s to go at this pace")
+            text = f"{steps.z.shape[1]} draws a chain, {lost} diverged, R-hat up to {r_hat[worst]:.3f} ({worst})"
+        left = spent * max(self.all - done, 0) / done
+        share = f"draws from the posterior, {min(done / self.all, 1):.0%}"
+        self.tick(f"{share}: {text}; {spent:.0f} s, about {left:.0f} s to go at this pace")
 
 
 def draw_fit(
@@ -376,19 +368,16 @@ def draw_fit(
     repeated it holds the spread from cycle to cycle, for single ones that of the residuals.
     """
     result = result.complete
-    problem, covariance, n = result.problem.differentiable, result.covariance, len(result.z)
+    problem, covariance, z = result.problem.differentiable, result.covariance, result.z
     if problem is None:
         raise DataError(
             "a problem whose derivatives are secants", where="draws from the posterior",
             allowed="problems that JAX differentiates", fix="take profiles",
         )  # fmt: skip
-    _, jac, _ = problem.linearise(np.repeat(result.z[None], TOGETHER, axis=0))
-    j = np.asarray(jac[0])
-    variance = float(np.trace(j.T @ j @ covariance)) / n
+    j = np.asarray(problem.linearise(np.repeat(z[None], TOGETHER, axis=0))[1][0])
+    variance = float(np.trace(j.T @ j @ covariance)) / len(z)
     width = PRIOR_SIGMA if float(problem.noise) > 0 else np.inf
     target = LeastSquares(problem, problem.center, jnp.asarray(width), jnp.asarray(variance))
-    numbers: dict[str, int] = dict(chains=chains, warmup=warmup, draws=draws, seed=seed)
-    about = (problem.device, problem.free)
-    return draw(
-        target, *about, z=result.z, covariance=covariance, limit=limit, tick=tick, **numbers
-    )
+    options: dict[str, Any] = dict(chains=chains, warmup=warmup, draws=draws, seed=seed)
+    options |= dict(z=z, covariance=covariance, limit=limit, tick=tick)
+    return draw(target, problem.device, problem.free, **options)

@@ -198,11 +198,9 @@ def _tried(evaluate: Evaluate, trial: np.ndarray, which: np.ndarray, together: b
 
 
 def _stalled(history: list[float], tolerance: float) -> bool:
-    """Whether the best cost has stopped falling."""
-    return (
-        len(history) > _PATIENCE
-        and history[-1 - _PATIENCE] - history[-1] < tolerance * history[-1] * _PATIENCE
-    )
+    if len(history) <= _PATIENCE:
+        return False
+    return history[-1 - _PATIENCE] - history[-1] < tolerance * history[-1] * _PATIENCE
 
 
 def _steps(

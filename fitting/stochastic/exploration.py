@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -70,12 +70,12 @@ def explore(
         while sum(map(len, walk.z)) > 2 * len(goal.prior):  # a plane, and as much again
             valley = walk.estimate(valley)
             if valley.settled or valley.rounds >= _MOST:
-                return walk.profiled(valley)
+                break
             walk.add(walk.among(valley.replicates))
+        return walk.profiled(valley) if valley.rounds else valley
     except KeyboardInterrupt:
         grid, rise = first_order_profiles(valley.z, valley.replicates)
         return replace(valley, grid=grid, rise=rise, interrupted=True)
-    return walk.profiled(valley) if valley.rounds else valley
 
 
 class _Walk:
@@ -110,9 +110,7 @@ class _Walk:
         which = self.rng.integers(0, len(optima), count)
         normal = self.rng.normal(size=(count, len(self.goal.prior)))
         roots = [np.linalg.cholesky(c) for _, c in optima]
-        return np.stack(
-            [optima[k][0] + _WIDER * roots[k] @ x for k, x in zip(which, normal, strict=True)]
-        )
+        return np.stack([optima[k][0] + _WIDER * roots[k] @ x for k, x in zip(which, normal)])
 
     def among(self, z: np.ndarray) -> np.ndarray:
         """Points where some lie, each shaken as far as the data leave it there."""
@@ -137,17 +135,15 @@ class _Walk:
 
         self.mean = mean = surfaces(weight)
         starts = np.concatenate([before.z[None], before.replicates[:_SURFACES]])
-        own = (self.measured[None], self.goal.centre[None])
-        best = self._least(mean, starts[:, None], *own).z[0]
+        own = self.measured[None]
+        best = self._least(mean, starts[:, None], own, self.goal.centre[None]).z[0]
         self.shown.z = best[None]
         replicates = self._replicated(before, best, mean.shapes, weight, batch, surfaces)
         rounds = before.rounds + 1
         # Along a valley the least loss is anywhere; the estimate is that on its floor which is nearest to the middle.
         middle, widths = np.median(replicates, axis=0), replicates.std(axis=0)
-        starts = np.stack([best, middle])[:, None]
-        best = self._least(
-            mean, starts, self.measured[None], middle[None], np.maximum(widths, _NARROWEST)
-        ).z[0]
+        starts, widths = np.stack([best, middle])[:, None], np.maximum(widths, _NARROWEST)
+        best = self._least(mean, starts, own, middle[None], widths).z[0]
         still = rounds >= _FEWEST and _unmoved(before.replicates, replicates)
         return replace(before, z=best, replicates=replicates, rounds=rounds, settled=still)
 
@@ -191,9 +187,8 @@ class _Walk:
     def _gain(self, z: np.ndarray) -> Float[np.ndarray, " residuals"]:
         """Standard deviation with one simulation, over that with the surface at a point, of each feature."""
         known = np.minimum(self.mean.deviation(z[None])[0][0], 1.0)
-        whole = np.array(
-            [t.inflation for t in self.goal.targets]
-        )  # 1 of the data, the rest of one simulation
+        # In units of the variance of the data: theirs is 1, the rest of the inflation that of one simulation.
+        whole = np.array([t.inflation for t in self.goal.targets])
         gain = np.sqrt(whole / (1 + (whole - 1) * known**2))
         return np.repeat(gain, [len(t.weights) for t in self.goal.targets])
 
@@ -238,13 +233,8 @@ class _Walk:
             jac = [gain[:, None] * slopes, np.eye(n) / p[k][:, None], _PULL * outward]
             return np.concatenate(r, 1), np.concatenate(jac, 1), np.ones(len(z), bool)
 
-        done = levenberg_marquardt(
-            evaluate,
-            starts.reshape(-1, n),
-            iterations=_ITERATIONS,
-            tolerance=_GAIN,
-            together=False,
-        )
+        options: dict[str, Any] = dict(iterations=_ITERATIONS, tolerance=_GAIN, together=False)
+        done = levenberg_marquardt(evaluate, starts.reshape(-1, n), **options)
         cost = done.cost.reshape(tries, problems)
         best = np.argmin(cost, axis=0), np.arange(problems)
         return Minima(z=done.z.reshape(tries, problems, n)[best], cost=cost[best])
@@ -255,4 +245,4 @@ def _unmoved(before: np.ndarray, now: np.ndarray) -> bool:
     spread = now.std(axis=0) + 1e-12
     move = np.abs(np.median(now, axis=0) - np.median(before, axis=0))
     change = np.abs(spread - before.std(axis=0))
-    return bool(max(np.max(move / spread), np.max(change / spread)) < _MOVED)
+    return bool(np.max(np.maximum(move, change) / spread) < _MOVED)

@@ -32,14 +32,12 @@ def shared(measurements: Sequence[mj.Measurement], bench: mj.Bench) -> list[mj.M
     """
     levels = [level for m in measurements if np.any(m.at_compliance) for level in m.compliances]
     driven = all(m.driven == "voltage" for m in measurements)
-    none = [replace(m, compliance=None, limit=None) for m in measurements]
-    if not levels or not driven or bench.compliance is not None:
-        return none
-    most, limited = max(levels), []
-    for m, without in zip(measurements, none, strict=True):
-        own = bool(np.any(m.at_compliance) and m.compliances)
-        below = np.max(np.abs(m.i)) <= most
-        limited.append(m if own else replace(m, compliance=most, limit=None) if below else without)
+    most = max(levels) if levels and driven and bench.compliance is None else None
+    limited = []
+    for m in measurements:
+        own = most is not None and np.any(m.at_compliance) and m.compliances
+        below = most is not None and np.max(np.abs(m.i)) <= most
+        limited.append(m if own else replace(m, compliance=most if below else None, limit=None))
     return limited
 
 
@@ -70,10 +68,8 @@ def simulated(
     bench, values = limited_bench(bench, limits)
     if not values:
         return bench, None
-    columns = [
-        values.get(n, values["compliance"])[0] for n in ("compliance", "compliance_negative")
-    ]
-    return bench, np.stack(columns, axis=1)
+    sides = (values.get(n, values["compliance"])[0] for n in ("compliance", "compliance_negative"))
+    return bench, np.stack([*sides], axis=1)
 
 
 def by_wave(
@@ -96,6 +92,5 @@ def limits_text(limits: Float[np.ndarray, "waves 2"]) -> str:
     """The limits in words."""
     levels = np.unique(limits[np.isfinite(limits)])
     words = " and ".join(f"{x:g}" for x in levels)
-    return f"compliance {words} A taken from the data" + (
-        ", each sweep and polarity its own" if len(levels) > 1 else ""
-    )
+    each = ", each sweep and polarity its own" * (len(levels) > 1)
+    return f"compliance {words} A taken from the data{each}"

@@ -59,7 +59,6 @@ class Series:
     p: float | None
 
     def __str__(self) -> str:
-        """The trend in words."""
         if self.tau is None or self.p is None:
             return "too few values for a trend, or all one"
         if self.p > SURE:
@@ -68,10 +67,7 @@ class Series:
 
 
 def trends(
-    data: mj.Measurement,
-    *,
-    non_volatile: bool | None = None,
-    thresholds: Thresholds | None = None,
+    data: mj.Measurement, *, non_volatile: bool | None = None, thresholds: Thresholds | None = None
 ) -> list[Series]:
     """Voltages, resistance on the way out and back, and energy of every excursion, in both polarities.
 
@@ -85,29 +81,28 @@ def trends(
     limit. The energy is the integral of v i dt by trapezoids, where there is a time.
     """
     series: list[Series] = []
-    excursions, readings = (
-        of_excursions(data),
-        complete_excursions(switching(data, **(thresholds or Thresholds()).options)),
-    )
+    excursions = of_excursions(data)
+    readings = complete_excursions(switching(data, **(thresholds or Thresholds()).options))
     number = {int(n): k for k, n in enumerate(data.labels)}
     non_volatile = keeps_state(excursions) if non_volatile is None else non_volatile
     for polarity in (1, -1):
-        rows = [x for x in excursions if x["polarity"] == polarity]
-        own = [f for f in readings if f.polarity == polarity and not non_volatile]
-        volts = [(number[f.sweep], f.v_th, f.v_hold if f.switched else None) for f in own]
-        closings = [(number[r["sweep"]], r["closing"]) for r in rows if non_volatile]
-        table = [
-            ("switching voltage", "V", [(k, x) for k, x, _ in volts]),
-            ("hold voltage", "V", [(k, x) for k, _, x in volts]),
-            *(
-                (f"{kind} voltage", "V", [(k, _of(c, kind)) for k, c in closings])
-                for kind in ("set", "reset")
-            ),
-            ("resistance, way out", "ohm", [(number[r["sweep"]], r["out"]) for r in rows]),
-            ("resistance, way back", "ohm", [(number[r["sweep"]], r["back"]) for r in rows]),
-            ("energy", "J", [(number[r["sweep"]], r["energy"]) for r in rows]),
-        ]
-        series += [_series(name, unit, polarity, pairs) for name, unit, pairs in table]
+        rows = [(number[x["sweep"]], x) for x in excursions if x["polarity"] == polarity]
+        table: dict[tuple[str, str], list[tuple[int, float | None]]] = {}
+        if non_volatile:
+            for kind in ("set", "reset"):
+                pairs = [(k, _closing_voltage(x["closing"], kind)) for k, x in rows]
+                table[f"{kind} voltage", "V"] = pairs
+        else:
+            own = [(number[f.sweep], f) for f in readings if f.polarity == polarity]
+            table["switching voltage", "V"] = [(k, f.v_th) for k, f in own]
+            table["hold voltage", "V"] = [(k, f.v_hold if f.switched else None) for k, f in own]
+        for name, unit, key in (
+            ("resistance, way out", "ohm", "out"),
+            ("resistance, way back", "ohm", "back"),
+            ("energy", "J", "energy"),
+        ):
+            table[name, unit] = [(k, x[key]) for k, x in rows]
+        series += [_series(*name, polarity, pairs) for name, pairs in table.items()]
     return [s for s in series if np.isfinite(s.values).any()]
 
 
@@ -135,7 +130,7 @@ def values_of(series: Sequence[Series], name: str) -> Float[np.ndarray, " cycles
     return np.concatenate([np.zeros(0), *parts])
 
 
-def _of(closing: LoopClosing | None, kind: str) -> float | None:
+def _closing_voltage(closing: LoopClosing | None, kind: str) -> float | None:
     """Voltage at which a loop sets, or resets; None where it does the other."""
     return closing.v if closing is not None and closing.kind == kind else None
 
@@ -143,7 +138,6 @@ def _of(closing: LoopClosing | None, kind: str) -> float | None:
 def _series(
     name: str, unit: str, polarity: int, pairs: Sequence[tuple[int, float | None]]
 ) -> Series:
-    """A quantity with its trend."""
     cycle = np.array([k for k, _ in pairs], float)
     values = np.array([np.nan if x is None else x for _, x in pairs], float)
     known = np.isfinite(values)
@@ -179,5 +173,4 @@ def of_excursions(data: mj.Measurement) -> list[dict[str, Any]]:
 
 
 def _median(x: np.ndarray) -> float | None:
-    """The median; None of nothing."""
     return float(np.median(x)) if x.size else None

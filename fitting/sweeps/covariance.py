@@ -128,10 +128,10 @@ def _resampled(
         events = w.events[picks]
         happened = np.any(np.isfinite(events), axis=1)
         events = np.nanmedian(np.where(happened[:, None], events, 0.0), axis=1)
-        events = np.where(happened, events, np.nan)
-        jitter = rng.uniform(-0.5, 0.5, events.shape)
+        # Medians of whole rows hardly move; an event lies anywhere within its row.
+        events = np.where(happened, events + rng.uniform(-0.5, 0.5, events.shape), np.nan)
         left = None if w.log_left is None else np.stack([middle(w.log_left[p]) for p in picks])
-        parts.append(_shifts(problem, a, w, log_i, events + jitter, left))
+        parts.append(_shifts(problem, a, w, log_i, events, left))
     return _joined(parts)
 
 
@@ -142,17 +142,16 @@ def _of_cycles(
 
     Errors are those of read noise, and half of what a datum moves from cycle to cycle: no response is more linear.
     """
-    each = enumerate(waves)
     # What was left of a voltage at the limit has no read noise of its own here: it says nothing of a cycle.
-    cycles = _joined(
-        [_shifts(problem, a, w, w.log_response[:count], w.events[:count], None) for a, w in each]
-    )
+    each = [(a, w, w.log_response[:count], w.events[:count], None) for a, w in enumerate(waves)]
+    cycles = _joined([_shifts(problem, *x) for x in each])
     away = (cycles - cycles.mean(axis=0)) * np.sqrt(count / (count - 1))
     variance = _read_variance(problem, waves)
-    weighted = j / np.where(variance > 0, variance, np.inf)[:, None]
-    held = weighted.T @ j + np.eye(j.shape[1]) / PRIOR_SIGMA**2
-    moved = np.linalg.solve(held, (away @ weighted).T).T @ j.T
-    variance += np.where(variance > 0, _CURVED**2 * np.mean(moved**2, axis=0), 0.0)
+    known = variance > 0
+    weighted = j / np.where(known, variance, np.inf)[:, None]
+    information = weighted.T @ j + np.eye(j.shape[1]) / PRIOR_SIGMA**2
+    moved = np.linalg.solve(information, (away @ weighted).T).T @ j.T
+    variance += np.where(known, _CURVED**2 * np.mean(moved**2, axis=0), 0.0)
     weighted = j / np.where(variance > 0, variance, np.inf)[:, None]
     return {"cycle_information": weighted.T @ j, "cycle_score": away @ weighted}
 
@@ -172,9 +171,11 @@ def _read_variance(problem: Problem, waves: Sequence[Waveform]) -> Float[np.ndar
 
 def _correlation(r: Float[np.ndarray, "waves points"]) -> float:
     """Correlation of neighbouring residuals; 0 unless it is surely above."""
-    pairs = (r[:, 1:] != 0) & (r[:, :-1] != 0)
+    after, before = r[:, 1:], r[:, :-1]
+    pairs = (after != 0) & (before != 0)
     n = np.count_nonzero(pairs)
-    rho = np.sum((r[:, 1:] * r[:, :-1])[pairs]) / max(np.sum(r[:, 1:][pairs] ** 2), 1e-300)
+    rho = np.sum((after * before)[pairs]) / max(np.sum(after[pairs] ** 2), 1e-300)
+    # 1 / sqrt(n) is the standard error where there is none; 0.99 keeps the process stationary.
     return float(min(rho, 0.99)) if n >= 8 and rho > 2 / np.sqrt(n) else 0.0
 
 
@@ -201,7 +202,7 @@ def _of_residuals(
     """
     waves, points = problem.group.rows.shape
     last = waves * points
-    # What the fit leaves of a residual's variance.
+    # What the fit leaves of a residual's variance: 1 less its leverage, the diagonal of the hat matrix.
     free = np.where(np.any(j != 0, axis=1), 1 - np.sum(j @ inverse * j, axis=1), 0.0)
     square, currents = r**2 * (free > 0), r[:last].reshape(waves, points)
     rho = _correlation(currents)
@@ -213,9 +214,8 @@ def _of_residuals(
     rooted[:, 1:] *= np.sqrt(1 - rho**2)
     sampling = np.asarray(problem.group.event_weight).ravel() ** 2 / 12
     counted = sampling > 0
-    excess = np.sum(square[last:][counted] / sampling[counted]) / max(
-        np.sum(free[last:][counted]), 0.1
-    )
+    excess = np.sum(square[last:][counted] / sampling[counted])
+    excess /= max(np.sum(free[last:][counted]), 0.1)
     jumps = np.sqrt(max(excess, 1.0) * sampling)[:, None] * j[last:]
     return np.concatenate([rooted.reshape(last, -1), jumps]), rho
 
@@ -276,13 +276,16 @@ def _stated(problem: Problem, r: Float[np.ndarray, " data"], free: int) -> tuple
         np.asarray(x) for x in (group.weight, group.model_sigma, group.small_sigma)
     )
     own, events = r[: weight.size].reshape(weight.shape), r[weight.size :]
-    own = own / np.sqrt(np.maximum(1 - (own / SATURATION) ** 2, 1e-12))
+    own = own / np.sqrt(
+        np.maximum(1 - (own / SATURATION) ** 2, 1e-12)
+    )  # the inverse of `saturated`
     counted = weight > 0
     sigma = 1 / np.where(counted, weight, 1 / granted)
     away = own * sigma
+    # The weight holds the scatter of the data and what was granted to the model; the rest is the scatter.
     noise = np.maximum(sigma**2 - granted**2, 0.0)
     square = np.asarray(saturated(away / np.sqrt(noise + small**2))) ** 2
-    also = [group.event_weight, *([] if group.left_weight is None else [group.left_weight])]
+    also = [x for x in (group.event_weight, group.left_weight) if x is not None]
     count = np.count_nonzero(counted) + sum(np.count_nonzero(np.asarray(x)) for x in also)
     excess = np.mean((away**2 - noise)[counted]) if counted.any() else 0.0
     chi2 = (np.sum(square) + np.sum(events**2)) / max(count - free, 1)

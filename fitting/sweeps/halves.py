@@ -1,6 +1,6 @@
 """Every second sweep: what a fit has not seen, and its residuals."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -52,19 +52,13 @@ def halves(
             v = np.asarray(stimulus.values)
             alone.setdefault((bool(np.any(v > 0)), bool(np.any(v < 0))), []).extend(members)
     together = [members for _, members in groups if len(members) > 1]
-    held = {x for members in (*together, *alone.values()) for x in members[1::2]}
-    if not held:
+    held_out = {x for members in (*together, *alone.values()) for x in members[1::2]}
+    if not held_out:
         raise DataError("no two sweeps to the same polarity: none is held out", where="the files")
-    return _chosen(measurements, held, out=True), _chosen(measurements, held, out=False)
-
-
-def _chosen(
-    measurements: Sequence[mj.Measurement], held: Iterable[tuple[int, int]], *, out: bool
-) -> list[mj.Measurement]:
-    """Measurements of the sweeps that are held, or without them."""
-    chosen = []
+    parts: tuple[list[mj.Measurement], list[mj.Measurement]] = ([], [])
     for k, m in enumerate(measurements):
-        mask = np.isin(m.sweep, [label for own, label in held if own == k]) ^ out
-        if mask.any():
-            chosen.append(m.select(mask))
-    return chosen
+        mask = np.isin(m.sweep, [label for own, label in held_out if own == k])
+        for part, chosen in zip(parts, (~mask, mask), strict=True):
+            if chosen.any():
+                part.append(m.select(chosen))
+    return parts

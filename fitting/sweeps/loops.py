@@ -13,7 +13,7 @@ from scipy.optimize import least_squares
 import memjax as mj
 from memjax.fields import ParameterSpec, parameter_specs, stored
 
-from .summary import Waveform, scatter_about_neighbours
+from .summary import MEDIAN, Waveform, scatter_about_neighbours
 
 _KNOWN = ("s", "V", "ohm", "A", "Hz")
 
@@ -99,16 +99,16 @@ def branch_error(w: Waveform) -> float:
     return scatter_about_neighbours(np.diff(w.median_log(), 2))
 
 
-def _uncertain(w: Waveform) -> float:
+def _opening_error(w: Waveform) -> float:
     """Standard deviation of `_opening` [decades]."""
     rows = [min(p - a, b - p) for a, p, b in w.legs]
-    return float(branch_error(w) * 1.2533 * np.sqrt(sum(2 / n for n in rows if n > 2)))
+    return float(branch_error(w) * MEDIAN * np.sqrt(sum(2 / n for n in rows if n > 2)))
 
 
 def _sets_at(waves: Sequence[Waveform]) -> int:
     """Polarity at which the loops set; 0 where they open by less than noise may, or than a twentieth of a decade."""
     opening = sum(map(_opening, waves)) / len(waves)
-    noise = np.sqrt(sum(_uncertain(w) ** 2 for w in waves)) / len(waves)
+    noise = np.sqrt(sum(_opening_error(w) ** 2 for w in waves)) / len(waves)
     return int(np.sign(opening)) if abs(opening) > max(_OPEN, _SURE * noise) else 0
 
 
@@ -167,9 +167,8 @@ def _dimensions(unit: str) -> dict[str, float] | None:
     powers: dict[str, float] = {}
     above, _, below = unit.partition("/")
     for text, sign in ((above, 1), (below.strip("()"), -1)):
-        for word in text.split():
-            name, power = re.fullmatch(r"([A-Za-z]+|1)(?:\^([\d.]+))?", word).groups()  # pyright: ignore[reportOptionalMemberAccess]
-            if name != "1" and name not in _KNOWN:
+        for name, power in re.findall(r"([A-Za-z]+|1)(?:\^([\d.]+))?", text):
+            if name not in (*_KNOWN, "1"):
                 return None
             if name != "1":
                 powers[name] = powers.get(name, 0.0) + sign * float(power or 1)
@@ -177,7 +176,6 @@ def _dimensions(unit: str) -> dict[str, float] | None:
 
 
 def _is_share(spec: ParameterSpec) -> bool:
-    """Whether a parameter is a number between 0 and at most 1."""
     return spec.unit == "1" and spec.declared[0] == 0 and spec.declared[1] <= 1
 
 
@@ -231,11 +229,9 @@ def drawn(
 
 def free_of(device: mj.AbstractDevice | mj.Circuit) -> tuple[str, ...]:
     """Parameters that a fit varies where nothing special is known: all that have a value off their bounds."""
-    out = []
-    for s in parameter_specs(device).values():
-        value = stored(device, s.name)
-        if s.noise or value is None:
-            continue
-        if _is_share(s) or s.bounds[0] < float(value) < s.bounds[1]:
-            out.append(s.name)
-    return tuple(out)
+    values = [(s, stored(device, s.name)) for s in parameter_specs(device).values() if not s.noise]
+    return tuple(
+        s.name
+        for s, x in values
+        if x is not None and (_is_share(s) or s.bounds[0] < float(x) < s.bounds[1])
+    )

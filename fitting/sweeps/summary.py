@@ -25,6 +25,9 @@ RESPONSE = {"voltage": "i", "current": "v"}
 MAD = 1.4826
 """Standard deviation of a normal over its median absolute deviation."""
 
+MEDIAN = 1.2533
+"""Standard error of a median over that of a mean, of normal numbers: sqrt(pi / 2)."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Waveform:

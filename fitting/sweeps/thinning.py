@@ -44,15 +44,16 @@ def thinned(
     if max(map(len, own)) <= most or (m.t is None and point_time is None):
         return m
     if m.t is None:
-        m = replace(
-            m, t=np.concatenate([np.arange(1, len(x) + 1) for x in own]) * float(point_time or 0.0)
-        )
+        numbers = np.concatenate([np.arange(1, len(x) + 1) for x in own])
+        m = replace(m, t=numbers * float(point_time or 0.0))
         own = [np.flatnonzero(m.sweep == label) for label in m.labels]
     floor, starts = noise_floor(m), []
     for rows in _alike(own):
-        many = len(rows[0]) > most
-        grid = _grid(m, rows, floor, points) if many else np.zeros(0)
-        starts += [x[_edges(grid, len(x))] if many else x for x in rows]
+        if len(rows[0]) > most:
+            grid = _grid(m, rows, floor, points)
+            starts += [x[_edges(grid, len(x))] for x in rows]
+        else:
+            starts += rows
     return _averaged(m, own, np.sort(np.concatenate(starts)))
 
 
@@ -115,9 +116,7 @@ def _averaged(
 ) -> mj.Measurement:
     """Averages over the points from each start to the next, sweep by sweep."""
     order = np.concatenate(own)
-    place = np.empty(len(order), int)
-    place[order] = np.arange(len(order))
-    first = np.sort(place[starts])
+    first = np.sort(np.argsort(order)[starts])
     count = np.diff(np.append(first, len(order)))
     mean = lambda x: np.add.reduceat(np.asarray(x, float)[order], first) / count  # noqa: E731
     rows = order[first]
@@ -142,10 +141,5 @@ def curves_of(measurement: mj.Measurement) -> dict[str, np.ndarray]:
         own = thinned(measurement.select(measurement.sweep == label), CURVE_POINTS)
         if own.t is not None and (pulses := find_pulses(own.t, own.v)):
             parts.append((own.sweep, own.t - pulses[0].onset, own.v, own.i))
-    return dict(
-        zip(
-            ("curve", "t_s", "v_V", "i_A"),
-            map(np.concatenate, zip(*parts, strict=True)),
-            strict=False,
-        )
-    )
+    columns = map(np.concatenate, zip(*parts, strict=True))
+    return dict(zip(("curve", "t_s", "v_V", "i_A"), columns, strict=False))

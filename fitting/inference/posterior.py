@@ -106,8 +106,7 @@ class SyntheticLikelihood(AbstractTarget):
         (m, _), n = rows.shape, self.measured.shape[0]
         mean, target = jnp.mean(rows, axis=0), jnp.mean(self.measured, axis=0)
         away = rows - mean[None]
-        covariance = away.T @ away / (m - 1)
-        root = jnp.linalg.cholesky(covariance)
+        root = jnp.linalg.cholesky(away.T @ away / (m - 1))
         half = lambda x: jax.scipy.linalg.solve_triangular(root, x.T, lower=True)  # noqa: E731
         within = jnp.sum(half(self.measured - target[None]) ** 2)
         between = jnp.sum(half((target - mean)[None]) ** 2) / (1 / n + 1 / m)

@@ -191,10 +191,10 @@ def profiles(
     chosen = np.array([free.index(m) for m in known(problem.device, names or free)])
 
     def whole(z):
-        parts = []
-        for k in range(0, len(z), TOGETHER):
-            own = np.resize(z[k : k + TOGETHER], (TOGETHER, n))
-            parts.append([np.asarray(x) for x in problem.linearise(own)])
+        batches = (
+            np.resize(z[k : k + TOGETHER], (TOGETHER, n)) for k in range(0, len(z), TOGETHER)
+        )
+        parts = [problem.linearise(batch) for batch in batches]
         return tuple(np.concatenate(x)[: len(z)] for x in zip(*parts, strict=True))
 
     def evaluate(z):
@@ -206,6 +206,7 @@ def profiles(
     weight = np.diag(covariance) / np.diag(inverse)
     best = levenberg_marquardt(evaluate, result.z[None], iterations=_ITERATIONS, tolerance=1e-5)
     pinned, sides = np.repeat(chosen, 2), np.tile([-1.0, 1.0], len(chosen))
+    # The others follow a held parameter along the column of the covariance that is its own.
     first = reach * covariance[pinned] / sigma[pinned][:, None]
     slopes = np.abs(log_slopes(problem.device, free, best.z[0][: len(free)]))[pinned]
     far = _FARTHEST / np.maximum(slopes, 1e-12) / (reach * sigma[pinned])

@@ -60,29 +60,37 @@ def prepare(
     waves = summarise_sweeps(measured, point_time=point_time, floor=floor, thresholds=levels)
     waves, strays = without_strays(waves, chosen=any(m.source.get("chosen") for m in measurements))
     bench, limits, notes = limited_bench_of(bench, waves, device)
-    notes += [*lost_voltages(measured), *([] if levels == Thresholds() else [f"{levels}"])]
     origin = guess(waves, floor=floor, device=mj.params.replace(device, fix, where="--fix"))
     names = choose_free(origin.free, origin.device, free, fix)
     explicit, shown = not_fitted(device, origin.device, {*origin.free, *names}, {*names, *fix})
-    first = with_own_values(mj.params.replace(origin.device, explicit | fix, where="--fix"), names)
-    first, origin = begun(first, names, start), origin.about(start or {})
+    first = mj.params.replace(origin.device, explicit | fix, where="--fix")
+    # A parameter that follows another one has a value of its own once it is free.
+    values = {n: get(first, n) for n in names if stored(first, n) is None}
+    first, origin = begun(mj.params.replace(first, values), names, start), origin.about(start or {})
+    notes = [*origin.notes, *notes, *lost_voltages(measured)]
+    notes += [f"{levels}"] * (levels != Thresholds())
     for w in strays:
-        named = ", ".join(str(n) for n in w.labels[:8]) + ", ..." * (len(w.labels) > 8)
+        labels = ", ".join(str(n) for n in w.labels[:8]) + ", ..." * (len(w.labels) > 8)
         text = f"left out, since {w.n_sweeps} of a waveform of their own count as much as the other sweeps"
-        notes = [*notes, f"sweeps {named}: {text}; --sweeps chooses"]
+        notes.append(f"sweeps {labels}: {text}; --sweeps chooses")
     if shown:
-        values = ", ".join(f"{n} = {x:.4g}" for n, x in shown.items())
-        notes = [*notes, f"not fitted, taken from what the sweeps show: {values}"]
+        text = ", ".join(f"{n} = {x:.4g}" for n, x in shown.items())
+        notes.append(f"not fitted, taken from what the sweeps show: {text}")
     if origin.reversed and not bench.reversed:
-        bench, notes = replace(bench, reversed=True), [*notes, REVERSED]
+        bench = replace(bench, reversed=True)
+        notes.append(REVERSED)
     about: dict[str, Any] = dict(events=device.volatile, model_sigma=model_sigma)
     about |= dict(left=isinstance(device, mj.AbstractDevice))
     group = pack(waves, floor=floor, limit=own, limits=limits, **about)
     problem = Problem.of(first, names, group, bench=bench, env=env)
     about = dict(device=problem.device, center=np.asarray(problem.center))
-    candidates = starts(origin, names, **about, count=screened, seed=seed)
-    notes = (*origin.notes, *notes)
-    return Prepared(problem=problem, waves=waves, candidates=candidates, floor=floor, notes=notes)
+    return Prepared(
+        problem=problem,
+        waves=waves,
+        candidates=starts(origin, names, **about, count=screened, seed=seed),
+        floor=floor,
+        notes=tuple(notes),
+    )
 
 
 def choose_free(
@@ -106,16 +114,11 @@ def choose_free(
 
 def lost_voltages(measurements: Sequence[mj.Measurement]) -> list[str]:
     """What is said where files hold the voltage that was left of what their source was told to apply."""
-    count, top = 0, 0.0
-    for m in (m for m in measurements if m.driven == "voltage"):
-        applied = m.applied
-        lost = applied != m.v
-        count += int(np.sum(lost))
-        top = max(top, float(np.max(np.abs(applied[lost]), initial=0.0)))
-    if not count:
-        return []
+    driven = [m for m in measurements if m.driven == "voltage"]
+    lost = np.concatenate([np.zeros(0), *(m.applied[m.applied != m.v] for m in driven)])
     text = "hold the voltage that was left, which is compared; the ramps before and after are taken as applied"
-    return [f"{count} points at the current limit {text}, to {top:.3g} V"]
+    top = float(np.max(np.abs(lost), initial=0.0))
+    return [f"{lost.size} points at the current limit {text}, to {top:.3g} V"] * bool(lost.size)
 
 
 def thresholds_of(
@@ -159,10 +162,3 @@ def not_fitted(device, guessed, looked_at: set[str], settled: set[str]):
         elif name in looked_at and float(own) != float(other):
             shown[name] = float(other)
     return chosen, shown
-
-
-def with_own_values(device, names: Sequence[str]):
-    """The device with a value of its own for each named parameter that follows another one."""
-    return mj.params.replace(
-        device, {n: get(device, n) for n in names if stored(device, n) is None}
-    )

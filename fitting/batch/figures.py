@@ -31,7 +31,6 @@ def _shown(rows: Sequence[Row], units: Mapping[str, str]) -> tuple[dict[str, str
 
 
 def _axes(count: int, *, height: float):
-    """A figure with so many axes, and the axes."""
     from matplotlib.figure import Figure
 
     columns = min(count, _COLUMNS)
@@ -48,7 +47,6 @@ def _label(name: str, unit: str) -> str:
 
 
 def _spread(x: np.ndarray) -> bool:
-    """Whether values call for a logarithmic axis."""
     low, high = np.quantile(x, [0.05, 0.95])
     return bool(np.all(x > 0) and high > _WIDE * low)
 

@@ -231,7 +231,6 @@ def checked(
 
 
 def _print(source: Source) -> str:
-    """Digest of data; that of nothing where they cannot be read."""
     try:
         if isinstance(source, File):
             return source.digest()
@@ -254,7 +253,6 @@ def _run_signature(device: Any, options: Mapping[str, Any], search: Search) -> l
 
 
 def _opened(folder: Path, request: list) -> Path:
-    """The folder of a run, new or the same one."""
     path = folder / RUN
     if path.exists() and path.read_text(encoding="utf-8") != strict_json(request):
         raise OutputError(

@@ -25,7 +25,6 @@ _GROWTH = {True: 1.5, False: 4.0}
 
 @jax.jit
 def _driven(stimuli: Any, t: np.ndarray) -> Array:
-    """Values of stacked stimuli."""
     return jax.vmap(jax.vmap(lambda s, t: jax.vmap(s)(t)))(stimuli, t)
 
 

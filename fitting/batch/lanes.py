@@ -104,7 +104,6 @@ class _Lane:
 
 
 def _leaves(scaled: Scaled):
-    """Arrays of real numbers, and what makes the equations of such arrays."""
     arrays, rest = eqx.partition(scaled, eqx.is_inexact_array)
     leaves, structure = jax.tree.flatten(arrays)
     return leaves, lambda own: eqx.combine(jax.tree.unflatten(structure, own), rest)

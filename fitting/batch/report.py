@@ -69,14 +69,13 @@ def population(rows: Sequence[Row], units: Mapping[str, str]) -> dict[str, dict]
     statistics = {}
     for name, unit in units.items():
         x = determined(rows, name)
-        entry: dict[str, Any] = {"unit": unit, "n": len(x)}
+        statistics[name] = entry = {"unit": unit, "n": len(x)}
         entry["undetermined"] = sum(name in r.undetermined for r in rows)
         if len(x):
-            entry["median"] = float(np.median(x))
-            entry["quantiles"] = {str(q): float(np.quantile(x, q)) for q in _QUANTILES}
             std = [r.std[name] for r in rows if name in r.std and name not in r.undetermined]
+            quantiles = {str(q): float(np.quantile(x, q)) for q in _QUANTILES}
+            entry |= {"median": float(np.median(x)), "quantiles": quantiles}
             entry["median_std"] = float(np.median(std))
-        statistics[name] = entry
     return statistics
 
 
@@ -134,7 +133,6 @@ every device has a row in devices.csv, with the verdict on its fit and the reaso
 
 
 def _words(x: Any) -> str:
-    """A value or a flat table in words."""
     if isinstance(x, Mapping):
         return ", ".join(f"{k} {_words(v)}" for k, v in x.items() if v not in (None, False, [], {}))
     return str(x)

@@ -218,7 +218,6 @@ def settle(
 
 
 def _newton(r: np.ndarray, jacobian: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Gauss-Newton steps, and their lengths in standard deviations."""
     root, upper = np.linalg.qr(jacobian)
     along = np.einsum("kri,kr->ki", root, r)
     regular = np.all(np.abs(np.einsum("kii->ki", upper)) > 0, axis=1)

@@ -59,7 +59,6 @@ def from_table(path: str | Path, names: Sequence[str]) -> tuple[Positions, str]:
 
 
 def _without_doubles(positions: Positions, missing: int) -> tuple[Positions, str]:
-    """The positions, unless two devices share one."""
     names: dict[tuple[float, float], str] = {}
     for name, place in positions.items():
         if place in names:

@@ -223,7 +223,6 @@ def _factor(x: float) -> str:
 
 
 def _words(move: dict[str, float], pivot: str) -> str:
-    """A sloppy direction in words."""
     if len(move) == 1:
         return f"{pivot} is not determined: a factor of {_factor(move[pivot])} goes unnoticed"
     rising, falling = (

@@ -44,22 +44,13 @@ from .sample import Sample, judge
 CHAINS, WARMUP, DRAWS = 4, 300, 500
 """Chains from the posterior of a fit, and draws of each before and after its steps are tuned."""
 
-BLOCK = 10
-"""Steps of a chain in one call: after each of them progress is told and an interrupt is heard."""
-
-ACCEPTANCE = 0.8
-"""Mean probability of acceptance that dual averaging tunes the step for [1]_."""
-
-DOUBLINGS = 6
-"""Doublings of a path at the most: 63 gradients."""
-
+_BLOCK = 10  # steps of a chain in one call: after each of them progress is told and an interrupt is heard
+_ACCEPTANCE = 0.8  # mean probability of acceptance that dual averaging tunes the step for [1]_
+_DOUBLINGS = 6  # of a path at the most: 63 gradients
 _HALVINGS = 12  # tries to begin a chain, each at half the distance from the fit
-
-_SILENCE = 30.0
-"""Time without a line of progress [s]."""
-
-WINDOWS = (0.15, 0.4, 0.85)
-"""Shares of the warm-up at which draws begin to count for the covariance, and at which it is set anew."""
+_SILENCE = 30.0  # time without a line of progress [s]
+# Shares of the warm-up at which draws begin to count for the covariance, and at which it is set anew.
+_WINDOWS = (0.15, 0.4, 0.85)
 
 
 class _Steps(NamedTuple):
@@ -101,19 +92,19 @@ def _block(target: AbstractTarget, key, begin, z, tuning, averaging, center, roo
         state, tuned = carry
         size = jnp.exp(jnp.where(averaging, tuned.log_step_size, tuned.log_step_size_avg))
         own = jax.random.fold_in(key, begin + k)
-        state, info = kernel(own, state, density, size, unit, DOUBLINGS)
+        state, info = kernel(own, state, density, size, unit, _DOUBLINGS)
         updated = _dual_averaging()[1](tuned, info.acceptance_rate)
         tuned = jax.tree.map(lambda a, b: jnp.where(averaging, a, b), updated, tuned)
         about = (info.is_divergent, info.acceptance_rate, info.num_integration_steps)
         return (state, tuned), (center + root @ state.position, state.logdensity, *about)
 
-    (_, tuned), steps = lax.scan(step, (state, tuning), jnp.arange(BLOCK))
+    (_, tuned), steps = lax.scan(step, (state, tuning), jnp.arange(_BLOCK))
     return tuned, steps
 
 
 def _dual_averaging() -> tuple[Callable, Callable, Callable]:
     """Tuner of the step size: start, update, final."""
-    return import_module("blackjax.adaptation.step_size").dual_averaging_adaptation(ACCEPTANCE)
+    return import_module("blackjax.adaptation.step_size").dual_averaging_adaptation(_ACCEPTANCE)
 
 
 _one = jit_with_options(_block)
@@ -121,7 +112,6 @@ _one = jit_with_options(_block)
 
 @jit_with_options
 def _each(targets, keys, begin, z, tuning, averaging, center, root):
-    """A block of one chain of each of stacked targets."""
     arrays, rest = eqx.partition(targets, eqx.is_array)
 
     def one(own, key, z, tuning, center, root):
@@ -183,19 +173,19 @@ def _sample(
     now = z + np.einsum("cij,cj->ci", root, normal)
     fresh = lambda sizes: _relaxed(jax.vmap(start), jnp.asarray(sizes))  # noqa: E731
     tuning, steps, drawn, done = fresh(np.full(len(z), 0.5)), [], [], 0
-    counted, *ends = (BLOCK * round(w * warmup / BLOCK) for w in WINDOWS)
+    counted, *ends = (_BLOCK * round(w * warmup / _BLOCK) for w in _WINDOWS)
     spent = lambda: time.monotonic() - begin  # noqa: E731
     try:
-        while not drawn or (len(drawn) * BLOCK < draws and spent() < limit):
+        while not drawn or (len(drawn) * _BLOCK < draws and spent() < limit):
             averaging = done < warmup and spent() < limit / 2
             warmup = warmup if averaging else min(warmup, done)
             about = jnp.asarray(averaging), center, root
             tuning, block = run(keys, jnp.asarray(done), now, tuning, *about)
             block = _Steps(*block)
-            now, done = block.z[:, -1], done + BLOCK
+            now, done = block.z[:, -1], done + _BLOCK
             (steps if averaging else drawn).append(block)
             if averaging and done in ends:
-                recent = np.concatenate([b.z for b in steps[counted // BLOCK :]], axis=1)
+                recent = np.concatenate([b.z for b in steps[counted // _BLOCK :]], axis=1)
                 root, counted = _metric(recent, root, pooled=pooled), done
                 tuning = fresh(np.exp(tuning.log_step_size_avg))
             if tick is not None:
@@ -298,14 +288,14 @@ def draw(
 
 def _left_out(warmed: int, steps: _Steps, *, warmup: int, draws: int) -> list[str]:
     """What an interrupt or the limit left out, and paths that the sampler did not follow to their turn."""
-    drawn, longest = steps.z.shape[1], int(np.sum(steps.gradients >= 2**DOUBLINGS - 1))
+    drawn, longest = steps.z.shape[1], int(np.sum(steps.gradients >= 2**_DOUBLINGS - 1))
     notes = []
     if warmed < warmup:
         notes.append(f"the warm-up ended after {warmed} of {warmup} steps")
     if drawn < draws:
         notes.append(f"ended after {drawn} of {draws} draws of each chain")
     if longest:
-        notes.append(f"{longest} paths ended at {2**DOUBLINGS - 1} gradients, before they turned")
+        notes.append(f"{longest} paths ended at {2**_DOUBLINGS - 1} gradients, before they turned")
     return notes
 
 

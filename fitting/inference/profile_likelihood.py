@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -54,17 +55,11 @@ class Profile:
         return f"{self.name} from {self.low:.4g} to {self.high:.4g}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Ends:
+class Ends(NamedTuple):
     """Where profiles meet a threshold, and what was tried.
 
-    Parameters
-    ----------
-    z : Float[np.ndarray, "lanes"]
-        Coordinate of each end; infinite where it is open.
-    tried, rise : Float[np.ndarray, "rounds lanes"]
-        Coordinates tried, and the rise of chi squared there in units of the threshold; infinite where
-        no solve ended well.
+    `z` is the coordinate of each end, infinite where it is open; `tried` the coordinates of each round, and `rise` that
+    of chi squared there in units of the threshold, infinite where no solve ended well.
     """
 
     z: Float[np.ndarray, " lanes"]
@@ -102,25 +97,26 @@ def profile_ends(
     farthest : Float[np.ndarray, "lanes"]
         Multiple of the first move beyond which an end is open.
     """
-    lanes = np.arange(len(z))
+    lanes, count = np.arange(len(z)), len(z)
 
     def held(points):
         r, jac, ok = evaluate(points)
         jac = np.array(jac)
-        jac[lanes, :, pinned] = 0.0
+        jac[lanes, :, pinned] = 0.0  # no step moves what is held
         return r, jac, ok
 
-    x, low, high = np.minimum(1.0, farthest), np.zeros(len(z)), np.full(len(z), np.inf)
-    root_low, root_high = np.zeros(len(z)), np.full(len(z), np.inf)
-    near, at, done = z.copy(), np.zeros(len(z)), np.zeros(len(z), bool)
+    # An end lies between multiples of the first move whose roots of the rise are below and above 1.
+    x, low, high = np.minimum(1.0, farthest), np.zeros(count), np.full(count, np.inf)
+    root_low, root_high = np.zeros(count), np.full(count, np.inf)
+    near, at, done = z.copy(), np.zeros(count), np.zeros(count, bool)
     tried, rises = [], []
+    options: dict[str, Any] = dict(iterations=_ITERATIONS, tolerance=1e-5, together=False)
     for _ in range(_ROUNDS):
+        # The others start on the line through the best point and what was fitted last.
         path = np.where((at > 0)[:, None], (near - z) / np.maximum(at, 1e-12)[:, None], slope)
         start = z + x[:, None] * path
         start[lanes, pinned] = (z + x[:, None] * slope)[lanes, pinned]
-        fit = levenberg_marquardt(
-            of_some(held, start), start, iterations=_ITERATIONS, tolerance=1e-5, together=False
-        )
+        fit = levenberg_marquardt(of_some(held, start), start, **options)
         rise = 2 * (fit.cost - cost) / threshold
         root = np.sqrt(np.maximum(rise, 0.0))
         tried.append(start[lanes, pinned])
@@ -130,9 +126,8 @@ def profile_ends(
         below = root < 1
         low, root_low = np.where(below, x, low), np.where(below, root, root_low)
         high, root_high = np.where(below, high, x), np.where(below, root_high, root)
-        done |= (
-            (np.abs(root - 1) < _CLOSE) | (below & (x >= farthest)) | (high - low < _CLOSE * low)
-        )
+        done |= (np.abs(root - 1) < _CLOSE) | (below & (x >= farthest))
+        done |= high - low < _CLOSE * low
         if done.all():
             break
         x = np.where(done, x, _next(x, root, (low, root_low), (high, root_high), farthest))

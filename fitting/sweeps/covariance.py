@@ -112,7 +112,6 @@ def _shifts(
 
 
 def _joined(parts: list[tuple[np.ndarray, np.ndarray]]) -> Float[np.ndarray, "draws data"]:
-    """Residuals of all waveforms in the order of `Problem.data_residuals`: currents, then events."""
     return np.concatenate([x for part in zip(*parts, strict=True) for x in part], axis=1)
 
 

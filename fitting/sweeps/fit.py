@@ -32,11 +32,9 @@ BATCH = 8
 SCREENED = 128
 """Starts that are screened."""
 
-
 NOTHING = "no start could be solved"
 
-ENDING = 25
-"""Most iterations in which a search ends, once the noise is known."""
+_ENDING = 25  # iterations in which a search ends at the most, once the noise is known
 
 
 @dataclass
@@ -202,7 +200,7 @@ def _weighed(search: _Search, noise: float) -> _Search:
     done, best = search.progress, cast(np.ndarray, search.best_z)
     order = np.argsort(done.cost)[: BATCH - 1]
     starts = np.resize(np.concatenate([best[None], done.z[order]]), (BATCH, len(best)))
-    options: dict[str, Any] = dict(iterations=ENDING, progress=done, tick=search.report("weigh"))
+    options: dict[str, Any] = dict(iterations=_ENDING, progress=done, tick=search.report("weigh"))
     try:
         levenberg_marquardt(again, starts, **options)
     except KeyboardInterrupt:

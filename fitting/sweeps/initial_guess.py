@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -51,31 +52,19 @@ class Guess:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Features:
-    """What the waveforms of one polarity show: voltages [V], resistances [ohm], duration [s]; NaN where not seen.
+class _Features(NamedTuple):
+    """What the waveforms of one polarity show; NaN where it is not seen."""
 
-    Parameters
-    ----------
-    v_th, v_release, v_hold : float
-        Median switching voltage, voltage at which the current falls below the on-threshold, hold
-        voltage.
-    r_on, r_off : float
-        Median resistance of the on branch below the limit, and of the off branch at low voltage.
-    duration : float
-        Time of the sweep.
-    """
-
-    v_th: float
-    v_release: float
-    v_hold: float
-    r_on: float
-    r_off: float
-    duration: float
+    v_th: float  # median switching voltage [V]
+    v_release: float  # at which the current falls below the on-threshold [V]
+    v_hold: float  # [V]
+    r_on: float  # median resistance of the on branch below the limit [ohm]
+    r_off: float  # of the off branch at low voltage [ohm]
+    duration: float  # time of the sweep [s]
 
 
-def features(waves: Sequence[Waveform], polarity: int, floor: float) -> Features | None:
-    """Features of the excursions to one polarity; None where there is none."""
+def _features(waves: Sequence[Waveform], polarity: int, floor: float) -> _Features | None:
+    """_Features of the excursions to one polarity; None where there is none."""
     legs = [(w, k) for w in waves for k, p in enumerate(w.polarities) if p == polarity]
     if not legs:
         return None
@@ -100,7 +89,7 @@ def features(waves: Sequence[Waveform], polarity: int, floor: float) -> Features
     ]
     names = ("v_th", "v_release", "v_hold", "r_on", "r_off")
     duration = float(np.median([w.rows[-1] / len(w.legs) for w, _ in legs]))
-    return Features(**dict(zip(names, medians, strict=True)), duration=duration)
+    return _Features(**dict(zip(names, medians, strict=True)), duration=duration)
 
 
 def _scatter(rng: np.random.Generator | None) -> Callable[[float], float]:
@@ -109,7 +98,7 @@ def _scatter(rng: np.random.Generator | None) -> Callable[[float], float]:
 
 
 def _kinetics(
-    f: Features, draw: Callable[[float], float], shared: dict[str, float], tail: str
+    f: _Features, draw: Callable[[float], float], shared: dict[str, float], tail: str
 ) -> dict[str, float]:
     """Rates of one polarity that put V_th about where it was seen."""
     rate, beta, alpha = 100.0 / f.duration, shared["beta"], shared["alpha"]
@@ -126,7 +115,7 @@ def _kinetics(
 
 def _diffusive(waves: Sequence[Waveform], floor: float, device: mj.AbstractDevice) -> Guess:
     """Guess for `DiffusiveMemristor`: which polarities switch decides what is free."""
-    plus, minus = features(waves, 1, floor), features(waves, -1, floor)
+    plus, minus = _features(waves, 1, floor), _features(waves, -1, floor)
     switching = [f for f in (plus, minus) if f is not None and np.isfinite(f.v_th)]
     if not switching:
         raise DataError(
@@ -136,7 +125,7 @@ def _diffusive(waves: Sequence[Waveform], floor: float, device: mj.AbstractDevic
         )
     first, sided = switching[0], ["mu", "gamma1", "gamma2", "theta", "gamma3", "r_off"]
     only_minus = plus is None or not np.isfinite(plus.v_th)
-    parts: list[tuple[Features, str]] = [(first, "")]
+    parts: list[tuple[_Features, str]] = [(first, "")]
     free = ["alpha", "lam", "r_on", "beta", *sided]
     fixed: dict[str, float] = {}
     notes = []

@@ -61,17 +61,6 @@ def reach_of(
     return float(-np.log10(1 - min(below, 0.5)))
 
 
-def simulated(
-    bench: mj.Bench, limits: Float[np.ndarray, "waves 2"]
-) -> tuple[mj.Bench, Float[np.ndarray, "waves 2"] | None]:
-    """The bench of a fit, and the limits of each waveform where they differ [A]."""
-    bench, values = limited_bench(bench, limits)
-    if not values:
-        return bench, None
-    sides = (values.get(n, values["compliance"])[0] for n in ("compliance", "compliance_negative"))
-    return bench, np.stack([*sides], axis=1)
-
-
 def by_wave(
     bench: mj.Bench, limits: Float[Array | np.ndarray, "waves 2"] | None
 ) -> dict[str, Float[np.ndarray, "1 waves"]]:
@@ -86,11 +75,3 @@ def levels_of(bench: mj.Bench, limits: Float[Array | np.ndarray, "waves 2"] | No
     known = limits_of(bench) or ()
     levels = np.unique(np.ravel(known if limits is None else limits))
     return [float(x) for x in levels if x < UNLIMITED]
-
-
-def limits_text(limits: Float[np.ndarray, "waves 2"]) -> str:
-    """The limits in words."""
-    levels = np.unique(limits[np.isfinite(limits)])
-    words = " and ".join(f"{x:g}" for x in levels)
-    each = ", each sweep and polarity its own" * (len(levels) > 1)
-    return f"compliance {words} A taken from the data{each}"

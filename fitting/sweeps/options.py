@@ -36,27 +36,16 @@ USED = (
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of such files to those of ``memjax fit``."""
     add = parser.add_argument_group("sweeps").add_argument
-    add(
-        "--hold-threshold",
-        type=number("A"),
-        metavar="A",
-        help="current below which a device is off again (default 1e-11, or as the data say)",
-    )
-    add(
-        "--points",
-        type=count(0),
-        metavar="N",
-        help="points of a sweep at the most, averages of neighbours; 0 takes all (default: 500 of sweeps of more than "
-        "2,000)",
-    )
-    add(
-        "--model-sigma",
-        type=number("decades"),
-        metavar="DECADES",
-        help="error granted to the model's current beside the scatter of the data: where the model describes the "
+    text = "current below which a device is off again (default 1e-11, or as the data say)"
+    add("--hold-threshold", type=number("A"), metavar="A", help=text)
+    text = "points of a sweep at the most, averages of neighbours; 0 takes all (default: 500 of sweeps of more than 2,000)"
+    add("--points", type=count(0), metavar="N", help=text)
+    text = (
+        "error granted to the model's current beside the scatter of the data: where the model describes the "
         f"data to their noise, that noise (default {MODEL_SIGMA} for the search, of the voltage where a current was "
-        f"driven {VOLTAGE_SIGMA}; then estimated, and {SMALL:g} of it for chi squared)",
+        f"driven {VOLTAGE_SIGMA}; then estimated, and {SMALL:g} of it for chi squared)"
     )
+    add("--model-sigma", type=number("decades"), metavar="DECADES", help=text)
 
 
 def takes(options: argparse.Namespace, name: str) -> bool:
@@ -119,7 +108,6 @@ def arguments(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _read(options: argparse.Namespace, point_time: float | None) -> list[Any]:
-    """The sweeps of all files, as many points of them as are compared."""
     read = (measurement_from(n, options) for n in options.files)
     return [thinned(m, options.points, point_time=point_time) for m in read]
 

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 import memjax as mj
+from memjax.circuit import limited_bench
 from memjax.errors import DataError
 from memjax.fields import parameter_specs, stored
 from memjax.observables import Thresholds, find_thresholds
@@ -16,7 +17,7 @@ from memjax.params import get, known
 from ..problem import begun
 from .group import pack
 from .initial_guess import guess, starts
-from .limits import limits_of, limits_text, shared, simulated
+from .limits import limits_of, shared
 from .problem import Problem
 from .summary import Waveform, noise_floor, summarise_sweeps, without_strays
 
@@ -136,15 +137,25 @@ def thresholds_of(
 def limited_bench_of(
     bench: mj.Bench, waves: Sequence[Waveform], device: mj.AbstractDevice | mj.Circuit
 ) -> tuple[mj.Bench, np.ndarray | None, list[str]]:
-    """The bench, with the limits of the data where a device's names none; those of each waveform where they differ."""
-    known = np.array([w.limits for w in waves])
-    if bench.compliance is not None or not np.any(np.isfinite(known)):
+    """The bench, with the limits of the data where a device's names none; those of each waveform where they differ.
+
+    What was decided comes as a note.
+    """
+    limits = np.array([w.limits for w in waves])
+    levels = np.unique(limits[np.isfinite(limits)])
+    if bench.compliance is not None or not levels.size:
         return bench, None, []
+    words = [f"{x:g}" for x in levels]
     if not isinstance(device, mj.AbstractDevice):
-        levels = ", ".join(f"{x:g}" for x in np.unique(known[np.isfinite(known)]))
-        return bench, None, [f"points at {levels} A count only where the circuit stays below it"]
-    bench, limits = simulated(bench, known)
-    return bench, limits, [limits_text(known)]
+        text = f"points at {', '.join(words)} A count only where the circuit stays below it"
+        return bench, None, [text]
+    each = ", each sweep and polarity its own" * (len(levels) > 1)
+    note = f"compliance {' and '.join(words)} A taken from the data{each}"
+    bench, values = limited_bench(bench, limits)
+    if not values:
+        return bench, None, [note]
+    sides = (values.get(n, values["compliance"])[0] for n in ("compliance", "compliance_negative"))
+    return bench, np.stack([*sides], axis=1), [note]
 
 
 def not_fitted(device, guessed, looked_at: set[str], settled: set[str]):

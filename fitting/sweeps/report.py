@@ -142,7 +142,6 @@ def _median(x: np.ndarray) -> float | None:
 
 
 def _variability(content: dict) -> str:
-    """Read noise and cycle spread."""
     noise = content["read_noise"]
     rows = [["read noise, relative (SD of ln |I|)", readable(noise["relative"], 3)]]
     rows += [["read noise, additive (A)", readable(noise["floor_A"], 3)]]
@@ -191,7 +190,6 @@ of the measured values.</small></p>"""
 
 
 def _verdict(content: dict) -> str:
-    """Whether the fit describes the data, first of all."""
     verdict = content.get("verdict")
     if verdict is None:  # written by memjax 0.1
         return ""

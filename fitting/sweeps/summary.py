@@ -110,11 +110,9 @@ class Waveform:
         """Which events happened in at least half of the sweeps."""
         return np.mean(np.isfinite(self.events), axis=0) >= 0.5
 
-    def median_events(
-        self, sweeps: Int[np.ndarray, " chosen"] | None = None
-    ) -> Float[np.ndarray, "legs 3"]:
-        """Median row of each event, over the (chosen) sweeps in which it happened; NaN where it never did."""
-        return self._medians[1] if sweeps is None else middle(self.events[sweeps])
+    def median_events(self) -> Float[np.ndarray, "legs 3"]:
+        """Median row of each event, over the sweeps in which it happened; NaN where it never did."""
+        return self._medians[1]
 
 
 def middle(x: Float[np.ndarray, "sweeps ..."]) -> Float[np.ndarray, "..."]:

@@ -58,7 +58,6 @@ def thinned(
 
 
 def _alike(own: Sequence[Int[np.ndarray, " _"]]) -> list[list[np.ndarray]]:
-    """Rows of sweeps, those of one length together."""
     groups: list[list[np.ndarray]] = []
     for rows in sorted(own, key=len):
         if groups and len(rows) <= (1 + _ALIKE) * len(groups[-1][0]):

@@ -28,8 +28,8 @@ from ..sweeps.covariance import noise_of
 from ..sweeps.fit import NOTHING
 from ..sweeps.prepare import Prepared, choose_free, prepare
 from ..sweeps.result import FitResult, fit_at
-from ..sweeps.thinning import thinned
-from .search import Search, searched, weighed
+from ..sweeps.thinning import thin
+from .search import Search, find_optima, reweigh
 
 Source = Sequence[mj.Measurement] | Callable[[], Sequence[mj.Measurement]]
 
@@ -177,25 +177,25 @@ def fit_batch(
     Devices of a chunk whose data have one shape are searched by one program, see `fitting.batch.search`.
     """
     require_x64()
-    checked(device, free, fix, start)
+    check_request(device, free, fix, start)
     options = dict(bench=bench, env=env, point_time=point_time, model_sigma=model_sigma)
     options |= dict(free=free, fix=fix, start=start, thresholds=thresholds, points=points)
     about: dict[str, Any] = dict(starts=starts, seed=seed, grids=grids)
     search = Search(chunk=-(-chunk // _THREADS), screened=-(-screened // starts) * starts, **about)
     prints = {n: _print(source) for n, source in devices.items()}
-    folder = _opened(Path(out), [prints, _run_signature(device, options, search)])
+    folder = _open_run(Path(out), [prints, _run_signature(device, options, search)])
     halt = threading.Event()
     find = partial(_fits_of, device=device, options=options, search=search, halt=halt)
     try:
-        return _advanced(devices, folder, chunk, find, each, tick)
+        return _advance(devices, folder, chunk, find, each, tick)
     finally:
         halt.set()
 
 
-def _advanced(
+def _advance(
     devices: Mapping[str, Source], folder: Path, chunk: int, find: Callable, each: Any, tick: Any
 ) -> list[Row]:
-    """Rows of all devices, chunk by chunk: read where they are there, found and written where not."""
+    """Rows of all devices, chunk by chunk: read where a file has them, else fitted and written."""
     names, rows = list(devices), list[Row]()
     # No `with`: after an interrupt it would wait for the threads, which the caller has yet to halt.
     pool = ThreadPoolExecutor(_THREADS)
@@ -217,7 +217,7 @@ def _advanced(
     return rows
 
 
-def checked(
+def check_request(
     device: Any,
     free: Sequence[str] | None,
     fix: Mapping[str, float] | None,
@@ -245,14 +245,14 @@ def _print(source: Source) -> str:
 
 
 def _run_signature(device: Any, options: Mapping[str, Any], search: Search) -> list[str]:
-    """What was asked for, in words that last."""
+    """Model, options and versions in words that are the same in each process: a run goes on only with the same."""
     model = {n: stored(device, n) for n in (*parameter_specs(device), *setting_specs(device))}
     plain = {n: x if x is None or isinstance(x, str) else float(x) for n, x in model.items()}
     words = [type(device).__name__, str(plain), str(dict(options)), str(search)]
     return [*words, jax.__version__, version("memjax")]
 
 
-def _opened(folder: Path, request: list) -> Path:
+def _open_run(folder: Path, request: list) -> Path:
     path = folder / RUN
     if path.exists() and path.read_text(encoding="utf-8") != strict_json(request):
         raise OutputError(
@@ -283,7 +283,7 @@ def _fits_of(
     for name, source in devices.items():
         try:
             measured = source() if callable(source) else source
-            measured = [thinned(m, options["points"], point_time=time) for m in measured]
+            measured = [thin(m, options["points"], point_time=time) for m in measured]
             prepared = prepare(measured, device, **arguments, seed=seed, screened=search.screened)
         except (MemjaxError, OSError) as error:
             results[name] = str(error)
@@ -292,9 +292,9 @@ def _fits_of(
         groups.setdefault(signature(prepared.problem), {})[name] = prepared, measured
     for group in groups.values():
         every = [prepared for prepared, _ in group.values()]
-        optima = searched(every, search, halt)
+        optima = find_optima(every, search, halt)
         noise = [_noise(p, optimum, seed) for p, optimum in zip(every, optima, strict=True)]
-        ended = weighed(every, optima, noise, search, halt)
+        ended = reweigh(every, optima, noise, search, halt)
         for (name, (_, measured)), optimum in zip(group.items(), ended, strict=True):
             about = {"seed": seed, "point_time": time, "measurements": measured}
             try:
@@ -319,7 +319,7 @@ def _noise(prepared: Prepared, optimum: tuple, seed: int) -> float:
 def _result(
     prepared: Prepared, z: np.ndarray, r: np.ndarray, jacobian: np.ndarray, **about: Any
 ) -> FitResult:
-    """The fit of a device at its optimum; a `FitError` where there is none, or it tells nothing."""
+    """The fit of a device at its optimum; a `FitError` where there is none, or its errors are no numbers."""
     if not np.isfinite(np.sum(r**2)):
         raise FitError(NOTHING)
     try:

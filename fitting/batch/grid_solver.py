@@ -73,7 +73,7 @@ class GridSolver:
         return jax.tree.map(lambda *x: np.concatenate(x), *blocks)
 
     def _gridded(self, z, jobs, *, slopes: bool):
-        """Residuals (and slopes) on a grid that suits these points; it is kept for the next ones."""
+        """Residuals (and slopes) on a grid that suits these points, and its steps, with which the next one begins."""
         which, steps = self.owner[jobs], self.steps[jobs]
         gap, fine = self.plan.gap[which], self.rtol == FINE
         allowed = _GROWTH[fine]

@@ -23,8 +23,8 @@ _SHARE = 0.5
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """What a batch says of its population.
+class BatchPopulation:
+    """The population of the devices of a batch.
 
     Parameters
     ----------
@@ -56,7 +56,9 @@ class Drawn:
         }
 
 
-def drawn_from(rows: Sequence[Row], fits: Path, device: mj.AbstractDevice | mj.Circuit) -> Drawn:
+def batch_population(
+    rows: Sequence[Row], fits: Path, device: mj.AbstractDevice | mj.Circuit
+) -> BatchPopulation:
     """The population that fitted devices belong to; those that failed are left out. `fits` holds their fits.
 
     Notes
@@ -72,12 +74,16 @@ def drawn_from(rows: Sequence[Row], fits: Path, device: mj.AbstractDevice | mj.C
         few = [n for n in devices.names if len(determined(fitted, n)) < _SHARE * len(fitted)]
         if not few:
             hierarchy = fit_population(devices)
-            return Drawn(hierarchy, hierarchy.population(base), "restricted maximum likelihood")
+            return BatchPopulation(
+                hierarchy, hierarchy.population(base), "restricted maximum likelihood"
+            )
     except (DataError, FitError, np.linalg.LinAlgError) as error:
-        return Drawn(note=f"no population to draw from: {error}")
+        return BatchPopulation(note=f"no population to draw from: {error}")
     hierarchy = Hierarchy.of_estimates(devices, np.array([r.z for r in fitted]), few)
     note = f"not determined by most devices: {', '.join(few)}; what is drawn is like the estimates, errors and all"
-    return Drawn(hierarchy, hierarchy.population(base), "covariance of the estimates", note)
+    return BatchPopulation(
+        hierarchy, hierarchy.population(base), "covariance of the estimates", note
+    )
 
 
 def _base(fits: Sequence[FitFile], device: Any) -> Any:

@@ -24,8 +24,8 @@ from ..sweeps.content import to_json
 from ..sweeps.options import arguments
 from ..sweeps.result import FitResult
 from . import wafer
-from .fit import RUN, File, Row, checked, fit_batch
-from .population import drawn_from
+from .fit import RUN, File, Row, check_request, fit_batch
+from .population import batch_population
 from .report import write_report
 
 _CHUNKS, _FITS, _MARKER = "chunks", "fits", "batch.json"
@@ -112,7 +112,7 @@ def run_batch(options: argparse.Namespace, device: Any) -> int:
         places, why = wafer.from_table(options.wafer_map, list(named))
     else:
         places, why = wafer.from_names(list(named))
-    checked(device, options.free, dict(options.fix), dict(options.start))
+    check_request(device, options.free, dict(options.fix), dict(options.start))
     folder = _folder(options)
     fits, command = folder / _FITS, "memjax " + shlex.join(sys.argv[1:])
 
@@ -135,7 +135,7 @@ def run_batch(options: argparse.Namespace, device: Any) -> int:
     except KeyboardInterrupt:
         done = f"{progress.done} of {len(named)} devices are done"
         raise KeyboardInterrupt(f"{done}; the same command goes on") from None
-    drawn = drawn_from(rows, fits, device)
+    drawn = batch_population(rows, fits, device)
     if drawn.population is None:
         (folder / POPULATION).unlink(missing_ok=True)
     else:
@@ -161,7 +161,7 @@ def run_batch(options: argparse.Namespace, device: Any) -> int:
 
 
 def _folder(options: argparse.Namespace) -> Path:
-    """The folder of the batch: a new one, that of a batch that goes on, or emptied where that is asked for."""
+    """The folder of the batch: a new one, that of a batch that goes on, or an emptied one with ``--force``."""
     out = Path(os.path.abspath(options.out))
     if (out / _CHUNKS / RUN).exists():
         if not options.force:

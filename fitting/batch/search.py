@@ -32,7 +32,7 @@ _TOGETHER = 8  # lanes of the adaptive search
 
 @dataclass(frozen=True, kw_only=True)
 class Search:
-    """How devices are searched: so many together, starts screened, starts kept, seed, whether on grids at first."""
+    """How devices are fitted: devices of a chunk, starts screened, starts improved, seed, whether on grids at first."""
 
     chunk: int
     screened: int
@@ -41,7 +41,7 @@ class Search:
     grids: bool = True
 
 
-def weighed(
+def reweigh(
     prepared: Sequence[Prepared],
     optima: Sequence[tuple],
     noise: Sequence[float],
@@ -50,7 +50,7 @@ def weighed(
 ) -> list[tuple]:
     """Problems and optima once the prior weighs against the noise that there is, not against what was granted.
 
-    `optima` is what `searched` gave, `noise` the standard deviation of the residuals of each [sigma].
+    `optima` is what `find_optima` gave, `noise` the standard deviation of the residuals of each [sigma].
     """
     again = [
         replace(m, problem=replace(m.problem, noise=jnp.asarray(s)), candidates=f[0][None])
@@ -67,7 +67,7 @@ def weighed(
     out = list(zip(again, z, r, jacobian, strict=True))
     left = np.flatnonzero(sound & ~settled)
     if len(left):
-        ended = searched([again[k] for k in left], replace(search, starts=1), halt)
+        ended = find_optima([again[k] for k in left], replace(search, starts=1), halt)
         for k, end in zip(left, ended, strict=True):
             if np.all(np.isfinite(end[1])):
                 out[k] = (again[k], *end)
@@ -80,7 +80,7 @@ def _stacked(prepared: Sequence[Prepared], count: int) -> Any:
     return stacked([p.problem for p in filled])
 
 
-def searched(prepared: Sequence[Prepared], search: Search, halt: threading.Event) -> list[tuple]:
+def find_optima(prepared: Sequence[Prepared], search: Search, halt: threading.Event) -> list[tuple]:
     """Coordinates, residuals and Jacobian at the optimum of each problem of one shape; residuals infinite without one.
 
     `halt` ends the search, by a `KeyboardInterrupt`, once it is set.
@@ -113,22 +113,22 @@ def searched(prepared: Sequence[Prepared], search: Search, halt: threading.Event
 
 
 def _on_grids(prepared: Sequence[Prepared], problems: Any, search: Search, halt: threading.Event):
-    """What a search on grids finds: see `_corrected`; more starts are tried where the first ones lead nowhere."""
+    """Optima of a search on grids, see `_correct`; more starts are tried where the first ones lead nowhere."""
     candidates = np.stack([m.candidates for m in prepared])
     count, many, n = candidates.shape
     flat, jobs = candidates.reshape(-1, n), np.arange(count * many)
     solver = GridSolver(_broad(problems), np.repeat(np.arange(count), many), halt)
     r = solver.residuals(flat, jobs)
     cost = half_squares(r, np.all(np.isfinite(r), axis=1)).reshape(count, many)
-    order = _sorted(cost, search.starts) + many * np.arange(count)[:, None]
+    order = _ranking(cost, search.starts) + many * np.arange(count)[:, None]
 
     def improved(which: np.ndarray, starts: np.ndarray) -> list[np.ndarray]:
         """The best that comes of some starts of some problems."""
         own = solver.some(starts.ravel())
-        done = _descended(own, problems, flat[starts.ravel()])
+        done = _descend(own, problems, flat[starts.ravel()])
         best = np.argmin(done.cost.reshape(starts.shape), axis=1)
         best += starts.shape[1] * np.arange(len(which))
-        return _corrected(own.some(best), done, best)
+        return _correct(own.some(best), done, best)
 
     optima = improved(np.arange(count), order[:, : search.starts])
     chi2 = np.sum(optima[1] ** 2, axis=1) / max(optima[1].shape[1] - n, 1)
@@ -142,7 +142,7 @@ def _on_grids(prepared: Sequence[Prepared], problems: Any, search: Search, halt:
     return optima
 
 
-def _descended(solver: GridSolver, problems: Any, z: np.ndarray) -> Progress:
+def _descend(solver: GridSolver, problems: Any, z: np.ndarray) -> Progress:
     """Searches on grids: where less is granted to the model than by default, on the way there first."""
     run = partial(levenberg_marquardt, solver.linearise, together=False, patience=1)
     if solver.problems is not problems:
@@ -157,6 +157,7 @@ def _broad(problems: Any) -> Any:
     granted = np.asarray(group.model_sigma)
     if np.all(granted >= MODEL_SIGMA):
         return problems
+    # Variances add: a weight 1/s becomes 1/sqrt(s^2 + more^2).
     more = np.sqrt(np.maximum(MODEL_SIGMA**2 - granted**2, 0.0))
     weight = np.asarray(group.weight)
     weight = weight / np.sqrt(1 + (more[:, None, None] * weight) ** 2)
@@ -165,7 +166,7 @@ def _broad(problems: Any) -> Any:
     return eqx.tree_at(pick, problems, (jnp.asarray(weight), jnp.asarray(sigma)))
 
 
-def _sorted(cost: np.ndarray, count: int) -> np.ndarray:
+def _ranking(cost: np.ndarray, count: int) -> np.ndarray:
     """The starts of each problem from the best to the worst, its guess, the first one, among the first of several."""
     order = np.argsort(cost, axis=1, kind="stable")
     for row in order if count > 1 else ():
@@ -175,7 +176,7 @@ def _sorted(cost: np.ndarray, count: int) -> np.ndarray:
     return order
 
 
-def _corrected(solver: GridSolver, done: Progress, best: np.ndarray):
+def _correct(solver: GridSolver, done: Progress, best: np.ndarray):
     """Optima on grids with every step halved: where these agree with the grids, their slopes lead to them.
 
     Returns coordinates, residuals, Jacobian, whether they are right, whether it is an optimum, and whether the grids
@@ -218,6 +219,7 @@ def settle(
 
 
 def _newton(r: np.ndarray, jacobian: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    # By J = QR and not by J'J, whose condition is the square: the step is -R^-1 Q'r, its length in sigma |Q'r|.
     root, upper = np.linalg.qr(jacobian)
     along = np.einsum("kri,kr->ki", root, r)
     regular = np.all(np.abs(np.einsum("kii->ki", upper)) > 0, axis=1)
@@ -229,7 +231,7 @@ def _newton(r: np.ndarray, jacobian: np.ndarray) -> tuple[np.ndarray, np.ndarray
 def _adaptively(
     prepared: list[Prepared], before: np.ndarray, search: Search, halt: threading.Event
 ) -> list[tuple]:
-    """What the adaptive solver finds, from what was found before and from the candidates."""
+    """Optima by the adaptive solver, from those before and from the candidates."""
     size, count, n = _TOGETHER, search.starts, before.shape[1]
     every = prepared + prepared[-1:] * (size - len(prepared))  # one size, one program
     problems = stacked([p.problem for p in every for _ in range(count)])
@@ -244,7 +246,7 @@ def _adaptively(
     for k in range(0, z.shape[1], count):
         r, _, ok = evaluate(z[:, k : k + count].reshape(-1, n))
         costs.append(half_squares(r, ok).reshape(size, count))
-    order = _sorted(np.concatenate(costs, axis=1), count)[:, :count]
+    order = _ranking(np.concatenate(costs, axis=1), count)[:, :count]
     last = np.take_along_axis(z, order[:, :, None], axis=1)
     known = np.concatenate([before, np.repeat(before[-1:], size - len(before), axis=0)])
     last[:, -1] = np.where(np.all(np.isfinite(known), axis=1)[:, None], known, last[:, -1])

@@ -1,4 +1,4 @@
-"""What the data of each device say of its parameters, and how much of it is spread from cycle to cycle."""
+"""Information in the data of each device about its parameters, and the spread from cycle to cycle."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _MANY = 30.0
 
 @dataclass(frozen=True, kw_only=True)
 class Devices:
-    """What the data of each device say of its parameters, priors left out.
+    """Information in the data of each device about its parameters, priors left out.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ class Devices:
 
 
 def _estimates(k: int, fit: Any) -> dict[str, Any]:
-    """What a fit or a row says of its device."""
+    """Estimate, information and cycles of a fit or a row."""
     u, names, label = fit, tuple(fit.values), getattr(fit, "name", str(k))
     if hasattr(fit, "uncertainty"):
         u, names = fit.uncertainty, tuple(fit.problem.free)
@@ -174,7 +174,7 @@ def _of_cycles(information: np.ndarray, score: np.ndarray, chosen: list[int]) ->
 
 
 def _gain(information: np.ndarray, score: np.ndarray, chosen: list[int]) -> float:
-    """By how much cycles become more likely where some parameters scatter; nothing where no covariance is found."""
+    """By how much cycles become more likely where some parameters scatter; minus infinity where none converges."""
     try:
         sigma = _of_cycles(information, score, chosen)
     except FitError:

@@ -106,7 +106,7 @@ def in_logarithms(
     return fisher / np.outer(steep, steep)
 
 
-def joined(
+def combine(
     names: Sequence[str],
     information: Float[np.ndarray, "free free"],
     better: Sequence[str],

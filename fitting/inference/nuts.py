@@ -327,24 +327,15 @@ class _Progress:
         self.tick(f"{share}: {text}; {spent:.0f} s, about {left:.0f} s to go at this pace")
 
 
-def draw_fit(
-    result: AbstractFit,
-    *,
-    chains: int = CHAINS,
-    warmup: int = WARMUP,
-    draws: int = DRAWS,
-    seed: int = 0,
-    limit: float = np.inf,
-    tick: Callable[[str], None] | None = None,
-) -> Sample:
+def draw_fit(result: AbstractFit, **options: Any) -> Sample:
     """Draw from the posterior of a fit.
 
     Parameters
     ----------
     result : AbstractFit
         The fit.
-    chains, warmup, draws, seed, limit, tick
-        As for `draw`.
+    **options
+        `chains`, `warmup`, `draws`, `seed`, `limit` and `tick` of `draw`.
 
     Raises
     ------
@@ -368,6 +359,4 @@ def draw_fit(
     variance = float(np.trace(j.T @ j @ covariance)) / len(z)
     width = PRIOR_SIGMA if float(problem.noise) > 0 else np.inf
     target = LeastSquares(problem, problem.center, jnp.asarray(width), jnp.asarray(variance))
-    options: dict[str, Any] = dict(chains=chains, warmup=warmup, draws=draws, seed=seed)
-    options |= dict(z=z, covariance=covariance, limit=limit, tick=tick)
-    return draw(target, problem.device, problem.free, **options)
+    return draw(target, problem.device, problem.free, z=z, covariance=covariance, **options)

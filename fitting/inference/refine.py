@@ -12,7 +12,7 @@ LIMIT = 480.0
 """Time after which no further draws begin [s]: with the fit before them a command ends within ten minutes."""
 
 
-def refined(fit: Any, method: str, *, seed: int = 0, say: Callable[[str, str], None]) -> Any:
+def refine(fit: Any, method: str, *, seed: int = 0, say: Callable[[str, str], None]) -> Any:
     """The fit with intervals by a method, "laplace", "profile" or "nuts".
 
     ``say(kind, text)`` tells the user how far draws have come, and what speaks against them; `seed` is that of the
@@ -36,7 +36,7 @@ def refined(fit: Any, method: str, *, seed: int = 0, say: Callable[[str, str], N
 
 
 def in_turn(fit: Any, method: str, **about: Any) -> Iterator[Any]:
-    """The fit to first order, to be written before the rest begins, then that of another method; see `refined`."""
+    """The fit to first order, to be written before the rest begins, then that of another method; see `refine`."""
     yield fit
     if method != "laplace" and not fit.interrupted:
-        yield refined(fit, method, **about)
+        yield refine(fit, method, **about)

@@ -88,6 +88,7 @@ def maximum(estimates: AxisEstimates) -> Float[np.ndarray, "free free"]:
     sigma = np.diag(np.minimum(begin, (3 * estimates.prior.spread) ** 2))
     for _ in range(_BEGINNING):
         weight, of_center, _, pull, _ = estimates.at(sigma)
+        # What the data leave open of each device's distance; without the centre's error variances would come out low.
         left = (weight - weight @ of_center @ weight).mean(axis=0)
         value, axes = np.linalg.eigh(sigma + sigma @ (pull.T @ pull / len(weight) - left) @ sigma)
         sigma = (axes * np.maximum(value, 0.0)) @ axes.T  # rounding makes variances negative

@@ -53,7 +53,7 @@ class Sample:
 
 
 def _arviz() -> Any:
-    """arviz, without what it says of its own future."""
+    """arviz, without the warning about its next version."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         return import_module("arviz")

@@ -72,7 +72,7 @@ def explore(
             if valley.settled or valley.rounds >= _MOST:
                 break
             walk.add(walk.among(valley.replicates))
-        return walk.profiled(valley) if valley.rounds else valley
+        return walk.with_profiles(valley) if valley.rounds else valley
     except KeyboardInterrupt:
         grid, rise = first_order_profiles(valley.z, valley.replicates)
         return replace(valley, grid=grid, rise=rise, interrupted=True)
@@ -116,6 +116,7 @@ class _Walk:
         """Points where some lie, each shaken as far as the data leave it there."""
         z = z[self.rng.integers(0, len(z), _BATCHES * self.size)]
         slopes, normal = self.mean(z)[1], self.rng.normal(size=z.shape)
+        # Gauss-Newton: what the features, in standard deviations, and the prior say about each point.
         information = np.einsum("kri,krj->kij", slopes, slopes) + np.diag(self.goal.prior**-2)
         roots = np.linalg.cholesky(np.linalg.inv(information))
         return z + _JITTER * np.einsum("kij,kj->ki", roots, normal)
@@ -138,7 +139,7 @@ class _Walk:
         own = self.measured[None]
         best = self._least(mean, starts[:, None], own, self.goal.centre[None]).z[0]
         self.shown.z = best[None]
-        replicates = self._replicated(before, best, mean.shapes, weight, batch, surfaces)
+        replicates = self._replicates(before, best, mean.shapes, weight, batch, surfaces)
         rounds = before.rounds + 1
         # Along a valley the least loss is anywhere; the estimate is that on its floor which is nearest to the middle.
         middle, widths = np.median(replicates, axis=0), replicates.std(axis=0)
@@ -147,7 +148,7 @@ class _Walk:
         still = rounds >= _FEWEST and _unmoved(before.replicates, replicates)
         return replace(before, z=best, replicates=replicates, rounds=rounds, settled=still)
 
-    def profiled(self, estimate: Valley) -> Valley:
+    def with_profiles(self, estimate: Valley) -> Valley:
         """The valley with the profile of each coordinate: what the data alone, and a wide prior, leave of it.
 
         An interval of replicates would leave out the end of a long valley where the truth may be, since few of them
@@ -192,7 +193,7 @@ class _Walk:
         gain = np.sqrt(whole / (1 + (whole - 1) * known**2))
         return np.repeat(gain, [len(t.weights) for t in self.goal.targets])
 
-    def _replicated(self, before: Valley, best, shapes, weight, batch, surfaces):
+    def _replicates(self, before: Valley, best, shapes, weight, batch, surfaces):
         """Minima for resampled features, each on one of several surfaces that weigh the batches at random."""
         features, centres = self.resampled
         if before.rounds + 1 < _WIDE:  # a surface is right no further than where points were

@@ -48,7 +48,7 @@ class Stochastic:
     failed : float
         Share of the checked cycles whose solve failed; they are left out.
     comparison : list of dict
-        Of each excursion: label, and `fitting.stochastic.two_sample.compared` of measured cycles and cycles
+        Of each excursion: label, and `fitting.stochastic.two_sample.compare` of measured cycles and cycles
         simulated with other random numbers and adaptive steps.
     step_p : list of float
         Probability of the energy test between fixed and adaptive steps, by excursion.

@@ -102,6 +102,7 @@ class Target:
         rng = np.random.default_rng(seed)
         replicates = self._resampled(values, rng)
         self.moved = replicates - replicates.mean(axis=0)
+        # The scatter of both samples: 1/n of the measured one, 1/draws of the simulated one.
         self.inflation = 1 + len(values) / draws
         size = np.linalg.norm(self.directions * _MODEL * sample.step / self.scale, axis=1)
         granted = np.concatenate([np.repeat(size, _LEVELS), size[: len(axes)]])
@@ -199,7 +200,7 @@ def split_half_distance(
     return float(np.mean([wasserstein_distance(x[:half], x[half:]) for x in mixed]))
 
 
-def compared(
+def compare(
     target: Target, simulated: Float[np.ndarray, "draws names"], *, seed: int
 ) -> dict[str, dict]:
     """Numbers that say how far a simulated sample is from the measured one, by name.

@@ -18,7 +18,7 @@ from memjax.simulate import simulate, simulate_like
 
 from ..fit_json import common_content, digest, randomness_of, write_draws
 from ..report import build
-from .limits import by_wave, levels_of, shared
+from .limits import by_wave, levels_of, share_limits
 from .problem import PATIENT
 from .report import CYCLES
 from .result import FitResult
@@ -155,7 +155,7 @@ def write_tables(result: FitResult, folder: Path) -> int:
     """Write ``measured.csv`` and ``simulated.csv``, a row per measured point; how many have no solution."""
     offset, measured, simulated = 0, [], []
     limited = result.problem.group.limits is not None
-    every = shared(result.measurements, mj.Bench()) if limited else result.measurements
+    every = share_limits(result.measurements, mj.Bench()) if limited else result.measurements
     for m in every:
         frame = _simulated(result, m, limited)
         frame["sweep"] += offset

@@ -137,7 +137,7 @@ def _resampled(
 def _of_cycles(
     problem: Problem, waves: Sequence[Waveform], count: int, j: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """What each cycle alone says of its coordinates, to first order.
+    """Information and score of each cycle's own coordinates, to first order.
 
     Errors are those of read noise, and half of what a datum moves from cycle to cycle: no response is more linear.
     """
@@ -247,7 +247,7 @@ def _of_noise(
 
 
 class _NoiseEstimate:
-    """What residuals and Jacobian at an optimum, the prior's last, say of the noise."""
+    """The noise of the data, from residuals and Jacobian at an optimum, the prior's last."""
 
     def __init__(self, problem: Problem, waves: Sequence[Waveform], residuals, jacobian, seed: int):
         n = len(problem.free)
@@ -307,7 +307,7 @@ def uncertainty(
     jacobian: Float[np.ndarray, "residuals free"],
     seed: int = 0,
 ) -> Uncertainty:
-    """Covariance at the optimum `z`, where residuals and Jacobian, the prior's last, are given.
+    """Covariance at the optimum `z`, from the residuals and the Jacobian there, the prior's last.
 
     Notes
     -----

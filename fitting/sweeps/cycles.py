@@ -102,7 +102,7 @@ class Cycles:
         self.device = with_values(self.device, strengths)
 
     def ensemble(self, coordinates, policy, *, seed: int = 0, **changes) -> Ensemble:
-        """Cycles as a function of coordinates; `changes` stand in place of what is said here."""
+        """Cycles as a function of coordinates; `changes` replace what this object holds."""
         names = ("device", "experiment", "bench", "env", "draws", "read_noise")
         options: dict[str, Any] = (
             {n: getattr(self, n) for n in names} | {"seed": self.seed + seed} | changes
@@ -136,7 +136,7 @@ class Cycles:
         return [np.abs(e[:n, 0] - e[n:, 0]).T / (2 * far) for e in events]
 
     def choose(self) -> tuple[list[Coordinate], dict[str, str]]:
-        """What is calibrated, and for the sake of which event each spread.
+        """The coordinates that are calibrated, and the event that each spread explains.
 
         Strengths of noise; parameters that move an event; and for the switching and for the return of each reading the
         spread of the rate that moves it most and the other least: measured, the two are hardly correlated.
@@ -187,7 +187,7 @@ class Cycles:
         return np.array(starts)
 
     def weigh(self, coordinates, policy, z: np.ndarray) -> None:
-        """From here on features count by their covariance in cycles simulated at a point."""
+        """Weigh features, from here on, by their covariance in cycles simulated at a point."""
         drawn = [
             self.solved_events(self.ensemble(coordinates, policy, draws=CHECKED, seed=s), z)[0]
             for s in OTHER_SEEDS

@@ -121,7 +121,7 @@ class Experiment:
 
 
 def of_sweeps(waves: Sequence[Waveform], *, floor: float, seed: int) -> Experiment:
-    """Events of measured sweeps, excursion by excursion, spread evenly over the step in which they were seen.
+    """Events of measured sweeps, excursion by excursion, each anywhere within the step in which it was read.
 
     Of an excursion in which most cycles never switch, only that counts.
     """

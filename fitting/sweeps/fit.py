@@ -23,7 +23,7 @@ from .failures import no_start
 from .prepare import prepare
 from .problem import PATIENT, Problem, responses
 from .result import FitResult, fit_at
-from .thinning import thinned
+from .thinning import thin
 from .variability import cycle_spread
 
 BATCH = 8
@@ -126,7 +126,7 @@ def fit(
     thresholds : tuple of float or None
         Currents that mean on and off [A]; where None as `memjax.observables.find_thresholds` says.
     points : int, optional
-        Points of a sweep at the most, see `fitting.sweeps.thinning.thinned`.
+        Points of a sweep at the most, see `fitting.sweeps.thinning.thin`.
     seed, screened : int
         Seed of starts and resampling; number of starts screened.
     tick : callable, optional
@@ -152,18 +152,18 @@ def fit(
     is known, and the search ends with priors that weigh against it.
     """
     require_x64()
-    measurements = [thinned(m, points, point_time=point_time) for m in measurements]
+    measurements = [thin(m, points, point_time=point_time) for m in measurements]
     about: dict[str, Any] = dict(bench=bench, env=env, point_time=point_time, seed=seed)
     about |= dict(free=free, fix=fix, start=start, model_sigma=model_sigma, thresholds=thresholds)
     prepared = prepare(measurements, device, **about, screened=screened)
-    search, interrupted = _searched(prepared.problem, prepared.candidates, seed, tick)
+    search, interrupted = _run_search(prepared.problem, prepared.candidates, seed, tick)
     if search.best_z is None:
         raise no_start(NOTHING, search.problem, prepared.candidates[:BATCH])
     z, r, jacobian = search.optimum()
     about = {"residuals": r, "jacobian": jacobian, "seed": seed}
     noise = noise_of(search.problem, prepared.waves, **about)
     if not interrupted and noise < 1:
-        search = _weighed(search, noise)
+        search = _end_search(search, noise)
         z, r, jacobian = search.optimum()
     problem = search.problem
     return fit_at(
@@ -183,7 +183,7 @@ def fit(
     )
 
 
-def _searched(problem: Problem, candidates: np.ndarray, seed: int, tick: Any):
+def _run_search(problem: Problem, candidates: np.ndarray, seed: int, tick: Any):
     """A search from candidates, with more steps where none of them ends; and whether it was interrupted."""
     search = _Search(problem, seed, tick)
     interrupted = search.run(candidates)
@@ -193,7 +193,7 @@ def _searched(problem: Problem, candidates: np.ndarray, seed: int, tick: Any):
     return search, interrupted
 
 
-def _weighed(search: _Search, noise: float) -> _Search:
+def _end_search(search: _Search, noise: float) -> _Search:
     """The search ended with a prior that weighs against the noise that there is, not against what was granted."""
     problem = replace(search.problem, noise=jnp.asarray(noise, float))
     again = _Search(problem, search.seed, search.tick, search.progress)

@@ -1,4 +1,4 @@
-"""Every second sweep: what a fit has not seen, and its residuals."""
+"""Every second sweep, to test a fit on data that took no part in it."""
 
 from collections.abc import Sequence
 

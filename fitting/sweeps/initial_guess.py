@@ -13,7 +13,7 @@ from memjax.fields import parameter_specs
 from memjax.transforms import from_spec, within
 
 from ..problem import PRIOR_SIGMA
-from .loops import Loops, drawn, free_of, loops, polarity_of, sinh_branches, sizes
+from .loops import Loops, draw_values, free_of, loops, polarity_of, sinh_branches, sizes
 from .summary import Waveform
 
 _NEG = "_neg"
@@ -44,7 +44,7 @@ class Guess:
     reversed: bool = False
 
     def about(self, start: Mapping[str, float]) -> "Guess":
-        """The same, whose further starts leave open what is given: it is scattered by the prior's width over two."""
+        """The same guess, whose further starts scatter the values in `start` by half the prior's width."""
         if not start:
             return self
         return replace(
@@ -53,7 +53,7 @@ class Guess:
 
 
 class _Features(NamedTuple):
-    """What the waveforms of one polarity show; NaN where it is not seen."""
+    """Features of the waveforms of one polarity; NaN where they do not show one."""
 
     v_th: float  # median switching voltage [V]
     v_release: float  # at which the current falls below the on-threshold [V]
@@ -100,7 +100,8 @@ def _scatter(rng: np.random.Generator | None) -> Callable[[float], float]:
 def _kinetics(
     f: _Features, draw: Callable[[float], float], shared: dict[str, float], tail: str
 ) -> dict[str, float]:
-    """Rates of one polarity that put V_th about where it was seen."""
+    """Rates of one polarity that put V_th about where it was measured."""
+    # Kinetics a hundred times as fast as the sweep: a loop that opens and closes within it.
     rate, beta, alpha = 100.0 / f.duration, shared["beta"], shared["alpha"]
     gamma1, gamma2 = rate * draw(1.0), rate * draw(1.0)
     # Growth mu whose steady state ceases at 0.85 V_th: mu V = decay f (1 + alpha - f) has no root beyond f = 1/2.
@@ -179,14 +180,14 @@ def _stands_reversed(shape: Loops, device: mj.AbstractDevice) -> bool:
 
 
 def _scaled(shape: Loops, device: mj.AbstractDevice, shown: Mapping[str, float]) -> Guess:
-    """Guess from the sizes that the loops show, and from `shown` where they say more."""
+    """Guess from the sizes of the loops, and from the values in `shown`, which are better known."""
     names = tuple(dict.fromkeys((*free_of(device), *shown)))
     own = sizes(device, names, shape)
 
     def start(rng: np.random.Generator | None) -> dict[str, float]:
         draw = _scatter(rng)
         known = {n: x * draw(0.5) for n, x in shown.items()}
-        return _inside(device, drawn(own, rng) | known)
+        return _inside(device, draw_values(own, rng) | known)
 
     ohmic = isinstance(device, mj.AbstractOhmicDevice)
     hint = (
@@ -219,7 +220,7 @@ def _yakopcic(shape: Loops, waves: Sequence[Waveform], device: mj.AbstractDevice
 def guess(
     waves: Sequence[Waveform], *, floor: float, device: mj.AbstractDevice | mj.Circuit
 ) -> Guess:
-    """Starting values of a device or circuit for the given data, whose noise floor is given [A].
+    """Starting values of a device or circuit for waveforms, and the noise floor of these [A].
 
     The device holds values of what the data say nothing about. Of a circuit what is free are the parameters of its
     devices, not of what is around, at their own values; for other devices see `fitting.sweeps.loops`.

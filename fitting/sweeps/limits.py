@@ -1,4 +1,4 @@
-"""Current limits of the sweeps of a fit: what the source of each was limited to, and what a point at it says."""
+"""Current limits of the sweeps of a fit: that of the source in each, and how near a current at it has to be."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,7 +24,7 @@ def limits_of(bench: mj.Bench) -> tuple[float, float] | None:
     return float(bench.compliance), float(bench.compliance if negative is None else negative)
 
 
-def shared(measurements: Sequence[mj.Measurement], bench: mj.Bench) -> list[mj.Measurement]:
+def share_limits(measurements: Sequence[mj.Measurement], bench: mj.Bench) -> list[mj.Measurement]:
     """Measurements of one device with what limits each sweep: nothing of theirs where the bench names limits.
 
     A measurement without a limit has the largest of the others where it stays below; limits that act nowhere are left

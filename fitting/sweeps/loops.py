@@ -125,6 +125,7 @@ def sinh_branches(waves: Sequence[Waveform]) -> dict[tuple[int, bool], tuple[flo
                 v, log_i = level, (np.maximum if on else np.minimum)(there, back)
             else:
                 v, log_i = 10 ** (np.minimum if on else np.maximum)(there, back), np.log10(level)
+            # In logarithms of both factors; soft: points on the other branch do not drag a and b along.
             miss = lambda z: _log_sinh(np.exp(z[1]) * v) + z[0] - log_i  # noqa: E731, B023
             best = least_squares(miss, [log_i[-1], np.log(1 / v[-1])], loss="soft_l1")
             out[sign, on] = float(10 ** best.x[0]), float(np.exp(best.x[1]))
@@ -147,6 +148,7 @@ def polarity_of(device: mj.AbstractDevice, v: float) -> int:
         device.project({s.name: jnp.full_like(rest[s.name], s.bounds[k]) for s in device.states})
         for k in (0, 1)
     ]
+    # Half-way, where windows that close at the bounds leave every state free to move.
     middle = jax.tree.map(lambda a, b: 0.5 * (a + b), *ends)
     if not all(bool(jnp.all(jnp.isfinite(x))) for x in middle.values()):
         return 0
@@ -213,10 +215,10 @@ def sizes(
     return out
 
 
-def drawn(
+def draw_values(
     sizes: Mapping[str, tuple[float, float, float | None]], rng: np.random.Generator | None
 ) -> dict[str, float]:
-    """Values of parameters of given sizes, scattered where `rng` is given."""
+    """Values of parameters of these sizes, scattered by the random numbers if there are any."""
     out = {}
     for name, (size, width, upper) in sizes.items():
         normal = 0.0 if rng is None else float(rng.normal())

@@ -24,7 +24,7 @@ from .group import MODEL_SIGMA, SMALL, VOLTAGE_SIGMA
 from .halves import halves
 from .randomness import calibrate
 from .result import FitResult
-from .thinning import thinned
+from .thinning import thin
 
 USED = (
     "stochastic", "draws", "on_threshold", "hold_threshold", "points", "model_sigma", "point_time", "compliance",
@@ -38,8 +38,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("sweeps").add_argument
     text = "current below which a device is off again (default 1e-11, or as the data say)"
     add("--hold-threshold", type=number("A"), metavar="A", help=text)
-    text = "points of a sweep at the most, averages of neighbours; 0 takes all (default: 500 of sweeps of more than 2,000)"
-    add("--points", type=count(0), metavar="N", help=text)
+    text = "points of a sweep at the most, averages of neighbours; 0 takes all (default: 500 of sweeps of more than "
+    add("--points", type=count(0), metavar="N", help=text + "2,000)")
     text = (
         "error granted to the model's current beside the scatter of the data: where the model describes the "
         f"data to their noise, that noise (default {MODEL_SIGMA} for the search, of the voltage where a current was "
@@ -66,7 +66,7 @@ def run(options: argparse.Namespace, device: Any) -> int:
 
 
 def fit(options: argparse.Namespace, device: Any) -> FitResult:
-    """The fit of all files, which are one device's, with its randomness where that is asked for."""
+    """The fit of all files, which belong to one device; with its randomness under ``--stochastic``."""
     about = arguments(options)
     point_time = about["point_time"]
     measurements = _read(options, point_time)
@@ -93,7 +93,7 @@ def fit(options: argparse.Namespace, device: Any) -> FitResult:
 
 
 def arguments(options: argparse.Namespace) -> dict[str, Any]:
-    """Arguments of `fitting.fit` and `fitting.fit_batch` that the command line says alike."""
+    """Arguments that `fitting.fit` and `fitting.fit_batch` take alike from the command line."""
     bench, env, point_time = bench_from(options)
     return {
         "bench": bench,
@@ -109,7 +109,7 @@ def arguments(options: argparse.Namespace) -> dict[str, Any]:
 
 def _read(options: argparse.Namespace, point_time: float | None) -> list[Any]:
     read = (measurement_from(n, options) for n in options.files)
-    return [thinned(m, options.points, point_time=point_time) for m in read]
+    return [thin(m, options.points, point_time=point_time) for m in read]
 
 
 def held_out(options: argparse.Namespace) -> list[Any]:

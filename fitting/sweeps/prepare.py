@@ -17,7 +17,7 @@ from memjax.params import get, known
 from ..problem import begun
 from .group import pack
 from .initial_guess import guess, starts
-from .limits import limits_of, shared
+from .limits import limits_of, share_limits
 from .problem import Problem
 from .summary import Waveform, noise_floor, summarise_sweeps, without_strays
 
@@ -56,7 +56,7 @@ def prepare(
     fix = dict(fix or {})
     floor = float(np.median([noise_floor(m) for m in measurements]))
     bench = bench or mj.Bench()
-    measured, own = shared(measurements, bench), limits_of(bench)
+    measured, own = share_limits(measurements, bench), limits_of(bench)
     levels = thresholds_of(measurements, *thresholds)
     waves = summarise_sweeps(measured, point_time=point_time, floor=floor, thresholds=levels)
     waves, strays = without_strays(waves, chosen=any(m.source.get("chosen") for m in measurements))
@@ -114,7 +114,7 @@ def choose_free(
 
 
 def lost_voltages(measurements: Sequence[mj.Measurement]) -> list[str]:
-    """What is said where files hold the voltage that was left of what their source was told to apply."""
+    """A note where files hold the voltage that a limited source left, in place of the one that was applied."""
     driven = [m for m in measurements if m.driven == "voltage"]
     lost = np.concatenate([np.zeros(0), *(m.applied[m.applied != m.v] for m in driven)])
     text = "hold the voltage that was left, which is compared; the ramps before and after are taken as applied"
@@ -125,7 +125,7 @@ def lost_voltages(measurements: Sequence[mj.Measurement]) -> list[str]:
 def thresholds_of(
     measurements: Sequence[mj.Measurement], on: float | None = None, hold: float | None = None
 ) -> Thresholds:
-    """Currents that mean on and off [A]: those given, else those that make sense of the data."""
+    """Currents that mean on and off [A]: the arguments, or what `find_thresholds` makes of the data."""
     chosen = {k: x for k, x in (("on", on), ("hold", hold)) if x is not None}
     for name, x in chosen.items():
         if not 0 < x < np.inf:
@@ -159,9 +159,9 @@ def limited_bench_of(
 
 
 def not_fitted(device, guessed, looked_at: set[str], settled: set[str]):
-    """Values of parameters that are neither fitted nor fixed: those given, and those that the sweeps show.
+    """Values of parameters that are neither fitted nor fixed: the device's own, and those that the sweeps show.
 
-    A value other than the model's default was given by someone, who is asked before the data.
+    A value other than the model's default is a choice of the user, which comes before the data.
     """
     chosen, shown = {}, {}
     for name, spec in parameter_specs(device).items():

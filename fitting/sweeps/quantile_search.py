@@ -110,7 +110,7 @@ class QuantileSearch:
         return [r[: len(z)] + t.weigh(t.measured) for r, t in pairs], enough[: len(z)]
 
     def goal(self, acting: Sequence[np.ndarray]) -> Goal:
-        """What is sought, in features."""
+        """The targets and the prior, for a search on surfaces of features."""
         about = {"targets": self.targets, "centre": self.centre, "prior": self.prior}
         return Goal(**about, acting=acting, seed=self.ensemble.options["seed"])
 

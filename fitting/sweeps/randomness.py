@@ -34,7 +34,7 @@ from memjax.params import replace as with_values
 from ..inference.identifiability import LIMIT
 from ..stochastic.exploration import explore
 from ..stochastic.result import LEVEL, Stochastic, logarithmic
-from ..stochastic.two_sample import compared, energy_test
+from ..stochastic.two_sample import compare, energy_test
 from ..stochastic.valleys import Valley, ends_of, linear
 from .cycles import CHECKED, DRAWS, OTHER_SEEDS, Cycles, noise_of
 from .ensemble import Coordinate, of_sweeps
@@ -244,7 +244,7 @@ def _stochastic(cycles: Cycles, optimum: _Optimum, spreads: Mapping[str, str]) -
         draws=cycles.draws,
         step=float(ensemble.options["policy"].dt),
         failed=optimum.failed,
-        comparison=[{"label": t.sample.label} | compared(t, x, seed=cycles.seed) for t, x in pairs],
+        comparison=[{"label": t.sample.label} | compare(t, x, seed=cycles.seed) for t, x in pairs],
         step_p=optimum.step_p,
         simulated=optimum.events,
         interrupted=optimum.interrupted,

@@ -50,6 +50,7 @@ def _events_of_steps(scaled: Scaled, stimulus: mj.Sampled, rows, span, levels, s
     t = lax.stop_gradient(t)
     real = jnp.isfinite(t)
     t0, t1 = t[:-1], jnp.where(real[1:], t[1:], t[:-1])
+    # A little inside each step: at its ends the drive may jump.
     inner = 1e-6 * (t1 - t0)
     y = jnp.where(real[:, None], y, y[:1])
     quiet = lax.stop_gradient(scaled)
@@ -69,6 +70,7 @@ def _events_of_steps(scaled: Scaled, stimulus: mj.Sampled, rows, span, levels, s
         time, last = _crossing(
             scaled, stimulus, (y[n], y[n + 1]), (t0[n], t1[n]), (start[n], end[n]), threshold
         )
+        # Beyond the branch by rows per decade that the current lacks: a slope where nothing happens.
         missed = row_of(stop_at) + 5 * jnp.where(jnp.any(where), sign * (threshold - last), 0.0)
         return jnp.where(jnp.any(hit), row_of(time), missed)
 

@@ -1,4 +1,4 @@
-"""A fit of sweeps: what was found, how well it is known, and whether it describes the data."""
+"""A fit of sweeps: its parameters, how well they are known, and whether it describes the data."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -11,7 +11,7 @@ from jaxtyping import Float
 import memjax as mj
 from memjax.observables import Thresholds
 
-from ..inference.identifiability import Identifiability, in_logarithms, joined, of_information
+from ..inference.identifiability import Identifiability, combine, in_logarithms, of_information
 from ..optimize.levenberg_marquardt import Progress
 from ..residuals import Residuals
 from ..result import AbstractFit
@@ -140,7 +140,7 @@ class FitResult(AbstractFit):
         information = in_logarithms(self.problem.device, free, self.z, self.uncertainty.fisher)
         if random is None:
             return of_information(free, information)
-        return joined(free, information, tuple(random.replicates), random.covariance)
+        return combine(free, information, tuple(random.replicates), random.covariance)
 
 
 def fit_at(
@@ -154,7 +154,7 @@ def fit_at(
     simulated: Float[np.ndarray, "waves points"] | None = None,
     **more: Any,
 ) -> FitResult:
-    """The fit at an optimum, whose residuals and Jacobian, the prior's last, are given.
+    """The fit at an optimum, from the residuals and the Jacobian there, the prior's last.
 
     `simulated` are responses as for `fitting.sweeps.verdict.judge`; `more` are fields of `FitResult` beside or in place
     of those that follow from the rest.

@@ -1,4 +1,4 @@
-"""What a measurement says, waveform by waveform: median currents, their scatter, and when the device switched."""
+"""Summaries of measurements, waveform by waveform: median currents, their scatter, and when the device switched."""
 
 import functools
 from collections.abc import Sequence
@@ -138,13 +138,16 @@ def noise_floor(measurement: mj.Measurement) -> float:
     """
     size, sweep = np.abs(measurement.response), measurement.sweep
     low = size <= np.quantile(size, 0.1)
-    row = low[2:] & low[1:-1] & low[:-2] & (sweep[2:] == sweep[:-2])
+    row = (
+        low[2:] & low[1:-1] & low[:-2] & (sweep[2:] == sweep[:-2])
+    )  # three neighbours of one sweep
     bend = np.diff(size, 2)[row]
     return max(scatter_about_neighbours(bend) if bend.size else 0.0, 1e-16)
 
 
 def scatter_about_neighbours(bend: Float[np.ndarray, " differences"]) -> float:
     """Robust standard deviation of points, from their second differences: a slope counts for none."""
+    # x - 2 y + z of independent points has 1 + 4 + 1 times their variance.
     return float(MAD * np.median(np.abs(bend)) / np.sqrt(6))
 
 

@@ -23,10 +23,10 @@ MOST_CURVES, CURVE_POINTS = 30, 400
 """Curves under a pulse that a report shows at the most, and points of each."""
 
 
-def thinned(
+def thin(
     measurement: mj.Measurement, points: int | None = None, *, point_time: float | None = None
 ) -> mj.Measurement:
-    """A measurement whose sweeps have no more points than a fit needs, with a warning that says so; else as it is.
+    """A measurement whose sweeps have no more points than a fit needs, and a warning; unchanged where it has no more.
 
     `points` of a sweep are averages of voltage, current and time over neighbours: by default 500 of sweeps of more than
     2,000; 0 leaves all. `point_time` [s] is that of a point where the file has none.
@@ -137,7 +137,7 @@ def curves_of(measurement: mj.Measurement) -> dict[str, np.ndarray]:
     some = labels[np.unique(np.linspace(0, len(labels) - 1, MOST_CURVES).astype(int))]
     parts = []
     for label in some.tolist():
-        own = thinned(measurement.select(measurement.sweep == label), CURVE_POINTS)
+        own = thin(measurement.select(measurement.sweep == label), CURVE_POINTS)
         if own.t is not None and (pulses := find_pulses(own.t, own.v)):
             parts.append((own.sweep, own.t - pulses[0].onset, own.v, own.i))
     columns = map(np.concatenate, zip(*parts, strict=True))

@@ -11,7 +11,7 @@ from .summary import EVENTS, MAD, Waveform
 
 
 def read_noise(waves: Sequence[Waveform], floor: float) -> dict[str, float]:
-    r"""Read noise of the instrument: `relative` and `floor_A`, the floor [A] as it is given.
+    r"""Read noise of the instrument: `relative` and `floor_A`, the floor [A] unchanged.
 
     `relative` is the robust standard deviation of ln |i| from one point to the next, over sqrt 2, of points well above
     the floor whose sweeps agree on the branch.
@@ -22,6 +22,7 @@ def read_noise(waves: Sequence[Waveform], floor: float) -> dict[str, float]:
         step = np.diff(w.log_response, axis=1) - np.diff(w.median_log())
         steps.append(step[:, clear[1:] & clear[:-1]].ravel())
     step = np.concatenate(steps)
+    # A step between two points has twice the variance of one.
     relative = MAD * np.median(np.abs(step)) / np.sqrt(2) * np.log(10) if step.size > 8 else 0.0
     return {"relative": float(relative), "floor_A": float(floor)}
 

@@ -29,11 +29,13 @@ def run(options: argparse.Namespace, device: Any) -> int:
     """Fit the sweeps of many devices; the exit status."""
     refuse_draws(options, used=options.stochastic)
     refuse_unused(options, (*USED, "batch", "chunk", "wafer_map"), what="sweeps")
-    names = ["stochastic"] * options.stochastic + ["uncertainty"] * (
-        options.uncertainty != "laplace"
-    )
-    for name in names:
-        raise UsageError(
-            f"--{name} with --batch", where="a fit of sweeps", allowed="one of the two", fix="fit the device alone"
-        )  # fmt: skip
+    for name, given in (
+        ("stochastic", options.stochastic),
+        ("uncertainty", options.uncertainty != "laplace"),
+    ):
+        if given:
+            raise UsageError(
+                f"--{name} with --batch", where="a fit of sweeps", allowed="one of the two",
+                fix="fit the device alone",
+            )  # fmt: skip
     return run_batch(options, device)

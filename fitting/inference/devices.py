@@ -77,7 +77,7 @@ class Devices:
         information = np.linalg.inv(covariance)
         score = np.einsum("dij,dj->di", information, z)
         if prior is not None:
-            # Normal laws multiply: their informations and scores add, and are taken off alike.
+            # Normal laws multiply: their information and their scores add, and are taken off alike.
             center, sigma = prior
             score = score - np.asarray(center) / sigma**2
             information = information - np.eye(n) / sigma**2

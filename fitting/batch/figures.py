@@ -95,7 +95,7 @@ def picture_wafer(
         figure, axes = _axes(len(units), height=3.9)
         for ax, (name, unit) in zip(axes, units.items(), strict=True):
             undetermined = [r for r in mapped if name in r.undetermined]
-            known = [r for r in mapped if name in r.values and r not in undetermined]
+            known = [r for r in mapped if name in r.values and name not in r.undetermined]
             lost = [r for r in mapped if r.failure]
             if known:
                 size, x = _square(figure, len(axes), at(mapped)), determined(known, name)

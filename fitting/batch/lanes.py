@@ -1,5 +1,6 @@
 """Solves of many devices side by side on given grids of steps, as compiled programs: states, tangents, residuals."""
 
+import functools
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -202,6 +203,7 @@ _compiling, _compiled = threading.Lock(), set()
 def _once(f: Callable) -> Callable:
     """A compiled function of which two threads do not compile the same program."""
 
+    @functools.wraps(f)
     def call(problems, which, z, grid, events):
         key = f, jax.tree.structure(problems), problems.free, which.shape, grid.t.shape, events
         if key in _compiled:
@@ -214,9 +216,18 @@ def _once(f: Callable) -> Callable:
     return call
 
 
-residuals_on_grid, linearised_on_grid = (
-    _once(jit_with_options(partial(_lanes, slopes), _single)) for slopes in (False, True)
-)
+@_once
+@partial(jit_with_options, options=_single)
+def residuals_on_grid(problems, which, z, grid, events):
+    """Residuals of lanes, and the errors of the steps over their tolerances."""
+    return _lanes(False, problems, which, z, grid, events)
+
+
+@_once
+@partial(jit_with_options, options=_single)
+def linearised_on_grid(problems, which, z, grid, events):
+    """Residuals, Jacobian by the variational equation, and errors of the steps."""
+    return _lanes(True, problems, which, z, grid, events)
 
 
 @partial(jit_with_options, options=_single)

@@ -20,7 +20,7 @@ from ..optimize.levenberg_marquardt import (
 )
 from .covariance import noise_of
 from .failures import no_start
-from .prepare import prepare
+from .prepare import Prepared, prepare
 from .problem import PATIENT, Problem, responses
 from .result import FitResult, fit_at
 from .thinning import thin
@@ -159,27 +159,31 @@ def fit(
     search, interrupted = _run_search(prepared.problem, prepared.candidates, seed, tick)
     if search.best_z is None:
         raise no_start(NOTHING, search.problem, prepared.candidates[:BATCH])
+    about = dict(interrupted=interrupted, point_time=point_time, measurements=measurements)
+    return _fit_of(search, prepared, **about)
+
+
+def _fit_of(search: _Search, prepared: Prepared, *, interrupted: bool, **about: Any) -> FitResult:
+    """The fit at the best point of a search, which ends with the noise that this point shows."""
     z, r, jacobian = search.optimum()
-    about = {"residuals": r, "jacobian": jacobian, "seed": seed}
-    noise = noise_of(search.problem, prepared.waves, **about)
+    noise = noise_of(
+        search.problem, prepared.waves, residuals=r, jacobian=jacobian, seed=search.seed
+    )
     if not interrupted and noise < 1:
         search = _end_search(search, noise)
         z, r, jacobian = search.optimum()
     problem = search.problem
+    about |= dict(loss=search.best_cost, search=search.progress, interrupted=interrupted)
     return fit_at(
         prepared,
         problem,
         z,
         r,
         jacobian,
-        seed=seed,
+        seed=search.seed,
         simulated=np.asarray(responses(problem, jnp.asarray(z))),
-        loss=search.best_cost,
         cycle_spread=cycle_spread(problem, prepared.waves, jacobian=jacobian),
-        search=search.progress,
-        interrupted=interrupted,
-        point_time=point_time,
-        measurements=measurements,
+        **about,
     )
 
 

@@ -98,7 +98,7 @@ def start_of(options: argparse.Namespace) -> Any:
             )  # fmt: skip
         start = mj.params.replace(start, values, where=options.preset)
     start = mj.params.replace(start, dict(options.start), where="--start")
-    return mj.params.bounded(start, dict(options.bounds), where="--bounds")
+    return mj.params.with_bounds(start, dict(options.bounds), where="--bounds")
 
 
 def parameters(options: argparse.Namespace) -> dict[str, Any]:

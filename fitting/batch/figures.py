@@ -31,7 +31,6 @@ def _shown(rows: Sequence[Row], units: Mapping[str, str]) -> tuple[dict[str, str
 
 
 def _axes(count: int, *, height: float):
-    """A figure with so many axes, and the axes."""
     from matplotlib.figure import Figure
 
     columns = min(count, _COLUMNS)
@@ -44,30 +43,25 @@ def _axes(count: int, *, height: float):
 
 
 def _label(name: str, unit: str) -> str:
-    """Name and unit of a parameter."""
     return name if unit in ("", "1") else f"{name} ({unit})"
 
 
 def _spread(x: np.ndarray) -> bool:
-    """Whether values call for a logarithmic axis."""
     low, high = np.quantile(x, [0.05, 0.95])
     return bool(np.all(x > 0) and high > _WIDE * low)
 
 
 def picture_distributions(rows: Sequence[Row], units: Mapping[str, str], path: Path) -> None:
     """Histogram of every free parameter over the devices; failures and undetermined ones are counted."""
-    failed = sum(bool(r.failure) for r in rows)
     units, others = _shown(rows, units)
+    lines: list = []
     with style():
         figure, axes = _axes(len(units), height=3.3)
-        lines: list = []
         for ax, (name, unit) in zip(axes, units.items(), strict=True):
             x = determined(rows, name)
             undetermined = sum(name in r.undetermined for r in rows)
-            middle = f"median {np.median(x):.4g}, " if len(x) else ""
-            title = f"{middle}n = {len(x)}" + (
-                f", {undetermined} not determined" if undetermined else ""
-            )
+            title = f"median {np.median(x):.4g}, " * bool(len(x)) + f"n = {len(x)}"
+            title += f", {undetermined} not determined" * bool(undetermined)
             ax.set(xlabel=_label(name, unit), ylabel="devices")
             ax.set_title(title, fontsize=10)
             if not len(x):
@@ -75,14 +69,13 @@ def picture_distributions(rows: Sequence[Row], units: Mapping[str, str], path: P
             log = _spread(x)
             edges = np.histogram_bin_edges(np.log(x) if log else x, bins=min(40, 5 + len(x) // 10))
             ax.hist(x, bins=np.exp(edges) if log else edges, color=MUTED)
+            ax.set_xscale("log" if log else "linear")
             lines = [ax.axvline(np.median(x), color=SIMULATED, lw=1.5)]
             lines += [ax.axvline(q, color=SECOND, ls="--") for q in np.quantile(x, [0.05, 0.95])]
-            if log:
-                ax.set_xscale("log")
         if lines:
             words = ["median", "5 % and 95 %"]
             figure.legend(lines[:2], words, loc="outside lower center", ncols=2)
-        head = f"{len(rows)} devices, {failed} could not be fitted"
+        head = f"{len(rows)} devices, {sum(bool(r.failure) for r in rows)} could not be fitted"
         figure.suptitle(f"{head}; {others}" if others else head)
         figure.savefig(path, format="png")
 
@@ -91,40 +84,37 @@ def picture_wafer(
     rows: Sequence[Row], units: Mapping[str, str], positions: Positions, path: Path
 ) -> None:
     """Each free parameter over the wafer; a cross where the fit failed, a ring where it is not determined."""
-    placed = [r for r in rows if r.name in positions]
+    mapped = [r for r in rows if r.name in positions]
     units, others = _shown(rows, units)
+    marks: dict = {}
+
+    def at(some: Sequence[Row]) -> np.ndarray:
+        return np.array([positions[r.name] for r in some]).reshape(-1, 2).T
+
     with style():
         figure, axes = _axes(len(units), height=3.9)
-        marks: dict = {}
         for ax, (name, unit) in zip(axes, units.items(), strict=True):
-            known = [r for r in placed if name in r.values and name not in r.undetermined]
-            undetermined = [r for r in placed if name in r.undetermined]
-            lost = [r for r in placed if r.failure]
-            at = lambda some: np.array([positions[r.name] for r in some]).reshape(-1, 2).T  # noqa: E731
+            undetermined = [r for r in mapped if name in r.undetermined]
+            known = [r for r in mapped if name in r.values and name not in r.undetermined]
+            lost = [r for r in mapped if r.failure]
             if known:
-                size = _square(figure, len(axes), at(placed))
-                x = np.array([r.values[name] for r in known])
-                norm = "log" if _spread(x) else None
-                dots = ax.scatter(*at(known), c=x, s=size, marker="s", cmap="viridis", norm=norm)
+                size, x = _square(figure, len(axes), at(mapped)), determined(known, name)
+                look = {"s": size, "marker": "s", "cmap": "viridis"}
+                dots = ax.scatter(*at(known), c=x, norm="log" if _spread(x) else None, **look)
                 figure.colorbar(dots, ax=ax, label=_label(name, unit), shrink=0.85)
-            for some, mark, word in (
-                (lost, "x", "could not be fitted"),
-                (undetermined, "o", "not determined"),
+            ring = {"marker": "o", "facecolors": "none", "edgecolors": SECOND}
+            for some, word, look in (
+                (lost, "could not be fitted", {"marker": "x", "c": SIMULATED}),
+                (undetermined, "not determined", ring),
             ):
                 if some:
-                    face = (
-                        {"facecolors": "none", "edgecolors": SECOND}
-                        if mark == "o"
-                        else {"c": SIMULATED}
-                    )
-                    marks[word] = ax.scatter(*at(some), marker=mark, s=28, **face)
-            _frame(ax, at(placed), name)
+                    marks[word] = ax.scatter(*at(some), s=28, **look)
+            _frame(ax, at(mapped), name)
         if others:
             figure.suptitle(others)
         if marks:
-            figure.legend(
-                list(marks.values()), list(marks), loc="outside lower center", ncols=len(marks)
-            )
+            about = {"loc": "outside lower center", "ncols": len(marks)}
+            figure.legend(list(marks.values()), list(marks), **about)
         figure.savefig(path, format="png")
 
 
@@ -137,8 +127,7 @@ def _square(figure, count: int, places: np.ndarray) -> float:
 
 def _pitch(x: np.ndarray) -> float:
     """Least distance of two coordinates."""
-    steps = np.diff(np.unique(x))
-    return float(steps.min()) if len(steps) else 1.0
+    return float(np.diff(np.unique(x)).min(initial=np.inf)) if np.ptp(x) else 1.0
 
 
 def _frame(ax, places: np.ndarray, name: str) -> None:

@@ -23,16 +23,13 @@ from memjax.files import strict_json, write_json
 from memjax.params import get, replace
 from memjax.policy import require_x64
 
-from ..optimize.levenberg_marquardt import Progress
 from ..problem import begun
-from ..sweeps.covariance import noise_of, uncertainty
+from ..sweeps.covariance import noise_of
 from ..sweeps.fit import NOTHING
 from ..sweeps.prepare import Prepared, choose_free, prepare
-from ..sweeps.result import FitResult
-from ..sweeps.thinning import thinned
-from ..sweeps.variability import read_noise
-from ..sweeps.verdict import judge
-from .search import Search, searched, weighed
+from ..sweeps.result import FitResult, fit_at
+from ..sweeps.thinning import thin
+from .search import Search, find_optima, reweigh
 
 Source = Sequence[mj.Measurement] | Callable[[], Sequence[mj.Measurement]]
 
@@ -180,57 +177,47 @@ def fit_batch(
     Devices of a chunk whose data have one shape are searched by one program, see `fitting.batch.search`.
     """
     require_x64()
-    checked(device, free, fix, start)
+    check_request(device, free, fix, start)
     options = dict(bench=bench, env=env, point_time=point_time, model_sigma=model_sigma)
     options |= dict(free=free, fix=fix, start=start, thresholds=thresholds, points=points)
     about: dict[str, Any] = dict(starts=starts, seed=seed, grids=grids)
     search = Search(chunk=-(-chunk // _THREADS), screened=-(-screened // starts) * starts, **about)
     prints = {n: _print(source) for n, source in devices.items()}
-    folder = _opened(Path(out), [prints, _run_signature(device, options, search)])
+    folder = _open_run(Path(out), [prints, _run_signature(device, options, search)])
     halt = threading.Event()
-    find = partial(_found, device=device, options=options, search=search, halt=halt)
+    find = partial(_fits_of, device=device, options=options, search=search, halt=halt)
     try:
-        return _advanced(devices, folder, chunk, find, each, tick)
+        return _advance(devices, folder, chunk, find, each, tick)
     finally:
         halt.set()
 
 
-def _advanced(
+def _advance(
     devices: Mapping[str, Source], folder: Path, chunk: int, find: Callable, each: Any, tick: Any
 ) -> list[Row]:
-    """Rows of all devices, chunk by chunk: read where they are there, found and written where not."""
+    """Rows of all devices, chunk by chunk: read where a file has them, else fitted and written."""
     names, rows = list(devices), list[Row]()
+    # No `with`: after an interrupt it would wait for the threads, which the caller has yet to halt.
     pool = ThreadPoolExecutor(_THREADS)
     for k in range(0, len(names), chunk):
         path, some = folder / _CHUNK.format(k // chunk), names[k : k + chunk]
         if fresh := not path.exists():
-            found = _shared(pool, find, {n: devices[n] for n in some})
-            if each is not None:
-                for name, result in found.items():
-                    if isinstance(result, FitResult):
-                        each(name, result)
-            write_json(path, [asdict(_row(n, found[n])) for n in some])
-        rows += _read(path)
+            # A share of the devices in each thread: Python of one while XLA computes for another.
+            shares = [{n: devices[n] for n in some[j::_THREADS]} for j in range(_THREADS)]
+            results = {n: x for share in pool.map(find, shares) for n, x in share.items()}
+            for name, result in results.items():
+                if each is not None and isinstance(result, FitResult):
+                    each(name, result)
+            write_json(path, [asdict(_row(n, results[n])) for n in some])
+        for row in json.loads(path.read_text(encoding="utf-8")):
+            rows.append(Row(**row | {"undetermined": tuple(row["undetermined"])}))
         if tick is not None:
             tick(len(rows), len(names), fresh)
     pool.shutdown()
     return rows
 
 
-def _shared(pool: ThreadPoolExecutor, one: Callable, devices: Mapping[str, Source]) -> dict:
-    """What `one` finds for devices, a share of them in each thread: Python of one while XLA computes for another."""
-    names = list(devices)
-    parts = [{n: devices[n] for n in names[k::_THREADS]} for k in range(_THREADS)]
-    return {n: x for found in pool.map(one, parts) for n, x in found.items()}
-
-
-def _read(path: Path) -> list[Row]:
-    """The rows of a chunk."""
-    rows = json.loads(path.read_text(encoding="utf-8"))
-    return [Row(**row | {"undetermined": tuple(row["undetermined"])}) for row in rows]
-
-
-def checked(
+def check_request(
     device: Any,
     free: Sequence[str] | None,
     fix: Mapping[str, float] | None,
@@ -244,7 +231,6 @@ def checked(
 
 
 def _print(source: Source) -> str:
-    """Digest of data; that of nothing where they cannot be read."""
     try:
         if isinstance(source, File):
             return source.digest()
@@ -259,17 +245,16 @@ def _print(source: Source) -> str:
 
 
 def _run_signature(device: Any, options: Mapping[str, Any], search: Search) -> list[str]:
-    """What was asked for, in words that last."""
+    """Model, options and versions in words that are the same in each process: a run goes on only with the same."""
     model = {n: stored(device, n) for n in (*parameter_specs(device), *setting_specs(device))}
     plain = {n: x if x is None or isinstance(x, str) else float(x) for n, x in model.items()}
     words = [type(device).__name__, str(plain), str(dict(options)), str(search)]
     return [*words, jax.__version__, version("memjax")]
 
 
-def _opened(folder: Path, asked: list) -> Path:
-    """The folder of a run, new or the same one."""
+def _open_run(folder: Path, request: list) -> Path:
     path = folder / RUN
-    if path.exists() and path.read_text(encoding="utf-8") != strict_json(asked):
+    if path.exists() and path.read_text(encoding="utf-8") != strict_json(request):
         raise OutputError(
             "the folder holds a run of other devices, data, options or versions",
             where=str(folder),
@@ -278,11 +263,11 @@ def _opened(folder: Path, asked: list) -> Path:
         )
     folder.mkdir(parents=True, exist_ok=True)
     if not path.exists():
-        write_json(path, asked)
+        write_json(path, request)
     return folder
 
 
-def _found(
+def _fits_of(
     devices: Mapping[str, Source],
     *,
     device: Any,
@@ -293,95 +278,72 @@ def _found(
     """Results of devices, those of one shape searched together; or why there is none."""
     results: dict[str, FitResult | str] = {}
     arguments = {k: x for k, x in options.items() if k != "points"}
-    points = options.get("points")
-    groups: dict[str, dict[str, tuple[Prepared, Sequence[mj.Measurement]]]] = {}
+    time, seed = options["point_time"], search.seed
+    groups: dict[str, dict[str, tuple[Prepared, list[mj.Measurement]]]] = {}
     for name, source in devices.items():
         try:
             measured = source() if callable(source) else source
-            measured = [thinned(m, points, point_time=options["point_time"]) for m in measured]
-            made = prepare(
-                measured, device, **arguments, seed=search.seed, screened=search.screened
-            )
+            measured = [thin(m, options["points"], point_time=time) for m in measured]
+            prepared = prepare(measured, device, **arguments, seed=seed, screened=search.screened)
         except (MemjaxError, OSError) as error:
             results[name] = str(error)
             continue
-        groups.setdefault(_shape(made.problem), {})[name] = made, measured
+        # Problems of one signature are solved by one compiled program.
+        groups.setdefault(signature(prepared.problem), {})[name] = prepared, measured
     for group in groups.values():
-        every = [made for made, _ in group.values()]
-        found = searched(every, search, halt)
-        noise = [_noise(m, f, search.seed) for m, f in zip(every, found, strict=True)]
-        ended = weighed(every, found, noise, search, halt)
-        for (name, (_, measured)), (made, z, r, jacobian) in zip(group.items(), ended, strict=True):
+        every = [prepared for prepared, _ in group.values()]
+        optima = find_optima(every, search, halt)
+        noise = [_noise(p, optimum, seed) for p, optimum in zip(every, optima, strict=True)]
+        ended = reweigh(every, optima, noise, search, halt)
+        for (name, (_, measured)), optimum in zip(group.items(), ended, strict=True):
+            about = {"seed": seed, "point_time": time, "measurements": measured}
             try:
-                results[name] = _result(made, measured, z, r, jacobian, options, search.seed)
+                results[name] = _result(*optimum, **about)
             except FitError as error:
                 results[name] = error.what
     return results
 
 
-def _noise(made: Prepared, found: tuple, seed: int) -> float:
+def _noise(prepared: Prepared, optimum: tuple, seed: int) -> float:
     """Standard deviation of the residuals at an optimum [sigma]; 1, that is what was granted, where it is unknown."""
-    _, r, jacobian = found
+    _, r, jacobian = optimum
     noise = np.nan
     if np.all(np.isfinite(r)) and np.all(np.isfinite(jacobian)):
-        arguments = {"residuals": r, "jacobian": jacobian, "seed": seed}
         with contextlib.suppress(np.linalg.LinAlgError):
-            noise = noise_of(made.problem, made.waves, **arguments)
+            noise = noise_of(
+                prepared.problem, prepared.waves, residuals=r, jacobian=jacobian, seed=seed
+            )
     return noise if np.isfinite(noise) else 1.0
 
 
-def _shape(problem: Any) -> str:
-    """What problems have in common that one program solves."""
-    return signature(problem)
-
-
-def _result(made: Prepared, measured, z, r, jacobian, options, seed: int) -> FitResult:
-    """What was found for a device."""
-    cost = 0.5 * float(np.sum(r**2))
-    if not np.isfinite(cost):
+def _result(
+    prepared: Prepared, z: np.ndarray, r: np.ndarray, jacobian: np.ndarray, **about: Any
+) -> FitResult:
+    """The fit of a device at its optimum; a `FitError` where there is none, or its errors are no numbers."""
+    if not np.isfinite(np.sum(r**2)):
         raise FitError(NOTHING)
-    problem = made.problem
     try:
-        known = uncertainty(problem, made.waves, z=z, residuals=r, jacobian=jacobian, seed=seed)
+        fit = fit_at(prepared, prepared.problem, z, r, jacobian, **about)
     except np.linalg.LinAlgError as error:
         raise FitError(f"{_UNKNOWN}: {error}") from error
-    if not np.all(np.isfinite([*known.sigma_z, known.reduced_chi2])):
+    if not np.all(np.isfinite([*fit.uncertainty.sigma_z, fit.uncertainty.reduced_chi2])):
         raise FitError(_UNKNOWN)
-    return FitResult(
-        device=problem.at(z),
-        model=getattr(problem.device, "name", "circuit"),
-        problem=problem,
-        waves=made.waves,
-        z=z,
-        loss=cost,
-        uncertainty=known,
-        verdict=judge(made.waves, problem.group, r),
-        read_noise=read_noise(made.waves, made.floor),
-        cycle_spread={},
-        search=Progress(z[None], np.array([cost])),
-        seed=seed,
-        notes=made.notes,
-        point_time=options["point_time"],
-        measurements=list(measured),
-    )
-
-
-def _listed(x: np.ndarray | None) -> list | None:
-    """An array as lists."""
-    return None if x is None else x.tolist()
+    return fit
 
 
 def _row(name: str, result: FitResult | str) -> Row:
-    """The row of a result, or of a failure."""
     if isinstance(result, str):
         return Row(name=name, failure=result)
-    problem, known = result.problem, result.uncertainty
-    std = result.std
+    known, std = result.uncertainty, result.std
     if not np.all(np.isfinite([*std.values()])):
         return Row(name=name, failure=_UNKNOWN)
+    arrays = {
+        n: getattr(known, n) for n in ("data_z", "information", "cycle_information", "cycle_score")
+    }
+    lists: dict[str, Any] = {n: None if x is None else x.tolist() for n, x in arrays.items()}
     return Row(
         name=name,
-        values={n: float(get(result.device, n)) for n in problem.free},
+        values={n: float(get(result.device, n)) for n in result.free},
         std=std,
         undetermined=result.undetermined,
         loss=result.loss,
@@ -389,10 +351,7 @@ def _row(name: str, result: FitResult | str) -> Row:
         verdict=result.verdict.word,
         reason=result.verdict.reason,
         z=result.z.tolist(),
-        data_z=known.data_z.tolist(),
-        information=known.information.tolist(),
         freedom=known.freedom,
         sweeps=known.sweeps,
-        cycle_information=_listed(known.cycle_information),
-        cycle_score=_listed(known.cycle_score),
+        **lists,
     )

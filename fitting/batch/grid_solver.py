@@ -25,7 +25,6 @@ _GROWTH = {True: 1.5, False: 4.0}
 
 @jax.jit
 def _driven(stimuli: Any, t: np.ndarray) -> Array:
-    """Values of stacked stimuli."""
     return jax.vmap(jax.vmap(lambda s, t: jax.vmap(s)(t)))(stimuli, t)
 
 
@@ -64,20 +63,17 @@ class GridSolver:
 
     def _blocks(self, run, z, jobs):
         """`run` over blocks of lanes, filled up with their last lane; leaves cut and joined."""
-        parts = _parts(len(jobs))
-
-        def one(part, size):
+        blocks = []
+        for part, size in _parts(len(jobs)):
             if self.halt.is_set():
                 raise KeyboardInterrupt
             filled = np.concatenate([part, np.repeat(part[-1:], size - len(part))])
-            found = run(z[filled], jobs[filled])
-            return jax.tree.map(lambda x: np.asarray(x)[: len(part)], found)
-
-        found = [one(*part) for part in parts]
-        return jax.tree.map(lambda *x: np.concatenate(x), *found)
+            count, values = len(part), run(z[filled], jobs[filled])
+            blocks.append(jax.tree.map(lambda x, count=count: np.asarray(x)[:count], values))
+        return jax.tree.map(lambda *x: np.concatenate(x), *blocks)
 
     def _gridded(self, z, jobs, *, slopes: bool):
-        """Residuals (and slopes) on a grid that suits these points; it is kept for the next ones."""
+        """Residuals (and slopes) on a grid that suits these points, and its steps, with which the next one begins."""
         which, steps = self.owner[jobs], self.steps[jobs]
         gap, fine = self.plan.gap[which], self.rtol == FINE
         allowed = _GROWTH[fine]
@@ -85,16 +81,16 @@ class GridSolver:
         ahead = linearised_on_grid if slopes and not fine else residuals_on_grid
         for _ in range(_PASSES):
             grid = self.plan.grid(which, steps, self.rtol)
-            *found, excess = ahead(self.problems, which, z, grid, self.events)
+            *values, excess = ahead(self.problems, which, z, grid, self.events)
             want = needed(gap, steps, np.asarray(excess))
             if np.all(want <= allowed * steps):
                 break
             ahead, steps = residuals_on_grid, np.maximum(want, steps // 2)
         if slopes and ahead is residuals_on_grid:
-            *found, _ = linearised_on_grid(self.problems, which, z, grid, self.events)
+            *values, _ = linearised_on_grid(self.problems, which, z, grid, self.events)
         # Grids that are nearly right stay, so that costs can be compared.
         steps = np.where((want <= _GROWTH[True] * steps) & (3 * want >= steps), steps, want)
-        return *found, steps
+        return *values, steps
 
     def some(self, jobs: Int[np.ndarray, " some"]) -> "GridSolver":
         """A solver of some of the jobs, on the grids that they have."""
@@ -133,5 +129,4 @@ class GridSolver:
 
 
 def _finite(*arrays: np.ndarray) -> np.ndarray:
-    """Which rows hold numbers alone."""
     return np.all([np.all(np.isfinite(x), axis=tuple(range(1, x.ndim))) for x in arrays], axis=0)

@@ -10,7 +10,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
 from memjax.compile_cache import fast_compile_options, jit_with_options
 from memjax.scaling import Scaled
@@ -98,13 +98,13 @@ class _Lane:
         excess = jnp.sqrt(sum(x**2 for x in over) / len(over))
         end = projected(self.scaled, free)
         if self.moved:
+            # The tangents of the step itself, then those of the projection: dy = P'(y) (dy_step).
             d = tangents_step(rates, self.leaves, (y, end), self.moved, d, h=h)
             d = [self.along(m, projected, free, x) for m, x in zip(self.moved, d, strict=True)]
         return (end, d), excess
 
 
 def _leaves(scaled: Scaled):
-    """Arrays of real numbers, and what makes the equations of such arrays."""
     arrays, rest = eqx.partition(scaled, eqx.is_inexact_array)
     leaves, structure = jax.tree.flatten(arrays)
     return leaves, lambda own: eqx.combine(jax.tree.unflatten(structure, own), rest)
@@ -112,11 +112,11 @@ def _leaves(scaled: Scaled):
 
 def _read(problem: Problem, z: Sequence, *, grid: Grid, states: list):
     """Residuals [sigma], data then prior, of the states at the rows, and of those on all ends of steps if given."""
-    zero, g = jnp.zeros((), int), problem.group
+    zero, g, device = jnp.zeros((), int), problem.group, problem.at(z)
     left = None if g.left is None else problem.bench
 
     def one(stimulus, rows, span, own, y, limits):
-        scaled = _scaled(problem, z, limits)
+        scaled = scaled_under(problem, device, limits)
         if len(y) == 1:
 
             def see(at, v, rate, y):
@@ -134,23 +134,22 @@ def _read(problem: Problem, z: Sequence, *, grid: Grid, states: list):
     return problem.with_prior(misfit(g, *logs, events=events), jnp.stack(z))
 
 
-def _scaled(problem: Problem, z, limits: Float[Array, "2"] | None) -> Scaled:
-    """The equations at a point, under the limits of one waveform [A]."""
-    return scaled_under(problem, problem.at(z), limits)
-
-
 def _directions(problem: Problem, z: list, limits: Any) -> list[dict[int, Array]]:
     """For each coordinate the derivatives of those leaves of the equations that depend on it, by their place."""
-    found = []
+    directions = []
     for k, x in enumerate(z):
-        of = lambda x, k=k: _leaves(_scaled(problem, [*z[:k], x, *z[k + 1 :]], limits))[0]  # noqa: E731
-        moved = enumerate(derivative(of, x, jnp.ones_like(x)))
-        found.append({i: d for i, d in moved if not isinstance(d, float)})
-    return found
+
+        def leaves(x, k=k):
+            device = problem.at([*z[:k], x, *z[k + 1 :]])
+            return _leaves(scaled_under(problem, device, limits))[0]
+
+        moved = enumerate(derivative(leaves, x, jnp.ones_like(x)))
+        directions.append({i: d for i, d in moved if not isinstance(d, float)})
+    return directions
 
 
-def _lanes(problems: Any, which, z, grid: Grid, events: bool, slopes: bool):
-    """Residuals, Jacobian if asked for, and errors of the steps, of lanes of stacked problems."""
+def _lanes(slopes: bool, problems: Any, which, z, grid: Grid, events: bool):
+    """Residuals, Jacobian (by the variational equation) if asked for, and errors of the steps, of lanes of problems."""
     arrays, rest = eqx.partition(problems, eqx.is_array)
     own, waves = jax.tree.map(lambda x: x[which], arrays), grid.t.shape[1]
     # One axis over lanes and waves: a loop along contiguous memory.
@@ -160,14 +159,16 @@ def _lanes(problems: Any, which, z, grid: Grid, events: bool, slopes: bool):
 
     def equations(lane):
         problem, z, limits = eqx.combine(lane[0], rest), list(lane[1]), lane[2]
-        return _scaled(problem, z, limits), _directions(problem, z, limits) if slopes else ()
+        scaled = scaled_under(problem, problem.at(z), limits)
+        return scaled, _directions(problem, z, limits) if slopes else ()
 
     path, structure, excess = _march(equations, (*parts, limits), flat, slopes=slopes)
     _, count, width = path.shape
+    # Place of (step, component, lane) in the flat path: (step * count + component) * width + lane.
     place = flat.at * (count * width) + jnp.arange(width)[:, None]
     apart = lambda x: x.reshape(-1, waves, *x.shape[1:])  # noqa: E731
 
-    def seen(parts):
+    def states_of(parts):
         """States at the rows; and on all ends of steps, where events are looked for."""
         pick = lambda c: path.ravel().at[place + c * width].get(mode="promise_in_bounds")  # noqa: E731
         every = [[path[:, c].T for c in parts]] if events else []
@@ -178,27 +179,16 @@ def _lanes(problems: Any, which, z, grid: Grid, events: bool, slopes: bool):
     def read(own, z, grid, y, *tangents):
         z, of = list(z), partial(_read, eqx.combine(own, rest), grid=grid)
         if not slopes:
-            return of(z, states=y), None
-        found = []
+            return (of(z, states=y),)
+        columns = []
         for k, d in enumerate(tangents):
             along = lambda x, y, k=k: of([*z[:k], x, *z[k + 1 :]], states=y)  # noqa: E731
-            found.append(jax.jvp(along, (z[k], y), (jnp.ones_like(z[k]), d)))
-        return found[0][0], jnp.stack([d for _, d in found], axis=-1)
+            columns.append(jax.jvp(along, (z[k], y), (jnp.ones_like(z[k]), d)))
+        return columns[0][0], jnp.stack([d for _, d in columns], axis=-1)
 
     axes = (0, 0, over_lanes(grid), *[0] * (1 + len(tangents)))
-    states = seen(y), *map(seen, tangents)
-    r, jacobian = jax.vmap(read, in_axes=axes)(own, z, grid, *states)
-    return (r, jacobian, apart(excess.T)) if slopes else (r, apart(excess.T))
-
-
-def _residuals_on_grid(problems, which, z, grid, events):
-    """Residuals and errors."""
-    return _lanes(problems, which, z, grid, events, False)
-
-
-def _linearised_on_grid(problems, which, z, grid, events):
-    """Residuals, Jacobian by the variational equation, and errors."""
-    return _lanes(problems, which, z, grid, events, True)
+    states = states_of(y), *map(states_of, tangents)
+    return *jax.vmap(read, in_axes=axes)(own, z, grid, *states), apart(excess.T)
 
 
 def _single() -> dict[str, Any]:
@@ -226,16 +216,23 @@ def _once(f: Callable) -> Callable:
     return call
 
 
-residuals_on_grid, linearised_on_grid = (
-    _once(jit_with_options(f, _single)) for f in (_residuals_on_grid, _linearised_on_grid)
-)
+@_once
+@partial(jit_with_options, options=_single)
+def residuals_on_grid(problems, which, z, grid, events):
+    """Residuals of lanes, and the errors of the steps over their tolerances."""
+    return _lanes(False, problems, which, z, grid, events)
 
 
-def _residuals_adaptive(problems: Any, which, z):
+@_once
+@partial(jit_with_options, options=_single)
+def linearised_on_grid(problems, which, z, grid, events):
+    """Residuals, Jacobian by the variational equation, and errors of the steps."""
+    return _lanes(True, problems, which, z, grid, events)
+
+
+@partial(jit_with_options, options=_single)
+def residuals_adaptive(problems: Any, which, z):
     """Residuals and success of lanes by the adaptive solver, without derivatives."""
     arrays, rest = eqx.partition(problems, eqx.is_array)
     own = jax.tree.map(lambda x: x[which], arrays)
     return jax.vmap(lambda own, z: eqx.combine(own, rest).residuals(z))(own, z)
-
-
-residuals_adaptive = jit_with_options(_residuals_adaptive, _single)

@@ -15,24 +15,14 @@ from .run import run_batch
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of batches to those of ``memjax fit``."""
     add = parser.add_argument_group("many devices").add_argument
-    add(
-        "--batch",
-        action="store_true",
-        help="each file is a device of its own: a table with a row per device; a run that was interrupted goes on "
-        "with the same command",
+    text = "each file is a device of its own: a table with a row per device; a run that was interrupted goes on with "
+    add("--batch", action="store_true", help=text + "the same command")
+    text = (
+        f"devices of a batch that advance together, all that an interrupt loses (default {CHUNK})"
     )
-    add(
-        "--chunk",
-        type=count(1),
-        default=CHUNK,
-        metavar="N",
-        help=f"devices of a batch that advance together, all that an interrupt loses (default {CHUNK})",
-    )
-    add(
-        "--wafer-map",
-        metavar="CSV",
-        help="places of the devices of a batch, columns name, x, y (default: row and column in the names)",
-    )
+    add("--chunk", type=count(1), default=CHUNK, metavar="N", help=text)
+    text = "places of the devices of a batch, columns name, x, y (default: row and column in the names)"
+    add("--wafer-map", metavar="CSV", help=text)
 
 
 def run(kind: Kind, options: argparse.Namespace) -> int:

@@ -23,8 +23,8 @@ _SHARE = 0.5
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """What a batch says of its population.
+class BatchPopulation:
+    """The population of the devices of a batch.
 
     Parameters
     ----------
@@ -56,7 +56,9 @@ class Drawn:
         }
 
 
-def drawn_from(rows: Sequence[Row], fits: Path, device: mj.AbstractDevice | mj.Circuit) -> Drawn:
+def batch_population(
+    rows: Sequence[Row], fits: Path, device: mj.AbstractDevice | mj.Circuit
+) -> BatchPopulation:
     """The population that fitted devices belong to; those that failed are left out. `fits` holds their fits.
 
     Notes
@@ -67,36 +69,30 @@ def drawn_from(rows: Sequence[Row], fits: Path, device: mj.AbstractDevice | mj.C
     """
     fitted = [r for r in rows if not r.failure]
     try:
-        told = Devices.from_fits(fitted)
+        devices = Devices.from_fits(fitted)
         base = _base([load_fit(fits / f"{r.name}.json") for r in fitted], device)
-        few = [n for n in told.names if len(determined(fitted, n)) < _SHARE * len(fitted)]
+        few = [n for n in devices.names if len(determined(fitted, n)) < _SHARE * len(fitted)]
         if not few:
-            found = fit_population(told)
-            return Drawn(found, found.population(base), "restricted maximum likelihood")
+            hierarchy = fit_population(devices)
+            return BatchPopulation(
+                hierarchy, hierarchy.population(base), "restricted maximum likelihood"
+            )
     except (DataError, FitError, np.linalg.LinAlgError) as error:
-        return Drawn(note=f"no population to draw from: {error}")
-    found = Hierarchy.of_estimates(told, np.array([r.z for r in fitted]), few)
+        return BatchPopulation(note=f"no population to draw from: {error}")
+    hierarchy = Hierarchy.of_estimates(devices, np.array([r.z for r in fitted]), few)
     note = f"not determined by most devices: {', '.join(few)}; what is drawn is like the estimates, errors and all"
-    return Drawn(found, found.population(base), "covariance of the estimates", note)
+    return BatchPopulation(
+        hierarchy, hierarchy.population(base), "covariance of the estimates", note
+    )
 
 
 def _base(fits: Sequence[FitFile], device: Any) -> Any:
-    """What devices have in common: settings, and medians of their values.
-
-    Raises
-    ------
-    DataError
-        Where their settings differ or some stand reversed.
-    """
-    words = list(setting_specs(device))
-    kinds = {tuple((n, f.values[n]) for n in words) for f in fits}
+    """What devices have in common: settings, and medians of their values; none reversed, or it is a `DataError`."""
+    kinds = {tuple((n, f.values[n]) for n in setting_specs(device)) for f in fits}
     if len(kinds) > 1:
         texts = sorted(", ".join(f"{n} = {x}" for n, x in kind) for kind in kinds)
-        raise DataError(
-            f"devices of different settings: {'; '.join(texts)}",
-            allowed="one kind",
-            fix="fit each kind by itself",
-        )
+        what = f"devices of different settings: {'; '.join(texts)}"
+        raise DataError(what, allowed="one kind", fix="fit each kind by itself")
     swapped = sum(bool(f.bench.get("reversed")) for f in fits)
     if swapped:
         raise DataError(

@@ -3,7 +3,8 @@
 import csv
 import html
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,37 +47,36 @@ def write_devices(
     path: Path,
 ) -> None:
     """Write ``devices.csv``: a row per device, in order; units by parameter, file and place on the wafer by device."""
-    head = ["name", "file", *(["x", "y"] if positions else []), "status"]
-    for name, unit in units.items():
-        head += [f"{name} [{unit}]", f"{name} std [{unit}]"]
-    head += ["loss", "reduced_chi2", "verdict", "reason", "undetermined", "failure"]
+    table = []
+    for r in rows:
+        cells: dict[str, Any] = {"name": r.name, "file": files[r.name]}
+        if positions:
+            cells["x"], cells["y"] = positions.get(r.name, ("", ""))
+        cells["status"] = status(r)
+        for name, unit in units.items():
+            cells[f"{name} [{unit}]"] = r.values.get(name, "")
+            cells[f"{name} std [{unit}]"] = r.std.get(name, "")
+        cells |= {n: getattr(r, n) for n in ("loss", "reduced_chi2", "verdict", "reason")}
+        table.append(cells | {"undetermined": " ".join(r.undetermined), "failure": r.failure})
     with writing(path) as beside, beside.open("w", encoding="utf-8", newline="") as out:
-        table = csv.writer(out, lineterminator="\n")
-        table.writerow(head)
-        for r in rows:
-            cells: list[Any] = [r.name, files[r.name]]
-            cells += positions.get(r.name, ("", "")) if positions else ()
-            cells.append(status(r))
-            for name in units:
-                cells += [r.values.get(name, ""), r.std.get(name, "")]
-            cells += ["" if x is None else x for x in (r.loss, r.reduced_chi2)]
-            table.writerow([*cells, r.verdict, r.reason, " ".join(r.undetermined), r.failure])
+        writer = csv.DictWriter(out, list(table[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(table)
 
 
 def population(rows: Sequence[Row], units: Mapping[str, str]) -> dict[str, dict]:
     """Statistics of each free parameter over the devices whose data determine it."""
-    found = {}
+    statistics = {}
     for name, unit in units.items():
         x = determined(rows, name)
-        entry: dict[str, Any] = {"unit": unit, "n": len(x)}
+        statistics[name] = entry = {"unit": unit, "n": len(x)}
         entry["undetermined"] = sum(name in r.undetermined for r in rows)
         if len(x):
-            entry["median"] = float(np.median(x))
-            entry["quantiles"] = {str(q): float(np.quantile(x, q)) for q in _QUANTILES}
             std = [r.std[name] for r in rows if name in r.std and name not in r.undetermined]
+            quantiles = {str(q): float(np.quantile(x, q)) for q in _QUANTILES}
+            entry |= {"median": float(np.median(x)), "quantiles": quantiles}
             entry["median_std"] = float(np.median(std))
-        found[name] = entry
-    return found
+    return statistics
 
 
 def write_report(
@@ -96,31 +96,26 @@ def write_report(
     write_devices(rows, units, files, positions, folder / "devices.csv")
     counts = Counter(map(status, rows))
     content = {"schema_version": SCHEMA, "kind": "batch", **about, "versions": versions()}
-    content["counts"] = {"devices": len(rows)} | {
-        s: counts[s] for s in ("fitted", "poor", "failed")
-    }
+    words = ("fitted", "poor", "failed")
+    content["counts"] = {"devices": len(rows)} | {s: counts[s] for s in words}
     content |= {"population": population(rows, units), "notes": list(notes)}
     write_json(folder / "batch.json", content)
-    pictures = []
+    pictures: dict[str, Callable[[Path], None]] = {}
     if any(r.values for r in rows):
-        pictures.append("distributions.png")
-        with writing(folder / pictures[-1]) as beside:
-            picture_distributions(rows, units, beside)
+        pictures["distributions.png"] = partial(picture_distributions, rows, units)
         if positions:
-            pictures.append("wafer.png")
-            with writing(folder / pictures[-1]) as beside:
-                picture_wafer(rows, units, positions, beside)
+            pictures["wafer.png"] = partial(picture_wafer, rows, units, positions)
+    for name, draw in pictures.items():
+        with writing(folder / name) as beside:
+            draw(beside)
     with writing(folder / "report.html") as beside:
-        beside.write_text(_page(content, rows, folder, pictures), encoding="utf-8")
+        beside.write_text(_page(content, rows, folder, list(pictures)), encoding="utf-8")
     return content
 
 
 def _page(content: dict, rows: Sequence[Row], folder: Path, pictures: Sequence[str]) -> str:
-    """The HTML page."""
-    count = content["counts"]
-
-    model = html.escape(content["model"])
-    about = [[k, content[k]] for k in ("command", "seed", "options", "versions")]
+    count, model = content["counts"], html.escape(content["model"])
+    about = [[k, _words(content[k])] for k in ("command", "seed", "options", "versions")]
     body = f"""
 <h1>{count["devices"]} devices, <code>{model}</code></h1>
 <p><small>{count["fitted"]} fitted, {count["poor"]} fitted but not described by the model, {count["failed"]} failed;
@@ -132,50 +127,44 @@ every device has a row in devices.csv, with the verdict on its fit and the reaso
 <h2>Failures</h2>{_failures(rows)}
 <h2>Worst fits</h2>{_worst(rows)}
 <h2>Remarks</h2>{bullets(content["notes"], kind="warn")}
-<h2>Provenance</h2>{html_table([[k, _words(x)] for k, x in about], ["", ""])}
+<h2>Provenance</h2>{html_table(about, ["", ""])}
 """
     return page(f"memjax batch: {content['model']}", body)
 
 
 def _words(x: Any) -> str:
-    """A value or a flat table in words."""
     if isinstance(x, Mapping):
         return ", ".join(f"{k} {_words(v)}" for k, v in x.items() if v not in (None, False, [], {}))
     return str(x)
 
 
-def _population_table(found: Mapping[str, dict]) -> str:
-    """Table of the population."""
+def _population_table(statistics: Mapping[str, dict]) -> str:
     rows = []
-    for name, p in found.items():
-        q = p.get("quantiles", {})
-        cells = [readable(q.get(str(x))) for x in _QUANTILES]
+    for name, p in statistics.items():
+        quantiles = p.get("quantiles", {})
+        cells = [readable(quantiles.get(str(x))) for x in _QUANTILES]
         std = readable(p.get("median_std"), 2)
         rows.append([name, p["unit"], p["n"], *cells, std, p["undetermined"]])
     head = ["parameter", "unit", "n", "5 %", "25 %", "median", "75 %", "95 %", "std"]
     return html_table(rows, [*head, "not determined"])
 
 
-def _hierarchy(found: Mapping[str, Any] | None) -> str:
+def _hierarchy(population: Mapping[str, Any] | None) -> str:
     """Spread from device to device and from cycle to cycle, and correlations."""
-    if found is None:
+    if population is None:
         return ""
-    table = found["parameters"]
-    rows = []
+    table, rows = population["parameters"], []
     for p in table:
-        cells = [
-            f"{readable(p[k])} ± {readable(p[e], 2)}"
-            for k, e in _SPREAD.items()
-            if p[k] is not None
-        ]
+        known = [(p[k], p[e]) for k, e in _SPREAD.items() if p[k] is not None]
+        cells = [f"{readable(x)} ± {readable(error, 2)}" for x, error in known]
         left = "not told" if p.get("determined", True) else "not determined"
         rows.append([p["name"], p["unit"], *cells, *[left] * (len(_SPREAD) - len(cells))])
     head = ["parameter", "unit", "median", "device to device", "cycle to cycle"]
-    names = [p["name"] for p in table]
-    matrix = [[n, *map(readable, row)] for n, row in zip(names, found["correlation"], strict=True)]
+    names, correlation = [p["name"] for p in table], population["correlation"]
+    matrix = [[n, *map(readable, row)] for n, row in zip(names, correlation, strict=True)]
     return f"""<h2>Population</h2>{html_table(rows, head)}
-<p><small>Of {found["devices"]} devices, {found["method"]}; spreads are standard deviations of the logarithm.
-{found["file"]} is what devices are drawn from.</small></p>
+<p><small>Of {population["devices"]} devices, {population["method"]}; spreads are standard deviations of the logarithm.
+{population["file"]} is what devices are drawn from.</small></p>
 <h2>Correlation from device to device</h2>{html_table(matrix, ["", *names])}"""
 
 
@@ -188,20 +177,16 @@ def _failures(rows: Sequence[Row]) -> str:
     if not reasons:
         return "<p>None.</p>"
     ordered = sorted(reasons.items(), key=lambda x: -len(x[1]))[:_LISTED]
-    named = [
-        [why, len(who), ", ".join(who[:10]) + (", ..." if len(who) > 10 else "")]
-        for why, who in ordered
+    table = [
+        [why, len(who), ", ".join(who[:10]) + ", ..." * (len(who) > 10)] for why, who in ordered
     ]
-    return html_table(named, ["reason", "devices", "which"])
+    return html_table(table, ["reason", "devices", "which"])
 
 
 def _worst(rows: Sequence[Row]) -> str:
     """Table of the worst fits, by their verdict and reduced chi squared."""
     badness = lambda r: (WORDS.index(r.verdict), r.reduced_chi2 or 0.0)  # noqa: E731
-    fitted = sorted((r for r in rows if not r.failure), key=badness, reverse=True)
-    cells = [
-        [r.name, r.verdict, r.reason, readable(r.reduced_chi2), ", ".join(r.undetermined)]
-        for r in fitted[:10]
-    ]
+    fitted = sorted((r for r in rows if not r.failure), key=badness, reverse=True)[:10]
     head = ["device", "verdict", "reason", "reduced chi squared", "not determined"]
-    return html_table(cells, head)
+    about = lambda r: [r.name, r.verdict, r.reason, readable(r.reduced_chi2)]  # noqa: E731
+    return html_table([[*about(r), ", ".join(r.undetermined)] for r in fitted], head)

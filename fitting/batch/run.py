@@ -14,17 +14,18 @@ from pathlib import Path
 from typing import Any
 
 from memjax.cli.command import say
-from memjax.cli.options import EXAMPLE, bench_from, file_of, measurement_from
+from memjax.cli.options import EXAMPLE, file_of, measurement_from
 from memjax.errors import DataError, FitError, OutputError
 from memjax.fields import parameter_specs
 from memjax.files import prepare_output, write_json
 from memjax.population import POPULATION
 
 from ..sweeps.content import to_json
+from ..sweeps.options import arguments
 from ..sweeps.result import FitResult
 from . import wafer
-from .fit import RUN, File, Row, checked, fit_batch
-from .population import drawn_from
+from .fit import RUN, File, Row, check_request, fit_batch
+from .population import batch_population
 from .report import write_report
 
 _CHUNKS, _FITS, _MARKER = "chunks", "fits", "batch.json"
@@ -34,7 +35,7 @@ _TABLES = (".csv", ".txt", ".tsv", ".dat", ".lvm", ".xls", ".xlsx")
 _EVERY = 10.0  # seconds between two lines of progress
 
 
-def devices_of(arguments: Sequence[str]) -> dict[str, str]:
+def devices_of(names: Sequence[str]) -> dict[str, str]:
     """Files, folders (the tables in them), patterns or example:NAME as files by the names of their devices.
 
     The name is the file's without its ending; with its folders where another has the same.
@@ -44,7 +45,7 @@ def devices_of(arguments: Sequence[str]) -> dict[str, str]:
     DataError
         If there is no such file, or one is named twice.
     """
-    files = expanded(arguments)
+    files = expanded(names)
     stems = [Path(file_of(f)).stem for f in files]
     if len(set(stems)) < len(stems):
         paths = [Path(os.path.abspath(file_of(f))) for f in files]
@@ -53,50 +54,47 @@ def devices_of(arguments: Sequence[str]) -> dict[str, str]:
     named: dict[str, str] = {}
     for stem, file in zip(stems, files, strict=True):
         if stem in named:
-            raise DataError(
+            what, allowed = (
                 f"{named[stem]} and {file} are one device",
-                where="--batch",
-                allowed="each file once, of a name of its own",
+                "each file once, of a name of its own",
             )
+            raise DataError(what, where="--batch", allowed=allowed)
         named[stem] = file
     return named
 
 
-def expanded(arguments: Sequence[str]) -> list[str]:
+def expanded(names: Sequence[str]) -> list[str]:
     """The files that files, folders, patterns and example:NAME stand for, see `devices_of`."""
-    return [f for a in arguments for f in _expanded(a)]
-
-
-def _expanded(argument: str) -> list[str]:
-    """The files that an argument names."""
-    if argument.startswith(EXAMPLE):
-        return [argument]
-    path = Path(argument)
-    if path.is_dir():
-        found = sorted(str(p) for p in path.iterdir() if p.suffix.lower() in _TABLES)
-    else:
-        found = [argument] if path.exists() else sorted(glob.glob(argument, recursive=True))
-    if not found:
-        raise DataError(
-            "no such file", where=argument, allowed="files, folders of tables, patterns"
-        )
-    return found
+    every: list[str] = []
+    for argument in names:
+        path = Path(argument)
+        if argument.startswith(EXAMPLE):
+            files = [argument]
+        elif path.is_dir():
+            files = sorted(str(p) for p in path.iterdir() if p.suffix.lower() in _TABLES)
+        else:
+            files = [argument] if path.exists() else sorted(glob.glob(argument, recursive=True))
+        if not files:
+            allowed = "files, folders of tables, patterns"
+            raise DataError("no such file", where=argument, allowed=allowed)
+        every += files
+    return every
 
 
 class Progress:
     """Devices done, their rate and the time left, on standard error."""
 
     def __init__(self):
-        self.begin, self.said, self.done, self.earlier = time.monotonic(), 0.0, 0, 0
+        self.begin, self.last, self.done, self.earlier = time.monotonic(), 0.0, 0, 0
 
     def __call__(self, done: int, total: int, fresh: bool) -> None:
         """Say how far the run is, now and then; what an earlier run did is no measure of speed."""
         now = time.monotonic()
         self.earlier += 0 if fresh else done - self.done
         self.done = done
-        if done < total and now - self.said < _EVERY:
+        if done < total and now - self.last < _EVERY:
             return
-        self.said, new = now, done - self.earlier
+        self.last, new = now, done - self.earlier
         rate = 60 * new / max(now - self.begin, 1e-9)
         speed = f", {rate:.3g} per minute" if new else ""
         left = f", {_minutes((total - done) / rate)} left" if new and done < total else ""
@@ -104,19 +102,19 @@ class Progress:
 
 
 def _minutes(x: float) -> str:
-    """A time for reading."""
     return f"{60 * x:.0f} s" if x < 2 else f"{x:.0f} min" if x < 120 else f"{x / 60:.1f} h"
 
 
 def run_batch(options: argparse.Namespace, device: Any) -> int:
     """Run ``memjax fit --batch`` of the device or circuit to start from; the exit status."""
     named = devices_of(options.files)
-    places, why = _positions(options, list(named))
-    checked(device, options.free, dict(options.fix), dict(options.start))
+    if options.wafer_map is not None:
+        places, why = wafer.from_table(options.wafer_map, list(named))
+    else:
+        places, why = wafer.from_names(list(named))
+    check_request(device, options.free, dict(options.fix), dict(options.start))
     folder = _folder(options)
-    bench, env, point_time = bench_from(options)
-    command = "memjax " + shlex.join(sys.argv[1:])
-    fits = folder / _FITS
+    fits, command = folder / _FITS, "memjax " + shlex.join(sys.argv[1:])
 
     def keep(name: str, result: FitResult) -> None:
         result = replace(result, model=options.model)
@@ -129,73 +127,45 @@ def run_batch(options: argparse.Namespace, device: Any) -> int:
     how = str([getattr(options, n, None) for n in ("reader", "columns", "shunt", "sign")])
     sources = {n: File(file_of(f), partial(read, f), how) for n, f in named.items()}
     progress = Progress()
-    asked: dict[str, Any] = dict(
-        bench=bench, env=env, point_time=point_time, model_sigma=options.model_sigma
-    )
-    asked["thresholds"] = (options.on_threshold, options.hold_threshold)
-    asked["points"] = options.points
-    asked |= dict(
-        start=dict(options.start), free=options.free, fix=dict(options.fix), seed=options.seed
-    )
+    about: dict[str, Any] = {"chunk": options.chunk, "each": keep, "tick": progress}
+    about |= arguments(options) | {"free": options.free, "points": options.points}
     try:
         fits.mkdir(exist_ok=True)
-        rows = fit_batch(
-            sources,
-            device,
-            out=folder / _CHUNKS,
-            chunk=options.chunk,
-            each=keep,
-            tick=progress,
-            **asked,
-        )
+        rows = fit_batch(sources, device, out=folder / _CHUNKS, **about)
     except KeyboardInterrupt:
         done = f"{progress.done} of {len(named)} devices are done"
         raise KeyboardInterrupt(f"{done}; the same command goes on") from None
-    about = {
-        "model": options.model,
-        "command": command,
-        "seed": options.seed,
-        "options": {
-            "preset": options.preset,
-            "fix": dict(options.fix),
-            "model_sigma": options.model_sigma,
-            "chunk": options.chunk,
-        },
-    }
-    specs = parameter_specs(device)
-    units = {n: specs[n].unit for r in rows for n in r.values}
-    drawn = drawn_from(rows, fits, device)
+    drawn = batch_population(rows, fits, device)
     if drawn.population is None:
         (folder / POPULATION).unlink(missing_ok=True)
     else:
         drawn.population.save(folder / POPULATION, name=options.model)
-    remarks = [x for x in (why, drawn.note) if x]
+    specs, remarks = parameter_specs(device), [x for x in (why, drawn.note) if x]
+    stated = {n: getattr(options, n) for n in ("preset", "fix", "model_sigma", "chunk")}
     content = write_report(
         rows,
-        units=units,
+        units={n: specs[n].unit for r in rows for n in r.values},
         files=named,
         positions=places,
         notes=remarks,
-        about={**about, "hierarchy": drawn.as_json()},
+        about={
+            "model": options.model,
+            "command": command,
+            "seed": options.seed,
+            "options": stated | {"fix": dict(options.fix)},
+            "hierarchy": drawn.as_json(),
+        },
         folder=folder,
     )
     return _ended(rows, content["counts"], remarks, folder)
 
 
-def _positions(options: argparse.Namespace, names: list[str]) -> tuple[wafer.Positions, str]:
-    """Places on the wafer, and why there are none."""
-    if options.wafer_map is not None:
-        return wafer.from_table(options.wafer_map, names)
-    return wafer.from_names(names)
-
-
 def _folder(options: argparse.Namespace) -> Path:
-    """The folder of the batch: a new one, that of a batch that goes on, or emptied where that is asked for."""
+    """The folder of the batch: a new one, that of a batch that goes on, or an emptied one with ``--force``."""
     out = Path(os.path.abspath(options.out))
-    begun = (out / _CHUNKS / RUN).exists()
-    if begun and not options.force:
-        return out
-    if options.force and begun:
+    if (out / _CHUNKS / RUN).exists():
+        if not options.force:
+            return out
         shutil.rmtree(out)
     folder = prepare_output(out, force=options.force, folder=True, marker=_MARKER)
     if folder.exists() and any(folder.iterdir()):
@@ -214,14 +184,14 @@ def _ended(
     )
     for remark in remarks:
         say("note", remark)
+    of = f"of {len(rows)} devices"
     if counts["failed"] == len(rows):
-        raise FitError(
-            f"none of {len(rows)} devices could be fitted: {rows[0].failure}",
-            where=str(folder / "devices.csv"),
-        )
-    if counts["failed"]:
-        say("warning", f"not fitted: {counts['failed']} of {len(rows)} devices, see devices.csv")
-    if counts["poor"]:
-        text = f"the model does not describe the data of {counts['poor']} of {len(rows)} devices"
-        say("warning", f"{text}, see devices.csv")
+        what = f"none {of} could be fitted: {rows[0].failure}"
+        raise FitError(what, where=str(folder / "devices.csv"))
+    for count, text in (
+        (counts["failed"], f"not fitted: {counts['failed']} {of}"),
+        (counts["poor"], f"the model does not describe the data of {counts['poor']} {of}"),
+    ):
+        if count:
+            say("warning", f"{text}, see devices.csv")
     return 0

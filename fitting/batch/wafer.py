@@ -20,13 +20,16 @@ _X_Y = re.compile(r"(?<![a-z0-9])x[_]?(-?\d+)[_]*y[_]?(-?\d+)(?!\d)", re.IGNOREC
 
 def from_names(names: Sequence[str]) -> tuple[Positions, str]:
     """Places x (column), y (row) that names as R4_B9, r3c5 or x12_y3 tell; and why there is none, or whom it lacks."""
-    found = {n: p for n in names if (p := _position(n)) is not None}
-    if 2 * len(found) < len(names) or len(found) < 2:
-        return (
-            {},
-            "no wafer map: the names of most files tell no row and column (as R4_B9, r3c5, x12_y3)",
-        )
-    return _without_doubles(found, len(names) - len(found))
+    positions: Positions = {}
+    for name in names:
+        if match := _ROW_COLUMN.search(name):
+            positions[name] = float(match[2]), float(match[1])
+        elif match := _X_Y.search(name):
+            positions[name] = float(match[1]), float(match[2])
+    if 2 * len(positions) < len(names) or len(positions) < 2:
+        why = "the names of most files tell no row and column (as R4_B9, r3c5, x12_y3)"
+        return {}, f"no wafer map: {why}"
+    return _without_doubles(positions, len(names) - len(positions))
 
 
 def from_table(path: str | Path, names: Sequence[str]) -> tuple[Positions, str]:
@@ -37,40 +40,28 @@ def from_table(path: str | Path, names: Sequence[str]) -> tuple[Positions, str]:
     DataError
         If it cannot be read, or names no device.
     """
-    found, where = {}, str(path)
+    table, where = {}, str(path)
     try:
         with Path(path).open(encoding="utf-8-sig", newline="") as file:
             for row in csv.DictReader(file):
-                name = Path(row["name"].strip())
-                found[row["name"].strip()] = found[name.stem] = float(row["x"]), float(row["y"])
+                name = row["name"].strip()
+                table[name] = table[Path(name).stem] = float(row["x"]), float(row["y"])
     except KeyError as error:
         raise DataError(f"no column {error}", where=where, allowed="name, x, y") from error
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise DataError(
-            f"no wafer map: {error}", where=where, allowed="CSV with columns name, x, y"
-        ) from error
-    known = {n: found[n] for n in names if n in found}
+        allowed = "CSV with columns name, x, y"
+        raise DataError(f"no wafer map: {error}", where=where, allowed=allowed) from error
+    known = {n: table[n] for n in names if n in table}
     if not known:
-        raise DataError(
-            "none of the devices is in the wafer map", where=where, allowed=f"names as {names[0]}"
-        )
+        what = "none of the devices is in the wafer map"
+        raise DataError(what, where=where, allowed=f"names as {names[0]}")
     return _without_doubles(known, len(names) - len(known))
 
 
-def _position(name: str) -> tuple[float, float] | None:
-    """Column and row that a name tells, or x and y."""
-    if match := _ROW_COLUMN.search(name):
-        return float(match[2]), float(match[1])
-    if match := _X_Y.search(name):
-        return float(match[1]), float(match[2])
-    return None
-
-
-def _without_doubles(found: Positions, missing: int) -> tuple[Positions, str]:
-    """The positions, unless two devices share one."""
-    seen: dict[tuple[float, float], str] = {}
-    for name, place in found.items():
-        if place in seen:
-            return {}, f"no wafer map: {seen[place]} and {name} lie at one place"
-        seen[place] = name
-    return found, f"{missing} devices have no place on the wafer map" if missing else ""
+def _without_doubles(positions: Positions, missing: int) -> tuple[Positions, str]:
+    names: dict[tuple[float, float], str] = {}
+    for name, place in positions.items():
+        if place in names:
+            return {}, f"no wafer map: {names[place]} and {name} lie at one place"
+        names[place] = name
+    return positions, f"{missing} devices have no place on the wafer map" if missing else ""

@@ -1,7 +1,7 @@
-"""What the data of each device say of its parameters, and how much of it is spread from cycle to cycle."""
+"""Information in the data of each device about its parameters, and the spread from cycle to cycle."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ _MANY = 30.0
 
 @dataclass(frozen=True, kw_only=True)
 class Devices:
-    """What the data of each device say of its parameters, priors left out.
+    """Information in the data of each device about its parameters, priors left out.
 
     Parameters
     ----------
@@ -71,23 +71,18 @@ class Devices:
         n = len(names)
         fits = z.ndim == 2 and z.shape[1] == n and covariance.shape == (len(z), n, n)
         if not (fits and np.isfinite(z).all() and np.isfinite(covariance).all()):
-            raise DataError(
-                f"coordinates of shape {z.shape}, covariances of shape {covariance.shape}",
-                where="Devices.of",
-                allowed=f"finite, (devices, {n}) and (devices, {n}, {n})",
-            )
+            what = f"coordinates of shape {z.shape}, covariances of shape {covariance.shape}"
+            allowed = f"finite, (devices, {n}) and (devices, {n}, {n})"
+            raise DataError(what, where="Devices.of", allowed=allowed)
         information = np.linalg.inv(covariance)
         score = np.einsum("dij,dj->di", information, z)
         if prior is not None:
+            # Normal laws multiply: their information and their scores add, and are taken off alike.
             center, sigma = prior
             score = score - np.asarray(center) / sigma**2
             information = information - np.eye(n) / sigma**2
-        return cls(
-            names=tuple(names),
-            labels=tuple(labels or map(str, range(len(z)))),
-            information=information,
-            score=score,
-        )
+        labels = tuple(labels or map(str, range(len(z))))
+        return cls(names=tuple(names), labels=labels, information=information, score=score)
 
     @classmethod
     def from_fits(cls, fits: Iterable[Any]) -> "Devices":
@@ -104,19 +99,18 @@ class Devices:
         estimates = [_estimates(k, f) for k, f in enumerate(fits) if not getattr(f, "failure", "")]
         free = {t["names"] for t in estimates}
         if len(free) != 1 or len(estimates) < 2:
-            raise DataError(
-                f"{len(estimates)} devices with free parameters {sorted(free)}",
-                where="Devices.from_fits",
-                allowed="at least two, of the same parameters",
-            )
-        information = np.array([t["information"] for t in estimates])
-        z, sweeps, freedom = (
-            np.array([t[k] for t in estimates]) for k in ("data_z", "sweeps", "freedom")
+            what = f"{len(estimates)} devices with free parameters {sorted(free)}"
+            allowed = "at least two, of the same parameters"
+            raise DataError(what, where="Devices.from_fits", allowed=allowed)
+        information, z, sweeps, freedom = (
+            np.array([t[k] for t in estimates])
+            for k in ("information", "data_z", "sweeps", "freedom")
         )
         within = None
         if all(t["cycle_score"] is not None for t in estimates):
             within = _within(estimates)
             if freedom.min() < _MANY:
+                # Covariances of few cycles scatter, and 1/F of a small one weighs too much: one for all, over sweeps.
                 error = np.linalg.pinv(information, rcond=BLIND, hermitian=True)
                 one = np.einsum("d,dij->ij", freedom * sweeps, error) / freedom.sum()
                 information = np.stack([_restated(f, one / n) for f, n in zip(information, sweeps)])
@@ -131,11 +125,10 @@ class Devices:
 
 
 def _estimates(k: int, fit: Any) -> dict[str, Any]:
-    """What a fit or a row says of its device."""
+    """Estimate, information and cycles of a fit or a row."""
+    u, names, label = fit, tuple(fit.values), getattr(fit, "name", str(k))
     if hasattr(fit, "uncertainty"):
-        u, names, label = fit.uncertainty, tuple(fit.problem.free), str(k)
-    else:
-        u, names, label = fit, tuple(fit.values), fit.name
+        u, names = fit.uncertainty, tuple(fit.problem.free)
     keys = ("data_z", "information", "sweeps", "freedom", "cycle_information", "cycle_score")
     return {"names": names, "label": label} | {n: getattr(u, n) for n in keys}
 
@@ -156,42 +149,39 @@ def _within(estimates: Sequence[dict[str, Any]]) -> np.ndarray:
     """
     score = np.concatenate([np.array(t["cycle_score"]) for t in estimates])
     each = [len(t["cycle_score"]) for t in estimates]
-    cycles = Devices(
-        names=estimates[0]["names"],
-        labels=(),
-        information=np.repeat([t["cycle_information"] for t in estimates], each, axis=0),
-        score=score,
-    )
+    information = np.repeat([t["cycle_information"] for t in estimates], each, axis=0)
     some = slice(None, None, max(len(score) // _MOST_CYCLES, 1))
-    few = replace(cycles, information=cycles.information[some], score=score[some])
-    chosen, gain, n = [], 0.0, len(cycles.names)
+    few = information[some], score[some]
+    chosen, gain, n = [], 0.0, score.shape[1]
     while len(chosen) < n:
-        more = {k: _gain(few, [*chosen, k]) for k in range(n) if k not in chosen}
+        more = {k: _gain(*few, [*chosen, k]) for k in range(n) if k not in chosen}
         best = max(more, key=more.__getitem__)
-        if not more[best] - gain > 0.5 * (len(chosen) + 1) * np.log(len(few.score)):
+        # A further parameter brings a row of the covariance: one element more than there were parameters.
+        if not more[best] - gain > 0.5 * (len(chosen) + 1) * np.log(len(few[1])):
             break
         chosen, gain = [*chosen, best], more[best]
     sigma = np.zeros((n, n))
     if chosen:
-        sigma[np.ix_(chosen, chosen)] = _of_cycles(cycles, chosen)
+        sigma[np.ix_(chosen, chosen)] = _of_cycles(information, score, chosen)
     return sigma
 
 
-def _of_cycles(cycles: Devices, chosen: list[int]) -> np.ndarray:
+def _of_cycles(information: np.ndarray, score: np.ndarray, chosen: list[int]) -> np.ndarray:
     """Covariance of some parameters from cycle to cycle, the others being alike; the median is known."""
-    information, score = cycles.information[:, chosen][:, :, chosen], cycles.score[:, chosen]
+    information, score = information[:, chosen][:, :, chosen], score[:, chosen]
     prior = Prior(median=_SHARP, spread=_CYCLES)
     return maximum(AxisEstimates.of(information, score, np.zeros(len(chosen)), prior))
 
 
-def _gain(cycles: Devices, chosen: list[int]) -> float:
-    """By how much cycles become more likely where some parameters scatter; nothing where no covariance is found."""
+def _gain(information: np.ndarray, score: np.ndarray, chosen: list[int]) -> float:
+    """By how much cycles become more likely where some parameters scatter; minus infinity where none converges."""
     try:
-        sigma = _of_cycles(cycles, chosen)
+        sigma = _of_cycles(information, score, chosen)
     except FitError:
         return -np.inf
-    scale = np.eye(len(chosen)) + cycles.information[:, chosen][:, :, chosen] @ sigma
-    score = cycles.score[:, chosen]
+    # The likelihood of scores h ~ N(0, F + F S F) against N(0, F), by the Woodbury identity.
+    scale = np.eye(len(chosen)) + information[:, chosen][:, :, chosen] @ sigma
+    score = score[:, chosen]
     explained = np.einsum(
         "di,ij,dj->", score, sigma, np.linalg.solve(scale, score[..., None])[..., 0]
     )

@@ -35,6 +35,7 @@ from jaxtyping import Float
 
 import memjax as mj
 from memjax.errors import DataError, FitError
+from memjax.fields import parameter_specs
 from memjax.params import known
 
 from ..result import to_parameter_units
@@ -92,15 +93,14 @@ class Hierarchy:
         """Mean and covariance of the devices' own estimates, whose errors count as spread."""
         covariance = np.atleast_2d(np.cov(z, rowvar=False))
         size = np.diag(covariance)
+        # Of a Wishart law with n - 1 degrees of freedom: var(S_ik) = (S_ik^2 + S_ii S_kk) / (n - 1).
+        error = np.sqrt((covariance**2 + np.outer(size, size)) / (len(z) - 1))
         return cls(
-            names=devices.names,
+            **_shared(devices),
             center=z.mean(axis=0),
             center_covariance=covariance / len(z),
             covariance=covariance,
-            covariance_error=np.sqrt((covariance**2 + np.outer(size, size)) / (len(z) - 1)),
-            within=devices.within,
-            cycles=devices.cycles,
-            labels=devices.labels,
+            covariance_error=error,
             shrunken=z,
             undetermined=tuple(undetermined),
         )
@@ -113,13 +113,8 @@ class Hierarchy:
 
     def population(self, base: mj.AbstractDevice | mj.Circuit) -> mj.Population:
         """The population of devices like `base`, to draw from."""
-        return mj.Population.of(
-            base,
-            self.names,
-            center=self.center,
-            covariance=self.covariance,
-            cycle_covariance=self.within,
-        )
+        about = {"center": self.center, "covariance": self.covariance}
+        return mj.Population.of(base, self.names, **about, cycle_covariance=self.within)
 
     def table(self, base: mj.AbstractDevice | mj.Circuit) -> list[dict[str, Any]]:
         """One row per parameter that `base` declares, in units.
@@ -129,41 +124,44 @@ class Hierarchy:
         cycles of the median device, lie [unit]; `determined`. Of a parameter that is not all but its name and unit are
         None.
         """
-        from memjax.fields import parameter_specs
-
         specs, names = parameter_specs(base), known(base, self.names)
         slope = np.abs(log_slopes(base, names, self.center))
-        device, cycle = (_deviation(c) for c in (self.covariance, self.within))
         medians = to_parameter_units(base, names, self.center)
-        rows = []
+        device = _deviations(self.covariance)
+        # d sigma = d(sigma^2) / 2 sigma; of K cycles a standard deviation is known to 1/sqrt(2K) of itself.
+        spreads = {
+            "device": (device, np.diag(self.covariance_error) / np.maximum(2 * device, 2e-300))
+        }
+        if self.within is not None:
+            cycle = _deviations(self.within)
+            spreads["cycle"] = cycle, cycle / np.sqrt(2 * self.cycles)
         ranges = {
             key: to_parameter_units(base, names, self.center - 1.645 * s, self.center + 1.645 * s)
-            for key, s in (("device", device), ("cycle", cycle))
-            if s is not None
+            for key, (s, _) in spreads.items()
         }
+        rows = []
         for k, n in enumerate(names):
-            known_well = n not in self.undetermined
-            size = abs(medians[n][0]) or 1.0
-            error = size * slope[k] * float(np.sqrt(self.center_covariance[k, k]))
-            row = {"name": n, "unit": specs[n].unit, "median": medians[n][0], "error": error}
-            row["device_sigma_ln"] = float(slope[k] * device[k])
-            half = 2 * max(float(device[k]), 1e-300)
-            row["device_sigma_ln_error"] = float(slope[k] * self.covariance_error[k, k] / half)
-            row["cycle_sigma_ln"] = None if cycle is None else float(slope[k] * cycle[k])
-            row["cycle_sigma_ln_error"] = (
-                None if cycle is None else float(slope[k] * cycle[k] / np.sqrt(2 * self.cycles))
-            )
+            (median,), determined = medians[n], n not in self.undetermined
+            error = (abs(median) or 1.0) * slope[k] * float(np.sqrt(self.center_covariance[k, k]))
+            row: dict[str, Any] = {"median": median, "error": error}
+            for key in ("device", "cycle"):
+                about = zip((f"{key}_sigma_ln", f"{key}_sigma_ln_error"), spreads.get(key, ()))
+                row |= dict.fromkeys((f"{key}_sigma_ln", f"{key}_sigma_ln_error"))
+                row |= {name: float(slope[k] * x[k]) for name, x in about}
             for key in ("device", "cycle"):
                 row[f"{key}_range_90"] = list(ranges[key][n]) if key in ranges else None
-            if not known_well:
-                row |= dict.fromkeys(x for x in row if x not in ("name", "unit"))
-            rows.append(row | {"determined": known_well})
+            row = row if determined else dict.fromkeys(row)
+            rows.append({"name": n, "unit": specs[n].unit} | row | {"determined": determined})
         return rows
 
 
-def _deviation(covariance: np.ndarray | None) -> Any:
-    """Standard deviations, None of None."""
-    return None if covariance is None else np.sqrt(np.maximum(np.diag(covariance), 0.0))
+def _deviations(covariance: np.ndarray) -> np.ndarray:
+    return np.sqrt(np.maximum(np.diag(covariance), 0.0))
+
+
+def _shared(devices: Devices) -> dict[str, Any]:
+    """What a population has from its devices as it is."""
+    return {n: getattr(devices, n) for n in ("names", "labels", "within", "cycles")}
 
 
 def fit_population(devices: Devices | Iterable[Any]) -> Hierarchy:
@@ -194,19 +192,16 @@ def fit_population(devices: Devices | Iterable[Any]) -> Hierarchy:
             allowed=f"data that determine {', '.join(devices.names)}",
             fix="fix a parameter in the devices' fits",
         )
+    # Estimates are taken from a point that is near: medians of large size would cost digits of their spread.
     near = np.linalg.solve(total, devices.score.sum(axis=0))
     estimates = AxisEstimates.of(devices.information, devices.score, near)
     sigma = maximum(estimates)
     weight, of_center, center, pull, _ = estimates.at(sigma)
-    center = near + center
     return Hierarchy(
-        names=devices.names,
-        center=center,
+        **_shared(devices),
+        center=near + center,
         center_covariance=of_center,
         covariance=sigma,
         covariance_error=element_errors(weight, of_center),
-        within=devices.within,
-        cycles=devices.cycles,
-        labels=devices.labels,
-        shrunken=center + pull @ sigma,
+        shrunken=near + center + pull @ sigma,
     )

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import numpy as np
 from jaxtyping import Float
-from scipy.linalg import qr
+from scipy.linalg import block_diag, qr
 
 from memjax.params import known
 
@@ -37,8 +37,10 @@ class Combination:
     sigma: float
 
     def __str__(self) -> str:
-        over = [_power(n, p) for n, p in self.exponents.items() if p > 0]
-        under = [_power(n, -p) for n, p in self.exponents.items() if p < 0]
+        over, under = (
+            [n if abs(p - 1) < 1e-9 else f"{n}^{p:.3g}" for n, p in powers if p > 0]
+            for powers in (self.exponents.items(), [(n, -p) for n, p in self.exponents.items()])
+        )
         below = under[0] if len(under) == 1 else f"({' '.join(under)})"
         return " ".join(over or ["1"]) + (f"/{below}" if under else "")
 
@@ -85,11 +87,6 @@ class Identifiability:
         }
 
 
-def _power(name: str, p: float) -> str:
-    """A power in text."""
-    return name if abs(p - 1) < 1e-9 else f"{name}^{p:.3g}"
-
-
 def log_slopes(device: Any, names: Sequence[str], z: np.ndarray) -> Float[np.ndarray, " free"]:
     """Change of the logarithm of each parameter's size with its coordinate; of its value where that is 0."""
     names = known(device, names)
@@ -109,7 +106,7 @@ def in_logarithms(
     return fisher / np.outer(steep, steep)
 
 
-def joined(
+def combine(
     names: Sequence[str],
     information: Float[np.ndarray, "free free"],
     better: Sequence[str],
@@ -119,17 +116,15 @@ def joined(
 
     `information` and `covariance` are those of logarithms.
     """
+    names, better = list(names), list(better)
     other = [k for k, n in enumerate(names) if n not in better]
     there = [n for n in better if n in names]
-    mixed = [list(names).index(n) for n in there]
-    place = [list(better).index(n) for n in there]
+    mixed, place = [names.index(n) for n in there], [better.index(n) for n in there]
+    # Schur's complement: what is left on the others once those known elsewhere are integrated out.
     known = information[np.ix_(mixed, mixed)] + np.linalg.inv(covariance[np.ix_(place, place)])
     across = information[np.ix_(other, mixed)]
-    whole = np.zeros((len(better) + len(other),) * 2)
-    whole[: len(better), : len(better)] = np.linalg.inv(covariance)
-    whole[len(better) :, len(better) :] = information[np.ix_(other, other)] - (
-        across @ np.linalg.solve(known, across.T)
-    )
+    left = information[np.ix_(other, other)] - across @ np.linalg.solve(known, across.T)
+    whole = np.asarray(block_diag(np.linalg.inv(covariance), left))
     return of_information([*better, *(names[k] for k in other)], whole)
 
 
@@ -148,6 +143,7 @@ def of_information(
     size, axes = np.linalg.eigh(information)
     size, axes = np.maximum(size[::-1], 0.0), axes[:, ::-1]
     with np.errstate(divide="ignore"):
+        # Eigenvalues below rounding of the largest are noise: nothing is known along those axes.
         sigma = np.where(size > size[0] * 1e-15, 1 / np.sqrt(size), np.inf)
     undetermined = axes[:, sigma > LIMIT]
     best = _combination(names, axes[:, 0], sigma[0])
@@ -158,12 +154,11 @@ def of_information(
         order = cast(tuple, qr(undetermined.T, pivoting=True, mode="r"))[1]
         pivots = order[: undetermined.shape[1]]
         basis = undetermined @ np.linalg.inv(undetermined[pivots])
-        for k, pivot in enumerate(pivots):
-            sloppy.append(_move(names, basis[:, k], information))
-            sentences.append(_words(sloppy[-1], names[pivot]))
-        found = _of_sloppy(names, basis, pivots, information)
-        determined += found
-        sentences += [f"determined all the same: {c}, to {_percent(c.sigma)}" for c in found]
+        sloppy = [_move(names, x, information) for x in basis.T]
+        sentences += [_words(x, names[k]) for x, k in zip(sloppy, pivots, strict=True)]
+        more = _of_sloppy(names, basis, pivots, information)
+        determined += more
+        sentences += [f"determined all the same: {c}, to {_percent(c.sigma)}" for c in more]
     return Identifiability(
         names=names,
         sigma=sigma,
@@ -205,7 +200,7 @@ def _of_sloppy(names, basis, pivots, information) -> list[Combination]:
     size, axes = np.linalg.eigh(information)
     # Data that feel no parameter at all have no largest axis either.
     covariance = (axes / np.maximum(size, max(1e-15 * size[-1], 1e-300))) @ axes.T
-    found = []
+    combinations = []
     for k, row in enumerate(basis):
         if k in pivots or np.max(np.abs(row)) < _NEAR:
             continue
@@ -215,29 +210,25 @@ def _of_sloppy(names, basis, pivots, information) -> list[Combination]:
         whole = next((q for q in range(1, _SIMPLEST + 1) if np.allclose(q * c, np.round(q * c))), 1)
         if sigma <= LIMIT:
             own = {n: float(whole * p) for n, p in zip(names, c, strict=True) if p}
-            found.append(Combination(exponents=own, sigma=whole * sigma))
-    return found
+            combinations.append(Combination(exponents=own, sigma=whole * sigma))
+    return combinations
 
 
 def _percent(sigma: float) -> str:
-    """A standard deviation of a logarithm."""
     return f"{100 * np.expm1(sigma):.2g} %"
 
 
 def _factor(x: float) -> str:
-    """Factor of a move."""
     return "more than 1000" if abs(x) > _FAR else f"{np.exp(abs(x)):.3g}"
 
 
 def _words(move: dict[str, float], pivot: str) -> str:
-    """A sloppy direction in words."""
     if len(move) == 1:
         return f"{pivot} is not determined: a factor of {_factor(move[pivot])} goes unnoticed"
-    told = lambda names: " and ".join(f"{n} ({_factor(move[n])}-fold)" for n in names)  # noqa: E731
-    rising = [n for n, x in move.items() if x > 0]
-    falling = [n for n, x in move.items() if x < 0]
-    text = f"{told(rising)} may rise" + (" together" if len(rising) > 1 else "")
-    ends = "falls" if len(falling) == 1 else "fall"
-    return (
-        text + (f" while {told(falling)} {ends}" if falling else "") + " without the fit noticing"
+    rising, falling = (
+        [f"{n} ({_factor(x)}-fold)" for n, x in move.items() if sign * x > 0] for sign in (1, -1)
     )
+    text = f"{' and '.join(rising)} may rise" + " together" * (len(rising) > 1)
+    if falling:
+        text += f" while {' and '.join(falling)} fall" + "s" * (len(falling) == 1)
+    return text + " without the fit noticing"

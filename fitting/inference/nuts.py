@@ -44,22 +44,13 @@ from .sample import Sample, judge
 CHAINS, WARMUP, DRAWS = 4, 300, 500
 """Chains from the posterior of a fit, and draws of each before and after its steps are tuned."""
 
-BLOCK = 10
-"""Steps of a chain in one call: after each of them progress is told and an interrupt is heard."""
-
-ACCEPTANCE = 0.8
-"""Mean probability of acceptance that dual averaging tunes the step for [1]_."""
-
-DOUBLINGS = 6
-"""Doublings of a path at the most: 63 gradients."""
-
+_BLOCK = 10  # steps of a chain in one call: after each of them progress is told and an interrupt is heard
+_ACCEPTANCE = 0.8  # mean probability of acceptance that dual averaging tunes the step for [1]_
+_DOUBLINGS = 6  # of a path at the most: 63 gradients
 _HALVINGS = 12  # tries to begin a chain, each at half the distance from the fit
-
-_SILENCE = 30.0
-"""Time without a line of progress [s]."""
-
-WINDOWS = (0.15, 0.4, 0.85)
-"""Shares of the warm-up at which draws begin to count for the covariance, and at which it is set anew."""
+_SILENCE = 30.0  # time without a line of progress [s]
+# Shares of the warm-up at which draws begin to count for the covariance, and at which it is set anew.
+_WINDOWS = (0.15, 0.4, 0.85)
 
 
 class _Steps(NamedTuple):
@@ -70,11 +61,6 @@ class _Steps(NamedTuple):
     diverging: np.ndarray
     acceptance: np.ndarray
     gradients: np.ndarray
-
-
-def _tuner() -> tuple[Callable, Callable, Callable]:
-    """Dual averaging of the step size: start, update, final."""
-    return import_module("blackjax.adaptation.step_size").dual_averaging_adaptation(ACCEPTANCE)
 
 
 def _block(target: AbstractTarget, key, begin, z, tuning, averaging, center, root) -> Any:
@@ -106,14 +92,19 @@ def _block(target: AbstractTarget, key, begin, z, tuning, averaging, center, roo
         state, tuned = carry
         size = jnp.exp(jnp.where(averaging, tuned.log_step_size, tuned.log_step_size_avg))
         own = jax.random.fold_in(key, begin + k)
-        state, info = kernel(own, state, density, size, unit, DOUBLINGS)
-        updated = _tuner()[1](tuned, info.acceptance_rate)
+        state, info = kernel(own, state, density, size, unit, _DOUBLINGS)
+        updated = _dual_averaging()[1](tuned, info.acceptance_rate)
         tuned = jax.tree.map(lambda a, b: jnp.where(averaging, a, b), updated, tuned)
         about = (info.is_divergent, info.acceptance_rate, info.num_integration_steps)
         return (state, tuned), (center + root @ state.position, state.logdensity, *about)
 
-    (_, tuned), steps = lax.scan(step, (state, tuning), jnp.arange(BLOCK))
+    (_, tuned), steps = lax.scan(step, (state, tuning), jnp.arange(_BLOCK))
     return tuned, steps
+
+
+def _dual_averaging() -> tuple[Callable, Callable, Callable]:
+    """Tuner of the step size: start, update, final."""
+    return import_module("blackjax.adaptation.step_size").dual_averaging_adaptation(_ACCEPTANCE)
 
 
 _one = jit_with_options(_block)
@@ -121,7 +112,6 @@ _one = jit_with_options(_block)
 
 @jit_with_options
 def _each(targets, keys, begin, z, tuning, averaging, center, root):
-    """A block of one chain of each of stacked targets."""
     arrays, rest = eqx.partition(targets, eqx.is_array)
 
     def one(own, key, z, tuning, center, root):
@@ -155,9 +145,7 @@ def _metric(z: np.ndarray, root: np.ndarray, *, pooled: bool) -> np.ndarray:
     """Roots of the covariance of draws (chains, draws, free), shrunk to what it was by as many draws as it has rows."""
     away = z - z.mean(axis=1, keepdims=True)
     if pooled:
-        away = np.broadcast_to(
-            np.concatenate(list(away)), (len(z), z.shape[0] * z.shape[1], z.shape[2])
-        )
+        away = np.repeat(away.reshape(1, -1, z.shape[2]), len(z), axis=0)
     n, d = away.shape[1:]
     drawn = np.einsum("cni,cnj->cij", away, away)
     return np.linalg.cholesky((drawn + d * root @ root.transpose(0, 2, 1)) / (n + d))
@@ -179,25 +167,25 @@ def _sample(
 
     An interrupt, or the limit [s], ends it with what has been drawn; half of the limit is the warm-up's.
     """
-    begin, start, center = time.monotonic(), _tuner()[0], z
+    begin, start, center = time.monotonic(), _dual_averaging()[0], z
     root = np.linalg.cholesky(covariance)
     normal = np.stack([np.asarray(jax.random.normal(k, z.shape[1:], float)) for k in keys])
     now = z + np.einsum("cij,cj->ci", root, normal)
     fresh = lambda sizes: _relaxed(jax.vmap(start), jnp.asarray(sizes))  # noqa: E731
     tuning, steps, drawn, done = fresh(np.full(len(z), 0.5)), [], [], 0
-    counted, *ends = (BLOCK * round(w * warmup / BLOCK) for w in WINDOWS)
+    counted, *ends = (_BLOCK * round(w * warmup / _BLOCK) for w in _WINDOWS)
+    spent = lambda: time.monotonic() - begin  # noqa: E731
     try:
-        while not drawn or (len(drawn) * BLOCK < draws and time.monotonic() - begin < limit):
-            averaging = done < warmup and time.monotonic() - begin < limit / 2
+        while not drawn or (len(drawn) * _BLOCK < draws and spent() < limit):
+            averaging = done < warmup and spent() < limit / 2
             warmup = warmup if averaging else min(warmup, done)
-            tuning, block = run(
-                keys, jnp.asarray(done), now, tuning, jnp.asarray(averaging), center, root
-            )
+            about = jnp.asarray(averaging), center, root
+            tuning, block = run(keys, jnp.asarray(done), now, tuning, *about)
             block = _Steps(*block)
-            now, done = block.z[:, -1], done + BLOCK
+            now, done = block.z[:, -1], done + _BLOCK
             (steps if averaging else drawn).append(block)
             if averaging and done in ends:
-                recent = np.concatenate([b.z for b in steps[counted // BLOCK :]], axis=1)
+                recent = np.concatenate([b.z for b in steps[counted // _BLOCK :]], axis=1)
                 root, counted = _metric(recent, root, pooled=pooled), done
                 tuning = fresh(np.exp(tuning.log_step_size_avg))
             if tick is not None:
@@ -209,7 +197,6 @@ def _sample(
 
 
 def _joined(blocks: Sequence[_Steps]) -> _Steps:
-    """Blocks one after the other."""
     return _Steps(*(np.concatenate(x, axis=1) for x in zip(*blocks, strict=True)))
 
 
@@ -276,43 +263,39 @@ def draw(
         In float32.
     """
     require_x64()
-    names = known(device, names)
+    names, specs = known(device, names), parameter_specs(device)
     if chains < 2 or warmup < 50 or draws < 50:
-        raise DataError(
-            f"chains = {chains}, warmup = {warmup}, draws = {draws}",
-            where="draw",
-            allowed="at least 2, 50 and 50",
-        )
+        what = f"chains = {chains}, warmup = {warmup}, draws = {draws}"
+        raise DataError(what, where="draw", allowed="at least 2, 50 and 50")
+
+    def natural(z: np.ndarray) -> dict[str, np.ndarray]:
+        laws = {n: from_spec(specs[n]) for n in names}
+        return {n: np.asarray(law.inverse(z[..., k])) for k, (n, law) in enumerate(laws.items())}
+
     keys = jax.random.split(jax.random.key(seed), chains)
-    specs = parameter_specs(device)
-    natural = lambda z: {  # noqa: E731
-        n: np.asarray(from_spec(specs[n]).inverse(z[..., k])) for k, n in enumerate(names)
-    }
     everywhere = np.repeat(np.asarray(z, float)[None], chains, axis=0)
     wide = np.repeat(covariance[None], chains, axis=0)
     progress = None if tick is None else _Progress(tick, warmup, draws, natural)
+    numbers: dict[str, Any] = dict(warmup=warmup, draws=draws)
     with ThreadPoolExecutor(min(chains, usable_cores())) as pool:
-        steps, warmed = _sample(
-            _in_threads(target, pool), keys, everywhere, wide, warmup=warmup, draws=draws,
-            pooled=True, tick=progress, limit=limit,
-        )  # fmt: skip
+        run, options = _in_threads(target, pool), numbers | {"tick": progress, "limit": limit}
+        steps, warmed = _sample(run, keys, everywhere, wide, pooled=True, **options)
     about = {"sampler": f"blackjax {version('blackjax')} NUTS", "seed": seed, "warmup": warmed}
     stats = dict(lp=steps.log_density, diverging=steps.diverging, n_steps=steps.gradients)
-    left = _left_out(warmed, steps, warmup=warmup, draws=draws)
-    columns = natural(steps.z)
-    return judge(columns, stats | {"acceptance_rate": steps.acceptance}, specs, about, left)
+    stats["acceptance_rate"] = steps.acceptance
+    return judge(natural(steps.z), stats, specs, about, _left_out(warmed, steps, **numbers))
 
 
 def _left_out(warmed: int, steps: _Steps, *, warmup: int, draws: int) -> list[str]:
     """What an interrupt or the limit left out, and paths that the sampler did not follow to their turn."""
-    drawn, longest = steps.z.shape[1], int(np.sum(steps.gradients >= 2**DOUBLINGS - 1))
+    drawn, longest = steps.z.shape[1], int(np.sum(steps.gradients >= 2**_DOUBLINGS - 1))
     notes = []
     if warmed < warmup:
         notes.append(f"the warm-up ended after {warmed} of {warmup} steps")
     if drawn < draws:
         notes.append(f"ended after {drawn} of {draws} draws of each chain")
     if longest:
-        notes.append(f"{longest} paths ended at {2**DOUBLINGS - 1} gradients, before they turned")
+        notes.append(f"{longest} paths ended at {2**_DOUBLINGS - 1} gradients, before they turned")
     return notes
 
 
@@ -333,36 +316,26 @@ class _Progress:
         if tenths == self.tenths and now - self.last < _SILENCE:
             return
         self.tenths, self.last, spent = tenths, now, now - self.begin
-        text = f"draws from the posterior, {min(done / self.all, 1):.0%}: "
-        if not drawn:
-            text += f"warm-up, {np.mean(steps.gradients):.0f} gradients a step"
-        else:
+        text = f"warm-up, {np.mean(steps.gradients):.0f} gradients a step"
+        if drawn:
             r_hat = judge(self.natural(steps.z), {"diverging": steps.diverging}).r_hat
-            worst = max(r_hat, key=lambda n: r_hat[n])
+            worst = max(r_hat, key=r_hat.__getitem__)
             lost = int(np.sum(steps.diverging))
-            text += f"{steps.z.shape[1]} draws a chain, {lost} diverged, R-hat up to {r_hat[worst]:.3f} ({worst})"
-        left_s = spent * max(self.all - done, 0) / done
-        self.tick(f"{text}; {spent:.0f} s, about {left_s:.0f} s to go at this pace")
+            text = f"{steps.z.shape[1]} draws a chain, {lost} diverged, R-hat up to {r_hat[worst]:.3f} ({worst})"
+        left = spent * max(self.all - done, 0) / done
+        share = f"draws from the posterior, {min(done / self.all, 1):.0%}"
+        self.tick(f"{share}: {text}; {spent:.0f} s, about {left:.0f} s to go at this pace")
 
 
-def draw_fit(
-    result: AbstractFit,
-    *,
-    chains: int = CHAINS,
-    warmup: int = WARMUP,
-    draws: int = DRAWS,
-    seed: int = 0,
-    limit: float = np.inf,
-    tick: Callable[[str], None] | None = None,
-) -> Sample:
+def draw_fit(result: AbstractFit, **options: Any) -> Sample:
     """Draw from the posterior of a fit.
 
     Parameters
     ----------
     result : AbstractFit
         The fit.
-    chains, warmup, draws, seed, limit, tick
-        As for `draw`.
+    **options
+        `chains`, `warmup`, `draws`, `seed`, `limit` and `tick` of `draw`.
 
     Raises
     ------
@@ -376,19 +349,14 @@ def draw_fit(
     repeated it holds the spread from cycle to cycle, for single ones that of the residuals.
     """
     result = result.complete
-    problem, covariance, n = result.problem.differentiable, result.covariance, len(result.z)
+    problem, covariance, z = result.problem.differentiable, result.covariance, result.z
     if problem is None:
         raise DataError(
             "a problem whose derivatives are secants", where="draws from the posterior",
             allowed="problems that JAX differentiates", fix="take profiles",
         )  # fmt: skip
-    _, jac, _ = problem.linearise(np.repeat(result.z[None], TOGETHER, axis=0))
-    j = np.asarray(jac[0])
-    variance = float(np.trace(j.T @ j @ covariance)) / n
+    j = np.asarray(problem.linearise(np.repeat(z[None], TOGETHER, axis=0))[1][0])
+    variance = float(np.trace(j.T @ j @ covariance)) / len(z)
     width = PRIOR_SIGMA if float(problem.noise) > 0 else np.inf
     target = LeastSquares(problem, problem.center, jnp.asarray(width), jnp.asarray(variance))
-    numbers: dict[str, int] = dict(chains=chains, warmup=warmup, draws=draws, seed=seed)
-    about = (problem.device, problem.free)
-    return draw(
-        target, *about, z=result.z, covariance=covariance, limit=limit, tick=tick, **numbers
-    )
+    return draw(target, problem.device, problem.free, z=z, covariance=covariance, **options)

@@ -35,6 +35,7 @@ class AbstractTarget(eqx.Module):
 
 def forward(f: Callable, z: Float[Array, " free"]) -> Float[Array, ""]:
     """A function's value, whose reverse-mode derivative is that of forward mode; both finite or refused."""
+    # value + (z - here) slope, all else constant: jax.grad of it is the slope, and costs no backward solve.
     here = lax.stop_gradient(z)
     twice = lambda p: (value := f(p), value)  # noqa: E731
     slope, value = jax.jacfwd(twice, has_aux=True)(here)
@@ -102,14 +103,13 @@ class SyntheticLikelihood(AbstractTarget):
 
     def log_density(self, z):
         """See `AbstractTarget`."""
-        found = self.features(z)
-        (m, _), n = found.shape, self.measured.shape[0]
-        mean, seen = jnp.mean(found, axis=0), jnp.mean(self.measured, axis=0)
-        away = found - mean[None]
-        covariance = away.T @ away / (m - 1)
-        root = jnp.linalg.cholesky(covariance)
+        rows = self.features(z)
+        (m, _), n = rows.shape, self.measured.shape[0]
+        mean, target = jnp.mean(rows, axis=0), jnp.mean(self.measured, axis=0)
+        away = rows - mean[None]
+        root = jnp.linalg.cholesky(away.T @ away / (m - 1))
         half = lambda x: jax.scipy.linalg.solve_triangular(root, x.T, lower=True)  # noqa: E731
-        within = jnp.sum(half(self.measured - seen[None]) ** 2)
-        between = jnp.sum(half((seen - mean)[None]) ** 2) / (1 / n + 1 / m)
+        within = jnp.sum(half(self.measured - target[None]) ** 2)
+        between = jnp.sum(half((target - mean)[None]) ** 2) / (1 / n + 1 / m)
         value = -0.5 * (within + between) - n * jnp.sum(jnp.log(jnp.diag(root)))
         return value - 0.5 * jnp.sum(((z - self.center) / self.width) ** 2)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -44,26 +45,21 @@ class Profile:
     rise: tuple[float, ...]
 
     def __str__(self) -> str:
-        if self.low is None and self.high is None:
-            return f"{self.name} is open on both sides: its profile does not rise"
+        flat = "its profile does not rise"
         if self.low is None:
-            return f"{self.name} below {self.high:.4g}, no lower end: its profile does not rise"
+            if self.high is None:
+                return f"{self.name} is open on both sides: {flat}"
+            return f"{self.name} below {self.high:.4g}, no lower end: {flat}"
         if self.high is None:
-            return f"{self.name} above {self.low:.4g}, no upper end: its profile does not rise"
+            return f"{self.name} above {self.low:.4g}, no upper end: {flat}"
         return f"{self.name} from {self.low:.4g} to {self.high:.4g}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Ends:
+class Ends(NamedTuple):
     """Where profiles meet a threshold, and what was tried.
 
-    Parameters
-    ----------
-    z : Float[np.ndarray, "lanes"]
-        Coordinate of each end; infinite where it is open.
-    tried, rise : Float[np.ndarray, "rounds lanes"]
-        Coordinates tried, and the rise of chi squared there in units of the threshold; infinite where
-        no solve ended well.
+    `z` is the coordinate of each end, infinite where it is open; `tried` the coordinates of each round, and `rise` that
+    of chi squared there in units of the threshold, infinite where no solve ended well.
     """
 
     z: Float[np.ndarray, " lanes"]
@@ -101,37 +97,37 @@ def profile_ends(
     farthest : Float[np.ndarray, "lanes"]
         Multiple of the first move beyond which an end is open.
     """
-    lanes = np.arange(len(z))
+    lanes, count = np.arange(len(z)), len(z)
 
     def held(points):
         r, jac, ok = evaluate(points)
         jac = np.array(jac)
-        jac[lanes, :, pinned] = 0.0
+        jac[lanes, :, pinned] = 0.0  # no step moves what is held
         return r, jac, ok
 
-    x, low, high = np.minimum(1.0, farthest), np.zeros(len(z)), np.full(len(z), np.inf)
-    root_low, root_high = np.zeros(len(z)), np.full(len(z), np.inf)
-    near, at, done = z.copy(), np.zeros(len(z)), np.zeros(len(z), bool)
+    # An end lies between multiples of the first move whose roots of the rise are below and above 1.
+    x, low, high = np.minimum(1.0, farthest), np.zeros(count), np.full(count, np.inf)
+    root_low, root_high = np.zeros(count), np.full(count, np.inf)
+    near, at, done = z.copy(), np.zeros(count), np.zeros(count, bool)
     tried, rises = [], []
+    options: dict[str, Any] = dict(iterations=_ITERATIONS, tolerance=1e-5, together=False)
     for _ in range(_ROUNDS):
+        # The others start on the line through the best point and what was fitted last.
         path = np.where((at > 0)[:, None], (near - z) / np.maximum(at, 1e-12)[:, None], slope)
         start = z + x[:, None] * path
         start[lanes, pinned] = (z + x[:, None] * slope)[lanes, pinned]
-        found = levenberg_marquardt(
-            of_some(held, start), start, iterations=_ITERATIONS, tolerance=1e-5, together=False
-        )
-        rise = 2 * (found.cost - cost) / threshold
+        fit = levenberg_marquardt(of_some(held, start), start, **options)
+        rise = 2 * (fit.cost - cost) / threshold
         root = np.sqrt(np.maximum(rise, 0.0))
         tried.append(start[lanes, pinned])
         rises.append(rise)
-        fine = np.isfinite(found.cost) & ~done
-        near, at = np.where(fine[:, None], found.z, near), np.where(fine, x, at)
+        fine = np.isfinite(fit.cost) & ~done
+        near, at = np.where(fine[:, None], fit.z, near), np.where(fine, x, at)
         below = root < 1
         low, root_low = np.where(below, x, low), np.where(below, root, root_low)
         high, root_high = np.where(below, high, x), np.where(below, root_high, root)
-        done |= (
-            (np.abs(root - 1) < _CLOSE) | (below & (x >= farthest)) | (high - low < _CLOSE * low)
-        )
+        done |= (np.abs(root - 1) < _CLOSE) | (below & (x >= farthest))
+        done |= high - low < _CLOSE * low
         if done.all():
             break
         x = np.where(done, x, _next(x, root, (low, root_low), (high, root_high), farthest))
@@ -190,10 +186,10 @@ def profiles(
     chosen = np.array([free.index(m) for m in known(problem.device, names or free)])
 
     def whole(z):
-        parts = []
-        for k in range(0, len(z), TOGETHER):
-            own = np.resize(z[k : k + TOGETHER], (TOGETHER, n))
-            parts.append([np.asarray(x) for x in problem.linearise(own)])
+        batches = (
+            np.resize(z[k : k + TOGETHER], (TOGETHER, n)) for k in range(0, len(z), TOGETHER)
+        )
+        parts = [problem.linearise(batch) for batch in batches]
         return tuple(np.concatenate(x)[: len(z)] for x in zip(*parts, strict=True))
 
     def evaluate(z):
@@ -205,6 +201,7 @@ def profiles(
     weight = np.diag(covariance) / np.diag(inverse)
     best = levenberg_marquardt(evaluate, result.z[None], iterations=_ITERATIONS, tolerance=1e-5)
     pinned, sides = np.repeat(chosen, 2), np.tile([-1.0, 1.0], len(chosen))
+    # The others follow a held parameter along the column of the covariance that is its own.
     first = reach * covariance[pinned] / sigma[pinned][:, None]
     slopes = np.abs(log_slopes(problem.device, free, best.z[0][: len(free)]))[pinned]
     far = _FARTHEST / np.maximum(slopes, 1e-12) / (reach * sigma[pinned])
@@ -227,15 +224,9 @@ def _profile(result: AbstractFit, level: float, ends: Ends, lane: int, k: int) -
     def value(z: float) -> float:
         return to_parameter_units(device, [name], np.array([z]))[name][0]
 
-    found = [value(z) if np.isfinite(z) else None for z in ends.z[lane : lane + 2]]
+    low, high = (value(z) if np.isfinite(z) else None for z in ends.z[lane : lane + 2])
     tried, rise = (x[:, lane : lane + 2].T.ravel() for x in (ends.tried, ends.rise))
     order = np.unique(tried, return_index=True)[1]
     order = order[np.isfinite(rise[order])]
-    return Profile(
-        name=name,
-        low=found[0],
-        high=found[1],
-        level=level,
-        values=tuple(value(z) for z in tried[order]),
-        rise=tuple(float(x) for x in rise[order]),
-    )
+    values, rises = tuple(map(value, tried[order])), tuple(map(float, rise[order]))
+    return Profile(name=name, low=low, high=high, level=level, values=values, rise=rises)

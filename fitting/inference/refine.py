@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from .nuts import CHAINS, DRAWS, WARMUP, draw_fit
@@ -11,7 +12,7 @@ LIMIT = 480.0
 """Time after which no further draws begin [s]: with the fit before them a command ends within ten minutes."""
 
 
-def refined(fit: Any, method: str, *, seed: int = 0, say: Callable[[str, str], None]) -> Any:
+def refine(fit: Any, method: str, *, seed: int = 0, say: Callable[[str, str], None]) -> Any:
     """The fit with intervals by a method, "laplace", "profile" or "nuts".
 
     ``say(kind, text)`` tells the user how far draws have come, and what speaks against them; `seed` is that of the
@@ -24,20 +25,18 @@ def refined(fit: Any, method: str, *, seed: int = 0, say: Callable[[str, str], N
     """
     if method == "profile":
         return replace(fit, profiles=tuple(profiles(fit)))
-    if method == "nuts":
-        say(
-            "note",
-            f"{CHAINS} chains of {WARMUP + DRAWS} steps, for {LIMIT / 60:.0f} min at most; the fit is written already",
-        )
-        sample = draw_fit(fit, seed=seed, limit=LIMIT, tick=lambda text: say("progress", text))
-        for note in sample.notes:
-            say("warning", note)
-        return replace(fit, sample=sample)
-    return fit
+    if method != "nuts":
+        return fit
+    steps = f"{CHAINS} chains of {WARMUP + DRAWS} steps"
+    say("note", f"{steps}, for {LIMIT / 60:.0f} min at most; the fit is written already")
+    sample = draw_fit(fit, seed=seed, limit=LIMIT, tick=partial(say, "progress"))
+    for note in sample.notes:
+        say("warning", note)
+    return replace(fit, sample=sample)
 
 
 def in_turn(fit: Any, method: str, **about: Any) -> Iterator[Any]:
-    """The fit to first order, to be written before the rest begins, then that of another method; see `refined`."""
+    """The fit to first order, to be written before the rest begins, then that of another method; see `refine`."""
     yield fit
     if method != "laplace" and not fit.interrupted:
-        yield refined(fit, method, **about)
+        yield refine(fit, method, **about)

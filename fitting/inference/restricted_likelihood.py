@@ -88,6 +88,7 @@ def maximum(estimates: AxisEstimates) -> Float[np.ndarray, "free free"]:
     sigma = np.diag(np.minimum(begin, (3 * estimates.prior.spread) ** 2))
     for _ in range(_BEGINNING):
         weight, of_center, _, pull, _ = estimates.at(sigma)
+        # What the data leave open of each device's distance; without the centre's error variances would come out low.
         left = (weight - weight @ of_center @ weight).mean(axis=0)
         value, axes = np.linalg.eigh(sigma + sigma @ (pull.T @ pull / len(weight) - left) @ sigma)
         sigma = (axes * np.maximum(value, 0.0)) @ axes.T  # rounding makes variances negative
@@ -136,10 +137,9 @@ def element_errors(weight: np.ndarray, of_center: np.ndarray) -> Float[np.ndarra
     Of elements a and b it is 1/2 tr(P E_a P E_b), where P = W - W X (X'WX)^-1 X'W over all devices.
     """
     n = weight.shape[1]
-    pairs = [(i, k) for i in range(n) for k in range(i + 1)]
-    basis = np.zeros((len(pairs), n, n))
-    for a, (i, k) in enumerate(pairs):
-        basis[a, i, k] = basis[a, k, i] = 1.0
+    rows, columns = np.tril_indices(n)
+    basis = np.zeros((len(rows), n, n))
+    basis[np.arange(len(rows)), rows, columns] = basis[np.arange(len(rows)), columns, rows] = 1.0
     scaled = np.einsum("dij,ajk->daik", weight, basis)
     mean = np.einsum("daij,djk->aik", scaled, weight)  # sum of W E W
     cross = np.einsum("daij,djk,kl->dail", scaled, weight, of_center)
@@ -148,7 +148,6 @@ def element_errors(weight: np.ndarray, of_center: np.ndarray) -> Float[np.ndarra
     both = np.einsum("aij,jk->aik", mean, of_center)
     information += 0.5 * np.einsum("aij,bji->ab", both, both)
     variance = np.diag(np.linalg.pinv(information, hermitian=True))
-    out = np.zeros((n, n))
-    for (i, k), x in zip(pairs, variance, strict=True):
-        out[i, k] = out[k, i] = np.sqrt(max(x, 0.0))
-    return out
+    errors = np.zeros((n, n))
+    errors[rows, columns] = errors[columns, rows] = np.sqrt(np.maximum(variance, 0.0))
+    return errors

@@ -53,7 +53,7 @@ class Sample:
 
 
 def _arviz() -> Any:
-    """arviz, without what it says of its own future."""
+    """arviz, without the warning about its next version."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         return import_module("arviz")
@@ -86,16 +86,15 @@ def judge(
     for n, spec in (specs or {}).items():
         if n in columns:
             data.posterior[n].attrs |= {"units": spec.unit, "long_name": spec.doc}
-    r_hat = {n: float(arviz.rhat(x)) for n, x in columns.items()}
-    ess = {n: float(arviz.ess(x)) for n, x in columns.items()}
+    r_hat, ess = ({n: float(f(x)) for n, x in columns.items()} for f in (arviz.rhat, arviz.ess))
     lost, chains = int(np.sum(stats["diverging"])), len(next(iter(columns.values())))
-    apart = [f"{n} {x:.3f}" for n, x in r_hat.items() if not x <= R_HAT]
-    few = [f"{n} {x:.0f}" for n, x in ess.items() if not x >= 100 * chains]
+    apart = ", ".join(f"{n} {x:.3f}" for n, x in r_hat.items() if not x <= R_HAT)
+    few = ", ".join(f"{n} {x:.0f}" for n, x in ess.items() if not x >= 100 * chains)
     notes = list(notes)
     if apart:
-        notes.append(f"chains have not mixed, R-hat above {R_HAT}: {', '.join(apart)}; draw more")
+        notes.append(f"chains have not mixed, R-hat above {R_HAT}: {apart}; draw more")
     if few:
-        notes.append(f"fewer than 100 independent draws per chain: {', '.join(few)}")
+        notes.append(f"fewer than 100 independent draws per chain: {few}")
     if lost:
         notes.append(f"{lost} draws diverged: regions of strong curvature may be missing")
     return Sample(data=data, r_hat=r_hat, ess=ess, divergences=lost, notes=tuple(notes))

@@ -82,7 +82,7 @@ def screen(
             progress.failed += int(np.sum(~ok[: len(batch)]))
     cost = np.concatenate(costs)
     order = np.argsort(cost, kind="stable")[:keep]
-    order[-1] = order[-1] if 0 in order else 0
+    order[-1] = order[-1] if 0 in order else 0  # the guess stays: it is rough, but not far
     return np.resize(z[order], (keep, z.shape[1]))
 
 
@@ -127,7 +127,7 @@ def levenberg_marquardt(
 
     Notes
     -----
-    Damping by the diagonal of J'J after Nielsen, see `_damped`. Moves are limited to 1.5 in each
+    Damping by the diagonal of J'J after Nielsen, see `_next_damping`. Moves are limited to 1.5 in each
     coordinate. A start has converged after small gains in a row, where no step is short enough, or, if
     the starts are not of one problem, where a step promises less than a tenth of a small gain.
     """
@@ -150,15 +150,15 @@ def levenberg_marquardt(
             r[which], jac[which], ok[which], damping[which]
         )
         trial = state.z + step
-        new_r, new_jac, new_ok = _tried(evaluate, trial, which, together, r, jac)
+        new_r, new_jac, new_ok = _try_points(evaluate, trial, which, together, r, jac)
         cost = half_squares(new_r, new_ok)
         better = cost < state.cost
         known = better & np.isfinite(state.cost)
         before, after = np.where(known, state.cost, 1.0), np.where(known, cost, 1.0)
         small = np.where(known & (before - after < tolerance * before), small + 1, small * ~better)
         ratio = (before - after) / np.maximum(np.where(known, predicted_reduction, 1.0), 1e-300)
-        damping, growth = _damped(damping, growth, better, ratio)
-        r, jac, state.z = map(partial(_picked, better), (new_r, new_jac, trial), (r, jac, state.z))
+        damping, growth = _next_damping(damping, growth, better, ratio)
+        r, jac, state.z = map(partial(_pick, better), (new_r, new_jac, trial), (r, jac, state.z))
         ok, state.cost = ok | (better & new_ok), np.where(better, cost, state.cost)
         state.converged = (small >= patience) | (damping > 1e8)
         if not together:  # nothing is left to gain
@@ -170,25 +170,26 @@ def levenberg_marquardt(
     return state
 
 
-def _picked(better: np.ndarray, new: np.ndarray, old: np.ndarray) -> np.ndarray:
+def _pick(better: np.ndarray, new: np.ndarray, old: np.ndarray) -> np.ndarray:
     """The new values where they are better, the old ones elsewhere, in place where that is allowed."""
     old = old if old.flags.writeable else old.copy()
     old[better] = new[better]
     return old
 
 
-def _damped(damping, growth, better, ratio) -> tuple[np.ndarray, np.ndarray]:
+def _next_damping(damping, growth, better, ratio) -> tuple[np.ndarray, np.ndarray]:
     """Damping of the next step, and by how much a failure will multiply it.
 
     Eased by the ratio of the reduction to the predicted one; multiplied by 2, 4, 8, ... at failures in a
     row (a higher cost, or a solve that did not end well).
     """
+    # Nielsen: 1/3 where all of the reduction came true, 1 at half of it, up to 2 where none did.
     ease = np.maximum(1 / 3, 1 - (2 * np.minimum(ratio, 1.0) - 1) ** 3)
     damping = np.clip(damping * np.where(better, ease, growth), 1e-9, 1e12)
     return damping, np.where(better, 2.0, 2 * growth)
 
 
-def _tried(evaluate: Evaluate, trial: np.ndarray, which: np.ndarray, together: bool, r, jac):
+def _try_points(evaluate: Evaluate, trial: np.ndarray, which: np.ndarray, together: bool, r, jac):
     """Residuals, Jacobians and success at a trial; starts of other problems that have ended do not succeed."""
     if together:
         return evaluate(trial)
@@ -198,11 +199,9 @@ def _tried(evaluate: Evaluate, trial: np.ndarray, which: np.ndarray, together: b
 
 
 def _stalled(history: list[float], tolerance: float) -> bool:
-    """Whether the best cost has stopped falling."""
-    return (
-        len(history) > _PATIENCE
-        and history[-1 - _PATIENCE] - history[-1] < tolerance * history[-1] * _PATIENCE
-    )
+    if len(history) <= _PATIENCE:
+        return False
+    return history[-1 - _PATIENCE] - history[-1] < tolerance * history[-1] * _PATIENCE
 
 
 def _steps(
@@ -217,6 +216,7 @@ def _steps(
     hessian = np.einsum("sri,srj->sij", jac, jac)
     gradient = np.einsum("sri,sr->si", jac, r)
     diagonal = np.einsum("sii->si", hessian)
+    # Damped by the diagonal, which no choice of units changes; 1e-9 for coordinates that move nothing.
     matrix = hessian + np.eye(jac.shape[2]) * (damping[:, None] * diagonal + 1e-9)[:, :, None]
     # Columns many decades apart, of which rounding would leave one, count in units of their own.
     apart = np.max(diagonal, axis=1, keepdims=True) > _APART
@@ -225,6 +225,7 @@ def _steps(
     step = -unit * np.linalg.solve(matrix, (unit * gradient)[..., None])[..., 0]
     longest = np.maximum(np.max(np.abs(step), axis=1), 1e-300)
     step = step * np.minimum(1.0, _LONGEST / longest)[:, None]
+    # The quadratic model: -g s - s H s / 2. Its share that comes true says how far to trust the next step.
     curved = np.einsum("si,sij,sj->s", step, hessian, step)
     return step, -np.einsum("si,si->s", gradient, step) - 0.5 * curved
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -64,18 +64,18 @@ def explore(
     walk = _Walk(goal, simulate, size, tick)
     z = np.stack([x for x, _ in optima])
     none = np.zeros((z.shape[1], 0))
-    found = Valley(z=z[0], replicates=z, rounds=0, settled=False, grid=none, rise=none)
+    valley = Valley(z=z[0], replicates=z, rounds=0, settled=False, grid=none, rise=none)
     try:
         walk.add(walk.about(optima))
         while sum(map(len, walk.z)) > 2 * len(goal.prior):  # a plane, and as much again
-            found = walk.estimate(found)
-            if found.settled or found.rounds >= _MOST:
-                return walk.profiled(found)
-            walk.add(walk.among(found.replicates))
+            valley = walk.estimate(valley)
+            if valley.settled or valley.rounds >= _MOST:
+                break
+            walk.add(walk.among(valley.replicates))
+        return walk.with_profiles(valley) if valley.rounds else valley
     except KeyboardInterrupt:
-        grid, rise = first_order_profiles(found.z, found.replicates)
-        return replace(found, grid=grid, rise=rise, interrupted=True)
-    return walk.profiled(found) if found.rounds else found
+        grid, rise = first_order_profiles(valley.z, valley.replicates)
+        return replace(valley, grid=grid, rise=rise, interrupted=True)
 
 
 class _Walk:
@@ -110,14 +110,13 @@ class _Walk:
         which = self.rng.integers(0, len(optima), count)
         normal = self.rng.normal(size=(count, len(self.goal.prior)))
         roots = [np.linalg.cholesky(c) for _, c in optima]
-        return np.stack(
-            [optima[k][0] + _WIDER * roots[k] @ x for k, x in zip(which, normal, strict=True)]
-        )
+        return np.stack([optima[k][0] + _WIDER * roots[k] @ x for k, x in zip(which, normal)])
 
     def among(self, z: np.ndarray) -> np.ndarray:
         """Points where some lie, each shaken as far as the data leave it there."""
         z = z[self.rng.integers(0, len(z), _BATCHES * self.size)]
         slopes, normal = self.mean(z)[1], self.rng.normal(size=z.shape)
+        # Gauss-Newton: what the features, in standard deviations, and the prior say about each point.
         information = np.einsum("kri,krj->kij", slopes, slopes) + np.diag(self.goal.prior**-2)
         roots = np.linalg.cholesky(np.linalg.inv(information))
         return z + _JITTER * np.einsum("kij,kj->ki", roots, normal)
@@ -137,21 +136,19 @@ class _Walk:
 
         self.mean = mean = surfaces(weight)
         starts = np.concatenate([before.z[None], before.replicates[:_SURFACES]])
-        own = (self.measured[None], self.goal.centre[None])
-        best = self._least(mean, starts[:, None], *own).z[0]
+        own = self.measured[None]
+        best = self._least(mean, starts[:, None], own, self.goal.centre[None]).z[0]
         self.shown.z = best[None]
-        replicates = self._replicated(before, best, mean.shapes, weight, batch, surfaces)
+        replicates = self._replicates(before, best, mean.shapes, weight, batch, surfaces)
         rounds = before.rounds + 1
         # Along a valley the least loss is anywhere; the estimate is that on its floor which is nearest to the middle.
         middle, widths = np.median(replicates, axis=0), replicates.std(axis=0)
-        starts = np.stack([best, middle])[:, None]
-        best = self._least(
-            mean, starts, self.measured[None], middle[None], np.maximum(widths, _NARROWEST)
-        ).z[0]
+        starts, widths = np.stack([best, middle])[:, None], np.maximum(widths, _NARROWEST)
+        best = self._least(mean, starts, own, middle[None], widths).z[0]
         still = rounds >= _FEWEST and _unmoved(before.replicates, replicates)
         return replace(before, z=best, replicates=replicates, rounds=rounds, settled=still)
 
-    def profiled(self, found: Valley) -> Valley:
+    def with_profiles(self, estimate: Valley) -> Valley:
         """The valley with the profile of each coordinate: what the data alone, and a wide prior, leave of it.
 
         An interval of replicates would leave out the end of a long valley where the truth may be, since few of them
@@ -160,15 +157,15 @@ class _Walk:
         A surface averages over many simulations, of which the scatter of a single one is therefore too large an error:
         here features count by the error of the surface at the estimate.
         """
-        n, drawn = len(found.z), found.replicates
-        gain = self._gain(found.z)
+        n, drawn = len(estimate.z), estimate.replicates
+        gain = self._gain(estimate.z)
         ends = np.quantile(np.concatenate(self.z), [_OUTER, 1 - _OUTER], axis=0)
         low, high = np.minimum(ends[0], drawn.min(axis=0)), np.maximum(ends[1], drawn.max(axis=0))
         grid = np.linspace(low, high, GRID, axis=1)
         which, at = np.repeat(np.arange(n), GRID), grid.ravel()
         # Starts that have the value: the estimate moved there, and the replicates that are nearest to it.
         near = np.argsort(np.abs(drawn[:, which] - at), axis=0)[:_NEAR]
-        starts = np.concatenate([np.broadcast_to(found.z, (1, len(at), n)), drawn[near]]).copy()
+        starts = np.concatenate([np.broadcast_to(estimate.z, (1, len(at), n)), drawn[near]]).copy()
         held = np.arange(len(at)), which
         starts[:, *held] = at
         centres = np.repeat(self.goal.centre[None], len(at), axis=0)
@@ -179,25 +176,24 @@ class _Walk:
         least = self._least(self.mean, starts, features, centres, prior, gain)
         # Deeper minima elsewhere may be holes of the surface: what lies as low as the estimate's own valley is inside.
         wide = np.maximum(self.goal.prior, _WIDEST)[None]
-        own_valley = found.z[None, None], features[:1], self.goal.centre[None]
+        own_valley = estimate.z[None, None], features[:1], self.goal.centre[None]
         valley = self._least(self.mean, *own_valley, wide, gain)
         rise = np.maximum((own + least.cost).reshape(n, GRID) - valley.cost[0], 0.0)
         grid = np.concatenate([grid, valley.z.T], axis=1)  # a narrow one may lie between two values
         rise = np.concatenate([rise, np.zeros((n, 1))], axis=1)
         order = np.argsort(grid, axis=1)
         grid, rise = np.take_along_axis(grid, order, 1), np.take_along_axis(rise, order, 1)
-        return replace(found, grid=grid, rise=rise)
+        return replace(estimate, grid=grid, rise=rise)
 
     def _gain(self, z: np.ndarray) -> Float[np.ndarray, " residuals"]:
         """Standard deviation with one simulation, over that with the surface at a point, of each feature."""
         known = np.minimum(self.mean.deviation(z[None])[0][0], 1.0)
-        whole = np.array(
-            [t.inflation for t in self.goal.targets]
-        )  # 1 of the data, the rest of one simulation
+        # In units of the variance of the data: theirs is 1, the rest of the inflation that of one simulation.
+        whole = np.array([t.inflation for t in self.goal.targets])
         gain = np.sqrt(whole / (1 + (whole - 1) * known**2))
         return np.repeat(gain, [len(t.weights) for t in self.goal.targets])
 
-    def _replicated(self, before: Valley, best, shapes, weight, batch, surfaces):
+    def _replicates(self, before: Valley, best, shapes, weight, batch, surfaces):
         """Minima for resampled features, each on one of several surfaces that weigh the batches at random."""
         features, centres = self.resampled
         if before.rounds + 1 < _WIDE:  # a surface is right no further than where points were
@@ -238,13 +234,8 @@ class _Walk:
             jac = [gain[:, None] * slopes, np.eye(n) / p[k][:, None], _PULL * outward]
             return np.concatenate(r, 1), np.concatenate(jac, 1), np.ones(len(z), bool)
 
-        done = levenberg_marquardt(
-            evaluate,
-            starts.reshape(-1, n),
-            iterations=_ITERATIONS,
-            tolerance=_GAIN,
-            together=False,
-        )
+        options: dict[str, Any] = dict(iterations=_ITERATIONS, tolerance=_GAIN, together=False)
+        done = levenberg_marquardt(evaluate, starts.reshape(-1, n), **options)
         cost = done.cost.reshape(tries, problems)
         best = np.argmin(cost, axis=0), np.arange(problems)
         return Minima(z=done.z.reshape(tries, problems, n)[best], cost=cost[best])
@@ -255,4 +246,4 @@ def _unmoved(before: np.ndarray, now: np.ndarray) -> bool:
     spread = now.std(axis=0) + 1e-12
     move = np.abs(np.median(now, axis=0) - np.median(before, axis=0))
     change = np.abs(spread - before.std(axis=0))
-    return bool(max(np.max(move / spread), np.max(change / spread)) < _MOVED)
+    return bool(np.max(np.maximum(move, change) / spread) < _MOVED)

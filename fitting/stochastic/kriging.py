@@ -22,26 +22,6 @@ class Shape:
     signal: float
 
 
-class Cloud:
-    """Points, in coordinates in which they are spread alike in all directions.
-
-    Parameters
-    ----------
-    z : Float[np.ndarray, "points n"]
-        Coordinates.
-    """
-
-    def __init__(self, z: Float[np.ndarray, "points n"]):
-        self.middle = z.mean(axis=0)
-        covariance = np.atleast_2d(np.cov(z, rowvar=False)) + _LEAST * np.eye(z.shape[1])
-        self.root = np.linalg.cholesky(covariance)
-        self.points = self.white(z)
-
-    def white(self, z: Float[np.ndarray, "points n"]) -> Float[np.ndarray, "points n"]:
-        """Whitened coordinates."""
-        return solve_triangular(self.root, (z - self.middle).T, lower=True).T
-
-
 class Surface:
     r"""A smooth function through noisy values: a plane, and a Gaussian process about it (universal kriging).
 
@@ -63,12 +43,15 @@ class Surface:
     """
 
     def __init__(self, z, values, *, weight, shape: Shape | None = None):
-        self.cloud = Cloud(z)
-        x, plane = self.cloud.points, _plane(self.cloud.points)
-        near = _squares(x, x)
+        self.middle = z.mean(axis=0)
+        covariance = np.atleast_2d(np.cov(z, rowvar=False)) + _LEAST * np.eye(z.shape[1])
+        self.root = np.linalg.cholesky(covariance)
+        self.points = x = self._white(z)
+        plane, near = _plane(x), _squared_distances(x, x)
         self.shape = shape or _likeliest(near, plane, values, weight)
         covariance = self.shape.signal * np.exp(-0.5 * near / self.shape.length**2)
         factor = cho_factor(covariance + np.diag(1 / weight))
+        # Generalised least squares for the plane; the process passes through what the plane leaves.
         whole = cho_solve(factor, np.concatenate([plane, values], axis=1))
         apart = plane.shape[1]
         self.inverse, self.trend = cho_solve(factor, np.eye(len(x))), whole[:, :apart]
@@ -76,16 +59,20 @@ class Surface:
         self.slopes = self.spread @ (plane.T @ whole[:, apart:])
         self.pulls = self.shape.signal * (whole[:, apart:] - whole[:, :apart] @ self.slopes)
 
+    def _white(self, z: Float[np.ndarray, "points n"]) -> Float[np.ndarray, "points n"]:
+        """Coordinates in which the points are spread alike in all directions."""
+        return solve_triangular(self.root, (z - self.middle).T, lower=True).T
+
     def __call__(
         self, z: Float[np.ndarray, "points n"]
     ) -> tuple[Float[np.ndarray, "points values"], Float[np.ndarray, "points values n"]]:
         """Values and slopes at points."""
-        x, u = self.cloud.points, self.cloud.white(z)
-        near = np.exp(-0.5 * _squares(u, x) / self.shape.length**2)
+        x, u = self.points, self._white(z)
+        near = np.exp(-0.5 * _squared_distances(u, x) / self.shape.length**2)
         values = _plane(u) @ self.slopes + near @ self.pulls
         bent = [(near * (x[None, :, k] - u[:, k : k + 1])) @ self.pulls for k in range(u.shape[1])]
         slopes = np.stack(bent, axis=-1) / self.shape.length**2 + self.slopes[1:].T
-        return values, slopes @ np.linalg.inv(self.cloud.root)
+        return values, slopes @ np.linalg.inv(self.root)
 
     def deviation(
         self, z: Float[np.ndarray, "points n"]
@@ -94,8 +81,8 @@ class Surface:
 
         That of universal kriging: of the process where points are far, and of the plane beneath it.
         """
-        x, u = self.cloud.points, self.cloud.white(z)
-        near = self.shape.signal * np.exp(-0.5 * _squares(u, x) / self.shape.length**2)
+        x, u = self.points, self._white(z)
+        near = self.shape.signal * np.exp(-0.5 * _squared_distances(u, x) / self.shape.length**2)
         known, off = near @ self.inverse, _plane(u) - near @ self.trend
         tilt = off @ self.spread
         variance = self.shape.signal - np.sum(near * known, axis=1) + np.sum(tilt * off, axis=1)
@@ -103,7 +90,7 @@ class Surface:
         pull = near * (known + tilt @ self.trend.T)
         toward = (pull @ x - u * pull.sum(axis=1, keepdims=True)) / self.shape.length**2
         slope = tilt[:, 1:] - toward
-        return deviation, slope / deviation[:, None] @ np.linalg.inv(self.cloud.root)
+        return deviation, slope / deviation[:, None] @ np.linalg.inv(self.root)
 
 
 class Surfaces:
@@ -132,12 +119,9 @@ class Surfaces:
         acting: Sequence[Bool[np.ndarray, " n"]],
         shapes: Sequence[Shape | None] | None = None,
     ):
-        given = shapes or [None] * len(values)
+        groups = zip(values, acting, shapes or [None] * len(values), strict=True)
         self.acting = acting
-        self.parts = [
-            Surface(z[:, a], v, weight=weight, shape=s)
-            for v, a, s in zip(values, acting, given, strict=True)
-        ]
+        self.parts = [Surface(z[:, a], v, weight=weight, shape=s) for v, a, s in groups]
 
     @property
     def shapes(self) -> list[Shape]:
@@ -146,17 +130,16 @@ class Surfaces:
 
     def __call__(self, z: Float[np.ndarray, "points n"]) -> tuple[np.ndarray, np.ndarray]:
         """Values of all groups, one after the other, and their slopes."""
-        found = [p(z[:, a]) for p, a in zip(self.parts, self.acting, strict=True)]
-        slopes = [self._whole(s, a) for (_, s), a in zip(found, self.acting, strict=True)]
-        return np.concatenate([v for v, _ in found], axis=1), np.concatenate(slopes, axis=1)
+        pairs = [p(z[:, a]) for p, a in zip(self.parts, self.acting, strict=True)]
+        return np.concatenate([v for v, _ in pairs], axis=1), self._slopes([s for _, s in pairs])
 
     def deviation(
         self, z: Float[np.ndarray, "points n"]
     ) -> tuple[Float[np.ndarray, "points groups"], Float[np.ndarray, "points groups n"]]:
         """Standard deviation of each group [that of one simulation], see `Surface.deviation`, and its slope."""
-        found = [p.deviation(z[:, a]) for p, a in zip(self.parts, self.acting, strict=True)]
-        slopes = [self._whole(s[:, None], a) for (_, s), a in zip(found, self.acting, strict=True)]
-        return np.stack([d for d, _ in found], axis=1), np.concatenate(slopes, axis=1)
+        pairs = [p.deviation(z[:, a]) for p, a in zip(self.parts, self.acting, strict=True)]
+        deviations = np.stack([d for d, _ in pairs], axis=1)
+        return deviations, self._slopes([s[:, None] for _, s in pairs])
 
     def beyond(
         self, z: Float[np.ndarray, "points n"]
@@ -166,20 +149,19 @@ class Surfaces:
         over = deviation - 1
         return np.maximum(over, 0.0), slopes * (over > 0)[..., None]
 
-    def _whole(self, slopes: np.ndarray, acting: np.ndarray) -> np.ndarray:
-        """Slopes with zeros for the coordinates that do not act."""
-        whole = np.zeros((*slopes.shape[:2], len(acting)))
-        whole[..., acting] = slopes
-        return whole
+    def _slopes(self, slopes: Sequence[np.ndarray]) -> np.ndarray:
+        """Slopes of all groups, one after the other; zero by coordinates that do not act."""
+        whole = [np.zeros((*s.shape[:2], len(a))) for s, a in zip(slopes, self.acting, strict=True)]
+        for w, s, a in zip(whole, slopes, self.acting, strict=True):
+            w[..., a] = s
+        return np.concatenate(whole, axis=1)
 
 
 def _plane(u: np.ndarray) -> np.ndarray:
-    """One, and the coordinates."""
     return np.concatenate([np.ones((len(u), 1)), u], axis=1)
 
 
-def _squares(u: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Squared distances."""
+def _squared_distances(u: np.ndarray, x: np.ndarray) -> np.ndarray:
     own = np.sum(u**2, axis=1)[:, None] + np.sum(x**2, axis=1)
     return np.maximum(own - 2 * u @ x.T, 0.0)
 
@@ -189,19 +171,17 @@ def _likeliest(near: np.ndarray, plane: np.ndarray, values: np.ndarray, weight: 
     root, typical = np.sqrt(weight), np.sqrt(2 * (plane.shape[1] - 1))
     # Contrasts: combinations of the values that no plane moves.
     contrasts = np.linalg.qr(plane * root[:, None], mode="complete")[0][:, plane.shape[1] :]
-    seen = contrasts.T @ (values * root[:, None])
-    best = (-np.inf, Shape(length=typical, signal=1.0))
+    data = contrasts.T @ (values * root[:, None])
+    best, highest = Shape(length=typical, signal=1.0), -np.inf
     for length in _LENGTHS:
         own = np.exp(-0.5 * near / (length * typical) ** 2) * np.outer(root, root)
+        # In these axes the covariance 1 + signal K of the contrasts is diagonal, for every signal.
         size, axes = np.linalg.eigh(contrasts.T @ own @ contrasts)
-        squares = (axes.T @ seen) ** 2
+        squares = (axes.T @ data) ** 2
         for signal in _SIGNALS:
             spread = 1 + signal * np.maximum(size, 0.0)[:, None]
             noise = np.mean(squares / spread, axis=0) + 1e-300
             likelihood = -np.sum(np.log(noise)) - values.shape[1] * np.mean(np.log(spread))
-            best = max(
-                best,
-                (likelihood, Shape(length=length * typical, signal=signal)),
-                key=lambda pair: pair[0],
-            )
-    return best[1]
+            if likelihood > highest:
+                best, highest = Shape(length=length * typical, signal=signal), likelihood
+    return best

@@ -48,7 +48,7 @@ class Stochastic:
     failed : float
         Share of the checked cycles whose solve failed; they are left out.
     comparison : list of dict
-        Of each excursion: label, and `fitting.stochastic.two_sample.compared` of measured cycles and cycles
+        Of each excursion: label, and `fitting.stochastic.two_sample.compare` of measured cycles and cycles
         simulated with other random numbers and adaptive steps.
     step_p : list of float
         Probability of the energy test between fixed and adaptive steps, by excursion.
@@ -82,20 +82,19 @@ class Stochastic:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What speaks against the result, in words."""
-        found = []
-        if min(self.step_p) <= LEVEL:
-            found.append(
+        notes, p = [], min(self.step_p)
+        if p <= LEVEL:
+            notes.append(
                 f"fixed steps of {self.step:g} s, in which the search was done, and adaptive ones give different "
-                f"distributions (p = {min(self.step_p):.2g}): rates are faster than the steps, do not trust the values"
+                f"distributions (p = {p:.2g}): rates are faster than the steps, do not trust the values"
             )
         if not (self.settled or self.interrupted):
-            found.append(
-                "the errors of noise, spreads and rates had not settled when the search ended: they are lower bounds"
-            )
+            text = "had not settled when the search ended: they are lower bounds"
+            notes.append(f"the errors of noise, spreads and rates {text}")
         away = [c["label"] for c in self.comparison if c["joint"]["p"] <= LEVEL]
         if away:
-            found.append(f"simulated and measured cycles differ: {', '.join(away)}")
-        return tuple(found)
+            notes.append(f"simulated and measured cycles differ: {', '.join(away)}")
+        return tuple(notes)
 
     def intervals(self, level: float = 0.9) -> dict[str, list[float]]:
         """Ends [unit] of intervals that hold the truth with that probability: where profiles have risen so far."""
@@ -106,10 +105,8 @@ class Stochastic:
         """Covariance of the logarithms of the values: their standard deviations, with the replicates' correlations."""
         drawn = np.log(np.abs(np.stack([*self.replicates.values()])) + 1e-300)
         widths = np.array([self.std[n] / abs(self.values[n]) for n in self.replicates])
-        spread = drawn.std(axis=1) + 1e-12
-        return np.cov(drawn) * np.outer(widths / spread, widths / spread) + 1e-12 * np.eye(
-            len(drawn)
-        )
+        scale = widths / (drawn.std(axis=1) + 1e-12)
+        return np.cov(drawn) * np.outer(scale, scale) + 1e-12 * np.eye(len(drawn))
 
 
 def logarithmic(ends: tuple[float, float]) -> float:

@@ -102,6 +102,7 @@ class Target:
         rng = np.random.default_rng(seed)
         replicates = self._resampled(values, rng)
         self.moved = replicates - replicates.mean(axis=0)
+        # The scatter of both samples: 1/n of the measured one, 1/draws of the simulated one.
         self.inflation = 1 + len(values) / draws
         size = np.linalg.norm(self.directions * _MODEL * sample.step / self.scale, axis=1)
         granted = np.concatenate([np.repeat(size, _LEVELS), size[: len(axes)]])
@@ -136,8 +137,8 @@ class Target:
         size, axes = np.linalg.eigh(covariance / np.outer(sd, sd))
         share = np.cumsum(size[::-1]) / np.sum(size)
         count = 1 + int(np.searchsorted(share, _SHARE))
-        kept, size = axes[:, -count:].T, size[-count:]
-        return kept / np.sqrt(size + kept**2 @ (granted / sd) ** 2)[:, None] / sd
+        components, size = axes[:, -count:].T, size[-count:]
+        return components / np.sqrt(size + components**2 @ (granted / sd) ** 2)[:, None] / sd
 
     def weigh(self, features: Float[np.ndarray, "... residuals"]) -> Float[np.ndarray, "..."]:
         """Features in units of their standard deviations."""
@@ -184,22 +185,22 @@ def energy_test(
     # Sums of distances within the first group, from it to all, and within the second.
     own, out = np.sum((inside @ away) * inside, axis=1), inside @ away.sum(axis=1)
     rest = away.sum() - 2 * out + own
-    found = 2 * (out - own) / (n * m) - own / n**2 - rest / m**2
-    return float((1 + np.sum(found[1:] >= found[0] - _ROUNDING * away.mean())) / len(orders))
+    statistic = 2 * (out - own) / (n * m) - own / n**2 - rest / m**2
+    # The samples as they are count as one of the orders: the probability is never 0.
+    reached = statistic[1:] >= statistic[0] - _ROUNDING * away.mean()
+    return float((1 + np.sum(reached)) / len(orders))
 
 
 def split_half_distance(
     values: Float[np.ndarray, " n"], *, seed: int | np.random.Generator
 ) -> float:
     """Mean Wasserstein-1 distance of random halves of a sample: what two perfect ones of half its size differ by."""
-    rng, half, found = np.random.default_rng(seed), len(values) // 2, []
-    for _ in range(_HALVES):
-        mixed = rng.permutation(values)
-        found.append(wasserstein_distance(mixed[:half], mixed[half:]))
-    return float(np.mean(found))
+    rng, half = np.random.default_rng(seed), len(values) // 2
+    mixed = (rng.permutation(values) for _ in range(_HALVES))
+    return float(np.mean([wasserstein_distance(x[:half], x[half:]) for x in mixed]))
 
 
-def compared(
+def compare(
     target: Target, simulated: Float[np.ndarray, "draws names"], *, seed: int
 ) -> dict[str, dict]:
     """Numbers that say how far a simulated sample is from the measured one, by name.
@@ -212,8 +213,7 @@ def compared(
         test, and the correlations of each pair.
     """
     sample, out = target.sample, {}
-    for k, name in enumerate(sample.names):
-        x, y = sample.values[:, k], simulated[:, k]
+    for name, x, y in zip(sample.names, sample.values.T, simulated.T, strict=True):
         out[name] = {
             "unit": sample.unit,
             "measured": _described(x),
@@ -235,16 +235,9 @@ def compared(
 
 
 def _described(x: Float[np.ndarray, " n"]) -> dict[str, float | int]:
-    """Size, mean, SD and three quantiles."""
-    low, middle, high = np.quantile(x, [0.05, 0.5, 0.95])
-    return {
-        "n": len(x),
-        "mean": float(x.mean()),
-        "sd": float(x.std(ddof=1)),
-        "q05": float(low),
-        "median": float(middle),
-        "q95": float(high),
-    }
+    low, middle, high = (float(q) for q in np.quantile(x, [0.05, 0.5, 0.95]))
+    spread = {"mean": float(x.mean()), "sd": float(x.std(ddof=1))}
+    return {"n": len(x), **spread, "q05": low, "median": middle, "q95": high}
 
 
 def _correlation(x: Float[np.ndarray, "n d"], a: int, b: int) -> float | None:

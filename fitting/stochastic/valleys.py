@@ -110,12 +110,11 @@ def ends_of(
     """
     most = 0.5 * chi2.ppf(level, 1)
     inside, root, ends = np.flatnonzero(rise <= most), np.sqrt(rise), []
-    for last, step in ((inside[0], -1), (inside[-1], 1)):
-        beyond = last + step
-        share = 0.0
+    for last, beyond in ((inside[0], inside[0] - 1), (inside[-1], inside[-1] + 1)):
+        end = x[last]
         if 0 <= beyond < len(x):  # near a minimum the root is straight
-            share = (np.sqrt(most) - root[last]) / (root[beyond] - root[last])
-        ends.append(float(x[last] + share * (x[np.clip(beyond, 0, len(x) - 1)] - x[last])))
+            end += (np.sqrt(most) - root[last]) / (root[beyond] - root[last]) * (x[beyond] - end)
+        ends.append(float(end))
     return ends[0], ends[1]
 
 
@@ -132,17 +131,9 @@ def linear(goal: Goal, z: np.ndarray, jacobian: np.ndarray, *, interrupted: bool
     The Jacobian is that of the residuals there, the prior's last.
     """
     features, centres = goal.resampled()
-    shifts = np.concatenate(
-        [features - goal.measured, (centres - goal.centre) / goal.prior], axis=1
-    )
-    moved = np.linalg.solve(jacobian.T @ jacobian, jacobian.T @ shifts.T).T
-    grid, rise = first_order_profiles(z, z + moved)
-    return Valley(
-        z=z,
-        replicates=z + moved,
-        rounds=0,
-        settled=False,
-        grid=grid,
-        rise=rise,
-        interrupted=interrupted,
-    )
+    shifts = [features - goal.measured, (centres - goal.centre) / goal.prior]
+    pulls = jacobian.T @ np.concatenate(shifts, axis=1).T
+    drawn = z + np.linalg.solve(jacobian.T @ jacobian, pulls).T
+    grid, rise = first_order_profiles(z, drawn)
+    about = {"rounds": 0, "settled": False, "interrupted": interrupted}
+    return Valley(z=z, replicates=drawn, grid=grid, rise=rise, **about)

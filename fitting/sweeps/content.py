@@ -2,14 +2,13 @@
 
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas
 
 import memjax as mj
 from memjax.errors import SolveError
-from memjax.fields import setting_specs, stored
 from memjax.files import write_json
 from memjax.noise.draws import cycle_factors
 from memjax.observables import Thresholds, switching
@@ -17,17 +16,9 @@ from memjax.params import get
 from memjax.result import Trace
 from memjax.simulate import simulate, simulate_like
 
-from ..fit_json import (
-    SCHEMA,
-    digest,
-    randomness_of,
-    search_of,
-    uncertainty_of,
-    versions,
-    write_draws,
-)
+from ..fit_json import common_content, digest, randomness_of, write_draws
 from ..report import build
-from .limits import by_wave, levels_of, shared
+from .limits import by_wave, levels_of, share_limits
 from .problem import PATIENT
 from .report import CYCLES
 from .result import FitResult
@@ -63,18 +54,15 @@ def distribution(trace: Trace | None, thresholds: Thresholds) -> dict[str, dict[
 
     A hold voltage is None where a sweep does not return.
     """
-    out: dict[str, dict[str, list]] = {}
-    if trace is None:
-        return out
-    for m in range(trace.v.shape[0]):
-        for f in switching(trace.member(m), **thresholds.options):
+    voltages: dict[str, dict[str, list]] = {}
+    for m in range(0 if trace is None else len(trace.v)):
+        for f in switching(cast(Trace, trace).member(m), **thresholds.options):
             if f.switched:
-                entry = out.setdefault(
-                    "positive" if f.polarity > 0 else "negative", {"v_th_V": [], "v_hold_V": []}
-                )
-                entry["v_th_V"].append(f.v_th)
-                entry["v_hold_V"].append(f.v_hold)
-    return out
+                word = "positive" if f.polarity > 0 else "negative"
+                side = voltages.setdefault(word, {"v_th_V": [], "v_hold_V": []})
+                side["v_th_V"].append(f.v_th)
+                side["v_hold_V"].append(f.v_hold)
+    return voltages
 
 
 def write_cycles(trace: Trace, folder: Path) -> None:
@@ -95,62 +83,53 @@ def to_json(
     trace: Trace | None = None,
 ) -> dict:
     """The content of ``fit.json``; `truth` are true parameters of synthetic data [SI], `trace` is that of `cycles`."""
-    bench, u = result.problem.bench, result.uncertainty
-    limits = result.problem.group.limits
+    bench, u, problem = result.problem.bench, result.uncertainty, result.problem
+    limits = problem.group.limits
     levels = levels_of(bench, limits)
-    parameters = {}
-    for row in result.table():
-        name = row.pop("name")
-        if truth and name in truth and row["value"] is not None:
-            row["true"] = truth[name]
-        parameters[name] = row
-    return {
-        "schema_version": SCHEMA,
-        "model": result.model,
-        "parameters": parameters,
-        "settings": {n: stored(result.device, n) for n in setting_specs(result.device)},
-        "bench": {
-            "series_resistance": bench.series_resistance,
-            "parallel_resistance": bench.parallel_resistance,
-            "parallel_capacitance": bench.parallel_capacitance,
+    elements = ("series_resistance", "parallel_resistance", "parallel_capacitance", "reversed")
+    content = common_content(
+        result,
+        kind="sweeps",
+        bench={n: getattr(bench, n) for n in elements}
+        | {
             "compliance": bench.compliance if limits is None else max(levels),
             "compliance_negative": bench.compliance_negative if limits is None else None,
             "compliance_by_sweep": limits is not None,
-            "reversed": bench.reversed,
-            "temperature": float(result.problem.env.temperature),
+            "temperature": float(problem.env.temperature),
             "point_time": result.point_time,
         },
-        "driven": result.waves[0].driven,
-        "thresholds": asdict(result.thresholds),
-        "read_noise": result.read_noise,
-        "cycle_spread": result.cycle_spread or None,
-        "loss": result.loss,
-        "n_points": result.n_points,
-        "n_sweeps": int(sum(w.n_sweeps for w in result.waves)),
-        "data": [{"file": str(f), "sha256": digest(f)} for f in files],
-        "reader": [m.reader for m in result.measurements],
-        "compliance_in_data": [m.compliance for m in result.measurements],
-        "compliances": levels,
-        "warnings": [x for m in result.measurements for x in m.warnings],
-        "notes": list(result.notes),
-        "seed": result.seed,
-        "interrupted": result.interrupted,
-        **{n: list(getattr(result, n)) for n in ("undetermined", "out_of_reach", "at_bound")},
-        "moved_inside": list(result.problem.moved),
-        "free": list(result.problem.free),
-        "correlation": np.round(result.correlation, 6).tolist(),
-        "covariance_from": u.source,
-        **{n: getattr(u, n) for n in ("reduced_chi2", "model_error")},
-        "verdict": result.verdict.as_json(),
-        "uncertainty": uncertainty_of(result) | {"noise": u.noise},
-        "identifiability": result.identifiability.as_json(),
-        "search": search_of(result.search),
-        "distribution": distribution(trace, result.thresholds),
-        "stochastic": None if result.stochastic is None else randomness_of(result.stochastic),
-        "versions": versions(),
-        "command": command,
-        "synthetic_truth": bool(truth),
-    }
+        driven=result.waves[0].driven,
+        thresholds=asdict(result.thresholds),
+        read_noise=result.read_noise,
+        cycle_spread=result.cycle_spread or None,
+        n_points=result.n_points,
+        n_sweeps=int(sum(w.n_sweeps for w in result.waves)),
+        data=[{"file": str(f), "sha256": digest(f)} for f in files],
+        reader=[m.reader for m in result.measurements],
+        compliance_in_data=[m.compliance for m in result.measurements],
+        compliances=levels,
+        warnings=[x for m in result.measurements for x in m.warnings],
+        notes=list(result.notes),
+        seed=result.seed,
+        interrupted=result.interrupted,
+        undetermined=list(result.undetermined),
+        at_bound=list(result.at_bound),
+        free=list(problem.free),  # in the order of the correlation
+        covariance_from=u.source,
+        reduced_chi2=u.reduced_chi2,
+        model_error=u.model_error,
+        verdict=result.verdict.as_json(),
+        identifiability=result.identifiability.as_json(),
+        distribution=distribution(trace, result.thresholds),
+        stochastic=None if result.stochastic is None else randomness_of(result.stochastic),
+        command=command,
+        synthetic_truth=bool(truth),
+    )
+    content["uncertainty"]["noise"] = u.noise
+    for name, row in content["parameters"].items():
+        if truth and name in truth and row["value"] is not None:
+            row["true"] = truth[name]
+    return content
 
 
 def _simulated(result: FitResult, m: mj.Measurement, limited: bool) -> pandas.DataFrame:
@@ -176,24 +155,19 @@ def write_tables(result: FitResult, folder: Path) -> int:
     """Write ``measured.csv`` and ``simulated.csv``, a row per measured point; how many have no solution."""
     offset, measured, simulated = 0, [], []
     limited = result.problem.group.limits is not None
-    every = shared(result.measurements, mj.Bench()) if limited else result.measurements
+    every = share_limits(result.measurements, mj.Bench()) if limited else result.measurements
     for m in every:
         frame = _simulated(result, m, limited)
         frame["sweep"] += offset
         lost = m.applied != m.v
         if np.any(lost) and m.driven == "voltage" and "v_device_V" in frame:
+            # The file holds what was left of the voltage: so does the simulation at these points.
             at = (frame[n].to_numpy() for n in ("v_device_V", "i_A"))
             frame.loc[lost, "v_V"] = result.problem.bench.terminal_voltage(*at)[lost]
-        time = frame["t_s"] if m.t is None else m.t
-        columns = {
-            "sweep": frame["sweep"],
-            "t_s": time,
-            "v_V": m.v,
-            "i_A": m.i,
-            "at_compliance": m.at_compliance.astype(int),
-        }
+        columns = {"t_s": frame["t_s"] if m.t is None else m.t, "v_V": m.v, "i_A": m.i}
+        columns["at_compliance"] = m.at_compliance.astype(int)
         measured.append(frame[["sweep"]].assign(**columns))
-        simulated.append(frame.drop(columns=[c for c in ("v_node",) if c in frame]))
+        simulated.append(frame.drop(columns="v_node", errors="ignore"))
         offset = int(np.max(np.asarray(frame["sweep"]))) + 1
     pandas.concat(measured).to_csv(folder / "measured.csv", index=False)
     whole = pandas.concat(simulated)

@@ -37,10 +37,6 @@ class Uncertainty:
     ----------
     covariance : Float[np.ndarray, "free free"]
         Of the unconstrained coordinates.
-    sigma_z : Float[np.ndarray, "free"]
-        Their standard deviations [natural log units].
-    correlation : Float[np.ndarray, "free free"]
-        Their correlations.
     source : str
         Where the covariance of the data came from.
     reduced_chi2 : float
@@ -71,8 +67,6 @@ class Uncertainty:
     """
 
     covariance: Float[np.ndarray, "free free"]
-    sigma_z: Float[np.ndarray, " free"]
-    correlation: Float[np.ndarray, "free free"]
     source: str
     reduced_chi2: float
     model_error: float
@@ -84,6 +78,11 @@ class Uncertainty:
     sweeps: int
     cycle_information: Float[np.ndarray, "free free"] | None
     cycle_score: Float[np.ndarray, "sweeps free"] | None
+
+    @property
+    def sigma_z(self) -> Float[np.ndarray, " free"]:
+        """Standard deviations of the unconstrained coordinates [natural log units]."""
+        return np.sqrt(np.diag(self.covariance))
 
     def reach(self, level: float = 0.9) -> float:
         """Half-width of an interval of that level [standard deviations]."""
@@ -113,7 +112,6 @@ def _shifts(
 
 
 def _joined(parts: list[tuple[np.ndarray, np.ndarray]]) -> Float[np.ndarray, "draws data"]:
-    """Residuals of all waveforms in the order of `Problem.data_residuals`: currents, then events."""
     return np.concatenate([x for part in zip(*parts, strict=True) for x in part], axis=1)
 
 
@@ -122,38 +120,37 @@ def _resampled(
 ) -> Float[np.ndarray, "replicates data"]:
     """Shifts of the data residuals [sigma] when sweeps are drawn anew."""
     rng = np.random.default_rng(seed)
-    found = []
+    parts = []
     for a, w in enumerate(waves):
         picks = rng.integers(0, w.n_sweeps, (_REPLICATES, w.n_sweeps))
         log_i = np.stack([np.median(w.log_response[p], axis=0) for p in picks])
         events = w.events[picks]
-        seen = np.any(np.isfinite(events), axis=1)
-        events = np.nanmedian(np.where(seen[:, None], events, 0.0), axis=1)
-        events = np.where(seen, events, np.nan)
-        jitter = rng.uniform(-0.5, 0.5, events.shape)
+        happened = np.any(np.isfinite(events), axis=1)
+        events = np.nanmedian(np.where(happened[:, None], events, 0.0), axis=1)
+        # Medians of whole rows hardly move; an event lies anywhere within its row.
+        events = np.where(happened, events + rng.uniform(-0.5, 0.5, events.shape), np.nan)
         left = None if w.log_left is None else np.stack([middle(w.log_left[p]) for p in picks])
-        found.append(_shifts(problem, a, w, log_i, events + jitter, left))
-    return _joined(found)
+        parts.append(_shifts(problem, a, w, log_i, events, left))
+    return _joined(parts)
 
 
 def _of_cycles(
     problem: Problem, waves: Sequence[Waveform], count: int, j: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """What each cycle alone says of its coordinates, to first order.
+    """Information and score of each cycle's own coordinates, to first order.
 
     Errors are those of read noise, and half of what a datum moves from cycle to cycle: no response is more linear.
     """
-    each = enumerate(waves)
     # What was left of a voltage at the limit has no read noise of its own here: it says nothing of a cycle.
-    cycles = _joined(
-        [_shifts(problem, a, w, w.log_response[:count], w.events[:count], None) for a, w in each]
-    )
+    each = [(a, w, w.log_response[:count], w.events[:count], None) for a, w in enumerate(waves)]
+    cycles = _joined([_shifts(problem, *x) for x in each])
     away = (cycles - cycles.mean(axis=0)) * np.sqrt(count / (count - 1))
     variance = _read_variance(problem, waves)
-    weighted = j / np.where(variance > 0, variance, np.inf)[:, None]
-    held = weighted.T @ j + np.eye(j.shape[1]) / PRIOR_SIGMA**2
-    moved = np.linalg.solve(held, (away @ weighted).T).T @ j.T
-    variance += np.where(variance > 0, _CURVED**2 * np.mean(moved**2, axis=0), 0.0)
+    known = variance > 0
+    weighted = j / np.where(known, variance, np.inf)[:, None]
+    information = weighted.T @ j + np.eye(j.shape[1]) / PRIOR_SIGMA**2
+    moved = np.linalg.solve(information, (away @ weighted).T).T @ j.T
+    variance += np.where(known, _CURVED**2 * np.mean(moved**2, axis=0), 0.0)
     weighted = j / np.where(variance > 0, variance, np.inf)[:, None]
     return {"cycle_information": weighted.T @ j, "cycle_score": away @ weighted}
 
@@ -164,8 +161,8 @@ def _read_variance(problem: Problem, waves: Sequence[Waveform]) -> Float[np.ndar
     floor, currents = float(group.floor), np.zeros(group.weight.shape)
     relative = max(read_noise(waves, floor)["relative"], _LEAST_NOISE)
     for row, w in zip(currents, waves, strict=True):
-        seen = 10 ** w.median_log()
-        row[: len(seen)] = np.hypot(relative * (seen - floor), floor) / (seen * np.log(10))
+        size = 10 ** w.median_log()
+        row[: len(size)] = np.hypot(relative * (size - floor), floor) / (size * np.log(10))
     currents = (currents * group.weight) ** 2
     events = np.asarray(group.event_weight) ** 2 / 12
     return np.concatenate([currents.ravel(), events.ravel()])
@@ -173,9 +170,11 @@ def _read_variance(problem: Problem, waves: Sequence[Waveform]) -> Float[np.ndar
 
 def _correlation(r: Float[np.ndarray, "waves points"]) -> float:
     """Correlation of neighbouring residuals; 0 unless it is surely above."""
-    pairs = (r[:, 1:] != 0) & (r[:, :-1] != 0)
+    after, before = r[:, 1:], r[:, :-1]
+    pairs = (after != 0) & (before != 0)
     n = np.count_nonzero(pairs)
-    rho = np.sum((r[:, 1:] * r[:, :-1])[pairs]) / max(np.sum(r[:, 1:][pairs] ** 2), 1e-300)
+    rho = np.sum((after * before)[pairs]) / max(np.sum(after[pairs] ** 2), 1e-300)
+    # 1 / sqrt(n) is the standard error where there is none; 0.99 keeps the process stationary.
     return float(min(rho, 0.99)) if n >= 8 and rho > 2 / np.sqrt(n) else 0.0
 
 
@@ -202,7 +201,7 @@ def _of_residuals(
     """
     waves, points = problem.group.rows.shape
     last = waves * points
-    # What the fit leaves of a residual's variance.
+    # What the fit leaves of a residual's variance: 1 less its leverage, the diagonal of the hat matrix.
     free = np.where(np.any(j != 0, axis=1), 1 - np.sum(j @ inverse * j, axis=1), 0.0)
     square, currents = r**2 * (free > 0), r[:last].reshape(waves, points)
     rho = _correlation(currents)
@@ -214,9 +213,8 @@ def _of_residuals(
     rooted[:, 1:] *= np.sqrt(1 - rho**2)
     sampling = np.asarray(problem.group.event_weight).ravel() ** 2 / 12
     counted = sampling > 0
-    excess = np.sum(square[last:][counted] / sampling[counted]) / max(
-        np.sum(free[last:][counted]), 0.1
-    )
+    excess = np.sum(square[last:][counted] / sampling[counted])
+    excess /= max(np.sum(free[last:][counted]), 0.1)
     jumps = np.sqrt(max(excess, 1.0) * sampling)[:, None] * j[last:]
     return np.concatenate([rooted.reshape(last, -1), jumps]), rho
 
@@ -248,8 +246,8 @@ def _of_noise(
     return root, source, max(freedom, _LEAST_FREEDOM)
 
 
-class _Seen:
-    """What residuals and Jacobian at an optimum, the prior's last, say of the noise."""
+class _NoiseEstimate:
+    """The noise of the data, from residuals and Jacobian at an optimum, the prior's last."""
 
     def __init__(self, problem: Problem, waves: Sequence[Waveform], residuals, jacobian, seed: int):
         n = len(problem.free)
@@ -277,13 +275,16 @@ def _stated(problem: Problem, r: Float[np.ndarray, " data"], free: int) -> tuple
         np.asarray(x) for x in (group.weight, group.model_sigma, group.small_sigma)
     )
     own, events = r[: weight.size].reshape(weight.shape), r[weight.size :]
-    own = own / np.sqrt(np.maximum(1 - (own / SATURATION) ** 2, 1e-12))
+    own = own / np.sqrt(
+        np.maximum(1 - (own / SATURATION) ** 2, 1e-12)
+    )  # the inverse of `saturated`
     counted = weight > 0
     sigma = 1 / np.where(counted, weight, 1 / granted)
     away = own * sigma
+    # The weight holds the scatter of the data and what was granted to the model; the rest is the scatter.
     noise = np.maximum(sigma**2 - granted**2, 0.0)
     square = np.asarray(saturated(away / np.sqrt(noise + small**2))) ** 2
-    also = [group.event_weight, *([] if group.left_weight is None else [group.left_weight])]
+    also = [x for x in (group.event_weight, group.left_weight) if x is not None]
     count = np.count_nonzero(counted) + sum(np.count_nonzero(np.asarray(x)) for x in also)
     excess = np.mean((away**2 - noise)[counted]) if counted.any() else 0.0
     chi2 = (np.sum(square) + np.sum(events**2)) / max(count - free, 1)
@@ -294,7 +295,7 @@ def noise_of(
     problem: Problem, waves: Sequence[Waveform], *, residuals, jacobian, seed: int = 0
 ) -> float:
     """Standard deviation of a data residual at an optimum [sigma]: `Uncertainty.noise`, without the rest."""
-    return _Seen(problem, waves, residuals, jacobian, seed).noise
+    return _NoiseEstimate(problem, waves, residuals, jacobian, seed).noise
 
 
 def uncertainty(
@@ -306,7 +307,7 @@ def uncertainty(
     jacobian: Float[np.ndarray, "residuals free"],
     seed: int = 0,
 ) -> Uncertainty:
-    """Covariance at the optimum `z`, where residuals and Jacobian, the prior's last, are given.
+    """Covariance at the optimum `z`, from the residuals and the Jacobian there, the prior's last.
 
     Notes
     -----
@@ -322,31 +323,25 @@ def uncertainty(
     ----------
     .. [1] H. White, Econometrica 48, 817 (1980), doi:10.2307/1912934
     """
-    seen = _Seen(problem, waves, residuals, jacobian, seed)
-    data_j, inverse, root, noise = seen.j, seen.inverse, seen.root, float(problem.noise)
-    prior, sweeps = seen.prior, min(w.n_sweeps for w in waves)
-    least = prior[0, 0] ** 2
+    estimate = _NoiseEstimate(problem, waves, residuals, jacobian, seed)
+    j, prior, sweeps = estimate.j, estimate.prior, min(w.n_sweeps for w in waves)
     # A root of the covariance, so that rounding makes no variance negative.
-    spread = np.concatenate([root, noise * prior]) @ inverse
-    covariance = spread.T @ spread
-    sigma = np.sqrt(np.diag(covariance))
-    chi2, error = _stated(problem, seen.r, len(problem.free))
-    data_z, information = _data_only(data_j, seen.r, np.asarray(z), root, least)
+    spread = np.concatenate([estimate.root, float(problem.noise) * prior]) @ estimate.inverse
+    chi2, error = _stated(problem, estimate.r, len(problem.free))
+    data_z, information = _data_only(j, estimate.r, np.asarray(z), estimate.root, prior[0, 0] ** 2)
     cycles: dict[str, Any] = {"cycle_information": None, "cycle_score": None}
     if sweeps >= _FEWEST:
-        cycles = _of_cycles(problem, waves, sweeps, data_j)
+        cycles = _of_cycles(problem, waves, sweeps, j)
     return Uncertainty(
-        covariance=covariance,
-        sigma_z=sigma,
-        correlation=covariance / np.outer(sigma, sigma),
-        source=seen.source,
+        covariance=spread.T @ spread,
+        source=estimate.source,
         reduced_chi2=chi2,
         model_error=error,
-        freedom=seen.freedom,
+        freedom=estimate.freedom,
         data_z=data_z,
         information=information,
-        fisher=data_j.T @ data_j / max(seen.scale, 1e-300),
-        noise=seen.noise,
+        fisher=j.T @ j / max(estimate.scale, 1e-300),
+        noise=estimate.noise,
         sweeps=sweeps,
         **cycles,
     )

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
@@ -51,14 +51,14 @@ def noise_of(device: Any) -> tuple[str, ...]:
     return ("sigma_ion",) if "sigma_ion" in strengths else tuple(strengths)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Start:
-    """Where a search for the randomness begins.
+@dataclass(kw_only=True)
+class Cycles:
+    """Simulated cycles of an experiment, the measured ones that they are to be like, and where a search begins.
 
     Parameters
     ----------
     device : AbstractDevice or Circuit
-        With the values of a deterministic fit.
+        With the values of a deterministic fit; strengths of noise that are 0 begin at 1 in their unit.
     experiment : Experiment
         What is compared.
     known : dict of str to float
@@ -73,11 +73,13 @@ class Start:
         Of all random numbers.
     substeps : int
         Steps between two readings, to begin with.
-    draws : int, optional
-        Simulated cycles of each waveform at each point, by default 128.
+    draws : int
+        Simulated cycles of each waveform at each point.
     spreads : dict of str to str, optional
         Parameters that differ from cycle to cycle, and the event that each explains; by default those rates
         that move one event most and the others least.
+    targets : list of Target
+        Measured features, one for each reading of the experiment.
     """
 
     device: Any
@@ -89,82 +91,64 @@ class Start:
     read_noise: Mapping[str, float]
     seed: int
     substeps: int = _SUBSTEPS
-    draws: int | None = None
+    draws: int = DRAWS
     spreads: Mapping[str, str] | None = None
+    targets: list[Target] = field(init=False)
 
+    def __post_init__(self):
+        samples = [r.sample for r in self.experiment.readings]
+        self.targets = [Target(s, seed=self.seed, draws=self.draws) for s in samples]
+        strengths = {n: strength_of(self.device, n) or 1.0 for n in self.noise}
+        self.device = with_values(self.device, strengths)
 
-class Cycles:
-    """Simulated cycles of an experiment, and the measured ones that they are to be like.
-
-    Parameters
-    ----------
-    start : Start
-        Where the search begins.
-    """
-
-    def __init__(self, start: Start):
-        self.start, self.noise = start, start.noise
-        self.draws = start.draws or DRAWS
-        self.specs = parameter_specs(start.device)
-        samples = [r.sample for r in start.experiment.readings]
-        self.targets = [Target(s, seed=start.seed, draws=self.draws) for s in samples]
-        strengths = {n: strength_of(start.device, n) or 1.0 for n in self.noise}
-        self.device = with_values(start.device, strengths)
-
-    def ensemble(
-        self, coordinates, policy, *, draws: int | None = None, seed: int = 0, **changes
-    ) -> Ensemble:
-        """Cycles as a function of coordinates."""
-        start = self.start
-        options = dict(device=self.device, read_noise=start.read_noise) | changes
-        return Ensemble(
-            coordinates=coordinates,
-            experiment=start.experiment,
-            bench=start.bench,
-            env=start.env,
-            policy=policy,
-            draws=draws or self.draws,
-            seed=start.seed + seed,
-            **options,
+    def ensemble(self, coordinates, policy, *, seed: int = 0, **changes) -> Ensemble:
+        """Cycles as a function of coordinates; `changes` replace what this object holds."""
+        names = ("device", "experiment", "bench", "env", "draws", "read_noise")
+        options: dict[str, Any] = (
+            {n: getattr(self, n) for n in names} | {"seed": self.seed + seed} | changes
         )
+        return Ensemble(coordinates=coordinates, policy=policy, **options)
 
     def search(self, coordinates, policy, seed: int) -> QuantileSearch:
         """Residuals as a function of coordinates."""
-        ensemble = self.ensemble(coordinates, policy, seed=seed)
-        return QuantileSearch(ensemble, self.targets, self.start.known)
+        return QuantileSearch(
+            self.ensemble(coordinates, policy, seed=seed), self.targets, self.known
+        )
 
     def steps(self, substeps: int) -> mj.Fixed:
         """Fixed steps, so many between two readings."""
-        return mj.Fixed(self.start.experiment.gap / substeps, method=SemiImplicitEuler(damped=True))
+        return mj.Fixed(self.experiment.gap / substeps, method=SemiImplicitEuler(damped=True))
 
     def sensitivities(
         self, names: Sequence[str], far: float
     ) -> list[Float[np.ndarray, "events names"]]:
         """Change of the events of noise-free cycles over a move of each parameter either way, reading by reading."""
-        plain = with_values(self.device, dict.fromkeys(self.noise, 0.0))
-        silent = {"relative": 0.0, "floor_A": 0.0}
-        coordinates = [Coordinate(n) for n in names]
         ensemble = self.ensemble(
-            coordinates, self.steps(self.start.substeps), draws=1, device=plain, read_noise=silent
+            [Coordinate(n) for n in names],
+            self.steps(self.substeps),
+            draws=1,
+            device=with_values(self.device, dict.fromkeys(self.noise, 0.0)),
+            read_noise={"relative": 0.0, "floor_A": 0.0},
         )
-        unit = np.eye(len(names))
-        events, _ = ensemble(ensemble.start() + far * np.concatenate([unit, -unit]))
         n = len(names)
+        unit = np.eye(n)
+        events, _ = ensemble(ensemble.start() + far * np.concatenate([unit, -unit]))
         return [np.abs(e[:n, 0] - e[n:, 0]).T / (2 * far) for e in events]
 
     def choose(self) -> tuple[list[Coordinate], dict[str, str]]:
-        """What is calibrated, and for the sake of which event each spread.
+        """The coordinates that are calibrated, and the event that each spread explains.
 
         Strengths of noise; parameters that move an event; and for the switching and for the return of each reading the
         spread of the rate that moves it most and the other least: measured, the two are hardly correlated.
         """
-        names = tuple(self.start.known)
+        names = tuple(self.known)
         moved = self.sensitivities(names, _FAR)
         # A long move may end where a cycle no longer switches, and so seem to move its return as well.
         shorter = self.sensitivities(names, _LESS_FAR)
-        rates = np.array([_is_rate(self.specs[n].unit) for n in names])
-        spread_of = rates if rates.any() else np.ones(len(names), bool)
-        spreads: dict[str, str] = dict(self.start.spreads or {})
+        specs = parameter_specs(self.device)
+        rates = np.array([_is_rate(specs[n].unit) for n in names])
+        candidates = rates if rates.any() else np.ones(len(names), bool)
+        spreads: dict[str, str] = dict(self.spreads or {})
         for *ways, target in zip(moved, shorter, [] if spreads else self.targets):
             sample, returns = target.sample, range(len(ways[0]) - 1, 0, -1)
             # The last return first; where that only sees the leakage, the one before.
@@ -172,7 +156,7 @@ class Cycles:
                 for event in events:
                     others = [r[1:].max(axis=0) if event == 0 else r[0] for r in ways]
                     own = [r[event] for r in ways]
-                    lead = np.where(spread_of, np.max(np.subtract(own, others), axis=0), -np.inf)
+                    lead = np.where(candidates, np.max(np.subtract(own, others), axis=0), -np.inf)
                     if lead.max() > sample.step:
                         apart = np.max(np.subtract(own, _APART * np.array(others)), axis=0)
                         name = names[int(np.argmax(np.where(lead > sample.step, apart, -np.inf)))]
@@ -196,32 +180,28 @@ class Cycles:
             for k, c in enumerate(ensemble.coordinates):
                 if c.spread:
                     z[k] = np.log(widths[c.name in holding])
-                elif c.name in self.noise:
-                    z[k] = ensemble.coordinate(c, strength * ensemble.value(c, z[k]))
-                elif c.name in holding:
-                    z[k] = ensemble.coordinate(c, shift * ensemble.value(c, z[k]))
+                elif c.name in self.noise or c.name in holding:
+                    factor = strength if c.name in self.noise else shift
+                    z[k] = ensemble.coordinate(c, factor * ensemble.value(c, z[k]))
             starts.append(z)
         return np.array(starts)
 
     def weigh(self, coordinates, policy, z: np.ndarray) -> None:
-        """From here on features count by their covariance in cycles simulated at a point."""
+        """Weigh features, from here on, by their covariance in cycles simulated at a point."""
         drawn = [
             self.solved_events(self.ensemble(coordinates, policy, draws=CHECKED, seed=s), z)[0]
             for s in OTHER_SEEDS
         ]
-        about = dict(seed=self.start.seed, draws=self.draws)
         self.targets = [
-            Target(t.sample, simulated=np.concatenate(x), **about)
+            Target(t.sample, simulated=np.concatenate(x), seed=self.seed, draws=self.draws)
             for t, *x in zip(self.targets, *drawn, strict=True)
         ]
 
     def solved_events(self, ensemble: Ensemble, z: np.ndarray) -> tuple[list[np.ndarray], float]:
         """Events of the solved cycles at a point, as the targets have them, and the share that failed."""
         events, good = ensemble(z[None])
-        keep = good[0]
-        return [e[0][keep] for e in events], float(1 - keep.mean())
+        return [e[0][good[0]] for e in events], float(1 - good[0].mean())
 
 
 def _is_rate(unit: str) -> bool:
-    """Whether a unit holds a time."""
     return bool(re.search(r"\bs\b|Hz", unit))

@@ -54,21 +54,24 @@ def leg_events(
     i: Float[np.ndarray, "... points"],
     leg: tuple[int, int, int],
     levels: Thresholds | None = None,
-) -> Float[np.ndarray, "... 3"]:
-    r"""\|v\| at the events `NAMES` of one excursion [V]; one step beyond the peak, or 0, where one does not happen.
+    count: int = 3,
+) -> Float[np.ndarray, "... events"]:
+    r"""\|v\| at the first `count` of `NAMES` of one excursion [V]; a step beyond the peak, or 0, where one is missing.
 
     `levels` are the currents that mean on and off, the published ones by default.
     """
     begin, peak, end = leg
     levels = levels or Thresholds()
     size, amps = np.abs(v), np.abs(i)
-    step = float(np.median(np.abs(np.diff(size[begin:end]))))
-    up = np.append(size[begin : peak + 1], size[peak] + step)
+    up = np.append(size[begin : peak + 1], size[peak] + _step(size[begin:end]))
     down = np.append(size[peak:end], 0.0)
     rise = first(amps[..., begin : peak + 1] > levels.on)
-    release = first(amps[..., peak:end] < levels.on)
-    fall = first(amps[..., peak:end] < levels.hold)
-    return np.stack([up[rise], down[release], down[fall]], axis=-1)
+    release, fall = (first(amps[..., peak:end] < level) for level in (levels.on, levels.hold))
+    return np.stack([up[rise], down[release], down[fall]][:count], axis=-1)
+
+
+def _step(v: np.ndarray) -> float:
+    return float(np.median(np.abs(np.diff(v))))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +121,7 @@ class Experiment:
 
 
 def of_sweeps(waves: Sequence[Waveform], *, floor: float, seed: int) -> Experiment:
-    """Events of measured sweeps, excursion by excursion, spread evenly over the step in which they were seen.
+    """Events of measured sweeps, excursion by excursion, each anywhere within the step in which it was read.
 
     Of an excursion in which most cycles never switch, only that counts.
     """
@@ -128,23 +131,20 @@ def of_sweeps(waves: Sequence[Waveform], *, floor: float, seed: int) -> Experime
         for leg, switched in zip(w.legs, w.happened()[:, 0], strict=True):
             falls = w.thresholds.hold != NEVER[1]
             names = NAMES[: 2 + falls] if switched else NAMES[:1]
-            read = partial(_read, w.v, leg, len(names), w.thresholds)
-            step = float(np.median(np.abs(np.diff(w.v[leg[0] : leg[2]]))))
-            label = "positive" if w.v[leg[1]] > 0 else "negative"
-            values = read(current)
+            about = {"leg": leg, "levels": w.thresholds, "count": len(names)}
+            read = partial(leg_events, w.v, **about)
+            values, step = read(current), _step(w.v[leg[0] : leg[2]])
+            # An event lies anywhere within the step at whose end it was read.
             values = values - step * rng.uniform(size=values.shape)
+            label = "positive" if w.v[leg[1]] > 0 else "negative"
             sample = Sample(label=label, names=names, unit="V", values=values, step=step)
             readings.append(Reading(wave=k, sample=sample, read=read))
-    stimuli, rows = tuple(w.stimulus for w in waves), tuple(w.rows for w in waves)
-    limits = np.array([w.limits for w in waves])
-    return Experiment(stimuli=stimuli, rows=rows, readings=tuple(readings), limits=limits)
-
-
-def _read(
-    v: np.ndarray, leg: tuple[int, int, int], count: int, levels: Thresholds, i: np.ndarray
-) -> np.ndarray:
-    """The first so many events of one excursion."""
-    return leg_events(v, i, leg, levels)[..., :count]
+    return Experiment(
+        stimuli=tuple(w.stimulus for w in waves),
+        rows=tuple(w.rows for w in waves),
+        readings=tuple(readings),
+        limits=np.array([w.limits for w in waves]),
+    )
 
 
 def _threads(lanes: int) -> int:
@@ -198,14 +198,13 @@ class Ensemble:
 
     def _limit(self, bench: mj.Bench) -> Float[np.ndarray, " rows"] | None:
         """Limit at each reading of all waveforms, one after the other [A]."""
-        own, found = limits_of(bench), []
+        own, limits = limits_of(bench), []
         if own is None:
             return None
-        for k, (s, r) in enumerate(zip(self.experiment.stimuli, self.experiment.rows, strict=True)):
+        for k, (s, t) in enumerate(zip(self.experiment.stimuli, self.experiment.rows, strict=True)):
             each = own if not self.limits else cast(np.ndarray, self.experiment.limits)[k]
-            negative = np.asarray(jax.vmap(s)(jnp.asarray(r))) < 0
-            found.append(np.where(negative, each[1], each[0]))
-        return np.concatenate(found)
+            limits.append(np.where(np.asarray(jax.vmap(s)(jnp.asarray(t))) < 0, each[1], each[0]))
+        return np.concatenate(limits)
 
     def start(self) -> Float[np.ndarray, " coordinates"]:
         """Coordinates of the device's own values; the spreads at a tenth."""
@@ -214,20 +213,19 @@ class Ensemble:
 
     def coordinate(self, c: Coordinate, value: Any) -> float:
         """Coordinate of a value."""
-        if c.spread:
-            return float(np.log(value))
-        return float(from_spec(parameter_specs(self.device)[c.name]).forward(jnp.asarray(value)))
+        return float(np.log(value) if c.spread else self._law(c).forward(jnp.asarray(value)))
+
+    def _law(self, c: Coordinate) -> Any:
+        return from_spec(parameter_specs(self.device)[c.name])
 
     def value(self, c: Coordinate, z: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
         """Value at a coordinate [its unit]."""
-        if c.spread:
-            return np.exp(z)
-        return np.asarray(from_spec(parameter_specs(self.device)[c.name]).inverse(jnp.asarray(z)))
+        return np.exp(z) if c.spread else np.asarray(self._law(c).inverse(jnp.asarray(z)))
 
     def values(self, z: Float[np.ndarray, "points coordinates"]) -> dict[str, np.ndarray]:
         """Parameters of every lane [SI]: points times draws by waveforms."""
         waves = len(self.experiment.stimuli)
-        shape, found = (len(z), self.draws, waves), {}
+        shape, lanes = (len(z), self.draws, waves), {}
         at = {str(c): self.value(c, z[:, k]) for k, c in enumerate(self.coordinates)}
         specs = parameter_specs(self.device)
         for name in dict.fromkeys(c.name for c in self.coordinates):
@@ -236,33 +234,31 @@ class Ensemble:
             if (s := at.get(str(Coordinate(name, True)))) is not None:
                 x = x * np.exp(s[:, None, None] * self.normal[name])
             x = np.clip(x, *specs[name].bounds)
-            found[name] = np.ascontiguousarray(x.reshape(-1, waves))
-        every = (shape[0] * shape[1], waves)
-        return found | {n: np.broadcast_to(x, every) for n, x in self.limits.items()}
+            lanes[name] = np.ascontiguousarray(x.reshape(-1, waves))
+        every = (len(z) * self.draws, waves)
+        return lanes | {n: np.broadcast_to(x, every) for n, x in self.limits.items()}
 
     def __call__(
         self, z: Float[np.ndarray, "points coordinates"]
     ) -> tuple[list[Float[np.ndarray, "points draws names"]], Bool[np.ndarray, "points draws"]]:
         """Values of each reading, and which cycles were solved."""
-        rows = self.experiment.rows
         i, result = self._currents(z)
         i = i.reshape(len(z), self.draws, -1)
-        seen = i * self.relative + self.floor
-        i = seen if self.limit is None else np.where(np.abs(i) < 0.99 * self.limit, seen, i)
-        good = np.all(result == 0, axis=1).reshape(len(z), self.draws)
-        ends = np.cumsum([0, *map(len, rows)])
-        found = [
+        noisy = i * self.relative + self.floor
+        # At its limit the source sets the current, not the device: reading it adds no noise.
+        i = noisy if self.limit is None else np.where(np.abs(i) < 0.99 * self.limit, noisy, i)
+        ends = np.cumsum([0, *map(len, self.experiment.rows)])
+        values = [
             r.read(i[..., ends[r.wave] : ends[r.wave + 1]]) - r.sample.step * jitter
             for r, jitter in zip(self.experiment.readings, self.jitter, strict=True)
         ]
-        return found, good
+        return values, np.all(result == 0, axis=1).reshape(len(z), self.draws)
 
     def _currents(
         self, z: Float[np.ndarray, "points coordinates"]
     ) -> tuple[np.ndarray, np.ndarray]:
         """Currents and results of every lane, a share of the lanes in each thread."""
         members, values = np.tile(np.arange(self.draws), len(z)), self.values(z)
-
         double = jax.dtypes.canonicalize_dtype(np.float64) == np.float64
 
         def part(at: slice) -> tuple[np.ndarray, np.ndarray]:
@@ -283,11 +279,8 @@ class Ensemble:
         size = len(members) // count
         parts = [slice(k * size, (k + 1) * size) for k in range(count)]
         program = (size, type(self.device), self.coordinates, repr(self.options["policy"]))
-        if count == 1 or program not in _compiled:  # the others find it compiled
-            found = [part(at) for at in parts]
-            _compiled.add(program)
-        else:
-            with ThreadPoolExecutor(count) as pool:
-                found = list(pool.map(part, parts))
-        currents, results = zip(*found, strict=True)
+        alone = count == 1 or program not in _compiled  # the others find it compiled
+        with ThreadPoolExecutor(count) as pool:
+            currents, results = zip(*(map if alone else pool.map)(part, parts), strict=True)
+        _compiled.add(program)
         return np.concatenate(currents), np.concatenate(results)

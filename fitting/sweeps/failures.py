@@ -19,23 +19,21 @@ _PRESET = "or give a --preset or --fix to start from"
 _CAUSES = {
     Result.step_limit: (
         "took more than {steps:,} steps",
-        "the starts move faster than the data: check --point-time or the unit of time, " + _PRESET,
+        "the starts move faster than the data: check --point-time or the unit of time",
     ),
     Result.not_finite: (
         "reached states that are no number",
-        "the starts lie beyond what the model can follow: check the units of voltage and current, "
-        + _PRESET,
+        "the starts lie beyond what the model can follow: check the units of voltage and current",
     ),
     Result.step_underflow: (
         "needed steps below the resolution of time",
-        "the starts move faster than time is resolved: check the unit of time, " + _PRESET,
+        "the starts move faster than time is resolved: check the unit of time",
+    ),
+    Result.successful: (
+        "ended well, but with currents or derivatives that are no number",
+        "check the units of voltage and current",
     ),
 }
-
-_SOLVED = (
-    "ended well, but with currents or derivatives that are no number",
-    "check the units of voltage and current, " + _PRESET,
-)
 
 
 @cached_jit
@@ -60,13 +58,10 @@ def no_start(what: str, problem: Any, z: Float[np.ndarray, "starts free"]) -> Fi
     """The error, beginning with `what`, of a search whose starts were not solved: how most solves ended, and why."""
     codes, counts = np.unique(np.asarray(_ends(problem, jnp.asarray(z))), return_counts=True)
     bad = codes != Result.successful
-    if not np.any(bad):
-        said, fix = _SOLVED
-        return FitError(f"{what}: all of {len(z)} {said}", fix=fix)
-    worst = Result(codes[bad][np.argmax(counts[bad])])
-    said, fix = _CAUSES.get(
-        worst, (f"ended with {worst.name}", f"check units and bench, {_PRESET}")
-    )
-    said = said.format(steps=problem.policy.max_steps)
-    total = int(np.sum(counts))
-    return FitError(f"{what}: {np.max(counts[bad])} of {total} solves {said}", fix=fix)
+    worst, count = Result.successful, f"all of {len(z)}"
+    if np.any(bad):
+        worst = Result(codes[bad][np.argmax(counts[bad])])
+        count = f"{np.max(counts[bad])} of {int(np.sum(counts))} solves"
+    cause, fix = _CAUSES.get(worst, (f"ended with {worst.name}", "check units and bench"))
+    cause = cause.format(steps=problem.policy.max_steps)
+    return FitError(f"{what}: {count} {cause}", fix=f"{fix}, {_PRESET}")

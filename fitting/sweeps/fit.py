@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, cast
 
 import jax.numpy as jnp
@@ -17,14 +18,13 @@ from ..optimize.levenberg_marquardt import (
     levenberg_marquardt,
     screen,
 )
-from .covariance import Uncertainty, uncertainty
+from .covariance import noise_of
 from .failures import no_start
 from .prepare import Prepared, prepare
 from .problem import PATIENT, Problem, responses
-from .result import FitResult
-from .thinning import thinned
-from .variability import cycle_spread, read_noise
-from .verdict import judge
+from .result import FitResult, fit_at
+from .thinning import thin
+from .variability import cycle_spread
 
 BATCH = 8
 """Starts that advance together."""
@@ -32,11 +32,9 @@ BATCH = 8
 SCREENED = 128
 """Starts that are screened."""
 
-
 NOTHING = "no start could be solved"
 
-ENDING = 25
-"""Most iterations in which a search ends, once the noise is known."""
+_ENDING = 25  # iterations in which a search ends at the most, once the noise is known
 
 
 @dataclass
@@ -58,10 +56,13 @@ class _Search:
             self.best_cost, self.best_z = float(np.min(cost)), z[np.argmin(cost)].copy()
         return r, jac, ok
 
+    def report(self, name: str) -> Callable[[Progress], None] | None:
+        """What hears of the progress of a round."""
+        return None if self.tick is None else partial(self.tick, name)
+
     def round(self, candidates: np.ndarray, *, name: str) -> None:
         """Screen candidates, then improve the best of them."""
-        tick = self.tick
-        report = (lambda p: tick(name, p)) if tick else None
+        report = self.report(name)
         if report:
             report(self.progress)
         chosen = screen(self, candidates, keep=BATCH, progress=self.progress)
@@ -80,6 +81,12 @@ class _Search:
                 raise
             return True
         return False
+
+    def optimum(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The best point, its residuals and its Jacobian."""
+        z = cast(np.ndarray, self.best_z)
+        r, jacobian, _ = self(np.repeat(z[None], BATCH, axis=0))
+        return z, r[0], jacobian[0]
 
 
 def fit(
@@ -119,7 +126,7 @@ def fit(
     thresholds : tuple of float or None
         Currents that mean on and off [A]; where None as `memjax.observables.find_thresholds` says.
     points : int, optional
-        Points of a sweep at the most, see `fitting.sweeps.thinning.thinned`.
+        Points of a sweep at the most, see `fitting.sweeps.thinning.thin`.
     seed, screened : int
         Seed of starts and resampling; number of starts screened.
     tick : callable, optional
@@ -145,22 +152,42 @@ def fit(
     is known, and the search ends with priors that weigh against it.
     """
     require_x64()
-    measurements = [thinned(m, points, point_time=point_time) for m in measurements]
+    measurements = [thin(m, points, point_time=point_time) for m in measurements]
     about: dict[str, Any] = dict(bench=bench, env=env, point_time=point_time, seed=seed)
     about |= dict(free=free, fix=fix, start=start, model_sigma=model_sigma, thresholds=thresholds)
-    made = prepare(measurements, device, **about, screened=screened)
-    search, interrupted = _searched(made.problem, made.candidates, seed, tick)
-    return FitResult(
-        **_found(search, made, interrupted),
-        model=getattr(device, "name", "circuit"),
-        notes=made.notes,
-        interrupted=interrupted,
-        point_time=point_time,
-        measurements=list(measurements),
+    prepared = prepare(measurements, device, **about, screened=screened)
+    search, interrupted = _run_search(prepared.problem, prepared.candidates, seed, tick)
+    if search.best_z is None:
+        raise no_start(NOTHING, search.problem, prepared.candidates[:BATCH])
+    about = dict(interrupted=interrupted, point_time=point_time, measurements=measurements)
+    return _fit_of(search, prepared, **about)
+
+
+def _fit_of(search: _Search, prepared: Prepared, *, interrupted: bool, **about: Any) -> FitResult:
+    """The fit at the best point of a search, which ends with the noise that this point shows."""
+    z, r, jacobian = search.optimum()
+    noise = noise_of(
+        search.problem, prepared.waves, residuals=r, jacobian=jacobian, seed=search.seed
+    )
+    if not interrupted and noise < 1:
+        search = _end_search(search, noise)
+        z, r, jacobian = search.optimum()
+    problem = search.problem
+    about |= dict(loss=search.best_cost, search=search.progress, interrupted=interrupted)
+    return fit_at(
+        prepared,
+        problem,
+        z,
+        r,
+        jacobian,
+        seed=search.seed,
+        simulated=np.asarray(responses(problem, jnp.asarray(z))),
+        cycle_spread=cycle_spread(problem, prepared.waves, jacobian=jacobian),
+        **about,
     )
 
 
-def _searched(problem: Problem, candidates: np.ndarray, seed: int, tick: Any):
+def _run_search(problem: Problem, candidates: np.ndarray, seed: int, tick: Any):
     """A search from candidates, with more steps where none of them ends; and whether it was interrupted."""
     search = _Search(problem, seed, tick)
     interrupted = search.run(candidates)
@@ -170,49 +197,16 @@ def _searched(problem: Problem, candidates: np.ndarray, seed: int, tick: Any):
     return search, interrupted
 
 
-def _known(search: _Search, made: Prepared) -> tuple[Uncertainty, np.ndarray, np.ndarray]:
-    """Uncertainty, Jacobian and residuals at the best point of a search."""
-    z = cast(np.ndarray, search.best_z)
-    r, jac, _ = search(np.repeat(z[None], BATCH, axis=0))
-    told = {"z": z, "residuals": r[0], "jacobian": jac[0], "seed": search.seed}
-    return uncertainty(search.problem, made.waves, **told), jac[0], r[0]
-
-
-def _weighed(search: _Search, noise: float) -> _Search:
+def _end_search(search: _Search, noise: float) -> _Search:
     """The search ended with a prior that weighs against the noise that there is, not against what was granted."""
     problem = replace(search.problem, noise=jnp.asarray(noise, float))
     again = _Search(problem, search.seed, search.tick, search.progress)
     done, best = search.progress, cast(np.ndarray, search.best_z)
     order = np.argsort(done.cost)[: BATCH - 1]
     starts = np.resize(np.concatenate([best[None], done.z[order]]), (BATCH, len(best)))
-    told = search.tick
-    tick = (lambda p: told("weigh", p)) if told else None
+    options: dict[str, Any] = dict(iterations=_ENDING, progress=done, tick=search.report("weigh"))
     try:
-        levenberg_marquardt(again, starts, iterations=ENDING, progress=done, tick=tick)
+        levenberg_marquardt(again, starts, **options)
     except KeyboardInterrupt:
         return search
     return again if again.best_z is not None else search
-
-
-def _found(search: _Search, made: Prepared, interrupted: bool) -> dict[str, Any]:
-    """Fields of a `FitResult` that a search found, with uncertainty and spread."""
-    if search.best_z is None:
-        raise no_start(NOTHING, search.problem, made.candidates[:BATCH])
-    known, *_ = _known(search, made)
-    if not interrupted and known.noise < 1:
-        search = _weighed(search, known.noise)
-    known, jac, r = _known(search, made)
-    problem, waves, z, seed = search.problem, made.waves, search.best_z, search.seed
-    return {
-        "device": problem.at(jnp.asarray(z)),
-        "problem": problem,
-        "waves": waves,
-        "z": z,
-        "loss": search.best_cost,
-        "uncertainty": known,
-        "verdict": judge(waves, problem.group, r, np.asarray(responses(problem, jnp.asarray(z)))),
-        "read_noise": read_noise(waves, made.floor),
-        "cycle_spread": cycle_spread(problem, waves, jacobian=jac),
-        "search": search.progress,
-        "seed": seed,
-    }

@@ -1,7 +1,7 @@
 """Waveforms as the arrays of a problem: what is compared, how much each point and each event counts."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float
 import memjax as mj
 from memjax.errors import DataError
 
-from .summary import MAD, Waveform, middle, nanmedian
+from .summary import MAD, MEDIAN, Waveform, middle, nanmedian
 
 MODEL_SIGMA = 0.3
 """Standard deviation [decades] granted to the model's current beside the scatter of the data, unless given."""
@@ -83,7 +83,7 @@ class Group(eqx.Module):
 def sigma_log(w: Waveform, model_sigma: float = MODEL_SIGMA) -> Float[np.ndarray, " points"]:
     """Standard deviation of the median log response [decades]: of the data and granted to the model."""
     scatter = MAD * np.median(np.abs(w.log_response - w.median_log()), axis=0)
-    return np.hypot(1.2533 * scatter / np.sqrt(w.n_sweeps), model_sigma)
+    return np.hypot(MEDIAN * scatter / np.sqrt(w.n_sweeps), model_sigma)
 
 
 def sigma_events(w: Waveform) -> Float[np.ndarray, "legs 3"]:
@@ -91,7 +91,8 @@ def sigma_events(w: Waveform) -> Float[np.ndarray, "legs 3"]:
     count = np.sum(np.isfinite(w.events), axis=0)
     away = np.where(count > 0, np.abs(w.events - w.median_events()), 0.0)
     scatter = MAD * np.where(count > 0, nanmedian(away), np.inf)
-    return np.sqrt(1.2533**2 * scatter**2 / np.maximum(count, 1) + 1 / 12 + EVENT_SIGMA**2)
+    # 1/12 is the variance of an event that may lie anywhere within its row.
+    return np.sqrt(MEDIAN**2 * scatter**2 / np.maximum(count, 1) + 1 / 12 + EVENT_SIGMA**2)
 
 
 def edge_of(w: Waveform, limit: tuple[float, float] | None = None) -> Float[np.ndarray, " points"]:
@@ -120,14 +121,15 @@ def pack(
     Points at the limit lie at that of a bench, `limit`, or else that of the data; `limits` are those simulated. `left`
     says whether voltages that limited sources left at the terminals count: where these are simulated with their limits.
     """
-    k = max(len(w.v) for w in waves)
+    points, most = max(len(w.v) for w in waves), max(len(w.legs) for w in waves)
 
     def padded(x: np.ndarray, fill: Any) -> np.ndarray:
-        return np.concatenate([x, np.full(k - len(x), fill, np.asarray(x).dtype)])
+        return np.concatenate([x, np.full(points - len(x), fill, np.asarray(x).dtype)])
 
     def longer(x: np.ndarray) -> np.ndarray:
+        # Times go on as they end: a solve of padded waveforms meets no two alike.
         step = x[-1] - x[-2] if len(x) > 1 else 1.0
-        return np.concatenate([x, x[-1] + step * np.arange(1, k - len(x) + 1)])
+        return np.concatenate([x, x[-1] + step * np.arange(1, points - len(x) + 1)])
 
     def stimulus(w: Waveform) -> mj.Sampled:
         s = w.stimulus
@@ -136,48 +138,40 @@ def pack(
 
     kinds = {(w.stimulus.kind, w.stimulus.quantity) for w in waves}
     if len(kinds) != 1:
-        raise DataError(
-            f"sweeps of different kinds: {sorted(kinds)}",
-            allowed="all with time, or all without; one source",
-        )
+        allowed = "all with time, or all without; one source"
+        raise DataError(f"sweeps of different kinds: {sorted(kinds)}", allowed=allowed)
     driven, levels = waves[0].driven, waves[0].thresholds
     events = events and driven == "voltage"
-    small = model_sigma
     voltages = _voltages_left(waves, padded, model_sigma or VOLTAGE_SIGMA) if left else {}
-    if model_sigma is None:
-        model_sigma = MODEL_SIGMA if driven == "voltage" else VOLTAGE_SIGMA
-        small = SMALL * model_sigma
-    most = max(len(w.legs) for w in waves)
-    arr = np.stack
-
-    def per_leg(x: np.ndarray) -> np.ndarray:
-        return np.concatenate([x, np.repeat(x[-1:], most - len(x), axis=0)])
+    default = MODEL_SIGMA if driven == "voltage" else VOLTAGE_SIGMA
+    small = SMALL * default if model_sigma is None else model_sigma
+    granted = default if model_sigma is None else model_sigma
 
     def counted(w: Waveform, x: np.ndarray) -> np.ndarray:
         # What happened before the first row was not seen to happen.
-        seen = w.happened() & events & (np.nan_to_num(w.median_events()) >= 0)
-        known = np.where(seen, x, 0.0)
-        return np.concatenate([known, np.zeros((most - len(known), 3))])
+        counts = w.happened() & events & (np.nan_to_num(w.median_events()) >= 0)
+        return np.concatenate([np.where(counts, x, 0.0), np.zeros((most - len(x), 3))])
 
-    spans = [
-        np.array(
-            [(0.0 if a == 0 else w.rows[a - 1], w.rows[p], w.rows[b - 1]) for a, p, b in w.legs]
-        )
-        for w in waves
-    ]
+    def span(w: Waveform) -> np.ndarray:
+        ends = [(w.rows[a - 1] if a else 0.0, w.rows[p], w.rows[b - 1]) for a, p, b in w.legs]
+        return np.array(ends + ends[-1:] * (most - len(ends)))
+
+    def each(of: Callable[[Waveform], np.ndarray]) -> np.ndarray:
+        return np.stack([of(w) for w in waves])
+
     return Group(
-        stimuli=jax.tree.map(lambda *x: arr(x), *map(stimulus, waves)),
-        rows=arr([longer(w.rows) for w in waves]),
-        target=arr([padded(w.median_log(), 0.0) for w in waves]),
-        weight=arr([padded(w.used / sigma_log(w, model_sigma), 0.0) for w in waves]),
-        censored=arr([padded(w.censored, False) for w in waves]),
-        event_rows=arr([counted(w, w.median_events()) for w in waves]),
-        event_weight=arr([counted(w, 1 / sigma_events(w)) for w in waves]),
-        span=arr([per_leg(x) for x in spans]),
-        edge=arr([padded(edge_of(w, limit), -np.inf) for w in waves]),
+        stimuli=jax.tree.map(lambda *x: np.stack(x), *map(stimulus, waves)),
+        rows=each(lambda w: longer(w.rows)),
+        target=each(lambda w: padded(w.median_log(), 0.0)),
+        weight=each(lambda w: padded(w.used / sigma_log(w, granted), 0.0)),
+        censored=each(lambda w: padded(w.censored, False)),
+        event_rows=each(lambda w: counted(w, w.median_events())),
+        event_weight=each(lambda w: counted(w, 1 / sigma_events(w))),
+        span=each(span),
+        edge=each(lambda w: padded(edge_of(w, limit), -np.inf)),
         floor=np.asarray(float(floor)),
-        model_sigma=np.asarray(float(model_sigma)),
-        small_sigma=np.asarray(float(cast(float, small))),
+        model_sigma=np.asarray(float(granted)),
+        small_sigma=np.asarray(float(small)),
         limits=limits,
         thresholds=np.log10([levels.on, levels.hold]),
         **voltages,
@@ -188,12 +182,13 @@ def _voltages_left(waves: Sequence[Waveform], padded: Callable, granted: float) 
     """What limited sources left at the terminals, and one over its standard deviation, where any file holds that."""
     if all(w.log_left is None for w in waves):
         return {}
-    rows = []
+    left, weight = [], []
     for w in waves:
         every = np.full((1, len(w.v)), np.nan) if w.log_left is None else w.log_left
         log = middle(every)
         known = np.isfinite(log)
         scatter = np.where(known, MAD * middle(np.abs(every - log)), 0.0)
-        sigma = np.hypot(1.2533 * scatter / np.sqrt(w.n_sweeps), granted)
-        rows.append((padded(np.where(known, log, 0.0), 0.0), padded(known / sigma, 0.0)))
-    return {"left": np.stack([x for x, _ in rows]), "left_weight": np.stack([x for _, x in rows])}
+        sigma = np.hypot(MEDIAN * scatter / np.sqrt(w.n_sweeps), granted)
+        left.append(padded(np.where(known, log, 0.0), 0.0))
+        weight.append(padded(known / sigma, 0.0))
+    return {"left": np.stack(left), "left_weight": np.stack(weight)}

@@ -1,6 +1,6 @@
-"""Every second sweep: what a fit has not seen, and its residuals."""
+"""Every second sweep, to test a fit on data that took no part in it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -8,8 +8,6 @@ import memjax as mj
 from memjax.errors import DataError
 from memjax.simulate import waveform
 
-from ..residuals import Residuals
-from .problem import Problem
 from .summary import same_waveform
 
 
@@ -54,35 +52,13 @@ def halves(
             v = np.asarray(stimulus.values)
             alone.setdefault((bool(np.any(v > 0)), bool(np.any(v < 0))), []).extend(members)
     together = [members for _, members in groups if len(members) > 1]
-    held = {x for members in (*together, *alone.values()) for x in members[1::2]}
-    if not held:
+    held_out = {x for members in (*together, *alone.values()) for x in members[1::2]}
+    if not held_out:
         raise DataError("no two sweeps to the same polarity: none is held out", where="the files")
-    return _chosen(measurements, held, out=True), _chosen(measurements, held, out=False)
-
-
-def _chosen(
-    measurements: Sequence[mj.Measurement], held: Iterable[tuple[int, int]], *, out: bool
-) -> list[mj.Measurement]:
-    """Measurements of the sweeps that are held, or without them."""
-    found = []
+    parts: tuple[list[mj.Measurement], list[mj.Measurement]] = ([], [])
     for k, m in enumerate(measurements):
-        mask = np.isin(m.sweep, [label for own, label in held if own == k]) ^ out
-        if mask.any():
-            found.append(m.select(mask))
-    return found
-
-
-def residuals_of(problem: Problem, z: np.ndarray) -> Residuals:
-    """Residuals of a problem's waveforms and events at unconstrained coordinates."""
-    group = problem.group
-    points, events = (np.asarray(x) for x in (group.weight, group.event_weight))
-    weight = np.concatenate([points.ravel(), events.ravel()])
-    waves = np.repeat(np.arange(len(points)), points.shape[1])
-    with np.errstate(divide="ignore"):
-        sigma = np.where(weight > 0, 1 / weight, np.inf)
-    return Residuals(
-        values=problem.of_data(z),
-        sigma=sigma,
-        series=np.concatenate([waves, np.full(events.size, -1)]),
-        unit="decades",
-    )
+        mask = np.isin(m.sweep, [label for own, label in held_out if own == k])
+        for part, chosen in zip(parts, (~mask, mask), strict=True):
+            if chosen.any():
+                part.append(m.select(chosen))
+    return parts

@@ -1,4 +1,4 @@
-"""Current limits of the sweeps of a fit: what the source of each was limited to, and what a point at it says."""
+"""Current limits of the sweeps of a fit: that of the source in each, and how near a current at it has to be."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,7 +24,7 @@ def limits_of(bench: mj.Bench) -> tuple[float, float] | None:
     return float(bench.compliance), float(bench.compliance if negative is None else negative)
 
 
-def shared(measurements: Sequence[mj.Measurement], bench: mj.Bench) -> list[mj.Measurement]:
+def share_limits(measurements: Sequence[mj.Measurement], bench: mj.Bench) -> list[mj.Measurement]:
     """Measurements of one device with what limits each sweep: nothing of theirs where the bench names limits.
 
     A measurement without a limit has the largest of the others where it stays below; limits that act nowhere are left
@@ -32,15 +32,13 @@ def shared(measurements: Sequence[mj.Measurement], bench: mj.Bench) -> list[mj.M
     """
     levels = [level for m in measurements if np.any(m.at_compliance) for level in m.compliances]
     driven = all(m.driven == "voltage" for m in measurements)
-    none = [replace(m, compliance=None, limit=None) for m in measurements]
-    if not levels or not driven or bench.compliance is not None:
-        return none
-    most, found = max(levels), []
-    for m, without in zip(measurements, none, strict=True):
-        own = bool(np.any(m.at_compliance) and m.compliances)
-        below = np.max(np.abs(m.i)) <= most
-        found.append(m if own else replace(m, compliance=most, limit=None) if below else without)
-    return found
+    most = max(levels) if levels and driven and bench.compliance is None else None
+    limited = []
+    for m in measurements:
+        own = most is not None and np.any(m.at_compliance) and m.compliances
+        below = most is not None and np.max(np.abs(m.i)) <= most
+        limited.append(m if own else replace(m, compliance=most if below else None, limit=None))
+    return limited
 
 
 def same_limits(a: Sequence[float], b: Sequence[float]) -> bool:
@@ -63,19 +61,6 @@ def reach_of(
     return float(-np.log10(1 - min(below, 0.5)))
 
 
-def simulated(
-    bench: mj.Bench, limits: Float[np.ndarray, "waves 2"]
-) -> tuple[mj.Bench, Float[np.ndarray, "waves 2"] | None]:
-    """The bench of a fit, and the limits of each waveform where they differ [A]."""
-    bench, values = limited_bench(bench, limits)
-    if not values:
-        return bench, None
-    columns = [
-        values.get(n, values["compliance"])[0] for n in ("compliance", "compliance_negative")
-    ]
-    return bench, np.stack(columns, axis=1)
-
-
 def by_wave(
     bench: mj.Bench, limits: Float[Array | np.ndarray, "waves 2"] | None
 ) -> dict[str, Float[np.ndarray, "1 waves"]]:
@@ -90,12 +75,3 @@ def levels_of(bench: mj.Bench, limits: Float[Array | np.ndarray, "waves 2"] | No
     known = limits_of(bench) or ()
     levels = np.unique(np.ravel(known if limits is None else limits))
     return [float(x) for x in levels if x < UNLIMITED]
-
-
-def said(limits: Float[np.ndarray, "waves 2"]) -> str:
-    """The limits in words."""
-    levels = np.unique(limits[np.isfinite(limits)])
-    words = " and ".join(f"{x:g}" for x in levels)
-    return f"compliance {words} A taken from the data" + (
-        ", each sweep and polarity its own" if len(levels) > 1 else ""
-    )

@@ -13,7 +13,7 @@ from scipy.optimize import least_squares
 import memjax as mj
 from memjax.fields import ParameterSpec, parameter_specs, stored
 
-from .summary import Waveform, scatter_about_neighbours
+from .summary import MEDIAN, Waveform, scatter_about_neighbours
 
 _KNOWN = ("s", "V", "ohm", "A", "Hz")
 
@@ -56,9 +56,9 @@ def loops(waves: Sequence[Waveform], floor: float) -> Loops:
     sizes = [w.sizes(floor) for w in waves]
     v, i = (np.concatenate(x) for x in zip(*sizes, strict=True))
     noise_v, noise_i = (0.0, floor) if waves[0].driven == "voltage" else (floor, 0.0)
-    seen = (v > max(0.02 * v.max(), noise_v)) & (i > noise_i)
-    r_on, r_off = np.quantile(v[seen] / i[seen], [0.1, 0.9])
-    i_low, i_high = np.quantile(i[seen], [0.05, 0.95])
+    clear = (v > max(0.02 * v.max(), noise_v)) & (i > noise_i)
+    r_on, r_off = np.quantile(v[clear] / i[clear], [0.1, 0.9])
+    i_low, i_high = np.quantile(i[clear], [0.05, 0.95])
     high = i > 0.5 * i.max()
     return Loops(
         v=float(v.max()),
@@ -99,16 +99,16 @@ def branch_error(w: Waveform) -> float:
     return scatter_about_neighbours(np.diff(w.median_log(), 2))
 
 
-def _uncertain(w: Waveform) -> float:
+def _opening_error(w: Waveform) -> float:
     """Standard deviation of `_opening` [decades]."""
     rows = [min(p - a, b - p) for a, p, b in w.legs]
-    return float(branch_error(w) * 1.2533 * np.sqrt(sum(2 / n for n in rows if n > 2)))
+    return float(branch_error(w) * MEDIAN * np.sqrt(sum(2 / n for n in rows if n > 2)))
 
 
 def _sets_at(waves: Sequence[Waveform]) -> int:
     """Polarity at which the loops set; 0 where they open by less than noise may, or than a twentieth of a decade."""
     opening = sum(map(_opening, waves)) / len(waves)
-    noise = np.sqrt(sum(_uncertain(w) ** 2 for w in waves)) / len(waves)
+    noise = np.sqrt(sum(_opening_error(w) ** 2 for w in waves)) / len(waves)
     return int(np.sign(opening)) if abs(opening) > max(_OPEN, _SURE * noise) else 0
 
 
@@ -125,6 +125,7 @@ def sinh_branches(waves: Sequence[Waveform]) -> dict[tuple[int, bool], tuple[flo
                 v, log_i = level, (np.maximum if on else np.minimum)(there, back)
             else:
                 v, log_i = 10 ** (np.minimum if on else np.maximum)(there, back), np.log10(level)
+            # In logarithms of both factors; soft: points on the other branch do not drag a and b along.
             miss = lambda z: _log_sinh(np.exp(z[1]) * v) + z[0] - log_i  # noqa: E731, B023
             best = least_squares(miss, [log_i[-1], np.log(1 / v[-1])], loss="soft_l1")
             out[sign, on] = float(10 ** best.x[0]), float(np.exp(best.x[1]))
@@ -147,6 +148,7 @@ def polarity_of(device: mj.AbstractDevice, v: float) -> int:
         device.project({s.name: jnp.full_like(rest[s.name], s.bounds[k]) for s in device.states})
         for k in (0, 1)
     ]
+    # Half-way, where windows that close at the bounds leave every state free to move.
     middle = jax.tree.map(lambda a, b: 0.5 * (a + b), *ends)
     if not all(bool(jnp.all(jnp.isfinite(x))) for x in middle.values()):
         return 0
@@ -167,9 +169,8 @@ def _dimensions(unit: str) -> dict[str, float] | None:
     powers: dict[str, float] = {}
     above, _, below = unit.partition("/")
     for text, sign in ((above, 1), (below.strip("()"), -1)):
-        for word in text.split():
-            name, power = re.fullmatch(r"([A-Za-z]+|1)(?:\^([\d.]+))?", word).groups()  # pyright: ignore[reportOptionalMemberAccess]
-            if name != "1" and name not in _KNOWN:
+        for name, power in re.findall(r"([A-Za-z]+|1)(?:\^([\d.]+))?", text):
+            if name not in (*_KNOWN, "1"):
                 return None
             if name != "1":
                 powers[name] = powers.get(name, 0.0) + sign * float(power or 1)
@@ -177,28 +178,27 @@ def _dimensions(unit: str) -> dict[str, float] | None:
 
 
 def _is_share(spec: ParameterSpec) -> bool:
-    """Whether a parameter is a number between 0 and at most 1."""
     return spec.unit == "1" and spec.declared[0] == 0 and spec.declared[1] <= 1
 
 
-def _size(spec: ParameterSpec, default: float, found: Loops, volts: float) -> tuple[float, float]:
+def _size(spec: ParameterSpec, default: float, shape: Loops, volts: float) -> tuple[float, float]:
     """Where a parameter starts [its unit], and over how many natural log units it scatters."""
     powers = _dimensions(spec.unit)
     if powers == {"ohm": 1.0}:
-        return (found.r_off if "off" in spec.name else found.r_on), 0.7
+        return (shape.r_off if "off" in spec.name else shape.r_on), 0.7
     if powers == {"A": 1.0}:
-        return float(np.sqrt(found.i_low * found.i_high)), 0.4 * np.log(found.i_high / found.i_low)
+        return float(np.sqrt(shape.i_low * shape.i_high)), 0.4 * np.log(shape.i_high / shape.i_low)
     if powers == {"V": 1.0}:
-        return default * found.v / volts, 0.7
+        return default * shape.v / volts, 0.7
     if powers and set(powers) <= {"s", "V", "Hz"}:
         time = powers.get("s", 0.0) - powers.get("Hz", 0.0)
-        size = (found.duration / 30) ** time * (found.v / 3) ** powers.get("V", 0.0)
+        size = (shape.duration / 30) ** time * (shape.v / 3) ** powers.get("V", 0.0)
         return size, 2.5 * abs(time) + 0.7
     return default, 0.5
 
 
 def sizes(
-    device: mj.AbstractDevice, names: Sequence[str], found: Loops
+    device: mj.AbstractDevice, names: Sequence[str], shape: Loops
 ) -> dict[str, tuple[float, float, float | None]]:
     """Size of each parameter, width of its scatter [natural log units], and its upper bound where it is a share."""
     specs, out = parameter_specs(device), {}
@@ -211,14 +211,14 @@ def sizes(
             share = (own[name] - lower) / (upper - lower)
             out[name] = (share if 0 < share < 1 else 0.5), 1.5, upper
         else:
-            out[name] = *_size(spec, own[name], found, volts), None
+            out[name] = *_size(spec, own[name], shape, volts), None
     return out
 
 
-def drawn(
+def draw_values(
     sizes: Mapping[str, tuple[float, float, float | None]], rng: np.random.Generator | None
 ) -> dict[str, float]:
-    """Values of parameters of given sizes, scattered where `rng` is given."""
+    """Values of parameters of these sizes, scattered by the random numbers if there are any."""
     out = {}
     for name, (size, width, upper) in sizes.items():
         normal = 0.0 if rng is None else float(rng.normal())
@@ -231,11 +231,9 @@ def drawn(
 
 def free_of(device: mj.AbstractDevice | mj.Circuit) -> tuple[str, ...]:
     """Parameters that a fit varies where nothing special is known: all that have a value off their bounds."""
-    out = []
-    for s in parameter_specs(device).values():
-        value = stored(device, s.name)
-        if s.noise or value is None:
-            continue
-        if _is_share(s) or s.bounds[0] < float(value) < s.bounds[1]:
-            out.append(s.name)
-    return tuple(out)
+    values = [(s, stored(device, s.name)) for s in parameter_specs(device).values() if not s.noise]
+    return tuple(
+        s.name
+        for s, x in values
+        if x is not None and (_is_share(s) or s.bounds[0] < float(x) < s.bounds[1])
+    )

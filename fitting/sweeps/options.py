@@ -24,7 +24,7 @@ from .group import MODEL_SIGMA, SMALL, VOLTAGE_SIGMA
 from .halves import halves
 from .randomness import calibrate
 from .result import FitResult
-from .thinning import thinned
+from .thinning import thin
 
 USED = (
     "stochastic", "on_threshold", "hold_threshold", "points", "model_sigma", "point_time", *ELEMENTS, *READING
@@ -40,27 +40,16 @@ def used(options: argparse.Namespace) -> tuple[str, ...]:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of such files to those of ``memjax fit``."""
     add = parser.add_argument_group("sweeps").add_argument
-    add(
-        "--hold-threshold",
-        type=number("A"),
-        metavar="A",
-        help="current below which a device is off again (default 1e-11, or as the data say)",
-    )
-    add(
-        "--points",
-        type=count(0),
-        metavar="N",
-        help="points of a sweep at the most, averages of neighbours; 0 takes all (default: 500 of sweeps of more than "
-        "2,000)",
-    )
-    add(
-        "--model-sigma",
-        type=number("decades"),
-        metavar="DECADES",
-        help="error granted to the model's current beside the scatter of the data: where the model describes the "
+    text = "current below which a device is off again (default 1e-11, or as the data say)"
+    add("--hold-threshold", type=number("A"), metavar="A", help=text)
+    text = "points of a sweep at the most, averages of neighbours; 0 takes all (default: 500 of sweeps of more than "
+    add("--points", type=count(0), metavar="N", help=text + "2,000)")
+    text = (
+        "error granted to the model's current beside the scatter of the data: where the model describes the "
         f"data to their noise, that noise (default {MODEL_SIGMA} for the search, of the voltage where a current was "
-        f"driven {VOLTAGE_SIGMA}; then estimated, and {SMALL:g} of it for chi squared)",
+        f"driven {VOLTAGE_SIGMA}; then estimated, and {SMALL:g} of it for chi squared)"
     )
+    add("--model-sigma", type=number("decades"), metavar="DECADES", help=text)
 
 
 def takes(options: argparse.Namespace, name: str) -> bool:
@@ -69,8 +58,9 @@ def takes(options: argparse.Namespace, name: str) -> bool:
 
 
 def fit(options: argparse.Namespace, device: Any) -> FitResult:
-    """The fit of all files, which are one device's, with its randomness where that is asked for."""
-    bench, env, point_time = bench_from(options)
+    """The fit of all files, which belong to one device; with its randomness under ``--stochastic``."""
+    about = arguments(options)
+    point_time = about["point_time"]
     measurements = _read(options, point_time)
     if options.half:
         measurements, _ = halves(measurements, point_time=point_time)
@@ -78,23 +68,11 @@ def fit(options: argparse.Namespace, device: Any) -> FitResult:
     if point_time is not None and all(m.t is not None for m in measurements):
         notes["--point-time means nothing here: the files have a time of their own"] = None
     noise = _noise(device, options)
+    free = [n for n in options.free or () if n not in noise] or None
     stages = ["search", "refine", "weigh"] + ["randomness", "replicates"] * bool(noise)
     with Stages(stages, notes=[*notes, *hints(measurements)]) as bar:
-        result = fit_sweeps(
-            measurements,
-            device,
-            bench=bench,
-            env=env,
-            point_time=point_time,
-            free=[n for n in options.free or () if n not in noise] or None,
-            fix=dict(options.fix),
-            start=dict(options.start),
-            model_sigma=options.model_sigma,
-            thresholds=(options.on_threshold, options.hold_threshold),
-            points=0,  # as many as are left
-            seed=options.seed,
-            tick=bar,
-        )
+        # No points: the sweeps are thinned already.
+        result = fit_sweeps(measurements, device, **about, free=free, points=0, tick=bar)
         result = replace(result, model=options.model)
         if options.stochastic and not result.interrupted:
             result = calibrate(result, noise=noise, draws=options.draws, tick=bar)
@@ -106,10 +84,24 @@ def fit(options: argparse.Namespace, device: Any) -> FitResult:
     return result
 
 
+def arguments(options: argparse.Namespace) -> dict[str, Any]:
+    """Arguments that `fitting.fit` and `fitting.fit_batch` take alike from the command line."""
+    bench, env, point_time = bench_from(options)
+    return {
+        "bench": bench,
+        "env": env,
+        "point_time": point_time,
+        "fix": dict(options.fix),
+        "start": dict(options.start),
+        "model_sigma": options.model_sigma,
+        "thresholds": (options.on_threshold, options.hold_threshold),
+        "seed": options.seed,
+    }
+
+
 def _read(options: argparse.Namespace, point_time: float | None) -> list[Any]:
-    """The sweeps of all files, as many points of them as are compared."""
     read = (measurement_from(n, options) for n in options.files)
-    return [thinned(m, options.points, point_time=point_time) for m in read]
+    return [thin(m, options.points, point_time=point_time) for m in read]
 
 
 def held_out(options: argparse.Namespace) -> list[Any]:
@@ -126,10 +118,9 @@ def write(result: FitResult, folder: Path, options: argparse.Namespace) -> None:
 
 def hints(measurements: Sequence[Any]) -> list[str]:
     """What fits pulsed transients, where the files look like some: their curves are fitted point by point else."""
-    if not all(m.t is not None and m.driven == "voltage" and is_pulsed(m.v) for m in measurements):
-        return []
     text = "the voltage jumps between levels: where these are delays and relaxations under pulses, say --delays"
-    return [text]
+    pulsed = all(m.t is not None and m.driven == "voltage" and is_pulsed(m.v) for m in measurements)
+    return [text] * pulsed
 
 
 def _truth(names: Sequence[str]) -> dict | None:

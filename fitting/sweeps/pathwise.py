@@ -26,34 +26,19 @@ _STEPS = 40
 _NARROWEST, _WIDEST = 1e-3, 1.5  # limits of the standard deviation of a logarithm
 
 
-class SpreadLoss(eqx.Module):
-    """Energy distance between measured and simulated events as a function of the spread.
+class _SpreadLoss(eqx.Module):
+    """Energy distance of measured and simulated events [rows], summed over excursions, as a function of the spread."""
 
-    Parameters
-    ----------
-    problem : Problem
-        At its optimum.
-    names : tuple of str
-        Parameters drawn anew in each cycle.
-    nominal : Float[Array, "names"]
-        Their medians [SI].
-    normal : Float[Array, "draws names"]
-        Common random numbers.
-    measured : Float[Array, "waves legs sweeps 2"]
-        Rows at which each cycle switched and returned, jittered within a row.
-    valid : Float[Array, "waves legs sweeps"]
-        1 where a cycle did both, else 0.
-    """
-
-    problem: Problem
-    names: tuple[str, ...] = eqx.field(static=True)
-    nominal: Float[Array, " names"]
-    normal: Float[Array, "draws names"]
-    measured: Float[Array, "waves legs sweeps 2"]
-    valid: Float[Array, "waves legs sweeps"]
+    problem: Problem  # at its optimum
+    names: tuple[str, ...] = eqx.field(static=True)  # parameters drawn anew in each cycle
+    nominal: Float[Array, " names"]  # their medians [SI]
+    normal: Float[Array, "draws names"]  # common random numbers
+    measured: Float[
+        Array, "waves legs sweeps 2"
+    ]  # rows of switching and return, jittered within a row
+    valid: Float[Array, "waves legs sweeps"]  # 1 where a cycle did both, else 0
 
     def __call__(self, log_sigma: Float[Array, " names"]) -> Float[Array, ""]:
-        """Sum over excursions of the energy distance [rows]."""
         values = self.nominal[None] * jnp.exp(jnp.exp(log_sigma)[None] * self.normal)
 
         def cycle(row):
@@ -68,6 +53,7 @@ def _energy(
     x: Float[Array, "n 2"], y: Float[Array, "m 2"], valid: Float[Array, " m"]
 ) -> Float[Array, ""]:
     """Energy distance of two samples of pairs; 0 where the second has no valid member."""
+    # The root has no derivative at 0, where each member meets itself.
     away = lambda a, b: jnp.sqrt(jnp.sum((a[:, None] - b[None]) ** 2, axis=-1) + 1e-12)  # noqa: E731
     n, m = x.shape[0], jnp.sum(valid)
     cross = jnp.sum(away(x, y) * valid[None]) / (n * jnp.maximum(m, 1))
@@ -93,8 +79,7 @@ def _measured(
 
 
 @jit_with_options
-def _value_and_gradient(loss: SpreadLoss, x: Float[Array, " names"]):
-    """Loss and its forward-mode gradient."""
+def _value_and_gradient(loss: _SpreadLoss, x: Float[Array, " names"]):
     twice = lambda p: (value := loss(p), value)  # noqa: E731
     gradient, value = jax.jacfwd(twice, has_aux=True)(x)
     return value, gradient
@@ -115,23 +100,19 @@ def calibrate_spread(
     gradients run along each path, which is sound since an event's row moves smoothly with the
     parameters of its cycle. Adam, 40 steps.
     """
-    names = tuple(result.cycle_spread)
+    names, before = tuple(result.cycle_spread), result.cycle_spread
     if not names:
         note = "too few cycles, or no parameter that explains their spread: none was calibrated"
         return replace(result, notes=(*result.notes, note))
     problem = eqx.tree_at(lambda p: p.device, result.problem, result.device)
     rng = np.random.default_rng(result.seed)
     measured, valid = _measured(result.waves, problem.group.span.shape[1], rng)
+    # Antithetic pairs: the mean of the normal numbers is exactly 0, so that the spread moves no median.
     normal = rng.normal(size=(_DRAWS // 2, len(names)))
-    loss = SpreadLoss(
-        problem,
-        names,
-        jnp.stack([get(result.device, n) for n in names]),
-        jnp.asarray(np.concatenate([normal, -normal])),
-        jnp.asarray(measured),
-        jnp.asarray(valid),
-    )
-    start = np.log([np.clip(result.cycle_spread[n]["sigma_ln"], 0.01, 0.5) for n in names])
+    data = (np.concatenate([normal, -normal]), measured, valid)
+    nominal = jnp.stack([get(result.device, n) for n in names])
+    loss = _SpreadLoss(problem, names, nominal, *map(jnp.asarray, data))
+    start = np.log([np.clip(before[n]["sigma_ln"], 0.01, 0.5) for n in names])
     shown = Progress(np.zeros((1, len(names))), np.zeros(1))
 
     def show(done):
@@ -141,11 +122,11 @@ def calibrate_spread(
 
     done = descend(lambda x: _value_and_gradient(loss, x), start, steps=_STEPS, tick=show)
     sigma = np.clip(np.exp(done.z), _NARROWEST, _WIDEST)
+    method = "energy distance, optax adam"
     spread = {
-        n: {**result.cycle_spread[n], "sigma_ln": float(s), "method": "energy distance, optax adam"}
+        n: {**before[n], "sigma_ln": float(s), "method": method}
         for n, s in zip(names, sigma, strict=True)
     }
-    note = (
-        f"cycle spread calibrated by energy distance: {done.history[0]:.3g} to {done.loss:.3g} rows"
-    )
+    change = f"{done.history[0]:.3g} to {done.loss:.3g} rows"
+    note = f"cycle spread calibrated by energy distance: {change}"
     return replace(result, cycle_spread=spread, notes=(*result.notes, note))

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 import memjax as mj
+from memjax.circuit import limited_bench
 from memjax.errors import DataError
 from memjax.fields import parameter_specs, stored
 from memjax.observables import Thresholds, find_thresholds
@@ -16,7 +17,7 @@ from memjax.params import get, known
 from ..problem import begun
 from .group import pack
 from .initial_guess import guess, starts
-from .limits import limits_of, said, shared, simulated
+from .limits import limits_of, share_limits
 from .problem import Problem
 from .summary import Waveform, noise_floor, summarise_sweeps, without_strays
 
@@ -55,34 +56,42 @@ def prepare(
     fix = dict(fix or {})
     floor = float(np.median([noise_floor(m) for m in measurements]))
     bench = bench or mj.Bench()
-    measured, own = shared(measurements, bench), limits_of(bench)
+    measured, own = share_limits(measurements, bench), limits_of(bench)
     levels = thresholds_of(measurements, *thresholds)
     waves = summarise_sweeps(measured, point_time=point_time, floor=floor, thresholds=levels)
     waves, strays = without_strays(waves, chosen=any(m.source.get("chosen") for m in measurements))
     bench, limits, notes = limited_bench_of(bench, waves, device)
-    notes += [*lost_voltages(measured), *([] if levels == Thresholds() else [f"{levels}"])]
-    found = guess(waves, floor=floor, device=mj.params.replace(device, fix, where="--fix"))
-    names = choose_free(found.free, found.device, free, fix)
-    given, shown = not_fitted(device, found.device, {*found.free, *names}, {*names, *fix})
-    first = with_own_values(mj.params.replace(found.device, given | fix, where="--fix"), names)
-    first, found = begun(first, names, start), found.about(start or {})
+    origin = guess(waves, floor=floor, device=mj.params.replace(device, fix, where="--fix"))
+    names = choose_free(origin.free, origin.device, free, fix)
+    explicit, shown = not_fitted(device, origin.device, {*origin.free, *names}, {*names, *fix})
+    first = mj.params.replace(origin.device, explicit | fix, where="--fix")
+    # A parameter that follows another one has a value of its own once it is free.
+    values = {n: get(first, n) for n in names if stored(first, n) is None}
+    first, origin = begun(mj.params.replace(first, values), names, start), origin.about(start or {})
+    notes = [*origin.notes, *notes, *lost_voltages(measured)]
+    notes += [f"{levels}"] * (levels != Thresholds())
     for w in strays:
-        named = ", ".join(str(n) for n in w.labels[:8]) + ", ..." * (len(w.labels) > 8)
+        labels = ", ".join(str(n) for n in w.labels[:8]) + ", ..." * (len(w.labels) > 8)
         text = f"left out, since {w.n_sweeps} of a waveform of their own count as much as the other sweeps"
-        notes = [*notes, f"sweeps {named}: {text}; --sweeps chooses"]
+        notes.append(f"sweeps {labels}: {text}; --sweeps chooses")
     if shown:
-        values = ", ".join(f"{n} = {x:.4g}" for n, x in shown.items())
-        notes = [*notes, f"not fitted, taken from what the sweeps show: {values}"]
-    if found.reversed and not bench.reversed:
-        bench, notes = replace(bench, reversed=True), [*notes, REVERSED]
+        text = ", ".join(f"{n} = {x:.4g}" for n, x in shown.items())
+        notes.append(f"not fitted, taken from what the sweeps show: {text}")
+    if origin.reversed and not bench.reversed:
+        bench = replace(bench, reversed=True)
+        notes.append(REVERSED)
     about: dict[str, Any] = dict(events=device.volatile, model_sigma=model_sigma)
     about |= dict(left=isinstance(device, mj.AbstractDevice))
     group = pack(waves, floor=floor, limit=own, limits=limits, **about)
     problem = Problem.of(first, names, group, bench=bench, env=env)
     about = dict(device=problem.device, center=np.asarray(problem.center))
-    candidates = starts(found, names, **about, count=screened, seed=seed)
-    notes = (*found.notes, *notes)
-    return Prepared(problem=problem, waves=waves, candidates=candidates, floor=floor, notes=notes)
+    return Prepared(
+        problem=problem,
+        waves=waves,
+        candidates=starts(origin, names, **about, count=screened, seed=seed),
+        floor=floor,
+        notes=tuple(notes),
+    )
 
 
 def choose_free(
@@ -105,64 +114,62 @@ def choose_free(
 
 
 def lost_voltages(measurements: Sequence[mj.Measurement]) -> list[str]:
-    """What is said where files hold the voltage that was left of what their source was told to apply."""
-    count, top = 0, 0.0
-    for m in (m for m in measurements if m.driven == "voltage"):
-        applied = m.applied
-        lost = applied != m.v
-        count += int(np.sum(lost))
-        top = max(top, float(np.max(np.abs(applied[lost]), initial=0.0)))
-    if not count:
-        return []
+    """A note where files hold the voltage that a limited source left, in place of the one that was applied."""
+    driven = [m for m in measurements if m.driven == "voltage"]
+    lost = np.concatenate([np.zeros(0), *(m.applied[m.applied != m.v] for m in driven)])
     text = "hold the voltage that was left, which is compared; the ramps before and after are taken as applied"
-    return [f"{count} points at the current limit {text}, to {top:.3g} V"]
+    top = float(np.max(np.abs(lost), initial=0.0))
+    return [f"{lost.size} points at the current limit {text}, to {top:.3g} V"] * bool(lost.size)
 
 
 def thresholds_of(
     measurements: Sequence[mj.Measurement], on: float | None = None, hold: float | None = None
 ) -> Thresholds:
-    """Currents that mean on and off [A]: those given, else those that make sense of the data."""
-    given = {k: x for k, x in (("on", on), ("hold", hold)) if x is not None}
-    for name, x in given.items():
+    """Currents that mean on and off [A]: the arguments, or what `find_thresholds` makes of the data."""
+    chosen = {k: x for k, x in (("on", on), ("hold", hold)) if x is not None}
+    for name, x in chosen.items():
         if not 0 < x < np.inf:
             raise DataError(f"{name}-threshold = {x}", allowed="> 0 A")
-    found = find_thresholds(*measurements)
-    return replace(found, **given, why="given") if given else found
+    levels = find_thresholds(*measurements)
+    return replace(levels, **chosen, why="given") if chosen else levels
 
 
 def limited_bench_of(
     bench: mj.Bench, waves: Sequence[Waveform], device: mj.AbstractDevice | mj.Circuit
 ) -> tuple[mj.Bench, np.ndarray | None, list[str]]:
-    """The bench, with the limits of the data where a device's names none; those of each waveform where they differ."""
-    known = np.array([w.limits for w in waves])
-    if bench.compliance is not None or not np.any(np.isfinite(known)):
+    """The bench, with the limits of the data where a device's names none; those of each waveform where they differ.
+
+    What was decided comes as a note.
+    """
+    limits = np.array([w.limits for w in waves])
+    levels = np.unique(limits[np.isfinite(limits)])
+    if bench.compliance is not None or not levels.size:
         return bench, None, []
+    words = [f"{x:g}" for x in levels]
     if not isinstance(device, mj.AbstractDevice):
-        levels = ", ".join(f"{x:g}" for x in np.unique(known[np.isfinite(known)]))
-        return bench, None, [f"points at {levels} A count only where the circuit stays below it"]
-    bench, limits = simulated(bench, known)
-    return bench, limits, [said(known)]
+        text = f"points at {', '.join(words)} A count only where the circuit stays below it"
+        return bench, None, [text]
+    each = ", each sweep and polarity its own" * (len(levels) > 1)
+    note = f"compliance {' and '.join(words)} A taken from the data{each}"
+    bench, values = limited_bench(bench, limits)
+    if not values:
+        return bench, None, [note]
+    sides = (values.get(n, values["compliance"])[0] for n in ("compliance", "compliance_negative"))
+    return bench, np.stack([*sides], axis=1), [note]
 
 
 def not_fitted(device, guessed, looked_at: set[str], settled: set[str]):
-    """Values of parameters that are neither fitted nor fixed: those given, and those that the sweeps show.
+    """Values of parameters that are neither fitted nor fixed: the device's own, and those that the sweeps show.
 
-    A value other than the model's default was given by someone, who is asked before the data.
+    A value other than the model's default is a choice of the user, which comes before the data.
     """
-    given, shown = {}, {}
+    chosen, shown = {}, {}
     for name, spec in parameter_specs(device).items():
         own, other = stored(device, name), stored(guessed, name)
-        if name in settled or spec.noise or other is None:
+        if name in settled or spec.noise or own is None or other is None:
             continue
-        if own is not None and spec.default is not None and float(own) != spec.default:
-            given[name] = float(own)
-        elif name in looked_at and own is not None and float(own) != float(other):
+        if spec.default is not None and float(own) != spec.default:
+            chosen[name] = float(own)
+        elif name in looked_at and float(own) != float(other):
             shown[name] = float(other)
-    return given, shown
-
-
-def with_own_values(device, names: Sequence[str]):
-    """The device with a value of its own for each named parameter that follows another one."""
-    return mj.params.replace(
-        device, {n: get(device, n) for n in names if stored(device, n) is None}
-    )
+    return chosen, shown

@@ -110,8 +110,8 @@ def _observe_all(problem: Problem, device: mj.AbstractDevice | mj.Circuit):
         about: dict[str, Any] = dict(y0=scaled.initial(), end=end, policy=problem.policy)
         sol = solve_stiff(scaled, stimulus, rows=rows, steps=True, **about)
         left = None if group.left is None else problem.bench
-        seen = read_off(scaled, stimulus, rows, span, group.thresholds, sol, left)
-        return *seen, sol.result == 0
+        observed = read_off(scaled, stimulus, rows, span, group.thresholds, sol, left)
+        return *observed, sol.result == 0
 
     return jax.vmap(one)(group.limits, group.stimuli, group.rows, group.span)
 
@@ -143,11 +143,13 @@ def misfit(group: Group, log_response, log_left=None, *, events) -> Float[Array,
         below = below + (log_left - group.left) * group.left_weight
     r = saturated(jnp.where(group.censored, below, r))
     e = (events - group.event_rows) * group.event_weight
+    # 5 arcsinh(e / 5) is e near 0 and logarithmic beyond: an event that is missed pulls, however far it is.
     return jnp.concatenate([r.ravel(), (5 * jnp.arcsinh(e / 5)).ravel()])
 
 
 def floored(group: Group, log_response) -> Float[Array, "waves points"]:
     r"""log10(\|response\| + floor) [decades], as the data have it."""
+    # Of logarithms, since responses may be too small for a number and have a derivative all the same.
     return jnp.logaddexp(log_response * jnp.log(10.0), jnp.log(group.floor)) / jnp.log(10.0)
 
 

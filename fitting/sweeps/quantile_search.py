@@ -1,6 +1,7 @@
 """Search for the coordinates of an ensemble whose quantiles are those of the measured cycles."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -83,7 +84,7 @@ class QuantileSearch:
 
         Interrupted, also what has been reached by then.
         """
-        show = (lambda p: tick("randomness", p)) if tick else None
+        show = partial(tick, "randomness") if tick else None
         options: dict[str, Any] = dict(iterations=_ITERATIONS, tolerance=_GAIN, tick=show)
         ends: list[Progress] = []
         try:
@@ -109,14 +110,9 @@ class QuantileSearch:
         return [r[: len(z)] + t.weigh(t.measured) for r, t in pairs], enough[: len(z)]
 
     def goal(self, acting: Sequence[np.ndarray]) -> Goal:
-        """What is sought, in features."""
-        return Goal(
-            targets=self.targets,
-            centre=self.centre,
-            prior=self.prior,
-            acting=acting,
-            seed=self.ensemble.options["seed"],
-        )
+        """The targets and the prior, for a search on surfaces of features."""
+        about = {"targets": self.targets, "centre": self.centre, "prior": self.prior}
+        return Goal(**about, acting=acting, seed=self.ensemble.options["seed"])
 
     def acting(self, jacobians: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Which coordinates move each target; all of them, where none does so by a step of the differences."""

@@ -34,11 +34,12 @@ from memjax.params import replace as with_values
 from ..inference.identifiability import LIMIT
 from ..stochastic.exploration import explore
 from ..stochastic.result import LEVEL, Stochastic, logarithmic
-from ..stochastic.two_sample import compared, energy_test
+from ..stochastic.two_sample import compare, energy_test
 from ..stochastic.valleys import Valley, ends_of, linear
-from .cycles import CHECKED, OTHER_SEEDS, Cycles, Start, noise_of
+from .cycles import CHECKED, DRAWS, OTHER_SEEDS, Cycles, noise_of
 from .ensemble import Coordinate, of_sweeps
 from .pathwise import calibrate_spread
+from .quantile_search import QuantileSearch
 from .result import FitResult
 
 FEWEST = 8
@@ -101,40 +102,34 @@ def calibrate(
     if not strengths and result.cycle_spread:
         return calibrate_spread(result, tick=tick)
     problem, sigma = result.problem, np.clip(result.uncertainty.sigma_z, _TIGHTEST, _LOOSEST)
-    stochastic = search(
-        Start(
-            device=result.device,
-            experiment=of_sweeps(waves, floor=float(problem.group.floor), seed=result.seed),
-            known=dict(zip(problem.free, sigma, strict=True)),
-            noise=strengths,
-            bench=problem.bench,
-            env=problem.env,
-            read_noise=result.read_noise,
-            seed=result.seed,
-            draws=draws,
-        ),
-        tick=tick,
+    cycles = Cycles(
+        device=result.device,
+        experiment=of_sweeps(waves, floor=float(problem.group.floor), seed=result.seed),
+        known=dict(zip(problem.free, sigma, strict=True)),
+        noise=strengths,
+        bench=problem.bench,
+        env=problem.env,
+        read_noise=result.read_noise,
+        seed=result.seed,
+        draws=draws or DRAWS,
     )
-    return replace(
-        result,
-        device=stochastic.device,
-        cycle_spread=stochastic.cycle_spread,
-        stochastic=stochastic,
-        interrupted=stochastic.interrupted,
-    )
+    stochastic = search(cycles, tick=tick)
+    names = ("device", "cycle_spread", "interrupted")
+    return replace(result, stochastic=stochastic, **{n: getattr(stochastic, n) for n in names})
 
 
-def search(start: Start, *, tick: Callable[[str, Any], None] | None = None) -> Stochastic:
+def search(cycles: Cycles, *, tick: Callable[[str, Any], None] | None = None) -> Stochastic:
     """Noise, spreads and parameters with which simulated cycles are like the measured ones."""
-    cycles = Cycles(start)
     coordinates, spreads = cycles.choose()
-    first = cycles.ensemble(coordinates, cycles.steps(start.substeps))
-    optimum = _Optimum(cycles, coordinates, cycles.starts(first, spreads), start.substeps, tick)
-    for halving in range(1, _HALVINGS + 1):
+    substeps = cycles.substeps
+    begin = cycles.starts(cycles.ensemble(coordinates, cycles.steps(substeps)), spreads)
+    optimum = _Optimum(cycles, coordinates, begin, substeps, tick)
+    for _ in range(_HALVINGS):
         if optimum.interrupted or min(optimum.step_p) > LEVEL:
             break
-        optimum = _Optimum(cycles, coordinates, optimum.valley, start.substeps * 2**halving, tick)
-    return _finished(cycles, optimum, spreads)
+        substeps *= 2
+        optimum = _Optimum(cycles, coordinates, optimum.valley, substeps, tick)
+    return _stochastic(cycles, optimum, spreads)
 
 
 class _Optimum:
@@ -143,108 +138,114 @@ class _Optimum:
     def __init__(
         self, cycles: Cycles, coordinates, begin: np.ndarray | Valley, substeps: int, tick
     ):
-        again = partial(cycles.search, coordinates, cycles.steps(substeps))
-        self.source = cycles
-        self.search = again(0)
-        self.valley, self.costs = self._cheaper(again, *self._searched(again, begin, tick))
+        self.cycles, self.coordinates, self.policy = cycles, coordinates, cycles.steps(substeps)
+        self.search = self.seeded(0)
+        self.valley, self.costs = self._cheaper(*self._valleys(begin, tick))
         self.z, self.interrupted = self.valley.z, self.valley.interrupted
         fixed, adaptive = (
             cycles.solved_events(cycles.ensemble(coordinates, p, draws=CHECKED, seed=1), self.z)
-            for p in (cycles.steps(substeps), mj.Auto())
+            for p in (self.policy, mj.Auto())
         )
-        self.cycles, self.failed = adaptive
-        pairs = zip(fixed[0], self.cycles, cycles.targets, strict=True)
+        self.events, self.failed = adaptive
+        pairs = zip(fixed[0], self.events, cycles.targets, strict=True)
         self.step_p = [energy_test(a / t.scale, b / t.scale, seed=0) for a, b, t in pairs]
 
-    def _cheaper(self, again, valley: Valley, first: Valley) -> tuple[Valley, np.ndarray]:
+    def seeded(self, seed: int) -> QuantileSearch:
+        """The search with other random numbers."""
+        return self.cycles.search(self.coordinates, self.policy, seed)
+
+    def _cheaper(self, valley: Valley, first: Valley) -> tuple[Valley, np.ndarray]:
         """The estimate and its loss under other random numbers; the point before it, where that has a lower one.
 
         A surface may be wrong where it was not looked at again: simulations decide.
         """
         points = np.stack([valley.z, first.z])
-        costs = np.array([again(s).costs(points) for s in OTHER_SEEDS])
+        costs = np.array([self.seeded(s).costs(points) for s in OTHER_SEEDS])
         worse = np.mean(costs[:, 0] - costs[:, 1]) > _WORSE * np.std(costs[:, 1], ddof=1)
         return (first, costs[:, 1]) if worse else (valley, costs[:, 0])
 
-    def _searched(self, again, begin: np.ndarray | Valley, tick) -> tuple[Valley, Valley]:
-        """The estimate and its replicates, from starts or from what was found in larger steps; and to first order."""
-        search, show = self.search, (lambda p: tick("replicates", p)) if tick else None
+    def _valleys(self, begin: np.ndarray | Valley, tick) -> tuple[Valley, Valley]:
+        """The estimate and its replicates, from starts or from the valley of larger steps; and to first order."""
+        search = self.search
         if isinstance(begin, Valley):
             optima = [(begin.z, np.cov(begin.replicates, rowvar=False))]
             jacobians = [search(begin.z[None])[1][0]]
         else:
-            ended, interrupted = search.run(begin, tick)
+            ends, interrupted = search.run(begin, tick)
             if interrupted:
-                z = min(ended, key=lambda p: p.cost[0]).z[0]
+                z = min(ends, key=lambda p: p.cost[0]).z[0]
                 stopped = linear(search.goal([]), z, search(z[None])[1][0], interrupted=True)
                 return stopped, stopped
-            points = np.concatenate([p.z for p in ended])
-            self.source.weigh(again.args[0], again.args[1], points[0])
-            self.search = search = again(0)
+            points = np.concatenate([p.z for p in ends])
+            self.cycles.weigh(self.coordinates, self.policy, points[0])
+            self.search = search = self.seeded(0)
             r, jacobians, ok = search(points)
             cost = np.where(ok, 0.5 * np.sum(r**2, axis=1), np.inf)
             order = np.argsort(cost)
+            # Half a chi squared of n residuals scatters by sqrt(n / 2): optima nearer than that are not told apart.
             near = cost[order] <= cost.min() + _LEVELS * np.sqrt(r.shape[1] / 2)
-            kept = order[near] if np.isfinite(cost.min()) else order[:1]
-            jacobians = list(jacobians[kept])
-            optima = [
-                (z, np.linalg.inv(j.T @ j)) for z, j in zip(points[kept], jacobians, strict=True)
-            ]
-        goal = search.goal(search.acting(jacobians))
-        simulate = lambda z, batch: again(_FRESH + batch).features(z)  # noqa: E731
+            best = order[near] if np.isfinite(cost.min()) else order[:1]
+            jacobians = list(jacobians[best])
+            optima = [(z, np.linalg.inv(j.T @ j)) for z, j in zip(points[best], jacobians)]
+        goal, show = (
+            search.goal(search.acting(jacobians)),
+            partial(tick, "replicates") if tick else None,
+        )
+        simulate = lambda z, batch: self.seeded(_FRESH + batch).features(z)  # noqa: E731
         valley = explore(goal, simulate, optima, size=len(search.pattern), tick=show)
         first = linear(goal, optima[0][0], jacobians[0], interrupted=valley.interrupted)
         return valley if valley.rounds else first, first
 
 
-def _finished(cycles: Cycles, optimum: _Optimum, spreads: Mapping[str, str]) -> Stochastic:
+def _stochastic(cycles: Cycles, optimum: _Optimum, spreads: Mapping[str, str]) -> Stochastic:
     """The calibration in numbers."""
-    search, z = optimum.search, optimum.z
+    search, valley = optimum.search, optimum.valley
     ensemble = search.ensemble
-    value = {str(c): float(ensemble.value(c, z[k])) for k, c in enumerate(ensemble.coordinates)}
-    valley, prior = optimum.valley, dict(zip(value, search.prior, strict=True))
-    at = dict(zip(value, ensemble.coordinates, strict=True))
-    drawn, profiles = (
-        {n: np.asarray(ensemble.value(at[n], x)) for n, x in zip(value, rows, strict=True)}
-        for rows in (valley.replicates.T, valley.grid)
-    )
-    profiles = {n: (profiles[n], y) for n, y in zip(value, valley.rise, strict=True)}
+    names = [str(c) for c in ensemble.coordinates]
+
+    def values(rows: np.ndarray) -> dict[str, np.ndarray]:
+        pairs = zip(ensemble.coordinates, rows, strict=True)
+        return {str(c): np.asarray(ensemble.value(c, x)) for c, x in pairs}
+
+    value, prior = values(optimum.z), dict(zip(names, search.prior, strict=True))
+    value = {n: float(x) for n, x in value.items()}
+    grid = values(valley.grid)
+    profiles = {n: (grid[n], y) for n, y in zip(names, valley.rise, strict=True)}
     widths = {n: logarithmic(ends_of(*p, _ONE)) for n, p in profiles.items()}
     std = {n: abs(value[n]) * widths[n] for n in value}
+    count = int(sum(len(t.sample.values) for t in cycles.targets))
     spread = {
         n: {
             "sigma_ln": value[s],
             "std": std[s],
             "from": event,
-            "sweeps": int(sum(len(t.sample.values) for t in cycles.targets)),
+            "sweeps": count,
             "method": ESTIMATOR,
         }
         for n, event in spreads.items()
         if (s := str(Coordinate(n, True)))
     }
     medians = {c.name: value[c.name] for c in ensemble.coordinates if not c.spread}
+    pairs = zip(cycles.targets, optimum.events, strict=True)
     return Stochastic(
         estimator=ESTIMATOR,
-        device=with_values(cycles.start.device, medians),
+        device=with_values(cycles.device, medians),
         cycle_spread=spread,
         noise=cycles.noise,
         values=value,
         std=std,
         undetermined=tuple(n for n, s in widths.items() if s > max(LIMIT, 0.5 * prior[n])),
-        replicates=drawn,
+        replicates=values(valley.replicates.T),
         profiles=profiles,
         prior=prior,
-        settled=optimum.valley.settled,
+        settled=valley.settled,
         loss=float(optimum.costs.mean()),
         loss_noise=float(optimum.costs.std(ddof=1)),
         draws=cycles.draws,
         step=float(ensemble.options["policy"].dt),
         failed=optimum.failed,
-        comparison=[
-            {"label": t.sample.label} | compared(t, c, seed=cycles.start.seed)
-            for t, c in zip(cycles.targets, optimum.cycles, strict=True)
-        ],
+        comparison=[{"label": t.sample.label} | compare(t, x, seed=cycles.seed) for t, x in pairs],
         step_p=optimum.step_p,
-        simulated=optimum.cycles,
+        simulated=optimum.events,
         interrupted=optimum.interrupted,
     )

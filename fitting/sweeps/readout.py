@@ -38,10 +38,10 @@ def read_off(
 ):
     """Logarithms at the rows of a solve (see `log_seen`), and rows of the events, 0 where a current drives."""
     about: dict[str, Any] = {"driven": stimulus.quantity, "left": left}
-    found = jax.vmap(lambda t, y: log_seen(scaled, y, stimulus, t, **about))(rows, sol.y)
+    logs = jax.vmap(lambda t, y: log_seen(scaled, y, stimulus, t, **about))(rows, sol.y)
     if stimulus.quantity == "current":
-        return found, jnp.zeros(span.shape)
-    return found, _events_of_steps(scaled, stimulus, rows, span, levels, sol)
+        return logs, jnp.zeros(span.shape)
+    return logs, _events_of_steps(scaled, stimulus, rows, span, levels, sol)
 
 
 def _events_of_steps(scaled: Scaled, stimulus: mj.Sampled, rows, span, levels, sol: Solution):
@@ -50,6 +50,7 @@ def _events_of_steps(scaled: Scaled, stimulus: mj.Sampled, rows, span, levels, s
     t = lax.stop_gradient(t)
     real = jnp.isfinite(t)
     t0, t1 = t[:-1], jnp.where(real[1:], t[1:], t[:-1])
+    # A little inside each step: at its ends the drive may jump.
     inner = 1e-6 * (t1 - t0)
     y = jnp.where(real[:, None], y, y[:1])
     quiet = lax.stop_gradient(scaled)
@@ -69,6 +70,7 @@ def _events_of_steps(scaled: Scaled, stimulus: mj.Sampled, rows, span, levels, s
         time, last = _crossing(
             scaled, stimulus, (y[n], y[n + 1]), (t0[n], t1[n]), (start[n], end[n]), threshold
         )
+        # Beyond the branch by rows per decade that the current lacks: a slope where nothing happens.
         missed = row_of(stop_at) + 5 * jnp.where(jnp.any(where), sign * (threshold - last), 0.0)
         return jnp.where(jnp.any(hit), row_of(time), missed)
 

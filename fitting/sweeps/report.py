@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas
 
 import memjax as mj
 from memjax.data import is_pulsed
@@ -13,7 +14,7 @@ from memjax.errors import DataError
 from memjax.observables import Thresholds, find_thresholds, summarise, switching
 
 from ..fit_json import METHODS
-from ..html import (
+from ..html import (  # fmt: skip
     bullets,
     html_table,
     page,
@@ -39,19 +40,6 @@ _SIMULATED = """ What simulated cycles calibrated has sigma and interval from pr
 counts as not determined where its logarithm has a standard deviation above 0.5 and above half the prior's."""
 
 
-def _table(path: Path) -> dict[str, np.ndarray]:
-    """Columns of a tidy CSV that memjax wrote."""
-    try:
-        with path.open(encoding="utf-8") as lines:
-            names = lines.readline().strip().split(",")
-        values = np.loadtxt(path, delimiter=",", skiprows=1, ndmin=2)
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"cannot be read: {error}", where=str(path), fix="run 'memjax fit' again"
-        ) from error
-    return dict(zip(names, values.T, strict=True))
-
-
 def build(
     content: dict, folder: Path, *, on_threshold: float | None = None, hold_threshold: float | None = None
 ) -> list[str]:  # fmt: skip
@@ -59,40 +47,43 @@ def build(
 
     The thresholds [A] are those of the fit by default.
     """
-    measured, simulated = _measured_and_simulated(folder, content.get("driven", "voltage"))
-    own = {n: x for n, x in (("on", on_threshold), ("hold", hold_threshold)) if x is not None}
-    found = thresholds_of(content) or (Thresholds() if own else find_thresholds(measured))
-    found = replace(found, **own, why="given") if own else found
-    kept = keeps_state(of_excursions(measured))
-    seen, drawn = (trends(x, kept=kept, thresholds=found) for x in (measured, simulated))
-    made = ["iv.png", "residuals.png", "switching.png", "correlation.png"]
+    driven = content.get("driven", "voltage")
+    measured, simulated = (_rows(folder / f"{n}.csv", driven) for n in ("measured", "simulated"))
+    options = {n: x for n, x in (("on", on_threshold), ("hold", hold_threshold)) if x is not None}
+    levels = thresholds_of(content) or (Thresholds() if options else find_thresholds(measured))
+    levels = replace(levels, **options, why="given") if options else levels
+    non_volatile = keeps_state(of_excursions(measured))
+    series, model_series = (
+        trends(x, non_volatile=non_volatile, thresholds=levels) for x in (measured, simulated)
+    )
+    paths = {n: folder / f"{n}.png" for n in ("iv", "residuals", "switching", "correlation")}
     own = content["bench"]["compliance"]
     limits = content.get("compliances", [] if own is None else [own])
-    about: dict[str, Any] = {"compliances": limits, "thresholds": None if kept else found}
-    if (folder / CYCLES).exists():
-        about["random"] = _rows(_table(folder / CYCLES), measured.driven)
-    figures.picture_iv(measured, simulated, folder / made[0], **about)
-    figures.picture_residuals(measured, simulated, folder / made[1])
-    if kept:
-        figures.picture_set_reset(seen, drawn, folder / made[2])
-        compared = _compared(seen, drawn)
+    random = _rows(folder / CYCLES, driven) if (folder / CYCLES).exists() else None
+    about: dict[str, Any] = {"thresholds": None if non_volatile else levels, "random": random}
+    figures.picture_iv(measured, simulated, paths["iv"], compliances=limits, **about)
+    figures.picture_residuals(measured, simulated, paths["residuals"])
+    place = paths["switching"]
+    if non_volatile:
+        figures.picture_set_reset(series, model_series, place)
+        table = _set_reset_table(series, model_series)
     else:
-        random = content["distribution"]
-        figures.picture_switching(measured, simulated, random, folder / made[2], thresholds=found)
-        read = [summarise(switching(x, **found.options)) for x in (measured, simulated)]
-        said = "" if measured.driven == "current" else f"<p><small>{found}</small></p>"
-        compared = _comparison(*read) + said
-    figures.picture_correlation(content["free"], np.array(content["correlation"]), folder / made[3])
+        spread = content["distribution"]
+        figures.picture_switching(measured, simulated, spread, place, thresholds=levels)
+        read = [summarise(switching(x, **levels.options)) for x in (measured, simulated)]
+        note = "" if driven == "current" else f"<p><small>{levels}</small></p>"
+        table = _switching_table(*read) + note
+    correlation = np.array(content["correlation"])
+    figures.picture_correlation(content["free"], correlation, paths["correlation"])
     if measured.t is not None and is_pulsed(measured.applied):
-        made.append("currents.png")
-        picture_currents(measured, simulated, folder / made[-1])
-    shown = seen if len(measured.labels) >= _CYCLES else []
-    if shown:
-        made.append("trends.png")
-        figures.picture_trends(shown, folder / made[-1])
-    whole = _page(content, [folder / m for m in made], shown, compared)
-    (folder / "report.html").write_text(whole, encoding="utf-8")
-    return [*made, "report.html"]
+        paths["currents"] = folder / "currents.png"
+        picture_currents(measured, simulated, paths["currents"])
+    series = series if len(measured.labels) >= _CYCLES else []
+    if series:
+        paths["trends"] = folder / "trends.png"
+        figures.picture_trends(series, paths["trends"])
+    (folder / "report.html").write_text(_page(content, paths, series, table), encoding="utf-8")
+    return [*(p.name for p in paths.values()), "report.html"]
 
 
 def thresholds_of(content: dict) -> Thresholds | None:
@@ -100,71 +91,65 @@ def thresholds_of(content: dict) -> Thresholds | None:
     return Thresholds(**content["thresholds"]) if "thresholds" in content else None
 
 
-def _measured_and_simulated(folder: Path, driven: str) -> list[mj.Measurement]:
-    """Both tables of a fit directory; the limits are those of the measured one."""
-    return [_rows(_table(folder / f"{n}.csv"), driven) for n in ("measured", "simulated")]
+def _rows(path: Path, driven: str) -> mj.Measurement:
+    """A table of sweeps that memjax wrote, as a measurement."""
+    try:
+        table = pandas.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"cannot be read: {error}", where=str(path), fix="run 'memjax fit' again"
+        ) from error
+    t, v, i = (table[n].to_numpy(float) for n in ("t_s", "v_V", "i_A"))
+    limited = (
+        table["at_compliance"].to_numpy() > 0
+        if "at_compliance" in table
+        else np.zeros(len(v), bool)
+    )
+    return mj.Measurement(
+        t=t, v=v, i=i, sweep=table["sweep"].to_numpy(int), at_compliance=limited, reader="memjax", driven=driven
+    )  # fmt: skip
 
 
-def _rows(table: dict[str, np.ndarray], driven: str) -> mj.Measurement:
-    """A table of sweeps as a measurement."""
-    limited = table.get("at_compliance", np.zeros(len(table["v_V"]))) > 0
-    about: dict[str, Any] = dict(at_compliance=limited, reader="memjax", driven=driven)
-    rows = {"t": table["t_s"], "v": table["v_V"], "i": table["i_A"]}
-    return mj.Measurement(**rows, sweep=table["sweep"].astype(int), **about)
+def _voltage_row(title: str, measured: dict, simulated: dict) -> list[Any]:
+    """A row under `_HEAD` of median, standard deviation and number of measured and simulated voltages."""
+    here, there = measured["median"], simulated.get("median")
+    off = "" if None in (here, there) else f"{1e3 * (there - here):+.1f}"
+    spread = readable(measured["sd"], 2)
+    return [title, readable(here), spread, measured["n"], readable(there), off]
 
 
-def _determined(content: dict) -> str:
-    """What the data determine, in words."""
-    said = content.get("identifiability", {}).get("sentences", [])
-    return bullets(said)
-
-
-def _comparison(measured: dict, simulated: dict) -> str:
-    """Table of switching and hold voltages."""
+def _switching_table(measured: dict, simulated: dict) -> str:
     rows = []
-    for word in ("positive", "negative"):
-        if word not in measured:
-            continue
-        m, s = measured[word], simulated.get(word)
+    for word in (w for w in ("positive", "negative") if w in measured):
+        m, s = measured[word], simulated.get(word, {})
         for key, title in (("v_th_V", "switching voltage"), ("v_hold_V", "hold voltage")):
-            here, there = m[key], (s or {}).get(key, {"median": None, "sd": None})
-            off = (
-                None
-                if here["median"] is None or there["median"] is None
-                else 1e3 * (there["median"] - here["median"])
-            )
-            row = [f"{title}, {word}", readable(here["median"]), readable(here["sd"], 2), here["n"]]
-            rows.append([*row, readable(there["median"]), "" if off is None else f"{off:+.1f}"])
-        rows.append(
-            [
-                f"never switched / returned, {word}",
-                f"{m['never_switched']} / {m['never_returned']}",
-                "",
-                m["excursions"],
-                "" if s is None else f"{s['never_switched']} / {s['never_returned']}",
-                "",
-            ]
+            rows.append(_voltage_row(f"{title}, {word}", m[key], s.get(key, {})))
+        never, never_simulated = (
+            f"{x['never_switched']} / {x['never_returned']}" if x else "" for x in (m, s)
         )
+        title = f"never switched / returned, {word}"
+        rows.append([title, never, "", m["excursions"], never_simulated, ""])
     return html_table(rows, _HEAD)
 
 
-def _compared(seen: list[Series], drawn: list[Series]) -> str:
-    """Table of set and reset voltages of a device that keeps its state."""
+def _set_reset_table(measured: list[Series], simulated: list[Series]) -> str:
     rows = []
     for name in ("set voltage", "reset voltage"):
-        here, there = values_of(seen, name), values_of(drawn, name)
-        middle = [float(np.median(x)) if x.size else np.nan for x in (here, there)]
-        off = "" if np.isnan(sum(middle)) else f"{1e3 * (middle[1] - middle[0]):+.1f}"
-        spread = readable(float(np.std(here, ddof=1)), 2) if here.size > 1 else ""
-        shown = ["" if np.isnan(x) else readable(x) for x in middle]
-        rows.append([name, shown[0], spread, here.size, shown[1], off])
+        here, there = (values_of(x, name) for x in (measured, simulated))
+        spread = float(np.std(here, ddof=1)) if here.size > 1 else None
+        numbers = {"median": _median(here), "sd": spread, "n": here.size}
+        rows.append(_voltage_row(name, numbers, {"median": _median(there)}))
     return html_table(rows, _HEAD)
+
+
+def _median(x: np.ndarray) -> float | None:
+    return float(np.median(x)) if x.size else None
 
 
 def _variability(content: dict) -> str:
-    """Read noise and cycle spread."""
-    rows = [["read noise, relative (SD of ln |I|)", readable(content["read_noise"]["relative"], 3)]]
-    rows += [["read noise, additive (A)", readable(content["read_noise"]["floor_A"], 3)]]
+    noise = content["read_noise"]
+    rows = [["read noise, relative (SD of ln |I|)", readable(noise["relative"], 3)]]
+    rows += [["read noise, additive (A)", readable(noise["floor_A"], 3)]]
     for name, s in (content["cycle_spread"] or {}).items():
         std = f" ± {readable(s['std'], 2)}" if s.get("std") is not None else ""
         of = f"cycle spread of {name} (SD of its logarithm, from {s['from']})"
@@ -177,12 +162,12 @@ def _variability(content: dict) -> str:
 
 
 def _randomness(content: dict) -> str:
-    """What was calibrated by simulation, and how near the simulated cycles come; nothing where nothing was."""
-    found = content.get("stochastic")
-    if not found:
+    """The calibration by simulation, and how near the simulated cycles come to the measured ones."""
+    stochastic = content.get("stochastic")
+    if not stochastic:
         return ""
     rows = []
-    for group in found["comparison"]:
+    for group in stochastic["comparison"]:
         for name, c in group.items():
             if name in ("label", "joint"):
                 continue
@@ -190,49 +175,40 @@ def _randomness(content: dict) -> str:
                 f"{readable(c[k]['mean'])} ± {readable(c[k]['sd'], 2)}"
                 for k in ("measured", "simulated")
             ]
-            far = [f"{readable(c['w1'], 2)} ({readable(c['floor'], 2)})"]
-            rows.append(
-                [f"{name} ({c['unit']}), {group['label']}", c["measured"]["n"], *pair, *far]
-            )
+            distance = f"{readable(c['w1'], 2)} ({readable(c['floor'], 2)})"
+            title = f"{name} ({c['unit']}), {group['label']}"
+            rows.append([title, c["measured"]["n"], *pair, distance])
         joint = group["joint"]
-        for pair, (seen, drawn) in joint["correlation"].items():
-            rows.append(
-                [
-                    f"correlation of {pair}, {group['label']}",
-                    "",
-                    readable(seen, 2),
-                    readable(drawn, 2),
-                    "",
-                ]
-            )
-        rows.append(
-            [f"energy test, {group['label']}", "", "", "", f"p = {readable(joint['p'], 2)}"]
-        )
+        for pair, numbers in joint["correlation"].items():
+            title = f"correlation of {pair}, {group['label']}"
+            rows.append([title, "", *(readable(x, 2) for x in numbers), ""])
+        p = f"p = {readable(joint['p'], 2)}"
+        rows.append([f"energy test, {group['label']}", "", "", "", p])
     head = ["", "n", "measured", "simulated", "Wasserstein-1 (floor)"]
-    p = ", ".join(readable(x, 2) for x in found["step_p"])
+    p = ", ".join(readable(x, 2) for x in stochastic["step_p"])
     return f"""<h3>Calibrated by simulation</h3>{html_table(rows, head)}
-<p><small>Estimator: {html.escape(found["estimator"])}; {found["draws"]} cycles of each waveform at each point, steps of
-{found["step"]:g} s. Loss {found["loss"]:.4g}, with a standard deviation of {found["loss_noise"]:.2g} under other
-random numbers. The simulated cycles above have other random numbers and adaptive steps; an energy test between fixed
-and adaptive steps gives p = {p}. Floor: mean distance of random halves of the measured values.</small></p>"""
+<p><small>Estimator: {html.escape(stochastic["estimator"])}; {stochastic["draws"]} cycles of each waveform at each
+point, steps of {stochastic["step"]:g} s. Loss {stochastic["loss"]:.4g}, with a standard deviation of
+{stochastic["loss_noise"]:.2g} under other random numbers. The simulated cycles above have other random numbers and
+adaptive steps; an energy test between fixed and adaptive steps gives p = {p}. Floor: mean distance of random halves
+of the measured values.</small></p>"""
 
 
 def _verdict(content: dict) -> str:
-    """Whether the fit describes the data, first of all."""
-    found = content.get("verdict")
-    if found is None:  # written by memjax 0.1
+    verdict = content.get("verdict")
+    if verdict is None:  # written by memjax 0.1
         return ""
-    kind = "" if found["word"] == "good" else ' class="warn"'
-    return f"<p{kind}><b>Verdict: {found['word']}.</b> {html.escape(found['reason'])}.</p>"
+    kind = "" if verdict["word"] == "good" else ' class="warn"'
+    return f"<p{kind}><b>Verdict: {verdict['word']}.</b> {html.escape(verdict['reason'])}.</p>"
 
 
-def _cycles(found: list[Series], image: str) -> str:
+def _cycles(series: list[Series], image: str) -> str:
     """Every quantity of every cycle, and whether it drifts; nothing of too few cycles."""
-    if not found:
+    if not series:
         return ""
     head = ["", "unit", "polarity", "n", "median", "trend over the cycles"]
     rows = []
-    for s in found:
+    for s in series:
         known = s.values[np.isfinite(s.values)]
         word = "positive" if s.polarity > 0 else "negative"
         rows.append([s.name, s.unit, word, len(known), readable(float(np.median(known))), str(s)])
@@ -240,35 +216,34 @@ def _cycles(found: list[Series], image: str) -> str:
     return f"<h2>Cycle by cycle</h2>{image}{html_table(rows, head)}<p><small>{small}</small></p>"
 
 
-def _page(content: dict, images: list[Path], found: list[Series], compared: str) -> str:
-    """The HTML page."""
-    paths = {p.stem: p for p in images}
-    img = lambda name, alt: picture(paths[name], alt)  # noqa: E731
-    told = content.get("uncertainty", {"method": "laplace", "notes": []})
+def _page(content: dict, paths: dict[str, Path], series: list[Series], table: str) -> str:
+    def img(name: str, alt: str) -> str:
+        return picture(paths[name], alt) if name in paths else ""
+
+    intervals = content.get("uncertainty", {"method": "laplace", "notes": []})
     far = ", ".join(content.get("out_of_reach", []))
-    beyond = (
-        [f"Beyond the largest voltage of the data, and so not determined: {far}."] if far else []
-    )
+    beyond = [f"Beyond the largest voltage of the data, and so not determined: {far}."] * bool(far)
     truth = "<p>Synthetic data: the true parameters are known and stand beside the fitted ones.</p>"
+    sentences = content.get("identifiability", {}).get("sentences", [])
     body = f"""
 <h1>Fit of <code>{html.escape(content["model"])}</code></h1>
 {_verdict(content)}
 <p><small>{content["n_points"]} points in {content["n_sweeps"]} sweeps</small></p>
 {truth if content["synthetic_truth"] else ""}
 <h2>Measured and simulated</h2>{img("iv", "current against voltage")}
-{img("currents", "current against time") if "currents" in paths else ""}
-{compared}{img("switching", "switching and hold voltages")}
-{_cycles(found, img("trends", "cycle by cycle") if found else "")}
+{img("currents", "current against time")}
+{table}{img("switching", "switching and hold voltages")}
+{_cycles(series, img("trends", "cycle by cycle"))}
 <h2>Parameters</h2>{parameters_table(content)}
 <p><small>Sigma is one standard deviation to first order, from {html.escape(content["covariance_from"])};
 a parameter counts as not determined where its sigma exceeds its value, or a quarter of a short range.
-Intervals: {METHODS[told["method"]]}.{_SIMULATED if content.get("stochastic") else ""}</small></p>
-<h3>What the data determine</h3>{_determined(content)}
+Intervals: {METHODS[intervals["method"]]}.{_SIMULATED if content.get("stochastic") else ""}</small></p>
+<h3>What the data determine</h3>{bullets(sentences)}
 {img("correlation", "correlation of parameters")}
 <h2>Residuals</h2>{img("residuals", "residuals")}
 <h2>Noise and cycle-to-cycle spread</h2>{_variability(content)}{_randomness(content)}
 <p><small>One parameter per event, whose spread explains that of the event.</small></p>
-{remarks(content, *beyond, *told["notes"])}
+{remarks(content, *beyond, *intervals["notes"])}
 <h2>Provenance</h2>{provenance_table(content)}
 """
     return page(f"memjax fit: {content['model']}", body)

@@ -1,4 +1,4 @@
-"""A fit of sweeps: what was found, how well it is known, and whether it describes the data."""
+"""A fit of sweeps: its parameters, how well they are known, and whether it describes the data."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -11,18 +11,16 @@ from jaxtyping import Float
 import memjax as mj
 from memjax.observables import Thresholds
 
-from ..inference.identifiability import Identifiability, in_logarithms, joined, of_information
-from ..optimize.levenberg_marquardt import (
-    Progress,
-)
+from ..inference.identifiability import Identifiability, combine, in_logarithms, of_information
+from ..optimize.levenberg_marquardt import Progress
 from ..residuals import Residuals
 from ..result import AbstractFit
 from ..stochastic.result import Stochastic
 from .covariance import Uncertainty, uncertainty
-from .halves import residuals_of
-from .prepare import prepare
+from .prepare import Prepared, prepare
 from .problem import Problem, responses
 from .summary import Waveform
+from .variability import read_noise
 from .verdict import Verdict, judge
 
 
@@ -74,45 +72,38 @@ class FitResult(AbstractFit):
 
     def moved(self, problem: Problem, z, covariance) -> "FitResult":
         """See `AbstractFit`; the spread from cycle to cycle stays."""
-        r, jacobian, _ = problem.linearise(z[None])
-        about: dict[str, Any] = {
-            "z": z,
-            "residuals": r[0],
-            "jacobian": jacobian[0],
-            "seed": self.seed,
-        }
-        known = uncertainty(problem, self.waves, **about)
-        sigma = np.sqrt(np.diag(covariance))
-        known = replace(
-            known,
-            covariance=covariance,
-            sigma_z=sigma,
-            correlation=covariance / np.outer(sigma, sigma),
-            source="all files of a joint fit",
-        )
+        r, jacobian, _ = (x[0] for x in problem.linearise(z[None]))
+        about: dict[str, Any] = {"residuals": r, "jacobian": jacobian, "seed": self.seed}
+        known = uncertainty(problem, self.waves, z=z, **about)
+        known = replace(known, covariance=covariance, source="all files of a joint fit")
         at = jnp.asarray(z)
-        verdict = judge(self.waves, problem.group, r[0], np.asarray(responses(problem, at)))
-        about = dict(
-            device=problem.at(at), problem=problem, z=z, loss=0.5 * float(np.sum(r[0] ** 2))
-        )
-        return replace(self, **about, uncertainty=known, verdict=verdict)
+        verdict = judge(self.waves, problem.group, r, np.asarray(responses(problem, at)))
+        fields: dict[str, Any] = {"loss": 0.5 * float(np.sum(r**2)), "uncertainty": known}
+        return replace(self, device=problem.at(at), problem=problem, z=z, verdict=verdict, **fields)
 
     def residuals(self, data: Sequence[mj.Measurement] | None = None) -> Residuals:
         """See `AbstractFit`; `data` are measurements of the same device."""
-        problem = self.problem
-        if data is None:
-            return residuals_of(problem, self.z)
-        group, bench = problem.group, problem.bench
-        if group.limits is not None:  # those of other sweeps say themselves what limited them
-            bench = replace(bench, compliance=None, compliance_negative=None)
-        given = float(group.small_sigma) == float(group.model_sigma)
-        made = prepare(
-            data, problem.device, bench=bench, env=problem.env, point_time=self.point_time,
-            free=problem.free, fix=None, model_sigma=float(group.model_sigma) if given else None,
-            seed=self.seed, screened=1,
-        )  # fmt: skip
-        own = replace(made.problem.bench, reversed=problem.bench.reversed)
-        return residuals_of(replace(problem, group=made.problem.group, bench=own), self.z)
+        problem, z = self.problem, self.z
+        if data is not None:
+            group, bench = problem.group, problem.bench
+            if group.limits is not None:  # those of other sweeps say themselves what limited them
+                bench = replace(bench, compliance=None, compliance_negative=None)
+            explicit = float(group.small_sigma) == float(group.model_sigma)
+            other = prepare(
+                data, problem.device, bench=bench, env=problem.env, point_time=self.point_time,
+                free=problem.free, fix=None, model_sigma=float(group.model_sigma) if explicit else None,
+                seed=self.seed, screened=1,
+            ).problem  # fmt: skip
+            bench = replace(other.bench, reversed=problem.bench.reversed)
+            problem = replace(problem, group=other.group, bench=bench)
+        group = problem.group
+        points, events = (np.asarray(x) for x in (group.weight, group.event_weight))
+        weight = np.concatenate([points.ravel(), events.ravel()])
+        waves = np.repeat(np.arange(len(points)), points.shape[1])
+        with np.errstate(divide="ignore"):
+            sigma = np.where(weight > 0, 1 / weight, np.inf)
+        series = np.concatenate([waves, np.full(events.size, -1)])
+        return Residuals(values=problem.of_data(z), sigma=sigma, series=series, unit="decades")
 
     @property
     def thresholds(self) -> Thresholds:
@@ -146,7 +137,39 @@ class FitResult(AbstractFit):
         Those that simulated cycles calibrated are judged by their replicates, the others by the fit of the medians.
         """
         free, random = self.problem.free, self.stochastic
-        seen = in_logarithms(self.problem.device, free, self.z, self.uncertainty.fisher)
+        information = in_logarithms(self.problem.device, free, self.z, self.uncertainty.fisher)
         if random is None:
-            return of_information(free, seen)
-        return joined(free, seen, tuple(random.replicates), random.covariance)
+            return of_information(free, information)
+        return combine(free, information, tuple(random.replicates), random.covariance)
+
+
+def fit_at(
+    prepared: Prepared,
+    problem: Problem,
+    z: Float[np.ndarray, " free"],
+    residuals: Float[np.ndarray, " residuals"],
+    jacobian: Float[np.ndarray, "residuals free"],
+    *,
+    seed: int,
+    simulated: Float[np.ndarray, "waves points"] | None = None,
+    **more: Any,
+) -> FitResult:
+    """The fit at an optimum, from the residuals and the Jacobian there, the prior's last.
+
+    `simulated` are responses as for `fitting.sweeps.verdict.judge`; `more` are fields of `FitResult` beside or in place
+    of those that follow from the rest.
+    """
+    waves, cost = prepared.waves, 0.5 * float(np.sum(residuals**2))
+    about: dict[str, Any] = {"residuals": residuals, "jacobian": jacobian, "seed": seed}
+    fields: dict[str, Any] = {
+        "device": problem.at(jnp.asarray(z)),
+        "model": getattr(problem.device, "name", "circuit"),
+        "loss": cost,
+        "uncertainty": uncertainty(problem, waves, z=z, **about),
+        "verdict": judge(waves, problem.group, residuals, simulated),
+        "read_noise": read_noise(waves, prepared.floor),
+        "cycle_spread": {},
+        "search": Progress(z[None], np.array([cost])),
+        "notes": prepared.notes,
+    }
+    return FitResult(problem=problem, waves=waves, z=z, seed=seed, **(fields | more))

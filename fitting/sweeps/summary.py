@@ -1,4 +1,4 @@
-"""What a measurement says, waveform by waveform: median currents, their scatter, and when the device switched."""
+"""Summaries of measurements, waveform by waveform: median currents, their scatter, and when the device switched."""
 
 import functools
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 
 import memjax as mj
 from memjax.errors import DataError
-from memjax.observables import Switching, Thresholds, excursions, snap_back_of, switching_of, turn
+from memjax.observables import Thresholds, excursions, snap_back_of, switching_of, turn
 from memjax.simulate import waveform
 
 from .limits import reach_of, same_limits
@@ -24,6 +24,9 @@ RESPONSE = {"voltage": "i", "current": "v"}
 
 MAD = 1.4826
 """Standard deviation of a normal over its median absolute deviation."""
+
+MEDIAN = 1.2533
+"""Standard error of a median over that of a mean, of normal numbers: sqrt(pi / 2)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,8 +90,8 @@ class Waveform:
 
     def sizes(self, floor: float) -> tuple[np.ndarray, np.ndarray]:
         r"""Moduli of voltage [V] and current [A] at every row, medians of the sweeps less the floor of the response."""
-        applied, seen = np.abs(self.v), 10 ** self.median_log() - floor
-        return (applied, seen) if self.driven == "voltage" else (seen, applied)
+        applied, response = np.abs(self.v), 10 ** self.median_log() - floor
+        return (applied, response) if self.driven == "voltage" else (response, applied)
 
     @property
     def n_sweeps(self) -> int:
@@ -101,24 +104,21 @@ class Waveform:
 
     @functools.cached_property
     def _medians(self) -> tuple[np.ndarray, np.ndarray]:
-        """Of responses and events, which are asked for again and again."""
         return np.median(self.log_response, axis=0), middle(self.events)
 
     def happened(self) -> Bool[np.ndarray, "legs 3"]:
         """Which events happened in at least half of the sweeps."""
         return np.mean(np.isfinite(self.events), axis=0) >= 0.5
 
-    def median_events(
-        self, sweeps: Int[np.ndarray, " chosen"] | None = None
-    ) -> Float[np.ndarray, "legs 3"]:
-        """Median row of each event, over the (chosen) sweeps in which it happened; NaN where it never did."""
-        return self._medians[1] if sweeps is None else middle(self.events[sweeps])
+    def median_events(self) -> Float[np.ndarray, "legs 3"]:
+        """Median row of each event, over the sweeps in which it happened; NaN where it never did."""
+        return self._medians[1]
 
 
 def middle(x: Float[np.ndarray, "sweeps ..."]) -> Float[np.ndarray, "..."]:
     """Median over sweeps of what is a number; NaN where nothing is."""
-    seen = np.isfinite(x).any(axis=0)
-    return np.where(seen, nanmedian(np.where(seen, x, 0.0)), np.nan)
+    known = np.isfinite(x).any(axis=0)
+    return np.where(known, nanmedian(np.where(known, x, 0.0)), np.nan)
 
 
 MANY, STRAY = 10, 0.1
@@ -138,32 +138,33 @@ def noise_floor(measurement: mj.Measurement) -> float:
     """
     size, sweep = np.abs(measurement.response), measurement.sweep
     low = size <= np.quantile(size, 0.1)
-    row = low[2:] & low[1:-1] & low[:-2] & (sweep[2:] == sweep[:-2])
+    row = (
+        low[2:] & low[1:-1] & low[:-2] & (sweep[2:] == sweep[:-2])
+    )  # three neighbours of one sweep
     bend = np.diff(size, 2)[row]
     return max(scatter_about_neighbours(bend) if bend.size else 0.0, 1e-16)
 
 
 def scatter_about_neighbours(bend: Float[np.ndarray, " differences"]) -> float:
     """Robust standard deviation of points, from their second differences: a slope counts for none."""
+    # x - 2 y + z of independent points has 1 + 4 + 1 times their variance.
     return float(MAD * np.median(np.abs(bend)) / np.sqrt(6))
 
 
 def _events(
-    applied: np.ndarray, seen: np.ndarray, at_limit: np.ndarray, legs: Sequence[tuple], levels: Thresholds, driven: str
-) -> np.ndarray:  # fmt: skip
+    applied: np.ndarray, response: np.ndarray, at_limit: np.ndarray, about: tuple
+) -> np.ndarray:
     """Rows of `EVENTS` in each excursion, minus one half; NaN where none."""
-
-    def one(a: int, b: int) -> Switching:
+    legs, levels, driven = about
+    events = np.full((len(legs), 3), np.nan)
+    for k, (a, _, b) in enumerate(legs):
         if driven == "current":
-            return snap_back_of(seen[a:b], applied[a:b], offset=a)
-        return switching_of(
-            applied[a:b], seen[a:b], on_threshold=levels.on, hold_threshold=levels.hold,
-            at_compliance=at_limit[a:b], offset=a,
-        )  # fmt: skip
-
-    found = [one(a, b) for a, _, b in legs]
-    rows = [[f.rise, f.release, f.fall] for f in found]
-    return np.array([[np.nan if r is None else r - 0.5 for r in leg] for leg in rows])
+            f = snap_back_of(response[a:b], applied[a:b], offset=a)
+        else:
+            options = {"on_threshold": levels.on, "hold_threshold": levels.hold, "offset": a}
+            f = switching_of(applied[a:b], response[a:b], at_compliance=at_limit[a:b], **options)
+        events[k] = [np.nan if r is None else r - 0.5 for r in (f.rise, f.release, f.fall)]
+    return events
 
 
 def same_waveform(a: mj.Sampled, b: mj.Sampled) -> bool:
@@ -208,23 +209,17 @@ def summarise_sweeps(
         for s, r, label, limits in zip(stimuli, rows, labels, m.limits().tolist(), strict=True):
             sweep = m.select(m.sweep == label)
             left = np.where(sweep.applied != sweep.v, sweep.v, np.nan)
-            member = (label, left, sweep.response, sweep.at_compliance)
-            for known, _, own, members in groups:
-                if same_waveform(known, s) and same_limits(own, limits):
-                    members.append(member)
-                    break
-            else:
-                groups.append((s, r, (limits[0], limits[1]), [member]))
+            known = (g for g in groups if same_waveform(g[0], s) and same_limits(g[2], limits))
+            group = next(known, None)
+            if group is None:
+                groups.append(group := (s, r, (limits[0], limits[1]), []))
+            group[3].append((label, left, sweep.response, sweep.at_compliance))
     levels = thresholds or Thresholds()
-    found = [_summary(s, r, limits, members, floor, levels) for s, r, limits, members in groups]
-    found = [w for w in found if w.legs]
-    if not found:
-        raise DataError(
-            f"no excursion of the {measurements[0].driven} in the data",
-            allowed="sweeps or pulses",
-            fix="check the columns",
-        )
-    return found
+    waves = [w for g in groups if (w := _summary(*g, floor, levels)).legs]
+    if not waves:
+        what = f"no excursion of the {measurements[0].driven} in the data"
+        raise DataError(what, allowed="sweeps or pulses", fix="check the columns")
+    return waves
 
 
 def without_strays(
@@ -238,25 +233,20 @@ def without_strays(
     a hundred others would be half of the data.
     """
     most = max(w.n_sweeps for w in waves)
-    few = [not chosen and most >= MANY and w.n_sweeps <= STRAY * most for w in waves]
-    parts = [[w for w, f in zip(waves, few, strict=True) if f == side] for side in (False, True)]
-    return parts[0], parts[1]
+    stray = lambda w: not chosen and most >= MANY and w.n_sweeps <= STRAY * most  # noqa: E731
+    return [w for w in waves if not stray(w)], [w for w in waves if stray(w)]
 
 
 def _summary(
     stimulus: mj.Sampled, rows: np.ndarray, limits: tuple[float, float], members: list, floor: float, levels: Thresholds
 ) -> Waveform:  # fmt: skip
-    """One group of sweeps as a `Waveform`."""
     v = np.asarray(stimulus.values)
-    log_response = np.stack([np.log10(np.abs(x) + floor) for *_, x, _ in members])
-    at_limit = np.array([c for *_, c in members])
+    labels, left, responses, at_limit = (np.array(x) for x in zip(*members, strict=True))
     most = np.mean(at_limit, axis=0) >= 0.5
     parts = excursions(v)
     legs = tuple((p.start, p.start + turn(v[p], most[p]), p.stop) for p in parts)
-    told = (legs, levels, stimulus.quantity)
-    events = np.zeros((len(members), 0, 3))
-    if legs:
-        events = np.stack([_events(v, x, c, *told) for *_, x, c in members])
+    about = (legs, levels, stimulus.quantity)
+    events = np.stack([_events(v, x, c, about) for x, c in zip(responses, at_limit)])
     used = ~_unclear(events, len(v)) & ~most
     if stimulus.quantity == "current":  # without a current a voltage is the instrument's offset
         used &= v != 0
@@ -264,16 +254,16 @@ def _summary(
         stimulus=stimulus,
         rows=rows,
         v=v,
-        log_response=log_response,
+        log_response=np.log10(np.abs(responses) + floor),
         used=used,
         censored=most,
         events=events,
         legs=legs,
-        labels=np.array([label for label, *_ in members]),
+        labels=labels,
         limits=limits,
-        reach=reach_of(v, np.array([x for *_, x, _ in members]), at_limit),
+        reach=reach_of(v, responses, at_limit),
         thresholds=levels,
-        log_left=_left(np.array([x for _, x, *_ in members]), most),
+        log_left=_left(left, most),
     )
 
 

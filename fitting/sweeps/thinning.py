@@ -23,10 +23,10 @@ MOST_CURVES, CURVE_POINTS = 30, 400
 """Curves under a pulse that a report shows at the most, and points of each."""
 
 
-def thinned(
+def thin(
     measurement: mj.Measurement, points: int | None = None, *, point_time: float | None = None
 ) -> mj.Measurement:
-    """A measurement whose sweeps have no more points than a fit needs, with a warning that says so; else as it is.
+    """A measurement whose sweeps have no more points than a fit needs, and a warning; unchanged where it has no more.
 
     `points` of a sweep are averages of voltage, current and time over neighbours: by default 500 of sweeps of more than
     2,000; 0 leaves all. `point_time` [s] is that of a point where the file has none.
@@ -44,20 +44,20 @@ def thinned(
     if max(map(len, own)) <= most or (m.t is None and point_time is None):
         return m
     if m.t is None:
-        m = replace(
-            m, t=np.concatenate([np.arange(1, len(x) + 1) for x in own]) * float(point_time or 0.0)
-        )
+        numbers = np.concatenate([np.arange(1, len(x) + 1) for x in own])
+        m = replace(m, t=numbers * float(point_time or 0.0))
         own = [np.flatnonzero(m.sweep == label) for label in m.labels]
     floor, starts = noise_floor(m), []
     for rows in _alike(own):
-        many = len(rows[0]) > most
-        grid = _grid(m, rows, floor, points) if many else np.zeros(0)
-        starts += [x[_edges(grid, len(x))] if many else x for x in rows]
+        if len(rows[0]) > most:
+            grid = _grid(m, rows, floor, points)
+            starts += [x[_edges(grid, len(x))] for x in rows]
+        else:
+            starts += rows
     return _averaged(m, own, np.sort(np.concatenate(starts)))
 
 
 def _alike(own: Sequence[Int[np.ndarray, " _"]]) -> list[list[np.ndarray]]:
-    """Rows of sweeps, those of one length together."""
     groups: list[list[np.ndarray]] = []
     for rows in sorted(own, key=len):
         if groups and len(rows) <= (1 + _ALIKE) * len(groups[-1][0]):
@@ -115,20 +115,18 @@ def _averaged(
 ) -> mj.Measurement:
     """Averages over the points from each start to the next, sweep by sweep."""
     order = np.concatenate(own)
-    place = np.empty(len(order), int)
-    place[order] = np.arange(len(order))
-    first = np.sort(place[starts])
+    first = np.sort(np.argsort(order)[starts])
     count = np.diff(np.append(first, len(order)))
     mean = lambda x: np.add.reduceat(np.asarray(x, float)[order], first) / count  # noqa: E731
-    kept = order[first]
+    rows = order[first]
     text = (
         f"{len(order):,} points in {len(own)} sweeps: averages of up to {int(count.max())} neighbours, {len(first):,} "
         "in all, closer where the current moves fast; --points says how many a sweep has, 0 takes all"
     )
     return replace(
-        m, v=mean(m.v), i=mean(m.i), t=mean(m.t), sweep=m.sweep[kept],
+        m, v=mean(m.v), i=mean(m.i), t=mean(m.t), sweep=m.sweep[rows],
         at_compliance=mean(m.at_compliance) >= 0.5,
-        limit=None if m.limit is None else m.limit[kept],
+        limit=None if m.limit is None else m.limit[rows],
         warnings=(*m.warnings, text),
     )  # fmt: skip
 
@@ -139,13 +137,8 @@ def curves_of(measurement: mj.Measurement) -> dict[str, np.ndarray]:
     some = labels[np.unique(np.linspace(0, len(labels) - 1, MOST_CURVES).astype(int))]
     parts = []
     for label in some.tolist():
-        own = thinned(measurement.select(measurement.sweep == label), CURVE_POINTS)
+        own = thin(measurement.select(measurement.sweep == label), CURVE_POINTS)
         if own.t is not None and (pulses := find_pulses(own.t, own.v)):
             parts.append((own.sweep, own.t - pulses[0].onset, own.v, own.i))
-    return dict(
-        zip(
-            ("curve", "t_s", "v_V", "i_A"),
-            map(np.concatenate, zip(*parts, strict=True)),
-            strict=False,
-        )
-    )
+    columns = map(np.concatenate, zip(*parts, strict=True))
+    return dict(zip(("curve", "t_s", "v_V", "i_A"), columns, strict=False))

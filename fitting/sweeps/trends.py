@@ -59,7 +59,6 @@ class Series:
     p: float | None
 
     def __str__(self) -> str:
-        """The trend in words."""
         if self.tau is None or self.p is None:
             return "too few values for a trend, or all one"
         if self.p > SURE:
@@ -68,7 +67,7 @@ class Series:
 
 
 def trends(
-    data: mj.Measurement, *, kept: bool | None = None, thresholds: Thresholds | None = None
+    data: mj.Measurement, *, non_volatile: bool | None = None, thresholds: Thresholds | None = None
 ) -> list[Series]:
     """Voltages, resistance on the way out and back, and energy of every excursion, in both polarities.
 
@@ -81,31 +80,30 @@ def trends(
     Resistances are medians of v / i between a tenth and four tenths of the largest applied value, off the current
     limit. The energy is the integral of v i dt by trapezoids, where there is a time.
     """
-    found: list[Series] = []
-    excursions, readings = (
-        of_excursions(data),
-        complete_excursions(switching(data, **(thresholds or Thresholds()).options)),
-    )
+    series: list[Series] = []
+    excursions = of_excursions(data)
+    readings = complete_excursions(switching(data, **(thresholds or Thresholds()).options))
     number = {int(n): k for k, n in enumerate(data.labels)}
-    kept = keeps_state(excursions) if kept is None else kept
+    non_volatile = keeps_state(excursions) if non_volatile is None else non_volatile
     for polarity in (1, -1):
-        rows = [x for x in excursions if x["polarity"] == polarity]
-        own = [f for f in readings if f.polarity == polarity and not kept]
-        volts = [(number[f.sweep], f.v_th, f.v_hold if f.switched else None) for f in own]
-        closings = [(number[r["sweep"]], r["closing"]) for r in rows if kept]
-        table = [
-            ("switching voltage", "V", [(k, x) for k, x, _ in volts]),
-            ("hold voltage", "V", [(k, x) for k, _, x in volts]),
-            *(
-                (f"{kind} voltage", "V", [(k, _of(c, kind)) for k, c in closings])
-                for kind in ("set", "reset")
-            ),
-            ("resistance, way out", "ohm", [(number[r["sweep"]], r["out"]) for r in rows]),
-            ("resistance, way back", "ohm", [(number[r["sweep"]], r["back"]) for r in rows]),
-            ("energy", "J", [(number[r["sweep"]], r["energy"]) for r in rows]),
-        ]
-        found += [_series(name, unit, polarity, pairs) for name, unit, pairs in table]
-    return [s for s in found if np.isfinite(s.values).any()]
+        rows = [(number[x["sweep"]], x) for x in excursions if x["polarity"] == polarity]
+        table: dict[tuple[str, str], list[tuple[int, float | None]]] = {}
+        if non_volatile:
+            for kind in ("set", "reset"):
+                pairs = [(k, _closing_voltage(x["closing"], kind)) for k, x in rows]
+                table[f"{kind} voltage", "V"] = pairs
+        else:
+            own = [(number[f.sweep], f) for f in readings if f.polarity == polarity]
+            table["switching voltage", "V"] = [(k, f.v_th) for k, f in own]
+            table["hold voltage", "V"] = [(k, f.v_hold if f.switched else None) for k, f in own]
+        for name, unit, key in (
+            ("resistance, way out", "ohm", "out"),
+            ("resistance, way back", "ohm", "back"),
+            ("energy", "J", "energy"),
+        ):
+            table[name, unit] = [(k, x[key]) for k, x in rows]
+        series += [_series(*name, polarity, pairs) for name, pairs in table.items()]
+    return [s for s in series if np.isfinite(s.values).any()]
 
 
 def keeps_state(rows: Sequence[dict[str, Any]]) -> bool:
@@ -116,23 +114,23 @@ def keeps_state(rows: Sequence[dict[str, Any]]) -> bool:
     rows : sequence of dict
         As of `of_excursions`.
     """
-    kept = []
+    signs = []
     for this, after in itertools.pairwise(rows):
         if None in (this["out"], this["back"], after["out"]):
             continue
         out, back, following = np.log([this["out"], this["back"], after["out"]])
         if abs(back - out) > _APART:
-            kept.append(abs(following - back) < abs(following - out))
-    return bool(kept) and float(np.mean(kept)) > 0.5
+            signs.append(abs(following - back) < abs(following - out))
+    return bool(signs) and float(np.mean(signs)) > 0.5
 
 
-def values_of(found: Sequence[Series], name: str) -> Float[np.ndarray, " cycles"]:
+def values_of(series: Sequence[Series], name: str) -> Float[np.ndarray, " cycles"]:
     """What cycles show of a quantity, both polarities together."""
-    parts = [s.values[np.isfinite(s.values)] for s in found if s.name == name]
+    parts = [s.values[np.isfinite(s.values)] for s in series if s.name == name]
     return np.concatenate([np.zeros(0), *parts])
 
 
-def _of(closing: LoopClosing | None, kind: str) -> float | None:
+def _closing_voltage(closing: LoopClosing | None, kind: str) -> float | None:
     """Voltage at which a loop sets, or resets; None where it does the other."""
     return closing.v if closing is not None and closing.kind == kind else None
 
@@ -140,7 +138,6 @@ def _of(closing: LoopClosing | None, kind: str) -> float | None:
 def _series(
     name: str, unit: str, polarity: int, pairs: Sequence[tuple[int, float | None]]
 ) -> Series:
-    """A quantity with its trend."""
     cycle = np.array([k for k, _ in pairs], float)
     values = np.array([np.nan if x is None else x for _, x in pairs], float)
     known = np.isfinite(values)
@@ -176,5 +173,4 @@ def of_excursions(data: mj.Measurement) -> list[dict[str, Any]]:
 
 
 def _median(x: np.ndarray) -> float | None:
-    """The median; None of nothing."""
     return float(np.median(x)) if x.size else None

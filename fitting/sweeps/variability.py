@@ -5,14 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 
 import memjax as mj
-from memjax.params import known
 
 from .problem import Problem
-from .summary import MAD, Waveform
+from .summary import EVENTS, MAD, Waveform
 
 
 def read_noise(waves: Sequence[Waveform], floor: float) -> dict[str, float]:
-    r"""Read noise of the instrument: `relative` and `floor_A`, the floor [A] as it is given.
+    r"""Read noise of the instrument: `relative` and `floor_A`, the floor [A] unchanged.
 
     `relative` is the robust standard deviation of ln |i| from one point to the next, over sqrt 2, of points well above
     the floor whose sweeps agree on the branch.
@@ -23,6 +22,7 @@ def read_noise(waves: Sequence[Waveform], floor: float) -> dict[str, float]:
         step = np.diff(w.log_response, axis=1) - np.diff(w.median_log())
         steps.append(step[:, clear[1:] & clear[:-1]].ravel())
     step = np.concatenate(steps)
+    # A step between two points has twice the variance of one.
     relative = MAD * np.median(np.abs(step)) / np.sqrt(2) * np.log(10) if step.size > 8 else 0.0
     return {"relative": float(relative), "floor_A": float(floor)}
 
@@ -45,39 +45,26 @@ def cycle_spread(
         return {}
     weights = np.asarray(problem.group.event_weight)
     n, size = len(problem.free), weights.size
+    # The last rows but those of the prior are the events, weighed; slopes are those of rows without the weight.
     rows = np.asarray(jacobian)[-n - size : -n].reshape(*weights.shape, n)
-    slopes = rows / np.where(weights > 0, weights, np.inf)[..., None]
+    slopes = np.abs(rows / np.where(weights > 0, weights, np.inf)[..., None])
     out: dict[str, dict] = {}
     for a, w in enumerate(waves):
         for leg, polarity in enumerate(w.polarities):
             tail = "_neg" if polarity < 0 and "mu_neg" in problem.free else ""
             for event, names in ((0, ("mu",)), (2, ("theta", "gamma1", "gamma2"))):
-                found = _spread(problem, w, slopes[a, leg], leg, event, [m + tail for m in names])
-                if found and found[0] not in out:
-                    out[found[0]] = found[1]
+                e = w.events[:, leg, event]
+                e = e[np.isfinite(e)]
+                columns = [problem.free.index(m + tail) for m in names if m + tail in problem.free]
+                if len(e) < 8 or not columns:
+                    continue
+                lead = slopes[a, leg, event] - slopes[a, leg, 0] * (event > 0)
+                best = columns[int(np.argmax(lead[columns]))]
+                slope, scatter = slopes[a, leg, event, best], np.var(e, ddof=1) - 1 / 12
+                if slope >= 1 and scatter > 0 and problem.free[best] not in out:
+                    out[problem.free[best]] = {
+                        "sigma_ln": float(min(np.sqrt(scatter) / slope, 1.0)),
+                        "from": EVENTS[event],
+                        "sweeps": len(e),
+                    }
     return out
-
-
-def _spread(
-    problem: Problem, w: Waveform, slopes, leg: int, event: int, names: list[str]
-) -> tuple[str, dict] | None:
-    """Parameter and spread that explain one event of one leg; None where there is too little to go by."""
-    e = w.events[:, leg, event]
-    e = e[np.isfinite(e)]
-    names = [m for m in known(problem.device, names) if m in problem.free]
-    if len(e) < 8 or not names:
-        return None
-    columns = [problem.free.index(m) for m in names]
-    best = columns[
-        int(np.argmax(np.abs(slopes[event, columns]) - np.abs(slopes[0, columns]) * (event > 0)))
-    ]
-    slope = abs(slopes[event, best])
-    scatter = np.var(e, ddof=1) - 1 / 12
-    if slope < 1 or scatter <= 0:
-        return None
-    sigma = float(min(np.sqrt(scatter) / slope, 1.0))
-    return problem.free[best], {
-        "sigma_ln": sigma,
-        "from": ("rise", "release", "fall")[event],
-        "sweeps": len(e),
-    }

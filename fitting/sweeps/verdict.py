@@ -64,7 +64,6 @@ class Verdict:
     correlation: float
 
     def __str__(self) -> str:
-        """The word and its reason."""
         return f"{self.word} ({self.reason})"
 
     def as_json(self) -> dict:
@@ -103,8 +102,8 @@ def _unlimited(group: Group) -> Float[np.ndarray, "waves points"]:
     """Residual [sigma] of the voltage left at a limit where the simulation is not at it; 0 where none is known."""
     if group.left is None:
         return np.zeros(np.shape(group.target))
-    told = np.log10(np.maximum(np.abs(np.asarray(group.stimuli.values)), np.finfo(float).tiny))
-    return np.maximum((told - np.asarray(group.left)) * np.asarray(group.left_weight), 0.0)
+    applied = np.log10(np.maximum(np.abs(np.asarray(group.stimuli.values)), np.finfo(float).tiny))
+    return np.maximum((applied - np.asarray(group.left)) * np.asarray(group.left_weight), 0.0)
 
 
 def _filled(off: np.ndarray, *, known: np.ndarray) -> np.ndarray:
@@ -143,8 +142,8 @@ def judge(
         more += _closings(waves, simulated)
     worst = max([*marks, *more])
     reason = worst.text if worst.level else "loop, switching and residuals agree with the data"
-    told = {"deviation": deviation, "correlation": correlation}
-    return Verdict(word=WORDS[worst.level], reason=reason, **told, **shape)
+    numbers = {"deviation": deviation, "correlation": correlation}
+    return Verdict(word=WORDS[worst.level], reason=reason, **numbers, **shape)
 
 
 def _graded(value: float, limits: tuple[float, float], text: str) -> _Mark:
@@ -154,9 +153,8 @@ def _graded(value: float, limits: tuple[float, float], text: str) -> _Mark:
 
 def _residuals(waves: Sequence[Waveform], simulated: np.ndarray) -> tuple[float, float]:
     """Typical residual [decades], and the correlation of neighbouring ones, of points that count."""
-    away = [
-        np.where(w.used, s[: len(w.v)] - w.median_log(), np.nan) for w, s in zip(waves, simulated)
-    ]
+    pairs = zip(waves, simulated)
+    away = [np.where(w.used, s[: len(w.v)] - w.median_log(), np.nan) for w, s in pairs]
     size = np.abs(np.concatenate(away))
     typical = MAD * float(np.nanmedian(size)) if np.isfinite(size).any() else 0.0
     if typical == 0:
@@ -172,12 +170,14 @@ def _events(waves: Sequence[Waveform], group: Group, residuals: np.ndarray) -> l
     target, weight = np.asarray(group.event_rows), np.asarray(group.event_weight)
     begin = np.asarray(group.target).size
     r = np.asarray(residuals)[begin : begin + target.size].reshape(target.shape)
+    # The inverse of the saturation in `misfit`, 5 arcsinh(e / 5).
     rows = target + np.divide(5 * np.sinh(r / 5), weight, out=np.zeros_like(r), where=weight > 0)
     marks = []
     for a, w in enumerate(waves):
         size = np.abs(w.v)
         step = float(np.median(np.abs(np.diff(size))))
         for leg, ((begin, peak, end), sign) in enumerate(zip(w.legs, w.polarities, strict=True)):
+            word = "positive" if sign > 0 else "negative"
             for event, name, ends in (
                 (0, "switching", (begin, peak)),
                 (2, "return", (peak, end - 1)),
@@ -189,7 +189,6 @@ def _events(waves: Sequence[Waveform], group: Group, residuals: np.ndarray) -> l
                     for x in (target, rows)
                 )
                 off = max(abs(there - here) - step, 0.0) / size[peak]
-                word = "positive" if sign > 0 else "negative"
                 text = f"{name} at {there:.3g} V where {here:.3g} V was measured, {word} polarity"
                 marks.append(_graded(off, _EVENT, text))
     return marks
@@ -197,20 +196,17 @@ def _events(waves: Sequence[Waveform], group: Group, residuals: np.ndarray) -> l
 
 def _closings(waves: Sequence[Waveform], simulated: np.ndarray) -> list[_Mark]:
     """Marks of set and reset, by the medians of their voltages over the waveforms."""
-    found: dict[str, list[tuple[float, float, float]]] = {}
+    voltages: dict[str, list[tuple[float, float, float]]] = {}
     for w, s in zip(waves, simulated, strict=True):
         for begin, _, end in w.legs:
-            part = slice(begin, end)
-            here, there = (
-                loop_closing(w.v[part], 10 ** x[: len(w.v)][part]) for x in (w.median_log(), s)
-            )
+            v, part = w.v[begin:end], slice(begin, end)
+            here, there = (loop_closing(v, 10 ** x[part]) for x in (w.median_log(), s))
             if here is not None:
-                v = 0.0 if there is None or there.kind != here.kind else there.v
-                found.setdefault(here.kind, []).append(
-                    (here.v, v, float(np.max(np.abs(w.v[part]))))
-                )
+                v_model = there.v if there is not None and there.kind == here.kind else 0.0
+                row = here.v, v_model, float(np.max(np.abs(v)))
+                voltages.setdefault(here.kind, []).append(row)
     marks = []
-    for kind, rows in found.items():
+    for kind, rows in voltages.items():
         here, there, most = np.median(rows, axis=0)
         text = f"{kind} at {there:.3g} V where {here:.3g} V was measured"
         marks.append(_graded(abs(there - here) / most, _CLOSING, text))
@@ -231,11 +227,14 @@ def _shape(waves: Sequence[Waveform], simulated: np.ndarray) -> tuple[dict, list
     for w, s in zip(waves, simulated, strict=True):
         own = branches(w), branches(w, s[: len(w.v)])
         areas += [_areas(w, s, leg) for leg in w.legs]
-        for (_, _, *seen), (_, _, *drawn) in zip(*own, strict=True):
-            openings.append([np.abs(b - t) for t, b in (seen, drawn)])
-            middle = 0.5 * (seen[0] + seen[1])
+        for (_, _, *ways), (_, _, *drawn) in zip(*own, strict=True):
+            openings.append([np.abs(back - out) for out, back in (ways, drawn)])
+            without_memory = [0.5 * (ways[0] + ways[1])] * 2
             squares.append(
-                [sum(np.sum((x - y) ** 2) for x, y in zip(seen, z)) for z in (drawn, [middle] * 2)]
+                [
+                    sum(np.sum((x - y) ** 2) for x, y in zip(ways, z))
+                    for z in (drawn, without_memory)
+                ]
             )
             noise.append(branch_error(w))
     shape: dict = dict.fromkeys(["area_ratio", "branch_ratio", "simulated_branch_ratio", "gain"])
@@ -249,12 +248,13 @@ def _shape(waves: Sequence[Waveform], simulated: np.ndarray) -> tuple[dict, list
         return shape, [_Mark(2 * int(drawn > 2 * max(measured, least)), drawn / least, text)]
     whole = sum(abs(a[0]) for a in areas)
     ratio = float(sum(np.sign(a[0]) * a[1] for a in areas) / max(whole, np.finfo(float).tiny))
-    gain = 1 - float(np.sum([x[0] for x in squares]) / np.sum([x[1] for x in squares]))
+    left, most = np.sum(squares, axis=0)
+    gain = 1 - float(left / most)
     shape |= {"area_ratio": ratio, "gain": gain}
     factor = max(ratio, 1 / ratio) if ratio > 0 else np.inf
-    without_memory = f"of the loop it explains {gain:.2g} beyond a curve without memory"
+    text = f"of the loop it explains {gain:.2g} beyond a curve without memory"
     about = f"branch ratio {10**drawn:.2f}, measured {10**measured:.2f}"
     return shape, [
         _graded(factor, _AREA, f"the loop's area is {ratio:.2g} of the measured one ({about})"),
-        _Mark(int(gain < _GAIN), (1 - gain) / (1 - _GAIN), without_memory),
+        _Mark(int(gain < _GAIN), (1 - gain) / (1 - _GAIN), text),
     ]

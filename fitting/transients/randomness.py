@@ -18,7 +18,7 @@ from memjax.params import replace as with_values, unconstrain
 from ..result import slopes
 from ..stochastic.result import Stochastic
 from ..stochastic.two_sample import Sample
-from ..sweeps.cycles import Start, noise_of, strength_of
+from ..sweeps.cycles import DRAWS, Cycles, noise_of, strength_of
 from ..sweeps.ensemble import Experiment, Reading
 from ..sweeps.randomness import search
 from .comparison import compare_times
@@ -145,7 +145,7 @@ def randomised(
             allowed="gamma3, and mu or r0 other than 0, free",
         )  # fmt: skip
     quiet = np.abs(measurement.i[np.abs(measurement.i) < 0.01 * features.threshold])
-    start = Start(
+    cycles = Cycles(
         device=device,
         experiment=experiment,
         known=known,
@@ -155,10 +155,10 @@ def randomised(
         read_noise={"relative": 0.0, "floor_A": float(np.median(quiet)) if len(quiet) else 0.0},
         seed=fit.seed,
         substeps=_SUBSTEPS,
-        draws=draws,
+        draws=draws or DRAWS,
         spreads={wandering[0]: f"{EVENTS[0]}, pulse", "gamma3": f"{EVENTS[1]}, pulse"},
     )
-    return _with(fit, search(start, tick=tick), experiment)
+    return _with(fit, search(cycles, tick=tick), experiment)
 
 
 def _prior(features: Features, name: str, value: float, step: float) -> float:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import memjax as mj
-from fitting.batch.search import Search, searched
+from fitting.batch.search import Search, find_optima
 from fitting.problem import linearise
 from fitting.sweeps.prepare import prepare
 
@@ -32,7 +32,7 @@ def test_slopes_across_a_switching_that_no_grid_resolves_are_those_of_the_adapti
     options = dict(bench=bench, env=None, point_time=None, free=free, fix=fix, seed=0)
     made = prepare([sweep], device, screened=1, **options)
     search = Search(chunk=1, screened=1, starts=1, seed=0)
-    ((z, r, jacobian),) = searched([made], search, threading.Event())
+    ((z, r, jacobian),) = find_optima([made], search, threading.Event())
     assert np.mean(r**2) < 0.1  # of what is granted to the model
     _, exact, ok = jax.jit(linearise)(made.problem, z)
     assert ok

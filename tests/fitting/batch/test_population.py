@@ -4,14 +4,14 @@ import pytest
 
 import memjax as mj
 from fitting.batch.fit import Row
-from fitting.batch.population import Drawn, drawn_from
+from fitting.batch.population import BatchPopulation, batch_population
 
 pytestmark = pytest.mark.fast
 
 
 def test_without_two_fitted_devices_nothing_is_drawn_from(tmp_path):
-    found = drawn_from([Row(name="a", failure="no data")], tmp_path, mj.model("mms"))
+    found = batch_population([Row(name="a", failure="no data")], tmp_path, mj.model("mms"))
     assert found.population is None
     assert found.note.startswith("no population to draw from: 0 devices")
     assert found.as_json() is None
-    assert Drawn().note == ""
+    assert BatchPopulation().note == ""

@@ -15,7 +15,7 @@ import pytest
 import memjax as mj
 from fitting.batch import run as batch_run
 from fitting.batch.fit import Row
-from fitting.batch.population import drawn_from
+from fitting.batch.population import batch_population
 from memjax.cli import main
 from memjax.network.toml import load_network
 
@@ -129,9 +129,9 @@ devices.memristor = {{ population = "{whole}" }}
 def test_what_devices_do_not_have_in_common_makes_no_population(whole, tmp_path):
     rows = [Row(**r) for r in json.loads((whole / "chunks" / "chunk-00000.json").read_text())]
     model = mj.MetastableSwitches()
-    assert "1 devices" in drawn_from(rows[:1], whole / "fits", model).note
+    assert "1 devices" in batch_population(rows[:1], whole / "fits", model).note
     blind = [replace(r, undetermined=("r_off",)) for r in rows]
-    drawn = drawn_from(blind, whole / "fits", model)
+    drawn = batch_population(blind, whole / "fits", model)
     assert drawn.note.startswith("not determined by most devices: r_off")
     assert drawn.hierarchy.undetermined == ("r_off",)
     np.testing.assert_allclose(drawn.population.covariance, np.cov(np.array([r.z for r in rows]).T))
@@ -139,7 +139,7 @@ def test_what_devices_do_not_have_in_common_makes_no_population(whole, tmp_path)
     fits[rows[0].name]["bench"]["reversed"] = True
     for name, fit in fits.items():
         (tmp_path / f"{name}.json").write_text(json.dumps(fit))
-    drawn = drawn_from(rows, tmp_path, model)
+    drawn = batch_population(rows, tmp_path, model)
     assert (drawn.hierarchy, drawn.population) == (None, None)
     assert "1 of 2 devices stand with their terminals swapped" in drawn.note
 

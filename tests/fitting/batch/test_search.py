@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fitting.batch.search import _newton, _sorted, settle
+from fitting.batch.search import _newton, _ranking, settle
 
 pytestmark = pytest.mark.fast
 
@@ -43,6 +43,6 @@ def test_points_settle_where_slopes_are_sound_and_others_stay():
 
 def test_the_guess_is_among_the_first_of_several_starts():
     cost = np.array([[5.0, 1.0, 2.0, 3.0], [0.5, 1.0, 2.0, 3.0]])
-    order = _sorted(cost, 2)
+    order = _ranking(cost, 2)
     assert order[:, :2].tolist() == [[1, 0], [0, 1]]
     assert sorted(order[0]) == [0, 1, 2, 3]

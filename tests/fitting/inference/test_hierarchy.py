@@ -5,7 +5,7 @@ import pytest
 
 import memjax as mj
 from fitting.batch.fit import Row
-from fitting.batch.population import Drawn
+from fitting.batch.population import BatchPopulation
 from fitting.batch.report import _hierarchy
 from fitting.inference.devices import Devices
 from fitting.inference.hierarchy import Hierarchy, fit_population
@@ -136,7 +136,7 @@ def test_what_devices_do_not_determine_has_no_median():
     assert on["determined"]
     assert on["median"] == pytest.approx(500, rel=4 * 0.1 / np.sqrt(6))
     assert off == dict.fromkeys(off) | {"name": "r_off", "unit": "ohm", "determined": False}
-    drawn_devices = Drawn(found, found.population(model), "covariance of the estimates")
+    drawn_devices = BatchPopulation(found, found.population(model), "covariance of the estimates")
     page = _hierarchy(drawn_devices.as_json())
     assert "1000" not in page
     assert page.count("not determined") == 3

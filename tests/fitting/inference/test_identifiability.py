@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import memjax as mj
-from fitting.inference.identifiability import in_logarithms, joined, of_information
+from fitting.inference.identifiability import combine, in_logarithms, of_information
 from memjax.params import unconstrain
 
 NAMES = ("mu", "gamma1", "r_on", "tau", "w")
@@ -81,7 +81,7 @@ def test_what_is_better_known_from_elsewhere_takes_the_place_of_what_was_known()
     # Only a + b is seen, to 0.01; b is known to 0.1 from elsewhere, and so is a; c is seen alone, d only elsewhere.
     seen = np.diag([1e4, 1e4, 100.0])
     seen[0, 1] = seen[1, 0] = 1e4
-    found = joined("abc", seen, ("d", "b"), np.diag([0.04, 0.01]))
+    found = combine("abc", seen, ("d", "b"), np.diag([0.04, 0.01]))
     assert found.names == ("d", "b", "a", "c")
     assert not found.sloppy
     information = (found.axes / found.sigma**2) @ found.axes.T

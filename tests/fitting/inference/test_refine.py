@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 from scipy import stats
 
 import memjax as mj
-from fitting.inference.refine import refined
+from fitting.inference.refine import refine
 from fitting.problem import AbstractDifferentiable, AbstractProblem
 from fitting.result import AbstractFit, to_parameter_units
 from memjax.errors import DataError
@@ -80,7 +80,7 @@ def told() -> tuple[list, Any]:
 @pytest.mark.parametrize("kind", [Linear, Secants])
 def test_profiles_of_a_linear_problem_end_where_its_normal_intervals_do(kind):
     """An end counts as met within 2 % of the root of the threshold."""
-    found = refined(fit(kind), "profile", say=told()[1])
+    found = refine(fit(kind), "profile", say=told()[1])
     reach = stats.norm.ppf(0.95) * found.sigma_z
     for share in (0.98, 1.02):
         ends = to_parameter_units(
@@ -95,7 +95,7 @@ def test_profiles_of_a_linear_problem_end_where_its_normal_intervals_do(kind):
 def test_draws_of_a_linear_problem_are_normal():
     """Quantiles of 2,000 draws, of which a quarter at least are independent: z of 4 of their errors in probability."""
     said, say = told()
-    found = refined(fit(), "nuts", seed=1, say=say)
+    found = refine(fit(), "nuts", seed=1, say=say)
     assert found.sample.mixed
     assert "the fit is written already" in said[0][1]
     error = 4 * np.sqrt(0.05 * 0.95 / 500)
@@ -111,9 +111,9 @@ def test_draws_of_a_linear_problem_are_normal():
 
 def test_draws_want_derivatives():
     with pytest.raises(DataError, match=r"secants.*take profiles"):
-        refined(fit(Secants), "nuts", say=told()[1])
+        refine(fit(Secants), "nuts", say=told()[1])
 
 
 def test_to_first_order_nothing_is_done():
     plain = fit()
-    assert refined(plain, "laplace", say=told()[1]) is plain
+    assert refine(plain, "laplace", say=told()[1]) is plain

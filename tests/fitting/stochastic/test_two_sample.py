@@ -7,7 +7,7 @@ from scipy.stats import kstest
 from fitting.stochastic.two_sample import (
     Sample,
     Target,
-    compared,
+    compare,
     energy_distance,
     energy_test,
     split_half_distance,
@@ -96,7 +96,7 @@ def test_the_spread_sees_a_tail_that_the_quantiles_do_not():
 def test_a_comparison_says_what_both_are_and_how_far_apart():
     rng = np.random.default_rng(4)
     x = rng.normal(size=(60, 2))
-    found = compared(Target(_sample(x), seed=0, draws=60), x + 1.0, seed=0)
+    found = compare(Target(_sample(x), seed=0, draws=60), x + 1.0, seed=0)
     assert found["a"]["w1"] == pytest.approx(1.0)
     assert found["a"]["simulated"]["mean"] - found["a"]["measured"]["mean"] == pytest.approx(1.0)
     assert found["joint"]["p"] < 0.01

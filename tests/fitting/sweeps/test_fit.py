@@ -35,7 +35,7 @@ def test_a_search_that_knows_its_noise_runs_the_program_that_it_has(result, monk
         made, "levenberg_marquardt", lambda search, *a, **k: searches.append(search)
     )
     before = made._Search(result.problem, 0, None, result.search, result.z)
-    made._weighed(before, 0.5)
+    made._end_search(before, 0.5)
     assert float(searches[0].problem.noise) == 0.5
     problem = result.problem
     fresh = made.Problem.of(problem.device, problem.free, problem.group, bench=problem.bench)
@@ -44,13 +44,12 @@ def test_a_search_that_knows_its_noise_runs_the_program_that_it_has(result, monk
 
 
 def test_the_fit_says_what_the_data_do_not_determine(result):
-    u = result.uncertainty
     rows = {r["name"]: r for r in result.table() if r["free"]}
     # Bounds of these are two decades apart, or more: errors are compared with values.
     wide = {n for n, r in rows.items() if r["std"] > abs(r["value"])}
     assert set(result.undetermined) == set(result.reasons) == wide
     assert "r_on" not in wide
-    np.testing.assert_allclose(np.diag(u.correlation), 1)
+    np.testing.assert_allclose(np.diag(result.correlation), 1)
 
 
 def test_simulated_switching_voltages_are_those_of_the_data_to_one_step(result, example):

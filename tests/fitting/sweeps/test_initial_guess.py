@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import memjax as mj
-from fitting.sweeps.initial_guess import features, guess, starts
+from fitting.sweeps.initial_guess import _features, guess, starts
 from fitting.sweeps.summary import noise_floor, summarise_sweeps
 from memjax.errors import DataError
 from memjax.params import unconstrain
@@ -14,11 +14,11 @@ from tests.fits import measured_loops, threshold_loop
 def test_features_are_those_of_the_loop():
     m = measured_loops(threshold_loop(0.5, 0.2), threshold_loop(0.5, 0.2))
     waves = summarise_sweeps([m], point_time=1e-3, floor=1e-14)
-    f = features(waves, 1, 1e-14)
+    f = _features(waves, 1, 1e-14)
     assert f is not None
     assert (f.v_th, f.v_hold, f.v_release) == (0.5, 0.2, 0.2)
     np.testing.assert_allclose([f.r_off, f.r_on], [1e11, 1e6], rtol=0.01)
-    assert features(waves, -1, 1e-14) is None
+    assert _features(waves, -1, 1e-14) is None
 
 
 def test_a_device_that_switches_one_way_is_one_sided():

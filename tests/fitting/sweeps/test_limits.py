@@ -14,7 +14,7 @@ from fitting.problem import stacked
 from fitting.sweeps.content import write
 from fitting.sweeps.ensemble import Coordinate, Ensemble, of_sweeps
 from fitting.sweeps.group import edge_of
-from fitting.sweeps.limits import LEAST_REACH, reach_of, shared
+from fitting.sweeps.limits import LEAST_REACH, reach_of, share_limits
 from fitting.sweeps.prepare import prepare
 from fitting.sweeps.summary import summarise_sweeps
 from memjax.cli import main
@@ -126,7 +126,7 @@ def test_simulated_cycles_of_a_stochastic_fit_keep_to_the_limits(result, measure
 
 
 def test_a_point_at_the_limit_bounds_the_current_by_the_scatter_of_the_readings(measured):
-    (wave, _) = summarise_sweeps(shared([measured], mj.Bench()), point_time=None, floor=1e-12)
+    (wave, _) = summarise_sweeps(share_limits([measured], mj.Bench()), point_time=None, floor=1e-12)
     at = wave.censored & (wave.v > 0)
     assert at.sum() > 10
     edge = edge_of(wave)[at]
@@ -153,10 +153,12 @@ def test_a_measurement_without_a_limit_has_that_of_the_others_which_it_stays_bel
     high = mj.Measurement(
         t=measured.t, v=measured.v, i=1e-2 * measured.v, sweep=measured.sweep, at_compliance=free, reader=""
     )  # fmt: skip
-    _, a, b = shared([measured, low, high], mj.Bench())
+    _, a, b = share_limits([measured, low, high], mj.Bench())
     assert a.compliance == measured.compliance
     assert b.compliance is None
-    assert all(m.compliance is None for m in shared([measured, low], mj.Bench(compliance=1e-3)))
+    assert all(
+        m.compliance is None for m in share_limits([measured, low], mj.Bench(compliance=1e-3))
+    )
 
 
 LEFT = {"r_on": 500.0, "r_off": 1e5, "v_on": 0.5, "v_off": 0.5, "tau": 1e3, "x0": 0.999}

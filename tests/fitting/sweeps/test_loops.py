@@ -6,7 +6,7 @@ import pytest
 import fitting as ft
 import memjax as mj
 from fitting.sweeps.initial_guess import guess
-from fitting.sweeps.loops import Loops, _dimensions, drawn, free_of, loops, polarity_of, sizes
+from fitting.sweeps.loops import Loops, _dimensions, draw_values, free_of, loops, polarity_of, sizes
 from fitting.sweeps.summary import summarise_sweeps
 from memjax.fields import parameter_specs
 from memjax.simulate import simulate
@@ -93,7 +93,7 @@ def test_scattered_starts_lie_inside_their_bounds_and_differ():
     names = free_of(device)
     assert "a_off" not in names
     assert "x0" in names
-    draws = [drawn(sizes(device, names, found), rng) for _ in range(200)]
+    draws = [draw_values(sizes(device, names, found), rng) for _ in range(200)]
     specs = parameter_specs(device)
     inside = [specs[n].bounds[0] <= d[n] <= specs[n].bounds[1] for d in draws for n in names]
     assert np.mean(inside) > 0.99  # `guess` moves the rest inside

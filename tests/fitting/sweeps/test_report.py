@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from fitting.sweeps.report import (
-    _comparison,
     _cycles,
-    _table,
+    _rows,
+    _switching_table,
     _variability,
     _verdict,
     thresholds_of,
@@ -23,10 +23,10 @@ SIDE = {
 
 def test_differences_stand_in_millivolts_where_both_sides_have_a_value():
     other = SIDE | {"v_th_V": {"median": 0.52, "sd": 0.01, "n": 9}}
-    text = _comparison({"positive": SIDE}, {"positive": other})
+    text = _switching_table({"positive": SIDE}, {"positive": other})
     assert "<td>+20.0</td>" in text
     assert "<td>1 / 2</td>" in text
-    assert "<td>-20.0</td>" in _comparison({"positive": other}, {"positive": SIDE})
+    assert "<td>-20.0</td>" in _switching_table({"positive": other}, {"positive": SIDE})
 
 
 def test_a_fit_of_an_old_version_has_neither_thresholds_nor_a_verdict():
@@ -49,7 +49,9 @@ def test_noise_and_spreads_have_a_row_each():
 
 
 def test_a_table_that_is_missing_is_named(tmp_path):
-    (tmp_path / "a.csv").write_text("t_s,v_V\n0,1\n1,2\n")
-    np.testing.assert_array_equal(_table(tmp_path / "a.csv")["v_V"], [1, 2])
+    (tmp_path / "a.csv").write_text("sweep,t_s,v_V,i_A\n0,0,1,1e-9\n0,1,2,nan\n")
+    rows = _rows(tmp_path / "a.csv", "voltage")
+    np.testing.assert_array_equal(rows.v, [1, 2])
+    assert not rows.at_compliance.any()
     with pytest.raises(DataError, match="cannot be read"):
-        _table(tmp_path / "b.csv")
+        _rows(tmp_path / "b.csv", "voltage")

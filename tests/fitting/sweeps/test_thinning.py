@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import memjax as mj
-from fitting.sweeps.thinning import MOST, POINTS, thinned
+from fitting.sweeps.thinning import MOST, POINTS, thin
 from memjax.observables import Thresholds, find_thresholds, switching
 
 pytestmark = pytest.mark.fast
@@ -28,7 +28,7 @@ def _measured(sizes, *, time=True, seed=0) -> mj.Measurement:
 
 @pytest.fixture(scope="module")
 def found() -> mj.Measurement:
-    return thinned(_measured([SIZE, SIZE + 1, SIZE - 1]))
+    return thin(_measured([SIZE, SIZE + 1, SIZE - 1]))
 
 
 def test_sweeps_of_one_waveform_stay_so_and_it_is_said(found):
@@ -63,15 +63,15 @@ def test_noise_falls_as_in_averages(found):
 
 def test_what_has_few_points_stays_as_it_is():
     few = _measured([MOST])
-    assert thinned(few) is few
+    assert thin(few) is few
     many = _measured([SIZE])
-    assert thinned(many, 0) is many
-    assert thinned(_measured([SIZE], time=False)) is not None  # a fit says that there is no time
-    assert len(thinned(few, 100).v) <= 100
+    assert thin(many, 0) is many
+    assert thin(_measured([SIZE], time=False)) is not None  # a fit says that there is no time
+    assert len(thin(few, 100).v) <= 100
 
 
 def test_points_held_without_a_time_get_the_time_of_their_averages():
-    held = thinned(_measured([SIZE], time=False), point_time=1e-3)
+    held = thin(_measured([SIZE], time=False), point_time=1e-3)
     assert (held.t[0], held.t[-1]) == pytest.approx((1e-3, SIZE * 1e-3))
     assert len(held.v) <= POINTS
 
@@ -80,7 +80,7 @@ def test_edges_of_pulses_are_not_averaged_over():
     t = np.arange(SIZE) * 1e-6
     v = np.where((t > 4.0005e-3) & (t < 9.0005e-3), 1.0, 0.1)
     about = dict(sweep=np.zeros(SIZE, int), at_compliance=np.zeros(SIZE, bool), reader="made here")
-    found = thinned(mj.Measurement(t=t, v=v, i=v / 1e6, **about))
+    found = thin(mj.Measurement(t=t, v=v, i=v / 1e6, **about))
     assert np.all(np.isclose(found.v, 0.1, rtol=1e-12) | np.isclose(found.v, 1.0, rtol=1e-12))
     edges = np.flatnonzero(np.abs(np.diff(found.v)) > 0.5)
     np.testing.assert_allclose(found.t[edges + 1] - found.t[edges], 1e-6, rtol=1e-6)

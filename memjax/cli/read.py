@@ -26,11 +26,21 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     add_json_option(parser)
 
 
+def _print_recognised(about: dict) -> None:
+    """Why the reader was chosen, how sure it is, and a close second."""
+    known = about["recognised"]
+    if known is None:
+        return
+    sure = "" if known["certainty"] is None else f"{known['certainty']:.0%} sure: "
+    print(f"  reader      {about['reader']}, {sure}{known['reason']}")
+    if second := known["second"]:
+        print(f"  or          {second['reader']}, {second['certainty']:.0%}: {second['reason']}")
+
+
 def _print(about: dict, name: str) -> None:
     """The summary for people."""
-    print(
-        f"{name}: {about['points']} points in {about['sweeps']} sweeps (reader {about['reader']})"
-    )
+    print(f"{name}: {about['points']} points in {about['sweeps']} sweeps")
+    _print_recognised(about)
     print(f"  voltage     {about['v_min']:.6g} to {about['v_max']:.6g} V")
     kind = " (modulus: the sign is lost)" if about["modulus"] else ""
     print(f"  current     {about['i_min']:.6g} to {about['i_max']:.6g} A{kind}")
@@ -69,7 +79,8 @@ def _print_endurance(about: dict) -> None:
 
 def _print_records(about: dict, name: str) -> None:
     """The summary of a file without voltage and current, for people."""
-    print(f"{name}: {about['kind']}, {about['points']} points (reader {about['reader']})")
+    print(f"{name}: {about['kind']}, {about['points']} points")
+    _print_recognised(about)
     if about["kind"] == "endurance":
         _print_endurance(about)
     elif "devices" in about:

@@ -1,7 +1,7 @@
 """The one function that reads a file, and the steps that all formats share."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -99,8 +99,12 @@ def read(
     options = _options(columns, shunt, area, sign, point_time)
     compliance = _checked(compliance)
     source = load(path)
-    best = find_reader(reader, source, AbstractReader)
-    tables = curves(best.parse(source, options), options, where=str(path))
+    choice = find_reader(reader, source, AbstractReader)
+    best = choice.reader
+    try:
+        tables = curves(best.parse(source, options), options, where=str(path))
+    except ReaderError as error:
+        raise _of_another_kind(source, error) from None
     # The reader of oscilloscopes has made a voltage and a current of the columns named so.
     taken = ("v", "i") if best.name == "oscilloscope" else ()
     named = {role: name for role, name in options.columns.items() if role not in taken}
@@ -114,7 +118,8 @@ def read(
     rows.select(keep)
     rows.t = rows.t if use_time else None
     rows.warnings += said
-    return _measurement(rows, used, about, source, best.name, point_time, compliance)
+    found = _measurement(rows, used, about, source, best.name, point_time, compliance)
+    return replace(found, source=found.source | {"recognised": choice.to_json()})
 
 
 def _options(columns, shunt, area, sign, point_time) -> Options:
@@ -186,7 +191,7 @@ def _of_another_kind(source: Source, error: ReaderError) -> ReaderError:
     instead = holds_instead(source)
     if not instead:
         return error
-    fix = f"{instead}; else {error.fix}"
+    fix = f"{instead}; else {error.fix}" if error.fix else instead
     return ReaderError(error.what, where=error.where, allowed=error.allowed, fix=fix)
 
 
@@ -225,10 +230,15 @@ def _record(
         limit=_limits(values.get("compliance"), table),
         record=np.full(len(table.lines), number),
         groups=[
-            np.array(table.columns[k]) for k in grouping(table, chosen, alone="sweep" in columns)
+            _labels(table.columns[k]) for k in grouping(table, chosen, alone="sweep" in columns)
         ],
         warnings=warnings,
     )  # fmt: skip
+
+
+def _labels(cells: list[str] | Float[np.ndarray, " points"]) -> np.ndarray:
+    """Labels of sweeps as words; of an array of numbers whole ones without a point."""
+    return np.array(cells) if isinstance(cells, list) else np.array([f"{x:.15g}" for x in cells])
 
 
 def _are_limits(column: Float[np.ndarray, " points"], stated: bool) -> bool:

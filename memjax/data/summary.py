@@ -25,6 +25,7 @@ def summary(measurement: Measurement) -> dict:
     m = measurement
     result = {
         "reader": m.reader,
+        "recognised": m.source.get("recognised"),
         "points": len(m.v),
         "sweeps": len(m.labels),
         "v_min": float(m.v.min()),

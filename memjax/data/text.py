@@ -11,9 +11,8 @@ from memjax.errors import ReaderError, UnitError
 from memjax.units import parse_unit
 
 from .base import Source, Table
-from .other_formats import other_format
+from .binary import is_binary, unpacked
 
-SPREADSHEET_MAGIC = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _BEFORE_UNIT = re.compile(r"[\t ]+(?=[(\[])")
 _NUMBER = re.compile(r"[-+]?(\d+[.,]?\d*|[.,]\d+)([eE][-+]?\d+)?|[-+]?nan|[-+]?inf", re.IGNORECASE)
 
@@ -46,20 +45,22 @@ def load(path: str | Path) -> Source:
         raise ReaderError("no such file", where=where, fix="check the path") from None
     except OSError as error:
         raise ReaderError(f"cannot be opened ({error.strerror})", where=where) from None
-    if (refusal := other_format(data, path)) is not None:
-        raise refusal
-    sheet = data.startswith(SPREADSHEET_MAGIC)
-    text = "" if sheet else _decode(data, where)
-    if not sheet and not text.strip():
+    sha256 = hashlib.sha256(data).hexdigest()
+    data = unpacked(data, where=where)
+    binary = is_binary(data, path)
+    text = "" if binary else _decode(data, where)
+    if not binary and not text.strip():
         raise ReaderError("empty file", where=where, allowed="a table with voltage and current")
-    return Source(path=path, data=data, text=text, sha256=hashlib.sha256(data).hexdigest())
+    return Source(path=path, data=data, text=text, sha256=sha256)
 
 
 def _decode(data: bytes, where: str) -> str:
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         text = data.decode("utf-16", errors="replace")
     elif b"\x00" in data:
-        raise ReaderError("binary file", where=where, allowed="text, .xls or .xlsx")
+        raise ReaderError(
+            "binary file", where=where, allowed="text, workbooks, .mat, .h5, .nc, .npz, .parquet"
+        )
     else:
         try:
             text = data.decode("utf-8-sig")

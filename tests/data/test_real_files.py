@@ -200,8 +200,8 @@ def test_file_without_voltage_and_current_is_an_error_that_says_what_to_do(patte
         read(find(f"raw/{pattern}"))
 
 
-def test_json_is_no_table():
-    with pytest.raises(ReaderError, match="JSON"):
+def test_json_of_pulses_is_no_table():
+    with pytest.raises(ReaderError, match="seems to hold JSON with Gset"):
         read(find("raw/vcm_potentiation_depression/2023", suffix=".json"))
 
 

@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 from typing import final
 
-from memjax.data.base import AbstractReader, Options, Source, Table
+from memjax.data.base import AbstractReader, Options, Source, Table, Verdict, verdict
 from memjax.data.text import parse_settings, tables
 
 _HEADER = re.compile(r"SMU-\d+ (Time|Voltage|Current) \(")
@@ -23,9 +23,12 @@ class KickstartReader(AbstractReader):
     name = "kickstart"
     description = "Keithley KickStart: SMU-1 Time (s), SMU-1 Voltage (V), ... below settings"
 
-    def sniff(self, head: str) -> float:
+    def sniff(self, head: str) -> Verdict:
         """How surely a file that begins with `head` comes from KickStart."""
-        return 0.9 if _HEADER.search(head) else 0.0
+        named = _HEADER.search(head)
+        return verdict(
+            named, 0.9, f"a column {named[0].strip(' (')!r} with its unit" if named else ""
+        )
 
     def parse(self, source: Source, options: Options) -> tuple[Table, ...]:
         """Records of the file, with its settings."""

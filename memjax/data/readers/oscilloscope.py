@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 from typing import final
 
-from memjax.data.base import AbstractReader, Options, Source, Table
+from memjax.data.base import AbstractReader, Options, Source, Table, Verdict, verdict
 from memjax.data.numbers import to_numbers
 from memjax.data.text import tables
 from memjax.errors import ReaderError
@@ -24,9 +24,10 @@ class OscilloscopeReader(AbstractReader):
     name = "oscilloscope"
     description = "oscilloscope CSV 'x-axis,1,2' / 'second,Volt,Volt'; needs the shunt [ohm]"
 
-    def sniff(self, head: str) -> float:
+    def sniff(self, head: str) -> Verdict:
         """How surely a file that begins with `head` comes from an oscilloscope."""
-        return 0.95 if re.match(r"\s*x-axis,[^\n]*\n\s*second,Volt,Volt", head) else 0.0
+        known = re.match(r"\s*x-axis,[^\n]*\n\s*second,Volt,Volt", head)
+        return verdict(known, 0.95, "the first lines are 'x-axis,...' and 'second,Volt,...'")
 
     def parse(self, source: Source, options: Options) -> tuple[Table, ...]:
         """Records of the file, as time, voltage and current."""

@@ -3,7 +3,7 @@
 import re
 from typing import final
 
-from memjax.data.base import AbstractReader, Options, Source, Table
+from memjax.data.base import AbstractReader, Options, Source, Table, Verdict, verdict
 from memjax.data.text import tables
 
 
@@ -14,9 +14,10 @@ class SavetxtReader(AbstractReader):
     name = "savetxt"
     description = "numpy.savetxt: a header line that begins with '#', blanks or commas between"
 
-    def sniff(self, head: str) -> float:
+    def sniff(self, head: str) -> Verdict:
         """How surely a file that begins with `head` has a commented header over numbers."""
-        return 0.85 if re.match(r"\s*(#[^\n]*\n\s*)+[-+.\d]", head) else 0.0
+        known = re.match(r"\s*(#[^\n]*\n\s*)+[-+.\d]", head)
+        return verdict(known, 0.85, "lines that begin with # stand over numbers")
 
     def parse(self, source: Source, options: Options) -> tuple[Table, ...]:
         """Records of the file."""

@@ -18,6 +18,7 @@ from .measurement import Measurement
 from .numbers import complete_rows, to_numbers
 from .registry import find_reader, holds_instead
 from .roles import SI_UNITS, WORDS, assign, factor, grouping, is_modulus, left_aside
+from .scope import CHANNELS
 from .text import load
 from .timing import check_time, count_time
 
@@ -105,11 +106,12 @@ def read(
         tables = curves(best.parse(source, options), options, where=str(path))
     except ReaderError as error:
         raise _of_another_kind(source, error) from None
-    # The reader of oscilloscopes has made a voltage and a current of the columns named so.
-    taken = ("v", "i") if best.name == "oscilloscope" else ()
+    # Readers of oscilloscopes have made a voltage and a current of the columns named so.
+    scope = any(CHANNELS in table.settings for table in tables)
+    taken = ("v", "i") if scope else ()
     named = {role: name for role, name in options.columns.items() if role not in taken}
     rows, used, about = _points(tables, named, source)
-    if shunt is not None and best.name != "oscilloscope":
+    if shunt is not None and not scope:
         rows.warnings.append("the shunt is not used: the file holds a current")
     if area is not None and not uses_area(tables):
         rows.warnings.append("the area is not used: the file holds a current")

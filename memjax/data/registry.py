@@ -17,6 +17,7 @@ from .readers.hdf5 import Hdf5Reader
 from .readers.json_arrays import JsonReader
 from .readers.kickstart import KickstartReader
 from .readers.labscript import LabscriptReader
+from .readers.lecroy import LecroyReader
 from .readers.lvm import LvmReader
 from .readers.matlab import MatlabReader
 from .readers.netcdf import NetcdfReader
@@ -27,9 +28,11 @@ from .readers.pulse_columns import PulseColumnsReader
 from .readers.pulse_json import PulseJsonReader
 from .readers.pulse_table import PulseTableReader
 from .readers.quick_iv import QuickIVReader
+from .readers.rigol import RigolReader
 from .readers.savetxt import SavetxtReader
 from .readers.spike_table import SpikeTableReader
 from .readers.spreadsheet import SpreadsheetReader, one_text
+from .readers.tektronix import TektronixReader
 from .readers.text import TextReader
 from .readers.tidy import TidyReader
 
@@ -41,8 +44,8 @@ CLOSE = 0.1
 _BUILT_IN: tuple[AbstractFormat, ...] = (
     EnduranceTableReader(), PulseTableReader(), PulseColumnsReader(), PulseJsonReader(), DecayTableReader(),
     SpikeTableReader(),
-    B1500Reader(), B1500WgfmuReader(), B1500ListReader(), QuickIVReader(), KickstartReader(),
-    OscilloscopeReader(), LabscriptReader(), LvmReader(), MatlabReader(), NetcdfReader(),
+    B1500Reader(), B1500WgfmuReader(), B1500ListReader(), QuickIVReader(), KickstartReader(), OscilloscopeReader(),
+    TektronixReader(), RigolReader(), LecroyReader(), LabscriptReader(), LvmReader(), MatlabReader(), NetcdfReader(),
     Hdf5Reader(), NumpyReader(), ParquetReader(), JsonReader(), SpreadsheetReader(), TidyReader(), SavetxtReader(),
     TextReader(),
 )  # fmt: skip

@@ -132,7 +132,7 @@ def bench_from(
 def _columns(text: str) -> dict[str, str]:
     """``v=NAME,i=NAME`` as a dictionary; a name may hold commas."""
     pairs = [part.split("=", 1) for part in re.split(r",(?=\w+=)", text)]
-    roles = ("v", "i", "t", "sweep", "compliance")
+    roles = ("v", "i", "t", "r", "sweep", "compliance")
     if any(len(p) != 2 or p[0].strip() not in roles or not p[1].strip() for p in pairs):
         allowed = f"v=NAME,i=NAME,t=NAME,sweep=NAME,compliance=NAME (roles: {', '.join(roles)})"
         raise argparse.ArgumentTypeError(f"{text!r}; allowed: {allowed}")
@@ -171,7 +171,7 @@ def add_read_options(parser: argparse.ArgumentParser) -> None:
         "--columns",
         type=_columns,
         metavar="v=NAME,i=NAME,t=NAME",
-        help="which column is what, where the file does not say; sweep and compliance may be named too",
+        help="which column is what, where the file does not say; r for a resistance in place of i; sweep, compliance",
     )
     add(
         "--shunt",

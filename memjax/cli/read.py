@@ -2,7 +2,7 @@
 
 import argparse
 
-from ..errors import OutputError
+from ..errors import OutputError, ReaderError
 from .command import Command, print_json
 from .options import (
     add_compliance_option,
@@ -50,7 +50,8 @@ def _print(about: dict, name: str) -> None:
         if timed
         else "  time        none in the file"
     )
-    print(f"  driven      {about['driven']}")
+    why = f" ({about['driven_reason']})" if about["driven_reason"] else ""
+    print(f"  driven      {about['driven']}{why}")
     limit = about["compliance_A"]
     levels = " and ".join(f"{x:g}" for x in about["compliances_A"])
     it = "them" if len(about["compliances_A"]) > 1 else "it"
@@ -125,6 +126,32 @@ def _run_records(options: argparse.Namespace) -> int:
     return 0
 
 
+def _waveforms(options: argparse.Namespace) -> dict | None:
+    """The summary of a voltage or a current against time; None where the file holds none, or it was to be written."""
+    from ..data.waveforms import read_waveforms, waveforms_summary
+
+    named = options.columns or {}
+    if options.out is not None or {"v", "i"} <= named.keys() or "r" in named:
+        return None
+    try:
+        path = file_of(options.file)
+        return waveforms_summary(read_waveforms(path, reader=options.reader, columns=named))
+    except ReaderError:
+        return None
+
+
+def _print_waveforms(about: dict, name: str) -> None:
+    """The summary of a voltage or a current against time, for people."""
+    print(f"{name}: {about['kind']}, {about['points']} points in {about['traces']} traces")
+    _print_recognised(about)
+    for quantity, word in (("t", "time"), ("v", "voltage"), ("i", "current")):
+        if quantity in about["units"]:
+            low, high = about[f"{quantity}_min"], about[f"{quantity}_max"]
+            print(f"  {word:<11} {low:.6g} to {high:.6g} {about['units'][quantity]}")
+    for text in about["warnings"]:
+        print(f"  warning     {text}")
+
+
 def _run(options: argparse.Namespace) -> int:
     from ..data import has_records
     from ..data.summary import summary, write_tidy
@@ -140,7 +167,13 @@ def _run(options: argparse.Namespace) -> int:
             raise OutputError(
                 f"suffix {out.suffix!r}", where=f"--out {options.out}", allowed=".csv"
             )
-    measurement = measurement_from(options.file, options)
+    try:
+        measurement = measurement_from(options.file, options)
+    except ReaderError:
+        if (about := _waveforms(options)) is None:
+            raise
+        print_json(about) if options.json else _print_waveforms(about, options.file)
+        return 0
     if out is not None:
         write_tidy(measurement, out)
     about = summary(measurement)

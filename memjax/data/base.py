@@ -95,6 +95,8 @@ class Table:
         Whether the format guarantees SI, so that a header without units is no guess.
     driven : {"voltage", "current"}
         What the source imposed.
+    driven_reason : str
+        What in the file says so, where it is a current.
     compliance : float or None
         Current limit that the file states [A].
     settings : dict
@@ -114,6 +116,7 @@ class Table:
     roles: Mapping[str, str] = field(default_factory=dict)
     si: bool = False
     driven: str = "voltage"
+    driven_reason: str = ""
     compliance: float | None = None
     settings: dict = field(default_factory=dict)
     warnings: tuple[str, ...] = ()

@@ -12,6 +12,7 @@ from memjax.errors import ReaderError
 from .base import AbstractReader, Options, Source, Table
 from .compliance import Limit, Stated, find_limit, has_lost_sign, has_opposite_sign
 from .curves import curves, uses_area
+from .drive import find_drive
 from .halves import join_halves
 from .labels import Sweeps, by_label, by_shape
 from .measurement import Measurement
@@ -68,8 +69,8 @@ def read(
     reader : str, optional
         Name of the reader; by default the file's looks decide.
     columns : Mapping, optional
-        Column names by role: `v`, `i`, `t`, `sweep`, `compliance`. Columns of a file without a header are
-        called 1, 2, ...
+        Column names by role: `v`, `i`, `t`, `sweep`, `compliance`; `r` in place of `i` for a resistance, i = v / r.
+        Columns of a file without a header are called 1, 2, ...
     shunt : float, optional
         Resistance across which a channel of an oscilloscope measures the current [ohm].
     area : float, optional
@@ -108,7 +109,7 @@ def read(
         raise _of_another_kind(source, error) from None
     # Readers of oscilloscopes have made a voltage and a current of the columns named so.
     scope = any(CHANNELS in table.settings for table in tables)
-    taken = ("v", "i") if scope else ()
+    taken = ("v", "i", "r") if scope else ("r",)
     named = {role: name for role, name in options.columns.items() if role not in taken}
     rows, used, about = _points(tables, named, source)
     if shunt is not None and not scope:
@@ -133,7 +134,7 @@ def _options(columns, shunt, area, sign, point_time) -> Options:
     if sign not in (1, -1):
         raise ReaderError(f"sign {sign}", where="--sign", allowed="1, -1")
     columns = dict(columns or {})
-    if unknown := columns.keys() - WORDS.keys():
+    if unknown := columns.keys() - WORDS.keys() - {"r"}:
         raise ReaderError(
             f"unknown roles {sorted(unknown)}", where="--columns", allowed=", ".join(WORDS)
         )
@@ -301,7 +302,8 @@ def _measurement(
     compliance: float | tuple[float, float] | None,
 ) -> Measurement:  # fmt: skip
     where = str(source.path)
-    driven, about_drive = _driven(rows, used[0].driven)
+    drive = find_drive(rows.v, rows.i, used[0], about)
+    driven, about_drive = drive.quantity, drive.warnings
     t, said = check_time(rows.t)
     sweeps = _sweeps(rows, t, driven, where)
     t, more = count_time(t, sweeps.number, point_time)
@@ -310,6 +312,7 @@ def _measurement(
     provenance = {"file": where, "sha256": source.sha256, "columns": about}
     provenance |= {"settings": used[0].settings} if used[0].settings else {}
     provenance |= {"sweep_names": sweeps.names} if sweeps.names else {}
+    provenance |= {"driven_reason": drive.reason} if drive.reason else {}
     provenance |= {"point_time_s": point_time} if point_time and rows.t is None else {}
     warnings = [
         *rows.warnings,
@@ -325,19 +328,6 @@ def _measurement(
         compliance=limit.level, limit=limit.each, at_compliance=limit.acts, reader=name, source=provenance,
         warnings=tuple(dict.fromkeys(warnings)),
     )  # fmt: skip
-
-
-def _driven(rows: _Rows, stated: str) -> tuple[str, list[str]]:
-    """What the source imposed: a current in even steps under a ragged voltage was imposed."""
-    if stated == "voltage" and _raggedness(rows.i) < 1e-6 and _raggedness(rows.v) > 1e-3:
-        return "current", ["the current goes in even steps, the voltage not: taken as driven"]
-    return stated, []
-
-
-def _raggedness(x: np.ndarray) -> float:
-    """How much steps differ from their neighbours, relative to their size."""
-    step = float(np.median(np.abs(np.diff(x))))
-    return float(np.median(np.abs(np.diff(x, 2)))) / step if len(x) > 9 and step else np.inf
 
 
 def _sweeps(rows: _Rows, t, driven: str, where: str) -> Sweeps:

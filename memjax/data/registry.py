@@ -11,10 +11,13 @@ from .base import AbstractFormat, AbstractRecordReader, Source, Verdict
 from .readers.b1500 import B1500Reader
 from .readers.b1500_list import B1500ListReader
 from .readers.b1500_wgfmu import B1500WgfmuReader
+from .readers.decay_sheets import DecaySheetsReader
 from .readers.decay_table import DecayTableReader
+from .readers.endurance_rows import EnduranceRowsReader
 from .readers.endurance_table import EnduranceTableReader
 from .readers.hdf5 import Hdf5Reader
 from .readers.json_arrays import JsonReader
+from .readers.keithley_4200 import Keithley4200Reader
 from .readers.kickstart import KickstartReader
 from .readers.labscript import LabscriptReader
 from .readers.lecroy import LecroyReader
@@ -42,9 +45,10 @@ CLOSE = 0.1
 """Certainty by which a second reader may lie behind the first one and still be named."""
 
 _BUILT_IN: tuple[AbstractFormat, ...] = (
-    EnduranceTableReader(), PulseTableReader(), PulseColumnsReader(), PulseJsonReader(), DecayTableReader(),
-    SpikeTableReader(),
-    B1500Reader(), B1500WgfmuReader(), B1500ListReader(), QuickIVReader(), KickstartReader(), OscilloscopeReader(),
+    EnduranceTableReader(), PulseTableReader(), PulseColumnsReader(), PulseJsonReader(), DecaySheetsReader(),
+    DecayTableReader(), EnduranceRowsReader(), SpikeTableReader(),
+    B1500Reader(), B1500WgfmuReader(), B1500ListReader(), QuickIVReader(), KickstartReader(), Keithley4200Reader(),
+    OscilloscopeReader(),
     TektronixReader(), RigolReader(), LecroyReader(), LabscriptReader(), LvmReader(), MatlabReader(), NetcdfReader(),
     Hdf5Reader(), NumpyReader(), ParquetReader(), JsonReader(), SpreadsheetReader(), TidyReader(), SavetxtReader(),
     TextReader(),

@@ -8,6 +8,7 @@ from memjax.errors import ReaderError, UnitError
 from memjax.units import Unit, parse_unit
 
 from .base import Table
+from .headerless import first_rows, suggestion
 
 SI_UNITS = {"v": "V", "i": "A", "t": "s", "compliance": "A"}
 WORDS = {
@@ -84,7 +85,13 @@ def take_apart(name: str, unit: str | None = None) -> Heading:
     return Heading(base=name, unit=unit)
 
 
-def assign(table: Table, columns: Mapping[str, str], *, where: str) -> dict[str, int]:
+def assign(
+    table: Table,
+    columns: Mapping[str, str],
+    *,
+    where: str,
+    needed: tuple[str, ...] = ("v", "i"),
+) -> dict[str, int]:
     """Column of each role.
 
     Parameters
@@ -95,11 +102,13 @@ def assign(table: Table, columns: Mapping[str, str], *, where: str) -> dict[str,
         Role to column name, from the user: it wins.
     where : str
         File, for messages.
+    needed : tuple of str
+        Roles that have to be there.
 
     Returns
     -------
     dict of str to int
-        Role to index; `v` and `i` are always there.
+        Role to index.
 
     Raises
     ------
@@ -107,19 +116,19 @@ def assign(table: Table, columns: Mapping[str, str], *, where: str) -> dict[str,
         If a named column is missing, or voltage or current is not to be told from the names.
     """
     named = {role: table.aliases.get(name, name) for role, name in columns.items()}
-    chosen = {role: _find(table, name, where) for role, name in named.items()}
+    chosen = {role: find_column(table, name, where) for role, name in named.items()}
     for role, name in table.roles.items():
         chosen.setdefault(role, table.names.index(name))
     for role in WORDS:
         free = [k for k in range(len(table.names)) if k not in chosen.values()]
         if role not in chosen and (best := _candidates(table, role, free)):
-            if len(best) > 1 and role not in _SPARE:
+            if len(best) > 1 and role not in _SPARE and (role in needed or role == "t"):
                 raise _ambiguous(table, role, best, where)
             chosen[role] = best[0]
-    for role in ("v", "i"):
+    for role in needed:
         if role not in chosen:
             raise _missing(table, role, where)
-    if chosen["v"] == chosen["i"]:
+    if "v" in chosen and chosen["v"] == chosen.get("i"):
         raise ReaderError(
             f"column {table.names[chosen['v']]!r} is both voltage and current", where=where
         )
@@ -253,7 +262,14 @@ def _candidates(table: Table, role: str, free: list[int]) -> list[int]:
     return [k for k, rank in ranks.items() if rank == min(ranks.values())]
 
 
-def _find(table: Table, name: str, where: str) -> int:
+def find_column(table: Table, name: str, where: str) -> int:
+    """Index of the column of a name, with or without its unit, whatever its case.
+
+    Raises
+    ------
+    ReaderError
+        If there is none.
+    """
     plain = [take_apart(n).base for n in table.names]
     for names in (list(table.names), plain, [n.lower() for n in table.names]):
         for wanted in (name.strip(), name.strip().lower()):
@@ -267,11 +283,13 @@ def _find(table: Table, name: str, where: str) -> int:
 def _missing(table: Table, role: str, where: str) -> ReaderError:
     names = ", ".join(map(repr, table.names[:12])) + (", ..." if len(table.names) > 12 else "")
     above = "".join(f" ({text})" for text in table.warnings if "no header" in text)
-    above = above or (" (no header)" if all(map(str.isdigit, table.names)) else "")
+    bare = all(map(str.isdigit, table.names))
+    above = above or (" (no header)" if bare else "") + (first_rows(table) if bare else "")
     return ReaderError(
         f"no column says that it is the {WORDS[role]}; columns found: {names}{above}", where=where,
         allowed="names such as v_V, i_A, 'U / V', 'Current (uA)'",
-        fix="name the columns: --columns v=NAME,i=NAME[,t=NAME]",
+        fix="name the columns: --columns "
+        + (suggestion(table) or "v=NAME,i=NAME[,t=NAME], or v=NAME,r=NAME where NAME holds a resistance"),
     )  # fmt: skip
 
 

@@ -92,6 +92,7 @@ def _tables(settings: dict[str, str], names: list[str], rows: _Rows, where: str)
             Table(
                 names=tuple(names), columns=tuple(map(list, zip(*padded, strict=True))),
                 lines=[line for line, _ in part], roles=roles, si=True, driven=driven,
+                driven_reason="the mode of VAR1 is I, a current" if driven == "current" else "",
                 compliance=limit, settings=relevant, warnings=tuple(warnings),
             )
         )  # fmt: skip

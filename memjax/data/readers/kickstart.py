@@ -37,8 +37,10 @@ class KickstartReader(AbstractReader):
         settings = parse_settings(source.text[: header.start()] if header else "")
         driven = "current" if settings.get("Function", "").startswith("Current") else "voltage"
         limit = _number(settings.get("Limit", "")) if driven == "voltage" else None
+        reason = f"Function is {settings['Function']}" if driven == "current" else ""
         return tuple(
-            replace(table, settings=settings, driven=driven, compliance=limit) for table in records
+            replace(table, settings=settings, driven=driven, driven_reason=reason, compliance=limit)
+            for table in records
         )
 
 

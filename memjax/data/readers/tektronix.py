@@ -22,7 +22,7 @@ class TektronixReader(AbstractReader):
     Notes
     -----
     ``Vertical Units`` is the unit of each channel. A file of the TDS series holds one channel, and so no current.
-    Verified: the first layout on the head of an MDO3014 file that a public page quotes, from ``Model`` to ``Label``, and
+    Verified: the first layout on the head of an MDO3014 file that a web page quotes (from ``Model`` to ``Label``), and
     on loaders that look for ``TIME``; the second one on kevinpt/ripyl (reading_data) and on loaders of TDS1012B and
     TDS2004B files, which take columns 1 to 3 as settings, 4 and 5 as data, six columns for a channel.
     """

@@ -12,7 +12,12 @@ from typing import Any
 import memjax as mj
 from memjax.cli.cache import prepare_jax
 from memjax.cli.command import Command, UsageError, count, number
-from memjax.cli.options import add_bench_options, add_read_options, add_write_options
+from memjax.cli.options import (
+    add_bench_options,
+    add_read_options,
+    add_write_options,
+    files_of,
+)
 from memjax.errors import DataError
 from memjax.observables import Thresholds
 
@@ -154,8 +159,8 @@ def _given(options: argparse.Namespace) -> list[str]:
 def _run_fit(options: argparse.Namespace) -> int:
     """Run ``memjax fit``."""
     options.given = _given(options)
-    if options.batch:
-        options.files = expanded(options.files)
+    every = expanded if options.batch else files_of
+    options.files = every(options.files)
     kind = asked_for(options)
     prepare_jax()
     if "," in options.model:

@@ -1,7 +1,6 @@
 """``memjax fit --batch``: files to devices, progress, and the folder of a batch."""
 
 import argparse
-import glob
 import os
 import shlex
 import shutil
@@ -15,6 +14,7 @@ from typing import Any
 
 from memjax.cli.command import say
 from memjax.cli.options import EXAMPLE, bench_from, file_of, measurement_from
+from memjax.data import data_files
 from memjax.errors import DataError, FitError, OutputError
 from memjax.fields import parameter_specs
 from memjax.files import prepare_output, write_json
@@ -71,12 +71,8 @@ def _expanded(argument: str) -> list[str]:
     """The files that an argument names."""
     if argument.startswith(EXAMPLE):
         return [argument]
-    path = Path(argument)
-    if path.is_dir():
-        found = sorted(str(p) for p in path.iterdir() if p.suffix.lower() in _TABLES)
-    else:
-        found = [argument] if path.exists() else sorted(glob.glob(argument, recursive=True))
-    if not found:
+    found = data_files(argument, suffixes=_TABLES)
+    if not Path(found[0]).exists():
         raise DataError(
             "no such file", where=argument, allowed="files, folders of tables, patterns"
         )

@@ -2,7 +2,7 @@
 
 import argparse
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -215,6 +215,13 @@ def file_of(name: str) -> Path:
         known = ", ".join(EXAMPLE + n for n in example_names()) or "none is bundled"
         raise ReaderError(f"no example {stem!r}", where=name, allowed=known)
     return paths[0]
+
+
+def files_of(names: Sequence[str]) -> list[str]:
+    """The files that files, folders, patterns and ``example:NAME`` stand for, in their order."""
+    from ..data import data_files
+
+    return [f for n in names for f in ([n] if n.startswith(EXAMPLE) else data_files(n))]
 
 
 def measurement_from(path: str, options: argparse.Namespace) -> "Measurement":

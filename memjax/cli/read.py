@@ -1,15 +1,17 @@
 """``memjax read``: what is in a measured file, and what had to be guessed."""
 
 import argparse
+from pathlib import Path
 
 from ..errors import OutputError, ReaderError
-from .command import Command, print_json
+from .command import Command, print_json, say
 from .options import (
     add_compliance_option,
     add_json_option,
     add_read_options,
     add_write_options,
     file_of,
+    files_of,
     measurement_from,
 )
 
@@ -18,7 +20,10 @@ _COUNTS = ("cycles", "set_pulses", "reset_pulses")
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="measured file, or example:NAME")
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE",
+        help="measured file, or example:NAME; several files, a folder or a quoted pattern: one after the other",
+    )  # fmt: skip
     add_read_options(parser)
     add_compliance_option(parser)
     parser.add_argument("--out", metavar="TIDY.csv", help="write sweep, t_s, v_V, i_A in SI")
@@ -111,8 +116,8 @@ def _print_records(about: dict, name: str) -> None:
         print(f"  warning     {text}")
 
 
-def _run_records(options: argparse.Namespace) -> int:
-    """What a file holds that has no voltage and current."""
+def _records(name: str, options: argparse.Namespace) -> dict:
+    """The summary of a file that has no voltage and current."""
     from ..data import read_records
     from ..data.records import records_summary
 
@@ -121,12 +126,10 @@ def _run_records(options: argparse.Namespace) -> int:
             "sweep, t_s, v_V, i_A of a file without voltage and current", where="--out",
             fix="leave it out",
         )  # fmt: skip
-    about = records_summary(read_records(file_of(options.file), reader=options.reader))
-    print_json(about) if options.json else _print_records(about, options.file)
-    return 0
+    return records_summary(read_records(file_of(name), reader=options.reader))
 
 
-def _waveforms(options: argparse.Namespace) -> dict | None:
+def _waveforms(name: str, options: argparse.Namespace) -> dict | None:
     """The summary of a voltage or a current against time; None where the file holds none, or it was to be written."""
     from ..data.waveforms import read_waveforms, waveforms_summary
 
@@ -134,7 +137,7 @@ def _waveforms(options: argparse.Namespace) -> dict | None:
     if options.out is not None or {"v", "i"} <= named.keys() or "r" in named:
         return None
     try:
-        path = file_of(options.file)
+        path = file_of(name)
         return waveforms_summary(read_waveforms(path, reader=options.reader, columns=named))
     except ReaderError:
         return None
@@ -152,14 +155,62 @@ def _print_waveforms(about: dict, name: str) -> None:
         print(f"  warning     {text}")
 
 
-def _run(options: argparse.Namespace) -> int:
+def _about(name: str, options: argparse.Namespace, out: Path | None) -> dict:
+    """The summary of one file, which is written where that is asked for."""
     from ..data import has_records
     from ..data.summary import summary, write_tidy
+
+    if options.columns is None and has_records(file_of(name), reader=options.reader):
+        return _records(name, options)
+    try:
+        measurement = measurement_from(name, options)
+    except ReaderError:
+        if (about := _waveforms(name, options)) is None:
+            raise
+        return about
+    if out is not None:
+        write_tidy(measurement, out)
+    return summary(measurement)
+
+
+def _show(about: dict, name: str) -> None:
+    """A summary for people."""
+    shown = (
+        _print if "kind" not in about else _print_waveforms if "traces" in about else _print_records
+    )
+    shown(about, name)
+
+
+def _each(names: list[str], options: argparse.Namespace) -> int:
+    """Summaries of several files; those that are refused are named with their reasons."""
+    if options.out is not None:
+        raise OutputError(f"{len(names)} files", where="--out", allowed="one file")
+    found: list[dict] = []
+    for name in names:
+        try:
+            about = _about(name, options, None)
+        except ReaderError as error:
+            say("warning", f"{name}: {error.lines[0]}")
+            about = {"error": error.lines[0]}
+        if not options.json and "error" not in about:
+            _show(about, name)
+        found.append({"file": name} | about)
+    refused = sum("error" in about for about in found)
+    if options.json:
+        print_json({"files": found, "refused": refused})
+    if refused == len(found):
+        raise ReaderError(
+            f"none of {len(found)} files is a measurement", where=", ".join(names[:3])
+        )
+    return 0
+
+
+def _run(options: argparse.Namespace) -> int:
     from ..io import prepare_output
 
-    if options.columns is None and has_records(file_of(options.file), reader=options.reader):
-        return _run_records(options)
-
+    names = files_of(options.files)
+    if len(names) > 1:
+        return _each(names, options)
     out = None
     if options.out is not None:
         out = prepare_output(options.out, force=options.force)
@@ -167,17 +218,8 @@ def _run(options: argparse.Namespace) -> int:
             raise OutputError(
                 f"suffix {out.suffix!r}", where=f"--out {options.out}", allowed=".csv"
             )
-    try:
-        measurement = measurement_from(options.file, options)
-    except ReaderError:
-        if (about := _waveforms(options)) is None:
-            raise
-        print_json(about) if options.json else _print_waveforms(about, options.file)
-        return 0
-    if out is not None:
-        write_tidy(measurement, out)
-    about = summary(measurement)
-    print_json(about) if options.json else _print(about, options.file)
+    about = _about(names[0], options, out)
+    print_json(about) if options.json else _show(about, names[0])
     return 0
 
 

@@ -45,6 +45,8 @@ def scope_table(table: Table, options: Options, *, where: str) -> Table:
         if name not in channels:
             raise ReaderError(f"no channel {name!r}", where=where, allowed=", ".join(channels))
     amps = [c for c, u in zip(channels, table.units[1:], strict=True) if measures(u, "i")]
+    if not channels:
+        raise ReaderError("one column, and no channel", where=where, allowed="time and channels")
     if len(channels) == 1:
         return replace(table, roles={"t": table.names[0], "i" if amps else "v": channels[0]})
     across = chosen["i"] or (amps[0] if len(amps) == 1 else "")

@@ -38,7 +38,9 @@ def load(path: str | Path) -> Source:
     path = Path(path)
     where = str(path)
     if path.is_dir():
-        raise ReaderError("a directory is no measurement", where=where, fix="name one file in it")
+        raise ReaderError(
+            "a directory is no measurement", where=where, fix="name a file in it, or 'FOLDER/*.csv'"
+        )
     try:
         data = path.read_bytes()
     except FileNotFoundError:

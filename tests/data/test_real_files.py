@@ -196,7 +196,7 @@ def test_spreadsheet_with_pairs_of_columns_is_one_sweep_for_each_pair():
     ],
 )
 def test_file_without_voltage_and_current_is_an_error_that_says_what_to_do(pattern):
-    with pytest.raises(ReaderError, match=r"no column says that it is the .* --columns v=NAME"):
+    with pytest.raises(ReaderError, match=r"no column says that it is the .* --columns (t=1,)?v="):
         read(find(f"raw/{pattern}"))
 
 

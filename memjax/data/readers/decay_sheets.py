@@ -107,7 +107,12 @@ def _header(rows: list[list[str]]) -> tuple[int, int] | None:
 
 def _role(cell: str) -> str:
     """Role that a name says, empty where it says none."""
-    return next(iter(roles([cell])), "")
+    return next(iter(roles([_plain(cell)])), "")
+
+
+def _plain(cell: str) -> str:
+    """A name without the number of a run, as in ``R2 (ohm)``."""
+    return re.sub(r"(?<=[A-Za-z])[_ ]?\d+(?=$|[\s_/(\[])", "", cell, count=1)
 
 
 def _block(rows: list[list[str]]) -> _Block | None:
@@ -126,7 +131,7 @@ def _block(rows: list[list[str]]) -> _Block | None:
     others = [r for k, r in enumerate(rows[:first]) if k != at]
     runs, factors, time = [], [], None
     for k, name in enumerate(names):
-        column = roles([name])
+        column = roles([_plain(name)])
         role = next(iter(column), "")
         if role == "t":
             time = (k, column["t"].factor)

@@ -59,6 +59,11 @@ class RigolReader(AbstractReader):
         if len(rows) < 2:
             raise ReaderError("no rows of samples", where=where, allowed="rows below the header")
         kept = [k for k, n in enumerate(header) if re.match(r"(CH|MATH)\d?", n, re.IGNORECASE)]
+        if not kept:
+            raise ReaderError(
+                f"no channel in the first line, {lines[0][:60]!r}", where=where,
+                allowed="CH1, CH2, ...", fix="leave --reader out",
+            )  # fmt: skip
         units = _units(header, split_line(lines[1], ",") if counted else [], kept)
         numbers = [k for k, _ in rows]
         columns = [[r[k] if k < len(r) else "" for _, r in rows] for k in kept]

@@ -18,7 +18,7 @@ from .labels import Sweeps, by_label, by_shape
 from .measurement import Measurement
 from .numbers import complete_rows, to_numbers
 from .registry import find_reader, holds_instead
-from .roles import SI_UNITS, WORDS, assign, factor, grouping, is_modulus, left_aside
+from .roles import SI_UNITS, WORDS, assign, factor, grouping, is_modulus, left_aside, told_by_unit
 from .scope import CHANNELS
 from .text import load
 from .timing import check_time, count_time
@@ -207,7 +207,8 @@ def _record(
     table: Table, chosen: Mapping[str, int], number: int, where: str, columns: Mapping[str, str]
 ) -> _Rows:
     """Points of one record; `columns` are those that the user names."""
-    values, assumed, warnings = {}, [], list(table.warnings)
+    values, assumed = {}, []
+    warnings = [*table.warnings, *told_by_unit(table, chosen, columns)]
     for role in [r for r in SI_UNITS if r in chosen]:
         k = chosen[role]
         scale, stated = factor(table, k, role)

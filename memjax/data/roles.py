@@ -20,9 +20,9 @@ WORDS = {
 }
 # `sweep` goes from the outermost grouping to the innermost: the last one present numbers sweeps.
 _NAMES = {
-    "v": ("v", "u", "voltage", "volt", "volts", "bias", "vbias", "vmeas", "vsource"),
-    "i": ("i", "current", "currents", "amp", "amps", "imeas"),
-    "t": ("t", "time", "times", "timestamp", "elapsed"),
+    "v": ("v", "u", "voltage", "volt", "volts", "bias", "vbias", "vmeas", "vsource", "spannung", "tension"),
+    "i": ("i", "current", "currents", "amp", "amps", "imeas", "strom", "courant"),
+    "t": ("t", "time", "times", "timestamp", "elapsed", "zeit", "temps"),
     "sweep": (
         "sheet", "device", "cell", "object", "file", "member", "group", "run", "read", "repeat",
         "trial", "curve", "loop", "sweep", "cycle",
@@ -30,6 +30,10 @@ _NAMES = {
     "compliance": ("compliance", "limit", "icc", "ilimit", "i_limit", "current limit", "current_limit",
                    "compliance current", "compliance_current"),
 }  # fmt: skip
+_SHORT = re.compile(
+    r"(?P<letter>[vui])_?(ds|sd|in|dev|device|mem|cell|dut|rram|app|appl|applied|src|tot|total|te|top|anode)"
+)
+"""Names such as ``Vds`` and ``I_dev``."""
 _SPARE = ("sweep", "compliance")
 """Roles that a file can do without."""
 _LIMITS = {"compliance", "limit", "icc", "ilimit"}
@@ -246,7 +250,10 @@ def _rank(base: str, role: str) -> int | None:
     if words[-1] in _NAMES[role]:
         return 1
     # `Voltage measured`: the first word may carry the meaning, if it is a word and no letter.
-    return 2 if len(words[0]) > 3 and words[0] in _NAMES[role] else None
+    if len(words[0]) > 3 and words[0] in _NAMES[role]:
+        return 2
+    short = _SHORT.fullmatch(plain)
+    return 3 if short and role == {"u": "v"}.get(short["letter"], short["letter"]) else None
 
 
 def _candidates(table: Table, role: str, free: list[int]) -> list[int]:
@@ -259,7 +266,27 @@ def _candidates(table: Table, role: str, free: list[int]) -> list[int]:
         wrong = role != "sweep" and heading.unit and _unit(heading.unit) and not fits
         if rank is not None and not wrong:
             ranks[k] = (rank, not fits)
+    if not ranks and role in ("v", "i", "t"):  # no name tells, but perhaps one unit does
+        found = [k for k in free if measures(_heading(table, k).unit, role) and _is_plain(table, k)]
+        return found if len(found) == 1 else []
     return [k for k, rank in ranks.items() if rank == min(ranks.values())]
+
+
+def _is_plain(table: Table, k: int) -> bool:
+    """Whether a name is neither that of a limit nor that of a logarithm or a modulus."""
+    base = _heading(table, k).base
+    words = set(re.findall(r"[a-z]+", base.lower()))
+    return not (_LIMITS & words or is_logarithm(base) or is_modulus(base))
+
+
+def told_by_unit(table: Table, chosen: Mapping[str, int], columns: Mapping[str, str]) -> list[str]:
+    """What is said of columns whose unit alone tells what they are; `columns` are those that the user names."""
+    return [
+        f"the column {table.names[k]!r} is taken as the {WORDS[role]} by its unit"
+        for role, k in chosen.items()
+        if role in ("v", "i", "t") and role not in columns and role not in table.roles
+        and _rank(_heading(table, k).base, role) is None
+    ]  # fmt: skip
 
 
 def find_column(table: Table, name: str, where: str) -> int:

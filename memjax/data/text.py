@@ -14,6 +14,7 @@ from .base import Source, Table
 from .binary import is_binary, unpacked
 
 _BEFORE_UNIT = re.compile(r"[\t ]+(?=[(\[])")
+_DECIMAL = re.compile(r"[-+]?\d+(?:[.,]\d+)?(?:[eE][-+]?\d+)?")
 _NUMBER = re.compile(r"[-+]?(\d+[.,]?\d*|[.,]\d+)([eE][-+]?\d+)?|[-+]?nan|[-+]?inf", re.IGNORECASE)
 
 
@@ -76,10 +77,18 @@ def is_number(cell: str) -> bool:
     return _NUMBER.fullmatch(cell.strip()) is not None
 
 
+def separator_of(line: str) -> str:
+    """What separates the cells of a line: the first of ``;``, tab, ``|`` and comma that is there, else blanks."""
+    cells = line.split()
+    if len(cells) > 1 and "," in line and all(map(_DECIMAL.fullmatch, cells)):
+        return " "  # commas are decimal points
+    return next((s for s in ";\t|," if s in line), " ")
+
+
 def split_line(line: str, separator: str | None = None) -> list[str]:
     """Cells of one line, stripped; the separator is seen from the line where it is not given."""
     if separator is None:
-        separator = next((s for s in ";\t," if s in line), " ")
+        separator = separator_of(line)
     if separator == " ":
         return line.split()
     return [cell.strip() for cell in next(csv.reader([line], delimiter=separator))]
@@ -114,7 +123,7 @@ def tables(source: Source, *, comment: str = "") -> list[Table]:
     first = _first_data(lines)
     if first is None:
         raise _no_table(lines, str(source.path))
-    separator = next((s for s in ";\t," if s in lines[first]), " ")
+    separator = separator_of(lines[first])
     width = len(split_line(lines[first], separator))
     header, at = _header(lines[:first], width, comment, separator)
     upper, _ = _header(lines[:at], width, comment, separator)
@@ -153,7 +162,7 @@ def _header(lines: list[str], width: int, comment: str, separator: str) -> tuple
     """Cells and index of the header: the closest line of enough cells that are not all numbers."""
     for k in range(len(lines) - 1, -1, -1):
         line = lines[k].lstrip().removeprefix(comment) if comment else lines[k]
-        if not line.strip():
+        if not line.strip("\t |:+=-"):  # blank, or a rule under the header
             continue
         # A header may have blanks over rows that have tabs, and blanks before its units.
         tight = _BEFORE_UNIT.sub("", line.strip()).replace(" / ", "/")

@@ -32,7 +32,7 @@ def write(tmp_path):
         ("# v_V i_A\n0 0\n1 1\n", "savetxt", "lines that begin with #"),
         ("Voltage Current\n0\t0\n1\t1\n", "labscript", "blanks over rows with tabs"),
         ("V1,I1,absI\n0,0,0\n1,1,1\n", "b1500-list", "bare names V1,I1"),
-        ("Voltage;Current\n0;0\n1;1\n", "text", "rows of numbers, and nothing of an instrument"),
+        ("Voltage;Current\n0;0\n1;1\n", "text", "a line names a voltage and a current above rows"),
         ('{"V": [0, 1], "I": [0, 1]}', "json", "JSON throughout"),
     ],
 )

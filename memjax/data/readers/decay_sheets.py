@@ -10,7 +10,7 @@ from memjax.data.base import NAMED_COLUMNS, AbstractRecordReader, Source, Verdic
 from memjax.data.numbers import to_numbers
 from memjax.data.pulse_record import DecayRecord
 from memjax.data.record_columns import roles
-from memjax.data.text import is_number, split_line
+from memjax.data.text import is_number, separator_of, split_line
 from memjax.data.workbook import text_of
 from memjax.errors import ReaderError, UnitError
 from memjax.units import parse_unit
@@ -84,7 +84,7 @@ def _sheets(source: Source) -> list[tuple[str, list[list[str]]]]:
             (n, [r.split("\t") for r in text_of(rows).split("\n")]) for n, rows in sheets if rows
         ]
     lines = [line for line in source.text.split("\n") if line.strip()]
-    separator = next((s for s in ";\t," if s in (lines[-1] if lines else "")), " ")
+    separator = separator_of(lines[-1]) if lines else " "
     if separator == " " or sum(map(is_number, split_line(lines[-1], separator))) < 3:
         return []
     head = [split_line(line, separator) for line in lines[: _DEEPEST + 1]]

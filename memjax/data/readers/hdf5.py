@@ -29,7 +29,7 @@ class Hdf5Reader(AbstractReader):
 
     def judge(self, source: Source) -> Verdict:
         """Sure of HDF5's signature; a MATLAB or netCDF reader is surer of its own files."""
-        return verdict(is_hdf5(source.data), 0.8, "it has the signature of HDF5")
+        return verdict(is_hdf5(source.data), 0.75, "it has the signature of HDF5")
 
     def parse(self, source: Source, options: Options) -> tuple[Table, ...]:
         """Records of the file."""

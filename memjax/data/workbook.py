@@ -1,6 +1,9 @@
 """Workbooks: .xls, .xlsx, .xlsb and .ods as rows of cells."""
 
 import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from memjax.errors import ReaderError
 
@@ -23,10 +26,27 @@ def read_sheets(data: bytes, *, where: str) -> list[tuple[str, list[list]]]:
     import python_calamine  # here: only workbooks need it
 
     try:
-        book = python_calamine.load_workbook(io.BytesIO(data))
-        return [(name, book.get_sheet_by_name(name).to_python()) for name in book.sheet_names]
-    except python_calamine.CalamineError as error:
-        raise ReaderError(f"no spreadsheet ({error})", where=where) from None
+        with _silence():
+            book = python_calamine.load_workbook(io.BytesIO(data))
+            return [(name, book.get_sheet_by_name(name).to_python()) for name in book.sheet_names]
+    except BaseException as error:  # a panic of calamine's Rust is no Exception
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        what = f"a damaged workbook, or none ({error})"
+        raise ReaderError(what, where=where, fix="open it and save it again") from None
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Nothing on standard error meanwhile: a panic of Rust prints its traceback there."""
+    kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nothing)
 
 
 def text_of(rows: list[list]) -> str:

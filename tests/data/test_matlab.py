@@ -80,3 +80,19 @@ def test_objects_and_damaged_files_are_refused_by_name(tmp_path):
     path.write_bytes(path.read_bytes()[:300])
     with pytest.raises(ReaderError, match="damaged MATLAB file"):
         read(path)
+
+
+def test_an_element_of_an_unknown_kind_is_refused_before_scipy_sees_it(tmp_path):
+    """A kind beyond the table of scipy's reader makes it read memory that is not its own."""
+    path = tmp_path / "a.mat"
+    for compress in (False, True):
+        scipy.io.savemat(path, {"data": {"V": V, "I": I}}, do_compression=compress)
+        assert_loops(read(path), 1)
+    scipy.io.savemat(path, {"V": V, "I": I})
+    data = bytearray(path.read_bytes())
+    at = data.index(V.astype("<f8").tobytes()) - 8
+    assert data[at] == 9  # the kind of doubles
+    data[at + 1] = 78
+    path.write_bytes(bytes(data))
+    with pytest.raises(ReaderError, match="damaged MATLAB file"):
+        read(path)

@@ -162,6 +162,7 @@ def test_one_channel_holds_no_current(write):
         ("LECROYWR625Zi,61392,Waveform\nSegments,1,SegmentSize,2\nSegment,TrigTime,T\n#1,x,0\n", "no line Time,Ampl"),
         ("X,CH1,CH2,Start,Increment,\nSequence,Volt,Volt,0,1\n", "no rows of samples"),
         ("X,CH1,CH2,Start,Increment,\nSequence,Volt,Volt\n0,1,1\n1,1,1\n", "no start and increment"),
+        ("CH1V,CH2V,t0 = 0, tInc = 5e-,\n0,1\n1,1\n", "no start and increment"),
     ],
 )  # fmt: skip
 def test_exports_without_data_are_refused(write, text, says):

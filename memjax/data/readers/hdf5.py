@@ -49,7 +49,7 @@ def hdf5_tree(source: Source) -> dict[str, Any]:
     try:
         with h5py.File(io.BytesIO(source.data), "r") as file:
             return _group(file, file)
-    except (OSError, RuntimeError, KeyError, ValueError) as error:
+    except Exception as error:  # h5py raises many kinds on damaged files
         raise ReaderError(
             f"a damaged HDF5 file ({error})",
             where=str(source.path),

@@ -1,6 +1,8 @@
 """MATLAB files, of all versions."""
 
 import io
+import struct
+import zlib
 from typing import Any, final
 
 import numpy as np
@@ -12,6 +14,10 @@ from memjax.errors import ReaderError
 
 from .hdf5 import hdf5_tree
 from .json_arrays import branches
+
+_MATRIX, _COMPRESSED = 14, 15
+_KINDS = (1, 2, 3, 4, 5, 6, 7, 9, 12, 13, 14, 15, 16, 17, 18)
+"""Kinds of data elements that the format knows."""
 
 
 @final
@@ -49,6 +55,11 @@ def _older(data: bytes, where: str) -> dict[str, Any]:
     """Variables of a file of version 4 to 7."""
     from scipy.io import loadmat  # here: only these files need it
 
+    if data.startswith(MATLAB_MAGIC) and not _is_intact(data[128:], data[126:128] != b"MI"):
+        raise ReaderError(
+            "a damaged MATLAB file: data of a kind that there is not, or that end early", where=where,
+            fix="save it again",
+        )  # fmt: skip
     try:
         content = loadmat(io.BytesIO(data), simplify_cells=True)
     except Exception as error:  # scipy raises many kinds on damaged files
@@ -63,6 +74,34 @@ def _older(data: bytes, where: str) -> dict[str, Any]:
             allowed="arrays and structures", fix="save columns as arrays, as in V = T.V; I = T.I; save f.mat V I",
         )  # fmt: skip
     return branches(known)
+
+
+def _is_intact(data: bytes, little: bool) -> bool:
+    """Whether the elements of a content have known kinds and end within it; scipy takes both for granted.
+
+    References
+    ----------
+    .. [1] MathWorks, MAT-File Format, "Data Elements": a tag of kind and length, or both in four bytes.
+    """
+    order, place = "<" if little else ">", 0
+    while place + 8 <= len(data):
+        kind, length = struct.unpack_from(f"{order}II", data, place)
+        if kind >> 16:  # a small element, whose data stand in its tag
+            kind, length, begin, end = kind & 0xFFFF, 0, place + 8, place + 8
+        else:
+            begin, end = place + 8, place + 8 + length
+        if kind not in _KINDS or end > len(data):
+            return False
+        inner = data[begin:end] if kind == _MATRIX else b""
+        if kind == _COMPRESSED:
+            try:
+                inner = zlib.decompress(data[begin:end])
+            except zlib.error:
+                return False
+        if not _is_intact(inner, little):
+            return False
+        place = end if kind == _COMPRESSED else end + -end % 8
+    return True
 
 
 def _is_object(value: Any) -> bool:

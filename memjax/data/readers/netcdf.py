@@ -1,6 +1,8 @@
 """netCDF files, such as ``memjax simulate`` writes."""
 
 import io
+import sys
+import traceback
 from typing import Any, final
 
 import numpy as np
@@ -36,19 +38,38 @@ class NetcdfReader(AbstractReader):
 
     def parse(self, source: Source, options: Options) -> tuple[Table, ...]:
         """The record of the file."""
-        import xarray as xr  # here: only these files need it
-
         where = str(source.path)
-        engine = "scipy" if source.data.startswith(NETCDF3_MAGIC) else "h5netcdf"
         try:
-            with xr.open_dataset(
-                io.BytesIO(source.data), engine=engine, decode_times=False
-            ) as data:
-                return (_table(data.load(), where),)
-        except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+            return (_table(_dataset(source.data), where),)
+        except ReaderError:
+            raise
+        except Exception as error:  # xarray and what it calls raise many kinds on damaged files
             raise ReaderError(
                 f"a damaged netCDF file ({error})", where=where, fix="copy it again from its source"
             ) from None
+
+
+def _dataset(data: bytes) -> Any:
+    """The dataset of a content, in memory.
+
+    A file object of h5netcdf that failed in its making complains on standard error when it is let go: not here.
+    """
+    import xarray as xr  # here: only these files need it
+
+    engine = "scipy" if data.startswith(NETCDF3_MAGIC) else "h5netcdf"
+    hook, sys.unraisablehook = sys.unraisablehook, _ignore
+    try:
+        with xr.open_dataset(io.BytesIO(data), engine=engine, decode_times=False) as dataset:
+            return dataset.load()
+    except Exception as error:
+        traceback.clear_frames(error.__traceback__)
+        raise
+    finally:
+        sys.unraisablehook = hook
+
+
+def _ignore(_: object) -> None:
+    """Nothing is said of an object that could not be let go."""
 
 
 def _table(data: Any, where: str) -> Table:

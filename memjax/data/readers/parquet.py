@@ -29,7 +29,7 @@ class ParquetReader(AbstractReader):
         parquet = library("pyarrow.parquet", where=where)
         try:
             table = parquet.read_table(io.BytesIO(source.data))
-        except (OSError, ValueError) as error:  # pyarrow's errors are of these kinds
+        except Exception as error:  # pyarrow raises many kinds on damaged files
             raise ReaderError(
                 f"a damaged Parquet file ({error})",
                 where=where,

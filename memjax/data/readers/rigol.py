@@ -8,7 +8,7 @@ import numpy as np
 from memjax.data.base import AbstractReader, Options, Source, Table, Verdict, verdict
 from memjax.data.numbers import to_numbers
 from memjax.data.scope import scope_table
-from memjax.data.text import split_line
+from memjax.data.text import is_number, split_line
 from memjax.errors import ReaderError
 
 _COUNTED = re.compile(r"\s*X,((?:[^,\n]+,)+)Start,Increment,?\s*\n\s*Sequence,")
@@ -95,16 +95,19 @@ def _timing(
     text: str, header: list[str], lines: list[str], counted: bool, where: str
 ) -> tuple[float, float]:
     """Time of the first sample and step [s]."""
-    match = None if counted else _STEP.match(text)
-    if match:
-        return float(match[1]), float(match[2])
     cells = split_line(lines[1], ",")
+    match = None if counted else _STEP.match(text)
+    # Files with digital channels may have further cells in this line.
+    named = (
+        [cells[k] for k in map(header.index, ("Start", "Increment")) if k < len(cells)]
+        if counted
+        else []
+    )
+    numbers = [c for c in cells if re.fullmatch(r"[-+.\deE]+", c)]
     try:
-        # Files with digital channels have further cells in this line.
-        start, step = (float(cells[k]) for k in (header.index("Start"), header.index("Increment")))
-    except (ValueError, IndexError):
-        numbers = [c for c in cells if re.fullmatch(r"[-+.\deE]+", c)]
-        if len(numbers) < 2:
-            raise ReaderError("no start and increment", where=f"{where}, line 2") from None
-        start, step = float(numbers[-2]), float(numbers[-1])
-    return start, step
+        start, step = (
+            match.groups() if match else named if all(map(is_number, named)) else numbers[-2:]
+        )
+        return float(start), float(step)
+    except ValueError:
+        raise ReaderError("no start and increment", where=f"{where}, line 2") from None

@@ -13,10 +13,10 @@ _SOURCE = re.compile(
     r"(?i)(?<![a-z])(source[ds]?|sourcing|forced?|forcing|set|applied|programmed)(?![a-z])"
 )
 _STATED = re.compile(
-    r"(?i)current\s*(source|sweep|list sweep|bias|step)|(source|forc\w*|sourc\w*)\W+current"
+    r"(?i)current\s*(source|sweep|list sweep|bias|step)|(source[ds]?|sourcing|forced?|forcing)\W+current"
 )
 _VOLTAGE = re.compile(
-    r"(?i)voltage\s*(source|sweep|list|bias|step)|(source|forc\w*|sourc\w*)\W+voltage"
+    r"(?i)voltage\s*(source|sweep|list|bias|step)|(source[ds]?|sourcing|forced?|forcing)\W+voltage"
 )
 _FEWEST = 10
 """Points below which steps tell nothing."""

@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 from memjax.errors import ReaderError
 
 from .base import AbstractFormat, AbstractRecordReader, Source, Verdict
+from .binary import WORKBOOK_MAGIC
 from .readers.b1500 import B1500Reader
 from .readers.b1500_list import B1500ListReader
 from .readers.b1500_wgfmu import B1500WgfmuReader
@@ -74,7 +75,7 @@ def reader_names() -> tuple[str, ...]:
 
 def for_records(source: Source) -> Source:
     """What readers of records are given: a workbook whose sheets are alike as text, any other file as it is."""
-    text = None if source.text else one_text(source)
+    text = one_text(source) if source.data.startswith(WORKBOOK_MAGIC) else None
     return source if text is None else replace(source, text=text)
 
 

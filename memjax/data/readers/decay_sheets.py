@@ -7,6 +7,7 @@ from typing import final
 import numpy as np
 
 from memjax.data.base import NAMED_COLUMNS, AbstractRecordReader, Source, Verdict, verdict
+from memjax.data.binary import WORKBOOK_MAGIC
 from memjax.data.numbers import to_numbers
 from memjax.data.pulse_record import DecayRecord
 from memjax.data.record_columns import roles
@@ -45,7 +46,10 @@ class DecaySheetsReader(AbstractRecordReader):
 
     def judge(self, source: Source) -> Verdict:
         """Sure where a header names a time and several resistances, and neither voltage nor current."""
-        found = [b for _, rows in _sheets(source) if (b := _block(rows)) is not None]
+        head = (
+            source.head.rpartition("\n")[0] if len(source.text) > len(source.head) else source.text
+        )
+        found = [b for _, rows in _sheets(source, head) if (b := _block(rows)) is not None]
         runs = sum(len(b.runs) for b in found)
         reason = (
             f"headers name times and {runs} resistances or conductances, no voltage and no current"
@@ -55,7 +59,7 @@ class DecaySheetsReader(AbstractRecordReader):
     def records(self, source: Source) -> tuple[DecayRecord, ...]:
         """One record per run."""
         where, found, aside = str(source.path), [], []
-        sheets = _sheets(source)
+        sheets = _sheets(source, source.text)
         for name, rows in sheets:
             block = _block(rows)
             if block is None:
@@ -71,24 +75,22 @@ class DecaySheetsReader(AbstractRecordReader):
         return tuple(found)
 
 
-def _sheets(source: Source) -> list[tuple[str, list[list[str]]]]:
-    """Cells of each sheet, or of the one table of a text."""
-    try:
-        sheets = (
-            source.sheets if not source.text or source.data[:2] in (b"PK", b"\xd0\xcf") else None
-        )
-    except ReaderError:
-        return []
-    if sheets is not None:
-        return [
-            (n, [r.split("\t") for r in text_of(rows).split("\n")]) for n, rows in sheets if rows
-        ]
-    lines = [line for line in source.text.split("\n") if line.strip()]
+def _sheets(source: Source, text: str) -> list[tuple[str, list[list[str]]]]:
+    """Cells of each sheet of a workbook, or of the one table of a text."""
+    if source.data.startswith(WORKBOOK_MAGIC):
+        try:
+            return [
+                (n, [r.split("\t") for r in text_of(rows).split("\n")])
+                for n, rows in source.sheets
+                if rows
+            ]
+        except ReaderError:
+            return []  # the reader of workbooks says what is wrong
+    lines = [line for line in text.split("\n") if line.strip()]
     separator = separator_of(lines[-1]) if lines else " "
     if separator == " " or sum(map(is_number, split_line(lines[-1], separator))) < 3:
         return []
-    head = [split_line(line, separator) for line in lines[: _DEEPEST + 1]]
-    if _header(head) is None:
+    if _header([split_line(line, separator) for line in lines[: _DEEPEST + 1]]) is None:
         return []
     return [("", [split_line(line, separator) for line in lines])]
 

@@ -32,7 +32,7 @@ def read_sheets(data: bytes, *, where: str) -> list[tuple[str, list[list]]]:
     except BaseException as error:  # a panic of calamine's Rust is no Exception
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
-        what = f"a damaged workbook, or none ({error})"
+        what = f"no spreadsheet, or a damaged one ({error})"
         raise ReaderError(what, where=where, fix="open it and save it again") from None
 
 

@@ -10,7 +10,12 @@ from typing import Any
 
 from memjax.cli.cache import prepare_jax
 from memjax.cli.command import Command, UsageError, count, number
-from memjax.cli.options import add_bench_options, add_read_options, add_write_options
+from memjax.cli.options import (
+    add_bench_options,
+    add_read_options,
+    add_write_options,
+    files_of,
+)
 
 from .batch import options as batch_options
 from .batch.run import expanded
@@ -127,8 +132,7 @@ def _explicit(options: argparse.Namespace) -> list[str]:
 def _run_fit(options: argparse.Namespace) -> int:
     """Run ``memjax fit``."""
     options.explicit = _explicit(options)
-    if options.batch:
-        options.files = expanded(options.files)
+    options.files = (expanded if options.batch else files_of)(options.files)
     kind = kind_for(options)
     prepare_jax()
     if options.batch and not kind.batched:

@@ -88,6 +88,7 @@ def parse_unit(text: str) -> Unit:
         If the text is no unit.
     """
     plain = unicodedata.normalize("NFKC", text).replace("\u2212", "-").replace("·", "*").strip()
+    plain = plain.replace("[", "(").replace("]", ")")
     tokens, end = [], 0
     while end < len(plain) and (match := _TOKEN.match(plain, end)):
         tokens.append(match[1])

@@ -1,7 +1,6 @@
 """``memjax fit --batch``: files to devices, progress, and the folder of a batch."""
 
 import argparse
-import glob
 import os
 import shlex
 import shutil
@@ -15,6 +14,7 @@ from typing import Any
 
 from memjax.cli.command import say
 from memjax.cli.options import EXAMPLE, file_of, measurement_from
+from memjax.data import data_files
 from memjax.errors import DataError, FitError, OutputError
 from memjax.fields import parameter_specs
 from memjax.files import prepare_output, write_json
@@ -65,20 +65,19 @@ def devices_of(names: Sequence[str]) -> dict[str, str]:
 
 def expanded(names: Sequence[str]) -> list[str]:
     """The files that files, folders, patterns and example:NAME stand for, see `devices_of`."""
-    every: list[str] = []
-    for argument in names:
-        path = Path(argument)
-        if argument.startswith(EXAMPLE):
-            files = [argument]
-        elif path.is_dir():
-            files = sorted(str(p) for p in path.iterdir() if p.suffix.lower() in _TABLES)
-        else:
-            files = [argument] if path.exists() else sorted(glob.glob(argument, recursive=True))
-        if not files:
-            allowed = "files, folders of tables, patterns"
-            raise DataError("no such file", where=argument, allowed=allowed)
-        every += files
-    return every
+    return [f for name in names for f in _expanded(name)]
+
+
+def _expanded(argument: str) -> list[str]:
+    """The files that an argument names."""
+    if argument.startswith(EXAMPLE):
+        return [argument]
+    paths = data_files(argument, suffixes=_TABLES)
+    if not Path(paths[0]).exists():
+        raise DataError(
+            "no such file", where=argument, allowed="files, folders of tables, patterns"
+        )
+    return paths
 
 
 class Progress:

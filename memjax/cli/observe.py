@@ -4,7 +4,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from .command import Command, number, print_json, say, table
-from .options import add_json_option, add_read_options, measurement_from
+from .options import add_json_option, add_read_options, files_of, measurement_from
 
 if TYPE_CHECKING:
     from ..observables import Switching
@@ -96,7 +96,7 @@ def _run(options: argparse.Namespace) -> int:
         if options.hold_threshold is None
         else options.hold_threshold,
     }
-    parts = [_observe(name, options, thresholds) for name in options.file]
+    parts = [_observe(name, options, thresholds) for name in files_of(options.file)]
     summary = summarise([s for found, _ in parts for s in found])
     if summary["incomplete"]:
         say(

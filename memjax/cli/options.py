@@ -2,7 +2,7 @@
 
 import argparse
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -132,7 +132,7 @@ def bench_from(
 def _columns(text: str) -> dict[str, str]:
     """``v=NAME,i=NAME`` as a dictionary; a name may hold commas."""
     pairs = [part.split("=", 1) for part in re.split(r",(?=\w+=)", text)]
-    roles = ("v", "i", "t", "sweep", "compliance")
+    roles = ("v", "i", "t", "r", "sweep", "compliance")
     if any(len(p) != 2 or p[0].strip() not in roles or not p[1].strip() for p in pairs):
         allowed = f"v=NAME,i=NAME,t=NAME,sweep=NAME,compliance=NAME (roles: {', '.join(roles)})"
         raise argparse.ArgumentTypeError(f"{text!r}; allowed: {allowed}")
@@ -171,7 +171,7 @@ def add_read_options(parser: argparse.ArgumentParser) -> None:
         "--columns",
         type=_columns,
         metavar="v=NAME,i=NAME,t=NAME",
-        help="which column is what, where the file does not say; sweep and compliance may be named too",
+        help="which column is what, where the file does not say; r for a resistance in place of i; sweep, compliance",
     )
     add(
         "--shunt",
@@ -215,6 +215,13 @@ def file_of(name: str) -> Path:
         names = ", ".join(EXAMPLE + n for n in example_names()) or "none is bundled"
         raise ReaderError(f"no example {stem!r}", where=name, allowed=names)
     return paths[0]
+
+
+def files_of(names: Sequence[str]) -> list[str]:
+    """The files that files, folders, patterns and ``example:NAME`` stand for, in their order."""
+    from ..data import data_files
+
+    return [f for n in names for f in ([n] if n.startswith(EXAMPLE) else data_files(n))]
 
 
 def measurement_from(path: str, options: argparse.Namespace) -> "Measurement":

@@ -1,15 +1,17 @@
 """``memjax read``: a summary of a measured file, and of what had to be assumed to read it."""
 
 import argparse
+from pathlib import Path
 
-from ..errors import OutputError
-from .command import Command, print_json
+from ..errors import OutputError, ReaderError
+from .command import Command, print_json, say
 from .options import (
     add_compliance_option,
     add_json_option,
     add_read_options,
     add_write_options,
     file_of,
+    files_of,
     measurement_from,
 )
 
@@ -18,7 +20,10 @@ _COUNTS = ("cycles", "set_pulses", "reset_pulses")
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="measured file, or example:NAME")
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE",
+        help="measured file, or example:NAME; several files, a folder or a quoted pattern: one after the other",
+    )  # fmt: skip
     add_read_options(parser)
     add_compliance_option(parser)
     parser.add_argument("--out", metavar="TIDY.csv", help="write sweep, t_s, v_V, i_A in SI")
@@ -26,21 +31,32 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     add_json_option(parser)
 
 
+def _print_recognised(report: dict) -> None:
+    """Why the reader was chosen, how sure it is, and a close second."""
+    known = report["recognised"]
+    if known is None:
+        return
+    sure = "" if known["certainty"] is None else f"{known['certainty']:.0%} sure: "
+    print(f"  reader      {report['reader']}, {sure}{known['reason']}")
+    if second := known["second"]:
+        print(f"  or          {second['reader']}, {second['certainty']:.0%}: {second['reason']}")
+
+
 def _print(report: dict, name: str) -> None:
     """The summary for people."""
-    print(
-        f"{name}: {report['points']} points in {report['sweeps']} sweeps (reader {report['reader']})"
-    )
+    print(f"{name}: {report['points']} points in {report['sweeps']} sweeps")
+    _print_recognised(report)
     print(f"  voltage     {report['v_min']:.6g} to {report['v_max']:.6g} V")
     kind = " (modulus: the sign is lost)" if report["modulus"] else ""
     print(f"  current     {report['i_min']:.6g} to {report['i_max']:.6g} A{kind}")
-    has_time = "t_min" in report
+    timed = "t_min" in report
     print(
         f"  time        {report['t_min']:.6g} to {report['t_max']:.6g} s"
-        if has_time
+        if timed
         else "  time        none in the file"
     )
-    print(f"  driven      {report['driven']}")
+    why = f" ({report['driven_reason']})" if report["driven_reason"] else ""
+    print(f"  driven      {report['driven']}{why}")
     limit = report["compliance_A"]
     levels = " and ".join(f"{x:g}" for x in report["compliances_A"])
     it = "them" if len(report["compliances_A"]) > 1 else "it"
@@ -63,13 +79,14 @@ def _print_endurance(report: dict) -> None:
         low, mid, high = (report[f"{name}_{w}"] for w in ("min", "median", "max"))
         unit = report["units"][name]
         print(f"  {name.upper()}         median {mid:.6g} {unit}, {low:.6g} to {high:.6g} {unit}")
-    closings = f", closed in {report['closed']} cycles" if report["closed"] else ""
-    print(f"  window      median ratio {report['window_median']:.6g}{closings}")
+    closed = f", closed in {report['closed']} cycles" if report["closed"] else ""
+    print(f"  window      median ratio {report['window_median']:.6g}{closed}")
 
 
 def _print_records(report: dict, name: str) -> None:
     """The summary of a file without voltage and current, for people."""
-    print(f"{name}: {report['kind']}, {report['points']} points (reader {report['reader']})")
+    print(f"{name}: {report['kind']}, {report['points']} points")
+    _print_recognised(report)
     if report["kind"] == "endurance":
         _print_endurance(report)
     elif "devices" in report:
@@ -99,8 +116,8 @@ def _print_records(report: dict, name: str) -> None:
         print(f"  warning     {text}")
 
 
-def _run_records(options: argparse.Namespace) -> int:
-    """Summary of a file without voltage and current."""
+def _records(name: str, options: argparse.Namespace) -> dict:
+    """The summary of a file that has no voltage and current."""
     from ..data import read_records
     from ..data.records import records_summary
 
@@ -109,19 +126,95 @@ def _run_records(options: argparse.Namespace) -> int:
             "sweep, t_s, v_V, i_A of a file without voltage and current", where="--out",
             fix="leave it out",
         )  # fmt: skip
-    report = records_summary(read_records(file_of(options.file), reader=options.reader))
-    print_json(report) if options.json else _print_records(report, options.file)
+    return records_summary(read_records(file_of(name), reader=options.reader))
+
+
+def _waveforms(name: str, options: argparse.Namespace) -> dict | None:
+    """The summary of a voltage or a current against time; None where the file holds none, or it was to be written."""
+    from ..data.waveforms import read_waveforms, waveforms_summary
+
+    named = options.columns or {}
+    if options.out is not None or {"v", "i"} <= named.keys() or "r" in named:
+        return None
+    try:
+        path = file_of(name)
+        return waveforms_summary(read_waveforms(path, reader=options.reader, columns=named))
+    except ReaderError:
+        return None
+
+
+def _print_waveforms(report: dict, name: str) -> None:
+    """The summary of a voltage or a current against time, for people."""
+    print(f"{name}: {report['kind']}, {report['points']} points in {report['traces']} traces")
+    _print_recognised(report)
+    for quantity, word in (("t", "time"), ("v", "voltage"), ("i", "current")):
+        if quantity in report["units"]:
+            low, high = report[f"{quantity}_min"], report[f"{quantity}_max"]
+            print(f"  {word:<11} {low:.6g} to {high:.6g} {report['units'][quantity]}")
+    for text in report["warnings"]:
+        print(f"  warning     {text}")
+
+
+def _about(name: str, options: argparse.Namespace, out: Path | None) -> dict:
+    """The summary of one file, which is written where that is asked for."""
+    from ..data import has_records
+    from ..data.summary import summary, write_tidy
+
+    if options.columns is None and has_records(file_of(name), reader=options.reader):
+        return _records(name, options)
+    try:
+        measurement = measurement_from(name, options)
+    except ReaderError:
+        if (report := _waveforms(name, options)) is None:
+            raise
+        return report
+    if out is not None:
+        write_tidy(measurement, out)
+    return summary(measurement)
+
+
+def _show(report: dict, name: str) -> None:
+    """A summary for people."""
+    shown = (
+        _print
+        if "kind" not in report
+        else _print_waveforms
+        if "traces" in report
+        else _print_records
+    )
+    shown(report, name)
+
+
+def _each(names: list[str], options: argparse.Namespace) -> int:
+    """Summaries of several files; those that are refused are named with their reasons."""
+    if options.out is not None:
+        raise OutputError(f"{len(names)} files", where="--out", allowed="one file")
+    found: list[dict] = []
+    for name in names:
+        try:
+            report = _about(name, options, None)
+        except ReaderError as error:
+            say("warning", f"{name}: {error.lines[0]}")
+            report = {"error": error.lines[0]}
+        if not options.json and "error" not in report:
+            _show(report, name)
+        found.append({"file": name} | report)
+    refused = sum("error" in report for report in found)
+    if options.json:
+        print_json({"files": found, "refused": refused})
+    if refused == len(found):
+        raise ReaderError(
+            f"none of {len(found)} files is a measurement", where=", ".join(names[:3])
+        )
     return 0
 
 
 def _run(options: argparse.Namespace) -> int:
-    from ..data import has_records
-    from ..data.summary import summary, write_tidy
     from ..io import prepare_output
 
-    if options.columns is None and has_records(file_of(options.file), reader=options.reader):
-        return _run_records(options)
-
+    names = files_of(options.files)
+    if len(names) > 1:
+        return _each(names, options)
     out = None
     if options.out is not None:
         out = prepare_output(options.out, force=options.force)
@@ -129,11 +222,8 @@ def _run(options: argparse.Namespace) -> int:
             raise OutputError(
                 f"suffix {out.suffix!r}", where=f"--out {options.out}", allowed=".csv"
             )
-    measurement = measurement_from(options.file, options)
-    if out is not None:
-        write_tidy(measurement, out)
-    report = summary(measurement)
-    print_json(report) if options.json else _print(report, options.file)
+    report = _about(names[0], options, out)
+    print_json(report) if options.json else _show(report, names[0])
     return 0
 
 

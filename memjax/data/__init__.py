@@ -2,6 +2,7 @@
 
 from .endurance_record import EnduranceRecord as EnduranceRecord
 from .measurement import Measurement as Measurement
+from .paths import data_files as data_files
 from .pulse_record import (
     DecayRecord as DecayRecord,
     PulseProtocol as PulseProtocol,

@@ -3,6 +3,7 @@
 import abc
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
@@ -12,6 +13,28 @@ from numpy import ndarray
 from .endurance_record import EnduranceRecord
 from .pulse_record import DecayRecord, PulseRecord
 from .spike_record import SpikeRecord
+from .workbook import read_sheets
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """How surely a file is of a format, and why.
+
+    Parameters
+    ----------
+    certainty : float
+        From 0 (not) to 1.
+    reason : str
+        What in the file says so, in plain words.
+    """
+
+    certainty: float = 0.0
+    reason: str = ""
+
+
+def verdict(holds: object, certainty: float, reason: str) -> Verdict:
+    """The verdict where something holds in a file, else that it is not of the format."""
+    return Verdict(certainty=certainty, reason=reason) if holds else Verdict()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +61,18 @@ class Source:
     @property
     def head(self) -> str:
         """What readers recognise a file by: its first 64 kB of text, or its first bytes."""
-        return self.text[:65536] or self.data[:512].decode("latin-1")
+        return self.text[:65536] or self.data[:512].decode("latin-1").replace("\r", " ")
+
+    @cached_property
+    def sheets(self) -> list[tuple[str, list[list]]]:
+        """Name and rows of each sheet of a workbook.
+
+        Raises
+        ------
+        ReaderError
+            If the file is no workbook.
+        """
+        return read_sheets(self.data, where=str(self.path))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +95,8 @@ class Table:
         Whether the format guarantees SI, so that a header without units is no guess.
     driven : {"voltage", "current"}
         What the source imposed.
+    driven_reason : str
+        What in the file says so, where it is a current.
     compliance : float or None
         Current limit that the file states [A].
     settings : dict
@@ -80,6 +116,7 @@ class Table:
     roles: Mapping[str, str] = field(default_factory=dict)
     si: bool = False
     driven: str = "voltage"
+    driven_reason: str = ""
     compliance: float | None = None
     settings: dict = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
@@ -120,9 +157,20 @@ class AbstractFormat(abc.ABC):
     name: ClassVar[str]
     description: ClassVar[str]
 
-    @abc.abstractmethod
-    def sniff(self, head: str) -> float:
-        """How surely a file that begins with `head` is of this format, from 0 (not) to 1."""
+    def sniff(self, head: str) -> float | Verdict:
+        """How surely a file that begins with `head` is of this format: a verdict, or a number from 0 (not) to 1.
+
+        A format that overrides neither this nor `judge` is read by its name alone.
+        """
+        del head
+        return 0.0
+
+    def judge(self, source: Source) -> Verdict:
+        """How surely a file is of this format, and why; by its head, unless a format looks deeper."""
+        answer = self.sniff(source.head)
+        if isinstance(answer, Verdict):
+            return answer
+        return verdict(answer > 0, float(answer), f"its reader takes it for: {self.description}")
 
 
 class AbstractReader(AbstractFormat):

@@ -3,6 +3,8 @@
 from .base import Options, Table
 from .densities import currents_from_densities
 from .logarithms import undo_logarithms
+from .resistances import currents_from_resistances
+from .terminals import split_terminals
 from .wide import split_wide
 
 
@@ -20,9 +22,11 @@ def curves(tables: tuple[Table, ...], options: Options, *, where: str) -> tuple[
     """
     found: list[Table] = []
     for table in tables:
-        plain = undo_logarithms(table, options.columns, where=where)
+        plain = currents_from_resistances(table, options.columns, where=where)
+        plain = undo_logarithms(plain, options.columns, where=where)
         plain = currents_from_densities(plain, options.columns, area=options.area, where=where)
-        found += split_wide(plain, options.columns, where=where)
+        for part in split_terminals(plain, options.columns, where=where):
+            found += split_wide(part, options.columns, where=where)
     return tuple(found)
 
 

@@ -1,7 +1,7 @@
 """The one function that reads a file, and the steps that all formats share."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +12,14 @@ from memjax.errors import ReaderError
 from .base import AbstractReader, Options, Source, Table
 from .compliance import Limit, Stated, find_limit, has_lost_sign, has_opposite_sign
 from .curves import curves, uses_area
+from .drive import find_drive
 from .halves import join_halves
 from .labels import Sweeps, by_label, by_shape
 from .measurement import Measurement
 from .numbers import complete_rows, to_numbers
 from .registry import find_reader, holds_instead
-from .roles import SI_UNITS, WORDS, assign, factor, grouping, is_modulus, left_aside
+from .roles import SI_UNITS, WORDS, assign, factor, grouping, is_modulus, left_aside, told_by_unit
+from .scope import CHANNELS
 from .text import load
 from .timing import check_time, count_time
 
@@ -67,8 +69,8 @@ def read(
     reader : str, optional
         Name of the reader; by default the file's looks decide.
     columns : Mapping, optional
-        Column names by role: `v`, `i`, `t`, `sweep`, `compliance`. Columns of a file without a header are
-        called 1, 2, ...
+        Column names by role: `v`, `i`, `t`, `sweep`, `compliance`; `r` in place of `i` for a resistance, i = v / r.
+        Columns of a file without a header are called 1, 2, ...
     shunt : float, optional
         Resistance across which a channel of an oscilloscope measures the current [ohm].
     area : float, optional
@@ -99,13 +101,18 @@ def read(
     options = _options(columns, shunt, area, sign, point_time)
     compliance = _checked(compliance)
     source = load(path)
-    best = find_reader(reader, source, AbstractReader)
-    tables = curves(best.parse(source, options), options, where=str(path))
-    # The reader of oscilloscopes has made a voltage and a current of the columns named so.
-    taken = ("v", "i") if best.name == "oscilloscope" else ()
+    choice = find_reader(reader, source, AbstractReader)
+    best = choice.reader
+    try:
+        tables = curves(best.parse(source, options), options, where=str(path))
+    except ReaderError as error:
+        raise _of_another_kind(source, error) from None
+    # Readers of oscilloscopes have made a voltage and a current of the columns named so.
+    scope = any(CHANNELS in table.settings for table in tables)
+    taken = ("v", "i", "r") if scope else ("r",)
     named = {role: name for role, name in options.columns.items() if role not in taken}
     rows, used, about = _points(tables, named, source)
-    if shunt is not None and best.name != "oscilloscope":
+    if shunt is not None and not scope:
         rows.warnings.append("the shunt is not used: the file holds a current")
     if area is not None and not uses_area(tables):
         rows.warnings.append("the area is not used: the file holds a current")
@@ -114,7 +121,8 @@ def read(
     rows.select(keep)
     rows.t = rows.t if use_time else None
     rows.warnings += said
-    return _measurement(rows, used, about, source, best.name, point_time, compliance)
+    found = _measurement(rows, used, about, source, best.name, point_time, compliance)
+    return replace(found, source=found.source | {"recognised": choice.to_json()})
 
 
 def _options(columns, shunt, area, sign, point_time) -> Options:
@@ -126,7 +134,7 @@ def _options(columns, shunt, area, sign, point_time) -> Options:
     if sign not in (1, -1):
         raise ReaderError(f"sign {sign}", where="--sign", allowed="1, -1")
     columns = dict(columns or {})
-    if unknown := columns.keys() - WORDS.keys():
+    if unknown := columns.keys() - WORDS.keys() - {"r"}:
         raise ReaderError(
             f"unknown roles {sorted(unknown)}", where="--columns", allowed=", ".join(WORDS)
         )
@@ -186,7 +194,7 @@ def _of_another_kind(source: Source, error: ReaderError) -> ReaderError:
     instead = holds_instead(source)
     if not instead:
         return error
-    fix = f"{instead}; else {error.fix}"
+    fix = f"{instead}; else {error.fix}" if error.fix else instead
     return ReaderError(error.what, where=error.where, allowed=error.allowed, fix=fix)
 
 
@@ -199,7 +207,8 @@ def _record(
     table: Table, chosen: Mapping[str, int], number: int, where: str, columns: Mapping[str, str]
 ) -> _Rows:
     """Points of one record; `columns` are those that the user names."""
-    values, assumed, warnings = {}, [], list(table.warnings)
+    values, assumed = {}, []
+    warnings = [*table.warnings, *told_by_unit(table, chosen, columns)]
     for role in [r for r in SI_UNITS if r in chosen]:
         k = chosen[role]
         scale, stated = factor(table, k, role)
@@ -225,10 +234,15 @@ def _record(
         limit=_limits(values.get("compliance"), table),
         record=np.full(len(table.lines), number),
         groups=[
-            np.array(table.columns[k]) for k in grouping(table, chosen, alone="sweep" in columns)
+            _labels(table.columns[k]) for k in grouping(table, chosen, alone="sweep" in columns)
         ],
         warnings=warnings,
     )  # fmt: skip
+
+
+def _labels(cells: list[str] | Float[np.ndarray, " points"]) -> np.ndarray:
+    """Labels of sweeps as words; of an array of numbers whole ones without a point."""
+    return np.array(cells) if isinstance(cells, list) else np.array([f"{x:.15g}" for x in cells])
 
 
 def _are_limits(column: Float[np.ndarray, " points"], stated: bool) -> bool:
@@ -289,7 +303,8 @@ def _measurement(
     compliance: float | tuple[float, float] | None,
 ) -> Measurement:  # fmt: skip
     where = str(source.path)
-    driven, about_drive = _driven(rows, used[0].driven)
+    drive = find_drive(rows.v, rows.i, used[0], about)
+    driven, about_drive = drive.quantity, drive.warnings
     t, said = check_time(rows.t)
     sweeps = _sweeps(rows, t, driven, where)
     t, more = count_time(t, sweeps.number, point_time)
@@ -298,6 +313,7 @@ def _measurement(
     provenance = {"file": where, "sha256": source.sha256, "columns": about}
     provenance |= {"settings": used[0].settings} if used[0].settings else {}
     provenance |= {"sweep_names": sweeps.names} if sweeps.names else {}
+    provenance |= {"driven_reason": drive.reason} if drive.reason else {}
     provenance |= {"point_time_s": point_time} if point_time and rows.t is None else {}
     warnings = [
         *rows.warnings,
@@ -313,19 +329,6 @@ def _measurement(
         compliance=limit.level, limit=limit.each, at_compliance=limit.acts, reader=name, source=provenance,
         warnings=tuple(dict.fromkeys(warnings)),
     )  # fmt: skip
-
-
-def _driven(rows: _Rows, stated: str) -> tuple[str, list[str]]:
-    """What the source imposed: a current in even steps under a ragged voltage was imposed."""
-    if stated == "voltage" and _raggedness(rows.i) < 1e-6 and _raggedness(rows.v) > 1e-3:
-        return "current", ["the current goes in even steps, the voltage not: taken as driven"]
-    return stated, []
-
-
-def _raggedness(x: np.ndarray) -> float:
-    """How much steps differ from their neighbours, relative to their size."""
-    step = float(np.median(np.abs(np.diff(x))))
-    return float(np.median(np.abs(np.diff(x, 2)))) / step if len(x) > 9 and step else np.inf
 
 
 def _sweeps(rows: _Rows, t, driven: str, where: str) -> Sweeps:

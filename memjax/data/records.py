@@ -1,6 +1,7 @@
 """Files that hold conductances per pulse, resistances against time, endurance, or spike times."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -35,8 +36,10 @@ def has_records(path: str | Path, *, reader: str | None = None) -> bool:
     ReaderError
         If there is no such file, or it cannot be opened.
     """
-    best = recognise(load(path), AbstractFormat) if reader is None else named(reader)
-    return isinstance(best, AbstractRecordReader)
+    if reader is not None:
+        return isinstance(named(reader), AbstractRecordReader)
+    choice = recognise(load(path), AbstractFormat)
+    return choice is not None and isinstance(choice.reader, AbstractRecordReader)
 
 
 def read_records(path: str | Path, *, reader: str | None = None) -> Records:
@@ -60,7 +63,11 @@ def read_records(path: str | Path, *, reader: str | None = None) -> Records:
         If the file is none of these.
     """
     source = load(path)
-    return find_reader(reader, source, AbstractRecordReader).records(for_records(source))
+    choice = find_reader(reader, source, AbstractRecordReader)
+    known = {"recognised": choice.to_json()}
+    return tuple(
+        replace(r, source=r.source | known) for r in choice.reader.records(for_records(source))
+    )  # type: ignore[return-value]
 
 
 def records_summary(records: Records) -> dict:
@@ -78,6 +85,7 @@ def records_summary(records: Records) -> dict:
     """
     warnings = list(dict.fromkeys(w for r in records for w in r.warnings))
     about: dict = {"reader": records[0].reader, "warnings": warnings}
+    about["recognised"] = records[0].source.get("recognised")
     if isinstance(records[0], PulseRecord):
         return about | _about_pulses([r for r in records if isinstance(r, PulseRecord)])
     if isinstance(records[0], SpikeRecord):

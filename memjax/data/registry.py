@@ -1,39 +1,57 @@
 """Which readers there are, of voltage and current and of records: the built-in ones and those of other packages."""
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from memjax.errors import ReaderError
 
-from .base import AbstractFormat, AbstractReader, AbstractRecordReader, Source
+from .base import AbstractFormat, AbstractRecordReader, Source, Verdict
+from .binary import WORKBOOK_MAGIC
 from .readers.b1500 import B1500Reader
 from .readers.b1500_list import B1500ListReader
 from .readers.b1500_wgfmu import B1500WgfmuReader
+from .readers.decay_sheets import DecaySheetsReader
 from .readers.decay_table import DecayTableReader
+from .readers.endurance_rows import EnduranceRowsReader
 from .readers.endurance_table import EnduranceTableReader
+from .readers.hdf5 import Hdf5Reader
+from .readers.json_arrays import JsonReader
+from .readers.keithley_4200 import Keithley4200Reader
 from .readers.kickstart import KickstartReader
 from .readers.labscript import LabscriptReader
+from .readers.lecroy import LecroyReader
 from .readers.lvm import LvmReader
+from .readers.matlab import MatlabReader
+from .readers.netcdf import NetcdfReader
+from .readers.numpy_arrays import NumpyReader
 from .readers.oscilloscope import OscilloscopeReader
+from .readers.parquet import ParquetReader
 from .readers.pulse_columns import PulseColumnsReader
 from .readers.pulse_json import PulseJsonReader
 from .readers.pulse_table import PulseTableReader
 from .readers.quick_iv import QuickIVReader
+from .readers.rigol import RigolReader
 from .readers.savetxt import SavetxtReader
 from .readers.spike_table import SpikeTableReader
 from .readers.spreadsheet import SpreadsheetReader, one_text
+from .readers.tektronix import TektronixReader
 from .readers.text import TextReader
 from .readers.tidy import TidyReader
 
 T = TypeVar("T", bound=AbstractFormat)
 
+CLOSE = 0.1
+"""Certainty by which a second reader may lie behind the first one and still be named."""
+
 _BUILT_IN: tuple[AbstractFormat, ...] = (
-    EnduranceTableReader(), PulseTableReader(), PulseColumnsReader(), PulseJsonReader(), DecayTableReader(),
-    SpikeTableReader(),
-    B1500Reader(), B1500WgfmuReader(), B1500ListReader(), QuickIVReader(), KickstartReader(),
-    OscilloscopeReader(), LabscriptReader(), LvmReader(), SpreadsheetReader(), TidyReader(), SavetxtReader(),
+    EnduranceTableReader(), PulseTableReader(), PulseColumnsReader(), PulseJsonReader(), DecaySheetsReader(),
+    DecayTableReader(), EnduranceRowsReader(), SpikeTableReader(),
+    B1500Reader(), B1500WgfmuReader(), B1500ListReader(), QuickIVReader(), KickstartReader(), Keithley4200Reader(),
+    OscilloscopeReader(),
+    TektronixReader(), RigolReader(), LecroyReader(), LabscriptReader(), LvmReader(), MatlabReader(), NetcdfReader(),
+    Hdf5Reader(), NumpyReader(), ParquetReader(), JsonReader(), SpreadsheetReader(), TidyReader(), SavetxtReader(),
     TextReader(),
 )  # fmt: skip
 """Of two that are equally sure the first one reads the file."""
@@ -57,12 +75,42 @@ def reader_names() -> tuple[str, ...]:
 
 def for_records(source: Source) -> Source:
     """What readers of records are given: a workbook whose sheets are alike as text, any other file as it is."""
-    text = None if source.text else one_text(source)
+    text = one_text(source) if source.data.startswith(WORKBOOK_MAGIC) else None
     return source if text is None else replace(source, text=text)
 
 
-def recognise(source: Source, kind: type[T]) -> T | None:
-    """The reader of a kind that recognises the file best; None where none does.
+@dataclass(frozen=True, kw_only=True)
+class Choice(Generic[T]):
+    """The reader of a file, and why it is this one.
+
+    Parameters
+    ----------
+    reader : AbstractFormat
+        Reader.
+    verdict : Verdict or None
+        Its verdict; None where the user named it.
+    second : tuple of AbstractFormat and Verdict, or None
+        A reader that is nearly as sure.
+    """
+
+    reader: T
+    verdict: Verdict | None = None
+    second: tuple[AbstractFormat, Verdict] | None = None
+
+    def to_json(self) -> dict:
+        """Certainty, reason and the close second, as ``memjax read --json`` prints them."""
+        if self.verdict is None:
+            return {"certainty": None, "reason": "named by the user", "second": None}
+        known = {"certainty": self.verdict.certainty, "reason": self.verdict.reason}
+        if self.second is None:
+            return known | {"second": None}
+        reader, verdict = self.second
+        about = {"certainty": verdict.certainty, "reason": verdict.reason}
+        return known | {"second": {"reader": reader.name} | about}
+
+
+def recognise(source: Source, kind: type[T]) -> Choice[T] | None:
+    """The reader of a kind that is surest of the file, with its reason; None where none is sure at all.
 
     Parameters
     ----------
@@ -72,15 +120,22 @@ def recognise(source: Source, kind: type[T]) -> T | None:
         `AbstractReader` (voltage and current), `AbstractRecordReader`, or `AbstractFormat` for both.
     """
     candidates = [r for r in readers() if isinstance(r, kind)]
-    text = (
-        for_records(source)
-        if any(isinstance(r, AbstractRecordReader) for r in candidates)
-        else source
-    )
-    given = lambda r: text if isinstance(r, AbstractRecordReader) else source  # noqa: E731
-    scores = [r.sniff(given(r).head) for r in candidates]
-    best = max(scores, default=0.0)
-    return candidates[scores.index(best)] if best > 0 else None
+    records = any(isinstance(r, AbstractRecordReader) for r in candidates)
+    text = for_records(source) if records else source
+    verdicts = [
+        (r, r.judge(text if isinstance(r, AbstractRecordReader) else source)) for r in candidates
+    ]
+    # The sort is stable: of two that are equally sure the first one reads the file.
+    ranked = sorted((v for v in verdicts if v[1].certainty > 0), key=_doubt)
+    if not ranked:
+        return None
+    (best, verdict), *others = ranked
+    second = others[0] if others and others[0][1].certainty >= verdict.certainty - CLOSE else None
+    return Choice(reader=best, verdict=verdict, second=second)
+
+
+def _doubt(candidate: tuple[AbstractFormat, Verdict]) -> float:
+    return -candidate[1].certainty
 
 
 def named(name: str) -> AbstractFormat | None:
@@ -92,7 +147,7 @@ def named(name: str) -> AbstractFormat | None:
     return None
 
 
-def find_reader(name: str | None, source: Source, kind: type[T]) -> T:
+def find_reader(name: str | None, source: Source, kind: type[T]) -> Choice[T]:
     """Reader of a name, or the one that recognises the file best.
 
     Parameters
@@ -106,8 +161,8 @@ def find_reader(name: str | None, source: Source, kind: type[T]) -> T:
 
     Returns
     -------
-    AbstractReader or AbstractRecordReader
-        Reader of that kind.
+    Choice
+        Reader of that kind, and why it is this one.
 
     Raises
     ------
@@ -115,14 +170,13 @@ def find_reader(name: str | None, source: Source, kind: type[T]) -> T:
         If there is no reader of that name, it reads something else, or none recognises the file.
     """
     if name is None:
-        json = kind is AbstractReader and source.head.lstrip().startswith(("{", "["))
-        best = None if json else recognise(source, kind)
-        if best is None:
-            raise _unrecognised(source, kind, json=json)
-        return best
+        choice = recognise(source, kind)
+        if choice is None:
+            raise _unrecognised(source, kind)
+        return choice
     best = named(name)
     if isinstance(best, kind):
-        return best
+        return Choice(reader=best)
     what = (
         f"unknown reader {name!r}" if best is None else f"reader {name!r} reads {best.description}"
     )
@@ -132,24 +186,20 @@ def find_reader(name: str | None, source: Source, kind: type[T]) -> T:
 
 def holds_instead(source: Source) -> str:
     """What records a file seems to hold, in words for a message; empty where it is none."""
-    kind = recognise(source, AbstractRecordReader)
-    if kind is None:
+    choice = recognise(source, AbstractRecordReader)
+    if choice is None:
         return ""
-    return f"it seems to hold {kind.description.partition(':')[0]}, which 'memjax read' shows"
+    held = choice.reader.description.partition(":")[0]
+    return f"it seems to hold {held}, which 'memjax read' shows"
 
 
-def _unrecognised(source: Source, kind: type[AbstractFormat], *, json: bool) -> ReaderError:
+def _unrecognised(source: Source, kind: type[AbstractFormat]) -> ReaderError:
     """The error for a file of which no reader of a kind is sure."""
     where = str(source.path)
     if kind is AbstractRecordReader:
         return ReaderError(
             "no conductance per pulse, no resistance against time, no endurance, no spike times",
             where=where, allowed="; ".join(r.description for r in readers() if isinstance(r, kind)),
-        )  # fmt: skip
-    if json:
-        return ReaderError(
-            "JSON is no table of voltage and current", where=where,
-            fix=holds_instead(source) or "write it as CSV with the header t_s,v_V,i_A",
         )  # fmt: skip
     return ReaderError(
         f"no measurement: no reader recognises it; its first line: {_first_line(source)!r}", where=where,

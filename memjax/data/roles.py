@@ -8,6 +8,7 @@ from memjax.errors import ReaderError, UnitError
 from memjax.units import Unit, parse_unit
 
 from .base import Table
+from .headerless import first_rows, suggestion
 
 SI_UNITS = {"v": "V", "i": "A", "t": "s", "compliance": "A"}
 WORDS = {
@@ -19,9 +20,9 @@ WORDS = {
 }
 # `sweep` goes from the outermost grouping to the innermost: the last one present numbers sweeps.
 _NAMES = {
-    "v": ("v", "u", "voltage", "volt", "volts", "bias", "vbias", "vmeas", "vsource"),
-    "i": ("i", "current", "currents", "amp", "amps", "imeas"),
-    "t": ("t", "time", "times", "timestamp", "elapsed"),
+    "v": ("v", "u", "voltage", "volt", "volts", "bias", "vbias", "vmeas", "vsource", "spannung", "tension"),
+    "i": ("i", "current", "currents", "amp", "amps", "imeas", "strom", "courant"),
+    "t": ("t", "time", "times", "timestamp", "elapsed", "zeit", "temps"),
     "sweep": (
         "sheet", "device", "cell", "object", "file", "member", "group", "run", "read", "repeat",
         "trial", "curve", "loop", "sweep", "cycle",
@@ -29,6 +30,10 @@ _NAMES = {
     "compliance": ("compliance", "limit", "icc", "ilimit", "i_limit", "current limit", "current_limit",
                    "compliance current", "compliance_current"),
 }  # fmt: skip
+_SHORT = re.compile(
+    r"(?P<letter>[vui])_?(ds|sd|in|dev|device|mem|cell|dut|rram|app|appl|applied|src|tot|total|te|top|anode)"
+)
+"""Names such as ``Vds`` and ``I_dev``."""
 _SPARE = ("sweep", "compliance")
 """Roles that a file can do without."""
 _LIMITS = {"compliance", "limit", "icc", "ilimit"}
@@ -84,7 +89,13 @@ def take_apart(name: str, unit: str | None = None) -> Heading:
     return Heading(base=name, unit=unit)
 
 
-def assign(table: Table, columns: Mapping[str, str], *, where: str) -> dict[str, int]:
+def assign(
+    table: Table,
+    columns: Mapping[str, str],
+    *,
+    where: str,
+    needed: tuple[str, ...] = ("v", "i"),
+) -> dict[str, int]:
     """Column of each role.
 
     Parameters
@@ -95,11 +106,13 @@ def assign(table: Table, columns: Mapping[str, str], *, where: str) -> dict[str,
         Role to column name, from the user: it wins.
     where : str
         File, for messages.
+    needed : tuple of str
+        Roles that have to be there.
 
     Returns
     -------
     dict of str to int
-        Role to index; `v` and `i` are always there.
+        Role to index.
 
     Raises
     ------
@@ -107,19 +120,19 @@ def assign(table: Table, columns: Mapping[str, str], *, where: str) -> dict[str,
         If a named column is missing, or voltage or current is not to be told from the names.
     """
     named = {role: table.aliases.get(name, name) for role, name in columns.items()}
-    chosen = {role: _find(table, name, where) for role, name in named.items()}
+    chosen = {role: find_column(table, name, where) for role, name in named.items()}
     for role, name in table.roles.items():
         chosen.setdefault(role, table.names.index(name))
     for role in WORDS:
         free = [k for k in range(len(table.names)) if k not in chosen.values()]
         if role not in chosen and (best := _candidates(table, role, free)):
-            if len(best) > 1 and role not in _SPARE:
+            if len(best) > 1 and role not in _SPARE and (role in needed or role == "t"):
                 raise _ambiguous(table, role, best, where)
             chosen[role] = best[0]
-    for role in ("v", "i"):
+    for role in needed:
         if role not in chosen:
             raise _missing(table, role, where)
-    if chosen["v"] == chosen["i"]:
+    if "v" in chosen and chosen["v"] == chosen.get("i"):
         raise ReaderError(
             f"column {table.names[chosen['v']]!r} is both voltage and current", where=where
         )
@@ -237,7 +250,10 @@ def _rank(base: str, role: str) -> int | None:
     if words[-1] in _NAMES[role]:
         return 1
     # `Voltage measured`: the first word may carry the meaning, if it is a word and no letter.
-    return 2 if len(words[0]) > 3 and words[0] in _NAMES[role] else None
+    if len(words[0]) > 3 and words[0] in _NAMES[role]:
+        return 2
+    short = _SHORT.fullmatch(plain)
+    return 3 if short and role == {"u": "v"}.get(short["letter"], short["letter"]) else None
 
 
 def _candidates(table: Table, role: str, free: list[int]) -> list[int]:
@@ -250,10 +266,37 @@ def _candidates(table: Table, role: str, free: list[int]) -> list[int]:
         wrong = role != "sweep" and heading.unit and _unit(heading.unit) and not fits
         if rank is not None and not wrong:
             ranks[k] = (rank, not fits)
+    if not ranks and role in ("v", "i", "t"):  # no name tells, but perhaps one unit does
+        found = [k for k in free if measures(_heading(table, k).unit, role) and _is_plain(table, k)]
+        return found if len(found) == 1 else []
     return [k for k, rank in ranks.items() if rank == min(ranks.values())]
 
 
-def _find(table: Table, name: str, where: str) -> int:
+def _is_plain(table: Table, k: int) -> bool:
+    """Whether a name is neither that of a limit nor that of a logarithm or a modulus."""
+    base = _heading(table, k).base
+    words = set(re.findall(r"[a-z]+", base.lower()))
+    return not (_LIMITS & words or is_logarithm(base) or is_modulus(base))
+
+
+def told_by_unit(table: Table, chosen: Mapping[str, int], columns: Mapping[str, str]) -> list[str]:
+    """What is said of columns whose unit alone tells what they are; `columns` are those that the user names."""
+    return [
+        f"the column {table.names[k]!r} is taken as the {WORDS[role]} by its unit"
+        for role, k in chosen.items()
+        if role in ("v", "i", "t") and role not in columns and role not in table.roles
+        and _rank(_heading(table, k).base, role) is None
+    ]  # fmt: skip
+
+
+def find_column(table: Table, name: str, where: str) -> int:
+    """Index of the column of a name, with or without its unit, whatever its case.
+
+    Raises
+    ------
+    ReaderError
+        If there is none.
+    """
     plain = [take_apart(n).base for n in table.names]
     for names in (list(table.names), plain, [n.lower() for n in table.names]):
         for wanted in (name.strip(), name.strip().lower()):
@@ -267,11 +310,13 @@ def _find(table: Table, name: str, where: str) -> int:
 def _missing(table: Table, role: str, where: str) -> ReaderError:
     names = ", ".join(map(repr, table.names[:12])) + (", ..." if len(table.names) > 12 else "")
     above = "".join(f" ({text})" for text in table.warnings if "no header" in text)
-    above = above or (" (no header)" if all(map(str.isdigit, table.names)) else "")
+    bare = all(map(str.isdigit, table.names))
+    above = above or (" (no header)" if bare else "") + (first_rows(table) if bare else "")
     return ReaderError(
         f"no column says that it is the {WORDS[role]}; columns found: {names}{above}", where=where,
         allowed="names such as v_V, i_A, 'U / V', 'Current (uA)'",
-        fix="name the columns: --columns v=NAME,i=NAME[,t=NAME]",
+        fix="name the columns: --columns "
+        + (suggestion(table) or "v=NAME,i=NAME[,t=NAME], or v=NAME,r=NAME where NAME holds a resistance"),
     )  # fmt: skip
 
 

@@ -25,6 +25,7 @@ def summary(measurement: Measurement) -> dict:
     m = measurement
     result = {
         "reader": m.reader,
+        "recognised": m.source.get("recognised"),
         "points": len(m.v),
         "sweeps": len(m.labels),
         "v_min": float(m.v.min()),
@@ -36,6 +37,7 @@ def summary(measurement: Measurement) -> dict:
         "units": {"v": "V", "i": "A"} | ({} if m.t is None else {"t": "s"}),
         "warnings": list(m.warnings),
         "driven": m.driven,
+        "driven_reason": m.source.get("driven_reason"),
         "modulus": m.modulus,
         "at_compliance": int(m.at_compliance.sum()),
     }

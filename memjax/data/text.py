@@ -11,10 +11,10 @@ from memjax.errors import ReaderError, UnitError
 from memjax.units import parse_unit
 
 from .base import Source, Table
-from .other_formats import other_format
+from .binary import is_binary, unpacked
 
-SPREADSHEET_MAGIC = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _BEFORE_UNIT = re.compile(r"[\t ]+(?=[(\[])")
+_DECIMAL = re.compile(r"[-+]?\d+(?:[.,]\d+)?(?:[eE][-+]?\d+)?")
 _NUMBER = re.compile(r"[-+]?(\d+[.,]?\d*|[.,]\d+)([eE][-+]?\d+)?|[-+]?nan|[-+]?inf", re.IGNORECASE)
 
 
@@ -39,27 +39,31 @@ def load(path: str | Path) -> Source:
     path = Path(path)
     where = str(path)
     if path.is_dir():
-        raise ReaderError("a directory is no measurement", where=where, fix="name one file in it")
+        raise ReaderError(
+            "a directory is no measurement", where=where, fix="name a file in it, or 'FOLDER/*.csv'"
+        )
     try:
         data = path.read_bytes()
     except FileNotFoundError:
         raise ReaderError("no such file", where=where, fix="check the path") from None
     except OSError as error:
         raise ReaderError(f"cannot be opened ({error.strerror})", where=where) from None
-    if (refusal := other_format(data, path)) is not None:
-        raise refusal
-    sheet = data.startswith(SPREADSHEET_MAGIC)
-    text = "" if sheet else _decode(data, where)
-    if not sheet and not text.strip():
+    sha256 = hashlib.sha256(data).hexdigest()
+    data = unpacked(data, where=where)
+    binary = is_binary(data, path)
+    text = "" if binary else _decode(data, where)
+    if not binary and not text.strip():
         raise ReaderError("empty file", where=where, allowed="a table with voltage and current")
-    return Source(path=path, data=data, text=text, sha256=hashlib.sha256(data).hexdigest())
+    return Source(path=path, data=data, text=text, sha256=sha256)
 
 
 def _decode(data: bytes, where: str) -> str:
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         text = data.decode("utf-16", errors="replace")
     elif b"\x00" in data:
-        raise ReaderError("binary file", where=where, allowed="text, .xls or .xlsx")
+        raise ReaderError(
+            "binary file", where=where, allowed="text, workbooks, .mat, .h5, .nc, .npz, .parquet"
+        )
     else:
         try:
             text = data.decode("utf-8-sig")
@@ -73,10 +77,18 @@ def is_number(cell: str) -> bool:
     return _NUMBER.fullmatch(cell.strip()) is not None
 
 
+def separator_of(line: str) -> str:
+    """What separates the cells of a line: the first of ``;``, tab, ``|`` and comma that is there, else blanks."""
+    cells = line.split()
+    if len(cells) > 1 and "," in line and all(map(_DECIMAL.fullmatch, cells)):
+        return " "  # commas are decimal points
+    return next((s for s in ";\t|," if s in line), " ")
+
+
 def split_line(line: str, separator: str | None = None) -> list[str]:
     """Cells of one line, stripped; the separator is seen from the line where it is not given."""
     if separator is None:
-        separator = next((s for s in ";\t," if s in line), " ")
+        separator = separator_of(line)
     if separator == " ":
         return line.split()
     return [cell.strip() for cell in next(csv.reader([line], delimiter=separator))]
@@ -111,7 +123,7 @@ def tables(source: Source, *, comment: str = "") -> list[Table]:
     first = _first_data(lines)
     if first is None:
         raise _no_table(lines, str(source.path))
-    separator = next((s for s in ";\t," if s in lines[first]), " ")
+    separator = separator_of(lines[first])
     width = len(split_line(lines[first], separator))
     header, at = _header(lines[:first], width, comment, separator)
     upper, _ = _header(lines[:at], width, comment, separator)
@@ -150,7 +162,7 @@ def _header(lines: list[str], width: int, comment: str, separator: str) -> tuple
     """Cells and index of the header: the closest line of enough cells that are not all numbers."""
     for k in range(len(lines) - 1, -1, -1):
         line = lines[k].lstrip().removeprefix(comment) if comment else lines[k]
-        if not line.strip():
+        if not line.strip("\t |:+=-"):  # blank, or a rule under the header
             continue
         # A header may have blanks over rows that have tabs, and blanks before its units.
         tight = _BEFORE_UNIT.sub("", line.strip()).replace(" / ", "/")

@@ -35,7 +35,7 @@ def write(tmp_path):
         ("v_V,i_A\n0,0\n1,1\n1,2,3\n", "3 cells under a header of 2; .*line 4"),
         ("v_V,r_ohm\n1,2\n3,4\n", "no column says that it is the current.*'v_V', 'r_ohm'"),
         ("va_V,u_V,v_V,i_A\n1,1,1,2\n3,3,3,4\n", "2 columns may be the voltage: 'u_V', 'v_V'"),
-        ('{"v_V": [1, 2]}', "JSON"),
+        ('{"v_V": [1, 2]}', "no two arrays of one length; it holds 'v_V'"),
     ],
 )  # fmt: skip
 def test_wrong_file_is_named_with_what_is_wrong(write, content, message):
@@ -240,7 +240,7 @@ def test_a_reader_of_another_kind_is_refused_with_those_that_there_are(write):
     with pytest.raises(ReaderError, match=r"unknown reader 'nope'.*allowed: b1500"):
         read(pulses, reader="nope")
     published = write('{"Gset": [1, 2]}', "pulses.json")
-    with pytest.raises(ReaderError, match=r"JSON is no table.*seems to hold JSON with Gset"):
+    with pytest.raises(ReaderError, match=r"no two arrays.*seems to hold JSON with Gset"):
         read(published)
 
 

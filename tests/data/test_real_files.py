@@ -196,12 +196,12 @@ def test_spreadsheet_with_pairs_of_columns_is_one_sweep_for_each_pair():
     ],
 )
 def test_file_without_voltage_and_current_is_an_error_that_says_what_to_do(pattern):
-    with pytest.raises(ReaderError, match=r"no column says that it is the .* --columns v=NAME"):
+    with pytest.raises(ReaderError, match=r"no column says that it is the .* --columns (t=1,)?v="):
         read(find(f"raw/{pattern}"))
 
 
-def test_json_is_no_table():
-    with pytest.raises(ReaderError, match="JSON"):
+def test_json_of_pulses_is_no_table():
+    with pytest.raises(ReaderError, match="seems to hold JSON with Gset"):
         read(find("raw/vcm_potentiation_depression/2023", suffix=".json"))
 
 

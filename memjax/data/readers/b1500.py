@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import final
 
-from memjax.data.base import AbstractReader, Options, Source, Table
+from memjax.data.base import AbstractReader, Options, Source, Table, Verdict, verdict
 from memjax.data.text import split_line
 from memjax.errors import ReaderError
 from memjax.units import parse_factor
@@ -26,10 +26,11 @@ class B1500Reader(AbstractReader):
     name = "b1500"
     description = "Keysight B1500 EasyEXPERT classic CSV: SetupTitle, ..., DataName, DataValue"
 
-    def sniff(self, head: str) -> float:
+    def sniff(self, head: str) -> Verdict:
         """How surely a file that begins with `head` comes from EasyEXPERT."""
         lines = re.findall(r"^(SetupTitle|PrimitiveTest|TestParameter|DataName),", head, re.M)
-        return 0.95 if len(lines) >= 2 else 0.0
+        named = ", ".join(dict.fromkeys(lines))
+        return verdict(len(lines) >= 2, 0.95, f"lines that begin with {named}")
 
     def parse(self, source: Source, options: Options) -> tuple[Table, ...]:
         """Records of the file."""
@@ -91,6 +92,7 @@ def _tables(settings: dict[str, str], names: list[str], rows: _Rows, where: str)
             Table(
                 names=tuple(names), columns=tuple(map(list, zip(*padded, strict=True))),
                 lines=[line for line, _ in part], roles=roles, si=True, driven=driven,
+                driven_reason="the mode of VAR1 is I, a current" if driven == "current" else "",
                 compliance=limit, settings=relevant, warnings=tuple(warnings),
             )
         )  # fmt: skip

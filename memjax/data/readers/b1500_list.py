@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 from typing import final
 
-from memjax.data.base import AbstractReader, Options, Source, Table
+from memjax.data.base import AbstractReader, Options, Source, Table, Verdict, verdict
 from memjax.data.text import tables
 
 
@@ -15,9 +15,12 @@ class B1500ListReader(AbstractReader):
     name = "b1500-list"
     description = "Keysight B1500 list: bare header V1,I1,absI"
 
-    def sniff(self, head: str) -> float:
+    def sniff(self, head: str) -> Verdict:
         """How surely a file that begins with `head` is such a list."""
-        return 0.9 if re.match(r"\s*V\d+,\s*I\d+\s*(,|\n)", head) else 0.0
+        bare = re.match(r"\s*(V\d+,\s*I\d+)\s*(,|\n)", head)
+        return verdict(
+            bare, 0.9, f"the header begins with the bare names {bare[1]}" if bare else ""
+        )
 
     def parse(self, source: Source, options: Options) -> tuple[Table, ...]:
         """Records of the file; the instrument writes SI."""

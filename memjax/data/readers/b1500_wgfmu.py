@@ -2,7 +2,7 @@
 
 from typing import final
 
-from memjax.data.base import AbstractReader, Options, Source, Table
+from memjax.data.base import AbstractReader, Options, Source, Table, Verdict, verdict
 from memjax.data.text import tables
 from memjax.errors import ReaderError
 
@@ -20,9 +20,10 @@ class B1500WgfmuReader(AbstractReader):
     name = "b1500-wgfmu"
     description = "Keysight B1500 WGFMU list: Time,MeasResult1_value,MeasResult2_value"
 
-    def sniff(self, head: str) -> float:
+    def sniff(self, head: str) -> Verdict:
         """How surely a file that begins with `head` is such a list."""
-        return 0.95 if "MeasResult1_value" in head.lstrip().split("\n")[0] else 0.0
+        known = "MeasResult1_value" in head.lstrip().split("\n")[0]
+        return verdict(known, 0.95, "the header names MeasResult1_value")
 
     def parse(self, source: Source, options: Options) -> tuple[Table, ...]:
         """Records of the file."""

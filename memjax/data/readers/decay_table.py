@@ -4,7 +4,7 @@ from typing import final
 
 import numpy as np
 
-from memjax.data.base import NAMED_COLUMNS, AbstractRecordReader, Source, Table
+from memjax.data.base import NAMED_COLUMNS, AbstractRecordReader, Source, Table, Verdict, verdict
 from memjax.data.pulse_record import DecayRecord
 from memjax.data.record_columns import (
     Column,
@@ -26,7 +26,7 @@ class DecayTableReader(AbstractRecordReader):
     name = "decay-table"
     description = "resistance against time: columns t_s and r_ohm (or g_S), and labels of runs"
 
-    def sniff(self, head: str) -> float:
+    def sniff(self, head: str) -> Verdict:
         """Sure where the first line names a time and a resistance or conductance, and neither voltage nor current."""
         columns = roles(split_line(head.lstrip().split("\n")[0]))
         known = (
@@ -34,7 +34,12 @@ class DecayTableReader(AbstractRecordReader):
             and bool({"g", "r"} & columns.keys())
             and not {"v", "i", "pulse"} & columns.keys()
         )
-        return NAMED_COLUMNS if known else 0.0
+        quantity = "resistance" if "r" in columns else "conductance"
+        return verdict(
+            known,
+            NAMED_COLUMNS,
+            f"the header names a time and a {quantity}, no voltage and no current",
+        )
 
     def records(self, source: Source) -> tuple[DecayRecord, ...]:
         """One record per run."""

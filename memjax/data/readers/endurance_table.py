@@ -5,7 +5,7 @@ from typing import final
 
 import numpy as np
 
-from memjax.data.base import NAMED_COLUMNS, AbstractRecordReader, Source, Table
+from memjax.data.base import NAMED_COLUMNS, AbstractRecordReader, Source, Table, Verdict, verdict
 from memjax.data.endurance_record import UNITS, EnduranceRecord
 from memjax.data.numbers import to_numbers
 from memjax.data.record_columns import in_order, labels, one_table, roles, split_unit
@@ -35,10 +35,12 @@ class EnduranceTableReader(AbstractRecordReader):
     name = "endurance-table"
     description = "endurance: columns cycle, R_HRS and R_LRS (or Ron, Roff; I_HRS, I_LRS), and labels of devices"
 
-    def sniff(self, head: str) -> float:
+    def sniff(self, head: str) -> Verdict:
         """Sure where the first line names a cycle, a high and a low resistance state."""
         known = _places(split_line(head.lstrip().split("\n")[0])) is not None
-        return NAMED_COLUMNS if known else 0.0
+        return verdict(
+            known, NAMED_COLUMNS, "the header names a cycle, a high and a low resistance state"
+        )
 
     def records(self, source: Source) -> tuple[EnduranceRecord, ...]:
         """One record per device."""

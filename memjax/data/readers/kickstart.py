@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 from typing import final
 
-from memjax.data.base import AbstractReader, Options, Source, Table
+from memjax.data.base import AbstractReader, Options, Source, Table, Verdict, verdict
 from memjax.data.text import parse_settings, tables
 
 _HEADER = re.compile(r"SMU-\d+ (Time|Voltage|Current) \(")
@@ -23,9 +23,12 @@ class KickstartReader(AbstractReader):
     name = "kickstart"
     description = "Keithley KickStart: SMU-1 Time (s), SMU-1 Voltage (V), ... below settings"
 
-    def sniff(self, head: str) -> float:
+    def sniff(self, head: str) -> Verdict:
         """How surely a file that begins with `head` comes from KickStart."""
-        return 0.9 if _HEADER.search(head) else 0.0
+        named = _HEADER.search(head)
+        return verdict(
+            named, 0.9, f"a column {named[0].strip(' (')!r} with its unit" if named else ""
+        )
 
     def parse(self, source: Source, options: Options) -> tuple[Table, ...]:
         """Records of the file, with its settings."""
@@ -34,8 +37,10 @@ class KickstartReader(AbstractReader):
         settings = parse_settings(source.text[: header.start()] if header else "")
         driven = "current" if settings.get("Function", "").startswith("Current") else "voltage"
         limit = _number(settings.get("Limit", "")) if driven == "voltage" else None
+        reason = f"Function is {settings['Function']}" if driven == "current" else ""
         return tuple(
-            replace(table, settings=settings, driven=driven, compliance=limit) for table in records
+            replace(table, settings=settings, driven=driven, driven_reason=reason, compliance=limit)
+            for table in records
         )
 
 

@@ -3,7 +3,7 @@
 import re
 from typing import final
 
-from memjax.data.base import AbstractReader, Options, Source, Table
+from memjax.data.base import AbstractReader, Options, Source, Table, Verdict, verdict
 from memjax.data.text import tables
 
 
@@ -19,9 +19,10 @@ class LabscriptReader(AbstractReader):
     name = "labscript"
     description = "lab script: header 'Voltage Current Time' with blanks over rows with tabs"
 
-    def sniff(self, head: str) -> float:
+    def sniff(self, head: str) -> Verdict:
         """How surely a file that begins with `head` has that header over tabs."""
-        return 0.9 if re.match(r"\s*Voltage +Current( +Time)? *\n[^\n]*\t", head) else 0.0
+        known = re.match(r"\s*Voltage +Current( +Time)? *\n[^\n]*\t", head)
+        return verdict(known, 0.9, "the header 'Voltage Current' has blanks over rows with tabs")
 
     def parse(self, source: Source, options: Options) -> tuple[Table, ...]:
         """Records of the file."""

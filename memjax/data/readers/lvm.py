@@ -3,7 +3,7 @@
 import re
 from typing import final
 
-from memjax.data.base import AbstractReader, Options, Source, Table
+from memjax.data.base import AbstractReader, Options, Source, Table, Verdict, verdict
 from memjax.data.roles import measures, plain_role
 from memjax.data.text import unique
 from memjax.errors import ReaderError
@@ -29,9 +29,10 @@ class LvmReader(AbstractReader):
     name = "lvm"
     description = "LabVIEW .lvm: LabVIEW Measurement, ***End_of_Header***, X_Value and channels"
 
-    def sniff(self, head: str) -> float:
+    def sniff(self, head: str) -> Verdict:
         """How surely a file that begins with `head` is such a file."""
-        return 0.95 if head.lstrip().startswith("LabVIEW Measurement") else 0.0
+        known = head.lstrip().startswith("LabVIEW Measurement")
+        return verdict(known, 0.95, "the first line is 'LabVIEW Measurement'")
 
     def parse(self, source: Source, options: Options) -> tuple[Table, ...]:
         """Records of the file, one per segment."""

@@ -8,7 +8,7 @@ from typing import final
 import numpy as np
 from jaxtyping import Float
 
-from memjax.data.base import NAMED_COLUMNS, AbstractRecordReader, Source, Table
+from memjax.data.base import NAMED_COLUMNS, AbstractRecordReader, Source, Table, Verdict, verdict
 from memjax.data.pulse_record import RESET, SET, PulseRecord
 from memjax.data.record_columns import (
     Column,
@@ -61,10 +61,12 @@ class PulseColumnsReader(AbstractRecordReader):
         "conductance per pulse: columns Pulse # and Conductance (uS), or one per device, or P and D"
     )
 
-    def sniff(self, head: str) -> float:
+    def sniff(self, head: str) -> Verdict:
         """Sure where the first line names a pulse and conductances or resistances, but no branch, v or i."""
         known = _places(split_line(head.lstrip().split("\n")[0])) is not None
-        return NAMED_COLUMNS if known else 0.0
+        return verdict(
+            known, NAMED_COLUMNS, "the header names a pulse number and conductances or resistances"
+        )
 
     def records(self, source: Source) -> tuple[PulseRecord, ...]:
         """One record per device."""

@@ -5,7 +5,7 @@ from typing import Any, final
 
 import numpy as np
 
-from memjax.data.base import NAMED_COLUMNS, AbstractRecordReader, Source
+from memjax.data.base import NAMED_COLUMNS, AbstractRecordReader, Source, Verdict, verdict
 from memjax.data.pulse_record import RESET, SET, PulseProtocol, PulseRecord
 from memjax.errors import ReaderError
 
@@ -30,10 +30,10 @@ class PulseJsonReader(AbstractRecordReader):
     name = "pulse-json"
     description = "JSON with Gset, Greset, repeats and the pulses' V, W, T, read_V"
 
-    def sniff(self, head: str) -> float:
+    def sniff(self, head: str) -> Verdict:
         """Sure of JSON that names a conductance per set pulse."""
         known = head.lstrip().startswith("{") and '"Gset"' in head
-        return NAMED_COLUMNS if known else 0.0
+        return verdict(known, NAMED_COLUMNS, "JSON with the key Gset, a conductance per set pulse")
 
     def records(self, source: Source) -> tuple[PulseRecord, ...]:
         """The record of the file."""

@@ -4,7 +4,7 @@ from typing import final
 
 import numpy as np
 
-from memjax.data.base import NAMED_COLUMNS, AbstractRecordReader, Source
+from memjax.data.base import NAMED_COLUMNS, AbstractRecordReader, Source, Verdict, verdict
 from memjax.data.pulse_record import RESET, SET, PulseRecord
 from memjax.data.record_columns import assumed_units, in_order, labels, numbers, one_table, roles
 from memjax.data.text import split_line
@@ -27,11 +27,15 @@ class PulseTableReader(AbstractRecordReader):
     name = "pulse-table"
     description = "conductance per pulse: columns device, branch (P or D), cycle, pulse, g_S"
 
-    def sniff(self, head: str) -> float:
+    def sniff(self, head: str) -> Verdict:
         """Sure where the first line names a pulse, a branch and a conductance or resistance."""
         columns = roles(split_line(head.lstrip().split("\n")[0]))
         known = {"pulse", "branch"} <= columns.keys() and bool({"g", "r"} & columns.keys())
-        return NAMED_COLUMNS if known else 0.0
+        return verdict(
+            known,
+            NAMED_COLUMNS,
+            "the header names a pulse, a branch and a conductance or resistance",
+        )
 
     def records(self, source: Source) -> tuple[PulseRecord, ...]:
         """One record per device."""

@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 from typing import final
 
-from memjax.data.base import AbstractReader, Options, Source, Table
+from memjax.data.base import AbstractReader, Options, Source, Table, Verdict, verdict
 from memjax.data.text import tables
 
 
@@ -15,9 +15,10 @@ class QuickIVReader(AbstractReader):
     name = "quick-iv"
     description = "Keysight Quick-IV: Item,Smu1.Time[1][1],Smu1.V[1][1],Smu1.I[1][1],..."
 
-    def sniff(self, head: str) -> float:
+    def sniff(self, head: str) -> Verdict:
         """How surely a file that begins with `head` comes from Quick-IV."""
-        return 0.9 if re.match(r"\s*Item,\s*Smu\d+\.", head) else 0.0
+        known = re.match(r"\s*Item,\s*Smu\d+\.", head)
+        return verdict(known, 0.9, "the header begins with Item and columns of Smu")
 
     def parse(self, source: Source, options: Options) -> tuple[Table, ...]:
         """Records of the file; the instrument writes SI."""

@@ -2,7 +2,7 @@
 
 from typing import final
 
-from memjax.data.base import NAMED_COLUMNS, AbstractRecordReader, Source
+from memjax.data.base import NAMED_COLUMNS, AbstractRecordReader, Source, Verdict, verdict
 from memjax.data.record_columns import assumed_units, roles
 from memjax.data.spike_record import SpikeRecord
 from memjax.data.spike_trains import LABELS, spike_table, trains_of
@@ -16,13 +16,15 @@ class SpikeTableReader(AbstractRecordReader):
     name = "spike-table"
     description = "spike times: column t_s, and labels of trains (train, neuron, member, ...)"
 
-    def sniff(self, head: str) -> float:
+    def sniff(self, head: str) -> Verdict:
         """Sure where the first line names a time, and nothing but labels beside it."""
         names = split_line(head.lstrip().split("\n")[0])
         columns = roles(names)
         others = [n for k, n in enumerate(names) if "t" in columns and k != columns["t"].place]
         known = "t" in columns and all(n.lower() in LABELS for n in others)
-        return NAMED_COLUMNS if known else 0.0
+        return verdict(
+            known, NAMED_COLUMNS, "the header names a time, and nothing but labels beside it"
+        )
 
     def records(self, source: Source) -> tuple[SpikeRecord, ...]:
         """One record per train."""

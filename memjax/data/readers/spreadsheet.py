@@ -1,12 +1,13 @@
 """Spreadsheets: .xls and .xlsx."""
 
-import io
 from dataclasses import replace
 from typing import final
 
-from memjax.data.base import AbstractReader, Options, Source, Table
+from memjax.data.base import AbstractReader, Options, Source, Table, Verdict, verdict
+from memjax.data.binary import WORKBOOK_MAGIC
 from memjax.data.headerless import keithley_2400
-from memjax.data.text import SPREADSHEET_MAGIC, tables
+from memjax.data.text import tables
+from memjax.data.workbook import text_of
 from memjax.errors import ReaderError
 
 
@@ -23,18 +24,22 @@ class SpreadsheetReader(AbstractReader):
     name = "spreadsheet"
     description = ".xls and .xlsx: a header, perhaps a row of units, columns or pairs of columns"
 
-    def sniff(self, head: str) -> float:
+    def sniff(self, head: str) -> Verdict:
         """How surely a file that begins with `head` is a spreadsheet."""
-        return 0.95 if head.encode("latin-1", "replace").startswith(SPREADSHEET_MAGIC) else 0.0
+        known = (
+            head.encode("latin-1", "replace").startswith(WORKBOOK_MAGIC)
+            and ".npy" not in head[:200]
+        )
+        return verdict(known, 0.9, "it begins as a workbook does (.xls, .xlsx)")
 
     def parse(self, source: Source, options: Options) -> tuple[Table, ...]:
         """Records of all sheets that hold a table."""
         records: list[Table] = []
         errors: dict[str, ReaderError] = {}
-        sheets = [(name, rows) for name, rows in _sheets(source) if any(map(any, rows))]
+        sheets = [(name, rows) for name, rows in source.sheets if any(map(any, rows))]
         for name, rows in sheets:
             try:
-                parsed = tables(replace(source, text=_text(rows)))
+                parsed = tables(replace(source, text=text_of(rows)))
             except ReaderError as error:
                 errors[name] = error
                 continue
@@ -68,16 +73,6 @@ def _said(records: list[Table], errors: dict[str, ReaderError]) -> list[str]:
     return warnings
 
 
-def _sheets(source: Source) -> list[tuple[str, list[list]]]:
-    import python_calamine  # here: only spreadsheets need it
-
-    try:
-        book = python_calamine.load_workbook(io.BytesIO(source.data))
-        return [(name, book.get_sheet_by_name(name).to_python()) for name in book.sheet_names]
-    except python_calamine.CalamineError as error:
-        raise ReaderError(f"no spreadsheet ({error})", where=str(source.path)) from None
-
-
 def one_text(source: Source) -> str | None:
     """Text of a workbook whose sheets have one header, with a column `sheet` where there are several.
 
@@ -92,26 +87,16 @@ def one_text(source: Source) -> str | None:
         Cells separated by tabs; None for sheets that differ, and for any other file.
     """
     try:
-        filled = [(name, rows) for name, rows in _sheets(source) if any(map(any, rows))]
+        filled = [(name, rows) for name, rows in source.sheets if any(map(any, rows))]
     except ReaderError:
         return None  # a reader says what is wrong
     if len(filled) < 2:
-        return _text(filled[0][1]) if filled else None
+        return text_of(filled[0][1]) if filled else None
     header = filled[0][1][0]
     if any(rows[0] != header for _, rows in filled):
         return None
     body = [[*row, name] for name, rows in filled for row in rows[1:]]
-    return _text([[*header, "sheet"], *body])
-
-
-def _text(rows: list[list]) -> str:
-    return "\n".join("\t".join(_cell(cell) for cell in row) for row in rows)
-
-
-def _cell(cell: object) -> str:
-    if isinstance(cell, float) and cell.is_integer() and abs(cell) < 1e15:
-        return str(int(cell))  # a workbook knows no whole numbers
-    return " ".join(str(cell).split())
+    return text_of([[*header, "sheet"], *body])
 
 
 def _filled(table: Table) -> Table:

@@ -2,7 +2,7 @@
 
 from typing import final
 
-from memjax.data.base import AbstractReader, Options, Source, Table
+from memjax.data.base import AbstractReader, Options, Source, Table, Verdict, verdict
 from memjax.data.roles import take_apart
 from memjax.data.text import split_line, tables
 
@@ -19,10 +19,11 @@ class TidyReader(AbstractReader):
     name = "tidy"
     description = "CSV with units in its headers: t_s, v_V, i_A and a cycle, sweep or file column"
 
-    def sniff(self, head: str) -> float:
+    def sniff(self, head: str) -> Verdict:
         """How surely a file that begins with `head` has headers with units."""
         headings = [take_apart(cell) for cell in split_line(head.lstrip().split("\n")[0])]
-        return 0.8 if len([h for h in headings if h.unit]) >= 2 else 0.0
+        stated = [f"{h.base} in {h.unit}" for h in headings if h.unit]
+        return verdict(len(stated) >= 2, 0.8, f"the header states units: {', '.join(stated[:3])}")
 
     def parse(self, source: Source, options: Options) -> tuple[Table, ...]:
         """Records of the file."""

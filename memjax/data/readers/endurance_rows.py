@@ -1,0 +1,87 @@
+"""Endurance without a header: one cell a line, high and low resistance in turn."""
+
+from typing import final
+
+import numpy as np
+
+from memjax.data.base import AbstractRecordReader, Source, Verdict, verdict
+from memjax.data.endurance_record import EnduranceRecord
+from memjax.data.text import is_number, split_line
+from memjax.errors import ReaderError
+
+_SHORTEST = 21
+"""Numbers of a line below which it is no list of cycles: an address and ten cycles."""
+_APART = 1.5
+"""Ratio of two readings that follow one another, above which they are two states."""
+
+
+@final
+class EnduranceRowsReader(AbstractRecordReader):
+    """Lines of an address and two resistances for each cycle, high and low in turn.
+
+    Notes
+    -----
+    A file is taken for one where all lines have one odd count of numbers, 21 or more, the first ones are whole and
+    increase, and in nine of ten pairs one state is above the other by half, always the same one. Which state comes
+    first is seen from the numbers; that these are resistances in ohm is assumed, which a warning says.
+    """
+
+    name = "endurance-rows"
+    description = (
+        "endurance: no header, a cell each line: address, then two resistances for each cycle"
+    )
+
+    def judge(self, source: Source) -> Verdict:
+        """Sure where lines are of that form, as far as numbers can tell."""
+        lines = [line for line in source.text[:262144].split("\n") if line.strip()][:21]
+        lines = lines[:-1] if len(lines) > 2 else lines  # the last one may be cut
+        rows = [split_line(line) for line in lines]
+        known = len(rows) > 0 and all(
+            len(r) == len(rows[0]) and all(map(is_number, r)) for r in rows
+        )
+        if not known or len(rows[0]) < _SHORTEST or len(rows[0]) % 2 == 0:
+            return Verdict()
+        table = np.array([[float(c.replace(",", ".")) for c in r] for r in rows])
+        reason = f"no header; lines of an address and {len(rows[0]) // 2} pairs of a high and a low number"
+        return verdict(_high_first(table) is not None, 0.7, reason)
+
+    def records(self, source: Source) -> tuple[EnduranceRecord, ...]:
+        """One record per cell."""
+        where = str(source.path)
+        numbered = [(k, x) for k, x in enumerate(source.text.split("\n"), 1) if x.strip()]
+        rows = [[c for c in split_line(line) if c] for _, line in numbered]
+        for (k, _), row in zip(numbered, rows, strict=True):
+            if len(row) != len(rows[0]) or not all(map(is_number, row)):
+                raise ReaderError(
+                    f"{len(row)} cells where the first line has {len(rows[0])} numbers",
+                    where=f"{where}, line {k}", fix="mend or delete the line",
+                )  # fmt: skip
+        table = np.array([[float(c.replace(",", ".")) for c in r] for r in rows])
+        first = _high_first(table)
+        if first is None or table.shape[1] < 5 or table.shape[1] % 2 == 0:
+            raise ReaderError("no two states in turn", where=where, allowed=self.description)
+        pairs = table[:, 1:].reshape(len(table), -1, 2)
+        pairs = np.where(pairs > 0, pairs, np.nan)
+        hrs, lrs = (pairs[..., 0], pairs[..., 1]) if first else (pairs[..., 1], pairs[..., 0])
+        order = "high, low" if first else "low, high"
+        said = f"no header: taken as an address and the resistances {order} of each cycle, in ohm"
+        about = {"file": where, "sha256": source.sha256}
+        cycles = np.arange(pairs.shape[1], dtype=float)
+        return tuple(
+            EnduranceRecord(
+                device=f"{row[0]:.15g}", cycles=cycles, hrs=h, lrs=low, reader=self.name,
+                source=about, warnings=(said,),
+            )
+            for row, h, low in zip(table, hrs, lrs, strict=True)
+        )  # fmt: skip
+
+
+def _high_first(table: np.ndarray) -> bool | None:
+    """Whether the first of each pair is the high state; None where the rows are not of that form."""
+    address, pairs = table[:, 0], table[:, 1:].reshape(len(table), -1, 2)
+    if np.any(address % 1) or np.any(np.diff(address) <= 0) or np.any(pairs < 0):
+        return None
+    for high, low, answer in ((0, 1, True), (1, 0, False)):
+        if np.mean(pairs[..., high] > _APART * pairs[..., low]) >= 0.9:
+            return answer
+    return None

@@ -1,0 +1,106 @@
+"""Columns named after the terminals of a device: ``AnodeI, AnodeV``, ``DrainI(1), DrainV(1), GateV(1)``."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from .base import Table
+from .numbers import to_numbers
+from .roles import left_aside, take_apart
+
+_NAME = re.compile(r"(?P<terminal>[A-Za-z][A-Za-z_]*?)_?(?P<quantity>[IV])(?:\((?P<step>\d+)\))?")
+_TIME = re.compile(r"Time(?:\((?P<step>\d+)\))?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Column:
+    """A column of a terminal's voltage or current."""
+
+    place: int
+    terminal: str
+    quantity: str
+    step: str
+
+
+def split_terminals(table: Table, columns: Mapping[str, str], *, where: str) -> list[Table]:
+    """One table for each step, with the terminal that is swept as voltage and current.
+
+    Parameters
+    ----------
+    table : Table
+        Record.
+    columns : Mapping
+        Role to column name, from the user; who names voltage and current gets the table as it is.
+    where : str
+        File, for messages.
+
+    Returns
+    -------
+    list of Table
+        The table itself where its names are no terminals, some other name says a voltage or a current, or several
+        terminals are swept alike.
+
+    Notes
+    -----
+    Of several terminals with a voltage and a current the one whose voltage varies most is read; the others are named.
+    """
+    if table.roles or {"v", "i"} & columns.keys() or left_aside(table, {}):
+        return [table]
+    found = [c for k, n in enumerate(table.names) if (c := _column(k, take_apart(n).base))]
+    steps = list(dict.fromkeys(c.step for c in found))
+    parts = [_part(table, [c for c in found if c.step == s], s, where) for s in steps]
+    if not parts or any(part is None for part in parts):
+        return [table]
+    whole = [part for part in parts if part is not None]
+    if len(whole) > 1:
+        whole = [
+            replace(p, label=f"{p.label} step {s}".strip())
+            for p, s in zip(whole, steps, strict=True)
+        ]
+        whole = [whole[0], *(replace(p, warnings=()) for p in whole[1:])]
+    return whole
+
+
+def _column(place: int, name: str) -> _Column | None:
+    match = _NAME.fullmatch(name.strip())
+    if match is None:
+        return None
+    return _Column(
+        place=place,
+        terminal=match["terminal"],
+        quantity=match["quantity"].lower(),
+        step=match["step"] or "",
+    )
+
+
+def _part(table: Table, members: list[_Column], step: str, where: str) -> Table | None:
+    """The record of one step; None where no terminal has both, or two are swept alike."""
+    pairs = {
+        c.terminal: (c.place, other.place)
+        for c in members for other in members
+        if c.terminal == other.terminal and (c.quantity, other.quantity) == ("v", "i")
+    }  # fmt: skip
+    spans = {name: _span(table, v, where) for name, (v, _) in pairs.items()}
+    ranked = sorted(spans, key=lambda name: -spans[name])
+    if not ranked or (len(ranked) > 1 and spans[ranked[1]] > 0.5 * spans[ranked[0]]):
+        return None
+    v, i = pairs[ranked[0]]
+    names = {"v": table.names[v], "i": table.names[i]}
+    for k, name in enumerate(table.names):
+        time = _TIME.fullmatch(take_apart(name).base.strip())
+        if time is not None and (time["step"] or "") in (step, ""):
+            names["t"] = table.names[k]
+    aside = [table.names[c.place] for c in members if c.terminal != ranked[0]]
+    said = (
+        f"terminal {ranked[0]} is read, the one whose voltage is swept; left aside: {', '.join(aside)}",
+    )
+    return replace(table, roles=names, warnings=(*table.warnings, *(said if aside else ())))
+
+
+def _span(table: Table, k: int, where: str) -> float:
+    """Range of a voltage."""
+    values = to_numbers(table.columns[k], table.lines, where=where, name=table.names[k])
+    known = values[np.isfinite(values)]
+    return float(np.ptp(known)) if known.size else 0.0

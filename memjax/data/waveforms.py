@@ -1,0 +1,124 @@
+"""A voltage or a current against time, of files that hold one of them alone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from memjax.errors import ReaderError
+
+from .base import AbstractReader, Options
+from .numbers import to_numbers
+from .registry import find_reader
+from .roles import SI_UNITS, WORDS, assign, factor
+from .text import load
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waveform:
+    """One quantity against time, of a node or of a source.
+
+    Parameters
+    ----------
+    label : str
+        Which record of the file, empty where there is one.
+    t : Float[np.ndarray, "rows"]
+        Time [s].
+    x : Float[np.ndarray, "rows"]
+        Voltage [V] or current [A].
+    quantity : {"v", "i"}
+        Which of them.
+    reader, source, warnings
+        See `memjax.data.Measurement`.
+    """
+
+    label: str
+    t: Float[np.ndarray, " rows"]
+    x: Float[np.ndarray, " rows"]
+    quantity: str = "v"
+    reader: str = ""
+    source: dict = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+def read_waveforms(
+    path: str | Path, *, reader: str | None = None, columns: Mapping[str, str] | None = None
+) -> tuple[Waveform, ...]:
+    """Voltage or current against time, record by record, of a file that holds one of the two.
+
+    Parameters
+    ----------
+    path : str or Path
+        File, of any format that `read` knows.
+    reader : str, optional
+        Name of the reader; by default the file's looks decide.
+    columns : Mapping, optional
+        Column names by role: `t`, and `v` or `i`.
+
+    Raises
+    ------
+    ReaderError
+        If the file has no time, or neither voltage nor current.
+    """
+    source, named = load(path), dict(columns or {})
+    choice = find_reader(reader, source, AbstractReader)
+    tables = choice.reader.parse(source, Options(columns=named))
+    about = {"file": str(path), "sha256": source.sha256, "recognised": choice.to_json()}
+    found = []
+    for table in tables:
+        for quantity in ("v", "i"):
+            try:
+                chosen = assign(table, named, where=str(path), needed=("t", quantity))
+                break
+            except ReaderError:
+                continue
+        else:
+            raise ReaderError("no time with a voltage or a current", where=str(path))
+        values, assumed = {}, []
+        for role in ("t", quantity):
+            scale, stated = factor(table, chosen[role], role)
+            name = table.names[chosen[role]]
+            cells = table.columns[chosen[role]]
+            values[role] = scale * to_numbers(cells, table.lines, where=str(path), name=name)
+            assumed += [] if stated else [f"{name} in {SI_UNITS[role]}"]
+        keep = np.isfinite(values["t"]) & np.isfinite(values[quantity])
+        said = [f"no units stated, taken as SI: {', '.join(assumed)}"] if assumed else []
+        said += [f"{np.sum(~keep)} rows with NaN dropped"] if not keep.all() else []
+        found.append(
+            Waveform(
+                label=table.label, t=values["t"][keep], x=values[quantity][keep], quantity=quantity,
+                reader=choice.reader.name, source=about, warnings=(*table.warnings, *said),
+            )
+        )  # fmt: skip
+    if not found or any(len(w.t) < 2 for w in found):
+        raise ReaderError("fewer than two rows of a waveform", where=str(path))
+    return tuple(found)
+
+
+def waveforms_summary(waveforms: tuple[Waveform, ...]) -> dict:
+    """What ``memjax read --json`` prints of such a file.
+
+    Parameters
+    ----------
+    waveforms : tuple of Waveform
+        See `read_waveforms`.
+    """
+    first = waveforms[0]
+    q, unit = first.quantity, SI_UNITS[first.quantity]
+    missing = "current" if q == "v" else "voltage"
+    said = (f"no {missing} in the file: {WORDS[q]} against time, to which no device is fitted",)
+    return {
+        "reader": first.reader,
+        "recognised": first.source["recognised"],
+        "kind": f"{WORDS[q]} against time",
+        "points": sum(len(w.t) for w in waveforms),
+        "traces": len(waveforms),
+        "t_min": float(min(w.t.min() for w in waveforms)),
+        "t_max": float(max(w.t.max() for w in waveforms)),
+        f"{q}_min": float(min(w.x.min() for w in waveforms)),
+        f"{q}_max": float(max(w.x.max() for w in waveforms)),
+        "units": {"t": "s", q: unit},
+        "warnings": list(dict.fromkeys((*said, *(t for w in waveforms for t in w.warnings)))),
+    }

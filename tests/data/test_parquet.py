@@ -1,0 +1,61 @@
+"""Parquet files."""
+
+import importlib
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from memjax.data import read
+from memjax.errors import ReaderError
+
+from .arrays import I, V, assert_loops
+
+pyarrow = pytest.importorskip("pyarrow")
+parquet = pytest.importorskip("pyarrow.parquet")
+
+
+def test_columns_of_pandas_are_read_with_their_labels(tmp_path):
+    path = tmp_path / "a.parquet"
+    loops = {
+        "V": np.tile(V, 2),
+        "I": np.concatenate([I, 2 * I]),
+        "cycle": np.repeat([3, 8], len(V)),
+    }
+    pd.DataFrame(loops).to_parquet(path)
+    m = read(path)
+    assert_loops(m, 1, 2)
+    assert (m.reader, m.labels.tolist()) == ("parquet", [3, 8])
+
+
+def test_the_metadata_of_a_field_is_its_unit(tmp_path):
+    path = tmp_path / "a.parquet"
+    fields = [
+        pyarrow.field("bias", pyarrow.float64(), metadata={"unit": "mV"}),
+        pyarrow.field("current", pyarrow.float64(), metadata={"units": "nA"}),
+    ]
+    table = pyarrow.table([1e3 * V, 1e9 * I], schema=pyarrow.schema(fields))
+    parquet.write_table(table, path)
+    m = read(path)
+    np.testing.assert_allclose([m.v, m.i], [V, I], rtol=1e-15)
+    assert m.warnings == ()
+
+
+def test_a_missing_library_is_named_with_the_command_that_installs_it(tmp_path, monkeypatch):
+    path = tmp_path / "a.parquet"
+    pd.DataFrame({"V": V, "I": I}).to_parquet(path)
+
+    def missing(name):
+        raise ImportError(name)
+
+    monkeypatch.setattr(importlib, "import_module", missing)
+    with pytest.raises(ReaderError, match=r"library pyarrow.*pip install memjax\[files\]"):
+        read(path)
+
+
+def test_a_damaged_file_is_one_error(tmp_path):
+    path = tmp_path / "a.parquet"
+    pd.DataFrame({"V": V, "I": I}).to_parquet(path)
+    path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(ReaderError, match="damaged Parquet file"):
+        read(path)

@@ -134,6 +134,8 @@ def _whole(labels: np.ndarray) -> tuple[np.ndarray | None, tuple[str, ...]]:
         values = labels.astype(float)
     except ValueError:
         return None, ()
+    if any("_" in str(name) for name in np.unique(labels)):  # Python takes 1_0 for a number
+        return None, ()
     return (values.astype(int) if np.all(values == np.round(values)) else None), ()
 
 

@@ -1,9 +1,11 @@
 """From cells to numbers, and from rows with gaps to rows without."""
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from memjax.errors import ReaderError
+
+from .row_checks import lines_of
 
 # Keithley writes 9.91E+37 for "not measured" and 9.9E+37 for overflow.
 _NOT_MEASURED = 9.8e37
@@ -41,17 +43,18 @@ def to_numbers(
 
 
 def _floats(cells: list[str], lines: list[int], where: str, name: str) -> np.ndarray:
-    try:
-        return np.array(list(map(float, cells)))
-    except ValueError:
-        pass
+    if _are_plain("".join(cells)):
+        try:
+            return np.array(list(map(float, cells)))
+        except ValueError:
+            pass
     # The slow way: empty cells, decimal commas, text.
     values = np.empty(len(cells))
     for k, cell in enumerate(cells):
         text = cell.strip().strip('"')
         plain = text.replace(",", ".") if text.count(",") == 1 and "." not in text else text
         try:
-            values[k] = np.nan if text.lower() in _EMPTY else float(plain)
+            values[k] = np.nan if text.lower() in _EMPTY else _number(plain)
         except ValueError:
             raise ReaderError(
                 f"{text!r} in column {name!r} is not a number", where=f"{where}, line {lines[k]}",
@@ -60,14 +63,26 @@ def _floats(cells: list[str], lines: list[int], where: str, name: str) -> np.nda
     return values
 
 
+def _are_plain(text: str) -> bool:
+    """Whether `float` takes nothing here that no instrument writes: 1_0, and digits of other scripts."""
+    return text.isascii() and "_" not in text
+
+
+def _number(text: str) -> float:
+    if not _are_plain(text):
+        raise ValueError
+    return float(text)
+
+
 def complete_rows(
     v: Float[np.ndarray, " rows"],
     i: Float[np.ndarray, " rows"],
     t: Float[np.ndarray, " rows"] | None,
+    lines: Int[np.ndarray, " rows"],
     *,
     where: str,
 ) -> tuple[Bool[np.ndarray, " rows"], bool, list[str]]:
-    """Rows to keep, whether the time is to be kept, and what to say about it.
+    """Rows to keep, whether the time is to be kept, and what to say about it; `lines` are those of the file.
 
     A row without voltage or current is dropped. Where more than a tenth of the other rows have no
     time the time is dropped, else those rows.
@@ -86,7 +101,8 @@ def complete_rows(
     elif t is not None:
         keep &= ~np.isnan(t)
     if dropped := int(np.sum(~keep)):
-        warnings.append(f"{dropped} row{'s' * (dropped > 1)} with NaN dropped")
+        at = lines_of(lines[~keep].tolist())
+        warnings.append(f"{dropped} row{'s' * (dropped > 1)} with NaN dropped: {at}")
     if np.sum(keep) < 2:
         raise ReaderError(
             f"{keep.sum()} of {len(v)} rows hold a voltage and a current", where=where,

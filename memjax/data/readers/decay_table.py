@@ -44,7 +44,7 @@ class DecayTableReader(AbstractRecordReader):
         t, r = (numbers(table, c, where=where) for c in (columns["t"], column))
         r = r if "r" in columns else 1 / np.where(r == 0, np.nan, r)
         taken = {columns["t"].place, column.place}
-        warnings = assumed_units(table, [columns["t"], column])
+        warnings = (*table.warnings, *assumed_units(table, [columns["t"], column]))
         if "temperature" in columns:
             taken.add(columns["temperature"].place)
             warnings += _temperature(table, columns["temperature"], where)

@@ -45,7 +45,7 @@ class PulseTableReader(AbstractRecordReader):
         device = labels(table, [k for k in range(len(table.names)) if k not in taken])
         kinds = np.array([_kind(x, where) for x in table.columns[columns["branch"].place]])
         pulse = numbers(table, columns["pulse"], where=where)
-        warnings = assumed_units(table, [column])
+        warnings = (*table.warnings, *assumed_units(table, [column]))
         return tuple(
             joined_record(
                 str(name),

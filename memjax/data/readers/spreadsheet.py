@@ -105,7 +105,7 @@ def one_text(source: Source) -> str | None:
 
 
 def _text(rows: list[list]) -> str:
-    return "\n".join("\t".join(_cell(cell) for cell in row) for row in rows)
+    return "".join("\t".join(_cell(cell) for cell in row) + "\n" for row in rows)
 
 
 def _cell(cell: object) -> str:

@@ -113,6 +113,16 @@ def one_table(source: Source) -> Table:
     return every[0]
 
 
+def require(columns: dict[str, Column], table: Table, *groups: str, where: str) -> None:
+    """Raise unless a table has a column of one role of each group, as ``t`` and ``r g``."""
+    missing = [g for g in groups if not set(g.split()) & columns.keys()]
+    if missing:
+        raise ReaderError(
+            f"no column {' or '.join(missing[0].split())}; columns found: {', '.join(table.names)}", where=where,
+            fix="keep one header, with a name for each column",
+        )  # fmt: skip
+
+
 def numbers(table: Table, column: Column, *, where: str) -> Float[np.ndarray, " rows"]:
     """A column in SI."""
     k = column.place

@@ -8,6 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int
 
+from memjax.errors import ReaderError
+
 Row = tuple[int, list[str]]
 """Line number and cells."""
 
@@ -20,6 +22,9 @@ _NUMBER = re.compile(
 _FORM = re.compile(r"[-+]?(\d*)(?:([.,])(\d*))?(?:[eE][-+]?(\d+))?", re.ASCII)
 _NEIGHBOURS = 20
 """Rows above the last one that tell how its numbers are written."""
+
+_FOOTER = 5
+"""Last rows that may be no part of the table."""
 
 _FEW = 0.1
 """Share of the rows up to which short rows are damaged ones; beyond it the file has such rows."""
@@ -56,7 +61,7 @@ def without_comments(rows: list[Row], said: list[str]) -> list[Row]:
     return [row for row in rows if not row[1][0].startswith(COMMENT_MARKS)]
 
 
-def whole_rows(rows: list[Row], said: list[str], *, ended: bool) -> list[Row]:
+def whole_rows(rows: list[Row], said: list[str], *, ended: bool, where: str) -> list[Row]:
     """Rows without those that are not whole, which are named in `said`.
 
     Parameters
@@ -67,6 +72,13 @@ def whole_rows(rows: list[Row], said: list[str], *, ended: bool) -> list[Row]:
         Warnings, to which those of these rows are added.
     ended : bool
         Whether the last row has a line end: a file that was cut has none.
+    where : str
+        File, for messages.
+
+    Raises
+    ------
+    ReaderError
+        For a row of more cells than the others have.
 
     Notes
     -----
@@ -78,6 +90,7 @@ def whole_rows(rows: list[Row], said: list[str], *, ended: bool) -> list[Row]:
     usual = Counter(len(cells) for _, cells in rows).most_common(1)[0][0]
     if not ended:
         rows = _without_cut(rows, usual, said)
+    _refuse_long(rows, usual, where)
     short = [line for line, cells in rows if len(cells) < usual]
     if not short:
         return rows
@@ -90,6 +103,25 @@ def whole_rows(rows: list[Row], said: list[str], *, ended: bool) -> list[Row]:
     return [row for row in rows if len(row[1]) >= usual]
 
 
+def _refuse_long(rows: list[Row], usual: int, where: str) -> None:
+    """Raise for a row that has more cells than is usual, and not only empty ones."""
+    long = [row for row in rows if len(row[1]) > usual]
+    if not long:
+        return
+    most = max((_filled(cells) for _, cells in rows if len(cells) == usual), default=0)
+    for line, cells in long:
+        if _filled(cells) > most:
+            raise ReaderError(
+                f"{len(cells)} cells where other rows have {usual}", where=f"{where}, line {line}",
+                fix="mend or delete the line",
+            )  # fmt: skip
+
+
+def _filled(cells: list[str]) -> int:
+    """Cells up to the last one that is not empty."""
+    return max((k + 1 for k, cell in enumerate(cells) if cell), default=0)
+
+
 def _without_cut(rows: list[Row], usual: int, said: list[str]) -> list[Row]:
     """Rows without a last one that is cut, or all of them with a warning where nobody can tell."""
     line, cells = rows[-1]
@@ -99,10 +131,11 @@ def _without_cut(rows: list[Row], usual: int, said: list[str]) -> list[Row]:
             f"the file ends within a row, {len(cells)} of {usual} cells in line {line}: it is left out"
         )
         return rows[:-1]
-    last = len(cells) - 1
-    while last and not cells[last]:
-        last -= 1
-    sure = is_cut(cells[last], [r[last] for r in above])
+    last = max(_filled(cells) - 1, 0)
+    if above and all(any(r[last + 1 :]) for r in above):
+        said.append(f"the file ends within a row, behind {cells[last]!r} in line {line}: it is left out")
+        return rows[:-1]
+    sure = is_cut(cells[last], [r[last] for r in above if last < len(r)])
     if sure:
         said.append(f"the file ends within a number, {cells[last]!r} in line {line}: that row is left out")
         return rows[:-1]
@@ -140,9 +173,29 @@ def is_cut(cell: str, above: Sequence[str]) -> bool | None:
         most, least = (pick(getattr(f, name) for f in forms) for pick in (max, min))
         if own[k] < least:
             return True
+        if own[k] < most:
+            return None
         if most >= 0 or own[k] >= 0:
-            return None if own[k] < most else False
+            digits = max(f.whole + max(f.decimals, 0) for f in forms)
+            fixed = k == 0 or most == least
+            return False if fixed or own.whole + max(own.decimals, 0) >= digits else None
     return False
+
+
+def other_rows(rows: list[Row], columns: int) -> list[str]:
+    """What to say of last rows whose numbers are written otherwise than those above them, as those of a footer."""
+    above = [r for _, r in rows[-_NEIGHBOURS - _FOOTER : -_FOOTER]]
+    if len(above) < _FOOTER:
+        return []
+    odd = set()
+    for k in range(columns):
+        forms = {_form(r[k])[:2] for r in above if k < len(r) and is_number(r[k])}
+        if len(forms) == 1 and max(max(f[0] + 1, f[1]) for f in forms) > 0:
+            own = forms.pop()
+            odd |= {n for n, r in rows[-_FOOTER:] if k < len(r) and is_number(r[k]) and _form(r[k])[:2] != own}
+    if not odd:
+        return []
+    return [f"numbers are written otherwise than those above: {lines_of(sorted(odd))}; is it a footer?"]
 
 
 def _form(cell: str) -> _Form:

@@ -11,7 +11,7 @@ from memjax.observables import detect
 from .base import Source, Table
 from .numbers import to_numbers
 from .record_columns import in_order, labels, numbers, roles
-from .row_checks import codes_of, is_number, repeated_rows, whole_rows, without_comments
+from .row_checks import codes_of, is_number, other_rows, repeated_rows, whole_rows, without_comments
 from .text import is_ended, load, split_line, split_rows, unique
 
 LABELS = (
@@ -122,7 +122,8 @@ def spike_table(source: Source) -> Table:
     separator = next((s for s in ";\t," if s in lines[first]), " ")
     said: list[str] = []
     rows = without_comments(split_rows(lines, first + 1, separator), said)
-    rows = whole_rows(rows, said, ended=is_ended(source.text))
+    rows = whole_rows(rows, said, ended=is_ended(source.text), where=where)
+    said += other_rows(rows, len(names))
     said += repeated_rows(codes_of([r for _, r in rows]), [k for k, _ in rows])
     wrong = next(((k, r) for k, r in rows if len(r) != len(names)), None)
     if wrong is not None or not rows:

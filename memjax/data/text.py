@@ -13,7 +13,9 @@ from memjax.units import parse_unit
 
 from .base import Source, Table
 from .other_formats import other_format
-from .row_checks import Row, codes_of, is_number, lines_of, repeated_rows, whole_rows, without_comments
+from .row_checks import (
+    COMMENT_MARKS, Row, codes_of, is_number, lines_of, other_rows, repeated_rows, whole_rows, without_comments,
+)  # fmt: skip
 
 SPREADSHEET_MAGIC = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _BEFORE_UNIT = re.compile(r"[\t ]+(?=[(\[])")
@@ -139,21 +141,26 @@ def tables(source: Source, *, comment: str = "") -> list[Table]:
     warnings: list[str] = []
     if header:
         first = _begin(lines, at, first, separator, warnings)
+        if above := [k + 1 for k in _plain_rows(lines[:at], width, separator)]:
+            warnings.append(f"rows of numbers above the header are left out: {lines_of(above)}")
     else:
         warnings += _unlike(lines[:first], width)
+        first = min(_plain_rows(lines[:first], width, separator), default=first)
     rows = split_rows(lines, first, separator)
     marks = {line.strip() for line in lines[:first] if line.strip()} if header else set()
     records = _records(rows, lines, marks, lines[at].strip() if header else "", warnings)
     found = []
     for k, record in enumerate(records):
         ended = k < len(records) - 1 or is_ended(source.text)
-        found.append(whole_rows(without_comments(record, warnings), warnings, ended=ended))
+        record = without_comments(record, warnings)
+        found.append(whole_rows(record, warnings, ended=ended, where=str(source.path)))
     found = _without_copies([record for record in found if record], warnings)
     names = names or _numbered(found)
     warnings += _commas(found, separator)
     for record in found:
-        lines_ = [line for line, _ in record]
-        warnings += repeated_rows(codes_of([cells for _, cells in record]), lines_)
+        warnings += other_rows(record, len(names))
+        numbers = [line for line, _ in record]
+        warnings += repeated_rows(codes_of([cells for _, cells in record]), numbers)
     return [
         replace(
             _table(record, names, str(source.path)), units=tuple(units), warnings=tuple(warnings)
@@ -174,6 +181,14 @@ def _begin(lines: list[str], at: int, first: int, separator: str, said: list[str
     if strange := [k + 1 for k in filled if k < begin]:
         said.append(f"what stands between the header and the rows is left out: {lines_of(strange)}")
     return begin
+
+
+def _plain_rows(lines: list[str], width: int, separator: str) -> list[int]:
+    """Places of lines that are rows of so many numbers."""
+    split = [split_line(line, separator) for line in lines]
+    return [
+        k for k, cells in enumerate(split) if len(cells) == width and _is_gappy(cells) and is_data(cells)
+    ]
 
 
 def _numbered(records: list[list[Row]]) -> tuple[str, ...]:
@@ -212,7 +227,10 @@ def unique(names: list[str]) -> tuple[str, ...]:
 
 def _header(lines: list[str], width: int, comment: str, separator: str) -> tuple[list[str], int]:
     """Cells and index of the header: the closest line of enough cells that are not all numbers."""
-    for k in range(len(lines) - 1, -1, -1):
+    # A comment of as many words as there are columns is a header only where nothing else is one.
+    order = range(len(lines) - 1, -1, -1)
+    marked = [k for k in order if not comment and lines[k].lstrip().startswith(COMMENT_MARKS)]
+    for k in [*(k for k in order if k not in set(marked)), *marked]:
         line = lines[k].lstrip().removeprefix(comment) if comment else lines[k]
         if not line.strip():
             continue

@@ -48,7 +48,8 @@ def _row(layout: Layout, rng: np.random.Generator) -> int:
 def _cut(layout: Layout, place: int, kind: str) -> Variant:
     """The first characters of a file."""
     text = layout.text()
-    kept, ends, start = text[:place], [], len(layout.end.join(layout.head)) + len(layout.end)
+    kept, ends = text[:place], []
+    start = len("".join(line + layout.end for line in layout.head))
     for cells in layout.rows:
         row = layout.row(cells)
         first = start + len(layout.row_prefix)

@@ -13,6 +13,7 @@ from memjax.data.record_columns import (
     labels,
     numbers,
     one_table,
+    require,
     roles,
 )
 from memjax.data.text import split_line
@@ -40,6 +41,7 @@ class DecayTableReader(AbstractRecordReader):
         """One record per run."""
         table, where = one_table(source), str(source.path)
         columns = roles(table.names)
+        require(columns, table, "t", "r g", where=where)
         column = columns.get("r") or columns["g"]
         t, r = (numbers(table, c, where=where) for c in (columns["t"], column))
         r = r if "r" in columns else 1 / np.where(r == 0, np.nan, r)

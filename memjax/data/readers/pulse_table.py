@@ -6,7 +6,7 @@ import numpy as np
 
 from memjax.data.base import NAMED_COLUMNS, AbstractRecordReader, Source
 from memjax.data.pulse_record import RESET, SET, PulseRecord
-from memjax.data.record_columns import assumed_units, in_order, labels, numbers, one_table, roles
+from memjax.data.record_columns import assumed_units, in_order, labels, numbers, one_table, require, roles
 from memjax.data.text import split_line
 from memjax.errors import ReaderError
 
@@ -37,6 +37,7 @@ class PulseTableReader(AbstractRecordReader):
         """One record per device."""
         table, where = one_table(source), str(source.path)
         columns = roles(table.names)
+        require(columns, table, "pulse", "branch", "g r", where=where)
         column = columns.get("g") or columns["r"]
         g = numbers(table, column, where=where)
         g = g if "g" in columns else 1 / np.where(g == 0, np.nan, g)

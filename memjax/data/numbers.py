@@ -1,7 +1,9 @@
 """From cells to numbers, and from rows with gaps to rows without."""
 
+from collections.abc import Sequence
+
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 
 from memjax.errors import ReaderError
 
@@ -13,7 +15,11 @@ _EMPTY = {"", "-", "--", "---", "n/a", "#n/a", "na", "null", "none"}
 
 
 def to_numbers(
-    cells: list[str] | Float[np.ndarray, " rows"], lines: list[int], *, where: str, name: str
+    cells: list[str] | Float[np.ndarray, " rows"] | Shaped[np.ndarray, " rows"],
+    lines: Sequence[int] | Int[np.ndarray, " rows"],
+    *,
+    where: str,
+    name: str,
 ) -> Float[np.ndarray, " rows"]:
     """Numbers of a column; what was not measured is NaN.
 
@@ -21,7 +27,7 @@ def to_numbers(
     ----------
     cells : list of str or array
         Cells, or numbers already.
-    lines : list of int
+    lines : sequence of int
         Line of the file of each cell, for messages.
     where, name : str
         File and column, for messages.
@@ -36,18 +42,29 @@ def to_numbers(
     ReaderError
         If a cell is neither a number nor empty.
     """
-    values = _floats(cells, lines, where, name) if isinstance(cells, list) else np.array(cells)
+    if isinstance(cells, list) or np.asarray(cells).dtype.kind != "f":
+        values = _floats(list(map(str, cells)), list(lines), where, name)
+    else:
+        values = np.array(cells)
     # In float64: `inf` is an overflow, too.
     values[~np.isfinite(values) | (np.abs(values) > _NOT_MEASURED)] = np.nan
     return values
 
 
-def _floats(cells: list[str], lines: list[int], where: str, name: str) -> np.ndarray:
-    if _are_plain("".join(cells)):
-        try:
-            return np.array(list(map(float, cells)))
-        except ValueError:
-            pass
+def parse_floats(cells: Sequence[str]) -> Float[np.ndarray, " rows"] | None:
+    """Numbers of cells that hold nothing else; None where one is empty, a word, or has a decimal comma."""
+    # `float` takes 1_0 and digits of other scripts, which no instrument writes.
+    if not _are_plain("".join(cells)):
+        return None
+    try:
+        return np.fromiter(map(float, cells), float, len(cells))
+    except ValueError:
+        return None
+
+
+def _floats(cells: list[str], lines: Sequence[int], where: str, name: str) -> np.ndarray:
+    if (plain := parse_floats(cells)) is not None:
+        return plain
     # The slow way: empty cells, decimal commas, text.
     values = np.empty(len(cells))
     for k, cell in enumerate(cells):
@@ -64,7 +81,7 @@ def _floats(cells: list[str], lines: list[int], where: str, name: str) -> np.nda
 
 
 def _are_plain(text: str) -> bool:
-    """Whether `float` takes nothing here that no instrument writes: 1_0, and digits of other scripts."""
+    """Whether a text holds neither underscores nor digits of other scripts."""
     return text.isascii() and "_" not in text
 
 

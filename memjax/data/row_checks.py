@@ -48,7 +48,9 @@ def is_number(cell: str) -> bool:
 
 def lines_of(numbers: Sequence[int]) -> str:
     """Lines for a message: ``line 3``, ``lines 3, 7, ... (12)``."""
-    listed = ", ".join(map(str, numbers[:5])) + (f", ... ({len(numbers)})" if len(numbers) > 5 else "")
+    listed = ", ".join(map(str, numbers[:5])) + (
+        f", ... ({len(numbers)})" if len(numbers) > 5 else ""
+    )
     return f"line{'s' * (len(numbers) > 1)} {listed}"
 
 
@@ -133,11 +135,15 @@ def _without_cut(rows: list[Row], usual: int, said: list[str]) -> list[Row]:
         return rows[:-1]
     last = max(_filled(cells) - 1, 0)
     if above and all(any(r[last + 1 :]) for r in above):
-        said.append(f"the file ends within a row, behind {cells[last]!r} in line {line}: it is left out")
+        said.append(
+            f"the file ends within a row, behind {cells[last]!r} in line {line}: it is left out"
+        )
         return rows[:-1]
     sure = is_cut(cells[last], [r[last] for r in above if last < len(r)])
     if sure:
-        said.append(f"the file ends within a number, {cells[last]!r} in line {line}: that row is left out")
+        said.append(
+            f"the file ends within a number, {cells[last]!r} in line {line}: that row is left out"
+        )
         return rows[:-1]
     if sure is None:
         said.append(
@@ -192,10 +198,16 @@ def other_rows(rows: list[Row], columns: int) -> list[str]:
         forms = {_form(r[k])[:2] for r in above if k < len(r) and is_number(r[k])}
         if len(forms) == 1 and max(max(f[0] + 1, f[1]) for f in forms) > 0:
             own = forms.pop()
-            odd |= {n for n, r in rows[-_FOOTER:] if k < len(r) and is_number(r[k]) and _form(r[k])[:2] != own}
+            odd |= {
+                n
+                for n, r in rows[-_FOOTER:]
+                if k < len(r) and is_number(r[k]) and _form(r[k])[:2] != own
+            }
     if not odd:
         return []
-    return [f"numbers are written otherwise than those above: {lines_of(sorted(odd))}; is it a footer?"]
+    return [
+        f"numbers are written otherwise than those above: {lines_of(sorted(odd))}; is it a footer?"
+    ]
 
 
 def _form(cell: str) -> _Form:
@@ -203,11 +215,15 @@ def _form(cell: str) -> _Form:
     if parts is None:
         return _Form(-1, -1, 0)
     return _Form(
-        -1 if parts[4] is None else len(parts[4]), -1 if parts[2] is None else len(parts[3]), len(parts[1])
+        -1 if parts[4] is None else len(parts[4]),
+        -1 if parts[2] is None else len(parts[3]),
+        len(parts[1]),
     )
 
 
-def repeated_rows(codes: Int[np.ndarray, " rows"], lines: Sequence[int]) -> list[str]:
+def repeated_rows(
+    codes: Int[np.ndarray, " rows"], lines: Sequence[int] | Int[np.ndarray, " rows"]
+) -> list[str]:
     """What to say of rows that stand in a table twice, one block of them behind the other.
 
     Parameters
@@ -226,13 +242,17 @@ def repeated_rows(codes: Int[np.ndarray, " rows"], lines: Sequence[int]) -> list
     same = np.flatnonzero(np.diff(codes[order]) == 0)
     if not same.size:
         return []
-    lags = order[same + 1] - order[same]
+    lags, counts = np.unique(order[same + 1] - order[same], return_counts=True)
     said = []
-    for lag in [int(x) for x, _ in Counter(lags.tolist()).most_common(3)]:
+    for lag in lags[np.argsort(-counts, kind="stable")[:3]].tolist():
         runs = _runs(codes[lag:] == codes[:-lag])
         long = runs[runs[:, 1] - runs[:, 0] >= lag]
         count = int(np.sum(long[:, 1] - long[:, 0]))
-        if count and len(same) - count <= _RARE * len(codes) and (lag > 1 or count <= _RARE * len(codes)):
+        if (
+            count
+            and len(same) - count <= _RARE * len(codes)
+            and (lag > 1 or count <= _RARE * len(codes))
+        ):
             a, b = int(long[0, 0]), int(long[0, 0]) + lag
             said.append(
                 f"{count} row{'s' * (count > 1)} repeat what stands before, cell by cell: line {lines[b]} is line "

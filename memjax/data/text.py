@@ -7,15 +7,31 @@ import re
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from memjax.errors import ReaderError, UnitError
 from memjax.units import parse_unit
 
 from .base import Source, Table
+from .large import read_large
 from .other_formats import other_format
 from .row_checks import (
-    COMMENT_MARKS, Row, codes_of, is_number, lines_of, other_rows, repeated_rows, whole_rows, without_comments,
+    COMMENT_MARKS,
+    Row,
+    codes_of,
+    is_number,
+    lines_of,
+    other_rows,
+    repeated_rows,
+    whole_rows,
+    without_comments,
 )  # fmt: skip
+
+LARGE = 32_000_000
+"""Characters beyond which a table is read in chunks."""
+
+_BEGINNING = 1_000_000
+"""Characters of a large file in which its first rows are looked for."""
 
 SPREADSHEET_MAGIC = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _BEFORE_UNIT = re.compile(r"[\t ]+(?=[(\[])")
@@ -55,7 +71,9 @@ def load(path: str | Path) -> Source:
     text = "" if sheet else _decode(data, where)
     if not sheet and not text.strip():
         raise ReaderError("empty file", where=where, allowed="a table with voltage and current")
-    return Source(path=path, data=data, text=text, sha256=hashlib.sha256(data).hexdigest())
+    checksum = hashlib.sha256(data).hexdigest()
+    kept = data if sheet or len(text) <= LARGE else b""
+    return Source(path=path, data=kept, text=text, sha256=checksum)
 
 
 def _decode(data: bytes, where: str) -> str:
@@ -126,10 +144,49 @@ def tables(source: Source, *, comment: str = "") -> list[Table]:
     ReaderError
         If there are no rows with two numbers, or rows of more cells than the header.
     """
-    lines = source.text.split("\n")
+    if len(source.text) > LARGE and (table := _large(source, comment)) is not None:
+        return [table]
+    lines, where = source.text.split("\n"), str(source.path)
+    head = _head(lines, comment, where)
+    warnings = list(head.warnings)
+    rows = split_rows(lines, head.first, head.separator)
+    records = _records(rows, lines, head.marks, lines[head.at].strip(), warnings)
+    found = []
+    for k, record in enumerate(records):
+        ended = k < len(records) - 1 or is_ended(source.text)
+        record = without_comments(record, warnings)
+        found.append(whole_rows(record, warnings, ended=ended, where=where))
+    found = _without_copies([record for record in found if record], warnings)
+    names = head.names or _numbered(found)
+    warnings += _commas(found, head.separator)
+    for record in found:
+        warnings += other_rows(record, len(names))
+        numbers = [line for line, _ in record]
+        warnings += repeated_rows(codes_of([cells for _, cells in record]), numbers)
+    return [
+        replace(_table(record, names, where), units=head.units, warnings=tuple(warnings))
+        for record in found
+    ]
+
+
+class _Head(NamedTuple):
+    """What the lines above the rows of a table say, and where its rows begin."""
+
+    separator: str
+    first: int
+    at: int
+    names: tuple[str, ...]
+    units: tuple[str | None, ...]
+    marks: set[str]
+    width: int
+    warnings: tuple[str, ...]
+
+
+def _head(lines: list[str], comment: str, where: str) -> _Head:
+    """Separator, names and units of the columns of a table, and its first row."""
     first = _first_data(lines)
     if first is None:
-        raise _no_table(lines, str(source.path))
+        raise _no_table(lines, where)
     separator = next((s for s in ";\t," if s in lines[first]), " ")
     width = len(split_line(lines[first], separator))
     header, at = _header(lines[:first], width, comment, separator)
@@ -146,27 +203,28 @@ def tables(source: Source, *, comment: str = "") -> list[Table]:
     else:
         warnings += _unlike(lines[:first], width)
         first = min(_plain_rows(lines[:first], width, separator), default=first)
-    rows = split_rows(lines, first, separator)
     marks = {line.strip() for line in lines[:first] if line.strip()} if header else set()
-    records = _records(rows, lines, marks, lines[at].strip() if header else "", warnings)
-    found = []
-    for k, record in enumerate(records):
-        ended = k < len(records) - 1 or is_ended(source.text)
-        record = without_comments(record, warnings)
-        found.append(whole_rows(record, warnings, ended=ended, where=str(source.path)))
-    found = _without_copies([record for record in found if record], warnings)
-    names = names or _numbered(found)
-    warnings += _commas(found, separator)
-    for record in found:
-        warnings += other_rows(record, len(names))
-        numbers = [line for line, _ in record]
-        warnings += repeated_rows(codes_of([cells for _, cells in record]), numbers)
-    return [
-        replace(
-            _table(record, names, str(source.path)), units=tuple(units), warnings=tuple(warnings)
-        )
-        for record in found
-    ]
+    return _Head(separator, first, at, names, tuple(units), marks, width, tuple(warnings))
+
+
+def _large(source: Source, comment: str) -> Table | None:
+    """The table of a large file, if its rows are alike: a header, and below it numbers without gaps."""
+    beginning, where = source.text[:_BEGINNING].rpartition("\n")[0], str(source.path)
+    head = _head(beginning.split("\n"), comment, where)
+    start = 0
+    for _ in range(head.first):
+        start = source.text.index("\n", start) + 1
+    found = read_large(
+        source.text, start, head.first, separator=head.separator, width=head.width, marks=head.marks,
+        ended=is_ended(source.text), where=where,
+    )  # fmt: skip
+    if found is None:
+        return None
+    names = head.names or tuple(str(k + 1) for k in range(head.width))
+    return Table(
+        names=names, columns=tuple(found.columns), lines=found.lines, units=head.units,
+        warnings=(*head.warnings, *found.warnings),
+    )  # fmt: skip
 
 
 def is_ended(text: str) -> bool:
@@ -187,7 +245,9 @@ def _plain_rows(lines: list[str], width: int, separator: str) -> list[int]:
     """Places of lines that are rows of so many numbers."""
     split = [split_line(line, separator) for line in lines]
     return [
-        k for k, cells in enumerate(split) if len(cells) == width and _is_gappy(cells) and is_data(cells)
+        k
+        for k, cells in enumerate(split)
+        if len(cells) == width and _is_gappy(cells) and is_data(cells)
     ]
 
 

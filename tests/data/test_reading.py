@@ -32,7 +32,7 @@ def write(tmp_path):
         ("t_s,v_V,i_A\n0,nan,nan\n1,nan,nan\n", "0 of 2 rows hold a voltage and a current"),
         ("v_V,i_A\n0,9.91E+37\n1,9.91E+37\n", "0 of 2 rows"),
         ("t_s,v_V,i_A\n0,0,0\n1,1,oops\n", "'oops' in column 'i_A' is not a number; .*line 3"),
-        ("v_V,i_A\n0,0\n1,1\n1,2,3\n", "3 cells under a header of 2; .*line 4"),
+        ("v_V,i_A\n0,0\n1,1\n1,2,3\n", "3 cells where other rows have 2; .*line 4"),
         ("v_V,r_ohm\n1,2\n3,4\n", "no column says that it is the current.*'v_V', 'r_ohm'"),
         ("va_V,u_V,v_V,i_A\n1,1,1,2\n3,3,3,4\n", "2 columns may be the voltage: 'u_V', 'v_V'"),
         ('{"v_V": [1, 2]}', "JSON"),

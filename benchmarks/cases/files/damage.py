@@ -10,7 +10,15 @@ from benchmarks.cases.files.layouts import Layout
 OTHER_DIGITS = ("٠١٢٣٤٥٦٧٨٩", "０１２３４５６７８９", "०१२३४५६७८९", "۰۱۲۳۴۵۶۷۸۹")
 """Digits that Python takes for numbers: Arabic, fullwidth, Devanagari, Persian."""
 
-COMMENTS = ("# paused", "% range changed", "// lid opened", "measurement paused", "#", "! 12:30", "# 3 of 5")
+COMMENTS = (
+    "# paused",
+    "% range changed",
+    "// lid opened",
+    "measurement paused",
+    "#",
+    "! 12:30",
+    "# 3 of 5",
+)
 """Lines that somebody or a program writes between rows."""
 
 

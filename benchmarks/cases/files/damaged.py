@@ -148,7 +148,9 @@ def table(results: list[Result]) -> str:
     for name in names:
         own = [r for r in results if name in (r.layout, "all")]
         counts = Counter(r.outcome for r in own)
-        rows.append(f"| {name} | {len(own)} | " + " | ".join(str(counts[o]) for o in OUTCOMES) + " |")
+        rows.append(
+            f"| {name} | {len(own)} | " + " | ".join(str(counts[o]) for o in OUTCOMES) + " |"
+        )
     return "\n".join(rows)
 
 
@@ -162,7 +164,9 @@ def main(words: list[str]) -> int:
     count, seed = (int(words[k]) if len(words) > k else d for k, d in enumerate((500, 0)))
     results = study(count, seed)
     print(table(results))
-    for (layout, kind, how), n in sorted(Counter((r.layout, r.kind, r.outcome) for r in flaws(results)).items()):
+    for (layout, kind, how), n in sorted(
+        Counter((r.layout, r.kind, r.outcome) for r in flaws(results)).items()
+    ):
         print(f"{n:4} {how}: {layout}, {kind}")
     return bool(flaws(results))
 

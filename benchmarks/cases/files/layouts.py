@@ -319,9 +319,7 @@ def pulse_json() -> Layout:
     rng = np.random.default_rng(19)
     up, down = np.linspace(1e-5, 5e-5, 11), np.linspace(5e-5, 1e-5, 11)
     sets = [u * (1 + 0.01 * rng.standard_normal(11)) for u in (up, up, up)]
-    resets = [
-        np.append(s[-1], down[1:] * (1 + 0.01 * rng.standard_normal(10)))[::-1] for s in sets
-    ]
+    resets = [np.append(s[-1], down[1:] * (1 + 0.01 * rng.standard_normal(10)))[::-1] for s in sets]
     content = {
         "V": [2.5, -2.7], "n": [10, 10], "W": [1.5e-6, 1e-5], "T": 5e-4, "read_V": 0.2, "repeats": 3,
         "Gset": np.concatenate(sets).tolist(), "Greset": np.concatenate(resets).tolist(),

@@ -68,7 +68,9 @@ def _blocks(text: str, said: list[str]) -> list[_Block]:
             _set(blocks[-1], key, rest)
         elif key in ("SetupTitle", "DataName"):
             if key == "DataName" and not waiting:
-                said.append(f"DataName stands again in line {number}: a further record begins there")
+                said.append(
+                    f"DataName stands again in line {number}: a further record begins there"
+                )
             # A record without a title goes on with the settings of the one before.
             before = blocks[-1] if key == "DataName" else ({}, [], [])
             blocks.append((dict(before[0]), before[1][:], []))
@@ -137,7 +139,10 @@ def _without_repeats(records: list[Table], said: list[str]) -> tuple[Table, ...]
         if not any(_holds(table, other) for other in peers):
             unique.append(table)
     repeats = len(records) - len(unique)
-    warnings = [*said, *([f"{repeats} records repeat the data of others: left out"] if repeats else [])]
+    warnings = [
+        *said,
+        *([f"{repeats} records repeat the data of others: left out"] if repeats else []),
+    ]
     return tuple(replace(table, warnings=(*table.warnings, *warnings)) for table in unique)
 
 

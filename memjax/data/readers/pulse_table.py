@@ -6,7 +6,15 @@ import numpy as np
 
 from memjax.data.base import NAMED_COLUMNS, AbstractRecordReader, Source
 from memjax.data.pulse_record import RESET, SET, PulseRecord
-from memjax.data.record_columns import assumed_units, in_order, labels, numbers, one_table, require, roles
+from memjax.data.record_columns import (
+    assumed_units,
+    in_order,
+    labels,
+    numbers,
+    one_table,
+    require,
+    roles,
+)
 from memjax.data.text import split_line
 from memjax.errors import ReaderError
 

@@ -1,5 +1,6 @@
 """Large tables, chunk by chunk: what they hold becomes numbers before the next chunk is looked at."""
 
+import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -69,6 +70,14 @@ def read_large(
     words: list[bool] = []
     tail: list[Row] = []
     for chunk, line, last in _chunks(text, start, first):
+        # The last rows are looked at one by one: a file that was cut ends with them.
+        numbers = None if last or any(words) else _numbers(chunk, separator, width)
+        if numbers is not None:
+            words = [False] * width
+            for k, part in enumerate(parts):
+                part.append(numbers[:, k].copy())
+            lines.append(line + 1 + np.arange(len(numbers)))
+            continue
         rows = _rows(chunk, line, separator, marks)
         if rows is None:
             return None
@@ -112,6 +121,19 @@ def _chunks(text: str, start: int, first: int) -> Iterator[tuple[str, int, bool]
             line += chunk.count("\n")
             bar.update(end - start)
             start = end
+
+
+def _numbers(chunk: str, separator: str, width: int) -> Float[np.ndarray, "rows width"] | None:
+    """Numbers of a chunk that holds nothing else, a row a line; None of any other."""
+    if not chunk.strip():
+        return None
+    try:
+        numbers = np.loadtxt(
+            io.StringIO(chunk), delimiter=None if separator == " " else separator, comments=None, ndmin=2
+        )  # fmt: skip
+    except ValueError:
+        return None
+    return numbers if numbers.shape == (chunk.count("\n"), width) else None
 
 
 def _rows(chunk: str, line: int, separator: str, marks: set[str]) -> list[Row] | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..datasets import PREFIX as DATASET, path_of
 from ..errors import ReaderError
-from .command import number
+from .command import UsageError, number
 
 if TYPE_CHECKING:
     from ..circuit import Bench
@@ -215,6 +215,41 @@ def file_of(name: str) -> Path:
         known = ", ".join(EXAMPLE + n for n in example_names()) or "none is bundled"
         raise ReaderError(f"no example {stem!r}", where=name, allowed=known)
     return paths[0]
+
+
+def files_of(name: str) -> list[str]:
+    """The name itself, or the files of a folder in the order of their names, numbers in them by size.
+
+    Raises
+    ------
+    ReaderError
+        For a folder without files.
+    """
+    folder = Path(name)
+    if name.startswith(EXAMPLE) or not folder.is_dir():
+        return [name]
+    files = [p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")]
+    if not files:
+        raise ReaderError("a folder without files", where=name, allowed="measured files")
+    by_number = lambda p: [
+        (w.isdecimal(), int(w) if w.isdecimal() else w) for w in re.split(r"(\d+)", p.name) if w
+    ]  # noqa: E731, E501
+    return [str(p) for p in sorted(files, key=by_number)]
+
+
+def refuse_choice(options: argparse.Namespace, *, where: str) -> None:
+    """Raise for options that choose sweeps, of a file that has none.
+
+    Raises
+    ------
+    UsageError
+        It names the option.
+    """
+    for name in ("sweeps", "skip_forming", "exclude"):
+        if getattr(options, name, None):
+            raise UsageError(
+                f"--{name.replace('_', '-')} of a file without sweeps", where=where, fix="leave it out"
+            )  # fmt: skip
 
 
 def measurement_from(path: str, options: argparse.Namespace) -> "Measurement":

@@ -11,6 +11,7 @@ from .options import (
     add_write_options,
     file_of,
     measurement_from,
+    refuse_choice,
 )
 
 _COUNTS = ("cycles", "set_pulses", "reset_pulses")
@@ -109,6 +110,7 @@ def _run_records(options: argparse.Namespace) -> int:
             "sweep, t_s, v_V, i_A of a file without voltage and current", where="--out",
             fix="leave it out",
         )  # fmt: skip
+    refuse_choice(options, where=options.file)
     about = records_summary(read_records(file_of(options.file), reader=options.reader))
     print_json(about) if options.json else _print_records(about, options.file)
     return 0

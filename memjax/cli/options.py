@@ -231,10 +231,13 @@ def files_of(name: str) -> list[str]:
     files = [p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")]
     if not files:
         raise ReaderError("a folder without files", where=name, allowed="measured files")
-    by_number = lambda p: [
-        (w.isdecimal(), int(w) if w.isdecimal() else w) for w in re.split(r"(\d+)", p.name) if w
-    ]  # noqa: E731, E501
-    return [str(p) for p in sorted(files, key=by_number)]
+    return [str(p) for p in sorted(files, key=_by_number)]
+
+
+def _by_number(path: Path) -> list[tuple[bool, int | str]]:
+    """Parts of a file's name, in which 10 comes behind 9."""
+    parts = [w for w in re.split(r"(\d+)", path.name) if w]
+    return [(w.isdecimal(), int(w) if w.isdecimal() else w) for w in parts]
 
 
 def refuse_choice(options: argparse.Namespace, *, where: str) -> None:

@@ -69,7 +69,9 @@ def print_trends(trends: "Sequence[Trend]") -> None:
     if not any(t.per_decade is not None for t in shown):
         print("no trends: fewer than 10 cycles")
         return
-    head = ["TREND", "POLARITY", "DEVICE", "CYCLES", "FIRST TENTH", "LAST TENTH", "PER DECADE", "Z", "PER CYCLE", "Z"]  # fmt: skip
+    head = [
+        "TREND", "POLARITY", "DEVICE", "CYCLES", "FIRST TENTH", "LAST TENTH", "PER DECADE", "Z", "PER CYCLE", "Z",
+    ]  # fmt: skip
     rows = [
         [
             f"{_NAMES[t.quantity]}/{t.unit}", _SIDES[t.polarity], t.device or "-", str(t.n), _number(t.first),
@@ -127,7 +129,8 @@ def write_series(series: "Sequence[Series]", path: Path) -> None:
         part.insert(0, "device", key[0])
         parts.append(part)
     whole = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({"cycle": []})
-    useless = [n for n, blank in (("device", ""), ("polarity", 0)) if n in whole and (whole[n] == blank).all()]  # fmt: skip
+    blanks = {"device": "", "polarity": 0}
+    useless = [n for n, blank in blanks.items() if n in whole and (whole[n] == blank).all()]
     with writing(path) as place:
         whole.drop(columns=useless).to_csv(place, index=False)
 

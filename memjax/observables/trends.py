@@ -65,8 +65,8 @@ class Trend:
     first, last : float or None
         Medians of the first and of the last tenth of them, in the unit; None without a value.
     per_decade, per_decade_error : float or None
-        Slope against the decadic logarithm of the number of the cycle, and its standard error: in the unit per decade of
-        cycles, or decades of the quantity per decade of cycles where it is no voltage. None below ten cycles.
+        Slope against the decadic logarithm of the number of the cycle, and its standard error: in the unit per
+        decade of cycles, or decades of the quantity per decade of cycles where it is no voltage. None below ten cycles.
     per_cycle, per_cycle_error : float or None
         The same against the number of the cycle.
     z_per_decade, z_per_cycle : float or None
@@ -179,8 +179,8 @@ def series_of_sweeps(data: Sequence[Sweeps], events: Sequence[Sequence[Switching
 
     Notes
     -----
-    The off resistance is :math:`|v/i|` on the way out at the first point from half of the median switching voltage on, of
-    excursions that had not switched there. The on resistance is its median on the way back while the device is on,
+    The off resistance is :math:`|v/i|` on the way out at the first point from half of the median switching voltage on,
+    of excursions that had not switched there. The on resistance is its median on the way back while the device is on,
     without points at the current limit and within 2 % of the largest voltage from rest.
     """
     found = []

@@ -94,7 +94,7 @@ def read_large(
                 return None
             parts[k].append(values)
         lines.append(np.array([n for n, _ in rows]))
-        tail = rows[-100:]
+        tail = rows[-200:]
     if not lines:
         return None
     joined = [np.concatenate(parts.pop(0)) for _ in range(width)]

@@ -23,6 +23,9 @@ _FORM = re.compile(r"[-+]?(\d*)(?:([.,])(\d*))?(?:[eE][-+]?(\d+))?", re.ASCII)
 _NEIGHBOURS = 20
 """Rows above the last one that tell how its numbers are written."""
 
+_SAMPLE = 100
+"""Rows above a footer that all have to be written alike: of twenty, numbers without their last zeros may be by chance."""
+
 _FOOTER = 5
 """Last rows that may be no part of the table."""
 
@@ -87,7 +90,7 @@ def whole_rows(rows: list[Row], said: list[str], *, ended: bool, where: str) -> 
     Where a tenth of the rows or more are short they stay, since a table of curves of different lengths may leave
     empty cells at the ends of its lines out.
     """
-    if len(rows) < 2:
+    if not rows:
         return rows
     usual = Counter(len(cells) for _, cells in rows).most_common(1)[0][0]
     if not ended:
@@ -190,8 +193,8 @@ def is_cut(cell: str, above: Sequence[str]) -> bool | None:
 
 def other_rows(rows: list[Row], columns: int) -> list[str]:
     """What to say of last rows whose numbers are written otherwise than those above them, as those of a footer."""
-    above = [r for _, r in rows[-_NEIGHBOURS - _FOOTER : -_FOOTER]]
-    if len(above) < _FOOTER:
+    above = [r for _, r in rows[-_SAMPLE - _FOOTER : -_FOOTER]]
+    if len(above) < _NEIGHBOURS:
         return []
     odd = set()
     for k in range(columns):

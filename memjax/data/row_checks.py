@@ -24,7 +24,7 @@ _NEIGHBOURS = 20
 """Rows above the last one that tell how its numbers are written."""
 
 _SAMPLE = 100
-"""Rows above a footer that all have to be written alike: of twenty, numbers without their last zeros may be by chance."""
+"""Rows above a footer that all have to be written alike; twenty may be so by chance."""
 
 _FOOTER = 5
 """Last rows that may be no part of the table."""

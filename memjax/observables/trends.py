@@ -145,6 +145,8 @@ def slope_of(x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"]) -> tuple[fl
     x, y : Float[np.ndarray, "n"]
         Abscissae, ascending, and values.
     """
+    if np.ptp(y) == 0:  # rounding is no trend
+        return 0.0, 0.0
     n, z = len(x), x - np.mean(x)
     slope = float(z @ y / (z @ z))
     residuals = y - np.mean(y) - slope * z

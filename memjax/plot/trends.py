@@ -46,7 +46,8 @@ def trends(series: Sequence[Series], *, figure: Any = None) -> Any:
         ax.set_ylabel(_AXES[unit])
         if unit != "V":
             ax.set_yscale("log")
-        ax.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+        if own:
+            ax.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
     last = max((s.cycle[-1] for s in known), default=1)
     if np.log10(last) >= _DECADES:
         axes[-1].set_xscale("log")

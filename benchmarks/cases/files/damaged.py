@@ -66,7 +66,7 @@ def reading(path: Path, layout: Layout) -> Reading:
 def outcome(layout: Layout, whole: Reading, variant: Variant, path: Path) -> Result:
     """How the reading of a damaged file ends."""
     path.write_bytes(variant.data)
-    about = dict(layout=layout.name, kind=variant.kind, data=variant.data)
+    about: dict = dict(layout=layout.name, kind=variant.kind, data=variant.data)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")

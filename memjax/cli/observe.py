@@ -1,18 +1,41 @@
 """``memjax observe``: switching and hold voltages of measured and simulated files alike."""
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..errors import ReaderError
 from .command import Command, number, print_json, say, table
-from .options import add_json_option, add_read_options, files_of, measurement_from
+from .options import (
+    add_json_option,
+    add_read_options,
+    add_write_options,
+    file_of,
+    files_of,
+    measurement_from,
+    refuse_choice,
+)
+from .trends import (
+    add_trend_options,
+    draw_series,
+    prepare_outputs,
+    print_trends,
+    series_of_endurance,
+    write_series,
+)
 
 if TYPE_CHECKING:
-    from ..observables import Switching
+    from ..observables import Series, Switching
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("file", nargs="+", metavar="FILE", help="measured or simulated files, or example:NAME")
+    add(
+        "file",
+        nargs="+",
+        metavar="FILE",
+        help="measured or simulated files of one device, folders of such, or example:NAME",
+    )
     add(
         "--on-threshold",
         type=number("A"),
@@ -26,13 +49,15 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         help="current below which it is off again (default 1e-11)",
     )
     add_read_options(parser)
+    add_trend_options(parser)
+    add_write_options(parser)
     add_json_option(parser)
 
 
 def _observe(
     name: str, options: argparse.Namespace, thresholds: dict[str, float]
-) -> "tuple[list[Switching], list[dict]]":
-    """What one file shows, and the same as dictionaries that say where it is from."""
+) -> "tuple[Any, list[Switching], list[dict]]":
+    """A file, what it shows, and the same as dictionaries that say where it is from."""
     from ..observables import SNAP_BACK, Thresholds, find_thresholds, switching
 
     measurement: Any = measurement_from(name, options)
@@ -55,7 +80,7 @@ def _observe(
     for one in events:
         label = {"sweep_name": words[one.sweep]} if words else {}
         rows.append({"file": name, "driven": measurement.driven} | one.to_json() | label)
-    return events, rows
+    return measurement, events, rows
 
 
 def _cell(statistics: dict, key: str) -> str:
@@ -87,8 +112,55 @@ def _print(summary: dict) -> None:
     print("medians; V_hold of the sweeps that had switched")
 
 
+def _is_endurance(name: str, options: argparse.Namespace) -> bool:
+    """Whether a file holds high and low states by cycle and no voltage."""
+    from ..data import EnduranceRecord, has_records, read_records
+
+    path = file_of(name)
+    if options.columns is not None or not has_records(path, reader=options.reader):
+        return False
+    return isinstance(read_records(path, reader=options.reader)[0], EnduranceRecord)
+
+
+def _run_endurance(
+    names: list[str], tested: list[str], options: argparse.Namespace, out: Path | None, plot: Path | None
+) -> int:  # fmt: skip
+    """Trends of endurance tests, which have no sweeps."""
+    from ..data import EnduranceRecord, read_records
+
+    if len(tested) < len(names):
+        other = next(name for name in names if name not in tested)
+        raise ReaderError(
+            "sweeps and endurance at once", where=f"{tested[0]} and {other}", allowed="files of one kind"
+        )  # fmt: skip
+    refuse_choice(options, where=tested[0])
+    records = [r for name in names for r in read_records(file_of(name), reader=options.reader)]
+    kept = [r for r in records if isinstance(r, EnduranceRecord)]
+    for text in dict.fromkeys(w for r in kept for w in r.warnings):
+        say("warning", text)
+    _finish(series_of_endurance(kept), {"sweeps": [], "summary": {}}, options, out, plot)
+    return 0
+
+
+def _finish(
+    series: "list[Series]", content: dict, options: argparse.Namespace, out: Path | None, plot: Path | None
+) -> None:  # fmt: skip
+    """Trends on standard output, and the files that were asked for."""
+    from ..observables import trend
+
+    if out is not None:
+        write_series(series, out)
+    if plot is not None:
+        draw_series(series, plot)
+    trends = [trend(s) for s in series]
+    if options.json:
+        print_json(content | {"trends": [t.to_json() for t in trends]})
+    else:
+        print_trends(trends)
+
+
 def _run(options: argparse.Namespace) -> int:
-    from ..observables import HOLD_THRESHOLD, ON_THRESHOLD, summarise
+    from ..observables import HOLD_THRESHOLD, ON_THRESHOLD, series_of_sweeps, summarise
 
     thresholds = {
         "on_threshold": ON_THRESHOLD if options.on_threshold is None else options.on_threshold,
@@ -96,8 +168,12 @@ def _run(options: argparse.Namespace) -> int:
         if options.hold_threshold is None
         else options.hold_threshold,
     }
-    parts = [_observe(name, options, thresholds) for name in files_of(options.file)]
-    summary = summarise([s for found, _ in parts for s in found])
+    out, plot = prepare_outputs(options)
+    names = files_of(options.file)
+    if tested := [name for name in names if _is_endurance(name, options)]:
+        return _run_endurance(names, tested, options, out, plot)
+    parts = [_observe(name, options, thresholds) for name in names]
+    summary = summarise([s for _, found, _ in parts for s in found])
     if summary["incomplete"]:
         say(
             "note",
@@ -107,14 +183,18 @@ def _run(options: argparse.Namespace) -> int:
         "on_threshold_A": thresholds["on_threshold"],
         "hold_threshold_A": thresholds["hold_threshold"],
     }
-    if options.json:
-        print_json({"sweeps": [row for _, rows in parts for row in rows], "summary": summary})
-    else:
+    series = series_of_sweeps([m for m, _, _ in parts], [events for _, events, _ in parts])
+    content = {"sweeps": [row for _, _, rows in parts for row in rows], "summary": summary}
+    if not options.json:
         _print(summary)
+    _finish(series, content, options, out, plot)
     return 0
 
 
 COMMAND = Command(
-    name="observe", help="switching and hold voltages of files", configure=_configure, run=_run
+    name="observe",
+    help="switching and hold voltages of files, and their trends over cycles",
+    configure=_configure,
+    run=_run,
 )
 """The command."""

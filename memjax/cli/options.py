@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..datasets import PREFIX as DATASET, path_of
 from ..errors import ReaderError
-from .command import number
+from .command import UsageError, number
 
 if TYPE_CHECKING:
     from ..circuit import Bench
@@ -222,6 +222,21 @@ def files_of(names: Sequence[str]) -> list[str]:
     from ..data import data_files
 
     return [f for n in names for f in ([n] if n.startswith(EXAMPLE) else data_files(n))]
+
+
+def refuse_choice(options: argparse.Namespace, *, where: str) -> None:
+    """Raise for options that choose sweeps, of a file that has none.
+
+    Raises
+    ------
+    UsageError
+        It names the option.
+    """
+    for name in ("sweeps", "skip_forming", "exclude"):
+        if getattr(options, name, None):
+            raise UsageError(
+                f"--{name.replace('_', '-')} of a file without sweeps", where=where, fix="leave it out"
+            )  # fmt: skip
 
 
 def measurement_from(path: str, options: argparse.Namespace) -> "Measurement":

@@ -13,6 +13,7 @@ from .options import (
     file_of,
     files_of,
     measurement_from,
+    refuse_choice,
 )
 
 _COUNTS = ("cycles", "set_pulses", "reset_pulses")
@@ -126,6 +127,7 @@ def _records(name: str, options: argparse.Namespace) -> dict:
             "sweep, t_s, v_V, i_A of a file without voltage and current", where="--out",
             fix="leave it out",
         )  # fmt: skip
+    refuse_choice(options, where=name)
     return records_summary(read_records(file_of(name), reader=options.reader))
 
 

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
-from jaxtyping import Float
+from jaxtyping import Float, Int, Shaped
 from numpy import ndarray
 
 from .endurance_record import EnduranceRecord
@@ -46,7 +46,7 @@ class Source:
     path : Path
         Where it lies.
     data : bytes
-        Its content.
+        Its content; empty for a large text.
     text : str
         Its content as text, with Unix line ends; empty for a spreadsheet.
     sha256 : str
@@ -85,7 +85,7 @@ class Table:
         Column names, each once.
     columns : tuple of list of str or arrays
         Cells, column by column; text becomes numbers where a column is used.
-    lines : list of int
+    lines : list of int or array
         Line of the file that each row came from.
     units : tuple of str or None
         Units stated outside the names (a row of units), per column; None where there is none.
@@ -110,8 +110,8 @@ class Table:
     """
 
     names: tuple[str, ...]
-    columns: tuple[list[str] | Float[ndarray, " rows"], ...]
-    lines: list[int]
+    columns: tuple[list[str] | Float[ndarray, " rows"] | Shaped[ndarray, " rows"], ...]
+    lines: list[int] | Int[ndarray, " rows"]
     units: tuple[str | None, ...] = ()
     roles: Mapping[str, str] = field(default_factory=dict)
     si: bool = False

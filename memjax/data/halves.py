@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float
 
-from .labels import Sweeps
+from .labels import Sweeps, rows_of_labels
 
 _NEAR = 1.5
 """Steps by which the ends of two halves may lie apart."""
@@ -31,7 +31,7 @@ def join_halves(
         Each pair has the label of its first half.
     """
     labels = sweeps.number[np.sort(np.unique(sweeps.number, return_index=True)[1])]
-    parts = [np.flatnonzero(sweeps.number == label) for label in labels]
+    parts = rows_of_labels(sweeps.number)
     pairs = list(zip(parts[::2], parts[1::2], strict=False))  # a last one may have no second half
     if not pairs or not all(_halves(x, t, *pair) for pair in pairs):
         return sweeps

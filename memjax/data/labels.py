@@ -54,27 +54,64 @@ def by_label(
     ReaderError
         If the time runs backwards within a sweep.
     """
-    inner, joined = groups[-1], groups[0]
-    for group in groups[1:]:
-        joined = np.char.add(np.char.add(joined, " "), group)
-    alone = len(np.unique(inner)) == len(np.unique(joined))
+    inner, joined = groups[-1], _joined(groups)
+    alone = len(groups) == 1 or len(np.unique(inner)) == len(np.unique(joined))
     number, names = _whole(inner) if alone else (None, ())
     warnings = []
     if number is None:
         number, names = _codes(inner if alone else joined)
+        if not alone:
+            names = tuple(" ".join(map(_word, row)) for row in _firsts(joined, groups))
         warnings.append(f"{len(names)} sweeps numbered in the order of their names in the file")
     if t is not None:
-        for label in np.unique(number):
-            here = np.flatnonzero(number == label)
-            back = np.flatnonzero(np.diff(t[here]) < 0)
-            if back.size:
-                raise ReaderError(
-                    f"time runs backwards within sweep {label}",
-                    where=f"{where}, line {lines[here[back[0] + 1]]}",
-                    allowed="times that do not decrease",
-                    fix="name the column that tells sweeps apart: --columns sweep=NAME",
-                )
+        _refuse_backwards(t, number, lines, where)
     return Sweeps(number=number, names=names, warnings=tuple(warnings))
+
+
+def _joined(groups: list[np.ndarray]) -> Int[np.ndarray, " points"]:
+    """A number for each combination of labels."""
+    joined = np.zeros(len(groups[0]), int)
+    for group in groups:
+        values, codes = np.unique(group, return_inverse=True)
+        joined = np.unique(joined * len(values) + codes, return_inverse=True)[1]
+    return joined
+
+
+def _firsts(joined: np.ndarray, groups: list[np.ndarray]) -> list[list]:
+    """Labels of each combination, in the order of the file."""
+    first = np.sort(np.unique(joined, return_index=True)[1])
+    return [[group[k] for group in groups] for k in first]
+
+
+def _word(label: object) -> str:
+    """A label as the file has it; numbers of large files are no texts any more."""
+    return f"{label:.15g}" if isinstance(label, float) else str(label)
+
+
+def _refuse_backwards(t: np.ndarray, number: np.ndarray, lines: np.ndarray, where: str) -> None:
+    """Raise where the time of a sweep runs backwards."""
+    order = np.argsort(number, kind="stable")
+    back = np.flatnonzero((np.diff(t[order]) < 0) & (np.diff(number[order]) == 0))
+    if back.size:
+        row = order[back[0] + 1]
+        raise ReaderError(
+            f"time runs backwards within sweep {number[row]}", where=f"{where}, line {lines[row]}",
+            allowed="times that do not decrease",
+            fix="name the column that tells sweeps apart: --columns sweep=NAME",
+        )  # fmt: skip
+
+
+def rows_of_labels(number: Int[np.ndarray, " points"]) -> list[Int[np.ndarray, " rows"]]:
+    """Rows of each label, in the order in which the labels occur.
+
+    Parameters
+    ----------
+    number : Int[np.ndarray, "points"]
+        Label of each point.
+    """
+    order = np.argsort(number, kind="stable")
+    cuts = np.flatnonzero(np.diff(number[order])) + 1
+    return sorted(np.split(order, cuts), key=lambda rows: rows[0])
 
 
 def by_shape(
@@ -134,6 +171,9 @@ def _whole(labels: np.ndarray) -> tuple[np.ndarray | None, tuple[str, ...]]:
         values = labels.astype(float)
     except ValueError:
         return None, ()
+    # Python takes 1_0 for a number.
+    if labels.dtype.kind != "f" and any("_" in name for name in np.unique(labels)):
+        return None, ()
     return (values.astype(int) if np.all(values == np.round(values)) else None), ()
 
 
@@ -142,4 +182,4 @@ def _codes(labels: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
     order = np.argsort(first)
     rank = np.empty(len(order), dtype=int)
     rank[order] = np.arange(len(order))
-    return rank[codes], tuple(str(names[k]) for k in order)
+    return rank[codes], tuple(_word(names[k]) for k in order)

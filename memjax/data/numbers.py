@@ -1,9 +1,13 @@
 """From cells to numbers, and from rows with gaps to rows without."""
 
+from collections.abc import Sequence
+
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int, Shaped
 
 from memjax.errors import ReaderError
+
+from .row_checks import lines_of
 
 # Keithley writes 9.91E+37 for "not measured" and 9.9E+37 for overflow.
 _NOT_MEASURED = 9.8e37
@@ -11,7 +15,11 @@ _EMPTY = {"", "-", "--", "---", "n/a", "#n/a", "na", "null", "none"}
 
 
 def to_numbers(
-    cells: list[str] | Float[np.ndarray, " rows"], lines: list[int], *, where: str, name: str
+    cells: list[str] | Float[np.ndarray, " rows"] | Shaped[np.ndarray, " rows"],
+    lines: Sequence[int] | Int[np.ndarray, " rows"],
+    *,
+    where: str,
+    name: str,
 ) -> Float[np.ndarray, " rows"]:
     """Numbers of a column; what was not measured is NaN.
 
@@ -19,7 +27,7 @@ def to_numbers(
     ----------
     cells : list of str or array
         Cells, or numbers already.
-    lines : list of int
+    lines : sequence of int
         Line of the file of each cell, for messages.
     where, name : str
         File and column, for messages.
@@ -34,24 +42,36 @@ def to_numbers(
     ReaderError
         If a cell is neither a number nor empty.
     """
-    values = _floats(cells, lines, where, name) if isinstance(cells, list) else np.array(cells)
+    if isinstance(cells, list) or np.asarray(cells).dtype.kind != "f":
+        values = _floats(list(map(str, cells)), list(lines), where, name)
+    else:
+        values = np.array(cells)
     # In float64: `inf` is an overflow, too.
     values[~np.isfinite(values) | (np.abs(values) > _NOT_MEASURED)] = np.nan
     return values
 
 
-def _floats(cells: list[str], lines: list[int], where: str, name: str) -> np.ndarray:
+def parse_floats(cells: Sequence[str]) -> Float[np.ndarray, " rows"] | None:
+    """Numbers of cells that hold nothing else; None where one is empty, a word, or has a decimal comma."""
+    # `float` takes 1_0 and digits of other scripts, which no instrument writes.
+    if not _are_plain("".join(cells)):
+        return None
     try:
-        return np.array(list(map(float, cells)))
+        return np.fromiter(map(float, cells), float, len(cells))
     except ValueError:
-        pass
+        return None
+
+
+def _floats(cells: list[str], lines: Sequence[int], where: str, name: str) -> np.ndarray:
+    if (plain := parse_floats(cells)) is not None:
+        return plain
     # The slow way: empty cells, decimal commas, text.
     values = np.empty(len(cells))
     for k, cell in enumerate(cells):
         text = cell.strip().strip('"')
         plain = text.replace(",", ".") if text.count(",") == 1 and "." not in text else text
         try:
-            values[k] = np.nan if text.lower() in _EMPTY else float(plain)
+            values[k] = np.nan if text.lower() in _EMPTY else _number(plain)
         except ValueError:
             raise ReaderError(
                 f"{text!r} in column {name!r} is not a number", where=f"{where}, line {lines[k]}",
@@ -60,14 +80,26 @@ def _floats(cells: list[str], lines: list[int], where: str, name: str) -> np.nda
     return values
 
 
+def _are_plain(text: str) -> bool:
+    """Whether a text holds neither underscores nor digits of other scripts."""
+    return text.isascii() and "_" not in text
+
+
+def _number(text: str) -> float:
+    if not _are_plain(text):
+        raise ValueError
+    return float(text)
+
+
 def complete_rows(
     v: Float[np.ndarray, " rows"],
     i: Float[np.ndarray, " rows"],
     t: Float[np.ndarray, " rows"] | None,
+    lines: Int[np.ndarray, " rows"],
     *,
     where: str,
 ) -> tuple[Bool[np.ndarray, " rows"], bool, list[str]]:
-    """Rows to keep, whether the time is to be kept, and what to say about it.
+    """Rows to keep, whether the time is to be kept, and what to say about it; `lines` are those of the file.
 
     A row without voltage or current is dropped. Where more than a tenth of the other rows have no
     time the time is dropped, else those rows.
@@ -86,7 +118,8 @@ def complete_rows(
     elif t is not None:
         keep &= ~np.isnan(t)
     if dropped := int(np.sum(~keep)):
-        warnings.append(f"{dropped} row{'s' * (dropped > 1)} with NaN dropped")
+        at = lines_of(lines[~keep].tolist())
+        warnings.append(f"{dropped} row{'s' * (dropped > 1)} with NaN dropped: {at}")
     if np.sum(keep) < 2:
         raise ReaderError(
             f"{keep.sum()} of {len(v)} rows hold a voltage and a current", where=where,

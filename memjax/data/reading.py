@@ -117,7 +117,7 @@ def read(
     if area is not None and not uses_area(tables):
         rows.warnings.append("the area is not used: the file holds a current")
     rows.i = sign * rows.i
-    keep, use_time, said = complete_rows(rows.v, rows.i, rows.t, where=str(path))
+    keep, use_time, said = complete_rows(rows.v, rows.i, rows.t, rows.line, where=str(path))
     rows.select(keep)
     rows.t = rows.t if use_time else None
     rows.warnings += said

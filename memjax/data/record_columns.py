@@ -113,6 +113,16 @@ def one_table(source: Source) -> Table:
     return every[0]
 
 
+def require(columns: dict[str, Column], table: Table, *groups: str, where: str) -> None:
+    """Raise unless a table has a column of one role of each group, as ``t`` and ``r g``."""
+    missing = [g for g in groups if not set(g.split()) & columns.keys()]
+    if missing:
+        raise ReaderError(
+            f"no column {' or '.join(missing[0].split())}; columns found: {', '.join(table.names)}", where=where,
+            fix="keep one header, with a name for each column",
+        )  # fmt: skip
+
+
 def numbers(table: Table, column: Column, *, where: str) -> Float[np.ndarray, " rows"]:
     """A column in SI."""
     k = column.place
@@ -124,10 +134,16 @@ def labels(table: Table, places: list[int]) -> np.ndarray:
     """Cells of label columns, joined row by row."""
     if not places:
         return np.full(len(table.lines), "0")
-    joined = np.asarray(table.columns[places[0]], str)
+    joined = _texts(table, places[0])
     for k in places[1:]:
-        joined = np.char.add(np.char.add(joined, " "), np.asarray(table.columns[k], str))
+        joined = np.char.add(np.char.add(joined, " "), _texts(table, k))
     return joined
+
+
+def _texts(table: Table, place: int) -> np.ndarray:
+    """Cells of a column as the file has them; numbers of large files are no texts any more."""
+    column = np.asarray(table.columns[place])
+    return np.char.mod("%.15g", column) if column.dtype.kind == "f" else column.astype(str)
 
 
 def in_order(values: np.ndarray) -> list:

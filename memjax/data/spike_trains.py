@@ -11,7 +11,8 @@ from memjax.observables import detect
 from .base import Source, Table
 from .numbers import to_numbers
 from .record_columns import in_order, labels, numbers, roles
-from .text import is_number, load, split_line, split_rows, unique
+from .row_checks import codes_of, is_number, other_rows, repeated_rows, whole_rows, without_comments
+from .text import is_ended, load, split_line, split_rows, unique
 
 LABELS = (
     "train", "trial", "repeat", "neuron", "unit", "member", "device", "sweep", "cycle", "run", "channel",
@@ -119,14 +120,20 @@ def spike_table(source: Source) -> Table:
     if "t" not in roles(names):
         raise ReaderError(f"no time in {', '.join(names)[:80]!r}", where=where, allowed=_LAYOUT)
     separator = next((s for s in ";\t," if s in lines[first]), " ")
-    rows = split_rows(lines, first + 1, separator)
+    said: list[str] = []
+    rows = without_comments(split_rows(lines, first + 1, separator), said)
+    rows = whole_rows(rows, said, ended=is_ended(source.text), where=where)
+    said += other_rows(rows, len(names))
+    said += repeated_rows(codes_of([r for _, r in rows]), [k for k, _ in rows])
     wrong = next(((k, r) for k, r in rows if len(r) != len(names)), None)
     if wrong is not None or not rows:
         what = "no rows" if wrong is None else f"{len(wrong[1])} cells under {len(names)} names"
         at = where if wrong is None else f"{where}, line {wrong[0]}"
         raise ReaderError(what, where=at, allowed=_LAYOUT)
     columns = tuple(map(list, zip(*(r for _, r in rows), strict=True)))
-    return Table(names=unique(names), columns=columns, lines=[k for k, _ in rows])
+    return Table(
+        names=unique(names), columns=columns, lines=[k for k, _ in rows], warnings=tuple(said)
+    )
 
 
 def _times(table: Table, where: str) -> Float[np.ndarray, " rows"]:

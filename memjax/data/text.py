@@ -4,18 +4,37 @@ import csv
 import hashlib
 import io
 import re
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from memjax.errors import ReaderError, UnitError
 from memjax.units import parse_unit
 
 from .base import Source, Table
 from .binary import is_binary, unpacked
+from .large import read_large
+from .row_checks import (
+    COMMENT_MARKS,
+    Row,
+    codes_of,
+    is_number,
+    lines_of,
+    other_rows,
+    repeated_rows,
+    whole_rows,
+    without_comments,
+)  # fmt: skip
+
+LARGE = 32_000_000
+"""Characters beyond which a table is read in chunks."""
+
+_BEGINNING = 1_000_000
+"""Characters of a large file in which its first rows are looked for."""
 
 _BEFORE_UNIT = re.compile(r"[\t ]+(?=[(\[])")
 _DECIMAL = re.compile(r"[-+]?\d+(?:[.,]\d+)?(?:[eE][-+]?\d+)?")
-_NUMBER = re.compile(r"[-+]?(\d+[.,]?\d*|[.,]\d+)([eE][-+]?\d+)?|[-+]?nan|[-+]?inf", re.IGNORECASE)
 
 
 def load(path: str | Path) -> Source:
@@ -54,27 +73,42 @@ def load(path: str | Path) -> Source:
     text = "" if binary else _decode(data, where)
     if not binary and not text.strip():
         raise ReaderError("empty file", where=where, allowed="a table with voltage and current")
-    return Source(path=path, data=data, text=text, sha256=sha256)
+    kept = data if binary or len(text) <= LARGE else b""
+    return Source(path=path, data=kept, text=text, sha256=sha256)
 
 
 def _decode(data: bytes, where: str) -> str:
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+    wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+    if wide:
         text = data.decode("utf-16", errors="replace")
-    elif b"\x00" in data:
-        raise ReaderError(
-            "binary file", where=where, allowed="text, workbooks, .mat, .h5, .nc, .npz, .parquet"
-        )
     else:
         try:
             text = data.decode("utf-8-sig")
         except UnicodeDecodeError:
             text = data.decode("latin-1")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    if (place := text.find("\x00")) >= 0:
+        raise ReaderError(
+            "NUL bytes: a binary file, a damaged one, or UTF-16 without its mark",
+            where=f"{where}, line {1 + text.count(chr(10), 0, place)}", allowed="text, .xls or .xlsx",
+            fix="save it as text in UTF-8, or cut the damaged part off",
+        )  # fmt: skip
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if not text.isascii():
+        _refuse_other_digits(text, where)
+    return text
 
 
-def is_number(cell: str) -> bool:
-    """Whether a cell holds a number (a decimal comma counts)."""
-    return _NUMBER.fullmatch(cell.strip()) is not None
+def _refuse_other_digits(text: str, where: str) -> None:
+    """Raise for a cell that is a number but for the script of its digits: Python reads these, nobody else does."""
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.isascii():
+            continue
+        for cell in re.split(r"[\s;,\"]+", line):
+            if not cell.isascii() and re.fullmatch(r"[-+]?[\d.]+([eE][-+]?\d+)?", cell):
+                raise ReaderError(
+                    f"{cell!r} has digits of another script", where=f"{where}, line {number}",
+                    allowed="numbers of 0 to 9", fix="write it so, or delete the line",
+                )  # fmt: skip
 
 
 def separator_of(line: str) -> str:
@@ -119,10 +153,49 @@ def tables(source: Source, *, comment: str = "") -> list[Table]:
     ReaderError
         If there are no rows with two numbers, or rows of more cells than the header.
     """
-    lines = source.text.split("\n")
+    if len(source.text) > LARGE and (table := _large(source, comment)) is not None:
+        return [table]
+    lines, where = source.text.split("\n"), str(source.path)
+    head = _head(lines, comment, where)
+    warnings = list(head.warnings)
+    rows = split_rows(lines, head.first, head.separator)
+    records = _records(rows, lines, head.marks, lines[head.at].strip(), warnings)
+    found = []
+    for k, record in enumerate(records):
+        ended = k < len(records) - 1 or is_ended(source.text)
+        record = without_comments(record, warnings)
+        found.append(whole_rows(record, warnings, ended=ended, where=where))
+    found = _without_copies([record for record in found if record], warnings)
+    names = head.names or _numbered(found)
+    warnings += _commas(found, head.separator)
+    for record in found:
+        warnings += other_rows(record, len(names))
+        numbers = [line for line, _ in record]
+        warnings += repeated_rows(codes_of([cells for _, cells in record]), numbers)
+    return [
+        replace(_table(record, names, where), units=head.units, warnings=tuple(warnings))
+        for record in found
+    ]
+
+
+class _Head(NamedTuple):
+    """What the lines above the rows of a table say, and where its rows begin."""
+
+    separator: str
+    first: int
+    at: int
+    names: tuple[str, ...]
+    units: tuple[str | None, ...]
+    marks: set[str]
+    width: int
+    warnings: tuple[str, ...]
+
+
+def _head(lines: list[str], comment: str, where: str) -> _Head:
+    """Separator, names and units of the columns of a table, and its first row."""
     first = _first_data(lines)
     if first is None:
-        raise _no_table(lines, str(source.path))
+        raise _no_table(lines, where)
     separator = separator_of(lines[first])
     width = len(split_line(lines[first], separator))
     header, at = _header(lines[:first], width, comment, separator)
@@ -131,21 +204,84 @@ def tables(source: Source, *, comment: str = "") -> list[Table]:
     if upper and all(map(_is_unit, header)):
         units, header = [cell or None for cell in header], upper
     names = unique([h or f"column {k + 1}" for k, h in enumerate(header)])
-    # Rows with a gap above the first whole one are data, too.
-    while header and first - 1 > at and _is_gappy(split_line(lines[first - 1], separator)):
-        first -= 1
-    body = split_rows(lines, first, separator)
-    records = _records(body, header) if header else [body]
-    names = names or tuple(str(k + 1) for k in range(max(len(r) for _, r in body)))
-    commas = separator != "," and any("," in cell for cell in body[-1][1])
-    warnings = ("decimal commas are read as decimal points",) if commas else ()
-    if not header:
+    warnings: list[str] = []
+    if header:
+        first = _begin(lines, at, first, separator, warnings)
+        if above := [k + 1 for k in _plain_rows(lines[:at], width, separator)]:
+            warnings.append(f"rows of numbers above the header are left out: {lines_of(above)}")
+    else:
         warnings += _unlike(lines[:first], width)
+        first = min(_plain_rows(lines[:first], width, separator), default=first)
+    marks = {line.strip() for line in lines[:first] if line.strip()} if header else set()
+    return _Head(separator, first, at, names, tuple(units), marks, width, tuple(warnings))
+
+
+def _large(source: Source, comment: str) -> Table | None:
+    """The table of a large file, if its rows are alike: a header, and below it numbers without gaps."""
+    beginning, where = source.text[:_BEGINNING].rpartition("\n")[0], str(source.path)
+    head = _head(beginning.split("\n"), comment, where)
+    start = 0
+    for _ in range(head.first):
+        start = source.text.index("\n", start) + 1
+    found = read_large(
+        source.text, start, head.first, separator=head.separator, width=head.width, marks=head.marks,
+        ended=is_ended(source.text), where=where,
+    )  # fmt: skip
+    if found is None:
+        return None
+    names = head.names or tuple(str(k + 1) for k in range(head.width))
+    return Table(
+        names=names, columns=tuple(found.columns), lines=found.lines, units=head.units,
+        warnings=(*head.warnings, *found.warnings),
+    )  # fmt: skip
+
+
+def is_ended(text: str) -> bool:
+    """Whether the last line of a text has a line end: a file that was cut has none."""
+    return text.rstrip(" \t").endswith("\n")
+
+
+def _begin(lines: list[str], at: int, first: int, separator: str, said: list[str]) -> int:
+    """First row of data below the header in line `at`: single ones and those with gaps are data, too."""
+    filled = [k for k in range(at + 1, first) if any(split_line(lines[k], separator))]
+    begin = next((k for k in filled if _is_gappy(split_line(lines[k], separator))), first)
+    if strange := [k + 1 for k in filled if k < begin]:
+        said.append(f"what stands between the header and the rows is left out: {lines_of(strange)}")
+    return begin
+
+
+def _plain_rows(lines: list[str], width: int, separator: str) -> list[int]:
+    """Places of lines that are rows of so many numbers."""
+    split = [split_line(line, separator) for line in lines]
     return [
-        replace(_table(record, names, str(source.path)), units=tuple(units), warnings=warnings)
-        for record in records
-        if record
+        k
+        for k, cells in enumerate(split)
+        if len(cells) == width and _is_gappy(cells) and is_data(cells)
     ]
+
+
+def _numbered(records: list[list[Row]]) -> tuple[str, ...]:
+    """Names 1, 2, ... of columns without a header."""
+    usual = Counter(len(cells) for record in records for _, cells in record).most_common(1)[0][0]
+    return tuple(str(k + 1) for k in range(usual))
+
+
+def _commas(records: list[list[Row]], separator: str) -> list[str]:
+    """What is said of decimal commas, and of the rows that have none, or alone have some."""
+    quoted = separator == ","
+    with_comma, with_point = [], []
+    for line, cells in (row for record in records for row in record):
+        if any("," in c for c in cells):
+            with_comma.append(line)
+        if any("." in c and is_number(c) for c in cells):
+            with_point.append(line)
+    if not with_comma:
+        return []
+    few = min(with_comma, with_point, key=len) if with_point else []
+    said = ["decimal commas are read as decimal points"]
+    if few or quoted:
+        said.append(f"decimal commas and points are mixed: {lines_of(few or with_comma)}")
+    return said
 
 
 def unique(names: list[str]) -> tuple[str, ...]:
@@ -160,7 +296,10 @@ def unique(names: list[str]) -> tuple[str, ...]:
 
 def _header(lines: list[str], width: int, comment: str, separator: str) -> tuple[list[str], int]:
     """Cells and index of the header: the closest line of enough cells that are not all numbers."""
-    for k in range(len(lines) - 1, -1, -1):
+    # A comment of as many words as there are columns is a header only where nothing else is one.
+    order = range(len(lines) - 1, -1, -1)
+    marked = [k for k in order if not comment and lines[k].lstrip().startswith(COMMENT_MARKS)]
+    for k in [*(k for k in order if k not in set(marked)), *marked]:
         line = lines[k].lstrip().removeprefix(comment) if comment else lines[k]
         if not line.strip("\t |:+=-"):  # blank, or a rule under the header
             continue
@@ -226,12 +365,53 @@ def split_rows(lines: list[str], first: int, separator: str) -> list[tuple[int, 
 
 
 def _records(
-    body: list[tuple[int, list[str]]], header: list[str]
-) -> list[list[tuple[int, list[str]]]]:
-    """The rows, parted where the header occurs again."""
-    cuts = [k for k, (_, cells) in enumerate(body) if cells[: len(header)] == header]
-    starts, ends = [0, *(k + 1 for k in cuts)], [*cuts, len(body)]
-    return [body[a:b] for a, b in zip(starts, ends, strict=True)]
+    rows: list[Row], lines: list[str], marks: set[str], header: str, said: list[str]
+) -> list[list[Row]]:
+    """The rows, parted where the header occurs again, perhaps with lines that stood above or below it."""
+    records: list[list[Row]] = [[]]
+    again: list[int] = []
+    run: list[Row] = []
+    for row in rows:
+        text = lines[row[0] - 1].strip()
+        if text in marks and not all(map(is_number, filter(None, row[1]))):
+            run.append(row)
+            continue
+        if run:
+            _close(run, lines, header, records, again)
+            run = []
+        records[-1].append(row)
+    if run:
+        _close(run, lines, header, records, again)
+    if again:
+        said.append(f"the header stands again in {lines_of(again)}: a further record begins there")
+    return records
+
+
+def _close(
+    run: list[Row], lines: list[str], header: str, records: list[list[Row]], again: list[int]
+) -> None:
+    """Begin a record behind lines of the head that hold the header; other lines stay among the rows."""
+    heads = [line for line, _ in run if lines[line - 1].strip() == header]
+    if heads:
+        again.append(heads[0])
+        records.append([])
+    else:
+        records[-1] += run
+
+
+def _without_copies(records: list[list[Row]], said: list[str]) -> list[list[Row]]:
+    """Records without those that hold the cells of an earlier one."""
+    kept: list[list[Row]] = []
+    for record in records:
+        cells = [r for _, r in record]
+        twin = next((k for k in kept if len(cells) > 1 and [r for _, r in k] == cells), None)
+        if twin is None:
+            kept.append(record)
+        else:
+            said.append(
+                f"the rows from line {record[0][0]} on are those from line {twin[0][0]} on again: left out"
+            )
+    return kept
 
 
 def _table(record: list[tuple[int, list[str]]], names: tuple[str, ...], where: str) -> Table:

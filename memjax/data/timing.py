@@ -3,6 +3,8 @@
 import numpy as np
 from jaxtyping import Float, Int
 
+from .labels import rows_of_labels
+
 
 def check_time(
     t: Float[np.ndarray, " points"] | None,
@@ -45,7 +47,6 @@ def count_time(
     if t is not None:
         return t, ["the point time is not used: the file has a time"]
     counted = np.empty(len(sweep))
-    for label in np.unique(sweep):
-        here = sweep == label
-        counted[here] = point_time * np.arange(1, np.sum(here) + 1)
+    for here in rows_of_labels(sweep):
+        counted[here] = point_time * np.arange(1, len(here) + 1)
     return counted, [f"time counted from the points, {point_time:g} s each"]

@@ -51,7 +51,8 @@ def _silence() -> Iterator[None]:
 
 def text_of(rows: list[list]) -> str:
     """Rows of cells as lines of text, with tabs between the cells."""
-    return "\n".join("\t".join(_cell(cell) for cell in row) for row in rows)
+    # Each row with its line end: the last row of a workbook is as whole as the others.
+    return "".join("\t".join(_cell(cell) for cell in row) + "\n" for row in rows)
 
 
 def _cell(cell: object) -> str:

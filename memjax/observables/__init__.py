@@ -76,3 +76,10 @@ from .thresholds import (
     Thresholds as Thresholds,
     find_thresholds as find_thresholds,
 )
+from .trends import (
+    Series as Series,
+    Trend as Trend,
+    series_of_sweeps as series_of_sweeps,
+    slope_of as slope_of,
+    trend as trend,
+)

@@ -12,3 +12,4 @@ from .phase import phase_plane as phase_plane
 from .raster import raster as raster
 from .style import style as style
 from .traces import traces as traces
+from .trends import trends as trends

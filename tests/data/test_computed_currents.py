@@ -72,7 +72,7 @@ def test_an_infinite_logarithm_is_a_dropped_row(write):
     x[3] = -np.inf
     m = read(write("V (V);log(I)", LOOP, x))
     assert len(m.i) == 8
-    assert "1 row with NaN dropped" in m.warnings
+    assert "1 row with NaN dropped: line 5" in m.warnings
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def write(tmp_path):
         ("t_s,v_V,i_A\n0,nan,nan\n1,nan,nan\n", "0 of 2 rows hold a voltage and a current"),
         ("v_V,i_A\n0,9.91E+37\n1,9.91E+37\n", "0 of 2 rows"),
         ("t_s,v_V,i_A\n0,0,0\n1,1,oops\n", "'oops' in column 'i_A' is not a number; .*line 3"),
-        ("v_V,i_A\n0,0\n1,1\n1,2,3\n", "3 cells under a header of 2; .*line 4"),
+        ("v_V,i_A\n0,0\n1,1\n1,2,3\n", "3 cells where other rows have 2; .*line 4"),
         ("v_V,r_ohm\n1,2\n3,4\n", "no column says that it is the current.*'v_V', 'r_ohm'"),
         ("va_V,u_V,v_V,i_A\n1,1,1,2\n3,3,3,4\n", "2 columns may be the voltage: 'u_V', 'v_V'"),
         ('{"v_V": [1, 2]}', "no two arrays of one length; it holds 'v_V'"),
@@ -88,13 +88,13 @@ def test_rows_with_gaps_are_dropped_and_counted_once(write):
     text = "v_V,i_A\n0,0\n0.5,nan\n1,\n0.5,9.91E+37\n0.2,1e-3\n0,0\n"
     m = read(write(text))
     np.testing.assert_array_equal(m.v, [0, 0.2, 0])
-    assert [w for w in m.warnings if "NaN" in w] == ["3 rows with NaN dropped"]
+    assert [w for w in m.warnings if "NaN" in w] == ["3 rows with NaN dropped: lines 3, 4, 5"]
 
 
 def test_gap_in_the_first_row_is_a_row_that_is_dropped_and_counted(write):
     m = read(write("v_V,i_A\n0,\n1,1\n2,2\n"))
     np.testing.assert_array_equal(m.v, [1, 2])
-    assert m.warnings == ("1 row with NaN dropped",)
+    assert m.warnings == ("1 row with NaN dropped: line 2",)
 
 
 def test_time_missing_in_many_rows_is_dropped_rather_than_the_rows(write):
@@ -126,9 +126,16 @@ def test_chosen_sweep_column_wins(write):
     assert read(write(text), columns={"sweep": "lot"}).sweep.tolist() == [5, 5, 6, 6]
 
 
-def test_repeated_header_begins_a_record(write):
-    m = read(write(TABLE + TABLE))
+def test_repeated_header_begins_a_record_and_is_said(write):
+    m = read(write(TABLE + TABLE.replace("2e-3", "3e-3")))
     assert m.sweep.tolist() == [0] * 5 + [1] * 5
+    assert m.warnings == ("the header stands again in line 7: a further record begins there",)
+
+
+def test_a_file_appended_to_itself_is_read_once(write):
+    m = read(write(TABLE + TABLE))
+    assert m.sweep.tolist() == [0] * 5
+    assert "the rows from line 8 on are those from line 2 on again: left out" in m.warnings
 
 
 def test_time_that_starts_again_begins_a_sweep_and_is_said(write):

@@ -90,7 +90,7 @@ def test_a_gap_inside_a_curve_is_counted(write):
     current[3] = np.nan
     m = read(write("V1,I1,V2,I2", LOOP, FIRST, LOOP, current))
     assert len(m.v) == 17
-    assert "1 row with NaN dropped" in m.warnings
+    assert "1 row with NaN dropped: line 5" in m.warnings
 
 
 def test_a_constant_voltage_beside_swept_ones_is_no_curve(write):

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import final
 
 from memjax.data.base import AbstractReader, Options, Source, Table, Verdict, verdict
-from memjax.data.text import split_line
+from memjax.data.row_checks import Row, lines_of, whole_rows
+from memjax.data.text import is_ended, split_line
 from memjax.errors import ReaderError
 from memjax.units import parse_factor
 
@@ -36,45 +37,77 @@ class B1500Reader(AbstractReader):
         """Records of the file."""
         where = str(source.path)
         records: list[Table] = []
-        for settings, names, rows in _blocks(source.text):
-            if rows:
-                records += _tables(settings, names, rows, where)
+        warnings: list[str] = []
+        blocks = [b for b in _blocks(source.text, warnings) if b[2]]
+        for k, (settings, names, rows) in enumerate(blocks):
+            ended = k < len(blocks) - 1 or is_ended(source.text)
+            whole = whole_rows(rows, warnings, ended=ended, where=where)
+            records += _tables(settings, names, whole, where, warnings)
         if not records:
             raise ReaderError(
                 "no DataValue lines", where=where, allowed="a test record with data",
                 fix="export the record with its data",
             )  # fmt: skip
-        return _without_repeats(records)
+        return _without_repeats(records, warnings)
 
 
-_Rows = list[tuple[int, list[str]]]
+_Block = tuple[dict[str, str], list[str], list[Row]]
 
 
-def _blocks(text: str) -> list[tuple[dict[str, str], list[str], _Rows]]:
-    """Settings, column names and rows of each record."""
-    blocks: list[tuple[dict[str, str], list[str], _Rows]] = [({}, [], [])]
+def _blocks(text: str, said: list[str]) -> list[_Block]:
+    """Settings, column names and rows of each record; what stands among rows is named in `said`."""
+    blocks: list[_Block] = [({}, [], [])]
+    waiting: list[tuple[int, str, str]] = []
+    strange: list[int] = []
     for number, line in enumerate(text.split("\n"), 1):
         key, _, rest = line.partition(",")
         if key == "DataValue":
+            strange += [n for n, _, _ in waiting]  # no record begins between rows without its names
+            waiting = []
             blocks[-1][2].append((number, [cell.strip() for cell in rest.split(",")]))
-            continue
-        if blocks[-1][2] and key.strip():  # anything after data begins the next record
-            settings, names, _ = blocks[-1]
+        elif not blocks[-1][2]:
+            _set(blocks[-1], key, rest)
+        elif key in ("SetupTitle", "DataName"):
+            if key == "DataName" and not waiting:
+                said.append(
+                    f"DataName stands again in line {number}: a further record begins there"
+                )
             # A record without a title goes on with the settings of the one before.
-            blocks.append(({}, [], []) if key == "SetupTitle" else (dict(settings), names[:], []))
-        if key == "DataName":
-            blocks[-1][1][:] = split_line(rest, ",")
-        elif key in ("TestParameter", "MetaData", "AnalysisSetup"):
-            name, _, value = rest.partition(",")
-            if value.strip() or "[VAR1]" in name:
-                blocks[-1][0][name.strip()] = value.strip()
-        elif rest.strip():
-            blocks[-1][0][key.strip()] = rest.strip()
+            before = blocks[-1] if key == "DataName" else ({}, [], [])
+            blocks.append((dict(before[0]), before[1][:], []))
+            for _, name, value in waiting:
+                _set(blocks[-1], name, value)
+            waiting = []
+            _set(blocks[-1], key, rest)
+        elif line.strip(" ,\t"):
+            waiting.append((number, key, rest))
+    strange += [n for n, _, _ in waiting]
+    if strange:
+        said.append(f"lines among or below the rows are left out: {lines_of(strange)}")
     return blocks
 
 
-def _tables(settings: dict[str, str], names: list[str], rows: _Rows, where: str) -> list[Table]:
+def _set(block: _Block, key: str, rest: str) -> None:
+    """Take a line above the rows of a record to its settings, or to the names of its columns."""
+    if key == "DataName":
+        block[1][:] = split_line(rest, ",")
+    elif key in ("TestParameter", "MetaData", "AnalysisSetup"):
+        name, _, value = rest.partition(",")
+        if value.strip() or "[VAR1]" in name:
+            block[0][name.strip()] = value.strip()
+    elif rest.strip():
+        block[0][key.strip()] = rest.strip()
+
+
+def _tables(
+    settings: dict[str, str], names: list[str], rows: list[Row], where: str, said: list[str]
+) -> list[Table]:
     width = len(names)
+    length = _length(settings)
+    if length and length != len(rows):
+        said.append(
+            f"{len(rows)} rows from line {rows[0][0]} on where the record says {length}: it is not whole, or not alone"
+        )
     for line, cells in rows:
         if len(cells) > width and any(cells[width:]):
             raise ReaderError(
@@ -99,7 +132,7 @@ def _tables(settings: dict[str, str], names: list[str], rows: _Rows, where: str)
     return result
 
 
-def _without_repeats(records: list[Table]) -> tuple[Table, ...]:
+def _without_repeats(records: list[Table], said: list[str]) -> tuple[Table, ...]:
     """The records without those that hold the data of a record with a known driven terminal."""
     known = [table for table in records if {"v", "i"} <= table.roles.keys()]
     unique: list[Table] = []
@@ -108,7 +141,10 @@ def _without_repeats(records: list[Table]) -> tuple[Table, ...]:
         if not any(_holds(table, other) for other in peers):
             unique.append(table)
     repeats = len(records) - len(unique)
-    warnings = (f"{repeats} records repeat the data of others: left out",) if repeats else ()
+    warnings = [
+        *said,
+        *([f"{repeats} records repeat the data of others: left out"] if repeats else []),
+    ]
     return tuple(replace(table, warnings=(*table.warnings, *warnings)) for table in unique)
 
 
@@ -120,16 +156,23 @@ def _holds(table: Table, other: Table) -> bool:
     )
 
 
-def _steps(settings: Mapping[str, str], rows: _Rows) -> list[_Rows]:
+def _steps(settings: Mapping[str, str], rows: list[Row]) -> list[list[Row]]:
     """Rows of each step of the secondary sweep."""
-    try:
-        length = int(settings.get("Dimension1", "0").split(",")[0])
-        steps = int(settings.get("Dimension2", "1").split(",")[0])
-    except ValueError:
+    total, steps = _length(settings), _dimension(settings, "Dimension2")
+    if steps < 2 or total != len(rows):
         return [rows]
-    if steps < 2 or length * steps != len(rows):
-        return [rows]
+    length = total // steps
     return [rows[k : k + length] for k in range(0, len(rows), length)]
+
+
+def _length(settings: Mapping[str, str]) -> int:
+    """Number of rows that a record says it has; 0 where it does not."""
+    return _dimension(settings, "Dimension1") * max(_dimension(settings, "Dimension2"), 1)
+
+
+def _dimension(settings: Mapping[str, str], name: str) -> int:
+    text = settings.get(name, "").split(",")[0].strip()
+    return int(text) if text.isdecimal() else 0
 
 
 def _terminal(

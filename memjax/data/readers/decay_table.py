@@ -13,6 +13,7 @@ from memjax.data.record_columns import (
     labels,
     numbers,
     one_table,
+    require,
     roles,
 )
 from memjax.data.text import split_line
@@ -45,11 +46,12 @@ class DecayTableReader(AbstractRecordReader):
         """One record per run."""
         table, where = one_table(source), str(source.path)
         columns = roles(table.names)
+        require(columns, table, "t", "r g", where=where)
         column = columns.get("r") or columns["g"]
         t, r = (numbers(table, c, where=where) for c in (columns["t"], column))
         r = r if "r" in columns else 1 / np.where(r == 0, np.nan, r)
         taken = {columns["t"].place, column.place}
-        warnings = assumed_units(table, [columns["t"], column])
+        warnings = (*table.warnings, *assumed_units(table, [columns["t"], column]))
         if "temperature" in columns:
             taken.add(columns["temperature"].place)
             warnings += _temperature(table, columns["temperature"], where)

@@ -54,6 +54,7 @@ class EnduranceTableReader(AbstractRecordReader):
         hrs, lrs, quantity, said = _states(table, places, where)
         cycle = to_numbers(table.columns[places["cycle"]], table.lines, where=where,
                            name=table.names[places["cycle"]])  # fmt: skip
+        said[:0] = table.warnings
         free = [k for k in range(len(table.names)) if k not in places.values()]
         labelling = [k for k in free if _tells(table, k)]
         if unread := [table.names[k] for k in free if k not in labelling]:

@@ -5,7 +5,8 @@ from typing import final
 
 from memjax.data.base import AbstractReader, Options, Source, Table, Verdict, verdict
 from memjax.data.roles import measures, plain_role
-from memjax.data.text import unique
+from memjax.data.row_checks import whole_rows, without_comments
+from memjax.data.text import is_ended, unique
 from memjax.errors import ReaderError
 
 _END = "***End_of_Header***"
@@ -62,7 +63,10 @@ class LvmReader(AbstractReader):
         for k, (begin, end) in enumerate(zip(ends[1:] or ends, borders, strict=True)):
             settings = about | _settings(lines[starts[k] : begin], split) if starts else about
             label = f"segment {k}" if len(borders) > 1 else ""
-            records.append(_segment(lines, begin + 1, end, settings, split, label, where))
+            ended = k < len(borders) - 1 or is_ended(source.text)
+            records.append(
+                _segment(lines, (begin + 1, end), settings, split, label, where, ended=ended)
+            )
         return tuple(records)
 
 
@@ -73,24 +77,33 @@ def _settings(lines: list[str], split: str) -> dict[str, str]:
 
 def _segment(
     lines: list[str],
-    first: int,
-    end: int,
+    span: tuple[int, int],
     about: dict[str, str],
     split: str,
     label: str,
     where: str,
+    *,
+    ended: bool,
 ) -> Table:
-    """Record of the lines of one segment."""
+    """Record of the lines of one segment; `ended` is false for the last one of a file without a last line end."""
+    first, end = span
     rows = [(k + 1, lines[k].split(split)) for k in range(first, end) if lines[k].strip()]
     if len(rows) < 3 or "X_Value" not in rows[0][1][0]:
         at = f"{where}, line {rows[0][0] if rows else first + 1}"
         raise ReaderError("a segment without X_Value and rows of numbers", where=at,
                           allowed="a line X_Value, CHANNEL, ... over rows")  # fmt: skip
     header = [cell.strip() for cell in rows.pop(0)[1]]
+    commented = "Comment" in header
     while header[-1] in ("", "Comment"):
         header.pop()
     names, width = unique(header), len(header)
-    long = next((n for n, cells in rows if len(cells) > width + 1), None)
+    said: list[str] = []
+    rows = [(n, [c.strip() for c in r[:width]] + r[width:]) for n, r in rows]
+    rows = without_comments(rows, said)
+    if not commented:
+        rows = [(n, r[:width] if not any(x.strip() for x in r[width:]) else r) for n, r in rows]
+        rows = whole_rows(rows, said, ended=ended, where=where)
+    long = next((n for n, cells in rows if len(cells) > width + commented), None)
     if long is not None:
         raise ReaderError(
             f"more cells than under {', '.join(header)}", where=f"{where}, line {long}"
@@ -98,7 +111,7 @@ def _segment(
     cells = [[c.strip() for c in r[:width]] + [""] * (width - len(r)) for _, r in rows]
     columns = {n: list(c) for n, c in zip(names, zip(*cells, strict=True), strict=True)}
     axes = [n for n in names if n.startswith("X_Value")]
-    warnings = _complaints(about, len(rows), label, axes, columns)
+    warnings = said + _complaints(about, len(rows), label, axes, columns)
     channels = [n for n in names if n not in axes]
     x = columns[axes[0]]
     if about.get("X_Columns", "") == "No" or not any(x):

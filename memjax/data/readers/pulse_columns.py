@@ -86,7 +86,7 @@ class PulseColumnsReader(AbstractRecordReader):
             own = "" if not places.labels else str(n)
             for device, columns in _devices(table, places, own, source.path.stem):
                 g = [_conductance(table, c, places.resistance, where)[rows] for c in columns]
-                warnings = list(assumed_units(table, list(columns)))
+                warnings = [*table.warnings, *assumed_units(table, list(columns))]
                 at = f"{where}, device {device}"
                 long = _long(g, pulse[rows], cycle[rows], warnings, at)
                 found.append(joined_record(device, long, source, tuple(warnings), self.name))

@@ -6,7 +6,15 @@ import numpy as np
 
 from memjax.data.base import NAMED_COLUMNS, AbstractRecordReader, Source, Verdict, verdict
 from memjax.data.pulse_record import RESET, SET, PulseRecord
-from memjax.data.record_columns import assumed_units, in_order, labels, numbers, one_table, roles
+from memjax.data.record_columns import (
+    assumed_units,
+    in_order,
+    labels,
+    numbers,
+    one_table,
+    require,
+    roles,
+)
 from memjax.data.text import split_line
 from memjax.errors import ReaderError
 
@@ -41,6 +49,7 @@ class PulseTableReader(AbstractRecordReader):
         """One record per device."""
         table, where = one_table(source), str(source.path)
         columns = roles(table.names)
+        require(columns, table, "pulse", "branch", "g r", where=where)
         column = columns.get("g") or columns["r"]
         g = numbers(table, column, where=where)
         g = g if "g" in columns else 1 / np.where(g == 0, np.nan, g)
@@ -49,7 +58,7 @@ class PulseTableReader(AbstractRecordReader):
         device = labels(table, [k for k in range(len(table.names)) if k not in taken])
         kinds = np.array([_kind(x, where) for x in table.columns[columns["branch"].place]])
         pulse = numbers(table, columns["pulse"], where=where)
-        warnings = assumed_units(table, [column])
+        warnings = (*table.warnings, *assumed_units(table, [column]))
         return tuple(
             joined_record(
                 str(name),

@@ -30,7 +30,7 @@ class SpikeTableReader(AbstractRecordReader):
         """One record per train."""
         table, where = spike_table(source), str(source.path)
         about = {"file": where, "sha256": source.sha256}
-        warnings = assumed_units(table, [roles(table.names)["t"]])
+        warnings = (*table.warnings, *assumed_units(table, [roles(table.names)["t"]]))
         return tuple(
             SpikeRecord(label=n, times=t, reader=self.name, source=about, warnings=warnings)
             for n, t in trains_of(table, where).items()

@@ -1,0 +1,175 @@
+"""What memjax makes of damaged files: 500 variants of each format that it reads as text, and more.
+
+``python -m benchmarks.cases.files.damaged [COUNT] [SEED]`` prints the table alone.
+"""
+
+import re
+import sys
+import tempfile
+import traceback
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.cases.files.damage import DAMAGES, Variant
+from benchmarks.cases.files.layouts import LAYOUTS, Layout
+from memjax.data import has_records, read, read_records
+from memjax.errors import MemjaxError
+
+OUTCOMES = ("right", "warned", "refused", "unseen", "exception", "silent")
+"""The file's own numbers; others, with a warning; exit 2 in one line; rows missing that nothing in the file speaks of;
+a traceback; other numbers, fewer rows or other sweeps without a word."""
+
+_ARRAYS = ("v", "i", "t", "sweep", "g", "kinds", "cycles", "r", "times", "hrs", "lrs")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """What was read: arrays by record and name, and warnings."""
+
+    arrays: dict[str, np.ndarray]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """How one variant ended, with what was said."""
+
+    layout: str
+    kind: str
+    outcome: str
+    said: str
+    data: bytes
+
+
+def reading(path: Path, layout: Layout) -> Reading:
+    """What memjax reads of a file."""
+    if not layout.options and has_records(path):
+        records = list(read_records(path))
+    else:
+        records = [read(path, **layout.options)]
+    arrays, said = {}, []
+    for record in records:
+        label = str(getattr(record, "device", getattr(record, "label", "")))
+        label = "" if label == path.stem else label
+        said += record.warnings
+        for name in _ARRAYS:
+            if (x := getattr(record, name, None)) is not None:
+                arrays[f"{label}/{name}"] = np.asarray(x)
+    return Reading(arrays=arrays, warnings=tuple(said))
+
+
+def outcome(layout: Layout, whole: Reading, variant: Variant, path: Path) -> Result:
+    """How the reading of a damaged file ends."""
+    path.write_bytes(variant.data)
+    about: dict = dict(layout=layout.name, kind=variant.kind, data=variant.data)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            got = reading(path, layout)
+    except MemjaxError as error:
+        one = len(error.lines) == 1 and "\n" not in error.lines[0]
+        return Result(outcome="refused" if one else "exception", said=str(error), **about)
+    except Exception:
+        return Result(outcome="exception", said=traceback.format_exc(limit=-3), **about)
+    expected = dict(whole.arrays)
+    if variant.scale is not None:
+        role, factor = variant.scale
+        expected = {n: x * (factor if n.endswith("/" + role) else 1) for n, x in expected.items()}
+    known = set(map(_words, whole.warnings))
+    new = [w for w in got.warnings if _words(w) not in known]
+    if _same(got.arrays, expected):
+        how = "right"
+    elif new:
+        how = "warned"
+    elif variant.at_row_end and not layout.states_length and _begins(expected, got.arrays):
+        how = "unseen"
+    else:
+        how = "silent"
+    return Result(outcome=how, said="; ".join(new), **about)
+
+
+def _words(text: str) -> str:
+    """A warning without its numbers: counts may differ."""
+    return re.sub(r"[-+.\d]+(e[-+]?\d+)?", "#", text)
+
+
+def _same(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> bool:
+    return a.keys() == b.keys() and all(
+        x.shape == b[n].shape and np.allclose(x, b[n], rtol=1e-14, atol=0, equal_nan=True)
+        for n, x in a.items()
+    )
+
+
+def _begins(whole: dict[str, np.ndarray], part: dict[str, np.ndarray]) -> bool:
+    """Whether all numbers of the second one are the first numbers of the first one; sweeps may be cut otherwise."""
+    return part.keys() <= whole.keys() and all(
+        np.array_equal(x.ravel(), whole[n].ravel()[: x.size], equal_nan=True)
+        for n, x in part.items()
+        if not n.endswith("/sweep")
+    )
+
+
+def variants(layout: Layout, count: int, seed: int) -> Iterator[Variant]:
+    """Damaged files, all kinds in turn."""
+    rng = np.random.default_rng(seed)
+    made, turn = 0, 0
+    while made < count:
+        variant = DAMAGES[turn % len(DAMAGES)](layout, rng)
+        turn += 1
+        if variant is not None:
+            made += 1
+            yield variant
+
+
+def study(count: int, seed: int = 0, layouts=LAYOUTS) -> list[Result]:
+    """Results of so many variants of each layout."""
+    results = []
+    with tempfile.TemporaryDirectory() as folder:
+        for make in layouts:
+            layout = make()
+            path = Path(folder) / f"file{layout.suffix}"
+            path.write_text(layout.text(), encoding="utf-8", newline="")
+            whole = reading(path, layout)
+            for variant in variants(layout, count, seed):
+                results.append(outcome(layout, whole, variant, path))
+    return results
+
+
+def table(results: list[Result]) -> str:
+    """Counts of outcomes by format, as Markdown."""
+    rows = ["| format | variants | " + " | ".join(OUTCOMES) + " |"]
+    rows.append("|---" * (len(OUTCOMES) + 2) + "|")
+    names = [*dict.fromkeys(r.layout for r in results), "all"]
+    for name in names:
+        own = [r for r in results if name in (r.layout, "all")]
+        counts = Counter(r.outcome for r in own)
+        rows.append(
+            f"| {name} | {len(own)} | " + " | ".join(str(counts[o]) for o in OUTCOMES) + " |"
+        )
+    return "\n".join(rows)
+
+
+def flaws(results: list[Result]) -> list[Result]:
+    """Results that must not be."""
+    return [r for r in results if r.outcome in ("exception", "silent")]
+
+
+def main(words: list[str]) -> int:
+    """Print the table, and a line for each flaw."""
+    count, seed = (int(words[k]) if len(words) > k else d for k, d in enumerate((500, 0)))
+    results = study(count, seed)
+    print(table(results))
+    for (layout, kind, how), n in sorted(
+        Counter((r.layout, r.kind, r.outcome) for r in flaws(results)).items()
+    ):
+        print(f"{n:4} {how}: {layout}, {kind}")
+    return bool(flaws(results))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -136,7 +136,8 @@ def test_the_dialect_of_ltspice_runs_in_ngspice_that_reads_it(tmp_path):
     (tmp_path / ".spiceinit").write_text("set ngbehavior=lt\n")
     drive = mj.Sampled(np.array([0.0, 5e-3, 1e-2]), np.array([0.0, -1.0, 0.0]))
     columns = run_deck(tmp_path, [
-        ".func if(c,a,b) {(c) ? (a) : (b)}", netlist(whole, LTSPICE), f"Vs p 0 {pwl(drive)}", "X1 p 0 vteam", ".options method=gear reltol=1e-6", ".control",
+        ".func if(c,a,b) {(c) ? (a) : (b)}", netlist(whole, LTSPICE),
+        f"Vs p 0 {pwl(drive)}", "X1 p 0 vteam", ".options method=gear reltol=1e-6", ".control",
         "set wr_singlescale", "set wr_vecnames", "tran 1e-5 1e-2 0 1e-5", "wrdata out.txt v(x1.x)", ".endc",
     ])  # fmt: skip
     t = np.linspace(0.0, 1e-2, 500)

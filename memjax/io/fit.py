@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,8 @@ class FitFile:
         none.
     spread : dict of str to float
         Standard deviation of the logarithm of parameters that vary from sweep to sweep.
+    std : dict of str to float
+        Standard deviations of free parameters [SI], where the fit gives one.
     """
 
     model: str
@@ -44,6 +46,7 @@ class FitFile:
     relative: float
     floor: float
     spread: dict[str, float]
+    std: dict[str, float] = field(default_factory=dict)
 
 
 def load_fit(path: str | Path) -> FitFile:
@@ -102,6 +105,11 @@ def _content(content: dict, model: str, where: str) -> FitFile:
         spread={
             n: _positive(_entry(e, "sigma_ln", n, where), f"sigma_ln of {n}", where)
             for n, e in spread.items()
+        },
+        std={
+            n: _positive(e["std"], f"std of {n}", where)
+            for n, e in _table(content, "parameters", where).items()
+            if e.get("std") is not None
         },
     )
 

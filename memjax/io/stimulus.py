@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import StimulusError
 from ..stimulus import AbstractStimulus, Drives, Sampled
+from .spice_sources import SUFFIXES, load_sources
 
 _HEADER = "a header t_s,v_V (voltage source) or t_s,i_A (current source), then two rows or more"
 _QUANTITY = {"V": "voltage", "A": "current"}
@@ -22,6 +23,8 @@ def load_stimulus(path: str | Path, ports: Sequence[str] = ()) -> AbstractStimul
     path : str or Path
         CSV with the columns ``t_s`` [s], strictly increasing from 0 or later, and ``v_V`` [V] or
         ``i_A`` [A]; where there are several driven sources a column ``NAME_V`` or ``NAME_A`` for each.
+        Or a deck of SPICE (``.cir``, ``.sp``, ``.net``) with one source of a waveform, or one for each driven
+        source, ``VNAME`` or ``INAME``.
     ports : sequence of str
         Names of the driven sources, where there are several.
 
@@ -32,6 +35,8 @@ def load_stimulus(path: str | Path, ports: Sequence[str] = ()) -> AbstractStimul
         time.
     """
     where = str(path)
+    if Path(path).suffix.lower() in SUFFIXES:
+        return _of_deck(path, ports)
     try:
         lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
         rows = [
@@ -60,6 +65,19 @@ def load_stimulus(path: str | Path, ports: Sequence[str] = ()) -> AbstractStimul
         raise StimulusError(f"t_s = {value:g}", where=f"{where}, line {line}", allowed=allowed)
     each = [Sampled(t, u, quantity=_QUANTITY[n[-1]]) for u, n in zip(drives, driven)]
     return Drives(dict(zip(ports, each, strict=True))) if ports else each[0]
+
+
+def _of_deck(path: str | Path, ports: Sequence[str]) -> AbstractStimulus:
+    """The sources of a deck of SPICE."""
+    found = load_sources(path)
+    if ports:
+        named = {p: found.get(f"v{p}".lower(), found.get(f"i{p}".lower())) for p in ports}
+        if all(w is not None for w in named.values()):
+            return Drives({p: w for p, w in named.items() if w is not None})
+    elif len(found) == 1:
+        return next(iter(found.values()))
+    wanted = ", ".join(f"V{p}" for p in ports) or "one source with a waveform"
+    raise StimulusError(f"sources {', '.join(found)}", where=str(path), allowed=wanted)
 
 
 def _numbers(cells: list[str], count: int, where: str) -> list[float]:

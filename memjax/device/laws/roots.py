@@ -40,6 +40,13 @@ def root_between(
     (1e-12 away at most): the implicit function theorem, forward and in reverse. Where the function
     is flat, to rounding, neither moves.
     """
+    # The scope tells an export, which takes the equation and leaves its solution to a simulator.
+    with jax.named_scope("root_between"):
+        return _root_between(f, low, high)
+
+
+def _root_between(f: Callable, low: Float[Array, ""], high: Float[Array, ""]) -> Float[Array, ""]:
+    """See `root_between`."""
     # What the function closes over becomes arguments, so that no loop carries their derivatives.
     pure, consts = jax.closure_convert(f, low)
     constants = lax.stop_gradient(consts)

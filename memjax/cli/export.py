@@ -1,0 +1,200 @@
+"""``memjax export``: a model as a subcircuit of SPICE or a module of Verilog-A, with a testbench beside it."""
+
+import argparse
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ModelError, OutputError, StimulusError
+from .command import Command, number, say
+from .options import add_bench_options, add_write_options, bench_from
+
+if TYPE_CHECKING:
+    from ..circuit import Bench, Circuit
+    from ..device import AbstractDevice
+    from ..export import Testbench
+    from ..stimulus import Sampled
+    from ..system import Environment
+
+_INTERVALS = 2000
+"""Samples of white noise in the time of the testbench."""
+
+_FAST = 1e-6
+"""Share of the time of the testbench within which implicit equations are solved."""
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("model", metavar="MODEL", help="device model or circuit (see 'memjax models')")
+    given = parser.add_argument_group("parameters (default values without any)")
+    given = given.add_mutually_exclusive_group()
+    given.add_argument("--preset", metavar="P", help="a published set (see 'memjax models NAME')")
+    given.add_argument("--params", metavar="FILE", help="TOML or JSON, name = value in SI")
+    given.add_argument(
+        "--fit", metavar="DIR", help="a fit, with the deviations of its parameters and its bench"
+    )
+    add("--to", required=True, metavar="LANGUAGE", help="spice (ngspice), ltspice or verilog-a")
+    add("--deterministic", action="store_true", help="without noise")
+    bench = parser.add_argument_group("testbench")
+    bench.add_argument(
+        "--stimulus", metavar="S.csv", help="t_s and v_V or i_A, what the testbench applies"
+    )
+    bench.add_argument(
+        "--amplitude", type=number("V"), metavar="V", help="of its triangle (default 1)"
+    )
+    bench.add_argument(
+        "--duration", type=number("s"), metavar="S", help="of its triangle (default 1)"
+    )
+    add(
+        "--out",
+        required=True,
+        metavar="FILE",
+        help="what to write; the testbench is FILE with _tb.cir",
+    )
+    add_bench_options(parser)
+    add_write_options(parser)
+
+
+@dataclass(kw_only=True)
+class _Choice:
+    """What is exported, and where its numbers come from."""
+
+    model: "AbstractDevice | Circuit"
+    bench: "Bench"
+    env: "Environment"
+    origin: str
+    wave: "Sampled | None" = None
+    std: dict[str, float] = field(default_factory=dict)
+    spread: dict[str, float] = field(default_factory=dict)
+
+
+def _choice(options: argparse.Namespace) -> _Choice:
+    """Model, bench and deviations as the options say."""
+    from .. import params, presets
+    from ..fields import setting_specs
+    from ..io.fit import load_fit
+    from ..models import model as model_named
+
+    default: Any = model_named(options.model)
+    bench: dict[str, float | bool | None] = {}
+    extra: dict[str, Any] = {}
+    values, origin, where = {}, "default values", ""
+    if options.preset is not None:
+        found, values, _ = presets.load(options.preset)
+        origin = where = f"preset {options.preset}"
+        _own(options.model, found, f"--preset {options.preset}")
+    elif options.params is not None:
+        values = params.load(options.params, words=setting_specs(default))
+        origin = where = options.params
+    elif options.fit is not None:
+        fit, where = load_fit(options.fit), options.fit
+        _own(options.model, fit.model, where)
+        values, bench, origin = fit.values, fit.bench, f"fit {Path(options.fit).name}"
+        extra = {"std": fit.std, "spread": fit.spread, "wave": _measured_wave(Path(options.fit))}
+    model = params.replace(default, values, where=where)
+    around, env, _ = bench_from(options, bench)
+    return _Choice(model=model, bench=around, env=env, origin=origin, **extra)
+
+
+def _own(model: str, found: str, where: str) -> None:
+    """Raise where parameters belong to another model."""
+    if model != found:
+        raise ModelError(
+            f"parameters of the model {found!r}", where=where, allowed=f"those of {model!r}"
+        )
+
+
+def _measured_wave(path: Path) -> "Sampled | None":
+    """Waveform of the first sweep that a fit was made to, where its folder has it."""
+    import numpy as np
+    import pandas as pd
+
+    from ..stimulus import Sampled
+
+    table = (path if path.is_dir() else path.parent) / "simulated.csv"
+    if not table.exists():
+        return None
+    rows = pd.read_csv(table)
+    if not {"member", "sweep", "t_s", "v_V"} <= set(rows.columns):
+        return None
+    first = rows[
+        (rows["member"] == rows["member"].iloc[0]) & (rows["sweep"] == rows["sweep"].iloc[0])
+    ]
+    t, v = np.asarray(first["t_s"], float), np.asarray(first["v_V"], float)
+    return Sampled(t - t[0], v) if len(t) > 1 and (t[1:] > t[:-1]).all() else None
+
+
+def _testbench(options: argparse.Namespace, choice: _Choice, ports: Any) -> "Testbench":
+    """The testbench that the options ask for."""
+    import numpy as np
+
+    from ..export import Testbench, default_step, triangle
+    from ..io.stimulus import load_stimulus
+    from ..stimulus import Drives, Sampled
+
+    if options.stimulus is not None:
+        drives: Any = load_stimulus(
+            options.stimulus, [p.name for p in ports] if len(ports) > 1 else ()
+        )
+        parts = drives.parts if isinstance(drives, Drives) else [drives]
+        waves = {p.name: w for p, w in zip(ports, parts, strict=True)}
+        wrong = [p for p in ports if waves[p.name].quantity != p.quantity]
+        if wrong:
+            what = f"a {waves[wrong[0].name].quantity} at {wrong[0].name}"
+            raise StimulusError(what, where=options.stimulus, allowed=f"a {wrong[0].quantity}")
+    else:
+        given = options.amplitude is not None or options.duration is not None
+        first = triangle(options.amplitude or 1.0, options.duration or 1.0)
+        first = first if choice.wave is None or given else choice.wave
+        flat = Sampled(first.times, 0.0 * np.asarray(first.values))
+        waves = {p.name: first if k == 0 else flat for k, p in enumerate(ports)}
+    return Testbench(waves=waves, bench=choice.bench, step=default_step(waves[ports[0].name]))
+
+
+def _run(options: argparse.Namespace) -> int:
+    from .. import __version__
+    from ..export import TARGETS, Provenance, assemble, ports_of
+    from ..files import prepare_output, writing
+    from ..models import about
+    from .cache import prepare_jax
+
+    if options.to not in TARGETS:
+        raise ModelError(f"language {options.to!r}", where="--to", allowed=", ".join(TARGETS))
+    path = Path(options.out)
+    deck = path.with_name(f"{path.stem}_tb.cir")
+    if path.name == deck.name or (path.suffix in ("", ".cir") and path.stem.endswith("_tb")):
+        raise OutputError(
+            "the name of its testbench", where=f"--out {path}", fix="choose another --out"
+        )
+    path, deck = (prepare_output(p, force=options.force) for p in (path, deck))
+    prepare_jax()
+    choice = _choice(options)
+    ports = ports_of(choice.model)
+    bench = _testbench(options, choice, ports)
+    assembly = assemble(
+        choice.model, name=options.model, noise=not options.deterministic, env=choice.env,
+        fast=_FAST * bench.duration, interval=bench.duration / _INTERVALS,
+    )  # fmt: skip
+    doc, references = about(options.model)
+    provenance = Provenance(
+        summary=doc.split("\n")[0].replace("`", ""), origin=choice.origin, references=references, std=choice.std,
+        spread=choice.spread, version=__version__,
+    )  # fmt: skip
+    target = TARGETS[options.to]
+    table = f"{path.stem}_out.txt"
+    with writing(path) as one, writing(deck) as two:
+        one.write_text(target.write(assembly, provenance), encoding="utf-8")
+        two.write_text(target.deck(assembly, bench, path.name, table), encoding="utf-8")
+    for note in assembly.notes:
+        if "left out" in note:
+            say("warning", note)
+    return 0
+
+
+COMMAND = Command(
+    name="export",
+    help="write a model for a circuit simulator: SPICE or Verilog-A",
+    configure=_configure,
+    run=_run,
+)
+"""The command."""

@@ -1,0 +1,290 @@
+"""What JAX traced, as a graph of expressions: each primitive by its meaning, arrays component by component."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.extend.core as jex
+import jax.numpy as jnp
+import numpy as np
+
+from ..errors import ModelError
+from .expression import MOST_POWER, Graph, Node
+
+_SAME = (
+    "add", "sub", "mul", "div", "neg", "max", "min", "abs", "sign", "floor", "exp", "log", "sqrt", "sin", "cos",
+    "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "lt", "le", "gt", "ge",
+    "eq", "ne", "and", "or", "not",
+)  # fmt: skip
+"""Primitives that are operations of the graph under the same name."""
+
+_MOVES = (
+    "broadcast_in_dim", "concatenate", "slice", "squeeze", "reshape", "transpose", "rev", "expand_dims", "pad",
+    "gather", "dynamic_slice", "iota",
+)  # fmt: skip
+"""Primitives that only move components."""
+
+_PASSES = (
+    "convert_element_type",
+    "stop_gradient",
+    "copy",
+    "copy_p",
+    "real",
+    "optimization_barrier",
+)
+"""Primitives that change no number."""
+
+_CALLS = ("jit", "pjit", "closed_call", "custom_jvp_call", "custom_vjp_call", "remat", "checkpoint")
+"""Primitives that run another program."""
+
+ROOT = "root_between"
+"""Name of the scope in which `memjax.device.laws.root_between` solves an implicit equation."""
+
+Arrays = list[np.ndarray]
+
+
+class Translation:
+    """A program of JAX carried out on nodes of a graph in place of numbers."""
+
+    def __init__(self, graph: Graph):
+        """Take the graph that nodes are made in."""
+        self.graph = graph
+        self._roots: list[Node] = []
+
+    def constant(self, value: Any) -> np.ndarray:
+        """An array of numbers as nodes."""
+        array = np.asarray(value)
+        nodes = [self.graph.const(float(x)) for x in array.reshape(-1)]
+        return _filled(nodes, array.shape)
+
+    def run(self, jaxpr: Any, consts: Sequence[Any], args: Arrays) -> Arrays:
+        """Outputs of a program at inputs, all as arrays of nodes."""
+        known = self._known(jaxpr, consts, args)
+        return [
+            self.constant(a.val) if isinstance(a, jex.Literal) else known[a] for a in jaxpr.outvars
+        ]
+
+    def _known(
+        self, jaxpr: Any, consts: Sequence[Any], args: Arrays, *, until: Any = None
+    ) -> dict[Any, np.ndarray]:
+        """Values of all variables of a program, up to one of its equations."""
+        known: dict[Any, np.ndarray] = dict(zip(jaxpr.invars, args, strict=True))
+        known |= {
+            v: c if isinstance(c, np.ndarray) and c.dtype == object else self.constant(c)
+            for v, c in zip(jaxpr.constvars, consts, strict=True)
+        }
+
+        def read(atom: Any) -> np.ndarray:
+            return self.constant(atom.val) if isinstance(atom, jex.Literal) else known[atom]
+
+        for equation in jaxpr.eqns:
+            if equation is until:
+                break
+            results = self._equation(equation, [read(a) for a in equation.invars])
+            known |= dict(zip(equation.outvars, results, strict=True))
+        return known
+
+    def _equation(self, equation: Any, args: Arrays) -> Arrays:
+        """Results of one equation."""
+        name, params = equation.primitive.name, equation.params
+        if name in _PASSES:
+            return list(args)
+        if name in _CALLS:
+            inner = next(params[k] for k in ("jaxpr", "call_jaxpr", "fun_jaxpr") if k in params)
+            closed = isinstance(inner, jex.ClosedJaxpr)
+            return (
+                self.run(inner.jaxpr, inner.consts, args) if closed else self.run(inner, (), args)
+            )
+        if name in _MOVES:
+            return [self._moved(equation, args)]
+        if name == "scan" and ROOT in str(equation.source_info.name_stack):
+            return self._solve(params, args)
+        if name == "sort" and len(args) == 1:
+            return [self._sorted(args[0])]
+        if name in _REDUCTIONS:
+            return [self._reduced(_REDUCTIONS[name], args[0], params["axes"])]
+        made = self._operation(name, params)
+        if made is None:
+            raise ModelError(
+                f"no SPICE or Verilog-A for the operation {name!r} of JAX",
+                where=str(equation.source_info.name_stack) or "a drift, current or noise",
+                allowed="algebra, exponentials, powers, trigonometric and hyperbolic functions, jnp.where, roots by "
+                "memjax.device.laws.root_between",
+                fix="write the law without loops and table look-ups",
+            )
+        return [_each(made, *args)]
+
+    def _operation(self, name: str, params: dict) -> Callable[..., Node] | None:
+        """What an elementwise primitive makes of nodes; None for another one."""
+        g = self.graph
+        number = g.const
+        if name in _SAME:
+            return lambda *a: g(name, *a)
+        if name == "select_n":
+            return lambda c, a, b: g("if", c, b, a)
+        if name == "integer_pow":
+            return lambda a: self._power(a, params["y"])
+        table: dict[str, Callable[..., Node]] = {
+            "add_any": lambda a, b: g("add", a, b),
+            "square": lambda a: g("mul", a, a),
+            "pow": lambda a, b: g("pow", a, b),
+            "rsqrt": lambda a: g("div", number(1.0), g("sqrt", a)),
+            "exp2": lambda a: g("exp", g("mul", number(float(np.log(2.0))), a)),
+            "erfc": self._erfc,
+            "erf": lambda a: g("sub", number(1.0), self._erfc(a)),
+            "clamp": lambda low, a, high: g("min", g("max", a, low), high),
+            "is_finite": lambda a: number(1.0),
+            "expm1": self._expm1,
+            "log1p": self._log1p,
+            "logistic": self._logistic,
+        }  # fmt: skip
+        return table.get(name)
+
+    def _expm1(self, a: Node) -> Node:
+        """exp(a) - 1 = 2 exp(a/2) sinh(a/2), to rounding."""
+        half = self.graph("mul", self.graph.const(0.5), a)
+        both = self.graph("mul", self.graph("exp", half), self.graph("sinh", half))
+        return self.graph("mul", self.graph.const(2.0), both)
+
+    def _log1p(self, a: Node) -> Node:
+        """log(1 + a) = 2 artanh(a/(2 + a)) where a is small, to rounding."""
+        g = self.graph
+        two, small = g.const(2.0), g("lt", g("abs", a), g.const(0.5))
+        near = g("mul", two, g("atanh", g("div", a, g("add", two, a))))
+        return g("if", small, near, g("log", g("add", g.const(1.0), a)))
+
+    def _erfc(self, a: Node) -> Node:
+        """Complementary error function after Abramowitz and Stegun 7.1.26, within 1.5e-7."""
+        g, one, size = self.graph, self.graph.const(1.0), self.graph("abs", a)
+        t = g("div", one, g("add", one, g("mul", g.const(0.3275911), size)))
+        total = g.const(0.0)
+        for c in (1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592):
+            total = g("mul", t, g("add", g.const(c), total))
+        far = g("mul", total, g("exp", g("neg", g("mul", a, a))))
+        return g("if", g("lt", a, g.const(0.0)), g("sub", g.const(2.0), far), far)
+
+    def _logistic(self, a: Node) -> Node:
+        """1/(1 + exp(-a)), without overflow."""
+        g = self.graph
+        most = g("min", g("neg", a), g.const(200.0))
+        return g("div", g.const(1.0), g("add", g.const(1.0), g("exp", most)))
+
+    def _power(self, a: Node, n: int) -> Node:
+        """A whole power: products, or that of the modulus with the sign of the base."""
+        g = self.graph
+        if n < 0:
+            return g("div", g.const(1.0), self._power(a, -n))
+        if n <= 1:
+            return a if n else g.const(1.0)
+        if n <= MOST_POWER:
+            half = self._power(a, n // 2)
+            return g("mul", g("mul", half, half), a) if n % 2 else g("mul", half, half)
+        if n % 2:
+            return g("mul", a, self._power(a, n - 1))
+        return g("pow", g("abs", a), g.const(float(n)))
+
+    def _moved(self, equation: Any, args: Arrays) -> np.ndarray:
+        """What moves components moves their numbers in a list of all."""
+        moved = 1 if equation.primitive.name in ("gather", "dynamic_slice") else len(args)
+        pool: list[Node] = []
+        places = []
+        for a in args[:moved]:
+            places.append(jnp.asarray(len(pool) + np.arange(a.size).reshape(a.shape)))
+            pool += list(a.reshape(-1))
+        places += [jnp.asarray(_numbers(a), int) for a in args[moved:]]
+        if equation.primitive.name == "iota":
+            return self.constant(equation.primitive.bind(**equation.params))
+        where = np.asarray(equation.primitive.bind(*places, **equation.params))
+        return _filled([pool[k] for k in where.reshape(-1)], where.shape)
+
+    def _reduced(self, op: str, a: np.ndarray, axes: Sequence[int]) -> np.ndarray:
+        """A sum, product, largest or smallest over axes."""
+        for axis in sorted(axes, reverse=True):
+            parts = np.moveaxis(a, axis, 0)
+            total = parts[0] if parts.ndim > 1 else _filled([parts[0]], ())
+            for other in parts[1:]:
+                total = _each(lambda x, y: self.graph(op, x, y), total, np.asarray(other, object))
+            a = total
+        return a
+
+    def _sorted(self, a: np.ndarray) -> np.ndarray:
+        """A vector in order, by exchanges of neighbours."""
+        x = list(a.reshape(-1))
+        for last in range(len(x) - 1, 0, -1):
+            for k in range(last):
+                x[k], x[k + 1] = (self.graph(op, x[k], x[k + 1]) for op in ("min", "max"))
+        return _filled(x, a.shape)
+
+    def _solve(self, params: dict, args: Arrays) -> Arrays:
+        """The loops of `root_between`: bisection makes the root, Newton's steps leave it where it is."""
+        if self._roots and len(args) - params["num_consts"] == 3 and _is(args[-1], 0.0):
+            return [args[-3], _filled([self._roots.pop()], ()), self.constant(1.0)]
+        body, n = params["jaxpr"], params["num_consts"]
+        *consts, _, low, high = args
+        if n != len(consts):
+            raise ModelError("a loop that is no bisection", where=ROOT)
+
+        def residual(y: Node) -> Node:
+            at = _filled([y], ())
+            return self._compared(body, [*consts, self.constant(0), at, at])
+
+        root = self.graph.root(low.item(), high.item(), residual)
+        self._roots.append(root)
+        both = _filled([root], ())
+        return [self.constant(0), both, both]
+
+    def _compared(self, body: Any, args: Arrays) -> Node:
+        """What the body of a bisection compares with 0."""
+        jaxpr = body.jaxpr
+        last = [e for e in jaxpr.eqns if e.primitive.name == "lt"][-1]
+        known = self._known(jaxpr, body.consts, args, until=last)
+        return known[last.invars[0]].item()
+
+
+_REDUCTIONS = {"reduce_sum": "add", "reduce_max": "max", "reduce_min": "min", "reduce_prod": "mul"}
+
+
+def _is(a: np.ndarray, value: float) -> bool:
+    """Whether this is a known number."""
+    return a.size == 1 and a.item().op == "const" and a.item().value == value
+
+
+def _numbers(a: np.ndarray) -> np.ndarray:
+    """Values of constant nodes, which indices have to be."""
+    if any(n.op != "const" for n in a.reshape(-1)):
+        raise ModelError(
+            "an index that depends on state or voltage", allowed="indices that are known", fix="use jnp.where"
+        )  # fmt: skip
+    return np.array([n.value for n in a.reshape(-1)]).reshape(a.shape)
+
+
+def _filled(nodes: Sequence[Node], shape: tuple[int, ...]) -> np.ndarray:
+    """Nodes as an array of objects."""
+    array = np.empty(len(nodes), object)
+    array[:] = nodes
+    return array.reshape(shape)
+
+
+def _each(made: Callable[..., Node], *args: np.ndarray) -> np.ndarray:
+    """An operation on the components of arrays of one shape; scalars go with any."""
+    rows = np.broadcast_arrays(*args)
+    return _filled([made(*x) for x in zip(*(r.reshape(-1) for r in rows))], rows[0].shape)
+
+
+def translate(graph: Graph, function: Callable, example: Any, inputs: Any) -> Any:
+    """A function traced at an example and carried out on nodes.
+
+    Parameters
+    ----------
+    graph : Graph
+        Where nodes are made.
+    function : callable
+        Takes one tree of arrays and gives another one.
+    example : tree of arrays
+        An input, for shapes and types.
+    inputs : tree of arrays of nodes
+        The nodes in place of its leaves; each an array of objects of its shape.
+    """
+    closed, shape = jax.make_jaxpr(function, return_shape=True)(example)
+    outputs = Translation(graph).run(closed.jaxpr, closed.consts, jax.tree.leaves(inputs))
+    return jax.tree.unflatten(jax.tree.structure(shape), outputs)

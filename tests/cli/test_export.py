@@ -1,0 +1,103 @@
+"""``memjax export``: the files, their testbenches in ngspice, and wrong words."""
+
+import json
+import subprocess
+
+import pytest
+
+from memjax.cli import main
+from tests.spice import needs_ngspice
+
+FIT = {
+    "schema_version": 1,
+    "model": "threshold-switch",
+    "parameters": {
+        "v_th": {"value": 0.4, "unit": "V", "std": 0.02, "free": True},
+        "v_hold": {"value": 0.15, "unit": "V", "std": None, "free": False},
+        "tau": {"value": 1e-4, "unit": "s", "std": None, "free": False},
+    },
+    "bench": {"series_resistance": 1e3, "compliance": 1e-5, "temperature": 300.0},
+    "read_noise": {},
+    "cycle_spread": {"v_th": {"sigma_ln": 0.05}},
+}
+"""A fit with a bench, a deviation and a spread, written here: its V_th is 0.4 V."""
+
+STEP = 0.01
+"""Step of the instrument [V]."""
+
+
+def _fit(folder):
+    """The folder of a fit, with the sweep that it was made to."""
+    (folder / "fit").mkdir()
+    (folder / "fit" / "fit.json").write_text(json.dumps(FIT))
+    levels = [*range(101), *range(99, -1, -1)]
+    rows = [f"0,0,{k * 0.01},{STEP * x},0.0" for k, x in enumerate(levels)]
+    (folder / "fit" / "simulated.csv").write_text(
+        "\n".join(["member,sweep,t_s,v_V,i_A", *rows]) + "\n"
+    )
+    return folder / "fit"
+
+
+@needs_ngspice
+def test_a_fit_goes_out_through_ngspice_and_back_with_its_threshold(tmp_path, capsys):
+    fit, out = _fit(tmp_path), tmp_path / "switch.lib"
+    assert (
+        main(["export", "threshold-switch", "--fit", str(fit), "--to", "spice", "--out", str(out)])
+        == 0
+    )
+    text = out.read_text()
+    assert "v_th = 0.4 V, std 0.02, ln varies by 0.05" in text
+    ran = subprocess.run(
+        ["ngspice", "-b", "switch_tb.cir"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    table = tmp_path / "switch_out.txt"
+    assert table.exists(), ran.stdout[-500:] + ran.stderr[-500:]
+    capsys.readouterr()
+    assert main(["observe", str(table), "--on-threshold", "1e-6", "--json"]) == 0
+    (sweep,) = json.loads(capsys.readouterr().out)["sweeps"]
+    assert abs(sweep["v_th_V"] - 0.4) <= STEP
+
+
+@pytest.mark.parametrize("language", ["spice", "ltspice", "verilog-a"])
+def test_each_language_writes_a_file_and_a_testbench(tmp_path, language):
+    out = tmp_path / "m.txt"
+    assert main(["export", "1m1t1r", "--to", language, "--deterministic", "--out", str(out)]) == 0
+    assert "source: doi:10.1038/s41928-025-01488-x" in out.read_text()
+    assert "memristor.mu = " in out.read_text()
+    assert (tmp_path / "m_tb.cir").read_text().startswith("* drives 1m1t1r")
+    assert main(["export", "1m1t1r", "--to", language, "--out", str(out)]) == 2
+
+
+def test_what_is_left_out_is_said(tmp_path, capsys):
+    out = tmp_path / "m.lib"
+    assert main(["export", "diffusive-spice", "--to", "spice", "--out", str(out)]) == 0
+    assert "memjax: warning: left out: the jumps shrink" in capsys.readouterr().err
+    assert "* note: left out: the jumps shrink" in out.read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (
+            ["vteam", "--to", "matlab"],
+            "language 'matlab'; in --to; allowed: spice, ltspice, verilog-a",
+        ),
+        (["vtaem", "--to", "spice"], "unknown model 'vtaem'"),
+        (["vteam", "--to", "spice", "--fit", "missing"], "cannot be read as a fit"),
+        (
+            ["mms", "--to", "spice", "--preset", "vteam/illustration"],
+            "parameters of the model 'vteam'",
+        ),
+        (["vteam", "--to", "spice", "--stimulus", "missing.csv"], "no such file"),
+    ],
+)
+def test_wrong_words_are_one_line_and_no_file(tmp_path, capsys, words, says):
+    assert main(["export", *words, "--out", str(tmp_path / "m.lib")]) == 2
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    assert says in message
+    assert not list(tmp_path.iterdir())

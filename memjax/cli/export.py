@@ -1,13 +1,14 @@
-"""``memjax export``: a model as a subcircuit of SPICE or a module of Verilog-A, with a testbench beside it."""
+"""``memjax export``: a model as a subcircuit of SPICE or a module of Verilog-A, with a testbench; a network as NIR."""
 
 import argparse
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ModelError, OutputError, StimulusError
-from .command import Command, number, say
-from .options import add_bench_options, add_write_options, bench_from
+from .command import Command, UsageError, number, say
+from .options import BENCH_ELEMENTS, add_bench_options, add_write_options, bench_from
 
 if TYPE_CHECKING:
     from ..circuit import Bench, Circuit
@@ -25,7 +26,11 @@ _FAST = 1e-6
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("model", metavar="MODEL", help="device model or circuit (see 'memjax models')")
+    add(
+        "model",
+        metavar="MODEL",
+        help="device model or circuit (see 'memjax models'); with --to nir a network file",
+    )
     given = parser.add_argument_group("parameters (default values without any)")
     given = given.add_mutually_exclusive_group()
     given.add_argument("--preset", metavar="P", help="a published set (see 'memjax models NAME')")
@@ -33,7 +38,9 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     given.add_argument(
         "--fit", metavar="DIR", help="a fit, with the deviations of its parameters and its bench"
     )
-    add("--to", required=True, metavar="LANGUAGE", help="spice (ngspice), ltspice or verilog-a")
+    add(
+        "--to", required=True, metavar="LANGUAGE", help="spice (ngspice), ltspice, verilog-a or nir"
+    )
     add("--deterministic", action="store_true", help="without noise")
     bench = parser.add_argument_group("testbench")
     bench.add_argument(
@@ -43,7 +50,10 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         "--amplitude", type=number("V"), metavar="V", help="of its triangle (default 1)"
     )
     bench.add_argument(
-        "--duration", type=number("s"), metavar="S", help="of its triangle (default 1)"
+        "--duration",
+        type=number("s"),
+        metavar="S",
+        help="of its triangle (default 1); with --to nir for how long neurons are compared",
     )
     add(
         "--out",
@@ -151,6 +161,41 @@ def _testbench(options: argparse.Namespace, choice: _Choice, ports: Any) -> "Tes
     return Testbench(waves=waves, bench=choice.bench, step=default_step(waves[ports[0].name]))
 
 
+_OF_MODELS = (
+    "preset", "params", "fit", "deterministic", "stimulus", "amplitude", "point_time", "temperature", *BENCH_ELEMENTS
+)  # fmt: skip
+"""Options that mean nothing to a network."""
+
+
+def _run_nir(options: argparse.Namespace) -> int:
+    """Write the network of a TOML file as NIR."""
+    from ..files import prepare_output
+    from ..network.nir import write_nir
+    from ..network.toml import load_network
+    from .cache import prepare_jax
+
+    given = [f"--{n.replace('_', '-')}" for n in _OF_MODELS if getattr(options, n, None)]
+    if given:
+        raise UsageError(
+            f"{', '.join(given)} of a network",
+            where="--to nir",
+            allowed="--duration, --out, --force",
+        )
+    path = prepare_output(options.out, force=options.force)
+    prepare_jax()
+    file = load_network(options.model)
+    with warnings.catch_warnings(record=True) as left_out:
+        warnings.simplefilter("always")
+        surrogates = write_nir(file.network, path, duration=options.duration or file.duration)
+    for text in dict.fromkeys(str(w.message) for w in left_out):
+        say("warning", text)
+    for name, lif in surrogates.items():
+        say(
+            "note", f"{name}: rates of its LIF node are off by {lif.error:.0%} of the largest (RMS)"
+        )
+    return 0
+
+
 def _run(options: argparse.Namespace) -> int:
     from .. import __version__
     from ..export import TARGETS, Provenance, assemble, ports_of
@@ -158,8 +203,11 @@ def _run(options: argparse.Namespace) -> int:
     from ..models import about
     from .cache import prepare_jax
 
+    if options.to == "nir":
+        return _run_nir(options)
     if options.to not in TARGETS:
-        raise ModelError(f"language {options.to!r}", where="--to", allowed=", ".join(TARGETS))
+        allowed = ", ".join([*TARGETS, "nir"])
+        raise ModelError(f"language {options.to!r}", where="--to", allowed=allowed)
     path = Path(options.out)
     deck = path.with_name(f"{path.stem}_tb.cir")
     if path.name == deck.name or (path.suffix in ("", ".cir") and path.stem.endswith("_tb")):

@@ -285,7 +285,8 @@ class _Traced:
                 inside, plain = self.inside[s.name][at], self.plain[s.name][at]
                 total = per(rate)
                 if inside is not plain:
-                    total = g("add", total, g("div", per(g("sub", inside, plain)), fast))
+                    back = per(g("sub", cast(Node, inside), cast(Node, plain)))
+                    total = g("add", total, g("div", back, fast))
                 begin = per(start[s.name][at])
                 found.append(
                     Unknown(name=name, scale=s.scale, unit=s.unit, doc=s.doc, start=begin, rate=total)

@@ -6,6 +6,8 @@ import subprocess
 import pytest
 
 from memjax.cli import main
+from memjax.network.nir import read_nir
+from memjax.network.toml import load_network
 from tests.spice import needs_ngspice
 
 FIT = {
@@ -101,3 +103,46 @@ def test_wrong_words_are_one_line_and_no_file(tmp_path, capsys, words, says):
     assert message.count("\n") == 1
     assert says in message
     assert not list(tmp_path.iterdir())
+
+
+NETWORK = """
+duration = 0.02
+dt = 1e-6
+
+[groups.input]
+kind = "poisson"
+n = 4
+rate = 500
+
+[groups.cells]
+model = "integrate-and-fire"
+n = 3
+spike = { signal = "node.v", level = 0.2 }
+
+[[projections]]
+pre = "input"
+post = "cells"
+connect = { rule = "dense" }
+weight = 0.8
+tau = 1e-3
+"""
+
+
+def test_a_network_is_written_as_nir_and_options_of_models_are_refused(tmp_path, capsys):
+    (tmp_path / "net.toml").write_text(NETWORK)
+    words = [
+        "export",
+        str(tmp_path / "net.toml"),
+        "--to",
+        "nir",
+        "--out",
+        str(tmp_path / "net.nir"),
+    ]
+    assert main([*words, "--preset", "x", "--compliance", "1e-6"]) == 2
+    assert "--preset, --compliance of a network" in capsys.readouterr().err
+    assert main(words) == 0
+    assert "cells" in capsys.readouterr().err
+    assert (
+        read_nir(tmp_path / "net.nir").digest()
+        == load_network(tmp_path / "net.toml").network.digest()
+    )

@@ -167,8 +167,10 @@ def solve_stiff(
         args, begin = WatchedArgs(scaled, scaled, drive, watch), begin_watched(watch, y0)
     pid = dfx.PIDController(rtol=rtol, atol=atol, pcoeff=0.3, icoeff=0.3, norm=norm)
     control: Any = _RoundedSteps(pid)
-    if corners.shape[0]:
-        control = dfx.ClipStepSizeController(control, jump_ts=corners)
+    zeros = lax.stop_gradient(jnp.asarray(stimulus.zeros(), rows.dtype))
+    landings = {"step_ts": zeros, "jump_ts": corners}
+    if landings := {name: times for name, times in landings.items() if times.shape[0]}:
+        control = dfx.ClipStepSizeController(control, **landings)
     # Behind the last row by some roundings: a row at the very end is then interpolated and never
     # missed.
     end = end * (1 + 4 * jnp.finfo(rows.dtype).eps)

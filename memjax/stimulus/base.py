@@ -70,6 +70,25 @@ class AbstractStimulus(eqx.Module):
     def breakpoints(self) -> np.ndarray | Float[Array, " corners"]:
         """Times [s], ascending, at which value or slope jump; step control lands on them."""
 
+    def zeros(self) -> Float[Array, " crossings"]:
+        """Times [s] of a change of sign between corners, as if the value ran straight there; infinite for none.
+
+        Equations hold the modulus of the voltage, and a device that is on only above its hold voltage releases in a
+        window around 0 that a long step passes without a trace: step control lands in it.
+        """
+        corners = jnp.asarray(self.breakpoints(), jnp.result_type(float))
+        if corners.shape[0] < 2:
+            return jnp.zeros(0)
+        begin, end = corners[:-1], corners[1:]
+        # A source may jump at a corner: what runs up to it is what was there just before.
+        before = end - 1e-6 * (end - begin)
+        first, last = (
+            jax.vmap(lambda t: jnp.asarray(self(t), t.dtype))(t) for t in (begin, before)
+        )
+        crosses = (first * last < 0) & (end > begin)
+        share = first / jnp.where(crosses, first - last, 1.0)
+        return jnp.where(crosses, begin + share * (before - begin), jnp.inf)
+
     @property
     @abc.abstractmethod
     def duration(self) -> Number:
@@ -144,6 +163,10 @@ class Product(AbstractStimulus):
     def breakpoints(self):
         """See `AbstractStimulus`."""
         return self.part.breakpoints()
+
+    def zeros(self):
+        """See `AbstractStimulus`."""
+        return self.part.zeros()
 
     @property
     def duration(self):

@@ -48,6 +48,10 @@ class Drives(AbstractStimulus):
         """See `AbstractStimulus`."""
         return ascending([p.breakpoints() for p in self.parts])
 
+    def zeros(self):
+        """See `AbstractStimulus`."""
+        return jnp.sort(jnp.concatenate([p.zeros() for p in self.parts]))
+
     @property
     def duration(self):
         """See `AbstractStimulus`."""

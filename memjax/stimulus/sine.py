@@ -9,6 +9,9 @@ import numpy as np
 from ..errors import StimulusError
 from .base import AbstractStimulus, Number, check_numbers
 
+_CYCLES = 500
+"""Cycles of which adaptive steps land on the zeros; later ones are met by chance."""
+
 
 class Sine(AbstractStimulus):
     """Sine wave.
@@ -50,6 +53,17 @@ class Sine(AbstractStimulus):
     def breakpoints(self):
         """See `AbstractStimulus`: there are none."""
         return np.zeros(0)
+
+    def zeros(self):
+        """See `AbstractStimulus`; those of the first `_CYCLES` cycles, since the number of cycles may be traced."""
+        # sin(x) = -offset / amplitude has two solutions in each cycle, or none.
+        ratio = -jnp.asarray(self.offset, jnp.result_type(float)) / self.amplitude
+        angle = jnp.arcsin(jnp.clip(ratio, -1.0, 1.0))
+        each = jnp.sort(jnp.stack([angle % (2 * math.pi), (math.pi - angle) % (2 * math.pi)]))
+        turns = np.repeat(np.arange(_CYCLES, dtype=float), 2) + jnp.tile(
+            each / (2 * math.pi), _CYCLES
+        )
+        return jnp.where(jnp.abs(ratio) < 1, turns / self.frequency, jnp.inf)
 
     @property
     def duration(self):

@@ -447,3 +447,23 @@ def test_noise_of_a_sweep_does_not_depend_on_the_rows_of_the_sweeps_beside_it(po
     both = mj.simulate(device, [sweep, sweep], save=[near, far], **options)
     np.testing.assert_allclose(both.state["f"][:, :8], alone.state["f"], rtol=ROUNDED)
     assert not np.array_equal(both.state["f"][:, 8:], alone.state["f"])
+
+
+@pytest.mark.parametrize(
+    "drive",
+    [
+        mj.Sampled(1e-3 * np.array([0, 0.25, 0.75, 1]), np.array([0.0, 1.0, -1.0, 0.0])),
+        mj.Sine(1.0, 1e3),
+    ],
+    ids=["ramp", "sine"],
+)
+def test_a_release_at_the_zero_of_the_drive_is_not_stepped_over(drive):
+    # Below the hold voltage the switch opens in 1e-7 s; the ramp is there for 5e-5 s, a step was longer.
+    rows = np.linspace(0.0, 1e-3, 401)
+    trace = mj.simulate(mj.ThresholdSwitch(), drive, save=rows, policy=mj.Stiff(rtol=1e-6))
+    assert float(trace.state["x"][0, 185]) > 0.99
+    assert float(trace.state["x"][0, 200]) < 1e-3
+    # Times of release do not depend on the tolerance beyond a row.
+    fine = mj.simulate(mj.ThresholdSwitch(), drive, save=rows, policy=mj.Stiff(rtol=1e-8))
+    opens = [int(np.argmax(np.asarray(t.state["x"][0, 100:]) < 0.5)) for t in (trace, fine)]
+    assert abs(opens[0] - opens[1]) <= 1

@@ -161,3 +161,18 @@ def test_stimuli_are_differentiable_with_respect_to_what_they_are_made_of():
 def test_stimuli_are_batched_by_vmap():
     made = lambda a: mj.Sine(a, 1.0)(jnp.asarray(0.25))  # noqa: E731
     np.testing.assert_allclose(jax.vmap(made)(jnp.array([1.0, 2.0])), [1, 2])
+
+
+def test_times_at_which_a_drive_changes_its_sign_are_known():
+    ramp = mj.Sampled(np.array([0.0, 1.0, 4.0, 5.0, 6.0]), np.array([0.0, 1.0, -2.0, -1.0, -0.5]))
+    np.testing.assert_allclose(ramp.zeros(), [np.inf, 2.0, np.inf, np.inf], rtol=1e-5)
+    np.testing.assert_allclose((-3 * ramp).zeros(), ramp.zeros())
+    steps = mj.staircase([1.0, -1.0, 1.0], 0.5)  # it jumps: no moment at 0
+    assert np.all(np.isinf(steps.zeros()))
+    sine = mj.Sine(2.0, 10.0, cycles=1.5, offset=1.0)
+    at = np.asarray(sine.zeros())[:6]
+    np.testing.assert_allclose(_at(sine, *at), 0, atol=1e-12)
+    np.testing.assert_allclose(at[:2], [7 / 120, 11 / 120], rtol=1e-9)
+    assert np.all(np.isinf(mj.Sine(1.0, 10.0, offset=2.0).zeros()))
+    both = mj.Drives({"a": ramp, "b": sine})
+    assert len(both.zeros()) == len(ramp.zeros()) + len(sine.zeros())

@@ -30,7 +30,9 @@ class Ridge:
     offset: Float[np.ndarray, " outputs"]
     penalty: float
 
-    def __call__(self, states: Float[np.ndarray, "steps features"]) -> Float[np.ndarray, "steps outputs"]:
+    def __call__(
+        self, states: Float[np.ndarray, "steps features"]
+    ) -> Float[np.ndarray, "steps outputs"]:
         """Outputs of states."""
         return np.asarray(states) @ self.weights + self.offset
 
@@ -62,7 +64,11 @@ def fit_ridge(
     """
     x, y = np.asarray(states, float), np.asarray(targets, float)
     y = y[:, None] if y.ndim == 1 else y
-    if len(x) != len(y) or len(x) < max(2, folds) or not (np.isfinite(x).all() and np.isfinite(y).all()):
+    if (
+        len(x) != len(y)
+        or len(x) < max(2, folds)
+        or not (np.isfinite(x).all() and np.isfinite(y).all())
+    ):
         raise BoundsError(
             f"{len(x)} states and {len(y)} targets",
             where="fit_ridge",

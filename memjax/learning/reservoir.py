@@ -11,6 +11,7 @@ from jaxtyping import Array, Float
 from ..circuit import Bench
 from ..device import AbstractDevice
 from ..errors import BoundsError
+from ..noise import instrument_noise
 from ..policy import Fixed
 from ..result import Trace
 from ..simulate import simulate
@@ -50,8 +51,10 @@ class Reservoir(eqx.Module):
         What is read at the end of each node: i [A], i / v [S] (0 at no voltage), or log10 of the modulus of i in A.
     steps : int
         Time steps of the solve in a node.
-    values : mapping of str to Float[Array, "devices"]
-        Parameters that differ from device to device [SI].
+    values : mapping of str to Float[Array, "devices"] or Float[Array, "members devices"]
+        Parameters that differ from device to device, or from run to run too [SI].
+    relative, floor : float
+        Read noise: standard deviation of the logarithm of the current, and of what is added [A].
     bench : Bench, optional
         What stands around each device.
 
@@ -70,6 +73,8 @@ class Reservoir(eqx.Module):
     reading: str = eqx.field(static=True, default="current", kw_only=True)
     steps: int = eqx.field(static=True, default=10, kw_only=True)
     values: Mapping[str, Any] = eqx.field(default_factory=dict, kw_only=True)
+    relative: float = eqx.field(static=True, default=0.0, kw_only=True)
+    floor: float = eqx.field(static=True, default=0.0, kw_only=True)
     bench: Bench | None = eqx.field(default=None, kw_only=True)
 
     def __check_init__(self):
@@ -78,7 +83,9 @@ class Reservoir(eqx.Module):
             raise BoundsError(f"reading = {self.reading!r}", where="Reservoir", allowed=allowed)
         if jnp.ndim(self.mask) != 2 or 0 in jnp.shape(self.mask):
             shape = jnp.shape(self.mask)
-            raise BoundsError(f"a mask of shape {shape}", where="Reservoir", allowed="devices times nodes")
+            raise BoundsError(
+                f"a mask of shape {shape}", where="Reservoir", allowed="devices times nodes"
+            )
         if not (np.isfinite(self.hold) and self.hold > 0 and self.steps >= 1):
             about = f"hold = {self.hold!r} s, steps = {self.steps!r}"
             raise BoundsError(about, where="Reservoir", allowed="> 0 s, at least 1")
@@ -95,14 +102,21 @@ class Reservoir(eqx.Module):
         return self.offset + self.gain * product.reshape(len(self.mask), -1)
 
     def trace(
-        self, inputs: Float[Array, " steps"], *, seed: int = 0, members: int = 1, deterministic: bool = False
+        self,
+        inputs: Float[Array, " steps"],
+        *,
+        seed: int = 0,
+        members: int = 1,
+        deterministic: bool = False,
     ) -> Trace:
         """The simulation behind `states`: a sweep per device, a row per interval."""
         v = self.voltages(inputs)
         starts = np.arange(v.shape[1]) * self.hold
         # A hair before the next value is applied: the reading belongs to this one.
         read = starts + self.hold * (1 - 1e-9)
-        each = {n: jnp.broadcast_to(jnp.asarray(x), (members, len(v))) for n, x in self.values.items()}
+        each = {
+            n: jnp.broadcast_to(jnp.asarray(x), (members, len(v))) for n, x in self.values.items()
+        }
         return simulate(
             self.device,
             [Sampled(starts, row, "staircase") for row in v],
@@ -114,10 +128,16 @@ class Reservoir(eqx.Module):
             deterministic=deterministic,
             carry_state=False,
             values=each or None,
+            on_failure="raise",
         )
 
     def states(
-        self, inputs: Float[Array, " steps"], *, seed: int = 0, members: int = 1, deterministic: bool = False
+        self,
+        inputs: Float[Array, " steps"],
+        *,
+        seed: int = 0,
+        members: int = 1,
+        deterministic: bool = False,
     ) -> Float[Array, "members steps states"]:
         """What is read in each step: all nodes of the first device, then those of the next.
 
@@ -139,8 +159,13 @@ class Reservoir(eqx.Module):
         """
         devices, nodes = jnp.shape(self.mask)
         trace = self.trace(inputs, seed=seed, members=members, deterministic=deterministic)
+        current = trace.i
+        if not deterministic and (self.relative or self.floor):
+            sweep, row = np.divmod(np.arange(current.shape[1]), current.shape[1] // devices)
+            about = dict(sweep=sweep, row=row, relative=self.relative, floor=self.floor)
+            current = instrument_noise(seed, current, **about)
         shape = (members, devices, len(jnp.asarray(inputs)), nodes)
-        reading = self._read(trace.v, trace.i).reshape(shape)
+        reading = self._read(trace.v, current).reshape(shape)
         return jnp.moveaxis(reading, 1, 2).reshape(members, shape[2], devices * nodes)
 
     def _read(self, v: Array, i: Array) -> Array:

@@ -15,7 +15,9 @@ def nrmse(output: Float[np.ndarray, " steps"], target: Float[np.ndarray, " steps
     return float(np.sqrt(np.mean((o - t) ** 2)) / np.std(t))
 
 
-def delayed_inputs(inputs: Float[np.ndarray, " steps"], delays: int) -> Float[np.ndarray, "steps delays"]:
+def delayed_inputs(
+    inputs: Float[np.ndarray, " steps"], delays: int
+) -> Float[np.ndarray, "steps delays"]:
     """The inputs now and up to so many steps ago; 0 before the first."""
     u = np.asarray(inputs, float)
     return np.stack([np.concatenate([np.zeros(d), u[: len(u) - d]]) for d in range(delays)], axis=1)

@@ -88,6 +88,8 @@ def mackey_glass(
     _check(steps)
     h = 1.0 / fine
     lag = round(delay * fine)
+    if lag < 1:
+        raise BoundsError(f"delay = {delay:g}", where="mackey_glass", allowed=f">= {h:g}")
     x = np.full(lag + round((washout + steps + ahead) * interval * fine) + 2, 1.2)
     slope = lambda now, past: 0.2 * past / (1 + past**10) - 0.1 * now  # noqa: E731
     for k in range(lag, len(x) - 1):
@@ -118,7 +120,9 @@ def narma10(steps: int, *, seed: int = 0, washout: int = 50) -> Series:
         u = rng.uniform(0.0, 0.5, washout + steps)
         y = np.zeros(len(u) + 1)
         for k in range(9, len(u)):
-            y[k + 1] = 0.3 * y[k] + 0.05 * y[k] * y[k - 9 : k + 1].sum() + 1.5 * u[k - 9] * u[k] + 0.1
+            y[k + 1] = (
+                0.3 * y[k] + 0.05 * y[k] * y[k - 9 : k + 1].sum() + 1.5 * u[k - 9] * u[k] + 0.1
+            )
         if np.all(np.isfinite(y)) and np.max(y) < 1:
             return Series(name="narma10", inputs=2 * u[washout:], targets=y[washout + 1 :])
 
@@ -146,4 +150,6 @@ def waveforms(steps: int, *, seed: int = 0, points: int = 8) -> Series:
     phase = 2 * np.pi * (np.arange(points) + 0.5) / points
     sine, steep = 0.5 + 0.5 * np.sin(phase), np.where(np.sin(phase) > 0, 1.0, 0.0)
     inputs = np.where(square[:, None], steep, sine).ravel()[:steps]
-    return Series(name="waveforms", inputs=inputs, targets=np.repeat(square, points)[:steps].astype(float))
+    return Series(
+        name="waveforms", inputs=inputs, targets=np.repeat(square, points)[:steps].astype(float)
+    )

@@ -1,5 +1,11 @@
 """Devices that compute: reservoirs of volatile devices, their read-out, and the tasks that judge them."""
 
+from .evaluation import (
+    ReservoirStudy as ReservoirStudy,
+    scale_noise as scale_noise,
+    study as study,
+    tune as tune,
+)
 from .readout import Ridge as Ridge, fit_ridge as fit_ridge
 from .reservoir import Reservoir as Reservoir, binary_masks as binary_masks
 from .scores import (

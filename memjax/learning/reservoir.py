@@ -162,8 +162,8 @@ class Reservoir(eqx.Module):
         current = trace.i
         if not deterministic and (self.relative or self.floor):
             sweep, row = np.divmod(np.arange(current.shape[1]), current.shape[1] // devices)
-            about = dict(sweep=sweep, row=row, relative=self.relative, floor=self.floor)
-            current = instrument_noise(seed, current, **about)
+            read: Any = dict(sweep=sweep, row=row, relative=self.relative, floor=self.floor)
+            current = instrument_noise(seed, current, **read)
         shape = (members, devices, len(jnp.asarray(inputs)), nodes)
         reading = self._read(trace.v, current).reshape(shape)
         return jnp.moveaxis(reading, 1, 2).reshape(members, shape[2], devices * nodes)

@@ -1,0 +1,23 @@
+"""Devices that compute: reservoirs of volatile devices, their read-out, and the tasks that judge them."""
+
+from .evaluation import (
+    ReservoirStudy as ReservoirStudy,
+    scale_noise as scale_noise,
+    study as study,
+    tune as tune,
+)
+from .readout import Ridge as Ridge, fit_ridge as fit_ridge
+from .reservoir import Reservoir as Reservoir, binary_masks as binary_masks
+from .scores import (
+    control_states as control_states,
+    delayed_inputs as delayed_inputs,
+    memory_capacity as memory_capacity,
+    nrmse as nrmse,
+)
+from .series import (
+    Series as Series,
+    henon as henon,
+    mackey_glass as mackey_glass,
+    narma10 as narma10,
+    waveforms as waveforms,
+)

@@ -242,7 +242,10 @@ def _record(
 
 def _labels(cells: list[str] | Float[np.ndarray, " points"]) -> np.ndarray:
     """Labels of sweeps as words; of an array of numbers whole ones without a point."""
-    return np.array(cells) if isinstance(cells, list) else np.array([f"{x:.15g}" for x in cells])
+    # Cells of text, of a file read at once or in chunks; else numbers of a format that holds such.
+    if isinstance(cells, list) or cells.dtype.kind in "US":
+        return np.array(cells)
+    return np.array([f"{x:.15g}" for x in cells])
 
 
 def _are_limits(column: Float[np.ndarray, " points"], stated: bool) -> bool:

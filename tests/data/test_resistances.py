@@ -18,7 +18,7 @@ def test_the_current_is_the_voltage_over_the_resistance(tmp_path, unit):
     factor = {"ohm": 1, "kohm": 1e3, "kΩ": 1e3, "MOhm": 1e6}[unit]
     np.testing.assert_allclose(m.i, [0.1 / 2 / factor, 0.2 / 4 / factor])
     assert any("right where the resistance was read at that voltage" in w for w in m.warnings)
-    assert "1 row with NaN dropped" in m.warnings
+    assert "1 row with NaN dropped: line 4" in m.warnings
 
 
 def test_numbered_columns_are_named_by_their_numbers(tmp_path, capsys):

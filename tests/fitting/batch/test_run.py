@@ -196,7 +196,7 @@ def test_an_interrupt_ends_with_130_and_says_how_to_go_on(files, tmp_path, monke
     [
         (["--seed", "1"], "other devices, data, options or versions"),
         (["--free", "nope"], "unknown parameter 'nope'"),
-        (["--stochastic"], "--stochastic with --batch"),
+        (["--stochastic"], "--stochastic: with --batch"),
         (["--wafer-map", "none.csv"], "no wafer map"),
         (["--model-sigma", "0"], "model-sigma"),
     ],

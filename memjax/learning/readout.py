@@ -39,7 +39,7 @@ class Ridge:
 
 def fit_ridge(
     states: Float[np.ndarray, "steps features"],
-    targets: Float[np.ndarray, "steps *outputs"],
+    targets: Float[np.ndarray, "rows *outputs"],
     *,
     penalties: Sequence[float] = PENALTIES,
     folds: int = 5,
@@ -50,8 +50,8 @@ def fit_ridge(
     ----------
     states : Float[np.ndarray, "steps features"]
         Of the training.
-    targets : Float[np.ndarray, "steps *outputs"]
-        Wanted outputs; of one output a column, or a row of numbers.
+    targets : Float[np.ndarray, "rows *outputs"]
+        Wanted outputs, a row for each step; of one output a column or plain numbers.
     penalties : sequence of float
         That are tried.
     folds : int

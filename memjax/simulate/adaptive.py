@@ -168,8 +168,9 @@ def solve_stiff(
     pid = dfx.PIDController(rtol=rtol, atol=atol, pcoeff=0.3, icoeff=0.3, norm=norm)
     control: Any = _RoundedSteps(pid)
     zeros = lax.stop_gradient(jnp.asarray(stimulus.zeros(), rows.dtype))
-    landings = {"step_ts": zeros, "jump_ts": corners}
-    if landings := {name: times for name, times in landings.items() if times.shape[0]}:
+    times = {"step_ts": zeros, "jump_ts": corners}
+    landings: dict[str, Any] = {name: t for name, t in times.items() if t.shape[0]}
+    if landings:
         control = dfx.ClipStepSizeController(control, **landings)
     # Behind the last row by some roundings: a row at the very end is then interpolated and never
     # missed.

@@ -168,7 +168,8 @@ def is_cut(cell: str, above: Sequence[str]) -> bool | None:
     Notes
     -----
     A number is whole if its exponent, or where it has none its decimals, or without these its digits, are as many as
-    the most above it; it is cut if they are fewer than the least.
+    the most above it; it is cut if they are fewer than the least, or if its exponent is a minus before zeros. Where
+    exponents are not padded, one of -1 may have been -12.
     """
     if not is_number(cell):
         longer = any(a.startswith(cell) and len(a) > len(cell) for a in above)
@@ -178,6 +179,10 @@ def is_cut(cell: str, above: Sequence[str]) -> bool | None:
     if not forms:
         return None
     own = _form(cell)
+    if re.search(r"[eE]-0+$", cell):  # nobody prints a negative exponent of nothing
+        return True
+    if own.exponent == 1 == max(f.exponent for f in forms) and cell.endswith("-1"):
+        return None
     for k, name in enumerate(_Form._fields):
         most, least = (pick(getattr(f, name) for f in forms) for pick in (max, min))
         if own[k] < least:

@@ -122,8 +122,10 @@ class Decoder:
                     where=self._where,
                     fix="save it again with this version",
                 )
-        for check in ("__check_init__", "__post_init__"):
-            for base in kind.__mro__:
-                if check in base.__dict__ and (check == "__check_init__" or base is kind):
-                    base.__dict__[check](instance)
+        # Equinox checks an instance by every class of its line, a dataclass by its own alone.
+        for base in kind.__mro__:
+            if "__check_init__" in base.__dict__:
+                base.__dict__["__check_init__"](instance)
+        if "__post_init__" in kind.__dict__:
+            kind.__dict__["__post_init__"](instance)
         return instance

@@ -80,7 +80,8 @@ def find_by_name(name: Any, classes: tuple[Any, ...], where: str) -> Any:
             fix="give your own classes: memjax.load(path, classes=(MyDevice,))",
         )
     thing = _look_up(module, qualname) if qualname else None
-    if thing is None:
+    # What a module has imported is not its own: memjax.files:os.system is found there, too.
+    if thing is None or str(getattr(thing, "__module__", "")).split(".")[0] not in _packages():
         raise ModelError(
             f"{name!r} is not known",
             where=where,

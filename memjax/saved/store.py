@@ -22,6 +22,12 @@ SCHEMA_VERSION = 1
 
 _FORMAT, _HEADER = "memjax saved object", "header.json"
 _LAYOUT = "a file that memjax.save wrote"
+_DAMAGE = (
+    OSError, EOFError, ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError,
+    zipfile.BadZipFile, NotImplementedError,
+)  # fmt: skip
+"""Errors of zip, NumPy and the decoder about a file that is not as `save` writes it."""
+
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # equal objects give equal files
 
 
@@ -122,8 +128,7 @@ def from_bytes(
         return Decoder(arrays, tuple(classes), where, single_precision).decode(header["content"])
     except MemjaxError:
         raise
-    except (OSError, EOFError, ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError,
-            zipfile.BadZipFile, NotImplementedError) as error:  # fmt: skip
+    except _DAMAGE as error:
         raise ModelError(
             f"damaged, or none of memjax's ({type(error).__name__}: {error})",
             where=where,

@@ -168,6 +168,18 @@ def test_a_later_layout_and_a_hostile_name_are_refused(tmp_path):
             mj.load(edited(path, lambda h, n=name: h["content"].update({"class": n})))
 
 
+def test_what_a_module_has_imported_is_no_name_of_its_own(tmp_path):
+    path = tmp_path / "it.memjax"
+    mj.save(path, {"call": mj.model})
+    for name in ("memjax.files:os.system", "memjax.files:shutil.rmtree"):
+        hostile = edited(
+            path, lambda h, n=name: h["content"]["dict"][0].__setitem__(1, {"name": n})
+        )
+        with pytest.raises(ModelError, match="is not known"):
+            mj.load(hostile)
+    assert mj.load(path)["call"] is mj.model
+
+
 def test_checks_of_a_class_hold_for_what_a_file_says(tmp_path):
     path = tmp_path / "it.memjax"
     network = spiking()

@@ -60,6 +60,12 @@ def get(device: Any, name: str) -> Float[Array, ""]:
     return stored(device, name)
 
 
+def scale(device: Any, factors: Mapping[str, Array]) -> dict[str, Array]:
+    """Parameters times factors of any shape, such as those of `memjax.noise.cycle_factors`, kept within bounds."""
+    specs = parameter_specs(device)
+    return {n: jnp.clip(get(device, n) * x, *specs[n].bounds) for n, x in factors.items()}
+
+
 def replace(device: D, values: Mapping[str, Any], *, where: str = "", check: bool = True) -> D:
     """A device with other parameter values.
 

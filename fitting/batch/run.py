@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from memjax.cli.command import say
-from memjax.cli.options import EXAMPLE, file_of, measurement_from
-from memjax.data import data_files
+from memjax.cli.options import file_of, files_of, measurement_from
 from memjax.errors import DataError, FitError, OutputError
 from memjax.fields import parameter_specs
 from memjax.files import prepare_output, write_json
@@ -64,20 +63,13 @@ def devices_of(names: Sequence[str]) -> dict[str, str]:
 
 
 def expanded(names: Sequence[str]) -> list[str]:
-    """The files that files, folders, patterns and example:NAME stand for, see `devices_of`."""
-    return [f for name in names for f in _expanded(name)]
-
-
-def _expanded(argument: str) -> list[str]:
-    """The files that an argument names."""
-    if argument.startswith(EXAMPLE):
-        return [argument]
-    paths = data_files(argument, suffixes=_TABLES)
-    if not Path(paths[0]).exists():
-        raise DataError(
-            "no such file", where=argument, allowed="files, folders of tables, patterns"
-        )
-    return paths
+    """The files that arguments stand for, see `memjax.cli.options.files_of`; each has to be there before the run."""
+    files = files_of(names, suffixes=_TABLES)
+    for name in files:
+        if not file_of(name).exists():
+            allowed = "files, folders of tables, patterns"
+            raise DataError("no such file", where=name, allowed=allowed)
+    return files
 
 
 class Progress:

@@ -217,11 +217,16 @@ def file_of(name: str) -> Path:
     return paths[0]
 
 
-def files_of(names: Sequence[str]) -> list[str]:
-    """The files that files, folders, patterns and ``example:NAME`` stand for, in their order."""
+def files_of(names: Sequence[str], *, suffixes: Sequence[str] | None = None) -> list[str]:
+    """The files that files, folders, patterns, ``example:NAME`` and ``dataset:NAME`` stand for, in their order.
+
+    Of a folder those with the suffixes are taken, by default all that readers know.
+    """
     from ..data import data_files
 
-    return [f for n in names for f in ([n] if n.startswith(EXAMPLE) else data_files(n))]
+    about = {} if suffixes is None else {"suffixes": suffixes}
+    by_name = (EXAMPLE, DATASET)
+    return [f for n in names for f in ([n] if n.startswith(by_name) else data_files(n, **about))]
 
 
 def refuse_choice(options: argparse.Namespace, *, where: str) -> None:

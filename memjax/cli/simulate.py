@@ -160,10 +160,7 @@ def _suggest(published: dict[str, float], options: argparse.Namespace) -> None:
 
 def _spread(setup: _Setup, options: argparse.Namespace, sweeps: int) -> dict[str, Any]:
     """Parameters that differ between members and sweeps [SI], kept within their bounds."""
-    import jax.numpy as jnp
-
     from .. import params
-    from ..fields import parameter_specs
     from ..noise import cycle_factors
 
     if setup.population is not None:
@@ -172,10 +169,7 @@ def _spread(setup: _Setup, options: argparse.Namespace, sweeps: int) -> dict[str
     if options.deterministic or not sigmas:
         return {}
     factors = cycle_factors(options.seed, sigmas, members=options.members, sweeps=sweeps)
-    specs = parameter_specs(setup.device)
-    return {
-        n: jnp.clip(params.get(setup.device, n) * x, *specs[n].bounds) for n, x in factors.items()
-    }
+    return params.scale(setup.device, factors)
 
 
 def _sample_parameters(

@@ -119,16 +119,16 @@ def study(
     spread = dict(spread or {})
     train = int(0.6 * len(task.inputs)) if train is None else train
     score = lambda x: _test_error(x, task, train)  # noqa: E731
-    price = {}
-    for factor in FACTORS:
-        many = seeds if factor == 1 else max(1, min(seeds, 5))
-        scaled = scale_noise(reservoir, factor)
-        states = _states(
-            scaled, task.inputs, {n: factor * s for n, s in spread.items()}, many, factor == 0
+    # Without noise and spread all runs are one; at the factors between a few runs show the price.
+    runs = {factor: {0.0: 1, 1.0: seeds}.get(factor, min(seeds, 5)) for factor in FACTORS}
+    states = {
+        factor: _states(
+            scale_noise(reservoir, factor), task.inputs, {n: factor * s for n, s in spread.items()}, many,
+            factor == 0,
         )
-        price[factor] = np.array([score(x)[0] for x in states])
-        if factor == 1:
-            output = score(states[0])[1]
+        for factor, many in runs.items()
+    }  # fmt: skip
+    price = {f: np.array([score(x)[0] for x in each]) for f, each in states.items()}
     u = np.random.default_rng(0).uniform(size=len(task.inputs))
     memory = _states(reservoir, u, spread, 1, False)[0]
     return ReservoirStudy(
@@ -140,12 +140,15 @@ def study(
         alone=score(task.inputs[:, None])[0],
         capacity=memory_capacity(memory, u, washout=WASHOUT),
         price=price,
-        output=output,
+        output=score(states[1.0][0])[1],
     )
 
 
 def scale_noise(reservoir: Reservoir, factor: float) -> Reservoir:
-    """The reservoir with all noise of its devices and of their reading multiplied by a factor."""
+    """The reservoir with all noise of its devices and of their reading multiplied by a factor.
+
+    At 0 the strengths of the devices stay: they may act on the drift, and whoever wants no noise runs it deterministic.
+    """
     specs = parameter_specs(reservoir.device)
     noisy = {n for n, s in specs.items() if s.noise and params.get(reservoir.device, n) is not None}
     scaled = {n: factor * float(params.get(reservoir.device, n)) for n in noisy} if factor else {}
@@ -163,11 +166,7 @@ def _states(
     sigmas = {n: s for n, s in spread.items() if s > 0}
     if sigmas:
         factors = cycle_factors(0, sigmas, members=seeds, sweeps=reservoir.mask.shape[0])
-        specs = parameter_specs(reservoir.device)
-        own = {
-            n: jnp.clip(params.get(reservoir.device, n) * x, *specs[n].bounds)
-            for n, x in factors.items()
-        }
+        own = params.scale(reservoir.device, factors)
         reservoir = replace(reservoir, values=dict(reservoir.values) | own)
     return np.asarray(reservoir.states(jnp.asarray(inputs), members=seeds, deterministic=quiet))
 

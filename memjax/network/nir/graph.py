@@ -8,6 +8,7 @@ from jaxtyping import Float
 from ...errors import NetworkError
 from ..groups import Neurons
 from ..network import Network
+from ..plan import groups_by_name
 from ..projection import Projection
 
 if TYPE_CHECKING:
@@ -42,8 +43,8 @@ def weight_matrix(network: Network, projection: Projection) -> Float[np.ndarray,
     NetworkError
         If the weights are devices, or the matrix is too large.
     """
-    sizes = {g.name: g.n for g in network.groups}
-    shape = sizes[projection.post], sizes[projection.pre]
+    groups = groups_by_name(network.groups, network.projections)
+    shape = groups[projection.post].n, groups[projection.pre].n
     if shape[0] * shape[1] > LARGEST_MATRIX:
         raise NetworkError(
             f"{shape[0]} by {shape[1]} weights",
@@ -106,8 +107,8 @@ def neuron_node(group: Neurons, lif: "LifSurrogate") -> Any:
 def projection_nodes(network: Network, projection: Projection) -> tuple[dict[str, Any], list[str]]:
     """The nodes of a projection in the order in which a spike passes them, and what they leave out."""
     nir, name = nir_library(), projection.name
-    pre = next(g for g in network.groups if g.name == projection.pre).n
-    post = next(g for g in network.groups if g.name == projection.post).n
+    groups = groups_by_name(network.groups, network.projections)
+    pre, post = groups[projection.pre].n, groups[projection.post].n
     edges, receptor, left = projection.edges, projection.receptor, []
     delays = np.asarray(projection.delay if edges.delay is None else edges.delay, float)
     delay = float(np.mean(delays))

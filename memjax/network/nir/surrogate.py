@@ -1,6 +1,6 @@
 """The leaky integrate-and-fire neuron that fires most nearly as a circuit does in its network."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +11,7 @@ from ...errors import NetworkError
 from ..edges import Edges
 from ..groups import Neurons, Poisson
 from ..network import Network
+from ..plan import groups_by_name
 from ..projection import Projection, Receptor
 from ..recording import Recording
 from ..simulation import run
@@ -78,11 +79,11 @@ def fit_lif(
     NetworkError
         If there is no such group of neurons, or it has neither a bias nor such sources.
     """
-    group = next((g for g in network.groups if g.name == name), None)
+    group = groups_by_name(network.groups, network.projections).get(name)
     if not isinstance(group, Neurons):
         allowed = ", ".join(g.name for g in network.groups if isinstance(g, Neurons))
         raise NetworkError(f"no group of neurons {name!r}", where="fit_lif", allowed=allowed)
-    incoming = [(p, s) for p, s in _incoming(network, name) if isinstance(s, Poisson)]
+    incoming = list(_incoming(network, name))
     bias = _bias(group)
     if not incoming and not np.any(bias):
         raise NetworkError(
@@ -106,12 +107,14 @@ def fit_lif(
     return _search(current, step, rates, tuple(map(float, factors)), duration)
 
 
-def _incoming(network: Network, name: str):
+def _incoming(network: Network, name: str) -> Iterator[tuple[Projection, Poisson]]:
     """Projections on a group with weights that are numbers, from sources of constant rate."""
+    groups = groups_by_name(network.groups, network.projections)
     for projection in network.projections:
-        source = next(g for g in network.groups if g.name == projection.pre)
-        constant = isinstance(source, Poisson) and source.interval is None
-        if projection.post == name and constant and has_numbers(projection):
+        source = groups[projection.pre]
+        if projection.post != name or not has_numbers(projection):
+            continue
+        if isinstance(source, Poisson) and source.interval is None:
             yield projection, source
 
 

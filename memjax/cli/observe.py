@@ -25,6 +25,8 @@ from .trends import (
 )
 
 if TYPE_CHECKING:
+    from ..data import EnduranceRecord
+    from ..data.base import Source
     from ..observables import Series, Switching
 
 
@@ -55,12 +57,12 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _observe(
-    name: str, options: argparse.Namespace, thresholds: dict[str, float]
+    source: "Source", name: str, options: argparse.Namespace, thresholds: dict[str, float]
 ) -> "tuple[Any, list[Switching], list[dict]]":
     """A file, what it shows, and the same as dictionaries that say where it is from."""
     from ..observables import SNAP_BACK, Thresholds, find_thresholds, switching
 
-    measurement: Any = measurement_from(name, options)
+    measurement: Any = measurement_from(source, options)
     if measurement.driven == "current":
         say(
             "note",
@@ -112,33 +114,31 @@ def _print(summary: dict) -> None:
     print("medians; V_hold of the sweeps that had switched")
 
 
-def _is_endurance(name: str, options: argparse.Namespace) -> bool:
-    """Whether a file holds high and low states by cycle and no voltage."""
+def _endurance(source: "Source", options: argparse.Namespace) -> "list[EnduranceRecord]":
+    """High and low states by cycle, of a file that holds such and no voltage; of any other none."""
     from ..data import EnduranceRecord, has_records, read_records
 
-    path = file_of(name)
-    if options.columns is not None or not has_records(path, reader=options.reader):
-        return False
-    return isinstance(read_records(path, reader=options.reader)[0], EnduranceRecord)
+    if options.columns is not None or not has_records(source, reader=options.reader):
+        return []
+    records = read_records(source, reader=options.reader)
+    return [r for r in records if isinstance(r, EnduranceRecord)]
 
 
 def _run_endurance(
-    names: list[str], tested: list[str], options: argparse.Namespace, out: Path | None, plot: Path | None
+    tests: "dict[str, list[EnduranceRecord]]", options: argparse.Namespace, out: Path | None, plot: Path | None
 ) -> int:  # fmt: skip
     """Trends of endurance tests, which have no sweeps."""
-    from ..data import EnduranceRecord, read_records
-
-    if len(tested) < len(names):
-        other = next(name for name in names if name not in tested)
+    tested = next(name for name, records in tests.items() if records)
+    other = next((name for name, records in tests.items() if not records), None)
+    if other is not None:
         raise ReaderError(
-            "sweeps and endurance at once", where=f"{tested[0]} and {other}", allowed="files of one kind"
+            "sweeps and endurance at once", where=f"{tested} and {other}", allowed="files of one kind"
         )  # fmt: skip
-    refuse_choice(options, where=tested[0])
-    records = [r for name in names for r in read_records(file_of(name), reader=options.reader)]
-    kept = [r for r in records if isinstance(r, EnduranceRecord)]
-    for text in dict.fromkeys(w for r in kept for w in r.warnings):
+    refuse_choice(options, where=tested)
+    records = [r for each in tests.values() for r in each]
+    for text in dict.fromkeys(w for r in records for w in r.warnings):
         say("warning", text)
-    _finish(series_of_endurance(kept), {"sweeps": [], "summary": {}}, options, out, plot)
+    _finish(series_of_endurance(records), {"sweeps": [], "summary": {}}, options, out, plot)
     return 0
 
 
@@ -160,6 +160,7 @@ def _finish(
 
 
 def _run(options: argparse.Namespace) -> int:
+    from ..data.text import load
     from ..observables import HOLD_THRESHOLD, ON_THRESHOLD, series_of_sweeps, summarise
 
     thresholds = {
@@ -170,9 +171,11 @@ def _run(options: argparse.Namespace) -> int:
     }
     out, plot = prepare_outputs(options)
     names = files_of(options.file)
-    if tested := [name for name in names if _is_endurance(name, options)]:
-        return _run_endurance(names, tested, options, out, plot)
-    parts = [_observe(name, options, thresholds) for name in names]
+    sources = {name: load(file_of(name)) for name in names}
+    tests = {name: _endurance(source, options) for name, source in sources.items()}
+    if any(tests.values()):
+        return _run_endurance(tests, options, out, plot)
+    parts = [_observe(sources[name], name, options, thresholds) for name in names]
     summary = summarise([s for _, found, _ in parts for s in found])
     if summary["incomplete"]:
         say(

@@ -13,6 +13,7 @@ from .command import UsageError, number
 if TYPE_CHECKING:
     from ..circuit import Bench
     from ..data import Measurement
+    from ..data.base import Source
     from ..system import Environment
 
 EXAMPLE = "example:"
@@ -244,20 +245,20 @@ def refuse_choice(options: argparse.Namespace, *, where: str) -> None:
             )  # fmt: skip
 
 
-def measurement_from(path: str, options: argparse.Namespace) -> "Measurement":
+def measurement_from(path: "str | Source", options: argparse.Namespace) -> "Measurement":
     """Read a file, or a bundled example, as the options of `add_read_options` say.
 
     Parameters
     ----------
-    path : str
-        File, or ``example:NAME``.
+    path : str or Source
+        File, or ``example:NAME``; or a file that was loaded.
     options : argparse.Namespace
         Parsed options; those that the command has not added stand at their defaults.
     """
     from ..data import choose, read, read_exclusions
 
     measurement = read(
-        file_of(path),
+        file_of(path) if isinstance(path, str) else path,
         reader=getattr(options, "reader", None),
         columns=getattr(options, "columns", None),
         shunt=getattr(options, "shunt", None),

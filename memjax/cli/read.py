@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import OutputError, ReaderError
 from .command import Command, print_json, say
@@ -15,6 +16,9 @@ from .options import (
     measurement_from,
     refuse_choice,
 )
+
+if TYPE_CHECKING:
+    from ..data.base import Source
 
 _COUNTS = ("cycles", "set_pulses", "reset_pulses")
 """What is counted for each device."""
@@ -117,7 +121,7 @@ def _print_records(report: dict, name: str) -> None:
         print(f"  warning     {text}")
 
 
-def _records(name: str, options: argparse.Namespace) -> dict:
+def _records(source: "Source", name: str, options: argparse.Namespace) -> dict:
     """The summary of a file that has no voltage and current."""
     from ..data import read_records
     from ..data.records import records_summary
@@ -128,10 +132,10 @@ def _records(name: str, options: argparse.Namespace) -> dict:
             fix="leave it out",
         )  # fmt: skip
     refuse_choice(options, where=name)
-    return records_summary(read_records(file_of(name), reader=options.reader))
+    return records_summary(read_records(source, reader=options.reader))
 
 
-def _waveforms(name: str, options: argparse.Namespace) -> dict | None:
+def _waveforms(source: "Source", options: argparse.Namespace) -> dict | None:
     """The summary of a voltage or a current against time; None where the file holds none, or it was to be written."""
     from ..data.waveforms import read_waveforms, waveforms_summary
 
@@ -139,8 +143,7 @@ def _waveforms(name: str, options: argparse.Namespace) -> dict | None:
     if options.out is not None or {"v", "i"} <= named.keys() or "r" in named:
         return None
     try:
-        path = file_of(name)
-        return waveforms_summary(read_waveforms(path, reader=options.reader, columns=named))
+        return waveforms_summary(read_waveforms(source, reader=options.reader, columns=named))
     except ReaderError:
         return None
 
@@ -161,13 +164,15 @@ def _about(name: str, options: argparse.Namespace, out: Path | None) -> dict:
     """The summary of one file, which is written where that is asked for."""
     from ..data import has_records
     from ..data.summary import summary, write_tidy
+    from ..data.text import load
 
-    if options.columns is None and has_records(file_of(name), reader=options.reader):
-        return _records(name, options)
+    source = load(file_of(name))
+    if options.columns is None and has_records(source, reader=options.reader):
+        return _records(source, name, options)
     try:
-        measurement = measurement_from(name, options)
+        measurement = measurement_from(source, options)
     except ReaderError:
-        if (report := _waveforms(name, options)) is None:
+        if (report := _waveforms(source, options)) is None:
             raise
         return report
     if out is not None:

@@ -50,7 +50,7 @@ class _Rows:
 
 
 def read(
-    path: str | Path,
+    path: str | Path | Source,
     *,
     reader: str | None = None,
     columns: Mapping[str, str] | None = None,
@@ -64,7 +64,7 @@ def read(
 
     Parameters
     ----------
-    path : str or Path
+    path : str or Path or Source
         File of any format that `reader_names` lists.
     reader : str, optional
         Name of the reader; by default the file's looks decide.
@@ -94,17 +94,18 @@ def read(
     ReaderError
         If the file is no measurement, or leaves open what no one should guess.
     """
-    if not isinstance(path, str | Path):
+    if not isinstance(path, str | Path | Source):
         raise ReaderError(
             f"a {type(path).__name__} in place of a file", where="read", allowed="a path"
         )
     options = _options(columns, shunt, area, sign, point_time)
     compliance = _checked(compliance)
     source = load(path)
+    where = str(source.path if isinstance(path, Source) else path)
     choice = find_reader(reader, source, AbstractReader)
     best = choice.reader
     try:
-        tables = curves(best.parse(source, options), options, where=str(path))
+        tables = curves(best.parse(source, options), options, where=where)
     except ReaderError as error:
         raise _of_another_kind(source, error) from None
     # Readers of oscilloscopes have made a voltage and a current of the columns named so.
@@ -117,7 +118,7 @@ def read(
     if area is not None and not uses_area(tables):
         rows.warnings.append("the area is not used: the file holds a current")
     rows.i = sign * rows.i
-    keep, use_time, said = complete_rows(rows.v, rows.i, rows.t, rows.line, where=str(path))
+    keep, use_time, said = complete_rows(rows.v, rows.i, rows.t, rows.line, where=where)
     rows.select(keep)
     rows.t = rows.t if use_time else None
     rows.warnings += said

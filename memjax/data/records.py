@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .base import AbstractFormat, AbstractRecordReader
+from .base import AbstractFormat, AbstractRecordReader, Source
 from .endurance_record import UNITS, EnduranceRecord
 from .pulse_record import DecayRecord, PulseRecord
 from .registry import find_reader, for_records, named, recognise
@@ -21,12 +21,12 @@ Records = (
 )
 
 
-def has_records(path: str | Path, *, reader: str | None = None) -> bool:
+def has_records(path: str | Path | Source, *, reader: str | None = None) -> bool:
     """Whether a file holds conductances per pulse, resistances against time, endurance, or spike times.
 
     Parameters
     ----------
-    path : str or Path
+    path : str or Path or Source
         File.
     reader : str, optional
         The reader that the user asked for.
@@ -42,12 +42,12 @@ def has_records(path: str | Path, *, reader: str | None = None) -> bool:
     return choice is not None and isinstance(choice.reader, AbstractRecordReader)
 
 
-def read_records(path: str | Path, *, reader: str | None = None) -> Records:
+def read_records(path: str | Path | Source, *, reader: str | None = None) -> Records:
     """Records of a file: of devices that were pulsed, of runs that were watched, of endurance, or of spike trains.
 
     Parameters
     ----------
-    path : str or Path
+    path : str or Path or Source
         File of a format without voltage and current, see `reader_names`.
     reader : str, optional
         Name of the reader; by default the file's looks decide.

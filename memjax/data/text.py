@@ -37,13 +37,13 @@ _BEFORE_UNIT = re.compile(r"[\t ]+(?=[(\[])")
 _DECIMAL = re.compile(r"[-+]?\d+(?:[.,]\d+)?(?:[eE][-+]?\d+)?")
 
 
-def load(path: str | Path) -> Source:
+def load(path: str | Path | Source) -> Source:
     """Content of a file, as text where it is text.
 
     Parameters
     ----------
-    path : str or Path
-        File.
+    path : str or Path or Source
+        File; one that was loaded before is given back, so that who asks several questions of it reads it once.
 
     Returns
     -------
@@ -55,6 +55,8 @@ def load(path: str | Path) -> Source:
     ReaderError
         If there is no such file, or it is a directory, empty, unreadable or binary.
     """
+    if isinstance(path, Source):
+        return path
     path = Path(path)
     where = str(path)
     if path.is_dir():

@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from memjax.errors import ReaderError
 
-from .base import AbstractReader, Options
+from .base import AbstractReader, Options, Source
 from .numbers import to_numbers
 from .registry import find_reader
 from .roles import SI_UNITS, WORDS, assign, factor
@@ -44,13 +44,16 @@ class Waveform:
 
 
 def read_waveforms(
-    path: str | Path, *, reader: str | None = None, columns: Mapping[str, str] | None = None
+    path: str | Path | Source,
+    *,
+    reader: str | None = None,
+    columns: Mapping[str, str] | None = None,
 ) -> tuple[Waveform, ...]:
     """Voltage or current against time, record by record, of a file that holds one of the two.
 
     Parameters
     ----------
-    path : str or Path
+    path : str or Path or Source
         File, of any format that `read` knows.
     reader : str, optional
         Name of the reader; by default the file's looks decide.
@@ -63,25 +66,26 @@ def read_waveforms(
         If the file has no time, or neither voltage nor current.
     """
     source, named = load(path), dict(columns or {})
+    where = str(source.path if isinstance(path, Source) else path)
     choice = find_reader(reader, source, AbstractReader)
     tables = choice.reader.parse(source, Options(columns=named))
-    about = {"file": str(path), "sha256": source.sha256, "recognised": choice.to_json()}
+    about = {"file": where, "sha256": source.sha256, "recognised": choice.to_json()}
     found = []
     for table in tables:
         for quantity in ("v", "i"):
             try:
-                chosen = assign(table, named, where=str(path), needed=("t", quantity))
+                chosen = assign(table, named, where=where, needed=("t", quantity))
                 break
             except ReaderError:
                 continue
         else:
-            raise ReaderError("no time with a voltage or a current", where=str(path))
+            raise ReaderError("no time with a voltage or a current", where=where)
         values, assumed = {}, []
         for role in ("t", quantity):
             scale, stated = factor(table, chosen[role], role)
             name = table.names[chosen[role]]
             cells = table.columns[chosen[role]]
-            values[role] = scale * to_numbers(cells, table.lines, where=str(path), name=name)
+            values[role] = scale * to_numbers(cells, table.lines, where=where, name=name)
             assumed += [] if stated else [f"{name} in {SI_UNITS[role]}"]
         keep = np.isfinite(values["t"]) & np.isfinite(values[quantity])
         said = [f"no units stated, taken as SI: {', '.join(assumed)}"] if assumed else []
@@ -93,7 +97,7 @@ def read_waveforms(
             )
         )  # fmt: skip
     if not found or any(len(w.t) < 2 for w in found):
-        raise ReaderError("fewer than two rows of a waveform", where=str(path))
+        raise ReaderError("fewer than two rows of a waveform", where=where)
     return tuple(found)
 
 

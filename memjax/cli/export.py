@@ -90,9 +90,9 @@ def _choice(options: argparse.Namespace) -> _Choice:
     extra: dict[str, Any] = {}
     values, origin, where = {}, "default values", ""
     if options.preset is not None:
-        found, values, _ = presets.load(options.preset)
+        of_model, values, _ = presets.load(options.preset)
         origin = where = f"preset {options.preset}"
-        _own(options.model, found, f"--preset {options.preset}")
+        _own(options.model, of_model, f"--preset {options.preset}")
     elif options.params is not None:
         values = params.load(options.params, words=setting_specs(default))
         origin = where = options.params
@@ -106,11 +106,11 @@ def _choice(options: argparse.Namespace) -> _Choice:
     return _Choice(model=model, bench=around, env=env, origin=origin, **extra)
 
 
-def _own(model: str, found: str, where: str) -> None:
+def _own(model: str, of_model: str, where: str) -> None:
     """Raise where parameters belong to another model."""
-    if model != found:
+    if model != of_model:
         raise ModelError(
-            f"parameters of the model {found!r}", where=where, allowed=f"those of {model!r}"
+            f"parameters of the model {of_model!r}", where=where, allowed=f"those of {model!r}"
         )
 
 

@@ -176,7 +176,7 @@ def _run(options: argparse.Namespace) -> int:
     if any(tests.values()):
         return _run_endurance(tests, options, out, plot)
     parts = [_observe(sources[name], name, options, thresholds) for name in names]
-    summary = summarise([s for _, found, _ in parts for s in found])
+    summary = summarise([s for _, events, _ in parts for s in events])
     if summary["incomplete"]:
         say(
             "note",

@@ -196,7 +196,7 @@ def _each(names: list[str], options: argparse.Namespace) -> int:
     """Summaries of several files; those that are refused are named with their reasons."""
     if options.out is not None:
         raise OutputError(f"{len(names)} files", where="--out", allowed="one file")
-    found: list[dict] = []
+    reports: list[dict] = []
     for name in names:
         try:
             report = _about(name, options, None)
@@ -205,13 +205,13 @@ def _each(names: list[str], options: argparse.Namespace) -> int:
             report = {"error": error.lines[0]}
         if not options.json and "error" not in report:
             _show(report, name)
-        found.append({"file": name} | report)
-    refused = sum("error" in report for report in found)
+        reports.append({"file": name} | report)
+    refused = sum("error" in report for report in reports)
     if options.json:
-        print_json({"files": found, "refused": refused})
-    if refused == len(found):
+        print_json({"files": reports, "refused": refused})
+    if refused == len(reports):
         raise ReaderError(
-            f"none of {len(found)} files is a measurement", where=", ".join(names[:3])
+            f"none of {len(reports)} files is a measurement", where=", ".join(names[:3])
         )
     return 0
 

@@ -57,7 +57,7 @@ def currents_from_densities(
         factor = parse_unit(unit).factor * area
         values = factor * to_numbers(table.columns[k], table.lines, where=where, name=name)
         warning = f"the current is {name!r} times the area, {area:g} m^2 ({area * 1e12:g} um^2)"
-        table = with_column(table, k, name=plain, values=values, unit="A", said=warning)
+        table = with_column(table, k, name=plain, values=values, unit="A", remarks=warning)
     return table
 
 

@@ -27,7 +27,7 @@ def with_column(
     name: str,
     values: Float[np.ndarray, " rows"],
     unit: str | None,
-    said: str,
+    remarks: str,
 ) -> Table:
     """The table with a computed column in place of another one, and a word on it.
 
@@ -43,7 +43,7 @@ def with_column(
         Its values, in `unit`.
     unit : str or None
         Its unit; None where that is not stated.
-    said : str
+    remarks : str
         Warning.
     """
     units = [*table.units, *[None] * (len(table.names) - len(table.units))]
@@ -52,5 +52,5 @@ def with_column(
     old, names[k], columns[k] = names[k], name, values
     return replace(
         table, names=tuple(names), columns=tuple(columns), units=tuple(units),
-        warnings=(*table.warnings, said), aliases={**table.aliases, old: name},
+        warnings=(*table.warnings, remarks), aliases={**table.aliases, old: name},
     )  # fmt: skip

@@ -105,8 +105,8 @@ def from_pandas(frame: "pandas.DataFrame") -> dict[str, Any]:
     left = [str(c) for c in frame.columns if str(c) not in names]
     facts = dict(frame.attrs.get("measurement", {}))
     if left:
-        said = f"columns {', '.join(left)} are left out"
-        facts["warnings"] = (*facts.get("warnings", ()), said)
+        remarks = f"columns {', '.join(left)} are left out"
+        facts["warnings"] = (*facts.get("warnings", ()), remarks)
     return _complete(values | facts, "pandas")
 
 

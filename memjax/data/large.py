@@ -66,7 +66,7 @@ def read_large(
     """
     parts: list[list[np.ndarray]] = [[] for _ in range(width)]
     lines: list[np.ndarray] = []
-    said: list[str] = []
+    remarks: list[str] = []
     words: list[bool] = []
     tail: list[Row] = []
     for chunk, line, last in _chunks(text, start, first):
@@ -81,7 +81,9 @@ def read_large(
         rows = _rows(chunk, line, separator, marks)
         if rows is None:
             return None
-        rows = whole_rows(without_comments(rows, said), said, ended=ended or not last, where=where)
+        rows = whole_rows(
+            without_comments(rows, remarks), remarks, ended=ended or not last, where=where
+        )
         if not rows:
             continue
         if any(len(cells) != width for _, cells in rows):
@@ -98,7 +100,7 @@ def read_large(
     if not lines:
         return None
     joined = [np.concatenate(parts.pop(0)) for _ in range(width)]
-    table = LargeTable(columns=joined, lines=np.concatenate(lines), warnings=said)
+    table = LargeTable(columns=joined, lines=np.concatenate(lines), warnings=remarks)
     table.warnings += other_rows(tail, width)
     table.warnings += repeated_rows(_hashes(joined), table.lines)
     return table

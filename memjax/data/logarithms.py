@@ -50,7 +50,7 @@ def undo_logarithms(table: Table, columns: Mapping[str, str], *, where: str) -> 
         _check(x, values, stated, where, name)
         word = "natural" if natural else "decadic"
         warning = f"the column {name!r} is taken as the {word} logarithm of a modulus of the current, and undone"
-        table = with_column(table, k, name=plain, values=values, unit=stated, said=warning)
+        table = with_column(table, k, name=plain, values=values, unit=stated, remarks=warning)
     return table
 
 

@@ -118,10 +118,10 @@ def read(
     if area is not None and not uses_area(tables):
         rows.warnings.append("the area is not used: the file holds a current")
     rows.i = sign * rows.i
-    keep, use_time, said = complete_rows(rows.v, rows.i, rows.t, rows.line, where=where)
+    keep, use_time, remarks = complete_rows(rows.v, rows.i, rows.t, rows.line, where=where)
     rows.select(keep)
     rows.t = rows.t if use_time else None
-    rows.warnings += said
+    rows.warnings += remarks
     found = _measurement(rows, used, about, source, best.name, point_time, compliance)
     return replace(found, source=found.source | {"recognised": choice.to_json()})
 
@@ -309,7 +309,7 @@ def _measurement(
     where = str(source.path)
     drive = find_drive(rows.v, rows.i, used[0], about)
     driven, about_drive = drive.quantity, drive.warnings
-    t, said = check_time(rows.t)
+    t, remarks = check_time(rows.t)
     sweeps = _sweeps(rows, t, driven, where)
     t, more = count_time(t, sweeps.number, point_time)
     modulus, signs = _modulus(rows, about)
@@ -321,7 +321,7 @@ def _measurement(
     provenance |= {"point_time_s": point_time} if point_time and rows.t is None else {}
     warnings = [
         *rows.warnings,
-        *said,
+        *remarks,
         *about_drive,
         *sweeps.warnings,
         *more,

@@ -56,10 +56,10 @@ def currents_from_resistances(table: Table, columns: Mapping[str, str], *, where
     v = scale * to_numbers(table.columns[chosen["v"]], table.lines, where=where, name=name)
     with np.errstate(divide="ignore", invalid="ignore"):
         i = np.where(r == 0, np.nan, v / r)
-    said = f"the current is {name} / {table.names[k]}: right where the resistance was read at that voltage"
-    said += "" if unit else "; no unit stated, taken as ohm"
+    remarks = f"the current is {name} / {table.names[k]}: right where the resistance was read at that voltage"
+    remarks += "" if unit else "; no unit stated, taken as ohm"
     units = [*table.units, *[None] * (len(table.names) - len(table.units)), "A"]
     return replace(
         table, names=(*table.names, "v / r"), columns=(*table.columns, i), units=tuple(units),
-        roles={**table.roles, "i": "v / r"}, warnings=(*table.warnings, said),
+        roles={**table.roles, "i": "v / r"}, warnings=(*table.warnings, remarks),
     )  # fmt: skip

@@ -57,23 +57,23 @@ def lines_of(numbers: Sequence[int]) -> str:
     return f"line{'s' * (len(numbers) > 1)} {listed}"
 
 
-def without_comments(rows: list[Row], said: list[str]) -> list[Row]:
-    """Rows without those that begin as comments do, which are named in `said`."""
+def without_comments(rows: list[Row], remarks: list[str]) -> list[Row]:
+    """Rows without those that begin as comments do, which are named in `remarks`."""
     comments = [line for line, cells in rows if cells[0].startswith(COMMENT_MARKS)]
     if not comments:
         return rows
-    said.append(f"comments between the rows are left out: {lines_of(comments)}")
+    remarks.append(f"comments between the rows are left out: {lines_of(comments)}")
     return [row for row in rows if not row[1][0].startswith(COMMENT_MARKS)]
 
 
-def whole_rows(rows: list[Row], said: list[str], *, ended: bool, where: str) -> list[Row]:
-    """Rows without those that are not whole, which are named in `said`.
+def whole_rows(rows: list[Row], remarks: list[str], *, ended: bool, where: str) -> list[Row]:
+    """Rows without those that are not whole, which are named in `remarks`.
 
     Parameters
     ----------
     rows : list of tuple
         Line and cells of each row.
-    said : list of str
+    remarks : list of str
         Warnings, to which those of these rows are added.
     ended : bool
         Whether the last row has a line end: a file that was cut has none.
@@ -94,17 +94,17 @@ def whole_rows(rows: list[Row], said: list[str], *, ended: bool, where: str) -> 
         return rows
     usual = Counter(len(cells) for _, cells in rows).most_common(1)[0][0]
     if not ended:
-        rows = _without_cut(rows, usual, said)
+        rows = _without_cut(rows, usual, remarks)
     _refuse_long(rows, usual, where)
     short = [line for line, cells in rows if len(cells) < usual]
     if not short:
         return rows
     if len(short) > _FEW * len(rows):
-        said.append(
+        remarks.append(
             f"{len(short)} rows have fewer cells than others, {lines_of(short)}: their last columns are taken as empty"
         )
         return rows
-    said.append(f"rows of fewer than {usual} cells are left out: {lines_of(short)}")
+    remarks.append(f"rows of fewer than {usual} cells are left out: {lines_of(short)}")
     return [row for row in rows if len(row[1]) >= usual]
 
 
@@ -127,29 +127,29 @@ def _filled(cells: list[str]) -> int:
     return max((k + 1 for k, cell in enumerate(cells) if cell), default=0)
 
 
-def _without_cut(rows: list[Row], usual: int, said: list[str]) -> list[Row]:
+def _without_cut(rows: list[Row], usual: int, remarks: list[str]) -> list[Row]:
     """Rows without a last one that is cut, or all of them with a warning where nobody can tell."""
     line, cells = rows[-1]
     above = [r for _, r in rows[-1 - _NEIGHBOURS : -1] if len(r) == usual]
     if len(cells) < usual:
-        said.append(
+        remarks.append(
             f"the file ends within a row, {len(cells)} of {usual} cells in line {line}: it is left out"
         )
         return rows[:-1]
     last = max(_filled(cells) - 1, 0)
     if above and all(any(r[last + 1 :]) for r in above):
-        said.append(
+        remarks.append(
             f"the file ends within a row, behind {cells[last]!r} in line {line}: it is left out"
         )
         return rows[:-1]
     sure = is_cut(cells[last], [r[last] for r in above if last < len(r)])
     if sure:
-        said.append(
+        remarks.append(
             f"the file ends within a number, {cells[last]!r} in line {line}: that row is left out"
         )
         return rows[:-1]
     if sure is None:
-        said.append(
+        remarks.append(
             f"the file ends without a line end: its last number, {cells[last]!r} in line {line}, may be cut"
         )
     return rows
@@ -251,7 +251,7 @@ def repeated_rows(
     if not same.size:
         return []
     lags, counts = np.unique(order[same + 1] - order[same], return_counts=True)
-    said = []
+    remarks = []
     for lag in lags[np.argsort(-counts, kind="stable")[:3]].tolist():
         runs = _runs(codes[lag:] == codes[:-lag])
         long = runs[runs[:, 1] - runs[:, 0] >= lag]
@@ -262,11 +262,11 @@ def repeated_rows(
             and (lag > 1 or count <= _RARE * len(codes))
         ):
             a, b = int(long[0, 0]), int(long[0, 0]) + lag
-            said.append(
+            remarks.append(
                 f"{count} row{'s' * (count > 1)} repeat what stands before, cell by cell: line {lines[b]} is line "
                 f"{lines[a]} again"
             )
-    return said[:1]
+    return remarks[:1]
 
 
 def _runs(mask: np.ndarray) -> Int[np.ndarray, "runs 2"]:

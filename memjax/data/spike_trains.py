@@ -120,11 +120,11 @@ def spike_table(source: Source) -> Table:
     if "t" not in roles(names):
         raise ReaderError(f"no time in {', '.join(names)[:80]!r}", where=where, allowed=_LAYOUT)
     separator = next((s for s in ";\t," if s in lines[first]), " ")
-    said: list[str] = []
-    rows = without_comments(split_rows(lines, first + 1, separator), said)
-    rows = whole_rows(rows, said, ended=is_ended(source.text), where=where)
-    said += other_rows(rows, len(names))
-    said += repeated_rows(codes_of([r for _, r in rows]), [k for k, _ in rows])
+    remarks: list[str] = []
+    rows = without_comments(split_rows(lines, first + 1, separator), remarks)
+    rows = whole_rows(rows, remarks, ended=is_ended(source.text), where=where)
+    remarks += other_rows(rows, len(names))
+    remarks += repeated_rows(codes_of([r for _, r in rows]), [k for k, _ in rows])
     wrong = next(((k, r) for k, r in rows if len(r) != len(names)), None)
     if wrong is not None or not rows:
         what = "no rows" if wrong is None else f"{len(wrong[1])} cells under {len(names)} names"
@@ -132,7 +132,7 @@ def spike_table(source: Source) -> Table:
         raise ReaderError(what, where=at, allowed=_LAYOUT)
     columns = tuple(map(list, zip(*(r for _, r in rows), strict=True)))
     return Table(
-        names=unique(names), columns=columns, lines=[k for k, _ in rows], warnings=tuple(said)
+        names=unique(names), columns=columns, lines=[k for k, _ in rows], warnings=tuple(remarks)
     )
 
 

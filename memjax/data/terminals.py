@@ -93,10 +93,10 @@ def _part(table: Table, members: list[_Column], step: str, where: str) -> Table 
         if time is not None and (time["step"] or "") in (step, ""):
             names["t"] = table.names[k]
     aside = [table.names[c.place] for c in members if c.terminal != ranked[0]]
-    said = (
+    remarks = (
         f"terminal {ranked[0]} is read, the one whose voltage is swept; left aside: {', '.join(aside)}",
     )
-    return replace(table, roles=names, warnings=(*table.warnings, *(said if aside else ())))
+    return replace(table, roles=names, warnings=(*table.warnings, *(remarks if aside else ())))
 
 
 def _span(table: Table, k: int, where: str) -> float:

@@ -243,12 +243,14 @@ def is_ended(text: str) -> bool:
     return text.rstrip(" \t").endswith("\n")
 
 
-def _begin(lines: list[str], at: int, first: int, separator: str, said: list[str]) -> int:
+def _begin(lines: list[str], at: int, first: int, separator: str, remarks: list[str]) -> int:
     """First row of data below the header in line `at`: single ones and those with gaps are data, too."""
     filled = [k for k in range(at + 1, first) if any(split_line(lines[k], separator))]
     begin = next((k for k in filled if _is_gappy(split_line(lines[k], separator))), first)
     if strange := [k + 1 for k in filled if k < begin]:
-        said.append(f"what stands between the header and the rows is left out: {lines_of(strange)}")
+        remarks.append(
+            f"what stands between the header and the rows is left out: {lines_of(strange)}"
+        )
     return begin
 
 
@@ -280,10 +282,10 @@ def _commas(records: list[list[Row]], separator: str) -> list[str]:
     if not with_comma:
         return []
     few = min(with_comma, with_point, key=len) if with_point else []
-    said = ["decimal commas are read as decimal points"]
+    remarks = ["decimal commas are read as decimal points"]
     if few or quoted:
-        said.append(f"decimal commas and points are mixed: {lines_of(few or with_comma)}")
-    return said
+        remarks.append(f"decimal commas and points are mixed: {lines_of(few or with_comma)}")
+    return remarks
 
 
 def unique(names: list[str]) -> tuple[str, ...]:
@@ -367,7 +369,7 @@ def split_rows(lines: list[str], first: int, separator: str) -> list[tuple[int, 
 
 
 def _records(
-    rows: list[Row], lines: list[str], marks: set[str], header: str, said: list[str]
+    rows: list[Row], lines: list[str], marks: set[str], header: str, remarks: list[str]
 ) -> list[list[Row]]:
     """The rows, parted where the header occurs again, perhaps with lines that stood above or below it."""
     records: list[list[Row]] = [[]]
@@ -385,7 +387,9 @@ def _records(
     if run:
         _close(run, lines, header, records, again)
     if again:
-        said.append(f"the header stands again in {lines_of(again)}: a further record begins there")
+        remarks.append(
+            f"the header stands again in {lines_of(again)}: a further record begins there"
+        )
     return records
 
 
@@ -401,7 +405,7 @@ def _close(
         records[-1] += run
 
 
-def _without_copies(records: list[list[Row]], said: list[str]) -> list[list[Row]]:
+def _without_copies(records: list[list[Row]], remarks: list[str]) -> list[list[Row]]:
     """Records without those that hold the cells of an earlier one."""
     kept: list[list[Row]] = []
     for record in records:
@@ -410,7 +414,7 @@ def _without_copies(records: list[list[Row]], said: list[str]) -> list[list[Row]
         if twin is None:
             kept.append(record)
         else:
-            said.append(
+            remarks.append(
                 f"the rows from line {record[0][0]} on are those from line {twin[0][0]} on again: left out"
             )
     return kept

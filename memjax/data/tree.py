@@ -133,14 +133,14 @@ def _table(
     members: Mapping[str, Array], path: tuple[str, ...], leaves: Mapping[tuple[str, ...], Array]
 ) -> Table | None:
     """Columns of one length of a group; None where there are not two."""
-    said: list[str] = []
+    remarks: list[str] = []
     columns: dict[str, Array] = {}
     lengths = [len(a.values) for a in members.values() if _is_column(a)]
     for name, array in members.items():
         if _is_column(array):
             columns[name] = array
         elif array.values.ndim == 2 and array.values.dtype.kind == "f":
-            columns |= _split(name, array, lengths, alone=len(leaves) == 1, said=said)
+            columns |= _split(name, array, lengths, alone=len(leaves) == 1, remarks=remarks)
     if len(columns) < 2:
         return None
     length = Counter(len(a.values) for a in columns.values()).most_common(1)[0][0]
@@ -150,12 +150,12 @@ def _table(
     aside = [n for n, a in members.items() if a.values.ndim and n not in kept and not any(
         k.startswith(f"{n}_") or not n for k in kept)]  # fmt: skip
     if aside:
-        said.append(f"arrays of other lengths are not read: {', '.join(aside[:_SHOWN])}")
+        remarks.append(f"arrays of other lengths are not read: {', '.join(aside[:_SHOWN])}")
     return Table(
         names=tuple(kept), columns=tuple(_cells(a.values) for a in kept.values()),
         lines=list(range(1, length + 1)), units=tuple(a.unit for a in kept.values()),
         settings={n: str(a.values) for n, a in members.items() if a.values.ndim == 0},
-        label="/".join(path), warnings=tuple(said),
+        label="/".join(path), warnings=tuple(remarks),
     )  # fmt: skip
 
 
@@ -164,17 +164,17 @@ def _cells(values: np.ndarray) -> list[str] | np.ndarray:
 
 
 def _split(
-    name: str, array: Array, lengths: list[int], *, alone: bool, said: list[str]
+    name: str, array: Array, lengths: list[int], *, alone: bool, remarks: list[str]
 ) -> dict[str, Array]:
     """Columns of an array of two axes: numbered from 1 where it is all that the file holds, else behind its name."""
     rows, columns = array.values.shape
     across = columns in lengths if lengths and rows not in lengths else rows < columns
     if not lengths or not {rows, columns} & set(lengths):
         what = f"the array {name!r}" if name else "the array"
-        said.append(f"{what} of {rows} by {columns}: its longer axis is taken as the points")
+        remarks.append(f"{what} of {rows} by {columns}: its longer axis is taken as the points")
     values = array.values.T if across else array.values
     if alone:
         few = min(rows, columns) <= _FEW
-        said[:] = [] if few and rows >= columns else said
+        remarks[:] = [] if few and rows >= columns else remarks
         return {str(k + 1): Array(values=x) for k, x in enumerate(values.T)}
     return {f"{name}_{k:03d}": Array(values=x, unit=array.unit) for k, x in enumerate(values.T)}

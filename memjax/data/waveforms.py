@@ -88,12 +88,12 @@ def read_waveforms(
             values[role] = scale * to_numbers(cells, table.lines, where=where, name=name)
             assumed += [] if stated else [f"{name} in {SI_UNITS[role]}"]
         keep = np.isfinite(values["t"]) & np.isfinite(values[quantity])
-        said = [f"no units stated, taken as SI: {', '.join(assumed)}"] if assumed else []
-        said += [f"{np.sum(~keep)} rows with NaN dropped"] if not keep.all() else []
+        remarks = [f"no units stated, taken as SI: {', '.join(assumed)}"] if assumed else []
+        remarks += [f"{np.sum(~keep)} rows with NaN dropped"] if not keep.all() else []
         found.append(
             Waveform(
                 label=table.label, t=values["t"][keep], x=values[quantity][keep], quantity=quantity,
-                reader=choice.reader.name, source=about, warnings=(*table.warnings, *said),
+                reader=choice.reader.name, source=about, warnings=(*table.warnings, *remarks),
             )
         )  # fmt: skip
     if not found or any(len(w.t) < 2 for w in found):
@@ -112,7 +112,7 @@ def waveforms_summary(waveforms: tuple[Waveform, ...]) -> dict:
     first = waveforms[0]
     q, unit = first.quantity, SI_UNITS[first.quantity]
     missing = "current" if q == "v" else "voltage"
-    said = (f"no {missing} in the file: {WORDS[q]} against time, to which no device is fitted",)
+    remarks = (f"no {missing} in the file: {WORDS[q]} against time, to which no device is fitted",)
     return {
         "reader": first.reader,
         "recognised": first.source["recognised"],
@@ -124,5 +124,5 @@ def waveforms_summary(waveforms: tuple[Waveform, ...]) -> dict:
         f"{q}_min": float(min(w.x.min() for w in waveforms)),
         f"{q}_max": float(max(w.x.max() for w in waveforms)),
         "units": {"t": "s", q: unit},
-        "warnings": list(dict.fromkeys((*said, *(t for w in waveforms for t in w.warnings)))),
+        "warnings": list(dict.fromkeys((*remarks, *(t for w in waveforms for t in w.warnings)))),
     }

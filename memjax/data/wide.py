@@ -246,14 +246,14 @@ def _repeated(table: Table) -> list[Table]:
     if len(plain) < 4 or len(plain) % 2 or not repeats or not all(pair) or pair[0] == pair[1]:
         return [table]
     unnamed, of = plain.count(""), f"pairs of {pair[0]} and {pair[1]}"
-    said = f"{len(plain) // 2} {of}: taken as curves of one device, a record each"
-    said = f"{unnamed} columns have no name: taken as {of}" if unnamed else said
+    remarks = f"{len(plain) // 2} {of}: taken as curves of one device, a record each"
+    remarks = f"{unnamed} columns have no name: taken as {of}" if unnamed else remarks
     units = (*table.units, *[None] * len(plain))
     return [
         replace(
             table, names=table.names[:2], columns=table.columns[k : k + 2],
             units=tuple(own or first for own, first in zip(units[k : k + 2], units[:2], strict=True)),
-            warnings=(*table.warnings, said),
+            warnings=(*table.warnings, remarks),
         )
         for k in range(0, len(plain), 2)
     ]  # fmt: skip

@@ -138,13 +138,12 @@ def device_equations(
     units = traced.units | {TEMPERATURE: "K", FAST: "s"}
     if channels:
         values, units = values | {INTERVAL: interval}, units | {INTERVAL: "s"}
-    found = Equations(
+    equations = Equations(
         name=device.name, graph=traced.graph, values=values, units=units, unknowns=tuple(unknowns),
         terminals=("p", "n"), currents=(traced.current(),), channels=tuple(channels.values()),
         notes=(*traced.notes(noise),), references=device.references,
     )  # fmt: skip
-    kept = {n: x for n, x in found.values.items() if n in found.used or n in (FAST, INTERVAL)}
-    return replace(found, values=kept)
+    return _with_used_values(equations, (FAST, INTERVAL))
 
 
 def element_equations(element: AbstractElement) -> Equations:
@@ -164,14 +163,20 @@ def element_equations(element: AbstractElement) -> Equations:
     nodes = (
         [_scalar(leaves[n]) for n in names], [_scalar(x) for x in volts], _scalar(graph.leaf("param", TEMPERATURE)),
     )  # fmt: skip
-    found = translate(graph, currents, example, nodes)
-    made = Equations(
+    outputs = translate(graph, currents, example, nodes)
+    equations = Equations(
         name=element.name, graph=graph,
         values={n: float(stored(element, n)) for n in names} | {TEMPERATURE: ROOM_TEMPERATURE},
         units={n: s.unit for n, s in parameter_specs(element).items()} | {TEMPERATURE: "K"},
-        unknowns=(), terminals=element.terminals, currents=tuple(x.item() for x in found[:-1]),
+        unknowns=(), terminals=element.terminals, currents=tuple(x.item() for x in outputs[:-1]),
     )  # fmt: skip
-    return replace(made, values={n: x for n, x in made.values.items() if n in made.used})
+    return _with_used_values(equations)
+
+
+def _with_used_values(equations: Equations, always: tuple[str, ...] = ()) -> Equations:
+    """The equations without values that they do not use, but for those named."""
+    used = {*equations.used, *always}
+    return replace(equations, values={n: x for n, x in equations.values.items() if n in used})
 
 
 class _Traced:
@@ -198,8 +203,8 @@ class _Traced:
         """Components of a state [SI] as nodes."""
         names = [spec.name] if spec.size == 1 else [f"{spec.name}{k}" for k in range(spec.size)]
         scale = self.graph.const(spec.scale)
-        made = [self.graph("mul", scale, self.graph.leaf("state", n)) for n in names]
-        return _scalar(made[0]) if spec.size == 1 else _vector(made)
+        nodes = [self.graph("mul", scale, self.graph.leaf("state", n)) for n in names]
+        return _scalar(nodes[0]) if spec.size == 1 else _vector(nodes)
 
     def _call(self, function: Callable, state: dict[str, np.ndarray]) -> Any:
         """A function of device, state, time, voltage and environment, carried out at a state."""
@@ -276,7 +281,7 @@ class _Traced:
 
     def unknowns(self, rates: dict[str, Any], start: dict[str, Any]) -> list[Unknown]:
         """The states, each component for itself, drawn back into the domain from outside."""
-        g, found = self.graph, []
+        g, unknowns = self.graph, []
         fast = g.leaf("param", FAST)
         for s in self.specs:
             per = lambda x, s=s: g("div", cast(Node, x), g.const(s.scale))  # noqa: E731
@@ -288,10 +293,10 @@ class _Traced:
                     back = per(g("sub", cast(Node, inside), cast(Node, plain)))
                     total = g("add", total, g("div", back, fast))
                 begin = per(start[s.name][at])
-                found.append(
+                unknowns.append(
                     Unknown(name=name, scale=s.scale, unit=s.unit, doc=s.doc, start=begin, rate=total)
                 )  # fmt: skip
-        return found
+        return unknowns
 
     def implicit(self, env: Environment) -> list[Unknown]:
         """Unknowns of implicit equations: each follows its equation within the shortest time."""
@@ -305,42 +310,42 @@ class _Traced:
             for k, node in enumerate(rest[s.name].reshape(-1)):
                 name = s.name if s.size == 1 else f"{s.name}{k}"
                 row["state", name] = numbers[node] / s.scale
-        found = []
+        unknowns = []
         for root, residual in g.residuals.items():
             begin = evaluate(g, [root], row)[root]
             # Made beside the graph, in which the residual is 0; beyond the bracket it is drawn back.
             back = g("sub", root, g.leaf("state", root.name))
             rate = Node("div", (Node("sub", (back, residual)), fast))
             doc = "Solves an implicit equation."
-            found.append(
+            unknowns.append(
                 Unknown(name=root.name, scale=1.0, unit="1", doc=doc, start=g.const(begin), rate=rate)
             )  # fmt: skip
-        return found
+        return unknowns
 
     def notes(self, noise: bool) -> list[str]:
         """What of the device is no part of the equations."""
         one = jnp.asarray(0.5)
         jumps = self.device.jumps(one, self.device.initial(Environment()), one, Environment())
-        found = []
+        notes = []
         if jumps:
-            found.append(
+            notes.append(
                 f"left out: the jumps {', '.join(jumps)}, random events that a circuit simulator does not have; "
                 "the drift stands as it is"
             )
         words = {n: stored(self.device, n) for n in setting_specs(self.device)}
-        found += [
+        notes += [
             f"setting {n} = {x}, part of the equations: export again to change it"
             for n, x in words.items()
         ]
         rows = describe(self.device)
         silent = [r["name"] for r in rows if r["noise"] and r["value"] == 0]
-        found += [f"{n} = 0, part of the equations: export again to change it" for n in silent]
-        found += [
+        notes += [f"{n} = 0, part of the equations: export again to change it" for n in silent]
+        notes += [
             f"{r['name']} follows {r['follows']}"
             for r in rows
             if r["value"] is None and r["follows"]
         ]
-        return found
+        return notes
 
 
 def _noise_and_correction(channels: tuple[str, ...]) -> Callable:

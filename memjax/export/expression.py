@@ -123,11 +123,11 @@ class Graph:
         key = ("root", low, high, self._shape(residual(trial), trial))
         fresh = key not in self.nodes
         name = f"y{len(self.residuals) + 1}"
-        found = self._once(key, lambda n: Node("root", (low, high), name=name, number=n))
+        node = self._once(key, lambda n: Node("root", (low, high), name=name, number=n))
         if fresh:
-            self.residuals[found] = residual(found)
-            self.zeros.add(self.residuals[found])
-        return found
+            self.residuals[node] = residual(node)
+            self.zeros.add(self.residuals[node])
+        return node
 
     def _shape(self, node: Node, trial: Node) -> str:
         """What tells one function of the trial from another."""
@@ -169,15 +169,15 @@ class Graph:
         nodes = ordered([node])
         if not any(n.op == "if" and n.args[0] is condition for n in nodes):
             return node
-        made: dict[Node, Node] = {}
+        branch: dict[Node, Node] = {}
         for n in nodes:
             if n.op == "if" and n.args[0] is condition:
-                made[n] = self._bounded(made[n.args[1 if holds else 2]], condition, holds)
+                branch[n] = self._bounded(branch[n.args[1 if holds else 2]], condition, holds)
             elif n.args and n.op != "root":
-                made[n] = self(n.op, *(made[a] for a in n.args))
+                branch[n] = self(n.op, *(branch[a] for a in n.args))
             else:
-                made[n] = n
-        return made[node]
+                branch[n] = n
+        return branch[node]
 
     def _bounded(self, node: Node, condition: Node, holds: bool) -> Node:
         """A number that a condition compares with a known one, kept on the side of the condition."""
@@ -191,8 +191,8 @@ class Graph:
     def _once(self, key: tuple, make: Callable[[int], Node]) -> Node:
         if key not in self.nodes:
             self.nodes[key] = make(len(self.nodes))
-        found = self.nodes[key]
-        return self.const(0.0) if found in self.zeros else found
+        node = self.nodes[key]
+        return self.const(0.0) if node in self.zeros else node
 
     def _simple(self, op: str, args: tuple[Node, ...]) -> Node | None:
         """What an operation is where an argument makes it trivial."""
@@ -257,16 +257,16 @@ def _clipped(op: str, args: tuple[Node, ...]) -> bool:
 
 def ordered(outputs: Iterable[Node]) -> list[Node]:
     """All nodes that some depend on, arguments first."""
-    seen: dict[Node, None] = {}
+    visited: dict[Node, None] = {}
     todo = [(n, False) for n in outputs]
     while todo:
         node, done = todo.pop()
         if done:
-            seen.setdefault(node)
-        elif node not in seen:
+            visited.setdefault(node)
+        elif node not in visited:
             todo.append((node, True))
             todo += [(a, False) for a in node.args]
-    return list(seen)
+    return list(visited)
 
 
 def evaluate(

@@ -103,8 +103,8 @@ class Translation:
             return [self._sorted(args[0])]
         if name in _REDUCTIONS:
             return [self._reduced(_REDUCTIONS[name], args[0], params["axes"])]
-        made = self._operation(name, params)
-        if made is None:
+        operation = self._operation(name, params)
+        if operation is None:
             raise ModelError(
                 f"no SPICE or Verilog-A for the operation {name!r} of JAX",
                 where=str(equation.source_info.name_stack) or "a drift, current or noise",
@@ -112,7 +112,7 @@ class Translation:
                 "memjax.device.laws.root_between",
                 fix="write the law without loops and table look-ups",
             )
-        return [_each(made, *args)]
+        return [_each(operation, *args)]
 
     def _operation(self, name: str, params: dict) -> Callable[..., Node] | None:
         """What an elementwise primitive makes of nodes; None for another one."""
@@ -265,10 +265,10 @@ def _filled(nodes: Sequence[Node], shape: tuple[int, ...]) -> np.ndarray:
     return array.reshape(shape)
 
 
-def _each(made: Callable[..., Node], *args: np.ndarray) -> np.ndarray:
+def _each(operation: Callable[..., Node], *args: np.ndarray) -> np.ndarray:
     """An operation on the components of arrays of one shape; scalars go with any."""
     rows = np.broadcast_arrays(*args)
-    return _filled([made(*x) for x in zip(*(r.reshape(-1) for r in rows))], rows[0].shape)
+    return _filled([operation(*x) for x in zip(*(r.reshape(-1) for r in rows))], rows[0].shape)
 
 
 def translate(graph: Graph, function: Callable, example: Any, inputs: Any) -> Any:

@@ -63,15 +63,16 @@ def identifier(name: str) -> str:
 
 def identifiers(names: Sequence[str]) -> dict[str, str]:
     """Names that SPICE, which does not tell small letters from large ones, keeps apart."""
-    found: dict[str, str] = {}
     taken: set[str] = set()
-    for name in names:
-        made = identifier(name)
-        while made.lower() in taken:
-            made += "_"
-        taken.add(made.lower())
-        found[name] = made
-    return found
+    return {name: take_name(identifier(name), taken) for name in names}
+
+
+def take_name(name: str, taken: set[str]) -> str:
+    """The name, longer by underscores until it differs from those taken by more than its case; it is taken now."""
+    while name.lower() in taken:
+        name += "_"
+    taken.add(name.lower())
+    return name
 
 
 def subcircuit(equations: Equations, dialect: Dialect, *, name: str = "") -> str:
@@ -101,21 +102,21 @@ def subcircuit(equations: Equations, dialect: Dialect, *, name: str = "") -> str
         choice=dialect.choice,
         infix=dialect.infix,
     )
-    found = listing(equations, language, refer=refer, reserved=_RESERVED)
+    parts = listing(equations, language, refer=refer, reserved=_RESERVED)
     values = " ".join(f"{names[n]}={x!r}" for n, x in equations.values.items())
     head = f".subckt {name or identifier(equations.name)} {' '.join(equations.terminals)} {values}"
     lines = [*_wrapped(head)]
-    for d in found.definitions:
+    for d in parts.definitions:
         lines += _parameter(d) if d.fixed else _source(d)
     for u in equations.unknowns:
-        lines += _state(u, nodes[u.name], names[FAST], found.texts, dialect)
+        lines += _state(u, nodes[u.name], names[FAST], parts.texts, dialect)
     lines += [
         x for k, c in enumerate(equations.channels) for x in _noise(c, k, names[INTERVAL], dialect)
     ]
     last = equations.terminals[-1]
     for terminal, current in zip(equations.terminals, equations.currents):
         if current.op != "const":
-            lines += _wrapped(f"Bi_{terminal} {terminal} {last} I={found.texts[current]}")
+            lines += _wrapped(f"Bi_{terminal} {terminal} {last} I={parts.texts[current]}")
     return "\n".join([*lines, ".ends"]) + "\n"
 
 

@@ -189,8 +189,8 @@ def listing(
         letter = "k" if fixed else "a"
         while True:
             counters[letter] += 1
-            if (made := f"{letter}{counters[letter]}") not in taken:
-                return made
+            if (unused := f"{letter}{counters[letter]}") not in taken:
+                return unused
 
     for node in nodes:
         if node.op == "const":
@@ -202,11 +202,11 @@ def listing(
             stretch = STRETCH if ranges[node].wide else 1
             shared = (uses[node] > 1 and len(text) > SHORTEST) or (node.fixed and node in above)
             if (shared or len(text) > stretch * LONGEST) and node.op not in LOGICAL:
-                made = Definition(
+                definition = Definition(
                     name=name(node.fixed), text=text, values=ranges[node], fixed=node.fixed
                 )
-                definitions.append(made)
-                text = refer(made)
+                definitions.append(definition)
+                text = refer(definition)
             texts[node] = text
     return Listing(definitions=tuple(definitions), texts={n: texts[n] for n in equations.outputs})
 
@@ -224,9 +224,9 @@ def _ranges(equations: Equations, nodes: list[Node]) -> dict[Node, Range]:
             for u in equations.unknowns
         }
         rows.append(evaluate(equations.graph, inner, here))
-    found = {}
+    ranges = {}
     for n in inner:
         values = [r[n] for r in rows if math.isfinite(r[n])]
         rest = rows[0][n] if math.isfinite(rows[0][n]) else 0.0
-        found[n] = Range(rest=rest, least=min(values, default=0.0), most=max(values, default=0.0))
-    return found
+        ranges[n] = Range(rest=rest, least=min(values, default=0.0), most=max(values, default=0.0))
+    return ranges

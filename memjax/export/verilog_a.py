@@ -3,7 +3,7 @@
 from .equations import FAST, Equations, Unknown
 from .expression import Node
 from .parts import Assembly, Part, part_values
-from .spice import identifier
+from .spice import identifier, take_name
 from .text import Definition, Language, Listing, listing
 
 _RESERVED = frozenset(
@@ -43,12 +43,9 @@ class _Names:
     def __call__(self, kind: str, name: str) -> str:
         key = f"{kind} {name}"
         if key not in self.known:
-            made = identifier(name)
-            made = f"n_{made}" if made[0].isdigit() else made
-            while made.lower() in self.taken:
-                made += "_"
-            self.taken.add(made.lower())
-            self.known[key] = made
+            plain = identifier(name)
+            plain = f"n_{plain}" if plain[0].isdigit() else plain
+            self.known[key] = take_name(plain, self.taken)
         return self.known[key]
 
 
@@ -134,35 +131,35 @@ def _part(
             variables.append(variable)
         return variable
 
-    found = listing(equations, Language(leaf=leaf, functions=_FUNCTIONS), refer=refer)
-    lines = [f"{refer(d)} = {d.text};" for d in found.definitions]
+    parts = listing(equations, Language(leaf=leaf, functions=_FUNCTIONS), refer=refer)
+    lines = [f"{refer(d)} = {d.text};" for d in parts.definitions]
     for u in equations.unknowns:
-        lines += _state(u, own[u.name], names("parameter", part.parameter(FAST)), found)
+        lines += _state(u, own[u.name], names("parameter", part.parameter(FAST)), parts)
     for c in equations.channels:
         lines += [f"I({own[c]}) <+ V({own[c]});", f'I({own[c]}) <+ white_noise(2.0, "{own[c]}");']
-    lines += _currents(equations, found, at)
+    lines += _currents(equations, parts, at)
     return list(own.values()), lines, variables
 
 
-def _state(u: Unknown, node: str, fast: str, found: Listing) -> list[str]:
+def _state(u: Unknown, node: str, fast: str, parts: Listing) -> list[str]:
     """Statements of an unknown."""
     return [
         f"// {node}: {u.doc.rstrip('.')}, 1 V is {u.scale:g} {u.unit}",
         'if (analysis("static"))',
-        f"  I({node}) <+ V({node}) - {found.texts[u.start]};",
+        f"  I({node}) <+ V({node}) - {parts.texts[u.start]};",
         "else",
-        f"  I({node}) <+ -{fast}*{found.texts[u.rate]};",
+        f"  I({node}) <+ -{fast}*{parts.texts[u.rate]};",
         f"I({node}) <+ ddt({fast}*V({node}));",
     ]
 
 
-def _currents(equations: Equations, found: Listing, at: list[str]) -> list[str]:
+def _currents(equations: Equations, parts: Listing, at: list[str]) -> list[str]:
     """Contributions of the currents into the terminals."""
     lines = []
     for node, current in zip(at, equations.currents):
         if node == at[-1] or current.op == "const":
             continue
-        text = found.texts[current]
+        text = parts.texts[current]
         lines.append(
             f"I({_across(node, at[-1])}) <+ {text};"
             if node != "0"

@@ -185,7 +185,7 @@ def series_of_sweeps(data: Sequence[Sweeps], events: Sequence[Sequence[Switching
     of excursions that had not switched there. The on resistance is its median on the way back while the device is on,
     without points at the current limit and within 2 % of the largest voltage from rest.
     """
-    found = []
+    series = []
     numbers = [_numbers(d.sweep) for d in data]
     starts = np.cumsum([0, *(max(n.values(), default=0) for n in numbers)])
     for sign in (1, -1):
@@ -210,10 +210,10 @@ def series_of_sweeps(data: Sequence[Sweeps], events: Sequence[Sequence[Switching
         for name, unit, values in zip(
             ("v_th", "v_hold", "r_on", "r_off"), ("V", "V", "ohm", "ohm"), columns, strict=True
         ):
-            found.append(
+            series.append(
                 Series(quantity=name, unit=unit, polarity=sign, cycle=cycle, values=values)
             )
-    return found
+    return series
 
 
 def _numbers(sweep: Int[np.ndarray, " points"]) -> dict[int, int]:
@@ -230,15 +230,15 @@ def _resistances(
     groups = np.split(order, np.flatnonzero(np.diff(data.sweep[order])) + 1)
     known = {e.sweep: e for e in events}
     limited = getattr(data, "at_compliance", np.zeros(len(data.v), bool))
-    found = {}
+    resistances = {}
     for rows in groups:
         label = int(data.sweep[rows[0]])
         for part in excursions(data.v[rows]):
             at = rows[part]
             if label in known and np.sign(data.v[at][np.argmax(np.abs(data.v[at]))]) == sign:
                 v, i = np.abs(data.v[at]), np.abs(data.i[at])
-                found[label] = _pair(v, i, limited[at], known[label], part.start, read)
-    return found
+                resistances[label] = _pair(v, i, limited[at], known[label], part.start, read)
+    return resistances
 
 
 def _pair(

@@ -46,8 +46,8 @@ def test_both_or_another_unit_is_refused(tmp_path):
 def test_numbers_suggest_what_three_columns_are(tmp_path):
     path = tmp_path / "n.txt"
     path.write_text("\n".join(f"{0.1 * k}\t{1e-3 * (k % 3)}\t{k % 3}" for k in range(9)))
-    said = r"--columns t=1,v=3,i=2, if column 3 is the voltage \(column 1 increases throughout"
-    with pytest.raises(ReaderError, match=said):
+    remarks = r"--columns t=1,v=3,i=2, if column 3 is the voltage \(column 1 increases throughout"
+    with pytest.raises(ReaderError, match=remarks):
         read(path)
     m = read(path, columns={"t": "1", "v": "3", "i": "2"})
     np.testing.assert_allclose(m.i, 1e-3 * m.v)

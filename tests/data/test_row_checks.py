@@ -61,22 +61,24 @@ def test_lines_are_named_and_many_are_counted():
 
 def test_a_last_row_that_is_cut_is_left_out_and_named():
     table = rows(*["0.10,1.0e-03"] * 5, "0.20,1.0e-0")
-    said = []
-    assert whole_rows(table, said, ended=False, where="f") == table[:-1]
-    assert said == ["the file ends within a number, '1.0e-0' in line 6: that row is left out"]
+    remarks = []
+    assert whole_rows(table, remarks, ended=False, where="f") == table[:-1]
+    assert remarks == ["the file ends within a number, '1.0e-0' in line 6: that row is left out"]
     assert whole_rows(table, [], ended=True, where="f") == table
-    said = []
-    assert whole_rows(rows("1,2", "3,4", "5"), said, ended=False, where="f") == rows("1,2", "3,4")
-    assert said == ["the file ends within a row, 1 of 2 cells in line 3: it is left out"]
+    remarks = []
+    assert whole_rows(rows("1,2", "3,4", "5"), remarks, ended=False, where="f") == rows(
+        "1,2", "3,4"
+    )
+    assert remarks == ["the file ends within a row, 1 of 2 cells in line 3: it is left out"]
 
 
 def test_short_rows_are_left_out_where_they_are_few_and_kept_where_they_are_many():
-    few, said = rows(*["1,2,3"] * 20, "1,2", "1,2,3"), []
-    assert whole_rows(few, said, ended=True, where="f") == [*few[:20], few[21]]
-    assert said == ["rows of fewer than 3 cells are left out: line 21"]
-    many, said = rows(*["1,2,3"] * 5, *["1,2"] * 4), []
-    assert whole_rows(many, said, ended=True, where="f") == many
-    assert "4 rows have fewer cells than others" in said[0]
+    few, remarks = rows(*["1,2,3"] * 20, "1,2", "1,2,3"), []
+    assert whole_rows(few, remarks, ended=True, where="f") == [*few[:20], few[21]]
+    assert remarks == ["rows of fewer than 3 cells are left out: line 21"]
+    many, remarks = rows(*["1,2,3"] * 5, *["1,2"] * 4), []
+    assert whole_rows(many, remarks, ended=True, where="f") == many
+    assert "4 rows have fewer cells than others" in remarks[0]
 
 
 def test_a_row_with_a_cell_too_many_is_refused_and_one_with_a_separator_too_many_is_not():
@@ -87,19 +89,19 @@ def test_a_row_with_a_cell_too_many_is_refused_and_one_with_a_separator_too_many
 
 
 def test_comments_are_left_out_and_named():
-    said = []
-    assert without_comments(rows("1,2", "# paused", "3,4"), said) == [
+    remarks = []
+    assert without_comments(rows("1,2", "# paused", "3,4"), remarks) == [
         (1, ["1", "2"]),
         (3, ["3", "4"]),
     ]
-    assert said == ["comments between the rows are left out: line 2"]
+    assert remarks == ["comments between the rows are left out: line 2"]
 
 
 def test_a_footer_of_numbers_is_said():
     body = [f"{k / 7:.4f},{k * 1e-6:.3e}" for k in range(40)]
     assert other_rows(rows(*body), 2) == []
-    said = other_rows(rows(*body, "1,2"), 2)
-    assert said == ["numbers are written otherwise than those above: line 41; is it a footer?"]
+    remarks = other_rows(rows(*body, "1,2"), 2)
+    assert remarks == ["numbers are written otherwise than those above: line 41; is it a footer?"]
 
 
 def test_blocks_that_stand_there_twice_are_said_and_chance_is_not():

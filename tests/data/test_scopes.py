@@ -125,8 +125,8 @@ def test_segments_of_lecroy_are_records(write):
         m.i, np.concatenate([SHUNT / OHM, 2 * SHUNT / OHM, 3 * SHUNT / OHM])
     )
     cut = lecroy(segments=3).split("\n")[:-10]
-    said = read(write("\n".join(cut)), shunt=OHM).warnings
-    assert any(f"{3 * N - 9} rows where the header says 3 segments of {N}" in w for w in said)
+    remarks = read(write("\n".join(cut)), shunt=OHM).warnings
+    assert any(f"{3 * N - 9} rows where the header says 3 segments of {N}" in w for w in remarks)
 
 
 def test_digital_channels_are_left_aside_and_named(write):

@@ -42,7 +42,7 @@ class Result:
     layout: str
     kind: str
     outcome: str
-    said: str
+    remarks: str
     data: bytes
 
 
@@ -52,15 +52,15 @@ def reading(path: Path, layout: Layout) -> Reading:
         records = list(read_records(path))
     else:
         records = [read(path, **layout.options)]
-    arrays, said = {}, []
+    arrays, remarks = {}, []
     for record in records:
         label = str(getattr(record, "device", getattr(record, "label", "")))
         label = "" if label == path.stem else label
-        said += record.warnings
+        remarks += record.warnings
         for name in _ARRAYS:
             if (x := getattr(record, name, None)) is not None:
                 arrays[f"{label}/{name}"] = np.asarray(x)
-    return Reading(arrays=arrays, warnings=tuple(said))
+    return Reading(arrays=arrays, warnings=tuple(remarks))
 
 
 def outcome(layout: Layout, whole: Reading, variant: Variant, path: Path) -> Result:
@@ -73,9 +73,9 @@ def outcome(layout: Layout, whole: Reading, variant: Variant, path: Path) -> Res
             got = reading(path, layout)
     except MemjaxError as error:
         one = len(error.lines) == 1 and "\n" not in error.lines[0]
-        return Result(outcome="refused" if one else "exception", said=str(error), **about)
+        return Result(outcome="refused" if one else "exception", remarks=str(error), **about)
     except Exception:
-        return Result(outcome="exception", said=traceback.format_exc(limit=-3), **about)
+        return Result(outcome="exception", remarks=traceback.format_exc(limit=-3), **about)
     expected = dict(whole.arrays)
     if variant.scale is not None:
         role, factor = variant.scale
@@ -90,7 +90,7 @@ def outcome(layout: Layout, whole: Reading, variant: Variant, path: Path) -> Res
         how = "unseen"
     else:
         how = "silent"
-    return Result(outcome=how, said="; ".join(new), **about)
+    return Result(outcome=how, remarks="; ".join(new), **about)
 
 
 def _words(text: str) -> str:

@@ -54,8 +54,8 @@ class B1500Reader(AbstractReader):
 _Block = tuple[dict[str, str], list[str], list[Row]]
 
 
-def _blocks(text: str, said: list[str]) -> list[_Block]:
-    """Settings, column names and rows of each record; what stands among rows is named in `said`."""
+def _blocks(text: str, remarks: list[str]) -> list[_Block]:
+    """Settings, column names and rows of each record; what stands among rows is named in `remarks`."""
     blocks: list[_Block] = [({}, [], [])]
     waiting: list[tuple[int, str, str]] = []
     strange: list[int] = []
@@ -69,7 +69,7 @@ def _blocks(text: str, said: list[str]) -> list[_Block]:
             _set(blocks[-1], key, rest)
         elif key in ("SetupTitle", "DataName"):
             if key == "DataName" and not waiting:
-                said.append(
+                remarks.append(
                     f"DataName stands again in line {number}: a further record begins there"
                 )
             # A record without a title goes on with the settings of the one before.
@@ -83,7 +83,7 @@ def _blocks(text: str, said: list[str]) -> list[_Block]:
             waiting.append((number, key, rest))
     strange += [n for n, _, _ in waiting]
     if strange:
-        said.append(f"lines among or below the rows are left out: {lines_of(strange)}")
+        remarks.append(f"lines among or below the rows are left out: {lines_of(strange)}")
     return blocks
 
 
@@ -100,12 +100,12 @@ def _set(block: _Block, key: str, rest: str) -> None:
 
 
 def _tables(
-    settings: dict[str, str], names: list[str], rows: list[Row], where: str, said: list[str]
+    settings: dict[str, str], names: list[str], rows: list[Row], where: str, remarks: list[str]
 ) -> list[Table]:
     width = len(names)
     length = _length(settings)
     if length and length != len(rows):
-        said.append(
+        remarks.append(
             f"{len(rows)} rows from line {rows[0][0]} on where the record says {length}: it is not whole, or not alone"
         )
     for line, cells in rows:
@@ -132,7 +132,7 @@ def _tables(
     return result
 
 
-def _without_repeats(records: list[Table], said: list[str]) -> tuple[Table, ...]:
+def _without_repeats(records: list[Table], remarks: list[str]) -> tuple[Table, ...]:
     """The records without those that hold the data of a record with a known driven terminal."""
     known = [table for table in records if {"v", "i"} <= table.roles.keys()]
     unique: list[Table] = []
@@ -142,7 +142,7 @@ def _without_repeats(records: list[Table], said: list[str]) -> tuple[Table, ...]
             unique.append(table)
     repeats = len(records) - len(unique)
     warnings = [
-        *said,
+        *remarks,
         *([f"{repeats} records repeat the data of others: left out"] if repeats else []),
     ]
     return tuple(replace(table, warnings=(*table.warnings, *warnings)) for table in unique)

@@ -180,8 +180,8 @@ def _record(block: _Block, n: int, prefix: str, source: Source, reader: str) -> 
     keep = there & (r > 0)
     lost = int(np.count_nonzero(there)) - int(np.count_nonzero(keep))
     label = f"{prefix} {label}".strip()
-    said = (f"run {label}: {lost} readings that are not positive are dropped",) if lost else ()
+    remarks = (f"run {label}: {lost} readings that are not positive are dropped",) if lost else ()
     return DecayRecord(
         label=label, t=t[keep], r=1 / r[keep] if inverse else r[keep], reader=reader,
-        source={"file": where, "sha256": source.sha256}, warnings=said,
+        source={"file": where, "sha256": source.sha256}, warnings=remarks,
     )  # fmt: skip

@@ -64,13 +64,15 @@ class EnduranceRowsReader(AbstractRecordReader):
         pairs = np.where(pairs > 0, pairs, np.nan)
         hrs, lrs = (pairs[..., 0], pairs[..., 1]) if first else (pairs[..., 1], pairs[..., 0])
         order = "high, low" if first else "low, high"
-        said = f"no header: taken as an address and the resistances {order} of each cycle, in ohm"
+        remarks = (
+            f"no header: taken as an address and the resistances {order} of each cycle, in ohm"
+        )
         about = {"file": where, "sha256": source.sha256}
         cycles = np.arange(pairs.shape[1], dtype=float)
         return tuple(
             EnduranceRecord(
                 device=f"{row[0]:.15g}", cycles=cycles, hrs=h, lrs=low, reader=self.name,
-                source=about, warnings=(said,),
+                source=about, warnings=(remarks,),
             )
             for row, h, low in zip(table, hrs, lrs, strict=True)
         )  # fmt: skip

@@ -51,19 +51,19 @@ class EnduranceTableReader(AbstractRecordReader):
                 f"no cycle with a high and a low state; columns found: {', '.join(table.names)}",
                 where=where, allowed=self.description,
             )  # fmt: skip
-        hrs, lrs, quantity, said = _states(table, places, where)
+        hrs, lrs, quantity, remarks = _states(table, places, where)
         cycle = to_numbers(table.columns[places["cycle"]], table.lines, where=where,
                            name=table.names[places["cycle"]])  # fmt: skip
-        said[:0] = table.warnings
+        remarks[:0] = table.warnings
         free = [k for k in range(len(table.names)) if k not in places.values()]
         labelling = [k for k in free if _tells(table, k)]
         if unread := [table.names[k] for k in free if k not in labelling]:
-            said.append(f"columns not read: {', '.join(unread)}")
+            remarks.append(f"columns not read: {', '.join(unread)}")
         device = labels(table, labelling)
         return tuple(
             _record(
                 str(n) if labelling else source.path.stem,
-                (cycle[device == n], hrs[device == n], lrs[device == n]), quantity, source, said,
+                (cycle[device == n], hrs[device == n], lrs[device == n]), quantity, source, remarks,
             )
             for n in in_order(device)
         )  # fmt: skip
@@ -97,7 +97,7 @@ def _tells(table: Table, k: int) -> bool:
 
 def _states(table: Table, places: dict[str, int], where: str):
     """High and low state in SI, what they are, and what was assumed."""
-    kinds, values, said = [], [], []
+    kinds, values, remarks = [], [], []
     for state in ("hrs", "lrs"):
         k = places[state]
         quantity, factor, stated = _quantity(table.names[k], where)
@@ -105,13 +105,13 @@ def _states(table: Table, places: dict[str, int], where: str):
         kinds.append(quantity)
         values.append(factor * cells)
         if not stated:
-            said.append(f"{table.names[k]} in {UNITS[quantity]}")
+            remarks.append(f"{table.names[k]} in {UNITS[quantity]}")
     if kinds[0] != kinds[1]:
         raise ReaderError(
             f"columns {table.names[places['hrs']]!r} and {table.names[places['lrs']]!r} measure different things",
             where=where, allowed="both resistances, conductances or currents",
         )  # fmt: skip
-    words = ["no units stated, taken as SI: " + ", ".join(said)] if said else []
+    words = ["no units stated, taken as SI: " + ", ".join(remarks)] if remarks else []
     return values[0], values[1], kinds[0], words
 
 
@@ -130,10 +130,10 @@ def _quantity(name: str, where: str) -> tuple[str, float, bool]:
 
 
 def _record(
-    device: str, columns, quantity: str, source: Source, said: list[str]
+    device: str, columns, quantity: str, source: Source, remarks: list[str]
 ) -> EnduranceRecord:
     cycles, *states = columns
-    words = list(said)
+    words = list(remarks)
     wrong = sum(int(np.sum(np.isfinite(x) & (x <= 0))) for x in states)
     gaps = sum(int(np.sum(np.isnan(x))) for x in states)
     if wrong:

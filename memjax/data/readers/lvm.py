@@ -97,12 +97,12 @@ def _segment(
     while header[-1] in ("", "Comment"):
         header.pop()
     names, width = unique(header), len(header)
-    said: list[str] = []
+    remarks: list[str] = []
     rows = [(n, [c.strip() for c in r[:width]] + r[width:]) for n, r in rows]
-    rows = without_comments(rows, said)
+    rows = without_comments(rows, remarks)
     if not commented:
         rows = [(n, r[:width] if not any(x.strip() for x in r[width:]) else r) for n, r in rows]
-        rows = whole_rows(rows, said, ended=ended, where=where)
+        rows = whole_rows(rows, remarks, ended=ended, where=where)
     long = next((n for n, cells in rows if len(cells) > width + commented), None)
     if long is not None:
         raise ReaderError(
@@ -111,7 +111,7 @@ def _segment(
     cells = [[c.strip() for c in r[:width]] + [""] * (width - len(r)) for _, r in rows]
     columns = {n: list(c) for n, c in zip(names, zip(*cells, strict=True), strict=True)}
     axes = [n for n in names if n.startswith("X_Value")]
-    warnings = said + _complaints(about, len(rows), label, axes, columns)
+    warnings = remarks + _complaints(about, len(rows), label, axes, columns)
     channels = [n for n in names if n not in axes]
     x = columns[axes[0]]
     if about.get("X_Columns", "") == "No" or not any(x):

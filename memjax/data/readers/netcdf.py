@@ -96,12 +96,12 @@ def _table(data: Any, where: str) -> Table:
         names.append(name)
         units.append(str(x.attrs["units"]) if x.attrs.get("units") else None)
     aside = [n for n in numeric if n not in names]
-    said = (
+    remarks = (
         (f"variables over other dimensions are not read: {', '.join(aside[:6])}",) if aside else ()
     )
     return Table(
         names=tuple(names), columns=tuple(columns), lines=list(range(1, len(columns[0]) + 1)),
-        units=tuple(units), settings={str(k): str(v) for k, v in data.attrs.items()}, warnings=said,
+        units=tuple(units), settings={str(k): str(v) for k, v in data.attrs.items()}, warnings=remarks,
     )  # fmt: skip
 
 

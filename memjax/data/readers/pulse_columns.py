@@ -156,7 +156,7 @@ def _conductance(table: Table, column: Column, resistance: bool, where: str):
     return 1 / np.where(x == 0, np.nan, x) if resistance else x
 
 
-def _long(g: list[Float[np.ndarray, " rows"]], pulse, cycle, said: list[str], where: str):
+def _long(g: list[Float[np.ndarray, " rows"]], pulse, cycle, remarks: list[str], where: str):
     """Conductance, cycle, kind and pulse of each reading, in the order of time."""
     pieces = []
     for name in in_order(cycle):
@@ -167,12 +167,12 @@ def _long(g: list[Float[np.ndarray, " rows"]], pulse, cycle, said: list[str], wh
             ]
             pieces.append([own])
         else:
-            pieces.append(_cycles(*_known(g[0][at], pulse[at]), said, where))
+            pieces.append(_cycles(*_known(g[0][at], pulse[at]), remarks, where))
     flat = [own for cycles in pieces for own in cycles]
     if not all(x.size for own in flat for _, x, _ in own):
         raise ReaderError("a branch without readings", where=where)
     if one := any(int(own[0][2][0]) == 1 for own in flat):
-        said.append(
+        remarks.append(
             "pulses count from 1: the first reading of a cycle is taken as the one before its pulses"
         )
     columns = []
@@ -190,7 +190,7 @@ def _known(g: np.ndarray, pulse: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return g[:n], pulse[:n]
 
 
-def _cycles(g: np.ndarray, pulse: np.ndarray, said: list[str], where: str):
+def _cycles(g: np.ndarray, pulse: np.ndarray, remarks: list[str], where: str):
     """Cycles of one column, each as its branches: kind, readings, count of the pulses."""
     if not (np.isfinite(g).all() and np.isfinite(pulse).all()) or len(g) < 3:
         raise ReaderError("a reading or a count of pulses that is missing", where=where,
@@ -198,7 +198,7 @@ def _cycles(g: np.ndarray, pulse: np.ndarray, said: list[str], where: str):
     cuts = np.flatnonzero(np.diff(pulse) < 0) + 1
     parts = list(zip(np.split(g, cuts), np.split(pulse, cuts), strict=True))
     if len(parts) == 1:
-        own = _parted(g, pulse, said, where)
+        own = _parted(g, pulse, remarks, where)
         return [own]
     kinds = [SET if x[-1] > x[0] else RESET for x, _ in parts]
     if any(a == b for a, b in pairwise(kinds)) or len(parts) % 2:
@@ -206,14 +206,14 @@ def _cycles(g: np.ndarray, pulse: np.ndarray, said: list[str], where: str):
             f"{len(parts)} counts of pulses whose conductances do not go up and down in turn", where=where,
             fix="add a column branch with P (set) and D (reset), and a column cycle",
         )  # fmt: skip
-    said.append(
+    remarks.append(
         "branches are parted where the count of pulses begins again, and set where the conductance rises"
     )
     own = [(kind, *part) for kind, part in zip(kinds, parts, strict=True)]
     return [own[k : k + 2] for k in range(0, len(own), 2)]
 
 
-def _parted(g: np.ndarray, pulse: np.ndarray, said: list[str], where: str):
+def _parted(g: np.ndarray, pulse: np.ndarray, remarks: list[str], where: str):
     """Branches of one cycle whose pulses are counted through."""
     high = g > np.min(g) + 0.75 * np.ptp(g)
     low = g < np.min(g) + 0.25 * np.ptp(g)
@@ -231,7 +231,7 @@ def _parted(g: np.ndarray, pulse: np.ndarray, said: list[str], where: str):
         )  # fmt: skip
     rises = level[level != 0][0] < 0
     if turns == 1:
-        said.append(
+        remarks.append(
             f"all pulses are taken as {'set' if rises else 'reset'}: the conductance goes one way"
         )
         return [(SET if rises else RESET, g, pulse)]
@@ -241,7 +241,7 @@ def _parted(g: np.ndarray, pulse: np.ndarray, said: list[str], where: str):
         ("set", "reset") if rises else ("reset", "set"),
         "highest" if rises else "lowest",
     )
-    said.append(
+    remarks.append(
         f"pulses up to the {extreme} conductance (pulse {pulse[m]:g}) are taken as {words[0]}, "
         f"those behind it as {words[1]}"
     )

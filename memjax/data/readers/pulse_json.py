@@ -48,7 +48,7 @@ class PulseJsonReader(AbstractRecordReader):
                 where=where,
                 allowed=f"numbers under {', '.join(_NEEDED)}, and V, W, read_V",
             ) from error
-        down, said = _forwards(up, down)
+        down, remarks = _forwards(up, down)
         return (
             PulseRecord(
                 device=source.path.stem,
@@ -62,7 +62,7 @@ class PulseJsonReader(AbstractRecordReader):
                     "sha256": source.sha256,
                     "settings": {k: content[k] for k in _SETTINGS if k in content},
                 },
-                warnings=said,
+                warnings=remarks,
             ),
         )
 

@@ -86,7 +86,7 @@ def _kind(word: str, where: str) -> int:
 
 
 def joined_record(
-    device: str, columns: tuple, source: Source, said: tuple[str, ...], reader: str
+    device: str, columns: tuple, source: Source, remarks: tuple[str, ...], reader: str
 ) -> PulseRecord:
     """Record of one device.
 
@@ -98,7 +98,7 @@ def joined_record(
         Conductance [S], cycle, kind of the branch and count of the pulse, row by row.
     source : Source
         File.
-    said : tuple of str
+    remarks : tuple of str
         What was assumed.
     reader : str
         Name of the reader.
@@ -110,7 +110,7 @@ def joined_record(
     """
     g, cycle, kinds, pulse = columns
     where = f"{source.path}, device {device}"
-    rows, sequence, warnings = [], None, list(said)
+    rows, sequence, warnings = [], None, list(remarks)
     names = in_order(cycle)
     for name in names:
         at = cycle == name

@@ -105,8 +105,8 @@ def _beside(text: str, where: str) -> Table:
     )  # fmt: skip
     stated = settings.get("Record Length", "")
     if is_number(stated) and int(float(stated)) != len(whole):
-        said = f"{len(whole)} rows where Record Length says {int(float(stated))}"
-        table = replace(table, warnings=(said,))
+        remarks = f"{len(whole)} rows where Record Length says {int(float(stated))}"
+        table = replace(table, warnings=(remarks,))
     if len(whole) < 2:
         raise ReaderError(
             "no readings beside the settings", where=where, allowed="time and reading"

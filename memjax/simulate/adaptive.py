@@ -121,6 +121,16 @@ class _UpTo(eqx.Module):
         return self.stimulus(t - lax.stop_gradient(overshoot))
 
 
+def _landing_control(control: Any, stimulus: AbstractStimulus, dtype: Any) -> Any:
+    """Step control that also lands on the corners of the drive and on its zeros, where devices release."""
+    corners = jnp.asarray(stimulus.breakpoints(), dtype)
+    zeros = lax.stop_gradient(jnp.asarray(stimulus.zeros(), dtype))
+    times = {"step_ts": zeros, "jump_ts": corners}
+    # diffrax takes no empty list of times.
+    landings: dict[str, Any] = {name: t for name, t in times.items() if t.shape[0]}
+    return dfx.ClipStepSizeController(control, **landings) if landings else control
+
+
 def solve_stiff(
     scaled: Scaled,
     stimulus: AbstractStimulus,
@@ -155,7 +165,6 @@ def solve_stiff(
         Events and integrals. Steps then resolve what is integrated.
     """
     rtol, atol = policy.tolerances(noisy=False)
-    corners = jnp.asarray(stimulus.breakpoints(), rows.dtype)
     drive = _UpTo(stimulus, eqxi.prevbefore(lax.stop_gradient(end)))
     term = dfx.ODETerm(lambda t, y, sc: sc.drift(t, y, drive(jnp.asarray(t))))
     solver: Any = Rodas3(project=lambda sc, y: sc.project(y))
@@ -166,12 +175,7 @@ def solve_stiff(
         term, solver, norm = WatchedTerm(term), WatchedSolver(solver, (rtol, atol)), watched_norm
         args, begin = WatchedArgs(scaled, scaled, drive, watch), begin_watched(watch, y0)
     pid = dfx.PIDController(rtol=rtol, atol=atol, pcoeff=0.3, icoeff=0.3, norm=norm)
-    control: Any = _RoundedSteps(pid)
-    zeros = lax.stop_gradient(jnp.asarray(stimulus.zeros(), rows.dtype))
-    times = {"step_ts": zeros, "jump_ts": corners}
-    landings: dict[str, Any] = {name: t for name, t in times.items() if t.shape[0]}
-    if landings:
-        control = dfx.ClipStepSizeController(control, **landings)
+    control = _landing_control(_RoundedSteps(pid), stimulus, rows.dtype)
     # Behind the last row by some roundings: a row at the very end is then interpolated and never
     # missed.
     end = end * (1 + 4 * jnp.finfo(rows.dtype).eps)

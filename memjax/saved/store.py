@@ -120,6 +120,10 @@ def from_bytes(
     """The object that `to_bytes` wrote; `where` it is from, for errors."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            offsets = [entry.header_offset for entry in archive.infolist()]
+            if len(set(offsets)) < len(offsets):
+                # Python from 3.13 only warns of this, and earlier versions read it.
+                raise zipfile.BadZipFile("two members begin at one place")
             header = _header(archive, where)
             arrays = [
                 np.load(io.BytesIO(archive.read(_member(k))), allow_pickle=False)

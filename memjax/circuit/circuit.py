@@ -188,7 +188,7 @@ class Circuit(AbstractSystem, AbstractComposite):
         }
 
     @property
-    def _capacitors(self) -> list[tuple[Capacitor, int, int]]:
+    def capacitors(self) -> list[tuple[Capacitor, int, int]]:
         """The capacitors and their nodes."""
         pairs = zip(self.elements, self.topology.nodes)
         return [(e, net[0], net[1]) for e, net in pairs if isinstance(e, Capacitor)]
@@ -197,7 +197,7 @@ class Circuit(AbstractSystem, AbstractComposite):
         """Sum over the capacitors of each free node of a charge [C] ``charge_of(capacitor, a, b)`` of nodes a and b."""
         top = self.topology
         total: list = [0.0] * len(top.free)
-        for e, a, b in self._capacitors:
+        for e, a, b in self.capacitors:
             for k, sign in ((a, 1.0), (b, -1.0)):
                 if top.group[k] >= 0:
                     total[top.group[k]] = total[top.group[k]] + sign * charge_of(e, a, b)
@@ -212,7 +212,7 @@ class Circuit(AbstractSystem, AbstractComposite):
         for k, head in enumerate(heads):
             matrix[k][k] = self.parasitic if head in top.stray else 0.0
         coupling = set()
-        for e, *net in self._capacitors:
+        for e, *net in self.capacitors:
             a, b = (top.group[k] for k in net)
             # Sources fix the voltage between nodes of one group: such a capacitor holds no free charge.
             if a == b:
@@ -273,7 +273,7 @@ class Circuit(AbstractSystem, AbstractComposite):
         top = self.topology
         return any(
             any(top.offset[k] for k in net) and any(top.group[k] >= 0 for k in net)
-            for _, *net in self._capacitors
+            for _, *net in self.capacitors
         )
 
     def element_currents(self, t, state: State, u, env: Environment) -> dict[str, tuple]:
@@ -350,7 +350,10 @@ class Circuit(AbstractSystem, AbstractComposite):
 
     def node_slopes(self, t, state: State, u, env: Environment, slope=None) -> Volts:
         """Rate of change of each node's voltage [V/s]; arguments as for `source_currents`."""
-        rates = self.drift(t, state, u, env)
+        return self.slopes_of(self.drift(t, state, u, env), state, u, slope)
+
+    def slopes_of(self, rates: State, state: State, u, slope=None) -> Volts:
+        """Rate of change of each node's voltage [V/s] where states change at these rates [1/s] and sources at `slope`."""
         nodes = {f"{n}.v" for n in self.topology.free}
         node_rates = {k: rates[k] if k in nodes else jnp.zeros_like(x) for k, x in state.items()}
         u_slope = jnp.zeros_like(u) if slope is None else slope
@@ -361,7 +364,7 @@ class Circuit(AbstractSystem, AbstractComposite):
         """Charge [C] that capacitors, parasitic ones too, hold at each node of these voltages; or its rates."""
         top = self.topology
         total = [self.parasitic * x if k in top.stray else 0.0 * x for k, x in enumerate(v)]
-        for e, a, b in self._capacitors:
+        for e, a, b in self.capacitors:
             total[a] = total[a] + e.c * (v[a] - v[b])
             total[b] = total[b] - e.c * (v[a] - v[b])
         return total
@@ -376,19 +379,37 @@ class Circuit(AbstractSystem, AbstractComposite):
         slope : Float[Array, ""] or Float[Array, "ports"], optional
             Rate of change of the stimulus [V/s or A/s]; 0 by default.
         """
-        node_currents = self._node_currents(self.element_currents(t, state, u, env))
+        currents = self.element_currents(t, state, u, env)
+        return self.balance_sources(currents, self.node_slopes(t, state, u, env, slope), u)
+
+    def balance_sources(
+        self, currents: Mapping[str, tuple], slopes: Volts, u
+    ) -> dict[str, Float[Array, ""]]:
+        """Current [A] that each source drives out of its first terminal: what the nodes behind it take.
+
+        Parameters
+        ----------
+        currents : mapping of str to tuple
+            Current into each terminal of each element [A], see `element_currents`.
+        slopes : list of Float[Array, ""]
+            Rate of change of each node's voltage [V/s].
+        u
+            Value of each driven source.
+        """
+        node_currents = self._node_currents(currents)
         # Charges are linear in the voltages: those of the slopes are the displacement currents.
-        charge_rates = self._capacitor_charges(self.node_slopes(t, state, u, env, slope))
-        source_values, currents = self._sources(u), {}
+        charge_rates = self._capacitor_charges(slopes)
+        source_values, source_currents = self._sources(u), {}
         for k, (name, e) in enumerate(zip(self.names, self.elements)):
             if isinstance(e, VoltageSource):
                 # Beyond the source lies its first terminal, or its second where that is the root's side.
                 far_nodes = self.topology.fed_nodes[k] or ()
                 sign = 1.0 if self.topology.nodes[k][0] in far_nodes else -1.0
-                currents[name] = sign * sum(node_currents[n] + charge_rates[n] for n in far_nodes)
+                total = sum(node_currents[n] + charge_rates[n] for n in far_nodes)
+                source_currents[name] = sign * total
             elif isinstance(e, CurrentSource):
-                currents[name] = source_values[k]
-        return currents
+                source_currents[name] = source_values[k]
+        return source_currents
 
     def outputs(self, t, state, u, env, slope=None):
         """See `AbstractSystem`: voltage across the first driven source, and the current that it drives."""

@@ -9,10 +9,10 @@ from jaxtyping import Array, Float
 from ..errors import StimulusError
 from ..result import Trace
 from ..stimulus import AbstractStimulus
-from ..system import Environment
+from ..system import Environment, State
 from .bench import BenchedDevice
-from .circuit import Circuit
-from .elements import AbstractSource, Capacitor
+from .circuit import Circuit, Volts
+from .elements import AbstractElement, AbstractSource, Capacitor, CurrentSource, Mosfet
 
 
 def powers(
@@ -77,23 +77,135 @@ def element_powers(
     circuit: Circuit, t, state, u, slope, env: Environment
 ) -> dict[str, Float[Array, ""]]:
     """Power that each element takes up at one instant [W]; arguments as for `Circuit.source_currents`."""
-    powers = {}
+    slopes = circuit.node_slopes(t, state, u, env, slope)
     v = circuit.node_voltages(state, u)
-    source_currents = circuit.source_currents(t, state, u, env, slope)
-    node_slopes = circuit.node_slopes(t, state, u, env, slope)
-    currents = circuit.element_currents(t, state, u, env)
+    return _powers(circuit, v, v, slopes, circuit.element_currents(t, state, u, env), u)
+
+
+def _powers(circuit: Circuit, v: Volts, v_stored: Volts, slopes: Volts, currents, u) -> dict:
+    """Power of each element [W] at node voltages [V], those of capacitors at `v_stored`, given slopes [V/s] and currents
+    [A]."""
+    powers = {}
+    source_currents = circuit.balance_sources(currents, slopes, u)
     for name, e, net in zip(circuit.names, circuit.elements, circuit.topology.nodes):
         if isinstance(e, AbstractSource):
             # Its current flows out of the first terminal: negative where the source gives power.
             powers[name] = -(v[net[0]] - v[net[1]]) * source_currents[name]
         elif isinstance(e, Capacitor):
-            voltage, rise = v[net[0]] - v[net[1]], node_slopes[net[0]] - node_slopes[net[1]]
             # Growth of the stored energy: d(C V^2 / 2)/dt = C V dV/dt.
-            powers[name] = e.c * voltage * rise
+            powers[name] = e.c * _across(v_stored, net) * _across(slopes, net)
         else:
             # Heat. The currents into an element add up to 0, so that the choice of ground drops out.
             powers[name] = sum(v[k] * i for k, i in zip(net, currents[name], strict=True))
     return powers
+
+
+def _across(v: Volts, net: tuple[int, ...]) -> Array:
+    """Difference between the two nodes of an element."""
+    return v[net[0]] - v[net[1]]
+
+
+PARASITIC_CAPACITANCE, NUMERICAL_DISSIPATION = "parasitic capacitance", "numerical dissipation"
+"""What takes up energy in a step beside the elements."""
+
+
+def kinds_of_elements(circuit: Circuit) -> dict[str, str]:
+    """What each row of `step_powers` is: "input" for a source that the stimulus drives, "supply" for one of constant
+    value, "device", "resistor", "transistor", ..., "capacitor", "numerical".
+    """
+    kinds = {}
+    for name, e in zip(circuit.names, circuit.elements, strict=True):
+        if isinstance(e, AbstractSource):
+            kinds[name] = "supply" if e.value is not None else "input"
+        elif isinstance(e, AbstractElement):
+            kinds[name] = "transistor" if isinstance(e, Mosfet) else e.name
+        else:
+            kinds[name] = "device"
+    stray = {PARASITIC_CAPACITANCE: "capacitor"} if circuit.topology.stray else {}
+    return kinds | stray | {NUMERICAL_DISSIPATION: "numerical"}
+
+
+def step_powers(
+    circuit: Circuit, t, state, before: State, u, h, env: Environment
+) -> dict[str, Float[Array, ""]]:
+    r"""Mean power that each element takes up in an implicit Euler step of the node voltages [W].
+
+    Parameters
+    ----------
+    circuit : Circuit
+        What is integrated.
+    t
+        End of the step [s].
+    state, before : dict of str to Float[Array, ""]
+        Node voltages at the end and at the start of the step as a solver sees them [V], with the states of the devices
+        at which the step took their currents.
+    u
+        Value of each driven source, held during the step [V or A].
+    h
+        Step [s].
+    env : Environment
+        Temperature.
+
+    Returns
+    -------
+    dict of str to Float[Array, ""]
+        By the names of `kinds_of_elements`, negative for a source that gives. Their sum is 0 but for rounding and for
+        what one Newton step leaves of transistors' equations.
+
+    Notes
+    -----
+    An implicit Euler step makes :math:`C\,\Delta V/h = -I(V')` at each node, with :math:`V'` at its end. Times
+    :math:`V'` that is the balance of the step: heat :math:`V'I(V')` in the elements, the growth of the stored energy
+    :math:`\Delta(CV^2/2)/h`, which adds up over steps without an error, and
+
+    .. math::
+
+        V' C\,\Delta V/h - \Delta(CV^2/2)/h = C\,\Delta V^2/2h \ge 0,
+
+    the numerical dissipation of implicit Euler: what the step takes off the stored energy and gives to no element.
+    It goes to 0 with h and tells how much of the ledger is the method's.
+    """
+    rates = {k: (x - before[k]) / h for k, x in state.items()}
+    slopes = circuit.slopes_of(rates, state, u)
+    v = circuit.node_voltages(state, u)
+    middle = [x - 0.5 * h * s for x, s in zip(v, slopes, strict=True)]
+    powers = _powers(circuit, v, middle, slopes, circuit.element_currents(t, state, u, env), u)
+    nets = [(e.c, _across(slopes, net)) for e, *net in circuit.capacitors]
+    stray = circuit.topology.stray
+    if stray:
+        powers[PARASITIC_CAPACITANCE] = sum(circuit.parasitic * middle[k] * slopes[k] for k in stray)
+    squares = [c * s**2 for c, s in (*nets, *((circuit.parasitic, slopes[k]) for k in stray))]
+    return powers | {NUMERICAL_DISSIPATION: sum(squares, 0.0 * v[0]) * (0.5 * h)}
+
+
+def drive_step_energies(
+    circuit: Circuit, state: State, u_before, u_after
+) -> dict[str, Float[Array, ""]]:
+    """Energy that each element takes up where driven sources jump [J]; names as for `step_powers`.
+
+    Notes
+    -----
+    A source that jumps charges the capacitors between it and other nodes at once. With the source as a ramp, however
+    short, each voltage is linear in each charge: a capacitor takes its mean voltage times its charge, and no resistor
+    has time to take anything.
+    """
+    change = u_after - u_before
+    still = {k: jnp.zeros_like(x) for k, x in state.items()}
+    slopes = circuit.slopes_of(still, state, u_before, change)
+    ends = [circuit.node_voltages(state, u) for u in (u_before, u_after)]
+    middle = [0.5 * (a + b) for a, b in zip(*ends, strict=True)]
+    none = {n: (0.0,) * len(net) for n, net in zip(circuit.names, circuit.topology.nodes)}
+    energies = _powers(circuit, middle, middle, slopes, none, u_before)
+    current_sources = [
+        n for n, e in zip(circuit.names, circuit.elements) if isinstance(e, CurrentSource)
+    ]
+    energies |= dict.fromkeys(current_sources, 0.0 * middle[0])  # no charge passes in no time
+    stray = circuit.topology.stray
+    if stray:
+        energies[PARASITIC_CAPACITANCE] = sum(
+            circuit.parasitic * middle[k] * slopes[k] for k in stray
+        )
+    return energies | {NUMERICAL_DISSIPATION: 0.0 * middle[0]}
 
 
 def bench_powers(

@@ -7,6 +7,7 @@ from .edges import (
     fixed_fan_in as fixed_fan_in,
     one_to_one as one_to_one,
 )
+from .energy import EnergyLedger as EnergyLedger
 from .groups import (
     Neurons as Neurons,
     Poisson as Poisson,

@@ -42,12 +42,15 @@ class Engine:
         self.plan = self._lean(plan)
         self._programs: dict[tuple, ExchangeProgram] = {}
 
-    def program(self, watched: Mapping[str, Any], every: int | None) -> ExchangeProgram:
-        """The program that records the states of some neurons, every so many steps."""
-        key = (tuple((n, tuple(map(int, x))) for n, x in watched.items()), every)
+    def program(
+        self, watched: Mapping[str, Any], every: int | None, energy: bool = False
+    ) -> ExchangeProgram:
+        """The program that records the states of some neurons, every so many steps, and energies of all."""
+        key = (tuple((n, tuple(map(int, x))) for n, x in watched.items()), every, energy)
         if key not in self._programs:
+            options: dict[str, Any] = dict(watched=watched, every=every, energy=energy)
             self._programs[key] = exchange_program(
-                self.plan, devices=self.devices, dtype=self.dtype, watched=watched, every=every
+                self.plan, devices=self.devices, dtype=self.dtype, **options
             )
         return self._programs[key]
 

@@ -24,6 +24,7 @@ from ..simulate.batch import wide_loop_options
 from .delivery import deliver_spikes, list_spikes
 from .digest import Digest
 from .groups import Neurons, Poisson
+from .energy_program import PHASES
 from .neuron_program import NeuronProgram
 from .plan import TABLES_OF_DEVICES, Plan, State
 from .plasticity import Programming
@@ -68,6 +69,8 @@ class ExchangeProgram:
         Neurons whose states are recorded, by group.
     every : int, optional
         Steps from one record of them to the next; those between two exchanges by default.
+    energy : bool
+        Whether the energy of neurons is added up, see `EnergyProgram`.
 
     Attributes
     ----------
@@ -83,12 +86,13 @@ class ExchangeProgram:
         dtype: Any,
         watched: Mapping[str, Any],
         every: int | None,
+        energy: bool = False,
     ):
         self.plan, self.dtype, self.watched = outline, np.dtype(dtype), dict(watched)
         clock = outline.clock
         self.every = None if every == clock.steps else every
         self.neurons = {
-            n: NeuronProgram(x, dt=clock.dt, steps=clock.steps, dtype=self.dtype)
+            n: NeuronProgram(x, dt=clock.dt, steps=clock.steps, dtype=self.dtype, energy=energy)
             for n, x in outline.layouts.items()
         }
         self.programming = {
@@ -144,7 +148,9 @@ class ExchangeProgram:
                 self._states_now(fixed, state),
             )
             rates = dict.fromkeys(self.plan.layouts, [jnp.zeros((), self.dtype)] * 3)
-            begin = (state, scratch, (spikes, traces), (dict.fromkeys(sizes, (zero, zero)), rates))
+            energies = self._no_energies(length)
+            records = (spikes, traces, energies)
+            begin = (state, scratch, records, (dict.fromkeys(sizes, (zero, zero)), rates))
             state, scratch, records, worst = lax.fori_loop(0, count, run_chunk, begin)
             return state, records, worst, self._first_not_finite(state), scratch
 
@@ -164,6 +170,17 @@ class ExchangeProgram:
         return jax.jit(
             sharded, donate_argnums=2, compiler_options=supported_options(wide_loop_options)
         )
+
+    def _no_energies(self, length: int) -> State:
+        """Room for the sums of `EnergyProgram.chunk_end` of so many chunks, by group; empty without a ledger."""
+        ledgers = {n: x.energy for n, x in self.neurons.items() if x.energy is not None}
+        return {
+            n: (
+                jnp.zeros((length, len(PHASES), len(x.kinds)), self.dtype),
+                jnp.zeros((length, len(PHASES)), self.dtype),
+            )
+            for n, x in ledgers.items()
+        }
 
     def _row_specs(self, k: int) -> dict[str, Spec]:
         """How a table of connections lies on the devices."""
@@ -242,7 +259,7 @@ class ExchangeProgram:
         return rows
 
     def _chunk(self, fixed: State, state: State, scratch: State, k, room: Room):
-        """State after a chunk, arrivals, spikes and traces; room needed by group, and largest rates."""
+        """State after a chunk, arrivals, spikes, traces and energies; room needed by group, and largest rates."""
         clock, groups, ring = self.plan.clock, dict(state["groups"]), dict(state["ring"])
         weights = jax.tree.map(lambda x: x[0], state["weights"])
         conductances = self._conductances(fixed, groups)
@@ -250,14 +267,15 @@ class ExchangeProgram:
             n: self._arrivals(n, x, fixed, ring, k, weights, conductances)
             for n, x in scratch.items()
         }
-        first, spikes, needs, rates = k * clock.steps, {}, {}, {}
+        first, spikes, needs, rates, energies = k * clock.steps, {}, {}, {}, {}
         for name, size in room.all:
             constants, group = fixed["groups"][name], groups[name]
             if name in self.plan.layouts:
                 group_arrivals = arrivals[name]
-                groups[name], spike_list, rates[name] = self._advance_neurons(
+                groups[name], spike_list, rates[name], sums = self._advance_neurons(
                     name, constants, group, group_arrivals, first, room.per_member, size
                 )
+                energies |= {name: sums} if sums else {}
                 *lists, total, per_member = self._gather(spike_list, size)
             else:
                 lists, total, per_member, groups[name] = self._source(
@@ -280,7 +298,7 @@ class ExchangeProgram:
             traces = self._states_now(fixed, state)
         else:
             traces = self._states_between(fixed, before, arrivals, first)
-        return state, arrivals, (spikes, traces), (needs, rates)
+        return state, arrivals, (spikes, traces, energies), (needs, rates)
 
     def _advance_neurons(
         self,
@@ -292,7 +310,7 @@ class ExchangeProgram:
         per_member: int,
         room,
     ):
-        """Neurons after a chunk, their spikes, and the largest rates, see `NeuronProgram.chunk`."""
+        """Neurons after a chunk, their spikes, the largest rates and energies, see `NeuronProgram.chunk`."""
         program, blocks = (
             self.neurons[name],
             (-1, self.plan.clock.steps, self.plan.layouts[name].block),
@@ -302,10 +320,11 @@ class ExchangeProgram:
         def advance(x):
             return program.chunk(x[0], x[1], x[2], first, per_member)
 
-        state, count, slots, rates = lax.map(advance, (constants, state, block_arrivals))
+        state, count, slots, rates, sums = lax.map(advance, (constants, state, block_arrivals))
         slots = slots.reshape(-1, per_member)
         spike_list = list_spikes(slots, count, lax.axis_index(AXIS) * slots.shape[0], room)
-        return state, spike_list, [lax.pmax(jnp.max(x), AXIS) for x in rates]
+        sums = tuple(lax.psum(jnp.sum(x, axis=0), AXIS) for x in sums)
+        return state, spike_list, [lax.pmax(jnp.max(x), AXIS) for x in rates], sums
 
     def _table(self, fixed: State, k: int) -> State:
         """Connections, as far as this shard has them."""
@@ -450,10 +469,13 @@ def exchange_program(
     dtype: Any,
     watched: Mapping[str, Any],
     every: int | None,
+    energy: bool = False,
 ) -> ExchangeProgram:
     """The program of a network, which others of its structure share, see `ExchangeProgram`."""
     outline = plan.outline()
-    options: dict[str, Any] = dict(devices=devices, dtype=dtype, watched=watched, every=every)
+    options: dict[str, Any] = dict(
+        devices=devices, dtype=dtype, watched=watched, every=every, energy=energy
+    )
     build = partial(ExchangeProgram, outline, **options)
     digest = Digest().add(_structure(outline)).add(options | {"dtype": str(np.dtype(dtype))})
     digest.add([d.id for d in devices]).add(bool(jax.config.values["jax_enable_x64"]))

@@ -18,6 +18,7 @@ from ..params import quiet
 from ..scaling import Scaled
 from ..solver import semi_implicit_euler_step
 from ..solver.semi_implicit import rates_along
+from .energy_program import EnergyProgram
 from .plan import Layout, State
 from .weights import ConductanceOf
 
@@ -55,9 +56,13 @@ class NeuronProgram:
         Of a chunk.
     dtype
         Of the states.
+    energy : bool
+        Whether the energy of the elements is added up, see `EnergyProgram`.
     """
 
-    def __init__(self, layout: Layout, *, dt: float, steps: int, dtype: Any):
+    def __init__(
+        self, layout: Layout, *, dt: float, steps: int, dtype: Any, energy: bool = False
+    ):
         group = layout.group
         self.layout, self.steps, self.dtype = layout, steps, dtype
         maxima = {k: np.max(x) for k, x in group.values.items()}
@@ -76,6 +81,7 @@ class NeuronProgram:
         self.visible_in_blocks = jax.jit(jax.vmap(jax.vmap(self.visible_state)))
         self._shift_in_blocks = jax.jit(jax.vmap(jax.vmap(self._shift)))
         self._rest = jax.jit(self._compute_rest)
+        self.energy = EnergyProgram(self) if energy else None
         if self.scaled.has_jumps:
             raise NetworkError(
                 "a device with jumps",
@@ -122,7 +128,8 @@ class NeuronProgram:
         visible = self.visible_in_blocks(parameters, parts, inputs)
         x = group.spike.sign * np.asarray(visible[group.spike.signal])
         zeros = lanes(0, np.int32)
-        return {
+        ledger = {} if self.energy is None else {"energy": self.energy.begin(layout)}
+        return ledger | {
             "parts": parts,
             "armed": (x < self.rearm) & (np.arange(x.size).reshape(x.shape) < group.n),
             "input": inputs,
@@ -286,24 +293,30 @@ class NeuronProgram:
             Its state; the number of spikes of each neuron; the numbers of the steps of up to `each` of them, -1 for
             none; the step times the largest rate at which a state that is taken explicitly acts on itself in any step
             of any neuron, see `_slopes`; that of decay of any neuron at the end; and how far such a state moved in
-            any step, in units of its scale.
+            any step, in units of its scale; and the sums of `EnergyProgram.chunk_end`, empty without a ledger.
         """
+        energy = self.energy
         signal = self.layout.group.spike.signal
         sign = self.layout.group.spike.sign
 
         def lane(constants, carry, step, lane_arrivals):
-            parts, armed, inputs, count, slots, rate, move = carry
-            parts, rates, stage, moves = self._take_step(constants, parts, inputs, first + step)
+            before, armed, inputs, count, slots, rate, move, ledger = carry
+            number = first + step
+            parts, rates, stage, moves = self._take_step(constants, before, inputs, number)
             rate = jnp.maximum(rate, self._largest(self._slopes(rates, stage)))
             move = jnp.maximum(move, self._largest(moves))
             x = sign * self.visible_state(constants, parts, inputs)[signal]
-            inputs = self._incoming(inputs, lane_arrivals)
+            held, inputs = inputs, self._incoming(inputs, lane_arrivals)
             # A Schmitt trigger: noise about the level fires once, until the signal has been below
             # the lower one.
             fires = armed & (x > self.level)
             slots = [jnp.where(fires & (count == j), step, s) for j, s in enumerate(slots)]
             armed = (armed & ~fires) | (x < self.rearm)
-            return parts, armed, inputs, count + fires.astype(count.dtype), slots, rate, move
+            if energy is not None:
+                states, crossing = (before, stage, parts), (fires, x < self.rearm)
+                ledger = energy.add(constants, ledger, number, states, (held, inputs), crossing)
+            count = count + fires.astype(count.dtype)
+            return parts, armed, inputs, count, slots, rate, move, ledger
 
         def advance(carry, step_inputs):
             step, lane_arrivals = step_inputs
@@ -319,9 +332,11 @@ class NeuronProgram:
             [none - 1] * per_member,
             rate,
             rate,
+            () if energy is None else energy.chunk_begin(state["energy"]),
         )
         places = (jnp.arange(self.steps, dtype=jnp.int32), arrivals)
-        (parts, armed, inputs, count, slots, rate, distance), _ = lax.scan(advance, begin, places)
+        end, _ = lax.scan(advance, begin, places)
+        parts, armed, inputs, count, slots, rate, distance, ledger = end
         # A lane beyond the last neuron never re-arms.
         armed = armed & constants["real"]
         slots = [jnp.where(constants["real"], s, -1) for s in slots]
@@ -330,11 +345,16 @@ class NeuronProgram:
         sizes = (rate * self.dt, at_end * self.dt, distance)
         rates = [jnp.max(jnp.where(constants["real"], x, 0)) for x in sizes]
         state = state | {"parts": parts, "armed": armed, "input": inputs}
+        sums: tuple = ()
+        if energy is not None:
+            memory, sums = energy.chunk_end(constants, state["energy"], ledger)
+            state = state | {"energy": memory}
         return (
             _update_statistics(state, count, slots, first),
             count,
             jnp.stack(slots, axis=-1),
             rates,
+            sums,
         )
 
 

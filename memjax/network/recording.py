@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float, Int
 
+from ..circuit.power import kinds_of_elements
 from ..observables import SpikeTrain
+from .energy import EnergyLedger
+from .energy_program import PHASES
+from .groups import Neurons
 from .network import Network
 
 if TYPE_CHECKING:
     import pandas
     import xarray
 
-_UNITS = {"count": "1", "isi": "s", "cv": "1"}
+_UNITS = {"count": "1", "isi": "s", "cv": "1", "energy": "J"}
 """Units of the statistics."""
 
 
@@ -31,12 +35,15 @@ class Stretch:
         Numbers of members and of time steps at whose end they fired, in order of time.
     traces : dict of str to dict of str to Float[np.ndarray, "rows neurons"]
         States of the neurons that are watched [SI], one row per record.
+    energies : dict of str to tuple of (Float[np.ndarray, "exchanges phases elements"], Float[np.ndarray, "exchanges phases"])
+        Energies [J] and times [s] of groups of neurons, see `EnergyLedger`; empty without a ledger.
     """
 
     begin: int
     end: int
     spikes: dict[str, tuple[Int[np.ndarray, " spikes"], Int[np.ndarray, " spikes"]]]
     traces: dict[str, dict[str, Float[np.ndarray, "rows neurons"]]]
+    energies: dict[str, tuple[np.ndarray, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +85,8 @@ class Recording:
     times : Float[np.ndarray, "rows"]
         When [s].
     statistics : dict of str to dict of str to np.ndarray
-        By member: `count`, and of neurons `isi` [s] and `cv` of their intervals, also of runs that this one goes on.
+        By member: `count`, and of neurons `isi` [s] and `cv` of their intervals, and with a ledger the `energy` that
+        sources gave it [J], also of runs that this one goes on.
     conductances : dict of str to dict of str to Float[np.ndarray, "edges"]
         Of projections whose weights are programmed devices [S]: at the `start` and at the `end`, by edge.
     start : float
@@ -94,6 +102,8 @@ class Recording:
         met and is fine.
     final : Snapshot, optional
         From which `memjax.network.run` goes on; None where a folder's checkpoint is not of the end of the recording.
+    energy : dict of str to EnergyLedger
+        Energy of each group of neurons; empty where none was asked for.
     """
 
     sizes: dict[str, int]
@@ -110,10 +120,17 @@ class Recording:
     watched: dict[str, Int[np.ndarray, " neurons"]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     final: Snapshot | None = None
+    energy: dict[str, EnergyLedger] = field(default_factory=dict)
 
     @classmethod
     def of(
-        cls, network: Network, parts: Sequence[Stretch], *, every: int, **options: Any
+        cls,
+        network: Network,
+        parts: Sequence[Stretch],
+        *,
+        every: int,
+        rest_powers: Mapping[str, Mapping[str, float]],
+        **options: Any,
     ) -> "Recording":
         """Out of the stretches of a run, whose states were recorded every so many steps."""
         clock, begin, end = network.clock, parts[0].begin, parts[-1].end
@@ -125,10 +142,27 @@ class Recording:
             n: {k: np.concatenate([p.traces[n][k] for p in parts]) for k in parts[0].traces[n]}
             for n in parts[0].traces
         }
+        ledgers = {}
+        for g in network.groups:
+            if isinstance(g, Neurons) and g.name in rest_powers:
+                energies, times = (
+                    np.concatenate([p.energies[g.name][k] for p in parts]) for k in (0, 1)
+                )
+                ledgers[g.name] = EnergyLedger(
+                    kinds=kinds_of_elements(g.circuit),
+                    energies=energies,
+                    times=times,
+                    rest=rest_powers[g.name],
+                    neurons=g.n,
+                    spikes=len(spikes[g.name][0]),
+                    exchange=clock.exchange,
+                    start=begin * clock.exchange,
+                )
         return cls(
             sizes={g.name: g.n for g in network.groups},
             dt=clock.dt,
             duration=end * clock.exchange,
+            energy=ledgers,
             start=begin * clock.exchange,
             spikes=spikes,
             traces=traces,
@@ -185,7 +219,7 @@ class Recording:
         Of a group NAME: spikes as ``NAME.spike_member`` and ``NAME.spike_time`` over ``NAME.spike``, in order of time;
         statistics and states at the end over ``NAME.member``, as ``NAME.count`` and ``NAME.final.STATE``; traces as
         ``NAME.STATE`` over (time, ``NAME.watched``). Of a projection NAME ``NAME.conductance_start`` and ``_end`` over
-        ``NAME.edge``. Notes, dt, start and duration of the run are attributes of the dataset.
+        ``NAME.edge``. Of a ledger ``NAME.energies`` over (``NAME.exchange``, phase, ``NAME.element``) and ``NAME.times``. Notes, dt, start and duration of the run are attributes of the dataset.
         """
         import xarray as xr
 
@@ -208,6 +242,14 @@ class Recording:
                 coordinates[dimension] = (dimension, self.watched[name])
             for k, x in traces.items():
                 data[f"{name}.{k}"] = (("time", dimension), x, {"units": units.get(k, "1")})
+        for name, ledger in self.energy.items():
+            exchange, element = f"{name}.exchange", f"{name}.element"
+            ends = self.start + (np.arange(len(ledger.times)) + 1) * ledger.exchange
+            coordinates[exchange] = (exchange, ends, {"units": "s"})
+            coordinates |= {element: (element, list(ledger.kinds)), "phase": ("phase", list(PHASES))}
+            units = {"units": "J"}
+            data[f"{name}.energies"] = ((exchange, "phase", element), ledger.energies, units)
+            data[f"{name}.times"] = ((exchange, "phase"), ledger.times, {"units": "s"})
         for name, ends in self.conductances.items():
             for end, g in ends.items():
                 data[f"{name}.conductance_{end}"] = (f"{name}.edge", g, {"units": "S"})

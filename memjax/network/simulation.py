@@ -53,6 +53,8 @@ class Simulation:
         See `run`.
     devices : sequence of jax.Device, optional
         See `run`.
+    energy : bool
+        See `run`.
 
     Attributes
     ----------
@@ -74,8 +76,9 @@ class Simulation:
         every: float | None = None,
         initial: Snapshot | None = None,
         devices: Sequence[Any] | None = None,
+        energy: bool = False,
     ):
-        self.network, self.done = network, 0
+        self.network, self.done, self.energy = network, 0, energy
         self.stiffness: dict[str, float] = {}
         self.decays: dict[str, float] = {}
         self.moves: dict[str, float] = {}
@@ -84,7 +87,7 @@ class Simulation:
         self.every = record_steps(network.clock, every)
         self.engine = network.engine(devices if devices is not None else jax.devices())
         self.plan = self.engine.plan
-        self.program = self.engine.program(watched, self.every)
+        self.program = self.engine.program(watched, self.every, energy)
         sizes = {n: min(g.n, max(_MIN_ROOM, g.n // 16)) for n, g in self.plan.groups.items()}
         self.room = _larger(Room(_FIRST_SLOTS, tuple(sizes.items())), self.program.room)
         self.state = self.engine.begin(self.program) | {"ring": self.engine.ring(self.room)}
@@ -139,7 +142,7 @@ class Simulation:
             run = self.program.run(self.room, self._max_exchanges())
             # Lost where the program is interrupted, and then made anew.
             scratch, self._scratch = self._scratch or self.program.blank(), None
-            state, (spikes, traces), (needs, rates), first_bad, self._scratch = run(
+            state, (spikes, traces, sums), (needs, rates), first_bad, self._scratch = run(
                 self.engine.fixed, self.state, scratch, np.int32(self.done), np.int32(count)
             )
             if not self._make_room({n: (int(w[0]), int(w[1])) for n, w in needs.items()}):
@@ -150,8 +153,14 @@ class Simulation:
             n: self._spike_list(x, begin, count)
             for n, x in jax.tree.map(np.asarray, spikes).items()
         }
+        rows, dt = self._rows(traces, begin, count), self.plan.clock.dt
+        # Sums of powers, of steps and of neurons over steps become energies and times in float64.
+        energies = {
+            n: tuple(np.asarray(x[:count], np.float64) * dt for x in pair)
+            for n, pair in sums.items()
+        }
         return Stretch(
-            begin=begin, end=self.done, spikes=spike_lists, traces=self._rows(traces, begin, count)
+            begin=begin, end=self.done, spikes=spike_lists, traces=rows, energies=energies
         )
 
     def _rows(self, traces: Any, begin: int, count: int) -> Any:
@@ -252,7 +261,24 @@ class Simulation:
                 spread = np.sqrt(np.maximum(squares / n - mean**2, 0.0))
                 cv = np.where(count > 2, spread / mean, np.nan)
                 statistics[name] |= {"isi": mean * self.plan.clock.dt, "cv": cv}
+                if self.energy:
+                    given = [_global_array(x).ravel()[: g.n] for x in state["energy"]["given"]]
+                    total = sum(x.astype(np.float64) for x in given)
+                    statistics[name] |= {"energy": total * self.plan.clock.dt}
         return statistics
+
+    def rest_powers(self) -> dict[str, dict[str, float]]:
+        """Power of the elements of each group of neurons at rest [W], see `EnergyLedger`; empty without a ledger."""
+        powers = {}
+        for name, program in self.program.neurons.items():
+            if program.energy is not None:
+                constants, n = self.engine.fixed["groups"][name], self.plan.groups[name].n
+                lanes = program.energy.rest({k: constants[k] for k in ("values", "bias")})
+                powers[name] = {
+                    k: float(_global_array(lanes[k]).ravel()[:n].astype(np.float64).sum())
+                    for k in program.energy.kinds
+                }
+        return powers
 
     def states(self) -> dict[str, dict[str, Float[np.ndarray, " members"]]]:
         """States of all neurons now [SI], by group and name."""
@@ -374,6 +400,7 @@ def run(
     initial: Snapshot | None = None,
     devices: Sequence[Any] | None = None,
     progress: bool = False,
+    energy: bool = False,
 ) -> Recording:
     """Simulate, and keep all spikes in memory.
 
@@ -395,6 +422,8 @@ def run(
         Where; all of JAX's by default.
     progress : bool
         Whether to show a bar on standard error.
+    energy : bool
+        Whether to add up the energy of all elements, see `EnergyLedger`. Spikes are the same to the bit with and without.
 
     Returns
     -------
@@ -423,7 +452,9 @@ def run(
     --------
     memjax.network.run_store.run_network : streams to files, is interrupted and goes on.
     """
-    simulation = Simulation(network, watch=watch, every=every, initial=initial, devices=devices)
+    simulation = Simulation(
+        network, watch=watch, every=every, initial=initial, devices=devices, energy=energy
+    )
     start = simulation.conductances()
     parts = list(simulation.advance(network.exchanges(duration), progress=progress))
     end = simulation.conductances()
@@ -441,4 +472,5 @@ def run(
         watched=simulation.program.watched,
         notes=tuple(notes),
         final=Snapshot.of(simulation.snapshot()),
+        rest_powers=simulation.rest_powers(),
     )

@@ -82,21 +82,28 @@ def element_powers(
     return _powers(circuit, v, v, slopes, circuit.element_currents(t, state, u, env), u)
 
 
-def _powers(circuit: Circuit, v: Volts, v_stored: Volts, slopes: Volts, currents, u) -> dict:
-    """Power of each element [W] at node voltages [V], those of capacitors at `v_stored`, given slopes [V/s] and currents
-    [A]."""
+def _powers(
+    circuit: Circuit, v: Volts, stored: Volts, slopes: Volts, currents, u, extra: Volts | None = None
+) -> dict:
+    """Power of each element [W] at node voltages [V], at those of `stored` of capacitors, given slopes [V/s] and currents
+    [A]; `extra` is what is too small to be added to the node voltages.
+    """
     powers = {}
+    extra = [0.0 * x for x in v] if extra is None else extra
     source_currents = circuit.balance_sources(currents, slopes, u)
     for name, e, net in zip(circuit.names, circuit.elements, circuit.topology.nodes):
         if isinstance(e, AbstractSource):
             # Its current flows out of the first terminal: negative where the source gives power.
-            powers[name] = -(v[net[0]] - v[net[1]]) * source_currents[name]
+            powers[name] = -(_across(v, net) + _across(extra, net)) * source_currents[name]
         elif isinstance(e, Capacitor):
             # Growth of the stored energy: d(C V^2 / 2)/dt = C V dV/dt.
-            powers[name] = e.c * _across(v_stored, net) * _across(slopes, net)
+            powers[name] = e.c * _across(stored, net) * _across(slopes, net)
+        elif len(net) == 2:
+            powers[name] = (_across(v, net) + _across(extra, net)) * currents[name][0]
         else:
             # Heat. The currents into an element add up to 0, so that the choice of ground drops out.
-            powers[name] = sum(v[k] * i for k, i in zip(net, currents[name], strict=True))
+            terms = zip(net, currents[name], strict=True)
+            powers[name] = sum((v[k] + extra[k]) * i for k, i in terms)
     return powers
 
 
@@ -126,7 +133,14 @@ def kinds_of_elements(circuit: Circuit) -> dict[str, str]:
 
 
 def step_powers(
-    circuit: Circuit, t, state, before: State, u, h, env: Environment
+    circuit: Circuit,
+    t,
+    state,
+    before: State,
+    u,
+    h,
+    env: Environment,
+    correction: State | None = None,
 ) -> dict[str, Float[Array, ""]]:
     r"""Mean power that each element takes up in an implicit Euler step of the node voltages [W].
 
@@ -145,12 +159,16 @@ def step_powers(
         Step [s].
     env : Environment
         Temperature.
+    correction : dict of str to Float[Array, ""], optional
+        What Newton's next step would add to the node voltages [V], at which elements take their power. A step is one
+        Newton step, which transistors need more than one of, and is rounded: across a load that nearly no current passes
+        that is all of a voltage in float32.
 
     Returns
     -------
     dict of str to Float[Array, ""]
         By the names of `kinds_of_elements`, negative for a source that gives. Their sum is 0 but for rounding and for
-        what one Newton step leaves of transistors' equations.
+        what is left of the equations of transistors.
 
     Notes
     -----
@@ -169,7 +187,20 @@ def step_powers(
     slopes = circuit.slopes_of(rates, state, u)
     v = circuit.node_voltages(state, u)
     middle = [x - 0.5 * h * s for x, s in zip(v, slopes, strict=True)]
-    powers = _powers(circuit, v, middle, slopes, circuit.element_currents(t, state, u, env), u)
+    currents, extra = circuit.element_currents(t, state, u, env), None
+    if correction is not None:
+
+        def at(x):
+            return circuit.element_currents(t, x, u, env)
+
+        # By name, in the order of the elements, which `jax.tree.map` would change.
+        change = jax.jvp(at, (state,), (correction,))[1]
+        currents = {
+            k: tuple(a + b for a, b in zip(pair, change[k], strict=True))
+            for k, pair in currents.items()
+        }
+        extra = circuit.slopes_of(correction, state, u)
+    powers = _powers(circuit, v, middle, slopes, currents, u, extra)
     nets = [(e.c, _across(slopes, net)) for e, *net in circuit.capacitors]
     stray = circuit.topology.stray
     if stray:

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from ..circuit.power import drive_step_energies, kinds_of_elements, step_powers
+from ..solver import linear_change
 from ..solver.linear import solve_small
 from ..solver.semi_implicit import rates_along
 from .plan import Layout, State
@@ -99,7 +100,7 @@ class EnergyProgram:
         (before, stage, end), inputs = lax.optimization_barrier((step, inputs))
         now, later = inputs
         is_on, is_on_later = self._on(now, peak), False
-        powers = self._powers(constants, number, before, stage, now)
+        powers = self._powers(constants, number, (before, stage), now)
         phases = self._phases(window, is_on)
         sums = _accumulate(sums, powers, phases)
         peak = [jnp.maximum(p, jnp.abs(s)) for p, s in zip(peak, later, strict=True)]
@@ -128,15 +129,26 @@ class EnergyProgram:
         system = self.program.equations(constants["values"]).system
         return system, {s.name: parts[s.name] * s.scale for s in system.specs}
 
-    def _powers(self, constants: State, number, before: State, stage: State, inputs: list) -> State:
+    def _powers(self, constants: State, number, step: tuple, inputs: list) -> State:
         """Power of each element in a step [W]."""
-        program = self.program
-        system, state = self._system(constants, stage)
-        _, state_before = self._system(constants, before)
-        u = program.drive(system, stage, inputs, constants["bias"])
+        program, (before, stage) = self.program, step
         h = jnp.asarray(program.dt, program.dtype)
-        t = number.astype(program.dtype) * h
-        return step_powers(system, t, state, state_before, u, h, program.scaled.env)
+        scaled, t = program.equations(constants["values"]), number.astype(program.dtype) * h
+        system, state = self._system(constants, stage)
+
+        def drive(p):
+            return program.drive(system, p, inputs, constants["bias"])
+
+        moved = {k: stage[k] - before[k] for k in scaled.linear}
+        left = linear_change(
+            lambda p: scaled.rates(t, p, drive(p)), stage, scaled.linear, h, moved
+        )
+        left = {k: left.get(k, jnp.zeros_like(x)) for k, x in stage.items()}
+        _, state_before = self._system(constants, before)
+        _, correction = self._system(constants, left)
+        return step_powers(
+            system, t, state, state_before, drive(stage), h, scaled.env, correction
+        )
 
     def _jump_powers(self, constants: State, parts: State, inputs: list, later: list) -> State:
         """Energy that elements take as the inputs change at the end of a step, over the step [W]."""

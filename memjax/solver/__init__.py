@@ -20,6 +20,7 @@ from .rodas3_componentwise import (
 from .rosenbrock import Rodas3 as Rodas3, rodas3_step as rodas3_step
 from .semi_implicit import (
     SemiImplicitEuler as SemiImplicitEuler,
+    linear_change as linear_change,
     semi_implicit_euler_step as semi_implicit_euler_step,
 )
 from .sra_esdirk import SraEsdirk as SraEsdirk

@@ -20,18 +20,27 @@ def rates_along(rates: Callable[[Parts], Parts], parts: Parts, k: Any) -> tuple[
     return jax.jvp(rates, (parts,), (direction,))
 
 
-def _with_linear(
-    rates: Callable[[Parts], Parts], parts: Parts, linear: tuple, h: Float[Array, ""]
+def linear_change(
+    rates: Callable[[Parts], Parts],
+    parts: Parts,
+    linear: tuple,
+    h: Float[Array, ""],
+    moved: Parts | None = None,
 ) -> Parts:
-    """The linear parts at the end of a step given the others at its start: (I - h A) change = h rate."""
+    """Change of the linear parts in a step given the others at its start: (I - h A) change = h rate.
+
+    Where they have `moved` already it is what is left to do, (I - h A) change = h rate - moved: Newton's next step, of
+    rates that are not quite linear or that rounding has taken something off.
+    """
     rate, rows = {}, []
     for k in linear:
         rate, slope = rates_along(rates, parts, k)
         rows.append([(1.0 if i == k else 0.0) - h * slope[i] for i in linear])
     columns = [list(column) for column in zip(*rows, strict=True)]  # row i: equation of part i
     # One solve and no iteration: these rates are linear in these parts given the others.
-    change = solve_small(columns, [h * rate[i] for i in linear])
-    return {**parts, **{k: parts[k] + c for k, c in zip(linear, change, strict=True)}}
+    right = [h * rate[i] - (0.0 if moved is None else moved[i]) for i in linear]
+    change = solve_small(columns, right)
+    return dict(zip(linear, change, strict=True))
 
 
 def _damping(rates: Callable[[Parts], Parts], parts: Parts, k: Any, h: Float[Array, ""]):
@@ -75,7 +84,8 @@ def semi_implicit_euler_step(
     Every part is an array of its own, so that a batch of devices runs along contiguous memory in one
     loop: this is the step of large ensembles.
     """
-    state = _with_linear(rates, parts, linear, h) if linear else parts
+    change = linear_change(rates, parts, linear, h) if linear else {}
+    state = {**parts, **{k: parts[k] + c for k, c in change.items()}}
     rate = rates(state)
     if damped:
         explicit = [k for k, x in state.items() if k not in linear]

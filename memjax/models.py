@@ -2,7 +2,7 @@
 
 import inspect
 
-from .circuit import Circuit, Template
+from .circuit import Circuit, Footprint, Template
 from .device import AbstractDevice, device_class, device_names
 from .errors import ModelError
 from .neuron import TEMPLATES as NEURONS
@@ -41,3 +41,17 @@ def about(name: str) -> tuple[str, tuple[str, ...]]:
         return inspect.getdoc(template.build) or "", template.references
     cls = device_class(name)
     return inspect.getdoc(cls) or "", cls.references
+
+
+def footprint(name: str) -> Footprint | None:
+    """Area of one circuit of that model as a source states it; None where none was found.
+
+    Raises
+    ------
+    ModelError
+        If there is no such model.
+    """
+    if name in CIRCUITS:
+        return CIRCUITS[name].footprint
+    model(name)
+    return None

@@ -25,4 +25,4 @@ from .elements import (
 )
 from .limiter import soft_limit as soft_limit
 from .power import energies as energies, energy_per_spike as energy_per_spike, powers as powers
-from .template import Template as Template
+from .template import Footprint as Footprint, Template as Template

@@ -38,7 +38,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="accelerators, or else virtual devices on the processor (default: all, or one)",
     )
-    add("--no-pictures", action="store_true", help="write no raster.png, rate.png, weights.png")
+    add("--no-pictures", action="store_true", help="write no raster.png, rate.png, weights.png, energy.png")
     add_json_option(parser)
 
 
@@ -72,7 +72,22 @@ def _pictures(recording: "Recording", out: Path) -> list[str]:
             draw(recording, ax=figure.add_subplot())
             with writing(out / name) as temporary:
                 figure.savefig(temporary, format="png")
-    return list(pictures)
+        if recording.energy:
+            figure = Figure(figsize=(10, 7))
+            _draw_energy(recording, figure)
+            with writing(out / "energy.png") as temporary:
+                figure.savefig(temporary, format="png")
+    return [*pictures, *(["energy.png"] if recording.energy else [])]
+
+
+def _draw_energy(recording: "Recording", figure: Any) -> None:
+    """Energies by element and by cause side by side, and the power over time below."""
+    from ..plot import energy_by_cause, energy_by_element, energy_power
+
+    grid = figure.add_gridspec(2, 2, height_ratios=(3, 2))
+    energy_by_element(recording, ax=figure.add_subplot(grid[0, 0]))
+    energy_by_cause(recording, ax=figure.add_subplot(grid[0, 1]))
+    energy_power(recording, ax=figure.add_subplot(grid[1, :]))
 
 
 def _drawable(options: argparse.Namespace) -> bool:
@@ -114,6 +129,33 @@ def _summary(recording: "Recording", network: "Network", wall: float, fresh: boo
     }
 
 
+def _areas(models: dict[str, str]) -> dict[str, dict[str, Any]]:
+    """Area of one neuron of each group as a source states it, for `run.json`."""
+    from ..models import footprint
+
+    return {
+        group: {"model": model, "area_m2": f and f.area, "source": f and f.source}
+        for group, model in models.items()
+        for f in [footprint(model)]
+    }
+
+
+def _energy_lines(energy: dict[str, Any]) -> list[str]:
+    """The ledger for people: a table by group, and the energy of an inference."""
+    causes = list(energy["by_cause_J"])
+    rows = [
+        [n, f"{g['given_J']:.4g}", *(f"{g['by_cause_J'][c]:.3g}" for c in causes)]
+        + [_number((g["per_spike_J"] or {}).get("total")), f"{g['numerical_share']:.1e}"]
+        for n, g in energy["groups"].items()
+    ]
+    head = ["energy of", "given (J)", *(f"{c} (J)" for c in causes), "per spike (J)", "numerical"]
+    return [table(rows, head=head)] + [
+        f"per stimulus of {n!r}: {_number(x['mean_J'])} J (SD {_number(x['sd_J'])} J, "
+        f"{x['intervals']} of {x['interval_s']:g} s)"
+        for n, x in energy["per_inference"].items()
+    ]
+
+
 def _print(report: dict) -> None:
     """The summary for people."""
     rows = [
@@ -121,6 +163,8 @@ def _print(report: dict) -> None:
         for n, g in report["groups"].items()
     ]
     print(table(rows, head=["group", "n", "spikes", "mean rate (1/s)", "mean CV"]))
+    for line in _energy_lines(report["energy"]) if "energy" in report else []:
+        print(line)
     speed = report["neuron_steps_per_s"]
     text = "" if speed is None else f", {speed:.3g} neuron-steps/s, compiling included"
     print(f"{report['duration_s']:g} s in {report['wall_s']:.3g} s{text}")
@@ -157,7 +201,10 @@ def _run(options: argparse.Namespace) -> int:
             force=options.force,
             devices=devices,
             progress=sys.stderr.isatty(),
-            about={
+            energy=file.energy,
+            stimuli=file.stimuli,
+            about=({"area": _areas(file.models)} if file.energy else {})
+            | {
                 "file": options.file,
                 "read": file.source,
                 "memjax": __version__,
@@ -171,10 +218,12 @@ def _run(options: argparse.Namespace) -> int:
     recording = load_recording(out, most=_RASTER_SPIKES)
     report = _summary(recording, file.network, wall, not options.resume)
     files = ["recording.h5", "run.json", *(_pictures(recording, out) if draws else [])]
-    notes = read_about(out)["notes"]
+    about = read_about(out)
+    notes = about["notes"]
     for note in notes:
         say("warning", note)
     report = {"out": str(out), "files": files, "warnings": notes} | report
+    report |= {"energy": about["energy"]} if file.energy else {}
     if options.json:
         print_json(report)
     else:

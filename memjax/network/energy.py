@@ -1,6 +1,6 @@
 """Ledger of a network's energy: what each element of a group takes, by cause, per spike and per stimulus."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from ..errors import NetworkError
 from .energy_program import PHASES
+from .groups import Poisson
 
 CAUSES = ("rest", *PHASES)
 """What energy is spent on, see `EnergyLedger`."""
@@ -197,7 +198,7 @@ class EnergyLedger:
             "rest_W": dict(self.rest),
             "per_spike_J": per_spike,
             "per_inference": {
-                name: _interval_summary(self, interval, count)
+                name: _interval_summary(self.per_interval(interval, count), interval)
                 for name, (interval, count) in (stimuli or {}).items()
             },
             "numerical_share": self.numerical_share,
@@ -205,12 +206,46 @@ class EnergyLedger:
         }
 
 
-def _interval_summary(ledger: EnergyLedger, interval: float, count: int) -> dict[str, Any]:
+def _interval_summary(energy: Any, interval: float) -> dict[str, Any]:
     """Energy per stimulus: mean and standard deviation; None where there were too few."""
-    energy = ledger.per_interval(interval, count)
     return {
         "interval_s": interval,
         "intervals": len(energy),
         "mean_J": float(energy.mean()) if len(energy) else None,
         "sd_J": float(energy.std(ddof=1)) if len(energy) > 1 else None,
+    }
+
+
+def poisson_stimuli(groups: Sequence[Any]) -> dict[str, tuple[float, int]]:
+    """Length [s] and number of the intervals of Poisson sources whose rates change from interval to interval."""
+    return {
+        g.name: (g.interval, len(np.asarray(g.rate)))
+        for g in groups
+        if isinstance(g, Poisson) and g.interval is not None
+    }
+
+
+def energy_report(
+    ledgers: Mapping[str, EnergyLedger], stimuli: Mapping[str, tuple[float, int]]
+) -> dict[str, Any]:
+    """The ledgers of a network's groups, and their sum, in numbers, as `run.json` has them.
+
+    Parameters
+    ----------
+    ledgers : mapping of str to EnergyLedger
+        By group.
+    stimuli : mapping of str to tuple of (float, int)
+        Length [s] and number of the stimuli that groups of sources give.
+    """
+    groups = {n: x.summary(stimuli) for n, x in ledgers.items()}
+    return {
+        "given_J": sum(x.given for x in ledgers.values()),
+        "by_cause_J": {c: sum(x.by_cause[c] for x in ledgers.values()) for c in CAUSES},
+        "per_inference": {
+            n: _interval_summary(sum(x.per_interval(*pair) for x in ledgers.values()), pair[0])
+            for n, pair in stimuli.items()
+            if ledgers
+        },
+        "groups": groups,
+        "not_modelled": list(NOT_MODELLED),
     }

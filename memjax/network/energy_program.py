@@ -8,8 +8,6 @@ from jax import lax
 
 from ..circuit.power import drive_step_energies, kinds_of_elements, step_powers
 from ..solver import linear_change
-from ..solver.linear import solve_small
-from ..solver.semi_implicit import rates_along
 from .plan import Layout, State
 
 if TYPE_CHECKING:
@@ -178,20 +176,22 @@ class EnergyProgram:
         zero = jnp.zeros((), self.program.dtype)
         u = zero if len(system.ports) == 1 else jnp.zeros(len(system.ports), self.program.dtype)
 
-        def settle(_, parts):
+        def change(parts):
             # An implicit step of any length is one Newton step towards where no current is left over.
-            slopes = {k: rates_along(lambda p: scaled.rates(zero, p, u), parts, k) for k in nodes}
-            rows = [
-                [(i == k) * 1.0 - _SETTLE_TIME * slopes[k][1][i] for k in nodes] for i in nodes
-            ]
-            change = solve_small(rows, [_SETTLE_TIME * slopes[i][0][i] for i in nodes])
-            return parts | {k: parts[k] + c for k, c in zip(nodes, change, strict=True)}
+            if not scaled.linear:
+                return {}
+            long = zero + _SETTLE_TIME
+            return linear_change(lambda p: scaled.rates(zero, p, u), parts, scaled.linear, long)
 
-        nodes = scaled.linear
-        if nodes:
-            parts = lax.fori_loop(0, _NEWTON_STEPS, settle, parts)
-        state = {s.name: parts[s.name] * s.scale for s in system.specs}
-        return step_powers(system, zero, state, state, u, zero + 1.0, scaled.env)
+        def settle(_, parts):
+            return parts | {k: parts[k] + c for k, c in change(parts).items()}
+
+        parts = lax.fori_loop(0, _NEWTON_STEPS, settle, parts)
+        left = {k: jnp.zeros_like(x) for k, x in parts.items()} | change(parts)
+        state, correction = (
+            {s.name: p[s.name] * s.scale for s in system.specs} for p in (parts, left)
+        )
+        return step_powers(system, zero, state, state, u, zero + 1.0, scaled.env, correction)
 
 
 def _accumulate(sums: list, powers: State, phases: list) -> list:

@@ -26,8 +26,11 @@ import h5py
 import jax
 import numpy as np
 
+from ..circuit.power import kinds_of_elements
 from ..errors import NetworkError, OutputError
 from ..files import prepare_output, strict_json, writing
+from .energy import EnergyLedger, energy_report, poisson_stimuli
+from .energy_program import PHASES
 from .groups import Group, Neurons
 from .network import Network
 from .plan import record_steps
@@ -43,6 +46,9 @@ MARKER, RECORDING, CHECKPOINT = "run.json", "recording.h5", "checkpoint.npz"
 _PARTS, _LOCK = "parts", ".lock"
 
 _CONDUCTANCES = "conductances_S"
+_ENERGY_KEYS = ("energy_J", "time_s")
+"""Datasets of a ledger: by exchange interval, phase and element, and by exchange interval and phase."""
+
 _AT_THE_END = ("statistics", "states", _CONDUCTANCES)
 """Groups of the file that are written when a run has ended; a longer run rewrites them."""
 
@@ -130,6 +136,11 @@ def _as_h5(stretches: Sequence[Stretch]) -> bytes:
                 file[f"traces/{name}/{key}"] = np.concatenate(
                     [s.traces[name][key] for s in stretches]
                 )
+        for name, pair in stretches[0].energies.items():
+            for k, key in zip(range(len(pair)), _ENERGY_KEYS, strict=True):
+                file[f"energy/{name}/{key}"] = np.concatenate(
+                    [s.energies[name][k] for s in stretches]
+                )
     return target.getvalue()
 
 
@@ -166,7 +177,8 @@ class _Folder:
 
     def due(self) -> bool:
         """Whether it is time to write."""
-        size = sum(x.size for s in self.pending for x in jax.tree.leaves((s.spikes, s.traces)))
+        arrays = [jax.tree.leaves((s.spikes, s.traces, s.energies)) for s in self.pending]
+        size = sum(x.size for leaves in arrays for x in leaves)
         return time.monotonic() - self.last > self.interval or size > _FULL
 
     def flush(self, simulation: Simulation) -> None:
@@ -231,6 +243,7 @@ def _description(
     duration: float,
     watch: Mapping[str, Sequence[int]] | None,
     every: float | None,
+    energy: bool,
     about: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     """Content of `run.json` at the start of a run."""
@@ -245,20 +258,22 @@ def _description(
         "seed": network.seed,
         "watch": {n: [int(m) for m in numbers] for n, numbers in (watch or {}).items()},
         "record_steps": record_steps(clock, every),
+        "energy_ledger": energy,
         "wall_s": 0.0,
         "stiffness": {},
-        "groups": {g.name: _group(g) for g in network.groups},
+        "groups": {g.name: _group(g, energy) for g in network.groups},
         "projections": {p.name: {"edges": len(p.edges)} for p in network.projections},
         "versions": {n: version(n) for n in ("memjax", "jax", "numpy")},
         **(about or {}),
     }
 
 
-def _group(group: Group) -> dict[str, Any]:
+def _group(group: Group, energy: bool) -> dict[str, Any]:
     """Entry of a group in `run.json`."""
     content: dict[str, Any] = {"kind": type(group).__name__, "n": group.n}
     if isinstance(group, Neurons):
         content["units"] = {s.name: s.unit for s in group.circuit.specs}
+        content |= {"elements": kinds_of_elements(group.circuit)} if energy else {}
     return content
 
 
@@ -292,6 +307,15 @@ def _check_same(path: Path, content: Mapping[str, Any]) -> dict[str, Any]:
     before = read_about(path)
     # Runs of earlier versions recorded at exchanges.
     before.setdefault("record_steps", before.get("exchange_steps"))
+    before.setdefault("energy_ledger", False)
+    if before["energy_ledger"] != content["energy_ledger"]:
+        with_or_without = ("without", "with")
+        raise NetworkError(
+            f"a run {with_or_without[before['energy_ledger']]} an energy ledger",
+            where=str(path),
+            allowed="to go on as it was begun",
+            fix=f"energy = {str(before['energy_ledger']).lower()}, or choose another --out",
+        )
     for key in ("schema_version", "digest", "watch", "record_steps"):
         if before.get(key) != content[key]:
             raise NetworkError(
@@ -333,6 +357,8 @@ def run_network(
     every: float | None = None,
     save_interval: float = _SAVE_INTERVAL,
     about: Mapping[str, Any] | None = None,
+    energy: bool = False,
+    stimuli: Mapping[str, tuple[float, int]] | None = None,
 ) -> Path:
     """Simulate a network into a folder.
 
@@ -344,7 +370,7 @@ def run_network(
         Time [s] from its beginning, also where a run is resumed.
     out : str or Path
         Folder: `recording.h5`, `run.json`, and `checkpoint.npz`, from which a longer run goes on.
-    watch, every, devices, progress
+    watch, every, devices, progress, energy
         See `memjax.network.run`.
     resume : bool
         Go on from the last checkpoint of the same network.
@@ -354,6 +380,9 @@ def run_network(
         Time of computing after which what was simulated is written [s].
     about : mapping, optional
         More for `run.json`.
+    stimuli : mapping of str to tuple of (float, int), optional
+        Length [s] and number of the stimuli that groups of sources give, for the energy of each; by default the
+        intervals of `Poisson` groups.
 
     Returns
     -------
@@ -369,7 +398,7 @@ def run_network(
     KeyboardInterrupt
         After Ctrl-C: all that was simulated is on disk.
     """
-    content = _description(network, duration, watch, every, about)
+    content = _description(network, duration, watch, every, energy, about)
     writes = jax.process_index() == 0
     folder = _open_folder(Path(out), content, resume=resume, force=force) if writes else Path(out)
     with _lock_folder(folder) if writes else contextlib.nullcontext():
@@ -377,7 +406,11 @@ def run_network(
             if not resume:
                 _clear_folder(folder)
             _write_about(folder, content)
-        simulation = Simulation(network, watch=watch, every=every, devices=devices)
+        simulation = Simulation(network, watch=watch, every=every, devices=devices, energy=energy)
+        for name, powers in simulation.rest_powers().items():
+            content["groups"][name]["rest_W"] = powers
+        if energy and writes:
+            _write_about(folder, content)
         store = _Folder(folder, save_interval)
         start = simulation.conductances()
         if resume:
@@ -395,6 +428,10 @@ def run_network(
             content |= {k: getattr(simulation, k) for k in ("stiffness", "decays", "moves")}
             content |= {"notes": simulation.notes()}
             _merge(store, network, simulation.done, at_end)
+            if energy:
+                intervals = stimuli if stimuli is not None else poisson_stimuli(network.groups)
+                ledgers = load_recording(folder, most=0).energy
+                content["energy"] = energy_report(ledgers, intervals)
             _write_about(folder, content)
     if not finished:
         raise KeyboardInterrupt
@@ -445,6 +482,9 @@ def _merge(store: _Folder, network: Network, done: int, at_end: Mapping[str, Any
                         _append(file, source)
                 for g in network.groups:
                     file.require_group(f"spikes/{g.name}").attrs["n"] = g.n
+                for name, kinds in _ledgers(network, file).items():
+                    file[f"energy/{name}"].attrs["elements"] = list(kinds)
+                    file[f"energy/{name}"].attrs["phases"] = list(PHASES)
                 for name, x in at_end.items():
                     file[name] = x
             with open(temporary, "rb") as stream:
@@ -453,6 +493,12 @@ def _merge(store: _Folder, network: Network, done: int, at_end: Mapping[str, Any
         raise _write_error(path, error.__cause__ or error) from error
     for part in parts:
         part.unlink()
+
+
+def _ledgers(network: Network, file: h5py.File) -> dict[str, dict[str, str]]:
+    """Elements of the groups of neurons whose energy a file holds."""
+    groups = [g for g in network.groups if isinstance(g, Neurons) and f"energy/{g.name}" in file]
+    return {g.name: kinds_of_elements(g.circuit) for g in groups}
 
 
 def _append(file: h5py.File, source: h5py.File) -> None:
@@ -504,11 +550,13 @@ def load_recording(folder: str | Path, *, most: int | None = None) -> Recording:
     except OSError as error:
         raise OutputError(f"cannot be read ({error})", where=str(folder)) from error
     tables: dict[str, dict] = {n: {} for n in ("spikes", "traces", *_AT_THE_END)}
+    tables["energy"] = {}
     for n, x in pieces.items():
         kind, group, key = n.split("/")
         column = x[-1] if kind in _AT_THE_END else np.concatenate(x)
         tables[kind].setdefault(group, {})[key] = column
     rows = max((len(x) for t in tables["traces"].values() for x in t.values()), default=0)
+    counts = {n: t["count"] for n, t in tables["statistics"].items() if "count" in t}
     none = {"member": np.zeros(0, np.int64), "step": np.zeros(0, np.int64)}
     spikes = {n: tables["spikes"].get(n) or none for n in description["groups"]}
     return Recording(
@@ -526,6 +574,19 @@ def load_recording(folder: str | Path, *, most: int | None = None) -> Recording:
         watched={n: np.asarray(x, np.int32) for n, x in description["watch"].items() if x},
         notes=tuple(description.get("notes", _NOT_ENDED)),
         final=store.checkpoint(end),
+        energy={
+            n: EnergyLedger(
+                kinds=g["elements"],
+                energies=tables["energy"][n][_ENERGY_KEYS[0]],
+                times=tables["energy"][n][_ENERGY_KEYS[1]],
+                rest=g["rest_W"],
+                neurons=g["n"],
+                spikes=int(counts[n].sum()) if n in counts else len(spikes[n]["member"]),
+                exchange=steps * dt,
+            )
+            for n, g in description["groups"].items()
+            if n in tables["energy"]
+        },
     )
 
 

@@ -1,6 +1,6 @@
 """Neuron of one diffusive memristor, one transistor and one resistor."""
 
-from ..circuit import Capacitor, Circuit, Mosfet, Resistor, Template, VoltageSource
+from ..circuit import Capacitor, Circuit, Footprint, Mosfet, Resistor, Template, VoltageSource
 from ..device import AbstractDevice, Diffusive1M1T1R
 
 
@@ -62,6 +62,13 @@ def one_memristor(
 
 
 ONE_MEMRISTOR = Template(
-    name="1m1t1r", build=one_memristor, references=("doi:10.1038/s41928-025-01488-x",)
+    name="1m1t1r",
+    build=one_memristor,
+    references=("doi:10.1038/s41928-025-01488-x",),
+    footprint=Footprint(
+        area=4e-12,
+        source="about 4 um^2, the active region, in the caption of EurekAlert's picture of the neuron of "
+        "doi:10.1038/s41928-025-01488-x; what belongs to it was not found",
+    ),
 )
 """The template."""

@@ -1,6 +1,11 @@
 """Pictures: functions that take axes and return them."""
 
 from .curve import curve as curve, ppf as ppf, refractory as refractory, stdp as stdp
+from .energy import (
+    energy_by_cause as energy_by_cause,
+    energy_by_element as energy_by_element,
+    energy_power as energy_power,
+)
 from .intervals import isi_histogram as isi_histogram
 from .iv import iv as iv
 from .network import (

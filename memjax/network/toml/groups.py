@@ -51,11 +51,17 @@ class Sketch:
         Members.
     circuit : Circuit, optional
         The circuit of each member.
+    model : str, optional
+        Name of the model that it is, with the model's own devices.
+    stimuli : tuple of (float, int), optional
+        Length [s] and number of the images that a group of sources shows.
     """
 
     neurons: bool = True
     n: int | None = None
     circuit: Circuit | None = None
+    model: str | None = None
+    stimuli: tuple[float, int] | None = None
 
 
 _SOURCES = ("preset", "params", "fit", "population")
@@ -171,7 +177,7 @@ def _neurons(t: Table, name: str, seed: int, sketch: Sketch) -> Neurons:
     if source.wrong:  # all the rest is about the circuit
         t.give_up()
     circuit, fit_spread, parts, unknown = _circuit(t, source, devices)
-    sketch.circuit = circuit
+    sketch.circuit, sketch.model = circuit, None if devices else source.model
     names = _Names(circuit, unknown)
     names.check(t, "values", values, settings=True)
     names.check(t, "spread", spread)
@@ -417,6 +423,7 @@ def _images(t: Table, name: str, seed: int, sketch: Sketch) -> Poisson | SpikeLi
     if code == "rates":
         rate = image_rates(images, **options)
         return Poisson(name=name, n=pixels, rate=rate, interval=interval)
+    sketch.stimuli = (interval, len(images))
     source, time = image_latencies(images, interval=interval, **options)
     return SpikeList(name=name, n=pixels, source=source, time=time)
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import NetworkError
+from ..energy import poisson_stimuli
 from ..groups import Group, Poisson
 from ..network import Network
 from ..plan import Clock, check_circuits, record_steps
@@ -15,7 +16,7 @@ from ..projection import Projection
 from ..weights import ConductanceOf
 from .groups import Sketch, read_group
 from .projections import read_projection
-from .tables import COUNT, POSITIVE, WHOLE, WHOLES, Source, Table
+from .tables import COUNT, FLAG, POSITIVE, WHOLE, WHOLES, Source, Table
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -32,6 +33,12 @@ class NetworkFile:
         Neurons by group whose states are recorded.
     every : float or None
         Time from one record of them to the next [s]; the exchange interval where there is none.
+    energy : bool
+        Whether the energy of the elements is added up.
+    models : dict of str to str
+        Name of the model of groups of neurons that have its own devices.
+    stimuli : dict of str to tuple of (float, int)
+        Length [s] and number of the stimuli of groups of sources whose rates or images change from interval to interval.
     source : dict of str to str
         SHA-256 of each file that was read, by its path as the network file names it, itself first.
     """
@@ -40,6 +47,9 @@ class NetworkFile:
     duration: float
     watch: dict[str, list[int]]
     every: float | None
+    energy: bool
+    models: dict[str, str]
+    stimuli: dict[str, tuple[float, int]]
     source: dict[str, str]
 
 
@@ -78,6 +88,7 @@ def load_network(path: str | Path, *, seed: int | None = None) -> NetworkFile:
     t = source.load(NetworkError)
     duration, dt = t.take("duration", POSITIVE), t.take("dt", POSITIVE)
     file_seed, steps = t.take("seed", WHOLE, 0), t.take("exchange_steps", COUNT, None)
+    energy = t.take("energy", FLAG, False)
     run_seed: int = seed if seed is not None else file_seed or 0
     groups: dict[str, Group | None] = {}
     sketches: dict[str, Sketch] = {}
@@ -107,8 +118,16 @@ def load_network(path: str | Path, *, seed: int | None = None) -> NetworkFile:
         groups=members, projections=projections, dt=step, seed=run_seed, exchange_steps=steps
     )
     network.exchanges(duration)  # refuses what has too many steps
+    latencies = {n: x.stimuli for n, x in sketches.items() if x.stimuli is not None}
     return NetworkFile(
-        network=network, duration=duration, watch=watch, every=every, source=source.files
+        network=network,
+        duration=duration,
+        watch=watch,
+        every=every,
+        energy=bool(energy),
+        models={n: x.model for n, x in sketches.items() if x.model is not None},
+        stimuli=poisson_stimuli(members) | latencies,
+        source=source.files,
     )
 
 

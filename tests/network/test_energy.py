@@ -1,0 +1,151 @@
+"""The energy ledger of a network: balances, exact energies, causes, resumed runs, and spikes that it leaves alone."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import memjax as mj
+from memjax import network as nw
+from memjax.circuit import energies, powers
+from memjax.errors import NetworkError
+from memjax.neuron import one_memristor
+from memjax.network.energy import CAUSES, EnergyLedger
+from memjax.network.run_store import load_recording, read_about, run_network
+from tests.network.conftest import neurons, same, spiking
+
+
+@pytest.fixture(scope="module")
+def ledger_run() -> nw.Recording:
+    """The network of the tests with a ledger."""
+    return nw.run(spiking(), 0.02, watch={"cells": [0, 39]}, energy=True)
+
+
+def _sums_agree(ledger: EnergyLedger, share: float) -> None:
+    """What elements take up is what sources give, to a share of it; causes and times add up."""
+    gives = {k: e for k, e in ledger.by_element.items() if ledger.kinds[k] in ("input", "supply")}
+    takes = sum(e for k, e in ledger.by_element.items() if k not in gives)
+    assert ledger.given == pytest.approx(-sum(gives.values()))
+    assert takes == pytest.approx(ledger.given, rel=share)
+    assert abs(ledger.residual) < share
+    assert sum(ledger.by_cause.values()) == pytest.approx(ledger.given)
+    for name, row in ledger.table.items():
+        assert sum(row.values()) == pytest.approx(ledger.by_element[name])
+    assert ledger.times.sum() == pytest.approx(ledger.neurons * len(ledger.times) * ledger.exchange)
+
+
+def test_sums_agree_and_spikes_are_those_without_a_ledger(recording, ledger_run):
+    assert same(recording, ledger_run)
+    for name, x in recording.traces["cells"].items():
+        np.testing.assert_array_equal(x, ledger_run.traces["cells"][name])
+    assert recording.energy == {}
+    ledger = ledger_run.energy["cells"]
+    assert ledger.spikes == len(recording.spikes["cells"][0]) > 50
+    _sums_agree(ledger, 1e-4)  # float32, 40,000 steps
+    assert ledger.by_cause["spike"] > 0.5 * ledger.given  # the channel is closed meanwhile
+    # The sums by neuron are made separately, in float32 with a carried remainder.
+    by_neuron = ledger_run.statistics["cells"]["energy"]
+    assert by_neuron.sum() == pytest.approx(ledger.given, rel=1e-6)
+    assert ledger.per_spike["total"] == pytest.approx(ledger.given / ledger.spikes)
+    table = ledger_run.to_xarray()
+    assert float(-table["cells.energies"].sel({"cells.element": "input"}).sum()) == pytest.approx(
+        ledger.given
+    )
+
+
+def _charged(dt: float, dtype: str = "float64") -> EnergyLedger:
+    """One leaky integrator that a current of 0.3 uA charges for 2 ms."""
+    cells = neurons(1, bias=3e-7)
+    network = nw.Network(groups=[cells], dt=dt, dtype=dtype, exchange_steps=100)
+    return nw.run(network, 2e-3, energy=True).energy["cells"]
+
+
+def test_energies_of_a_leaky_integrator_are_the_exact_ones():
+    """V = IR(1 - exp(-t/RC)); errors and the numerical dissipation, which is visible, go with the step."""
+    i, r, c, t = 3e-7, 1e6, 1e-9, 2e-3
+    charge = r * c * (1 - np.exp(-t / (r * c)))
+    exact = {
+        "input": -i * i * r * (t - charge),
+        "c": 0.5 * c * (i * r * (1 - np.exp(-t / (r * c)))) ** 2,
+        "r": i * i * r * (t - 2 * charge + r * c / 2 * (1 - np.exp(-2 * t / (r * c)))),
+    }
+    coarse, fine = _charged(4e-6), _charged(2e-6)
+    errors = []
+    for ledger in (coarse, fine):
+        _sums_agree(ledger, 1e-12)
+        errors.append({k: ledger.by_element[k] - x for k, x in exact.items()})
+    for k, x in exact.items():  # first order: half the error at half the step
+        assert errors[0][k] / errors[1][k] == pytest.approx(2.0, rel=0.05)
+        assert abs(errors[1][k]) < 0.02 * abs(x)
+    assert coarse.numerical_share / fine.numerical_share == pytest.approx(2.0, rel=0.05)
+    # The voltage moves by h I/C at first and exponentially less later: sum of C dV^2/2.
+    total = 0.5 * c * (i / c) ** 2 * 2e-6 * r * c / 2 * (1 - np.exp(-2 * t / (r * c)))
+    assert fine.by_kind["numerical"] == pytest.approx(total, rel=0.02)
+    assert fine.rest == dict.fromkeys(fine.kinds, 0.0)
+
+
+def test_a_million_steps_lose_no_digits():
+    """Float32 states, 2e5 steps at a steady power of I^2 R: sums outside the program are of float64."""
+    cells = neurons(1, bias=3e-7, start={"node.v": 0.3})
+    network = nw.Network(groups=[cells], dt=1e-5, exchange_steps=100)
+    recording = nw.run(network, 10.0, energy=True)
+    ledger = recording.energy["cells"]
+    assert -ledger.by_element["input"] == pytest.approx(9e-8 * 10.0, rel=2e-6)
+    assert recording.statistics["cells"]["energy"][0] == pytest.approx(ledger.given, rel=1e-7)
+
+
+def test_jumps_of_a_source_charge_coupling_capacitors_at_no_loss():
+    """A pulse through a capacitor: the source pays for what capacitors hold, resistors for nothing at the jump."""
+    circuit = mj.Circuit(
+        [
+            ("input", mj.VoltageSource(), "in", "0"),
+            ("c_in", mj.Capacitor(1e-9), "in", "node"),
+            ("c", mj.Capacitor(1e-9), "node", "0"),
+            ("r", mj.Resistor(1e6), "node", "0"),
+        ]
+    )
+    cells = nw.Neurons(
+        name="cells", n=1, circuit=circuit, spike=nw.Threshold(signal="node.v", level=9.0)
+    )
+    pulse = nw.SpikeList(name="pulse", n=1, source=np.array([0]), time=np.array([1e-4]))
+    steps = nw.Projection(
+        pre="pulse",
+        post="cells",
+        edges=nw.one_to_one(1),
+        receptor=nw.Receptor(width=2e-2),
+        weight=1.0,
+        delay=1e-3,
+    )
+    network = nw.Network(groups=[pulse, cells], projections=[steps], dt=1e-5, dtype="float64")
+    ledger = nw.run(network, 1.5e-2, energy=True).energy["cells"]
+    _sums_agree(ledger, 1e-12)
+    # At the jump both capacitors take half the voltage, C V^2 / 4 in all; the node then falls to 0 with heat of as much,
+    # and the source gives C V^2 / 2 meanwhile.
+    assert ledger.given == pytest.approx(0.75e-9, rel=1e-3)
+    assert ledger.by_element["c_in"] == pytest.approx(0.5e-9, rel=2e-3)
+    assert ledger.by_element["r"] == pytest.approx(0.25e-9, rel=0.01)
+    assert ledger.by_cause["synaptic event"] == pytest.approx(ledger.given)
+
+
+def test_the_ledger_agrees_with_powers_of_a_fine_trace():
+    """One published neuron with its output stage, without noise, through its first spikes; first order in dt."""
+    values = mj.presets.load("1m1t1r/zhao2025-table1")[1] | {"memristor.alpha": 0.05}
+    circuit, stop = mj.params.replace(one_memristor(), values), 0.02
+    drive = mj.Sampled(np.array([0.0, stop]), np.array([1.5, 1.5]))
+    rows = np.linspace(0.0, stop, 20001)
+    trace = mj.simulate(circuit, drive, save=rows, policy=mj.Stiff(rtol=1e-7, atol=1e-9)).check()
+    power = powers(circuit, trace, drive)
+    exact = {k: x[0] for k, x in energies(np.asarray(trace.t), power, start=0.0, stop=stop).items()}
+    spike = nw.Threshold(signal="gate.v", level=0.2)
+    cells = nw.Neurons(name="cells", n=1, circuit=circuit, spike=spike, bias=1.5)
+    errors = []
+    for dt in (2e-6, 1e-6):
+        ledger = nw.run(nw.Network(groups=[cells], dt=dt), stop, energy=True).energy["cells"]
+        assert ledger.spikes == 1
+        _sums_agree(ledger, 1e-3)
+        errors.append({k: ledger.by_element[k] / x - 1 for k, x in exact.items()})
+    print(errors, exact, trace.t.shape)
+    for k in exact:  # first order in dt: what the finer step leaves is as much as it has mended
+        assert abs(errors[1][k]) < 2 * abs(errors[1][k] - errors[0][k]) + 1e-3
+        assert abs(errors[1][k]) < 0.02

@@ -83,7 +83,13 @@ def element_powers(
 
 
 def _powers(
-    circuit: Circuit, v: Volts, stored: Volts, slopes: Volts, currents, u, extra: Volts | None = None
+    circuit: Circuit,
+    v: Volts,
+    stored: Volts,
+    slopes: Volts,
+    currents,
+    u,
+    extra: Volts | None = None,
 ) -> dict:
     """Power of each element [W] at node voltages [V], at those of `stored` of capacitors, given slopes [V/s] and currents
     [A]; `extra` is what is too small to be added to the node voltages.
@@ -204,7 +210,9 @@ def step_powers(
     nets = [(e.c, _across(slopes, net)) for e, *net in circuit.capacitors]
     stray = circuit.topology.stray
     if stray:
-        powers[PARASITIC_CAPACITANCE] = sum(circuit.parasitic * middle[k] * slopes[k] for k in stray)
+        powers[PARASITIC_CAPACITANCE] = sum(
+            circuit.parasitic * middle[k] * slopes[k] for k in stray
+        )
     squares = [c * s**2 for c, s in (*nets, *((circuit.parasitic, slopes[k]) for k in stray))]
     return powers | {NUMERICAL_DISSIPATION: sum(squares, 0.0 * v[0]) * (0.5 * h)}
 

@@ -38,7 +38,11 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="accelerators, or else virtual devices on the processor (default: all, or one)",
     )
-    add("--no-pictures", action="store_true", help="write no raster.png, rate.png, weights.png, energy.png")
+    add(
+        "--no-pictures",
+        action="store_true",
+        help="write no raster.png, rate.png, weights.png, energy.png",
+    )
     add_json_option(parser)
 
 

@@ -138,15 +138,11 @@ class EnergyProgram:
             return program.drive(system, p, inputs, constants["bias"])
 
         moved = {k: stage[k] - before[k] for k in scaled.linear}
-        left = linear_change(
-            lambda p: scaled.rates(t, p, drive(p)), stage, scaled.linear, h, moved
-        )
+        left = linear_change(lambda p: scaled.rates(t, p, drive(p)), stage, scaled.linear, h, moved)
         left = {k: left.get(k, jnp.zeros_like(x)) for k, x in stage.items()}
         _, state_before = self._system(constants, before)
         _, correction = self._system(constants, left)
-        return step_powers(
-            system, t, state, state_before, drive(stage), h, scaled.env, correction
-        )
+        return step_powers(system, t, state, state_before, drive(stage), h, scaled.env, correction)
 
     def _jump_powers(self, constants: State, parts: State, inputs: list, later: list) -> State:
         """Energy that elements take as the inputs change at the end of a step, over the step [W]."""

@@ -60,9 +60,7 @@ class NeuronProgram:
         Whether the energy of the elements is added up, see `EnergyProgram`.
     """
 
-    def __init__(
-        self, layout: Layout, *, dt: float, steps: int, dtype: Any, energy: bool = False
-    ):
+    def __init__(self, layout: Layout, *, dt: float, steps: int, dtype: Any, energy: bool = False):
         group = layout.group
         self.layout, self.steps, self.dtype = layout, steps, dtype
         maxima = {k: np.max(x) for k, x in group.values.items()}

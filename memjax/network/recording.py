@@ -246,7 +246,10 @@ class Recording:
             exchange, element = f"{name}.exchange", f"{name}.element"
             ends = self.start + (np.arange(len(ledger.times)) + 1) * ledger.exchange
             coordinates[exchange] = (exchange, ends, {"units": "s"})
-            coordinates |= {element: (element, list(ledger.kinds)), "phase": ("phase", list(PHASES))}
+            coordinates |= {
+                element: (element, list(ledger.kinds)),
+                "phase": ("phase", list(PHASES)),
+            }
             units = {"units": "J"}
             data[f"{name}.energies"] = ((exchange, "phase", element), ledger.energies, units)
             data[f"{name}.times"] = ((exchange, "phase"), ledger.times, {"units": "s"})

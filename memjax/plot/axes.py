@@ -4,7 +4,18 @@ from typing import Any
 
 import numpy as np
 
-_PREFIXES = {1e9: "G", 1e6: "M", 1e3: "k", 1.0: "", 1e-3: "m", 1e-6: "µ", 1e-9: "n", 1e-12: "p", 1e-15: "f", 1e-18: "a"}
+_PREFIXES = {
+    1e9: "G",
+    1e6: "M",
+    1e3: "k",
+    1.0: "",
+    1e-3: "m",
+    1e-6: "µ",
+    1e-9: "n",
+    1e-12: "p",
+    1e-15: "f",
+    1e-18: "a",
+}
 
 _SHORT = 2.3
 """Decades of a logarithmic axis up to which 2 and 5 have a tick as well."""

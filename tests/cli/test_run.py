@@ -64,9 +64,10 @@ def _spikes(folder) -> dict:
 
 def test_a_run_leaves_its_recording_and_pictures_and_says_what_happened(run, network, tmp_path):
     out = tmp_path / "out"
-    ended = run("run", network(), "--out", out)
+    ended = run("run", network("seed = 3", "seed = 3\nenergy = true"), "--out", out)
     assert ended.status == 0, ended.err
-    assert {"recording.h5", "run.json", "raster.png", "rate.png"} <= {p.name for p in out.iterdir()}
+    pictures = ("raster.png", "rate.png", "energy.png")
+    assert {"recording.h5", "run.json", *pictures} <= {p.name for p in out.iterdir()}
     recording = run_store.load_recording(out)
     count = recording.statistics["exc"]["count"].sum()
     row = next(line.split() for line in ended.out.splitlines() if line.startswith("exc"))
@@ -76,7 +77,16 @@ def test_a_run_leaves_its_recording_and_pictures_and_says_what_happened(run, net
     assert recording.times == pytest.approx(4e-5 * np.arange(1, 26))
     told = json.loads((out / "run.json").read_text())
     assert set(told["read"]) == {"net.toml"}
-    for name in ("raster.png", "rate.png"):
+    energy = told["energy"]["groups"]["exc"]
+    assert energy["given_J"] == pytest.approx(recording.energy["exc"].given)
+    assert sum(energy["by_cause_J"].values()) == pytest.approx(energy["given_J"])
+    assert energy["per_spike_J"]["total"] == pytest.approx(energy["given_J"] / count)
+    assert abs(energy["residual_share"]) < 1e-3
+    assert told["area"]["exc"]["area_m2"] is None  # no source states one
+    assert any(
+        line.split()[:2] == ["exc", f"{energy['given_J']:.4g}"] for line in ended.out.splitlines()
+    )
+    for name in pictures:
         assert (out / name).read_bytes().startswith(b"\x89PNG")
 
 

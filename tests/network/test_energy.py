@@ -129,23 +129,93 @@ def test_jumps_of_a_source_charge_coupling_capacitors_at_no_loss():
 
 
 def test_the_ledger_agrees_with_powers_of_a_fine_trace():
-    """One published neuron with its output stage, without noise, through its first spikes; first order in dt."""
+    """One neuron of one memristor with its output stage, without noise, through a spike."""
     values = mj.presets.load("1m1t1r/zhao2025-table1")[1] | {"memristor.alpha": 0.05}
-    circuit, stop = mj.params.replace(one_memristor(), values), 0.02
+    circuit, stop = mj.params.replace(one_memristor(), values), 6.4e-3
     drive = mj.Sampled(np.array([0.0, stop]), np.array([1.5, 1.5]))
-    rows = np.linspace(0.0, stop, 20001)
+    # The channel closes at 5.43 ms within microseconds.
+    rows = np.union1d(np.linspace(0.0, stop, 32001), np.linspace(5.4e-3, 5.46e-3, 6001))
     trace = mj.simulate(circuit, drive, save=rows, policy=mj.Stiff(rtol=1e-7, atol=1e-9)).check()
     power = powers(circuit, trace, drive)
     exact = {k: x[0] for k, x in energies(np.asarray(trace.t), power, start=0.0, stop=stop).items()}
     spike = nw.Threshold(signal="gate.v", level=0.2)
     cells = nw.Neurons(name="cells", n=1, circuit=circuit, spike=spike, bias=1.5)
-    errors = []
+    heat = []
     for dt in (2e-6, 1e-6):
-        ledger = nw.run(nw.Network(groups=[cells], dt=dt), stop, energy=True).energy["cells"]
+        network = nw.Network(groups=[cells], dt=dt, exchange_steps=100)
+        ledger = nw.run(network, stop, energy=True).energy["cells"]
         assert ledger.spikes == 1
         _sums_agree(ledger, 1e-3)
-        errors.append({k: ledger.by_element[k] / x - 1 for k, x in exact.items()})
-    print(errors, exact, trace.t.shape)
-    for k in exact:  # first order in dt: what the finer step leaves is as much as it has mended
-        assert abs(errors[1][k]) < 2 * abs(errors[1][k] - errors[0][k]) + 1e-3
-        assert abs(errors[1][k]) < 0.02
+        heat.append(ledger.by_element["memristor"] / exact["memristor"] - 1)
+        # The spike is some three steps late in the last 1 ms, when the output stage is on; the transistor's heat is that
+        # of a swing within a step or two.
+        for k in exact.keys() - {"memristor"}:
+            tolerance = 0.03 if k == "transistor" else 1.5e4 * dt
+            assert ledger.by_element[k] == pytest.approx(exact[k], rel=tolerance), k
+        # The gate is charged through the memristor: what the step takes off is lost there.
+        whole = ledger.by_element["memristor"] + ledger.by_kind["numerical"]
+        assert whole == pytest.approx(exact["memristor"], rel=1e4 * dt)
+    assert heat[0] / heat[1] == pytest.approx(2.0, rel=0.2)  # first order in dt
+
+
+def test_a_run_that_is_resumed_has_the_energies_of_one_in_one_go(tmp_path, ledger_run):
+    about = {"watch": {"cells": [0, 39]}, "energy": True, "save_interval": 0.0}
+    folder = run_network(spiking(), 0.01, tmp_path / "run", **about)
+    half = read_about(folder)["energy"]["groups"]["cells"]
+    run_network(spiking(), 0.02, folder, resume=True, **about)
+    loaded, whole = load_recording(folder), ledger_run.energy["cells"]
+    ledger = loaded.energy["cells"]
+    np.testing.assert_array_equal(ledger.energies, whole.energies)
+    np.testing.assert_array_equal(ledger.times, whole.times)
+    assert (ledger.kinds, ledger.rest) == (whole.kinds, whole.rest)
+    report = read_about(folder)["energy"]
+    assert report["given_J"] == pytest.approx(whole.given)
+    assert 0 < half["given_J"] < report["given_J"]
+    assert report["groups"]["cells"] == json.loads(json.dumps(whole.summary()))
+    np.testing.assert_array_equal(
+        loaded.statistics["cells"]["energy"], ledger_run.statistics["cells"]["energy"]
+    )
+    with pytest.raises(NetworkError, match="a run with an energy ledger"):
+        run_network(spiking(), 0.03, folder, resume=True, **about | {"energy": False})
+    assert read_about(folder)["status"] == "done"
+
+
+def _ledger(**options) -> EnergyLedger:
+    """A source that gives and a resistor that takes 1, 2, 3 J in the phases of each of 10 exchange intervals."""
+    given = np.array([1.0, 2.0, 3.0])
+    about = {"kinds": {"in": "input", "r": "resistor", "numerical dissipation": "numerical"}}
+    about |= {"energies": np.tile(np.stack([-given, given, 0 * given], axis=1), (10, 1, 1))}
+    about |= {"times": np.tile([0.1, 0.3, 0.6], (10, 1)), "neurons": 2, "spikes": 5}
+    about |= {"rest": {"in": -0.5, "r": 0.5, "numerical dissipation": 0.0}, "exchange": 0.5}
+    return EnergyLedger(**about | options)
+
+
+@pytest.mark.fast
+def test_rest_is_taken_off_each_phase_for_as_long_as_it_lasts():
+    ledger = _ledger()
+    # 0.25 W of one neuron: 2.5 J in all, 0.25 J of the time in spikes, 0.75 and 1.5 J of the others.
+    expected = {"rest": 2.5, "spike": 9.75, "synaptic event": 19.25, "integration": 28.5}
+    assert ledger.by_cause == pytest.approx(expected)
+    assert tuple(ledger.by_cause) == CAUSES
+    assert sum(expected.values()) == ledger.given == 60.0
+    assert ledger.per_spike == pytest.approx(
+        {k: x / 5 for k, x in expected.items()} | {"total": 12.0}
+    )
+    assert replace(ledger, spikes=0).per_spike is None
+
+
+@pytest.mark.fast
+def test_energy_of_each_stimulus():
+    ledger = _ledger()
+    np.testing.assert_allclose(ledger.per_interval(1.0), np.full(5, 12.0))
+    np.testing.assert_allclose(ledger.per_interval(1.0, 3), np.full(3, 12.0))
+    np.testing.assert_allclose(
+        ledger.per_interval(2.0), np.full(2, 24.0)
+    )  # the third one is not whole
+    np.testing.assert_allclose(replace(ledger, start=0.5).per_interval(1.0), np.full(4, 12.0))
+    assert len(ledger.per_interval(7.0)) == 0
+    with pytest.raises(NetworkError, match="at least the exchange interval, 0.5 s"):
+        ledger.per_interval(0.1)
+    time, power = ledger.power(rows=5)
+    np.testing.assert_allclose(time, np.arange(5) + 0.5)
+    np.testing.assert_allclose(power["spike"], np.full(5, 2.0))

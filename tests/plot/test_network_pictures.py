@@ -1,10 +1,20 @@
 """Pictures of networks: whose spikes are drawn where, names of groups, rates."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from memjax.network import Recording
-from memjax.plot import network_raster, population_rates, style
+from memjax.errors import BoundsError
+from memjax.network import EnergyLedger, Recording
+from memjax.plot import (
+    energy_by_cause,
+    energy_by_element,
+    energy_power,
+    network_raster,
+    population_rates,
+    style,
+)
 
 pytestmark = pytest.mark.fast
 
@@ -74,3 +84,40 @@ def test_rates_are_spikes_per_member_and_bin():
         assert ax.get_ylim()[0] == 0
         # By default whole steps, of which there are a hundred.
         assert len(population_rates(recording).lines[0].get_xdata()) == 100
+
+
+def _with_ledger() -> Recording:
+    """Sources that give 4 and 6 J of which a resistor takes most."""
+    kinds = {"in": "input", "v_dd": "supply", "r": "resistor", "c": "capacitor"}
+    kinds |= {"numerical dissipation": "numerical"}
+    energies = np.zeros((10, 3, 5))
+    energies[:, 0] = [-0.4, -0.6, 1.0, 1e-9, 0.0]
+    ledger = EnergyLedger(
+        kinds=kinds,
+        energies=energies,
+        times=np.full((10, 3), 1e-3 / 3),
+        rest=dict.fromkeys(kinds, 0.0),
+        neurons=1,
+        spikes=5,
+        exchange=1e-3,
+    )
+    return replace(_recording(cells=(1, [0], [1e-3])), energy={"cells": ledger})
+
+
+def test_energies_are_bars_with_their_numbers():
+    recording = _with_ledger()
+    with style():
+        ax = energy_by_element(recording)
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["in gives", "v_dd gives", "r"]
+    np.testing.assert_allclose([p.get_width() for p in ax.patches], [4.0, 6.0, 10.0])
+    words = [t.get_text().strip() for t in ax.texts]
+    assert words[:3] == ["4 J", "6 J", "10 J"]
+    assert "2 below" in words[3]  # the capacitor's energy is 1e-9 of the largest
+    with style():
+        cause = energy_by_cause(recording)
+        power = energy_power(recording)
+    assert [p.get_width() for p in cause.patches] == pytest.approx([10.0])
+    assert "2 J per spike" in cause.get_title(loc="left")
+    assert power.get_ylabel() == "Power (kW)"
+    with pytest.raises(BoundsError, match="without an energy ledger"):
+        energy_by_cause(_recording(cells=(1, [0], [1e-3])))

@@ -432,3 +432,18 @@ def test_a_population_stands_alone(load, tmp_path):
         load(OSCILLATOR + 'n = 2\npopulation = "own.json"\nspread = { "r_in.r" = 0.1 }\n')
     with pytest.raises(NetworkError, match=r"no population can be read: .*own.json of groups.osc"):
         load(OSCILLATOR + 'n = 2\npopulation = "own.json"\n')
+
+
+def test_energy_is_asked_for_at_the_top_and_knows_what_a_stimulus_is(load, tmp_path):
+    assert not load(NEURON).energy
+    with pytest.raises(NetworkError, match="energy.*allowed: true or false"):
+        load('energy = "yes"', NEURON)
+    np.save(tmp_path / "images.npy", np.full((3, 2, 2), 0.5))
+    images = (
+        '\n[groups.NAME]\nkind = "images"\nfile = "images.npy"\ninterval = 1e-3\ncode = "CODE"\n'
+    )
+    texts = [images.replace("NAME", c).replace("CODE", c) for c in ("rates", "latencies")]
+    file = load("energy = true", NEURON, INPUT, *texts)
+    assert file.energy
+    assert file.stimuli == {"rates": (1e-3, 3), "latencies": (1e-3, 3)}
+    assert file.models == {"exc": "threshold-switch-neuron"}

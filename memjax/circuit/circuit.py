@@ -353,7 +353,7 @@ class Circuit(AbstractSystem, AbstractComposite):
         return self.slopes_of(self.drift(t, state, u, env), state, u, slope)
 
     def slopes_of(self, rates: State, state: State, u, slope=None) -> Volts:
-        """Rate of change of each node's voltage [V/s] where states change at these rates [1/s] and sources at `slope`."""
+        """Rate of change of each node's voltage [V/s] where states have rates [1/s], and sources `slope`."""
         nodes = {f"{n}.v" for n in self.topology.free}
         node_rates = {k: rates[k] if k in nodes else jnp.zeros_like(x) for k, x in state.items()}
         u_slope = jnp.zeros_like(u) if slope is None else slope

@@ -1,5 +1,7 @@
 """Where the energy goes: power of each element along a trace, energy in a window and per spike."""
 
+from collections.abc import Sequence
+
 import jax
 import jax.core
 import jax.numpy as jnp
@@ -91,8 +93,8 @@ def _powers(
     u,
     extra: Volts | None = None,
 ) -> dict:
-    """Power of each element [W] at node voltages [V], at those of `stored` of capacitors, given slopes [V/s] and currents
-    [A]; `extra` is what is too small to be added to the node voltages.
+    """Power of each element [W] at node voltages [V], of capacitors at those of `stored`, given slopes [V/s] and
+    currents [A]; `extra` is what is too small to be added to the node voltages.
     """
     powers = {}
     extra = [0.0 * x for x in v] if extra is None else extra
@@ -113,7 +115,7 @@ def _powers(
     return powers
 
 
-def _across(v: Volts, net: tuple[int, ...]) -> Array:
+def _across(v: Volts, net: Sequence[int]) -> Array:
     """Difference between the two nodes of an element."""
     return v[net[0]] - v[net[1]]
 
@@ -166,9 +168,9 @@ def step_powers(
     env : Environment
         Temperature.
     correction : dict of str to Float[Array, ""], optional
-        What Newton's next step would add to the node voltages [V], at which elements take their power. A step is one
-        Newton step, which transistors need more than one of, and is rounded: across a load that nearly no current passes
-        that is all of a voltage in float32.
+        What Newton's next step would add to the node voltages [V], at which elements take their power. The network's
+        step is one Newton step, and transistors need more; and it is rounded, which in float32 is all of the voltage
+        across a load that nearly no current passes.
 
     Returns
     -------

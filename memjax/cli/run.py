@@ -148,8 +148,13 @@ def _energy_lines(energy: dict[str, Any]) -> list[str]:
     """The ledger for people: a table by group, and the energy of an inference."""
     causes = list(energy["by_cause_J"])
     rows = [
-        [n, f"{g['given_J']:.4g}", *(f"{g['by_cause_J'][c]:.3g}" for c in causes)]
-        + [_number((g["per_spike_J"] or {}).get("total")), f"{g['numerical_share']:.1e}"]
+        [
+            n,
+            f"{g['given_J']:.4g}",
+            *(f"{g['by_cause_J'][c]:.3g}" for c in causes),
+            _number((g["per_spike_J"] or {}).get("total")),
+            f"{g['numerical_share']:.1e}",
+        ]
         for n, g in energy["groups"].items()
     ]
     head = ["energy of", "given (J)", *(f"{c} (J)" for c in causes), "per spike (J)", "numerical"]

@@ -32,8 +32,8 @@ class EnergyLedger:
     Parameters
     ----------
     kinds : mapping of str to str
-        Elements in order, and what each is: "input" (a driven source: bias and synapses), "supply" (a source of constant
-        value), "device", "transistor", "resistor", ..., "capacitor"; and "numerical", the numerical dissipation.
+        Elements in order, and what each is: "input" (a driven source: bias and synapses), "supply" (a source of
+        constant value), "device", "transistor", "resistor", ..., "capacitor"; "numerical" for what steps dissipate.
     energies : Float[np.ndarray, "exchanges phases elements"]
         What elements take up in each exchange interval [J]; negative for a source that gives.
     times : Float[np.ndarray, "exchanges phases"]
@@ -50,13 +50,13 @@ class EnergyLedger:
     Each step of each neuron belongs to one phase, the first of these that applies:
 
     - **spike**: from the step after the crossing of the threshold to the step in which the neuron re-arms;
-    - **synaptic event**: an arrival is on, that is, some receptor's input is above 1 % of the largest that this receptor
-      of this neuron has had so far (4.6 time constants after an arrival of that size);
+    - **synaptic event**: an arrival is on, that is, some receptor's input is above 1 % of the largest that this
+      receptor of this neuron has had so far (for 4.6 time constants after an arrival of that size);
     - **integration**: all other time.
 
-    **Rest** is what the group takes with all driven sources at zero (no bias, no arrivals), its devices in their resting
-    state and its nodes settled: the mean power of its neurons times the time, taken off each phase for as long as it lasts.
-    The four causes add up to all energy: :math:`E = P_{rest}T + \sum_{phases}(E_{phase} - P_{rest}T_{phase})`.
+    **Rest** is what the group takes with all driven sources at zero (no bias, no arrivals), its devices in their
+    resting state and its nodes settled: the mean power of its neurons times the time, taken off each phase for as long
+    as it lasts. The four causes add up: :math:`E = P_{rest}T + \sum_{phases}(E_{phase} - P_{rest}T_{phase})`.
     What a bias costs is no rest: it counts in the phase in which it is spent.
 
     Steps are implicit in the node voltages. The energies are those that such steps balance exactly, so that
@@ -169,7 +169,7 @@ class EnergyLedger:
         return np.diff(np.interp(edges, ends, total))
 
     def power(self, rows: int = 200) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """Mean power that sources give by phase in bins of whole exchange intervals: their middles [s], and powers [W]."""
+        """Mean power that sources give by phase [W], in bins of whole exchange intervals with these middles [s]."""
         size = max(-(-len(self.energies) // rows), 1)
         edges = np.arange(0, len(self.energies), size)
         lengths = np.diff(np.append(edges, len(self.energies)))

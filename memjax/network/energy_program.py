@@ -69,7 +69,7 @@ class EnergyProgram:
         return (
             memory["window"],
             memory["peak"],
-            [{k: zero for k in self.kinds} for _ in PHASES],
+            [dict.fromkeys(self.kinds, zero) for _ in PHASES],
             [jnp.zeros(zero.shape, jnp.int32) for _ in PHASES],
         )
 
@@ -157,8 +157,8 @@ class EnergyProgram:
         """Memory of the ledger after a chunk, and the sums of a block by phase: of powers [W] by element, of steps."""
         window, peak, sums, counts = carry
         real = constants["real"]
-        given = -sum(table[k] for table in sums for k in self._sources)
-        memory = {"window": window, "peak": peak, "given": _add_twice(*memory["given"], given)}
+        (high, low), given = memory["given"], -sum(t[k] for t in sums for k in self._sources)
+        memory = {"window": window, "peak": peak, "given": _add_twice(high, low, given)}
         powers = [[jnp.sum(jnp.where(real, t[k], 0)) for k in self.kinds] for t in sums]
         steps = [jnp.sum(jnp.where(real, n, 0)).astype(self.program.dtype) for n in counts]
         return memory, (jnp.asarray(powers), jnp.asarray(steps))

@@ -23,8 +23,8 @@ from ..compile_cache import supported_options
 from ..simulate.batch import wide_loop_options
 from .delivery import deliver_spikes, list_spikes
 from .digest import Digest
-from .groups import Neurons, Poisson
 from .energy_program import PHASES
+from .groups import Neurons, Poisson
 from .neuron_program import NeuronProgram
 from .plan import TABLES_OF_DEVICES, Plan, State
 from .plasticity import Programming

@@ -35,8 +35,8 @@ class Stretch:
         Numbers of members and of time steps at whose end they fired, in order of time.
     traces : dict of str to dict of str to Float[np.ndarray, "rows neurons"]
         States of the neurons that are watched [SI], one row per record.
-    energies : dict of str to tuple of (Float[np.ndarray, "exchanges phases elements"], Float[np.ndarray, "exchanges phases"])
-        Energies [J] and times [s] of groups of neurons, see `EnergyLedger`; empty without a ledger.
+    energies : dict of str to tuple of np.ndarray
+        Energies [J] and times [s] of groups of neurons as `EnergyLedger` has them; empty without a ledger.
     """
 
     begin: int
@@ -219,7 +219,9 @@ class Recording:
         Of a group NAME: spikes as ``NAME.spike_member`` and ``NAME.spike_time`` over ``NAME.spike``, in order of time;
         statistics and states at the end over ``NAME.member``, as ``NAME.count`` and ``NAME.final.STATE``; traces as
         ``NAME.STATE`` over (time, ``NAME.watched``). Of a projection NAME ``NAME.conductance_start`` and ``_end`` over
-        ``NAME.edge``. Of a ledger ``NAME.energies`` over (``NAME.exchange``, phase, ``NAME.element``) and ``NAME.times``. Notes, dt, start and duration of the run are attributes of the dataset.
+        ``NAME.edge``.
+        Of a ledger ``NAME.energies`` over (``NAME.exchange``, phase, ``NAME.element``) and ``NAME.times``. Notes, dt,
+        start and duration of the run are attributes of the dataset.
         """
         import xarray as xr
 

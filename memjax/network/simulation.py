@@ -423,7 +423,7 @@ def run(
     progress : bool
         Whether to show a bar on standard error.
     energy : bool
-        Whether to add up the energy of all elements, see `EnergyLedger`. Spikes are the same to the bit with and without.
+        Whether to add up the energy of all elements, see `EnergyLedger`. Spikes are the same to the bit without.
 
     Returns
     -------

@@ -15,7 +15,7 @@ from .style import MEASURED, MUTED, SECOND, SIMULATED
 _GIVES, _TAKES = "#7a5195", "#c98a1b"
 """Colors of sources, and of what takes up their energy; those of causes are others."""
 
-_CAUSE_COLORS = dict(zip(CAUSES, (MUTED, SIMULATED, SECOND, MEASURED), strict=True))
+_CAUSE_COLORS: dict[str, str] = dict(zip(CAUSES, (MUTED, SIMULATED, SECOND, MEASURED), strict=True))
 
 _DECADES = 6
 """Decades below the largest energy that a picture shows; what is smaller is left out, and said so."""
@@ -113,7 +113,7 @@ def energy_by_cause(recording: Recording, *, ax: Any = None) -> Any:
 
 
 def energy_power(recording: Recording, *, ax: Any = None) -> Any:
-    """Draw the power that sources give over time by phase, of all groups together; arguments as for `energy_by_element`."""
+    """Draw the power that sources give by phase over time, of all groups together; see `energy_by_element`."""
     ledgers = _ledgers("energy_power", recording)
     ax = axes_or_new(ax)
     powers = [x.power() for x in ledgers.values()]

@@ -10,9 +10,9 @@ import memjax as mj
 from memjax import network as nw
 from memjax.circuit import energies, powers
 from memjax.errors import NetworkError
-from memjax.neuron import one_memristor
 from memjax.network.energy import CAUSES, EnergyLedger
 from memjax.network.run_store import load_recording, read_about, run_network
+from memjax.neuron import one_memristor
 from tests.network.conftest import neurons, same, spiking
 
 
@@ -120,8 +120,8 @@ def test_jumps_of_a_source_charge_coupling_capacitors_at_no_loss():
     network = nw.Network(groups=[pulse, cells], projections=[steps], dt=1e-5, dtype="float64")
     ledger = nw.run(network, 1.5e-2, energy=True).energy["cells"]
     _sums_agree(ledger, 1e-12)
-    # At the jump both capacitors take half the voltage, C V^2 / 4 in all; the node then falls to 0 with heat of as much,
-    # and the source gives C V^2 / 2 meanwhile.
+    # At the jump both capacitors take half the voltage, C V^2 / 4 in all; the node then falls to 0 with heat of as
+    # much, and the source gives C V^2 / 2 meanwhile.
     assert ledger.given == pytest.approx(0.75e-9, rel=1e-3)
     assert ledger.by_element["c_in"] == pytest.approx(0.5e-9, rel=2e-3)
     assert ledger.by_element["r"] == pytest.approx(0.25e-9, rel=0.01)
@@ -147,8 +147,8 @@ def test_the_ledger_agrees_with_powers_of_a_fine_trace():
         assert ledger.spikes == 1
         _sums_agree(ledger, 1e-3)
         heat.append(ledger.by_element["memristor"] / exact["memristor"] - 1)
-        # The spike is some three steps late in the last 1 ms, when the output stage is on; the transistor's heat is that
-        # of a swing within a step or two.
+        # The spike is some three steps late in the last 1 ms, when the output stage is on; the transistor's heat is
+        # that of a swing within a step or two.
         for k in exact.keys() - {"memristor"}:
             tolerance = 0.03 if k == "transistor" else 1.5e4 * dt
             assert ledger.by_element[k] == pytest.approx(exact[k], rel=tolerance), k
@@ -214,7 +214,7 @@ def test_energy_of_each_stimulus():
     )  # the third one is not whole
     np.testing.assert_allclose(replace(ledger, start=0.5).per_interval(1.0), np.full(4, 12.0))
     assert len(ledger.per_interval(7.0)) == 0
-    with pytest.raises(NetworkError, match="at least the exchange interval, 0.5 s"):
+    with pytest.raises(NetworkError, match="at least the exchange interval"):
         ledger.per_interval(0.1)
     time, power = ledger.power(rows=5)
     np.testing.assert_allclose(time, np.arange(5) + 0.5)

@@ -38,7 +38,7 @@ class NetworkFile:
     models : dict of str to str
         Name of the model of groups of neurons that have its own devices.
     stimuli : dict of str to tuple of (float, int)
-        Length [s] and number of the stimuli of groups of sources whose rates or images change from interval to interval.
+        Length [s] and number of the stimuli of groups of sources: images, or rates that change between intervals.
     source : dict of str to str
         SHA-256 of each file that was read, by its path as the network file names it, itself first.
     """

@@ -436,7 +436,7 @@ def test_a_population_stands_alone(load, tmp_path):
 
 def test_energy_is_asked_for_at_the_top_and_knows_what_a_stimulus_is(load, tmp_path):
     assert not load(NEURON).energy
-    with pytest.raises(NetworkError, match="energy.*allowed: true or false"):
+    with pytest.raises(NetworkError, match=r"energy.*allowed: true or false"):
         load('energy = "yes"', NEURON)
     np.save(tmp_path / "images.npy", np.full((3, 2, 2), 0.5))
     images = (

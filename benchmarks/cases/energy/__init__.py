@@ -1,0 +1,1 @@
+"""Energy per spike of the published neuron of one memristor."""

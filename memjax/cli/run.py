@@ -195,7 +195,8 @@ def _run(options: argparse.Namespace) -> int:
     prepare_jax()
     devices, draws = _devices(options.devices), _drawable(options)
     file = load_network(options.file, seed=options.seed)
-    size = sum(estimate(file.network, shards=len(devices or [None])).values())
+    sizes = estimate(file.network, shards=len(devices or [None]), energy=file.energy)
+    size = sum(sizes.values())
     if sys.stderr.isatty() or size > _MUCH:
         say("note", f"about {size / 2**30 + _PROCESS:.1f} GiB of memory")
     out, began = Path(options.out), time.perf_counter()

@@ -20,7 +20,7 @@ _SORT = 24
 """Bytes per connection while connections are put in order by source."""
 
 
-def estimate(network: "Network", *, shards: int = 1) -> dict[str, int]:
+def estimate(network: "Network", *, shards: int = 1, energy: bool = False) -> dict[str, int]:
     """Memory by what takes it [bytes]; the process itself takes some 0.3 GiB more.
 
     Parameters
@@ -29,6 +29,8 @@ def estimate(network: "Network", *, shards: int = 1) -> dict[str, int]:
         The network.
     shards : int
         Devices that share it.
+    energy : bool
+        Whether it has an energy ledger.
     """
     item, steps = np.dtype(network.dtype).itemsize, network.clock.steps
     sizes: dict[str, int] = {}
@@ -39,6 +41,7 @@ def estimate(network: "Network", *, shards: int = 1) -> dict[str, int]:
         states = (
             len(g.circuit.specs) + len(blocks.receptors) + 5
         )  # last spike, count, intervals, armed
+        states += len(blocks.receptors) + 3 if energy else 0
         numbers = len(g.values) + len(g.biases) + 2  # keys
         sizes[f"states of {g.name!r}"] = blocks.size * (2 * states + numbers) * max(item, 4)
         sizes[f"arrivals at {g.name!r}"] = blocks.size * steps * len(blocks.receptors) * item

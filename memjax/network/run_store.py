@@ -55,6 +55,9 @@ _AT_THE_END = ("statistics", "states", _CONDUCTANCES)
 _SAVE_INTERVAL, _FULL = 10.0, 2_000_000
 """Seconds, and numbers in memory, after which a part is written."""
 
+_STEP_CHECKS = ("stiffness", "decays", "moves")
+"""Attributes of a `Simulation` that say how far its step can be trusted."""
+
 _NOT_ENDED = ("the run has not ended: its step has not been judged",)
 
 _ROWS = 1 << 20
@@ -206,8 +209,10 @@ class _Folder:
             raise OutputError(f"cannot be read ({error})", where=str(path)) from error
         return Snapshot.of(arrays) if done in (None, int(arrays["done"])) else None
 
-    def restore(self, simulation: Simulation) -> None:
-        """Go back to the checkpoint, if there is one, and remove the parts beyond it."""
+    def restore(self, simulation: Simulation, content: Mapping[str, Any]) -> None:
+        """Go back to the checkpoint, if there is one, and remove the parts beyond it; `content` has the step checks."""
+        for key in _STEP_CHECKS:
+            getattr(simulation, key).update(content.get(key, {}))
         snapshot = self.checkpoint()
         if snapshot is not None:
             simulation.restore(snapshot.arrays)
@@ -281,7 +286,7 @@ def _open_folder(path: Path, content: dict[str, Any], *, resume: bool, force: bo
     """The folder of a run: new, or that of the run which is resumed."""
     if resume:
         before = _check_same(path, content)
-        content |= {k: before[k] for k in ("wall_s", "stiffness", "decays", "moves") if k in before}
+        content |= {k: before[k] for k in ("wall_s", *_STEP_CHECKS) if k in before}
         return path
     path = prepare_output(path, force=force, folder=True, marker=MARKER)
     try:
@@ -381,8 +386,7 @@ def run_network(
     about : mapping, optional
         More for `run.json`.
     stimuli : mapping of str to tuple of (float, int), optional
-        Length [s] and number of the stimuli that groups of sources give, for the energy of each; by default the
-        intervals of `Poisson` groups.
+        Length [s] and number of the stimuli of groups of sources, for the energy of each; those of `Poisson` groups.
 
     Returns
     -------
@@ -407,35 +411,42 @@ def run_network(
                 _clear_folder(folder)
             _write_about(folder, content)
         simulation = Simulation(network, watch=watch, every=every, devices=devices, energy=energy)
-        for name, powers in simulation.rest_powers().items():
-            content["groups"][name]["rest_W"] = powers
-        if energy and writes:
-            _write_about(folder, content)
-        store = _Folder(folder, save_interval)
-        start = simulation.conductances()
+        if energy:
+            _add_rest(content, simulation, folder if writes else None)
+        store, start = _Folder(folder, save_interval), simulation.conductances()
         if resume:
-            store.restore(simulation)
-            simulation.stiffness |= content["stiffness"]
-            simulation.decays |= content.get("decays", {})
-            simulation.moves |= content.get("moves", {})
+            store.restore(simulation, content)
         began = time.perf_counter()
         finished = _simulate(simulation, store, network.exchanges(duration), progress)
+        content["wall_s"] += time.perf_counter() - began
         at_end = _at_end(simulation, start)
         if writes:
-            content["status"] = "done" if finished else "interrupted"
-            content["simulated_s"] = simulation.done * network.clock.exchange
-            content["wall_s"] += time.perf_counter() - began
-            content |= {k: getattr(simulation, k) for k in ("stiffness", "decays", "moves")}
-            content |= {"notes": simulation.notes()}
             _merge(store, network, simulation.done, at_end)
-            if energy:
-                intervals = stimuli if stimuli is not None else poisson_stimuli(network.groups)
-                ledgers = load_recording(folder, most=0).energy
-                content["energy"] = energy_report(ledgers, intervals)
+            content |= _outcome(simulation, folder, stimuli)
+            content["status"] = "done" if finished else "interrupted"
             _write_about(folder, content)
     if not finished:
         raise KeyboardInterrupt
     return folder
+
+
+def _add_rest(content: dict[str, Any], simulation: Simulation, folder: Path | None) -> None:
+    """Powers at rest, without which a ledger cannot be read, into `run.json` before the first part."""
+    for name, powers in simulation.rest_powers().items():
+        content["groups"][name]["rest_W"] = powers
+    if folder is not None:
+        _write_about(folder, content)
+
+
+def _outcome(simulation: Simulation, folder: Path, stimuli: Mapping | None) -> dict[str, Any]:
+    """Time, checks of the step and ledgers of a run that has ended, for `run.json`."""
+    network = simulation.network
+    outcome: dict[str, Any] = {"simulated_s": simulation.done * network.clock.exchange}
+    outcome |= {k: getattr(simulation, k) for k in _STEP_CHECKS} | {"notes": simulation.notes()}
+    if simulation.energy:
+        intervals = poisson_stimuli(network.groups) if stimuli is None else stimuli
+        outcome["energy"] = energy_report(load_recording(folder, most=0).energy, intervals)
+    return outcome
 
 
 def _simulate(simulation: Simulation, store: _Folder, end: int, progress: bool) -> bool:

@@ -34,6 +34,9 @@ DECAY_LIMIT, MOVE_LIMIT = 1.0, 0.2
 """Product of the step and a decay at an exchange above which a state falls to the other side of where it would rest;
 share of its scale that a state may move in a step: beyond it spikes are late by more than 1 % of intervals."""
 
+_LEDGER = jax.tree_util.DictKey("energy")
+"""Place in the state of a group of what an energy ledger remembers."""
+
 _LISTS = 2**26
 """Size of the lists of spikes between two looks [bytes]."""
 
@@ -330,7 +333,10 @@ class Simulation:
             room = Room(int(arrays["each"]), tuple(sizes.items()))
             like = self.state | {"ring": self.engine.ring(room)}
             paths, structure = jax.tree_util.tree_flatten_with_path(like)
-            leaves = [np.asarray(arrays[jax.tree_util.keystr(path)]) for path, _ in paths]
+            names = [jax.tree_util.keystr(path) for path, _ in paths]
+            # A run without a ledger may go on with one, which then begins.
+            begun = {k: y for k, (path, y) in zip(names, paths) if path[2:3] == (_LEDGER,)}
+            leaves = [np.asarray((begun | dict(arrays))[k]) for k in names]
             for (path, y), x in zip(paths, leaves, strict=True):
                 if x.shape != y.shape or x.dtype != y.dtype:
                     raise ValueError(
@@ -389,6 +395,13 @@ def _bar(total: int) -> Any:
     from tqdm import tqdm
 
     return tqdm(total=total, desc="network", unit="neuron-steps", unit_scale=True, leave=False)
+
+
+def _warn_of(notes: list[str]) -> tuple[str, ...]:
+    """The notes of a run, of which the caller of `run` is warned."""
+    if notes:
+        warnings.warn("; ".join(notes), StepWarning, stacklevel=3)
+    return tuple(notes)
 
 
 def run(
@@ -458,9 +471,6 @@ def run(
     start = simulation.conductances()
     parts = list(simulation.advance(network.exchanges(duration), progress=progress))
     end = simulation.conductances()
-    notes = simulation.notes()
-    if notes:
-        warnings.warn("; ".join(notes), StepWarning, stacklevel=2)
     return Recording.of(
         network,
         parts,
@@ -470,7 +480,7 @@ def run(
         states=simulation.states(),
         units={n: x.units for n, x in simulation.program.neurons.items()},
         watched=simulation.program.watched,
-        notes=tuple(notes),
+        notes=_warn_of(simulation.notes()),
         final=Snapshot.of(simulation.snapshot()),
         rest_powers=simulation.rest_powers(),
     )

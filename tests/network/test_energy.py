@@ -54,6 +54,22 @@ def test_sums_agree_and_spikes_are_those_without_a_ledger(recording, ledger_run)
     )
 
 
+def test_a_run_without_a_ledger_goes_on_with_one_and_back():
+    network = spiking()
+    begun, whole = nw.run(network, 0.01), nw.run(network, 0.02, energy=True)
+    later = nw.run(network, 0.01, initial=begun.final, energy=True)
+    last = nw.run(network, 0.01, initial=later.final)
+    half = len(whole.energy["cells"].energies) // 2
+    # Which receptors have had an input so far it cannot know; what the elements take it does.
+    np.testing.assert_allclose(
+        later.energy["cells"].energies.sum(axis=1),
+        whole.energy["cells"].energies[half:].sum(axis=1),
+        rtol=1e-5,
+    )
+    assert later.energy["cells"].start == pytest.approx(0.01)
+    assert last.duration == pytest.approx(0.03)
+
+
 def _charged(dt: float, dtype: str = "float64") -> EnergyLedger:
     """One leaky integrator that a current of 0.3 uA charges for 2 ms."""
     cells = neurons(1, bias=3e-7)

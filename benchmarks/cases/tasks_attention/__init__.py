@@ -1,0 +1,1 @@
+"""Spatial attention by neurons whose threshold falls with use."""

@@ -7,13 +7,13 @@ from benchmarks.records import Recorder
 from benchmarks.registry import Case
 from benchmarks.timing import Times, lap
 
-CONTRASTS = {"smoke": (0.5, 0.7), "full": (0.4, 0.5, 0.6, 0.7, 0.8)}
-TRIALS = {"smoke": 6, "full": 60}
+CONTRASTS = {"smoke": (0.3, 0.6), "full": (0.3, 0.45, 0.6, 0.8, 1.0)}
+TRIALS = {"smoke": 6, "full": 40}
 
 CONDITIONS = {
-    "threshold falls": {"epsilon": 1.0, "cue": True},
+    "threshold falls": {"epsilon": 1.5, "cue": True},
     "threshold stays": {"epsilon": 0.0, "cue": True},
-    "no cue": {"epsilon": 1.0, "cue": False},
+    "no cue": {"epsilon": 1.5, "cue": False},
 }
 
 PUBLISHED = {"inside": (0.70, 0.90), "outside": (0.20, 0.80)}
@@ -56,7 +56,7 @@ def run(size: str, record: Recorder) -> None:
         "gain inside",
         Times(run=[0.0]),
         error=float(not z > Z) if size == "full" else None,
-        reference=f"0 if threshold lowering raises the detection rate in the attended part by more than {Z:g} standard errors",
+        reference=f"0 if threshold lowering raises detection in the attended part by more than {Z:g} standard errors",
         tolerance=0.5 if size == "full" else None,
         problem="mean over contrasts",
         n=scenes.trials * len(scenes.contrasts),

@@ -1,4 +1,4 @@
-"""Several weak objects in noise on a grid of neurons, a part of which a cue has made active before: a task of our own."""
+"""Weak objects in noise on a grid of neurons, a part of which a cue has made active before: a task of our own."""
 
 from dataclasses import dataclass
 
@@ -27,11 +27,11 @@ FRAME, CUE_FRAMES = 0.1, 3
 HIGH, WEIGHT, TAU = 300.0, 0.5, 1e-2
 """Rate of a bright pixel [1/s]; what a spike adds to the voltage of its neuron's input [V], and how it decays [s]."""
 
-BACKGROUND = 0.3
-"""Brightness of what is no object: a mean drive of 0.45 V, and noise about it."""
+BACKGROUND = 0.15
+"""Brightness of what is no object: a mean drive of 0.22 V, and noise about it."""
 
-DEVICE = {"alpha": 0.2, "gamma": 100.0, "mu": 36.0, "sigma": 1e-3}
-"""Filament with a static threshold of 1 V, slow enough for steps of 10 us; the rest are the defaults, which illustrate."""
+DEVICE = {"alpha": 0.2, "gamma": 100.0, "mu": 36.0, "tau_c": 0.5, "sigma": 1e-3}
+"""Static threshold of 1 V, slow enough for steps of 10 us; clusters of half a second; the rest are the defaults."""
 
 DT = 1e-5
 
@@ -179,8 +179,10 @@ def detection_rate(hits: np.ndarray, alarms: np.ndarray, rate: float = FALSE_ALA
     rate is met, which is the straight line between two points of the receiver's characteristic.
     """
     criteria = np.arange(max(hits.max(), alarms.max()) + 1, -2, -1)
-    shares = [[np.mean(x > c) for c in criteria] for x in (alarms, hits)]
-    return float(np.interp(rate, *shares))
+    false_alarms, detections = (
+        np.array([np.mean(x > c) for c in criteria]) for x in (alarms, hits)
+    )
+    return float(np.interp(rate, false_alarms, detections))
 
 
 def discrimination(hits: np.ndarray, alarms: np.ndarray) -> float:

@@ -38,7 +38,9 @@ def linear_change(
         rows.append([(1.0 if i == k else 0.0) - h * slope[i] for i in linear])
     columns = [list(column) for column in zip(*rows, strict=True)]  # row i: equation of part i
     # One solve and no iteration: these rates are linear in these parts given the others.
-    right = [h * rate[i] - (0.0 if moved is None else moved[i]) for i in linear]
+    right = [h * rate[i] for i in linear]
+    if moved is not None:
+        right = [x - moved[i] for x, i in zip(right, linear, strict=True)]
     change = solve_small(columns, right)
     return dict(zip(linear, change, strict=True))
 

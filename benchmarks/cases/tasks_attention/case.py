@@ -62,7 +62,7 @@ def run(size: str, record: Recorder) -> None:
         n=scenes.trials * len(scenes.contrasts),
         extra={"z": float(z), "gain": float(gains[:, 0].mean()), "published": PUBLISHED},
     )
-    pictures.write(record.path, scenes.contrasts, found, maps)
+    pictures.write(record.path, scenes, found, maps)
 
 
 CASE = Case(

@@ -101,7 +101,7 @@ class Responses:
     counts : np.ndarray
         Spikes while the scene was shown, by contrast, trial and place.
     maps : np.ndarray
-        The same by frame, row and column of the first trial of the brightest contrast, frames from the beginning.
+        The same of each neuron in the first trial of the second contrast, by row and column.
     clusters : dict of str to float
         Mean second state at the end, inside and outside of the attended part.
     """
@@ -155,7 +155,7 @@ def respond(scenes: Scenes, *, epsilon: float, cue: bool, seed: int = 0) -> Resp
     inside[:ATTENDED, :ATTENDED] = True
     return Responses(
         counts=np.stack(counts, axis=-1),
-        maps=spikes[:, -1, 0],
+        maps=spikes[-1, 1, 0],
         clusters={
             "inside": float(clusters[:, inside].mean()),
             "outside": float(clusters[:, ~inside].mean()),

@@ -111,7 +111,7 @@ class EnergyLedger:
         """Energy that all sources have given by cause [J]; together they are `given`."""
         table = self.table
         sources = [k for k, kind in self.kinds.items() if kind in SOURCES]
-        return {c: -sum(table[k][c] for k in sources) for c in CAUSES}
+        return {c: 0.0 - sum(table[k][c] for k in sources) for c in CAUSES}
 
     @property
     def residual(self) -> float:

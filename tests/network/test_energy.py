@@ -9,7 +9,8 @@ import pytest
 import memjax as mj
 from memjax import network as nw
 from memjax.circuit import energies, powers
-from memjax.errors import NetworkError
+from memjax.errors import ModelError, NetworkError
+from memjax.models import footprint
 from memjax.network.energy import CAUSES, EnergyLedger
 from memjax.network.run_store import load_recording, read_about, run_network
 from memjax.neuron import one_memristor
@@ -218,6 +219,15 @@ def test_rest_is_taken_off_each_phase_for_as_long_as_it_lasts():
         {k: x / 5 for k, x in expected.items()} | {"total": 12.0}
     )
     assert replace(ledger, spikes=0).per_spike is None
+
+
+@pytest.mark.fast
+def test_area_is_known_only_where_a_source_states_it():
+    assert footprint("1m1t1r").area == 4e-12
+    assert "EurekAlert" in footprint("1m1t1r").source
+    assert footprint("stl-neuron") is footprint("diffusive") is None
+    with pytest.raises(ModelError, match="unknown model"):
+        footprint("nothing")
 
 
 @pytest.mark.fast

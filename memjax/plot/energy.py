@@ -36,6 +36,8 @@ def _ledgers(where: str, recording: Recording) -> dict[str, EnergyLedger]:
 
 def _bars(ax: Any, rows: list[tuple[str, float, str]]) -> None:
     """Horizontal bars of energies [J] on a logarithmic axis, with their numbers: label, energy, color."""
+    from matplotlib.ticker import LogLocator
+
     top = max((e for _, e, _ in rows), default=0.0)
     shown = [r for r in rows if r[1] > top * 10.0**-_DECADES and r[1] > 0] or rows[:1]
     for k, (_, energy, color) in enumerate(shown):
@@ -51,6 +53,7 @@ def _bars(ax: Any, rows: list[tuple[str, float, str]]) -> None:
     ax.set_xlim(0.3 * lowest, 30 * max(top, lowest))
     ax.set_xlabel(f"Energy ({prefix(max(top, 1e-30), unit='J')[1]})")
     show_in(ax.xaxis, prefix(max(top, 1e-30), unit="J")[0])
+    ax.xaxis.set_major_locator(LogLocator(numticks=5))
     ax.grid(False, axis="y")
     ax.tick_params(axis="y", length=0)
     if len(shown) < len(rows):

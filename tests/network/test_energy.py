@@ -103,7 +103,7 @@ def test_energies_of_a_leaky_integrator_are_the_exact_ones():
 
 
 def test_a_million_steps_lose_no_digits():
-    """Float32 states, 2e5 steps at a steady power of I^2 R: sums outside the program are of float64."""
+    """Float32 states at a steady power of I^2 R: sums outside the program are of float64."""
     cells = neurons(1, bias=3e-7, start={"node.v": 0.3})
     network = nw.Network(groups=[cells], dt=1e-5, exchange_steps=100)
     recording = nw.run(network, 10.0, energy=True)

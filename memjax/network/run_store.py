@@ -32,7 +32,7 @@ from .groups import Group, Neurons
 from .network import Network
 from .plan import record_steps
 from .recording import Recording, Snapshot, Stretch
-from .simulation import Simulation
+from .simulation import Simulation, conductance_exchanges
 
 SCHEMA_VERSION = 1
 """Layout of a run's folder."""
@@ -42,7 +42,7 @@ MARKER, RECORDING, CHECKPOINT = "run.json", "recording.h5", "checkpoint.npz"
 
 _PARTS, _LOCK = "parts", ".lock"
 
-_CONDUCTANCES = "conductances_S"
+_CONDUCTANCES, _SERIES = "conductances_S", "conductance_series_S"
 _AT_THE_END = ("statistics", "states", _CONDUCTANCES)
 """Groups of the file that are written when a run has ended; a longer run rewrites them."""
 
@@ -130,6 +130,10 @@ def _as_h5(stretches: Sequence[Stretch]) -> bytes:
                 file[f"traces/{name}/{key}"] = np.concatenate(
                     [s.traces[name][key] for s in stretches]
                 )
+        for name in stretches[0].conductances:
+            file[f"{_SERIES}/{name}/series"] = np.concatenate(
+                [s.conductances[name] for s in stretches]
+            )
     return target.getvalue()
 
 
@@ -166,7 +170,7 @@ class _Folder:
 
     def due(self) -> bool:
         """Whether it is time to write."""
-        size = sum(x.size for s in self.pending for x in jax.tree.leaves((s.spikes, s.traces)))
+        size = sum(x.size for s in self.pending for x in jax.tree.leaves((s.spikes, s.traces, s.conductances)))
         return time.monotonic() - self.last > self.interval or size > _FULL
 
     def flush(self, simulation: Simulation) -> None:
@@ -231,6 +235,7 @@ def _description(
     duration: float,
     watch: Mapping[str, Sequence[int]] | None,
     every: float | None,
+    conductances_every: float | None,
     about: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     """Content of `run.json` at the start of a run."""
@@ -245,6 +250,7 @@ def _description(
         "seed": network.seed,
         "watch": {n: [int(m) for m in numbers] for n, numbers in (watch or {}).items()},
         "record_steps": record_steps(clock, every),
+        "conductance_exchanges": conductance_exchanges(network, conductances_every),
         "wall_s": 0.0,
         "stiffness": {},
         "groups": {g.name: _group(g) for g in network.groups},
@@ -292,7 +298,8 @@ def _check_same(path: Path, content: Mapping[str, Any]) -> dict[str, Any]:
     before = read_about(path)
     # Runs of earlier versions recorded at exchanges.
     before.setdefault("record_steps", before.get("exchange_steps"))
-    for key in ("schema_version", "digest", "watch", "record_steps"):
+    before.setdefault("conductance_exchanges", 0)
+    for key in ("schema_version", "digest", "watch", "record_steps", "conductance_exchanges"):
         if before.get(key) != content[key]:
             raise NetworkError(
                 "the network is not the one that was run",
@@ -331,6 +338,7 @@ def run_network(
     devices: Sequence[Any] | None = None,
     progress: bool = False,
     every: float | None = None,
+    conductances_every: float | None = None,
     save_interval: float = _SAVE_INTERVAL,
     about: Mapping[str, Any] | None = None,
 ) -> Path:
@@ -344,7 +352,7 @@ def run_network(
         Time [s] from its beginning, also where a run is resumed.
     out : str or Path
         Folder: `recording.h5`, `run.json`, and `checkpoint.npz`, from which a longer run goes on.
-    watch, every, devices, progress
+    watch, every, conductances_every, devices, progress
         See `memjax.network.run`.
     resume : bool
         Go on from the last checkpoint of the same network.
@@ -369,7 +377,7 @@ def run_network(
     KeyboardInterrupt
         After Ctrl-C: all that was simulated is on disk.
     """
-    content = _description(network, duration, watch, every, about)
+    content = _description(network, duration, watch, every, conductances_every, about)
     writes = jax.process_index() == 0
     folder = _open_folder(Path(out), content, resume=resume, force=force) if writes else Path(out)
     with _lock_folder(folder) if writes else contextlib.nullcontext():
@@ -377,7 +385,13 @@ def run_network(
             if not resume:
                 _clear_folder(folder)
             _write_about(folder, content)
-        simulation = Simulation(network, watch=watch, every=every, devices=devices)
+        simulation = Simulation(
+            network,
+            watch=watch,
+            every=every,
+            devices=devices,
+            conductances_every=conductances_every,
+        )
         store = _Folder(folder, save_interval)
         start = simulation.conductances()
         if resume:
@@ -503,12 +517,16 @@ def load_recording(folder: str | Path, *, most: int | None = None) -> Recording:
                 file.visititems(lambda n, x: _read(pieces, n, x, first))
     except OSError as error:
         raise OutputError(f"cannot be read ({error})", where=str(folder)) from error
-    tables: dict[str, dict] = {n: {} for n in ("spikes", "traces", *_AT_THE_END)}
+    tables: dict[str, dict] = {n: {} for n in ("spikes", "traces", _SERIES, *_AT_THE_END)}
     for n, x in pieces.items():
         kind, group, key = n.split("/")
         column = x[-1] if kind in _AT_THE_END else np.concatenate(x)
         tables[kind].setdefault(group, {})[key] = column
     rows = max((len(x) for t in tables["traces"].values() for x in t.values()), default=0)
+    for name, g in tables[_SERIES].items():
+        tables[_CONDUCTANCES].setdefault(name, {}).update(g)
+    records = max((len(g["series"]) for g in tables[_SERIES].values()), default=0)
+    record_time = description.get("conductance_exchanges", 0) * steps * dt
     none = {"member": np.zeros(0, np.int64), "step": np.zeros(0, np.int64)}
     spikes = {n: tables["spikes"].get(n) or none for n in description["groups"]}
     return Recording(
@@ -520,6 +538,7 @@ def load_recording(folder: str | Path, *, most: int | None = None) -> Recording:
         times=(np.arange(rows) + 1) * (description.get("record_steps", steps) * dt),
         statistics=tables["statistics"],
         conductances=tables[_CONDUCTANCES],
+        conductance_times=(np.arange(records) + 1) * record_time,
         start=first * dt,
         states=tables["states"],
         units={n: g["units"] for n, g in description["groups"].items() if "units" in g},

@@ -15,7 +15,7 @@ from .groups import Neurons, SpikeList
 from .network import Network
 from .plan import record_steps
 from .recording import Recording, Snapshot, Stretch
-from .weights import DriftWeights
+from .weights import ConductanceOf, DriftWeights
 
 _FIRST_SLOTS, _MIN_ROOM = 1, 64
 """Spikes of one neuron, and of a group, in an exchange interval that there is room for at first."""
@@ -53,6 +53,8 @@ class Simulation:
         See `run`.
     devices : sequence of jax.Device, optional
         See `run`.
+    conductances_every : float, optional
+        See `run`.
 
     Attributes
     ----------
@@ -74,6 +76,7 @@ class Simulation:
         every: float | None = None,
         initial: Snapshot | None = None,
         devices: Sequence[Any] | None = None,
+        conductances_every: float | None = None,
     ):
         self.network, self.done = network, 0
         self.stiffness: dict[str, float] = {}
@@ -82,6 +85,7 @@ class Simulation:
         watched = {n: np.asarray(x, np.int32) for n, x in (watch or {}).items() if len(x)}
         _check_watch(network, watched)
         self.every = record_steps(network.clock, every)
+        self.conductance_exchanges = conductance_exchanges(network, conductances_every)
         self.engine = network.engine(devices if devices is not None else jax.devices())
         self.plan = self.engine.plan
         self.program = self.engine.program(watched, self.every)
@@ -117,6 +121,9 @@ class Simulation:
         while self.done < end:
             began = time.perf_counter()
             count = min(batch, end - self.done)
+            if self.conductance_exchanges:
+                # A stretch ends where conductances are recorded: when that is depends on no speed.
+                count = min(count, self.conductance_exchanges - self.done % self.conductance_exchanges)
             stretch = self._stretch(count)
             took = time.perf_counter() - began
             # About a second between two looks: the next batch doubles while they are quick.
@@ -151,8 +158,20 @@ class Simulation:
             for n, x in jax.tree.map(np.asarray, spikes).items()
         }
         return Stretch(
-            begin=begin, end=self.done, spikes=spike_lists, traces=self._rows(traces, begin, count)
+            begin=begin,
+            end=self.done,
+            spikes=spike_lists,
+            traces=self._rows(traces, begin, count),
+            conductances=self._conductance_rows(),
         )
+
+    def _conductance_rows(self) -> dict[str, np.ndarray]:
+        """The record of conductances that is due now: one row, or none; nothing where none were asked for."""
+        every = self.conductance_exchanges
+        if not every:
+            return {}
+        due = self.done % every == 0
+        return {n: g[None] if due else g[None][:0] for n, g in self.conductances().items()}
 
     def _rows(self, traces: Any, begin: int, count: int) -> Any:
         """Records of states one after the other: each interval has those multiples of `every` that lie in it."""
@@ -270,7 +289,7 @@ class Simulation:
 
     def conductances(self) -> dict[str, Float[np.ndarray, " edges"]]:
         """Conductances of devices that are weights [S], by projection, in the order of its edges."""
-        by_projection: dict[str, np.ndarray] = {}
+        by_projection = self._circuit_conductances()
         sizes = {p.name: len(p.edges) for p in self.network.projections}
         for k, name in enumerate(self.plan.names):
             rows = self.plan.rows[k][3]
@@ -283,6 +302,21 @@ class Simulation:
                 for shard, first in enumerate(_global_array(rows.first)):
                     edges = slice(0, first[-1])  # the rest is padding
                     into[edge[shard, edges]] = g[shard, edges]
+        return by_projection
+
+    def _circuit_conductances(self) -> dict[str, np.ndarray]:
+        """Those that are read off circuits, see `ConductanceOf`."""
+        by_projection, read = {}, {}
+        for p in self.network.projections:
+            if not isinstance(w := p.weight, ConductanceOf):
+                continue
+            key = (w.group, w.element, w.read_voltage)
+            if key not in read:
+                values = self.engine.fixed["groups"][w.group]["values"]
+                parts = self.state["groups"][w.group]["parts"]
+                g = self.program.neurons[w.group].conductances_in_blocks(w, values, parts)
+                read[key] = _global_array(g).ravel()[: len(p.edges)]
+            by_projection[p.name] = read[key]
         return by_projection
 
     def snapshot(self) -> dict[str, np.ndarray]:
@@ -323,6 +357,40 @@ class Simulation:
         )
         self.room = _larger(room, self.room)
         self.state = state | {"ring": self.engine.ring(self.room, state["ring"])}
+
+
+def conductance_exchanges(network: Network, every: float | None) -> int:
+    """Exchange intervals from one record of conductances to the next; 0 for none.
+
+    Raises
+    ------
+    NetworkError
+        If it is no multiple of the exchange interval, or no weight is a device.
+    """
+    if every is None:
+        return 0
+    if not any(isinstance(p.weight, ConductanceOf | DriftWeights) for p in network.projections):
+        raise NetworkError(
+            f"conductances every {every:g} s where no weight is a device",
+            where="record",
+            allowed="a network with weights that are devices",
+        )
+    return network.clock.exchanges(every, where="conductances of record")
+
+
+def series(parts: Sequence[Stretch], name: str) -> dict[str, np.ndarray]:
+    """The records of a projection's conductances, as `Recording` has them."""
+    rows = [p.conductances[name] for p in parts if name in p.conductances]
+    return {"series": np.concatenate(rows)} if rows else {}
+
+
+def conductance_times(simulation: Simulation, begin: int) -> Float[np.ndarray, " rows"]:
+    """Times of the records of conductances since an exchange interval [s]."""
+    every = simulation.conductance_exchanges
+    if not every:
+        return np.zeros(0)
+    numbers = np.arange(begin // every, simulation.done // every) + 1
+    return numbers * every * simulation.plan.clock.exchange
 
 
 def _larger(a: Room, b: Room | None) -> Room:
@@ -374,6 +442,7 @@ def run(
     initial: Snapshot | None = None,
     devices: Sequence[Any] | None = None,
     progress: bool = False,
+    conductances_every: float | None = None,
 ) -> Recording:
     """Simulate, and keep all spikes in memory.
 
@@ -395,6 +464,9 @@ def run(
         Where; all of JAX's by default.
     progress : bool
         Whether to show a bar on standard error.
+    conductances_every : float, optional
+        Time from one record of the conductances of all devices that are weights to the next [s], a multiple of the
+        exchange interval; none by default.
 
     Returns
     -------
@@ -423,7 +495,14 @@ def run(
     --------
     memjax.network.run_store.run_network : streams to files, is interrupted and goes on.
     """
-    simulation = Simulation(network, watch=watch, every=every, initial=initial, devices=devices)
+    simulation = Simulation(
+        network,
+        watch=watch,
+        every=every,
+        initial=initial,
+        devices=devices,
+        conductances_every=conductances_every,
+    )
     start = simulation.conductances()
     parts = list(simulation.advance(network.exchanges(duration), progress=progress))
     end = simulation.conductances()
@@ -435,7 +514,10 @@ def run(
         parts,
         every=simulation.every,
         statistics=simulation.statistics(),
-        conductances={n: {"start": g, "end": end[n]} for n, g in start.items()},
+        conductances={
+            n: {"start": g, "end": end[n], **series(parts, n)} for n, g in start.items()
+        },
+        conductance_times=conductance_times(simulation, parts[0].begin),
         states=simulation.states(),
         units={n: x.units for n, x in simulation.program.neurons.items()},
         watched=simulation.program.watched,

@@ -12,6 +12,7 @@ from ..groups import Group, Poisson
 from ..network import Network
 from ..plan import Clock, check_circuits, record_steps
 from ..projection import Projection
+from ..simulation import conductance_exchanges
 from ..weights import ConductanceOf
 from .groups import Sketch, read_group
 from .projections import read_projection
@@ -32,6 +33,8 @@ class NetworkFile:
         Neurons by group whose states are recorded.
     every : float or None
         Time from one record of them to the next [s]; the exchange interval where there is none.
+    conductances_every : float or None
+        Time from one record of the conductances of all devices that are weights to the next [s], if they are recorded.
     source : dict of str to str
         SHA-256 of each file that was read, by its path as the network file names it, itself first.
     """
@@ -40,6 +43,7 @@ class NetworkFile:
     duration: float
     watch: dict[str, list[int]]
     every: float | None
+    conductances_every: float | None
     source: dict[str, str]
 
 
@@ -98,7 +102,9 @@ def load_network(path: str | Path, *, seed: int | None = None) -> NetworkFile:
         if dt is not None:
             projection = projections[-1] if len(projections) > before else None
             _check_times(inner, projection, Clock(dt, steps or 1))
-    watch, every = _records(t.table("record", {}), sketches, dt)
+    records = t.table("record", {})
+    watch, every = _records(records, sketches, dt)
+    conductances_every = records.take("conductances", POSITIVE, None)
     t.note_unknown_keys()
     source.check(NetworkError)
     members = [g for g in groups.values() if g is not None]
@@ -107,8 +113,14 @@ def load_network(path: str | Path, *, seed: int | None = None) -> NetworkFile:
         groups=members, projections=projections, dt=step, seed=run_seed, exchange_steps=steps
     )
     network.exchanges(duration)  # refuses what has too many steps
+    conductance_exchanges(network, conductances_every)  # and records between two exchanges
     return NetworkFile(
-        network=network, duration=duration, watch=watch, every=every, source=source.files
+        network=network,
+        duration=duration,
+        watch=watch,
+        every=every,
+        conductances_every=conductances_every,
+        source=source.files,
     )
 
 

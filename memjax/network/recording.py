@@ -83,8 +83,8 @@ class Recording:
     statistics : dict of str to dict of str to np.ndarray
         By member: `count`, and of neurons `isi` [s] and `cv` of their intervals, also of runs that this one goes on.
     conductances : dict of str to dict of str to Float[np.ndarray, "edges"]
-        Of projections whose weights are devices [S]: at the `start` and at the `end`, by edge; and as a `series` with one
-        row per record, where such were asked for.
+        Of projections whose weights are devices [S]: at the `start` and at the `end`, by edge; and as a `series` with
+        one row per record, where such were asked for.
     conductance_times : Float[np.ndarray, "rows"]
         When the rows of the `series` are of [s].
     start : float
@@ -192,7 +192,8 @@ class Recording:
         Of a group NAME: spikes as ``NAME.spike_member`` and ``NAME.spike_time`` over ``NAME.spike``, in order of time;
         statistics and states at the end over ``NAME.member``, as ``NAME.count`` and ``NAME.final.STATE``; traces as
         ``NAME.STATE`` over (time, ``NAME.watched``). Of a projection NAME ``NAME.conductance_start`` and ``_end`` over
-        ``NAME.edge``, and ``_series`` over (conductance_time, ``NAME.edge``). Notes, dt, start and duration of the run are attributes of the dataset.
+        ``NAME.edge``, and ``_series`` over (conductance_time, ``NAME.edge``). Notes, dt, start and duration of the run
+        are attributes of the dataset.
         """
         import xarray as xr
 

@@ -25,6 +25,7 @@ from typing import Any
 import h5py
 import jax
 import numpy as np
+from jaxtyping import Float
 
 from ..errors import NetworkError, OutputError
 from ..files import prepare_output, strict_json, writing
@@ -170,7 +171,11 @@ class _Folder:
 
     def due(self) -> bool:
         """Whether it is time to write."""
-        size = sum(x.size for s in self.pending for x in jax.tree.leaves((s.spikes, s.traces, s.conductances)))
+        size = sum(
+            x.size
+            for s in self.pending
+            for x in jax.tree.leaves((s.spikes, s.traces, s.conductances))
+        )
         return time.monotonic() - self.last > self.interval or size > _FULL
 
     def flush(self, simulation: Simulation) -> None:
@@ -546,6 +551,39 @@ def load_recording(folder: str | Path, *, most: int | None = None) -> Recording:
         notes=tuple(description.get("notes", _NOT_ENDED)),
         final=store.checkpoint(end),
     )
+
+
+def load_conductances(
+    recording: str | Path, projection: str, *, at: str = "end"
+) -> Float[np.ndarray, " edges"]:
+    """Conductances of the devices of one projection out of a run's `recording.h5` [S].
+
+    Parameters
+    ----------
+    recording : str or Path
+        The file.
+    projection : str
+        Name of the projection.
+    at : {"end", "start"}
+        Of the run.
+
+    Raises
+    ------
+    NetworkError
+        If the file cannot be read, or has no such conductances.
+    """
+    try:
+        with h5py.File(recording) as file:
+            tables: Any = file.get(_CONDUCTANCES, {})
+            if projection not in tables:
+                raise NetworkError(
+                    f"no conductances of {projection!r}",
+                    where=str(recording),
+                    allowed=", ".join(tables) or "a run with weights that are devices",
+                )
+            return np.asarray(tables[projection][at])
+    except OSError as error:
+        raise NetworkError(f"cannot be read ({error})", where=str(recording)) from error
 
 
 def _span(files: Sequence[Path], most: int | None) -> tuple[int, int]:

@@ -123,7 +123,9 @@ class Simulation:
             count = min(batch, end - self.done)
             if self.conductance_exchanges:
                 # A stretch ends where conductances are recorded: when that is depends on no speed.
-                count = min(count, self.conductance_exchanges - self.done % self.conductance_exchanges)
+                count = min(
+                    count, self.conductance_exchanges - self.done % self.conductance_exchanges
+                )
             stretch = self._stretch(count)
             took = time.perf_counter() - began
             # About a second between two looks: the next batch doubles while they are quick.
@@ -514,9 +516,7 @@ def run(
         parts,
         every=simulation.every,
         statistics=simulation.statistics(),
-        conductances={
-            n: {"start": g, "end": end[n], **series(parts, n)} for n, g in start.items()
-        },
+        conductances={n: {"start": g, "end": end[n], **series(parts, n)} for n, g in start.items()},
         conductance_times=conductance_times(simulation, parts[0].begin),
         states=simulation.states(),
         units={n: x.units for n, x in simulation.program.neurons.items()},

@@ -97,7 +97,7 @@ def load_network(path: str | Path, *, seed: int | None = None) -> NetworkFile:
         before = len(projections)
         with inner.errors_at():
             own_seed = int(np.random.SeedSequence([run_seed, k]).generate_state(1)[0])
-            projections.append(read_projection(inner, groups, sketches, own_seed))
+            projections.append(read_projection(inner, groups, sketches, own_seed, projections))
             _check_devices(inner, projections[-1], groups)
         if dt is not None:
             projection = projections[-1] if len(projections) > before else None

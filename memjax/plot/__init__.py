@@ -3,6 +3,7 @@
 from .curve import curve as curve, ppf as ppf, refractory as refractory, stdp as stdp
 from .intervals import isi_histogram as isi_histogram
 from .iv import iv as iv
+from .learning import confusion as confusion, receptive_fields as receptive_fields
 from .network import (
     conductances as conductances,
     network_raster as network_raster,

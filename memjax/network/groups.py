@@ -334,11 +334,11 @@ def with_pauses(
     Raises
     ------
     NetworkError
-        If there is none above a thousandth of the shorter time.
+        If none of at least a fiftieth of `interval` does.
     """
     if not (np.isfinite(pause) and pause >= 0):
         raise NetworkError(f"pause = {pause!r} s", allowed="a finite number >= 0 s")
-    ratio = Fraction(pause / interval).limit_denominator(1000)
+    ratio = Fraction(pause / interval).limit_denominator(50)
     if abs(float(ratio) * interval - pause) > 1e-6 * interval:
         raise NetworkError(
             f"pause = {pause:g} s after images of {interval:g} s",

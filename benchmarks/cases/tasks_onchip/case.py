@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.cases.tasks_onchip import pictures
+from benchmarks.cases.tasks_onchip import pictures, synapses
 from benchmarks.cases.tasks_onchip.problem import (
     PAUSE,
     SCORED,
@@ -84,7 +84,7 @@ def _one(record: Recorder, size: Size, seed: int, data: tuple) -> tuple[float, f
     """Training, score and control of one seed; both accuracies."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        labels, trained = write_files(folder, size, seed, *data)
+        labels, trained = write_files(folder, size, seed, *data), size.trained
         learned, seconds = simulate(folder, "learn", trained, 2 * seed)
         g = learned.conductances[PROJECTION]
         moved = float(np.mean(np.abs(g["end"] - g["start"]) > 0.01 * g["start"]))
@@ -139,8 +139,35 @@ def _one(record: Recorder, size: Size, seed: int, data: tuple) -> tuple[float, f
     return best.accuracy, random.accuracy
 
 
+def _synapse(record: Recorder, data: tuple) -> None:
+    """What one spike of the neuron does to one synapse, and what the input alone does."""
+    began = time.perf_counter()
+    change = synapses.responses(*data)
+    pair, alone = change["pair"], change["input"]
+    wrong = [
+        not pair[0, -1] > 0.05,  # active input, low conductance: set
+        not np.all(pair[1:, 0] < -0.01),  # silent input: reset
+        not np.all(np.diff(pair, axis=1)[:, :-1].mean(axis=0) > -0.01),  # more input, more set
+        not np.all(np.abs(alone) < 1e-3),  # without a spike of the neuron: nothing
+    ]
+    record.ok(
+        "one synapse",
+        Times(run=[time.perf_counter() - began]),
+        error=float(sum(wrong)),
+        reference="set by active input, reset by silent input, unmoved by input alone: how many do not hold",
+        tolerance=0.0,
+        n=pair.size * synapses.COPIES,
+        dtype="float32",
+        extra={
+            "rates": synapses.RATES.tolist(),
+            "starts": synapses.STARTS.tolist(),
+            **{k: x.tolist() for k, x in change.items()},
+        },
+    )
+
+
 def run(size: str, record: Recorder) -> None:
-    """Each seed; mean and standard deviation of all; pictures of the first."""
+    """Each seed; mean and standard deviation of all; pictures of the first; one synapse."""
     compile_cache.fuse_small_loops()
     try:
         data = digits()
@@ -164,6 +191,8 @@ def run(size: str, record: Recorder) -> None:
             "random_sd": spread[1],
         },
     )
+    if size == "full":
+        _synapse(record, data)
 
 
 CASE = Case(

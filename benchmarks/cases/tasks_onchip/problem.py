@@ -10,9 +10,6 @@ from memjax.errors import MemjaxError
 
 HERE = Path(__file__).parent
 
-TRAINED = 1200
-"""Digits of the training, the first of the set; the others, by other writers, are held out."""
-
 SHOWN, SCORED, PAUSE = 20e-3, 40e-3, 10e-3
 """How long an image is shown in the training, and for the score, and the pause after it [s], as the files have them."""
 
@@ -42,7 +39,7 @@ class Size:
 
 SIZES = {
     "smoke": Size(seeds=1, trained=60, tested=60, classes=2, members=8),
-    "full": Size(seeds=3, trained=TRAINED, tested=597, classes=10, members=50),
+    "full": Size(seeds=3, trained=1200, tested=597, classes=10, members=50),
 }
 
 
@@ -68,15 +65,13 @@ def digits() -> tuple[Float[np.ndarray, "images 8 8"], Int[np.ndarray, " images"
 
 def write_files(
     folder: Path, size: Size, seed: int, images: np.ndarray, labels: np.ndarray
-) -> tuple[Int[np.ndarray, " images"], int]:
-    """Write the network files and their images; the labels of all that are shown for the score, and how many of them
-    were trained on.
+) -> Int[np.ndarray, " images"]:
+    """Write the network files and their images, drawn at random; the labels of all that are shown for the score, those
+    of the training first.
     """
-    chosen = labels < size.classes
-    first = np.flatnonzero(chosen[:TRAINED])[: size.trained]
-    later = TRAINED + np.flatnonzero(chosen[TRAINED:])[: size.tested]
-    shown = np.concatenate([first, later])
-    np.save(folder / "train.npy", images[np.random.default_rng(seed).permutation(first)])
+    order = np.random.default_rng(seed).permutation(len(labels))
+    shown = order[labels[order] < size.classes][: size.trained + size.tested]
+    np.save(folder / "train.npy", images[shown[: size.trained]])
     np.save(folder / "all.npy", images[shown])
     for name, place in (("learn", "end"), ("frozen", "end"), ("control", "start")):
         text = (HERE / f"{'learn' if name == 'learn' else 'frozen'}.toml").read_text("utf8")
@@ -84,4 +79,4 @@ def write_files(
         text = text.replace("n = 6400", f"n = {128 * size.members}")
         text = text.replace('at = "end"', f'at = "{place}"')
         (folder / f"{name}.toml").write_text(text, encoding="utf8")
-    return labels[shown], len(first)
+    return labels[shown]

@@ -7,11 +7,12 @@ import pytest
 
 from memjax import network as nw
 from memjax.errors import NetworkError
+from memjax.network import run_store
 from memjax.network.run_store import load_recording, run_network
 from memjax.network.toml import load_network
 
 CASE = Path(__file__).parents[2] / "benchmarks/cases/tasks_onchip"
-MEMBERS, PIXELS, SHOWN = 4, 9, 12
+MEMBERS, PIXELS, SHOWN = 4, 9, 24
 IMAGE = np.array([[1, 0, 0], [1, 0, 0], [1, 1, 1]], float)
 
 
@@ -72,8 +73,8 @@ def test_neurons_that_fire_learn_the_image_and_others_do_not_move(learned):
 
 def test_conductances_are_recorded_on_the_way(learned):
     g = learned.conductances["input-neurons"]
-    np.testing.assert_allclose(learned.conductance_times, np.arange(1, 7) * 60e-3)
-    assert g["series"].shape == (6, 2 * PIXELS * MEMBERS)
+    np.testing.assert_allclose(learned.conductance_times, np.arange(1, 13) * 60e-3)
+    assert g["series"].shape == (12, 2 * PIXELS * MEMBERS)
     np.testing.assert_array_equal(g["series"][-1], g["end"])
     distance = np.abs(g["series"] - g["start"]).mean(axis=1)
     assert 0 < distance[0] < distance[-1]
@@ -81,10 +82,21 @@ def test_conductances_are_recorded_on_the_way(learned):
     assert data.dims == ("conductance_time", "input-neurons.edge")
 
 
-def test_a_run_that_was_stopped_goes_on_to_the_same_conductances(folder, learned):
+def test_a_run_that_was_killed_goes_on_to_the_same_conductances(folder, learned, monkeypatch):
+    """Killed before anything was merged: there are parts and a checkpoint, and no recording."""
     file = load_network(folder / "learn.toml")
     every = {"conductances_every": file.conductances_every}
-    run_network(file.network, 0.1, folder / "twice", save_interval=0.0, **every)
+
+    def kill(*_):
+        raise SystemExit
+
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr(run_store, "_merge", kill)
+        run_network(file.network, 0.1, folder / "twice", save_interval=0.0, **every)
+    so_far = load_recording(folder / "twice").conductances["input-neurons"]
+    np.testing.assert_array_equal(
+        so_far["series"], learned.conductances["input-neurons"]["series"][:1]
+    )
     run_network(file.network, SHOWN * 30e-3, folder / "twice", resume=True, **every)
     again = load_recording(folder / "twice")
     for key, g in learned.conductances["input-neurons"].items():

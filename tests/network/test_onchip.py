@@ -90,9 +90,10 @@ def test_a_run_that_was_killed_goes_on_to_the_same_conductances(folder, learned,
     def kill(*_):
         raise SystemExit
 
-    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+    with monkeypatch.context() as patch:
         patch.setattr(run_store, "_merge", kill)
-        run_network(file.network, 0.1, folder / "twice", save_interval=0.0, **every)
+        with pytest.raises(SystemExit):
+            run_network(file.network, 0.1, folder / "twice", save_interval=0.0, **every)
     so_far = load_recording(folder / "twice").conductances["input-neurons"]
     np.testing.assert_array_equal(
         so_far["series"], learned.conductances["input-neurons"]["series"][:1]

@@ -390,20 +390,14 @@ def run_network(
             if not resume:
                 _clear_folder(folder)
             _write_about(folder, content)
-        simulation = Simulation(
-            network,
-            watch=watch,
-            every=every,
-            devices=devices,
-            conductances_every=conductances_every,
-        )
+        records: dict[str, Any] = dict(every=every, conductances_every=conductances_every)
+        simulation = Simulation(network, watch=watch, devices=devices, **records)
         store = _Folder(folder, save_interval)
         start = simulation.conductances()
         if resume:
             store.restore(simulation)
-            simulation.stiffness |= content["stiffness"]
-            simulation.decays |= content.get("decays", {})
-            simulation.moves |= content.get("moves", {})
+            for key in ("stiffness", "decays", "moves"):
+                getattr(simulation, key).update(content.get(key, {}))
         began = time.perf_counter()
         finished = _simulate(simulation, store, network.exchanges(duration), progress)
         at_end = _at_end(simulation, start)

@@ -380,13 +380,17 @@ def conductance_exchanges(network: Network, every: float | None) -> int:
     return network.clock.exchanges(every, where="conductances of record")
 
 
-def series(parts: Sequence[Stretch], name: str) -> dict[str, np.ndarray]:
-    """The records of a projection's conductances, as `Recording` has them."""
-    rows = [p.conductances[name] for p in parts if name in p.conductances]
-    return {"series": np.concatenate(rows)} if rows else {}
+def _conductance_tables(
+    parts: Sequence[Stretch], start: Mapping[str, np.ndarray], end: Mapping[str, np.ndarray]
+) -> dict[str, dict[str, np.ndarray]]:
+    """Conductances of each projection as `Recording` has them: at both ends, and their records."""
+    tables = {n: {"start": g, "end": end[n]} for n, g in start.items()}
+    for name in parts[0].conductances:
+        tables[name]["series"] = np.concatenate([p.conductances[name] for p in parts])
+    return tables
 
 
-def conductance_times(simulation: Simulation, begin: int) -> Float[np.ndarray, " rows"]:
+def _conductance_times(simulation: Simulation, begin: int) -> Float[np.ndarray, " rows"]:
     """Times of the records of conductances since an exchange interval [s]."""
     every = simulation.conductance_exchanges
     if not every:
@@ -459,9 +463,8 @@ def run(
     every : float, optional
         Time from one record of states to the next [s], a multiple of dt; by default the exchange interval.
     initial : Snapshot, optional
-        The `final` of an earlier run of this network, or of one that differs from it in numbers only: the run goes on
-        from there, in time too, and its spikes are those of one run of both durations. From rest by default, or from
-        the groups' own `start`.
+        The `final` of an earlier run of this network, or of one that differs in numbers only, from which it goes on, in
+        time too, as one run of both durations. From rest by default, or from the groups' own `start`.
     devices : sequence of jax.Device, optional
         Where; all of JAX's by default.
     progress : bool
@@ -484,30 +487,22 @@ def run(
     -----
     StepWarning
         Where dt times a rate of the states was above 5, dt times a decay above 1 at an exchange, or a state moved by
-        more than 0.2 of its scale in a step, with the figure and a better step. Errors are of first order in dt: those
-        of spikes and intervals of `1m1t1r` (0.6 to 3 V) and `threshold-switch-neuron` (w of 1, 5 and 20 mV) were below
-        1 % wherever none of it was so.
+        more than 0.2 of its scale in a step, with a better step. Elsewhere spikes and intervals of `1m1t1r` (0.6 to
+        3 V) and `threshold-switch-neuron` (w of 1 to 20 mV) were wrong by less than 1 %, of first order in dt.
 
     Notes
     -----
-    The first run of a network lays it out and compiles; the next ones, for other durations too, begin at once, and so
-    does that of a network which differs in weights, seeds, sources or `values` of neurons only.
+    The first run compiles; the next ones, for other durations too, begin at once, as do those of networks that differ
+    in weights, seeds, sources or `values` of neurons only.
 
     See Also
     --------
     memjax.network.run_store.run_network : streams to files, is interrupted and goes on.
     """
-    simulation = Simulation(
-        network,
-        watch=watch,
-        every=every,
-        initial=initial,
-        devices=devices,
-        conductances_every=conductances_every,
-    )
+    records: dict[str, Any] = dict(every=every, conductances_every=conductances_every)
+    simulation = Simulation(network, watch=watch, initial=initial, devices=devices, **records)
     start = simulation.conductances()
     parts = list(simulation.advance(network.exchanges(duration), progress=progress))
-    end = simulation.conductances()
     notes = simulation.notes()
     if notes:
         warnings.warn("; ".join(notes), StepWarning, stacklevel=2)
@@ -516,8 +511,8 @@ def run(
         parts,
         every=simulation.every,
         statistics=simulation.statistics(),
-        conductances={n: {"start": g, "end": end[n], **series(parts, n)} for n, g in start.items()},
-        conductance_times=conductance_times(simulation, parts[0].begin),
+        conductances=_conductance_tables(parts, start, simulation.conductances()),
+        conductance_times=_conductance_times(simulation, parts[0].begin),
         states=simulation.states(),
         units={n: x.units for n, x in simulation.program.neurons.items()},
         watched=simulation.program.watched,

@@ -62,7 +62,7 @@ def receptive_fields(
     columns = int(np.ceil(np.sqrt(len(x) * 1.6)))
     rows = -(-len(x) // columns)
     mosaic = np.full((rows * (height + _GAP) - _GAP, columns * (width + _GAP) - _GAP), np.nan)
-    factor, unit = prefix(x[x != 0] if np.any(x) else 1.0, unit="S")
+    factor, unit = prefix(np.max(np.abs(x)) or 1.0, unit="S")
     for k, member in enumerate(order):
         top, left = k // columns * (height + _GAP), k % columns * (width + _GAP)
         mosaic[top : top + height, left : left + width] = x[member].reshape(shape) / factor

@@ -11,7 +11,6 @@ from memjax.network import Recording
 from memjax.plot import (
     conductances,
     confusion,
-    network_raster,
     receptive_fields as draw_fields,
     style,
 )
@@ -38,9 +37,6 @@ def write(path: Path, learned: Recording, score: Any, members: int) -> None:
         figure = pages["confusion"] = Figure(figsize=(6.5, 5.5))
         table = score.assigned.confusion(score.counts, score.labels)
         confusion(table, score.assigned.classes, ax=figure.add_subplot())
-        figure = pages["raster"] = Figure(figsize=(9, 6))
-        ax = network_raster(learned, ax=figure.add_subplot())
-        ax.set_xlim(0.0, min(0.3, learned.duration))
         for name, page in pages.items():
             with writing(path.with_name(f"tasks_onchip-{name}.png")) as temporary:
                 page.savefig(temporary, format="png")
@@ -56,4 +52,4 @@ def draw_progress(learned: Recording, ax: Any) -> None:
         ax.fill_between(times, *band, alpha=alpha, color="#00798c", lw=0, label=label)
     ax.plot(times, np.median(series, axis=1), color="#3b4252", label="median")
     ax.set(xlabel="Time of training (s)", ylabel="Conductance (µS)", ylim=(0, None))
-    ax.legend(loc="upper right", ncols=3)
+    ax.legend(loc="lower right", ncols=3)

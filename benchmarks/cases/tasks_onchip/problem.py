@@ -52,7 +52,7 @@ def digits() -> tuple[Float[np.ndarray, "images 8 8"], Int[np.ndarray, " images"
         Without scikit-learn.
     """
     try:
-        from sklearn.datasets import load_digits
+        from sklearn.datasets import load_digits  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise MemjaxError(
             "the digits come with scikit-learn, which is not installed",

@@ -38,7 +38,7 @@ class Size:
 
 
 SIZES = {
-    "smoke": Size(seeds=1, trained=60, tested=60, classes=2, members=8),
+    "smoke": Size(seeds=1, trained=120, tested=80, classes=4, members=16),
     "full": Size(seeds=3, trained=1200, tested=597, classes=10, members=50),
 }
 

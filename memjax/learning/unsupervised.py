@@ -43,8 +43,8 @@ def responses(
             where="responses",
             allowed="one or more, interval > 0 s, pause >= 0 s",
         )
-    held = recording.duration - recording.start
-    if recording.start > 0 or held < images * period - recording.dt:
+    span = recording.duration - recording.start
+    if recording.start > 0 or span < images * period - recording.dt:
         raise BoundsError(
             f"spikes from {recording.start:g} to {recording.duration:g} s",
             where="responses",
@@ -54,8 +54,8 @@ def responses(
     # A spike is dated at the end of its step: that at the end of a pause is still the image's.
     image = np.floor((time - recording.dt / 2) / period).astype(int)
     counts = np.zeros((images, recording.sizes[group]), np.int64)
-    fine = image < images
-    np.add.at(counts, (image[fine], member[fine]), 1)
+    inside = image < images
+    np.add.at(counts, (image[inside], member[inside]), 1)
     return counts
 
 
@@ -147,8 +147,8 @@ def assign_labels(
     counts, labels = np.asarray(counts), np.asarray(labels)
     classes = np.unique(labels)
     means = np.stack([counts[labels == c].mean(axis=0) for c in classes])
-    fired = counts.any(axis=0)
-    return Assignment(np.where(fired, classes[np.argmax(means, axis=0)], SILENT), classes)
+    active = counts.any(axis=0)
+    return Assignment(np.where(active, classes[np.argmax(means, axis=0)], SILENT), classes)
 
 
 def receptive_fields(

@@ -12,7 +12,7 @@ from memjax.network.run_store import load_recording, run_network
 from memjax.network.toml import load_network
 
 CASE = Path(__file__).parents[2] / "benchmarks/cases/tasks_onchip"
-MEMBERS, PIXELS, SHOWN = 4, 9, 24
+MEMBERS, PIXELS, IMAGES = 4, 9, 24
 IMAGE = np.array([[1, 0, 0], [1, 0, 0], [1, 1, 1]], float)
 
 
@@ -35,7 +35,7 @@ def _small(name: str, **changes: str) -> str:
 def folder(tmp_path_factory) -> Path:
     """Files: one image, again and again."""
     path = tmp_path_factory.mktemp("onchip")
-    images = np.repeat(IMAGE[None], SHOWN, axis=0)
+    images = np.repeat(IMAGE[None], IMAGES, axis=0)
     np.save(path / "train.npy", images)
     np.save(path / "all.npy", images)
     (path / "learn.toml").write_text(_small("learn.toml"), encoding="utf-8")
@@ -48,7 +48,7 @@ def learned(folder) -> nw.Recording:
     file = load_network(folder / "learn.toml")
     run_network(
         file.network,
-        SHOWN * 30e-3,
+        IMAGES * 30e-3,
         folder / "learned",
         conductances_every=file.conductances_every,
     )
@@ -98,7 +98,7 @@ def test_a_run_that_was_killed_goes_on_to_the_same_conductances(folder, learned,
     np.testing.assert_array_equal(
         so_far["series"], learned.conductances["input-neurons"]["series"][:1]
     )
-    run_network(file.network, SHOWN * 30e-3, folder / "twice", resume=True, **every)
+    run_network(file.network, IMAGES * 30e-3, folder / "twice", resume=True, **every)
     again = load_recording(folder / "twice")
     for key, g in learned.conductances["input-neurons"].items():
         np.testing.assert_array_equal(again.conductances["input-neurons"][key], g)
@@ -118,7 +118,7 @@ def test_frozen_weights_are_those_of_the_run_and_stay(folder, learned):
     assert nw.Simulation(network).conductances() == {}
 
 
-_WRONG = {
+_ERRORS = {
     "allowed: start, end": ("frozen.toml", 'at = "end"', 'at = "middle"'),
     "no conductances of 'no'.*allowed: input-neurons": (
         "frozen.toml",
@@ -138,9 +138,9 @@ _WRONG = {
 """What is said, by what is written into which file in the place of what."""
 
 
-@pytest.mark.parametrize("match", _WRONG)
+@pytest.mark.parametrize("match", _ERRORS)
 def test_what_is_wrong_is_said(folder, learned, match):
-    path, (file, old, new) = folder / "wrong.toml", _WRONG[match]
+    path, (file, old, new) = folder / "wrong.toml", _ERRORS[match]
     text = _small(file)
     assert old in text
     path.write_text(text.replace(old, new, 1), encoding="utf-8")

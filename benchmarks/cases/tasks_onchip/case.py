@@ -9,9 +9,9 @@ import numpy as np
 
 from benchmarks.cases.tasks_onchip import pictures, synapses
 from benchmarks.cases.tasks_onchip.problem import (
+    INTERVAL,
     PAUSE,
-    SCORED,
-    SHOWN,
+    SCORE_INTERVAL,
     SIZES,
     Size,
     digits,
@@ -66,7 +66,7 @@ def simulate(folder: Path, name: str, images: int, seed: int) -> tuple[Recording
     file = load_network(folder / f"{name}.toml", seed=seed)
     out = folder / {"learn": "learned"}.get(name, name)
     every = file.conductances_every
-    period = (SHOWN if name == "learn" else SCORED) + PAUSE
+    period = (INTERVAL if name == "learn" else SCORE_INTERVAL) + PAUSE
     # Some ten records of a short training, too.
     every = every if every is None or images > 100 else 10 * period
     run_network(file.network, images * period, out, conductances_every=every)
@@ -75,7 +75,9 @@ def simulate(folder: Path, name: str, images: int, seed: int) -> tuple[Recording
 
 def score(recording: Recording, labels: np.ndarray, trained: int) -> Score:
     """Labels of neurons by the images of the training, answers to the others."""
-    counts = responses(recording, "neurons", images=len(labels), interval=SCORED, pause=PAUSE)
+    counts = responses(
+        recording, "neurons", images=len(labels), interval=SCORE_INTERVAL, pause=PAUSE
+    )
     assigned = assign_labels(counts[:trained], labels[:trained])
     return Score(assigned=assigned, counts=counts[trained:], labels=labels[trained:])
 
@@ -144,7 +146,7 @@ def _synapse(record: Recorder, data: tuple) -> None:
     began = time.perf_counter()
     change = synapses.responses(*data)
     pair, alone = change["pair"], change["input"]
-    wrong = [
+    violations = [
         not pair[0, -1] > 0.05,  # active input, low conductance: set
         not np.all(pair[1:, 0] < -0.01),  # silent input: reset
         not np.all(np.diff(pair, axis=1)[:, :-1].mean(axis=0) > -0.01),  # more input, more set
@@ -153,7 +155,7 @@ def _synapse(record: Recorder, data: tuple) -> None:
     record.ok(
         "one synapse",
         Times(run=[time.perf_counter() - began]),
-        error=float(sum(wrong)),
+        error=float(sum(violations)),
         reference="set by active input, reset by silent input, unmoved by input alone: how many do not hold",
         tolerance=0.0,
         n=pair.size * synapses.COPIES,

@@ -10,7 +10,7 @@ from memjax.errors import MemjaxError
 
 HERE = Path(__file__).parent
 
-SHOWN, SCORED, PAUSE = 20e-3, 40e-3, 10e-3
+INTERVAL, SCORE_INTERVAL, PAUSE = 20e-3, 40e-3, 10e-3
 """How long an image is shown in the training, and for the score, and the pause after it [s], as the files have them."""
 
 
@@ -70,13 +70,13 @@ def write_files(
     of the training first.
     """
     order = np.random.default_rng(seed).permutation(len(labels))
-    shown = order[labels[order] < size.classes][: size.trained + size.tested]
-    np.save(folder / "train.npy", images[shown[: size.trained]])
-    np.save(folder / "all.npy", images[shown])
+    selection = order[labels[order] < size.classes][: size.trained + size.tested]
+    np.save(folder / "train.npy", images[selection[: size.trained]])
+    np.save(folder / "all.npy", images[selection])
     for name, place in (("learn", "end"), ("frozen", "end"), ("control", "start")):
         text = (HERE / f"{'learn' if name == 'learn' else 'frozen'}.toml").read_text("utf8")
         text = text.replace("n = 50", f"n = {size.members}")
         text = text.replace("n = 6400", f"n = {128 * size.members}")
         text = text.replace('at = "end"', f'at = "{place}"')
         (folder / f"{name}.toml").write_text(text, encoding="utf8")
-    return labels[shown]
+    return labels[selection]

@@ -140,7 +140,7 @@ def _weight(t: Table, seed: int, *, is_required: bool) -> Callable[[int], Any] |
         read = _read_off(inner)
         return lambda n: read
     if inner.has("run"):
-        return _frozen(inner)
+        return _weights_of_run(inner)
     mean, sigma = inner.take("mean", NUMBER), inner.take("sigma", NOT_NEGATIVE)
 
     def draw(n: int) -> np.ndarray:
@@ -178,7 +178,7 @@ def _read_off(t: Table) -> ConductanceOf | None:
     return ConductanceOf(**names, scale=scale, reference=reference, read_voltage=voltage)
 
 
-def _frozen(t: Table) -> Callable[[int], Any] | None:
+def _weights_of_run(t: Table) -> Callable[[int], Any] | None:
     """Conductances that devices had at the start or the end of a run, as weights that do not change."""
     path, name = t.file("run", inside=RECORDING), t.take("projection", TEXT)
     at = t.take("at", one_of("start", "end"), "end")

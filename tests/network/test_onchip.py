@@ -1,6 +1,7 @@
 """Synapses of a diffusive and a drift memristor learn images: the files of `benchmarks/cases/tasks_onchip`, smaller."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -85,7 +86,7 @@ def test_conductances_are_recorded_on_the_way(learned):
 def test_a_run_that_was_killed_goes_on_to_the_same_conductances(folder, learned, monkeypatch):
     """Killed before anything was merged: there are parts and a checkpoint, and no recording."""
     file = load_network(folder / "learn.toml")
-    every = {"conductances_every": file.conductances_every}
+    every: dict[str, Any] = {"conductances_every": file.conductances_every}
 
     def kill(*_):
         raise SystemExit

@@ -207,6 +207,7 @@ def _run(options: argparse.Namespace) -> int:
             out,
             watch=file.watch,
             every=file.every,
+            conductances_every=file.conductances_every,
             resume=options.resume,
             force=options.force,
             devices=devices,

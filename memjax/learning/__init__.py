@@ -1,4 +1,4 @@
-"""Devices that compute: reservoirs of volatile devices, their read-out, and the tasks that judge them."""
+"""Devices that compute: reservoirs and their read-out, networks that learn on the chip, and what judges them."""
 
 from .evaluation import (
     ReservoirStudy as ReservoirStudy,
@@ -20,4 +20,10 @@ from .series import (
     mackey_glass as mackey_glass,
     narma10 as narma10,
     waveforms as waveforms,
+)
+from .unsupervised import (
+    Assignment as Assignment,
+    assign_labels as assign_labels,
+    receptive_fields as receptive_fields,
+    responses as responses,
 )

@@ -6,6 +6,7 @@ from .edges import (
     dense as dense,
     fixed_fan_in as fixed_fan_in,
     one_to_one as one_to_one,
+    to_circuits as to_circuits,
 )
 from .energy import EnergyLedger as EnergyLedger
 from .groups import (
@@ -15,6 +16,8 @@ from .groups import (
     Threshold as Threshold,
     image_latencies as image_latencies,
     image_rates as image_rates,
+    on_off as on_off,
+    with_pauses as with_pauses,
 )
 from .memory import estimate as estimate
 from .network import Network as Network

@@ -62,6 +62,26 @@ def dense(n_pre: int, n_post: int, *, themselves: bool = True) -> Edges:
     return Edges(pre[keep], post[keep])
 
 
+def to_circuits(edges: Edges, end: str) -> Edges:
+    """Connect one end of each edge to the circuit of a group that has one circuit per edge.
+
+    Parameters
+    ----------
+    edges : Edges
+        The connections whose weights are read off those circuits, see `ConductanceOf`.
+    end : {"pre", "post"}
+        Which end: spikes of presynaptic, or of postsynaptic members reach the circuits of their edges.
+
+    Raises
+    ------
+    NetworkError
+        For another end.
+    """
+    if end not in ("pre", "post"):
+        raise NetworkError(f"end = {end!r}", where="to_circuits", allowed="pre, post")
+    return Edges(np.asarray(getattr(edges, end)), np.arange(len(edges), dtype=np.int32))
+
+
 def one_to_one(n: int) -> Edges:
     """Connect members of equal number."""
     members = np.arange(n, dtype=np.int32)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace as replace_fields
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -297,6 +298,59 @@ def image_rates(
         Rates of a dark and of a bright pixel [1/s].
     """
     return low + (high - low) * _pixels(images)
+
+
+def on_off(images: Float[np.ndarray, "images ..."]) -> Float[np.ndarray, "images pixels"]:
+    """Images as seen by ON and OFF cells: brightness of all pixels, then one minus it. All images are equally bright.
+
+    Parameters
+    ----------
+    images : Float[np.ndarray, "images ..."]
+        Brightness, from 0 to 1.
+    """
+    pixels = _pixels(images)
+    return np.concatenate([pixels, 1 - pixels], axis=1)
+
+
+def with_pauses(
+    rates: Float[np.ndarray, "images pixels"], *, interval: float, pause: float
+) -> tuple[Float[np.ndarray, "intervals pixels"], float]:
+    """Rates of images with silence after each.
+
+    Parameters
+    ----------
+    rates : Float[np.ndarray, "images pixels"]
+        As of `image_rates` [1/s].
+    interval, pause : float
+        How long an image and the silence after it last [s].
+
+    Returns
+    -------
+    rates : Float[np.ndarray, "intervals pixels"]
+        One row per interval.
+    interval : float
+        Length of one [s]: the greatest that divides both times.
+
+    Raises
+    ------
+    NetworkError
+        If none of at least a fiftieth of `interval` does.
+    """
+    if not (np.isfinite(pause) and pause >= 0):
+        raise NetworkError(f"pause = {pause!r} s", allowed="a finite number >= 0 s")
+    ratio = Fraction(pause / interval).limit_denominator(50)
+    if abs(float(ratio) * interval - pause) > 1e-6 * interval:
+        raise NetworkError(
+            f"pause = {pause:g} s after images of {interval:g} s",
+            allowed="a simple fraction, or multiple, of interval",
+        )
+    images = np.asarray(rates, float)
+    rows = np.repeat(images, ratio.denominator, axis=0).reshape(
+        len(images), ratio.denominator, images.shape[1]
+    )
+    silence = np.zeros((len(images), ratio.numerator, images.shape[1]))
+    together = np.concatenate([rows, silence], axis=1)
+    return together.reshape(-1, images.shape[1]), interval / ratio.denominator
 
 
 def image_latencies(

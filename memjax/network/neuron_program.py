@@ -1,6 +1,7 @@
 """Integration of a block of neurons between two exchanges of spikes."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -80,6 +81,7 @@ class NeuronProgram:
         self._shift_in_blocks = jax.jit(jax.vmap(jax.vmap(self._shift)))
         self._rest = jax.jit(self._compute_rest)
         self.energy = EnergyProgram(self) if energy else None
+        self._conductances: dict[ConductanceOf, Callable] = {}
         if self.scaled.has_jumps:
             raise NetworkError(
                 "a device with jumps",
@@ -249,6 +251,13 @@ class NeuronProgram:
             n: parts[f"{weight.element}.{n}"] * scale[f"{weight.element}.{n}"] for n in names
         }
         return device.current(jnp.zeros((), self.dtype), device_state, v, self.scaled.env) / v
+
+    def conductances_in_blocks(self, weight: ConductanceOf, values: dict, parts: State):
+        """Conductances of a device of all circuits [S], in blocks."""
+        if weight not in self._conductances:
+            read = partial(self.conductance, weight)
+            self._conductances[weight] = jax.jit(jax.vmap(jax.vmap(read)))
+        return self._conductances[weight](values, parts)
 
     def _decay_now(self, constants: State, parts: State, inputs: list):
         """Largest rate at which a state that is taken explicitly decays [1/s], of one neuron as it stands."""

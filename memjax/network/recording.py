@@ -37,6 +37,8 @@ class Stretch:
         States of the neurons that are watched [SI], one row per record.
     energies : dict of str to tuple of np.ndarray
         Energies [J] and times [s] of groups of neurons as `EnergyLedger` has them; empty without a ledger.
+    conductances : dict of str to Float[np.ndarray, "rows edges"]
+        Of devices that are weights [S], by projection: one row at the end, or none where no record is due.
     """
 
     begin: int
@@ -44,6 +46,7 @@ class Stretch:
     spikes: dict[str, tuple[Int[np.ndarray, " spikes"], Int[np.ndarray, " spikes"]]]
     traces: dict[str, dict[str, Float[np.ndarray, "rows neurons"]]]
     energies: dict[str, tuple[np.ndarray, ...]] = field(default_factory=dict)
+    conductances: dict[str, Float[np.ndarray, "rows edges"]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +91,10 @@ class Recording:
         By member: `count`, and of neurons `isi` [s] and `cv` of their intervals, and with a ledger the `energy` that
         sources gave it [J], also of runs that this one goes on.
     conductances : dict of str to dict of str to Float[np.ndarray, "edges"]
-        Of projections whose weights are programmed devices [S]: at the `start` and at the `end`, by edge.
+        Of projections whose weights are devices [S]: at the `start` and at the `end`, by edge; and as a `series` with
+        one row per record, where such were asked for.
+    conductance_times : Float[np.ndarray, "rows"]
+        When the rows of the `series` are of [s].
     start : float
         From when on spikes are held [s]: a run may go on from another, and those of a long one may be too many.
     states : dict of str to dict of str to Float[np.ndarray, "members"]
@@ -113,7 +119,8 @@ class Recording:
     traces: dict[str, dict[str, Float[np.ndarray, "rows neurons"]]]
     times: Float[np.ndarray, " rows"]
     statistics: dict[str, dict[str, np.ndarray]]
-    conductances: dict[str, dict[str, Float[np.ndarray, " edges"]]] = field(default_factory=dict)
+    conductances: dict[str, dict[str, Float[np.ndarray, "..."]]] = field(default_factory=dict)
+    conductance_times: Float[np.ndarray, " rows"] = field(default_factory=lambda: np.zeros(0))
     start: float = 0.0
     states: dict[str, dict[str, Float[np.ndarray, " members"]]] = field(default_factory=dict)
     units: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -219,7 +226,7 @@ class Recording:
         Of a group NAME: spikes as ``NAME.spike_member`` and ``NAME.spike_time`` over ``NAME.spike``, in order of time;
         statistics and states at the end over ``NAME.member``, as ``NAME.count`` and ``NAME.final.STATE``; traces as
         ``NAME.STATE`` over (time, ``NAME.watched``). Of a projection NAME ``NAME.conductance_start`` and ``_end`` over
-        ``NAME.edge``.
+        ``NAME.edge``, and ``_series`` over (conductance_time, ``NAME.edge``).
         Of a ledger ``NAME.energies`` over (``NAME.exchange``, phase, ``NAME.element``) and ``NAME.times``. Notes, dt,
         start and duration of the run are attributes of the dataset.
         """
@@ -257,6 +264,10 @@ class Recording:
             data[f"{name}.times"] = ((exchange, "phase"), ledger.times, {"units": "s"})
         for name, ends in self.conductances.items():
             for end, g in ends.items():
-                data[f"{name}.conductance_{end}"] = (f"{name}.edge", g, {"units": "S"})
+                axes = ("conductance_time", f"{name}.edge") if end == "series" else f"{name}.edge"
+                data[f"{name}.conductance_{end}"] = (axes, g, {"units": "S"})
+        if len(self.conductance_times):
+            times = ("conductance_time", self.conductance_times, {"units": "s"})
+            coordinates["conductance_time"] = times
         header = {"dt_s": self.dt, "start_s": self.start, "duration_s": self.duration}
         return xr.Dataset(data, coordinates, attrs=header | {"notes": list(self.notes)})

@@ -25,6 +25,7 @@ from typing import Any
 import h5py
 import jax
 import numpy as np
+from jaxtyping import Float
 
 from ..circuit.power import kinds_of_elements
 from ..errors import NetworkError, OutputError
@@ -35,7 +36,7 @@ from .groups import Group, Neurons
 from .network import Network
 from .plan import record_steps
 from .recording import Recording, Snapshot, Stretch
-from .simulation import Simulation
+from .simulation import Simulation, conductance_exchanges
 
 SCHEMA_VERSION = 1
 """Layout of a run's folder."""
@@ -45,7 +46,7 @@ MARKER, RECORDING, CHECKPOINT = "run.json", "recording.h5", "checkpoint.npz"
 
 _PARTS, _LOCK = "parts", ".lock"
 
-_CONDUCTANCES = "conductances_S"
+_CONDUCTANCES, _SERIES = "conductances_S", "conductance_series_S"
 _ENERGY_KEYS = ("energy_J", "time_s")
 """Datasets of a ledger: by exchange interval, phase and element, and by exchange interval and phase."""
 
@@ -144,6 +145,10 @@ def _as_h5(stretches: Sequence[Stretch]) -> bytes:
                 file[f"energy/{name}/{key}"] = np.concatenate(
                     [s.energies[name][k] for s in stretches]
                 )
+        for name in stretches[0].conductances:
+            file[f"{_SERIES}/{name}/series"] = np.concatenate(
+                [s.conductances[name] for s in stretches]
+            )
     return target.getvalue()
 
 
@@ -180,7 +185,9 @@ class _Folder:
 
     def due(self) -> bool:
         """Whether it is time to write."""
-        arrays = [jax.tree.leaves((s.spikes, s.traces, s.energies)) for s in self.pending]
+        arrays = [
+            jax.tree.leaves((s.spikes, s.traces, s.energies, s.conductances)) for s in self.pending
+        ]
         size = sum(x.size for leaves in arrays for x in leaves)
         return time.monotonic() - self.last > self.interval or size > _FULL
 
@@ -247,9 +254,11 @@ def _description(
     network: Network,
     duration: float,
     watch: Mapping[str, Sequence[int]] | None,
-    every: float | None,
-    energy: bool,
     about: Mapping[str, Any] | None,
+    *,
+    every: float | None,
+    conductances_every: float | None,
+    energy: bool,
 ) -> dict[str, Any]:
     """Content of `run.json` at the start of a run."""
     clock = network.clock
@@ -264,6 +273,7 @@ def _description(
         "watch": {n: [int(m) for m in numbers] for n, numbers in (watch or {}).items()},
         "record_steps": record_steps(clock, every),
         "energy_ledger": energy,
+        "conductance_exchanges": conductance_exchanges(network, conductances_every),
         "wall_s": 0.0,
         "stiffness": {},
         "groups": {g.name: _group(g, energy) for g in network.groups},
@@ -321,7 +331,8 @@ def _check_same(path: Path, content: Mapping[str, Any]) -> dict[str, Any]:
             allowed="to go on as it was begun",
             fix=f"energy = {str(before['energy_ledger']).lower()}, or choose another --out",
         )
-    for key in ("schema_version", "digest", "watch", "record_steps"):
+    before.setdefault("conductance_exchanges", 0)
+    for key in ("schema_version", "digest", "watch", "record_steps", "conductance_exchanges"):
         if before.get(key) != content[key]:
             raise NetworkError(
                 "the network is not the one that was run",
@@ -360,6 +371,7 @@ def run_network(
     devices: Sequence[Any] | None = None,
     progress: bool = False,
     every: float | None = None,
+    conductances_every: float | None = None,
     save_interval: float = _SAVE_INTERVAL,
     about: Mapping[str, Any] | None = None,
     energy: bool = False,
@@ -375,7 +387,7 @@ def run_network(
         Time [s] from its beginning, also where a run is resumed.
     out : str or Path
         Folder: `recording.h5`, `run.json`, and `checkpoint.npz`, from which a longer run goes on.
-    watch, every, devices, progress, energy
+    watch, every, conductances_every, devices, progress, energy
         See `memjax.network.run`.
     resume : bool
         Go on from the last checkpoint of the same network.
@@ -402,7 +414,10 @@ def run_network(
     KeyboardInterrupt
         After Ctrl-C: all that was simulated is on disk.
     """
-    content = _description(network, duration, watch, every, energy, about)
+    records: dict[str, Any] = dict(
+        every=every, conductances_every=conductances_every, energy=energy
+    )
+    content = _description(network, duration, watch, about, **records)
     writes = jax.process_index() == 0
     folder = _open_folder(Path(out), content, resume=resume, force=force) if writes else Path(out)
     with _lock_folder(folder) if writes else contextlib.nullcontext():
@@ -410,7 +425,7 @@ def run_network(
             if not resume:
                 _clear_folder(folder)
             _write_about(folder, content)
-        simulation = Simulation(network, watch=watch, every=every, devices=devices, energy=energy)
+        simulation = Simulation(network, watch=watch, devices=devices, **records)
         if energy:
             _add_rest(content, simulation, folder if writes else None)
         store, start = _Folder(folder, save_interval), simulation.conductances()
@@ -560,7 +575,7 @@ def load_recording(folder: str | Path, *, most: int | None = None) -> Recording:
                 file.visititems(lambda n, x: _read(pieces, n, x, first))
     except OSError as error:
         raise OutputError(f"cannot be read ({error})", where=str(folder)) from error
-    tables: dict[str, dict] = {n: {} for n in ("spikes", "traces", *_AT_THE_END)}
+    tables: dict[str, dict] = {n: {} for n in ("spikes", "traces", _SERIES, *_AT_THE_END)}
     tables["energy"] = {}
     for n, x in pieces.items():
         kind, group, key = n.split("/")
@@ -568,6 +583,10 @@ def load_recording(folder: str | Path, *, most: int | None = None) -> Recording:
         tables[kind].setdefault(group, {})[key] = column
     rows = max((len(x) for t in tables["traces"].values() for x in t.values()), default=0)
     counts = {n: t["count"] for n, t in tables["statistics"].items() if "count" in t}
+    for name, g in tables[_SERIES].items():
+        tables[_CONDUCTANCES].setdefault(name, {}).update(g)
+    records = max((len(g["series"]) for g in tables[_SERIES].values()), default=0)
+    record_time = description.get("conductance_exchanges", 0) * steps * dt
     none = {"member": np.zeros(0, np.int64), "step": np.zeros(0, np.int64)}
     spikes = {n: tables["spikes"].get(n) or none for n in description["groups"]}
     return Recording(
@@ -579,6 +598,7 @@ def load_recording(folder: str | Path, *, most: int | None = None) -> Recording:
         times=(np.arange(rows) + 1) * (description.get("record_steps", steps) * dt),
         statistics=tables["statistics"],
         conductances=tables[_CONDUCTANCES],
+        conductance_times=(np.arange(records) + 1) * record_time,
         start=first * dt,
         states=tables["states"],
         units={n: g["units"] for n, g in description["groups"].items() if "units" in g},
@@ -599,6 +619,39 @@ def load_recording(folder: str | Path, *, most: int | None = None) -> Recording:
             if n in tables["energy"]
         },
     )
+
+
+def load_conductances(
+    recording: str | Path, projection: str, *, at: str = "end"
+) -> Float[np.ndarray, " edges"]:
+    """Conductances of the devices of one projection out of a run's `recording.h5` [S].
+
+    Parameters
+    ----------
+    recording : str or Path
+        The file.
+    projection : str
+        Name of the projection.
+    at : {"end", "start"}
+        Of the run.
+
+    Raises
+    ------
+    NetworkError
+        If the file cannot be read, or has no such conductances.
+    """
+    try:
+        with h5py.File(recording) as file:
+            tables: Any = file.get(_CONDUCTANCES, {})
+            if projection not in tables:
+                raise NetworkError(
+                    f"no conductances of {projection!r}",
+                    where=str(recording),
+                    allowed=", ".join(tables) or "a run with weights that are devices",
+                )
+            return np.asarray(tables[projection][at])
+    except OSError as error:
+        raise NetworkError(f"cannot be read ({error})", where=str(recording)) from error
 
 
 def _span(files: Sequence[Path], most: int | None) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from .groups import Neurons, SpikeList
 from .network import Network
 from .plan import record_steps
 from .recording import Recording, Snapshot, Stretch
-from .weights import DriftWeights
+from .weights import ConductanceOf, DriftWeights
 
 _FIRST_SLOTS, _MIN_ROOM = 1, 64
 """Spikes of one neuron, and of a group, in an exchange interval that there is room for at first."""
@@ -56,7 +56,7 @@ class Simulation:
         See `run`.
     devices : sequence of jax.Device, optional
         See `run`.
-    energy : bool
+    energy, conductances_every : bool, float
         See `run`.
 
     Attributes
@@ -80,6 +80,7 @@ class Simulation:
         initial: Snapshot | None = None,
         devices: Sequence[Any] | None = None,
         energy: bool = False,
+        conductances_every: float | None = None,
     ):
         self.network, self.done, self.energy = network, 0, energy
         self.stiffness: dict[str, float] = {}
@@ -88,6 +89,7 @@ class Simulation:
         watched = {n: np.asarray(x, np.int32) for n, x in (watch or {}).items() if len(x)}
         _check_watch(network, watched)
         self.every = record_steps(network.clock, every)
+        self.conductance_exchanges = conductance_exchanges(network, conductances_every)
         self.engine = network.engine(devices if devices is not None else jax.devices())
         self.plan = self.engine.plan
         self.program = self.engine.program(watched, self.every, energy)
@@ -123,6 +125,11 @@ class Simulation:
         while self.done < end:
             began = time.perf_counter()
             count = min(batch, end - self.done)
+            if self.conductance_exchanges:
+                # A stretch ends where conductances are recorded: when that is depends on no speed.
+                count = min(
+                    count, self.conductance_exchanges - self.done % self.conductance_exchanges
+                )
             stretch = self._stretch(count)
             took = time.perf_counter() - began
             # About a second between two looks: the next batch doubles while they are quick.
@@ -163,8 +170,21 @@ class Simulation:
             for n, pair in sums.items()
         }
         return Stretch(
-            begin=begin, end=self.done, spikes=spike_lists, traces=rows, energies=energies
+            begin=begin,
+            end=self.done,
+            spikes=spike_lists,
+            traces=rows,
+            energies=energies,
+            conductances=self._conductance_rows(),
         )
+
+    def _conductance_rows(self) -> dict[str, np.ndarray]:
+        """The record of conductances that is due now: one row, or none; nothing where none were asked for."""
+        every = self.conductance_exchanges
+        if not every:
+            return {}
+        due = self.done % every == 0
+        return {n: g[None] if due else g[None][:0] for n, g in self.conductances().items()}
 
     def _rows(self, traces: Any, begin: int, count: int) -> Any:
         """Records of states one after the other: each interval has those multiples of `every` that lie in it."""
@@ -299,7 +319,7 @@ class Simulation:
 
     def conductances(self) -> dict[str, Float[np.ndarray, " edges"]]:
         """Conductances of devices that are weights [S], by projection, in the order of its edges."""
-        by_projection: dict[str, np.ndarray] = {}
+        by_projection = self._circuit_conductances()
         sizes = {p.name: len(p.edges) for p in self.network.projections}
         for k, name in enumerate(self.plan.names):
             rows = self.plan.rows[k][3]
@@ -312,6 +332,21 @@ class Simulation:
                 for shard, first in enumerate(_global_array(rows.first)):
                     edges = slice(0, first[-1])  # the rest is padding
                     into[edge[shard, edges]] = g[shard, edges]
+        return by_projection
+
+    def _circuit_conductances(self) -> dict[str, np.ndarray]:
+        """Those that are read off circuits, see `ConductanceOf`."""
+        by_projection, read = {}, {}
+        for p in self.network.projections:
+            if not isinstance(w := p.weight, ConductanceOf):
+                continue
+            key = (w.group, w.element, w.read_voltage)
+            if key not in read:
+                values = self.engine.fixed["groups"][w.group]["values"]
+                parts = self.state["groups"][w.group]["parts"]
+                g = self.program.neurons[w.group].conductances_in_blocks(w, values, parts)
+                read[key] = _global_array(g).ravel()[: len(p.edges)]
+            by_projection[p.name] = read[key]
         return by_projection
 
     def snapshot(self) -> dict[str, np.ndarray]:
@@ -355,6 +390,44 @@ class Simulation:
         )
         self.room = _larger(room, self.room)
         self.state = state | {"ring": self.engine.ring(self.room, state["ring"])}
+
+
+def conductance_exchanges(network: Network, every: float | None) -> int:
+    """Exchange intervals from one record of conductances to the next; 0 for none.
+
+    Raises
+    ------
+    NetworkError
+        If it is no multiple of the exchange interval, or no weight is a device.
+    """
+    if every is None:
+        return 0
+    if not any(isinstance(p.weight, ConductanceOf | DriftWeights) for p in network.projections):
+        raise NetworkError(
+            f"conductances every {every:g} s where no weight is a device",
+            where="record",
+            allowed="a network with weights that are devices",
+        )
+    return network.clock.exchanges(every, where="conductances of record")
+
+
+def _conductance_tables(
+    parts: Sequence[Stretch], start: Mapping[str, np.ndarray], end: Mapping[str, np.ndarray]
+) -> dict[str, dict[str, np.ndarray]]:
+    """Conductances of each projection as `Recording` has them: at both ends, and their records."""
+    tables = {n: {"start": g, "end": end[n]} for n, g in start.items()}
+    for name in parts[0].conductances:
+        tables[name]["series"] = np.concatenate([p.conductances[name] for p in parts])
+    return tables
+
+
+def _conductance_times(simulation: Simulation, begin: int) -> Float[np.ndarray, " rows"]:
+    """Times of the records of conductances since an exchange interval [s]."""
+    every = simulation.conductance_exchanges
+    if not every:
+        return np.zeros(0)
+    numbers = np.arange(begin // every, simulation.done // every) + 1
+    return numbers * every * simulation.plan.clock.exchange
 
 
 def _larger(a: Room, b: Room | None) -> Room:
@@ -414,6 +487,7 @@ def run(
     devices: Sequence[Any] | None = None,
     progress: bool = False,
     energy: bool = False,
+    conductances_every: float | None = None,
 ) -> Recording:
     """Simulate, and keep all spikes in memory.
 
@@ -428,15 +502,17 @@ def run(
     every : float, optional
         Time from one record of states to the next [s], a multiple of dt; by default the exchange interval.
     initial : Snapshot, optional
-        The `final` of an earlier run of this network, or of one that differs from it in numbers only: the run goes on
-        from there, in time too, and its spikes are those of one run of both durations. From rest by default, or from
-        the groups' own `start`.
+        The `final` of an earlier run of this network, or of one that differs in numbers only, from which it goes on, in
+        time too, as one run of both durations. From rest by default, or from the groups' own `start`.
     devices : sequence of jax.Device, optional
         Where; all of JAX's by default.
     progress : bool
         Whether to show a bar on standard error.
     energy : bool
         Whether to add up the energy of all elements, see `EnergyLedger`. Spikes are the same to the bit without.
+    conductances_every : float, optional
+        Time from one record of the conductances of all devices that are weights to the next [s], a multiple of the
+        exchange interval; none by default.
 
     Returns
     -------
@@ -452,31 +528,31 @@ def run(
     -----
     StepWarning
         Where dt times a rate of the states was above 5, dt times a decay above 1 at an exchange, or a state moved by
-        more than 0.2 of its scale in a step, with the figure and a better step. Errors are of first order in dt: those
-        of spikes and intervals of `1m1t1r` (0.6 to 3 V) and `threshold-switch-neuron` (w of 1, 5 and 20 mV) were below
-        1 % wherever none of it was so.
+        more than 0.2 of its scale in a step, with a better step. Elsewhere spikes and intervals of `1m1t1r` (0.6 to
+        3 V) and `threshold-switch-neuron` (w of 1 to 20 mV) were wrong by less than 1 %, of first order in dt.
 
     Notes
     -----
-    The first run of a network lays it out and compiles; the next ones, for other durations too, begin at once, and so
-    does that of a network which differs in weights, seeds, sources or `values` of neurons only.
+    The first run compiles; the next ones, for other durations too, begin at once, as do those of networks that differ
+    in weights, seeds, sources or `values` of neurons only.
 
     See Also
     --------
     memjax.network.run_store.run_network : streams to files, is interrupted and goes on.
     """
-    simulation = Simulation(
-        network, watch=watch, every=every, initial=initial, devices=devices, energy=energy
+    records: dict[str, Any] = dict(
+        every=every, conductances_every=conductances_every, energy=energy
     )
+    simulation = Simulation(network, watch=watch, initial=initial, devices=devices, **records)
     start = simulation.conductances()
     parts = list(simulation.advance(network.exchanges(duration), progress=progress))
-    end = simulation.conductances()
     return Recording.of(
         network,
         parts,
         every=simulation.every,
         statistics=simulation.statistics(),
-        conductances={n: {"start": g, "end": end[n]} for n, g in start.items()},
+        conductances=_conductance_tables(parts, start, simulation.conductances()),
+        conductance_times=_conductance_times(simulation, parts[0].begin),
         states=simulation.states(),
         units={n: x.units for n, x in simulation.program.neurons.items()},
         watched=simulation.program.watched,

@@ -8,6 +8,7 @@ from .energy import (
 )
 from .intervals import isi_histogram as isi_histogram
 from .iv import iv as iv
+from .learning import confusion as confusion, receptive_fields as receptive_fields
 from .network import (
     conductances as conductances,
     network_raster as network_raster,

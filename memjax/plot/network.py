@@ -130,7 +130,9 @@ def conductances(recording: Recording, *, ax: Any = None) -> Any:
     """
     check_recording("conductances", recording)
     ax = axes_or_new(ax)
-    for k, (name, values) in enumerate(recording.conductances.items()):
+    # A run that has not ended has no conductances at its end.
+    complete = {n: g for n, g in recording.conductances.items() if "end" in g}
+    for k, (name, values) in enumerate(complete.items()):
         microsiemens = 1e6 * np.concatenate([values["start"], values["end"]])
         low, high = microsiemens.min(), microsiemens.max()
         room = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
@@ -142,6 +144,6 @@ def conductances(recording: Recording, *, ax: Any = None) -> Any:
     ax.set(xlabel="Conductance (µS)", ylabel="Devices")
     ax.yaxis.get_major_locator().set_params(integer=True)
     ax.set_ylim(bottom=0.0)
-    if recording.conductances:
+    if complete:
         ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=4, borderaxespad=0.2)
     return ax

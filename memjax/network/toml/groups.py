@@ -22,7 +22,17 @@ from ...models import CIRCUITS, model as model_named
 from ...population import POPULATION, Population
 from ...system import Environment
 from ...transforms import from_spec
-from ..groups import Group, Neurons, Poisson, SpikeList, Threshold, image_latencies, image_rates
+from ..groups import (
+    Group,
+    Neurons,
+    Poisson,
+    SpikeList,
+    Threshold,
+    image_latencies,
+    image_rates,
+    on_off,
+    with_pauses,
+)
 from .columns import load_array, load_columns
 from .tables import (
     COUNT,
@@ -409,19 +419,23 @@ def _images(t: Table, name: str, seed: int, sketch: Sketch) -> Poisson | SpikeLi
     """Images as rates or latencies, one source per pixel."""
     code, file = t.take("code", one_of("rates", "latencies")), t.file("file")
     n, interval = t.take("n", COUNT, None), t.take("interval", POSITIVE)
+    opposite, pause = False, 0.0
     if code == "latencies":
         options = {"darkest": t.take("darkest", NOT_NEGATIVE, 0.05)}
     else:
         options = {k: t.take(k, NOT_NEGATIVE, x) for k, x in (("low", 0.0), ("high", 100.0))}
+        opposite, pause = t.take("on_off", FLAG, False), t.take("pause", NOT_NEGATIVE, 0.0)
     t.finish()
     images = load_array(file)
+    if opposite:
+        images = on_off(images)
     pixels = math.prod(images.shape[1:])
     sketch.n = pixels
     if n not in (None, pixels):
         t.note("n", str(n), allowed=f"{pixels}, a source per pixel, or left out")
         t.finish()
     if code == "rates":
-        rate = image_rates(images, **options)
+        rate, interval = with_pauses(image_rates(images, **options), interval=interval, pause=pause)
         return Poisson(name=name, n=pixels, rate=rate, interval=interval)
     sketch.stimuli = (interval, len(images))
     source, time = image_latencies(images, interval=interval, **options)

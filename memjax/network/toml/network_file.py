@@ -13,6 +13,7 @@ from ..groups import Group, Poisson
 from ..network import Network
 from ..plan import Clock, check_circuits, record_steps
 from ..projection import Projection
+from ..simulation import conductance_exchanges
 from ..weights import ConductanceOf
 from .groups import Sketch, read_group
 from .projections import read_projection
@@ -39,6 +40,8 @@ class NetworkFile:
         Name of the model of groups of neurons that have its own devices.
     stimuli : dict of str to tuple of (float, int)
         Length [s] and number of the stimuli of groups of sources: images, or rates that change between intervals.
+    conductances_every : float or None
+        Time from one record of the conductances of all devices that are weights to the next [s], if they are recorded.
     source : dict of str to str
         SHA-256 of each file that was read, by its path as the network file names it, itself first.
     """
@@ -50,6 +53,7 @@ class NetworkFile:
     energy: bool
     models: dict[str, str]
     stimuli: dict[str, tuple[float, int]]
+    conductances_every: float | None
     source: dict[str, str]
 
 
@@ -104,12 +108,14 @@ def load_network(path: str | Path, *, seed: int | None = None) -> NetworkFile:
         before = len(projections)
         with inner.errors_at():
             own_seed = int(np.random.SeedSequence([run_seed, k]).generate_state(1)[0])
-            projections.append(read_projection(inner, groups, sketches, own_seed))
+            projections.append(read_projection(inner, groups, sketches, own_seed, projections))
             _check_devices(inner, projections[-1], groups)
         if dt is not None:
             projection = projections[-1] if len(projections) > before else None
             _check_times(inner, projection, Clock(dt, steps or 1))
-    watch, every = _records(t.table("record", {}), sketches, dt)
+    records = t.table("record", {})
+    watch, every = _records(records, sketches, dt)
+    conductances_every = records.take("conductances", POSITIVE, None)
     t.note_unknown_keys()
     source.check(NetworkError)
     members = [g for g in groups.values() if g is not None]
@@ -119,6 +125,7 @@ def load_network(path: str | Path, *, seed: int | None = None) -> NetworkFile:
     )
     network.exchanges(duration)  # refuses what has too many steps
     latencies = {n: x.stimuli for n, x in sketches.items() if x.stimuli is not None}
+    conductance_exchanges(network, conductances_every)  # and records between two exchanges
     return NetworkFile(
         network=network,
         duration=duration,
@@ -127,6 +134,7 @@ def load_network(path: str | Path, *, seed: int | None = None) -> NetworkFile:
         energy=bool(energy),
         models={n: x.model for n, x in sketches.items() if x.model is not None},
         stimuli=poisson_stimuli(members) | latencies,
+        conductances_every=conductances_every,
         source=source.files,
     )
 

@@ -2,7 +2,7 @@
 
 import math
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +10,11 @@ import numpy as np
 
 from ...errors import NetworkError
 from ...io.pulse_fit import load_pulse_fit
-from ..edges import Edges, by_distance, dense, fixed_fan_in, one_to_one
+from ..edges import Edges, by_distance, dense, fixed_fan_in, one_to_one, to_circuits
 from ..groups import Group
 from ..plan import check_receptor
 from ..projection import Projection, Receptor
+from ..run_store import RECORDING, load_conductances
 from ..weights import ConductanceOf, DriftWeights
 from .columns import load_columns
 from .groups import Sketch
@@ -38,7 +39,11 @@ Wiring = Callable[[Ends], tuple[Edges, Any]]
 
 
 def read_projection(
-    t: Table, groups: Mapping[str, Group | None], sketches: Mapping[str, Sketch], seed: int
+    t: Table,
+    groups: Mapping[str, Group | None],
+    sketches: Mapping[str, Sketch],
+    seed: int,
+    earlier: Sequence[Projection] = (),
 ) -> Projection:
     """Read a projection from its table.
 
@@ -52,6 +57,8 @@ def read_projection(
         What is known of them, also of those that are wrong.
     seed : int
         Of what is drawn, where the table has none.
+    earlier : sequence of Projection
+        Those above it in the file.
 
     Raises
     ------
@@ -61,11 +68,15 @@ def read_projection(
     targets = [n for n, g in sketches.items() if g.neurons]
     pre, post = t.take("pre", one_of(*groups)), t.take("post", one_of(*targets))
     name, connect = t.take("name", TEXT, ""), t.table("connect")
-    rule = connect.take("rule", one_of(*_RULES)) if t.has("connect") else None
+    rules = (*_RULES, "to_circuits")
+    rule = connect.take("rule", one_of(*rules)) if t.has("connect") else None
     delay = t.take("delay", POSITIVE, _DELAY)
     is_random = rule in ("fixed_fan_in", "by_distance")
     wiring_seed = connect.take("seed", WHOLE, seed) if is_random else seed
-    wiring = _RULES[rule](connect, wiring_seed, delay) if rule is not None else None
+    if rule == "to_circuits":
+        wiring = _to_circuits(connect, earlier)
+    else:
+        wiring = _RULES[rule](connect, wiring_seed, delay) if rule is not None else None
     if rule is None:  # its other keys are those of a rule that nobody knows
         connect.keys_read |= dict.fromkeys(connect.content)
     weight = _weight(t, wiring_seed, is_required=rule not in (None, "file"))
@@ -128,6 +139,8 @@ def _weight(t: Table, seed: int, *, is_required: bool) -> Callable[[int], Any] |
     if inner.has("group"):
         read = _read_off(inner)
         return lambda n: read
+    if inner.has("run"):
+        return _weights_of_run(inner)
     mean, sigma = inner.take("mean", NUMBER), inner.take("sigma", NOT_NEGATIVE)
 
     def draw(n: int) -> np.ndarray:
@@ -163,6 +176,39 @@ def _read_off(t: Table) -> ConductanceOf | None:
     if t.wrong:
         return None
     return ConductanceOf(**names, scale=scale, reference=reference, read_voltage=voltage)
+
+
+def _weights_of_run(t: Table) -> Callable[[int], Any] | None:
+    """Conductances that devices had at the start or the end of a run, as weights that do not change."""
+    path, name = t.file("run", inside=RECORDING), t.take("projection", TEXT)
+    at = t.take("at", one_of("start", "end"), "end")
+    scale, reference = t.take("scale", NUMBER), t.take("reference", NUMBER, 0.0)
+    if path is None or t.wrong:
+        return None
+    with t.errors_at("run"):
+        g = load_conductances(path, name, at=at)
+        return lambda n: scale * (g - reference)
+    return None
+
+
+def _to_circuits(t: Table, earlier: Sequence[Projection]) -> Wiring | None:
+    """Each circuit of a group that has one per edge of an earlier projection, with one end of that edge."""
+    by_name = {p.name: p for p in earlier}
+    name, end = t.take("projection", one_of(*by_name)), t.take("end", one_of("pre", "post"))
+    if name is None or end is None:
+        return None
+    target = by_name[name]
+
+    def wire(e: Ends) -> tuple[Edges, Any]:
+        group = getattr(target, end)
+        if group != e.pre or e.n_post != len(target.edges):
+            raise NetworkError(
+                f"{e.pre!r} to {e.n_post} circuits of {e.post!r}",
+                allowed=f"{group!r}, which is {end} of {name!r}, to its {len(target.edges)} edges",
+            )
+        return to_circuits(target.edges, end), None
+
+    return wire
 
 
 def _dense(t: Table, seed: int, delay: float) -> Wiring:

@@ -414,10 +414,8 @@ def run_network(
     KeyboardInterrupt
         After Ctrl-C: all that was simulated is on disk.
     """
-    records: dict[str, Any] = dict(
-        every=every, conductances_every=conductances_every, energy=energy
-    )
-    content = _description(network, duration, watch, about, **records)
+    log: dict[str, Any] = dict(every=every, conductances_every=conductances_every, energy=energy)
+    content = _description(network, duration, watch, about, **log)
     writes = jax.process_index() == 0
     folder = _open_folder(Path(out), content, resume=resume, force=force) if writes else Path(out)
     with _lock_folder(folder) if writes else contextlib.nullcontext():
@@ -425,9 +423,8 @@ def run_network(
             if not resume:
                 _clear_folder(folder)
             _write_about(folder, content)
-        simulation = Simulation(network, watch=watch, devices=devices, **records)
-        if energy:
-            _add_rest(content, simulation, folder if writes else None)
+        simulation = Simulation(network, watch=watch, devices=devices, **log)
+        _add_rest(content, simulation, folder if writes else None)
         store, start = _Folder(folder, save_interval), simulation.conductances()
         if resume:
             store.restore(simulation, content)

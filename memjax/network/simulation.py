@@ -511,8 +511,7 @@ def run(
     energy : bool
         Whether to add up the energy of all elements, see `EnergyLedger`. Spikes are the same to the bit without.
     conductances_every : float, optional
-        Time from one record of the conductances of all devices that are weights to the next [s], a multiple of the
-        exchange interval; none by default.
+        Time between records of the conductances of devices [s], a multiple of the exchange interval; none by default.
 
     Returns
     -------
@@ -535,15 +534,10 @@ def run(
     -----
     The first run compiles; the next ones, for other durations too, begin at once, as do those of networks that differ
     in weights, seeds, sources or `values` of neurons only.
-
-    See Also
-    --------
-    memjax.network.run_store.run_network : streams to files, is interrupted and goes on.
+    `memjax.network.run_store.run_network` streams to files, is interrupted and goes on.
     """
-    records: dict[str, Any] = dict(
-        every=every, conductances_every=conductances_every, energy=energy
-    )
-    simulation = Simulation(network, watch=watch, initial=initial, devices=devices, **records)
+    log: dict[str, Any] = dict(every=every, conductances_every=conductances_every, energy=energy)
+    simulation = Simulation(network, watch=watch, initial=initial, devices=devices, **log)
     start = simulation.conductances()
     parts = list(simulation.advance(network.exchanges(duration), progress=progress))
     return Recording.of(

@@ -2,10 +2,10 @@
 
 from .evaluation import (
     ReservoirStudy as ReservoirStudy,
-    scale_noise as scale_noise,
     study as study,
     tune as tune,
 )
+from .lanes import Protocol as Protocol, read_lanes as read_lanes
 from .readout import Ridge as Ridge, fit_ridge as fit_ridge
 from .reservoir import Reservoir as Reservoir, binary_masks as binary_masks
 from .scores import (

@@ -91,8 +91,13 @@ def _solutions(x: np.ndarray, y: np.ndarray, penalties: Sequence[float]):
     scale = x.std(axis=0)
     # A state that never changes has no say; dividing by its rounding would give it one.
     scale = np.where(scale > 1e-12 * np.maximum(np.abs(middle), 1e-300), scale, np.inf)
-    u, s, v = np.linalg.svd((x - middle) / scale, full_matrices=False)
-    projected = u.T @ (y - mean)
+    z = (x - middle) / scale
+    # Of z'z or z z', whichever is smaller. Squares of singular values lose what lies below 1e-16 of the largest, and
+    # the least penalty is far above that.
+    wide = z.shape[1] > len(z)
+    size, axes = np.linalg.eigh(z @ z.T if wide else z.T @ z)
+    projected = axes.T @ (y - mean if wide else z.T @ (y - mean))
     for penalty in penalties:
-        w = (v.T @ (projected * (s / (s**2 + penalty * len(x)))[:, None])) / scale[:, None]
+        w = axes @ (projected / (np.maximum(size, 0.0) + penalty * len(x))[:, None])
+        w = (z.T @ w if wide else w) / scale[:, None]
         yield w, mean - middle @ w

@@ -51,7 +51,9 @@ def _package(name: str, needed: str) -> Any:
         return import_module(name)
     except ImportError as error:
         package = {"sklearn": "scikit-learn"}.get(name.split(".")[0], name.split(".")[0])
-        raise MemjaxError(f"{needed} needs {package}", where="memjax.learning", fix=_TASKS) from error
+        raise MemjaxError(
+            f"{needed} needs {package}", where="memjax.learning", fix=_TASKS
+        ) from error
 
 
 def digits() -> Images:
@@ -134,7 +136,8 @@ def image_states(
     images, trains, length = groups.shape
     devices = trains * len(mask)
     gain, offset = (
-        np.broadcast_to(np.asarray(x), len(mask))[:, None] for x in (reservoir.gain, reservoir.offset)
+        np.broadcast_to(np.asarray(x), len(mask))[:, None]
+        for x in (reservoir.gain, reservoir.offset)
     )
     levels = (offset + gain * mask * groups[:, :, None, :]).reshape(-1, length)
     if deterministic:
@@ -143,7 +146,8 @@ def image_states(
         x = np.asarray(read_trains(reservoir, jnp.asarray(distinct)))[0, :, -1]
         return x[inverse.ravel()].reshape(images, devices)
     values = {
-        n: jnp.tile(x, (1, images)) for n, x in reservoir.device_values(spread or {}, devices, seed).items()
+        n: jnp.tile(x, (1, images))
+        for n, x in reservoir.device_values(spread or {}, devices, seed).items()
     }
     values = draw_cycles(reservoir, values, members=1, lanes=len(levels), seed=seed)
     x = read_trains(reservoir, jnp.asarray(levels), values=values, seed=seed)

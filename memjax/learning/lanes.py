@@ -121,7 +121,9 @@ def _solve_lane(scaled: Scaled, protocol: Protocol, lane: _Lanes):
         if protocol.read_voltage is not None:
             carry, reading = interval(carry, protocol.read_voltage, h, 1)
         if protocol.rest_steps:
-            carry, _ = interval(carry, 0.0, protocol.rest / protocol.rest_steps, protocol.rest_steps)
+            carry, _ = interval(
+                carry, 0.0, protocol.rest / protocol.rest_steps, protocol.rest_steps
+            )
         return carry, reading
 
     start = (y0, jnp.asarray(0), jnp.asarray(0))

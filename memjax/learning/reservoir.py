@@ -75,6 +75,8 @@ class Reservoir(eqx.Module):
     warmup : int
         Steps of the input before those of a session that are applied too, and not read: the memory of a device is
         filled when it counts. Before the first step the first input stands.
+    single : bool
+        Whether the devices are solved in float32, see `read_lanes`.
     bench : Bench, optional
         What stands around each device.
     env : Environment, optional
@@ -105,6 +107,7 @@ class Reservoir(eqx.Module):
     diffusion: bool = eqx.field(static=True, default=True, kw_only=True)
     session: int | None = eqx.field(static=True, default=None, kw_only=True)
     warmup: int = eqx.field(static=True, default=0, kw_only=True)
+    single: bool = eqx.field(static=True, default=True, kw_only=True)
     bench: Bench | None = eqx.field(default=None, kw_only=True)
     env: Environment | None = eqx.field(default=None, kw_only=True)
 
@@ -153,7 +156,9 @@ class Reservoir(eqx.Module):
         factors = cycle_factors(seed + _FABRICATION, sigmas, members=members, sweeps=devices)
         return params.scale(self.device, factors)
 
-    def draw_devices(self, spread: Mapping[str, float], *, members: int, seed: int = 0) -> "Reservoir":
+    def draw_devices(
+        self, spread: Mapping[str, float], *, members: int, seed: int = 0
+    ) -> "Reservoir":
         """The reservoir with other devices in each run.
 
         Parameters
@@ -277,7 +282,7 @@ def read_trains(
     """What an instrument reads, with its noise, of the devices of a reservoir under trains of voltages [V]."""
     v, i = read_lanes(
         reservoir.device, trains, reservoir.protocol, values=values, bench=reservoir.bench, env=reservoir.env,
-        members=members, seed=seed, deterministic=not reservoir.diffusion,
+        members=members, seed=seed, deterministic=not reservoir.diffusion, single=reservoir.single,
     )  # fmt: skip
     if reservoir.relative or reservoir.floor:
         lane, row = np.divmod(np.arange(v[0].size), v.shape[2])

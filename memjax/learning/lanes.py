@@ -113,7 +113,9 @@ def _solve_lane(scaled: Scaled, protocol: Protocol, lane: _Lanes):
             policy=_POLICY,
         )  # fmt: skip
         y, code = solution.y[0], jnp.where(code == 0, solution.result, code)
-        out, _ = outputs_and_states(system.system, end, system.unpack(y), drive, system.env)
+        # The drive is constant: its value just before the end has no derivative by the time.
+        moment = jax.lax.stop_gradient(end)
+        out, _ = outputs_and_states(system.system, moment, system.unpack(y), drive, system.env)
         return (y, first + substeps, code), (out["v"], out["i"])
 
     def node(carry, level):

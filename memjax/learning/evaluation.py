@@ -136,7 +136,7 @@ def study(
     seeds : int
         Runs with noise and devices of their own; each trains its own read-out.
     seed : int
-        Of all draws.
+        Of the first run; the others have the next ones.
     train : int, optional
         Steps that train the read-out; 60 % by default.
     few : int
@@ -146,17 +146,19 @@ def study(
     train = int(0.6 * len(task.inputs)) if train is None else train
     check_split(task, train)
 
-    def run(one: Reservoir, members: int, sigma: Mapping[str, float]) -> np.ndarray:
-        drawn = one.draw_devices(sigma, members=members, seed=seed)
-        return np.asarray(drawn.states(jnp.asarray(task.inputs), members=members, seed=seed))
+    def runs(one: Reservoir, count: int, sigma: Mapping[str, float] = spread):
+        """Error and output of each run, one after the other: all at once would fill the memory."""
+        for k in range(seed, seed + count):
+            drawn = one.draw_devices(sigma, members=1, seed=k)
+            states = np.asarray(drawn.states(jnp.asarray(task.inputs), seed=k)[0])
+            yield heldout_error(states, task, train)
 
-    def errors(one: Reservoir, members: int, sigma: Mapping[str, float] = spread) -> np.ndarray:
-        return np.array([heldout_error(x, task, train)[0] for x in run(one, members, sigma)])
+    def errors(one: Reservoir, count: int, sigma: Mapping[str, float] = spread) -> np.ndarray:
+        return np.array([error for error, _ in runs(one, count, sigma)])
 
     few, none = min(few, seeds), dict(device=0.0, read=0.0, cycles=0.0)
     quiet = errors(reservoir.scale_noise(**none), 1, {})
-    whole = run(reservoir, seeds, spread)
-    scores = [heldout_error(x, task, train) for x in whole]
+    scores = list(runs(reservoir, seeds))
     totals = np.array([x for x, _ in scores])
     price = {0.0: quiet, 1.0: totals}
     for f in (0.5, 2.0):

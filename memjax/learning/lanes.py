@@ -55,10 +55,12 @@ class Protocol(eqx.Module):
     rest_steps: int = eqx.field(static=True, default=0)
 
     def __check_init__(self):
-        known = is_traced(self.hold) or bool(jnp.isfinite(self.hold) & (self.hold > 0))
+        # Known numbers as numpy: inside a jitted function jax would make even them unknown.
+        known = is_traced(self.hold) or (np.isfinite(self.hold) and np.asarray(self.hold) > 0)
+        known &= is_traced(self.rest) or (np.isfinite(self.rest) and np.asarray(self.rest) >= 0)
         if not known or self.steps < 1:
-            about = f"hold = {self.hold} s, steps = {self.steps!r}"
-            raise BoundsError(about, where="Protocol", allowed="> 0 s, at least 1")
+            about = f"hold = {self.hold} s, rest = {self.rest} s, steps = {self.steps!r}"
+            raise BoundsError(about, where="Protocol", allowed="> 0 s, >= 0 s, at least 1")
         if self.read_voltage is not None and not np.isfinite(self.read_voltage):
             raise BoundsError(
                 f"read_voltage = {self.read_voltage!r} V", where="Protocol", allowed="a finite one"

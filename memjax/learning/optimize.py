@@ -65,10 +65,10 @@ def readout_loss(
     x, y = states[:fitted], targets[:fitted]
     middle, deviation = x.mean(axis=0), x.std(axis=0)
     scale = jnp.where(deviation > 0, deviation, 1.0)
-    z, mean = (x - middle) / scale, y.mean()
+    z, mean = (x - middle[None]) / scale[None], y.mean()
     gram = z.T @ z + penalty * fitted * jnp.eye(z.shape[1], dtype=z.dtype)
     weights = jnp.linalg.solve(gram, z.T @ (y - mean))
-    rest = (states[fitted:] - middle) / scale @ weights + mean - targets[fitted:]
+    rest = (states[fitted:] - middle[None]) / scale[None] @ weights + mean - targets[fitted:]
     return jnp.mean(rest**2) / jnp.var(targets[fitted:])
 
 
@@ -206,7 +206,8 @@ def optimize(
             progress(k, losses[-1])
         if not all(bool(jnp.all(jnp.isfinite(x))) for x in slope.values()):
             break  # beyond a switching event no derivative tells more; the best so far stands
-        change, state = search.update(slope, state)
+        with jax.numpy_dtype_promotion("standard"):  # optax counts its steps in integers
+            change, state = search.update(slope, state)
         free = optax.apply_updates(free, change)
         if limit is not None:
             inside = limit_voltage(_unpack(reservoir, free), limit)

@@ -82,7 +82,9 @@ def test_a_session_is_a_cycle_of_its_own(reservoir):
     whole = np.asarray(replace(reservoir, warmup=8).states(u, deterministic=True))
     x = np.asarray(cut.states(u, deterministic=True))
     np.testing.assert_allclose(x[0, :4], whole[0, :4], rtol=1e-9)
-    np.testing.assert_allclose(x[0, 8:], np.asarray(reservoir.states(u, deterministic=True))[0, 8:], rtol=1e-9)
+    np.testing.assert_allclose(
+        x[0, 8:], np.asarray(reservoir.states(u, deterministic=True))[0, 8:], rtol=1e-9
+    )
     spread = replace(cut, cycle_spread={"r_off": 0.1}, offset=0.02, gain=0.01)
     ratio = np.log(np.asarray(spread.states(u, members=300)) / np.asarray(
         replace(spread, cycle_spread={}).states(u, members=300)))  # fmt: skip

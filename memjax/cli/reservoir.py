@@ -24,6 +24,7 @@ REPORT = "reservoir.json"
 
 SERIES = ("henon", "mackey-glass", "narma10", "waveforms")
 IMAGES = ("digits", "mnist")
+READINGS = ("current", "conductance", "log-current")
 
 _SETTINGS = (
     "hold", "rest", "offset", "offset_width", "gain", "gain_width", "falling", "negative", "mask", "limit",
@@ -95,7 +96,7 @@ def _add_design(parser: argparse.ArgumentParser) -> None:
     add("--mask", type=_share, metavar="X", help="least value of the masks, 0 to 1")
     add("--limit", type=number(""), metavar="X", help="current limit, times the current at rest")
     add("--voltage", type=number("V"), default=0.5, metavar="V", help="largest voltage (0.5)")
-    add("--reading", default="log-current", metavar="R", help="current, conductance, log-current")
+    add("--reading", default=READINGS[-1], choices=READINGS, help="what is read (log-current)")
     add(
         "--read-voltage",
         type=float,

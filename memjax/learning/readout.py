@@ -25,8 +25,8 @@ class Ridge:
     penalty : float
         That the cross-validation has chosen.
     low, high : Float[np.ndarray, "features"]
-        Range of the states of the training: a state beyond it counts as its end. A volatile device that switches once in
-        a thousand steps, and did not in the training, would else decide the output.
+        Range of the states of the training: a state beyond it counts as its end. A device that switches once in a
+        thousand steps, and did not in the training, would else decide the output.
     """
 
     weights: Float[np.ndarray, "features outputs"]

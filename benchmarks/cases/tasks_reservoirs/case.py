@@ -1,4 +1,4 @@
-"""Tasks of machine learning by reservoirs of the fitted USC diffusive device, beside their controls and an echo state network."""
+"""Tasks by reservoirs of the fitted USC diffusive device, beside their controls and an echo state network."""
 
 import json
 import tempfile

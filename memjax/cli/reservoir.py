@@ -182,12 +182,13 @@ def _tune(options, setup: Setup, task: Any, sizes: dict, settings: dict, spread:
     from ..learning import image_score, search_design, series_score
 
     start, free = _start(options, setup)
+    device: Any = setup.device
     trials = options.tune if options.tune is not None else (0 if options.design else 60)
     if not free or not trials:
         return start
     make = image_score if options.task in IMAGES else series_score
     common = dict(seed=options.seed + 1, spread=spread)
-    score = make(setup.device, task, **sizes, **common, **settings)
+    score = make(device, task, **sizes, **common, **settings)
     show = sys.stderr.isatty()
 
     def progress(k: int, error: float) -> None:
@@ -311,7 +312,8 @@ def _run(options: argparse.Namespace) -> int:
     )  # fmt: skip
     _say_assumptions(setup, settings)
     design = _tune(options, setup, task, sizes, settings, spread)
-    reservoir = design.reservoir(setup.device, seed=options.seed, **sizes, **settings)
+    device: Any = setup.device
+    reservoir = design.reservoir(device, seed=options.seed, **sizes, **settings)
     judge: Any = study_images if images else study
     result = judge(reservoir, task, spread=spread, seeds=options.seeds, seed=options.seed)
     provenance = setup.notes | bench_names(setup.bench) | {"memjax": __version__}

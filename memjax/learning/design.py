@@ -260,8 +260,12 @@ def search_design(
 def _scales(start: Design, time: float) -> dict[str, tuple[float, float]]:
     """Ranges of the numbers of a design, in their units; of times and the limit their logarithms."""
     units = {"hold": time} | {n: start.voltage for n in _RANGES if n.startswith(("offset", "gain"))}
-    ends = {n: tuple(x * units.get(n, 1.0) for x in ends) for n, ends in _RANGES.items()}
-    return {n: tuple(np.log(x) for x in e) if n in _LOGARITHMIC else e for n, e in ends.items()}
+
+    def end(name: str, x: float) -> float:
+        x = x * units.get(name, 1.0)
+        return float(np.log(x)) if name in _LOGARITHMIC else x
+
+    return {n: (end(n, low), end(n, high)) for n, (low, high) in _RANGES.items()}
 
 
 def _child(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -183,7 +184,7 @@ def optimize(
     check_split(task, train)
     first = np.asarray(reservoir.states(jnp.asarray(task.inputs[:train]), seed=seed)[0])
     penalty = max(fit_ridge(first[WASHOUT:], task.targets[WASHOUT:train]).penalty, 1e-8)
-    free = {n: jnp.asarray(getattr(reservoir, n), jnp.result_type(float)) for n in settings}
+    free: Any = {n: jnp.asarray(getattr(reservoir, n), jnp.result_type(float)) for n in settings}
     free = {n: jnp.log(x) if n in TIMES else x for n, x in free.items()}
 
     @eqx.filter_jit

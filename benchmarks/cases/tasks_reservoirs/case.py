@@ -5,8 +5,10 @@ import tempfile
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 import memjax as mj
@@ -81,7 +83,7 @@ def reservoir_of(task: str, devices: int | None = None) -> ln.Reservoir:
     fit = load_fit(HERE / "fit.json")
     design, sizes = design_of(task)
     device = mj.params.replace(mj.DiffusiveMemristor(), fit.values)
-    session = {} if task in ("digits", "mnist") else {"session": 100, "warmup": 10}
+    session: dict[str, Any] = {} if task in ("digits", "mnist") else {"session": 100, "warmup": 10}
     return design.reservoir(
         device, devices=devices or sizes["devices"], nodes=sizes["nodes"], steps=4, reading="log-current",
         relative=fit.relative, floor=fit.floor, cycle_spread=fit.spread,
@@ -112,7 +114,7 @@ def series(record: Recorder, name: str, size: Size, folder: Path) -> None:
     for devices in size.scaling:
         begin = time.perf_counter()
         one = reservoir_of(name, devices)
-        x = np.asarray(one.states(task.inputs, members=3, seed=100))
+        x = np.asarray(one.states(jnp.asarray(task.inputs), members=3, seed=100))
         errors = [heldout_error(y, task, result.train)[0] for y in x]
         record.ok(
             f"{name}, {devices} devices",

@@ -36,6 +36,7 @@ from .series import (
     narma10 as narma10,
     waveforms as waveforms,
 )
+from .shd import SpikeSamples as SpikeSamples, load_shd as load_shd
 from .unsupervised import (
     Assignment as Assignment,
     assign_labels as assign_labels,

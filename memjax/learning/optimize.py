@@ -175,11 +175,7 @@ def optimize(
     FitError
         If the loss at the start is no number.
     """
-    wrong = [n for n in settings if n not in SETTINGS]
-    if wrong or not settings or ("rest" in settings and not reservoir.rest_steps):
-        about = ", ".join(wrong) or ("rest" if settings else "nothing")
-        allowed = f"some of {', '.join(SETTINGS)}; rest where there is a pause"
-        raise BoundsError(about, where="optimize", allowed=allowed)
+    _check_settings(reservoir, settings)
     train = int(0.6 * len(task.inputs)) if train is None else train
     check_split(task, train)
     first = np.asarray(reservoir.states(jnp.asarray(task.inputs[:train]), seed=seed)[0])
@@ -214,3 +210,12 @@ def optimize(
             inside = limit_voltage(_unpack(reservoir, free), limit)
             free |= {n: getattr(inside, n) for n in settings if n in ("gain", "offset")}
     return Optimization(reservoir=_unpack(reservoir, best), losses=np.array(losses))
+
+
+def _check_settings(reservoir: Reservoir, settings: Sequence[str]) -> None:
+    """Raise for settings that there are not."""
+    wrong = [n for n in settings if n not in SETTINGS]
+    if wrong or not settings or ("rest" in settings and not reservoir.rest_steps):
+        about = ", ".join(wrong) or ("rest" if settings else "nothing")
+        allowed = f"some of {', '.join(SETTINGS)}; rest where there is a pause"
+        raise BoundsError(about, where="optimize", allowed=allowed)

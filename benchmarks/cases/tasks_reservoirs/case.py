@@ -182,11 +182,8 @@ def run(size: str, record: Recorder) -> None:
     jax.config.update("jax_enable_x64", True)
     plan = SIZES[size]
     with tempfile.TemporaryDirectory() as folder:
-        for name in (
-            "henon",
-            "mackey-glass",
-            *(("narma10", "waveforms") if size == "full" else ()),
-        ):
+        more = ("mackey-glass", "narma10", "waveforms") if size == "full" else ()
+        for name in ("henon", *more):
             series(record, name, plan, Path(folder))
     for name in plan.images:
         images(record, name, plan)

@@ -221,7 +221,7 @@ def _pictures(study: "ReservoirStudy | ImageStudy", folder: Path) -> list[str]:
     from matplotlib.figure import Figure
 
     from ..learning import ReservoirStudy
-    from ..plot import confusion, memory, noise_price, prediction, style
+    from ..plot import image_confusion, memory, noise_price, prediction, style
 
     with style():
         if isinstance(study, ReservoirStudy):
@@ -234,7 +234,7 @@ def _pictures(study: "ReservoirStudy | ImageStudy", folder: Path) -> list[str]:
             figures["noise.png"] = noise_price(study)
         else:
             figures = {"confusion.png": Figure(figsize=(5.4, 5.4))}
-            confusion(study, ax=figures["confusion.png"].add_subplot())
+            image_confusion(study, ax=figures["confusion.png"].add_subplot())
         for name, figure in figures.items():
             figure.savefig(folder / name, format="png")
     return list(figures)

@@ -85,16 +85,10 @@ def load_shd(path: str | Path) -> SpikeSamples:
 
     where = str(path)
     try:
-        with h5py.File(path, "r") as file:
-            content: dict[str, Any] = {
-                n: file[n][()]
-                for n in ("spikes/times", "spikes/units", "labels")  # pyright: ignore[reportIndexIssue]
-            }
-            extra = {
-                n: file[f"extra/{n}"][()]  # pyright: ignore[reportIndexIssue]
-                for n in ("speaker", "keys")
-                if f"extra/{n}" in file
-            }
+        with h5py.File(path, "r") as opened:
+            file: Any = opened  # to pyright an entry may be anything
+            content = {n: file[n][()] for n in ("spikes/times", "spikes/units", "labels")}
+            extra = {n: file[f"extra/{n}"][()] for n in ("speaker", "keys") if f"extra/{n}" in file}
     except (OSError, KeyError, RuntimeError, AttributeError, TypeError) as error:
         reason = " ".join(str(error).split())
         raise ReaderError(f"cannot be read: {reason}", where=where, allowed=LAYOUT) from error

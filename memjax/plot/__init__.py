@@ -17,7 +17,7 @@ from .network import (
 from .phase import phase_plane as phase_plane
 from .raster import raster as raster
 from .reservoir import (
-    confusion as confusion,
+    image_confusion as image_confusion,
     memory as memory,
     noise_price as noise_price,
     prediction as prediction,

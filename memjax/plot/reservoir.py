@@ -96,7 +96,7 @@ def noise_price(study: ReservoirStudy, *, figure: Any = None) -> Any:
     return figure
 
 
-def confusion(study: ImageStudy, *, ax: Any = None) -> Any:
+def image_confusion(study: ImageStudy, *, ax: Any = None) -> Any:
     """Draw which classes of the test images were taken for which, in per cent of a class; returns the axes."""
     ax = axes_or_new(ax)
     share = 100 * study.confusion / np.maximum(study.confusion.sum(axis=1, keepdims=True), 1)

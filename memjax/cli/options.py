@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..datasets import PREFIX as DATASET, path_of
 from ..errors import ReaderError
-from .command import UsageError, number
+from .command import UsageError, number, say
 
 if TYPE_CHECKING:
     from ..circuit import Bench
@@ -287,3 +287,18 @@ def add_json_option(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="print one JSON object, and nothing else, on standard output",
     )
+
+
+def pictures_wanted(options: argparse.Namespace) -> bool:
+    """Whether pictures are wanted and can be made."""
+    from importlib.util import find_spec
+
+    if not options.no_pictures and find_spec("matplotlib") is None:
+        say("note", "no pictures without matplotlib: pip install 'memjax[plot]'")
+        return False
+    return not options.no_pictures
+
+
+def bench_names(bench: "Bench") -> dict[str, str]:
+    """Elements of a bench as words for a file."""
+    return {n: str(getattr(bench, n)) for n in BENCH_ELEMENTS}

@@ -8,12 +8,15 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from ..errors import FitError, MemjaxError, SolveError
-from . import convert, datasets, export, models, observe, read, run, simulate
+from . import convert, datasets, export, models, observe, read, reservoir, run, simulate
 from .command import Parser, UsageError, join_negative_numbers, say
 
 _BUILT_IN = {
     c.name: c
-    for c in (m.COMMAND for m in (models, read, observe, simulate, run, datasets, convert, export))
+    for c in (
+        m.COMMAND
+        for m in (models, read, observe, simulate, run, reservoir, datasets, convert, export)
+    )
 }
 _GROUP = "memjax.commands"
 

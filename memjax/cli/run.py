@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .command import Command, UsageError, count, number, print_json, say, table
-from .options import add_json_option
+from .options import add_json_option, pictures_wanted
 
 if TYPE_CHECKING:
     from ..network import Network, Recording
@@ -92,16 +92,6 @@ def _draw_energy(recording: "Recording", figure: Any) -> None:
     energy_by_element(recording, ax=figure.add_subplot(grid[0, 0]))
     energy_by_cause(recording, ax=figure.add_subplot(grid[0, 1]))
     energy_power(recording, ax=figure.add_subplot(grid[1, :]))
-
-
-def _drawable(options: argparse.Namespace) -> bool:
-    """Whether pictures are wanted and can be made."""
-    from importlib.util import find_spec
-
-    if not options.no_pictures and find_spec("matplotlib") is None:
-        say("note", "no pictures without matplotlib: pip install 'memjax[plot]'")
-        return False
-    return not options.no_pictures
 
 
 def _group(recording: "Recording", name: str) -> dict[str, Any]:
@@ -193,7 +183,7 @@ def _run(options: argparse.Namespace) -> int:
     from .cache import prepare_jax
 
     prepare_jax()
-    devices, draws = _devices(options.devices), _drawable(options)
+    devices, draws = _devices(options.devices), pictures_wanted(options)
     file = load_network(options.file, seed=options.seed)
     sizes = estimate(file.network, shards=len(devices or [None]), energy=file.energy)
     size = sum(sizes.values())

@@ -2,33 +2,29 @@
 
 import argparse
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ModelError, SolveError, StimulusError
+from ..errors import SolveError, StimulusError
 from .command import Command, UsageError, count, number, say
 from .like_pulses import pulses_like, simulate_like_pulses
 from .options import (
-    BENCH_ELEMENTS,
     add_bench_options,
     add_read_options,
     add_write_options,
-    bench_from,
+    bench_names,
     file_of,
     measurement_from,
 )
+from .setup import Setup, setup_device
 
 if TYPE_CHECKING:
     import numpy as np
     from jaxtyping import Bool, Float
 
-    from ..circuit import Bench, Circuit
-    from ..data import ReadNoise
-    from ..device import AbstractDevice
     from ..population import Population
     from ..result import Trace
-    from ..system import Environment
 
 _MOST_ROWS = 50_000_000
 
@@ -82,83 +78,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     add_write_options(parser)
 
 
-@dataclass(kw_only=True)
-class _Setup:
-    """The simulation that is asked for: device, bench, environment, and scatter of the readings."""
-
-    device: "AbstractDevice | Circuit"
-    bench: "Bench"
-    env: "Environment"
-    point_time: float | None
-    relative: float = 0.0
-    floor: float = 0.0
-    read: "ReadNoise | None" = None
-    by_sweep: bool = False
-    limits: "Float[np.ndarray, 'sweeps 2'] | None" = None
-    spread: dict[str, float] = field(default_factory=dict)
-    population: "Population | None" = None
-    notes: dict[str, str] = field(default_factory=dict)
-
-
-def _check_fit_model(model: str, fit_model: str, where: str) -> None:
-    """Raise where parameters belong to another model."""
-    if model != fit_model:
-        raise ModelError(
-            f"parameters of the model {fit_model!r}", where=where, allowed=f"those of {model!r}"
-        )
-
-
-def _setup(options: argparse.Namespace) -> _Setup:
-    """Device, bench and scatter as the options say."""
-    from .. import params, presets
-    from ..data import ReadNoise
-    from ..fields import setting_specs
-    from ..io.fit import load_fit
-    from ..models import model as model_named
-    from ..population import Population
-
-    default: Any = model_named(options.model)
-    bench: dict[str, float | bool | None] = {}
-    extra: dict[str, Any] = {}
-    if options.preset is not None:
-        model, values, info = presets.load(options.preset)
-        _check_fit_model(options.model, model, where := f"--preset {options.preset}")
-        _suggest(info.bench, options)
-        notes = {"preset": options.preset}
-    elif options.params is not None:
-        values = params.load(options.params, words=setting_specs(default))
-        where = options.params
-        notes = {"params": options.params}
-    elif options.population is not None:
-        where, values = options.population, {}
-        extra["population"] = Population.load(where, models=(options.model,))
-        default, notes = extra["population"].base, {"population": where}
-    else:
-        fit, where = load_fit(options.fit), options.fit
-        _check_fit_model(options.model, fit.model, where)
-        values, bench = fit.values, fit.bench
-        params.known(default, fit.spread, where=where)
-        extra = {"relative": fit.relative, "floor": fit.floor, "spread": fit.spread}
-        extra["by_sweep"] = bool(bench.get("compliance_by_sweep")) and options.compliance is None
-        notes = {"fit": options.fit}
-    if options.read_noise is not None:
-        extra["read"] = ReadNoise.load(options.read_noise)
-        notes["read_noise"] = options.read_noise
-    device = params.replace(default, values, where=where)
-    parts = bench_from(options, bench)
-    return _Setup(
-        device=device, bench=parts[0], env=parts[1], point_time=parts[2], notes=notes, **extra
-    )
-
-
-def _suggest(published: dict[str, float], options: argparse.Namespace) -> None:
-    """Say which bench was published with a preset, where none is given."""
-    if published and all(getattr(options, n) is None for n in (*BENCH_ELEMENTS, "point_time")):
-        text = " ".join(f"--{n.replace('_', '-')} {x:g}" for n, x in published.items())
-        say("note", f"this preset was published with the bench {text}")
-
-
-def _spread(setup: _Setup, options: argparse.Namespace, sweeps: int) -> dict[str, Any]:
+def _spread(setup: Setup, options: argparse.Namespace, sweeps: int) -> dict[str, Any]:
     """Parameters that differ between members and sweeps [SI], kept within their bounds."""
     from .. import params
     from ..noise import cycle_factors
@@ -181,7 +101,7 @@ def _sample_parameters(
     return population.sample(options.seed, options.members, sweeps=sweeps)
 
 
-def _common(setup: _Setup, options: argparse.Namespace, sweeps: int) -> dict[str, Any]:
+def _common(setup: Setup, options: argparse.Namespace, sweeps: int) -> dict[str, Any]:
     """Arguments of `simulate` that both kinds of waveform share."""
     carry = None if options.carry_state is None else options.carry_state == "yes"
     return {
@@ -197,7 +117,7 @@ def _common(setup: _Setup, options: argparse.Namespace, sweeps: int) -> dict[str
     }
 
 
-def _like(setup: _Setup, options: argparse.Namespace) -> "Trace":
+def _like(setup: Setup, options: argparse.Namespace) -> "Trace":
     """One row per measured point."""
     from ..simulate import simulate_like
 
@@ -218,7 +138,7 @@ def _like(setup: _Setup, options: argparse.Namespace) -> "Trace":
     )
 
 
-def _under_stimulus(setup: _Setup, options: argparse.Namespace) -> "Trace":
+def _under_stimulus(setup: Setup, options: argparse.Namespace) -> "Trace":
     """Every row of the stimulus and enough between, or even rows."""
     import numpy as np
 
@@ -257,7 +177,7 @@ def _pick(trace: "Trace", mask: "Bool[np.ndarray, ' rows']") -> "Trace":
     return eqx.tree_at(where, trace, subset)
 
 
-def _rows(setup: _Setup, options: argparse.Namespace, stimulus, noisy: bool, values: dict):
+def _rows(setup: Setup, options: argparse.Namespace, stimulus, noisy: bool, values: dict):
     """Times to write [s]."""
     import numpy as np
 
@@ -286,7 +206,7 @@ def _rows(setup: _Setup, options: argparse.Namespace, stimulus, noisy: bool, val
     return adaptive_rows(counts, stimulus, setup.bench, setup.env)
 
 
-def _limit(trace: "Trace", setup: _Setup) -> "float | Float[np.ndarray, ' rows'] | None":
+def _limit(trace: "Trace", setup: Setup) -> "float | Float[np.ndarray, ' rows'] | None":
     """Compliance of each reading [A]; one where all have the same."""
     import numpy as np
 
@@ -303,7 +223,7 @@ def _limit(trace: "Trace", setup: _Setup) -> "float | Float[np.ndarray, ' rows']
     return limits[row, np.where(v < 0, 1, 0)]
 
 
-def _as_read(trace: "Trace", setup: _Setup, options: argparse.Namespace) -> "Trace":
+def _as_read(trace: "Trace", setup: Setup, options: argparse.Namespace) -> "Trace":
     """The trace with the instrument's noise on its current."""
     import equinox as eqx
     import numpy as np
@@ -368,11 +288,11 @@ def _run(options: argparse.Namespace) -> int:
     if options.like is not None and (records := pulses_like(options)):
         simulate_like_pulses(records, options, out)
         return 0
-    setup = _setup(options)
+    setup = setup_device(options)
     whole = _like(setup, options) if options.like is not None else _under_stimulus(setup, options)
     successful = np.setdiff1d(np.arange(whole.result.shape[0]), whole.failed)
     trace = _usable(_as_read(whole, setup, options))
-    elements = {n: str(getattr(setup.bench, n)) for n in BENCH_ELEMENTS}
+    elements = bench_names(setup.bench)
     notes = (
         setup.notes
         | elements

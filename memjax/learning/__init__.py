@@ -1,11 +1,26 @@
 """Devices that compute: reservoirs and their read-out, networks that learn on the chip, and what judges them."""
 
+from .design import (
+    Design as Design,
+    image_score as image_score,
+    search_design as search_design,
+    series_score as series_score,
+)
 from .evaluation import (
     ReservoirStudy as ReservoirStudy,
-    scale_noise as scale_noise,
     study as study,
     tune as tune,
 )
+from .images import (
+    Images as Images,
+    ImageStudy as ImageStudy,
+    digits as digits,
+    image_states as image_states,
+    mnist as mnist,
+    study_images as study_images,
+)
+from .lanes import Protocol as Protocol, read_lanes as read_lanes
+from .optimize import Optimization as Optimization, optimize as optimize
 from .readout import Ridge as Ridge, fit_ridge as fit_ridge
 from .reservoir import Reservoir as Reservoir, binary_masks as binary_masks
 from .scores import (
@@ -21,6 +36,7 @@ from .series import (
     narma10 as narma10,
     waveforms as waveforms,
 )
+from .shd import SpikeSamples as SpikeSamples, load_shd as load_shd
 from .unsupervised import (
     Assignment as Assignment,
     assign_labels as assign_labels,

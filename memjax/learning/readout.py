@@ -24,17 +24,22 @@ class Ridge:
         What is added.
     penalty : float
         That the cross-validation has chosen.
+    low, high : Float[np.ndarray, "features"]
+        Range of the states of the training: a state beyond it counts as its end. A device that switches once in a
+        thousand steps, and did not in the training, would else decide the output.
     """
 
     weights: Float[np.ndarray, "features outputs"]
     offset: Float[np.ndarray, " outputs"]
     penalty: float
+    low: Float[np.ndarray, " features"]
+    high: Float[np.ndarray, " features"]
 
     def __call__(
         self, states: Float[np.ndarray, "steps features"]
     ) -> Float[np.ndarray, "steps outputs"]:
         """Outputs of states."""
-        return np.asarray(states) @ self.weights + self.offset
+        return np.clip(np.asarray(states), self.low, self.high) @ self.weights + self.offset
 
 
 def fit_ridge(
@@ -78,11 +83,13 @@ def fit_ridge(
     errors = np.zeros(len(penalties))
     for left_out in blocks:
         used = np.setdiff1d(np.arange(len(x)), left_out)
+        held = np.clip(x[left_out], x[used].min(axis=0), x[used].max(axis=0))
         for k, (w, b) in enumerate(_solutions(x[used], y[used], penalties)):
-            errors[k] += np.sum((x[left_out] @ w + b - y[left_out]) ** 2)
+            errors[k] += np.sum((held @ w + b - y[left_out]) ** 2)
     best = int(np.argmin(errors))
     ((weights, offset),) = _solutions(x, y, [penalties[best]])
-    return Ridge(weights=weights, offset=offset, penalty=float(penalties[best]))
+    ends = {"low": x.min(axis=0), "high": x.max(axis=0)}
+    return Ridge(weights=weights, offset=offset, penalty=float(penalties[best]), **ends)
 
 
 def _solutions(x: np.ndarray, y: np.ndarray, penalties: Sequence[float]):
@@ -91,8 +98,13 @@ def _solutions(x: np.ndarray, y: np.ndarray, penalties: Sequence[float]):
     scale = x.std(axis=0)
     # A state that never changes has no say; dividing by its rounding would give it one.
     scale = np.where(scale > 1e-12 * np.maximum(np.abs(middle), 1e-300), scale, np.inf)
-    u, s, v = np.linalg.svd((x - middle) / scale, full_matrices=False)
-    projected = u.T @ (y - mean)
+    z = (x - middle) / scale
+    # Of z'z or z z', whichever is smaller. Squares of singular values lose what lies below 1e-16 of the largest, and
+    # the least penalty is far above that.
+    wide = z.shape[1] > len(z)
+    size, axes = np.linalg.eigh(z @ z.T if wide else z.T @ z)
+    projected = axes.T @ (y - mean if wide else z.T @ (y - mean))
     for penalty in penalties:
-        w = (v.T @ (projected * (s / (s**2 + penalty * len(x)))[:, None])) / scale[:, None]
+        w = axes @ (projected / (np.maximum(size, 0.0) + penalty * len(x))[:, None])
+        w = (z.T @ w if wide else w) / scale[:, None]
         yield w, mean - middle @ w

@@ -1,6 +1,7 @@
 """A volatile device, or several, as a dynamical reservoir: masked inputs, virtual nodes, states read along the way."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import equinox as eqx
@@ -8,17 +9,20 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from .. import params
 from ..circuit import Bench
 from ..device import AbstractDevice
 from ..errors import BoundsError
-from ..noise import instrument_noise
-from ..policy import Fixed
-from ..result import Trace
-from ..simulate import simulate
-from ..stimulus import Sampled
+from ..fields import parameter_specs
+from ..noise import cycle_factors, instrument_noise
+from ..system import Environment
+from .lanes import Protocol, read_lanes
 
 READINGS = ("current", "conductance", "log-current")
-"""What is read of a device at the end of each node."""
+"""What is read of a device after each node."""
+
+_FABRICATION = 1_000_003
+"""Added to a seed where devices are drawn, so that these draws are not those of their cycles."""
 
 
 def binary_masks(devices: int, nodes: int, *, seed: int = 0) -> Float[np.ndarray, "devices nodes"]:
@@ -43,39 +47,69 @@ class Reservoir(eqx.Module):
         A volatile device.
     mask : Float[Array, "devices nodes"]
         By what the input is multiplied in each interval of a step: the virtual nodes.
+    gain, offset : Float[Array, ""] or Float[Array, "devices"]
+        Voltage of device d at node n of step k: offset[d] + gain[d] mask[d, n] u(k) [V].
     hold : float
         How long each value of a mask is held [s].
-    gain, offset : float
-        Voltage of device d at node n of step k: offset + gain mask[d, n] u(k) [V].
     reading : {"current", "conductance", "log-current"}
-        What is read at the end of each node: i [A], i / v [S] (0 at no voltage), or log10 of the modulus of i in A.
-    steps : int
-        Time steps of the solve in a node.
+        What is read after each node: i [A], i / v [S] (0 at no voltage), or log10 of the modulus of i in A.
+    read_voltage : float, optional
+        Voltage of a short read pulse after each node [V], see `Protocol`; without it the node's own voltage reads.
+    rest : float
+        Pause at 0 V after each node [s], see `Protocol`.
+    steps, rest_steps : int
+        Time steps of the solve in a node, and in a pause.
     values : mapping of str to Float[Array, "devices"] or Float[Array, "members devices"]
-        Parameters that differ from device to device, or from run to run too [SI].
+        Parameters that differ from device to device, or from run to run too [SI]. They stay as they are: a read-out
+        that was trained on these very devices knows them.
     relative, floor : float
-        Read noise: standard deviation of the logarithm of the current, and of what is added [A].
+        Read noise: standard deviation of the logarithm of the current, and of what is added [A]. Each reading has its
+        own.
+    cycle_spread : mapping of str to float
+        Standard deviation of the logarithm of parameters that are drawn anew in each session of each device, about
+        its `values`: what a read-out cannot learn.
+    diffusion : bool
+        Whether the noise in the devices acts; their drift is the same without it.
+    session : int, optional
+        Steps after which a device is at rest again and a new cycle begins; all of the input is one by default.
+    warmup : int
+        Steps of the input before those of a session that are applied too, and not read: the memory of a device is
+        filled when it counts. Before the first step the first input stands.
+    single : bool
+        Whether the devices are solved in float32, see `read_lanes`.
     bench : Bench, optional
         What stands around each device.
+    env : Environment, optional
+        Its temperature.
 
     Notes
     -----
     L. Appeltant et al., Nat. Commun. 2, 468 (2011), doi:10.1038/ncomms1476 for virtual nodes behind a mask;
     Y. Zhong et al., Nat. Commun. 12, 408 (2021), doi:10.1038/s41467-020-20692-1 for volatile memristors in parallel.
-    The device's own equations are solved, so that derivatives with respect to mask, gain and offset pass through them.
+    The device's own equations are solved, so that derivatives with respect to mask, gain, offset and hold time pass
+    through them.
     """
 
     device: AbstractDevice
     mask: Float[Array, "devices nodes"] = eqx.field(converter=jnp.asarray)
-    gain: Float[Array, ""] = eqx.field(converter=jnp.asarray)
-    offset: Float[Array, ""] = eqx.field(converter=jnp.asarray, default=0.0)
-    hold: float = eqx.field(static=True, kw_only=True)
+    gain: Float[Array, "*devices"] = eqx.field(converter=jnp.asarray)
+    offset: Float[Array, "*devices"] = eqx.field(converter=jnp.asarray, default=0.0)
+    hold: Float[Array, ""] = eqx.field(converter=jnp.asarray, kw_only=True)
     reading: str = eqx.field(static=True, default="current", kw_only=True)
+    read_voltage: float | None = eqx.field(static=True, default=None, kw_only=True)
+    rest: Float[Array, ""] = eqx.field(converter=jnp.asarray, default=0.0, kw_only=True)
     steps: int = eqx.field(static=True, default=10, kw_only=True)
+    rest_steps: int = eqx.field(static=True, default=0, kw_only=True)
     values: Mapping[str, Any] = eqx.field(default_factory=dict, kw_only=True)
     relative: float = eqx.field(static=True, default=0.0, kw_only=True)
     floor: float = eqx.field(static=True, default=0.0, kw_only=True)
+    cycle_spread: Mapping[str, float] = eqx.field(static=True, default_factory=dict, kw_only=True)
+    diffusion: bool = eqx.field(static=True, default=True, kw_only=True)
+    session: int | None = eqx.field(static=True, default=None, kw_only=True)
+    warmup: int = eqx.field(static=True, default=0, kw_only=True)
+    single: bool = eqx.field(static=True, default=True, kw_only=True)
     bench: Bench | None = eqx.field(default=None, kw_only=True)
+    env: Environment | None = eqx.field(default=None, kw_only=True)
 
     def __check_init__(self):
         if self.reading not in READINGS:
@@ -86,9 +120,20 @@ class Reservoir(eqx.Module):
             raise BoundsError(
                 f"a mask of shape {shape}", where="Reservoir", allowed="devices times nodes"
             )
-        if not (np.isfinite(self.hold) and self.hold > 0 and self.steps >= 1):
-            about = f"hold = {self.hold!r} s, steps = {self.steps!r}"
-            raise BoundsError(about, where="Reservoir", allowed="> 0 s, at least 1")
+        for name in ("gain", "offset"):
+            shape = jnp.shape(getattr(self, name))
+            if shape not in ((), (len(self.mask),)):
+                allowed = f"one number, or {len(self.mask)}: one of each device"
+                raise BoundsError(f"{name} of shape {shape}", where="Reservoir", allowed=allowed)
+        if (self.session is not None and self.session < 1) or self.warmup < 0:
+            about = f"session = {self.session!r}, warmup = {self.warmup!r}"
+            raise BoundsError(about, where="Reservoir", allowed="at least 1, at least 0 steps")
+        self.protocol  # noqa: B018  # it checks its own part
+
+    @property
+    def protocol(self) -> Protocol:
+        """Times of hold and reading."""
+        return Protocol(self.hold, self.steps, self.read_voltage, self.rest, self.rest_steps)
 
     @property
     def count(self) -> int:
@@ -99,36 +144,51 @@ class Reservoir(eqx.Module):
         """Voltage of each device in each interval of the mask [V]."""
         u = jnp.asarray(inputs)
         product = self.mask[:, None, :] * u[None, :, None]
-        return self.offset + self.gain * product.reshape(len(self.mask), -1)
+        product = product.reshape(len(self.mask), -1)
+        gain, offset = (jnp.broadcast_to(x, len(self.mask)) for x in (self.gain, self.offset))
+        return offset[:, None] + gain[:, None] * product
 
-    def trace(
-        self,
-        inputs: Float[Array, " steps"],
-        *,
-        seed: int = 0,
-        members: int = 1,
-        deterministic: bool = False,
-    ) -> Trace:
-        """The simulation behind `states`: a sweep per device, a row per interval."""
-        v = self.voltages(inputs)
-        starts = np.arange(v.shape[1]) * self.hold
-        # A hair before the next value is applied: the reading belongs to this one.
-        read = starts + self.hold * (1 - 1e-9)
-        each = {
-            n: jnp.broadcast_to(jnp.asarray(x), (members, len(v))) for n, x in self.values.items()
-        }
-        return simulate(
-            self.device,
-            [Sampled(starts, row, "staircase") for row in v],
-            bench=self.bench,
-            policy=Fixed(dt=self.hold / self.steps, single_precision=True),
-            save=read,
-            seed=seed,
-            members=members,
-            deterministic=deterministic,
-            carry_state=False,
-            values=each or None,
-            on_failure="raise",
+    def device_values(
+        self, spread: Mapping[str, float], devices: int, seed: int, *, members: int = 1
+    ) -> dict[str, Float[Array, "members devices"]]:
+        """Parameters [SI] of devices that differ by a log-normal spread (standard deviation of the logarithm)."""
+        sigmas = {n: s for n, s in spread.items() if s > 0}
+        factors = cycle_factors(seed + _FABRICATION, sigmas, members=members, sweeps=devices)
+        return params.scale(self.device, factors)
+
+    def draw_devices(
+        self, spread: Mapping[str, float], *, members: int, seed: int = 0
+    ) -> "Reservoir":
+        """The reservoir with other devices in each run.
+
+        Parameters
+        ----------
+        spread : mapping of str to float
+            Standard deviation of the logarithm of parameters that differ from device to device.
+        members : int
+            Number of runs.
+        seed : int
+            Of the draw.
+        """
+        own = self.device_values(spread, len(self.mask), seed, members=members)
+        return replace(self, values=dict(self.values) | own)
+
+    def scale_noise(
+        self, *, device: float = 1.0, read: float = 1.0, cycles: float = 1.0
+    ) -> "Reservoir":
+        """The reservoir with its noise multiplied: that in the devices, that of the readings, the spread of cycles.
+
+        At 0 the strengths of the noise in the devices stay, since they may act on the drift: `diffusion` is off.
+        """
+        specs = parameter_specs(self.device)
+        noisy = {n for n, s in specs.items() if s.noise and params.get(self.device, n) is not None}
+        scaled = {n: device * float(params.get(self.device, n)) for n in noisy} if device else {}
+        return replace(
+            eqx.tree_at(lambda r: r.device, self, params.replace(self.device, scaled)),
+            diffusion=self.diffusion and device > 0,
+            relative=read * self.relative,
+            floor=read * self.floor,
+            cycle_spread={n: cycles * s for n, s in self.cycle_spread.items()},
         )
 
     def states(
@@ -146,32 +206,90 @@ class Reservoir(eqx.Module):
         inputs : Float[Array, "steps"]
             The input, usually within 0 .. 1.
         seed : int
-            Of the devices' noise.
+            Of the devices' noise, their cycles and the readings.
         members : int
             Runs of the same reservoir with independent noise.
         deterministic : bool
-            Whether noise is left out.
+            Whether all noise is left out: in the devices, of readings, and from cycle to cycle.
 
         Raises
         ------
         SolveError
             If a solve failed.
         """
-        devices, nodes = jnp.shape(self.mask)
-        trace = self.trace(inputs, seed=seed, members=members, deterministic=deterministic)
-        current = trace.i
-        if not deterministic and (self.relative or self.floor):
-            sweep, row = np.divmod(np.arange(current.shape[1]), current.shape[1] // devices)
-            read: Any = dict(sweep=sweep, row=row, relative=self.relative, floor=self.floor)
-            current = instrument_noise(seed, current, **read)
-        shape = (members, devices, len(jnp.asarray(inputs)), nodes)
-        reading = self._read(trace.v, current).reshape(shape)
-        return jnp.moveaxis(reading, 1, 2).reshape(members, shape[2], devices * nodes)
+        if deterministic:
+            return self.scale_noise(device=0, read=0, cycles=0).states(inputs, members=members)
+        (devices, nodes), total = jnp.shape(self.mask), len(jnp.asarray(inputs))
+        length = total if self.session is None else min(self.session, total)
+        sessions = -(-total // length)
+        # Steps before the first and after the last repeat these: all sessions are equally long.
+        at = np.arange(sessions)[:, None] * length + np.arange(-self.warmup, length)
+        v = self.voltages(inputs).reshape(devices, total, nodes)
+        v = v[:, np.clip(at, 0, total - 1)].reshape(devices, sessions, -1)
+        trains = jnp.moveaxis(v, 1, 0).reshape(sessions * devices, -1)
+        x = read_trains(
+            self, trains, values=self._values(members, sessions, seed), members=members, seed=seed
+        )
+        x = x.reshape(members, sessions, devices, self.warmup + length, nodes)[
+            :, :, :, self.warmup :
+        ]
+        x = jnp.moveaxis(x, 2, 3).reshape(members, sessions * length, devices * nodes)
+        return x[:, :total]
 
-    def _read(self, v: Array, i: Array) -> Array:
-        """What `reading` says."""
-        if self.reading == "current":
-            return i
-        if self.reading == "conductance":
-            return jnp.where(v == 0, 0.0, i / jnp.where(v == 0, 1.0, v))
-        return jnp.log10(jnp.abs(i) + 1e-15)  # below any instrument's floor
+    def _values(self, members: int, sessions: int, seed: int) -> dict[str, Array]:
+        """Parameters of each run, session and device [SI], one session after the other."""
+        shape = (members, len(self.mask))
+        each = {n: jnp.broadcast_to(jnp.asarray(x), shape) for n, x in self.values.items()}
+        each = {n: jnp.tile(x, (1, sessions)) for n, x in each.items()}
+        return draw_cycles(self, each, members=members, lanes=sessions * len(self.mask), seed=seed)
+
+
+def draw_cycles(
+    reservoir: Reservoir, values: Mapping[str, Array], *, members: int, lanes: int, seed: int
+) -> dict[str, Array]:
+    """Parameters with the factors of cycles on them, kept within their bounds [SI].
+
+    Parameters
+    ----------
+    reservoir : Reservoir
+        Its `cycle_spread` counts.
+    values : mapping of str to Float[Array, "members lanes"]
+        Parameters of each lane [SI]; those that are not in it are the device's.
+    members, lanes : int
+        How many are drawn.
+    seed : int
+        Of the draw.
+    """
+    sigmas = {n: s for n, s in reservoir.cycle_spread.items() if s > 0}
+    if not sigmas:
+        return dict(values)
+    factors = cycle_factors(seed, sigmas, members=members, sweeps=lanes)
+    specs, device = parameter_specs(reservoir.device), reservoir.device
+    return dict(values) | {
+        n: jnp.clip(values.get(n, params.get(device, n)) * x, *specs[n].bounds)
+        for n, x in factors.items()
+    }
+
+
+def read_trains(
+    reservoir: Reservoir,
+    trains: Float[Array, "lanes levels"],
+    *,
+    values: Mapping[str, Float[Array, "members lanes"]] | None = None,
+    members: int = 1,
+    seed: int = 0,
+) -> Float[Array, "members lanes levels"]:
+    """What an instrument reads, with its noise, of the devices of a reservoir under trains of voltages [V]."""
+    v, i = read_lanes(
+        reservoir.device, trains, reservoir.protocol, values=values, bench=reservoir.bench, env=reservoir.env,
+        members=members, seed=seed, deterministic=not reservoir.diffusion, single=reservoir.single,
+    )  # fmt: skip
+    if reservoir.relative or reservoir.floor:
+        lane, row = np.divmod(np.arange(v[0].size), v.shape[2])
+        read: Any = dict(sweep=lane, row=row, relative=reservoir.relative, floor=reservoir.floor)
+        i = instrument_noise(seed, i.reshape(members, -1), **read).reshape(i.shape)
+    if reservoir.reading == "current":
+        return i
+    if reservoir.reading == "conductance":
+        return jnp.where(v == 0, 0.0, i / jnp.where(v == 0, 1.0, v))
+    return jnp.log10(jnp.abs(i) + 1e-15)  # below any instrument's floor

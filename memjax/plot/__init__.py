@@ -16,6 +16,12 @@ from .network import (
 )
 from .phase import phase_plane as phase_plane
 from .raster import raster as raster
+from .reservoir import (
+    image_confusion as image_confusion,
+    memory as memory,
+    noise_price as noise_price,
+    prediction as prediction,
+)
 from .style import style as style
 from .traces import traces as traces
 from .trends import trends as trends

@@ -7,6 +7,17 @@ from .evaluation import (
     tune as tune,
 )
 from .readout import Ridge as Ridge, fit_ridge as fit_ridge
+from .reduced_neuron import (
+    Draws as Draws,
+    ReducedNeuron as ReducedNeuron,
+    ReducedState as ReducedState,
+)
+from .reduction import (
+    ReductionError as ReductionError,
+    reduce as reduce,
+    reduction_error as reduction_error,
+    spike_trains as spike_trains,
+)
 from .reservoir import Reservoir as Reservoir, binary_masks as binary_masks
 from .scores import (
     control_states as control_states,
@@ -20,4 +31,18 @@ from .series import (
     mackey_glass as mackey_glass,
     narma10 as narma10,
     waveforms as waveforms,
+)
+from .spiking import (
+    Outputs as Outputs,
+    Samples as Samples,
+    SpikingNetwork as SpikingNetwork,
+    classify_in_full as classify_in_full,
+    latency_samples as latency_samples,
+    replicate as replicate,
+)
+from .training import (
+    Conductances as Conductances,
+    TrainedNetwork as TrainedNetwork,
+    Training as Training,
+    train as train,
 )

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import jax
 import jax.numpy as jnp
@@ -422,7 +423,7 @@ class _Loop:
             read = [arrays[f"leaf{k}"] for k in range(len(leaves))]
             history = [dict(zip(map(str, arrays["names"]), map(float, row))) for row in arrays["history"]]
             epoch, best = int(arrays["epoch"]), int(arrays["best"])
-        except (OSError, ValueError, KeyError, EOFError) as error:
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
             raise NetworkError(f"damaged, or no checkpoint ({error})", where=str(path), fix="remove it") from error
         if not own:
             raise NetworkError(

@@ -22,6 +22,17 @@ from .images import (
 from .lanes import Protocol as Protocol, read_lanes as read_lanes
 from .optimize import Optimization as Optimization, optimize as optimize
 from .readout import Ridge as Ridge, fit_ridge as fit_ridge
+from .reduced_neuron import (
+    Draws as Draws,
+    ReducedNeuron as ReducedNeuron,
+    ReducedState as ReducedState,
+)
+from .reduction import (
+    ReductionError as ReductionError,
+    reduce as reduce,
+    reduction_error as reduction_error,
+    spike_trains as spike_trains,
+)
 from .reservoir import Reservoir as Reservoir, binary_masks as binary_masks
 from .scores import (
     control_states as control_states,
@@ -37,6 +48,20 @@ from .series import (
     waveforms as waveforms,
 )
 from .shd import SpikeSamples as SpikeSamples, load_shd as load_shd
+from .spiking import (
+    Outputs as Outputs,
+    Samples as Samples,
+    SpikingNetwork as SpikingNetwork,
+    classify_in_full as classify_in_full,
+    latency_samples as latency_samples,
+    replicate as replicate,
+)
+from .training import (
+    Conductances as Conductances,
+    TrainedNetwork as TrainedNetwork,
+    Training as Training,
+    train as train,
+)
 from .unsupervised import (
     Assignment as Assignment,
     assign_labels as assign_labels,

@@ -1,0 +1,253 @@
+"""From the circuit of a one-memristor neuron to its reduction, and how far the two are apart."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from .. import params
+from ..circuit import Circuit
+from ..device import Diffusive1M1T1R
+from ..errors import CircuitError, FitError
+from ..noise import device_key, words
+from ..observables import detect
+from ..policy import Fixed
+from ..simulate import simulate
+from ..solver import SemiImplicitEuler
+from ..stimulus import Sampled
+from .reduced_neuron import ReducedNeuron, draws
+
+STEP = 2.5e-5
+"""Step [s] at which the published neuron's intervals are within 5 % of the circuit's at all published resistances."""
+
+CIRCUIT_STEP = 5e-7
+"""Step of the circuit itself [s]."""
+
+_NAMES = ("mu", "alpha", "beta", "gamma1", "gamma2", "lam", "r_on", "r_off")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReductionError:
+    """How far a reduced neuron is from its circuit.
+
+    Parameters
+    ----------
+    step : float
+        Of the reduced neuron [s].
+    steps_saved : float
+        Steps of the circuit in one step of the reduced neuron.
+    rate : tuple of float
+        Mean rate under pulses of the circuit and of its reduction [1/s].
+    interval : tuple of float
+        Mean interval between spikes under pulses [s]; NaN where there is none.
+    interval_error : float
+        Standard error of the difference of the mean intervals, relative to the circuit's.
+    random_rate : tuple of float
+        Mean rate under random input [1/s].
+    spike_time : float
+        Median distance of a spike of the reduced neuron from the nearest of the circuit under the same random input,
+        without noise, over the circuit's mean interval.
+    missed : float
+        Share of the circuit's spikes there that are farther than a tenth of the mean interval from any of the reduced neuron.
+    """
+
+    step: float
+    steps_saved: float
+    rate: tuple[float, float]
+    interval: tuple[float, float]
+    interval_error: float
+    random_rate: tuple[float, float]
+    spike_time: float
+    missed: float
+
+    def __str__(self) -> str:
+        a, b = self.interval
+        return (
+            f"intervals {1e3 * a:.3g} ms, reduced {1e3 * b:.3g} ms ({b / a - 1:+.1%} +- {self.interval_error:.1%}); "
+            f"random input: {self.random_rate[0]:.4g} and {self.random_rate[1]:.4g} spikes/s, median distance of a "
+            f"spike {self.spike_time:.2%} of the interval, {self.missed:.1%} missed; "
+            f"{self.steps_saved:.0f} times fewer steps"
+        )
+
+
+def reduce(circuit: Circuit, **options: Any) -> ReducedNeuron:
+    """The reduction of a circuit of one diffusive memristor and one resistor at a gate.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        `memjax.neuron.one_memristor`, with any parameters and with or without the output stage.
+    **options
+        `level`, `rearm`, `width`, `stretches` of `ReducedNeuron`.
+
+    Raises
+    ------
+    CircuitError
+        For any other circuit, or noise in the residue.
+
+    See Also
+    --------
+    reduction_error : how far it is from the circuit.
+    """
+    elements = circuit.parts if isinstance(circuit, Circuit) else {}
+    memristor = elements.get("memristor")
+    if not (isinstance(memristor, Diffusive1M1T1R) and {"c_gate", "r_c"} <= set(elements)):
+        raise CircuitError(
+            f"no reduction of a {type(circuit).__name__} of {', '.join(elements) or 'no elements'}",
+            where="reduce",
+            allowed="the circuit 1m1t1r with a Diffusive1M1T1R",
+        )
+    if memristor.sigma2 is not None and bool(jnp.any(memristor.sigma2 > 0)):
+        raise CircuitError("noise in the residue", where="memristor.sigma2", allowed="0")
+    values = {n: getattr(memristor, n) for n in _NAMES}
+    none = jnp.zeros_like(memristor.mu)
+    return ReducedNeuron(
+        **values,
+        sigma1=none if memristor.sigma1 is None else memristor.sigma1,
+        c=params.get(circuit, "c_gate.c"),
+        r_c=params.get(circuit, "r_c.r"),
+        gross=memristor.noise_form == "gross",
+        **options,
+    )
+
+
+def spike_trains(
+    neuron: ReducedNeuron,
+    inputs: Float[Array, " steps"],
+    *,
+    dt: float,
+    seed: int = 0,
+    members: int = 1,
+    deterministic: bool = False,
+) -> list[Float[np.ndarray, " spikes"]]:
+    """Spike times of a reduced neuron from rest [s], one train per member.
+
+    Parameters
+    ----------
+    neuron : ReducedNeuron
+        The neuron.
+    inputs : Float[Array, "steps"]
+        Input in each step [V].
+    dt : float
+        Step [s].
+    seed, members, deterministic
+        As of `memjax.simulate`.
+
+    Raises
+    ------
+    FitError
+        If a state is no longer finite.
+    """
+    keys = jax.vmap(lambda m: words(device_key(seed, member=m, sweep=0)))(jnp.arange(members))
+    fired, time, gate = _run(neuron, jnp.asarray(inputs), dt, keys, deterministic)
+    if not np.all(np.isfinite(gate)):
+        raise FitError("a reduced neuron is not finite", where="spike_trains", fix="a shorter step")
+    fired, time = np.asarray(fired) > 0, np.asarray(time)
+    return [np.nonzero(row)[0] * dt + t[row] for row, t in zip(fired.T, time.T)]
+
+
+@eqx.filter_jit
+def _run(neuron: ReducedNeuron, inputs, dt, keys, deterministic: bool):
+    """Spikes and their times in each step, and the gates at the end."""
+
+    def step(state, at):
+        number, u = at
+        noise = draws(keys, number, state.f.dtype, neuron.stretches)
+        state, out = neuron.step(state, u, dt, None if deterministic else noise)
+        return state, (out.spikes, out.time)
+
+    state, (fired, time) = jax.lax.scan(
+        step, neuron.rest(keys[0].shape), (jnp.arange(len(inputs)), inputs)
+    )
+    return fired, time, state.v
+
+
+def reduction_error(
+    circuit: Circuit,
+    *,
+    step: float = STEP,
+    duration: float = 0.6,
+    members: int = 16,
+    pulse: Mapping[str, float] | None = None,
+    seed: int = 0,
+    **options: Any,
+) -> ReductionError:
+    """Run a circuit and its reduction under the same inputs.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        See `reduce`.
+    step : float
+        Of the reduced neuron [s].
+    duration : float
+        Of each input [s]; spikes of the first third do not count, in which the residue builds up.
+    members : int
+        Runs with noise of their own.
+    pulse : mapping of str to float, optional
+        `height` [V], `width` [s] and `period` [s] of the pulses, by default the published 0.8 V, 1 ms every 2 ms; random
+        input has such pulses, a third higher, at random times, as many as leave the input off as often as on.
+    seed : int
+        Of noise and of the random input.
+    **options
+        As for `reduce`.
+    """
+    pulse = {"height": 0.8, "width": 1e-3, "period": 2e-3} | dict(pulse or {})
+    neuron = reduce(circuit, **options)
+    steps = round(duration / step)
+    regular = (np.arange(steps) + 0.5) * step % pulse["period"] < pulse["width"]
+    rng = np.random.default_rng(seed)
+    width = round(pulse["width"] / step)
+    starts = rng.random(steps) < np.log(2) * step / pulse["width"]
+    random = np.convolve(starts, np.ones(width))[:steps]
+    options = dict(seed=seed, members=members)
+    pair = _both(circuit, neuron, pulse["height"] * regular, step, **options)
+    noisy = _both(circuit, neuron, 4 / 3 * pulse["height"] * random, step, **options)
+    exact = _both(
+        circuit,
+        neuron,
+        4 / 3 * pulse["height"] * random,
+        step,
+        seed=seed,
+        members=1,
+        deterministic=True,
+    )
+    start = duration / 3
+    counted = [[t[t > start] for t in trains] for trains in pair]
+    gaps = [np.concatenate([np.diff(t) for t in trains]) for trains in counted]
+    mean = [float(x.mean()) if len(x) else np.nan for x in gaps]
+    errors = [x.std() / np.sqrt(max(len(x), 1)) for x in gaps]
+    full, short = exact[0][0], exact[1][0]
+    interval = duration / max(len(full), 1)
+    near = lambda a, b: (
+        np.abs(a[:, None] - b[None]).min(1) if len(a) and len(b) else np.array([np.inf])
+    )  # noqa: E731
+    rates = [[sum(map(len, x)) / (members * duration) for x in y] for y in (pair, noisy)]
+    return ReductionError(
+        step=step,
+        steps_saved=step / CIRCUIT_STEP,
+        rate=tuple(rates[0]),
+        interval=(mean[0], mean[1]),
+        interval_error=float(np.hypot(*errors) / mean[0]),
+        random_rate=tuple(rates[1]),
+        spike_time=float(np.median(near(short, full)) / interval),
+        missed=float(np.mean(near(full, short) > 0.1 * interval)),
+    )
+
+
+def _both(circuit: Circuit, neuron: ReducedNeuron, inputs: np.ndarray, step: float, **options: Any):
+    """Spike trains of the circuit and of its reduction."""
+    t = step * np.arange(len(inputs))
+    rows = step * np.arange(1, len(inputs) + 1)
+    drive = Sampled(t, inputs, "staircase")
+    trace = simulate(
+        circuit, drive, policy=Fixed(CIRCUIT_STEP, method=SemiImplicitEuler()), save=rows, **options
+    )
+    gates = np.asarray(trace.check().state["gate.v"])
+    trains = [detect(np.asarray(trace.t), g, level=neuron.level, rearm=neuron.rearm) for g in gates]
+    return trains, spike_trains(neuron, inputs, dt=step, **options)

@@ -1,0 +1,570 @@
+"""A network of one-memristor neurons in reduced form: batches of samples, gradients, and back to the full physics."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from ..errors import NetworkError
+from ..network import Edges, Network, Neurons, SpikeList, run
+from ..noise import device_key, words
+from .reduced_neuron import ReducedNeuron, ReducedState, draws
+from .reduction import reduce
+
+Parameters = dict[str, dict[str, Any]]
+"""``weights`` by projection, sources times targets [V], and ``bias`` by group [V]."""
+
+_FIELDS = {"c_gate.c": "c", "r_c.r": "r_c"}
+"""Parameters of the circuit that the reduced neuron calls otherwise; those of the memristor keep their names."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Samples:
+    """Spikes that go into a network, one train per source and sample, and what each sample is.
+
+    Parameters
+    ----------
+    source : Int[np.ndarray, "spikes"]
+        Number of the source that fires.
+    time : Float[np.ndarray, "spikes"]
+        When, from the beginning of its sample [s].
+    sample : Int[np.ndarray, "spikes"]
+        In which sample.
+    labels : Int[np.ndarray, "samples"]
+        Class of each sample, from 0.
+    sources : int
+        Number of sources.
+    duration : float
+        Of a sample [s].
+    """
+
+    source: Int[np.ndarray, " spikes"]
+    time: Float[np.ndarray, " spikes"]
+    sample: Int[np.ndarray, " spikes"]
+    labels: Int[np.ndarray, " samples"]
+    sources: int
+    duration: float
+
+    def __post_init__(self):
+        n, labels = len(self.source), np.asarray(self.labels)
+        ends = (("source", self.source, self.sources), ("sample", self.sample, len(labels)))
+        for name, x, size in ends:
+            if len(x) != n or (n and not (np.min(x) >= 0 and np.max(x) < size)):
+                raise NetworkError(
+                    f"a {name} out of range", where="Samples", allowed=f"0 to {size - 1}"
+                )
+        if n and not (np.min(self.time) >= 0 and np.max(self.time) <= self.duration):
+            raise NetworkError(
+                f"spikes up to {np.max(self.time):g} s",
+                where="Samples",
+                allowed=f"0 to {self.duration:g} s",
+            )
+        if (
+            labels.ndim != 1
+            or not np.issubdtype(labels.dtype, np.integer)
+            or np.min(labels, initial=0) < 0
+        ):
+            raise NetworkError(
+                "labels", where="Samples", allowed="one whole number >= 0 for each sample"
+            )
+
+    def __len__(self) -> int:
+        """Number of samples."""
+        return len(self.labels)
+
+    def spikes(
+        self, members: Int[np.ndarray, " batch"], dt: float
+    ) -> tuple[Float[np.ndarray, "steps batch sources"], Float[np.ndarray, "steps batch sources"]]:
+        """Number of spikes in each step of some samples, and their mean time from the beginning of the step [s]."""
+        place = np.full(len(self), -1)
+        place[members] = np.arange(len(members))
+        keep = place[self.sample] >= 0
+        steps = round(self.duration / dt)
+        counts = np.zeros((steps, len(members), self.sources), np.float32)
+        time = np.zeros_like(counts)
+        step = np.minimum((self.time[keep] / dt).astype(int), steps - 1)
+        at = step, place[self.sample[keep]], self.source[keep]
+        np.add.at(counts, at, 1.0)
+        np.add.at(time, at, np.asarray(self.time)[keep] - step * dt)
+        return counts, time / np.maximum(counts, 1.0)
+
+
+def latency_samples(
+    images: Float[np.ndarray, "images ..."], labels: Int[np.ndarray, " images"], *, interval: float, duration: float,
+    darkest: float = 0.05,
+) -> Samples:  # fmt: skip
+    """Images as one spike per pixel, the brighter the earlier, as `memjax.network.image_latencies` has them.
+
+    Parameters
+    ----------
+    images : Float[np.ndarray, "images ..."]
+        Brightness, from 0 to 1.
+    labels : Int[np.ndarray, "images"]
+        Their classes.
+    interval : float
+        Within which pixels fire [s].
+    duration : float
+        Of a sample, the time for an answer included [s].
+    darkest : float
+        Brightness below which a pixel does not fire.
+    """
+    x = np.asarray(images, float).reshape(len(images), -1)
+    if not (np.all(x >= 0) and np.all(x <= 1)):
+        raise NetworkError(
+            f"brightness from {x.min():g} to {x.max():g}", where="images", allowed="0 to 1"
+        )
+    sample, source = np.nonzero(x >= darkest)
+    return Samples(
+        source=source, time=(1 - x[sample, source]) * interval, sample=sample, labels=np.asarray(labels),
+        sources=x.shape[1], duration=duration,
+    )  # fmt: skip
+
+
+class Outputs(eqx.Module):
+    """What a group of neurons did in each sample.
+
+    Parameters
+    ----------
+    counts : Float[Array, "batch neurons"]
+        Spikes.
+    first : Float[Array, "batch neurons"]
+        Time of the first spike [s], with its exact derivative; the duration where there is none.
+    filament : Float[Array, "batch neurons"]
+        Mean of the filament over time: the membrane.
+    gap : Float[Array, "batch neurons"]
+        The least gap: how close one came that did not fire.
+    """
+
+    counts: Float[Array, "batch neurons"]
+    first: Float[Array, "batch neurons"]
+    filament: Float[Array, "batch neurons"]
+    gap: Float[Array, "batch neurons"]
+
+
+class SpikingNetwork:
+    """A network in reduced form.
+
+    Parameters
+    ----------
+    network : Network
+        Groups of `1m1t1r` neurons and one source, a `SpikeList` of which only name and size are used. Weights are numbers, connections have one delay
+        per projection, at most one edge joins two members.
+    dt : float
+        Step [s]; all delays and widths are taken to whole steps, at least one.
+    noise : bool
+        Whether neurons have the noise of their devices.
+    spikes : {"surrogate", "exact", "soft"}
+        Spikes that are passed on: 0 or 1, with the exact derivatives of their times and that of soft spikes for whether there is one; with
+        those of their times only; or soft ones.
+    **options
+        As for `memjax.learning.reduce`.
+
+    Raises
+    ------
+    NetworkError
+        For a network that this form does not have.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        *,
+        dt: float = 5e-5,
+        noise: bool = True,
+        spikes: str = "surrogate",
+        **options: Any,
+    ):
+        if spikes not in ("surrogate", "exact", "soft"):
+            raise NetworkError(
+                f"spikes = {spikes!r}", where="SpikingNetwork", allowed="surrogate, exact, soft"
+            )
+        self.network, self.dt, self.noise, self.spikes = network, dt, noise, spikes
+        sources = [g for g in network.groups if not isinstance(g, Neurons)]
+        if len(sources) != 1 or not isinstance(sources[0], SpikeList):
+            raise NetworkError(
+                f"{len(sources)} sources", where="SpikingNetwork", allowed="one, a SpikeList"
+            )
+        self.source = sources[0]
+        self.groups: dict[str, Neurons] = {
+            g.name: g for g in network.groups if isinstance(g, Neurons)
+        }
+        self.neurons = {n: self._reduced(g, options) for n, g in self.groups.items()}
+        for p in network.projections:
+            pairs = np.stack([p.edges.pre, p.edges.post])
+            numbers = isinstance(p.weight, int | float | np.ndarray)
+            if (
+                not numbers
+                or p.edges.delay is not None
+                or np.unique(pairs, axis=1).shape[1] < len(p.edges)
+            ):
+                raise NetworkError(
+                    "weights that are devices, delays by edge, or two edges between two members", where=p.where,
+                    allowed="numbers, one delay, and one edge at most",
+                )  # fmt: skip
+            if p.receptor.reversal is not None or p.receptor.port not in (
+                None,
+                self.groups[p.post].circuit.ports[0],
+            ):
+                raise NetworkError(
+                    "a reversal voltage or another port",
+                    where=p.where,
+                    allowed="the input, in volts",
+                )
+        self.masks = {p.name: self._dense(p, np.ones(len(p.edges))) for p in network.projections}
+        self._evaluate = jax.jit(self.outputs)
+
+    def _reduced(self, group: Neurons, options: Mapping[str, Any]) -> ReducedNeuron:
+        """The neurons of a group, in the precision of the network."""
+        spike = group.spike
+        if spike.signal != "gate.v" or spike.sign != 1 or group.start:
+            raise NetworkError(
+                "another signal than gate.v, or states at the beginning", where=f"group {group.name!r}",
+                allowed="spikes of gate.v, from rest",
+            )  # fmt: skip
+        rearm = spike.level if spike.rearm is None else spike.rearm
+        neuron = reduce(group.circuit, level=spike.level, rearm=rearm, **options)
+        neuron = with_values(neuron, {k: jnp.asarray(x) for k, x in group.values.items()})
+        return jax.tree.map(lambda x: jnp.asarray(x, self.network.dtype), neuron)
+
+    def _dense(self, p: Any, x: np.ndarray) -> np.ndarray:
+        """Numbers of the edges as a matrix, 0 where there is none."""
+        sizes = {g.name: g.n for g in self.network.groups}
+        matrix = np.zeros((sizes[p.pre], sizes[p.post]), self.network.dtype)
+        matrix[p.edges.pre, p.edges.post] = x
+        return matrix
+
+    @property
+    def parameters(self) -> Parameters:
+        """Weights and biases of the network."""
+        weights = {
+            p.name: jnp.asarray(self._dense(p, np.broadcast_to(p.weight, len(p.edges))))
+            for p in self.network.projections
+        }
+        bias = {
+            n: jnp.broadcast_to(
+                jnp.asarray(next(iter(g.biases.values())), self.network.dtype), (g.n,)
+            )
+            for n, g in self.groups.items()
+        }
+        return {"weights": weights, "bias": bias}
+
+    def restored(self, parameters: Parameters) -> Network:
+        """The network with these weights and biases."""
+        projections = [
+            replace(
+                p,
+                weight=np.asarray(parameters["weights"][p.name])[p.edges.pre, p.edges.post].astype(
+                    float
+                ),
+            )
+            for p in self.network.projections
+        ]
+        groups = [
+            replace(g, bias=np.asarray(parameters["bias"][g.name], float))
+            if isinstance(g, Neurons)
+            else g
+            for g in self.network.groups
+        ]
+        return replace(self.network, groups=groups, projections=projections)
+
+    def outputs(
+        self,
+        parameters: Parameters,
+        inputs: tuple[Float[Array, "steps batch sources"], Float[Array, "steps batch sources"]],
+        seed: Any = 0,
+        factors: Mapping[str, Mapping[str, Float[Array, "..."]]] | None = None,
+    ) -> dict[str, Outputs]:
+        """Outputs of all groups of neurons.
+
+        Parameters
+        ----------
+        parameters : Parameters
+            Weights and biases.
+        inputs : tuple of Float[Array, "steps batch sources"]
+            Spikes of the source in each step and their times, see `Samples.spikes`.
+        seed : int
+            Of the noise.
+        factors : mapping of str to mapping of str to Float[Array, "neurons"], optional
+            By what parameters of the neurons of a group are multiplied.
+        """
+        (steps, batch, _), dtype = inputs[0].shape, jnp.dtype(self.network.dtype)
+        sizes = {n: (batch, g.n) for n, g in self.groups.items()}
+        keys = (
+            {n: self._keys(seed, k, s) for k, (n, s) in enumerate(sizes.items())}
+            if self.noise
+            else {}
+        )
+        # A leading axis of one for the samples of a batch.
+        row = lambda x: x[None] if jnp.ndim(x) == 1 else x  # noqa: E731
+        neurons = {
+            n: jax.tree.map(row, scaled(x, (factors or {}).get(n, {})))
+            for n, x in self.neurons.items()
+        }
+        lengths = {p.name: self._steps(p) for p in self.network.projections}
+        memory = {
+            n: max(
+                (max(lengths[p.name]) for p in self.network.projections if p.pre == n), default=0
+            )
+            for n in [self.source.name, *self.groups]
+        }
+        width = {self.source.name: self.source.n} | {n: g.n for n, g in self.groups.items()}
+        begin = {
+            "neurons": {n: x.rest(sizes[n]) for n, x in neurons.items()},
+            "input": {p.name: jnp.zeros(sizes[p.post], dtype) for p in self.network.projections},
+            "sent": {
+                n: (jnp.zeros((k, batch, width[n]), dtype),) * 2 for n, k in memory.items() if k
+            },
+            "out": {n: self._silence(s, steps, dtype) for n, s in sizes.items()},
+        }
+
+        def step(state, at):
+            number, fired = at
+            u = {n: jnp.broadcast_to(parameters["bias"][n], s) for n, s in sizes.items()}
+            new_input = {}
+            for p in self.network.projections:
+                weight = parameters["weights"][p.name] * self.masks[p.name]
+                arrival = self._arrival(
+                    p, lengths[p.name], state["sent"][p.pre], state["input"][p.name]
+                )
+                mean, new_input[p.name] = arrival(weight)
+                u[p.post] = u[p.post] + mean
+            sends, after, out = {self.source.name: fired}, {}, {}
+            for n, neuron in neurons.items():
+                noise = draws(keys[n], number, dtype, neuron.stretches) if self.noise else None
+                reached, done = neuron.step(state["neurons"][n], u[n], self.dt, noise)
+                after[n] = _let_go(reached, neuron.level)
+                sends[n] = self._pass_on(done)
+                out[n] = self._collect(state["out"][n], sends[n][0], done, after[n], number, steps)
+            sent = {
+                n: tuple(
+                    jnp.concatenate([new[None].astype(dtype), old[:-1]])
+                    for new, old in zip(sends[n], x)
+                )
+                for n, x in state["sent"].items()
+            }
+            return {"neurons": after, "input": new_input, "sent": sent, "out": out}, None
+
+        # Reverse mode keeps the states only, and computes each step again.
+        state, _ = jax.lax.scan(jax.checkpoint(step), begin, (jnp.arange(steps), inputs))
+        return state["out"]
+
+    def _keys(self, seed: Any, group: int, shape: tuple[int, int]):
+        """Words of the noise of each neuron in each sample of a batch."""
+        key = lambda m: words(device_key(seed, member=m, sweep=group))  # noqa: E731
+        lo, hi = jax.vmap(key)(jnp.arange(shape[0] * shape[1]))
+        return lo.reshape(shape), hi.reshape(shape)
+
+    def _steps(self, p: Any) -> tuple[int, ...]:
+        """Steps until a spike arrives, and until a rectangular pulse ends."""
+        first = max(1, round(p.delay / self.dt))
+        return (
+            (first,)
+            if p.receptor.width is None
+            else (first, first + max(1, round(p.receptor.width / self.dt)))
+        )
+
+    def _arrival(
+        self, p: Any, lengths: tuple[int, ...], sent: tuple[Array, Array], before: Array
+    ) -> Callable:
+        """Mean of a projection's input over a step and its value at the end, as a function of the weights.
+
+        A spike acts from its own time on, so that derivatives with respect to this time are exact.
+        """
+        dt, tau = self.dt, p.receptor.tau
+        first, time = (x[lengths[0] - 1] for x in sent)
+
+        def decaying(w):
+            left = jnp.exp(-(dt - time) / tau)
+            decay, whole = float(np.exp(-dt / tau)), float((1 - np.exp(-dt / tau)) * tau / dt)
+            return before * whole + (first * (1 - left) * tau / dt) @ w, before * decay + (
+                first * left
+            ) @ w
+
+        def rectangular(w):
+            last, end = (x[lengths[1] - 1] for x in sent)
+            mean = first * (1 - time / dt) - last * (1 - end / dt)
+            return before + mean @ w, before + (first - last) @ w
+
+        return decaying if tau is not None else rectangular
+
+    def _pass_on(self, done: Any) -> tuple[Array, Array]:
+        """Spikes that other neurons see, and their times within the step."""
+        if self.spikes == "soft":
+            return done.soft, jnp.full_like(done.soft, self.dt)
+        hard = jax.lax.stop_gradient(done.spikes)
+        if self.spikes == "surrogate":
+            hard = hard + (done.soft - jax.lax.stop_gradient(done.soft))
+        return hard, done.time
+
+    def _silence(self, shape, steps: int, dtype) -> Outputs:
+        zero = jnp.zeros(shape, dtype)
+        return Outputs(zero, zero + steps * self.dt, zero, zero + 1)
+
+    def _collect(
+        self, out: Outputs, spikes, done, state: ReducedState, number, steps: int
+    ) -> Outputs:
+        """Outputs after one more step."""
+        end = jnp.asarray(steps * self.dt, spikes.dtype)
+        is_first = (done.spikes > 0) & (out.first >= end)
+        first = jnp.where(is_first, number.astype(spikes.dtype) * self.dt + done.time, out.first)
+        gap = jnp.minimum(out.gap, 1 - state.f - state.r)
+        return Outputs(out.counts + spikes, first, out.filament + state.f / steps, gap)
+
+    def classify(
+        self, parameters: Parameters, samples: Samples, *, output: str, by: str = "first-spike", seed: int = 0,
+        batch: int = 128,
+    ) -> Int[np.ndarray, " samples"]:  # fmt: skip
+        """Class of each sample by its spikes, see `winners`."""
+        classes = []
+        for start in range(0, len(samples), batch):
+            members = np.arange(start, min(start + batch, len(samples)))
+            out = self._evaluate(parameters, samples.spikes(members, self.dt), seed + start)[output]
+            classes.append(
+                winners(np.asarray(out.counts), np.asarray(out.first), samples.duration, by=by)
+            )
+        return np.concatenate(classes)
+
+
+def winners(
+    counts: Float[np.ndarray, "samples neurons"],
+    first: Float[np.ndarray, "samples neurons"],
+    duration: float,
+    *,
+    by: str,
+) -> Int[np.ndarray, " samples"]:
+    """The output that fired first, or (`by` = "rate") that fired most and of equals first; -1 where none fired."""
+    score = -first if by == "first-spike" else counts - 0.5 * first / duration
+    return np.where(counts.sum(axis=1) > 0, np.argmax(score, axis=1), -1)
+
+
+def _let_go(state: ReducedState, level: float) -> ReducedState:
+    """The state, without derivatives where the gate is above its level.
+
+    There the channel opens and closes many times in a millisecond, a chaotic motion: derivatives through it grow without
+    bound and say nothing of what comes after.
+    """
+    held = state.v >= level
+    return ReducedState(*(jnp.where(held, jax.lax.stop_gradient(x), x) for x in state))
+
+
+def with_values(neuron: ReducedNeuron, values: Mapping[str, Any]) -> ReducedNeuron:
+    """A reduced neuron with other parameters, by the names of its circuit."""
+    for name, x in values.items():
+        attribute = field_of(name)
+        neuron = eqx.tree_at(lambda n, a=attribute: getattr(n, a), neuron, x)
+    return neuron
+
+
+def scaled(neuron: ReducedNeuron, factors: Mapping[str, Any]) -> ReducedNeuron:
+    """A reduced neuron whose parameters are multiplied, by the names of its circuit."""
+    return with_values(neuron, {n: getattr(neuron, field_of(n)) * x for n, x in factors.items()})
+
+
+def field_of(name: str) -> str:
+    """What the reduced neuron calls a parameter of its circuit.
+
+    Raises
+    ------
+    NetworkError
+        For a parameter that does not act on the gate.
+    """
+    attribute = _FIELDS.get(name, name.removeprefix("memristor."))
+    names = (
+        "mu",
+        "alpha",
+        "beta",
+        "gamma1",
+        "gamma2",
+        "lam",
+        "r_on",
+        "r_off",
+        "sigma1",
+        "c",
+        "r_c",
+    )
+    if attribute not in names:
+        allowed = ", ".join([*_FIELDS, *(f"memristor.{n}" for n in names[:-2])])
+        raise NetworkError(
+            f"no parameter {name!r} of a reduced neuron", where="values", allowed=allowed
+        )
+    return attribute
+
+
+def replicate(network: Network, samples: Samples, members: Sequence[int]) -> Network:
+    """A network as many times as there are samples, each copy under one of them: what the engine runs at once.
+
+    Parameters
+    ----------
+    network : Network
+        With one `SpikeList`, as for `SpikingNetwork`.
+    samples : Samples
+        The samples.
+    members : sequence of int
+        Which of them.
+
+    Returns
+    -------
+    Network
+        Member m of copy k of a group of n has the number k n + m.
+    """
+    members = np.asarray(members)
+    copies = len(members)
+    sizes = {g.name: g.n for g in network.groups}
+    place = np.full(len(samples), -1)
+    place[members] = np.arange(copies)
+    keep = place[samples.sample] >= 0
+    groups: list[Any] = []
+    for g in network.groups:
+        if isinstance(g, Neurons):
+            tiled = {k: np.tile(np.broadcast_to(x, (g.n,)), copies) for k, x in g.values.items()}
+            bias = {k: np.tile(np.broadcast_to(x, (g.n,)), copies) for k, x in g.biases.items()}
+            groups.append(replace(g, n=copies * g.n, values=tiled, bias=bias))
+        else:
+            source = place[samples.sample[keep]] * g.n + samples.source[keep]
+            groups.append(
+                SpikeList(name=g.name, n=copies * g.n, source=source, time=samples.time[keep])
+            )
+    projections = []
+    for p in network.projections:
+        shift = np.repeat(np.arange(copies), len(p.edges))
+        edges = Edges(
+            (np.tile(p.edges.pre, copies) + shift * sizes[p.pre]).astype(np.int32),
+            (np.tile(p.edges.post, copies) + shift * sizes[p.post]).astype(np.int32),
+        )
+        weight = np.tile(np.broadcast_to(p.weight, len(p.edges)), copies)
+        projections.append(replace(p, edges=edges, weight=weight))
+    return replace(network, groups=groups, projections=projections)
+
+
+def classify_in_full(
+    network: Network, samples: Samples, *, output: str, by: str = "first-spike", batch: int = 128
+) -> tuple[Int[np.ndarray, " samples"], tuple[str, ...]]:
+    """Class of each sample by the network engine, with the full physics of every neuron.
+
+    Returns
+    -------
+    classes : Int[np.ndarray, "samples"]
+        As `SpikingNetwork.classify` has them; the output's spikes decide.
+    notes : tuple of str
+        What the engine says of its step.
+    """
+    classes, notes = [], []
+    n = next(g.n for g in network.groups if g.name == output)
+    for start in range(0, len(samples), batch):
+        members = np.arange(start, min(start + batch, len(samples)))
+        recording = run(
+            replicate(replace(network, seed=network.seed + start), samples, members),
+            samples.duration,
+        )
+        member, time = recording.spikes[output]
+        counts = np.bincount(member, minlength=len(members) * n).reshape(-1, n)
+        first = np.full(len(members) * n, samples.duration)
+        np.minimum.at(first, member, time)
+        classes.append(winners(counts, first.reshape(-1, n), samples.duration, by=by))
+        notes += recording.notes
+    return np.concatenate(classes), tuple(dict.fromkeys(notes))

@@ -1,0 +1,188 @@
+"""Training of networks of reduced neurons: derivatives, devices as weights, resume, and the full physics."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import memjax as mj
+from memjax.errors import NetworkError
+from memjax.learning import (
+    Conductances,
+    Samples,
+    SpikingNetwork,
+    Training,
+    classify_in_full,
+    latency_samples,
+    train,
+)
+from memjax.learning.spiking import replicate
+from memjax.learning.training import SCORES
+from memjax.network import Network, Neurons, Projection, Receptor, SpikeList, Threshold, dense, run
+
+INPUTS, HIDDEN, CLASSES = 8, 5, 3
+DT = 1e-4
+
+
+def network(dtype: str = "float64") -> Network:
+    """Two layers whose neurons fire once: the gate holds its voltage over a sample."""
+    values = mj.presets.load("1m1t1r/zhao2025-table1-noisy")[1] | {"r_c.r": 2e9}
+    circuit = mj.neuron.one_memristor(output_stage=False)
+    known = mj.fields.parameter_specs(circuit)
+    circuit = mj.params.replace(circuit, {n: x for n, x in values.items() if n in known})
+    rng = np.random.default_rng(1)
+    options = dict(
+        circuit=circuit, spike=Threshold(signal="gate.v", level=0.2, rearm=0.1), bias=0.6
+    )
+    receptor = Receptor(tau=3e-3)
+    return Network(
+        groups=[
+            SpikeList(name="pixels", n=INPUTS, source=np.zeros(0, int), time=np.zeros(0)),
+            Neurons(name="hidden", n=HIDDEN, **options),
+            Neurons(name="out", n=CLASSES, **options),
+        ],
+        projections=[
+            Projection(
+                pre="pixels", post="hidden", edges=dense(INPUTS, HIDDEN), receptor=receptor, delay=DT,
+                weight=rng.normal(0.45, 0.2, INPUTS * HIDDEN),
+            ),
+            Projection(
+                pre="hidden", post="out", edges=dense(HIDDEN, CLASSES), receptor=receptor, delay=DT,
+                weight=rng.normal(0.6, 0.2, HIDDEN * CLASSES),
+            ),
+        ],
+        dt=2e-7,
+        dtype=dtype,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def samples() -> Samples:
+    rng = np.random.default_rng(2)
+    labels = np.arange(24) % CLASSES
+    # Each class has pixels of its own that are bright.
+    bright = (np.arange(INPUTS) % CLASSES == labels[:, None]) * 0.5
+    return latency_samples(
+        bright + rng.uniform(0, 0.5, (24, INPUTS)), labels, interval=8e-3, duration=14e-3
+    )
+
+
+@pytest.fixture(scope="module")
+def model() -> SpikingNetwork:
+    return SpikingNetwork(network(), dt=DT, noise=False, spikes="exact", stretches=2)
+
+
+def test_derivatives_of_first_spikes_are_those_of_their_secants(model, samples):
+    inputs = samples.spikes(np.arange(4), DT)
+    labels = jnp.asarray(samples.labels[:4])
+
+    @jax.jit
+    def loss(parameters):
+        score = SCORES["first-spike"](model.outputs(parameters, inputs)["out"], samples.duration)
+        return -jnp.mean(jax.nn.log_softmax(score)[jnp.arange(4), labels])
+
+    parameters = model.parameters
+    slope = jax.jit(jax.grad(loss))(parameters)
+    rng, h = np.random.default_rng(3), 1e-6
+    for kind, name in (("weights", "pixels-hidden"), ("weights", "hidden-out"), ("bias", "hidden")):
+        d = jnp.asarray(rng.normal(size=parameters[kind][name].shape))
+        up, down = (
+            loss(
+                {**parameters, kind: {**parameters[kind], name: parameters[kind][name] + s * h * d}}
+            )
+            for s in (1, -1)
+        )
+        assert abs(float(jnp.vdot(slope[kind][name], d))) > 1e-3  # something to compare
+        np.testing.assert_allclose(jnp.vdot(slope[kind][name], d), (up - down) / (2 * h), rtol=1e-2)
+
+
+def test_the_engine_sees_the_spikes_that_the_reduced_network_has(model, samples):
+    members = np.arange(4)
+    out = model._evaluate(model.parameters, samples.spikes(members, DT), 0)
+    quiet = model.restored(model.parameters)
+    groups = [
+        replace(g, circuit=mj.params.replace(g.circuit, {"memristor.sigma1": 0.0}))
+        if isinstance(g, Neurons)
+        else g
+        for g in quiet.groups
+    ]
+    recording = run(replicate(replace(quiet, groups=groups), samples, members), samples.duration)
+    for name, n in (("hidden", HIDDEN), ("out", CLASSES)):
+        first = np.full(4 * n, samples.duration)
+        np.minimum.at(first, *recording.spikes[name])
+        reduced = np.asarray(out[name].first).ravel()
+        both = (first < samples.duration) & (reduced < samples.duration)
+        assert np.mean(both == (first < samples.duration)) > 0.9
+        # The reduced neuron is of first order in its step of 0.1 ms, and its input too.
+        assert np.median(np.abs(first - reduced)[both]) < 2 * DT
+
+
+def test_a_killed_training_ends_with_the_weights_of_one_that_was_not(samples, tmp_path):
+    model = SpikingNetwork(network("float32"), dt=DT, stretches=2)
+    how = Training(
+        output="out", epochs=3, batch=8, spread={"out": {"memristor.mu": 0.05}},
+        conductances={"hidden-out": Conductances(low=1e-5, high=1e-4, scale=3e4, levels=32, sigma=0.02)},
+    )  # fmt: skip
+    whole = train(model, samples, how, validation=samples)
+    path = tmp_path / "training.npz"
+
+    class Killed(Exception):
+        pass
+
+    from memjax.learning import training
+
+    saved = training._Loop.save
+
+    def save_and_die(self, path, state):
+        saved(self, path, state)
+        raise Killed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training._Loop, "save", save_and_die)
+        with pytest.raises(Killed):
+            train(model, samples, how, validation=samples, checkpoint=path)
+    again = train(model, samples, how, validation=samples, checkpoint=path)
+    assert again.history == whole.history
+    assert jax.tree.all(
+        jax.tree.map(lambda a, b: bool(jnp.all(a == b)), again.parameters, whole.parameters)
+    )
+    weight = np.asarray(whole.parameters["weights"]["hidden-out"])
+    level = (weight / 3e4 + 5.5e-5 - 1e-5) / (9e-5 / 31)
+    np.testing.assert_allclose(level, np.round(level), atol=1e-3)  # single precision
+    assert np.any(weight != np.asarray(model.parameters["weights"]["hidden-out"]))
+    with pytest.raises(NetworkError, match="a checkpoint of another training"):
+        train(model, samples, replace(how, seed=1), validation=samples, checkpoint=path)
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(NetworkError, match="damaged, or no checkpoint"):
+        train(model, samples, how, validation=samples, checkpoint=path)
+
+
+def test_the_engine_classifies_with_full_physics(samples):
+    classes, notes = classify_in_full(network("float32"), samples, output="out", batch=24)
+    assert classes.shape == (24,) and set(classes) <= {-1, 0, 1, 2}
+    assert not notes
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (dict(output="nosuch"), "output = 'nosuch'"),
+        (dict(loss="nosuch"), "loss = 'nosuch'"),
+        (dict(conductances={"nosuch": Conductances(low=1e-5, high=1e-4, scale=1.0)}), "no nosuch"),
+        (dict(epochs=0), "epochs = 0"),
+    ],
+)
+def test_wrong_trainings_are_refused(model, samples, change, message):
+    with pytest.raises(NetworkError, match=message):
+        train(model, samples, Training(**{"output": "out"} | change))
+
+
+def test_wrong_samples_and_devices_are_refused(model, samples):
+    with pytest.raises(NetworkError, match="brightness from"):
+        latency_samples(np.full((2, 3), 2.0), np.zeros(2, int), interval=1e-3, duration=2e-3)
+    with pytest.raises(NetworkError, match="labels up to 7"):
+        train(model, replace(samples, labels=np.full(24, 7)), Training(output="out"))
+    with pytest.raises(NetworkError, match="0 < low < high"):
+        Conductances(low=1e-4, high=1e-5, scale=1.0)

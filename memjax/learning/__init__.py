@@ -11,6 +11,7 @@ from .evaluation import (
     study as study,
     tune as tune,
 )
+from .full_physics import classify_in_full as classify_in_full, replicate as replicate
 from .images import (
     Images as Images,
     ImageStudy as ImageStudy,
@@ -34,6 +35,7 @@ from .reduction import (
     spike_trains as spike_trains,
 )
 from .reservoir import Reservoir as Reservoir, binary_masks as binary_masks
+from .samples import Samples as Samples, latency_samples as latency_samples
 from .scores import (
     control_states as control_states,
     delayed_inputs as delayed_inputs,
@@ -48,14 +50,7 @@ from .series import (
     waveforms as waveforms,
 )
 from .shd import SpikeSamples as SpikeSamples, load_shd as load_shd
-from .spiking import (
-    Outputs as Outputs,
-    Samples as Samples,
-    SpikingNetwork as SpikingNetwork,
-    classify_in_full as classify_in_full,
-    latency_samples as latency_samples,
-    replicate as replicate,
-)
+from .spiking import Outputs as Outputs, SpikingNetwork as SpikingNetwork
 from .training import (
     Conductances as Conductances,
     TrainedNetwork as TrainedNetwork,

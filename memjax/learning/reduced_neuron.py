@@ -1,4 +1,4 @@
-"""The one-memristor neuron in steps a hundred times as long: gap and gate in closed form between openings and closings."""
+"""The one-memristor neuron in long steps: gap and gate in closed form between openings and closings of the channel."""
 
 from typing import Any, NamedTuple
 
@@ -10,8 +10,8 @@ from jaxtyping import Array, Float
 from ..noise.counter import bits, normal, open_uniform
 
 _EDGE = 1e-6
-"""Gap at which a stretch that crosses 0 ends: more than the rounding of 1 - f - r in single precision, and little beside
-the gap of some 3e-4 in which the channel opens. A path that starts there touches 0 at once, and that touch is no event.
+"""Gap at which a stretch that crosses 0 ends: more than the rounding of 1 - f - r in single precision, and little
+beside the 3e-4 within which the channel opens. A path that starts there touches 0 at once, which is no event.
 """
 
 
@@ -89,19 +89,21 @@ class ReducedNeuron(eqx.Module):
     -----
     With gap :math:`g = 1 - f - r` and the voltage w of the memristor, growth by the field
     :math:`w/(\alpha + |g|)` is exact in the coordinate :math:`z = \alpha g + g|g|/2`, where it reads
-    :math:`\dot z = -\mu w`: no step is too long for the run-away before a closing, and the overshoot after it is
-    :math:`\mu` times the voltage's integral over the discharge. Filament and residue decay exponentially, so does the gate towards its divider,
-    with the conductance of the channel averaged over the straight path of the gap. Where the gap passes 0 the step is cut:
-    a closed channel has the resistance `r_on`, so that the gate follows within :math:`R_{on}C`. Noise has the variance of the circuit's, over each stretch; a
-    stretch that ends on the side on which it began has crossed all the same with the probability
-    :math:`\exp(-2|g_0g_1|/s^2)` of a Brownian bridge of variance :math:`s^2`.
+    :math:`\dot z = -\mu w`: no step is too long for the run-away before a closing, and the overshoot after
+    it is :math:`\mu` times the integral of the voltage over the discharge. Filament and residue decay
+    exponentially. So does the gate, towards its divider, with the conductance of the channel averaged over
+    the straight path of the gap. Where the gap passes 0 the step is cut: a closed channel has the
+    resistance `r_on`, so that the gate follows within :math:`R_{on}C`. Noise has the variance of the
+    circuit's over each stretch; a stretch that ends on the side on which it began has crossed all the
+    same with the probability :math:`\exp(-2|g_0g_1|/s^2)` of a Brownian bridge of variance :math:`s^2`.
 
     No number is fitted: all follows from the circuit's parameters, with respect to which it is
-    differentiable. Left out: conduction of an overshoot beyond `r_on`, noise of the residue, the output stage (which does not act on the gate).
+    differentiable. Left out: conduction of an overshoot beyond `r_on`, noise of the residue, and the
+    output stage, which does not act on the gate.
 
-    A soft spike is the rise of :math:`[1 + x/(1 + |x|)]/2`, :math:`x = -g/w`, over the step, where the input is above the
-    level of the gate and the gate still below it. Its derivative is bounded, and falls off only as :math:`1/x^2`: it is not 0 for
-    a neuron that was far from firing.
+    A soft spike is the rise of :math:`[1 + x/(1 + |x|)]/2`, :math:`x = -g/w`, over the step, where the
+    input is above the level of the gate and the gate still below it. Its derivative is bounded, and
+    falls off only as :math:`1/x^2`: it is not 0 for a neuron that was far from firing.
 
     References
     ----------
@@ -270,7 +272,7 @@ class ReducedNeuron(eqx.Module):
 
 
 class _Path(NamedTuple):
-    """Deterministic end of a stretch: residue, gate, gap; where the gate heads and at what rate; filament by loss alone."""
+    """Deterministic end of a stretch: residue, gate, gap; where the gate heads at what rate; filament by loss alone."""
 
     r: Array
     v: Array

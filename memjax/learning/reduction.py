@@ -53,7 +53,8 @@ class ReductionError:
         Median distance of a spike of the reduced neuron from the nearest of the circuit under the same random input,
         without noise, over the circuit's mean interval.
     missed : float
-        Share of the circuit's spikes there that are farther than a tenth of the mean interval from any of the reduced neuron.
+        Share of the circuit's spikes there that are farther than a tenth of the mean interval from any of the
+        reduced neuron.
     """
 
     step: float
@@ -190,8 +191,8 @@ def reduction_error(
     members : int
         Runs with noise of their own.
     pulse : mapping of str to float, optional
-        `height` [V], `width` [s] and `period` [s] of the pulses, by default the published 0.8 V, 1 ms every 2 ms; random
-        input has such pulses, a third higher, at random times, as many as leave the input off as often as on.
+        `height` [V], `width` [s] and `period` [s] of the pulses, by default the published 0.8 V, 1 ms every 2 ms.
+        Random input has such pulses, a third higher, at random times, off as often as on.
     seed : int
         Of noise and of the random input.
     **options
@@ -205,18 +206,11 @@ def reduction_error(
     width = round(pulse["width"] / step)
     starts = rng.random(steps) < np.log(2) * step / pulse["width"]
     random = np.convolve(starts, np.ones(width))[:steps]
-    options = dict(seed=seed, members=members)
-    pair = _both(circuit, neuron, pulse["height"] * regular, step, **options)
-    noisy = _both(circuit, neuron, 4 / 3 * pulse["height"] * random, step, **options)
-    exact = _both(
-        circuit,
-        neuron,
-        4 / 3 * pulse["height"] * random,
-        step,
-        seed=seed,
-        members=1,
-        deterministic=True,
-    )
+    noisy: dict[str, Any] = dict(seed=seed, members=members)
+    at_random = 4 / 3 * pulse["height"] * random
+    pair = _both(circuit, neuron, pulse["height"] * regular, step, **noisy)
+    random_pair = _both(circuit, neuron, at_random, step, **noisy)
+    exact = _both(circuit, neuron, at_random, step, deterministic=True)
     start = duration / 3
     counted = [[t[t > start] for t in trains] for trains in pair]
     gaps = [np.concatenate([np.diff(t) for t in trains]) for trains in counted]
@@ -224,20 +218,22 @@ def reduction_error(
     errors = [x.std() / np.sqrt(max(len(x), 1)) for x in gaps]
     full, short = exact[0][0], exact[1][0]
     interval = duration / max(len(full), 1)
-    near = lambda a, b: (
-        np.abs(a[:, None] - b[None]).min(1) if len(a) and len(b) else np.array([np.inf])
-    )  # noqa: E731
-    rates = [[sum(map(len, x)) / (members * duration) for x in y] for y in (pair, noisy)]
+    rates = [[sum(map(len, x)) / (members * duration) for x in y] for y in (pair, random_pair)]
     return ReductionError(
         step=step,
         steps_saved=step / CIRCUIT_STEP,
-        rate=tuple(rates[0]),
+        rate=(rates[0][0], rates[0][1]),
         interval=(mean[0], mean[1]),
         interval_error=float(np.hypot(*errors) / mean[0]),
-        random_rate=tuple(rates[1]),
-        spike_time=float(np.median(near(short, full)) / interval),
-        missed=float(np.mean(near(full, short) > 0.1 * interval)),
+        random_rate=(rates[1][0], rates[1][1]),
+        spike_time=float(np.median(_distances(short, full)) / interval),
+        missed=float(np.mean(_distances(full, short) > 0.1 * interval)),
     )
+
+
+def _distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Of each spike of a train from the nearest of another one [s]; infinite where there is none."""
+    return np.abs(a[:, None] - b[None]).min(1) if len(a) and len(b) else np.array([np.inf])
 
 
 def _both(circuit: Circuit, neuron: ReducedNeuron, inputs: np.ndarray, step: float, **options: Any):
@@ -250,4 +246,4 @@ def _both(circuit: Circuit, neuron: ReducedNeuron, inputs: np.ndarray, step: flo
     )
     gates = np.asarray(trace.check().state["gate.v"])
     trains = [detect(np.asarray(trace.t), g, level=neuron.level, rearm=neuron.rearm) for g in gates]
-    return trains, spike_trains(neuron, inputs, dt=step, **options)
+    return trains, spike_trains(neuron, jnp.asarray(inputs), dt=step, **options)

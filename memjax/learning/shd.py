@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from ..errors import BoundsError, ReaderError
+from .samples import Samples
 
 LAYOUT = "spikes/times, spikes/units (an array a sample), labels, extra/speaker, extra/keys"
 UNITS = 700
@@ -66,6 +67,21 @@ class SpikeSamples:
                 out[k], (np.minimum((t[inside] / interval).astype(int), steps - 1), u[inside]), 1
             )
         return out
+
+    def samples(self, duration: float, *, units: int = UNITS) -> Samples:
+        """The same for a `SpikingNetwork`; spikes at or after `duration` [s] are left out."""
+        number = np.repeat(np.arange(len(self.times)), [len(t) for t in self.times])
+        time = np.concatenate([np.zeros(0), *self.times])
+        source = np.concatenate([np.zeros(0, int), *self.units]).astype(int)
+        keep = time < duration
+        return Samples(
+            source=source[keep],
+            time=time[keep],
+            sample=number[keep],
+            labels=np.asarray(self.labels),
+            sources=units,
+            duration=duration,
+        )
 
 
 def load_shd(path: str | Path) -> SpikeSamples:

@@ -1,7 +1,7 @@
 """A network of one-memristor neurons in reduced form: batches of samples, gradients, and back to the full physics."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import equinox as eqx
@@ -11,118 +11,17 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ..errors import NetworkError
-from ..network import Edges, Network, Neurons, SpikeList, run
+from ..network import Network, Neurons, SpikeList
 from ..noise import device_key, words
 from .reduced_neuron import ReducedNeuron, ReducedState, draws
 from .reduction import reduce
+from .samples import Samples, winners
 
 Parameters = dict[str, dict[str, Any]]
 """``weights`` by projection, sources times targets [V], and ``bias`` by group [V]."""
 
 _FIELDS = {"c_gate.c": "c", "r_c.r": "r_c"}
 """Parameters of the circuit that the reduced neuron calls otherwise; those of the memristor keep their names."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Samples:
-    """Spikes that go into a network, one train per source and sample, and what each sample is.
-
-    Parameters
-    ----------
-    source : Int[np.ndarray, "spikes"]
-        Number of the source that fires.
-    time : Float[np.ndarray, "spikes"]
-        When, from the beginning of its sample [s].
-    sample : Int[np.ndarray, "spikes"]
-        In which sample.
-    labels : Int[np.ndarray, "samples"]
-        Class of each sample, from 0.
-    sources : int
-        Number of sources.
-    duration : float
-        Of a sample [s].
-    """
-
-    source: Int[np.ndarray, " spikes"]
-    time: Float[np.ndarray, " spikes"]
-    sample: Int[np.ndarray, " spikes"]
-    labels: Int[np.ndarray, " samples"]
-    sources: int
-    duration: float
-
-    def __post_init__(self):
-        n, labels = len(self.source), np.asarray(self.labels)
-        ends = (("source", self.source, self.sources), ("sample", self.sample, len(labels)))
-        for name, x, size in ends:
-            if len(x) != n or (n and not (np.min(x) >= 0 and np.max(x) < size)):
-                raise NetworkError(
-                    f"a {name} out of range", where="Samples", allowed=f"0 to {size - 1}"
-                )
-        if n and not (np.min(self.time) >= 0 and np.max(self.time) <= self.duration):
-            raise NetworkError(
-                f"spikes up to {np.max(self.time):g} s",
-                where="Samples",
-                allowed=f"0 to {self.duration:g} s",
-            )
-        if (
-            labels.ndim != 1
-            or not np.issubdtype(labels.dtype, np.integer)
-            or np.min(labels, initial=0) < 0
-        ):
-            raise NetworkError(
-                "labels", where="Samples", allowed="one whole number >= 0 for each sample"
-            )
-
-    def __len__(self) -> int:
-        """Number of samples."""
-        return len(self.labels)
-
-    def spikes(
-        self, members: Int[np.ndarray, " batch"], dt: float
-    ) -> tuple[Float[np.ndarray, "steps batch sources"], Float[np.ndarray, "steps batch sources"]]:
-        """Number of spikes in each step of some samples, and their mean time from the beginning of the step [s]."""
-        place = np.full(len(self), -1)
-        place[members] = np.arange(len(members))
-        keep = place[self.sample] >= 0
-        steps = round(self.duration / dt)
-        counts = np.zeros((steps, len(members), self.sources), np.float32)
-        time = np.zeros_like(counts)
-        step = np.minimum((self.time[keep] / dt).astype(int), steps - 1)
-        at = step, place[self.sample[keep]], self.source[keep]
-        np.add.at(counts, at, 1.0)
-        np.add.at(time, at, np.asarray(self.time)[keep] - step * dt)
-        return counts, time / np.maximum(counts, 1.0)
-
-
-def latency_samples(
-    images: Float[np.ndarray, "images ..."], labels: Int[np.ndarray, " images"], *, interval: float, duration: float,
-    darkest: float = 0.05,
-) -> Samples:  # fmt: skip
-    """Images as one spike per pixel, the brighter the earlier, as `memjax.network.image_latencies` has them.
-
-    Parameters
-    ----------
-    images : Float[np.ndarray, "images ..."]
-        Brightness, from 0 to 1.
-    labels : Int[np.ndarray, "images"]
-        Their classes.
-    interval : float
-        Within which pixels fire [s].
-    duration : float
-        Of a sample, the time for an answer included [s].
-    darkest : float
-        Brightness below which a pixel does not fire.
-    """
-    x = np.asarray(images, float).reshape(len(images), -1)
-    if not (np.all(x >= 0) and np.all(x <= 1)):
-        raise NetworkError(
-            f"brightness from {x.min():g} to {x.max():g}", where="images", allowed="0 to 1"
-        )
-    sample, source = np.nonzero(x >= darkest)
-    return Samples(
-        source=source, time=(1 - x[sample, source]) * interval, sample=sample, labels=np.asarray(labels),
-        sources=x.shape[1], duration=duration,
-    )  # fmt: skip
 
 
 class Outputs(eqx.Module):
@@ -152,15 +51,15 @@ class SpikingNetwork:
     Parameters
     ----------
     network : Network
-        Groups of `1m1t1r` neurons and one source, a `SpikeList` of which only name and size are used. Weights are numbers, connections have one delay
-        per projection, at most one edge joins two members.
+        Groups of `1m1t1r` neurons and one source, a `SpikeList` of which only name and size are used. Weights are
+        numbers, connections have one delay per projection, at most one edge joins two members.
     dt : float
         Step [s]; all delays and widths are taken to whole steps, at least one.
     noise : bool
         Whether neurons have the noise of their devices.
     spikes : {"surrogate", "exact", "soft"}
-        Spikes that are passed on: 0 or 1, with the exact derivatives of their times and that of soft spikes for whether there is one; with
-        those of their times only; or soft ones.
+        Spikes that are passed on: 0 or 1, with the exact derivatives of their times and that of soft spikes for
+        whether there is one; with those of their times only; or soft ones.
     **options
         As for `memjax.learning.reduce`.
 
@@ -430,23 +329,11 @@ class SpikingNetwork:
         return np.concatenate(classes)
 
 
-def winners(
-    counts: Float[np.ndarray, "samples neurons"],
-    first: Float[np.ndarray, "samples neurons"],
-    duration: float,
-    *,
-    by: str,
-) -> Int[np.ndarray, " samples"]:
-    """The output that fired first, or (`by` = "rate") that fired most and of equals first; -1 where none fired."""
-    score = -first if by == "first-spike" else counts - 0.5 * first / duration
-    return np.where(counts.sum(axis=1) > 0, np.argmax(score, axis=1), -1)
-
-
 def _let_go(state: ReducedState, level: float) -> ReducedState:
     """The state, without derivatives where the gate is above its level.
 
-    There the channel opens and closes many times in a millisecond, a chaotic motion: derivatives through it grow without
-    bound and say nothing of what comes after.
+    There the channel opens and closes many times in a millisecond, a chaotic motion: derivatives through it grow
+    without bound and say nothing of what comes after.
     """
     held = state.v >= level
     return ReducedState(*(jnp.where(held, jax.lax.stop_gradient(x), x) for x in state))
@@ -493,78 +380,3 @@ def field_of(name: str) -> str:
             f"no parameter {name!r} of a reduced neuron", where="values", allowed=allowed
         )
     return attribute
-
-
-def replicate(network: Network, samples: Samples, members: Sequence[int]) -> Network:
-    """A network as many times as there are samples, each copy under one of them: what the engine runs at once.
-
-    Parameters
-    ----------
-    network : Network
-        With one `SpikeList`, as for `SpikingNetwork`.
-    samples : Samples
-        The samples.
-    members : sequence of int
-        Which of them.
-
-    Returns
-    -------
-    Network
-        Member m of copy k of a group of n has the number k n + m.
-    """
-    members = np.asarray(members)
-    copies = len(members)
-    sizes = {g.name: g.n for g in network.groups}
-    place = np.full(len(samples), -1)
-    place[members] = np.arange(copies)
-    keep = place[samples.sample] >= 0
-    groups: list[Any] = []
-    for g in network.groups:
-        if isinstance(g, Neurons):
-            tiled = {k: np.tile(np.broadcast_to(x, (g.n,)), copies) for k, x in g.values.items()}
-            bias = {k: np.tile(np.broadcast_to(x, (g.n,)), copies) for k, x in g.biases.items()}
-            groups.append(replace(g, n=copies * g.n, values=tiled, bias=bias))
-        else:
-            source = place[samples.sample[keep]] * g.n + samples.source[keep]
-            groups.append(
-                SpikeList(name=g.name, n=copies * g.n, source=source, time=samples.time[keep])
-            )
-    projections = []
-    for p in network.projections:
-        shift = np.repeat(np.arange(copies), len(p.edges))
-        edges = Edges(
-            (np.tile(p.edges.pre, copies) + shift * sizes[p.pre]).astype(np.int32),
-            (np.tile(p.edges.post, copies) + shift * sizes[p.post]).astype(np.int32),
-        )
-        weight = np.tile(np.broadcast_to(p.weight, len(p.edges)), copies)
-        projections.append(replace(p, edges=edges, weight=weight))
-    return replace(network, groups=groups, projections=projections)
-
-
-def classify_in_full(
-    network: Network, samples: Samples, *, output: str, by: str = "first-spike", batch: int = 128
-) -> tuple[Int[np.ndarray, " samples"], tuple[str, ...]]:
-    """Class of each sample by the network engine, with the full physics of every neuron.
-
-    Returns
-    -------
-    classes : Int[np.ndarray, "samples"]
-        As `SpikingNetwork.classify` has them; the output's spikes decide.
-    notes : tuple of str
-        What the engine says of its step.
-    """
-    classes, notes = [], []
-    n = next(g.n for g in network.groups if g.name == output)
-    for start in range(0, len(samples), batch):
-        members = np.arange(start, min(start + batch, len(samples)))
-        recording = run(
-            replicate(replace(network, seed=network.seed + start), samples, members),
-            samples.duration,
-        )
-        member, time = recording.spikes[output]
-        counts = np.bincount(member, minlength=len(members) * n).reshape(-1, n)
-        first = np.full(len(members) * n, samples.duration)
-        np.minimum.at(first, member, time)
-        classes.append(winners(counts, first.reshape(-1, n), samples.duration, by=by))
-        notes += recording.notes
-    return np.concatenate(classes), tuple(dict.fromkeys(notes))

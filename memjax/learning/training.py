@@ -1,4 +1,4 @@
-"""Training of networks of one-memristor neurons: losses, conductances within their range, epochs, checkpoints, resume."""
+"""Training of networks of one-memristor neurons: scores, conductances within their range, epochs, checkpoints."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,13 +10,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float
 
 from ..errors import FitError, NetworkError
 from ..files import writing
 from ..network import Network
 from ..network.digest import Digest
-from .spiking import Outputs, Parameters, Samples, SpikingNetwork
+from .samples import Samples
+from .spiking import Outputs, Parameters, SpikingNetwork
 
 _NOISE, _SPREAD, _PROGRAM = 1, 2, 3
 """What a random number is for."""
@@ -350,16 +351,16 @@ class _Loop:
         # The schedule multiplies its count of steps, a whole number.
         with jax.numpy_dtype_promotion("standard"):
             change, optimizer = self.optimizer.update(slope, optimizer, parameters)
-        parameters: Any = optax.apply_updates(parameters, change)
+        updated: Any = optax.apply_updates(parameters, change)
         for name, devices in self.training.conductances.items():
-            parameters["weights"][name] = devices.clip(parameters["weights"][name])
-        return parameters, optimizer, loss, share
+            updated["weights"][name] = devices.clip(updated["weights"][name])
+        return updated, optimizer, loss, share
 
     def slope(self, parameters: Parameters, inputs, labels, key) -> tuple[Array, Array, Parameters]:
         """Mean loss of a batch, share of right classes, and the mean derivative, outliers shortened.
 
-        The time at which a neuron fires that hardly fires at all has a derivative without bound. A sample whose derivative
-        is longer than the median of its batch counts as long as the median.
+        The time at which a neuron fires that hardly fires at all has a derivative without bound. A sample whose
+        derivative is longer than the median of its batch counts as long as the median.
         """
         one = jax.value_and_grad(self.loss, has_aux=True)
         each = jax.vmap(one, in_axes=(None, 1, 0, None, 0))
@@ -426,7 +427,7 @@ class _Loop:
     def save(self, path: Path, state: _State) -> None:
         """Write a checkpoint: whole, or not at all."""
         leaves = jax.tree.leaves((state.parameters, state.optimizer, state.best))
-        arrays = {f"leaf{k}": np.asarray(x) for k, x in enumerate(leaves)}
+        arrays: Any = {f"leaf{k}": np.asarray(x) for k, x in enumerate(leaves)}
         names = sorted({n for h in state.history for n in h})
         table = np.array([[h[n] for n in names] for h in state.history])
         with writing(path) as temporary, open(temporary, "wb") as file:
@@ -451,7 +452,7 @@ class _Loop:
         start = self.begin()
         leaves, structure = jax.tree.flatten((start.parameters, start.optimizer, start.best))
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
                 arrays = dict(file)
             own = str(arrays["digest"]) == self.digest
             read = [arrays[f"leaf{k}"] for k in range(len(leaves))]
@@ -465,7 +466,8 @@ class _Loop:
             ) from error
         if not own:
             raise NetworkError(
-                "a checkpoint of another training", where=str(path), allowed="one of the same network, samples and options",
+                "a checkpoint of another training", where=str(path),
+                allowed="one of the same network, samples and options",
                 fix="another file, or remove it",
             )  # fmt: skip
         parameters, optimizer, best_parameters = jax.tree.unflatten(

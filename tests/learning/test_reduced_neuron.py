@@ -1,5 +1,7 @@
 """The reduced neuron beside its circuit: maps, times and their derivatives, noise, refusals."""
 
+from itertools import pairwise
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -107,7 +109,7 @@ def test_a_train_does_not_depend_on_how_many_run_beside_it(neuron):
     for a, b in zip(few, many):
         # Vectors of another length round otherwise, which openings and closings amplify.
         np.testing.assert_allclose(a, b, rtol=1e-6)
-    assert any(len(a) != len(b) or np.any(a != b) for a, b in zip(many[:-1], many[1:]))
+    assert any(len(a) != len(b) or np.any(a != b) for a, b in pairwise(many))
 
 
 def test_other_circuits_are_refused():

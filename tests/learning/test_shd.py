@@ -38,6 +38,14 @@ def test_samples_are_in_the_order_of_time(tmp_path):
     assert samples.times[1].shape == (0,)
 
 
+def test_a_spiking_network_takes_them(tmp_path):
+    shd = load_shd(write(tmp_path / "shd.h5"))
+    samples = shd.samples(0.3)
+    spikes, time = samples.spikes(np.arange(3), 0.1)
+    np.testing.assert_array_equal(spikes, np.moveaxis(shd.counts(0.1, 0.3), 0, 1))
+    np.testing.assert_allclose(time[0, 0, 699], 0.05, rtol=2**-11)  # half precision
+
+
 def test_counts_are_all_spikes_before_the_end(tmp_path):
     samples = load_shd(write(tmp_path / "shd.h5"))
     counts = samples.counts(0.1, 0.3)

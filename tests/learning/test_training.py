@@ -16,9 +16,9 @@ from memjax.learning import (
     Training,
     classify_in_full,
     latency_samples,
+    replicate,
     train,
 )
-from memjax.learning.spiking import replicate
 from memjax.learning.training import SCORES
 from memjax.network import Network, Neurons, Projection, Receptor, SpikeList, Threshold, dense, run
 
@@ -161,7 +161,8 @@ def test_a_killed_training_ends_with_the_weights_of_one_that_was_not(samples, tm
 
 def test_the_engine_classifies_with_full_physics(samples):
     classes, notes = classify_in_full(network("float32"), samples, output="out", batch=24)
-    assert classes.shape == (24,) and set(classes) <= {-1, 0, 1, 2}
+    assert classes.shape == (24,)
+    assert set(classes) <= {-1, 0, 1, 2}
     assert not notes
 
 

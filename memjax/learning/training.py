@@ -53,6 +53,9 @@ SCORES: dict[str, Callable] = {
 }
 """Scores of the classes by the name of the loss, which is their cross entropy with the labels."""
 
+_SILENCE = {"first-spike": -10.0}
+"""Score of no answer: a class that is never right, so that the right output has to fire before the end."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Conductances:
@@ -383,7 +386,9 @@ class _Loop:
         factors = self._factors(jax.random.fold_in(key, _SPREAD))
         outputs = self.model.outputs(used, tuple(x[:, None] for x in inputs), seed, factors)
         scores = t.scale * SCORES[t.loss](outputs[t.output], self.samples.duration)[0]
-        loss = optax.softmax_cross_entropy_with_integer_labels(scores, label)
+        none = [jnp.full(1, t.scale * _SILENCE[t.loss], scores.dtype)] if t.loss in _SILENCE else []
+        against = jnp.concatenate([scores, *none])
+        loss = optax.softmax_cross_entropy_with_integer_labels(against, label)
         spikes: Any = sum(x.counts.sum() for x in outputs.values())
         return loss + t.activity * spikes, (jnp.argmax(scores) == label).astype(loss.dtype)
 

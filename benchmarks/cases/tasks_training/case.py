@@ -1,0 +1,119 @@
+"""A network of reduced neurons trained on digits, and the same weights in the engine with full physics."""
+
+import time
+from dataclasses import replace
+from typing import Any
+
+import jax
+import numpy as np
+
+from benchmarks.cases.tasks_training.problem import (
+    DEVICES,
+    SIZES,
+    SPREAD,
+    STEP,
+    network,
+    split,
+    training,
+)
+from benchmarks.records import Recorder
+from benchmarks.registry import Case
+from benchmarks.timing import Times
+from memjax import compile_cache
+from memjax.errors import MemjaxError
+from memjax.learning import SpikingNetwork, TrainedNetwork, classify_in_full, train
+from memjax.network import Network, Neurons
+
+WANTED, LOSS_IN_FULL = 0.96, 0.02
+"""Share of held-out digits that has to be right, and how much less it may be with the full physics."""
+
+
+def programmed(trained: TrainedNetwork, seed: int) -> Network:
+    """The trained network with errors of programming and spread from neuron to neuron, drawn anew."""
+    rng = np.random.default_rng(seed)
+    net = trained.network
+    projections = [
+        replace(
+            p, weight=np.asarray(DEVICES[p.name].program(p.weight, rng.normal(size=len(p.edges))))
+        )
+        for p in net.projections
+    ]
+    groups = [
+        replace(g, values=_drawn(g, rng)) if isinstance(g, Neurons) else g for g in net.groups
+    ]
+    return replace(net, groups=groups, projections=projections)
+
+
+def _drawn(group: Neurons, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Parameters of each neuron."""
+    from memjax import params
+
+    nominal = {n: float(params.get(group.circuit, n)) for n in SPREAD}
+    return {n: x * np.exp(SPREAD[n] * rng.normal(size=group.n)) for n, x in nominal.items()}
+
+
+def run(size: str, record: Recorder) -> None:
+    """Training, held-out digits by reduced neurons, and by the circuits themselves."""
+    compile_cache.fuse_small_loops()
+    n = SIZES[size]
+    try:
+        samples, validation, test = split(n, seed=0)
+    except MemjaxError as error:
+        record.write("digits", status="skipped", reason=str(error))
+        return
+    model = SpikingNetwork(network(n.hidden, seed=1), dt=STEP, stretches=2, width=0.1)
+    began = time.perf_counter()
+    trained = train(
+        model, samples, training(n, seed=2), validation=validation, progress=size == "full"
+    )
+    seconds = time.perf_counter() - began
+    classes = model.classify(trained.parameters, test, output="out", seed=7)
+    before = model.classify(model.parameters, test, output="out", seed=7)
+    reduced = float(np.mean(classes == test.labels))
+    about: dict[str, Any] = {
+        "n": n.hidden + 10,
+        "dtype": "float32",
+        "problem": f"{len(test)} held-out digits",
+    }
+    record.ok(
+        "reduced neurons",
+        Times(run=[seconds]),
+        error=1 - reduced,
+        reference="the labels: share of errors",
+        tolerance=1 - WANTED if size == "full" else 1.0,
+        extra={
+            "accuracy": reduced,
+            "accuracy_before": float(np.mean(before == test.labels)),
+            "silent": float(np.mean(classes < 0)),
+            "best_epoch": trained.best,
+            "history": trained.history,
+        },
+        **about,
+    )
+    began = time.perf_counter()
+    full, notes = classify_in_full(programmed(trained, seed=3), test, output="out")
+    accuracy = float(np.mean(full == test.labels))
+    record.ok(
+        "full physics, spread and programmed weights",
+        Times(run=[time.perf_counter() - began]),
+        error=max(reduced - accuracy, 0.0),
+        reference="the reduced neurons: loss of accuracy",
+        tolerance=LOSS_IN_FULL if size == "full" else 1.0,
+        extra={
+            "accuracy": accuracy,
+            "same_class": float(np.mean(full == classes)),
+            "notes": list(notes),
+        },
+        **about,
+    )
+    jax.clear_caches()
+
+
+CASE = Case(
+    name="tasks_training",
+    run=run,
+    baseline="reduced neurons",
+    suites=("tasks",),
+    limit_s=3000.0,
+)
+"""The case."""

@@ -1,0 +1,88 @@
+"""A trained network in the engine, with the full physics of every neuron: one copy for each sample."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int
+
+from ..network import Edges, Network, Neurons, SpikeList, run
+from .samples import Samples, winners
+
+
+def replicate(
+    network: Network, samples: Samples, members: Sequence[int] | Int[np.ndarray, " copies"]
+) -> Network:
+    """A network as many times as there are samples, each copy under one of them: what the engine runs at once.
+
+    Parameters
+    ----------
+    network : Network
+        With one `SpikeList`, as for `SpikingNetwork`.
+    samples : Samples
+        The samples.
+    members : sequence of int
+        Which of them.
+
+    Returns
+    -------
+    Network
+        Member m of copy k of a group of n has the number k n + m.
+    """
+    chosen = np.asarray(members)
+    copies = len(chosen)
+    sizes = {g.name: g.n for g in network.groups}
+    place = np.full(len(samples), -1)
+    place[chosen] = np.arange(copies)
+    keep = place[samples.sample] >= 0
+    groups: list[Any] = []
+    for g in network.groups:
+        if isinstance(g, Neurons):
+            tiled = {k: np.tile(np.broadcast_to(x, (g.n,)), copies) for k, x in g.values.items()}
+            bias = {k: np.tile(np.broadcast_to(x, (g.n,)), copies) for k, x in g.biases.items()}
+            groups.append(replace(g, n=copies * g.n, values=tiled, bias=bias))
+        else:
+            source = place[samples.sample[keep]] * g.n + samples.source[keep]
+            groups.append(
+                SpikeList(name=g.name, n=copies * g.n, source=source, time=samples.time[keep])
+            )
+    projections = []
+    for p in network.projections:
+        shift = np.repeat(np.arange(copies), len(p.edges))
+        edges = Edges(
+            (np.tile(p.edges.pre, copies) + shift * sizes[p.pre]).astype(np.int32),
+            (np.tile(p.edges.post, copies) + shift * sizes[p.post]).astype(np.int32),
+        )
+        weight = np.tile(np.broadcast_to(p.weight, len(p.edges)), copies)
+        projections.append(replace(p, edges=edges, weight=weight))
+    return replace(network, groups=groups, projections=projections)
+
+
+def classify_in_full(
+    network: Network, samples: Samples, *, output: str, by: str = "first-spike", batch: int = 128
+) -> tuple[Int[np.ndarray, " samples"], tuple[str, ...]]:
+    """Class of each sample by the network engine, with the full physics of every neuron.
+
+    Returns
+    -------
+    classes : Int[np.ndarray, "samples"]
+        As `SpikingNetwork.classify` has them; the output's spikes decide.
+    notes : tuple of str
+        What the engine says of its step.
+    """
+    classes, notes = [], []
+    n = next(g.n for g in network.groups if g.name == output)
+    for start in range(0, len(samples), batch):
+        members = np.arange(start, min(start + batch, len(samples)))
+        recording = run(
+            replicate(replace(network, seed=network.seed + start), samples, members),
+            samples.duration,
+        )
+        member, time = recording.spikes[output]
+        counts = np.bincount(member, minlength=len(members) * n).reshape(-1, n)
+        first = np.full(len(members) * n, samples.duration)
+        np.minimum.at(first, member, time)
+        classes.append(winners(counts, first.reshape(-1, n), samples.duration, by=by))
+        notes += recording.notes
+    return np.concatenate(classes), tuple(dict.fromkeys(notes))

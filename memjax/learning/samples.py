@@ -1,0 +1,122 @@
+"""Samples for spiking networks: spikes that go in, and what each sample is."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from ..errors import NetworkError
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Samples:
+    """Spikes that go into a network, one train per source and sample, and what each sample is.
+
+    Parameters
+    ----------
+    source : Int[np.ndarray, "spikes"]
+        Number of the source that fires.
+    time : Float[np.ndarray, "spikes"]
+        When, from the beginning of its sample [s].
+    sample : Int[np.ndarray, "spikes"]
+        In which sample.
+    labels : Int[np.ndarray, "samples"]
+        Class of each sample, from 0.
+    sources : int
+        Number of sources.
+    duration : float
+        Of a sample [s].
+    """
+
+    source: Int[np.ndarray, " spikes"]
+    time: Float[np.ndarray, " spikes"]
+    sample: Int[np.ndarray, " spikes"]
+    labels: Int[np.ndarray, " samples"]
+    sources: int
+    duration: float
+
+    def __post_init__(self):
+        n, labels = len(self.source), np.asarray(self.labels)
+        ends = (("source", self.source, self.sources), ("sample", self.sample, len(labels)))
+        for name, x, size in ends:
+            if len(x) != n or (n and not (np.min(x) >= 0 and np.max(x) < size)):
+                raise NetworkError(
+                    f"a {name} out of range", where="Samples", allowed=f"0 to {size - 1}"
+                )
+        if n and not (np.min(self.time) >= 0 and np.max(self.time) <= self.duration):
+            raise NetworkError(
+                f"spikes up to {np.max(self.time):g} s",
+                where="Samples",
+                allowed=f"0 to {self.duration:g} s",
+            )
+        if (
+            labels.ndim != 1
+            or not np.issubdtype(labels.dtype, np.integer)
+            or np.min(labels, initial=0) < 0
+        ):
+            raise NetworkError(
+                "labels", where="Samples", allowed="one whole number >= 0 for each sample"
+            )
+
+    def __len__(self) -> int:
+        """Number of samples."""
+        return len(self.labels)
+
+    def spikes(
+        self, members: Int[np.ndarray, " batch"], dt: float
+    ) -> tuple[Float[np.ndarray, "steps batch sources"], Float[np.ndarray, "steps batch sources"]]:
+        """Number of spikes in each step of some samples, and their mean time from the beginning of the step [s]."""
+        place = np.full(len(self), -1)
+        place[members] = np.arange(len(members))
+        keep = place[self.sample] >= 0
+        steps = round(self.duration / dt)
+        counts = np.zeros((steps, len(members), self.sources), np.float32)
+        time = np.zeros_like(counts)
+        step = np.minimum((self.time[keep] / dt).astype(int), steps - 1)
+        at = step, place[self.sample[keep]], self.source[keep]
+        np.add.at(counts, at, 1.0)
+        np.add.at(time, at, np.asarray(self.time)[keep] - step * dt)
+        return counts, time / np.maximum(counts, 1.0)
+
+
+def latency_samples(
+    images: Float[np.ndarray, "images ..."], labels: Int[np.ndarray, " images"], *, interval: float, duration: float,
+    darkest: float = 0.05,
+) -> Samples:  # fmt: skip
+    """Images as one spike per pixel, the brighter the earlier, as `memjax.network.image_latencies` has them.
+
+    Parameters
+    ----------
+    images : Float[np.ndarray, "images ..."]
+        Brightness, from 0 to 1.
+    labels : Int[np.ndarray, "images"]
+        Their classes.
+    interval : float
+        Within which pixels fire [s].
+    duration : float
+        Of a sample, the time for an answer included [s].
+    darkest : float
+        Brightness below which a pixel does not fire.
+    """
+    x = np.asarray(images, float).reshape(len(images), -1)
+    if not (np.all(x >= 0) and np.all(x <= 1)):
+        raise NetworkError(
+            f"brightness from {x.min():g} to {x.max():g}", where="images", allowed="0 to 1"
+        )
+    sample, source = np.nonzero(x >= darkest)
+    return Samples(
+        source=source, time=(1 - x[sample, source]) * interval, sample=sample, labels=np.asarray(labels),
+        sources=x.shape[1], duration=duration,
+    )  # fmt: skip
+
+
+def winners(
+    counts: Float[np.ndarray, "samples neurons"],
+    first: Float[np.ndarray, "samples neurons"],
+    duration: float,
+    *,
+    by: str,
+) -> Int[np.ndarray, " samples"]:
+    """The output that fired first, or (`by` = "rate") that fired most and of equals first; -1 where none fired."""
+    score = -first if by == "first-spike" else counts - 0.5 * first / duration
+    return np.where(counts.sum(axis=1) > 0, np.argmax(score, axis=1), -1)

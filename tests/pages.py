@@ -18,7 +18,19 @@ DOCS = ROOT / "docs"
 LONG = sorted(DOCS.glob("circuits/*.md"))
 LONG += [
     DOCS / f"{n}.md"
-    for n in ("batches", "networks", "onchip", "randomness", "solvers", "targets", "training", "uncertainty")
+    for n in (
+        "attention",
+        "batches",
+        "energy",
+        "networks",
+        "onchip",
+        "randomness",
+        "reservoirs",
+        "solvers",
+        "targets",
+        "training",
+        "uncertainty",
+    )
 ]
 """Those that .ci/run runs, a process each; the others are tests."""
 

@@ -96,7 +96,7 @@ def test_a_solve_that_failed_has_no_loss(loss):
     assert np.isnan(loss.compare(_trace(result=1)))
 
 
-@pytest.mark.slow
+@pytest.mark.study
 def test_measured_sweeps_are_simulated_as_they_were_applied():
     measured = mj.read(DATA)
     two = measured.select(np.isin(measured.sweep, measured.labels[:2]))

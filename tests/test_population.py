@@ -66,6 +66,7 @@ def test_cycles_scatter_about_their_device():
     np.testing.assert_array_equal(alike, np.asarray(devices["mu"])[:3, None] * np.ones(2))
 
 
+@pytest.mark.study
 def test_draws_are_values_of_a_simulation_and_make_a_batch_of_devices():
     own = population(cycle_covariance=CYCLES)
     drive = mj.triangle_sweep(0.4, rate=1.0)

@@ -23,7 +23,7 @@ def test_the_code_of_a_page_runs(page):
     run(page)
 
 
-@pytest.mark.slow
+@pytest.mark.study
 @pytest.mark.parametrize("page", [README, *PAGES], ids=lambda p: p.name)
 def test_without_float64_a_page_refuses_or_gives_the_same_numbers(page):
     """In a process of its own: JAX's default. Of the long ones .ci/run asks the same."""

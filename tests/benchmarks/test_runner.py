@@ -62,6 +62,7 @@ def test_a_result_that_is_not_a_number_has_failed(cases):
     assert "nan" in row["reason"]
 
 
+@pytest.mark.study
 def test_a_case_that_runs_too_long_is_ended_and_keeps_what_it_recorded(cases):
     first, last = _run(cases, "sleeper", limit_s=15.0)
     assert (first["status"], last["status"]) == ("ok", "timeout")

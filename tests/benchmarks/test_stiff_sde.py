@@ -216,6 +216,7 @@ def test_strong_and_weak_errors_are_those_of_known_differences():
     assert apart["se"] == pytest.approx(math.sqrt(2 / 1000), rel=0.1)
 
 
+@pytest.mark.study
 def test_ours_solves_along_the_path_of_the_reference():
     problem = problems.oscillator(t_end=10 / 1024)
     keys = jax.random.split(jax.random.key(0), 2)

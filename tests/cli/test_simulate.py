@@ -141,6 +141,7 @@ def test_like_writes_one_row_per_measured_point(go, params, measured, sweeps, ru
     assert [s["switched"] for s in found["sweeps"]] == [True, True, True]
 
 
+@pytest.mark.study
 def test_carry_state_starts_a_sweep_where_the_one_before_ended(go, params, measured):
     words = ("--params", params, "--like", measured, *LIKE, "--deterministic")
     kept, _ = go(*words, "--carry-state", "yes", name="yes.csv")
@@ -150,6 +151,7 @@ def test_carry_state_starts_a_sweep_where_the_one_before_ended(go, params, measu
     assert kept["r"][24] > fresh["r"][24] + 1e-3
 
 
+@pytest.mark.study
 def test_members_do_not_depend_on_how_many_there_are(go, measured):
     """Of a model of one noisy state, whose program is compiled in a third of the time."""
     words = ("--preset", "langevin/reconstruction", "--like", measured, *LIKE, "--seed", "3")

@@ -109,6 +109,7 @@ def test_events_move_whole_switches():
     assert n.max() <= N
 
 
+@pytest.mark.study
 def test_the_langevin_equation_of_few_switches_is_another_process():
     # With none on at first and less than one at rest, noise is reflected at 0: it lifts the mean.
     n = _counts("langevin", FREE | {"on0": 0.0}, 4)

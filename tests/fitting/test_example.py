@@ -1,10 +1,12 @@
 """The bundled data set is what its script makes."""
 
 import numpy as np
+import pytest
 
 from benchmarks.examples.diffusive_sweeps import FOLDER, TRUTH, render
 
 
+@pytest.mark.study
 def test_the_script_makes_the_bundled_file(truth):
     kept, made = (FOLDER / "diffusive-sweeps.csv").read_text(), render()
     head = lambda text: text[: text.index("\n1,")]  # noqa: E731

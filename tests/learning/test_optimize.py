@@ -64,6 +64,7 @@ def test_derivatives_agree_with_central_differences(reservoir):
         ), n
 
 
+@pytest.mark.study
 def test_a_search_lowers_the_error_that_it_sees(reservoir):
     task = henon(400)
     result = optimize(

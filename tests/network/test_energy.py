@@ -55,6 +55,7 @@ def test_sums_agree_and_spikes_are_those_without_a_ledger(recording, ledger_run)
     )
 
 
+@pytest.mark.study
 def test_a_run_without_a_ledger_goes_on_with_one_and_back():
     network = spiking()
     begun, whole = nw.run(network, 0.01), nw.run(network, 0.02, energy=True)

@@ -38,7 +38,7 @@ def large(n: int, fan_in: int) -> nw.Network:
     return nw.Network(groups=[neurons(n)], projections=[among], dt=1e-5)
 
 
-@pytest.mark.slow
+@pytest.mark.study
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no peak of memory to be read")
 def test_the_estimate_is_what_a_run_takes():
     """Within a factor of two of the growth of the process."""

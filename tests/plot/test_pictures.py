@@ -49,7 +49,7 @@ def _holds(ax, x, y) -> None:
         ([5e-9], "s", (1e-9, "ns")),
         ([5e7, 1e9], "Ω", (1e6, "MΩ")),
         ([0.0], "s", (1.0, "s")),
-        ([1e-20], "s", (1e-12, "ps")),
+        ([1e-20], "s", (1e-18, "as")),
     ],
 )
 def test_a_prefix_suits_the_numbers(values, unit, expected):

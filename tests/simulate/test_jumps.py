@@ -65,6 +65,7 @@ def decays():
     }
 
 
+@pytest.mark.study
 @pytest.mark.parametrize("thinned", [False, True])
 @pytest.mark.parametrize("row", [0, 1])
 @pytest.mark.parametrize("power", [1, 2])
@@ -102,6 +103,7 @@ def diffusion():
     return np.asarray(_run(JumpDiffusion(), seed=2).check().state["y"])
 
 
+@pytest.mark.study
 @pytest.mark.parametrize("row", [0, 1])
 @pytest.mark.parametrize("power", [1, 2])
 def test_noise_and_jumps_together_have_the_exact_moments(diffusion, row, power):

@@ -107,6 +107,7 @@ def test_a_sweep_starts_where_the_one_before_ended_if_the_device_keeps_its_state
     assert volatile.state["x"][0, 3] == 1.0
 
 
+@pytest.mark.study
 def test_sweeps_of_different_lengths_are_those_of_single_runs():
     short = mj.Sampled(np.array([0.0, 0.5]), np.array([0.0, 1.0]))
     long = mj.Sampled(np.array([0.0, 0.5, 0.7, 1.0]), np.array([0.0, 1.0, -1.0, 2.0]))
@@ -288,6 +289,7 @@ def test_a_quiet_run_says_how_many_steps_it_took():
     assert trace.accepted[0, 0] > loose.accepted[0, 0] > 0
 
 
+@pytest.mark.study
 def test_an_ensemble_under_adaptive_steps_has_the_exact_mean_and_variance():
     device, rows = OrnsteinUhlenbeck(), np.array([0.2, 1.0])
     trace = mj.simulate(device, HELD, save=rows, members=2000, seed=5, policy=STIFF).check()

@@ -183,6 +183,7 @@ REVERTED = (-np.expm1(-12.0) / 3) ** 0.5
 """Deviation at time 4: d<X^2> = (4 - 3 <X^2>) dt."""
 
 
+@pytest.mark.study
 @pytest.mark.parametrize("name", OF_ITO)
 def test_the_process_is_the_one_of_ito(name):
     x = _ends(Reverting(), name, 4.0, esdirk=GENERAL)

@@ -22,6 +22,7 @@ def rows(wafer, tmp_path_factory):
     return run(wafer, tmp_path_factory.mktemp("batch") / "run")
 
 
+@pytest.mark.study
 def test_every_device_has_a_row_and_the_truth_is_within_four_sigma(rows, wafer, truth):
     """Of 36 scores one is beyond 4 by chance once in 400 times."""
     assert [r.name for r in rows] == list(wafer)

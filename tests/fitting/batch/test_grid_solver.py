@@ -13,6 +13,7 @@ pytestmark = pytest.mark.slow
 CHUNK = 4
 
 
+@pytest.mark.study
 def test_grids_give_the_residuals_and_slopes_of_the_adaptive_solver(wafer):
     options = dict(
         bench=None, env=None, point_time=None, free=WAFER_FREE, fix=WAFER_FIX, model_sigma=0.3

@@ -33,7 +33,7 @@ def table(trains) -> str:
     return "\n".join(["train,t_s", *rows]) + "\n"
 
 
-@pytest.mark.slow
+@pytest.mark.study
 def test_spike_times_give_kinetics_and_noise_and_fresh_trains_like_them(drive, tmp_path, capsys):
     _, values, _ = mj.presets.load(NOISY)
     circuit = mj.params.replace(mj.model("1m1t1r"), values | TRUTH)

@@ -38,6 +38,7 @@ def fit_curve(device: mj.AbstractDevice) -> np.ndarray:
     return np.asarray(look({k: x[0] for k, x in trace.state.items()}))
 
 
+@pytest.mark.study
 def test_a_fit_to_the_first_half_is_compared_with_the_second():
     """The same device at all readings, whether these are handed over or were its own."""
     device = mj.params.replace(

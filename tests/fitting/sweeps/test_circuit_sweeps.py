@@ -98,6 +98,7 @@ def test_a_bench_around_a_circuit_is_refused(measured):
         ft.fit([measured], in_circuit(mj.DiffusiveMemristor()), free=["m.sigma1"])
 
 
+@pytest.mark.study
 def test_the_command_fits_a_ready_circuit_and_simulate_takes_the_result(tmp_path, capsys):
     """Half a sweep below the threshold: what flows charges the node and leaks through 1 Mohm and the switch."""
     stimulus, data, folder = (str(tmp_path / n) for n in ("s.csv", "data.csv", "fitted"))

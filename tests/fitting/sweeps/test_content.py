@@ -36,6 +36,7 @@ def test_a_fit_folder_is_complete_and_its_json_strict(result, tmp_path):
     assert len(content["distribution"]["positive"]["v_th_V"]) == 100
 
 
+@pytest.mark.study
 @pytest.mark.parametrize("solved", [True, False])
 def test_a_device_whose_simulation_takes_too_many_steps_is_not_lost(
     result, tmp_path, monkeypatch, solved

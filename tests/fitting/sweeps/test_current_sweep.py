@@ -42,6 +42,7 @@ def _prepared(sweep, device):
     return prepare([sweep], device, **options, seed=0, screened=2)
 
 
+@pytest.mark.study
 def test_residuals_are_those_of_the_voltage(sweep, truth):
     made = _prepared(sweep, truth)
     z = mj.params.unconstrain(truth, FREE)

@@ -3,12 +3,14 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 import memjax as mj
 from fitting.sweeps.failures import no_start
 from tests.fits import staircase_problem
 
 
+@pytest.mark.study
 def test_an_error_says_how_the_solves_ended():
     problem = staircase_problem(mj.Vteam(), mj.Bench(100.0))
     few = replace(problem, policy=mj.Stiff(max_steps=10))

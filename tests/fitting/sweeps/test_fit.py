@@ -79,6 +79,7 @@ def chosen(example):
     return fit_growth(example)
 
 
+@pytest.mark.study
 def test_equal_seeds_give_equal_numbers(chosen, example):
     again = fit_growth(example)
     np.testing.assert_array_equal(again.z, chosen.z)
@@ -123,7 +124,7 @@ def test_options_for_names_may_be_given_again():
     assert options.free == ["r_on", "r_off"]
 
 
-@pytest.mark.slow
+@pytest.mark.study
 def test_a_fit_is_on_disk_before_its_posterior_is_drawn(result, tmp_path, capsys, monkeypatch):
     """What takes hours may be stopped: the fit to first order stays."""
 

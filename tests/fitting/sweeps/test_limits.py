@@ -81,6 +81,7 @@ def test_residuals_at_the_truth_are_those_of_the_noise_on_grids_and_by_the_adapt
     assert np.max(np.abs(r - exact)) < 1e-3
 
 
+@pytest.mark.study
 def test_the_truth_comes_back_within_four_sigma_from_sweeps_of_several_limits(result):
     """Of 3 scores one is beyond 4 by chance once in 5000 times."""
     rows = {r["name"]: r for r in result.table()}
@@ -111,6 +112,7 @@ def test_tables_report_and_simulate_keep_to_the_limits(result, measured, tmp_pat
             assert i.min() == pytest.approx(-negative, rel=2e-3)
 
 
+@pytest.mark.study
 def test_simulated_cycles_of_a_stochastic_fit_keep_to_the_limits(result, measured):
     silent = {"relative": 0.0, "floor_A": 0.0}
     experiment = of_sweeps(result.waves, floor=1e-12, seed=0)
@@ -182,6 +184,7 @@ def sweep_at_a_limit(series: float | None = None, reversed: bool = False) -> mj.
     return mj.Measurement(t=t, v=left, i=i, **own, reader="test", source={})
 
 
+@pytest.mark.study
 @pytest.mark.parametrize("series", [None, 200.0])
 def test_at_the_limit_the_voltage_that_is_left_is_compared(series):
     """Twice the resistance at one current doubles the device's part of what is left, whatever the current says."""

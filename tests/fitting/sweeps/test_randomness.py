@@ -43,6 +43,7 @@ def test_too_few_cycles_calibrate_nothing_and_say_so(start):
     assert "8 cycles" in done.notes[-1]
 
 
+@pytest.mark.study
 def test_an_interrupt_keeps_the_best_so_far(start, monkeypatch):
     from fitting.sweeps import quantile_search, randomness
 

@@ -65,6 +65,7 @@ def test_noise_of_reading_moves_no_determined_parameter_by_more_than_its_error(s
     assert not any(tables[1][n]["determined"] for n in ("theta", "gamma3"))
 
 
+@pytest.mark.study
 def test_a_model_draws_the_loop_of_another_device(shared_data):
     """A Mott switch: median relative error of at most 0.2. The case device_fits has all models and sets."""
     m = mj.read(shared_data / "clean" / "vo2_iv_sweep.csv")

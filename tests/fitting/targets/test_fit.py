@@ -31,7 +31,7 @@ def grown() -> ft.TargetFit:
     return ft.fit_targets(["delay@1=5e-3"], _device(), free=_FREE)
 
 
-@pytest.mark.slow  # its solve compiles in 20 s
+@pytest.mark.study  # its solve compiles in 20 s
 def test_a_delay_gives_the_growth_rate_of_the_closed_form(grown):
     # The tolerance is 2 %, of which the search uses half at most.
     assert _closing(grown.device, 1.0) == pytest.approx(5e-3, rel=0.01)

@@ -72,6 +72,7 @@ def test_members_of_arrays_have_estimates_of_their_own(about):
     assert abs(slopes.sum() - alike.weights["cells"]["input"]) < 3 * scatter
 
 
+@pytest.mark.study
 def test_what_jax_grad_gives_are_the_estimates(about):
     """Forward and reverse, of numbers; the rates are the means over the pairs."""
     kind, rates = about

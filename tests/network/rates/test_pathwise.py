@@ -50,7 +50,7 @@ def _network(n: int, inhibition=INHIBITION) -> nw.Network:
     return nw.Network(groups=groups, projections=projections, dt=DT, seed=4, dtype="float64")
 
 
-@pytest.mark.slow
+@pytest.mark.study
 def test_derivatives_through_a_hundred_neurons_and_200_ms():
     """By a shared parameter of the devices and by weights: forward, reverse, and central differences within 1 %."""
     net = _network(100)

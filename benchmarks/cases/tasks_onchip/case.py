@@ -14,7 +14,6 @@ from benchmarks.cases.tasks_onchip.problem import (
     SCORE_INTERVAL,
     SIZES,
     Size,
-    digits,
     write_files,
 )
 from benchmarks.records import Recorder
@@ -22,7 +21,7 @@ from benchmarks.registry import Case
 from benchmarks.timing import Times
 from memjax import compile_cache
 from memjax.errors import MemjaxError
-from memjax.learning import Assignment, assign_labels, responses
+from memjax.learning import Assignment, assign_labels, digits, responses
 from memjax.network import Recording
 from memjax.network.run_store import load_recording, run_network
 from memjax.network.toml import load_network
@@ -172,7 +171,8 @@ def run(size: str, record: Recorder) -> None:
     """Each seed; mean and standard deviation of all; pictures of the first; one synapse."""
     compile_cache.fuse_small_loops()
     try:
-        data = digits()
+        images = digits()
+        data = images.pixels, images.labels
     except MemjaxError as error:
         record.write("training, seed 0", status="skipped", reason=str(error))
         return

@@ -4,9 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Int
-
-from memjax.errors import MemjaxError
+from jaxtyping import Int
 
 HERE = Path(__file__).parent
 
@@ -41,26 +39,6 @@ SIZES = {
     "smoke": Size(seeds=1, trained=120, tested=80, classes=4, members=16),
     "full": Size(seeds=3, trained=1200, tested=597, classes=10, members=50),
 }
-
-
-def digits() -> tuple[Float[np.ndarray, "images 8 8"], Int[np.ndarray, " images"]]:
-    """Images of the set, brightness from 0 to 1, and their labels.
-
-    Raises
-    ------
-    MemjaxError
-        Without scikit-learn.
-    """
-    try:
-        from sklearn.datasets import load_digits  # pyright: ignore[reportMissingImports]
-    except ImportError as error:
-        raise MemjaxError(
-            "the digits come with scikit-learn, which is not installed",
-            where="tasks_onchip",
-            fix="pip install scikit-learn",
-        ) from error
-    bunch = load_digits()
-    return bunch.images / 16.0, bunch.target.astype(int)
 
 
 def write_files(

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.cases.tasks_training.problem import (
@@ -34,7 +35,10 @@ def programmed(trained: TrainedNetwork, seed: int) -> Network:
     net = trained.network
     projections = [
         replace(
-            p, weight=np.asarray(DEVICES[p.name].program(p.weight, rng.normal(size=len(p.edges))))
+            p,
+            weight=np.asarray(
+                DEVICES[p.name].program(p.weight, jnp.asarray(rng.normal(size=len(p.edges))))
+            ),
         )
         for p in net.projections
     ]

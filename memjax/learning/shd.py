@@ -33,8 +33,8 @@ class SpikeSamples:
         Names of the classes, where the file has them.
     """
 
-    times: tuple[Float[np.ndarray, " spikes"], ...]
-    units: tuple[Int[np.ndarray, " spikes"], ...]
+    times: tuple[Float[np.ndarray, " _"], ...]
+    units: tuple[Int[np.ndarray, " _"], ...]
     labels: Int[np.ndarray, " samples"]
     speakers: Int[np.ndarray, " samples"] | None = None
     keys: tuple[str, ...] = ()

@@ -80,15 +80,13 @@ class Assignment:
         votes = np.asarray(counts) @ by_class
         return np.where(votes.any(axis=1), self.classes[np.argmax(votes, axis=1)], SILENT)
 
-    def accuracy(
-        self, counts: Int[np.ndarray, "images members"], labels: Int[np.ndarray, " images"]
-    ) -> float:
+    def accuracy(self, counts: Int[np.ndarray, "images members"], labels: np.ndarray) -> float:
         """Share of images that are classified as they are labelled; those at which nothing fired are errors."""
         _check_labels(counts, labels)
         return float(np.mean(self.classify(counts) == np.asarray(labels)))
 
     def confusion(
-        self, counts: Int[np.ndarray, "images members"], labels: Int[np.ndarray, " images"]
+        self, counts: Int[np.ndarray, "images members"], labels: np.ndarray
     ) -> Int[np.ndarray, "classes columns"]:
         """How many images of each class (rows) were taken for which (columns); the last column are those at which
         nothing fired.
@@ -118,9 +116,7 @@ def _check_labels(counts: np.ndarray, labels: np.ndarray) -> None:
         )
 
 
-def assign_labels(
-    counts: Int[np.ndarray, "images members"], labels: Int[np.ndarray, " images"]
-) -> Assignment:
+def assign_labels(counts: Int[np.ndarray, "images members"], labels: np.ndarray) -> Assignment:
     """Assign to each neuron the class to whose images it responded most, on average.
 
     Parameters

@@ -93,7 +93,7 @@ class Recording:
     conductances : dict of str to dict of str to Float[np.ndarray, "edges"]
         Of projections whose weights are devices [S]: at the `start` and at the `end`, by edge; and as a `series` with
         one row per record, where such were asked for.
-    conductance_times : Float[np.ndarray, "rows"]
+    conductance_times : Float[np.ndarray, "records"]
         When the rows of the `series` are of [s].
     start : float
         From when on spikes are held [s]: a run may go on from another, and those of a long one may be too many.
@@ -120,7 +120,7 @@ class Recording:
     times: Float[np.ndarray, " rows"]
     statistics: dict[str, dict[str, np.ndarray]]
     conductances: dict[str, dict[str, Float[np.ndarray, "..."]]] = field(default_factory=dict)
-    conductance_times: Float[np.ndarray, " rows"] = field(default_factory=lambda: np.zeros(0))
+    conductance_times: Float[np.ndarray, " records"] = field(default_factory=lambda: np.zeros(0))
     start: float = 0.0
     states: dict[str, dict[str, Float[np.ndarray, " members"]]] = field(default_factory=dict)
     units: dict[str, dict[str, str]] = field(default_factory=dict)

@@ -55,7 +55,7 @@ def test_counts_are_all_spikes_before_the_end(tmp_path):
     with pytest.raises(BoundsError, match="channel 699; in sample 0; allowed: below 100"):
         samples.counts(0.1, 0.3, units=100)
     with pytest.raises(BoundsError, match="interval = 0"):
-        samples.counts(0, 0.3)
+        samples.counts(0.0, 0.3)
 
 
 @pytest.mark.parametrize(

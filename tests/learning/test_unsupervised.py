@@ -55,9 +55,9 @@ def test_the_class_whose_neurons_fired_most_is_the_answer_and_silence_is_an_erro
 
 def test_labels_that_are_not_one_per_image_are_refused():
     with pytest.raises(BoundsError, match="one whole number >= 0 for each image"):
-        assign_labels(np.ones((2, 1)), np.array([0, 1, 1]))
+        assign_labels(np.ones((2, 1), int), np.array([0, 1, 1]))
     with pytest.raises(BoundsError, match="one whole number >= 0"):
-        assign_labels(np.ones((2, 1)), np.array([0.0, 1.0]))
+        assign_labels(np.ones((2, 1), int), np.array([0.0, 1.0]))
 
 
 def test_fields_are_the_edges_of_a_dense_projection_by_neuron():
@@ -86,4 +86,4 @@ def test_the_confusion_has_a_column_of_images_without_an_answer():
     assert [t.get_text() for t in ax.get_xticklabels()] == ["0", "5", "none"]
     assert sorted(t.get_text() for t in ax.texts) == ["1", "2", "2", "3"]
     with pytest.raises(BoundsError, match="2 times 3"):
-        confusion(np.ones((2, 2)), [0, 5])
+        confusion(np.ones((2, 2), int), [0, 5])

@@ -444,9 +444,10 @@ def run_network(
 
 def _add_rest(content: dict[str, Any], simulation: Simulation, folder: Path | None) -> None:
     """Powers at rest, without which a ledger cannot be read, into `run.json` before the first part."""
-    for name, powers in simulation.rest_powers().items():
+    rest = simulation.rest_powers()
+    for name, powers in rest.items():
         content["groups"][name]["rest_W"] = powers
-    if folder is not None:
+    if rest and folder is not None:
         _write_about(folder, content)
 
 

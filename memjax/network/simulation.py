@@ -14,6 +14,7 @@ from .exchange_program import Room
 from .groups import Neurons, SpikeList
 from .network import Network
 from .plan import record_steps
+from .projection import Projection
 from .recording import Recording, Snapshot, Stretch
 from .weights import ConductanceOf, DriftWeights
 
@@ -183,8 +184,10 @@ class Simulation:
         every = self.conductance_exchanges
         if not every:
             return {}
-        due = self.done % every == 0
-        return {n: g[None] if due else g[None][:0] for n, g in self.conductances().items()}
+        if self.done % every == 0:
+            return {n: g[None] for n, g in self.conductances().items()}
+        sizes = {p.name: len(p.edges) for p in self.network.projections if has_devices(p)}
+        return {n: np.zeros((0, size), self.network.dtype) for n, size in sizes.items()}
 
     def _rows(self, traces: Any, begin: int, count: int) -> Any:
         """Records of states one after the other: each interval has those multiples of `every` that lie in it."""
@@ -371,7 +374,8 @@ class Simulation:
             names = [jax.tree_util.keystr(path) for path, _ in paths]
             # A run without a ledger may go on with one, which then begins.
             begun = {k: y for k, (path, y) in zip(names, paths) if path[2:3] == (_LEDGER,)}
-            leaves = [np.asarray((begun | dict(arrays))[k]) for k in names]
+            known = begun | dict(arrays)
+            leaves = [np.asarray(known[k]) for k in names]
             for (path, y), x in zip(paths, leaves, strict=True):
                 if x.shape != y.shape or x.dtype != y.dtype:
                     raise ValueError(
@@ -392,6 +396,11 @@ class Simulation:
         self.state = state | {"ring": self.engine.ring(self.room, state["ring"])}
 
 
+def has_devices(p: Projection) -> bool:
+    """Whether the weights of a projection are devices."""
+    return isinstance(p.weight, ConductanceOf | DriftWeights)
+
+
 def conductance_exchanges(network: Network, every: float | None) -> int:
     """Exchange intervals from one record of conductances to the next; 0 for none.
 
@@ -402,7 +411,7 @@ def conductance_exchanges(network: Network, every: float | None) -> int:
     """
     if every is None:
         return 0
-    if not any(isinstance(p.weight, ConductanceOf | DriftWeights) for p in network.projections):
+    if not any(map(has_devices, network.projections)):
         raise NetworkError(
             f"conductances every {every:g} s where no weight is a device",
             where="record",

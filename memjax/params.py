@@ -60,10 +60,17 @@ def get(device: Any, name: str) -> Float[Array, ""]:
     return stored(device, name)
 
 
-def scale(device: Any, factors: Mapping[str, Array]) -> dict[str, Array]:
-    """Parameters times factors of any shape, such as those of `memjax.noise.cycle_factors`, kept within bounds."""
-    specs = parameter_specs(device)
-    return {n: jnp.clip(get(device, n) * x, *specs[n].bounds) for n, x in factors.items()}
+def scale(
+    device: Any, factors: Mapping[str, Array], values: Mapping[str, Array] | None = None
+) -> dict[str, Array]:
+    """Parameters times factors of any shape, such as those of `memjax.noise.cycle_factors`, kept within bounds.
+
+    The parameters are those in `values` where it has them, else those of the device.
+    """
+    specs, base = parameter_specs(device), values or {}
+    return {
+        n: jnp.clip(base.get(n, get(device, n)) * x, *specs[n].bounds) for n, x in factors.items()
+    }
 
 
 def replace(device: D, values: Mapping[str, Any], *, where: str = "", check: bool = True) -> D:

@@ -79,6 +79,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     add_bench_options(parser)
     add_write_options(parser)
     add_json_option(parser)
+    # What `setup_device` looks at and this command does not offer.
+    parser.set_defaults(population=None, read_noise=None)
 
 
 def _add_design(parser: argparse.ArgumentParser) -> None:
@@ -127,7 +129,6 @@ def _setup(options: argparse.Namespace) -> Setup:
     from ..device import AbstractDevice
     from ..io.fit import load_fit
 
-    options.population, options.read_noise = None, None
     if options.model is None:
         if options.params is not None:
             raise UsageError("no model", where="--params", fix="add --model M")

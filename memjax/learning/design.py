@@ -11,7 +11,7 @@ from ..circuit import Bench
 from ..device import AbstractDevice
 from ..errors import BoundsError
 from ..system import Environment
-from .evaluation import check_split, heldout_error
+from .evaluation import heldout_error, training_part
 from .images import Images, image_states
 from .readout import fit_ridge
 from .reservoir import Reservoir
@@ -167,15 +167,13 @@ def series_score(
     train : int, optional
         Steps of the training.
     """
-    train = int(0.6 * len(task.inputs)) if train is None else train
-    part = Series(name=task.name, inputs=task.inputs[:train], targets=task.targets[:train])
-    check_split(part, int(0.7 * train))
+    part, fitted = training_part(task, train)
 
     def score(design: Design, trial: int) -> float:
         one = design.reservoir(device, devices=devices, nodes=nodes, seed=seed, **settings)
         one = one.draw_devices(spread or {}, members=1, seed=seed + trial)
         states = np.asarray(one.states(jnp.asarray(part.inputs), seed=seed + trial)[0])
-        return heldout_error(states, part, int(0.7 * train))[0]
+        return heldout_error(states, part, fitted)[0]
 
     return score
 

@@ -143,8 +143,7 @@ def study(
         Runs behind each figure that shows what noise and spread cost.
     """
     spread = {n: s for n, s in (spread or {}).items() if s > 0}
-    train = int(0.6 * len(task.inputs)) if train is None else train
-    check_split(task, train)
+    train = training_steps(task, train)
 
     def runs(one: Reservoir, count: int, sigma: Mapping[str, float] = spread):
         """Error and output of each run, one after the other: all at once would fill the memory."""
@@ -187,14 +186,29 @@ def study(
     )
 
 
-def check_split(task: Series, train: int) -> None:
-    """Raise `BoundsError` where training or test would have too few steps."""
+def training_steps(task: Series, train: int | None) -> int:
+    """Steps of the training: 60 % by default.
+
+    Raises
+    ------
+    BoundsError
+        Where training or test would have too few.
+    """
+    train = int(0.6 * len(task.inputs)) if train is None else train
     if not WASHOUT + 10 <= train <= len(task.inputs) - 10:
         raise BoundsError(
             f"{train} of {len(task.inputs)} steps for the training",
             where="study",
             allowed=f"at least {WASHOUT + 10}, of which {WASHOUT} do not count, and 10 for the test",
         )
+    return train
+
+
+def training_part(task: Series, train: int | None) -> tuple[Series, int]:
+    """The steps of the training alone, and how many of them fit a read-out that the others judge: 70 %."""
+    train = training_steps(task, train)
+    part = Series(name=task.name, inputs=task.inputs[:train], targets=task.targets[:train])
+    return part, training_steps(part, int(0.7 * train))
 
 
 def heldout_error(states: np.ndarray, task: Series, train: int) -> tuple[float, np.ndarray]:
@@ -235,16 +249,14 @@ def tune(
     members : int
         Runs over which the error is averaged.
     """
-    train = int(0.6 * len(task.inputs)) if train is None else train
-    part = Series(name=task.name, inputs=task.inputs[:train], targets=task.targets[:train])
+    part, fitted = training_part(task, train)
     drawn = reservoir.draw_devices(spread or {}, members=members, seed=seed)
-    check_split(part, int(0.7 * train))
     best, least = reservoir, np.inf
     for hold, gain, offset in product(holds, gains, offsets):
         setting = dict(hold=jnp.asarray(hold), gain=jnp.asarray(gain), offset=jnp.asarray(offset))
         one = replace(drawn, **setting)
         states = np.asarray(one.states(jnp.asarray(part.inputs), seed=seed, members=members))
-        error = np.mean([heldout_error(x, part, int(0.7 * train))[0] for x in states])
+        error = np.mean([heldout_error(x, part, fitted)[0] for x in states])
         if error < least:
             best, least = replace(reservoir, **setting), float(error)
     return best

@@ -30,22 +30,19 @@ def replicate(
     Network
         Member m of copy k of a group of n has the number k n + m.
     """
-    chosen = np.asarray(members)
-    copies = len(chosen)
-    sizes = {g.name: g.n for g in network.groups}
-    place = np.full(len(samples), -1)
-    place[chosen] = np.arange(copies)
-    keep = place[samples.sample] >= 0
+    copies, sizes = len(members), {g.name: g.n for g in network.groups}
+    copy, source, time = samples.select(np.asarray(members))
     groups: list[Any] = []
     for g in network.groups:
         if isinstance(g, Neurons):
-            tiled = {k: np.tile(np.broadcast_to(x, (g.n,)), copies) for k, x in g.values.items()}
-            bias = {k: np.tile(np.broadcast_to(x, (g.n,)), copies) for k, x in g.biases.items()}
-            groups.append(replace(g, n=copies * g.n, values=tiled, bias=bias))
+            values, bias = (
+                {k: np.tile(np.broadcast_to(x, (g.n,)), copies) for k, x in table.items()}
+                for table in (g.values, g.biases)
+            )
+            groups.append(replace(g, n=copies * g.n, values=values, bias=bias))
         else:
-            source = place[samples.sample[keep]] * g.n + samples.source[keep]
             groups.append(
-                SpikeList(name=g.name, n=copies * g.n, source=source, time=samples.time[keep])
+                SpikeList(name=g.name, n=copies * g.n, source=copy * g.n + source, time=time)
             )
     projections = []
     for p in network.projections:

@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from ..errors import BoundsError, MemjaxError
 from .evaluation import describe, summary
 from .reservoir import Reservoir, draw_cycles, read_trains
+from .scores import random_functions
 
 STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0)
 """Inverse penalties of the logistic read-out that are tried."""
@@ -168,10 +169,8 @@ def control_pixels(
     seed : int
         Of the functions.
     """
-    rng, u = np.random.default_rng(seed), np.asarray(pixels, float).reshape(len(pixels), -1)
-    which = np.arange(max(count, u.shape[1])) % u.shape[1]
-    slope, offset = 4 * rng.normal(size=len(which)), 2 * rng.normal(size=len(which))
-    return np.tanh(u[:, which] * slope + offset)
+    u = np.asarray(pixels, float).reshape(len(pixels), -1)
+    return random_functions(u[:, np.arange(max(count, u.shape[1])) % u.shape[1]], seed)
 
 
 def classify(

@@ -12,7 +12,7 @@ import optax
 from jaxtyping import Array, Float
 
 from ..errors import BoundsError, FitError
-from .evaluation import WASHOUT, check_split
+from .evaluation import WASHOUT, training_steps
 from .readout import fit_ridge
 from .reservoir import Reservoir
 from .series import Series
@@ -176,8 +176,7 @@ def optimize(
         If the loss at the start is no number.
     """
     _check_settings(reservoir, settings)
-    train = int(0.6 * len(task.inputs)) if train is None else train
-    check_split(task, train)
+    train = training_steps(task, train)
     first = np.asarray(reservoir.states(jnp.asarray(task.inputs[:train]), seed=seed)[0])
     penalty = max(fit_ridge(first[WASHOUT:], task.targets[WASHOUT:train]).penalty, 1e-8)
     free: Any = {n: jnp.asarray(getattr(reservoir, n), jnp.result_type(float)) for n in settings}

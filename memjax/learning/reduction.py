@@ -14,7 +14,7 @@ from .. import params
 from ..circuit import Circuit
 from ..device import Diffusive1M1T1R
 from ..errors import CircuitError, FitError
-from ..noise import device_key, words
+from ..network.neuron_program import member_keys
 from ..observables import detect
 from ..policy import Fixed
 from ..simulate import simulate
@@ -144,7 +144,7 @@ def spike_trains(
     FitError
         If a state is no longer finite.
     """
-    keys = jax.vmap(lambda m: words(device_key(seed, member=m, sweep=0)))(jnp.arange(members))
+    keys = member_keys(seed, 0, members)
     fired, time, gate = _run(neuron, jnp.asarray(inputs), dt, keys, deterministic)
     if not np.all(np.isfinite(gate)):
         raise FitError("a reduced neuron is not finite", where="spike_trains", fix="a shorter step")

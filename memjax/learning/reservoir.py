@@ -264,11 +264,7 @@ def draw_cycles(
     if not sigmas:
         return dict(values)
     factors = cycle_factors(seed, sigmas, members=members, sweeps=lanes)
-    specs, device = parameter_specs(reservoir.device), reservoir.device
-    return dict(values) | {
-        n: jnp.clip(values.get(n, params.get(device, n)) * x, *specs[n].bounds)
-        for n, x in factors.items()
-    }
+    return dict(values) | params.scale(reservoir.device, factors, values)
 
 
 def read_trains(

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from ..errors import NetworkError
+from ..network.groups import bright_pixels
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -57,25 +58,36 @@ class Samples:
             raise NetworkError(
                 "labels", where="Samples", allowed="one whole number >= 0 for each sample"
             )
+        # In the order of samples, so that those of a batch are found without a look at all.
+        order = np.argsort(self.sample, kind="stable")
+        for name in ("source", "time", "sample"):
+            object.__setattr__(self, name, np.asarray(getattr(self, name))[order])
 
     def __len__(self) -> int:
         """Number of samples."""
         return len(self.labels)
 
+    def select(
+        self, members: Int[np.ndarray, " batch"]
+    ) -> tuple[Int[np.ndarray, " some"], Int[np.ndarray, " some"], Float[np.ndarray, " some"]]:
+        """Spikes of some samples: place among these, source, and time [s]."""
+        first, end = (np.searchsorted(self.sample, members, side) for side in ("left", "right"))
+        place = np.repeat(np.arange(len(members)), end - first)
+        ranges = [np.arange(a, b) for a, b in zip(first, end)]
+        at = np.concatenate([np.zeros(0, int), *ranges])
+        return place, self.source[at], self.time[at]
+
     def spikes(
         self, members: Int[np.ndarray, " batch"], dt: float
     ) -> tuple[Float[np.ndarray, "steps batch sources"], Float[np.ndarray, "steps batch sources"]]:
         """Number of spikes in each step of some samples, and their mean time from the beginning of the step [s]."""
-        place = np.full(len(self), -1)
-        place[members] = np.arange(len(members))
-        keep = place[self.sample] >= 0
+        place, source, when = self.select(members)
         steps = round(self.duration / dt)
         counts = np.zeros((steps, len(members), self.sources), np.float32)
         time = np.zeros_like(counts)
-        step = np.minimum((self.time[keep] / dt).astype(int), steps - 1)
-        at = step, place[self.sample[keep]], self.source[keep]
-        np.add.at(counts, at, 1.0)
-        np.add.at(time, at, np.asarray(self.time)[keep] - step * dt)
+        step = np.minimum((when / dt).astype(int), steps - 1)
+        np.add.at(counts, (step, place, source), 1.0)
+        np.add.at(time, (step, place, source), when - step * dt)
         return counts, time / np.maximum(counts, 1.0)
 
 
@@ -98,15 +110,10 @@ def latency_samples(
     darkest : float
         Brightness below which a pixel does not fire.
     """
-    x = np.asarray(images, float).reshape(len(images), -1)
-    if not (np.all(x >= 0) and np.all(x <= 1)):
-        raise NetworkError(
-            f"brightness from {x.min():g} to {x.max():g}", where="images", allowed="0 to 1"
-        )
-    sample, source = np.nonzero(x >= darkest)
+    sample, source, brightness = bright_pixels(images, darkest)
     return Samples(
-        source=source, time=(1 - x[sample, source]) * interval, sample=sample, labels=np.asarray(labels),
-        sources=x.shape[1], duration=duration,
+        source=source, time=(1 - brightness) * interval, sample=sample, labels=np.asarray(labels),
+        sources=int(np.prod(np.shape(images)[1:])), duration=duration,
     )  # fmt: skip
 
 

@@ -27,9 +27,16 @@ def control_states(
     inputs: Float[np.ndarray, " steps"], count: int, *, seed: int = 0
 ) -> Float[np.ndarray, "steps count"]:
     """States of a reservoir without memory: random nonlinear functions tanh(a u + b) of the present input."""
-    rng = np.random.default_rng(seed)
+    return random_functions(np.repeat(np.asarray(inputs, float)[:, None], count, axis=1), seed)
+
+
+def random_functions(
+    x: Float[np.ndarray, "rows columns"], seed: int
+) -> Float[np.ndarray, "rows columns"]:
+    """Random nonlinear functions tanh(a x + b), one for each column."""
+    rng, count = np.random.default_rng(seed), x.shape[1]
     slope, offset = 4 * rng.normal(size=count), 2 * rng.normal(size=count)
-    return np.tanh(np.asarray(inputs, float)[:, None] * slope + offset)
+    return np.tanh(x * slope + offset)
 
 
 def memory_capacity(

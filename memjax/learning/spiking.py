@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Int
 
 from ..errors import NetworkError
 from ..network import Network, Neurons, SpikeList
-from ..noise import device_key, words
+from ..network.neuron_program import member_keys
 from .reduced_neuron import ReducedNeuron, ReducedState, draws
 from .reduction import reduce
 from .samples import Samples, winners
@@ -92,7 +92,7 @@ class SpikingNetwork:
         self.groups: dict[str, Neurons] = {
             g.name: g for g in network.groups if isinstance(g, Neurons)
         }
-        self.neurons = {n: self._reduced(g, options) for n, g in self.groups.items()}
+        self.neurons = {n: self._reduce_group(g, options) for n, g in self.groups.items()}
         for p in network.projections:
             pairs = np.stack([p.edges.pre, p.edges.post])
             numbers = isinstance(p.weight, int | float | np.ndarray)
@@ -117,7 +117,7 @@ class SpikingNetwork:
         self.masks = {p.name: self._dense(p, np.ones(len(p.edges))) for p in network.projections}
         self._evaluate = jax.jit(self.outputs)
 
-    def _reduced(self, group: Neurons, options: Mapping[str, Any]) -> ReducedNeuron:
+    def _reduce_group(self, group: Neurons, options: Mapping[str, Any]) -> ReducedNeuron:
         """The neurons of a group, in the precision of the network."""
         spike = group.spike
         if spike.signal != "gate.v" or spike.sign != 1 or group.start:
@@ -152,7 +152,7 @@ class SpikingNetwork:
         }
         return {"weights": weights, "bias": bias}
 
-    def restored(self, parameters: Parameters) -> Network:
+    def to_network(self, parameters: Parameters) -> Network:
         """The network with these weights and biases."""
         projections = [
             replace(
@@ -201,23 +201,19 @@ class SpikingNetwork:
         # A leading axis of one for the samples of a batch.
         row = lambda x: x[None] if jnp.ndim(x) == 1 else x  # noqa: E731
         neurons = {
-            n: jax.tree.map(row, scaled(x, (factors or {}).get(n, {})))
+            n: jax.tree.map(row, scale_values(x, (factors or {}).get(n, {})))
             for n, x in self.neurons.items()
         }
         lengths = {p.name: self._steps(p) for p in self.network.projections}
-        memory = {
-            n: max(
-                (max(lengths[p.name]) for p in self.network.projections if p.pre == n), default=0
-            )
-            for n in [self.source.name, *self.groups]
-        }
-        width = {self.source.name: self.source.n} | {n: g.n for n, g in self.groups.items()}
+        # By group: how many steps its spikes are remembered, and how many members send them.
+        memory: dict[str, int] = {}
+        for p in self.network.projections:
+            memory[p.pre] = max(memory.get(p.pre, 0), *lengths[p.name])
+        width = {g.name: g.n for g in self.network.groups}
         begin = {
             "neurons": {n: x.rest(sizes[n]) for n, x in neurons.items()},
             "input": {p.name: jnp.zeros(sizes[p.post], dtype) for p in self.network.projections},
-            "sent": {
-                n: (jnp.zeros((k, batch, width[n]), dtype),) * 2 for n, k in memory.items() if k
-            },
+            "sent": {n: (jnp.zeros((k, batch, width[n]), dtype),) * 2 for n, k in memory.items()},
             "out": {n: self._silence(s, steps, dtype) for n, s in sizes.items()},
         }
 
@@ -236,7 +232,7 @@ class SpikingNetwork:
             for n, neuron in neurons.items():
                 noise = draws(keys[n], number, dtype, neuron.stretches) if self.noise else None
                 reached, done = neuron.step(state["neurons"][n], u[n], self.dt, noise)
-                after[n] = _let_go(reached, neuron.level)
+                after[n] = _detach_above(reached, neuron.level)
                 sends[n] = self._pass_on(done)
                 out[n] = self._collect(state["out"][n], sends[n][0], done, after[n], number, steps)
             sent = {
@@ -254,8 +250,7 @@ class SpikingNetwork:
 
     def _keys(self, seed: Any, group: int, shape: tuple[int, int]):
         """Words of the noise of each neuron in each sample of a batch."""
-        key = lambda m: words(device_key(seed, member=m, sweep=group))  # noqa: E731
-        lo, hi = jax.vmap(key)(jnp.arange(shape[0] * shape[1]))
+        lo, hi = member_keys(seed, group, shape[0] * shape[1])
         return lo.reshape(shape), hi.reshape(shape)
 
     def _steps(self, p: Any) -> tuple[int, ...]:
@@ -277,7 +272,7 @@ class SpikingNetwork:
         dt, tau = self.dt, p.receptor.tau
         first, time = (x[lengths[0] - 1] for x in sent)
 
-        def decaying(w):
+        def exponential(w):
             left = jnp.exp(-(dt - time) / tau)
             decay, whole = float(np.exp(-dt / tau)), float((1 - np.exp(-dt / tau)) * tau / dt)
             return before * whole + (first * (1 - left) * tau / dt) @ w, before * decay + (
@@ -289,7 +284,7 @@ class SpikingNetwork:
             mean = first * (1 - time / dt) - last * (1 - end / dt)
             return before + mean @ w, before + (first - last) @ w
 
-        return decaying if tau is not None else rectangular
+        return exponential if tau is not None else rectangular
 
     def _pass_on(self, done: Any) -> tuple[Array, Array]:
         """Spikes that other neurons see, and their times within the step."""
@@ -329,7 +324,7 @@ class SpikingNetwork:
         return np.concatenate(classes)
 
 
-def _let_go(state: ReducedState, level: float) -> ReducedState:
+def _detach_above(state: ReducedState, level: float) -> ReducedState:
     """The state, without derivatives where the gate is above its level.
 
     There the channel opens and closes many times in a millisecond, a chaotic motion: derivatives through it grow
@@ -347,7 +342,7 @@ def with_values(neuron: ReducedNeuron, values: Mapping[str, Any]) -> ReducedNeur
     return neuron
 
 
-def scaled(neuron: ReducedNeuron, factors: Mapping[str, Any]) -> ReducedNeuron:
+def scale_values(neuron: ReducedNeuron, factors: Mapping[str, Any]) -> ReducedNeuron:
     """A reduced neuron whose parameters are multiplied, by the names of its circuit."""
     return with_values(neuron, {n: getattr(neuron, field_of(n)) * x for n, x in factors.items()})
 

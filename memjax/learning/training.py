@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -243,9 +244,9 @@ def train(
         bar.set_postfix({k: f"{x:.3g}" for k, x in state.history[-1].items()})
         if checkpoint is not None:
             loop.save(Path(checkpoint), state)
-    parameters = loop.programmed(state.best)
+    parameters = loop.program_weights(state.best)
     return TrainedNetwork(
-        network=model.restored(parameters),
+        network=model.to_network(parameters),
         parameters=parameters,
         history=state.history,
         best=state.best_epoch,
@@ -338,7 +339,9 @@ class _Loop:
         if self.validation is not None:
             by = "rate" if t.loss == "rate" else "first-spike"
             options: Any = dict(output=t.output, by=by, seed=t.seed)
-            classes = self.model.classify(self.programmed(parameters), self.validation, **options)
+            classes = self.model.classify(
+                self.program_weights(parameters), self.validation, **options
+            )
             record["validation"] = float(np.mean(classes == self.validation.labels))
             earlier = [h["validation"] for h in state.history]
             if earlier and record["validation"] <= max(earlier):
@@ -412,14 +415,14 @@ class _Loop:
                 factors.setdefault(group, {})[name] = jnp.exp(sigma * z)
         return factors
 
-    def programmed(self, parameters: Parameters) -> Parameters:
+    def program_weights(self, parameters: Parameters) -> Parameters:
         """Weights on their levels, without random errors."""
         weights = dict(parameters["weights"])
         for name, devices in self.training.conductances.items():
             weights[name] = devices.program(weights[name])
         return {**parameters, "weights": weights}
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """What a checkpoint has to be of."""
         m, s = self.model, self.samples

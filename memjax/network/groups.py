@@ -374,9 +374,17 @@ def image_latencies(
     time : Float[np.ndarray, "spikes"]
         At ``(image + 1 - brightness) * interval`` [s].
     """
+    image, source, brightness = bright_pixels(images, darkest)
+    return source, (image + 1 - brightness) * interval
+
+
+def bright_pixels(
+    images: Float[np.ndarray, "images ..."], darkest: float
+) -> tuple[Int[np.ndarray, " spikes"], Int[np.ndarray, " spikes"], Float[np.ndarray, " spikes"]]:
+    """Pixels that are at least so bright: numbers of their images, of the pixels, and their brightness."""
     pixels = _pixels(images)
-    image, source = np.nonzero(pixels >= darkest)
-    return source, (image + 1 - pixels[image, source]) * interval
+    image, pixel = np.nonzero(pixels >= darkest)
+    return image, pixel, pixels[image, pixel]
 
 
 def _pixels(images: Any) -> Float[np.ndarray, "images pixels"]:

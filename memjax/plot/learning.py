@@ -1,6 +1,6 @@
 """Pictures of networks that learn: receptive fields, the confusion of classes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -117,16 +117,21 @@ def confusion(
             f"counts of shape {x.shape}", where="plot.confusion", allowed=f"{n} times {n + 1}"
         )
     ax = axes_or_new(ax)
-    share = x / np.maximum(x.sum(axis=1, keepdims=True), 1)
-    image = ax.imshow(share, cmap="Blues", vmin=0.0, vmax=1.0)
-    for row, column in np.argwhere(x).tolist():
-        color = "white" if share[row, column] > 0.5 else "black"
-        text = str(x[row, column])
-        ax.text(column, row, text, ha="center", va="center", fontsize=8, color=color)
+    image = draw_shares(ax, x, {(r, c): str(x[r, c]) for r, c in np.argwhere(x).tolist()})
     names = [str(c) for c in classes]
     ax.set_xticks(range(n + 1), [*names, "none"])
     ax.set_yticks(range(n), names)
     ax.set(xlabel="Class of the neurons that fired most", ylabel="Class of the image")
-    ax.grid(False)
     ax.figure.colorbar(image, ax=ax, label="Share of the class (1)", shrink=0.8)
     return ax
+
+
+def draw_shares(ax: Any, counts: np.ndarray, texts: Mapping[tuple[int, int], str]) -> Any:
+    """Draw each row of a table as shares of its sum, with texts in some cells; returns the image."""
+    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    image = ax.imshow(share, cmap="Blues", vmin=0.0, vmax=1.0)
+    for (row, column), text in texts.items():
+        color = "white" if share[row, column] > 0.5 else "black"
+        ax.text(column, row, text, ha="center", va="center", fontsize=8, color=color)
+    ax.grid(False)
+    return image

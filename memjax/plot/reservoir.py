@@ -6,6 +6,7 @@ import numpy as np
 
 from ..learning import ImageStudy, ReservoirStudy
 from .axes import axes_or_new
+from .learning import draw_shares
 from .style import MEASURED, MUTED, SECOND, SIMULATED
 
 _SOURCES = {
@@ -99,17 +100,11 @@ def noise_price(study: ReservoirStudy, *, figure: Any = None) -> Any:
 def image_confusion(study: ImageStudy, *, ax: Any = None) -> Any:
     """Draw which classes of the test images were taken for which, in per cent of a class; returns the axes."""
     ax = axes_or_new(ax)
-    share = 100 * study.confusion / np.maximum(study.confusion.sum(axis=1, keepdims=True), 1)
-    ax.imshow(share, cmap="Blues", vmin=0, vmax=100)
-    for (row, column), x in np.ndenumerate(share):
-        if x >= 0.5:
-            ax.text(
-                column, row, f"{x:.0f}", ha="center", va="center", fontsize=8,
-                color="white" if x > 50 else MEASURED,
-            )  # fmt: skip
-    ax.set_xticks(range(len(share)))
-    ax.set_yticks(range(len(share)))
-    ax.grid(False)
+    percent = 100 * study.confusion / np.maximum(study.confusion.sum(axis=1, keepdims=True), 1)
+    cells = np.argwhere(percent >= 0.5).tolist()
+    draw_shares(ax, study.confusion, {(r, c): f"{percent[r, c]:.0f}" for r, c in cells})
+    ax.set_xticks(range(len(percent)))
+    ax.set_yticks(range(len(percent)))
     ax.set_xlabel("Output")
     ax.set_ylabel("Class")
     ax.set_title(f"{study.task.name}: {_pm(100 * study.accuracies)} %", loc="left", fontsize=11)

@@ -101,7 +101,7 @@ def test_derivatives_of_first_spikes_are_those_of_their_secants(model, samples):
 def test_the_engine_sees_the_spikes_that_the_reduced_network_has(model, samples):
     members = np.arange(4)
     out = model._evaluate(model.parameters, samples.spikes(members, DT), 0)
-    quiet = model.restored(model.parameters)
+    quiet = model.to_network(model.parameters)
     groups = [
         replace(g, circuit=mj.params.replace(g.circuit, {"memristor.sigma1": 0.0}))
         if isinstance(g, Neurons)

@@ -5,11 +5,10 @@ from itertools import pairwise
 
 import numpy as np
 
-import memjax as mj
+from benchmarks.cases.neuron.model import SIGMA, neuron
 from memjax.learning import Conductances, Samples, Training, digits, latency_samples
 from memjax.network import Network, Neurons, Projection, Receptor, SpikeList, Threshold, dense
 
-PRESET = "1m1t1r/zhao2025-table1-noisy"
 R_C = 100e6
 """Resistance from the gate to ground [ohm]."""
 
@@ -71,10 +70,7 @@ def split(size: Size, seed: int) -> tuple[Samples, Samples, Samples]:
 
 def network(hidden: int, seed: int) -> Network:
     """Pixels, hidden layer and one output for each digit, with random weights."""
-    values = mj.presets.load(PRESET)[1] | {"r_c.r": R_C}
-    circuit = mj.neuron.one_memristor(output_stage=False)
-    known = mj.fields.parameter_specs(circuit)
-    circuit = mj.params.replace(circuit, {n: x for n, x in values.items() if n in known})
+    circuit = neuron(R_C, sigma1=SIGMA)
     rng = np.random.default_rng(seed)
     spike = Threshold(signal="gate.v", level=0.2, rearm=0.1)
     receptor = Receptor(tau=3e-3)

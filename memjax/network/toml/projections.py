@@ -38,6 +38,25 @@ Wiring = Callable[[Ends], tuple[Edges, Any]]
 """Edges, and their weights where these come with them."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What a rule of connection may know beside its table.
+
+    Parameters
+    ----------
+    seed : int
+        Of what it draws.
+    delay : float
+        Of the projection [s].
+    earlier : sequence of Projection
+        Those above it in the file.
+    """
+
+    seed: int
+    delay: float
+    earlier: Sequence[Projection]
+
+
 def read_projection(
     t: Table,
     groups: Mapping[str, Group | None],
@@ -68,15 +87,12 @@ def read_projection(
     targets = [n for n, g in sketches.items() if g.neurons]
     pre, post = t.take("pre", one_of(*groups)), t.take("post", one_of(*targets))
     name, connect = t.take("name", TEXT, ""), t.table("connect")
-    rules = (*_RULES, "to_circuits")
-    rule = connect.take("rule", one_of(*rules)) if t.has("connect") else None
+    rule = connect.take("rule", one_of(*_RULES)) if t.has("connect") else None
     delay = t.take("delay", POSITIVE, _DELAY)
     is_random = rule in ("fixed_fan_in", "by_distance")
     wiring_seed = connect.take("seed", WHOLE, seed) if is_random else seed
-    if rule == "to_circuits":
-        wiring = _to_circuits(connect, earlier)
-    else:
-        wiring = _RULES[rule](connect, wiring_seed, delay) if rule is not None else None
+    context = Context(seed=wiring_seed, delay=delay, earlier=earlier)
+    wiring = _RULES[rule](connect, context) if rule is not None else None
     if rule is None:  # its other keys are those of a rule that nobody knows
         connect.keys_read |= dict.fromkeys(connect.content)
     weight = _weight(t, wiring_seed, is_required=rule not in (None, "file"))
@@ -191,9 +207,9 @@ def _weights_of_run(t: Table) -> Callable[[int], Any] | None:
     return None
 
 
-def _to_circuits(t: Table, earlier: Sequence[Projection]) -> Wiring | None:
+def _to_circuits(t: Table, context: Context) -> Wiring | None:
     """Each circuit of a group that has one per edge of an earlier projection, with one end of that edge."""
-    by_name = {p.name: p for p in earlier}
+    by_name = {p.name: p for p in context.earlier}
     name, end = t.take("projection", one_of(*by_name)), t.take("end", one_of("pre", "post"))
     if name is None or end is None:
         return None
@@ -211,13 +227,13 @@ def _to_circuits(t: Table, earlier: Sequence[Projection]) -> Wiring | None:
     return wire
 
 
-def _dense(t: Table, seed: int, delay: float) -> Wiring:
+def _dense(t: Table, context: Context) -> Wiring:
     """Each with each."""
     themselves = t.take("themselves", FLAG, True)
     return lambda e: (dense(e.n_pre, e.n_post, themselves=themselves), None)
 
 
-def _one_to_one(t: Table, seed: int, delay: float) -> Wiring:
+def _one_to_one(t: Table, context: Context) -> Wiring:
     """Equal numbers."""
 
     def wire(e: Ends) -> tuple[Edges, Any]:
@@ -230,13 +246,13 @@ def _one_to_one(t: Table, seed: int, delay: float) -> Wiring:
     return wire
 
 
-def _fixed_fan_in(t: Table, seed: int, delay: float) -> Wiring:
+def _fixed_fan_in(t: Table, context: Context) -> Wiring:
     """As many inputs to each."""
     fan_in = t.take("fan_in", COUNT)
-    return lambda e: (fixed_fan_in(e.n_pre, e.n_post, fan_in, seed=seed), None)
+    return lambda e: (fixed_fan_in(e.n_pre, e.n_post, fan_in, seed=context.seed), None)
 
 
-def _by_distance(t: Table, seed: int, delay: float) -> Wiring:
+def _by_distance(t: Table, context: Context) -> Wiring:
     """Nearer ones more likely, in a square."""
     place = _PLACES.get(t.take("positions", one_of(*_PLACES), "grid"))
     size, length, fan_in = (
@@ -249,7 +265,8 @@ def _by_distance(t: Table, seed: int, delay: float) -> Wiring:
     def wire(e: Ends) -> tuple[Edges, Any]:
         ends = ((e.pre, e.n_pre), (e.post, e.n_post))
         places = [size * place(*end) for end in ends]  # pyright: ignore[reportOptionalCall]
-        options = {"length": length, "fan_in": fan_in, "speed": speed, "delay": delay, "seed": seed}
+        options = {"length": length, "fan_in": fan_in, "speed": speed}
+        options |= {"delay": context.delay, "seed": context.seed}
         return by_distance(*places, **options), None
 
     return wire
@@ -270,7 +287,7 @@ def _random(name: str, n: int) -> np.ndarray:
 _PLACES = {"grid": _grid, "random": _random}
 
 
-def _file(t: Table, seed: int, delay: float) -> Wiring:
+def _file(t: Table, context: Context) -> Wiring:
     """Listed connections."""
     path = t.file("file")
 
@@ -297,4 +314,5 @@ _RULES = {
     "fixed_fan_in": _fixed_fan_in,
     "by_distance": _by_distance,
     "file": _file,
+    "to_circuits": _to_circuits,
 }

@@ -20,14 +20,14 @@ def curves(tables: tuple[Table, ...], options: Options, *, where: str) -> tuple[
     where : str
         File, for messages.
     """
-    found: list[Table] = []
+    curves: list[Table] = []
     for table in tables:
         plain = currents_from_resistances(table, options.columns, where=where)
         plain = undo_logarithms(plain, options.columns, where=where)
         plain = currents_from_densities(plain, options.columns, area=options.area, where=where)
         for part in split_terminals(plain, options.columns, where=where):
-            found += split_wide(part, options.columns, where=where)
-    return tuple(found)
+            curves += split_wide(part, options.columns, where=where)
+    return tuple(curves)
 
 
 def uses_area(tables: tuple[Table, ...]) -> bool:

@@ -38,11 +38,13 @@ def currents_from_densities(
         If the file holds a current density alone and no area is given, or a density without a unit.
     """
     units = (*table.units, *[None] * len(table.names))
-    found = {n: told for k, n in enumerate(table.names) if (told := _density(n, units[k]))}
-    if not lacks_current(table, columns, list(found)):
+    densities = {
+        n: density for k, n in enumerate(table.names) if (density := _density(n, units[k]))
+    }
+    if not lacks_current(table, columns, list(densities)):
         return table
-    wanted = [columns["i"]] if "i" in columns else list(found)
-    for name, (plain, unit) in ((n, found[n]) for n in wanted):
+    wanted = [columns["i"]] if "i" in columns else list(densities)
+    for name, (plain, unit) in ((n, densities[n]) for n in wanted):
         if unit is None:
             raise ReaderError(
                 f"column {name!r} is a current density without a unit", where=where,
@@ -72,9 +74,9 @@ def _density(name: str, unit: str | None) -> tuple[str, str | None] | None:
         if unit_of(right):
             base, stated = left.strip(), right.strip()
     named = re.search(r"(?i)(?<![a-z])(current)[\s_-]*dens(ity)?(?![a-z])", base)
-    found = unit_of(stated) if stated else None
-    if found is None or found.dimension != _DENSITY:
-        return (_plain(base), None) if named and found is None else None
+    density_unit = unit_of(stated) if stated else None
+    if density_unit is None or density_unit.dimension != _DENSITY:
+        return (_plain(base), None) if named and density_unit is None else None
     return _plain(base), stated
 
 

@@ -16,8 +16,8 @@ def lacks_current(table: Table, columns: Mapping[str, str], own: list[str]) -> b
         return False
     if "i" in columns:
         return columns["i"] in own
-    found = left_aside(replace(table, aliases={}), {}, roles=("i",))
-    return not [name for name in found if name not in own]
+    currents = left_aside(replace(table, aliases={}), {}, roles=("i",))
+    return not [name for name in currents if name not in own]
 
 
 def with_column(

@@ -35,11 +35,11 @@ def undo_logarithms(table: Table, columns: Mapping[str, str], *, where: str) -> 
     ReaderError
         If the numbers stand for currents above 100 A, or hardly vary about 1 A, as currents themselves do.
     """
-    found = {n: told for n in table.names if (told := _current_in(n)) is not None}
-    if not lacks_current(table, columns, list(found)):
+    currents = {n: current for n in table.names if (current := _current_in(n)) is not None}
+    if not lacks_current(table, columns, list(currents)):
         return table
-    wanted = [columns["i"]] if "i" in columns else list(found)
-    for name, (plain, unit) in ((n, found[n]) for n in wanted):
+    wanted = [columns["i"]] if "i" in columns else list(currents)
+    for name, (plain, unit) in ((n, currents[n]) for n in wanted):
         k = table.names.index(name)
         stated = unit or (table.units[k] if k < len(table.units) else None)
         stated = stated if measures(stated, "i") else None
@@ -72,8 +72,8 @@ def _check(x: np.ndarray, values: np.ndarray, unit: str | None, where: str, name
     known = np.isfinite(x)
     if not known.any():
         return  # rows without a current are counted, and refused, further on
-    found = unit_of(unit) if unit else None
-    largest = float(np.max(values[known])) * (found.factor if found else 1.0)
+    current_unit = unit_of(unit) if unit else None
+    largest = float(np.max(values[known])) * (current_unit.factor if current_unit else 1.0)
     still = np.ptp(x[known]) < 0.05 and np.max(np.abs(x[known])) < 0.5
     if largest > _LARGEST or still:
         low, high = np.min(x[known]), np.max(x[known])

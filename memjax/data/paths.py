@@ -32,14 +32,14 @@ def data_files(name: str, *, suffixes: Sequence[str] = SUFFIXES) -> list[str]:
     """
     path = Path(name)
     if path.is_dir():
-        found = [str(p) for p in path.iterdir() if p.is_file() and _suffix(p) in suffixes]
-        if not found:
+        files = [str(p) for p in path.iterdir() if p.is_file() and _suffix(p) in suffixes]
+        if not files:
             raise ReaderError(
                 "a folder without files of measurements", where=name, allowed=", ".join(suffixes)
             )
     elif not path.exists() and re.search(r"[*?\[]", name):
-        found = [p for p in glob.glob(name, recursive=True) if Path(p).is_file()]
-        if not found:
+        files = [p for p in glob.glob(name, recursive=True) if Path(p).is_file()]
+        if not files:
             raise ReaderError(
                 "no such file, and no file that matches the pattern",
                 where=name,
@@ -47,7 +47,7 @@ def data_files(name: str, *, suffixes: Sequence[str] = SUFFIXES) -> list[str]:
             )
     else:
         return [name]
-    return sorted(found, key=_natural)
+    return sorted(files, key=_natural)
 
 
 def _suffix(path: Path) -> str:

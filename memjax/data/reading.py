@@ -122,8 +122,8 @@ def read(
     rows.select(keep)
     rows.t = rows.t if use_time else None
     rows.warnings += remarks
-    found = _measurement(rows, used, about, source, best.name, point_time, compliance)
-    return replace(found, source=found.source | {"recognised": choice.to_json()})
+    measurement = _measurement(rows, used, about, source, best.name, point_time, compliance)
+    return replace(measurement, source=measurement.source | {"recognised": choice.to_json()})
 
 
 def _options(columns, shunt, area, sign, point_time) -> Options:

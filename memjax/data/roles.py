@@ -81,10 +81,10 @@ def take_apart(name: str, unit: str | None = None) -> Heading:
     if stated and stated["base"] and _unit(text):
         return Heading(base=stated["base"], unit=unit or text)
     suffix = _SUFFIX.match(name)
-    if suffix and (found := _unit(suffix["unit"])):
+    if suffix and (suffix_unit := _unit(suffix["unit"])):
         roles = [r for r in SI_UNITS if _rank(suffix["base"], r) is not None]
         # In `V_s` the s is no second: a suffix is a unit only where it measures what the name says.
-        if any(found.dimension == parse_unit(SI_UNITS[r]).dimension for r in roles):
+        if any(suffix_unit.dimension == parse_unit(SI_UNITS[r]).dimension for r in roles):
             return Heading(base=suffix["base"], unit=unit or suffix["unit"])
     return Heading(base=name, unit=unit)
 
@@ -224,8 +224,8 @@ def _unit(text: str) -> Unit | None:
 
 def measures(unit: str | None, role: str) -> bool:
     """Whether a unit is one of what a role stands for: of a voltage, a current, a time."""
-    found = _unit(unit) if unit else None
-    return found is not None and found.dimension == parse_unit(SI_UNITS[role]).dimension
+    measure = _unit(unit) if unit else None
+    return measure is not None and measure.dimension == parse_unit(SI_UNITS[role]).dimension
 
 
 def _rank(base: str, role: str) -> int | None:
@@ -267,8 +267,10 @@ def _candidates(table: Table, role: str, free: list[int]) -> list[int]:
         if rank is not None and not wrong:
             ranks[k] = (rank, not fits)
     if not ranks and role in ("v", "i", "t"):  # no name tells, but perhaps one unit does
-        found = [k for k in free if measures(_heading(table, k).unit, role) and _is_plain(table, k)]
-        return found if len(found) == 1 else []
+        matches = [
+            k for k in free if measures(_heading(table, k).unit, role) and _is_plain(table, k)
+        ]
+        return matches if len(matches) == 1 else []
     return [k for k, rank in ranks.items() if rank == min(ranks.values())]
 
 

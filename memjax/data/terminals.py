@@ -48,9 +48,9 @@ def split_terminals(table: Table, columns: Mapping[str, str], *, where: str) -> 
     """
     if table.roles or {"v", "i"} & columns.keys() or left_aside(table, {}):
         return [table]
-    found = [c for k, n in enumerate(table.names) if (c := _column(k, take_apart(n).base))]
-    steps = list(dict.fromkeys(c.step for c in found))
-    parts = [_part(table, [c for c in found if c.step == s], s, where) for s in steps]
+    terminals = [c for k, n in enumerate(table.names) if (c := _column(k, take_apart(n).base))]
+    steps = list(dict.fromkeys(c.step for c in terminals))
+    parts = [_part(table, [c for c in terminals if c.step == s], s, where) for s in steps]
     if not parts or any(part is None for part in parts):
         return [table]
     whole = [part for part in parts if part is not None]

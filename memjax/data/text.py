@@ -75,8 +75,8 @@ def load(path: str | Path | Source) -> Source:
     text = "" if binary else _decode(data, where)
     if not binary and not text.strip():
         raise ReaderError("empty file", where=where, allowed="a table with voltage and current")
-    kept = data if binary or len(text) <= LARGE else b""
-    return Source(path=path, data=kept, text=text, sha256=sha256)
+    raw = data if binary or len(text) <= LARGE else b""
+    return Source(path=path, data=raw, text=text, sha256=sha256)
 
 
 def _decode(data: bytes, where: str) -> str:
@@ -162,21 +162,21 @@ def tables(source: Source, *, comment: str = "") -> list[Table]:
     warnings = list(head.warnings)
     rows = split_rows(lines, head.first, head.separator)
     records = _records(rows, lines, head.marks, lines[head.at].strip(), warnings)
-    found = []
+    blocks = []
     for k, record in enumerate(records):
         ended = k < len(records) - 1 or is_ended(source.text)
         record = without_comments(record, warnings)
-        found.append(whole_rows(record, warnings, ended=ended, where=where))
-    found = _without_copies([record for record in found if record], warnings)
-    names = head.names or _numbered(found)
-    warnings += _commas(found, head.separator)
-    for record in found:
+        blocks.append(whole_rows(record, warnings, ended=ended, where=where))
+    blocks = _without_copies([record for record in blocks if record], warnings)
+    names = head.names or _numbered(blocks)
+    warnings += _commas(blocks, head.separator)
+    for record in blocks:
         warnings += other_rows(record, len(names))
         numbers = [line for line, _ in record]
         warnings += repeated_rows(codes_of([cells for _, cells in record]), numbers)
     return [
         replace(_table(record, names, where), units=head.units, warnings=tuple(warnings))
-        for record in found
+        for record in blocks
     ]
 
 
@@ -225,16 +225,16 @@ def _large(source: Source, comment: str) -> Table | None:
     start = 0
     for _ in range(head.first):
         start = source.text.index("\n", start) + 1
-    found = read_large(
+    large = read_large(
         source.text, start, head.first, separator=head.separator, width=head.width, marks=head.marks,
         ended=is_ended(source.text), where=where,
     )  # fmt: skip
-    if found is None:
+    if large is None:
         return None
     names = head.names or tuple(str(k + 1) for k in range(head.width))
     return Table(
-        names=names, columns=tuple(found.columns), lines=found.lines, units=head.units,
-        warnings=(*head.warnings, *found.warnings),
+        names=names, columns=tuple(large.columns), lines=large.lines, units=head.units,
+        warnings=(*head.warnings, *large.warnings),
     )  # fmt: skip
 
 
@@ -407,17 +407,17 @@ def _close(
 
 def _without_copies(records: list[list[Row]], remarks: list[str]) -> list[list[Row]]:
     """Records without those that hold the cells of an earlier one."""
-    kept: list[list[Row]] = []
+    distinct: list[list[Row]] = []
     for record in records:
         cells = [r for _, r in record]
-        twin = next((k for k in kept if len(cells) > 1 and [r for _, r in k] == cells), None)
+        twin = next((k for k in distinct if len(cells) > 1 and [r for _, r in k] == cells), None)
         if twin is None:
-            kept.append(record)
+            distinct.append(record)
         else:
             remarks.append(
                 f"the rows from line {record[0][0]} on are those from line {twin[0][0]} on again: left out"
             )
-    return kept
+    return distinct
 
 
 def _table(record: list[tuple[int, list[str]]], names: tuple[str, ...], where: str) -> Table:

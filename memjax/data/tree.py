@@ -64,19 +64,19 @@ def tree_tables(tree: Tree, options: Options, *, where: str) -> tuple[Table, ...
     groups: dict[tuple[str, ...], dict[str, Array]] = {}
     for path, leaf in leaves.items():
         groups.setdefault(path[:-1], {})[path[-1]] = leaf
-    found = [t for path, members in groups.items() if (t := _table(members, path, leaves))]
-    if not found:  # a group for each quantity: voltage/data, current/data
+    tables = [t for path, members in groups.items() if (t := _table(members, path, leaves))]
+    if not tables:  # a group for each quantity: voltage/data, current/data
         whole = _table({"/".join(path): leaf for path, leaf in leaves.items()}, (), leaves)
-        found = [whole] if whole else []
-    if not found:
+        tables = [whole] if whole else []
+    if not tables:
         listed = ", ".join(f"{'/'.join(p)!r} {a.values.shape}" for p, a in leaves.items())
         raise ReaderError(
             f"no two arrays of one length; it holds {listed[:200] or 'no arrays'}", where=where,
             allowed="a voltage and a current, point by point",
         )  # fmt: skip
-    if len(found) == 1:
-        found = [replace(found[0], label="")]
-    return tuple(found)
+    if len(tables) == 1:
+        tables = [replace(tables[0], label="")]
+    return tuple(tables)
 
 
 def _leaves(tree: Tree, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Array]]:
@@ -102,12 +102,12 @@ def _is_column(array: Array) -> bool:
 
 def _chosen(leaves: Mapping[tuple[str, ...], Array], columns: Mapping[str, str]) -> dict:
     """Role, path and name of the arrays that the user names; empty unless voltage and current are among them."""
-    found = {}
+    paths_by_role = {}
     for role, name in columns.items():
         paths = [p for p in leaves if name in ("/".join(p), p[-1])]
         if len(paths) == 1:
-            found[role] = (paths[0], name)
-    return found if {"v", "i"} <= found.keys() else {}
+            paths_by_role[role] = (paths[0], name)
+    return paths_by_role if {"v", "i"} <= paths_by_role.keys() else {}
 
 
 def _curves(leaves: Mapping[tuple[str, ...], Array], chosen: dict) -> Iterator[Table]:
@@ -144,16 +144,16 @@ def _table(
     if len(columns) < 2:
         return None
     length = Counter(len(a.values) for a in columns.values()).most_common(1)[0][0]
-    kept = {n: a for n, a in columns.items() if len(a.values) == length}
-    if len(kept) < 2:
+    same_length = {n: a for n, a in columns.items() if len(a.values) == length}
+    if len(same_length) < 2:
         return None
-    aside = [n for n, a in members.items() if a.values.ndim and n not in kept and not any(
-        k.startswith(f"{n}_") or not n for k in kept)]  # fmt: skip
+    aside = [n for n, a in members.items() if a.values.ndim and n not in same_length and not any(
+        k.startswith(f"{n}_") or not n for k in same_length)]  # fmt: skip
     if aside:
         remarks.append(f"arrays of other lengths are not read: {', '.join(aside[:_SHOWN])}")
     return Table(
-        names=tuple(kept), columns=tuple(_cells(a.values) for a in kept.values()),
-        lines=list(range(1, length + 1)), units=tuple(a.unit for a in kept.values()),
+        names=tuple(same_length), columns=tuple(_cells(a.values) for a in same_length.values()),
+        lines=list(range(1, length + 1)), units=tuple(a.unit for a in same_length.values()),
         settings={n: str(a.values) for n, a in members.items() if a.values.ndim == 0},
         label="/".join(path), warnings=tuple(remarks),
     )  # fmt: skip

@@ -70,7 +70,7 @@ def read_waveforms(
     choice = find_reader(reader, source, AbstractReader)
     tables = choice.reader.parse(source, Options(columns=named))
     about = {"file": where, "sha256": source.sha256, "recognised": choice.to_json()}
-    found = []
+    parts = []
     for table in tables:
         for quantity in ("v", "i"):
             try:
@@ -90,15 +90,15 @@ def read_waveforms(
         keep = np.isfinite(values["t"]) & np.isfinite(values[quantity])
         remarks = [f"no units stated, taken as SI: {', '.join(assumed)}"] if assumed else []
         remarks += [f"{np.sum(~keep)} rows with NaN dropped"] if not keep.all() else []
-        found.append(
+        parts.append(
             Waveform(
                 label=table.label, t=values["t"][keep], x=values[quantity][keep], quantity=quantity,
                 reader=choice.reader.name, source=about, warnings=(*table.warnings, *remarks),
             )
         )  # fmt: skip
-    if not found or any(len(w.t) < 2 for w in found):
+    if not parts or any(len(w.t) < 2 for w in parts):
         raise ReaderError("fewer than two rows of a waveform", where=where)
-    return tuple(found)
+    return tuple(parts)
 
 
 def waveforms_summary(waveforms: tuple[Waveform, ...]) -> dict:

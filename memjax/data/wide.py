@@ -55,20 +55,20 @@ def split_wide(table: Table, columns: Mapping[str, str], *, where: str) -> list[
         return _labelled([_trimmed(part) for part in parts])
     if "i" in columns:
         return [table]
-    found = [c for k in range(len(table.names)) if (c := _column(table, k))]
-    if not any(c.role == "i" and not c.modulus for c in found):
-        found = [replace(c, modulus=False) for c in found]
-    volts, amps = _family(found, "v"), _family(found, "i")
+    candidates = [c for k in range(len(table.names)) if (c := _column(table, k))]
+    if not any(c.role == "i" and not c.modulus for c in candidates):
+        candidates = [replace(c, modulus=False) for c in candidates]
+    volts, amps = _family(candidates, "v"), _family(candidates, "i")
     if _terminals(table, [*volts, *amps]) or len(amps) < 2:
         return [table]
     if "v" in columns:
-        volts = [c for c in found if table.names[c.place] == columns["v"]]
+        volts = [c for c in candidates if table.names[c.place] == columns["v"]]
         amps = [c for c in amps if any(c.numbers == v.numbers for v in volts)] or amps
     if len(volts) == 1:
         pairs, order = [(volts[0], i) for i in amps], False
     else:
         pairs, order = _pairs(volts, amps)
-    return _parts(table, found, pairs, order, where) if pairs else [table]
+    return _parts(table, candidates, pairs, order, where) if pairs else [table]
 
 
 def _column(table: Table, k: int) -> _Column | None:
@@ -129,7 +129,7 @@ def _pairs(volts: list[_Column], amps: list[_Column]) -> tuple[list[tuple[_Colum
 
 def _parts(
     table: Table,
-    found: list[_Column],
+    candidates: list[_Column],
     pairs: list[tuple[_Column, _Column]],
     order: bool,
     where: str,
@@ -137,19 +137,23 @@ def _parts(
     """Records of the curves, those of a constant voltage beside others that vary left out."""
     several = len({v.place for v, _ in pairs}) > 1 or len(pairs) == 1
     still = [several and _constant(table, v.place, where) for v, _ in pairs]
-    kept = [p for p, s in zip(pairs, still, strict=True) if not s] or pairs
-    told = {c.place for c in found if c.role == "t" or c.modulus} | {
+    varying = [p for p, s in zip(pairs, still, strict=True) if not s] or pairs
+    role_places = {c.place for c in candidates if c.role == "t" or c.modulus} | {
         c.place for p in pairs for c in p
     }
-    common = [k for k in range(len(table.names)) if k not in told and not _numbered(table.names[k])]
-    parts = [_trimmed(_part(table, common, _time(found, v, i, pairs), v, i)) for v, i in kept]
-    names = [(table.names[v.place], table.names[i.place]) for v, i in kept]
-    warnings = _said(names, several, order)
-    dull = [table.names[v.place] for v, i in pairs if (v, i) not in kept]
+    common = [
+        k for k in range(len(table.names)) if k not in role_places and not _numbered(table.names[k])
+    ]
+    parts = [
+        _trimmed(_part(table, common, _time(candidates, v, i, pairs), v, i)) for v, i in varying
+    ]
+    names = [(table.names[v.place], table.names[i.place]) for v, i in varying]
+    warnings = _describe_pairs(names, several, order)
+    dull = [table.names[v.place] for v, i in pairs if (v, i) not in varying]
     if dull:
         warnings += f"; left out, since the voltage is constant there: {', '.join(dull)}"
     lost = (
-        [table.names[c.place] for c in found if c.role == "t"]
+        [table.names[c.place] for c in candidates if c.role == "t"]
         if not parts[0].roles.get("t")
         else []
     )
@@ -161,7 +165,7 @@ def _parts(
     return [replace(parts[0], warnings=(*table.warnings, warnings)), *parts[1:]]
 
 
-def _said(names: list[tuple[str, str]], several: bool, order: bool) -> str:
+def _describe_pairs(names: list[tuple[str, str]], several: bool, order: bool) -> str:
     listed = ", ".join(f"{v}, {i}" if several else i for v, i in names[:2])
     listed += ", ..." if len(names) > 2 else ""
     if len(names) == 1:
@@ -191,10 +195,10 @@ def _part(table: Table, common: list[int], t: _Column | None, v: _Column, i: _Co
 
 
 def _time(
-    found: list[_Column], v: _Column, i: _Column, pairs: list[tuple[_Column, _Column]]
+    candidates: list[_Column], v: _Column, i: _Column, pairs: list[tuple[_Column, _Column]]
 ) -> _Column | None:
     """Time of a curve: the one of its number, the only one, or the one of its order."""
-    times = [c for c in found if c.role == "t"]
+    times = [c for c in candidates if c.role == "t"]
     if len(times) == 1:
         return times[0]
     times_here = [c for c in times if c.numbers in (v.numbers, i.numbers)]

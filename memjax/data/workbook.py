@@ -39,13 +39,13 @@ def read_sheets(data: bytes, *, where: str) -> list[tuple[str, list[list]]]:
 @contextmanager
 def _silence() -> Iterator[None]:
     """Nothing on standard error meanwhile: a panic of Rust prints its traceback there."""
-    kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    stderr, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, 2)
     try:
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        os.dup2(stderr, 2)
+        os.close(stderr)
         os.close(nothing)
 
 

@@ -57,17 +57,17 @@ def load_sources(path: str | Path) -> dict[str, Sampled]:
     lines = re.sub(r"\n\s*\+", " ", text).splitlines()
     times = [m for x in lines[1:] if (m := re.match(r"\s*\.?tran\s+(\S+)\s+(\S+)", x))]
     end = _number(times[-1][2], where) if times else None
-    found = {}
+    sources = {}
     for line in lines[1:]:
         if m := _SOURCE.match(line.strip()):
             numbers = [_number(x, where) for x in re.split(r"[\s,]+", m[3].strip()) if x]
             t, u = _SHAPES[m[2]](numbers, end, f"{where}, {m[1]}")
-            found[m[1]] = Sampled(t, u, quantity="voltage" if m[1][0] == "v" else "current")
-    if not found:
+            sources[m[1]] = Sampled(t, u, quantity="voltage" if m[1][0] == "v" else "current")
+    if not sources:
         raise StimulusError(
             "no source", where=where, allowed="a deck with PULSE, PWL or SIN at a source"
         )
-    return found
+    return sources
 
 
 def _number(text: str, where: str) -> float:

@@ -69,15 +69,15 @@ def load_stimulus(path: str | Path, ports: Sequence[str] = ()) -> AbstractStimul
 
 def _of_deck(path: str | Path, ports: Sequence[str]) -> AbstractStimulus:
     """The sources of a deck of SPICE."""
-    found = load_sources(path)
+    sources = load_sources(path)
     if ports:
-        named = {p: found.get(f"v{p}".lower(), found.get(f"i{p}".lower())) for p in ports}
+        named = {p: sources.get(f"v{p}".lower(), sources.get(f"i{p}".lower())) for p in ports}
         if all(w is not None for w in named.values()):
             return Drives({p: w for p, w in named.items() if w is not None})
-    elif len(found) == 1:
-        return next(iter(found.values()))
+    elif len(sources) == 1:
+        return next(iter(sources.values()))
     wanted = ", ".join(f"V{p}" for p in ports) or "one source with a waveform"
-    raise StimulusError(f"sources {', '.join(found)}", where=str(path), allowed=wanted)
+    raise StimulusError(f"sources {', '.join(sources)}", where=str(path), allowed=wanted)
 
 
 def _numbers(cells: list[str], count: int, where: str) -> list[float]:

@@ -49,8 +49,8 @@ class DecaySheetsReader(AbstractRecordReader):
         head = (
             source.head.rpartition("\n")[0] if len(source.text) > len(source.head) else source.text
         )
-        found = [b for _, rows in _sheets(source, head) if (b := _block(rows)) is not None]
-        runs = sum(len(b.runs) for b in found)
+        blocks = [b for _, rows in _sheets(source, head) if (b := _block(rows)) is not None]
+        runs = sum(len(b.runs) for b in blocks)
         reason = (
             f"headers name times and {runs} resistances or conductances, no voltage and no current"
         )
@@ -58,7 +58,7 @@ class DecaySheetsReader(AbstractRecordReader):
 
     def records(self, source: Source) -> tuple[DecayRecord, ...]:
         """One record per run."""
-        where, found, aside = str(source.path), [], []
+        where, records, aside = str(source.path), [], []
         sheets = _sheets(source, source.text)
         for name, rows in sheets:
             block = _block(rows)
@@ -66,13 +66,15 @@ class DecaySheetsReader(AbstractRecordReader):
                 aside.append(name)
                 continue
             prefix = name if len(sheets) > 1 else ""
-            found += [_record(block, k, prefix, source, self.name) for k in range(len(block.runs))]
-        if not found:
+            records += [
+                _record(block, k, prefix, source, self.name) for k in range(len(block.runs))
+            ]
+        if not records:
             raise ReaderError("no time with resistances", where=where, allowed=self.description)
         if aside:
             text = f"sheets without times and resistances are left out: {', '.join(aside)}"
-            found[0] = replace(found[0], warnings=(*found[0].warnings, text))
-        return tuple(found)
+            records[0] = replace(records[0], warnings=(*records[0].warnings, text))
+        return tuple(records)
 
 
 def _sheets(source: Source, text: str) -> list[tuple[str, list[list[str]]]]:
@@ -119,10 +121,10 @@ def _plain(cell: str) -> str:
 
 def _block(rows: list[list[str]]) -> _Block | None:
     """Runs of a sheet; None where its header names no time with resistances."""
-    found = _header(rows)
-    if found is None:
+    header = _header(rows)
+    if header is None:
         return None
-    at, first = found
+    at, first = header
     body = rows[first:]
     width = len(rows[at])
     filled = [any(is_number(r[k]) for r in body if k < len(r)) for k in range(width)]

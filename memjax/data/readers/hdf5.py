@@ -59,15 +59,15 @@ def hdf5_tree(source: Source) -> dict[str, Any]:
 
 def _group(group: Any, file: Any) -> dict[str, Any]:
     """Groups and datasets below; links that lead nowhere are left out."""
-    found = {}
+    arrays = {}
     for name in group:
         item = group.get(name)
         if name in _MATLAB_OWN or item is None:
             continue
-        found[name] = (
+        arrays[name] = (
             _dataset(item, file) if item.__class__.__name__ == "Dataset" else _group(item, file)
         )
-    return found
+    return arrays
 
 
 def _dataset(item: Any, file: Any) -> Any:

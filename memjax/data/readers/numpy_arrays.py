@@ -35,8 +35,8 @@ class NumpyReader(AbstractReader):
         """Records of the file."""
         where = str(source.path)
         try:
-            found = np.load(io.BytesIO(source.data), allow_pickle=False)
-            arrays = {"": found} if isinstance(found, np.ndarray) else _read(found, where)
+            content = np.load(io.BytesIO(source.data), allow_pickle=False)
+            arrays = {"": content} if isinstance(content, np.ndarray) else _read(content, where)
         except ReaderError:
             raise
         except (

@@ -40,8 +40,8 @@ class OscilloscopeReader(AbstractReader):
             if header
             else ()
         )
-        found = [
+        records = [
             replace(t, units=("s", *units, *["V"] * len(t.names))[: len(t.names)])
             for t in tables(source)
         ]
-        return tuple(scope_table(t, options, where=str(source.path)) for t in found)
+        return tuple(scope_table(t, options, where=str(source.path)) for t in records)

@@ -80,7 +80,7 @@ class PulseColumnsReader(AbstractRecordReader):
         label = labels(table, list(places.labels))
         cycle = labels(table, [] if places.cycle is None else [places.cycle])
         pulse = numbers(table, Column(place=places.pulse), where=where)
-        found = []
+        records = []
         for n in in_order(label):
             rows = label == n
             own = "" if not places.labels else str(n)
@@ -89,8 +89,8 @@ class PulseColumnsReader(AbstractRecordReader):
                 warnings = [*table.warnings, *assumed_units(table, list(columns))]
                 at = f"{where}, device {device}"
                 long = _long(g, pulse[rows], cycle[rows], warnings, at)
-                found.append(joined_record(device, long, source, tuple(warnings), self.name))
-        return tuple(found)
+                records.append(joined_record(device, long, source, tuple(warnings), self.name))
+        return tuple(records)
 
 
 def _places(names: list[str]) -> _Places | None:

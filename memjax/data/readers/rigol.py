@@ -58,15 +58,15 @@ class RigolReader(AbstractReader):
         ]
         if len(rows) < 2:
             raise ReaderError("no rows of samples", where=where, allowed="rows below the header")
-        kept = [k for k, n in enumerate(header) if re.match(r"(CH|MATH)\d?", n, re.IGNORECASE)]
-        if not kept:
+        channels = [k for k, n in enumerate(header) if re.match(r"(CH|MATH)\d?", n, re.IGNORECASE)]
+        if not channels:
             raise ReaderError(
                 f"no channel in the first line, {lines[0][:60]!r}", where=where,
                 allowed="CH1, CH2, ...", fix="leave --reader out",
             )  # fmt: skip
-        units = _units(header, split_line(lines[1], ",") if counted else [], kept)
+        units = _units(header, split_line(lines[1], ",") if counted else [], channels)
         numbers = [k for k, _ in rows]
-        columns = [[r[k] if k < len(r) else "" for _, r in rows] for k in kept]
+        columns = [[r[k] if k < len(r) else "" for _, r in rows] for k in channels]
         times = [r[0] for _, r in rows]
         if counted or _STEP.match(source.text):
             start, step = _timing(source.text, header, lines, counted, where)
@@ -78,16 +78,16 @@ class RigolReader(AbstractReader):
             times = start + step * count
         aside = [n for n in header if re.match(r"D\d", n)]
         table = Table(
-            names=("time", *(re.sub(r"(?i)(?<=\d)[VA]$", "", header[k]) for k in kept)),
+            names=("time", *(re.sub(r"(?i)(?<=\d)[VA]$", "", header[k]) for k in channels)),
             columns=(times, *columns), lines=numbers, units=("s", *units),
             warnings=(f"columns left aside: {', '.join(aside)}",) if aside else (),
         )  # fmt: skip
         return (scope_table(table, options, where=where),)
 
 
-def _units(header: list[str], below: list[str], kept: list[int]) -> list[str]:
+def _units(header: list[str], below: list[str], channels: list[int]) -> list[str]:
     """Units of the channels: the words below their names, else the last letter of these."""
-    words = [below[k] if k < len(below) else header[k][-1] for k in kept]
+    words = [below[k] if k < len(below) else header[k][-1] for k in channels]
     return ["A" if w.upper().startswith("A") else "V" for w in words]
 
 

@@ -60,23 +60,23 @@ def _above(text: str, where: str) -> Table:
         raise ReaderError("no line TIME,CH1,...", where=where, allowed="settings, then channels")
     settings = {r[0]: r[1:] for line in lines[:at] if len(r := split_line(line, ",")) > 1 and r[0]}
     header = split_line(lines[at], ",")
-    kept = [
+    places = [
         k for k, n in enumerate(header) if k == 0 or re.match(r"(CH|MATH|REF)\d", n, re.IGNORECASE)
     ]
-    aside = [n for k, n in enumerate(header) if n and k not in kept]
+    aside = [n for k, n in enumerate(header) if n and k not in places]
     stated = [u for u in settings.get("Vertical Units", []) if u]
-    units = [stated[min(k, len(stated) - 1)] if stated else "V" for k in range(len(kept) - 1)]
+    units = [stated[min(k, len(stated) - 1)] if stated else "V" for k in range(len(places) - 1)]
     rows = [
         (k, split_line(line, ","))
         for k, line in enumerate(lines[at + 1 :], at + 2)
         if line.strip(" ,")
     ]
-    columns = [[r[c] if c < len(r) else "" for _, r in rows] for c in kept]
+    columns = [[r[c] if c < len(r) else "" for _, r in rows] for c in places]
     warnings = [f"columns left aside: {', '.join(aside)}"] if aside else []
     if not stated:
         warnings.append("no Vertical Units: all channels are taken as voltages")
     return Table(
-        names=tuple(header[k] for k in kept), columns=tuple(columns), lines=[k for k, _ in rows],
+        names=tuple(header[k] for k in places), columns=tuple(columns), lines=[k for k, _ in rows],
         units=((settings.get("Horizontal Units") or ["s"])[0] or "s", *units),
         settings={k: ", ".join(filter(None, v)) for k, v in settings.items()}, warnings=tuple(warnings),
     )  # fmt: skip

@@ -132,7 +132,7 @@ class Training:
     epochs : int
         At most.
     batch : int
-        Samples of a step.
+        Samples of a step; those of an epoch that do not fill a batch are left out, others in each epoch.
     learning_rate : float
         Of Adam [V], on a cosine down to 0 over all epochs.
     activity : float
@@ -229,6 +229,8 @@ def train(
         If the loss is no longer finite.
     """
     _check(model, samples, training)
+    if training.patience is not None and validation is None:
+        raise NetworkError("patience without a validation", where="train", fix="say validation=...")
     loop = _Loop(model, samples, training, validation)
     state = loop.begin()
     if checkpoint is not None and Path(checkpoint).exists():
@@ -385,7 +387,7 @@ class _Loop:
         # 31 bits, so that two samples hardly ever have one seed.
         own = jax.random.fold_in(jax.random.fold_in(key, _NOISE), number)
         seed = (jax.random.bits(own, (), jnp.uint32) >> 1).astype(jnp.int32)
-        used = self._with_errors(parameters, jax.random.fold_in(key, _PROGRAM))
+        used = self.program_weights(parameters, jax.random.fold_in(key, _PROGRAM))
         factors = self._factors(jax.random.fold_in(key, _SPREAD))
         outputs = self.model.outputs(used, tuple(x[:, None] for x in inputs), seed, factors)
         scores = t.scale * SCORES[t.loss](outputs[t.output], self.samples.duration)[0]
@@ -394,16 +396,6 @@ class _Loop:
         loss = optax.softmax_cross_entropy_with_integer_labels(against, label)
         spikes: Any = sum(x.counts.sum() for x in outputs.values())
         return loss + t.activity * spikes, (jnp.argmax(scores) == label).astype(loss.dtype)
-
-    def _with_errors(self, parameters: Parameters, key) -> Parameters:
-        """Weights as they are after programming, with its random errors."""
-        weights = dict(parameters["weights"])
-        for k, (name, devices) in enumerate(self.training.conductances.items()):
-            normal = jax.random.normal(
-                jax.random.fold_in(key, k), weights[name].shape, weights[name].dtype
-            )
-            weights[name] = devices.program(weights[name], normal)
-        return {**parameters, "weights": weights}
 
     def _factors(self, key) -> dict[str, dict[str, Array]]:
         """By what parameters differ from neuron to neuron."""
@@ -415,11 +407,14 @@ class _Loop:
                 factors.setdefault(group, {})[name] = jnp.exp(sigma * z)
         return factors
 
-    def program_weights(self, parameters: Parameters) -> Parameters:
-        """Weights on their levels, without random errors."""
+    def program_weights(self, parameters: Parameters, key: Any = None) -> Parameters:
+        """Weights as they are after programming: on their levels, and with random errors where there is a key."""
         weights = dict(parameters["weights"])
-        for name, devices in self.training.conductances.items():
-            weights[name] = devices.program(weights[name])
+        for k, (name, devices) in enumerate(self.training.conductances.items()):
+            w = weights[name]
+            own = None if key is None else jax.random.fold_in(key, k)
+            normal = None if own is None else jax.random.normal(own, w.shape, w.dtype)
+            weights[name] = devices.program(w, normal)
         return {**parameters, "weights": weights}
 
     @cached_property

@@ -181,6 +181,8 @@ def test_wrong_trainings_are_refused(model, samples, change, message):
 
 
 def test_wrong_samples_and_devices_are_refused(model, samples):
+    with pytest.raises(NetworkError, match="patience without a validation"):
+        train(model, samples, Training(output="out", patience=2))
     with pytest.raises(NetworkError, match="brightness from"):
         latency_samples(np.full((2, 3), 2.0), np.zeros(2, int), interval=1e-3, duration=2e-3)
     with pytest.raises(NetworkError, match="labels up to 7"):

@@ -93,9 +93,12 @@ class Samples:
 
 def latency_samples(
     images: Float[np.ndarray, "images ..."], labels: Int[np.ndarray, " images"], *, interval: float, duration: float,
-    darkest: float = 0.05,
+    darkest: float = 0.05, clock: float | None = None, clocks: int = 1,
 ) -> Samples:  # fmt: skip
     """Images as one spike per pixel, the brighter the earlier, as `memjax.network.image_latencies` has them.
+
+    With a clock, further sources fire in every sample at one time. A common push after the pixels lets a neuron fire
+    that its image hardly drives, so that its first spike has a time, and this time a bounded derivative.
 
     Parameters
     ----------
@@ -109,11 +112,20 @@ def latency_samples(
         Of a sample, the time for an answer included [s].
     darkest : float
         Brightness below which a pixel does not fire.
+    clock : float, optional
+        When the clock fires [s]; there is none by default.
+    clocks : int
+        Number of its sources, which come after the pixels.
     """
     sample, source, brightness = bright_pixels(images, darkest)
+    pixels, n = int(np.prod(np.shape(images)[1:])), len(images)
+    clocks = 0 if clock is None else clocks
+    ticks = np.full(n * clocks, 0.0 if clock is None else clock)
     return Samples(
-        source=source, time=(1 - brightness) * interval, sample=sample, labels=np.asarray(labels),
-        sources=int(np.prod(np.shape(images)[1:])), duration=duration,
+        source=np.concatenate([source, np.tile(pixels + np.arange(clocks), n)]),
+        time=np.concatenate([(1 - brightness) * interval, ticks]),
+        sample=np.concatenate([sample, np.repeat(np.arange(n), clocks)]),
+        labels=np.asarray(labels), sources=pixels + clocks, duration=duration,
     )  # fmt: skip
 
 

@@ -377,7 +377,9 @@ class _Loop:
         norms = jnp.sqrt(
             sum(jnp.sum(x**2, axis=tuple(range(1, x.ndim))) for x in jax.tree.leaves(slopes))
         )
-        weight = jnp.minimum(1.0, jnp.median(norms) / jnp.where(norms > 0, norms, 1.0))
+        # How long it is beside the error of its scores, 1 - p of the right class: a sample that is wrong keeps its say.
+        ratios = norms / jnp.maximum(-jnp.expm1(-loss), 1e-6)
+        weight = jnp.minimum(1.0, jnp.median(ratios) / jnp.where(ratios > 0, ratios, 1.0))
         slope = jax.tree.map(lambda x: jnp.einsum("b,b...->...", weight, x) / len(labels), slopes)
         return loss.mean(), share.mean(), slope
 

@@ -183,17 +183,19 @@ class ReducedNeuron(eqx.Module):
 
     def _crossing(self, state: ReducedState, after, pulse, used):
         """Whether the gate rose through its level in a stretch, and when."""
-        rest, rate = pulse
+        rest, constant = pulse
         fired = (state.armed > 0) & (state.v < self.level) & (after >= self.level)
         ratio = (rest - state.v) / jnp.where(fired, rest - self.level, 1.0)
-        when = jnp.log(jnp.where(fired, ratio, 1.0)) / rate
+        when = jnp.log(jnp.where(fired, ratio, 1.0)) * constant
         return fired.astype(after.dtype), jnp.minimum(when, used)
 
     def _stretch(self, state: ReducedState, u, left, xi, chance, *, last: bool):
-        """State after a stretch, its length, and where the gate was heading at what rate."""
+        """State after a stretch, its length, and where the gate was heading with what time constant."""
         g0 = 1 - state.f - state.r
         is_open = g0 > 0
-        full = self._advance(state, u, left, self._loss(state, left)[2], is_open)
+        wide = jnp.maximum(g0, 0.0)
+        begin = _Begin(is_open, wide, self._resistance(wide))
+        full = self._advance(state, begin, u, left)
         end, var = self._noisy(full, state, xi)
         crossed = is_open != (end > 0)
         if chance is not None:
@@ -204,15 +206,19 @@ class ReducedNeuron(eqx.Module):
             touched, near = jnp.zeros_like(crossed), jnp.ones_like(end)
         z0, z1 = self._to_z(g0), self._to_z(end)
         share = jnp.where(crossed, z0 / jnp.where(crossed, z0 - z1, 1.0), near)
-        cut = (crossed | touched) if not last else jnp.zeros_like(crossed)
-        used = jnp.where(cut, left * jnp.clip(share, 1e-3, 1.0), left)
-        boundary = jnp.where(is_open, -_EDGE, _EDGE)
-        target = jnp.where(cut, boundary, end)
-        second = self._advance(state, u, used, target, is_open)
-        end, _ = self._noisy(second, state, xi)
-        g1 = jnp.where(cut, boundary, end)
+        if last:
+            used, target = left, end
+        else:
+            cut = crossed | touched
+            used = jnp.where(cut, left * jnp.clip(share, 1e-3, 1.0), left)
+            boundary = jnp.where(is_open, -_EDGE, _EDGE)
+            target = jnp.where(cut, boundary, end)
+        second = self._advance(state, begin, u, used, target)
+        g1, _ = self._noisy(second, state, xi)
+        if not last:
+            g1 = jnp.where(cut, boundary, g1)
         f = jnp.maximum(1 - second.r - g1, 0.0)
-        return ReducedState(f, second.r, second.v, state.armed), used, (second.rest, second.rate)
+        return ReducedState(f, second.r, second.v, state.armed), used, (second.rest, second.time)
 
     def _loss(self, state: ReducedState, h):
         """Filament, residue and gap after the losses of a time h."""
@@ -221,20 +227,23 @@ class ReducedNeuron(eqx.Module):
         r = state.r + self.beta * (state.f - f) / rate - self.gamma2 * state.r * h
         return f, r, 1 - f - r
 
-    def _advance(self, state: ReducedState, u, h, target, is_open) -> "_Path":
-        """The deterministic end of a time h, with the channel's conductance on the way to a gap `target`."""
+    def _advance(self, state: ReducedState, begin: "_Begin", u, h, target=None) -> "_Path":
+        """The deterministic end of a time h, with the channel's conductance on the way to a gap `target`.
+
+        Without `target` it is the gap that losses alone lead to.
+        """
         f, r, gap = self._loss(state, h)
-        g0 = 1 - state.f - state.r
-        open_mean = self._mean_conductance(jnp.maximum(g0, 0.0), jnp.maximum(target, 0.0))
-        conductance = jnp.where(is_open, open_mean, 1 / self.r_on)
-        total = conductance + 1 / self.r_c
-        rest, rate = u * conductance / total, total / self.c
+        to = jnp.maximum(gap if target is None else target, 0.0)
+        conductance = jnp.where(
+            begin.is_open, self._mean_conductance(begin, to), 1 / self.r_on
+        )
+        resistance = 1 / (conductance + 1 / self.r_c)
+        rest, time = u * conductance * resistance, self.c * resistance
         # expm1: with little conductance the gate hardly moves in a step, and float32 would lose it.
-        decay = -jnp.expm1(-rate * h)
-        v = state.v + (rest - state.v) * decay
-        field = jnp.maximum((u - rest) * h - (state.v - rest) * decay / rate, 0.0)
+        moved = (state.v - rest) * jnp.expm1(-h / time)
+        field = jnp.maximum((u - rest) * h + moved * time, 0.0)
         end = self._from_z(self._to_z(gap) - self.mu * field)
-        return _Path(r, v, end, rest, rate, f)
+        return _Path(r, state.v + moved, end, rest, time, f)
 
     def _noisy(self, path: "_Path", state: ReducedState, xi):
         """Gap at the end of a path with noise, and the noise's variance."""
@@ -257,28 +266,38 @@ class ReducedNeuron(eqx.Module):
         """Resistance of an open gap per relative length of it [ohm], over lam."""
         return self.r_off / jnp.expm1(1 / self.lam)
 
-    def _mean_conductance(self, a, b):
-        """Mean over gaps from a to b of 1 / (r_on + slope (e^(g / lam) - 1)): an integral in closed form."""
-        slope = self._slope()
+    def _resistance(self, gap):
+        """Resistance of the channel with a gap that is not negative."""
+        return self.r_on + self._slope() * jnp.expm1(gap * (1 / self.lam))
 
-        def resistance(g):
-            return self.r_on + slope * jnp.expm1(g / self.lam)
+    def _mean_conductance(self, begin: "_Begin", b):
+        """Mean over the gaps from the begin to b: an integral in closed form."""
+        r = self._resistance(b)
+        span = b - begin.wide
+        near = jnp.abs(span) < 1e-4
+        span = jnp.where(near, 1.0, span)
+        logs = self.lam * jnp.log(r / begin.resistance)
+        # Over a short way the resistance is linear, and its mean that of its ends.
+        over = jnp.where(near, 2.0, (span - logs) / span)
+        return over / jnp.where(near, begin.resistance + r, self.r_on - self._slope())
 
-        near = jnp.abs(b - a) < 1e-4
-        span = jnp.where(near, 1.0, b - a)
-        logs = jnp.log(resistance(b) / resistance(a))
-        mean = (span - self.lam * logs) / ((self.r_on - slope) * span)
-        return jnp.where(near, 1 / resistance((a + b) / 2), mean)
+
+class _Begin(NamedTuple):
+    """Where a stretch begins: whether there is a gap, its length or 0, and the channel's resistance."""
+
+    is_open: Array
+    wide: Array
+    resistance: Array
 
 
 class _Path(NamedTuple):
-    """Deterministic end of a stretch: residue, gate, gap; where the gate heads at what rate; filament by loss alone."""
+    """Deterministic end of a stretch: residue, gate, gap; where the gate heads, its time constant; filament by loss."""
 
     r: Array
     v: Array
     gap: Array
     rest: Array
-    rate: Array
+    time: Array
     f: Array
 
 

@@ -1,7 +1,8 @@
 """A network of one-memristor neurons in reduced form: batches of samples, gradients, and back to the full physics."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import equinox as eqx
@@ -204,49 +205,108 @@ class SpikingNetwork:
             n: jax.tree.map(row, scale_values(x, (factors or {}).get(n, {})))
             for n, x in self.neurons.items()
         }
-        lengths = {p.name: self._steps(p) for p in self.network.projections}
-        # By group: how many steps its spikes are remembered, and how many members send them.
-        memory: dict[str, int] = {}
-        for p in self.network.projections:
-            memory[p.pre] = max(memory.get(p.pre, 0), *lengths[p.name])
-        width = {g.name: g.n for g in self.network.groups}
-        begin = {
-            "neurons": {n: x.rest(sizes[n]) for n, x in neurons.items()},
-            "input": {p.name: jnp.zeros(sizes[p.post], dtype) for p in self.network.projections},
-            "sent": {n: (jnp.zeros((k, batch, width[n]), dtype),) * 2 for n, k in memory.items()},
-            "out": {n: self._silence(s, steps, dtype) for n, s in sizes.items()},
+        weights = {n: w * self.masks[n] for n, w in parameters["weights"].items()}
+        sent = {self.source.name: tuple(jnp.asarray(x, dtype) for x in inputs)}
+        out: dict[str, Outputs] = {}
+        for stage in self.stages:
+            drive = {
+                n: jnp.broadcast_to(parameters["bias"][n], (steps, *sizes[n])).astype(dtype)
+                for n in stage
+            }
+            inner = [p for p in self.network.projections if p.post in stage]
+            for p in (p for p in inner if p.pre not in stage):
+                drive[p.post] = drive[p.post] + self._filtered(p, sent[p.pre]) @ weights[p.name]
+            loops = [p for p in inner if p.pre in stage]
+            begin = {
+                "neurons": {n: neurons[n].rest(sizes[n]) for n in stage},
+                "out": {n: self._silence(sizes[n], steps, dtype) for n in stage},
+                **self._memory(loops, batch, dtype),
+            }
+            step = self._step(stage, loops, neurons, weights, keys, steps)
+            # Reverse mode keeps the states only, and computes each step again.
+            state, passed = jax.lax.scan(jax.checkpoint(step), begin, (jnp.arange(steps), drive))
+            sent |= passed
+            out |= state["out"]
+        return {n: out[n] for n in self.groups}
+
+    @cached_property
+    def stages(self) -> list[tuple[str, ...]]:
+        """Groups in the order in which they can be solved over all time, one stage after the other.
+
+        A group whose inputs are known is a stage of its own; what remains feeds back on itself and is one stage.
+        Between stages a projection is one product over all steps and samples.
+        """
+        stages: list[tuple[str, ...]] = []
+        left = list(self.groups)
+        while left:
+            needs = {(p.pre, p.post) for p in self.network.projections if p.pre in left}
+            ready = [(n,) for n in left if all(post != n for _, post in needs)] or [tuple(left)]
+            stages += ready
+            left = [n for n in left if all(n not in stage for stage in ready)]
+        return stages
+
+    def _memory(self, loops: list[Any], batch: int, dtype: Any) -> dict[str, Any]:
+        """What a stage that feeds back on itself remembers of its spikes, and what is left of their input."""
+        lengths: dict[str, int] = {}
+        for p in loops:
+            lengths[p.pre] = max(lengths.get(p.pre, 0), *self._steps(p))
+        return {
+            "input": {
+                p.name: jnp.zeros((batch, self.groups[p.pre].n), dtype) for p in loops
+            },
+            "sent": {
+                n: (jnp.zeros((k, batch, self.groups[n].n), dtype),) * 2
+                for n, k in lengths.items()
+            },
+        }
+
+    def _step(self, stage, loops, neurons, weights, keys, steps: int) -> Callable:
+        """One step of the groups of a stage under their input, for `jax.lax.scan`."""
+        passed_on = {
+            p.pre for p in self.network.projections if p.pre in stage and p.post not in stage
         }
 
         def step(state, at):
-            number, fired = at
-            u = {n: jnp.broadcast_to(parameters["bias"][n], s) for n, s in sizes.items()}
-            new_input = {}
-            for p in self.network.projections:
-                weight = parameters["weights"][p.name] * self.masks[p.name]
-                arrival = self._arrival(
-                    p, lengths[p.name], state["sent"][p.pre], state["input"][p.name]
-                )
-                mean, new_input[p.name] = arrival(weight)
-                u[p.post] = u[p.post] + mean
-            sends, after, out = {self.source.name: fired}, {}, {}
-            for n, neuron in neurons.items():
+            number, u = at
+            dtype = jnp.dtype(self.network.dtype)
+            left = {}
+            for p in loops:
+                arrived = [
+                    tuple(x[k - 1] for x in state["sent"][p.pre]) for k in self._steps(p)
+                ]
+                mean, left[p.name] = self._arrival(p, arrived, state["input"][p.name])
+                u = u | {p.post: u[p.post] + mean @ weights[p.name]}
+            sends, after, out = {}, {}, {}
+            for n in stage:
+                neuron = neurons[n]
                 noise = draws(keys[n], number, dtype, neuron.stretches) if self.noise else None
                 reached, done = neuron.step(state["neurons"][n], u[n], self.dt, noise)
                 after[n] = _detach_above(reached, neuron.level)
-                sends[n] = self._pass_on(done)
+                sends[n] = tuple(x.astype(dtype) for x in self._pass_on(done))
                 out[n] = self._collect(state["out"][n], sends[n][0], done, after[n], number, steps)
             sent = {
-                n: tuple(
-                    jnp.concatenate([new[None].astype(dtype), old[:-1]])
-                    for new, old in zip(sends[n], x)
-                )
+                n: tuple(jnp.concatenate([new[None], old[:-1]]) for new, old in zip(sends[n], x))
                 for n, x in state["sent"].items()
             }
-            return {"neurons": after, "input": new_input, "sent": sent, "out": out}, None
+            state = {"neurons": after, "input": left, "sent": sent, "out": out}
+            return state, {n: x for n, x in sends.items() if n in passed_on}
 
-        # Reverse mode keeps the states only, and computes each step again.
-        state, _ = jax.lax.scan(jax.checkpoint(step), begin, (jnp.arange(steps), inputs))
-        return state["out"]
+        return step
+
+    def _filtered(self, p: Any, sent: tuple[Array, Array]) -> Float[Array, "steps batch pre"]:
+        """What a projection makes of all spikes of its sources before they are weighted, as a mean over each step."""
+        steps = sent[0].shape[0]
+
+        def late(x, k):
+            return jnp.concatenate([jnp.zeros((min(k, steps), *x.shape[1:]), x.dtype), x[: -k]])
+
+        arrived = [tuple(late(x, k) for x in sent) for k in self._steps(p)]
+
+        def step(before, arrived):
+            mean, after = self._arrival(p, arrived, before)
+            return after, mean
+
+        return jax.lax.scan(step, jnp.zeros_like(sent[0][0]), arrived)[1]
 
     def _keys(self, seed: Any, group: int, shape: tuple[int, int]):
         """Words of the noise of each neuron in each sample of a batch."""
@@ -263,28 +323,32 @@ class SpikingNetwork:
         )
 
     def _arrival(
-        self, p: Any, lengths: tuple[int, ...], sent: tuple[Array, Array], before: Array
-    ) -> Callable:
-        """Mean of a projection's input over a step and its value at the end, as a function of the weights.
+        self, p: Any, arrived: Sequence[tuple[Array, Array]], before: Array
+    ) -> tuple[Array, Array]:
+        """What spikes that arrive in a step add to a projection's input, and what is left of it at the end.
 
-        A spike acts from its own time on, so that derivatives with respect to this time are exact.
+        Both are by source, before the weights. A spike acts from its own time on, so that derivatives with respect to
+        this time are exact.
+
+        Parameters
+        ----------
+        p : Projection
+            The projection.
+        arrived : sequence of tuple of Float[Array, "batch pre"]
+            Spikes and their times that begin in this step, and of rectangular pulses those that end.
+        before : Float[Array, "batch pre"]
+            What was left of the input.
         """
         dt, tau = self.dt, p.receptor.tau
-        first, time = (x[lengths[0] - 1] for x in sent)
-
-        def exponential(w):
+        first, time = arrived[0]
+        if tau is not None:
             left = jnp.exp(-(dt - time) / tau)
             decay, whole = float(np.exp(-dt / tau)), float((1 - np.exp(-dt / tau)) * tau / dt)
-            return before * whole + (first * (1 - left) * tau / dt) @ w, before * decay + (
-                first * left
-            ) @ w
-
-        def rectangular(w):
-            last, end = (x[lengths[1] - 1] for x in sent)
-            mean = first * (1 - time / dt) - last * (1 - end / dt)
-            return before + mean @ w, before + (first - last) @ w
-
-        return exponential if tau is not None else rectangular
+            mean = before * whole + first * (1 - left) * tau / dt
+            return mean, before * decay + first * left
+        last, end = arrived[1]
+        mean = before + first * (1 - time / dt) - last * (1 - end / dt)
+        return mean, before + first - last
 
     def _pass_on(self, done: Any) -> tuple[Array, Array]:
         """Spikes that other neurons see, and their times within the step."""

@@ -234,9 +234,7 @@ class ReducedNeuron(eqx.Module):
         """
         f, r, gap = self._loss(state, h)
         to = jnp.maximum(gap if target is None else target, 0.0)
-        conductance = jnp.where(
-            begin.is_open, self._mean_conductance(begin, to), 1 / self.r_on
-        )
+        conductance = jnp.where(begin.is_open, self._mean_conductance(begin, to), 1 / self.r_on)
         resistance = 1 / (conductance + 1 / self.r_c)
         rest, time = u * conductance * resistance, self.c * resistance
         # expm1: with little conductance the gate hardly moves in a step, and float32 would lose it.

@@ -251,12 +251,9 @@ class SpikingNetwork:
         for p in loops:
             lengths[p.pre] = max(lengths.get(p.pre, 0), *self._steps(p))
         return {
-            "input": {
-                p.name: jnp.zeros((batch, self.groups[p.pre].n), dtype) for p in loops
-            },
+            "input": {p.name: jnp.zeros((batch, self.groups[p.pre].n), dtype) for p in loops},
             "sent": {
-                n: (jnp.zeros((k, batch, self.groups[n].n), dtype),) * 2
-                for n, k in lengths.items()
+                n: (jnp.zeros((k, batch, self.groups[n].n), dtype),) * 2 for n, k in lengths.items()
             },
         }
 
@@ -271,9 +268,7 @@ class SpikingNetwork:
             dtype = jnp.dtype(self.network.dtype)
             left = {}
             for p in loops:
-                arrived = [
-                    tuple(x[k - 1] for x in state["sent"][p.pre]) for k in self._steps(p)
-                ]
+                arrived = [tuple(x[k - 1] for x in state["sent"][p.pre]) for k in self._steps(p)]
                 mean, left[p.name] = self._arrival(p, arrived, state["input"][p.name])
                 u = u | {p.post: u[p.post] + mean @ weights[p.name]}
             sends, after, out = {}, {}, {}
@@ -298,7 +293,7 @@ class SpikingNetwork:
         steps = sent[0].shape[0]
 
         def late(x, k):
-            return jnp.concatenate([jnp.zeros((min(k, steps), *x.shape[1:]), x.dtype), x[: -k]])
+            return jnp.concatenate([jnp.zeros((min(k, steps), *x.shape[1:]), x.dtype), x[:-k]])
 
         arrived = [tuple(late(x, k) for x in sent) for k in self._steps(p)]
 

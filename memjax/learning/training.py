@@ -1,6 +1,8 @@
 """Training of networks of one-memristor neurons: scores, conductances within their range, epochs, checkpoints."""
 
+import math
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +24,9 @@ from .spiking import Outputs, Parameters, SpikingNetwork
 
 _NOISE, _SPREAD, _PROGRAM = 1, 2, 3
 """What a random number is for."""
+
+_PARTS = 4
+"""Into how many parts a batch is divided that run beside each other."""
 
 
 def rate_scores(outputs: Outputs, duration: float) -> Float[Array, "batch neurons"]:
@@ -285,6 +290,20 @@ class _State:
     history: list[dict[str, float]]
 
 
+def _shortened_mean(slopes: Parameters, losses: Float[Array, " batch"]) -> Parameters:
+    """Mean of the derivatives of the samples of a batch, outliers shortened.
+
+    The time at which a neuron fires that hardly fires at all has a derivative without bound. A sample whose
+    derivative is longer, beside the error 1 - p of the right class, than the median of its batch counts as if it
+    were the median: so that samples that are wrong keep their say where most are right.
+    """
+    leaves = jax.tree.leaves(slopes)
+    norms = jnp.sqrt(sum(jnp.sum(x**2, axis=tuple(range(1, x.ndim))) for x in leaves))
+    ratios = norms / jnp.maximum(-jnp.expm1(-losses), 1e-6)
+    weight = jnp.minimum(1.0, jnp.median(ratios) / jnp.where(ratios > 0, ratios, 1.0))
+    return jax.tree.map(lambda x: jnp.einsum("b,b...->...", weight, x) / len(x), slopes)
+
+
 class _Loop:
     """Epochs of one training."""
 
@@ -304,7 +323,12 @@ class _Loop:
         self.steps = max(1, len(samples) // training.batch)
         schedule = optax.cosine_decay_schedule(training.learning_rate, training.epochs * self.steps)
         self.optimizer = optax.adam(schedule)
+        # A loop of small arrays keeps one core busy: parts of a batch run beside each other. How many parts there are
+        # does not depend on the machine, since vectors of another length round otherwise.
+        self.parts = math.gcd(training.batch, _PARTS) if training.batch >= 8 * _PARTS else 1
+        self._slopes = jax.jit(self.slopes)
         self._step = jax.jit(self._update)
+        self.is_compiled = False
 
     def begin(self) -> _State:
         """Before the first epoch."""
@@ -320,13 +344,11 @@ class _Loop:
         """The training after one more epoch; its random numbers depend on the seed and its number only."""
         t = self.training
         order = np.random.default_rng([t.seed, number]).permutation(len(self.samples))
-        labels = np.asarray(self.samples.labels)
         parameters, optimizer, losses, right = state.parameters, state.optimizer, [], []
         for k in range(self.steps):
             members = order[k * t.batch : (k + 1) * t.batch]
-            batch = self.samples.spikes(members, self.model.dt), labels[members]
             at = np.uint32(number * self.steps + k)
-            parameters, optimizer, loss, share = self._step(parameters, optimizer, *batch, at)
+            parameters, optimizer, loss, share = self.step(parameters, optimizer, members, at)
             losses.append(float(loss))
             right.append(float(share))
             if not np.isfinite(losses[-1]):
@@ -350,10 +372,26 @@ class _Loop:
                 best, best_epoch = state.best, state.best_epoch
         return _State(number + 1, parameters, optimizer, best, best_epoch, history)
 
-    def _update(self, parameters, optimizer, inputs, labels, at):
-        """One step of the optimizer."""
-        key = jax.random.fold_in(jax.random.key(self.training.seed), at)
-        loss, share, slope = self.slope(parameters, inputs, labels, key)
+    def step(self, parameters: Parameters, optimizer, members: np.ndarray, at):
+        """One step of the optimizer on some samples: parameters, its state, mean loss, share of right classes."""
+        labels = np.asarray(self.samples.labels)
+
+        def part(numbers):
+            inputs = self.samples.spikes(members[numbers], self.model.dt)
+            return self._slopes(parameters, inputs, labels[members[numbers]], at, numbers)
+
+        numbers = np.split(np.arange(len(members)), self.parts)
+        # The first part alone the first time: threads that begin together would each compile the program.
+        first = [] if self.is_compiled else [part(numbers[0])]
+        self.is_compiled = True
+        with ThreadPoolExecutor(self.parts) as pool:
+            each = first + list(pool.map(part, numbers[len(first) :]))
+        return self._step(parameters, optimizer, each)
+
+    def _update(self, parameters, optimizer, each):
+        """The change by the optimizer, of the derivatives of the parts of a batch."""
+        loss, share, slopes = jax.tree.map(lambda *x: jnp.concatenate(x), *each)
+        slope = _shortened_mean(slopes, loss)
         if not self.training.train_bias:
             slope["bias"] = jax.tree.map(jnp.zeros_like, slope["bias"])
         # The schedule multiplies its count of steps, a whole number.
@@ -362,26 +400,31 @@ class _Loop:
         updated: Any = optax.apply_updates(parameters, change)
         for name, devices in self.training.conductances.items():
             updated["weights"][name] = devices.clip(updated["weights"][name])
-        return updated, optimizer, loss, share
+        return updated, optimizer, loss.mean(), share.mean()
 
-    def slope(self, parameters: Parameters, inputs, labels, key) -> tuple[Array, Array, Parameters]:
-        """Mean loss of a batch, share of right classes, and the mean derivative, outliers shortened.
+    def slopes(
+        self, parameters: Parameters, inputs, labels, at, numbers
+    ) -> tuple[Array, Array, Parameters]:
+        """Loss of each sample, whether its class is right, and the derivative of its loss.
 
-        The time at which a neuron fires that hardly fires at all has a derivative without bound. A sample whose
-        derivative is longer than the median of its batch counts as long as the median.
+        Parameters
+        ----------
+        parameters : Parameters
+            Weights and biases.
+        inputs : tuple of Float[Array, "steps samples sources"]
+            Spikes that go in.
+        labels : Int[Array, "samples"]
+            Classes.
+        at : int
+            Number of the step of the optimizer, and
+        numbers : Int[Array, "samples"]
+            numbers of the samples within it: of the noise.
         """
+        key = jax.random.fold_in(jax.random.key(self.training.seed), at)
         one = jax.value_and_grad(self.loss, has_aux=True)
         each = jax.vmap(one, in_axes=(None, 1, 0, None, 0))
-        numbers = jnp.arange(len(labels))
         (loss, share), slopes = each(parameters, inputs, labels, key, numbers)
-        norms = jnp.sqrt(
-            sum(jnp.sum(x**2, axis=tuple(range(1, x.ndim))) for x in jax.tree.leaves(slopes))
-        )
-        # How long it is beside the error of its scores, 1 - p of the right class: a sample that is wrong keeps its say.
-        ratios = norms / jnp.maximum(-jnp.expm1(-loss), 1e-6)
-        weight = jnp.minimum(1.0, jnp.median(ratios) / jnp.where(ratios > 0, ratios, 1.0))
-        slope = jax.tree.map(lambda x: jnp.einsum("b,b...->...", weight, x) / len(labels), slopes)
-        return loss.mean(), share.mean(), slope
+        return loss, share, slopes
 
     def loss(self, parameters: Parameters, inputs, label, key, number=0) -> tuple[Array, Array]:
         """Loss of one sample, and whether its class is right."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -9,13 +10,21 @@ from benchmarks.cases.neuron.model import SIGMA, neuron
 from memjax.learning import Conductances, Samples, Training, digits, latency_samples
 from memjax.network import Network, Neurons, Projection, Receptor, SpikeList, Threshold, dense
 
-R_C = 100e6
-"""Resistance from the gate to ground [ohm]."""
+R_C = 1e9
+"""Resistance from the gate to ground [ohm]: the gate holds its voltage over a sample, so that a neuron fires once."""
 
-INTERVAL, DURATION = 8e-3, 16e-3
+INTERVAL, DURATION = 3e-3, 6e-3
 """Pixels fire within the first, outputs within the second [s]."""
 
-STEP, FULL_STEP = 1e-4, 5e-7
+CLOCKS = 2
+"""Sources that fire once all pixels have: their push makes a neuron fire that its image hardly drives. Two, since the
+weight of one would be beyond what a device can have.
+"""
+
+TAU = 20e-3
+"""Decay of what a spike adds to an input [s]: longer than a sample, so that a spike acts until its end."""
+
+STEP, FULL_STEP = 1e-4, 2e-7
 """Of the reduced neurons, and of the circuits in the engine [s]."""
 
 SPREAD = {"memristor.mu": 0.03, "r_c.r": 0.05}
@@ -23,9 +32,9 @@ SPREAD = {"memristor.mu": 0.03, "r_c.r": 0.05}
 
 DEVICES = {
     "pixels-hidden": Conductances(low=1e-5, high=1e-4, scale=2e4, levels=64, sigma=0.02),
-    "hidden-out": Conductances(low=1e-5, high=1e-4, scale=4e4, levels=64, sigma=0.02),
+    "hidden-out": Conductances(low=1e-5, high=1e-4, scale=3e4, levels=64, sigma=0.02),
 }
-"""Drift memristors of 10 to 100 uS, 64 levels, 2 % error of programming; weights of +-0.9 and +-1.8 V."""
+"""Drift memristors of 10 to 100 uS, 64 levels, 2 % error of programming; weights of +-0.9 and +-1.35 V."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +58,7 @@ class Size:
 
 SIZES = {
     "smoke": Size(hidden=16, epochs=1, train=64, validation=32, test=32),
-    "full": Size(hidden=100, epochs=40, train=1200, validation=200, test=397),
+    "full": Size(hidden=100, epochs=30, train=1200, validation=200, test=397),
 }
 
 
@@ -61,43 +70,40 @@ def split(size: Size, seed: int) -> tuple[Samples, Samples, Samples]:
     parts = [order[a:b] for a, b in pairwise(ends)]
     first, second, third = (
         latency_samples(
-            images.pixels[part], images.labels[part], interval=INTERVAL, duration=DURATION
+            images.pixels[part], images.labels[part], interval=INTERVAL, duration=DURATION,
+            clock=INTERVAL, clocks=CLOCKS,
         )
         for part in parts
-    )
+    )  # fmt: skip
     return first, second, third
 
 
 def network(hidden: int, seed: int) -> Network:
-    """Pixels, hidden layer and one output for each digit, with random weights."""
+    """Pixels and clock, hidden layer and one output for each digit, with random weights."""
     circuit = neuron(R_C, sigma1=SIGMA)
     rng = np.random.default_rng(seed)
     spike = Threshold(signal="gate.v", level=0.2, rearm=0.1)
-    receptor = Receptor(tau=3e-3)
-    silence = SpikeList(name="pixels", n=64, source=np.zeros(0, int), time=np.zeros(0))
+    sources, receptor = 64 + CLOCKS, Receptor(tau=TAU)
+    first = rng.normal(0.02, 0.15, (sources, hidden))
+    first[64:] = 1.5 / CLOCKS  # most neurons fire after the clock, whatever the image
+    second = rng.normal(0.017, 0.1, hidden * 10) * np.sqrt(100 / hidden)
+    edges: dict[str, Any] = dict(receptor=receptor, delay=1e-4)
+    none = np.zeros(0, int)
     return Network(
         groups=[
-            silence,
-            Neurons(name="hidden", n=hidden, circuit=circuit, spike=spike, bias=0.7),
-            Neurons(name="out", n=10, circuit=circuit, spike=spike, bias=0.7),
+            SpikeList(name="pixels", n=sources, source=none, time=none.astype(float)),
+            Neurons(name="hidden", n=hidden, circuit=circuit, spike=spike, bias=0.9),
+            Neurons(name="out", n=10, circuit=circuit, spike=spike, bias=0.9),
         ],
         projections=[
             Projection(
                 pre="pixels",
                 post="hidden",
-                edges=dense(64, hidden),
-                receptor=receptor,
-                weight=rng.normal(0.06, 0.12, 64 * hidden),
-                delay=1e-4,
+                edges=dense(sources, hidden),
+                weight=first.ravel(),
+                **edges,
             ),
-            Projection(
-                pre="hidden",
-                post="out",
-                edges=dense(hidden, 10),
-                receptor=receptor,
-                weight=rng.normal(0.08, 0.2, hidden * 10) * np.sqrt(64 / hidden),
-                delay=1e-4,
-            ),
+            Projection(pre="hidden", post="out", edges=dense(hidden, 10), weight=second, **edges),
         ],
         dt=FULL_STEP,
         seed=seed,
@@ -108,6 +114,7 @@ def training(size: Size, seed: int) -> Training:
     """How it is trained: with the noise of the devices, their spread, levels and errors of programming."""
     return Training(
         output="out",
+        scale=3.0,
         epochs=size.epochs,
         batch=32,
         learning_rate=0.01,

@@ -64,7 +64,7 @@ def classify_in_full(
     Returns
     -------
     classes : Int[np.ndarray, "samples"]
-        As `SpikingNetwork.classify` has them; the output's spikes decide.
+        As `SpikingNetwork.classify` has them.
     notes : tuple of str
         What the engine says of its step.
     """
@@ -72,14 +72,21 @@ def classify_in_full(
     n = next(g.n for g in network.groups if g.name == output)
     for start in range(0, len(samples), batch):
         members = np.arange(start, min(start + batch, len(samples)))
+        # Filaments at each exchange, where they decide.
+        watch = {output: range(len(members) * n)} if by == "membrane" else None
         recording = run(
             replicate(replace(network, seed=network.seed + start), samples, members),
             samples.duration,
+            watch=watch,
         )
         member, time = recording.spikes[output]
         counts = np.bincount(member, minlength=len(members) * n).reshape(-1, n)
         first = np.full(len(members) * n, samples.duration)
         np.minimum.at(first, member, time)
-        classes.append(winners(counts, first.reshape(-1, n), samples.duration, by=by))
+        filament = np.zeros(counts.shape)
+        if watch is not None:
+            filament = recording.traces[output]["memristor.f"].mean(axis=0).reshape(-1, n)
+        decide = winners(counts, first.reshape(-1, n), filament, samples.duration, by=by)
+        classes.append(decide)
         notes += recording.notes
     return np.concatenate(classes), tuple(dict.fromkeys(notes))

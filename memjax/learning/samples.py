@@ -132,10 +132,35 @@ def latency_samples(
 def winners(
     counts: Float[np.ndarray, "samples neurons"],
     first: Float[np.ndarray, "samples neurons"],
+    filament: Float[np.ndarray, "samples neurons"],
     duration: float,
     *,
     by: str,
 ) -> Int[np.ndarray, " samples"]:
-    """The output that fired first, or (`by` = "rate") that fired most and of equals first; -1 where none fired."""
+    """The output that decides.
+
+    Parameters
+    ----------
+    counts, first, filament : Float[np.ndarray, "samples neurons"]
+        Numbers of spikes, times of the first [s], and means of the filament over the sample.
+    duration : float
+        Of a sample [s].
+    by : {"first-spike", "rate", "membrane"}
+        The output that fired first; that fired most, of equals first; or whose filament was largest.
+
+    Returns
+    -------
+    Int[np.ndarray, "samples"]
+        Its number; -1 where spikes decide and there is none.
+
+    Raises
+    ------
+    NetworkError
+        For another `by`.
+    """
+    if by == "membrane":
+        return np.argmax(filament, axis=1)
+    if by not in ("first-spike", "rate"):
+        raise NetworkError(f"by = {by!r}", where="winners", allowed="first-spike, rate, membrane")
     score = -first if by == "first-spike" else counts - 0.5 * first / duration
     return np.where(counts.sum(axis=1) > 0, np.argmax(score, axis=1), -1)

@@ -372,14 +372,13 @@ class SpikingNetwork:
         self, parameters: Parameters, samples: Samples, *, output: str, by: str = "first-spike", seed: int = 0,
         batch: int = 128,
     ) -> Int[np.ndarray, " samples"]:  # fmt: skip
-        """Class of each sample by its spikes, see `winners`."""
+        """Class of each sample, see `winners`."""
         classes = []
         for start in range(0, len(samples), batch):
             members = np.arange(start, min(start + batch, len(samples)))
             out = self._evaluate(parameters, samples.spikes(members, self.dt), seed + start)[output]
-            classes.append(
-                winners(np.asarray(out.counts), np.asarray(out.first), samples.duration, by=by)
-            )
+            counts, first, filament = map(np.asarray, (out.counts, out.first, out.filament))
+            classes.append(winners(counts, first, filament, samples.duration, by=by))
         return np.concatenate(classes)
 
 

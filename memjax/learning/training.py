@@ -29,21 +29,27 @@ _PARTS = 4
 """Into how many parts a batch is divided that run beside each other."""
 
 
+def _lateness(outputs: Outputs, duration: float) -> Float[Array, "batch neurons"]:
+    """Times of first spikes over the duration, with the derivatives of the neuron's own equations.
+
+    An output that does not fire counts as one that fires after the end, the later the wider its gap stayed.
+    """
+    silent = 1 + jnp.maximum(outputs.gap, 0.0)
+    return jnp.where(outputs.first < duration, outputs.first / duration, silent)
+
+
 def rate_scores(outputs: Outputs, duration: float) -> Float[Array, "batch neurons"]:
-    """Numbers of spikes: the right output shall fire most, of equals first."""
-    return outputs.counts - 0.5 * jax.lax.stop_gradient(outputs.first) / duration
+    """Numbers of spikes, and how early the first one is: the right output shall fire most.
+
+    Derivatives are those of the first spikes only. A neuron under a stronger input may fire less often, since its
+    gate no longer falls below the level, and derivatives of soft spikes then point the wrong way.
+    """
+    return jax.lax.stop_gradient(outputs.counts) - 4 * _lateness(outputs, duration)
 
 
 def first_spike_scores(outputs: Outputs, duration: float) -> Float[Array, "batch neurons"]:
-    """Times of the first spikes, ten to a duration: the right output shall fire first.
-
-    Derivatives of the times are those of the neuron's own equations. An output that does not fire counts as one that
-    fires after the end, the later the wider its gap stayed.
-    """
-    late = jnp.where(
-        outputs.first < duration, outputs.first / duration, 1 + jnp.maximum(outputs.gap, 0.0)
-    )
-    return -10 * late
+    """Times of the first spikes, ten to a duration: the right output shall fire first."""
+    return -10 * _lateness(outputs, duration)
 
 
 def membrane_scores(outputs: Outputs, duration: float) -> Float[Array, "batch neurons"]:
@@ -361,8 +367,7 @@ class _Loop:
         history = [*state.history, record]
         best, best_epoch = parameters, number
         if self.validation is not None:
-            by = "rate" if t.loss == "rate" else "first-spike"
-            options: Any = dict(output=t.output, by=by, seed=t.seed)
+            options: Any = dict(output=t.output, by=t.loss, seed=t.seed)
             classes = self.model.classify(
                 self.program_weights(parameters), self.validation, **options
             )

@@ -19,7 +19,8 @@ from memjax.learning import (
     replicate,
     train,
 )
-from memjax.learning.training import SCORES
+from memjax.learning.samples import winners
+from memjax.learning.training import SCORES, _shortened_mean
 from memjax.network import Network, Neurons, Projection, Receptor, SpikeList, Threshold, dense, run
 
 INPUTS, HIDDEN, CLASSES = 8, 5, 3
@@ -56,6 +57,18 @@ def network(dtype: str = "float64") -> Network:
         dt=2e-7,
         dtype=dtype,
     )  # fmt: skip
+
+
+def quiet(model: SpikingNetwork) -> Network:
+    """The model's network without noise."""
+    net = model.to_network(model.parameters)
+    groups = [
+        replace(g, circuit=mj.params.replace(g.circuit, {"memristor.sigma1": 0.0}))
+        if isinstance(g, Neurons)
+        else g
+        for g in net.groups
+    ]
+    return replace(net, groups=groups)
 
 
 @pytest.fixture(scope="module")
@@ -101,14 +114,7 @@ def test_derivatives_of_first_spikes_are_those_of_their_secants(model, samples):
 def test_the_engine_sees_the_spikes_that_the_reduced_network_has(model, samples):
     members = np.arange(4)
     out = model._evaluate(model.parameters, samples.spikes(members, DT), 0)
-    quiet = model.to_network(model.parameters)
-    groups = [
-        replace(g, circuit=mj.params.replace(g.circuit, {"memristor.sigma1": 0.0}))
-        if isinstance(g, Neurons)
-        else g
-        for g in quiet.groups
-    ]
-    recording = run(replicate(replace(quiet, groups=groups), samples, members), samples.duration)
+    recording = run(replicate(quiet(model), samples, members), samples.duration)
     for name, n in (("hidden", HIDDEN), ("out", CLASSES)):
         first = np.full(4 * n, samples.duration)
         np.minimum.at(first, *recording.spikes[name])
@@ -159,11 +165,121 @@ def test_a_killed_training_ends_with_the_weights_of_one_that_was_not(samples, tm
         train(model, samples, how, validation=samples, checkpoint=path)
 
 
-def test_the_engine_classifies_with_full_physics(samples):
-    classes, notes = classify_in_full(network("float32"), samples, output="out", batch=24)
-    assert classes.shape == (24,)
-    assert set(classes) <= {-1, 0, 1, 2}
+@pytest.mark.parametrize("by", ["first-spike", "membrane"])
+def test_the_engine_classifies_with_full_physics(model, samples, by):
+    classes, notes = classify_in_full(quiet(model), samples, output="out", batch=24, by=by)
+    reduced = model.classify(model.parameters, samples, output="out", by=by)
+    assert classes.shape == reduced.shape == (24,)
+    # Times within two steps, as above: classes differ only where two outputs are closer than that.
+    assert np.mean(classes == reduced) > 0.8
     assert not notes
+
+
+def test_a_clock_fires_in_every_sample_once_from_each_of_its_sources():
+    s = latency_samples(
+        np.array([[1.0, 0.5], [0.0, 1.0]]), np.array([0, 1]), interval=4e-3, duration=9e-3, clock=5e-3, clocks=2
+    )  # fmt: skip
+    assert s.sources == 4
+    trains = sorted(zip(s.sample.tolist(), s.source.tolist(), s.time.tolist()))
+    assert trains == [
+        (0, 0, 0.0),
+        (0, 1, 2e-3),
+        (0, 2, 5e-3),
+        (0, 3, 5e-3),
+        (1, 1, 0.0),
+        (1, 2, 5e-3),
+        (1, 3, 5e-3),
+    ]
+
+
+def test_the_output_that_decides():
+    counts, first = np.array([[1.0, 3, 0], [0, 0, 0]]), np.array([[1.0, 2, 9], [9, 9, 9]])
+    filament = np.array([[0.1, 0.2, 0.3], [0.0, 0.1, 0.0]])
+    for by, classes in (("first-spike", [0, -1]), ("rate", [1, -1]), ("membrane", [2, 1])):
+        np.testing.assert_array_equal(winners(counts, first, filament, 9.0, by=by), classes)
+    with pytest.raises(NetworkError, match="by = 'nosuch'"):
+        winners(counts, first, filament, 9.0, by="nosuch")
+
+
+def test_samples_that_are_wrong_keep_their_say_where_most_are_right():
+    # Three samples are right and have short derivatives; that of the wrong one is as long as its error says.
+    losses = jnp.array([0.01, 0.01, 0.01, 3.0])
+    slope = _shortened_mean({"w": -jnp.expm1(-losses)[:, None]}, losses)["w"]
+    np.testing.assert_allclose(slope, jnp.mean(-jnp.expm1(-losses)), rtol=1e-6)
+    # One that is a hundred times as long beside its error counts as long as the median.
+    outlier = jnp.array([[1.0], [1.0], [1.0], [100.0]])
+    equal = _shortened_mean({"w": outlier}, jnp.full(4, 3.0))["w"]
+    np.testing.assert_allclose(equal, 1.0, rtol=1e-6)
+
+
+@pytest.mark.study
+@pytest.mark.parametrize(
+    ("loss", "pulses"), [("first-spike", False), ("membrane", False), ("rate", True)]
+)
+def test_networks_learn_with_every_loss(loss, pulses):
+    """Three classes by which of eight pixels are bright; with pulses every 2.5 ms neurons fire several times."""
+    rng = np.random.default_rng(0)
+    net = network("float32")
+    labels = np.arange(192) % CLASSES
+    pixels = 0.5 * (np.arange(INPUTS) % CLASSES == labels[:, None]) + rng.uniform(
+        0, 0.5, (192, INPUTS)
+    )
+    receptor = Receptor(width=1.5e-3) if pulses else Receptor(tau=20e-3)
+    clock_push = np.vstack(
+        [rng.normal(0.02, 0.3, (INPUTS, HIDDEN * 4)), np.full((1, HIDDEN * 4), 1.0)]
+    )
+    neurons = dict(spike=net.groups[1].spike, bias=0.5 if pulses else 0.9)
+    circuit = (
+        mj.params.replace(net.groups[1].circuit, {"r_c.r": 5e7})
+        if pulses
+        else net.groups[1].circuit
+    )
+    net = Network(
+        groups=[
+            SpikeList(name="pixels", n=INPUTS + 1, source=np.zeros(0, int), time=np.zeros(0)),
+            Neurons(name="hidden", n=HIDDEN * 4, circuit=circuit, **neurons),
+            Neurons(name="out", n=CLASSES, circuit=circuit, **neurons),
+        ],
+        projections=[
+            Projection(
+                pre="pixels", post="hidden", edges=dense(INPUTS + 1, HIDDEN * 4), receptor=receptor, delay=DT,
+                weight=clock_push.ravel(),
+            ),
+            Projection(
+                pre="hidden", post="out", edges=dense(HIDDEN * 4, CLASSES), receptor=receptor, delay=DT,
+                weight=rng.normal(0.1, 0.2, HIDDEN * 4 * CLASSES),
+            ),
+        ],
+        dt=2e-7,
+    )  # fmt: skip
+    every = 2.5e-3 * np.arange(5) if pulses else np.zeros(1)
+    s = latency_samples(
+        pixels,
+        labels,
+        interval=2e-3 if pulses else 3e-3,
+        duration=3e-3,
+        clock=0.0 if pulses else 3e-3,
+    )
+    repeat = lambda x: np.tile(x, len(every))  # noqa: E731
+    parts = [
+        replace(
+            s, source=repeat(s.source[of]), sample=repeat(s.sample[of]) - first, labels=labels[first : first + n],
+            time=(s.time[of] + every[:, None]).ravel(), duration=13e-3 if pulses else 6e-3,
+        )
+        for first, n in ((0, 128), (128, 64))
+        for of in [(s.sample >= first) & (s.sample < first + n)]
+    ]  # fmt: skip
+    how = Training(
+        output="out",
+        loss=loss,
+        epochs=8,
+        batch=16,
+        learning_rate=0.02,
+        scale=3.0 if loss == "first-spike" else 1.0,
+    )
+    trained = train(SpikingNetwork(net, dt=DT, stretches=2), parts[0], how, validation=parts[1])
+    # Chance is 1/3 with a standard deviation of 0.06 of 64 samples; four of them above it.
+    assert max(h["validation"] for h in trained.history) > 1 / 3 + 4 * 0.06
 
 
 @pytest.mark.parametrize(

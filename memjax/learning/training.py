@@ -36,7 +36,7 @@ def _part_size(batch: int) -> int:
     machine, since vectors of another length round otherwise.
     """
     size = max(k for k in range(1, _PART + 1) if batch % k == 0)
-    return size if 4 * size >= _PART else batch
+    return size if 2 * size >= _PART else batch
 
 
 def rate_scores(outputs: Outputs, duration: float) -> Float[Array, "batch neurons"]:

@@ -177,16 +177,49 @@ class Population(eqx.Module):
         z = self.center[None] + jnp.sum(normal[:, None] * self.root[None], axis=-1)
         if sweeps is None:
             return {k: x[:n] for k, x in self._values(z).items()}
-        members, z = members[:n], z[:n, None]
+        return self._cycles(seed, jnp.broadcast_to(z[:n, None], (n, sweeps, *size)), first)
+
+    def sample_cycles(
+        self,
+        key: int | Key[Array, ""],
+        values: Mapping[str, Float[Array, "devices cycles"]],
+        *,
+        first: int = 0,
+    ) -> dict[str, Float[Array, "devices cycles"]]:
+        """Values of cycles, drawn about the devices' own.
+
+        Parameters
+        ----------
+        key : int or Key[Array, ""]
+            Seed or key; a draw depends on it, on the number of the device and on that of the cycle.
+        values : mapping of str to Float[Array, "devices cycles"]
+            The drawn parameters of the devices, in each cycle [SI].
+        first : int
+            Number of the first device.
+        """
+        specs = parameter_specs(self.base)
+        z = jnp.stack([from_spec(specs[n]).forward(values[n]) for n in self.names], axis=-1)
+        seed = jax.random.key(key) if isinstance(key, int | np.integer) else key
+        return self._cycles(seed, z, first)
+
+    def _cycles(self, seed, z: Float[Array, "devices cycles names"], first: int):
+        """Values of cycles about coordinates of the devices."""
         if self.cycle_root is None:
-            return self._values(jnp.broadcast_to(z, (n, sweeps, *size)))
-        fold, cycle = jax.random.fold_in, jax.random.fold_in(seed, _CYCLES)
+            return self._values(z)
+        fold, (members, sweeps, size) = jax.random.fold_in, z.shape
+        cycle = fold(seed, _CYCLES)
 
-        def draw_member(m, s):
-            return draw(fold(fold(cycle, m), s))
+        def draw(m, s):
+            return jax.random.normal(fold(fold(cycle, m), s), (size,), self.root.dtype)
 
-        normal = jax.vmap(jax.vmap(draw_member, (None, 0)), (0, None))(members, jnp.arange(sweeps))
+        each = jax.vmap(jax.vmap(draw, (None, 0)), (0, None))
+        normal = each(first + jnp.arange(members), jnp.arange(sweeps))
         return self._values(z + jnp.sum(normal[:, :, None] * self.cycle_root[None, None], axis=-1))
+
+    def scale_spread(self, *, devices: float = 1.0, cycles: float = 1.0) -> "Population":
+        """The population with its standard deviations multiplied: from device to device, from cycle to cycle."""
+        cycle = None if self.cycle_root is None or cycles == 0 else cycles * self.cycle_root
+        return Population(self.base, self.names, self.center, devices * self.root, cycle)
 
     def devices(
         self, key: int | Key[Array, ""], n: int, *, first: int = 0

@@ -23,7 +23,7 @@ REPORT = "reservoir.json"
 """What makes a folder one of this command's."""
 
 SERIES = ("henon", "mackey-glass", "narma10", "waveforms")
-IMAGES = ("digits", "mnist")
+IMAGES = ("digits", "mnist", "japanese-vowels")
 READINGS = ("current", "conductance", "log-current")
 
 _SETTINGS = (
@@ -39,6 +39,11 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         required=True
     )
     group.add_argument("--fit", metavar="D", help="a fit, with its bench, read noise and spreads")
+    group.add_argument(
+        "--population",
+        metavar="D",
+        help="devices that differ: the folder of a batch of fits, or a population.json",
+    )
     group.add_argument(
         "--preset", metavar="P", help="a published set, without read noise and spreads"
     )
@@ -80,7 +85,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     add_write_options(parser)
     add_json_option(parser)
     # What `setup_device` looks at and this command does not offer.
-    parser.set_defaults(population=None, read_noise=None)
+    parser.set_defaults(read_noise=None)
 
 
 def _add_design(parser: argparse.ArgumentParser) -> None:
@@ -128,13 +133,27 @@ def _setup(options: argparse.Namespace) -> Setup:
     from .. import params, presets
     from ..device import AbstractDevice
     from ..io.fit import load_fit
+    from ..population import Population
 
     if options.model is None:
         if options.params is not None:
             raise UsageError("no model", where="--params", fix="add --model M")
-        named = options.fit is not None
-        options.model = load_fit(options.fit).model if named else presets.load(options.preset)[0]
+        if options.population is not None:
+            options.model = getattr(Population.load(options.population).base, "name", None)
+        elif options.fit is not None:
+            options.model = load_fit(options.fit).model
+        else:
+            options.model = presets.load(options.preset)[0]
     setup = setup_device(options)
+    if setup.population is not None:
+        if options.spread:
+            raise UsageError(
+                "the population says how devices differ", where="--spread", fix="leave it out"
+            )
+        if options.cycle_spread is not None:
+            setup.population = setup.population.scale_spread(cycles=0.0)
+        # Without its spread every device is the median one.
+        setup.device = params.replace(setup.population.base, setup.population.median())
     if not isinstance(setup.device, AbstractDevice) or not setup.device.volatile:
         raise UsageError(
             f"{options.model} does not forget",
@@ -212,7 +231,7 @@ def _task(options: argparse.Namespace) -> "Series | Images":
     if options.task in IMAGES:
         if options.steps is not None:
             raise UsageError("images have no steps", where="--steps", fix="leave it out")
-        return getattr(learning, options.task)()
+        return getattr(learning, options.task.replace("-", "_"))()
     steps = 3000 if options.steps is None else options.steps
     return getattr(learning, options.task.replace("-", "_"))(steps)
 
@@ -280,8 +299,10 @@ def _say_assumptions(setup: Setup, settings: dict) -> None:
         say(
             "note", "each reading has the read noise that was measured per point, whatever its time"
         )
-    if setup.spread:
-        names = ", ".join(setup.spread)
+    population = setup.population
+    cycles = () if population is None or population.cycle_root is None else population.names
+    if setup.spread or cycles:
+        names = ", ".join(dict.fromkeys([*setup.spread, *cycles]))
         say(
             "note",
             f"{names}: drawn anew in each cycle; {settings['session'] or 1} steps or an image are one",
@@ -308,7 +329,7 @@ def _run(options: argparse.Namespace) -> int:
     sizes = {"devices": options.devices or (2 if images else 100), "nodes": options.nodes or 4}
     settings: dict[str, Any] = dict(
         bench=setup.bench, env=setup.env, relative=setup.relative, floor=setup.floor, reading=options.reading,
-        read_voltage=options.read_voltage, cycle_spread=setup.spread, steps=4,
+        read_voltage=options.read_voltage, cycle_spread=setup.spread, population=setup.population, steps=4,
         session=None if images else options.session or 100, warmup=0 if images else 10,
     )  # fmt: skip
     _say_assumptions(setup, settings)

@@ -17,6 +17,7 @@ from .images import (
     ImageStudy as ImageStudy,
     digits as digits,
     image_states as image_states,
+    japanese_vowels as japanese_vowels,
     mnist as mnist,
     study_images as study_images,
 )

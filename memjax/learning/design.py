@@ -200,9 +200,9 @@ def image_score(
     spread : mapping of str to float, optional
         From device to device.
     images : int
-        How many are looked at, drawn by the seed.
+        How many are looked at, drawn by the seed; those of the training only, where the set says which these are.
     """
-    some = np.random.default_rng(seed).permutation(len(task.labels))[:images]
+    some = np.random.default_rng(seed).permutation(task.train or len(task.labels))[:images]
     wanted = np.eye(int(task.labels.max()) + 1)[task.labels[some]]
     cut = 2 * len(some) // 3
 

@@ -10,6 +10,7 @@ from jaxtyping import Float
 
 from .. import params
 from ..errors import BoundsError
+from ..population import Population
 from .readout import fit_ridge
 from .reservoir import Reservoir
 from .scores import control_states, memory_capacity, nrmse
@@ -100,6 +101,16 @@ def describe(reservoir: Reservoir, spread: Mapping[str, float]) -> dict:
         "read_noise": {"relative": r.relative, "floor_A": r.floor},
         "cycle_spread": dict(r.cycle_spread),
         "device_spread": dict(spread),
+    } | ({} if r.population is None else {"population": _describe_population(r.population)})
+
+
+def _describe_population(population: Population) -> dict:
+    """Medians, and standard deviations in the coordinates in which a population is normal."""
+    rows = {"devices": population.covariance, "cycles": population.cycle_covariance}
+    deviations = {k: np.sqrt(np.diag(np.asarray(x))) for k, x in rows.items()}
+    median = {n: float(x) for n, x in population.median().items()}
+    return {"median": median} | {
+        f"deviation_of_{k}": dict(zip(population.names, x.tolist())) for k, x in deviations.items()
     }
 
 
@@ -155,19 +166,20 @@ def study(
     def errors(one: Reservoir, count: int, sigma: Mapping[str, float] = spread) -> np.ndarray:
         return np.array([error for error, _ in runs(one, count, sigma)])
 
-    few, none = min(few, seeds), dict(device=0.0, read=0.0, cycles=0.0)
+    few, none = min(few, seeds), dict(device=0.0, read=0.0, cycles=0.0, devices=0.0)
     quiet = errors(reservoir.scale_noise(**none), 1, {})
     scores = list(runs(reservoir, seeds))
     totals = np.array([x for x, _ in scores])
     price = {0.0: quiet, 1.0: totals}
     for f in (0.5, 2.0):
         sigma = {n: f * s for n, s in spread.items()}
-        price[f] = errors(reservoir.scale_noise(device=f, read=f, cycles=f), few, sigma)
+        price[f] = errors(reservoir.scale_noise(**dict.fromkeys(none, f)), few, sigma)
     sources = {"none": quiet}
     for name in none:
-        sources[name] = errors(reservoir.scale_noise(**none | {name: 1.0}), few, {})
-    if spread:
-        sources["devices"] = errors(reservoir.scale_noise(**none), few)
+        if name != "devices":
+            sources[name] = errors(reservoir.scale_noise(**none | {name: 1.0}), few, {})
+        elif spread or reservoir.population is not None:
+            sources[name] = errors(reservoir.scale_noise(**none | {name: 1.0}), few)
     sources["all"] = totals
     u = np.random.default_rng(seed).uniform(size=len(task.inputs))
     memory = reservoir.draw_devices(spread, members=1, seed=seed).states(jnp.asarray(u), seed=seed)

@@ -15,6 +15,7 @@ from ..device import AbstractDevice
 from ..errors import BoundsError
 from ..fields import parameter_specs
 from ..noise import cycle_factors, instrument_noise
+from ..population import Population
 from ..system import Environment
 from .lanes import Protocol, read_lanes
 
@@ -68,6 +69,8 @@ class Reservoir(eqx.Module):
     cycle_spread : mapping of str to float
         Standard deviation of the logarithm of parameters that are drawn anew in each session of each device, about
         its `values`: what a read-out cannot learn.
+    population : Population, optional
+        What the devices are drawn from by `draw_devices`, and their cycles about them in each session.
     diffusion : bool
         Whether the noise in the devices acts; their drift is the same without it.
     session : int, optional
@@ -104,6 +107,7 @@ class Reservoir(eqx.Module):
     relative: float = eqx.field(static=True, default=0.0, kw_only=True)
     floor: float = eqx.field(static=True, default=0.0, kw_only=True)
     cycle_spread: Mapping[str, float] = eqx.field(static=True, default_factory=dict, kw_only=True)
+    population: Population | None = eqx.field(default=None, kw_only=True)
     diffusion: bool = eqx.field(static=True, default=True, kw_only=True)
     session: int | None = eqx.field(static=True, default=None, kw_only=True)
     warmup: int = eqx.field(static=True, default=0, kw_only=True)
@@ -151,10 +155,14 @@ class Reservoir(eqx.Module):
     def device_values(
         self, spread: Mapping[str, float], devices: int, seed: int, *, members: int = 1
     ) -> dict[str, Float[Array, "members devices"]]:
-        """Parameters [SI] of devices that differ by a log-normal spread (standard deviation of the logarithm)."""
+        """Parameters [SI] of devices of the population, or that differ by a log-normal spread (of the logarithm)."""
+        own: dict[str, Array] = {}
+        if self.population is not None:
+            drawn = self.population.sample(seed + _FABRICATION, members * devices)
+            own = {n: x.reshape(members, devices) for n, x in drawn.items()}
         sigmas = {n: s for n, s in spread.items() if s > 0}
         factors = cycle_factors(seed + _FABRICATION, sigmas, members=members, sweeps=devices)
-        return params.scale(self.device, factors)
+        return own | params.scale(self.device, factors, own)
 
     def draw_devices(
         self, spread: Mapping[str, float], *, members: int, seed: int = 0
@@ -174,17 +182,22 @@ class Reservoir(eqx.Module):
         return replace(self, values=dict(self.values) | own)
 
     def scale_noise(
-        self, *, device: float = 1.0, read: float = 1.0, cycles: float = 1.0
+        self, *, device: float = 1.0, read: float = 1.0, cycles: float = 1.0, devices: float = 1.0
     ) -> "Reservoir":
         """The reservoir with its noise multiplied: that in the devices, that of the readings, the spread of cycles.
 
-        At 0 the strengths of the noise in the devices stay, since they may act on the drift: `diffusion` is off.
+        `devices` multiplies the spread of its population from device to device. Where `device` is 0 the strengths of
+        the noise in the devices stay, since they may act on the drift: `diffusion` is off.
         """
         specs = parameter_specs(self.device)
         noisy = {n for n, s in specs.items() if s.noise and params.get(self.device, n) is not None}
         scaled = {n: device * float(params.get(self.device, n)) for n in noisy} if device else {}
+        population = self.population
+        if population is not None:
+            population = population.scale_spread(devices=devices, cycles=cycles)
         return replace(
             eqx.tree_at(lambda r: r.device, self, params.replace(self.device, scaled)),
+            population=population,
             diffusion=self.diffusion and device > 0,
             relative=read * self.relative,
             floor=read * self.floor,
@@ -252,7 +265,7 @@ def draw_cycles(
     Parameters
     ----------
     reservoir : Reservoir
-        Its `cycle_spread` counts.
+        Its `cycle_spread` counts, and that of its population.
     values : mapping of str to Float[Array, "members lanes"]
         Parameters of each lane [SI]; those that are not in it are the device's.
     members, lanes : int
@@ -260,6 +273,11 @@ def draw_cycles(
     seed : int
         Of the draw.
     """
+    population = reservoir.population
+    if population is not None and population.cycle_root is not None:
+        own = {n: params.get(reservoir.device, n) for n in population.names} | dict(values)
+        each = {n: jnp.broadcast_to(own[n], (members, lanes)) for n in population.names}
+        values = dict(values) | population.sample_cycles(seed, each)
     sigmas = {n: s for n, s in reservoir.cycle_spread.items() if s > 0}
     if not sigmas:
         return dict(values)

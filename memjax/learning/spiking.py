@@ -206,7 +206,8 @@ class SpikingNetwork:
             for n, x in self.neurons.items()
         }
         weights = {n: w * self.masks[n] for n, w in parameters["weights"].items()}
-        sent = {self.source.name: tuple(jnp.asarray(x, dtype) for x in inputs)}
+        spikes, times = (jnp.asarray(x, dtype) for x in inputs)
+        sent = {self.source.name: (spikes, times)}
         out: dict[str, Outputs] = {}
         for stage in self.stages:
             drive = {

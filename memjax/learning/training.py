@@ -1,6 +1,6 @@
 """Training of networks of one-memristor neurons: scores, conductances within their range, epochs, checkpoints."""
 
-import math
+import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -25,8 +25,18 @@ from .spiking import Outputs, Parameters, SpikingNetwork
 _NOISE, _SPREAD, _PROGRAM = 1, 2, 3
 """What a random number is for."""
 
-_PARTS = 4
-"""Into how many parts a batch is divided that run beside each other."""
+_PART = 8
+"""Samples of a batch that are solved together at most."""
+
+
+def _part_size(batch: int) -> int:
+    """Into what equal parts a batch is divided, which run beside each other.
+
+    A loop over small arrays keeps one core busy and its arrays stay near it. The size does not depend on the
+    machine, since vectors of another length round otherwise.
+    """
+    size = max(k for k in range(1, _PART + 1) if batch % k == 0)
+    return size if 2 * size >= _PART else batch
 
 
 def _lateness(outputs: Outputs, duration: float) -> Float[Array, "batch neurons"]:
@@ -329,9 +339,7 @@ class _Loop:
         self.steps = max(1, len(samples) // training.batch)
         schedule = optax.cosine_decay_schedule(training.learning_rate, training.epochs * self.steps)
         self.optimizer = optax.adam(schedule)
-        # A loop of small arrays keeps one core busy: parts of a batch run beside each other. How many parts there are
-        # does not depend on the machine, since vectors of another length round otherwise.
-        self.parts = math.gcd(training.batch, _PARTS) if training.batch >= 8 * _PARTS else 1
+        self.parts = training.batch // _part_size(training.batch)
         self._slopes = jax.jit(self.slopes)
         self._step = jax.jit(self._update)
         self.is_compiled = False
@@ -389,7 +397,7 @@ class _Loop:
         # The first part alone the first time: threads that begin together would each compile the program.
         first = [] if self.is_compiled else [part(numbers[0])]
         self.is_compiled = True
-        with ThreadPoolExecutor(self.parts) as pool:
+        with ThreadPoolExecutor(min(self.parts, os.cpu_count() or 1)) as pool:
             each = first + list(pool.map(part, numbers[len(first) :]))
         return self._step(parameters, optimizer, each)
 

@@ -5,6 +5,10 @@ import json
 import numpy as np
 import pytest
 
+import memjax as mj
+from memjax.learning import Reservoir
+from memjax.learning.reservoir import draw_cycles
+
 PRESET = ("--preset", "diffusive/wang2024-dc-symmetric")
 SMALL = ("--devices", "6", "--nodes", "2", "--steps", "200", "--seeds", "2", "--hold", "5e-3")
 FIT = {
@@ -56,6 +60,68 @@ def test_without_read_noise_it_warns(run, tmp_path):
     assert done.out.startswith("waveforms ")
 
 
+@pytest.fixture
+def population(tmp_path) -> mj.Population:
+    """Devices with another mu each, and in each cycle; `population.json` in the folder."""
+    device = mj.params.replace(mj.DiffusiveMemristor(), mj.presets.load(PRESET[1])[1])
+    out = mj.Population.of(
+        device, ["mu"], center=[np.log(70.0)], covariance=[[0.2**2]], cycle_covariance=[[0.05**2]]
+    )
+    out.save(tmp_path / "population.json")
+    return out
+
+
+def test_each_device_of_a_reservoir_is_one_of_a_population(run, tmp_path, population):
+    out, words = tmp_path / "out", ("--tune", "0", "--no-pictures")
+    done = run("reservoir", "henon", "--population", tmp_path, *SMALL, *words, "--out", out)
+    assert done.status == 0, done.err
+    assert "mu: drawn anew in each cycle" in done.err
+    report = json.loads((out / "reservoir.json").read_text())
+    assert report["provenance"]["population"] == str(tmp_path)
+    said = report["reservoir"]["population"]
+    assert said["median"]["mu"] == pytest.approx(70.0, rel=1e-5)
+    assert said["deviation_of_devices"]["mu"] == pytest.approx(0.2, rel=1e-5)
+    # The median device has no noise source of its own; devices and cycles do.
+    sources = report["nrmse_by_source"]
+    assert sources["devices"]["mean"] != sources["none"]["mean"]
+    assert sources["cycles"]["mean"] > sources["none"]["mean"]
+    refused = run(
+        "reservoir",
+        "henon",
+        "--population",
+        tmp_path,
+        "--spread",
+        "mu=0.1",
+        "--out",
+        tmp_path / "o",
+    )
+    assert refused.status == 2
+    assert "the population says how devices differ" in refused.err
+
+
+def test_devices_and_cycles_of_a_reservoir_have_the_spread_of_their_population(population):
+    reservoir = Reservoir(
+        population.base, np.ones((2000, 1)), 0.1, hold=1e-3, population=population
+    )
+    drawn = reservoir.draw_devices({}, members=2, seed=3)
+    mu = np.log(np.asarray(drawn.values["mu"]))
+    assert mu.shape == (2, 2000)
+    # Four standard errors of mean and deviation of 4,000 draws.
+    assert abs(mu.mean() - np.log(70.0)) < 4 * 0.2 / np.sqrt(4000)
+    assert abs(mu.std() / 0.2 - 1) < 4 / np.sqrt(2 * 4000)
+    cycles = draw_cycles(drawn, drawn.values, members=2, lanes=2000, seed=5)
+    change = np.log(np.asarray(cycles["mu"])) - mu
+    assert abs(change.mean()) < 4 * 0.05 / np.sqrt(4000)
+    assert abs(change.std() / 0.05 - 1) < 4 / np.sqrt(2 * 4000)
+    assert abs(np.corrcoef(change.ravel(), mu.ravel())[0, 1]) < 4 / np.sqrt(4000)
+    assert (
+        draw_cycles(drawn.scale_noise(cycles=0.0), drawn.values, members=2, lanes=2000, seed=5)[
+            "mu"
+        ]
+        is drawn.values["mu"]
+    )
+
+
 @pytest.mark.parametrize(
     ("words", "text"),
     [
@@ -69,6 +135,8 @@ def test_without_read_noise_it_warns(run, tmp_path):
         (("digits", *PRESET, "--steps", "200"), "images have no steps"),
         (("digits", *PRESET, "--session", "10"), "an image is a cycle"),
         (("henon", *PRESET, "--design", "nowhere"), "no design can be read"),
+        (("henon", "--population", "nowhere"), "no population can be read"),
+        (("henon", *PRESET, "--population", "nowhere"), "not allowed with"),
     ],
 )
 def test_wrong_words_are_refused_and_nothing_is_written(run, tmp_path, words, text):

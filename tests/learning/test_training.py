@@ -20,7 +20,7 @@ from memjax.learning import (
     train,
 )
 from memjax.learning.samples import winners
-from memjax.learning.training import SCORES, _shortened_mean
+from memjax.learning.training import SCORES, _part_size, _shortened_mean
 from memjax.network import Network, Neurons, Projection, Receptor, SpikeList, Threshold, dense, run
 
 INPUTS, HIDDEN, CLASSES = 8, 5, 3
@@ -111,6 +111,27 @@ def test_derivatives_of_first_spikes_are_those_of_their_secants(model, samples):
         np.testing.assert_allclose(jnp.vdot(slope[kind][name], d), (up - down) / (2 * h), rtol=1e-2)
 
 
+def test_groups_one_after_the_other_are_what_they_are_all_at_once(model, samples):
+    inputs = samples.spikes(np.arange(4), DT)
+    assert model.stages == [("hidden",), ("out",)]
+    joint = SpikingNetwork(model.network, dt=DT, noise=False, spikes="exact", stretches=2)
+    joint.stages = [("hidden", "out")]  # as for groups that feed back on each other
+    apart, together = (jax.jit(m.outputs)(model.parameters, inputs) for m in (model, joint))
+    assert float(apart["out"].counts.sum()) > 0
+    for name in ("hidden", "out"):
+        np.testing.assert_array_equal(apart[name].counts, together[name].counts)
+        # Sums of another order, which openings and closings amplify.
+        np.testing.assert_allclose(apart[name].first, together[name].first, rtol=1e-6)
+        np.testing.assert_allclose(apart[name].filament, together[name].filament, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("batch", "size"), [(64, 8), (24, 8), (50, 5), (6, 6), (7, 7), (13, 13), (26, 26)]
+)
+def test_a_batch_is_divided_into_equal_parts(batch, size):
+    assert _part_size(batch) == size
+
+
 def test_the_engine_sees_the_spikes_that_the_reduced_network_has(model, samples):
     members = np.arange(4)
     out = model._evaluate(model.parameters, samples.spikes(members, DT), 0)
@@ -128,7 +149,7 @@ def test_the_engine_sees_the_spikes_that_the_reduced_network_has(model, samples)
 def test_a_killed_training_ends_with_the_weights_of_one_that_was_not(samples, tmp_path):
     model = SpikingNetwork(network("float32"), dt=DT, stretches=2)
     how = Training(
-        output="out", epochs=3, batch=8, spread={"out": {"memristor.mu": 0.05}},
+        output="out", epochs=3, batch=12, spread={"out": {"memristor.mu": 0.05}},
         conductances={"hidden-out": Conductances(low=1e-5, high=1e-4, scale=3e4, levels=32, sigma=0.02)},
     )  # fmt: skip
     whole = train(model, samples, how, validation=samples)

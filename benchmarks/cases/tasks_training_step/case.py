@@ -23,19 +23,23 @@ CORES = 2
 """That everyone may use."""
 
 
-def snntorch(size: Size, batch: int, record: Recorder) -> float | None:
-    """The better of one thread and two; its median [s]."""
+Medians = tuple[float, float]
+"""Wall time and processor time of a step [s]: the second says more where others use the machine."""
+
+
+def snntorch(size: Size, batch: int, record: Recorder) -> Medians | None:
+    """The better of one thread and two."""
     best = None
     for threads in range(1, CORES + 1):
         job = problem.job(size, batch) | {"threads": threads}
         answer, status, reason = asked(SNNTORCH, HERE / "peer_snntorch.py", job)
         variant = f"snnTorch, batch {batch}, {threads} thread{'s' * (threads > 1)}"
-        median = _record(record, variant, SNNTORCH, answer, status, reason, None)
-        best = min((t for t in (best, median) if t is not None), default=None)
+        medians = _record(record, variant, SNNTORCH, answer, status, reason, None)
+        best = min((t for t in (best, medians) if t is not None), default=None)
     return best
 
 
-def spyx(size: Size, batch: int, record: Recorder, reference: float | None) -> None:
+def spyx(size: Size, batch: int, record: Recorder, reference: Medians | None) -> None:
     """Spyx, compiled as a whole."""
     answer, status, reason = asked(SPYX, HERE / "peer_spyx.py", problem.job(size, batch))
     _record(record, f"Spyx, batch {batch}", SPYX, answer, status, reason, reference)
@@ -43,40 +47,49 @@ def spyx(size: Size, batch: int, record: Recorder, reference: float | None) -> N
 
 def _record(
     record: Recorder, variant: str, peer: str, answer: dict | None, status: str, reason: str,
-    reference: float | None,
-) -> float | None:  # fmt: skip
-    """Record what a peer answered; its median [s]."""
+    reference: Medians | None,
+) -> Medians | None:  # fmt: skip
+    """Record what a peer answered; its medians."""
     if answer is None:
         record.write(variant, status=status, reason=reason, peer=peer)
         return None
     times, peak = answer.pop("run_s"), answer.pop("peak_rss_bytes")
-    median = float(np.median(times))
-    answer["to_snntorch"] = None if reference is None else median / reference
+    medians = float(np.median(times)), float(np.median(answer["cpu_s"]))
+    answer |= _ratios(medians, reference)
     record.ok(
         variant, Times(run=times), error=None, reference="", peer=peer, peak_rss_bytes=peak, extra=answer
     )  # fmt: skip
-    return median
+    return medians
+
+
+def _ratios(medians: Medians, reference: Medians | None) -> dict[str, float]:
+    """Times over those of snnTorch."""
+    if reference is None:
+        return {}
+    names = ("to_snntorch", "cpu_to_snntorch")
+    return {n: a / b for n, a, b in zip(names, medians, reference)}
 
 
 def memjax(
-    size: Size, batch: int, record: Recorder, reference: float | None, *, full: bool
+    size: Size, batch: int, record: Recorder, reference: Medians | None, *, full: bool
 ) -> None:
     """Our step, spikes made into arrays included; `full` has noise, spread and weights that are devices."""
     data = problem.samples(size, batch)
     loop = _Loop(problem.network(size, full=full), data, problem.training(batch, full=full), None)
     state = loop.begin()
     parameters, optimizer, members = state.parameters, state.optimizer, np.arange(batch)
-    seconds, losses = [], []
+    seconds, cpu, losses = [], [], []
     for k in range(2 + size.repeats):
-        begin = time.perf_counter()
+        begin, cpu_begin = time.perf_counter(), time.process_time()
         parameters, optimizer, loss, _ = loop.step(parameters, optimizer, members, np.uint32(k))
         jax.block_until_ready((parameters, loss))
         seconds.append(time.perf_counter() - begin)
+        cpu.append(time.process_time() - cpu_begin)
         losses.append(float(loss))
     run = seconds[2:]
     median = float(np.median(run))
     extra: dict[str, Any] = {"losses": losses, "simulated_s": batch * size.steps * STEP}
-    extra["to_snntorch"] = None if reference is None else median / reference
+    extra |= {"cpu_s": cpu[2:]} | _ratios((median, float(np.median(cpu[2:]))), reference)
     record.ok(
         f"memjax, batch {batch}{', noise, spread and devices' if full else ''}",
         Times(run=run, compile=seconds[0] - median),

@@ -47,13 +47,14 @@ def main() -> None:
         optimizer.update(model, slope)
         return value
 
-    seconds, losses = [], []
+    seconds, cpu, losses = [], [], []
     # The first calls compile: the optimizer's state has other types after the first step.
     for _ in range(4 + job["repeats"]):
-        begin = time.perf_counter()
+        begin, cpu_begin = time.perf_counter(), time.process_time()
         losses.append(float(jax.block_until_ready(step(model, optimizer))))
         seconds.append(time.perf_counter() - begin)
-    answer = {"run_s": seconds[4:], "losses": losses, "version": version("spyx")}
+        cpu.append(time.process_time() - cpu_begin)
+    answer = {"run_s": seconds[4:], "cpu_s": cpu[4:], "losses": losses, "version": version("spyx")}
     answer |= {"library": f"jax {jax.__version__}", "first_s": seconds[0]}
     answer["peak_rss_bytes"] = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(json.dumps(answer))

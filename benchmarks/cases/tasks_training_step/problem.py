@@ -91,8 +91,13 @@ def network(size: Size, *, full: bool) -> SpikingNetwork:
 
 def training(batch: int, *, full: bool) -> Training:
     """First spikes by Adam; `full` is with spread of the neurons and weights that are devices."""
-    more = dict(spread={"hidden": SPREAD, "out": SPREAD}, conductances=DEVICES) if full else {}
-    return Training(output="out", batch=batch, learning_rate=0.005, **more)
+    return Training(
+        output="out",
+        batch=batch,
+        learning_rate=0.005,
+        spread={"hidden": SPREAD, "out": SPREAD} if full else {},
+        conductances=DEVICES if full else {},
+    )
 
 
 def job(size: Size, batch: int) -> dict:

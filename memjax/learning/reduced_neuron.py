@@ -1,18 +1,23 @@
-"""The one-memristor neuron in long steps: gap and gate in closed form between openings and closings of the channel."""
+"""The one-memristor neuron in long steps: gap and gate in closed form, closings of the channel by their laws."""
 
 from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from ..noise.counter import bits, normal, open_uniform
+from .passages import first_passage, time_below
 
 _EDGE = 1e-6
 """Gap at which a stretch that crosses 0 ends: more than the rounding of 1 - f - r in single precision, and little
 beside the 3e-4 within which the channel opens. A path that starts there touches 0 at once, which is no event.
 """
+
+_REACH = 3.0
+"""Standard deviations within which the boundary is near: beyond, it is touched once in 400 times at most."""
 
 
 class ReducedState(NamedTuple):
@@ -41,12 +46,15 @@ class Draws(NamedTuple):
     ----------
     normal : Float[Array, "stretches ..."]
         Of the filament, one for each stretch.
-    uniform : Float[Array, "..."]
-        Decides whether the path touched the boundary within the first stretch.
+    passage : Float[Array, "stretches ..."]
+        Normal; when the path touches the boundary.
+    uniform : Float[Array, "stretches ..."]
+        Whether it does, and how long the channel is closed then.
     """
 
     normal: Float[Array, "stretches ..."]
-    uniform: Float[Array, "..."]
+    passage: Float[Array, "stretches ..."]
+    uniform: Float[Array, "stretches ..."]
 
 
 class ReducedStep(NamedTuple):
@@ -83,7 +91,7 @@ class ReducedNeuron(eqx.Module):
     width : float
         Of the soft spikes, in units of the gap.
     stretches : int
-        Into how many stretches openings and closings of the channel may cut a step.
+        Into how many stretches openings and closings of the channel, and noise near them, may cut a step.
 
     Notes
     -----
@@ -91,11 +99,14 @@ class ReducedNeuron(eqx.Module):
     :math:`w/(\alpha + |g|)` is exact in the coordinate :math:`z = \alpha g + g|g|/2`, where it reads
     :math:`\dot z = -\mu w`: no step is too long for the run-away before a closing, and the overshoot after
     it is :math:`\mu` times the integral of the voltage over the discharge. Filament and residue decay
-    exponentially. So does the gate, towards its divider, with the conductance of the channel averaged over
-    the straight path of the gap. Where the gap passes 0 the step is cut: a closed channel has the
-    resistance `r_on`, so that the gate follows within :math:`R_{on}C`. Noise has the variance of the
-    circuit's over each stretch; a stretch that ends on the side on which it began has crossed all the
-    same with the probability :math:`\exp(-2|g_0g_1|/s^2)` of a Brownian bridge of variance :math:`s^2`.
+    exponentially, half of the loss before the growth and half after it. So does the gate, towards its divider, with
+    the conductance of the channel averaged over the path of the gap. A closed channel has the resistance `r_on`, so
+    that the gate follows within :math:`R_{on}C`: where the gap passes 0 the step is cut, and it is cut into
+    equal stretches where noise may bring the gap to 0. Noise has the variance of the circuit's over each
+    stretch, that of a net rate which changes its sign included. The first passage of 0 is drawn from its law, for a
+    path that comes back, too; of a path that goes on from there the time that the channel is closed is drawn
+    (`memjax.learning.passages`): within a few hundredths of the gap noise takes it through 0 many times in a step, and
+    it is this time that discharges the gate when a pulse has ended.
 
     No number is fitted: all follows from the circuit's parameters, with respect to which it is
     differentiable. Left out: conduction of an overshoot beyond `r_on`, noise of the residue, and the
@@ -148,29 +159,34 @@ class ReducedNeuron(eqx.Module):
         draws : Draws, optional
             Noise; none by default.
         """
-        start, begin = state, 1 - state.f - state.r
+        begin = 1 - state.f - state.r
         left = jnp.broadcast_to(jnp.asarray(dt, begin.dtype), jnp.shape(state.f))
-        spikes, time = jnp.zeros_like(left), left
-        lowest = begin
-        for k in range(self.stretches):
-            xi = None if draws is None else draws.normal[k]
-            chance = draws.uniform if draws is not None and k == 0 else None
-            last = k == self.stretches - 1
-            after, used, pulse = self._stretch(state, u, left, xi, chance, last=last)
+
+        def stretch(carry, at):
+            state, left, spikes, time, lowest = carry
+            k, noise = at
+            remaining = (self.stretches - k).astype(left.dtype)
+            h = jnp.where(self._near(state, left), left / remaining, left)
+            after, used, pulse = self._stretch(state, u, h, noise, k == self.stretches - 1)
             # The gate moves exponentially within a stretch, so that its crossing has a closed form.
             fired, when = self._crossing(state, after.v, pulse, used)
             time = jnp.where(fired > 0, dt - left + when, time)
-            spikes = spikes + fired
             armed = jnp.where(fired > 0, 0.0, state.armed)
             armed = jnp.where(after.v < self.rearm, 1.0, armed)
-            state = after._replace(armed=armed)
-            left = left - used
-            lowest = jnp.minimum(lowest, 1 - state.f - state.r)
+            lowest = jnp.minimum(lowest, 1 - after.f - after.r)
+            after = after._replace(armed=armed)
+            return (after, left - used, spikes + fired, time, lowest), None
+
+        # A loop, since one stretch after the other would take as many times as long to compile.
+        start = (state, left, jnp.zeros_like(left), left, begin)
+        (end, _, spikes, time, lowest), _ = jax.lax.scan(
+            stretch, start, (jnp.arange(self.stretches), draws)
+        )
         # Of two spikes in one step the second is not counted, as with a threshold that re-arms in the next one.
         spikes = jnp.minimum(spikes, 1.0)
         rise = self._closure(lowest) - self._closure(begin)
-        soft = jnp.maximum(rise, 0.0) * self._above(u) * (1 - self._above(start.v))
-        return state, ReducedStep(spikes, time, soft)
+        soft = jnp.maximum(rise, 0.0) * self._above(u) * (1 - self._above(state.v))
+        return end, ReducedStep(spikes, time, soft)
 
     def _closure(self, gap):
         """From 0 for a wide gap to 1 far beyond its closing, with long tails."""
@@ -183,42 +199,59 @@ class ReducedNeuron(eqx.Module):
 
     def _crossing(self, state: ReducedState, after, pulse, used):
         """Whether the gate rose through its level in a stretch, and when."""
-        rest, constant = pulse
+        rest, rate = pulse
         fired = (state.armed > 0) & (state.v < self.level) & (after >= self.level)
         ratio = (rest - state.v) / jnp.where(fired, rest - self.level, 1.0)
-        when = jnp.log(jnp.where(fired, ratio, 1.0)) * constant
+        when = jnp.log(jnp.where(fired, ratio, 1.0)) / rate
         return fired.astype(after.dtype), jnp.minimum(when, used)
 
-    def _stretch(self, state: ReducedState, u, left, xi, chance, *, last: bool):
-        """State after a stretch, its length, and where the gate was heading with what time constant."""
+    def _near(self, state: ReducedState, left):
+        """Whether loss or noise may bring the gap to 0 in the time that is left."""
+        gap = 1 - state.f - state.r
+        loss = (self.gamma1 + self.beta) * state.f * left
+        return jnp.abs(gap) < jnp.where(gap < 0, loss, 0.0) + _REACH * _root(self.sigma1 * loss)
+
+    def _stretch(self, state: ReducedState, u, h, noise: Draws | None, last):
+        """State after a stretch, its length, and where the gate was heading at what rate."""
         g0 = 1 - state.f - state.r
-        is_open = g0 > 0
-        wide = jnp.maximum(g0, 0.0)
-        begin = _Begin(is_open, wide, self._resistance(wide))
-        full = self._advance(state, begin, u, left)
-        end, var = self._noisy(full, state, xi)
-        crossed = is_open != (end > 0)
-        if chance is not None:
-            bridge = jnp.exp(-2 * jnp.abs(g0 * end) / jnp.where(var > 0, var, 1.0))
-            touched = (var > 0) & (jnp.abs(g0) > 2 * _EDGE) & (chance < bridge)
-            near = jnp.abs(g0) / (jnp.abs(g0) + jnp.abs(end) + 1e-12)
-        else:
-            touched, near = jnp.zeros_like(crossed), jnp.ones_like(end)
-        z0, z1 = self._to_z(g0), self._to_z(end)
-        share = jnp.where(crossed, z0 / jnp.where(crossed, z0 - z1, 1.0), near)
-        if last:
-            used, target = left, end
-        else:
-            cut = crossed | touched
-            used = jnp.where(cut, left * jnp.clip(share, 1e-3, 1.0), left)
-            boundary = jnp.where(is_open, -_EDGE, _EDGE)
-            target = jnp.where(cut, boundary, end)
-        second = self._advance(state, begin, u, used, target)
-        g1, _ = self._noisy(second, state, xi)
-        if not last:
-            g1 = jnp.where(cut, boundary, g1)
-        f = jnp.maximum(1 - second.r - g1, 0.0)
-        return ReducedState(f, second.r, second.v, state.armed), used, (second.rest, second.time)
+        rate = self._net_loss(state.f, u - state.v, g0)
+        # From the boundary the net rate takes the path to one side or the other.
+        bound = jnp.abs(g0) <= 2 * _EDGE
+        is_open = jnp.where(bound, rate > 0, g0 > 0)
+        f, r, gap = self._loss(state, h)
+        pure = jnp.where(is_open, 0.0, 1.0)
+        v, field, _ = self._gate(state.v, u, self._conductance(g0, gap, pure), h)
+        end = self._grow(g0, gap - g0, field, h)
+        rates = rate, self._net_loss(1 - r - end, u - v, end)
+        flux = self._flux((f, 1 - r - end), state.f, rates, h)
+        variance = jnp.zeros_like(end)
+        if noise is not None:
+            variance = self.sigma1 * flux
+            end = self._grow(g0, gap - g0 - _root(variance) * noise.normal, field, h)
+        hits, first = self._passage(g0, end, variance, noise)
+        hits = hits & ~bound
+        cut = hits & jnp.logical_not(last)
+        used = jnp.where(cut, first * h, h)
+        end = jnp.where(cut, jnp.where(is_open, -_EDGE, _EDGE), end)
+        # Where the path is not cut at the boundary, it goes on there: a share of the rest of the time is closed.
+        first = jnp.where(bound, 0.0, first)
+        slow = flux / jnp.where(h > 0, h * (jnp.abs(rate) + 1e-12), 1.0)
+        below = (end < 0).astype(end.dtype)
+        if noise is not None:
+            below = time_below(end, (1 - first) * variance, slow, noise.passage, noise.uniform)
+        closed = jnp.where((bound | hits) & ~cut, first * pure + (1 - first) * below, pure)
+        wide = jnp.where(bound | hits, 0.5 * _root(variance), 0.0)
+        conductance = self._conductance(g0, jnp.where(cut, 0.0, jnp.maximum(end, wide)), closed)
+        v, _, pulse = self._gate(state.v, u, conductance, used)
+        f, r, gap = self._loss(state, used)
+        r = r + self.beta * used / 2 * (gap - end)
+        f = jnp.maximum(1 - r - end, 0.0)
+        return ReducedState(f, r, v, state.armed), used, pulse
+
+    def _net_loss(self, f, w, g):
+        """Loss of filament less its growth [1/s], at a voltage w of the memristor."""
+        growth = self.mu * jnp.maximum(w, 0.0) / (self.alpha + jnp.abs(g))
+        return (self.gamma1 + self.beta) * f - growth
 
     def _loss(self, state: ReducedState, h):
         """Filament, residue and gap after the losses of a time h."""
@@ -227,38 +260,52 @@ class ReducedNeuron(eqx.Module):
         r = state.r + self.beta * (state.f - f) / rate - self.gamma2 * state.r * h
         return f, r, 1 - f - r
 
-    def _advance(self, state: ReducedState, begin: "_Begin", u, h, target=None) -> "_Path":
-        """The deterministic end of a time h, with the channel's conductance on the way to a gap `target`.
+    def _conductance(self, a, b, closed):
+        """Mean over a straight path of the gap from a to b, of which a share is spent beyond 0."""
+        path = self._mean_conductance(jnp.maximum(a, 0.0), jnp.maximum(b, 0.0))
+        return closed / self.r_on + (1 - closed) * path
 
-        Without `target` it is the gap that losses alone lead to.
-        """
-        f, r, gap = self._loss(state, h)
-        to = jnp.maximum(gap if target is None else target, 0.0)
-        conductance = jnp.where(begin.is_open, self._mean_conductance(begin, to), 1 / self.r_on)
-        resistance = 1 / (conductance + 1 / self.r_c)
-        rest, time = u * conductance * resistance, self.c * resistance
+    def _gate(self, v, u, conductance, h):
+        """Gate after a time h, integral of the memristor's voltage, and where the gate heads at what rate."""
+        total = conductance + 1 / self.r_c
+        rest, rate = u * conductance / total, total / self.c
         # expm1: with little conductance the gate hardly moves in a step, and float32 would lose it.
-        moved = (state.v - rest) * jnp.expm1(-h / time)
-        field = jnp.maximum((u - rest) * h + moved * time, 0.0)
-        end = self._from_z(self._to_z(gap) - self.mu * field)
-        return _Path(r, state.v + moved, end, rest, time, f)
+        decay = -jnp.expm1(-rate * h)
+        field = jnp.maximum((u - rest) * h - (v - rest) * decay / rate, 0.0)
+        return v + (rest - v) * decay, field, (rest, rate)
 
-    def _noisy(self, path: "_Path", state: ReducedState, xi):
-        """Gap at the end of a path with noise, and the noise's variance."""
-        if xi is None:
-            return path.gap, jnp.zeros_like(path.gap)
-        f = 1 - path.r - path.gap
-        # Growth f - path.f and loss state.f - path.f: their sum, or their difference.
-        flux = f - 2 * path.f + state.f if self.gross else jnp.abs(f - state.f)
-        var = self.sigma1 * flux
-        root = jnp.sqrt(jnp.where(var > 0, var, 1.0))
-        return path.gap - jnp.where(var > 0, root, 0.0) * xi, var
+    def _grow(self, g0, widening, field, h):
+        """Gap after growth, with one half of the widening by loss and noise before it and one half after it."""
+        before = g0 + widening / 2
+        after = self._from_z(self._to_z(before) - self.mu * field)
+        # What has grown is lost from the middle of the time on; the share of `beta` stays as residue.
+        return after + widening / 2 + self.gamma1 * h / 2 * (before - after)
+
+    def _flux(self, path, f0, rates, h):
+        """Change of the filament to and fro in a time h, of which the noise has the variance."""
+        lost, f1 = path
+        if self.gross:
+            # Growth f1 - lost and loss f0 - lost.
+            return f1 - 2 * lost + f0
+        # A net rate that changes its sign on a straight line goes the smaller way twice.
+        a, b = (jnp.abs(x) for x in rates)
+        less = jnp.minimum(a, b)
+        twice = jnp.where(rates[0] * rates[1] < 0, h * less**2 / jnp.maximum(a + b, 1e-12), 0.0)
+        return jnp.abs(f1 - f0) + twice
+
+    def _passage(self, g0, end, variance, noise):
+        """Whether a path of the gap touches 0, and at what share of its time; growth is even in z."""
+        z0, z1 = jnp.abs(self._to_z(g0)), jnp.abs(self._to_z(end))
+        straight = z0 / (z0 + z1 + 1e-12)
+        if noise is None:
+            return (g0 > 0) != (end > 0), straight
+        return first_passage(g0, end, variance, straight, noise.passage, noise.uniform)
 
     def _to_z(self, g):
         return self.alpha * g + g * jnp.abs(g) / 2
 
     def _from_z(self, z):
-        return jnp.sign(z) * (jnp.sqrt(self.alpha**2 + 2 * jnp.abs(z)) - self.alpha)
+        return 2 * z / (jnp.sqrt(self.alpha**2 + 2 * jnp.abs(z)) + self.alpha)
 
     def _slope(self):
         """Resistance of an open gap per relative length of it [ohm], over lam."""
@@ -268,35 +315,21 @@ class ReducedNeuron(eqx.Module):
         """Resistance of the channel with a gap that is not negative."""
         return self.r_on + self._slope() * jnp.expm1(gap * (1 / self.lam))
 
-    def _mean_conductance(self, begin: "_Begin", b):
-        """Mean over the gaps from the begin to b: an integral in closed form."""
-        r = self._resistance(b)
-        span = b - begin.wide
+    def _mean_conductance(self, a, b):
+        """Mean over the gaps from a to b: an integral in closed form."""
+        first, last = self._resistance(a), self._resistance(b)
+        span = b - a
         near = jnp.abs(span) < 1e-4
         span = jnp.where(near, 1.0, span)
-        logs = self.lam * jnp.log(r / begin.resistance)
+        logs = self.lam * jnp.log(last / first)
         # Over a short way the resistance is linear, and its mean that of its ends.
         over = jnp.where(near, 2.0, (span - logs) / span)
-        return over / jnp.where(near, begin.resistance + r, self.r_on - self._slope())
+        return over / jnp.where(near, first + last, self.r_on - self._slope())
 
 
-class _Begin(NamedTuple):
-    """Where a stretch begins: whether there is a gap, its length or 0, and the channel's resistance."""
-
-    is_open: Array
-    wide: Array
-    resistance: Array
-
-
-class _Path(NamedTuple):
-    """Deterministic end of a stretch: residue, gate, gap; where the gate heads, its time constant; filament by loss."""
-
-    r: Array
-    v: Array
-    gap: Array
-    rest: Array
-    time: Array
-    f: Array
+def _root(variance):
+    """Square root, with a derivative of 0 where there is nothing."""
+    return jnp.where(variance > 0, jnp.sqrt(jnp.where(variance > 0, variance, 1.0)), 0.0)
 
 
 def draws(key: tuple, step: Any, dtype: Any, stretches: int = 3) -> Draws:
@@ -313,6 +346,9 @@ def draws(key: tuple, step: Any, dtype: Any, stretches: int = 3) -> Draws:
     stretches : int
         Of the reduced neuron.
     """
-    # The uniform number is the first, so that it does not depend on the number of stretches.
-    first, *rest = (bits(*key, step, k) for k in range(stretches + 1))
-    return Draws(jnp.stack([normal(w, dtype) for w in rest]), open_uniform(first, dtype))
+    words = [[bits(*key, step, 2 * k + i) for k in range(stretches)] for i in range(2)]
+    first, second = (jnp.stack(x) for x in words)
+    # The lower half of the second word makes a normal number, the upper one a uniform one.
+    return Draws(
+        normal(first, dtype), normal(second << np.uint32(16), dtype), open_uniform(second, dtype)
+    )

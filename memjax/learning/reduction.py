@@ -22,11 +22,14 @@ from ..solver import SemiImplicitEuler
 from ..stimulus import Sampled
 from .reduced_neuron import ReducedNeuron, draws
 
-STEP = 2.5e-5
+STEP = 5e-5
 """Step [s] at which the published neuron's intervals are within 5 % of the circuit's at all published resistances."""
 
 CIRCUIT_STEP = 5e-7
 """Step of the circuit itself [s]."""
+
+_ROWS = 5
+"""Rows that are recorded of the circuit in a step of the reduced neuron; times of spikes are interpolated between."""
 
 _NAMES = ("mu", "alpha", "beta", "gamma1", "gamma2", "lam", "r_on", "r_off")
 
@@ -175,6 +178,7 @@ def reduction_error(
     duration: float = 0.6,
     members: int = 16,
     pulse: Mapping[str, float] | None = None,
+    inputs: int = 8,
     seed: int = 0,
     **options: Any,
 ) -> ReductionError:
@@ -192,7 +196,9 @@ def reduction_error(
         Runs with noise of their own.
     pulse : mapping of str to float, optional
         `height` [V], `width` [s] and `period` [s] of the pulses, by default the published 0.8 V, 1 ms every 2 ms.
-        Random input has such pulses, a third higher, at random times, off as often as on.
+        Random input has such pulses, a third higher, at the times of a Poisson process, off as often as on.
+    inputs : int
+        Random inputs of which spike times are compared, without noise; rates are those of the first one, with noise.
     seed : int
         Of noise and of the random input.
     **options
@@ -204,20 +210,23 @@ def reduction_error(
     regular = (np.arange(steps) + 0.5) * step % pulse["period"] < pulse["width"]
     rng = np.random.default_rng(seed)
     width = round(pulse["width"] / step)
-    starts = rng.random(steps) < np.log(2) * step / pulse["width"]
-    random = np.convolve(starts, np.ones(width))[:steps]
+    starts = rng.random((inputs, steps)) < np.log(2) * step / pulse["width"]
+    at_random = (
+        4 / 3 * pulse["height"] * np.array([np.convolve(x, np.ones(width))[:steps] for x in starts])
+    )
     noisy: dict[str, Any] = dict(seed=seed, members=members)
-    at_random = 4 / 3 * pulse["height"] * random
     pair = _both(circuit, neuron, pulse["height"] * regular, step, **noisy)
-    random_pair = _both(circuit, neuron, at_random, step, **noisy)
-    exact = _both(circuit, neuron, at_random, step, deterministic=True)
+    random_pair = _both(circuit, neuron, at_random[0], step, **noisy)
+    exact = [_both(circuit, neuron, x, step, deterministic=True) for x in at_random]
     start = duration / 3
     counted = [[t[t > start] for t in trains] for trains in pair]
     gaps = [np.concatenate([np.diff(t) for t in trains]) for trains in counted]
     mean = [float(x.mean()) if len(x) else np.nan for x in gaps]
     errors = [x.std() / np.sqrt(max(len(x), 1)) for x in gaps]
-    full, short = exact[0][0], exact[1][0]
-    interval = duration / max(len(full), 1)
+    pairs = [(full[0], short[0]) for full, short in exact]
+    interval = inputs * duration / max(sum(len(full) for full, _ in pairs), 1)
+    near = np.concatenate([_distances(short, full) for full, short in pairs])
+    far = np.concatenate([_distances(full, short) for full, short in pairs]) > 0.1 * interval
     rates = [[sum(map(len, x)) / (members * duration) for x in y] for y in (pair, random_pair)]
     return ReductionError(
         step=step,
@@ -226,20 +235,20 @@ def reduction_error(
         interval=(mean[0], mean[1]),
         interval_error=float(np.hypot(*errors) / mean[0]),
         random_rate=(rates[1][0], rates[1][1]),
-        spike_time=float(np.median(_distances(short, full)) / interval),
-        missed=float(np.mean(_distances(full, short) > 0.1 * interval)),
+        spike_time=float(np.median(near) / interval),
+        missed=float(np.mean(far)),
     )
 
 
 def _distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Of each spike of a train from the nearest of another one [s]; infinite where there is none."""
-    return np.abs(a[:, None] - b[None]).min(1) if len(a) and len(b) else np.array([np.inf])
+    return np.abs(a[:, None] - b[None]).min(1, initial=np.inf)
 
 
 def _both(circuit: Circuit, neuron: ReducedNeuron, inputs: np.ndarray, step: float, **options: Any):
     """Spike trains of the circuit and of its reduction."""
     t = step * np.arange(len(inputs))
-    rows = step * np.arange(1, len(inputs) + 1)
+    rows = step / _ROWS * np.arange(1, _ROWS * len(inputs) + 1)
     drive = Sampled(t, inputs, "staircase")
     trace = simulate(
         circuit, drive, policy=Fixed(CIRCUIT_STEP, method=SemiImplicitEuler()), save=rows, **options

@@ -247,7 +247,10 @@ def test_networks_learn_with_every_loss(loss, pulses):
     )
     receptor = Receptor(width=1.5e-3) if pulses else Receptor(tau=20e-3)
     clock_push = np.vstack(
-        [rng.normal(0.02, 0.3, (INPUTS, HIDDEN * 4)), np.full((1, HIDDEN * 4), 1.0)]
+        [
+            rng.normal(0.02, 0.3, (INPUTS, HIDDEN * 4)),
+            np.full((1, HIDDEN * 4), 1.2 if pulses else 1.0),
+        ]
     )
     neurons = dict(spike=net.groups[1].spike, bias=0.5 if pulses else 0.9)
     circuit = (
@@ -268,7 +271,7 @@ def test_networks_learn_with_every_loss(loss, pulses):
             ),
             Projection(
                 pre="hidden", post="out", edges=dense(HIDDEN * 4, CLASSES), receptor=receptor, delay=DT,
-                weight=rng.normal(0.1, 0.2, HIDDEN * 4 * CLASSES),
+                weight=rng.normal(0.2 if pulses else 0.1, 0.2, HIDDEN * 4 * CLASSES),
             ),
         ],
         dt=2e-7,
@@ -280,6 +283,7 @@ def test_networks_learn_with_every_loss(loss, pulses):
         interval=2e-3 if pulses else 3e-3,
         duration=3e-3,
         clock=0.0 if pulses else 3e-3,
+        darkest=0.5 if pulses else 0.05,
     )
     repeat = lambda x: np.tile(x, len(every))  # noqa: E731
     parts = [

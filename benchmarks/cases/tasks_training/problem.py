@@ -58,7 +58,7 @@ class Size:
 
 SIZES = {
     "smoke": Size(hidden=16, epochs=1, train=64, validation=32, test=32),
-    "full": Size(hidden=100, epochs=30, train=1200, validation=200, test=397),
+    "full": Size(hidden=128, epochs=40, train=1200, validation=200, test=397),
 }
 
 

@@ -35,7 +35,7 @@ class AndThresholdSwitch(AbstractDevice):
     References
     ----------
     .. [1] V. Ostrovskii et al., Neurocomputing 624, 129454 (2025), doi:10.1016/j.neucom.2025.129454
-    (text read in https://github.com/DamirAhm/diplom)
+       (text read in https://github.com/DamirAhm/diplom)
     """
 
     tau_s: Float[Array, ""] = param(

@@ -89,7 +89,7 @@ class DiffusiveMemristor(AbstractOhmicDevice):
     References
     ----------
     .. [1] T. Wang et al., IEEE Trans. Circuits Syst. Artif. Intell. 1, 141 (2024),
-    doi:10.1109/TCASAI.2024.3484370
+       doi:10.1109/TCASAI.2024.3484370
     """
 
     alpha: Float[Array, ""] = param(

@@ -48,7 +48,7 @@ class DiffusiveSpice(AbstractDevice):
     ----------
     .. [1] https://github.com/TongWang-USC/Memristor-Model, commit ef45e2a
     .. [2] T. Wang et al., IEEE Trans. Circuits Syst. Artif. Intell. 1, 141 (2024),
-    doi:10.1109/TCASAI.2024.3484370
+       doi:10.1109/TCASAI.2024.3484370
     """
 
     alpha: Float[Array, ""] = param(

@@ -34,7 +34,7 @@ class LinearIonDrift(AbstractOhmicDevice):
     .. [2] Y. N. Joglekar, S. J. Wolf, Eur. J. Phys. 30, 661 (2009), doi:10.1088/0143-0807/30/4/001
     .. [3] Z. Biolek, D. Biolek, V. Biolkova, Radioengineering 18, 210 (2009)
     .. [4] T. Prodromakis et al., IEEE Trans. Electron Devices 58, 3099 (2011),
-    doi:10.1109/TED.2011.2158004
+       doi:10.1109/TED.2011.2158004
     """
 
     mobility: Float[Array, ""] = param(

@@ -28,7 +28,7 @@ class ThresholdSwitch(AbstractOhmicDevice):
     References
     ----------
     .. [1] L. Gao et al., Appl. Phys. Lett. 111, 103503 (2017), doi:10.1063/1.4991917 (a neuron with
-    such a switch)
+       such a switch)
     """
 
     v_th: Float[Array, ""] = param(

@@ -34,7 +34,7 @@ class Vteam(AbstractOhmicDevice):
     References
     ----------
     .. [1] S. Kvatinsky et al., IEEE Trans. Circuits Syst. II 62, 786 (2015),
-    doi:10.1109/TCSII.2015.2433536
+       doi:10.1109/TCSII.2015.2433536
     """
 
     k_off: Float[Array, ""] = param(

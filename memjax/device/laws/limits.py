@@ -48,7 +48,7 @@ def window(kind: str, x: Float[Array, ""], i: Float[Array, ""], p: int) -> Float
     .. [1] Y. N. Joglekar, S. J. Wolf, Eur. J. Phys. 30, 661 (2009), doi:10.1088/0143-0807/30/4/001
     .. [2] Z. Biolek, D. Biolek, V. Biolkova, Radioengineering 18, 210 (2009)
     .. [3] T. Prodromakis et al., IEEE Trans. Electron Devices 58, 3099 (2011),
-    doi:10.1109/TED.2011.2158004
+       doi:10.1109/TED.2011.2158004
     """
     if kind == "joglekar":
         return 1 - (2 * x - 1) ** (2 * p)

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..data.bundled import EXAMPLE, example_path
 from ..datasets import PREFIX as DATASET, path_of
-from ..errors import ReaderError
 from .command import UsageError, number, say
 
 if TYPE_CHECKING:
@@ -15,12 +15,6 @@ if TYPE_CHECKING:
     from ..data import Measurement
     from ..data.base import Source
     from ..system import Environment
-
-EXAMPLE = "example:"
-"""Prefix of the name of a bundled example."""
-
-_EXAMPLES = Path(__file__).parents[1] / "data" / "examples"
-_TABLES = (".csv", ".txt", ".tsv", ".dat", ".xls", ".xlsx")
 
 BENCH_ELEMENTS = (
     "series_resistance", "parallel_resistance", "parallel_capacitance", "compliance", "compliance_negative",
@@ -192,11 +186,6 @@ def add_read_options(parser: argparse.ArgumentParser) -> None:
     add("--exclude", metavar="FILE", help="sweeps that do not count: lines LABEL,REASON")
 
 
-def example_names() -> list[str]:
-    """Names of the bundled examples."""
-    return sorted(p.stem for p in _EXAMPLES.glob("*") if p.suffix.lower() in _TABLES)
-
-
 def file_of(name: str) -> Path:
     """Path of a file, of a bundled example where the name is ``example:NAME``, or of a public set: ``dataset:NAME``.
 
@@ -208,14 +197,7 @@ def file_of(name: str) -> Path:
     if name.startswith(DATASET):
         stem, _, file = name.removeprefix(DATASET).partition("/")
         return path_of(stem, file or None)
-    if not name.startswith(EXAMPLE):
-        return Path(name)
-    stem = name.removeprefix(EXAMPLE)
-    paths = [p for p in _EXAMPLES.glob("*") if p.suffix.lower() in _TABLES and p.stem == stem]
-    if not paths:
-        names = ", ".join(EXAMPLE + n for n in example_names()) or "none is bundled"
-        raise ReaderError(f"no example {stem!r}", where=name, allowed=names)
-    return paths[0]
+    return example_path(name) if name.startswith(EXAMPLE) else Path(name)
 
 
 def files_of(names: Sequence[str], *, suffixes: Sequence[str] | None = None) -> list[str]:

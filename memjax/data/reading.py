@@ -65,7 +65,7 @@ def read(
     Parameters
     ----------
     path : str or Path or Source
-        File of any format that `reader_names` lists.
+        File of any format that `reader_names` lists, or ``example:NAME`` for one that comes with memjax.
     reader : str, optional
         Name of the reader; by default the file's looks decide.
     columns : Mapping, optional

@@ -14,6 +14,7 @@ from memjax.units import parse_unit
 
 from .base import Source, Table
 from .binary import is_binary, unpacked
+from .bundled import EXAMPLE, example_path
 from .large import read_large
 from .row_checks import (
     COMMENT_MARKS,
@@ -43,7 +44,8 @@ def load(path: str | Path | Source) -> Source:
     Parameters
     ----------
     path : str or Path or Source
-        File; one that was loaded before is given back, so that who asks several questions of it reads it once.
+        File, or ``example:NAME``; one that was loaded before is given back, so that who asks several questions of it
+        reads it once.
 
     Returns
     -------
@@ -57,7 +59,7 @@ def load(path: str | Path | Source) -> Source:
     """
     if isinstance(path, Source):
         return path
-    path = Path(path)
+    path = example_path(str(path)) if str(path).startswith(EXAMPLE) else Path(path)
     where = str(path)
     if path.is_dir():
         raise ReaderError(

@@ -5,8 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from memjax.cli import options
-from memjax.data import read
+from memjax.data import bundled, read
 
 pytestmark = pytest.mark.fast
 
@@ -72,7 +71,8 @@ def test_tidy_output_reads_as_the_same(run, refused, measured, tmp_path):
 
 
 def test_example_is_read_by_name(run, refused, monkeypatch, measured):
-    monkeypatch.setattr(options, "_EXAMPLES", measured.parent)
+    monkeypatch.setattr(bundled, "FOLDER", measured.parent)
+    assert len(read("example:measured").v) == 72
     assert json.loads(run("read", "example:measured", "--json").out)["points"] == 72
     assert "allowed: example:measured" in refused("read", "example:none")
 

@@ -10,9 +10,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # XLA is silent in executed 
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(DOCS / "_build" / "xla"))
 
-import memjax  # noqa: E402
+import memjax
 
-QUICK = tags.has("quick")  # noqa: F821  Sphinx defines it
+QUICK = tags.has("quick")
 
 project, author = "memjax", "The memjax developers"
 copyright = "the memjax developers, Apache-2.0"

@@ -40,12 +40,12 @@ SHARE = 0.01
 
 
 def run(page: Path, *, double: bool = True) -> dict:
-    """Run all blocks of a page one after the other; what they define. Of the README the first: others need files."""
+    """Run all blocks of a page one after the other; what they define."""
     blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
     if not blocks:
         raise ValueError(f"{page} has no Python")
     names: dict = {}
-    for code in blocks[:1] if page.name == "README.md" else blocks:
+    for code in blocks:
         code = code if double else ENABLE.sub("", code)
         exec(compile(code, page.name, "exec"), names)
     return names

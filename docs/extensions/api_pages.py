@@ -88,7 +88,9 @@ def write_pages(app, config) -> None:
     """Write all pages of the section."""
     table = public_names()
     toctree = "\n".join(table)
-    write_if_changed(FOLDER / "index.md", f"{FIRST}```{{toctree}}\n:maxdepth: 1\n\n{toctree}\n```\n")
+    write_if_changed(
+        FOLDER / "index.md", f"{FIRST}```{{toctree}}\n:maxdepth: 1\n\n{toctree}\n```\n"
+    )
     for room, names in table.items():
         write_if_changed(FOLDER / f"{room}.rst", _room_page(room, names))
 
@@ -102,7 +104,9 @@ def link_bases(app, name, obj, options, bases) -> None:
     """A base class that has a page is a link, another one plain text."""
     for k, base in enumerate(bases):
         page = _pages().get(id(base))
-        bases[k] = f":py:obj:`~{page}`" if page else f"``{base.__module__.split('.')[0]}.{base.__name__}``"
+        bases[k] = (
+            f":py:obj:`~{page}`" if page else f"``{base.__module__.split('.')[0]}.{base.__name__}``"
+        )
 
 
 @functools.cache
@@ -151,4 +155,3 @@ def setup(app):
     app.connect("autodoc-process-docstring", escape_shapes, priority=100)
     app.connect("autodoc-process-bases", link_bases)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
-

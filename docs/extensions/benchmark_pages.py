@@ -23,7 +23,9 @@ def write_pages(app, config) -> None:
 
 def link_cases(app, page, source) -> None:
     """A link to the README of a case leads to its page."""
-    source[0] = re.sub(r"\]\(\.\./benchmarks/cases/(\w+)/README\.md\)", r"](cases/\1.md)", source[0])
+    source[0] = re.sub(
+        r"\]\(\.\./benchmarks/cases/(\w+)/README\.md\)", r"](cases/\1.md)", source[0]
+    )
 
 
 def setup(app):

@@ -34,7 +34,9 @@ class Sweep:
 
 
 SWEEPS = {
-    "diffusive": Sweep(peak=0.5, negative=0.5, period=4.0, preset="wang2024-dc-symmetric", compliance=1e-6),
+    "diffusive": Sweep(
+        peak=0.5, negative=0.5, period=4.0, preset="wang2024-dc-symmetric", compliance=1e-6
+    ),
     "diffusive-spice": Sweep(peak=1.0, period=4.0, preset="wang2024-spice-single"),
     "diffusive-1m1t1r": Sweep(peak=0.5, negative=0.5, period=1.0, preset="zhao2025-table1"),
     "langevin": Sweep(peak=25.0, negative=25.0, period=1.0, preset="reconstruction"),
@@ -44,7 +46,9 @@ SWEEPS = {
     "and-ts": Sweep(peak=1.0, period=1e-4, preset="ostrovskii2025"),
     "threshold-switch": Sweep(peak=21.0, period=70.0, preset="vo2-galloni2024"),
     "drift": Sweep(peak=0.8, negative=0.8, period=1e-3, preset="zhuo2022-bipolar", cycles=2),
-    "event-switches": Sweep(peak=1.2, negative=1.2, period=10.0, preset="el-geresy", settings={"form": "mean"}),
+    "event-switches": Sweep(
+        peak=1.2, negative=1.2, period=10.0, preset="el-geresy", settings={"form": "mean"}
+    ),
     "linear-drift": Sweep(peak=3.0, negative=3.0, period=1.0, preset="strukov2008", cycles=2),
     "vteam": Sweep(peak=1.0, negative=1.0, period=1.0, preset="illustration", cycles=2),
     "yakopcic": Sweep(peak=1.0, negative=1.0, period=1.0, preset="tiotto", cycles=2),

@@ -148,22 +148,37 @@ def page(name: str, figure: tuple[str, str] | None) -> str:
     text = _first(name, model)
     if figure is not None:
         file, caption = figure
-        text += f".. figure:: pictures/{file}\n   :width: 80%\n   :alt: {caption}\n\n   {caption}\n\n"
+        text += (
+            f".. figure:: pictures/{file}\n   :width: 80%\n   :alt: {caption}\n\n   {caption}\n\n"
+        )
     notes = "\n".join([*doc["Extended Summary"], "", *doc["Notes"]]).strip()
     if notes:
-        text += _heading("Equations and assumptions") + re.sub(r"\[(\d+)\]_", r"[\1]", notes) + "\n\n"
+        text += (
+            _heading("Equations and assumptions") + re.sub(r"\[(\d+)\]_", r"[\1]", notes) + "\n\n"
+        )
     if model["netlist"]:
         rows = [
-            [f"``{e['name']}``", e["element"] + (", driven" if e["driven"] else ""), ", ".join(e["nodes"])]
+            [
+                f"``{e['name']}``",
+                e["element"] + (", driven" if e["driven"] else ""),
+                ", ".join(e["nodes"]),
+            ]
             for e in model["netlist"]
         ]
         text += _heading("Elements") + _table(["element", "kind", "nodes"], rows, "30 40 30")
     states = [
-        [f"``{s['name']}``", _units(s["unit"]), f"{_number(s['bounds'][0])} to {_number(s['bounds'][1])}", _plain(s["doc"])]
+        [
+            f"``{s['name']}``",
+            _units(s["unit"]),
+            f"{_number(s['bounds'][0])} to {_number(s['bounds'][1])}",
+            _plain(s["doc"]),
+        ]
         for s in model["states"]
     ]
     if states:
-        text += _heading("States") + _table(["state", "unit", "range", "meaning"], states, "20 10 25 45")
+        text += _heading("States") + _table(
+            ["state", "unit", "range", "meaning"], states, "20 10 25 45"
+        )
     head = ["name", "symbol", "default", "unit", "bounds", "meaning"]
     rows = _parameter_rows(model["parameters"], _symbols(name))
     text += _heading("Parameters") + _table(head, rows, "18 10 15 10 20 27")

@@ -32,9 +32,7 @@ def _draw_loop(name: str, sweep: Sweep, figure) -> str:
     ax.set_ylim(bottom=np.quantile(i[i > 0], 0.02))
     count = f", {sweep.cycles} cycles" if sweep.cycles > 1 else ""
     limit = f" at a current limit of {sweep.compliance:g} A" if sweep.compliance else ""
-    return (
-        f"Preset ``{name}/{sweep.preset}`` without noise: a triangle sweep of {sweep.period:g} s{count}{limit}."
-    )
+    return f"Preset ``{name}/{sweep.preset}`` without noise: a triangle sweep of {sweep.period:g} s{count}{limit}."
 
 
 def _draw_traces(name: str, drive: Drive, figure) -> str:

@@ -1,6 +1,6 @@
 """The picture of the README: a fit of the example, and the spikes of a network of that device.
 
-``python docs/figures/front.py FOLDER`` runs the three commands of docs/networks.md in a folder, or draws what they left there.
+``python docs/figures/front.py FOLDER`` runs the commands of docs/networks.md in a folder, or draws what they left.
 """
 
 import re

@@ -58,7 +58,15 @@ def draw_rooms() -> Figure:
                 width = 1 / len(row)
                 box(ax, j * width + 0.012, -k, width - 0.024, 0.74, COLORS[name])
                 size = 9 if len(row) < 4 else 7
-                ax.text((j + 0.5) * width, 0.37 - k, room, ha="center", va="center", fontsize=size, color=TEXT)
+                ax.text(
+                    (j + 0.5) * width,
+                    0.37 - k,
+                    room,
+                    ha="center",
+                    va="center",
+                    fontsize=size,
+                    color=TEXT,
+                )
         ax.set(xlim=(-0.02, 1.02), ylim=(-rows + 0.6, 1.0))
         ax.set_title(f"{name}: a room imports only from below", loc="left", fontsize=10)
         ax.axis("off")
@@ -71,7 +79,9 @@ def draw_way(stations) -> Figure:
     ax = figure.add_subplot()
     for k, (name, text) in enumerate(stations):
         box(ax, k, 0, 0.78, 1, "#e8f1f2" if 0 < k < len(stations) - 1 else "#f4f1de")
-        ax.text(k + 0.39, 0.74, name, ha="center", va="center", fontsize=9.5, weight="bold", color=TEXT)
+        ax.text(
+            k + 0.39, 0.74, name, ha="center", va="center", fontsize=9.5, weight="bold", color=TEXT
+        )
         ax.text(k + 0.39, 0.32, text, ha="center", va="center", fontsize=8.5, color=TEXT)
         if k:
             arrow = {"arrowstyle": "->", "color": EDGE}

@@ -92,10 +92,10 @@ def test_a_run_leaves_its_recording_and_pictures_and_says_what_happened(run, net
 
 @pytest.mark.study  # .ci/run runs it
 @pytest.mark.timeout(600)
-def test_the_readme_leads_from_sweeps_to_a_raster(run, tmp_path, monkeypatch):
+def test_the_page_on_networks_leads_from_sweeps_to_a_raster(run, tmp_path, monkeypatch):
     """`fit --stochastic`, then `run`, then longer: the commands and the file as they stand."""
-    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    text = text[text.index("## From lab files to a network") :]
+    text = (Path(__file__).parents[2] / "docs" / "networks.md").read_text(encoding="utf-8")
+    text = text[text.index("## From a fit to a raster") :]
     monkeypatch.chdir(tmp_path)
     Path("net.toml").write_text(re.findall(r"```toml\n(.*?)```", text, re.DOTALL)[0])
     lines = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)[0].splitlines()

@@ -2,7 +2,8 @@
 What the current limit decides
 ==============================
 
-The limit of the instrument sets how far the channel may thicken, and with it the voltage at which the device lets go.
+The limit of the instrument sets how far the channel may thicken,
+and with it the voltage at which the device lets go.
 """
 
 import jax

@@ -2,7 +2,8 @@
 A derivative through the switching
 ==================================
 
-The switching voltage depends on the drift rate of the ions. One solve with its tangent gives value and slope, and the tangent touches the curve.
+The switching voltage depends on the drift rate of the ions.
+One solve with its tangent gives value and slope, and the tangent touches the curve.
 """
 
 import jax

@@ -2,7 +2,8 @@
 Noise makes a silent neuron fire
 ================================
 
-Below its threshold the Langevin neuron rests for ever, unless the silver particle is kicked out of its well by thermal noise.
+Below its threshold the Langevin neuron rests for ever,
+unless the silver particle is kicked out of its well by thermal noise.
 """
 
 import jax

@@ -2,7 +2,8 @@
 A switch, a resistor, a capacitor: an oscillator
 ================================================
 
-A threshold switch across a capacitor discharges it when the node reaches the switching voltage. The input sets the rate.
+A threshold switch across a capacitor discharges it when the node reaches the switching voltage.
+The input sets the rate.
 """
 
 import jax

@@ -2,7 +2,8 @@
 Paired pulses
 =============
 
-The second of two pulses meets a channel that has not quite relaxed: its response is larger soon after the first, and no larger later.
+The second of two pulses meets a channel that has not quite relaxed:
+its response is larger soon after the first, and no larger later.
 """
 
 import jax

@@ -2,7 +2,8 @@
 Faster sweeps switch later
 ==========================
 
-Ions need time to cross the gap. The faster the voltage rises, the further it gets before the channel closes.
+Ions need time to cross the gap.
+The faster the voltage rises, the further it gets before the channel closes.
 All rates are solved side by side in one program.
 """
 

@@ -141,3 +141,26 @@ DRIVES = {
         quantity="current",
     ),
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pairs:
+    """Pairs of spikes of a synapse, on either side of zero.
+
+    Parameters
+    ----------
+    preset : str
+        Parameters, those of `MODEL/PRESET`.
+    longest : float
+        Longest time between the end of one spike and the start of the other [s].
+    lags, pairs : int
+        Number of times on either side; of pairs at each.
+    """
+
+    preset: str
+    longest: float
+    lags: int = 8
+    pairs: int = 5
+
+
+WINDOWS = {"diffusive-drift-synapse": Pairs(preset="illustration", longest=26e-3)}

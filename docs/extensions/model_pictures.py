@@ -6,7 +6,7 @@ from pathlib import Path
 
 import jax
 import numpy as np
-from drives import DRIVES, SWEEPS, Drive, Sweep
+from drives import DRIVES, SWEEPS, WINDOWS, Drive, Pairs, Sweep
 
 import memjax as mj
 from memjax import plot
@@ -40,7 +40,8 @@ def _draw_traces(name: str, drive: Drive, figure) -> str:
     circuit = _model(name, drive.preset)
     rows = {"save": drive.times[-1] / ROWS, "deterministic": not drive.random, "seed": 0}
     trace = mj.simulate(circuit, wave, **rows).check()
-    panels = {s: trace.state[s][0] for s in drive.signals}
+    units = {s.name: "" if s.unit == "1" else f" ({s.unit})" for s in circuit.specs}
+    panels = {s + units[s]: trace.state[s][0] for s in drive.signals}
     axes = figure.subplots(len(panels), 1, sharex=True)
     plot.traces(np.asarray(trace.t), panels, axes=axes)
     noise = "with" if drive.random else "without"
@@ -49,13 +50,31 @@ def _draw_traces(name: str, drive: Drive, figure) -> str:
     return f"{source}, {noise} noise, under a source of {max(drive.values):g} {unit}."
 
 
+def _draw_window(name: str, pairs: Pairs, figure) -> str:
+    spike = mj.synapse.Spike()
+    lags = spike.duration + 1e-4 + np.linspace(0.0, pairs.longest, pairs.lags)
+    dts = np.concatenate([-lags[::-1], lags])
+    change = mj.synapse.stdp(_model(name, pairs.preset), dts, pairs=pairs.pairs)
+    window = mj.observables.stdp_window(dts, change)
+    plot.stdp(dts, change, ax=figure.add_subplot(), window=window)
+    return f"Preset ``{name}/{pairs.preset}``: change of the weight after {pairs.pairs} pairs of spikes."
+
+
 def _signature(name: str) -> str:
     """What a picture depends on: the code of the model, its presets and how it is driven."""
     code = CIRCUITS[name].build if name in CIRCUITS else mj.device_class(name)
-    text = inspect.getsource(inspect.getmodule(code)) + repr(SWEEPS.get(name) or DRIVES.get(name))
+    text = inspect.getsource(inspect.getmodule(code)) + repr(HOW.get(name, ("", ""))[1])
     text += "".join(repr(mj.presets.load(p)) for p in mj.presets.names(name))
     text += inspect.getsource(inspect.getmodule(picture)) + mj.__version__
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+HOW = (
+    {name: (_draw_loop, sweep) for name, sweep in SWEEPS.items()}
+    | {name: (_draw_traces, drive) for name, drive in DRIVES.items()}
+    | {name: (_draw_window, pairs) for name, pairs in WINDOWS.items()}
+)
+"""Who draws the picture of a model, and how the model is driven."""
 
 
 def picture(name: str, folder: Path, *, draw: bool) -> tuple[str, str] | None:
@@ -66,17 +85,15 @@ def picture(name: str, folder: Path, *, draw: bool) -> tuple[str, str] | None:
     words = path.with_suffix(".txt")
     if words.exists():
         return path.name, words.read_text(encoding="utf-8")
-    if not draw or name not in SWEEPS | DRIVES:
+    if not draw or name not in HOW:
         return None
     folder.mkdir(parents=True, exist_ok=True)
     for stale in folder.glob(f"{name}-" + "?" * 12 + ".*"):
         stale.unlink()
     with jax.enable_x64(True), plot.style():
         figure = Figure(figsize=(6, 4), layout="constrained")
-        if name in SWEEPS:
-            caption = _draw_loop(name, SWEEPS[name], figure)
-        else:
-            caption = _draw_traces(name, DRIVES[name], figure)
+        draw_one, how = HOW[name]
+        caption = draw_one(name, how, figure)
         figure.savefig(path, dpi=150)
     words.write_text(caption, encoding="utf-8")
     return path.name, caption

@@ -1,9 +1,9 @@
 """
-What the current limit decides
-==============================
+What the current limit hides
+============================
 
-The limit of the instrument sets how far the channel may thicken,
-and with it the voltage at which the device lets go.
+A limit protects the device and hides what it would carry.
+Only where the current falls below the limit does the closed channel show itself.
 """
 
 import jax

@@ -18,7 +18,8 @@ neuron = mj.model("langevin-neuron")
 below = mj.Sampled([0.0, 20.0], [30.0, 30.0])  # the threshold is 30.46 V
 quiet = mj.simulate(neuron, below, save=1e-2, deterministic=True).check()
 policy = mj.Fixed(1e-4, method=mj.solver.SemiImplicitEuler())
-noisy = mj.simulate(neuron, below, save=1e-2, seed=1, policy=policy).check()
+warm = mj.params.replace(neuron, {"memristor.d": 5e-4})  # diffusivity of the particle [1/s]
+noisy = mj.simulate(warm, below, save=1e-2, seed=1, policy=policy).check()
 
 with mj.plot.style():
     fig, axes = plt.subplots(2, 1, figsize=(7, 4), sharex=True)

@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import memjax as mj
-from memjax import observables, synapse
+from memjax import synapse
 
 spike = synapse.Spike()
 lags = spike.duration + 1e-4 + np.linspace(0.0, 26e-3, 8)  # spikes do not overlap
@@ -22,4 +22,4 @@ change = synapse.stdp(synapse.diffusive_drift(), dts, pairs=5)
 
 with mj.plot.style():
     fig, ax = plt.subplots(figsize=(6, 4))
-    mj.plot.stdp(dts, change, ax=ax, window=observables.stdp_window(dts, change))
+    mj.plot.stdp(dts, change, ax=ax)

@@ -55,8 +55,7 @@ def _draw_window(name: str, pairs: Pairs, figure) -> str:
     lags = spike.duration + 1e-4 + np.linspace(0.0, pairs.longest, pairs.lags)
     dts = np.concatenate([-lags[::-1], lags])
     change = mj.synapse.stdp(_model(name, pairs.preset), dts, pairs=pairs.pairs)
-    window = mj.observables.stdp_window(dts, change)
-    plot.stdp(dts, change, ax=figure.add_subplot(), window=window)
+    plot.stdp(dts, change, ax=figure.add_subplot())
     return f"Preset ``{name}/{pairs.preset}``: change of the weight after {pairs.pairs} pairs of spikes."
 
 

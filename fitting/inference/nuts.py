@@ -345,7 +345,7 @@ def draw_fit(result: AbstractFit, **options: Any) -> Sample:
     Notes
     -----
     The residuals count as normal with the variance that their covariance S, behind the fit's covariance, makes
-    of them on average over the parameters, tr(H cov) over their number [2]_: for sweeps that were
+    of them on average over the parameters, tr(H cov) over their number (Ribatet 2012): for sweeps that were
     repeated it holds the spread from cycle to cycle, for single ones that of the residuals.
     """
     result = result.complete

@@ -93,7 +93,7 @@ class SyntheticLikelihood(AbstractTarget):
     Notes
     -----
     A finite number m of simulations leaves an error of the mean, which adds a share n/m of the n
-    measured rows' to its variance: the covariance of their mean is C (1/n + 1/m) [1]_.
+    measured rows' to its variance: the covariance of their mean is C (1/n + 1/m) (Wood 2010).
     """
 
     features: Callable

@@ -234,17 +234,17 @@ def srdp(
 
 @dataclass(frozen=True, kw_only=True)
 class StdpSide:
-    """One side of a window of spike-timing-dependent plasticity.
+    r"""One side of a window of spike-timing-dependent plasticity.
 
     Parameters
     ----------
     amplitude, amplitude_se : float
-        Of A exp(-|dt| / tau), in the unit of the change, and standard error.
+        Of A exp(-\|dt\| / tau), in the unit of the change, and standard error.
     tau, tau_se : float
         Time constant [s] and standard error. Errors are NaN of two points, which lie on the curve,
         and where the least squares end at a limit of tau (see `stdp_window`).
     width : float
-        Area over height, |integral of dw over dt| / max |dw| [s], without a model: by trapezoids
+        Area over height, \|integral of dw over dt\| / max \|dw\| [s], without a model: by trapezoids
         between the first and the last point. That of an exponential that has decayed is tau. Noise
         makes the height too large, hence the width too small. NaN where all dw are zero.
     points : int
@@ -349,7 +349,7 @@ def _side(dt: np.ndarray, dw: np.ndarray) -> StdpSide | None:
 def stdp_window(
     dt: Float[np.ndarray | Array, " points"], dw: Float[np.ndarray | Array, " points"]
 ) -> StdpWindow:
-    """Both sides of a window of spike-timing-dependent plasticity, by least squares of A exp(-|dt| / tau).
+    r"""Both sides of a window of spike-timing-dependent plasticity, by least squares of A exp(-\|dt\| / tau).
 
     Each side by itself; all points weigh the same, and errors come from the scatter about the
     curve. The time constant is sought from a hundredth of the shortest to a hundred times the

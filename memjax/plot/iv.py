@@ -23,7 +23,7 @@ def iv(
     width: float = 0.6,
     alpha: float = 0.5,
 ) -> Any:
-    """Draw sweeps as log10 |i| over v.
+    r"""Draw sweeps as log10 \|i\| over v.
 
     Parameters
     ----------

@@ -40,5 +40,13 @@ def style() -> Iterator[None]:
         raise MemjaxError(
             "pictures need matplotlib", fix="pip install 'memjax[plot]'", where="memjax.plot"
         ) from error
-    with matplotlib.rc_context(_RC):
-        yield
+    interactive = matplotlib.is_interactive()
+    try:
+        with matplotlib.rc_context(_RC):
+            try:
+                yield
+            finally:
+                interactive = matplotlib.is_interactive()
+    finally:
+        # The first figure of a notebook turns it on, and the context would turn it off: no later one would be shown.
+        matplotlib.interactive(interactive)

@@ -232,3 +232,16 @@ def test_refractory_periods_are_shown_in_milliseconds_against_megaohms():
     assert {"50", "100", "500", "1000"} <= set(_shown(ax.xaxis))
     assert {"2", "5", "10", "20"} <= set(_shown(ax.yaxis))
     _holds(ax, r, 1.1 * isi)
+
+
+def test_a_backend_that_becomes_interactive_stays_so_after_the_style():
+    """As that of a notebook does when its first figure is made in the block."""
+    import matplotlib
+
+    before = matplotlib.is_interactive()
+    try:
+        with style():
+            matplotlib.interactive(True)
+        assert matplotlib.is_interactive()
+    finally:
+        matplotlib.interactive(before)

@@ -97,7 +97,7 @@ def write_pages(app, config) -> None:
 
 def escape_shapes(app, what, name, obj, options, lines) -> None:
     """A shape such as "*batch rows" is no emphasis."""
-    lines[:] = [re.sub(r'"\*(?=\w)', r'"\\*', line) for line in lines]
+    lines[:] = [re.sub(r'([" ])\*(?=\w[\w ]*")', r"\1\\*", line) for line in lines]
 
 
 def link_bases(app, name, obj, options, bases) -> None:

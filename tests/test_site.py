@@ -36,7 +36,7 @@ def site(tmp_path_factory) -> Path:
     if importlib.util.find_spec("sphinx") is None:
         pytest.skip("needs pip install -e '.[docs]'")
     folder = tmp_path_factory.mktemp("site")
-    words = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-t", "quick", "-j", "2"]
+    words = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-t", "quick"]
     words += [
         "-d",
         str(folder / "doctrees"),

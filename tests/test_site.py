@@ -67,7 +67,8 @@ def test_every_public_name_and_every_model_has_its_page(site):
 
 @pytest.mark.timeout(600)
 def test_internal_links_hold(site):
-    pages = {p.resolve(): _Page(p) for p in site.rglob("*.html")}
+    # The theme leaves a template of its own among the static files.
+    pages = {p.resolve(): _Page(p) for p in site.rglob("*.html") if p.parent.name != "_static"}
     broken = []
     for path, page in pages.items():
         for link in page.links:

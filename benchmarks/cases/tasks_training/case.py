@@ -62,15 +62,13 @@ def run(size: str, record: Recorder) -> None:
     compile_cache.fuse_small_loops()
     n = SIZES[size]
     try:
-        samples, validation, test = split(n, seed=0)
+        samples, test = split(n, seed=0)
     except MemjaxError as error:
         record.write("digits", status="skipped", reason=str(error))
         return
     model = SpikingNetwork(network(n.hidden, seed=1), dt=STEP, stretches=2, width=0.1)
     began = time.perf_counter()
-    trained = train(
-        model, samples, training(n, seed=2), validation=validation, progress=size == "full"
-    )
+    trained = train(model, samples, training(n, seed=2), progress=size == "full")
     seconds = time.perf_counter() - began
     classes = model.classify(trained.parameters, test, output="out", seed=7)
     before = model.classify(model.parameters, test, output="out", seed=7)
@@ -90,7 +88,6 @@ def run(size: str, record: Recorder) -> None:
             "accuracy": reduced,
             "accuracy_before": float(np.mean(before == test.labels)),
             "silent": float(np.mean(classes < 0)),
-            "best_epoch": trained.best,
             "history": trained.history,
         },
         **about,

@@ -45,37 +45,36 @@ class Size:
     ----------
     hidden, epochs : int
         Neurons of the hidden layer, epochs of the training.
-    train, validation, test : int
-        Numbers of images.
+    train, test : int
+        Numbers of images. None chooses the epoch: the learning rate falls to 0, and the last one counts.
     """
 
     hidden: int
     epochs: int
     train: int
-    validation: int
     test: int
 
 
 SIZES = {
-    "smoke": Size(hidden=16, epochs=1, train=64, validation=32, test=32),
-    "full": Size(hidden=128, epochs=40, train=1200, validation=200, test=397),
+    "smoke": Size(hidden=16, epochs=1, train=64, test=32),
+    "full": Size(hidden=100, epochs=30, train=1400, test=397),
 }
 
 
-def split(size: Size, seed: int) -> tuple[Samples, Samples, Samples]:
-    """Images in random order: those that are trained on, those that choose the epoch, and those that are held out."""
+def split(size: Size, seed: int) -> tuple[Samples, Samples]:
+    """Images in random order: those that are trained on, and those that are held out."""
     images = digits()
     order = np.random.default_rng(seed).permutation(len(images.labels))
-    ends = np.cumsum([0, size.train, size.validation, size.test])
+    ends = np.cumsum([0, size.train, size.test])
     parts = [order[a:b] for a, b in pairwise(ends)]
-    first, second, third = (
+    first, second = (
         latency_samples(
             images.pixels[part], images.labels[part], interval=INTERVAL, duration=DURATION,
             clock=INTERVAL, clocks=CLOCKS,
         )
         for part in parts
     )  # fmt: skip
-    return first, second, third
+    return first, second
 
 
 def network(hidden: int, seed: int) -> Network:

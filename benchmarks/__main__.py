@@ -1,4 +1,4 @@
-"""Command line of the benchmarks: list, run, report and peers."""
+"""Command line of the benchmarks: list, run, compare, report and peers."""
 
 import sys
 from collections import Counter
@@ -7,7 +7,7 @@ from typing import Literal
 
 import tyro
 
-from benchmarks import environments, records, registry, report, runner
+from benchmarks import compare, environments, records, registry, report, runner
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -28,6 +28,7 @@ def run(
     size: Literal["smoke", "full"] = "smoke",
     out: Path = RESULTS,
     limit: float | None = None,
+    resume: tyro.conf.FlagCreatePairsOff[bool] = False,
 ) -> int:
     """Run cases or suites and write a file of records.
 
@@ -41,11 +42,19 @@ def run(
         Folder for the records.
     limit : float, optional
         Time limit of each case instead of its own [s].
+    resume : bool
+        Leave out cases of which the folder holds whole records, of the same commit, versions, size and machine.
     """
     cases = registry.discover()
     if not names:
         raise registry.BenchmarkError("no case or suite named", allowed=", ".join(("all", *cases)))
     chosen = {case.name: case for name in names for case in registry.select(name, cases)}
+    if resume:
+        for name in _completed(out, size, tuple(chosen)):
+            del chosen[name]
+        if not chosen:
+            print("nothing is left to run")
+            return 0
     path = runner.run_cases(chosen.values(), size, out=out, limit_s=limit)
     rows = records.read(path)
     for row in rows:
@@ -53,6 +62,55 @@ def run(
     counts = Counter(row["status"] for row in rows)
     print(f"{path}: " + ", ".join(f"{counts[s]} {s}" for s in records.STATUSES))
     return 1 if counts["failed"] or counts["timeout"] else 0
+
+
+def _completed(out: Path, size: str, names: tuple[str, ...]) -> list[str]:
+    """Which cases need not be run again; says of each where its records are, and why there are none."""
+    now = records.provenance()
+    if now["git_dirty"] or now["git_sha"] is None:
+        print("resume: the source has changes that no commit holds, so that every case is run")
+    for part in sorted(out.glob("*.part")):
+        print(f"resume: {part} holds a case that did not end, or that runs now; it is not used")
+    completed = runner.completed_cases(out, size)
+    for name in (name for name in names if name in completed):
+        rows = completed[name]
+        print(f"resume: {name} is not run again: {len(rows)} records of run {rows[0]['run_id']}")
+    return [name for name in names if name in completed]
+
+
+def compare_records(
+    before: tyro.conf.Positional[Path],
+    after: tyro.conf.Positional[Path],
+    /,
+    noise: float = 0.03,
+    false_alarm: float = 0.01,
+) -> int:
+    """Compare the times of two sets of records; exit status 1 where something became slower or fails now.
+
+    A measurement is slower where the ratio of its times (medians) is above 1.1 and further from 1 than the scatter of
+    both sets explains: of repeats, by their quartiles, and of runs, by `--noise` or by what several runs of a folder
+    show. The column +- is how far a ratio may be from 1 by chance. Compilation and peers are shown, not judged.
+
+    Parameters
+    ----------
+    before, after : Path
+        Two files, or folders with several runs of one commit each, which tell smaller changes apart.
+    noise : float
+        Relative standard deviation of a time between runs of the same code, at least.
+    false_alarm : float
+        Probability that a rerun of the same code has a measurement called slower.
+    """
+    sets = [records.read(path) for path in (before, after)]
+    origins = [compare.check_origin(rows, str(path)) for rows, path in zip(sets, (before, after))]
+    rows = compare.compare(*sets, noise=noise, false_alarm=false_alarm)
+    print(compare.table(rows), end="\n\n")
+    for part, value in origins[0].items():
+        if value != origins[1][part]:
+            print(f"{part}: {value} before, {origins[1][part]} after")
+    if origins[0]["machine"] != origins[1]["machine"]:
+        print("the machines differ: the ratios compare them, too")
+    print(compare.summary(rows))
+    return 1 if compare.is_worse(rows) else 0
 
 
 def make_report(directory: tyro.conf.Positional[Path], /) -> int:
@@ -82,12 +140,16 @@ def build_peers(only: str | None = None) -> int:
 
 def main() -> int:
     """Run the command that the arguments name; 2 where they make no sense."""
-    commands = {"list": list_cases, "run": run, "report": make_report, "peers": build_peers}
+    commands = {"list": list_cases, "run": run, "compare": compare_records}
+    commands |= {"report": make_report, "peers": build_peers}
     try:
         return tyro.extras.subcommand_cli_from_dict(commands, prog="python -m benchmarks")
     except registry.BenchmarkError as error:
         print(f"benchmarks: error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("benchmarks: interrupted; run --resume leaves out what has ended", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

@@ -13,12 +13,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks.registry import BenchmarkError
 from benchmarks.timing import Times
 
 SCHEMA_VERSION = 1
 STATUSES = ("ok", "skipped", "failed", "timeout")
+BROKEN = ("failed", "timeout")
 PACKAGES = ("jax", "jaxlib", "equinox", "diffrax", "numpy")
 ROOT = Path(__file__).parents[1]
+SOURCE = ("memjax", "fitting", "benchmarks", "pyproject.toml")
+"""What a measurement depends on, of the checkout: records elsewhere in it, or pages, are no changes."""
 
 
 def _git(*args: str) -> str:
@@ -39,12 +43,37 @@ def provenance() -> dict:
     return {
         "schema_version": SCHEMA_VERSION,
         "git_sha": _git("rev-parse", "HEAD") or None,
-        "git_dirty": bool(_git("status", "--porcelain")),
+        "git_dirty": bool(_git("status", "--porcelain", "--", *SOURCE)),
         "versions": {
             "python": platform.python_version(),
             **{name: importlib.metadata.version(name) for name in PACKAGES},
         },
-        "machine": {"cpu": _cpu_model(), "cores": os.cpu_count(), "system": platform.platform()},
+        "machine": {
+            "cpu": _cpu_model(),
+            "cores": os.cpu_count(),
+            "usable_cores": _usable_cores(),
+            "system": platform.platform(),
+        },
+    }
+
+
+def _usable_cores() -> int | None:
+    """Cores that this process may use, which ``taskset`` and containers reduce."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def origin(record: dict) -> dict[str, str]:
+    """What has to be equal for two records to be repetitions of one measurement: source, versions, machine.
+
+    Parameters
+    ----------
+    record : dict
+        A record, or `provenance()`.
+    """
+    commit = f"{record['git_sha']}{' with changes' if record['git_dirty'] else ''}"
+    return {"commit": commit} | {
+        name: ", ".join(f"{key} {value}" for key, value in sorted(record[name].items()))
+        for name in ("versions", "machine")
     }
 
 
@@ -129,8 +158,31 @@ class Recorder:
 
 def read(path: Path) -> list[dict]:
     """All records of a file, or of the ``*.jsonl`` files of a folder."""
+    if not path.exists():
+        raise BenchmarkError(
+            f"no file or folder {path}", fix="python -m benchmarks run smoke --out DIR makes one"
+        )
     files = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
-    return [json.loads(row) for file in files for row in file.read_text("utf8").splitlines()]
+    return [
+        _parse(row, f"{file}, line {line}")
+        for file in files
+        for line, row in enumerate(file.read_text("utf8").splitlines(), 1)
+    ]
+
+
+def _parse(row: str, where: str) -> dict:
+    try:
+        record = json.loads(row)
+        version = record["schema_version"]
+    except (ValueError, TypeError, KeyError):
+        raise BenchmarkError(
+            "no record of a benchmark", where=where, allowed="a JSON object per line, as run writes"
+        ) from None
+    if version != SCHEMA_VERSION:
+        raise BenchmarkError(
+            f"record of schema version {version}", where=where, allowed=f"{SCHEMA_VERSION}"
+        )
+    return record
 
 
 def of_run(path: Path, case: str, run_id: str) -> list[dict]:

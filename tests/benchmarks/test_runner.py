@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import records, registry, runner
+from benchmarks import __main__ as command, records, registry, runner
 from benchmarks.timing import Times, measure
 
 ROOT = Path(__file__).parents[2]
@@ -127,3 +127,84 @@ def test_startup_runs_from_the_command_line_and_writes_json_lines(tmp_path):
     assert set(rows) == {"python", "import jax", "import diffrax", "import memjax", "memjax models"}
     assert all(row["status"] == "ok" and row["run_s"]["median"] > 0 for row in rows.values())
     assert rows["python"]["extra"]["modules"] < rows["import memjax"]["extra"]["modules"]
+
+
+@pytest.fixture
+def clean(monkeypatch):
+    """A source without changes, whatever the checkout holds while it is worked on."""
+    values = records.provenance() | {"git_sha": "a" * 40, "git_dirty": False}
+    monkeypatch.setattr(runner, "provenance", lambda: values)
+    return values
+
+
+def _write(folder, values, *, run_id, case, size="smoke", status="ok", **fields):
+    names = {"run_id": run_id, "case": case, "size": size, "baseline": "a"}
+    record = records.Recorder(path=folder / f"{run_id}.jsonl", **names)
+    record.write("a", **{"status": status} | values | fields)
+
+
+def test_whole_records_of_the_same_origin_need_no_rerun(tmp_path, clean):
+    _write(tmp_path, clean, run_id="1", case="whole")
+    _write(tmp_path, clean, run_id="2", case="whole")
+    _write(tmp_path, clean, run_id="1", case="broken")
+    _write(tmp_path, clean, run_id="1", case="broken", status="timeout")
+    _write(tmp_path, clean, run_id="1", case="large", size="full")
+    _write(tmp_path, clean | {"git_sha": "b" * 40}, run_id="1", case="older")
+    machine = clean["machine"] | {"cores": 1000}
+    _write(tmp_path, clean | {"machine": machine}, run_id="1", case="elsewhere")
+    completed = runner.completed_cases(tmp_path, "smoke")
+    assert {case: rows[0]["run_id"] for case, rows in completed.items()} == {"whole": "2"}
+
+
+def test_a_case_whose_peer_was_built_since_is_run_again(tmp_path, clean, monkeypatch):
+    _write(tmp_path, clean, run_id="1", case="peered", status="skipped", peer="brian2")
+    monkeypatch.delenv("MEMJAX_BRIAN2", raising=False)
+    monkeypatch.setenv("MEMJAX_PEERS", str(tmp_path))
+    assert set(runner.completed_cases(tmp_path, "smoke")) == {"peered"}
+    monkeypatch.setenv("MEMJAX_BRIAN2", sys.executable)
+    assert runner.completed_cases(tmp_path, "smoke") == {}
+
+
+def test_a_source_with_changes_resumes_nothing(tmp_path, clean, monkeypatch):
+    _write(tmp_path, clean, run_id="1", case="whole")
+    changed = clean | {"git_dirty": True}
+    _write(tmp_path, changed, run_id="2", case="whole")
+    monkeypatch.setattr(runner, "provenance", lambda: changed)
+    assert runner.completed_cases(tmp_path, "smoke") == {}
+
+
+def test_resume_says_what_it_leaves_out(tmp_path, clean, monkeypatch, capsys):
+    _write(tmp_path, clean, run_id="1", case="startup")
+    (tmp_path / "0.part").touch()
+    monkeypatch.setattr(records, "provenance", lambda: clean)
+    assert command.run(("startup",), out=tmp_path, resume=True) == 0
+    printed = capsys.readouterr().out
+    assert "startup is not run again: 1 records of run 1" in printed
+    assert "0.part holds a case that did not end" in printed
+    assert "nothing is left to run" in printed
+    assert len(list(tmp_path.glob("*.jsonl"))) == 1
+
+
+def test_a_record_torn_by_the_end_of_its_process_is_said_and_left_out(cases):
+    program = cases / "crash" / "case.py"
+    tear = "f = open(record.path, 'a'); f.write('{\"torn'); f.flush(); import os; os._exit(3)"
+    program.write_text(program.read_text().replace(BODIES["crash"], f"{BODIES['good']}; {tear}"))
+    first, last = _run(cases, "crash")
+    assert (first["status"], last["status"]) == ("ok", "failed")
+    assert "exit status 3" in last["reason"]
+    assert "torn" in last["reason"]
+    assert list((cases.parent / "out").glob("*.part")) == []
+
+
+def test_an_interrupted_run_keeps_what_was_recorded(cases, monkeypatch):
+    def interrupt(process, timeout=None):
+        if timeout is not None:
+            raise KeyboardInterrupt
+        return wait(process)
+
+    wait = subprocess.Popen.wait
+    monkeypatch.setattr(subprocess.Popen, "wait", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        _run(cases, "sleeper")
+    (last,) = records.read(cases.parent / "out")
+    assert (last["status"], last["reason"]) == ("failed", "interrupted")

@@ -1,0 +1,1 @@
+"""Published numbers, ours beside them."""

@@ -100,7 +100,9 @@ def threshold() -> list[Number]:
         save=(np.arange(201) + 1) * point,
         bench=mj.Bench(compliance=1e-6),
     ).check()
-    v_th = float(mj.observables.switching(trace.member(0))[0].v_th)
+    v_th = mj.observables.switching(trace.member(0))[0].v_th
+    if v_th is None:
+        raise ArithmeticError("the published staircase does not switch the diffusive memristor")
     # Read at a point of the staircase, 2.5 mV apart, by both.
     return [number("threshold, rising staircase", "V", "0.2475", v_th, WANG, 2.5e-3)]
 

@@ -57,7 +57,7 @@ class Size:
 
 SIZES = {
     "smoke": Size(hidden=16, epochs=1, train=64, test=32),
-    "full": Size(hidden=100, epochs=30, train=1400, test=397),
+    "full": Size(hidden=100, epochs=40, train=1400, test=397),
 }
 
 

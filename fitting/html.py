@@ -2,9 +2,9 @@
 
 import base64
 import html
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+
+from memjax.html import bullet_list as bullets, html_table as html_table
 
 _CSS = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:1080px;margin:2em auto;padding:0 1em;color:#222}
@@ -31,12 +31,6 @@ def picture(path: Path, alt: str) -> str:
     return f'<p><img alt="{html.escape(alt)}" src="data:image/png;base64,{data}"></p>'
 
 
-def bullets(sentences: Sequence[str], *, kind: str = "") -> str:
-    """A list of sentences; "none" where there are none."""
-    items = "".join(f"<li>{html.escape(x)}</li>" for x in sentences) or "<li>none</li>"
-    return f'<ul class="{kind}">{items}</ul>' if kind else f"<ul>{items}</ul>"
-
-
 def remarks(content: dict, *more: str) -> str:
     """What has to be said of a fit: notes, warnings, what the data do not determine."""
     say = [*content["notes"], *content["warnings"]]
@@ -47,13 +41,6 @@ def remarks(content: dict, *more: str) -> str:
     if content.get("moved_inside"):
         say.append(f"{MOVED[0].upper()}{MOVED[1:]}: {', '.join(content['moved_inside'])}.")
     return f"<h2>Remarks</h2>{bullets([*say, *more], kind='warn')}"
-
-
-def html_table(rows: list[list[Any]], head: list[str]) -> str:
-    """An HTML table; the cells are escaped."""
-    cells = lambda row, tag: "".join(f"<{tag}>{html.escape(str(c))}</{tag}>" for c in row)  # noqa: E731
-    body = "".join(f"<tr>{cells(r, 'td')}</tr>" for r in rows)
-    return f"<table><tr>{cells(head, 'th')}</tr>{body}</table>"
 
 
 def readable(x: float | None, digits: int = 4) -> str:

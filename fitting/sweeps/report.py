@@ -99,15 +99,7 @@ def _rows(path: Path, driven: str) -> mj.Measurement:
         raise DataError(
             f"cannot be read: {error}", where=str(path), fix="run 'memjax fit' again"
         ) from error
-    t, v, i = (table[n].to_numpy(float) for n in ("t_s", "v_V", "i_A"))
-    limited = (
-        table["at_compliance"].to_numpy() > 0
-        if "at_compliance" in table
-        else np.zeros(len(v), bool)
-    )
-    return mj.Measurement(
-        t=t, v=v, i=i, sweep=table["sweep"].to_numpy(int), at_compliance=limited, reader="memjax", driven=driven
-    )  # fmt: skip
+    return figures.measurement_of(table, driven)
 
 
 def _voltage_row(title: str, measured: dict, simulated: dict) -> list[Any]:

@@ -13,6 +13,9 @@ from .fields import StateSpec, parameter_specs, setting_specs, stored
 _LONG = 16
 """Rows from which on a table is folded."""
 
+_TEXT = 24
+"""Characters of a cell above which its column is one of text."""
+
 _DPI = 64
 """Resolution of the pictures that stand in a notebook beside tables."""
 
@@ -23,7 +26,7 @@ def pictures() -> Any:
 
 
 def html_table(rows: Sequence[Sequence[Any]], head: Sequence[str]) -> str:
-    """An HTML table; the cells are escaped.
+    """An HTML table; the cells are escaped, and those of columns of text have the class "t".
 
     Parameters
     ----------
@@ -32,9 +35,14 @@ def html_table(rows: Sequence[Sequence[Any]], head: Sequence[str]) -> str:
     head : sequence of str
         Names of the columns.
     """
-    lines = [*((head, "th"),), *((row, "td") for row in rows)]
-    cells = ["".join(f"<{tag}>{html.escape(str(c))}</{tag}>" for c in row) for row, tag in lines]
-    return f"<table>{''.join(f'<tr>{line}</tr>' for line in cells)}</table>"
+    texts = {k for row in rows for k, c in enumerate(row) if k and len(str(c)) > _TEXT}
+
+    def line(row: Sequence[Any], tag: str) -> str:
+        starts = (f'<{tag} class="t">' if k in texts else f"<{tag}>" for k in range(len(row)))
+        cells = (f"{s}{html.escape(str(c))}</{tag}>" for s, c in zip(starts, row, strict=True))
+        return f"<tr>{''.join(cells)}</tr>"
+
+    return f"<table>{line(head, 'th')}{''.join(line(row, 'td') for row in rows)}</table>"
 
 
 def bullet_list(sentences: Sequence[str], *, kind: str = "") -> str:

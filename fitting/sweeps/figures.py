@@ -120,6 +120,30 @@ def figure_iv(
     return figure
 
 
+def picture_cycles(measured: mj.Measurement, random: mj.Measurement, path: Path) -> None:
+    """Measured cycles beside as many simulated ones with noise and spread, one row per polarity, on the same axes."""
+    data, model = _legs(measured), _legs(random)
+    shared = [sign for sign in data if sign in model]
+    with style():
+        figure, axes = _figure(2, len(shared), height=3.4)
+        for row, sign in zip(axes, shared, strict=True):
+            pairs = ((data[sign], MEASURED, "measured"), (model[sign], SIMULATED, "simulated"))
+            count = min(len(legs) for legs, _, _ in pairs)
+            for ax, (legs, color, word) in zip(row, pairs, strict=True):
+                at = np.linspace(0, len(legs) - 1, count).astype(int)
+                shown = [legs[k] for k in at]
+                iv(*zip(*shown, strict=True), ax=ax, color=color, width=0.8, alpha=0.6)
+                ax.set_title(f"{word}, {_WORDS[sign]} polarity, {count} cycle{'s' * (count > 1)}")
+            size = np.abs(np.concatenate([i for _, i in data[sign]]))
+            size = size[size > 0]
+            low = max(float(np.quantile(size, 0.005)) if size.size else 0.0, 1e-15)
+            volts = np.concatenate([v for v, _ in data[sign]])
+            for ax in row:
+                ax.set_ylim(low / 3, 4 * float(np.max(size, initial=low)))
+                ax.set_xlim(_around(volts.tolist()))
+        figure.savefig(path)
+
+
 def _linear_loops(ax: Any, legs: list, model: list, *, unsigned: bool) -> None:
     """Measured and simulated current on a linear axis; a modulus where the measured current is one."""
     for (v, i), (v_model, i_model) in zip(legs, model, strict=True):

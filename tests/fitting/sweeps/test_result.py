@@ -2,6 +2,8 @@
 
 import numpy as np
 
+import memjax as mj
+
 
 def test_a_fit_says_its_points_its_largest_voltage_and_its_covariance(result):
     assert result.n_points == sum(w.log_response.size for w in result.waves)

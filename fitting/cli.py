@@ -4,12 +4,13 @@ import argparse
 import os
 import shutil
 import tempfile
+import webbrowser
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from memjax.cli.cache import prepare_jax
-from memjax.cli.command import Command, UsageError, count, number
+from memjax.cli.command import Command, UsageError, count, number, say
 from memjax.cli.options import (
     add_bench_options,
     add_read_options,
@@ -22,6 +23,9 @@ from .batch.run import expanded
 from .command import run
 from .kinds import flag, kind_for, kinds, refuse_unused
 from .report import build, opened
+
+_OPEN = "show report.html in the browser afterwards"
+"""Help of ``--open``."""
 
 
 def _numbers(form: str, count: int) -> Callable[[str], tuple[str, Any]]:
@@ -99,6 +103,7 @@ def _configure_fit(parser: argparse.ArgumentParser) -> None:
         help="seed of starts and resampling (default 0)",
     )
     add("--out", required=True, metavar="DIR", help="folder to make")
+    add("--open", action="store_true", help=_OPEN)
     _configure_shared(parser)
     for kind in kinds().values():
         if kind.configure is not None:
@@ -136,9 +141,31 @@ def _run_fit(options: argparse.Namespace) -> int:
     kind = kind_for(options)
     prepare_jax()
     if options.batch and not kind.batched:
-        return batch_options.run(kind, options)
+        return _shown(options, batch_options.run(kind, options))
     refuse_unused(options, kind)
-    return (kind.run or run)(kind, options)
+    status = (kind.run or run)(kind, options)
+    return _shown(options, status)
+
+
+def _shown(options: argparse.Namespace, status: int) -> int:
+    """The exit status, after the page was shown where that is wanted and there is one."""
+    path = Path(options.out) / "report.html"
+    if options.open and path.exists():
+        show_page(path)
+    elif options.open:
+        say("note", f"--open: no report in {options.out}")
+    return status
+
+
+def show_page(path: Path) -> None:
+    """Open a page in the user's browser; where there is none, a line on standard error says so."""
+    address = path.resolve().as_uri()
+    try:
+        open_there = webbrowser.open(address)
+    except (webbrowser.Error, OSError):
+        open_there = False
+    if not open_there:
+        say("note", f"--open: no browser could be started; the page is {address}")
 
 
 def _report_options() -> dict[str, dict[str, Any]]:
@@ -152,6 +179,7 @@ def _configure_report(parser: argparse.ArgumentParser) -> None:
     add("folder", metavar="DIR", help="folder that 'memjax fit' made")
     for name, about in _report_options().items():
         add(flag(name), **about)
+    add("--open", action="store_true", help=_OPEN)
     add("--force", action="store_true", help="no effect: a report is always made anew")
 
 
@@ -171,6 +199,8 @@ def _run_report(options: argparse.Namespace) -> int:
         for name in build(Path(place), **values):
             os.replace(Path(place) / name, folder / name)
     print(folder / "report.html")
+    if options.open:
+        show_page(folder / "report.html")
     return 0
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 def axes_row(columns: int, *, height: float = 4.0) -> tuple[Any, Any]:
     """A figure and a row of axes."""
-    from matplotlib.figure import Figure
+    from memjax.plot.picture import Picture
 
-    figure = Figure(figsize=(5.4 * columns, height))
+    figure = Picture(figsize=(5.4 * columns, height))
     return figure, figure.subplots(1, columns, squeeze=False)[0]

@@ -6,14 +6,33 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from memjax.html import bullet_list as bullets, fold, html_table as html_table
+
 _CSS = """
-body{font:15px/1.5 system-ui,sans-serif;max-width:1080px;margin:2em auto;padding:0 1em;color:#222}
-h1{margin-bottom:.1em} h2{margin-top:1.6em;border-bottom:1px solid #ddd}
-table{border-collapse:collapse;font-size:14px}
-td,th{padding:.25em .7em;border-bottom:1px solid #e5e5e5;text-align:right}
-td:first-child,th:first-child,td.t{text-align:left} img{max-width:100%} .warn{background:#fff4e0;padding:.5em 1em}
-code{background:#f3f3f3;padding:0 .3em} small{color:#666}
+:root{color-scheme:light dark;--text:#222;--page:#fff;--line:#ddd;--quiet:#666;--code:#f3f3f3;--warn:#fff4e0;
+--box:#f6f8fa}
+@media(prefers-color-scheme:dark){:root{--text:#ddd;--page:#16181c;--line:#3a3f47;--quiet:#a0a6ad;--code:#262a30;
+--warn:#43351a;--box:#1f2329} img{background:#fff;border-radius:4px;filter:brightness(.88)}}
+body{font:15px/1.5 system-ui,sans-serif;max-width:1080px;margin:2em auto;padding:0 1em;color:var(--text);
+background:var(--page);overflow-wrap:break-word}
+h1{margin-bottom:.1em;font-size:1.7em} h2{margin-top:1.6em;border-bottom:1px solid var(--line);font-size:1.3em}
+table{border-collapse:collapse;font-size:14px;display:block;max-width:100%;overflow-x:auto;overflow-wrap:normal;
+font-variant-numeric:tabular-nums}
+td,th{padding:.25em .7em;border-bottom:1px solid var(--line);text-align:right;vertical-align:top}
+td:first-child,th:first-child,.t{text-align:left}
+img{max-width:100%;height:auto} .warn{background:var(--warn);padding:.5em 1em} ul.warn{padding-left:2em}
+code{background:var(--code);padding:0 .3em} small{color:var(--quiet)} summary{cursor:pointer;padding:.3em 0}
+dl.box{background:var(--box);border:1px solid var(--line);border-radius:6px;padding:.8em 1em;margin:1em 0;display:grid;
+grid-template-columns:max-content 1fr;gap:.4em 1.2em} dl.box dt{font-weight:600} dl.box dd{margin:0;min-width:0}
+dl.box ul{margin:0;padding-left:1.1em} td.t{overflow-wrap:anywhere;min-width:8em}
+@media(max-width:640px){td:first-child{min-width:7em} td.t{min-width:13em}
+body{margin:1em auto;font-size:16px} dl.box{display:block} dl.box dd{margin-bottom:.7em}}
 """
+
+_VIEWPORT = '<meta name="viewport" content="width=device-width,initial-scale=1">'
+
+_LONG = 14
+"""Rows from which on a table of a page is folded."""
 
 MOVED = "begun a little inside their bounds, outside of which lies what was given or the data show"
 """What is said of parameters whose start was moved."""
@@ -21,20 +40,19 @@ MOVED = "begun a little inside their bounds, outside of which lies what was give
 
 def page(title: str, body: str) -> str:
     """A page that needs nothing beside it."""
-    head = f'<meta charset="utf-8"><title>{html.escape(title)}</title>\n<style>{_CSS}</style>'
+    head = f'<meta charset="utf-8">{_VIEWPORT}<title>{html.escape(title)}</title>\n<style>{_CSS}</style>'
     return f'<!doctype html><html lang="en"><head>{head}</head><body>{body}</body></html>\n'
+
+
+def folded(title: str, rows: list[list[Any]], head: list[str]) -> str:
+    """A titled table, folded where it is long."""
+    return fold(title, html_table(rows, head), count=len(rows), long=_LONG)
 
 
 def picture(path: Path, alt: str) -> str:
     """A picture, its bytes in the page."""
     data = base64.b64encode(path.read_bytes()).decode()
     return f'<p><img alt="{html.escape(alt)}" src="data:image/png;base64,{data}"></p>'
-
-
-def bullets(sentences: Sequence[str], *, kind: str = "") -> str:
-    """A list of sentences; "none" where there are none."""
-    items = "".join(f"<li>{html.escape(x)}</li>" for x in sentences) or "<li>none</li>"
-    return f'<ul class="{kind}">{items}</ul>' if kind else f"<ul>{items}</ul>"
 
 
 def remarks(content: dict, *more: str) -> str:
@@ -49,19 +67,28 @@ def remarks(content: dict, *more: str) -> str:
     return f"<h2>Remarks</h2>{bullets([*say, *more], kind='warn')}"
 
 
-def html_table(rows: list[list[Any]], head: list[str]) -> str:
-    """An HTML table; the cells are escaped."""
-    cells = lambda row, tag: "".join(f"<{tag}>{html.escape(str(c))}</{tag}>" for c in row)  # noqa: E731
-    body = "".join(f"<tr>{cells(r, 'td')}</tr>" for r in rows)
-    return f"<table><tr>{cells(head, 'th')}</tr>{body}</table>"
-
-
 def readable(x: float | None, digits: int = 4) -> str:
     """A number for reading."""
     return "" if x is None else f"{x:.{digits}g}"
 
 
 def parameters_table(content: dict) -> str:
+    """Table of parameters, with true values where they are known; fixed ones are folded where there are many."""
+    every = content["parameters"]
+    free = {n: p for n, p in every.items() if p["free"]}
+    rest = {n: p for n, p in every.items() if n not in free}
+    if not free or not rest:
+        return _parameters_table(content)
+    below = fold(
+        "Fixed parameters",
+        _parameters_table(content | {"parameters": rest}),
+        count=len(rest),
+        long=4,
+    )
+    return _parameters_table(content | {"parameters": free}) + below
+
+
+def _parameters_table(content: dict) -> str:
     """Table of parameters, with true values where they are known."""
     truth, about = content["synthetic_truth"], content.get("uncertainty", {})
     intervals = about.get("intervals", {})
@@ -125,3 +152,47 @@ def provenance_table(content: dict) -> str:
     rows.append(["covariance", content["covariance_from"]])
     plain = html_table(rows, ["", ""]).replace("<tr><th></th><th></th></tr>", "")
     return plain.replace("<td>", '<td class="t">')
+
+
+def summary(
+    content: dict, *, advice: Sequence[str] = (), counted: str = "cycles, runs, curves or files"
+) -> str:
+    """The box on top of a page: what was fitted, how good it is, what is not determined, what to measure next.
+
+    Parameters
+    ----------
+    content : dict
+        Of fit.json.
+    advice : sequence of str
+        What else might be measured, as the kind of the data says.
+    counted : str
+        What the data are series of.
+    """
+    free = [n for n, p in content["parameters"].items() if p["free"]]
+    files = ", ".join(Path(d["file"]).name for d in content["data"][:4])
+    files += f" and {len(content['data']) - 4} more" if len(content["data"]) > 4 else ""
+    counts = f"{content['n_points']} points in {content['n_sweeps']} {counted}"
+    open_names = [n for n in content["undetermined"] if n in free]
+    known = len(free) - len(open_names)
+    rows = {
+        "Fitted": html.escape(f"{content['model']} to {files or 'targets'}: {counts}"),
+        "How good": html.escape(_quality(content)),
+        "Determined": html.escape(f"{known} of {len(free)} free parameters"),
+    }
+    if open_names:
+        rows["Not determined"] = html.escape(", ".join(open_names))
+    if content.get("at_bound"):
+        rows["At a bound"] = html.escape(", ".join(content["at_bound"]))
+    if advice:
+        rows["Measure next"] = bullets(list(advice))
+    body = "".join(f"<dt>{title}</dt><dd>{text}</dd>" for title, text in rows.items())
+    return f'<dl class="box">{body}</dl>'
+
+
+def _quality(content: dict) -> str:
+    """How well the data are described, in the words that the kind of fit has for it."""
+    verdict, chi2 = content.get("verdict"), content.get("reduced_chi2")
+    words = [] if verdict is None else [f"{verdict['word']}: {verdict['reason']}"]
+    words += [] if chi2 is None else [f"reduced chi squared {chi2:.3g}"]
+    words += ["the search was interrupted"] * bool(content.get("interrupted"))
+    return "; ".join(words) or f"loss {content['loss']:.4g}"

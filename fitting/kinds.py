@@ -18,7 +18,7 @@ GROUP = "memjax.fits"
 """Entry points that name a `Kind` each."""
 
 COMMON = ("files", "model", "preset", "free", "fix", "bounds", "start", "uncertainty", "seed", "temperature",
-          "out", "force")  # fmt: skip
+          "out", "force", "open")  # fmt: skip
 """Options of ``memjax fit`` that mean the same for every kind."""
 
 READING = ("reader", "columns", "shunt", "area", "sign", "sweeps", "skip_forming", "exclude")

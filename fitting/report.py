@@ -12,7 +12,7 @@ from memjax.files import write_json
 from memjax.plot import style
 
 from .fit_json import METHODS, common_content, digest, load, write_draws
-from .html import page, parameters_table, picture, provenance_table, remarks
+from .html import page, parameters_table, picture, provenance_table, remarks, summary
 from .kinds import Kind, kind_of, kinds, provenance
 from .result import AbstractFit
 
@@ -109,14 +109,14 @@ def fit_page(content: dict, head: str, folder: Path) -> None:
     about = content.get("uncertainty", {})  # none of spike trains, and of memjax 0.1
     body = f"""
 <h1>Fit of <code>{html.escape(content["model"])}</code>: {content["kind"]}</h1>
-<p><small>{content["n_points"]} points in {content["n_sweeps"]} cycles, runs, curves or files</small></p>
+{summary(content)}
 {head}
 <h2>Parameters</h2>{parameters_table(content)}
 <p><small>Sigma is one standard deviation to first order, from {html.escape(content["covariance_from"])};
 a parameter counts as not determined where its sigma exceeds its value, or a quarter of a short range.
 {f"Intervals: {METHODS[about['method']]}." if about else ""}</small></p>
 {remarks(content, *about.get("notes", []))}
-<h2>Provenance</h2>{provenance_table(content)}
+<details><summary><b>Provenance</b></summary>{provenance_table(content)}</details>
 """
     whole = page(f"memjax fit: {content['model']}", body)
     (folder / "report.html").write_text(whole, encoding="utf-8")

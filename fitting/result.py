@@ -10,9 +10,12 @@ from scipy import stats
 import memjax as mj
 from memjax.errors import DataError
 from memjax.fields import parameter_specs, stored
+from memjax.html import card, fold, inline_picture, or_text
 from memjax.params import get
+from memjax.plot import ranges, style
 from memjax.transforms import Logit, from_spec
 
+from .html import bullets, parameters_table
 from .optimize.levenberg_marquardt import Progress
 from .problem import AbstractProblem
 from .residuals import Residuals
@@ -85,6 +88,64 @@ class AbstractFit:
             remark = ", not determined" if n in reasons else ""
             lines.append(f"  {n} = {x:.4g}{error} {specs[n].unit}{remark}")
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str | None:
+        """The picture of `plot` without simulated cycles, parameters with units, what is to be known of them."""
+        return or_text(self._html)
+
+    def _html(self) -> str:
+        """See `_repr_html_`."""
+        rows = {r["name"]: r for r in self.table()}
+        about = {"level": 0.9, "intervals": self.intervals(0.9)}
+        sides = {}
+        for title, free in (("Parameters", True), ("Fixed parameters", False)):
+            own = {n: r for n, r in rows.items() if r["free"] is free}
+            content = {"synthetic_truth": False, "parameters": own, "uncertainty": about}
+            sides[title] = fold(title, parameters_table(content), count=len(own), long=12 * free)
+        why = [f"{n} is not determined: {text}" for n, text in self.reasons.items()]
+        remarks = bullets([*self.warnings, *self.notes, *why])
+        text = f"loss {self.loss:.4g}, {len(self.free)} free parameters"
+        picture = inline_picture(lambda: self.plot(cycles=False))
+        return card(f"Fit of {self.model}", text, picture, *sides.values(), remarks)
+
+    def plot(self, *, cycles: bool = True) -> Any:
+        """Draw the fit as its report does: what was measured and what it makes of it.
+
+        A fit of several kinds of data, or to targets, shows its intervals.
+
+        Parameters
+        ----------
+        cycles : bool
+            Whether sweeps that are simulated with the fitted noise and spread are drawn too, where there are such; they
+            are simulated anew.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            Notebooks show it; `savefig` writes it.
+
+        Raises
+        ------
+        MemjaxError
+            If matplotlib is not installed.
+        """
+        with style():
+            return self._figure(cycles=cycles)
+
+    def _figure(self, *, cycles: bool) -> Any:
+        """The figure of `plot`: intervals over the values, of kinds that know no better."""
+        del cycles
+        ends, values = self.intervals(0.9), self.values
+        names = [n for n in self.free if n in ends]
+        columns = (
+            [x[n] for n in names]
+            for x in (
+                {n: e[0] for n, e in ends.items()},
+                values,
+                {n: e[-1] for n, e in ends.items()},
+            )
+        )
+        return ranges(names, *map(np.array, columns), label="90 % interval")
 
     def moved(
         self,

@@ -4,6 +4,7 @@ import json
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any
 
 import equinox as eqx
@@ -19,7 +20,9 @@ from .device import AbstractDevice
 from .errors import ModelError
 from .fields import parameter_specs
 from .files import write_json
+from .html import card, fold, html_table, inline_picture, or_text, pictures
 from .models import model
+from .reprs import of_tree
 from .transforms import from_spec
 
 SCHEMA_VERSION = 1
@@ -116,6 +119,80 @@ class Population(eqx.Module):
             raise ModelError("one device", where="Population.from_values", allowed="two or more")
         covariance = np.atleast_2d(np.cov(z))
         return cls.of(base, names, center=z.mean(axis=1), covariance=covariance)
+
+    def __repr__(self) -> str:
+        """The base, and of each drawn parameter the median and the range of 90 % of the devices."""
+        return of_tree(self, self._text)
+
+    def _text(self) -> str:
+        """See `__repr__`."""
+        specs = parameter_specs(self.base)
+        middle, (low, high) = self.median(), self.interval()
+        each = "; ".join(
+            f"{n} {float(middle[n]):.4g} ({float(low[n]):.3g} to {float(high[n]):.3g})"
+            + ("" if specs[n].unit == "1" else f" {specs[n].unit}")
+            for n in self.names
+        )
+        cycles = "alike" if self.cycle_root is None else "drawn"
+        name = getattr(self.base, "name", type(self.base).__name__)
+        return f"Population({name}: {each}; cycles {cycles})"
+
+    def _repr_html_(self) -> str | None:
+        """A table of medians and ranges with units, and the picture of `plot`."""
+
+        def build() -> str:
+            specs = parameter_specs(self.base)
+            ends = (
+                *self.interval(),
+                *(() if self.cycle_root is None else self.interval(cycles=True)),
+            )
+            columns = [self.median(), *ends]
+            rows = [
+                [n, *(f"{float(x[n]):.4g}" for x in columns), specs[n].unit, specs[n].doc]
+                for n in self.names
+            ]
+            head = ["parameter", "median", "devices: 5 %", "95 %"]
+            head += ["cycles of one: 5 %", "95 %"] * (self.cycle_root is not None)
+            table = html_table(rows, [*head, "unit", "meaning"])
+            name = getattr(self.base, "name", type(self.base).__name__)
+            text = f"{len(self.names)} parameters of {name} are drawn per device"
+            text += "" if self.cycle_root is None else ", and per cycle about the device's own"
+            folded = fold("Drawn parameters", table, count=len(rows))
+            return card("Population", text, inline_picture(self.plot), folded)
+
+        return or_text(build)
+
+    def plot(self) -> Any:
+        """Draw the range of 90 % of the devices over the median, parameter by parameter, see `memjax.plot.ranges`."""
+        (low, high), middle = self.interval(), self.median()
+        columns = ([float(x[n]) for n in self.names] for x in (low, middle, high))
+        return pictures().ranges(self.names, *columns, label="90 % of devices")
+
+    def interval(
+        self, level: float = 0.9, *, cycles: bool = False
+    ) -> tuple[dict[str, Float[Array, ""]], dict[str, Float[Array, ""]]]:
+        """Ends [SI] by name of the range that holds a share of the devices, each parameter by itself.
+
+        Parameters
+        ----------
+        level : float
+            The share, above 0 and below 1.
+        cycles : bool
+            Whether it is that of the cycles of a device that has the median.
+
+        Raises
+        ------
+        ModelError
+            For another share.
+        """
+        if not 0 < level < 1:
+            raise ModelError(
+                f"level = {level!r}", where="Population.interval", allowed="above 0 and below 1"
+            )
+        reach = NormalDist().inv_cdf((1 + level) / 2)
+        away = reach * jnp.sqrt(jnp.diag(self.cycle_covariance if cycles else self.covariance))
+        low, high = (self._values((self.center + s * away)[None]) for s in (-1, 1))
+        return {n: x[0] for n, x in low.items()}, {n: x[0] for n, x in high.items()}
 
     @property
     def covariance(self) -> Float[Array, "names names"]:

@@ -6,7 +6,7 @@ import re
 import warnings
 from collections.abc import Mapping
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import equinox as eqx
 import jax
@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from .errors import BoundsError, SolveError
+from .html import card, html_table, inline_picture, or_text, pictures, span
 from .reprs import of_tree
 from .watch import Crossing
 
@@ -185,6 +186,25 @@ class Trace(eqx.Module):
             f"Trace({model}: {members} members, {len(np.unique(self.sweep))} sweeps, {rows} rows; "
             f"states {', '.join(self.state)}; {policy}; {seed}{ending})"
         )
+
+    def _repr_html_(self) -> str | None:
+        """The text, smallest and largest values with units, and the picture of `plot` of members that were solved."""
+        return or_text(self._html) if np.ndim(self.v) == 2 else None
+
+    def _html(self) -> str:
+        """See `_repr_html_`."""
+        columns = {"t": (self.t, "s"), "v": (self.v, "V"), "i": (self.i, "A")}
+        columns |= {n: (x, self.units.get(n, "1")) for n, x in self.state.items()}
+        rows = [[n, *span(x), "" if u == "1" else u] for n, (x, u) in columns.items()]
+        table = html_table(rows, ["", "smallest", "largest", "unit"])
+        good = self.good()
+        picture = inline_picture(good.plot) if len(good.v) else ""
+        kind, _, text = self._text().partition("(")
+        return card(kind, text.removesuffix(")"), picture, table)
+
+    def plot(self, *, kind: Literal["auto", "iv", "time"] = "auto") -> Any:
+        """Draw it, see `memjax.plot.overview`: a figure, with current against voltage or signals over time."""
+        return pictures().overview(self, kind=kind)
 
     def _codes(self, use: str) -> np.ndarray:
         """How solves ended, where that is known.

@@ -93,10 +93,16 @@ def spike_sections(content: dict) -> list[tuple[str, str]]:
 
 
 def trace_pictures(content: dict, measured, simulated, folder: Path) -> list[str]:
-    """The trace over the model, and residuals in sigma."""
+    """The picture of `trace_figure` as a file."""
     about = content["trace"]
     name = "i_A" if about["unit"] == "A" else "v_V"
-    t, x, y = measured["t_s"].to_numpy(), measured[name].to_numpy(), simulated[name].to_numpy()
+    columns = measured["t_s"].to_numpy(), measured[name].to_numpy(), simulated[name].to_numpy()
+    trace_figure(*columns, about).savefig(folder / "trace.png")
+    return ["trace.png"]
+
+
+def trace_figure(t: np.ndarray, x: np.ndarray, y: np.ndarray, about: dict) -> Any:
+    """The trace over the model, and residuals in sigma; `about` says node, unit, sigma and chi2."""
     figure, axes = axes_row(2)
     factor, unit = _prefixed(float(t[-1] - t[0]))
     axes[0].plot(factor * t, x, ".", ms=3, color=MUTED, label="measured")
@@ -108,8 +114,7 @@ def trace_pictures(content: dict, measured, simulated, folder: Path) -> list[str
     axes[1].plot(factor * t, (x - y) / about["sigma"], ".", ms=3, color=MEASURED)
     title = f"chi squared per degree of freedom {about['chi2']:.3g}"
     axes[1].set(xlabel=f"Time ({unit})", ylabel="Residual (sigma)", title=title)
-    figure.savefig(folder / "trace.png")
-    return ["trace.png"]
+    return figure
 
 
 def trace_sections(content: dict) -> list[tuple[str, str]]:

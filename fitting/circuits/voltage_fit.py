@@ -16,6 +16,7 @@ from ..optimize.levenberg_marquardt import Progress, levenberg_marquardt, screen
 from ..result import AbstractFit
 from .estimate import lifted_inverse
 from .problem import POLICY, Traces, voltage_problem
+from .report import trace_figure
 
 TOGETHER, ITERATIONS = 8, 60
 """Starts that advance together, and the most steps that they take."""
@@ -57,6 +58,14 @@ class VoltageFit(AbstractFit):
     def sigma(self) -> float:
         """Median standard deviation of the rows [V or A]."""
         return float(np.median(np.asarray(self.problem.sigma)))
+
+    def _figure(self, *, cycles: bool) -> Any:
+        """See `AbstractFit`: the trace, and its residuals."""
+        del cycles
+        node, problem = self.problem.node, self.problem
+        about = {"node": node, "unit": "A" if node == "i" else "V", "sigma": self.sigma}
+        t, x, y = (np.asarray(x) for x in (problem.rows, problem.data, self.trace))
+        return trace_figure(t, x, y, about | {"chi2": self.chi2})
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -9,11 +9,8 @@ import pandas
 from memjax.data import PulseRecord
 
 from ..fit_json import BENCH, finite
-from .fit import PulseFit, median_error
+from .fit import CYCLES, PulseFit, median_error
 from .options import cycles
-
-CYCLES = 50
-"""Cycles that are simulated for a report."""
 
 _LAGS = (1, 2, 5, 10, 20, 50, 100)
 

@@ -22,6 +22,10 @@ from ..residuals import Residuals
 from ..result import AbstractFit
 from .initial_guess import Recipe, look_at, recipe_of
 from .noise import FEWEST, NoiseFit, estimate_noise
+from .report import figure_of
+
+CYCLES = 50
+"""Cycles that are simulated for a report or a picture."""
 
 MEMORIES = (np.inf, 3.0, 1.5)
 """Cycles over which earlier cycles lose their weight: what is tried."""
@@ -124,6 +128,11 @@ class PulseFit(AbstractFit):
         pulsed = problem.under_pulses(jnp.asarray(z))
         about = dict(problem=problem, z=z, covariance=covariance, loss=problem.loss(z))
         return replace(self, pulsed=pulsed, **about)
+
+    def _figure(self, *, cycles: bool) -> Any:
+        """See `AbstractFit`: conductance after each pulse."""
+        simulated = self.simulate(CYCLES).g if cycles else np.empty((0, len(self.record.g[0])))
+        return figure_of(1e6 * self.curve(), 1e6 * self.record.g, 1e6 * simulated)
 
     def residuals(self, data: PulseRecord | None = None) -> Residuals:
         """See `AbstractFit`; `data` are other cycles, of which the mean is compared."""

@@ -28,23 +28,26 @@ def drawn(content: dict) -> pandas.DataFrame:
 def pictures(content: dict, measured, simulated, folder: Path) -> list[str]:
     """Curve with a band of simulated cycles, spread of steps by pulse, spread over lags."""
     g, s = 1e6 * _cycles(measured), 1e6 * _cycles(simulated)
-    _curve(1e6 * np.array(content["pulses"]["curve_S"]), g, s, folder / "curve.png")
+    curve = 1e6 * np.array(content["pulses"]["curve_S"])
+    figure_of(curve, g, s).savefig(folder / "curve.png")
     _steps(content["pulses"], {"measured": g, "simulated": s}, folder / "steps.png")
     return ["curve.png", "steps.png"]
 
 
-def _curve(curve: np.ndarray, g: np.ndarray, s: np.ndarray, path: Path) -> None:
+def figure_of(curve: np.ndarray, g: np.ndarray, s: np.ndarray) -> Any:
     """Measured cycles and their mean, the band of simulated ones and the fitted curve [µS]."""
     figure, (ax,) = axes_row(1, height=4.4)
-    n, band = np.arange(len(curve)), np.quantile(s, [0.05, 0.95], axis=0)
+    n = np.arange(len(curve))
     ax.plot(n, g.T, color=MUTED, lw=0.4, alpha=0.6)
     ax.plot([], [], color=MUTED, label=f"measured, {len(g)} cycles")
-    ax.fill_between(n, *band, color=SIMULATED, alpha=0.25, lw=0, label="simulated, 5 to 95 %")
+    if len(s):
+        band = np.quantile(s, [0.05, 0.95], axis=0)
+        ax.fill_between(n, *band, color=SIMULATED, alpha=0.25, lw=0, label="simulated, 5 to 95 %")
     ax.plot(n, np.mean(g, axis=0), color=MEASURED, lw=1.2, label="measured, mean")
     ax.plot(n, curve, color=SIMULATED, lw=1.6, label="fit without noise")
     ax.set(xlabel="Pulse", ylabel="Conductance (µS)", title="Conductance after each pulse")
     ax.legend(fontsize=8)
-    figure.savefig(path)
+    return figure
 
 
 def _steps(about: dict, cycles: dict[str, np.ndarray], path: Path) -> None:

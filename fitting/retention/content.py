@@ -45,9 +45,7 @@ def _law(law: LawFit) -> dict[str, Any]:
 def tables(fit: RetentionFit, options: argparse.Namespace) -> dict[str, pandas.DataFrame]:
     """Readings, and the resistance of the device and of each law."""
     del options
-    laws = {law.name.replace(" ", "_") + "_ohm": law.curve for law in fit.laws}
-    columns = {"measured": {"r_ohm": fit.record.r}, "simulated": {"r_ohm": fit.curve} | laws}
-    return {n: pandas.DataFrame({"t_s": fit.record.t} | x) for n, x in columns.items()}
+    return fit.tables()
 
 
 def row(content: dict) -> dict[str, Any]:

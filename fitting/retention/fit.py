@@ -8,6 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas
 from jax import lax
 from jaxtyping import Array, Float
 
@@ -24,6 +25,7 @@ from ..problem import AbstractDifferentiable, begun, free_names, initial_states,
 from ..residuals import Residuals, neighbour_correlation
 from ..result import AbstractFit
 from .laws import LawFit, compare
+from .report import figure_of
 
 _READ = 1e-2  # voltage at which a resistance is computed where the record does not say [V]
 _SUBSTEPS = 4  # steps of the device's equations between two readings
@@ -155,6 +157,17 @@ class RetentionFit(AbstractFit):
         about = dict(problem=problem, z=z, covariance=covariance, loss=problem.loss(z))
         rms = float(np.sqrt(np.mean((curve / self.record.r - 1) ** 2)))
         return replace(self, device=problem.at(at), curve=curve, rms=rms, **about)
+
+    def tables(self) -> dict[str, pandas.DataFrame]:
+        """Readings, and the resistance of the device and of each law, by t_s."""
+        laws = {law.name.replace(" ", "_") + "_ohm": law.curve for law in self.laws}
+        columns = {"measured": {"r_ohm": self.record.r}, "simulated": {"r_ohm": self.curve} | laws}
+        return {n: pandas.DataFrame({"t_s": self.record.t} | x) for n, x in columns.items()}
+
+    def _figure(self, *, cycles: bool) -> Any:
+        """See `AbstractFit`: resistance against time."""
+        del cycles
+        return figure_of(f"{self.model}, {self.voltage:g} V", **self.tables())
 
     def residuals(self, data: DecayRecord | None = None) -> Residuals:
         """See `AbstractFit`; `data` are later readings of the same run."""

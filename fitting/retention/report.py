@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from memjax.plot.style import MUTED, SECOND, SIMULATED
 
@@ -10,7 +11,14 @@ from ..html import html_table, readable
 
 
 def pictures(content: dict, measured, simulated, folder: Path) -> list[str]:
-    """Resistance on linear and on logarithmic time."""
+    """The picture of `figure_of` as a file."""
+    label = f"{content['model']}, {content['retention']['held_at_V']:g} V"
+    figure_of(label, measured, simulated).savefig(folder / "retention.png")
+    return ["retention.png"]
+
+
+def figure_of(label: str, measured, simulated) -> Any:
+    """Resistance on linear and on logarithmic time; `label` is what the device's curve is called."""
     figure, axes = axes_row(2)
     t, r = measured["t_s"].to_numpy(), measured["r_ohm"].to_numpy()
     since = t - t[0]
@@ -19,15 +27,13 @@ def pictures(content: dict, measured, simulated, folder: Path) -> list[str]:
         use = since > 0 if scale == "log" else since >= 0
         ax.plot(since[use], r[use] / 1e3, ".", ms=2, color=MUTED, label="measured")
         for name, dash in zip(laws, ("-", "--", ":"), strict=False):
-            label = name.removesuffix("_ohm").replace("_", " ")
+            law = name.removesuffix("_ohm").replace("_", " ")
             curve = simulated[name].to_numpy()[use] / 1e3
-            ax.plot(since[use], curve, dash, color=SECOND, label=label)
-        label = f"{content['model']}, {content['retention']['held_at_V']:g} V"
+            ax.plot(since[use], curve, dash, color=SECOND, label=law)
         ax.plot(since[use], simulated["r_ohm"].to_numpy()[use] / 1e3, color=SIMULATED, label=label)
         ax.set(xlabel="Time since the first reading (s)", ylabel="Resistance (kΩ)", xscale=scale)
     axes[0].legend(fontsize=8)
-    figure.savefig(folder / "retention.png")
-    return ["retention.png"]
+    return figure
 
 
 def sections(content: dict) -> list[tuple[str, str]]:

@@ -32,9 +32,9 @@ def _legs(data: mj.Measurement) -> dict[int, list[tuple[np.ndarray, np.ndarray]]
 
 def _figure(columns: int, rows: int = 1, *, height: float = 4.2):
     """A figure and its axes, as a two-dimensional array."""
-    from matplotlib.figure import Figure
+    from memjax.plot.picture import Picture
 
-    figure = Figure(figsize=(5.2 * columns, height * rows))
+    figure = Picture(figsize=(5.2 * columns, height * rows))
     return figure, figure.subplots(rows, columns, squeeze=False)
 
 
@@ -52,15 +52,35 @@ def _legend(figure: Any, axes: Any) -> None:
         figure.legend(handles, labels, loc="outside lower center", ncols=min(len(handles), 3))
 
 
+def measurement_of(table: Any, driven: str) -> mj.Measurement:
+    """A table of sweeps that memjax wrote, as a measurement."""
+    t, v, i = (table[n].to_numpy(float) for n in ("t_s", "v_V", "i_A"))
+    limited = (
+        table["at_compliance"].to_numpy() > 0
+        if "at_compliance" in table
+        else np.zeros(len(v), bool)
+    )
+    sweep = table["sweep"].to_numpy(int)
+    about: dict[str, Any] = dict(at_compliance=limited, reader="memjax", driven=driven)
+    return mj.Measurement(t=t, v=v, i=i, sweep=sweep, **about)
+
+
 def picture_iv(
+    measured: mj.Measurement, simulated: mj.Measurement, path: Path, **options: Any
+) -> None:
+    """The picture of `figure_iv` as a file."""
+    with style():
+        figure_iv(measured, simulated, **options).savefig(path)
+
+
+def figure_iv(
     measured: mj.Measurement,
     simulated: mj.Measurement,
-    path: Path,
     *,
     compliances: Sequence[float],
     thresholds: Thresholds | None,
     random: mj.Measurement | None = None,
-) -> None:
+) -> Any:
     """Measured and simulated current over voltage, logarithmic above linear, one column per polarity.
 
     Behind them simulated sweeps with noise and spread, where there are some.
@@ -73,31 +93,54 @@ def picture_iv(
     flows = np.abs(measured.i[measured.i != 0])  # at a log axis a current of 0 has no place
     lowest = max(float(np.quantile(flows, 0.005)) if flows.size else 0.0, 1e-15)
     limits = lowest / 3, max(np.max(np.abs(measured.i)), *compliances, 0) * 4
+    figure, axes = _figure(len(data), 2, height=3.8)
+    for (above, below), (sign, legs) in zip(axes.T, data.items(), strict=True):
+        _linear_loops(below, legs, model[sign], unsigned=not np.any(measured.i < 0))
+        few = len(legs) < 4
+        fitted = {"color": SIMULATED, "width": 1.6, "alpha": 0.9, "label": "simulated"}
+        cycles = fitted | {"width": 0.5, "alpha": 0.35, "label": "simulated cycles"}
+        measured_look = {
+            "color": MUTED,
+            "width": 1.6 if few else 0.6,
+            "alpha": 1.0 if few else 0.5,
+        }
+        for curves, look in (
+            (behind.get(sign, []), cycles),
+            (legs, measured_look | {"label": "measured"}),
+            (model[sign], fitted),
+        ):
+            if curves:
+                iv(*zip(*curves, strict=True), ax=above, **look)
+        above.set_ylim(*limits)
+        _thresholds(above, levels, sign)
+        for x in compliances:
+            above.axhline(x, color=MEASURED, lw=0.8, ls="--", label=f"compliance {x:g} A")
+        above.set_title(f"{_WORDS[sign]} polarity, {len(legs)} sweep{'s' * (len(legs) > 1)}")
+    _legend(figure, axes)
+    return figure
+
+
+def picture_cycles(measured: mj.Measurement, random: mj.Measurement, path: Path) -> None:
+    """Measured cycles beside as many simulated ones with noise and spread, one row per polarity, on the same axes."""
+    data, model = _legs(measured), _legs(random)
+    shared = [sign for sign in data if sign in model]
     with style():
-        figure, axes = _figure(len(data), 2, height=3.8)
-        for (above, below), (sign, legs) in zip(axes.T, data.items(), strict=True):
-            _linear_loops(below, legs, model[sign], unsigned=not np.any(measured.i < 0))
-            few = len(legs) < 4
-            fitted = {"color": SIMULATED, "width": 1.6, "alpha": 0.9, "label": "simulated"}
-            cycles = fitted | {"width": 0.5, "alpha": 0.35, "label": "simulated cycles"}
-            measured_look = {
-                "color": MUTED,
-                "width": 1.6 if few else 0.6,
-                "alpha": 1.0 if few else 0.5,
-            }
-            for curves, look in (
-                (behind.get(sign, []), cycles),
-                (legs, measured_look | {"label": "measured"}),
-                (model[sign], fitted),
-            ):
-                if curves:
-                    iv(*zip(*curves, strict=True), ax=above, **look)
-            above.set_ylim(*limits)
-            _thresholds(above, levels, sign)
-            for x in compliances:
-                above.axhline(x, color=MEASURED, lw=0.8, ls="--", label=f"compliance {x:g} A")
-            above.set_title(f"{_WORDS[sign]} polarity, {len(legs)} sweep{'s' * (len(legs) > 1)}")
-        _legend(figure, axes)
+        figure, axes = _figure(2, len(shared), height=3.4)
+        for row, sign in zip(axes, shared, strict=True):
+            pairs = ((data[sign], MEASURED, "measured"), (model[sign], SIMULATED, "simulated"))
+            count = min(len(legs) for legs, _, _ in pairs)
+            for ax, (legs, color, word) in zip(row, pairs, strict=True):
+                at = np.linspace(0, len(legs) - 1, count).astype(int)
+                shown = [legs[k] for k in at]
+                iv(*zip(*shown, strict=True), ax=ax, color=color, width=0.8, alpha=0.6)
+                ax.set_title(f"{word}, {_WORDS[sign]} polarity, {count} cycle{'s' * (count > 1)}")
+            size = np.abs(np.concatenate([i for _, i in data[sign]]))
+            size = size[size > 0]
+            low = max(float(np.quantile(size, 0.005)) if size.size else 0.0, 1e-15)
+            volts = np.concatenate([v for v, _ in data[sign]])
+            for ax in row:
+                ax.set_ylim(low / 3, 4 * float(np.max(size, initial=low)))
+                ax.set_xlim(_around(volts.tolist()))
         figure.savefig(path)
 
 

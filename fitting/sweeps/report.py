@@ -16,6 +16,7 @@ from memjax.observables import Thresholds, find_thresholds, summarise, switching
 from ..fit_json import METHODS
 from ..html import (  # fmt: skip
     bullets,
+    folded,
     html_table,
     page,
     parameters_table,
@@ -23,6 +24,7 @@ from ..html import (  # fmt: skip
     provenance_table,
     readable,
     remarks,
+    summary,
 )
 from ..time_pictures import picture_currents
 from . import figures
@@ -35,6 +37,7 @@ CYCLES = "cycles.csv"
 """Simulated sweeps with noise and spread, where there are some."""
 
 _CYCLES = 3  # cycles from which on they are drawn against their number
+_FEW_CYCLES = 10  # cycles below which a spread is known within a quarter at best
 
 _SIMULATED = """ What simulated cycles calibrated has sigma and interval from profiles of the simulated loss, and
 counts as not determined where its logarithm has a standard deviation above 0.5 and above half the prior's."""
@@ -73,6 +76,9 @@ def build(
         read = [summarise(switching(x, **levels.options)) for x in (measured, simulated)]
         note = "" if driven == "current" else f"<p><small>{levels}</small></p>"
         table = _switching_table(*read) + note
+    if random is not None:
+        paths["cycles"] = folder / "cycles.png"
+        figures.picture_cycles(measured, random, paths["cycles"])
     correlation = np.array(content["correlation"])
     figures.picture_correlation(content["free"], correlation, paths["correlation"])
     if measured.t is not None and is_pulsed(measured.applied):
@@ -82,8 +88,61 @@ def build(
     if series:
         paths["trends"] = folder / "trends.png"
         figures.picture_trends(series, paths["trends"])
-    (folder / "report.html").write_text(_page(content, paths, series, table), encoding="utf-8")
+    page_text = _page(content, paths, series, table, next_measurements(content, measured))
+    (folder / "report.html").write_text(page_text, encoding="utf-8")
     return [*(p.name for p in paths.values()), "report.html"]
+
+
+def next_measurements(content: dict, measured: mj.Measurement) -> list[str]:
+    """What further sweeps would show of what is not determined, as far as the data themselves tell."""
+    names, free = content["undetermined"], content["parameters"]
+    left = [n for n in names if n in free]
+    sentences, largest = [], float(np.max(np.abs(measured.v)))
+    if far := content.get("out_of_reach"):
+        sentences.append(
+            f"Sweeps beyond {largest:.3g} V: {', '.join(far)} lie above what was applied."
+        )
+    if (other := [n for n in left if n.endswith("_neg")]) and not np.any(measured.v < 0):
+        sentences.append(f"Sweeps of negative polarity, for {', '.join(other)}.")
+    if np.any(measured.at_compliance) and (on := [n for n in left if n.startswith("r_on")]):
+        sentences.append(
+            f"A higher current limit, or none: it hides what {', '.join(on)} would be."
+        )
+    rates = [n for n in left if n not in (far or []) and _is_of_time(free[n]["unit"])]
+    if rates and _is_of_one_rate(measured):
+        sentences.append(
+            "The same sweep ten times faster and slower, or pulses and decays, in one joint fit: "
+            f"{', '.join(rates)} set how fast the state moves. Sweeps of one rate show combinations of them; "
+            "other rates may tell them apart."
+        )
+    if len(measured.labels) < _FEW_CYCLES:
+        count = len(measured.labels)
+        sentences.append(f"More cycles: {count} say little of the spread from cycle to cycle.")
+    elif not content.get("stochastic") and any(
+        "sigma" in n and not p["free"] for n, p in free.items()
+    ):
+        sentences.append("Nothing for ion noise: fit these cycles again with --stochastic.")
+    return sentences
+
+
+def _is_of_one_rate(measured: mj.Measurement) -> bool:
+    """Whether all sweeps go through their voltages about as fast, within a factor of three."""
+    if measured.t is None:
+        return True
+    rates = []
+    for _, sweep in measured.sweeps():
+        time, extent = np.ptp(np.asarray(sweep.t)), np.max(np.abs(sweep.v))
+        if time > 0 and extent > 0:
+            rates.append(extent / time)
+    return not rates or max(rates) < 3 * min(rates)
+
+
+def _is_of_time(unit: str) -> bool:
+    """Whether a unit holds a time, as those of rates and mobilities do; that of noise has its root."""
+    return (
+        "sqrt" not in unit
+        and "s" in unit.replace("(", " ").replace(")", " ").replace("/", " ").split()
+    )
 
 
 def thresholds_of(content: dict) -> Thresholds | None:
@@ -99,15 +158,7 @@ def _rows(path: Path, driven: str) -> mj.Measurement:
         raise DataError(
             f"cannot be read: {error}", where=str(path), fix="run 'memjax fit' again"
         ) from error
-    t, v, i = (table[n].to_numpy(float) for n in ("t_s", "v_V", "i_A"))
-    limited = (
-        table["at_compliance"].to_numpy() > 0
-        if "at_compliance" in table
-        else np.zeros(len(v), bool)
-    )
-    return mj.Measurement(
-        t=t, v=v, i=i, sweep=table["sweep"].to_numpy(int), at_compliance=limited, reader="memjax", driven=driven
-    )  # fmt: skip
+    return figures.measurement_of(table, driven)
 
 
 def _voltage_row(title: str, measured: dict, simulated: dict) -> list[Any]:
@@ -186,7 +237,7 @@ def _randomness(content: dict) -> str:
         rows.append([f"energy test, {group['label']}", "", "", "", p])
     head = ["", "n", "measured", "simulated", "Wasserstein-1 (floor)"]
     p = ", ".join(readable(x, 2) for x in stochastic["step_p"])
-    return f"""<h3>Calibrated by simulation</h3>{html_table(rows, head)}
+    return f"""<h3>Calibrated by simulation</h3>{folded("Distributions and correlations", rows, head)}
 <p><small>Estimator: {html.escape(stochastic["estimator"])}; {stochastic["draws"]} cycles of each waveform at each
 point, steps of {stochastic["step"]:g} s. Loss {stochastic["loss"]:.4g}, with a standard deviation of
 {stochastic["loss_noise"]:.2g} under other random numbers. The simulated cycles above have other random numbers and
@@ -198,8 +249,19 @@ def _verdict(content: dict) -> str:
     verdict = content.get("verdict")
     if verdict is None:  # written by memjax 0.1
         return ""
-    kind = "" if verdict["word"] == "good" else ' class="warn"'
-    return f"<p{kind}><b>Verdict: {verdict['word']}.</b> {html.escape(verdict['reason'])}.</p>"
+    if verdict["word"] == "good":  # the summary says so
+        return ""
+    text = html.escape(verdict["reason"])
+    return f'<p class="warn"><b>Verdict: {verdict["word"]}.</b> {text}.</p>'
+
+
+def _beside(image: str, content: dict) -> str:
+    """Measured cycles beside simulated ones, and what is random in these; nothing where none were simulated."""
+    if not image:
+        return ""
+    noise = "ion noise and " if content.get("stochastic") else "no noise within a cycle, but "
+    text = f"Simulated cycles have {noise}the spread from cycle to cycle; read noise is not added."
+    return f"<h3>Cycles, measured and simulated</h3>{image}<p><small>{text}</small></p>"
 
 
 def _cycles(series: list[Series], image: str) -> str:
@@ -213,10 +275,13 @@ def _cycles(series: list[Series], image: str) -> str:
         word = "positive" if s.polarity > 0 else "negative"
         rows.append([s.name, s.unit, word, len(known), readable(float(np.median(known))), str(s)])
     small = f"Trends by Kendall's rank correlation, called one where p is below {SURE:g}."
-    return f"<h2>Cycle by cycle</h2>{image}{html_table(rows, head)}<p><small>{small}</small></p>"
+    table = folded("Quantities and trends", rows, head)
+    return f"<h2>Cycle by cycle</h2>{image}{table}<p><small>{small}</small></p>"
 
 
-def _page(content: dict, paths: dict[str, Path], series: list[Series], table: str) -> str:
+def _page(
+    content: dict, paths: dict[str, Path], series: list[Series], table: str, advice: list[str]
+) -> str:
     def img(name: str, alt: str) -> str:
         return picture(paths[name], alt) if name in paths else ""
 
@@ -227,11 +292,11 @@ def _page(content: dict, paths: dict[str, Path], series: list[Series], table: st
     sentences = content.get("identifiability", {}).get("sentences", [])
     body = f"""
 <h1>Fit of <code>{html.escape(content["model"])}</code></h1>
+{summary(content, advice=advice, counted="sweeps")}
 {_verdict(content)}
-<p><small>{content["n_points"]} points in {content["n_sweeps"]} sweeps</small></p>
 {truth if content["synthetic_truth"] else ""}
 <h2>Measured and simulated</h2>{img("iv", "current against voltage")}
-{img("currents", "current against time")}
+{_beside(img("cycles", "measured and simulated cycles"), content)}{img("currents", "current against time")}
 {table}{img("switching", "switching and hold voltages")}
 {_cycles(series, img("trends", "cycle by cycle"))}
 <h2>Parameters</h2>{parameters_table(content)}
@@ -244,6 +309,6 @@ Intervals: {METHODS[intervals["method"]]}.{_SIMULATED if content.get("stochastic
 <h2>Noise and cycle-to-cycle spread</h2>{_variability(content)}{_randomness(content)}
 <p><small>One parameter per event, whose spread explains that of the event.</small></p>
 {remarks(content, *beyond, *intervals["notes"])}
-<h2>Provenance</h2>{provenance_table(content)}
+<details><summary><b>Provenance</b></summary>{provenance_table(content)}</details>
 """
     return page(f"memjax fit: {content['model']}", body)

@@ -6,10 +6,15 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+import pandas
 from jaxtyping import Float
 
 import memjax as mj
+from memjax.errors import SolveError
+from memjax.noise.draws import cycle_factors
 from memjax.observables import Thresholds
+from memjax.params import get
+from memjax.simulate import simulate, simulate_like
 
 from ..inference.identifiability import Identifiability, combine, in_logarithms, of_information
 from ..optimize.levenberg_marquardt import Progress
@@ -17,11 +22,16 @@ from ..residuals import Residuals
 from ..result import AbstractFit
 from ..stochastic.result import Stochastic
 from .covariance import Uncertainty, uncertainty
+from .figures import figure_iv, measurement_of
+from .limits import by_wave, levels_of, share_limits
 from .prepare import Prepared, prepare
-from .problem import Problem, responses
+from .problem import PATIENT, Problem, responses
 from .summary import Waveform
 from .variability import read_noise
 from .verdict import Verdict, judge
+
+_DRAWS = 100  # sweeps per waveform drawn for the simulated distributions
+_SHOWN = 20  # of them those that a picture shows
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -105,6 +115,80 @@ class FitResult(AbstractFit):
         series = np.concatenate([waves, np.full(events.size, -1)])
         return Residuals(values=problem.of_data(z), sigma=sigma, series=series, unit="decades")
 
+    def tables(self) -> tuple[pandas.DataFrame, pandas.DataFrame]:
+        """Measured rows, and those of the device under the same waveforms without noise: sweep, t_s, v_V, i_A, ..."""
+        offset, measured, simulated = 0, [], []
+        limited = self.problem.group.limits is not None
+        for m in share_limits(self.measurements, mj.Bench()) if limited else self.measurements:
+            frame = self._simulated(m, limited)
+            frame["sweep"] += offset
+            lost = m.applied != m.v
+            if np.any(lost) and m.driven == "voltage" and "v_device_V" in frame:
+                # The file holds what was left of the voltage: so does the simulation at these points.
+                at = (frame[n].to_numpy() for n in ("v_device_V", "i_A"))
+                frame.loc[lost, "v_V"] = self.problem.bench.terminal_voltage(*at)[lost]
+            columns = {"t_s": frame["t_s"] if m.t is None else m.t, "v_V": m.v, "i_A": m.i}
+            columns["at_compliance"] = m.at_compliance.astype(int)
+            measured.append(frame[["sweep"]].assign(**columns))
+            simulated.append(frame.drop(columns="v_node", errors="ignore"))
+            offset = int(np.max(np.asarray(frame["sweep"]))) + 1
+        return pandas.concat(measured), pandas.concat(simulated)
+
+    def _simulated(self, m: mj.Measurement, limited: bool) -> pandas.DataFrame:
+        """Rows under a measurement's waveforms, without noise; no numbers where they cannot be solved.
+
+        A device that takes too many steps at the usual tolerances is simulated at those of the search, which solved it.
+        """
+        about: dict[str, Any] = dict(
+            limited=limited, point_time=self.point_time, deterministic=True
+        )
+        about |= dict(bench=self.problem.bench, env=self.problem.env)
+        try:
+            trace = simulate_like(self.device, m, on_failure="ignore", **about).check()
+        except SolveError:
+            policy = replace(self.problem.policy, max_steps=PATIENT.max_steps)
+            trace = simulate_like(self.device, m, policy=policy, on_failure="ignore", **about)
+        frame = trace.to_pandas(device=not self.problem.bench.bare, failed=True)
+        lost = m.labels[np.asarray(trace.result)[0] != 0]
+        values = [c for c in frame if c not in ("member", "sweep", "t_s", "v_V")]
+        frame.loc[np.isin(frame["sweep"], lost), values] = np.nan
+        return frame
+
+    def cycles(self) -> mj.Trace | None:
+        """Sweeps with the fitted noise and cycle spread, 100 of each waveform; None where neither was fitted."""
+        if not self.cycle_spread and self.stochastic is None:
+            return None
+        sigma = {n: s["sigma_ln"] for n, s in self.cycle_spread.items()}
+        factors = cycle_factors(self.seed, sigma, members=_DRAWS, sweeps=len(self.waves))
+        values: dict[str, Any] = {n: get(self.device, n) * x for n, x in factors.items()}
+        values |= by_wave(self.problem.bench, self.problem.group.limits)
+        return simulate(
+            self.device,
+            [w.stimulus for w in self.waves],
+            save=[w.rows for w in self.waves],
+            bench=self.problem.bench,
+            env=self.problem.env,
+            members=_DRAWS,
+            values=values,
+            seed=self.seed,
+            deterministic=self.stochastic is None,
+            on_failure="ignore",
+        ).good()
+
+    def _figure(self, *, cycles: bool) -> Any:
+        """See `AbstractFit`: current against voltage, as the report has it."""
+        driven = self.waves[0].driven
+        measured, simulated = (measurement_of(x, driven) for x in self.tables())
+        trace = self.cycles() if cycles else None
+        random = None if trace is None or not len(trace.v) else cycles_table(trace)
+        return figure_iv(
+            measured,
+            simulated,
+            compliances=levels_of(self.problem.bench, self.problem.group.limits),
+            thresholds=self.thresholds if self.device.volatile else None,
+            random=None if random is None else measurement_of(random, driven),
+        )
+
     @property
     def thresholds(self) -> Thresholds:
         """Currents that mean on and off, in the fit as in tables and pictures."""
@@ -141,6 +225,16 @@ class FitResult(AbstractFit):
         if random is None:
             return of_information(free, information)
         return combine(free, information, tuple(random.replicates), random.covariance)
+
+
+def cycles_table(trace: mj.Trace) -> pandas.DataFrame:
+    """The first simulated sweeps of each waveform, numbered, for pictures: sweep, t_s, v_V, i_A."""
+    members = [trace.member(m) for m in range(min(len(trace.v), _SHOWN))]
+    count = int(np.max(trace.sweep)) + 1
+    table = {"sweep": np.concatenate([m * count + x.sweep for m, x in enumerate(members)])}
+    columns = {"t_s": "t", "v_V": "v", "i_A": "i"}
+    table |= {c: np.concatenate([getattr(x, n) for x in members]) for c, n in columns.items()}
+    return pandas.DataFrame(table)
 
 
 def fit_at(

@@ -13,6 +13,7 @@ from jaxtyping import Array, Float
 from ..device import AbstractDevice, AbstractTwoTerminal
 from ..errors import CircuitError
 from ..fields import AbstractComposite, StateSpec, state
+from ..html import card, html_table, or_text, parameters_html, states_html
 from ..reprs import netlist_text, of_tree
 from ..solver.linear import solve_small
 from ..system import (
@@ -107,6 +108,17 @@ class Circuit(AbstractSystem, AbstractComposite):
         summary = f"driven: {', '.join(drives)}; states {', '.join(s.name for s in self.specs)}"
         elements = dict(zip(self.names, self.elements, strict=True))
         return netlist_text("Circuit", elements, self.nets, summary)
+
+    def _repr_html_(self) -> str | None:
+        def build() -> str:
+            lines = zip(self.names, self.elements, self.nets, strict=True)
+            rows = [[n, type(e).__name__, " - ".join(net)] for n, e, net in lines]
+            netlist = html_table(rows, ["element", "kind", "nodes"])
+            drives = [f"{q} at {p}" for p, q in zip(self.ports, self.quantities, strict=True)]
+            parts = netlist, parameters_html(self), states_html(self.specs)
+            return card("Circuit", f"driven: {', '.join(drives)}", *parts)
+
+        return or_text(build)
 
     def _check(self) -> None:
         """Raise where the netlist makes no circuit."""

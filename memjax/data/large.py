@@ -108,11 +108,14 @@ def read_large(
 
 def _chunks(text: str, start: int, first: int) -> Iterator[tuple[str, int, bool]]:
     """Whole lines of a text, the line before them, and whether they are the last ones; a bar shows how far it is."""
-    from tqdm import tqdm
+    from tqdm.auto import tqdm
+    from tqdm.notebook import tqdm_notebook
 
     line = first
+    # A notebook is no terminal, and shows the bar all the same.
+    hidden = False if issubclass(tqdm, tqdm_notebook) else None
     with tqdm(
-        total=len(text), initial=start, desc="read", unit="B", unit_scale=True, leave=False, disable=None
+        total=len(text), initial=start, desc="read", unit="B", unit_scale=True, leave=False, disable=hidden
     ) as bar:  # fmt: skip
         while start < len(text):
             end = text.find("\n", min(start + CHUNK, len(text))) + 1 or len(text)

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from ..errors import ReaderError
+from ..html import bullet_list, card, fold, html_table, inline_picture, or_text, pictures, span
+from ..reprs import of_tree
 from . import labelled
 from .compliance import levels_of, limits_of_sweeps
 from .programmed import programmed
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     import xarray
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Measurement:
     """Voltage and current of one device, sweep by sweep.
 
@@ -78,6 +80,38 @@ class Measurement:
                 where=str(self.source.get("file", "measurement")),
                 allowed="columns of one length, at least 2 points",
             )
+
+    def __repr__(self) -> str:
+        """File, reader, sweeps, points, ranges, what was driven, and how much has to be known of it."""
+        return of_tree(self, self._text)
+
+    def _text(self) -> str:
+        """See `__repr__`."""
+        (v0, v1), (i0, i1) = span(self.v), span(self.i)
+        limits = ", ".join(f"{x:.3g} A" for x in self.compliances) or "none"
+        return (
+            f"Measurement({self.source.get('file', 'no file')}: {len(self.labels)} sweeps, {len(self.v)} points, "
+            f"{'no time' if self.t is None else 'with time'}; {v0} to {v1} V, {i0} to {i1} A, {self.driven} driven, "
+            f"compliance {limits}; reader {self.reader}, {len(self.warnings)} warnings)"
+        )
+
+    def _repr_html_(self) -> str | None:
+        """The text, the picture of `plot`, smallest and largest values with units, and the warnings."""
+
+        def build() -> str:
+            columns = {"t": (self.t, "s"), "v": (self.v, "V"), "i": (self.i, "A")}
+            rows = [[n, *span(x), u] for n, (x, u) in columns.items() if x is not None]
+            table = html_table(rows, ["", "smallest", "largest", "unit"])
+            remarks = bullet_list(self.warnings)
+            warnings = fold("Warnings", remarks, count=len(self.warnings)) if self.warnings else ""
+            kind, _, text = self._text().partition("(")
+            return card(kind, text.removesuffix(")"), inline_picture(self.plot), table, warnings)
+
+        return or_text(build)
+
+    def plot(self, *, kind: Literal["auto", "iv", "time"] = "auto") -> Any:
+        """Draw it, see `memjax.plot.overview`: a figure, with current against voltage or signals over time."""
+        return pictures().overview(self, kind=kind)
 
     def to_xarray(self) -> "xarray.Dataset":
         """See `memjax.data.labelled.to_xarray`."""

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..fields import StateSpec, check_bounds
+from ..html import device_html
 from ..reprs import device_text
 from ..system import AbstractNoiseStructure, Environment, Jump, State
 from .algebra import AbstractTwoTerminal
@@ -45,6 +46,9 @@ class AbstractDevice(AbstractTwoTerminal):
 
     def __repr__(self) -> str:
         return device_text(self)
+
+    def _repr_html_(self) -> str | None:
+        return device_html(self)
 
     @abc.abstractmethod
     def initial(self, env: Environment) -> State:

@@ -256,7 +256,7 @@ def train(
     state = loop.begin()
     if checkpoint is not None and Path(checkpoint).exists():
         state = loop.load(Path(checkpoint))
-    from tqdm import tqdm
+    from tqdm.auto import tqdm
 
     epochs = range(state.epoch, training.epochs)
     bar = tqdm(epochs, desc="training", unit="epoch", leave=False, disable=not progress)

@@ -474,7 +474,7 @@ def _check_watch(network: Network, watched: Mapping[str, np.ndarray]) -> None:
 
 def _bar(total: int) -> Any:
     """A bar of neuron-steps: their rate, and the time that is left."""
-    from tqdm import tqdm
+    from tqdm.auto import tqdm
 
     return tqdm(total=total, desc="network", unit="neuron-steps", unit_scale=True, leave=False)
 

@@ -14,6 +14,7 @@ from .network import (
     network_raster as network_raster,
     population_rates as population_rates,
 )
+from .overview import overview as overview, png as png, ranges as ranges
 from .phase import phase_plane as phase_plane
 from .raster import raster as raster
 from .reservoir import (

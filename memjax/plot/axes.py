@@ -24,9 +24,9 @@ _SHORT = 2.3
 def axes_or_new(ax: Any) -> Any:
     """The axes themselves, or those of a new figure where there are none."""
     if ax is None:
-        from matplotlib.figure import Figure
+        from .picture import Picture
 
-        ax = Figure().add_subplot()
+        ax = Picture().add_subplot()
     return ax
 
 

@@ -22,8 +22,9 @@ def iv(
     label: str = "",
     width: float = 0.6,
     alpha: float = 0.5,
+    log: bool = True,
 ) -> Any:
-    r"""Draw sweeps as log10 \|i\| over v.
+    r"""Draw sweeps as log10 \|i\| over v, or as i over v.
 
     Parameters
     ----------
@@ -34,6 +35,8 @@ def iv(
         Where to draw; a new figure's axes by default.
     color, label, width, alpha
         How to draw; one legend entry for all sweeps.
+    log : bool
+        Whether the current's modulus is on a logarithmic axis; else the signed current on a linear one.
 
     Returns
     -------
@@ -46,20 +49,28 @@ def iv(
     SolveError
         For a trace of which a solve failed: `Trace.good` drops such members.
     """
+    from matplotlib.ticker import EngFormatter
+
     v, i = _sweeps(v, i)
     if ax is None:
-        from matplotlib.figure import Figure
+        from .picture import Picture
 
-        ax = Figure().add_subplot()
+        ax = Picture().add_subplot()
     indices = (
         np.unique(np.linspace(0, len(v) - 1, min(len(v), _ARROWS)).astype(int)) if len(v) else []
     )
     for n, k in enumerate(indices):
         size = np.abs(i[k])
-        positive = np.where(size > 0, size, np.nan)
-        ax.plot(v[k], positive, color=color, lw=width, alpha=alpha, label=label if n == 0 else None)
-    ax.set_yscale("log")
+        drawn = np.where(size > 0, size, np.nan) if log else i[k]
+        ax.plot(
+            v[k], drawn, color=color, lw=width, alpha=alpha, label=label or None if n == 0 else None
+        )
     ax.set_xlabel("Voltage (V)")
+    if not log:
+        ax.yaxis.set_major_formatter(EngFormatter("A"))
+        ax.set_ylabel("Current")
+        return ax
+    ax.set_yscale("log")
     ax.set_ylabel("|Current| (A)")
     return ax
 

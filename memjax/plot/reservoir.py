@@ -71,9 +71,9 @@ def noise_price(study: ReservoirStudy, *, figure: Any = None) -> Any:
     -------
     matplotlib.figure.Figure
     """
-    from matplotlib.figure import Figure
+    from .picture import Picture
 
-    figure = Figure(figsize=(9, 3.8)) if figure is None else figure
+    figure = Picture(figsize=(9, 3.8)) if figure is None else figure
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=(1, 1.3))
     factors = np.array(list(study.price))
     left.errorbar(

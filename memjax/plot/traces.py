@@ -83,9 +83,9 @@ def traces(
 
 def _stack(count: int) -> Any:
     """Panels of a new figure that share time."""
-    from matplotlib.figure import Figure
+    from .picture import Picture
 
-    axes = Figure(figsize=(6.4, 1.2 + 1.5 * count)).subplots(count, sharex=True, squeeze=False)[
+    axes = Picture(figsize=(6.4, 1.2 + 1.5 * count)).subplots(count, sharex=True, squeeze=False)[
         :, 0
     ]
     axes[0].figure.align_ylabels(axes)

@@ -33,11 +33,11 @@ def trends(series: Sequence[Series], *, figure: Any = None) -> Any:
     -------
     matplotlib.figure.Figure
     """
-    from matplotlib.figure import Figure
+    from .picture import Picture
 
     known = [s for s in series if np.isfinite(s.values).any()]
     units = list(dict.fromkeys(s.unit for s in known)) or ["V"]
-    figure = Figure(figsize=(7.2, 3.6 * len(units))) if figure is None else figure
+    figure = Picture(figsize=(7.2, 3.6 * len(units))) if figure is None else figure
     axes = np.atleast_1d(figure.subplots(len(units), 1, sharex=True))
     for ax, unit in zip(axes, units, strict=True):
         own = [s for s in known if s.unit == unit]

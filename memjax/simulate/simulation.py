@@ -329,7 +329,7 @@ def _bar(progress: bool, batch: "_Batch", carry: bool):
     """A progress bar over rows, or None."""
     if not progress:
         return None
-    from tqdm import tqdm
+    from tqdm.auto import tqdm
 
     total = batch.rows.shape[1] * (len(batch.lengths) if carry else 1)
     return tqdm(total=total, desc="simulate", unit="row", leave=False)

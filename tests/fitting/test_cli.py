@@ -1,11 +1,13 @@
 """What `memjax fit` says and refuses before anything is fitted."""
 
+import webbrowser
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import memjax as mj
+from fitting.cli import show_page
 from fitting.kinds import kinds
 from memjax.cli.program import main
 
@@ -49,3 +51,44 @@ def test_help_is_shown(capsys):
     """A percent sign in a text of argparse is a format."""
     assert main(["fit", "--help"]) == 0
     assert "--points N" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_page_is_opened_and_a_browser_that_is_missing_is_said(
+    tmp_path, monkeypatch, capsys, there
+):
+    addresses = []
+    monkeypatch.setattr("webbrowser.open", lambda a: addresses.append(a) or there)
+    show_page(tmp_path / "report.html")
+    assert addresses == [(tmp_path / "report.html").as_uri()]
+    said = capsys.readouterr().err
+    assert ("no browser could be started" in said) is not there
+    assert said.count("\n") == (not there)
+
+
+def test_a_browser_that_fails_is_no_failure(tmp_path, monkeypatch, capsys):
+    def fail(address):
+        raise webbrowser.Error("no display")
+
+    monkeypatch.setattr("webbrowser.open", fail)
+    show_page(tmp_path / "report.html")
+    assert "report.html" in capsys.readouterr().err
+
+
+def test_a_fit_is_shown_once_it_is_written(tmp_path, monkeypatch):
+    """By the command itself, whatever the kind; `--open` is one of the options that all kinds take."""
+    label, out, addresses = "conductance per pulse", tmp_path / "out", []
+
+    def write(kind, options):
+        out.mkdir()
+        (out / "report.html").write_text("page")
+        return 0
+
+    monkeypatch.setitem(kinds(), label, replace(kinds()[label], run=write))
+    monkeypatch.setattr("webbrowser.open", lambda a: addresses.append(a) or True)
+    file = tmp_path / "a.csv"
+    rows = "".join(f"0,{branch},0,{k},1e-6\n" for branch in "PD" for k in range(3))
+    file.write_text("device,branch,cycle,pulse,g_S\n" + rows)
+    words = ["fit", str(file), "--model", "yakopcic", "--out", str(out), "--open"]
+    assert main(words) == 0
+    assert addresses == [(out / "report.html").as_uri()]

@@ -99,3 +99,14 @@ def test_a_fit_says_what_it_is_in_a_few_lines():
     assert lines[2].endswith(" V")
     assert lines[3].endswith(", not determined")
     assert len(lines) == 4
+
+
+def test_a_fit_shows_its_intervals_parameters_and_remarks():
+    own = fit(sigma=(0.1, 5.0, 0.1))
+    page = own._repr_html_()
+    assert "data:image/png;base64," in page
+    assert "<td>r_on</td>" in page
+    assert "v_on is not determined" in page
+    figure = own.plot()
+    assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == list(NAMES)
+    assert "90 % interval" in figure.axes[0].get_xlabel()

@@ -84,6 +84,13 @@ def test_the_fitted_trace_is_that_of_a_simulation(by_voltage):
     np.testing.assert_allclose(by_voltage.trace, trace.state["node.v"][0], atol=2e-4)
 
 
+def test_a_fit_draws_its_trace_over_the_rows(by_voltage):
+    trace, residuals = by_voltage.plot().axes
+    np.testing.assert_array_equal(trace.lines[1].get_ydata(), np.asarray(by_voltage.trace))
+    assert trace.get_ylabel() == "Voltage (V)"
+    assert residuals.get_ylabel() == "Residual (sigma)"
+
+
 def test_failed_solves_are_no_result(measured):
     broken = mj.Sampled(PULSE.times, 1e250 * PULSE.values, kind="staircase")
     free = [*TRACE_TRUTH, "memristor.mu_neg"]

@@ -68,6 +68,15 @@ def test_true_parameters_come_back(fit, device):
     assert np.max(np.abs(z)) < Z, dict(zip(fit.free, z, strict=True))
 
 
+def test_a_fit_draws_its_curve_over_the_cycles(fit, record):
+    for cycles in (False, True):
+        (ax,) = fit.plot(cycles=cycles).axes
+        drawn = {line.get_label(): line.get_ydata() for line in ax.lines}
+        np.testing.assert_allclose(drawn["fit without noise"], 1e6 * fit.curve())
+        assert f"measured, {len(record.g)} cycles" in drawn
+        assert len(ax.collections) == cycles  # the band
+
+
 def test_standard_errors_are_in_the_parameters_units(fit):
     """Central differences of 1e-4 in the coordinates: an error of second order."""
     for k, name in enumerate(fit.free):

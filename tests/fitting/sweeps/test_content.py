@@ -27,7 +27,7 @@ def test_a_fit_folder_is_complete_and_its_json_strict(result, tmp_path):
     assert content["settings"] == {}  # a diffusive memristor has none
     assert content["data"][0]["sha256"]
     page = (tmp_path / "report.html").read_text()
-    assert page.count("data:image/png;base64,") == 5
+    assert page.count("data:image/png;base64,") == 6
     assert 'src="http' not in page
     simulated = np.genfromtxt(tmp_path / "simulated.csv", delimiter=",", names=True)
     assert len(simulated) == result.n_points

@@ -7,6 +7,7 @@ from fitting.sweeps.figures import (
     _around,
     _rising,
     picture_correlation,
+    picture_cycles,
     picture_iv,
     picture_residuals,
     picture_trends,
@@ -34,6 +35,7 @@ def test_pictures_are_drawn(tmp_path):
     m = measured_loops(*(threshold_loop(0.4 + 0.05 * k, 0.2) for k in range(3)))
     picture_iv(m, m, tmp_path / "iv.png", compliances=[1e-6], thresholds=Thresholds())
     picture_residuals(m, m, tmp_path / "residuals.png")
+    picture_cycles(m, m, tmp_path / "cycles.png")
     picture_correlation(["a", "b"], np.eye(2), tmp_path / "correlation.png")
     picture_trends(trends(m), tmp_path / "trends.png")
     for path in tmp_path.iterdir():

@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 
+import memjax as mj
 from fitting.sweeps.report import (
     _cycles,
     _rows,
     _switching_table,
     _variability,
     _verdict,
+    next_measurements,
     thresholds_of,
 )
 from memjax.errors import DataError
@@ -35,6 +37,7 @@ def test_a_fit_of_an_old_version_has_neither_thresholds_nor_a_verdict():
     poor = {"verdict": {"word": "poor", "reason": "the loop's area is < half"}}
     assert 'class="warn"' in _verdict(poor)
     assert "&lt; half" in _verdict(poor)
+    assert _verdict({"verdict": {"word": "good", "reason": "all agrees"}}) == ""
 
 
 def test_noise_and_spreads_have_a_row_each():
@@ -55,3 +58,36 @@ def test_a_table_that_is_missing_is_named(tmp_path):
     assert not rows.at_compliance.any()
     with pytest.raises(DataError, match="cannot be read"):
         _rows(tmp_path / "b.csv", "voltage")
+
+
+def sweeps(*seconds: float) -> mj.Measurement:
+    """Sweeps to 1 V and back that take so long each, at the current limit near the peak."""
+    v = np.concatenate([np.linspace(0, 1, 20), np.linspace(1, 0, 20)])
+    t, n = np.concatenate([np.linspace(0, s, 40) for s in seconds]), len(seconds)
+    volts = np.tile(v, n)
+    about = {"at_compliance": volts > 0.9, "reader": "test"}
+    return mj.Measurement(t=t, v=volts, i=1e-6 * volts, sweep=np.repeat(np.arange(n), 40), **about)
+
+
+def test_what_to_measure_next_follows_from_what_is_left_and_from_the_data():
+    units = {
+        "r_on": "ohm",
+        "mu": "1/(V s)",
+        "mu_neg": "1/(V s)",
+        "v_on": "V",
+        "sigma_ion": "1/sqrt(s)",
+    }
+    content = {
+        "undetermined": ["r_on", "mu", "mu_neg", "v_on", "sigma_ion", "sigma_ln(mu)"],
+        "out_of_reach": ["v_on"],
+        "parameters": {n: {"unit": u, "free": True} for n, u in units.items()},
+    }
+    text = "\n".join(next_measurements(content, sweeps(1.0, 1.0)))
+    assert "Sweeps beyond 1 V: v_on lie" in text
+    assert "negative polarity, for mu_neg." in text
+    assert "hides what r_on would be" in text
+    assert "in one joint fit: mu, mu_neg set" in text
+    assert "More cycles: 2 say" in text
+    assert "faster" not in " ".join(next_measurements(content, sweeps(1.0, 10.0)))
+    nothing = content | {"undetermined": [], "out_of_reach": []}
+    assert next_measurements(nothing, sweeps(*[1.0] * 10)) == []

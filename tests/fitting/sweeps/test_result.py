@@ -2,6 +2,8 @@
 
 import numpy as np
 
+import memjax as mj
+
 
 def test_a_fit_says_its_points_its_largest_voltage_and_its_covariance(result):
     assert result.n_points == sum(w.log_response.size for w in result.waves)
@@ -9,3 +11,18 @@ def test_a_fit_says_its_points_its_largest_voltage_and_its_covariance(result):
     np.testing.assert_array_equal(result.covariance, result.uncertainty.covariance)
     assert result.freedom == result.uncertainty.freedom
     assert set(result.identifiability.names) == set(result.problem.free)
+
+
+def test_a_fit_draws_what_its_report_does(result, example, monkeypatch):
+    """Both polarities, logarithmic above linear, simulated cycles behind; here the measured ones stand in for these."""
+    v, i = (np.asarray(x)[None] for x in (example.v, example.i))
+    _, sweep = np.unique(example.sweep, return_inverse=True)
+    about = dict(
+        v=v, i=i, v_device=v, i_device=i, state={}, result=np.zeros((1, sweep.max() + 1), int)
+    )
+    trace = mj.Trace(t=np.asarray(example.t), sweep=sweep, **about)
+    monkeypatch.setattr(type(result), "cycles", lambda self: trace)
+    figure = result.plot()
+    assert len(figure.axes) == 4
+    labels = {line.get_label() for line in figure.axes[0].lines}
+    assert {"measured", "simulated", "simulated cycles"} <= labels

@@ -19,7 +19,6 @@ step = mj.Sampled([0.0, 0.03], [1.0, 1.0])
 options = dict(
     events=mj.observables.spike_events("gate.v", level=0.2, size=4),
     save=np.array([0.03]),
-    policy=mj.Stiff(rtol=1e-6, atol=1e-9),
     deterministic=True,
 )
 
@@ -31,7 +30,7 @@ def first_spike(mu):
 
 mu = float(mj.params.get(neuron, "memristor.mu"))
 _, slope = jax.jvp(first_spike, (mu,), (1.0,))
-moves = np.geomspace(1e-5, 0.2, 12)  # relative
+moves = np.geomspace(1e-4, 0.1, 7)  # relative
 mus = mu * (1 + np.concatenate([-moves, moves]))
 solves = mj.simulate(
     neuron, step, members=len(mus), values={"memristor.mu": mus[:, None]}, **options

@@ -36,7 +36,7 @@ for row in fit.table():
     if row["free"]:
         name, value, std = row["name"], row["value"], row["std"]
         print(f"{name}: {value:.4g} +- {std:.2g} {row['unit']}, true {truth[name]:g}")
-again = mj.simulate_like(fit.device, measured).check()
+again = mj.simulate(fit.device, drive, save=t, deterministic=True).check()
 with mj.plot.style():
     fig, ax = plt.subplots(figsize=(6, 4))
     mj.plot.iv(measured, ax=ax, color="#9aa5b1", width=3, alpha=1.0, label="measured")

@@ -18,7 +18,7 @@ values = mj.presets.load("diffusive/wang2024-dc-symmetric")[1]
 device = mj.params.replace(mj.DiffusiveMemristor(), values)
 ramp = mj.Sampled([0.0, 1.0], [0.0, 0.5])  # s, V
 rows = 2e-3 * np.arange(1, 501)
-steps = 2e-3 / 2.0 ** np.arange(5)  # s
+steps = 2e-3 / 2.0 ** np.arange(3)  # s
 sigmas = {name: float(mj.params.get(device, name)) for name in ("sigma1", "sigma2")}
 cycles = 200
 

@@ -3,7 +3,7 @@ Loops of devices that remember
 ==============================
 
 Two triangle sweeps in a row: the second begins with the state in which the first one ended.
-Where the two loops differ, the first sweep has changed the device for good.
+Where both loops are the same, the first sweep brought the device back to where it began.
 """
 
 import jax
@@ -29,9 +29,9 @@ with mj.plot.style():
         wave = mj.triangle_sweep(peak, 4 * peak / period, negative=peak, cycles=2)
         trace = mj.simulate(device, wave, save=period / 500, deterministic=True).check()
         v, current = np.ravel(trace.v), np.abs(np.ravel(trace.i))
-        for k, color in enumerate(("#2f6fb2", "#d1495b")):
+        for k, (color, width) in enumerate((("#9cc3ea", 4), ("#d1495b", 1.2))):
             half = slice(500 * k, 500 * (k + 1))
-            ax.semilogy(v[half], current[half], color=color, label=f"sweep {k + 1}")
+            ax.semilogy(v[half], current[half], color=color, lw=width, label=f"sweep {k + 1}")
         ax.set_ylim(bottom=np.quantile(current[current > 0], 0.02))
         ax.set_title(name, fontsize=11)
         ax.set(xlabel="Voltage (V)", ylabel="|Current| (A)")

@@ -1,0 +1,45 @@
+"""
+The derivative of a spike's time
+================================
+
+A spike is located within its time step, so that its time has an exact derivative; rows of output play no part.
+The derivative agrees with secants until their own errors, of curvature or of tolerance, take over.
+"""
+
+import jax
+
+jax.config.update("jax_enable_x64", True)
+import matplotlib.pyplot as plt
+import numpy as np
+
+import memjax as mj
+
+neuron = mj.neuron.one_memristor(output_stage=False)
+step = mj.Sampled([0.0, 0.03], [1.0, 1.0])
+options = dict(
+    events=mj.observables.spike_events("gate.v", level=0.2, size=4),
+    save=np.array([0.03]),
+    deterministic=True,
+)
+
+
+def first_spike(mu):
+    changed = mj.params.replace(neuron, {"memristor.mu": mu})
+    return mj.observables.spike_times(mj.simulate(changed, step, **options))[0, 0]
+
+
+mu = float(mj.params.get(neuron, "memristor.mu"))
+_, slope = jax.jvp(first_spike, (mu,), (1.0,))
+moves = np.geomspace(1e-4, 0.1, 7)  # relative
+mus = mu * (1 + np.concatenate([-moves, moves]))
+solves = mj.simulate(
+    neuron, step, members=len(mus), values={"memristor.mu": mus[:, None]}, **options
+).check()
+below, above = np.asarray(mj.observables.spike_times(solves))[:, 0].reshape(2, -1)
+secants = (above - below) / (2 * moves * mu)
+
+with mj.plot.style():
+    fig, ax = plt.subplots(figsize=(6, 4))
+    ax.loglog(moves, np.abs(secants / slope - 1), "o-", color="#3b4252")
+    ax.set(xlabel="Relative move of mu (1)", ylabel="Secant against derivative (1)")
+    ax.set_title(f"derivative {1e3 * mu * slope:.2f} ms per unit of ln(mu)", fontsize=40)

@@ -41,4 +41,5 @@ with mj.plot.style():
     fig, ax = plt.subplots(figsize=(6, 4))
     mj.plot.iv(measured, ax=ax, color="#9aa5b1", width=3, alpha=1.0, label="measured")
     mj.plot.iv(again, ax=ax, color="#d1495b", width=1.5, alpha=1.0, label="fitted")
+    ax.set_ylim(bottom=1e-6)
     ax.legend(loc="lower right")

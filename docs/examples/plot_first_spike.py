@@ -37,4 +37,4 @@ with mj.plot.style():
     fig, ax = plt.subplots(figsize=(6, 4))
     ax.loglog(moves, np.abs(secants / slope - 1), "o-", color="#3b4252")
     ax.set(xlabel="Relative move of mu (1)", ylabel="Secant against derivative (1)")
-    ax.set_title(f"derivative {1e3 * mu * slope:.2f} ms per unit of ln(mu)", fontsize=40)
+    ax.set_title(f"derivative {1e3 * mu * slope:.2f} ms per unit of ln(mu)", fontsize=10)

@@ -116,7 +116,7 @@ def _remark(p: dict) -> str:
     return ", ".join(word for word, true in words.items() if true)
 
 
-def _interval(ends: list | None) -> str:
+def _interval(ends: Sequence[float] | None) -> str:
     """An interval, open where it has no end."""
     return "" if ends is None else " to ".join(readable(x, 3) or "open" for x in ends)
 

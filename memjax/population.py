@@ -165,7 +165,7 @@ class Population(eqx.Module):
     def plot(self) -> Any:
         """Draw the range of 90 % of the devices over the median, parameter by parameter, see `memjax.plot.ranges`."""
         (low, high), middle = self.interval(), self.median()
-        columns = ([float(x[n]) for n in self.names] for x in (low, middle, high))
+        columns = (np.array([float(x[n]) for n in self.names]) for x in (low, middle, high))
         return pictures().ranges(self.names, *columns, label="90 % of devices")
 
     def interval(

@@ -6,7 +6,7 @@ import re
 import warnings
 from collections.abc import Mapping
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
 import jax
@@ -202,7 +202,7 @@ class Trace(eqx.Module):
         kind, _, text = self._text().partition("(")
         return card(kind, text.removesuffix(")"), picture, table)
 
-    def plot(self, *, kind: Literal["auto", "iv", "time"] = "auto") -> Any:
+    def plot(self, *, kind: str = "auto") -> Any:
         """Draw it, see `memjax.plot.overview`: a figure, with current against voltage or signals over time."""
         return pictures().overview(self, kind=kind)
 

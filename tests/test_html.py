@@ -110,7 +110,7 @@ def test_a_population_gives_the_quantiles_of_its_draws():
     assert "cycles of one" not in population(cycles=False)._repr_html_()
     assert re.match(r"Population\(linear-drift: r_on [\d.e+]+ \(.* to .*\) ohm; ", repr(own))
     with pytest.raises(ModelError, match=r"level = 90"):
-        own.interval(90)
+        own.interval(90.0)
 
 
 def test_trees_in_the_form_of_a_model_are_left_to_their_text():

@@ -134,7 +134,7 @@ def _is_of_one_rate(measured: mj.Measurement) -> bool:
         time, extent = np.ptp(np.asarray(sweep.t)), np.max(np.abs(sweep.v))
         if time > 0 and extent > 0:
             rates.append(extent / time)
-    return not rates or max(rates) < 3 * min(rates)
+    return not rates or bool(max(rates) < 3 * min(rates))
 
 
 def _is_of_time(unit: str) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -109,7 +109,7 @@ class Measurement:
 
         return or_text(build)
 
-    def plot(self, *, kind: Literal["auto", "iv", "time"] = "auto") -> Any:
+    def plot(self, *, kind: str = "auto") -> Any:
         """Draw it, see `memjax.plot.overview`: a figure, with current against voltage or signals over time."""
         return pictures().overview(self, kind=kind)
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from ..data.measurement import Measurement
 from ..errors import BoundsError
 from ..result import Member, Trace
 from .style import MUTED
@@ -14,7 +15,7 @@ _ARROWS = 60
 
 
 def iv(
-    v: Sequence[Float[np.ndarray, " points"]] | Trace | Member,
+    v: Sequence[Float[np.ndarray, " points"]] | Trace | Member | Measurement,
     i: Sequence[Float[np.ndarray, " points"]] | None = None,
     *,
     ax: Any = None,

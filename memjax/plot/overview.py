@@ -1,7 +1,7 @@
 """One picture of a whole object: of a trace or measurement, of ranges of parameters."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -13,7 +13,6 @@ from .iv import iv
 from .style import MEASURED, MUTED, SIMULATED, style
 from .traces import traces
 
-Kind = Literal["auto", "iv", "time"]
 _KINDS = ("auto", "iv", "time")
 
 _LEVELS = 8
@@ -23,14 +22,14 @@ _LINES, _STATES = 12, 4
 """Members and states that are drawn over time."""
 
 
-def png(figure: Any, *, dpi: float | None = None) -> bytes:
+def png(figure: Any, *, dpi: float | int | None = None) -> bytes:
     """The bytes of a figure as PNG, in its own resolution by default."""
     from .picture import png as as_png
 
     return as_png(figure, dpi=dpi)
 
 
-def overview(trace: Any, *, kind: Kind = "auto") -> Any:
+def overview(trace: Any, *, kind: str = "auto") -> Any:
     """Draw a trace or a measurement: current against voltage, or signals over time.
 
     Parameters
@@ -64,7 +63,7 @@ def overview(trace: Any, *, kind: Kind = "auto") -> Any:
         return _over_time(trace) if (kind == "time" or _is_pulsed(trace, kind)) else _loops(trace)
 
 
-def _is_pulsed(trace: Any, kind: Kind) -> bool:
+def _is_pulsed(trace: Any, kind: str) -> bool:
     """Whether "auto" draws over time."""
     if kind != "auto" or getattr(trace, "t", None) is None:
         return False

@@ -18,7 +18,7 @@ class Picture(Figure):
         return png(self)
 
 
-def png(figure: Any, *, dpi: float | None = None) -> bytes:
+def png(figure: Any, *, dpi: float | int | None = None) -> bytes:
     """The bytes of a figure as PNG, in the resolution of the style by default."""
     place = BytesIO()
     figure.savefig(place, format="png", dpi="figure" if dpi is None else dpi)

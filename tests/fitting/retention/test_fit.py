@@ -26,7 +26,7 @@ def test_a_device_relaxes_as_it_was_made():
     assert np.max(np.abs(found.curve / clean - 1)) < Z * 1e-3
     assert found.rms < 1.5e-3
     drawn = {line.get_label(): line.get_ydata() for line in found.plot().axes[0].lines}
-    np.testing.assert_allclose(drawn["drift, 0.01 V"], found.curve / 1e3)
+    np.testing.assert_allclose(drawn["drift, 0 V"], found.curve / 1e3)
     np.testing.assert_allclose(drawn["measured"], record.r / 1e3)
     with pytest.raises(DataError, match="no relaxation known"):
         fit_retention(record, mj.Vteam())

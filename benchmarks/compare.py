@@ -228,8 +228,8 @@ def table(rows: Sequence[Row]) -> str:
     widths = [max(len(line[k]) for line in (head, *cells)) for k in range(len(head))]
     groups = defaultdict(list)
     for row, line in zip(rows, cells):
-        groups[_title(row.key)].append(_aligned(line, widths))
-    top = _aligned(head, widths)
+        groups[_title(row.key)].append(_align(line, widths))
+    top = _align(head, widths)
     return "\n\n".join("\n".join((title, top, *lines)) for title, lines in groups.items())
 
 
@@ -290,6 +290,6 @@ def _cells(row: Row) -> tuple[str, ...]:
     return (_name(row.key), *numbers, margin, *rest, row.verdict)
 
 
-def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
+def _align(cells: Sequence[str], widths: Sequence[int]) -> str:
     numbers = (cell.rjust(width) for cell, width in zip(cells[1:-1], widths[1:-1]))
     return "  ".join(("  " + cells[0].ljust(widths[0]), *numbers, cells[-1])).rstrip()

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from benchmarks.registry import BenchmarkError
 from benchmarks.timing import Times
+from memjax.cores import usable_cores
 
 SCHEMA_VERSION = 1
 STATUSES = ("ok", "skipped", "failed", "timeout")
@@ -51,15 +52,10 @@ def provenance() -> dict:
         "machine": {
             "cpu": _cpu_model(),
             "cores": os.cpu_count(),
-            "usable_cores": _usable_cores(),
+            "usable_cores": usable_cores(),
             "system": platform.platform(),
         },
     }
-
-
-def _usable_cores() -> int | None:
-    """Cores that this process may use, which ``taskset`` and containers reduce."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def origin(record: dict) -> dict[str, str]:

@@ -141,14 +141,13 @@ def _run_fit(options: argparse.Namespace) -> int:
     kind = kind_for(options)
     prepare_jax()
     if options.batch and not kind.batched:
-        return _shown(options, batch_options.run(kind, options))
+        return _open_report(options, batch_options.run(kind, options))
     refuse_unused(options, kind)
-    status = (kind.run or run)(kind, options)
-    return _shown(options, status)
+    return _open_report(options, (kind.run or run)(kind, options))
 
 
-def _shown(options: argparse.Namespace, status: int) -> int:
-    """The exit status, after the page was shown where that is wanted and there is one."""
+def _open_report(options: argparse.Namespace, status: int) -> int:
+    """Show the page where that is wanted and there is one; the exit status is passed on."""
     path = Path(options.out) / "report.html"
     if options.open and path.exists():
         show_page(path)
@@ -161,10 +160,10 @@ def show_page(path: Path) -> None:
     """Open a page in the user's browser; where there is none, a line on standard error says so."""
     address = path.resolve().as_uri()
     try:
-        open_there = webbrowser.open(address)
+        is_open = webbrowser.open(address)
     except (webbrowser.Error, OSError):
-        open_there = False
-    if not open_there:
+        is_open = False
+    if not is_open:
         say("note", f"--open: no browser could be started; the page is {address}")
 
 

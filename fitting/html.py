@@ -1,12 +1,11 @@
 """What the pages of all fits have in common: one look, tables, pictures that need nothing beside them."""
 
-import base64
 import html
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from memjax.html import bullet_list as bullets, fold, html_table as html_table
+from memjax.html import bullet_list as bullets, fold, html_table as html_table, image
 
 _CSS = """
 :root{color-scheme:light dark;--text:#222;--page:#fff;--line:#ddd;--quiet:#666;--code:#f3f3f3;--warn:#fff4e0;
@@ -44,15 +43,14 @@ def page(title: str, body: str) -> str:
     return f'<!doctype html><html lang="en"><head>{head}</head><body>{body}</body></html>\n'
 
 
-def folded(title: str, rows: list[list[Any]], head: list[str]) -> str:
+def fold_table(title: str, rows: list[list[Any]], head: list[str]) -> str:
     """A titled table, folded where it is long."""
     return fold(title, html_table(rows, head), count=len(rows), long=_LONG)
 
 
 def picture(path: Path, alt: str) -> str:
     """A picture, its bytes in the page."""
-    data = base64.b64encode(path.read_bytes()).decode()
-    return f'<p><img alt="{html.escape(alt)}" src="data:image/png;base64,{data}"></p>'
+    return image(path.read_bytes(), alt)
 
 
 def remarks(content: dict, *more: str) -> str:

@@ -137,15 +137,9 @@ class AbstractFit:
         del cycles
         ends, values = self.intervals(0.9), self.values
         names = [n for n in self.free if n in ends]
-        columns = (
-            [x[n] for n in names]
-            for x in (
-                {n: e[0] for n, e in ends.items()},
-                values,
-                {n: e[-1] for n, e in ends.items()},
-            )
-        )
-        return ranges(names, *map(np.array, columns), label="90 % interval")
+        # An end that is open is no number, and has no row.
+        rows = np.array([[ends[n][0], values[n], ends[n][-1]] for n in names], float).reshape(-1, 3)
+        return ranges(names, *rows.T, label="90 % interval")
 
     def moved(
         self,

@@ -2,7 +2,7 @@
 
 import base64
 import html
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -59,19 +59,31 @@ def fold(title: str, body: str, *, count: int, long: int = _LONG) -> str:
     return f"<details>{summary}{body}</details>"
 
 
+def image(png: bytes, alt: str = "") -> str:
+    """A picture, its bytes in the page."""
+    data = base64.b64encode(png).decode()
+    look = f'alt="{html.escape(alt)}" style="max-width:100%"'
+    return f'<p><img {look} src="data:image/png;base64,{data}"></p>'
+
+
 def inline_picture(draw: Callable[[], Any]) -> str:
     """What `draw` gives, a figure, as an image in the page; nothing where matplotlib is missing."""
     try:
         import matplotlib  # noqa: F401
     except ImportError:
         return ""
-    data = base64.b64encode(pictures().png(draw(), dpi=_DPI)).decode()
-    return f'<p><img alt="" style="max-width:100%" src="data:image/png;base64,{data}"></p>'
+    return image(pictures().png(draw(), dpi=_DPI))
 
 
 def card(title: str, text: str, *parts: str) -> str:
     """A heading, a sentence below it, and parts that are HTML."""
     return f"<div><p><b>{html.escape(title)}</b><br>{html.escape(text)}</p>{''.join(parts)}</div>"
+
+
+def text_card(text: str, *parts: str) -> str:
+    """A card of an object's text, ``Kind(what is to be known)``: its kind is the heading."""
+    kind, _, rest = text.partition("(")
+    return card(kind, rest.removesuffix(")"), *parts)
 
 
 def or_text(build: Callable[[], str]) -> str | None:
@@ -92,6 +104,12 @@ def _number(value: Any) -> str:
     if np.ndim(value):
         return f"{' x '.join(map(str, np.shape(value)))} values"
     return f"{float(np.asarray(value)):.4g}"
+
+
+def extent_table(columns: Mapping[str, tuple[Any, str]]) -> str:
+    """Smallest and largest value of quantities, by name their numbers and unit."""
+    rows = [[name, *span(x), _unit(unit)] for name, (x, unit) in columns.items()]
+    return html_table(rows, ["", "smallest", "largest", "unit"])
 
 
 def span(values: Any) -> tuple[str, str]:

@@ -134,8 +134,11 @@ class Population(eqx.Module):
             for n in self.names
         )
         cycles = "alike" if self.cycle_root is None else "drawn"
-        name = getattr(self.base, "name", type(self.base).__name__)
-        return f"Population({name}: {each}; cycles {cycles})"
+        return f"Population({self._base_name}: {each}; cycles {cycles})"
+
+    @property
+    def _base_name(self) -> str:
+        return getattr(self.base, "name", type(self.base).__name__)
 
     def _repr_html_(self) -> str | None:
         """A table of medians and ranges with units, and the picture of `plot`."""
@@ -154,11 +157,10 @@ class Population(eqx.Module):
             head = ["parameter", "median", "devices: 5 %", "95 %"]
             head += ["cycles of one: 5 %", "95 %"] * (self.cycle_root is not None)
             table = html_table(rows, [*head, "unit", "meaning"])
-            name = getattr(self.base, "name", type(self.base).__name__)
-            text = f"{len(self.names)} parameters of {name} are drawn per device"
+            text = f"{len(self.names)} parameters of {self._base_name} are drawn per device"
             text += "" if self.cycle_root is None else ", and per cycle about the device's own"
-            folded = fold("Drawn parameters", table, count=len(rows))
-            return card("Population", text, inline_picture(self.plot), folded)
+            parameters = fold("Drawn parameters", table, count=len(rows))
+            return card("Population", text, inline_picture(self.plot), parameters)
 
         return or_text(build)
 

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from .errors import BoundsError, SolveError
-from .html import card, html_table, inline_picture, or_text, pictures, span
+from .html import extent_table, inline_picture, or_text, pictures, text_card
 from .reprs import of_tree
 from .watch import Crossing
 
@@ -195,12 +195,9 @@ class Trace(eqx.Module):
         """See `_repr_html_`."""
         columns = {"t": (self.t, "s"), "v": (self.v, "V"), "i": (self.i, "A")}
         columns |= {n: (x, self.units.get(n, "1")) for n, x in self.state.items()}
-        rows = [[n, *span(x), "" if u == "1" else u] for n, (x, u) in columns.items()]
-        table = html_table(rows, ["", "smallest", "largest", "unit"])
         good = self.good()
         picture = inline_picture(good.plot) if len(good.v) else ""
-        kind, _, text = self._text().partition("(")
-        return card(kind, text.removesuffix(")"), picture, table)
+        return text_card(self._text(), picture, extent_table(columns))
 
     def plot(self, *, kind: str = "auto") -> Any:
         """Draw it, see `memjax.plot.overview`: a figure, with current against voltage or signals over time."""

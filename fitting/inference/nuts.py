@@ -29,13 +29,13 @@ from jaxtyping import Float
 
 import memjax as mj
 from memjax.compile_cache import jit_with_options
+from memjax.cores import usable_cores
 from memjax.errors import DataError
 from memjax.fields import parameter_specs
 from memjax.params import known
 from memjax.policy import require_x64
 from memjax.transforms import from_spec
 
-from ..cores import usable_cores
 from ..problem import PRIOR_SIGMA, TOGETHER
 from ..result import AbstractFit
 from .posterior import NOWHERE, AbstractTarget, LeastSquares, forward

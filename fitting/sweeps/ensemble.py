@@ -12,12 +12,12 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 import memjax as mj
+from memjax.cores import usable_cores
 from memjax.fields import parameter_specs
 from memjax.noise import cycle_factors
 from memjax.observables import NEVER, Thresholds
 from memjax.transforms import from_spec
 
-from ..cores import usable_cores
 from ..stochastic.two_sample import Sample, first
 from .limits import by_wave, limits_of
 from .summary import Waveform

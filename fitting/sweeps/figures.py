@@ -90,9 +90,7 @@ def figure_iv(
     levels = []
     if thresholds is not None and measured.driven == "voltage":
         levels = [(thresholds.on, "on"), (thresholds.hold, "hold")]
-    flows = np.abs(measured.i[measured.i != 0])  # at a log axis a current of 0 has no place
-    lowest = max(float(np.quantile(flows, 0.005)) if flows.size else 0.0, 1e-15)
-    limits = lowest / 3, max(np.max(np.abs(measured.i)), *compliances, 0) * 4
+    limits = _current_limits(measured.i, compliances)
     figure, axes = _figure(len(data), 2, height=3.8)
     for (above, below), (sign, legs) in zip(axes.T, data.items(), strict=True):
         _linear_loops(below, legs, model[sign], unsigned=not np.any(measured.i < 0))
@@ -120,6 +118,14 @@ def figure_iv(
     return figure
 
 
+def _current_limits(i: np.ndarray, levels: Sequence[float] = ()) -> tuple[float, float]:
+    """Ends of a logarithmic axis of currents: around all but the smallest few, which are noise, and the levels."""
+    size = np.abs(i)
+    size = size[size > 0]  # a current of 0 has no place there
+    lowest = max(float(np.quantile(size, 0.005)) if size.size else 0.0, 1e-15)
+    return lowest / 3, 4 * max([float(np.max(size, initial=lowest)), *levels])
+
+
 def picture_cycles(measured: mj.Measurement, random: mj.Measurement, path: Path) -> None:
     """Measured cycles beside as many simulated ones with noise and spread, one row per polarity, on the same axes."""
     data, model = _legs(measured), _legs(random)
@@ -134,12 +140,9 @@ def picture_cycles(measured: mj.Measurement, random: mj.Measurement, path: Path)
                 shown = [legs[k] for k in at]
                 iv(*zip(*shown, strict=True), ax=ax, color=color, width=0.8, alpha=0.6)
                 ax.set_title(f"{word}, {_WORDS[sign]} polarity, {count} cycle{'s' * (count > 1)}")
-            size = np.abs(np.concatenate([i for _, i in data[sign]]))
-            size = size[size > 0]
-            low = max(float(np.quantile(size, 0.005)) if size.size else 0.0, 1e-15)
-            volts = np.concatenate([v for v, _ in data[sign]])
+            volts, currents = (np.concatenate(x) for x in zip(*data[sign], strict=True))
             for ax in row:
-                ax.set_ylim(low / 3, 4 * float(np.max(size, initial=low)))
+                ax.set_ylim(*_current_limits(currents))
                 ax.set_xlim(_around(volts.tolist()))
         figure.savefig(path)
 

@@ -16,7 +16,7 @@ from memjax.observables import Thresholds, find_thresholds, summarise, switching
 from ..fit_json import METHODS
 from ..html import (  # fmt: skip
     bullets,
-    folded,
+    fold_table,
     html_table,
     page,
     parameters_table,
@@ -237,7 +237,7 @@ def _randomness(content: dict) -> str:
         rows.append([f"energy test, {group['label']}", "", "", "", p])
     head = ["", "n", "measured", "simulated", "Wasserstein-1 (floor)"]
     p = ", ".join(readable(x, 2) for x in stochastic["step_p"])
-    return f"""<h3>Calibrated by simulation</h3>{folded("Distributions and correlations", rows, head)}
+    return f"""<h3>Calibrated by simulation</h3>{fold_table("Distributions and correlations", rows, head)}
 <p><small>Estimator: {html.escape(stochastic["estimator"])}; {stochastic["draws"]} cycles of each waveform at each
 point, steps of {stochastic["step"]:g} s. Loss {stochastic["loss"]:.4g}, with a standard deviation of
 {stochastic["loss_noise"]:.2g} under other random numbers. The simulated cycles above have other random numbers and
@@ -275,7 +275,7 @@ def _cycles(series: list[Series], image: str) -> str:
         word = "positive" if s.polarity > 0 else "negative"
         rows.append([s.name, s.unit, word, len(known), readable(float(np.median(known))), str(s)])
     small = f"Trends by Kendall's rank correlation, called one where p is below {SURE:g}."
-    table = folded("Quantities and trends", rows, head)
+    table = fold_table("Quantities and trends", rows, head)
     return f"<h2>Cycle by cycle</h2>{image}{table}<p><small>{small}</small></p>"
 
 

@@ -8,7 +8,16 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from ..errors import ReaderError
-from ..html import bullet_list, card, fold, html_table, inline_picture, or_text, pictures, span
+from ..html import (
+    bullet_list,
+    extent_table,
+    fold,
+    inline_picture,
+    or_text,
+    pictures,
+    span,
+    text_card,
+)  # fmt: skip
 from ..reprs import of_tree
 from . import labelled
 from .compliance import levels_of, limits_of_sweeps
@@ -100,12 +109,10 @@ class Measurement:
 
         def build() -> str:
             columns = {"t": (self.t, "s"), "v": (self.v, "V"), "i": (self.i, "A")}
-            rows = [[n, *span(x), u] for n, (x, u) in columns.items() if x is not None]
-            table = html_table(rows, ["", "smallest", "largest", "unit"])
+            table = extent_table({n: x for n, x in columns.items() if x[0] is not None})
             remarks = bullet_list(self.warnings)
             warnings = fold("Warnings", remarks, count=len(self.warnings)) if self.warnings else ""
-            kind, _, text = self._text().partition("(")
-            return card(kind, text.removesuffix(")"), inline_picture(self.plot), table, warnings)
+            return text_card(self._text(), inline_picture(self.plot), table, warnings)
 
         return or_text(build)
 

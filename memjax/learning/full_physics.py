@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Int
 
 from ..network import Edges, Network, Neurons, SpikeList, run
-from .samples import Samples, winners
+from .samples import Samples, check_decision, winners
 
 
 def replicate(
@@ -68,6 +68,7 @@ def classify_in_full(
     notes : tuple of str
         What the engine says of its step.
     """
+    check_decision(by)
     classes, notes = [], []
     n = next(g.n for g in network.groups if g.name == output)
     for start in range(0, len(samples), batch):

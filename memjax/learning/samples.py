@@ -129,6 +129,12 @@ def latency_samples(
     )  # fmt: skip
 
 
+def check_decision(by: str) -> None:
+    """Raise a `NetworkError` where `by` names nothing by which `winners` decides."""
+    if by not in ("first-spike", "rate", "membrane"):
+        raise NetworkError(f"by = {by!r}", where="winners", allowed="first-spike, rate, membrane")
+
+
 def winners(
     counts: Float[np.ndarray, "samples neurons"],
     first: Float[np.ndarray, "samples neurons"],
@@ -158,9 +164,8 @@ def winners(
     NetworkError
         For another `by`.
     """
+    check_decision(by)
     if by == "membrane":
         return np.argmax(filament, axis=1)
-    if by not in ("first-spike", "rate"):
-        raise NetworkError(f"by = {by!r}", where="winners", allowed="first-spike, rate, membrane")
     score = -first if by == "first-spike" else counts - 0.5 * first / duration
     return np.where(counts.sum(axis=1) > 0, np.argmax(score, axis=1), -1)

@@ -16,7 +16,7 @@ from ..network import Network, Neurons, SpikeList
 from ..network.neuron_program import member_keys
 from .reduced_neuron import ReducedNeuron, ReducedState, draws
 from .reduction import reduce
-from .samples import Samples, winners
+from .samples import Samples, check_decision, winners
 
 Parameters = dict[str, dict[str, Any]]
 """``weights`` by projection, sources times targets [V], and ``bias`` by group [V]."""
@@ -216,7 +216,9 @@ class SpikingNetwork:
             }
             inner = [p for p in self.network.projections if p.post in stage]
             for p in (p for p in inner if p.pre not in stage):
-                drive[p.post] = drive[p.post] + self._filtered(p, sent[p.pre]) @ weights[p.name]
+                drive[p.post] = (
+                    drive[p.post] + self._filter_spikes(p, sent[p.pre]) @ weights[p.name]
+                )
             loops = [p for p in inner if p.pre in stage]
             begin = {
                 "neurons": {n: neurons[n].rest(sizes[n]) for n in stage},
@@ -289,7 +291,7 @@ class SpikingNetwork:
 
         return step
 
-    def _filtered(self, p: Any, sent: tuple[Array, Array]) -> Float[Array, "steps batch pre"]:
+    def _filter_spikes(self, p: Any, sent: tuple[Array, Array]) -> Float[Array, "steps batch pre"]:
         """What a projection makes of all spikes of its sources before they are weighted, as a mean over each step."""
         steps = sent[0].shape[0]
 
@@ -374,6 +376,7 @@ class SpikingNetwork:
         batch: int = 128,
     ) -> Int[np.ndarray, " samples"]:  # fmt: skip
         """Class of each sample, see `winners`."""
+        check_decision(by)
         classes = []
         for start in range(0, len(samples), batch):
             members = np.arange(start, min(start + batch, len(samples)))

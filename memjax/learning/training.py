@@ -1,6 +1,5 @@
 """Training of networks of one-memristor neurons: scores, conductances within their range, epochs, checkpoints."""
 
-import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float
 
+from ..cores import usable_cores
 from ..errors import FitError, NetworkError
 from ..files import writing
 from ..network import Network
@@ -397,7 +397,7 @@ class _Loop:
         # The first part alone the first time: threads that begin together would each compile the program.
         first = [] if self.is_compiled else [part(numbers[0])]
         self.is_compiled = True
-        with ThreadPoolExecutor(min(self.parts, os.cpu_count() or 1)) as pool:
+        with ThreadPoolExecutor(min(self.parts, usable_cores())) as pool:
             each = first + list(pool.map(part, numbers[len(first) :]))
         return self._step(parameters, optimizer, each)
 

@@ -106,7 +106,7 @@ def _over_time(trace: Any) -> Any:
     figure = Picture(figsize=(6.4, 1.0 + 1.3 * len(panels)))
     axes = figure.subplots(len(panels), sharex=True)
     color = SIMULATED if isinstance(trace, Trace) else MEASURED
-    traces(_running(trace), panels, axes=axes, color=color)
+    traces(_continuous_time(trace), panels, axes=axes, color=color)
     for ax, (name, unit), x in zip(
         axes, (("Voltage", "V"), ("Current", "A")), (v, i), strict=False
     ):
@@ -119,7 +119,7 @@ def _over_time(trace: Any) -> Any:
     return figure
 
 
-def _running(trace: Any) -> Float[np.ndarray, " rows"]:
+def _continuous_time(trace: Any) -> Float[np.ndarray, " rows"]:
     """Time [s], that of each sweep after the one before it."""
     t, sweep = np.asarray(trace.t, float), np.asarray(trace.sweep)
     cuts = np.flatnonzero(np.diff(sweep)) + 1

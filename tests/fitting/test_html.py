@@ -4,7 +4,7 @@ import pytest
 
 from fitting.html import (
     bullets,
-    folded,
+    fold_table,
     html_table,
     page,
     parameters_table,
@@ -79,8 +79,8 @@ def test_fixed_parameters_and_long_tables_are_folded():
     assert above.count("<tr>") == 3
     assert below.count("<tr>") == 6
     assert "<b>voltage" not in table
-    assert "<details>" in folded("t", [["a"]] * 20, ["n"])
-    assert "<details>" not in folded("t", [["a"]] * 3, ["n"])
+    assert "<details>" in fold_table("t", [["a"]] * 20, ["n"])
+    assert "<details>" not in fold_table("t", [["a"]] * 3, ["n"])
 
 
 def test_a_page_suits_a_phone_and_the_dark_and_runs_nothing():

@@ -222,6 +222,15 @@ def test_the_output_that_decides():
         winners(counts, first, filament, 9.0, by="nosuch")
 
 
+def test_a_wrong_decision_is_refused_before_anything_runs(model, samples, monkeypatch):
+    monkeypatch.setattr("memjax.learning.full_physics.run", None)
+    monkeypatch.setattr(model, "_evaluate", None)
+    with pytest.raises(NetworkError, match="by = 'nosuch'"):
+        classify_in_full(network("float32"), samples, output="out", by="nosuch")
+    with pytest.raises(NetworkError, match="by = 'nosuch'"):
+        model.classify(model.parameters, samples, output="out", by="nosuch")
+
+
 def test_samples_that_are_wrong_keep_their_say_where_most_are_right():
     # Three samples are right and have short derivatives; that of the wrong one is as long as its error says.
     losses = jnp.array([0.01, 0.01, 0.01, 3.0])

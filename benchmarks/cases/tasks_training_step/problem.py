@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.cases.neuron.model import SIGMA, neuron
+from benchmarks.cases.tasks_training.problem import SPREAD
 from memjax.learning import Conductances, Samples, SpikingNetwork, Training
 from memjax.network import Network, Neurons, Projection, Receptor, SpikeList, Threshold, dense
 
@@ -12,7 +13,6 @@ SOURCES, CLASSES = 64, 10
 STEP = 1e-4
 """Of the reduced neurons [s]."""
 
-SPREAD = {"memristor.mu": 0.03, "r_c.r": 0.05}
 DEVICES = {
     "sources-hidden": Conductances(low=1e-5, high=1e-4, scale=2e4, levels=64, sigma=0.02),
     "hidden-out": Conductances(low=1e-5, high=1e-4, scale=4e4, levels=64, sigma=0.02),

@@ -1,4 +1,4 @@
-"""How many cores a fit may use."""
+"""How many cores a process may use."""
 
 import os
 

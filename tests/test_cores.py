@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from fitting.cores import usable_cores
+from memjax.cores import usable_cores
 
 
 @pytest.mark.fast

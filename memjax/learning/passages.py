@@ -48,8 +48,11 @@ def first_passage(
     # Bounded: a path that ends within a thousandth of its standard deviation has touched at its beginning or its end.
     q = normal**2 * variance / (2 * product + 1e-3 * variance + _TINY) + 1e-12
     q = jnp.where(noisy, q, 1.0)
+    # The lesser root of the inverse Gaussian's quadratic, without the difference of nearly equal numbers.
     root = 1 / (1 + q + jnp.sqrt(q * (2 + q)))
+    # Of the two roots, which are reciprocal, the lesser one with the probability 1 / (1 + root).
     factor = jnp.where(noisy, jnp.where(again * (1 + root) <= 1, root, 1 / root), 1.0)
+    # From tau = t / (1 - t) back to t.
     return hits, straight * factor / (straight * factor + (1 - straight))
 
 

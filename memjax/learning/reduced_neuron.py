@@ -220,8 +220,11 @@ class ReducedNeuron(eqx.Module):
         is_open = jnp.where(bound, rate > 0, g0 > 0)
         f, r, gap = self._loss(state, h)
         pure = jnp.where(is_open, 0.0, 1.0)
+        # The field needs the gate's path, the gate that of the gap, and the gap the field: first with loss alone, then
+        # once more below for the gate, with the gap that came of it.
         v, field, _ = self._gate(state.v, u, self._conductance(g0, gap, pure), h)
         end = self._grow(g0, gap - g0, field, h)
+        # At both ends, since between different signs the filament goes to and fro.
         rates = rate, self._net_loss(1 - r - end, u - v, end)
         flux = self._flux((f, 1 - r - end), state.f, rates, h)
         variance = jnp.zeros_like(end)
@@ -229,22 +232,28 @@ class ReducedNeuron(eqx.Module):
             variance = self.sigma1 * flux
             end = self._grow(g0, gap - g0 - _root(variance) * noise.normal, field, h)
         hits, first = self._passage(g0, end, variance, noise)
+        # A path from the boundary touches it at once, and again and again: no passage to wait for.
         hits = hits & ~bound
+        # The last stretch has to end the step: what it spends beyond 0 is a share of its time, no other stretch.
         cut = hits & jnp.logical_not(last)
         used = jnp.where(cut, first * h, h)
         end = jnp.where(cut, jnp.where(is_open, -_EDGE, _EDGE), end)
         # Where the path is not cut at the boundary, it goes on there: a share of the rest of the time is closed.
         first = jnp.where(bound, 0.0, first)
+        # The variance grows with the net rate: where this falls, the last 0 comes earlier than a Brownian path's.
         slow = flux / jnp.where(h > 0, h * (jnp.abs(rate) + 1e-12), 1.0)
         below = (end < 0).astype(end.dtype)
         if noise is not None:
             below = time_below(end, (1 - first) * variance, slow, noise.passage, noise.uniform)
         closed = jnp.where((bound | hits) & ~cut, first * pure + (1 - first) * below, pure)
+        # A gap that ends at 0 was open on its way there and back, by the scale of its noise.
         wide = jnp.where(bound | hits, 0.5 * _root(variance), 0.0)
         conductance = self._conductance(g0, jnp.where(cut, 0.0, jnp.maximum(end, wide)), closed)
         v, _, pulse = self._gate(state.v, u, conductance, used)
         f, r, gap = self._loss(state, used)
+        # What has grown turns into residue from the middle of the time on, as it is lost in `_grow`.
         r = r + self.beta * used / 2 * (gap - end)
+        # The gap is what was solved for; the filament is the rest of it, which noise must not make negative.
         f = jnp.maximum(1 - r - end, 0.0)
         return ReducedState(f, r, v, state.armed), used, pulse
 
@@ -305,6 +314,7 @@ class ReducedNeuron(eqx.Module):
         return self.alpha * g + g * jnp.abs(g) / 2
 
     def _from_z(self, z):
+        # Not sqrt(alpha^2 + 2 z) - alpha, a difference in which single precision would lose a small gap.
         return 2 * z / (jnp.sqrt(self.alpha**2 + 2 * jnp.abs(z)) + self.alpha)
 
     def _slope(self):

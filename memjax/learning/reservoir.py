@@ -275,6 +275,7 @@ def draw_cycles(
     """
     population = reservoir.population
     if population is not None and population.cycle_root is not None:
+        # The coordinates of all drawn parameters are needed, also of those that no device has of its own.
         own = {n: params.get(reservoir.device, n) for n in population.names} | dict(values)
         each = {n: jnp.broadcast_to(own[n], (members, lanes)) for n in population.names}
         values = dict(values) | population.sample_cycles(seed, each)

@@ -341,6 +341,7 @@ class SpikingNetwork:
         first, time = arrived[0]
         if tau is not None:
             left = jnp.exp(-(dt - time) / tau)
+            # Over the step: what was there decays from its beginning on, what a spike adds from its own time on.
             decay, whole = float(np.exp(-dt / tau)), float((1 - np.exp(-dt / tau)) * tau / dt)
             mean = before * whole + first * (1 - left) * tau / dt
             return mean, before * decay + first * left

@@ -433,6 +433,7 @@ class _Loop:
         numbers : Int[Array, "samples"]
             numbers of the samples within it: of the noise.
         """
+        # By the number of the step, so that a training that goes on draws what it would have drawn.
         key = jax.random.fold_in(jax.random.key(self.training.seed), at)
         one = jax.value_and_grad(self.loss, has_aux=True)
         each = jax.vmap(one, in_axes=(None, 1, 0, None, 0))
@@ -449,6 +450,7 @@ class _Loop:
         factors = self._factors(jax.random.fold_in(key, _SPREAD))
         outputs = self.model.outputs(used, tuple(x[:, None] for x in inputs), seed, factors)
         scores = t.scale * SCORES[t.loss](outputs[t.output], self.samples.duration)[0]
+        # No answer is a class that is never right: else all outputs would do best to stay silent together.
         none = [jnp.full(1, t.scale * _SILENCE[t.loss], scores.dtype)] if t.loss in _SILENCE else []
         against = jnp.concatenate([scores, *none])
         loss = optax.softmax_cross_entropy_with_integer_labels(against, label)

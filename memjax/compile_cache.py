@@ -1,5 +1,6 @@
 """Traced programs kept on disk: JAX's own cache spares the compiler a second time, this one the tracer too."""
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -14,6 +15,7 @@ import jax.core
 import jax.export
 import numpy as np
 
+from .errors import OutputError
 from .files import writing
 
 T = TypeVar("T", bound=Callable[..., Any])
@@ -89,14 +91,80 @@ def _key(name: str, arguments: Any) -> str | None:
     return None if _ADDRESS in content else hashlib.sha256(content.encode()).hexdigest()
 
 
+def _checksum(name: str, content: bytes) -> bytes:
+    """Of the name, too: no program stands in the place of another one."""
+    return hashlib.sha256(name.encode() + b"\0" + content).digest()
+
+
+def write_sealed(path: Path, content: bytes) -> None:
+    """Write a file that begins with the checksum of its name and content, whole or not at all."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with writing(path) as temporary:
+        temporary.write_bytes(_checksum(path.name, content) + content)
+
+
+def read_sealed(path: Path) -> bytes | None:
+    """Content of a file of `write_sealed`.
+
+    Returns
+    -------
+    bytes or None
+        None where there is no such file, where it belongs to another user, or where its checksum does not fit: then
+        it is removed.
+    """
+    try:
+        data = path.read_bytes()
+        if hasattr(os, "getuid") and path.stat().st_uid != os.getuid():
+            return None
+    except OSError:
+        return None
+    size = hashlib.sha256().digest_size
+    content = data[size:]
+    if data[:size] == _checksum(path.name, content):
+        return content
+    with contextlib.suppress(OSError):
+        path.unlink()
+    return None
+
+
+def seal_compiled_programs() -> None:
+    """Let JAX keep its compiled programs with checksums.
+
+    JAX writes them as they are: where its compression has no checksum of its own a single flipped bit may change what
+    a program computes, and a process that is killed leaves half a file. There is no public place for this; a JAX
+    that has moved it keeps its programs as before.
+    """
+    try:
+        from jax._src import compilation_cache
+
+        base = compilation_cache.LRUCache
+    except (ImportError, AttributeError):  # another JAX
+        return
+    if base.__name__ == "SealedCache":
+        return
+
+    class SealedCache(base):
+        """Compiled programs by their keys."""
+
+        def get(self, key: str) -> bytes | None:
+            return read_sealed(Path(self.path) / f"{key}.sealed")
+
+        def put(self, key: str, value: bytes) -> None:
+            # A full disk costs the time of the next start, and nothing else.
+            with contextlib.suppress(OutputError):
+                write_sealed(Path(self.path) / f"{key}.sealed", value)
+
+    compilation_cache.LRUCache = SealedCache
+
+
 def _load_or_trace(path: Path, call: Callable, leaves: list) -> jax.export.Exported:
     """The program of a call, from its file, or traced and put there."""
-    if path.exists():
-        return jax.export.deserialize(bytearray(path.read_bytes()))
+    content = read_sealed(path)
+    if content is not None:
+        return jax.export.deserialize(bytearray(content))
     program = jax.export.export(jax.jit(call))(*leaves)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with writing(path) as temporary:
-        temporary.write_bytes(program.serialize())
+    with contextlib.suppress(OSError, OutputError):
+        write_sealed(path, bytes(program.serialize()))
     return program
 
 

@@ -1,14 +1,22 @@
 """Programs kept on disk give what the function gives, and never stand in its way."""
 
 import dataclasses
+import os
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.experimental.compilation_cache import compilation_cache
 
 import memjax as mj
-from memjax.compile_cache import cached_jit, signature
+from memjax.compile_cache import (
+    cached_jit,
+    read_sealed,
+    seal_compiled_programs,
+    signature,
+    write_sealed,
+)
 
 
 @pytest.fixture
@@ -108,3 +116,89 @@ def test_numbers_that_are_traced_share_a_key():
     one, other = mj.DiffusiveMemristor(mu=50.0), mj.DiffusiveMemristor(mu=51.0)
     assert signature((one, "a")) == signature((other, "a"))
     assert signature((one, "a")) != signature((one, "b"))
+
+
+def _flip(path, bit):
+    """Flip one bit of a file."""
+    data = bytearray(path.read_bytes())
+    data[bit // 8] ^= 1 << bit % 8
+    path.write_bytes(data)
+
+
+def test_each_flipped_bit_is_seen_and_the_file_thrown_away(tmp_path):
+    path, content = tmp_path / "program", np.random.default_rng(0).bytes(200)
+    write_sealed(path, content)
+    assert read_sealed(path) == content
+    for bit in range(8 * path.stat().st_size):
+        _flip(path, bit)
+        assert read_sealed(path) is None
+        assert not path.exists()
+        write_sealed(path, content)
+
+
+@pytest.mark.parametrize("size", [0, 31, 32, 100])
+def test_half_a_file_is_no_program(tmp_path, size):
+    path = tmp_path / "program"
+    write_sealed(path, b"content of a program" * 10)
+    os.truncate(path, size)
+    assert read_sealed(path) is None
+
+
+def test_a_program_under_another_name_or_of_another_user_is_not_loaded(tmp_path, monkeypatch):
+    path = tmp_path / "program"
+    write_sealed(path, b"content")
+    other = tmp_path / "other"
+    other.write_bytes(path.read_bytes())
+    assert read_sealed(other) is None
+    user = os.getuid() + 1
+    monkeypatch.setattr(os, "getuid", lambda: user)
+    assert read_sealed(path) is None
+    assert path.exists()
+
+
+@pytest.fixture
+def sealed(folder, monkeypatch):
+    """JAX's own cache with checksums, every program kept."""
+    from jax._src import compilation_cache as private
+
+    monkeypatch.setattr(private, "LRUCache", private.LRUCache)
+    seal_compiled_programs()
+    compilation_cache.reset_cache()
+    names = ("min_compile_time_secs", "min_entry_size_bytes")
+    before = {n: jax.config.values[f"jax_persistent_cache_{n}"] for n in names}
+    for name, value in zip(names, (0.0, -1)):
+        jax.config.update(f"jax_persistent_cache_{name}", value)
+    yield folder.parent
+    for name, value in before.items():
+        jax.config.update(f"jax_persistent_cache_{name}", value)
+    compilation_cache.reset_cache()
+
+
+def _answers(sealed, flips, seed):
+    """Values of a function after bits of its kept programs were flipped, each time from the files."""
+    device, x = mj.DiffusiveMemristor(), jnp.linspace(0.1, 2.0, 7)
+    rng, values = np.random.default_rng(seed), []
+    for k in range(flips + 1):
+        files = sorted(p for p in sealed.rglob("*") if p.is_file())
+        if k:
+            path = files[rng.integers(len(files))]
+            _flip(path, rng.integers(8 * path.stat().st_size))
+        jax.clear_caches()
+        f = cached_jit(lambda device, x: jnp.exp(device.mu * x) / x)
+        values.append(np.asarray(f(device, x)))
+    return values
+
+
+def test_flipped_bits_of_kept_programs_change_no_number(sealed):
+    first, *others = _answers(sealed, 5, 0)
+    assert any(p.suffix == ".sealed" for p in sealed.iterdir())
+    for other in others:
+        np.testing.assert_array_equal(other, first)
+
+
+@pytest.mark.study
+def test_a_thousand_flipped_bits_of_kept_programs_change_no_number(sealed):
+    first, *others = _answers(sealed, 1000, 1)
+    assert len(others) == 1000
+    for other in others:
+        np.testing.assert_array_equal(other, first)

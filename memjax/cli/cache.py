@@ -49,7 +49,7 @@ def prepare_jax() -> None:
 
     import jax
 
-    from ..compile_cache import fuse_small_loops
+    from ..compile_cache import fuse_small_loops, seal_compiled_programs
 
     fuse_small_loops()
     # Tracing makes objects by the million, and hardly any cycles to collect among them.
@@ -57,16 +57,26 @@ def prepare_jax() -> None:
     jax.config.update("jax_enable_x64", True)
     folder = cache_folder()
     kept_by_jax = "MEMJAX_CACHE" not in os.environ and "JAX_COMPILATION_CACHE_DIR" in os.environ
-    if folder is not None and not kept_by_jax and _writable(folder):
+    if folder is not None and not kept_by_jax and _is_own(folder):
+        seal_compiled_programs()
         jax.config.update("jax_compilation_cache_dir", str(folder))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
-def _writable(folder: Path) -> bool:
-    """Whether the folder can be made and written; a warning says so where not."""
+def _is_own(folder: Path) -> bool:
+    """Whether the folder can be made and written, for this user alone; a warning says so where not.
+
+    Programs run as they are read: whoever can write to the folder can run code as its user.
+    """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if hasattr(os, "getuid"):
+            if folder.stat().st_uid != os.getuid():
+                say("warning", f"nothing is kept: {folder} belongs to another user")
+                return False
+            if folder.stat().st_mode & 0o077:
+                folder.chmod(0o700)
         probe = folder / f".probe.{os.getpid()}"
         probe.touch()
         probe.unlink()

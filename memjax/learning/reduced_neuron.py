@@ -180,7 +180,7 @@ class ReducedNeuron(eqx.Module):
         # A loop, since one stretch after the other would take as many times as long to compile.
         start = (state, left, jnp.zeros_like(left), left, begin)
         (end, _, spikes, time, lowest), _ = jax.lax.scan(
-            stretch, start, (jnp.arange(self.stretches), draws)
+            jax.checkpoint(stretch), start, (jnp.arange(self.stretches), draws)
         )
         # Of two spikes in one step the second is not counted, as with a threshold that re-arms in the next one.
         spikes = jnp.minimum(spikes, 1.0)

@@ -1,5 +1,6 @@
 """Where compiled programs are kept."""
 
+import os
 from pathlib import Path
 
 import jax
@@ -33,6 +34,7 @@ def test_moved_and_made(monkeypatch, settings, tmp_path):
     assert folder.parent == tmp_path / "a" / "b"
     assert folder.is_dir()
     assert list(folder.iterdir()) == []
+    assert folder.stat().st_mode & 0o777 == 0o700
     assert settings["jax_persistent_cache_min_entry_size_bytes"] == -1
     assert settings["jax_persistent_cache_min_compile_time_secs"] <= 0.3
 
@@ -54,3 +56,21 @@ def test_folder_that_cannot_be_made_is_a_warning(monkeypatch, settings, tmp_path
     cache.prepare_jax()
     assert settings == {"jax_enable_x64": True}
     assert capsys.readouterr().err.startswith("memjax: warning: nothing is kept: ")
+
+
+def test_folder_of_another_user_is_a_warning(monkeypatch, settings, tmp_path, capsys):
+    monkeypatch.setenv("MEMJAX_CACHE", str(tmp_path))
+    user = os.getuid() + 1
+    monkeypatch.setattr(os, "getuid", lambda: user)
+    cache.prepare_jax()
+    assert settings == {"jax_enable_x64": True}
+    assert capsys.readouterr().err.strip().endswith("belongs to another user")
+
+
+def test_folder_that_others_can_write_to_is_closed(monkeypatch, settings, tmp_path):
+    monkeypatch.setenv("MEMJAX_CACHE", str(tmp_path))
+    cache.prepare_jax()
+    folder = Path(settings["jax_compilation_cache_dir"])
+    folder.chmod(0o777)
+    cache.prepare_jax()
+    assert folder.stat().st_mode & 0o777 == 0o700

@@ -28,6 +28,10 @@ dl.box ul{margin:0;padding-left:1.1em} td.t{overflow-wrap:anywhere;min-width:8em
 body{margin:1em auto;font-size:16px} dl.box{display:block} dl.box dd{margin-bottom:.7em}}
 """
 
+_POLICY = """<meta http-equiv="Content-Security-Policy"
+content="default-src 'none';img-src data:;style-src 'unsafe-inline';base-uri 'none';form-action 'none'">"""
+"""A page runs no script and loads nothing, whatever the names of files and parameters in it hold."""
+
 _VIEWPORT = '<meta name="viewport" content="width=device-width,initial-scale=1">'
 
 _LONG = 14
@@ -39,7 +43,7 @@ MOVED = "begun a little inside their bounds, outside of which lies what was give
 
 def page(title: str, body: str) -> str:
     """A page that needs nothing beside it."""
-    head = f'<meta charset="utf-8">{_VIEWPORT}<title>{html.escape(title)}</title>\n<style>{_CSS}</style>'
+    head = f'<meta charset="utf-8">{_POLICY}{_VIEWPORT}<title>{html.escape(title)}</title>\n<style>{_CSS}</style>'
     return f'<!doctype html><html lang="en"><head>{head}</head><body>{body}</body></html>\n'
 
 

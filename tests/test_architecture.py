@@ -124,6 +124,30 @@ def test_source_asserts_nothing():
     assert found == []
 
 
+def test_no_file_that_is_read_can_run_code():
+    """No pickle and the like, no source text that is run, and NumPy's loader without objects."""
+    running = {"pickle", "dill", "cloudpickle", "marshal", "shelve", "joblib"}
+    loaders = {"read_pickle", "tree_deserialise_leaves", "unsafe_load", "full_load"}
+    wrong = []
+    for path, tree in _trees():
+        for node in ast.walk(tree):
+            where = f"{path}:{getattr(node, 'lineno', 0)}"
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                modules = [a.name for a in node.names] + [getattr(node, "module", None) or ""]
+                wrong += [where for m in modules if m.split(".")[0] in running]
+            if not isinstance(node, ast.Call):
+                continue
+            called = ast.unparse(node.func)
+            if called in ("eval", "exec") or called.split(".")[-1] in loaders:
+                wrong.append(where)
+            given = {k.arg: ast.unparse(k.value) for k in node.keywords}
+            if called == "np.load" and given.get("allow_pickle", "False") != "False":
+                wrong.append(where)
+            if called == "yaml.load":
+                wrong.append(where)
+    assert wrong == []
+
+
 def test_functions_and_files_are_short():
     long = [
         f"{path}:{node.lineno} {node.name}"

@@ -1,6 +1,7 @@
 """``memjax export``: a model as a subcircuit of SPICE or a module of Verilog-A, with a testbench; a network as NIR."""
 
 import argparse
+import re
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 _INTERVALS = 2000
 """Samples of white noise in the time of the testbench."""
+
+_FILE_NAME = re.compile(r"[\w.+-]+", re.ASCII)
+"""What stands in the testbench: neither SPICE nor ngspice's control language quotes alike everywhere."""
 
 _FAST = 1e-6
 """Share of the time of the testbench within which implicit equations are solved."""
@@ -209,6 +213,11 @@ def _run(options: argparse.Namespace) -> int:
         allowed = ", ".join([*TARGETS, "nir"])
         raise ModelError(f"language {options.to!r}", where="--to", allowed=allowed)
     path = Path(options.out)
+    if not _FILE_NAME.fullmatch(path.name):
+        raise OutputError(
+            "a file name that a simulator would not read as one word", where=f"--out {str(path)!r}",
+            allowed="letters, digits and ._+-", fix="choose another --out",
+        )  # fmt: skip
     deck = path.with_name(f"{path.stem}_tb.cir")
     if path.name == deck.name or (path.suffix in ("", ".cir") and path.stem.endswith("_tb")):
         raise OutputError(

@@ -51,4 +51,9 @@ class Provenance:
             )
             text.append(f"  {name} = {value!r} {units[name]}{sigma}{cycle}")
         text += [f"note: {n}" for n in assembly.notes]
-        return [f"{mark} {line}".rstrip() for line in text]
+        # A line break out of a file's name would begin a line that a simulator runs.
+        return [f"{mark} {_in_one_line(line)}".rstrip() for line in text]
+
+
+def _in_one_line(text: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in text)

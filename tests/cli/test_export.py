@@ -146,3 +146,21 @@ def test_a_network_is_written_as_nir_and_options_of_models_are_refused(tmp_path,
         read_nir(tmp_path / "net.nir").digest()
         == load_network(tmp_path / "net.toml").network.digest()
     )
+
+
+def test_a_line_break_in_a_file_name_is_no_line_of_the_netlist(tmp_path):
+    params, out = tmp_path / "a\n.include secret\n.toml", tmp_path / "m.lib"
+    params.write_text("x0 = 0.1\n")
+    words = ["export", "mms", "--to", "spice", "--params", str(params), "--out", str(out)]
+    assert main(words) == 0
+    lines = out.read_text().splitlines()
+    assert any(".include secret" in x for x in lines)
+    assert not any(x.lstrip().startswith(".include secret") for x in lines)
+
+
+@pytest.mark.parametrize("name", ["a b.lib", "a\n.lib", "a;b.lib", "$HOME.lib", "'a'.lib"])
+def test_a_name_that_is_no_word_of_spice_is_refused(tmp_path, capsys, name):
+    words = ["export", "mms", "--to", "spice", "--out", str(tmp_path / name)]
+    assert main(words) == 2
+    assert "would not read as one word" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

@@ -7,7 +7,8 @@ from tests.fitting.retention.decays import T, decay
 
 
 def test_the_command_line(tmp_path, capsys):
-    path, out = tmp_path / "d.csv", tmp_path / "fit"
+    # The name of a file that wants to be more than text in a page.
+    path, out = tmp_path / "<img src=x onerror=alert(1)><script>.csv", tmp_path / "fit"
     r = decay("stretched exponential", T[::8])
     rows = [f"{x},{y}" for x, y in zip(T[::8], r, strict=True)]
     path.write_text("\n".join(["t_s,r_ohm", *rows]) + "\n")
@@ -21,3 +22,8 @@ def test_the_command_line(tmp_path, capsys):
     (out / "retention.png").unlink()
     assert main(["report", str(out)]) == 0
     assert (out / "retention.png").exists()
+    page = (out / "report.html").read_text()
+    assert "&lt;img src=x" in page
+    assert "<img src=x" not in page
+    assert "<script" not in page
+    assert "default-src 'none'" in page

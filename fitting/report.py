@@ -8,7 +8,7 @@ from typing import Any
 import pandas
 
 from memjax.errors import DataError
-from memjax.files import write_json
+from memjax.files import is_inside, write_json
 from memjax.plot import style
 
 from .fit_json import METHODS, common_content, digest, load, write_draws
@@ -33,6 +33,21 @@ def opened(folder: Path) -> tuple[Kind, dict]:
             return kind, load(folder, kind.file)
     content = load(folder)
     return kind_of(content, where=folder / "fit.json"), content
+
+
+def folder_of_part(folder: Path, name: str) -> Path:
+    """Folder of a part of a fit, within that of the whole.
+
+    Raises
+    ------
+    DataError
+        For a name that leads out of it: pages and pictures are written to parts.
+    """
+    if not is_inside(name):
+        raise DataError(
+            f"a part in {name!r:.80}", where=str(folder), allowed="a folder within that of the fit"
+        )
+    return folder / name
 
 
 def build(folder: Path, **options: Any) -> list[str]:

@@ -28,6 +28,12 @@ def write_json(path: str | Path, content: Any) -> None:
         temporary.write_text(strict_json(content), encoding="utf-8")
 
 
+def is_inside(name: str) -> bool:
+    """Whether a path that a file names stays in the folder of that file: a stranger's file reads no other ones."""
+    path = os.path.normpath(name)
+    return not os.path.isabs(path) and path.split(os.sep)[0] != os.pardir and "\0" not in name
+
+
 def _temporary_path(path: Path) -> Path:
     """A hidden name next to `path` that no other process uses."""
     return path.with_name(f".{path.name}.{os.getpid()}.part")

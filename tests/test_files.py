@@ -5,7 +5,7 @@ import json
 import pytest
 
 from memjax.errors import OutputError
-from memjax.files import write_json
+from memjax.files import is_inside, write_json
 from memjax.io import prepare_output, writing, writing_folder
 
 pytestmark = pytest.mark.fast
@@ -93,3 +93,12 @@ def test_json_is_strict_and_whole(tmp_path):
         write_json(path, {"x": float("nan")})
     assert json.loads(path.read_text()) == {"x": [1.5, None]}
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.json"]
+
+
+@pytest.mark.parametrize(
+    ("name", "inside"),
+    [("a.csv", True), ("a/../b", True), ("..a", True), ("..", False), ("a/../../b", False), ("/etc/a", False),
+     ("a\0b", False), ("./../a", False)],
+)  # fmt: skip
+def test_a_path_that_leads_out_of_its_folder_is_known(name, inside):
+    assert is_inside(name) is inside

@@ -13,6 +13,7 @@ from .. import html as pages
 from ..fit_json import SCHEMA, digest, versions
 from ..html import html_table, readable
 from ..kinds import kind_of
+from ..report import folder_of_part
 from .comparison import Comparison, best
 from .figures import COLORS, picture
 
@@ -74,6 +75,8 @@ def build(content: dict, folder: Path) -> list[str]:
     """Make the picture and ``report.html`` of a choice, out of comparison.json and tables of fits; their names."""
     rows, pictures, shown = ranked(content["rows"]), [], ""
     drawn = [r["model"] for r in rows if not r["failure"]]
+    for name in drawn:
+        folder_of_part(folder, name)
     notes = [*content["notes"], *(f"{r['model']}: {r['failure']}" for r in rows if r["failure"])]
     notes += ["interrupted: what was reached is compared"] * content["interrupted"]
     if len(drawn) > len(COLORS):

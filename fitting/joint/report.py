@@ -4,14 +4,14 @@ import html
 from pathlib import Path
 
 from ..html import html_table, picture
-from ..report import build as build_part, fit_page
+from ..report import build as build_part, fit_page, folder_of_part
 
 
 def build(content: dict, folder: Path) -> list[str]:
     """Make the pages of all files, and ``report.html`` above them."""
     files, shown = [], []
     for part in content["files"]:
-        place = folder / part["folder"]
+        place = folder_of_part(folder, part["folder"])
         names = build_part(place)
         files += [f"{part['folder']}/{n}" for n in names]
         shown.append(_picture(part, place, names))

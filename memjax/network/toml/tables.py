@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ...errors import MemjaxError
+from ...files import is_inside
 from ...params import flat
 
 
@@ -228,6 +229,12 @@ class Table:
         """Path of a file that a key names, of one called `inside` where it is a folder; None where there is none."""
         filename = self.take(key, TEXT, default)
         if filename is None:
+            return None
+        if not is_inside(filename):
+            self.note(
+                key, f"{filename!r} leads out of the folder of the network",
+                allowed="a file in it, or a link in it",
+            )  # fmt: skip
             return None
         path = self.source.path.parent / filename
         path = path / inside if inside and path.is_dir() else path

@@ -265,6 +265,16 @@ WRONG = [
         (NEURON + "params = 'gone.toml'\n",),
         r"'gone.toml' cannot be read .*; in groups.exc.params",
     ),
+    (
+        "",
+        (NEURON + "params = '/etc/hosts'\n",),
+        r"'/etc/hosts' leads out of the folder of the network",
+    ),
+    (
+        "",
+        (NEURON + "fit = 'a/../../b'\n",),
+        r"'a/../../b' leads out.*; in groups.exc.fit; allowed: a file in it",
+    ),
     ("", (NEURON + "devices.memristor.model = 'ecm'\n",), r"'memristor'; .*exc.devices; .* switch"),
     (
         "",

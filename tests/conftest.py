@@ -60,13 +60,24 @@ ROOT = Path(__file__).parents[1]
 MOST_MAPS = 40_000
 """Memory maps of a process after which compiled programs are dropped: each holds several, and Linux allows 65,530."""
 
+MOST_MEMORY = 5 * 2**30
+"""Bytes of a process after which they are dropped as well: two workers share a machine with others."""
+
 _turn = itertools.count()
 
 
+def _is_full() -> bool:
+    """Whether this process has very many memory maps, or much memory."""
+    maps, sizes = Path("/proc/self/maps"), Path("/proc/self/statm")
+    if not (maps.exists() and sizes.exists()):
+        return False
+    resident = int(sizes.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return resident > MOST_MEMORY or maps.read_bytes().count(b"\n") > MOST_MAPS
+
+
 def pytest_runtest_setup():
-    """Drop compiled programs, once there are very many, before a process is out of memory maps."""
-    maps = Path("/proc/self/maps")  # read now and then: it is long
-    if next(_turn) % 8 == 0 and maps.exists() and maps.read_bytes().count(b"\n") > MOST_MAPS:
+    """Drop compiled programs, once there are very many."""
+    if next(_turn) % 8 == 0 and _is_full():  # now and then: the maps are long
         jax.clear_caches()
         gc.collect()
 

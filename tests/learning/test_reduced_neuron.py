@@ -153,7 +153,9 @@ def test_other_circuits_are_refused():
 @pytest.mark.study
 @pytest.mark.parametrize("r_c", [5e7, 1e8, 2.5e8, 5e8, 1e9])
 def test_intervals_and_times_are_those_of_the_circuit(r_c):
-    error = reduction_error(circuit(**{"r_c.r": r_c}), members=32)
+    # At 1 Gohm intervals scatter most, and the circuit's own are 3 % short at 0.5 us.
+    fine = dict(members=128, circuit_step=2.5e-7) if r_c == 1e9 else dict(members=32)
+    error = reduction_error(circuit(**{"r_c.r": r_c}), **fine)
     full, short = error.interval
     assert abs(short / full - 1) < 0.05 + 3 * error.interval_error, str(error)
     assert error.spike_time < 0.05, str(error)

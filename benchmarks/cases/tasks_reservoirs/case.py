@@ -42,7 +42,7 @@ class Size:
     steps, seeds : int
         Of a series, and runs.
     scaling : tuple of int
-        Numbers of devices of further runs, of three seeds.
+        Numbers of devices of further runs, of three seeds each.
     images : mapping of str to int
         Images of each task, the first so many.
     image_seeds : int
@@ -65,7 +65,7 @@ SIZES = {
         devices=400,
         steps=5000,
         seeds=20,
-        scaling=(25, 50, 100, 200),
+        scaling=(25, 50, 100, 200, 1200),
         images={"digits": 1797, "mnist": 5000, "japanese-vowels": 640},
         image_seeds=20,
     ),
@@ -114,8 +114,9 @@ def series(record: Recorder, name: str, size: Size, folder: Path) -> None:
     for devices in size.scaling:
         begin = time.perf_counter()
         one = reservoir_of(name, devices)
-        x = np.asarray(one.states(jnp.asarray(task.inputs), members=3, seed=100))
-        errors = [heldout_error(y, task, result.train)[0] for y in x]
+        # One run after the other: all at once would fill the memory.
+        runs = (one.states(jnp.asarray(task.inputs), seed=100 + k)[0] for k in range(3))
+        errors = [heldout_error(np.asarray(x), task, result.train)[0] for x in runs]
         record.ok(
             f"{name}, {devices} devices",
             Times(run=[time.perf_counter() - begin]),

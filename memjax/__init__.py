@@ -2,6 +2,7 @@
 
 import os as _os
 import sys as _sys
+from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 if "memjax" in (_os.path.basename(_sys.argv[0]) if _sys.argv else "", *_sys.orig_argv[1:3]):
     # The program memjax, not the library: XLA complains on standard error about each program that
@@ -12,14 +13,12 @@ if "memjax" in (_os.path.basename(_sys.argv[0]) if _sys.argv else "", *_sys.orig
     _os.environ.setdefault("EQX_ON_ERROR", "nan")
 
 from . import (
-    network as network,
     neuron as neuron,
     observables as observables,
     params as params,
     presets as presets,
     solver as solver,
     synapse as synapse,
-    testing as testing,
 )
 from .circuit import (
     Bench as Bench,
@@ -85,11 +84,27 @@ from .watch import (
 
 __version__ = "0.1.0"
 
+_ROOMS = ("datasets", "io", "learning", "network", "plot", "testing")
+"""Rooms that few scripts need: loaded when they are used."""
+
+if _TYPE_CHECKING:
+    from . import (
+        datasets as datasets,
+        io as io,
+        learning as learning,
+        network as network,
+        plot as plot,
+        testing as testing,
+    )
+
 
 def __getattr__(name: str):
-    """Rooms that few scripts need, such as `memjax.plot`, are loaded when they are used."""
-    if name in ("datasets", "io", "plot"):
+    if name in _ROOMS:
         from importlib import import_module
 
         return import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_ROOMS]

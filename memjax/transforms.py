@@ -10,7 +10,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
-from scipy.special import expit
 
 from .fields import ParameterSpec
 
@@ -22,6 +21,16 @@ _DECADES_FOR_LOG = 100.0
 def _math(x: Any) -> Any:
     """Functions of an array's kind: numpy's own cost no dispatch of JAX."""
     return np if isinstance(x, np.ndarray | np.generic | float | int) else jnp
+
+
+def _sigmoid(z: Any) -> Any:
+    """Logistic function, which overflows for no z."""
+    if _math(z) is jnp:
+        return jax.nn.sigmoid(z)
+    # Here: scipy.special takes 0.1 s, and not every process that imports memjax needs it.
+    from scipy.special import expit
+
+    return expit(z)
 
 
 class AbstractTransform(abc.ABC):
@@ -106,8 +115,7 @@ class Logit(AbstractTransform):
 
     def inverse(self, z):
         """See `AbstractTransform`."""
-        sigmoid = expit if _math(z) is np else jax.nn.sigmoid
-        return self.lower + (self.upper - self.lower) * sigmoid(z / self.unit)
+        return self.lower + (self.upper - self.lower) * _sigmoid(z / self.unit)
 
 
 @dataclass(frozen=True)

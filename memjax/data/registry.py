@@ -9,57 +9,22 @@ from memjax.errors import ReaderError
 
 from .base import AbstractFormat, AbstractRecordReader, Source, Verdict
 from .binary import WORKBOOK_MAGIC
-from .readers.b1500 import B1500Reader
-from .readers.b1500_list import B1500ListReader
-from .readers.b1500_wgfmu import B1500WgfmuReader
-from .readers.decay_sheets import DecaySheetsReader
-from .readers.decay_table import DecayTableReader
-from .readers.endurance_rows import EnduranceRowsReader
-from .readers.endurance_table import EnduranceTableReader
-from .readers.hdf5 import Hdf5Reader
-from .readers.json_arrays import JsonReader
-from .readers.keithley_4200 import Keithley4200Reader
-from .readers.kickstart import KickstartReader
-from .readers.labscript import LabscriptReader
-from .readers.lecroy import LecroyReader
-from .readers.lvm import LvmReader
-from .readers.matlab import MatlabReader
-from .readers.netcdf import NetcdfReader
-from .readers.numpy_arrays import NumpyReader
-from .readers.oscilloscope import OscilloscopeReader
-from .readers.parquet import ParquetReader
-from .readers.pulse_columns import PulseColumnsReader
-from .readers.pulse_json import PulseJsonReader
-from .readers.pulse_table import PulseTableReader
-from .readers.quick_iv import QuickIVReader
-from .readers.rigol import RigolReader
-from .readers.savetxt import SavetxtReader
-from .readers.spike_table import SpikeTableReader
-from .readers.spreadsheet import SpreadsheetReader, one_text
-from .readers.tektronix import TektronixReader
-from .readers.text import TextReader
-from .readers.tidy import TidyReader
 
 T = TypeVar("T", bound=AbstractFormat)
 
 CLOSE = 0.1
 """Certainty by which a second reader may lie behind the first one and still be named."""
 
-_BUILT_IN: tuple[AbstractFormat, ...] = (
-    EnduranceTableReader(), PulseTableReader(), PulseColumnsReader(), PulseJsonReader(), DecaySheetsReader(),
-    DecayTableReader(), EnduranceRowsReader(), SpikeTableReader(),
-    B1500Reader(), B1500WgfmuReader(), B1500ListReader(), QuickIVReader(), KickstartReader(), Keithley4200Reader(),
-    OscilloscopeReader(),
-    TektronixReader(), RigolReader(), LecroyReader(), LabscriptReader(), LvmReader(), MatlabReader(), NetcdfReader(),
-    Hdf5Reader(), NumpyReader(), ParquetReader(), JsonReader(), SpreadsheetReader(), TidyReader(), SavetxtReader(),
-    TextReader(),
-)  # fmt: skip
-"""Of two that are equally sure the first one reads the file."""
+
+def _built_in() -> tuple[AbstractFormat, ...]:
+    from .readers import BUILT_IN  # here: thirty modules that only a file needs
+
+    return BUILT_IN
 
 
 def readers() -> tuple[AbstractFormat, ...]:
     """All readers: the built-in ones, then those of other packages."""
-    return (*_BUILT_IN, *_plugged_in())
+    return (*_built_in(), *_plugged_in())
 
 
 def reader_names() -> tuple[str, ...]:
@@ -75,6 +40,8 @@ def reader_names() -> tuple[str, ...]:
 
 def for_records(source: Source) -> Source:
     """What readers of records are given: a workbook whose sheets are alike as text, any other file as it is."""
+    from .readers.spreadsheet import one_text
+
     text = one_text(source) if source.data.startswith(WORKBOOK_MAGIC) else None
     return source if text is None else replace(source, text=text)
 
@@ -140,7 +107,7 @@ def _doubt(candidate: tuple[AbstractFormat, Verdict]) -> float:
 
 def named(name: str) -> AbstractFormat | None:
     """The reader of a name; plug-ins are loaded only where no built-in one bears it."""
-    for each in (lambda: _BUILT_IN, _plugged_in):
+    for each in (_built_in, _plugged_in):
         for reader in each():
             if reader.name == name:
                 return reader

@@ -111,13 +111,10 @@ class AbstractFit:
     def plot(self, *, cycles: bool = True) -> Any:
         """Draw the fit as its report does: what was measured and what it makes of it.
 
-        A fit of several kinds of data, or to targets, shows its intervals.
-
         Parameters
         ----------
         cycles : bool
-            Whether sweeps that are simulated with the fitted noise and spread are drawn too, where there are such; they
-            are simulated anew.
+            Whether what is simulated anew with the fitted noise and spread is drawn too, where there is such.
 
         Returns
         -------

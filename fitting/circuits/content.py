@@ -7,7 +7,6 @@ import numpy as np
 import pandas
 
 from ..fit_json import content_of
-from ..result import parameter_rows, sits_at_bound
 from .spikes import METHOD, SpikeCalibration, Trains
 from .voltage_fit import VoltageFit
 
@@ -15,12 +14,9 @@ from .voltage_fit import VoltageFit
 def spike_content(calibration: SpikeCalibration, options: argparse.Namespace) -> dict:
     """Content of ``fit.json`` of spike trains."""
     fit, estimate = calibration.fit, calibration.fit.estimate
-    at_bound = [n for n in estimate.values if sits_at_bound(estimate.circuit, n)]
-    about = {"undetermined": estimate.undetermined, "at_bound": at_bound}
-    rows = parameter_rows(estimate.circuit, estimate.std, {}, **about)
     return content_of(
         estimate.circuit,
-        rows,
+        estimate.table(),
         estimate.correlation,
         kind="spike times",
         model=options.model,

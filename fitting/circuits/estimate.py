@@ -9,14 +9,18 @@ from jaxtyping import Float
 
 import memjax as mj
 from memjax.fields import parameter_specs
+from memjax.html import card, or_text
 from memjax.params import constrain
 from memjax.transforms import from_spec
+
+from ..html import parameters_table
+from ..result import parameter_rows, sits_at_bound
 
 LIMIT = 0.5
 """Relative standard deviation above which a parameter counts as undetermined."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Estimate:
     """Free parameters and how well they are known.
 
@@ -43,6 +47,29 @@ class Estimate:
     def z_scores(self, truth: Mapping[str, float]) -> dict[str, float]:
         """(estimate - truth) / standard deviation of each parameter that is named in `truth`."""
         return {n: (self.values[n] - x) / self.std[n] for n, x in truth.items()}
+
+    def table(self) -> list[dict]:
+        """One row per parameter of the circuit, see `fitting.result.AbstractFit.table`; there are no intervals."""
+        at_bound = [n for n in self.values if sits_at_bound(self.circuit, n)]
+        about = {"undetermined": self.undetermined, "at_bound": at_bound}
+        return parameter_rows(self.circuit, self.std, {}, **about)
+
+    def __repr__(self) -> str:
+        """A line for each free parameter."""
+        specs, lines = parameter_specs(self.circuit), ["Estimate"]
+        for n, x in self.values.items():
+            remark = ", not determined" * (n in self.undetermined)
+            lines.append(f"  {n} = {x:.4g} +- {self.std[n]:.2g} {specs[n].unit}{remark}")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str | None:
+        """Free parameters with units."""
+        return or_text(lambda: card("Estimate", "", self.html()))
+
+    def html(self) -> str:
+        """Table of the free parameters."""
+        own = {row["name"]: row for row in self.table() if row["free"]}
+        return parameters_table({"synthetic_truth": False, "parameters": own})
 
 
 def values_at(circuit: mj.Circuit, free: Sequence[str], z: np.ndarray) -> dict[str, float]:

@@ -26,8 +26,9 @@ References
 .. [2] C. Gourieroux, A. Monfort, Simulation-Based Econometric Methods (1996), doi:10.1093/0198774753.001.0001
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -35,13 +36,17 @@ from scipy.stats import chi2
 
 import memjax as mj
 from memjax.errors import FitError
+from memjax.html import card, inline_picture, or_text
 from memjax.observables import SpikeTrain
+from memjax.plot import style
 from memjax.policy import require_x64
 
+from ..html import bullets
 from ..inference.identifiability import log_slopes
 from .estimate import Estimate, estimate_of, lifted_inverse
 from .moments import SUMMARIES, SimulatedMoments, jacobian_noise_bias, left_out
 from .problem import start_of
+from .report import summary_figure
 
 _LONGEST = 0.5  # longest move of a parameter in one iteration on spikes [natural log units]
 _MANY = 16  # measured trains whose scatter tells enough to begin with
@@ -51,7 +56,7 @@ _DISAGREE, _SEARCHED = 0.01, 3
 _BIAS_MARGIN = 3.0
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class SpikeFit:
     """What `fit_spikes` found.
 
@@ -82,6 +87,38 @@ class SpikeFit:
     converged: bool
     iterations: int
     simulations: int
+
+    def __repr__(self) -> str:
+        """How well the summaries agree, and a line for each free parameter."""
+        lines = str(self.estimate).split("\n")[1:]
+        return "\n".join([f"SpikeFit(chi2 {self.chi2:.3g} of {self.freedom})", *lines])
+
+    def _repr_html_(self) -> str | None:
+        """The picture of `plot`, and parameters with units."""
+        return or_text(lambda: self.html(self.plot))
+
+    def html(self, draw: Callable[[], Any], *remarks: str) -> str:
+        """A card of the picture that `draw` makes, the parameters, and remarks."""
+        text = f"chi squared of the summaries {self.chi2:.3g} of {self.freedom}"
+        loose = [f"{n} is not determined" for n in self.estimate.undetermined]
+        below = bullets([*remarks, *loose])
+        return card("Fit to spike times", text, inline_picture(draw), self.estimate.html(), below)
+
+    def plot(self) -> Any:
+        """Draw how far each simulated summary is from the measured one.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            Notebooks show it; `savefig` writes it.
+
+        Raises
+        ------
+        MemjaxError
+            If matplotlib is not installed.
+        """
+        with style():
+            return summary_figure(self.summaries, self.measured, self.simulated, self.sigma)
 
 
 def fit_spikes(

@@ -1,14 +1,18 @@
 """Pictures and tables of fits to spike trains, and to the trace of a node."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from memjax.plot.style import MEASURED, MUTED, SIMULATED
 
 from ..figures import axes_row
 from ..html import html_table, readable
+
+Trains = Sequence[Float[np.ndarray, " _"]]
 
 _DRAWN = 24  # trains of either side in a raster
 
@@ -20,15 +24,25 @@ def _prefixed(seconds: float) -> tuple[float, str]:
 
 
 def spike_pictures(content: dict, measured, simulated, folder: Path) -> list[str]:
-    """Rasters above one another, cumulative distributions of intervals and latencies."""
+    """The picture of `spike_figure` as a file."""
     about = content["spikes"]
-    start, stop = about["window_s"]
-    both = ((measured, MEASURED, "measured"), (simulated, SIMULATED, "simulated"))
-    trains = [[x["t_s"].to_numpy() for _, x in table.groupby("train")] for table, _, _ in both]
+    trains = [[x["t_s"].to_numpy() for _, x in t.groupby("train")] for t in (measured, simulated)]
+    figure = spike_figure(*trains, about["window_s"], about["comparison"])
+    figure.savefig(folder / "spikes.png")
+    return ["spikes.png"]
+
+
+def spike_figure(
+    measured: Trains, simulated: Trains, window: Sequence[float], comparison: dict
+) -> Any:
+    """Rasters above one another, cumulative distributions of intervals and latencies of spike times [s]."""
+    start, stop = window
+    both = ((MEASURED, "measured"), (SIMULATED, "simulated"))
+    trains = [measured, simulated]
     figure, axes = axes_row(3)
     factor, unit = _prefixed(stop - start)
     floor = 0
-    for (_, color, word), own in zip(both, trains, strict=True):
+    for (color, word), own in zip(both, trains, strict=True):
         times = [factor * (t - start) for t in own[:_DRAWN]]
         lines: dict[str, Any] = dict(lineoffsets=np.arange(len(times)) + floor, linelengths=0.8)
         axes[0].eventplot(times, linewidths=0.9, colors=color, **lines)
@@ -42,16 +56,29 @@ def spike_pictures(content: dict, measured, simulated, folder: Path) -> list[str
     for ax, (name, (word, values)) in zip(axes[1:], kinds.items(), strict=True):
         samples = [np.sort(np.concatenate([np.zeros(0), *map(values, own)])) for own in trains]
         factor, unit = _prefixed(max((float(np.median(x)) for x in samples if x.size), default=1.0))
-        for (_, color, side), x in zip(both, samples, strict=True):
+        for (color, side), x in zip(both, samples, strict=True):
             share = np.arange(1, len(x) + 1) / max(len(x), 1)
             ax.step(factor * x, share, where="post", color=color, label=f"{side}, {len(x)}")
-        w1, noise = (about["comparison"][name][key] for key in ("w1", "floor"))
+        w1, noise = (comparison[name][key] for key in ("w1", "floor"))
         title = "" if w1 is None else f"W1 {readable(factor * w1)} {unit}"
         title += "" if noise is None else f" (floor {readable(factor * noise)} {unit})"
         ax.set(xlabel=f"{word} ({unit})", ylabel="Share", ylim=(0, 1.02), title=title)
         ax.legend(fontsize=8, loc="lower right")
-    figure.savefig(folder / "spikes.png")
-    return ["spikes.png"]
+    return figure
+
+
+def summary_figure(
+    names: Sequence[str], measured: np.ndarray, simulated: np.ndarray, sigma: np.ndarray
+) -> Any:
+    """How far each simulated summary is from the measured one, in standard deviations of their difference."""
+    figure, (ax,) = axes_row(1, height=1.2 + 0.35 * len(names))
+    rows = np.arange(len(names))
+    ax.axvspan(-1, 1, color=MUTED, alpha=0.2, lw=0)
+    ax.axvline(0, color=MUTED, lw=0.8)
+    ax.plot((simulated - measured) / sigma, rows, "o", color=SIMULATED, ms=5)
+    ax.set_yticks(rows, [f"ln of {n}" for n in names])
+    ax.set(ylim=(len(rows) - 0.4, -0.6), xlabel="Simulated less measured (standard deviations)")
+    return figure
 
 
 def spike_sections(content: dict) -> list[tuple[str, str]]:

@@ -10,8 +10,10 @@ from scipy.stats import chi2, wasserstein_distance
 
 import memjax as mj
 from memjax.errors import DataError
+from memjax.html import or_text
 from memjax.observables import detect_all, in_window, isi_statistics
 from memjax.params import to_dict
+from memjax.plot import style
 from memjax.solver import SemiImplicitEuler
 
 from ..fit_json import finite
@@ -19,6 +21,7 @@ from ..problem import moved_inside
 from ..stochastic.two_sample import energy_test
 from .fit import SpikeFit, fit_spikes
 from .moments import signal_of, simulate_signal
+from .report import Trains, spike_figure
 
 MEMBERS = 96
 """Fewest simulated trains of each parameter set."""
@@ -36,10 +39,8 @@ _HALVES = 200
 
 METHOD = "method of simulated moments; derivatives by central differences with the same random numbers on both sides"
 
-Trains = Sequence[Float[np.ndarray, " _"]]
 
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class SpikeCalibration:
     """A circuit calibrated to spike trains, and its fresh trains beside the measured ones.
 
@@ -83,6 +84,31 @@ class SpikeCalibration:
     summary: tuple[str, ...] = ()
     interrupted: bool = False
     sample: None = None
+
+    def __repr__(self) -> str:
+        """Numbers of trains, and what `SpikeFit` says."""
+        sides = f"{len(self.trains)} measured and {len(self.simulated)} simulated trains"
+        return f"SpikeCalibration({sides})\n{self.fit}"
+
+    def _repr_html_(self) -> str | None:
+        """The picture of `plot`, parameters with units, what is to be known of them."""
+        return or_text(lambda: self.fit.html(self.plot, *self.warnings, *self.notes))
+
+    def plot(self) -> Any:
+        """Draw the picture of the report: measured and simulated spikes, their intervals and latencies.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            Notebooks show it; `savefig` writes it.
+
+        Raises
+        ------
+        MemjaxError
+            If matplotlib is not installed.
+        """
+        with style():
+            return spike_figure(self.trains, self.simulated, self.window, self.comparison)
 
     @property
     def probability(self) -> float | None:

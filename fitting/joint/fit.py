@@ -154,6 +154,12 @@ class JointFit(AbstractFit):
             if p.contradicts
         )
 
+    def _figure(self, *, cycles: bool) -> Any:
+        """See `AbstractFit`: the picture of each file, with the values of all."""
+        from memjax.plot.picture import stack  # here: it needs matplotlib
+
+        return stack({p.label: p.fit.plot(cycles=cycles) for p in self.parts})
+
 
 def fit_jointly(
     fits: Sequence[AbstractFit],

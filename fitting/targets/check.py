@@ -1,6 +1,7 @@
 """Targets against members with noise."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -58,6 +59,11 @@ class Check:
     def uncertain(self) -> bool:
         """Whether the value is known no better than to half of the tolerance."""
         return 2 * (self.error or 0.0) > self.target.margin
+
+    def row(self) -> dict[str, Any]:
+        """The target, its tolerance and unit."""
+        t = self.target
+        return {"name": t.label, "value": t.value, "tolerance": t.margin, "unit": t.unit}
 
     def __str__(self) -> str:
         """Wanted, simulated, and the scatter."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+import pandas
 from jaxtyping import Float
 
 import memjax as mj
@@ -15,14 +16,18 @@ from memjax.params import constrain, get, known, replace as with_values, unconst
 from memjax.policy import require_x64
 from memjax.simulate import is_noisy
 
+from ..fit_json import finite
 from ..optimize.levenberg_marquardt import Progress
 from ..problem import PRIOR_SIGMA, begun
 from ..result import AbstractFit
 from .check import Check
 from .problem import TargetProblem
 from .protocol import Protocol, TargetSettings, protocols_for
+from .report import figure_of, tolerances
 from .search import FELT, STARTS, TRAINS, Tick, Trials, checked, corrected, descend, fewest, screen
 from .target import Target
+
+_SHOWN = 8  # members that are drawn, beside the one without noise
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -108,6 +113,45 @@ class TargetFit(AbstractFit):
                     f"{label}: the members' scatter leaves it open, more are needed (--draws)"
                 )
         return tuple(texts)
+
+    def about(self) -> dict[str, Any]:
+        """Targets, what members with noise show of them, and protocols, for ``fit.json`` and pictures."""
+        protocols, places = self.problem.protocols, (p for p, _ in self.problem.places)
+        wanted = [
+            c.row()
+            | {
+                "protocol": place,
+                "begin_s": protocols[place].begin_of(c.target.name),
+                "simulated": finite(c.value),
+                "statistic": "mean" if c.target.of_train else "median",
+                "scatter": c.scatter,
+                "standard_error": c.error,
+                "shown": c.shown,
+                "members": c.members,
+                "met": c.met,
+                "nearest": self.nearest.get(c.target.label),
+            }
+            for c, place in zip(self.checks, places, strict=True)
+        ]
+        return {"wanted": wanted, "protocols": [p.about() for p in protocols]}
+
+    def members(self, *, seed: int = 0) -> pandas.DataFrame:
+        """Eight members with noise under each protocol: protocol, member, t_s, v_V, i_A, and what spikes (signal)."""
+        parts = []
+        for k, protocol in enumerate(self.problem.protocols):
+            trace = protocol.simulate(self.device, members=_SHOWN, seed=seed)
+            columns = {"v_V": trace.v, "i_A": trace.i}
+            if protocol.kind == "train" and protocol.signal in trace.state:
+                columns["signal"] = trace.state[protocol.signal]
+            for m in range(_SHOWN):
+                part = {"protocol": k, "member": m, "t_s": np.asarray(trace.t)}
+                part |= {n: np.asarray(x)[m] for n, x in columns.items()}
+                parts.append(pandas.DataFrame(part))
+        return pandas.concat(parts, ignore_index=True)
+
+    def _figure(self, *, cycles: bool) -> Any:
+        """See `AbstractFit`: members under each protocol; without simulated ones each target in its tolerance."""
+        return figure_of(self.about(), self.members()) if cycles else tolerances(self.about())
 
 
 def _has_coordinate(device: Any, name: str) -> bool:

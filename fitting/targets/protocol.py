@@ -66,6 +66,16 @@ class Protocol:
         after = {"delay": 0.0, "relaxation": float(pulse.width)}[name]
         return float(pulse.delay) + after + float(pulse.edge) / 2
 
+    def about(self) -> dict[str, Any]:
+        """What it drives and watches, for ``fit.json``."""
+        return {
+            "kind": self.kind,
+            "observables": list(self.names),
+            "duration_s": float(self.stimulus.duration),
+            "corners": len(np.asarray(self.stimulus.breakpoints())),
+            "levels": {n: float(e.level) for n, e in self.events.items()},
+        }
+
     @property
     def rows(self) -> Float[np.ndarray, " rows"]:
         """Times of output [s]: even, and the corners."""

@@ -16,11 +16,16 @@ _CURRENTS = ("on/", "hold/", "answer/", "spike")
 
 
 def pictures(content: dict, wanted: Any, simulated: Any, folder: Path) -> list[str]:
+    """The picture of `figure_of` as a file."""
+    del wanted
+    figure_of(content["targets"], simulated).savefig(folder / "targets.png")
+    return ["targets.png"]
+
+
+def figure_of(about: dict, simulated: pandas.DataFrame) -> Any:
     """Members under each protocol, the targets marked where they are a voltage or a time."""
     from matplotlib.ticker import EngFormatter
 
-    del wanted
-    about = content["targets"]
     figure, axes = axes_row(len(about["protocols"]))
     for k, (ax, protocol) in enumerate(zip(axes, about["protocols"], strict=True)):
         own, kind = simulated[simulated["protocol"] == k], protocol["kind"]
@@ -37,8 +42,22 @@ def pictures(content: dict, wanted: Any, simulated: Any, folder: Path) -> list[s
         ax.locator_params(axis="x", nbins=5)
         if ax.get_legend_handles_labels()[1]:
             ax.legend(fontsize=8)
-    figure.savefig(folder / "targets.png")
-    return ["targets.png"]
+    return figure
+
+
+def tolerances(about: dict) -> Any:
+    """How far each target is missed by, in tolerances, with the scatter of the members."""
+    rows = [row for row in about["wanted"] if row["simulated"] is not None]
+    figure, (ax,) = axes_row(1, height=1.2 + 0.35 * max(len(rows), 1))
+    for k, row in enumerate(rows):
+        off = (row["simulated"] - row["value"]) / row["tolerance"]
+        width = (row["scatter"] or 0.0) / row["tolerance"]
+        ax.errorbar(off, k, xerr=width, fmt="o", color=SECOND if row["met"] else SIMULATED, ms=5)
+    ax.axvspan(-1, 1, color=SECOND, alpha=0.15, lw=0)
+    ax.axvline(0, color=MUTED, lw=0.8)
+    ax.set_yticks(range(len(rows)), [row["name"] for row in rows])
+    ax.set(ylim=(len(rows) - 0.4, -0.6), xlabel="Simulated less wanted (tolerances); bars: members")
+    return figure
 
 
 def _current(ax: Any, table: pandas.DataFrame, *, column: str, label: str) -> None:

@@ -7,21 +7,24 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
+import pandas
 from jaxtyping import Array, Float
 
 import memjax as mj
 from memjax.errors import DataError, FitError
 from memjax.fields import parameter_specs
-from memjax.observables import ON_CURRENT
+from memjax.observables import ON_CURRENT, summarise_pulses
 from memjax.params import get, replace as with_values, unconstrain
 from memjax.policy import require_x64
 
+from ..fit_json import finite
 from ..optimize.levenberg_marquardt import Progress
 from ..problem import AbstractProblem, begun, free_names, one_by_one, secant_points
 from ..result import AbstractFit
 from ..sweeps.thinning import curves_of
 from .comparison import differences, summary
-from .features import Features, features_of, times_of
+from .features import Features, curves, features_of, times_of
+from .report import figure_of
 from .spread import compared, spread_of
 
 FREE = ("mu", "theta", "gamma3", "r_on")
@@ -29,6 +32,7 @@ FREE = ("mu", "theta", "gamma3", "r_on")
 
 _STEP = 1e-2  # difference of coordinates for derivatives
 _ITERATIONS = 25
+_ROWS = 400  # of the typical curve
 
 
 class Medians(AbstractProblem):
@@ -135,6 +139,40 @@ class TransientFit(AbstractFit):
         if self.comparison and (apart := differences(self.comparison)):
             texts.append(f"simulated and measured curves differ: {'; '.join(apart)}")
         return tuple(texts)
+
+    def about(self) -> dict[str, Any]:
+        """What ``fit.json`` and pictures hold of this kind alone: thresholds, pulse, typical curve, distributions."""
+        features, pulse = self.features, self.features.stimulus
+        best = {self.free[0]: np.array([float(get(self.device, self.free[0]))])}
+        t, i, _ = curves(self.device, features, best)
+        few = np.unique(np.linspace(0, len(t) - 1, _ROWS).astype(int))
+        return {
+            "threshold_A": features.threshold,
+            "clip_A": finite(features.clip),
+            "pulse": {
+                "amplitude_V": float(pulse.amplitude),
+                "width_s": float(pulse.width),
+                "watched_s": float(features.limits[1]),
+                "onset_s": float(pulse.delay),
+                "base_V": float(pulse.base),
+            },
+            "off_threshold_A": features.off_threshold,
+            "measured": summarise_pulses(features.responses),
+            "comparison": self.comparison,
+            "w1_s": self.w1,
+            "typical": {"t_s": t[few].tolist(), "i_A": i[0][few].tolist()},
+        }
+
+    def tables(self) -> dict[str, pandas.DataFrame]:
+        """Delays and relaxations [s] of measured and simulated curves, NaN beyond the end of the shorter column."""
+        sides = {"measured": self.features.restricted(), "simulated": self.simulated}
+        named = {n: {f"{k}_s": pandas.Series(x) for k, x in t.items()} for n, t in sides.items()}
+        return {n: pandas.DataFrame(columns) for n, columns in named.items()}
+
+    def _figure(self, *, cycles: bool) -> Any:
+        """See `AbstractFit`: distributions of both times."""
+        del cycles
+        return figure_of(self.about(), **self.tables())
 
 
 def begin(device: Any, features: Features) -> mj.AbstractDevice:

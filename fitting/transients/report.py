@@ -17,9 +17,18 @@ _FEW = 50  # curves below which each is drawn large
 
 
 def pictures(content: dict, measured, simulated, folder: Path) -> list[str]:
+    """The picture of `figure_of` as a file, and currents against time where some curves were kept."""
+    about = content["transients"]
+    figure_of(about, measured, simulated).savefig(folder / "times.png")
+    if not (folder / CURVES).exists():
+        return ["times.png"]
+    picture_curves(pandas.read_csv(folder / CURVES), about, folder / "currents.png")
+    return ["times.png", "currents.png"]
+
+
+def figure_of(about: dict, measured: pandas.DataFrame, simulated: pandas.DataFrame) -> Any:
     """Cumulative distributions; the typical curve, or both times of each curve where randomness was fitted."""
     figure, axes = axes_row(3, height=3.8)
-    about = content["transients"]
     both = ((measured, MEASURED, "measured"), (simulated, SIMULATED, "simulated"))
     comparison = about.get("comparison")
     limits = {"delay": about["pulse"]["width_s"], "relaxation": about["pulse"].get("watched_s")}
@@ -43,11 +52,7 @@ def pictures(content: dict, measured, simulated, folder: Path) -> list[str]:
         _typical(axes[2], about)
     else:
         _joint(axes[2], comparison["energy_p"]["joint"], both)
-    figure.savefig(folder / "times.png")
-    if not (folder / CURVES).exists():
-        return ["times.png"]
-    picture_curves(pandas.read_csv(folder / CURVES), about, folder / "currents.png")
-    return ["times.png", "currents.png"]
+    return figure
 
 
 def _joint(ax: Any, p: float, both) -> None:

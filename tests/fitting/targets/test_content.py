@@ -2,7 +2,6 @@
 
 import pytest
 
-from fitting.targets.content import _about
 from fitting.targets.protocol import TargetSettings, protocols_for
 from fitting.targets.target import Target
 
@@ -11,7 +10,7 @@ pytestmark = pytest.mark.fast
 
 def test_a_protocol_says_what_it_drives_and_at_which_levels():
     (protocol,), _ = protocols_for([Target("v_th", 0.5)], TargetSettings())
-    found = _about(protocol)
+    found = protocol.about()
     assert (found["kind"], found["observables"]) == ("sweep", ["v_th"])
     assert found["duration_s"] == pytest.approx(4.0)
     assert all(x > 0 for x in found["levels"].values())

@@ -107,6 +107,8 @@ def test_what_a_search_calibrated_is_free_in_the_fit(times, monkeypatch):
     assert calibrated.std["mu"] == pytest.approx(0.1 * values["mu"])
     assert calibrated.w1["delay"]["value"] < 1e-9  # of the measured times themselves
     assert calibrated.w1["relaxation"]["measured"] == 20
+    axes = replace(calibrated, comparison=None).plot().axes
+    assert [ax.get_xlabel() for ax in axes[:2]] == ["Delay (ms)", "Relaxation (ms)"]
 
 
 @pytest.mark.study

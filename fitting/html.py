@@ -37,6 +37,8 @@ _VIEWPORT = '<meta name="viewport" content="width=device-width,initial-scale=1">
 _LONG = 14
 """Rows from which on a table of a page is folded."""
 
+_FEW_CYCLES = 10
+
 MOVED = "begun a little inside their bounds, outside of which lies what was given or the data show"
 """What is said of parameters whose start was moved."""
 
@@ -52,9 +54,14 @@ def fold_table(title: str, rows: list[list[Any]], head: list[str]) -> str:
     return fold(title, html_table(rows, head), count=len(rows), long=_LONG)
 
 
-def picture(path: Path, alt: str) -> str:
-    """A picture, its bytes in the page."""
-    return image(path.read_bytes(), alt)
+def picture(path: Path, alt: str, *, folder: str = "") -> str:
+    """A picture, its bytes in the page, which leads to the SVG of that name where one lies beside it.
+
+    `folder` is where both lie, as seen from the page, where not beside it.
+    """
+    drawing = path.with_suffix(".svg")
+    link = "/".join([folder] * bool(folder) + [drawing.name]) if drawing.exists() else None
+    return image(path.read_bytes(), alt, link=link)
 
 
 def remarks(content: dict, *more: str) -> str:
@@ -189,6 +196,17 @@ def summary(
         rows["Measure next"] = bullets(list(advice))
     body = "".join(f"<dt>{title}</dt><dd>{text}</dd>" for title, text in rows.items())
     return f'<dl class="box">{body}</dl>'
+
+
+def undetermined_of(content: dict) -> str:
+    """Parameters of the model that the data do not determine, for a sentence; empty where all are."""
+    return ", ".join(n for n in content["undetermined"] if n in content["parameters"])
+
+
+def few_cycles(count: int) -> list[str]:
+    """That cycles are too few for their spread: below ten it is known within a quarter at best."""
+    text = f"More cycles: {count} say little of the spread from cycle to cycle."
+    return [text] * (count < _FEW_CYCLES)
 
 
 def _quality(content: dict) -> str:

@@ -62,9 +62,11 @@ class Kind:
         ``pictures(content, measured, simulated, folder) -> names`` draws both tables into the folder.
     sections : callable, optional
         ``sections(content) -> pairs``: titles and HTML of what its page says beside the parameters.
+    advice : callable, optional
+        ``advice(content) -> sentences``: what further measurements would show of what is not determined.
     write, build : callable, optional
         ``write(fit, folder, options)`` and ``build(content, folder, **options) -> names`` fill a folder and make its
-        page in place of the four above.
+        page in place of the four before `advice`.
     run : callable, optional
         ``run(kind, options) -> int`` does all that ``memjax fit`` does in place of `fitting.command.run`.
     row : callable, optional
@@ -106,6 +108,7 @@ class Kind:
     tables: Callable[[Any, argparse.Namespace], Mapping[str, Any]] | None = None
     pictures: Callable[..., list[str]] | None = None
     sections: Callable[[dict], list[tuple[str, str]]] | None = None
+    advice: Callable[[dict], list[str]] | None = None
     write: Callable[[Any, Path, argparse.Namespace], Any] | None = None
     build: Callable[..., list[str]] | None = None
     run: "Callable[[Kind, argparse.Namespace], int] | None" = None

@@ -11,6 +11,7 @@ from memjax.errors import DataError
 from memjax.files import is_inside, write_json
 from memjax.plot import style
 
+from .figures import drawings
 from .fit_json import METHODS, common_content, digest, load, write_draws
 from .html import page, parameters_table, picture, provenance_table, remarks, summary
 from .kinds import Kind, kind_of, kinds, provenance
@@ -80,7 +81,7 @@ def build_page(content: dict, folder: Path) -> list[str]:
     for title, body in kind.sections(content) if kind.sections else ():
         parts.append(f"<h2>{html.escape(title)}</h2>{body}")
     fit_page(content, "".join(parts), folder)
-    return [*names, "report.html"]
+    return [*names, *drawings(folder, names), "report.html"]
 
 
 def write(kind: Kind, fit: Any, folder: Path, options: argparse.Namespace) -> None:
@@ -122,9 +123,10 @@ def fill(content: dict, folder: Path, options: argparse.Namespace, *, sample: An
 def fit_page(content: dict, head: str, folder: Path) -> None:
     """Write ``report.html``: what a kind has to show, then parameters, remarks and provenance."""
     about = content.get("uncertainty", {})  # none of spike trains, and of memjax 0.1
+    advice = kind_of(content, where=folder / "fit.json").advice
     body = f"""
 <h1>Fit of <code>{html.escape(content["model"])}</code>: {content["kind"]}</h1>
-{summary(content)}
+{summary(content, advice=advice(content) if advice else ())}
 {head}
 <h2>Parameters</h2>{parameters_table(content)}
 <p><small>Sigma is one standard deviation to first order, from {html.escape(content["covariance_from"])};

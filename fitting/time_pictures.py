@@ -9,6 +9,8 @@ import memjax as mj
 from memjax.plot import style
 from memjax.plot.style import MEASURED, MUTED, SECOND, SIMULATED
 
+from .figures import save
+
 _SHOWN = 3  # sweeps that are drawn, from the first to the last
 
 CURVES = "curves.csv"
@@ -45,7 +47,7 @@ def picture_currents(measured: mj.Measurement, simulated: mj.Measurement, path: 
         for ax, name, unit in zip(axes[:, 0], names, units, strict=True):
             ax.set_ylabel(name + f" ({unit})" * (ax.get_yscale() == "log"))
         figure.legend(*axes[1, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
-        figure.savefig(path)
+        save(figure, path)
 
 
 def _scaled(ax: Any, size: np.ndarray) -> None:
@@ -90,4 +92,4 @@ def picture_curves(table: Any, about: dict, path: Path) -> None:
         else:
             ax.yaxis.set_major_formatter(EngFormatter("A"))
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
-    figure.savefig(path)
+    save(figure, path)

@@ -59,11 +59,14 @@ def fold(title: str, body: str, *, count: int, long: int = _LONG) -> str:
     return f"<details>{summary}{body}</details>"
 
 
-def image(png: bytes, alt: str = "") -> str:
-    """A picture, its bytes in the page."""
+def image(png: bytes, alt: str = "", *, link: str | None = None) -> str:
+    """A picture, its bytes in the page; it leads to `link` where there is one."""
     data = base64.b64encode(png).decode()
     look = f'alt="{html.escape(alt)}" style="max-width:100%"'
-    return f'<p><img {look} src="data:image/png;base64,{data}"></p>'
+    shown = f'<img {look} src="data:image/png;base64,{data}">'
+    return (
+        f"<p>{shown}</p>" if link is None else f'<p><a href="{html.escape(link)}">{shown}</a></p>'
+    )
 
 
 def inline_picture(draw: Callable[[], Any]) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 from memjax.plot import style
 from memjax.plot.style import MUTED, SECOND, SIMULATED
 
+from ..figures import save
 from .fit import Row
 from .wafer import Positions
 
@@ -77,7 +78,7 @@ def picture_distributions(rows: Sequence[Row], units: Mapping[str, str], path: P
             figure.legend(lines[:2], words, loc="outside lower center", ncols=2)
         head = f"{len(rows)} devices, {sum(bool(r.failure) for r in rows)} could not be fitted"
         figure.suptitle(f"{head}; {others}" if others else head)
-        figure.savefig(path, format="png")
+        save(figure, path)
 
 
 def picture_wafer(
@@ -115,7 +116,7 @@ def picture_wafer(
         if marks:
             about = {"loc": "outside lower center", "ncols": len(marks)}
             figure.legend(list(marks.values()), list(marks), **about)
-        figure.savefig(path, format="png")
+        save(figure, path)
 
 
 def _square(figure, count: int, places: np.ndarray) -> float:

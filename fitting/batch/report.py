@@ -106,8 +106,7 @@ def write_report(
         if positions:
             pictures["wafer.png"] = partial(picture_wafer, rows, units, positions)
     for name, draw in pictures.items():
-        with writing(folder / name) as beside:
-            draw(beside)
+        draw(folder / name)
     with writing(folder / "report.html") as beside:
         beside.write_text(_page(content, rows, folder, list(pictures)), encoding="utf-8")
     return content

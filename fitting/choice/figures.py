@@ -10,6 +10,7 @@ import pandas
 from memjax.plot import style
 from memjax.plot.style import MUTED
 
+from ..figures import save
 from ..fit_json import load
 from ..kinds import Kind
 
@@ -55,7 +56,7 @@ def picture(folder: Path, models: Sequence[str], kind: Kind, path: Path) -> None
         _scaled(grid, np.abs(measured[axes[1]].to_numpy()), axes)
         handles = grid[0].get_legend_handles_labels()
         figure.legend(*handles, loc="outside lower center", ncols=len(models) + 1)
-        figure.savefig(path)
+        save(figure, path)
 
 
 def _simulated(place: Path, kind: Kind) -> pandas.DataFrame:

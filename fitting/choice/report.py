@@ -10,6 +10,7 @@ import pandas
 from memjax.files import write_json, writing
 
 from .. import html as pages
+from ..figures import drawings
 from ..fit_json import SCHEMA, digest, versions
 from ..html import html_table, readable
 from ..kinds import kind_of
@@ -99,4 +100,4 @@ def build(content: dict, folder: Path) -> list[str]:
 <h2>Provenance</h2>{html_table(origin, ["", ""])}
 """
     (folder / "report.html").write_text(pages.page("memjax fit: models", body), encoding="utf-8")
-    return [*pictures, "report.html"]
+    return [*pictures, *drawings(folder, pictures), "report.html"]

@@ -3,7 +3,14 @@
 from ..kinds import ELEMENTS, Kind
 from .content import spike_content, spike_tables, trace_content, trace_tables
 from .options import configure, fit_trace, fit_trains
-from .report import spike_pictures, spike_sections, trace_pictures, trace_sections
+from .report import (
+    spike_advice,
+    spike_pictures,
+    spike_sections,
+    trace_advice,
+    trace_pictures,
+    trace_sections,
+)
 
 _REFUSED = {
     "batch": "these fits are of one circuit",
@@ -23,6 +30,7 @@ SPIKES = Kind(
     tables=spike_tables,
     pictures=spike_pictures,
     sections=spike_sections,
+    advice=spike_advice,
 )
 """Trains of spikes."""
 
@@ -37,5 +45,6 @@ TRACE = Kind(
     tables=trace_tables,
     pictures=trace_pictures,
     sections=trace_sections,
+    advice=trace_advice,
 )
 """The voltage of a node, or the current of the source."""

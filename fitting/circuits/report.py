@@ -9,8 +9,8 @@ from jaxtyping import Float
 
 from memjax.plot.style import MEASURED, MUTED, SIMULATED
 
-from ..figures import axes_row
-from ..html import html_table, readable
+from ..figures import axes_row, save
+from ..html import html_table, readable, undetermined_of
 
 Trains = Sequence[Float[np.ndarray, " _"]]
 
@@ -28,7 +28,7 @@ def spike_pictures(content: dict, measured, simulated, folder: Path) -> list[str
     about = content["spikes"]
     trains = [[x["t_s"].to_numpy() for _, x in t.groupby("train")] for t in (measured, simulated)]
     figure = spike_figure(*trains, about["window_s"], about["comparison"])
-    figure.savefig(folder / "spikes.png")
+    save(figure, folder / "spikes.png")
     return ["spikes.png"]
 
 
@@ -124,7 +124,7 @@ def trace_pictures(content: dict, measured, simulated, folder: Path) -> list[str
     about = content["trace"]
     name = "i_A" if about["unit"] == "A" else "v_V"
     columns = measured["t_s"].to_numpy(), measured[name].to_numpy(), simulated[name].to_numpy()
-    trace_figure(*columns, about).savefig(folder / "trace.png")
+    save(trace_figure(*columns, about), folder / "trace.png")
     return ["trace.png"]
 
 
@@ -154,3 +154,32 @@ def trace_sections(content: dict) -> list[tuple[str, str]]:
         ["search ended", "yes" if about["converged"] else "no"],
     ]  # fmt: skip
     return [("The trace", html_table(rows, ["", ""]))]
+
+
+def spike_advice(content: dict) -> list[str]:
+    """What further trains would show: under another drive, where the summaries are too few; more of them."""
+    about, left = content["spikes"], undetermined_of(content)
+    sentences, count = [], content["n_sweeps"]
+    free = len(content["free"])
+    if about["freedom"] < 0:
+        summaries = len(about["summaries"])
+        sentences.append(
+            f"Trains under a second drive: {summaries} summaries are fewer than {free} free parameters."
+        )
+    elif left:
+        sentences.append(
+            f"Trains under another drive, or the trace of a node: rate, intervals and latencies here leave {left} open."
+        )
+    if about["comparison"]["energy_p"] is None:
+        sentences.append(
+            f"More trains: {count} are too few for a test of fresh trains against them."
+        )
+    return sentences
+
+
+def trace_advice(content: dict) -> list[str]:
+    """Another drive, where something is not determined."""
+    left, node = undetermined_of(content), content["trace"]["node"]
+    return [
+        f"The trace of another node or drive: {node} under this one leaves {left} open."
+    ] * bool(left)

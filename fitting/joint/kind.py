@@ -3,7 +3,7 @@
 from ..kinds import Kind
 from .content import write
 from .options import configure, fit, run, used
-from .report import build
+from .report import advice, build
 
 KIND = Kind(
     label="joint fit",
@@ -13,6 +13,7 @@ KIND = Kind(
     run=run,
     write=write,
     build=build,
+    advice=advice,
     joined=False,
     joins=True,
 )

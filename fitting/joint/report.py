@@ -6,6 +6,8 @@ from pathlib import Path
 from ..html import html_table, picture
 from ..report import build as build_part, fit_page, folder_of_part
 
+_MOST = 0.5  # share of the files, below which the prior says more of a parameter
+
 
 def build(content: dict, folder: Path) -> list[str]:
     """Make the pages of all files, and ``report.html`` above them."""
@@ -32,7 +34,11 @@ def _picture(part: dict, place: Path, names: list[str]) -> str:
     first = next((n for n in names if n.endswith(".png")), None)
     title = f"<h2>{html.escape(part['label'])}: {html.escape(part['kind'])}</h2>"
     link = f'<p><a href="{html.escape(part["folder"])}/report.html">All of this file</a></p>'
-    return title + ("" if first is None else picture(place / first, part["label"])) + link
+    return (
+        title
+        + ("" if first is None else picture(place / first, part["label"], folder=part["folder"]))
+        + link
+    )
 
 
 def _shares(content: dict) -> str:
@@ -67,3 +73,24 @@ def _agreement(content: dict) -> str:
     numbers = lambda p: [f"{p['determines']:.1f}", f"{p['rise']:.3g}", f"{p['p']:.2g}"]  # noqa: E731
     rows = [[p["label"], p["kind"], *numbers(p), words[p["contradicts"]]] for p in content["files"]]
     return html_table(rows, ["file", "kind", "combinations determined", "rise", "p", ""])
+
+
+def advice(content: dict) -> list[str]:
+    """Which of the files, or none, bears on what is not determined; which contradict the others."""
+    files, sentences = content["files"], []
+    for name in (n for n in content["undetermined"] if n in content["free"]):
+        best = max(files, key=lambda part: part["shares"].get(name, 0.0))
+        share, whole = best["shares"].get(name, 0.0), sum(p["shares"].get(name, 0.0) for p in files)
+        if whole < _MOST:
+            sentences.append(
+                f"Something that {name} acts on: {100 * (1 - whole):.0f} % of what is known of it is the prior's."
+            )
+        else:
+            sentences.append(
+                f"More like {best['label']}: of all files it knows most of {name} ({100 * share:.0f} %)."
+            )
+    for part in files:
+        if part["contradicts"]:
+            text = "again, with the others and of one device in one state"
+            sentences.append(f"{part['label']} {text}: it contradicts them (p {part['p']:.2g}).")
+    return sentences

@@ -4,7 +4,7 @@ from ..kinds import Kind
 from ..records import run_records
 from .content import content, row, tables
 from .options import configure, fit, held_out, takes
-from .report import drawn, pictures, sections
+from .report import advice, drawn, pictures, sections
 
 KIND = Kind(
     label="conductance per pulse",
@@ -20,6 +20,7 @@ KIND = Kind(
     row=row,
     pictures=pictures,
     sections=sections,
+    advice=advice,
     held_out=held_out,
     held="every second cycle",
     axes=("pulse", "g_S"),

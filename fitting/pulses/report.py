@@ -8,8 +8,8 @@ import pandas
 
 from memjax.plot.style import MEASURED, MUTED, SIMULATED
 
-from ..figures import axes_row
-from ..html import html_table, readable
+from ..figures import axes_row, save
+from ..html import few_cycles, html_table, readable, undetermined_of
 
 _BINS = 20  # pulses over which the spread of steps is averaged in a picture
 
@@ -29,7 +29,7 @@ def pictures(content: dict, measured, simulated, folder: Path) -> list[str]:
     """Curve with a band of simulated cycles, spread of steps by pulse, spread over lags."""
     g, s = 1e6 * _cycles(measured), 1e6 * _cycles(simulated)
     curve = 1e6 * np.array(content["pulses"]["curve_S"])
-    figure_of(curve, g, s).savefig(folder / "curve.png")
+    save(figure_of(curve, g, s), folder / "curve.png")
     _steps(content["pulses"], {"measured": g, "simulated": s}, folder / "steps.png")
     return ["curve.png", "steps.png"]
 
@@ -73,7 +73,7 @@ def _steps(about: dict, cycles: dict[str, np.ndarray], path: Path) -> None:
     axes[1].set(xlabel="Distance (pulses)", xscale="log", **label)
     axes[1].set_title("Change over so many pulses, less its mean")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
-    figure.savefig(path)
+    save(figure, path)
 
 
 def sections(content: dict) -> list[tuple[str, str]]:
@@ -121,3 +121,20 @@ def _spread(spread: dict) -> str:
 def _micro(x: float | None, unit: str) -> float | None:
     """Siemens as microsiemens; the rest as it is."""
     return 1e6 * x if x is not None and unit == "S" else x
+
+
+def advice(content: dict) -> list[str]:
+    """What further pulses would show: of the other polarity, of another height; more cycles."""
+    about, left = content["pulses"], undetermined_of(content)
+    words = [w for k, w in enumerate(("set", "reset")) if k in about["kinds"]]
+    sentences = few_cycles(content["n_sweeps"])
+    if left and len(words) == 1:
+        sentences.append(
+            f"Pulses of both polarities: these are all {words[0]} pulses, and leave {left} open."
+        )
+    elif left:
+        sentences.append(
+            "Pulses of another height or width, or sweeps, in one joint fit: those of one height leave "
+            f"{left} open, others may tell them apart."
+        )
+    return sentences

@@ -4,7 +4,7 @@ from ..kinds import Kind
 from ..records import run_records
 from .content import content, row, tables
 from .options import fit, held_out, takes
-from .report import pictures, sections
+from .report import advice, pictures, sections
 
 KIND = Kind(
     label="resistance against time",
@@ -18,6 +18,7 @@ KIND = Kind(
     row=row,
     pictures=pictures,
     sections=sections,
+    advice=advice,
     held_out=held_out,
     held="the second half of the time",
     axes=("t_s", "r_ohm"),

@@ -6,14 +6,18 @@ from typing import Any
 
 from memjax.plot.style import MUTED, SECOND, SIMULATED
 
-from ..figures import axes_row
-from ..html import html_table, readable
+from ..figures import axes_row, save
+from ..html import html_table, readable, undetermined_of
+
+_ALIKE = (
+    2.0  # difference of AIC up to which laws are called alike: likelihoods within a factor of e
+)
 
 
 def pictures(content: dict, measured, simulated, folder: Path) -> list[str]:
     """The picture of `figure_of` as a file."""
     label = f"{content['model']}, {content['retention']['held_at_V']:g} V"
-    figure_of(label, measured, simulated).savefig(folder / "retention.png")
+    save(figure_of(label, measured, simulated), folder / "retention.png")
     return ["retention.png"]
 
 
@@ -59,3 +63,21 @@ def _quality(law: dict, least: float) -> list[str]:
     ahead = "" if law["second_half_error"] is None else f"{100 * law['second_half_error']:.3f}"
     residual, aic = f"{100 * law['rms_relative']:.3f}", f"{law['aic'] - least:.1f}"
     return [residual, readable(law["autocorrelation"], 2), aic, ahead]
+
+
+def advice(content: dict) -> list[str]:
+    """What further runs would show: longer ones, where two laws are alike; at another voltage."""
+    about, sentences = content["retention"], []
+    first, *others = about["laws"]
+    alike = [law["name"] for law in others if law["aic"] - first["aic"] < _ALIKE]
+    if alike:
+        away = max(law["aic"] - first["aic"] for law in others if law["name"] in alike)
+        sentences.append(
+            f"A longer run: {', '.join([first['name'], *alike])} describe this one alike (AIC apart by {away:.1f})."
+        )
+    if left := undetermined_of(content):
+        sentences.append(
+            f"Runs at another voltage, or sweeps, in one joint fit: one run at {about['held_at_V']:g} V leaves "
+            f"{left} open."
+        )
+    return sentences

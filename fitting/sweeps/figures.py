@@ -11,6 +11,7 @@ from memjax.observables import Thresholds, complete_excursions, excursions, swit
 from memjax.plot import iv, style
 from memjax.plot.style import MEASURED, MUTED, SECOND, SIMULATED
 
+from ..figures import save
 from .trends import Series, values_of
 
 # Residual [decades] beyond which a point is drawn at the edge: it lies on the other branch.
@@ -70,7 +71,7 @@ def picture_iv(
 ) -> None:
     """The picture of `figure_iv` as a file."""
     with style():
-        figure_iv(measured, simulated, **options).savefig(path)
+        save(figure_iv(measured, simulated, **options), path)
 
 
 def figure_iv(
@@ -144,7 +145,7 @@ def picture_cycles(measured: mj.Measurement, random: mj.Measurement, path: Path)
             for ax in row:
                 ax.set_ylim(*_current_limits(currents))
                 ax.set_xlim(_around(volts.tolist()))
-        figure.savefig(path)
+        save(figure, path)
 
 
 def _linear_loops(ax: Any, legs: list, model: list, *, unsigned: bool) -> None:
@@ -199,7 +200,7 @@ def picture_residuals(measured: mj.Measurement, simulated: mj.Measurement, path:
         right.hist(r[clear], bins=81, color=MUTED)
         right.set(xlabel=text, ylabel=f"points above {least:g} {response_unit}")
         right.set_title(f"median |residual| {middle:.2f} decades")
-        figure.savefig(path)
+        save(figure, path)
 
 
 def _rising(applied: np.ndarray) -> np.ndarray:
@@ -245,7 +246,7 @@ def picture_switching(
             text = str(thresholds)
             figure.suptitle(text[0].upper() + text[1:], fontsize=9)
         _legend(figure, axes)
-        figure.savefig(path)
+        save(figure, path)
 
 
 def picture_set_reset(measured: list[Series], simulated: list[Series], path: Path) -> None:
@@ -261,7 +262,7 @@ def picture_set_reset(measured: list[Series], simulated: list[Series], path: Pat
             ax.set_title(f"{kind} (n = {len(values)})")
             ax.set_xlim(_around([*values, *model]))
         _legend(figure, axes)
-        figure.savefig(path)
+        save(figure, path)
 
 
 def _distributions(ax: Any, quantity: str, measured: list, simulated: list, label: str) -> None:
@@ -297,7 +298,7 @@ def picture_correlation(names: list[str], correlation: np.ndarray, path: Path) -
         ax.grid(False)
         ax.set_title("Correlation of the fitted parameters")
         figure.colorbar(image, ax=ax, shrink=0.8)
-        figure.savefig(path)
+        save(figure, path)
 
 
 def picture_trends(series: list[Series], path: Path) -> None:
@@ -323,4 +324,4 @@ def picture_trends(series: list[Series], path: Path) -> None:
                 ax.yaxis.set_major_formatter(_engineering(unit))
             ax.locator_params(axis="x", nbins=6, integer=True)
             ax.legend(fontsize=8, loc="upper left", bbox_to_anchor=(0, -0.22), frameon=False)
-        figure.savefig(path)
+        save(figure, path)

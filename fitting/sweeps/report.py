@@ -13,9 +13,11 @@ from memjax.data import is_pulsed
 from memjax.errors import DataError
 from memjax.observables import Thresholds, find_thresholds, summarise, switching
 
+from ..figures import drawings
 from ..fit_json import METHODS
 from ..html import (  # fmt: skip
     bullets,
+    few_cycles,
     fold_table,
     html_table,
     page,
@@ -37,7 +39,6 @@ CYCLES = "cycles.csv"
 """Simulated sweeps with noise and spread, where there are some."""
 
 _CYCLES = 3  # cycles from which on they are drawn against their number
-_FEW_CYCLES = 10  # cycles below which a spread is known within a quarter at best
 
 _SIMULATED = """ What simulated cycles calibrated has sigma and interval from profiles of the simulated loss, and
 counts as not determined where its logarithm has a standard deviation above 0.5 and above half the prior's."""
@@ -90,7 +91,8 @@ def build(
         figures.picture_trends(series, paths["trends"])
     page_text = _page(content, paths, series, table, next_measurements(content, measured))
     (folder / "report.html").write_text(page_text, encoding="utf-8")
-    return [*(p.name for p in paths.values()), "report.html"]
+    names = [p.name for p in paths.values()]
+    return [*names, *drawings(folder, names), "report.html"]
 
 
 def next_measurements(content: dict, measured: mj.Measurement) -> list[str]:
@@ -115,11 +117,12 @@ def next_measurements(content: dict, measured: mj.Measurement) -> list[str]:
             f"{', '.join(rates)} set how fast the state moves. Sweeps of one rate show combinations of them; "
             "other rates may tell them apart."
         )
-    if len(measured.labels) < _FEW_CYCLES:
-        count = len(measured.labels)
-        sentences.append(f"More cycles: {count} say little of the spread from cycle to cycle.")
-    elif not content.get("stochastic") and any(
-        "sigma" in n and not p["free"] for n, p in free.items()
+    few = few_cycles(len(measured.labels))
+    sentences += few
+    if (
+        not few
+        and not content.get("stochastic")
+        and any("sigma" in n and not p["free"] for n, p in free.items())
     ):
         sentences.append("Nothing for ion noise: fit these cycles again with --stochastic.")
     return sentences

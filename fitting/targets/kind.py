@@ -3,7 +3,7 @@
 from ..kinds import Kind
 from .content import content, tables
 from .options import configure, fit, used
-from .report import pictures, sections
+from .report import advice, pictures, sections
 
 KIND = Kind(
     label="targets",
@@ -16,6 +16,7 @@ KIND = Kind(
     tables=tables,
     pictures=pictures,
     sections=sections,
+    advice=advice,
     joined=False,
 )
 """Wanted numbers."""

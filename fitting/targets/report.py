@@ -8,8 +8,9 @@ import pandas
 
 from memjax.plot.style import MEASURED, MUTED, SECOND, SIMULATED
 
-from ..figures import axes_row
+from ..figures import axes_row, save
 from ..html import html_table, readable
+from .search import FELT
 
 # Events whose levels are drawn: currents, and what a spike rises above.
 _CURRENTS = ("on/", "hold/", "answer/", "spike")
@@ -18,7 +19,7 @@ _CURRENTS = ("on/", "hold/", "answer/", "spike")
 def pictures(content: dict, wanted: Any, simulated: Any, folder: Path) -> list[str]:
     """The picture of `figure_of` as a file."""
     del wanted
-    figure_of(content["targets"], simulated).savefig(folder / "targets.png")
+    save(figure_of(content["targets"], simulated), folder / "targets.png")
     return ["targets.png"]
 
 
@@ -121,3 +122,12 @@ def sections(content: dict) -> list[tuple[str, str]]:
         ("Targets, against members with noise", html_table(rows, head)),
         ("What was needed", html_table(moves, heads)),
     ]
+
+
+def advice(content: dict) -> list[str]:
+    """Which parameters no target holds."""
+    rows = content["targets"]["parameters"]
+    left = ", ".join(row["name"] for row in rows if not row["needed"] and row["alone_ln"] > FELT)
+    return [
+        f"Something that {left} act on, as a further target: those here do not feel them."
+    ] * bool(left)

@@ -3,7 +3,7 @@
 from ..kinds import Kind
 from .content import content, tables
 from .options import claims, configure, fit, takes, used
-from .report import pictures, sections
+from .report import advice, pictures, sections
 
 KIND = Kind(
     label="delay and relaxation",
@@ -20,5 +20,6 @@ KIND = Kind(
     tables=tables,
     pictures=pictures,
     sections=sections,
+    advice=advice,
 )
 """Responses to single pulses."""

@@ -9,17 +9,18 @@ import pandas
 
 from memjax.plot.style import MEASURED, MUTED, SECOND, SIMULATED
 
-from ..figures import axes_row
-from ..html import html_table, readable
+from ..figures import axes_row, save
+from ..html import html_table, readable, undetermined_of
 from ..time_pictures import CURVES, picture_curves
 
+_POWER = 0.5  # of a test, below which more curves are advised
 _FEW = 50  # curves below which each is drawn large
 
 
 def pictures(content: dict, measured, simulated, folder: Path) -> list[str]:
     """The picture of `figure_of` as a file, and currents against time where some curves were kept."""
     about = content["transients"]
-    figure_of(about, measured, simulated).savefig(folder / "times.png")
+    save(figure_of(about, measured, simulated), folder / "times.png")
     if not (folder / CURVES).exists():
         return ["times.png"]
     picture_curves(pandas.read_csv(folder / CURVES), about, folder / "currents.png")
@@ -137,3 +138,30 @@ def _comparison_sections(comparison: dict, steps: float) -> list[tuple[str, str]
         ("Simulated with fresh random numbers, against measured", html_table(rows, head) + method),
         ("Tests, and what they can see", html_table(tests, ["", ""])),
     ]
+
+
+def advice(content: dict) -> list[str]:
+    """What further curves would show: longer ones, where some did not end; more, where the tests see little."""
+    about, sentences = content["transients"], []
+    pulse, times = about["pulse"], about["measured"]
+    if late := times["delay_s"]["censored"]:
+        n, width = times["delay_s"]["n"], 1e3 * pulse["width_s"]
+        sentences.append(
+            f"Longer pulses: {late} of {n} curves did not switch within {width:.3g} ms."
+        )
+    if late := times["relaxation_s"]["censored"]:
+        n = times["relaxation_s"]["n"]
+        sentences.append(
+            f"Currents for longer after the pulse: {late} of {n} curves were not seen to relax."
+        )
+    power = (about.get("comparison") or {}).get("power", {})
+    if weak := {label: p for label, p in power.items() if p < _POWER}:
+        label, p = min(weak.items(), key=lambda x: x[1])
+        n = times["delay_s"]["n"]
+        sentences.append(f'More curves: {n} would show "{label}" with a probability of {p:.2f}.')
+    if left := undetermined_of(content):
+        sentences.append(
+            "Pulses of another height, or sweeps, in one joint fit: pulses of "
+            f"{pulse['amplitude_V']:g} V alone leave {left} open."
+        )
+    return sentences

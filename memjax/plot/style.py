@@ -22,6 +22,8 @@ _RC: dict[Any, Any] = {
     "legend.frameon": False,
     "figure.constrained_layout.use": True,
     "figure.facecolor": "white",
+    "svg.fonttype": "none",
+    "svg.hashsalt": "memjax",
 }
 
 

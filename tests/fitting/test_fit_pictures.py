@@ -84,7 +84,14 @@ def test_a_joint_fit_draws_the_picture_of_each_file():
 
 
 def test_targets_are_drawn_in_their_tolerances():
-    row = {"name": "v_th", "value": 0.5, "tolerance": 0.01, "simulated": 0.515, "scatter": 0.02, "met": False}
+    row = {
+        "name": "v_th",
+        "value": 0.5,
+        "tolerance": 0.01,
+        "simulated": 0.515,
+        "scatter": 0.02,
+        "met": False,
+    }
     other = row | {"name": "v_hold", "simulated": None}
     (ax,) = tolerances({"wanted": [row, other]}).axes
     assert [label.get_text() for label in ax.get_yticklabels()] == ["v_th"]

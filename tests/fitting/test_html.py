@@ -27,6 +27,9 @@ def test_a_page_needs_nothing_beside_it(tmp_path):
     assert "data:image/png;base64,MTIz" in whole
     assert "href" not in whole
     assert 'src="http' not in whole
+    path.with_suffix(".svg").write_text("<svg/>")
+    assert '<a href="a.svg"><img' in picture(path, "a loop")
+    assert '<a href="1-dc/a.svg"><img' in picture(path, "a loop", folder="1-dc")
 
 
 def test_remarks_say_what_was_interrupted_and_what_is_not_determined():

@@ -26,6 +26,7 @@ def test_pictures_are_drawn_where_devices_failed_or_determine_nothing(tmp_path):
     places = {r.name: (float(k % 2), float(k // 2)) for k, r in enumerate(ROWS)}
     picture_distributions(ROWS, units, tmp_path / "distributions.png")
     picture_wafer(ROWS, units, places, tmp_path / "wafer.png")
-    for path in tmp_path.iterdir():
+    assert len(list(tmp_path.glob("*.svg"))) == 2
+    for path in tmp_path.glob("*.png"):
         assert path.read_bytes().startswith(b"\x89PNG")
     assert np.all([p.stat().st_size > 5000 for p in tmp_path.iterdir()])

@@ -57,5 +57,5 @@ def test_a_folder_is_written_and_its_report_made_anew(tmp_path, capsys):
     assert content["undetermined"] == ["theta", "r_off"]
     names = build(out)
     page = (out / "report.html").read_text()
-    assert names == ["targets.png", "report.html"]
+    assert names == ["targets.png", "targets.svg", "report.html"]
     assert "What was needed" in page

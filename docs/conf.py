@@ -27,6 +27,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "api_pages",
     "benchmark_pages",
+    "board_page",
     "command_page",
     "mathml",
     "model_pages",

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import webbrowser
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -134,8 +135,20 @@ def _explicit(options: argparse.Namespace) -> list[str]:
     return [n for n, x in plain.items() if getattr(options, n) != x]
 
 
+def _check_extras(where: str, uncertainty: str = "laplace") -> None:
+    """Refuse what a package that is not installed would end, after minutes and with nothing written."""
+    needs = {"matplotlib": ("the pictures of a report need", "plot")}
+    if uncertainty == "nuts":
+        needs |= dict.fromkeys(("blackjax", "arviz"), ("--uncertainty nuts needs", "bayes"))
+    for package, (what, extra) in needs.items():
+        if find_spec(package) is None:
+            fix = f"pip install 'memjax[{extra}]'"
+            raise UsageError(f"{what} the package {package}", where=where, fix=fix)
+
+
 def _run_fit(options: argparse.Namespace) -> int:
     """Run ``memjax fit``."""
+    _check_extras("memjax fit", options.uncertainty)
     options.explicit = _explicit(options)
     options.files = (expanded if options.batch else files_of)(options.files)
     kind = kind_for(options)
@@ -184,6 +197,7 @@ def _configure_report(parser: argparse.ArgumentParser) -> None:
 
 def _run_report(options: argparse.Namespace) -> int:
     """Run ``memjax report``: pictures and page are made beside and moved in place one by one."""
+    _check_extras("memjax report")
     folder = Path(options.folder)
     kind, _ = opened(folder)
     values = {n: getattr(options, n) for n in _report_options()}
@@ -193,7 +207,7 @@ def _run_report(options: argparse.Namespace) -> int:
             owners = ", ".join(k.label for k in kinds().values() if name in k.report_options)
             raise UsageError(f"no fit of {owners}", where=flag(name), fix="leave it out")
     with tempfile.TemporaryDirectory(dir=folder, prefix=".report-") as place:
-        drawn = shutil.ignore_patterns(".report-*", "*.png", "*.html")
+        drawn = shutil.ignore_patterns(".report-*", "*.png", "*.svg", "*.html")
         shutil.copytree(folder, place, dirs_exist_ok=True, ignore=drawn)
         for name in build(Path(place), **values):
             os.replace(Path(place) / name, folder / name)

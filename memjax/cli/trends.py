@@ -35,9 +35,15 @@ def prepare_outputs(options: argparse.Namespace) -> "tuple[Path | None, Path | N
     ------
     OutputError
         If one exists and is not to be overwritten, or has another suffix.
+    MemjaxError
+        If a picture is wanted and matplotlib is not installed.
     """
     from ..io import prepare_output
+    from ..plot import style
 
+    if options.plot is not None:
+        with style():  # says what is missing
+            pass
     paths: list[Path | None] = []
     for option, suffixes in (("out", (".csv",)), ("plot", (".png", ".svg", ".pdf"))):
         name = getattr(options, option)

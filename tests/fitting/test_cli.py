@@ -1,5 +1,6 @@
 """What `memjax fit` says and refuses before anything is fitted."""
 
+import sys
 import webbrowser
 from dataclasses import replace
 
@@ -92,3 +93,27 @@ def test_a_fit_is_shown_once_it_is_written(tmp_path, monkeypatch):
     words = ["fit", str(file), "--model", "yakopcic", "--out", str(out), "--open"]
     assert main(words) == 0
     assert addresses == [(out / "report.html").as_uri()]
+
+
+@pytest.mark.parametrize(
+    ("package", "words", "fix"),
+    [
+        ("matplotlib", ["fit", "example:diffusive-sweeps", "--model", "diffusive", "--out", "out"], "memjax[plot]"),
+        ("blackjax", ["fit", "example:diffusive-sweeps", "--model", "diffusive", "--out", "out", "--uncertainty",
+                      "nuts"], "memjax[bayes]"),
+        ("matplotlib", ["report", "out"], "memjax[plot]"),
+        ("matplotlib", ["observe", "example:diffusive-sweeps", "--plot", "a.png"], "memjax[plot]"),
+    ],
+)  # fmt: skip
+def test_a_missing_extra_is_said_in_one_line_before_anything_runs(
+    package, words, fix, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, package, None)  # as if it were not installed
+    assert main(words) == 2
+    ended = capsys.readouterr()
+    (line,) = ended.err.splitlines()
+    assert package in line
+    assert f"pip install '{fix}'" in line
+    assert not ended.out
+    assert list(tmp_path.iterdir()) == []

@@ -15,6 +15,7 @@ from .inference.posterior import SyntheticLikelihood as SyntheticLikelihood
 from .inference.profile_likelihood import Profile as Profile, profiles as profiles
 from .inference.sample import Sample as Sample
 from .joint.fit import JointFit as JointFit, fit_jointly as fit_jointly
+from .progress import ProgressBar as ProgressBar
 from .pulses.fit import PulseFit as PulseFit, fit_pulses as fit_pulses
 from .residuals import Residuals as Residuals
 from .result import AbstractFit as AbstractFit

@@ -102,7 +102,10 @@ class AbstractFit:
             own = {n: r for n, r in rows.items() if r["free"] is free}
             content = {"synthetic_truth": False, "parameters": own, "uncertainty": about}
             sides[title] = fold(title, parameters_table(content), count=len(own), long=12 * free)
-        why = [f"{n} is not determined: {text}" for n, text in self.reasons.items()]
+        names: dict[str, list[str]] = {}
+        for n, text in self.reasons.items():
+            names.setdefault(text, []).append(n)
+        why = [f"not determined: {', '.join(own)} ({text})" for text, own in names.items()]
         remarks = bullets([*self.warnings, *self.notes, *why])
         text = f"loss {self.loss:.4g}, {len(self.free)} free parameters"
         picture = inline_picture(lambda: self.plot(cycles=False))

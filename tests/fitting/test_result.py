@@ -106,7 +106,7 @@ def test_a_fit_shows_its_intervals_parameters_and_remarks():
     page = own._repr_html_()
     assert "data:image/png;base64," in page
     assert "<td>r_on</td>" in page
-    assert "v_on is not determined" in page
+    assert "not determined: v_on (" in page
     figure = own.plot()
     assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == list(NAMES)
     assert "90 % interval" in figure.axes[0].get_xlabel()

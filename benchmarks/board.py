@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.records import ROOT, read
-from benchmarks.report import groups, ratio
+from benchmarks.report import groups
 
 HISTORY = Path(__file__).parent / "history"
 """Records that are committed, of runs whose source was a commit of this history."""
@@ -47,20 +47,33 @@ class Line:
         return self.variant if self.n in (None, 1) else f"{self.variant}, n = {self.n}"
 
 
+def _reference(row: dict, group: list[dict]) -> tuple[str, float] | None:
+    """The baseline of equal n and its time [s]; where the group has none of that name, the first variant of memjax."""
+    alike = [x for x in group if x["n"] == row["n"] and x["run_s"] and x["status"] == "ok"]
+    named = [x for x in alike if x["variant"] == row["baseline"]]
+    own = [x for x in alike if x["variant"].startswith("memjax")]
+    base = named or [x for x in own if x["variant"] == own[0]["variant"]]
+    if not base:
+        return None
+    return base[0]["variant"], statistics.median(x["run_s"]["median"] for x in base)
+
+
 def lines(rows: list[dict]) -> list[Line]:
     """Ratios of all variants but the baselines, from records that ended well and whose source is a commit."""
     found: dict[tuple, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for group in groups(rows).values():
-        for row in group:
-            value = ratio(row, group) if row["status"] == "ok" else None
-            of_commit = row["git_sha"] and not row["git_dirty"]
-            if value is None or not of_commit or row["variant"] == row["baseline"]:
+    for group in groups([row for row in rows if row["git_sha"] and not row["git_dirty"]]).values():
+        for row in (row for row in group if row["status"] == "ok" and row["run_s"]):
+            base = _reference(row, group)
+            if base is None or row["variant"] == base[0]:
                 continue
             machine = f"{row['machine']['cpu']}, {row['machine']['cores']} cores"
-            names = ("case", "problem", "size", "variant", "baseline", "peer", "n")
-            found[(*(row[k] for k in names), machine)][row["git_sha"]].append(value)
+            key = (
+                *(row[k] for k in ("case", "problem", "size", "variant", "peer", "n")),
+                *base[:1],
+            )
+            found[(*key, machine)][row["git_sha"]].append(row["run_s"]["median"] / base[1])
     every = []
-    for (case, problem, size, variant, baseline, peer, n, machine), values in found.items():
+    for (case, problem, size, variant, peer, n, baseline, machine), values in found.items():
         ratios = {c: (statistics.median(x), min(x), max(x)) for c, x in values.items()}
         about = {"variant": variant, "baseline": baseline, "peer": peer, "n": n, "machine": machine}
         every.append(Line(case=case, problem=problem, size=size, ratios=ratios, **about))
@@ -86,12 +99,12 @@ def table(rows: list[dict]) -> str:
     columns, text = commits(rows), ""
     for case, own in _by_case(lines(rows)).items():
         head = [f"`{sha[:7]}`<br>{day}" for sha, day in columns]
-        text += f"## {case}\n\n| variant | over | by |" + "".join(f" {c} |" for c in head)
+        text += f"## {case}\n\n| variant | problem | over |" + "".join(f" {c} |" for c in head)
         text += "\n|---|---|---|" + "---:|" * len(columns) + "\n"
         for line in own:
             cells = [_cell(line.ratios.get(sha)) for sha, _ in columns]
-            first = [line.label + (f" ({line.problem})" if line.problem else ""), line.baseline]
-            text += "| " + " | ".join([*first, line.peer or "memjax", *cells]) + " |\n"
+            first = [line.label, line.problem, line.baseline]
+            text += "| " + " | ".join([*first, *cells]) + " |\n"
         text += "\n"
     return text
 
@@ -113,14 +126,20 @@ def _cell(values: tuple[float, float, float] | None) -> str:
 
 
 def draw(rows: list[dict], path: Path) -> None:
-    """Ratios over the commits, a panel for each case."""
+    """Ratios over the commits, a panel for each case and what its times are divided by."""
     from matplotlib.figure import Figure
 
-    cases, columns = _by_case(lines(rows)), commits(rows)
+    panels: dict[tuple[str, str], list[Line]] = defaultdict(list)
+    for line in lines(rows):
+        panels[
+            (f"{line.case}: {line.problem}" if line.problem else line.case, line.baseline)
+        ].append(line)
+    columns = commits(rows)
     place = {sha: k for k, (sha, _) in enumerate(columns)}
-    figure = Figure(figsize=(9.0, 3.4 * max(len(cases), 1)), layout="constrained")
-    panels = figure.subplots(max(len(cases), 1), 1, squeeze=False)[:, 0]
-    for ax, (case, own) in zip(panels, cases.items()):
+    count = max(len(panels), 1)
+    figure = Figure(figsize=(10.0, 2.9 * count), layout="constrained")
+    axes = figure.subplots(count, 1, squeeze=False)[:, 0]
+    for ax, ((title, baseline), own) in zip(axes, sorted(panels.items())):
         for k, line in enumerate(own):
             points = sorted((place[sha], *values) for sha, values in line.ratios.items())
             x, middle, low, high = (list(values) for values in zip(*points))
@@ -130,8 +149,8 @@ def draw(rows: list[dict], path: Path) -> None:
             ends = [[a - b for a, b in zip(*pair)] for pair in ((middle, low), (high, middle))]
             ax.errorbar(x, middle, yerr=ends, ms=4, lw=1.2, capsize=3, label=line.label, **look)
         ax.axhline(1, color="#9aa5b1", lw=0.8)
-        ax.set(yscale="log", ylabel=f"Time over {own[0].baseline}", title=case)
-        ax.set_xticks(range(len(columns)), [f"{sha[:7]}\n{day}" for sha, day in columns])
+        ax.set(yscale="log", ylabel=f"Time over\n{baseline}", title=title)
+        ax.set_xticks(range(len(columns)), [f"{sha[:7]}\n{day[5:]}" for sha, day in columns])
         ax.set_xlim(-0.4, len(columns) - 0.6)
         ax.grid(alpha=0.25)
         ax.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)

@@ -14,7 +14,7 @@ FOLDER = DOCS / "board"
 TEXT = """# Ratios over time
 
 Each number is the time that a variant of a [benchmark case](../benchmarks.md) took, divided by that of the baseline
-of its case in the same run. A ratio below 1 is faster than the baseline; where the baseline is memjax, a ratio above 1
+of its case in the same run, or where a problem has none by that of the first variant of memjax. A ratio below 1 is faster than the baseline; where the baseline is memjax, a ratio above 1
 means that memjax is faster. Dashed lines are other libraries.
 Where a commit was measured in several runs, the median stands before their range.
 

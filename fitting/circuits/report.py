@@ -27,7 +27,7 @@ def spike_pictures(content: dict, measured, simulated, folder: Path) -> list[str
     """The picture of `spike_figure` as a file."""
     about = content["spikes"]
     trains = [[x["t_s"].to_numpy() for _, x in t.groupby("train")] for t in (measured, simulated)]
-    figure = spike_figure(*trains, about["window_s"], about["comparison"])
+    figure = spike_figure(trains[0], trains[1], about["window_s"], about["comparison"])
     save(figure, folder / "spikes.png")
     return ["spikes.png"]
 

@@ -23,7 +23,7 @@ def pictures(content: dict, wanted: Any, simulated: Any, folder: Path) -> list[s
     return ["targets.png"]
 
 
-def figure_of(about: dict, simulated: pandas.DataFrame) -> Any:
+def figure_of(about: dict, simulated: Any) -> Any:
     """Members under each protocol, the targets marked where they are a voltage or a time."""
     from matplotlib.ticker import EngFormatter
 

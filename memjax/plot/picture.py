@@ -43,7 +43,8 @@ def stack(figures: Mapping[str, Any]) -> Picture:
         max(x.shape[1] for x in images.values()),
         sum(heights) + title_height * len(heights),
     )
-    whole = Picture(figsize=(width / dpi, height / dpi), dpi=dpi, layout="none")
+    whole = Picture(figsize=(width / dpi, height / dpi), dpi=dpi)
+    whole.set_layout_engine("none")
     top = height
     for title, image in images.items():
         rows, columns = image.shape[:2]

@@ -14,8 +14,9 @@ FOLDER = DOCS / "board"
 TEXT = """# Ratios over time
 
 Each number is the time that a variant of a [benchmark case](../benchmarks.md) took, divided by that of the baseline
-of its case in the same run, or where a problem has none by that of the first variant of memjax. A ratio below 1 is faster than the baseline; where the baseline is memjax, a ratio above 1
-means that memjax is faster. Dashed lines are other libraries.
+of its case in the same run, or, where a problem has no baseline, by that of the first variant of memjax.
+A ratio below 1 is faster than the baseline; where the baseline is memjax, a ratio above 1 means that memjax is faster.
+Dashed lines are other libraries in an environment of their own.
 Where a commit was measured in several runs, the median stands before their range.
 
 {count} records of {machines} are committed in `benchmarks/history`.

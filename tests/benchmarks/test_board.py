@@ -37,6 +37,13 @@ def test_a_problem_without_the_baseline_is_divided_by_the_first_variant_of_memja
     }
 
 
+def test_a_peer_is_divided_by_the_variant_of_memjax_that_its_name_describes():
+    ours = [record(f"memjax, batch {n}", 2.0 * n, problem="64-8-10", n=n) for n in (64, 8)]
+    peer = record("snnTorch, batch 8, 1 thread", 4.0, peer="snntorch", n=None)
+    (line,) = (x for x in lines([*ours, peer]) if x.peer)
+    assert (line.baseline, line.ratios["a" * 40][0]) == ("memjax, batch 8", 0.25)
+
+
 def test_changes_and_failures_are_left_out():
     rows = [
         record("ours", 2.0),

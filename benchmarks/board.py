@@ -53,7 +53,8 @@ def _reference(row: dict, group: list[dict], run: list[dict]) -> tuple[str, floa
     A peer in an environment of its own states no problem and no n: its name says what it ran ("snnTorch, batch 8"), as
     does that of the variant of memjax.
     """
-    if row["peer"] and not row["problem"]:
+    named = any(x["variant"] == row["baseline"] and x["n"] == row["n"] for x in group)
+    if row["peer"] and not row["problem"] and not named:
         words = set(row["variant"].split(", "))
         group = [x for x in run if words.issuperset(x["variant"].split(", ")[1:])]
         row = row | {"n": next((x["n"] for x in group if x["variant"].startswith("memjax")), None)}

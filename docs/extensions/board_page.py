@@ -22,7 +22,7 @@ Where a commit was measured in several runs, the median stands before their rang
 {count} records of {machines} are committed in `benchmarks/history`.
 Sizes: {sizes}. Problems of a smoke run are small, so that overheads count.
 The machine did other work at the same time, and smoke problems take milliseconds: ratios of one code differ between
-runs by a factor of up to four. They show what can be seen here, and are no verdict on a commit.
+runs by a factor of up to ten. They show what can be seen here, and are no verdict on a commit.
 
 ![Ratios of each case over the commits that were measured](ratios.png)
 

@@ -15,7 +15,7 @@ import numpy as np
 import fitting as ft
 import memjax as mj
 
-t = np.linspace(0, 1, 101)
+t = np.linspace(0, 1, 201)  # as many points as in "Fit a device to a sweep": compiled once
 drive = mj.Sampled(t, 0.6 * np.sin(2 * np.pi * t))
 truth = {"r_on": 520.0, "r_off": 4600.0, "v_on": 0.28, "v_off": 0.26}
 fix = {"tau": 1e-4, "x0": 0.0}

@@ -20,19 +20,18 @@ events = mj.observables.spike_events("gate.v", level=0.2, size=1)
 policy = mj.Stiff(rtol=1e-7, atol=1e-10, max_steps=100_000)
 
 
-def spike_time(mu):
+@jax.jit
+def first_spike(mu):
     changed = mj.params.replace(neuron, {"memristor.mu": mu})
     options = dict(events=events, save=np.array([0.03]), policy=policy, deterministic=True)
     return mj.observables.spike_times(mj.simulate(changed, step, **options))[0, 0]
 
 
-# One compiled program gives the time and its derivative.
-first_spike = jax.jit(lambda mu: jax.jvp(spike_time, (mu,), (1.0,)))
 mu = float(mj.params.get(neuron, "memristor.mu"))
-_, slope = first_spike(mu)
+_, slope = jax.jit(lambda x: jax.jvp(first_spike, (x,), (1.0,)))(mu)
 moves = np.geomspace(1e-6, 0.1, 6)  # relative
-ends = [[first_spike(mu * (1 + sign * h))[0] for h in moves] for sign in (1, -1)]
-secants = np.subtract(*np.array(ends)) / (2 * moves * mu)
+secants = [(first_spike(mu * (1 + h)) - first_spike(mu * (1 - h))) / (2 * h * mu) for h in moves]
+secants = np.array(secants)
 
 with mj.plot.style():
     fig, ax = plt.subplots(figsize=(6, 4))

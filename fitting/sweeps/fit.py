@@ -90,7 +90,7 @@ class _Search:
 
 
 def fit(
-    measurements: Sequence[mj.Measurement],
+    measurements: mj.Measurement | Sequence[mj.Measurement],
     device: mj.AbstractDevice | mj.Circuit,
     *,
     bench: mj.Bench | None = None,
@@ -110,7 +110,7 @@ def fit(
 
     Parameters
     ----------
-    measurements : sequence of Measurement
+    measurements : Measurement or sequence of Measurement
         All of one device, or of what drives one circuit.
     device : AbstractDevice or Circuit
         The model, with values of what is not fitted; a circuit starts from its own.
@@ -152,7 +152,8 @@ def fit(
     is known, and the search ends with priors that weigh against it.
     """
     require_x64()
-    measurements = [thin(m, points, point_time=point_time) for m in measurements]
+    every = [measurements] if isinstance(measurements, mj.Measurement) else measurements
+    measurements = [thin(m, points, point_time=point_time) for m in every]
     about: dict[str, Any] = dict(bench=bench, env=env, point_time=point_time, seed=seed)
     about |= dict(free=free, fix=fix, start=start, model_sigma=model_sigma, thresholds=thresholds)
     prepared = prepare(measurements, device, **about, screened=screened)

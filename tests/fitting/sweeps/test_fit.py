@@ -107,7 +107,7 @@ def test_wrong_choices_are_named(example):
     with pytest.raises(DataError, match=r"sigma1 cannot be fitted.*--fix"):
         ft.fit([example], mj.DiffusiveMemristor(), free=["sigma1"])
     with pytest.raises(ModelError, match=r"unknown parameter 'nu'.*gamma1"):
-        ft.fit([example], mj.DiffusiveMemristor(), free=["nu"])
+        ft.fit(example, mj.DiffusiveMemristor(), free=["nu"])  # one measurement needs no list
 
 
 def test_float32_is_refused(example):

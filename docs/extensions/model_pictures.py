@@ -6,7 +6,7 @@ from pathlib import Path
 
 import jax
 import numpy as np
-from drives import DRIVES, SWEEPS, WINDOWS, Drive, Pairs, Sweep
+from fitting.explore.drives import DRIVES, SWEEPS, WINDOWS, Drive, Pairs, Sweep
 
 import memjax as mj
 from memjax import plot

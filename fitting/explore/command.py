@@ -179,6 +179,8 @@ def _run(options: argparse.Namespace) -> int:
             threading.Timer(0.5, _open, [address]).start()
         try:
             serve(build_app(subject, fits, token=token, port=port), sock)
+        except KeyboardInterrupt:
+            pass  # what it has to say comes below
         finally:
             fits.close()
     raise KeyboardInterrupt("the explorer has ended" + "; the last fit was not saved" * fits.unsaved)

@@ -1,5 +1,6 @@
 """What a device does under waveforms, as a page draws it: one compiled program for all values of its parameters."""
 
+import base64
 from dataclasses import replace
 from typing import Any
 
@@ -20,8 +21,6 @@ from .parameters import with_all_values
 
 POLICY = mj.Stiff(rtol=1e-5, atol=1e-7, max_steps=20_000)
 """Solver of the curves: that of fits, with more steps."""
-
-_DIGITS = 6
 
 
 @cached_jit
@@ -81,9 +80,9 @@ def solve(
     return jax.tree.map(np.asarray, solution)
 
 
-def numbers(x: Any) -> list:
-    """Numbers of an array for JSON, to six digits; None in place of what is none."""
-    return [None if not np.isfinite(v) else float(f"{v:.{_DIGITS}g}") for v in np.ravel(x).tolist()]
+def numbers(x: Any) -> str:
+    """Numbers of an array for a page, which draws in float32: their bytes, little-endian, in base64."""
+    return base64.b64encode(np.ravel(np.asarray(x)).astype("<f4").tobytes()).decode()
 
 
 def components(states: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -100,7 +100,7 @@ class DrivenCircuit:
             "spike": {"signal": signal or self.standard.signals[0], "level": level, "rearm": rearm},
             "netlist": [[n, e.name, " ".join(net)] for n, e, net in netlist],
             "presets": presets_of(self.model),
-            "bench": {"temperature_K": f"{float(self.env.temperature):g}"},
+            "bench": {"temperature": f"{float(self.env.temperature):g}"},
             "notes": list(self.notes),
             "stretches": STRETCHES,
             "noisy": is_noisy(self.device),
@@ -131,7 +131,7 @@ class DrivenCircuit:
                 yield {"error": message(error), "stretch": k}
                 return
             final = trace.final
-            states = components({n: np.asarray(x)[:, None] for n, x in trace.state.items()})
+            states = components({n: np.asarray(x) for n, x in trace.state.items()})
             flat = {n: np.ravel(x) for n, x in states.items()}
             t = start + np.asarray(trace.t)
             so_far = so_far.append(t, np.ravel(trace.i) if spike[0] == "i" else flat[spike[0]])
@@ -141,7 +141,7 @@ class DrivenCircuit:
                 "v": numbers(trace.v),
                 "i": numbers(trace.i),
                 "states": {n: numbers(x) for n, x in flat.items()},
-                "spikes": numbers(so_far.spikes(*spike[1:])),
+                "spikes": so_far.spikes(*spike[1:]).tolist(),
                 "ms": round(1e3 * (time.perf_counter() - begin)),
             }
 

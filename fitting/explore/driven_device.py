@@ -105,7 +105,7 @@ class DrivenDevice:
             "step": 0.01,
             "waves": ["the sweep" if self.stimulus is None else "the stimulus"],
             "presets": presets_of(self.model),
-            "bench": bench | {"temperature_K": f"{float(self.env.temperature):g}"},
+            "bench": bench | {"temperature": f"{float(self.env.temperature):g}"},
             "notes": list(self.notes),
             "can_fit": False,
             "cycles": 0,

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from memjax.errors import FitError, MemjaxError
+from memjax.errors import FitError, MemjaxError, OutputError
 from memjax.files import prepare_output, writing_folder
 
 from ..command import EACH, MARKER
@@ -22,6 +22,7 @@ from .measured import fit_about
 
 _ITERATION = re.compile(r"(\w+): iteration (\d+), loss (\S+?),? (\d+) s")
 _STAGE = re.compile(r"stage (\d+) of (\d+): (\w+)")
+_NICE = 5
 _PATIENCE = 10.0  # seconds that a process has to end after an interrupt
 
 
@@ -70,6 +71,8 @@ class FitProcess:
                 stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, encoding="utf-8", errors="replace",
                 env={**os.environ, EACH: "iterations"}, start_new_session=True,
             )  # fmt: skip
+            if hasattr(os, "setpriority"):  # the page comes first, where processors are few
+                os.setpriority(os.PRIO_PROCESS, self.process.pid, _NICE)
             threading.Thread(target=self._listen, args=(self.process,), daemon=True).start()
 
     @property
@@ -141,7 +144,10 @@ class FitProcess:
         self.file(MARKER)
         if not out.strip():
             raise MemjaxError("no folder", where="Save", fix="name one")
-        place = prepare_output(Path(out).expanduser(), folder=True)
+        place = Path(out).expanduser()
+        if place.exists():
+            raise OutputError("it exists already", where=str(place), fix="choose another name")
+        place = prepare_output(place, folder=True)
         with writing_folder(place) as temporary:
             shutil.copytree(self.out, temporary, dirs_exist_ok=True)
             for name in (MARKER, "report.html"):

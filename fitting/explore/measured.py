@@ -153,7 +153,7 @@ class Measured:
             "waves": [self._label(k) for k in self._chosen],
             "bounds": {n: list(x) for n, x in self.options.bounds},
             "presets": presets_of(self.options.model),
-            "bench": bench | {"temperature_K": f"{float(problem.env.temperature):g}"},
+            "bench": bench | {"temperature": f"{float(problem.env.temperature):g}"},
             "notes": list(self.notes),
             "can_fit": True,
             "can_be_random": bool(getattr(self.device, "volatile", False)),
@@ -223,7 +223,8 @@ class Measured:
             Where neither is there, and all cycles would be alike.
         """
         problem, device = self.prepared.problem, device_at(self.device, choice.get("values", {}))
-        spread, noisy = self.about.get("spread", {}), is_noisy(device)
+        spread, noisy = dict(choice.get("spread", {})), is_noisy(device)
+        mj.params.known(device, spread, where="the page")
         if not spread and not noisy:
             fix = "raise one, or fit with 'randomness' ticked"
             raise DataError("no noise and no spread: all cycles are alike", allowed=_noises(device), fix=fix)

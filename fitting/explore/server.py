@@ -1,14 +1,17 @@
 """The explorer's answers: the page, curves, cycles, fits; and the loop that serves them."""
 
 import json
+import os
+import shlex
 import socket
 import tempfile
+import traceback
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from memjax.cli.command import jsonable
+from memjax.cli.command import jsonable, say
 from memjax.errors import MemjaxError
 from memjax.params import dump
 
@@ -102,8 +105,6 @@ class Answers:
         """The command line that does the same."""
         if not hasattr(self.subject, "fit_words"):
             return {"command": self.subject.command(choice)}
-        import shlex
-
         words = self.subject.fit_words(choice)
         return {"command": shlex.join(["memjax", *words, "--out", str(choice.get("out") or "fitted")])}
 
@@ -150,8 +151,8 @@ class Answers:
             try:
                 for stretch in self.subject.stretches(choice):
                     yield json.dumps(stretch) + "\n"
-            except MemjaxError as failure:
-                yield json.dumps({"error": message(failure)}) + "\n"
+            except Exception as failure:
+                yield json.dumps({"error": message(as_memjax(failure))}) + "\n"
 
         return StreamingResponse(lines(), media_type="application/x-ndjson")
 
@@ -208,10 +209,22 @@ async def _answer(work: Callable[..., dict], *args: Any) -> Any:
 
     try:
         return JSONResponse(jsonable(await run_in_threadpool(work, *args)))
-    except MemjaxError as error:
-        return _refusal(error)
-    except (TypeError, ValueError, KeyError) as error:  # a request of another form than the page's
-        return _refusal(MemjaxError(f"cannot be understood ({error})", where="the request"))
+    except Exception as error:
+        return _refusal(as_memjax(error))
+
+
+def as_memjax(error: Exception) -> MemjaxError:
+    """An error for a page; one that memjax did not raise on purpose is said on standard error too.
+
+    The explorer lives on: a page may ask what nobody thought of.
+    """
+    if isinstance(error, MemjaxError):
+        return error
+    text = f"{type(error).__name__}: {error}"[:300]
+    if os.environ.get("MEMJAX_DEBUG"):
+        traceback.print_exception(error)
+    say("error", f"{text}; a request of the page failed; MEMJAX_DEBUG=1 shows where")
+    return MemjaxError(text, where="the request", fix="take it back with Undo; where the page asked it, please report it")
 
 
 def _post(work: Callable[[dict], dict]) -> Callable[[Any], Awaitable[Any]]:

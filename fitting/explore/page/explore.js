@@ -32,6 +32,17 @@ async function ask(path, body) {
   throw new Error(what);
 }
 
+// Arrays come as float32 in base64
+const decode = (text) => Array.from(new Float32Array(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer));
+
+function unpack(curve) {
+  for (const [key, x] of Object.entries(curve)) {
+    if (key === "states") curve.states = unpack(x);
+    else if (typeof x === "string") curve[key] = decode(x);
+  }
+  return curve;
+}
+
 function complain(error) {
   $("error").textContent = error ? String(error.message ?? error) : "";
   $("error").hidden = !error;
@@ -47,8 +58,11 @@ function choice(more = {}) {
   const values = {};
   for (const [name, x] of Object.entries(now.values)) if (now.own[name] !== false) values[name] = x;
   return {values, free: Object.keys(now.free).filter((n) => now.free[n]), bounds: now.bounds, drive: now.drive,
-    spike: now.spike, noise: now.noise, seed: now.seed, stochastic: $("random").checked, page, ...more};
+    spike: now.spike, noise: now.noise, seed: now.seed, stochastic: $("random").checked, spread: latest().spread ?? {}, page, ...more};
 }
+
+// The fit that ended last, here or before the explorer
+const latest = () => fit.result ?? setup;
 
 const copyOf = (x) => JSON.parse(JSON.stringify(x));
 
@@ -211,11 +225,11 @@ class Row {
     this.range = [low, high];
     this.slider.value = placeOf(this, x);
     if (document.activeElement !== this.entry || this.entry.valueAsNumber !== x) this.entry.value = text(x, 5);
-    this.low.textContent = this.logarithmic && this.zero && !limits ? `0, ${text(low, 3)}` : text(low, 3);
+    this.low.textContent = this.logarithmic && this.zero ? "0" : text(low, 3);
     this.high.textContent = text(high, 3);
-    const sd = fit.result?.fitted.std[this.name] ?? setup.fitted?.std[this.name];
-    const fitted = fit.result?.fitted.values[this.name] ?? setup.fitted?.values[this.name];
-    this.sd.textContent = sd !== undefined && fitted === x ? `± ${text(sd, 2)}` : "";
+    const fitted = latest().fitted;
+    const sd = fitted?.std[this.name];
+    this.sd.textContent = sd !== undefined && fitted.values[this.name] === x ? `± ${text(sd, 2)}` : "";
     if (this.tick) { this.tick.checked = Boolean(now.free[this.name]); this.node.classList.toggle("free", this.tick.checked); }
     if (this.ownTick) this.ownTick.checked = own;
     this.slider.disabled = this.entry.disabled = !own;
@@ -237,7 +251,7 @@ function groups() {
   for (const about of setup.drive ?? []) put(setup.kind === "circuit" ? "source" : "sweep", about, "drive");
   const kinds = new Map((setup.netlist ?? []).map(([n, kind, nodes]) => [n, `${kind}, ${nodes.split(" ").join(" – ")}`]));
   const passive = (n) => ["resistor", "capacitor", "inductor"].some((k) => (kinds.get(n) ?? "").startsWith(k));
-  const part = (n) => n.slice(0, n.lastIndexOf("."));
+  const part = (n) => n.includes(".") ? n.slice(0, n.lastIndexOf(".")) : "";
   const every = [...setup.parameters];
   if (setup.kind === "circuit") every.sort((a, b) => passive(part(b.name)) - passive(part(a.name)));
   for (const about of every) {
@@ -248,6 +262,8 @@ function groups() {
     else if (about.name.endsWith(".v0")) put("voltages at the start", about, "values", false);
     else put(owner ? `${owner}|${kinds.get(owner) ?? ""}` : "parameters", about, "values", passive(owner) || !owner || (kinds.get(owner) ?? "").length > 0);
   }
+  const start = "voltages at the start";
+  if (parts.has(start)) { const group = parts.get(start); parts.delete(start); parts.set(start, group); }
   return parts;
 }
 
@@ -287,13 +303,17 @@ async function request() {
   const slow = setTimeout(() => { $("status").textContent = "compiling …"; }, 1500);
   try {
     last = await ask("simulate", choice());
+    last.curves.forEach(unpack);
     const solved = last.solved.every(Boolean);
     complain(solved ? "" : "A solve did not end: the values are too extreme for this waveform. Its curve is left out.");
     await drawSimulated();
     const spent = performance.now() - begin;
     document.body.dataset.latency = spent.toFixed(1);
-    document.body.dataset.answers = Number(document.body.dataset.answers ?? 0) + 1;
     $("status").textContent = `${spent.toFixed(0)} ms`;
+    // The loop first; what stands below it follows where no newer value waits.
+    if (!waiting) await drawBelow();
+    document.body.dataset.complete = (performance.now() - begin).toFixed(1);
+    document.body.dataset.answers = Number(document.body.dataset.answers ?? 0) + 1;
   } catch (error) {
     complain(error);
     $("status").textContent = "";
@@ -317,7 +337,7 @@ function layout(more) {
   return out;
 }
 
-const size = (x) => x.map((v) => v === null ? null : Math.abs(v));
+const size = (x) => x.map(Math.abs);
 const currentAxis = () => $("log").checked
   ? {type: "log", title: {text: "|current| (A)"}, exponentformat: "power", dtick: 1}
   : {type: "linear", title: {text: "current (A)"}, exponentformat: "SI"};
@@ -342,7 +362,7 @@ async function drawIV() {
   if (m) {
     const name = m.cycles.length < m.count ? `measured, ${m.cycles.length} of ${m.count} sweeps` : `measured, ${m.count} sweeps`;
     const xy = joined(m.cycles);
-    traces.push({name, x: xy.x[0], y: xy.y[0], mode: "lines", line: {color: c.measured, width: 1}, opacity: 0.45,
+    traces.push({name, x: xy.x[0], y: xy.y[0], mode: "lines", line: {color: c.measured, width: 1}, opacity: dark.matches ? 0.75 : 0.45,
       hovertemplate: "%{x:.3g} V<br>%{y:.3g} A<extra>measured</extra>"});
   }
   traces.push({name: "simulated cycles", x: [], y: [], mode: "lines", line: {color: c.waves[0], width: 1}, opacity: 0.3,
@@ -366,10 +386,13 @@ async function drawSimulated() {
     const range = rangeOfCurrents();
     if (range) jobs.push(Plotly.relayout("iv", {"yaxis.range": range}));
   }
-  jobs.push(drawStates());
-  if (setup.measured) jobs.push(markEvents());
-  else describeEvents();
   await Promise.all(jobs);
+}
+
+async function drawBelow() {
+  await new Promise(requestAnimationFrame);
+  await drawStates();
+  if (setup.measured && setup.events.length) await markEvents();
 }
 
 // Rows of small plots above one time axis
@@ -389,7 +412,7 @@ function timeRows() {
 async function drawTime(curves, names) {
   const c = colors(), list = timeRows(), n = list.length, gap = 0.035;
   const high = (1 - gap * (n - 1)) / n, traces = [];
-  const each = narrow.matches ? 84 : 110;
+  const each = narrow.matches ? 84 : setup.kind === "circuit" ? Math.max(110, (innerHeight - 240) / n) : 110;
   const more = {height: n * each + 62, showlegend: curves.length > 1, xaxis: {title: {text: "time (s)"}, anchor: `y${n > 1 ? n : ""}`}};
   list.forEach(([name, title], k) => {
     const axis = k ? `y${k + 1}` : "y";
@@ -486,16 +509,20 @@ function describeEvents() {
     + `on above ${text(setup.thresholds.on)} A, off below ${text(setup.thresholds.hold)} A.${stale}`;
 }
 
+async function drawCycles() {
+  await Plotly.restyle("iv", {...joined(cycles.curves), visible: true}, [setup.measured ? 1 : 0]);
+}
+
 async function simulateCycles() {
   const button = $("cycles");
   button.disabled = true;
   button.textContent = "simulating … (the first time compiles)";
   try {
     cycles = await ask("cycles", choice());
+    cycles.curves.forEach(unpack);
     $("hist").classList.remove("stale");
     complain();
-    const xy = joined(cycles.curves);
-    await Plotly.restyle("iv", {...xy, visible: true}, [setup.measured ? 1 : 0]);
+    await drawCycles();
     await drawHistograms();
   } finally {
     button.disabled = false;
@@ -527,7 +554,7 @@ async function stream() {
       buffer = lines.pop();
       for (const line of lines) {
         if (mine !== run) return;
-        const part = JSON.parse(line);
+        const part = unpack(JSON.parse(line));
         if (part.error) throw new Error(part.error);
         if (fresh) { trace = {t: [], v: [], i: [], states: {}, spikes: []}; complain(); clearTimeout(slow); }
         await extend(part);
@@ -681,7 +708,7 @@ function listen() {
     for (const row of rows.values()) row.show();
     simulate();
   });
-  on("log", "change", async () => { await drawIV(); if (last) await drawSimulated(); });
+  on("log", "change", async () => { await drawIV(); if (last) await drawSimulated(); if (cycles) await drawCycles(); });
   on("cycles", "click", simulateCycles);
   on("fit", "click", async () => { complain(); showFit(await ask("fit", choice())); $("result").hidden = true; $("saved").textContent = ""; });
   on("stop", "click", async () => { $("stop").disabled = true; showFit(await ask("stop", {})); });
@@ -709,16 +736,20 @@ async function redraw() {
   plots.time = null;
   if (setup.kind === "circuit") { await drawTime([trace], [""]); stream(); return; }
   await drawIV();
-  if (setup.measured) await drawHistograms();
-  if (last) await drawSimulated();
+  if (setup.measured && setup.events.length) await drawHistograms();
+  if (last) { await drawSimulated(); await drawBelow(); }
+  if (cycles) await drawCycles();
 }
 
 async function begin() {
   setup = await ask("setup");
+  setup.measured?.cycles.forEach(unpack);
   setup.unsigned = setup.measured ? !setup.measured.cycles.some((c) => c.i.some((x) => x < 0)) : false;
   document.title = `${setup.title} · memjax explore`;
   $("title").textContent = setup.title;
-  const bench = Object.entries(setup.bench).map(([k, x]) => `${k.replaceAll("_", " ")} ${x}`).join(", ");
+  const units = {compliance: "A", compliance_negative: "A", series_resistance: "Ω", parallel_resistance: "Ω", parallel_capacitance: "F",
+    temperature: "K"};
+  const bench = Object.entries(setup.bench).map(([k, x]) => `${k.replaceAll("_", " ")} ${text(Number(x))} ${units[k]}`).join(", ");
   $("about").textContent = `Model ${setup.model}. Bench: ${bench}.`;
   document.body.classList.add(setup.kind);
   for (const p of setup.presets) $("preset").append(element("option", {value: p.name, textContent: p.name.split("/").at(-1), title: p.title}));

@@ -35,15 +35,41 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     add("subject", metavar="FILE|FIT|MODEL", help="a measured file of sweeps, or example:NAME; the folder or fit.json "
         "of a fit; or a model, see 'memjax models'")  # fmt: skip
     add("--model", metavar="MODEL", help=f"what is simulated beside a FILE (default: {_MODEL})")
-    add("--preset", metavar="P", help="values of what the data do not show, see 'memjax models MODEL'")
-    add("--stimulus", metavar="S.csv", help="what drives a MODEL, in place of its standard sweep: t_s and v_V or i_A")
-    add("--port", type=count(0), default=0, metavar="N", help="port of 127.0.0.1 (default: a free one)")
+    add(
+        "--preset",
+        metavar="P",
+        help="values of what the data do not show, see 'memjax models MODEL'",
+    )
+    add(
+        "--stimulus",
+        metavar="S.csv",
+        help="what drives a MODEL, in place of its standard sweep: t_s and v_V or i_A",
+    )
+    add(
+        "--port",
+        type=count(0),
+        default=0,
+        metavar="N",
+        help="port of 127.0.0.1 (default: a free one)",
+    )
     add("--no-browser", action="store_true", help="print the address and open nothing")
     group = parser.add_argument_group("sweeps, as 'memjax fit' takes them").add_argument
-    group("--on-threshold", type=number("A"), metavar="A", help="current above which a device is on")
-    group("--hold-threshold", type=number("A"), metavar="A", help="current below which it is off again")
+    group(
+        "--on-threshold", type=number("A"), metavar="A", help="current above which a device is on"
+    )
+    group(
+        "--hold-threshold",
+        type=number("A"),
+        metavar="A",
+        help="current below which it is off again",
+    )
     group("--points", type=count(0), metavar="N", help="points of a sweep at the most; 0 takes all")
-    group("--model-sigma", type=number("decades"), metavar="DECADES", help="error granted to the model")
+    group(
+        "--model-sigma",
+        type=number("decades"),
+        metavar="DECADES",
+        help="error granted to the model",
+    )
     add_bench_options(parser)
     add_read_options(parser)
 
@@ -74,7 +100,7 @@ def subject_of(options: argparse.Namespace) -> Any:
     by_name = name.startswith((EXAMPLE, DATASET))
     if name in model_names() and not path.exists():
         return _driven(options)
-    if path.is_dir() or path.suffix.lower() == ".json" and _is_fit(path):
+    if path.is_dir() or (path.suffix.lower() == ".json" and _is_fit(path)):
         from .measured import of_fit
 
         _refuse(options, (), "a fit, which brings its own")
@@ -92,7 +118,9 @@ def subject_of(options: argparse.Namespace) -> Any:
 
 def _is_fit(path: Path) -> bool:
     """Whether a JSON file is one of a fit, and not one of measured numbers."""
-    return path.name == "fit.json" or (path.exists() and '"schema_version"' in path.read_text(errors="replace")[:200])
+    return path.name == "fit.json" or (
+        path.exists() and '"schema_version"' in path.read_text(errors="replace")[:200]
+    )
 
 
 def _driven(options: argparse.Namespace) -> Any:
@@ -110,25 +138,37 @@ def _driven(options: argparse.Namespace) -> Any:
     used = tuple(n for n in _OF_MODEL if not (circuit and n in ELEMENTS))
     _refuse(options, used, "a circuit" if circuit else "a model")
     standard = (DRIVES if circuit else SWEEPS).get(name)
-    preset = options.preset or (f"{name}/{standard.preset}" if standard is not None and standard.preset else None)
+    preset = options.preset or (
+        f"{name}/{standard.preset}" if standard is not None and standard.preset else None
+    )
     notes = []
     if preset:
         model, values, _ = mj.presets.load(preset)
         if model != name:
-            raise DataError(f"preset {preset!r} is of model {model!r}", where="--preset", allowed=name)
+            raise DataError(
+                f"preset {preset!r} is of model {model!r}", where="--preset", allowed=name
+            )
         device = mj.params.replace(device, values)
         notes.append(f"values of the preset {preset}")
     device = mj.params.replace(device, dict(getattr(standard, "settings", {})))
     stimulus: Any = None if options.stimulus is None else load_stimulus(options.stimulus)
     words = [w for k, w in _pairs(option_words(options)) if k not in ("--preset", "--compliance")]
     bench, env, _ = bench_from(options)
-    about: dict[str, Any] = {"model": name, "device": device, "env": env, "stimulus": stimulus, "notes": notes}
+    about: dict[str, Any] = {
+        "model": name,
+        "device": device,
+        "env": env,
+        "stimulus": stimulus,
+        "notes": notes,
+    }
     words = tuple(w for pair in words for w in pair)
     if circuit:
         return DrivenCircuit(**about, words=words)
     limit = getattr(standard, "compliance", None)
     if bench.compliance is None and limit and stimulus is None:
-        bench = mj.Bench(**{n: getattr(bench, n) for n in ELEMENTS if n != "compliance"}, compliance=limit)
+        bench = mj.Bench(
+            **{n: getattr(bench, n) for n in ELEMENTS if n != "compliance"}, compliance=limit
+        )
     return DrivenDevice(**about, bench=bench, words=words)
 
 
@@ -148,7 +188,9 @@ def _require_libraries() -> None:
     missing = [n for n in LIBRARIES if find_spec(n) is None]
     if missing:
         fix = "pip install 'memjax[explore]'"
-        raise UsageError(f"the explorer needs {', '.join(missing)}", where="memjax explore", fix=fix)
+        raise UsageError(
+            f"the explorer needs {', '.join(missing)}", where="memjax explore", fix=fix
+        )
 
 
 def _open(address: str) -> None:
@@ -183,7 +225,9 @@ def _run(options: argparse.Namespace) -> int:
             pass  # what it has to say comes below
         finally:
             fits.close()
-    raise KeyboardInterrupt("the explorer has ended" + "; the last fit was not saved" * fits.unsaved)
+    raise KeyboardInterrupt(
+        "the explorer has ended" + "; the last fit was not saved" * fits.unsaved
+    )
 
 
 COMMAND = Command(

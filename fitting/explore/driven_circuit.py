@@ -4,6 +4,7 @@ import shlex
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,14 @@ from memjax.simulate import is_noisy, simulate
 from .curves import components, numbers
 from .driven_device import stimulus_table
 from .drives import DRIVES, Drive
-from .measured import presets_of
-from .parameters import device_at, drive_row, drive_values, message, parameter_rows
+from .parameters import (
+    device_at,
+    drive_row,
+    drive_values,
+    message,
+    parameter_rows,
+    presets_of,
+)
 
 STRETCHES, ROWS = 12, 150
 """Stretches of a run that are simulated one after the other, and rows of each."""
@@ -66,14 +73,22 @@ class DrivenCircuit:
             corners = np.array(self.standard.times), np.array(self.standard.values)
             self.stimulus = mj.Sampled(*corners, "linear", self.standard.quantity)
         if self.stimulus.quantity != quantity:
-            raise ModelError(f"a {self.stimulus.quantity} source", where="--stimulus", allowed=f"a {quantity} source")
+            raise ModelError(
+                f"a {self.stimulus.quantity} source",
+                where="--stimulus",
+                allowed=f"a {quantity} source",
+            )
 
     @property
     def drive(self) -> list[dict]:
         """Rows of sliders of the drive."""
         s: Any = self.stimulus
         unit = "V" if s.quantity == "voltage" else "A"
-        rows = [drive_row("level", "Largest value of the source.", unit, float(np.max(np.abs(s.values))))]
+        rows = [
+            drive_row(
+                "level", "Largest value of the source.", unit, float(np.max(np.abs(s.values)))
+            )
+        ]
         return [*rows, drive_row("duration", "Time that is simulated.", "s", float(s.times[-1]))]
 
     def wave(self, drive: Mapping[str, Any]) -> mj.Sampled:
@@ -116,9 +131,13 @@ class DrivenCircuit:
         run of the circuit.
         """
         device = device_at(self.device, choice.get("values", {}))
-        wave, spike = self.wave(choice.get("drive", {})), _spike_of(choice, self.standard, self.device)
+        wave, spike = (
+            self.wave(choice.get("drive", {})),
+            _spike_of(choice, self.standard, self.device),
+        )
         seed, quiet = int(choice.get("seed", 0)), not choice.get("noise", True)
-        final, so_far = None, _Signal([], [])
+        final: Any = None
+        so_far = _Signal([], [])
         begin = time.perf_counter()
         for k, (start, piece, rows) in enumerate(pieces(wave)):
             trace = simulate(
@@ -147,10 +166,20 @@ class DrivenCircuit:
 
     def command(self, choice: Mapping[str, Any]) -> str:
         """The command line that simulates what the page shows, out of the two files that the page offers."""
-        words = ["memjax", "simulate", self.model, "--params", f"{self.model}.toml", "--stimulus", f"{self.model}.csv"]
+        words = [
+            "memjax",
+            "simulate",
+            self.model,
+            "--params",
+            f"{self.model}.toml",
+            "--stimulus",
+            f"{self.model}.csv",
+        ]
         quiet = [] if choice.get("noise", True) else ["--deterministic"]
         seed = int(choice.get("seed", 0))
-        return shlex.join([*words, *self.words, *quiet, "--seed", str(seed), "--out", "simulated.csv"])
+        return shlex.join(
+            [*words, *self.words, *quiet, "--seed", str(seed), "--out", "simulated.csv"]
+        )
 
     def stimulus_table(self, choice: Mapping[str, Any]) -> str:
         """What drives the circuit, as ``memjax simulate --stimulus`` reads it."""
@@ -177,11 +206,17 @@ class _Signal:
 
 def _spike_of(choice: Mapping[str, Any], standard: Drive, circuit: Any) -> tuple[str, float, float]:
     """Signal, level and re-arming level of spikes; a `ModelError` for a signal that the circuit has not."""
-    spike = {"signal": standard.spike[0] or standard.signals[0], "level": standard.spike[1], "rearm": standard.spike[2]}
+    spike = {
+        "signal": standard.spike[0] or standard.signals[0],
+        "level": standard.spike[1],
+        "rearm": standard.spike[2],
+    }
     spike |= dict(choice.get("spike", {}))
     names = ["i", *(s.name for s in circuit.specs if s.size == 1)]
     if spike["signal"] not in names:
-        raise ModelError(f"no signal {spike['signal']!r}", where="the page", allowed=", ".join(names))
+        raise ModelError(
+            f"no signal {spike['signal']!r}", where="the page", allowed=", ".join(names)
+        )
     return str(spike["signal"]), float(spike["level"]), float(spike["rearm"])
 
 
@@ -189,7 +224,7 @@ def pieces(wave: mj.Sampled) -> Iterator[tuple[float, mj.Sampled, np.ndarray]]:
     """Stretches of a waveform: when each begins [s], what it applies, and its rows [s] from there on."""
     times, values = np.asarray(wave.times), np.asarray(wave.values)
     edges = np.linspace(0.0, times[-1], STRETCHES + 1)
-    inner = [times[(times > a) & (times < b)] for a, b in zip(edges, edges[1:], strict=False)]
+    inner = [times[(times > a) & (times < b)] for a, b in pairwise(edges)]
     most = max(map(len, inner))
     length = edges[1]
     for a, corners in zip(edges, inner, strict=False):
@@ -197,4 +232,8 @@ def pieces(wave: mj.Sampled) -> Iterator[tuple[float, mj.Sampled, np.ndarray]]:
         behind = length * (1 + np.arange(1, most - len(corners) + 1))
         t = np.concatenate([[0.0], corners - a, [length], behind])
         x = np.interp(np.minimum(a + t, times[-1]), times, values)
-        yield float(a), mj.Sampled(t, x, wave.kind, wave.quantity), np.linspace(0.0, length, ROWS + 1)
+        yield (
+            float(a),
+            mj.Sampled(t, x, wave.kind, wave.quantity),
+            np.linspace(0.0, length, ROWS + 1),
+        )

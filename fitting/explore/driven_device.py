@@ -13,8 +13,7 @@ from memjax.cli.options import bench_names
 
 from .curves import curve, events, solve
 from .drives import SWEEP, SWEEPS, Sweep
-from .measured import presets_of
-from .parameters import device_at, drive_row, drive_values, parameter_rows
+from .parameters import device_at, drive_row, drive_values, parameter_rows, presets_of
 
 ROWS = 801
 """Rows of a sweep."""
@@ -65,14 +64,27 @@ class DrivenDevice:
         unit = "V" if self.driven == "voltage" else "A"
         if self.stimulus is not None:
             top = float(np.max(np.abs(self.stimulus.values)))
-            time_ = drive_row("duration", "Time of the whole stimulus.", "s", float(self.stimulus.times[-1]))
+            time_ = drive_row(
+                "duration", "Time of the whole stimulus.", "s", float(self.stimulus.times[-1])
+            )
             return [drive_row("level", "Largest value of the stimulus.", unit, top), time_]
         rows = [drive_row("peak", "Largest positive voltage of the sweep.", unit, self.sweep.peak)]
         if self.sweep.negative:
-            rows += [drive_row("negative", "Largest negative voltage, without its sign.", unit, self.sweep.negative)]
+            rows += [
+                drive_row(
+                    "negative",
+                    "Largest negative voltage, without its sign.",
+                    unit,
+                    self.sweep.negative,
+                )
+            ]
         rows += [drive_row("period", "Time of one sweep.", "s", self.sweep.period)]
         if self.bench.compliance is not None:
-            rows += [drive_row("compliance", "Current limit of the source.", "A", float(self.bench.compliance))]
+            rows += [
+                drive_row(
+                    "compliance", "Current limit of the source.", "A", float(self.bench.compliance)
+                )
+            ]
         return rows
 
     def wave(self, drive: Mapping[str, Any]) -> tuple[mj.Sampled, float | None]:
@@ -129,12 +141,25 @@ class DrivenDevice:
             read = events(v, i, thresholds=_LEVELS, driven=self.driven)
         spent = 1e3 * (time.perf_counter() - begin)
         curves = [curve(rows, outputs, states, 0)]
-        return {"curves": curves, "events": read, "solved": [bool(results[0] == 0)], "ms": round(spent, 1)}
+        return {
+            "curves": curves,
+            "events": read,
+            "solved": [bool(results[0] == 0)],
+            "ms": round(spent, 1),
+        }
 
     def command(self, choice: Mapping[str, Any]) -> str:
         """The command line that simulates what the page shows, out of the two files that the page offers."""
         limit = drive_values(self.drive, choice.get("drive", {})).get("compliance")
-        words = ["memjax", "simulate", self.model, "--params", f"{self.model}.toml", "--stimulus", f"{self.model}.csv"]
+        words = [
+            "memjax",
+            "simulate",
+            self.model,
+            "--params",
+            f"{self.model}.toml",
+            "--stimulus",
+            f"{self.model}.csv",
+        ]
         words += [*self.words, *(["--compliance", f"{limit:.6g}"] if limit is not None else [])]
         return shlex.join([*words, "--deterministic", "--out", "simulated.csv"])
 

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,11 @@ class FitProcess:
         """
         with self.lock:
             if self.running:
-                raise FitError("a fit is running already", where="this explorer", fix="stop it, or wait for its end")
+                raise FitError(
+                    "a fit is running already",
+                    where="this explorer",
+                    fix="stop it, or wait for its end",
+                )
             self.count += 1
             self._clear(page)
             self.process = subprocess.Popen(
@@ -82,7 +86,14 @@ class FitProcess:
 
     def _listen(self, process: "subprocess.Popen[str]") -> None:
         """Read what the process says to its end."""
-        for line in process.stderr or ():
+        with process:
+            self._read(process.stderr or ())
+        self.unsaved |= (self.out / MARKER).exists()
+        self.seconds, self.status = time.monotonic() - self.begin, process.returncode
+
+    def _read(self, lines: Iterable[str]) -> None:
+        """Keep progress and messages."""
+        for line in lines:
             kind, _, text = line.strip().removeprefix("memjax: ").partition(": ")
             iteration = _ITERATION.search(text)
             if kind == "progress" and iteration:
@@ -94,9 +105,6 @@ class FitProcess:
                 self.stage = f"{stage[3]} ({stage[1]} of {stage[2]})" if stage else text
             elif text:
                 self.messages.append(f"{kind}: {text}")
-        status = process.wait()
-        self.unsaved |= (self.out / MARKER).exists()
-        self.seconds, self.status = time.monotonic() - self.begin, status
 
     def stop(self) -> None:
         """Interrupt the fit: what it has reached is kept."""

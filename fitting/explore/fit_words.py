@@ -107,7 +107,10 @@ def choice_words(device: Any, choice: Mapping[str, Any], guess: Any) -> list[str
     if fixed:
         words += ["--fix", *(f"{n}={number(here, n):.6g}" for n in fixed)]
     if bounds:
-        words += ["--bounds", *(f"{n}={float(a):.6g},{float(b):.6g}" for n, (a, b) in bounds.items())]
+        words += [
+            "--bounds",
+            *(f"{n}={float(a):.6g},{float(b):.6g}" for n, (a, b) in bounds.items()),
+        ]
     if choice.get("stochastic"):
         words += ["--stochastic"]
     seed = int(choice.get("seed", 0))

@@ -63,7 +63,9 @@ class Guard:
             await self._refuse(reason, send)
         else:
             inner = scope["path"].removeprefix(f"/{self.token}") or "/"
-            await self.app({**scope, "path": inner, "raw_path": inner.encode()}, receive, _with_headers(send))
+            await self.app(
+                {**scope, "path": inner, "raw_path": inner.encode()}, receive, _with_headers(send)
+            )
 
     def refusal(self, scope: Scope) -> str:
         """Why a request is refused, in words; nothing where it is not."""
@@ -88,7 +90,10 @@ class Guard:
     async def _refuse(reason: str, send: Send) -> None:
         """Answer with 403 and the reason."""
         body = f"memjax explore: refused: {reason}\n".encode()
-        headers = HEADERS | {"content-type": "text/plain; charset=utf-8", "content-length": str(len(body))}
+        headers = HEADERS | {
+            "content-type": "text/plain; charset=utf-8",
+            "content-length": str(len(body)),
+        }
         pairs = [(n.encode(), x.encode()) for n, x in headers.items()]
         await send({"type": "http.response.start", "status": 403, "headers": pairs})
         await send({"type": "http.response.body", "body": body})
@@ -100,7 +105,9 @@ def _with_headers(send: Send) -> Send:
     async def sender(event: MutableMapping[str, Any]) -> None:
         if event["type"] == "http.response.start":
             present = {name.lower() for name, _ in event.get("headers", [])}
-            more = [(n.encode(), x.encode()) for n, x in HEADERS.items() if n.encode() not in present]
+            more = [
+                (n.encode(), x.encode()) for n, x in HEADERS.items() if n.encode() not in present
+            ]
             event = {**event, "headers": [*event.get("headers", []), *more]}
         await send(event)
 

@@ -4,7 +4,7 @@ import argparse
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,6 @@ from memjax.simulate import is_noisy, simulate
 from ..command import start_of
 from ..fit_json import digest, load
 from ..kinds import kind_of, of_data
-from ..sweeps.content import distribution
 from ..sweeps.limits import by_wave
 from ..sweeps.options import arguments
 from ..sweeps.prepare import Prepared, prepare
@@ -32,7 +31,7 @@ from ..sweeps.summary import Waveform, middle
 from ..sweeps.thinning import thin
 from .curves import curve, event_voltages, events, numbers, solve
 from .fit_words import choice_words, command_options, option_words
-from .parameters import device_at, parameter_rows
+from .parameters import device_at, parameter_rows, presets_of
 
 BUDGET = 0.05
 """Time [s] that the curves of one change may take: above it the waveforms are coarsened."""
@@ -137,7 +136,11 @@ class Measured:
         self.warm()
         problem, levels = self.prepared.problem, self.waves[0].thresholds
         driven = self.waves[0].driven
-        specs = problem.device.specs if isinstance(problem.device, mj.Circuit) else problem.device.states
+        specs = (
+            problem.device.specs
+            if isinstance(problem.device, mj.Circuit)
+            else problem.device.states
+        )
         bench = {k: x for k, x in bench_names(problem.bench).items() if x != "None"}
         return {
             "kind": "sweeps",
@@ -227,13 +230,17 @@ class Measured:
         mj.params.known(device, spread, where="the page")
         if not spread and not noisy:
             fix = "raise one, or fit with 'randomness' ticked"
-            raise DataError("no noise and no spread: all cycles are alike", allowed=_noises(device), fix=fix)
+            raise DataError(
+                "no noise and no spread: all cycles are alike", allowed=_noises(device), fix=fix
+            )
         waves = [self.waves[k] for k in self._chosen]
         seed = int(choice.get("seed", 0))
         factors = cycle_factors(seed, spread, members=CYCLES, sweeps=len(waves))
         values = dict(mj.params.scale(device, factors)) if spread else {}
         limits = problem.group.limits
-        values |= by_wave(problem.bench, None if limits is None else np.asarray(limits)[self._chosen])
+        values |= by_wave(
+            problem.bench, None if limits is None else np.asarray(limits)[self._chosen]
+        )
         trace = simulate(
             device, [w.stimulus for w in waves], save=[w.rows for w in waves], bench=problem.bench,
             env=problem.env, members=CYCLES, seed=seed, values=values, deterministic=not noisy, on_failure="ignore",
@@ -259,13 +266,9 @@ def _noises(device: Any) -> str:
     return f"one of {', '.join(names)} above 0" if names else "a model with noise"
 
 
-def presets_of(model: str) -> list[dict]:
-    """Published sets of a model: name, title, values."""
-    every = [mj.presets.load(name) for name in mj.presets.names(model)]
-    return [{"name": i.name, "title": i.title, "values": v, "bench": i.bench} for _, v, i in every]
-
-
-def problem_of(measurements: Sequence[mj.Measurement], device: Any, about: Mapping, free: Any) -> Prepared:
+def problem_of(
+    measurements: Sequence[mj.Measurement], device: Any, about: Mapping, free: Any
+) -> Prepared:
     """The problem that sweeps make; errors as those of `fitting.fit`."""
     about = dict(about) | {"free": free, "screened": 1}
     return prepare(measurements, device, **about)
@@ -287,9 +290,14 @@ def of_file(options: argparse.Namespace) -> Measured:
     kind = of_data(options)
     if kind.label != "sweeps":
         where = ", ".join(options.files)
-        raise DataError(f"a file of {kind.label}", where=where, allowed="sweeps", fix="use 'memjax fit'")
+        raise DataError(
+            f"a file of {kind.label}", where=where, allowed="sweeps", fix="use 'memjax fit'"
+        )
     about, device = arguments(options), start_of(options)
-    read = [thin(measurement_from(n, options), options.points, point_time=about["point_time"]) for n in options.files]
+    read = [
+        thin(measurement_from(n, options), options.points, point_time=about["point_time"])
+        for n in options.files
+    ]
     prepared = problem_of(read, device, about, options.free)
     notes = [*dict.fromkeys(w for m in read for w in m.warnings), *prepared.notes]
     title = ", ".join(Path(n).name for n in options.files)

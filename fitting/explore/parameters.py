@@ -4,6 +4,7 @@ import math
 from collections.abc import Collection, Mapping
 from typing import Any
 
+import memjax as mj
 from memjax.errors import MemjaxError, ModelError, StimulusError
 from memjax.fields import ParameterSpec, parameter_specs, setting_specs, stored
 from memjax.params import get, replace
@@ -95,6 +96,12 @@ def with_all_values(device: Any) -> Any:
 def message(error: MemjaxError) -> str:
     """An error as a page shows it: its lines."""
     return "\n".join(error.lines)
+
+
+def presets_of(model: str) -> list[dict]:
+    """Published sets of a model: name, title, values."""
+    every = [mj.presets.load(name) for name in mj.presets.names(model)]
+    return [{"name": i.name, "title": i.title, "values": v, "bench": i.bench} for _, v, i in every]
 
 
 def drive_row(name: str, doc: str, unit: str, value: float) -> dict:

@@ -22,7 +22,9 @@ from .parameters import device_at, message
 PAGE = Path(__file__).parent / "page"
 """Folder of the page's own files."""
 
-_REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'"
+_REPORT_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'"
+)
 _MOST = 1 << 20  # bytes of a request
 
 
@@ -58,7 +60,9 @@ def build_app(subject: Any, fits: FitProcess, *, token: str, port: int) -> Guard
 
     answers = Answers(subject, fits)
     posts = ("simulate", "cycles", "command", "fit", "stop", "save", "parameters", "stimulus")
-    routes: list[Any] = [Route(f"/{n}", _post(getattr(answers, n)), methods=["POST"]) for n in posts]
+    routes: list[Any] = [
+        Route(f"/{n}", _post(getattr(answers, n)), methods=["POST"]) for n in posts
+    ]
     routes += [
         Route("/run", answers.run, methods=["POST"]),
         Route("/setup", _get(answers.setup)),
@@ -106,12 +110,16 @@ class Answers:
         if not hasattr(self.subject, "fit_words"):
             return {"command": self.subject.command(choice)}
         words = self.subject.fit_words(choice)
-        return {"command": shlex.join(["memjax", *words, "--out", str(choice.get("out") or "fitted")])}
+        return {
+            "command": shlex.join(["memjax", *words, "--out", str(choice.get("out") or "fitted")])
+        }
 
     def fit(self, choice: dict) -> dict:
         """Start a fit."""
         if not hasattr(self.subject, "fit_words"):
-            raise MemjaxError("nothing measured", where="Fit", fix="start the explorer with a measured file")
+            raise MemjaxError(
+                "nothing measured", where="Fit", fix="start the explorer with a measured file"
+            )
         if not choice.get("free"):
             raise MemjaxError("no parameter is free", where="Fit", fix="tick one at least")
         self.fits.start(self.subject.fit_words(choice), str(choice.get("page", "")))
@@ -224,7 +232,11 @@ def as_memjax(error: Exception) -> MemjaxError:
     if os.environ.get("MEMJAX_DEBUG"):
         traceback.print_exception(error)
     say("error", f"{text}; a request of the page failed; MEMJAX_DEBUG=1 shows where")
-    return MemjaxError(text, where="the request", fix="take it back with Undo; where the page asked it, please report it")
+    return MemjaxError(
+        text,
+        where="the request",
+        fix="take it back with Undo; where the page asked it, please report it",
+    )
 
 
 def _post(work: Callable[[dict], dict]) -> Callable[[Any], Awaitable[Any]]:

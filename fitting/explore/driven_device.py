@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 import memjax as mj
 from memjax.cli.options import bench_names
@@ -15,8 +16,8 @@ from .curves import curve, events, solve
 from .drives import SWEEP, SWEEPS, Sweep
 from .parameters import device_at, drive_row, drive_values, parameter_rows, presets_of
 
-ROWS = 801
-"""Rows of a sweep."""
+ROWS = 800
+"""Rows of a sweep, about."""
 
 _LEVELS = mj.observables.Thresholds()
 
@@ -131,7 +132,7 @@ class DrivenDevice:
         stimuli = mj.Sampled(
             np.asarray(wave.times)[None], np.asarray(wave.values)[None], wave.kind, wave.quantity
         )
-        rows = np.linspace(0.0, float(wave.times[-1]), ROWS)[None]
+        rows = rows_of(wave)[None]
         limits = None if limit is None else np.array([[limit, limit]])
         about = {"bench": self.bench, "env": self.env, "limits": limits}
         outputs, states, results = solve(device, stimuli, rows, **about)
@@ -166,6 +167,13 @@ class DrivenDevice:
     def stimulus_table(self, choice: Mapping[str, Any]) -> str:
         """What drives the device, as ``memjax simulate --stimulus`` reads it."""
         return stimulus_table(self.wave(choice.get("drive", {}))[0])
+
+
+def rows_of(wave: mj.Sampled) -> Float[np.ndarray, " rows"]:
+    """Times at which a page shows what a waveform does [s]: its corners, and as many between any two."""
+    times = np.asarray(wave.times)
+    each = max(1, ROWS // (len(times) - 1))
+    return np.interp(np.arange(each * (len(times) - 1) + 1) / each, np.arange(len(times)), times)
 
 
 def stimulus_table(wave: mj.Sampled) -> str:

@@ -275,6 +275,7 @@ def bind(port: int) -> socket.socket:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         sock.bind((HOST, port))
+        sock.listen()  # a browser that is faster than the server waits, and is not refused
     except OSError as error:
         sock.close()
         raise MemjaxError(

@@ -84,7 +84,7 @@ class Stages:
             if self.checked:
                 say("progress", self.waiting)
                 self.waiting = ""
-        elif self.piped and self.each:
+        elif self.piped and self.each and text:
             say("progress", f"{stage}: {text}, {time.monotonic() - self.begin:.0f} s")
         self.stage = stage
 

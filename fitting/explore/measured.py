@@ -166,7 +166,7 @@ class Measured:
     def _label(self, k: int) -> str:
         """A waveform in words."""
         w, unit = self.waves[k], "V" if self.waves[k].driven == "voltage" else "A"
-        return f"{np.min(w.v):.3g} to {np.max(w.v):.3g} {unit}, {w.n_sweeps} sweeps"
+        return f"{np.min(w.v):.3g} to {np.max(w.v):.3g} {unit}, {w.n_sweeps} sweep{'s' * (w.n_sweeps > 1)}"
 
     def _step(self) -> float:
         """Median step of the voltage between rows [V]."""
@@ -183,9 +183,10 @@ class Measured:
         return {"cycles": cycles, "count": len(every)}
 
     def _measured_events(self) -> list[dict]:
-        """Switching and hold voltages of all measured sweeps [V]."""
+        """Switching and hold voltages of all measured sweeps [V]; nothing where none switches."""
         options = self.waves[0].thresholds.options
-        return [event_voltages(f) for m in self.measurements for f in switching(m, **options)]
+        read = [event_voltages(f) for m in self.measurements for f in switching(m, **options)]
+        return read if any(e["v_th"] is not None for e in read) else []
 
     def simulate(self, choice: Mapping[str, Any]) -> dict:
         """Curves and events at values of sliders."""

@@ -309,7 +309,7 @@ async function request() {
     await drawSimulated();
     const spent = performance.now() - begin;
     document.body.dataset.latency = spent.toFixed(1);
-    $("status").textContent = `${spent.toFixed(0)} ms`;
+    $("status").textContent = spent < 2000 ? `${spent.toFixed(0)} ms` : `${(spent / 1000).toFixed(1)} s`;
     // The loop first; what stands below it follows where no newer value waits.
     if (!waiting) await drawBelow();
     document.body.dataset.complete = (performance.now() - begin).toFixed(1);
@@ -360,9 +360,9 @@ async function drawIV() {
   const c = colors(), traces = [];
   const m = setup.measured;
   if (m) {
-    const name = m.cycles.length < m.count ? `measured, ${m.cycles.length} of ${m.count} sweeps` : `measured, ${m.count} sweeps`;
+    const name = m.cycles.length < m.count ? `measured, ${m.cycles.length} of ${m.count} sweeps` : `measured, ${m.count} sweep${m.count > 1 ? "s" : ""}`;
     const xy = joined(m.cycles);
-    traces.push({name, x: xy.x[0], y: xy.y[0], mode: "lines", line: {color: c.measured, width: 1}, opacity: dark.matches ? 0.75 : 0.45,
+    traces.push({name, x: xy.x[0], y: xy.y[0], mode: "lines", line: {color: c.measured, width: m.count > 3 ? 1 : 1.6}, opacity: dark.matches || m.count <= 3 ? 0.75 : 0.45,
       hovertemplate: "%{x:.3g} V<br>%{y:.3g} A<extra>measured</extra>"});
   }
   traces.push({name: "simulated cycles", x: [], y: [], mode: "lines", line: {color: c.waves[0], width: 1}, opacity: 0.3,
@@ -393,6 +393,7 @@ async function drawBelow() {
   await new Promise(requestAnimationFrame);
   await drawStates();
   if (setup.measured && setup.events.length) await markEvents();
+  else describeEvents();
 }
 
 // Rows of small plots above one time axis
@@ -505,7 +506,9 @@ function describeEvents() {
     return values.length ? values.join(" and ") : "none";
   };
   const stale = cycles && $("hist").classList.contains("stale") ? " The simulated cycles are those of earlier values." : "";
-  $("hist-text").textContent = `Simulated without noise: switching at ${words(last.events, "v_th")}, hold at ${words(last.events, "v_hold")}; `
+  const place = setup.measured && setup.events.length ? $("hist-text") : $("iv-text");
+  place.hidden = !last.events.some((e) => e.v_th !== null);
+  place.textContent = `Simulated without noise: switching at ${words(last.events, "v_th")}, hold at ${words(last.events, "v_hold")}; `
     + `on above ${text(setup.thresholds.on)} A, off below ${text(setup.thresholds.hold)} A.${stale}`;
 }
 

@@ -92,14 +92,14 @@ class Measured:
             self.notes.append(f"{text}; a fit takes all of them")
 
     @property
-    def _chosen(self) -> list[int]:
+    def _selection(self) -> list[int]:
         """Numbers of the waveforms that are simulated."""
         order = sorted(range(len(self.waves)), key=lambda k: -self.waves[k].n_sweeps)
         return sorted(order[:_WAVES])
 
     def _inputs(self, device: Any) -> tuple[tuple, dict]:
         """Arguments of `solve`."""
-        problem, rows = self.prepared.problem, self._chosen
+        problem, rows = self.prepared.problem, self._selection
         pick = lambda x: None if x is None else np.asarray(x)[rows]  # noqa: E731
         stimuli = jax.tree.map(pick, problem.group.stimuli)
         about = {"bench": problem.bench, "env": problem.env, "limits": pick(problem.group.limits)}
@@ -153,7 +153,7 @@ class Measured:
             "events": self._measured_events(),
             "thresholds": {"on": levels.on, "hold": levels.hold},
             "step": self._step(),
-            "waves": [self._label(k) for k in self._chosen],
+            "waves": [self._label(k) for k in self._selection],
             "bounds": {n: list(x) for n, x in self.options.bounds},
             "presets": presets_of(self.options.model),
             "bench": bench | {"temperature": f"{float(problem.env.temperature):g}"},
@@ -194,8 +194,8 @@ class Measured:
         begin = time.perf_counter()
         args, about = self._inputs(device_at(self.device, choice.get("values", {})))
         outputs, states, results = solve(*args, **about)
-        outputs = self._seen(outputs)
-        waves, driven = [self.waves[k] for k in self._chosen], self.waves[0].driven
+        outputs = self._at_terminals(outputs)
+        waves, driven = [self.waves[k] for k in self._selection], self.waves[0].driven
         curves, read = [], []
         for k, w in enumerate(waves):
             n = len(w.v)
@@ -208,11 +208,11 @@ class Measured:
         solved = [bool(r == 0) for r in results]
         return {"curves": curves, "events": read, "solved": solved, "ms": round(spent, 1)}
 
-    def _seen(self, outputs: dict) -> dict:
+    def _at_terminals(self, outputs: dict) -> dict:
         """Outputs, with the voltage that a limited source leaves at its terminals where the files hold that."""
         v = np.array(outputs["v"])
         left = self.prepared.problem.bench.terminal_voltage(outputs["v_device"], outputs["i"])
-        for k, wave in enumerate(self.waves[j] for j in self._chosen):
+        for k, wave in enumerate(self.waves[j] for j in self._selection):
             if wave.log_left is not None:
                 at = np.flatnonzero(np.isfinite(middle(wave.log_left)))
                 v[k, at] = np.asarray(left)[k, at]
@@ -234,13 +234,13 @@ class Measured:
             raise DataError(
                 "no noise and no spread: all cycles are alike", allowed=_noises(device), fix=fix
             )
-        waves = [self.waves[k] for k in self._chosen]
+        waves = [self.waves[k] for k in self._selection]
         seed = int(choice.get("seed", 0))
         factors = cycle_factors(seed, spread, members=CYCLES, sweeps=len(waves))
         values = dict(mj.params.scale(device, factors)) if spread else {}
         limits = problem.group.limits
         values |= by_wave(
-            problem.bench, None if limits is None else np.asarray(limits)[self._chosen]
+            problem.bench, None if limits is None else np.asarray(limits)[self._selection]
         )
         trace = simulate(
             device, [w.stimulus for w in waves], save=[w.rows for w in waves], bench=problem.bench,

@@ -343,7 +343,7 @@ const currentAxis = () => $("log").checked
   : {type: "linear", title: {text: "current (A)"}, exponentformat: "SI"};
 const current = (x) => $("log").checked || setup.unsigned ? size(x) : x;
 
-function joined(cycles) {
+function connect(cycles) {
   const x = [], y = [];
   for (const c of cycles) { x.push(...c.v, null); y.push(...current(c.i), null); }
   return {x: [x], y: [y]};
@@ -361,7 +361,7 @@ async function drawIV() {
   const m = setup.measured;
   if (m) {
     const name = m.cycles.length < m.count ? `measured, ${m.cycles.length} of ${m.count} sweeps` : `measured, ${m.count} sweep${m.count > 1 ? "s" : ""}`;
-    const xy = joined(m.cycles);
+    const xy = connect(m.cycles);
     traces.push({name, x: xy.x[0], y: xy.y[0], mode: "lines", line: {color: c.measured, width: m.count > 3 ? 1 : 1.6}, opacity: dark.matches || m.count <= 3 ? 0.75 : 0.45,
       hovertemplate: "%{x:.3g} V<br>%{y:.3g} A<extra>measured</extra>"});
   }
@@ -513,7 +513,7 @@ function describeEvents() {
 }
 
 async function drawCycles() {
-  await Plotly.restyle("iv", {...joined(cycles.curves), visible: true}, [setup.measured ? 1 : 0]);
+  await Plotly.restyle("iv", {...connect(cycles.curves), visible: true}, [setup.measured ? 1 : 0]);
 }
 
 async function simulateCycles() {

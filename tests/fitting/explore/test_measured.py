@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 
+from fitting.explore import measured
 from fitting.explore.fit_words import parse_fit
 from fitting.explore.measured import of_file, of_fit
 from fitting.fit_json import digest
@@ -78,6 +79,20 @@ def test_cycles_want_noise_or_spread(subject, setup):
         subject.simulate_cycles({"values": _values(setup)})
     with pytest.raises(ModelError, match="nonsense"):
         subject.simulate_cycles({"values": _values(setup), "spread": {"nonsense": 0.1}})
+
+
+@pytest.mark.study
+def test_waveforms_that_take_too_long_are_coarsened_and_the_page_says_so(monkeypatch):
+    monkeypatch.setattr(measured, "BUDGET", 0.0)
+    monkeypatch.setattr(measured, "COARSE", (40,))
+    slow = of_file(parse_fit([NAME, "--model", "diffusive", "--out", "x"]))
+    points = max(len(w.v) for w in slow.waves)
+    setup = slow.setup()
+    assert max(len(w.v) for w in slow.waves) <= 44 < points
+    assert [n for n in setup["notes"] if "the page simulates averages, 40 of a sweep" in n]
+    answer = slow.simulate({"values": _values(setup)})
+    assert len(_numbers(answer["curves"][0]["i"])) == len(slow.waves[0].v)
+    assert answer["solved"] == [True] * len(setup["waves"])
 
 
 @pytest.mark.study

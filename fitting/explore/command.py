@@ -207,7 +207,7 @@ def _run(options: argparse.Namespace) -> int:
     """Serve the page until the process is interrupted."""
     _require_libraries()
     from .fit_process import FitProcess
-    from .server import bind, build_app, serve
+    from .server import bind, build_app, server_of
 
     prepare_jax()
     subject = subject_of(options)
@@ -220,7 +220,7 @@ def _run(options: argparse.Namespace) -> int:
         if not options.no_browser:
             threading.Timer(0.5, _open, [address]).start()
         try:
-            serve(build_app(subject, fits, token=token, port=port), sock)
+            server_of(build_app(subject, fits, token=token, port=port)).run(sockets=[sock])
         except KeyboardInterrupt:
             pass  # what it has to say comes below
         finally:

@@ -284,17 +284,11 @@ def bind(port: int) -> socket.socket:
     return sock
 
 
-def serve(app: Guard, sock: socket.socket) -> None:
-    """Serve until the process is interrupted.
-
-    Raises
-    ------
-    KeyboardInterrupt
-        At the end.
-    """
+def server_of(app: Guard) -> Any:
+    """A `uvicorn.Server` of the explorer; ``run(sockets=[...])`` serves until the process is interrupted."""
     import uvicorn
 
     config = uvicorn.Config(
-        app, log_level="error", access_log=False, timeout_graceful_shutdown=1, server_header=False, ws="none"
+        app, log_config=None, access_log=False, timeout_graceful_shutdown=1, server_header=False, ws="none"
     )  # fmt: skip
-    uvicorn.Server(config).run(sockets=[sock])
+    return uvicorn.Server(config)

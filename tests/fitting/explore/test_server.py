@@ -15,7 +15,7 @@ pytest.importorskip("starlette", reason="the extra 'explore' is not installed")
 pytest.importorskip("uvicorn", reason="the extra 'explore' is not installed")
 pytest.importorskip("plotly", reason="the extra 'explore' is not installed")
 
-from fitting.explore.server import bind, build_app, plotly_file, serve
+from fitting.explore.server import bind, build_app, plotly_file, server_of
 
 pytestmark = pytest.mark.fast
 
@@ -77,14 +77,19 @@ def explorer():
     port = sock.getsockname()[1]
     subject, fits = _Subject(), _Fits()
     app = build_app(subject, fits, token=TOKEN, port=port)
-    threading.Thread(target=serve, args=(app, sock), daemon=True).start()
+    server = server_of(app)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
+    thread.start()
     for _ in range(100):
         with closing(socket.socket()) as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 break
         time.sleep(0.05)
     assert sock.getsockname()[0] == "127.0.0.1"
-    return port, subject, fits
+    yield port, subject, fits
+    server.should_exit = True
+    thread.join(10)
+    sock.close()
 
 
 def _ask(port, path, body=None, **headers):

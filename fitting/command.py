@@ -1,6 +1,7 @@
 """What the commands of all kinds of data do alike: begin at a model, show progress, fit, write, say what came out."""
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -20,6 +21,9 @@ from .report import write
 
 MARKER = "fit.json"
 """What is in every fit directory."""
+
+EACH = "MEMJAX_PROGRESS"
+"""Variable of the environment: where it is ``iterations``, each iteration is a line for a program that reads them."""
 
 
 class Stages:
@@ -44,6 +48,7 @@ class Stages:
         self.checked, self.waiting, self.notes = checked, "", list(notes)
         self.stages, self.begin, self.stage = list(stages), time.monotonic(), ""
         self.piped = not sys.stderr.isatty()
+        self.each = os.environ.get(EACH) == "iterations"
         self.bar = tqdm(
             total=0, unit="it", disable=self.piped, leave=False, bar_format="{desc} {elapsed}"
         )
@@ -79,6 +84,8 @@ class Stages:
             if self.checked:
                 say("progress", self.waiting)
                 self.waiting = ""
+        elif self.piped and self.each and text:
+            say("progress", f"{stage}: {text}, {time.monotonic() - self.begin:.0f} s")
         self.stage = stage
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import jax
 import numpy as np
-from drives import DRIVES, SWEEPS, WINDOWS, Drive, Pairs, Sweep
 
 import memjax as mj
+from fitting.explore.drives import DRIVES, SWEEPS, WINDOWS, Drive, Pairs, Sweep
 from memjax import plot
 from memjax.models import CIRCUITS
 

@@ -22,6 +22,18 @@ def test_piped_progress_is_a_line_for_each_stage(capsys):
     assert len(lines) == 4
 
 
+def test_each_iteration_is_a_line_for_a_program_that_wants_it(capsys, monkeypatch):
+    monkeypatch.setenv("MEMJAX_PROGRESS", "iterations")
+    with Stages(["search"]) as bar:
+        for n, cost in enumerate((3.0, 2.0, 1.5)):
+            bar("search", SimpleNamespace(iterations=n, cost=np.array([cost])))
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "memjax: progress: stage 1 of 1: search"
+    assert lines[1].startswith("memjax: progress: search: iteration 1, loss 2, ")
+    assert lines[2].startswith("memjax: progress: search: iteration 2, loss 1.5, ")
+    assert len(lines) == 3
+
+
 def test_a_stage_waits_until_what_was_given_is_checked(capsys):
     """Wrong input is answered by one line alone."""
 

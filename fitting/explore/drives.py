@@ -1,4 +1,4 @@
-"""How each model is driven for its picture: sweeps of devices, constant drives of circuits."""
+"""How each model is driven where nothing is measured: sweeps of devices, constant drives of circuits."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -75,6 +75,8 @@ class Drive:
         Parameters, those of `MODEL/PRESET`.
     random : bool
         Whether noise is on.
+    spike : tuple of (str, float, float)
+        State that spikes where it rises above a level after it was below a lower one [its unit].
     """
 
     times: tuple[float, ...]
@@ -83,6 +85,7 @@ class Drive:
     quantity: str = "voltage"
     preset: str = ""
     random: bool = False
+    spike: tuple[str, float, float] = ("", 0.0, 0.0)
 
 
 def _burst(pulses: int, level: float, width: float, period: float, end: float) -> dict:
@@ -103,18 +106,27 @@ DRIVES = {
         signals=("gate.v", "drain.v"),
         preset="zhao2025-table1-noisy",
         random=True,
+        spike=("gate.v", 0.2, 0.1),
     ),
     "1m1t1r-chain": Drive(
         times=(0.0, 0.5),
         values=(1.0, 1.0),
         signals=("gate_1.v", "gate_2.v", "gate_3.v"),
         preset="illustration",
+        spike=("gate_1.v", 0.2, 0.1),
     ),
     "integrate-and-fire": Drive(
-        **_burst(12, 2.5, 5e-6, 40e-6, 1e-3), signals=("node.v", "memristor.f"), preset="wang2024"
+        **_burst(12, 2.5, 5e-6, 40e-6, 1e-3),
+        signals=("node.v", "memristor.f"),
+        preset="wang2024",
+        spike=("memristor.f", 0.09, 0.05),
     ),
     "relaxation-oscillator": Drive(
-        times=(0.0, 0.02), values=(1.0, 1.0), signals=("node.v", "memristor.f"), preset="wang2024"
+        times=(0.0, 0.02),
+        values=(1.0, 1.0),
+        signals=("node.v", "memristor.f"),
+        preset="wang2024",
+        spike=("memristor.f", 0.75, 0.6),
     ),
     "current-oscillator": Drive(
         times=(0.0, 1e-3, 1.01e-3, 60.0),
@@ -122,23 +134,32 @@ DRIVES = {
         signals=("node.v", "memristor.f"),
         quantity="current",
         preset="wang2024-spice",
+        spike=("memristor.f", 0.5, 0.3),
     ),
     "langevin-neuron": Drive(
-        times=(0.0, 25.0), values=(31.0, 31.0), signals=("node.v", "memristor.x")
+        times=(0.0, 25.0),
+        values=(31.0, 31.0),
+        signals=("node.v", "memristor.x"),
+        spike=("memristor.x", -0.4, -0.6),
     ),
     "stl-neuron": Drive(
         times=(0.0, 0.4, 0.4001, 0.7, 0.7001, 1.0),
         values=(3.0, 3.0, 0.0, 0.0, 0.7, 0.7),
         signals=("memristor.f", "memristor.c"),
+        spike=("memristor.f", 0.8, 0.6),
     ),
     "threshold-switch-neuron": Drive(
-        times=(0.0, 3e-3), values=(1.0, 1.0), signals=("node.v", "switch.x")
+        times=(0.0, 3e-3),
+        values=(1.0, 1.0),
+        signals=("node.v", "switch.x"),
+        spike=("switch.x", 0.5, 0.3),
     ),
     "dpi-neuron": Drive(
         times=(0.0, 0.06),
         values=(1e-10, 1e-10),
         signals=("mem.v", "ref.v"),
         quantity="current",
+        spike=("ref.v", 0.6, 0.3),
     ),
 }
 
@@ -164,3 +185,6 @@ class Pairs:
 
 
 WINDOWS = {"diffusive-drift-synapse": Pairs(preset="illustration", longest=26e-3)}
+
+SWEEP = Sweep(peak=1.0, negative=1.0, period=1.0)
+"""How a device model of one's own is driven."""

@@ -1,0 +1,239 @@
+"""The command ``memjax explore``."""
+
+import argparse
+import secrets
+import threading
+import webbrowser
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import memjax as mj
+from memjax.cli.cache import prepare_jax
+from memjax.cli.command import Command, UsageError, count, number, say
+from memjax.cli.options import EXAMPLE, add_bench_options, add_read_options, bench_from
+from memjax.datasets import PREFIX as DATASET
+from memjax.errors import DataError, ModelError
+from memjax.models import model_names
+
+from ..kinds import ELEMENTS, flag
+
+LIBRARIES = ("starlette", "uvicorn", "plotly")
+"""What the extra `explore` installs."""
+
+_MODEL = "diffusive"
+_OF_MODEL = ("preset", "stimulus", "temperature", *ELEMENTS)
+_OF_FILE = ("model", "preset", "reader", "columns", "shunt", "area", "sign", "sweeps", "skip_forming", "exclude",
+            "points", "model_sigma", "on_threshold", "hold_threshold", "point_time", "temperature",
+            *ELEMENTS)  # fmt: skip
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``memjax explore``."""
+    parser.set_defaults(parser=parser)
+    add = parser.add_argument
+    add("subject", metavar="FILE|FIT|MODEL", help="a measured file of sweeps, or example:NAME; the folder or fit.json "
+        "of a fit; or a model, see 'memjax models'")  # fmt: skip
+    add("--model", metavar="MODEL", help=f"what is simulated beside a FILE (default: {_MODEL})")
+    add(
+        "--preset",
+        metavar="P",
+        help="values of what the data do not show, see 'memjax models MODEL'",
+    )
+    add(
+        "--stimulus",
+        metavar="S.csv",
+        help="what drives a MODEL, in place of its standard sweep: t_s and v_V or i_A",
+    )
+    add(
+        "--port",
+        type=count(0),
+        default=0,
+        metavar="N",
+        help="port of 127.0.0.1 (default: a free one)",
+    )
+    add("--no-browser", action="store_true", help="print the address and open nothing")
+    group = parser.add_argument_group("sweeps, as 'memjax fit' takes them").add_argument
+    group(
+        "--on-threshold", type=number("A"), metavar="A", help="current above which a device is on"
+    )
+    group(
+        "--hold-threshold",
+        type=number("A"),
+        metavar="A",
+        help="current below which it is off again",
+    )
+    group("--points", type=count(0), metavar="N", help="points of a sweep at the most; 0 takes all")
+    group(
+        "--model-sigma",
+        type=number("decades"),
+        metavar="DECADES",
+        help="error granted to the model",
+    )
+    add_bench_options(parser)
+    add_read_options(parser)
+
+
+def _explicit(options: argparse.Namespace) -> list[str]:
+    """Names of options whose values are not the defaults."""
+    plain = vars(options.parser.parse_args(["SUBJECT"]))
+    free = {"subject", "port", "no_browser", "parser", "run", "command", "compliance_negative"}
+    return [n for n, x in plain.items() if n not in free and getattr(options, n) != x]
+
+
+def _refuse(options: argparse.Namespace, used: tuple[str, ...], what: str) -> None:
+    """Refuse options that would be ignored."""
+    if left := [flag(n) for n in _explicit(options) if n not in used]:
+        raise UsageError(f"{', '.join(left)} would be ignored", where=what, fix="leave it out")
+
+
+def subject_of(options: argparse.Namespace) -> Any:
+    """What is explored: measured sweeps of a file or a fit, a device model or a circuit under its drive.
+
+    Raises
+    ------
+    MemjaxError
+        Where it is none of them, in the words of the reader or the fit where one is responsible.
+    """
+    name = options.subject
+    path = Path(name)
+    by_name = name.startswith((EXAMPLE, DATASET))
+    if name in model_names() and not path.exists():
+        return _driven(options)
+    if path.is_dir() or (path.suffix.lower() == ".json" and _is_fit(path)):
+        from .measured import of_fit
+
+        _refuse(options, (), "a fit, which brings its own")
+        return of_fit(path)
+    if not by_name and not path.exists() and not path.suffix and "/" not in name:
+        allowed = "a measured file, a fit, or one of: " + ", ".join(model_names())
+        raise ModelError(f"{name!r} is no file, no fit and no model", allowed=allowed)
+    from .fit_words import option_words, parse_fit
+    from .measured import of_file
+
+    _refuse(options, _OF_FILE, "a measured file")
+    words = [name, "--model", options.model or _MODEL, *option_words(options), "--out", "fitted"]
+    return of_file(parse_fit(words))
+
+
+def _is_fit(path: Path) -> bool:
+    """Whether a JSON file is one of a fit, and not one of measured numbers."""
+    return path.name == "fit.json" or (
+        path.exists() and '"schema_version"' in path.read_text(errors="replace")[:200]
+    )
+
+
+def _driven(options: argparse.Namespace) -> Any:
+    """A model under its standard drive, or the stimulus that is given."""
+    from memjax.io.stimulus import load_stimulus
+
+    from .driven_circuit import DrivenCircuit
+    from .driven_device import DrivenDevice
+    from .drives import DRIVES, SWEEPS
+    from .fit_words import option_words
+
+    name = options.subject
+    device = mj.model(name)
+    circuit = isinstance(device, mj.Circuit)
+    used = tuple(n for n in _OF_MODEL if not (circuit and n in ELEMENTS))
+    _refuse(options, used, "a circuit" if circuit else "a model")
+    standard = (DRIVES if circuit else SWEEPS).get(name)
+    preset = options.preset or (
+        f"{name}/{standard.preset}" if standard is not None and standard.preset else None
+    )
+    notes = []
+    if preset:
+        model, values, _ = mj.presets.load(preset)
+        if model != name:
+            raise DataError(
+                f"preset {preset!r} is of model {model!r}", where="--preset", allowed=name
+            )
+        device = mj.params.replace(device, values)
+        notes.append(f"values of the preset {preset}")
+    device = mj.params.replace(device, dict(getattr(standard, "settings", {})))
+    stimulus: Any = None if options.stimulus is None else load_stimulus(options.stimulus)
+    words = [w for k, w in _pairs(option_words(options)) if k not in ("--preset", "--compliance")]
+    bench, env, _ = bench_from(options)
+    about: dict[str, Any] = {
+        "model": name,
+        "device": device,
+        "env": env,
+        "stimulus": stimulus,
+        "notes": notes,
+    }
+    words = tuple(w for pair in words for w in pair)
+    if circuit:
+        return DrivenCircuit(**about, words=words)
+    limit = getattr(standard, "compliance", None)
+    if bench.compliance is None and limit and stimulus is None:
+        bench = mj.Bench(
+            **{n: getattr(bench, n) for n in ELEMENTS if n != "compliance"}, compliance=limit
+        )
+    return DrivenDevice(**about, bench=bench, words=words)
+
+
+def _pairs(words: list[str]) -> list[tuple[str, list[str]]]:
+    """Words of options, each with its value."""
+    groups: list[tuple[str, list[str]]] = []
+    for word in words:
+        if word.startswith("--"):
+            groups.append((word, [word]))
+        else:
+            groups[-1][1].append(word)
+    return groups
+
+
+def _require_libraries() -> None:
+    """Refuse where the extra is not installed."""
+    missing = [n for n in LIBRARIES if find_spec(n) is None]
+    if missing:
+        fix = "pip install 'memjax[explore]'"
+        raise UsageError(
+            f"the explorer needs {', '.join(missing)}", where="memjax explore", fix=fix
+        )
+
+
+def _open(address: str) -> None:
+    """Open the page in the user's browser, or say that none could be started."""
+    try:
+        is_open = webbrowser.open(address)
+    except (webbrowser.Error, OSError):
+        is_open = False
+    if not is_open:
+        say("note", "no browser could be started; open the address yourself")
+
+
+def _run(options: argparse.Namespace) -> int:
+    """Serve the page until the process is interrupted."""
+    _require_libraries()
+    from .fit_process import FitProcess
+    from .server import bind, build_app, server_of
+
+    prepare_jax()
+    subject = subject_of(options)
+    token = secrets.token_urlsafe(24)
+    with bind(options.port) as sock:
+        port = sock.getsockname()[1]
+        fits = FitProcess()
+        address = f"http://127.0.0.1:{port}/{token}/"
+        print(f"memjax explore: {address}\nCtrl-C ends it", flush=True)
+        if not options.no_browser:
+            threading.Timer(0.5, _open, [address]).start()
+        try:
+            server_of(build_app(subject, fits, token=token, port=port)).run(sockets=[sock])
+        except KeyboardInterrupt:
+            pass  # what it has to say comes below
+        finally:
+            fits.close()
+    raise KeyboardInterrupt(
+        "the explorer has ended" + "; the last fit was not saved" * fits.unsaved
+    )
+
+
+COMMAND = Command(
+    name="explore",
+    help="a local page with sliders: a measured file, a fit or a model",
+    configure=_configure,
+    run=_run,
+)
+"""The command."""

@@ -1,0 +1,183 @@
+"""A device model without a file: its hysteresis under a standard sweep, or under a stimulus."""
+
+import shlex
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+import memjax as mj
+from memjax.cli.options import bench_names
+
+from .curves import curve, events, solve
+from .drives import SWEEP, SWEEPS, Sweep
+from .parameters import device_at, drive_row, drive_values, parameter_rows, presets_of
+
+ROWS = 800
+"""Rows of a sweep, about."""
+
+_LEVELS = mj.observables.Thresholds()
+
+
+@dataclass(kw_only=True)
+class DrivenDevice:
+    """What a page needs of a device model.
+
+    Parameters
+    ----------
+    model : str
+        Its name.
+    device : AbstractDevice
+        Where sliders begin.
+    bench, env : Bench, Environment
+        What stands around it; temperature.
+    words : tuple of str
+        Options of the bench, as ``memjax simulate`` takes them.
+    stimulus : memjax.Sampled or None
+        What drives it in place of the standard sweep.
+    notes : list of str
+        What is to be said on the page.
+    """
+
+    model: str
+    device: Any
+    bench: mj.Bench
+    env: mj.Environment
+    words: tuple[str, ...] = ()
+    stimulus: mj.Sampled | None = None
+    notes: list[str] = field(default_factory=list)
+    sweep: Sweep = field(init=False)
+
+    def __post_init__(self):
+        self.sweep = SWEEPS.get(self.model, SWEEP)
+
+    @property
+    def driven(self) -> str:
+        """What the source imposes."""
+        return "voltage" if self.stimulus is None else self.stimulus.quantity
+
+    @property
+    def drive(self) -> list[dict]:
+        """Rows of sliders of the drive."""
+        unit = "V" if self.driven == "voltage" else "A"
+        if self.stimulus is not None:
+            top = float(np.max(np.abs(self.stimulus.values)))
+            time_ = drive_row(
+                "duration", "Time of the whole stimulus.", "s", float(self.stimulus.times[-1])
+            )
+            return [drive_row("level", "Largest value of the stimulus.", unit, top), time_]
+        rows = [drive_row("peak", "Largest positive voltage of the sweep.", unit, self.sweep.peak)]
+        if self.sweep.negative:
+            rows += [
+                drive_row(
+                    "negative",
+                    "Largest negative voltage, without its sign.",
+                    unit,
+                    self.sweep.negative,
+                )
+            ]
+        rows += [drive_row("period", "Time of one sweep.", "s", self.sweep.period)]
+        if self.bench.compliance is not None:
+            rows += [
+                drive_row(
+                    "compliance", "Current limit of the source.", "A", float(self.bench.compliance)
+                )
+            ]
+        return rows
+
+    def wave(self, drive: Mapping[str, Any]) -> tuple[mj.Sampled, float | None]:
+        """What drives the device, and the current limit [A]."""
+        x = drive_values(self.drive, drive)
+        if self.stimulus is not None:
+            s = self.stimulus
+            values = np.asarray(s.values) * (x["level"] / self.drive[0]["value"])
+            times = np.asarray(s.times) * (x["duration"] / self.drive[1]["value"])
+            return mj.Sampled(times, values, s.kind, s.quantity), None
+        negative = x.get("negative", 0.0)
+        rate = 2 * (x["peak"] + negative) / x["period"]
+        s = mj.triangle_sweep(x["peak"], rate, negative=negative or None, cycles=self.sweep.cycles)
+        return s, x.get("compliance")
+
+    def setup(self) -> dict:
+        """What a page shows first."""
+        bench = {k: x for k, x in bench_names(self.bench).items() if x != "None"}
+        return {
+            "kind": "sweeps",
+            "title": f"{self.model}, without a file",
+            "model": self.model,
+            "driven": self.driven,
+            "parameters": parameter_rows(self.device),
+            "drive": self.drive,
+            "states": [{"name": s.name, "unit": s.unit, "doc": s.doc} for s in self.device.states],
+            "measured": None,
+            "events": [],
+            "thresholds": {"on": _LEVELS.on, "hold": _LEVELS.hold},
+            "step": 0.01,
+            "waves": ["the sweep" if self.stimulus is None else "the stimulus"],
+            "presets": presets_of(self.model),
+            "bench": bench | {"temperature": f"{float(self.env.temperature):g}"},
+            "notes": list(self.notes),
+            "can_fit": False,
+            "cycles": 0,
+        }
+
+    def simulate(self, choice: Mapping[str, Any]) -> dict:
+        """Curves and events at values of sliders."""
+        begin = time.perf_counter()
+        device = device_at(self.device, choice.get("values", {}))
+        wave, limit = self.wave(choice.get("drive", {}))
+        stimuli = mj.Sampled(
+            np.asarray(wave.times)[None], np.asarray(wave.values)[None], wave.kind, wave.quantity
+        )
+        rows = rows_of(wave)[None]
+        limits = None if limit is None else np.array([[limit, limit]])
+        about = {"bench": self.bench, "env": self.env, "limits": limits}
+        outputs, states, results = solve(device, stimuli, rows, **about)
+        read: list[dict] = []
+        if results[0] == 0 and getattr(device, "volatile", False):
+            v, i = outputs["v"][0], outputs["i"][0]
+            read = events(v, i, thresholds=_LEVELS, driven=self.driven)
+        spent = 1e3 * (time.perf_counter() - begin)
+        curves = [curve(rows, outputs, states, 0)]
+        return {
+            "curves": curves,
+            "events": read,
+            "solved": [bool(results[0] == 0)],
+            "ms": round(spent, 1),
+        }
+
+    def command(self, choice: Mapping[str, Any]) -> str:
+        """The command line that simulates what the page shows, out of the two files that the page offers."""
+        limit = drive_values(self.drive, choice.get("drive", {})).get("compliance")
+        words = [
+            "memjax",
+            "simulate",
+            self.model,
+            "--params",
+            f"{self.model}.toml",
+            "--stimulus",
+            f"{self.model}.csv",
+        ]
+        words += [*self.words, *(["--compliance", f"{limit:.6g}"] if limit is not None else [])]
+        return shlex.join([*words, "--deterministic", "--out", "simulated.csv"])
+
+    def stimulus_table(self, choice: Mapping[str, Any]) -> str:
+        """What drives the device, as ``memjax simulate --stimulus`` reads it."""
+        return stimulus_table(self.wave(choice.get("drive", {}))[0])
+
+
+def rows_of(wave: mj.Sampled) -> Float[np.ndarray, " rows"]:
+    """Times at which a page shows what a waveform does [s]: its corners, and as many between any two."""
+    times = np.asarray(wave.times)
+    each = max(1, ROWS // (len(times) - 1))
+    return np.interp(np.arange(each * (len(times) - 1) + 1) / each, np.arange(len(times)), times)
+
+
+def stimulus_table(wave: mj.Sampled) -> str:
+    """A waveform as the CSV that ``--stimulus`` reads."""
+    head = "t_s,v_V" if wave.quantity == "voltage" else "t_s,i_A"
+    rows = zip(np.asarray(wave.times), np.asarray(wave.values), strict=True)
+    return "\n".join([head, *(f"{t:.12g},{x:.12g}" for t, x in rows)]) + "\n"

@@ -1,0 +1,126 @@
+"""The command line ``memjax fit`` that does what a page shows: the words of options, and of choices on the page."""
+
+import argparse
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from memjax.cli.command import Parser, join_negative_numbers
+from memjax.errors import MemjaxError, ModelError
+from memjax.fields import parameter_specs, setting_specs, stored
+
+from ..cli import fit_command
+from ..kinds import flag
+from .parameters import device_at, number
+
+NUMBERS = ("point_time", "series_resistance", "parallel_resistance", "parallel_capacitance", "temperature", "shunt",
+           "area", "points", "model_sigma", "on_threshold", "hold_threshold")  # fmt: skip
+"""Options of one number that a page hands on to ``memjax fit``."""
+
+WORDS = ("preset", "reader", "exclude")
+FLAGS = ("reversed", "skip_forming")
+
+
+def option_words(options: argparse.Namespace) -> list[str]:
+    """Words of the options of reading, bench and thresholds that were given, as ``memjax fit`` takes them."""
+    about = vars(options)
+    words = []
+    for name in (*NUMBERS, *WORDS):
+        if about.get(name) is not None:
+            x = about[name]
+            words += [flag(name), repr(x) if isinstance(x, float) else str(x)]
+    words += [flag(name) for name in FLAGS if about.get(name)]
+    if about.get("compliance") is not None:
+        limits = [options.compliance, about.get("compliance_negative")]
+        words += ["--compliance", ",".join(repr(x) for x in limits if x is not None)]
+    if about.get("columns"):
+        words += ["--columns", ",".join(f"{k}={x}" for k, x in options.columns.items())]
+    if about.get("sweeps"):
+        words += ["--sweeps", ",".join(map(str, options.sweeps))]
+    return words + ["--sign", "-1"] * (about.get("sign") == -1)
+
+
+def parse_fit(words: Sequence[str]) -> argparse.Namespace:
+    """Options of ``memjax fit`` out of its words, without ``memjax fit`` in front.
+
+    Raises
+    ------
+    UsageError
+        As the command itself has it.
+    """
+    parser = Parser(prog="memjax fit", allow_abbrev=False)
+    fit_command.configure(parser)
+    options = parser.parse_args(join_negative_numbers(list(words)))
+    options.explicit = []
+    return options
+
+
+def command_options(command: str) -> argparse.Namespace:
+    """Options of the command that made a fit, as its ``fit.json`` holds it.
+
+    Raises
+    ------
+    ModelError
+        For any other command.
+    """
+    try:
+        words = shlex.split(command)
+        if words[:2] != ["memjax", "fit"]:
+            raise ValueError
+        return parse_fit(words[2:])
+    except (ValueError, MemjaxError) as error:
+        raise ModelError(
+            f"command {command!r:.80}", where="fit.json", allowed="that of 'memjax fit'",
+            fix="name the measured file: memjax explore FILE --model MODEL",
+        ) from error  # fmt: skip
+
+
+def choice_words(device: Any, choice: Mapping[str, Any], guess: Any) -> list[str]:
+    """Words of what a page says of parameters: free ones with their starts, the others fixed, bounds.
+
+    Parameters
+    ----------
+    device : AbstractDevice or Circuit
+        The model; what follows another parameter and has no value of its own is left to it.
+    choice : mapping
+        `values` [SI], `free`, `bounds` by name, and `stochastic`, `seed`.
+    guess : AbstractDevice or Circuit
+        What a fit takes for a value that is neither free nor fixed.
+
+    Raises
+    ------
+    ModelError, BoundsError
+        For unknown names and values that cannot be.
+    """
+    free, bounds = list(choice.get("free", ())), dict(choice.get("bounds", {}))
+    here = device_at(device, choice.get("values", {}))
+    specs, words = parameter_specs(here), []
+    unknown = [n for n in (*free, *bounds) if n not in specs]
+    settings = [n for n in setting_specs(here) if n in choice.get("values", {})]
+    if unknown or settings:
+        what = f"{', '.join(map(str, unknown or settings))} in a fit"
+        raise ModelError(what, where="the page", allowed="parameters of numbers")
+    fixed = [n for n in specs if n not in free and _is_fixed(here, guess, n)]
+    if free:
+        words += ["--free", *free]
+        words += ["--start", *(f"{n}={number(here, n):.6g}" for n in free if not specs[n].noise)]
+    if fixed:
+        words += ["--fix", *(f"{n}={number(here, n):.6g}" for n in fixed)]
+    if bounds:
+        words += [
+            "--bounds",
+            *(f"{n}={float(a):.6g},{float(b):.6g}" for n, (a, b) in bounds.items()),
+        ]
+    if choice.get("stochastic"):
+        words += ["--stochastic"]
+    seed = int(choice.get("seed", 0))
+    return words + ["--seed", str(seed)] * bool(seed)
+
+
+def _is_fixed(device: Any, guess: Any, name: str) -> bool:
+    """Whether a parameter that is not free has to be named: followers and what a fit leaves alone need not be."""
+    spec, value = parameter_specs(device)[name], stored(device, name)
+    if value is None:
+        return False
+    default = number(device, name) == spec.default
+    return not default or not (spec.noise or number(guess, name) == spec.default)

@@ -1,0 +1,24 @@
+"""Every model of one driven source has a standard drive, and every standard drive a model."""
+
+import pytest
+
+import memjax as mj
+from fitting.explore.drives import DRIVES, SWEEPS, WINDOWS
+from memjax.models import model_names
+
+pytestmark = pytest.mark.fast
+
+
+def test_every_model_has_its_drive():
+    assert {*SWEEPS, *DRIVES, *WINDOWS} == set(model_names())
+
+
+@pytest.mark.parametrize("name", [*SWEEPS, *DRIVES])
+def test_presets_exist_and_signals_are_states(name):
+    about = SWEEPS.get(name) or DRIVES[name]
+    assert not about.preset or f"{name}/{about.preset}" in mj.presets.names(name)
+    if name in DRIVES:
+        states = [s.name for s in mj.model(name).specs]
+        signal, level, rearm = about.spike
+        assert {signal, *about.signals} <= set(states)
+        assert rearm < level

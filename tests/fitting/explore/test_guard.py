@@ -1,0 +1,86 @@
+"""No request of another host or origin, or without the token, reaches what answers: pages and websockets alike."""
+
+import asyncio
+
+import pytest
+
+from fitting.explore.guard import HEADERS, POLICY, Guard
+
+pytestmark = pytest.mark.fast
+
+PORT, TOKEN = 8123, "secret"
+HERE = "127.0.0.1:8123"
+
+
+def _ask(path=f"/{TOKEN}/", *, method="GET", kind="http", **headers):
+    """What the guard sends, and the scopes that the application behind it sees."""
+    seen, sent = [], []
+
+    async def app(scope, receive, send):
+        seen.append(scope)
+        await send(
+            {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"x")]}
+        )
+
+    async def send(event):
+        sent.append(event)
+
+    pairs = [
+        (n.replace("_", "-").encode(), x.encode())
+        for n, x in ({"host": HERE} | headers).items()
+        if x
+    ]
+    scope = {"type": kind, "method": method, "path": path, "headers": pairs}
+    asyncio.run(Guard(app, token=TOKEN, port=PORT)(scope, None, send))
+    return sent, seen
+
+
+def test_a_page_of_this_address_is_answered_below_the_token():
+    for headers in ({}, {"host": "localhost:8123"}, {"sec_fetch_site": "same-origin"}):
+        sent, (scope,) = _ask(f"/{TOKEN}/setup", **headers)
+        assert (sent[0]["status"], scope["path"]) == (200, "/setup")
+    names = dict(sent[0]["headers"])
+    assert names[b"content-security-policy"].decode() == POLICY
+    assert {n.encode() for n in HEADERS} <= set(names)
+    assert "unsafe-eval" not in POLICY
+    assert POLICY.startswith("default-src 'none'")
+    _, (scope,) = _ask(f"/{TOKEN}/fit", method="POST", origin=f"http://{HERE}")
+    assert scope["path"] == "/fit"
+
+
+@pytest.mark.parametrize(
+    ("about", "reason"),
+    [
+        ({"host": "evil.example:8123"}, "another host"),
+        ({"host": "127.0.0.1:80"}, "another host"),
+        ({"host": ""}, "another host"),
+        ({"origin": "http://evil.example"}, "another origin"),
+        ({"origin": "null"}, "another origin"),
+        ({"origin": f"https://{HERE}"}, "another origin"),
+        ({"method": "POST"}, "another origin"),
+        ({"method": "POST", "origin": "http://127.0.0.1:9"}, "another origin"),
+        (
+            {"method": "POST", "origin": f"http://{HERE}", "sec_fetch_site": "cross-site"},
+            "another site",
+        ),
+        ({"path": "/"}, "no token"),
+        ({"path": "/secre/"}, "no token"),
+        ({"path": "/secret2/"}, "no token"),
+        ({"path": f"/x/{TOKEN}/"}, "no token"),
+        ({"path": ""}, "no token"),
+        ({"path": "/säcret/"}, "no token"),
+    ],
+)
+def test_all_else_is_refused_before_it_is_read(about, reason):
+    sent, seen = _ask(**about)
+    assert seen == []
+    assert sent[0]["status"] == 403
+    assert reason in sent[1]["body"].decode()
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", ""])
+def test_a_websocket_of_another_origin_is_closed(origin):
+    sent, seen = _ask(kind="websocket", origin=origin)
+    assert seen == []
+    assert sent == [{"type": "websocket.close", "code": 1008, "reason": "another origin"}]
+    assert _ask("/", kind="websocket", origin=f"http://{HERE}")[0][0]["reason"] == "no token"

@@ -102,7 +102,7 @@ def read_large(
     joined = [np.concatenate(parts.pop(0)) for _ in range(width)]
     table = LargeTable(columns=joined, lines=np.concatenate(lines), warnings=remarks)
     table.warnings += other_rows(tail, width)
-    table.warnings += repeated_rows(_hashes(joined), table.lines)
+    table.warnings += repeated_rows(hash_rows(joined), table.lines)
     return table
 
 
@@ -161,7 +161,7 @@ def _rows(chunk: str, line: int, separator: str, marks: set[str]) -> list[Row] |
     return [(line + k, cells) for k, cells in enumerate(split, 1) if any(cells)]
 
 
-def _hashes(columns: Sequence[Float[np.ndarray, " rows"] | np.ndarray]) -> Int[np.ndarray, " rows"]:
+def hash_rows(columns: Sequence[Float[np.ndarray, " rows"] | np.ndarray]) -> Int[np.ndarray, " rows"]:
     """A number for each row, equal for equal rows."""
     total = np.zeros(len(columns[0]), np.uint64)
     for column in columns:

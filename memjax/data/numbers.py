@@ -51,6 +51,41 @@ def to_numbers(
     return values
 
 
+def overflow_remarks(
+    cells: list[str] | Float[np.ndarray, " rows"] | Shaped[np.ndarray, " rows"],
+    values: Float[np.ndarray, " rows"],
+    lines: Sequence[int] | Int[np.ndarray, " rows"],
+    *,
+    name: str,
+) -> list[str]:
+    """What to say of cells that hold an instrument's word for a reading that it has not.
+
+    Parameters
+    ----------
+    cells : list of str or array
+        Cells of a column.
+    values : Float[np.ndarray, "rows"]
+        What `to_numbers` made of them.
+    lines : sequence of int
+        Line of each cell.
+    name : str
+        Column.
+    """
+    lost = np.flatnonzero(np.isnan(values))
+    if isinstance(cells, list) or np.asarray(cells).dtype.kind != "f":
+        words = {k: str(cells[k]).strip().strip('"') for k in lost.tolist()}
+        plain = _EMPTY | {"nan", "+nan", "-nan"}
+        words = {k: word for k, word in words.items() if word.lower() not in plain}
+    else:
+        words = {k: f"{cells[k]:.6g}" for k in lost.tolist() if not np.isnan(cells[k])}
+    if not words:
+        return []
+    at = lines_of([int(lines[k]) for k in words])
+    return [
+        f"{name!r} holds {next(iter(words.values()))!r}, an instrument's word for no reading: {at}"
+    ]
+
+
 def parse_floats(cells: Sequence[str]) -> Float[np.ndarray, " rows"] | None:
     """Numbers of cells that hold nothing else; None where one is empty, a word, or has a decimal comma."""
     # `float` takes 1_0 and digits of other scripts, which no instrument writes.

@@ -16,7 +16,7 @@ from .drive import find_drive
 from .halves import join_halves
 from .labels import Sweeps, by_label, by_shape
 from .measurement import Measurement
-from .numbers import complete_rows, to_numbers
+from .numbers import complete_rows, overflow_remarks, to_numbers
 from .registry import find_reader, holds_instead
 from .roles import SI_UNITS, WORDS, assign, factor, grouping, is_modulus, left_aside, told_by_unit
 from .scope import CHANNELS
@@ -226,6 +226,8 @@ def _record(
             )
             continue
         values[role] = scale * numbers
+        if role != "compliance":
+            warnings += overflow_remarks(table.columns[k], numbers, table.lines, name=name)
         if not stated:
             assumed.append(f"{name} in {SI_UNITS[role]}")
     if assumed:

@@ -57,6 +57,46 @@ def lines_of(numbers: Sequence[int]) -> str:
     return f"line{'s' * (len(numbers) > 1)} {listed}"
 
 
+def check_rows(
+    rows: list[Row], remarks: list[str], *, ended: bool, columns: int, where: str
+) -> list[Row]:
+    """Rows of a table that are whole, after all checks that a table of text has.
+
+    Parameters
+    ----------
+    rows : list of tuple
+        Line and cells of each row.
+    remarks : list of str
+        Warnings, to which those of these rows are added.
+    ended : bool
+        Whether the last row has a line end, see `whole_rows`.
+    columns : int
+        Columns of the table.
+    where : str
+        File, for messages.
+
+    Returns
+    -------
+    list of tuple
+        Rows without comments and without those that are not whole, none of them with more cells than there are columns.
+
+    Raises
+    ------
+    ReaderError
+        For a row of more cells than there are columns, or than other rows have.
+    """
+    rows = whole_rows(without_comments(rows, remarks), remarks, ended=ended, where=where)
+    for line, cells in rows:
+        if _filled(cells) > columns:
+            raise ReaderError(
+                f"{len(cells)} cells under a header of {columns}", where=f"{where}, line {line}",
+                fix="mend the line or the header",
+            )  # fmt: skip
+    remarks += other_rows(rows, columns)
+    remarks += repeated_rows(codes_of([cells for _, cells in rows]), [line for line, _ in rows])
+    return rows
+
+
 def without_comments(rows: list[Row], remarks: list[str]) -> list[Row]:
     """Rows without those that begin as comments do, which are named in `remarks`."""
     comments = [line for line, cells in rows if cells[0].startswith(COMMENT_MARKS)]

@@ -11,7 +11,7 @@ from memjax.observables import detect
 from .base import Source, Table
 from .numbers import to_numbers
 from .record_columns import in_order, labels, numbers, roles
-from .row_checks import codes_of, is_number, other_rows, repeated_rows, whole_rows, without_comments
+from .row_checks import check_rows, is_number, lines_of
 from .text import is_ended, load, split_line, split_rows, unique
 
 LABELS = (
@@ -75,6 +75,21 @@ def trains_of(table: Table, where: str) -> dict[str, Float[np.ndarray, " spikes"
     return {str(n): np.unique(t[label == n]) for n in in_order(label)}
 
 
+def order_remarks(table: Table, where: str) -> list[str]:
+    """What to say of spikes of one train that stand before earlier ones, and of trains of one spike among longer ones."""
+    t, label, lines = _times(table, where), _labels(table), np.asarray(table.lines)
+    back, single = [], []
+    for name in in_order(label):
+        rows = np.flatnonzero(label == name)
+        back += lines[rows[1:][np.diff(t[rows]) < 0]].tolist()
+        single += lines[rows].tolist() if len(rows) == 1 else []
+    remarks = [f"times step back within a train, and are put in order: {lines_of(back)}"] * bool(back)
+    # A label that stands once is more likely a damaged one than a train, where the others have more.
+    if single and len(single) < len(in_order(label)):
+        remarks.append(f"a train of one spike: {lines_of(single)}")
+    return remarks
+
+
 def read_traces(
     path: str | Path, *, signal: str = "v"
 ) -> dict[str, tuple[Float[np.ndarray, " rows"], Float[np.ndarray, " rows"]]]:
@@ -121,10 +136,10 @@ def spike_table(source: Source) -> Table:
         raise ReaderError(f"no time in {', '.join(names)[:80]!r}", where=where, allowed=_LAYOUT)
     separator = next((s for s in ";\t," if s in lines[first]), " ")
     remarks: list[str] = []
-    rows = without_comments(split_rows(lines, first + 1, separator), remarks)
-    rows = whole_rows(rows, remarks, ended=is_ended(source.text), where=where)
-    remarks += other_rows(rows, len(names))
-    remarks += repeated_rows(codes_of([r for _, r in rows]), [k for k, _ in rows])
+    rows = check_rows(
+        split_rows(lines, first + 1, separator, where=where), remarks,
+        ended=is_ended(source.text), columns=len(names), where=where,
+    )  # fmt: skip
     wrong = next(((k, r) for k, r in rows if len(r) != len(names)), None)
     if wrong is not None or not rows:
         what = "no rows" if wrong is None else f"{len(wrong[1])} cells under {len(names)} names"

@@ -162,7 +162,7 @@ def tables(source: Source, *, comment: str = "") -> list[Table]:
     lines, where = source.text.split("\n"), str(source.path)
     head = _head(lines, comment, where)
     warnings = list(head.warnings)
-    rows = split_rows(lines, head.first, head.separator)
+    rows = split_rows(lines, head.first, head.separator, where=where)
     records = _records(rows, lines, head.marks, lines[head.at].strip(), warnings)
     blocks = []
     for k, record in enumerate(records):
@@ -358,9 +358,23 @@ def _is_unit(cell: str) -> bool:
         return False
 
 
-def split_rows(lines: list[str], first: int, separator: str) -> list[tuple[int, list[str]]]:
-    """Line number and cells of each line that is not blank, from `first` on."""
+def split_rows(
+    lines: list[str], first: int, separator: str, *, where: str
+) -> list[tuple[int, list[str]]]:
+    """Line number and cells of each line that is not blank, from `first` on.
+
+    Raises
+    ------
+    ReaderError
+        For a line with a quotation mark that none closes: it would take separators and digits in.
+    """
     rest = lines[first:]
+    for k, line in enumerate(rest, first + 1):
+        if line.count('"') % 2:
+            raise ReaderError(
+                "a quotation mark that none closes", where=f"{where}, line {k}",
+                fix="mend or delete the line",
+            )  # fmt: skip
     if separator == " ":
         split = [line.split() for line in rest]
     elif any('"' in line for line in rest):

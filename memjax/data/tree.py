@@ -10,6 +10,8 @@ import numpy as np
 from memjax.errors import ReaderError
 
 from .base import Options, Table
+from .large import hash_rows
+from .row_checks import repeated_rows
 
 _SHOWN = 6
 _FEW = 8
@@ -74,9 +76,41 @@ def tree_tables(tree: Tree, options: Options, *, where: str) -> tuple[Table, ...
             f"no two arrays of one length; it holds {listed[:200] or 'no arrays'}", where=where,
             allowed="a voltage and a current, point by point",
         )  # fmt: skip
+    tables = [_with_repeats(table) for table in _without_copies(tables)]
     if len(tables) == 1:
         tables = [replace(tables[0], label="")]
     return tuple(tables)
+
+
+def _without_copies(tables: list[Table]) -> list[Table]:
+    """Tables without those that hold the numbers of an earlier one, which the first table's warnings name."""
+    distinct: list[Table] = []
+    remarks: list[str] = []
+    for table in tables:
+        twin = next((t for t in distinct if _is_copy(t, table)), None)
+        if twin is None:
+            distinct.append(table)
+        else:
+            remarks.append(
+                f"{table.label!r} holds the numbers of {twin.label!r} again: left out"
+            )
+    distinct[0] = replace(distinct[0], warnings=(*distinct[0].warnings, *remarks))
+    return distinct
+
+
+def _is_copy(a: Table, b: Table) -> bool:
+    """Whether two tables hold the same columns."""
+    if a.names != b.names or len(a.lines) != len(b.lines):
+        return False
+    pairs = zip(map(np.asarray, a.columns), map(np.asarray, b.columns), strict=True)
+    return all(x.dtype.kind == y.dtype.kind and x.tobytes() == y.tobytes() for x, y in pairs)
+
+
+def _with_repeats(table: Table) -> Table:
+    """The table with a warning where rows stand in it twice."""
+    codes = hash_rows([np.asarray(c) for c in table.columns])
+    remarks = [r.replace("line", "point") for r in repeated_rows(codes, table.lines)]
+    return replace(table, warnings=(*table.warnings, *remarks))
 
 
 def _leaves(tree: Tree, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Array]]:

@@ -36,18 +36,22 @@ class Variant:
         Whether it ends with a whole row, so that nothing in it but a stated length could say that rows are missing.
     scale : tuple of str and float, optional
         Array that is another one by a factor, since the header says so.
+    other_digits : int
+        How many digits were made other digits, where nothing else was done: the numbers stay numbers, and a reader
+        sees it only where they do not go with their neighbours.
     """
 
     kind: str
     data: bytes
     at_row_end: bool = False
     scale: tuple[str, float] | None = None
+    other_digits: int = 0
 
 
 Damage = Callable[[Layout, np.random.Generator], Variant | None]
 
 
-def _row(layout: Layout, rng: np.random.Generator) -> int:
+def inner_row(layout: Layout, rng: np.random.Generator) -> int:
     """A row neither first nor last."""
     n = len(layout.rows)
     return int(rng.integers(1, n - 1)) if n > 2 else 0
@@ -99,7 +103,7 @@ def truncated_number(layout: Layout, rng: np.random.Generator) -> Variant | None
 
 def truncated_row(layout: Layout, rng: np.random.Generator) -> Variant | None:
     """A last row without its last cells and without a line end."""
-    k = _row(layout, rng)
+    k = inner_row(layout, rng)
     cells = layout.rows[k]
     if len(cells) < 2:
         return None
@@ -138,7 +142,7 @@ def commas(layout: Layout, rng: np.random.Generator) -> Variant:
     """Decimal commas in place of points, or points in place of commas, in all cells, a row, or a cell."""
     old, new = (".", ",") if "." in "".join(map("".join, layout.rows)) else (",", ".")
     rows = [list(r) for r in layout.rows]
-    scope, k = int(rng.integers(3)), _row(layout, rng) % len(layout.rows)
+    scope, k = int(rng.integers(3)), inner_row(layout, rng) % len(layout.rows)
     for n, row in enumerate(rows):
         for c in range(len(row)):
             if scope == 0 or (n == k and (scope == 1 or c == len(row) - 1)):
@@ -161,7 +165,7 @@ def header_again(layout: Layout, rng: np.random.Generator) -> Variant | None:
     """The header in the middle, perhaps with the lines above it."""
     if not layout.header:
         return None
-    k = len(layout.head) + _row(layout, rng)
+    k = len(layout.head) + inner_row(layout, rng)
     again = layout.head if rng.random() < 0.5 else layout.head[-1:]
     lines = [*layout.lines[:k], *again, *layout.lines[k:]]
     return Variant(kind="header in the middle", data=layout.text(lines).encode())
@@ -169,7 +173,7 @@ def header_again(layout: Layout, rng: np.random.Generator) -> Variant | None:
 
 def comment(layout: Layout, rng: np.random.Generator) -> Variant:
     """A comment in the middle, or between the header and the rows."""
-    k = len(layout.head) + int(rng.choice([0, 1, 2, _row(layout, rng)]))
+    k = len(layout.head) + int(rng.choice([0, 1, 2, inner_row(layout, rng)]))
     lines = [*layout.lines[:k], str(rng.choice(COMMENTS)), *layout.lines[k:]]
     return Variant(kind="comment", data=layout.text(lines).encode())
 
@@ -185,7 +189,7 @@ def repeated(layout: Layout, rng: np.random.Generator) -> Variant | None:
     """A row, or a block of rows, twice."""
     if len(layout.rows) < 3:
         return None
-    k = len(layout.head) + _row(layout, rng)
+    k = len(layout.head) + inner_row(layout, rng)
     m = min(k + int(rng.choice([1, 2, 7])), len(layout.lines))
     lines = [*layout.lines[:m], *layout.lines[k:m], *layout.lines[m:]]
     return Variant(kind="rows repeated", data=layout.text(lines).encode())
@@ -232,7 +236,7 @@ def separators(layout: Layout, rng: np.random.Generator) -> Variant | None:
     """Another separator in one row, a separator too many, or one lost."""
     if len(layout.rows[0]) < 2:
         return None
-    k, others = _row(layout, rng), [s for s in ";\t, " if s != layout.separator]
+    k, others = inner_row(layout, rng), [s for s in ";\t, " if s != layout.separator]
     cells = list(layout.rows[k])
     way = int(rng.integers(3))
     c = int(rng.integers(1, len(cells)))
@@ -247,7 +251,7 @@ def shifted(layout: Layout, rng: np.random.Generator) -> Variant | None:
     """A cell lost, or one too many, in a row or from a row on."""
     if len(layout.rows[0]) < 2:
         return None
-    rows, k = [list(r) for r in layout.rows], _row(layout, rng)
+    rows, k = [list(r) for r in layout.rows], inner_row(layout, rng)
     c, lose = int(rng.integers(len(rows[0]))), rng.random() < 0.5
     for n in range(k, k + 1 if rng.random() < 0.5 else len(rows)):
         if lose:

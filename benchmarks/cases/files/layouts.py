@@ -84,7 +84,7 @@ class Layout:
         return self.end.join(self.lines if lines is None else lines) + self.end * self.ended
 
 
-def _numbers(seed: int = 0, n: int = 40) -> dict[str, np.ndarray]:
+def noisy_loops(seed: int = 0, n: int = 40) -> dict[str, np.ndarray]:
     """Two noisy loops of a bipolar device: time [s], voltage [V], current [A]."""
     rng = np.random.default_rng(seed)
     up = np.linspace(0, 1, n // 4, endpoint=False)
@@ -97,7 +97,7 @@ def _numbers(seed: int = 0, n: int = 40) -> dict[str, np.ndarray]:
     return {"t": t, "v": v, "i": i, "sweep": np.repeat([0, 1], n)}
 
 
-def _cells(columns: Sequence[np.ndarray], formats: Sequence[str]) -> Rows:
+def cells_of(columns: Sequence[np.ndarray], formats: Sequence[str]) -> Rows:
     return tuple(
         tuple(f % x for f, x in zip(formats, row, strict=True))
         for row in zip(*columns, strict=True)
@@ -106,7 +106,7 @@ def _cells(columns: Sequence[np.ndarray], formats: Sequence[str]) -> Rows:
 
 def b1500() -> Layout:
     """EasyEXPERT, classic export, without a line end behind the last row."""
-    d = _numbers()
+    d = noisy_loops()
     settings = (
         "", "SetupTitle, sweep", "PrimitiveTest, I/V Sweep", "TestParameter, Channel.IName, I1, I3",
         "TestParameter, Channel.VName, V1, V3", "TestParameter, Channel.Mode, COMMON, V",
@@ -115,35 +115,35 @@ def b1500() -> Layout:
     return Layout(
         name="b1500", above=settings, header=("V3", "I3"), header_prefix="DataName, ",
         row_prefix="DataValue, ", separator=", ", end="\r\n", ended=False, states_length=True,
-        rows=_cells((d["v"], d["i"]), ("%.3f", "%.6G")),
+        rows=cells_of((d["v"], d["i"]), ("%.3f", "%.6G")),
     )  # fmt: skip
 
 
 def b1500_list() -> Layout:
     """Bare list of a B1500."""
-    d = _numbers(1)
+    d = noisy_loops(1)
     columns = (d["v"], d["i"], np.abs(d["i"]))
-    rows = _cells(columns, ("%.4g", "%.6E", "%.6E"))
+    rows = cells_of(columns, ("%.4g", "%.6E", "%.6E"))
     return Layout(name="b1500-list", header=("V1", "I1", "absI"), rows=rows)
 
 
 def b1500_wgfmu() -> Layout:
     """Waveform generator of a B1500."""
-    d = _numbers(2)
+    d = noisy_loops(2)
     names = ("Time", "MeasResult1_value", "MeasResult2_value")
-    rows = _cells((d["t"], d["v"], d["i"]), ("%.4f", "%.15f", "%.9G"))
+    rows = cells_of((d["t"], d["v"], d["i"]), ("%.4f", "%.15f", "%.9G"))
     options = {"columns": {"t": names[0], "v": names[1], "i": names[2]}}
     return Layout(name="b1500-wgfmu", header=names, rows=rows, end="\r\n", options=options)
 
 
 def kickstart() -> Layout:
     """KickStart: quoted settings above, repr of numbers."""
-    d = _numbers(3)
+    d = noisy_loops(3)
     above = (
         '"\tCommon Settings","\t",,,', '"\t...Function","\tVoltage Sweep",,,', '"\t...Limit","\t0.5",,,', ",,,,",
     )  # fmt: skip
     names = ("Index", "SMU-1 Time (s)", "SMU-1 Voltage (V)", "SMU-1 Current (A)", "SMU-1 Resistance (Ohm)")  # fmt: skip
-    rows = _cells(
+    rows = cells_of(
         (np.arange(1, 81), d["t"], d["v"], d["i"], d["v"] / d["i"]), ("%d", "%.7f", "%.9g", "%.3E", "%.10g")
     )  # fmt: skip
     units = ("Current (A)", "Current (mA)", "i", 1e-3)
@@ -152,9 +152,9 @@ def kickstart() -> Layout:
 
 def quick_iv() -> Layout:
     """Quick-IV, with a comma behind each row."""
-    d = _numbers(4)
+    d = noisy_loops(4)
     names = tuple(f"Smu1.{x}[1][1]" for x in ("Time", "V", "I", "R"))
-    rows = _cells(
+    rows = cells_of(
         (np.arange(1, 81), d["t"], d["v"], d["i"], d["v"] / d["i"]), ("%d", "%.8f", "%.15G", "%.15G", "%.15G")
     )  # fmt: skip
     return Layout(
@@ -164,8 +164,8 @@ def quick_iv() -> Layout:
 
 def labscript() -> Layout:
     """Header with blanks over rows with tabs."""
-    d = _numbers(5)
-    rows = _cells((d["v"], d["i"], d["t"]), ("%.3E", "%.3E", "%.3E"))
+    d = noisy_loops(5)
+    rows = cells_of((d["v"], d["i"], d["t"]), ("%.3E", "%.3E", "%.3E"))
     names = ("Voltage", "Current", "Time")
     return Layout(
         name="labscript", header=names, header_separator=" ", separator="\t", rows=rows,
@@ -175,13 +175,13 @@ def labscript() -> Layout:
 
 def lvm() -> Layout:
     """LabVIEW measurement file with one segment."""
-    d = _numbers(6)
+    d = noisy_loops(6)
     above = (
         "LabVIEW Measurement", "Writer_Version\t2", "Separator\tTab", "Decimal_Separator\t.", "X_Columns\tOne",
         "***End_of_Header***", "", "Channels\t2", "Samples\t80\t80", "Y_Unit_Label\tVolts\tAmperes",
         "X_Dimension\tTime\tTime", "X0\t0.0\t0.0", "Delta_X\t0.1\t0.1", "***End_of_Header***",
     )  # fmt: skip
-    rows = _cells((d["t"], d["v"], d["i"]), ("%.6f", "%.6f", "%.6E"))
+    rows = cells_of((d["t"], d["v"], d["i"]), ("%.6f", "%.6f", "%.6E"))
     return Layout(
         name="lvm", above=above, header=("X_Value", "Voltage", "Current"), rows=rows, separator="\t",
         end="\r\n", suffix=".lvm", by_name=False, states_length=True,
@@ -190,8 +190,8 @@ def lvm() -> Layout:
 
 def oscilloscope() -> Layout:
     """Two channels, one of them across a shunt."""
-    d = _numbers(7)
-    rows = _cells((d["t"] - 4, 1e3 * d["i"], d["v"] + 1e3 * d["i"]), ("%+.7E", "%+.4E", "%+.4E"))
+    d = noisy_loops(7)
+    rows = cells_of((d["t"] - 4, 1e3 * d["i"], d["v"] + 1e3 * d["i"]), ("%+.7E", "%+.4E", "%+.4E"))
     return Layout(
         name="oscilloscope", above=("x-axis,1,2",), header=("second", "Volt", "Volt"), rows=rows,
         options={"shunt": 1e3}, by_name=False,
@@ -200,26 +200,26 @@ def oscilloscope() -> Layout:
 
 def tidy() -> Layout:
     """What memjax writes."""
-    d = _numbers(8)
-    rows = _cells((d["sweep"], d["t"], d["v"], d["i"]), ("%d", "%.17g", "%.17g", "%.17g"))
+    d = noisy_loops(8)
+    rows = cells_of((d["sweep"], d["t"], d["v"], d["i"]), ("%d", "%.17g", "%.17g", "%.17g"))
     units = ("v_V", "v_mV", "v", 1e-3)
     return Layout(name="tidy", header=("sweep", "t_s", "v_V", "i_A"), rows=rows, units=units)
 
 
 def comma() -> Layout:
     """Commas, units in brackets, four decimals or what %g gives."""
-    d = _numbers(9)
+    d = noisy_loops(9)
     units = ("Current (uA)", "Current (nA)", "i", 1e-3)
     return Layout(
         name="text, commas", header=("Voltage (V)", "Current (uA)"), units=units,
-        rows=_cells((d["v"], 1e6 * d["i"]), ("%.4f", "%.5g")),
+        rows=cells_of((d["v"], 1e6 * d["i"]), ("%.4f", "%.5g")),
     )  # fmt: skip
 
 
 def tabs() -> Layout:
     """Tabs, units behind a slash."""
-    d = _numbers(10)
-    rows = _cells((d["t"], d["v"], d["i"]), ("%.4f", "%.4g", "%.5e"))
+    d = noisy_loops(10)
+    rows = cells_of((d["t"], d["v"], d["i"]), ("%.4f", "%.4g", "%.5e"))
     return Layout(
         name="text, tabs", header=("t / s", "U / V", "I / A"), rows=rows, separator="\t", suffix=".txt",
         units=("U / V", "U / mV", "v", 1e-3),
@@ -228,8 +228,8 @@ def tabs() -> Layout:
 
 def decimal_commas() -> Layout:
     """Semicolons and decimal commas."""
-    d = _numbers(11)
-    cells = _cells((d["v"], 1e3 * d["i"]), ("%.5f", "%.6g"))
+    d = noisy_loops(11)
+    cells = cells_of((d["v"], 1e3 * d["i"]), ("%.5f", "%.6g"))
     rows = tuple(tuple(c.replace(".", ",") for c in row) for row in cells)
     return Layout(
         name="text, decimal commas", header=("U / V", "I / mA"), rows=rows, separator=";", end="\r\n",
@@ -239,8 +239,8 @@ def decimal_commas() -> Layout:
 
 def savetxt() -> Layout:
     """numpy.savetxt."""
-    d = _numbers(12)
-    rows = _cells((d["v"], d["i"]), ("%.18e", "%.18e"))
+    d = noisy_loops(12)
+    rows = cells_of((d["v"], d["i"]), ("%.18e", "%.18e"))
     return Layout(
         name="savetxt", header=("v_V", "i_A"), header_prefix="# ", separator=" ", rows=rows, suffix=".txt",
         units=("i_A", "i_mA", "i", 1e-3),
@@ -249,8 +249,8 @@ def savetxt() -> Layout:
 
 def headerless() -> Layout:
     """Numbers alone, with the columns named by the user, and no line end behind the last row."""
-    d = _numbers(13)
-    rows = _cells((d["t"], d["v"], d["i"]), ("%.5g", "%.5g", "%.5g"))
+    d = noisy_loops(13)
+    rows = cells_of((d["t"], d["v"], d["i"]), ("%.5g", "%.5g", "%.5g"))
     return Layout(
         name="text, no header", rows=rows, separator="\t", end="\r\n", ended=False, suffix=".txt",
         options={"columns": {"t": "1", "v": "2", "i": "3"}}, by_name=False,
@@ -275,7 +275,7 @@ def pulse_columns() -> Layout:
     """Conductance per pulse, counted through."""
     rng = np.random.default_rng(15)
     g = np.concatenate([np.linspace(10, 50, 31), np.linspace(49, 11, 30)])
-    rows = _cells((np.arange(61), g * (1 + 0.005 * rng.standard_normal(61))), ("%d", "%.4f"))
+    rows = cells_of((np.arange(61), g * (1 + 0.005 * rng.standard_normal(61))), ("%d", "%.4f"))
     return Layout(
         name="pulse-columns", header=("Pulse #", "Conductance (uS)"), rows=rows,
         units=("(uS)", "(nS)", "g", 1e-3),
@@ -286,7 +286,7 @@ def decay_table() -> Layout:
     """Resistance against time."""
     rng = np.random.default_rng(16)
     t = 10 * np.arange(60) + rng.random(60)
-    rows = _cells((t, 15000 + 100 * np.log1p(t) + 5 * rng.standard_normal(60)), ("%.7f", "%.9g"))
+    rows = cells_of((t, 15000 + 100 * np.log1p(t) + 5 * rng.standard_normal(60)), ("%.7f", "%.9g"))
     return Layout(
         name="decay-table", header=("t_s", "r_ohm"), rows=rows, units=("r_ohm", "r_kohm", "r", 1e3)
     )
@@ -307,7 +307,7 @@ def endurance_table() -> Layout:
     rng = np.random.default_rng(18)
     cycle = np.arange(1, 61)
     high, low = 1e5 * np.exp(0.2 * rng.standard_normal(60)), 5e3 + 200 * rng.standard_normal(60)
-    rows = _cells((cycle, high, low), ("%d", "%.1f", "%.2f"))
+    rows = cells_of((cycle, high, low), ("%d", "%.1f", "%.2f"))
     return Layout(
         name="endurance-table", header=("cycle", "R_HRS (ohm)", "R_LRS (ohm)"), rows=rows,
         units=("R_LRS (ohm)", "R_LRS (kohm)", "lrs", 1e3),

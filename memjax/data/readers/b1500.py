@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import final
 
 from memjax.data.base import AbstractReader, Options, Source, Table, Verdict, verdict
-from memjax.data.row_checks import Row, lines_of, whole_rows
+from memjax.data.row_checks import Row, check_rows, lines_of
 from memjax.data.text import is_ended, split_line
 from memjax.errors import ReaderError
 from memjax.units import parse_factor
@@ -41,8 +41,10 @@ class B1500Reader(AbstractReader):
         blocks = [b for b in _blocks(source.text, warnings) if b[2]]
         for k, (settings, names, rows) in enumerate(blocks):
             ended = k < len(blocks) - 1 or is_ended(source.text)
-            whole = whole_rows(rows, warnings, ended=ended, where=where)
-            records += _tables(settings, names, whole, where, warnings)
+            rows = check_rows(
+                rows, warnings, ended=ended, columns=max(len(names), 1), where=where
+            )
+            records += _tables(settings, names, rows, where, warnings)
         if not records:
             raise ReaderError(
                 "no DataValue lines", where=where, allowed="a test record with data",

@@ -8,10 +8,11 @@ import numpy as np
 
 from memjax.data.base import NAMED_COLUMNS, AbstractRecordReader, Source, Verdict, verdict
 from memjax.data.binary import WORKBOOK_MAGIC
-from memjax.data.numbers import to_numbers
+from memjax.data.numbers import overflow_remarks, to_numbers
 from memjax.data.pulse_record import DecayRecord
 from memjax.data.record_columns import roles
-from memjax.data.text import is_number, separator_of, split_line
+from memjax.data.row_checks import Row, check_rows
+from memjax.data.text import is_ended, is_number, separator_of, split_line, split_rows
 from memjax.data.workbook import text_of
 from memjax.errors import ReaderError, UnitError
 from memjax.units import parse_unit
@@ -26,8 +27,8 @@ class _Block:
 
     runs: tuple[tuple[int, int, str], ...]
     factors: tuple[tuple[float, float, bool], ...]
-    rows: list[list[str]]
-    first: int
+    rows: list[Row]
+    width: int
 
 
 @final
@@ -66,8 +67,15 @@ class DecaySheetsReader(AbstractRecordReader):
                 aside.append(name)
                 continue
             prefix = name if len(sheets) > 1 else ""
+            remarks: list[str] = []
+            ended = source.data.startswith(WORKBOOK_MAGIC) or is_ended(source.text)
+            rows = check_rows(
+                block.rows, remarks, ended=ended, columns=block.width, where=where
+            )  # fmt: skip
+            block = replace(block, rows=rows)
             records += [
-                _record(block, k, prefix, source, self.name) for k in range(len(block.runs))
+                _record(block, k, prefix, source, self.name, remarks)
+                for k in range(len(block.runs))
             ]
         if not records:
             raise ReaderError("no time with resistances", where=where, allowed=self.description)
@@ -77,12 +85,12 @@ class DecaySheetsReader(AbstractRecordReader):
         return tuple(records)
 
 
-def _sheets(source: Source, text: str) -> list[tuple[str, list[list[str]]]]:
-    """Cells of each sheet of a workbook, or of the one table of a text."""
+def _sheets(source: Source, text: str) -> list[tuple[str, list[Row]]]:
+    """Rows of each sheet of a workbook, or of the one table of a text, as far as they are not blank."""
     if source.data.startswith(WORKBOOK_MAGIC):
         try:
             return [
-                (n, [r.split("\t") for r in text_of(rows).split("\n")])
+                (n, split_rows(text_of(rows).split("\n"), 0, "\t", where=str(source.path)))
                 for n, rows in source.sheets
                 if rows
             ]
@@ -94,7 +102,7 @@ def _sheets(source: Source, text: str) -> list[tuple[str, list[list[str]]]]:
         return []
     if _header([split_line(line, separator) for line in lines[: _DEEPEST + 1]]) is None:
         return []
-    return [("", [split_line(line, separator) for line in lines])]
+    return [("", split_rows(text.split("\n"), 0, separator, where=str(source.path)))]
 
 
 def _header(rows: list[list[str]]) -> tuple[int, int] | None:
@@ -119,15 +127,16 @@ def _plain(cell: str) -> str:
     return re.sub(r"(?<=[A-Za-z])[_ ]?\d+(?=$|[\s_/(\[])", "", cell, count=1)
 
 
-def _block(rows: list[list[str]]) -> _Block | None:
+def _block(numbered: list[Row]) -> _Block | None:
     """Runs of a sheet; None where its header names no time with resistances."""
+    rows = [cells for _, cells in numbered]
     header = _header(rows)
     if header is None:
         return None
     at, first = header
-    body = rows[first:]
+    body = numbered[first:]
     width = len(rows[at])
-    filled = [any(is_number(r[k]) for r in body if k < len(r)) for k in range(width)]
+    filled = [any(is_number(r[k]) for _, r in body if k < len(r)) for k in range(width)]
     names, last = [], ""
     for k, cell in enumerate(rows[at]):
         last = cell or (last if _role(last) in ("r", "g") and filled[k] else "")
@@ -144,7 +153,7 @@ def _block(rows: list[list[str]]) -> _Block | None:
             scale = _unit_below(others, k, "ohm" if role == "r" else "S") or column[role].factor
             factors.append((_unit_below(others, time[0], "s") or time[1], scale, role == "g"))
     return (
-        _Block(runs=tuple(runs), factors=tuple(factors), rows=body, first=first) if runs else None
+        _Block(runs=tuple(runs), factors=tuple(factors), rows=body, width=width) if runs else None
     )
 
 
@@ -169,21 +178,25 @@ def _label(rows: list[list[str]], k: int, name: str, number: int) -> str:
     return digits[0] if digits else str(number)
 
 
-def _record(block: _Block, n: int, prefix: str, source: Source, reader: str) -> DecayRecord:
+def _record(
+    block: _Block, n: int, prefix: str, source: Source, reader: str, remarks: list[str]
+) -> DecayRecord:
     """One run, without the rows in which it is empty."""
     a, b, label = block.runs[n]
     f_t, f_r, inverse = block.factors[n]
-    where, lines = str(source.path), list(range(block.first + 1, block.first + 1 + len(block.rows)))
-    t, r = (
-        f * to_numbers([row[k] if k < len(row) else "" for row in block.rows], lines, where=where, name=label)
-        for f, k in ((f_t, a), (f_r, b))
-    )  # fmt: skip
+    where, lines = str(source.path), [line for line, _ in block.rows]
+    cells = [[row[k] if k < len(row) else "" for _, row in block.rows] for k in (a, b)]
+    t, r = (to_numbers(column, lines, where=where, name=label) for column in cells)
+    remarks = [*remarks, *overflow_remarks(cells[0], t, lines, name=f"time of {label}")]
+    remarks += overflow_remarks(cells[1], r, lines, name=label)
+    t, r = f_t * t, f_r * r
     there = np.isfinite(t) & np.isfinite(r)
     keep = there & (r > 0)
     lost = int(np.count_nonzero(there)) - int(np.count_nonzero(keep))
     label = f"{prefix} {label}".strip()
-    remarks = (f"run {label}: {lost} readings that are not positive are dropped",) if lost else ()
+    if lost:
+        remarks.append(f"run {label}: {lost} readings that are not positive are dropped")
     return DecayRecord(
         label=label, t=t[keep], r=1 / r[keep] if inverse else r[keep], reader=reader,
-        source={"file": where, "sha256": source.sha256}, warnings=remarks,
+        source={"file": where, "sha256": source.sha256}, warnings=tuple(remarks),
     )  # fmt: skip

@@ -6,7 +6,9 @@ import numpy as np
 
 from memjax.data.base import AbstractRecordReader, Source, Verdict, verdict
 from memjax.data.endurance_record import EnduranceRecord
-from memjax.data.text import is_number, split_line
+from memjax.data.numbers import to_numbers
+from memjax.data.row_checks import check_rows, lines_of
+from memjax.data.text import is_ended, is_number, separator_of, split_line, split_rows
 from memjax.errors import ReaderError
 
 _SHORTEST = 21
@@ -48,34 +50,54 @@ class EnduranceRowsReader(AbstractRecordReader):
     def records(self, source: Source) -> tuple[EnduranceRecord, ...]:
         """One record per cell."""
         where = str(source.path)
-        numbered = [(k, x) for k, x in enumerate(source.text.split("\n"), 1) if x.strip()]
-        rows = [[c for c in split_line(line) if c] for _, line in numbered]
-        for (k, _), row in zip(numbered, rows, strict=True):
-            if len(row) != len(rows[0]) or not all(map(is_number, row)):
-                raise ReaderError(
-                    f"{len(row)} cells where the first line has {len(rows[0])} numbers",
-                    where=f"{where}, line {k}", fix="mend or delete the line",
-                )  # fmt: skip
-        table = np.array([[float(c.replace(",", ".")) for c in r] for r in rows])
+        table, lines, remarks = _numbers(source, where)
         first = _high_first(table)
         if first is None or table.shape[1] < 5 or table.shape[1] % 2 == 0:
             raise ReaderError("no two states in turn", where=where, allowed=self.description)
         pairs = table[:, 1:].reshape(len(table), -1, 2)
+        if np.any(lost := ~np.all(pairs > 0, axis=(1, 2))):
+            count = int(np.count_nonzero(~(pairs > 0)))
+            at = lines_of(lines[lost].tolist())
+            remarks.append(f"{count} readings that are no resistances are left out: {at}")
         pairs = np.where(pairs > 0, pairs, np.nan)
         hrs, lrs = (pairs[..., 0], pairs[..., 1]) if first else (pairs[..., 1], pairs[..., 0])
         order = "high, low" if first else "low, high"
-        remarks = (
-            f"no header: taken as an address and the resistances {order} of each cycle, in ohm"
+        remarks.insert(
+            0, f"no header: taken as an address and the resistances {order} of each cycle, in ohm"
         )
         about = {"file": where, "sha256": source.sha256}
         cycles = np.arange(pairs.shape[1], dtype=float)
         return tuple(
             EnduranceRecord(
                 device=f"{row[0]:.15g}", cycles=cycles, hrs=h, lrs=low, reader=self.name,
-                source=about, warnings=(remarks,),
+                source=about, warnings=tuple(remarks),
             )
             for row, h, low in zip(table, hrs, lrs, strict=True)
         )  # fmt: skip
+
+
+def _numbers(source: Source, where: str) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Numbers of each line, the lines, and what is said of lines that are left out."""
+    lines, remarks = source.text.split("\n"), []
+    first = next(line for line in lines if line.strip())
+    separator = separator_of(first)
+    width = len([c for c in split_line(first, separator) if c])
+    rows = check_rows(
+        split_rows(lines, 0, separator, where=where), remarks,
+        ended=is_ended(source.text), columns=width, where=where,
+    )  # fmt: skip
+    numbers = [k for k, _ in rows]
+    for k, cells in rows:
+        if len(cells) < width or not all(cells[:width]):
+            raise ReaderError(
+                f"fewer cells than the {width} of the first line", where=f"{where}, line {k}",
+                fix="mend or delete the line",
+            )  # fmt: skip
+    columns = [
+        to_numbers([cells[c] for _, cells in rows], numbers, where=where, name=str(c + 1))
+        for c in range(width)
+    ]
+    return np.stack(columns, axis=1), np.array(numbers), remarks
 
 
 def _high_first(table: np.ndarray) -> bool | None:

@@ -4,8 +4,9 @@ import re
 from typing import final
 
 from memjax.data.base import AbstractReader, Options, Source, Table, Verdict, verdict
+from memjax.data.row_checks import check_rows
 from memjax.data.scope import scope_table
-from memjax.data.text import split_line
+from memjax.data.text import is_ended, split_line, split_rows
 from memjax.errors import ReaderError
 
 _FIRST = re.compile(r"\s*LECROY[^\n]*[,;\t ]\s*Waveform\s*\n", re.IGNORECASE)
@@ -36,7 +37,8 @@ class LecroyReader(AbstractReader):
     def parse(self, source: Source, options: Options) -> tuple[Table, ...]:
         """Records of the file, one for each segment."""
         where = str(source.path)
-        lines = source.text.strip().split("\n")
+        lines = source.text.split("\n")
+        first_line = next((x.strip() for x in lines if x.strip()), "")
         counts = _SECOND.search(source.text[:400])
         at = next((k for k, line in enumerate(lines) if re.match(r"\s*Time\b[,;\t ]", line)), None)
         if counts is None or at is None:
@@ -45,13 +47,12 @@ class LecroyReader(AbstractReader):
             )
         separator = next((s for s in ",;\t" if s in lines[at]), " ")
         header = [c for c in split_line(lines[at], separator) if c]
-        rows = [
-            (k, split_line(line, separator))
-            for k, line in enumerate(lines[at + 1 :], at + 2)
-            if line.strip()
-        ]
         segments, size = int(counts[1]), int(counts[2])
         warnings = ["no units stated: amplitudes are taken in volt"]
+        rows = check_rows(
+            split_rows(lines, at + 1, separator, where=where), warnings,
+            ended=is_ended(source.text), columns=len(header), where=where,
+        )  # fmt: skip
         if segments * size != len(rows):
             warnings.append(f"{len(rows)} rows where the header says {segments} segments of {size}")
         parts = [rows[k : k + size] for k in range(0, len(rows), size)] if size else [rows]
@@ -63,7 +64,7 @@ class LecroyReader(AbstractReader):
                 Table(
                     names=tuple(header), lines=[k for k, _ in part],
                     columns=tuple([r[c] if c < len(r) else "" for _, r in part] for c in range(len(header))),
-                    units=("s", *["V"] * (len(header) - 1)), settings={"instrument": lines[0].strip()},
+                    units=("s", *["V"] * (len(header) - 1)), settings={"instrument": first_line},
                     label=f"segment {n + 1}" if len(parts) > 1 else "", warnings=tuple(warnings) if n == 0 else (),
                 ),
                 options, where=where,

@@ -5,7 +5,7 @@ from typing import final
 
 from memjax.data.base import AbstractReader, Options, Source, Table, Verdict, verdict
 from memjax.data.roles import measures, plain_role
-from memjax.data.row_checks import whole_rows, without_comments
+from memjax.data.row_checks import check_rows, without_comments
 from memjax.data.text import is_ended, unique
 from memjax.errors import ReaderError
 
@@ -102,7 +102,7 @@ def _segment(
     rows = without_comments(rows, remarks)
     if not commented:
         rows = [(n, r[:width] if not any(x.strip() for x in r[width:]) else r) for n, r in rows]
-        rows = whole_rows(rows, remarks, ended=ended, where=where)
+        rows = check_rows(rows, remarks, ended=ended, columns=width, where=where)
     long = next((n for n, cells in rows if len(cells) > width + commented), None)
     if long is not None:
         raise ReaderError(

@@ -7,8 +7,9 @@ import numpy as np
 
 from memjax.data.base import AbstractReader, Options, Source, Table, Verdict, verdict
 from memjax.data.numbers import to_numbers
+from memjax.data.row_checks import check_rows
 from memjax.data.scope import scope_table
-from memjax.data.text import is_number, split_line
+from memjax.data.text import is_ended, is_number, split_line, split_rows
 from memjax.errors import ReaderError
 
 _COUNTED = re.compile(r"\s*X,((?:[^,\n]+,)+)Start,Increment,?\s*\n\s*Sequence,")
@@ -47,15 +48,15 @@ class RigolReader(AbstractReader):
         """The record of the file."""
         where = str(source.path)
         lines = source.text.lstrip().split("\n")
-        skipped = source.text[: len(source.text) - len(source.text.lstrip())].count("\n")
+        skipped = source.text.count("\n") - (len(lines) - 1)
         header = split_line(lines[0], ",")
         counted = _COUNTED.match(source.text) is not None
         first = 2 if counted else 1
-        rows = [
-            (k + skipped, split_line(line, ","))
-            for k, line in enumerate(lines[first:], first + 1)
-            if line.strip(" ,")
-        ]
+        warnings: list[str] = []
+        rows = check_rows(
+            split_rows(source.text.split("\n"), first + skipped, ",", where=where), warnings,
+            ended=is_ended(source.text), columns=len(header), where=where,
+        )  # fmt: skip
         if len(rows) < 2:
             raise ReaderError("no rows of samples", where=where, allowed="rows below the header")
         channels = [k for k, n in enumerate(header) if re.match(r"(CH|MATH)\d?", n, re.IGNORECASE)]
@@ -76,11 +77,12 @@ class RigolReader(AbstractReader):
                 else np.arange(len(rows))
             )
             times = start + step * count
-        aside = [n for n in header if re.match(r"D\d", n)]
+        if aside := [n for n in header if re.match(r"D\d", n)]:
+            warnings.append(f"columns left aside: {', '.join(aside)}")
         table = Table(
             names=("time", *(re.sub(r"(?i)(?<=\d)[VA]$", "", header[k]) for k in channels)),
             columns=(times, *columns), lines=numbers, units=("s", *units),
-            warnings=(f"columns left aside: {', '.join(aside)}",) if aside else (),
+            warnings=tuple(warnings),
         )  # fmt: skip
         return (scope_table(table, options, where=where),)
 

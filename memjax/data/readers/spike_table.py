@@ -5,7 +5,7 @@ from typing import final
 from memjax.data.base import NAMED_COLUMNS, AbstractRecordReader, Source, Verdict, verdict
 from memjax.data.record_columns import assumed_units, roles
 from memjax.data.spike_record import SpikeRecord
-from memjax.data.spike_trains import LABELS, spike_table, trains_of
+from memjax.data.spike_trains import LABELS, order_remarks, spike_table, trains_of
 from memjax.data.text import split_line
 
 
@@ -30,7 +30,8 @@ class SpikeTableReader(AbstractRecordReader):
         """One record per train."""
         table, where = spike_table(source), str(source.path)
         about = {"file": where, "sha256": source.sha256}
-        warnings = (*table.warnings, *assumed_units(table, [roles(table.names)["t"]]))
+        warnings = (*table.warnings, *order_remarks(table, where))
+        warnings += assumed_units(table, [roles(table.names)["t"]])
         return tuple(
             SpikeRecord(label=n, times=t, reader=self.name, source=about, warnings=warnings)
             for n, t in trains_of(table, where).items()

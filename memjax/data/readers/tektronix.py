@@ -1,12 +1,12 @@
 """Tektronix oscilloscopes."""
 
 import re
-from dataclasses import replace
 from typing import final
 
 from memjax.data.base import AbstractReader, Options, Source, Table, Verdict, verdict
 from memjax.data.scope import scope_table
-from memjax.data.text import is_number, split_line
+from memjax.data.row_checks import check_rows
+from memjax.data.text import is_ended, is_number, split_line, split_rows
 from memjax.errors import ReaderError
 
 _SIDE = re.compile(r'\s*"?Record Length"?,\s*"?[-+.\deE]+"?,[^,\n]*,\s*[-+.\deE]+,\s*[-+.\deE]+')
@@ -66,13 +66,14 @@ def _above(text: str, where: str) -> Table:
     aside = [n for k, n in enumerate(header) if n and k not in places]
     stated = [u for u in settings.get("Vertical Units", []) if u]
     units = [stated[min(k, len(stated) - 1)] if stated else "V" for k in range(len(places) - 1)]
-    rows = [
-        (k, split_line(line, ","))
-        for k, line in enumerate(lines[at + 1 :], at + 2)
-        if line.strip(" ,")
-    ]
-    columns = [[r[c] if c < len(r) else "" for _, r in rows] for c in places]
     warnings = [f"columns left aside: {', '.join(aside)}"] if aside else []
+    rows = check_rows(
+        split_rows(lines, at + 1, ",", where=where), warnings,
+        ended=is_ended(text), columns=len(header), where=where,
+    )  # fmt: skip
+    length = next(iter(settings.get("Record Length", [])), "")
+    warnings += _length_remarks(length, len(rows))
+    columns = [[r[c] if c < len(r) else "" for _, r in rows] for c in places]
     if not stated:
         warnings.append("no Vertical Units: all channels are taken as voltages")
     return Table(
@@ -84,10 +85,12 @@ def _above(text: str, where: str) -> Table:
 
 def _beside(text: str, where: str) -> Table:
     """Time and channels beside the settings, a channel each six columns."""
-    rows = [
-        (k, split_line(line, ",")) for k, line in enumerate(text.split("\n"), 1) if line.strip(" ,")
-    ]
+    remarks: list[str] = []
+    rows = split_rows(text.split("\n"), 0, ",", where=where)
     count = max(1, (len(rows[0][1]) + 1) // _WIDTH)
+    rows = check_rows(
+        rows, remarks, ended=is_ended(text), columns=count * _WIDTH, where=where
+    )  # fmt: skip
     names, columns, units, settings = ["TIME"], [], ["s"], {}
     for channel in range(count):
         first = channel * _WIDTH
@@ -102,13 +105,17 @@ def _beside(text: str, where: str) -> Table:
     table = Table(
         names=tuple(names), columns=tuple([c[k] for k in whole] for c in (times, *columns)),
         lines=[rows[k][0] for k in whole], units=tuple(units), settings=settings,
+        warnings=(*remarks, *_length_remarks(settings.get("Record Length", ""), len(whole))),
     )  # fmt: skip
-    stated = settings.get("Record Length", "")
-    if is_number(stated) and int(float(stated)) != len(whole):
-        remarks = f"{len(whole)} rows where Record Length says {int(float(stated))}"
-        table = replace(table, warnings=(remarks,))
     if len(whole) < 2:
         raise ReaderError(
             "no readings beside the settings", where=where, allowed="time and reading"
         )
     return table
+
+
+def _length_remarks(stated: str, count: int) -> list[str]:
+    """What to say where the length that the file states is another one."""
+    if not is_number(stated) or float(stated) == count:
+        return []
+    return [f"{count} rows where Record Length says {stated}"]

@@ -2,7 +2,6 @@
 
 import functools
 import hashlib
-import json
 import platform
 from dataclasses import fields
 from importlib.metadata import version
@@ -11,12 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from memjax.documents import load_json
 from memjax.errors import DataError
 from memjax.fields import setting_specs, stored
 
 from .optimize.levenberg_marquardt import Progress
 from .result import AbstractFit
 from .stochastic.result import Stochastic
+
+_NO_FIT, _FOLDER = "no fit to report on", "a folder made by 'memjax fit'"
 
 SCHEMA = 1
 """Layout of a ``fit.json``."""
@@ -58,15 +60,11 @@ def load(folder: Path, name: str = "fit.json") -> dict:
     """
     path = folder / name
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = load_json(path, DataError, what=_NO_FIT, allowed=_FOLDER)
         if content["schema_version"] != SCHEMA:
             raise ValueError(f"schema_version {content['schema_version']}")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            f"no fit to report on: {error}",
-            where=str(path),
-            allowed="a folder made by 'memjax fit'",
-        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{_NO_FIT}: {error}", where=str(path), allowed=_FOLDER) from error
     return content
 
 

@@ -41,9 +41,21 @@ class MemjaxError(Exception):
     ):
         self.what, self.where, self.allowed, self.fix = what, where, allowed, fix
         parts = [what, where and f"in {where}", allowed and f"allowed: {allowed}", fix]
-        text = "; ".join(" ".join(p.split()) for p in parts if p)
+        text = "; ".join(map(_one_line, filter(None, parts)))
         self.lines = (text, *(line for error in others for line in error.lines))
         super().__init__("; also ".join(self.lines))
+
+
+_LONGEST = 1000
+"""Characters of a part of a message at most: a damaged file may hold a word of a million."""
+
+
+def _one_line(text: str) -> str:
+    """A text for a message: one line of bounded length, in which what no terminal shows is escaped."""
+    if len(text) > _LONGEST:
+        text = f"{text[: _LONGEST - 100]} ... {text[-90:]}"
+    text = " ".join(text.split())
+    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 class UnitError(MemjaxError):

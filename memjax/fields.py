@@ -352,7 +352,7 @@ def as_setting(spec: SettingSpec, value: Any, *, where: str = "") -> int | str:
     BoundsError
         If it is not allowed.
     """
-    is_whole = isinstance(value, float) and value == round(value)
+    is_whole = isinstance(value, float) and value.is_integer()
     number = round(value) if is_whole and isinstance(spec.default, int) else value
     if isinstance(number, bool) or not isinstance(number, int | str) or number not in spec.allowed:
         raise BoundsError(

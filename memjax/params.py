@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from .documents import is_finite_number, load_json, load_toml
 from .errors import BoundsError, ModelError
 from .fields import (
     as_known,
@@ -279,22 +279,17 @@ def load(path: str | Path, *, words: Iterable[str] = ()) -> dict[str, Any]:
         If the file cannot be read or holds anything but numbers, and words where they may be.
     """
     path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-        values = json.loads(text) if path.suffix.lower() == ".json" else tomllib.loads(text)
-    except (OSError, UnicodeDecodeError, ValueError) as error:
-        raise ModelError(
-            f"parameters cannot be read: {error}",
-            where=str(path),
-            allowed="TOML or JSON, name = value in SI",
-        ) from error
+    load_values = load_json if path.suffix.lower() == ".json" else load_toml
+    values = load_values(
+        path, ModelError, what="parameters cannot be read", allowed="TOML or JSON, name = value in SI"
+    )
     if not isinstance(values, dict):
         raise ModelError("no table of parameters", where=str(path), allowed="name = value in SI")
     values = flat(values)
     text = {n for n in words if isinstance(values.get(n), str)}
 
     def number(v):
-        return isinstance(v, int | float) and not isinstance(v, bool)
+        return isinstance(v, float) or is_finite_number(v)
 
     bad = [n for n, v in values.items() if n not in text and not number(v)]
     if bad:

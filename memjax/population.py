@@ -1,6 +1,5 @@
 """Many devices that differ: parameters drawn per device, and per cycle, from a correlated distribution."""
 
-import json
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from numpy.typing import ArrayLike
 from . import params
 from .circuit import Circuit
 from .device import AbstractDevice
+from .documents import load_json
 from .errors import ModelError
 from .fields import parameter_specs
 from .files import write_json
@@ -364,7 +364,9 @@ class Population(eqx.Module):
         path = path / POPULATION if path.is_dir() else path
         where = str(path)
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = load_json(
+                path, ModelError, what="no population can be read", allowed=_LAYOUT
+            )
             if content["schema_version"] != SCHEMA_VERSION:
                 raise ValueError(f"schema_version {content['schema_version']!r}")
             if base is None and content["model"] is None:
@@ -386,7 +388,7 @@ class Population(eqx.Module):
                 return jnp.asarray(r, jnp.result_type(float))
 
             cycle = None if content["cycle_root"] is None else as_own(content["cycle_root"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
             raise ModelError(
                 f"no population can be read: {error}", where=where, allowed=_LAYOUT
             ) from error

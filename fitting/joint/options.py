@@ -1,13 +1,13 @@
 """The part of ``memjax fit`` that takes files of several kinds of one device."""
 
 import argparse
-import tomllib
 from collections.abc import Sequence
 from copy import copy
 from pathlib import Path
 from typing import Any
 
 from memjax.cli.command import UsageError, say
+from memjax.documents import load_toml
 from memjax.errors import DataError
 from memjax.fields import parameter_specs
 from memjax.params import with_bounds
@@ -139,10 +139,7 @@ def _tables(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
     """Options by file, of ``--bench``."""
     if options.bench is None:
         return {}
-    try:
-        tables = tomllib.loads(Path(options.bench).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"cannot be read: {error}", where=options.bench, allowed="TOML") from error
+    tables = load_toml(options.bench, DataError, what="cannot be read", allowed="TOML")
     names = {n: n for n in options.files} | {Path(n).name: n for n in options.files}
     for name, table in tables.items():
         if name not in names or not isinstance(table, dict):

@@ -116,8 +116,7 @@ def _runs(record: "PulseRecord") -> list[int]:
 
 def _record(records: "list[PulseRecord]", options: argparse.Namespace, model: str) -> "PulseRecord":
     """The record of the device that was fitted, or the only one of the file."""
-    import json
-
+    from ..documents import load_json
     from ..errors import ModelError
 
     if model != options.model:
@@ -126,7 +125,8 @@ def _record(records: "list[PulseRecord]", options: argparse.Namespace, model: st
         )  # fmt: skip
     path = Path(options.fit)
     path = path / "fit.json" if path.is_dir() else path
-    device = json.loads(path.read_text(encoding="utf-8"))["pulses"]["device"]
+    content = load_json(path, ModelError, what="no fit of pulses", allowed="the fit.json of a 'memjax fit'")
+    device = content["pulses"]["device"]
     matches = [r for r in records if r.device == device] or (records if len(records) == 1 else [])
     if not matches:
         raise DataError(

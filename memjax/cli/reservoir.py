@@ -171,9 +171,9 @@ def _setup(options: argparse.Namespace) -> Setup:
 
 def _start(options: argparse.Namespace, setup: Setup) -> "tuple[Design, tuple[str, ...]]":
     """The design that is known so far, and what of it is to be tuned."""
-    import json
     from dataclasses import replace
 
+    from ..documents import load_json
     from ..learning import Design
 
     values = {n: getattr(options, n) for n in _SETTINGS if getattr(options, n) is not None}
@@ -182,8 +182,11 @@ def _start(options: argparse.Namespace, setup: Setup) -> "tuple[Design, tuple[st
         path = Path(options.design)
         path = path / REPORT if path.is_dir() else path
         try:
-            design = Design(**json.loads(path.read_text(encoding="utf-8"))["design"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            content = load_json(
+                path, UsageError, what="no design can be read", allowed=f"a {REPORT}"
+            )
+            design = Design(**content["design"])
+        except (ValueError, KeyError, TypeError) as error:
             raise UsageError(
                 f"no design can be read: {error}", where=str(path), allowed=f"a {REPORT}"
             ) from None

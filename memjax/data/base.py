@@ -51,12 +51,15 @@ class Source:
         Its content as text, with Unix line ends; empty for a spreadsheet.
     sha256 : str
         Checksum of the content.
+    warnings : tuple of str
+        What is odd about its characters.
     """
 
     path: Path
     data: bytes
     text: str
     sha256: str
+    warnings: tuple[str, ...] = ()
 
     @property
     def head(self) -> str:

@@ -7,7 +7,12 @@ from jaxtyping import Float, Int
 
 from memjax.errors import ReaderError
 
+from .row_checks import lines_of
 from .sweeps import cut
+
+
+_MOST = 2.0**53
+"""Labels beyond this are no whole numbers, but words of an instrument: 9.91E+37, INF."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +124,7 @@ def by_shape(
     t: Float[np.ndarray, " points"] | None,
     record: Int[np.ndarray, " points"],
     *,
+    lines: Int[np.ndarray, " points"],
     what: str,
     where: str,
 ) -> Sweeps:
@@ -132,6 +138,8 @@ def by_shape(
         Time [s]; where it starts again, so does a record.
     record : Int[np.ndarray, "points"]
         Record of the file that each point belongs to.
+    lines : Int[np.ndarray, "points"]
+        Lines of the file, for messages.
     what : str
         Name of the driven quantity.
     where : str
@@ -152,7 +160,10 @@ def by_shape(
                 allowed="times that do not decrease", fix="name another column: --columns t=NAME",
             )  # fmt: skip
         if back.any():
-            warnings.append(f"time starts again {back.sum()} times: a new sweep each time")
+            at = lines_of(lines[1:][back].tolist())
+            warnings.append(
+                f"time starts again {back.sum()} times, in {at}: a new sweep each time"
+            )
             breaks |= back
     number, start = np.empty(len(x), dtype=int), 0
     for part in np.split(np.arange(len(x)), np.flatnonzero(breaks) + 1):
@@ -174,7 +185,8 @@ def _whole(labels: np.ndarray) -> tuple[np.ndarray | None, tuple[str, ...]]:
     # Python takes 1_0 for a number.
     if labels.dtype.kind != "f" and any("_" in name for name in np.unique(labels)):
         return None, ()
-    return (values.astype(int) if np.all(values == np.round(values)) else None), ()
+    whole = np.all(np.abs(values) < _MOST) and np.all(values == np.round(values))
+    return (values.astype(int) if whole else None), ()
 
 
 def _codes(labels: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:

@@ -57,6 +57,7 @@ def overflow_remarks(
     lines: Sequence[int] | Int[np.ndarray, " rows"],
     *,
     name: str,
+    nan: bool = False,
 ) -> list[str]:
     """What to say of cells that hold an instrument's word for a reading that it has not.
 
@@ -70,11 +71,13 @@ def overflow_remarks(
         Line of each cell.
     name : str
         Column.
+    nan : bool
+        Whether NaN counts, too: where no row is said to be dropped for it.
     """
     lost = np.flatnonzero(np.isnan(values))
     if isinstance(cells, list) or np.asarray(cells).dtype.kind != "f":
         words = {k: str(cells[k]).strip().strip('"') for k in lost.tolist()}
-        plain = _EMPTY | {"nan", "+nan", "-nan"}
+        plain = _EMPTY | (set() if nan else {"nan", "+nan", "-nan"})
         words = {k: word for k, word in words.items() if word.lower() not in plain}
     else:
         words = {k: f"{cells[k]:.6g}" for k in lost.tolist() if not np.isnan(cells[k])}

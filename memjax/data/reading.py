@@ -16,6 +16,7 @@ from .drive import find_drive
 from .halves import join_halves
 from .labels import Sweeps, by_label, by_shape
 from .measurement import Measurement
+from .plausibility import jump_remarks, size_remarks
 from .numbers import complete_rows, overflow_remarks, to_numbers
 from .registry import find_reader, holds_instead
 from .roles import SI_UNITS, WORDS, assign, factor, grouping, is_modulus, left_aside, told_by_unit
@@ -315,6 +316,9 @@ def _measurement(
     sweeps = _sweeps(rows, t, driven, where)
     t, more = count_time(t, sweeps.number, point_time)
     modulus, signs = _modulus(rows, about)
+    signs += size_remarks(rows.v, rows.i)
+    if driven == "voltage":
+        signs += jump_remarks(rows.v, rows.i, sweeps.number, rows.line)
     limit = _limit(rows, sweeps.number, driven, rows.limit if compliance is None else compliance)
     provenance = {"file": where, "sha256": source.sha256, "columns": about}
     provenance |= {"settings": used[0].settings} if used[0].settings else {}
@@ -322,6 +326,7 @@ def _measurement(
     provenance |= {"driven_reason": drive.reason} if drive.reason else {}
     provenance |= {"point_time_s": point_time} if point_time and rows.t is None else {}
     warnings = [
+        *source.warnings,
         *rows.warnings,
         *remarks,
         *about_drive,
@@ -341,7 +346,7 @@ def _sweeps(rows: _Rows, t, driven: str, where: str) -> Sweeps:
     x, what = (rows.i, "current") if driven == "current" else (rows.v, "voltage")
     if rows.groups:
         return join_halves(by_label(rows.groups, t, rows.line, where=where), x, t)
-    return by_shape(x, t, rows.record, what=what, where=where)
+    return by_shape(x, t, rows.record, lines=rows.line, what=what, where=where)
 
 
 def _modulus(rows: _Rows, about: Mapping[str, str]) -> tuple[bool, list[str]]:

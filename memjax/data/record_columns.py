@@ -140,6 +140,20 @@ def labels(table: Table, places: list[int]) -> np.ndarray:
     return joined
 
 
+_TELLING = (
+    "device", "cell", "sample", "wafer", "die", "chip", "run", "file", "sheet", "set", "object", "name", "label", "id",
+    "curve", "batch", "lot", "train", "neuron", "member", "read", "temperature",
+)  # fmt: skip
+"""First words of columns that may be expected to tell devices or runs apart."""
+
+
+def label_remarks(table: Table, places: list[int], what: str) -> tuple[str, ...]:
+    """What to say of columns of other names that tell devices or runs apart: a name may be damaged."""
+    names = [table.names[k] for k in places]
+    strange = [n for n in names if re.split(r"[^a-z]+", n.strip().lower())[0] not in _TELLING]
+    return (f"columns that are taken to tell {what} apart: {', '.join(strange)}",) * bool(strange)
+
+
 def _texts(table: Table, place: int) -> np.ndarray:
     """Cells of a column as the file has them; numbers of large files are no texts any more."""
     column = np.asarray(table.columns[place])

@@ -8,6 +8,7 @@ import numpy as np
 
 from .base import AbstractFormat, AbstractRecordReader, Source
 from .endurance_record import UNITS, EnduranceRecord
+from .plausibility import odd_conductances
 from .pulse_record import DecayRecord, PulseRecord
 from .registry import find_reader, for_records, named, recognise
 from .spike_record import SpikeRecord
@@ -66,8 +67,16 @@ def read_records(path: str | Path | Source, *, reader: str | None = None) -> Rec
     choice = find_reader(reader, source, AbstractRecordReader)
     known = {"recognised": choice.to_json()}
     return tuple(
-        replace(r, source=r.source | known) for r in choice.reader.records(for_records(source))
+        replace(
+            r, source=r.source | known, warnings=(*source.warnings, *r.warnings, *_odd_readings(r))
+        )
+        for r in choice.reader.records(for_records(source))
     )  # type: ignore[return-value]
+
+
+def _odd_readings(record: object) -> list[str]:
+    """What to say of readings of a record that do not go with those around."""
+    return odd_conductances(record.g) if isinstance(record, PulseRecord) else []
 
 
 def records_summary(records: Records) -> dict:

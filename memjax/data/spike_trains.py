@@ -1,5 +1,6 @@
 """Spike trains, and traces of a voltage in which spikes are found, out of tables."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,9 @@ LABELS = (
     "train", "trial", "repeat", "neuron", "unit", "member", "device", "sweep", "cycle", "run", "channel",
 )  # fmt: skip
 """Columns that tell one train from another, beside those that hold words."""
+
+_NUMBER_LABEL = re.compile(r"[-+]?\d{1,9}(\.\d*)?( [-+]?\d{1,9}(\.\d*)?)*", re.ASCII)
+"""A label, or several, of plain numbers."""
 
 _LAYOUT = "a header with t_s, perhaps columns that tell trains apart (train, neuron, member, words)"
 
@@ -76,17 +80,23 @@ def trains_of(table: Table, where: str) -> dict[str, Float[np.ndarray, " spikes"
 
 
 def order_remarks(table: Table, where: str) -> list[str]:
-    """What to say of spikes of one train that stand before earlier ones, and of trains of one spike among longer ones."""
+    """What to say of spikes that stand before earlier ones of their train, and of labels unlike the others."""
     t, label, lines = _times(table, where), _labels(table), np.asarray(table.lines)
-    back, single = [], []
-    for name in in_order(label):
+    names, counts = np.unique(label, return_counts=True)
+    back: list[int] = []
+    for name in names:
         rows = np.flatnonzero(label == name)
         back += lines[rows[1:][np.diff(t[rows]) < 0]].tolist()
-        single += lines[rows].tolist() if len(rows) == 1 else []
-    remarks = [f"times step back within a train, and are put in order: {lines_of(back)}"] * bool(back)
-    # A label that stands once is more likely a damaged one than a train, where the others have more.
-    if single and len(single) < len(in_order(label)):
-        remarks.append(f"a train of one spike: {lines_of(single)}")
+    plain = np.array([_NUMBER_LABEL.fullmatch(str(n)) is not None for n in names])
+    # A label of one row, or a word among numbers, is more likely a damaged label than a train.
+    odd = (counts == 1) & (np.max(counts) > 1)
+    odd |= ~plain if np.sum(counts[plain]) > 0.5 * len(label) else False
+    remarks = []
+    if back:
+        remarks.append(f"times step back within a train, and are put in order: {lines_of(sorted(back))}")
+    if np.any(odd):
+        at = lines[np.isin(label, names[odd])].tolist()
+        remarks.append(f"trains of one spike, or of a label unlike the others: {lines_of(at)}")
     return remarks
 
 

@@ -31,6 +31,9 @@ from .row_checks import (
 LARGE = 32_000_000
 """Characters beyond which a table is read in chunks."""
 
+_FEW_RETURNS = 0.1
+"""Share of lines that end with a carriage return alone up to which it is no kind of line end."""
+
 _BEGINNING = 1_000_000
 """Characters of a large file in which its first rows are looked for."""
 
@@ -74,14 +77,16 @@ def load(path: str | Path | Source) -> Source:
     sha256 = hashlib.sha256(data).hexdigest()
     data = unpacked(data, where=where)
     binary = is_binary(data, path)
-    text = "" if binary else _decode(data, where)
+    remarks: list[str] = []
+    text = "" if binary else _decode(data, where, remarks)
     if not binary and not text.strip():
         raise ReaderError("empty file", where=where, allowed="a table with voltage and current")
     raw = data if binary or len(text) <= LARGE else b""
-    return Source(path=path, data=raw, text=text, sha256=sha256)
+    return Source(path=path, data=raw, text=text, sha256=sha256, warnings=tuple(remarks))
 
 
-def _decode(data: bytes, where: str) -> str:
+def _decode(data: bytes, where: str, remarks: list[str]) -> str:
+    """The text of a file, with line ends of one kind; what is odd about it is named in `remarks`."""
     wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
     if wide:
         text = data.decode("utf-16", errors="replace")
@@ -96,10 +101,21 @@ def _decode(data: bytes, where: str) -> str:
             where=f"{where}, line {1 + text.count(chr(10), 0, place)}", allowed="text, .xls or .xlsx",
             fix="save it as text in UTF-8, or cut the damaged part off",
         )  # fmt: skip
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = text.replace("\r\n", "\n")
+    if "\r" in text:
+        _note_returns(text, remarks)
+        text = text.replace("\r", "\n")
     if not text.isascii():
         _refuse_other_digits(text, where)
     return text
+
+
+def _note_returns(text: str, remarks: list[str]) -> None:
+    """Name lines that a lone carriage return ends where others end otherwise: it may have been another character."""
+    places = [m.start() for m in re.finditer("\r", text)]
+    if len(places) <= _FEW_RETURNS * (1 + text.count("\n")):
+        at = [1 + text.count("\n", 0, k) + n for n, k in enumerate(places[:1000])]
+        remarks.append(f"a carriage return ends {lines_of(at)}, and other line ends the others")
 
 
 def _refuse_other_digits(text: str, where: str) -> None:

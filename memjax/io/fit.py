@@ -1,12 +1,11 @@
 """The numbers of a fit that a simulation needs, out of its ``fit.json``."""
 
-import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..documents import is_finite_number, load_json
 from ..errors import ModelError
 
 SCHEMA_VERSION = 1
@@ -65,23 +64,18 @@ def load_fit(path: str | Path) -> FitFile:
     path = Path(path)
     path = path / "fit.json" if path.is_dir() else path
     where = str(path)
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(
-            f"cannot be read as a fit: {error}", where=where, allowed=_LAYOUT
-        ) from error
+    content = load_json(path, ModelError, what="cannot be read as a fit", allowed=_LAYOUT)
     if not isinstance(content, dict):
         raise ModelError("no fit", where=where, allowed=_LAYOUT)
     version = content.get("schema_version")
     if version != SCHEMA_VERSION:
         allowed = f"schema_version {SCHEMA_VERSION}"
         raise ModelError(
-            f"schema_version {version!r}", where=where, allowed=allowed, fix="fit the data again"
+            f"schema_version {version!r:.60}", where=where, allowed=allowed, fix="fit the data again"
         )
     model = content.get("model")
     if not isinstance(model, str):
-        raise ModelError(f"model {model!r}", where=where, allowed="the name of a model")
+        raise ModelError(f"model {model!r:.60}", where=where, allowed="the name of a model")
     return _content(content, model, where)
 
 
@@ -135,8 +129,8 @@ def _number(value: Any, what: str, where: str) -> float | None:
     """A finite number, or None for null."""
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ModelError(f"{what} = {value!r}", where=where, allowed="a finite number or null")
+    if not is_finite_number(value):
+        raise ModelError(f"{what} = {value!r:.60}", where=where, allowed="a finite number or null")
     return float(value)
 
 

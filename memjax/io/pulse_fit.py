@@ -1,6 +1,5 @@
 """A pulsed device and its randomness, out of the ``fit.json`` of conductances per pulse."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 from .. import params
 from ..data import PulseProtocol
 from ..device import AbstractDevice
+from ..documents import load_json
 from ..errors import ModelError
 from ..models import model
 from ..synapse import Pulsed, PulseNoise
@@ -44,7 +44,7 @@ def load_pulse_fit(path: str | Path, *, cycles: bool = False) -> tuple[Pulsed, P
     path = path / "fit.json" if path.is_dir() else path
     fit = load_fit(path)
     try:
-        pulses = json.loads(path.read_text(encoding="utf-8"))["pulses"]
+        pulses = load_json(path, ModelError, what="no fit of pulses", allowed=_LAYOUT)["pulses"]
         protocol = PulseProtocol(
             voltages=tuple(pulses["voltages_V"]),
             widths=tuple(pulses["widths_s"]),

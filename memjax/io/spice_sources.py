@@ -1,11 +1,13 @@
 """Sources of a deck of SPICE as a stimulus: PULSE, PWL and SIN of voltage and current sources."""
 
 import re
+import warnings
 from pathlib import Path
 
 import numpy as np
 
-from ..errors import StimulusError
+from ..documents import last_bare_value, printable, read_text
+from ..errors import MemjaxWarning, StimulusError
 from ..stimulus import Sampled
 
 SUFFIXES = (".cir", ".sp", ".net", ".spice", ".ckt")
@@ -51,9 +53,15 @@ def load_sources(path: str | Path) -> dict[str, Sampled]:
     """
     where = str(path)
     try:
-        text = Path(path).read_text(encoding="utf-8", errors="replace").lower()
-    except OSError as error:
-        raise StimulusError(f"cannot be read ({error.strerror})", where=where) from None
+        text = read_text(path).lower()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise StimulusError(f"cannot be read ({reason})", where=printable(where)) from None
+    if (last := last_bare_value(text)) and last != ".end":
+        warnings.warn(
+            f"{where} ends without .end and a line end: its last value, {last:.40}, may be cut",
+            MemjaxWarning, stacklevel=2,
+        )  # fmt: skip
     lines = re.sub(r"\n\s*\+", " ", text).splitlines()
     times = [m for x in lines[1:] if (m := re.match(r"\s*\.?tran\s+(\S+)\s+(\S+)", x))]
     end = _number(times[-1][2], where) if times else None

@@ -2,12 +2,17 @@
 
 import csv
 import math
+import re
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from ..errors import StimulusError
+from ..data.row_checks import is_cut, is_number
+from ..data.text import is_ended
+from ..documents import printable, read_text
+from ..errors import MemjaxWarning, StimulusError
 from ..stimulus import AbstractStimulus, Drives, Sampled
 from .spice_sources import SUFFIXES, load_sources
 
@@ -38,14 +43,17 @@ def load_stimulus(path: str | Path, ports: Sequence[str] = ()) -> AbstractStimul
     if Path(path).suffix.lower() in SUFFIXES:
         return _of_deck(path, ports)
     try:
-        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+        text = read_text(path)
+        lines = re.split(r"\r\n|\r|\n", text)
         rows = [
             (k, [c.strip() for c in row]) for k, row in enumerate(csv.reader(lines), 1) if any(row)
         ]
     except FileNotFoundError:
         raise StimulusError("no such file", where=where, fix="check the path") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise StimulusError(f"cannot be read ({error})", where=where, allowed=_HEADER) from None
+    except (OSError, ValueError, csv.Error) as error:
+        raise StimulusError(
+            f"cannot be read ({error})", where=printable(where), allowed=_HEADER
+        ) from None
     names = rows[0][1] if rows else []
     wanted = [{f"{p}_V", f"{p}_A"} for p in ports] or [{"v_V", "i_A"}]
     driven = [n for w in wanted for n in names if n in w]
@@ -56,6 +64,7 @@ def load_stimulus(path: str | Path, ports: Sequence[str] = ()) -> AbstractStimul
     if len(rows) < 3:
         raise StimulusError(f"{len(rows) - 1} rows", where=where, allowed=_HEADER)
     points = [_numbers(cells, len(names), f"{where}, line {k}") for k, cells in rows[1:]]
+    _check_end(rows, ended=is_ended(text), where=where)
     t, *drives = (np.array(points)[:, names.index(n)] for n in ("t_s", *driven))
     back = np.flatnonzero(np.diff(t, prepend=-math.inf) <= 0)
     if back.size or t[0] < 0:
@@ -80,10 +89,26 @@ def _of_deck(path: str | Path, ports: Sequence[str]) -> AbstractStimulus:
     raise StimulusError(f"sources {', '.join(sources)}", where=str(path), allowed=wanted)
 
 
+def _check_end(rows: list[tuple[int, list[str]]], *, ended: bool, where: str) -> None:
+    """Refuse a last number that was cut, and say where it may have been."""
+    (line, cells), above = rows[-1], [cells[-1] for _, cells in rows[1:-1]]
+    cut = not ended and is_cut(cells[-1], above)
+    if cut:
+        raise StimulusError(
+            f"the file ends within a number, {cells[-1]!r}", where=f"{where}, line {line}",
+            allowed="whole rows", fix="delete the line, or end it",
+        )  # fmt: skip
+    if cut is None:
+        warnings.warn(
+            f"{where} ends without a line end: its last number, {cells[-1]!r}, may be cut",
+            MemjaxWarning, stacklevel=3,
+        )  # fmt: skip
+
+
 def _numbers(cells: list[str], count: int, where: str) -> list[float]:
     """The cells of a row as finite numbers."""
     try:
-        values = [float(c) for c in cells]
+        values = [float(c) for c in cells] if all(map(is_number, cells)) else []
     except ValueError:
         values = []
     if len(values) != count or not all(map(math.isfinite, values)):

@@ -6,6 +6,10 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from ..errors import NetworkError
+from ..memory import check_size
+
+_EDGE = 32
+"""Bytes of a connection while a rule makes it: both ends, drawn with 64 bits, and what puts them in order."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +50,12 @@ class Edges:
         return len(self.pre)
 
 
+def _check_edges(count: int, where: str) -> None:
+    """Refuse more connections than memory holds, before any is drawn."""
+    fix = "fewer members, or a smaller fan-in"
+    check_size(count, _EDGE, what="connections", where=where, error=NetworkError, fix=fix)
+
+
 def dense(n_pre: int, n_post: int, *, themselves: bool = True) -> Edges:
     """Connect each member of one group to each member of the other.
 
@@ -56,6 +66,7 @@ def dense(n_pre: int, n_post: int, *, themselves: bool = True) -> Edges:
     themselves : bool
         Whether members of equal number are connected.
     """
+    _check_edges(n_pre * n_post, "dense")
     pre = np.repeat(np.arange(n_pre, dtype=np.int32), n_post)
     post = np.tile(np.arange(n_post, dtype=np.int32), n_pre)
     keep = slice(None) if themselves else pre != post
@@ -107,6 +118,7 @@ def fixed_fan_in(n_pre: int, n_post: int, fan_in: int, *, seed: int = 0) -> Edge
     """
     if not (n_pre > 0 and fan_in >= 0):
         raise NetworkError(f"{fan_in} inputs out of {n_pre}", where="fixed_fan_in", allowed=">= 0")
+    _check_edges(n_post * fan_in, "fixed_fan_in")
     rng = np.random.default_rng(seed)
     pre = rng.integers(0, n_pre, n_post * fan_in, dtype=np.int32)
     return Edges(pre, np.repeat(np.arange(n_post, dtype=np.int32), fan_in))
@@ -148,6 +160,7 @@ def by_distance(
         raise NetworkError(
             f"length = {length:g}, speed = {speed}", where="by_distance", allowed="> 0"
         )
+    _check_edges(len(post) * fan_in, "by_distance")
     rng = np.random.default_rng(seed)
     rows, ways = [], []
     for place in np.asarray(post, float):

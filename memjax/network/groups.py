@@ -11,9 +11,13 @@ from jaxtyping import Float, Int
 from ..circuit import Circuit
 from ..errors import NetworkError
 from ..fields import check_bounds
+from ..memory import check_size
 from ..params import replace
 from ..population import Population
 from ..system import Environment
+
+_MEMBER = 100
+"""Bytes of a member of a group at least: keys, counts, times of spikes, states."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,10 +178,25 @@ class Neurons:
 
 def _check_count(name: str, n: int) -> None:
     """Refuse a group without a name or members."""
-    if not name or "/" in name:
-        raise NetworkError(f"a group named {name!r}", allowed="a name without '/'")
+    # Names are those of groups in HDF5, where '/', '.' and '..' are paths.
+    if not name or "/" in name or name in (".", "..") or not name.isprintable():
+        raise NetworkError(
+            f"a group named {name!r:.80}", allowed="a name of printable characters without '/', not '.' or '..'"
+        )  # fmt: skip
     if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
         raise NetworkError(f"n = {n!r}", where=f"group {name!r}", allowed="a whole number >= 1")
+    check_members(n, where=f"n of group {name!r}")
+
+
+def check_members(n: int, *, where: str) -> None:
+    """Refuse more members of a group than memory holds, before any is drawn.
+
+    Raises
+    ------
+    NetworkError
+        It says how many would fit.
+    """
+    check_size(n, _MEMBER, what="members", where=where, error=NetworkError)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

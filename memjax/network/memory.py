@@ -1,12 +1,12 @@
 """How much memory a network takes, before it does."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import NetworkError
+from ..memory import free_memory
 from .groups import Neurons
 from .plan import layout
 from .weights import DriftWeights
@@ -65,17 +65,7 @@ def available(devices: Sequence[Any]) -> int | None:
             s["bytes_limit"] - s["bytes_in_use"] for s in free if s and "bytes_limit" in s
         ]
         return sum(free_sizes) if len(free_sizes) == len(devices) else None
-    limits = []
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        limits += [int(r.split()[1]) * 1024 for r in lines if r.startswith("MemAvailable")]
-        group = Path("/sys/fs/cgroup")
-        limit, usage = ((group / f"memory.{k}").read_text().strip() for k in ("max", "current"))
-        if limit != "max":
-            limits.append(int(limit) - int(usage))
-    except (OSError, ValueError):
-        pass
-    return min(limits) if limits else None
+    return free_memory()
 
 
 def check_memory(network: "Network", devices: Sequence[Any]) -> None:

@@ -187,8 +187,8 @@ def _record(
     where, lines = str(source.path), [line for line, _ in block.rows]
     cells = [[row[k] if k < len(row) else "" for _, row in block.rows] for k in (a, b)]
     t, r = (to_numbers(column, lines, where=where, name=label) for column in cells)
-    remarks = [*remarks, *overflow_remarks(cells[0], t, lines, name=f"time of {label}")]
-    remarks += overflow_remarks(cells[1], r, lines, name=label)
+    remarks = [*remarks, *overflow_remarks(cells[0], t, lines, name=f"time of {label}", nan=True)]
+    remarks += overflow_remarks(cells[1], r, lines, name=label, nan=True)
     t, r = f_t * t, f_r * r
     there = np.isfinite(t) & np.isfinite(r)
     keep = there & (r > 0)

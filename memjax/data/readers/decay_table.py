@@ -10,6 +10,7 @@ from memjax.data.record_columns import (
     Column,
     assumed_units,
     in_order,
+    label_remarks,
     labels,
     numbers,
     one_table,
@@ -57,6 +58,7 @@ class DecayTableReader(AbstractRecordReader):
             warnings += _temperature(table, columns["temperature"], where)
         labelling = [k for k in range(len(table.names)) if k not in taken]
         run = labels(table, labelling)
+        warnings += label_remarks(table, labelling, "runs")
         if labelling and len(set(run.tolist())) > len(run) / 2:
             names = ", ".join(repr(table.names[k]) for k in labelling)
             raise ReaderError(

@@ -9,6 +9,7 @@ import numpy as np
 
 from memjax.data.base import AbstractReader, Options, Source, Table, Verdict, verdict
 from memjax.data.tree import Array, tree_tables
+from memjax.documents import parse_json
 from memjax.errors import ReaderError
 
 _BEGIN = re.compile(r'\s*(\{\s*("|\})|\[\s*[\[{"\d-])')
@@ -54,13 +55,13 @@ class JsonReader(AbstractReader):
 def _parse(text: str) -> Any:
     """Content of JSON, or of one JSON value a line."""
     try:
-        return json.loads(text)
+        return parse_json(text)
     except json.JSONDecodeError as error:
         lines = [line for line in text.split("\n") if line.strip()]
         if len(lines) < 2 or not lines[0].lstrip().startswith(("{", "[")):
             raise
         try:
-            return [json.loads(line) for line in lines]
+            return [parse_json(line) for line in lines]
         except json.JSONDecodeError:
             raise error from None
 

@@ -14,6 +14,7 @@ from memjax.data.record_columns import (
     Column,
     assumed_units,
     in_order,
+    label_remarks,
     labels,
     numbers,
     one_table,
@@ -87,6 +88,7 @@ class PulseColumnsReader(AbstractRecordReader):
             for device, columns in _devices(table, places, own, source.path.stem):
                 g = [_conductance(table, c, places.resistance, where)[rows] for c in columns]
                 warnings = [*table.warnings, *assumed_units(table, list(columns))]
+                warnings += label_remarks(table, list(places.labels), "devices")
                 at = f"{where}, device {device}"
                 long = _long(g, pulse[rows], cycle[rows], warnings, at)
                 records.append(joined_record(device, long, source, tuple(warnings), self.name))

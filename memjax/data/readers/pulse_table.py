@@ -9,6 +9,7 @@ from memjax.data.pulse_record import RESET, SET, PulseRecord
 from memjax.data.record_columns import (
     assumed_units,
     in_order,
+    label_remarks,
     labels,
     numbers,
     one_table,
@@ -55,10 +56,12 @@ class PulseTableReader(AbstractRecordReader):
         g = g if "g" in columns else 1 / np.where(g == 0, np.nan, g)
         cycle = labels(table, [columns["cycle"].place] if "cycle" in columns else [])
         taken = {c.place for c in columns.values()}
-        device = labels(table, [k for k in range(len(table.names)) if k not in taken])
+        labelling = [k for k in range(len(table.names)) if k not in taken]
+        device = labels(table, labelling)
         kinds = np.array([_kind(x, where) for x in table.columns[columns["branch"].place]])
         pulse = numbers(table, columns["pulse"], where=where)
         warnings = (*table.warnings, *assumed_units(table, [column]))
+        warnings += label_remarks(table, labelling, "devices")
         return tuple(
             joined_record(
                 str(name),

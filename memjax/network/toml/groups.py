@@ -15,9 +15,10 @@ import numpy as np
 from ... import params, presets
 from ...circuit import Circuit
 from ...device import device_names
-from ...errors import MemjaxError, ModelError
+from ...errors import MemjaxError, ModelError, NetworkError
 from ...fields import parameter_specs, setting_specs
 from ...io.fit import load_fit
+from ...memory import check_size
 from ...models import CIRCUITS, model as model_named
 from ...population import POPULATION, Population
 from ...system import Environment
@@ -28,6 +29,7 @@ from ..groups import (
     Poisson,
     SpikeList,
     Threshold,
+    check_members,
     image_latencies,
     image_rates,
     on_off,
@@ -167,6 +169,11 @@ def read_group(t: Table, name: str, seed: int, sketch: Sketch) -> Group:
     sketch.neurons = kind in (None, "neurons")
     count = t.content.get("n")
     sketch.n = count if COUNT.fits(count) else None
+    if sketch.n is not None:
+        with t.errors_at("n"):
+            check_members(sketch.n, where="")
+        if t.wrong:
+            t.give_up()
     return t.give_up() if kind is None else _KINDS[kind](t, name, seed, sketch)
 
 
@@ -292,6 +299,11 @@ def _sample_population(
     population: Population, n: int, seed: int, name: str
 ) -> dict[str, np.ndarray]:
     """Parameters of neurons, the same whatever precision JAX has been set to."""
+    width = len(population.names)  # normal numbers, and their products with the root
+    check_size(
+        n, 8 * width * (width + 3), what="members with parameters of their own", where=f"group {name!r}",
+        error=NetworkError,
+    )  # fmt: skip
     with jax.enable_x64(True):
         root, center = (jnp.asarray(x, float) for x in (population.root, population.center))
         double = Population(population.base, population.names, center, root)

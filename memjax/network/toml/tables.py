@@ -1,14 +1,13 @@
 """Tables of a file, read key by key: all errors are collected and raised together."""
 
 import hashlib
-import math
-import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from ...documents import is_finite_number, load_toml
 from ...errors import MemjaxError
 from ...files import is_inside
 from ...params import flat
@@ -40,7 +39,7 @@ class Kind:
 
 def _is_number(x: Any) -> bool:
     """Whether it is a finite number."""
-    return isinstance(x, int | float) and not isinstance(x, bool) and math.isfinite(x)
+    return is_finite_number(x)
 
 
 def _is_whole(x: Any, lowest: int) -> bool:
@@ -111,11 +110,9 @@ class Source:
         """
         try:
             content = self.path.read_bytes()
-            table = tomllib.loads(content.decode("utf-8"))
-        except (OSError, UnicodeDecodeError, ValueError) as reason:
-            raise error(
-                f"cannot be read: {reason}", where=str(self.path), allowed="a TOML file"
-            ) from reason
+        except (OSError, ValueError):
+            content = b""  # what is wrong is said below
+        table = load_toml(self.path, error, what="cannot be read", allowed="a TOML file")
         self.files[self.path.name] = hashlib.sha256(content).hexdigest()
         return Table(table, "", self)
 
@@ -237,13 +234,13 @@ class Table:
             )  # fmt: skip
             return None
         path = self.source.path.parent / filename
-        path = path / inside if inside and path.is_dir() else path
         try:
+            path = path / inside if inside and path.is_dir() else path
             with path.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError as error:
-            reason = error.strerror or str(error)
-            self.note(key, f"{filename!r} cannot be read ({reason})", allowed="a file")
+        except (OSError, ValueError) as error:  # a NUL in the name is the latter
+            reason = getattr(error, "strerror", None) or str(error)
+            self.note(key, f"{filename!r:.80} cannot be read ({reason})", allowed="a file")
             return None
         label = (
             f"{filename}/{inside}"

@@ -1,4 +1,4 @@
-"""Workbooks for tests, written as the parts that .xlsx is made of."""
+"""Workbooks, written as the parts that .xlsx is made of, and their damages."""
 
 import zipfile
 from pathlib import Path

@@ -1,0 +1,163 @@
+"""What the numbers of a measurement say of themselves: jumps of single points, sizes that no device has, swapped columns."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from .row_checks import lines_of
+
+_SIDE, _LONG_SIDE = 2, 4
+"""Points on either side that a single one is compared with: where it lies above them, and where it lies below."""
+
+_JUMP = 100.0
+"""Factor by which a single point has to lie above, or below, all of these."""
+
+_STILL = 0.05
+"""Share of the range of the voltage within which it counts as constant from one point to the next."""
+
+_ALIKE = 1.5
+"""Factor within which the points around a drop have to lie: where they scatter more it may be noise that crosses 0."""
+
+_NEAR_ZERO = 0.05
+"""Share of the largest voltage below which a current may cross 0."""
+
+_STRAY = 0.5
+"""Share of the range of all others by which a conductance has to differ from both neighbours, to the same side."""
+
+_LEAST_RESISTANCE = 0.1
+"""Resistance below which most points lie only where columns are swapped or a unit is wrong [ohm]."""
+
+_MOST_VOLTAGE = 1e4
+"""Voltage that no bench applies to such a device [V]."""
+
+
+def single_jumps(
+    v: Float[np.ndarray, " points"],
+    i: Float[np.ndarray, " points"],
+    sweep: Int[np.ndarray, " points"],
+) -> Bool[np.ndarray, " points"]:
+    """Points whose current is decades away from that of the points around, at a voltage that does not change.
+
+    Parameters
+    ----------
+    v, i : Float[np.ndarray, "points"]
+        Voltage [V] and current [A].
+    sweep : Int[np.ndarray, "points"]
+        Label of the sweep of each point.
+
+    Returns
+    -------
+    Bool[np.ndarray, "points"]
+        Where it is so.
+
+    Notes
+    -----
+    A point counts that is 100 times above the two points on either side of it, or 100 times below the four on either
+    side where these agree within a factor of 1.5 and the voltage is not near 0: noise about 0 and the zero of a loop are
+    no jumps. None of the measured files at hand has such a point.
+    """
+    jumps = np.zeros(len(v), bool)
+    for side, above in ((_SIDE, True), (_LONG_SIDE, False)):
+        if len(v) > 2 * side:
+            jumps[side : len(v) - side] |= _jumps(v, i, sweep, side, above=above)
+    return jumps
+
+
+def _jumps(v, i, sweep, side: int, *, above: bool) -> Bool[np.ndarray, " inner"]:
+    """Points that have so many on either side, and lie above all of them, or below."""
+    width = 2 * side + 1
+    volts, amps, labels = (np.lib.stride_tricks.sliding_window_view(x, width) for x in (v, i, sweep))
+    around = np.delete(np.arange(width), side)
+    here, others = np.abs(amps[:, side]), np.abs(amps[:, around])
+    highest, lowest = others.max(axis=1), others.min(axis=1)
+    one_sweep = np.all(labels == labels[:, [side]], axis=1)
+    steps = np.abs(volts[:, [side - 1, side + 1]] - volts[:, [side]]).max(axis=1)
+    still = one_sweep & (steps <= _STILL * np.ptp(v)) & (lowest > 0)
+    if above:
+        return still & (here > _JUMP * highest)
+    one_sign = np.abs(np.sign(amps[:, around]).sum(axis=1)) == 2 * side
+    away = np.abs(volts).min(axis=1) > _NEAR_ZERO * np.abs(v).max()
+    alike = one_sign & (highest < _ALIKE * lowest) & away
+    return still & alike & (_JUMP * here < lowest)
+
+
+def size_remarks(
+    v: Float[np.ndarray, " points"], i: Float[np.ndarray, " points"]
+) -> list[str]:
+    """What to say of voltages and currents that are no device's: swapped columns, a wrong unit.
+
+    Parameters
+    ----------
+    v, i : Float[np.ndarray, "points"]
+        Voltage [V] and current [A].
+    """
+    remarks = []
+    both = (v != 0) & (i != 0)
+    if np.any(both):
+        r = float(np.median(np.abs(v[both] / i[both])))
+        if r < _LEAST_RESISTANCE:
+            remarks.append(
+                f"half of the points are below {r:.2g} ohm: are voltage and current swapped, or is a unit wrong?"
+            )
+    if (most := float(np.max(np.abs(v)))) > _MOST_VOLTAGE:
+        remarks.append(f"a voltage of {most:.3g} V: is its unit right?")
+    if np.min(v) >= 0 and has_both_signs(i) and len(np.unique(v)) > 2:
+        remarks.append(
+            "the voltage is never negative though the current has both signs: is it a modulus, or that of the current?"
+        )
+    return remarks
+
+
+def has_both_signs(x: Float[np.ndarray, " points"]) -> bool:
+    """Whether a quantity is positive and negative, in a tenth of the points each, and as far to either side."""
+    share = min(np.mean(x > 0), np.mean(x < 0))
+    low, high = float(-np.min(x)), float(np.max(x))
+    return bool(share >= 0.1 and low > 0 and 0.1 < high / low < 10)
+
+
+def jump_remarks(
+    v: Float[np.ndarray, " points"],
+    i: Float[np.ndarray, " points"],
+    sweep: Int[np.ndarray, " points"],
+    lines: Sequence[int] | Int[np.ndarray, " points"],
+) -> list[str]:
+    """What to say of `single_jumps`; `lines` are those of the file."""
+    at = np.asarray(lines)[single_jumps(v, i, sweep)].tolist()
+    if not at:
+        return []
+    return [
+        f"the current of {len(at)} single point{'s' * (len(at) > 1)} lies decades away from those around at the same "
+        f"voltage: {lines_of(at)}"
+    ]
+
+
+def odd_conductances(g: Float[np.ndarray, "cycles points"]) -> list[str]:
+    """What to say of single conductances after a pulse that lie far from the ones before and behind.
+
+    Parameters
+    ----------
+    g : Float[np.ndarray, "cycles points"]
+        Conductance [S].
+    """
+    remarks = []
+    for cycle, row in enumerate(g):
+        for k in _strays(row):
+            remarks.append(
+                f"the conductance of point {k} of cycle {cycle}, {row[k]:.4g} S, lies far from those before and behind"
+            )
+    return [*remarks[:3], *([f"and {len(remarks) - 3} more such points"] if len(remarks) > 3 else [])]
+
+
+def _strays(row: Float[np.ndarray, " points"]) -> list[int]:
+    """Inner points that differ from both neighbours by half of the range of all other points, to the same side."""
+    if len(row) < 5:
+        return []
+    steps = np.diff(row)
+    turn = np.flatnonzero(steps[1:] * steps[:-1] < 0) + 1
+    size = np.minimum(np.abs(steps[turn - 1]), np.abs(steps[turn]))
+    likely = turn[size > 0.25 * np.ptp(row)]
+    return [
+        k for k in likely.tolist()
+        if min(abs(steps[k - 1]), abs(steps[k])) > _STRAY * np.ptp(np.delete(row, k))
+    ]  # fmt: skip

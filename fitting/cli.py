@@ -11,19 +11,23 @@ from pathlib import Path
 from typing import Any
 
 from memjax.cli.cache import prepare_jax
-from memjax.cli.command import Command, UsageError, count, number, say
+from memjax.cli.command import Command, UsageError, count, number, plain_float, say
 from memjax.cli.options import (
     add_bench_options,
     add_read_options,
     add_write_options,
     files_of,
 )
+from memjax.memory import check_size
 
 from .batch import options as batch_options
 from .batch.run import expanded
 from .command import run
 from .kinds import flag, kind_for, kinds, refuse_unused
 from .report import build, opened
+
+_DRAW = 1000
+"""Bytes of a draw at least: its curve, its noise and its features."""
 
 _OPEN = "show report.html in the browser afterwards"
 """Help of ``--open``."""
@@ -35,7 +39,7 @@ def _numbers(form: str, count: int) -> Callable[[str], tuple[str, Any]]:
     def convert(text: str) -> tuple[str, Any]:
         name, _, values = text.partition("=")
         try:
-            numbers = tuple(map(float, values.split(",")))
+            numbers = tuple(map(plain_float, values.split(",")))
             if len(numbers) != count:
                 raise ValueError
         except ValueError:
@@ -119,7 +123,7 @@ def _configure_shared(parser: argparse.ArgumentParser) -> None:
     """Options of ``memjax fit`` that more than one kind of data knows."""
     add = parser.add_argument_group("files of several kinds").add_argument
     add("--device", metavar="LABEL", help="device, or run, of a file that holds several")
-    add("--read-voltage", type=float, metavar="V", help="at which conductances are read [V]")
+    add("--read-voltage", type=plain_float, metavar="V", help="at which conductances are read [V]")
     add(
         "--on-threshold",
         type=number("A"),
@@ -146,9 +150,16 @@ def _check_extras(where: str, uncertainty: str = "laplace") -> None:
             raise UsageError(f"{what} the package {package}", where=where, fix=fix)
 
 
+def _check_draws(draws: int | None) -> None:
+    """Refuse more draws than memory holds: each has a row of numbers for each point."""
+    if draws is not None:
+        check_size(draws, _DRAW, what="draws", where="--draws", error=UsageError)
+
+
 def _run_fit(options: argparse.Namespace) -> int:
     """Run ``memjax fit``."""
     _check_extras("memjax fit", options.uncertainty)
+    _check_draws(options.draws)
     options.explicit = _explicit(options)
     options.files = (expanded if options.batch else files_of)(options.files)
     kind = kind_for(options)

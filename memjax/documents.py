@@ -1,4 +1,4 @@
-"""JSON and TOML out of files from anywhere: what is damaged, ambiguous, too deep or too large is one error in one line."""
+"""JSON and TOML out of files from anywhere: what is damaged, ambiguous, deep or large is one error in one line."""
 
 import json
 import re
@@ -164,7 +164,9 @@ def _check_depth(content: Any) -> None:
     """Raise where tables and lists are nested too deeply: what reads them calls itself for each level."""
     level = [content]
     for _ in range(DEEPEST):
-        values = [x.values() if isinstance(x, dict) else x for x in level if isinstance(x, dict | list)]
+        values = [
+            x.values() if isinstance(x, dict) else x for x in level if isinstance(x, dict | list)
+        ]
         level = [x for inner in values for x in inner if isinstance(x, dict | list)]
         if not level:
             return
@@ -182,5 +184,5 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def is_finite_number(x: Any) -> bool:
-    """Whether a value of a document is a number that a float holds: whole numbers of JSON and TOML may have 400 digits."""
+    """Whether a value is a number that a float holds: whole numbers of JSON and TOML may have 400 digits."""
     return isinstance(x, int | float) and not isinstance(x, bool) and abs(x) <= sys.float_info.max

@@ -281,7 +281,10 @@ def load(path: str | Path, *, words: Iterable[str] = ()) -> dict[str, Any]:
     path = Path(path)
     load_values = load_json if path.suffix.lower() == ".json" else load_toml
     values = load_values(
-        path, ModelError, what="parameters cannot be read", allowed="TOML or JSON, name = value in SI"
+        path,
+        ModelError,
+        what="parameters cannot be read",
+        allowed="TOML or JSON, name = value in SI",
     )
     if not isinstance(values, dict):
         raise ModelError("no table of parameters", where=str(path), allowed="name = value in SI")

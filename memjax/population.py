@@ -364,9 +364,7 @@ class Population(eqx.Module):
         path = path / POPULATION if path.is_dir() else path
         where = str(path)
         try:
-            content = load_json(
-                path, ModelError, what="no population can be read", allowed=_LAYOUT
-            )
+            content = load_json(path, ModelError, what="no population can be read", allowed=_LAYOUT)
             if content["schema_version"] != SCHEMA_VERSION:
                 raise ValueError(f"schema_version {content['schema_version']!r}")
             if base is None and content["model"] is None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from memjax import params
-from memjax.cli.command import number
+from memjax.cli.command import number, plain_float
 from memjax.cli.options import bench_from, file_of
 from memjax.data import read_spike_trains, read_traces
 from memjax.errors import DataError
@@ -34,8 +34,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     kind("--voltage", metavar="NODE", help="fit the trace of a node, or i for the source's current")
     add("--stimulus", metavar="S.csv", help="what drove it, from time 0 on: t_s and v_V or i_A")
-    add("--level", type=float, metavar="V", help="what a spike rises above [unit of the signal]")
-    add("--rearm", type=float, metavar="V", help="below which it was before (default: --level)")
+    add(
+        "--level",
+        type=plain_float,
+        metavar="V",
+        help="what a spike rises above [unit of the signal]",
+    )
+    add(
+        "--rearm",
+        type=plain_float,
+        metavar="V",
+        help="below which it was before (default: --level)",
+    )
     add("--dt", type=number("s"), metavar="S", help="step of simulated trains to begin with [s]")
     add(
         "--sigma", type=number("V or A"), metavar="V", help="standard deviation of a row of a trace"

@@ -4,7 +4,7 @@ import argparse
 from dataclasses import replace
 from typing import Any
 
-from memjax.cli.command import UsageError, number
+from memjax.cli.command import UsageError, number, plain_float
 from memjax.cli.options import bench_from
 from memjax.errors import DataError
 from memjax.io.stimulus import load_stimulus
@@ -61,7 +61,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--sweep-to",
-        type=float,
+        type=plain_float,
         metavar="V",
         help="peak of the triangle sweep, with its sign (default: twice the largest wanted voltage, else 1)",
     )

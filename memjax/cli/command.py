@@ -70,13 +70,26 @@ def join_negative_numbers(words: list[str]) -> list[str]:
     return out
 
 
+def plain_float(text: str) -> float:
+    """The number that a word is; Python takes ``1_0`` and digits of other scripts for numbers, which they are not here.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    if not text.isascii() or "_" in text:
+        raise ValueError(f"{text!r} is no number")
+    return float(text)
+
+
 def number(unit: str, *, zero: bool = False) -> Callable[[str], float]:
     """Type of an option: a finite number above (or at) zero, in the unit."""
     allowed = f"a finite number {'>=' if zero else '>'} 0 {unit}"
 
     def convert(text: str) -> float:
         try:
-            value = float(text)
+            value = plain_float(text)
         except ValueError:
             value = math.nan
         if not math.isfinite(value) or value < 0 or (value == 0 and not zero):
@@ -91,7 +104,7 @@ def count(lowest: int) -> Callable[[str], int]:
 
     def convert(text: str) -> int:
         try:
-            value = int(text)
+            value = int(text) if text.isascii() and "_" not in text else lowest - 1
         except ValueError:
             value = lowest - 1
         if not lowest <= value < 2**63:

@@ -125,7 +125,9 @@ def _record(records: "list[PulseRecord]", options: argparse.Namespace, model: st
         )  # fmt: skip
     path = Path(options.fit)
     path = path / "fit.json" if path.is_dir() else path
-    content = load_json(path, ModelError, what="no fit of pulses", allowed="the fit.json of a 'memjax fit'")
+    content = load_json(
+        path, ModelError, what="no fit of pulses", allowed="the fit.json of a 'memjax fit'"
+    )
     device = content["pulses"]["device"]
     matches = [r for r in records if r.device == device] or (records if len(records) == 1 else [])
     if not matches:

@@ -3,11 +3,12 @@
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from ..errors import FitError, MemjaxError, SolveError
+from ..errors import FitError, MemjaxError, MemjaxWarning, SolveError
 from . import convert, datasets, export, models, observe, read, reservoir, run, simulate
 from .command import Parser, UsageError, join_negative_numbers, say
 
@@ -105,6 +106,14 @@ def _status(error: MemjaxError) -> int:
     return getattr(error, "exit_status", default)
 
 
+def _show_warning(message: Warning | str, category: type[Warning], *place: Any) -> None:
+    """Print a warning of memjax as the program prints its own, and any other one as Python does."""
+    if issubclass(category, MemjaxWarning):
+        say("warning", str(message))
+    else:
+        print(warnings.formatwarning(message, category, *place[:2]), file=sys.stderr, end="")
+
+
 def _on_bug(error: Exception) -> int:
     """An error that memjax did not raise on purpose."""
     if os.environ.get("MEMJAX_DEBUG"):
@@ -133,7 +142,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        return _run(words)
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            return _run(words)
     except SystemExit as stop:  # argparse after --help and --version
         return int(stop.code or 0)
     except MemjaxError as error:
@@ -147,5 +158,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read the output has gone; the interpreter must not complain at its end either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
+    except MemoryError:
+        say(
+            "error",
+            "not enough memory; fewer members, rows, draws or connections at a time take less",
+        )
+        return 2
     except Exception as error:
         return _on_bug(error)

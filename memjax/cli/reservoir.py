@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .command import Command, UsageError, count, number, print_json, say, table
+from .command import Command, UsageError, count, number, plain_float, print_json, say, table
 from .options import (
     add_bench_options,
     add_json_option,
@@ -106,7 +106,7 @@ def _add_design(parser: argparse.ArgumentParser) -> None:
     add("--reading", default=READINGS[-1], choices=READINGS, help="what is read (log-current)")
     add(
         "--read-voltage",
-        type=float,
+        type=plain_float,
         metavar="V",
         help="read by a pulse of it, not at the level itself",
     )

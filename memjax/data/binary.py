@@ -1,6 +1,8 @@
 """Files that are no text: by what they begin, unpacked where they are gzipped, refused where they are pickles."""
 
 import gzip
+import io
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -12,9 +14,87 @@ MATLAB_MAGIC = b"MATLAB 5.0 MAT-file"
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 NETCDF3_MAGIC = (b"CDF\x01", b"CDF\x02", b"CDF\x05")
 PARQUET_MAGIC = b"PAR1"
+MOST_UNPACKED = 200
+"""How many times its size a packed file may hold: tables of numbers hold some 3 to 30 times."""
+
+UNPACKED_AT_LEAST = 64 * 2**20
+"""What any packed file may hold [bytes], however small it is."""
+
+_PART = 2**20
+
 _GZIP_MAGIC = b"\x1f\x8b"
 _HDF5_OFFSETS = (0, 512, 1024, 2048, 4096)
 """Where the signature of HDF5 may stand: MATLAB 7.3 writes 512 bytes of its own before it."""
+
+
+def _within(file: gzip.GzipFile, size: int, where: str) -> bytes:
+    """What a packed file of a size holds, refused while it unpacks where that is too much."""
+    most = most_unpacked(size)
+    parts, total = [], 0
+    while part := file.read(_PART):
+        total += len(part)
+        if total > most:
+            raise ReaderError(
+                f"{size / 2**20:.3g} MiB that unpack to more than {most / 2**20:.4g} MiB", where=where,
+                allowed=f"at most {MOST_UNPACKED} times the size of the file", fix="unpack it by hand",
+            )  # fmt: skip
+        parts.append(part)
+    return b"".join(parts)
+
+
+def most_unpacked(size: int) -> int:
+    """Bytes that a packed content of a size may hold at most."""
+    return max(size * MOST_UNPACKED, UNPACKED_AT_LEAST)
+
+
+def inflate(data: bytes) -> bytes:
+    """What a content packed by zlib holds.
+
+    Raises
+    ------
+    zlib.error
+        If it is damaged, or holds more than `most_unpacked`.
+    """
+    most = most_unpacked(len(data))
+    engine = zlib.decompressobj()
+    content = engine.decompress(data, most)
+    if engine.unconsumed_tail or not engine.eof:
+        raise zlib.error("it ends early, or holds too much")
+    return content
+
+
+def check_archive(data: bytes, *, where: str) -> None:
+    """Refuse an archive (zip: workbooks, .npz) whose members unpack to more than `MOST_UNPACKED` times its size.
+
+    Raises
+    ------
+    ReaderError
+        While they unpack: what the archive says of their sizes may be wrong.
+    """
+    if not data.startswith(WORKBOOK_MAGIC[0]):
+        return
+    most, total = most_unpacked(len(data)), 0
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            for member in archive.infolist():
+                with archive.open(member) as file:
+                    while part := file.read(_PART):
+                        total += len(part)
+                        if total > most:
+                            raise ReaderError(
+                                f"{len(data) / 2**20:.3g} MiB that unpack to more than {most / 2**20:.4g} MiB",
+                                where=where, allowed=f"at most {MOST_UNPACKED} times the size of the file",
+                            )  # fmt: skip
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        OSError,
+        NotImplementedError,
+        ValueError,
+        RuntimeError,
+    ):
+        return  # what reads it says what is wrong
 
 
 def is_hdf5(data: bytes) -> bool:
@@ -39,7 +119,8 @@ def unpacked(data: bytes, *, where: str) -> bytes:
     """
     if data.startswith(_GZIP_MAGIC):
         try:
-            data = gzip.decompress(data)
+            with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+                data = _within(file, len(data), where)
         except (OSError, EOFError, zlib.error) as error:
             raise ReaderError(
                 f"a damaged gzip file ({error})", where=where, fix="copy it again from its source"

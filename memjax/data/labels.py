@@ -10,7 +10,6 @@ from memjax.errors import ReaderError
 from .row_checks import lines_of
 from .sweeps import cut
 
-
 _MOST = 2.0**53
 """Labels beyond this are no whole numbers, but words of an instrument: 9.91E+37, INF."""
 
@@ -161,9 +160,7 @@ def by_shape(
             )  # fmt: skip
         if back.any():
             at = lines_of(lines[1:][back].tolist())
-            warnings.append(
-                f"time starts again {back.sum()} times, in {at}: a new sweep each time"
-            )
+            warnings.append(f"time starts again {back.sum()} times, in {at}: a new sweep each time")
             breaks |= back
     number, start = np.empty(len(x), dtype=int), 0
     for part in np.split(np.arange(len(x)), np.flatnonzero(breaks) + 1):

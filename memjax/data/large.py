@@ -161,7 +161,9 @@ def _rows(chunk: str, line: int, separator: str, marks: set[str]) -> list[Row] |
     return [(line + k, cells) for k, cells in enumerate(split, 1) if any(cells)]
 
 
-def hash_rows(columns: Sequence[Float[np.ndarray, " rows"] | np.ndarray]) -> Int[np.ndarray, " rows"]:
+def hash_rows(
+    columns: Sequence[Float[np.ndarray, " rows"] | np.ndarray],
+) -> Int[np.ndarray, " rows"]:
     """A number for each row, equal for equal rows."""
     total = np.zeros(len(columns[0]), np.uint64)
     for column in columns:

@@ -1,4 +1,4 @@
-"""What the numbers of a measurement say of themselves: jumps of single points, sizes that no device has, swapped columns."""
+"""What is not physical in a measurement: jumps of single points, sizes that no device has, swapped columns."""
 
 from collections.abc import Sequence
 
@@ -24,6 +24,9 @@ _NEAR_ZERO = 0.05
 
 _STRAY = 0.5
 """Share of the range of all others by which a conductance has to differ from both neighbours, to the same side."""
+
+_LAST, _EVEN, _FAR = 5, 1.5, 3.0
+"""Last points that may be none; factor within which the steps of a staircase agree; and by which theirs are larger."""
 
 _LEAST_RESISTANCE = 0.1
 """Resistance below which most points lie only where columns are swapped or a unit is wrong [ohm]."""
@@ -54,8 +57,8 @@ def single_jumps(
     Notes
     -----
     A point counts that is 100 times above the two points on either side of it, or 100 times below the four on either
-    side where these agree within a factor of 1.5 and the voltage is not near 0: noise about 0 and the zero of a loop are
-    no jumps. None of the measured files at hand has such a point.
+    side where these agree within a factor of 1.5 and the voltage is not near 0: noise about 0, and the zero of a loop,
+    are no jumps. None of the measured files at hand has such a point.
     """
     jumps = np.zeros(len(v), bool)
     for side, above in ((_SIDE, True), (_LONG_SIDE, False)):
@@ -67,7 +70,9 @@ def single_jumps(
 def _jumps(v, i, sweep, side: int, *, above: bool) -> Bool[np.ndarray, " inner"]:
     """Points that have so many on either side, and lie above all of them, or below."""
     width = 2 * side + 1
-    volts, amps, labels = (np.lib.stride_tricks.sliding_window_view(x, width) for x in (v, i, sweep))
+    volts, amps, labels = (
+        np.lib.stride_tricks.sliding_window_view(x, width) for x in (v, i, sweep)
+    )
     around = np.delete(np.arange(width), side)
     here, others = np.abs(amps[:, side]), np.abs(amps[:, around])
     highest, lowest = others.max(axis=1), others.min(axis=1)
@@ -82,9 +87,7 @@ def _jumps(v, i, sweep, side: int, *, above: bool) -> Bool[np.ndarray, " inner"]
     return still & alike & (_JUMP * here < lowest)
 
 
-def size_remarks(
-    v: Float[np.ndarray, " points"], i: Float[np.ndarray, " points"]
-) -> list[str]:
+def size_remarks(v: Float[np.ndarray, " points"], i: Float[np.ndarray, " points"]) -> list[str]:
     """What to say of voltages and currents that are no device's: swapped columns, a wrong unit.
 
     Parameters
@@ -146,7 +149,10 @@ def odd_conductances(g: Float[np.ndarray, "cycles points"]) -> list[str]:
             remarks.append(
                 f"the conductance of point {k} of cycle {cycle}, {row[k]:.4g} S, lies far from those before and behind"
             )
-    return [*remarks[:3], *([f"and {len(remarks) - 3} more such points"] if len(remarks) > 3 else [])]
+    return [
+        *remarks[:3],
+        *([f"and {len(remarks) - 3} more such points"] if len(remarks) > 3 else []),
+    ]
 
 
 def _strays(row: Float[np.ndarray, " points"]) -> list[int]:
@@ -161,3 +167,31 @@ def _strays(row: Float[np.ndarray, " points"]) -> list[int]:
         k for k in likely.tolist()
         if min(abs(steps[k - 1]), abs(steps[k])) > _STRAY * np.ptp(np.delete(row, k))
     ]  # fmt: skip
+
+
+def end_remarks(
+    v: Float[np.ndarray, " points"], lines: Sequence[int] | Int[np.ndarray, " points"]
+) -> list[str]:
+    """What to say where the voltage leaves its staircase in the last points: they may be no part of the table.
+
+    Parameters
+    ----------
+    v : Float[np.ndarray, "points"]
+        Voltage [V].
+    lines : sequence of int
+        Lines of the file.
+    """
+    steps = np.abs(np.diff(v))
+    body = steps[:-_LAST]
+    if len(body) < 4 * _LAST or not 0 < np.max(body) < _EVEN * np.median(body):
+        return []
+    far = np.flatnonzero(steps[-_LAST:] > _FAR * np.max(body)) + len(body) + 1
+    # An instrument may return to 0 V with its last point.
+    far = far[~((far == len(v) - 1) & (v[far] == 0))]
+    if not far.size:
+        return []
+    at = lines_of(np.asarray(lines)[far].tolist())
+    return [
+        f"the voltage steps by up to {np.max(steps[-_LAST:]):.3g} V, where it steps by {np.median(body):.3g} V before: "
+        f"{at}; is it a footer?"
+    ]

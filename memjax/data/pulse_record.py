@@ -7,6 +7,9 @@ from jaxtyping import Float, Int
 
 from ..errors import ReaderError
 
+_MOST = 1e9
+"""No voltage in volt and no time in seconds of a pulse is as large."""
+
 SET, RESET = 0, 1
 """Kinds of pulses."""
 
@@ -39,8 +42,8 @@ class PulseProtocol:
 
     def __post_init__(self):
         numbers = (*self.voltages, *self.widths, self.read_voltage)
-        fine = all(np.isfinite(x) and x != 0 for x in numbers) and min(self.widths) > 0
-        if not fine or (self.period is not None and not self.period >= max(self.widths)):
+        fine = all(0 < abs(x) < _MOST for x in numbers) and min(self.widths) > 0
+        if not fine or (self.period is not None and not max(self.widths) <= self.period < _MOST):
             raise ReaderError(
                 f"pulses of {self.voltages} V, {self.widths} s every {self.period} s, read at "
                 f"{self.read_voltage} V",

@@ -16,8 +16,8 @@ from .drive import find_drive
 from .halves import join_halves
 from .labels import Sweeps, by_label, by_shape
 from .measurement import Measurement
-from .plausibility import jump_remarks, size_remarks
 from .numbers import complete_rows, overflow_remarks, to_numbers
+from .plausibility import end_remarks, jump_remarks, size_remarks
 from .registry import find_reader, holds_instead
 from .roles import SI_UNITS, WORDS, assign, factor, grouping, is_modulus, left_aside, told_by_unit
 from .scope import CHANNELS
@@ -319,6 +319,7 @@ def _measurement(
     signs += size_remarks(rows.v, rows.i)
     if driven == "voltage":
         signs += jump_remarks(rows.v, rows.i, sweeps.number, rows.line)
+        signs += end_remarks(rows.v, rows.line)
     limit = _limit(rows, sweeps.number, driven, rows.limit if compliance is None else compliance)
     provenance = {"file": where, "sha256": source.sha256, "columns": about}
     provenance |= {"settings": used[0].settings} if used[0].settings else {}

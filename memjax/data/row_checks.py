@@ -16,6 +16,9 @@ Row = tuple[int, list[str]]
 COMMENT_MARKS = ("#", "%", "//", "!", "***")
 """What a line begins with that holds no data, in the middle of a table."""
 
+NAMELESS = "column "
+"""What the name of a column without one begins with, before its number."""
+
 _NUMBER = re.compile(
     r"[-+]?(\d+[.,]?\d*|[.,]\d+)([eE][-+]?\d+)?|[-+]?nan|[-+]?inf", re.IGNORECASE | re.ASCII
 )
@@ -256,6 +259,15 @@ def other_rows(rows: list[Row], columns: int) -> list[str]:
     return [
         f"numbers are written otherwise than those above: {lines_of(sorted(odd))}; is it a footer?"
     ]
+
+
+def nameless_cells(rows: list[Row], names: Sequence[str]) -> list[str]:
+    """What to say of rows that go on where the header has no name, and others do not: their cells may have moved."""
+    places = [k for k, n in enumerate(names) if re.fullmatch(f"{NAMELESS}\\d+", n)]
+    filled = {line for line, cells in rows for k in places if k < len(cells) and cells[k]}
+    if not 0 < len(filled) < len(rows):
+        return []
+    return [f"cells under no name, where other rows have none: {lines_of(sorted(filled))}"]
 
 
 def _form(cell: str) -> _Form:

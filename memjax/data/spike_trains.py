@@ -93,7 +93,9 @@ def order_remarks(table: Table, where: str) -> list[str]:
     odd |= ~plain if np.sum(counts[plain]) > 0.5 * len(label) else False
     remarks = []
     if back:
-        remarks.append(f"times step back within a train, and are put in order: {lines_of(sorted(back))}")
+        remarks.append(
+            f"times step back within a train, and are put in order: {lines_of(sorted(back))}"
+        )
     if np.any(odd):
         at = lines[np.isin(label, names[odd])].tolist()
         remarks.append(f"trains of one spike, or of a label unlike the others: {lines_of(at)}")

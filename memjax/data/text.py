@@ -4,12 +4,15 @@ import csv
 import hashlib
 import io
 import re
+import stat
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from memjax.documents import printable
 from memjax.errors import ReaderError, UnitError
+from memjax.memory import check_size
 from memjax.units import parse_unit
 
 from .base import Source, Table
@@ -18,10 +21,12 @@ from .bundled import EXAMPLE, example_path
 from .large import read_large
 from .row_checks import (
     COMMENT_MARKS,
+    NAMELESS,
     Row,
     codes_of,
     is_number,
     lines_of,
+    nameless_cells,
     other_rows,
     repeated_rows,
     whole_rows,
@@ -30,6 +35,9 @@ from .row_checks import (
 
 LARGE = 32_000_000
 """Characters beyond which a table is read in chunks."""
+
+_TIMES_SIZE = 5.5
+"""Memory that a large table takes, over its size: measured, see docs/files.md."""
 
 _FEW_RETURNS = 0.1
 """Share of lines that end with a carriage return alone up to which it is no kind of line end."""
@@ -64,16 +72,7 @@ def load(path: str | Path | Source) -> Source:
         return path
     path = example_path(str(path)) if str(path).startswith(EXAMPLE) else Path(path)
     where = str(path)
-    if path.is_dir():
-        raise ReaderError(
-            "a directory is no measurement", where=where, fix="name a file in it, or 'FOLDER/*.csv'"
-        )
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise ReaderError("no such file", where=where, fix="check the path") from None
-    except OSError as error:
-        raise ReaderError(f"cannot be opened ({error.strerror})", where=where) from None
+    data = _content(path, printable(where))
     sha256 = hashlib.sha256(data).hexdigest()
     data = unpacked(data, where=where)
     binary = is_binary(data, path)
@@ -83,6 +82,29 @@ def load(path: str | Path | Source) -> Source:
         raise ReaderError("empty file", where=where, allowed="a table with voltage and current")
     raw = data if binary or len(text) <= LARGE else b""
     return Source(path=path, data=raw, text=text, sha256=sha256, warnings=tuple(remarks))
+
+
+def _content(path: Path, where: str) -> bytes:
+    """Bytes of a file that is one, and that memory holds."""
+    try:
+        about = path.stat()
+        if stat.S_ISDIR(about.st_mode):
+            raise ReaderError(
+                "a directory is no measurement", where=where,
+                fix="name a file in it, or 'FOLDER/*.csv'",
+            )  # fmt: skip
+        if not (stat.S_ISREG(about.st_mode) or stat.S_ISFIFO(about.st_mode)):
+            raise ReaderError("no file, but a device of the system", where=where)
+        check_size(
+            about.st_size, _TIMES_SIZE, what="bytes", where=where, error=ReaderError,
+            fix="cut the file into parts",
+        )  # fmt: skip
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise ReaderError("no such file", where=where, fix="check the path") from None
+    except (OSError, ValueError) as error:  # a NUL in the name is the latter
+        reason = getattr(error, "strerror", None) or error
+        raise ReaderError(f"cannot be opened ({reason})", where=where) from None
 
 
 def _decode(data: bytes, where: str, remarks: list[str]) -> str:
@@ -190,6 +212,7 @@ def tables(source: Source, *, comment: str = "") -> list[Table]:
     warnings += _commas(blocks, head.separator)
     for record in blocks:
         warnings += other_rows(record, len(names))
+        warnings += nameless_cells(record, names)
         numbers = [line for line, _ in record]
         warnings += repeated_rows(codes_of([cells for _, cells in record]), numbers)
     return [
@@ -223,7 +246,7 @@ def _head(lines: list[str], comment: str, where: str) -> _Head:
     units: list[str | None] = []
     if upper and all(map(_is_unit, header)):
         units, header = [cell or None for cell in header], upper
-    names = unique([h or f"column {k + 1}" for k, h in enumerate(header)])
+    names = unique([h or f"{NAMELESS}{k + 1}" for k, h in enumerate(header)])
     warnings: list[str] = []
     if header:
         first = _begin(lines, at, first, separator, warnings)

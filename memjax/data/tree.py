@@ -91,9 +91,7 @@ def _without_copies(tables: list[Table]) -> list[Table]:
         if twin is None:
             distinct.append(table)
         else:
-            remarks.append(
-                f"{table.label!r} holds the numbers of {twin.label!r} again: left out"
-            )
+            remarks.append(f"{table.label!r} holds the numbers of {twin.label!r} again: left out")
     distinct[0] = replace(distinct[0], warnings=(*distinct[0].warnings, *remarks))
     return distinct
 

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 from memjax.errors import ReaderError
 
+from .binary import check_archive
+
 
 def read_sheets(data: bytes, *, where: str) -> list[tuple[str, list[list]]]:
     """Name and rows of each sheet.
@@ -24,6 +26,8 @@ def read_sheets(data: bytes, *, where: str) -> list[tuple[str, list[list]]]:
         If the content is no workbook.
     """
     import python_calamine  # here: only workbooks need it
+
+    check_archive(data, where=where)
 
     try:
         with _silence():

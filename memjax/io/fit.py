@@ -71,7 +71,10 @@ def load_fit(path: str | Path) -> FitFile:
     if version != SCHEMA_VERSION:
         allowed = f"schema_version {SCHEMA_VERSION}"
         raise ModelError(
-            f"schema_version {version!r:.60}", where=where, allowed=allowed, fix="fit the data again"
+            f"schema_version {version!r:.60}",
+            where=where,
+            allowed=allowed,
+            fix="fit the data again",
         )
     model = content.get("model")
     if not isinstance(model, str):

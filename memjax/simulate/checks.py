@@ -26,12 +26,16 @@ from ..errors import (
     StimulusError,
 )
 from ..fields import parameter_specs, setting_specs, stored
+from ..memory import check_size
 from ..policy import Fixed, Stiff
 from ..result import Result, Trace
 from ..stimulus import AbstractStimulus
 from ..system import AbstractSystem, Environment
 
 T = TypeVar("T")
+
+_MEMBER = 64
+"""Bytes of a member at least: its number, its keys, voltage and current at two rows."""
 
 ON_FAILURE = ("warn", "raise", "ignore")
 """What `simulate` may do on return where solves failed."""
@@ -149,6 +153,29 @@ def check_members(members: Any) -> None:
             where="simulate",
             allowed="an integer >= 1, or a sequence of one or more integers >= 0",
         )
+    if count:
+        check_size(
+            int(members), _MEMBER, what="members", where="members of simulate", error=BoundsError
+        )
+
+
+def check_rows_fit(members: int, rows: Sequence[np.ndarray], states: int) -> None:
+    """Raise `BoundsError` where the numbers that a simulation gives are more than memory holds.
+
+    Parameters
+    ----------
+    members : int
+        How many.
+    rows : sequence of Float[np.ndarray, "rows"]
+        Times of output of each sweep [s].
+    states : int
+        States of the system, which stand in memory twice: in the solver's scale, and in SI.
+    """
+    size = np.dtype(jnp.result_type(float)).itemsize * (2 * states + 2)
+    check_size(
+        members * sum(map(len, rows)), size, what="rows of members", where="simulate", error=BoundsError,
+        fix="fewer members at a time, or fewer rows: save=",
+    )  # fmt: skip
 
 
 def check_seed(seed: Any) -> None:

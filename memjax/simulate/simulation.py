@@ -18,6 +18,7 @@ from ..data.measurement import Measurement
 from ..device import AbstractDevice, AbstractTwoTerminal
 from ..errors import StimulusError
 from ..fields import parameter_specs, stored
+from ..memory import check_size
 from ..noise import device_key, words
 from ..policy import AbstractPolicy, Auto, check, resolve
 from ..precision import check_precision
@@ -34,6 +35,7 @@ from .checks import (
     check_duration_known,
     check_labels,
     check_rows_exist,
+    check_rows_fit,
     describe_kind,
     flag_out_of_bounds,
     is_traced,
@@ -127,6 +129,7 @@ def _default_rows(stimulus: AbstractStimulus, save) -> np.ndarray:
     if np.ndim(save) == 0:
         # Rounding must not lose the row at the end.
         n = int(np.floor(stimulus.duration / float(save) + 1e-9))
+        check_size(n, 32, what="rows", where="save of simulate", error=StimulusError)
         return np.arange(n + 1) * float(save)
     return np.asarray(save, float)
 
@@ -276,6 +279,8 @@ def _run(
     policy = resolve(Auto() if policy is None else policy)
     check(policy, system.noise_structure, noisy=noisy)
     check_precision(system, policy, stimuli, rows, noisy=noisy)
+    count = members if isinstance(members, int) else np.size(members)
+    check_rows_fit(count, rows, len(system.specs))
     inputs = Scaled(system, env or Environment()), stimuli, values
     scaled, stimuli, inputs = mark_inputs(policy, inputs)
     carry = not getattr(device, "volatile", True) if carry_state is None else carry_state

@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
+from benchmarks.cases.files.workbook import write_workbook
 from memjax.data import read_records
 from memjax.errors import ReaderError
-
-from .workbook import write_workbook
 
 pytestmark = pytest.mark.fast
 

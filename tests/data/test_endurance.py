@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 
+from benchmarks.cases.files.workbook import write_workbook
 from memjax.cli import main
 from memjax.data import EnduranceRecord, has_records, read_records
 from memjax.data.records import records_summary
 from memjax.errors import ReaderError
-from tests.data.workbook import write_workbook
 
 pytestmark = pytest.mark.fast
 

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 import xlwt
 
+from benchmarks.cases.files.workbook import write_workbook
 from memjax.data import read
 from memjax.errors import ReaderError
-
-from .workbook import write_workbook
 
 pytestmark = pytest.mark.fast
 

@@ -7,7 +7,10 @@ import numpy as np
 from benchmarks.cases.files.damage import Damage, Variant, inner_row
 from benchmarks.cases.files.layouts import Layout
 
-OVERFLOWS = ("9.91E+37", "9.9E+37", "+9.900000E+37", "-9.91E37", "1e38", "INF", "-inf", "NaN", "OVERFLOW", "OVLD", "----", "*****")  # fmt: skip
+OVERFLOWS = (
+    "9.91E+37", "9.9E+37", "+9.900000E+37", "-9.91E37", "1e38", "INF", "-inf", "NaN", "OVERFLOW", "OVLD", "----",
+    "*****",
+)  # fmt: skip
 """What instruments write in place of a reading that they have not."""
 
 _LONG = 100_000
@@ -70,7 +73,7 @@ def moved(layout: Layout, rng: np.random.Generator) -> Variant | None:
         return None
     rows = list(layout.rows)
     a, b, c = sorted(rng.choice(np.arange(1, len(rows)), 3, replace=False).tolist())
-    changed = replace(layout, rows=tuple([*rows[:a], *rows[b:c], *rows[a:b], *rows[c:]]))
+    changed = replace(layout, rows=(*rows[:a], *rows[b:c], *rows[a:b], *rows[c:]))
     return Variant(kind="rows moved", data=changed.text().encode())
 
 

@@ -24,7 +24,7 @@ from memjax.errors import MemjaxError
 
 OUTCOMES = ("right", "warned", "refused", "unseen", "digit", "exception", "silent")
 """The file's own numbers; others, with a warning; exit 2 in one line; rows missing that nothing in the file speaks of;
-other digits in a number that goes with its row; a traceback; other numbers, fewer rows or other sweeps without a word."""
+other digits in a number that goes with its row; a traceback; other numbers, rows or sweeps without a word."""
 
 LAYOUTS = (*FIRST, *FURTHER)
 EVERY = (*DAMAGES, *BYTE_DAMAGES)
@@ -124,7 +124,8 @@ def _differing(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> float:
         return np.inf
     pairs = ((x, b[n]) for n, x in a.items() if not n.endswith("/sweep"))
     return max(
-        np.count_nonzero(~np.isclose(x, y, rtol=1e-14, atol=0, equal_nan=True)) for x, y in pairs
+        float(np.count_nonzero(~np.isclose(x, y, rtol=1e-14, atol=0, equal_nan=True)))
+        for x, y in pairs
     )
 
 

@@ -1,4 +1,4 @@
-"""Small files of settings, one of each kind that memjax reads, with what loads them: stimuli, parameters, networks, fits."""
+"""Small files of settings, one of each kind that memjax reads, with what loads them."""
 
 import csv
 import json
@@ -72,7 +72,9 @@ def stimulus() -> Document:
         s = load_stimulus(path)
         return {"t": np.asarray(s.times), "u": np.asarray(s.values), "quantity": s.quantity}  # pyright: ignore[reportAttributeAccessIssue]
 
-    return Document(name="stimulus", text=f"t_s,v_V\n{rows}\n", suffix=".csv", load=load, parse=_table)
+    return Document(
+        name="stimulus", text=f"t_s,v_V\n{rows}\n", suffix=".csv", load=load, parse=_table
+    )
 
 
 def deck() -> Document:
@@ -96,7 +98,11 @@ def parameters() -> Document:
     values = mj.params.to_dict(mj.Vteam())
     lines = "\n".join(f"{n} = {json.dumps(x)}" for n, x in values.items())
     return Document(
-        name="parameters, TOML", text=lines + "\n", suffix=".toml", load=_parameters, parse=tomllib.loads
+        name="parameters, TOML",
+        text=lines + "\n",
+        suffix=".toml",
+        load=_parameters,
+        parse=tomllib.loads,
     )
 
 
@@ -152,8 +158,12 @@ def network() -> Document:
         for group in net.groups:
             content |= {f"{group.name}/{k}": x for k, x in _leaves(vars(group)).items()}
         for p in net.projections:
-            content |= {f"{p.name}/{n}": np.asarray(x) for n, x in vars(p.edges).items() if x is not None}
-            content |= {f"{p.name}/{n}": x for n, x in _leaves((p.receptor, p.weight, p.delay)).items()}
+            content |= {
+                f"{p.name}/{n}": np.asarray(x) for n, x in vars(p.edges).items() if x is not None
+            }
+            content |= {
+                f"{p.name}/{n}": x for n, x in _leaves((p.receptor, p.weight, p.delay)).items()
+            }
         return content
 
     return Document(name="network", text=_NETWORK, suffix=".toml", load=load, parse=tomllib.loads)
@@ -185,10 +195,9 @@ def fit() -> Document:
 
 def pulse_fit() -> Document:
     """A fit of conductances per pulse."""
-    noise = [
-        {"name": n, "value": 0.01}
-        for n in ("read", *(f"{k}_{b}" for k in ("jitter", "programming", "slope", "bend", "flicker") for b in ("set", "reset")))
-    ]  # fmt: skip
+    parts = ("jitter", "programming", "slope", "bend", "flicker")
+    names = ["read", *(f"{part}_{branch}" for part in parts for branch in ("set", "reset"))]
+    noise = [{"name": n, "value": 0.01} for n in names]
     pulses = {
         "voltages_V": [1.0, -1.2], "widths_s": [1e-6, 2e-6], "read_voltage_V": 0.2, "period_s": 1e-3,
         "steps_per_pulse": 4, "noise": noise, "curve_S": [1e-5, 5e-5], "device": "a",

@@ -40,7 +40,7 @@ def tektronix_beside() -> Layout:
         name, value = settings[k] if k < len(settings) else ("", "")
         first, second = (f"{x:.5f}" for x in (a[k], b[k]))
         here = [name, value, "", f"{t[k]:.9f}"]
-        rows.append(tuple([*here, first, "", *here, second]))
+        rows.append((*here, first, "", *here, second))
     return Layout(
         name="tektronix, beside", rows=tuple(rows), options=_SHUNT, by_name=False, states_length=True,
     )  # fmt: skip
@@ -96,7 +96,9 @@ def endurance_rows() -> Layout:
         low = 5e3 * np.exp(0.1 * rng.standard_normal(12))
         pairs = np.stack([high, low], axis=1).ravel()
         rows.append((f"{100 + cell}", *(f"{x:.3f}" for x in pairs)))
-    return Layout(name="endurance-rows", rows=tuple(rows), separator="\t", suffix=".txt", by_name=False)
+    return Layout(
+        name="endurance-rows", rows=tuple(rows), separator="\t", suffix=".txt", by_name=False
+    )
 
 
 def _json(name: str, content: object, **about) -> Layout:
@@ -110,7 +112,9 @@ def _json(name: str, content: object, **about) -> Layout:
 def json_columns() -> Layout:
     """Arrays by name."""
     d = noisy_loops(26)
-    rounded = {n: [float(f"{x:.6g}") for x in d[k]] for n, k in (("t_s", "t"), ("v_V", "v"), ("i_A", "i"))}
+    rounded = {
+        n: [float(f"{x:.6g}") for x in d[k]] for n, k in (("t_s", "t"), ("v_V", "v"), ("i_A", "i"))
+    }
     return _json("json, columns", rounded)
 
 

@@ -1,8 +1,30 @@
 """Workbooks, written as the parts that .xlsx is made of, and their damages."""
 
+import tempfile
 import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from xml.sax.saxutils import escape
+
+import numpy as np
+
+from benchmarks.cases.files.byte_damage import digit, overflow
+from benchmarks.cases.files.damage import (
+    Variant,
+    blanks,
+    comment,
+    digits,
+    doubled,
+    header_again,
+    repeated,
+    second_table,
+    shifted,
+    shuffled,
+    truncated_row,
+    units,
+)
+from benchmarks.cases.files.layouts import Layout
 
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _RELS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -51,3 +73,66 @@ def _cell(value: object) -> str:
     if isinstance(value, str):
         return f'<c t="inlineStr"><is><t>{escape(value)}</t></is></c>'
     return f"<c><v>{value}</v></c>"
+
+
+def workbook_of(text: str, separator: str) -> bytes:
+    """A workbook of one sheet, of the lines and cells of a text; what is a number to Python is one in it."""
+    rows = [[_value(cell) for cell in line.split(separator)] for line in text.splitlines()]
+    with tempfile.TemporaryDirectory() as folder:
+        return write_workbook(Path(folder) / "file.xlsx", {"data": rows}).read_bytes()
+
+
+def _value(cell: str) -> object:
+    if not cell:
+        return None
+    try:
+        return (
+            float(cell) if cell.isascii() and "_" not in cell and abs(float(cell)) < 1e308 else cell
+        )
+    except ValueError:
+        return cell
+
+
+def damage_bytes(data: bytes, rng: np.random.Generator) -> tuple[str, bytes]:
+    """What was done to the bytes of a workbook, and what is left of them."""
+    way = int(rng.integers(5))
+    changed = bytearray(data)
+    if way == 0:
+        return "truncated", data[: int(rng.integers(1, len(data)))]
+    if way == 1:
+        for k in rng.choice(len(data), int(rng.integers(1, 9)), replace=False):
+            changed[k] ^= 1 << int(rng.integers(8))
+        return "bits flipped", bytes(changed)
+    if way == 2:
+        k = int(rng.integers(len(data)))
+        changed[k : k + 64] = bytes(len(changed[k : k + 64]))
+        return "zeros", bytes(changed)
+    if way == 3:
+        return "appended to itself", data + data
+    k, n = int(rng.integers(len(data))), int(rng.integers(1, 200))
+    return "bytes lost", data[:k] + data[k + n :]
+
+
+def variants_of_workbook(layout: Layout, count: int, seed: int) -> Iterator[Variant]:
+    """Damaged workbooks with the rows of a layout: damages of rows and cells, and of bytes."""
+    rng = np.random.default_rng(seed)
+    whole = workbook_of(layout.text(), layout.separator)
+    for k in range(count):
+        if k % 3 == 0:
+            kind, data = damage_bytes(whole, rng)
+            yield Variant(kind=kind, data=data)
+            continue
+        variant = _CELL_DAMAGES[k % len(_CELL_DAMAGES)](layout, rng)
+        text = "" if variant is None else variant.data.decode()
+        # A last row of zeros is a point like others: nothing in a workbook says how its numbers were written.
+        if variant is not None and text.split("\n")[-2] != layout.separator.join(
+            ["0"] * len(layout.rows[0])
+        ):
+            yield replace(variant, data=workbook_of(text, layout.separator))
+
+
+_CELL_DAMAGES = (
+    truncated_row, shuffled, header_again, comment, doubled, repeated, digits, units, blanks, shifted, second_table,
+    digit, overflow,
+)  # fmt: skip
+"""Damages that a workbook may have: its cells are numbers, so that none is cut, encoded, or written with a comma."""

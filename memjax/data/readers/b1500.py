@@ -41,9 +41,7 @@ class B1500Reader(AbstractReader):
         blocks = [b for b in _blocks(source.text, warnings) if b[2]]
         for k, (settings, names, rows) in enumerate(blocks):
             ended = k < len(blocks) - 1 or is_ended(source.text)
-            rows = check_rows(
-                rows, warnings, ended=ended, columns=max(len(names), 1), where=where
-            )
+            rows = check_rows(rows, warnings, ended=ended, columns=max(len(names), 1), where=where)
             records += _tables(settings, names, rows, where, warnings)
         if not records:
             raise ReaderError(

@@ -29,6 +29,7 @@ class _Block:
     factors: tuple[tuple[float, float, bool], ...]
     rows: list[Row]
     width: int
+    nameless: int
 
 
 @final
@@ -68,6 +69,10 @@ class DecaySheetsReader(AbstractRecordReader):
                 continue
             prefix = name if len(sheets) > 1 else ""
             remarks: list[str] = []
+            if block.nameless:
+                remarks.append(
+                    f"{block.nameless} columns without a name that begin below the first row are taken as further runs"
+                )
             ended = source.data.startswith(WORKBOOK_MAGIC) or is_ended(source.text)
             rows = check_rows(
                 block.rows, remarks, ended=ended, columns=block.width, where=where
@@ -137,9 +142,11 @@ def _block(numbered: list[Row]) -> _Block | None:
     body = numbered[first:]
     width = len(rows[at])
     filled = [any(is_number(r[k]) for _, r in body if k < len(r)) for k in range(width)]
-    names, last = [], ""
+    names, last, nameless = [], "", 0
     for k, cell in enumerate(rows[at]):
         last = cell or (last if _role(last) in ("r", "g") and filled[k] else "")
+        # Joined cells have numbers from the first row on; cells that moved have them from a later one.
+        nameless += last != cell and not (k < len(body[0][1]) and is_number(body[0][1][k]))
         names.append(last)
     others = [r for k, r in enumerate(rows[:first]) if k != at]
     runs, factors, time = [], [], None
@@ -153,7 +160,9 @@ def _block(numbered: list[Row]) -> _Block | None:
             scale = _unit_below(others, k, "ohm" if role == "r" else "S") or column[role].factor
             factors.append((_unit_below(others, time[0], "s") or time[1], scale, role == "g"))
     return (
-        _Block(runs=tuple(runs), factors=tuple(factors), rows=body, width=width) if runs else None
+        _Block(runs=tuple(runs), factors=tuple(factors), rows=body, width=width, nameless=nameless)
+        if runs
+        else None
     )
 
 

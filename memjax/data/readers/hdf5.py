@@ -6,7 +6,7 @@ from typing import Any, final
 import numpy as np
 
 from memjax.data.base import AbstractReader, Options, Source, Table, Verdict, verdict
-from memjax.data.binary import is_hdf5
+from memjax.data.binary import is_hdf5, most_unpacked
 from memjax.data.tree import Array, tree_tables
 from memjax.errors import ReaderError
 
@@ -48,7 +48,7 @@ def hdf5_tree(source: Source) -> dict[str, Any]:
 
     try:
         with h5py.File(io.BytesIO(source.data), "r") as file:
-            return _group(file, file)
+            return _group(file, file, most_unpacked(len(source.data)))
     except Exception as error:  # h5py raises many kinds on damaged files
         raise ReaderError(
             f"a damaged HDF5 file ({error})",
@@ -57,7 +57,7 @@ def hdf5_tree(source: Source) -> dict[str, Any]:
         ) from None
 
 
-def _group(group: Any, file: Any) -> dict[str, Any]:
+def _group(group: Any, file: Any, most: int) -> dict[str, Any]:
     """Groups and datasets below; links that lead nowhere are left out."""
     arrays = {}
     for name in group:
@@ -65,19 +65,23 @@ def _group(group: Any, file: Any) -> dict[str, Any]:
         if name in _MATLAB_OWN or item is None:
             continue
         arrays[name] = (
-            _dataset(item, file) if item.__class__.__name__ == "Dataset" else _group(item, file)
+            _dataset(item, file, most)
+            if item.__class__.__name__ == "Dataset"
+            else _group(item, file, most)
         )
     return arrays
 
 
-def _dataset(item: Any, file: Any) -> Any:
+def _dataset(item: Any, file: Any, most: int) -> Any:
     """Array of a dataset; a group of compound ones and of references, which MATLAB uses for cells and structures."""
     import h5py
 
+    if item.nbytes > most:
+        raise ValueError(f"{item.name} unpacks to {item.nbytes / 2**20:.4g} MiB")
     values = item[()]
     if h5py.check_ref_dtype(item.dtype) is not None:
         targets = [file[ref] for ref in np.ravel(values) if ref]
-        return {str(k): _dataset(t, file) if isinstance(t, h5py.Dataset) else _group(t, file)
+        return {str(k): _dataset(t, file, most) if isinstance(t, h5py.Dataset) else _group(t, file, most)
                 for k, t in enumerate(targets)}  # fmt: skip
     if item.dtype.names:
         return {n: Array(values=np.atleast_1d(values)[n]) for n in item.dtype.names}

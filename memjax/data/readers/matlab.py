@@ -8,7 +8,7 @@ from typing import Any, final
 import numpy as np
 
 from memjax.data.base import AbstractReader, Options, Source, Table, Verdict, verdict
-from memjax.data.binary import MATLAB_MAGIC, is_hdf5
+from memjax.data.binary import MATLAB_MAGIC, inflate, is_hdf5
 from memjax.data.tree import tree_tables
 from memjax.errors import ReaderError
 
@@ -16,6 +16,9 @@ from .hdf5 import hdf5_tree
 from .json_arrays import branches
 
 _MATRIX, _COMPRESSED = 14, 15
+_DEEPEST = 64
+"""Structures in structures, at most."""
+
 _KINDS = (1, 2, 3, 4, 5, 6, 7, 9, 12, 13, 14, 15, 16, 17, 18)
 """Kinds of data elements that the format knows."""
 
@@ -76,7 +79,7 @@ def _older(data: bytes, where: str) -> dict[str, Any]:
     return branches(known)
 
 
-def _is_intact(data: bytes, little: bool) -> bool:
+def _is_intact(data: bytes, little: bool, depth: int = 0) -> bool:
     """Whether the elements of a content have known kinds and end within it; scipy takes both for granted.
 
     References
@@ -84,6 +87,8 @@ def _is_intact(data: bytes, little: bool) -> bool:
     .. [1] MathWorks, MAT-File Format, "Data Elements": a tag of kind and length, or both in four bytes.
     """
     order, place = "<" if little else ">", 0
+    if depth > _DEEPEST:
+        return False
     while place + 8 <= len(data):
         kind, length = struct.unpack_from(f"{order}II", data, place)
         if kind >> 16:  # a small element, whose data stand in its tag
@@ -95,10 +100,10 @@ def _is_intact(data: bytes, little: bool) -> bool:
         inner = data[begin:end] if kind == _MATRIX else b""
         if kind == _COMPRESSED:
             try:
-                inner = zlib.decompress(data[begin:end])
+                inner = inflate(data[begin:end])
             except zlib.error:
                 return False
-        if not _is_intact(inner, little):
+        if not _is_intact(inner, little, depth + 1):
             return False
         place = end if kind == _COMPRESSED else end + -end % 8
     return True

@@ -8,7 +8,7 @@ from typing import Any, final
 import numpy as np
 
 from memjax.data.base import AbstractReader, Options, Source, Table, Verdict, verdict
-from memjax.data.binary import NETCDF3_MAGIC, is_hdf5
+from memjax.data.binary import NETCDF3_MAGIC, is_hdf5, most_unpacked
 from memjax.errors import ReaderError
 
 
@@ -60,6 +60,8 @@ def _dataset(data: bytes) -> Any:
     hook, sys.unraisablehook = sys.unraisablehook, _ignore
     try:
         with xr.open_dataset(io.BytesIO(data), engine=engine, decode_times=False) as dataset:
+            if dataset.nbytes > most_unpacked(len(data)):
+                raise ValueError(f"it unpacks to {dataset.nbytes / 2**20:.4g} MiB")
             return dataset.load()
     except Exception as error:
         traceback.clear_frames(error.__traceback__)

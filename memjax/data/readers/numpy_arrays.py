@@ -7,7 +7,7 @@ from typing import final
 import numpy as np
 
 from memjax.data.base import AbstractReader, Options, Source, Table, Verdict, verdict
-from memjax.data.binary import NUMPY_MAGIC, WORKBOOK_MAGIC
+from memjax.data.binary import NUMPY_MAGIC, WORKBOOK_MAGIC, check_archive
 from memjax.data.tree import Array, tree_tables
 from memjax.errors import ReaderError
 
@@ -34,6 +34,7 @@ class NumpyReader(AbstractReader):
     def parse(self, source: Source, options: Options) -> tuple[Table, ...]:
         """Records of the file."""
         where = str(source.path)
+        check_archive(source.data, where=where)
         try:
             content = np.load(io.BytesIO(source.data), allow_pickle=False)
             arrays = {"": content} if isinstance(content, np.ndarray) else _read(content, where)

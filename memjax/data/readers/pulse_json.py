@@ -77,7 +77,9 @@ def _cycles(content: dict[str, Any], name: str, where: str) -> np.ndarray:
     if not _is_number(repeats) or repeats != round(repeats) or repeats < 1:
         raise ReaderError(f"repeats = {repeats!r:.40}", where=where, allowed="a whole number >= 1")
     if not isinstance(values, list) or not all(map(_is_number, values)):
-        raise ReaderError(f"{name} holds no plain numbers", where=where, allowed="a list of numbers")
+        raise ReaderError(
+            f"{name} holds no plain numbers", where=where, allowed="a list of numbers"
+        )
     repeats = int(repeats)
     if len(values) % repeats or len(values) < 2 * repeats:
         raise ReaderError(

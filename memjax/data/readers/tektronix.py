@@ -4,8 +4,8 @@ import re
 from typing import final
 
 from memjax.data.base import AbstractReader, Options, Source, Table, Verdict, verdict
-from memjax.data.scope import scope_table
 from memjax.data.row_checks import check_rows
+from memjax.data.scope import scope_table
 from memjax.data.text import is_ended, is_number, split_line, split_rows
 from memjax.errors import ReaderError
 

@@ -40,13 +40,15 @@ def parse_json(text: str) -> Any:
     return _checked(lambda: json.loads(text, object_pairs_hook=_unique))
 
 
-def parse_toml(text: str) -> dict[str, Any]:
+def parse_toml(text: str, *, where: str = "the file") -> dict[str, Any]:
     """Content of TOML.
 
     Parameters
     ----------
     text : str
         The text.
+    where : str
+        Its file, for the warning.
 
     Raises
     ------
@@ -64,7 +66,7 @@ def parse_toml(text: str) -> dict[str, Any]:
         if _CUT_EXPONENT.search(cut):
             raise ValueError(f"the file ends within a number, {cut!r}")
         warnings.warn(
-            f"the file ends without a line end: its last value, {cut:.40}, may be cut",
+            f"{where} ends without a line end: its last value, {cut:.40}, may be cut",
             MemjaxWarning, stacklevel=2,
         )  # fmt: skip
     return content
@@ -111,7 +113,9 @@ def load_toml(
     path: str | Path, error: type[MemjaxError], *, what: str, allowed: str
 ) -> dict[str, Any]:
     """Content of a TOML file; arguments and errors as `load_json` has them."""
-    return _loaded(path, parse_toml, error, what, allowed)
+    return _loaded(
+        path, lambda text: parse_toml(text, where=printable(path)), error, what, allowed
+    )
 
 
 def read_text(path: str | Path) -> str:

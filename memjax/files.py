@@ -39,10 +39,11 @@ def _temporary_path(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}.part")
 
 
-def _fail(path: Path, error: OSError) -> OutputError:
+def _fail(path: Path, error: OSError | ValueError) -> OutputError:
     """An `OutputError` that says in one line why the operating system refused."""
+    reason = getattr(error, "strerror", None) or error
     return OutputError(
-        f"cannot be written ({error.strerror or error})",
+        f"cannot be written ({reason})",
         where=str(path),
         fix="choose another --out",
     )
@@ -89,7 +90,7 @@ def prepare_output(
         probe = _temporary_path(path)
         probe.touch()
         probe.unlink()
-    except OSError as error:
+    except (OSError, ValueError) as error:  # a NUL in the name is the latter
         raise _fail(path, error) from None
     return path
 

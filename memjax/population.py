@@ -1,5 +1,6 @@
 """Many devices that differ: parameters drawn per device, and per cycle, from a correlated distribution."""
 
+import os
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -361,7 +362,7 @@ class Population(eqx.Module):
             If the file cannot be read, does not fit the base, or is of another model.
         """
         path = Path(path)
-        path = path / POPULATION if path.is_dir() else path
+        path = path / POPULATION if os.path.isdir(path) else path
         where = str(path)
         try:
             content = load_json(path, ModelError, what="no population can be read", allowed=_LAYOUT)

@@ -1,6 +1,7 @@
 """``memjax simulate --fit F --like PULSES``: the pulses of a measured file again, with fresh randomness."""
 
 import argparse
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -124,7 +125,7 @@ def _record(records: "list[PulseRecord]", options: argparse.Namespace, model: st
             f"parameters of the model {model!r}", where=options.fit, allowed=f"those of {options.model!r}"
         )  # fmt: skip
     path = Path(options.fit)
-    path = path / "fit.json" if path.is_dir() else path
+    path = path / "fit.json" if os.path.isdir(path) else path
     content = load_json(
         path, ModelError, what="no fit of pulses", allowed="the fit.json of a 'memjax fit'"
     )

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+from ..documents import printable
 from ..errors import FitError, MemjaxError, MemjaxWarning, SolveError
 from . import convert, datasets, export, models, observe, read, reservoir, run, simulate
 from .command import Parser, UsageError, join_negative_numbers, say
@@ -90,6 +91,8 @@ def _parser(name: str | None) -> Parser:
 
 def _run(words: list[str]) -> int:
     """Parse and run."""
+    if wrong := next((w for w in words if "\0" in w), None):
+        raise UsageError(f"a NUL in {wrong!r:.80}", where="the command line")
     name = next((w for w in words if not w.startswith("-")), None)
     options = _parser(name).parse_args(join_negative_numbers(words))
     if name is None:
@@ -143,6 +146,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter("always", MemjaxWarning)
             warnings.showwarning = _show_warning
             return _run(words)
     except SystemExit as stop:  # argparse after --help and --version
@@ -158,6 +162,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read the output has gone; the interpreter must not complain at its end either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
+    except OSError as error:  # a full disk, a name too long, a folder that nobody may write to
+        what = f"the system refuses: {error.strerror or error}"
+        say("error", f"{what}; in {printable(error.filename)}" if error.filename else what)
+        return 2
     except MemoryError:
         say(
             "error",

@@ -1,6 +1,7 @@
 """The files that a name stands for: a file, a folder, a pattern."""
 
 import glob
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,13 +32,13 @@ def data_files(name: str, *, suffixes: Sequence[str] = SUFFIXES) -> list[str]:
         If a folder holds no such file, or nothing matches a pattern.
     """
     path = Path(name)
-    if path.is_dir():
+    if os.path.isdir(path):  # False for a name that is too long, too
         files = [str(p) for p in path.iterdir() if p.is_file() and _suffix(p) in suffixes]
         if not files:
             raise ReaderError(
                 "a folder without files of measurements", where=name, allowed=", ".join(suffixes)
             )
-    elif not path.exists() and re.search(r"[*?\[]", name):
+    elif not os.path.exists(path) and re.search(r"[*?\[]", name):
         files = [p for p in glob.glob(name, recursive=True) if Path(p).is_file()]
         if not files:
             raise ReaderError(

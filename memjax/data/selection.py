@@ -14,6 +14,10 @@ _LISTED = 8
 """Sweeps that a message names at most."""
 
 
+_MOST_LABELS = 1_000_000
+"""Labels that may be named one by one or by ranges: no file at hand has a tenth."""
+
+
 def sweep_labels(text: str) -> tuple[int, ...]:
     """Labels out of words such as ``3-20,25``: numbers and ranges with both ends, separated by commas.
 
@@ -28,12 +32,16 @@ def sweep_labels(text: str) -> tuple[int, ...]:
         For anything else.
     """
     numbers: list[int] = []
+    if not text.isascii() or "_" in text:
+        raise ValueError(f"{text!r}: other digits than 0 to 9")
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
         low = int(first)
         high = int(last) if dash else low
         if high < low:
             raise ValueError(f"{part.strip()} runs backwards")
+        if high - low + len(numbers) > _MOST_LABELS:
+            raise ValueError(f"{part.strip()}: more than {_MOST_LABELS:,} labels")
         numbers += range(low, high + 1)
     return tuple(dict.fromkeys(numbers))
 

@@ -167,7 +167,14 @@ def split_line(line: str, separator: str | None = None) -> list[str]:
         separator = separator_of(line)
     if separator == " ":
         return line.split()
-    return [cell.strip() for cell in next(csv.reader([line], delimiter=separator))]
+    if '"' not in line:
+        return [cell.strip() for cell in line.split(separator)]
+    try:
+        return [cell.strip() for cell in next(csv.reader([line], delimiter=separator))]
+    except csv.Error as error:
+        raise ReaderError(
+            f"a line that cannot be parted into cells ({error}): {line:.40}...", where="the file"
+        ) from None
 
 
 def is_data(cells: list[str]) -> bool:

@@ -1,5 +1,6 @@
 """The numbers of a fit that a simulation needs, out of its ``fit.json``."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,7 +63,7 @@ def load_fit(path: str | Path) -> FitFile:
         If it cannot be read or is no fit.
     """
     path = Path(path)
-    path = path / "fit.json" if path.is_dir() else path
+    path = path / "fit.json" if os.path.isdir(path) else path
     where = str(path)
     content = load_json(path, ModelError, what="cannot be read as a fit", allowed=_LAYOUT)
     if not isinstance(content, dict):

@@ -1,5 +1,6 @@
 """A pulsed device and its randomness, out of the ``fit.json`` of conductances per pulse."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ def load_pulse_fit(path: str | Path, *, cycles: bool = False) -> tuple[Pulsed, P
         If it is no such fit.
     """
     path = Path(path)
-    path = path / "fit.json" if path.is_dir() else path
+    path = path / "fit.json" if os.path.isdir(path) else path
     fit = load_fit(path)
     try:
         pulses = load_json(path, ModelError, what="no fit of pulses", allowed=_LAYOUT)["pulses"]

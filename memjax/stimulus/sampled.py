@@ -27,6 +27,10 @@ def _as_array(x: Any) -> Any:
         ) from error
 
 
+_LONGEST = 1e200
+"""Time of a point that times its number is a number still [s]."""
+
+
 class Sampled(AbstractStimulus):
     """A measured or tabulated waveform.
 
@@ -98,7 +102,9 @@ def staircase(
     quantity: str = "voltage",
 ) -> Sampled:
     """Waveform of an instrument that holds each value for `point_time` [s]; value k from k to k + 1 times that."""
-    if not is_traced(point_time) and not (np.isfinite(point_time) and point_time > 0):
-        raise StimulusError(f"a point time of {point_time} s", allowed="a finite time > 0 s")
     values = _as_array(values)
+    if not is_traced(point_time) and not 0 < point_time < _LONGEST:
+        raise StimulusError(
+            f"a point time of {point_time} s", allowed=f"above 0 and below {_LONGEST:g} s"
+        )
     return Sampled(np.arange(len(values)) * point_time, values, "staircase", quantity)

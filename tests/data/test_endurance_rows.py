@@ -44,5 +44,5 @@ def test_states_that_do_not_take_turns_are_not_guessed(tmp_path):
 def test_a_line_that_is_cut_is_named(tmp_path):
     path = write(tmp_path / "c.csv", HIGH, LOW)
     path.write_text(path.read_text()[:-40] + "\n")
-    with pytest.raises(ReaderError, match=r"cells where the first line has 25 numbers; .*line 5"):
+    with pytest.raises(ReaderError, match=r"fewer cells than the 25 of the first line; .*line 5"):
         read_records(path, reader="endurance-rows")

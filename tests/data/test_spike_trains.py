@@ -58,7 +58,7 @@ def test_spikes_of_traces_are_their_rises_through_the_level(table):
         ("v_V,i_A\n0,1\n", "no time"),
         ("t_s,v_V\n0,1\n1,2\n", "a trace of v_V.*at which level"),
         ("train,t_s\n", "no rows"),
-        ("train,t_s\n0,0.1,7\n", "3 cells under 2 names.*line 2"),
+        ("train,t_s\n0,0.1,7\n", "3 cells under a header of 2.*line 2"),
         ("train,t_s\n0,\n", "no time.*line 2"),
         ("train,t_s\n0,soon\n", "'soon'.*line 2"),
     ],

@@ -68,7 +68,15 @@ def reading(path: Path, layout: Layout) -> Reading:
         if (p := getattr(record, "protocol", None)) is not None:
             numbers = [*p.voltages, *p.widths, p.period or 0.0, p.read_voltage]
             arrays[f"{label}/protocol"] = np.array(numbers)
-    return Reading(arrays=arrays, warnings=tuple(remarks))
+    return Reading(arrays=_by_sweep(arrays), warnings=tuple(remarks))
+
+
+def _by_sweep(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The arrays with the points of each sweep together: where they stand in a file says nothing."""
+    if "/sweep" not in arrays:
+        return arrays
+    order = np.argsort(arrays["/sweep"], kind="stable")
+    return {n: x[order] if len(x) == len(order) else x for n, x in arrays.items()}
 
 
 def outcome(layout: Layout, whole: Reading, variant: Variant, path: Path) -> Result:

@@ -24,7 +24,8 @@ from benchmarks.cases.files.damage import (
     truncated_row,
     units,
 )
-from benchmarks.cases.files.layouts import Layout
+from benchmarks.cases.files.damaged import Result, outcome, reading
+from benchmarks.cases.files.layouts import Layout, comma, decay_table
 
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _RELS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -117,18 +118,23 @@ def variants_of_workbook(layout: Layout, count: int, seed: int) -> Iterator[Vari
     """Damaged workbooks with the rows of a layout: damages of rows and cells, and of bytes."""
     rng = np.random.default_rng(seed)
     whole = workbook_of(layout.text(), layout.separator)
-    for k in range(count):
+    made, k = 0, 0
+    while made < count:
+        k += 1
         if k % 3 == 0:
             kind, data = damage_bytes(whole, rng)
+            made += 1
             yield Variant(kind=kind, data=data)
             continue
         variant = _CELL_DAMAGES[k % len(_CELL_DAMAGES)](layout, rng)
-        text = "" if variant is None else variant.data.decode()
+        if variant is None:
+            continue
+        text = variant.data.decode()
         # A last row of zeros is a point like others: nothing in a workbook says how its numbers were written.
-        if variant is not None and text.split("\n")[-2] != layout.separator.join(
-            ["0"] * len(layout.rows[0])
-        ):
-            yield replace(variant, data=workbook_of(text, layout.separator))
+        if text.split("\n")[-2] == layout.separator.join(["0"] * len(layout.rows[0])):
+            continue
+        made += 1
+        yield replace(variant, data=workbook_of(text, layout.separator))
 
 
 _CELL_DAMAGES = (
@@ -136,3 +142,18 @@ _CELL_DAMAGES = (
     digit, overflow,
 )  # fmt: skip
 """Damages that a workbook may have: its cells are numbers, so that none is cut, encoded, or written with a comma."""
+
+
+def results_of_workbooks(count: int, seed: int) -> list[Result]:
+    """Results of so many damaged workbooks of each of two layouts: a sweep, and a resistance against time."""
+    results = []
+    for make in (comma, decay_table):
+        layout = make()
+        layout = replace(layout, name=f"workbook, {layout.name}")
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "file.xlsx"
+            path.write_bytes(workbook_of(layout.text(), layout.separator))
+            whole = reading(path, layout)
+            for variant in variants_of_workbook(layout, count, seed):
+                results.append(outcome(layout, whole, variant, path))
+    return results

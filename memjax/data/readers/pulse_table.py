@@ -16,6 +16,7 @@ from memjax.data.record_columns import (
     require,
     roles,
 )
+from memjax.data.row_checks import lines_of
 from memjax.data.text import split_line
 from memjax.errors import ReaderError
 
@@ -60,6 +61,10 @@ class PulseTableReader(AbstractRecordReader):
         device = labels(table, labelling)
         kinds = np.array([_kind(x, where) for x in table.columns[columns["branch"].place]])
         pulse = numbers(table, columns["pulse"], where=where)
+        if lost := [n for n, x in zip(table.lines, pulse, strict=True) if not np.isfinite(x)]:
+            raise ReaderError(
+                "no count of the pulse", where=f"{where}, {lines_of(lost)}", allowed="0, 1, 2, ..."
+            )
         warnings = (*table.warnings, *assumed_units(table, [column]))
         warnings += label_remarks(table, labelling, "devices")
         return tuple(

@@ -173,6 +173,7 @@ def read_group(t: Table, name: str, seed: int, sketch: Sketch) -> Group:
         with t.errors_at("n"):
             check_members(sketch.n, where="")
         if t.wrong:
+            sketch.n = None  # connections to so many are not judged
             t.give_up()
     return t.give_up() if kind is None else _KINDS[kind](t, name, seed, sketch)
 

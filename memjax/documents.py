@@ -113,9 +113,7 @@ def load_toml(
     path: str | Path, error: type[MemjaxError], *, what: str, allowed: str
 ) -> dict[str, Any]:
     """Content of a TOML file; arguments and errors as `load_json` has them."""
-    return _loaded(
-        path, lambda text: parse_toml(text, where=printable(path)), error, what, allowed
-    )
+    return _loaded(path, lambda text: parse_toml(text, where=printable(path)), error, what, allowed)
 
 
 def read_text(path: str | Path) -> str:

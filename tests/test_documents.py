@@ -53,12 +53,15 @@ def test_toml_that_is_cut_or_deep_is_refused(text, message):
 
 @pytest.mark.parametrize("text", ["x = 1.25", "a = 1\nx = 1_000", "[t]\nx = 1979-05-27"])
 def test_a_last_value_without_a_line_end_may_be_cut(text):
-    with pytest.warns(MemjaxWarning, match="the file ends without a line end: its last value, .* may be cut"):
+    with pytest.warns(
+        MemjaxWarning, match="the file ends without a line end: its last value, .* may be cut"
+    ):
         assert parse_toml(text)
 
 
 @pytest.mark.parametrize(
-    "text", ["x = 1\n", "x = 'word'", "x = [1, 2]", "x = true", "x = { y = 1 }", "[t]", "x = 1 # all"]
+    "text",
+    ["x = 1\n", "x = 'word'", "x = [1, 2]", "x = true", "x = { y = 1 }", "[t]", "x = 1 # all"],
 )
 def test_a_last_value_that_is_closed_is_whole(text):
     assert last_bare_value(text) == ""
@@ -67,7 +70,11 @@ def test_a_last_value_that_is_closed_is_whole(text):
 
 def test_files_that_cannot_be_read_are_errors_of_the_given_type(tmp_path):
     about = dict(what="no fit", allowed="a fit")
-    for name, message in ((tmp_path / "none.json", "no such file"), ("a\0b", "null"), ("a" * 5000, "too long")):
+    for name, message in (
+        (tmp_path / "none.json", "no such file"),
+        ("a\0b", "null"),
+        ("a" * 5000, "too long"),
+    ):
         with pytest.raises(ModelError, match=message) as error:
             load_json(name, ModelError, **about)
         assert len(error.value.lines) == 1

@@ -13,7 +13,9 @@ from memjax.network.edges import by_distance, dense, fixed_fan_in
 def test_what_does_not_fit_is_refused_with_what_would(monkeypatch):
     monkeypatch.setattr(memory, "free_memory", lambda: 2**30)
     memory.check_size(2**20, 1024, what="rows", where="x", error=ModelError)
-    with pytest.raises(ModelError, match=r"2e\+09 rows take 1.91e\+03 GiB; in x; allowed: at most 1e\+06, .*1 GiB"):
+    with pytest.raises(
+        ModelError, match=r"2e\+09 rows take 1.91e\+03 GiB; in x; allowed: at most 1e\+06, .*1 GiB"
+    ):
         memory.check_size(2e9, 1024, what="rows", where="x", error=ModelError)
 
 

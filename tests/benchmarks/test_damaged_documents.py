@@ -26,7 +26,10 @@ def document(request):
 
 
 @settings(
-    max_examples=20, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=20,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(seed=st.integers(0, 2**32 - 1), which=st.sampled_from(DAMAGES))
 def test_no_damage_ends_in_an_exception_or_silently_elsewhere(document, tmp_path, seed, which):

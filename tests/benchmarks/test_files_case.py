@@ -47,7 +47,10 @@ def test_an_undamaged_file_is_read_to_the_numbers_that_were_written(layout, tmp_
 
 
 @settings(
-    max_examples=12, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=12,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(seed=st.integers(0, 2**32 - 1), which=st.sampled_from(EVERY))
 def test_no_damage_ends_in_an_exception_or_in_silently_other_numbers(layout, tmp_path, seed, which):

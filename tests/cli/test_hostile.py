@@ -23,7 +23,10 @@ def files(tmp_path, monkeypatch):
     return tmp_path
 
 
-SIMULATE = "simulate vteam --params p.toml --stimulus s.csv --out o.csv".split()
+_VTEAM, _OUT = ["simulate", "vteam"], ["--out", "o.csv"]
+SIMULATE = [*_VTEAM, "--params", "p.toml", "--stimulus", "s.csv", *_OUT]
+POPULATION = [*_VTEAM, "--population", "pop.json", "--stimulus", "s.csv", *_OUT]
+LIKE = [*_VTEAM, "--params", "p.toml", "--like", "iv.csv", *_OUT]
 
 WORDS = {
     "1e+12 members take": [*SIMULATE, "--members", "1000000000000"],
@@ -31,26 +34,25 @@ WORDS = {
     "'1_0'; allowed: a whole number": [*SIMULATE, "--members", "1_0"],
     "'١'; allowed: a finite number": [*SIMULATE, "--series-resistance", "١"],
     "rows every 1e-300 s": [*SIMULATE, "--save-every", "1e-300"],
-    "1e+09 members take": "simulate vteam --population pop.json --stimulus s.csv --members 1000000000 --out o.csv".split(),
-    "a point time of 1e+308 s": "simulate vteam --params p.toml --like iv.csv --point-time 1e308 --out o.csv".split(),
+    "1e+09 members take": [*POPULATION, "--members", "1000000000"],
+    "a point time of 1e+308 s": [*LIKE, "--point-time", "1e308"],
     "labels such as 3-20": ["read", "iv.csv", "--sweeps", "1-99999999999999"],
     "a NUL in": ["read", "a\0b.csv"],
     "cannot be opened (File name too long); in aaa": ["read", LONG],
     "cannot be written (File name too long": ["read", "iv.csv", "--out", f"{LONG}.csv"],
     "no file, but a device": ["read", "/dev/zero"],
-    "cannot be read as a fit: File name too long": f"simulate vteam --fit {LONG} --stimulus s.csv --out o.csv".split(),
-    "no channel": ["read", "iv.csv", "--columns", "v=\x1b[2J,i=2"],
+    "cannot be read as a fit: File name too long": [*_VTEAM, "--fit", LONG, "--stimulus", "s.csv", *_OUT],
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("message", [m for m in WORDS if m != "no channel"])
+@pytest.mark.parametrize("message", WORDS)
 def test_words_and_names_are_refused_before_anything_is_done(refused, files, message):
     assert message in refused(*WORDS[message])
     assert {p.name for p in files.iterdir()} == {"iv.csv", "s.csv", "p.toml", "pop.json"}
 
 
 def test_what_no_terminal_shows_is_escaped(refused, files):
-    line = refused(*WORDS["no channel"])
+    line = refused("read", "iv.csv", "--columns", "v=\x1b[2J,i=2")
     assert "\x1b" not in line
     assert r"\x1b[2J" in line
 
@@ -86,9 +88,10 @@ def test_packed_files_are_refused_while_they_unpack(refused, files, monkeypatch)
     line = refused("read", "bomb.csv.gz")
     assert f"allowed: at most {MOST_UNPACKED} times the size of the file" in line
     write_workbook(files / "a.xlsx", {"a": [["V (V)", "I (A)"], [1, 2], [2, 3]]})
-    with zipfile.ZipFile(files / "a.xlsx") as old, zipfile.ZipFile(
-        files / "bomb.xlsx", "w", zipfile.ZIP_DEFLATED
-    ) as new:
+    with (
+        zipfile.ZipFile(files / "a.xlsx") as old,
+        zipfile.ZipFile(files / "bomb.xlsx", "w", zipfile.ZIP_DEFLATED) as new,
+    ):
         for name in old.namelist():
             more = b"<!--" + b"0" * 4_000_000 + b"-->" if "sheet1" in name else b""
             new.writestr(name, old.read(name) + more)
@@ -113,7 +116,9 @@ def test_files_that_ended_in_tracebacks(refused, files, name, text, message):
 
 
 def test_a_trailing_separator_of_pulse_tables_is_no_column(run, files):
-    rows = [f"a,{b},0,{k},{g}e-5," for b, gs in (("P", "123"), ("D", "321")) for k, g in enumerate(gs)]
+    rows = [
+        f"a,{b},0,{k},{g}e-5," for b, gs in (("P", "123"), ("D", "321")) for k, g in enumerate(gs)
+    ]
     (files / "pulses.csv").write_text("\n".join(["device,branch,cycle,pulse,g_S,", *rows, ""]))
     ended = run("read", "pulses.csv")
     assert ended.status == 0
@@ -124,4 +129,7 @@ def test_a_parameter_file_that_may_be_cut_is_said_by_the_program(run, files):
     (files / "p.toml").write_text("k_on = 10")
     ended = run("export", "vteam", "--params", "p.toml", "--to", "spice", "--out", "d.cir")
     assert ended.status == 0
-    assert "memjax: warning: p.toml ends without a line end: its last value, 10, may be cut" in ended.err
+    assert (
+        "memjax: warning: p.toml ends without a line end: its last value, 10, may be cut"
+        in ended.err
+    )

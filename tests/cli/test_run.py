@@ -236,7 +236,7 @@ def test_mistakes_in_different_places_are_a_line_each(network, run, tmp_path):
 
 def test_wrong_options_are_one_line(network, refused, tmp_path):
     out = tmp_path / "out"
-    assert "No such file" in refused("run", tmp_path / "none.toml", "--out", out)
+    assert "no such file" in refused("run", tmp_path / "none.toml", "--out", out)
     assert "in --devices; allowed: 1 to " in refused(
         "run", network(), "--out", out, "--devices", 99
     )

@@ -5,6 +5,7 @@ import pytest
 
 from memjax.data import read
 from memjax.data.plausibility import odd_conductances, single_jumps, size_remarks
+from memjax.errors import ReaderError
 
 
 def rows(v, i):
@@ -15,7 +16,9 @@ def loop(n=100):
     """A loop through a resistance, with noise of 2 %."""
     rng = np.random.default_rng(0)
     v = np.interp(np.arange(4 * n + 1), n * np.array([0, 1, 3, 4]), [0, 1, -1, 0])
-    return v, 1e-5 * v * (1 + 0.02 * rng.standard_normal(len(v))) + 1e-9 * rng.standard_normal(len(v))
+    return v, 1e-5 * v * (1 + 0.02 * rng.standard_normal(len(v))) + 1e-9 * rng.standard_normal(
+        len(v)
+    )
 
 
 def remarks(tmp_path, v, i):
@@ -86,7 +89,7 @@ def test_an_overflow_is_dropped_and_named_with_its_line(tmp_path, word):
     path = tmp_path / "file.csv"
     path.write_text(rows(*loop()).replace("0.5,", f"0.5,{word}\n0.5,", 1))
     if word == "OVLD":
-        with pytest.raises(Exception, match="'OVLD' in column 'i_A' is not a number.*line 52"):
+        with pytest.raises(ReaderError, match=r"'OVLD' in column 'i_A' is not a number.*line 52"):
             read(path)
         return
     m = read(path)

@@ -123,4 +123,6 @@ def test_more_draws_than_memory_holds_are_refused_before_the_file_is_read(tmp_pa
     words = ["fit", "none.csv", "--model", "mms", "--stochastic", "--draws", "1000000000000"]
     assert main([*words, "--out", str(tmp_path / "out")]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("memjax: error: 1e+12 draws take 9.31e+05 GiB; in --draws; allowed: at most")
+    assert line.startswith(
+        "memjax: error: 1e+12 draws take 9.31e+05 GiB; in --draws; allowed: at most"
+    )

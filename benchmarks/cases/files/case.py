@@ -1,4 +1,4 @@
-"""Damaged files of every text format, and one large table."""
+"""Damaged files of every text format, of settings and of workbooks, and one large table."""
 
 import json
 import subprocess
@@ -6,12 +6,15 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.cases.files.damaged import OUTCOMES, flaws, study, table
-from benchmarks.cases.files.layouts import LAYOUTS
+from benchmarks.cases.files.damaged import LAYOUTS, OUTCOMES, flaws, study, table
+from benchmarks.cases.files.damaged_documents import study as study_documents
+from benchmarks.cases.files.documents import DOCUMENTS
+from benchmarks.cases.files.workbook import results_of_workbooks
 from benchmarks.records import Recorder
 from benchmarks.registry import Case
 from benchmarks.timing import Times
@@ -69,6 +72,30 @@ def measure_damage(record: Recorder, count: int) -> None:
         )  # fmt: skip
 
 
+def measure_documents(record: Recorder, count: int) -> None:
+    """A record for each kind of settings, and one for workbooks: what damaged variants became."""
+    studies = {make().name: partial(study_documents, documents=(make,)) for make in DOCUMENTS}
+    studies["workbooks"] = results_of_workbooks
+    for name, run_study in studies.items():
+        start = time.perf_counter()
+        results = run_study(count, 7)
+        counts = Counter(r.outcome for r in results)
+        wrong = Counter(
+            f"{r.outcome}: {r.kind}" for r in results if r.outcome in ("exception", "silent")
+        )
+        record.ok(
+            "damaged settings",
+            Times(run=[time.perf_counter() - start]),
+            error=float(wrong.total()),
+            tolerance=0.0,
+            reference="variants that end in an exception, or in something else without a word",
+            problem=name,
+            n=len(results),
+            dtype="float64",
+            extra={"outcomes": dict(counts), "wrong": wrong},
+        )
+
+
 def measure_large(record: Recorder, rows: int) -> None:
     """Time and memory of one large table, read in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
@@ -97,6 +124,7 @@ def measure_large(record: Recorder, rows: int) -> None:
 def run(size: str, record: Recorder) -> None:
     """Damage, and size."""
     measure_damage(record, VARIANTS[size])
+    measure_documents(record, VARIANTS[size] // 2)
     measure_large(record, ROWS[size])
 
 

@@ -29,6 +29,9 @@ _NEIGHBOURS = 20
 _SAMPLE = 100
 """Rows above a footer that all have to be written alike; twenty may be so by chance."""
 
+_FEWEST = 2
+"""Numbers above the last one that have to be there before any way of writing counts as the rule."""
+
 _FOOTER = 5
 """Last rows that may be no part of the table."""
 
@@ -234,6 +237,8 @@ def is_cut(cell: str, above: Sequence[str]) -> bool | None:
             return None
         if most >= 0 or own[k] >= 0:
             digits = max(f.whole + max(f.decimals, 0) for f in forms)
+            if k > 0 and len(forms) < _FEWEST:
+                return None
             fixed = k == 0 or most == least
             return False if fixed or own.whole + max(own.decimals, 0) >= digits else None
     return False

@@ -72,10 +72,11 @@ class Network:
         if not (np.isfinite(duration) and duration > 0):
             raise NetworkError(f"duration = {duration!r} s", allowed="a finite number > 0 s")
         clock = self.clock
-        n = int(np.ceil(duration / clock.exchange - 1e-6))
-        if n * clock.steps >= 2**31:
+        steps = float(duration) / float(clock.dt)  # infinite where it overflows
+        n = int(np.ceil(duration / clock.exchange - 1e-6)) if steps < 2**31 else 0
+        if steps >= 2**31 or n * clock.steps >= 2**31:
             raise NetworkError(
-                f"{duration / clock.dt:.3g} steps",
+                f"{steps:.3g} steps",
                 where="Network",
                 allowed="fewer than 2^31",
                 fix="a longer step",

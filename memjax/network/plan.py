@@ -26,6 +26,9 @@ LONGEST = 256
 TABLES_OF_DEVICES = ("edge", "post", "first_in", "edge_in")
 """Tables of connections whose weights are devices."""
 
+_MOST_STEPS = 2.0**31
+"""Steps of a delay, a width or a record: what counts them has 32 bits."""
+
 _STEP_TOLERANCE = 1e-3
 """Share of a step by which a time may miss a multiple of it."""
 
@@ -58,14 +61,14 @@ class Clock:
         NetworkError
             With the step.
         """
-        n = round(time / self.dt)
+        n = round(time / self.dt) if time < _MOST_STEPS * self.dt else 0
         if n < 1 or abs(time / self.dt - n) > _STEP_TOLERANCE:
-            allowed = f"a multiple of dt = {self.dt:g} s"
+            allowed = f"a multiple of dt = {self.dt:g} s, below {_MOST_STEPS * self.dt:g} s"
             raise NetworkError(f"{time:g} s", where=where, allowed=allowed)
 
     def exchanges(self, time: float, *, where: str) -> int:
         """A time as so many exchanges."""
-        n = round(time / self.exchange)
+        n = round(time / self.exchange) if time < _MOST_STEPS * self.exchange else 0
         if n < 1 or abs(time / self.exchange - n) * self.steps > _STEP_TOLERANCE:
             raise NetworkError(
                 f"{time:g} s",
@@ -86,7 +89,7 @@ def record_steps(timing: Clock, every: float | None) -> int:
     """
     if every is None:
         return timing.steps
-    n = round(every / timing.dt) if math.isfinite(every) else 0
+    n = round(every / timing.dt) if every < _MOST_STEPS * timing.dt else 0
     if not 1 <= n < 2**31 or abs(every / timing.dt - n) > _STEP_TOLERANCE:
         multiple = max(n, 1) * timing.dt
         raise NetworkError(
@@ -124,9 +127,8 @@ def clock(dt: float, projections: Sequence[Projection], steps: int | None) -> Cl
         common = max(int(min([LONGEST, *free])), 1)
     # Delays of edges are taken to the nearest interval, which may not be longer than the shortest.
     limit = min([LONGEST, *free])
-    return Clock(
-        dt, max((d for d in range(1, common + 1) if common % d == 0 and d <= limit), default=1)
-    )
+    candidates = range(1, min(common, int(limit)) + 1)
+    return Clock(dt, max((d for d in candidates if common % d == 0), default=1))
 
 
 @dataclass(frozen=True, eq=False)

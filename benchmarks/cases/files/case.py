@@ -6,8 +6,10 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -74,7 +76,9 @@ def measure_damage(record: Recorder, count: int) -> None:
 
 def measure_documents(record: Recorder, count: int) -> None:
     """A record for each kind of settings, and one for workbooks: what damaged variants became."""
-    studies = {make().name: partial(study_documents, documents=(make,)) for make in DOCUMENTS}
+    studies: dict[str, Callable[..., Sequence[Any]]] = {
+        make().name: partial(study_documents, documents=(make,)) for make in DOCUMENTS
+    }
     studies["workbooks"] = results_of_workbooks
     for name, run_study in studies.items():
         start = time.perf_counter()

@@ -67,9 +67,17 @@ def by_label(
         if not alone:
             names = tuple(" ".join(map(_word, row)) for row in _firsts(joined, groups))
         warnings.append(f"{len(names)} sweeps numbered in the order of their names in the file")
+    if alone_in := _single_points(number, lines):
+        warnings.append(f"a sweep of one point, where others have many: {lines_of(alone_in)}")
     if t is not None:
         _refuse_backwards(t, number, lines, where)
     return Sweeps(number=number, names=names, warnings=tuple(warnings))
+
+
+def _single_points(number: np.ndarray, lines: np.ndarray) -> list[int]:
+    """Lines of sweeps of one point where half of the sweeps have five or more: their labels may be damaged."""
+    _, first, counts = np.unique(number, return_index=True, return_counts=True)
+    return lines[first[counts == 1]].tolist() if np.median(counts) >= 5 else []
 
 
 def _joined(groups: list[np.ndarray]) -> Int[np.ndarray, " points"]:

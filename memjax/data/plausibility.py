@@ -22,7 +22,7 @@ _ALIKE = 1.5
 _NEAR_ZERO = 0.05
 """Share of the largest voltage below which a current may cross 0."""
 
-_STRAY = 0.5
+_STRAY = 0.35
 """Share of the range of all others by which a conductance has to differ from both neighbours, to the same side."""
 
 _LAST, _EVEN, _FAR = 5, 1.5, 3.0
@@ -156,13 +156,13 @@ def odd_conductances(g: Float[np.ndarray, "cycles points"]) -> list[str]:
 
 
 def _strays(row: Float[np.ndarray, " points"]) -> list[int]:
-    """Inner points that differ from both neighbours by half of the range of all other points, to the same side."""
+    """Inner points that differ from both neighbours by a share of the range of all other points, to the same side."""
     if len(row) < 5:
         return []
     steps = np.diff(row)
     turn = np.flatnonzero(steps[1:] * steps[:-1] < 0) + 1
     size = np.minimum(np.abs(steps[turn - 1]), np.abs(steps[turn]))
-    likely = turn[size > 0.25 * np.ptp(row)]
+    likely = turn[size > 0.2 * np.ptp(row)]
     return [
         k for k in likely.tolist()
         if min(abs(steps[k - 1]), abs(steps[k])) > _STRAY * np.ptp(np.delete(row, k))

@@ -64,7 +64,7 @@ def test_what_no_terminal_shows_is_escaped(refused, files):
         ("n = 4", "n = 1000000000000", "1e+12 members take"),
         ("n = 4", f"n = 1{'0' * 400}", "in groups.exc.n; allowed: a whole number"),
         ("every = 4e-5", "every = 1e400", "a finite number > 0"),
-        ('model = "threshold', 'params = "a\\u0000b"\nmodel = "threshold', "cannot be read (embedded null byte)"),
+        ('model = "threshold', 'params = "a\\u0000b"\nmodel = "threshold', "'a\\x00b' leads out of the folder"),
         ('model = "threshold', f'params = "{LONG}"\nmodel = "threshold', "cannot be read (File name too long)"),
     ],
 )  # fmt: skip

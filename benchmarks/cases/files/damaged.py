@@ -68,7 +68,7 @@ def reading(path: Path, layout: Layout) -> Reading:
         if (p := getattr(record, "protocol", None)) is not None:
             numbers = [*p.voltages, *p.widths, p.period or 0.0, p.read_voltage]
             arrays[f"{label}/protocol"] = np.array(numbers)
-    return Reading(arrays=_by_sweep(arrays), warnings=tuple(remarks))
+    return Reading(arrays=arrays, warnings=tuple(remarks))
 
 
 def _by_sweep(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -98,7 +98,7 @@ def outcome(layout: Layout, whole: Reading, variant: Variant, path: Path) -> Res
         expected = {n: x * (factor if n.endswith("/" + role) else 1) for n, x in expected.items()}
     known = set(map(_words, whole.warnings))
     new = [w for w in got.warnings if _words(w) not in known]
-    if _same(got.arrays, expected):
+    if _same(got.arrays, expected) or _same(_by_sweep(got.arrays), _by_sweep(expected)):
         how = "right"
     elif new:
         how = "warned"
@@ -128,6 +128,8 @@ def _differing(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> float:
 
     Sweeps are left out: where the voltage is another one they may be cut elsewhere.
     """
+    if a.keys() != b.keys() and len(a) == len(b):  # a label is another one
+        a, b = ({f"{k}/{n.split('/')[1]}": x for k, (n, x) in enumerate(d.items())} for d in (a, b))
     if a.keys() != b.keys() or any(x.shape != b[n].shape for n, x in a.items()):
         return np.inf
     pairs = ((x, b[n]) for n, x in a.items() if not n.endswith("/sweep"))

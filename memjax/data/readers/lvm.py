@@ -12,6 +12,10 @@ from memjax.errors import ReaderError
 _END = "***End_of_Header***"
 
 
+_AXES = ("time", "voltage", "electric_potential")
+"""What an x axis may measure to be used: the time, or the voltage of a sweep."""
+
+
 @final
 class LvmReader(AbstractReader):
     """``LabVIEW Measurement``, settings, ``***End_of_Header***``, then segments with a header each.
@@ -118,6 +122,10 @@ def _segment(
         x = _counted(about, len(rows), where)
     stated = [u.strip() or None for u in about.get("Y_Unit_Label", "").split(split)]
     axis = about.get("X_Dimension", "Time")
+    if axis.split() and axis.split()[0].lower() not in _AXES:
+        warnings.append(
+            f"the x axis measures {axis.split()[0]!r}, which is neither time nor voltage"
+        )
     # The format's times are in seconds, where it does not say otherwise.
     second = "s" if axis.lower().startswith("time") else None
     units = [about.get("X_Unit_Label", "").split(split)[0].strip() or second, *stated]

@@ -112,13 +112,27 @@ def test_wrong_tables_are_refused_in_words(write, text, says):
 
 
 @pytest.mark.parametrize(
-    "change", [{"Gset": "x"}, {"repeats": 4}, {"W": [0, 1]}, {"read_V": None}, {"Gset": None}]
-)
+    "change",
+    [
+        {"Gset": "x"}, {"repeats": 4}, {"W": [0, 1]}, {"read_V": None}, {"Gset": None}, {"repeats": "1"},
+        {"repeats": 1.5}, {"repeats": True}, {"V": [1, 1]}, {"V": [1, -1, 2]}, {"V": ["1", "-1"]}, {"V": 1},
+        {"V": [1000, -1]}, {"read_V": 5}, {"read_V": 0}, {"read_V": [0.1]}, {"T": -1}, {"T": 1e-9}, {"T": "1"},
+        {"W": [-1, 1]}, {"Gset": [1.0, "2", 3.0]},
+    ],
+)  # fmt: skip
 def test_wrong_json_is_refused_in_words(write, change):
     content = {"Gset": [1.0, 2.0, 3.0], "Greset": [3.0, 2.0, 1.0], "repeats": 1, "V": [1, -1],
                "W": [1, 1], "read_V": 0.1} | change  # fmt: skip
     with pytest.raises(ReaderError):
         read_records(write(json.dumps(content), "d.json"))
+
+
+def test_json_says_what_it_lacks(write):
+    content = {"Gset": [1.0, 2.0, 3.0], "Greset": [3.0, 2.0, 1.0], "repeats": 1, "V": [1, -1],
+               "W": [1, 1], "read_V": 0.1, "n": [2, 5]}  # fmt: skip
+    (record,) = read_records(write(json.dumps(content), "d.json"))
+    assert "no T: the time from pulse to pulse is not known" in record.warnings
+    assert "n = [2, 5] where the conductances are those of [2, 2] pulses a cycle" in record.warnings
 
 
 def test_measured_files(shared_data):

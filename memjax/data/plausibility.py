@@ -35,6 +35,7 @@ _MOST_VOLTAGE = 1e4
 """Voltage that no bench applies to such a device [V]."""
 
 
+@np.errstate(all="ignore")  # a quotient or a step of wild numbers may overflow
 def single_jumps(
     v: Float[np.ndarray, " points"],
     i: Float[np.ndarray, " points"],
@@ -87,6 +88,7 @@ def _jumps(v, i, sweep, side: int, *, above: bool) -> Bool[np.ndarray, " inner"]
     return still & alike & (_JUMP * here < lowest)
 
 
+@np.errstate(all="ignore")
 def size_remarks(v: Float[np.ndarray, " points"], i: Float[np.ndarray, " points"]) -> list[str]:
     """What to say of voltages and currents that are no device's: swapped columns, a wrong unit.
 
@@ -135,6 +137,7 @@ def jump_remarks(
     ]
 
 
+@np.errstate(all="ignore")
 def odd_conductances(g: Float[np.ndarray, "cycles points"]) -> list[str]:
     """What to say of single conductances after a pulse that lie far from the ones before and behind.
 
@@ -169,6 +172,7 @@ def _strays(row: Float[np.ndarray, " points"]) -> list[int]:
     ]  # fmt: skip
 
 
+@np.errstate(all="ignore")
 def end_remarks(
     v: Float[np.ndarray, " points"], lines: Sequence[int] | Int[np.ndarray, " points"]
 ) -> list[str]:

@@ -16,7 +16,9 @@ def free_memory() -> int | None:
         group = Path("/sys/fs/cgroup")
         limit, usage = ((group / f"memory.{k}").read_text().strip() for k in ("max", "current"))
         if limit != "max":
-            limits.append(int(limit) - int(usage))
+            # What files left in memory is counted as used, and gives way.
+            stat = dict(r.split() for r in (group / "memory.stat").read_text().splitlines())
+            limits.append(int(limit) - int(usage) + int(stat.get("inactive_file", 0)))
     except (OSError, ValueError):
         pass
     return min(limits) if limits else None

@@ -10,12 +10,11 @@ from benchmarks.cases.files.damaged_documents import (
     DAMAGES,
     OUTCOMES,
     Damaged,
-    flaws,
     outcome,
     study,
-    table,
 )
 from benchmarks.cases.files.documents import DOCUMENTS, stimulus
+from benchmarks.cases.files.outcomes import flaws, table
 
 MAKERS = {make.__name__: make for make in DOCUMENTS}
 
@@ -62,11 +61,11 @@ def test_the_study_tells_its_classes_apart(tmp_path):
 def test_the_table_counts_every_file_once():
     results = study(16, seed=3, documents=(stimulus,))
     assert len(results) == 16
-    assert sum(map(int, table(results).splitlines()[-1].split("|")[3:-1])) == 16
+    assert sum(map(int, table(results, OUTCOMES).splitlines()[-1].split("|")[3:-1])) == 16
     assert {r.outcome for r in results} <= set(OUTCOMES)
 
 
 @pytest.mark.study
 def test_of_five_hundred_damaged_files_of_each_kind_none_is_flawed():
     results = study(500, seed=7)
-    assert [f"{r.document}, {r.kind}: {r.outcome}" for r in flaws(results)] == []
+    assert [f"{r.name}, {r.kind}: {r.outcome}" for r in flaws(results)] == []

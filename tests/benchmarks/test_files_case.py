@@ -14,12 +14,11 @@ from benchmarks.cases.files.damaged import (
     EVERY,
     LAYOUTS,
     OUTCOMES,
-    flaws,
     outcome,
     reading,
     study,
-    table,
 )
+from benchmarks.cases.files.outcomes import flaws, table
 from benchmarks.cases.files.workbook import results_of_workbooks
 
 MAKERS = {make.__name__: make for make in LAYOUTS}
@@ -89,7 +88,7 @@ def test_the_table_counts_every_variant_once():
     results = study(12, layouts=(layouts.tabs, layouts.b1500))
     assert len(results) == 24
     counts = Counter(r.outcome for r in results)
-    last = table(results).splitlines()[-1].split("|")
+    last = table(results, OUTCOMES).splitlines()[-1].split("|")
     assert [int(x) for x in last[2:-1]] == [24, *(counts[o] for o in OUTCOMES)]
     assert flaws(results) == []
 
@@ -102,7 +101,7 @@ def test_the_large_file_has_the_rows_that_were_asked_for(tmp_path):
 
 def test_no_damaged_workbook_ends_in_an_exception_or_in_silently_other_numbers():
     results = results_of_workbooks(30, seed=5)
-    assert [f"{r.layout}, {r.kind}: {r.outcome}" for r in flaws(results)] == []
+    assert [f"{r.name}, {r.kind}: {r.outcome}" for r in flaws(results)] == []
     counts = Counter(r.outcome for r in results)
     assert len(results) == 60
     assert counts["right"]
@@ -112,10 +111,10 @@ def test_no_damaged_workbook_ends_in_an_exception_or_in_silently_other_numbers()
 @pytest.mark.study
 def test_of_five_hundred_damaged_workbooks_of_each_kind_none_is_flawed():
     results = results_of_workbooks(500, seed=11)
-    assert [f"{r.layout}, {r.kind}: {r.outcome}" for r in flaws(results)] == []
+    assert [f"{r.name}, {r.kind}: {r.outcome}" for r in flaws(results)] == []
 
 
 @pytest.mark.study
 def test_a_thousand_variants_of_each_format_hold_no_flaw():
     results = study(1000, seed=7)
-    assert [f"{r.layout}, {r.kind}: {r.outcome}" for r in flaws(results)] == []
+    assert [f"{r.name}, {r.kind}: {r.outcome}" for r in flaws(results)] == []

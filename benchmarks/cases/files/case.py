@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.cases.files.damaged import LAYOUTS, OUTCOMES, flaws, study, table
+from benchmarks.cases.files.damaged import LAYOUTS, OUTCOMES, study
 from benchmarks.cases.files.damaged_documents import study as study_documents
 from benchmarks.cases.files.documents import DOCUMENTS
+from benchmarks.cases.files.outcomes import flaws, table
 from benchmarks.cases.files.workbook import results_of_workbooks
 from benchmarks.records import Recorder
 from benchmarks.registry import Case
@@ -70,7 +71,7 @@ def measure_damage(record: Recorder, count: int) -> None:
             n=len(results),
             dtype="float64",
             extra={"outcomes": {o: counts[o] for o in OUTCOMES}, "wrong": wrong,
-                   "table": table(results).splitlines()},
+                   "table": table(results, OUTCOMES).splitlines()},
         )  # fmt: skip
 
 

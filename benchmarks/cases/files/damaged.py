@@ -8,7 +8,6 @@ import sys
 import tempfile
 import traceback
 import warnings
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from benchmarks.cases.files.byte_damage import BYTE_DAMAGES
 from benchmarks.cases.files.damage import DAMAGES, Variant
 from benchmarks.cases.files.further_layouts import FURTHER
 from benchmarks.cases.files.layouts import LAYOUTS as FIRST, Layout
+from benchmarks.cases.files.outcomes import Result, report
 from memjax.data import has_records, read, read_records
 from memjax.errors import MemjaxError
 
@@ -38,17 +38,6 @@ class Reading:
 
     arrays: dict[str, np.ndarray]
     warnings: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Result:
-    """How one variant ended, with what was said."""
-
-    layout: str
-    kind: str
-    outcome: str
-    remarks: str
-    data: bytes
 
 
 def reading(path: Path, layout: Layout) -> Reading:
@@ -82,7 +71,7 @@ def _by_sweep(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 def outcome(layout: Layout, whole: Reading, variant: Variant, path: Path) -> Result:
     """How the reading of a damaged file ends."""
     path.write_bytes(variant.data)
-    about: dict = dict(layout=layout.name, kind=variant.kind, data=variant.data)
+    about: dict = dict(name=layout.name, kind=variant.kind, data=variant.data)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -174,35 +163,10 @@ def study(count: int, seed: int = 0, layouts=LAYOUTS) -> list[Result]:
     return results
 
 
-def table(results: list[Result]) -> str:
-    """Counts of outcomes by format, as Markdown."""
-    rows = ["| format | variants | " + " | ".join(OUTCOMES) + " |"]
-    rows.append("|---" * (len(OUTCOMES) + 2) + "|")
-    names = [*dict.fromkeys(r.layout for r in results), "all"]
-    for name in names:
-        own = [r for r in results if name in (r.layout, "all")]
-        counts = Counter(r.outcome for r in own)
-        rows.append(
-            f"| {name} | {len(own)} | " + " | ".join(str(counts[o]) for o in OUTCOMES) + " |"
-        )
-    return "\n".join(rows)
-
-
-def flaws(results: list[Result]) -> list[Result]:
-    """Results that must not be."""
-    return [r for r in results if r.outcome in ("exception", "silent")]
-
-
 def main(words: list[str]) -> int:
-    """Print the table, and a line for each flaw."""
+    """Print the table, and a line for each kind of flaw."""
     count, seed = (int(words[k]) if len(words) > k else d for k, d in enumerate((500, 0)))
-    results = study(count, seed)
-    print(table(results))
-    for (layout, kind, how), n in sorted(
-        Counter((r.layout, r.kind, r.outcome) for r in flaws(results)).items()
-    ):
-        print(f"{n:4} {how}: {layout}, {kind}")
-    return bool(flaws(results))
+    return report(study(count, seed), OUTCOMES)
 
 
 if __name__ == "__main__":

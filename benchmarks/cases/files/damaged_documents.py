@@ -8,7 +8,6 @@ import sys
 import tempfile
 import traceback
 import warnings
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 
 from benchmarks.cases.files.damage import OTHER_DIGITS
 from benchmarks.cases.files.documents import DOCUMENTS, Content, Document, is_finite
+from benchmarks.cases.files.outcomes import Result, report
 from memjax.errors import MemjaxError, MemjaxWarning
 
 OUTCOMES = ("right", "as written", "warned", "refused", "exception", "silent")
@@ -138,21 +138,10 @@ DAMAGES: tuple[Callable[[str, np.random.Generator], Damaged], ...] = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, kw_only=True)
-class Result:
-    """How one damaged file ended, with what was said."""
-
-    document: str
-    kind: str
-    outcome: str
-    remarks: str
-    data: bytes
-
-
 def outcome(document: Document, whole: Content, damaged: Damaged, path: Path) -> Result:
     """How the loading of a damaged file ends."""
     path.write_bytes(damaged.data)
-    about: dict = dict(document=document.name, kind=damaged.kind, data=damaged.data)
+    about: dict = dict(name=document.name, kind=damaged.kind, data=damaged.data)
     try:
         with warnings.catch_warnings(record=True) as remarks:
             warnings.simplefilter("always")
@@ -215,35 +204,10 @@ def study(count: int, seed: int = 0, documents=DOCUMENTS) -> list[Result]:
     return results
 
 
-def table(results: list[Result]) -> str:
-    """Counts of outcomes by kind of document, as Markdown."""
-    rows = [
-        "| file | variants | " + " | ".join(OUTCOMES) + " |",
-        "|---" * (len(OUTCOMES) + 2) + "|",
-    ]
-    for name in [*dict.fromkeys(r.document for r in results), "all"]:
-        own = [r for r in results if name in (r.document, "all")]
-        counts = Counter(r.outcome for r in own)
-        rows.append(
-            f"| {name} | {len(own)} | " + " | ".join(str(counts[o]) for o in OUTCOMES) + " |"
-        )
-    return "\n".join(rows)
-
-
-def flaws(results: list[Result]) -> list[Result]:
-    """Results that must not be."""
-    return [r for r in results if r.outcome in ("exception", "silent")]
-
-
 def main(words: list[str]) -> int:
-    """Print the table, and a line for each flaw."""
+    """Print the table, and a line for each kind of flaw."""
     count, seed = (int(words[k]) if len(words) > k else d for k, d in enumerate((500, 0)))
-    results = study(count, seed)
-    print(table(results))
-    wrong = Counter((r.document, r.kind, r.outcome) for r in flaws(results))
-    for (name, kind, how), n in sorted(wrong.items()):
-        print(f"{n:4} {how}: {name}, {kind}")
-    return bool(flaws(results))
+    return report(study(count, seed), OUTCOMES)
 
 
 if __name__ == "__main__":

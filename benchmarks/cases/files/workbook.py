@@ -24,8 +24,9 @@ from benchmarks.cases.files.damage import (
     truncated_row,
     units,
 )
-from benchmarks.cases.files.damaged import Result, outcome, reading
+from benchmarks.cases.files.damaged import outcome, reading
 from benchmarks.cases.files.layouts import Layout, comma, decay_table
+from benchmarks.cases.files.outcomes import Result
 
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _RELS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"

@@ -65,6 +65,7 @@ sphinx_gallery_conf = {
     "gallery_dirs": ["gallery"],
     "filename_pattern": r"/\w+\.py$",
     "plot_gallery": not QUICK,
+    "parallel": 2,  # scripts side by side, by joblib
     "abort_on_example_error": True,
     "download_all_examples": False,
     "show_signature": False,

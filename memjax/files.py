@@ -1,5 +1,6 @@
 """Outputs that appear whole or not at all: they are written under a temporary name and then renamed."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -9,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from .errors import OutputError
+
+LOCK = ".lock"
+"""The file in a folder that the process which writes to it has locked."""
 
 
 def strict_json(content: Any) -> str:
@@ -37,6 +41,63 @@ def is_inside(name: str) -> bool:
 def _temporary_path(path: Path) -> Path:
     """A hidden name next to `path` that no other process uses."""
     return path.with_name(f".{path.name}.{os.getpid()}.part")
+
+
+def remove_temporaries(folder: Path, name: str = "*") -> None:
+    """Remove temporary files in a folder whose process was killed; `name` is that of the output, or a pattern."""
+    for path in folder.glob(f".{name}.*.part"):
+        process = path.suffixes[-2][1:]
+        if process.isdigit() and not _is_alive(int(process)):
+            path.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    """Whether there is a process of that number on this machine."""
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # of another user
+        return True
+    return True
+
+
+def holds_no_result(folder: Path) -> bool:
+    """Whether a folder holds nothing but folders, a lock and temporary files.
+
+    It is empty, or a run was killed in it before it had written anything.
+    """
+    return all(
+        p.is_dir() or p.name == LOCK or (p.name.startswith(".") and p.suffix == ".part")
+        for p in folder.rglob("*")
+    )
+
+
+@contextmanager
+def lock_folder(folder: Path) -> Iterator[None]:
+    """Keep other processes out of a folder; the lock ends with the process, however it ends.
+
+    Raises
+    ------
+    OutputError
+        If another one writes to it, or the operating system refuses.
+    """
+    import fcntl  # not on every system
+
+    try:
+        lock = open(folder / LOCK, "a")  # noqa: SIM115
+    except OSError as error:
+        raise _fail(folder, error) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise OutputError(
+                "another run is writing to it",
+                where=str(folder),
+                fix="wait for it, or choose another --out",
+            ) from error
+        yield
 
 
 def _fail(path: Path, error: OSError | ValueError) -> OutputError:
@@ -101,10 +162,11 @@ def _check_existing(path: Path, force: bool, folder: bool, marker: str | None) -
     if path.is_dir() != folder:
         kind = "a file" if folder else "a directory"
         raise OutputError(f"{kind} of that name exists", where=where, fix="choose another --out")
+    if folder and holds_no_result(path):
+        return
     if not force:
         raise OutputError("it exists already", where=where, fix="add --force to overwrite it")
-    strange = folder and marker and any(path.iterdir()) and not (path / marker).exists()
-    if strange:
+    if folder and marker and not (path / marker).exists():
         raise OutputError(
             f"the directory holds no {marker}",
             where=where,
@@ -130,7 +192,8 @@ def writing(path: str | Path) -> Iterator[Path]:
     except OSError as error:
         raise _fail(path, error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # its folder may have gone
+            temporary.unlink()
 
 
 @contextmanager

@@ -16,7 +16,14 @@ from memjax.cli.command import say
 from memjax.cli.options import file_of, files_of, measurement_from
 from memjax.errors import DataError, FitError, OutputError
 from memjax.fields import parameter_specs
-from memjax.files import prepare_output, write_json
+from memjax.files import (
+    LOCK,
+    holds_no_result,
+    lock_folder,
+    prepare_output,
+    remove_temporaries,
+    write_json,
+)
 from memjax.population import POPULATION
 
 from ..sweeps.content import to_json
@@ -105,6 +112,31 @@ def run_batch(options: argparse.Namespace, device: Any) -> int:
         places, why = wafer.from_names(list(named))
     check_request(device, options.free, dict(options.fix), dict(options.start))
     folder = _folder(options)
+    progress = Progress()
+    try:
+        with lock_folder(folder):
+            _prepare(folder, options.force)
+            return _fit_all(options, device, folder, named, (places, why), progress)
+    except KeyboardInterrupt:
+        done = f"{progress.done} of {len(named)} devices are done"
+        raise KeyboardInterrupt(f"{done}; the same command goes on") from None
+    except OutputError as error:
+        if not isinstance(error.__cause__, OSError):
+            raise
+        fix = "what is done stays: mend it (space, folder), and the same command goes on"
+        raise OutputError(error.what, where=error.where, fix=fix) from error
+
+
+def _fit_all(
+    options: argparse.Namespace,
+    device: Any,
+    folder: Path,
+    named: dict[str, str],
+    wafer_map: tuple[wafer.Positions, str],
+    progress: Progress,
+) -> int:
+    """Fit the devices into a locked folder, and write what they have in common; the exit status."""
+    places, why = wafer_map
     fits, command = folder / _FITS, "memjax " + shlex.join(sys.argv[1:])
 
     def keep(name: str, result: FitResult) -> None:
@@ -117,15 +149,9 @@ def run_batch(options: argparse.Namespace, device: Any) -> int:
 
     how = str([getattr(options, n, None) for n in ("reader", "columns", "shunt", "sign")])
     sources = {n: File(file_of(f), partial(read, f), how) for n, f in named.items()}
-    progress = Progress()
     about: dict[str, Any] = {"chunk": options.chunk, "each": keep, "tick": progress}
     about |= arguments(options) | {"free": options.free, "points": options.points}
-    try:
-        fits.mkdir(exist_ok=True)
-        rows = fit_batch(sources, device, out=folder / _CHUNKS, **about)
-    except KeyboardInterrupt:
-        done = f"{progress.done} of {len(named)} devices are done"
-        raise KeyboardInterrupt(f"{done}; the same command goes on") from None
+    rows = fit_batch(sources, device, out=folder / _CHUNKS, **about)
     drawn = batch_population(rows, fits, device)
     if drawn.population is None:
         (folder / POPULATION).unlink(missing_ok=True)
@@ -152,17 +178,28 @@ def run_batch(options: argparse.Namespace, device: Any) -> int:
 
 
 def _folder(options: argparse.Namespace) -> Path:
-    """The folder of the batch: a new one, that of a batch that goes on, or an emptied one with ``--force``."""
+    """The folder of the batch: a new one, that of a batch that goes on, or with ``--force`` one to be emptied."""
     out = Path(os.path.abspath(options.out))
     if (out / _CHUNKS / RUN).exists():
-        if not options.force:
-            return out
-        shutil.rmtree(out)
+        return out
     folder = prepare_output(out, force=options.force, folder=True, marker=_MARKER)
-    if folder.exists() and any(folder.iterdir()):
+    if folder.exists() and not holds_no_result(folder):
         raise OutputError("it exists already", where=str(out), fix="choose another --out")
     folder.mkdir(exist_ok=True)
     return folder
+
+
+def _prepare(folder: Path, force: bool) -> None:
+    """Empty a locked folder with ``--force``, and remove what a process that was killed was writing."""
+    chunks, fits = folder / _CHUNKS, folder / _FITS
+    if force and (chunks / RUN).exists():
+        # It may be killed here too: chunks first, which stand for fits, and last what tells that this is a batch.
+        others = [p for p in folder.iterdir() if p != chunks and p.name != LOCK]
+        for path in [*(p for p in chunks.iterdir() if p.name != RUN), *others, chunks]:
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    fits.mkdir(exist_ok=True)
+    for place in (folder, chunks, fits):
+        remove_temporaries(place)
 
 
 def _ended(

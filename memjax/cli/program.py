@@ -1,10 +1,13 @@
 """The program ``memjax``: it finds the command, runs it, and returns an exit status."""
 
+import contextlib
 import os
+import signal
 import sys
+import threading
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -130,6 +133,40 @@ def _on_bug(error: Exception) -> int:
     return 1
 
 
+def _on_refusal(error: OSError) -> int:
+    """A full disk under standard output, a name too long, a folder that has gone or that nobody may write to."""
+    what = f"the system refuses: {error.strerror or error}"
+    say("error", f"{what}; in {printable(error.filename)}" if error.filename else what)
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # The interpreter would try again at its end, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 2
+
+
+def _interrupt(number: int, frame: Any) -> None:
+    """SIGTERM is Ctrl-C: what a scheduler sends before it kills."""
+    on_ctrl_c = signal.getsignal(signal.SIGINT)
+    if not callable(on_ctrl_c):  # ignored, as in the background of a script
+        raise KeyboardInterrupt
+    on_ctrl_c(number, frame)
+
+
+@contextlib.contextmanager
+def _interrupted_by_sigterm() -> Iterator[None]:
+    """Within it SIGTERM interrupts, unless it is ignored or someone handles it."""
+    main_thread = threading.current_thread() is threading.main_thread()
+    if not main_thread or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line.
 
@@ -141,11 +178,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 0 done, 1 a bug, 2 wrong input, 3 nothing usable came out, 130 interrupted.
+        Exit status: 0 done, 1 a bug, 2 wrong input, 3 nothing usable came out, 130 interrupted by Ctrl-C or SIGTERM.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        with warnings.catch_warnings():
+        with _interrupted_by_sigterm(), warnings.catch_warnings():
             warnings.simplefilter("always", MemjaxWarning)
             warnings.showwarning = _show_warning
             return _run(words)
@@ -162,10 +199,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read the output has gone; the interpreter must not complain at its end either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
-    except OSError as error:  # a full disk, a name too long, a folder that nobody may write to
-        what = f"the system refuses: {error.strerror or error}"
-        say("error", f"{what}; in {printable(error.filename)}" if error.filename else what)
-        return 2
+    except OSError as error:
+        return _on_refusal(error)
     except MemoryError:
         say(
             "error",

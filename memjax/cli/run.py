@@ -176,6 +176,20 @@ def _number(x: float | None) -> str:
 
 
 def _run(options: argparse.Namespace) -> int:
+    try:
+        return _simulate(options)
+    except KeyboardInterrupt:
+        from ..network.run_store import MARKER
+
+        out = Path(options.out)
+        if not (out / MARKER).exists():
+            raise
+        text = f"what was simulated is in {out}; the same command with --resume goes on"
+        raise KeyboardInterrupt(text) from None
+
+
+def _simulate(options: argparse.Namespace) -> int:
+    """Run, draw, and say what happened; the exit status."""
     from .. import __version__
     from ..network import estimate
     from ..network.run_store import load_recording, read_about, run_network
@@ -190,31 +204,27 @@ def _run(options: argparse.Namespace) -> int:
     if sys.stderr.isatty() or size > _MUCH:
         say("note", f"about {size / 2**30 + _PROCESS:.1f} GiB of memory")
     out, began = Path(options.out), time.perf_counter()
-    try:
-        run_network(
-            file.network,
-            file.duration if options.duration is None else options.duration,
-            out,
-            watch=file.watch,
-            every=file.every,
-            conductances_every=file.conductances_every,
-            resume=options.resume,
-            force=options.force,
-            devices=devices,
-            progress=sys.stderr.isatty(),
-            energy=file.energy,
-            stimuli=file.stimuli,
-            about=({"area": _areas(file.models)} if file.energy else {})
-            | {
-                "file": options.file,
-                "read": file.source,
-                "memjax": __version__,
-                "memory_estimate_bytes": size,
-            },
-        )
-    except KeyboardInterrupt:
-        text = f"what was simulated is in {out}; the same command with --resume goes on"
-        raise KeyboardInterrupt(text) from None
+    run_network(
+        file.network,
+        file.duration if options.duration is None else options.duration,
+        out,
+        watch=file.watch,
+        every=file.every,
+        conductances_every=file.conductances_every,
+        resume=options.resume,
+        force=options.force,
+        devices=devices,
+        progress=sys.stderr.isatty(),
+        energy=file.energy,
+        stimuli=file.stimuli,
+        about=({"area": _areas(file.models)} if file.energy else {})
+        | {
+            "file": options.file,
+            "read": file.source,
+            "memjax": __version__,
+            "memory_estimate_bytes": size,
+        },
+    )
     wall = time.perf_counter() - began
     recording = load_recording(out, most=_RASTER_SPIKES)
     report = _summary(recording, file.network, wall, not options.resume)

@@ -16,7 +16,7 @@ from jaxtyping import Array, Float
 
 from ..cores import usable_cores
 from ..errors import FitError, NetworkError
-from ..files import writing
+from ..files import remove_temporaries, writing
 from ..network import Network
 from ..network.digest import Digest
 from .samples import Samples
@@ -254,8 +254,10 @@ def train(
         raise NetworkError("patience without a validation", where="train", fix="say validation=...")
     loop = _Loop(model, samples, training, validation)
     state = loop.begin()
-    if checkpoint is not None and Path(checkpoint).exists():
-        state = loop.load(Path(checkpoint))
+    if checkpoint is not None:
+        path = Path(checkpoint)
+        remove_temporaries(path.parent, path.name)
+        state = loop.load(path) if path.exists() else state
     from tqdm.auto import tqdm
 
     epochs = range(state.epoch, training.epochs)

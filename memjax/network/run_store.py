@@ -8,7 +8,6 @@ with the spikes of one that was not.
 """
 
 import contextlib
-import fcntl
 import io
 import json
 import os
@@ -16,7 +15,7 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -29,7 +28,7 @@ from jaxtyping import Float
 
 from ..circuit.power import kinds_of_elements
 from ..errors import NetworkError, OutputError
-from ..files import prepare_output, strict_json, writing
+from ..files import lock_folder, prepare_output, remove_temporaries, strict_json, writing
 from .energy import EnergyLedger, energy_report, poisson_stimuli
 from .energy_program import PHASES
 from .groups import Group, Neurons
@@ -44,7 +43,7 @@ SCHEMA_VERSION = 1
 MARKER, RECORDING, CHECKPOINT = "run.json", "recording.h5", "checkpoint.npz"
 """Files of a run."""
 
-_PARTS, _LOCK = "parts", ".lock"
+_PARTS = "parts"
 
 _CONDUCTANCES, _SERIES = "conductances_S", "conductance_series_S"
 _ENERGY_KEYS = ("energy_J", "time_s")
@@ -75,25 +74,6 @@ def _write_error(path: Path, error: BaseException) -> OutputError:
     )
 
 
-@contextlib.contextmanager
-def _lock_folder(folder: Path) -> Iterator[None]:
-    """Keep other runs out of a folder; the lock ends with the process, however it ends."""
-    try:
-        lock = open(folder / _LOCK, "w")  # noqa: SIM115
-    except OSError as error:
-        raise _write_error(folder, error) from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise OutputError(
-                "another run is writing to it",
-                where=str(folder),
-                fix="wait for it, or choose another --out",
-            ) from error
-        yield
-
-
 class _DeferredInterrupt:
     """Ctrl-C takes effect between two stretches; a second one at once."""
 
@@ -106,6 +86,8 @@ class _DeferredInterrupt:
         return self
 
     def _ask(self, number: int, frame: Any) -> None:
+        if number == signal.SIGINT and self.before == signal.SIG_IGN:
+            return  # a job in the background of a script
         if self.requests:
             raise KeyboardInterrupt
         self.requests = True
@@ -223,6 +205,9 @@ class _Folder:
         snapshot = self.checkpoint()
         if snapshot is not None:
             simulation.restore(snapshot.arrays)
+        else:  # the recording of a run that was about to be replaced
+            (self.path / RECORDING).unlink(missing_ok=True)
+        (self.path / _PARTS).mkdir(exist_ok=True)
         earlier = [p for p in self.parts if int(p.stem) < simulation.done]
         for part in (self.path / _PARTS).glob("*.h5"):
             if part not in earlier:
@@ -307,12 +292,17 @@ def _open_folder(path: Path, content: dict[str, Any], *, resume: bool, force: bo
 
 
 def _clear_folder(path: Path) -> None:
-    """Remove an earlier run from a locked folder."""
+    """Remove an earlier run from a locked folder.
+
+    The checkpoint first, without which nothing else is read, and last the mark that the folder is a run's: one that is
+    killed in between is resumed from the beginning, or replaced.
+    """
     try:
-        for old in (MARKER, RECORDING, CHECKPOINT):
+        for old in (CHECKPOINT, RECORDING):
             (path / old).unlink(missing_ok=True)
         shutil.rmtree(path / _PARTS, ignore_errors=True)
         (path / _PARTS).mkdir()
+        (path / MARKER).unlink(missing_ok=True)
     except OSError as error:
         raise _write_error(path, error) from error
 
@@ -418,9 +408,13 @@ def run_network(
     content = _description(network, duration, watch, about, **log)
     writes = jax.process_index() == 0
     folder = _open_folder(Path(out), content, resume=resume, force=force) if writes else Path(out)
-    with _lock_folder(folder) if writes else contextlib.nullcontext():
+    with lock_folder(folder) if writes else contextlib.nullcontext():
         if writes:
+            remove_temporaries(folder)
+            remove_temporaries(folder / _PARTS)
             if not resume:
+                if not force:  # nor has one ended meanwhile
+                    prepare_output(folder, folder=True)
                 _clear_folder(folder)
             _write_about(folder, content)
         simulation = Simulation(network, watch=watch, devices=devices, **log)

@@ -71,15 +71,32 @@ def quiet(model: SpikingNetwork) -> Network:
     return replace(net, groups=groups)
 
 
-@pytest.fixture(scope="module")
-def samples() -> Samples:
+def bright_pixels() -> Samples:
+    """Samples of three classes, each of which has pixels of its own that are bright."""
     rng = np.random.default_rng(2)
     labels = np.arange(24) % CLASSES
-    # Each class has pixels of its own that are bright.
     bright = (np.arange(INPUTS) % CLASSES == labels[:, None]) * 0.5
     return latency_samples(
         bright + rng.uniform(0, 0.5, (24, INPUTS)), labels, interval=8e-3, duration=14e-3
     )
+
+
+def onto_devices(epochs: int) -> tuple[SpikingNetwork, Training]:
+    """A network in single precision, and a training with noise whose weights are devices."""
+    conductances = Conductances(low=1e-5, high=1e-4, scale=3e4, levels=32, sigma=0.02)
+    training = Training(
+        output="out",
+        epochs=epochs,
+        batch=12,
+        spread={"out": {"memristor.mu": 0.05}},
+        conductances={"hidden-out": conductances},
+    )
+    return SpikingNetwork(network("float32"), dt=DT, stretches=2), training
+
+
+@pytest.fixture(scope="module")
+def samples() -> Samples:
+    return bright_pixels()
 
 
 @pytest.fixture(scope="module")
@@ -147,11 +164,7 @@ def test_the_engine_sees_the_spikes_that_the_reduced_network_has(model, samples)
 
 
 def test_a_killed_training_ends_with_the_weights_of_one_that_was_not(samples, tmp_path):
-    model = SpikingNetwork(network("float32"), dt=DT, stretches=2)
-    how = Training(
-        output="out", epochs=3, batch=12, spread={"out": {"memristor.mu": 0.05}},
-        conductances={"hidden-out": Conductances(low=1e-5, high=1e-4, scale=3e4, levels=32, sigma=0.02)},
-    )  # fmt: skip
+    model, how = onto_devices(epochs=3)
     whole = train(model, samples, how, validation=samples)
     path = tmp_path / "training.npz"
 

@@ -17,7 +17,7 @@ import pytest
 
 from memjax import network as nw
 from memjax.errors import NetworkError, OutputError
-from memjax.network import run_store
+from memjax.files import lock_folder
 from memjax.network.run_store import load_recording, read_about, run_network
 from tests.network.conftest import same, spiking
 
@@ -144,9 +144,9 @@ def test_a_second_run_on_the_folder_is_refused(tmp_path):
     """While one writes, and afterwards without force; the first one's data stay."""
     folder = run_network(spiking(), 0.01, tmp_path / "run")
     before = (folder / "recording.h5").read_bytes()
-    with run_store._lock_folder(folder), pytest.raises(OutputError, match="another run"):
+    with lock_folder(folder), pytest.raises(OutputError, match="another run"):
         run_network(spiking(), 0.02, folder, resume=True)
-    with run_store._lock_folder(folder), pytest.raises(OutputError, match="another run"):
+    with lock_folder(folder), pytest.raises(OutputError, match="another run"):
         run_network(spiking(), 0.02, folder, force=True)
     with pytest.raises(OutputError, match="exists already"):
         run_network(spiking(), 0.01, folder)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -29,10 +30,9 @@ ASKED = ["--model", "mms", "--batch", "--free", *FREE, "--chunk", CHUNK]
 ASKED += ["--fix", "tau=1e-4", "x0=0", "v_on=0.27", "v_off=0.27"]
 
 
-@pytest.fixture(scope="module")
-def files(tmp_path_factory):
-    """A wafer of three by three with 1 % of noise, of which one file holds nothing."""
-    rng, folder = np.random.default_rng(0), tmp_path_factory.mktemp("wafer")
+def write_wafer(folder: Path) -> None:
+    """Files of a wafer of three by three with 1 % of noise, of which one holds nothing."""
+    rng = np.random.default_rng(0)
     values = {"r_on": 500.0, "r_off": 5e3}
     values = {n: x * np.exp(0.1 * rng.normal(size=(SIDE**2, 1))) for n, x in values.items()}
     options = dict(save=TIMES, members=SIDE**2, values=values, deterministic=True)
@@ -43,6 +43,12 @@ def files(tmp_path_factory):
         path = folder / f"die_R{k // SIDE}_C{k % SIDE}.csv"
         np.savetxt(path, table, delimiter=",", header="t_s,v_V,i_A", comments="")
     (folder / "die_R1_C1.csv").write_text("t_s,v_V,i_A\nnothing\n")
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("wafer")
+    write_wafer(folder)
     return folder
 
 

@@ -42,7 +42,7 @@ from memjax.io import writing
 from memjax.learning import train
 from tests.learning.test_training import bright_pixels, onto_devices
 Path("started").touch()
-model, training = onto_devices(epochs=6)
+model, training = onto_devices(epochs=4)
 samples = bright_pixels()
 trained = train(model, samples, training, validation=samples, checkpoint="training.npz")
 leaves = [np.asarray(x) for x in jax.tree.leaves(trained.parameters)]
@@ -203,3 +203,42 @@ def test_a_training_ends_with_the_same_weights(tmp_path):
         assert [n for n in one if not np.array_equal(one[n], other[n])] == []
 
     study(lambda folder: [TRAINING], compare, tmp_path, seed=2, program=False)
+
+
+def test_of_two_runs_at_once_one_is_refused(tmp_path):
+    """The other one ends with the recording of a run alone, wherever the two met."""
+    (tmp_path / "net.toml").write_text(NETWORK)
+    names = [f"place{k}" for k in range(3)]
+    for name in names:
+        (tmp_path / name).mkdir()
+    words = [COMMAND, "run", str(tmp_path / "net.toml"), "--out", str(tmp_path / "out")]
+    assert _begin([*words[:-1], "alone"], tmp_path / names[0]).wait() == 0
+    both = [_begin(words, tmp_path / n) for n in names[1:]]
+    assert sorted(p.wait() for p in both) == [0, 2]
+    (line,) = (
+        next(tmp_path / n / "stderr" for p, n in zip(both, names[1:]) if p.returncode)
+        .read_text()
+        .splitlines()
+    )
+    assert line.startswith("memjax: error: ")
+    assert "another run is writing to it" in line or "exists already" in line
+    one, other = (
+        _arrays(f / "recording.h5") for f in (tmp_path / names[0] / "alone", tmp_path / "out")
+    )
+    assert one.keys() == other.keys()
+    assert [n for n in one if not np.array_equal(one[n], other[n], equal_nan=True)] == []
+
+
+def test_of_two_batches_at_once_one_is_refused(tmp_path):
+    wafer = tmp_path / "wafer"
+    wafer.mkdir()
+    write_wafer(wafer)
+    places = [tmp_path / f"place{k}" for k in range(2)]
+    for place in places:
+        place.mkdir()
+    both = [_begin([COMMAND, *fit_batch(wafer, tmp_path / "out")], p) for p in places]
+    assert sorted(p.wait() for p in both) == [0, 2]
+    said = (places[[p.returncode for p in both].index(2)] / "stderr").read_text()
+    assert said.startswith("memjax: error: another run is writing to it")
+    assert said.count("\n") == 1
+    assert len((tmp_path / "out" / "devices.csv").read_text().splitlines()) == 10

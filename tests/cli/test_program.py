@@ -1,6 +1,7 @@
 """How the program ends: statuses, one-line errors, commands of other packages."""
 
 import os
+import signal
 import subprocess
 import sys
 from importlib.metadata import EntryPoint
@@ -112,3 +113,39 @@ def test_the_module_runs_as_a_program_and_a_closed_pipe_is_no_error():
     ended = subprocess.run(program, stdout=writer, stderr=subprocess.PIPE, text=True)
     os.close(writer)
     assert (ended.returncode, ended.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("on_ctrl_c", [signal.default_int_handler, signal.SIG_IGN])
+def test_sigterm_is_an_interrupt(run, monkeypatch, on_ctrl_c):
+    """Also where Ctrl-C is ignored, as in the background of a script; before and after it is what it was."""
+    _offer(monkeypatch, lambda options: signal.raise_signal(signal.SIGTERM))
+    before = signal.signal(signal.SIGINT, on_ctrl_c)
+    try:
+        ended = run("extra")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert (ended.status, ended.err) == (130, "memjax: interrupted: nothing was saved\n")
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_sigterm_that_is_ignored_stays_ignored(run, monkeypatch):
+    _offer(monkeypatch, lambda options: signal.raise_signal(signal.SIGTERM) or 0)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        assert run("extra").status == 0
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def test_what_the_operating_system_refuses_is_no_bug(refused, monkeypatch, tmp_path):
+    """A full disk under standard output, and a current folder that has gone."""
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert program.main(["models"]) == 2
+        monkeypatch.undo()
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    _offer(monkeypatch, lambda options: os.getcwd() and 0)
+    assert refused("extra") == ("memjax: error: the system refuses: No such file or directory\n")

@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -88,6 +89,28 @@ def test_a_run_leaves_its_recording_and_pictures_and_says_what_happened(run, net
     )
     for name in pictures:
         assert (out / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_sigterm_ends_a_run_after_a_stretch_which_goes_on(run, network, tmp_path, monkeypatch):
+    """As Ctrl-C does: what a scheduler sends when time is up."""
+    out, due = tmp_path / "out", run_store._Folder.due
+
+    def stop(self):
+        signal.raise_signal(signal.SIGTERM)
+        return due(self)
+
+    monkeypatch.setattr(run_store._Folder, "due", stop)
+    words = ("run", network(), "--out", out, "--no-pictures", "--duration", 2e-2)
+    ended = run(*words)
+    assert ended.status == 130
+    assert ended.err.splitlines()[-1].startswith("memjax: interrupted: what was simulated is in")
+    assert json.loads((out / "run.json").read_text())["status"] == "interrupted"
+    assert 0 < run_store.load_recording(out).duration < 2e-2
+    monkeypatch.setattr(run_store._Folder, "due", due)
+    assert run(*words, "--resume").status == 0
+    whole = tmp_path / "whole"
+    assert run(*words[:2], "--out", whole, *words[4:]).status == 0
+    assert _spikes(out) == _spikes(whole)
 
 
 @pytest.mark.study  # .ci/run runs it

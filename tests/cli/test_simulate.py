@@ -301,3 +301,41 @@ def test_failed_members_are_left_out_and_counted(go, run, spoil, params, stimulu
     assert ended.status == 3
     assert ended.err.startswith("memjax: error: 3 of 3 solves failed")
     assert not (tmp_path / "none.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("rows", "more"),
+    [
+        (((0, 0), (1e-15, 0.5), (2e-15, 0)), ()),
+        (((0, 0), (0.5, 0), (1, 0)), ()),
+        (((0, 0), (1e7, 0), (1e8, 0)), ()),
+        (((0, 0), (0.5, 0.5), (1, 0)), ("--compliance", 1e-12)),
+    ],
+    ids=["a femtosecond", "no drive", "three years", "a compliance below the leakage"],
+)
+def test_extremes_have_the_right_answer(go, params, tmp_path, rows, more):
+    """A state moves by less than its rate times a femtosecond; without a drive no current flows; a limit holds."""
+    path = tmp_path / "extreme.csv"
+    path.write_text("\n".join(["t_s,v_V", *(f"{t},{v}" for t, v in rows)]) + "\n")
+    table, said = go("--params", params, "--stimulus", path, "--deterministic", *more)
+    assert said == ""
+    assert np.all(np.isfinite(table))
+    assert table.t_s.iloc[-1] == rows[-1][0]
+    if not any(v for _, v in rows):
+        assert np.all(table.i_A == 0)
+        assert np.ptp(table.f) < 1e-6  # at rest it stays there
+    elif rows[-1][0] < 1e-14:
+        assert np.ptp(table.f) < 1e-9
+        g = table.i_A.iloc[1:-1] / table.v_V.iloc[1:-1]
+        assert np.ptp(g) < 1e-6 * g.mean()  # a resistor meanwhile
+    else:
+        assert table.i_A.abs().max() == pytest.approx(1e-12, rel=1e-6)
+
+
+def test_two_rows_at_one_time_are_refused(refused, params, tmp_path):
+    path = tmp_path / "step.csv"
+    path.write_text("t_s,v_V\n0,0\n0.5,0\n0.5,0.5\n1,0.5\n")
+    out = tmp_path / "out.csv"
+    said = refused("simulate", "diffusive", "--params", params, "--stimulus", path, "--out", out)
+    assert "t_s = 0.5" in said
+    assert not out.exists()

@@ -153,6 +153,30 @@ def test_a_second_run_on_the_folder_is_refused(tmp_path):
     assert (folder / "recording.h5").read_bytes() == before
 
 
+def test_a_run_killed_as_it_began_is_no_run(tmp_path):
+    """Neither its folders nor what it was writing stand in the way of the next one; other files do."""
+    folder = tmp_path / "run"
+    (folder / "parts").mkdir(parents=True)
+    none = 2**22 + 1  # above the largest number that Linux gives a process
+    for name in (".lock", f".run.json.{none}.part", f"parts/.0.h5.{none}.part"):
+        (folder / name).touch()
+    with pytest.raises(OutputError, match="no run to be read"):
+        run_network(spiking(), 0.01, folder, resume=True)
+    run_network(spiking(), 0.01, folder)
+    assert not list(folder.rglob("*.part"))
+    with pytest.raises(OutputError, match="exists already"):
+        run_network(spiking(), 0.01, folder)
+
+
+def test_a_run_killed_as_it_replaced_another_is_resumed(tmp_path, undisturbed):
+    """The recording of the other one does not count, nor are its parts needed."""
+    folder = run_network(spiking(), 0.02, tmp_path / "run", watch=WATCH)
+    (folder / "checkpoint.npz").unlink()
+    (folder / "parts").rmdir()
+    run_network(spiking(), 0.05, folder, watch=WATCH, resume=True)
+    assert _equal(load_recording(folder), undisturbed)
+
+
 def test_another_network_is_not_resumed(tmp_path):
     """A changed weight or seed is another network."""
     folder = run_network(spiking(), 0.01, tmp_path / "run")

@@ -3,6 +3,8 @@
 import csv
 import json
 import os
+import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +20,7 @@ from fitting.batch import run as batch_run
 from fitting.batch.fit import Row
 from fitting.batch.population import batch_population
 from memjax.cli import main
+from memjax.files import lock_folder
 from memjax.network.toml import load_network
 
 pytestmark = pytest.mark.slow
@@ -229,6 +232,81 @@ def test_where_no_device_can_be_fitted_the_status_is_3_and_the_table_says_why(tm
     assert main(command(folder, tmp_path / "out")) == 3
     assert "none of 3 devices could be fitted" in capsys.readouterr().err
     assert [r["status"] for r in _table(tmp_path / "out")] == ["failed"] * 3
+
+
+@pytest.fixture
+def unreadable(tmp_path):
+    """A folder of four files that hold nothing: a batch of them has rows, and nothing to be compiled."""
+    folder = tmp_path / "bad"
+    folder.mkdir()
+    for k in range(4):
+        (folder / f"d{k}.csv").write_text("nothing\n")
+    return folder
+
+
+def _line(capsys) -> str:
+    """The one line of an error."""
+    (line,) = [x for x in capsys.readouterr().err.splitlines() if "progress" not in x]
+    assert line.startswith("memjax: error: ")
+    return line
+
+
+def test_a_full_disk_keeps_what_is_done(unreadable, tmp_path, capsys):
+    """No file may be longer than 5 kB, as no page is; what was written before serves the next run."""
+    out, limits = tmp_path / "out", resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, limits[1]))
+    try:
+        assert main(command(unreadable, out)) == 2
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    line = _line(capsys)
+    assert "cannot be written (File too large)" in line
+    assert "report.html; what is done stays" in line
+    assert not list(out.rglob("*.part"))
+    done = {p: p.stat().st_mtime_ns for p in (out / "chunks").iterdir()}
+    assert len(done) == 3
+    assert main(command(unreadable, out)) == 3  # all four failed
+    assert {p: p.stat().st_mtime_ns for p in (out / "chunks").iterdir()} == done
+    assert (out / "report.html").exists()
+
+
+def test_a_folder_that_vanishes(unreadable, tmp_path, capsys, monkeypatch):
+    out = tmp_path / "out"
+    monkeypatch.setattr(batch_run.Progress, "__call__", lambda *_: shutil.rmtree(out))
+    assert main(command(unreadable, out)) == 2
+    assert "cannot be written (No such file or directory)" in _line(capsys)
+    assert not out.exists()
+
+
+def test_two_batches_at_once(unreadable, tmp_path, capsys):
+    """The second is refused, with --force too; neither disturbs the first."""
+    out = tmp_path / "out"
+    main(command(unreadable, out))
+    before = {p: p.stat().st_mtime_ns for p in out.rglob("*")}
+    capsys.readouterr()
+    with lock_folder(out):
+        for more in ([], ["--force"]):
+            assert main([*command(unreadable, out), *more]) == 2
+            assert "another run is writing to it" in _line(capsys)
+    assert {p: p.stat().st_mtime_ns for p in out.rglob("*")} == before
+
+
+def test_what_a_kill_leaves_is_removed(unreadable, tmp_path):
+    """Of one that was killed as it began, as it wrote, and as it replaced another."""
+    out, none = tmp_path / "out", 2**22 + 1  # no process has that number
+    (out / "chunks").mkdir(parents=True)
+    (out / "chunks" / f".run.json.{none}.part").touch()
+    assert main(command(unreadable, out)) == 3
+    for name in (f".devices.csv.{none}.part", f"fits/.d0.json.{none}.part"):
+        (out / name).touch()
+    (out / "fits" / f".d1.json.{os.getpid()}.part").touch()  # of one that lives
+    for name in ("batch.json", "chunks/chunk-00000.json"):
+        (out / name).unlink()
+    assert main(command(unreadable, out)) == 3
+    assert [p.name for p in out.rglob("*.part")] == [f".d1.json.{os.getpid()}.part"]
+    assert main([*command(unreadable, out), "--force"]) == 3
+    assert not list(out.rglob("*.part"))
+    assert (out / "report.html").exists()
 
 
 def test_folders_patterns_and_equal_names(tmp_path, monkeypatch):

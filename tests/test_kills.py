@@ -38,7 +38,6 @@ import jax
 jax.config.update("jax_enable_x64", True)
 import numpy as np
 from pathlib import Path
-from memjax.io import writing
 from memjax.learning import train
 from tests.learning.test_training import bright_pixels, onto_devices
 Path("started").touch()
@@ -47,8 +46,7 @@ samples = bright_pixels()
 trained = train(model, samples, training, validation=samples, checkpoint="training.npz")
 leaves = [np.asarray(x) for x in jax.tree.leaves(trained.parameters)]
 history = [list(h.values()) for h in trained.history]
-with writing("trained.npz") as temporary, open(temporary, "wb") as file:
-    np.savez(file, *leaves, history=history, best=trained.best)
+np.savez("trained.npz", *leaves, history=history, best=trained.best)
 print("trained")
 """
 

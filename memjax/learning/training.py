@@ -493,7 +493,7 @@ class _Loop:
         """Write a checkpoint: whole, or not at all."""
         leaves = jax.tree.leaves((state.parameters, state.optimizer, state.best))
         arrays: Any = {f"leaf{k}": np.asarray(x) for k, x in enumerate(leaves)}
-        names = sorted({n for h in state.history for n in h})
+        names = list(state.history[0])
         table = np.array([[h[n] for n in names] for h in state.history])
         with writing(path) as temporary, open(temporary, "wb") as file:
             np.savez(

@@ -185,6 +185,7 @@ def test_a_killed_training_ends_with_the_weights_of_one_that_was_not(samples, tm
             train(model, samples, how, validation=samples, checkpoint=path)
     again = train(model, samples, how, validation=samples, checkpoint=path)
     assert again.history == whole.history
+    assert [list(h) for h in again.history] == [list(h) for h in whole.history]  # in order
     assert jax.tree.all(
         jax.tree.map(lambda a, b: bool(jnp.all(a == b)), again.parameters, whole.parameters)
     )

@@ -291,12 +291,18 @@ def _open_folder(path: Path, content: dict[str, Any], *, resume: bool, force: bo
     return path
 
 
-def _clear_folder(path: Path) -> None:
-    """Remove an earlier run from a locked folder.
+def _clear_folder(path: Path, *, resume: bool, force: bool) -> None:
+    """Remove from a locked folder what a killed process was writing and, unless it is resumed, an earlier run.
 
-    The checkpoint first, without which nothing else is read, and last the mark that the folder is a run's: one that is
+    Its checkpoint first, without which nothing else is read, and last the mark that the folder is a run's: one that is
     killed in between is resumed from the beginning, or replaced.
     """
+    for place in (path, path / _PARTS):
+        remove_temporaries(place)
+    if resume:
+        return
+    if not force:  # another one may have ended meanwhile
+        prepare_output(path, folder=True)
     try:
         for old in (CHECKPOINT, RECORDING):
             (path / old).unlink(missing_ok=True)
@@ -410,12 +416,7 @@ def run_network(
     folder = _open_folder(Path(out), content, resume=resume, force=force) if writes else Path(out)
     with lock_folder(folder) if writes else contextlib.nullcontext():
         if writes:
-            remove_temporaries(folder)
-            remove_temporaries(folder / _PARTS)
-            if not resume:
-                if not force:  # nor has one ended meanwhile
-                    prepare_output(folder, folder=True)
-                _clear_folder(folder)
+            _clear_folder(folder, resume=resume, force=force)
             _write_about(folder, content)
         simulation = Simulation(network, watch=watch, devices=devices, **log)
         _add_rest(content, simulation, folder if writes else None)

@@ -148,4 +148,4 @@ def test_what_the_operating_system_refuses_is_no_bug(refused, monkeypatch, tmp_p
     monkeypatch.chdir(gone)
     gone.rmdir()
     _offer(monkeypatch, lambda options: os.getcwd() and 0)
-    assert refused("extra") == ("memjax: error: the system refuses: No such file or directory\n")
+    assert refused("extra") == "memjax: error: the system refuses: No such file or directory\n"

@@ -52,7 +52,9 @@ def remove_temporaries(folder: Path, name: str = "*") -> None:
 
 
 def _is_alive(process: int) -> bool:
-    """Whether there is a process of that number on this machine."""
+    """Whether there is a process of that number on this machine, or may be."""
+    if os.name != "posix":  # elsewhere signal 0 is Ctrl-C
+        return True
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):
@@ -82,8 +84,11 @@ def lock_folder(folder: Path) -> Iterator[None]:
     OutputError
         If another one writes to it, or the operating system refuses.
     """
-    import fcntl  # not on every system
-
+    try:
+        import fcntl
+    except ImportError:  # a system without such locks
+        yield
+        return
     try:
         lock = open(folder / LOCK, "a")  # noqa: SIM115
     except OSError as error:

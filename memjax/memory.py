@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from .errors import MemjaxError
 
 _GIB = 2**30
@@ -25,7 +27,13 @@ def free_memory() -> int | None:
 
 
 def check_size(
-    count: float, size: float, *, what: str, where: str, error: type[MemjaxError], fix: str = ""
+    count: int | float | np.number,
+    size: int | float,
+    *,
+    what: str,
+    where: str,
+    error: type[MemjaxError],
+    fix: str = "",
 ) -> None:
     """Refuse so many things of a size [bytes] where the memory that is free does not hold them.
 
@@ -49,7 +57,7 @@ def check_size(
     MemjaxError
         Of that type; it says how many would fit.
     """
-    free = free_memory()
+    count, free = float(count), free_memory()
     if free is None or count * size <= free:
         return
     raise error(

@@ -73,7 +73,7 @@ def number(device: Any, name: str) -> float:
     return 0.0 if value is None else float(value)  # pyright: ignore[reportArgumentType]
 
 
-def device_at(device: Any, values: Mapping[str, Any]) -> Any:
+def device_at(device: Any, values: Any) -> Any:
     """The device at values of a page [SI]; parameters that follow others have the values of these where none is given.
 
     Raises

@@ -15,7 +15,6 @@ from memjax.cli.command import jsonable, say
 from memjax.errors import MemjaxError
 from memjax.params import dump
 
-from .fit_process import FitProcess
 from .guard import HOST, Guard
 from .parameters import device_at, message
 
@@ -35,7 +34,7 @@ def plotly_file() -> Path:
     return Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 
 
-def build_app(subject: Any, fits: FitProcess, *, token: str, port: int) -> Guard:
+def build_app(subject: Any, fits: Any, *, token: str, port: int) -> Guard:
     """The explorer as an ASGI application.
 
     Parameters
@@ -86,7 +85,7 @@ class Answers:
         See `build_app`.
     """
 
-    def __init__(self, subject: Any, fits: FitProcess):
+    def __init__(self, subject: Any, fits: Any):
         self.subject, self.fits = subject, fits
 
     def setup(self) -> dict:

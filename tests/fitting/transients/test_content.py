@@ -1,14 +1,22 @@
 """Tables of delays and relaxations."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 
-from fitting.transients.content import _columns
+from fitting.transients.fit import TransientFit
 
 pytestmark = pytest.mark.fast
 
 
 def test_columns_of_different_lengths_are_padded():
-    table = _columns(delay_s=np.array([1.0, 2.0, 3.0]), relaxation_s=np.array([4.0]))
+    times = {"delay": np.array([1.0, 2.0, 3.0]), "relaxation": np.array([4.0])}
+    # The method needs no more of a fit than its times.
+    fit: Any = SimpleNamespace(features=SimpleNamespace(restricted=lambda: times), simulated=times)
+    each = TransientFit.tables(fit)
+    assert set(each) == {"measured", "simulated"}
+    table = each["measured"]
     assert table.shape == (3, 2)
     assert table["relaxation_s"].isna().tolist() == [False, True, True]

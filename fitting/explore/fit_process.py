@@ -110,7 +110,8 @@ class FitProcess:
         """Interrupt the fit: what it has reached is kept."""
         if self.running and self.process is not None:
             with contextlib.suppress(ProcessLookupError):
-                self.process.send_signal(signal.SIGINT)
+                # As Ctrl-C, and taken too where that is ignored: by what a script starts in its background.
+                self.process.send_signal(signal.SIGTERM)
 
     def state(self) -> dict[str, Any]:
         """How the fit stands, for a page."""

@@ -91,7 +91,8 @@ def onto_devices(epochs: int) -> tuple[SpikingNetwork, Training]:
         spread={"out": {"memristor.mu": 0.05}},
         conductances={"hidden-out": conductances},
     )
-    return SpikingNetwork(network("float32"), dt=DT, stretches=2), training
+    # Spread and errors of programming are drawn as noise is, by the number of the step, and compile in half the time.
+    return SpikingNetwork(network("float32"), dt=DT, stretches=2, noise=False), training
 
 
 @pytest.fixture(scope="module")

@@ -115,16 +115,18 @@ def test_the_population_is_drawn_from_in_simulations_and_networks(whole, tmp_pat
     sample = population.sample(0, 3)
     np.testing.assert_allclose(read["v_V"][last] / read["i_A"][last], sample["r_off"], rtol=0.02)
 
+    # A network names files of its own folder, or links there.
+    (tmp_path / "wafer").symlink_to(whole)
     net = tmp_path / "net.toml"
-    net.write_text(f"""
+    net.write_text("""
 duration = 1e-3
 dt = 1e-6
 [groups.neurons]
 model = "1m1t1r"
 n = 500
-spike = {{ signal = "gate.v", level = 0.2 }}
-spread = {{ "r_c.r" = 0.05 }}
-devices.memristor = {{ population = "{whole}" }}
+spike = { signal = "gate.v", level = 0.2 }
+spread = { "r_c.r" = 0.05 }
+devices.memristor = { population = "wafer" }
 """)
     found = load_network(net)
     (group,) = found.network.groups
@@ -132,7 +134,7 @@ devices.memristor = {{ population = "{whole}" }}
     for name, sigma in [*spread.items(), ("r_c.r", 0.05)]:
         drawn = np.log(group.values[name if "." in name else f"memristor.{name}"])
         assert abs(drawn.std() - sigma) < 4 * sigma / np.sqrt(1000)
-    assert f"{whole}/population.json" in found.source
+    assert "wafer/population.json" in found.source
 
 
 def test_what_devices_do_not_have_in_common_makes_no_population(whole, tmp_path):

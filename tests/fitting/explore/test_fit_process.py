@@ -11,8 +11,11 @@ from fitting.explore.fit_process import FitProcess
 from memjax.errors import FitError, MemjaxError, OutputError
 
 STUB = """
-import json, sys, time
+import json, signal, sys, time
 from pathlib import Path
+def interrupt(*_):
+    raise KeyboardInterrupt
+signal.signal(signal.SIGTERM, interrupt)
 out = Path(sys.argv[-1])
 def say(text):
     print("memjax: " + text, file=sys.stderr, flush=True)

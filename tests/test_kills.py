@@ -41,7 +41,7 @@ from pathlib import Path
 from memjax.learning import train
 from tests.learning.test_training import bright_pixels, onto_devices
 Path("started").touch()
-model, training = onto_devices(epochs=4)
+model, training = onto_devices(epochs=4, noise=True)
 samples = bright_pixels()
 trained = train(model, samples, training, validation=samples, checkpoint="training.npz")
 leaves = [np.asarray(x) for x in jax.tree.leaves(trained.parameters)]

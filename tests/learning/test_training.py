@@ -81,8 +81,8 @@ def bright_pixels() -> Samples:
     )
 
 
-def onto_devices(epochs: int) -> tuple[SpikingNetwork, Training]:
-    """A network in single precision, and a training with noise whose weights are devices."""
+def onto_devices(epochs: int, *, noise: bool) -> tuple[SpikingNetwork, Training]:
+    """A network in single precision, and a training with spread whose weights are devices."""
     conductances = Conductances(low=1e-5, high=1e-4, scale=3e4, levels=32, sigma=0.02)
     training = Training(
         output="out",
@@ -91,8 +91,7 @@ def onto_devices(epochs: int) -> tuple[SpikingNetwork, Training]:
         spread={"out": {"memristor.mu": 0.05}},
         conductances={"hidden-out": conductances},
     )
-    # Spread and errors of programming are drawn as noise is, by the number of the step, and compile in half the time.
-    return SpikingNetwork(network("float32"), dt=DT, stretches=2, noise=False), training
+    return SpikingNetwork(network("float32"), dt=DT, stretches=2, noise=noise), training
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +164,8 @@ def test_the_engine_sees_the_spikes_that_the_reduced_network_has(model, samples)
 
 
 def test_a_killed_training_ends_with_the_weights_of_one_that_was_not(samples, tmp_path):
-    model, how = onto_devices(epochs=3)
+    # Spread and errors of programming are drawn as noise is, by the number of the step, and compile in half the time.
+    model, how = onto_devices(epochs=3, noise=False)
     whole = train(model, samples, how, validation=samples)
     path = tmp_path / "training.npz"
 

@@ -177,7 +177,8 @@ class ReducedNeuron(eqx.Module):
             after = after._replace(armed=armed)
             return (after, left - used, spikes + fired, time, lowest), None
 
-        # A loop, since one stretch after the other would take as many times as long to compile.
+        # A loop, since one stretch after the other would take as many times as long to compile. Reverse mode computes
+        # a stretch again: its hundred numbers would have to be written and read back.
         start = (state, left, jnp.zeros_like(left), left, begin)
         (end, _, spikes, time, lowest), _ = jax.lax.scan(
             jax.checkpoint(stretch), start, (jnp.arange(self.stretches), draws)

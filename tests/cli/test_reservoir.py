@@ -150,6 +150,7 @@ def test_wrong_words_are_refused_and_nothing_is_written(run, tmp_path, words, te
 
 def test_what_exists_stays_without_force(refused, tmp_path):
     (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a.csv").write_text("")
     assert "add --force" in refused("reservoir", "henon", *PRESET, "--out", tmp_path / "out")
 
 

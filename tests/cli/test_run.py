@@ -276,13 +276,19 @@ def test_a_network_that_bursts_ends_with_status_three(run, network, tmp_path):
 
 
 def test_an_interrupt_says_how_to_go_on(run, network, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+
     def interrupted(*_, **__):
+        if saves:
+            out.mkdir()
+            (out / run_store.MARKER).write_text("{}")
         raise KeyboardInterrupt
 
     monkeypatch.setattr(run_store, "run_network", interrupted)
-    ended = run("run", network(), "--out", tmp_path / "out")
-    assert (ended.status, ended.out) == (130, "")
-    assert "the same command with --resume goes on" in ended.err
+    for saves, text in ((False, "nothing was saved"), (True, "the same command with --resume")):
+        ended = run("run", network(), "--out", out)
+        assert (ended.status, ended.out) == (130, "")
+        assert text in ended.err
 
 
 @pytest.mark.study

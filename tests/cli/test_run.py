@@ -275,7 +275,8 @@ def test_a_network_that_bursts_ends_with_status_three(run, network, tmp_path):
     assert ended.err.count("\n") == 1
 
 
-def test_an_interrupt_says_how_to_go_on(run, network, tmp_path, monkeypatch):
+@pytest.mark.parametrize("saves", [False, True])
+def test_an_interrupt_says_how_to_go_on(run, network, tmp_path, monkeypatch, saves):
     out = tmp_path / "out"
 
     def interrupted(*_, **__):
@@ -285,10 +286,10 @@ def test_an_interrupt_says_how_to_go_on(run, network, tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(run_store, "run_network", interrupted)
-    for saves, text in ((False, "nothing was saved"), (True, "the same command with --resume")):
-        ended = run("run", network(), "--out", out)
-        assert (ended.status, ended.out) == (130, "")
-        assert text in ended.err
+    ended = run("run", network(), "--out", out)
+    assert (ended.status, ended.out) == (130, "")
+    text = "the same command with --resume goes on" if saves else "nothing was saved"
+    assert text in ended.err
 
 
 @pytest.mark.study

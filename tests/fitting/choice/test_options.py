@@ -96,6 +96,7 @@ def test_an_interrupt_keeps_what_was_reached(file, tmp_path, monkeypatch, capsys
     monkeypatch.setattr(choice._Choice, "_fit", until)
     out = tmp_path / "out"
     (out / "vteam").mkdir(parents=True)
+    (out / "vteam" / "own.csv").touch()
     words = ["fit", file, "--model", "mms,linear-drift", *PULSES, "--out", str(out), "--force"]
     assert main(words) == 2  # what no choice has made is not deleted
     (out / "comparison.json").touch()

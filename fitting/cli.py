@@ -6,12 +6,19 @@ import shutil
 import tempfile
 import webbrowser
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from memjax.cli.cache import prepare_jax
-from memjax.cli.command import Command, UsageError, count, number, plain_float, say
+from memjax.cli.command import (
+    Command,
+    UsageError,
+    count,
+    number,
+    plain_float,
+    require_packages,
+    say,
+)
 from memjax.cli.options import (
     add_bench_options,
     add_read_options,
@@ -141,13 +148,11 @@ def _explicit(options: argparse.Namespace) -> list[str]:
 
 def _check_extras(where: str, uncertainty: str = "laplace") -> None:
     """Refuse what a package that is not installed would end, after minutes and with nothing written."""
-    needs = {"matplotlib": ("the pictures of a report need", "plot")}
-    if uncertainty == "nuts":
-        needs |= dict.fromkeys(("blackjax", "arviz"), ("--uncertainty nuts needs", "bayes"))
-    for package, (what, extra) in needs.items():
-        if find_spec(package) is None:
-            fix = f"pip install 'memjax[{extra}]'"
-            raise UsageError(f"{what} the package {package}", where=where, fix=fix)
+    pictures = "the pictures of a report need the package"
+    require_packages(["matplotlib"], what=pictures, where=where, extra="plot")
+    for package in ("blackjax", "arviz") if uncertainty == "nuts" else ():
+        what = "--uncertainty nuts needs the package"
+        require_packages([package], what=what, where=where, extra="bayes")
 
 
 def _check_draws(draws: int | None) -> None:

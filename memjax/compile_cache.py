@@ -97,10 +97,14 @@ def _checksum(name: str, content: bytes) -> bytes:
 
 
 def write_sealed(path: Path, content: bytes) -> None:
-    """Write a file that begins with the checksum of its name and content, whole or not at all."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with writing(path) as temporary:
-        temporary.write_bytes(_checksum(path.name, content) + content)
+    """Write a file that begins with the checksum of its name and content, whole or not at all.
+
+    A disk that is full, or a folder that refuses, costs the time of the next start, and nothing else.
+    """
+    with contextlib.suppress(OSError, OutputError):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with writing(path) as temporary:
+            temporary.write_bytes(_checksum(path.name, content) + content)
 
 
 def read_sealed(path: Path) -> bytes | None:
@@ -150,9 +154,7 @@ def seal_compiled_programs() -> None:
             return read_sealed(Path(self.path) / f"{key}.sealed")
 
         def put(self, key: str, value: bytes) -> None:
-            # A full disk costs the time of the next start, and nothing else.
-            with contextlib.suppress(OutputError):
-                write_sealed(Path(self.path) / f"{key}.sealed", value)
+            write_sealed(Path(self.path) / f"{key}.sealed", value)
 
     compilation_cache.LRUCache = SealedCache
 
@@ -163,8 +165,7 @@ def _load_or_trace(path: Path, call: Callable, leaves: list) -> jax.export.Expor
     if content is not None:
         return jax.export.deserialize(bytearray(content))
     program = jax.export.export(jax.jit(call))(*leaves)
-    with contextlib.suppress(OSError, OutputError):
-        write_sealed(path, bytes(program.serialize()))
+    write_sealed(path, bytes(program.serialize()))
     return program
 
 

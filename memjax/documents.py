@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .errors import MemjaxError, MemjaxWarning
+from .errors import MemjaxError, MemjaxWarning, escape
 
 DEEPEST = 64
 """Levels of tables in tables, and of lists in lists, at most."""
@@ -149,7 +149,7 @@ def _loaded(
 
 def printable(path: str | Path) -> str:
     """A path for a message: what no terminal shows is escaped, and what is too long is shortened."""
-    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(path))
+    text = escape(str(path))
     return text if len(text) <= 300 else f"{text[:150]}...{text[-100:]}"
 
 

@@ -54,12 +54,14 @@ def _one_line(text: str) -> str:
     """A text for a message: one line of bounded length, in which what no terminal shows is escaped."""
     if len(text) > _LONGEST:
         text = f"{text[: _LONGEST - 100]} ... {text[-90:]}"
-    text = " ".join(text.split())
-    return (
-        text
-        if text.isprintable()
-        else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-    )
+    return escape(" ".join(text.split()))
+
+
+def escape(text: str) -> str:
+    """A text in which what no terminal shows is written as Python writes it."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 class UnitError(MemjaxError):

@@ -4,13 +4,12 @@ import argparse
 import secrets
 import threading
 import webbrowser
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import memjax as mj
 from memjax.cli.cache import prepare_jax
-from memjax.cli.command import Command, UsageError, count, number, say
+from memjax.cli.command import Command, UsageError, count, number, require_packages, say
 from memjax.cli.options import EXAMPLE, add_bench_options, add_read_options, bench_from
 from memjax.datasets import PREFIX as DATASET
 from memjax.errors import DataError, ModelError
@@ -118,9 +117,13 @@ def subject_of(options: argparse.Namespace) -> Any:
 
 def _is_fit(path: Path) -> bool:
     """Whether a JSON file is one of a fit, and not one of measured numbers."""
-    return path.name == "fit.json" or (
-        path.exists() and '"schema_version"' in path.read_text(errors="replace")[:200]
-    )
+    return path.name == "fit.json" or (path.exists() and '"schema_version"' in _beginning(path))
+
+
+def _beginning(path: Path) -> str:
+    """The first characters of a file."""
+    with path.open(errors="replace") as file:
+        return file.read(200)
 
 
 def _driven(options: argparse.Namespace) -> Any:
@@ -183,16 +186,6 @@ def _pairs(words: list[str]) -> list[tuple[str, list[str]]]:
     return groups
 
 
-def _require_libraries() -> None:
-    """Refuse where the extra is not installed."""
-    missing = [n for n in LIBRARIES if find_spec(n) is None]
-    if missing:
-        fix = "pip install 'memjax[explore]'"
-        raise UsageError(
-            f"the explorer needs {', '.join(missing)}", where="memjax explore", fix=fix
-        )
-
-
 def _open(address: str) -> None:
     """Open the page in the user's browser, or say that none could be started."""
     try:
@@ -205,7 +198,8 @@ def _open(address: str) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     """Serve the page until the process is interrupted."""
-    _require_libraries()
+    what = "the explorer needs"
+    require_packages(LIBRARIES, what=what, where="memjax explore", extra="explore")
     from .fit_process import FitProcess
     from .server import bind, build_app, server_of
 

@@ -1,6 +1,5 @@
 """A circuit under its drive: traces come in stretches, and spikes with them, as the simulation reaches them."""
 
-import shlex
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from memjax.observables import detect
 from memjax.simulate import is_noisy, simulate
 
 from .curves import components, numbers
-from .driven_device import stimulus_table
+from .driven import Driven, stimulus_csv
 from .drives import DRIVES, Drive
 from .parameters import (
     device_at,
@@ -31,31 +30,9 @@ STRETCHES, ROWS = 12, 150
 
 
 @dataclass(kw_only=True)
-class DrivenCircuit:
-    """What a page needs of a circuit.
+class DrivenCircuit(Driven):
+    """What a page needs of a circuit; parameters as `Driven` has them."""
 
-    Parameters
-    ----------
-    model : str
-        Its name.
-    device : Circuit
-        Where sliders begin.
-    env : Environment
-        Temperature.
-    words : tuple of str
-        Options, as ``memjax simulate`` takes them.
-    stimulus : memjax.Sampled or None
-        What drives it in place of the standard drive.
-    notes : list of str
-        What is to be said on the page.
-    """
-
-    model: str
-    device: Any
-    env: mj.Environment
-    words: tuple[str, ...] = ()
-    stimulus: mj.Sampled | None = None
-    notes: list[str] = field(default_factory=list)
     standard: Drive = field(init=False)
 
     def __post_init__(self):
@@ -93,11 +70,7 @@ class DrivenCircuit:
 
     def wave(self, drive: Mapping[str, Any]) -> mj.Sampled:
         """What drives the circuit: a constant drive lasts longer, any other is stretched."""
-        s: Any = self.stimulus
-        x, rows = drive_values(self.drive, drive), self.drive
-        values = np.asarray(s.values) * (x["level"] / rows[0]["value"])
-        times = np.asarray(s.times) * (x["duration"] / rows[1]["value"])
-        return mj.Sampled(times, values, s.kind, s.quantity)
+        return self.scale_stimulus(self.drive, drive_values(self.drive, drive))
 
     def setup(self) -> dict:
         """What a page shows first."""
@@ -166,24 +139,12 @@ class DrivenCircuit:
 
     def command(self, choice: Mapping[str, Any]) -> str:
         """The command line that simulates what the page shows, out of the two files that the page offers."""
-        words = [
-            "memjax",
-            "simulate",
-            self.model,
-            "--params",
-            f"{self.model}.toml",
-            "--stimulus",
-            f"{self.model}.csv",
-        ]
         quiet = [] if choice.get("noise", True) else ["--deterministic"]
-        seed = int(choice.get("seed", 0))
-        return shlex.join(
-            [*words, *self.words, *quiet, "--seed", str(seed), "--out", "simulated.csv"]
-        )
+        return self.command_line(*quiet, "--seed", str(int(choice.get("seed", 0))))
 
     def stimulus_table(self, choice: Mapping[str, Any]) -> str:
         """What drives the circuit, as ``memjax simulate --stimulus`` reads it."""
-        return stimulus_table(self.wave(choice.get("drive", {})))
+        return stimulus_csv(self.wave(choice.get("drive", {})))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """A device model without a file: its hysteresis under a standard sweep, or under a stimulus."""
 
-import shlex
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ import memjax as mj
 from memjax.cli.options import bench_names
 
 from .curves import curve, events, solve
+from .driven import Driven, stimulus_csv
 from .drives import SWEEP, SWEEPS, Sweep
 from .parameters import device_at, drive_row, drive_values, parameter_rows, presets_of
 
@@ -23,32 +23,18 @@ _LEVELS = mj.observables.Thresholds()
 
 
 @dataclass(kw_only=True)
-class DrivenDevice:
+class DrivenDevice(Driven):
     """What a page needs of a device model.
 
     Parameters
     ----------
-    model : str
-        Its name.
-    device : AbstractDevice
-        Where sliders begin.
-    bench, env : Bench, Environment
-        What stands around it; temperature.
-    words : tuple of str
-        Options of the bench, as ``memjax simulate`` takes them.
-    stimulus : memjax.Sampled or None
-        What drives it in place of the standard sweep.
-    notes : list of str
-        What is to be said on the page.
+    bench : Bench
+        What stands around it.
+    model, device, env, words, stimulus, notes
+        See `Driven`.
     """
 
-    model: str
-    device: Any
     bench: mj.Bench
-    env: mj.Environment
-    words: tuple[str, ...] = ()
-    stimulus: mj.Sampled | None = None
-    notes: list[str] = field(default_factory=list)
     sweep: Sweep = field(init=False)
 
     def __post_init__(self):
@@ -92,10 +78,7 @@ class DrivenDevice:
         """What drives the device, and the current limit [A]."""
         x = drive_values(self.drive, drive)
         if self.stimulus is not None:
-            s = self.stimulus
-            values = np.asarray(s.values) * (x["level"] / self.drive[0]["value"])
-            times = np.asarray(s.times) * (x["duration"] / self.drive[1]["value"])
-            return mj.Sampled(times, values, s.kind, s.quantity), None
+            return self.scale_stimulus(self.drive, x), None
         negative = x.get("negative", 0.0)
         rate = 2 * (x["peak"] + negative) / x["period"]
         s = mj.triangle_sweep(x["peak"], rate, negative=negative or None, cycles=self.sweep.cycles)
@@ -152,21 +135,12 @@ class DrivenDevice:
     def command(self, choice: Mapping[str, Any]) -> str:
         """The command line that simulates what the page shows, out of the two files that the page offers."""
         limit = drive_values(self.drive, choice.get("drive", {})).get("compliance")
-        words = [
-            "memjax",
-            "simulate",
-            self.model,
-            "--params",
-            f"{self.model}.toml",
-            "--stimulus",
-            f"{self.model}.csv",
-        ]
-        words += [*self.words, *(["--compliance", f"{limit:.6g}"] if limit is not None else [])]
-        return shlex.join([*words, "--deterministic", "--out", "simulated.csv"])
+        limited = [] if limit is None else ["--compliance", f"{limit:.6g}"]
+        return self.command_line(*limited, "--deterministic")
 
     def stimulus_table(self, choice: Mapping[str, Any]) -> str:
         """What drives the device, as ``memjax simulate --stimulus`` reads it."""
-        return stimulus_table(self.wave(choice.get("drive", {}))[0])
+        return stimulus_csv(self.wave(choice.get("drive", {}))[0])
 
 
 def rows_of(wave: mj.Sampled) -> Float[np.ndarray, " rows"]:
@@ -174,10 +148,3 @@ def rows_of(wave: mj.Sampled) -> Float[np.ndarray, " rows"]:
     times = np.asarray(wave.times)
     each = max(1, ROWS // (len(times) - 1))
     return np.interp(np.arange(each * (len(times) - 1) + 1) / each, np.arange(len(times)), times)
-
-
-def stimulus_table(wave: mj.Sampled) -> str:
-    """A waveform as the CSV that ``--stimulus`` reads."""
-    head = "t_s,v_V" if wave.quantity == "voltage" else "t_s,i_A"
-    rows = zip(np.asarray(wave.times), np.asarray(wave.values), strict=True)
-    return "\n".join([head, *(f"{t:.12g},{x:.12g}" for t, x in rows)]) + "\n"

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 import memjax as mj
+from memjax.documents import is_finite_number
 from memjax.errors import MemjaxError, ModelError, StimulusError
 from memjax.fields import ParameterSpec, parameter_specs, setting_specs, stored
 from memjax.params import get, replace
@@ -121,8 +122,7 @@ def drive_values(rows: list[dict], drive: Mapping[str, Any]) -> dict[str, float]
     values = {row["name"]: drive.get(row["name"], row["value"]) for row in rows}
     for row in rows:
         x = values[row["name"]]
-        number_like = isinstance(x, int | float) and not isinstance(x, bool)
-        if not number_like or not 0 < x < math.inf:
+        if not (is_finite_number(x) and x > 0):
             allowed = f"a finite number > 0 {row['unit']}"
             raise StimulusError(f"{row['name']} = {x!r}", where="the page", allowed=allowed)
     return {n: float(x) for n, x in values.items()}

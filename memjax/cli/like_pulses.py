@@ -1,7 +1,6 @@
 """``memjax simulate --fit F --like PULSES``: the pulses of a measured file again, with fresh randomness."""
 
 import argparse
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -119,17 +118,14 @@ def _record(records: "list[PulseRecord]", options: argparse.Namespace, model: st
     """The record of the device that was fitted, or the only one of the file."""
     from ..documents import load_json
     from ..errors import ModelError
+    from ..io.fit import fit_file
 
     if model != options.model:
         raise ModelError(
             f"parameters of the model {model!r}", where=options.fit, allowed=f"those of {options.model!r}"
         )  # fmt: skip
-    path = Path(options.fit)
-    path = path / "fit.json" if os.path.isdir(path) else path
-    content = load_json(
-        path, ModelError, what="no fit of pulses", allowed="the fit.json of a 'memjax fit'"
-    )
-    device = content["pulses"]["device"]
+    about = dict(what="no fit of pulses", allowed="the fit.json of a 'memjax fit'")
+    device = load_json(fit_file(options.fit), ModelError, **about)["pulses"]["device"]
     matches = [r for r in records if r.device == device] or (records if len(records) == 1 else [])
     if not matches:
         raise DataError(

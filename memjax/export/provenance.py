@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ..errors import escape
 from .parts import Assembly
 
 
@@ -52,8 +53,4 @@ class Provenance:
             text.append(f"  {name} = {value!r} {units[name]}{sigma}{cycle}")
         text += [f"note: {n}" for n in assembly.notes]
         # A line break out of a file's name would begin a line that a simulator runs.
-        return [f"{mark} {_in_one_line(line)}".rstrip() for line in text]
-
-
-def _in_one_line(text: str) -> str:
-    return "".join(c if c.isprintable() else " " for c in text)
+        return [f"{mark} {escape(line)}".rstrip() for line in text]

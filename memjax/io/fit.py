@@ -49,6 +49,12 @@ class FitFile:
     std: dict[str, float] = field(default_factory=dict)
 
 
+def fit_file(path: str | Path) -> Path:
+    """The file of a fit, which its folder may stand for."""
+    # Not Path.is_dir, which fails for names that are too long.
+    return Path(path) / "fit.json" if os.path.isdir(path) else Path(path)
+
+
 def load_fit(path: str | Path) -> FitFile:
     """Read a ``fit.json``.
 
@@ -62,8 +68,7 @@ def load_fit(path: str | Path) -> FitFile:
     ModelError
         If it cannot be read or is no fit.
     """
-    path = Path(path)
-    path = path / "fit.json" if os.path.isdir(path) else path
+    path = fit_file(path)
     where = str(path)
     content = load_json(path, ModelError, what="cannot be read as a fit", allowed=_LAYOUT)
     if not isinstance(content, dict):

@@ -1,6 +1,5 @@
 """A pulsed device and its randomness, out of the ``fit.json`` of conductances per pulse."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from ..errors import ModelError
 from ..models import model
 from ..synapse import Pulsed, PulseNoise
 from ..system import Environment
-from .fit import load_fit
+from .fit import fit_file, load_fit
 
 _LAYOUT = "the fit.json of a 'memjax fit' of conductances per pulse"
 
@@ -41,8 +40,7 @@ def load_pulse_fit(path: str | Path, *, cycles: bool = False) -> tuple[Pulsed, P
     ModelError
         If it is no such fit.
     """
-    path = Path(path)
-    path = path / "fit.json" if os.path.isdir(path) else path
+    path = fit_file(path)
     fit = load_fit(path)
     try:
         pulses = load_json(path, ModelError, what="no fit of pulses", allowed=_LAYOUT)["pulses"]

@@ -204,11 +204,5 @@ def study(count: int, seed: int = 0, documents=DOCUMENTS) -> list[Result]:
     return results
 
 
-def main(words: list[str]) -> int:
-    """Print the table, and a line for each kind of flaw."""
-    count, seed = (int(words[k]) if len(words) > k else d for k, d in enumerate((500, 0)))
-    return report(study(count, seed), OUTCOMES)
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(report(study, OUTCOMES))

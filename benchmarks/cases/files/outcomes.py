@@ -1,7 +1,8 @@
 """How damaged files ended: counts by format, and what must never be."""
 
+import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 
@@ -44,8 +45,13 @@ def flaws(results: Sequence[Result]) -> list[Result]:
     return [r for r in results if r.outcome in ("exception", "silent")]
 
 
-def report(results: Sequence[Result], outcomes: Sequence[str]) -> int:
-    """Print the table, and a line for each kind of flaw; the exit status."""
+def report(study: Callable[[int, int], list[Result]], outcomes: Sequence[str]) -> int:
+    """Run a study of COUNT variants by SEED, two words of the command line; print its table, and each kind of flaw.
+
+    The exit status is 1 where there is a flaw.
+    """
+    words = sys.argv[1:]
+    results = study(int(words[0]) if words else 500, int(words[1]) if len(words) > 1 else 0)
     print(table(results, outcomes))
     wrong = Counter((r.name, r.kind, r.outcome) for r in flaws(results))
     for (name, kind, how), n in sorted(wrong.items()):

@@ -130,6 +130,7 @@ def fit_voltages(
 
     noise = np.random.default_rng(seed).normal(size=(starts, len(names)))
     noise[0] = 0.0
+    # Scattered by logarithms, whatever the coordinates of bounded parameters are.
     many = center + spread * noise / np.abs(log_slopes(problem.device, names, center))
     keep = min(starts, TOGETHER)
     search = Progress(many[:keep], np.full(keep, np.inf))

@@ -247,6 +247,7 @@ def _in_order(problem: JointProblem, starts, groups: list[list[int]], labels: Se
         names = ", ".join(labels[k] for k in group)
         show = None if tick is None else partial(tick, names if len(groups) > 1 else "all files")
         last = problem.after(group, center, precision)
+        # What the groups before led to takes the place of one of the starts.
         begin = starts if not stages else np.concatenate([center[None], starts[:-1]])
         search = levenberg_marquardt(last.linearise, begin, iterations=_ITERATIONS, tick=show)
         if not np.isfinite(search.cost).any():
@@ -283,6 +284,7 @@ def _part(problem: JointProblem, k: int, z, covariance, information, alone, labe
     size = np.diag(covariance)
     along = np.einsum("ij,ik,kj->j", covariance, information, covariance) / size
     known = np.linalg.solve(information + PRECISION * np.eye(len(z)), information)
+    # Twice the rise is chi squared, with as many degrees of freedom as the file determines against all others.
     determines = float(np.trace(known))
     return Part(
         label=label,

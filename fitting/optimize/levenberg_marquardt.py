@@ -153,6 +153,7 @@ def levenberg_marquardt(
         new_r, new_jac, new_ok = _try_points(evaluate, trial, which, together, r, jac)
         cost = half_squares(new_r, new_ok)
         better = cost < state.cost
+        # A start whose first solve failed has no cost to compare with: its first success is no small gain.
         known = better & np.isfinite(state.cost)
         before, after = np.where(known, state.cost, 1.0), np.where(known, cost, 1.0)
         small = np.where(known & (before - after < tolerance * before), small + 1, small * ~better)
@@ -160,6 +161,7 @@ def levenberg_marquardt(
         damping, growth = _next_damping(damping, growth, better, ratio)
         r, jac, state.z = map(partial(_pick, better), (new_r, new_jac, trial), (r, jac, state.z))
         ok, state.cost = ok | (better & new_ok), np.where(better, cost, state.cost)
+        # So much damping allows no step that would be seen.
         state.converged = (small >= patience) | (damping > 1e8)
         if not together:  # nothing is left to gain
             state.converged |= predicted_reduction < 0.1 * tolerance * state.cost

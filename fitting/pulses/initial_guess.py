@@ -80,6 +80,7 @@ def _yakopcic(device: Any, look: Look) -> list[dict[str, float]]:
     sinh = np.sinh(float(device.b) * read)
     over = np.exp(np.abs(look.protocol.voltages)) - np.exp([float(device.v_p), float(device.v_n)])
     starts = []
+    # How far the state moves is not to be seen in a curve of conductances: three ranges, and windows that suit them.
     for x0, x1, alpha_p, alpha_n, x_p, x_n in (
         (0.1, 0.8, 3.0, 2.0, 0.1, 0.5),
         (0.1, 0.4, 8.0, 6.0, 0.1, 0.6),
@@ -87,6 +88,7 @@ def _yakopcic(device: Any, look: Look) -> list[dict[str, float]]:
     ):
         off, on = look.on(x0, x1)
         mid = (x0 + x1) / 2
+        # What the model's windows leave of the rates in the middle of the range.
         slowed = [
             np.exp(-alpha_p * max(mid - x_p, 0.0)) * min((1 - mid) / (1 - x_p), 1.0),
             np.exp(alpha_n * min(mid + x_n - 1, 0.0)) * min(mid / (1 - x_n), 1.0),
@@ -103,6 +105,7 @@ def _mms(device: Any, look: Look) -> list[dict[str, float]]:
     """Two exponentials: the slower polarity is held back by its voltage of switching."""
     rate = np.asarray(look.rates) / look.protocol.widths
     slow, thermal = int(np.argmin(rate)), 0.02585
+    # A rate is logistic in the voltage over kT/q: what the slower one is of the faster one tells its voltage.
     share = np.clip(rate[slow] / rate[1 - slow], 1e-6, 0.5)
     threshold = abs(look.protocol.voltages[slow]) - thermal * np.log(share / (1 - share))
     name, tau = ("v_on", "v_off")[slow], 1 / rate[1 - slow]
@@ -119,7 +122,7 @@ def _vteam(device: Any, look: Look) -> list[dict[str, float]]:
     (v_set, v_reset), widths = look.protocol.voltages, look.protocol.widths
     over_on = (abs(v_set) / abs(float(device.v_on)) - 1) ** float(device.a_on)
     over_off = (abs(v_reset) / float(device.v_off) - 1) ** float(device.a_off)
-    pulses = 100.0
+    pulses = 100.0  # as if so many took the state through its whole range
     k_on, k_off = 1 / (pulses * widths[0] * over_on), 1 / (pulses * widths[1] * over_off)
     return [{"k_on": k_on, "k_off": k_off, **look.within(m), "x0": 0.9} for m in (0.95, 0.8)]
 
@@ -163,10 +166,12 @@ def recipe_of(device: AbstractDevice, free: tuple[str, ...] | None) -> Recipe:
 
 def look_at(curve: np.ndarray, kinds: np.ndarray, protocol: PulseProtocol) -> Look:
     """What a mean curve looks like."""
+    # Over five pulses: noise from one to the next would widen the range.
     smooth = np.convolve(np.pad(curve, 2, mode="edge"), np.ones(5) / 5, mode="valid")
     low, high = float(np.min(smooth)), float(np.max(smooth))
     rates = []
     for kind in (0, 1):
+        # The first ones only, before the curve saturates.
         steps = np.flatnonzero(kinds == kind)[:20]
         moved = abs(float(smooth[steps[-1] + 1] - smooth[steps[0]])) if len(steps) else 0.0
         rates.append(max(moved / (high - low) / max(len(steps), 1), 1e-4))

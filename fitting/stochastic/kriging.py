@@ -70,8 +70,10 @@ class Surface:
         x, u = self.points, self._white(z)
         near = np.exp(-0.5 * _squared_distances(u, x) / self.shape.length**2)
         values = _plane(u) @ self.slopes + near @ self.pulls
+        # The derivative of each bell is itself times the way to its middle.
         bent = [(near * (x[None, :, k] - u[:, k : k + 1])) @ self.pulls for k in range(u.shape[1])]
         slopes = np.stack(bent, axis=-1) / self.shape.length**2 + self.slopes[1:].T
+        # From white coordinates back to those of the points.
         return values, slopes @ np.linalg.inv(self.root)
 
     def deviation(
@@ -87,6 +89,7 @@ class Surface:
         tilt = off @ self.spread
         variance = self.shape.signal - np.sum(near * known, axis=1) + np.sum(tilt * off, axis=1)
         deviation = np.sqrt(np.maximum(variance, _LEAST))
+        # Half the derivative of the variance; over the deviation it is that of the root.
         pull = near * (known + tilt @ self.trend.T)
         toward = (pull @ x - u * pull.sum(axis=1, keepdims=True)) / self.shape.length**2
         slope = tilt[:, 1:] - toward
@@ -162,6 +165,7 @@ def _plane(u: np.ndarray) -> np.ndarray:
 
 
 def _squared_distances(u: np.ndarray, x: np.ndarray) -> np.ndarray:
+    # A difference of products, which rounding may leave a little below zero.
     own = np.sum(u**2, axis=1)[:, None] + np.sum(x**2, axis=1)
     return np.maximum(own - 2 * u @ x.T, 0.0)
 

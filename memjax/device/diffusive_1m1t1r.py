@@ -10,7 +10,7 @@ from ..fields import param, setting, state
 from ..params import is_none
 from ..system import SINGLE_PRECISION, Diagonal, General
 from .base import AbstractOhmicDevice
-from .laws import gap_ratio, safe_sqrt
+from .laws import bound, gap_ratio, safe_sqrt
 
 _RATE = (0.0, 1e9)
 
@@ -121,7 +121,9 @@ class Diffusive1M1T1R(AbstractOhmicDevice):
     def _fluxes(self, state: dict[str, Array], v: Float[Array, ""]) -> tuple[Array, ...]:
         """Growth, loss, conversion into residue, and loss of residue [1/s]."""
         f, r = state["f"], state["r"]
-        growth = self.mu * jnp.maximum(v, 0.0) / (self.alpha + jnp.abs(1 - f - r))
+        # The field per volt first: a step needs it at two voltages, and divides once.
+        field = 1.0 / (self.alpha + jnp.abs(1 - f - r))
+        growth = self.mu * field * bound(v, 0.0, math.inf)
         return growth, self.gamma1 * f, self.beta * f, self.gamma2 * r
 
     def drift(self, t, state, v, env):
@@ -147,5 +149,6 @@ class Diffusive1M1T1R(AbstractOhmicDevice):
     def resistance(self, state, v, env):
         """See `AbstractOhmicDevice`."""
         del v, env
-        x = jnp.clip(state["f"] + state["r"], 0.0, 1.0)
-        return jnp.maximum(self.r_on * x + self.r_off * gap_ratio(x, self.lam), self.r_on)
+        x = bound(state["f"] + state["r"], 0.0, 1.0)
+        total = self.r_on * x + self.r_off * gap_ratio(x, self.lam)
+        return jnp.where(total < self.r_on, self.r_on, total)

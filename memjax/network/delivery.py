@@ -4,11 +4,49 @@ from collections.abc import Callable
 
 import jax.numpy as jnp
 from jax import lax
+from jaxtyping import Array
 
 from .plan import Rows, State
 
 _TOGETHER = 8
 """Spikes whose connections are followed at once."""
+
+
+def no_spikes(like, per_member: int, steps: int) -> list:
+    """Memory of the spikes of a neuron within `steps` steps: words that hold one more than `per_member`.
+
+    A step number and one take the lower half of a word where they fit into it: fewer numbers are carried from step to
+    step.
+    """
+    count = -(-(per_member + 1) // _per_word(steps))
+    return [jnp.zeros_like(like, jnp.uint32)] * count
+
+
+def _per_word(steps: int) -> int:
+    return 2 if steps < 2**16 else 1
+
+
+def push_spike(words: list, fires, step, steps: int) -> list:
+    """Memory with the number of a step where a neuron fires; the oldest number falls out."""
+    halves, newest = _per_word(steps) == 2, (step + 1).astype(jnp.uint32)
+    below = [newest, *words[:-1]]
+    if halves:
+        below = [newest, *(w >> 16 for w in words[:-1])]
+    pushed = [(w << 16) | b if halves else b for w, b in zip(words, below, strict=True)]
+    return [jnp.where(fires, p, w) for p, w in zip(pushed, words, strict=True)]
+
+
+def unpack_spikes(words: list, per_member: int, steps: int) -> tuple[list, Array]:
+    """Numbers of the steps of up to `per_member` spikes, in order, -1 for none; and how many there were.
+
+    Where the words are full there may have been more: then it is the next number for which all words are used.
+    """
+    if _per_word(steps) == 2:
+        words = [part for w in words for part in (w & 0xFFFF, w >> 16)]
+    numbers = [w.astype(jnp.int32) - 1 for w in words]
+    count = sum((x >= 0).astype(jnp.int32) for x in numbers)
+    count = jnp.where(count == len(numbers), 2 * len(numbers) - 1, count)
+    return numbers[:per_member][::-1], count
 
 
 def list_spikes(slots, counts, offset, room: int):

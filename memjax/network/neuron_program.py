@@ -19,6 +19,7 @@ from ..params import quiet
 from ..scaling import Scaled
 from ..solver import semi_implicit_euler_step
 from ..solver.semi_implicit import rates_along
+from .delivery import no_spikes, push_spike, unpack_spikes
 from .energy_program import EnergyProgram
 from .plan import Layout, State
 from .weights import ConductanceOf
@@ -305,9 +306,10 @@ class NeuronProgram:
         energy = self.energy
         signal = self.layout.group.spike.signal
         sign = self.layout.group.spike.sign
+        armed_level, never = (jnp.asarray(x, self.dtype) for x in (self.level, np.inf))
 
         def lane(constants, carry, step, lane_arrivals):
-            before, armed, inputs, count, slots, rate, move, ledger = carry
+            before, level, inputs, words, rate, move, ledger = carry
             number = first + step
             parts, rates, stage, moves = self._take_step(constants, before, inputs, number)
             rate = jnp.maximum(rate, self._largest(self._slopes(rates, stage)))
@@ -316,36 +318,35 @@ class NeuronProgram:
             held, inputs = inputs, self._incoming(inputs, lane_arrivals)
             # A Schmitt trigger: noise about the level fires once, until the signal has been below
             # the lower one.
-            fires = armed & (x > self.level)
-            slots = [jnp.where(fires & (count == j), step, s) for j, s in enumerate(slots)]
-            armed = (armed & ~fires) | (x < self.rearm)
+            fires = x > level
+            words = push_spike(words, fires, step, self.steps)
+            level = jnp.where(fires, never, jnp.where(x < self.rearm, armed_level, level))
             if energy is not None:
                 states, crossing = (before, stage, parts), (fires, x < self.rearm)
                 ledger = energy.add(constants, ledger, number, states, (held, inputs), crossing)
-            count = count + fires.astype(count.dtype)
-            return parts, armed, inputs, count, slots, rate, move, ledger
+            return parts, level, inputs, words, rate, move, ledger
 
         def advance(carry, step_inputs):
             step, lane_arrivals = step_inputs
             return jax.vmap(lane, (0, 0, None, 0))(constants, carry, step, lane_arrivals), None
 
-        none = jnp.zeros_like(state["count"])
-        rate = jnp.zeros(none.shape, self.dtype)
+        rate = jnp.zeros(state["count"].shape, self.dtype)
         begin = (
             state["parts"],
-            state["armed"],
+            # What is not armed has no level: numbers of one width keep the loop in whole vectors.
+            jnp.where(state["armed"], armed_level, never),
             state["input"],
-            none,
-            [none - 1] * per_member,
+            no_spikes(state["count"], per_member, self.steps),
             rate,
             rate,
             () if energy is None else energy.chunk_begin(state["energy"]),
         )
         places = (jnp.arange(self.steps, dtype=jnp.int32), arrivals)
         end, _ = lax.scan(advance, begin, places)
-        parts, armed, inputs, count, slots, rate, distance, ledger = end
+        parts, level, inputs, words, rate, distance, ledger = end
         # A lane beyond the last neuron never re-arms.
-        armed = armed & constants["real"]
+        armed = (level < never) & constants["real"]
+        slots, count = unpack_spikes(words, per_member, self.steps)
         slots = [jnp.where(constants["real"], s, -1) for s in slots]
         count = jnp.where(constants["real"], count, 0)
         at_end = jax.vmap(self._decay_now)(constants, parts, inputs)

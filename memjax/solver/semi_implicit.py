@@ -16,8 +16,7 @@ Parts = dict[Any, Float[Array, "..."]]
 
 def rates_along(rates: Callable[[Parts], Parts], parts: Parts, k: Any) -> tuple[Parts, Parts]:
     """Rates of change of all parts [1/s], and their derivatives by part `k` [1/s]."""
-    direction = {j: jnp.ones_like(x) if j == k else jnp.zeros_like(x) for j, x in parts.items()}
-    return jax.jvp(rates, (parts,), (direction,))
+    return jax.jvp(lambda x: rates(parts | {k: x}), (parts[k],), (jnp.ones_like(parts[k]),))
 
 
 def linear_change(

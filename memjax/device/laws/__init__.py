@@ -20,12 +20,13 @@ from .kinetics import (
 )
 from .limits import stop_at_bounds, window
 from .roots import grow_bracket, increasing_root, root_between
-from .safe import asinh_of_sinh, safe_exp, safe_power, safe_sinh, safe_sqrt
+from .safe import asinh_of_sinh, bound, safe_exp, safe_power, safe_sinh, safe_sqrt
 
 __all__ = [
     "activated_hopping",
     "arrhenius",
     "asinh_of_sinh",
+    "bound",
     "butler_volmer",
     "butler_volmer_inverse",
     "gap_ratio",

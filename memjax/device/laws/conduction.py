@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ...constants import BOLTZMANN_EV
-from .safe import safe_exp, safe_sinh
+from .safe import bound, safe_exp, safe_sinh, single_exp2
 
 _TUNNEL = 10.24624
 """2 sqrt(2 m_e e) / hbar [1/(nm sqrt(eV))]: decay of a tunnelling probability."""
@@ -30,9 +30,9 @@ def gap_ratio(x: Float[Array, ""], decay: Float[Array, ""]) -> Float[Array, ""]:
     spend most of their time here.
     """
     if jnp.result_type(x, decay) == jnp.float32:
-        rate = 1 / decay
-        full_decay = jnp.exp(-rate)
-        return jnp.maximum(jnp.exp(-x * rate) - full_decay, 0.0) / (1 - full_decay)
+        rate = math.log2(math.e) / decay
+        full_decay = single_exp2(-rate)
+        return bound(single_exp2(-x * rate) - full_decay, 0.0, math.inf) * (1 / (1 - full_decay))
     return jnp.exp(-x / decay) * jnp.expm1((x - 1) / decay) / jnp.expm1(-1 / decay)
 
 

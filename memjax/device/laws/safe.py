@@ -1,7 +1,9 @@
 """Functions that stay finite, with finite derivatives, wherever a Newton iterate may go."""
 
 import math
+from functools import partial
 
+import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
@@ -39,9 +41,62 @@ def safe_power(base: Float[Array, "..."], exponent: Float[Array, "..."]) -> Floa
 
 def safe_sqrt(x: Float[Array, "..."], scale: float) -> Float[Array, "..."]:
     r"""Root of \|x\|, smooth at 0, where it has no gradient: y^2 / (y^2 + 1e-12)^(3/4) of y = x / `scale`."""
-    y = x / scale
-    if jnp.result_type(y) == jnp.float32:  # without divisions, which cost large ensembles most
-        part = jnp.sqrt(lax.rsqrt(y * y + 1e-12))
-        return math.sqrt(scale) * (y * part) * (y * part) * part
-    root = jnp.sqrt(jnp.sqrt(y * y + 1e-12))
+    if jnp.result_type(x) == jnp.float32:
+        return _single_sqrt(x, scale)
+    root = jnp.sqrt(jnp.sqrt((y := x / scale) * y + 1e-12))
     return math.sqrt(scale) * (y / root) * (y / root) / root
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(1,))
+def _single_sqrt(x: Float[Array, "..."], scale: float) -> Float[Array, "..."]:
+    """`safe_sqrt` in float32: one root, since large ensembles spend much of their time here."""
+    del scale
+    return jnp.sqrt(jnp.abs(x))
+
+
+@_single_sqrt.defjvp
+def _single_sqrt_tangent(scale, primals, tangents):
+    """The root itself, which differs from the smooth one below a millionth of `scale`; the slope is the smooth one's."""
+    (x,), (moved,) = primals, tangents
+    y = x / scale
+    square = y * y
+    part = lax.rsqrt(square + 1e-12)
+    root = jnp.sqrt(part)
+    slope = y * (0.5 * square + 2e-12) * (part * part) * part * root / math.sqrt(scale)
+    return _single_sqrt(x, scale), slope * moved
+
+
+def bound(x: Float[Array, "..."], low: float, high: float) -> Float[Array, "..."]:
+    """`x` within bounds, of which either may be infinite; what is no number stays none.
+
+    In loops over many devices half as costly as `jnp.clip`, which looks for what is no number.
+    """
+    if low > -math.inf:
+        x = jnp.where(x < low, jnp.asarray(low, x.dtype), x)
+    if high < math.inf:
+        x = jnp.where(x > high, jnp.asarray(high, x.dtype), x)
+    return x
+
+
+# 2^t in powers of t for 0 <= t <= 1, of least largest relative error: 8e-8.
+_EXP2 = (0.9999999251, 0.6931530732, 0.240153617, 0.05582631805, 0.008989340093, 0.001877576674)
+
+
+@jax.custom_jvp
+def single_exp2(t: Float[Array, "..."]) -> Float[Array, "..."]:
+    """2^t in float32, to 2e-7; below 2^-126 it stays there, above 2^127 too."""
+    t = bound(t, -126.0, 127.0)
+    whole = jnp.floor(t)
+    rest = t - whole
+    power = jnp.full_like(rest, _EXP2[-1])
+    for c in _EXP2[-2::-1]:
+        power = power * rest + c
+    # The exponent of a float32 is a whole number in its own bits.
+    word = lax.bitcast_convert_type(power, jnp.int32) + (whole.astype(jnp.int32) << 23)
+    return lax.bitcast_convert_type(word, jnp.float32)
+
+
+@single_exp2.defjvp
+def _single_exp2_tangent(primals, tangents):
+    power = single_exp2(*primals)
+    return power, power * (math.log(2) * tangents[0])

@@ -18,17 +18,18 @@ def no_spikes(like, per_member: int, steps: int) -> list:
     A step number and one take the lower half of a word where they fit into it: fewer numbers are carried from step to
     step.
     """
-    count = -(-(per_member + 1) // _per_word(steps))
+    count = -(-(per_member + 1) // spikes_per_word(steps))
     return [jnp.zeros_like(like, jnp.uint32)] * count
 
 
-def _per_word(steps: int) -> int:
+def spikes_per_word(steps: int) -> int:
+    """Step numbers that a word holds."""
     return 2 if steps < 2**16 else 1
 
 
 def push_spike(words: list, fires, step, steps: int) -> list:
     """Memory with the number of a step where a neuron fires; the oldest number falls out."""
-    halves, newest = _per_word(steps) == 2, (step + 1).astype(jnp.uint32)
+    halves, newest = spikes_per_word(steps) == 2, (step + 1).astype(jnp.uint32)
     below = [newest, *words[:-1]]
     if halves:
         below = [newest, *(w >> 16 for w in words[:-1])]
@@ -41,7 +42,7 @@ def unpack_spikes(words: list, per_member: int, steps: int) -> tuple[list, Array
 
     Where the words are full there may have been more: then it is the next number for which all words are used.
     """
-    if _per_word(steps) == 2:
+    if spikes_per_word(steps) == 2:
         words = [part for w in words for part in (w & 0xFFFF, w >> 16)]
     numbers = [w.astype(jnp.int32) - 1 for w in words]
     count = sum((x >= 0).astype(jnp.int32) for x in numbers)

@@ -21,7 +21,8 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec as Spec
 from ..circuit import replace_values
 from ..compile_cache import supported_options
 from ..simulate.batch import wide_loop_options
-from .delivery import deliver_spikes, list_spikes
+from .compiled import Kernel, Shape, Table, kernel_of
+from .delivery import deliver_spikes, list_spikes, no_spikes, spikes_per_word
 from .digest import Digest
 from .energy_program import PHASES
 from .groups import Neurons, Poisson
@@ -103,6 +104,8 @@ class ExchangeProgram:
         self.mesh = Mesh(np.asarray(devices), (AXIS,))
         self.split, self.same = (NamedSharding(self.mesh, s) for s in (Spec(AXIS), Spec()))
         self.room: Room | None = None
+        self.kernels: dict[str, Kernel | str] = {}
+        self.kernels |= {n: self._kernel(n) for n in self.neurons}
         self.blank = jax.jit(self._blank, out_shardings=self.split)
         self._programs: dict = {}
 
@@ -116,9 +119,49 @@ class ExchangeProgram:
         """Memory for arrivals. Each call passes it to the next one, since it is large and slow to allocate."""
         steps = self.plan.clock.steps
         return {
-            n: [jnp.zeros(x.size * steps, self.dtype) for _ in x.receptors]
+            n: {
+                k: jnp.zeros(x.size * steps, self.dtype)
+                for k, dense in enumerate(self._dense(n))
+                if dense
+            }
             for n, x in self.plan.layouts.items()
         }
+
+    def _dense(self, name: str) -> list[bool]:
+        """Of each receptor of a group, whether what arrives is an array over all steps; else a kernel adds it."""
+        receptors = self.plan.layouts[name].receptors
+        kernel = self.kernels.get(name)  # not yet decided while its own is built
+        if isinstance(kernel, str) or (name in self.watched and self._is_between):
+            return [True] * len(receptors)
+        return [
+            any(post == name and k == r and t.devices for _, post, k, t in self.plan.rows)
+            for r in range(len(receptors))
+        ]
+
+    def _tables(self, name: str) -> list[int]:
+        """Numbers of the tables of connections whose spikes a kernel delivers to a group."""
+        dense = self._dense(name)
+        return [
+            k
+            for k, (_, post, r, rows) in enumerate(self.plan.rows)
+            if post == name and not dense[r] and rows.longest
+        ]
+
+    def _kernel(self, name: str) -> Kernel | str:
+        """The kernel of a group; why there is none, where there is none, see `memjax.network.compiled`."""
+        if self.dtype != np.float32:
+            return f"{self.dtype}, not float32"
+        steps, layout = self.plan.clock.steps, self.plan.layouts[name]
+        dense = self._dense(name)
+        tables = [self.plan.rows[k] for k in self._tables(name)]
+        shape = Shape(
+            steps=steps,
+            block=layout.block,
+            halves=spikes_per_word(steps) == 2,
+            dense=tuple(dense),
+            tables=tuple(Table(r, rows.sign) for _, _, r, rows in tables),
+        )
+        return kernel_of(self.neurons[name].lane, *self.neurons[name].lane_example(), shape)
 
     def _compile(self, room: Room, length: int) -> Callable:
         """See `run`."""
@@ -192,6 +235,11 @@ class ExchangeProgram:
         }
 
     @property
+    def _is_between(self) -> bool:
+        """Whether states are recorded between two exchanges."""
+        return self.every is not None and self.every % self.plan.clock.steps != 0
+
+    @property
     def _rows(self) -> int:
         """Records of states in an exchange interval at most."""
         return 1 if self.every is None else -(-self.plan.clock.steps // self.every)
@@ -248,7 +296,7 @@ class ExchangeProgram:
             # Arrivals lie block by block, and within a block step by step.
             place = lane // block * (steps * block) + lane % block
             place = place[None, :] + block * jnp.arange(steps, dtype=lane.dtype)[:, None]
-            lane_arrivals = [x[place] for x in arrivals[name]]
+            lane_arrivals = [x[place] for x in arrivals[name].values()]
             visible = self.neurons[name].path(constants, parts, inputs, lane_arrivals, first)
             # Steps after which `every` divides the number of steps so far.
             row = every - 1 - first % every + every * jnp.arange(self._rows, dtype=jnp.int32)
@@ -271,9 +319,9 @@ class ExchangeProgram:
         for name, size in room.all:
             constants, group = fixed["groups"][name], groups[name]
             if name in self.plan.layouts:
-                group_arrivals = arrivals[name]
+                due = [(self._table(fixed, i), self._due(ring, i, k)) for i in self._tables(name)]
                 groups[name], spike_list, rates[name], sums = self._advance_neurons(
-                    name, constants, group, group_arrivals, first, room.per_member, size
+                    name, constants, group, (arrivals[name], due), first, room.per_member, size
                 )
                 energies |= {name: sums} if sums else {}
                 *lists, total, per_member = self._gather(spike_list, size)
@@ -294,10 +342,10 @@ class ExchangeProgram:
         weights = self._program_devices(fixed, weights, ring, k, (state["groups"], groups), spikes)
         weights = jax.tree.map(lambda x: x[None], weights)
         before, state = state["groups"], {"groups": groups, "ring": ring, "weights": weights}
-        if self.every is None or self.every % clock.steps == 0:
-            traces = self._states_now(fixed, state)
-        else:
+        if self._is_between:
             traces = self._states_between(fixed, before, arrivals, first)
+        else:
+            traces = self._states_now(fixed, state)
         return state, arrivals, (spikes, traces, energies), (needs, rates)
 
     def _advance_neurons(
@@ -305,22 +353,30 @@ class ExchangeProgram:
         name: str,
         constants: State,
         state: State,
-        arrivals: list,
+        arriving: tuple,
         first,
         per_member: int,
         room,
     ):
-        """Neurons after a chunk, their spikes, the largest rates and energies, see `NeuronProgram.chunk`."""
-        program, blocks = (
-            self.neurons[name],
-            (-1, self.plan.clock.steps, self.plan.layouts[name].block),
-        )
-        block_arrivals = [x.reshape(blocks) for x in arrivals]
+        """Neurons after a chunk, their spikes, the largest rates and energies, see `NeuronProgram.chunk_end`."""
+        program, kernel, (arrivals, due) = self.neurons[name], self.kernels[name], arriving
+        if isinstance(kernel, Kernel):
+            own = {k: constants[k] for k in ("values", "bias", "key")}
+            words = len(no_spikes(state["count"], per_member, program.steps))
+            tables = [(t["first"], t["target"], t["weight"], *spikes) for t, spikes in due]
+            carry, spikes = kernel(
+                own, program.chunk_begin(state), first, list(arrivals.values()), tables, words
+            )
+            end = jax.vmap(lambda c, s, x, w: program.chunk_end(c, s, x, w, first, per_member))
+            state, count, slots, rates, sums = end(constants, state, carry, spikes)
+        else:
+            blocks = (-1, program.steps, self.plan.layouts[name].block)
+            block_arrivals = [x.reshape(blocks) for x in arrivals.values()]
 
-        def advance(x):
-            return program.chunk(x[0], x[1], x[2], first, per_member)
+            def advance(x):
+                return program.chunk(x[0], x[1], x[2], first, per_member)
 
-        state, count, slots, rates, sums = lax.map(advance, (constants, state, block_arrivals))
+            state, count, slots, rates, sums = lax.map(advance, (constants, state, block_arrivals))
         slots = slots.reshape(-1, per_member)
         spike_list = list_spikes(slots, count, lax.axis_index(AXIS) * slots.shape[0], room)
         sums = tuple(lax.psum(jnp.sum(x, axis=0), AXIS) for x in sums)
@@ -342,20 +398,20 @@ class ExchangeProgram:
     def _arrivals(
         self,
         name: str,
-        scratch: list,
+        scratch: dict,
         fixed: State,
         ring: State,
         chunk,
         weights: State,
         conductances: dict,
-    ) -> list:
-        """Sums of the weights that arrive at a group's neurons in each step of a chunk, by receptor, block after
-        block.
+    ) -> dict:
+        """Sums of the weights that arrive at a group's neurons in each step of a chunk, block after block, by the
+        number of the receptor, see `_dense`.
         """
         layout = self.plan.layouts[name]
-        arrivals = [jnp.zeros_like(x) for x in scratch]
+        arrivals = {k: jnp.zeros_like(x) for k, x in scratch.items()}
         for k, (_, post, receptor, rows) in enumerate(self.plan.rows):
-            if post != name:
+            if post != name or receptor not in arrivals:
                 continue
             table = self._table(fixed, k)
             weigh = self._weigh(k, table, weights, conductances)

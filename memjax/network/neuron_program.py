@@ -145,6 +145,11 @@ class NeuronProgram:
         return self.layout.group.spike.sign * self.layout.group.spike.level
 
     @property
+    def never(self) -> float:
+        """Level of a neuron that is not armed: finite, since kernels count on finite numbers."""
+        return float(np.finfo(self.dtype).max)
+
+    @property
     def rearm(self) -> float:
         """Below which it re-arms."""
         spike = self.layout.group.spike
@@ -184,11 +189,12 @@ class NeuronProgram:
 
     def step(self, constants: State, parts: State, inputs: list, number):
         """States of one neuron after one step."""
-        return self._take_step(constants, parts, inputs, number)[0]
+        end = self._take_step(constants, parts, inputs, number)[0]
+        return self.scaled.project_parts(end)
 
     def _take_step(self, constants: State, parts: State, inputs: list, number) -> tuple:
-        """States of one neuron after one step; its rates; the state that explicit parts took them at, and how far these
-        then moved without noise.
+        """States of one neuron after one step, not yet projected onto their domain; its rates; the state that explicit
+        parts took them at, and how far these then moved without noise.
         """
         scaled, h = self.equations(constants["values"]), jnp.asarray(self.dt, self.dtype)
         t = number.astype(self.dtype) * h
@@ -208,9 +214,9 @@ class NeuronProgram:
 
         end = semi_implicit_euler_step(rates, parts, kick, h=h, linear=scaled.linear)
         stage = {k: end[k] if k in scaled.linear else x for k, x in parts.items()}
-        explicit = [k for k in parts if k not in scaled.linear]
-        moves = {k: end[k] - parts[k] - kick[k] for k in explicit}
-        return scaled.project_parts(end), rates, stage, moves
+        rate = rates(stage)  # as the step has taken them: compilers see that they are the same
+        moves = {k: h * rate[k] for k in parts if k not in scaled.linear}
+        return end, rates, stage, moves
 
     def _slopes(self, rates: Callable[[State], State], parts: State) -> State:
         """Rates at which the states that are taken explicitly act on themselves [1/s], negative where they decay.
@@ -290,62 +296,96 @@ class NeuronProgram:
         numbers = first + jnp.arange(self.steps, dtype=jnp.int32)
         return lax.scan(advance, (parts, inputs), (numbers, arrivals))[1]
 
+    def chunk_begin(self, state: State) -> tuple:
+        """What is carried from step to step of a chunk, of one neuron, a block, or all: states and inputs, the level
+        above which it fires, the largest rates and moves so far, and sums of energies.
+        """
+        none = jnp.zeros_like(state["armed"], self.dtype)
+        return (
+            state["parts"],
+            # What is not armed has no level: numbers of one width keep the loop in whole vectors.
+            jnp.where(state["armed"], jnp.asarray(self.level, self.dtype), self.never),
+            state["input"],
+            none,
+            none,
+            () if self.energy is None else self.energy.chunk_begin(state["energy"]),
+        )
+
+    def lane_example(self) -> tuple[State, tuple]:
+        """Constants and carry of one neuron as `lane` takes them."""
+        group = self.layout.group
+        number, word = np.zeros((), self.dtype), np.zeros((), np.uint32)
+        constants = {
+            "values": dict.fromkeys(group.values, number),
+            "bias": dict.fromkeys(self.scaled.system.ports, number),
+            "key": (word, word),
+        }
+        state: State = {
+            "parts": dict.fromkeys(self.scale, number),
+            "armed": np.zeros((), bool),
+            "input": [number] * len(self.layout.receptors),
+        }
+        if self.energy is not None:
+            memory = self.energy.begin(self.layout)
+            state["energy"] = jax.tree.map(lambda x: np.zeros((), x.dtype), memory)
+        return constants, jax.eval_shape(self.chunk_begin, state)
+
+    def lane(self, constants: State, carry: tuple, number, arrivals: list) -> tuple:
+        """The carry of one neuron after a step, see `chunk_begin`; whether it fires at its end; and its states there
+        before they are projected onto their domain, which are finite where all is well.
+        """
+        before, level, inputs, rate, move, ledger = carry
+        end, rates, stage, moves = self._take_step(constants, before, inputs, number)
+        parts = self.equations(constants["values"]).project_parts(end)
+        rate = jnp.maximum(rate, self._largest(self._slopes(rates, stage)))
+        move = jnp.maximum(move, self._largest(moves))
+        spike = self.layout.group.spike
+        x = spike.sign * self.visible_state(constants, parts, inputs)[spike.signal]
+        held, inputs = inputs, self._incoming(inputs, arrivals)
+        # A Schmitt trigger: noise about the level fires once, until the signal has been below
+        # the lower one.
+        fires, rearms = x > level, x < self.rearm
+        armed = jnp.where(rearms, jnp.asarray(self.level, self.dtype), level)
+        level = jnp.where(fires, jnp.asarray(self.never, self.dtype), armed)
+        if self.energy is not None:
+            states, crossing = (before, stage, parts), (fires, rearms)
+            ledger = self.energy.add(constants, ledger, number, states, (held, inputs), crossing)
+        return (parts, level, inputs, rate, move, ledger), fires, end
+
     def chunk(
         self, constants: State, state: State, arrivals: list, first, per_member: int
     ) -> tuple:
-        """A block after a chunk.
+        """A block after a chunk, see `chunk_end`."""
+
+        def advance(carry, step_inputs):
+            step, lane_arrivals = step_inputs
+            before, words = carry
+            after, fires, _ = jax.vmap(self.lane, (0, 0, None, 0))(
+                constants, before, first + step, lane_arrivals
+            )
+            return (after, push_spike(words, fires, step, self.steps)), None
+
+        places = (jnp.arange(self.steps, dtype=jnp.int32), arrivals)
+        none = no_spikes(state["count"], per_member, self.steps)
+        (carry, words), _ = lax.scan(advance, (self.chunk_begin(state), none), places)
+        return self.chunk_end(constants, state, carry, words, first, per_member)
+
+    def chunk_end(
+        self, constants: State, state: State, carry: tuple, words: list, first, per_member: int
+    ) -> tuple:
+        """A block after a chunk, given what was carried, and its spikes, see `push_spike`.
 
         Returns
         -------
         tuple
-            Its state; the number of spikes of each neuron; the numbers of the steps of up to `each` of them, -1 for
-            none; the step times the largest rate at which a state that is taken explicitly acts on itself in any step
-            of any neuron, see `_slopes`; that of decay of any neuron at the end; and how far such a state moved in
-            any step, in units of its scale; and the sums of `EnergyProgram.chunk_end`, empty without a ledger.
+            Its state; the number of spikes of each neuron; the numbers of the steps of up to `per_member` of them, -1
+            for none; the step times the largest rate at which a state that is taken explicitly acts on itself in any
+            step of any neuron, see `_slopes`; that of decay of any neuron at the end; and how far such a state moved
+            in any step, in units of its scale; and the sums of `EnergyProgram.chunk_end`, empty without a ledger.
         """
-        energy = self.energy
-        signal = self.layout.group.spike.signal
-        sign = self.layout.group.spike.sign
-        armed_level, never = (jnp.asarray(x, self.dtype) for x in (self.level, np.inf))
-
-        def lane(constants, carry, step, lane_arrivals):
-            before, level, inputs, words, rate, move, ledger = carry
-            number = first + step
-            parts, rates, stage, moves = self._take_step(constants, before, inputs, number)
-            rate = jnp.maximum(rate, self._largest(self._slopes(rates, stage)))
-            move = jnp.maximum(move, self._largest(moves))
-            x = sign * self.visible_state(constants, parts, inputs)[signal]
-            held, inputs = inputs, self._incoming(inputs, lane_arrivals)
-            # A Schmitt trigger: noise about the level fires once, until the signal has been below
-            # the lower one.
-            fires = x > level
-            words = push_spike(words, fires, step, self.steps)
-            level = jnp.where(fires, never, jnp.where(x < self.rearm, armed_level, level))
-            if energy is not None:
-                states, crossing = (before, stage, parts), (fires, x < self.rearm)
-                ledger = energy.add(constants, ledger, number, states, (held, inputs), crossing)
-            return parts, level, inputs, words, rate, move, ledger
-
-        def advance(carry, step_inputs):
-            step, lane_arrivals = step_inputs
-            return jax.vmap(lane, (0, 0, None, 0))(constants, carry, step, lane_arrivals), None
-
-        rate = jnp.zeros(state["count"].shape, self.dtype)
-        begin = (
-            state["parts"],
-            # What is not armed has no level: numbers of one width keep the loop in whole vectors.
-            jnp.where(state["armed"], armed_level, never),
-            state["input"],
-            no_spikes(state["count"], per_member, self.steps),
-            rate,
-            rate,
-            () if energy is None else energy.chunk_begin(state["energy"]),
-        )
-        places = (jnp.arange(self.steps, dtype=jnp.int32), arrivals)
-        end, _ = lax.scan(advance, begin, places)
-        parts, level, inputs, words, rate, distance, ledger = end
+        parts, level, inputs, rate, distance, ledger = carry
         # A lane beyond the last neuron never re-arms.
-        armed = (level < never) & constants["real"]
+        armed = (level < self.never) & constants["real"]
         slots, count = unpack_spikes(words, per_member, self.steps)
         slots = [jnp.where(constants["real"], s, -1) for s in slots]
         count = jnp.where(constants["real"], count, 0)
@@ -354,8 +394,8 @@ class NeuronProgram:
         rates = [jnp.max(jnp.where(constants["real"], x, 0)) for x in sizes]
         state = state | {"parts": parts, "armed": armed, "input": inputs}
         sums: tuple = ()
-        if energy is not None:
-            memory, sums = energy.chunk_end(constants, state["energy"], ledger)
+        if self.energy is not None:
+            memory, sums = self.energy.chunk_end(constants, state["energy"], ledger)
             state = state | {"energy": memory}
         return (
             _update_statistics(state, count, slots, first),

@@ -1,0 +1,150 @@
+/* The fixed part of a network's kernel: what arrives at each block of lanes in each step, and the call by XLA.
+ *
+ * Before it stands what is generated for one kind of neuron (see translation.py and source.py): the struct types Own,
+ * Carry and Uniform, `prepare_uniform`, `load_block`, `store_block` and `advance_block`, and the constants used below.
+ * Nothing passes between neurons sooner than the delay, so that LANES of them advance alone over all steps of an
+ * exchange interval, in the first-level cache; lists of what arrives, in order of steps, take the place of arrays of it.
+ */
+
+typedef struct { /* a spike that is due: of a table of connections */
+    int32_t table, number, step;
+} Due;
+
+static void *memory(size_t count, size_t size) { return malloc(count * size + 1); }
+
+static int64_t size_of(const XLA_FFI_Buffer *b) {
+    int64_t n = 1;
+    for (int64_t k = 0; k < b->rank; k++) n *= b->dims[k];
+    return n;
+}
+
+/* Lane of a place in arrivals that lie block by block, and in a block step by step. */
+static inline int32_t lane_of(int32_t place) { return place / (STEPS * BLOCK) * BLOCK + place % BLOCK; }
+
+/* All spikes that are due at a receptor, in order of their steps, tables and lists in order within a step. */
+static Due *list_due(XLA_FFI_Buffer **tables, int receptor, int64_t *count) {
+    int64_t total = 0, begin[STEPS + 1];
+    memset(begin, 0, sizeof begin);
+    for (int k = 0; k < TABLES; k++) {
+        if (RECEPTOR_OF_TABLE[k] != receptor) continue;
+        const int32_t *step = tables[6 * k + 4]->data, n = *(int32_t *)tables[6 * k + 5]->data;
+        for (int32_t i = 0; i < n; i++) begin[step[i] + 1]++;
+        total += n;
+    }
+    for (int t = 0; t < STEPS; t++) begin[t + 1] += begin[t];
+    Due *due = memory(total, sizeof *due);
+    for (int k = 0; due && k < TABLES; k++) {
+        if (RECEPTOR_OF_TABLE[k] != receptor) continue;
+        const int32_t *number = tables[6 * k + 3]->data, *step = tables[6 * k + 4]->data;
+        const int32_t n = *(int32_t *)tables[6 * k + 5]->data;
+        for (int32_t i = 0; i < n; i++) due[begin[step[i]]++] = (Due){k, number[i], step[i]};
+    }
+    *count = total;
+    return due;
+}
+
+/* What arrives at a receptor, by groups of lanes and in order of steps within them: counted, then put in place. */
+static int deliver(XLA_FFI_Buffer **tables, int receptor, int64_t groups, Arrivals *all) {
+    int64_t dues;
+    Due *due = list_due(tables, receptor, &dues);
+    int64_t *begin = all->begin = calloc(groups + 2, sizeof *begin);
+    all->event = NULL;
+    if (!due || !begin) return free(due), 0;
+    for (int put = 0; put < 2; put++) {
+        for (const Due *d = due; d < due + dues; d++) {
+            XLA_FFI_Buffer **t = tables + 6 * d->table;
+            const int32_t *first = t[0]->data, *target = t[1]->data;
+            const float *weight = t[2]->data, sign = SIGN_OF_TABLE[d->table];
+            const int each = t[2]->rank > 0;
+            for (int32_t e = first[d->number]; e < first[d->number + 1]; e++) {
+                int32_t lane = lane_of(target[e]), group = lane / LANES;
+                if (!put) begin[group + 2]++;
+                else all->event[begin[group + 1]++] = (Event){d->step, lane % LANES, sign * weight[each ? e : 0]};
+            }
+        }
+        if (put) break;
+        for (int64_t k = 2; k < groups + 2; k++) begin[k] += begin[k - 1];
+        if (!(all->event = memory(begin[groups + 1], sizeof *all->event))) return free(due), 0;
+    }
+    free(due);
+    return 1;
+}
+
+/* An exchange interval of all lanes of this device; 0 where there is no memory for it. */
+static int run(XLA_FFI_Buffer **args, XLA_FFI_Buffer **rets, int64_t words) {
+    const float *constant = args[0]->data;
+    XLA_FFI_Buffer **own = args + 2, **carry = own + OWNS, **dense = carry + CARRIES, **tables = dense + DENSES;
+    const int64_t lanes = size_of(carry[0]), groups = (lanes + LANES - 1) / LANES;
+    Arrivals arrivals[RECEPTORS + 1];
+    memset(arrivals, 0, sizeof arrivals);
+    Uniform *uniform = memory(1, sizeof *uniform);
+    int fine = uniform != NULL;
+    for (int r = 0, d = 0; r < RECEPTORS; r++) {
+        if (IS_DENSE[r]) arrivals[r].dense = dense[d++]->data;
+        else fine = fine && deliver(tables, r, groups, &arrivals[r]);
+    }
+    if (fine) prepare_uniform(constant, *(int32_t *)args[1]->data, uniform);
+    for (int64_t w = 0; w < words; w++) memset(rets[CARRIES + w]->data, 0, lanes * sizeof(uint32_t));
+    for (int64_t g = 0; fine && g < groups; g++) {
+        const int64_t lane = g * LANES, n = lanes - lane < LANES ? lanes - lane : LANES;
+        Own o;
+        Carry c;
+        load_block(constant, own, carry, lane, n, &o, &c);
+        Event *next[RECEPTORS + 1], *end[RECEPTORS + 1];
+        for (int r = 0; r < RECEPTORS; r++) {
+            if (!arrivals[r].begin) continue;
+            next[r] = arrivals[r].event + arrivals[r].begin[g];
+            end[r] = arrivals[r].event + arrivals[r].begin[g + 1];
+        }
+        float arriving[RECEPTORS + 1][LANES] __attribute__((aligned(64))) = {{0}};
+        int32_t fires[LANES] __attribute__((aligned(64)));
+        for (int32_t t = 0; t < STEPS; t++) {
+            for (int r = 0; r < RECEPTORS; r++) {
+                if (arrivals[r].dense)
+                    for (int64_t j = 0; j < n; j++) {
+                        int64_t at = lane + j;
+                        arriving[r][j] = arrivals[r].dense[at / BLOCK * (STEPS * BLOCK) + t * BLOCK + at % BLOCK];
+                    }
+                else
+                    for (const Event *e = next[r]; e < end[r] && e->step == t; e++) arriving[r][e->lane] += e->weight;
+            }
+            int any = advance_block(uniform, t, &o, &c, arriving, fires);
+            for (int r = 0; r < RECEPTORS; r++)
+                if (!arrivals[r].dense)
+                    for (; next[r] < end[r] && next[r]->step == t; next[r]++) arriving[r][next[r]->lane] = 0;
+            if (__builtin_expect(any, 0))
+                for (int64_t j = 0; j < n; j++) {
+                    if (!fires[j]) continue;
+                    for (int64_t w = words - 1; w > 0; w--) {
+                        uint32_t *word = (uint32_t *)rets[CARRIES + w]->data + lane + j;
+                        uint32_t below = ((uint32_t *)rets[CARRIES + w - 1]->data)[lane + j];
+                        *word = HALVES ? *word << 16 | below >> 16 : below;
+                    }
+                    uint32_t *word = (uint32_t *)rets[CARRIES]->data + lane + j;
+                    *word = (HALVES ? *word << 16 : 0) | (uint32_t)(t + 1);
+                }
+        }
+        store_block(rets, lane, n, &c);
+    }
+    for (int r = 0; r < RECEPTORS; r++) free(arrivals[r].event), free(arrivals[r].begin);
+    free(uniform);
+    return fine;
+}
+
+XLA_FFI_Error *memjax_network_kernel(XLA_FFI_CallFrame *frame) {
+    if (frame->extension_start && frame->extension_start->type == XLA_FFI_Extension_Metadata) {
+        XLA_FFI_Metadata *about = ((XLA_FFI_Metadata_Extension *)frame->extension_start)->metadata;
+        about->api_version.major_version = XLA_FFI_API_MAJOR;
+        about->api_version.minor_version = XLA_FFI_API_MINOR;
+        about->traits = 0;
+        return NULL;
+    }
+    if (frame->stage != XLA_FFI_ExecutionStage_EXECUTE) return NULL;
+    const uint32_t mode = flush_denormals();
+    const int fine = run((XLA_FFI_Buffer **)frame->args.args, (XLA_FFI_Buffer **)frame->rets.rets, frame->rets.size - CARRIES);
+    restore(mode);
+    if (fine) return NULL;
+    XLA_FFI_Error_Create_Args error = {
+        XLA_FFI_Error_Create_Args_STRUCT_SIZE, NULL, "no memory for what arrives at neurons", XLA_FFI_Error_Code_RESOURCE_EXHAUSTED};
+    return frame->api->XLA_FFI_Error_Create(&error);
+}

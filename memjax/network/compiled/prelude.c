@@ -1,0 +1,123 @@
+/* What every kernel begins with: types, and functions of float32 without branches, which compilers make whole vectors of. */
+
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "xla/ffi/api/c_api.h"
+
+enum { LANES = 64 };
+
+typedef struct { int32_t step, lane; float weight; } Event;
+typedef struct { /* at one receptor: an array over all steps, or lists by groups of lanes */
+    const float *dense;
+    Event *event;
+    int64_t *begin; /* the events of group g are begin[g] to begin[g + 1] */
+} Arrivals;
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* Products that are added round once, on every processor that can: results do not depend on how a compiler sees them. */
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+#define FMA(a, b, c) __builtin_fmaf(a, b, c)
+#else
+#define FMA(a, b, c) ((a) * (b) + (c))
+#endif
+
+/* Inputs that decay for long would else be denormal numbers, which cost a hundred times as much; XLA does likewise. */
+#ifdef __SSE__
+static uint32_t flush_denormals(void) {
+    const uint32_t mode = __builtin_ia32_stmxcsr();
+    __builtin_ia32_ldmxcsr(mode | 0x8040);
+    return mode;
+}
+static void restore(uint32_t mode) { __builtin_ia32_ldmxcsr(mode); }
+#else
+static uint32_t flush_denormals(void) { return 0; }
+static void restore(uint32_t mode) { (void)mode; }
+#endif
+
+INLINE float f_of_u(uint32_t x) { float y; memcpy(&y, &x, 4); return y; }
+INLINE uint32_t u_of_f(float x) { uint32_t y; memcpy(&y, &x, 4); return y; }
+INLINE float f_of_i(int32_t x) { float y; memcpy(&y, &x, 4); return y; }
+INLINE int32_t i_of_f(float x) { int32_t y; memcpy(&y, &x, 4); return y; }
+
+INLINE int32_t is_finite(float x) { return (u_of_f(x) & 0x7F800000u) != 0x7F800000u; }
+INLINE float greater(float a, float b) { return a > b ? a : b; }
+INLINE float smaller(float a, float b) { return a < b ? a : b; }
+INLINE float sign_of(float x) { return x > 0 ? 1.0f : (x < 0 ? -1.0f : x); }
+
+/* e^x to 1.5e-7: 2^n e^r with |r| <= log(2)/2, r in two parts of log(2), a polynomial of least largest error. */
+INLINE float exp_of(float x) {
+    float y = x < -87.0f ? -87.0f : x;
+    y = y > 88.5f ? 88.5f : y;
+    float n = rintf(y * 1.44269504f), r = FMA(n, -0.693359375f, y);
+    r = FMA(n, 2.12194440e-4f, r);
+    float p = 1.9875691500e-4f;
+    p = FMA(p, r, 1.3981999507e-3f);
+    p = FMA(p, r, 8.3334519073e-3f);
+    p = FMA(p, r, 4.1665795894e-2f);
+    p = FMA(p, r, 1.6666665459e-1f);
+    p = FMA(p, r, 5.0000001201e-1f);
+    p = FMA(p, r * r, r) + 1.0f;
+    float z = p * f_of_i(((int32_t)n + 127) << 23);
+    z = x < -87.0f ? 0.0f : z;
+    return x > 88.5f ? INFINITY : z;
+}
+
+/* log x to 1.5e-7 of its size: exponent, and a polynomial of what is left between root 1/2 and root 2. */
+INLINE float log_of(float x) {
+    int32_t word = i_of_f(x), high = (word & 0x7FFFFF) > 0x3504F3;
+    float e = (float)((word >> 23) - 127 + high);
+    float m = f_of_i((word & 0x7FFFFF) | (high ? 0x3F000000 : 0x3F800000)) - 1.0f, q = m * m;
+    float p = 7.0376836292e-2f;
+    p = FMA(p, m, -1.1514610310e-1f);
+    p = FMA(p, m, 1.1676998740e-1f);
+    p = FMA(p, m, -1.2420140846e-1f);
+    p = FMA(p, m, 1.4249322787e-1f);
+    p = FMA(p, m, -1.6668057665e-1f);
+    p = FMA(p, m, 2.0000714765e-1f);
+    p = FMA(p, m, -2.4999993993e-1f);
+    p = FMA(p, m, 3.3333331174e-1f);
+    float y = FMA(e, -2.12194440e-4f, p * m * q);
+    y = FMA(-0.5f, q, y) + m;
+    y = FMA(e, 0.693359375f, y);
+    y = x < 1.17549435e-38f ? (x < 0 ? NAN : -INFINITY) : y;
+    return x != x || x > 3.4028235e38f ? x : y;
+}
+
+/* e^x - 1: a series where the difference would cancel. */
+INLINE float expm1_of(float x) {
+    float p = 1.9841270e-4f;
+    p = FMA(p, x, 1.3888889e-3f);
+    p = FMA(p, x, 8.3333333e-3f);
+    p = FMA(p, x, 4.1666667e-2f);
+    p = FMA(p, x, 1.6666667e-1f);
+    p = FMA(p, x, 0.5f);
+    p = FMA(p * x, x, x);
+    return fabsf(x) < 0.35f ? p : exp_of(x) - 1.0f;
+}
+
+INLINE float log1p_of(float x) {
+    float u = 1.0f + x, d = u - 1.0f, y = log_of(u) * (x / (d == 0 ? 1.0f : d));
+    return d == 0 ? x : (u > 3.4028235e38f ? u : y);
+}
+
+INLINE float logistic_of(float x) { return 1.0f / (1.0f + exp_of(-x)); }
+
+INLINE float tanh_of(float x) {
+    float a = expm1_of(-2.0f * fabsf(x)), y = -a / (a + 2.0f);
+    return x < 0 ? -y : y;
+}
+
+INLINE float sinh_of(float x) {
+    float a = fabsf(x), h = exp_of(0.5f * a), e = expm1_of(a);
+    float y = a < 40.0f ? 0.5f * (e + e / (e + 1.0f)) : 0.5f * h * h;
+    return x < 0 ? -y : y;
+}
+
+INLINE float cosh_of(float x) {
+    float a = fabsf(x), h = exp_of(0.5f * a);
+    return FMA(0.5f * h, h, 0.5f / (h * h));
+}

@@ -1,0 +1,436 @@
+"""Equations of one lane, as JAX traces them, as a sequence of operations on single numbers."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
+
+KINDS = {"float32": "f", "int32": "i", "uint32": "u", "bool": "b"}
+"""Types of numbers that kernels know, by their names in NumPy."""
+
+STEP, LANE = 1, 2
+"""Bits of what a number depends on; without either it is the same in all steps and lanes."""
+
+
+class UntranslatableError(Exception):
+    """Something in the equations has no translation."""
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A number that is known; `kind` as in `KINDS`."""
+
+    kind: str
+    value: float | int | bool
+
+
+@dataclass(frozen=True)
+class Name:
+    """A number that is computed: its name in C; what it depends on."""
+
+    kind: str
+    text: str
+    level: int
+
+
+Atom = Constant | Name
+
+
+@dataclass(frozen=True)
+class Operation:
+    """``name = template`` filled with `operands`."""
+
+    name: Name
+    template: str
+    operands: tuple[Atom, ...]
+
+
+@dataclass
+class Translation:
+    """Operations so far, in order; equal ones are taken once."""
+
+    operations: list[Operation] = field(default_factory=list)
+    _by_content: dict = field(default_factory=dict)
+    _by_name: dict[Name, Operation] = field(default_factory=dict)
+
+    def add(self, kind: str, template: str, *operands: Atom) -> Name:
+        """The result of an operation."""
+        key = (kind, template, operands)
+        if key not in self._by_content:
+            level = 0
+            for x in operands:
+                level |= x.level if isinstance(x, Name) else 0
+            name = Name(kind, f"x{len(self.operations)}", level)
+            self._by_content[key] = name
+            self._by_name[name] = Operation(name, template, operands)
+            self.operations.append(self._by_name[name])
+        return self._by_content[key]
+
+    def factors(self, x: Atom) -> tuple[Atom, ...] | None:
+        """Factors of a number that is a product of two, None for others."""
+        operation = self._by_name.get(x) if isinstance(x, Name) else None
+        is_product = operation is not None and operation.template == "{} * {}" and x.kind == "f"
+        return operation.operands if operation is not None and is_product else None
+
+    def negated(self, x: Atom) -> Atom | None:
+        """The number of which this one is the negative; None for others."""
+        operation = self._by_name.get(x) if isinstance(x, Name) else None
+        is_negative = operation is not None and operation.template == "-{}" and x.kind == "f"
+        return operation.operands[0] if operation is not None and is_negative else None
+
+    def is_size(self, x: Atom) -> bool:
+        """Whether a number is an absolute value."""
+        operation = self._by_name.get(x) if isinstance(x, Name) else None
+        return operation is not None and operation.template == "fabsf({})"
+
+    def used(self, results: Sequence[Atom]) -> list[Operation]:
+        """The operations that these results need, in order."""
+        wanted = {x for x in results if isinstance(x, Name)}
+        kept = []
+        for operation in reversed(self.operations):
+            if operation.name in wanted:
+                kept.append(operation)
+                wanted |= {x for x in operation.operands if isinstance(x, Name)}
+        return kept[::-1]
+
+
+def kind_of(dtype: Any) -> str:
+    """Type of an array's numbers as in `KINDS`; raises `UntranslatableError`."""
+    name = str(np.dtype(dtype))
+    if name not in KINDS:
+        raise UntranslatableError(f"numbers of type {name}")
+    return KINDS[name]
+
+
+def literal(value: Any) -> np.ndarray:
+    """Constants for an array of known numbers."""
+    array = np.asarray(value)
+    kind = kind_of(array.dtype)
+    atoms = np.empty(array.shape, object)
+    for place in np.ndindex(array.shape):
+        atoms[place] = Constant(kind, array[place].item())
+    return atoms
+
+
+def _is(x: Atom, value: float) -> bool:
+    return isinstance(x, Constant) and x.value == value
+
+
+def _is_anew(x: Atom) -> bool:
+    """Whether a number is computed in each step of each lane."""
+    return isinstance(x, Name) and x.level == STEP | LANE
+
+
+def _both_orders(pair: tuple[Atom, ...] | None) -> list[tuple[Atom, ...]]:
+    return [] if pair is None else [pair, pair[::-1]]
+
+
+def _add(t: Translation, x: Atom, y: Atom, sign: int = 1) -> Atom:
+    """x + y, or x - y; a product and a number are added with one rounding."""
+    if x.kind != "f":
+        return t.add(x.kind, "{} + {}" if sign > 0 else "{} - {}", x, y)
+    if _is(y, 0.0):
+        return x
+    if _is(x, 0.0):
+        return y if sign > 0 else _negative(t, y)
+    if (opposite := t.negated(y)) is not None:
+        return _add(t, x, opposite, -sign)
+    if sign > 0 and (opposite := t.negated(x)) is not None:
+        return _add(t, y, opposite, -1)
+    for a, b, template in (
+        (x, y, "FMA({}, {}, {})" if sign > 0 else "FMA({}, {}, -{})"),
+        (y, x, "FMA({}, {}, {})" if sign > 0 else "FMA(-{}, {}, {})"),
+    ):
+        # A product that is the same in all steps or lanes is computed once, and only added here.
+        factors = t.factors(a) if _is_anew(a) else None
+        if factors is not None:
+            return t.add("f", template, *factors, b)
+    return t.add("f", "{} + {}" if sign > 0 else "{} - {}", x, y)
+
+
+def _negative(t: Translation, x: Atom) -> Atom:
+    if isinstance(x, Constant):
+        return Constant(x.kind, -x.value)
+    opposite = t.negated(x)
+    return t.add(x.kind, "-{}", x) if opposite is None else opposite
+
+
+def _multiply(t: Translation, x: Atom, y: Atom) -> Atom:
+    if x.kind == "f":
+        # 0 times a number is taken as 0: such products are places for tangents that no one asked for.
+        for a, b in ((x, y), (y, x)):
+            if _is(a, 0.0) or _is(a, 1.0):
+                return a if _is(a, 0.0) else b
+            if _is(a, -1.0):
+                return _negative(t, b)
+            if (opposite := t.negated(a)) is not None:
+                return _negative(t, _multiply(t, opposite, b))
+        for a, b in ((x, y), (y, x)):
+            # Factors that are the same in all steps or lanes come together, where they are multiplied once.
+            for c, d in _both_orders(t.factors(b)):
+                if not (_is_anew(a) or _is_anew(c)) and _is_anew(d):
+                    return t.add("f", "{} * {}", _multiply(t, a, c), d)
+    return t.add(x.kind, "{} * {}", x, y)
+
+
+def _divide(t: Translation, x: Atom, y: Atom) -> Atom:
+    if x.kind != "f":
+        raise UntranslatableError("a division of whole numbers")
+    if _is(y, 1.0) or _is(x, 0.0):
+        return x
+    # By the reciprocal, which other quotients share and which often is the same in all steps: divisions cost most.
+    factors = t.factors(y)
+    if factors is not None and factors[0] == factors[1]:
+        root = _divide(t, Constant("f", 1.0), factors[0])
+        return _multiply(t, x, _multiply(t, root, root))
+    return _multiply(t, x, t.add("f", "1.0f / {}", y))
+
+
+def _select(t: Translation, which: Atom, false: Atom, true: Atom) -> Atom:
+    if isinstance(which, Constant):
+        return true if which.value else false
+    return true if true == false else t.add(true.kind, "{} ? {} : {}", which, true, false)
+
+
+def _integer_power(t: Translation, x: Atom, y: int) -> Atom:
+    if y < 0:
+        return _divide(t, Constant("f", 1.0), _integer_power(t, x, -y))
+    result: Atom = Constant(x.kind, 1.0 if x.kind == "f" else 1)
+    while y:
+        result = _multiply(t, result, x) if y & 1 else result
+        x, y = (_multiply(t, x, x), y >> 1) if y > 1 else (x, 0)
+    return result
+
+
+def _shift(template: str) -> Callable:
+    def shift(t: Translation, x: Atom, y: Atom) -> Atom:
+        if not isinstance(y, Constant) or not 0 <= y.value < 32:
+            raise UntranslatableError("a shift by a number of bits that is not known")
+        return t.add(x.kind, template, x, y)
+
+    return shift
+
+
+def _logical(sign: str) -> Callable:
+    return lambda t, x, y: t.add(x.kind, f"{{}} {sign} {{}}", x, y)
+
+
+def _compare(sign: str) -> Callable:
+    return lambda t, x, y: t.add("b", f"{{}} {sign} {{}}", x, y)
+
+
+def _function(name: str) -> Callable:
+    def apply(t: Translation, x: Atom) -> Atom:
+        if x.kind != "f":
+            raise UntranslatableError(f"{name} of whole numbers")
+        return t.add("f", name + "({})", x)
+
+    return apply
+
+
+def _extreme(name: str, sign: str) -> Callable:
+    def choose(t: Translation, x: Atom, y: Atom) -> Atom:
+        if x.kind == "f":
+            return t.add("f", name + "({}, {})", x, y)
+        return t.add(x.kind, f"{{}} {sign} {{}} ? {{}} : {{}}", x, y, x, y)
+
+    return choose
+
+
+def _largest(t: Translation, x: Atom, y: Atom) -> Atom:
+    """The larger one; a size is never below 0."""
+    if _is(x, 0.0) and t.is_size(y):
+        return y
+    return _extreme("greater", ">")(t, x, y)
+
+
+def _not(t: Translation, x: Atom) -> Atom:
+    return t.add(x.kind, "!{}" if x.kind == "b" else "~{}", x)
+
+
+_ELEMENTWISE: dict[str, Callable] = {
+    "add": _add,
+    "add_any": _add,
+    "sub": lambda t, x, y: _add(t, x, y, -1),
+    "mul": _multiply,
+    "div": _divide,
+    "neg": _negative,
+    "square": lambda t, x: _multiply(t, x, x),
+    "select_n": _select,
+    "max": _largest,
+    "min": _extreme("smaller", "<"),
+    "and": _logical("&"),
+    "or": _logical("|"),
+    "xor": _logical("^"),
+    "not": _not,
+    "shift_left": _shift("{} << {}"),
+    "shift_right_arithmetic": _shift("(int32_t){} >> {}"),
+    "shift_right_logical": _shift("(uint32_t){} >> {}"),
+    "lt": _compare("<"),
+    "le": _compare("<="),
+    "gt": _compare(">"),
+    "ge": _compare(">="),
+    "eq": _compare("=="),
+    "ne": _compare("!="),
+    "is_finite": lambda t, x: t.add("b", "is_finite({})", x),
+    "sqrt": _function("sqrtf"),
+    "rsqrt": _function("1.0f / sqrtf"),
+    "floor": _function("floorf"),
+    "ceil": _function("ceilf"),
+    "abs": _function("fabsf"),
+    "sign": _function("sign_of"),
+    "exp": _function("exp_of"),
+    "log": _function("log_of"),
+    "expm1": _function("expm1_of"),
+    "log1p": _function("log1p_of"),
+    "logistic": _function("logistic_of"),
+    "tanh": _function("tanh_of"),
+    "sinh": _function("sinh_of"),
+    "cosh": _function("cosh_of"),
+    "stop_gradient": lambda t, x: x,
+    "copy": lambda t, x: x,
+}
+"""Operations on single numbers, by the names of JAX's primitives."""
+
+_C_TYPES = {"f": "float", "i": "int32_t", "u": "uint32_t", "b": "int32_t"}
+_CALLS = {"jit", "pjit", "closed_call", "core_call", "custom_jvp_call", "custom_vjp_call", "remat2", "checkpoint"}
+
+
+def _convert(t: Translation, x: Atom, kind: str) -> Atom:
+    if x.kind == kind:
+        return x
+    if isinstance(x, Constant):
+        return Constant(kind, {"f": float, "b": bool}.get(kind, int)(x.value))
+    return t.add(kind, "{} != 0" if kind == "b" else f"({_C_TYPES[kind]}){{}}", x)
+
+
+def _bitcast(t: Translation, x: Atom, kind: str) -> Atom:
+    if x.kind == kind:
+        return x
+    whole = {x.kind, kind} <= {"i", "u"}
+    return t.add(kind, f"({_C_TYPES[kind]}){{}}" if whole else f"{kind}_of_{x.kind}({{}})", x)
+
+
+def _broadcast_in_dim(x: np.ndarray, shape, broadcast_dimensions, **_) -> np.ndarray:
+    shaped = np.ones(len(shape), int)
+    shaped[list(broadcast_dimensions)] = x.shape
+    return np.broadcast_to(x.reshape(shaped), shape)
+
+
+def _slice(x: np.ndarray, start_indices, limit_indices, strides, **_) -> np.ndarray:
+    steps = strides or [1] * x.ndim
+    return x[tuple(slice(*p) for p in zip(start_indices, limit_indices, steps, strict=True))]
+
+
+_STRUCTURAL: dict[str, Callable] = {
+    "broadcast_in_dim": _broadcast_in_dim,
+    "reshape": lambda x, new_sizes, **_: x.reshape(new_sizes),
+    "squeeze": lambda x, dimensions, **_: np.squeeze(x, tuple(dimensions)),
+    "expand_dims": lambda x, dimensions, **_: np.expand_dims(x, tuple(dimensions)),
+    "slice": _slice,
+    "transpose": lambda x, permutation, **_: np.transpose(x, permutation),
+    "rev": lambda x, dimensions, **_: np.flip(x, dimensions),
+}
+"""Operations that only move numbers."""
+
+
+def _reduce(t: Translation, combine: Callable, x: np.ndarray, axes: tuple) -> np.ndarray:
+    """Numbers along some axes combined from the first to the last."""
+    kept = [k for k in range(x.ndim) if k not in axes]
+    rows = np.transpose(x, [*kept, *axes]).reshape([x.shape[k] for k in kept] + [-1])
+    result = np.empty(rows.shape[:-1], object)
+    for place in np.ndindex(result.shape):
+        atom, *others = rows[place]
+        for other in others:
+            atom = combine(t, atom, other)
+        result[place] = atom
+    return result
+
+
+_REDUCTIONS = {"reduce_sum": "add", "reduce_max": "max", "reduce_min": "min", "reduce_and": "and", "reduce_or": "or"}
+
+
+def _map(f: Callable, *arrays: np.ndarray) -> np.ndarray:
+    arrays = tuple(np.broadcast_arrays(*arrays))
+    result = np.empty(arrays[0].shape, object)
+    for place in np.ndindex(result.shape):
+        result[place] = f(*(x[place] for x in arrays))
+    return result
+
+
+def _equation(t: Translation, equation: Any, inputs: list[np.ndarray]) -> list[np.ndarray]:
+    """Results of one equation."""
+    name, params = equation.primitive.name, equation.params
+    if name in _CALLS:
+        inner = params.get("jaxpr", params.get("call_jaxpr"))
+        return translate(t, inner, inputs)
+    if name == "optimization_barrier":
+        return inputs
+    if name in ("convert_element_type", "bitcast_convert_type"):
+        change, kind = _convert if name[0] == "c" else _bitcast, kind_of(params["new_dtype"])
+        return [_map(lambda x: change(t, x, kind), inputs[0])]
+    if name == "integer_pow":
+        return [_map(lambda x: _integer_power(t, x, params["y"]), inputs[0])]
+    if name == "clamp":
+        low, x, high = inputs
+        raised = _map(lambda a, b: _ELEMENTWISE["max"](t, a, b), x, low)
+        return [_map(lambda a, b: _ELEMENTWISE["min"](t, a, b), raised, high)]
+    if name in ("concatenate", "stack"):
+        join = np.concatenate if name == "concatenate" else np.stack
+        return [join(inputs, params.get("dimension", params.get("axis", 0)))]
+    if name in _STRUCTURAL:
+        return [_STRUCTURAL[name](inputs[0], **params)]
+    if name in _REDUCTIONS:
+        return [_reduce(t, _ELEMENTWISE[_REDUCTIONS[name]], inputs[0], params["axes"])]
+    if name in _ELEMENTWISE:
+        return [_map(lambda *x: _ELEMENTWISE[name](t, *x), *inputs)]
+    raise UntranslatableError(f"the operation {name}")
+
+
+def translate(
+    t: Translation,
+    equations: Jaxpr | ClosedJaxpr,
+    inputs: Sequence[np.ndarray],
+    constants: Sequence[np.ndarray] = (),
+) -> list[np.ndarray]:
+    """Results of some equations, given their inputs as arrays of atoms; raises `UntranslatableError`."""
+    jaxpr = equations
+    if isinstance(equations, ClosedJaxpr):
+        jaxpr, constants = equations.jaxpr, constants or [literal(x) for x in equations.consts]
+    values = dict(zip(jaxpr.constvars, constants, strict=True))
+    values |= dict(zip(jaxpr.invars, inputs, strict=True))
+
+    def read(x):
+        return literal(np.asarray(x.val, x.aval.dtype)) if isinstance(x, Literal) else values[x]
+
+    for equation in jaxpr.eqns:
+        results = _equation(t, equation, [read(x) for x in equation.invars])
+        values |= dict(zip(equation.outvars, results, strict=True))
+    return [read(x) for x in jaxpr.outvars]
+
+
+def text_of(x: Atom) -> str:
+    """An atom in C."""
+    if isinstance(x, Name):
+        return x.text
+    if x.kind == "f":
+        if not math.isfinite(x.value):
+            return "NAN" if math.isnan(x.value) else ("INFINITY" if x.value > 0 else "(-INFINITY)")
+        return f"({np.float32(x.value).item().hex()}f)"
+    if x.kind == "u":
+        return f"{x.value}u"
+    return "(-2147483647 - 1)" if x.value == -(2**31) else f"({int(x.value)})"
+
+
+def line_of(operation: Operation) -> str:
+    """An operation in C."""
+    content = operation.template.format(*map(text_of, operation.operands))
+    return f"const {_C_TYPES[operation.name.kind]} {operation.name.text} = {content};"
+
+
+def c_type(kind: str) -> str:
+    """Type of a number in C."""
+    return _C_TYPES[kind]

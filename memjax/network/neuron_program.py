@@ -72,6 +72,13 @@ class NeuronProgram:
         cast = jax.tree.map(lambda x: x.astype(dtype), dynamic)
         self.scaled = Scaled(eqx.combine(cast, static), group.env)
         self.dt = dt
+        several = [s.name for s in self.scaled.system.specs if s.size > 1]
+        if several:
+            raise NetworkError(
+                f"states of several numbers: {', '.join(several)}",
+                where=f"group {group.name!r}",
+                allowed="devices whose states are one number each",
+            )
         kinds = layout.receptors
         # Exact over a step of any length: a receptor's input decays as exp(-t / tau).
         self.decay = [
@@ -175,16 +182,16 @@ class NeuronProgram:
 
     def equations(self, values: dict) -> Scaled:
         """The equations of one neuron."""
-        if not values:
+        # Noise that no neuron has is no part of the equations.
+        given = {k: x for k, x in values.items() if stored(self.scaled.system, k) is not None}
+        if not given:
             return self.scaled
 
         # `params.replace` would take them to the precision that JAX is set to.
         def pick(system):
-            return [stored(system, name) for name in values]
+            return [stored(system, name) for name in given]
 
-        circuit = eqx.tree_at(
-            pick, self.scaled.system, list(values.values()), is_leaf=lambda x: x is None
-        )
+        circuit = eqx.tree_at(pick, self.scaled.system, list(given.values()))
         return Scaled(circuit, self.scaled.env)
 
     def step(self, constants: State, parts: State, inputs: list, number):

@@ -101,6 +101,12 @@ class Simulation:
         if initial is not None:
             self.restore(initial.arrays)
 
+    @property
+    def kernels(self) -> dict[str, str]:
+        """What advances each group of neurons: "C", or "XLA" and why there is no kernel in C."""
+        kernels = self.program.kernels
+        return {n: f"XLA: {k}" if isinstance(k, str) else "C" for n, k in kernels.items()}
+
     def _max_exchanges(self) -> int:
         """Exchange intervals of one call, so that its lists stay small."""
         rows = -(-self.plan.clock.steps // self.every)

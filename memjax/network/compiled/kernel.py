@@ -122,8 +122,8 @@ def _register(text: str, compiler: str) -> str:
     content = "\0".join([text, *flags, _about(compiler), _processor()])
     digest = hashlib.sha256(content.encode()).hexdigest()
     target = f"memjax_network_{digest[:32]}"
-    root = jax.config.values.get("jax_compilation_cache_dir")
-    path = Path(root) / "kernels" / f"{digest}.so" if root else None
+    kept = _folder()
+    path = kept / f"{digest}.so" if kept else None
     library = read_sealed(path) if path else None
     with tempfile.TemporaryDirectory(prefix="memjax-") as folder:
         file = Path(folder) / f"{target}.so"
@@ -137,6 +137,12 @@ def _register(text: str, compiler: str) -> str:
     call = jax.ffi.pycapsule(_libraries[-1].memjax_network_kernel)
     jax.ffi.register_ffi_target(target, call, platform="cpu")
     return target
+
+
+def _folder() -> Path | None:
+    """Where kernels are kept: beside the programs in JAX's compilation cache, where there is one."""
+    root = jax.config.values.get("jax_compilation_cache_dir")
+    return Path(root) / "kernels" if root else None
 
 
 def _compile(text: str, command: Sequence[str]) -> None:

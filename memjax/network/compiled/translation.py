@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
 
-KINDS = {"float32": "f", "int32": "i", "uint32": "u", "bool": "b"}
-"""Types of numbers that kernels know, by their names in NumPy."""
+KINDS = {"float32": "f", "int32": "i", "uint32": "u", "bool": "b", "float64": "d", "int64": "d"}
+"""Types of numbers that kernels know, by their names in NumPy; those of kind "d" only where they are constants."""
+
+_FLOATS = {"f": np.float32, "d": np.float64}
 
 STEP, LANE = 1, 2
 """Bits of what a number depends on; without either it is the same in all steps and lanes."""
@@ -59,6 +61,8 @@ class Translation:
     def add(self, kind: str, template: str, *operands: Atom) -> Name:
         """The result of an operation."""
         key = (kind, template, operands)
+        if kind == "d" or any(x.kind == "d" for x in operands):
+            raise UntranslatableError("operations on numbers of 64 bits")
         if key not in self._by_content:
             level = 0
             for x in operands:
@@ -119,6 +123,13 @@ def _is(x: Atom, value: float) -> bool:
     return isinstance(x, Constant) and x.value == value
 
 
+def _known(f: Callable, x: Atom, y: Atom) -> Constant | None:
+    """Result of an operation on two numbers that are known, rounded as they are; None for others."""
+    if x.kind not in _FLOATS or not (isinstance(x, Constant) and isinstance(y, Constant)):
+        return None
+    return Constant(x.kind, f(_FLOATS[x.kind](x.value), _FLOATS[x.kind](y.value)).item())
+
+
 def _is_anew(x: Atom) -> bool:
     """Whether a number is computed in each step of each lane."""
     return isinstance(x, Name) and x.level == STEP | LANE
@@ -130,6 +141,9 @@ def _both_orders(pair: tuple[Atom, ...] | None) -> list[tuple[Atom, ...]]:
 
 def _add(t: Translation, x: Atom, y: Atom, sign: int = 1) -> Atom:
     """x + y, or x - y; a product and a number are added with one rounding."""
+    known = _known(np.add if sign > 0 else np.subtract, x, y)
+    if known is not None:
+        return known
     if x.kind != "f":
         return t.add(x.kind, "{} + {}" if sign > 0 else "{} - {}", x, y)
     if _is(y, 0.0):
@@ -159,6 +173,9 @@ def _negative(t: Translation, x: Atom) -> Atom:
 
 
 def _multiply(t: Translation, x: Atom, y: Atom) -> Atom:
+    known = _known(np.multiply, x, y)
+    if known is not None:
+        return known
     if x.kind == "f":
         # 0 times a number is taken as 0: such products are places for tangents that no one asked for.
         for a, b in ((x, y), (y, x)):

@@ -1,0 +1,127 @@
+"""Operations in C against the same ones by XLA, and what has no translation."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+
+from memjax.network.compiled import Kernel, Shape, kernel_of
+from memjax.network.compiled.kernel import find_compiler
+
+EPS = float(np.finfo(np.float32).eps)
+
+pytestmark = [
+    pytest.mark.fast,
+    pytest.mark.skipif(find_compiler() is None, reason="no compiler of C"),
+]
+
+# Name, function, bounds of its argument, and its error in units of rounding: at most those of its polynomial and of
+# the operations around it.
+FUNCTIONS = (
+    ("exp", jnp.exp, (-80.0, 80.0), 4),
+    ("log", jnp.log, (1e-30, 1e30), 4),
+    ("log near 1", jnp.log, (0.5, 2.0), 4),
+    ("expm1", jnp.expm1, (-2.0, 2.0), 6),
+    ("expm1 far", jnp.expm1, (-60.0, 60.0), 6),
+    ("log1p", jnp.log1p, (-0.9, 5.0), 6),
+    ("logistic", jax.nn.sigmoid, (-30.0, 30.0), 6),
+    ("tanh", jnp.tanh, (-12.0, 12.0), 8),
+    ("sinh", jnp.sinh, (-70.0, 70.0), 8),
+    ("cosh", jnp.cosh, (-70.0, 70.0), 8),
+    ("sqrt", jnp.sqrt, (0.0, 1e6), 1),
+    ("rsqrt", lax.rsqrt, (1e-6, 1e6), 3),
+    ("quotient", lambda x: (x - 3) / x, (0.1, 2.0), 4),
+    ("power", lambda x: x**-3, (0.2, 5.0), 8),
+    ("floor", jnp.floor, (-9.0, 9.0), 0),
+    ("clip", lambda x: jnp.clip(x, -1, 2), (-9.0, 9.0), 0),
+    ("sign", jnp.sign, (-2.0, 2.0), 0),
+    ("select", lambda x: jnp.where((x > 1) | (x < -1), -x, x), (-9.0, 9.0), 0),
+    ("extremes", lambda x: jnp.maximum(x, 2) - jnp.minimum(x, 1), (-9.0, 9.0), 1),
+    ("vector", lambda x: jnp.sum(jnp.stack([x, 2 * x, x * x])[1:]), (0.0, 9.0), 2),
+    ("bits", lambda x: (x.astype(jnp.int32) << 3 ^ 5).astype(jnp.float32), (0.0, 1e5), 0),
+)
+SHAPE = Shape(steps=1, block=64, halves=True, dense=(), tables=())
+
+
+def one_step(lane, own, carry):
+    """The carry after one step by a kernel, and its words."""
+    example = jax.tree.map(lambda x: np.zeros((), x.dtype), (own, carry))
+    kernel = kernel_of(lane, *example, SHAPE)
+    assert isinstance(kernel, Kernel), kernel
+    run = jax.jit(lambda own, carry: kernel(own, carry, jnp.int32(7), [], [], 1))
+    return jax.tree.map(np.asarray, run(own, carry))
+
+
+@pytest.fixture(scope="module")
+def values():
+    """Arguments and results of all functions, by one kernel: 200 lanes, which do not fill their last group."""
+    names = [n for n, *_ in FUNCTIONS]
+    rng = np.random.default_rng(0)
+    own = {n: rng.uniform(*bounds, 200).astype(np.float32) for n, _, bounds, _ in FUNCTIONS}
+    carry = {n: np.zeros(200, np.float32) for n in names}
+
+    def lane(own, carry, number, arrivals):
+        # The carry enters, so that the functions are computed in the step and not before it.
+        moved = {n: own[n] + carry[n] for n in names}
+        return {n: f(moved[n]) for n, f, *_ in FUNCTIONS}, number == 7, ()
+
+    after, words = one_step(lane, own, carry)
+    return own, after, words
+
+
+@pytest.mark.parametrize("name, f, bounds, error", FUNCTIONS)
+def test_functions_are_those_of_jax(values, name, f, bounds, error):
+    """In float64: XLA's own functions of float32 are not exact."""
+    own, after, _ = values
+    with jax.enable_x64():
+        expected = np.asarray(jax.vmap(f)(own[name].astype(np.float64)))
+    size = np.maximum(np.abs(expected), np.finfo(np.float32).tiny)
+    assert np.max(np.abs(after[name] - expected) / size) <= error * EPS
+
+
+def test_a_lane_that_fires_has_its_step_in_its_word(values):
+    assert np.array_equal(values[2][0], np.full(200, 1))
+
+
+def test_what_is_not_finite_is_no_number_afterwards():
+    """Even where a bound hides it, since states are looked at before they are projected onto their domain."""
+
+    def lane(own, carry, number, arrivals):
+        end = carry / own
+        return jnp.where(end > 1, jnp.float32(1), end), end > 5, end
+
+    own = np.ones(70, np.float32)
+    own[[3, 66]] = 0.0
+    after, _ = one_step(lane, own, np.full(70, 0.5, np.float32))
+    assert np.array_equal(np.isnan(after), own == 0)
+    assert np.all(after[own > 0] == 0.5)
+
+
+@pytest.mark.parametrize(
+    "equation, reason",
+    [
+        (lambda x: lax.fori_loop(0, 3, lambda _, y: y * x, x), "no translation of the operation"),
+        (lambda x: lax.erf(x), "no translation of the operation erf"),
+        (lambda x: x.astype(jnp.bfloat16).astype(jnp.float32), "no translation of numbers of"),
+    ],
+)
+def test_what_has_no_translation_is_named(equation, reason):
+    def lane(own, carry, number, arrivals):
+        return equation(carry), number < 0, carry
+
+    assert kernel_of(lane, (), np.zeros((), np.float32), SHAPE).startswith(reason)
+
+
+def test_parameters_are_no_part_of_the_text():
+    """Other parameters, the same kernel."""
+
+    def of(k):
+        k = jnp.float32(k)
+        return kernel_of(lambda own, x, *_: (x * k, x > 1, x), (), np.zeros((), np.float32), SHAPE)
+
+    a, b = of(3.0), of(5.0)
+    assert isinstance(a, Kernel)
+    assert isinstance(b, Kernel)
+    assert a.target == b.target
+    assert (a.source.constants.tolist(), b.source.constants.tolist()) == ([3.0], [5.0])

@@ -324,7 +324,7 @@ class NeuronProgram:
         number, word = np.zeros((), self.dtype), np.zeros((), np.uint32)
         constants = {
             "values": dict.fromkeys(group.values, number),
-            "bias": dict.fromkeys(self.scaled.system.ports, number),
+            "bias": dict.fromkeys(group.biases, number),
             "key": (word, word),
         }
         state: State = {

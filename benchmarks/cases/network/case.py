@@ -1,5 +1,6 @@
 """Networks of 1M1T1R neurons: time of a neuron-step, and what they do, beside Brian2."""
 
+import shutil
 import sys
 import tempfile
 import time
@@ -17,6 +18,7 @@ from benchmarks.timing import Times
 from memjax import network as nw
 
 PEER, SCRIPT = "brian2", Path(__file__).with_name("peer_brian2.py")
+C = [sys.executable, str(Path(__file__).with_name("peer_c.py"))]
 OURS = [sys.executable, "-m", "benchmarks.cases.network.ours"]
 BASELINE = "Brian2, 1 threads"
 
@@ -87,17 +89,23 @@ class Speed:
         Time of a neuron-step [s] by variant, of the best repeat.
     whole : dict of str to float
         Time of a first run with all that goes before [s], by variant.
+    busy : dict of str to float
+        Processor time of a neuron-step [s] by variant, of the best repeat: other work disturbs it least.
     """
 
     record: Recorder
     size: Size
     per_step: dict[str, float] = field(default_factory=dict)
     whole: dict[str, float] = field(default_factory=dict)
+    busy: dict[str, float] = field(default_factory=dict)
 
     def _kept(self, variant: str, said: dict, n: int, steps: int, **extra) -> None:
         """Record one variant, with what it is compared with so far."""
         best, first = min(said["run_s"]), said["compile_s"] + said.get("whole_s", said["run_s"])[0]
         self.per_step[variant], self.whole[variant] = best / (n * steps), first
+        if "cpu_s" in said:
+            self.busy[variant] = min(said["cpu_s"]) / (n * steps)
+            extra["cpu_ns_per_neuron_step"] = 1e9 * self.busy[variant]
         self.record.ok(
             variant,
             Times(run=said["run_s"], compile=said["compile_s"]),
@@ -125,6 +133,20 @@ class Speed:
         rate = said["counts"]["cells"] / (n * steps * pb.DT)
         self._kept(variant, said, n, steps, rate_hz=rate, version=said["version"])
 
+    def in_c(self, threads: int, path: Path) -> None:
+        """The same by hand in C on so many threads."""
+        variant, n, steps = f"C, {threads} threads", self.size.n, self.size.steps
+        if shutil.which("gcc") is None:
+            self.record.write(variant, status="skipped", reason="no gcc")
+            return
+        job = {"problem": str(path), "threads": threads, "repeats": self.size.repeats}
+        said, status, reason = heard(C, job)
+        if said is None:
+            self.record.write(variant, status=status, reason=reason)
+            return
+        rate = said["counts"]["cells"] / (n * steps * pb.DT)
+        self._kept(variant, said, n, steps, rate_hz=rate)
+
     def ours(self, devices: int, n: int, steps: int, *, connected: bool = True) -> None:
         """Our network, or its neurons without connections, on so many devices."""
         kind = "memjax" if connected else "memjax, no connections"
@@ -134,7 +156,8 @@ class Speed:
         if said is None:
             self.record.write(variant, status=status, reason=reason)
             return
-        self._kept(variant, said, n, steps, rates_hz=said["rates"], problem_s=said["made_s"])
+        about = {"rates_hz": said["rates"], "problem_s": said["made_s"], "kernel": said["kernel"]}
+        self._kept(variant, said, n, steps, **about)
 
     def ratios(self) -> None:
         """Record what the figures of the network come to."""
@@ -144,6 +167,10 @@ class Speed:
         if any(k.startswith("Brian2") for k in self.per_step):
             for name, some in (("speed", self.per_step), ("speed_with_compilation", self.whole)):
                 found[f"{name}_over_brian2"] = best(some, "Brian2") / min(some[k] for k in ours)
+        for k in (1, 2):
+            if f"C, {k} threads" in self.busy and f"memjax, {k} devices" in self.busy:
+                ratio = self.busy[f"memjax, {k} devices"] / self.busy[f"C, {k} threads"]
+                found[f"processor_time_over_c_{k}"] = ratio
         alone = best(self.per_step, "memjax, no connections")
         network = min(self.per_step[k] for k in ours)
         found["share_of_unconnected_speed"] = alone / network
@@ -166,6 +193,7 @@ def speed(record: Recorder, size: Size, folder: Path) -> None:
     of = Speed(record, size)
     for k in (1, 2):
         of.theirs(k, path)
+        of.in_c(k, path)
         of.ours(k, size.n, size.steps)
         of.ours(k, size.n, size.steps, connected=False)
     of.ratios()
@@ -197,12 +225,20 @@ def behaviour(record: Recorder, size: Size, folder: Path) -> None:
     taken = time.perf_counter() - begin
     path, spikes = folder / "balanced.npz", folder / "spikes.npz"
     problem.save(path)
-    job = {"problem": str(path), "spikes": str(spikes), "threads": 1, "split": True}
-    said, status, reason = asked(PEER, SCRIPT, job | {"repeats": 1, "seed": 1})
+    job = {"problem": str(path), "spikes": str(spikes), "threads": 1, "repeats": 1, "seed": 1}
+    mine = balance.by_block(problem, run.spikes, size.blocks)
+    if shutil.which("gcc") is not None:
+        said, status, reason = heard(C, job)
+        if said is None:
+            record.write("C, statistics", status=status, reason=reason, **of)
+        else:
+            other = balance.by_block(problem, balance.theirs(spikes, problem), size.blocks)
+            found = balance.paired_z(mine, other)
+            _compared(record, "C, statistics", found, taken, dtype="float32", **of)
+    said, status, reason = asked(PEER, SCRIPT, job | {"split": True})
     if said is None:
         record.write("Brian2, statistics", status=status, reason=reason, peer=PEER, **of)
     else:
-        mine = balance.by_block(problem, run.spikes, size.blocks)
         other = balance.by_block(problem, balance.theirs(spikes, problem), size.blocks)
         found = balance.paired_z(mine, other)
         _compared(record, "Brian2, statistics", found, taken, peer=PEER, dtype="float32", **of)

@@ -76,18 +76,21 @@ def timed(make, *, repeats: int) -> dict:
     begin = time.perf_counter()
     net = network(problem)
     simulation = nw.Simulation(net)
-    count, spikes, laps, compiled = net.exchanges(problem.duration), [], [], 0.0
+    count, spikes, laps, busy = net.exchanges(problem.duration), [], [], []
     for _ in simulation.advance(2):
         pass
     compiled = time.perf_counter() - begin
     for _ in range(repeats):
-        begin = time.perf_counter()
+        begin, own = time.perf_counter(), time.process_time()
         parts = list(simulation.advance(count))
         laps.append(time.perf_counter() - begin)
+        busy.append(time.process_time() - own)
         spikes.append(sum(len(p.spikes["cells"][0]) for p in parts))
     rates = [s / problem.size / problem.duration for s in spikes]
     return {
         "run_s": laps,
+        "cpu_s": busy,
+        "kernel": simulation.kernels["cells"],
         "compile_s": compiled,
         "made_s": made,
         "rates": rates,

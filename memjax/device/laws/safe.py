@@ -56,7 +56,7 @@ def _single_sqrt(x: Float[Array, "..."], scale: float) -> Float[Array, "..."]:
 
 @_single_sqrt.defjvp
 def _single_sqrt_tangent(scale, primals, tangents):
-    """The root itself, which differs from the smooth one below a millionth of `scale`; the slope is the smooth one's."""
+    """The root itself, which differs from the smooth one below a millionth of `scale`; the smooth one's slope."""
     (x,), (moved,) = primals, tangents
     y = x / scale
     square = y * y

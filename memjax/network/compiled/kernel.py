@@ -24,10 +24,9 @@ from .translation import UntranslatableError
 COMPILER = "MEMJAX_CC"
 """Environment variable: the compiler of C, `cc` by default; where it is empty, no kernel is built."""
 
-_FLAGS = (
-    "-O3 -march=native -ffp-contract=off -fno-math-errno -fno-trapping-math -ffinite-math-only"
-    " -fno-signed-zeros -fno-strict-aliasing -fschedule-insns -fPIC -shared -x c - -lm"
-).split()
+_FLAGS = ["-O3", "-march=native", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
+_FLAGS += ["-ffinite-math-only", "-fno-signed-zeros", "-fno-strict-aliasing", "-fschedule-insns"]
+_FLAGS += ["-fPIC", "-shared", "-x", "c", "-", "-lm"]
 """Rounding as written, so that numbers do not depend on what stands around an operation; loops in whole vectors.
 
 What is not finite is looked for in the bits of the states at the end of each step, see `Carry.broken` there.

@@ -131,7 +131,7 @@ def _constants(values: Sequence[Any]) -> tuple[list[np.ndarray], list[float]]:
     for value in values:
         array = literal(value)
         for place in np.ndindex(array.shape):
-            x = array[place]
+            x: Any = array[place]
             # 0 and 1 leave operations out; all others are given, so that other parameters need no other kernel.
             if x.kind == "f" and x.value not in (0.0, 1.0):
                 array[place] = Name("f", f"k{len(numbers)}", 0)
@@ -140,7 +140,9 @@ def _constants(values: Sequence[Any]) -> tuple[list[np.ndarray], list[float]]:
     return atoms, numbers
 
 
-def _text(t: Translation, results: list, owns: list, states: list, arriving: list, shape: Shape) -> str:
+def _text(
+    t: Translation, results: list, owns: list, states: list, arriving: list, shape: Shape
+) -> str:
     """All of the kernel."""
     *ends, fires, total = results
     operations = t.used(results)
@@ -157,7 +159,9 @@ def _text(t: Translation, results: list, owns: list, states: list, arriving: lis
         _prepare_uniform(by_level, same, uniform),
         _load_block(by_level, owns, fixed, states),
         _store_block(states),
-        _advance_block(by_level, (owns, fixed, states), (same, uniform), arriving, (ends, fires, total)),
+        _advance_block(
+            by_level, (owns, fixed, states), (same, uniform), arriving, (ends, fires, total)
+        ),
         (_FOLDER / "kernel.c").read_text(),
     ]
     return "\n".join(parts)
@@ -204,7 +208,9 @@ def _lines(operations: Sequence[Operation], indent: int) -> str:
 def _level_0(by_level) -> str:
     """What depends on parameters only."""
     used = {x for level in by_level.values() for o in level for x in o.operands}
-    given = sorted({x for x in used if isinstance(x, Name) and x.text[0] == "k"}, key=lambda x: x.text)
+    given = sorted(
+        {x for x in used if isinstance(x, Name) and x.text[0] == "k"}, key=lambda x: x.text
+    )
     lines = [f"    const float {x.text} = constant[{x.text[1:]}];" for x in given]
     return "\n".join([*lines, "    (void)constant;", _lines(by_level[0], 4)])
 
@@ -268,7 +274,7 @@ def _store_block(states) -> str:
 static void store_block(XLA_FFI_Buffer **rets, int64_t lane, int64_t n, const Carry *c) {{
     for (int64_t j = 0; j < n; j++) {{
 {stores}
-        if (c->broken[j]) ((uint32_t *)rets[0]->data)[lane + j] = 0x7FC00000u; /* no number: seen where states are checked */
+        if (c->broken[j]) ((uint32_t *)rets[0]->data)[lane + j] = 0x7FC00000u; /* no number */
     }}
 }}
 """

@@ -140,7 +140,7 @@ def _both_orders(pair: tuple[Atom, ...] | None) -> list[tuple[Atom, ...]]:
 
 
 def _add(t: Translation, x: Atom, y: Atom, sign: int = 1) -> Atom:
-    """x + y, or x - y; a product and a number are added with one rounding."""
+    """Sum, or difference; a product and a number are added with one rounding."""
     known = _known(np.add if sign > 0 else np.subtract, x, y)
     if known is not None:
         return known
@@ -313,7 +313,16 @@ _ELEMENTWISE: dict[str, Callable] = {
 """Operations on single numbers, by the names of JAX's primitives."""
 
 _C_TYPES = {"f": "float", "i": "int32_t", "u": "uint32_t", "b": "int32_t"}
-_CALLS = {"jit", "pjit", "closed_call", "core_call", "custom_jvp_call", "custom_vjp_call", "remat2", "checkpoint"}
+_CALLS = {
+    "jit",
+    "pjit",
+    "closed_call",
+    "core_call",
+    "custom_jvp_call",
+    "custom_vjp_call",
+    "remat2",
+    "checkpoint",
+}
 
 
 def _convert(t: Translation, x: Atom, kind: str) -> Atom:
@@ -367,7 +376,13 @@ def _reduce(t: Translation, combine: Callable, x: np.ndarray, axes: tuple) -> np
     return result
 
 
-_REDUCTIONS = {"reduce_sum": "add", "reduce_max": "max", "reduce_min": "min", "reduce_and": "and", "reduce_or": "or"}
+_REDUCTIONS = {
+    "reduce_sum": "add",
+    "reduce_max": "max",
+    "reduce_min": "min",
+    "reduce_and": "and",
+    "reduce_or": "or",
+}
 
 
 def _map(f: Callable, *arrays: np.ndarray) -> np.ndarray:
@@ -421,7 +436,10 @@ def translate(
     values |= dict(zip(jaxpr.invars, inputs, strict=True))
 
     def read(x):
-        return literal(np.asarray(x.val, x.aval.dtype)) if isinstance(x, Literal) else values[x]
+        if not isinstance(x, Literal):
+            return values[x]
+        aval: Any = x.aval
+        return literal(np.asarray(x.val, aval.dtype))
 
     for equation in jaxpr.eqns:
         results = _equation(t, equation, [read(x) for x in equation.invars])

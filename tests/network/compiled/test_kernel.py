@@ -2,6 +2,7 @@
 
 import stat
 from dataclasses import replace
+from typing import Any
 
 import jax
 import numpy as np
@@ -54,7 +55,9 @@ def test_states_are_those_of_xla(request):
     assert np.any(ours["gate.v"] != 0)
     for name, x in ours.items():
         scale = max(1.0, float(np.max(np.abs(theirs[name]))))
-        assert np.max(np.abs(x - theirs[name])) < 5 * 400 * 6 * scale * np.finfo(np.float32).eps, name
+        assert np.max(np.abs(x - theirs[name])) < 5 * 400 * 6 * scale * np.finfo(np.float32).eps, (
+            name
+        )
 
 
 @needs_compiler
@@ -97,13 +100,15 @@ def test_several_spikes_of_a_neuron_within_an_exchange():
 def test_noise_that_no_neuron_has_is_left_out():
     """A strength of 0 for each neuron is none."""
     network = spiking()
-    cells = network.groups[0]
+    cells: Any = network.groups[0]
     zero = replace(cells, values=cells.values | {"memristor.sigma2": np.zeros(cells.n)})
     quiet = nw.Network(**{**vars(network), "groups": [zero, network.groups[1]]})
     assert same(nw.run(quiet, 4e-3), nw.run(network, 4e-3))
 
 
-@pytest.mark.parametrize("dtype, compiler, reason", [("float64", "cc", "float64"), ("float32", "", "no compiler")])
+@pytest.mark.parametrize(
+    ("dtype", "compiler", "reason"), [("float64", "cc", "float64"), ("float32", "", "no compiler")]
+)
 def test_xla_takes_the_place_of_a_kernel(monkeypatch, dtype, compiler, reason):
     monkeypatch.setenv(kernels.COMPILER, compiler)
     _cached_program.cache_clear()
@@ -123,7 +128,7 @@ def test_a_compiler_that_fails_is_named(monkeypatch, tmp_path):
     _cached_program.cache_clear()
     simulation = nw.Simulation(nw.Network(groups=[neurons(2)], dt=1.25e-6))
     assert "no such thing" in simulation.kernels["cells"]
-    assert list(simulation.advance(1))[0].end == 1
+    assert next(iter(simulation.advance(1))).end == 1
     _cached_program.cache_clear()
 
 
@@ -152,6 +157,10 @@ def test_a_damaged_library_is_built_again(tmp_path, monkeypatch):
 
 def test_states_of_several_numbers_are_refused():
     """A network carries one number per state and neuron."""
-    cells = neurons(2, circuit=one_memristor(mj.LangevinChain(), output_stage=False), spike=nw.Threshold(signal="gate.v", level=0.2))
+    cells = neurons(
+        2,
+        circuit=one_memristor(mj.LangevinChain(), output_stage=False),
+        spike=nw.Threshold(signal="gate.v", level=0.2),
+    )
     with pytest.raises(NetworkError, match="of several numbers"):
         nw.Simulation(nw.Network(groups=[cells], dt=1e-7))

@@ -102,6 +102,11 @@ class Cluster:
         """Threads of the workers that there are, by their addresses."""
         return dict(self._client.nthreads())
 
+    def ask(self, question: Callable[[], Any]) -> dict[str, Any]:
+        """What each worker answers to a function of a module without arguments, or its error; by address."""
+        with _quietly(), self._watched():
+            return self._client.run(question, on_error="return")
+
     def map(
         self, work: Work, jobs: Iterable[tuple[K, bytes]]
     ) -> Generator[tuple[K, bytes | str], None, None]:
@@ -204,10 +209,8 @@ class Cluster:
         """Refuse workers that are not like this machine, before anything is sent to them."""
         if not self.workers():
             self._wait()
-        with _quietly():
-            answers = self._client.run(self.identity, on_error="return")
         here = self.identity()
-        for worker, there in answers.items():
+        for worker, there in self.ask(self.identity).items():
             if isinstance(there, Exception):
                 raise ClusterError(
                     f"{worker} cannot run memjax ({type(there).__name__}: {there})",

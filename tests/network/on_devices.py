@@ -5,6 +5,7 @@ import json
 import sys
 
 import jax
+import numpy as np
 
 from memjax.compile_cache import fuse_small_loops
 
@@ -15,7 +16,7 @@ if len(sys.argv) > 2:
     jax.distributed.initialize(f"127.0.0.1:{sys.argv[2]}", 2, int(sys.argv[3]))
 
 from memjax import network as nw  # noqa: E402
-from tests.network.conftest import spiking  # noqa: E402
+from tests.network.conftest import neurons, spiking  # noqa: E402
 
 found = nw.run(spiking(1100), 0.01, watch={"cells": [0, 700, 1099]})
 digest = hashlib.sha256()
@@ -26,9 +27,15 @@ for x in found.traces["cells"].values():
     digest.update(x.tobytes())
 for x in found.statistics["cells"].values():
     digest.update(x.tobytes())
+# All that fire at once are on one device: more than its share of the lists.
+together = nw.Network(groups=[neurons(1100, bias=1e-6 * (np.arange(1100) < 500))], dt=1e-5)
+at_once = nw.run(together, 0.002).spikes["cells"]
+for x in at_once:
+    digest.update(x.tobytes())
 about = {
     "devices": len(jax.devices()),
     "spikes": len(found.spikes["cells"][0]),
+    "at_once": len(at_once[0]),
     "digest": digest.hexdigest(),
 }
 print(json.dumps(about))

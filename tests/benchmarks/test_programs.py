@@ -92,8 +92,12 @@ def test_what_is_looked_for_is_found():
     assert len(host_transfers(lowered(jax.jit(call_back), single, platform="cpu"))) == 2
     with pytest.raises(ValueError, match="different from the lowering platform cuda"):
         lowered(jax.jit(call_back), single)
-    carried = jax.jit(lambda x: jax.lax.fori_loop(0, 3, lambda _, y: y * 0.5, np.float64(1)) * x)
-    for wide in (carried, jax.jit(lambda x: x.astype(jnp.float64))):
+
+    def carried(x):
+        end = jax.lax.fori_loop(0, 3, lambda _, y: y * 0.5, jnp.float64(1))
+        return x * end.astype(x.dtype)
+
+    for wide in (jax.jit(carried), jax.jit(lambda x: x.astype(jnp.float64))):
         assert double_precision(lowered(wide, single))
     assert double_precision(lowered(jax.jit(lambda x: 2 * x), jnp.float64(1)))
     assert not double_precision(lowered(jax.jit(lambda x: 0.1 * x), single))

@@ -1,5 +1,6 @@
 """Work on other machines: the workers of a scheduler of dask.distributed, to which bytes are sent, and no code."""
 
+import asyncio
 import contextlib
 import logging
 import threading
@@ -7,6 +8,7 @@ import time
 import uuid
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Any, TypeVar
@@ -100,7 +102,8 @@ class Cluster:
 
     def workers(self) -> dict[str, int]:
         """Threads of the workers that there are, by their addresses."""
-        return dict(self._client.nthreads())
+        with self._watched():
+            return dict(self._client.nthreads())
 
     def ask(self, question: Callable[[], Any]) -> dict[str, Any]:
         """What each worker answers to a function of a module without arguments, or its error; by address."""
@@ -158,10 +161,8 @@ class Cluster:
         import dask
 
         # A job stays with the scheduler, which sends it again where a worker dies: it is large on purpose.
-        with (
-            dask.config.set({"distributed.admin.large-graph-warning-threshold": "10GB"}),
-            _quietly(),
-        ):
+        large = {"distributed.admin.large-graph-warning-threshold": "10GB"}
+        with dask.config.set(large), _quietly(), self._watched():
             return self._client.submit(_call, *arguments, key=name, pure=False)
 
     def _room(self) -> int:
@@ -179,7 +180,8 @@ class Cluster:
             with self._watched():
                 return future.result()
         if future.status == "error":
-            error = future.exception()
+            with self._watched():
+                error = future.exception()
             if isinstance(error, KilledWorker):
                 return f"{error.allowed_failures + 1} workers died of it, the last one at {error.last_worker.address}"
             raise error
@@ -223,9 +225,12 @@ def _connect(address: str, timeout: float) -> Any:
     """A client of the scheduler, which says nothing by itself."""
     from distributed import Client
 
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     try:
         with _quietly():
+            # A client that cannot connect would wait for itself as it ends.
+            with ThreadPoolExecutor(1) as thread:  # where a loop may run already, as in a notebook
+                thread.submit(asyncio.run, _probe(address, timeout)).result()
             return Client(address, timeout=timeout, set_as_default=False)
     except (OSError, TimeoutError) as error:
         raise ClusterError(
@@ -238,6 +243,20 @@ def _connect(address: str, timeout: float) -> Any:
             f"dask cannot use the address ({error})", where=f"{_WHERE} {address}",
             allowed="tcp://HOST:PORT, or tls://HOST:PORT with certificates in dask's configuration",
         ) from error  # fmt: skip
+
+
+async def _probe(address: str, timeout: float) -> None:
+    """Ask what listens there, and leave again."""
+    from distributed import rpc
+    from distributed.security import Security
+
+    if address.startswith("inproc:"):  # of this process: it is there
+        return
+    told = Security().get_connection_args("client")
+    async with rpc(address, timeout=timeout, connection_args=told) as peer:
+        identity = await asyncio.wait_for(peer.identity(), timeout)
+    if identity["type"] != "Scheduler":
+        raise ValueError(f"it is that of a {identity['type'].lower()}")
 
 
 @contextlib.contextmanager

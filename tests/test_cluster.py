@@ -165,6 +165,8 @@ def test_a_worker_that_dies_costs_its_job_only_and_a_job_that_kills_says_so():
         workers(2, processes=True, deaths=1) as address,
         Cluster(address, identity=here) as cluster,
     ):
+        with pytest.raises(ClusterError, match="it is that of a worker"):
+            Cluster(next(iter(cluster.workers())))
         results = cluster.map(deadly, jobs)
         key, number = next(results)
         os.kill(int(number), signal.SIGKILL)

@@ -151,8 +151,7 @@ def fit_batch(
     tick : callable, optional
         Called after each chunk with the numbers of devices done and in all, and whether it is new.
     cluster : Cluster, optional
-        Workers that fit the chunks in place of this process, see `memjax.cluster`. Rows are the same; those of a chunk
-        of which one worker after another died say so, and the same call tries it again.
+        Workers that fit the chunks in place of this process. Of a chunk of which one after another died, rows say so.
 
     Returns
     -------
@@ -182,9 +181,9 @@ def fit_batch(
     search = Search(chunk=-(-chunk // THREADS), screened=-(-screened // starts) * starts, **about)
     prints = {n: _print(source) for n, source in devices.items()}
     folder = _open_run(Path(out), [prints, _run_signature(device, options, search)])
-    request = Request(device=device, options=options, search=search)
     find = fit_here if cluster is None else partial(fit_on_cluster, cluster=cluster)
-    return _advance(devices, folder, chunk, partial(find, request=request), each, tick)
+    find = partial(find, request=Request(device=device, options=options, search=search))
+    return _advance(devices, folder, chunk, find, each, tick)
 
 
 def _advance(

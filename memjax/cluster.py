@@ -254,7 +254,7 @@ async def _probe(address: str, timeout: float) -> None:
         return
     told = Security().get_connection_args("client")
     async with rpc(address, timeout=timeout, connection_args=told) as peer:
-        identity = await asyncio.wait_for(peer.identity(), timeout)
+        identity: Any = await asyncio.wait_for(peer.identity(), timeout)
     if identity["type"] != "Scheduler":
         raise ValueError(f"it is that of a {identity['type'].lower()}")
 

@@ -54,8 +54,8 @@ class Cluster:
         A function of a module without arguments: what has to be the same here and on each worker, by what it is called.
     note : callable, optional
         Called with what is to be known, in words.
-    timeout : float
-        Seconds within which the scheduler has to answer.
+    timeout : float, optional
+        Seconds within which the scheduler has to answer; `TIMEOUT` by default.
 
     Raises
     ------
@@ -75,14 +75,15 @@ class Cluster:
         *,
         identity: Callable[[], dict[str, str]] = versions,
         note: Callable[[str], None] | None = None,
-        timeout: float = TIMEOUT,
+        timeout: float | None = None,
     ):
         if find_spec("distributed") is None:
             fix = "pip install 'memjax[cluster]'"
             raise ClusterError("a cluster needs the package distributed", where=_WHERE, fix=fix)
-        self.address, self.identity, self.timeout = address, identity, timeout
+        self.address, self.identity = address, identity
+        self.timeout = TIMEOUT if timeout is None else timeout
         self.note = (lambda _: None) if note is None else note
-        self._client = _connect(address, timeout)
+        self._client = _connect(address, self.timeout)
         try:
             self._check_workers()
         except BaseException:
@@ -292,7 +293,7 @@ def _call(
 
 
 class Halt(threading.Event):
-    """Set once nobody waits for a task any more: it was given up, or its client has gone.
+    """Set once nobody waits for a task any more: it was given up, its client has gone, or its worker ends.
 
     Parameters
     ----------
@@ -309,4 +310,5 @@ class Halt(threading.Event):
     def is_set(self) -> bool:
         """Whether it is to end."""
         task = self._worker.state.tasks.get(self._key)
-        return task is None or task.state == "cancelled"
+        ends = self._worker.status.name in ("closing", "closed")
+        return ends or task is None or task.state == "cancelled"

@@ -5,6 +5,7 @@ import threading
 import numpy as np
 import pytest
 
+import memjax as mj
 from fitting.batch import fit as batch_fit
 from fitting.batch.chunks import Request, fit_here, fit_on_cluster, work
 from fitting.batch.search import Search
@@ -17,6 +18,21 @@ OPTIONS |= {"fix": {}, "thresholds": (None, None)}
 REQUEST = Request(
     device=WAFER_MODEL, options=OPTIONS, search=Search(chunk=1, screened=1, starts=1, seed=0)
 )
+_TIMES = np.linspace(0, 1, 61)
+_DRIVE = 0.6 * np.sin(2 * np.pi * _TIMES)
+_NOTHING = np.zeros(61, int)
+LOOP = [
+    mj.Measurement(
+        t=_TIMES,
+        v=_DRIVE,
+        i=_DRIVE / np.where(np.gradient(_DRIVE) > 0, 5e3, 5e2),
+        sweep=_NOTHING,
+        at_compliance=_NOTHING > 0,
+        reader="",
+        source={},
+    )
+]
+"""A sweep of a device that is on while the voltage falls."""
 
 
 class Direct:
@@ -35,9 +51,8 @@ def _unreadable():
     raise ReaderError("no table of numbers", where="a.csv")
 
 
-def test_devices_are_read_where_the_files_are_and_keep_their_places(wafer):
-    name = next(iter(wafer))
-    devices = {"bad": _unreadable, name: wafer[name]}
+def test_devices_are_read_where_the_files_are_and_keep_their_places():
+    devices = {"bad": _unreadable, "good": LOOP}
     direct = Direct()
     ((_, found),) = fit_on_cluster([(0, {"bad": _unreadable})], REQUEST, direct)
     assert found == {"bad": "no table of numbers; in a.csv"}
@@ -47,16 +62,15 @@ def test_devices_are_read_where_the_files_are_and_keep_their_places(wafer):
     direct.lost = [1]
     list(fit_on_cluster([(1, devices)], REQUEST, direct))
     sent = from_bytes(direct.jobs[1], "test")
-    assert list(sent["devices"]) == ["bad", name]
+    assert list(sent["devices"]) == ["bad", "good"]
     assert sent["devices"]["bad"] == found["bad"]
-    np.testing.assert_array_equal(sent["devices"][name][0].i, wafer[name][0].i)
+    np.testing.assert_array_equal(sent["devices"]["good"][0].i, LOOP[0].i)
     assert sent["request"].search == REQUEST.search
 
 
-def test_halted_work_ends(wafer):
-    name = next(iter(wafer))
+def test_halted_work_ends():
     direct, halt = Direct(lost=[0]), threading.Event()
-    list(fit_on_cluster([(0, {name: wafer[name]})], REQUEST, direct))
+    list(fit_on_cluster([(0, {"good": LOOP})], REQUEST, direct))
     halt.set()
     with pytest.raises(KeyboardInterrupt):
         work(direct.jobs[0], halt)

@@ -20,6 +20,7 @@ import memjax as mj
 from fitting.batch import run as batch_run
 from fitting.batch.fit import Row
 from fitting.batch.population import batch_population
+from memjax import cluster
 from memjax.cli import main
 from memjax.files import lock_folder
 from memjax.network.toml import load_network
@@ -254,11 +255,16 @@ def test_of_two_workers_one_is_killed_and_the_table_is_the_same(files, whole, tm
     _same_as(whole, out)
 
 
-def test_a_scheduler_that_is_not_there_is_one_line_and_nothing_is_written(files, tmp_path, capsys):
+def test_a_scheduler_that_is_not_there_is_one_line_and_nothing_is_written(
+    files, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(cluster, "TIMEOUT", 0.5)
     out = tmp_path / "out"
     assert main([*command(files, out), "--scheduler", unused_address()]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("memjax: error: no scheduler answers within 5 s; in --scheduler tcp://")
+    assert line.startswith(
+        "memjax: error: no scheduler answers within 0.5 s; in --scheduler tcp://"
+    )
     assert not out.exists()
 
 

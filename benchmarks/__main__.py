@@ -74,7 +74,7 @@ def run(
 def _cluster(address: str) -> Cluster:
     """The workers of a scheduler; says where several share a machine."""
     cluster = Cluster(address, identity=runner.identity, note=lambda text: print(f"note: {text}"))
-    hosts = Counter(w.rpartition(":")[0] for w in cluster.workers())
+    hosts = Counter(w.rpartition(":")[0].rpartition("/")[2] for w in cluster.workers())
     for host, count in hosts.items():
         if count > 1:
             print(f"note: {count} workers run on {host}: each makes the times of the others longer")

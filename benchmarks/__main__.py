@@ -2,12 +2,15 @@
 
 import sys
 from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Literal
 
 import tyro
 
 from benchmarks import compare, environments, records, registry, report, runner
+from memjax.cluster import Cluster
+from memjax.errors import MemjaxError
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -29,6 +32,7 @@ def run(
     out: Path = RESULTS,
     limit: float | None = None,
     resume: tyro.conf.FlagCreatePairsOff[bool] = False,
+    scheduler: str | None = None,
 ) -> int:
     """Run cases or suites and write a file of records.
 
@@ -44,18 +48,21 @@ def run(
         Time limit of each case instead of its own [s].
     resume : bool
         Leave out cases of which the folder holds whole records, of the same commit, versions, size and machine.
+    scheduler : str, optional
+        Address of a scheduler of dask.distributed, as tcp://HOST:8786, whose workers run a case each at a time.
     """
     cases = registry.discover()
     if not names:
         raise registry.BenchmarkError("no case or suite named", allowed=", ".join(("all", *cases)))
     chosen = {case.name: case for name in names for case in registry.select(name, cases)}
-    if resume:
-        for name in _completed(out, size, tuple(chosen)):
-            del chosen[name]
-        if not chosen:
-            print("nothing is left to run")
-            return 0
-    path = runner.run_cases(chosen.values(), size, out=out, limit_s=limit)
+    with nullcontext() if scheduler is None else _cluster(scheduler) as cluster:
+        if resume:
+            for name in _completed(out, size, tuple(chosen), cluster):
+                del chosen[name]
+            if not chosen:
+                print("nothing is left to run")
+                return 0
+        path = runner.run_cases(chosen.values(), size, out=out, limit_s=limit, cluster=cluster)
     rows = records.read(path)
     for row in rows:
         print(report.one_line(row))
@@ -64,14 +71,26 @@ def run(
     return 1 if counts["failed"] or counts["timeout"] else 0
 
 
-def _completed(out: Path, size: str, names: tuple[str, ...]) -> list[str]:
+def _cluster(address: str) -> Cluster:
+    """The workers of a scheduler; says where several share a machine."""
+    cluster = Cluster(address, identity=runner.identity, note=lambda text: print(f"note: {text}"))
+    hosts = Counter(w.rpartition(":")[0].rpartition("/")[2] for w in cluster.workers())
+    for host, count in hosts.items():
+        if count > 1:
+            print(f"note: {count} workers run on {host}: each makes the times of the others longer")
+    return cluster
+
+
+def _completed(
+    out: Path, size: str, names: tuple[str, ...], cluster: Cluster | None = None
+) -> list[str]:
     """Which cases need not be run again; says of each where its records are, and why there are none."""
     now = records.provenance()
     if now["git_dirty"] or now["git_sha"] is None:
         print("resume: the source has changes that no commit holds, so that every case is run")
     for part in sorted(out.glob("*.part")):
         print(f"resume: {part} holds a case that did not end, or that runs now; it is not used")
-    completed = runner.completed_cases(out, size)
+    completed = runner.completed_cases(out, size, cluster)
     for name in (name for name in names if name in completed):
         rows = completed[name]
         print(f"resume: {name} is not run again: {len(rows)} records of run {rows[0]['run_id']}")
@@ -144,7 +163,7 @@ def main() -> int:
     commands |= {"report": make_report, "peers": build_peers}
     try:
         return tyro.extras.subcommand_cli_from_dict(commands, prog="python -m benchmarks")
-    except registry.BenchmarkError as error:
+    except MemjaxError as error:
         print(f"benchmarks: error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -78,6 +78,8 @@ def lines(rows: list[dict]) -> list[Line]:
             if base is None or row["variant"] == base[0]:
                 continue
             machine = f"{row['machine']['cpu']}, {row['machine']['cores']} cores"
+            on = row["machine"].get("devices", "cpu")
+            machine += "" if on.startswith("cpu") else f", {on}"
             key = (
                 *(row[k] for k in ("case", "problem", "size", "variant", "peer", "n")),
                 *base[:1],

@@ -38,6 +38,26 @@ def _cpu_model() -> str:
     return models[0] if models else platform.processor() or platform.machine()
 
 
+DEVICES = "MEMJAX_BENCHMARKS_DEVICES"
+"""Variable of the environment: what `devices` says, for the processes of the cases."""
+
+
+@functools.cache
+def devices() -> str:
+    """What JAX computes on: platform, kind and number, as ``gpu NVIDIA H100 x1``, or ``cpu x1``.
+
+    It is asked in a process of its own: one that asks takes an accelerator's memory, which the cases need.
+    """
+    if DEVICES in os.environ:
+        return os.environ[DEVICES]
+    program = "import jax; d = jax.devices(); k = d[0].device_kind; p = d[0].platform; "
+    program += "print(p, *([k] if k != p else []), f'x{len(d)}')"
+    small = os.environ | {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+    words = [sys.executable, "-c", program]
+    run = subprocess.run(words, capture_output=True, text=True, env=small, check=False)
+    return run.stdout.strip() or "unknown"
+
+
 @functools.cache
 def provenance() -> dict:
     """Source, versions and machine, which every record carries."""
@@ -54,6 +74,7 @@ def provenance() -> dict:
             "cores": os.cpu_count(),
             "usable_cores": usable_cores(),
             "system": platform.platform(),
+            "devices": devices(),
         },
     }
 

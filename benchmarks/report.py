@@ -85,8 +85,9 @@ def _section(key: tuple, group: list[dict]) -> str:
     first = group[0]
     versions = ", ".join(f"{name} {version}" for name, version in first["versions"].items())
     sha = f"{(first['git_sha'] or 'no commit')[:12]}{' with changes' if first['git_dirty'] else ''}"
+    on = first["machine"].get("devices", "devices unknown")
     about = f"run {run_id}, size {size}, source {sha}; {first['machine']['cpu']}, "
-    about += f"{first['machine']['cores']} cores; {versions}; baseline: {first['baseline']}"
+    about += f"{first['machine']['cores']} cores, {on}; {versions}; baseline: {first['baseline']}"
     title = f"{case}: {problem}" if problem else case
     head = "".join(f"<th>{name}</th>" for name in COLUMNS)
     lines = "".join(_table_row(row, group) for row in group)

@@ -164,6 +164,13 @@ def _check_draws(draws: int | None) -> None:
 def _run_fit(options: argparse.Namespace) -> int:
     """Run ``memjax fit``."""
     _check_extras("memjax fit", options.uncertainty)
+    if options.scheduler is not None:
+        require_packages(
+            ["distributed"],
+            what="--scheduler needs the package",
+            where="memjax fit",
+            extra="cluster",
+        )
     _check_draws(options.draws)
     options.explicit = _explicit(options)
     options.files = (expanded if options.batch else files_of)(options.files)

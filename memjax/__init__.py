@@ -4,7 +4,14 @@ import os as _os
 import sys as _sys
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
-if "memjax" in (_os.path.basename(_sys.argv[0]) if _sys.argv else "", *_sys.orig_argv[1:3]):
+try:  # a worker of dask.distributed works for the program
+    _worker = _sys.modules["distributed.worker"].get_worker()
+except (KeyError, ValueError):
+    _worker = None
+if _worker or "memjax" in (
+    _os.path.basename(_sys.argv[0]) if _sys.argv else "",
+    *_sys.orig_argv[1:3],
+):
     # The program memjax, not the library: XLA complains on standard error about each program that
     # it loads from the cache, and listens to this variable only until jax is imported.
     _os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -31,8 +31,8 @@ def _folder() -> Path | None:
 
 
 @functools.cache
-def _sources() -> str:
-    """Digest of the code that programs are traced from."""
+def source_digest() -> str:
+    """Digest of the source of memjax and fitting, from which programs are traced, and of what traces them."""
     package = Path(__file__).parent
     digest = hashlib.sha256(f"{jax.__version__} {eqx.__version__}".encode())
     for root in (package, package.parent / "fitting"):
@@ -87,7 +87,7 @@ def signature(arguments: Any, *, static: bool = False) -> str:
 def _key(name: str, arguments: Any) -> str | None:
     """Name of a program's file; None where something in it has no lasting representation."""
     content = f"{name} {signature(arguments)}"
-    content += f" {jax.default_backend()} {jax.config.values['jax_enable_x64']} {_sources()}"
+    content += f" {jax.default_backend()} {jax.config.values['jax_enable_x64']} {source_digest()}"
     return None if _ADDRESS in content else hashlib.sha256(content.encode()).hexdigest()
 
 

@@ -3,9 +3,7 @@
 import contextlib
 import hashlib
 import json
-import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from importlib.metadata import version
@@ -16,29 +14,23 @@ import jax
 import numpy as np
 
 import memjax as mj
-from memjax.compile_cache import signature
-from memjax.errors import FitError, MemjaxError, OutputError
+from memjax.cluster import Cluster
+from memjax.errors import MemjaxError, OutputError
 from memjax.fields import parameter_specs, setting_specs, stored
 from memjax.files import strict_json, write_json
 from memjax.params import get, replace
 from memjax.policy import require_x64
 
 from ..problem import begun
-from ..sweeps.covariance import noise_of
-from ..sweeps.fit import NOTHING
-from ..sweeps.prepare import Prepared, choose_free, prepare
-from ..sweeps.result import FitResult, fit_at
-from ..sweeps.thinning import thin
-from .search import Search, find_optima, reweigh
-
-Source = Sequence[mj.Measurement] | Callable[[], Sequence[mj.Measurement]]
+from ..sweeps.prepare import choose_free
+from ..sweeps.result import FitResult
+from .chunks import THREADS, UNKNOWN, Lost, Request, Source, fit_here, fit_on_cluster
+from .search import Search
 
 CHUNK = 128
 """Devices that advance together unless said otherwise."""
 
-_THREADS = 2  # shares of a chunk that are fitted at the same time
-
-_UNKNOWN = "the derivatives at the best point are of no use"
+_AGAIN = "the same command tries it again"
 
 RUN, _CHUNK = "run.json", "chunk-{:05d}.json"
 """What was asked for, and the rows of a chunk of devices."""
@@ -133,6 +125,7 @@ def fit_batch(
     grids: bool = True,
     each: Callable[[str, FitResult], None] | None = None,
     tick: Callable[[int, int, bool], None] | None = None,
+    cluster: Cluster | None = None,
 ) -> list[Row]:
     """Calibrate a model to each of many devices, chunk by chunk; what is done stays done.
 
@@ -157,6 +150,8 @@ def fit_batch(
         Called with name and `FitResult` of each fitted device, before its chunk counts as done.
     tick : callable, optional
         Called after each chunk with the numbers of devices done and in all, and whether it is new.
+    cluster : Cluster, optional
+        Workers that fit the chunks in place of this process. Of a chunk of which one after another died, rows say so.
 
     Returns
     -------
@@ -171,6 +166,8 @@ def fit_batch(
         If the folder holds another run.
     PolicyError
         In float32.
+    ClusterError
+        If the scheduler of the cluster goes away; what was done stays.
 
     Notes
     -----
@@ -181,40 +178,51 @@ def fit_batch(
     options = dict(bench=bench, env=env, point_time=point_time, model_sigma=model_sigma)
     options |= dict(free=free, fix=fix, start=start, thresholds=thresholds, points=points)
     about: dict[str, Any] = dict(starts=starts, seed=seed, grids=grids)
-    search = Search(chunk=-(-chunk // _THREADS), screened=-(-screened // starts) * starts, **about)
+    search = Search(chunk=-(-chunk // THREADS), screened=-(-screened // starts) * starts, **about)
     prints = {n: _print(source) for n, source in devices.items()}
     folder = _open_run(Path(out), [prints, _run_signature(device, options, search)])
-    halt = threading.Event()
-    find = partial(_fits_of, device=device, options=options, search=search, halt=halt)
-    try:
-        return _advance(devices, folder, chunk, find, each, tick)
-    finally:
-        halt.set()
+    find = fit_here if cluster is None else partial(fit_on_cluster, cluster=cluster)
+    find = partial(find, request=Request(device=device, options=options, search=search))
+    return _advance(devices, folder, chunk, find, each, tick)
 
 
 def _advance(
     devices: Mapping[str, Source], folder: Path, chunk: int, find: Callable, each: Any, tick: Any
 ) -> list[Row]:
-    """Rows of all devices, chunk by chunk: read where a file has them, else fitted and written."""
-    names, rows = list(devices), list[Row]()
-    # No `with`: after an interrupt it would wait for the threads, which the caller has yet to halt.
-    pool = ThreadPoolExecutor(_THREADS)
-    for k in range(0, len(names), chunk):
-        path, some = folder / _CHUNK.format(k // chunk), names[k : k + chunk]
-        if fresh := not path.exists():
-            # A share of the devices in each thread: Python of one while XLA computes for another.
-            shares = [{n: devices[n] for n in some[j::_THREADS]} for j in range(_THREADS)]
-            results = {n: x for share in pool.map(find, shares) for n, x in share.items()}
+    """Rows of all devices, by chunks: read where a file has them, else fitted and written."""
+    names, done, lost = list(devices), 0, dict[int, list[Row]]()
+    chunks = [names[k : k + chunk] for k in range(0, len(names), chunk)]
+    paths = [folder / _CHUNK.format(k) for k in range(len(chunks))]
+    left = [k for k, path in enumerate(paths) if not path.exists()]
+
+    def count(k: int, fresh: bool) -> None:
+        nonlocal done
+        done += len(chunks[k])
+        if tick is not None:
+            tick(done, len(names), fresh)
+
+    for k in sorted(set(range(len(chunks))) - set(left)):
+        count(k, False)
+    todo = ((k, {n: devices[n] for n in chunks[k]}) for k in left)
+    with contextlib.closing(find(todo)) as ended:
+        for k, results in ended:
+            if isinstance(results, Lost):
+                # Not written: the same command fits them.
+                lost[k] = [Row(name=n, failure=f"{results.reason}; {_AGAIN}") for n in chunks[k]]
+                count(k, True)
+                continue
             for name, result in results.items():
                 if each is not None and isinstance(result, FitResult):
                     each(name, result)
-            write_json(path, [asdict(_row(n, results[n])) for n in some])
-        for row in json.loads(path.read_text(encoding="utf-8")):
-            rows.append(Row(**row | {"undetermined": tuple(row["undetermined"])}))
-        if tick is not None:
-            tick(len(rows), len(names), fresh)
-    pool.shutdown()
-    return rows
+            write_json(paths[k], [asdict(_row(n, results[n])) for n in chunks[k]])
+            count(k, True)
+    return [row for k, path in enumerate(paths) for row in lost.get(k) or _rows(path)]
+
+
+def _rows(path: Path) -> list[Row]:
+    """The rows of a chunk out of its file."""
+    rows = json.loads(path.read_text(encoding="utf-8"))
+    return [Row(**row | {"undetermined": tuple(row["undetermined"])}) for row in rows]
 
 
 def check_request(
@@ -267,76 +275,12 @@ def _open_run(folder: Path, request: list) -> Path:
     return folder
 
 
-def _fits_of(
-    devices: Mapping[str, Source],
-    *,
-    device: Any,
-    options: Mapping[str, Any],
-    search: Search,
-    halt: threading.Event,
-) -> dict[str, FitResult | str]:
-    """Results of devices, those of one shape searched together; or why there is none."""
-    results: dict[str, FitResult | str] = {}
-    arguments = {k: x for k, x in options.items() if k != "points"}
-    time, seed = options["point_time"], search.seed
-    groups: dict[str, dict[str, tuple[Prepared, list[mj.Measurement]]]] = {}
-    for name, source in devices.items():
-        try:
-            measured = source() if callable(source) else source
-            measured = [thin(m, options["points"], point_time=time) for m in measured]
-            prepared = prepare(measured, device, **arguments, seed=seed, screened=search.screened)
-        except (MemjaxError, OSError) as error:
-            results[name] = str(error)
-            continue
-        # Problems of one signature are solved by one compiled program.
-        groups.setdefault(signature(prepared.problem), {})[name] = prepared, measured
-    for group in groups.values():
-        every = [prepared for prepared, _ in group.values()]
-        optima = find_optima(every, search, halt)
-        noise = [_noise(p, optimum, seed) for p, optimum in zip(every, optima, strict=True)]
-        ended = reweigh(every, optima, noise, search, halt)
-        for (name, (_, measured)), optimum in zip(group.items(), ended, strict=True):
-            about = {"seed": seed, "point_time": time, "measurements": measured}
-            try:
-                results[name] = _result(*optimum, **about)
-            except FitError as error:
-                results[name] = error.what
-    return results
-
-
-def _noise(prepared: Prepared, optimum: tuple, seed: int) -> float:
-    """Standard deviation of the residuals at an optimum [sigma]; 1, that is what was granted, where it is unknown."""
-    _, r, jacobian = optimum
-    noise = np.nan
-    if np.all(np.isfinite(r)) and np.all(np.isfinite(jacobian)):
-        with contextlib.suppress(np.linalg.LinAlgError):
-            noise = noise_of(
-                prepared.problem, prepared.waves, residuals=r, jacobian=jacobian, seed=seed
-            )
-    return noise if np.isfinite(noise) else 1.0
-
-
-def _result(
-    prepared: Prepared, z: np.ndarray, r: np.ndarray, jacobian: np.ndarray, **about: Any
-) -> FitResult:
-    """The fit of a device at its optimum; a `FitError` where there is none, or its errors are no numbers."""
-    if not np.isfinite(np.sum(r**2)):
-        raise FitError(NOTHING)
-    try:
-        fit = fit_at(prepared, prepared.problem, z, r, jacobian, **about)
-    except np.linalg.LinAlgError as error:
-        raise FitError(f"{_UNKNOWN}: {error}") from error
-    if not np.all(np.isfinite([*fit.uncertainty.sigma_z, fit.uncertainty.reduced_chi2])):
-        raise FitError(_UNKNOWN)
-    return fit
-
-
 def _row(name: str, result: FitResult | str) -> Row:
     if isinstance(result, str):
         return Row(name=name, failure=result)
     known, std = result.uncertainty, result.std
     if not np.all(np.isfinite([*std.values()])):
-        return Row(name=name, failure=_UNKNOWN)
+        return Row(name=name, failure=UNKNOWN)
     arrays = {
         n: getattr(known, n) for n in ("data_z", "information", "cycle_information", "cycle_score")
     }

@@ -7,6 +7,7 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 from memjax.cli.command import say
 from memjax.cli.options import file_of, files_of, measurement_from
+from memjax.cluster import Cluster
 from memjax.errors import DataError, FitError, OutputError
 from memjax.fields import parameter_specs
 from memjax.files import (
@@ -111,12 +113,14 @@ def run_batch(options: argparse.Namespace, device: Any) -> int:
     else:
         places, why = wafer.from_names(list(named))
     check_request(device, options.free, dict(options.fix), dict(options.start))
-    folder = _folder(options)
     progress = Progress()
     try:
-        with lock_folder(folder):
-            _prepare(folder, options.force)
-            return _fit_all(options, device, folder, named, (places, why), progress)
+        with _cluster_of(options) as cluster:
+            folder = _folder(options)
+            with lock_folder(folder):
+                _prepare(folder, options.force)
+                about = (named, (places, why), progress, cluster)
+                return _fit_all(options, device, folder, *about)
     except KeyboardInterrupt:
         done = f"{progress.done} of {len(named)} devices are done"
         raise KeyboardInterrupt(f"{done}; the same command goes on") from None
@@ -127,6 +131,13 @@ def run_batch(options: argparse.Namespace, device: Any) -> int:
         raise OutputError(error.what, where=error.where, fix=fix) from error
 
 
+def _cluster_of(options: argparse.Namespace) -> AbstractContextManager[Cluster | None]:
+    """The cluster that ``--scheduler`` names, where it does."""
+    if options.scheduler is None:
+        return nullcontext()
+    return Cluster(options.scheduler, note=partial(say, "note"))
+
+
 def _fit_all(
     options: argparse.Namespace,
     device: Any,
@@ -134,6 +145,7 @@ def _fit_all(
     named: dict[str, str],
     wafer_map: tuple[wafer.Positions, str],
     progress: Progress,
+    cluster: Cluster | None,
 ) -> int:
     """Fit the devices into a locked folder, and write what they have in common; the exit status."""
     places, why = wafer_map
@@ -150,6 +162,7 @@ def _fit_all(
     how = str([getattr(options, n, None) for n in ("reader", "columns", "shunt", "sign")])
     sources = {n: File(file_of(f), partial(read, f), how) for n, f in named.items()}
     about: dict[str, Any] = {"chunk": options.chunk, "each": keep, "tick": progress}
+    about["cluster"] = cluster
     about |= arguments(options) | {"free": options.free, "points": options.points}
     rows = fit_batch(sources, device, out=folder / _CHUNKS, **about)
     drawn = batch_population(rows, fits, device)

@@ -31,6 +31,7 @@ from .plan import TABLES_OF_DEVICES, Plan, State
 from .plasticity import Programming
 from .poisson import poisson_chunk
 from .weights import ConductanceOf, DriftWeights
+from .wire import places, room_for
 
 AXIS = "shard"
 """Name of the axis of devices."""
@@ -320,8 +321,9 @@ class ExchangeProgram:
             constants, group = fixed["groups"][name], groups[name]
             if name in self.plan.layouts:
                 due = [(self._table(fixed, i), self._due(ring, i, k)) for i in self._tables(name)]
+                part = places(size, self.plan.shards)
                 groups[name], spike_list, rates[name], sums = self._advance_neurons(
-                    name, constants, group, (arrivals[name], due), first, room.per_member, size
+                    name, constants, group, (arrivals[name], due), first, room.per_member, part
                 )
                 energies |= {name: sums} if sums else {}
                 *lists, total, per_member = self._gather(spike_list, size)
@@ -464,12 +466,16 @@ class ExchangeProgram:
     def _gather(self, spike_list: tuple, room: int) -> tuple:
         """Spikes of all shards, members in order."""
         number, step, total, per_member = spike_list
-        if self.plan.shards > 1:
+        shards, part = self.plan.shards, places(room, self.plan.shards)
+        if shards > 1:
             number, step = (lax.all_gather(x, AXIS, tiled=True) for x in (number, step))
-            (places,) = jnp.nonzero(number >= 0, size=room, fill_value=0)
-            total, per_member = lax.psum(total, AXIS), lax.pmax(per_member, AXIS)
+            (index,) = jnp.nonzero(number >= 0, size=room, fill_value=0)
+            most, per_member = lax.pmax(total, AXIS), lax.pmax(per_member, AXIS)
+            total = lax.psum(total, AXIS)
             fine = jnp.arange(room, dtype=jnp.int32) < total
-            number, step = jnp.where(fine, number[places], -1), jnp.where(fine, step[places], 0)
+            number, step = jnp.where(fine, number[index], -1), jnp.where(fine, step[index], 0)
+            # Where the part of a device was cut there was not enough room, whatever the sum.
+            total = jnp.maximum(total, jnp.where(most > part, room_for(most, shards), 0))
         return number, step, total, per_member
 
     def _source(self, name: str, constants: State, state: State, first, per_member: int, room: int):

@@ -232,7 +232,9 @@ class Simulation:
             return False
         for n in sizes:
             size = 2 * worst[n][1] if n in short else sizes[n]
-            limit = size if isinstance(groups[n], SpikeList) else groups[n].n * per_member
+            # Of lanes, and not of neurons: these may all be in one shard.
+            lanes = self.plan.layouts[n].size if n in self.plan.layouts else groups[n].n
+            limit = size if isinstance(groups[n], SpikeList) else lanes * per_member
             sizes[n] = max(sizes[n], min(size, limit))
         self.room = Room(per_member, tuple(sizes.items()))
         self.program.room = _larger(self.room, self.program.room)

@@ -1,5 +1,6 @@
 """Names of classes and functions in a saved file, and which of them a file may name."""
 
+import functools
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
@@ -44,9 +45,12 @@ def _look_up(module: str, qualname: str) -> Any:
     return thing
 
 
+@functools.cache
 def _packages() -> set[str]:
     """Packages of which a file may name classes: importing a module runs its code."""
-    plugins = {p.value.split(":")[0].split(".")[0] for g in _GROUPS for p in entry_points(group=g)}
+    # Looked for once: each look reads the metadata of all packages that are installed.
+    every = entry_points()
+    plugins = {p.value.split(":")[0].split(".")[0] for g in _GROUPS for p in every.select(group=g)}
     return {"memjax", "fitting"} | _LIBRARIES | plugins
 
 

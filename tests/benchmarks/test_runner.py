@@ -1,14 +1,19 @@
 """Running cases: what lands in the file of records, whatever a case does."""
 
 import json
+import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from benchmarks import __main__ as command, records, registry, runner
 from benchmarks.timing import Times, measure
+from memjax import cluster
+from memjax.cluster import Cluster
+from tests.clusters import unused_address, workers
 
 ROOT = Path(__file__).parents[2]
 HEAD = """
@@ -60,6 +65,61 @@ def test_a_result_that_is_not_a_number_has_failed(cases):
     (row,) = _run(cases, "wrong")
     assert (row["status"], row["error"]) == ("failed", None)
     assert "nan" in row["reason"]
+
+
+def test_a_record_names_the_device(monkeypatch):
+    """What a process of its own says; the processes of cases are told."""
+    monkeypatch.delenv(records.DEVICES, raising=False)
+    records.devices.cache_clear()
+    assert re.fullmatch(r"cpu x\d+", records.devices())
+    assert records.provenance()["machine"]["devices"] == records.devices()
+    monkeypatch.setenv(records.DEVICES, "gpu H100 x1")
+    records.devices.cache_clear()
+    assert records.devices() == "gpu H100 x1"
+    records.devices.cache_clear()
+
+
+def test_workers_of_a_scheduler_leave_the_same_records(cases):
+    """A worker in this process, which runs its cases in others; one that ends well, and one that does not."""
+    with workers(1) as address, Cluster(address, identity=runner.identity) as own:
+        found = {n: x for n, x in registry.discover(cases).items() if n in ("good", "crash")}
+        options = dict(out=cases.parent / "out", folder=cases, cluster=own)
+        rows = records.read(runner.run_cases(found.values(), "smoke", **options))
+    ended = {row["case"]: row for row in rows}
+    assert {name: row["status"] for name, row in ended.items()} == {"good": "ok", "crash": "failed"}
+    assert ended["good"]["error"] == 1e-3
+    assert "RuntimeError: the reason" in ended["crash"]["reason"]
+    assert len({row["run_id"] for row in rows}) == 1
+
+
+def test_an_interrupt_ends_the_cases_on_workers_and_keeps_what_has_ended(cases):
+    class Interrupted(Cluster):
+        def map(self, work, jobs):
+            for number, answer in enumerate(super().map(work, jobs)):
+                yield answer
+                if number == 0:
+                    raise KeyboardInterrupt
+
+    begin = time.monotonic()
+    with workers(1) as address, Interrupted(address, identity=runner.identity) as own:
+        found = registry.discover(cases)
+        options = dict(out=cases.parent / "out", folder=cases, cluster=own)
+        with pytest.raises(KeyboardInterrupt):
+            runner.run_cases([found[n] for n in ("good", "sleeper")], "smoke", **options)
+    first, last = records.read(cases.parent / "out")
+    assert (first["case"], first["status"]) == ("good", "ok")
+    assert (last["case"], last["reason"]) == ("sleeper", "interrupted")
+    assert time.monotonic() - begin < 50  # it sleeps for 60 s, and its worker ends when it does
+
+
+def test_a_scheduler_that_is_not_there_is_one_line(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(cluster, "TIMEOUT", 0.5)
+    words = ["benchmarks", "run", "startup", "--out", str(tmp_path / "out")]
+    monkeypatch.setattr(sys, "argv", [*words, "--scheduler", unused_address()])
+    assert command.main() == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("benchmarks: error: no scheduler answers within 0.5 s")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.study

@@ -101,6 +101,8 @@ def test_a_fit_is_shown_once_it_is_written(tmp_path, monkeypatch):
         ("matplotlib", ["fit", "example:diffusive-sweeps", "--model", "diffusive", "--out", "out"], "memjax[plot]"),
         ("blackjax", ["fit", "example:diffusive-sweeps", "--model", "diffusive", "--out", "out", "--uncertainty",
                       "nuts"], "memjax[bayes]"),
+        ("distributed", ["fit", "example:diffusive-sweeps", "--model", "diffusive", "--out", "out", "--batch",
+                         "--scheduler", "tcp://127.0.0.1:1"], "memjax[cluster]"),
         ("matplotlib", ["report", "out"], "memjax[plot]"),
         ("matplotlib", ["observe", "example:diffusive-sweeps", "--plot", "a.png"], "memjax[plot]"),
     ],

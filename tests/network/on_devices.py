@@ -5,6 +5,7 @@ import json
 import sys
 
 import jax
+import numpy as np
 
 from memjax.compile_cache import fuse_small_loops
 
@@ -15,7 +16,9 @@ if len(sys.argv) > 2:
     jax.distributed.initialize(f"127.0.0.1:{sys.argv[2]}", 2, int(sys.argv[3]))
 
 from memjax import network as nw  # noqa: E402
-from tests.network.conftest import spiking  # noqa: E402
+from memjax.network.wire import interval_bytes  # noqa: E402
+from tests.network.conftest import neurons, spiking  # noqa: E402
+from tests.programs import collectives, lowered  # noqa: E402
 
 found = nw.run(spiking(1100), 0.01, watch={"cells": [0, 700, 1099]})
 digest = hashlib.sha256()
@@ -26,9 +29,21 @@ for x in found.traces["cells"].values():
     digest.update(x.tobytes())
 for x in found.statistics["cells"].values():
     digest.update(x.tobytes())
+# All that fire at once are on one device: more than its share of the lists.
+together = nw.Network(groups=[neurons(1100, bias=1e-6 * (np.arange(1100) < 500))], dt=1e-5)
+at_once = nw.run(together, 0.002).spikes["cells"]
+for x in at_once:
+    digest.update(x.tobytes())
+# A least number, whether all is finite, is told once a call.
+simulation = nw.Simulation(spiking(1100), watch={"cells": [0, 700, 1099]})
+arguments = (simulation.engine.fixed, simulation.state, simulation.program.blank(), 0, 1)
+text = lowered(simulation.program.run(simulation.room, 1), *arguments)
 about = {
     "devices": len(jax.devices()),
     "spikes": len(found.spikes["cells"][0]),
+    "at_once": len(at_once[0]),
     "digest": digest.hexdigest(),
+    "collectives": collectives(text),
+    "wire": interval_bytes(simulation.program, simulation.room),
 }
 print(json.dumps(about))

@@ -13,7 +13,7 @@ import pytest
 import memjax as mj
 import memjax.errors
 from memjax import network as nw
-from memjax.network import simulation
+from memjax.network import simulation, wire
 from memjax.solver import SemiImplicitEuler
 from tests.network.conftest import DT, leaky, neurons, same, spiking
 
@@ -142,22 +142,67 @@ def _told(process: subprocess.Popen) -> dict:
     return json.loads(out.splitlines()[-1])
 
 
+@pytest.fixture(scope="module")
+def one():
+    """What one device says."""
+    return _told(_on_devices("1"))
+
+
+@pytest.fixture(scope="module")
+def five():
+    """What five devices of one process say, of which some have no neurons."""
+    return _told(_on_devices("5"))
+
+
 @pytest.mark.slow
-def test_two_devices_give_the_same_spikes():
-    """Shards change no bit: one device, and two of one process."""
-    one, two = _told(_on_devices("1")), _told(_on_devices("2"))
+def test_five_devices_give_the_same_spikes(one, five):
+    """Shards change no bit."""
     assert one["spikes"] > 500
-    assert (one["devices"], two["devices"]) == (1, 2)
-    assert one["digest"] == two["digest"]
+    assert one["at_once"] >= 500
+    assert (one["devices"], five["devices"]) == (1, 5)
+    assert one["digest"] == five["digest"]
+
+
+@pytest.mark.slow
+def test_what_devices_tell_each_other_is_what_the_program_gathers(one, five):
+    """Bytes of an exchange interval, against the collectives of the lowered program."""
+    for said in (one, five):
+        gathered, reduced = said["collectives"]
+        wire = said["wire"]
+        assert gathered == wire.pop("spikes") + wire.pop("conductances")
+        assert reduced == sum(wire.values())
+    assert one["collectives"][0] == 0
+    # Room for 68 spikes at first; a part of twice a fifth of it, 8 bytes each, from five devices.
+    assert five["collectives"][0] == 5 * 28 * 8
+
+
+@pytest.mark.parametrize("shards", [1, 2, 3, 5, 64, 1000])
+def test_parts_of_lists_hold_what_is_asked_for_and_little_more(shards):
+    rng = np.random.default_rng(shards)
+    for room in rng.integers(1, 100_000, 50):
+        part = wire.places(int(room), shards)
+        assert min(room, 2 * room / shards) <= part <= min(room, 2 * room / shards + 2)
+        if part < room:  # one spike more than its part says that there is not enough room
+            more = int(wire.room_for(part + 1, shards))
+            assert more > room
+            assert wire.places(2 * more, shards) >= part + 1
+    assert wire.room_for(2**30, shards) < 2**31
+
+
+def test_a_bit_for_each_neuron_and_step_would_be_more_below_one_spike_in_256_steps():
+    n, steps, shards = 10**6, 100, 100
+    spikes = n * steps // 256
+    lists = wire.list_bytes(spikes, shards)
+    assert lists["sent"] * shards == pytest.approx(n * steps / 8, rel=1e-2)
+    assert lists["received"] == lists["sent"] * (shards - 1)
 
 
 @pytest.mark.study
-def test_two_processes_give_the_same_spikes():
+def test_two_processes_give_the_same_spikes(one):
     """One device, and one of each of two processes on loopback."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    one = _told(_on_devices("1"))
     pair = [_on_devices("1", port, str(k)) for k in (0, 1)]
     pair = [_told(p) for p in pair]
     assert pair[0]["devices"] == pair[1]["devices"] == 2

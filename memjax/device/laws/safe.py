@@ -39,31 +39,29 @@ def safe_power(base: Float[Array, "..."], exponent: Float[Array, "..."]) -> Floa
     return jnp.where(valid, power, 0.0)
 
 
-def safe_sqrt(x: Float[Array, "..."], scale: float) -> Float[Array, "..."]:
-    r"""Root of \|x\|, smooth at 0, where it has no gradient: y^2 / (y^2 + 1e-12)^(3/4) of y = x / `scale`."""
-    if jnp.result_type(x) == jnp.float32:
-        return _single_sqrt(x, scale)
-    root = jnp.sqrt(jnp.sqrt((y := x / scale) * y + 1e-12))
-    return math.sqrt(scale) * (y / root) * (y / root) / root
-
-
 @partial(jax.custom_jvp, nondiff_argnums=(1,))
-def _single_sqrt(x: Float[Array, "..."], scale: float) -> Float[Array, "..."]:
-    """`safe_sqrt` in float32: one root, since large ensembles spend much of their time here."""
+def safe_sqrt(x: Float[Array, "..."], scale: float) -> Float[Array, "..."]:
+    r"""Root of \|x\|, whose slope is finite and 0 at 0: that of y^2 / (y^2 + 1e-12)^(3/4) with y = x / `scale`.
+
+    This smooth root differs from the root itself where \|x\| is below a millionth of `scale`. The root itself, one
+    operation, is the value: large ensembles spend much of their time here.
+    """
     del scale
     return jnp.sqrt(jnp.abs(x))
 
 
-@_single_sqrt.defjvp
-def _single_sqrt_tangent(scale, primals, tangents):
-    """The root itself, which differs from the smooth one below a millionth of `scale`; the smooth one's slope."""
-    (x,), (moved,) = primals, tangents
-    y = x / scale
-    square = y * y
+@safe_sqrt.defjvp
+def _safe_sqrt_tangent(scale, primals, tangents):
+    """Value and slope along a direction, see `safe_sqrt`."""
+    (x,), (direction,) = primals, tangents
+    root, y = safe_sqrt(x, scale), x / scale
+    far = jnp.abs(y) > 1e3  # there both roots are the same to 18 digits, and y^2 may overflow
+    near = jnp.where(far, 1.0, y)
+    square = near * near
     part = lax.rsqrt(square + 1e-12)
-    root = jnp.sqrt(part)
-    slope = y * (0.5 * square + 2e-12) * (part * part) * part * root / math.sqrt(scale)
-    return _single_sqrt(x, scale), slope * moved
+    smooth = near * (0.5 * square + 2e-12) * (part * part) * part * jnp.sqrt(part)
+    plain = jnp.sign(x) * 0.5 / jnp.where(far, root, 1.0)
+    return root, jnp.where(far, plain, smooth / math.sqrt(scale)) * direction
 
 
 def bound(x: Float[Array, "..."], low: float, high: float) -> Float[Array, "..."]:

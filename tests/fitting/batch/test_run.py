@@ -14,14 +14,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from distributed import Client
 
 import memjax as mj
 from fitting.batch import run as batch_run
 from fitting.batch.fit import Row
 from fitting.batch.population import batch_population
+from memjax import cluster
 from memjax.cli import main
 from memjax.files import lock_folder
 from memjax.network.toml import load_network
+from tests.clusters import process_number, unused_address, workers
 
 pytestmark = pytest.mark.slow
 
@@ -200,6 +203,69 @@ def test_an_interrupt_ends_with_130_and_says_how_to_go_on(files, tmp_path, monke
     monkeypatch.setattr(batch_run.Progress, "__call__", stop)
     assert main(command(files, tmp_path / "out")) == 130
     assert "2 of 9 devices are done; the same command goes on" in capsys.readouterr().err
+
+
+def _same_as(whole, out):
+    """Whether a batch left the table and the parameters of the whole one."""
+    assert (out / "devices.csv").read_bytes() == (whole / "devices.csv").read_bytes()
+    names = {f.name for f in (whole / "fits").iterdir()}
+    assert names == {f.name for f in (out / "fits").iterdir()}
+    for name in names:
+        one, other = (json.loads((f / "fits" / name).read_text()) for f in (out, whole))
+        differ = {k for k in one if one[k] != other[k]}
+        assert differ <= {"command"}
+
+
+def test_workers_of_a_scheduler_leave_the_same_bytes_an_interrupt_too(
+    files, whole, tmp_path, monkeypatch, capsys
+):
+    """A worker in this process; the second half on this machine alone."""
+    out, count = tmp_path / "out", batch_run.Progress.__call__
+
+    def stop(self, done, total, fresh):
+        count(self, done, total, fresh)
+        if done >= 4:
+            raise KeyboardInterrupt
+
+    with workers(1) as address:
+        monkeypatch.setattr(batch_run.Progress, "__call__", stop)
+        assert main([*command(files, out), "--scheduler", address]) == 130
+        assert "4 of 9 devices are done; the same command goes on" in capsys.readouterr().err
+        assert len(list((out / "chunks").glob("chunk-*.json"))) == 2
+        monkeypatch.undo()
+        # On a cluster a later chunk may be done before an earlier one.
+        (out / "chunks" / "chunk-00000.json").unlink()
+        assert main([*command(files, out), "--scheduler", address]) == 0
+    assert "progress: 9 of 9 devices" in capsys.readouterr().err
+    _same_as(whole, out)
+
+
+@pytest.mark.study
+def test_of_two_workers_one_is_killed_and_the_table_is_the_same(files, whole, tmp_path):
+    out = tmp_path / "out"
+    with workers(2, processes=True) as address:
+        with Client(address, set_as_default=False) as client:
+            number = next(iter(client.run(process_number).values()))
+        words = [*command(files, out), "--scheduler", address]
+        process = subprocess.Popen([sys.executable, "-m", "memjax", *words])
+        while not list((out / "chunks").glob("chunk-*.json")) and process.poll() is None:
+            time.sleep(0.01)
+        os.kill(number, signal.SIGKILL)
+        assert process.wait() == 0
+    _same_as(whole, out)
+
+
+def test_a_scheduler_that_is_not_there_is_one_line_and_nothing_is_written(
+    files, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(cluster, "TIMEOUT", 0.5)
+    out = tmp_path / "out"
+    assert main([*command(files, out), "--scheduler", unused_address()]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(
+        "memjax: error: no scheduler answers within 0.5 s; in --scheduler tcp://"
+    )
+    assert not out.exists()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,104 @@
+"""What the devices of a network tell each other: bytes per exchange interval."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from .energy_program import PHASES
+from .weights import ConductanceOf
+
+if TYPE_CHECKING:
+    from .exchange_program import ExchangeProgram, Room
+
+SPIKE = 8
+"""Bytes of a spike: number of the neuron, and step within the exchange interval, 32 bits each."""
+
+_UNEVEN = 2
+"""How many times its fair share of the spikes the busiest device may have before lists are made longer."""
+
+
+def places(room: int, shards: int) -> int:
+    """Spikes of one device that a list of `room` spikes of all has places for: twice a fair share, or all.
+
+    Parameters
+    ----------
+    room : int
+        Of a group in an exchange interval, see `Room`.
+    shards : int
+        Devices.
+    """
+    return min(room, _UNEVEN * -(-room // shards))
+
+
+def room_for(most: Any, shards: int) -> Any:
+    """Room whose `places` hold so many spikes of one device, at most what 31 bits hold."""
+    share = -(-shards // _UNEVEN)
+    return jnp.minimum(most, (2**31 - 1) // share) * share
+
+
+def list_bytes(spikes: int, shards: int) -> dict[str, int]:
+    """Bytes on the wire for the spikes of a group in an exchange interval.
+
+    Parameters
+    ----------
+    spikes : int
+        Of the whole group, in the busiest interval so far.
+    shards : int
+        Devices.
+
+    Returns
+    -------
+    dict of str to int
+        ``sent``: the list of one device, which goes to all others; ``received``: the lists of all others. On a ring, as
+        NCCL and Gloo make it, a link carries as much as a device receives.
+
+    Notes
+    -----
+    Lists have places for twice the spikes of the busiest interval (`Simulation`), so that they need not grow often, and
+    for twice the fair share of a device: 32 bytes for each spike. A bit per neuron and step instead would be less where
+    neurons fire more often than once in 256 steps.
+    """
+    part = places(2 * spikes, shards)
+    return {"sent": SPIKE * part, "received": SPIKE * part * (shards - 1)}
+
+
+def interval_bytes(program: "ExchangeProgram", room: "Room") -> dict[str, int]:
+    """Sizes of what the devices have in common after an exchange interval [bytes], by what it is.
+
+    Parameters
+    ----------
+    program : ExchangeProgram
+        The program.
+    room : Room
+        Of its lists.
+
+    Returns
+    -------
+    dict of str to int
+        ``spikes``: lists, of which each device sends its part; ``counts``: how many there were; ``rates``: the largest
+        rates of states; ``states``: records of neurons that are watched; ``energies``: sums of a ledger;
+        ``conductances``: of devices in circuits that are weights. On one device there are no lists to gather.
+    """
+    plan, item = program.plan, program.dtype.itemsize
+    sizes: Mapping[str, int] = dict(room.all)
+    lists = [places(sizes[n], plan.shards) * plan.shards for n in plan.layouts]
+    several = plan.shards > 1
+    rows = 1 if program.every is None else -(-plan.clock.steps // program.every)
+    watched = [
+        len(numbers) * len(program.neurons[n].units) * rows
+        for n, numbers in program.watched.items()
+    ]
+    ledgers = [
+        len(PHASES) * (len(x.energy.kinds) + 1) for x in program.neurons.values() if x.energy
+    ]
+    read = {r.devices for *_, r in plan.rows if isinstance(r.devices, ConductanceOf)}
+    return {
+        "spikes": SPIKE * sum(lists) * several,
+        "counts": np.int32().itemsize * 3 * len(lists) * several,
+        "rates": item * 3 * len(lists),
+        "states": item * sum(watched),
+        "energies": item * sum(ledgers),
+        "conductances": item * sum(plan.layouts[d.group].size for d in read),
+    }

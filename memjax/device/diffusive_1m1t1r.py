@@ -10,7 +10,7 @@ from ..fields import param, setting, state
 from ..params import is_none
 from ..system import SINGLE_PRECISION, Diagonal, General
 from .base import AbstractOhmicDevice
-from .laws import bound, gap_ratio, safe_sqrt
+from .laws import bound, gap_ratio, ensemble_sqrt
 
 _RATE = (0.0, 1e9)
 
@@ -141,7 +141,7 @@ class Diffusive1M1T1R(AbstractOhmicDevice):
         r = conversion - residue_loss if net else conversion + residue_loss
         channels = {"filament": ("f", self.sigma1, f), "residue": ("r", self.sigma2, r)}
         return {
-            channel: {state: safe_sqrt(strength, 1e-6) * safe_sqrt(variance, 1.0)}
+            channel: {state: ensemble_sqrt(strength, 1e-6) * ensemble_sqrt(variance, 1.0)}
             for channel, (state, strength, variance) in channels.items()
             if strength is not None
         }

@@ -20,7 +20,7 @@ from .kinetics import (
 )
 from .limits import stop_at_bounds, window
 from .roots import grow_bracket, increasing_root, root_between
-from .safe import asinh_of_sinh, bound, safe_exp, safe_power, safe_sinh, safe_sqrt
+from .safe import asinh_of_sinh, bound, ensemble_sqrt, safe_exp, safe_power, safe_sinh, safe_sqrt
 
 __all__ = [
     "activated_hopping",
@@ -29,6 +29,7 @@ __all__ = [
     "bound",
     "butler_volmer",
     "butler_volmer_inverse",
+    "ensemble_sqrt",
     "gap_ratio",
     "grow_bracket",
     "increasing_root",

@@ -10,7 +10,7 @@ from ..fields import param, setting, state
 from ..params import is_none
 from ..system import SINGLE_PRECISION, Diagonal, General
 from .base import AbstractOhmicDevice
-from .laws import bound, gap_ratio, ensemble_sqrt
+from .laws import bound, ensemble_sqrt, gap_ratio
 
 _RATE = (0.0, 1e9)
 

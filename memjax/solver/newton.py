@@ -11,8 +11,11 @@ from jaxtyping import Array, Bool, Float
 from .linear import factor, orientation
 
 _FULL_STEPS = 8
-"""Newton iterations with full steps. After them steps are no longer than half of the last one that was turned back, and
+"""Newton iterations with full steps. After them a step that reverses the one before is half as long at most, and
 iterates are confined to the domain even with `confine_late`."""
+
+_GROWTH = 1.5
+"""Factor by which the longest step grows again. Below 2: two steps back and one forth still shrink it."""
 
 Vector = Float[Array, " n"]
 Field = Callable[[Vector], Vector]
@@ -74,10 +77,10 @@ def _newton(f, confine, base, guess, h, *, cap: int, tol: float, turn: bool, con
         # does.
         if turn:
             step = jnp.where(orientation(matrix) < 0, -step, step)
-        # Across a kink of f, full Newton steps may oscillate between points without end: from here on whatever turns
-        # back leaves half the length of its step to all that follow.
+        # Across a kink of f, full Newton steps may oscillate between points without end. From here on a step that turns
+        # back is half as long as the one before at most, and those that follow in its direction grow slowly.
         reversal = (n >= _FULL_STEPS) & (jnp.vdot(step, last) < 0)
-        longest = jnp.where(reversal, 0.5 * jnp.max(jnp.abs(last)), longest)
+        longest = jnp.where(reversal, 0.5 * jnp.max(jnp.abs(last)), _GROWTH * longest)
         size = jnp.max(jnp.abs(step))
         step = jnp.where(size > longest, step * (longest / size), step)
         new = keep(y - step, base, *keep_consts)

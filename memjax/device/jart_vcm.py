@@ -222,16 +222,16 @@ class JartVcm(AbstractDevice):
         height = jnp.maximum(self.phi_b - self.phi_n - jnp.where(forward, v, -v), 0.0)
         lowering = _IMAGE * jnp.sqrt(jnp.sqrt(n * height + 1e-12))
         phi = jnp.maximum(self.phi_b - lowering / self.epsilon_phi**0.75, 0.0)
-        prefactor = math.pi * self.radius**2 * (self.richardson * hot)
-        emission = jnp.log(prefactor * hot) - phi / thermal + log_expm1(v / thermal)
         w00 = _TUNNEL * jnp.sqrt(n / self.epsilon)
         ratio = w00 / thermal
-        slope = jnp.tanh(ratio) / w00
-        rise = _less_its_tanh(ratio) / w00
-        square = math.pi * w00 * (v + phi / jnp.cosh(jnp.minimum(ratio, 40.0)) ** 2)
-        tunnelling = jnp.log(prefactor / BOLTZMANN_EV) + 0.5 * jnp.log(square)
-        tunnelling = tunnelling - phi * slope + log_expm1(jnp.minimum(v * rise, 60.0))
-        return jnp.where(forward, emission, tunnelling)
+        root = jnp.sqrt(math.pi * w00 * (v + phi / jnp.cosh(jnp.minimum(ratio, 40.0)) ** 2))
+        area = math.pi * self.radius**2
+        # Thermionic emission at V > 0, thermionic field emission at V < 0.
+        prefactor = area * (self.richardson * hot) * jnp.where(forward, hot, root / BOLTZMANN_EV)
+        decay = jnp.where(forward, 1 / thermal, jnp.tanh(ratio) / w00)
+        exponent = v * jnp.where(forward, 1 / thermal, _less_its_tanh(ratio) / w00)
+        exponent = jnp.where(forward, exponent, jnp.minimum(exponent, 60.0))
+        return jnp.log(prefactor) - phi * decay + log_expm1(exponent)
 
     def _electrons(self, state: dict[str, Array], v: Float[Array, ""], env) -> _Electrons:
         """Current, barrier voltage and temperature, as moduli, at a voltage across the cell."""
@@ -257,8 +257,7 @@ class JartVcm(AbstractDevice):
             e = electrons_at(w)
             # The cubic equation i (1 + nonlinearity i^2) = linear current. Currents go down to 1e-40 A: neither they
             # nor the squares that a quotient has in its derivative are float32, their logarithms are.
-            rest = jnp.log(size / fixed) + jax.nn.log_sigmoid(-w)
-            rest = rest - jnp.log1p(nonlinearity * e.current**2)
+            rest = jnp.log(size / fixed / (1 + nonlinearity * e.current**2)) - jnp.log(1 + jnp.exp(w))
             return self._log_barrier_current(e.barrier, e.temperature, n, forward) - rest
 
         edge = jnp.full_like(size, 40.0)

@@ -20,9 +20,8 @@ def log_expm1(x: Float[Array, "..."], cap: float = CAP) -> Float[Array, "..."]:
     """Logarithm of exp(x) - 1 at x > 0, with the tangent of `safe_exp` beyond `cap`: finite where the number itself,
     or the square of it that the derivative of a quotient holds, is no float32.
     """
-    near, far = jnp.minimum(x, 1.0), jnp.clip(x, 1.0, cap)
-    exact = far + jnp.log1p(-jnp.exp(-far)) + jnp.log1p(x - jnp.minimum(x, cap))
-    return jnp.where(x < 1.0, jnp.log(jnp.expm1(near)), exact)
+    inner = jnp.minimum(x, cap)
+    return inner + jnp.log(-jnp.expm1(-inner) * (1 + x - inner))
 
 
 def safe_sinh(x: Float[Array, "..."], cap: float = CAP) -> Float[Array, "..."]:

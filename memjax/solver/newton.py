@@ -82,11 +82,15 @@ def _newton(f, confine, base, guess, h, *, cap: int, tol: float, turn: bool, con
         reversal = (n >= _FULL_STEPS) & (jnp.vdot(step, last) < 0)
         longest = jnp.where(reversal, 0.5 * jnp.max(jnp.abs(last)), _GROWTH * longest)
         size = jnp.max(jnp.abs(step))
-        step = jnp.where(size > longest, step * (longest / size), step)
-        new = keep(y - step, base, *keep_consts)
-        new = jnp.where(n < _FULL_STEPS, y - step, new) if confine_late else new
-        change = jnp.max(jnp.abs(new - y) / (1.0 + jnp.abs(y)))
-        return new, step, longest, change, n + 1
+        short = jnp.where(size > longest, step * (longest / size), step)
+
+        def move(step):
+            new = keep(y - step, base, *keep_consts)
+            return jnp.where(n < _FULL_STEPS, y - step, new) if confine_late else new
+
+        # The whole step tells how far the root is, not one that was cut.
+        change = jnp.max(jnp.abs(move(step) - y) / (1.0 + jnp.abs(y)))
+        return move(short), short, longest, change, n + 1
 
     infinite = jnp.full((), jnp.inf, base.dtype)
     start = guess if confine_late else keep(guess, base, *keep_consts)

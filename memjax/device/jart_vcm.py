@@ -34,10 +34,12 @@ _TINY = 1e-6
 
 
 def _less_its_tanh(x: Float[Array, ""]) -> Float[Array, ""]:
-    """x - tanh(x) at x > 0, which cancels near 0: there [x cosh(x) - sinh(x)] / cosh(x), by the series of the bracket."""
+    """The difference x - tanh(x) at x > 0; near 0, where it cancels, by the series of x cosh(x) - sinh(x)."""
     small = jnp.minimum(x, 0.3)
     q = small * small
-    series = 1 / 3 + q * (1 / 30 + q * (1 / 840 + q * (1 / 45360 + q * (1 / 3991680 + q / 518918400))))
+    series = 1 / 3 + q * (
+        1 / 30 + q * (1 / 840 + q * (1 / 45360 + q * (1 / 3991680 + q / 518918400)))
+    )
     return jnp.where(x < 0.3, small * q * series / jnp.cosh(small), x - jnp.tanh(x))
 
 
@@ -257,7 +259,9 @@ class JartVcm(AbstractDevice):
             e = electrons_at(w)
             # The cubic equation i (1 + nonlinearity i^2) = linear current. Currents go down to 1e-40 A: neither they
             # nor the squares that a quotient has in its derivative are float32, their logarithms are.
-            rest = jnp.log(size / fixed / (1 + nonlinearity * e.current**2)) - jnp.log(1 + jnp.exp(w))
+            rest = jnp.log(size / fixed / (1 + nonlinearity * e.current**2)) - jnp.log(
+                1 + jnp.exp(w)
+            )
             return self._log_barrier_current(e.barrier, e.temperature, n, forward) - rest
 
         edge = jnp.full_like(size, 40.0)

@@ -272,7 +272,9 @@ def _check_candidates(size: int, lanes: int, rate: float, end: float) -> None:
     """Refuse more candidates for jumps than memory holds, or than a counter of 32 bits tells apart."""
     what = f"candidates for jumps ({rate:.3g}/s over {end:.3g} s, {lanes} solves)"
     options: dict[str, Any] = dict(
-        where="Stiff", error=PolicyError, fix="take a shorter drive, mj.Fixed(dt), or deterministic=True"
+        where="Stiff",
+        error=PolicyError,
+        fix="take a shorter drive, mj.Fixed(dt), or deterministic=True",
     )
     check_size(lanes * size, 2 * jnp.finfo(float).bits / 8, what=what, **options)
     if size > _COUNTER:

@@ -447,7 +447,8 @@ def report_failures(trace: Trace, on_failure: str) -> Trace:
         return trace.check()
     if len(trace.failed):
         warnings.warn(
-            f"{' '.join(repr(trace).split())}; {failure_remedy(np.asarray(trace.result))}; trace.good() drops the {len(trace.failed)} of {trace.result.shape[0]} "
+            f"{' '.join(repr(trace).split())}; {failure_remedy(np.asarray(trace.result))}; "
+            f"trace.good() drops the {len(trace.failed)} of {trace.result.shape[0]} "
             "members that failed, trace.check() raises, mj.simulate(..., on_failure='ignore') says nothing",
             SolveWarning,
             stacklevel=3,

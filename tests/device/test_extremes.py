@@ -1,4 +1,4 @@
-"""Every model at extremes: femtoseconds, years, no drive, a compliance below its leakage; stimuli of one row or no order."""
+"""Every model at extremes: femtoseconds, years, no drive, a compliance below its leakage."""
 
 import jax
 import numpy as np

@@ -214,7 +214,12 @@ def solve_again(
     few = jax.tree.map(lambda x: x[numbers], sets)
     policy = replace(program.policy, max_steps=mj.Stiff().max_steps)
     again = run_sets(
-        model, replace(program, policy=policy), few, batch=len(numbers), solve=solve_states, points=False
+        model,
+        replace(program, policy=policy),
+        few,
+        batch=len(numbers),
+        solve=solve_states,
+        points=False,
     )
     steps = np.percentile(again.steps, (50, 100)).tolist()
     return {"sets": len(numbers), "failed": dict(again.failed), "steps": steps}

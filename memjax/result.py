@@ -44,7 +44,7 @@ class Result(IntEnum):
 
 
 _REMEDIES = {
-    Result.step_limit: "allow more steps (mj.Stiff(max_steps=...)), looser tolerances, a shorter drive, or mj.Fixed(dt)",
+    Result.step_limit: "allow more steps (mj.Stiff(max_steps=...)), looser tolerances, a shorter drive or mj.Fixed(dt)",
     Result.not_finite: "take a smaller step, or parameters under which the state stays finite",
     Result.newton_failed: "take a smaller step, mj.Fixed(dt), or mj.Stiff()",
     Result.step_underflow: "take a shorter drive, or parameters whose fastest rate lies within 1e15 of its length",

@@ -50,7 +50,7 @@ def _solve(name: str) -> mj.Trace:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_extremes_have_the_right_answer(name):
-    device, env = mj.model(name), mj.Environment()
+    device, env = mj.device_class(name)(), mj.Environment()
     trace = _solve(name)
     sweep = {kind: trace.sweep == k for k, kind in enumerate(DRIVES)}
     rate = jax.jit(lambda s, v: (device.drift(0.0, s, v, env), device.current(0.0, s, v, env)))

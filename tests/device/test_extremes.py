@@ -29,7 +29,7 @@ DRIVES = {
     "years": _drive([0, 1e-6, 1e-3, 1.001e-3, YEARS], [0, 1, 1, 0, 0]),
     "leakage": _drive([0, 0.25, 0.5, 0.75, 1], [0, 0.5, 0, -0.5, 0]),
 }
-ROWS = [d.times[-1] * np.arange(1, 9) / 8 for d in DRIVES.values()]
+ROWS = [np.asarray(d.times[-1] * np.arange(1, 9) / 8) for d in DRIVES.values()]
 
 
 def _solve(name: str) -> mj.Trace:

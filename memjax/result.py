@@ -43,6 +43,22 @@ class Result(IntEnum):
     out_of_bounds = 6
 
 
+_REMEDIES = {
+    Result.step_limit: "allow more steps (mj.Stiff(max_steps=...)), looser tolerances, a shorter drive or mj.Fixed(dt)",
+    Result.not_finite: "take a smaller step, or parameters under which the state stays finite",
+    Result.newton_failed: "take a smaller step, mj.Fixed(dt), or mj.Stiff()",
+    Result.step_underflow: "take a shorter drive, or parameters whose fastest rate lies within 1e15 of its length",
+    Result.clock_too_slow: "say a faster clock, mj.Stiff(clock=...)",
+    Result.out_of_bounds: "keep values inside the bounds that memjax models NAME prints",
+}
+
+
+def failure_remedy(codes: np.ndarray) -> str:
+    """What to do about failed solves: one clause for each way in which they ended."""
+    ways = [Result(c) for c in np.unique(codes[codes != 0])]
+    return "; ".join(f"{way.name}: {_REMEDIES[way]}" for way in ways)
+
+
 def _count_failures(codes: np.ndarray) -> str:
     """How many solves failed, and the ways in which they did."""
     bad = codes[codes != 0]
@@ -237,7 +253,7 @@ class Trace(eqx.Module):
             raise SolveError(
                 _count_failures(codes),
                 where=f"members {self.failed[:8].tolist()}",
-                fix="take a smaller step or looser tolerances, or drop these members with trace.good()",
+                fix=f"{failure_remedy(codes)}; or drop these members with trace.good()",
             )
         return self
 

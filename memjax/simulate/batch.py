@@ -14,6 +14,7 @@ from jaxtyping import Array, Float
 from ..circuit import replace_values
 from ..compile_cache import cached_jit, jit_with_options
 from ..errors import PolicyError
+from ..memory import check_size
 from ..noise import capacity, clock
 from ..policy import Fixed, Stiff
 from ..scaling import Scaled
@@ -28,6 +29,9 @@ from .solution import Solution, add_watch_results
 
 _CHUNKS = 25
 """Parts of a run of fixed steps; after each the progress bar moves, and the run can be interrupted."""
+
+_COUNTER = 2**32
+"""Candidates for jumps of one device that its counter of 32 bits tells apart."""
 
 _BLOCK = 512
 """Members that advance together on a processor: in its cache, and few enough that XLA keeps a step on one core."""
@@ -259,7 +263,24 @@ def _rate(scaled: Scaled, grid: Grid, policy: Stiff):
             fix="say Stiff(clock=...) with a rate [1/s] above every sum of intensities",
         )
     end = float(np.max(grid.rows))
-    return jnp.asarray(rate, grid.rows.dtype), capacity(float(rate) * end)
+    size = capacity(float(rate) * end)
+    _check_candidates(size, math.prod(jnp.shape(grid.keys[0])), float(rate), end)
+    return jnp.asarray(rate, grid.rows.dtype), size
+
+
+def _check_candidates(size: int, lanes: int, rate: float, end: float) -> None:
+    """Refuse more candidates for jumps than memory holds, or than a counter of 32 bits tells apart."""
+    what = f"candidates for jumps ({rate:.3g}/s over {end:.3g} s, {lanes} solves)"
+    options: dict[str, Any] = dict(
+        where="Stiff",
+        error=PolicyError,
+        fix="take a shorter drive, mj.Fixed(dt), or deterministic=True",
+    )
+    check_size(lanes * size, 2 * jnp.finfo(float).bits / 8, what=what, **options)
+    if size > _COUNTER:
+        raise PolicyError(
+            f"{size:.3g} {what}", where="Stiff", allowed=f"at most {_COUNTER}", fix=options["fix"]
+        )
 
 
 def _diffrax_lanes(scaled: Scaled, grid: Grid, y0, policy: Fixed) -> Solution:

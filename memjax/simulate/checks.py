@@ -28,7 +28,7 @@ from ..errors import (
 from ..fields import parameter_specs, setting_specs, stored
 from ..memory import check_size
 from ..policy import Fixed, Stiff
-from ..result import Result, Trace
+from ..result import Result, Trace, failure_remedy
 from ..stimulus import AbstractStimulus
 from ..system import AbstractSystem, Environment
 
@@ -447,7 +447,8 @@ def report_failures(trace: Trace, on_failure: str) -> Trace:
         return trace.check()
     if len(trace.failed):
         warnings.warn(
-            f"{' '.join(repr(trace).split())}; trace.good() drops the {len(trace.failed)} of {trace.result.shape[0]} "
+            f"{' '.join(repr(trace).split())}; {failure_remedy(np.asarray(trace.result))}; "
+            f"trace.good() drops the {len(trace.failed)} of {trace.result.shape[0]} "
             "members that failed, trace.check() raises, mj.simulate(..., on_failure='ignore') says nothing",
             SolveWarning,
             stacklevel=3,

@@ -21,7 +21,7 @@ def drift_implicit_euler_step(
     h: Float[Array, ""],
     project: Callable[[Vector], Vector],
     confine: Callable[[Vector, Vector], Vector],
-    cap: int = 40,
+    cap: int = 80,
 ) -> tuple[Vector, Bool[Array, ""]]:
     """One drift-implicit step.
 
@@ -124,7 +124,7 @@ class DriftImplicitEuler(AbstractKernel):
 
     project: Callable = eqx.field(static=True, default=identity)
     begin: Callable = eqx.field(static=True, default=identity)
-    cap: int = eqx.field(static=True, default=40)
+    cap: int = eqx.field(static=True, default=80)
 
     area: ClassVar[bool] = False
     orders: ClassVar[tuple[float, float, float]] = (1, 0.5, 1.0)
@@ -161,7 +161,7 @@ class DriftImplicitMilstein(AbstractKernel):
 
     project: Callable = eqx.field(static=True, default=identity)
     begin: Callable = eqx.field(static=True, default=identity)
-    cap: int = eqx.field(static=True, default=40)
+    cap: int = eqx.field(static=True, default=80)
 
     area: ClassVar[bool] = False
     orders: ClassVar[tuple[float, float, float]] = (1, 1.0, 1.5)

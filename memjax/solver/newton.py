@@ -11,8 +11,11 @@ from jaxtyping import Array, Bool, Float
 from .linear import factor, orientation
 
 _FULL_STEPS = 8
-"""Newton iterations with full steps. After them a step that reverses the one before is halved, and iterates are
-confined to the domain even with `confine_late`."""
+"""Newton iterations with full steps. After them a step that reverses the one before is half as long at most, and
+iterates are confined to the domain even with `confine_late`."""
+
+_GROWTH = 1.5
+"""Factor by which the longest step grows again. Below 2: two steps back and one forth still shrink it."""
 
 Vector = Float[Array, " n"]
 Field = Callable[[Vector], Vector]
@@ -65,7 +68,7 @@ def _newton(f, confine, base, guess, h, *, cap: int, tol: float, turn: bool, con
     eye = jnp.eye(base.shape[0], dtype=base.dtype)
 
     def iterate(carry):
-        y, last, _, n = carry
+        y, last, longest, _, n = carry
         rate, jacobian = value_and_jacobian(drift, y)
         matrix = eye - h * jacobian
         # Newton on G(y) = y - base - h f(y), whose derivative is I - h J.
@@ -74,21 +77,29 @@ def _newton(f, confine, base, guess, h, *, cap: int, tol: float, turn: bool, con
         # does.
         if turn:
             step = jnp.where(orientation(matrix) < 0, -step, step)
-        # Across a kink of f, full Newton steps may oscillate between two points without end.
+        # Across a kink of f, full Newton steps may oscillate between points without end. From here on a step that turns
+        # back is half as long as the one before at most, and those that follow in its direction grow slowly.
         reversal = (n >= _FULL_STEPS) & (jnp.vdot(step, last) < 0)
-        step = jnp.where(reversal, 0.5 * step, step)
-        new = keep(y - step, base, *keep_consts)
-        new = jnp.where(n < _FULL_STEPS, y - step, new) if confine_late else new
-        return new, step, jnp.max(jnp.abs(new - y) / (1.0 + jnp.abs(y))), n + 1
+        longest = jnp.where(reversal, 0.5 * jnp.max(jnp.abs(last)), _GROWTH * longest)
+        size = jnp.max(jnp.abs(step))
+        short = jnp.where(size > longest, step * (longest / size), step)
 
-    no_change = jnp.full((), jnp.inf, base.dtype)
+        def move(step):
+            new = keep(y - step, base, *keep_consts)
+            return jnp.where(n < _FULL_STEPS, y - step, new) if confine_late else new
+
+        # The whole step tells how far the root is, not one that was cut.
+        change = jnp.max(jnp.abs(move(step) - y) / (1.0 + jnp.abs(y)))
+        return move(short), short, longest, change, n + 1
+
+    infinite = jnp.full((), jnp.inf, base.dtype)
     start = guess if confine_late else keep(guess, base, *keep_consts)
-    begin = (start, jnp.zeros_like(base), no_change, jnp.asarray(0))
+    begin = (start, jnp.zeros_like(base), infinite, infinite, jnp.asarray(0))
 
     def unfinished(c):
-        return ~(c[2] <= tol) & (c[3] < cap)
+        return ~(c[3] <= tol) & (c[4] < cap)
 
-    y, _, change, _ = lax.while_loop(unfinished, iterate, begin)
+    y, _, _, change, _ = lax.while_loop(unfinished, iterate, begin)
     return y, change <= tol
 
 

@@ -162,6 +162,18 @@ def test_a_bracketed_root_has_the_derivative_of_the_implicit_function_theorem():
     assert float(jax.jacrev(root)(a)) == pytest.approx(exact, rel=1e-12)
 
 
+def test_a_bracketed_root_within_a_steep_rise_stays_in_its_bracket():
+    """Flat on both sides of a rise that is thinner than the last bracket: a step from either side goes far beyond."""
+    places = jnp.linspace(-30.0, 30.0, 41)
+
+    def root(a):
+        rise = lambda x: 0.01 * (x - a - 1) + jnp.clip((x - a) / 1e-9, 0.0, 1.0)  # noqa: E731
+        return root_between(rise, jnp.full_like(a, -40.0), jnp.full_like(a, 40.0))
+
+    # 26 halvings of 80 leave a bracket of 1.2e-6.
+    np.testing.assert_allclose(jax.vmap(root)(places), places, rtol=0, atol=1.3e-6)
+
+
 def test_an_increasing_root_is_exact_with_its_first_and_second_derivatives():
     """Of x + a sinh(x / s) = c, whose derivatives by c are 1/f' and -f''/f'^3."""
     a, s = jnp.asarray(1e-9), jnp.asarray(0.025)

@@ -287,6 +287,12 @@ def test_deterministic_runs_leave_jumps_out():
     np.testing.assert_array_equal(trace.pattern, 0.0)
 
 
+def test_more_candidates_than_memory_holds_are_refused_before_they_are_drawn():
+    years = mj.Sampled(np.array([0.0, 1e12]), np.zeros(2))
+    with pytest.raises(PolicyError, match=r"candidates for jumps .* take .*mj\.Fixed"):
+        mj.simulate(mj.model("diffusive-spice"), years, save=np.array([1e12]))
+
+
 def test_a_bench_around_a_system_is_refused():
     with pytest.raises(StimulusError, match="a bench around a PoissonDecay"):
         _run(PoissonDecay(), bench=mj.Bench(compliance=1e-3))

@@ -46,6 +46,17 @@ def _coarse(fine, n):
     return fine.reshape(len(fine), n, -1).sum(axis=2)
 
 
+@pytest.mark.parametrize("width", [1e-3, 1e-6, 1e-9])
+@pytest.mark.parametrize("h", [0.5, 3.0, 40.0])
+def test_a_rate_that_ends_within_a_thin_layer_is_solved(width, h):
+    """Full Newton steps go to and fro across such a layer, of which they see the slope only within it."""
+    ramp = lambda y: jnp.clip((0.3 - y) / width, 0.0, 1.0)  # noqa: E731
+    y, converged = jax.jit(lambda: _step(ramp, jnp.zeros(1), jnp.zeros(1), h))()
+    assert bool(converged)
+    # y = h (0.3 - y) / width
+    np.testing.assert_allclose(y[0], 0.3 / (1 + width / h), rtol=1e-8)
+
+
 def test_without_noise_the_order_is_one():
     f = lambda y: jnp.sin(y) - y**2  # noqa: E731
     hs = 1.0 / 2.0 ** np.arange(5, 11)

@@ -10,6 +10,7 @@ from benchmarks.cases.robustness.checks import (
     noise_free_distance,
     reverse_mode,
     run_sets,
+    solve_again,
     strengths,
 )
 from benchmarks.cases.robustness.sampling import Sets, draw_sets
@@ -28,6 +29,9 @@ FEW = {"smoke": 0, "full": 250}
 """Sets whose gradient is taken in reverse mode too, and which are solved without noise."""
 
 MAX_STEPS = 2_000
+AGAIN = 50
+"""Sets at that limit that are solved again with as many steps as `memjax.Stiff` allows by itself."""
+
 REFERENCE = "sets with what must never be (see extra.breaches)"
 BASELINE = "fixed steps"
 
@@ -79,6 +83,8 @@ def measure_model(record: Recorder, name: str, *, sets: int, batch: int, few: in
             long = variant.endswith("long")
             tally = run_sets(model, program, drawn, batch=batch, points=not long)
             more = _more(model, program, drawn.part(0, few)) if few and not long else {}
+            if tally.limited:
+                more["again"] = solve_again(model, program, drawn, tally, most=AGAIN)
         record.ok(
             variant,
             _times(tally),

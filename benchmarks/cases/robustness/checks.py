@@ -21,6 +21,7 @@ from benchmarks.cases.robustness.solves import (
     Solved,
     reverse_sets,
     solve_sets,
+    solve_states,
 )
 from memjax.device import AbstractDevice
 from memjax.fields import parameter_specs
@@ -66,6 +67,8 @@ class Tally:
         derivative that is no number at random states and voltages.
     runaway : int
         Good solves whose derivative is not finite because it ran away.
+    limited : list of int
+        Numbers of the solves that ended at the limit of steps.
     steps : list of int
         Steps of each solve, kept and refused.
     laps : list of float
@@ -76,6 +79,7 @@ class Tally:
     failed: Counter = field(default_factory=Counter)
     breaches: Counter = field(default_factory=Counter)
     runaway: int = 0
+    limited: list[int] = field(default_factory=list)
     steps: list[int] = field(default_factory=list)
     laps: list[float] = field(default_factory=list)
 
@@ -120,6 +124,8 @@ def count_solves(model: AbstractDevice, solved: Solved, tally: Tally) -> None:
     """Add solved sets to a tally."""
     out = jax.tree.map(np.asarray, solved)
     good = out.fate.result == 0
+    at_limit = np.flatnonzero(out.fate.result == Result.step_limit)
+    tally.limited += (tally.sets + at_limit).tolist()
     tally.sets += len(good)
     tally.failed += Counter(Result(int(r)).name for r in out.fate.result[~good])
     tally.steps += (out.fate.accepted + out.fate.rejected).tolist()
@@ -183,6 +189,40 @@ def run_sets(
         if points:
             count_points(model, part, tally, seed=first)
     return tally
+
+
+def solve_again(
+    model: AbstractDevice, program: Program, sets: Sets, tally: Tally, *, most: int
+) -> dict:
+    """Solve sets that ended at the limit of steps with as many steps as `memjax.Stiff` allows by itself.
+
+    Parameters
+    ----------
+    model, program, sets
+        As for `run_sets`, which gave the tally.
+    tally : Tally
+        Says which sets.
+    most : int
+        How many of them are solved at most: the first ones.
+
+    Returns
+    -------
+    dict
+        "sets": how many; "failed": those that failed again, by reason; "steps": the median and the most.
+    """
+    numbers = np.asarray(tally.limited[:most], int)
+    few = jax.tree.map(lambda x: x[numbers], sets)
+    policy = replace(program.policy, max_steps=mj.Stiff().max_steps)
+    again = run_sets(
+        model,
+        replace(program, policy=policy),
+        few,
+        batch=len(numbers),
+        solve=solve_states,
+        points=False,
+    )
+    steps = np.percentile(again.steps, (50, 100)).tolist()
+    return {"sets": len(numbers), "failed": dict(again.failed), "steps": steps}
 
 
 def strengths(model: AbstractDevice) -> list[str]:

@@ -19,6 +19,9 @@ def cell(row: dict | None) -> str:
     words += [f"**{k} {v}**" for k, v in extra["breaches"].items()]
     share = f"{100 * extra['share failed']:.2g} %"
     steps = f"; steps {extra['steps']['median']:.0f}, at most {extra['steps']['most']:.0f}"
+    if again := extra.get("again"):
+        count = sum(again["failed"].values())
+        steps += f"; of the first {again['sets']} at the limit {count} fail with 100,000 steps"
     own = steps if row["variant"] == "adaptive" else ""
     return f"{n}: {share}" + (f" ({', '.join(words)})" if words else "") + own
 

@@ -20,7 +20,16 @@ from .kinetics import (
 )
 from .limits import stop_at_bounds, window
 from .roots import grow_bracket, increasing_root, root_between
-from .safe import asinh_of_sinh, bound, ensemble_sqrt, safe_exp, safe_power, safe_sinh, safe_sqrt
+from .safe import (
+    asinh_of_sinh,
+    bound,
+    ensemble_sqrt,
+    log_expm1,
+    safe_exp,
+    safe_power,
+    safe_sinh,
+    safe_sqrt,
+)
 
 __all__ = [
     "activated_hopping",
@@ -35,6 +44,7 @@ __all__ = [
     "increasing_root",
     "joule_rate",
     "joule_temperature",
+    "log_expm1",
     "mott_gurney",
     "mott_gurney_inverse",
     "ohmic",

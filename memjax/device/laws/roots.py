@@ -70,7 +70,10 @@ def _root_between(f: Callable, low: Float[Array, ""], high: Float[Array, ""]) ->
         return jnp.clip(ends[0] - step(value, slope), a, b), slope
 
     x, slope = lax.fori_loop(0, _STEPS, improve, (0.5 * (a + b), jnp.zeros_like(a)))
-    return jnp.clip(x - step(pure(x, *consts), slope), low, high)
+    q = step(pure(x, *consts), slope)
+    # The derivative is that of q; the value stays in the bracket, which a step beside a steep rise would leave.
+    value = lax.stop_gradient(jnp.clip(q, x - b, x - a))
+    return jnp.clip(x - (value + (q - lax.stop_gradient(q))), low, high)
 
 
 _DOUBLINGS = 60

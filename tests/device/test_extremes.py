@@ -1,0 +1,99 @@
+"""Every model at extremes: femtoseconds, years, no drive, a compliance below its leakage."""
+
+import jax
+import numpy as np
+import pytest
+
+import memjax as mj
+from memjax.errors import StimulusError
+
+FEMTOSECOND, YEARS = 1e-15, 1e8
+LEAKAGE = 1e-15
+"""Compliance below what models conduct at 0.25 V [A]."""
+
+KINDS = ("diffusive", "vteam", "threshold-switch")
+"""Models in every run; the others, of which each takes a compilation of its own, are with the studies."""
+
+NAMES = [
+    pytest.param(n, marks=[] if n in KINDS else [pytest.mark.study]) for n in mj.device_names()
+]
+
+
+def _drive(times, volts) -> mj.Sampled:
+    return mj.Sampled(np.asarray(times, float), np.asarray(volts, float))
+
+
+DRIVES = {
+    "femtosecond": _drive(FEMTOSECOND * np.array([0, 0.1, 1, 1.1, 2]), [0, 1, 1, 0, 0]),
+    "no drive": _drive([0, 0.25, 0.5, 0.75, 1], np.zeros(5)),
+    "years": _drive([0, 1e-6, 1e-3, 1.001e-3, YEARS], [0, 1, 1, 0, 0]),
+    "leakage": _drive([0, 0.25, 0.5, 0.75, 1], [0, 0.5, 0, -0.5, 0]),
+}
+ROWS = [np.asarray(d.times[-1] * np.arange(1, 9) / 8) for d in DRIVES.values()]
+
+
+def _solve(name: str) -> mj.Trace:
+    """All extremes as sweeps of one program, a sweep of which has the small compliance."""
+    limits = np.array([[1.0, 1.0, 1.0, LEAKAGE]])
+    return mj.simulate(
+        mj.model(name),
+        list(DRIVES.values()),
+        save=ROWS,
+        labels=range(len(DRIVES)),
+        bench=mj.Bench(compliance=1.0, compliance_negative=1.0),
+        values={"compliance": limits, "compliance_negative": limits},
+        deterministic=True,
+        carry_state=False,
+        on_failure="raise",
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_extremes_have_the_right_answer(name):
+    device, env = mj.device_class(name)(), mj.Environment()
+    trace = _solve(name)
+    sweep = {kind: trace.sweep == k for k, kind in enumerate(DRIVES)}
+    rate = jax.jit(lambda s, v: (device.drift(0.0, s, v, env), device.current(0.0, s, v, env)))
+    rest = device.initial(env)
+    for spec in device.states:
+        low, high = spec.bounds
+        x = np.asarray(trace.state[spec.name][0])
+        slack = 8 * np.finfo(float).eps * max(spec.scale, np.max(np.abs(x)))
+        assert np.all((x >= low - slack) & (x <= high + slack)), spec.name
+    # A femtosecond: states move by less than twice their rate at the start.
+    at_rest, pulsed = rate(rest, 0.0), rate(rest, 1.0)
+    for spec in device.states:
+        x = np.asarray(trace.state[spec.name][0][sweep["femtosecond"]])
+        speed = max(np.max(np.abs(np.asarray(r[0][spec.name]))) for r in (at_rest, pulsed))
+        moved = np.max(np.abs(x - np.asarray(rest[spec.name])))
+        assert moved <= 2 * speed * 2 * FEMTOSECOND + 1e-12 * spec.scale, spec.name
+    top = sweep["femtosecond"] & np.asarray(trace.v[0] == 1)
+    states = {n: x[0][top] for n, x in trace.state.items()}
+    conducted = jax.vmap(lambda s, v: rate(s, v)[1])(states, trace.v_device[0][top])
+    np.testing.assert_allclose(trace.i[0][top], conducted, rtol=1e-6)
+    # Without a drive no current flows.
+    assert np.all(np.asarray(trace.i[0])[np.asarray(trace.v[0]) == 0] == 0)
+    # Years: a relaxation slows down, so that at its last rate as much time again brings no more than it brought.
+    last = {n: x[0][sweep["years"]][-1] for n, x in trace.state.items()}
+    remaining = rate(last, 0.0)[0]
+    for spec in device.states:
+        x = np.asarray(trace.state[spec.name][0][sweep["years"]])
+        brought = np.max(np.abs(x[-1] - np.asarray(rest[spec.name])))
+        left = YEARS * np.max(np.abs(np.asarray(remaining[spec.name])))
+        assert left <= brought + 1e-3 * spec.scale, spec.name
+    # The compliance holds where the leakage is above it.
+    v, i = (np.asarray(x[0][sweep["leakage"]]) for x in (trace.v, trace.i))
+    leak = np.array([abs(float(rate(rest, x)[1])) for x in v])
+    assert np.all(np.abs(i) <= LEAKAGE * (1 + 1e-6))
+    np.testing.assert_allclose(np.abs(i)[leak > 10 * LEAKAGE], LEAKAGE, rtol=1e-6)
+    assert np.all(i * v >= 0)
+
+
+def test_a_stimulus_of_one_row_is_refused():
+    with pytest.raises(StimulusError, match="a stimulus of 0 s; in simulate"):
+        mj.simulate(mj.Vteam(), _drive([0.0], [0.5]))
+
+
+def test_two_equal_times_are_refused():
+    with pytest.raises(StimulusError, match="do not increase"):
+        _drive([0.0, 1.0, 1.0, 2.0], [0.0, 0.0, 0.5, 0.5])

@@ -43,7 +43,7 @@ def attach(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]
     """
     module: Any = sys.modules[package]
     stub = Path(module.__file__).with_suffix(".pyi")
-    module._homes = homes = _homes(stub)
+    vars(module)["_homes"] = homes = _homes(stub)
     module.__class__ = _Package
 
     def getter(name: str) -> Any:
@@ -59,3 +59,19 @@ def attach(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]
         return sorted({*module.__dict__, *homes, *inner})
 
     return getter, lister
+
+
+def deferred(place: str) -> Callable[..., Any]:
+    """A function of a module that is imported at the first call.
+
+    Parameters
+    ----------
+    place : str
+        As an entry point has it: ``package.module:function``.
+    """
+    module, _, name = place.partition(":")
+
+    def call(*arguments: Any, **options: Any) -> Any:
+        return getattr(import_module(module), name)(*arguments, **options)
+
+    return call

@@ -423,7 +423,10 @@ def split_rows(
     elif any('"' in line for line in rest):
         split = [split_line(line, separator) if line.strip() else [] for line in rest]
     else:  # many times faster than a csv reader for each line
-        split = [[cell.strip() for cell in line.split(separator)] for line in rest]
+        split = [line.split(separator) for line in rest]
+        bare = "".join(rest).replace(separator, "")
+        if bare.split(None, 1) != [bare]:  # there are blanks
+            split = [[cell.strip() for cell in cells] for cells in split]
     return [(k, cells) for k, cells in enumerate(split, first + 1) if any(cells)]
 
 

@@ -31,11 +31,15 @@ def describe_model(name: str) -> dict[str, Any]:
     ModelError
         If there is no such model.
     """
+    import jax
+
     from ..circuit import Circuit
     from ..fields import describe
     from ..models import about, model
 
-    instance, (doc, references) = model(name), about(name)
+    with jax.enable_x64(True):  # 0.1 and not 0.10000000149
+        instance, (doc, references) = model(name), about(name)
+        parameters = describe(instance)
     circuit = isinstance(instance, Circuit)
     states = instance.specs if isinstance(instance, Circuit) else instance.states
     return with_presets(
@@ -46,7 +50,7 @@ def describe_model(name: str) -> dict[str, Any]:
             "volatile": instance.volatile,
             "noise": instance.noise_structure.__name__,
             "states": [asdict(s) | {"bounds": list(s.bounds)} for s in states],
-            "parameters": describe(instance),
+            "parameters": parameters,
             "netlist": _netlist(instance) if circuit else None,
             "references": list(references),
             "doc": doc,

@@ -1,7 +1,9 @@
 """A calibration problem: free parameters, their coordinates, and the residuals that data of any kind leave."""
 
 import abc
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -12,7 +14,8 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 import memjax as mj
-from memjax.compile_cache import cached_jit, is_array, jit_with_options
+from memjax.compile_cache import ONE_KERNEL, cached_jit, is_array, jit_with_options
+from memjax.cores import usable_cores
 from memjax.errors import BoundsError, DataError, FitError
 from memjax.fields import parameter_specs
 from memjax.params import constrain, get, known, replace
@@ -258,8 +261,15 @@ class AbstractDifferentiable(AbstractProblem):
         self, z: Float[np.ndarray, "points free"]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """See `AbstractProblem`; derivatives are those of forward mode."""
-        r, jacobian, ok = (np.asarray(x) for x in evaluate(self, jnp.asarray(z)))
+        if self.loop_bytes() > ONE_KERNEL or jax.default_backend() != "cpu":
+            r, jacobian, ok = (np.asarray(x) for x in evaluate(self, jnp.asarray(z)))
+        else:
+            r, jacobian, ok = at_each_point(evaluate_point, self, z)
         return r, jacobian, ok
+
+    def loop_bytes(self) -> float:
+        """Memory of the loop that solves one point with its derivatives [bytes]; infinite where that is unknown."""
+        return math.inf
 
 
 def linearise(problem: Any, z: Float[Array, " free"]):
@@ -291,6 +301,33 @@ def evaluate(problem: Any, z: Float[Array, "starts free"]):
     ok : Bool[Array, "starts"]
     """
     return jax.vmap(lambda x: linearise(problem, x))(z)
+
+
+@cached_jit
+def evaluate_point(problem: Any, z: Float[Array, " free"]):
+    """Residuals, Jacobian and success at one point; see `evaluate`."""
+    return linearise(problem, z)
+
+
+def at_each_point(
+    function: Callable[..., tuple], problem: Any, z: Float[np.ndarray, "points free"]
+) -> tuple[np.ndarray, ...]:
+    """What a function of a problem gives at each of many points, stacked; on all cores of a processor.
+
+    Notes
+    -----
+    Points of a batch wait for the slowest of them at each step of a solve, and the loop of a batch is soon too large
+    for XLA to compile it as one function: one by one points take half the time.
+    """
+    double = jax.config.values["jax_enable_x64"]
+
+    def at(x: np.ndarray) -> tuple:
+        with jax.enable_x64(double):  # it may be set for one thread alone
+            return jax.device_get(function(problem, x))
+
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        results = list(pool.map(at, np.asarray(z)))
+    return tuple(np.stack(x) for x in zip(*results, strict=True))
 
 
 def stacked(problems: Sequence[Any]) -> Any:

@@ -56,7 +56,7 @@ def prepare_jax() -> None:
     if folder is not None and not kept_by_jax and _is_own(folder):
         seal_compiled_programs()
         jax.config.update("jax_compilation_cache_dir", str(folder))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 

@@ -1,7 +1,6 @@
 """A calibration problem: free parameters, their coordinates, and the residuals that data of any kind leave."""
 
 import abc
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -14,7 +13,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 import memjax as mj
-from memjax.compile_cache import ONE_KERNEL, cached_jit, is_array, jit_with_options
+from memjax.compile_cache import cached_jit, is_array, jit_with_options
 from memjax.cores import usable_cores
 from memjax.errors import BoundsError, DataError, FitError
 from memjax.fields import parameter_specs
@@ -261,15 +260,8 @@ class AbstractDifferentiable(AbstractProblem):
         self, z: Float[np.ndarray, "points free"]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """See `AbstractProblem`; derivatives are those of forward mode."""
-        if self.loop_bytes() > ONE_KERNEL or jax.default_backend() != "cpu":
-            r, jacobian, ok = (np.asarray(x) for x in evaluate(self, jnp.asarray(z)))
-        else:
-            r, jacobian, ok = at_each_point(evaluate_point, self, z)
+        r, jacobian, ok = (np.asarray(x) for x in evaluate(self, jnp.asarray(z)))
         return r, jacobian, ok
-
-    def loop_bytes(self) -> float:
-        """Memory of the loop that solves one point with its derivatives [bytes]; infinite where that is unknown."""
-        return math.inf
 
 
 def linearise(problem: Any, z: Float[Array, " free"]):
@@ -303,12 +295,6 @@ def evaluate(problem: Any, z: Float[Array, "starts free"]):
     return jax.vmap(lambda x: linearise(problem, x))(z)
 
 
-@cached_jit
-def evaluate_point(problem: Any, z: Float[Array, " free"]):
-    """Residuals, Jacobian and success at one point; see `evaluate`."""
-    return linearise(problem, z)
-
-
 def at_each_point(
     function: Callable[..., tuple], problem: Any, z: Float[np.ndarray, "points free"]
 ) -> tuple[np.ndarray, ...]:
@@ -317,7 +303,7 @@ def at_each_point(
     Notes
     -----
     Points of a batch wait for the slowest of them at each step of a solve, and the loop of a batch is soon too large
-    for XLA to compile it as one function: one by one points take half the time.
+    for XLA to compile it as one function, see `memjax.compile_cache.fuse_small_loops`.
     """
     double = jax.config.values["jax_enable_x64"]
 

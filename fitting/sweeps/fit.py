@@ -11,7 +11,6 @@ import jax.numpy as jnp
 import numpy as np
 
 import memjax as mj
-from memjax.compile_cache import ONE_KERNEL
 from memjax.policy import require_x64
 
 from ..optimize.levenberg_marquardt import (
@@ -62,10 +61,9 @@ class _Search:
 
     def without_derivatives(self, z: np.ndarray):
         """Residuals and success: all that is asked of points that are screened."""
-        problem = self.problem
-        if problem.loop_bytes() > ONE_KERNEL or jax.default_backend() != "cpu":
+        if jax.default_backend() != "cpu":
             return self(z)
-        r, ok, _ = at_each_point(observe_point, problem, z)
+        r, ok, _ = at_each_point(observe_point, self.problem, z)
         return r, None, ok
 
     def report(self, name: str) -> Callable[[Progress], None] | None:
@@ -79,7 +77,8 @@ class _Search:
             report(self.progress)
         # The program with derivatives is made meanwhile: XLA compiles side by side where there are two cores.
         with ThreadPoolExecutor(1) as aside:
-            aside.submit(self.problem.linearise, candidates[:1])
+            first = np.resize(candidates[:1], (BATCH, candidates.shape[1]))
+            aside.submit(self.problem.linearise, first)
             chosen = screen(
                 self.without_derivatives, candidates, keep=BATCH, progress=self.progress
             )

@@ -1,6 +1,5 @@
 """A calibration problem: which parameters are free, and the residuals that the data leave."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -83,15 +82,6 @@ class Problem(AbstractDifferentiable):
             center=unconstrain(device, names),
         )
 
-    def loop_bytes(self) -> float:
-        """See `AbstractDifferentiable`: the steps that a solve may take, of each waveform and derivative."""
-        if not isinstance(self.device, mj.AbstractDevice):
-            return math.inf
-        waves, points = self.group.rows.shape
-        states = 2 + sum(s.size for s in self.device.states)  # time, and what a bench may add
-        rows = points + self.policy.max_steps
-        return 8.0 * waves * (1 + len(self.free)) * rows * states
-
     def data_residuals(
         self, z: Float[Array, " free"]
     ) -> tuple[Float[Array, " residuals"], Bool[Array, ""]]:
@@ -172,7 +162,7 @@ def saturated(r):
 def observe_point(problem: Problem, z: Float[Array, " free"]):
     """Residuals, success, and log10 of the responses at all rows [decades] at one point, without derivatives.
 
-    It takes a tenth of the time of `fitting.problem.evaluate_point`.
+    It takes a twentieth of the time of `fitting.problem.evaluate`.
     """
     logs, events, ok = _observe_all(problem, problem.at(z))
     r = problem.with_prior(misfit(problem.group, *logs, events=events), z)

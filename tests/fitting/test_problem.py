@@ -12,7 +12,7 @@ from fitting.problem import (
     PRIOR_SIGMA,
     AbstractDifferentiable,
     at_each_point,
-    evaluate_point,
+    evaluate,
 )
 from memjax.params import get
 
@@ -73,11 +73,15 @@ def test_a_point_that_is_no_number_is_no_success():
     np.testing.assert_array_equal(ok, [False, True])
 
 
+def _at_point(problem, z):
+    return tuple(x[0] for x in evaluate(problem, jnp.asarray(z)[None]))
+
+
 def test_points_one_by_one_are_the_batch_in_the_precision_of_the_caller():
     z = np.asarray(problem().center) + np.linspace(-1, 1, 5)[:, None]
-    batch, each = problem().linearise(z), at_each_point(evaluate_point, problem(), z)
+    batch, each = problem().linearise(z), at_each_point(_at_point, problem(), z)
     for one, other in zip(each, batch, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-14, atol=1e-14)
     with jax.enable_x64(False):
-        r, _, _ = at_each_point(evaluate_point, problem(), z.astype(np.float32))
+        r, _, _ = at_each_point(_at_point, problem(), z.astype(np.float32))
     assert (r.dtype, each[0].dtype) == (np.float32, np.float64)

@@ -64,7 +64,7 @@ class _Search:
         if jax.default_backend() != "cpu":
             return self(z)
         r, ok, _ = at_each_point(observe_point, self.problem, z)
-        return r, None, ok
+        return r, np.zeros((*r.shape, 0)), ok
 
     def report(self, name: str) -> Callable[[Progress], None] | None:
         """What hears of the progress of a round."""

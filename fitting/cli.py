@@ -19,6 +19,7 @@ from memjax.cli.command import (
     require_packages,
     say,
 )
+from memjax.cli.model_table import require_models
 from memjax.cli.options import (
     add_bench_options,
     add_read_options,
@@ -28,10 +29,8 @@ from memjax.cli.options import (
 from memjax.memory import check_size
 
 from .batch import options as batch_options
-from .batch.run import expanded
 from .command import run
 from .kinds import flag, kind_for, kinds, refuse_unused
-from .report import build, opened
 
 _DRAW = 1000
 """Bytes of a draw at least: its curve, its noise and its features."""
@@ -173,8 +172,14 @@ def _run_fit(options: argparse.Namespace) -> int:
         )
     _check_draws(options.draws)
     options.explicit = _explicit(options)
-    options.files = (expanded if options.batch else files_of)(options.files)
+    if options.batch:
+        from .batch.run import expanded
+
+        options.files = expanded(options.files)
+    else:
+        options.files = files_of(options.files)
     kind = kind_for(options)
+    require_models([n for word in options.model.split(",") if (n := word.strip())])
     prepare_jax()
     if options.batch and not kind.batched:
         return _open_report(options, batch_options.run(kind, options))
@@ -221,6 +226,8 @@ def _configure_report(parser: argparse.ArgumentParser) -> None:
 def _run_report(options: argparse.Namespace) -> int:
     """Run ``memjax report``: pictures and page are made beside and moved in place one by one."""
     _check_extras("memjax report")
+    from .report import build, opened
+
     folder = Path(options.folder)
     kind, _ = opened(folder)
     values = {n: getattr(options, n) for n in _report_options()}

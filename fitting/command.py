@@ -13,11 +13,8 @@ from memjax.cli.command import UsageError, say
 from memjax.errors import DataError, ModelError
 from memjax.files import prepare_output, writing_folder
 
-from .fit_json import load
 from .html import MOVED
-from .inference.refine import in_turn
 from .kinds import Kind
-from .report import write
 
 MARKER = "fit.json"
 """What is in every fit directory."""
@@ -148,6 +145,10 @@ def write_fit(kind: Kind, fit: Any, options: argparse.Namespace, out: Path) -> d
 
     It is written to first order before a refinement begins, which takes longer.
     """
+    from .fit_json import load
+    from .inference.refine import in_turn
+    from .report import write
+
     content: dict = {}
     try:
         for own in in_turn(fit, options.uncertainty, seed=options.seed, say=say):

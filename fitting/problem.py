@@ -2,6 +2,7 @@
 
 import abc
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -13,6 +14,7 @@ from jaxtyping import Array, Bool, Float
 
 import memjax as mj
 from memjax.compile_cache import cached_jit, is_array, jit_with_options
+from memjax.cores import usable_cores
 from memjax.errors import BoundsError, DataError, FitError
 from memjax.fields import parameter_specs
 from memjax.params import constrain, get, known, replace
@@ -291,6 +293,27 @@ def evaluate(problem: Any, z: Float[Array, "starts free"]):
     ok : Bool[Array, "starts"]
     """
     return jax.vmap(lambda x: linearise(problem, x))(z)
+
+
+def at_each_point(
+    function: Callable[..., tuple], problem: Any, z: Float[np.ndarray, "points free"]
+) -> tuple[np.ndarray, ...]:
+    """What a function of a problem gives at each of many points, stacked; on all cores of a processor.
+
+    Notes
+    -----
+    Points of a batch wait for the slowest of them at each step of a solve, and the loop of a batch is soon too large
+    for XLA to compile it as one function, see `memjax.compile_cache.fuse_small_loops`.
+    """
+    double = jax.config.values["jax_enable_x64"]
+
+    def at(x: np.ndarray) -> tuple:
+        with jax.enable_x64(double):  # it may be set for one thread alone
+            return jax.device_get(function(problem, x))
+
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        results = list(pool.map(at, np.asarray(z)))
+    return tuple(np.stack(x) for x in zip(*results, strict=True))
 
 
 def stacked(problems: Sequence[Any]) -> Any:

@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import hashlib
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -169,7 +170,10 @@ def _load_or_trace(path: Path, call: Callable, leaves: list) -> jax.export.Expor
     return program
 
 
-_ONE_KERNEL = "--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=4000000"
+ONE_KERNEL = 4_000_000
+"""Bytes of a loop up to which XLA compiles it as one function, see `fuse_small_loops`."""
+
+_OPTION = "--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold"
 
 
 def fuse_small_loops() -> None:
@@ -182,7 +186,7 @@ def fuse_small_loops() -> None:
     """
     flags = os.environ.get("XLA_FLAGS", "")
     if "xla_backend_extra_options" not in flags:
-        os.environ["XLA_FLAGS"] = f"{flags} {_ONE_KERNEL}".strip()
+        os.environ["XLA_FLAGS"] = f"{flags} {_OPTION}={ONE_KERNEL}".strip()
 
 
 def fast_compile_options() -> dict[str, Any]:
@@ -233,6 +237,9 @@ def is_array(x: Any) -> bool:
     return isinstance(x, jax.Array | np.ndarray)
 
 
+_NO_LOCK, _UNKNOWN = contextlib.nullcontext(), object()
+
+
 def cached_jit(f: T) -> T:
     """Compile a function of pytrees as `equinox.filter_jit` does, and keep its traced program on disk.
 
@@ -248,7 +255,7 @@ def cached_jit(f: T) -> T:
         Under a trace, without a compilation cache, or where a program cannot be kept, this is
         `equinox.filter_jit`.
     """
-    plain, ready = jit_with_options(f), {}
+    plain, ready, locks = jit_with_options(f), {}, {}
 
     @functools.wraps(f)
     def wrapper(*args):
@@ -259,9 +266,14 @@ def cached_jit(f: T) -> T:
         key = None if folder is None or under_trace else _key(f.__qualname__, args)
         if folder is None or key is None:
             return plain(*args)
-        if key not in ready:
-            ready[key] = _prepare(f, folder / key, leaves, structure, static)
-        return plain(*args) if ready[key] is None else ready[key](*leaves)
+        # Of threads that ask for one program at once the first one makes it.
+        with locks.setdefault(key, threading.Lock()) if key not in ready else _NO_LOCK:
+            program = ready.get(key, _UNKNOWN)
+            if program is _UNKNOWN:
+                program = _prepare(f, folder / key, leaves, structure, static)
+            result = plain(*args) if program is None else program(*leaves)
+            ready[key] = program
+        return result
 
     return cast(T, wrapper)
 

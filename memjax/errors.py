@@ -64,6 +64,16 @@ def escape(text: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
+def allowed_text(allowed: Sequence) -> str:
+    """Allowed values of a setting, as text."""
+    runs = (
+        len(allowed) > 2
+        and isinstance(allowed[0], int)
+        and allowed[-1] - allowed[0] == len(allowed) - 1
+    )
+    return f"an integer, {allowed[0]} to {allowed[-1]}" if runs else ", ".join(map(str, allowed))
+
+
 class UnitError(MemjaxError):
     """A unit cannot be parsed, or has the wrong dimension."""
 

@@ -13,7 +13,7 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
-from .errors import BoundsError, ModelError
+from .errors import BoundsError, ModelError, allowed_text as allowed_text
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -231,16 +231,6 @@ def setting(
     if default not in values:
         raise ModelError(f"default {default!r}", allowed=allowed_text(values))
     return eqx.field(static=True, default=default, metadata={"memjax setting": spec})
-
-
-def allowed_text(allowed: Sequence) -> str:
-    """Allowed values of a setting, as text."""
-    runs = (
-        len(allowed) > 2
-        and isinstance(allowed[0], int)
-        and allowed[-1] - allowed[0] == len(allowed) - 1
-    )
-    return f"an integer, {allowed[0]} to {allowed[-1]}" if runs else ", ".join(map(str, allowed))
 
 
 def state(

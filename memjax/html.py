@@ -4,11 +4,12 @@ import base64
 import html
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .fields import StateSpec, parameter_specs, setting_specs, stored
+if TYPE_CHECKING:
+    from .fields import StateSpec
 
 _LONG = 16
 """Rows from which on a table is folded."""
@@ -129,6 +130,8 @@ def _unit(unit: str) -> str:
 
 def parameters_html(model: Any) -> str:
     """Parameters and settings of a device or circuit: value, unit, default and meaning."""
+    from .fields import parameter_specs, setting_specs, stored
+
     rows = []
     for name, spec in (parameter_specs(model) | setting_specs(model)).items():
         value, follows = stored(model, name), getattr(spec, "follows", None)
@@ -141,7 +144,7 @@ def parameters_html(model: Any) -> str:
     return fold("Parameters", html_table(rows, head), count=len(rows))
 
 
-def states_html(states: Sequence[StateSpec]) -> str:
+def states_html(states: "Sequence[StateSpec]") -> str:
     """States of a device or circuit: unit, range and meaning."""
     rows = [[s.name, _unit(s.unit), *map(_number, s.bounds), s.doc] for s in states]
     head = ["state", "unit", "from", "to", "meaning"]

@@ -1,10 +1,12 @@
 """Memory that is free, and sizes that are worked out before anything is allocated."""
 
 from pathlib import Path
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from .errors import MemjaxError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _GIB = 2**30
 
@@ -27,7 +29,7 @@ def free_memory() -> int | None:
 
 
 def check_size(
-    count: int | float | np.number,
+    count: "int | float | np.number",
     size: int | float,
     *,
     what: str,

@@ -4,18 +4,20 @@ import textwrap
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import equinox as eqx
-import jax
-import jax.core
 import numpy as np
-
-from .fields import parameter_specs, setting_specs
 
 WIDTH = 98
 """Columns that a line of text may have."""
 
 _SHORT, _LIMIT = 3, 6
 """Parameters that are shown in any case where there are no more; those that are shown where more differ."""
+
+
+def _is_traced(value: Any) -> bool:
+    """Whether a number is not known yet."""
+    from jax.core import Tracer
+
+    return isinstance(value, Tracer)
 
 
 def quantity(value: Any, unit: str) -> str:
@@ -25,7 +27,7 @@ def quantity(value: Any, unit: str) -> str:
         return str(value)
     if np.ndim(value):
         return f"{'x'.join(map(str, np.shape(value)))} values{unit}"
-    if isinstance(value, jax.core.Tracer):
+    if _is_traced(value):
         return f"traced{unit}"
     return f"{float(np.asarray(value)):.4g}{unit}"
 
@@ -34,12 +36,14 @@ def _is_default(value: Any, default: Any) -> bool:
     """Whether a field holds its default."""
     if value is None or default is None or isinstance(value, str):
         return value is default or value == default
-    comparable = np.ndim(value) == 0 and not isinstance(value, jax.core.Tracer)
+    comparable = np.ndim(value) == 0 and not _is_traced(value)
     return comparable and bool(np.asarray(value) == np.asarray(default, np.asarray(value).dtype))
 
 
 def parameters_text(model: Any) -> str:
     """Parameters and settings that differ from the defaults, the first few; all of an element that has few."""
+    from .fields import parameter_specs, setting_specs
+
     specs = parameter_specs(model) | setting_specs(model)
     text = {
         n: f"{n}={quantity(getattr(model, n), getattr(s, 'unit', '1'))}" for n, s in specs.items()
@@ -63,7 +67,9 @@ def of_tree(model: Any, text: Callable[[], str]) -> str:
     try:
         lines = text().split("\n")
     except Exception:  # a repr never fails
-        return eqx.tree_pformat(model)
+        from equinox import tree_pformat
+
+        return tree_pformat(model)
     return "\n".join(
         textwrap.fill(
             line, WIDTH, subsequent_indent=" " * 4, break_on_hyphens=False, drop_whitespace=True

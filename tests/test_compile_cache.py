@@ -2,6 +2,9 @@
 
 import dataclasses
 import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import jax.numpy as jnp
@@ -202,3 +205,28 @@ def test_a_thousand_flipped_bits_of_kept_programs_change_no_number(sealed):
     assert len(others) == 1000
     for other in others:
         np.testing.assert_array_equal(other, first)
+
+
+def test_of_threads_that_ask_at_once_one_makes_the_program(folder):
+    f, traced = _function()
+    device, x = mj.DiffusiveMemristor(), np.arange(4.0)
+    with ThreadPoolExecutor(4) as pool:
+        sums = list(pool.map(lambda y: float(f(device, jnp.asarray(y), "ab")["sum"]), x))
+    np.testing.assert_allclose(sums, 60 * x + 2)
+    assert len(traced) == 1
+
+
+def test_programs_of_simulate_are_kept(tmp_path):
+    """Solves without and with an event, outputs of both, and the events: nothing is traced in the next process."""
+    program = """
+import numpy as np
+from memjax.cli.cache import prepare_jax
+prepare_jax()
+import memjax as mj
+device, stimulus, rows = mj.Vteam(), mj.triangle_sweep(1.0, 4e-3), np.linspace(0, 4e-3, 37)
+for events in (None, {"up": mj.Event("v", 0.5)}):
+    mj.simulate(device, stimulus, save=rows, deterministic=True, events=events)
+"""
+    env = {**os.environ, "EQX_ON_ERROR": "nan", "MEMJAX_CACHE": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", program], env=env, check=True)
+    assert len(list(tmp_path.glob("*/traced/*"))) == 4

@@ -41,11 +41,14 @@ def offered(name: str) -> list[str]:
     """Classes and functions that a room offers: those of a package's `__init__`, or defined in the module."""
     room = module(name)
     here = []
-    for key, value in vars(room).items():
+    for key in dir(room):
+        if key.startswith("_"):
+            continue
+        value = getattr(room, key)  # a name may be imported at its first use
         origin = getattr(value, "__module__", None) or ""
         ours = origin.split(".")[0] in ("memjax", "fitting")
         local = hasattr(room, "__path__") or origin == name
-        if not key.startswith("_") and callable(value) and ours and local:
+        if callable(value) and ours and local:
             here.append(key)
     return sorted(here, key=lambda n: (not inspect.isclass(getattr(room, n)), n.lower()))
 

@@ -11,7 +11,7 @@ from model_pictures import picture
 from numpydoc.docscrape import NumpyDocString
 
 import memjax as mj
-from memjax.cli.models import describe_model
+from memjax.cli.model_table import describe_model
 from memjax.fields import allowed_text
 from memjax.models import CIRCUITS
 

@@ -21,14 +21,12 @@ from memjax.files import strict_json, write_json
 from memjax.params import get, replace
 from memjax.policy import require_x64
 
+from ..constants import CHUNK
 from ..problem import begun
 from ..sweeps.prepare import choose_free
 from ..sweeps.result import FitResult
 from .chunks import THREADS, UNKNOWN, Lost, Request, Source, fit_here, fit_on_cluster
 from .search import Search
-
-CHUNK = 128
-"""Devices that advance together unless said otherwise."""
 
 _AGAIN = "the same command tries it again"
 

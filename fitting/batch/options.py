@@ -6,10 +6,9 @@ from dataclasses import replace
 from memjax.cli.command import count
 
 from ..command import start_of
+from ..constants import CHUNK
 from ..kinds import Kind, refuse_unused
 from ..sweeps.options import USED
-from .fit import CHUNK
-from .run import run_batch
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +28,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(kind: Kind, options: argparse.Namespace) -> int:
     """Fit the sweeps of many devices; the exit status."""
+    from .run import run_batch
+
     alone = "with --batch no device is fitted as if it were alone"
     refused = {"stochastic": alone, "uncertainty profile": alone, "uncertainty nuts": alone}
     own = replace(kind, used=(*USED, "batch", "chunk", "wafer_map", "scheduler"), refused=refused)

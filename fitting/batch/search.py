@@ -10,9 +10,9 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
+from ..constants import MODEL_SIGMA
 from ..optimize.levenberg_marquardt import Progress, half_squares, levenberg_marquardt
 from ..problem import evaluate_each, of_some, stacked
-from ..sweeps.group import MODEL_SIGMA
 from ..sweeps.prepare import Prepared
 from .grid_solver import FINE, GridSolver
 from .step_grid import MOST

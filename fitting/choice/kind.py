@@ -1,8 +1,10 @@
 """A choice among models as a kind of fit above those of data."""
 
+from memjax.lazy import deferred
+
+from ..constants import COMPARISON
 from ..kinds import Kind
 from .options import run, used
-from .report import COMPARISON, build
 
 KIND = Kind(
     label="choice among models",
@@ -15,7 +17,7 @@ KIND = Kind(
         "stochastic": "calibrate the randomness of the model that is chosen",
     },
     run=run,
-    build=build,
+    build=deferred("fitting.choice.report:build"),
     joined=False,
     file=COMPARISON,
 )

@@ -4,21 +4,18 @@ import argparse
 import shutil
 from copy import copy
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 import memjax as mj
 from memjax.cli.command import UsageError, say, table
 from memjax.errors import DataError, FitError, MemjaxError, OutputError, ReaderError, SolveError
-from memjax.fields import parameter_specs
 
 from ..command import new_folder, start_of, write_fit
-from ..fit_json import load
+from ..constants import COMPARISON
 from ..kinds import Kind, flag, of_data, provenance
-from ..result import AbstractFit
-from .comparison import compare_models
-from .report import COMPARISON, HEAD, LONG, build, table_of, write
+
+if TYPE_CHECKING:
+    from ..result import AbstractFit
 
 # Options that name parameters, or pairs that begin with their names.
 _NAMING = ("free", "fix", "bounds", "start")
@@ -63,6 +60,8 @@ def run(kind: Kind, options: argparse.Namespace) -> int:
 
 def _starts(options: argparse.Namespace, names: list[str]) -> dict[str, Any]:
     """Where each model begins; refuses parameters that one of them does not have before anything is fitted."""
+    from memjax.fields import parameter_specs
+
     models = {n: mj.model(n) for n in names}
     for option in _NAMING:
         named = [x if isinstance(x, str) else x[0] for x in getattr(options, option) or ()]
@@ -90,8 +89,8 @@ class _Choice:
 
     def __init__(self, options: argparse.Namespace, kind: Kind, starts: dict[str, Any], out: Path):
         self.options, self.kind, self.starts, self.out = options, kind, starts, out
-        self.fits: dict[str, AbstractFit | str] = dict.fromkeys(starts, "interrupted before")
-        self.halves: dict[str, AbstractFit | str] = {}
+        self.fits: "dict[str, AbstractFit | str]" = dict.fromkeys(starts, "interrupted before")
+        self.halves: "dict[str, AbstractFit | str]" = {}
         self.errors: list[Exception] = []
         self.rest: Any = None
 
@@ -141,19 +140,25 @@ class _Choice:
                 raise KeyboardInterrupt
             self.halves[name] = fit
 
-    def _fit(self, name: str, *, half: bool) -> AbstractFit | str:
+    def _fit(self, name: str, *, half: bool) -> "AbstractFit | str":
         """A fit, or why there is none; what cannot be read, or written, is an error for all."""
+        from numpy.linalg import LinAlgError
+
         fit: Any = self.kind.fit
         try:
             return fit(_of_model(self.options, name, half=half), self.starts[name])
         except (ReaderError, OutputError, UsageError):
             raise
-        except (MemjaxError, np.linalg.LinAlgError) as error:
+        except (MemjaxError, LinAlgError) as error:
             self.errors.append(error)
             return str(error)
 
     def compare(self, *, interrupted: bool) -> None:
         """Write table, picture and page of what there is, and say it."""
+        from ..fit_json import load
+        from .comparison import compare_models
+        from .report import HEAD, LONG, build, table_of, write
+
         comparison = compare_models(self.fits, self.halves, self.rest)
         about = {"kind": self.kind.label, "held": self.kind.held, "seed": self.options.seed}
         about |= provenance(self.options) | {"interrupted": interrupted}

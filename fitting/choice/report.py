@@ -10,6 +10,7 @@ import pandas
 from memjax.files import write_json, writing
 
 from .. import html as pages
+from ..constants import COMPARISON
 from ..figures import drawings
 from ..fit_json import SCHEMA, digest, versions
 from ..html import html_table, readable
@@ -18,7 +19,7 @@ from ..report import folder_of_part
 from .comparison import Comparison, best
 from .figures import COLORS, picture
 
-COMPARISON, PICTURE = "comparison.json", "comparison.png"
+PICTURE = "comparison.png"
 """What is in every folder of a choice, and the picture of all models over the data."""
 
 HEAD = ["model", "free", "points", "loss", "median residual", "AIC, over least", "support", "AICc", "BIC",

@@ -1,16 +1,9 @@
 """Signals of circuits as kinds of data."""
 
+from memjax.lazy import deferred
+
 from ..kinds import ELEMENTS, Kind
-from .content import spike_content, spike_tables, trace_content, trace_tables
 from .options import configure, fit_trace, fit_trains
-from .report import (
-    spike_advice,
-    spike_pictures,
-    spike_sections,
-    trace_advice,
-    trace_pictures,
-    trace_sections,
-)
 
 _REFUSED = {
     "batch": "these fits are of one circuit",
@@ -26,11 +19,11 @@ SPIKES = Kind(
     refused=_REFUSED | {f"uncertainty {x}": _NO_LIKELIHOOD for x in ("profile", "nuts")},
     fit=fit_trains,
     joined=False,
-    content=spike_content,
-    tables=spike_tables,
-    pictures=spike_pictures,
-    sections=spike_sections,
-    advice=spike_advice,
+    content=deferred("fitting.circuits.content:spike_content"),
+    tables=deferred("fitting.circuits.content:spike_tables"),
+    pictures=deferred("fitting.circuits.report:spike_pictures"),
+    sections=deferred("fitting.circuits.report:spike_sections"),
+    advice=deferred("fitting.circuits.report:spike_advice"),
 )
 """Trains of spikes."""
 
@@ -41,10 +34,10 @@ TRACE = Kind(
     refused=_REFUSED | {"stochastic": "--spikes calibrates noise, a trace is fitted without"},
     fit=fit_trace,
     joined=False,
-    content=trace_content,
-    tables=trace_tables,
-    pictures=trace_pictures,
-    sections=trace_sections,
-    advice=trace_advice,
+    content=deferred("fitting.circuits.content:trace_content"),
+    tables=deferred("fitting.circuits.content:trace_tables"),
+    pictures=deferred("fitting.circuits.report:trace_pictures"),
+    sections=deferred("fitting.circuits.report:trace_sections"),
+    advice=deferred("fitting.circuits.report:trace_advice"),
 )
 """The voltage of a node, or the current of the source."""

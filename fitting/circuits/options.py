@@ -2,21 +2,19 @@
 
 import argparse
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from memjax import params
 from memjax.cli.command import number, plain_float
 from memjax.cli.options import bench_from, file_of
-from memjax.data import read_spike_trains, read_traces
 from memjax.errors import DataError
-from memjax.io.stimulus import load_stimulus
 
 from ..command import Stages, require_circuit
-from ..problem import begun
-from .spikes import SpikeCalibration, calibrate_spikes
-from .voltage_fit import VoltageFit, fit_voltages
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from .spikes import SpikeCalibration
+    from .voltage_fit import VoltageFit
 
 _SIGMA = 1e-3  # least standard deviation of a row where none is given, over the range of the trace
 
@@ -54,11 +52,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def drive(options: argparse.Namespace, circuit: Any) -> Any:
     """The stimulus that drove a circuit, by its ports."""
+    from memjax.io.stimulus import load_stimulus
+
     return load_stimulus(options.stimulus, circuit.ports if len(circuit.ports) > 1 else ())
 
 
 def _begin(options: argparse.Namespace, circuit: Any, **needed: str) -> tuple[Any, dict[str, Any]]:
     """The circuit at the start, and what both fits take from the options."""
+    from memjax import params
+
+    from ..problem import begun
+
     require_circuit(options, circuit, **needed, free="NAME ...")
     circuit = params.replace(circuit, dict(options.fix), where="--fix")
     about = {"free": options.free, "seed": options.seed, "env": bench_from(options)[1]}
@@ -66,8 +70,12 @@ def _begin(options: argparse.Namespace, circuit: Any, **needed: str) -> tuple[An
     return start, about | {"stimulus": drive(options, circuit)}
 
 
-def fit_trains(options: argparse.Namespace, circuit: Any) -> SpikeCalibration:
+def fit_trains(options: argparse.Namespace, circuit: Any) -> "SpikeCalibration":
     """The calibration to spike trains."""
+    from memjax.data import read_spike_trains
+
+    from .spikes import calibrate_spikes
+
     circuit, about = _begin(options, circuit, where="--spikes", stimulus="S.csv", level="V")
     about |= {"level": options.level, "rearm": options.rearm, "signal": options.spikes}
     trains = []
@@ -79,8 +87,12 @@ def fit_trains(options: argparse.Namespace, circuit: Any) -> SpikeCalibration:
         return calibrate_spikes(trains, circuit, **about, **more)
 
 
-def fit_trace(options: argparse.Namespace, circuit: Any) -> VoltageFit:
+def fit_trace(options: argparse.Namespace, circuit: Any) -> "VoltageFit":
     """The fit of the trace of a node; its errors are those of the residuals where no sigma was given."""
+    from memjax.data import read_traces
+
+    from .voltage_fit import fit_voltages
+
     circuit, about = _begin(options, circuit, where="--voltage", stimulus="S.csv")
     node = options.voltage.removesuffix(".v")
     traces = read_traces(file_of(options.files[0]), signal="i" if node == "i" else f"{node}.v")
@@ -97,8 +109,10 @@ def fit_trace(options: argparse.Namespace, circuit: Any) -> VoltageFit:
     return replace(fit, covariance=scale * fit.covariance, model=options.model)
 
 
-def _scatter(x: np.ndarray) -> float:
+def _scatter(x: "np.ndarray") -> float:
     """Standard deviation of a row, from second differences: a smooth trace has none."""
+    import numpy as np
+
     away = np.diff(x, n=2)
     own = 1.4826 * float(np.median(np.abs(away - np.median(away)))) / 6**0.5 if away.size else 0.0
     return max(own, _SIGMA * float(np.ptp(x)) or _SIGMA)

@@ -10,10 +10,10 @@ from typing import Any
 import memjax as mj
 from memjax.cli.cache import prepare_jax
 from memjax.cli.command import Command, UsageError, count, number, require_packages, say
+from memjax.cli.model_table import model_names
 from memjax.cli.options import EXAMPLE, add_bench_options, add_read_options, bench_from
 from memjax.datasets import PREFIX as DATASET
 from memjax.errors import DataError, ModelError
-from memjax.models import model_names
 
 from ..kinds import ELEMENTS, flag
 

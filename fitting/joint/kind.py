@@ -1,9 +1,9 @@
 """Files of several kinds at once."""
 
+from memjax.lazy import deferred
+
 from ..kinds import Kind
-from .content import write
 from .options import configure, fit, run, used
-from .report import advice, build
 
 KIND = Kind(
     label="joint fit",
@@ -11,9 +11,9 @@ KIND = Kind(
     used=used,
     fit=fit,
     run=run,
-    write=write,
-    build=build,
-    advice=advice,
+    write=deferred("fitting.joint.content:write"),
+    build=deferred("fitting.joint.report:build"),
+    advice=deferred("fitting.joint.report:advice"),
     joined=False,
     joins=True,
 )

@@ -4,19 +4,18 @@ import argparse
 from collections.abc import Sequence
 from copy import copy
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from memjax.cli.command import UsageError, say
 from memjax.documents import load_toml
 from memjax.errors import DataError
-from memjax.fields import parameter_specs
-from memjax.params import with_bounds
 
 from .. import command
 from ..command import Stages
 from ..kinds import ELEMENTS, Kind, flag, of_file, refuse_unused
-from ..problem import NotFreeError
-from .fit import JointFit, fit_jointly
+
+if TYPE_CHECKING:
+    from .fit import JointFit
 
 Part = tuple[Kind, argparse.Namespace]
 """Files of one kind and of the same options, and these."""
@@ -58,8 +57,10 @@ def run(kind: Kind, options: argparse.Namespace) -> int:
     return (one.run or command.run)(one, own)
 
 
-def fit(options: argparse.Namespace, device: Any) -> JointFit:
+def fit(options: argparse.Namespace, device: Any) -> "JointFit":
     """The fit of all files, each of which is fitted alone before."""
+    from .fit import fit_jointly
+
     parts = parts_of(options)
     if options.stochastic:
         raise UsageError(
@@ -100,6 +101,11 @@ def _ordered(options: argparse.Namespace, labels: Sequence[str]) -> list[list[in
 
 def _alone(parts: Sequence[Part], device: Any, labels: Sequence[str]) -> list[Any]:
     """Fits of the parts; bounds and starts of what is not free in one of them count in the others."""
+    from memjax.fields import parameter_specs
+    from memjax.params import with_bounds
+
+    from ..problem import NotFreeError
+
     fits: list[Any] = []
     lost: list[NotFreeError] = []
     for (kind, own), label in zip(parts, labels, strict=True):

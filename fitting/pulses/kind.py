@@ -1,10 +1,10 @@
 """Potentiation and depression as a kind of data."""
 
+from memjax.lazy import deferred
+
 from ..kinds import Kind
 from ..records import run_records
-from .content import content, row, tables
 from .options import configure, fit, held_out, takes
-from .report import advice, drawn, pictures, sections
 
 KIND = Kind(
     label="conductance per pulse",
@@ -15,15 +15,15 @@ KIND = Kind(
     refused={"stochastic": "the randomness of such files is fitted anyway"},
     fit=fit,
     run=run_records,
-    content=content,
-    tables=tables,
-    row=row,
-    pictures=pictures,
-    sections=sections,
-    advice=advice,
+    content=deferred("fitting.pulses.content:content"),
+    tables=deferred("fitting.pulses.content:tables"),
+    row=deferred("fitting.pulses.content:row"),
+    pictures=deferred("fitting.pulses.report:pictures"),
+    sections=deferred("fitting.pulses.report:sections"),
+    advice=deferred("fitting.pulses.report:advice"),
     held_out=held_out,
     held="every second cycle",
     axes=("pulse", "g_S"),
-    drawn=drawn,
+    drawn=deferred("fitting.pulses.report:drawn"),
 )  # fmt: skip
 """Potentiation and depression."""

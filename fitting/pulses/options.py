@@ -1,7 +1,7 @@
 """The part of ``memjax fit`` that takes conductances per pulse."""
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from memjax.cli.command import count, number, say
 from memjax.cli.options import bench_from
@@ -11,7 +11,9 @@ from memjax.errors import DataError
 from ..command import Stages, parameters
 from ..kinds import flag
 from ..records import one_record, records_in
-from .fit import PulseFit, fit_pulses
+
+if TYPE_CHECKING:
+    from .fit import PulseFit
 
 # Of each part of a protocol the option, and what is taken where neither this nor the file says.
 _ASSUMED = {
@@ -37,8 +39,10 @@ def takes(options: argparse.Namespace, name: str) -> bool:
     return records is not None and not all(isinstance(r, DecayRecord) for r in records)
 
 
-def fit(options: argparse.Namespace, device: Any) -> PulseFit:
+def fit(options: argparse.Namespace, device: Any) -> "PulseFit":
     """The fit of one record of the files, without the cycles that are held out."""
+    from .fit import fit_pulses
+
     record, _ = _halves(one_record(options)) if options.half else cycles(options)
     with Stages(checked=False, notes=record.warnings) as stages:
         return fit_pulses(

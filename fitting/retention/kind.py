@@ -1,10 +1,10 @@
 """Decays of a resistance as a kind of data."""
 
+from memjax.lazy import deferred
+
 from ..kinds import Kind
 from ..records import run_records
-from .content import content, row, tables
 from .options import fit, held_out, takes
-from .report import advice, pictures, sections
 
 KIND = Kind(
     label="resistance against time",
@@ -13,12 +13,12 @@ KIND = Kind(
     refused={"stochastic": "one run has no distribution"},
     fit=fit,
     run=run_records,
-    content=content,
-    tables=tables,
-    row=row,
-    pictures=pictures,
-    sections=sections,
-    advice=advice,
+    content=deferred("fitting.retention.content:content"),
+    tables=deferred("fitting.retention.content:tables"),
+    row=deferred("fitting.retention.content:row"),
+    pictures=deferred("fitting.retention.report:pictures"),
+    sections=deferred("fitting.retention.report:sections"),
+    advice=deferred("fitting.retention.report:advice"),
     held_out=held_out,
     held="the second half of the time",
     axes=("t_s", "r_ohm"),

@@ -2,14 +2,16 @@
 
 import argparse
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from memjax.cli.options import bench_from
 from memjax.data import DecayRecord
 
 from ..command import Stages, parameters
 from ..records import one_record, records_in
-from .fit import RetentionFit, fit_retention, halves
+
+if TYPE_CHECKING:
+    from .fit import RetentionFit
 
 
 def takes(options: argparse.Namespace, name: str) -> bool:
@@ -18,8 +20,10 @@ def takes(options: argparse.Namespace, name: str) -> bool:
     return records is not None and all(isinstance(r, DecayRecord) for r in records)
 
 
-def fit(options: argparse.Namespace, device: Any) -> RetentionFit:
+def fit(options: argparse.Namespace, device: Any) -> "RetentionFit":
     """The fit of one run of the files."""
+    from .fit import fit_retention, halves
+
     record: Any = one_record(options)
     if options.half:
         record, _ = halves(record)
@@ -32,5 +36,7 @@ def fit(options: argparse.Namespace, device: Any) -> RetentionFit:
 
 def held_out(options: argparse.Namespace) -> DecayRecord:
     """Readings that a fit of half of them leaves out."""
+    from .fit import halves
+
     record: Any = one_record(options)
     return halves(record)[1]

@@ -1,10 +1,12 @@
 """From files to a calibrated device or circuit: guess, screen, search, uncertainty."""
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, cast
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -18,10 +20,11 @@ from ..optimize.levenberg_marquardt import (
     levenberg_marquardt,
     screen,
 )
+from ..problem import at_each_point
 from .covariance import noise_of
 from .failures import no_start
 from .prepare import Prepared, prepare
-from .problem import PATIENT, Problem, responses
+from .problem import PATIENT, Problem, observe_point, responses
 from .result import FitResult, fit_at
 from .thinning import thin
 from .variability import cycle_spread
@@ -56,6 +59,13 @@ class _Search:
             self.best_cost, self.best_z = float(np.min(cost)), z[np.argmin(cost)].copy()
         return r, jac, ok
 
+    def without_derivatives(self, z: np.ndarray):
+        """Residuals and success: all that is asked of points that are screened."""
+        if jax.default_backend() != "cpu":
+            return self(z)
+        r, ok, _ = at_each_point(observe_point, self.problem, z)
+        return r, np.zeros((*r.shape, 0)), ok
+
     def report(self, name: str) -> Callable[[Progress], None] | None:
         """What hears of the progress of a round."""
         return None if self.tick is None else partial(self.tick, name)
@@ -65,7 +75,13 @@ class _Search:
         report = self.report(name)
         if report:
             report(self.progress)
-        chosen = screen(self, candidates, keep=BATCH, progress=self.progress)
+        # The program with derivatives is made meanwhile: XLA compiles side by side where there are two cores.
+        with ThreadPoolExecutor(1) as aside:
+            first = np.resize(candidates[:1], (BATCH, candidates.shape[1]))
+            aside.submit(self.problem.linearise, first)
+            chosen = screen(
+                self.without_derivatives, candidates, keep=BATCH, progress=self.progress
+            )
         levenberg_marquardt(self, chosen, progress=self.progress, tick=report)
 
     def run(self, candidates: np.ndarray) -> bool:

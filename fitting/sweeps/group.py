@@ -11,16 +11,8 @@ from jaxtyping import Array, Bool, Float
 import memjax as mj
 from memjax.errors import DataError
 
+from ..constants import MODEL_SIGMA, SMALL, VOLTAGE_SIGMA
 from .summary import MAD, MEDIAN, Waveform, middle, nanmedian
-
-MODEL_SIGMA = 0.3
-"""Standard deviation [decades] granted to the model's current beside the scatter of the data, unless given."""
-
-VOLTAGE_SIGMA = 0.05
-"""The same of the model's voltage under an imposed current: it spans a decade where currents span many."""
-
-SMALL = 0.1
-"""Share of what a search grants to the model by default that chi squared grants it: 7 % of a current."""
 
 EVENT_SIGMA = 0.25
 """Standard deviation [rows] granted to the model's events beside the scatter of the data."""

@@ -1,10 +1,10 @@
 """Sweeps as a kind of data."""
 
 from memjax.cli.command import number
+from memjax.lazy import deferred
 
 from ..kinds import Kind
 from .options import configure, fit, held_out, takes, used, write
-from .report import build
 
 KIND = Kind(
     label="sweeps",
@@ -14,7 +14,7 @@ KIND = Kind(
     used=used,
     fit=fit,
     write=write,
-    build=build,
+    build=deferred("fitting.sweeps.report:build"),
     batched=False,
     held_out=held_out,
     held="every second sweep",

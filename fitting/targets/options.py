@@ -2,18 +2,19 @@
 
 import argparse
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from memjax.cli.command import UsageError, number, plain_float
 from memjax.cli.options import bench_from
 from memjax.errors import DataError
-from memjax.io.stimulus import load_stimulus
 
 from ..command import Stages, parameters, require_circuit
 from ..kinds import ELEMENTS
-from .fit import TargetFit, fit_targets
-from .protocol import TargetSettings
 from .target import OF_TRAIN, UNITS, Target
+
+if TYPE_CHECKING:
+    from .fit import TargetFit
+    from .protocol import TargetSettings
 
 # Options of `TargetSettings` by the names of its fields: of devices, and of spike trains of circuits.
 _OF_DEVICES = {
@@ -80,7 +81,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def fit(options: argparse.Namespace, device: Any) -> TargetFit:
+def fit(options: argparse.Namespace, device: Any) -> "TargetFit":
     """Values that meet the targets.
 
     Raises
@@ -88,6 +89,8 @@ def fit(options: argparse.Namespace, device: Any) -> TargetFit:
     UsageError, DataError, FitError
         For options that mean nothing here, targets that make no problem, and observables that nothing shows.
     """
+    from .fit import fit_targets
+
     trains, where = _trains(options), "--target"
     if options.files:
         many = f"{len(options.files)} files beside targets"
@@ -117,8 +120,12 @@ def fit(options: argparse.Namespace, device: Any) -> TargetFit:
     return replace(design, model=options.model)
 
 
-def _settings(options: argparse.Namespace, device: Any) -> TargetSettings:
+def _settings(options: argparse.Namespace, device: Any) -> "TargetSettings":
     """Sweep, pulses or drive as the options say."""
+    from memjax.io.stimulus import load_stimulus
+
+    from .protocol import TargetSettings
+
     names = _OF_TRAINS if _trains(options) else _OF_DEVICES
     about = {n: getattr(options, option) for n, option in names.items()}
     if "stimulus" in about:

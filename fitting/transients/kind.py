@@ -1,9 +1,9 @@
 """Responses to single pulses as a kind of data."""
 
+from memjax.lazy import deferred
+
 from ..kinds import Kind
-from .content import content, tables
 from .options import claims, configure, fit, takes, used
-from .report import advice, pictures, sections
 
 KIND = Kind(
     label="delay and relaxation",
@@ -16,10 +16,10 @@ KIND = Kind(
         "uncertainty nuts": "laplace or profile, since derivatives of delays are secants",
     },
     fit=fit,
-    content=content,
-    tables=tables,
-    pictures=pictures,
-    sections=sections,
-    advice=advice,
+    content=deferred("fitting.transients.content:content"),
+    tables=deferred("fitting.transients.content:tables"),
+    pictures=deferred("fitting.transients.report:pictures"),
+    sections=deferred("fitting.transients.report:sections"),
+    advice=deferred("fitting.transients.report:advice"),
 )
 """Responses to single pulses."""

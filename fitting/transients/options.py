@@ -1,17 +1,17 @@
 """The part of ``memjax fit`` that takes delays and relaxations."""
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from memjax.cli.command import UsageError, number
 from memjax.cli.options import measurement_from
-from memjax.observables import ON_CURRENT
 
 from ..command import Stages, parameters
 from ..kinds import READING
 from ..records import of_pulsed_curves
-from .fit import TransientFit, fit_transients
-from .randomness import randomised
+
+if TYPE_CHECKING:
+    from .fit import TransientFit
 
 
 def used(options: argparse.Namespace) -> tuple[str, ...]:
@@ -46,8 +46,13 @@ def takes(options: argparse.Namespace, name: str) -> bool:
     return of_pulsed_curves(options, name)
 
 
-def fit(options: argparse.Namespace, device: Any) -> TransientFit:
+def fit(options: argparse.Namespace, device: Any) -> "TransientFit":
     """The fit of a file, with its randomness where that is asked for."""
+    from memjax.observables import ON_CURRENT
+
+    from .fit import fit_transients
+    from .randomness import randomised
+
     if len(options.files) > 1 or options.batch:
         raise UsageError(
             "one file of one device", where="--delays", fix="name one file, without --batch"

@@ -45,22 +45,18 @@ def prepare_jax() -> None:
     -----
     The folder is JAX's own where the user has set JAX_COMPILATION_CACHE_DIR and not MEMJAX_CACHE.
     """
-    import gc
-
     import jax
 
     from ..compile_cache import fuse_small_loops, seal_compiled_programs
 
     fuse_small_loops()
-    # Tracing makes objects by the million, and hardly any cycles to collect among them.
-    gc.set_threshold(1_000_000, 50, 100)
     jax.config.update("jax_enable_x64", True)
     folder = cache_folder()
     kept_by_jax = "MEMJAX_CACHE" not in os.environ and "JAX_COMPILATION_CACHE_DIR" in os.environ
     if folder is not None and not kept_by_jax and _is_own(folder):
         seal_compiled_programs()
         jax.config.update("jax_compilation_cache_dir", str(folder))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 

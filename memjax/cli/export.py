@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ModelError, OutputError, StimulusError
 from .command import Command, UsageError, number, say
+from .model_table import require_models
 from .options import BENCH_ELEMENTS, add_bench_options, add_write_options, bench_from
 
 if TYPE_CHECKING:
@@ -201,14 +202,15 @@ def _run_nir(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    if options.to == "nir":
+        return _run_nir(options)
+    require_models([options.model])
     from .. import __version__
     from ..export import TARGETS, Provenance, assemble, ports_of
     from ..files import prepare_output, writing
     from ..models import about
     from .cache import prepare_jax
 
-    if options.to == "nir":
-        return _run_nir(options)
     if options.to not in TARGETS:
         allowed = ", ".join([*TARGETS, "nir"])
         raise ModelError(f"language {options.to!r}", where="--to", allowed=allowed)

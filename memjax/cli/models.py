@@ -1,9 +1,10 @@
 """``memjax models``: the device models, and states, parameters and presets of one of them."""
 
 import argparse
-from dataclasses import asdict
 
+from ..errors import allowed_text
 from .command import Command, print_json, table
+from .model_table import description_of, model_names
 from .options import add_json_option
 
 
@@ -14,65 +15,12 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     add_json_option(parser)
 
 
-def _summary(doc: str) -> str:
-    """First line of a docstring, without markup."""
-    return doc.split("\n")[0].replace("`", "")
-
-
-def describe_model(name: str) -> dict:
-    """What ``memjax models NAME --json`` prints: states, parameters, references, presets.
-
-    Raises
-    ------
-    ModelError
-        If there is no such model.
-    """
-    from .. import presets
-    from ..circuit import Circuit
-    from ..fields import describe
-    from ..models import about, model
-
-    instance, (doc, references) = model(name), about(name)
-    circuit = isinstance(instance, Circuit)
-    return {
-        "name": name,
-        "summary": _summary(doc),
-        "kind": "circuit" if circuit else "device",
-        "volatile": instance.volatile,
-        "noise": instance.noise_structure.__name__,
-        "states": [asdict(s) | {"bounds": list(s.bounds)} for s in _states(instance)],
-        "parameters": describe(instance),
-        "netlist": _netlist(instance) if circuit else None,
-        "references": list(references),
-        "presets": [asdict(presets.load(p)[2]) for p in presets.names(name)],
-        "doc": doc,
-    }
-
-
-def _states(instance) -> tuple:
-    """States of a device or a circuit."""
-    from ..circuit import Circuit
-
-    return instance.specs if isinstance(instance, Circuit) else instance.states
-
-
-def _netlist(instance) -> list[dict]:
-    """Elements of a circuit, and their nodes."""
-    parts = zip(instance.names, instance.elements, instance.nets)
-    return [
-        {"name": n, "element": e.name, "nodes": list(net), "driven": n in instance.ports}
-        for n, e, net in parts
-    ]
-
-
 def _range(bounds: list[float]) -> str:
     return f"{bounds[0]:g} .. {bounds[1]:g}"
 
 
 def _print_model(description: dict) -> None:
     """One model for people."""
-    from ..fields import allowed_text
-
     kind = (
         "volatile: forgets between sweeps"
         if description["volatile"]
@@ -113,21 +61,14 @@ def _print_model(description: dict) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from ..models import about, model, model_names
-
     if options.name is not None:
-        description = describe_model(options.name)
+        description = description_of(options.name)
         print_json(description) if options.json else _print_model(description)
         return 0
-    models = [(n, model(n)) for n in model_names()]
-    rows = [
-        {
-            "name": name,
-            "summary": _summary(about(name)[0]),
-            "volatile": instance.volatile,
-            "states": [s.name for s in _states(instance)],
-        }
-        for name, instance in models
+    rows: list[dict] = [
+        {n: about[n] for n in ("name", "summary", "volatile")}
+        | {"states": [s["name"] for s in about["states"]]}
+        for about in map(description_of, model_names())
     ]
     if options.json:
         print_json({"models": rows})

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..data.bundled import EXAMPLE, example_path
-from ..datasets import PREFIX as DATASET, path_of
+from ..datasets.catalogue import PREFIX as DATASET
 from .command import UsageError, number, say
 
 if TYPE_CHECKING:
@@ -195,6 +195,8 @@ def file_of(name: str) -> Path:
         If there is no such example or set; it lists those that exist. If the set cannot be had.
     """
     if name.startswith(DATASET):
+        from ..datasets import path_of
+
         stem, _, file = name.removeprefix(DATASET).partition("/")
         return path_of(stem, file or None)
     return example_path(name) if name.startswith(EXAMPLE) else Path(name)

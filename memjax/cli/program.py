@@ -1,6 +1,7 @@
 """The program ``memjax``: it finds the command, runs it, and returns an exit status."""
 
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -181,6 +182,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         Exit status: 0 done, 1 a bug, 2 wrong input, 3 nothing usable came out, 130 interrupted by Ctrl-C or SIGTERM.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    if argv is None:
+        # Rows of files and traces of programs are objects by the million, with hardly any cycles to collect.
+        gc.set_threshold(1_000_000, 50, 100)
     try:
         with _interrupted_by_sigterm(), warnings.catch_warnings():
             warnings.simplefilter("always", MemjaxWarning)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import SolveError, StimulusError
 from .command import Command, UsageError, count, number, say
 from .like_pulses import pulses_like, simulate_like_pulses
+from .model_table import require_models
 from .options import (
     add_bench_options,
     add_read_options,
@@ -278,6 +279,7 @@ def _usable(trace: "Trace") -> "Trace":
 
 
 def _run(options: argparse.Namespace) -> int:
+    require_models([options.model])
     import numpy as np
 
     from .. import __version__

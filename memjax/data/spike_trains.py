@@ -7,7 +7,6 @@ import numpy as np
 from jaxtyping import Float
 
 from memjax.errors import ReaderError
-from memjax.observables import detect
 
 from .base import Source, Table
 from .numbers import to_numbers
@@ -67,6 +66,8 @@ def read_spike_trains(
             f"a trace of {table.names[place]}", where=where, allowed="spike times",
             fix="say at which level it spikes",
         )  # fmt: skip
+    from memjax.observables import detect
+
     return {
         n: detect(t, x, level=level, rearm=rearm, sign=sign)
         for n, (t, x) in _traces(table, place, signal, where).items()

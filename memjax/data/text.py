@@ -321,14 +321,11 @@ def _numbered(records: list[list[Row]]) -> tuple[str, ...]:
 def _commas(records: list[list[Row]], separator: str) -> list[str]:
     """What is said of decimal commas, and of the rows that have none, or alone have some."""
     quoted = separator == ","
-    with_comma, with_point = [], []
-    for line, cells in (row for record in records for row in record):
-        if any("," in c for c in cells):
-            with_comma.append(line)
-        if any("." in c and is_number(c) for c in cells):
-            with_point.append(line)
+    rows = [row for record in records for row in record]
+    with_comma = [line for line, cells in rows if "," in "".join(cells)]
     if not with_comma:
         return []
+    with_point = [line for line, cells in rows if any("." in c and is_number(c) for c in cells)]
     few = min(with_comma, with_point, key=len) if with_point else []
     remarks = ["decimal commas are read as decimal points"]
     if few or quoted:
@@ -426,7 +423,10 @@ def split_rows(
     elif any('"' in line for line in rest):
         split = [split_line(line, separator) if line.strip() else [] for line in rest]
     else:  # many times faster than a csv reader for each line
-        split = [[cell.strip() for cell in line.split(separator)] for line in rest]
+        split = [line.split(separator) for line in rest]
+        bare = "".join(rest).replace(separator, "")
+        if bare.split(None, 1) != [bare]:  # there are blanks
+            split = [[cell.strip() for cell in cells] for cells in split]
     return [(k, cells) for k, cells in enumerate(split, first + 1) if any(cells)]
 
 

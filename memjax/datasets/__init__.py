@@ -1,16 +1,6 @@
 """Public measurements by name: what each set is, where it lies, and its files, checked by SHA-256."""
 
-from .catalogue import (
-    PREFIX as PREFIX,
-    DataFile as DataFile,
-    DataSet as DataSet,
-    describe as describe,
-    names as names,
-)
-from .fetch import (
-    LOCAL as LOCAL,
-    fetch as fetch,
-    is_local as is_local,
-    load as load,
-    path_of as path_of,
-)
+from ..lazy import attach as _attach
+
+# The names stand in __init__.pyi, which type checkers read.
+__getattr__, __dir__ = _attach(__name__)

@@ -4,13 +4,15 @@ import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from ..data import Measurement, has_records, read, read_records
-from ..data.records import Records
 from ..errors import ReaderError
 from .catalogue import PREFIX, DataFile, DataSet, describe
+
+if TYPE_CHECKING:
+    from ..data import Measurement
+    from ..data.records import Records
 
 LOCAL, MIRROR = "MEMJAX_DATA", "MEMJAX_MIRROR"
 """Environment variables: a folder with copies, and a server that stands in for the repositories' own."""
@@ -77,7 +79,7 @@ def load(
     *,
     trust: bool = False,
     options: Mapping[str, Any] | None = None,
-) -> Measurement | Records:
+) -> "Measurement | Records":
     """Read a public set.
 
     Parameters
@@ -101,6 +103,8 @@ def load(
     ReaderError
         As `fetch`, and if the file cannot be read.
     """
+    from ..data import has_records, read, read_records
+
     path = path_of(name, file, trust=trust)
     return read_records(path) if has_records(path) else read(path, **dict(options or {}))
 

@@ -6,9 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ModelError
-from ..fields import parameter_specs, setting_specs
-from ..models import model as model_named
-from ..params import flat
 
 _FOLDER = Path(__file__).parent
 
@@ -70,18 +67,38 @@ def load(name: str) -> tuple[str, dict[str, Any], Info]:
     ModelError
         If there is no such set, or its file does not fit its model.
     """
+    model, entries, about = _read(name)
+    return model, _values(entries, model, name), about
+
+
+def info(name: str) -> Info:
+    """Source of one set, without its values.
+
+    Raises
+    ------
+    ModelError
+        If there is no such set.
+    """
+    return _read(name)[2]
+
+
+def _read(name: str) -> tuple[str, dict[str, Any], Info]:
+    """Model, table of parameters and source of a set, out of its file."""
     if name not in names():
         raise ModelError(f"unknown preset {name!r}", allowed=", ".join(names()))
     content = tomllib.loads((_FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
-    model = content.pop("model")
-    values = _values(content.pop("parameters"), model, name)
+    model, entries = content.pop("model"), content.pop("parameters")
     bench = {k: float(entry["value"]) for k, entry in content.pop("bench", {}).items()}
     claims = tuple(content.pop("not_claimed"))
-    return model, values, Info(name=name, bench=bench, not_claimed=claims, **content)
+    return model, entries, Info(name=name, bench=bench, not_claimed=claims, **content)
 
 
 def _values(entries: dict, model: str, name: str) -> dict[str, Any]:
     """Values of a table of parameters, whose units must be those of the model."""
+    from ..fields import parameter_specs, setting_specs
+    from ..models import model as model_named
+    from ..params import flat
+
     device = model_named(model)
     units = {n: s.unit for n, s in parameter_specs(device).items()} | dict.fromkeys(
         setting_specs(device), "1"

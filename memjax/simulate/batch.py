@@ -117,6 +117,7 @@ def _blocks(run: Callable, lanes: Any) -> Any:
 
 @cached_jit
 def _stiff(scaled, grid, y0, policy):
+    """The fields of a `Solution`, as those of `_adaptive`."""
     end = jnp.max(grid.rows)
 
     def run(sweep, values, key, y):
@@ -124,7 +125,7 @@ def _stiff(scaled, grid, y0, policy):
         system, options = with_values(scaled, values), dict(rows=sweep.rows, watch=sweep.watch)
         return solve_stiff(system, sweep.stimulus, y0=y, end=end, policy=policy, **options)
 
-    return map_lanes(run, grid, y0)
+    return vars(map_lanes(run, grid, y0))
 
 
 @cached_jit
@@ -146,7 +147,7 @@ def _adaptive(scaled, grid, y0, policy, rate, size):
             **options,
         )
 
-    return map_lanes(run, grid, y0)
+    return vars(map_lanes(run, grid, y0))
 
 
 def wide_loop_options() -> dict[str, Any]:
@@ -339,8 +340,9 @@ def solve_grid(scaled: Scaled, grid: Grid, y0, policy: Stiff | Fixed, bar=None) 
     """
     if isinstance(policy, Stiff):
         if grid.keys is None:
-            return _stiff(scaled, grid, y0, policy)
-        return _adaptive(scaled, grid, y0, policy, *_rate(scaled, grid, policy))
+            return Solution(**_stiff(scaled, grid, y0, policy))
+        rate = _rate(scaled, grid, policy)
+        return Solution(**_adaptive(scaled, grid, y0, policy, *rate))
     if isinstance(policy.method, AbstractKernel):
         return _fixed_by_steps(scaled, grid, y0, policy, bar)
     return _diffrax_lanes(scaled, grid, y0, policy)

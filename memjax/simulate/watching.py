@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
@@ -55,6 +56,10 @@ class Piece(NamedTuple):
     def time(self, share) -> Float[Array, ""]:
         """Time at a share of the step [s]."""
         return self.t_start + share * (self.t_end - self.t_start)
+
+
+# Programs whose results hold such steps are kept, too.
+jax.export.register_namedtuple_serialization(Piece, serialized_name="memjax.Piece")
 
 
 def straight_piece(t_start, t_end, y0, y1) -> Piece:

@@ -184,7 +184,10 @@ def test_startup_runs_from_the_command_line_and_writes_json_lines(tmp_path):
     assert run.returncode == 0, run.stdout + run.stderr
     (path,) = tmp_path.glob("*.jsonl")
     rows = {row["variant"]: row for row in map(json.loads, path.read_text().splitlines())}
-    assert set(rows) == {"python", "import jax", "import diffrax", "import memjax", "memjax models"}
+    commands = {"memjax --help", "memjax models", "memjax read"}
+    imports = {"import jax", "import diffrax", "import memjax", "import all names"}
+    assert set(rows) == {"python", *imports, *commands}
+    assert not any(rows[name]["extra"]["jax"] for name in commands)
     assert all(row["status"] == "ok" and row["run_s"]["median"] > 0 for row in rows.values())
     assert rows["python"]["extra"]["modules"] < rows["import memjax"]["extra"]["modules"]
 

@@ -132,7 +132,7 @@ def test_a_fit_is_on_disk_before_its_posterior_is_drawn(result, tmp_path, capsys
         raise KeyboardInterrupt
 
     for module, name, stand_in in (
-        ("sweeps.options", "fit_sweeps", lambda *args, **more: result),
+        ("sweeps.fit", "fit", lambda *args, **more: result),
         ("inference.refine", "draw_fit", stopped),
     ):
         monkeypatch.setattr(import_module(f"fitting.{module}"), name, stand_in)

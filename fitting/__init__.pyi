@@ -1,0 +1,29 @@
+from .batch.fit import Row as Row, fit_batch as fit_batch
+from .choice.comparison import (
+    Comparison as Comparison,
+    compare_models as compare_models,
+)
+from .circuits.estimate import Estimate as Estimate
+from .circuits.fit import SpikeFit as SpikeFit, fit_spikes as fit_spikes
+from .circuits.voltage_fit import VoltageFit as VoltageFit, fit_voltages as fit_voltages
+from .inference.devices import Devices as Devices
+from .inference.hierarchy import Hierarchy as Hierarchy, fit_population as fit_population
+from .inference.nuts import draw as draw, draw_fit as draw_fit
+from .inference.posterior import SyntheticLikelihood as SyntheticLikelihood
+from .inference.profile_likelihood import Profile as Profile, profiles as profiles
+from .inference.sample import Sample as Sample
+from .joint.fit import JointFit as JointFit, fit_jointly as fit_jointly
+from .progress import ProgressBar as ProgressBar
+from .pulses.fit import PulseFit as PulseFit, fit_pulses as fit_pulses
+from .residuals import Residuals as Residuals
+from .result import AbstractFit as AbstractFit
+from .retention.fit import RetentionFit as RetentionFit, fit_retention as fit_retention
+from .stochastic.result import Stochastic as Stochastic
+from .sweeps.fit import fit as fit
+from .sweeps.problem import Problem as Problem
+from .sweeps.randomness import calibrate as calibrate
+from .sweeps.result import FitResult as FitResult
+from .targets.fit import TargetFit as TargetFit, fit_targets as fit_targets
+from .targets.protocol import TargetSettings as TargetSettings
+from .targets.target import Target as Target
+from .transients.fit import TransientFit as TransientFit, fit_transients as fit_transients

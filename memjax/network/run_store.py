@@ -451,6 +451,7 @@ def _outcome(simulation: Simulation, folder: Path, stimuli: Mapping | None) -> d
     network = simulation.network
     outcome: dict[str, Any] = {"simulated_s": simulation.done * network.clock.exchange}
     outcome |= {k: getattr(simulation, k) for k in _STEP_CHECKS} | {"notes": simulation.notes()}
+    outcome["kernels"] = simulation.kernels
     if simulation.energy:
         intervals = poisson_stimuli(network.groups) if stimuli is None else stimuli
         outcome["energy"] = energy_report(load_recording(folder, most=0).energy, intervals)

@@ -16,6 +16,12 @@ typedef struct { /* at one receptor: an array over all steps, or lists by groups
     int64_t *begin; /* the events of group g are begin[g] to begin[g + 1] */
 } Arrivals;
 
+#ifdef __clang__
+#define WHOLE_VECTORS _Pragma("clang loop vectorize(assume_safety) interleave_count(4)")
+#else
+#define WHOLE_VECTORS _Pragma("GCC ivdep") _Pragma("GCC unroll 4")
+#endif
+
 #define INLINE static inline __attribute__((always_inline))
 
 /* Products that are added round once, on every processor that can: results do not depend on how a compiler sees them. */

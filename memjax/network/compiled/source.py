@@ -304,8 +304,7 @@ static inline int advance_block(const Uniform *u, int32_t t, const Own *o, Carry
     (void)u, (void)t, (void)o, (void)arriving;
     int any = 0;
 {join(shared, 4)}
-#pragma GCC ivdep
-#pragma GCC unroll 4
+WHOLE_VECTORS
     for (int j = 0; j < LANES; j++) {{
 {join(names, 8)}
 {_lines(by_level[STEP | LANE], 8)}

@@ -34,12 +34,12 @@ def _within(file: gzip.GzipFile, size: int, where: str) -> bytes:
     while part := file.read(_PART):
         total += len(part)
         if total > most:
-            raise _too_large(size, where)
+            raise too_large(size, where)
         parts.append(part)
     return b"".join(parts)
 
 
-def _too_large(size: int, where: str) -> ReaderError:
+def too_large(size: int, where: str) -> ReaderError:
     """The error of a packed content of a size."""
     return ReaderError(
         f"{size / 2**20:.3g} MiB that unpack to more than {most_unpacked(size) / 2**20:.4g} MiB", where=where,
@@ -84,7 +84,7 @@ def check_archive(data: bytes, *, where: str) -> None:
     except (zipfile.BadZipFile, NotImplementedError, ValueError):  # damaged, or of a later zip
         return  # what reads it says what is wrong
     if total > most_unpacked(len(data)):
-        raise _too_large(len(data), where)
+        raise too_large(len(data), where)
 
 
 def is_hdf5(data: bytes) -> bool:

@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from memjax.data import read
+from memjax.data import binary, read
+from memjax.data.base import Options, Source
+from memjax.data.readers.parquet import ParquetReader
 from memjax.errors import ReaderError
 
 from .arrays import I, V, assert_loops
@@ -59,3 +61,17 @@ def test_a_damaged_file_is_one_error(tmp_path):
     path.write_bytes(path.read_bytes()[:300])
     with pytest.raises(ReaderError, match="damaged Parquet file"):
         read(path)
+
+
+def test_a_file_that_unpacks_to_too_much_is_refused_while_it_unpacks(tmp_path, monkeypatch):
+    """A few kilobytes stand for any number of equal rows: 16 MB of them."""
+    path, rows = tmp_path / "equal.parquet", 1_000_000
+    zeros = np.zeros(rows)
+    parquet.write_table(pyarrow.table({"V": zeros, "I": zeros}), path)
+    assert path.stat().st_size < 50_000
+    monkeypatch.setattr(binary, "UNPACKED_AT_LEAST", 16 * rows - 1)
+    with pytest.raises(ReaderError, match="unpack to more than"):
+        read(path)
+    monkeypatch.setattr(binary, "UNPACKED_AT_LEAST", 20 * rows)
+    data = path.read_bytes()
+    assert ParquetReader().parse(Source(path=path, data=data, text="", sha256=""), Options())

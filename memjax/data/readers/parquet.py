@@ -6,7 +6,7 @@ from typing import Any, final
 import numpy as np
 
 from memjax.data.base import AbstractReader, Options, Source, Table, Verdict, verdict
-from memjax.data.binary import PARQUET_MAGIC
+from memjax.data.binary import PARQUET_MAGIC, most_unpacked, too_large
 from memjax.data.libraries import library
 from memjax.data.tree import Array, tree_tables
 from memjax.errors import ReaderError
@@ -26,9 +26,10 @@ class ParquetReader(AbstractReader):
     def parse(self, source: Source, options: Options) -> tuple[Table, ...]:
         """The record of the file, or one for each list of lists."""
         where = str(source.path)
-        parquet = library("pyarrow.parquet", where=where)
         try:
-            table = parquet.read_table(io.BytesIO(source.data))
+            table = _table(source.data, where)
+        except ReaderError:
+            raise
         except Exception as error:  # pyarrow raises many kinds on damaged files
             raise ReaderError(
                 f"a damaged Parquet file ({error})",
@@ -38,6 +39,21 @@ class ParquetReader(AbstractReader):
         names = [n for n in table.column_names if not n.startswith("__index_level_")]
         tree = {n: _array(table, n) for n in names}
         return tree_tables(tree, options, where=where)
+
+
+def _table(data: bytes, where: str) -> Any:
+    """The table of a file, unpacked part by part: a few bytes may stand for any number of equal rows."""
+    parquet, arrow = (library(n, where=where) for n in ("pyarrow.parquet", "pyarrow"))
+    file, most, parts, size = parquet.ParquetFile(io.BytesIO(data)), most_unpacked(len(data)), [], 0
+    groups = (file.metadata.row_group(k) for k in range(file.metadata.num_row_groups))
+    if sum(group.total_byte_size for group in groups) > most:
+        raise too_large(len(data), where)
+    for part in file.iter_batches():
+        size += part.nbytes
+        if size > most:
+            raise too_large(len(data), where)
+        parts.append(part)
+    return arrow.Table.from_batches(parts, file.schema_arrow)
 
 
 def _array(table: Any, name: str) -> Array:

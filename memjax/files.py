@@ -1,6 +1,7 @@
 """Outputs that appear whole or not at all: they are written under a temporary name and then renamed."""
 
 import contextlib
+import glob
 import json
 import os
 import shutil
@@ -84,24 +85,41 @@ def lock_folder(folder: Path) -> Iterator[None]:
     OutputError
         If another one writes to it, or the operating system refuses.
     """
+    with _lock(folder / LOCK, folder, "wait for it, or choose another --out"):
+        yield
+
+
+@contextmanager
+def lock_file(path: Path) -> Iterator[None]:
+    """Keep other processes from a file that is written again and again, as `lock_folder` does; leaves nothing beside
+    it.
+    """
+    lock = path.with_name(f".{path.name}.lock")
+    with _lock(lock, path, "wait for it, or choose another file"):
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
+
+
+@contextmanager
+def _lock(path: Path, where: Path, fix: str) -> Iterator[None]:
+    """Hold the lock that a file stands for."""
     try:
         import fcntl
     except ImportError:  # a system without such locks
         yield
         return
     try:
-        lock = open(folder / LOCK, "a")  # noqa: SIM115
+        lock = open(path, "a")  # noqa: SIM115
     except OSError as error:
-        raise _fail(folder, error) from error
+        raise _fail(where, error) from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise OutputError(
-                "another run is writing to it",
-                where=str(folder),
-                fix="wait for it, or choose another --out",
-            ) from error
+            said = "another run is writing to it"
+            raise OutputError(said, where=str(where), fix=fix) from error
         yield
 
 
@@ -191,6 +209,7 @@ def writing(path: str | Path) -> Iterator[Path]:
     """
     path = Path(os.path.abspath(path))
     temporary = _temporary_path(path)
+    remove_temporaries(path.parent, glob.escape(path.name))
     try:
         yield temporary
         temporary.replace(path)

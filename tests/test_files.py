@@ -1,11 +1,13 @@
 """Outputs appear whole or not at all, and nothing is overwritten unasked."""
 
 import json
+import os
+import subprocess
 
 import pytest
 
 from memjax.errors import OutputError
-from memjax.files import is_inside, write_json
+from memjax.files import is_inside, lock_file, write_json
 from memjax.io import prepare_output, writing, writing_folder
 
 pytestmark = pytest.mark.fast
@@ -56,6 +58,31 @@ def test_file_appears_at_the_end_or_not_at_all(tmp_path):
     with pytest.raises(OutputError, match="cannot be written"):
         _stopped(writing(path), lambda beside: None, full)
     assert [p.name for p in tmp_path.iterdir()] == ["a.csv"]
+
+
+def test_what_a_killed_process_was_writing_is_removed_by_the_next(tmp_path):
+    """But not what a process that lives is writing, nor that of another output."""
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    names = (f".a.csv.{gone.pid}.part", f".a.csv.{os.getppid()}.part", f".b.csv.{gone.pid}.part")
+    for name in names:
+        (tmp_path / name).write_text("half")
+    with writing(tmp_path / "a.csv") as temporary:
+        temporary.write_text("whole")
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([*names[1:], "a.csv"])
+
+
+def test_a_file_is_written_by_one_at_a_time(tmp_path):
+    path = tmp_path / "a.npz"
+    with (
+        lock_file(path),
+        pytest.raises(OutputError, match="another run is writing"),
+        lock_file(path),
+    ):
+        pass
+    with lock_file(path):
+        assert list(tmp_path.iterdir())
+    assert not list(tmp_path.iterdir())
 
 
 def test_folder_is_swapped_whole(tmp_path):

@@ -16,7 +16,7 @@ from jaxtyping import Array, Float
 
 from ..cores import usable_cores
 from ..errors import FitError, NetworkError
-from ..files import remove_temporaries, writing
+from ..files import lock_file, writing
 from ..network import Network
 from ..network.digest import Digest
 from .samples import Samples
@@ -253,11 +253,18 @@ def train(
     if training.patience is not None and validation is None:
         raise NetworkError("patience without a validation", where="train", fix="say validation=...")
     loop = _Loop(model, samples, training, validation)
-    state = loop.begin()
-    if checkpoint is not None:
-        path = Path(checkpoint)
-        remove_temporaries(path.parent, path.name)
-        state = loop.load(path) if path.exists() else state
+    if checkpoint is None:
+        return _train(loop, loop.begin(), None, progress)
+    path = Path(checkpoint)
+    with lock_file(path):
+        return _train(loop, loop.load(path) if path.exists() else loop.begin(), path, progress)
+
+
+def _train(
+    loop: "_Loop", state: "_State", checkpoint: Path | None, progress: bool
+) -> TrainedNetwork:
+    """The epochs that are left, and what they end in."""
+    model, training = loop.model, loop.training
     from tqdm.auto import tqdm
 
     epochs = range(state.epoch, training.epochs)
@@ -268,7 +275,7 @@ def train(
         state = loop.epoch(state, epoch)
         bar.set_postfix({k: f"{x:.3g}" for k, x in state.history[-1].items()})
         if checkpoint is not None:
-            loop.save(Path(checkpoint), state)
+            loop.save(checkpoint, state)
     parameters = loop.program_weights(state.best)
     return TrainedNetwork(
         network=model.to_network(parameters),

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import memjax as mj
-from memjax.errors import NetworkError
+from memjax.errors import NetworkError, OutputError
+from memjax.files import lock_file
 from memjax.learning import (
     Conductances,
     Samples,
@@ -196,6 +197,9 @@ def test_a_killed_training_ends_with_the_weights_of_one_that_was_not(samples, tm
     assert np.any(weight != np.asarray(model.parameters["weights"]["hidden-out"]))
     with pytest.raises(NetworkError, match="a checkpoint of another training"):
         train(model, samples, replace(how, seed=1), validation=samples, checkpoint=path)
+    with lock_file(path), pytest.raises(OutputError, match="another run is writing"):
+        train(model, samples, how, validation=samples, checkpoint=path)
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(NetworkError, match="damaged, or no checkpoint"):
         train(model, samples, how, validation=samples, checkpoint=path)

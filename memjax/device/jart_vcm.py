@@ -11,7 +11,7 @@ from ..constants import BOLTZMANN_EV, ELEMENTARY_CHARGE
 from ..fields import param, state
 from ..system import SINGLE_PRECISION, NoNoise
 from .base import AbstractDevice
-from .laws import log_expm1, root_between
+from .laws import root_between, schottky
 
 _CHARGE = 2.0
 """Elementary charges of an oxygen vacancy."""
@@ -29,18 +29,11 @@ _IMAGE = (ELEMENTARY_CHARGE / _EPSILON0) ** 0.75 * (_CHARGE * _DENSITY / (8 * ma
 """Lowering of a Schottky barrier by the image force, of such a density at 1 V [V]."""
 
 _HOTTEST = 3000.0
+_UNIT = 2.0**50
+"""Currents in 1e-15 A, exactly."""
+
 _TINY = 1e-6
 """Voltage below which the current is taken as proportional to it [V]."""
-
-
-def _less_its_tanh(x: Float[Array, ""]) -> Float[Array, ""]:
-    """The difference x - tanh(x) at x > 0; near 0, where it cancels, by the series of x cosh(x) - sinh(x)."""
-    small = jnp.minimum(x, 0.3)
-    q = small * small
-    series = 1 / 3 + q * (
-        1 / 30 + q * (1 / 840 + q * (1 / 45360 + q * (1 / 3991680 + q / 518918400)))
-    )
-    return jnp.where(x < 0.3, small * q * series / jnp.cosh(small), x - jnp.tanh(x))
 
 
 class _Electrons(NamedTuple):
@@ -216,24 +209,26 @@ class JartVcm(AbstractDevice):
         plug = jnp.maximum(self.l_cell - self.l_disc, 0.0) * per_length / (self.n_plug / _DENSITY)
         return self.l_disc * per_length / n, plug
 
-    def _log_barrier_current(
+    def _barrier_current(
         self, v: Float[Array, ""], hot: Float[Array, ""], n: Float[Array, ""], forward: Array
     ) -> Float[Array, ""]:
-        """Logarithm of the current across the Schottky barrier [A] at a modulus of its voltage [V]."""
+        """Current across the Schottky barrier [A] at a modulus of its voltage [V]."""
         thermal = BOLTZMANN_EV * hot
         height = jnp.maximum(self.phi_b - self.phi_n - jnp.where(forward, v, -v), 0.0)
         lowering = _IMAGE * jnp.sqrt(jnp.sqrt(n * height + 1e-12))
         phi = jnp.maximum(self.phi_b - lowering / self.epsilon_phi**0.75, 0.0)
+        area = math.pi * self.radius**2
+        emission = schottky(
+            v, hot, saturation=area * (self.richardson * hot) * hot * jnp.exp(-phi / thermal)
+        )
         w00 = _TUNNEL * jnp.sqrt(n / self.epsilon)
         ratio = w00 / thermal
+        slope = jnp.tanh(ratio) / w00
+        rise = (ratio - jnp.tanh(ratio)) / w00
         root = jnp.sqrt(math.pi * w00 * (v + phi / jnp.cosh(jnp.minimum(ratio, 40.0)) ** 2))
-        area = math.pi * self.radius**2
-        # Thermionic emission at V > 0, thermionic field emission at V < 0.
-        prefactor = area * (self.richardson * hot) * jnp.where(forward, hot, root / BOLTZMANN_EV)
-        decay = jnp.where(forward, 1 / thermal, jnp.tanh(ratio) / w00)
-        exponent = v * jnp.where(forward, 1 / thermal, _less_its_tanh(ratio) / w00)
-        exponent = jnp.where(forward, exponent, jnp.minimum(exponent, 60.0))
-        return jnp.log(prefactor) - phi * decay + log_expm1(exponent)
+        tunnelling = area * (self.richardson * hot) / BOLTZMANN_EV * root
+        tunnelling = tunnelling * jnp.exp(-phi * slope) * jnp.expm1(jnp.minimum(v * rise, 60.0))
+        return jnp.where(forward, emission, tunnelling)
 
     def _electrons(self, state: dict[str, Array], v: Float[Array, ""], env) -> _Electrons:
         """Current, barrier voltage and temperature, as moduli, at a voltage across the cell."""
@@ -255,14 +250,12 @@ class JartVcm(AbstractDevice):
             return _Electrons(i, size * jax.nn.sigmoid(w), jnp.minimum(hot, _HOTTEST))
 
         def excess(w: Float[Array, ""]) -> Float[Array, ""]:
-            """Logarithm of the current of the barrier over that of the rest."""
+            """What the barrier carries beyond what the rest does, over their sum."""
             e = electrons_at(w)
-            # The cubic equation i (1 + nonlinearity i^2) = linear current. Currents go down to 1e-40 A: neither they
-            # nor the squares that a quotient has in its derivative are float32, their logarithms are.
-            rest = jnp.log(size / fixed / (1 + nonlinearity * e.current**2)) - jnp.log(
-                1 + jnp.exp(w)
-            )
-            return self._log_barrier_current(e.barrier, e.temperature, n, forward) - rest
+            barrier_current = self._barrier_current(e.barrier, e.temperature, n, forward)
+            # In units of which the square, that reverse mode takes of the sum, is a float32.
+            barrier_current, rest = _UNIT * barrier_current, _UNIT * e.current
+            return (barrier_current - rest) / (barrier_current + rest + 1e-30 * _UNIT)
 
         edge = jnp.full_like(size, 40.0)
         current = electrons_at(root_between(excess, -edge, edge))

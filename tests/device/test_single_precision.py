@@ -7,7 +7,7 @@ import pytest
 
 import memjax as mj
 from benchmarks.cases.robustness.sampling import draw_sets
-from memjax.device.laws import gap_ratio, log_expm1, safe_sqrt
+from memjax.device.laws import gap_ratio, safe_sqrt
 
 
 @pytest.mark.parametrize("decay", [0.02, 0.2, 5.0])
@@ -31,17 +31,6 @@ def test_the_root_in_float32_is_the_root():
     np.testing.assert_allclose(found, exact, rtol=2e-6, atol=1e-30)
     slope = jax.vmap(jax.grad(lambda y: safe_sqrt(y, 1.0)))(jnp.zeros(1, jnp.float32))
     assert np.all(np.isfinite(slope))
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_the_logarithm_of_a_difference_is_one_from_tiny_numbers_to_those_beyond_the_cap(dtype):
-    x = np.concatenate([np.geomspace(1e-30, 50.0, 200), [61.0, 100.0, 1e4]])
-    exact = np.log(np.expm1(np.minimum(x, 60.0))) + np.log1p(x - np.minimum(x, 60.0))
-    eps = np.finfo(dtype).eps
-    value, slope = jax.vmap(jax.value_and_grad(log_expm1))(jnp.asarray(x, dtype))
-    np.testing.assert_allclose(value, exact, rtol=8 * eps, atol=8 * eps)
-    steep = np.where(x < 60.0, -1 / np.expm1(-np.minimum(x, 60.0)), 1 / (1 + x - 60.0))
-    np.testing.assert_allclose(slope, steep, rtol=64 * eps)
 
 
 def test_gradients_of_the_smallest_currents_are_float32_in_reverse_mode():

@@ -18,14 +18,6 @@ def safe_exp(x: Float[Array, "..."], cap: float = CAP) -> Float[Array, "..."]:
     return jnp.exp(inner) * (1 + x - inner)
 
 
-def log_expm1(x: Float[Array, "..."], cap: float = CAP) -> Float[Array, "..."]:
-    """Logarithm of exp(x) - 1 at x > 0, with the tangent of `safe_exp` beyond `cap`: finite where the number itself,
-    or the square of it that the derivative of a quotient holds, is no float32.
-    """
-    inner = jnp.minimum(x, cap)
-    return inner + jnp.log(-jnp.expm1(-inner) * (1 + x - inner))
-
-
 def safe_sinh(x: Float[Array, "..."], cap: float = CAP) -> Float[Array, "..."]:
     """The hyperbolic sine; beyond `cap` of either sign its tangent there; exact near 0."""
     inner = jnp.clip(x, -cap, cap)

@@ -11,7 +11,6 @@ from ..html import device_html
 from ..reprs import device_text
 from ..system import AbstractNoiseStructure, Environment, Jump, State
 from .algebra import AbstractTwoTerminal
-from .laws import bound
 
 if TYPE_CHECKING:
     from typing import ClassVar as AbstractClassVar
@@ -75,7 +74,7 @@ class AbstractDevice(AbstractTwoTerminal):
 
     def project(self, state: State) -> State:
         """Nearest state of the domain; the box of the declared bounds unless the device knows better."""
-        return {s.name: bound(state[s.name], *s.bounds) for s in self.states}
+        return {s.name: jnp.clip(state[s.name], *s.bounds) for s in self.states}
 
     def _by_polarity(self, name: str, v: Float[Array, ""]) -> Float[Array, ""]:
         """The parameter that holds at the sign of `v`: `name`, or `name` + "_neg" where that has a value."""
@@ -99,5 +98,4 @@ class AbstractOhmicDevice(AbstractDevice):
     def current(self, t, state: State, v: Float[Array, ""], env: Environment) -> Float[Array, ""]:
         """Current [A] at device voltage `v` [V]."""
         del t
-        # A product: the slope by `v`, which a step needs beside the current, shares the division.
-        return v * (1.0 / self.resistance(state, v, env))
+        return v / self.resistance(state, v, env)

@@ -264,6 +264,11 @@ def _largest(t: Translation, x: Atom, y: Atom) -> Atom:
     return _extreme("greater", ">")(t, x, y)
 
 
+def _smallest(t: Translation, x: Atom, y: Atom) -> Atom:
+    """The smaller one; a bound at infinity is none."""
+    return x if _is(y, math.inf) else _extreme("smaller", "<")(t, x, y)
+
+
 def _not(t: Translation, x: Atom) -> Atom:
     return t.add(x.kind, "!{}" if x.kind == "b" else "~{}", x)
 
@@ -278,7 +283,7 @@ _ELEMENTWISE: dict[str, Callable] = {
     "square": lambda t, x: _multiply(t, x, x),
     "select_n": _select,
     "max": _largest,
-    "min": _extreme("smaller", "<"),
+    "min": _smallest,
     "and": _logical("&"),
     "or": _logical("|"),
     "xor": _logical("^"),

@@ -48,7 +48,7 @@ def remove_temporaries(folder: Path, name: str = "*") -> None:
     """Remove temporary files in a folder whose process was killed; `name` is that of the output, or a pattern."""
     for path in folder.glob(f".{name}.*.part"):
         process = path.suffixes[-2][1:]
-        if process.isdigit() and not _is_alive(int(process)):
+        if process.isdigit() and not path.is_dir() and not _is_alive(int(process)):
             path.unlink(missing_ok=True)
 
 
@@ -171,6 +171,8 @@ def prepare_output(
                 allowed="a file in a folder that exists",
                 fix=f"make the folder {path.parent} first",
             )
+        # Here and not at each write: a folder of many results would be looked through for each of them.
+        remove_temporaries(path.parent, glob.escape(path.name))
         probe = _temporary_path(path)
         probe.touch()
         probe.unlink()
@@ -209,7 +211,6 @@ def writing(path: str | Path) -> Iterator[Path]:
     """
     path = Path(os.path.abspath(path))
     temporary = _temporary_path(path)
-    remove_temporaries(path.parent, glob.escape(path.name))
     try:
         yield temporary
         temporary.replace(path)

@@ -16,7 +16,7 @@ from jaxtyping import Array, Float
 
 from ..cores import usable_cores
 from ..errors import FitError, NetworkError
-from ..files import lock_file, writing
+from ..files import lock_file, remove_temporaries, writing
 from ..network import Network
 from ..network.digest import Digest
 from .samples import Samples
@@ -257,6 +257,7 @@ def train(
         return _train(loop, loop.begin(), None, progress)
     path = Path(checkpoint)
     with lock_file(path):
+        remove_temporaries(path.parent, path.name)
         return _train(loop, loop.load(path) if path.exists() else loop.begin(), path, progress)
 
 

@@ -75,3 +75,8 @@ def deferred(place: str) -> Callable[..., Any]:
         return getattr(import_module(module), name)(*arguments, **options)
 
     return call
+
+
+def deferred_functions(module: str, *names: str, prefix: str = "") -> dict[str, Any]:
+    """Functions of a module by their names without `prefix`, each as `deferred`."""
+    return {n: deferred(f"{module}:{prefix}{n}") for n in names}

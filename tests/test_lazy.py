@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from memjax.lazy import deferred
+from memjax.lazy import deferred, deferred_functions
 
 pytestmark = pytest.mark.fast
 
@@ -40,3 +40,9 @@ print(callable(simulate), callable(memjax.simulate), "errors" in dir(memjax), ha
 def test_a_deferred_function_is_that_of_its_module():
     assert deferred("math:sqrt")(4.0) == 2.0
     assert deferred("json:dumps")({}, indent=1) == "{}"
+
+
+def test_deferred_functions_are_named_without_their_prefix():
+    functions = deferred_functions("math", "sqrt", "prod", prefix="i")
+    assert list(functions) == ["sqrt", "prod"]
+    assert functions["sqrt"](17) == 4

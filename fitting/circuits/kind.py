@@ -1,6 +1,6 @@
 """Signals of circuits as kinds of data."""
 
-from memjax.lazy import deferred
+from memjax.lazy import deferred_functions
 
 from ..kinds import ELEMENTS, Kind
 from .options import configure, fit_trace, fit_trains
@@ -19,11 +19,10 @@ SPIKES = Kind(
     refused=_REFUSED | {f"uncertainty {x}": _NO_LIKELIHOOD for x in ("profile", "nuts")},
     fit=fit_trains,
     joined=False,
-    content=deferred("fitting.circuits.content:spike_content"),
-    tables=deferred("fitting.circuits.content:spike_tables"),
-    pictures=deferred("fitting.circuits.report:spike_pictures"),
-    sections=deferred("fitting.circuits.report:spike_sections"),
-    advice=deferred("fitting.circuits.report:spike_advice"),
+    **deferred_functions("fitting.circuits.content", "content", "tables", prefix="spike_"),
+    **deferred_functions(
+        "fitting.circuits.report", "pictures", "sections", "advice", prefix="spike_"
+    ),
 )
 """Trains of spikes."""
 
@@ -34,10 +33,9 @@ TRACE = Kind(
     refused=_REFUSED | {"stochastic": "--spikes calibrates noise, a trace is fitted without"},
     fit=fit_trace,
     joined=False,
-    content=deferred("fitting.circuits.content:trace_content"),
-    tables=deferred("fitting.circuits.content:trace_tables"),
-    pictures=deferred("fitting.circuits.report:trace_pictures"),
-    sections=deferred("fitting.circuits.report:trace_sections"),
-    advice=deferred("fitting.circuits.report:trace_advice"),
+    **deferred_functions("fitting.circuits.content", "content", "tables", prefix="trace_"),
+    **deferred_functions(
+        "fitting.circuits.report", "pictures", "sections", "advice", prefix="trace_"
+    ),
 )
 """The voltage of a node, or the current of the source."""

@@ -1,6 +1,6 @@
 """Files of several kinds at once."""
 
-from memjax.lazy import deferred
+from memjax.lazy import deferred, deferred_functions
 
 from ..kinds import Kind
 from .options import configure, fit, run, used
@@ -12,8 +12,7 @@ KIND = Kind(
     fit=fit,
     run=run,
     write=deferred("fitting.joint.content:write"),
-    build=deferred("fitting.joint.report:build"),
-    advice=deferred("fitting.joint.report:advice"),
+    **deferred_functions("fitting.joint.report", "build", "advice"),
     joined=False,
     joins=True,
 )

@@ -1,6 +1,6 @@
 """Potentiation and depression as a kind of data."""
 
-from memjax.lazy import deferred
+from memjax.lazy import deferred, deferred_functions
 
 from ..kinds import Kind
 from ..records import run_records
@@ -15,12 +15,8 @@ KIND = Kind(
     refused={"stochastic": "the randomness of such files is fitted anyway"},
     fit=fit,
     run=run_records,
-    content=deferred("fitting.pulses.content:content"),
-    tables=deferred("fitting.pulses.content:tables"),
-    row=deferred("fitting.pulses.content:row"),
-    pictures=deferred("fitting.pulses.report:pictures"),
-    sections=deferred("fitting.pulses.report:sections"),
-    advice=deferred("fitting.pulses.report:advice"),
+    **deferred_functions("fitting.pulses.content", "content", "tables", "row"),
+    **deferred_functions("fitting.pulses.report", "pictures", "sections", "advice"),
     held_out=held_out,
     held="every second cycle",
     axes=("pulse", "g_S"),

@@ -1,6 +1,6 @@
 """Decays of a resistance as a kind of data."""
 
-from memjax.lazy import deferred
+from memjax.lazy import deferred_functions
 
 from ..kinds import Kind
 from ..records import run_records
@@ -13,12 +13,8 @@ KIND = Kind(
     refused={"stochastic": "one run has no distribution"},
     fit=fit,
     run=run_records,
-    content=deferred("fitting.retention.content:content"),
-    tables=deferred("fitting.retention.content:tables"),
-    row=deferred("fitting.retention.content:row"),
-    pictures=deferred("fitting.retention.report:pictures"),
-    sections=deferred("fitting.retention.report:sections"),
-    advice=deferred("fitting.retention.report:advice"),
+    **deferred_functions("fitting.retention.content", "content", "tables", "row"),
+    **deferred_functions("fitting.retention.report", "pictures", "sections", "advice"),
     held_out=held_out,
     held="the second half of the time",
     axes=("t_s", "r_ohm"),

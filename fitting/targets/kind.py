@@ -1,6 +1,6 @@
 """Wanted numbers as a kind of data."""
 
-from memjax.lazy import deferred
+from memjax.lazy import deferred_functions
 
 from ..kinds import Kind
 from .options import configure, fit, used
@@ -12,11 +12,8 @@ KIND = Kind(
     used=used,
     refused={f"uncertainty {x}": "tolerances are no measurement" for x in ("profile", "nuts")},
     fit=fit,
-    content=deferred("fitting.targets.content:content"),
-    tables=deferred("fitting.targets.content:tables"),
-    pictures=deferred("fitting.targets.report:pictures"),
-    sections=deferred("fitting.targets.report:sections"),
-    advice=deferred("fitting.targets.report:advice"),
+    **deferred_functions("fitting.targets.content", "content", "tables"),
+    **deferred_functions("fitting.targets.report", "pictures", "sections", "advice"),
     joined=False,
 )
 """Wanted numbers."""

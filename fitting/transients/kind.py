@@ -1,6 +1,6 @@
 """Responses to single pulses as a kind of data."""
 
-from memjax.lazy import deferred
+from memjax.lazy import deferred_functions
 
 from ..kinds import Kind
 from .options import claims, configure, fit, takes, used
@@ -16,10 +16,7 @@ KIND = Kind(
         "uncertainty nuts": "laplace or profile, since derivatives of delays are secants",
     },
     fit=fit,
-    content=deferred("fitting.transients.content:content"),
-    tables=deferred("fitting.transients.content:tables"),
-    pictures=deferred("fitting.transients.report:pictures"),
-    sections=deferred("fitting.transients.report:sections"),
-    advice=deferred("fitting.transients.report:advice"),
+    **deferred_functions("fitting.transients.content", "content", "tables"),
+    **deferred_functions("fitting.transients.report", "pictures", "sections", "advice"),
 )
 """Responses to single pulses."""

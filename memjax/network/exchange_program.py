@@ -188,7 +188,7 @@ class ExchangeProgram:
 
             spikes = {n: (row(size), row(size), row()) for n, size in sizes.items()}
             traces = jax.tree.map(
-                lambda x: jnp.zeros((length, self._rows, *x.shape[1:]), x.dtype),
+                lambda x: jnp.zeros((length, self.rows, *x.shape[1:]), x.dtype),
                 self._states_now(fixed, state),
             )
             rates = dict.fromkeys(self.plan.layouts, [jnp.zeros((), self.dtype)] * 3)
@@ -241,7 +241,7 @@ class ExchangeProgram:
         return self.every is not None and self.every % self.plan.clock.steps != 0
 
     @property
-    def _rows(self) -> int:
+    def rows(self) -> int:
         """Records of states in an exchange interval at most."""
         return 1 if self.every is None else -(-self.plan.clock.steps // self.every)
 
@@ -300,7 +300,7 @@ class ExchangeProgram:
             lane_arrivals = [x[place] for x in arrivals[name].values()]
             visible = self.neurons[name].path(constants, parts, inputs, lane_arrivals, first)
             # Steps after which `every` divides the number of steps so far.
-            row = every - 1 - first % every + every * jnp.arange(self._rows, dtype=jnp.int32)
+            row = every - 1 - first % every + every * jnp.arange(self.rows, dtype=jnp.int32)
             row = jnp.minimum(row, steps - 1)  # the rest is not read
             rows[name] = {
                 k: lax.psum(jnp.where(is_local, x[row], 0), AXIS) for k, x in visible.items()

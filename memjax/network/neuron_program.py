@@ -1,7 +1,7 @@
 """Integration of a block of neurons between two exchanges of spikes."""
 
 from collections.abc import Callable
-from functools import partial
+from functools import partial, reduce
 from typing import Any
 
 import equinox as eqx
@@ -235,10 +235,8 @@ class NeuronProgram:
 
     def _largest(self, parts: State):
         """Largest size of any of some states; 0 of none."""
-        largest = jnp.zeros((), self.dtype)
-        for x in parts.values():
-            largest = jnp.maximum(largest, jnp.max(jnp.abs(x)))
-        return largest
+        sizes = [jnp.max(jnp.abs(x)) for x in parts.values()]
+        return reduce(jnp.maximum, sizes) if sizes else jnp.zeros((), self.dtype)
 
     def _shift(self, constants: State, parts: State, inputs: list) -> State:
         """What a solver adds to scaled states as a trace shows them."""

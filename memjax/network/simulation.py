@@ -109,7 +109,7 @@ class Simulation:
 
     def _max_exchanges(self) -> int:
         """Exchange intervals of one call, so that its lists stay small."""
-        rows = -(-self.plan.clock.steps // self.every)
+        rows = self.program.rows
         size = sum(8 * s for _, s in self.room.all) + sum(
             4 * len(x) * rows * len(self.program.neurons[n].scaled.scale)
             for n, x in self.program.watched.items()

@@ -85,9 +85,8 @@ def interval_bytes(program: "ExchangeProgram", room: "Room") -> dict[str, int]:
     sizes: Mapping[str, int] = dict(room.all)
     lists = [places(sizes[n], plan.shards) * plan.shards for n in plan.layouts]
     several = plan.shards > 1
-    rows = 1 if program.every is None else -(-plan.clock.steps // program.every)
     watched = [
-        len(numbers) * len(program.neurons[n].units) * rows
+        len(numbers) * len(program.neurons[n].units) * program.rows
         for n, numbers in program.watched.items()
     ]
     ledgers = [

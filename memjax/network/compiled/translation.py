@@ -73,22 +73,19 @@ class Translation:
             self.operations.append(self._by_name[name])
         return self._by_content[key]
 
+    def _operands(self, x: Atom, template: str) -> tuple[Atom, ...] | None:
+        """Operands of a float that is the result of such an operation; None for others."""
+        operation = self._by_name.get(x) if isinstance(x, Name) and x.kind == "f" else None
+        return operation.operands if operation and operation.template == template else None
+
     def factors(self, x: Atom) -> tuple[Atom, ...] | None:
-        """Factors of a number that is a product of two, None for others."""
-        operation = self._by_name.get(x) if isinstance(x, Name) else None
-        is_product = operation is not None and operation.template == "{} * {}" and x.kind == "f"
-        return operation.operands if operation is not None and is_product else None
+        """Factors of a number that is a product of two; None for others."""
+        return self._operands(x, "{} * {}")
 
     def negated(self, x: Atom) -> Atom | None:
         """The number of which this one is the negative; None for others."""
-        operation = self._by_name.get(x) if isinstance(x, Name) else None
-        is_negative = operation is not None and operation.template == "-{}" and x.kind == "f"
-        return operation.operands[0] if operation is not None and is_negative else None
-
-    def is_size(self, x: Atom) -> bool:
-        """Whether a number is an absolute value."""
-        operation = self._by_name.get(x) if isinstance(x, Name) else None
-        return operation is not None and operation.template == "fabsf({})"
+        operands = self._operands(x, "-{}")
+        return operands[0] if operands else None
 
     def used(self, results: Sequence[Atom]) -> list[Operation]:
         """The operations that these results need, in order."""
@@ -257,13 +254,6 @@ def _extreme(name: str, sign: str) -> Callable:
     return choose
 
 
-def _largest(t: Translation, x: Atom, y: Atom) -> Atom:
-    """The larger one; a size is never below 0."""
-    if _is(x, 0.0) and t.is_size(y):
-        return y
-    return _extreme("greater", ">")(t, x, y)
-
-
 def _smallest(t: Translation, x: Atom, y: Atom) -> Atom:
     """The smaller one; a bound at infinity is none."""
     return x if _is(y, math.inf) else _extreme("smaller", "<")(t, x, y)
@@ -282,7 +272,7 @@ _ELEMENTWISE: dict[str, Callable] = {
     "neg": _negative,
     "square": lambda t, x: _multiply(t, x, x),
     "select_n": _select,
-    "max": _largest,
+    "max": _extreme("greater", ">"),
     "min": _smallest,
     "and": _logical("&"),
     "or": _logical("|"),

@@ -23,6 +23,7 @@ from ..stimulus import AbstractStimulus
 from ..watch import Watch
 from .adaptive import solve_adaptive, solve_stiff
 from .diffrax import solve_by_diffrax
+from .ensemble_kernel import solve_by_kernel, takes_kernel
 from .events import locate_events
 from .fixed import chunk_sizes, solve_fixed
 from .solution import Solution, add_watch_results
@@ -158,8 +159,12 @@ def wide_loop_options() -> dict[str, Any]:
     }
 
 
-def _fixed_steps(scaled, grid, y0, record, first, substeps, policy):
-    """Solve from the first of the rows, where each sweep stands, to the others."""
+def _fixed_steps(scaled, grid, y0, record, first, substeps, policy, by_kernel):
+    """Solve from the first of the rows, where each sweep stands, to the others; by a kernel where there is one."""
+    if by_kernel:
+        solution = solve_by_kernel(scaled, grid, y0, first, substeps, policy, with_values)
+        if not isinstance(solution, str):
+            return solution
 
     def run(sweep, values, key, y, record):
         return solve_fixed(
@@ -190,9 +195,10 @@ def _fixed_in_chunks(scaled, grid: Grid, y0, substeps: int, policy: Fixed, bar) 
     padding = np.repeat(grid.rows[:, -1:], -k % chunk, axis=1)
     times = np.concatenate([np.zeros_like(grid.rows[:, :1]), grid.rows, padding], axis=1)
     first, parts, record = jnp.asarray(0), [], None
+    by_kernel = takes_kernel(scaled, grid, y0, policy)
     for a in range(0, times.shape[1] - 1, chunk):
         piece = eqx.tree_at(lambda g: g.rows, grid, times[:, a : a + chunk + 1])
-        s = _solve_fixed_steps(scaled, piece, y0, record, first, substeps, policy)
+        s = _solve_fixed_steps(scaled, piece, y0, record, first, substeps, policy, by_kernel)
         if s.integrals is not None:
             record = (s.integrals[:, :, -1], s.memory)
         y0, first = s.y[:, :, -1], first + chunk * math.prod(chunk_sizes(substeps))

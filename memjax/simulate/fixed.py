@@ -45,7 +45,7 @@ def _increment(policy: Fixed, key, step, channels: int, h) -> Increment:
     return Increment(w, jnp.sqrt(h / 12) * area)
 
 
-class _Place(NamedTuple):
+class Place(NamedTuple):
     """A step: its number, its ends, just inside it, and length [s], and the drive at its ends."""
 
     step: Int[Array, ""]
@@ -56,13 +56,13 @@ class _Place(NamedTuple):
     u1: Float[Array, ""]
 
 
-def _place(stimulus: AbstractStimulus, step, t0, h) -> _Place:
+def place_of(stimulus: AbstractStimulus, step, t0, h) -> Place:
     """The step with a given number, which starts at `t0`."""
     t_start, t_end = t0 + _NUDGE * h, t0 + (1 - _NUDGE) * h
-    return _Place(step, t_start, t_end, h, stimulus(t_start), stimulus(t_end))
+    return Place(step, t_start, t_end, h, stimulus(t_start), stimulus(t_end))
 
 
-def _jump(scaled: Scaled, key, y, place: _Place):
+def _jump(scaled: Scaled, key, y, place: Place):
     """State after the jumps of a step, and the log-probability of what happened."""
     intensity, _, states_after = scaled.jumps(place.t_start, y, place.u0)
     total, h = jnp.sum(intensity), place.h
@@ -138,7 +138,7 @@ def solve_fixed(
     def chunk(carry, place):
         parts, code, logs, record = carry
         step, t0, h = place
-        places = jax.vmap(lambda j: _place(stimulus, step + j, t0 + j.astype(h.dtype) * h, h))
+        places = jax.vmap(lambda j: place_of(stimulus, step + j, t0 + j.astype(h.dtype) * h, h))
         steps = places(jnp.arange(size))
         begin = (parts, jnp.asarray(True), logs, record)
         (parts, converged, logs, record), _ = lax.scan(advance_step, begin, steps)
@@ -165,7 +165,7 @@ def solve_fixed(
 
 
 def _watch(
-    watch: Watch, scaled: Scaled, stimulus, record: tuple, ends: tuple, place: _Place
+    watch: Watch, scaled: Scaled, stimulus, record: tuple, ends: tuple, place: Place
 ) -> tuple:
     """Integrals and memory of events after a step between two states."""
     integrals, memory = record
@@ -180,7 +180,7 @@ def _by_vector(scaled: Scaled, stimulus, key, policy: Fixed) -> Callable:
     channels = len(scaled.channels()) if key is not None else 0
     none = jnp.zeros((len(scaled.scale), 0))
 
-    def advance(parts, place: _Place):
+    def advance(parts, place: Place):
         eq = Equation(
             lambda t, z: scaled.drift(t, z, stimulus(t)),
             lambda t, z: scaled.diffusion(t, z, stimulus(t)) if channels else none.astype(z.dtype),
@@ -197,11 +197,12 @@ def _by_vector(scaled: Scaled, stimulus, key, policy: Fixed) -> Callable:
     return advance
 
 
-def _by_parts(scaled: Scaled, stimulus, key, policy: Fixed) -> Callable:
-    """A semi-implicit step, state by state."""
+def semi_implicit_step(scaled: Scaled, key, policy: Fixed) -> Callable:
+    """A step of `SemiImplicitEuler`, state by state, as a function of scaled states: their ends, not yet projected."""
     channels, method = len(scaled.channels()) if key is not None else 0, policy.method
+    assert isinstance(method, SemiImplicitEuler)
 
-    def advance(parts, place: _Place):
+    def advance(parts, place: Place):
         inc = _increment(policy, key if channels else None, place.step, channels, place.h)
         kick = {k: jnp.zeros_like(x) for k, x in parts.items()}
         if channels:
@@ -211,7 +212,12 @@ def _by_parts(scaled: Scaled, stimulus, key, policy: Fixed) -> Callable:
             return scaled.rates(place.t_end, p, place.u1)
 
         options: dict[str, Any] = dict(linear=scaled.linear, damped=method.damped)
-        end = semi_implicit_euler_step(rates, parts, kick, h=place.h, **options)
-        return scaled.project_parts(end), jnp.asarray(True)
+        return semi_implicit_euler_step(rates, parts, kick, h=place.h, **options)
 
     return advance
+
+
+def _by_parts(scaled: Scaled, stimulus, key, policy: Fixed) -> Callable:
+    """A semi-implicit step, state by state, inside the domain."""
+    step = semi_implicit_step(scaled, key, policy)
+    return lambda parts, place: (scaled.project_parts(step(parts, place)), jnp.asarray(True))

@@ -6,6 +6,13 @@
  * exchange interval, in the first-level cache; lists of what arrives, in order of steps, take the place of arrays of it.
  */
 
+typedef struct { int32_t step, lane; float weight; } Event;
+typedef struct { /* at one receptor: an array over all steps, or lists by groups of lanes */
+    const float *dense;
+    Event *event;
+    int64_t *begin; /* the events of group g are begin[g] to begin[g + 1] */
+} Arrivals;
+
 typedef struct { /* a spike that is due: of a table of connections */
     int32_t table, number, step;
 } Due;
@@ -83,7 +90,7 @@ static int run(XLA_FFI_Buffer **args, XLA_FFI_Buffer **rets, int64_t words) {
         if (IS_DENSE[r]) arrivals[r].dense = dense[d++]->data;
         else fine = fine && deliver(tables, r, groups, &arrivals[r]);
     }
-    if (fine) prepare_uniform(constant, *(int32_t *)args[1]->data, uniform);
+    if (fine) prepare_uniform(constant, *(int32_t *)args[1]->data, STEPS, uniform);
     for (int64_t w = 0; w < words; w++) memset(rets[CARRIES + w]->data, 0, lanes * sizeof(uint32_t));
     for (int64_t g = 0; fine && g < groups; g++) {
         const int64_t lane = g * LANES, n = lanes - lane < LANES ? lanes - lane : LANES;
@@ -131,20 +138,11 @@ static int run(XLA_FFI_Buffer **args, XLA_FFI_Buffer **rets, int64_t words) {
     return fine;
 }
 
-XLA_FFI_Error *memjax_network_kernel(XLA_FFI_CallFrame *frame) {
-    if (frame->extension_start && frame->extension_start->type == XLA_FFI_Extension_Metadata) {
-        XLA_FFI_Metadata *about = ((XLA_FFI_Metadata_Extension *)frame->extension_start)->metadata;
-        about->api_version.major_version = XLA_FFI_API_MAJOR;
-        about->api_version.minor_version = XLA_FFI_API_MINOR;
-        about->traits = 0;
-        return NULL;
-    }
+XLA_FFI_Error *memjax_kernel(XLA_FFI_CallFrame *frame) {
+    if (tell_version(frame)) return NULL;
     if (frame->stage != XLA_FFI_ExecutionStage_EXECUTE) return NULL;
     const uint32_t mode = flush_denormals();
     const int fine = run((XLA_FFI_Buffer **)frame->args.args, (XLA_FFI_Buffer **)frame->rets.rets, frame->rets.size - CARRIES);
     restore(mode);
-    if (fine) return NULL;
-    XLA_FFI_Error_Create_Args error = {
-        XLA_FFI_Error_Create_Args_STRUCT_SIZE, NULL, "no memory for what arrives at neurons", XLA_FFI_Error_Code_RESOURCE_EXHAUSTED};
-    return frame->api->XLA_FFI_Error_Create(&error);
+    return fine ? NULL : no_memory(frame, "no memory for what arrives at neurons");
 }

@@ -11,7 +11,7 @@ import pytest
 import memjax as mj
 from memjax import network as nw
 from memjax.errors import NetworkError
-from memjax.network.compiled import kernel as kernels
+from memjax.compiled import library as kernels
 from memjax.network.exchange_program import _cached_program
 from memjax.neuron import one_memristor
 from tests.network.conftest import neurons, same, spiking
@@ -151,7 +151,7 @@ def test_a_damaged_library_is_built_again(tmp_path, monkeypatch):
             content = bytearray(file.read_bytes())
             content[len(content) // 2] ^= 1
             file.write_bytes(bytes(content))
-        kernels._register.__wrapped__(kernel.source.text, kernels.find_compiler())
+        kernels.register.__wrapped__(kernel.source.text, kernels.find_compiler())
     assert len(built) == 2
 
 

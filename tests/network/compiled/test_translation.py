@@ -7,7 +7,7 @@ import pytest
 from jax import lax
 
 from memjax.network.compiled import Kernel, Shape, kernel_of
-from memjax.network.compiled.kernel import find_compiler
+from memjax.compiled.library import find_compiler
 
 EPS = float(np.finfo(np.float32).eps)
 

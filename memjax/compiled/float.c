@@ -1,28 +1,13 @@
-/* What every kernel begins with: types, and functions of float32 without branches, which compilers make whole vectors of. */
+/* Numbers of float32, and functions of them. */
 
-#include <math.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "xla/ffi/api/c_api.h"
-
+typedef float Real;
 enum { LANES = 64 };
 
-typedef struct { int32_t step, lane; float weight; } Event;
-typedef struct { /* at one receptor: an array over all steps, or lists by groups of lanes */
-    const float *dense;
-    Event *event;
-    int64_t *begin; /* the events of group g are begin[g] to begin[g + 1] */
-} Arrivals;
-
-#ifdef __clang__
-#define WHOLE_VECTORS _Pragma("clang loop vectorize(assume_safety) interleave_count(4)")
-#else
-#define WHOLE_VECTORS _Pragma("GCC ivdep") _Pragma("GCC unroll 4")
-#endif
-
-#define INLINE static inline __attribute__((always_inline))
+#define ONE 1.0f
+#define SQRT sqrtf
+#define FLOOR floorf
+#define CEIL ceilf
+#define ABS fabsf
 
 /* Products that are added round once, on every processor that can: results do not depend on how a compiler sees them. */
 #if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
@@ -31,25 +16,8 @@ typedef struct { /* at one receptor: an array over all steps, or lists by groups
 #define FMA(a, b, c) ((a) * (b) + (c))
 #endif
 
-/* Inputs that decay for long would else be denormal numbers, which cost a hundred times as much; XLA does likewise. */
-#ifdef __SSE__
-static uint32_t flush_denormals(void) {
-    const uint32_t mode = __builtin_ia32_stmxcsr();
-    __builtin_ia32_ldmxcsr(mode | 0x8040);
-    return mode;
-}
-static void restore(uint32_t mode) { __builtin_ia32_ldmxcsr(mode); }
-#else
-static uint32_t flush_denormals(void) { return 0; }
-static void restore(uint32_t mode) { (void)mode; }
-#endif
-
-INLINE float f_of_u(uint32_t x) { float y; memcpy(&y, &x, 4); return y; }
-INLINE uint32_t u_of_f(float x) { uint32_t y; memcpy(&y, &x, 4); return y; }
-INLINE float f_of_i(int32_t x) { float y; memcpy(&y, &x, 4); return y; }
-INLINE int32_t i_of_f(float x) { int32_t y; memcpy(&y, &x, 4); return y; }
-
 INLINE int32_t is_finite(float x) { return (u_of_f(x) & 0x7F800000u) != 0x7F800000u; }
+INLINE int32_t is_nan(float x) { return (u_of_f(x) & 0x7FFFFFFFu) > 0x7F800000u; }
 INLINE float greater(float a, float b) { return a > b ? a : b; }
 INLINE float smaller(float a, float b) { return a < b ? a : b; }
 INLINE float sign_of(float x) { return x > 0 ? 1.0f : (x < 0 ? -1.0f : x); }
@@ -116,6 +84,8 @@ INLINE float tanh_of(float x) {
     float a = expm1_of(-2.0f * fabsf(x)), y = -a / (a + 2.0f);
     return x < 0 ? -y : y;
 }
+
+INLINE float pow_of(float x, float y) { return y == 0 ? 1.0f : exp_of(y * log_of(x)); }
 
 INLINE float sinh_of(float x) {
     float a = fabsf(x), h = exp_of(0.5f * a), e = expm1_of(a);

@@ -8,10 +8,14 @@ from typing import Any
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
 
-KINDS = {"float32": "f", "int32": "i", "uint32": "u", "bool": "b", "float64": "d", "int64": "d"}
-"""Types of numbers that kernels know, by their names in NumPy; those of kind "d" only where they are constants."""
+KINDS = {"float32": "f", "float64": "d", "int32": "i", "uint32": "u", "bool": "b", "int64": "l"}
+"""Types of numbers that kernels know, by their names in NumPy; those of kind "l" only where they are constants."""
 
-_FLOATS = {"f": np.float32, "d": np.float64}
+_HIGHEST = 8
+"""Power, at the most, that is taken by products."""
+
+FLOATS = {"f": np.float32, "d": np.float64}
+"""Kinds of numbers that are not whole. A kernel computes with one of them; the other is known only in constants."""
 
 STEP, LANE = 1, 2
 """Bits of what a number depends on; without either it is the same in all steps and lanes."""
@@ -52,8 +56,9 @@ class Operation:
 
 @dataclass
 class Translation:
-    """Operations so far, in order; equal ones are taken once."""
+    """Operations so far, in order; equal ones are taken once. Numbers that are not whole are of kind `real`."""
 
+    real: str = "f"
     operations: list[Operation] = field(default_factory=list)
     _by_content: dict = field(default_factory=dict)
     _by_name: dict[Name, Operation] = field(default_factory=dict)
@@ -61,8 +66,10 @@ class Translation:
     def add(self, kind: str, template: str, *operands: Atom) -> Name:
         """The result of an operation."""
         key = (kind, template, operands)
-        if kind == "d" or any(x.kind == "d" for x in operands):
-            raise UntranslatableError("operations on numbers of 64 bits")
+        strange = {kind, *(x.kind for x in operands)} - {"i", "u", "b", self.real}
+        if strange:
+            names = {k: n for n, k in KINDS.items()}
+            raise UntranslatableError(f"operations on {names[min(strange)]}")
         if key not in self._by_content:
             level = 0
             for x in operands:
@@ -75,7 +82,7 @@ class Translation:
 
     def _operands(self, x: Atom, template: str) -> tuple[Atom, ...] | None:
         """Operands of a float that is the result of such an operation; None for others."""
-        operation = self._by_name.get(x) if isinstance(x, Name) and x.kind == "f" else None
+        operation = self._by_name.get(x) if isinstance(x, Name) and x.kind in FLOATS else None
         return operation.operands if operation and operation.template == template else None
 
     def factors(self, x: Atom) -> tuple[Atom, ...] | None:
@@ -122,9 +129,10 @@ def _is(x: Atom, value: float) -> bool:
 
 def _known(f: Callable, x: Atom, y: Atom) -> Constant | None:
     """Result of an operation on two numbers that are known, rounded as they are; None for others."""
-    if x.kind not in _FLOATS or not (isinstance(x, Constant) and isinstance(y, Constant)):
+    number = FLOATS.get(x.kind)
+    if number is None or not (isinstance(x, Constant) and isinstance(y, Constant)):
         return None
-    return Constant(x.kind, f(_FLOATS[x.kind](x.value), _FLOATS[x.kind](y.value)).item())
+    return Constant(x.kind, f(number(x.value), number(y.value)).item())
 
 
 def _is_anew(x: Atom) -> bool:
@@ -141,7 +149,7 @@ def _add(t: Translation, x: Atom, y: Atom, sign: int = 1) -> Atom:
     known = _known(np.add if sign > 0 else np.subtract, x, y)
     if known is not None:
         return known
-    if x.kind != "f":
+    if x.kind not in FLOATS:
         return t.add(x.kind, "{} + {}" if sign > 0 else "{} - {}", x, y)
     if _is(y, 0.0):
         return x
@@ -158,8 +166,8 @@ def _add(t: Translation, x: Atom, y: Atom, sign: int = 1) -> Atom:
         # A product that is the same in all steps or lanes is computed once, and only added here.
         factors = t.factors(a) if _is_anew(a) else None
         if factors is not None:
-            return t.add("f", template, *factors, b)
-    return t.add("f", "{} + {}" if sign > 0 else "{} - {}", x, y)
+            return t.add(x.kind, template, *factors, b)
+    return t.add(x.kind, "{} + {}" if sign > 0 else "{} - {}", x, y)
 
 
 def _negative(t: Translation, x: Atom) -> Atom:
@@ -173,7 +181,7 @@ def _multiply(t: Translation, x: Atom, y: Atom) -> Atom:
     known = _known(np.multiply, x, y)
     if known is not None:
         return known
-    if x.kind == "f":
+    if x.kind in FLOATS:
         # 0 times a number is taken as 0: such products are places for tangents that no one asked for.
         for a, b in ((x, y), (y, x)):
             if _is(a, 0.0) or _is(a, 1.0):
@@ -186,21 +194,21 @@ def _multiply(t: Translation, x: Atom, y: Atom) -> Atom:
             # Factors that are the same in all steps or lanes come together, where they are multiplied once.
             for c, d in _both_orders(t.factors(b)):
                 if not (_is_anew(a) or _is_anew(c)) and _is_anew(d):
-                    return t.add("f", "{} * {}", _multiply(t, a, c), d)
+                    return t.add(x.kind, "{} * {}", _multiply(t, a, c), d)
     return t.add(x.kind, "{} * {}", x, y)
 
 
 def _divide(t: Translation, x: Atom, y: Atom) -> Atom:
-    if x.kind != "f":
+    if x.kind not in FLOATS:
         raise UntranslatableError("a division of whole numbers")
     if _is(y, 1.0) or _is(x, 0.0):
         return x
     # By the reciprocal, which other quotients share and which often is the same in all steps: divisions cost most.
     factors = t.factors(y)
     if factors is not None and factors[0] == factors[1]:
-        root = _divide(t, Constant("f", 1.0), factors[0])
+        root = _divide(t, Constant(x.kind, 1.0), factors[0])
         return _multiply(t, x, _multiply(t, root, root))
-    return _multiply(t, x, t.add("f", "1.0f / {}", y))
+    return _multiply(t, x, t.add(x.kind, "ONE / {}", y))
 
 
 def _select(t: Translation, which: Atom, false: Atom, true: Atom) -> Atom:
@@ -211,12 +219,20 @@ def _select(t: Translation, which: Atom, false: Atom, true: Atom) -> Atom:
 
 def _integer_power(t: Translation, x: Atom, y: int) -> Atom:
     if y < 0:
-        return _divide(t, Constant("f", 1.0), _integer_power(t, x, -y))
-    result: Atom = Constant(x.kind, 1.0 if x.kind == "f" else 1)
+        return _divide(t, Constant(x.kind, 1.0), _integer_power(t, x, -y))
+    result: Atom = Constant(x.kind, 1.0 if x.kind in FLOATS else 1)
     while y:
         result = _multiply(t, result, x) if y & 1 else result
         x, y = (_multiply(t, x, x), y >> 1) if y > 1 else (x, 0)
     return result
+
+
+def _power(t: Translation, x: Atom, y: Atom) -> Atom:
+    if isinstance(y, Constant) and abs(y.value) <= _HIGHEST and y.value == int(y.value):
+        return _integer_power(t, x, int(y.value))
+    if isinstance(y, Constant):  # powers of one number have its logarithm in common
+        return t.add(x.kind, "exp_of({})", _multiply(t, t.add(x.kind, "log_of({})", x), y))
+    return t.add(x.kind, "pow_of({}, {})", x, _convert(t, y, x.kind))
 
 
 def _shift(template: str) -> Callable:
@@ -238,17 +254,19 @@ def _compare(sign: str) -> Callable:
 
 def _function(name: str) -> Callable:
     def apply(t: Translation, x: Atom) -> Atom:
-        if x.kind != "f":
+        if x.kind not in FLOATS:
             raise UntranslatableError(f"{name} of whole numbers")
-        return t.add("f", name + "({})", x)
+        return t.add(x.kind, name + "({})", x)
 
     return apply
 
 
 def _extreme(name: str, sign: str) -> Callable:
     def choose(t: Translation, x: Atom, y: Atom) -> Atom:
-        if x.kind == "f":
-            return t.add("f", name + "({}, {})", x, y)
+        if x.kind in FLOATS:
+            # Where the second one is no number, it is the result: bounds come first, so that they hide nothing.
+            first, second = (y, x) if isinstance(y, Constant) else (x, y)
+            return t.add(x.kind, name + "({}, {})", first, second)
         return t.add(x.kind, f"{{}} {sign} {{}} ? {{}} : {{}}", x, y, x, y)
 
     return choose
@@ -271,6 +289,7 @@ _ELEMENTWISE: dict[str, Callable] = {
     "div": _divide,
     "neg": _negative,
     "square": lambda t, x: _multiply(t, x, x),
+    "pow": _power,
     "select_n": _select,
     "max": _extreme("greater", ">"),
     "min": _smallest,
@@ -288,11 +307,11 @@ _ELEMENTWISE: dict[str, Callable] = {
     "eq": _compare("=="),
     "ne": _compare("!="),
     "is_finite": lambda t, x: t.add("b", "is_finite({})", x),
-    "sqrt": _function("sqrtf"),
-    "rsqrt": _function("1.0f / sqrtf"),
-    "floor": _function("floorf"),
-    "ceil": _function("ceilf"),
-    "abs": _function("fabsf"),
+    "sqrt": _function("SQRT"),
+    "rsqrt": _function("ONE / SQRT"),
+    "floor": _function("FLOOR"),
+    "ceil": _function("CEIL"),
+    "abs": _function("ABS"),
     "sign": _function("sign_of"),
     "exp": _function("exp_of"),
     "log": _function("log_of"),
@@ -307,7 +326,7 @@ _ELEMENTWISE: dict[str, Callable] = {
 }
 """Operations on single numbers, by the names of JAX's primitives."""
 
-_C_TYPES = {"f": "float", "i": "int32_t", "u": "uint32_t", "b": "int32_t"}
+_C_TYPES = {"f": "float", "d": "double", "i": "int32_t", "u": "uint32_t", "b": "int32_t"}
 _CALLS = {
     "jit",
     "pjit",
@@ -324,7 +343,7 @@ def _convert(t: Translation, x: Atom, kind: str) -> Atom:
     if x.kind == kind:
         return x
     if isinstance(x, Constant):
-        return Constant(kind, {"f": float, "b": bool}.get(kind, int)(x.value))
+        return Constant(kind, {"f": float, "d": float, "b": bool}.get(kind, int)(x.value))
     return t.add(kind, "{} != 0" if kind == "b" else f"({_C_TYPES[kind]}){{}}", x)
 
 
@@ -446,10 +465,11 @@ def text_of(x: Atom) -> str:
     """An atom in C."""
     if isinstance(x, Name):
         return x.text
-    if x.kind == "f":
+    if x.kind in FLOATS:
         if not math.isfinite(x.value):
             return "NAN" if math.isnan(x.value) else ("INFINITY" if x.value > 0 else "(-INFINITY)")
-        return f"({np.float32(x.value).item().hex()}f)"
+        suffix = "f" if x.kind == "f" else ""
+        return f"({FLOATS[x.kind](x.value).item().hex()}{suffix})"
     if x.kind == "u":
         return f"{x.value}u"
     return "(-2147483647 - 1)" if x.value == -(2**31) else f"({int(x.value)})"

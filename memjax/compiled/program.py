@@ -1,0 +1,277 @@
+"""Operations of a step by what they depend on, and the parts of a kernel's text that follow from them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from .translation import (
+    FLOATS,
+    LANE,
+    STEP,
+    Atom,
+    Constant,
+    Name,
+    Operation,
+    Translation,
+    c_type,
+    kind_of,
+    line_of,
+    literal,
+    text_of,
+    translate,
+)
+
+_FOLDER = Path(__file__).parent
+
+
+def scalar(x: Atom) -> np.ndarray:
+    """An array of one number."""
+    array = np.empty((), object)
+    array[()] = x
+    return array
+
+
+class Constants:
+    """Numbers that a kernel is given with each call and that are the same in all its steps and lanes."""
+
+    def __init__(self, real: str):
+        self.real = real
+        self.values: list[float] = []
+        self._count = 0
+
+    def name(self) -> Name:
+        """The next one, whose value is not known yet."""
+        self._count += 1
+        return Name(self.real, f"k{self._count - 1}", 0)
+
+    def names(self, shape: tuple[int, ...]) -> np.ndarray:
+        """An array of them."""
+        array = np.empty(shape, object)
+        for place in np.ndindex(shape):
+            array[place] = self.name()
+        return array
+
+    def atoms(self, value: Any) -> np.ndarray:
+        """Atoms of a parameter of the equations: 0 and 1 leave operations out, all others are given.
+
+        Other parameters need no other kernel.
+        """
+        array = literal(value)
+        for place in np.ndindex(array.shape):
+            x: Any = array[place]
+            if x.kind == self.real and x.value not in (0.0, 1.0):
+                array[place] = self.name()
+                self.values.append(x.value)
+        return array
+
+
+def trace(
+    lane: Callable, avals: Sequence[Any], inputs: Sequence[np.ndarray], constants: Constants
+) -> tuple[Translation, list]:
+    """Translation of a function of one lane, which gives a flat list of numbers, and its results."""
+    closed = jax.make_jaxpr(lane)(*avals)
+    t = Translation(constants.real)
+    results = translate(t, closed, inputs, [constants.atoms(x) for x in closed.consts])
+    return t, [x.item() for x in results]
+
+
+def join(lines: Sequence[str], indent: int) -> str:
+    """Lines of a block."""
+    return "\n".join(" " * indent + x for x in lines)
+
+
+def _fields(names: Sequence[Name]) -> str:
+    fields = [f"    _Alignas(64) {c_type(x.kind)} {x.text}[LANES];" for x in names]
+    return "\n".join(fields or ["    int nothing;"])
+
+
+def _stored(x: Name) -> str:
+    """Type of a number in JAX's arrays."""
+    return "uint8_t" if x.kind == "b" else c_type(x.kind)
+
+
+@dataclass(frozen=True)
+class Program:
+    """A step of one lane.
+
+    Parameters
+    ----------
+    translation : Translation
+        Its operations.
+    owns, states : list of Name
+        What each lane has in all steps, and from step to step.
+    places : dict of Name to str
+        What each step has, and how it reads in C.
+    inputs : dict of Name to str
+        What each lane has in each step beside its states, and how it reads in C.
+    results : list of Atom
+        All that is needed: the states after the step first.
+    """
+
+    translation: Translation
+    owns: Sequence[Name]
+    states: Sequence[Name]
+    places: dict[Name, str]
+    inputs: dict[Name, str]
+    results: Sequence[Atom]
+
+    @property
+    def real(self) -> str:
+        """Kind of its numbers."""
+        return self.translation.real
+
+    @cached_property
+    def by_level(self) -> dict[int, list[Operation]]:
+        """Operations that are needed, in order, by what they depend on."""
+        used = self.translation.used(self.results)
+        return {k: [x for x in used if x.name.level == k] for k in range(4)}
+
+    @cached_property
+    def _needed(self) -> set[Name]:
+        """What a lane needs in each step of numbers that were computed before: once a call, a step, a lane."""
+        operands = {
+            x for o in self.by_level[STEP | LANE] for x in o.operands if isinstance(x, Name)
+        }
+        return operands | {x for x in self.results if isinstance(x, Name)}
+
+    @cached_property
+    def same(self) -> list[Name]:
+        """Numbers that are the same in all steps and lanes."""
+        return sorted((x for x in self._needed if x.level == 0), key=lambda x: x.text)
+
+    @cached_property
+    def uniform(self) -> list[Name]:
+        """Numbers of each step."""
+        names = [*self.places, *(o.name for o in self.by_level[STEP])]
+        return [x for x in names if x in self._needed]
+
+    @cached_property
+    def fixed(self) -> list[Name]:
+        """Numbers of each lane that are computed once."""
+        return [o.name for o in self.by_level[LANE] if o.name in self._needed]
+
+    def prelude(self) -> str:
+        """What every kernel begins with."""
+        functions = "float.c" if self.real == "f" else "double.c"
+        return "\n".join((_FOLDER / x).read_text() for x in ("prelude.c", functions))
+
+    def types(self) -> str:
+        """Own, Carry and Uniform: what each lane has in all steps, from step to step, and what each step has."""
+        uniform = [f"    {c_type(x.kind)} {x.text};" for x in self.same]
+        uniform += [f"    {c_type(x.kind)} {x.text}[STEPS];" for x in self.uniform]
+        return f"""
+typedef struct {{ /* of each lane, in all steps */
+{_fields([*self.owns, *self.fixed])}
+}} Own;
+typedef struct {{ /* of each lane, from step to step */
+{_fields(self.states)}
+    _Alignas(64) int32_t broken[LANES]; /* whether a state has not been finite */
+}} Carry;
+typedef struct {{ /* of all lanes, some of each step */
+{chr(10).join(uniform or ["    int nothing;"])}
+}} Uniform;
+"""
+
+    def _of_parameters(self) -> str:
+        """What depends on parameters only."""
+        used = {x for level in self.by_level.values() for o in level for x in o.operands}
+        used |= set(self.results)
+        given = [x for x in used if isinstance(x, Name) and x.level == 0 and x.text[0] == "k"]
+        lines = [
+            f"const Real {x.text} = constant[{x.text[1:]}];"
+            for x in sorted(given, key=lambda x: x.text)
+        ]
+        return join([*lines, "(void)constant;", *map(line_of, self.by_level[0])], 4)
+
+    def prepare_uniform(self, arguments: str) -> str:
+        """A function that computes what is the same in all lanes, for `count` steps from step number `first` on."""
+        places = [f"const {c_type(x.kind)} {x.text} = {read};" for x, read in self.places.items()]
+        places += [f"(void){x.text};" for x in self.places]
+        stores = [f"u->{x.text}[t] = {x.text};" for x in self.uniform]
+        return f"""
+static void prepare_uniform(const Real *constant, {arguments}, int32_t count, Uniform *u) {{
+{self._of_parameters()}
+{join([f"u->{x.text} = {x.text};" for x in self.same], 4)}
+    for (int32_t t = 0; t < count; t++) {{
+        (void)u;
+{join([*places, *map(line_of, self.by_level[STEP]), *stores], 8)}
+    }}
+}}
+"""
+
+    def load_block(self) -> str:
+        """A function that reads some lanes, those beyond the last one like it; and computes what is theirs in all steps."""
+        copies = [("own", k, "o", x) for k, x in enumerate(self.owns)]
+        copies += [("carry", k, "c", x) for k, x in enumerate(self.states)]
+        loads = [
+            f"{struct}->{x.text}[j] = ((const {_stored(x)} *){where}[{k}]->data)[lane + (j < n ? j : n - 1)];"
+            for where, k, struct, x in copies
+        ]
+        names = [f"const {c_type(x.kind)} {x.text} = o->{x.text}[j];" for x in self.owns]
+        stores = [f"o->{x.text}[j] = {x.text};" for x in self.fixed]
+        return f"""
+static void load_block(const Real *constant, XLA_FFI_Buffer **own, XLA_FFI_Buffer **carry, int64_t lane, int64_t n,
+                       Own *o, Carry *c) {{
+    (void)own;
+    for (int64_t j = 0; j < LANES; j++) {{
+{join(loads, 8)}
+        c->broken[j] = 0;
+    }}
+{self._of_parameters()}
+    for (int j = 0; j < LANES; j++) {{
+{join([*names, *map(line_of, self.by_level[LANE]), *stores], 8)}
+    }}
+}}
+"""
+
+    def advance_block(self, arguments: str, finish: Sequence[str], before: str, after: str) -> str:
+        """A function that advances some lanes by a step; `finish` is done in each of them at its end."""
+        names = [
+            f"const {c_type(x.kind)} {x.text} = o->{x.text}[j];" for x in [*self.owns, *self.fixed]
+        ]
+        names += [f"const {c_type(x.kind)} {x.text} = c->{x.text}[j];" for x in self.states]
+        names += [f"const {c_type(x.kind)} {x.text} = {read};" for x, read in self.inputs.items()]
+        shared = [f"const {c_type(x.kind)} {x.text} = u->{x.text};" for x in self.same]
+        shared += [f"const {c_type(x.kind)} {x.text} = u->{x.text}[t];" for x in self.uniform]
+        stores = [
+            f"c->{x.text}[j] = {text_of(end)};"
+            for x, end in zip(self.states, self.results, strict=False)
+            if end != x or isinstance(end, Constant)
+        ]
+        body = [*names, *map(line_of, self.by_level[STEP | LANE]), *stores, *finish]
+        return f"""
+static inline {arguments} {{
+    (void)u, (void)t, (void)o;
+    {before}
+{join(shared, 4)}
+WHOLE_VECTORS
+    for (int j = 0; j < LANES; j++) {{
+{join(body, 8)}
+    }}
+    {after}
+}}
+"""
+
+    def store_states(self, where: str) -> list[str]:
+        """Assignments of the states of lane `j` of a block to arrays."""
+        return [
+            f"(({_stored(x)} *){where.format(k)})[lane + j] = c->{x.text}[j];"
+            for k, x in enumerate(self.states)
+        ]
+
+
+def names_of(avals: Sequence[Any], prefix: str, level: int) -> list[Name]:
+    """A name for each number of a lane or a step."""
+    return [Name(kind_of(x.dtype), f"{prefix}{k}", level) for k, x in enumerate(avals)]
+
+
+def real_of(dtype: Any) -> str:
+    """Kind of numbers with which a kernel of this precision computes; see `FLOATS`."""
+    kind = kind_of(dtype)
+    assert kind in FLOATS
+    return kind

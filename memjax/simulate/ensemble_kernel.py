@@ -1,0 +1,231 @@
+"""Ensembles in equal semi-implicit steps by a kernel in C, generated from the equations of a lane.
+
+Where no compiler of C is at hand, on other devices than the CPU, with jumps, events or integrals, or where the equations
+hold what has no translation, the program of XLA does the same; so it does where derivatives are taken.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.core
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from ..compiled.library import build, register
+from ..compiled.program import Constants, Program, join, names_of, real_of, scalar, trace
+from ..compiled.translation import LANE, STEP, Name, UntranslatableError, kind_of, text_of
+from ..cores import usable_cores
+from ..policy import Fixed
+from ..result import Result
+from ..scaling import Scaled
+from ..solver import SemiImplicitEuler
+from .fixed import Place, chunk_sizes, place_of, semi_implicit_step
+from .solution import Solution
+
+_FOLDER = Path(__file__).parent
+
+_STEPS = 256
+"""Steps of a block of lanes before the next one's turn: what all lanes share is computed once for so many."""
+
+_PLACES = 2**17
+"""Steps, about, whose drives are held in memory at once."""
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """All steps of an ensemble, as a call by XLA.
+
+    Parameters
+    ----------
+    target : str
+        Name of the call.
+    """
+
+    target: str
+
+    def __call__(self, constants, place: Place, own: Any, y, rows: int) -> tuple:
+        """Vectors at so many rows, and whether each lane has ever not been finite.
+
+        Parameters
+        ----------
+        constants : Float[Array, " constants"]
+            Numbers of the system.
+        place : Place
+            Of all steps.
+        own : PyTree
+            Constants of the lanes.
+        y : Float[Array, "lanes n"]
+            Vector of each lane at the start.
+        """
+        columns = list(y.T)
+        number = place.step.reshape(-1)[0].astype(jnp.int32)
+        steps = [jnp.asarray(x).reshape(-1) for x in place[1:]]
+        arguments = [constants, number, jnp.int32(usable_cores()), *steps]
+        arguments += [*jax.tree.leaves(own), *columns]
+        lanes, dtype = y.shape[0], y.dtype
+        shapes = [jax.ShapeDtypeStruct((rows, lanes), dtype)] * len(columns)
+        shapes += [jax.ShapeDtypeStruct((lanes,), dtype)] * len(columns)
+        shapes += [jax.ShapeDtypeStruct((lanes,), np.int32)]
+        results = jax.ffi.ffi_call(self.target, shapes)(*arguments)
+        return jnp.stack(results[: len(columns)], axis=-1), results[-1] != 0
+
+
+def takes_kernel(scaled: Scaled, grid: Any, y0: Any, policy: Fixed) -> bool:
+    """Whether a kernel may solve a batch: on a CPU, in steps that have one, and where nothing is traced."""
+    return (
+        jax.default_backend() == "cpu"
+        and isinstance(policy.method, SemiImplicitEuler)
+        and grid.watch is None
+        and not (grid.keys is not None and scaled.has_jumps)
+        and not any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves((scaled, grid, y0)))
+    )
+
+
+def kernel_of(scaled: Scaled, values: Any, key: Any, policy: Fixed, dtype: Any, change: Callable):
+    """The kernel of a lane's step; why there is none, where there is none.
+
+    Parameters
+    ----------
+    scaled : Scaled
+        The system, whose arrays are the same in all lanes.
+    values, key : PyTree
+        What each lane has: descriptions of scalars.
+    policy : Fixed
+        Of `SemiImplicitEuler`.
+    dtype
+        Of states.
+    change : callable
+        ``change(scaled, values)`` is the system of a lane.
+    """
+    return build(
+        lambda: _text(scaled, values, key, policy, dtype, change),
+        lambda text, compiler: Kernel(register(text, compiler, real_of(dtype))),
+    )
+
+
+def _text(scaled: Scaled, values, key, policy: Fixed, dtype, change: Callable) -> str:
+    """All of the kernel."""
+    arrays, rest = eqx.partition(scaled, eqx.is_array)
+    real = real_of(dtype)
+    leaves = [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in jax.tree.leaves(arrays)]
+    if any(kind_of(x.dtype) != real for x in leaves):
+        raise UntranslatableError("parameters that are whole numbers")
+    tree, own_tree = jax.tree.structure(arrays), jax.tree.structure((values, key))
+    owned = [jax.ShapeDtypeStruct((), x.dtype) for x in jax.tree.leaves((values, key))]
+    vector = jax.ShapeDtypeStruct((len(scaled.scale),), dtype)
+    place = Place(jax.ShapeDtypeStruct((), np.int32), *[jax.ShapeDtypeStruct((), dtype)] * 5)
+
+    def lane(leaves, own, y, place):
+        system = eqx.combine(jax.tree.unflatten(tree, leaves), rest)
+        own_values, words = jax.tree.unflatten(own_tree, own)
+        system = change(system, own_values)
+        end = semi_implicit_step(system, words, policy)(system.split(y), place)
+        return [*system.join(system.project_parts(end)), *system.join(end)]
+
+    constants = Constants(real)
+    given = [constants.names(x.shape) for x in leaves]
+    states = [Name(real, f"in{k}", STEP | LANE) for k in range(vector.shape[0])]
+    at = [Name("i", "number", STEP), *(Name(real, f"place{k}", STEP) for k in range(5))]
+    owns = names_of(owned, "own", LANE)
+    inputs = [*given, *map(scalar, owns), np.array(states, object), *map(scalar, at)]
+    t, results = trace(lane, (leaves, owned, vector, place), inputs, constants)
+    if constants.values:
+        raise UntranslatableError("arrays that are no parameters")
+    program = Program(
+        translation=t,
+        owns=owns,
+        states=states,
+        places={at[0]: "number0 + (int32_t)(s + t)"}
+        | {x: f"((const Real *)places[{k}]->data)[s + t]" for k, x in enumerate(at[1:])},
+        inputs={},
+        results=results,
+    )
+    before_bounds = results[len(states) :]
+    finish = [f"c->broken[j] |= is_nan({text_of(x)});" for x in before_bounds]
+    finite = " & ".join(f"is_finite(c->{x.text}[j])" for x in states)
+    parts = [
+        program.prelude(),
+        f"enum {{ STEPS = {_STEPS}, PLACES = 5, OWNS = {len(owns)}, CARRIES = {len(states)} }};",
+        program.types(),
+        program.prepare_uniform("XLA_FFI_Buffer **places, int64_t s, int32_t number0"),
+        program.load_block(),
+        f"""
+static void store_states(XLA_FFI_Buffer **rets, int64_t lane, int64_t n, const Carry *c) {{
+    for (int64_t j = 0; j < n; j++) {{
+{join(program.store_states("rets[{}]->data"), 8)}
+    }}
+}}
+
+INLINE int has_numbers(const Carry *c, int64_t j) {{ return {finite}; }}
+""",
+        program.advance_block(
+            "void advance_block(const Uniform *u, int32_t t, const Own *o, Carry *restrict c)",
+            finish,
+            "",
+            "",
+        ),
+        (_FOLDER / "ensemble_kernel.c").read_text(),
+    ]
+    return "\n".join(parts)
+
+
+def solve_by_kernel(
+    scaled: Scaled, grid: Any, y0, first, substeps: int, policy: Fixed, change: Callable
+) -> Solution | str:
+    """What `solve_fixed` gives for all lanes; why there is no kernel, where there is none."""
+    own = jax.tree.map(lambda x: jax.ShapeDtypeStruct((), x.dtype), (grid.values, grid.keys))
+    kernel = kernel_of(scaled, *own, policy, y0.dtype, change)
+    if isinstance(kernel, str):
+        return kernel
+    arrays = [jnp.ravel(x) for x in jax.tree.leaves(eqx.filter(scaled, eqx.is_array))]
+    constants = jnp.concatenate([*arrays, jnp.zeros(1, y0.dtype)])
+    chunks, size = chunk_sizes(substeps)
+    each, count = chunks * size, grid.rows.shape[1] - 1
+    together = min(max(_PLACES // each, 1), count)
+    # Stretches of one length are one call; rows of no duration fill up the last one.
+    padded = -(-count // together) * together
+
+    def places(stimulus, t0, t1, step):
+        h = (t1 - t0) / each
+        begin = size * jnp.arange(chunks)
+
+        def steps(k):
+            t = t0 + k.astype(h.dtype) * h
+            one = lambda j: place_of(stimulus, step + k + j, t + j.astype(h.dtype) * h, h)  # noqa: E731
+            return jax.vmap(one)(jnp.arange(size))
+
+        return jax.vmap(steps)(begin)
+
+    def sweep(stimulus, rows, own, y):
+        rows = jnp.concatenate([rows, jnp.repeat(rows[-1:], padded - count)])
+        begin = first + each * jnp.arange(padded)
+
+        def stretch(y, part):
+            place = jax.vmap(places, (None, 0, 0, 0))(stimulus, *part)
+            ys, broken = kernel(constants, place, own, y, together)
+            return ys[-1], (ys, broken)
+
+        parts = [x.reshape(-1, together) for x in (rows[:-1], rows[1:], begin)]
+        if len(parts[0]) == 1:
+            _, (ys, broken) = stretch(y, [x[0] for x in parts])
+            return ys, broken
+        _, (ys, broken) = lax.scan(stretch, y, parts)
+        return ys.reshape(padded, *ys.shape[2:])[:count], jnp.any(broken, axis=0)
+
+    lanes = (grid.stimuli, grid.rows, *(jax.tree.map(lambda x: x.T, (grid.values, grid.keys)),))
+    lanes = (*lanes, jnp.swapaxes(y0, 0, 1))
+    if len(grid.rows) == 1:
+        one = sweep(*jax.tree.map(lambda x: x[0], lanes))
+        ys, broken = jax.tree.map(lambda x: x[None], one)
+    else:
+        ys, broken = lax.map(lambda x: sweep(*x), lanes)
+    broken = broken.T
+    code = jnp.where(broken, Result.not_finite, 0)
+    total = jnp.full_like(code, each * count)
+    y = jnp.transpose(ys, (2, 0, 1, 3))
+    return Solution(y, code, total, jnp.zeros_like(total), jnp.zeros(code.shape, y.dtype))

@@ -11,6 +11,7 @@ from scipy.linalg import cho_factor, cho_solve, solve_triangular
 _LENGTHS = (1.0, 2.0, 4.0)
 # Variances of the surface about a plane that are tried, in units of the variance of the noise.
 _SIGNALS = tuple(10.0**k for k in range(-1, 5))
+_FEW = 256  # points by which most places are seen to be known well
 _LEAST = 1e-6  # variance of a coordinate that was not varied, and of a surface, at the least
 
 
@@ -52,12 +53,17 @@ class Surface:
         covariance = self.shape.signal * np.exp(-0.5 * near / self.shape.length**2)
         factor = cho_factor(covariance + np.diag(1 / weight))
         # Generalised least squares for the plane; the process passes through what the plane leaves.
-        whole = cho_solve(factor, np.concatenate([plane, values], axis=1))
-        apart = plane.shape[1]
-        self.inverse, self.trend = cho_solve(factor, np.eye(len(x))), whole[:, :apart]
-        self.spread = np.linalg.inv(plane.T @ self.trend)
-        self.slopes = self.spread @ (plane.T @ whole[:, apart:])
-        self.pulls = self.shape.signal * (whole[:, apart:] - whole[:, :apart] @ self.slopes)
+        self.variance = _Variance(x, plane, factor, self.shape)
+        whole, trend = cho_solve(factor, values), self.variance.trend
+        self.slopes = self.variance.spread @ (plane.T @ whole)
+        self.pulls = self.shape.signal * (whole - trend @ self.slopes)
+        some = np.linspace(0, len(x) - 1, min(len(x), _FEW)).astype(int)
+        own = cho_factor(covariance[np.ix_(some, some)] + np.diag(1 / weight[some]))
+        self.few = _Variance(x[some], plane[some], own, self.shape)
+        # Each coordinate times the pulls, one beside the other: slopes are one product of matrices.
+        moments = x[:, :, None] * self.pulls[:, None]
+        self.moments = np.concatenate([self.pulls, moments.reshape(len(x), -1)], axis=1)
+        self.back = np.linalg.inv(self.root)
 
     def _white(self, z: Float[np.ndarray, "points n"]) -> Float[np.ndarray, "points n"]:
         """Coordinates in which the points are spread alike in all directions."""
@@ -67,14 +73,15 @@ class Surface:
         self, z: Float[np.ndarray, "points n"]
     ) -> tuple[Float[np.ndarray, "points values"], Float[np.ndarray, "points values n"]]:
         """Values and slopes at points."""
-        x, u = self.points, self._white(z)
-        near = np.exp(-0.5 * _squared_distances(u, x) / self.shape.length**2)
-        values = _plane(u) @ self.slopes + near @ self.pulls
+        u = self._white(z)
+        near = np.exp(-0.5 * _squared_distances(u, self.points) / self.shape.length**2)
+        pulls = (near @ self.moments).reshape(len(u), 1 + u.shape[1], -1)
+        values = _plane(u) @ self.slopes + pulls[:, 0]
         # The derivative of each bell is itself times the way to its middle.
-        bent = [(near * (x[None, :, k] - u[:, k : k + 1])) @ self.pulls for k in range(u.shape[1])]
-        slopes = np.stack(bent, axis=-1) / self.shape.length**2 + self.slopes[1:].T
+        bent = (pulls[:, 1:] - u[:, :, None] * pulls[:, :1]) / self.shape.length**2
+        slopes = np.moveaxis(bent + self.slopes[1:], 1, 2)
         # From white coordinates back to those of the points.
-        return values, slopes @ np.linalg.inv(self.root)
+        return values, slopes @ self.back
 
     def deviation(
         self, z: Float[np.ndarray, "points n"]
@@ -83,17 +90,50 @@ class Surface:
 
         That of universal kriging: of the process where points are far, and of the plane beneath it.
         """
-        x, u = self.points, self._white(z)
-        near = self.shape.signal * np.exp(-0.5 * _squared_distances(u, x) / self.shape.length**2)
+        deviation, slope = self.variance(self._white(z))
+        return deviation, slope @ self.back
+
+    def beyond(
+        self, z: Float[np.ndarray, "points n"]
+    ) -> tuple[Float[np.ndarray, " points"], Float[np.ndarray, "points n"]]:
+        """By how much points are known worse than by one simulation [its standard deviation], and the slope.
+
+        Some of the points that were simulated leave a larger deviation than all of them: where it is small enough with
+        these, the others are not asked.
+        """
+        u = self._white(z)
+        over, slopes = np.zeros(len(u)), np.zeros(u.shape)
+        far = np.flatnonzero(self.few(u)[0] > 1)
+        if len(far):
+            deviation, slope = self.variance(u[far])
+            over[far], slopes[far] = (
+                np.maximum(deviation - 1, 0.0),
+                slope * (deviation > 1)[:, None],
+            )
+        return over, slopes @ self.back
+
+
+class _Variance:
+    """The deviation of universal kriging: of the process where points are far, and of the plane beneath it."""
+
+    def __init__(self, points, plane, factor, shape: Shape):
+        self.points, self.shape = points, shape
+        self.inverse = cho_solve(factor, np.eye(len(points)))
+        self.trend = self.inverse @ plane
+        self.spread = np.linalg.inv(plane.T @ self.trend)
+
+    def __call__(self, u: Float[np.ndarray, "points n"]) -> tuple[np.ndarray, np.ndarray]:
+        """Standard deviation at white coordinates, in units of that of one simulation, and its slope."""
+        x, length = self.points, self.shape.length
+        near = self.shape.signal * np.exp(-0.5 * _squared_distances(u, x) / length**2)
         known, off = near @ self.inverse, _plane(u) - near @ self.trend
         tilt = off @ self.spread
         variance = self.shape.signal - np.sum(near * known, axis=1) + np.sum(tilt * off, axis=1)
         deviation = np.sqrt(np.maximum(variance, _LEAST))
         # Half the derivative of the variance; over the deviation it is that of the root.
         pull = near * (known + tilt @ self.trend.T)
-        toward = (pull @ x - u * pull.sum(axis=1, keepdims=True)) / self.shape.length**2
-        slope = tilt[:, 1:] - toward
-        return deviation, slope / deviation[:, None] @ np.linalg.inv(self.root)
+        toward = (pull @ x - u * pull.sum(axis=1, keepdims=True)) / length**2
+        return deviation, (tilt[:, 1:] - toward) / deviation[:, None]
 
 
 class Surfaces:
@@ -148,9 +188,9 @@ class Surfaces:
         self, z: Float[np.ndarray, "points n"]
     ) -> tuple[Float[np.ndarray, "points groups"], Float[np.ndarray, "points groups n"]]:
         """By how much each group is known worse than by one simulation [its standard deviation], and the slope."""
-        deviation, slopes = self.deviation(z)
-        over = deviation - 1
-        return np.maximum(over, 0.0), slopes * (over > 0)[..., None]
+        pairs = [p.beyond(z[:, a]) for p, a in zip(self.parts, self.acting, strict=True)]
+        over = np.stack([d for d, _ in pairs], axis=1)
+        return over, self._slopes([s[:, None] for _, s in pairs])
 
     def _slopes(self, slopes: Sequence[np.ndarray]) -> np.ndarray:
         """Slopes of all groups, one after the other; zero by coordinates that do not act."""

@@ -1,1 +1,1 @@
-"""Equations in C: what JAX traces of a step on single numbers, translated, built by a compiler of C and called by XLA."""
+"""Equations in C: what JAX traces of a step, translated number by number, built by a compiler of C, called by XLA."""

@@ -37,7 +37,8 @@ INLINE float exp_of(float x) {
     p = FMA(p, r * r, r) + 1.0f;
     float z = p * f_of_i(((int32_t)n + 127) << 23);
     z = x < -87.0f ? 0.0f : z;
-    return x > 88.5f ? INFINITY : z;
+    z = x > 88.5f ? INFINITY : z;
+    return is_nan(x) ? x : z;
 }
 
 /* log x to 1.5e-7 of its size: exponent, and a polynomial of what is left between root 1/2 and root 2. */

@@ -31,7 +31,7 @@ What is not finite is looked for in the bits of the states at the end of each st
 """
 
 _FLAGS_BY_KIND = {"f": ["-fschedule-insns"], "d": []}
-"""Scheduling before registers are given out: a fifth less time in float32, a quarter more in float64 (gcc 12, AVX-512)."""
+"""Scheduling before registers are given out takes a fifth less time in float32, a quarter more in float64 (gcc 12)."""
 
 _SECONDS = 120.0
 """After which a compiler is given up."""

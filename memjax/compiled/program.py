@@ -18,6 +18,7 @@ from .translation import (
     Name,
     Operation,
     Translation,
+    UntranslatableError,
     c_type,
     kind_of,
     line_of,
@@ -205,7 +206,7 @@ static void prepare_uniform(const Real *constant, {arguments}, int32_t count, Un
 """
 
     def load_block(self) -> str:
-        """A function that reads some lanes, those beyond the last one like it; and computes what is theirs in all steps."""
+        """A function that reads some lanes, those beyond the last one like it, and computes what is theirs in all steps."""
         copies = [("own", k, "o", x) for k, x in enumerate(self.owns)]
         copies += [("carry", k, "c", x) for k, x in enumerate(self.states)]
         loads = [
@@ -273,5 +274,6 @@ def names_of(avals: Sequence[Any], prefix: str, level: int) -> list[Name]:
 def real_of(dtype: Any) -> str:
     """Kind of numbers with which a kernel of this precision computes; see `FLOATS`."""
     kind = kind_of(dtype)
-    assert kind in FLOATS
+    if kind not in FLOATS:
+        raise UntranslatableError(f"states of type {dtype}")
     return kind

@@ -19,7 +19,8 @@ from ..policy import Fixed, check
 from ..result import Result
 from ..scaling import Scaled
 from ..simulate import is_noisy, outputs_and_states, solve_fixed
-from ..simulate.batch import wide_loop_options, with_values
+from ..simulate.batch import wide_loop_options
+from ..simulate.fixed import with_values
 from ..solver import SemiImplicitEuler
 from ..stimulus import Sampled
 from ..stimulus.base import is_traced

@@ -1,7 +1,7 @@
 """Many solves at once: members times sweeps of one system."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -11,7 +11,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..circuit import replace_values
 from ..compile_cache import cached_jit, jit_with_options
 from ..errors import PolicyError
 from ..memory import check_size
@@ -25,7 +24,7 @@ from .adaptive import solve_adaptive, solve_stiff
 from .diffrax import solve_by_diffrax
 from .ensemble_kernel import solve_by_kernel, takes_kernel
 from .events import locate_events
-from .fixed import chunk_sizes, solve_fixed
+from .fixed import chunk_sizes, solve_fixed, with_values
 from .solution import Solution, add_watch_results
 
 _CHUNKS = 25
@@ -67,13 +66,6 @@ class Grid(eqx.Module):
         stimuli, rows, watch = jax.tree.map(lambda x: x[numbers], leaves)
         values, keys = jax.tree.map(lambda x: x[:, numbers], (self.values, self.keys))
         return Grid(stimuli, rows, values, keys, watch)
-
-
-def with_values(scaled: Scaled, values: Mapping[str, Array]) -> Scaled:
-    """The system with some parameters of its device or elements replaced."""
-    if not values:
-        return scaled
-    return Scaled(replace_values(scaled.system, values), scaled.env)
 
 
 def map_lanes(run: Callable, grid: Grid, *extra: Any) -> Any:
@@ -162,7 +154,7 @@ def wide_loop_options() -> dict[str, Any]:
 def _fixed_steps(scaled, grid, y0, record, first, substeps, policy, by_kernel):
     """Solve from the first of the rows, where each sweep stands, to the others; by a kernel where there is one."""
     if by_kernel:
-        solution = solve_by_kernel(scaled, grid, y0, first, substeps, policy, with_values)
+        solution = solve_by_kernel(scaled, grid, y0, first, substeps, policy)
         if not isinstance(solution, str):
             return solution
 

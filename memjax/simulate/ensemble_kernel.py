@@ -1,10 +1,9 @@
 """Ensembles in equal semi-implicit steps by a kernel in C, generated from the equations of a lane.
 
-Where no compiler of C is at hand, on other devices than the CPU, with jumps, events or integrals, or where the equations
-hold what has no translation, the program of XLA does the same; so it does where derivatives are taken.
+Where no compiler of C is at hand, on other devices than the CPU, with jumps, events or integrals, or where the
+equations hold what has no translation, the program of XLA does the same; so it does where derivatives are taken.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from ..policy import Fixed
 from ..result import Result
 from ..scaling import Scaled
 from ..solver import SemiImplicitEuler
-from .fixed import Place, chunk_sizes, place_of, semi_implicit_step
+from .fixed import Place, chunk_sizes, place_of, semi_implicit_step, with_values
 from .solution import Solution
 
 _FOLDER = Path(__file__).parent
@@ -86,7 +85,7 @@ def takes_kernel(scaled: Scaled, grid: Any, y0: Any, policy: Fixed) -> bool:
     )
 
 
-def kernel_of(scaled: Scaled, values: Any, key: Any, policy: Fixed, dtype: Any, change: Callable):
+def kernel_of(scaled: Scaled, values: Any, key: Any, policy: Fixed, dtype: Any):
     """The kernel of a lane's step; why there is none, where there is none.
 
     Parameters
@@ -99,16 +98,14 @@ def kernel_of(scaled: Scaled, values: Any, key: Any, policy: Fixed, dtype: Any, 
         Of `SemiImplicitEuler`.
     dtype
         Of states.
-    change : callable
-        ``change(scaled, values)`` is the system of a lane.
     """
     return build(
-        lambda: _text(scaled, values, key, policy, dtype, change),
+        lambda: _text(scaled, values, key, policy, dtype),
         lambda text, compiler: Kernel(register(text, compiler, real_of(dtype))),
     )
 
 
-def _text(scaled: Scaled, values, key, policy: Fixed, dtype, change: Callable) -> str:
+def _text(scaled: Scaled, values, key, policy: Fixed, dtype) -> str:
     """All of the kernel."""
     arrays, rest = eqx.partition(scaled, eqx.is_array)
     real = real_of(dtype)
@@ -123,7 +120,7 @@ def _text(scaled: Scaled, values, key, policy: Fixed, dtype, change: Callable) -
     def lane(leaves, own, y, place):
         system = eqx.combine(jax.tree.unflatten(tree, leaves), rest)
         own_values, words = jax.tree.unflatten(own_tree, own)
-        system = change(system, own_values)
+        system = with_values(system, own_values)
         end = semi_implicit_step(system, words, policy)(system.split(y), place)
         return [*system.join(system.project_parts(end)), *system.join(end)]
 
@@ -175,11 +172,11 @@ INLINE int has_numbers(const Carry *c, int64_t j) {{ return {finite}; }}
 
 
 def solve_by_kernel(
-    scaled: Scaled, grid: Any, y0, first, substeps: int, policy: Fixed, change: Callable
+    scaled: Scaled, grid: Any, y0, first, substeps: int, policy: Fixed
 ) -> Solution | str:
     """What `solve_fixed` gives for all lanes; why there is no kernel, where there is none."""
     own = jax.tree.map(lambda x: jax.ShapeDtypeStruct((), x.dtype), (grid.values, grid.keys))
-    kernel = kernel_of(scaled, *own, policy, y0.dtype, change)
+    kernel = kernel_of(scaled, *own, policy, y0.dtype)
     if isinstance(kernel, str):
         return kernel
     arrays = [jnp.ravel(x) for x in jax.tree.leaves(eqx.filter(scaled, eqx.is_array))]

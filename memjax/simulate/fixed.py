@@ -1,6 +1,6 @@
 """Solves in equal steps between rows of output, with noise and jumps from counters."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, Int
 
+from ..circuit import replace_values
 from ..noise import Words, areas, increments, uniform
 from ..policy import Fixed
 from ..result import Result
@@ -43,6 +44,13 @@ def _increment(policy: Fixed, key, step, channels: int, h) -> Increment:
     area = areas(key, step, channels=channels, dtype=h.dtype, kind=kind)
     # Space-time area: independent of the increment, with variance h / 12.
     return Increment(w, jnp.sqrt(h / 12) * area)
+
+
+def with_values(scaled: Scaled, values: Mapping[str, Array]) -> Scaled:
+    """The system with some parameters of its device or elements replaced."""
+    if not values:
+        return scaled
+    return Scaled(replace_values(scaled.system, values), scaled.env)
 
 
 class Place(NamedTuple):
@@ -199,8 +207,8 @@ def _by_vector(scaled: Scaled, stimulus, key, policy: Fixed) -> Callable:
 
 def semi_implicit_step(scaled: Scaled, key, policy: Fixed) -> Callable:
     """A step of `SemiImplicitEuler`, state by state, as a function of scaled states: their ends, not yet projected."""
-    channels, method = len(scaled.channels()) if key is not None else 0, policy.method
-    assert isinstance(method, SemiImplicitEuler)
+    channels = len(scaled.channels()) if key is not None else 0
+    damped = getattr(policy.method, "damped", False)
 
     def advance(parts, place: Place):
         inc = _increment(policy, key if channels else None, place.step, channels, place.h)
@@ -211,7 +219,7 @@ def semi_implicit_step(scaled: Scaled, key, policy: Fixed) -> Callable:
         def rates(p):
             return scaled.rates(place.t_end, p, place.u1)
 
-        options: dict[str, Any] = dict(linear=scaled.linear, damped=method.damped)
+        options: dict[str, Any] = dict(linear=scaled.linear, damped=damped)
         return semi_implicit_euler_step(rates, parts, kick, h=place.h, **options)
 
     return advance

@@ -27,7 +27,7 @@ from ..scaling import Scaled
 from ..stimulus import AbstractStimulus, Drives, Sampled, staircase
 from ..system import AbstractSystem, Environment, NoNoise
 from ..watch import Event, Integral, TimeAbove
-from .batch import Grid, grid_events, map_lanes, solve_grid, with_values
+from .batch import Grid, grid_events, map_lanes, solve_grid
 from .checks import (
     as_rows,
     as_values,
@@ -44,6 +44,7 @@ from .checks import (
     report_failures,
 )
 from .crossings import named_integrals, public_crossings, sweep_watches
+from .fixed import with_values
 from .signals import outputs_and_states, terminal_values
 from .solution import Solution, value_before
 from .start import Start, checked_start

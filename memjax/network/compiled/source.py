@@ -1,6 +1,6 @@
 """The text of a kernel in C: what is generated of a neuron's equations, between the fixed parts."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from jax import lax
 
-from memjax.network.compiled import Kernel, Shape, kernel_of
 from memjax.compiled.library import find_compiler
+from memjax.network.compiled import Kernel, Shape, kernel_of
 
 EPS = float(np.finfo(np.float32).eps)
 

@@ -1,0 +1,151 @@
+"""Ensembles by kernels in C against the same ones by XLA, which are their oracle."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import memjax as mj
+from benchmarks.cases.stiff_sde.systems import Oscillator
+from memjax.compiled import library
+from memjax.simulate import batch, ensemble_kernel
+from memjax.solver import SemiImplicitEuler
+
+pytestmark = [
+    pytest.mark.fast,
+    pytest.mark.skipif(library.find_compiler() is None, reason="no compiler of C"),
+]
+
+DEVICE = mj.params.replace(mj.DiffusiveMemristor(), {"sigma_ion": 0.5})
+DRIVE = mj.Sampled(np.array([0.0, 0.2, 0.4]), np.array([0.0, 0.5, 0.0]))
+ROWS = np.linspace(0.01, 0.4, 40)
+STEP, STEPS = 1e-3, 400
+
+# Operations that round in a step, about, and the factor by which the rates of this device, over its steps, let an error
+# grow: |dr/dy| h is below 0.3 but where the channel opens or closes, which takes a few tens of steps.
+_ROUNDINGS, _GROWTH = 100, 1e3
+
+
+@pytest.fixture
+def ways(monkeypatch):
+    """How the batches of a test were solved: "C", or why not."""
+    found, solve = [], ensemble_kernel.solve_by_kernel
+
+    def spy(*args):
+        solution = solve(*args)
+        found.append(solution if isinstance(solution, str) else "C")
+        return solution
+
+    monkeypatch.setattr(batch, "solve_by_kernel", spy)
+    jax.clear_caches()  # what is compiled already is not traced again
+    return found
+
+
+def simulate(device=DEVICE, drive=DRIVE, *, members=70, damped=True, save=ROWS, **options):
+    method = SemiImplicitEuler(damped=damped)
+    about = {"bench": mj.Bench(compliance=1e-4), "seed": 3, "on_failure": "ignore"} | options
+    policy = mj.Fixed(STEP, method=method, single_precision=about.pop("single_precision", False))
+    return mj.simulate(device, drive, save=save, members=members, policy=policy, **about)
+
+
+def same(a, b) -> bool:
+    """Whether two traces agree in every bit."""
+    pairs = zip(jax.tree.leaves((a.i, a.state)), jax.tree.leaves((b.i, b.state)), strict=True)
+    return all(np.array_equal(x, y) for x, y in pairs)
+
+
+def spread(members: int) -> dict[str, np.ndarray]:
+    return {"alpha": np.linspace(0.12, 0.2, members)[:, None]}
+
+
+@pytest.mark.parametrize("single", [False, True])
+def test_states_are_those_of_xla(ways, monkeypatch, single):
+    """70 lanes, which do not fill their last block, each with a parameter of its own."""
+    options = {"values": spread(70), "single_precision": single}
+    ours = simulate(**options)
+    monkeypatch.setenv(library.COMPILER, "")
+    jax.clear_caches()
+    theirs = simulate(**options)
+    assert ways[0] == "C"
+    assert ways[1].startswith("no compiler of C")
+    assert np.array_equal(ours.result, theirs.result)
+    assert np.array_equal(ours.accepted, theirs.accepted)
+    eps = float(
+        np.finfo(np.float32 if single or not jax.config.values["jax_enable_x64"] else float).eps
+    )
+    moved = {k: np.ptp(np.asarray(x)) for k, x in theirs.state.items()}
+    assert min(moved.values()) > 0
+    for name, x in theirs.state.items():
+        away = np.max(np.abs(np.asarray(ours.state[name]) - np.asarray(x)))
+        assert away < _ROUNDINGS * _GROWTH * eps * np.max(np.abs(np.asarray(x))), name
+
+
+def test_a_lane_does_not_depend_on_the_others_nor_on_threads(ways, monkeypatch):
+    whole = simulate(values=spread(70))
+    monkeypatch.setattr(ensemble_kernel, "usable_cores", lambda: 3)
+    jax.clear_caches()
+    assert same(whole, simulate(values=spread(70)))
+    few = simulate(members=[3, 69], values={n: x[[3, 69]] for n, x in spread(70).items()})
+    assert np.array_equal(few.i, whole.i[np.array([3, 69])])
+    assert set(ways) == {"C"}
+
+
+def test_stretches_of_rows_follow_each_other(ways, monkeypatch):
+    """Drives of few steps in memory at once, whose last stretch is filled up with rows of no duration."""
+    whole = simulate()
+    monkeypatch.setattr(ensemble_kernel, "_PLACES", 70)
+    jax.clear_caches()
+    assert same(whole, simulate())
+    assert set(ways) == {"C"}
+
+
+def test_sweeps_of_one_batch_are_those_of_single_ones(ways):
+    other = mj.Sampled(np.array([0.0, 0.2, 0.4]), np.array([0.0, -0.6, 0.0]))
+    both = simulate(drive=[DRIVE, other], save=[ROWS, ROWS], carry_state=False)
+    assert np.array_equal(both.i[:, : len(ROWS)], simulate().i)
+    assert not np.array_equal(both.i[:, len(ROWS) :], both.i[:, : len(ROWS)])
+    assert set(ways) == {"C"}
+
+
+@pytest.mark.parametrize(
+    ("node", "result"), [(True, mj.Result.successful), (False, mj.Result.not_finite)]
+)
+def test_lanes_that_diverge_are_flagged(ways, node, result):
+    """A node whose time constant is a hundredth of a step, taken implicitly and not."""
+    options = {"save": np.array([0.2, 0.4]), "bench": None, "damped": False}
+    trace = simulate(Oscillator(node=node), **options)
+    assert ways == ["C"]
+    assert set(np.asarray(trace.result).ravel().tolist()) == {int(result)}
+
+
+def test_what_is_differentiated_is_solved_by_xla(ways):
+    """The derivative is that of a secant; steps of noise-free paths are smooth in a parameter."""
+
+    def last(alpha):
+        device = mj.params.replace(DEVICE, {"alpha": alpha}, check=False)
+        return jnp.log(simulate(device, members=1, deterministic=True).state["s"][0, 5])
+
+    slope = jax.grad(last)(0.15)
+    assert ways == []
+    h = 1e-3 if jax.config.values["jax_enable_x64"] else 1e-2
+    secant = (last(0.15 + h) - last(0.15 - h)) / (2 * h)
+    assert ways
+    assert set(ways) == {"C"}
+    np.testing.assert_allclose(slope, secant, rtol=0.05)
+
+
+@pytest.mark.parametrize(
+    ("device", "bench", "way"),
+    [
+        (
+            mj.DriftMemristor(),
+            mj.Bench(series_resistance=10.0),
+            "no translation of the operation while",
+        ),
+        (mj.DriftMemristor(), mj.Bench(), "C"),
+    ],
+)
+def test_what_has_no_translation_is_solved_by_xla(ways, device, bench, way):
+    """The current of a device behind a resistor is iterated."""
+    assert np.all(np.isfinite(simulate(device, members=2, bench=bench, damped=False).i))
+    assert ways == [way]

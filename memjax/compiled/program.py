@@ -206,7 +206,7 @@ static void prepare_uniform(const Real *constant, {arguments}, int32_t count, Un
 """
 
     def load_block(self) -> str:
-        """A function that reads some lanes, those beyond the last one like it, and computes what is theirs in all steps."""
+        """A function that reads some lanes, those beyond the last one like it, and computes what is theirs."""
         copies = [("own", k, "o", x) for k, x in enumerate(self.owns)]
         copies += [("carry", k, "c", x) for k, x in enumerate(self.states)]
         loads = [

@@ -115,7 +115,8 @@ def _text(scaled: Scaled, values, key, policy: Fixed, dtype) -> str:
     tree, own_tree = jax.tree.structure(arrays), jax.tree.structure((values, key))
     owned = [jax.ShapeDtypeStruct((), x.dtype) for x in jax.tree.leaves((values, key))]
     vector = jax.ShapeDtypeStruct((len(scaled.scale),), dtype)
-    place = Place(jax.ShapeDtypeStruct((), np.int32), *[jax.ShapeDtypeStruct((), dtype)] * 5)
+    kinds: list[Any] = [jax.ShapeDtypeStruct((), x) for x in (np.int32, *[dtype] * 5)]
+    place = Place(*kinds)
 
     def lane(leaves, own, y, place):
         system = eqx.combine(jax.tree.unflatten(tree, leaves), rest)
@@ -175,8 +176,9 @@ def solve_by_kernel(
     scaled: Scaled, grid: Any, y0, first, substeps: int, policy: Fixed
 ) -> Solution | str:
     """What `solve_fixed` gives for all lanes; why there is no kernel, where there is none."""
-    own = jax.tree.map(lambda x: jax.ShapeDtypeStruct((), x.dtype), (grid.values, grid.keys))
-    kernel = kernel_of(scaled, *own, policy, y0.dtype)
+    one = lambda x: jax.ShapeDtypeStruct((), x.dtype)  # noqa: E731
+    values, key = jax.tree.map(one, grid.values), jax.tree.map(one, grid.keys)
+    kernel = kernel_of(scaled, values, key, policy, y0.dtype)
     if isinstance(kernel, str):
         return kernel
     arrays = [jnp.ravel(x) for x in jax.tree.leaves(eqx.filter(scaled, eqx.is_array))]

@@ -109,11 +109,10 @@ class Cycles:
         )
         return Ensemble(coordinates=coordinates, policy=policy, **options)
 
-    def search(self, coordinates, policy, seed: int) -> QuantileSearch:
+    def search(self, coordinates, policy, seed: int, **changes) -> QuantileSearch:
         """Residuals as a function of coordinates."""
-        return QuantileSearch(
-            self.ensemble(coordinates, policy, seed=seed), self.targets, self.known
-        )
+        ensemble = self.ensemble(coordinates, policy, seed=seed, **changes)
+        return QuantileSearch(ensemble, self.targets, self.known)
 
     def steps(self, substeps: int) -> mj.Fixed:
         """Fixed steps, so many between two readings."""

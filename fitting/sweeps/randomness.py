@@ -54,6 +54,7 @@ _LEVELS = 3.0
 # Standard deviations by which the loss of an estimate may exceed that of the point it began from.
 _WORSE = 3.0
 _ONE = 0.6827  # probability of an interval of one standard deviation either way
+_ROUGH = 64  # cycles, at the most, of each waveform at each point until there are optima
 _FRESH = 6  # the first seed of the replicates' simulations
 
 ESTIMATOR = "quantiles of simulated cycles on a response surface; errors from profiles of the loss"
@@ -140,6 +141,8 @@ class _Optimum:
     ):
         self.cycles, self.coordinates, self.policy = cycles, coordinates, cycles.steps(substeps)
         self.search = self.seeded(0)
+        rough = min(_ROUGH, cycles.draws)
+        self.rough = cycles.search(coordinates, self.policy, 0, draws=rough)
         self.valley, self.costs = self._cheaper(*self._valleys(begin, tick))
         self.z, self.interrupted = self.valley.z, self.valley.interrupted
         fixed, adaptive = (
@@ -171,7 +174,7 @@ class _Optimum:
             optima = [(begin.z, np.cov(begin.replicates, rowvar=False))]
             jacobians = [search(begin.z[None])[1][0]]
         else:
-            ends, interrupted = search.run(begin, tick)
+            ends, interrupted = self.rough.run(begin, tick)
             if interrupted:
                 z = min(ends, key=lambda p: p.cost[0]).z[0]
                 stopped = linear(search.goal([]), z, search(z[None])[1][0], interrupted=True)

@@ -446,12 +446,19 @@ class _Batch:
         grid = self._grid(members, first)
         *results, solution = self._solve(grid, self._initial_vectors(grid, members), bar)
 
-        def spread(x):
-            return jnp.broadcast_to(x[:, inverse], (self.members, len(inverse), *x.shape[2:]))
+        ends = _ends(solution)
+        if plain:
 
-        rows, events = jax.tree.map(spread, results)
+            def spread(x):
+                return jnp.broadcast_to(x[:, inverse], (self.members, len(inverse), *x.shape[2:]))
+
+            results, ends = jax.tree.map(spread, (results, ends))
+        rows, events = results
+        if len(set(self.lengths)) == 1:  # without a copy: sweeps lie one after the other
+            flat = jax.tree.map(lambda x: x.reshape(len(x), -1, *x.shape[3:]), rows)
+            return flat, events, ends
         per_sweep = [jax.tree.map(lambda x, k=k: x[:, k], rows) for k in sweeps]
-        return self._flatten(per_sweep), events, jax.tree.map(spread, _ends(solution))
+        return self._flatten(per_sweep), events, ends
 
     def in_order(self, bar):
         """Sweep after sweep, each from the state at the end of the one before."""

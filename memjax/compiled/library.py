@@ -8,6 +8,7 @@ import platform
 import shutil
 import subprocess
 import tempfile
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -62,9 +63,17 @@ def find_compiler() -> str | None:
     return shutil.which(name) if name else None
 
 
-@functools.cache
+_lock = threading.Lock()
+
+
 def register(text: str, compiler: str, real: str) -> str:
     """Name by which XLA calls the function `memjax_kernel` of a text that computes with a kind of numbers."""
+    with _lock:  # of threads that want the same kernel one builds it
+        return _register(text, compiler, real)
+
+
+@functools.cache
+def _register(text: str, compiler: str, real: str) -> str:
     flags = [*_FLAGS_BY_KIND[real], *_FLAGS, f"-I{jax.ffi.include_dir()}"]
     if platform.machine() in ("x86_64", "AMD64"):
         flags.append("-mprefer-vector-width=512")

@@ -151,7 +151,7 @@ def test_a_damaged_library_is_built_again(tmp_path, monkeypatch):
             content = bytearray(file.read_bytes())
             content[len(content) // 2] ^= 1
             file.write_bytes(bytes(content))
-        kernels.register.__wrapped__(kernel.source.text, kernels.find_compiler())
+        kernels._register.__wrapped__(kernel.source.text, kernels.find_compiler(), "f")
     assert len(built) == 2
 
 

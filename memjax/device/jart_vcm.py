@@ -5,6 +5,7 @@ from typing import ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 from jaxtyping import Array, Float
 
 from ..constants import BOLTZMANN_EV, ELEMENTARY_CHARGE
@@ -29,11 +30,19 @@ _IMAGE = (ELEMENTARY_CHARGE / _EPSILON0) ** 0.75 * (_CHARGE * _DENSITY / (8 * ma
 """Lowering of a Schottky barrier by the image force, of such a density at 1 V [V]."""
 
 _HOTTEST = 3000.0
-_UNIT = 2.0**50
-"""Currents in 1e-15 A, exactly."""
+_LEAST = 1e-30
+"""Current that counts as none [A]."""
 
 _TINY = 1e-6
 """Voltage below which the current is taken as proportional to it [V]."""
+
+
+def _in_units(density: Float[Array, ""]) -> Float[Array, ""]:
+    """A density in 1e26/m^3.
+
+    XLA would square the density in 1/m^3, which is no float32, in derivatives of what is divided by it.
+    """
+    return lax.optimization_barrier(density / _DENSITY)
 
 
 class _Electrons(NamedTuple):
@@ -186,12 +195,12 @@ class JartVcm(AbstractDevice):
     @property
     def _lowest_density(self) -> Float[Array, ""]:
         """Smallest density [1e26/m^3]."""
-        return self.n_min / _DENSITY
+        return _in_units(self.n_min)
 
     @property
     def _highest_density(self) -> Float[Array, ""]:
         """Largest density [1e26/m^3]; above the smallest."""
-        return jnp.maximum(self.n_max / _DENSITY, 1.1 * self._lowest_density)
+        return jnp.maximum(_in_units(self.n_max), 1.1 * self._lowest_density)
 
     def initial(self, env):
         """See `AbstractDevice`: reset."""
@@ -206,7 +215,7 @@ class JartVcm(AbstractDevice):
         """Resistances of disc and plug [ohm]."""
         unit = 1 / (_CHARGE * ELEMENTARY_CHARGE * _DENSITY) / (math.pi * self.radius**2)
         per_length = unit / self.mobility
-        plug = jnp.maximum(self.l_cell - self.l_disc, 0.0) * per_length / (self.n_plug / _DENSITY)
+        plug = jnp.maximum(self.l_cell - self.l_disc, 0.0) * per_length / _in_units(self.n_plug)
         return self.l_disc * per_length / n, plug
 
     def _barrier_current(
@@ -250,12 +259,13 @@ class JartVcm(AbstractDevice):
             return _Electrons(i, size * jax.nn.sigmoid(w), jnp.minimum(hot, _HOTTEST))
 
         def excess(w: Float[Array, ""]) -> Float[Array, ""]:
-            """What the barrier carries beyond what the rest does, over their sum."""
+            """What the barrier carries beyond what the rest does: between -1 and 1."""
             e = electrons_at(w)
             barrier_current = self._barrier_current(e.barrier, e.temperature, n, forward)
-            # In units of which the square, that reverse mode takes of the sum, is a float32.
-            barrier_current, rest = _UNIT * barrier_current, _UNIT * e.current
-            return (barrier_current - rest) / (barrier_current + rest + 1e-30 * _UNIT)
+            # Roots of the currents, which are equal where these are: derivatives divide by the square of the sum, and
+            # the square of a current of 1e-30 A is no float32, nor are those of 100 A times a steep slope.
+            barrier, rest = jnp.sqrt(barrier_current + _LEAST), jnp.sqrt(e.current + _LEAST)
+            return (barrier - rest) / (barrier + rest)
 
         edge = jnp.full_like(size, 40.0)
         current = electrons_at(root_between(excess, -edge, edge))
@@ -277,7 +287,7 @@ class JartVcm(AbstractDevice):
         energy = self.barrier / thermal
         tilt = energy * gamma * math.pi / 2
         hops = jnp.exp(-jnp.maximum(energy * flat - tilt, 0.0)) * -jnp.expm1(-2 * tilt)
-        mean = 0.5 * (self.n_plug / _DENSITY + n)
+        mean = 0.5 * (_in_units(self.n_plug) + n)
         rate = mean * (self.hop / self.l_disc) * self.nu0 * hops
         set_limit = 1 - (n / self._highest_density) ** 10
         reset_limit = 1 - (self._lowest_density / n) ** 10

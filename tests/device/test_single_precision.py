@@ -56,3 +56,31 @@ def test_gradients_of_the_smallest_currents_are_float32_in_reverse_mode():
     # Both are sums of terms, which cancel in few sets.
     apart = np.abs(forward - reverse) / (1e-3 + np.abs(forward) + terms)
     assert np.mean(apart < 1e-3) > 0.95
+
+
+@pytest.mark.parametrize(
+    ("number", "v", "density"),
+    [(4479, -1.5368448495864868, 0.5501058101654053), (5936, -1.062140703201294, 0.0)],
+)
+def test_derivatives_of_the_largest_currents_are_float32(number, v, density):
+    """Of jart-vcm at 137 and 1.4 A, just where the barrier vanishes: those of float64, as steep as they are."""
+    slopes = []
+    for double in (False, True):
+        with jax.enable_x64(False):
+            one = jax.tree.map(lambda x: x[number], draw_sets(mj.JartVcm(), 10_000)[:2])
+        with jax.enable_x64(double):
+            real = jnp.result_type(float)
+            device, slope = jax.tree.map(lambda x: jnp.asarray(x, real), one)
+            at = {"n_disc": jnp.asarray(density, real)}, jnp.asarray(v, real)
+            slopes.append(_derivative(device, slope, *at))
+    assert np.isfinite(slopes[0])
+    # The root lies where the slope changes a millionfold within 1e-6 of the voltage.
+    np.testing.assert_allclose(slopes[0], slopes[1], rtol=0.1)
+
+
+@jax.jit
+def _derivative(device, slope, state, v):
+    def current(device, v):
+        return device.current(0.0, device.project(state), v, mj.Environment())
+
+    return jax.jvp(current, (device, v), (slope, jnp.ones_like(v)))[1]

@@ -69,10 +69,9 @@ def test_derivatives_of_the_largest_currents_are_float32(number, v, density):
         with jax.enable_x64(False):
             one = jax.tree.map(lambda x: x[number], draw_sets(mj.JartVcm(), 10_000)[:2])
         with jax.enable_x64(double):
-            real = jnp.result_type(float)
-            device, slope = jax.tree.map(lambda x: jnp.asarray(x, real), one)
-            at = {"n_disc": jnp.asarray(density, real)}, jnp.asarray(v, real)
-            slopes.append(_derivative(device, slope, *at))
+            numbers = (*one, {"n_disc": density}, v)
+            numbers = jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(float)), numbers)
+            slopes.append(_derivative(*numbers))
     assert np.isfinite(slopes[0])
     # The root lies where the slope changes a millionfold within 1e-6 of the voltage.
     np.testing.assert_allclose(slopes[0], slopes[1], rtol=0.1)

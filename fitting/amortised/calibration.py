@@ -2,7 +2,7 @@
 
 References
 ----------
-.. [1] S. Talts, M. Betancourt, D. Simpson, A. Vehtari, A. Gelman, arXiv:1804.06788 (2018) (simulation-based calibration)
+.. [1] S. Talts, M. Betancourt, D. Simpson, A. Vehtari, A. Gelman, arXiv:1804.06788 (2018)
 """
 
 from dataclasses import dataclass

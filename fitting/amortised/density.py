@@ -4,8 +4,8 @@ Notes
 -----
 A network maps statistics s to features h, and these to a mean m and a triangular root L. What is left,
 :math:`x = L^{-1}(u - m)`, has the density of a coupling flow of rational-quadratic splines under the condition h
-[2]_, by flowjax. The loss is the mean of :math:`-\ln q(u|s)` over simulated devices, whose minimum over all densities is
-the posterior [1]_. All is in float32: the statistics are standardised, the coordinates of order one.
+[2]_, by flowjax. The loss is the mean of :math:`-\ln q(u|s)` over simulated devices, whose minimum over all densities
+is the posterior [1]_. All is in float32: the statistics are standardised, the coordinates of order one.
 
 References
 ----------
@@ -33,7 +33,10 @@ from memjax.errors import ModelError
 
 _INTERVAL = 4.0  # standard deviations within which splines bend the normal density
 _MANY = 256  # devices that are drawn for together: one size, one program
-_REACH = 8.0  # standard deviations to which statistics are cut: beyond, no network has learnt anything
+_ALIKE = 1e-5  # relative standard deviation up to which a statistic never differs
+_REACH = (
+    8.0  # standard deviations to which statistics are cut: beyond, no network has learnt anything
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,10 +190,10 @@ class Density:
         Sizes of the networks.
     center, scale : Float[np.ndarray, "statistics"]
         By which statistics are standardised; a scale of 0 is that of one which never differs and is left out.
-    middle, width : Float[np.ndarray, "free"]
-        By which coordinates are standardised.
     leaves : list of np.ndarray
         Arrays of the networks.
+    free : int
+        Number of coordinates.
     losses : Float[np.ndarray, "epochs 2"]
         Mean of -ln q of the devices that were trained on, and of those held out.
     """
@@ -221,7 +224,9 @@ class Density:
         with _relaxed():
             for a in range(0, len(s), _MANY):
                 some = s[a : a + _MANY]
-                filled = np.concatenate([some, np.zeros((_MANY - len(some), s.shape[1]), some.dtype)])
+                filled = np.concatenate(
+                    [some, np.zeros((_MANY - len(some), s.shape[1]), some.dtype)]
+                )
                 numbers = np.arange(a, a + _MANY)
                 u = _draw(network, jax.random.key(seed), numbers, filled, draws, self.free)
                 parts.append(np.asarray(u)[: len(some)])
@@ -235,7 +240,9 @@ class Density:
         """Logarithm of the density at coordinates, one for each device."""
         with _relaxed():
             u32 = jnp.asarray(u, jnp.float32)
-            return np.asarray(_log_density(self._network(), u32, self.standardised(statistics)), float)
+            return np.asarray(
+                _log_density(self._network(), u32, self.standardised(statistics)), float
+            )
 
 
 def _standardised(statistics: np.ndarray, center: np.ndarray, scale: np.ndarray) -> np.ndarray:
@@ -297,12 +304,14 @@ def train(
     require_flows()
     first = statistics[0, :-held]
     center, scale = first.mean(axis=0), first.std(axis=0)
-    scale = np.where(scale > 1e-9 * np.maximum(np.abs(center), 1e-12), scale, 0.0)
+    scale = np.where(scale > _ALIKE * np.maximum(np.abs(center), _ALIKE), scale, 0.0)
     s = _standardised(statistics, center, scale)
     with _relaxed():
         u32 = np.asarray(u, np.float32)
-        key = jax.random.key(seed)
-        network = _network(settings, u.shape[1], s.shape[-1], key)
+        network = _network(settings, u.shape[1], s.shape[-1], jax.random.key(seed))
+        # flowjax makes new functions for each network: those of one form share their compiled programs.
+        rest = _form(settings, u.shape[1], s.shape[-1])[1]
+        network = eqx.combine(eqx.filter(network, eqx.is_array), rest)
         network, losses = _descend(network, u32, s, held, seed, training, tick)
     return Density(
         settings=settings,
@@ -319,10 +328,7 @@ def _descend(network, u, s, held: int, seed: int, training: TrainingSettings, ti
     rng, count = np.random.default_rng(seed), len(u) - held
     size = min(training.batch, count)
     steps = count // size
-    rate = optax.warmup_cosine_decay_schedule(
-        0.0, training.rate, min(steps, 100), steps * training.epochs
-    )
-    optimizer = optax.chain(optax.clip_by_global_norm(5.0), optax.adam(rate))
+    optimizer = _adam(training.rate, steps, training.epochs)
     state = optimizer.init(eqx.filter(network, eqx.is_inexact_array))
     best, least, since, losses = network, math.inf, 0, []
     for epoch in range(training.epochs):
@@ -339,6 +345,13 @@ def _descend(network, u, s, held: int, seed: int, training: TrainingSettings, ti
         elif (since := since + 1) >= training.patience:
             break
     return best, losses
+
+
+@functools.lru_cache(maxsize=8)
+def _adam(rate: float, steps: int, epochs: int) -> optax.GradientTransformation:
+    """Adam with a rate that rises over some steps and falls to nothing over all of them."""
+    over = optax.warmup_cosine_decay_schedule(0.0, rate, min(steps, 100), steps * epochs)
+    return optax.chain(optax.clip_by_global_norm(5.0), optax.adam(over))
 
 
 @eqx.filter_jit

@@ -16,7 +16,7 @@ from memjax.params import known
 from memjax.transforms import from_spec
 
 _SPREAD = re.compile(r"sigma_ln\((.+)\)$")
-"""Name of the standard deviation from cycle to cycle of a parameter's logarithm, as calibrations of randomness have it."""
+"""Name of the standard deviation from cycle to cycle of a parameter's logarithm, as in calibrations of randomness."""
 
 
 def spread_of(name: str) -> str | None:

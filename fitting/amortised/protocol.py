@@ -1,7 +1,8 @@
 """What was applied to each device, when it was read and how well, and measurements on that grid of times."""
 
+import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,13 @@ from memjax.observables import Thresholds, find_thresholds
 from memjax.simulate import waveform
 
 from ..sweeps.limits import limits_of, same_limits
-from ..sweeps.summary import noise_floor, same_waveform
+from ..sweeps.summary import noise_floor, same_waveform, summarise_sweeps
+from ..sweeps.variability import read_noise
 
 TOLERANCE = 0.02
 """Share of the range of a waveform by which the voltage of a measurement may differ from that of the protocol."""
 
+_SEVERAL = 4  # sweeps of a waveform whose scatter about their median is that of reading them
 _DURATION = 0.01  # share of the duration of a sweep by which that of a measurement may differ
 
 
@@ -76,7 +79,7 @@ class SweepProtocol:
         cls,
         measurement: mj.Measurement,
         *,
-        relative: float,
+        relative: float | None = None,
         floor: float | None = None,
         resolution: float = 0.0,
         bench: mj.Bench | None = None,
@@ -90,8 +93,8 @@ class SweepProtocol:
         ----------
         measurement : Measurement
             Its sweeps are those that each device goes through.
-        relative : float
-            Standard deviation of ln of a current that is read, as ``read_noise`` of a fit says it.
+        relative : float, optional
+            Standard deviation of ln of a current that is read; by default what four sweeps or more show.
         floor : float, optional
             Standard deviation of what reading adds [A]; by default the scatter of the lowest currents.
         resolution, bench, env, point_time
@@ -102,7 +105,7 @@ class SweepProtocol:
         Raises
         ------
         DataError
-            For driven currents, and limits that differ from sweep to sweep.
+            For driven currents, limits that differ from sweep to sweep, and too few sweeps to tell the read noise.
         StimulusError
             Without time and without `point_time`.
         """
@@ -118,6 +121,10 @@ class SweepProtocol:
                 waves.append(k)
             order.append(number)
         bench = _limited(bench or mj.Bench(), measurement)
+        if floor is None:
+            floor = noise_floor(measurement)
+        if relative is None:
+            relative = _read_noise(measurement, point_time, floor)
         return cls(
             stimuli=tuple(stimuli[k] for k in waves),
             rows=tuple(rows[k] for k in waves),
@@ -125,7 +132,7 @@ class SweepProtocol:
             bench=bench,
             env=env,
             relative=relative,
-            floor=noise_floor(measurement) if floor is None else floor,
+            floor=floor,
             resolution=resolution,
             thresholds=thresholds or find_thresholds(measurement),
             point_time=point_time,
@@ -183,6 +190,16 @@ class SweepProtocol:
         i = np.concatenate(currents)
         return Aligned(i=i, lost=lost / len(i), notes=tuple(notes))
 
+    def fill(
+        self, i: Float[np.ndarray, "devices readings"]
+    ) -> tuple[Float[np.ndarray, "devices readings"], Float[np.ndarray, " devices"]]:
+        """Currents [A] with readings that are no numbers filled in, as `align` does, and their share."""
+        known, filled = np.isfinite(i), np.abs(i, dtype=float)
+        for d in np.flatnonzero(~known.all(axis=1)):
+            for k, (a, b) in zip(self.order, itertools.pairwise(self.edges)):
+                filled[d, a:b], _ = self._interpolated(self.rows[k], filled[d, a:b], self.rows[k])
+        return filled, 1 - known.mean(axis=1)
+
     def _times(self, t: np.ndarray | None, count: int, where: str) -> np.ndarray:
         """Times of the points of a sweep [s]."""
         if t is not None:
@@ -203,7 +220,9 @@ class SweepProtocol:
                 seen, [y for x, y in zip(pair, expected, strict=True) if np.isfinite(x)]
             )
             if not same:
-                allowed = "none" if own is None else " and ".join(f"{x:g} A" for x in sorted({*own}))
+                allowed = (
+                    "none" if own is None else " and ".join(f"{x:g} A" for x in sorted({*own}))
+                )
                 what = f"a current limit of {min(seen):g} A"
                 raise DataError(what, where=where, allowed=f"that of the protocol: {allowed}")
 
@@ -266,6 +285,19 @@ def require_voltage(measurement: Any, *, where: str) -> None:
         raise DataError("an imposed current", where=where, allowed="sweeps of the voltage")
 
 
+def _read_noise(measurement: mj.Measurement, point_time: float | None, floor: float) -> float:
+    """Standard deviation of ln of a current that is read, from the steps of sweeps about their median."""
+    waves = summarise_sweeps([measurement], point_time=point_time, floor=floor)
+    several = [w for w in waves if w.n_sweeps >= _SEVERAL]
+    if not several:
+        raise DataError(
+            f"fewer than {_SEVERAL} sweeps of a waveform say nothing of the read noise",
+            where=str(measurement.source.get("file", "measurement")),
+            fix="say relative=SIGMA, or --read-noise SIGMA",
+        )
+    return read_noise(several, floor)["relative"]
+
+
 def _limited(bench: mj.Bench, measurement: mj.Measurement) -> mj.Bench:
     """The bench with the current limit of the measurement, where it names none."""
     if bench.compliance is not None or not np.any(measurement.at_compliance):
@@ -277,8 +309,6 @@ def _limited(bench: mj.Bench, measurement: mj.Measurement) -> mj.Bench:
             where="SweepProtocol",
             allowed="one limit, or one for each polarity",
         )
-    from dataclasses import replace
-
     positive, negative = (float(x) if np.isfinite(x) else None for x in pairs[0])
     if positive is None or negative is None:
         return replace(bench, compliance=positive if negative is None else negative)
@@ -286,10 +316,10 @@ def _limited(bench: mj.Bench, measurement: mj.Measurement) -> mj.Bench:
 
 
 def align_all(
-    protocol: SweepProtocol, measurements: Sequence[mj.Measurement]
+    protocol: SweepProtocol, measurements: Sequence[mj.Measurement | Aligned]
 ) -> tuple[Float[np.ndarray, "devices readings"], Float[np.ndarray, " devices"], list[list[str]]]:
     """Currents of many devices at the times of the protocol [A], the shares that are no number, and notes."""
-    each = [protocol.align(m) for m in measurements]
+    each = [m if isinstance(m, Aligned) else protocol.align(m) for m in measurements]
     return (
         np.stack([a.i for a in each]),
         np.array([a.lost for a in each]),

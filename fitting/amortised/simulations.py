@@ -1,6 +1,6 @@
 """Simulated devices of a prior under a protocol: what a density is trained on, and tested with."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +25,9 @@ from .statistics import SweepStatistics
 CHUNK = 256
 """Devices that are solved together: one size, one program."""
 
-_SUBSTEPS = 10  # fixed steps between two readings of a noisy device, as a calibration of randomness begins
+_SUBSTEPS = (
+    10  # fixed steps between two readings of a noisy device, as a calibration of randomness begins
+)
 _PRIOR, _READING = 1, 2  # streams of random numbers beside those of the devices' own noise
 
 
@@ -195,13 +197,12 @@ class Simulator:
         values = {n: np.broadcast_to(x[:, None], every) for n, x in own.items()}
         population = self.prior.population
         if population is not None and population.cycle_root is not None:
-            cycles = population.sample_cycles(self.seed, values, first=first)
+            own_values: Any = values
+            cycles = population.sample_cycles(self.seed, own_values, first=first)
             values |= {n: np.asarray(x) for n, x in cycles.items()}
         if spread:
             unit = dict.fromkeys(sorted(spread), 1.0)
-            factors = cycle_factors(
-                self.seed, unit, members=len(u), sweeps=sweeps, first=first
-            )
+            factors = cycle_factors(self.seed, unit, members=len(u), sweeps=sweeps, first=first)
             for name, sigma in spread.items():
                 center = values.get(name, np.full(every, float(get(self.device, name))))
                 x = center * np.asarray(factors[name]) ** sigma
@@ -226,9 +227,3 @@ class Simulator:
 def _filled(u: Float[np.ndarray, "some free"]) -> Float[np.ndarray, "chunk free"]:
     """Coordinates of a whole chunk: the last device again in the place of those that are missing."""
     return np.concatenate([u, np.repeat(u[-1:], CHUNK - len(u), axis=0)])
-
-
-def read_noise_of(fit: Any) -> Mapping[str, float]:
-    """Read noise of a fit, as `SweepProtocol.of` takes it: ``relative`` and ``floor`` [A]."""
-    noise = fit.read_noise
-    return {"relative": float(noise["relative"]), "floor": float(noise["floor_A"])}

@@ -34,10 +34,10 @@ class SweepStatistics:
 
     Notes
     -----
-    Of each waveform: the mean over its sweeps of log10(\|i\| + floor), averaged over stretches of neighbouring readings;
-    of four sweeps or more its standard deviation over them; and of each excursion the voltages at which the current
-    passes the thresholds (`fitting.sweeps.ensemble.leg_events`), by their mean, of four sweeps or more their standard
-    deviation, of eight or more quantiles, and the correlation of switching and return.
+    Of each waveform: the mean over its sweeps of log10(\|i\| + floor), averaged over stretches of neighbouring
+    readings; of four sweeps or more its standard deviation over them; and of each excursion the voltages at which the
+    current passes the thresholds (`fitting.sweeps.ensemble.leg_events`), by their mean, of four sweeps or more their
+    standard deviation, of eight or more quantiles, and the correlation of switching and return.
     """
 
     protocol: SweepProtocol

@@ -75,12 +75,19 @@ class TrainingSettings:
         Step of Adam at its highest; it begins and ends with none.
     patience : int
         Passes without a lower loss of the devices that are held out after which it ends.
+    decay : float
+        Of the weights, at each step times its size: networks that know the simulated devices by heart are too sure.
+    networks : int
+        Networks that are trained, each from another start; draws come from all of them alike. Of what they have not
+        learnt each knows something else, and together they are less sure of it.
     """
 
     epochs: int = 150
     batch: int = 256
     rate: float = 2e-3
     patience: int = 40
+    decay: float = 0.3
+    networks: int = 2
 
 
 @contextmanager
@@ -190,20 +197,20 @@ class Density:
         Sizes of the networks.
     center, scale : Float[np.ndarray, "statistics"]
         By which statistics are standardised; a scale of 0 is that of one which never differs and is left out.
-    leaves : list of np.ndarray
-        Arrays of the networks.
+    leaves : list of list of np.ndarray
+        Arrays of each of the networks.
     free : int
         Number of coordinates.
-    losses : Float[np.ndarray, "epochs 2"]
-        Mean of -ln q of the devices that were trained on, and of those held out.
+    losses : list of Float[np.ndarray, "passes 2"]
+        Of each network, mean of -ln q of the devices that were trained on, and of those held out.
     """
 
     settings: DensitySettings
     center: Float[np.ndarray, " statistics"]
     scale: Float[np.ndarray, " statistics"]
-    leaves: list[np.ndarray]
+    leaves: list[list[np.ndarray]]
     free: int
-    losses: Float[np.ndarray, "epochs 2"]
+    losses: list[Float[np.ndarray, "passes 2"]]
 
     def standardised(
         self, statistics: Float[np.ndarray, "devices statistics"]
@@ -211,16 +218,26 @@ class Density:
         """What the networks see."""
         return _standardised(statistics, self.center, self.scale)
 
-    def _network(self) -> _Network:
+    def _networks(self) -> list[_Network]:
         structure, rest = _form(self.settings, self.free, int(np.sum(self.scale > 0)))
-        return eqx.combine(jax.tree.unflatten(structure, self.leaves), rest)
+        return [eqx.combine(jax.tree.unflatten(structure, x), rest) for x in self.leaves]
 
     def draw(
         self, statistics: Float[np.ndarray, "devices statistics"], draws: int, *, seed: int
     ) -> Float[np.ndarray, "devices draws free"]:
         """Coordinates drawn for each device; those of device k depend on seed, k and `draws` only."""
-        s, parts = self.standardised(statistics), []
-        network = self._network()
+        s, networks = self.standardised(statistics), self._networks()
+        each = -(-draws // len(networks))
+        parts = [self._draw_by(x, k, s, each, seed) for k, x in enumerate(networks)]
+        # Of one network after the other: whatever part of the draws is taken has some of all.
+        order = np.random.default_rng(seed).permutation(len(networks) * each)[:draws]
+        return np.concatenate(parts, axis=1)[:, order].astype(float)
+
+    def _draw_by(
+        self, network: _Network, number: int, s: np.ndarray, draws: int, seed: int
+    ) -> np.ndarray:
+        """Coordinates that one of the networks draws."""
+        parts, key = [], jax.random.fold_in(jax.random.key(seed), number)
         with _relaxed():
             for a in range(0, len(s), _MANY):
                 some = s[a : a + _MANY]
@@ -228,9 +245,9 @@ class Density:
                     [some, np.zeros((_MANY - len(some), s.shape[1]), some.dtype)]
                 )
                 numbers = np.arange(a, a + _MANY)
-                u = _draw(network, jax.random.key(seed), numbers, filled, draws, self.free)
+                u = _draw(network, key, numbers, filled, draws, self.free)
                 parts.append(np.asarray(u)[: len(some)])
-        return np.concatenate(parts).astype(float)
+        return np.concatenate(parts)
 
     def log_density(
         self,
@@ -239,10 +256,9 @@ class Density:
     ) -> Float[np.ndarray, " devices"]:
         """Logarithm of the density at coordinates, one for each device."""
         with _relaxed():
-            u32 = jnp.asarray(u, jnp.float32)
-            return np.asarray(
-                _log_density(self._network(), u32, self.standardised(statistics)), float
-            )
+            u32, s = jnp.asarray(u, jnp.float32), self.standardised(statistics)
+            each = [np.asarray(_log_density(x, u32, s), float) for x in self._networks()]
+        return np.logaddexp.reduce(each, axis=0) - np.log(len(each))
 
 
 def _standardised(statistics: np.ndarray, center: np.ndarray, scale: np.ndarray) -> np.ndarray:
@@ -281,7 +297,7 @@ def train(
     seed: int,
     settings: DensitySettings | None = None,
     training: TrainingSettings | None = None,
-    tick: Callable[[int, float, float], None] | None = None,
+    tick: Callable[[int, int, float, float], None] | None = None,
 ) -> Density:
     """Train a density on simulated devices.
 
@@ -298,7 +314,7 @@ def train(
     settings, training
         See `DensitySettings` and `TrainingSettings`.
     tick : callable, optional
-        Called after each pass with its number and both losses.
+        Called after each pass with the number of the network, that of the pass, and both losses.
     """
     settings, training = settings or DensitySettings(), training or TrainingSettings()
     require_flows()
@@ -306,29 +322,34 @@ def train(
     center, scale = first.mean(axis=0), first.std(axis=0)
     scale = np.where(scale > _ALIKE * np.maximum(np.abs(center), _ALIKE), scale, 0.0)
     s = _standardised(statistics, center, scale)
-    with _relaxed():
-        u32 = np.asarray(u, np.float32)
-        network = _network(settings, u.shape[1], s.shape[-1], jax.random.key(seed))
-        # flowjax makes new functions for each network: those of one form share their compiled programs.
-        rest = _form(settings, u.shape[1], s.shape[-1])[1]
-        network = eqx.combine(eqx.filter(network, eqx.is_array), rest)
-        network, losses = _descend(network, u32, s, held, seed, training, tick)
+    u32, leaves, losses = np.asarray(u, np.float32), [], []
+    # flowjax makes new functions for each network: those of one form share their compiled programs.
+    rest = _form(settings, u.shape[1], s.shape[-1])[1]
+    for k in range(training.networks):
+        own = None if tick is None else functools.partial(tick, k + 1)
+        with _relaxed():
+            key = jax.random.fold_in(jax.random.key(seed), k)
+            network = _network(settings, u.shape[1], s.shape[-1], key)
+            network = eqx.combine(eqx.filter(network, eqx.is_array), rest)
+            network, loss = _descend(network, u32, s, held, (seed, k), training, own)
+        leaves.append(_leaves(network))
+        losses.append(np.array(loss))
     return Density(
         settings=settings,
         center=center,
         scale=scale,
-        leaves=_leaves(network),
+        leaves=leaves,
         free=u.shape[1],
-        losses=np.array(losses),
+        losses=losses,
     )
 
 
-def _descend(network, u, s, held: int, seed: int, training: TrainingSettings, tick):
+def _descend(network, u, s, held: int, seed: tuple[int, int], training: TrainingSettings, tick):
     """The networks with the lowest loss of the held-out devices, and losses of each pass."""
     rng, count = np.random.default_rng(seed), len(u) - held
     size = min(training.batch, count)
     steps = count // size
-    optimizer = _adam(training.rate, steps, training.epochs)
+    optimizer = _adam(training.rate, training.decay, steps, training.epochs)
     state = optimizer.init(eqx.filter(network, eqx.is_inexact_array))
     best, least, since, losses = network, math.inf, 0, []
     for epoch in range(training.epochs):
@@ -348,10 +369,10 @@ def _descend(network, u, s, held: int, seed: int, training: TrainingSettings, ti
 
 
 @functools.lru_cache(maxsize=8)
-def _adam(rate: float, steps: int, epochs: int) -> optax.GradientTransformation:
+def _adam(rate: float, decay: float, steps: int, epochs: int) -> optax.GradientTransformation:
     """Adam with a rate that rises over some steps and falls to nothing over all of them."""
     over = optax.warmup_cosine_decay_schedule(0.0, rate, min(steps, 100), steps * epochs)
-    return optax.chain(optax.clip_by_global_norm(5.0), optax.adam(over))
+    return optax.chain(optax.clip_by_global_norm(5.0), optax.adamw(over, weight_decay=decay))
 
 
 @eqx.filter_jit

@@ -169,7 +169,7 @@ class SweepProtocol:
         DataError
             If it is of another waveform, limit or fewer sweeps; it says by how much.
         """
-        where = str(measurement.source.get("file", "measurement"))
+        where = str(getattr(measurement, "source", {}).get("file", "measurement"))
         require_voltage(measurement, where=where)
         self._check_limits(measurement, where)
         labels, applied, notes = measurement.labels, measurement.applied, []

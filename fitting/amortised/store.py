@@ -44,9 +44,9 @@ def content_of(posterior: AmortisedPosterior) -> dict[str, Any]:
         "settings": posterior.settings,
         "seed": posterior.seed,
         "training": {
-            "passes": len(density.losses),
-            "loss": float(density.losses[:, 0].min()),
-            "loss_held_out": float(density.losses[:, 1].min()),
+            "networks": len(density.losses),
+            "passes": [len(x) for x in density.losses],
+            "loss_held_out": [float(x[:, 1].min()) for x in density.losses],
         },
         "calibration": posterior.calibration.as_json(),
     }

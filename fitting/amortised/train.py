@@ -114,7 +114,9 @@ def amortise(
         seed=seed,
         settings=density,
         training=training,
-        tick=lambda n, a, b: show("train", f"pass {n}, loss {a:.4g}, of held-out devices {b:.4g}"),
+        tick=lambda k, n, a, b: show(
+            "train", f"network {k}, pass {n}, loss {a:.4g}, of held-out devices {b:.4g}"
+        ),
     )
     return _posterior(simulator, known, fresh, trained)
 

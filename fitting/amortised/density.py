@@ -86,7 +86,7 @@ class TrainingSettings:
     batch: int = 256
     rate: float = 2e-3
     patience: int = 40
-    decay: float = 0.3
+    decay: float = 0.1
     networks: int = 2
 
 
@@ -116,13 +116,12 @@ class _Network(eqx.Module):
         root = jnp.diag(jnp.exp(size))
         return h, mean, root.at[jnp.tril_indices(free, -1)].set(rest)
 
-    def log_density(self, u: Array, s: Array) -> Array:
-        """Logarithm of the density."""
+    def normal(self, u: Array, s: Array) -> tuple[Array, Array]:
+        """Standard normal numbers that coordinates stand for, and the logarithm of their change by them."""
         h, mean, root = self._affine(s, u.shape[0])
         x = jax.scipy.linalg.solve_triangular(root, u - mean, lower=True)
         y, change = self.flow.inverse_and_log_det(x, h)
-        normal = -0.5 * jnp.sum(y**2) - 0.5 * u.shape[0] * math.log(2 * math.pi)
-        return normal + change - jnp.sum(jnp.log(jnp.diag(root)))
+        return y, change - jnp.sum(jnp.log(jnp.diag(root)))
 
     def at(self, normal: Array, s: Array) -> Array:
         """Coordinates (draws, free) of standard normal numbers."""
@@ -199,6 +198,8 @@ class Density:
         By which statistics are standardised; a scale of 0 is that of one which never differs and is left out.
     leaves : list of list of np.ndarray
         Arrays of each of the networks.
+    scales : list of Float[np.ndarray, "free"]
+        Standard deviations of the normal numbers that each network draws from.
     free : int
         Number of coordinates.
     losses : list of Float[np.ndarray, "passes 2"]
@@ -209,6 +210,7 @@ class Density:
     center: Float[np.ndarray, " statistics"]
     scale: Float[np.ndarray, " statistics"]
     leaves: list[list[np.ndarray]]
+    scales: list[Float[np.ndarray, " free"]]
     free: int
     losses: list[Float[np.ndarray, "passes 2"]]
 
@@ -245,7 +247,7 @@ class Density:
                     [some, np.zeros((_MANY - len(some), s.shape[1]), some.dtype)]
                 )
                 numbers = np.arange(a, a + _MANY)
-                u = _draw(network, key, numbers, filled, draws, self.free)
+                u = _draw(network, key, numbers, filled, draws, self.scales[number])
                 parts.append(np.asarray(u)[: len(some)])
         return np.concatenate(parts)
 
@@ -257,7 +259,8 @@ class Density:
         """Logarithm of the density at coordinates, one for each device."""
         with _relaxed():
             u32, s = jnp.asarray(u, jnp.float32), self.standardised(statistics)
-            each = [np.asarray(_log_density(x, u32, s), float) for x in self._networks()]
+            pairs = zip(self._networks(), self.scales, strict=True)
+            each = [_log_density(*map(np.asarray, _normal(x, u32, s)), c) for x, c in pairs]
         return np.logaddexp.reduce(each, axis=0) - np.log(len(each))
 
 
@@ -268,25 +271,31 @@ def _standardised(statistics: np.ndarray, center: np.ndarray, scale: np.ndarray)
 
 
 @eqx.filter_jit
-def _draw(network: _Network, key, numbers, s, draws: int, free: int) -> Array:
+def _draw(network: _Network, key, numbers, s, draws: int, scale) -> Array:
     paramax = import_module("paramax")
     network = paramax.unwrap(network)
 
     def one(number, s):
         own = jax.random.fold_in(key, number)
-        return network.at(jax.random.normal(own, (draws, free)), s)
+        return network.at(scale * jax.random.normal(own, (draws, len(scale))), s)
 
     return jax.vmap(one)(numbers, s)
 
 
 @eqx.filter_jit
-def _log_density(network: _Network, u, s) -> Array:
+def _normal(network: _Network, u, s) -> tuple[Array, Array]:
     paramax = import_module("paramax")
-    return jax.vmap(paramax.unwrap(network).log_density)(u, s)
+    return jax.vmap(paramax.unwrap(network).normal)(u, s)
+
+
+def _log_density(y: Any, change: Any, scale: Any = 1.0) -> Any:
+    """Of coordinates that stand for normal numbers of these standard deviations; `y` (devices, free)."""
+    terms = (y / scale) ** 2 + 2 * np.log(scale) + math.log(2 * math.pi)
+    return change - 0.5 * terms.sum(axis=1)
 
 
 def _loss(network: _Network, u, s) -> Array:
-    return -jnp.mean(_log_density(network, u, s))
+    return -jnp.mean(_log_density(*_normal(network, u, s)))
 
 
 def train(
@@ -308,7 +317,7 @@ def train(
     statistics : Float[np.ndarray, "replicates devices statistics"]
         Their statistics; each pass over the devices takes one of the replicates of each.
     held : int
-        The last so many devices are held out: their loss decides which networks are kept.
+        The last so many devices are held out: they decide which networks are kept, and how sure these may be.
     seed : int
         Of the networks and of the order of the devices.
     settings, training
@@ -322,7 +331,7 @@ def train(
     center, scale = first.mean(axis=0), first.std(axis=0)
     scale = np.where(scale > _ALIKE * np.maximum(np.abs(center), _ALIKE), scale, 0.0)
     s = _standardised(statistics, center, scale)
-    u32, leaves, losses = np.asarray(u, np.float32), [], []
+    u32, leaves, scales, losses = np.asarray(u, np.float32), [], [], []
     # flowjax makes new functions for each network: those of one form share their compiled programs.
     rest = _form(settings, u.shape[1], s.shape[-1])[1]
     for k in range(training.networks):
@@ -332,6 +341,9 @@ def train(
             network = _network(settings, u.shape[1], s.shape[-1], key)
             network = eqx.combine(eqx.filter(network, eqx.is_array), rest)
             network, loss = _descend(network, u32, s, held, (seed, k), training, own)
+            y = np.asarray(_normal(network, u32[-held:], s[0, -held:])[0])
+        # Held-out devices are likeliest with their own variance: 1 where the network is not too sure.
+        scales.append(np.sqrt(np.mean(y**2, axis=0)))
         leaves.append(_leaves(network))
         losses.append(np.array(loss))
     return Density(
@@ -339,6 +351,7 @@ def train(
         center=center,
         scale=scale,
         leaves=leaves,
+        scales=scales,
         free=u.shape[1],
         losses=losses,
     )

@@ -77,6 +77,7 @@ def untrained(simulator, currents) -> AmortisedPosterior:
         center=center,
         scale=scale,
         leaves=[networks._leaves(network)],
+        scales=[np.ones(2, np.float32)],
         free=2,
         losses=[np.zeros((1, 2))],
     )

@@ -46,7 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--amortise", action="store_true", help=text)
     text = "draw devices from the population of this batch of fits in place of --bounds"
     add("--prior", metavar="DIR", help=text)
-    text = "devices that are simulated for training (default 20000)"
+    text = "devices that are simulated for training (default 40000)"
     add("--simulations", type=count(500), metavar="N", help=text)
     text = "standard deviation of ln of a current that is read (default: what four sweeps or more of FILE show)"
     add("--read-noise", type=number("", zero=True), metavar="SIGMA", help=text)

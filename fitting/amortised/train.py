@@ -17,7 +17,7 @@ from .reach import Reach
 from .simulations import Simulations, Simulator
 from .statistics import POINTS, SweepStatistics
 
-SIMULATIONS = 20_000
+SIMULATIONS = 40_000
 """Devices that are simulated for training, where nothing else is asked for."""
 
 _FEWEST = 500  # devices of which a density may be trained at all

@@ -21,7 +21,7 @@ from fitting.amortised.density import TrainingSettings
 from fitting.amortised.simulations import Simulator
 from fitting.inference.nuts import draw
 
-SIZES = {"smoke": (2000, 40, 1), "full": (20_000, 150, 8)}
+SIZES = {"smoke": (2000, 40, 1), "full": (40_000, 150, 8)}
 """Simulated devices, passes over them, and devices that NUTS draws for."""
 
 FRESH = 10_000_000

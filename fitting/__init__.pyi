@@ -1,3 +1,5 @@
+from .amortised.descent import TrainingSettings as TrainingSettings
+from .amortised.network import DensitySettings as DensitySettings
 from .amortised.posterior import AmortisedPosterior as AmortisedPosterior
 from .amortised.protocol import SweepProtocol as SweepProtocol
 from .amortised.result import DevicePosteriors as DevicePosteriors

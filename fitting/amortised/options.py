@@ -13,7 +13,6 @@ from memjax.errors import FitError, MemjaxError
 from memjax.files import prepare_output, write_json, writing, writing_folder
 
 from ..command import Stages
-from ..fit_json import digest
 from ..kinds import ELEMENTS, READING, Kind, refuse_unused
 
 if TYPE_CHECKING:
@@ -215,6 +214,7 @@ def _write(
     """Write table, draws and what they are of, and say it."""
     import numpy as np
 
+    from ..fit_json import digest
     from .store import CONTENT
 
     outside = {n: why for n, why in zip(result.labels, result.outside, strict=True) if why}

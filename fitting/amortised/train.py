@@ -9,7 +9,9 @@ from memjax.errors import DataError, ModelError
 from memjax.policy import require_x64
 
 from .calibration import DEVICES, DRAWS, calibrate
-from .density import DensitySettings, TrainingSettings, require_flows, train
+from .density import train
+from .descent import TrainingSettings
+from .network import DensitySettings, require_flows
 from .posterior import AmortisedPosterior
 from .prior import Prior
 from .protocol import SweepProtocol
@@ -93,13 +95,23 @@ def amortise(
     """
     require_x64()
     require_flows()
-    model = mj.model(device) if isinstance(device, str) else device
-    simulator = _simulator(model, protocol, bounds, population, cycle_spread, seed, points)
-    simulator = replace(simulator, policy=policy, deterministic=deterministic)
     if simulations < _FEWEST:
         what = f"{simulations} simulations"
         raise DataError(what, where="amortise", allowed=f"{_FEWEST} or more")
-    show = tick or (lambda *_: None)
+    model = mj.model(device) if isinstance(device, str) else device
+    simulator = _simulator(model, protocol, bounds, population, cycle_spread, seed, points)
+    simulator = replace(simulator, policy=policy, deterministic=deterministic)
+    return _trained(simulator, simulations, density, training, tick or (lambda *_: None))
+
+
+def _trained(
+    simulator: Simulator,
+    simulations: int,
+    density: DensitySettings | None,
+    training: TrainingSettings | None,
+    show: Callable[[str, str], None],
+) -> AmortisedPosterior:
+    """The density of simulated devices."""
     total = simulations + DEVICES
 
     def count(before: int) -> Callable[[int], None]:
@@ -111,7 +123,7 @@ def amortise(
         known.u,
         known.statistics,
         held=max(round(_HELD * len(known.u)), 1),
-        seed=seed,
+        seed=simulator.seed,
         settings=density,
         training=training,
         tick=lambda k, n, a, b: show(

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import memjax as mj
-from fitting.amortised import density as networks
 from fitting.amortised.calibration import LEVELS, Calibration
-from fitting.amortised.density import Density, DensitySettings
+from fitting.amortised.density import Density
+from fitting.amortised.network import DensitySettings, leaves_of, new_network, single_precision
 from fitting.amortised.posterior import AmortisedPosterior
 from fitting.amortised.prior import Prior
 from fitting.amortised.protocol import SweepProtocol
@@ -68,15 +68,15 @@ def untrained(simulator, currents) -> AmortisedPosterior:
     """All parts of a trained density but for the training."""
     s = simulator.statistics(currents)
     center, scale = s.mean(axis=0), s.std(axis=0)
-    with networks._relaxed():
+    with single_precision():
         import jax
 
-        network = networks._network(SMALL, 2, s.shape[1], jax.random.key(0))
+        network = new_network(SMALL, 2, s.shape[1], jax.random.key(0))
     density = Density(
         settings=SMALL,
         center=center,
         scale=scale,
-        leaves=[networks._leaves(network)],
+        leaves=[leaves_of(network)],
         scales=[np.ones(2, np.float32)],
         free=2,
         losses=[np.zeros((1, 2))],

@@ -1,13 +1,11 @@
 """A density that is trained on normal devices, whose posterior is known."""
 
-import sys
-
 import numpy as np
 import pytest
 
-from fitting.amortised import density as networks
-from fitting.amortised.density import DensitySettings, TrainingSettings, train
-from memjax.errors import ModelError
+from fitting.amortised.density import train
+from fitting.amortised.descent import TrainingSettings
+from fitting.amortised.network import DensitySettings
 from tests.helpers import z_score
 
 SLOPES = np.array([[1.0, 0.5], [0.0, 1.0], [1.0, -1.0], [0.3, 0.2]])
@@ -72,22 +70,3 @@ def test_statistics_that_never_differ_are_left_out(trained, fresh):
     s, u, _ = fresh
     assert trained.scale[4] == 0
     np.testing.assert_array_equal(trained.draw(s + 100 * (np.arange(5) == 4), DRAWS, seed=0), u)
-
-
-def test_equal_seeds_train_equal_networks():
-    about = dict(held=400, settings=SETTINGS, training=TrainingSettings(epochs=2, networks=2))
-    u, s = devices(4400, 0)
-    told = []
-    a = train(u, s, seed=1, tick=lambda *x: told.append(x), **about)
-    b = train(u, s, seed=1, **about)
-    for x, y in zip(a.leaves, b.leaves, strict=True):
-        assert all(np.array_equal(p, q) for p, q in zip(x, y, strict=True))
-    assert [t[:2] for t in told] == [(1, 1), (1, 2), (2, 1), (2, 2)]
-    assert not np.array_equal(a.leaves[0][0], a.leaves[1][0])
-
-
-def test_without_flowjax_it_is_said_how_to_install_it(monkeypatch):
-    monkeypatch.setitem(sys.modules, "flowjax", None)
-    monkeypatch.setattr(networks, "find_spec", lambda name: None)
-    with pytest.raises(ModelError, match=r"pip install 'memjax\[amortised\]'"):
-        networks.require_flows()

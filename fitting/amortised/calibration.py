@@ -23,7 +23,8 @@ LEVELS = (0.5, 0.8, 0.9, 0.95)
 DEVICES, DRAWS = 1000, 255
 """Devices of a calibration, and draws for each of them: ranks from 0 to 255."""
 
-_BINS = 16
+CLASSES = 16
+"""Classes of ranks whose numbers of devices are compared."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +118,15 @@ def calibrate(
     )
 
 
+def classes_of(
+    ranks: Int[np.ndarray, " devices"], draws: int
+) -> tuple[Int[np.ndarray, " classes"], Float[np.ndarray, " classes"]]:
+    """Number of devices in each class of ranks 0 to `draws`, and what it would be of uniform ranks."""
+    share = (np.arange(draws + 1) * CLASSES) // (draws + 1)
+    expected = np.bincount(share, minlength=CLASSES) * len(ranks) / (draws + 1)
+    return np.bincount(share[ranks], minlength=CLASSES), expected
+
+
 def uniform_p(ranks: Int[np.ndarray, " devices"], draws: int) -> float:
     """Probability of ranks 0 to `draws` that are less uniform than these.
 
@@ -127,10 +137,7 @@ def uniform_p(ranks: Int[np.ndarray, " devices"], draws: int) -> float:
     """
     from scipy.stats import chisquare, kstest
 
-    share = (np.arange(draws + 1) * _BINS) // (draws + 1)
-    classes = np.bincount(share[ranks], minlength=_BINS)
-    expected = np.bincount(share, minlength=_BINS) * len(ranks) / (draws + 1)
-    by_class = chisquare(classes, expected).pvalue
+    by_class = chisquare(*classes_of(ranks, draws)).pvalue
     # Ranks are whole numbers: spread over the width of one they are continuous.
     jitter = np.random.default_rng(0).uniform(size=len(ranks))
     by_order = kstest((ranks + jitter) / (draws + 1), "uniform").pvalue

@@ -145,7 +145,7 @@ def train(
     """
     settings, training = settings or DensitySettings(), training or TrainingSettings()
     require_flows()
-    first = statistics[0, :-held]
+    first = np.asarray(statistics[0, :-held], float)
     center, scale = first.mean(axis=0), first.std(axis=0)
     scale = np.where(scale > _ALIKE * np.maximum(np.abs(center), _ALIKE), scale, 0.0)
     s = _standardised(statistics, center, scale)

@@ -4,6 +4,7 @@ import argparse
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 TABLE, ABOUT, NUMBERS = "posteriors.csv", "posteriors.json", "draws.npz"
 """Files of a folder of posteriors."""
+
+PICTURE = "calibration.png"
+"""Picture in the folder of a density."""
 
 _FEWEST = 20  # draws from the posterior of a device
 _TRAINING = Kind(
@@ -119,6 +123,12 @@ def _train(options: argparse.Namespace, devices: Mapping[str, str]) -> int:
         )
     with writing_folder(out) as place:
         fill(posterior, place)
+        if find_spec("matplotlib") is not None:
+            from .figures import write
+
+            write(posterior.calibration, place / PICTURE)
+        else:
+            say("note", f"no {PICTURE} without matplotlib: pip install 'memjax[plot]'")
     _announce(posterior, out, time.monotonic() - begin)
     return 0
 

@@ -40,7 +40,8 @@ class Reach:
         scale: Float[np.ndarray, " statistics"],
     ) -> "Reach":
         """Of simulated devices; `scale` as for `Reach`."""
-        center, some = statistics.mean(axis=0), scale > 0
+        statistics, some = np.asarray(statistics, float), scale > 0
+        center = statistics.mean(axis=0)
         x = (statistics - center)[:, some] / scale[some]
         size, axes = np.linalg.eigh(x.T @ x / len(x))
         root = axes / np.sqrt(np.maximum(size, _LEAST * size[-1]))

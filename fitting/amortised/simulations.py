@@ -137,7 +137,7 @@ class Simulator:
             i, good = self.currents(first + a, _filled(u[a : a + CHUNK]), policy)
             i, good = i[: count - a], good[: count - a]
             read = [self.read(i, first + a, r) for r in range(replicates)]
-            return np.stack([self.statistics(x) for x in read]), good
+            return np.stack([self.statistics(x) for x in read]).astype(np.float32), good
 
         statistics, good = [], []
         with ThreadPoolExecutor(usable_cores()) as pool:

@@ -6,6 +6,7 @@ from typing import Any
 
 import memjax as mj
 from memjax.errors import DataError, ModelError
+from memjax.memory import check_size
 from memjax.policy import require_x64
 
 from .calibration import DEVICES, DRAWS, calibrate
@@ -101,6 +102,10 @@ def amortise(
     model = mj.model(device) if isinstance(device, str) else device
     simulator = _simulator(model, protocol, bounds, population, cycle_spread, seed, points)
     simulator = replace(simulator, policy=policy, deterministic=deterministic)
+    size = 4 * _REPLICATES * len(simulator.statistics.names())
+    check_size(
+        simulations, size, what="simulations", where="amortise", error=DataError, fix="take fewer"
+    )
     return _trained(simulator, simulations, density, training, tick or (lambda *_: None))
 
 

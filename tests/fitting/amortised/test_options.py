@@ -148,4 +148,5 @@ def test_training_writes_a_folder_and_says_its_verdict(
     assert options["bounds"] == {n: tuple(b) for n, b in BOUNDS.items()}
     assert options["simulations"] == 600
     assert "calibrated, 256 devices" in capsys.readouterr().out
-    assert (tmp_path / "density" / "amortised.json").exists()
+    kept = {"amortised.json", "posterior.memjax", "calibration.png", "calibration.svg"}
+    assert {p.name for p in (tmp_path / "density").iterdir()} == kept

@@ -75,3 +75,23 @@ def test_a_protocol_and_a_prior_of_the_model_are_needed(protocol):
         ft.amortise(MODEL, protocol, **(OPTIONS | {"bounds": None, "population": other}))
     with pytest.raises(DataError, match="bounds and a population"):
         ft.amortise(MODEL, protocol, **OPTIONS, population=other)
+
+
+def test_devices_of_a_population_are_drawn_from_it_and_kept_in_the_folder(protocol, tmp_path):
+    names = list(BOUNDS)
+    z, covariance = mj.params.unconstrain(MODEL, names), np.diag([0.04, 0.01])
+    population = mj.Population.of(MODEL, names, center=z, covariance=covariance)
+    options = OPTIONS | {"bounds": None, "population": population}
+    trained = ft.amortise(MODEL, protocol, seed=3, **options)
+    ft.save_amortised(trained, tmp_path / "density")
+    again = ft.load_amortised(tmp_path / "density")
+    assert again.prior.as_json()["r_on"]["law"] == "population"
+    u = np.random.default_rng(0).normal(size=(40, 2))
+    trace = mj.simulate(
+        MODEL, protocol.stimuli[0], save=protocol.rows[0], members=40, deterministic=True,
+        values={n: x[:, None] for n, x in trained.prior.values(u).items()},
+    ).check()  # fmt: skip
+    result = again.posterior(np.asarray(trace.i), uncalibrated=True, extrapolate=True, warn=False)
+    # Without errors of reading the logarithm of the resistance is found to a fraction of its spread.
+    away = np.log(result.median()["r_on"] / trained.prior.values(u)["r_on"])
+    assert away.std() < 0.5 * np.log(trained.prior.values(u)["r_on"]).std()

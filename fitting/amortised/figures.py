@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from memjax.plot import style
-from memjax.plot.style import MUTED
+from memjax.plot.style import MEASURED, MUTED
 
 from ..figures import axes_row, save
 from .calibration import CLASSES, COVERAGE, LEVELS, Calibration, classes_of
@@ -28,6 +28,7 @@ def figure(calibration: Calibration) -> Any:
             counts = classes_of(calibration.ranks[:, k], calibration.draws)[0]
             ax.axhspan(low, high, color=MUTED, alpha=0.25, lw=0, label="99 % of right posteriors")
             ax.bar(at, counts, width=0.9 / CLASSES, color=_COLORS[k % len(_COLORS)])
+            ax.hlines([low, high], 0, 1, color=MEASURED, lw=1, ls="--")
             ax.set(xlim=(0, 1), ylim=(0, 1.25 * max(high, counts.max())))
             ax.set_xlabel("Rank of the true value among the draws, of all")
             ax.set_title(f"{name}: p = {calibration.p[k]:.2g}", fontsize=11)

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from memjax.observables import NEVER, excursions, turn
 
 from ..sweeps.ensemble import NAMES, leg_events
+from ..sweeps.limits import LEAST_REACH
 from .protocol import SweepProtocol
 
 POINTS = 64
@@ -48,7 +49,12 @@ class SweepStatistics:
         self, i: Float[np.ndarray, "devices readings"]
     ) -> Float[np.ndarray, "devices statistics"]:
         """Statistics of currents [A]; not a number where a current is none."""
-        return np.concatenate([x for _, x in self._parts(i)], axis=1)
+        return np.concatenate([x for _, x in self._parts(self._at_limit(i))], axis=1)
+
+    def _at_limit(self, i: np.ndarray) -> np.ndarray:
+        """Moduli of currents [A]; those near the limit are alike, for how exactly it is kept tells of no device."""
+        limit = self.protocol.limit()
+        return np.abs(i) if limit is None else np.minimum(np.abs(i), 10**-LEAST_REACH * limit)
 
     def names(self) -> list[str]:
         """What the statistics are."""
@@ -66,7 +72,7 @@ class SweepStatistics:
 
     def _currents(self, wave: str, i: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
         """Logarithmic currents (devices, sweeps, rows) over the sweep."""
-        logs = np.log10(np.abs(i) + self.protocol.floor)
+        logs = np.log10(i + self.protocol.floor)
         rows = i.shape[-1]
         count = min(rows, self.points)
         begins = np.linspace(0, rows, count + 1).astype(int)[:-1]

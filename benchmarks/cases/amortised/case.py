@@ -126,6 +126,12 @@ def _setting(name: str, size: str, record: Recorder, **about: Any) -> tuple[Any,
     return posterior, i, truth
 
 
+def _width(draws: np.ndarray) -> float:
+    """Length of the interval of 90 %."""
+    low, high = np.quantile(draws, [0.05, 0.95])
+    return float(high - low)
+
+
 def _against_nuts(size: str, record: Recorder, posterior: Any, i: np.ndarray, truth: dict) -> list:
     """Medians and standard deviations of some devices by both, in units of NUTS' standard deviation."""
     rows, walls = [], []
@@ -155,6 +161,7 @@ def _against_nuts(size: str, record: Recorder, posterior: Any, i: np.ndarray, tr
                     "parameter": n,
                     "median": float((np.median(own) - np.median(exact)) / std),
                     "std_ratio": float(own.std(ddof=1) / std),
+                    "width_ratio": _width(own) / _width(exact),
                     "r_hat": float(sample.r_hat[n]),
                     "ess": float(sample.ess[n]),
                     "nuts_median": float(np.median(exact)),
@@ -176,6 +183,7 @@ def _against_nuts(size: str, record: Recorder, posterior: Any, i: np.ndarray, tr
         extra={
             "median_worst": float(np.max(np.abs(away))),
             "std_ratio_median": float(np.median(ratio)),
+            "width_ratio_median": float(np.median([r["width_ratio"] for r in rows])),
             "std_ratio_range": [float(ratio.min()), float(ratio.max())],
             "r_hat_worst": max(r["r_hat"] for r in rows),
             "rows": rows,

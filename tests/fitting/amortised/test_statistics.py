@@ -76,6 +76,14 @@ def test_currents_that_are_no_numbers_are_no_statistics():
     assert not np.isfinite(of_sweeps(1)(i)).all()
 
 
+def test_how_exactly_a_limit_is_kept_is_no_statistic():
+    plain = of_sweeps(1)
+    limited = replace(plain, protocol=replace(plain.protocol, bench=mj.Bench(compliance=1e-6)))
+    i = switching([[20]], [[40]]).reshape(1, -1)
+    np.testing.assert_array_equal(limited(i), limited(i * np.where(i > 1e-9, 0.97, 1.0)))
+    assert not np.array_equal(limited(i), limited(i * np.where(i > 1e-9, 0.9, 1.0)))
+
+
 def test_of_a_device_that_keeps_its_state_the_first_sweep_counts():
     plain, first = of_sweeps(2), of_sweeps(2, first=True)
     i = np.concatenate([switching([[10]], [[40]])[0], switching([[20]], [[40]])[0]], axis=None)[

@@ -257,4 +257,7 @@ def _write(
         if note:
             say("note", f"{label}: {note}")
     known = len(result.labels) - len(outside)
+    if not known:
+        what = f"none of {len(devices)} devices is like those that were simulated"
+        raise FitError(what, where=str(out), fix="train with wider bounds, or fix other values")
     print(f"{out}: posteriors of {known} of {len(devices)} devices in {out / TABLE}")

@@ -62,6 +62,13 @@ def test_posteriors_of_files_are_a_table_and_what_has_none_is_named(
     assert "memjax: warning: d4: outside of what was simulated" in said.err
 
 
+def test_nothing_inside_is_status_3_and_is_written(files, density, tmp_path, capsys):
+    words = ["fit", str(files / "d4.csv"), "--model", "mms", "--amortised", str(density / "good")]
+    assert main([*words, "--out", str(tmp_path / "out")]) == 3
+    assert "none of 1 devices is like those that were simulated" in capsys.readouterr().err
+    assert pd.read_csv(tmp_path / "out" / cli.TABLE)["outside"].str.contains("outside").all()
+
+
 def test_nothing_usable_is_status_3(files, density, tmp_path, capsys):
     words = ["fit", str(files / "d3.csv"), "--model", "mms", "--amortised", str(density / "good")]
     assert main([*words, "--out", str(tmp_path / "out")]) == 3

@@ -215,15 +215,15 @@ class SweepProtocol:
             return
         for pair in np.unique(measurement.limits(), axis=0):
             expected = own or (np.inf, np.inf)
-            seen = [x for x, y in zip(pair, expected, strict=True) if np.isfinite(x)]
+            acting = [x for x, y in zip(pair, expected, strict=True) if np.isfinite(x)]
             same = same_limits(
-                seen, [y for x, y in zip(pair, expected, strict=True) if np.isfinite(x)]
+                acting, [y for x, y in zip(pair, expected, strict=True) if np.isfinite(x)]
             )
             if not same:
                 allowed = (
                     "none" if own is None else " and ".join(f"{x:g} A" for x in sorted({*own}))
                 )
-                what = f"a current limit of {min(seen):g} A"
+                what = f"a current limit of {min(acting):g} A"
                 raise DataError(what, where=where, allowed=f"that of the protocol: {allowed}")
 
     def _check_voltage(self, t: np.ndarray, v: np.ndarray, k: int, where: str) -> None:

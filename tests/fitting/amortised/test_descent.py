@@ -24,11 +24,11 @@ def run(devices, seed=1, tick=None, **changes):
 
 
 def test_equal_seeds_train_equal_networks(devices):
-    told = []
-    a, b = run(devices, tick=lambda *x: told.append(x)), run(devices)
+    calls = []
+    a, b = run(devices, tick=lambda *x: calls.append(x)), run(devices)
     for x, y in zip(a.leaves, b.leaves, strict=True):
         assert all(np.array_equal(p, q) for p, q in zip(x, y, strict=True))
-    assert [t[:2] for t in told] == [(1, 1), (1, 2), (1, 3), (2, 1), (2, 2), (2, 3)]
+    assert [t[:2] for t in calls] == [(1, 1), (1, 2), (1, 3), (2, 1), (2, 2), (2, 3)]
     assert not np.array_equal(a.leaves[0][0], a.leaves[1][0])
     assert not np.array_equal(a.leaves[0][0], run(devices, seed=2, epochs=3).leaves[0][0])
     assert np.all(np.diff(a.losses[0][:, 0]) < 0)

@@ -41,7 +41,7 @@ def test_posteriors_of_files_are_a_table_and_what_has_none_is_named(
     out = tmp_path / "out"
     words = ["fit", str(files), "--model", "mms", "--amortised", str(density / "good")]
     assert main([*words, "--draws", "50", "--out", str(out)]) == 0
-    said = capsys.readouterr()
+    output = capsys.readouterr()
     table = pd.read_csv(out / cli.TABLE)
     assert list(table["device"]) == ["d0", "d1", "d2", "d4"]
     assert table["r_on"].notna().tolist() == [True, True, True, False]
@@ -54,12 +54,12 @@ def test_posteriors_of_files_are_a_table_and_what_has_none_is_named(
     draws = np.load(out / cli.NUMBERS)
     assert draws["r_on"].shape == (4, 50)
     assert draws["correlation"].shape == (4, 2, 2)
-    assert "posteriors of 3 of 5 devices" in said.out
+    assert "posteriors of 3 of 5 devices" in output.out
     assert (
-        sum(line.startswith("memjax: warning: d3: a voltage") for line in said.err.splitlines())
+        sum(line.startswith("memjax: warning: d3: a voltage") for line in output.err.splitlines())
         == 1
     )
-    assert "memjax: warning: d4: outside of what was simulated" in said.err
+    assert "memjax: warning: d4: outside of what was simulated" in output.err
 
 
 def test_nothing_inside_is_status_3_and_is_written(files, density, tmp_path, capsys):
@@ -131,10 +131,10 @@ def test_training_writes_a_folder_and_says_its_verdict(
     files, untrained, tmp_path, capsys, monkeypatch
 ):
     """What is trained is tested elsewhere."""
-    seen = []
+    calls = []
 
     def trained(device, protocol, **options):
-        seen.append((device, protocol, options))
+        calls.append((device, protocol, options))
         return untrained
 
     monkeypatch.setattr("fitting.amortised.train.amortise", trained)
@@ -149,11 +149,11 @@ def test_training_writes_a_folder_and_says_its_verdict(
         "600",
     ]
     assert main([*words, "--out", str(tmp_path / "density")]) == 0
-    ((device, protocol, options),) = seen
+    ((device, protocol, options),) = calls
     assert float(device.tau) == 1e-4
     assert protocol.relative == 0.05
     assert options["bounds"] == {n: tuple(b) for n, b in BOUNDS.items()}
     assert options["simulations"] == 600
     assert "calibrated, 256 devices" in capsys.readouterr().out
-    kept = {"amortised.json", "posterior.memjax", "calibration.png", "calibration.svg"}
-    assert {p.name for p in (tmp_path / "density").iterdir()} == kept
+    names = {"amortised.json", "posterior.memjax", "calibration.png", "calibration.svg"}
+    assert {p.name for p in (tmp_path / "density").iterdir()} == names

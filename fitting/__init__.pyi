@@ -1,3 +1,10 @@
+from .amortised.descent import TrainingSettings as TrainingSettings
+from .amortised.network import DensitySettings as DensitySettings
+from .amortised.posterior import AmortisedPosterior as AmortisedPosterior
+from .amortised.protocol import SweepProtocol as SweepProtocol
+from .amortised.result import DevicePosteriors as DevicePosteriors
+from .amortised.store import load_amortised as load_amortised, save_amortised as save_amortised
+from .amortised.train import amortise as amortise
 from .batch.fit import Row as Row, fit_batch as fit_batch
 from .choice.comparison import (
     Comparison as Comparison,

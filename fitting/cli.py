@@ -28,6 +28,7 @@ from memjax.cli.options import (
 )
 from memjax.memory import check_size
 
+from .amortised import options as amortised_options
 from .batch import options as batch_options
 from .command import run
 from .kinds import flag, kind_for, kinds, refuse_unused
@@ -120,6 +121,7 @@ def _configure_fit(parser: argparse.ArgumentParser) -> None:
         if kind.configure is not None:
             kind.configure(parser)
     batch_options.configure(parser)
+    amortised_options.configure(parser)
     add_bench_options(parser)
     add_read_options(parser)
     add_write_options(parser)
@@ -162,6 +164,14 @@ def _check_draws(draws: int | None) -> None:
 
 def _run_fit(options: argparse.Namespace) -> int:
     """Run ``memjax fit``."""
+    if amortised_options.claims(options):
+        from .batch.run import devices_of
+
+        options.explicit = _explicit(options)
+        _check_draws(options.draws)
+        require_models([options.model])
+        prepare_jax()
+        return amortised_options.run(options, devices_of(options.files))
     _check_extras("memjax fit", options.uncertainty)
     if options.scheduler is not None:
         require_packages(

@@ -1,0 +1,263 @@
+"""The part of ``memjax fit`` that trains a density on simulations, and takes posteriors of devices from one."""
+
+import argparse
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from memjax.cli.command import UsageError, count, number, require_packages, say
+from memjax.cli.options import bench_from, file_of, measurement_from
+from memjax.errors import FitError, MemjaxError
+from memjax.files import prepare_output, write_json, writing, writing_folder
+
+from ..command import Stages
+from ..kinds import ELEMENTS, READING, Kind, refuse_unused
+
+if TYPE_CHECKING:
+    from .posterior import AmortisedPosterior
+    from .result import DevicePosteriors
+
+TABLE, ABOUT, NUMBERS = "posteriors.csv", "posteriors.json", "draws.npz"
+"""Files of a folder of posteriors."""
+
+PICTURE = "calibration.png"
+"""Picture in the folder of a density."""
+
+_FEWEST = 20  # draws from the posterior of a device
+_TRAINING = Kind(
+    label="simulations",
+    used=("amortise", "prior", "simulations", "read_noise", "on_threshold", "hold_threshold",
+          "point_time", *ELEMENTS, *READING),
+)  # fmt: skip
+_USE = Kind(label="posteriors", used=("amortised", "uncalibrated", "draws", *READING))
+_NOT_HERE = {
+    "start": "nothing is searched for",
+    "open": "there is no report",
+    "uncertainty profile": "posteriors say it",
+    "uncertainty nuts": "posteriors say it",
+}
+_OF_DENSITY = ("free", "fix", "bounds", "preset", "temperature")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of trained densities to those of ``memjax fit``."""
+    add = parser.add_argument_group("posteriors of many devices by simulation").add_argument
+    text = "train a density on simulated devices of --bounds (or --prior) under the sweeps of FILE; --out is its folder"
+    add("--amortise", action="store_true", help=text)
+    text = "draw devices from the population of this batch of fits in place of --bounds"
+    add("--prior", metavar="DIR", help=text)
+    text = "devices that are simulated for training (default 40000)"
+    add("--simulations", type=count(500), metavar="N", help=text)
+    text = "standard deviation of ln of a current that is read (default: what four sweeps or more of FILE show)"
+    add("--read-noise", type=number("", zero=True), metavar="SIGMA", help=text)
+    text = "posteriors of the devices of all files, each a device, from the density that --amortise trained"
+    add("--amortised", metavar="DIR", help=text)
+    text = "take the posteriors of a density although its calibration did not pass"
+    add("--uncalibrated", action="store_true", help=text)
+
+
+def claims(options: argparse.Namespace) -> bool:
+    """Whether options ask for either."""
+    return options.amortise or options.amortised is not None
+
+
+def run(options: argparse.Namespace, devices: Mapping[str, str]) -> int:
+    """Train a density, or take posteriors from one; the exit status.
+
+    Parameters
+    ----------
+    options : Namespace
+        Of ``memjax fit``.
+    devices : mapping of str to str
+        Files by the names of their devices.
+    """
+    if options.amortise and options.amortised is not None:
+        raise UsageError("--amortise and --amortised at once", where="memjax fit", fix="choose one")
+    kind = _TRAINING if options.amortise else _USE
+    refused = dict(_NOT_HERE)
+    if not options.amortise:
+        refused |= dict.fromkeys(_OF_DENSITY, "the density has it")
+    elif options.prior is not None:
+        refused |= dict.fromkeys(("fix", "preset"), "the population has all values")
+    refuse_unused(options, replace(kind, refused=refused))
+    what = f"--{'amortise' if options.amortise else 'amortised'} needs the package"
+    require_packages(["flowjax"], what=what, where="memjax fit", extra="amortised")
+    if not devices:
+        raise UsageError("no FILE", where="memjax fit", fix="name a measured file")
+    return _train(options, devices) if options.amortise else _use(options, devices)
+
+
+def _train(options: argparse.Namespace, devices: Mapping[str, str]) -> int:
+    """Train a density under the sweeps of one file, and write its folder."""
+    import memjax as mj
+
+    from .store import CONTENT, fill
+    from .train import SIMULATIONS, amortise
+
+    if len(devices) > 1:
+        what = f"{len(devices)} files for --amortise"
+        raise UsageError(what, where="memjax fit", allowed="one, whose sweeps all devices share")
+    out = prepare_output(options.out, force=options.force, folder=True, marker=CONTENT)
+    device, bounds = mj.model(options.model), dict(options.bounds)
+    if options.preset is not None:
+        device = mj.params.replace(device, mj.presets.load(options.preset)[1], where="--preset")
+    device = mj.params.replace(device, dict(options.fix), where="--fix")
+    if lost := [n for n in options.free or () if n not in bounds]:
+        what = f"no --bounds of {', '.join(lost)}"
+        raise UsageError(what, where="--free", allowed="a range of each free parameter")
+    population = None if options.prior is None else mj.Population.load(options.prior)
+    protocol = _protocol(options, next(iter(devices.values())))
+    begin = time.monotonic()
+    with Stages(["simulate", "train"]) as bar:
+        posterior = amortise(
+            device,
+            protocol,
+            bounds=bounds or None,
+            population=population,
+            simulations=options.simulations or SIMULATIONS,
+            seed=options.seed,
+            tick=bar.describe,
+        )
+    with writing_folder(out) as place:
+        fill(posterior, place)
+        if find_spec("matplotlib") is not None:
+            from .figures import write
+
+            write(posterior.calibration, place / PICTURE)
+        else:
+            say("note", f"no {PICTURE} without matplotlib: pip install 'memjax[plot]'")
+    _announce(posterior, out, time.monotonic() - begin)
+    return 0
+
+
+def _protocol(options: argparse.Namespace, name: str) -> Any:
+    """The sweeps of a file, as options say that they are read."""
+    from memjax.observables import find_thresholds
+
+    from .protocol import SweepProtocol
+
+    bench, env, point_time = bench_from(options)
+    measurement = measurement_from(name, options)
+    for warning in measurement.warnings:
+        say("note", warning)
+    levels = {"on": options.on_threshold, "hold": options.hold_threshold}
+    levels = {n: x for n, x in levels.items() if x is not None}
+    thresholds = find_thresholds(measurement)
+    if levels:
+        thresholds = replace(thresholds, **levels, why="given")
+    return SweepProtocol.of(
+        measurement,
+        relative=options.read_noise,
+        bench=bench,
+        env=env,
+        point_time=point_time,
+        thresholds=thresholds,
+    )
+
+
+def _announce(posterior: "AmortisedPosterior", out: Path, seconds: float) -> None:
+    """Say how the training ended."""
+    check = posterior.calibration
+    for name, p, narrowed, shares in zip(
+        check.names, check.p, check.contraction, check.coverage.T, strict=True
+    ):
+        shown = f"intervals of 90 % hold {shares[2]:.1%}"
+        print(f"{name}: ranks uniform with p = {p:.2g}, {shown}, variance less by {narrowed:.1%}")
+    if posterior.failed:
+        what = f"{posterior.failed} of {posterior.simulations} simulated devices failed"
+        say("warning", f"{what} and were left out: the prior is that of the others")
+    for failure in check.failures:
+        say("warning", f"not calibrated: {failure}")
+    verdict = (
+        "calibrated" if check.passed else "not calibrated, and not used without --uncalibrated"
+    )
+    print(f"{out}: {verdict}, {posterior.simulations} devices, {seconds:.0f} s")
+
+
+def _use(options: argparse.Namespace, devices: Mapping[str, str]) -> int:
+    """Write the posteriors of all devices."""
+    from .posterior import DRAWS
+    from .store import load_amortised
+
+    posterior = load_amortised(options.amortised)
+    name = getattr(posterior.device, "name", "")
+    if name != options.model:
+        what = f"a density of {name} for --model {options.model}"
+        raise UsageError(what, where=options.amortised, fix=f"say --model {name}")
+    draws = options.draws or DRAWS
+    if draws < _FEWEST:
+        raise UsageError(f"--draws {draws}", where="--amortised", allowed=f"{_FEWEST} or more")
+    posterior.check(uncalibrated=options.uncalibrated)
+    out = prepare_output(options.out, force=options.force, folder=True, marker=ABOUT)
+    aligned, refused = {}, {}
+    for label, file in devices.items():
+        try:
+            aligned[label] = posterior.protocol.align(measurement_from(file, options))
+        except MemjaxError as error:
+            refused[label] = str(error)
+            say("warning", f"{label}: {error}")
+    if not aligned:
+        raise FitError(f"none of {len(devices)} files is of the protocol", where=options.amortised)
+    result = posterior.posterior(
+        list(aligned.values()),
+        draws=draws,
+        seed=options.seed,
+        labels=list(aligned),
+        uncalibrated=options.uncalibrated,
+        warn=False,
+    )
+    _write(posterior, result, options, devices, refused, out)
+    return 0
+
+
+def _write(
+    posterior: "AmortisedPosterior",
+    result: "DevicePosteriors",
+    options: argparse.Namespace,
+    devices: Mapping[str, str],
+    refused: Mapping[str, str],
+    out: Path,
+) -> None:
+    """Write table, draws and what they are of, and say it."""
+    import numpy as np
+
+    from ..fit_json import digest
+    from .store import CONTENT
+
+    outside = {n: why for n, why in zip(result.labels, result.outside, strict=True) if why}
+    files = {n: str(file_of(f)) for n, f in devices.items()}
+    about = {
+        "schema_version": 1,
+        "density": {
+            "folder": str(options.amortised),
+            "sha256": digest(Path(options.amortised) / CONTENT),
+        },
+        "model": options.model,
+        "calibrated": posterior.calibration.passed,
+        "units": result.units,
+        "draws": next(iter(result.draws.values())).shape[1],
+        "seed": options.seed,
+        "data": [{"device": n, "file": f, "sha256": digest(Path(f))} for n, f in files.items()],
+        "outside": outside,
+        "refused": dict(refused),
+    }
+    with writing_folder(out) as place:
+        result.to_pandas().to_csv(place / TABLE, index=False)
+        # The writer adds the ending itself where the name has none.
+        with writing(place / NUMBERS) as part, part.open("wb") as file:
+            correlation = {"correlation": result.correlation()}
+            np.savez_compressed(file, **result.draws, **correlation)  # pyright: ignore[reportArgumentType]
+        write_json(place / ABOUT, about)
+    for label, why in outside.items():
+        say("warning", f"{label}: {why}")
+    for label, note in zip(result.labels, result.notes, strict=True):
+        if note:
+            say("note", f"{label}: {note}")
+    known = len(result.labels) - len(outside)
+    if not known:
+        what = f"none of {len(devices)} devices is like those that were simulated"
+        raise FitError(what, where=str(out), fix="train with wider bounds, or fix other values")
+    print(f"{out}: posteriors of {known} of {len(devices)} devices in {out / TABLE}")

@@ -1,0 +1,112 @@
+"""Numbers that stand for the sweeps of a device: its logarithmic current over the sweep, and when it switched."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from memjax.observables import NEVER, excursions, turn
+
+from ..sweeps.ensemble import NAMES, leg_events
+from ..sweeps.limits import LEAST_REACH
+from .protocol import SweepProtocol
+
+POINTS = 64
+"""Stretches of a sweep at the most, over which the logarithmic current is averaged."""
+
+_SEVERAL = 4  # sweeps of a waveform from which their scatter counts
+_MANY = 8  # sweeps from which quantiles and correlations of their events do
+_QUANTILES = (0.1, 0.5, 0.9)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepStatistics:
+    r"""Statistics of the sweeps of one protocol.
+
+    Parameters
+    ----------
+    protocol : SweepProtocol
+        The sweeps.
+    first : bool
+        Whether the first sweep of each waveform counts beside the mean, as that of a device that keeps its state does.
+    points : int
+        Stretches of a sweep at the most.
+
+    Notes
+    -----
+    Of each waveform: the mean over its sweeps of log10(\|i\| + floor), averaged over stretches of neighbouring
+    readings; of four sweeps or more its standard deviation over them; and of each excursion the voltages at which the
+    current passes the thresholds (`fitting.sweeps.ensemble.leg_events`), by their mean, of four sweeps or more their
+    standard deviation, of eight or more quantiles, and the correlation of switching and return.
+    """
+
+    protocol: SweepProtocol
+    first: bool = False
+    points: int = POINTS
+
+    def __call__(
+        self, i: Float[np.ndarray, "devices readings"]
+    ) -> Float[np.ndarray, "devices statistics"]:
+        """Statistics of currents [A]; not a number where a current is none."""
+        return np.concatenate([x for _, x in self._parts(self._at_limit(i))], axis=1)
+
+    def _at_limit(self, i: np.ndarray) -> np.ndarray:
+        """Moduli of currents [A]; those near the limit are alike, for how exactly it is kept tells of no device."""
+        limit = self.protocol.limit()
+        return np.abs(i) if limit is None else np.minimum(np.abs(i), 10**-LEAST_REACH * limit)
+
+    def names(self) -> list[str]:
+        """What the statistics are."""
+        dummy = np.ones((1, int(self.protocol.edges[-1])))
+        return [f"{name} {k}" for name, x in self._parts(dummy) for k in range(x.shape[1])]
+
+    def _parts(self, i: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+        """Names and columns, waveform by waveform."""
+        edges = self.protocol.edges
+        for k, v in enumerate(self.protocol.voltages):
+            sweeps = [n for n, wave in enumerate(self.protocol.order) if wave == k]
+            own = np.stack([i[:, edges[n] : edges[n + 1]] for n in sweeps], axis=1)
+            yield from self._currents(f"waveform {k}", own)
+            yield from self._events(f"waveform {k}", v, own)
+
+    def _currents(self, wave: str, i: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+        """Logarithmic currents (devices, sweeps, rows) over the sweep."""
+        logs = np.log10(i + self.protocol.floor)
+        rows = i.shape[-1]
+        count = min(rows, self.points)
+        begins = np.linspace(0, rows, count + 1).astype(int)[:-1]
+        each = np.add.reduceat(logs, begins, axis=-1) / np.diff([*begins, rows])
+        yield f"{wave}, log current", each.mean(axis=1)
+        if self.first and i.shape[1] > 1:
+            yield f"{wave}, log current of the first sweep", each[:, 0]
+        if i.shape[1] >= _SEVERAL:
+            yield f"{wave}, scatter of log current", each.std(axis=1, ddof=1)
+
+    def _events(self, wave: str, v: np.ndarray, i: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+        """Voltages of the events of currents (devices, sweeps, rows)."""
+        levels = self.protocol.thresholds
+        if levels.on == NEVER[0]:
+            return
+        names = NAMES[: 2 + (levels.hold != NEVER[1])]
+        for number, part in enumerate(excursions(v)):
+            leg = (part.start, part.start + turn(v[part]), part.stop)
+            events = leg_events(v, i, leg, levels, count=len(names))
+            about = f"{wave}, excursion {number}"
+            for j, name in enumerate(names):
+                x = events[..., j]
+                yield f"{about}, {name}", x.mean(axis=1, keepdims=True)
+                if x.shape[1] >= _SEVERAL:
+                    yield f"{about}, scatter of {name}", x.std(axis=1, ddof=1, keepdims=True)
+                if x.shape[1] >= _MANY:
+                    yield f"{about}, quantiles of {name}", np.quantile(x, _QUANTILES, axis=1).T
+            if events.shape[1] >= _MANY:
+                yield f"{about}, correlation", _correlation(events[..., 0], events[..., -1])
+
+
+def _correlation(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Correlation over sweeps (devices, 1); 0 where one does not scatter."""
+    x, y = (a - a.mean(axis=1, keepdims=True) for a in (x, y))
+    size = np.sqrt(np.sum(x**2, axis=1) * np.sum(y**2, axis=1))
+    product = np.sum(x * y, axis=1)
+    return np.divide(product, size, out=np.zeros_like(product), where=size > 0)[:, None]

@@ -1,0 +1,197 @@
+"""Simulate devices of a prior, train a density on them, and see whether it is right on others."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import memjax as mj
+from memjax.errors import DataError, ModelError
+from memjax.memory import check_size
+from memjax.policy import require_x64
+
+from .calibration import DEVICES, DRAWS, calibrate
+from .density import train
+from .descent import TrainingSettings
+from .network import DensitySettings, require_flows
+from .posterior import AmortisedPosterior
+from .prior import Prior
+from .protocol import SweepProtocol
+from .reach import Reach
+from .simulations import Simulations, Simulator
+from .statistics import POINTS, SweepStatistics
+
+SIMULATIONS = 40_000
+"""Devices that are simulated for training, where nothing else is asked for."""
+
+_FEWEST = 500  # devices of which a density may be trained at all
+_HELD = 0.1  # share of them that decides which networks are kept
+_REPLICATES = 4  # readings of each device with other errors: new numbers at no solve
+
+
+def amortise(
+    device: mj.AbstractDevice | mj.Circuit | str,
+    protocol: SweepProtocol,
+    *,
+    bounds: Mapping[str, tuple[float, float]] | None = None,
+    population: mj.Population | None = None,
+    cycle_spread: Mapping[str, float] | None = None,
+    simulations: int = SIMULATIONS,
+    seed: int = 0,
+    policy: Any = None,
+    deterministic: bool = False,
+    points: int = POINTS,
+    density: DensitySettings | None = None,
+    training: TrainingSettings | None = None,
+    tick: Callable[[str, str], None] | None = None,
+) -> AmortisedPosterior:
+    r"""Train a posterior for all devices of a model under a protocol.
+
+    Parameters
+    ----------
+    device : AbstractDevice, Circuit or str
+        The model, with the values of what is not free; or its name.
+    protocol : SweepProtocol
+        What is applied to each device, and how it is read.
+    bounds : mapping of str to (float, float), optional
+        Ranges of the free parameters [unit], within which they are log-uniform (uniform where a range begins at 0 or
+        below). ``sigma_ln(NAME)`` is the standard deviation from cycle to cycle of the logarithm of NAME.
+    population : memjax.Population, optional
+        What devices are drawn from in place of ranges, with its spread from cycle to cycle.
+    cycle_spread : mapping of str to float, optional
+        Standard deviations from cycle to cycle of the logarithms of parameters, where these are known.
+    simulations : int
+        Devices that are simulated for training; 1,000 more are for the test.
+    seed : int
+        Of all random numbers.
+    policy : AbstractPolicy, optional
+        By default fixed damped drift-implicit steps, ten between two readings, where noise acts, else adaptive ones.
+    deterministic : bool
+        Whether diffusion and jumps are left out.
+    points : int
+        Stretches of a sweep at the most over which the logarithmic current is averaged.
+    density, training
+        Sizes of the networks, and how they are trained.
+    tick : callable, optional
+        ``tick(stage, text)`` hears how far it has come.
+
+    Returns
+    -------
+    AmortisedPosterior
+        With the `calibration` that it passed, or not: then `AmortisedPosterior.posterior` refuses.
+
+    Raises
+    ------
+    DataError, ModelError, BoundsError
+        For wrong arguments; without flowjax.
+    FitError
+        If most simulated devices failed.
+    PolicyError
+        In float32.
+
+    Notes
+    -----
+    Nothing of it is a likelihood: what can be simulated can be trained on. The answer is the posterior given the
+    statistics of the sweeps (`SweepStatistics`), to what the networks have learnt of it; the calibration sees what they
+    have not, on average over the prior, and nothing of a wrong model.
+    """
+    require_x64()
+    require_flows()
+    if simulations < _FEWEST:
+        what = f"{simulations} simulations"
+        raise DataError(what, where="amortise", allowed=f"{_FEWEST} or more")
+    model = mj.model(device) if isinstance(device, str) else device
+    simulator = _simulator(model, protocol, bounds, population, cycle_spread, seed, points)
+    simulator = replace(simulator, policy=policy, deterministic=deterministic)
+    size = 4 * _REPLICATES * len(simulator.statistics.names())
+    check_size(
+        simulations, size, what="simulations", where="amortise", error=DataError, fix="take fewer"
+    )
+    return _trained(simulator, simulations, density, training, tick or (lambda *_: None))
+
+
+def _trained(
+    simulator: Simulator,
+    simulations: int,
+    density: DensitySettings | None,
+    training: TrainingSettings | None,
+    show: Callable[[str, str], None],
+) -> AmortisedPosterior:
+    """The density of simulated devices."""
+    total = simulations + DEVICES
+
+    def count(before: int) -> Callable[[int], None]:
+        return lambda done: show("simulate", f"{before + done} of {total} devices")
+
+    known = simulator.run(0, simulations, replicates=_REPLICATES, tick=count(0))
+    fresh = simulator.run(simulations, DEVICES, tick=count(simulations))
+    trained = train(
+        known.u,
+        known.statistics,
+        held=max(round(_HELD * len(known.u)), 1),
+        seed=simulator.seed,
+        settings=density,
+        training=training,
+        tick=lambda k, n, a, b: show(
+            "train", f"network {k}, pass {n}, loss {a:.4g}, of held-out devices {b:.4g}"
+        ),
+    )
+    return _posterior(simulator, known, fresh, trained)
+
+
+def _simulator(
+    model: Any,
+    protocol: Any,
+    bounds: Mapping[str, tuple[float, float]] | None,
+    population: mj.Population | None,
+    cycle_spread: Mapping[str, float] | None,
+    seed: int,
+    points: int,
+) -> Simulator:
+    """What is simulated."""
+    if not isinstance(protocol, SweepProtocol):
+        kind = type(protocol).__name__
+        allowed = "SweepProtocol.of(measurement, relative=...)"
+        raise DataError(f"a {kind} in place of a protocol", where="amortise", allowed=allowed)
+    if (bounds is None) == (population is None):
+        what = "no bounds and no population" if bounds is None else "bounds and a population"
+        raise DataError(what, where="amortise", allowed="one of the two")
+    if population is not None and type(population.base) is not type(model):
+        names = (getattr(x, "name", type(x).__name__) for x in (population.base, model))
+        what = "a population of {} for {}".format(*names)
+        raise ModelError(what, where="amortise", allowed="a population of the same model")
+    base = model if population is None else population.base
+    law = Prior.of_bounds(model, bounds or {}) if population is None else Prior.of_population(population)  # fmt: skip
+    keeps = not getattr(base, "volatile", True)
+    return Simulator(
+        device=base,
+        protocol=protocol,
+        prior=law,
+        cycle_spread={n: float(x) for n, x in (cycle_spread or {}).items()},
+        statistics=SweepStatistics(protocol=protocol, first=keeps, points=points),
+        seed=seed,
+    )
+
+
+def _posterior(
+    simulator: Simulator, known: Simulations, fresh: Simulations, trained: Any
+) -> AmortisedPosterior:
+    """The density with its calibration on devices that it never saw."""
+    u = trained.draw(fresh.statistics[0], DRAWS, seed=simulator.seed)
+    spread = {n: f"{x:g}" for n, x in simulator.cycle_spread.items()}
+    settings = {
+        "solver": repr(simulator.solver()),
+        "noise": "left out" if simulator.deterministic else "as the model has it",
+        "cycle_spread": ", ".join(f"{n} {x}" for n, x in spread.items()) or "none but what is free",
+    }
+    return AmortisedPosterior(
+        device=simulator.device,
+        prior=simulator.prior,
+        statistics=simulator.statistics,
+        density=trained,
+        reach=Reach.of(known.statistics[0], trained.scale),
+        calibration=calibrate(simulator.prior.names, fresh.u, u),
+        simulations=len(known.u) + len(fresh.u) + known.failed + fresh.failed,
+        failed=known.failed + fresh.failed,
+        settings=settings,
+        seed=simulator.seed,
+    )

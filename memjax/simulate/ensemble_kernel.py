@@ -144,7 +144,8 @@ def _text(scaled: Scaled, values, key, policy: Fixed, dtype) -> str:
         results=results,
     )
     before_bounds = results[len(states) :]
-    finish = [f"c->broken[j] |= is_nan({text_of(x)});" for x in before_bounds]
+    # Of a sum, which is no number where one of its terms is none.
+    finish = [f"c->broken[j] |= is_nan({' + '.join(map(text_of, before_bounds))});"]
     finite = " & ".join(f"is_finite(c->{x.text}[j])" for x in states)
     parts = [
         program.prelude(),

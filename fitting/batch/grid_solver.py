@@ -60,53 +60,83 @@ class GridSolver:
         self.events = bool(np.any(np.asarray(problems.group.event_weight)))
         self.plan = Plan(np.asarray(problems.group.rows), partial(_driven, problems.group.stimuli))
         self.steps = np.ones((len(owner), *self.plan.gap.shape[1:]), np.int32)
+        self.rtol_of_steps = np.full(len(owner), COARSE)
 
     def _blocks(self, run, z, jobs):
-        """`run` over blocks of lanes, filled up with their last lane; leaves cut and joined."""
-        blocks = []
+        """`run` over blocks of lanes, filled up with their last lane; leaves cut and joined.
+
+        Lanes of about as many steps advance together: each block takes as long as the longest of its lanes.
+        """
+        blocks, order = [], np.argsort(np.sum(self.steps[jobs], axis=(1, 2)), kind="stable")
         for part, size in _parts(len(jobs)):
             if self.halt.is_set():
                 raise KeyboardInterrupt
-            filled = np.concatenate([part, np.repeat(part[-1:], size - len(part))])
-            count, values = len(part), run(z[filled], jobs[filled])
-            blocks.append(jax.tree.map(lambda x, count=count: np.asarray(x)[:count], values))
-        return jax.tree.map(lambda *x: np.concatenate(x), *blocks)
+            lanes = order[np.concatenate([part, np.repeat(part[-1:], size - len(part))])]
+            count, values = len(part), run(z[lanes], jobs[lanes])
+            blocks.append(tuple(np.asarray(x)[:count] for x in values))
+        place = np.argsort(order)
+        return tuple(np.concatenate(x)[place] for x in zip(*blocks, strict=True))
 
-    def _gridded(self, z, jobs, *, slopes: bool):
-        """Residuals (and slopes) on a grid that suits these points, and its steps, with which the next one begins."""
-        which, steps = self.owner[jobs], self.steps[jobs]
-        gap, fine = self.plan.gap[which], self.rtol == FINE
-        allowed = _GROWTH[fine]
-        # On the way a grid that was right a step before is tried as it is.
-        ahead = linearised_on_grid if slopes and not fine else residuals_on_grid
-        for _ in range(_PASSES):
+    def _solved(self, z, jobs, *, slopes: bool):
+        """Residuals (and slopes) on the grids of jobs, and the steps that each interval needs."""
+        evaluate = linearised_on_grid if slopes else residuals_on_grid
+
+        def run(z, jobs):
+            which, steps = self.owner[jobs], self.steps[jobs]
             grid = self.plan.grid(which, steps, self.rtol)
-            *values, excess = ahead(self.problems, which, z, grid, self.events)
-            want = needed(gap, steps, np.asarray(excess))
-            if np.all(want <= allowed * steps):
+            *values, excess = evaluate(self.problems, which, z, grid, self.events)
+            return *values, needed(self.plan.gap[which], steps, np.asarray(excess))
+
+        return self._blocks(run, z, jobs)
+
+    def _gridded(self, z, jobs, *, slopes: bool) -> list[np.ndarray]:
+        """Residuals (and slopes) on grids that suit these points, with which the next ones begin.
+
+        Where a grid is likely to be too coarse it is tried without slopes first.
+        """
+        allowed = _GROWTH[self.rtol == FINE]
+        likely, left = self.rtol_of_steps[jobs] == self.rtol, np.arange(len(jobs))
+        out: list[np.ndarray] = []
+        for k in range(_PASSES):
+            last, right = k == _PASSES - 1, np.zeros(len(left), bool)
+            full = slopes & (likely[left] | last)
+            for part in (np.flatnonzero(full), np.flatnonzero(~full)):
+                if not len(part):
+                    continue
+                some, with_slopes = left[part], bool(full[part[0]])
+                steps = self.steps[jobs[some]]
+                *values, want = self._solved(z[some], jobs[some], slopes=with_slopes)
+                growth = np.max(want / steps, axis=(1, 2))
+                good = ((growth <= allowed) | last) & (with_slopes == slopes)
+                right[part], likely[some] = good, growth <= 2 * allowed
+                # Grids that are nearly right stay, so that costs can be compared.
+                stay = (want <= _GROWTH[True] * steps) & (3 * want >= steps)
+                other = np.where(good[:, None, None], want, np.maximum(want, steps // 2))
+                self.steps[jobs[some]] = np.where(stay, steps, other)
+                if good.any():
+                    out = out or [np.empty((len(jobs), *x.shape[1:])) for x in values]
+                    for x, value in zip(out, values, strict=True):
+                        x[some[good]] = value[good]
+            left = left[~right]
+            if not len(left):
                 break
-            ahead, steps = residuals_on_grid, np.maximum(want, steps // 2)
-        if slopes and ahead is residuals_on_grid:
-            *values, _ = linearised_on_grid(self.problems, which, z, grid, self.events)
-        # Grids that are nearly right stay, so that costs can be compared.
-        steps = np.where((want <= _GROWTH[True] * steps) & (3 * want >= steps), steps, want)
-        return *values, steps
+        self.rtol_of_steps[jobs] = self.rtol
+        return out
 
     def some(self, jobs: Int[np.ndarray, " some"]) -> "GridSolver":
         """A solver of some of the jobs, on the grids that they have."""
         solver = copy(self)
         solver.owner, solver.steps = self.owner[jobs], self.steps[jobs]
+        solver.rtol_of_steps = self.rtol_of_steps[jobs]
         return solver
 
     def residuals(self, z, jobs) -> np.ndarray:
         """Residuals of jobs."""
-        r, self.steps[jobs] = self._blocks(partial(self._gridded, slopes=False), z, jobs)
-        return r
+        return self._gridded(z, jobs, slopes=False)[0]
 
     def linearise(self, z, jobs) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Residuals, Jacobian and success of jobs."""
-        run = partial(self._gridded, slopes=True)
-        r, jacobian, self.steps[jobs] = self._blocks(run, z, jobs)
+        r, jacobian = self._gridded(z, jobs, slopes=True)
         return r, jacobian, _finite(r, jacobian)
 
     def refined(self, z, jobs, *, slopes: bool = False):

@@ -20,8 +20,10 @@ from .step_grid import MOST
 Residuals = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 # Share by which a step on grids must lower a cost for a search to go on: what is left, steps on halved ones gain.
-_TOLERANCE = 1e-3
+_TOLERANCE = 1e-2
 _ROUGH = 0.1  # the same, where another search follows
+_ENOUGH = 0.1  # root mean square residual [sigma] that is enough where another search follows
+_SHORT = 1.0  # length of a step [standard deviations] that is taken without a solve, since it is all but linear
 # Root mean square difference of residuals [sigma] up to which a grid and the one of halved steps agree.
 _AGREE = 0.3
 _SETTLED = 0.1  # distance from the optimum, in standard deviations, that does not count
@@ -146,7 +148,8 @@ def _descend(solver: GridSolver, problems: Any, z: np.ndarray) -> Progress:
     """Searches on grids: where less is granted to the model than by default, on the way there first."""
     run = partial(levenberg_marquardt, solver.linearise, together=False, patience=1)
     if solver.problems is not problems:
-        z, solver.problems = run(z, tolerance=_ROUGH).z, problems
+        enough = 0.5 * _ENOUGH**2 * problems.group.weight[0].size
+        z, solver.problems = run(z, tolerance=_ROUGH, enough=enough).z, problems
     solver.rtol = FINE
     return run(z, tolerance=_TOLERANCE)
 
@@ -182,7 +185,10 @@ def _correct(solver: GridSolver, done: Progress, best: np.ndarray):
     Returns coordinates, residuals, Jacobian, whether they are right, whether it is an optimum, and whether the grids
     agreed, though steps may have been too few for the slopes.
     """
-    z, r = done.z[best], done.residuals[best]
+    z, r, jacobian = done.z[best], done.residuals[best], done.jacobian[best]
+    last, size = _newton(r, jacobian)
+    last = np.where((size <= _SHORT * _scale(r, z))[:, None], last, 0.0)
+    z, r = z + last, r + np.einsum("krn,kn->kr", jacobian, last)
     fine, jacobian, ok = solver.refined(z, np.arange(len(z)), slopes=True)
     away = np.sqrt(np.mean((fine - np.where(np.isfinite(r), r, np.inf)) ** 2, axis=1))
     near = ok & (away <= _AGREE)
@@ -200,12 +206,11 @@ def settle(
     ``residuals(z, which)`` gives residuals of some points, and whether they are of use; `r` and `jacobian` are those at
     all points `z`.
     """
-    n, left = z.shape[1], np.flatnonzero(sound)
+    left = np.flatnonzero(sound)
     settled = np.zeros(len(z), bool)
     for k in range(_CORRECTIONS + 1):
         step, size = _newton(r[left], jacobian[left])
-        scale = np.sqrt(np.sum(r[left] ** 2, axis=1) / max(r.shape[1] - n, 1))
-        near = size <= _SETTLED * scale + 1e-6
+        near = size <= _SETTLED * _scale(r[left], z) + 1e-6
         settled[left[near]] = True
         left, step = left[~near], step[~near]
         if k == _CORRECTIONS or not len(left):
@@ -216,6 +221,11 @@ def settle(
         left = left[better]
         z[left], r[left] = trial[better], new[better]
     return settled
+
+
+def _scale(r: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """Standard deviation of residuals [sigma], by the degrees of freedom."""
+    return np.sqrt(np.sum(r**2, axis=1) / max(r.shape[1] - z.shape[1], 1))
 
 
 def _newton(r: np.ndarray, jacobian: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

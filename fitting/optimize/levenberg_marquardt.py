@@ -97,6 +97,7 @@ def levenberg_marquardt(
     *,
     iterations: int = 60,
     tolerance: float = 1e-4,
+    enough: float = 0.0,
     together: bool = True,
     patience: int = 3,
     progress: Progress | None = None,
@@ -116,6 +117,8 @@ def levenberg_marquardt(
     tolerance : float
         A start has converged when `patience` steps in a row lower its cost by less than this share; the
         search ends when all have, or when eight iterations lower the best by less than it each.
+    enough : float
+        Cost below which a start has converged, whatever more could be gained.
     together : bool
         Whether the starts are of one problem, so that the best of them may end the search.
     patience : int
@@ -134,7 +137,8 @@ def levenberg_marquardt(
     every = np.arange(len(z))
     r, jac, ok = evaluate(z) if together else evaluate(z, every)
     state = progress if progress is not None else Progress(z.copy(), half_squares(r, ok))
-    state.z, state.cost, state.converged = z.copy(), half_squares(r, ok), np.zeros(len(z), bool)
+    state.z, state.cost = z.copy(), half_squares(r, ok)
+    state.converged = state.cost < enough
     state.evaluations += len(z)
     damping, growth = np.full(len(z), 1e-2), np.full(len(z), 2.0)
     small, begun = np.zeros(len(z), int), len(state.history)
@@ -162,7 +166,7 @@ def levenberg_marquardt(
         r, jac, state.z = map(partial(_pick, better), (new_r, new_jac, trial), (r, jac, state.z))
         ok, state.cost = ok | (better & new_ok), np.where(better, cost, state.cost)
         # So much damping allows no step that would be seen.
-        state.converged = (small >= patience) | (damping > 1e8)
+        state.converged = (small >= patience) | (damping > 1e8) | (state.cost < enough)
         if not together:  # nothing is left to gain
             state.converged |= predicted_reduction < 0.1 * tolerance * state.cost
         state.counted(len(which), int(np.sum(~new_ok[which])))

@@ -316,11 +316,19 @@ def at_each_point(
     return tuple(np.stack(x) for x in zip(*results, strict=True))
 
 
+def shape_of(problem: Any) -> tuple:
+    """What problems that can be `stacked` have in common: structure, shapes of arrays, and what is none."""
+    leaves, structure = jax.tree.flatten(problem)
+    return structure, *((x.shape, x.dtype) if is_array(x) else x for x in leaves)
+
+
 def stacked(problems: Sequence[Any]) -> Any:
     """Problems of one shape as one, its arrays with a leading axis."""
-    parts = [eqx.partition(p, is_array) for p in problems]
-    arrays = jax.tree.map(lambda *x: np.stack(x), *(a for a, _ in parts))
-    return eqx.combine(jax.device_put(arrays), parts[0][1])
+    columns = zip(*map(jax.tree.leaves, problems), strict=True)
+    leaves = [np.stack(x) if is_array(x[0]) else x[0] for x in columns]
+    arrays = iter(jax.device_put([x for x in leaves if is_array(x)]))
+    leaves = [next(arrays) if is_array(x) else x for x in leaves]
+    return jax.tree.unflatten(jax.tree.structure(problems[0]), leaves)
 
 
 @jit_with_options

@@ -269,6 +269,9 @@ def setting_specs(device: Any) -> dict[str, SettingSpec]:
 
 def _specs(device: Any, key: str, kind: Callable[..., Any]) -> dict[str, Any]:
     """What the fields of a device, or of the parts of a composite, say under a key of their metadata."""
+    own = device if isinstance(device, type) else type(device)
+    if _is_plain(own):
+        return dict(_own_specs(own, key, kind))
     if not dataclasses.is_dataclass(device):
         name = device.__name__ if isinstance(device, type) else f"{device!r:.60}"
         raise ModelError(
@@ -276,8 +279,6 @@ def _specs(device: Any, key: str, kind: Callable[..., Any]) -> dict[str, Any]:
             allowed="a device, its class, or a circuit",
             fix=f"write mj.model({device!r})" if isinstance(device, str) else "",
         )
-    if not isinstance(device, AbstractComposite):
-        return dict(_own_specs(device if isinstance(device, type) else type(device), key, kind))
     specs = {}
     for part, element in device.parts.items():
         for spec in _specs(element, key, kind).values():
@@ -286,6 +287,12 @@ def _specs(device: Any, key: str, kind: Callable[..., Any]) -> dict[str, Any]:
             longer |= {} if follows is None else {"follows": f"{part}.{follows}"}
             specs[longer["name"]] = dataclasses.replace(spec, **longer)
     return specs
+
+
+@functools.cache
+def _is_plain(kind: type) -> bool:
+    """Whether a class is one of devices or elements, with parameters of their own."""
+    return dataclasses.is_dataclass(kind) and not issubclass(kind, AbstractComposite)
 
 
 @functools.cache
@@ -305,9 +312,17 @@ def narrow_bounds(device: Any, bounds: Mapping[str, tuple[float, float]]) -> Any
     kind = model_class(device)
     all_bounds, specs = dict(getattr(device, "narrower", ())) | dict(bounds), parameter_specs(kind)
     narrower = tuple((n, b) for n, b in sorted(all_bounds.items()) if b != specs[n].bounds)
-    copy = object.__new__(_narrower(kind, narrower) if narrower else kind)
-    for field in dataclasses.fields(device):
-        object.__setattr__(copy, field.name, getattr(device, field.name))
+    return with_values(device, {}, _narrower(kind, narrower) if narrower else kind)
+
+
+def with_values(device: Any, values: Mapping[str, Any], kind: type | None = None) -> Any:
+    """A copy of a device or element, no composite, with other values of fields, which are not checked.
+
+    Nothing is flattened: `equinox.tree_at` takes ten times as long.
+    """
+    copy = object.__new__(kind or type(device))
+    for name, value in (vars(device) | dict(values)).items():
+        object.__setattr__(copy, name, value)
     return copy
 
 

@@ -16,6 +16,7 @@ from jaxtyping import Array, Float
 from .documents import is_finite_number, load_json, load_toml
 from .errors import BoundsError, ModelError
 from .fields import (
+    AbstractComposite,
     as_known,
     as_setting,
     check_bounds,
@@ -24,6 +25,7 @@ from .fields import (
     parameter_specs,
     setting_specs,
     stored,
+    with_values,
 )
 from .files import writing
 from .transforms import from_spec, within
@@ -107,7 +109,10 @@ def replace(device: D, values: Mapping[str, Any], *, where: str = "", check: boo
     def pick(d):
         return [stored(d, n) for n in names]
 
-    result = eqx.tree_at(pick, device, arrays, is_leaf=lambda x: x is None)
+    if isinstance(device, AbstractComposite):
+        result = eqx.tree_at(pick, device, arrays, is_leaf=lambda x: x is None)
+    else:
+        result = with_values(device, dict(zip(names, arrays, strict=True)))
     if check:
         check_bounds(result)
     return result
@@ -227,17 +232,18 @@ def ensemble(device: D, values: Mapping[str, Float[Array, " members"]]) -> tuple
 
 def unconstrain(device: Any, names: Iterable[str]) -> Float[Array, " free"]:
     """Unconstrained coordinates of the named parameters, in the order of the names."""
+    return jnp.asarray(coordinates(device, names))
+
+
+def coordinates(device: Any, names: Iterable[str]) -> Float[Array | np.ndarray, " free"]:
+    """As `unconstrain`, an array of numpy where nothing is traced."""
     specs = parameter_specs(device)
     values = {n: get(device, n) for n in known(device, names)}
     if not any(isinstance(x, jax.core.Tracer) for x in values.values()):
         values = {n: np.asarray(x) for n, x in values.items()}
     with np.errstate(divide="ignore", invalid="ignore"):  # infinite at a bound, as JAX has it
-        coordinates = [from_spec(specs[n]).forward(x) for n, x in values.items()]
-    return (
-        jnp.stack(coordinates)
-        if any(isinstance(x, jax.Array) for x in coordinates)
-        else jnp.array(coordinates)
-    )
+        z = [from_spec(specs[n]).forward(x) for n, x in values.items()]
+    return jnp.stack(z) if any(isinstance(x, jax.Array) for x in z) else np.array(z)
 
 
 def constrain(

@@ -13,10 +13,10 @@ import numpy as np
 import memjax as mj
 from memjax.cli.cache import prepare_jax
 from memjax.cluster import Cluster
-from memjax.compile_cache import signature
 from memjax.errors import FitError, MemjaxError
 from memjax.saved import from_bytes, to_bytes
 
+from ..problem import shape_of
 from ..sweeps.covariance import noise_of
 from ..sweeps.fit import NOTHING
 from ..sweeps.prepare import Prepared, prepare
@@ -147,8 +147,9 @@ def _fits_of(
     """Results of devices, those of one shape searched together; or why there is none."""
     options, search = request.options, request.search
     arguments = {k: x for k, x in options.items() if k != "points"}
+    arguments |= {"bench": options["bench"] or mj.Bench(), "env": options["env"] or mj.Environment()}
     time, seed, results = options["point_time"], search.seed, Results()
-    groups: dict[str, dict[str, tuple[Prepared, Sequence[mj.Measurement]]]] = {}
+    groups: dict[Any, dict[str, tuple[Prepared, Sequence[mj.Measurement]]]] = {}
     for name, source in devices.items():
         measured = _measured(source, options)
         if isinstance(measured, str):
@@ -160,8 +161,8 @@ def _fits_of(
         except (MemjaxError, OSError) as error:
             results[name] = str(error)
             continue
-        # Problems of one signature are solved by one compiled program.
-        groups.setdefault(signature(prepared.problem), {})[name] = prepared, measured
+        # Problems of one shape are solved by one compiled program.
+        groups.setdefault(shape_of(prepared.problem), {})[name] = prepared, measured
     for group in groups.values():
         every = [prepared for prepared, _ in group.values()]
         optima = find_optima(every, search, halt)

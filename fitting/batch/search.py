@@ -1,5 +1,6 @@
 """Searches of many problems of one shape, side by side."""
 
+import functools
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -9,6 +10,8 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
+
+from memjax.fields import with_values
 
 from ..constants import MODEL_SIGMA
 from ..optimize.levenberg_marquardt import Progress, half_squares, levenberg_marquardt
@@ -55,7 +58,7 @@ def reweigh(
     `optima` is what `find_optima` gave, `noise` the standard deviation of the residuals of each [sigma].
     """
     again = [
-        replace(m, problem=replace(m.problem, noise=jnp.asarray(s)), candidates=f[0][None])
+        replace(m, problem=with_values(m.problem, {"noise": np.asarray(s)}), candidates=f[0][None])
         for m, f, s in zip(prepared, optima, noise, strict=True)
     ]
     z, r, jacobian = (np.stack(x) for x in zip(*optima, strict=True))
@@ -64,8 +67,12 @@ def reweigh(
     r[:, -n:] *= change[:, None]
     jacobian[:, -n:] *= change[:, None, None]
     sound = np.all(np.isfinite(r), axis=1) & np.all(np.isfinite(jacobian), axis=(1, 2))
-    solver = GridSolver(_stacked(again, search.chunk), np.arange(len(again)), halt)
-    settled = settle(solver.adaptive, z, r, jacobian, sound)
+
+    @functools.cache
+    def solver() -> GridSolver:  # most are optima still
+        return GridSolver(_stacked(again, search.chunk), np.arange(len(again)), halt)
+
+    settled = settle(lambda z, which: solver().adaptive(z, which), z, r, jacobian, sound)
     out = list(zip(again, z, r, jacobian, strict=True))
     left = np.flatnonzero(sound & ~settled)
     if len(left):

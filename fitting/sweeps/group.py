@@ -12,7 +12,7 @@ import memjax as mj
 from memjax.errors import DataError
 
 from ..constants import MODEL_SIGMA, SMALL, VOLTAGE_SIGMA
-from .summary import MAD, MEDIAN, Waveform, middle, nanmedian
+from .summary import MAD, MEDIAN, Waveform, median, middle, nanmedian
 
 EVENT_SIGMA = 0.25
 """Standard deviation [rows] granted to the model's events beside the scatter of the data."""
@@ -74,7 +74,7 @@ class Group(eqx.Module):
 
 def sigma_log(w: Waveform, model_sigma: float = MODEL_SIGMA) -> Float[np.ndarray, " points"]:
     """Standard deviation of the median log response [decades]: of the data and granted to the model."""
-    scatter = MAD * np.median(np.abs(w.log_response - w.median_log()), axis=0)
+    scatter = MAD * median(np.abs(w.log_response - w.median_log()))
     return np.hypot(MEDIAN * scatter / np.sqrt(w.n_sweeps), model_sigma)
 
 
@@ -116,15 +116,20 @@ def pack(
     points, most = max(len(w.v) for w in waves), max(len(w.legs) for w in waves)
 
     def padded(x: np.ndarray, fill: Any) -> np.ndarray:
-        return np.concatenate([x, np.full(points - len(x), fill, np.asarray(x).dtype)])
+        x = np.asarray(x)
+        return np.concatenate([x, np.full(points - len(x), fill, x.dtype)]) if len(x) < points else x
 
     def longer(x: np.ndarray) -> np.ndarray:
+        if len(x) == points:
+            return x
         # Times go on as they end: a solve of padded waveforms meets no two alike.
         step = x[-1] - x[-2] if len(x) > 1 else 1.0
         return np.concatenate([x, x[-1] + step * np.arange(1, points - len(x) + 1)])
 
     def stimulus(w: Waveform) -> mj.Sampled:
         s = w.stimulus
+        if len(w.v) == points:
+            return s
         values = padded(np.asarray(s.values), s.values[-1])
         return mj.Sampled(longer(np.asarray(s.times)), values, kind=s.kind, quantity=s.quantity)
 

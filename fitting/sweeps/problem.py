@@ -7,13 +7,14 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float
 
 import memjax as mj
 from memjax.circuit import build_system
 from memjax.compile_cache import cached_jit
 from memjax.errors import DataError
-from memjax.params import known, quiet, unconstrain
+from memjax.params import coordinates, known, quiet
 from memjax.scaling import Scaled
 from memjax.simulate import solve_stiff
 
@@ -52,9 +53,9 @@ class Problem(AbstractDifferentiable):
     group: Group
     bench: mj.Bench
     env: mj.Environment
-    center: Float[Array, " free"]
+    center: Float[Array | np.ndarray, " free"]
     policy: mj.Stiff = POLICY
-    noise: Float[Array, ""] = eqx.field(default_factory=lambda: jnp.ones((), float))
+    noise: Float[Array | np.ndarray, ""] = eqx.field(default_factory=lambda: np.ones((), jnp.result_type(float)))
     ties: tuple[tuple[str, str], ...] = eqx.field(static=True, default=())
 
     @classmethod
@@ -79,7 +80,7 @@ class Problem(AbstractDifferentiable):
             group=group,
             bench=bench,
             env=env or mj.Environment(),
-            center=unconstrain(device, names),
+            center=coordinates(device, names),
         )
 
     def data_residuals(

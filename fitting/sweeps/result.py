@@ -256,7 +256,7 @@ def fit_at(
     waves, cost = prepared.waves, 0.5 * float(np.sum(residuals**2))
     about: dict[str, Any] = {"residuals": residuals, "jacobian": jacobian, "seed": seed}
     fields: dict[str, Any] = {
-        "device": problem.at(jnp.asarray(z)),
+        "device": problem.at(np.asarray(z)),
         "model": getattr(problem.device, "name", "circuit"),
         "loss": cost,
         "uncertainty": uncertainty(problem, waves, z=z, **about),

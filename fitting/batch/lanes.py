@@ -17,7 +17,7 @@ from memjax.scaling import Scaled
 from memjax.simulate import Solution
 from memjax.solver import derivative, rodas3_componentwise_step, tangents_step
 
-from ..sweeps.problem import Problem, misfit, scaled_under
+from ..sweeps.problem import Problem, event_misfit, misfit, row_misfit, scaled_under
 from ..sweeps.readout import log_seen, read_off
 from .step_grid import Grid, over_lanes
 
@@ -110,8 +110,8 @@ def _leaves(scaled: Scaled):
     return leaves, lambda own: eqx.combine(jax.tree.unflatten(structure, own), rest)
 
 
-def _read(problem: Problem, z: Sequence, *, grid: Grid, states: list):
-    """Residuals [sigma], data then prior, of the states at the rows, and of those on all ends of steps if given."""
+def _observe(problem: Problem, z: Sequence, *, grid: Grid, states: list) -> tuple:
+    """Logarithms of `log_seen` and rows of events, of the states at the rows, and of those on all ends of steps if given."""
     zero, g, device = jnp.zeros((), int), problem.group, problem.at(z)
     left = None if g.left is None else problem.bench
 
@@ -130,8 +130,25 @@ def _read(problem: Problem, z: Sequence, *, grid: Grid, states: list):
         return read_off(scaled, stimulus, rows, span, g.thresholds, sol, left)
 
     axes = (0, 0, 0, over_lanes(grid), 0, 0)
-    logs, events = jax.vmap(one, in_axes=axes)(g.stimuli, g.rows, g.span, grid, states, g.limits)
-    return problem.with_prior(misfit(g, *logs, events=events), jnp.stack(z))
+    return jax.vmap(one, in_axes=axes)(g.stimuli, g.rows, g.span, grid, states, g.limits)
+
+
+def _jacobian(problem: Problem, z: Sequence, seen: tuple, moved: Sequence[tuple]) -> Array:
+    """Derivatives of the residuals, from those of what was observed along each direction.
+
+    Each residual depends on one observation, so that its slope by that is the same in all columns.
+    """
+    g, (logs, events) = problem.group, seen
+    slope = lambda f, x: jax.jvp(f, (x,), (jnp.ones_like(x),))[1]  # noqa: E731
+    log, left = logs
+    by_log = slope(lambda x: row_misfit(g, x, left), log)
+    by_left = None if left is None else slope(lambda x: row_misfit(g, log, x), left)
+    by_event, columns = slope(partial(event_misfit, g), events), []
+    for (dlog, dleft), devent in moved:
+        rows = by_log * dlog if by_left is None else by_log * dlog + by_left * dleft
+        columns.append(jnp.concatenate([rows.ravel(), (by_event * devent).ravel()]))
+    prior = jax.jacfwd(lambda z: problem.with_prior(jnp.zeros(0), z))(jnp.stack(z))
+    return jnp.concatenate([jnp.stack(columns, axis=-1), prior])
 
 
 def _directions(problem: Problem, z: list, limits: Any) -> list[dict[int, Array]]:
@@ -164,27 +181,28 @@ def _lanes(slopes: bool, problems: Any, which, z, grid: Grid, events: bool):
 
     path, structure, excess = _march(equations, (*parts, limits), flat, slopes=slopes)
     _, count, width = path.shape
-    # Place of (step, component, lane) in the flat path: (step * count + component) * width + lane.
-    place = flat.at * (count * width) + jnp.arange(width)[:, None]
     apart = lambda x: x.reshape(-1, waves, *x.shape[1:])  # noqa: E731
+    # All components of a row at once: one by one they take longer than the steps themselves.
+    at_rows = path.at[flat.at, :, jnp.arange(width)[:, None]].get(mode="promise_in_bounds")
 
     def states_of(parts):
         """States at the rows; and on all ends of steps, where events are looked for."""
-        pick = lambda c: path.ravel().at[place + c * width].get(mode="promise_in_bounds")  # noqa: E731
-        every = [[path[:, c].T for c in parts]] if events else []
-        return [apart(jnp.stack(x, axis=-1)) for x in ([pick(c) for c in parts], *every)]
+        begin, end = parts[0], parts[-1] + 1
+        every = [path[:, begin:end].transpose(2, 0, 1)] if events else []
+        return [apart(x) for x in (at_rows[..., begin:end], *every)]
 
     y, tangents = jax.tree.unflatten(structure, range(count))
 
     def read(own, z, grid, y, *tangents):
-        z, of = list(z), partial(_read, eqx.combine(own, rest), grid=grid)
-        if not slopes:
-            return (of(z, states=y),)
-        columns = []
+        z, problem = list(z), eqx.combine(own, rest)
+        of, moved = partial(_observe, problem, grid=grid), []
         for k, d in enumerate(tangents):
             along = lambda x, y, k=k: of([*z[:k], x, *z[k + 1 :]], states=y)  # noqa: E731
-            columns.append(jax.jvp(along, (z[k], y), (jnp.ones_like(z[k]), d)))
-        return columns[0][0], jnp.stack([d for _, d in columns], axis=-1)
+            seen, slope = jax.jvp(along, (z[k], y), (jnp.ones_like(z[k]), d))
+            moved.append(slope)
+        logs, events = seen = seen if slopes else of(z, states=y)
+        r = problem.with_prior(misfit(problem.group, *logs, events=events), jnp.stack(z))
+        return (r, _jacobian(problem, z, seen, moved)) if slopes else (r,)
 
     axes = (0, 0, over_lanes(grid), *[0] * (1 + len(tangents)))
     states = states_of(y), *map(states_of, tangents)

@@ -138,14 +138,24 @@ def misfit(group: Group, log_response, log_left=None, *, events) -> Float[Array,
     At the limit of the source the current says only how far it stays below; where the file holds the voltage that was
     left at the terminals, that is compared beside it.
     """
+    rows = row_misfit(group, log_response, log_left)
+    return jnp.concatenate([rows.ravel(), event_misfit(group, events).ravel()])
+
+
+def row_misfit(group: Group, log_response, log_left=None) -> Float[Array, "waves points"]:
+    """Residuals [sigma] of `misfit` at the rows: each depends on what was observed there alone."""
     r = (floored(group, log_response) - group.target) * group.weight
     below = jnp.maximum(group.edge - log_response, 0.0) / group.model_sigma
     if log_left is not None:
         below = below + (log_left - group.left) * group.left_weight
-    r = saturated(jnp.where(group.censored, below, r))
+    return saturated(jnp.where(group.censored, below, r))
+
+
+def event_misfit(group: Group, events) -> Float[Array, "waves legs 3"]:
+    """Residuals [sigma] of `misfit` of the events: each depends on its own alone."""
     e = (events - group.event_rows) * group.event_weight
     # 5 arcsinh(e / 5) is e near 0 and logarithmic beyond: an event that is missed pulls, however far it is.
-    return jnp.concatenate([r.ravel(), (5 * jnp.arcsinh(e / 5)).ravel()])
+    return 5 * jnp.arcsinh(e / 5)
 
 
 def floored(group: Group, log_response) -> Float[Array, "waves points"]:

@@ -4,9 +4,9 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -14,22 +14,24 @@ import memjax as mj
 from memjax.cli.cache import prepare_jax
 from memjax.cluster import Cluster
 from memjax.errors import FitError, MemjaxError
+from memjax.fields import with_values
 from memjax.saved import from_bytes, to_bytes
 
-from ..problem import shape_of
+from ..problem import PRIOR_SIGMA, shape_of
 from ..sweeps.covariance import noise_of
 from ..sweeps.fit import NOTHING
 from ..sweeps.prepare import Prepared, prepare
 from ..sweeps.result import FitResult, fit_at
 from ..sweeps.thinning import thin
+from .population_prior import PopulationPrior
+from .rows import UNKNOWN, Posterior, Row
 from .search import Search, find_optima, reweigh
 
 Source = Sequence[mj.Measurement] | Callable[[], Sequence[mj.Measurement]]
-Results = dict[str, FitResult | str]
+Results = dict[str, Any]
+"""By device: a `FitResult`, a `Posterior` where there is a prior, or why there is none."""
 
 THREADS = 2  # shares of a chunk that are fitted at the same time
-
-UNKNOWN = "the derivatives at the best point are of no use"
 
 _JOB = "a chunk of a batch"
 
@@ -46,11 +48,17 @@ class Request:
         Of `fitting.sweeps.prepare.prepare`, and `points`.
     search : Search
         How.
+    prior : PopulationPrior, optional
+        What is known of the population.
+    first : dict of str to Row
+        With a prior: what the fits without it gave.
     """
 
     device: Any
     options: dict[str, Any]
     search: Search
+    prior: PopulationPrior | None = None
+    first: dict[str, Row] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -88,7 +96,8 @@ def fit_on_cluster(
     def jobs() -> Iterator[tuple[int, bytes]]:
         for k, devices in chunks:
             measured = {n: _measured(x, request.options) for n, x in devices.items()}
-            yield k, to_bytes({"devices": measured, "request": asked})
+            own = {n: request.first[n] for n in devices if n in request.first}
+            yield k, to_bytes({"devices": measured, "request": replace(asked, first=own)})
 
     with contextlib.closing(cluster.map(work, jobs())) as answers:
         for k, answer in answers:
@@ -141,40 +150,115 @@ def _measured(source: Source | str, options: Mapping[str, Any]) -> Sequence[mj.M
         return str(error)
 
 
+Member = tuple[str, Prepared, Sequence[mj.Measurement]]
+"""Name of a device, its problem, and its data."""
+
+
 def _fits_of(
     devices: Mapping[str, Source | str], *, request: Request, halt: threading.Event
 ) -> Results:
     """Results of devices, those of one shape searched together; or why there is none."""
-    options, search = request.options, request.search
-    arguments = {k: x for k, x in options.items() if k != "points"}
-    arguments |= {"bench": options["bench"] or mj.Bench(), "env": options["env"] or mj.Environment()}
-    time, seed, results = options["point_time"], search.seed, Results()
-    groups: dict[Any, dict[str, tuple[Prepared, Sequence[mj.Measurement]]]] = {}
+    groups, results = _by_shape(devices, request)
+    for members in groups:
+        search = _search_alone if request.prior is None else _search_with_prior
+        for (name, prepared, measured), optimum in zip(members, search(members, request, halt)):
+            about = {"seed": request.search.seed, "point_time": request.options["point_time"]}
+            about["measurements"] = measured
+            try:
+                if request.prior is None:
+                    results[name] = _result(*optimum, **about)
+                else:
+                    row = request.first[name]
+                    results[name] = _posterior(row, request.prior, prepared, optimum, **about)
+            except FitError as error:
+                results[name] = error.what
+    return results
+
+
+def _by_shape(
+    devices: Mapping[str, Source | str], request: Request
+) -> tuple[list[list[Member]], Results]:
+    """Devices whose problems have one shape, and so one compiled program; and why others have none."""
+    options, results, groups = request.options, Results(), dict[Any, list[Member]]()
+    about: dict[str, Any] = {k: x for k, x in options.items() if k != "points"}
+    about |= {"seed": request.search.seed, "screened": request.search.screened}
+    about |= {"bench": options["bench"] or mj.Bench(), "env": options["env"] or mj.Environment()}
     for name, source in devices.items():
+        if request.prior is not None and name not in request.first:
+            results[name] = "there is no fit without the population"
+            continue
         measured = _measured(source, options)
         if isinstance(measured, str):
             results[name] = measured
             continue
-        about: dict[str, Any] = arguments | {"seed": seed, "screened": search.screened}
         try:
             prepared = prepare(measured, request.device, **about)
         except (MemjaxError, OSError) as error:
             results[name] = str(error)
             continue
-        # Problems of one shape are solved by one compiled program.
-        groups.setdefault(shape_of(prepared.problem), {})[name] = prepared, measured
-    for group in groups.values():
-        every = [prepared for prepared, _ in group.values()]
-        optima = find_optima(every, search, halt)
-        noise = [_noise(p, optimum, seed) for p, optimum in zip(every, optima, strict=True)]
-        ended = reweigh(every, optima, noise, search, halt)
-        for (name, (_, measured)), optimum in zip(group.items(), ended, strict=True):
-            about = {"seed": seed, "point_time": time, "measurements": measured}
-            try:
-                results[name] = _result(*optimum, **about)
-            except FitError as error:
-                results[name] = error.what
-    return results
+        groups.setdefault(shape_of(prepared.problem), []).append((name, prepared, measured))
+    return list(groups.values()), results
+
+
+def _search_alone(
+    members: Sequence[Member], request: Request, halt: threading.Event
+) -> list[tuple]:
+    """Problems, with the noise that there is, and optima of devices."""
+    every, search = [prepared for _, prepared, _ in members], request.search
+    optima = find_optima(every, search, halt)
+    noise = [_noise(p, optimum, search.seed) for p, optimum in zip(every, optima, strict=True)]
+    return reweigh(every, optima, noise, search, halt)
+
+
+def _search_with_prior(
+    members: Sequence[Member], request: Request, halt: threading.Event
+) -> list[tuple]:
+    """Modes of the posteriors of devices, from their own optima and from where these are drawn to."""
+    prior, every = cast(PopulationPrior, request.prior), []
+    for name, prepared, _ in members:
+        row = request.first[name]
+        own = {"center": prior.center, "prior_root": prior.root, "noise": _noise_in(row)}
+        starts = np.stack([prior.near(row), np.asarray(row.z)])
+        problem = with_values(prepared.problem, own)
+        every.append(replace(prepared, problem=problem, candidates=starts))
+    return find_optima(every, replace(request.search, starts=1), halt)
+
+
+def _noise_in(row: Row) -> np.ndarray:
+    """Standard deviation of a data residual of a device's own fit [sigma]."""
+    return np.asarray(1.0 if row.noise is None else row.noise)
+
+
+def _posterior(
+    row: Row, prior: PopulationPrior, prepared: Prepared, optimum: tuple, **about: Any
+) -> Posterior:
+    """A device at the mode of its posterior; a `FitError` where there is none, or its errors are no numbers."""
+    (z, r, jacobian), noise = optimum, _noise_in(row)
+    n, weight = len(z), float(noise) / PRIOR_SIGMA
+    # What the data alone say there is worked out as for the device's own fit, with the weak prior of that.
+    problem = with_values(prepared.problem, {"noise": noise})
+    off = (z - np.asarray(problem.center)) * weight
+    r = np.concatenate([r[:-n], off])
+    jacobian = np.concatenate([jacobian[:-n], weight * np.eye(n)])
+    fit = _result(replace(prepared, problem=problem), z, r, jacobian, **about)
+    covariance = np.linalg.inv(fit.uncertainty.information + prior.precision)
+    fit = replace(fit, uncertainty=replace(fit.uncertainty, covariance=covariance))
+    values = {name: float(x) for name, x in fit.values.items()}
+    loss = 0.5 * float(np.sum(r[:-n] ** 2))
+    before = (row.loss or 0.0) - 0.5 * weight**2 * np.sum((np.asarray(row.z) - problem.center) ** 2)
+    return Posterior(
+        values=values,
+        std=fit.std,
+        shift={name: (x - row.values[name]) / row.std[name] for name, x in values.items()},
+        z=z.tolist(),
+        loss=loss,
+        excess=float(2 * (loss - before) / noise**2),
+        distance=prior.distance[row.name],
+        p_value=prior.p_value[row.name],
+        outside=row.name in prior.outside,
+        verdict=fit.verdict.word,
+        reason=fit.verdict.reason,
+    )
 
 
 def _noise(prepared: Prepared, optimum: tuple, seed: int) -> float:

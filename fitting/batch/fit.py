@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, replace as changed
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -15,23 +15,27 @@ import numpy as np
 
 import memjax as mj
 from memjax.cluster import Cluster
-from memjax.errors import MemjaxError, OutputError
+from memjax.errors import DataError, FitError, MemjaxError, OutputError
 from memjax.fields import parameter_specs, setting_specs, stored
 from memjax.files import strict_json, write_json
-from memjax.params import get, replace
+from memjax.params import replace
 from memjax.policy import require_x64
 
 from ..constants import CHUNK
 from ..problem import begun
 from ..sweeps.prepare import choose_free
 from ..sweeps.result import FitResult
-from .chunks import THREADS, UNKNOWN, Lost, Request, Source, fit_here, fit_on_cluster
+from .chunks import THREADS, Lost, Request, Source, fit_here, fit_on_cluster
+from .population_prior import PopulationPrior, population_prior
+from .rows import Posterior, Row as Row, row_of
 from .search import Search
 
 _AGAIN = "the same command tries it again"
 
 RUN, _CHUNK = "run.json", "chunk-{:05d}.json"
 """What was asked for, and the rows of a chunk of devices."""
+PRIOR, _POSTERIOR = "prior.json", "posterior-{:05d}.json"
+"""The population as a prior, and the rows of a chunk with it."""
 
 
 @dataclass(frozen=True)
@@ -61,47 +65,6 @@ class File:
         return hashlib.sha256(self.path.read_bytes()).hexdigest() + self.how
 
 
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """What was found for one device.
-
-    Parameters
-    ----------
-    name : str
-        Its name.
-    values, std : dict of str to float
-        Free parameters and their standard deviations to first order [unit]; empty after a failure.
-    undetermined : tuple of str
-        Parameters that its data do not determine.
-    loss, reduced_chi2 : float or None
-        Half the sum of squared residuals; their sum of squares per degree of freedom.
-    verdict, reason : str
-        Whether the fit describes the data, and what decided, see `fitting.sweeps.verdict`; empty after a failure.
-    z, data_z, information, freedom, sweeps, cycle_information, cycle_score
-        Unconstrained coordinates in the order of `values`, and what `Uncertainty` says of them: what
-        `fitting.fit_population` takes.
-    failure : str
-        Why there is no result; empty where there is one.
-    """
-
-    name: str
-    values: dict[str, float] = field(default_factory=dict)
-    std: dict[str, float] = field(default_factory=dict)
-    undetermined: tuple[str, ...] = ()
-    loss: float | None = None
-    reduced_chi2: float | None = None
-    verdict: str = ""
-    reason: str = ""
-    z: list[float] = field(default_factory=list)
-    data_z: list[float] = field(default_factory=list)
-    information: list[list[float]] = field(default_factory=list)
-    freedom: float | None = None
-    sweeps: int = 0
-    cycle_information: list[list[float]] | None = None
-    cycle_score: list[list[float]] | None = None
-    failure: str = ""
-
-
 def fit_batch(
     devices: Mapping[str, Source],
     device: mj.AbstractDevice | mj.Circuit,
@@ -121,6 +84,7 @@ def fit_batch(
     starts: int = 2,
     chunk: int = CHUNK,
     grids: bool = True,
+    shrink: bool = False,
     each: Callable[[str, FitResult], None] | None = None,
     tick: Callable[[int, int, bool], None] | None = None,
     cluster: Cluster | None = None,
@@ -144,10 +108,14 @@ def fit_batch(
         Devices that advance together; all that an interrupt loses.
     grids : bool
         Whether to search on grids of steps first, and not by the adaptive solver alone.
+    shrink : bool
+        Whether each device is fitted again with the population of the batch as its prior, see
+        `fitting.batch.population_prior`: `Row.posterior`, beside the device's own fit.
     each : callable, optional
         Called with name and `FitResult` of each fitted device, before its chunk counts as done.
     tick : callable, optional
-        Called after each chunk with the numbers of devices done and in all, and whether it is new.
+        Called after each chunk with the numbers of devices done and in all, and whether it is new; from the beginning
+        again where devices are fitted with the population as their prior.
     cluster : Cluster, optional
         Workers that fit the chunks in place of this process. Of a chunk of which one after another died, rows say so.
 
@@ -180,17 +148,68 @@ def fit_batch(
     prints = {n: _print(source) for n, source in devices.items()}
     folder = _open_run(Path(out), [prints, _run_signature(device, options, search)])
     find = fit_here if cluster is None else partial(fit_on_cluster, cluster=cluster)
-    find = partial(find, request=Request(device=device, options=options, search=search))
-    return _advance(devices, folder, chunk, find, each, tick)
+    request = Request(device=device, options=options, search=search)
+    run = partial(_advance, devices, folder, chunk, tick=tick)
+
+    def row(name: str, result: Any) -> Row:
+        if each is not None and isinstance(result, FitResult):
+            each(name, result)
+        return row_of(name, result)
+
+    rows = run(
+        _CHUNK, partial(find, request=request), row, lambda n, why: Row(name=n, failure=why), _row
+    )
+    if not shrink:
+        return rows
+    try:
+        prior = population_prior(rows)
+    except (DataError, FitError, np.linalg.LinAlgError) as error:
+        none = Posterior(failure=f"no population to lean on: {error}")
+        return [changed(r, posterior=none) for r in rows]
+    _keep_prior(folder, prior)
+    first = {r.name: r for r in rows if not r.failure}
+    find = partial(find, request=changed(request, prior=prior, first=first))
+    posteriors = run(
+        _POSTERIOR, find, _posterior_of, lambda _, why: Posterior(failure=why), _read_posterior
+    )
+    return [changed(r, posterior=p) for r, p in zip(rows, posteriors, strict=True)]
+
+
+def _posterior_of(_: str, result: Posterior | str) -> Posterior:
+    return Posterior(failure=result) if isinstance(result, str) else result
+
+
+def _read_posterior(content: dict) -> Posterior:
+    return Posterior(**content)
+
+
+def _keep_prior(folder: Path, prior: PopulationPrior) -> None:
+    """Write the population down; what was fitted with another one is removed."""
+    content = {"names": prior.names, "devices": prior.devices, "outside": prior.outside}
+    content |= {n: getattr(prior, n).tolist() for n in ("center", "covariance")}
+    path = folder / PRIOR
+    if not path.exists() or path.read_text(encoding="utf-8") != strict_json(content):
+        for stale in folder.glob("posterior-*.json"):
+            stale.unlink()
+        write_json(path, content)
 
 
 def _advance(
-    devices: Mapping[str, Source], folder: Path, chunk: int, find: Callable, each: Any, tick: Any
-) -> list[Row]:
-    """Rows of all devices, by chunks: read where a file has them, else fitted and written."""
-    names, done, lost = list(devices), 0, dict[int, list[Row]]()
+    devices: Mapping[str, Source],
+    folder: Path,
+    chunk: int,
+    pattern: str,
+    find: Callable,
+    row: Callable[[str, Any], Any],
+    lost_row: Callable[[str, str], Any],
+    read: Callable[[dict], Any],
+    *,
+    tick: Any,
+) -> list[Any]:
+    """Rows of all devices, by chunks: read where a file of that pattern has them, else fitted and written."""
+    names, done, lost = list(devices), 0, dict[int, list]()
     chunks = [names[k : k + chunk] for k in range(0, len(names), chunk)]
-    paths = [folder / _CHUNK.format(k) for k in range(len(chunks))]
+    paths = [folder / pattern.format(k) for k in range(len(chunks))]
     left = [k for k, path in enumerate(paths) if not path.exists()]
 
     def count(k: int, fresh: bool) -> None:
@@ -206,21 +225,20 @@ def _advance(
         for k, results in ended:
             if isinstance(results, Lost):
                 # Not written: the same command fits them.
-                lost[k] = [Row(name=n, failure=f"{results.reason}; {_AGAIN}") for n in chunks[k]]
-                count(k, True)
-                continue
-            for name, result in results.items():
-                if each is not None and isinstance(result, FitResult):
-                    each(name, result)
-            write_json(paths[k], [asdict(_row(n, results[n])) for n in chunks[k]])
+                lost[k] = [lost_row(n, f"{results.reason}; {_AGAIN}") for n in chunks[k]]
+            else:
+                write_json(paths[k], [asdict(row(n, results[n])) for n in chunks[k]])
             count(k, True)
-    return [row for k, path in enumerate(paths) for row in lost.get(k) or _rows(path)]
+
+    def rows(path: Path) -> list:
+        return [read(x) for x in json.loads(path.read_text(encoding="utf-8"))]
+
+    return [x for k, path in enumerate(paths) for x in lost.get(k) or rows(path)]
 
 
-def _rows(path: Path) -> list[Row]:
-    """The rows of a chunk out of its file."""
-    rows = json.loads(path.read_text(encoding="utf-8"))
-    return [Row(**row | {"undetermined": tuple(row["undetermined"])}) for row in rows]
+def _row(content: dict) -> Row:
+    """A row out of its file."""
+    return Row(**content | {"undetermined": tuple(content["undetermined"])})
 
 
 def check_request(
@@ -271,29 +289,3 @@ def _open_run(folder: Path, request: list) -> Path:
     if not path.exists():
         write_json(path, request)
     return folder
-
-
-def _row(name: str, result: FitResult | str) -> Row:
-    if isinstance(result, str):
-        return Row(name=name, failure=result)
-    known, std = result.uncertainty, result.std
-    if not np.all(np.isfinite([*std.values()])):
-        return Row(name=name, failure=UNKNOWN)
-    arrays = {
-        n: getattr(known, n) for n in ("data_z", "information", "cycle_information", "cycle_score")
-    }
-    lists: dict[str, Any] = {n: None if x is None else x.tolist() for n, x in arrays.items()}
-    return Row(
-        name=name,
-        values={n: float(get(result.device, n)) for n in result.free},
-        std=std,
-        undetermined=result.undetermined,
-        loss=result.loss,
-        reduced_chi2=known.reduced_chi2,
-        verdict=result.verdict.word,
-        reason=result.verdict.reason,
-        z=result.z.tolist(),
-        freedom=known.freedom,
-        sweeps=known.sweeps,
-        **lists,
-    )

@@ -117,7 +117,9 @@ def pack(
 
     def padded(x: np.ndarray, fill: Any) -> np.ndarray:
         x = np.asarray(x)
-        return np.concatenate([x, np.full(points - len(x), fill, x.dtype)]) if len(x) < points else x
+        return (
+            np.concatenate([x, np.full(points - len(x), fill, x.dtype)]) if len(x) < points else x
+        )
 
     def longer(x: np.ndarray) -> np.ndarray:
         if len(x) == points:

@@ -46,6 +46,8 @@ class Problem(AbstractDifferentiable):
         What stood around the device; temperature.
     policy : memjax.Stiff
         Solver.
+    prior_root : Float[Array, "free free"] or None
+        R where the precision of the prior is R'R; None for the default prior, alike in all coordinates.
     """
 
     device: mj.AbstractDevice | mj.Circuit
@@ -55,8 +57,11 @@ class Problem(AbstractDifferentiable):
     env: mj.Environment
     center: Float[Array | np.ndarray, " free"]
     policy: mj.Stiff = POLICY
-    noise: Float[Array | np.ndarray, ""] = eqx.field(default_factory=lambda: np.ones((), jnp.result_type(float)))
+    noise: Float[Array | np.ndarray, ""] = eqx.field(
+        default_factory=lambda: np.ones((), jnp.result_type(float))
+    )
     ties: tuple[tuple[str, str], ...] = eqx.field(static=True, default=())
+    prior_root: Float[Array | np.ndarray, "free free"] | None = None
 
     @classmethod
     def of(
@@ -82,6 +87,14 @@ class Problem(AbstractDifferentiable):
             env=env or mj.Environment(),
             center=coordinates(device, names),
         )
+
+    def with_prior(
+        self, data: Float[Array, " data"], z: Float[Array, " free"]
+    ) -> Float[Array, " residuals"]:
+        """See `AbstractProblem`."""
+        if self.prior_root is None:
+            return super().with_prior(data, z)
+        return jnp.concatenate([data, self.noise * (self.prior_root @ (z - self.center))])
 
     def data_residuals(
         self, z: Float[Array, " free"]

@@ -255,7 +255,6 @@ def _posterior(
         excess=float(2 * (loss - before) / noise**2),
         distance=prior.distance[row.name],
         p_value=prior.p_value[row.name],
-        outside=row.name in prior.outside,
         verdict=fit.verdict.word,
         reason=fit.verdict.reason,
     )

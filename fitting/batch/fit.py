@@ -167,12 +167,15 @@ def fit_batch(
         none = Posterior(failure=f"no population to lean on: {error}")
         return [changed(r, posterior=none) for r in rows]
     _keep_prior(folder, prior)
-    first = {r.name: r for r in rows if not r.failure}
+    # A population that a device does not belong to says nothing of it.
+    first = {r.name: r for r in rows if not r.failure and r.name not in prior.outside}
     find = partial(find, request=changed(request, prior=prior, first=first))
     posteriors = run(
         _POSTERIOR, find, _posterior_of, lambda _, why: Posterior(failure=why), _read_posterior
     )
-    return [changed(r, posterior=p) for r, p in zip(rows, posteriors, strict=True)]
+    alone = {r.name: prior.outlier(r) for r in rows if r.name in prior.outside}
+    pairs = zip(rows, posteriors, strict=True)
+    return [changed(r, posterior=alone.get(r.name, p)) for r, p in pairs]
 
 
 def _posterior_of(_: str, result: Posterior | str) -> Posterior:

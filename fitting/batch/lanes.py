@@ -111,7 +111,7 @@ def _leaves(scaled: Scaled):
 
 
 def _observe(problem: Problem, z: Sequence, *, grid: Grid, states: list) -> tuple:
-    """Logarithms of `log_seen` and rows of events, of the states at the rows, and of those on all ends of steps if given."""
+    """Logarithms of `log_seen` and rows of events, of states at the rows; and of those on all ends of steps."""
     zero, g, device = jnp.zeros((), int), problem.group, problem.at(z)
     left = None if g.left is None else problem.bench
 

@@ -22,6 +22,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--chunk", type=count(1), default=CHUNK, metavar="N", help=text)
     text = "places of the devices of a batch, columns name, x, y (default: row and column in the names)"
     add("--wafer-map", metavar="CSV", help=text)
+    text = "fit each device of a batch again, with the population of them all as its prior: shrunken.csv"
+    add("--shrink", action="store_true", help=text)
     text = "fit a batch by the workers of this scheduler of dask.distributed, as tcp://HOST:8786 (docs/cluster.md)"
     add("--scheduler", metavar="ADDRESS", help=text)
 
@@ -32,6 +34,8 @@ def run(kind: Kind, options: argparse.Namespace) -> int:
 
     alone = "with --batch no device is fitted as if it were alone"
     refused = {"stochastic": alone, "uncertainty profile": alone, "uncertainty nuts": alone}
-    own = replace(kind, used=(*USED, "batch", "chunk", "wafer_map", "scheduler"), refused=refused)
+    own = replace(
+        kind, used=(*USED, "batch", "chunk", "wafer_map", "shrink", "scheduler"), refused=refused
+    )
     refuse_unused(options, own)
     return run_batch(options, start_of(options))

@@ -2,22 +2,24 @@ r"""The population of a batch as the prior of each of its devices (empirical Bay
 
 Notes
 -----
-Devices have coordinates :math:`\theta_d \sim N(m, \Sigma)`: logarithms or logits of parameters, so that the population is
-log-normal where bounds are wide. Median and covariance are those of `fitting.fit_population`, from which the errors of the
-devices' own fits are taken off; the error of the median counts as spread. The mode of
+Devices have coordinates :math:`\theta_d \sim N(m, \Sigma)`: logarithms or logits of parameters, so that the
+population is log-normal where bounds are wide. Median and covariance are those of `fitting.fit_population`, from which
+the errors of the devices' own fits are taken off. The error of the median counts as spread, and each variance is
+larger by its standard error: few devices may have a spread that is estimated as 0 by chance, which would pin them all.
+The mode of
 
 .. math::
 
     -\tfrac{1}{2s_d^2}\,|r_d(\theta)|^2 - \tfrac12(\theta - m)^T\Sigma^{-1}(\theta - m)
 
 with the residuals :math:`r_d` of the data and their noise :math:`s_d` is found anew by solving, not by the quadratic of
-the first fit: along a curved valley that is far off. Errors are those of :math:`(F_d + \Sigma^{-1})^{-1}`, where :math:`F_d` is the
-information in the data at the mode. Values are biased towards the median, the more the less the data say of them, and
-have the smaller mean square error for that [1]_.
+the first fit: along a curved valley that is far off. Errors are those of :math:`(F_d + \Sigma^{-1})^{-1}`, where
+:math:`F_d` is the information in the data at the mode. Values are biased towards the median, the more the less the data
+say of them, and have the smaller mean square error for that [1]_.
 
-A device is outside where its own estimate is farther from the population than one of so many devices is by chance with
-a probability of 5 %: by Hotelling's law of the squared distance, of the population of the others where that is affordable. The
-population is that of the devices inside.
+A device is outside where its own estimate is farther from the population than any of so many devices is by chance
+with a probability of 95 %: by Hotelling's law of the squared distance, from the population of the others where these
+are few. The population is that of the devices inside.
 
 References
 ----------
@@ -37,7 +39,7 @@ from memjax.errors import FitError
 from ..inference.devices import Devices
 from ..inference.hierarchy import Hierarchy, fit_population
 from ..inference.restricted_likelihood import BLIND
-from .rows import Row
+from .rows import Posterior, Row
 
 _RARE = 0.05  # probability that some device of the population counts as outside
 _FEW = 40  # devices up to which each is compared with the population of the others alone
@@ -81,6 +83,20 @@ class PopulationPrior:
         """A root R of the precision R'R."""
         return np.linalg.inv(np.linalg.cholesky(self.covariance))
 
+    def outlier(self, row: Row) -> Posterior:
+        """A device outside the population: its own fit."""
+        return Posterior(
+            values=row.values,
+            std=row.std,
+            shift=dict.fromkeys(row.values, 0.0),
+            z=row.z,
+            distance=self.distance[row.name],
+            p_value=self.p_value[row.name],
+            outside=True,
+            verdict=row.verdict,
+            reason=row.reason,
+        )
+
     def near(self, row: Row) -> Float[np.ndarray, " free"]:
         """The mode of a device's posterior to second order about its own fit."""
         information = np.asarray(row.information)
@@ -113,11 +129,20 @@ def population_prior(rows: Sequence[Row]) -> PopulationPrior:
     return PopulationPrior(
         names=devices.names,
         center=population.center,
-        covariance=population.covariance + population.center_covariance,
+        covariance=_widened(population),
         devices=int(inside.sum()),
         distance=dict(zip(devices.labels, distance.tolist(), strict=True)),
         p_value=dict(zip(devices.labels, p_value.tolist(), strict=True)),
         outside=tuple(np.array(devices.labels, dtype=object)[~inside]),
+    )
+
+
+def _widened(population: Hierarchy) -> np.ndarray:
+    """Covariance from device to device, and what is not known of it and of the median."""
+    return (
+        population.covariance
+        + population.center_covariance
+        + np.diag(np.diag(population.covariance_error))
     )
 
 
@@ -159,7 +184,7 @@ def _distance(information: np.ndarray, score: np.ndarray, others: Hierarchy) -> 
     known = size > BLIND * max(size[-1], 0.0)
     size, axes = size[known], axes[:, known]
     away = axes.T @ score / size - axes.T @ others.center
-    spread = others.covariance + others.center_covariance
+    spread = _widened(others)
     square = float(away @ np.linalg.solve(axes.T @ spread @ axes + np.diag(1 / size), away))
     n, freedom = len(size), len(others.labels) - 1
     # Hotelling: (f - n + 1) / (n f) times the square is Fisher's, of a covariance with f degrees of freedom.

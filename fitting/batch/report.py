@@ -122,6 +122,7 @@ every device has a row in devices.csv, with the verdict on its fit and the reaso
 <h2>Parameters</h2>{_population_table(content["population"])}
 <p><small>Over the devices whose data determine the parameter; std is the median of the devices' own.</small></p>
 {_hierarchy(content["hierarchy"])}
+{_shrinkage(content.get("shrinkage"))}
 {"".join(picture(folder / n, Path(n).stem) for n in pictures)}
 <h2>Failures</h2>{_failures(rows)}
 <h2>Worst fits</h2>{_worst(rows)}
@@ -165,6 +166,21 @@ def _hierarchy(population: Mapping[str, Any] | None) -> str:
 <p><small>Of {population["devices"]} devices, {population["method"]}; spreads are standard deviations of the logarithm.
 {population["file"]} is what devices are drawn from.</small></p>
 <h2>Correlation from device to device</h2>{html_table(matrix, ["", *names])}"""
+
+
+def _shrinkage(about: Mapping[str, Any] | None) -> str:
+    """What the population as a prior did to the parameters."""
+    if about is None:
+        return ""
+    head = ["parameter", "median shift (own std)", "median std over own std"]
+    cells = [
+        [n, readable(x["median_shift"], 2), readable(x["std_ratio"], 2)]
+        for n, x in about["parameters"].items()
+    ]
+    return f"""<h2>Devices with the population as their prior</h2>{html_table(cells, head)}
+<p><small>{about["shrunken"]} devices drawn towards the population, {len(about["outside"])} outside it,
+{about["failed"]} without; each is in {about["file"]}. These values are biased towards the median: own fits are in
+devices.csv.</small></p>"""
 
 
 def _failures(rows: Sequence[Row]) -> str:

@@ -32,7 +32,8 @@ class Posterior:
         Squared Mahalanobis distance of the device's own estimate from the population, errors of both included, and the
         probability of a larger one within the population.
     outside : bool
-        Whether the device lies outside the population, which says nothing of it then.
+        Whether the device lies outside the population, which says nothing of it then: it is as in its own fit, and
+        `loss` and `excess` are None.
     verdict, reason : str
         Whether the values describe the data, see `fitting.sweeps.verdict`.
     failure : str

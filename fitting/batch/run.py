@@ -35,6 +35,7 @@ from . import wafer
 from .fit import RUN, File, Row, check_request, fit_batch
 from .population import batch_population
 from .report import write_report
+from .shrinkage import SHRUNKEN, remarks_on, shrinkage, write_shrunken
 
 _CHUNKS, _FITS, _MARKER = "chunks", "fits", "batch.json"
 
@@ -90,6 +91,8 @@ class Progress:
     def __call__(self, done: int, total: int, fresh: bool) -> None:
         """Say how far the run is, now and then; what an earlier run did is no measure of speed."""
         now = time.monotonic()
+        if done < self.done:  # the devices once more, with the population as their prior
+            self.begin, self.done, self.earlier = self.last, 0, 0
         self.earlier += 0 if fresh else done - self.done
         self.done = done
         if done < total and now - self.last < _EVERY:
@@ -162,7 +165,7 @@ def _fit_all(
     how = str([getattr(options, n, None) for n in ("reader", "columns", "shunt", "sign")])
     sources = {n: File(file_of(f), partial(read, f), how) for n, f in named.items()}
     about: dict[str, Any] = {"chunk": options.chunk, "each": keep, "tick": progress}
-    about["cluster"] = cluster
+    about |= {"cluster": cluster, "shrink": options.shrink}
     about |= arguments(options) | {"free": options.free, "points": options.points}
     rows = fit_batch(sources, device, out=folder / _CHUNKS, **about)
     drawn = batch_population(rows, fits, device)
@@ -171,10 +174,16 @@ def _fit_all(
     else:
         drawn.population.save(folder / POPULATION, name=options.model)
     specs, remarks = parameter_specs(device), [x for x in (why, drawn.note) if x]
+    units = {n: specs[n].unit for r in rows for n in r.values}
+    more: dict[str, Any] = {}
+    (folder / SHRUNKEN).unlink(missing_ok=True)
+    if options.shrink:
+        write_shrunken(rows, units, folder / SHRUNKEN)
+        more, remarks = {"shrinkage": shrinkage(rows)}, [*remarks, *remarks_on(rows)]
     stated = {n: getattr(options, n) for n in ("preset", "fix", "model_sigma", "chunk")}
     content = write_report(
         rows,
-        units={n: specs[n].unit for r in rows for n in r.values},
+        units=units,
         files=named,
         positions=places,
         notes=remarks,
@@ -184,6 +193,7 @@ def _fit_all(
             "seed": options.seed,
             "options": stated | {"fix": dict(options.fix)},
             "hierarchy": drawn.as_json(),
+            **more,
         },
         folder=folder,
     )

@@ -140,6 +140,40 @@ devices.memristor = { population = "wafer" }
     assert "wafer/population.json" in found.source
 
 
+def test_the_population_as_prior_is_a_table_of_its_own_beside_the_same_devices(
+    files, whole, tmp_path, capsys
+):
+    """The two parameters are known to 1 %, the spread is 10 %: the population moves them by few tenths of that."""
+    shutil.copytree(whole, tmp_path / "out")
+    capsys.readouterr()
+    assert main([*command(files, tmp_path / "out"), "--shrink"]) == 0
+    assert (tmp_path / "out" / "devices.csv").read_bytes() == (whole / "devices.csv").read_bytes()
+    with (tmp_path / "out" / "shrunken.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    own = _table(whole)
+    assert [r["name"] for r in rows] == [r["name"] for r in own]
+    pairs = [(r, o) for r, o in zip(rows, own, strict=True) if r["status"] == "shrunken"]
+    assert len(pairs) == 8
+    for n in FREE:
+        value, std = f"{n} [ohm]", f"{n} std [ohm]"
+        shift = [(float(r[value]) - float(o[value])) / float(o[std]) for r, o in pairs]
+        assert np.allclose(shift, [float(r[f"{n} shift [std]"]) for r, _ in pairs], atol=1e-6)
+        assert 0 < np.max(np.abs(shift)) < 0.5
+        assert np.median([float(r[std]) / float(o[std]) for r, o in pairs]) < 1.01
+    assert all(float(r["excess_chi2"]) >= -1e-3 for r, _ in pairs)
+    (failed,) = [r for r in rows if r["status"] == "failed"]
+    assert "no fit without the population" in failed["failure"]
+    content = json.loads((tmp_path / "out" / "batch.json").read_text())["shrinkage"]
+    assert (content["file"], content["shrunken"], content["outside"]) == ("shrunken.csv", 8, [])
+    assert "population as their prior" in (tmp_path / "out" / "report.html").read_text()
+    # Again: nothing is fitted, and the bytes are the same. Without the option the table goes.
+    before = (tmp_path / "out" / "shrunken.csv").read_bytes()
+    assert main([*command(files, tmp_path / "out"), "--shrink"]) == 0
+    assert (tmp_path / "out" / "shrunken.csv").read_bytes() == before
+    assert main(command(files, tmp_path / "out")) == 0
+    assert not (tmp_path / "out" / "shrunken.csv").exists()
+
+
 def test_what_devices_do_not_have_in_common_makes_no_population(whole, tmp_path):
     rows = [Row(**r) for r in json.loads((whole / "chunks" / "chunk-00000.json").read_text())]
     model = mj.MetastableSwitches()

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Int
 
 from .lanes import linearised_on_grid, residuals_adaptive, residuals_on_grid
-from .step_grid import Plan, needed
+from .step_grid import Plan, halved, needed
 
 FINE, COARSE = 3e-5, 3e-4
 """Tolerances of a step relative to the state: for the optimum, and on the way there."""
@@ -18,7 +18,7 @@ FINE, COARSE = 3e-5, 3e-4
 LANES = (24, 8)
 """Solves that advance together: whole vectors in the caches; and fewer, where no more are left."""
 
-_PASSES = 4  # solves for one grid at most
+_PASSES = 8  # solves for one grid at most
 # Growth of the number of steps between two rows above which a solve is done again: for the optimum, on the way.
 _GROWTH = {True: 1.5, False: 4.0}
 
@@ -60,7 +60,9 @@ class GridSolver:
         self.events = bool(np.any(np.asarray(problems.group.event_weight)))
         self.plan = Plan(np.asarray(problems.group.rows), partial(_driven, problems.group.stimuli))
         self.steps = np.ones((len(owner), *self.plan.gap.shape[1:]), np.int32)
+        self.graded = np.array([{} for _ in owner] + [None], object)[:-1]
         self.rtol_of_steps = np.full(len(owner), COARSE)
+        self.resolved = np.ones(len(owner), bool)
 
     def _blocks(self, run, z, jobs):
         """`run` over blocks of lanes, filled up with their last lane; leaves cut and joined.
@@ -82,10 +84,11 @@ class GridSolver:
         evaluate = linearised_on_grid if slopes else residuals_on_grid
 
         def run(z, jobs):
-            which, steps = self.owner[jobs], self.steps[jobs]
-            grid = self.plan.grid(which, steps, self.rtol)
+            which, steps, graded = self.owner[jobs], self.steps[jobs], self.graded[jobs]
+            grid = self.plan.grid(which, steps, self.rtol, graded)
             *values, excess = evaluate(self.problems, which, z, grid, self.events)
-            return *values, needed(self.plan.gap[which], steps, np.asarray(excess))
+            want, growth, gradings = needed(self.plan.gap[which], steps, np.asarray(excess), graded)
+            return *values, want, growth, np.array([*gradings, None], object)[:-1]
 
         return self._blocks(run, z, jobs)
 
@@ -104,15 +107,14 @@ class GridSolver:
                 if not len(part):
                     continue
                 some, with_slopes = left[part], bool(full[part[0]])
-                steps = self.steps[jobs[some]]
-                *values, want = self._solved(z[some], jobs[some], slopes=with_slopes)
-                growth = np.max(want / steps, axis=(1, 2))
-                good = ((growth <= allowed) | last) & (with_slopes == slopes)
-                right[part], likely[some] = good, growth <= 2 * allowed
-                # Grids that are nearly right stay, so that costs can be compared.
-                stay = (want <= _GROWTH[True] * steps) & (3 * want >= steps)
-                other = np.where(good[:, None, None], want, np.maximum(want, steps // 2))
-                self.steps[jobs[some]] = np.where(stay, steps, other)
+                *values, want, growth, gradings = self._solved(
+                    z[some], jobs[some], slopes=with_slopes
+                )
+                worst = np.max(growth, axis=(1, 2))
+                good = ((worst <= allowed) | last) & (with_slopes == slopes)
+                right[part], likely[some] = good, worst <= 2 * allowed
+                self.resolved[jobs[some]] = worst <= allowed
+                self._regrid(jobs[some], want, growth, gradings, keep_half=~good)
                 if good.any():
                     out = out or [np.empty((len(jobs), *x.shape[1:])) for x in values]
                     for x, value in zip(out, values, strict=True):
@@ -123,11 +125,35 @@ class GridSolver:
         self.rtol_of_steps[jobs] = self.rtol
         return out
 
+    def _regrid(
+        self,
+        jobs: np.ndarray,
+        want: np.ndarray,
+        growth: np.ndarray,
+        gradings: np.ndarray,
+        *,
+        keep_half: np.ndarray,
+    ) -> None:
+        """Give jobs the steps that they need; grids that are nearly right stay, so that costs can be compared."""
+        steps = self.steps[jobs]
+        stay = (growth <= _GROWTH[True]) & (3 * want >= steps)
+        half = np.where(keep_half[:, None, None], steps // 2, 1)
+        for k in range(len(jobs)):
+            old, new = self.graded[jobs[k]], gradings[k]
+            if not (old or new):
+                continue
+            for place in new:
+                half[k][place] = 1
+            kept = {p: x for p, x in old.items() if stay[k][p]}
+            self.graded[jobs[k]] = kept | {p: x for p, x in new.items() if not stay[k][p]}
+        self.steps[jobs] = np.where(stay, steps, np.maximum(want, half))
+
     def some(self, jobs: Int[np.ndarray, " some"]) -> "GridSolver":
         """A solver of some of the jobs, on the grids that they have."""
         solver = copy(self)
         solver.owner, solver.steps = self.owner[jobs], self.steps[jobs]
-        solver.rtol_of_steps = self.rtol_of_steps[jobs]
+        solver.rtol_of_steps, solver.graded = self.rtol_of_steps[jobs], self.graded[jobs]
+        solver.resolved = self.resolved[jobs]
         return solver
 
     def residuals(self, z, jobs) -> np.ndarray:
@@ -144,7 +170,8 @@ class GridSolver:
 
         def run(z, jobs):
             which = self.owner[jobs]
-            grid = self.plan.grid(which, 2 * self.steps[jobs], self.rtol)
+            graded = halved(self.graded[jobs])
+            grid = self.plan.grid(which, 2 * self.steps[jobs], self.rtol, graded)
             return evaluate(self.problems, which, z, grid, self.events)[:-1]
 
         evaluate = linearised_on_grid if slopes else residuals_on_grid

@@ -18,12 +18,12 @@ from ..optimize.levenberg_marquardt import Progress, half_squares, levenberg_mar
 from ..problem import evaluate_each, of_some, stacked
 from ..sweeps.prepare import Prepared
 from .grid_solver import FINE, GridSolver
-from .step_grid import MOST
 
 Residuals = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 # Share by which a step on grids must lower a cost for a search to go on: what is left, steps on halved ones gain.
-_TOLERANCE = 1e-2
+_TOLERANCE = 1e-3
+_PROMISE = 1e-3  # share that a step has to promise
 _ROUGH = 0.1  # the same, where another search follows
 _ENOUGH = 0.1  # root mean square residual [sigma] that is enough where another search follows
 _SHORT = 1.0  # length of a step [standard deviations] that is taken without a solve, since it is all but linear
@@ -158,7 +158,7 @@ def _descend(solver: GridSolver, problems: Any, z: np.ndarray) -> Progress:
         enough = 0.5 * _ENOUGH**2 * problems.group.weight[0].size
         z, solver.problems = run(z, tolerance=_ROUGH, enough=enough).z, problems
     solver.rtol = FINE
-    return run(z, tolerance=_TOLERANCE)
+    return run(z, tolerance=_TOLERANCE, promise=_PROMISE)
 
 
 def _broad(problems: Any) -> Any:
@@ -194,12 +194,13 @@ def _correct(solver: GridSolver, done: Progress, best: np.ndarray):
     """
     z, r, jacobian = done.z[best], done.residuals[best], done.jacobian[best]
     last, size = _newton(r, jacobian)
-    last = np.where((size <= _SHORT * _scale(r, z))[:, None], last, 0.0)
+    short = (size <= _SHORT * _scale(r, z)) & (not solver.events)
+    last = np.where(short[:, None], last, 0.0)
     z, r = z + last, r + np.einsum("krn,kn->kr", jacobian, last)
     fine, jacobian, ok = solver.refined(z, np.arange(len(z)), slopes=True)
     away = np.sqrt(np.mean((fine - np.where(np.isfinite(r), r, np.inf)) ** 2, axis=1))
     near = ok & (away <= _AGREE)
-    sound = near & np.all(solver.steps < MOST, axis=(1, 2))
+    sound = near & solver.resolved
     fine = np.where(ok[:, None], fine, np.inf)
     settled = settle(solver.refined, z, fine, jacobian, sound)
     return [z, fine, jacobian, sound, settled, near]

@@ -1,6 +1,7 @@
 """Grids of steps: intervals on whose ends they end, and how many each interval needs."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
@@ -8,14 +9,21 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-MOST = 64
+MOST = 256
 """Steps between two rows beyond which a grid does not grow: what needs more is left to the adaptive solver."""
+
+EVEN = 12
+"""Equal steps between two rows from which on they are graded: fine where the solution is sharp."""
+
+Grading = dict[tuple[int, int], np.ndarray]
+"""Ends of the steps of some intervals, by wave and interval: shares of its length, ascending from 0 to 1."""
 
 _BLOCK = 64  # sizes of grids are multiples of it: few sizes, few programs
 # Times, as shares of that of the first row, on which steps end before it: a solve may start off its balance.
 _GRADED = 4.0 ** -np.arange(7, 0, -1)
 # Share of a step by which its ends are taken inwards, so that a jump of the drive counts for the right side.
 _NUDGE = 1e-6
+_SMALLEST = 1e-3  # the same that counts at least: no step becomes more than 9 times as long
 _LARGEST = 512.0  # error of a step over its tolerance that counts at most: 8 times as many steps
 
 
@@ -83,8 +91,17 @@ class Plan:
         rate = self.slope / np.where(self.gap > 0, self.gap, np.inf)
         self.v, self.rate = (np.take_along_axis(x, self.place, axis=2) for x in (inside[1], rate))
 
-    def grid(self, which: np.ndarray, steps: np.ndarray, rtol: float) -> Grid:
-        """Equal steps in every interval of some problems: `steps` of them, none where it has no length."""
+    def grid(
+        self,
+        which: np.ndarray,
+        steps: np.ndarray,
+        rtol: float,
+        graded: Sequence[Grading] | np.ndarray = (),
+    ) -> Grid:
+        """Steps in every interval of some problems: `steps` of them, none where it has no length.
+
+        They are equal but for intervals that `graded` names, lane by lane.
+        """
         gap = self.gap[which]
         steps = np.where(gap > 0, steps, 0)
         at = np.cumsum(steps, axis=2)
@@ -107,16 +124,35 @@ class Plan:
 
         t, h = spread(self.begin[which], gap)
         u, slope = spread(self.u[which], self.slope[which])
+        for lane, (k, intervals) in enumerate(zip(which, graded)):
+            for (wave, j), ends in intervals.items():
+                place = lane, wave, slice(at[lane, wave, j] - len(ends) + 1, at[lane, wave, j])
+                start, share = ends[:-1], np.diff(ends)
+                t[place] = self.begin[k, wave, j] + start * gap[lane, wave, j]
+                h[place] = share * gap[lane, wave, j]
+                u[place] = self.u[k, wave, j] + start * self.slope[k, wave, j]
+                slope[place] = share * self.slope[k, wave, j]
         at = np.take_along_axis(at, self.place[which], axis=2)
         v, rate = self.v[which], self.rate[which]
         return Grid(t, h, u, slope, at, v, rate, np.asarray(most), np.asarray(rtol))
 
 
-def needed(gap: np.ndarray, steps: np.ndarray, excess: np.ndarray) -> np.ndarray:
+def needed(
+    gap: np.ndarray, steps: np.ndarray, excess: np.ndarray, graded: Sequence[Grading] = ()
+) -> tuple[np.ndarray, np.ndarray, list[Grading]]:
     """Steps in each interval [s] for which the error of each is within its tolerance.
 
-    `excess` are the errors over their tolerances in a solve of so many `steps`; where one is no number, so are those
-    behind it.
+    `excess` are the errors over their tolerances in a solve of so many `steps`, in some intervals graded; where one is
+    no number, so are those behind it.
+
+    Returns
+    -------
+    wanted : Int[np.ndarray, "lanes waves intervals"]
+        Numbers of steps.
+    growth : Float[np.ndarray, "lanes waves intervals"]
+        How much shorter the worst step of each interval has to be.
+    gradings : list of Grading
+        Intervals, lane by lane, in which so many equal steps are needed that graded ones are fewer.
     """
     count = np.where(gap > 0, steps, 0)
     at, size = np.cumsum(count, axis=2), excess.shape[2]
@@ -132,4 +168,44 @@ def needed(gap: np.ndarray, steps: np.ndarray, excess: np.ndarray) -> np.ndarray
     wanted = np.ones(steps.shape)
     # The error, that of the embedded second-order solution, falls with the cube of the step; a tenth is in hand.
     wanted[taken] = np.ceil(count[taken] * np.cbrt(np.minimum(worst, _LARGEST)) * 1.1 - 0.1)
-    return np.clip(wanted, 1, MOST).astype(np.int32)
+    growth = np.maximum(wanted, 1) / steps
+    gradings: list[Grading] = [{} for _ in steps]
+    uneven = wanted > EVEN
+    for lane, intervals in enumerate(graded):
+        for wave, j in intervals:
+            uneven[lane, wave, j] = True
+    for lane, wave, j in np.argwhere(uneven & taken).tolist():
+        n = count[lane, wave, j]
+        ends = graded[lane].get((wave, j)) if len(graded) else None
+        ends = np.linspace(0, 1, n + 1) if ends is None else ends
+        errors = np.minimum(excess[lane, wave, at[lane, wave, j] - n : at[lane, wave, j]], _LARGEST)
+        growth[lane, wave, j] = 1.1 * np.cbrt(errors.max())
+        gradings[lane][wave, j] = ends = _graded(ends, errors)
+        wanted[lane, wave, j] = len(ends) - 1
+    return np.clip(wanted, 1, MOST).astype(np.int32), growth, gradings
+
+
+def _graded(ends: np.ndarray, errors: np.ndarray) -> np.ndarray:
+    """Ends of steps, as shares of their interval, so that the errors of steps become alike.
+
+    Notes
+    -----
+    The step is short where the error was large. From one old step to the next lengths at most double: what is sharp
+    moves with the parameters.
+    """
+    share = np.diff(ends)
+    density = 1.1 * np.cbrt(np.maximum(errors, _SMALLEST)) / share
+    for direction in (slice(None), slice(None, None, -1)):
+        d = density[direction]
+        for k in range(1, len(d)):
+            d[k] = max(d[k], 0.5 * d[k - 1])
+    # The number of steps up to each end; equal shares of it are as long as they may be.
+    total = np.concatenate([[0.0], np.cumsum(density * share)])
+    count = int(np.clip(np.ceil(total[-1]), 1, MOST))
+    return np.interp(np.linspace(0, total[-1], count + 1), total, ends)
+
+
+def halved(graded: Sequence[Grading]) -> list[Grading]:
+    """Gradings with every step halved."""
+    middle = lambda x: np.sort(np.concatenate([x, 0.5 * (x[1:] + x[:-1])]))  # noqa: E731
+    return [{k: middle(x) for k, x in intervals.items()} for intervals in graded]

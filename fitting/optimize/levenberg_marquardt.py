@@ -98,6 +98,7 @@ def levenberg_marquardt(
     iterations: int = 60,
     tolerance: float = 1e-4,
     enough: float = 0.0,
+    promise: float | None = None,
     together: bool = True,
     patience: int = 3,
     progress: Progress | None = None,
@@ -119,6 +120,9 @@ def levenberg_marquardt(
         search ends when all have, or when eight iterations lower the best by less than it each.
     enough : float
         Cost below which a start has converged, whatever more could be gained.
+    promise : float, optional
+        Share of its cost that a step has to promise for a start that is not of one problem with the others to go on;
+        a tenth of the tolerance by default.
     together : bool
         Whether the starts are of one problem, so that the best of them may end the search.
     patience : int
@@ -168,7 +172,8 @@ def levenberg_marquardt(
         # So much damping allows no step that would be seen.
         state.converged = (small >= patience) | (damping > 1e8) | (state.cost < enough)
         if not together:  # nothing is left to gain
-            state.converged |= predicted_reduction < 0.1 * tolerance * state.cost
+            least = 0.1 * tolerance if promise is None else promise
+            state.converged |= predicted_reduction < least * state.cost
         state.counted(len(which), int(np.sum(~new_ok[which])))
         if tick is not None:
             tick(state)

@@ -13,6 +13,7 @@ from benchmarks.cases.batch_fits import problem
 from benchmarks.records import Recorder
 from benchmarks.registry import Case
 from benchmarks.timing import Times
+from memjax.compile_cache import fuse_small_loops
 
 SIZES = {"smoke": (32, 2), "full": (1000, 20)}
 """Devices, and how many of them scipy is given."""
@@ -83,6 +84,7 @@ def _record(
 
 def run(size: str, record: Recorder) -> None:
     """Half of scipy's devices, the batch, the other half: what else the machine does is shared."""
+    fuse_small_loops()  # as the command line does
     jax.config.update("jax_enable_x64", True)
     count, few = SIZES[size]
     truths = problem.truths(count)

@@ -160,7 +160,8 @@ def test_the_population_as_prior_is_a_table_of_its_own_beside_the_same_devices(
         assert np.allclose(shift, [float(r[f"{n} shift [std]"]) for r, _ in pairs], atol=1e-6)
         assert 0 < np.max(np.abs(shift)) < 0.5
         assert np.median([float(r[std]) / float(o[std]) for r, o in pairs]) < 1.01
-    assert all(float(r["excess_chi2"]) >= -1e-3 for r, _ in pairs)
+    # Own fits end within a tenth of a standard deviation: a hundredth of chi squared above their optimum.
+    assert all(-0.02 < float(r["excess_chi2"]) < 0.5 for r, _ in pairs)
     (failed,) = [r for r in rows if r["status"] == "failed"]
     assert "no fit without the population" in failed["failure"]
     content = json.loads((tmp_path / "out" / "batch.json").read_text())["shrinkage"]

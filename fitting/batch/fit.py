@@ -102,20 +102,17 @@ def fit_batch(
     free, fix, start, bench, env, point_time, model_sigma, thresholds, points
         As for `fit`.
     seed, screened, starts : int
-        Of starts and resampling: a device's numbers do not depend on the others but for rounding; starts evaluated
-        for each device, and how many are improved.
+        Of starts and resampling, alike for each device; starts evaluated, and how many are improved.
     chunk : int
         Devices that advance together; all that an interrupt loses.
     grids : bool
         Whether to search on grids of steps first, and not by the adaptive solver alone.
     shrink : bool
-        Whether each device is fitted again with the population of the batch as its prior, see
-        `fitting.batch.population_prior`: `Row.posterior`, beside the device's own fit.
+        Whether each device is fitted again with the population as its prior, see `fitting.batch.population_prior`.
     each : callable, optional
         Called with name and `FitResult` of each fitted device, before its chunk counts as done.
     tick : callable, optional
-        Called after each chunk with the numbers of devices done and in all, and whether it is new; from the beginning
-        again where devices are fitted with the population as their prior.
+        Called after each chunk, of each pass, with the numbers of devices done and in all, and whether it is new.
     cluster : Cluster, optional
         Workers that fit the chunks in place of this process. Of a chunk of which one after another died, rows say so.
 
@@ -134,33 +131,40 @@ def fit_batch(
         In float32.
     ClusterError
         If the scheduler of the cluster goes away; what was done stays.
-
-    Notes
-    -----
-    Devices of a chunk whose data have one shape are searched by one program, see `fitting.batch.search`.
     """
     require_x64()
     check_request(device, free, fix, start)
     options = dict(bench=bench, env=env, point_time=point_time, model_sigma=model_sigma)
     options |= dict(free=free, fix=fix, start=start, thresholds=thresholds, points=points)
-    about: dict[str, Any] = dict(starts=starts, seed=seed, grids=grids)
-    search = Search(chunk=-(-chunk // THREADS), screened=-(-screened // starts) * starts, **about)
+    count, some = -(-chunk // THREADS), -(-screened // starts) * starts
+    search = Search(chunk=count, screened=some, starts=starts, seed=seed, grids=grids)
     prints = {n: _print(source) for n, source in devices.items()}
     folder = _open_run(Path(out), [prints, _run_signature(device, options, search)])
     find = fit_here if cluster is None else partial(fit_on_cluster, cluster=cluster)
     request = Request(device=device, options=options, search=search)
     run = partial(_advance, devices, folder, chunk, tick=tick)
+    rows = _alone(request, find, run, each)
+    return _shrunken(rows, folder, request, find, run) if shrink else rows
+
+
+def _alone(request: Request, find: Callable, run: Callable, each: Callable | None) -> list[Row]:
+    """Rows of devices, each fitted by itself."""
 
     def row(name: str, result: Any) -> Row:
         if each is not None and isinstance(result, FitResult):
             each(name, result)
         return row_of(name, result)
 
-    rows = run(
-        _CHUNK, partial(find, request=request), row, lambda n, why: Row(name=n, failure=why), _row
-    )
-    if not shrink:
-        return rows
+    def lost(name: str, why: str) -> Row:
+        return Row(name=name, failure=why)
+
+    return run(_CHUNK, partial(find, request=request), row, lost, _row)
+
+
+def _shrunken(
+    rows: list[Row], folder: Path, request: Request, find: Callable, run: Callable
+) -> list[Row]:
+    """Rows of devices that are fitted again, with the population of them all as their prior."""
     try:
         prior = population_prior(rows)
     except (DataError, FitError, np.linalg.LinAlgError) as error:

@@ -22,8 +22,8 @@ from .grid_solver import FINE, GridSolver
 Residuals = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 # Share by which a step on grids must lower a cost for a search to go on: what is left, steps on halved ones gain.
-_TOLERANCE = 1e-3
-_PROMISE = 1e-3  # share that a step has to promise
+# Where a current switches gains are small long before the end.
+_TOLERANCE = {False: 1e-2, True: 1e-3}
 _ROUGH = 0.1  # the same, where another search follows
 _ENOUGH = 0.1  # root mean square residual [sigma] that is enough where another search follows
 _SHORT = 1.0  # length of a step [standard deviations] that is taken without a solve, since it is all but linear
@@ -158,7 +158,7 @@ def _descend(solver: GridSolver, problems: Any, z: np.ndarray) -> Progress:
         enough = 0.5 * _ENOUGH**2 * problems.group.weight[0].size
         z, solver.problems = run(z, tolerance=_ROUGH, enough=enough).z, problems
     solver.rtol = FINE
-    return run(z, tolerance=_TOLERANCE, promise=_PROMISE)
+    return run(z, tolerance=_TOLERANCE[solver.events])
 
 
 def _broad(problems: Any) -> Any:

@@ -98,7 +98,6 @@ def levenberg_marquardt(
     iterations: int = 60,
     tolerance: float = 1e-4,
     enough: float = 0.0,
-    promise: float | None = None,
     together: bool = True,
     patience: int = 3,
     progress: Progress | None = None,
@@ -120,9 +119,6 @@ def levenberg_marquardt(
         search ends when all have, or when eight iterations lower the best by less than it each.
     enough : float
         Cost below which a start has converged, whatever more could be gained.
-    promise : float, optional
-        Share of its cost that a step has to promise for a start that is not of one problem with the others to go on;
-        a tenth of the tolerance by default.
     together : bool
         Whether the starts are of one problem, so that the best of them may end the search.
     patience : int
@@ -150,13 +146,10 @@ def levenberg_marquardt(
         idle = np.all(state.converged | ~np.isfinite(state.cost))
         if idle or (together and _stalled(state.history[begun:], tolerance)):
             break
-        which = every
-        if not together:
-            which = np.flatnonzero(~state.converged & np.isfinite(state.cost))
+        which = every if together else np.flatnonzero(~state.converged & np.isfinite(state.cost))
         step, predicted_reduction = np.zeros_like(z), np.zeros(len(z))
-        step[which], predicted_reduction[which] = _steps(
-            r[which], jac[which], ok[which], damping[which]
-        )
+        some = (x[which] for x in (r, jac, ok, damping))
+        step[which], predicted_reduction[which] = _steps(*some)
         trial = state.z + step
         new_r, new_jac, new_ok = _try_points(evaluate, trial, which, together, r, jac)
         cost = half_squares(new_r, new_ok)
@@ -172,8 +165,7 @@ def levenberg_marquardt(
         # So much damping allows no step that would be seen.
         state.converged = (small >= patience) | (damping > 1e8) | (state.cost < enough)
         if not together:  # nothing is left to gain
-            least = 0.1 * tolerance if promise is None else promise
-            state.converged |= predicted_reduction < least * state.cost
+            state.converged |= predicted_reduction < 0.1 * tolerance * state.cost
         state.counted(len(which), int(np.sum(~new_ok[which])))
         if tick is not None:
             tick(state)

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from fitting.batch.population_prior import population_prior
-from fitting.batch.rows import Posterior, Row
-from fitting.batch.shrinkage import remarks_on, shrinkage
+from fitting.batch.rows import Row
 from memjax.errors import FitError
 from tests.fits import DEVICE_CENTER, DEVICE_NAMES, DEVICE_SIGMA
 
@@ -70,9 +69,6 @@ def test_a_device_that_does_not_belong_to_the_population_is_said_and_keeps_its_o
     kept = prior.outlier(rows[0])
     assert kept.outside
     assert (kept.values, kept.std, kept.z) == (rows[0].values, rows[0].std, rows[0].z)
-    found = Row(**vars(rows[0]) | {"posterior": kept})
-    assert shrinkage([found])["outside"] == ["d0"]
-    assert "d0; their own fits stand" in remarks_on([found])[0]
 
 
 def test_too_few_devices_make_no_population():
@@ -80,8 +76,3 @@ def test_too_few_devices_make_no_population():
         FitError, match="4 fitted devices are too few for a population of 3 parameters"
     ):
         population_prior(drawn_rows(4, 0)[1])
-
-
-def test_devices_without_a_posterior_are_said():
-    rows = [Row(name="a", values={"r": 1.0}, posterior=Posterior(failure="no population"))]
-    assert remarks_on(rows) == ["not fitted with the population as prior: 1 devices: no population"]

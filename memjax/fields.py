@@ -5,7 +5,7 @@ import dataclasses
 import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import equinox as eqx
 import jax
@@ -280,7 +280,7 @@ def _specs(device: Any, key: str, kind: Callable[..., Any]) -> dict[str, Any]:
             fix=f"write mj.model({device!r})" if isinstance(device, str) else "",
         )
     specs = {}
-    for part, element in device.parts.items():
+    for part, element in cast(AbstractComposite, device).parts.items():
         for spec in _specs(element, key, kind).values():
             follows = getattr(spec, "follows", None)
             longer = {"name": f"{part}.{spec.name}"}

@@ -243,9 +243,10 @@ def _advance(
     return [x for k, path in enumerate(paths) for x in lost.get(k) or rows(path)]
 
 
-def _row(content: dict) -> Row:
+def _row(content: dict[str, Any]) -> Row:
     """A row out of its file."""
-    return Row(**content | {"undetermined": tuple(content["undetermined"])})
+    about: dict[str, Any] = content | {"undetermined": tuple(content["undetermined"])}
+    return Row(**about)
 
 
 def check_request(

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Int
 
 from .lanes import linearised_on_grid, residuals_adaptive, residuals_on_grid
-from .step_grid import Plan, halved, needed
+from .step_grid import Grading, Plan, halved, needed
 
 FINE, COARSE = 3e-5, 3e-4
 """Tolerances of a step relative to the state: for the optimum, and on the way there."""
@@ -60,11 +60,11 @@ class GridSolver:
         self.events = bool(np.any(np.asarray(problems.group.event_weight)))
         self.plan = Plan(np.asarray(problems.group.rows), partial(_driven, problems.group.stimuli))
         self.steps = np.ones((len(owner), *self.plan.gap.shape[1:]), np.int32)
-        self.graded = np.array([{} for _ in owner] + [None], object)[:-1]
+        self.graded: Any = np.array([{} for _ in owner] + [None], object)[:-1]
         self.rtol_of_steps = np.full(len(owner), COARSE)
         self.resolved = np.ones(len(owner), bool)
 
-    def _blocks(self, run, z, jobs):
+    def _blocks(self, run, z, jobs) -> Any:
         """`run` over blocks of lanes, filled up with their last lane; leaves cut and joined.
 
         Lanes of about as many steps advance together: each block takes as long as the longest of its lanes.
@@ -130,7 +130,7 @@ class GridSolver:
         jobs: np.ndarray,
         want: np.ndarray,
         growth: np.ndarray,
-        gradings: np.ndarray,
+        gradings: Any,
         *,
         keep_half: np.ndarray,
     ) -> None:
@@ -139,7 +139,8 @@ class GridSolver:
         stay = (growth <= _GROWTH[True]) & (3 * want >= steps)
         half = np.where(keep_half[:, None, None], steps // 2, 1)
         for k in range(len(jobs)):
-            old, new = self.graded[jobs[k]], gradings[k]
+            old: Grading = self.graded[jobs[k]]
+            new: Grading = gradings[k]
             if not (old or new):
                 continue
             for place in new:
@@ -165,7 +166,7 @@ class GridSolver:
         r, jacobian = self._gridded(z, jobs, slopes=True)
         return r, jacobian, _finite(r, jacobian)
 
-    def refined(self, z, jobs, *, slopes: bool = False):
+    def refined(self, z, jobs, *, slopes: bool = False) -> Any:
         """Residuals, Jacobian if asked for, and success of jobs on their grids with every step halved."""
 
         def run(z, jobs):

@@ -96,7 +96,7 @@ class Plan:
         which: np.ndarray,
         steps: np.ndarray,
         rtol: float,
-        graded: Sequence[Grading] | np.ndarray = (),
+        graded: Sequence[Grading] | Any = (),
     ) -> Grid:
         """Steps in every interval of some problems: `steps` of them, none where it has no length.
 
@@ -138,7 +138,7 @@ class Plan:
 
 
 def needed(
-    gap: np.ndarray, steps: np.ndarray, excess: np.ndarray, graded: Sequence[Grading] = ()
+    gap: np.ndarray, steps: np.ndarray, excess: np.ndarray, graded: Sequence[Grading] | Any = ()
 ) -> tuple[np.ndarray, np.ndarray, list[Grading]]:
     """Steps in each interval [s] for which the error of each is within its tolerance.
 
@@ -205,7 +205,7 @@ def _graded(ends: np.ndarray, errors: np.ndarray) -> np.ndarray:
     return np.interp(np.linspace(0, total[-1], count + 1), total, ends)
 
 
-def halved(graded: Sequence[Grading]) -> list[Grading]:
+def halved(graded: Sequence[Grading] | Any) -> list[Grading]:
     """Gradings with every step halved."""
     middle = lambda x: np.sort(np.concatenate([x, 0.5 * (x[1:] + x[:-1])]))  # noqa: E731
     return [{k: middle(x) for k, x in intervals.items()} for intervals in graded]

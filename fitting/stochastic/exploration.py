@@ -12,8 +12,7 @@ from ..optimize.levenberg_marquardt import Progress, levenberg_marquardt
 from .kriging import Surfaces
 from .valleys import GRID, Goal, Valley, first_order_profiles
 
-# Batches of simulated points in each round; while replicates look beyond, where most points count little in the end.
-_BATCHES, _EARLY = 4, 2
+_BATCHES = 4  # batches of simulated points in each round
 _WIDE, _FEWEST, _MOST = 6, 8, 12  # rounds before which replicates look beyond, and all rounds
 # Move of a median, and change of a standard deviation, that ends the rounds [standard deviations].
 _MOVED = 0.3
@@ -72,8 +71,7 @@ def explore(
             valley = walk.estimate(valley)
             if valley.settled or valley.rounds >= _MOST:
                 break
-            count = _BATCHES if valley.rounds + 1 >= _WIDE else _EARLY
-            walk.add(walk.among(valley.replicates, count * size))
+            walk.add(walk.among(valley.replicates))
         return walk.with_profiles(valley) if valley.rounds else valley
     except KeyboardInterrupt:
         grid, rise = first_order_profiles(valley.z, valley.replicates)
@@ -114,9 +112,9 @@ class _Walk:
         roots = [np.linalg.cholesky(c) for _, c in optima]
         return np.stack([optima[k][0] + _WIDER * roots[k] @ x for k, x in zip(which, normal)])
 
-    def among(self, z: np.ndarray, count: int) -> np.ndarray:
-        """So many points where some lie, each shaken as far as the data leave it there."""
-        z = z[self.rng.integers(0, len(z), count)]
+    def among(self, z: np.ndarray) -> np.ndarray:
+        """Points where some lie, each shaken as far as the data leave it there."""
+        z = z[self.rng.integers(0, len(z), _BATCHES * self.size)]
         slopes, normal = self.mean(z)[1], self.rng.normal(size=z.shape)
         # Gauss-Newton: what the features, in standard deviations, and the prior say about each point.
         information = np.einsum("kri,krj->kij", slopes, slopes) + np.diag(self.goal.prior**-2)

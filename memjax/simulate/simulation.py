@@ -454,8 +454,9 @@ class _Batch:
 
             results, ends = jax.tree.map(spread, (results, ends))
         rows, events = results
-        if len(set(self.lengths)) == 1:  # without a copy: sweeps lie one after the other
-            flat = jax.tree.map(lambda x: x.reshape(len(x), -1, *x.shape[3:]), rows)
+        count = self.rows.size
+        if count == sum(self.lengths):  # nothing is padding: sweeps lie one after the other, without a copy
+            flat = jax.tree.map(lambda x: x.reshape(len(x), count, *x.shape[3:]), rows)
             return flat, events, ends
         per_sweep = [jax.tree.map(lambda x, k=k: x[:, k], rows) for k in sweeps]
         return self._flatten(per_sweep), events, ends

@@ -427,6 +427,9 @@ def _equation(t: Translation, equation: Any, inputs: list[np.ndarray]) -> list[n
     if name in ("concatenate", "stack"):
         join = np.concatenate if name == "concatenate" else np.stack
         return [join(inputs, params.get("dimension", params.get("axis", 0)))]
+    if name == "unstack":  # of jax 0.12: the parts of an array along an axis
+        axis = params["axis"]
+        return [np.squeeze(x, axis) for x in np.split(inputs[0], inputs[0].shape[axis], axis)]
     if name in _STRUCTURAL:
         return [_STRUCTURAL[name](inputs[0], **params)]
     if name in _REDUCTIONS:

@@ -141,8 +141,6 @@ class _Optimum:
     ):
         self.cycles, self.coordinates, self.policy = cycles, coordinates, cycles.steps(substeps)
         self.search = self.seeded(0)
-        rough = min(_ROUGH, cycles.draws)
-        self.rough = cycles.search(coordinates, self.policy, 0, draws=rough)
         self.valley, self.costs = self._cheaper(*self._valleys(begin, tick))
         self.z, self.interrupted = self.valley.z, self.valley.interrupted
         fixed, adaptive = (
@@ -153,9 +151,9 @@ class _Optimum:
         pairs = zip(fixed[0], self.events, cycles.targets, strict=True)
         self.step_p = [energy_test(a / t.scale, b / t.scale, seed=0) for a, b, t in pairs]
 
-    def seeded(self, seed: int) -> QuantileSearch:
-        """The search with other random numbers."""
-        return self.cycles.search(self.coordinates, self.policy, seed)
+    def seeded(self, seed: int, **changes) -> QuantileSearch:
+        """The search with other random numbers; `changes` of the ensemble."""
+        return self.cycles.search(self.coordinates, self.policy, seed, **changes)
 
     def _cheaper(self, valley: Valley, first: Valley) -> tuple[Valley, np.ndarray]:
         """The estimate and its loss under other random numbers; the point before it, where that has a lower one.
@@ -174,7 +172,8 @@ class _Optimum:
             optima = [(begin.z, np.cov(begin.replicates, rowvar=False))]
             jacobians = [search(begin.z[None])[1][0]]
         else:
-            ends, interrupted = self.rough.run(begin, tick)
+            rough = self.seeded(0, draws=min(_ROUGH, self.cycles.draws))
+            ends, interrupted = rough.run(begin, tick)
             if interrupted:
                 z = min(ends, key=lambda p: p.cost[0]).z[0]
                 stopped = linear(search.goal([]), z, search(z[None])[1][0], interrupted=True)

@@ -27,7 +27,6 @@ INLINE int32_t is_nan(double x) { return (u_of_d(x) & BITS_OF_SIZE) > BITS_OF_IN
 /* What is no number stays none: a bound that hid it would hide a step that failed. */
 INLINE double greater(double a, double b) { return (a > b) | is_nan(a) ? a : b; }
 INLINE double smaller(double a, double b) { return (a < b) | is_nan(a) ? a : b; }
-INLINE double sign_of(double x) { return x > 0 ? 1.0 : (x < 0 ? -1.0 : x); }
 
 /* e^x: 2^n e^r with |r| <= log(2)/2, r in two parts of log(2), and a polynomial, by interpolation at Chebyshev's nodes
  * to 2e-17. Adding 1.5 * 2^52 rounds to a whole number that stands in the lowest bits. */
@@ -92,29 +91,4 @@ INLINE double expm1_of(double x) {
     p = FMA(p, x, 0.5);
     p = FMA(p * x, x, x);
     return fabs(x) < 0.35 ? p : exp_of(x) - 1.0;
-}
-
-INLINE double log1p_of(double x) {
-    const double u = 1.0 + x, d = u - 1.0, y = log_of(u) * (x / (d == 0 ? 1.0 : d));
-    return d == 0 ? x : (is_finite(u) ? y : u);
-}
-
-INLINE double logistic_of(double x) { return 1.0 / (1.0 + exp_of(-x)); }
-
-INLINE double tanh_of(double x) {
-    const double a = expm1_of(-2.0 * fabs(x)), y = -a / (a + 2.0);
-    return x < 0 ? -y : y;
-}
-
-INLINE double pow_of(double x, double y) { return y == 0 ? 1.0 : exp_of(y * log_of(x)); }
-
-INLINE double sinh_of(double x) {
-    const double a = fabs(x), h = exp_of(0.5 * a), e = expm1_of(a);
-    const double y = a < 40.0 ? 0.5 * (e + e / (e + 1.0)) : 0.5 * h * h;
-    return x < 0 ? -y : y;
-}
-
-INLINE double cosh_of(double x) {
-    const double a = fabs(x), h = exp_of(0.5 * a);
-    return FMA(0.5 * h, h, 0.5 / (h * h));
 }

@@ -20,7 +20,6 @@ INLINE int32_t is_finite(float x) { return (u_of_f(x) & 0x7F800000u) != 0x7F8000
 INLINE int32_t is_nan(float x) { return (u_of_f(x) & 0x7FFFFFFFu) > 0x7F800000u; }
 INLINE float greater(float a, float b) { return a > b ? a : b; }
 INLINE float smaller(float a, float b) { return a < b ? a : b; }
-INLINE float sign_of(float x) { return x > 0 ? 1.0f : (x < 0 ? -1.0f : x); }
 
 /* e^x to 1.5e-7: 2^n e^r with |r| <= log(2)/2, r in two parts of log(2), a polynomial of least largest error. */
 INLINE float exp_of(float x) {
@@ -72,29 +71,4 @@ INLINE float expm1_of(float x) {
     p = FMA(p, x, 0.5f);
     p = FMA(p * x, x, x);
     return fabsf(x) < 0.35f ? p : exp_of(x) - 1.0f;
-}
-
-INLINE float log1p_of(float x) {
-    float u = 1.0f + x, d = u - 1.0f, y = log_of(u) * (x / (d == 0 ? 1.0f : d));
-    return d == 0 ? x : (u > 3.4028235e38f ? u : y);
-}
-
-INLINE float logistic_of(float x) { return 1.0f / (1.0f + exp_of(-x)); }
-
-INLINE float tanh_of(float x) {
-    float a = expm1_of(-2.0f * fabsf(x)), y = -a / (a + 2.0f);
-    return x < 0 ? -y : y;
-}
-
-INLINE float pow_of(float x, float y) { return y == 0 ? 1.0f : exp_of(y * log_of(x)); }
-
-INLINE float sinh_of(float x) {
-    float a = fabsf(x), h = exp_of(0.5f * a), e = expm1_of(a);
-    float y = a < 40.0f ? 0.5f * (e + e / (e + 1.0f)) : 0.5f * h * h;
-    return x < 0 ? -y : y;
-}
-
-INLINE float cosh_of(float x) {
-    float a = fabsf(x), h = exp_of(0.5f * a);
-    return FMA(0.5f * h, h, 0.5f / (h * h));
 }

@@ -1,4 +1,4 @@
-/* What every kernel begins with: types and macros; float.c or double.c follows, with functions without branches, which
+/* What every kernel begins with: types and macros; float.c or double.c follows, and functions.c: functions without branches, which
  * compilers make whole vectors of. */
 
 #include <math.h>
@@ -33,6 +33,12 @@ INLINE float f_of_u(uint32_t x) { float y; memcpy(&y, &x, 4); return y; }
 INLINE uint32_t u_of_f(float x) { uint32_t y; memcpy(&y, &x, 4); return y; }
 INLINE float f_of_i(int32_t x) { float y; memcpy(&y, &x, 4); return y; }
 INLINE int32_t i_of_f(float x) { int32_t y; memcpy(&y, &x, 4); return y; }
+
+static int64_t size_of(const XLA_FFI_Buffer *b) {
+    int64_t n = 1;
+    for (int64_t k = 0; k < b->rank; k++) n *= b->dims[k];
+    return n;
+}
 
 /* Whether a call only asks for the version of the interface. */
 static int tell_version(XLA_FFI_CallFrame *frame) {

@@ -158,8 +158,9 @@ class Program:
 
     def prelude(self) -> str:
         """What every kernel begins with."""
-        functions = "float.c" if self.real == "f" else "double.c"
-        return "\n".join((_FOLDER / x).read_text() for x in ("prelude.c", functions))
+        numbers = "float.c" if self.real == "f" else "double.c"
+        files = ("prelude.c", numbers, "functions.c")
+        return "\n".join((_FOLDER / x).read_text() for x in files)
 
     def types(self) -> str:
         """Own, Carry and Uniform: what each lane has in all steps, from step to step, and what each step has."""

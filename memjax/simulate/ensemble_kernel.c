@@ -15,12 +15,6 @@ typedef struct { /* what a thread does */
     int fine;
 } Share;
 
-static int64_t size_of(const XLA_FFI_Buffer *b) {
-    int64_t n = 1;
-    for (int64_t k = 0; k < b->rank; k++) n *= b->dims[k];
-    return n;
-}
-
 /* All steps of some groups of lanes; not `fine` where there is no memory for it. */
 static void *run(void *argument) {
     Share *share = argument;

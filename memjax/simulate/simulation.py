@@ -455,9 +455,8 @@ class _Batch:
             results, ends = jax.tree.map(spread, (results, ends))
         rows, events = results
         count = self.rows.size
-        if count == sum(
-            self.lengths
-        ):  # nothing is padding: sweeps lie one after the other, without a copy
+        # Where nothing is padding, sweeps lie one after the other, and need no copy.
+        if count == sum(self.lengths):
             flat = jax.tree.map(lambda x: x.reshape(len(x), count, *x.shape[3:]), rows)
             return flat, events, ends
         per_sweep = [jax.tree.map(lambda x, k=k: x[:, k], rows) for k in sweeps]

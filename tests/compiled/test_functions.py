@@ -42,7 +42,7 @@ EDGES = {
 @pytest.fixture(scope="module", params=["float", "double"])
 def functions(request, tmp_path_factory):
     """Each function of arrays, of one precision."""
-    texts = [(FOLDER / x).read_text() for x in ("prelude.c", f"{request.param}.c")]
+    texts = [(FOLDER / x).read_text() for x in ("prelude.c", f"{request.param}.c", "functions.c")]
     texts.append("INLINE Real three_halves(Real x) { return pow_of(x, (Real)1.5); }")
     texts += [
         f"void all_{n}(const Real *x, Real *y) {{ for (int k = 0; k < 4096; k++) y[k] = {n}(x[k]); }}"

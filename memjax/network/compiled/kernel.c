@@ -19,12 +19,6 @@ typedef struct { /* a spike that is due: of a table of connections */
 
 static void *memory(size_t count, size_t size) { return malloc(count * size + 1); }
 
-static int64_t size_of(const XLA_FFI_Buffer *b) {
-    int64_t n = 1;
-    for (int64_t k = 0; k < b->rank; k++) n *= b->dims[k];
-    return n;
-}
-
 /* Lane of a place in arrivals that lie block by block, and in a block step by step. */
 static inline int32_t lane_of(int32_t place) { return place / (STEPS * BLOCK) * BLOCK + place % BLOCK; }
 

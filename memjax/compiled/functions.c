@@ -1,0 +1,28 @@
+/* What follows from the functions of float.c or double.c, alike in both. */
+
+INLINE Real sign_of(Real x) { return x > 0 ? ONE : (x < 0 ? -ONE : x); }
+
+INLINE Real log1p_of(Real x) {
+    const Real u = ONE + x, d = u - ONE, y = log_of(u) * (x / (d == 0 ? ONE : d));
+    return d == 0 ? x : (is_finite(u) ? y : u);
+}
+
+INLINE Real logistic_of(Real x) { return ONE / (ONE + exp_of(-x)); }
+
+INLINE Real tanh_of(Real x) {
+    const Real a = expm1_of(-2 * ABS(x)), y = -a / (a + 2);
+    return x < 0 ? -y : y;
+}
+
+INLINE Real pow_of(Real x, Real y) { return y == 0 ? ONE : exp_of(y * log_of(x)); }
+
+INLINE Real sinh_of(Real x) {
+    const Real half = ONE / 2, a = ABS(x), h = exp_of(half * a), e = expm1_of(a);
+    const Real y = a < 40 ? half * (e + e / (e + ONE)) : half * h * h;
+    return x < 0 ? -y : y;
+}
+
+INLINE Real cosh_of(Real x) {
+    const Real half = ONE / 2, a = ABS(x), h = exp_of(half * a);
+    return FMA(half * h, h, half / (h * h));
+}

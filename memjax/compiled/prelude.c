@@ -50,7 +50,7 @@ static int tell_version(XLA_FFI_CallFrame *frame) {
     return 1;
 }
 
-static XLA_FFI_Error *no_memory(XLA_FFI_CallFrame *frame, const char *what) {
-    XLA_FFI_Error_Create_Args error = {XLA_FFI_Error_Create_Args_STRUCT_SIZE, NULL, what, XLA_FFI_Error_Code_RESOURCE_EXHAUSTED};
+static XLA_FFI_Error *fail(XLA_FFI_CallFrame *frame, XLA_FFI_Error_Code code, const char *what) {
+    XLA_FFI_Error_Create_Args error = {XLA_FFI_Error_Create_Args_STRUCT_SIZE, NULL, what, code};
     return frame->api->XLA_FFI_Error_Create(&error);
 }

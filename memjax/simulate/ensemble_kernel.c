@@ -76,6 +76,9 @@ static int run_all(XLA_FFI_Buffer **args, XLA_FFI_Buffer **rets) {
 XLA_FFI_Error *memjax_kernel(XLA_FFI_CallFrame *frame) {
     if (tell_version(frame)) return NULL;
     if (frame->stage != XLA_FFI_ExecutionStage_EXECUTE) return NULL;
+    /* Of a drive that has more parts than the text knows the second would be read as the next number. */
+    if (frame->args.size != 3 + PLACES + OWNS + CARRIES)
+        return fail(frame, XLA_FFI_Error_Code_INVALID_ARGUMENT, "an ensemble of other equations than its kernel's");
     const int fine = run_all((XLA_FFI_Buffer **)frame->args.args, (XLA_FFI_Buffer **)frame->rets.rets);
-    return fine ? NULL : no_memory(frame, "no memory for an ensemble");
+    return fine ? NULL : fail(frame, XLA_FFI_Error_Code_RESOURCE_EXHAUSTED, "no memory for an ensemble");
 }

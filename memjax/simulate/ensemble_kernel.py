@@ -4,6 +4,7 @@ Where no compiler of C is at hand, on other devices than the CPU, with jumps, ev
 equations hold what has no translation, the program of XLA does the same; so it does where derivatives are taken.
 """
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,9 @@ class Kernel:
         """
         columns = list(y.T)
         number = place.step.reshape(-1)[0].astype(jnp.int32)
-        steps = [jnp.asarray(x).reshape(-1) for x in place[1:]]
+        # Components of several drives one after the other: each number of a step is an array over the steps.
+        count = place.step.size
+        steps = [column for x in place[1:] for column in jnp.reshape(x, (count, -1)).T]
         arguments = [constants, number, jnp.int32(usable_cores()), *steps]
         arguments += [*jax.tree.leaves(own), *columns]
         lanes, dtype = y.shape[0], y.dtype
@@ -85,7 +88,9 @@ def takes_kernel(scaled: Scaled, grid: Any, y0: Any, policy: Fixed) -> bool:
     )
 
 
-def kernel_of(scaled: Scaled, values: Any, key: Any, policy: Fixed, dtype: Any):
+def kernel_of(
+    scaled: Scaled, values: Any, key: Any, policy: Fixed, dtype: Any, drive: tuple[int, ...] = ()
+):
     """The kernel of a lane's step; why there is none, where there is none.
 
     Parameters
@@ -98,14 +103,16 @@ def kernel_of(scaled: Scaled, values: Any, key: Any, policy: Fixed, dtype: Any):
         Of `SemiImplicitEuler`.
     dtype
         Of states.
+    drive : tuple of int
+        Shape of the drive: (sources,) where there are several.
     """
     return build(
-        lambda: _text(scaled, values, key, policy, dtype),
+        lambda: _text(scaled, values, key, policy, dtype, drive),
         lambda text, compiler: Kernel(register(text, compiler, real_of(dtype))),
     )
 
 
-def _text(scaled: Scaled, values, key, policy: Fixed, dtype) -> str:
+def _text(scaled: Scaled, values, key, policy: Fixed, dtype, drive: tuple[int, ...]) -> str:
     """All of the kernel."""
     arrays, rest = eqx.partition(scaled, eqx.is_array)
     real = real_of(dtype)
@@ -115,31 +122,36 @@ def _text(scaled: Scaled, values, key, policy: Fixed, dtype) -> str:
     tree, own_tree = jax.tree.structure(arrays), jax.tree.structure((values, key))
     owned = [jax.ShapeDtypeStruct((), x.dtype) for x in jax.tree.leaves((values, key))]
     vector = jax.ShapeDtypeStruct((len(scaled.scale),), dtype)
-    kinds: list[Any] = [jax.ShapeDtypeStruct((), x) for x in (np.int32, *[dtype] * 5)]
-    place = Place(*kinds)
+    step = (
+        jax.ShapeDtypeStruct((), np.int32),
+        jax.ShapeDtypeStruct((3 + 2 * math.prod(drive),), dtype),
+    )
 
-    def lane(leaves, own, y, place):
+    def lane(leaves, own, y, number, place):
         system = eqx.combine(jax.tree.unflatten(tree, leaves), rest)
         own_values, words = jax.tree.unflatten(own_tree, own)
         system = with_values(system, own_values)
-        end = semi_implicit_step(system, words, policy)(system.split(y), place)
+        at = Place(number, *place[:3], *place[3:].reshape(2, *drive))
+        end = semi_implicit_step(system, words, policy)(system.split(y), at)
         return [*system.join(system.project_parts(end)), *system.join(end)]
 
     constants = Constants(real)
     given = [constants.names(x.shape) for x in leaves]
     states = [Name(real, f"in{k}", STEP | LANE) for k in range(vector.shape[0])]
-    at = [Name("i", "number", STEP), *(Name(real, f"place{k}", STEP) for k in range(5))]
+    number = Name("i", "number", STEP)
+    place = [Name(real, f"place{k}", STEP) for k in range(*step[1].shape)]
     owns = names_of(owned, "own", LANE)
-    inputs = [*given, *map(scalar, owns), np.array(states, object), *map(scalar, at)]
-    t, results = trace(lane, (leaves, owned, vector, place), inputs, constants)
+    inputs = [*given, *map(scalar, owns), np.array(states, object)]
+    inputs += [scalar(number), np.array(place, object)]
+    t, results = trace(lane, (leaves, owned, vector, *step), inputs, constants)
     if constants.values:
         raise UntranslatableError("arrays that are no parameters")
     program = Program(
         translation=t,
         owns=owns,
         states=states,
-        places={at[0]: "number0 + (int32_t)(s + t)"}
-        | {x: f"((const Real *)places[{k}]->data)[s + t]" for k, x in enumerate(at[1:])},
+        places={number: "number0 + (int32_t)(s + t)"}
+        | {x: f"((const Real *)places[{k}]->data)[s + t]" for k, x in enumerate(place)},
         inputs={},
         results=results,
     )
@@ -149,7 +161,7 @@ def _text(scaled: Scaled, values, key, policy: Fixed, dtype) -> str:
     finite = " & ".join(f"is_finite(c->{x.text}[j])" for x in states)
     parts = [
         program.prelude(),
-        f"enum {{ STEPS = {_STEPS}, PLACES = 5, OWNS = {len(owns)}, CARRIES = {len(states)} }};",
+        f"enum {{ STEPS = {_STEPS}, PLACES = {len(place)}, OWNS = {len(owns)}, CARRIES = {len(states)} }};",
         program.types(),
         program.prepare_uniform("XLA_FFI_Buffer **places, int64_t s, int32_t number0"),
         program.load_block(),
@@ -179,7 +191,8 @@ def solve_by_kernel(
     """What `solve_fixed` gives for all lanes; why there is no kernel, where there is none."""
     one = lambda x: jax.ShapeDtypeStruct((), x.dtype)  # noqa: E731
     values, key = jax.tree.map(one, grid.values), jax.tree.map(one, grid.keys)
-    kernel = kernel_of(scaled, values, key, policy, y0.dtype)
+    drive = jax.eval_shape(jax.vmap(lambda x: x(grid.rows[0, 0])), grid.stimuli).shape[1:]
+    kernel = kernel_of(scaled, values, key, policy, y0.dtype, drive)
     if isinstance(kernel, str):
         return kernel
     arrays = [jnp.ravel(x) for x in jax.tree.leaves(eqx.filter(scaled, eqx.is_array))]

@@ -54,6 +54,17 @@ def same(a, b) -> bool:
     return all(np.array_equal(x, y) for x, y in pairs)
 
 
+def check_states(ours, theirs, single=False) -> None:
+    """Whether states move, and differ by what rounding explains."""
+    double = jax.config.values["jax_enable_x64"] and not single
+    eps = float(np.finfo(float if double else np.float32).eps)
+    for name, x in theirs.state.items():
+        x = np.asarray(x)
+        assert np.ptp(x) > 0, name
+        away = np.max(np.abs(np.asarray(ours.state[name]) - x))
+        assert away < _ROUNDINGS * _GROWTH * eps * np.max(np.abs(x)), name
+
+
 def spread(members: int) -> dict[str, np.ndarray]:
     return {"alpha": np.linspace(0.12, 0.2, members)[:, None]}
 
@@ -70,14 +81,7 @@ def test_states_are_those_of_xla(ways, monkeypatch, single):
     assert ways[1].startswith("no compiler of C")
     assert np.array_equal(ours.result, theirs.result)
     assert np.array_equal(ours.accepted, theirs.accepted)
-    eps = float(
-        np.finfo(np.float32 if single or not jax.config.values["jax_enable_x64"] else float).eps
-    )
-    moved = {k: np.ptp(np.asarray(x)) for k, x in theirs.state.items()}
-    assert min(moved.values()) > 0
-    for name, x in theirs.state.items():
-        away = np.max(np.abs(np.asarray(ours.state[name]) - np.asarray(x)))
-        assert away < _ROUNDINGS * _GROWTH * eps * np.max(np.abs(np.asarray(x))), name
+    check_states(ours, theirs, single)
 
 
 def test_a_lane_does_not_depend_on_the_others_nor_on_threads(ways, monkeypatch):
@@ -105,6 +109,24 @@ def test_sweeps_of_one_batch_are_those_of_single_ones(ways):
     assert np.array_equal(both.i[:, : len(ROWS)], simulate().i)
     assert not np.array_equal(both.i[:, len(ROWS) :], both.i[:, : len(ROWS)])
     assert set(ways) == {"C"}
+
+
+def test_each_source_of_a_circuit_has_its_own_drive(ways, monkeypatch):
+    """Of the two neurons of a synapse, in steps that resolve its rates."""
+    circuit = mj.synapse.diffusive_drift()
+    later = mj.Sampled(np.array([0.0, 0.1, 0.3, 0.4]), np.array([0.0, -0.4, 0.9, 0.0]))
+    drives = mj.Drives({"pre": DRIVE, "post": later})
+    options = {"members": 2, "bench": None}
+    ours = simulate(circuit, drives, **options)
+    monkeypatch.setenv(library.COMPILER, "")
+    jax.clear_caches()
+    theirs = simulate(circuit, drives, **options)
+    assert ways[0] == "C"
+    assert ways[1] != "C"
+    check_states(ours, theirs)
+    assert not np.allclose(
+        ours.i, simulate(circuit, mj.Drives({"pre": DRIVE, "post": DRIVE}), **options).i
+    )
 
 
 @pytest.mark.parametrize(

@@ -138,5 +138,5 @@ XLA_FFI_Error *memjax_kernel(XLA_FFI_CallFrame *frame) {
     const uint32_t mode = flush_denormals();
     const int fine = run((XLA_FFI_Buffer **)frame->args.args, (XLA_FFI_Buffer **)frame->rets.rets, frame->rets.size - CARRIES);
     restore(mode);
-    return fine ? NULL : no_memory(frame, "no memory for what arrives at neurons");
+    return fine ? NULL : fail(frame, XLA_FFI_Error_Code_RESOURCE_EXHAUSTED, "no memory for what arrives at neurons");
 }

@@ -54,13 +54,13 @@ def same(a, b) -> bool:
     return all(np.array_equal(x, y) for x, y in pairs)
 
 
-def check_states(ours, theirs, single=False) -> None:
-    """Whether states move, and differ by what rounding explains."""
+def check_states(ours, theirs, single=False, still=()) -> None:
+    """Whether states move, but for those that are said to be still, and differ by what rounding explains."""
     double = jax.config.values["jax_enable_x64"] and not single
     eps = float(np.finfo(float if double else np.float32).eps)
     for name, x in theirs.state.items():
         x = np.asarray(x)
-        assert np.ptp(x) > 0, name
+        assert (np.ptp(x) == 0) == (name in still), name
         away = np.max(np.abs(np.asarray(ours.state[name]) - x))
         assert away < _ROUNDINGS * _GROWTH * eps * np.max(np.abs(x)), name
 
@@ -123,7 +123,7 @@ def test_each_source_of_a_circuit_has_its_own_drive(ways, monkeypatch):
     theirs = simulate(circuit, drives, **options)
     assert ways[0] == "C"
     assert ways[1] != "C"
-    check_states(ours, theirs)
+    check_states(ours, theirs, still={"diffusive.s"})  # ions that are not noisy
     assert not np.allclose(
         ours.i, simulate(circuit, mj.Drives({"pre": DRIVE, "post": DRIVE}), **options).i
     )

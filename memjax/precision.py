@@ -1,12 +1,13 @@
 """Limits of float32: a solve that it cannot resolve is refused before it starts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jax
 import jax.core
 import numpy as np
 
-from .circuit import model_of
+from .circuit import model_of, replace_values
 from .errors import PolicyError
 from .policy import Fixed, Stiff
 from .stimulus import AbstractStimulus
@@ -26,6 +27,7 @@ def check_precision(
     policy: Stiff | Fixed,
     stimuli: Sequence[AbstractStimulus],
     rows: Sequence[np.ndarray],
+    values: Mapping[str, Any],
     *,
     noisy: bool,
 ) -> None:
@@ -39,26 +41,30 @@ def check_precision(
         A resolved policy; one with `single_precision` goes ahead.
     stimuli, rows : sequences of AbstractStimulus and of Float[np.ndarray, "rows"]
         Drive and times of output [s] of each sweep.
+    values : mapping of str to Float[Array, "members sweeps"]
+        Parameters that differ between members and sweeps [SI].
     noisy : bool
         Whether noise acts in this run.
 
     Raises
     ------
     PolicyError
-        Where the system does not declare that float32 suffices, or where times or steps are finer than float32
-        resolves.
+        Where the system does not declare that float32 suffices, or where its parameters, times or steps are finer
+        than float32 resolves.
 
     Notes
     -----
-    Three things follow from the 24 bits of a float32. A step shorter than the resolution of time
+    Four things follow from the 24 bits of a float32. A step shorter than the resolution of time
     cannot be taken: whether a model needs such steps under adaptive control has been measured, and is
-    declared with the model. Times closer than 100 units in the last place give steps that are wrong by more than
+    declared with the model. A state that is the small rest of large ones has few digits left; which parameters ask for
+    more of them the model knows. Times closer than 100 units in the last place give steps that are wrong by more than
     1 %. And each fixed step loses up to half a unit in the last place of the state.
     """
     # To pyright jax adds it.
     if jax.config.jax_enable_x64 or policy.single_precision:  # pyright: ignore[reportAttributeAccessIssue]
         return
     _check_declared(system, policy, noisy)
+    _check_parameters(system, policy, values)
     for stimulus, times in zip(stimuli, rows, strict=True):
         _check_times(policy, stimulus, times)
 
@@ -91,6 +97,18 @@ def _check_declared(system: AbstractSystem, policy: Stiff | Fixed, noisy: bool) 
         allowed=f"float64{alternatives}",
         fix=_fix(policy),
     )
+
+
+def _check_parameters(system: AbstractSystem, policy: Stiff | Fixed, values: Mapping[str, Any]) -> None:
+    """Refuse parameters of which the system says that float32 does not resolve what follows from them."""
+    known = replace_values(system, values) if values else system
+    if any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(known)):
+        return
+    flaw = known.single_precision_flaw()
+    if flaw is not None:
+        raise PolicyError(
+            flaw, where=getattr(model_of(system), "name", "simulate"), allowed="float64", fix=_fix(policy)
+        )
 
 
 def _check_times(policy: Stiff | Fixed, stimulus: AbstractStimulus, rows: np.ndarray) -> None:

@@ -88,6 +88,13 @@ class AbstractSystem(eqx.Module):
     of `Fixed` by name, such as "DriftImplicitEuler"; none unless declared.
     """
 
+    def single_precision_flaw(self) -> str | None:
+        """What float32 does not resolve at these parameters, in words; None where nothing of that kind is known.
+
+        Parameters may be arrays, of members: one that is not resolved suffices.
+        """
+        return None
+
     @property
     @abc.abstractmethod
     def specs(self) -> tuple[StateSpec, ...]:

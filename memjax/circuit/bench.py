@@ -228,6 +228,10 @@ class BenchedDevice(AbstractSystem):
         has_series = self.has_node or self.bench.series_resistance is not None
         return () if has_series else self.device.single_precision
 
+    def single_precision_flaw(self) -> str | None:
+        """See `AbstractSystem`: that of the device."""
+        return self.device.single_precision_flaw()
+
     @property
     def _leak(self):
         """Conductance across the device [S]."""

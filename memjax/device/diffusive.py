@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from ..fields import param, state
@@ -28,6 +29,9 @@ from there, so that no Newton iterate overflows.
 
 _THICKEST = 1e6
 """Area beyond which a channel conducts no better: noise that steps do not resolve can bring it anywhere."""
+
+_RESOLUTION = 0.1
+"""By which share of `r_on` the resistance of a closed channel may be uncertain in float32."""
 
 _RATE = (0.0, 1e9)
 
@@ -238,6 +242,21 @@ class DiffusiveMemristor(AbstractOhmicDevice):
         """Diagonal; but amplitudes feel another state where the area has noise, or ions hop across the gap."""
         return Diagonal if is_none(self.sigma3) and is_none(self.sigma_ion) else General
 
+    def single_precision_flaw(self):
+        """See `AbstractSystem`: the gap of a closed channel is what f and r leave of 1, to 6e-8 in float32."""
+        off = np.asarray(self.r_off)
+        off = off if self.r_off_neg is None else np.maximum(off, self.r_off_neg)
+        lam, on = np.asarray(self.lam, float), np.asarray(self.r_on)
+        # Slope of the gap's resistance where it closes, times half a unit in the last place of f + r.
+        resolution, on = np.broadcast_arrays(off * 2.0**-24 / (lam * np.expm1(1 / lam)), on)
+        worst = np.unravel_index(np.argmax(resolution / on), on.shape)
+        if resolution[worst] <= _RESOLUTION * on[worst]:
+            return None
+        return (
+            f"r_on = {on[worst]:.3g} ohm beside a gap of {np.max(off):.3g} ohm, whose resistance where it closes "
+            f"float32 resolves to {resolution[worst]:.2g} ohm"
+        )
+
     def initial(self, env):
         """See `AbstractDevice`."""
         del env
@@ -276,8 +295,10 @@ class DiffusiveMemristor(AbstractOhmicDevice):
         f, r, s = state["f"], state["r"], state["s"]
         root = jnp.sqrt(self.t_ref)
         lock = self._lock_factor(s)
-
-        thick = jnp.clip((s - 1) / _LOCK_WIDTH, 0.0, 1.0)
+        # At rest, on the bound of the domain, the area has no noise, nor has its derivative: a clip would give it half of
+        # that above the bound, and adjoints of a state that never moves would grow from step to step until they overflow.
+        excess = jnp.minimum((s - 1) / _LOCK_WIDTH, 1.0)
+        thick = jnp.where(excess > 0, excess, 0.0)
         return {
             "gamma1": {
                 "f": lock

@@ -279,7 +279,7 @@ def _run(
     system, stimuli = _system(_strong(model, values), bench, drives)
     policy = resolve(Auto() if policy is None else policy)
     check(policy, system.noise_structure, noisy=noisy)
-    check_precision(system, policy, stimuli, rows, noisy=noisy)
+    check_precision(system, policy, stimuli, rows, values, noisy=noisy)
     count = members if isinstance(members, int) else np.size(members)
     check_rows_fit(count, rows, len(system.specs))
     inputs = Scaled(system, env or Environment()), stimuli, values

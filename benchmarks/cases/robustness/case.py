@@ -8,6 +8,7 @@ from benchmarks.cases.robustness.checks import (
     Tally,
     noise_free,
     noise_free_distance,
+    refused,
     reverse_mode,
     run_sets,
     solve_again,
@@ -29,8 +30,9 @@ FEW = {"smoke": 0, "full": 250}
 """Sets whose gradient is taken in reverse mode too, and which are solved without noise."""
 
 MAX_STEPS = 2_000
-AGAIN = 50
-"""Sets at that limit that are solved again with as many steps as `memjax.Stiff` allows by itself."""
+"""Of adaptive solves. Those that end there are solved again with as many as `memjax.Stiff` allows by itself, without
+derivatives: most need few more, and in one batch all would wait for the few that need many.
+"""
 
 REFERENCE = "sets with what must never be (see extra.breaches)"
 BASELINE = "fixed steps"
@@ -83,8 +85,9 @@ def measure_model(record: Recorder, name: str, *, sets: int, batch: int, few: in
             long = variant.endswith("long")
             tally = run_sets(model, program, drawn, batch=batch, points=not long)
             more = _more(model, program, drawn.part(0, few)) if few and not long else {}
+            more["refused"] = int(np.sum(refused(drawn)))
             if tally.limited:
-                more["again"] = solve_again(model, program, drawn, tally, most=AGAIN)
+                more["again"] = solve_again(model, program, drawn, tally)
         record.ok(
             variant,
             _times(tally),

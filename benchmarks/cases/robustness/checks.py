@@ -191,9 +191,7 @@ def run_sets(
     return tally
 
 
-def solve_again(
-    model: AbstractDevice, program: Program, sets: Sets, tally: Tally, *, most: int
-) -> dict:
+def solve_again(model: AbstractDevice, program: Program, sets: Sets, tally: Tally) -> dict:
     """Solve sets that ended at the limit of steps with as many steps as `memjax.Stiff` allows by itself.
 
     Parameters
@@ -202,15 +200,14 @@ def solve_again(
         As for `run_sets`, which gave the tally.
     tally : Tally
         Says which sets.
-    most : int
-        How many of them are solved at most: the first ones.
 
     Returns
     -------
     dict
-        "sets": how many; "failed": those that failed again, by reason; "steps": the median and the most.
+        "sets": how many; "failed": those that failed again, by reason; "steps": the median and the most; "share":
+        of all sets, those that fail with so many steps.
     """
-    numbers = np.asarray(tally.limited[:most], int)
+    numbers = np.asarray(tally.limited, int)
     few = jax.tree.map(lambda x: x[numbers], sets)
     policy = replace(program.policy, max_steps=mj.Stiff().max_steps)
     again = run_sets(
@@ -222,7 +219,9 @@ def solve_again(
         points=False,
     )
     steps = np.percentile(again.steps, (50, 100)).tolist()
-    return {"sets": len(numbers), "failed": dict(again.failed), "steps": steps}
+    still = sum(tally.failed.values()) - len(numbers) + sum(again.failed.values())
+    share = still / tally.sets
+    return {"sets": len(numbers), "failed": dict(again.failed), "steps": steps, "share": share}
 
 
 def strengths(model: AbstractDevice) -> list[str]:
@@ -263,6 +262,15 @@ def noise_free_distance(model: AbstractDevice, program: Program, sets: Sets) -> 
     return float(np.max(np.abs(a - b) / (1 + np.abs(a))))
 
 
+def refused(sets: Sets) -> np.ndarray:
+    """Which sets `memjax.simulate` refuses in the precision that they have, unless a user insists."""
+    device = jax.tree.map(np.asarray, sets.device)
+    if any(x.dtype != np.float32 for x in jax.tree.leaves(device)):
+        return np.zeros(len(sets.task.place), bool)
+    one = lambda k: jax.tree.map(lambda x: x[k], device)  # noqa: E731
+    return np.array([one(k).single_precision_flaw() is not None for k in range(len(sets.task.place))])
+
+
 def reverse_mode(model: AbstractDevice, program: Program, sets: Sets) -> dict[str, float]:
     """Reverse mode against forward mode.
 
@@ -271,7 +279,8 @@ def reverse_mode(model: AbstractDevice, program: Program, sets: Sets) -> dict[st
     dict
         "sets": how many there are; "not finite": those whose gradient in reverse mode is not; "apart": the
         largest distance from forward mode, relative to the terms of which both are sums; "far":
-        sets beyond `FAR`. Derivatives that ran away are left out.
+        sets beyond `FAR`. Derivatives that ran away are left out, from "apart" and "far" also the sets that are
+        refused in this precision.
     """
     probes = draw_states(model, PROBES)
     policy = program.policy
@@ -280,7 +289,7 @@ def reverse_mode(model: AbstractDevice, program: Program, sets: Sets) -> dict[st
     forward = solve_sets(program, sets, probes)
     back = reverse_sets(replace(program, policy=policy), sets, probes)
     good = (np.asarray(forward.fate.result) == 0) & ~_ran_away(forward.slopes)
-    both = good & _finite(back) & np.isfinite(forward.slope)
+    both = good & _finite(back) & np.isfinite(forward.slope) & ~refused(sets)
     a, b, terms = (np.asarray(x)[both] for x in (forward.slope, back.slope, back.terms))
     apart = np.abs(a - b) / (1 + np.abs(a) + terms)
     broken, far = np.sum(~_finite(back) & good), np.sum(apart > FAR)

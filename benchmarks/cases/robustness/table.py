@@ -16,12 +16,13 @@ def cell(row: dict | None) -> str:
     extra, n = row["extra"], row["n"]
     words = [f"{k} {v}" for k, v in sorted(extra["failed"].items(), key=lambda x: -x[1])]
     words += [f"derivative ran away {extra['runaway']}"] if extra["runaway"] else []
+    words += [f"refused in float32 {extra['refused']}"] if extra["refused"] else []
     words += [f"**{k} {v}**" for k, v in extra["breaches"].items()]
     share = f"{100 * extra['share failed']:.2g} %"
     steps = f"; steps {extra['steps']['median']:.0f}, at most {extra['steps']['most']:.0f}"
     if again := extra.get("again"):
         count = sum(again["failed"].values())
-        steps += f"; of the first {again['sets']} at the limit {count} fail with 100,000 steps"
+        steps += f"; of the {again['sets']} at the limit {count} fail with 100,000 steps: {100 * again['share']:.2g} %"
     own = steps if row["variant"] == "adaptive" else ""
     return f"{n}: {share}" + (f" ({', '.join(words)})" if words else "") + own
 

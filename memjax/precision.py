@@ -99,7 +99,9 @@ def _check_declared(system: AbstractSystem, policy: Stiff | Fixed, noisy: bool) 
     )
 
 
-def _check_parameters(system: AbstractSystem, policy: Stiff | Fixed, values: Mapping[str, Any]) -> None:
+def _check_parameters(
+    system: AbstractSystem, policy: Stiff | Fixed, values: Mapping[str, Any]
+) -> None:
     """Refuse parameters of which the system says that float32 does not resolve what follows from them."""
     known = replace_values(system, values) if values else system
     if any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(known)):
@@ -107,7 +109,10 @@ def _check_parameters(system: AbstractSystem, policy: Stiff | Fixed, values: Map
     flaw = known.single_precision_flaw()
     if flaw is not None:
         raise PolicyError(
-            flaw, where=getattr(model_of(system), "name", "simulate"), allowed="float64", fix=_fix(policy)
+            flaw,
+            where=getattr(model_of(system), "name", "simulate"),
+            allowed="float64",
+            fix=_fix(policy),
         )
 
 

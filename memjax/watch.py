@@ -159,13 +159,14 @@ class Crossing(eqx.Module):
 
     .. math:: \frac{dt^*}{d\theta} = -\frac{dg/d\theta|_{t^*}}{dg/dt|_{t^*}},
 
-    in forward and reverse mode. Values at the crossing move with it: that of `v` is dV/dt dt*/dtheta for a
-    swept voltage, so that a switching voltage in volts can be differentiated. They hold as long as no crossing comes
-    or goes. The benchmark case `derivatives` compares them with secants. They are known to be wrong, for integrals
-    too, where the solve itself is not accurate enough: for the preset `drift/zhuo2022-selector` of `DriftMemristor`
-    once its current limit acts (it acts within 2e-8 of the length), and at the default tolerances for an abrupt
-    switch that is not ohmic (`AndThresholdSwitch`) behind a compliance, which wants
-    ``mj.Stiff(rtol=1e-8, atol=1e-10)``.
+    in forward and reverse mode. Values at the crossing move with it: that of `v` is dV/dt dt*/dtheta for a swept
+    voltage, so that a switching voltage in volts can be differentiated. They hold as long as no crossing comes or
+    goes, and are NaN where the device crosses the level in less time than the clock of the solve tells apart
+    (4e-15 of its length): there the time is right to that, and how it moves is not known. The benchmark case
+    `derivatives` compares them with secants. They are known to be wrong, for integrals too, where the solve itself
+    is not accurate enough: for the preset `drift/zhuo2022-selector` of `DriftMemristor` once its current limit
+    acts (it acts within 2e-8 of the length), and at the default tolerances for an abrupt switch that is not ohmic
+    (`AndThresholdSwitch`) behind a compliance, which wants ``mj.Stiff(rtol=1e-8, atol=1e-10)``.
     """
 
     t: Float[Array, "members sweeps size"]

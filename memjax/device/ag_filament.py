@@ -14,6 +14,9 @@ from .laws import arrhenius, stop_at_bounds
 _EDGE = 1e-3
 """Width of the edges of diameter and gap, as a share of their ranges."""
 
+_BALANCE = 0.1
+"""Share by which growth exceeds dissolution where the gap stops to open and closes."""
+
 _OPEN = 1e-12
 """Opening [m] from which a break runs on: the published root of time has an infinite rate at 0."""
 
@@ -48,6 +51,14 @@ def _section(diameter: Float[Array, ""]) -> Float[Array, ""]:
     return 0.25 * math.pi * (diameter / 1e-9) ** 2
 
 
+def _smooth_step(x: Float[Array, ""]) -> Float[Array, ""]:
+    """0 below 0, 1 above 1, with a continuous slope: filament and gap rest at such edges, where the Jacobian of a step
+    has to be that of its end.
+    """
+    x = jnp.clip(x, 0.0, 1.0)
+    return x * x * (3 - 2 * x)
+
+
 class AgFilament(AbstractDevice):
     r"""Volatile silver filament of diameter `phi`, grown by ions, dissolved by surface diffusion, broken by a `gap`.
 
@@ -61,8 +72,8 @@ class AgFilament(AbstractDevice):
     below :math:`\phi_a` the filament is broken and the gap opens as :math:`gap_a + c\sqrt{t}` (here
     :math:`\dot g = c^2/2(g - gap_a)`: the published function of time since the break, as an
     equation of the state) up to the length L; while the diameter grows to :math:`\phi_a` the gap
-    closes in proportion, which is our completion (opening ends as growth passes dissolution by a
-    thousandth). A barrier that the field pulls below 0 is none.
+    closes in proportion, which is our completion (the one gives way to the other as growth passes dissolution by
+    a tenth, smoothly: filament and gap may rest where both are). A barrier that the field pulls below 0 is none.
 
     Conduction: a filament of length :math:`L - g` and resistivity
     :math:`\rho_m = \rho_{m0}\frac{(1 - p)\,l_f}{(1 + p)\,\phi}` in series with the gap, which is oxide of
@@ -192,7 +203,7 @@ class AgFilament(AbstractDevice):
         """What conducts, at a voltage across the device."""
         phi, gap = state["phi"], jnp.maximum(state["gap"], 1e-3 * self._break)
         wide = jnp.maximum(phi, self.phi_a)
-        bridge_share = jnp.clip((phi / self.phi_a - 1) / 0.1, 0.0, 1.0)
+        bridge_share = _smooth_step((phi / self.phi_a - 1) / 0.1)
         area, widest = _section(wide), _section(self._widest)
         metal = self.rho_m0 * (1 - self.p) / (1 + self.p) * (self.l_f / wide) / area / _SQUARE
         # A conductance: as a resistance it may be 1e30 ohm, whose square is no float32.
@@ -242,11 +253,11 @@ class AgFilament(AbstractDevice):
         )
         loss = loss / wide**3
         change = stop_at_bounds(growth - loss, phi, 0.0, self._widest, _EDGE * self.phi_a)
-        break_share = jnp.clip((1.1 - phi / self.phi_a) / 0.1, 0.0, 1.0)
+        break_share = _smooth_step((1.1 - phi / self.phi_a) / 0.1)
         opening_rate = 0.5 * self.c * (self.c / jnp.maximum(gap - self._break, _OPEN))
-        closing_rate = (self.length - self._break) * jnp.maximum(change, 0.0) / self.phi_a
         share = growth * (1 / (growth + loss + _NO_RATE))
-        growing = jnp.clip((2 * share - 1) / _EDGE, 0.0, 1.0)
+        growing = _smooth_step((2 * share - 1) / _BALANCE)
+        closing_rate = (self.length - self._break) * growing * change / self.phi_a
         gap_rate = break_share * ((1 - growing) * opening_rate - closing_rate)
         return {
             "phi": change,

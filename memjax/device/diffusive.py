@@ -295,8 +295,8 @@ class DiffusiveMemristor(AbstractOhmicDevice):
         f, r, s = state["f"], state["r"], state["s"]
         root = jnp.sqrt(self.t_ref)
         lock = self._lock_factor(s)
-        # At rest, on the bound of the domain, the area has no noise, nor has its derivative: a clip would give it half of
-        # that above the bound, and adjoints of a state that never moves would grow from step to step until they overflow.
+        # At rest, on the bound of the domain, the area has no noise, nor has its derivative: a clip would give it half
+        # of that above the bound, and adjoints of a state that never moves would grow in each step until they overflow.
         excess = jnp.minimum((s - 1) / _LOCK_WIDTH, 1.0)
         thick = jnp.where(excess > 0, excess, 0.0)
         return {

@@ -16,7 +16,7 @@ from ..noise import Clock, DyadicPath, Words
 from ..policy import Stiff
 from ..result import Result
 from ..scaling import Scaled
-from ..solver import DyadicController, Rodas3
+from ..solver import DyadicController, Resolution, Rodas3
 from ..stimulus import AbstractStimulus
 from ..watch import Watch
 from .jumps import jump, pattern
@@ -32,6 +32,9 @@ from .watched_solver import (
 
 _FIRST = 1e-6
 """First step as a share of the solve."""
+
+_SHORTEST = 16
+"""Shortest step as a multiple of the distance of numbers at the end of a solve: its length is right to some percent."""
 
 _DIGITS = 5
 """Binary digits of a step after the leading one: the rounded step is within 1/64 of the proposed one."""
@@ -55,6 +58,8 @@ class _RoundedSteps(dfx.AbstractAdaptiveStepSizeController):
     ----------
     control : diffrax.PIDController
         Proposes the steps.
+    shortest : Float[Array, ""] or float
+        None is shorter [s].
 
     Notes
     -----
@@ -64,9 +69,10 @@ class _RoundedSteps(dfx.AbstractAdaptiveStepSizeController):
     """
 
     control: dfx.PIDController
+    shortest: Float[Array, ""] | float
 
-    def __init__(self, control: dfx.PIDController):
-        self.control = control
+    def __init__(self, control: dfx.PIDController, shortest: Float[Array, ""] | float = 0.0):
+        self.control, self.shortest = control, shortest
 
     @property
     def rtol(self):
@@ -85,7 +91,7 @@ class _RoundedSteps(dfx.AbstractAdaptiveStepSizeController):
 
     def wrap(self, direction):
         """See `diffrax.PIDController`."""
-        return _RoundedSteps(self.control.wrap(direction))
+        return _RoundedSteps(self.control.wrap(direction), self.shortest)
 
     def init(self, *args, **kwargs):
         """See `diffrax.PIDController`."""
@@ -94,7 +100,8 @@ class _RoundedSteps(dfx.AbstractAdaptiveStepSizeController):
     def adapt_step_size(self, *args, **kwargs):
         """See `diffrax.PIDController`."""
         keep, t0, t1, *rest = self.control.adapt_step_size(*args, **kwargs)
-        return keep, t0, t0 + _round_bits(jnp.asarray(lax.stop_gradient(t1 - t0))), *rest
+        h = _round_bits(jnp.asarray(lax.stop_gradient(t1 - t0)))
+        return keep, t0, t0 + jnp.maximum(h, self.shortest), *rest
 
 
 def times_and_states(sol: dfx.Solution) -> tuple[Any, Any]:
@@ -167,15 +174,19 @@ def solve_stiff(
     rtol, atol = policy.tolerances(noisy=False)
     drive = _UpTo(stimulus, eqxi.prevbefore(lax.stop_gradient(end)))
     term = dfx.ODETerm(lambda t, y, sc: sc.drift(t, y, drive(jnp.asarray(t))))
-    solver: Any = Rodas3(project=lambda sc, y: sc.project(y))
+    # float32 solves are those whose steps its clock tells apart, see `check_precision`.
+    units = _SHORTEST * jnp.finfo(rows.dtype).eps if rows.dtype == jnp.float64 else 0.0
+    shortest = lax.stop_gradient(units * end)
+    resolution = Resolution(shortest, rtol, atol)
+    solver: Any = Rodas3(lambda sc, y: sc.project(y), resolution)
     args: Any = scaled
     norm = optx.rms_norm
     begin: Any = y0
     if watch is not None:
-        term, solver, norm = WatchedTerm(term), WatchedSolver(solver, (rtol, atol)), watched_norm
+        term, solver, norm = WatchedTerm(term), WatchedSolver(solver, resolution), watched_norm
         args, begin = WatchedArgs(scaled, scaled, drive, watch), begin_watched(watch, y0)
     pid = dfx.PIDController(rtol=rtol, atol=atol, pcoeff=0.3, icoeff=0.3, norm=norm)
-    control = _landing_control(_RoundedSteps(pid), stimulus, rows.dtype)
+    control = _landing_control(_RoundedSteps(pid, shortest), stimulus, rows.dtype)
     # Behind the last row by some roundings: a row at the very end is then interpolated and never
     # missed.
     end = end * (1 + 4 * jnp.finfo(rows.dtype).eps)

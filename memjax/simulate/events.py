@@ -94,7 +94,8 @@ def _locate_all(
     t_end = jnp.where(occupied, steps.t_end, 1.0)
     y_rest = scaled.initial()
     y0, y1 = (jnp.where(occupied[:, None], y, y_rest) for y in (steps.y0, steps.y1))
-    pieces = Piece(t_start, t_end, y0, y1, steps.k0, steps.k1)
+    h = jnp.where(occupied, steps.h, 1.0)
+    pieces = Piece(t_start, t_end, y0, y1, steps.k0, steps.k1, h)
 
     def locate(piece):
         return _locate(event, scaled, stimulus, piece, smooth=smooth)
@@ -144,7 +145,9 @@ def _locate(event: EventGroup, scaled: Scaled, stimulus, piece: Piece, *, smooth
     small = jnp.abs(correction) <= frozen.t_end - frozen.t_start
     tangential = ~jump & (~rising | (turn < _TOUCH))
     correction = jnp.where(small, correction, correction - lax.stop_gradient(correction))
-    time = _undefined_where(instant.t + correction, tangential)
+    # A crossing faster than the clock has a time, to the clock's resolution, but none to differentiate.
+    undefined = tangential | (frozen.h < frozen.t_end - frozen.t_start)
+    time = _undefined_where(instant.t + correction, undefined)
     state = scaled.project(instant.y + instant.slope * (time - instant.t))
     outputs = signal_values(scaled, stimulus, ("v", "i"), time, state)
     visible = scaled.system.visible_state(scaled.unpack(state), stimulus(time))
@@ -167,10 +170,11 @@ class _Instant(NamedTuple):
 
 def _by_step(scaled: Scaled, stimulus, piece: Piece, share) -> _Instant:
     """State at the event, by a step of its own from the beginning of the step: as accurate as the solve."""
-    t0, t1 = lax.stop_gradient((piece.t_start, piece.t_end))
-    h = jnp.maximum(share * (t1 - t0), 4 * jnp.finfo(t0.dtype).eps * jnp.abs(t1))
+    t0, t1, whole = lax.stop_gradient((piece.t_start, piece.t_end, piece.h))
+    shortest = jnp.minimum(4 * jnp.finfo(t0.dtype).eps * jnp.abs(t1), whole)
+    h = jnp.maximum(share * whole, shortest)
     driven = Driven(scaled, stimulus, Watch({}, {}))
-    y = smooth_step(driven, t0, t0 + h, piece.y0).y
+    y = smooth_step(driven, t0, t0 + h, piece.y0, h).y
     # The slope for interpolation, k1, is off by (h J / 2)^3, and with it every derivative of the time.
     return _Instant(t0 + h, y, smooth_slope(*lax.stop_gradient((driven, t0 + h, y, h))))
 

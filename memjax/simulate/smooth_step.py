@@ -84,20 +84,24 @@ class Driven(eqx.Module):
         return self.scaled.drift(t, y, self.stimulus(t))
 
 
-def _plain(driven: Driven, t0, t1, y0) -> SmoothStep:
+def _plain(driven: Driven, t0, t1, y0, h) -> SmoothStep:
     """A step, with the derivatives that it has by itself."""
     project = driven.scaled.project
-    y1, error, (k0, k1) = rodas3_interval(driven.field, project, t0, t1, y0)
+    y1, error, (k0, k1) = rodas3_interval(driven.field, project, t0, t1, y0, h=h)
     # A step ends just before a corner of the drive.
     t_end = t1 - lax.stop_gradient(t1 - jnp.nextafter(*lax.stop_gradient((t1, t0))))
-    piece = Piece(t0, t_end, y0, y1, k0, k1)
+    piece = Piece(t0, t_end, y0, y1, k0, k1, h)
     samples = integrand(driven.watch, driven.scaled, driven.stimulus, piece)
-    return SmoothStep(y1, error, k0, k1, integral_over(samples, t1 - t0), samples)
+    return SmoothStep(y1, error, k0, k1, integral_over(samples, h), samples)
 
 
 @eqx.filter_custom_jvp
 def smooth_step(
-    driven: Driven, t0: Float[Array, ""], t1: Float[Array, ""], y0: Float[Array, " n"]
+    driven: Driven,
+    t0: Float[Array, ""],
+    t1: Float[Array, ""],
+    y0: Float[Array, " n"],
+    h: Float[Array, ""],
 ) -> SmoothStep:
     """A step of RODAS3 from `t0` to `t1` [s], and the integrals over it, with derivatives that hold across kinks.
 
@@ -109,14 +113,16 @@ def smooth_step(
         Times [s]. They are not differentiated.
     y0 : Float[Array, "n"]
         Scaled state at `t0`.
+    h : Float[Array, ""]
+        Step [s], as `rodas3_interval` has it; not differentiated.
     """
-    return _plain(driven, t0, t1, y0)
+    return _plain(driven, t0, t1, y0, h)
 
 
 @smooth_step.def_jvp
 def _smooth_step_jvp(primals, tangents):
-    driven, t0, t1, y0 = primals
-    d_driven, _, _, s0 = tangents
+    driven, t0, t1, y0, h = primals
+    d_driven, _, _, s0, _ = tangents
     if s0 is None:
         s0 = jnp.zeros_like(y0)
     # Only what has a tangent is linearised; one trace of the step serves both pushes.
@@ -127,9 +133,8 @@ def _smooth_step_jvp(primals, tangents):
     def join(part):
         return eqx.combine(part, static)
 
-    out, push = jax.linearize(lambda m, a, b, y: _plain(join(m), a, b, y), dynamic, t0, t1, y0)
+    out, push = jax.linearize(lambda m, a, b, y: _plain(join(m), a, b, y, h), dynamic, t0, t1, y0)
     tangent = push(d_driven, zero, zero, s0)
-    h = jnp.where(t1 > t0, t1 - t0, 1.0)
     ends = jnp.stack([t0, t1]), jnp.stack([y0, out.y])
     slopes = jax.vmap(lambda t, y: _slope(driven, t, y, h))(*ends)
     w0, w1 = slopes.slope
@@ -202,5 +207,5 @@ def _ratio(numerator, denominator):
 
 def _integrands(driven: Driven, t, y) -> Float[Array, " integrals"]:
     """What is integrated at one instant."""
-    piece = Piece(t, t, y, y, jnp.zeros_like(y), jnp.zeros_like(y))
+    piece = Piece(t, t, y, y, jnp.zeros_like(y), jnp.zeros_like(y), jnp.zeros_like(t))
     return integrand(driven.watch, driven.scaled, driven.stimulus, piece)[:, 0]

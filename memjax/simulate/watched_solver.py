@@ -12,6 +12,8 @@ import optimistix as optx
 from jaxtyping import Array, Float
 
 from ..scaling import Scaled
+from ..solver import Resolution
+from ..solver.kernel import length
 from ..watch import Watch
 from .smooth_step import Driven, smooth_step
 from .watching import (
@@ -102,9 +104,9 @@ class WatchedSolver(dfx.AbstractAdaptiveSolver, dfx.AbstractItoSolver):
     ----------
     solver : diffrax.AbstractAdaptiveSolver
         Takes the steps.
-    tolerances : tuple of float, or None
-        Relative and absolute tolerance of the controller of a solve without noise: there steps are those of
-        `smooth_step`, and those that do not resolve what is integrated are refused.
+    resolution : Resolution, or None
+        Of a solve without noise: there steps are those of `smooth_step`, and those that do not resolve what is
+        integrated are refused.
 
     Notes
     -----
@@ -114,7 +116,7 @@ class WatchedSolver(dfx.AbstractAdaptiveSolver, dfx.AbstractItoSolver):
     """
 
     solver: Any
-    tolerances: tuple[float, float] | None = eqx.field(static=True, default=None)
+    resolution: Resolution | None = None
 
     term_structure: ClassVar = WatchedTerm
 
@@ -137,8 +139,8 @@ class WatchedSolver(dfx.AbstractAdaptiveSolver, dfx.AbstractItoSolver):
         return self.solver.error_order(_inner_terms(terms))
 
     def init(self, terms, t0, t1, y0, args):
-        """No solver state."""
-        del terms, t0, t1, y0, args
+        """See `Rodas3` for a solve without noise; else none."""
+        return None if self.resolution is None else self.solver.init(terms, t0, t1, y0, args)
 
     def func(self, terms, t0, y0, args):
         """The vector field."""
@@ -146,39 +148,54 @@ class WatchedSolver(dfx.AbstractAdaptiveSolver, dfx.AbstractItoSolver):
 
     def step(self, terms, t0, t1, y0, args, solver_state, made_jump):
         """One step, with its integrals and the memory of events."""
-        del solver_state
         t0, t1 = jnp.asarray(t0), jnp.asarray(t1)
-        take_step = self._smooth_step if self.tolerances is not None else self._noisy_step
-        piece, error, (q, samples), info, result = take_step(
-            terms, t0, t1, y0["z"], args, made_jump
-        )
-        h = t1 - t0
+        h, resolution = t1 - t0, self.resolution
+        if resolution is None:
+            piece, error, (q, samples), info, result = self._noisy_step(
+                terms, t0, t1, y0["z"], args, made_jump
+            )
+        else:
+            tick = length(t0, t1)
+            h = resolution.shorten(tick, solver_state)
+            piece, error, (q, samples), info, result = self._smooth_step(t0, t1, y0["z"], args, h)
         y1 = y0 | {"z": piece.y1, "q": y0["q"] + q}
         y1["size"] = y0["size"] + integral_over(jnp.abs(samples), h)
         y1["memory"] = watch_step(args.watch, args.scaled, args.stimulus, y0["memory"], piece)
         errors = jax.tree.map(jnp.zeros_like, y0) | {"z": error}
-        if self.tolerances is not None:
+        if resolution is not None:
             ratio = jnp.maximum(
-                self._resolution_error(piece, error), integral_error(samples, h, y0["size"])
+                self._resolution_error(piece, error, resolution),
+                integral_error(samples, h, y0["size"]),
             )
             # The controller allows the sum of its tolerances for a 1.
-            errors["excess"] = sum(self.tolerances) * ratio[None]
-        return y1, errors, dict(inner=info, q=y0["q"], samples=samples), None, result
+            whole = resolution.rtol + resolution.atol
+            errors["excess"] = whole * ratio[None]
+            own = optx.rms_norm(error / resolution.allowed(piece.y0, piece.y1))
+            verdict = resolution.judge(tick, h, jnp.maximum(own, ratio))
+            y1 = verdict.keep(y0, y1)
+            allowed = resolution.allowed(y0["z"], y1["z"])
+            kept = jax.tree.map(jnp.zeros_like, y0) | {"z": allowed, "excess": jnp.full(1, whole)}
+            errors = verdict.pass_on(errors, kept)
+            still = info | {"y1": y0["z"], "k": jnp.zeros_like(info["k"])}, jnp.zeros_like(samples)
+            info, samples = verdict.keep(still, (info, samples))
+            solver_state = verdict.next_step
+        return y1, errors, dict(inner=info, q=y0["q"], samples=samples), solver_state, result
 
-    def _resolution_error(self, piece: Piece, error) -> Float[Array, ""]:
+    @staticmethod
+    def _resolution_error(piece: Piece, error, resolution: Resolution) -> Float[Array, ""]:
         """Error of a step over a share of the change of the state in it: it bounds that of derivatives across kinks."""
-        rtol, atol = self.tolerances or (1.0, 1.0)
-        tolerance = atol + rtol * jnp.maximum(jnp.abs(piece.y0), jnp.abs(piece.y1))
+        tolerance = resolution.allowed(piece.y0, piece.y1)
         change = optx.rms_norm((piece.y1 - piece.y0) / tolerance)
         return optx.rms_norm(error / tolerance) / (_SHARE * change + _FLOOR)
 
-    def _smooth_step(self, terms, t0, t1, z0, args, made_jump):
+    @staticmethod
+    def _smooth_step(t0, t1, z0, args, h):
         """Dense output, error, integrals, what diffrax interpolates, and result of a step without noise."""
-        del terms, made_jump
         driven = Driven(args.scaled, args.stimulus, args.watch)
-        step = smooth_step(driven, t0, t1, z0)
+        step = smooth_step(driven, t0, t1, z0, h)
         info = dict(y0=z0, y1=step.y, k=jnp.stack([step.k0, step.k1]))
-        piece = Piece(t0, _just_before(t0, t1), z0, step.y, step.k0, step.k1)
+        end = _just_before(t0, t1)
+        piece = Piece(t0, end, z0, step.y, step.k0, step.k1, jnp.minimum(h, end - t0))
         return piece, step.error, (step.q, step.samples), info, dfx.RESULTS.successful
 
     def _noisy_step(self, terms, t0, t1, z0, args, made_jump):

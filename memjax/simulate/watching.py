@@ -37,6 +37,8 @@ class Piece(NamedTuple):
         Times just inside its ends [s], between which the stimulus is smooth.
     y0, y1, k0, k1 : Float[Array, "n"]
         Scaled states at the ends, and step times their slopes there.
+    h : Float[Array, ""]
+        Step [s]: what lies between its ends, or less where the clock does not tell them apart (`Resolution`).
     """
 
     t_start: Float[Array, "..."]
@@ -45,6 +47,7 @@ class Piece(NamedTuple):
     y1: Float[Array, "... n"]
     k0: Float[Array, "... n"]
     k1: Float[Array, "... n"]
+    h: Float[Array, "..."]
 
     def state(self, share) -> Float[Array, " n"]:
         """State at a share of the step."""
@@ -64,7 +67,7 @@ jax.export.register_namedtuple_serialization(Piece, serialized_name="memjax.Piec
 
 def straight_piece(t_start, t_end, y0, y1) -> Piece:
     """A step whose states are taken to lie on a straight line."""
-    return Piece(t_start, t_end, y0, y1, y1 - y0, y1 - y0)
+    return Piece(t_start, t_end, y0, y1, y1 - y0, y1 - y0, t_end - t_start)
 
 
 def begin_memory(watch: Watch, y0: Float[Array, " n"]) -> list[dict[str, Any]]:
@@ -74,7 +77,7 @@ def begin_memory(watch: Watch, y0: Float[Array, " n"]) -> list[dict[str, Any]]:
         shape = (len(group.names), group.size)
         none, never = jnp.zeros(shape[0], y0.dtype), jnp.full(shape, jnp.inf, y0.dtype)
         state = jnp.zeros((*shape, y0.shape[0]), y0.dtype)
-        steps = Piece(never, never, state, state, state, state)
+        steps = Piece(never, never, state, state, state, state, never)
         return {"armed": none, "count": none, "steps": steps}
 
     return [blank(group) for group in watch.groups()]

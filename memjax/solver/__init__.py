@@ -17,7 +17,7 @@ from .rodas3_componentwise import (
     rodas3_componentwise_step as rodas3_componentwise_step,
     tangents_step as tangents_step,
 )
-from .rosenbrock import Rodas3 as Rodas3, rodas3_step as rodas3_step
+from .rosenbrock import Resolution as Resolution, Rodas3 as Rodas3, rodas3_step as rodas3_step
 from .semi_implicit import (
     SemiImplicitEuler as SemiImplicitEuler,
     linear_change as linear_change,

@@ -1,15 +1,17 @@
 """RODAS3: an L-stable Rosenbrock method for stiff ordinary differential equations, as kernel and diffrax solver."""
 
 from collections.abc import Callable
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import diffrax as dfx
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import optimistix as optx
 from diffrax import ThirdOrderHermitePolynomialInterpolation
+from jax import lax
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from .kernel import identity, length
 from .linear import factor
@@ -117,6 +119,80 @@ def rodas3_step(
     return Rodas3Step(embedded + k4, k4, increment(rate, slope), increment, midpoint_error)
 
 
+class Verdict(NamedTuple):
+    """What becomes of a step: whether the clock decides on it instead of the step control, whether its error is fine,
+    and the step to try next [s].
+    """
+
+    ticks: Bool[Array, ""]
+    fine: Bool[Array, ""]
+    next_step: Float[Array, ""]
+
+    def keep(self, y0: Any, y1: Any) -> Any:
+        """The end of a step: its start, where the clock ticks on over a step that is not fine."""
+        stays = self.ticks & ~self.fine
+        return jax.tree.map(lambda a, b: jnp.where(stays, a, b), y0, y1)
+
+    def pass_on(self, error: Any, allowed: Any) -> Any:
+        """The error for the step control: of a tick just small enough that it goes on with ticks."""
+        kept = jax.tree.map(lambda x: 0.99 * lax.stop_gradient(x), allowed)
+        return jax.tree.map(lambda a, b: jnp.where(self.ticks, a, b), kept, error)
+
+
+class Resolution(eqx.Module):
+    """Steps shorter than the clock tells apart.
+
+    A device may switch within less than 1e-16 of a solve. No time lies between the start of such a step and its end.
+    There the clock ticks on by the shortest step that it resolves, and the state moves by as much less as its error
+    allows: the switch is integrated in its own time, and is over after some hundred ticks.
+
+    Parameters
+    ----------
+    shortest : Float[Array, ""]
+        Shortest step of the clock [s].
+    rtol, atol : float
+        Tolerances of the step control.
+
+    Notes
+    -----
+    What takes more ticks than a solve has steps ends at that limit: time is never stretched by more than that.
+    """
+
+    shortest: Float[Array, ""]
+    rtol: float = eqx.field(static=True)
+    atol: float = eqx.field(static=True)
+
+    def shorten(self, h: Float[Array, ""], tried: Float[Array, ""]) -> Float[Array, ""]:
+        """The step [s] to take within `h`, given the one to try."""
+        return jnp.where(self._is_tick(h), jnp.minimum(h, lax.stop_gradient(tried)), h)
+
+    def judge(self, h, step, ratio) -> Verdict:
+        """Whether the clock ticks on.
+
+        Parameters
+        ----------
+        h, step : Float[Array, ""]
+            Tick, and the step taken in it [s].
+        ratio : Float[Array, ""]
+            Error of the step over what is allowed, as the step control takes it.
+        """
+        ratio = lax.stop_gradient(ratio)
+        fine = ratio < 1  # no ratio that is not a number is
+        factor = jnp.clip(0.9 * ratio ** (-1 / 3), 0.2, 5.0)
+        factor = jnp.where(jnp.isfinite(ratio), factor, 0.2)
+        # A tick in which the whole step fits is left to the step control, which leaves the limit of the clock behind.
+        tick = self._is_tick(h)
+        ticks = tick & ~(fine & (step >= h))
+        return Verdict(ticks, fine, jnp.where(tick, step * factor, h))
+
+    def allowed(self, y0, y1) -> Float[Array, " n"]:
+        """Error that a step between two states may have."""
+        return self.atol + self.rtol * jnp.maximum(jnp.abs(y0), jnp.abs(y1))
+
+    def _is_tick(self, h: Float[Array, ""]) -> Bool[Array, ""]:
+        return h < 1.5 * self.shortest
+
+
 class Rodas3(dfx.AbstractAdaptiveSolver):
     """RODAS3 as a diffrax solver: third order, L-stable, for adaptive steps.
 
@@ -125,6 +201,8 @@ class Rodas3(dfx.AbstractAdaptiveSolver):
     project : callable, optional
         Maps a state to the nearest one of the domain, after the step and outside the error
         estimate.
+    resolution : Resolution, optional
+        Steps that are too short for the clock; without it there are none.
 
     References
     ----------
@@ -132,6 +210,7 @@ class Rodas3(dfx.AbstractAdaptiveSolver):
     """
 
     project: Callable = eqx.field(static=True, default=identity)
+    resolution: Resolution | None = None
 
     term_structure: ClassVar = dfx.AbstractTerm
     interpolation_cls: ClassVar = ThirdOrderHermitePolynomialInterpolation.from_k
@@ -147,8 +226,9 @@ class Rodas3(dfx.AbstractAdaptiveSolver):
         return 3.0
 
     def init(self, terms, t0, t1, y0, args):
-        """No solver state."""
-        del terms, t0, t1, y0, args
+        """The step that is tried where the clock is too coarse; none without `resolution`."""
+        del terms, y0, args
+        return None if self.resolution is None else length(jnp.asarray(t0), jnp.asarray(t1))
 
     def func(self, terms, t0, y0, args):
         """The vector field."""
@@ -156,7 +236,7 @@ class Rodas3(dfx.AbstractAdaptiveSolver):
 
     def step(self, terms, t0, t1, y0, args, solver_state, made_jump):
         """One step from t0 to t1; see `rodas3_step`."""
-        del solver_state, made_jump
+        del made_jump
         flat, unravel = ravel_pytree(y0)
 
         def f(t, y):
@@ -165,14 +245,34 @@ class Rodas3(dfx.AbstractAdaptiveSolver):
         def project(y):
             return ravel_pytree(self.project(args, unravel(y)))[0]
 
-        y1, error, slopes = rodas3_interval(f, project, jnp.asarray(t0), jnp.asarray(t1), flat)
+        t0, t1 = jnp.asarray(t0), jnp.asarray(t1)
+        h = length(t0, t1)
+        if self.resolution is not None:
+            h = self.resolution.shorten(h, solver_state)
+        y1, error, slopes = rodas3_interval(f, project, t0, t1, flat, h=h)
+        if self.resolution is not None:
+            allowed = self.resolution.allowed
+            verdict = self.resolution.judge(
+                length(t0, t1), h, optx.rms_norm(error / allowed(flat, y1))
+            )
+            y1 = verdict.keep(flat, y1)
+            error = verdict.pass_on(error, allowed(flat, y1))
+            slopes = verdict.keep(jax.tree.map(jnp.zeros_like, slopes), slopes)
+            solver_state = verdict.next_step
         k = jax.tree.map(lambda a, b: jnp.stack([a, b]), *map(unravel, slopes))
         y1 = unravel(y1)
-        return y1, unravel(error), dict(y0=y0, y1=y1, k=k), None, dfx.RESULTS.successful
+        info = dict(y0=y0, y1=y1, k=k)
+        return y1, unravel(error), info, solver_state, dfx.RESULTS.successful
 
 
 def rodas3_interval(
-    f: Field, project: Callable, t0: Float[Array, ""], t1: Float[Array, ""], y0: Float[Array, " n"]
+    f: Field,
+    project: Callable,
+    t0: Float[Array, ""],
+    t1: Float[Array, ""],
+    y0: Float[Array, " n"],
+    *,
+    h: Float[Array, ""],
 ) -> tuple[Float[Array, " n"], Float[Array, " n"], tuple[Float[Array, " n"], Float[Array, " n"]]]:
     """A step between two times, its error, and step times slope of the solution at its ends.
 
@@ -184,6 +284,8 @@ def rodas3_interval(
         Nearest state of the domain.
     t0, t1, y0
         Times [s], and the state at the first one.
+    h : Float[Array, ""]
+        Step [s]: what lies between them, or less where the clock is too coarse.
 
     Returns
     -------
@@ -194,7 +296,6 @@ def rodas3_interval(
     slopes : tuple of two Float[Array, "n"]
         For that cubic.
     """
-    h = length(t0, t1)
     step = rodas3_step(f, t0, y0, h=h)
     y1 = project(step.y)
     rate, slope = jax.jvp(lambda t: f(t, y1), (t1,), (jnp.ones_like(t1),))

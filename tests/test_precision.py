@@ -158,6 +158,16 @@ SERIES = dict(bench=mj.Bench(series_resistance=1e3))
         ("Stiff in float32.*in vteam", mj.Vteam, SERIES),
         ("Stiff in float32", lambda: mj.model("1m1t1r"), {}),
         ("times .* apart in float32", mj.Vteam, dict(save=1e-6)),
+        (
+            "r_on = 10 ohm beside a gap of .* ohm",
+            lambda: mj.DiffusiveMemristor(r_on=10.0),
+            dict(policy=mj.Fixed(1e-2)),
+        ),
+        (
+            "r_on = .* beside a gap of 1e\\+15 ohm",
+            mj.DiffusiveMemristor,
+            dict(policy=mj.Fixed(1e-2), members=2, values={"r_off": [[1e11], [1e15]]}),
+        ),
         ("fixed steps in float32", mj.Vteam, dict(policy=mj.Fixed(1e-5), save=0.1)),
     ],
 )

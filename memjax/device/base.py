@@ -50,6 +50,10 @@ class AbstractDevice(AbstractTwoTerminal):
     def _repr_html_(self) -> str | None:
         return device_html(self)
 
+    def single_precision_flaw(self) -> str | None:
+        """What float32 does not resolve at these parameters, see `AbstractSystem`; None unless a device says so."""
+        return None
+
     @abc.abstractmethod
     def initial(self, env: Environment) -> State:
         """State at rest [SI]."""

@@ -271,3 +271,25 @@ def test_the_spread_of_thresholds_does_not_depend_on_the_step():
     # The authors' code at its own step of 1 ms, run by others 400 times: 0.317 +- 0.022 V.
     assert abs(means[0] - 0.317) / np.hypot(sds[0] / n**0.5, 0.022 / 20) < 4
     assert abs(sds[0] - 0.022) / np.hypot(sds[0] / (2 * n) ** 0.5, 0.022 / 800**0.5) < 4
+
+
+def test_an_area_at_rest_has_no_noise_nor_a_derivative_of_it():
+    """Adjoints of an area that never moves must not grow: the derivative at the bound is 0, above it the noise's."""
+    device = mj.DiffusiveMemristor(sigma3=100.0)
+
+    def strength(s):
+        state = {"f": jnp.asarray(0.5), "r": jnp.asarray(0.5), "s": s}
+        return device.noise(0.0, state, jnp.asarray(0.5), ENV)["gamma3"]["s"]
+
+    at_rest, above = (jax.value_and_grad(strength)(jnp.asarray(s)) for s in (1.0, 1.0 + 1e-6))
+    assert at_rest == (0.0, 0.0)
+    np.testing.assert_allclose(above[1], above[0] / 1e-6, rtol=1e-3)
+
+
+def test_float32_resolves_the_published_channels_and_no_short_in_front_of_a_wide_gap():
+    for name in mj.presets.names():
+        if name.startswith("diffusive/"):
+            values = mj.presets.load(name)[1]
+            device = mj.params.replace(mj.DiffusiveMemristor(), values)
+            assert device.single_precision_flaw() is None, name
+    assert mj.DiffusiveMemristor(r_off_neg=1e14).single_precision_flaw() is not None

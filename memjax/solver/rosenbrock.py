@@ -272,7 +272,7 @@ def rodas3_interval(
     t1: Float[Array, ""],
     y0: Float[Array, " n"],
     *,
-    h: Float[Array, ""],
+    h: Float[Array, ""] | None = None,
 ) -> tuple[Float[Array, " n"], Float[Array, " n"], tuple[Float[Array, " n"], Float[Array, " n"]]]:
     """A step between two times, its error, and step times slope of the solution at its ends.
 
@@ -284,8 +284,8 @@ def rodas3_interval(
         Nearest state of the domain.
     t0, t1, y0
         Times [s], and the state at the first one.
-    h : Float[Array, ""]
-        Step [s]: what lies between them, or less where the clock is too coarse.
+    h : Float[Array, ""], optional
+        Step [s], what lies between the times by default; less where the clock is too coarse, see `Resolution`.
 
     Returns
     -------
@@ -296,6 +296,7 @@ def rodas3_interval(
     slopes : tuple of two Float[Array, "n"]
         For that cubic.
     """
+    h = length(t0, t1) if h is None else h
     step = rodas3_step(f, t0, y0, h=h)
     y1 = project(step.y)
     rate, slope = jax.jvp(lambda t: f(t, y1), (t1,), (jnp.ones_like(t1),))

@@ -179,7 +179,7 @@ typedef struct {{ /* of all lanes, some of each step */
 }} Uniform;
 """
 
-    def _of_parameters(self) -> str:
+    def parameter_lines(self) -> str:
         """What depends on parameters only."""
         used = {x for level in self.by_level.values() for o in level for x in o.operands}
         used |= set(self.results)
@@ -197,7 +197,7 @@ typedef struct {{ /* of all lanes, some of each step */
         stores = [f"u->{x.text}[t] = {x.text};" for x in self.uniform]
         return f"""
 static void prepare_uniform(const Real *constant, {arguments}, int32_t count, Uniform *u) {{
-{self._of_parameters()}
+{self.parameter_lines()}
 {join([f"u->{x.text} = {x.text};" for x in self.same], 4)}
     for (int32_t t = 0; t < count; t++) {{
         (void)u;
@@ -224,7 +224,7 @@ static void load_block(const Real *constant, XLA_FFI_Buffer **own, XLA_FFI_Buffe
 {join(loads, 8)}
         c->broken[j] = 0;
     }}
-{self._of_parameters()}
+{self.parameter_lines()}
     for (int j = 0; j < LANES; j++) {{
 {join([*names, *map(line_of, self.by_level[LANE]), *stores], 8)}
     }}

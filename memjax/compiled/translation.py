@@ -1,6 +1,7 @@
 """Equations of one lane, as JAX traces them, as a sequence of operations on single numbers."""
 
 import math
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -129,7 +130,7 @@ def _is(x: Atom, value: float) -> bool:
 
 def _known(f: Callable, x: Atom, y: Atom) -> Constant | None:
     """Result of an operation on two numbers that are known, rounded as they are; None for others."""
-    number = FLOATS.get(x.kind)
+    number = {**FLOATS, "i": np.int32, "l": np.int64}.get(x.kind)
     if number is None or not (isinstance(x, Constant) and isinstance(y, Constant)):
         return None
     return Constant(x.kind, f(number(x.value), number(y.value)).item())
@@ -248,8 +249,13 @@ def _logical(sign: str) -> Callable:
     return lambda t, x, y: t.add(x.kind, f"{{}} {sign} {{}}", x, y)
 
 
-def _compare(sign: str) -> Callable:
-    return lambda t, x, y: t.add("b", f"{{}} {sign} {{}}", x, y)
+def _compare(sign: str, compare: Callable) -> Callable:
+    def apply(t: Translation, x: Atom, y: Atom) -> Atom:
+        if isinstance(x, Constant) and isinstance(y, Constant):
+            return Constant("b", bool(compare(x.value, y.value)))
+        return t.add("b", f"{{}} {sign} {{}}", x, y)
+
+    return apply
 
 
 def _function(name: str) -> Callable:
@@ -300,12 +306,12 @@ _ELEMENTWISE: dict[str, Callable] = {
     "shift_left": _shift("{} << {}"),
     "shift_right_arithmetic": _shift("(int32_t){} >> {}"),
     "shift_right_logical": _shift("(uint32_t){} >> {}"),
-    "lt": _compare("<"),
-    "le": _compare("<="),
-    "gt": _compare(">"),
-    "ge": _compare(">="),
-    "eq": _compare("=="),
-    "ne": _compare("!="),
+    "lt": _compare("<", operator.lt),
+    "le": _compare("<=", operator.le),
+    "gt": _compare(">", operator.gt),
+    "ge": _compare(">=", operator.ge),
+    "eq": _compare("==", operator.eq),
+    "ne": _compare("!=", operator.ne),
     "is_finite": lambda t, x: t.add("b", "is_finite({})", x),
     "sqrt": _function("SQRT"),
     "rsqrt": _function("ONE / SQRT"),
@@ -415,6 +421,10 @@ def _equation(t: Translation, equation: Any, inputs: list[np.ndarray]) -> list[n
         return translate(t, inner, inputs)
     if name == "optimization_barrier":
         return inputs
+    if name == "iota":
+        shape, axis = params["shape"], params["dimension"]
+        steps = np.arange(shape[axis], dtype=params["dtype"])
+        return [literal(np.broadcast_to(np.expand_dims(steps, [k for k in range(len(shape)) if k != axis]), shape))]
     if name in ("convert_element_type", "bitcast_convert_type"):
         change, kind = _convert if name[0] == "c" else _bitcast, kind_of(params["new_dtype"])
         return [_map(lambda x: change(t, x, kind), inputs[0])]

@@ -30,23 +30,23 @@ from .watched_solver import (
     watched_norm,
 )
 
-_FIRST = 1e-6
+FIRST = 1e-6
 """First step as a share of the solve."""
 
-_SHORTEST = 16
+SHORTEST = 16
 """Shortest step as a multiple of the distance of numbers at the end of a solve: its length is right to some percent."""
 
-_DIGITS = 5
+DIGITS = 5
 """Binary digits of a step after the leading one: the rounded step is within 1/64 of the proposed one."""
 
 
 def _round_bits(h: Float[Array, ""]) -> Float[Array, ""]:
-    """Round a positive number to `_DIGITS` binary digits, by integer operations on its bits."""
+    """Round a positive number to `DIGITS` binary digits, by integer operations on its bits."""
     info = jnp.finfo(h.dtype)
     word_type = {64: jnp.uint64, 32: jnp.uint32}[info.bits]
     # Half of the last digit kept is added first: rounded to the nearest, so that steps have no
     # drift.
-    drop = info.nmant - _DIGITS
+    drop = info.nmant - DIGITS
     bits = lax.bitcast_convert_type(h, word_type) + jnp.asarray(1 << (drop - 1), word_type)
     return lax.bitcast_convert_type(bits & ~jnp.asarray((1 << drop) - 1, word_type), h.dtype)
 
@@ -175,7 +175,7 @@ def solve_stiff(
     drive = _UpTo(stimulus, eqxi.prevbefore(lax.stop_gradient(end)))
     term = dfx.ODETerm(lambda t, y, sc: sc.drift(t, y, drive(jnp.asarray(t))))
     # float32 solves are those whose steps its clock tells apart, see `check_precision`.
-    units = _SHORTEST * jnp.finfo(rows.dtype).eps if rows.dtype == jnp.float64 else 0.0
+    units = SHORTEST * jnp.finfo(rows.dtype).eps if rows.dtype == jnp.float64 else 0.0
     shortest = lax.stop_gradient(units * end)
     resolution = Resolution(shortest, rtol, atol)
     solver: Any = Rodas3(lambda sc, y: sc.project(y), resolution)
@@ -197,7 +197,7 @@ def solve_stiff(
         solver,
         jnp.zeros((), rows.dtype),
         end,
-        end * _FIRST,
+        end * FIRST,
         begin,
         args=args,
         stepsize_controller=control,
@@ -336,7 +336,7 @@ def solve_adaptive(
         solver,
         jnp.zeros((), rows.dtype),
         eqxi.prevbefore(end),
-        end * _FIRST,
+        end * FIRST,
         begin,
         args=args,
         stepsize_controller=control,

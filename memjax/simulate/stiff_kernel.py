@@ -1,0 +1,276 @@
+"""Adaptive solves without noise, and their derivatives along several directions, by a kernel in C.
+
+It is generated from the equations of a step of `memjax.solver.rosenbrock.rodas3_interval`, and takes the steps of
+`solve_stiff` but for rounding. The state of a lane is one number after the other; its derivatives are vectors
+over the directions, and refused steps have none. Where no compiler of C is at hand, on other devices than the CPU, or
+where the equations hold what has no translation, `solve_stiff` does the same.
+"""
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array, Float, Int
+
+from ..compile_cache import is_array
+from ..compiled.library import build, register
+from ..compiled.program import Constants, Program, join, scalar, trace
+from ..compiled.translation import (
+    LANE,
+    STEP,
+    Atom,
+    Constant,
+    Name,
+    UntranslatableError,
+    kind_of,
+    line_of,
+    text_of,
+)
+from ..cores import usable_cores
+from ..policy import Stiff
+from ..scaling import Scaled
+from ..solver.rosenbrock import rodas3_interval
+from ..stimulus import Sampled
+from .adaptive import DIGITS, FIRST
+
+_FOLDER = Path(__file__).parent
+
+_WIDTH = 8
+"""Directions come in multiples of this many: whole vectors of any processor."""
+
+_MOST = 64
+"""Directions at the most."""
+
+
+class StiffLanes(NamedTuple):
+    """Solves of a batch of lanes; the last axis of derivatives are directions, those beyond the ones asked for are 0.
+
+    Parameters
+    ----------
+    y : Float[Array, "lanes rows n"]
+        Scaled states at the rows.
+    dy : Float[Array, "lanes rows n directions"]
+        Their derivatives.
+    step_t, step_y : Float[Array, "lanes steps"], Float[Array, "lanes steps n"]
+        Start and end of every accepted step; times are infinite beyond the last, states there mean nothing.
+    step_dy : Float[Array, "lanes steps n directions"]
+        Their derivatives.
+    last : Float[Array, "lanes 1+n"]
+        Time and state at which the solve ended.
+    counts : Int[Array, "lanes 3"]
+        Accepted and refused steps, and a `Result` (0, or that of too many steps).
+    """
+
+    y: Float[Array, "lanes rows n"]
+    dy: Float[Array, "lanes rows n directions"]
+    step_t: Float[Array, "lanes steps"]
+    step_y: Float[Array, "lanes steps n"]
+    step_dy: Float[Array, "lanes steps n directions"]
+    last: Float[Array, "lanes states"]
+    counts: Int[Array, "lanes 3"]
+
+
+@dataclass(frozen=True)
+class StiffKernel:
+    """Adaptive solves of lanes as a call by XLA.
+
+    Parameters
+    ----------
+    target : str
+        Name of the call.
+    moving : tuple of int
+        Which of the numbers of a system have derivatives.
+    directions : int
+        Along which there are derivatives, a multiple of eight.
+    """
+
+    target: str
+    moving: tuple[int, ...]
+    directions: int
+
+    def __call__(
+        self,
+        numbers: Float[Array, "lanes numbers"],
+        y0: Float[Array, "lanes n"],
+        derivatives: tuple[Array, Array] | None,
+        *,
+        stimuli: Sampled,
+        zeros: Float[Array, "sweeps zeros"],
+        rows: Float[Array, "sweeps rows"],
+        policy: Stiff,
+    ) -> StiffLanes:
+        """Solve; lane k is of sweep k modulo their number.
+
+        Parameters
+        ----------
+        numbers, y0
+            Numbers of the system of each lane, see `numbers_of`, and its scaled state at the start.
+        derivatives : tuple of Float[Array, "lanes moving any"], Float[Array, "lanes n any"], or None
+            Derivatives of those numbers that move, and of the state at the start; None where none are asked for.
+        stimuli, zeros, rows
+            Drives of the sweeps, stacked, where they change sign, ascending, and times of output, ascending [s].
+        policy : Stiff
+            Tolerances and number of steps.
+        """
+        lanes, n = y0.shape
+        wide = self.directions if derivatives is not None else 0
+        if derivatives is None:
+            derivatives = np.zeros((lanes, len(self.moving), 0)), np.zeros((lanes, n, 0))
+        # Behind the last row by some roundings, as in `solve_stiff`.
+        last = float(np.max(np.asarray(rows)))
+        end = last * (1 + 4 * np.finfo(float).eps)
+        control = np.array([*policy.tolerances(noisy=False), end, end * FIRST, last])
+        whole = [policy.max_steps, usable_cores(), stimuli.kind == "linear", wide > 0]
+        steps, points = policy.max_steps + 1, rows.shape[1]
+        shapes = [(lanes, points, n), (lanes, points, n, wide), (lanes, steps), (lanes, steps, n)]
+        shapes += [(lanes, steps, n, wide), (lanes, 1 + n)]
+        arguments = [control, np.array(whole, np.int32), stimuli.times, stimuli.values, zeros, rows]
+        arguments += [numbers, y0, *(_widened(x, wide) for x in derivatives)]
+        return StiffLanes(*_call_of(self.target, tuple(shapes))(*arguments))
+
+
+@functools.cache
+def _call_of(target: str, shapes: tuple) -> Callable:
+    """A compiled call of a kernel."""
+    results = [jax.ShapeDtypeStruct(x, np.float64) for x in shapes]
+    results.append(jax.ShapeDtypeStruct((shapes[0][0], 3), np.int32))
+    return jax.jit(jax.ffi.ffi_call(target, results))
+
+
+def _widened(x: Any, wide: int) -> np.ndarray:
+    """Derivatives along more directions, the further ones 0."""
+    x = np.asarray(x)
+    return np.pad(x, [(0, 0), (0, 0), (0, wide - x.shape[-1])])
+
+
+def numbers_of(scaled: Scaled) -> Float[Array, " numbers"]:
+    """All numbers in the arrays of a system, one after the other."""
+    leaves = jax.tree.leaves(eqx.filter(scaled, is_array))
+    return jnp.concatenate([jnp.ravel(x) for x in leaves])
+
+
+def stiff_kernel_of(scaled: Scaled, moving: Sequence[int], directions: int) -> StiffKernel | str:
+    """The kernel of systems like this one, whose numbers do not matter; why there is none, where there is none.
+
+    Parameters
+    ----------
+    scaled : Scaled
+        The system.
+    moving : sequence of int
+        Which of its numbers (see `numbers_of`) have derivatives.
+    directions : int
+        Along how many directions.
+    """
+    wide = max(-(-directions // _WIDTH) * _WIDTH, _WIDTH)
+    return build(
+        lambda: _text(scaled, tuple(moving), wide),
+        lambda text, compiler: StiffKernel(register(text, compiler, "d"), tuple(moving), wide),
+    )
+
+
+def _text(scaled: Scaled, moving: tuple[int, ...], wide: int) -> str:
+    """All of the kernel."""
+    arrays, rest = eqx.partition(scaled, is_array)
+    leaves, tree = jax.tree.flatten(arrays)
+    n = len(scaled.scale)
+    if wide > _MOST:
+        raise UntranslatableError(f"derivatives along {wide} directions")
+    if any(kind_of(x.dtype) != "d" for x in leaves):
+        raise UntranslatableError("parameters that are no float64")
+    sizes = [int(np.size(x)) for x in leaves]
+    ends, total = np.cumsum(sizes), sum(sizes)
+
+    def step(numbers, y, at):
+        cuts = zip(leaves, sizes, ends, strict=True)
+        parts = [numbers[b - k : b].reshape(np.shape(x)) for x, k, b in cuts]
+        system = eqx.combine(jax.tree.unflatten(tree, parts), rest)
+        t0, t1, u, t_u, slope, last, corner = at
+
+        # Steps land on the corners of the drive: within one it is a straight line, held from the last row on.
+        def field(t, z):
+            beyond = lax.stop_gradient(jnp.maximum(t - last, 0.0))
+            return system.drift(t, z, u + slope * (jnp.minimum(t - beyond, corner) - t_u))
+
+        y1, error, slopes = rodas3_interval(field, system.project, t0, t1, y)
+        return y1, *slopes, error
+
+    def lane(numbers, own, y, dy, at):
+        zero = jnp.zeros(())
+        moves = [own[moving.index(k)] if k in moving else zero for k in range(total)]
+        point, along = (numbers, y), (jnp.stack(moves), dy)
+        values, tangents = jax.jvp(lambda a, b: step(a, b, at), point, along)
+        return [*jnp.concatenate(tangents[:3]), *jnp.concatenate(values)]
+
+    describe = lambda *shape: jax.ShapeDtypeStruct(shape, np.float64)  # noqa: E731
+    avals = describe(total), [describe()] * len(moving), describe(n), describe(n), describe(7)
+    constants = Constants("d")
+    numbers = constants.names((total,))
+    owns = [Name("d", f"own{k}", LANE) for k in range(len(moving))]
+    states = [Name("d", f"in{k}", STEP | LANE) for k in range(n)]
+    places = [Name("d", f"place{k}", STEP) for k in range(7 + n)]
+    inputs = [numbers, *map(scalar, owns)]
+    inputs += [np.array(x, object) for x in (places[7:], states, places[:7])]
+    t, results = trace(lane, avals, inputs, constants)
+    if constants.values:
+        raise UntranslatableError("arrays that are no parameters")
+    about: dict[str, Any] = dict(translation=t, owns=owns, states=states, inputs={})
+    about["places"] = {x: f"at[{k}]" for k, x in enumerate(places)}
+    program = Program(**about, results=results)
+    plain = Program(**about, results=[*results[:n], *results[3 * n :]])
+    sizes = f"STATES = {n}, OWNS = {len(owns)}, NUMBERS = {total}, DIGITS = {DIGITS}"
+    head = [f"#define BLOCK {wide}", program.prelude(), f"enum {{ STEPS = 1, {sizes} }};"]
+    return "\n".join(head + _parts(program, plain, n) + [(_FOLDER / "stiff_kernel.c").read_text()])
+
+
+def _parts(program: Program, plain: Program, n: int) -> list[str]:
+    """What is generated of a text; of the results the derivatives come first, those of the slopes after the state's."""
+    slopes = [f"slopes[{k}][j] = {text_of(x)};" for k, x in enumerate(program.results[n : 3 * n])]
+    same = set(program.same)
+
+    def value(x: Atom) -> str:
+        return text_of(x) if isinstance(x, Constant) else f"u->{x.text}" + "[0]" * (x not in same)
+
+    values = [f"out[{k}] = {value(x)};" for k, x in enumerate(program.results[3 * n :])]
+    loads = [f"o->{x.text}[j] = own[{k} * LANES + j];" for k, x in enumerate(program.owns)]
+    loads += [f"c->{x.text}[j] = start[{k} * LANES + j];" for k, x in enumerate(program.states)]
+    names = [f"const Real {x.text} = o->{x.text}[j];" for x in program.owns]
+    stores = [f"o->{x.text}[j] = {x.text};" for x in program.fixed]
+    fixed = [*names, *map(line_of, program.by_level[LANE]), *stores]
+    ends = [f"end[{k} * LANES + j] = c->{x.text}[j];" for k, x in enumerate(program.states)]
+    about = "const Uniform *u, int32_t t, const Own *o, Carry *restrict c"
+    wide = f"void advance_tangents_and_slopes({about}, Real (*restrict slopes)[LANES])"
+    return [
+        program.types(),
+        program.prepare_uniform("const Real *at"),
+        program.advance_block(wide, slopes, "", ""),
+        plain.advance_block(f"void advance_tangents({about})", [], "", ""),
+        f"""
+static void results_of(const Uniform *u, Real *out) {{
+{join(values, 4)}
+}}
+
+static void load_tangents(const Real *constant, const Real *own, const Real *start, Own *o, Carry *c) {{
+{program.parameter_lines()}
+    (void)own;
+    for (int j = 0; j < LANES; j++) {{
+{join(loads, 8)}
+    }}
+    for (int j = 0; j < LANES; j++) {{
+{join(fixed, 8)}
+    }}
+}}
+
+static void store_tangents(const Carry *c, Real *end) {{
+    for (int j = 0; j < LANES; j++) {{
+{join(ends, 8)}
+    }}
+}}
+""",
+    ]

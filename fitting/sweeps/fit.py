@@ -20,11 +20,10 @@ from ..optimize.levenberg_marquardt import (
     levenberg_marquardt,
     screen,
 )
-from ..problem import at_each_point
 from .covariance import noise_of
 from .failures import no_start
 from .prepare import Prepared, prepare
-from .problem import PATIENT, Problem, observe_point, responses
+from .problem import PATIENT, Problem, responses
 from .result import FitResult, fit_at
 from .thinning import thin
 from .variability import cycle_spread
@@ -63,7 +62,7 @@ class _Search:
         """Residuals and success: all that is asked of points that are screened."""
         if jax.default_backend() != "cpu":
             return self(z)
-        r, ok, _ = at_each_point(observe_point, self.problem, z)
+        r, ok, _ = self.problem.observe(z)
         return r, np.zeros((*r.shape, 0)), ok
 
     def report(self, name: str) -> Callable[[Progress], None] | None:

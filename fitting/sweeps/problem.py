@@ -12,15 +12,22 @@ from jaxtyping import Array, Bool, Float
 
 import memjax as mj
 from memjax.circuit import build_system
-from memjax.compile_cache import cached_jit
+from memjax.compile_cache import cached_jit, signature
 from memjax.errors import DataError
 from memjax.params import coordinates, known, quiet
 from memjax.scaling import Scaled
 from memjax.simulate import solve_stiff
+from memjax.simulate.stiff_kernel import (
+    StiffKernel,
+    StiffLanes,
+    moving_numbers,
+    numbers_of,
+    stiff_kernel_of,
+)
 
-from ..problem import AbstractDifferentiable
+from ..problem import AbstractDifferentiable, at_each_point
 from .group import Group
-from .readout import read_off
+from .readout import EventSteps, find_steps, read_at, read_off, rows_of_events
 
 POLICY = mj.Stiff(rtol=1e-5, atol=1e-7, max_steps=2500)
 """Solver of the calibration: on the fitted symmetric sweeps it moves V_th by 0.001 mV against rtol 1e-8."""
@@ -102,6 +109,23 @@ class Problem(AbstractDifferentiable):
         """Residuals of responses and events [sigma], saturated, and whether every solve ended well."""
         logs, events, ok = _observe_all(self, self.at(z))
         return misfit(self.group, *logs, events=events), jnp.all(ok)
+
+    def linearise(self, z: Float[np.ndarray, "points free"]):
+        """See `AbstractProblem`; by a kernel in C where there is one, see `memjax.simulate.stiff_kernel`."""
+        kernel = kernel_of(self)
+        if isinstance(kernel, str):
+            return super().linearise(z)
+        lanes = solve_lanes(kernel, self, z, derive=True)
+        r, jacobian, ok = (np.asarray(x) for x in _linearise_lanes(self, jnp.asarray(z), lanes))
+        return r, jacobian, ok
+
+    def observe(self, z: Float[np.ndarray, "points free"]):
+        """Residuals, success, and log10 of the responses at all rows [decades] of many points, without derivatives."""
+        kernel = kernel_of(self)
+        if isinstance(kernel, str):
+            return at_each_point(observe_point, self, z)
+        lanes = solve_lanes(kernel, self, z, derive=False)
+        return tuple(np.asarray(x) for x in _observe_lanes(self, jnp.asarray(z), lanes))
 
 
 def scaled_under(
@@ -196,3 +220,130 @@ def observe_point(problem: Problem, z: Float[Array, " free"]):
 def responses(problem: Problem, z: Float[Array, " free"]) -> Float[Array, "waves points"]:
     r"""log10(\|response\| + floor) at all rows of a point [decades], whether they count or not."""
     return observe_point(problem, z)[2]
+
+
+def kernel_of(problem: Problem) -> StiffKernel | str:
+    """The kernel that solves a problem; why there is none, where there is none."""
+    parts = (problem.device, problem.bench, problem.env, problem.group.limits)
+    key = f"{signature(parts)} {problem.free} {problem.ties} {problem.group.stimuli.quantity}"
+    if key not in _kernels:
+        z = np.asarray(problem.center)
+        moving = moving_numbers(lambda x: _system_at(problem, x, 0), z)
+        _kernels[key] = stiff_kernel_of(_system_at(problem, z, 0), moving, len(z))
+    return _kernels[key]
+
+
+_kernels: dict[str, StiffKernel | str] = {}
+
+
+def _system_at(problem: Problem, z: Float[Array | np.ndarray, " free"], wave: int) -> Scaled:
+    """Equations of one waveform."""
+    limits = None if problem.group.limits is None else problem.group.limits[wave]
+    return scaled_under(problem, problem.at(z), limits)
+
+
+@cached_jit
+def _begin_lanes(problem: Problem, z: Float[Array, "points free"]):
+    """Numbers and states at the start of all lanes, their derivatives, and where the drives change sign."""
+
+    def begin(x):
+        systems = [_system_at(problem, x, k) for k in range(problem.group.rows.shape[0])]
+        both = jnp.stack([*map(numbers_of, systems)]), jnp.stack([s.initial() for s in systems])
+        return both, both
+
+    derivatives, values = jax.vmap(jax.jacfwd(begin, has_aux=True))(z)
+    zeros = jax.vmap(lambda s: jnp.sort(s.zeros()))(problem.group.stimuli)
+    return values, derivatives, zeros
+
+
+def solve_lanes(
+    kernel: StiffKernel, problem: Problem, z: Float[np.ndarray, "points free"], *, derive: bool
+) -> StiffLanes:
+    """Solves of all waveforms at several points, with axes of points and waveforms; derivatives by coordinates."""
+    values, derivatives, zeros = _begin_lanes(problem, jnp.asarray(z))
+    numbers, y0, d_numbers, dy0 = (
+        np.asarray(x).reshape(-1, *x.shape[2:]) for x in (*values, *derivatives)
+    )
+    along = (d_numbers[:, list(kernel.moving)], dy0) if derive else None
+    group = problem.group
+    about: dict[str, Any] = dict(stimuli=group.stimuli, rows=group.rows, policy=problem.policy)
+    lanes = kernel(numbers, y0, along, zeros=zeros, **about)
+    return StiffLanes(*(x.reshape(len(z), len(group.rows), *x.shape[1:]) for x in lanes))
+
+
+def _residuals_of(problem: Problem, z, y, steps: EventSteps | None, ends):
+    """Residuals and responses of one point, given the states at the rows and at the ends of the events' steps."""
+    group, device = problem.group, problem.at(z)
+
+    def one(limits, stimulus, rows, span, y, steps, ends):
+        scaled = scaled_under(problem, device, limits)
+        left = None if group.left is None else problem.bench
+        logs = read_at(scaled, stimulus, rows, jax.vmap(scaled.project)(y), left)
+        if steps is None:
+            return logs, jnp.zeros(span.shape)
+        return logs, rows_of_events(scaled, stimulus, rows, steps, ends)
+
+    about = group.limits, group.stimuli, group.rows, group.span
+    logs, events = jax.vmap(one)(*about, y, steps, ends)
+    r = problem.with_prior(misfit(group, *logs, events=events), z)
+    return r, (r, floored(group, logs[0]))
+
+
+def _event_steps(problem: Problem, z, lanes: StiffLanes):
+    """Steps of the events at one point, and whether every solve ended well."""
+    group, device = problem.group, problem.at(z)
+
+    def one(limits, stimulus, rows, span, lane):
+        scaled = scaled_under(problem, device, limits)
+        t, state = lane.last[0], lane.last[1:]
+        ok = (lane.counts[2] == 0) & jnp.all(jnp.isfinite(scaled.drift(t, state, stimulus(t))))
+        ok &= jnp.all(jnp.isfinite(lane.y))
+        if stimulus.quantity == "current":
+            return None, ok
+        levels = group.thresholds
+        return find_steps(scaled, stimulus, rows, span, levels, lane.step_t, lane.step_y), ok
+
+    about = group.limits, group.stimuli, group.rows, group.span
+    steps, ok = jax.vmap(one)(*about, lanes)
+    return steps, jnp.all(ok)
+
+
+def _ends_of(states, steps: EventSteps | None):
+    """What belongs to the ends of the steps of the events, out of that of all steps of each waveform."""
+    if steps is None:
+        return None
+    return tuple(jax.vmap(lambda x, k: x[k])(states, k) for k in (steps.begin, steps.end))
+
+
+@cached_jit
+def _observe_lanes(problem: Problem, z: Float[Array, "points free"], lanes: StiffLanes):
+    """As `observe_point`, of several points that are solved."""
+
+    def one(x, lane):
+        steps, ok = _event_steps(problem, x, lane)
+        r, (_, logs) = _residuals_of(problem, x, lane.y, steps, _ends_of(lane.step_y, steps))
+        return r, ok & jnp.all(jnp.isfinite(r)), logs
+
+    return jax.vmap(one)(z, lanes)
+
+
+@cached_jit
+def _linearise_lanes(problem: Problem, z: Float[Array, "points free"], lanes: StiffLanes):
+    """As `fitting.problem.evaluate`, of several points that are solved."""
+    free = z.shape[1]
+
+    def one(x, lane):
+        steps, ok = _event_steps(problem, x, lane)
+        point = x, lane.y, _ends_of(lane.step_y, steps)
+        along = lane.dy[..., :free], _ends_of(lane.step_dy[..., :free], steps)
+
+        def push(e, *directions):
+            f = lambda *p: _residuals_of(problem, p[0], p[1], steps, p[2])  # noqa: E731
+            _, d, (r, _) = jax.jvp(f, point, (e, *directions), has_aux=True)
+            return d, r
+
+        jacobian, r = jax.vmap(push, (0, -1, -1), (-1, None))(jnp.eye(free), *along)
+        ok &= jnp.all(jnp.isfinite(r)) & jnp.all(jnp.isfinite(jacobian))
+        return r, jacobian, ok
+
+    return jax.vmap(one)(z, lanes)

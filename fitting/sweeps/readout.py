@@ -1,7 +1,7 @@
 """What is read off the solve of a sweep: logarithms at the rows, and the rows of the events."""
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -37,45 +37,93 @@ def read_off(
     scaled: Scaled, stimulus: mj.Sampled, rows, span, levels, sol: Solution, left: mj.Bench | None
 ):
     """Logarithms at the rows of a solve (see `log_seen`), and rows of the events, 0 where a current drives."""
-    about: dict[str, Any] = {"driven": stimulus.quantity, "left": left}
-    logs = jax.vmap(lambda t, y: log_seen(scaled, y, stimulus, t, **about))(rows, sol.y)
     if stimulus.quantity == "current":
-        return logs, jnp.zeros(span.shape)
-    return logs, _events_of_steps(scaled, stimulus, rows, span, levels, sol)
-
-
-def _events_of_steps(scaled: Scaled, stimulus: mj.Sampled, rows, span, levels, sol: Solution):
-    """Rows of the events of a solve, from its steps; levels are log10 of the on- and the hold-threshold."""
+        return read_at(scaled, stimulus, rows, sol.y, left), jnp.zeros(span.shape)
     t, y = cast(tuple[Array, Array], (sol.step_t, sol.step_y))  # asked for by steps=True
-    t = lax.stop_gradient(t)
+    steps = find_steps(scaled, stimulus, rows, span, levels, t, y)
+    events = rows_of_events(scaled, stimulus, rows, steps, (y[steps.begin], y[steps.end]))
+    return read_at(scaled, stimulus, rows, sol.y, left), events
+
+
+def read_at(scaled: Scaled, stimulus: mj.Sampled, rows, y, left: mj.Bench | None):
+    """Logarithms at the rows, see `log_seen`."""
+    about: dict[str, Any] = {"driven": stimulus.quantity, "left": left}
+    return jax.vmap(lambda t, x: log_seen(scaled, x, stimulus, t, **about))(rows, y)
+
+
+class EventSteps(NamedTuple):
+    """The step of a solve in which each event of each excursion happens, or comes closest to it.
+
+    Parameters
+    ----------
+    begin, end : Int[Array, "legs 3"]
+        Numbers of the states at its ends.
+    t0, t1 : Float[Array, "legs 3"]
+        Its ends [s].
+    start, stop : Float[Array, "legs 3"]
+        log10 of the current there [decades of A].
+    threshold, sign : Float[Array, "legs 3"]
+        The event: sign * (log i - threshold) becomes positive.
+    hits, reached : Bool[Array, "legs 3"]
+        Whether it happens; whether any step is of that branch.
+    branch_end : Float[Array, "legs 3"]
+        Where the branch ends [s].
+    """
+
+    begin: Array
+    end: Array
+    t0: Array
+    t1: Array
+    start: Array
+    stop: Array
+    threshold: Array
+    sign: Array
+    hits: Array
+    reached: Array
+    branch_end: Array
+
+
+def find_steps(scaled: Scaled, stimulus: mj.Sampled, rows, span, levels, t, y) -> EventSteps:
+    """The steps in which events happen, from times and states of all; levels are log10 of on- and hold-threshold."""
+    scaled, t, y = lax.stop_gradient((scaled, t, y))
     real = jnp.isfinite(t)
     t0, t1 = t[:-1], jnp.where(real[1:], t[1:], t[:-1])
     # A little inside each step: at its ends the drive may jump.
     inner = 1e-6 * (t1 - t0)
     y = jnp.where(real[:, None], y, y[:1])
-    quiet = lax.stop_gradient(scaled)
-    quiet_y = lax.stop_gradient(y)
-    log_at = jax.vmap(lambda yy, tt: log_current(quiet, yy, stimulus, tt))
-    start, end = log_at(quiet_y[:-1], t0 + inner), log_at(quiet_y[1:], t1 - inner)
+    log_at = jax.vmap(lambda yy, tt: log_current(scaled, yy, stimulus, tt))
+    start, end = log_at(y[:-1], t0 + inner), log_at(y[1:], t1 - inner)
     slack = 1e-6 * rows[-1]
-    row_of = lambda time: jnp.interp(time, jnp.append(0.0, rows), jnp.arange(-1.0, rows.shape[0]))  # noqa: E731
 
     def event(leg, threshold, sign):
-        """Row at which sign * (log i - threshold) becomes positive on the rising or falling branch of a leg."""
+        """Of the rising or falling branch of a leg."""
         start_at, stop_at = leg[jnp.where(sign > 0, 0, 1)], leg[jnp.where(sign > 0, 1, 2)]
         where = real[1:] & (t0 >= start_at - slack) & (t1 <= stop_at + slack)
         reach = jnp.where(where, sign * end, -jnp.inf)
         hit = reach > sign * threshold
         n = jnp.where(jnp.any(hit), jnp.argmax(hit), jnp.argmax(reach))
-        time, last = _crossing(
-            scaled, stimulus, (y[n], y[n + 1]), (t0[n], t1[n]), (start[n], end[n]), threshold
-        )
-        # Beyond the branch by rows per decade that the current lacks: a slope where nothing happens.
-        missed = row_of(stop_at) + 5 * jnp.where(jnp.any(where), sign * (threshold - last), 0.0)
-        return jnp.where(jnp.any(hit), row_of(time), missed)
+        after = jnp.where(real[n + 1], n + 1, 0)
+        found = (n, after, t0[n], t1[n], start[n], end[n], threshold, sign, jnp.any(hit))
+        return EventSteps(*found, jnp.any(where), stop_at)
 
     kinds = jnp.stack([levels[0], levels[0], levels[1]]), jnp.array([1.0, -1.0, -1.0])
     return jax.vmap(lambda leg: jax.vmap(lambda th, sign: event(leg, th, sign))(*kinds))(span)
+
+
+def rows_of_events(
+    scaled: Scaled, stimulus: mj.Sampled, rows, steps: EventSteps, ends
+) -> Float[Array, "legs 3"]:
+    """Rows of the events, given the states at the ends of their steps."""
+    row_of = lambda time: jnp.interp(time, jnp.append(0.0, rows), jnp.arange(-1.0, rows.shape[0]))  # noqa: E731
+
+    def event(s: EventSteps, pair):
+        times, logs = (s.t0, s.t1), (s.start, s.stop)
+        time, last = _crossing(scaled, stimulus, pair, times, logs, s.threshold)
+        # Beyond the branch by rows per decade that the current lacks: a slope where nothing happens.
+        lack = jnp.where(s.reached, s.sign * (s.threshold - last), 0.0)
+        return jnp.where(s.hits, row_of(time), row_of(s.branch_end) + 5 * lack)
+
+    return jax.vmap(jax.vmap(event))(steps, ends)
 
 
 def _crossing(scaled: Scaled, stimulus, ends, times, logs, threshold):

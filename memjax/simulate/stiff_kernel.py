@@ -36,6 +36,7 @@ from ..compiled.translation import (
 from ..cores import usable_cores
 from ..policy import Stiff
 from ..scaling import Scaled
+from ..solver.linear import dependent_results
 from ..solver.rosenbrock import rodas3_interval
 from ..stimulus import Sampled
 from .adaptive import DIGITS, FIRST
@@ -154,6 +155,14 @@ def numbers_of(scaled: Scaled) -> Float[Array, " numbers"]:
     """All numbers in the arrays of a system, one after the other."""
     leaves = jax.tree.leaves(eqx.filter(scaled, is_array))
     return jnp.concatenate([jnp.ravel(x) for x in leaves])
+
+
+def moving_numbers(system_at: Callable[[Any], Scaled], z: Float[Array, " free"]) -> tuple[int, ...]:
+    """Places of those numbers (see `numbers_of`) of a system that depend on coordinates."""
+    leaves = lambda x: jax.tree.leaves(eqx.filter(system_at(x), is_array))  # noqa: E731
+    closed = jax.make_jaxpr(leaves)(z)
+    sizes = [int(np.prod(x.shape)) for x in closed.out_avals]
+    return tuple(np.flatnonzero(np.repeat(dependent_results(closed.jaxpr), sizes)).tolist())
 
 
 def stiff_kernel_of(scaled: Scaled, moving: Sequence[int], directions: int) -> StiffKernel | str:

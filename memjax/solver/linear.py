@@ -5,7 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.extend.core import Literal
+from jax.extend.core import Jaxpr, Literal
 from jaxtyping import Array, Float
 
 # n^3/3 operations are traced one by one: more unknowns would take long to compile.
@@ -66,13 +66,18 @@ def derivative(f: Callable[[Any], list], x: Any, dx: Any) -> list:
     leaves, tree = jax.tree.flatten(x)
     jaxpr = jax.make_jaxpr(lambda *args: f(jax.tree.unflatten(tree, args)))(*leaves).jaxpr
     # Dependence is read off the program: a structural zero of the Jacobian then costs no operation.
+    depends = dependent_results(jaxpr)
+    _, tangent = jax.jvp(f, (x,), (dx,))
+    return [d if own else 0.0 for own, d in zip(depends, tangent, strict=True)]
+
+
+def dependent_results(jaxpr: Jaxpr) -> list[bool]:
+    """Whether each result of a program depends on its inputs at all."""
     dependent = set(jaxpr.invars)
     for eqn in jaxpr.eqns:
         if any(not isinstance(v, Literal) and v in dependent for v in eqn.invars):
             dependent.update(eqn.outvars)
-    _, tangent = jax.jvp(f, (x,), (dx,))
-    pairs = zip(jaxpr.outvars, tangent, strict=True)
-    return [d if not isinstance(v, Literal) and v in dependent else 0.0 for v, d in pairs]
+    return [not isinstance(v, Literal) and v in dependent for v in jaxpr.outvars]
 
 
 def solve_small(rows: Rows, b: list) -> list:

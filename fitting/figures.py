@@ -19,6 +19,12 @@ def axes_row(columns: int, *, height: float = 4.0) -> tuple[Any, Any]:
 
 def save(figure: Any, path: Path) -> None:
     """Write a picture of a report: as PNG, and beside it as SVG, which a page links to."""
+    from matplotlib import rc_context
+
+    # Axes and words are placed once, not at each pass of either file: that is most of the time of a picture.
+    figure.draw_without_rendering()
+    with rc_context({"figure.constrained_layout.use": False}):
+        figure.set_layout_engine(None)
     with writing(path) as beside:
         figure.savefig(beside, format="png")
     for ax in figure.axes:

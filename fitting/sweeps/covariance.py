@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from scipy.signal import lfilter
 
 from ..problem import PRIOR_SIGMA
 from ..result import reach
@@ -209,7 +208,10 @@ def _of_residuals(
     sigma = np.sqrt(local[0] / np.maximum(local[1], 0.1))
     scores = sigma[..., None] * j[:last].reshape(waves, points, -1)
     # By the root of the correlation of a first-order process: each value is what is new, and rho times the one before.
-    rooted = np.asarray(lfilter([1.0], [1.0, -rho], scores[:, ::-1], axis=1))[:, ::-1]
+    # (No scipy.signal: to import it takes longer than this.)
+    rooted = scores.copy()
+    for k in reversed(range(points - 1)):
+        rooted[:, k] += rho * rooted[:, k + 1]
     rooted[:, 1:] *= np.sqrt(1 - rho**2)
     sampling = np.asarray(problem.group.event_weight).ravel() ** 2 / 12
     counted = sampling > 0

@@ -197,7 +197,7 @@ def _fit_of(search: _Search, prepared: Prepared, *, interrupted: bool, **about: 
         r,
         jacobian,
         seed=search.seed,
-        simulated=np.asarray(responses(problem, jnp.asarray(z))),
+        simulated=responses(problem, z),
         cycle_spread=cycle_spread(problem, prepared.waves, jacobian=jacobian),
         **about,
     )

@@ -25,7 +25,7 @@ from memjax.simulate.stiff_kernel import (
     stiff_kernel_of,
 )
 
-from ..problem import AbstractDifferentiable, at_each_point
+from ..problem import TOGETHER, AbstractDifferentiable, at_each_point
 from .group import Group
 from .readout import EventSteps, find_steps, read_at, read_off, rows_of_events
 
@@ -217,9 +217,14 @@ def observe_point(problem: Problem, z: Float[Array, " free"]):
     return r, jnp.all(ok) & jnp.all(jnp.isfinite(r)), floored(problem.group, logs[0])
 
 
-def responses(problem: Problem, z: Float[Array, " free"]) -> Float[Array, "waves points"]:
+def responses(
+    problem: Problem, z: Float[Array | np.ndarray, " free"]
+) -> Float[np.ndarray, "waves points"]:
     r"""log10(\|response\| + floor) at all rows of a point [decades], whether they count or not."""
-    return observe_point(problem, z)[2]
+    if isinstance(kernel_of(problem), str):
+        return np.asarray(observe_point(problem, jnp.asarray(z))[2])
+    # As many points as are screened together: one program.
+    return problem.observe(np.repeat(np.asarray(z)[None], TOGETHER, axis=0))[2][0]
 
 
 def kernel_of(problem: Problem) -> StiffKernel | str:

@@ -87,7 +87,7 @@ class FitResult(AbstractFit):
         known = uncertainty(problem, self.waves, z=z, **about)
         known = replace(known, covariance=covariance, source="all files of a joint fit")
         at = jnp.asarray(z)
-        verdict = judge(self.waves, problem.group, r, np.asarray(responses(problem, at)))
+        verdict = judge(self.waves, problem.group, r, responses(problem, at))
         fields: dict[str, Any] = {"loss": 0.5 * float(np.sum(r**2)), "uncertainty": known}
         return replace(self, device=problem.at(at), problem=problem, z=z, verdict=verdict, **fields)
 

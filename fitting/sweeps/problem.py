@@ -232,7 +232,7 @@ def kernel_of(problem: Problem) -> StiffKernel | str:
     parts = (problem.device, problem.bench, problem.env, problem.group.limits)
     key = f"{signature(parts)} {problem.free} {problem.ties} {problem.group.stimuli.quantity}"
     if key not in _kernels:
-        z = np.asarray(problem.center)
+        z = jnp.asarray(problem.center)
         moving = moving_numbers(lambda x: _system_at(problem, x, 0), z)
         _kernels[key] = stiff_kernel_of(_system_at(problem, z, 0), moving, len(z))
     return _kernels[key]
@@ -243,7 +243,9 @@ _kernels: dict[str, StiffKernel | str] = {}
 
 def _system_at(problem: Problem, z: Float[Array | np.ndarray, " free"], wave: int) -> Scaled:
     """Equations of one waveform."""
-    limits = None if problem.group.limits is None else problem.group.limits[wave]
+    limits = problem.group.limits
+    # Of jnp also where they are known: what depends on them has to be arrays in each case, see `numbers_of`.
+    limits = None if limits is None else jnp.asarray(limits)[wave]
     return scaled_under(problem, problem.at(z), limits)
 
 

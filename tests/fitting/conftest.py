@@ -46,6 +46,6 @@ def _once(path: Path, make: Callable[[], Any]) -> Any:
 
 @pytest.fixture(scope="session")
 def result(example, tmp_path_factory, testrun_uid) -> ft.FitResult:
-    """The fit that the README's first command makes, from an eighth of its starts."""
+    """The fit that the README's first command makes."""
     path = tmp_path_factory.getbasetemp().parent / f"{testrun_uid}.fit"
-    return _once(path, lambda: ft.fit([example], mj.DiffusiveMemristor(), screened=16))
+    return _once(path, lambda: ft.fit([example], mj.DiffusiveMemristor()))

@@ -1,0 +1,147 @@
+"""Adaptive solves by kernels in C against the same ones by XLA, which are their oracle."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import memjax as mj
+from memjax.circuit import build_system
+from memjax.compiled import library
+from memjax.scaling import Scaled
+from memjax.simulate import solve_stiff, stiff_kernel
+from memjax.simulate.stiff_kernel import moving_numbers, numbers_of, stiff_kernel_of
+
+pytestmark = [
+    pytest.mark.fast,
+    pytest.mark.skipif(library.find_compiler() is None, reason="no compiler of C"),
+]
+
+# Without noise, as fits have it.
+QUIET = mj.params.quiet(mj.DiffusiveMemristor())
+BENCH = mj.Bench(compliance=1e-4)
+RTOL = 1e-6
+POLICY = mj.Stiff(rtol=RTOL, atol=1e-2 * RTOL, max_steps=4000)
+ROWS = np.linspace(0.0, 0.4, 41)
+
+# A sweep to either side and back, whose last point is 0 V, and one that passes 0 V between two points.
+TIMES = np.array([0.0, 0.15, 0.2, 0.4])
+VALUES = np.array([[0.0, 0.6, 0.5, 0.0], [-0.3, 0.55, 0.0, -0.6]])
+
+# Factor by which the rates of a device let the tolerance of a step grow: the tests of memjax find 20 to 40.
+_GROWTH = 100
+
+
+def system(names, x, device):
+    """A device with some of its parameters times e^x."""
+    values = {n: mj.params.get(device, n) * jnp.exp(y) for n, y in zip(names, x, strict=True)}
+    return Scaled(build_system(mj.params.replace(device, values, check=False), BENCH, "voltage"), mj.Environment())
+
+
+def drives(kind):
+    return mj.Sampled(np.stack([TIMES] * 2), VALUES, kind=kind)
+
+
+def solve(names, device, kind="linear", *, points=None, derive=True, policy=POLICY):
+    """Lanes of two sweeps at some points, and the kernel."""
+    at = lambda x: system(names, x, device)  # noqa: E731
+    zero = jnp.zeros(len(names))
+    moving = moving_numbers(at, zero)
+    kernel = stiff_kernel_of(at(zero), moving, len(names))
+    assert not isinstance(kernel, str), kernel
+    points = np.zeros((1, len(names))) if points is None else points
+    begin = lambda x: (numbers_of(at(x)), at(x).initial())  # noqa: E731
+    both = jax.jit(jax.vmap(lambda x: (begin(x), jax.jacfwd(begin)(x))))
+    (numbers, y0), (d_numbers, dy0) = jax.device_get(both(np.repeat(points, 2, axis=0)))
+    along = (d_numbers[:, list(moving)], dy0) if derive else None
+    stimuli = drives(kind)
+    about = {"stimuli": stimuli, "rows": np.stack([ROWS] * 2), "policy": policy}
+    zeros = np.asarray(jax.vmap(lambda s: jnp.sort(s.zeros()))(stimuli))
+    return kernel, kernel(numbers, y0, along, zeros=zeros, **about)
+
+
+def by_xla(names, device, kind):
+    """The same by XLA: states, their derivatives, and numbers of steps."""
+
+    def one(x, stimulus):
+        scaled = system(names, x, device)
+        about = {"rows": jnp.asarray(ROWS), "y0": scaled.initial(), "end": jnp.asarray(ROWS[-1])}
+        sol = solve_stiff(scaled, stimulus, policy=POLICY, steps=True, **about)
+        return sol.y, sol
+
+    def both(x):
+        return jax.vmap(lambda s: one(x, s))(drives(kind))
+
+    slope, sol = jax.jit(jax.jacfwd(both, has_aux=True))(jnp.zeros(len(names)))
+    return sol, slope
+
+
+@pytest.mark.parametrize(
+    ("device", "names", "kind"),
+    [
+        (QUIET, ("mu", "lam"), "linear"),
+        (mj.model("mms"), ("v_on", "tau"), "staircase"),
+    ],
+)
+def test_states_and_derivatives_are_those_of_xla(device, names, kind):
+    kernel, ours = solve(names, device, kind)
+    theirs, slope = by_xla(names, device, kind)
+    assert kernel.directions == 8
+    assert np.all(np.asarray(ours.counts)[:, 2] == 0)
+    assert np.all(np.asarray(theirs.result) == 0)
+    assert np.all(np.ptp(np.asarray(theirs.y), axis=1).max(axis=-1) > 0.1)  # states of order one move
+    np.testing.assert_allclose(ours.y, theirs.y, atol=_GROWTH * RTOL)
+    away = np.abs(np.asarray(ours.dy)[..., : len(names)] - slope)
+    # Derivatives of a step across a kink hold to its first order only: see `memjax.simulate.smooth_step`.
+    assert np.max(away) < 0.02 * np.max(np.abs(slope))
+    assert np.all(np.asarray(ours.dy)[..., len(names) :] == 0)
+    counts = np.asarray(ours.counts)
+    np.testing.assert_allclose(counts[:, 0], theirs.accepted, rtol=0.02)
+    assert np.all(counts[:, 1] <= np.asarray(theirs.rejected) + 0.02 * counts[:, 0])
+    # Until rounding decides on a step, they are the same steps.
+    same = np.asarray(ours.step_t)[:, :20] == np.asarray(theirs.step_t)[:, :20]
+    assert same.all()
+    np.testing.assert_allclose(ours.step_y[:, :20], theirs.step_y[:, :20], atol=1e-12)
+
+
+def test_a_lane_depends_on_nothing_around_it(monkeypatch):
+    """Neither on the others, nor on threads, nor on whether derivatives are asked for."""
+    names, device = ("mu", "r_on"), QUIET
+    points = np.array([[0.0, 0.0], [0.1, 0.0], [0.0, -0.1]])
+    _, whole = solve(names, device, points=points)
+    monkeypatch.setattr(stiff_kernel, "usable_cores", lambda: 4)
+    _, again = solve(names, device, points=points)
+    _, alone = solve(names, device, points=points[1:2])
+    _, values = solve(names, device, points=points, derive=False)
+    for name in ("y", "dy", "step_t", "last", "counts"):
+        x = np.asarray(getattr(whole, name))
+        np.testing.assert_array_equal(x, getattr(again, name))
+        np.testing.assert_array_equal(x[2:4], getattr(alone, name))
+        if name != "dy":
+            np.testing.assert_array_equal(x, getattr(values, name))
+    assert values.dy.shape[-1] == 0
+
+
+def test_too_many_steps_are_said():
+    few = mj.Stiff(rtol=RTOL, atol=1e-2 * RTOL, max_steps=30)
+    _, lanes = solve(("mu",), QUIET, policy=few)
+    assert np.all(np.asarray(lanes.counts)[:, 2] == mj.Result.step_limit)
+    assert np.all(np.asarray(lanes.counts)[:, :2].sum(axis=1) == 30)
+    assert not np.isfinite(np.asarray(lanes.y)).all()
+    accepted = np.asarray(lanes.counts)[:, 0]
+    finite = np.isfinite(np.asarray(lanes.step_t)).sum(axis=1)
+    np.testing.assert_array_equal(finite, accepted + 1)
+
+
+def test_numbers_of_another_system_are_refused():
+    kernel, _ = solve(("mu",), QUIET)
+    about = {"stimuli": drives("linear"), "zeros": np.zeros((2, 3)), "rows": np.stack([ROWS] * 2)}
+    with pytest.raises(Exception, match="lanes of other equations"):
+        kernel(np.ones((2, 3)), np.zeros((2, 3)), None, policy=POLICY, **about)
+
+
+def test_where_there_is_no_compiler_or_no_translation_it_is_said(monkeypatch):
+    scaled = system(("mu",), jnp.zeros(1), QUIET)
+    assert "65" in stiff_kernel_of(scaled, (0,), 65) or "72" in stiff_kernel_of(scaled, (0,), 65)
+    monkeypatch.setenv(library.COMPILER, "")
+    assert stiff_kernel_of(scaled, (0,), 1).startswith("no compiler of C")

@@ -35,7 +35,10 @@ _GROWTH = 100
 def system(names, x, device):
     """A device with some of its parameters times e^x."""
     values = {n: mj.params.get(device, n) * jnp.exp(y) for n, y in zip(names, x, strict=True)}
-    return Scaled(build_system(mj.params.replace(device, values, check=False), BENCH, "voltage"), mj.Environment())
+    return Scaled(
+        build_system(mj.params.replace(device, values, check=False), BENCH, "voltage"),
+        mj.Environment(),
+    )
 
 
 def drives(kind):
@@ -89,7 +92,9 @@ def test_states_and_derivatives_are_those_of_xla(device, names, kind):
     assert kernel.directions == 8
     assert np.all(np.asarray(ours.counts)[:, 2] == 0)
     assert np.all(np.asarray(theirs.result) == 0)
-    assert np.all(np.ptp(np.asarray(theirs.y), axis=1).max(axis=-1) > 0.1)  # states of order one move
+    assert np.all(
+        np.ptp(np.asarray(theirs.y), axis=1).max(axis=-1) > 0.1
+    )  # states of order one move
     np.testing.assert_allclose(ours.y, theirs.y, atol=_GROWTH * RTOL)
     away = np.abs(np.asarray(ours.dy)[..., : len(names)] - slope)
     # Derivatives of a step across a kink hold to its first order only: see `memjax.simulate.smooth_step`.

@@ -3,22 +3,18 @@
 import numpy as np
 import pytest
 
-from fitting.problem import at_each_point
-from fitting.sweeps.problem import observe_point
 
-pytestmark = pytest.mark.slow
-
-
+@pytest.mark.slow
 def test_jacobian_of_currents_and_events_is_that_of_differences(result):
     problem, z = result.problem, result.z
     h, n = 1e-3, len(z)
     moved = np.concatenate([z + h * np.eye(n), z - h * np.eye(n)])
-    r, _, _ = at_each_point(observe_point, problem, moved)
+    r, _, _ = problem.observe(moved)
     differences = ((r[:n] - r[n:]) / (2 * h)).T
     at_z, jacobian, _ = problem.linearise(z[None])
     exact = jacobian[0]
     # Without derivatives the same residuals, but for steps that rounding decides on: rtol 1e-5 of the solve.
-    np.testing.assert_allclose(at_each_point(observe_point, problem, z[None])[0], at_z, atol=1e-2)
+    np.testing.assert_allclose(problem.observe(z[None])[0], at_z, atol=1e-2)
     # A parameter that shifts an event by a row or more, where the event is one of the dynamics and
     # not of a voltage step: the derivative along the flow is that of the shift, to second order.
     events = slice(-n - problem.group.event_weight.size, -n)

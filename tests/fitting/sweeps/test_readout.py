@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 import memjax as mj
+from fitting.problem import AbstractDifferentiable
 from fitting.sweeps.ensemble import of_sweeps
 from fitting.sweeps.prepare import prepare
-from fitting.sweeps.problem import events_of
+from fitting.sweeps.problem import events_of, kernel_of, responses
+from memjax.compiled import library
 from memjax.errors import DataError
 from memjax.observables import NEVER, Thresholds
 
@@ -55,6 +57,26 @@ def test_events_are_those_of_the_jumps_and_the_simulation_has_them_where_the_dat
 def _truth(made) -> np.ndarray:
     """Coordinates of the device that gave the data."""
     return np.asarray(mj.params.unconstrain(DEVICE, made.problem.free))
+
+
+@pytest.mark.skipif(library.find_compiler() is None, reason="no compiler of C")
+def test_a_kernel_gives_the_residuals_and_derivatives_of_xla(measured):
+    """At the truth, where every event happens, and at a threshold that is never reached."""
+    problem = _made(measured).problem
+    z = np.array([0.0, 0.6]) + np.log(0.61 / mj.params.get(problem.device, "v_th"))
+    z = np.asarray(problem.center) + z[:, None]
+    assert not isinstance(kernel_of(problem), str)
+    ours, theirs = problem.linearise(z), AbstractDifferentiable.linearise(problem, z)
+    assert ours[2].all()
+    assert theirs[2].all()
+    # rtol 1e-5 of a solve, in units of 0.3 decades and of a quarter of a row.
+    np.testing.assert_allclose(ours[0], theirs[0], atol=5e-3)
+    np.testing.assert_allclose(ours[1], theirs[1], atol=0.02 * np.max(np.abs(theirs[1])))
+    off, ok, logs = problem.observe(z)
+    assert ok.all()
+    np.testing.assert_allclose(off, ours[0], atol=1e-12)
+    assert np.max(logs[0]) > np.max(logs[1])
+    np.testing.assert_array_equal(responses(problem, z[0]), logs[0])
 
 
 def test_what_is_sampled_for_randomness_is_read_by_them_too(measured):

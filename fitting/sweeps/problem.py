@@ -1,5 +1,6 @@
 """A calibration problem: which parameters are free, and the residuals that the data leave."""
 
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -231,35 +232,46 @@ def kernel_of(problem: Problem) -> StiffKernel | str:
     """The kernel that solves a problem; why there is none, where there is none."""
     parts = (problem.device, problem.bench, problem.env, problem.group.limits)
     key = f"{signature(parts)} {problem.free} {problem.ties} {problem.group.stimuli.quantity}"
-    if key not in _kernels:
-        z = jnp.asarray(problem.center)
-        moving = moving_numbers(lambda x: _system_at(problem, x, 0), z)
-        _kernels[key] = stiff_kernel_of(_system_at(problem, z, 0), moving, len(z))
+    with _lock:  # a screening and the first derivatives ask for it at the same time
+        if key not in _kernels:
+            _kernels[key] = _build_kernel(problem)
     return _kernels[key]
 
 
+_lock = threading.Lock()
 _kernels: dict[str, StiffKernel | str] = {}
 
 
-def _system_at(problem: Problem, z: Float[Array | np.ndarray, " free"], wave: int) -> Scaled:
-    """Equations of one waveform."""
-    limits = problem.group.limits
+def _build_kernel(problem: Problem) -> StiffKernel | str:
+    """See `kernel_of`."""
+    z, limits = jnp.asarray(problem.center), problem.group.limits
     # Of jnp also where they are known: what depends on them has to be arrays in each case, see `numbers_of`.
-    limits = None if limits is None else jnp.asarray(limits)[wave]
-    return scaled_under(problem, problem.at(z), limits)
+    first = None if limits is None else jnp.asarray(limits)[0]
+
+    def system_at(x):
+        return scaled_under(problem, problem.at(x), first)
+
+    return stiff_kernel_of(system_at(z), moving_numbers(system_at, z), len(z))
 
 
 @cached_jit
 def _begin_lanes(problem: Problem, z: Float[Array, "points free"]):
     """Numbers and states at the start of all lanes, their derivatives, and where the drives change sign."""
+    group = problem.group
 
     def begin(x):
-        systems = [_system_at(problem, x, k) for k in range(problem.group.rows.shape[0])]
-        both = jnp.stack([*map(numbers_of, systems)]), jnp.stack([s.initial() for s in systems])
+        device = problem.at(x)
+
+        def one(limits, rows):
+            del rows
+            scaled = scaled_under(problem, device, limits)
+            return numbers_of(scaled), scaled.initial()
+
+        both = jax.vmap(one)(group.limits, group.rows)
         return both, both
 
     derivatives, values = jax.vmap(jax.jacfwd(begin, has_aux=True))(z)
-    zeros = jax.vmap(lambda s: jnp.sort(s.zeros()))(problem.group.stimuli)
+    zeros = jax.vmap(lambda s: jnp.sort(s.zeros()))(group.stimuli)
     return values, derivatives, zeros
 
 

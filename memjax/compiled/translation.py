@@ -424,7 +424,13 @@ def _equation(t: Translation, equation: Any, inputs: list[np.ndarray]) -> list[n
     if name == "iota":
         shape, axis = params["shape"], params["dimension"]
         steps = np.arange(shape[axis], dtype=params["dtype"])
-        return [literal(np.broadcast_to(np.expand_dims(steps, [k for k in range(len(shape)) if k != axis]), shape))]
+        return [
+            literal(
+                np.broadcast_to(
+                    np.expand_dims(steps, [k for k in range(len(shape)) if k != axis]), shape
+                )
+            )
+        ]
     if name in ("convert_element_type", "bitcast_convert_type"):
         change, kind = _convert if name[0] == "c" else _bitcast, kind_of(params["new_dtype"])
         return [_map(lambda x: change(t, x, kind), inputs[0])]

@@ -98,13 +98,13 @@ class StiffKernel:
 
     def __call__(
         self,
-        numbers: Float[Array, "lanes numbers"],
-        y0: Float[Array, "lanes n"],
-        derivatives: tuple[Array, Array] | None,
+        numbers: Float[Array | np.ndarray, "lanes numbers"],
+        y0: Float[Array | np.ndarray, "lanes n"],
+        derivatives: tuple[Array | np.ndarray, Array | np.ndarray] | None,
         *,
         stimuli: Sampled,
-        zeros: Float[Array, "sweeps zeros"],
-        rows: Float[Array, "sweeps rows"],
+        zeros: Float[Array | np.ndarray, "sweeps zeros"],
+        rows: Float[Array | np.ndarray, "sweeps rows"],
         policy: Stiff,
     ) -> StiffLanes:
         """Solve; lane k is of sweep k modulo their number.
@@ -122,8 +122,8 @@ class StiffKernel:
         """
         lanes, n = y0.shape
         wide = self.directions if derivatives is not None else 0
-        if derivatives is None:
-            derivatives = np.zeros((lanes, len(self.moving), 0)), np.zeros((lanes, n, 0))
+        none = np.zeros((lanes, len(self.moving), 0)), np.zeros((lanes, n, 0))
+        along = [_widened(x, wide) for x in derivatives or none]
         # Behind the last row by some roundings, as in `solve_stiff`.
         last = float(np.max(np.asarray(rows)))
         end = last * (1 + 4 * np.finfo(float).eps)
@@ -133,7 +133,7 @@ class StiffKernel:
         shapes = [(lanes, points, n), (lanes, points, n, wide), (lanes, steps), (lanes, steps, n)]
         shapes += [(lanes, steps, n, wide), (lanes, 1 + n)]
         arguments = [control, np.array(whole, np.int32), stimuli.times, stimuli.values, zeros, rows]
-        arguments += [numbers, y0, *(_widened(x, wide) for x in derivatives)]
+        arguments += [numbers, y0, *along]
         return StiffLanes(*_call_of(self.target, tuple(shapes))(*arguments))
 
 

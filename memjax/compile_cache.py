@@ -37,7 +37,7 @@ def source_digest() -> str:
     package = Path(__file__).parent
     digest = hashlib.sha256(f"{jax.__version__} {eqx.__version__}".encode())
     for root in (package, package.parent / "fitting"):
-        for path in sorted(root.rglob("*.py")):
+        for path in sorted(x for x in root.rglob("*.*") if x.suffix in (".py", ".c")):
             digest.update(path.read_bytes())
     return digest.hexdigest()
 
@@ -168,6 +168,29 @@ def _load_or_trace(path: Path, call: Callable, leaves: list) -> jax.export.Expor
     program = jax.export.export(jax.jit(call))(*leaves)
     write_sealed(path, bytes(program.serialize()))
     return program
+
+
+def cached_text(name: str, arguments: Any, make: Callable[[], str]) -> str:
+    """A text that follows from our source and the signature of arguments, kept on disk beside the programs.
+
+    Parameters
+    ----------
+    name : str
+        What is made.
+    arguments : PyTree
+        What it is made of, see `signature`.
+    make : callable
+        Makes it.
+    """
+    folder, key = _folder(), _key(name, arguments)
+    path = None if folder is None or key is None else folder / key
+    content = read_sealed(path) if path else None
+    if content is not None:
+        return content.decode()
+    text = make()
+    if path:
+        write_sealed(path, text.encode())
+    return text
 
 
 ONE_KERNEL = 4_000_000

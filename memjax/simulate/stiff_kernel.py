@@ -19,7 +19,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, Int
 
-from ..compile_cache import is_array
+from ..compile_cache import cached_text, is_array
 from ..compiled.library import build, register
 from ..compiled.program import Constants, Program, join, scalar, trace
 from ..compiled.translation import (
@@ -48,6 +48,9 @@ _WIDTH = 8
 
 _MOST = 64
 """Directions at the most."""
+
+_NONE = "#error "
+"""What stands, before the reason, in the place of a text where there is none."""
 
 
 class StiffLanes(NamedTuple):
@@ -177,11 +180,26 @@ def stiff_kernel_of(scaled: Scaled, moving: Sequence[int], directions: int) -> S
     directions : int
         Along how many directions.
     """
-    wide = max(-(-directions // _WIDTH) * _WIDTH, _WIDTH)
+    wide, moving = max(-(-directions // _WIDTH) * _WIDTH, _WIDTH), tuple(moving)
     return build(
-        lambda: _text(scaled, tuple(moving), wide),
-        lambda text, compiler: StiffKernel(register(text, compiler, "d"), tuple(moving), wide),
+        lambda: _kept_text(scaled, moving, wide),
+        lambda text, compiler: StiffKernel(register(text, compiler, "d"), moving, wide),
     )
+
+
+def _kept_text(scaled: Scaled, moving: tuple[int, ...], wide: int) -> str:
+    """`_text`, from disk where it is there: to trace and translate a step takes half a second, whatever comes of it."""
+
+    def make() -> str:
+        try:
+            return _text(scaled, moving, wide)
+        except UntranslatableError as e:
+            return _NONE + str(e)
+
+    text = cached_text("stiff_kernel", (scaled, moving, wide), make)
+    if text.startswith(_NONE):
+        raise UntranslatableError(text.removeprefix(_NONE))
+    return text
 
 
 def _text(scaled: Scaled, moving: tuple[int, ...], wide: int) -> str:

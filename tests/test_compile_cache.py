@@ -15,6 +15,7 @@ from jax.experimental.compilation_cache import compilation_cache
 import memjax as mj
 from memjax.compile_cache import (
     cached_jit,
+    cached_text,
     read_sealed,
     seal_compiled_programs,
     signature,
@@ -71,6 +72,23 @@ def test_a_broken_file_does_not_fail_the_call(folder):
     next(folder.iterdir()).write_bytes(b"broken")
     again, _ = _function()
     np.testing.assert_allclose(again(device, x, "ab")["sum"], 122.0)
+
+
+def test_a_text_is_made_once_for_all_that_share_its_signature(folder):
+    made = []
+
+    def text(device, wide):
+        return cached_text("test", (device, wide), lambda: made.append(wide) or f"text {wide}")
+
+    one, other = (
+        mj.params.replace(mj.DiffusiveMemristor(), {"mu": jnp.asarray(x)}) for x in (60.0, 61.0)
+    )
+    assert text(one, 8) == text(other, 8) == "text 8"
+    assert text(one, 16) == "text 16"
+    assert made == [8, 16]
+    next(folder.iterdir()).write_bytes(b"broken")
+    assert {text(one, 8), text(one, 16)} == {"text 8", "text 16"}
+    assert len(made) == 3
 
 
 def test_under_a_trace_nothing_is_kept(folder):

@@ -147,6 +147,6 @@ def test_numbers_of_another_system_are_refused():
 
 def test_where_there_is_no_compiler_or_no_translation_it_is_said(monkeypatch):
     scaled = system(("mu",), jnp.zeros(1), QUIET)
-    assert "65" in stiff_kernel_of(scaled, (0,), 65) or "72" in stiff_kernel_of(scaled, (0,), 65)
+    assert stiff_kernel_of(scaled, (0,), 65) == "no translation of derivatives along 72 directions"
     monkeypatch.setenv(library.COMPILER, "")
     assert stiff_kernel_of(scaled, (0,), 1).startswith("no compiler of C")

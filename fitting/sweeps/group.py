@@ -1,6 +1,7 @@
 """Waveforms as the arrays of a problem: what is compared, how much each point and each event counts."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import equinox as eqx
@@ -13,6 +14,9 @@ from memjax.errors import DataError
 
 from ..constants import MODEL_SIGMA, SMALL, VOLTAGE_SIGMA
 from .summary import MAD, MEDIAN, Waveform, median, middle, nanmedian
+
+_TOGETHER = 64
+"""Points come in multiples of this many where programs are shared by data of other lengths."""
 
 EVENT_SIGMA = 0.25
 """Standard deviation [rows] granted to the model's events beside the scatter of the data."""
@@ -191,3 +195,37 @@ def _voltages_left(waves: Sequence[Waveform], padded: Callable, granted: float) 
         left.append(padded(np.where(known, log, 0.0), 0.0))
         weight.append(padded(known / sigma, 0.0))
     return {"left": np.stack(left), "left_weight": np.stack(weight)}
+
+
+def lengthen(group: Group) -> tuple[Group, np.ndarray]:
+    """Waveforms filled up, so that data of many lengths share a program, and the places of their own residuals.
+
+    Rows that repeat the last one have no weight, and take no steps of a solve; the drive goes on as it ends. Places are
+    those in what `fitting.sweeps.problem.misfit` gives of them.
+    """
+    waves, points = group.rows.shape
+    more = -points % _TOGETHER
+
+    def filled(x: Any, fill: Any = None) -> Any:
+        if x is None or not more:
+            return x
+        about: dict[str, Any] = {"mode": "edge"} if fill is None else {"constant_values": fill}
+        return np.pad(np.asarray(x), [(0, 0), (0, more)], **about)
+
+    times = filled(group.stimuli.times)
+    if more:
+        step = times[:, points - 1] - times[:, points - 2] if points > 1 else np.ones(waves)
+        times[:, points:] += step[:, None] * np.arange(1, more + 1)
+    stimuli = replace(group.stimuli, times=times, values=filled(group.stimuli.values))
+    marks = {
+        "target": 0.0,
+        "weight": 0.0,
+        "censored": False,
+        "edge": -np.inf,
+        "left": 0.0,
+        "left_weight": 0.0,
+    }
+    fields = {name: filled(getattr(group, name), fill) for name, fill in marks.items()}
+    rows = np.arange(waves)[:, None] * (points + more) + np.arange(points)
+    rest = waves * (points + more) + np.arange(np.size(group.event_weight))
+    return replace(group, stimuli=stimuli, rows=filled(group.rows), **fields), np.append(rows, rest)

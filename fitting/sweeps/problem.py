@@ -27,7 +27,7 @@ from memjax.simulate.stiff_kernel import (
 )
 
 from ..problem import TOGETHER, AbstractDifferentiable, at_each_point
-from .group import Group
+from .group import Group, lengthen
 from .readout import EventSteps, find_steps, read_at, read_off, rows_of_events
 
 POLICY = mj.Stiff(rtol=1e-5, atol=1e-7, max_steps=2500)
@@ -116,17 +116,26 @@ class Problem(AbstractDifferentiable):
         kernel = kernel_of(self)
         if isinstance(kernel, str):
             return super().linearise(z)
-        lanes = solve_lanes(kernel, self, z, derive=True)
-        r, jacobian, ok = (np.asarray(x) for x in _linearise_lanes(self, jnp.asarray(z), lanes))
-        return r, jacobian, ok
+        longer, own = self._lengthened()
+        lanes = solve_lanes(kernel, longer, z, derive=True)
+        r, jacobian, ok = (np.asarray(x) for x in _linearise_lanes(longer, jnp.asarray(z), lanes))
+        return r[:, own], jacobian[:, own], ok
 
     def observe(self, z: Float[np.ndarray, "points free"]):
         """Residuals, success, and log10 of the responses at all rows [decades] of many points, without derivatives."""
         kernel = kernel_of(self)
         if isinstance(kernel, str):
             return at_each_point(observe_point, self, z)
-        lanes = solve_lanes(kernel, self, z, derive=False)
-        return tuple(np.asarray(x) for x in _observe_lanes(self, jnp.asarray(z), lanes))
+        longer, own = self._lengthened()
+        lanes = solve_lanes(kernel, longer, z, derive=False)
+        r, ok, logs = (np.asarray(x) for x in _observe_lanes(longer, jnp.asarray(z), lanes))
+        return r[:, own], ok, logs[..., : self.group.rows.shape[1]]
+
+    def _lengthened(self) -> tuple["Problem", np.ndarray]:
+        """The same with waveforms of a common length, see `lengthen`, and the places of its own residuals."""
+        group, own = lengthen(self.group)
+        first = own[-1] + 1 if len(own) else 0
+        return replace(self, group=group), np.append(own, first + np.arange(len(self.free)))
 
 
 def scaled_under(

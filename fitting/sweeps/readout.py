@@ -114,7 +114,11 @@ def rows_of_events(
     scaled: Scaled, stimulus: mj.Sampled, rows, steps: EventSteps, ends
 ) -> Float[Array, "legs 3"]:
     """Rows of the events, given the states at the ends of their steps."""
-    row_of = lambda time: jnp.interp(time, jnp.append(0.0, rows), jnp.arange(-1.0, rows.shape[0]))  # noqa: E731
+    # Rows that repeat the last one are that row, see `fitting.sweeps.group.lengthen`.
+    numbers = jnp.minimum(
+        jnp.arange(-1.0, rows.shape[0]), jnp.sum(rows < rows[-1]).astype(rows.dtype)
+    )
+    row_of = lambda time: jnp.interp(time, jnp.append(0.0, rows), numbers)  # noqa: E731
 
     def event(s: EventSteps, pair):
         times, logs = (s.t0, s.t1), (s.start, s.stop)

@@ -9,8 +9,10 @@ import pytest
 import memjax as mj
 from fitting.problem import AbstractDifferentiable
 from fitting.sweeps.ensemble import of_sweeps
+from fitting.sweeps.group import lengthen
 from fitting.sweeps.prepare import prepare
 from fitting.sweeps.problem import events_of, kernel_of, responses
+from memjax.compile_cache import signature
 from memjax.compiled import library
 from memjax.errors import DataError
 from memjax.observables import NEVER, Thresholds
@@ -77,6 +79,21 @@ def test_a_kernel_gives_the_residuals_and_derivatives_of_xla(measured):
     np.testing.assert_allclose(off, ours[0], atol=1e-12)
     assert np.max(logs[0]) > np.max(logs[1])
     np.testing.assert_array_equal(responses(problem, z[0]), logs[0])
+
+
+def test_data_of_another_length_share_the_programs_of_a_fit(measured):
+    """With every second row of each sweep left out: rows that do not count fill either up to 128 and 64."""
+    shorter = measured.select(np.arange(len(measured.v)) % 81 % 2 == 0)
+    even = measured.select(np.arange(len(measured.v)) % 81 < 79)
+    problems = [_made(m).problem for m in (measured, even, shorter)]
+    longer = [lengthen(p.group)[0] for p in problems]
+    assert [g.rows.shape for g in longer] == [(1, 128), (1, 128), (1, 64)]
+    assert signature(longer[0]) == signature(longer[1]) != signature(longer[2])
+    group, own = lengthen(problems[0].group)
+    np.testing.assert_array_equal(own, [*range(81), 128, 129, 130])
+    assert np.all(group.weight[:, 81:] == 0)
+    assert np.all(np.diff(group.stimuli.times) > 0)
+    assert np.all(group.rows[:, 81:] == group.rows[:, 80:81])
 
 
 def test_what_is_sampled_for_randomness_is_read_by_them_too(measured):

@@ -52,6 +52,8 @@ def main() -> int:
     sys.argv[0] = "memjax"
     status = run()
     about = _spent | {"processor_s": time.process_time(), "modules": len(sys.modules)}
+    children = os.times()
+    about["cc_s"] = children.children_user + children.children_system
     about["jax"] = "jax" in sys.modules
     print(json.dumps(about | {"load": os.getloadavg()[0]}), file=sys.stderr)
     return status

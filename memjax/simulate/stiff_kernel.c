@@ -17,8 +17,8 @@ typedef struct { /* what drives a lane, and where it is looked at */
     int linear;
 } Sweep;
 
-typedef struct { /* tolerances, the end [s], what is as good as it, the first step [s], and the time just before the last row */
-    Real rtol, atol, end, floor, first, last;
+typedef struct { /* tolerances, the end, what is as good as it, the first step, the time just before the last row, the shortest step [s] */
+    Real rtol, atol, end, floor, first, last, shortest;
     int64_t most_steps;
 } Control;
 
@@ -88,6 +88,13 @@ static double factor_of(double error, int keep, double *previous) {
     return factor > most ? most : factor;
 }
 
+/* By how much the next step within a tick of the clock is to differ from one with such an error. */
+static double tick_factor(double error) {
+    if (!is_finite(error)) return 0.2;
+    const double factor = error == 0 ? 5.0 : 0.9 * pow(error, -1.0 / 3);
+    return factor < 0.2 ? 0.2 : (factor > 5.0 ? 5.0 : factor);
+}
+
 /* Cubic between two states with slopes [per step] at a share s of the step. */
 INLINE double cubic(double y0, double y1, double k0, double k1, double s) {
     const double a = k0 + k1 + 2 * y0 - 2 * y1, b = -2 * k0 - k1 - 3 * y0 + 3 * y1;
@@ -114,8 +121,9 @@ static void solve_lane(const Sweep *s, const Control *control, const Real *leave
     Own own;
     Carry carry;
     _Alignas(64) Real d_start[STATES * LANES], d_end[STATES * LANES], d_slopes[2 * STATES * LANES];
-    Real at[7 + STATES], *y = at + 7, out[4 * STATES], previous = 1;
-    const Real *end = out, *slopes = out + STATES, *error = out + 3 * STATES;
+    Real at[8 + STATES], *y = at + 8, out[4 * STATES], previous = 1;
+    Real *end = out, *slopes = out + STATES;
+    const Real *error = out + 3 * STATES;
     int64_t row = 0, kept = 0, steps = 0;
     double t0 = 0, t1 = control->first;
     int64_t next = first_above(s->zeros, s->n_zeros, t0);
@@ -123,6 +131,7 @@ static void solve_lane(const Sweep *s, const Control *control, const Real *leave
     next = first_above(s->corners, s->n_corners, t0);
     if (next < s->n_corners) t1 = fmin(t1, before(s->corners[next]));
     t1 = fmin(t1, control->end);
+    double tried = t1 - t0;
     memcpy(y, y0, sizeof(Real) * STATES);
     memcpy(f->steps, y0, sizeof(Real) * STATES);
     f->t[0] = 0;
@@ -132,19 +141,31 @@ static void solve_lane(const Sweep *s, const Control *control, const Real *leave
         memcpy(d_end, dy0, sizeof d_start);
     }
     for (; t0 < control->end && steps < control->most_steps; steps++) {
-        at[0] = t0, at[1] = t1;
+        /* Steps shorter than the clock tells apart, see `Resolution` in memjax/solver/rosenbrock.py. */
+        const double length = t1 > t0 ? t1 - t0 : DBL_EPSILON;
+        const int tick = length < 1.5 * control->shortest;
+        const double step = tick && tried < length ? tried : length;
+        at[0] = t0, at[1] = t1, at[7] = step;
         drive_from(s, t0, control->last, at + 2);
         prepare_uniform(leaves, at, 1, &u);
         results_of(&u, out);
-        const double off = error_of(control, y, end, error);
-        const int keep = is_finite(off) && off < 1;
+        double off = error_of(control, y, end, error);
+        const int fine = is_finite(off) && off < 1, clock = tick && !(fine && step >= length);
+        const int stays = clock && !fine, keep = clock || fine;
+        if (keep) tried = tick ? step * tick_factor(off) : length;
+        if (stays) {
+            memcpy(end, y, sizeof(Real) * STATES);
+            memset(slopes, 0, sizeof(Real) * 2 * STATES);
+        }
+        if (clock) off = 0.99;
         double begin = keep ? t1 : t0, stop = begin + (t1 - t0) * factor_of(off, keep, &previous);
-        stop = begin + round_bits(stop - begin);
+        stop = begin + fmax(round_bits(stop - begin), control->shortest);
         if (keep) {
             const int seen = row < s->n_rows && s->rows[row] <= t1;
             if (derive) {
                 memcpy(d_start, d_end, sizeof d_start);
-                if (seen) advance_tangents_and_slopes(&u, 0, &own, &carry, (Real (*)[LANES])d_slopes);
+                if (stays) memset(d_slopes, 0, sizeof d_slopes);
+                else if (seen) advance_tangents_and_slopes(&u, 0, &own, &carry, (Real (*)[LANES])d_slopes);
                 else advance_tangents(&u, 0, &own, &carry);
                 store_tangents(&carry, d_end);
             }
@@ -193,7 +214,7 @@ static void *run(void *argument) {
     const int64_t lanes = args[7]->dims[0], sweeps = args[2]->dims[0], most = whole[0];
     const int derive = whole[3];
     const int64_t n_corners = args[2]->dims[1], n_zeros = args[4]->dims[1], n_rows = args[5]->dims[1];
-    Control control = {numbers[0], numbers[1], numbers[2], numbers[2], numbers[3], before(numbers[4]), most};
+    Control control = {numbers[0], numbers[1], numbers[2], numbers[2], numbers[3], before(numbers[4]), numbers[5], most};
     for (int k = 0; k < 100; k++) control.floor = before(control.floor);
     for (;;) {
         const int64_t lane = __atomic_fetch_add(&work->next, 1, __ATOMIC_RELAXED), k = lane % sweeps;

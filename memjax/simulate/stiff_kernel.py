@@ -39,7 +39,7 @@ from ..scaling import Scaled
 from ..solver.linear import dependent_results
 from ..solver.rosenbrock import rodas3_interval
 from ..stimulus import Sampled
-from .adaptive import DIGITS, FIRST
+from .adaptive import DIGITS, FIRST, SHORTEST
 
 _FOLDER = Path(__file__).parent
 
@@ -130,7 +130,8 @@ class StiffKernel:
         # Behind the last row by some roundings, as in `solve_stiff`.
         last = float(np.max(np.asarray(rows)))
         end = last * (1 + 4 * np.finfo(float).eps)
-        control = np.array([*policy.tolerances(noisy=False), end, end * FIRST, last])
+        shortest = SHORTEST * np.finfo(float).eps * last
+        control = np.array([*policy.tolerances(noisy=False), end, end * FIRST, last, shortest])
         whole = [policy.max_steps, usable_cores(), stimuli.kind == "linear", wide > 0]
         steps, points = policy.max_steps + 1, rows.shape[1]
         shapes = [(lanes, points, n), (lanes, points, n, wide), (lanes, steps), (lanes, steps, n)]
@@ -218,14 +219,14 @@ def _text(scaled: Scaled, moving: tuple[int, ...], wide: int) -> str:
         cuts = zip(leaves, sizes, ends, strict=True)
         parts = [numbers[b - k : b].reshape(np.shape(x)) for x, k, b in cuts]
         system = eqx.combine(jax.tree.unflatten(tree, parts), rest)
-        t0, t1, u, t_u, slope, last, corner = at
+        t0, t1, u, t_u, slope, last, corner, h = at
 
         # Steps land on the corners of the drive: within one it is a straight line, held from the last row on.
         def field(t, z):
             beyond = lax.stop_gradient(jnp.maximum(t - last, 0.0))
             return system.drift(t, z, u + slope * (jnp.minimum(t - beyond, corner) - t_u))
 
-        y1, error, slopes = rodas3_interval(field, system.project, t0, t1, y)
+        y1, error, slopes = rodas3_interval(field, system.project, t0, t1, y, h=h)
         return y1, *slopes, error
 
     def lane(numbers, own, y, dy, at):
@@ -236,14 +237,14 @@ def _text(scaled: Scaled, moving: tuple[int, ...], wide: int) -> str:
         return [*jnp.concatenate(tangents[:3]), *jnp.concatenate(values)]
 
     describe = lambda *shape: jax.ShapeDtypeStruct(shape, np.float64)  # noqa: E731
-    avals = describe(total), [describe()] * len(moving), describe(n), describe(n), describe(7)
+    avals = describe(total), [describe()] * len(moving), describe(n), describe(n), describe(8)
     constants = Constants("d")
     numbers = constants.names((total,))
     owns = [Name("d", f"own{k}", LANE) for k in range(len(moving))]
     states = [Name("d", f"in{k}", STEP | LANE) for k in range(n)]
-    places = [Name("d", f"place{k}", STEP) for k in range(7 + n)]
+    places = [Name("d", f"place{k}", STEP) for k in range(8 + n)]
     inputs = [numbers, *map(scalar, owns)]
-    inputs += [np.array(x, object) for x in (places[7:], states, places[:7])]
+    inputs += [np.array(x, object) for x in (places[8:], states, places[:8])]
     t, results = trace(lane, avals, inputs, constants)
     if constants.values:
         raise UntranslatableError("arrays that are no parameters")

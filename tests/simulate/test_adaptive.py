@@ -7,8 +7,12 @@ import pytest
 from scipy.optimize import brentq
 
 import memjax as mj
+from memjax.circuit import build_system
+from memjax.compiled import library
 from memjax.device.base import AbstractOhmicDevice
 from memjax.fields import param, state
+from memjax.scaling import Scaled
+from memjax.simulate.stiff_kernel import moving_numbers, numbers_of, stiff_kernel_of
 from memjax.system import NoNoise
 
 pytestmark = pytest.mark.fast
@@ -84,3 +88,37 @@ def test_derivatives_behind_such_a_switch_hold_and_that_of_its_time_is_none():
     np.testing.assert_allclose(slope, secant, rtol=1e-3)
     # Slower, the clock tells the switch apart: the fold is where tilt times the drive is its depth.
     np.testing.assert_allclose(jax.jacfwd(run)(1.0, 1e9)[1][0], -FOLD / HEIGHT, rtol=3e-3)
+
+
+@pytest.mark.skipif(library.find_compiler() is None, reason="no compiler of C")
+def test_a_kernel_in_c_takes_such_ticks_too():
+    system_at = lambda tilt: Scaled(  # noqa: E731
+        build_system(
+            mj.params.replace(Bistable(), {"tilt": tilt}, check=False), mj.Bench(), "voltage"
+        ),
+        mj.Environment(),
+    )
+    moving = moving_numbers(system_at, jnp.asarray(1.0))
+    kernel = stiff_kernel_of(system_at(jnp.asarray(1.0)), moving, 1)
+    assert not isinstance(kernel, str), kernel
+    numbers, rows = (
+        numbers_of(system_at(jnp.asarray(1.0))),
+        np.array([[0.0, 0.9 * FOLD / HEIGHT, 1.0]]),
+    )
+    stimuli = mj.Sampled(np.asarray(DRIVE.times)[None], np.asarray(DRIVE.values)[None])
+    about = {
+        "stimuli": stimuli,
+        "zeros": np.zeros((1, 0)),
+        "rows": rows,
+        "policy": mj.Stiff(max_steps=5000),
+    }
+    lanes = kernel(
+        numbers[None], np.zeros((1, 1)), (np.ones((1, 1, 1)), np.zeros((1, 1, 1))), **about
+    )
+    assert lanes.counts[0, 2] == 0
+    assert 100 < lanes.counts[0, 0] < 2000
+    x = brentq(lambda x: x * (1 - x) * (x - 0.5) + HEIGHT, 1.0, 1.5)
+    np.testing.assert_allclose(lanes.y[0, -1, 0], x, rtol=1e-4)
+    # The state of the upper branch follows tilt V.
+    slope = HEIGHT / (3 * x**2 - 3 * x + 0.5)
+    np.testing.assert_allclose(lanes.dy[0, -1, 0, 0], slope, rtol=1e-3)

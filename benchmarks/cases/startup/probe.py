@@ -37,6 +37,7 @@ def _listen(event: str, duration_secs: float, **_) -> None:
 
 def main() -> int:
     """Run the words behind the script as ``memjax`` does."""
+    sys.argv[0] = "memjax"  # what keeps programs is set where memjax is the program, not the library
     builtins.__import__ = _timed_import
     from memjax.cli import cache, main as run
 
@@ -49,7 +50,6 @@ def main() -> int:
         monitoring.register_event_duration_secs_listener(_listen)
 
     cache.prepare_jax = prepare_and_listen
-    sys.argv[0] = "memjax"
     status = run()
     about = _spent | {"processor_s": time.process_time(), "modules": len(sys.modules)}
     children = os.times()

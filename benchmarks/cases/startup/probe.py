@@ -37,7 +37,8 @@ def _listen(event: str, duration_secs: float, **_) -> None:
 
 def main() -> int:
     """Run the words behind the script as ``memjax`` does."""
-    sys.argv[0] = "memjax"  # what keeps programs is set where memjax is the program, not the library
+    # What keeps programs is set where memjax is the program, not the library.
+    sys.argv[0] = "memjax"
     builtins.__import__ = _timed_import
     from memjax.cli import cache, main as run
 

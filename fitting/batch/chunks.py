@@ -15,6 +15,7 @@ from memjax.cli.cache import prepare_jax
 from memjax.cluster import Cluster
 from memjax.errors import FitError, MemjaxError
 from memjax.fields import with_values
+from memjax.params import constrain
 from memjax.saved import from_bytes, to_bytes
 
 from ..problem import PRIOR_SIGMA, shape_of
@@ -281,8 +282,10 @@ def _result(
     """The fit of a device at its optimum; a `FitError` where there is none, or its errors are no numbers."""
     if not np.isfinite(np.sum(r**2)):
         raise FitError(NOTHING)
+    problem = prepared.problem
+    about["device"] = constrain(problem.device, problem.free, z, numpy=True)
     try:
-        fit = fit_at(prepared, prepared.problem, z, r, jacobian, **about)
+        fit = fit_at(prepared, problem, z, r, jacobian, **about)
     except np.linalg.LinAlgError as error:
         raise FitError(f"{UNKNOWN}: {error}") from error
     if not np.all(np.isfinite([*fit.uncertainty.sigma_z, fit.uncertainty.reduced_chi2])):

@@ -17,8 +17,10 @@ from memjax.scaling import Scaled
 from memjax.simulate import Solution
 from memjax.solver import derivative, rodas3_componentwise_step, tangents_step
 
+from ..problem import shape_of
 from ..sweeps.problem import Problem, event_misfit, misfit, row_misfit, scaled_under
 from ..sweeps.readout import log_seen, read_off
+from .lane_kernel import LaneKernel, lane_kernel
 from .step_grid import Grid, over_lanes
 
 _ATOL = 1e-2  # tolerance of a step in units of each state's scale, over that relative to the state
@@ -165,31 +167,95 @@ def _directions(problem: Problem, z: list, limits: Any) -> list[dict[int, Array]
     return directions
 
 
-def _lanes(slopes: bool, problems: Any, which, z, grid: Grid, events: bool):
-    """Residuals, Jacobian (by the variational equation) if asked for, and errors of the steps, of lanes of problems."""
-    arrays, rest = eqx.partition(problems, eqx.is_array)
-    own, waves = jax.tree.map(lambda x: x[which], arrays), grid.t.shape[1]
-    # One axis over lanes and waves: a loop along contiguous memory.
-    flat = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]) if x.ndim > 1 else x, grid)
-    parts = jax.tree.map(lambda x: jnp.repeat(x, waves, axis=0), (own, z))
-    limits = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), own.group.limits)
+def _parts_of(equations: tuple, slopes: bool) -> tuple:
+    """Numbers of the equations of a lane and their derivatives, its start, and how the equations follow from the numbers."""
+    lane = _Lane(equations, slopes)
+    moved = [x for m in lane.moved for x in m.values()]
+    return (lane.leaves, moved), lane.start(), (lane.whole, [[*m] for m in lane.moved])
+
+
+def _equations(problems: Any, slopes: bool) -> Callable:
+    """The scaled equations of a lane, out of the arrays of its problem, its coordinates and its limits."""
+    rest = eqx.partition(problems, eqx.is_array)[1]
 
     def equations(lane):
         problem, z, limits = eqx.combine(lane[0], rest), list(lane[1]), lane[2]
         scaled = scaled_under(problem, problem.at(z), limits)
         return scaled, _directions(problem, z, limits) if slopes else ()
 
-    path, structure, excess = _march(equations, (*parts, limits), flat, slopes=slopes)
-    _, count, width = path.shape
+    return equations
+
+
+def kernel_of(problems: Any, slopes: bool, events: bool) -> LaneKernel | None:
+    """The kernel of the lanes of stacked problems; None where there is none."""
+    key = shape_of(eqx.filter(problems, eqx.is_array)), problems.free, slopes, events
+    with _compiling:
+        if key not in _kernels:
+            kernel = _build_kernel(problems, slopes, events)
+            _kernels[key] = None if isinstance(kernel, str) else kernel
+        return _kernels[key]
+
+
+_kernels: dict[Any, LaneKernel | None] = {}
+
+
+def _build_kernel(problems: Any, slopes: bool, events: bool) -> LaneKernel | str:
+    arrays = eqx.partition(problems, eqx.is_array)[0]
+    own = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), arrays)
+    limits = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), own.group.limits)
+    z = jax.ShapeDtypeStruct((len(problems.free),), problems.center.dtype)
+    made: list[Any] = []
+
+    def parts(lane):
+        *numbers, rules = _parts_of(_equations(problems, slopes)(lane), slopes)
+        made.append(rules)
+        return numbers
+
+    (leaves, moved), start = jax.eval_shape(parts, (own, z, limits))
+    whole, places = made[-1]
+    structure = jax.tree.structure(start)
+
+    def step(numbers, components, place, rtol):
+        values = iter(numbers[len(leaves) :])
+        along = [{k: next(values) for k in keys} for keys in places]
+        lane = _Lane((whole(numbers[: len(leaves)]), along), slopes)
+        now, over = lane.step(jax.tree.unflatten(structure, components), place, rtol)
+        return [*jax.tree.leaves(now), over]
+
+    count, states = len(jax.tree.leaves(start)), len(start[0])
+    try:
+        return lane_kernel(step, [*leaves, *moved], count, states, path=events)
+    except jax.errors.UnexpectedTracerError:
+        return "numbers that are known in no step alone"
+
+
+def _lanes(slopes: bool, problems: Any, which, z, grid: Grid, events: bool, kernel):
+    """Residuals, Jacobian (by the variational equation) if asked for, and errors of the steps, of lanes of problems."""
+    arrays, rest = eqx.partition(problems, eqx.is_array)
+    own, waves = jax.tree.map(lambda x: x[which], arrays), grid.t.shape[1]
+    equations = _equations(problems, slopes)
+    # One axis over lanes and waves: a loop along contiguous memory.
+    flat = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]) if x.ndim > 1 else x, grid)
+    parts = jax.tree.map(lambda x: jnp.repeat(x, waves, axis=0), (own, z))
+    limits = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), own.group.limits)
     apart = lambda x: x.reshape(-1, waves, *x.shape[1:])  # noqa: E731
-    # All components of a row at once: one by one they take longer than the steps themselves.
-    at_rows = path.at[flat.at, :, jnp.arange(width)[:, None]].get(mode="promise_in_bounds")
+    if kernel is None:
+        path, structure, excess = _march(equations, (*parts, limits), flat, slopes=slopes)
+        places = flat.at, slice(None), jnp.arange(path.shape[2])[:, None]
+        # All components of a row at once: one by one they take longer than the steps themselves.
+        at_rows = path.at[places].get(mode="promise_in_bounds")
+        at_rows, *whole = at_rows.transpose(2, 0, 1), *[path.transpose(1, 2, 0)] * events
+    else:
+        own_parts = jax.vmap(lambda lane: _parts_of(equations(lane), slopes)[:2])((*parts, limits))
+        (leaves, moved), start = own_parts
+        structure, first = jax.tree.structure(start), jnp.stack(jax.tree.leaves(start))
+        at_rows, excess, *whole = kernel([*leaves, *moved], first, flat)
+    count = len(at_rows)
 
     def states_of(parts):
         """States at the rows; and on all ends of steps, where events are looked for."""
         begin, end = parts[0], parts[-1] + 1
-        every = [path[:, begin:end].transpose(2, 0, 1)] if events else []
-        return [apart(x) for x in (at_rows[..., begin:end], *every)]
+        return [apart(jnp.moveaxis(x[begin:end], 0, -1)) for x in (at_rows, *whole)]
 
     y, tangents = jax.tree.unflatten(structure, range(count))
 
@@ -222,12 +288,14 @@ def _once(f: Callable) -> Callable:
     """A compiled function of which two threads do not compile the same program."""
 
     @functools.wraps(f)
-    def call(problems, which, z, grid, events):
-        key = f, jax.tree.structure(problems), problems.free, which.shape, grid.t.shape, events
+    def call(problems, which, z, *args):
+        grid, *rest = args
+        shapes = which.shape, grid.t.shape, *rest
+        key = f, jax.tree.structure(problems), problems.free, shapes
         if key in _compiled:
-            return f(problems, which, z, grid, events)
+            return f(problems, which, z, *args)
         with _compiling:
-            result = jax.block_until_ready(f(problems, which, z, grid, events))
+            result = jax.block_until_ready(f(problems, which, z, *args))
             _compiled.add(key)
         return result
 
@@ -236,16 +304,16 @@ def _once(f: Callable) -> Callable:
 
 @_once
 @partial(jit_with_options, options=_single)
-def residuals_on_grid(problems, which, z, grid, events):
+def residuals_on_grid(problems, which, z, grid, events, kernel):
     """Residuals of lanes, and the errors of the steps over their tolerances."""
-    return _lanes(False, problems, which, z, grid, events)
+    return _lanes(False, problems, which, z, grid, events, kernel)
 
 
 @_once
 @partial(jit_with_options, options=_single)
-def linearised_on_grid(problems, which, z, grid, events):
+def linearised_on_grid(problems, which, z, grid, events, kernel):
     """Residuals, Jacobian by the variational equation, and errors of the steps."""
-    return _lanes(True, problems, which, z, grid, events)
+    return _lanes(True, problems, which, z, grid, events, kernel)
 
 
 @partial(jit_with_options, options=_single)

@@ -1,7 +1,10 @@
 /* Numbers of float64, and functions of them, to a few units in the last place. */
 
 typedef double Real;
-enum { LANES = 32 };
+#ifndef BLOCK
+#define BLOCK 32
+#endif
+enum { LANES = BLOCK };
 
 #define ONE 1.0
 #define SQRT sqrt

@@ -1,7 +1,7 @@
 /* The fixed part of a kernel of lanes: each lane its own device on its own grid of steps, some of them together in whole vectors.
  *
  * Before it stands what is generated of the equations (see memjax/compiled/program.py): the struct types Own, Carry and
- * Uniform, `prepare_uniform`, `load_block`, `store_states` and `advance_block`, and the constants OWNS, CARRIES and PATH.
+ * Uniform, `prepare_uniform`, `load_block`, `store_states` and `advance_block`, and the constants OWNS, CARRIES, SEEN and PATH.
  */
 
 enum { PLACES = 4, BEFORE = 2 + PLACES };
@@ -16,7 +16,7 @@ static int64_t steps_of(const int32_t *at, int64_t rows, int64_t n) {
 /* States after a step at those rows of each lane that lie there, and where PATH after every step. */
 static void store_rows(XLA_FFI_Buffer **rets, const Shape *shape, int64_t lane, int64_t n, int64_t step, const int32_t *at,
                        int64_t *next, const Carry *c) {
-    Real *rows = rets[0]->data, *path = PATH ? rets[2]->data : NULL;
+    Real *rows = rets[0]->data, *path = PATH ? rets[1 + SEEN]->data : NULL;
     for (int64_t j = 0; j < n; j++) {
         const int64_t along = shape->steps + 1;
         if (PATH) store_states(path + (lane + j) * along + step, shape->lanes * along, j, c);
@@ -29,7 +29,6 @@ static void run_block(const Uniform *uniform, XLA_FFI_Buffer **args, XLA_FFI_Buf
                       int64_t n) {
     const Real *constant = args[0]->data;
     const int32_t *at = (const int32_t *)args[1]->data + lane * shape->rows;
-    Real *excess = rets[1]->data;
     Own o;
     Carry c;
     Places places;
@@ -44,10 +43,13 @@ static void run_block(const Uniform *uniform, XLA_FFI_Buffer **args, XLA_FFI_Buf
         }
         advance_block(uniform, &places, 0, &o, &c);
         store_rows(rets, shape, lane, n, s + 1, at, next, &c);
+        for (int64_t k = 0; k < SEEN; k++) {
+            Real *to = (Real *)rets[1 + k]->data + s * shape->lanes + lane;
+            for (int64_t j = 0; j < n; j++) to[j] = places.seen[k][j];
+        }
         for (int64_t j = 0; j < n; j++) {
             const uint64_t none = 0x7FF8000000000000u; /* what is no number */
-            if (c.broken[j]) memcpy(&excess[s * shape->lanes + lane + j], &none, 8);
-            else excess[s * shape->lanes + lane + j] = places.excess[j];
+            if (c.broken[j]) memcpy((Real *)rets[1]->data + s * shape->lanes + lane + j, &none, 8);
         }
     }
 }
@@ -57,11 +59,11 @@ XLA_FFI_Error *memjax_kernel(XLA_FFI_CallFrame *frame) {
     if (frame->stage != XLA_FFI_ExecutionStage_EXECUTE) return NULL;
     XLA_FFI_Buffer **args = (XLA_FFI_Buffer **)frame->args.args, **rets = (XLA_FFI_Buffer **)frame->rets.rets;
     /* Of other equations what one number means another one would be read for. */
-    if (frame->args.size != BEFORE + OWNS + CARRIES || frame->rets.size != 2 + PATH || args[0]->dims[0] != CONSTANTS)
+    if (frame->args.size != BEFORE + OWNS + CARRIES || frame->rets.size != 1 + SEEN + PATH || args[0]->dims[0] != CONSTANTS)
         return fail(frame, XLA_FFI_Error_Code_INVALID_ARGUMENT, "lanes of other equations than their kernel's");
     const Shape shape = {args[2]->dims[1], args[2]->dims[0], args[1]->dims[1]};
     const uint32_t mode = flush_denormals();
-    for (int64_t k = 0; k < 2 + PATH; k++) memset(rets[k]->data, 0, size_of(rets[k]) * sizeof(Real));
+    for (int64_t k = 0; k < 1 + SEEN + PATH; k++) memset(rets[k]->data, 0, size_of(rets[k]) * sizeof(Real));
     Uniform uniform;
     prepare_uniform(args[0]->data, 0, 0, &uniform);
     for (int64_t lane = 0; lane < shape.lanes; lane += LANES)

@@ -39,15 +39,18 @@ class LaneKernel:
     ----------
     target : str
         Name of the call.
+    seen : int
+        How many numbers are seen in each step.
     path : bool
         Whether states after all steps are given, and not at the rows alone.
     """
 
     target: str
+    seen: int
     path: bool
 
     def __call__(self, own: Sequence[Any], start: Any, grid: Grid) -> tuple:
-        """States and tangents at the rows, errors of the steps over their tolerances, and states after all steps.
+        """States and tangents at the rows, what is seen in each step, and states after all steps.
 
         Parameters
         ----------
@@ -61,7 +64,8 @@ class LaneKernel:
         Returns
         -------
         rows : Float[Array, "components lanes rows"]
-        excess : Float[Array, "steps lanes"]
+        *seen : Float[Array, "steps lanes"]
+            The first ones are errors of the steps over their tolerances.
         path : Float[Array, "components lanes steps+1"]
             Only with `path`.
         """
@@ -69,7 +73,7 @@ class LaneKernel:
         places = [x.T for x in (grid.t, grid.h, grid.u, grid.slope)]
         numbers = [x for leaf in own for x in jnp.reshape(leaf, (lanes, -1)).T]
         count, dtype = len(start), start.dtype
-        shapes = [(count, lanes, grid.at.shape[1]), (steps, lanes)]
+        shapes = [(count, lanes, grid.at.shape[1]), *[(steps, lanes)] * self.seen]
         shapes += [(count, lanes, steps + 1)] * self.path
         results = [jax.ShapeDtypeStruct(s, dtype) for s in shapes]
         arguments = [jnp.reshape(grid.rtol, 1), grid.at.astype(jnp.int32), *places]
@@ -77,29 +81,39 @@ class LaneKernel:
 
 
 def lane_kernel(
-    step: Callable[..., list], own: Sequence[Any], count: int, states: int, *, path: bool
+    step: Callable[..., list],
+    own: Sequence[Any],
+    count: int,
+    states: int,
+    *,
+    seen: int,
+    path: bool,
 ) -> LaneKernel | str:
     """The kernel of a step of one lane; why there is none, where there is none.
 
     Parameters
     ----------
     step : callable
-        ``step(own, components, (t, h, u, slope), rtol)`` gives the components after a step, first the states, and last
-        its error over its tolerance, all in one list.
+        ``step(own, components, (t, h, u, slope), rtol)`` gives the components after a step, first the states, its error
+        over its tolerance, and what else is seen in it, all in one list.
     own : sequence of ShapeDtypeStruct
         What each lane has in all steps.
     count, states : int
         Number of components, and of states among them.
+    seen : int
+        How many numbers are seen in each step, its error among them.
     path : bool
         Whether states after all steps are asked for.
     """
     return build(
-        lambda: _text(step, own, count, states, path),
-        lambda text, compiler: LaneKernel(register(text, compiler, "d"), path),
+        lambda: _text(step, own, count, states, seen, path),
+        lambda text, compiler: LaneKernel(register(text, compiler, "d"), seen, path),
     )
 
 
-def _text(step: Callable, own: Sequence[Any], count: int, n_states: int, path: bool) -> str:
+def _text(
+    step: Callable, own: Sequence[Any], count: int, n_states: int, n_seen: int, path: bool
+) -> str:
     """All of the kernel."""
     if any(kind_of(x.dtype) != "d" for x in own):
         raise UntranslatableError("parameters that are no float64")
@@ -117,15 +131,17 @@ def _text(step: Callable, own: Sequence[Any], count: int, n_states: int, path: b
     reads = {x: f"places->of[{k}][j]" for k, x in enumerate(places)}
     program = Program(translation=t, owns=owns, states=states, places={}, inputs=reads, results=results)
     # Of the states alone: where tangents are none their grid is as good as it was.
-    sound = " & ".join(f"is_finite({text_of(x)})" for x in [*results[:n_states], results[-1]])
-    finish = [f"places->excess[j] = {text_of(results[-1])};", f"c->broken[j] |= !({sound});"]
+    sound = " & ".join(f"is_finite({text_of(x)})" for x in [*results[:n_states], results[count]])
+    seen = results[count:]
+    finish = [f"places->seen[{k}][j] = {text_of(x)};" for k, x in enumerate(seen)]
+    finish.append(f"c->broken[j] |= !({sound});")
     stores = [f"to[{k} * apart] = c->{x.text}[j];" for k, x in enumerate(states)]
-    sizes = dict(STEPS=1, OWNS=len(owns), CARRIES=count, PATH=int(path), CONSTANTS=1)
+    sizes = dict(STEPS=1, OWNS=len(owns), CARRIES=count, SEEN=n_seen, PATH=int(path), CONSTANTS=1)
     parts = [
         f"#define BLOCK {_BLOCK}",
         program.prelude(),
         f"enum {{ {', '.join(f'{n} = {x}' for n, x in sizes.items())} }};",
-        "typedef struct { Real of[4][LANES], excess[LANES]; } Places;",
+        "typedef struct { Real of[4][LANES], seen[SEEN][LANES]; } Places;",
         "typedef struct { int64_t lanes, steps, rows; } Shape;",
         program.types(),
         program.prepare_uniform("int32_t first"),

@@ -19,7 +19,14 @@ from memjax.solver import derivative, rodas3_componentwise_step, tangents_step
 
 from ..problem import shape_of
 from ..sweeps.problem import Problem, event_misfit, misfit, row_misfit, scaled_under
-from ..sweeps.readout import log_seen, read_off
+from ..sweeps.readout import (
+    INNER,
+    event_rows,
+    locate_events,
+    locate_in_steps,
+    log_current,
+    log_seen,
+)
 from .lane_kernel import LaneKernel, lane_kernel
 from .step_grid import Grid, over_lanes
 
@@ -82,6 +89,13 @@ class _Lane:
         rest = lambda system, _: list(system.initial())  # noqa: E731
         return rest(self.scaled, []), [self.along(m, rest, [], []) for m in self.moved]
 
+    def log_inside(self, share, y, place):
+        """log10 of the current just inside an end of a step [decades of A]: at the end itself the drive may jump."""
+        t, h, u, slope = place
+        inside = share + INNER * (1 - 2 * share)
+        at = lambda _: u + inside * slope  # noqa: E731
+        return log_current(self.scaled, jnp.stack(y), at, t + inside * h)
+
     def step(self, now, place, rtol):
         """States and tangents after a step, and its error over its tolerance."""
         (y, d), (t, h, u, slope) = now, place
@@ -112,27 +126,54 @@ def _leaves(scaled: Scaled):
     return leaves, lambda own: eqx.combine(jax.tree.unflatten(structure, own), rest)
 
 
-def _observe(problem: Problem, z: Sequence, *, grid: Grid, states: list) -> tuple:
-    """Logarithms of `log_seen` and rows of events, of states at the rows; and of those on all ends of steps."""
-    zero, g, device = jnp.zeros((), int), problem.group, problem.at(z)
+def _observe(problem: Problem, z: Sequence, *, grid: Grid, located: Any, states: list) -> tuple:
+    """Logarithms of `log_seen` and rows of events, of states at the rows; and of those at the ends of steps of events."""
+    g, device = problem.group, problem.at(z)
     left = None if g.left is None else problem.bench
 
-    def one(stimulus, rows, span, own, y, limits):
+    def one(stimulus, rows, span, own, located, y, limits):
         scaled = scaled_under(problem, device, limits)
-        if len(y) == 1:
 
-            def see(at, v, rate, y):
-                drive = lambda t: v + rate * (t - at)  # noqa: E731
-                return log_seen(scaled, y, drive, at, driven=stimulus.quantity, left=left)
+        def see(at, v, rate, y):
+            drive = lambda t: v + rate * (t - at)  # noqa: E731
+            return log_seen(scaled, y, drive, at, driven=stimulus.quantity, left=left)
 
-            return jax.vmap(see)(rows, own.v, own.rate, y[0]), jnp.zeros(span.shape)
+        logs = jax.vmap(see)(rows, own.v, own.rate, y[0])
+        if located is None:
+            return logs, jnp.zeros(span.shape)
+        return logs, event_rows(scaled, stimulus, rows, g.thresholds, located, y[1])
+
+    axes = (0, 0, 0, over_lanes(grid), 0, 0, 0)
+    return jax.vmap(one, in_axes=axes)(
+        g.stimuli, g.rows, g.span, grid, located, states, g.limits
+    )
+
+
+def _located(problem: Problem, z: Sequence, grid: Grid, path: Array, logs: Any) -> Any:
+    """The steps of the events, by the currents at the ends of steps where these are known, else by the states there."""
+    zero, g, device = jnp.zeros((), int), problem.group, problem.at(z)
+
+    def one(stimulus, rows, span, own, y, limits, logs):
         real = jnp.arange(len(own.t)) < own.at[-1]
+        if logs is not None:
+            ends = own.t, own.t + own.h
+            return locate_in_steps(rows, span, g.thresholds, ends, logs, real)
+        scaled = scaled_under(problem, device, limits)
         ends = jnp.append(0.0, jnp.where(real, own.t + own.h, jnp.inf))
-        sol = Solution(y[0], zero, zero, zero, jnp.zeros(()), ends, y[1])
-        return read_off(scaled, stimulus, rows, span, g.thresholds, sol, left)
+        sol = Solution(y[:1], zero, zero, zero, jnp.zeros(()), ends, y)
+        return locate_events(scaled, stimulus, rows, span, g.thresholds, sol)
 
-    axes = (0, 0, 0, over_lanes(grid), 0, 0)
-    return jax.vmap(one, in_axes=axes)(g.stimuli, g.rows, g.span, grid, states, g.limits)
+    axes = (0, 0, 0, over_lanes(grid), 0, 0, 0)
+    return jax.vmap(one, in_axes=axes)(g.stimuli, g.rows, g.span, grid, path, g.limits, logs)
+
+
+def _near_events(states: list, located: Any) -> list:
+    """States at the rows, and in place of those at all ends of steps those at both ends of the steps of events."""
+    if located is None:
+        return states
+    rows, path = states
+    at = jax.vmap(lambda y, n: y[n])
+    return [rows, (at(path, located.step), at(path, located.step + 1))]
 
 
 def _jacobian(problem: Problem, z: Sequence, seen: tuple, moved: Sequence[tuple]) -> Array:
@@ -219,12 +260,15 @@ def _build_kernel(problems: Any, slopes: bool, events: bool) -> LaneKernel | str
         values = iter(numbers[len(leaves) :])
         along = [{k: next(values) for k in keys} for keys in places]
         lane = _Lane((whole(numbers[: len(leaves)]), along), slopes)
-        now, over = lane.step(jax.tree.unflatten(structure, components), place, rtol)
-        return [*jax.tree.leaves(now), over]
+        before = jax.tree.unflatten(structure, components)
+        now, over = lane.step(before, place, rtol)
+        logs = [lane.log_inside(*x, place) for x in zip((0.0, 1.0), (before[0], now[0]))]
+        return [*jax.tree.leaves(now), over, *logs * events]
 
     count, states = len(jax.tree.leaves(start)), len(start[0])
     try:
-        return lane_kernel(step, [*leaves, *moved], count, states, path=events)
+        sizes = dict(seen=1 + 2 * events, path=events)
+        return lane_kernel(step, [*leaves, *moved], count, states, **sizes)
     except jax.errors.UnexpectedTracerError:
         return "numbers that are known in no step alone"
 
@@ -239,6 +283,7 @@ def _lanes(slopes: bool, problems: Any, which, z, grid: Grid, events: bool, kern
     parts = jax.tree.map(lambda x: jnp.repeat(x, waves, axis=0), (own, z))
     limits = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), own.group.limits)
     apart = lambda x: x.reshape(-1, waves, *x.shape[1:])  # noqa: E731
+    logs = None
     if kernel is None:
         path, structure, excess = _march(equations, (*parts, limits), flat, slopes=slopes)
         places = flat.at, slice(None), jnp.arange(path.shape[2])[:, None]
@@ -250,6 +295,9 @@ def _lanes(slopes: bool, problems: Any, which, z, grid: Grid, events: bool, kern
         (leaves, moved), start = own_parts
         structure, first = jax.tree.structure(start), jnp.stack(jax.tree.leaves(start))
         at_rows, excess, *whole = kernel([*leaves, *moved], first, flat)
+        if events:
+            *logs, path = whole
+            logs, whole = tuple(apart(x.T) for x in logs), [path]
     count = len(at_rows)
 
     def states_of(parts):
@@ -259,9 +307,11 @@ def _lanes(slopes: bool, problems: Any, which, z, grid: Grid, events: bool, kern
 
     y, tangents = jax.tree.unflatten(structure, range(count))
 
-    def read(own, z, grid, y, *tangents):
+    def read(own, z, grid, logs, y, *tangents):
         z, problem = list(z), eqx.combine(own, rest)
-        of, moved = partial(_observe, problem, grid=grid), []
+        located = _located(problem, z, grid, y[1], logs) if len(y) > 1 else None
+        y, *tangents = (_near_events(x, located) for x in (y, *tangents))
+        of, moved = partial(_observe, problem, grid=grid, located=located), []
         for k, d in enumerate(tangents):
             along = lambda x, y, k=k: of([*z[:k], x, *z[k + 1 :]], states=y)  # noqa: E731
             seen, slope = jax.jvp(along, (z[k], y), (jnp.ones_like(z[k]), d))
@@ -270,9 +320,9 @@ def _lanes(slopes: bool, problems: Any, which, z, grid: Grid, events: bool, kern
         r = problem.with_prior(misfit(problem.group, *logs, events=events), jnp.stack(z))
         return (r, _jacobian(problem, z, seen, moved)) if slopes else (r,)
 
-    axes = (0, 0, over_lanes(grid), *[0] * (1 + len(tangents)))
+    axes = (0, 0, over_lanes(grid), *[0] * (2 + len(tangents)))
     states = states_of(y), *map(states_of, tangents)
-    return *jax.vmap(read, in_axes=axes)(own, z, grid, *states), apart(excess.T)
+    return *jax.vmap(read, in_axes=axes)(own, z, grid, logs, *states), apart(excess.T)
 
 
 def _single() -> dict[str, Any]:

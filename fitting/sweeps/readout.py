@@ -1,7 +1,7 @@
 """What is read off the solve of a sweep: logarithms at the rows, and the rows of the events."""
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +15,9 @@ from memjax.simulate import Solution, outputs_and_states
 from .summary import RESPONSE
 
 _TINY = 1e-30
+
+INNER = 1e-6
+"""Share of a step by which the current is read inside its ends, at which the drive may jump."""
 
 
 def log_seen(scaled: Scaled, y, stimulus: Callable, t, *, driven: str, left: mj.Bench | None):
@@ -44,38 +47,87 @@ def read_off(
     return logs, _events_of_steps(scaled, stimulus, rows, span, levels, sol)
 
 
-def _events_of_steps(scaled: Scaled, stimulus: mj.Sampled, rows, span, levels, sol: Solution):
-    """Rows of the events of a solve, from its steps; levels are log10 of the on- and the hold-threshold."""
+class Located(NamedTuple):
+    """The step in which each event of a solve happens, or comes nearest to happening: arrays of the shape (legs, 3)."""
+
+    step: Array  # its number
+    times: tuple[Array, Array]  # its ends [s]
+    logs: tuple[Array, Array]  # log10 of the current there [decades of A]
+    hit: Array  # whether the event happens
+    near: Array  # whether there is a step on the branch at all
+    stop: Array  # end of the branch [s]
+
+
+def _kinds(levels) -> tuple[Array, Array]:
+    """Threshold [decades of A] and direction of each kind of event."""
+    return jnp.stack([levels[0], levels[0], levels[1]]), jnp.array([1.0, -1.0, -1.0])
+
+
+def _steps_of(sol: Solution) -> tuple[Array, Array, Array]:
+    """Ends of the steps of a solve, the vectors there, and which are real."""
     t, y = cast(tuple[Array, Array], (sol.step_t, sol.step_y))  # asked for by steps=True
     t = lax.stop_gradient(t)
     real = jnp.isfinite(t)
+    return t, jnp.where(real[:, None], y, y[:1]), real
+
+
+def locate_events(scaled: Scaled, stimulus: mj.Sampled, rows, span, levels, sol: Solution) -> Located:
+    """Where the events of a solve are; levels are log10 of the on- and the hold-threshold. Nothing here has a slope."""
+    t, y, real = _steps_of(sol)
     t0, t1 = t[:-1], jnp.where(real[1:], t[1:], t[:-1])
-    # A little inside each step: at its ends the drive may jump.
-    inner = 1e-6 * (t1 - t0)
-    y = jnp.where(real[:, None], y, y[:1])
+    start, end = _logs_of_steps(scaled, stimulus, y, (t0, t1))
+    return locate_in_steps(rows, span, levels, (t0, t1), (start, end), real[1:])
+
+
+def _logs_of_steps(scaled: Scaled, stimulus: mj.Sampled, y, times) -> tuple[Array, Array]:
+    """log10 of the current just inside both ends of each step [decades of A]."""
+    t0, t1 = times
+    inner = INNER * (t1 - t0)
     quiet = lax.stop_gradient(scaled)
     quiet_y = lax.stop_gradient(y)
     log_at = jax.vmap(lambda yy, tt: log_current(quiet, yy, stimulus, tt))
-    start, end = log_at(quiet_y[:-1], t0 + inner), log_at(quiet_y[1:], t1 - inner)
+    return log_at(quiet_y[:-1], t0 + inner), log_at(quiet_y[1:], t1 - inner)
+
+
+def locate_in_steps(rows, span, levels, times, logs, real) -> Located:
+    """`locate_events` by both ends of all steps [s], log10 of the currents there [decades of A], and which are real."""
+    (t0, t1), (start, end) = times, logs
     slack = 1e-6 * rows[-1]
-    row_of = lambda time: jnp.interp(time, jnp.append(0.0, rows), jnp.arange(-1.0, rows.shape[0]))  # noqa: E731
 
     def event(leg, threshold, sign):
-        """Row at which sign * (log i - threshold) becomes positive on the rising or falling branch of a leg."""
+        """Step at which sign * (log i - threshold) becomes positive on the rising or falling branch of a leg."""
         start_at, stop_at = leg[jnp.where(sign > 0, 0, 1)], leg[jnp.where(sign > 0, 1, 2)]
-        where = real[1:] & (t0 >= start_at - slack) & (t1 <= stop_at + slack)
+        where = real & (t0 >= start_at - slack) & (t1 <= stop_at + slack)
         reach = jnp.where(where, sign * end, -jnp.inf)
         hit = reach > sign * threshold
         n = jnp.where(jnp.any(hit), jnp.argmax(hit), jnp.argmax(reach))
-        time, last = _crossing(
-            scaled, stimulus, (y[n], y[n + 1]), (t0[n], t1[n]), (start[n], end[n]), threshold
-        )
-        # Beyond the branch by rows per decade that the current lacks: a slope where nothing happens.
-        missed = row_of(stop_at) + 5 * jnp.where(jnp.any(where), sign * (threshold - last), 0.0)
-        return jnp.where(jnp.any(hit), row_of(time), missed)
+        times, logs = (t0[n], t1[n]), (start[n], end[n])
+        return Located(n, times, logs, jnp.any(hit), jnp.any(where), stop_at)
 
-    kinds = jnp.stack([levels[0], levels[0], levels[1]]), jnp.array([1.0, -1.0, -1.0])
+    kinds = _kinds(levels)
     return jax.vmap(lambda leg: jax.vmap(lambda th, sign: event(leg, th, sign))(*kinds))(span)
+
+
+def event_rows(scaled: Scaled, stimulus: mj.Sampled, rows, levels, located: Located, ends):
+    """Rows of the events that are located, from the vectors at both ends of their steps."""
+    row_of = lambda time: jnp.interp(time, jnp.append(0.0, rows), jnp.arange(-1.0, rows.shape[0]))  # noqa: E731
+
+    def event(at: Located, ends, threshold, sign):
+        time, last = _crossing(scaled, stimulus, ends, at.times, at.logs, threshold)
+        # Beyond the branch by rows per decade that the current lacks: a slope where nothing happens.
+        missed = row_of(at.stop) + 5 * jnp.where(at.near, sign * (threshold - last), 0.0)
+        return jnp.where(at.hit, row_of(time), missed)
+
+    kinds = _kinds(levels)
+    each = jax.vmap(lambda at, ends: jax.vmap(event)(at, ends, *kinds))
+    return each(located, ends)
+
+
+def _events_of_steps(scaled: Scaled, stimulus: mj.Sampled, rows, span, levels, sol: Solution):
+    """Rows of the events of a solve, from its steps; levels are log10 of the on- and the hold-threshold."""
+    located = locate_events(scaled, stimulus, rows, span, levels, sol)
+    y, n = _steps_of(sol)[1], located.step
+    return event_rows(scaled, stimulus, rows, levels, located, (y[n], y[n + 1]))
 
 
 def _crossing(scaled: Scaled, stimulus, ends, times, logs, threshold):
@@ -88,7 +140,7 @@ def _crossing(scaled: Scaled, stimulus, ends, times, logs, threshold):
     -d(log i) / (d log i / dt), taken at the end of the step at which log i moves faster.
     """
     (t0, t1), (start, end) = times, logs
-    inner = 1e-6 * (t1 - t0)
+    inner = INNER * (t1 - t0)
 
     def at(y, t):
         flow = lax.stop_gradient(scaled.drift(t, y, stimulus(t)))

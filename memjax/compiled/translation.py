@@ -306,6 +306,7 @@ _ELEMENTWISE: dict[str, Callable] = {
     "ge": _compare(">="),
     "eq": _compare("=="),
     "ne": _compare("!="),
+    "nextafter": lambda t, x, y: t.add(x.kind, "NEXT({}, {})", x, y),
     "is_finite": lambda t, x: t.add("b", "is_finite({})", x),
     "sqrt": _function("SQRT"),
     "rsqrt": _function("ONE / SQRT"),

@@ -15,7 +15,7 @@ from .step_grid import Grading, Plan, halved, needed
 FINE, COARSE = 3e-5, 3e-4
 """Tolerances of a step relative to the state: for the optimum, and on the way there."""
 
-LANES = (96, 24)
+LANES = (48, 8)
 """Solves that advance together: whole vectors in the caches; and fewer, where no more are left."""
 
 _PASSES = 8  # solves for one grid at most

@@ -1,6 +1,6 @@
 """The problem that sweeps of one device make: what is free, thresholds, limits, values that are not fitted, starts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,13 +28,17 @@ REVERSED = "the model sets at the polarity at which the data reset: the device i
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
-    """What a search needs: the problem, its data, starts, the instrument's floor [A], decisions in words."""
+    """What a search needs: the problem, its data, starts, the instrument's floor [A], decisions in words.
+
+    `further` gives so many other starts, for where the first ones lead nowhere.
+    """
 
     problem: Problem
     waves: list[Waveform]
     candidates: Float[np.ndarray, "starts free"]
     floor: float
     notes: tuple[str, ...]
+    further: Callable[[int], Float[np.ndarray, "starts free"]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,6 +175,8 @@ def assemble(
         candidates=starts(origin, names, **about, count=screened, seed=seed),
         floor=floor,
         notes=tuple(notes),
+        # The first one is the guess itself.
+        further=lambda n: starts(origin, names, **about, count=n + 1, seed=seed + 1)[1:],
     )
 
 

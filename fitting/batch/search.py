@@ -130,10 +130,12 @@ def _on_grids(prepared: Sequence[Prepared], problems: Any, search: Search, halt:
     every = np.arange(len(prepared))
     first = _Starts(problems, every, np.stack([m.candidates for m in prepared]), halt, search.starts)
     optima = first.improved(every, slice(search.starts))
-    _keep_better(optima, first, _poor(optima), slice(search.starts, search.starts + _MORE))
+    events = first.solver.events
+    lost = _poor(optima, events)
+    _keep_better(optima, first, lost, slice(search.starts, search.starts + _MORE))
     chi2 = _chi2(optima)
     others = _OUTLYING * np.median(chi2) if len(every) >= _FEW else 0.0
-    left = np.flatnonzero(_poor(optima) & (chi2 > others))
+    left = np.flatnonzero(_poor(optima, events) & (chi2 > max(others, _POOR)))
     if len(left):
         z = np.stack([prepared[k].further(_SCATTERED) for k in left])
         _keep_better(optima, _Starts(problems, left, z, halt, 1), left, slice(_MORE))
@@ -155,9 +157,14 @@ def _chi2(optima: list) -> np.ndarray:
     return np.sum(optima[1] ** 2, axis=1) / max(optima[1].shape[1] - optima[0].shape[1], 1)
 
 
-def _poor(optima: list) -> np.ndarray:
-    """Where a search has led nowhere: to no optimum, or far above the noise."""
-    return optima[3] & (~optima[4] | (_chi2(optima) > _POOR))
+def _poor(optima: list, events: bool) -> np.ndarray:
+    """Where a search has led nowhere: far above the noise, or to no optimum.
+
+    Where a current switches the loss has kinks, at which it may be least: there no step of a tenth of a standard
+    deviation is to be expected.
+    """
+    settled = optima[4] | events
+    return optima[3] & (~settled | (_chi2(optima) > _POOR))
 
 
 class _Starts:

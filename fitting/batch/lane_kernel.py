@@ -1,6 +1,6 @@
-"""Steps of many devices side by side, with their tangents, by a kernel in C, generated from the equations of one device.
+"""Steps of many devices side by side, with their tangents, by a kernel in C, out of the equations of one device.
 
-Where no compiler of C is at hand, or where the equations hold what has no translation, the program of XLA does the same.
+Where no compiler of C is at hand, or the equations hold what has no translation, the program of XLA does the same.
 """
 
 from collections.abc import Callable, Sequence
@@ -129,7 +129,9 @@ def _text(
     if constants.values:
         raise UntranslatableError("arrays that are no parameters")
     reads = {x: f"places->of[{k}][j]" for k, x in enumerate(places)}
-    program = Program(translation=t, owns=owns, states=states, places={}, inputs=reads, results=results)
+    program = Program(
+        translation=t, owns=owns, states=states, places={}, inputs=reads, results=results
+    )
     # Of the states alone: where tangents are none their grid is as good as it was.
     sound = " & ".join(f"is_finite({text_of(x)})" for x in [*results[:n_states], results[count]])
     seen = results[count:]
@@ -169,4 +171,3 @@ def _arrays(avals: Sequence[Any], prefix: str, level: int) -> list[np.ndarray]:
             k += 1
         out.append(array)
     return out
-

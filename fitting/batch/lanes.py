@@ -127,7 +127,7 @@ def _leaves(scaled: Scaled):
 
 
 def _observe(problem: Problem, z: Sequence, *, grid: Grid, located: Any, states: list) -> tuple:
-    """Logarithms of `log_seen` and rows of events, of states at the rows; and of those at the ends of steps of events."""
+    """Logarithms of `log_seen` at the rows, and rows of the events, of states there and at the ends of their steps."""
     g, device = problem.group, problem.at(z)
     left = None if g.left is None else problem.bench
 
@@ -144,9 +144,7 @@ def _observe(problem: Problem, z: Sequence, *, grid: Grid, located: Any, states:
         return logs, event_rows(scaled, stimulus, rows, g.thresholds, located, y[1])
 
     axes = (0, 0, 0, over_lanes(grid), 0, 0, 0)
-    return jax.vmap(one, in_axes=axes)(
-        g.stimuli, g.rows, g.span, grid, located, states, g.limits
-    )
+    return jax.vmap(one, in_axes=axes)(g.stimuli, g.rows, g.span, grid, located, states, g.limits)
 
 
 def _located(problem: Problem, z: Sequence, grid: Grid, path: Array, logs: Any) -> Any:
@@ -209,7 +207,7 @@ def _directions(problem: Problem, z: list, limits: Any) -> list[dict[int, Array]
 
 
 def _parts_of(equations: tuple, slopes: bool) -> tuple:
-    """Numbers of the equations of a lane and their derivatives, its start, and how the equations follow from the numbers."""
+    """Numbers of the equations of a lane and their derivatives, its start, and how equations follow from numbers."""
     lane = _Lane(equations, slopes)
     moved = [x for m in lane.moved for x in m.values()]
     return (lane.leaves, moved), lane.start(), (lane.whole, [[*m] for m in lane.moved])

@@ -146,7 +146,7 @@ def _assembled(
 def _events(
     wave: Waveform, size: Float[np.ndarray, "devices points"], levels: Sequence[Thresholds]
 ) -> Float[np.ndarray, "devices legs 3"]:
-    """Rows of the events of each device, minus one half, as `fitting.sweeps.summary.EVENTS`; NaN where there is none."""
+    """Rows of `fitting.sweeps.summary.EVENTS` of each device, minus one half; NaN where there is none."""
     on, hold = (np.array([getattr(t, n) for t in levels])[:, None] for n in ("on", "hold"))
     events = np.full((len(size), len(wave.legs), 3), np.nan)
     for k, (a, peak, b) in enumerate(wave.legs):

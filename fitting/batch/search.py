@@ -128,7 +128,9 @@ def find_optima(prepared: Sequence[Prepared], search: Search, halt: threading.Ev
 def _on_grids(prepared: Sequence[Prepared], problems: Any, search: Search, halt: threading.Event):
     """Optima of a search on grids, see `_correct`; more starts are tried where the first ones lead nowhere."""
     every = np.arange(len(prepared))
-    first = _Starts(problems, every, np.stack([m.candidates for m in prepared]), halt, search.starts)
+    first = _Starts(
+        problems, every, np.stack([m.candidates for m in prepared]), halt, search.starts
+    )
     optima = first.improved(every, slice(search.starts))
     events = first.solver.events
     lost = _poor(optima, events)

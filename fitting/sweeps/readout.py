@@ -71,7 +71,9 @@ def _steps_of(sol: Solution) -> tuple[Array, Array, Array]:
     return t, jnp.where(real[:, None], y, y[:1]), real
 
 
-def locate_events(scaled: Scaled, stimulus: mj.Sampled, rows, span, levels, sol: Solution) -> Located:
+def locate_events(
+    scaled: Scaled, stimulus: mj.Sampled, rows, span, levels, sol: Solution
+) -> Located:
     """Where the events of a solve are; levels are log10 of the on- and the hold-threshold. Nothing here has a slope."""
     t, y, real = _steps_of(sol)
     t0, t1 = t[:-1], jnp.where(real[1:], t[1:], t[:-1])

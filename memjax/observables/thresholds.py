@@ -109,7 +109,9 @@ def find_thresholds_of_each(data: Sequence[Sweeps]) -> list[Thresholds]:
         return [find_thresholds(d) for d in data]
     jumps = [[_jumps(v, i, i[0] > 0) for v, i in side] for side in zip(*alike, strict=True)]
     return [
-        _from_jumps([[way[k] for way in side] for side in jumps]) if leaky[k] else find_thresholds(d)
+        _from_jumps([[way[k] for way in side] for side in jumps])
+        if leaky[k]
+        else find_thresholds(d)
         for k, d in enumerate(data)
     ]
 

@@ -54,12 +54,24 @@ static void run_block(const Uniform *uniform, XLA_FFI_Buffer **args, XLA_FFI_Buf
     }
 }
 
+/* Whether all arrays are as the text takes them: of others it would read numbers that mean something else. */
+static int fits(const XLA_FFI_CallFrame *frame) {
+    XLA_FFI_Buffer **args = (XLA_FFI_Buffer **)frame->args.args, **rets = (XLA_FFI_Buffer **)frame->rets.rets;
+    if (frame->args.size != BEFORE + OWNS + CARRIES || frame->rets.size != 1 + SEEN + PATH) return 0;
+    if (args[1]->rank != 2 || args[2]->rank != 2 || size_of(args[0]) != CONSTANTS) return 0;
+    const int64_t lanes = args[1]->dims[0], rows = args[1]->dims[1], steps = args[2]->dims[0];
+    int good = size_of(rets[0]) == CARRIES * lanes * rows;
+    for (int64_t k = 0; k < PLACES; k++) good &= args[2 + k]->dims[1] == lanes && size_of(args[2 + k]) == steps * lanes;
+    for (int64_t k = BEFORE; k < BEFORE + OWNS + CARRIES; k++) good &= size_of(args[k]) == lanes;
+    for (int64_t k = 0; k < SEEN; k++) good &= size_of(rets[1 + k]) == steps * lanes;
+    return good && (!PATH || size_of(rets[1 + SEEN]) == CARRIES * lanes * (steps + 1));
+}
+
 XLA_FFI_Error *memjax_kernel(XLA_FFI_CallFrame *frame) {
     if (tell_version(frame)) return NULL;
     if (frame->stage != XLA_FFI_ExecutionStage_EXECUTE) return NULL;
     XLA_FFI_Buffer **args = (XLA_FFI_Buffer **)frame->args.args, **rets = (XLA_FFI_Buffer **)frame->rets.rets;
-    /* Of other equations what one number means another one would be read for. */
-    if (frame->args.size != BEFORE + OWNS + CARRIES || frame->rets.size != 1 + SEEN + PATH || args[0]->dims[0] != CONSTANTS)
+    if (!fits(frame))
         return fail(frame, XLA_FFI_Error_Code_INVALID_ARGUMENT, "lanes of other equations than their kernel's");
     const Shape shape = {args[2]->dims[1], args[2]->dims[0], args[1]->dims[1]};
     const uint32_t mode = flush_denormals();

@@ -227,7 +227,8 @@ def _equations(problems: Any, slopes: bool) -> Callable:
 
 def kernel_of(problems: Any, slopes: bool, events: bool) -> LaneKernel | None:
     """The kernel of the lanes of stacked problems; None where there is none."""
-    key = shape_of(eqx.filter(problems, eqx.is_array)), problems.free, slopes, events
+    # What is no array is part of the equations: a bench that stands reversed has another kernel.
+    key = shape_of(problems), slopes, events
     with _compiling:
         if key not in _kernels:
             kernel = _build_kernel(problems, slopes, events)

@@ -1,17 +1,19 @@
 """Kernels of lanes do what the program of XLA does, events too; where there is none, that does it."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-import memjax as mj
 from benchmarks.cases.batch_fits.problem import LangevinHeatRC
 from fitting.batch import lanes
 from fitting.batch.grid_solver import GridSolver
 from fitting.batch.lane_kernel import LaneKernel, lane_kernel
 from fitting.problem import stacked
 from memjax.compiled.library import COMPILER, find_compiler
+from memjax.fields import with_values
 from tests.fitting.batch.test_preparation import ABOUT, devices, prepare_each
 
 compiled = pytest.mark.skipif(find_compiler() is None, reason="no compiler of C")
@@ -50,7 +52,7 @@ def test_residuals_slopes_and_errors_are_those_of_the_program_of_xla(problems):
 
 @compiled
 def test_a_lane_that_breaks_says_so_from_that_step_on_and_alone():
-    """x' = x^2 in explicit steps overflows where it starts high; the error over the tolerance is the step's growth."""
+    """Explicit steps of x' = x^4 overflow where it starts high; the error over the tolerance is the step's growth."""
 
     def step(own, components, place, rtol):
         (x,), h = components, place[1]
@@ -83,6 +85,28 @@ def test_a_lane_that_breaks_says_so_from_that_step_on_and_alone():
     assert np.all(np.isnan(np.asarray(excess)[-1, ~fine]))
 
 
+@compiled
+def test_numbers_of_another_shape_than_the_kernels_are_refused():
+    number = jax.ShapeDtypeStruct((), np.float64)
+    step = lambda own, y, place, rtol: [y[0] + own[0], rtol]  # noqa: E731
+    kernel = lane_kernel(step, [number], 1, 1, seen=1, path=False)
+    assert isinstance(kernel, LaneKernel)
+    ones, at = np.ones((2, 6)), np.full((2, 1), 6)
+    rows, *_ = kernel([jnp.ones(2)], jnp.zeros((1, 2)), mj_grid(ones, at))
+    np.testing.assert_array_equal(rows, np.full((1, 2, 1), 6.0))
+    with pytest.raises(Exception, match="lanes of other equations than their kernel's"):
+        jax.block_until_ready(kernel([jnp.ones((2, 2))], jnp.zeros((1, 2)), mj_grid(ones, at)))
+
+
+def test_a_bench_that_stands_reversed_has_a_kernel_of_its_own(problems):
+    bench = dataclasses.replace(problems.bench, reversed=True)
+    kernels = [
+        lanes.kernel_of(with_values(problems, {"bench": b}), False, False)
+        for b in (problems.bench, bench)
+    ]
+    assert kernels[0] != kernels[1] or find_compiler() is None
+
+
 def mj_grid(ones: np.ndarray, at: np.ndarray):
     """A grid of steps of length 1 without a drive."""
     return lanes.Grid(ones, ones, ones, ones, at, at, at, np.asarray(6), np.asarray(0.5))
@@ -100,12 +124,3 @@ def test_equations_with_what_has_no_translation_have_no_kernel():
 
     kernel = lane_kernel(step, [], 1, 1, seen=1, path=False)
     assert isinstance(kernel, str)
-
-
-def test_limits_of_a_bench_are_numbers_of_each_lane():
-    """A compliance makes a circuit of the device, whose kernel has the same answer for its limits."""
-    data = devices(on=1e-6, leak=1e-11, count=2)
-    about = ABOUT | dict(bench=mj.Bench(compliance=5e-7), free=("mu",), model_sigma=0.1)
-    every = prepare_each(data, mj.DiffusiveMemristor(), **about).values()
-    built = lanes.kernel_of(stacked([p.problem for p in every]), False, True)
-    assert built is None if find_compiler() is None else isinstance(built, LaneKernel)

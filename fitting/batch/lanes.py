@@ -266,7 +266,7 @@ def _build_kernel(problems: Any, slopes: bool, events: bool) -> LaneKernel | str
 
     count, states = len(jax.tree.leaves(start)), len(start[0])
     try:
-        sizes = dict(seen=1 + 2 * events, path=events)
+        sizes: dict[str, Any] = dict(seen=1 + 2 * events, path=events)
         return lane_kernel(step, [*leaves, *moved], count, states, **sizes)
     except jax.errors.UnexpectedTracerError:
         return "numbers that are known in no step alone"

@@ -94,7 +94,7 @@ def _alike(
     first: Summary,
     prepared: Prepared,
     measured: Measured,
-    model: mj.AbstractDevice | mj.Circuit,
+    model: Any,
     thresholds: tuple[float | None, float | None],
     about: Mapping[str, Any],
 ) -> list[Prepared | str]:

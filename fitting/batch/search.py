@@ -139,7 +139,7 @@ def _on_grids(prepared: Sequence[Prepared], problems: Any, search: Search, halt:
     others = _OUTLYING * np.median(chi2) if len(every) >= _FEW else 0.0
     left = np.flatnonzero(_poor(optima, events) & (chi2 > max(others, _POOR)))
     if len(left):
-        z = np.stack([prepared[k].further(_SCATTERED) for k in left])
+        z = np.stack([prepared[k].further(_SCATTERED) for k in left.tolist()])
         _keep_better(optima, _Starts(problems, left, z, halt, 1), left, slice(_MORE))
     return optima
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -89,7 +90,7 @@ def find_thresholds(*data: Sweeps) -> Thresholds:
     return Thresholds(hold=_middle([_jump(*way_back) for way_back in backs], NEVER[1]), why=why)
 
 
-def find_thresholds_of_each(data: Sequence[Sweeps]) -> list[Thresholds]:
+def find_thresholds_of_each(data: Sequence[Any]) -> list[Thresholds]:
     """`find_thresholds` of each of many devices to which one sweep of the same voltage was applied.
 
     Parameters

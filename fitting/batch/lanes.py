@@ -244,15 +244,15 @@ def _build_kernel(problems: Any, slopes: bool, events: bool) -> LaneKernel | str
     own = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), arrays)
     limits = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), own.group.limits)
     z = jax.ShapeDtypeStruct((len(problems.free),), problems.center.dtype)
-    made: list[Any] = []
+    rules: list[Any] = []
 
     def parts(lane):
-        *numbers, rules = _parts_of(_equations(problems, slopes)(lane), slopes)
-        made.append(rules)
+        *numbers, rule = _parts_of(_equations(problems, slopes)(lane), slopes)
+        rules.append(rule)
         return numbers
 
     (leaves, moved), start = jax.eval_shape(parts, (own, z, limits))
-    whole, places = made[-1]
+    whole, places = rules[-1]
     structure = jax.tree.structure(start)
 
     def step(numbers, components, place, rtol):
